@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Host utilities.
+noinst_LIBRARIES += %D%/libbase.a
+%C%_libbase_a_SOURCES = \
+	%D%/log.c \
+	%D%/log.def \
+	%D%/log.h \
+	%D%/types.h \
+	%D%/view.h

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Log by category. The mask and the sink are the one piece of process-wide
+ * mutable state below the composition root: a log line must be reachable from
+ * every layer, including the signal handler's slow path. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+#include <stdbool.h>
+#include <stdio.h>
+
+enum log_cat {
+#define LOGCAT(name, help) LOG_##name,
+#include "base/log.def"
+#undef LOGCAT
+	LOG_NCAT
+};
+
+struct log_info { const char *name, *help; };
+extern const struct log_info log_infos[LOG_NCAT];
+extern unsigned log_mask; /* bit N: category N is on */
+
+/* Find a category by name; -1 when there is none. */
+int log_find(const char *name);
+/* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
+void log_set_file(FILE *f);
+void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define LOG(cat, ...)                                                          \
+	do {                                                                   \
+		if (__builtin_expect(log_mask & (1u << LOG_##cat), 0))         \
+			log_emit(LOG_##cat, __VA_ARGS__);                      \
+	} while (0)
+#endif

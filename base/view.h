@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Views: named tables that a module declares where its data lives. inspect/
+ * registers them and renders them (text, JSON, panes); a module that owns a
+ * view knows nothing of who looks at it. */
+#ifndef BASE_VIEW_H
+#define BASE_VIEW_H
+#include "base/types.h"
+
+enum val_type { VAL_NONE, VAL_STR, VAL_UINT, VAL_INT, VAL_HEX, VAL_ADDR, VAL_BOOL, VAL_REAL };
+
+struct value {
+	enum val_type type;
+	union {
+		uint64_t u; /* UINT, HEX, ADDR, BOOL */
+		int64_t i;
+		double d;
+		const char *s; /* borrowed until the sink's row() returns */
+	};
+};
+
+#define V_STR(x) ((struct value){ .type = VAL_STR, .s = (x) })
+#define V_UINT(x) ((struct value){ .type = VAL_UINT, .u = (x) })
+#define V_INT(x) ((struct value){ .type = VAL_INT, .i = (x) })
+#define V_HEX(x) ((struct value){ .type = VAL_HEX, .u = (x) })
+#define V_ADDR(x) ((struct value){ .type = VAL_ADDR, .u = (x) })
+#define V_BOOL(x) ((struct value){ .type = VAL_BOOL, .u = (x) })
+#define V_REAL(x) ((struct value){ .type = VAL_REAL, .d = (x) })
+#define V_NONE ((struct value){ .type = VAL_NONE })
+
+/* A column: key in JSON and in sort expressions, heading, type, unit ("" for
+ * none), one line of help. */
+struct view_col {
+	const char *name, *title;
+	enum val_type type;
+	const char *unit, *help;
+};
+
+/* Where rows go. row() receives as many values as the view has columns. */
+struct row_sink {
+	void (*row)(struct row_sink *sink, const struct value *vals);
+};
+
+/* A view. rows() emits every row for OWNER (the object given at registration);
+ * ARG is the rest of the command line ("" when none). Returns NULL, or a
+ * static one-line error text. */
+struct view {
+	const char *name;  /* what follows "info" */
+	const char *help;
+	const struct view_col *cols;
+	unsigned ncols;
+	const char *(*rows)(void *owner, const char *arg, struct row_sink *sink);
+	bool vertical; /* render a single row as "name value" lines */
+};
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Times each item: the number of operations is doubled until they take long enough, then
+ * the best of several repetitions counts. Prints "name nanoseconds-per-operation".
+ * Arguments: names of items (default all); "-" does nothing (the exec item uses it). */
+#include "bench/bench.h"
+
+#define AT_SYSINFO 32
+#define CLOCK_MONOTONIC 1
+#define BATCH_NS 40e6
+#define REPEATS 5
+
+static double now(void)
+{
+	int t[2];
+
+	sys3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)t, 0);
+	return t[0] * 1e9 + t[1];
+}
+
+static u32 length(const char *s)
+{
+	u32 n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}
+
+static void put(const char *s, u32 n)
+{
+	sys3(SYS_write, 1, (long)s, n);
+}
+
+/* NS with one decimal. */
+static void put_result(const char *name, double ns)
+{
+	char line[80];
+	u32 at = sizeof(line), tenths, whole;
+
+	if (ns > 4e9)
+		ns = 4e9;
+	whole = (u32)(long long)ns;
+	tenths = (u32)(int)((ns - whole) * 10);
+	line[--at] = '\n';
+	line[--at] = (char)('0' + tenths % 10);
+	line[--at] = '.';
+	do {
+		line[--at] = (char)('0' + whole % 10);
+		whole /= 10;
+	} while (whole);
+	line[--at] = ' ';
+	for (u32 n = length(name); n; n--)
+		line[--at] = name[n - 1];
+	put(line + at, sizeof(line) - at);
+}
+
+static double timed(const struct item *it, u32 n)
+{
+	double start = now();
+
+	it->run(n);
+	return now() - start;
+}
+
+static void measure(const struct item *it)
+{
+	u32 n = 1;
+	double best, t;
+
+	if (it->prepare)
+		it->prepare();
+	while ((t = timed(it, n)) < BATCH_NS && n < 1u << 30)
+		n = t < BATCH_NS / 16 ? n * 8 : n * 2;
+	best = t;
+	for (int i = 0; i < REPEATS; i++) {
+		t = timed(it, n);
+		if (t < best)
+			best = t;
+	}
+	if (it->release)
+		it->release();
+	put_result(it->name, best / (int)n);
+}
+
+static void __attribute__((naked)) int80(void)
+{
+	asm volatile("int $0x80; ret");
+}
+
+void (*sys_entry)(void) = int80;
+
+/* The auxiliary vector follows the environment. */
+static void find_entry(char **env)
+{
+	while (*env++)
+		;
+	for (u32 *aux = (u32 *)env; aux[0]; aux += 2)
+		if (aux[0] == AT_SYSINFO)
+			sys_entry = (void (*)(void))aux[1];
+}
+
+static int same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static int wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (same(argv[i], name))
+			return 1;
+	return argc < 2;
+}
+
+static void measure_all(const struct item *it, u32 count, int argc, char **argv)
+{
+	for (u32 i = 0; i < count; i++)
+		if (wanted(it[i].name, argc, argv))
+			measure(&it[i]);
+}
+
+static void __attribute__((used)) bench_main(int *stack)
+{
+	int argc = stack[0];
+	char **argv = (char **)(stack + 1);
+
+	find_entry(argv + argc + 1);
+	if (argc > 1 && same(argv[1], "-"))
+		sys_exit(0);
+	measure_all(compute_items, compute_count, argc, argv);
+	measure_all(kernel_items, kernel_count, argc, argv);
+	sys_exit(0);
+}
+
+void __attribute__((naked)) _start(void)
+{
+	asm volatile("movl %esp, %eax; andl $-16, %esp; subl $12, %esp; pushl %eax; call bench_main; hlt");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The binary translator: an engine (x86/engine.h) that runs guest code from a
+ * translation cache. DESIGN.md section 4 and docs/architecture.md. */
+#ifndef BT_BT_H
+#define BT_BT_H
+#include "mm/mm.h"
+#include "x86/engine.h"
+
+struct bt_config {
+	uint64_t tc_size;  /* bytes of translation cache; 0: 64 MiB */
+	bool verify;       /* check every fragment with the independent verifier */
+	unsigned tu_max;   /* instructions in a translation unit at most; 0: default */
+	bool no_chain;     /* fragments return to the monitor instead of jumping to each other */
+};
+
+/* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL
+ * with one line in ERR when the host lacks something. */
+struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
+			 char *err, size_t errlen);
+
+/* One fragment for display; pointers stay valid until the vCPU runs again. */
+struct bt_ccf_info {
+	uint32_t pc;          /* guest-linear address */
+	ppn page;
+	unsigned insns, guest_bytes, host_bytes;
+	const uint8_t *guest; /* guest bytes as of now */
+	const uint8_t *host;  /* host code, readable */
+	uint64_t host_addr;   /* address it runs at */
+	bool code16;
+	/* Of guest instruction I: offset into the guest code, and into the host code
+	 * (I = insns: the end); how it was lowered, in one word. */
+	unsigned (*guest_off)(const struct bt_ccf_info *, unsigned i);
+	unsigned (*host_off)(const struct bt_ccf_info *, unsigned i);
+	const char *(*lowering)(const struct bt_ccf_info *, unsigned i);
+	const void *impl;
+};
+/* The N-th (from 0) fragment that covers guest-linear PC. False: no more. */
+bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out);
+#endif

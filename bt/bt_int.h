@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside the translator. How a fragment sees the world:
+ *
+ *   rax..rdi  the guest's registers, upper halves zero; rsp holds ESP
+ *   flags     the guest's arithmetic flags and DF
+ *   x87, SSE  the guest's
+ *   gs base   the window of the present address space and view
+ *   r8-r11    scratch
+ *   r12       jump table of the present context; a poisoned one to stop at the
+ *             next poll (the table load faults)
+ *   r13       window base (string instructions)
+ *   r14       base of the translation cache (executable view)
+ *   r15       struct bt_vcpu
+ *
+ * Nothing in a fragment but window accesses, and string instructions between
+ * "lea rsi,[rsi+r13]" and the matching truncation, reaches guest memory. */
+#ifndef BT_BT_INT_H
+#define BT_BT_INT_H
+#include <Zydis/Zydis.h>
+#include "bt/bt.h"
+#include "bt/sys.h"
+#include "mm/mmu.h"
+#include <pthread.h>
+
+struct tx;
+
+#define TU_DEFAULT 32
+#define TU_LIMIT 64
+#define JT_ENTRIES 65536u
+#define JT_BYTES (JT_ENTRIES * 4)
+
+/* ---- mode: the part of a fragment's key that changes lowering ---- */
+enum seg_class { SEGC_FLAT, SEGC_BASED, SEGC_64K, SEGC_OTHER };
+enum {
+	MODE_D = 1 << 0,      /* CS.D: 32-bit code */
+	MODE_B = 1 << 1,      /* SS.B: 32-bit stack */
+	MODE_CPL = 3 << 2,
+	MODE_PE = 1 << 4,
+	MODE_VM = 1 << 5,
+	MODE_NOFPU = 1 << 6,  /* CR0.EM or TS: x87 raises #NM */
+	MODE_NOSSE = 1 << 7,  /* !OSFXSR or EM: #UD */
+	MODE_AVX = 1 << 8,    /* OSXSAVE and XCR0.AVX */
+	MODE_OSXSAVE = 1 << 9,
+	MODE_TS = 1 << 10,    /* CR0.TS (SSE raises #NM) */
+	MODE_MPTS = 1 << 11,  /* MP and TS: WAIT raises #NM */
+	MODE_CSLIM = 1 << 12, /* CS limit below 4 GiB: checked by the dispatcher */
+	MODE_XCHAIN = 1 << 13, /* supervisor mappings are the same in all address spaces: chain across pages */
+	MODE_TSD = 1 << 14,   /* RDTSC is for CPL 0 */
+	MODE_SEG = 16,        /* from here: 2 bits for each segment register */
+};
+static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
+{
+	return (enum seg_class)(mode >> (MODE_SEG + 2 * s) & 3);
+}
+
+/* ---- decoded guest instruction ---- */
+struct insn {
+	ZydisDecodedInstruction z;
+	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+	uint8_t bytes[16];
+	uint32_t pc;      /* linear */
+	uint32_t eip;
+	uint32_t next;    /* EIP of the following instruction (wrapped to 16 bits in 16-bit code) */
+	uint8_t len;
+	uint8_t ilen_pages; /* 2 when it straddles a page */
+	int mem;          /* index of the memory operand, -1 none */
+	enum seg seg;     /* its segment */
+	bool invalid;
+};
+
+/* How an instruction was lowered, for views and colours. */
+enum lowering { LOW_IDENT, LOW_WINDOW, LOW_INTC, LOW_CALLOUT, LOW_CHAIN, LOW_EXIT, LOW_COUNT };
+
+/* Fix-ups a fault at a host instruction needs to give exact guest state. */
+enum fixup {
+	FIX_NONE,
+	FIX_XCHG,    /* arg: guest register that is exchanged with r8 */
+	FIX_STRING,  /* interruptible here: a REP in progress */
+	FIX_POLL,    /* poll: pc is the instruction's own */
+	FIX_POLL_R8, /* poll after the instruction: pc is in r8d */
+	FIX_XSAVE,   /* eax is in r10, edx in r11 */
+};
+/* State at host offset HOST and later, until the next mark. */
+struct mark {
+	uint16_t host;
+	uint8_t insn;
+	uint8_t fix : 4, arg : 4;
+};
+
+enum callout_kind {
+	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
+	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_OTHER, CO_KINDS
+};
+enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_CAUSES };
+
+struct bt_vcpu;
+struct ccf;
+
+/* A place where a fragment calls the monitor. fn returns the host address to go
+ * on at; 0: behind the call. */
+struct site {
+	uint64_t (*fn)(struct bt_vcpu *b, struct site *s, uint32_t ea);
+	struct ccf *ccf;
+	uint32_t eip, next;   /* of the instruction, and of the one behind it */
+	uint8_t insn;         /* index in the TU */
+	uint8_t op;           /* operand size in bytes */
+	uint8_t reg, reg2;    /* register operands or numbers (see fn) */
+	uint8_t seg;          /* segment of the memory operand, or segment register */
+	uint8_t mem;          /* the operand is in memory, at offset EA */
+	uint8_t rep;          /* string: 1 REP/REPE, 2 REPNE */
+	uint8_t asize;        /* address size in bytes */
+	uint8_t kind;         /* enum callout_kind */
+	uint8_t heavy;        /* needs x87/SSE saved */
+	uint8_t code;         /* sub-operation */
+	uint32_t imm, imm2;
+	uint64_t count;
+};
+
+/* A direct exit: starts as a jump to its stub, is patched to the target. */
+struct exit_link {
+	uint64_t (*fn)(struct bt_vcpu *b, struct exit_link *l, uint32_t ea); /* as in struct site */
+	struct ccf *from;
+	struct ccf *to;       /* chained to, or NULL */
+	struct exit_link *next_in; /* other links into TO */
+	uint32_t eip;         /* target */
+	uint32_t pc;
+	uint32_t patch;       /* TC offset of the rel32 */
+	uint32_t stub;        /* TC offset of the stub */
+	bool cross;           /* leaves the page: only chained where that is safe */
+	bool no_chain;
+};
+
+struct ccf {
+	uint32_t pc, eip, mode;
+	uint32_t cs_base, cs_limit;
+	ppn page, page2;      /* page2: UINT32_MAX unless an instruction straddles */
+	uint32_t host, hsize; /* TC offset of the main entry; size to the end of the stubs */
+	uint32_t ind;         /* TC offset of the indirect entry (in front) */
+	uint16_t body;        /* bytes before the stubs */
+	uint8_t ninsn, nlink;
+	uint16_t nmark;
+	uint8_t glen;
+	bool dead, checked;
+	struct exit_link link[2];
+	struct exit_link *in;
+	struct mark *marks;
+	uint16_t *ioff;       /* host offset of each instruction, then guest offset */
+	uint8_t *low;         /* enum lowering of each */
+	struct ccf *hnext;    /* hash chain */
+	struct ccf *pnext, *pnext2; /* page chains */
+	uint64_t entries;     /* when counted */
+	uint32_t traps[TRAP_CAUSES];
+	uint32_t callouts;
+	uint32_t in_tu;
+};
+
+/* Context: what the jump table depends on. */
+struct ctx {
+	uint32_t *jt;
+	uint32_t mode, cs_base;
+	unsigned win;
+	bool used, supervisor, dirty; /* dirty: the table has entries */
+	uint32_t lru;
+};
+#define MAX_CTX 128
+
+enum exit_code { XC_NONE, XC_LOOKUP, XC_CHAIN, XC_POLL, XC_HALT, XC_MMIO, XC_SMC, XC_SHUTDOWN, XC_BREAK,
+		 XC_EXC, XC_STEPPED, XC_STALE, XC_ERROR, XC_TRANSIENT };
+
+#define PAGE_MIXED_AFTER 12 /* invalidations by writes after which a page's code is checked, not traced */
+
+struct page_info {
+	struct ccf *list;    /* fragments made from this page */
+	uint16_t smc;        /* times its code was dropped because of a write */
+	bool mixed;
+};
+
+#define CCF_HASH 65536u
+#define MAX_BPS 1024
+
+struct bt_stats {
+	uint64_t translations, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills, dispatches;
+	uint64_t lookups, smc_drops, mode_switches, ctx_flushes, transients, low[LOW_COUNT];
+	uint64_t callouts[CO_KINDS], traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, stops;
+};
+
+struct bt_vcpu {
+	struct vcpu v;       /* first: r15 points here */
+	/* -- read by fragments and glue, offsets below 2^31 -- */
+	uint64_t host_rsp, ret_addr, jt_live, gs_live, tc_base, tmp;
+	uint64_t g_callout, g_heavy, g_exit; /* glue entry points */
+	struct site *miss_site;
+	int64_t budget;      /* icount: instructions left */
+	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by light_select */
+	uint8_t intr_wait;   /* an interrupt is pending and IF was 0 */
+	volatile uint8_t kick, stop;
+	uint8_t in_tc;
+	uint64_t scratch[16];
+	uint8_t bounce[128] __attribute__((aligned(64)));
+	uint32_t host_mxcsr, host_fcw;
+	uint32_t xsave_mask;
+	/* -- the rest -- */
+	struct exit_link *last_exit;
+	enum exit_code xcode;
+	uint32_t xarg;
+	gpa xpa;
+	struct ccf *stale;
+	uint32_t mmio_lin;
+	uint64_t random;     /* state of co_random */
+	uint8_t *rx, *rw;    /* TC, two views */
+	uint32_t tc_size, tc_pos, tc_glue_end;
+	int tc_fd;
+	uint8_t *stop_jt;    /* PROT_NONE, JT_BYTES */
+	struct ccf **hash;
+	struct page_info *pages; /* by PPN */
+	struct ccf **order;  /* all fragments by host address */
+	uint32_t norder, cap_order;
+	struct ctx ctx[MAX_CTX], *cur;
+	uint32_t ctx_tick;
+	uint8_t *arena, *arena_pos, *arena_end;
+	struct bt_config cfg;
+	bool icount, stepping;
+	bool step_done;      /* the transient instruction completed (did not fault) */
+	uint32_t mode;       /* of the context that runs */
+	uint64_t transient_pc;
+	struct ccf *transient; /* the one-instruction fragment being run */
+	uint32_t transient_host;
+	gva bps[MAX_BPS];
+	unsigned nbps;
+	struct mm_vm *vm;
+	void *verifier;
+	struct bt_stats st;
+	bool want_flush, unlink_cross;
+	uint64_t ctx_dirty;  /* bit N: code went from window N */
+	uint64_t limit0;     /* icount_limit when budget was set */
+	ZydisDecoder dec16, dec32;
+	void *altstack;
+	pthread_t altstack_thread, thread;
+	bool running;
+	struct tx *tx;       /* the translator's work space */
+	struct ccf *transient_ccf;
+};
+
+#define OFF(f) ((int32_t)offsetof(struct bt_vcpu, f))
+#define OFF_GPR(n) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.gpr) + 8 * (n)))
+#define OFF_CPU(f) ((int32_t)offsetof(struct bt_vcpu, v.cpu.f))
+#define OFF_SEG(s, f) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.seg) + sizeof(struct seg_cache) * (s) + offsetof(struct seg_cache, f)))
+
+/* cache.c */
+bool cache_init(struct bt_vcpu *b, char *err, size_t n);
+void cache_fini(struct bt_vcpu *b);
+void cache_flush_all(struct bt_vcpu *b);
+void *arena_alloc(struct bt_vcpu *b, size_t n);
+struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t cs_base, ppn page); /* light */
+void cache_insert(struct bt_vcpu *b, struct ccf *f);
+struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip);
+void cache_drop(struct bt_vcpu *b, struct ccf *f);
+void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
+void ctx_reset(struct bt_vcpu *b, struct ctx *c); /* light: forget the table and the context */
+void chain_unlink_cross(struct bt_vcpu *b);
+void cache_hooks(struct bt_vcpu *b);
+void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to);
+void chain_unlink_in(struct bt_vcpu *b, struct ccf *f);
+
+/* light_dispatch.c: no floating point, no libc */
+uint32_t light_mode(const struct cpu *c);
+void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
+struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
+uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+uint64_t light_exit(struct bt_vcpu *b, enum exit_code c);
+uint64_t light_raise(struct bt_vcpu *b); /* deliver cpu.exc and go on */
+uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
+uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
+uint64_t light_after_fault(struct bt_vcpu *b);
+
+/* glue.c */
+void glue_init(struct bt_vcpu *b);
+void glue_enter(struct bt_vcpu *b, uint64_t host);
+extern const uint8_t glue_reload[], glue_reload_end[];
+void glue_resume(void);
+
+/* fault.c */
+bool fault_init(struct bt_vcpu *b);
+void fault_thread_enter(struct bt_vcpu *b);
+void fault_thread_leave(void);
+
+/* decode.c */
+/* Decode the instruction at EIP. 0; -1 with an exception raised. */
+int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
+
+/* translate.c */
+enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
+/* Translate the TU at the present cs:eip. NULL: an exception is in cpu.exc, or (xcode
+ * XC_ERROR) our own failure. TX_TRANSIENT and TX_MMIO make a fragment of one instruction
+ * that is run once and never found again. */
+struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind);
+
+/* engine.c */
+bool bp_at(const struct bt_vcpu *b, uint32_t pc);
+uint64_t bt_icount_at(const struct bt_vcpu *b, const struct site *s);
+
+extern const struct view *const bt_views[];
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Fetch and decode one guest instruction: bytes from the pages the guest
+ * fetches from, meaning from Zydis. */
+#include "bt/bt_int.h"
+
+#include <string.h>
+
+static int find_memory(const struct insn *in)
+{
+	for (int i = 0; i < in->z.operand_count_visible; i++)
+		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
+			return i;
+	return -1;
+}
+
+static enum seg seg_of(ZydisRegister r)
+{
+	switch (r) {
+	case ZYDIS_REGISTER_ES: return SEG_ES;
+	case ZYDIS_REGISTER_CS: return SEG_CS;
+	case ZYDIS_REGISTER_SS: return SEG_SS;
+	case ZYDIS_REGISTER_FS: return SEG_FS;
+	case ZYDIS_REGISTER_GS: return SEG_GS;
+	default: return SEG_DS;
+	}
+}
+
+/* Bytes of non-RAM pages are not code: they read as all ones from nowhere, which
+ * decodes as an invalid instruction. */
+static int page_bytes(struct bt_vcpu *b, uint32_t lin, uint8_t *out, unsigned n, ppn *page)
+{
+	int r = mmu_code_page(b->v.mmu, lin, page);
+
+	if (r < 0)
+		return -1;
+	if (r > 0) {
+		memset(out, 0xff, n);
+		*page = UINT32_MAX;
+		return 0;
+	}
+	memcpy(out, mm_page_bytes(b->vm, *page) + (lin & PAGE_MASK), n);
+	return 0;
+}
+
+/* Instruction bytes beyond the CS limit: #GP(0), as a fetch there gives. */
+static int check_limit(struct bt_vcpu *b, const struct insn *in)
+{
+	uint64_t last = (uint64_t)in->eip + in->len - 1;
+
+	if (last > b->v.cpu.seg[SEG_CS].limit)
+		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	return 0;
+}
+
+int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2)
+{
+	uint32_t lin = b->v.cpu.seg[SEG_CS].base + eip;
+	unsigned have = PAGE_SIZE - (lin & PAGE_MASK);
+	bool d = b->mode & MODE_D;
+	const ZydisDecoder *dec = d ? &b->dec32 : &b->dec16;
+	ZyanStatus st;
+
+	in->pc = lin;
+	in->eip = eip;
+	in->invalid = false;
+	*page2 = UINT32_MAX;
+	if (have > 15)
+		have = 15;
+	memset(in->bytes, 0, sizeof(in->bytes));
+	if (page_bytes(b, lin, in->bytes, have, page))
+		return -1;
+	st = ZydisDecoderDecodeFull(dec, in->bytes, have, &in->z, in->op);
+	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < 15) {
+		if (page_bytes(b, lin + have, in->bytes + have, 15 - have, page2))
+			return -1;
+		st = ZydisDecoderDecodeFull(dec, in->bytes, 15, &in->z, in->op);
+	}
+	if (!ZYAN_SUCCESS(st)) {
+		if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
+			return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+		memset(&in->z, 0, sizeof(in->z));
+		in->invalid = true;
+		in->len = 1;
+		in->mem = -1;
+	} else {
+		in->len = in->z.length;
+		in->mem = find_memory(in);
+		in->seg = in->mem >= 0 ? seg_of(in->op[in->mem].mem.segment) : SEG_DS;
+	}
+	in->next = eip + in->len;
+	return check_limit(b, in);
+}

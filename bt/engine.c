@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The engine's outer loop: what happens between stays in the translation cache.
+ * Interrupts, timers, stops, single steps, device accesses and self-modifying
+ * stores are settled here with the guest's state exact in v.cpu. */
+#include "bt/emit.h"
+#include "bt/verify_glue.h"
+
+#include "base/log.h"
+
+#include <cpuid.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#define HWCAP2_FSGSBASE_BIT 2
+
+static struct bt_vcpu *bt_of(struct vcpu *v)
+{
+	return (struct bt_vcpu *)v;
+}
+
+bool bp_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0; i < b->nbps; i++)
+		if (b->bps[i] == pc)
+			return true;
+	return false;
+}
+
+/* Instructions retired before the one at site S. */
+uint64_t bt_icount_at(const struct bt_vcpu *b, const struct site *s)
+{
+	if (s->ccf == b->transient)
+		return b->v.icount;
+	return b->limit0 - (uint64_t)(b->budget + s->ccf->ninsn - s->insn);
+}
+
+/* ---- icount budget ---- */
+
+static void budget_open(struct bt_vcpu *b)
+{
+	b->limit0 = b->v.icount_limit;
+	b->budget = (int64_t)(b->limit0 - b->v.icount);
+}
+
+static void budget_close(struct bt_vcpu *b)
+{
+	b->v.icount = b->limit0 - (uint64_t)b->budget;
+}
+
+/* ---- pieces of the loop ---- */
+
+/* Deliver what is in cpu.exc. False: shutdown. */
+static bool deliver(struct bt_vcpu *b)
+{
+	b->st.excs[b->v.cpu.exc.vector & 31]++;
+	b->v.cpu.shadow = 0;
+	return sys_deliver_exc(&b->v);
+}
+
+/* One instruction outside the cache. XC_STEPPED, or another code to act on. */
+static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
+{
+	struct cpu *c = &b->v.cpu;
+	bool tf = c->sysflags & FL_TF;
+	struct ccf *f;
+
+	c->shadow = 0;
+	b->st.transients++;
+	light_select(b);
+	b->xcode = XC_NONE;
+	b->stepping = true;
+	b->step_done = true;
+	f = translate(b, kind);
+	if (!f) {
+		b->stepping = false;
+		if (b->xcode == XC_ERROR)
+			return XC_ERROR;
+		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
+	}
+	b->xcode = XC_STEPPED;
+	glue_enter(b, b->tc_base + f->host);
+	b->stepping = false;
+	b->transient = NULL;
+	if (b->xcode == XC_HALT)
+		b->xcode = XC_STEPPED;
+	if (b->step_done && b->xcode == XC_STEPPED) {
+		b->v.icount += b->icount;
+		if (tf) {
+			c->dr[6] |= 1 << 14;
+			cpu_raise(c, EXC_DB);
+			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
+		}
+	}
+	return b->xcode;
+}
+
+/* Run one instruction to its end, through device memory and own-page stores. */
+static enum exit_code step_once(struct bt_vcpu *b)
+{
+	enum exit_code x = run_transient(b, TX_TRANSIENT);
+
+	for (int i = 0; i < 4; i++) {
+		if (x == XC_MMIO) {
+			x = run_transient(b, TX_MMIO);
+		} else if (x == XC_SMC) {
+			cache_drop_page(b, b->xarg, true);
+			mm_untrace_code(b->vm, b->xarg);
+			x = run_transient(b, TX_TRANSIENT);
+		} else if (x == XC_LOOKUP || x == XC_POLL) {
+			return XC_STEPPED;
+		} else {
+			break;
+		}
+	}
+	return x;
+}
+
+/* Take a deliverable interrupt. False: shutdown. */
+static bool take_interrupt(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	bool pending;
+
+	if (c->nmi_pending && !c->nmi_blocked && !c->shadow) {
+		c->halted = 0;
+		cpu_raise(c, EXC_NMI);
+		return deliver(b);
+	}
+	pending = b->v.plat.irq_pending(b->v.plat.ctx);
+	b->intr_wait = pending;
+	if (!pending || !c->intf || c->shadow)
+		return true;
+	int vec = b->v.plat.irq_ack(b->v.plat.ctx);
+	b->intr_wait = b->v.plat.irq_pending(b->v.plat.ctx);
+	if (vec < 0)
+		return true;
+	b->st.irqs++;
+	c->halted = 0;
+	return sys_deliver_irq(&b->v, (unsigned)vec);
+}
+
+static void drop_window_links(struct bt_vcpu *b)
+{
+	if (b->want_flush)
+		cache_flush_all(b);
+}
+
+/* Find or make the fragment at pc. NULL: see *x. */
+static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
+{
+	struct ccf *f;
+	struct exit_link *from = b->last_exit;
+
+	b->last_exit = NULL;
+	light_select(b);
+	f = light_find(b, cpu_pc(&b->v.cpu));
+	if (!f) {
+		if (b->want_flush) {
+			drop_window_links(b);
+			light_select(b);
+			from = NULL;
+		}
+		b->xcode = XC_NONE;
+		f = translate(b, TX_NORMAL);
+		if (!f) {
+			*x = b->xcode == XC_ERROR ? XC_ERROR : XC_EXC;
+			return NULL;
+		}
+	}
+	if (from && from->pc == f->pc && f != b->transient)
+		chain_patch(b, from, f);
+	return f;
+}
+
+static enum engine_exit failed(struct bt_vcpu *b)
+{
+	LOG(bt, "%s", b->v.error);
+	return ENGINE_ERROR;
+}
+
+/* Act on the way the guest left. Returns ENGINE_STOP..., or -1 to go on. */
+static int settle(struct bt_vcpu *b, enum exit_code x)
+{
+	switch (x) {
+	case XC_BREAK:
+		return ENGINE_BREAK;
+	case XC_MMIO:
+		x = run_transient(b, TX_MMIO);
+		break;
+	case XC_SMC:
+		cache_drop_page(b, b->xarg, true);
+		mm_untrace_code(b->vm, b->xarg);
+		x = run_transient(b, TX_TRANSIENT);
+		break;
+	case XC_STALE:
+		cache_drop(b, b->stale);
+		return -1;
+	case XC_EXC:
+		if (!deliver(b))
+			x = XC_SHUTDOWN;
+		break;
+	default:
+		break;
+	}
+	if (x == XC_SHUTDOWN)
+		return ENGINE_SHUTDOWN;
+	if (x == XC_ERROR)
+		return failed(b);
+	if (x == XC_MMIO || x == XC_SMC)
+		return settle(b, x);
+	return -1;
+}
+
+static enum engine_exit loop(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+
+	for (;;) {
+		enum exit_code x = XC_NONE;
+		struct ccf *f;
+		int out;
+
+		b->st.dispatches++;
+		if (b->stop) {
+			b->stop = 0;
+			b->st.stops++;
+			return ENGINE_STOP;
+		}
+		if (b->kick) {
+			b->kick = 0;
+			b->v.plat.run_timers(b->v.plat.ctx);
+			if (b->stop)
+				continue;
+		}
+		if (!take_interrupt(b))
+			return ENGINE_SHUTDOWN;
+		if (c->halted)
+			return ENGINE_HALT;
+		if (b->icount && b->v.icount >= b->v.icount_limit)
+			return ENGINE_ICOUNT;
+		if (c->shadow || (c->sysflags & FL_TF)) {
+			x = step_once(b);
+		} else {
+			f = fragment(b, &x);
+			if (f && b->icount && b->v.icount + f->ninsn > b->v.icount_limit) {
+				x = step_once(b);
+			} else if (f) {
+				budget_open(b);
+				b->xcode = XC_LOOKUP;
+				if (f == b->transient)
+					b->stepping = true;
+				glue_enter(b, b->tc_base + f->host);
+				if (f == b->transient) {
+					b->stepping = false;
+					b->transient = NULL;
+					b->v.icount += b->icount && b->step_done;
+				} else if (b->icount) {
+					budget_close(b);
+				}
+				x = b->xcode;
+			}
+		}
+		out = settle(b, x);
+		if (out >= 0)
+			return (enum engine_exit)out;
+	}
+}
+
+static enum engine_exit bt_run(struct vcpu *v)
+{
+	struct bt_vcpu *b = bt_of(v);
+	enum engine_exit e;
+
+	b->thread = pthread_self();
+	b->running = true;
+	fault_thread_enter(b);
+	b->gs_live = 0;
+	b->kick = 1;
+	e = loop(b);
+	fault_thread_leave();
+	b->running = false;
+	return e;
+}
+
+static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
+{
+	struct bt_vcpu *b = bt_of(v);
+	enum engine_exit e = ENGINE_STEPPED;
+	uint8_t if_was = v->cpu.intf;
+
+	b->thread = pthread_self();
+	fault_thread_enter(b);
+	b->gs_live = 0;
+	b->kick = 0;
+	(void)if_was;
+	if (with_irq) {
+		v->plat.run_timers(v->plat.ctx);
+		if (!take_interrupt(b))
+			e = ENGINE_SHUTDOWN;
+	}
+	if (e == ENGINE_STEPPED && v->cpu.halted) {
+		e = ENGINE_HALT;
+	} else if (e == ENGINE_STEPPED) {
+		switch (step_once(b)) {
+		case XC_SHUTDOWN:
+			e = ENGINE_SHUTDOWN;
+			break;
+		case XC_ERROR:
+			e = failed(b);
+			break;
+		default:
+			break;
+		}
+	}
+	fault_thread_leave();
+	return e;
+}
+
+static void bt_kick(struct vcpu *v)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->stop_jt;
+	if (b->running)
+		pthread_kill(b->thread, SIGRTMIN + 1);
+}
+
+static void bt_request_stop(struct vcpu *v)
+{
+	bt_of(v)->stop = 1;
+	bt_kick(v);
+}
+
+/* Fragments that cover LIN must be made again with or without the breakpoint. */
+static void drop_covering(struct bt_vcpu *b, uint32_t lin)
+{
+	for (uint32_t i = 0; i < b->norder; i++) {
+		struct ccf *f = b->order[i];
+
+		if (!f->dead && lin - f->pc < f->glen)
+			cache_drop(b, f);
+	}
+}
+
+static void bt_bp_insert(struct vcpu *v, gva lin)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	if (bp_at(b, (uint32_t)lin) || b->nbps == MAX_BPS)
+		return;
+	b->bps[b->nbps++] = (uint32_t)lin;
+	drop_covering(b, (uint32_t)lin);
+}
+
+static void bt_bp_remove(struct vcpu *v, gva lin)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	for (unsigned i = 0; i < b->nbps; i++)
+		if (b->bps[i] == (uint32_t)lin) {
+			b->bps[i] = b->bps[--b->nbps];
+			drop_covering(b, (uint32_t)lin);
+			return;
+		}
+}
+
+static void bt_state_changed(struct vcpu *v)
+{
+	mmu_flush(v->mmu, true);
+}
+
+static void bt_free(struct vcpu *v)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	if (!b)
+		return;
+	mmu_free(v->mmu);
+	verify_fini(b);
+	cache_fini(b);
+	free(b->tx);
+	free(b->transient_ccf);
+	free(b);
+}
+
+static const struct engine_ops bt_ops = {
+	.name = "bt",
+	.run = bt_run,
+	.step = bt_step,
+	.kick = bt_kick,
+	.request_stop = bt_request_stop,
+	.bp_insert = bt_bp_insert,
+	.bp_remove = bt_bp_remove,
+	.state_changed = bt_state_changed,
+	.views = bt_views,
+	.free = bt_free,
+};
+
+/* ---- construction ---- */
+
+static bool host_supports(char *err, size_t n)
+{
+	unsigned a, bx, c, d;
+
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)) {
+		snprintf(err, n, "this host's kernel does not allow WRGSBASE in user mode (Linux 5.9 or later does)");
+		return false;
+	}
+	if (!__get_cpuid_count(7, 0, &a, &bx, &c, &d) || !(bx & bit_BMI2)) {
+		snprintf(err, n, "this host's processor has no BMI2 instructions, which the translator uses");
+		return false;
+	}
+	return true;
+}
+
+/* x87, SSE and AVX, as far as the host has them: what 32-bit guests can reach. */
+static uint32_t host_xcr0(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return lo & 7;
+}
+
+struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat,
+			 enum clock_mode clock, char *err, size_t errlen)
+{
+	struct bt_vcpu *b;
+	uint8_t *p;
+
+	if (!host_supports(err, errlen))
+		return NULL;
+	b = aligned_alloc(64, (sizeof(*b) + 63) & ~(size_t)63);
+	if (!b) {
+		snprintf(err, errlen, "out of memory");
+		return NULL;
+	}
+	memset(b, 0, sizeof(*b));
+	if (config)
+		b->cfg = *(struct bt_config *)config;
+	b->icount = clock == CLOCK_ICOUNT;
+	if (b->cfg.tu_max > TU_LIMIT)
+		b->cfg.tu_max = TU_LIMIT;
+	b->vm = vm;
+	b->v.plat = *plat;
+	b->v.ops = &bt_ops;
+	b->v.icount_limit = UINT64_MAX / 2;
+	b->xsave_mask = host_xcr0();
+	b->tx = calloc(1, sizeof(*b->tx));
+	b->transient_ccf = calloc(1, sizeof(*b->transient_ccf));
+	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);
+	if (!b->tx || !b->transient_ccf || !b->v.mmu || !cache_init(b, err, errlen))
+		return NULL;
+	cache_hooks(b);
+	glue_init(b);
+	fault_init(b);
+	ZydisDecoderInit(&b->dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+	ZydisDecoderInit(&b->dec16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+	/* TC offset 0: where an empty jump-table entry leads. */
+	b->tx->b = b;
+	b->tx->p = b->rw;
+	e_ld64(b->tx, H_R9, OFF(miss_site));
+	e_jmp_vcpu(b->tx, OFF(g_callout));
+	p = b->tx->p;
+	b->transient_host = ((uint32_t)(p - b->rw) + 63) & ~63u;
+	b->tc_glue_end = b->transient_host + 8192;
+	cache_flush_all(b);
+	b->st.flushes = 0;
+	cpu_reset(&b->v.cpu);
+	return &b->v;
+}

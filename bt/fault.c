@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Host signals that translated code causes: faults (window misses, traces, true
+ * faults, device memory, polls, divide errors) and kicks from other threads.
+ * What can be mended is mended here and the access runs again; otherwise the
+ * exact guest state is stored from the signal frame and the thread resumes in
+ * glue_resume(). Only code running in the TC gets here: the monitor's own faults
+ * go to the previous handler. */
+#include "bt/bt_int.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#define ALTSTACK_BYTES (256 << 10)
+
+static __thread struct bt_vcpu *current; /* the vCPU this thread is running */
+
+static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+
+static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f, uint64_t rip)
+{
+	uint32_t off = (uint32_t)(rip - b->tc_base - f->ind);
+	const struct mark *m = NULL;
+
+	for (unsigned i = 0; i < f->nmark && f->marks[i].host <= off; i++)
+		m = &f->marks[i];
+	return m;
+}
+
+/* Store the guest's state as of the start of the marked instruction. */
+static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, const greg_t *g)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned insn = m ? m->insn : 0;
+
+	for (int r = 0; r < 8; r++)
+		c->gpr[r] = (uint32_t)g[greg_of[r]];
+	c->flags = ((uint32_t)g[REG_EFL] & FL_HOST) | FL_ONE;
+	c->rip = f->eip + f->ioff[f->ninsn + insn];
+	if (m && m->fix == FIX_XCHG)
+		c->gpr[m->arg] = (uint32_t)g[REG_R8];
+	if (m && m->fix == FIX_XSAVE) {
+		c->gpr[R_EAX] = (uint32_t)g[REG_R10];
+		c->gpr[R_EDX] = (uint32_t)g[REG_R11];
+	}
+	if (m && m->fix == FIX_POLL_R8) {
+		c->rip = (uint32_t)g[REG_R8];
+		insn++;
+	}
+	if (f == b->transient)
+		b->step_done = insn > 0;
+	else if (b->icount)
+		b->budget += f->ninsn - insn;
+}
+
+static void resume_in_c(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
+{
+	b->xcode = xc;
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->host_rsp;
+	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)glue_resume;
+	uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FL_DF;
+}
+
+static void count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why)
+{
+	b->st.traps[why]++;
+	f->traps[why]++;
+}
+
+static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, uint32_t err)
+{
+	b->v.cpu.exc = (struct exc){ .vector = (uint8_t)vector, .has_err = has_err, .err = err };
+	resume_in_c(b, uc, XC_EXC);
+}
+
+/* A window access missed. True when the access can simply run again. */
+static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	struct mmu_fault mf;
+
+	for (int tries = 0; tries < 4; tries++) {
+		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+		case FILL_OK:
+			count(b, f, TRAP_FILL);
+			return true;
+		case FILL_FAULT:
+			count(b, f, TRAP_TRUE);
+			store_state(b, f, m, g);
+			raise_exc(b, uc, EXC_PF, true, mf.err);
+			b->v.cpu.exc.cr2 = (uint32_t)lin;
+			return false;
+		case FILL_MMIO:
+			count(b, f, TRAP_MMIO);
+			store_state(b, f, m, g);
+			b->xpa = mf.pa;
+			resume_in_c(b, uc, XC_MMIO);
+			return false;
+		case FILL_CODE: {
+			ppn p = (ppn)(mf.pa >> PAGE_SHIFT);
+
+			count(b, f, TRAP_CODE);
+			if (f != b->transient && (f->page == p || f->page2 == p)) {
+				/* The fragment rewrites its own page: finish the store outside it. */
+				store_state(b, f, m, g);
+				b->xarg = p;
+				resume_in_c(b, uc, XC_SMC);
+				return false;
+			}
+			cache_drop_page(b, p, true);
+			mm_untrace_code(b->vm, p);
+			break;
+		}
+		}
+	}
+	return true;
+}
+
+static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
+{
+	return addr - (uint64_t)b->stop_jt < JT_BYTES;
+}
+
+static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	uint64_t addr = (uint64_t)si->si_addr;
+	struct ccf *f = cache_by_host(b, (uint64_t)g[REG_RIP]);
+	const struct mark *m;
+	gva lin;
+
+	if (!f)
+		return false;
+	m = find_mark(b, f, (uint64_t)g[REG_RIP]);
+	switch (sig) {
+	case SIGFPE:
+		count(b, f, TRAP_FPE);
+		store_state(b, f, m, g);
+		if (si->si_code == FPE_INTDIV || si->si_code == FPE_INTOVF)
+			raise_exc(b, uc, EXC_DE, false, 0);
+		else
+			raise_exc(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
+		return true;
+	case SIGILL:
+		count(b, f, TRAP_ILL);
+		store_state(b, f, m, g);
+		raise_exc(b, uc, EXC_UD, false, 0);
+		return true;
+	case SIGBUS:
+	case SIGSEGV:
+		break;
+	default:
+		return false;
+	}
+	if (poll_fault(b, addr)) {
+		count(b, f, TRAP_POLL);
+		store_state(b, f, m, g);
+		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
+		return true;
+	}
+	if (g[REG_TRAPNO] == EXC_GP || sig == SIGBUS) {
+		/* Misaligned SSE operands and the like: the guest's own #GP(0). */
+		count(b, f, TRAP_GP);
+		store_state(b, f, m, g);
+		raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	}
+	switch (mmu_where(b->v.mmu, addr, &lin)) {
+	case MMU_WINDOW:
+		window_fault(b, f, m, uc, lin, g[REG_ERR] & 2);
+		return true;
+	case MMU_GUARD:
+		count(b, f, TRAP_GP);
+		store_state(b, f, m, g);
+		if (m && m->fix == FIX_STRING) /* wrapped: the low halves are right already */
+			resume_in_c(b, uc, XC_LOOKUP);
+		else
+			raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_fault(int sig, siginfo_t *si, void *ctx)
+{
+	struct bt_vcpu *b = current;
+
+	if (b && handle(b, sig, si, ctx))
+		return;
+	/* Ours: die with the default action, so that it is seen. */
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* Someone wants attention. In the TC (or on the way into it) the jump table
+ * register is poisoned, so that the next poll or indirect jump faults; a REP in
+ * progress is left at once. In C the flag and the poisoned table wait. */
+static void on_kick(int sig, siginfo_t *si, void *ctx)
+{
+	struct bt_vcpu *b = current;
+	ucontext_t *uc = ctx;
+	greg_t *g = uc->uc_mcontext.gregs;
+	uint64_t rip = (uint64_t)g[REG_RIP];
+	struct ccf *f;
+
+	(void)sig;
+	(void)si;
+	if (!b)
+		return;
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->stop_jt;
+	if (rip >= (uint64_t)glue_reload && rip < (uint64_t)glue_reload_end)
+		g[REG_R12] = (greg_t)b->stop_jt;
+	if (rip < b->tc_base || rip >= b->tc_base + b->tc_size)
+		return;
+	g[REG_R12] = (greg_t)b->stop_jt;
+	f = cache_by_host(b, rip);
+	if (!f || b->stepping || b->icount)
+		return;
+	const struct mark *m = find_mark(b, f, rip);
+	if (m && m->fix == FIX_STRING) {
+		store_state(b, f, m, g);
+		/* Exactly here only between iterations, which is the only place a signal comes;
+		 * behind the REP the registers still wait for their truncation, which the low
+		 * halves already are; then the count tells that it is done. */
+		uint8_t op = b->rw[rip - b->tc_base];
+		if (op != 0xf3 && op != 0xf2 && op != 0x66)
+			return; /* behind it, or not a REP: the next poll is near */
+		resume_in_c(b, uc, XC_LOOKUP);
+	}
+}
+
+bool fault_init(struct bt_vcpu *b)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	static const int sigs[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
+	(void)b;
+	/* A kick in the middle of a fault would be forgotten by the frame we return to. */
+	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, SIGRTMIN + 1);
+	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
+		if (sigaction(sigs[i], &sa, NULL))
+			return false;
+	sa.sa_sigaction = on_kick;
+	sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+	return !sigaction(SIGRTMIN + 1, &sa, NULL);
+}
+
+/* The calling thread is about to run B. */
+void fault_thread_enter(struct bt_vcpu *b)
+{
+	stack_t ss = { .ss_size = ALTSTACK_BYTES };
+
+	if (!b->altstack) {
+		b->altstack = mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (b->altstack == MAP_FAILED)
+			b->altstack = NULL;
+	}
+	ss.ss_sp = b->altstack;
+	if (b->altstack_thread != pthread_self()) {
+		sigaltstack(&ss, NULL);
+		b->altstack_thread = pthread_self();
+	}
+	current = b;
+}
+
+void fault_thread_leave(void)
+{
+	current = NULL;
+}

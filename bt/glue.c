@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The passages between C and translated code. State crosses in struct bt_vcpu;
+ * rsp holds the guest's ESP while in the TC, so a callout changes stacks before
+ * anything else. gs base is set by light_select().
+ *
+ *   glue_enter   C -> TC: x87/SSE of the guest in, registers in, jump
+ *   g_callout    TC -> C function of a site -> TC (x87/SSE stay live)
+ *   g_heavy      the same with x87/SSE saved around the function
+ *   g_exit       TC -> back to glue_enter's caller
+ *   glue_resume  where the fault handler sends a thread whose state it has
+ *                stored: light_after_fault() decides how to go on */
+#include "bt/bt_int.h"
+
+#define XS(x) #x
+#define O(name, field) [name] "i"(offsetof(struct bt_vcpu, field))
+#define OFFSETS                                                                                                \
+	O(gpr, v.cpu.gpr), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr), O(jt, jt_live),         \
+		O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu), O(mx, host_mxcsr), O(fcw, host_fcw),        \
+		O(xmask, xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
+
+#define SAVE_GPRS                                                                                              \
+	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"      \
+	"movq %%rbx, %c[gpr]+24(%%r15)\n\tmovq %%rsp, %c[gpr]+32(%%r15)\n\tmovq %%rbp, %c[gpr]+40(%%r15)\n\t"  \
+	"movq %%rsi, %c[gpr]+48(%%r15)\n\tmovq %%rdi, %c[gpr]+56(%%r15)\n\t"                                   \
+	"movq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\tpopq %%rax\n\tcld\n\t"                                       \
+	"andl %[hostfl], %%eax\n\torl $2, %%eax\n\tmovl %%eax, %c[flags](%%r15)\n\t"
+
+#define XSAVE "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txsave %c[fpu](%%r15)\n\t"
+#define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
+#define HOST_FPU "fninit\n\tfldcw %c[fcw](%%r15)\n\tldmxcsr %c[mx](%%r15)\n\tvzeroupper\n\t"
+
+/* r10: where to go. Everything else comes from the vcpu. */
+__attribute__((naked, used)) static void reload(void)
+{
+	__asm__ volatile(".globl glue_reload\nglue_reload:\n\t"
+			 "movq %c[jt](%%r15), %%r12\n\tmovq %c[gs](%%r15), %%r13\n\tmovq %c[tc](%%r15), %%r14\n\t"
+			 "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
+			 "movq %c[gpr](%%r15), %%rax\n\tmovq %c[gpr]+8(%%r15), %%rcx\n\t"
+			 "movq %c[gpr]+16(%%r15), %%rdx\n\tmovq %c[gpr]+24(%%r15), %%rbx\n\t"
+			 "movq %c[gpr]+40(%%r15), %%rbp\n\tmovq %c[gpr]+48(%%r15), %%rsi\n\t"
+			 "movq %c[gpr]+56(%%r15), %%rdi\n\tmovq %c[gpr]+32(%%r15), %%rsp\n\t"
+			 "jmpq *%%r10\n\t"
+			 ".globl glue_reload_end\nglue_reload_end:\n\t"
+			 :
+			 : OFFSETS);
+}
+
+/* Behind a C function: rax is 0 (go on behind the call), 1 (leave) or an address. */
+#define AFTER_CALL(leave)                                                                                      \
+	"movq %%rax, %%r10\n\tcmpq $1, %%rax\n\tje " leave "\n\t"                                              \
+	"testq %%rax, %%rax\n\tcmoveq %c[ret](%%r15), %%r10\n\t"
+
+__attribute__((naked, used)) static void leave_fpu_live(void)
+{
+	__asm__ volatile(".globl glue_leave\nglue_leave:\n\t" XSAVE
+			 ".globl glue_leave_saved\nglue_leave_saved:\n\t" HOST_FPU
+			 "addq $8, %%rsp\n\tpopq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbp\n\t"
+			 "popq %%rbx\n\tret\n\t"
+			 :
+			 : OFFSETS);
+}
+
+__attribute__((naked, used)) static void callout(void)
+{
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t"
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+			 AFTER_CALL("glue_leave") "jmp glue_reload\n\t"
+			 :
+			 : OFFSETS);
+}
+
+__attribute__((naked, used)) static void heavy(void)
+{
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+			 AFTER_CALL("glue_leave_saved") XRSTOR "jmp glue_reload\n\t"
+			 :
+			 : OFFSETS);
+}
+
+__attribute__((naked, used)) static void leave_tc(void)
+{
+	__asm__ volatile(SAVE_GPRS "jmp glue_leave\n\t" : : OFFSETS);
+}
+
+__attribute__((naked)) void glue_resume(void)
+{
+	__asm__ volatile("cld\n\tmovq %%r15, %%rdi\n\tcall light_after_fault\n\t"
+			 AFTER_CALL("glue_leave") "jmp glue_reload\n\t"
+			 :
+			 : OFFSETS);
+}
+
+__attribute__((naked)) void glue_enter(__attribute__((unused)) struct bt_vcpu *b,
+				       __attribute__((unused)) uint64_t host)
+{
+	__asm__ volatile("pushq %%rbx\n\tpushq %%rbp\n\tpushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\t"
+			 "subq $8, %%rsp\n\tmovq %%rdi, %%r15\n\tmovq %%rsp, %c[hrsp](%%r15)\n\t"
+			 "movq %%rsi, %%r10\n\tstmxcsr %c[mx](%%r15)\n\tfnstcw %c[fcw](%%r15)\n\t" XRSTOR
+			 "jmp glue_reload\n\t"
+			 :
+			 : OFFSETS);
+}
+
+void glue_init(struct bt_vcpu *b)
+{
+	b->g_callout = (uint64_t)callout;
+	b->g_heavy = (uint64_t)heavy;
+	b->g_exit = (uint64_t)leave_tc;
+}

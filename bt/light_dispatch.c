@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Finding what to run next without leaving translated code's floating-point
+ * state: mode, window, context, fragment. Built with -mgeneral-regs-only. */
+#include "bt/bt_int.h"
+
+static enum seg_class classify(const struct cpu *c, enum seg s)
+{
+	const struct seg_cache *g = &c->seg[s];
+	bool plain = (g->attr & (SA_P | SA_S | SA_CODE | SA_RW | SA_EC | SA_UNUSABLE)) == (SA_P | SA_S | SA_RW);
+
+	if (!plain)
+		return SEGC_OTHER;
+	if (g->limit == 0xffffffff)
+		return g->base ? SEGC_BASED : SEGC_FLAT;
+	return g->limit == 0xffff ? SEGC_64K : SEGC_OTHER;
+}
+
+/* CS as a data segment (CS: overrides): readable code, never writable. */
+static enum seg_class classify_cs(const struct cpu *c)
+{
+	const struct seg_cache *g = &c->seg[SEG_CS];
+
+	if (!(c->cr0 & CR0_PE) || cpu_v86(c))
+		return g->limit == 0xffff ? SEGC_64K : SEGC_OTHER;
+	return SEGC_OTHER;
+}
+
+uint32_t light_mode(const struct cpu *c)
+{
+	uint32_t m = 0;
+
+	if (c->seg[SEG_CS].attr & SA_DB)
+		m |= MODE_D;
+	if (c->seg[SEG_SS].attr & SA_DB)
+		m |= MODE_B;
+	m |= (uint32_t)c->cpl << 2;
+	if (c->cr0 & CR0_PE)
+		m |= MODE_PE;
+	if (c->sysflags & FL_VM)
+		m |= MODE_VM;
+	if (c->cr0 & (CR0_EM | CR0_TS))
+		m |= MODE_NOFPU;
+	if (!(c->cr4 & CR4_OSFXSR) || (c->cr0 & CR0_EM))
+		m |= MODE_NOSSE;
+	if (c->cr4 & CR4_OSXSAVE)
+		m |= MODE_OSXSAVE | ((c->xcr0 & 6) == 6 ? MODE_AVX : 0);
+	if (c->cr0 & CR0_TS)
+		m |= MODE_TS | (c->cr0 & CR0_MP ? MODE_MPTS : 0);
+	if (c->seg[SEG_CS].limit != 0xffffffff)
+		m |= MODE_CSLIM;
+	if (c->cr4 & CR4_TSD)
+		m |= MODE_TSD;
+	if (!(c->cr0 & CR0_PG) || (c->cpl != 3 && (c->cr4 & CR4_PGE)))
+		m |= MODE_XCHAIN;
+	m |= (uint32_t)classify(c, SEG_ES) << (MODE_SEG + 2 * SEG_ES);
+	m |= (uint32_t)classify_cs(c) << (MODE_SEG + 2 * SEG_CS);
+	m |= (uint32_t)classify(c, SEG_SS) << (MODE_SEG + 2 * SEG_SS);
+	m |= (uint32_t)classify(c, SEG_DS) << (MODE_SEG + 2 * SEG_DS);
+	m |= (uint32_t)classify(c, SEG_FS) << (MODE_SEG + 2 * SEG_FS);
+	m |= (uint32_t)classify(c, SEG_GS) << (MODE_SEG + 2 * SEG_GS);
+	return m;
+}
+
+static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint32_t cs_base)
+{
+	struct ctx *c = b->cur, *spare = NULL;
+
+	if (c && c->used && c->win == win && c->mode == mode && c->cs_base == cs_base)
+		return c;
+	unsigned h = (win * 31 + mode * 7 + (mode >> 16) + (cs_base >> 4)) % MAX_CTX;
+	for (unsigned i = 0; i < 8; i++) {
+		c = &b->ctx[(h + i) % MAX_CTX];
+		if (c->used && c->win == win && c->mode == mode && c->cs_base == cs_base) {
+			c->lru = ++b->ctx_tick;
+			return c;
+		}
+		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
+			spare = c;
+	}
+	if (spare->used || spare->dirty)
+		ctx_reset(b, spare);
+	spare->used = true;
+	spare->win = win;
+	spare->mode = mode;
+	spare->cs_base = cs_base;
+	spare->supervisor = (mode & MODE_CPL) != MODE_CPL;
+	spare->lru = ++b->ctx_tick;
+	return spare;
+}
+
+static void settle_unmaps(struct bt_vcpu *b)
+{
+	for (unsigned i = 0; i < MAX_CTX; i++)
+		if (b->ctx[i].used && (b->ctx_dirty >> b->ctx[i].win & 1))
+			ctx_reset(b, &b->ctx[i]);
+	b->ctx_dirty = 0;
+	if (b->unlink_cross)
+		chain_unlink_cross(b);
+	b->unlink_cross = false;
+}
+
+void light_select(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned win = 0;
+	uint64_t base = (uint64_t)mmu_select(b->v.mmu, &win);
+
+	if (base != b->gs_live) {
+		b->gs_live = base;
+		__asm__ volatile("wrgsbase %0" : : "r"(base));
+	}
+	if (b->ctx_dirty | b->unlink_cross)
+		settle_unmaps(b);
+	b->mode = light_mode(c);
+	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
+	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
+	b->jt_live = (uint64_t)b->cur->jt;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick)
+		b->jt_live = (uint64_t)b->stop_jt;
+}
+
+struct ccf *light_find(struct bt_vcpu *b, uint32_t pc)
+{
+	ppn p = mmu_code_page_fast(b->v.mmu, pc);
+
+	b->st.lookups++;
+	if (p == UINT32_MAX)
+		return NULL;
+	return cache_find(b, pc, b->mode, b->v.cpu.seg[SEG_CS].base, p);
+}
+
+uint64_t light_exit(struct bt_vcpu *b, enum exit_code c)
+{
+	b->xcode = c;
+	return 1;
+}
+
+uint64_t light_next(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	struct ccf *f;
+
+	if (b->stepping)
+		return light_exit(b, XC_STEPPED);
+	if (b->kick | b->stop | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0))
+		return light_exit(b, XC_LOOKUP);
+	light_select(b);
+	f = light_find(b, cpu_pc(c));
+	if (!f || (b->intr_wait && c->intf))
+		return light_exit(b, XC_LOOKUP);
+	return b->tc_base + f->host;
+}
+
+uint64_t light_raise(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+
+	b->st.excs[c->exc.vector & 31]++;
+	if (!sys_deliver_exc(&b->v))
+		return light_exit(b, XC_SHUTDOWN);
+	c->shadow = 0;
+	return light_next(b);
+}
+
+/* Indirect transfer to EIP that the jump table did not know, or knew otherwise. */
+uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
+{
+	struct cpu *c = &b->v.cpu;
+	struct ccf *f;
+
+	(void)s;
+	c->rip = eip;
+	b->st.jt_misses++;
+	if (b->kick | b->stop)
+		return light_exit(b, XC_LOOKUP);
+	if (b->ctx_dirty | b->unlink_cross)
+		light_select(b);
+	f = light_find(b, cpu_pc(c));
+	if (!f)
+		return light_exit(b, XC_LOOKUP);
+	if (b->cfg.no_chain)
+		return b->tc_base + f->host;
+	b->cur->jt[eip & 0xffff] = f->ind;
+	b->cur->dirty = true;
+	b->st.jt_fills++;
+	return b->tc_base + f->host;
+}
+
+uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	struct ccf *f;
+
+	(void)ea;
+	c->rip = l->eip;
+	if (b->kick | b->stop)
+		return light_exit(b, XC_LOOKUP);
+	if (b->ctx_dirty | b->unlink_cross)
+		light_select(b);
+	f = light_find(b, l->pc);
+	if (!f) {
+		b->last_exit = l;
+		return light_exit(b, XC_CHAIN);
+	}
+	chain_patch(b, l, f);
+	return b->tc_base + f->host;
+}
+
+/* The fault handler has stored the state; on the vCPU's own stack again. */
+uint64_t light_after_fault(struct bt_vcpu *b)
+{
+	if (b->xcode == XC_EXC)
+		return light_raise(b);
+	return 1;
+}

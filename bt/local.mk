@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The binary translator.
+noinst_LIBRARIES += %D%/libbt.a
+%C%_libbt_a_SOURCES = \
+	%D%/bt.h \
+	%D%/bt_int.h \
+	%D%/callout.h \
+	%D%/decode.c \
+	%D%/emit.h \
+	%D%/engine.c \
+	%D%/fault.c \
+	%D%/glue.c \
+	%D%/lower.c \
+	%D%/lower.h \
+	%D%/lower_flow.c \
+	%D%/lower_legacy.c \
+	%D%/lower_stack.c \
+	%D%/lower_string.c \
+	%D%/lower_system.c \
+	%D%/sys.h \
+	%D%/sys_int.h \
+	%D%/translate.c \
+	%D%/verify.c \
+	%D%/verify.h \
+	%D%/verify_glue.c \
+	%D%/verify_glue.h \
+	%D%/views.c
+%C%_libbt_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+
+# Light callouts run with the guest's vector and x87 registers live: the compiler
+# must not touch them, and no instrumentation may call out.
+noinst_LIBRARIES += %D%/libbtlight.a
+%C%_libbtlight_a_SOURCES = \
+	%D%/cache.c \
+	%D%/light_callout.c \
+	%D%/light_dispatch.c \
+	%D%/sys_cr.c \
+	%D%/sys_far.c \
+	%D%/sys_int.c \
+	%D%/sys_msr.c \
+	%D%/sys_seg.c \
+	%D%/sys_task.c
+%C%_libbtlight_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-sanitize=all -fno-tree-loop-distribute-patterns
+%C%_libbt_a_LIBADD = $(%C%_libbtlight_a_OBJECTS)
+%C%_libbt_a_DEPENDENCIES = %D%/libbtlight.a

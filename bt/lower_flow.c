@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Control transfer. Near direct: an exit that gets chained. Near indirect: a
+ * jump through the context's table. Everything that may change privilege, mode
+ * or segment: a callout that finds the next fragment itself. */
+#include "bt/emit.h"
+#include "bt/callout.h"
+#include "bt/lower.h"
+
+static uint32_t target_of(const struct insn *in)
+{
+	uint32_t to = in->next + (uint32_t)in->op[0].imm.value.s;
+
+	return in->z.operand_width == 16 ? to & 0xffff : to;
+}
+
+static bool backward(const struct insn *in, uint32_t to)
+{
+	return to <= in->eip;
+}
+
+/* Jump on host condition CC (0..15) to an exit to EIP. */
+static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
+{
+	uint8_t *skip;
+
+	e2(t, 0x0070 | (cc ^ 1));
+	skip = t->p - 1;
+	emit_exit(t, eip);
+	e_here8(t, skip);
+}
+
+/* The same as one host instruction when the target can be chained. */
+static void jcc(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in), pc = t->f->cs_base + to;
+	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
+	bool cross = (pc ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
+
+	if (op == 0x0f)
+		op = in->bytes[in->z.raw.prefix_count + 1];
+	cc = op & 15;
+	if (backward(in, to))
+		emit_poll(t);
+	if (t->kind != TX_NORMAL || (cross && !(t->mode & MODE_XCHAIN))) {
+		cond_exit(t, cc, to);
+	} else {
+		struct exit_link *l = &t->f->link[t->f->nlink++];
+
+		*l = (struct exit_link){ .fn = light_chain, .from = t->f, .eip = to, .pc = pc, .cross = cross,
+					 .no_chain = t->b->cfg.no_chain };
+		e2(t, 0x800f | cc << 8);
+		e4(t, 0);
+		l->patch = tx_host(t) - 4;
+		t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = to };
+	}
+	emit_exit(t, in->next);
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+/* Fork on (E)CX being zero; flags and the register stay. Returns the rel8 of the
+ * jump taken when zero; rcx is restored on the other path, and must be restored
+ * from r9 at the zero label when 16-bit. */
+static uint8_t *cx_zero(struct tx *t, const struct insn *in)
+{
+	if (in->z.address_width != 16) {
+		e1(t, 0x67);
+		return e_jrcxz(t);
+	}
+	e_mov64(t, H_R9, H_RCX);
+	e_movzx16(t, H_RCX, H_RCX);
+	uint8_t *z = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R9);
+	return z;
+}
+
+static void zero_label(struct tx *t, const struct insn *in, uint8_t *z)
+{
+	e_here8(t, z);
+	if (in->z.address_width == 16)
+		e_mov64(t, H_RCX, H_R9);
+}
+
+static void jcxz(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in);
+	uint8_t *z;
+
+	if (backward(in, to))
+		emit_poll(t);
+	z = cx_zero(t, in);
+	emit_exit(t, in->next);
+	zero_label(t, in, z);
+	emit_exit(t, to);
+	t->done = true;
+}
+
+static void loop(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in);
+	uint8_t *z, *other = NULL;
+
+	emit_poll(t);
+	e_lea32(t, H_R8, H_RCX, -1);
+	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
+	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
+		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
+		other = t->p - 1;
+	}
+	z = cx_zero(t, in);
+	emit_exit(t, to);
+	zero_label(t, in, z);
+	if (other)
+		e_here8(t, other);
+	emit_exit(t, in->next);
+	t->done = true;
+}
+
+static void far_transfer(struct tx *t, struct insn *in, unsigned what)
+{
+	const ZydisDecodedOperand *o = &in->op[0];
+	bool imm = o->type == ZYDIS_OPERAND_TYPE_POINTER;
+	struct site *s;
+
+	if (!imm)
+		emit_ea(t, in);
+	s = new_site(t, in, CO_FAR, imm ? co_far_imm : co_far_mem);
+	s->code = (uint8_t)what;
+	s->op = in->z.operand_width == 16 ? 2 : 4;
+	if (imm) {
+		s->imm = o->ptr.offset;
+		s->imm2 = o->ptr.segment;
+	}
+	emit_callout(t, s);
+	t->done = true;
+}
+
+static void call(struct tx *t, struct insn *in, unsigned size)
+{
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		far_transfer(t, in, FAR_CALL);
+		return;
+	}
+	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		uint32_t to = target_of(in);
+
+		if (backward(in, to))
+			emit_poll(t);
+		emit_stack_push_imm(t, in->next, size);
+		emit_exit(t, to);
+	} else {
+		emit_load_operand(t, in, 0, size);
+		e_mov32(t, H_R11, H_R8);
+		emit_stack_push_imm(t, in->next, size);
+		e_mov32(t, H_R8, H_R11);
+		emit_indirect(t);
+	}
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static void jmp(struct tx *t, struct insn *in, unsigned size)
+{
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		far_transfer(t, in, FAR_JMP);
+		return;
+	}
+	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		uint32_t to = target_of(in);
+
+		if (backward(in, to))
+			emit_poll(t);
+		emit_exit(t, to);
+	} else {
+		emit_load_operand(t, in, 0, size);
+		emit_indirect(t);
+	}
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static void ret(struct tx *t, struct insn *in, unsigned size)
+{
+	bool has_imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in->z.operand_count_visible;
+	uint32_t imm = has_imm ? (uint16_t)in->op[0].imm.value.u : 0;
+
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		struct site *s = new_site(t, in, CO_FAR, co_far_ret);
+
+		s->op = (uint8_t)size;
+		s->imm = imm;
+		emit_callout(t, s);
+		t->done = true;
+		return;
+	}
+	emit_stack_peek(t, H_R11, size);
+	emit_stack_adjust(t, (int32_t)(size + imm));
+	e_mov32(t, H_R8, H_R11);
+	emit_indirect(t);
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
+			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t), unsigned size, unsigned code,
+			uint32_t imm)
+{
+	struct site *s = new_site(t, in, kind, fn);
+
+	s->op = (uint8_t)size;
+	s->code = (uint8_t)code;
+	s->imm = imm;
+	emit_callout(t, s);
+	t->done = true;
+	return true;
+}
+
+bool lower_flow(struct tx *t, struct insn *in)
+{
+	unsigned size = in->z.operand_width == 16 ? 2 : 4;
+
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_JMP:
+		jmp(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_CALL:
+		call(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_RET:
+		ret(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_JCXZ: case ZYDIS_MNEMONIC_JECXZ:
+		jcxz(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_LOOP: case ZYDIS_MNEMONIC_LOOPE: case ZYDIS_MNEMONIC_LOOPNE:
+		loop(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_IRET: case ZYDIS_MNEMONIC_IRETD:
+		return callout_end(t, in, CO_IRET, co_iret, size, 0, 0);
+	case ZYDIS_MNEMONIC_INT:
+		return callout_end(t, in, CO_INT, co_int, size, SYS_INT_N, (uint8_t)in->op[0].imm.value.u);
+	case ZYDIS_MNEMONIC_INT3:
+		return callout_end(t, in, CO_INT, co_int, size, SYS_INT3, EXC_BP);
+	case ZYDIS_MNEMONIC_INT1:
+		return callout_end(t, in, CO_INT, co_int, size, SYS_INT1, EXC_DB);
+	case ZYDIS_MNEMONIC_INTO:
+		/* jno over */
+		e2(t, 0x0071);
+		{
+			uint8_t *no = t->p - 1;
+
+			callout_end(t, in, CO_INT, co_int, size, SYS_INTO, EXC_OF);
+			e_here8(t, no);
+		}
+		emit_exit(t, in->next);
+		return true;
+	case ZYDIS_MNEMONIC_SYSENTER:
+		return callout_end(t, in, CO_INT, co_sysenter, size, 0, 0);
+	case ZYDIS_MNEMONIC_SYSEXIT:
+		return callout_end(t, in, CO_IRET, co_sysexit, size, 0, 0);
+	case ZYDIS_MNEMONIC_HLT:
+		return callout_end(t, in, CO_HLT, co_hlt, size, 0, 0);
+	default:
+		break;
+	}
+	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR &&
+	    in->z.mnemonic != ZYDIS_MNEMONIC_JRCXZ && in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+		jcc(t, in);
+		return true;
+	}
+	return false;
+}

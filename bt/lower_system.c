@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Sensitive instructions: in the TC where a few instructions on the virtual
+ * state do it, a callout otherwise (DESIGN 4.5). */
+#include "bt/emit.h"
+#include "bt/callout.h"
+#include "bt/lower.h"
+
+static struct site *callout(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn)
+{
+	struct site *s = new_site(t, in, k, fn);
+
+	s->op = in->z.operand_width == 16 ? 2 : 4;
+	return s;
+}
+
+static bool kernel(const struct tx *t)
+{
+	return !(t->mode & MODE_CPL);
+}
+
+static int reg_of(const ZydisDecodedOperand *o)
+{
+	return ZydisRegisterGetId(o->reg.value);
+}
+
+static bool is_sreg(const ZydisDecodedOperand *o)
+{
+	return o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_ES &&
+	       o->reg.value <= ZYDIS_REGISTER_GS;
+}
+
+static bool mov_special(struct tx *t, struct insn *in)
+{
+	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
+	struct site *c;
+
+	if (is_sreg(d)) {
+		if (reg_of(d) == SEG_CS) {
+			emit_raise(t, in, EXC_UD);
+			return true;
+		}
+		emit_load_operand(t, in, 1, 2);
+		c = callout(t, in, CO_SEGLOAD, co_load_seg);
+		c->seg = (uint8_t)reg_of(d);
+		emit_callout(t, c);
+		t->sti = c->seg == SEG_SS;
+		return true;
+	}
+	if (is_sreg(s)) {
+		t->low[t->i] = LOW_INTC;
+		if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+			emit_linear(t, in, 2);
+			e_ldzx16(t, H_R11, OFF_SEG(reg_of(s), sel));
+			e_gs(t, F_66, 0x89, H_R11, H_R8, 0);
+		} else {
+			e_ldzx16(t, H_R11, OFF_SEG(reg_of(s), sel));
+			e_rr(t, in->z.operand_width == 16 ? F_66 : 0, 0x8b, reg_of(d), H_R11);
+		}
+		return true;
+	}
+	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_CONTROL) {
+		c = callout(t, in, CO_CR, co_mov_to_cr);
+		c->reg = (uint8_t)reg_of(s);
+		c->reg2 = (uint8_t)reg_of(d);
+		c->heavy = c->reg2 == 4; /* asks the machine for CPUID */
+		emit_callout(t, c);
+		t->done = true;
+		return true;
+	}
+	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_CONTROL) {
+		static const int32_t off[5] = { OFF_CPU(cr0), -1, OFF_CPU(cr2), OFF_CPU(cr3), OFF_CPU(cr4) };
+		int cr = reg_of(s);
+
+		if (kernel(t) && cr < 5 && cr != 1) {
+			t->low[t->i] = LOW_INTC;
+			e_ld32(t, reg_of(d), off[cr]);
+			return true;
+		}
+		c = callout(t, in, CO_CR, co_mov_from_cr);
+		c->reg = (uint8_t)reg_of(d);
+		c->reg2 = (uint8_t)cr;
+		emit_callout(t, c);
+		return true;
+	}
+	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_DEBUG) {
+		c = callout(t, in, CO_CR, co_mov_to_dr);
+		c->reg = (uint8_t)reg_of(s);
+		c->reg2 = (uint8_t)reg_of(d);
+		emit_callout(t, c);
+		t->done = true;
+		return true;
+	}
+	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_DEBUG) {
+		c = callout(t, in, CO_CR, co_mov_from_dr);
+		c->reg = (uint8_t)reg_of(d);
+		c->reg2 = (uint8_t)reg_of(s);
+		emit_callout(t, c);
+		return true;
+	}
+	return false;
+}
+
+static void in_out(struct tx *t, struct insn *in)
+{
+	bool is_in = in->z.mnemonic == ZYDIS_MNEMONIC_IN;
+	const ZydisDecodedOperand *port = &in->op[is_in ? 1 : 0], *acc = &in->op[is_in ? 0 : 1];
+	struct site *s = callout(t, in, CO_IO, is_in ? co_in : co_out);
+
+	s->op = (uint8_t)(acc->size / 8);
+	s->heavy = true;
+	if (port->type == ZYDIS_OPERAND_TYPE_REGISTER)
+		s->reg = 1;
+	else
+		s->imm = (uint8_t)port->imm.value.u;
+	emit_callout(t, s);
+}
+
+/* CLI and STI at CPL 0: one byte of the vcpu. */
+static void cli_sti(struct tx *t, struct insn *in)
+{
+	bool sti = in->z.mnemonic == ZYDIS_MNEMONIC_STI;
+	struct site *s;
+
+	if (kernel(t) && t->kind == TX_NORMAL) {
+		t->low[t->i] = LOW_INTC;
+		e_st8i(t, OFF_CPU(intf), sti);
+		t->sti = sti;
+		return;
+	}
+	s = callout(t, in, CO_FLAGS, sti ? co_sti : co_cli);
+	emit_callout(t, s);
+	if (sti)
+		t->done = true;
+}
+
+/* Guest TSC = host TSC + offset, without touching flags. */
+static void rdtsc(struct tx *t, struct insn *in)
+{
+	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD))) {
+		struct site *s = callout(t, in, CO_TSC, co_rdtsc);
+
+		s->code = in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
+		emit_callout(t, s);
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP)
+		e_ld32(t, H_RCX, OFF_CPU(tsc_aux));
+	e2(t, 0x310f);
+	e_rorx64(t, H_RDX, H_RDX, 32);
+	e_rmi(t, F_W, 0x8d, H_RAX, H_RAX, H_RDX, 0, 0);
+	e_ld64(t, H_RDX, OFF_CPU(tsc_offset));
+	e_rmi(t, F_W, 0x8d, H_RAX, H_RAX, H_RDX, 0, 0);
+	e_rorx64(t, H_RDX, H_RAX, 32);
+	e_mov32(t, H_RDX, H_RDX);
+	e_mov32(t, H_RAX, H_RAX);
+}
+
+static void with_ea(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn, unsigned code, bool ends)
+{
+	struct site *s;
+
+	if (in->mem >= 0)
+		emit_ea(t, in);
+	s = callout(t, in, k, fn);
+	s->code = (uint8_t)code;
+	emit_callout(t, s);
+	t->done = ends;
+}
+
+/* Operand IDX (r/m16) as a value in r8. */
+static void with_sel(struct tx *t, struct insn *in, unsigned idx, enum callout_kind k, callout_fn *fn, unsigned code,
+		     bool ends)
+{
+	struct site *s;
+
+	emit_load_operand(t, in, idx, 2);
+	s = callout(t, in, k, fn);
+	s->code = (uint8_t)code;
+	if (idx == 1)
+		s->reg = (uint8_t)reg_of(&in->op[0]);
+	emit_callout(t, s);
+	t->done = ends;
+}
+
+/* SLDT, STR, SMSW: a 16-bit value to memory, or zero-extended to a register. */
+static void store_sys(struct tx *t, struct insn *in, int32_t off)
+{
+	const ZydisDecodedOperand *d = &in->op[0];
+
+	t->low[t->i] = LOW_INTC;
+	if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		emit_linear(t, in, 2);
+		e_ldzx16(t, H_R11, off);
+		e_gs(t, F_66, 0x89, H_R11, H_R8, 0);
+		return;
+	}
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_SMSW)
+		e_ld32(t, H_R11, off);
+	else
+		e_ldzx16(t, H_R11, off);
+	e_rr(t, in->z.operand_width == 16 ? F_66 : 0, 0x8b, reg_of(d), H_R11);
+}
+
+/* XSAVE and family: the guest's mask must not reach components it did not
+ * enable: EDX:EAX is masked in a callout, and put back behind. */
+static void xsave(struct tx *t, struct insn *in)
+{
+	if (!(t->mode & MODE_OSXSAVE)) {
+		emit_raise(t, in, EXC_UD);
+		return;
+	}
+	if (t->mode & MODE_TS) {
+		emit_raise(t, in, EXC_NM);
+		return;
+	}
+	emit_linear(t, in, 1); /* first: it may use eax or edx */
+	e_ld32(t, H_R9, OFF_CPU(xcr0));
+	e_and_noflags(t, H_R10, H_RAX, H_R9);
+	e_rr(t, F_W, 0x87, H_R10, H_RAX);   /* xchg rax, r10: r10 holds the guest's */
+	e_mov64(t, H_R11, H_RDX);
+	e_movi32(t, H_RDX, 0);
+	tx_mark(t, FIX_XSAVE, 0);
+	e2(t, 0x6765);
+	e1(t, 0x41);
+	for (unsigned i = in->z.raw.prefix_count; i < in->z.raw.modrm.offset; i++)
+		e1(t, in->bytes[i]);
+	e_modrm_mem(t, in->z.raw.modrm.reg, H_R8, 0);
+	e_mov64(t, H_RAX, H_R10);
+	e_mov64(t, H_RDX, H_R11);
+	tx_mark(t, FIX_NONE, 0);
+}
+
+static void table(struct tx *t, struct insn *in, unsigned code)
+{
+	with_ea(t, in, CO_SYSTEM, co_table, code, code >= TAB_LGDT);
+}
+
+bool lower_system(struct tx *t, struct insn *in)
+{
+	struct site *s;
+
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return mov_special(t, in);
+	case ZYDIS_MNEMONIC_CLI: case ZYDIS_MNEMONIC_STI:
+		cli_sti(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_IN: case ZYDIS_MNEMONIC_OUT:
+		in_out(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_CPUID:
+		s = callout(t, in, CO_CPUID, co_cpuid);
+		s->heavy = true;
+		emit_callout(t, s);
+		return true;
+	case ZYDIS_MNEMONIC_RDTSC: case ZYDIS_MNEMONIC_RDTSCP:
+		rdtsc(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_RDMSR: case ZYDIS_MNEMONIC_WRMSR:
+		s = callout(t, in, CO_MSR, in->z.mnemonic == ZYDIS_MNEMONIC_RDMSR ? co_rdmsr : co_wrmsr);
+		s->heavy = true;
+		emit_callout(t, s);
+		t->done = in->z.mnemonic == ZYDIS_MNEMONIC_WRMSR;
+		return true;
+	case ZYDIS_MNEMONIC_RDPMC:
+		emit_callout(t, callout(t, in, CO_MSR, co_rdpmc));
+		return true;
+	case ZYDIS_MNEMONIC_XGETBV:
+		emit_callout(t, callout(t, in, CO_MSR, co_xgetbv));
+		return true;
+	case ZYDIS_MNEMONIC_XSETBV:
+		s = callout(t, in, CO_MSR, co_xsetbv);
+		s->heavy = true;
+		emit_callout(t, s);
+		t->done = true;
+		return true;
+	case ZYDIS_MNEMONIC_RDRAND: case ZYDIS_MNEMONIC_RDSEED:
+		if (!t->b->icount)
+			return false;
+		s = callout(t, in, CO_OTHER, co_random);
+		s->reg = (uint8_t)reg_of(&in->op[0]);
+		emit_callout(t, s);
+		return true;
+	case ZYDIS_MNEMONIC_LGDT:
+		table(t, in, TAB_LGDT);
+		return true;
+	case ZYDIS_MNEMONIC_LIDT:
+		table(t, in, TAB_LIDT);
+		return true;
+	case ZYDIS_MNEMONIC_SGDT:
+		table(t, in, TAB_SGDT);
+		return true;
+	case ZYDIS_MNEMONIC_SIDT:
+		table(t, in, TAB_SIDT);
+		return true;
+	case ZYDIS_MNEMONIC_LLDT:
+		with_sel(t, in, 0, CO_SYSTEM, co_lldt, 0, true);
+		return true;
+	case ZYDIS_MNEMONIC_LTR:
+		with_sel(t, in, 0, CO_SYSTEM, co_ltr, 0, true);
+		return true;
+	case ZYDIS_MNEMONIC_LMSW:
+		with_sel(t, in, 0, CO_CR, co_lmsw, 0, true);
+		return true;
+	case ZYDIS_MNEMONIC_SLDT: case ZYDIS_MNEMONIC_STR:
+		if (!(t->mode & MODE_PE) || (t->mode & MODE_VM)) {
+			emit_raise(t, in, EXC_UD);
+			return true;
+		}
+		store_sys(t, in, in->z.mnemonic == ZYDIS_MNEMONIC_SLDT ? OFF_CPU(ldtr.sel) : OFF_CPU(tr.sel));
+		return true;
+	case ZYDIS_MNEMONIC_SMSW:
+		store_sys(t, in, OFF_CPU(cr0));
+		return true;
+	case ZYDIS_MNEMONIC_CLTS:
+		emit_callout(t, callout(t, in, CO_CR, co_clts));
+		t->done = true;
+		return true;
+	case ZYDIS_MNEMONIC_INVLPG:
+		with_ea(t, in, CO_CR, co_invlpg, 0, true);
+		return true;
+	case ZYDIS_MNEMONIC_INVD: case ZYDIS_MNEMONIC_WBINVD:
+		emit_callout(t, callout(t, in, CO_SYSTEM, co_nop_cpl0));
+		return true;
+	case ZYDIS_MNEMONIC_LAR: case ZYDIS_MNEMONIC_LSL:
+		with_sel(t, in, 1, CO_SYSTEM, co_query, in->z.mnemonic == ZYDIS_MNEMONIC_LAR ? SYS_LAR : SYS_LSL,
+			 false);
+		return true;
+	case ZYDIS_MNEMONIC_VERR: case ZYDIS_MNEMONIC_VERW:
+		with_sel(t, in, 0, CO_SYSTEM, co_query, in->z.mnemonic == ZYDIS_MNEMONIC_VERR ? SYS_VERR : SYS_VERW,
+			 false);
+		return true;
+	case ZYDIS_MNEMONIC_XSAVE: case ZYDIS_MNEMONIC_XSAVEC: case ZYDIS_MNEMONIC_XSAVEOPT:
+	case ZYDIS_MNEMONIC_XRSTOR:
+		xsave(t, in);
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * One TU in, one CCF out: decode until a control transfer, the page's end, a
+ * breakpoint or the length limit; lower each instruction; emit the ways out.
+ *
+ * Layout of a fragment: indirect entry (checks that the jump table was right
+ * about EIP), main entry, [icount budget], [source check], body, stubs. */
+#include "bt/callout.h"
+#include "bt/emit.h"
+#include "bt/verify_glue.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROOM 16384 /* host bytes that a TU may take, with all its checks */
+
+/* Decode the TU into T. 0; -1 when the first instruction cannot be fetched. */
+static int decode_tu(struct tx *t, unsigned max)
+{
+	struct bt_vcpu *b = t->b;
+	struct cpu *c = &b->v.cpu;
+	uint32_t eip = (uint32_t)c->rip;
+	struct ccf *f = t->f;
+
+	for (t->n = 0; t->n < max; t->n++) {
+		struct insn *in = &t->in[t->n];
+		ppn page, page2;
+
+		if (t->n && (bp_at(b, c->seg[SEG_CS].base + eip) ||
+			     ((c->seg[SEG_CS].base + eip) ^ f->pc) >> PAGE_SHIFT))
+			break;
+		if (decode_insn(b, eip, in, &page, &page2)) {
+			if (!t->n)
+				return -1;
+			break; /* it will fault when its turn comes */
+		}
+		/* One that straddles is a TU of its own. */
+		if (page2 != UINT32_MAX && t->n)
+			break;
+		if (!t->n)
+			f->page = page;
+		f->page2 = page2;
+		t->goff[t->n] = (uint16_t)(in->pc - f->pc);
+		eip = in->next;
+		if (page2 != UINT32_MAX || page == UINT32_MAX) {
+			t->n++;
+			break;
+		}
+	}
+	return 0;
+}
+
+static void indirect_entry(struct tx *t)
+{
+	e_mov64(t, H_R11, H_RCX);
+	e_lea32(t, H_RCX, H_R8, -(int32_t)t->f->eip);
+	uint8_t *ok = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	e1(t, 0xe9);
+	e4(t, 0u - (tx_host(t) + 4));
+	e_here8(t, ok);
+	e_mov64(t, H_RCX, H_R11);
+}
+
+/* icount: charge the fragment; leave before it when the budget does not cover it. */
+static uint8_t *budget_check(struct tx *t)
+{
+	uint8_t *imm;
+	struct site *s;
+
+	e_ld64(t, H_R8, OFF(budget));
+	e1(t, 0x4d); /* lea r8,[r8+disp32] */
+	e2(t, 0x808d);
+	imm = t->p;
+	e4(t, 0);
+	e_st64(t, OFF(budget), H_R8);
+	e_mov64(t, H_R11, H_RCX);
+	e_rorx64(t, H_RCX, H_R8, 56);
+	e_movzx8(t, H_RCX, H_RCX);
+	uint8_t *ok = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	s = arena_alloc(t->b, sizeof(*s));
+	s->fn = co_budget;
+	s->ccf = t->f;
+	emit_callout(t, s);
+	e_here8(t, ok);
+	e_mov64(t, H_RCX, H_R11);
+	return imm;
+}
+
+/* Compare the source bytes with those translated. For pages that are written as
+ * often as executed this is cheaper than write-protecting them. */
+static void source_check(struct tx *t)
+{
+	const uint8_t *src = mm_page_bytes(t->b->vm, t->f->page) + (t->f->pc & PAGE_MASK);
+	struct site *s = arena_alloc(t->b, sizeof(*s));
+	unsigned len = t->f->glen, at = 0;
+
+	s->fn = co_stale;
+	s->ccf = t->f;
+	e_mov64(t, H_R11, H_RCX);
+	while (at < len) {
+		unsigned n = len - at >= 8 ? 8 : len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
+		uint64_t v = 0;
+
+		memcpy(&v, src + at, n);
+		e_movi32(t, H_R10, t->f->pc + at);
+		e_movi64(t, H_R8, -v);
+		e_gs(t, n == 8 ? F_W : n == 4 ? 0 : F_0F, n >= 4 ? 0x8b : n == 2 ? 0xb7 : 0xb6, H_R9, H_R10, 0);
+		e_rmi(t, F_W, 0x8d, H_RCX, H_R8, H_R9, 0, 0);
+		uint8_t *ok = e_jrcxz(t);
+		e_mov64(t, H_RCX, H_R11);
+		emit_callout(t, s);
+		e_here8(t, ok);
+		at += n;
+	}
+	e_mov64(t, H_RCX, H_R11);
+}
+
+static bool writes_memory(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->z.operand_count; i++)
+		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    (in->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			return true;
+	return false;
+}
+
+/* On a checked page a TU must not run past a store: it may have changed what follows. */
+static unsigned cut_at_store(struct tx *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (writes_memory(&t->in[i]))
+			return i + 1;
+	return t->n;
+}
+
+static void emit_stubs(struct tx *t)
+{
+	for (unsigned i = 0; i < t->nstub; i++) {
+		struct stub *s = &t->stubs[i];
+		uint32_t rel = (uint32_t)(t->p - s->patch - 4);
+
+		memcpy(s->patch, &rel, 4);
+		s->link->stub = tx_host(t);
+		e_movi64(t, H_R9, (uint64_t)s->link);
+		e_jmp_vcpu(t, OFF(g_callout));
+	}
+}
+
+static void body(struct tx *t)
+{
+	unsigned max = t->n;
+	bool sti_before = false;
+
+	for (t->i = 0; t->i < max && !t->done; t->i++) {
+		struct insn *in = &t->in[t->i];
+		bool inhibited = sti_before;
+
+		if (bp_at(t->b, in->pc) && t->kind == TX_NORMAL) {
+			t->ioff[t->i] = (uint16_t)(t->p - t->base);
+			t->low[t->i] = LOW_EXIT;
+			emit_callout(t, new_site(t, in, CO_OTHER, co_break));
+			t->i++;
+			t->done = true;
+			break;
+		}
+		t->ioff[t->i] = (uint16_t)(t->p - t->base);
+		t->sti = false;
+		lower(t, in);
+		sti_before = t->sti;
+		t->b->st.low[t->low[t->i]]++;
+		/* The instruction behind STI is done: a waiting interrupt goes now. (After
+		 * a transfer of control, the target's first poll or callout sees it.) */
+		if (inhibited && !t->done)
+			emit_intr_check(t, in->next);
+	}
+	t->n = t->i;
+	if (!t->done) {
+		t->i = t->n - 1;
+		emit_exit(t, t->in[t->n - 1].next);
+	}
+}
+
+static void finish(struct tx *t, uint8_t *budget_imm)
+{
+	struct bt_vcpu *b = t->b;
+	struct ccf *f = t->f;
+
+	if (budget_imm) {
+		int32_t neg = -(int32_t)t->n;
+
+		memcpy(budget_imm, &neg, 4);
+	}
+	f->body = (uint16_t)(t->p - t->base);
+	emit_stubs(t);
+	f->ninsn = (uint8_t)t->n;
+	f->glen = (uint8_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->nmark = (uint16_t)t->nmark;
+	f->marks = arena_alloc(b, t->nmark * sizeof(*f->marks));
+	memcpy(f->marks, t->marks, t->nmark * sizeof(*f->marks));
+	f->ioff = arena_alloc(b, 2 * t->n * sizeof(*f->ioff));
+	memcpy(f->ioff, t->ioff, t->n * sizeof(*f->ioff));
+	memcpy(f->ioff + t->n, t->goff, t->n * sizeof(*f->ioff));
+	f->low = arena_alloc(b, t->n);
+	memcpy(f->low, t->low, t->n);
+}
+
+/* What is still on the way into a fresh fragment of the same TU: itself. */
+static void link_self(struct bt_vcpu *b, struct ccf *f)
+{
+	for (unsigned i = 0; i < f->nlink; i++)
+		if (f->link[i].pc == f->pc && !f->link[i].cross)
+			chain_patch(b, &f->link[i], f);
+}
+
+struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
+{
+	struct cpu *c = &b->v.cpu;
+	struct tx *t = b->tx;
+	struct ccf *f;
+	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
+	uint32_t start = kind == TX_NORMAL ? b->tc_pos : b->transient_host;
+	uint8_t *imm = NULL;
+	bool mixed;
+
+	t->nmark = t->nstub = t->n = t->i = 0;
+	t->sti = t->done = false;
+	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient_ccf;
+	if (kind != TX_NORMAL)
+		memset(f, 0, sizeof(*f));
+	t->b = b;
+	t->f = f;
+	t->kind = kind;
+	t->mode = f->mode = b->mode;
+	f->pc = cpu_pc(c);
+	f->eip = (uint32_t)c->rip;
+	f->cs_base = c->seg[SEG_CS].base;
+	f->cs_limit = c->seg[SEG_CS].limit;
+	if (decode_tu(t, max))
+		return NULL;
+	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
+	if (kind == TX_NORMAL && f->page == UINT32_MAX) { /* code outside RAM is not kept */
+		return translate(b, TX_TRANSIENT);
+	}
+	if (mixed && kind == TX_NORMAL)
+		t->n = cut_at_store(t);
+	f->glen = (uint8_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
+
+	t->base = t->p = b->rw + start;
+	f->ind = start;
+	if (kind == TX_NORMAL)
+		indirect_entry(t);
+	f->host = tx_host(t);
+	if (b->icount && kind == TX_NORMAL)
+		imm = budget_check(t);
+	if (f->checked)
+		source_check(t);
+	body(t);
+	finish(t, imm);
+	f->hsize = tx_host(t) - f->host;
+	if (f->hsize > ROOM) {
+		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc, f->hsize);
+		b->xcode = XC_ERROR;
+		return NULL;
+	}
+	b->st.translations++;
+	b->st.insns += f->ninsn;
+	b->st.host_bytes += f->hsize;
+	b->st.guest_bytes += f->glen;
+	if (b->cfg.verify && verify_ccf(b, f)) {
+		b->xcode = XC_ERROR;
+		return NULL;
+	}
+	if (kind != TX_NORMAL) {
+		b->transient = f;
+		return f;
+	}
+	b->tc_pos = (tx_host(t) + 15) & ~15u;
+	cache_insert(b, f);
+	if (!b->cfg.no_chain)
+		link_self(b, f);
+	if (b->tc_pos + 2 * ROOM > b->tc_size || b->arena_end - b->arena_pos < (1 << 20) ||
+	    b->norder + 1 >= b->cap_order)
+		b->want_flush = true;
+	return f;
+}

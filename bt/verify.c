@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The verifier's rules. A fragment may touch
+ *   - the window: GS override with 32-bit addresses, so that nothing of the
+ *     address can leave 4 GiB;
+ *   - its virtual processor: [r15+disp], no index, inside the struct;
+ *   - the jump table: a load from [r12+scratch*4];
+ *   - the translation cache: a load relative to RIP;
+ *   - the window by string instructions, whose destination takes no override:
+ *     between "lea rsi|rdi,[same+r13]" and the next 32-bit write of it (guard
+ *     space on both sides of a window stops a REP that runs out of it).
+ * It may go to its own instructions, to targets its owner vouches for, through
+ * a scratch register (r8-r11, loaded from the jump table), or through a pointer
+ * in the virtual processor. r12-r15 are never written. RSP is a guest register, so
+ * nothing may use the stack. What Capstone does not know is not allowed.
+ *
+ * Operands are judged by what they are, not by Capstone's access flags, which
+ * have holes: a fixed register may only appear where the instructions listed
+ * here read it. */
+#include "bt/verify.h"
+
+#include <capstone/capstone.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct verifier {
+	csh cs;
+	cs_insn *insn;
+	uint8_t *starts; /* one bit for each byte of the fragment: an instruction begins here */
+	size_t room;
+};
+
+enum { HOST_RSI = 1, HOST_RDI = 2 };
+
+/* One check under way. */
+struct check {
+	const struct verify_env *env;
+	const cs_insn *in;
+	const cs_x86 *x;
+	uint64_t host, end;
+	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
+	bool stops;        /* the instruction does not go on to the next one */
+};
+
+/* ---- facts about instructions ---- */
+
+/* Never in a fragment, whatever the operands. */
+static const uint16_t forbidden[] = {
+	/* implicit stack */
+	X86_INS_PUSH, X86_INS_POP, X86_INS_PUSHF, X86_INS_PUSHFD, X86_INS_PUSHFQ, X86_INS_POPF, X86_INS_POPFD,
+	X86_INS_POPFQ, X86_INS_PUSHAL, X86_INS_PUSHAW, X86_INS_POPAL, X86_INS_POPAW, X86_INS_ENTER, X86_INS_LEAVE,
+	X86_INS_CALL, X86_INS_RET,
+	/* far transfers, interrupts, system calls */
+	X86_INS_LCALL, X86_INS_LJMP, X86_INS_RETF, X86_INS_RETFQ, X86_INS_INT, X86_INS_INT1, X86_INS_INT3,
+	X86_INS_INTO, X86_INS_IRET, X86_INS_IRETD, X86_INS_IRETQ, X86_INS_SYSCALL, X86_INS_SYSENTER,
+	X86_INS_SYSEXIT, X86_INS_SYSRET, X86_INS_XBEGIN, X86_INS_XEND, X86_INS_XABORT, X86_INS_XTEST,
+	/* segments and bases */
+	X86_INS_LDS, X86_INS_LES, X86_INS_LFS, X86_INS_LGS, X86_INS_LSS, X86_INS_WRFSBASE, X86_INS_WRGSBASE,
+	X86_INS_RDFSBASE, X86_INS_RDGSBASE, X86_INS_SWAPGS, X86_INS_ARPL, X86_INS_LAR, X86_INS_LSL, X86_INS_VERR,
+	X86_INS_VERW,
+	/* system state, and what would show the host's */
+	X86_INS_IN, X86_INS_OUT, X86_INS_INSB, X86_INS_INSD, X86_INS_INSW, X86_INS_OUTSB, X86_INS_OUTSD,
+	X86_INS_OUTSW, X86_INS_HLT, X86_INS_CLI, X86_INS_STI, X86_INS_CLTS, X86_INS_LGDT, X86_INS_LIDT,
+	X86_INS_LLDT, X86_INS_LTR, X86_INS_LMSW, X86_INS_SGDT, X86_INS_SIDT, X86_INS_SLDT, X86_INS_STR,
+	X86_INS_SMSW, X86_INS_INVD, X86_INS_WBINVD, X86_INS_INVLPG, X86_INS_INVLPGA, X86_INS_INVPCID,
+	X86_INS_RDMSR, X86_INS_WRMSR, X86_INS_RDPMC, X86_INS_CPUID, X86_INS_XSETBV, X86_INS_XGETBV,
+	X86_INS_MONITOR, X86_INS_MWAIT, X86_INS_CLAC, X86_INS_STAC, X86_INS_RSM, X86_INS_GETSEC, X86_INS_SKINIT,
+	X86_INS_STGI, X86_INS_CLGI, X86_INS_VMCALL, X86_INS_VMMCALL, X86_INS_VMLAUNCH, X86_INS_VMRESUME,
+	X86_INS_VMXOFF, X86_INS_VMXON, X86_INS_VMCLEAR, X86_INS_VMPTRLD, X86_INS_VMPTRST, X86_INS_VMREAD,
+	X86_INS_VMWRITE, X86_INS_VMRUN, X86_INS_VMLOAD, X86_INS_VMSAVE, X86_INS_VMFUNC, X86_INS_INVEPT,
+	X86_INS_INVVPID, X86_INS_XSAVES, X86_INS_XSAVES64, X86_INS_XRSTORS, X86_INS_XRSTORS64,
+	X86_INS_XSAVE64, X86_INS_XRSTOR64, X86_INS_XSAVEOPT64, X86_INS_XSAVEC64, X86_INS_MONTMUL, X86_INS_XSTORE,
+	X86_INS_XCRYPTCBC, X86_INS_XCRYPTCFB, X86_INS_XCRYPTCTR, X86_INS_XCRYPTECB, X86_INS_XCRYPTOFB,
+	X86_INS_XSHA1, X86_INS_XSHA256,
+};
+
+/* Memory through a register that is not written as an operand: which way. */
+enum implicit { IMP_SRC = 1, IMP_DST = 2, IMP_WINDOW = 4 /* takes the override: window form only */ };
+static const struct { uint16_t id; uint8_t how; } implicit[] = {
+	{ X86_INS_MOVSB, IMP_SRC | IMP_DST }, { X86_INS_MOVSW, IMP_SRC | IMP_DST },
+	{ X86_INS_MOVSQ, IMP_SRC | IMP_DST }, { X86_INS_CMPSB, IMP_SRC | IMP_DST },
+	{ X86_INS_CMPSW, IMP_SRC | IMP_DST }, { X86_INS_CMPSQ, IMP_SRC | IMP_DST },
+	{ X86_INS_STOSB, IMP_DST }, { X86_INS_STOSW, IMP_DST }, { X86_INS_STOSD, IMP_DST },
+	{ X86_INS_STOSQ, IMP_DST }, { X86_INS_SCASB, IMP_DST }, { X86_INS_SCASW, IMP_DST },
+	{ X86_INS_SCASD, IMP_DST }, { X86_INS_SCASQ, IMP_DST }, { X86_INS_LODSB, IMP_SRC },
+	{ X86_INS_LODSW, IMP_SRC }, { X86_INS_LODSD, IMP_SRC }, { X86_INS_LODSQ, IMP_SRC },
+	{ X86_INS_XLATB, IMP_WINDOW }, { X86_INS_MASKMOVQ, IMP_WINDOW }, { X86_INS_MASKMOVDQU, IMP_WINDOW },
+	{ X86_INS_VMASKMOVDQU, IMP_WINDOW },
+};
+
+/* These read their second register operand and leave it alone. */
+static const uint16_t reads_second[] = {
+	X86_INS_MOV, X86_INS_ADD, X86_INS_SUB, X86_INS_CMP, X86_INS_AND, X86_INS_OR, X86_INS_XOR, X86_INS_TEST,
+};
+static const uint16_t reads_first[] = { X86_INS_CMP, X86_INS_TEST };
+
+static bool listed(const uint16_t *ids, unsigned n, unsigned id)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+#define LISTED(list, id) listed(list, ARRAY_LEN(list), id)
+
+/* ---- registers ---- */
+
+static unsigned fixed_reg(unsigned r) /* 12..15, or 0 */
+{
+	static const uint16_t first[] = { X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B };
+
+	for (unsigned i = 0; i < ARRAY_LEN(first); i++)
+		if (r >= first[i] && r < first[i] + 4u)
+			return 12 + r - first[i];
+	return 0;
+}
+
+static bool scratch64(unsigned r) { return r >= X86_REG_R8 && r <= X86_REG_R11; }
+
+static bool is_segment(unsigned r)
+{
+	return r == X86_REG_CS || r == X86_REG_DS || r == X86_REG_ES || r == X86_REG_FS || r == X86_REG_GS ||
+	       r == X86_REG_SS;
+}
+
+static bool is_system(unsigned r)
+{
+	return (r >= X86_REG_CR0 && r <= X86_REG_CR15) || (r >= X86_REG_DR0 && r <= X86_REG_DR15);
+}
+
+static const char *check_reg(const struct check *c, unsigned i, unsigned r)
+{
+	if (is_segment(r))
+		return "segment register as an operand";
+	if (is_system(r))
+		return "control or debug register as an operand";
+	if (!fixed_reg(r))
+		return NULL;
+	if (i == 0 && LISTED(reads_first, c->in->id))
+		return NULL;
+	if (i == 1 && c->x->op_count == 2 && LISTED(reads_second, c->in->id))
+		return NULL;
+	return "r12-r15 may be written";
+}
+
+/* ---- memory ---- */
+
+static bool a32(const struct check *c) { return c->x->addr_size == 4; }
+
+static const char *check_window(const struct check *c, const x86_op_mem *m)
+{
+	if (!a32(c))
+		return "GS access without 32-bit address size";
+	if (m->base == X86_REG_RIP || m->base == X86_REG_EIP)
+		return "window access relative to RIP";
+	if (fixed_reg(m->base) || fixed_reg(m->index))
+		return "window access through r12-r15";
+	return NULL;
+}
+
+static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsigned size)
+{
+	if (m->index != X86_REG_INVALID)
+		return "indexed access to the virtual processor";
+	if (m->disp < 0 || (uint64_t)m->disp + size > c->env->vcpu_size)
+		return "access beyond the virtual processor";
+	return NULL;
+}
+
+static bool is_load(const struct check *c, unsigned i)
+{
+	return i > 0 && (c->in->id == X86_INS_MOV || c->in->id == X86_INS_MOVSXD || c->in->id == X86_INS_MOVZX ||
+			 c->in->id == X86_INS_ADD);
+}
+
+static const char *check_table(const struct check *c, const x86_op_mem *m, unsigned i)
+{
+	if (m->index != X86_REG_INVALID && (!scratch64(m->index) || m->scale != 4))
+		return "jump table access with another index";
+	if (m->disp)
+		return "jump table access with a displacement";
+	if (is_load(c, i) || c->in->id == X86_INS_TEST || c->in->id == X86_INS_CMP)
+		return NULL;
+	return "jump table access is not a load";
+}
+
+static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
+{
+	uint64_t at = c->in->address + c->in->size + (uint64_t)m->disp;
+
+	if (at < c->env->tc_base || at + size > c->env->tc_base + c->env->tc_size)
+		return "RIP-relative access outside the translation cache";
+	return is_load(c, i) || c->in->id == X86_INS_JMP ? NULL : "RIP-relative access is not a load";
+}
+
+static const char *check_mem(const struct check *c, const cs_x86_op *op, unsigned i)
+{
+	const x86_op_mem *m = &op->mem;
+
+	if (m->segment == X86_REG_GS)
+		return check_window(c, m);
+	if (m->segment == X86_REG_FS)
+		return "FS override";
+	if (a32(c))
+		return "32-bit address without GS";
+	switch (m->base) {
+	case X86_REG_R15: return check_vcpu(c, m, op->size);
+	case X86_REG_R12: return check_table(c, m, i);
+	case X86_REG_RIP: return check_rip(c, m, op->size, i);
+	default: return "memory operand in no allowed form";
+	}
+}
+
+/* ---- string instructions ---- */
+
+static unsigned implicit_memory(const struct check *c)
+{
+	unsigned id = c->in->id;
+
+	/* movsd and cmpsd are SSE instructions too; the string ones have no such operand */
+	if (id == X86_INS_MOVSD || id == X86_INS_CMPSD)
+		return c->x->opcode[0] == 0xa5 || c->x->opcode[0] == 0xa7 ? IMP_SRC | IMP_DST : 0;
+	for (unsigned i = 0; i < ARRAY_LEN(implicit); i++)
+		if (implicit[i].id == id)
+			return implicit[i].how;
+	return 0;
+}
+
+static bool has_gs(const struct check *c) { return c->x->prefix[1] == X86_PREFIX_GS; }
+
+static const char *check_implicit(const struct check *c, unsigned how)
+{
+	if (has_gs(c) && a32(c) && !(how & IMP_DST)) /* all of it takes the override */
+		return NULL;
+	if (how & IMP_WINDOW)
+		return "implicit memory operand outside the window";
+	if (!c->env->strings)
+		return "string instruction";
+	if (a32(c) || c->x->prefix[1])
+		return "string instruction with a prefix that misleads it";
+	if ((how & IMP_SRC) && !(c->pointers & HOST_RSI))
+		return "string source is not a window pointer";
+	if ((how & IMP_DST) && !(c->pointers & HOST_RDI))
+		return "string destination is not a window pointer";
+	return NULL;
+}
+
+/* "lea rsi,[rsi+r13]": 1 for rsi, 2 for rdi, 0 for anything else. */
+static unsigned makes_pointer(const struct check *c)
+{
+	const cs_x86_op *op = c->x->operands;
+	unsigned r = c->x->op_count == 2 && op[0].type == X86_OP_REG ? op[0].reg : X86_REG_INVALID;
+	bool self;
+
+	if (c->in->id != X86_INS_LEA || (r != X86_REG_RSI && r != X86_REG_RDI) || a32(c))
+		return 0;
+	self = (op[1].mem.base == r && op[1].mem.index == X86_REG_R13) ||
+	       (op[1].mem.base == X86_REG_R13 && op[1].mem.index == r);
+	if (!self || op[1].mem.scale != 1 || op[1].mem.disp)
+		return 0;
+	return r == X86_REG_RSI ? HOST_RSI : HOST_RDI;
+}
+
+/* Follow what the instruction does to rsi and rdi. Only two things are allowed
+ * while one is a host address: string instructions, and getting back. */
+static const char *track_pointers(struct check *c)
+{
+	unsigned made = makes_pointer(c);
+	unsigned r;
+
+	if (made) {
+		if (!c->env->strings || (c->pointers & made))
+			return "host pointer made in a register that has one";
+		c->pointers |= made;
+		return NULL;
+	}
+	r = c->x->op_count && c->x->operands[0].type == X86_OP_REG ? c->x->operands[0].reg : X86_REG_INVALID;
+	if (r == X86_REG_RSI || r == X86_REG_RDI)
+		return "64-bit write of rsi or rdi";
+	if (c->in->id != X86_INS_MOV && c->in->id != X86_INS_LEA && c->in->id != X86_INS_SUB)
+		return NULL;
+	if (r == X86_REG_ESI)
+		c->pointers &= ~(unsigned)HOST_RSI;
+	if (r == X86_REG_EDI)
+		c->pointers &= ~(unsigned)HOST_RDI;
+	return NULL;
+}
+
+/* ---- control flow ---- */
+
+static const char *check_branch(struct check *c)
+{
+	const cs_x86_op *op = &c->x->operands[0];
+	uint64_t to = (uint64_t)op->imm;
+
+	if (c->in->id == X86_INS_JMP)
+		c->stops = true;
+	switch (op->type) {
+	case X86_OP_IMM:
+		if (to >= c->host && to < c->end)
+			return NULL; /* on an instruction: looked at in the end */
+		if (c->pointers)
+			return "leaves with a host address in rsi or rdi";
+		return c->env->ok_target(c->env->ctx, to) ? NULL : "branch to an unknown target";
+	case X86_OP_REG:
+		return scratch64(op->reg) && !c->pointers ? NULL : "indirect jump through a guest register";
+	case X86_OP_MEM:
+		if (op->mem.base == X86_REG_R15 || op->mem.base == X86_REG_RIP)
+			return check_mem(c, op, 0);
+		return "indirect jump through memory";
+	default: return "branch without a target";
+	}
+}
+
+static bool is_branch(const struct check *c)
+{
+	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
+		if (c->in->detail->groups[i] == X86_GRP_JUMP)
+			return true;
+	return c->in->id == X86_INS_JRCXZ || c->in->id == X86_INS_JECXZ || c->in->id == X86_INS_LOOP ||
+	       c->in->id == X86_INS_LOOPE || c->in->id == X86_INS_LOOPNE;
+}
+
+/* ---- one instruction ---- */
+
+static const char *check_operands(const struct check *c)
+{
+	bool address_only = c->in->id == X86_INS_LEA || c->in->id == X86_INS_NOP;
+
+	for (unsigned i = 0; i < c->x->op_count; i++) {
+		const cs_x86_op *op = &c->x->operands[i];
+		const char *why = NULL;
+
+		if (op->type == X86_OP_REG)
+			why = check_reg(c, i, op->reg);
+		else if (op->type == X86_OP_MEM && !address_only)
+			why = check_mem(c, op, i);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+static const char *check_insn(struct check *c)
+{
+	unsigned how;
+	const char *why;
+
+	c->stops = c->in->id == X86_INS_UD2;
+	if (LISTED(forbidden, c->in->id))
+		return "instruction that a fragment must not contain";
+	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
+		if (c->in->detail->groups[i] == X86_GRP_PRIVILEGE || c->in->detail->groups[i] == X86_GRP_VM)
+			return "privileged instruction";
+	if (is_branch(c))
+		return check_branch(c);
+	how = implicit_memory(c);
+	if (how)
+		return check_implicit(c, how);
+	why = check_operands(c);
+	return why ? why : track_pointers(c);
+}
+
+/* ---- the fragment ---- */
+
+static bool reserve(struct verifier *v, size_t len)
+{
+	size_t need = len / 8 + 1;
+
+	if (need > v->room) {
+		free(v->starts);
+		v->starts = malloc(need);
+		v->room = v->starts ? need : 0;
+	}
+	if (v->starts)
+		memset(v->starts, 0, need);
+	return v->starts;
+}
+
+static const char *fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off, const cs_insn *in,
+			const char *why)
+{
+	*err = (struct verify_error){ .off = (uint32_t)off };
+	err->len = in ? (uint8_t)in->size : len - off < 15 ? (uint8_t)(len - off) : 15;
+	if (err->len > sizeof(err->bytes))
+		err->len = sizeof(err->bytes);
+	memcpy(err->bytes, code + off, err->len);
+	if (in)
+		snprintf(err->text, sizeof(err->text), "%.20s %.70s", in->mnemonic, in->op_str);
+	return why;
+}
+
+/* Branches inside must reach an instruction, not the middle of one. */
+static const char *check_inside(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
+				struct verify_error *err)
+{
+	struct verifier *v = env->v;
+	const uint8_t *p = code;
+	size_t left = len;
+	uint64_t at = host, to;
+
+	while (left && cs_disasm_iter(v->cs, &p, &left, &at, v->insn)) {
+		const cs_x86 *x = &v->insn->detail->x86;
+		struct check c = { .in = v->insn, .x = x };
+
+		if (!is_branch(&c) || x->operands[0].type != X86_OP_IMM)
+			continue;
+		to = (uint64_t)x->operands[0].imm - host;
+		if (to < len && !(v->starts[to / 8] & 1 << to % 8))
+			return fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
+				    "branch into the middle of an instruction");
+	}
+	return NULL;
+}
+
+const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
+		      struct verify_error *err)
+{
+	struct verifier *v = env->v;
+	struct check c = { .env = env, .in = v->insn, .x = &v->insn->detail->x86,
+			   .host = host, .end = host + len };
+	const uint8_t *p = code;
+	uint64_t at = host;
+	size_t left = len;
+	const char *why;
+
+	*err = (struct verify_error){ 0 };
+	if (!reserve(v, len))
+		return "out of memory";
+	while (left) {
+		size_t off = len - left;
+
+		v->starts[off / 8] |= (uint8_t)(1 << off % 8);
+		if (!cs_disasm_iter(v->cs, &p, &left, &at, v->insn))
+			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
+		why = check_insn(&c);
+		if (why)
+			return fail(err, code, len, off, v->insn, why);
+	}
+	if (!c.stops)
+		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");
+	return check_inside(env, code, len, host, err);
+}
+
+struct verifier *bt_verifier_new(void)
+{
+	struct verifier *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &v->cs) == CS_ERR_OK &&
+	    cs_option(v->cs, CS_OPT_DETAIL, CS_OPT_ON) == CS_ERR_OK)
+		v->insn = cs_malloc(v->cs);
+	if (v->insn)
+		return v;
+	bt_verifier_free(v);
+	return NULL;
+}
+
+void bt_verifier_free(struct verifier *v)
+{
+	if (!v)
+		return;
+	if (v->insn)
+		cs_free(v->insn, 1);
+	if (v->cs)
+		cs_close(&v->cs);
+	free(v->starts);
+	free(v);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The second opinion on translated code: decodes a fragment again, with
+ * Capstone, and proves that it stays in its sandbox. Knows nothing of how the
+ * fragment was made. */
+#ifndef BT_VERIFY_H
+#define BT_VERIFY_H
+#include "base/types.h"
+
+struct verifier;
+
+/* NULL when Capstone cannot be had. One per thread. */
+struct verifier *bt_verifier_new(void);
+void bt_verifier_free(struct verifier *v);
+
+struct verify_env {
+	struct verifier *v;
+	uint64_t tc_base, tc_size; /* translation cache, executable view */
+	uint32_t vcpu_size;	   /* bytes at r15 that code may touch */
+	bool strings;		   /* 64-bit string instructions through the window are allowed */
+	/* May code jump to HOST, outside the fragment? */
+	bool (*ok_target)(void *ctx, uint64_t host);
+	void *ctx;
+};
+
+struct verify_error {
+	uint32_t off; /* of the instruction, from the start of the fragment */
+	uint8_t len;
+	uint8_t bytes[15];
+	char text[96]; /* disassembly; empty when there is none */
+};
+
+/* Check LEN bytes of CODE that run at HOST. NULL when fine; else a static text
+ * that says which rule is broken, and *ERR where. */
+const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
+		      struct verify_error *err);
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Handing fragments to the independent verifier: what it may take for granted is
+ * only where the cache is and which addresses are entries. */
+#include "bt/verify_glue.h"
+#include "bt/verify.h"
+
+#include <stdio.h>
+
+/* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */
+static bool ok_target(void *ctx, uint64_t host)
+{
+	struct bt_vcpu *b = ctx;
+	struct ccf *f;
+
+	if (host == b->tc_base)
+		return true;
+	f = cache_by_host(b, host);
+	return f && (host == b->tc_base + f->host || host == b->tc_base + f->ind);
+}
+
+int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
+{
+	struct verify_env env = { .tc_base = b->tc_base, .tc_size = b->tc_size, .vcpu_size = sizeof(*b),
+				  .strings = true, .ok_target = ok_target, .ctx = b };
+	struct verify_error e;
+	const char *why;
+
+	if (!b->verifier)
+		b->verifier = bt_verifier_new();
+	env.v = b->verifier;
+	b->st.verify_runs++;
+	why = bt_verify(&env, b->rw + f->ind, f->host + f->hsize - f->ind, b->tc_base + f->ind, &e);
+	if (!why)
+		return 0;
+	b->st.verify_fails++;
+	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08x, host offset %u: %s: %s", f->pc, e.off,
+		 e.text, why);
+	return -1;
+}
+
+void verify_fini(struct bt_vcpu *b)
+{
+	bt_verifier_free(b->verifier);
+}

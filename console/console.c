@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Putting a session on the terminal: signals, scripts, "run", the end. */
+#include "console/console_int.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* ---- what the session asks of its face ---- */
+
+static void idle(void *ctx, int timeout_ms)
+{
+	struct console *c = ctx;
+
+	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
+}
+
+static void running(void *ctx, bool on)
+{
+	serial_terminal(ctx, on);
+}
+
+static void emit(void *ctx, const struct result *r)
+{
+	struct console *c = ctx;
+
+	if (!r->first && !r->error)
+		return;
+	serial_drain(c);
+	if (c->mid_line || c->at_prompt)
+		putchar('\n');
+	c->mid_line = false;
+	c->emitted++;
+	result_render(r, c->o->json, stdout);
+	if (c->o->json)
+		result_render_error(r, true, "", stdout);
+	fflush(stdout);
+	if (!c->o->json)
+		result_render_error(r, false, "", stderr);
+}
+
+/* ---- signals ---- */
+
+static void signal_ready(void *ctx, int fd)
+{
+	struct signalfd_siginfo si;
+	struct console *c = ctx;
+
+	if (read(fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGINT && c->at_prompt) {
+		shell_sigint(c);
+		return;
+	}
+	c->sigint = true;
+	if (si.ssi_signo != SIGINT || c->run_keys)
+		c->ended_by = (int)si.ssi_signo;
+	inspect_interrupt(c->s);
+}
+
+static bool take_signals(struct console *c)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (c->signal_fd >= 0)
+		loop_watch(c->loop, c->signal_fd, signal_ready, c);
+	return c->signal_fd >= 0;
+}
+
+/* ---- life ---- */
+
+struct console *console_new(const struct options *o, struct inspect *s, char *err, size_t errlen)
+{
+	struct console *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	c->o = o;
+	c->s = s;
+	c->sink = (struct inspect_sink){ .ctx = c, .emit = emit };
+	c->loop = loop_new();
+	c->signal_fd = -1;
+	terminal_init(&c->term, STDIN_FILENO);
+	if (!serial_open(c, err, errlen) || !take_signals(c)) {
+		console_free(c);
+		return NULL;
+	}
+	inspect_set_face(s, &(struct inspect_face){ .ctx = c, .idle = idle, .running = running });
+	return c;
+}
+
+void console_free(struct console *c)
+{
+	if (!c)
+		return;
+	terminal_restore(&c->term, STDIN_FILENO);
+	serial_close(c);
+	if (c->signal_fd >= 0)
+		close(c->signal_fd);
+	loop_free(c->loop);
+	free(c->line);
+	free(c);
+}
+
+/* ---- scripts ---- */
+
+static enum inspect_status run_file(struct console *c, const char *path)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	enum inspect_status st;
+
+	if (!f) {
+		fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
+		return INSPECT_FAILED;
+	}
+	st = inspect_script(c->s, f, path, &c->sink);
+	if (f != stdin)
+		fclose(f);
+	return st;
+}
+
+static enum inspect_status run_scripts(struct console *c)
+{
+	enum inspect_status st = INSPECT_OK;
+
+	for (size_t i = 0; i < c->o->nscripts && st == INSPECT_OK && !c->sigint; i++) {
+		const struct script *sc = &c->o->scripts[i];
+
+		st = sc->file ? run_file(c, sc->text) : inspect_exec(c->s, sc->text, &c->sink);
+	}
+	return st;
+}
+
+/* ~/.config/vitrine/rc, when there is one. */
+static void run_rc(struct console *c)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char path[4096];
+
+	if (c->o->no_rc)
+		return;
+	if (config && config[0] == '/')
+		snprintf(path, sizeof(path), "%s/vitrine/rc", config);
+	else
+		snprintf(path, sizeof(path), "%s/.config/vitrine/rc", home ? home : "");
+	if (access(path, R_OK) == 0)
+		run_file(c, path);
+}
+
+/* ---- run ---- */
+
+static enum inspect_status run_guest(struct console *c)
+{
+	static const struct inspect_sink silent = { 0 };
+
+	inspect_run(c->s, &silent);
+	if (c->wish == WISH_QUIT || inspect_ended(c->s) || inspect_timed_out(c->s) || c->ended_by)
+		return INSPECT_OK;
+	/* Ctrl-A c, or a breakpoint: to the shell, where "continue" is as usual */
+	c->run_keys = false;
+	inspect_exec(c->s, "stop", &c->sink);
+	return shell_loop(c);
+}
+
+/* ---- the end ---- */
+
+static int final_status(struct console *c, enum inspect_status st, bool scripted)
+{
+	char why[300];
+	int guest = inspect_exit_status(c->s, why, sizeof(why));
+
+	serial_drain(c);
+	fflush(stdout);
+	if (c->ended_by)
+		return 128 + c->ended_by;
+	if (inspect_timed_out(c->s) || guest == STATUS_CANNOT || (scripted && st != INSPECT_FAILED)) {
+		if (why[0])
+			fprintf(stderr, "%svitrine: %s\n", c->mid_line ? "\n" : "", why);
+		return guest;
+	}
+	return st == INSPECT_FAILED ? STATUS_FAILED : 0;
+}
+
+int console_main(struct console *c)
+{
+	bool run = c->o->face == FACE_RUN, scripts = c->o->nscripts > 0;
+	enum inspect_status st = INSPECT_OK;
+	bool scripted = true;
+
+	if (c->o->timeout > 0)
+		inspect_set_deadline(c->s, c->o->timeout);
+	c->run_keys = run && !scripts;
+	if (!run)
+		run_rc(c);
+	if (scripts)
+		st = run_scripts(c);
+	if (c->sigint && scripts)
+		c->ended_by = SIGINT;
+	if (st == INSPECT_OK && !c->ended_by && (!scripts || c->o->interactive)) {
+		c->run_keys = run;
+		scripted = run || !c->term.is_tty;
+		st = run ? run_guest(c) : shell_loop(c);
+	}
+	return final_status(c, st, scripted);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the parts of console/ share. */
+#ifndef CONSOLE_CONSOLE_INT_H
+#define CONSOLE_CONSOLE_INT_H
+#include "console/console.h"
+#include "console/loop.h"
+#include "console/terminal.h"
+#include "inspect/inspect.h"
+
+enum serial_kind { SERIAL_STDIO, SERIAL_NULL, SERIAL_FILE, SERIAL_UNIX };
+
+enum wish { WISH_NONE, WISH_SHELL, WISH_QUIT };
+
+struct console {
+	const struct options *o;
+	struct inspect *s;
+	struct loop *loop;
+	struct terminal term; /* on standard input */
+	struct inspect_sink sink;
+	int signal_fd;
+	int ended_by;    /* SIGTERM or SIGHUP, 0: neither */
+	bool sigint;     /* Ctrl-C since this was last cleared */
+	bool run_keys;   /* Ctrl-A is the escape and Ctrl-C the guest's ("run"); else Ctrl-C stops */
+	bool escape;     /* Ctrl-A was the last key */
+	bool stdin_over; /* end of file */
+	enum wish wish;
+	/* the serial port */
+	enum serial_kind serial;
+	int serial_out, serial_listen, serial_conn; /* -1: none */
+	char serial_path[108];
+	size_t emitted; /* results shown so far */
+	bool mid_line;  /* guest output on the terminal did not end its line */
+	/* the line editor */
+	char *line;     /* a finished line, until it is executed */
+	bool line_ready, line_eof, at_prompt;
+};
+
+/* ---- serial_port.c ---- */
+bool serial_open(struct console *c, char *err, size_t errlen);
+void serial_close(struct console *c);
+void serial_drain(struct console *c); /* show what the guest has said so far */
+/* The guest gets the terminal (true) or loses it. */
+void serial_terminal(struct console *c, bool on);
+
+/* ---- shell.c ---- */
+/* Until "quit" or end of file; returns the status of the last script, else 0. */
+enum inspect_status shell_loop(struct console *c);
+void shell_sigint(struct console *c); /* Ctrl-C at the prompt */
+#endif

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The command shell.
+noinst_LIBRARIES += %D%/libconsole.a
+%C%_libconsole_a_SOURCES = \
+	%D%/console.c \
+	%D%/console.h \
+	%D%/console_int.h \
+	%D%/loop.c \
+	%D%/loop.h \
+	%D%/manual.c \
+	%D%/options.c \
+	%D%/options.h \
+	%D%/serial_port.c \
+	%D%/shell.c \
+	%D%/terminal.c \
+	%D%/terminal.h

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Parsing by a table of options; --help and the manual come from the same rows. */
+#include "console/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0.1"
+#endif
+
+enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, SCRIPT_FILE, SCRIPT_LINE, HELP };
+enum section { SEC_FACE, SEC_MACHINE, SEC_GUEST, NSECTIONS };
+
+static const char *const section_titles[NSECTIONS] = { "Options", "Machine", "Guest" };
+
+/* Columns: long name (NULL: none), letter (0: none), argument, section, kind, where, help. */
+static const struct option_row {
+	const char *name;
+	char letter;
+	const char *arg;
+	enum section section;
+	enum kind kind;
+	size_t offset;
+	const char *help;
+} rows[] = {
+#define AT(field) offsetof(struct options, field)
+	{ NULL, 'x', "FILE", SEC_FACE, SCRIPT_FILE, 0, "run the commands in FILE (repeatable), then end unless -i" },
+	{ NULL, 'c', "COMMAND", SEC_FACE, SCRIPT_LINE, 0, "run COMMAND (repeatable, in order with -x), then end unless -i" },
+	{ NULL, 'i', NULL, SEC_FACE, FLAG, AT(interactive), "go on after -x and -c" },
+	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "results as JSON lines" },
+	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
+	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this and end" },
+	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory), "guest memory (512M); K, M and G are understood" },
+	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu), "processor model the guest sees (host)" },
+	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "what executes it: bt, the binary translator" },
+	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
+	  "the serial port: stdio (default; null with --json), null, file:PATH or unix:PATH" },
+	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
+	  "VM time: the host's, or NS nanoseconds (1) an instruction, which makes runs repeatable" },
+	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "end after so long, with status 124" },
+	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot), "a reset by the guest ends it, with status 126" },
+	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
+	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
+	  "size of the pool the guest's memory comes from (as large as needed)" },
+	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
+	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc), "check every translated fragment with a second decoder" },
+	{ "tu-max", 0, "N", SEC_MACHINE, NUMBER, AT(tu_max), "at most N instructions in a translation unit (for bisecting)" },
+	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain), "do not link fragments to each other (for bisecting)" },
+	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
+	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd), "initial RAM disk, or Multiboot module" },
+	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
+	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image by the BIOS" },
+	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },
+	{ "flat", 0, "FILE@ADDRESS", SEC_GUEST, TEXT, AT(flat), "load a flat binary and enter it in 32-bit protected mode" },
+#undef AT
+};
+
+static bool complain(const char *what, const char *arg, const char *why)
+{
+	fprintf(stderr, "vitrine: %s%s%s%s%s\n", what, arg ? " '" : "", arg ? arg : "", arg ? "'" : "", why);
+	return false;
+}
+
+/* "64M": true and the number of bytes. */
+static bool parse_size(const char *text, uint64_t *size)
+{
+	unsigned shift = 0;
+	char *end;
+
+	errno = 0;
+	*size = strtoull(text, &end, 0);
+	switch (*end) {
+	case 'k': case 'K': shift = 10; break;
+	case 'm': case 'M': shift = 20; break;
+	case 'g': case 'G': shift = 30; break;
+	}
+	if (end == text || errno || text[0] == '-' || end[shift != 0] || *size > UINT64_MAX >> shift)
+		return false;
+	*size <<= shift;
+	return *size != 0;
+}
+
+static bool parse_number(const char *text, uint64_t *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtoull(text, &end, 0);
+	return end != text && !*end && !errno && text[0] != '-';
+}
+
+static void add_script(struct options *o, bool file, const char *text)
+{
+	o->scripts = reallocarray(o->scripts, o->nscripts + 1, sizeof(*o->scripts));
+	if (!o->scripts)
+		abort();
+	o->scripts[o->nscripts++] = (struct script){ file, text };
+}
+
+static bool take_option(struct options *o, const struct option_row *row, const char *arg)
+{
+	void *at = (char *)o + row->offset;
+	double *seconds = at;
+	char *end;
+
+	switch (row->kind) {
+	case FLAG:
+		*(bool *)at = true;
+		return true;
+	case TEXT:
+		*(const char **)at = arg;
+		return true;
+	case SIZE:
+		return parse_size(arg, at) || complain("bad size", arg, "");
+	case NUMBER:
+		return (parse_number(arg, at) && *(uint64_t *)at) || complain("bad number", arg, "");
+	case SECONDS:
+		*seconds = strtod(arg, &end);
+		return (end != arg && !*end && isfinite(*seconds) && *seconds > 0 && *seconds < 1e9) ||
+		       complain("bad number of seconds", arg, "");
+	case SCRIPT_FILE:
+	case SCRIPT_LINE:
+		add_script(o, row->kind == SCRIPT_FILE, arg);
+		return true;
+	case HELP:
+		break;
+	}
+	return true;
+}
+
+/* ---- help and manual ---- */
+
+static void print_usage(FILE *f)
+{
+	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
+	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
+	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat FILE@ADDRESS | demo\n",
+	      f);
+}
+
+static void option_text(const struct option_row *r, char *buf, size_t len)
+{
+	snprintf(buf, len, "%c%c%s%s%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ',
+		 r->letter && r->name ? ", " : r->name ? "  " : "", r->name ? "--" : "", r->name ? r->name : "",
+		 r->arg ? " " : "", r->arg ? r->arg : "");
+}
+
+static void print_help(void)
+{
+	char text[80];
+
+	print_usage(stdout);
+	for (enum section s = 0; s < NSECTIONS; s++) {
+		printf("\n%s:\n", section_titles[s]);
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			if (rows[i].section != s)
+				continue;
+			option_text(&rows[i], text, sizeof(text));
+			printf("  %-28s %s%s\n", text, strlen(text) > 28 ? "\n                               " : "", rows[i].help);
+		}
+	}
+	printf("  %-28s %s\n", "demo", "the embedded guest");
+	puts("\nIn 'run' on a terminal: Ctrl-A x ends, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
+	     "In the shell 'help' lists the commands. Exit status and the rest: vitrine(1), or vitrine --help-man.");
+}
+
+void options_manual(FILE *f)
+{
+	char text[80];
+
+	for (enum section s = 0; s < NSECTIONS; s++) {
+		fprintf(f, ".SS %s\n", section_titles[s]);
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			if (rows[i].section != s)
+				continue;
+			option_text(&rows[i], text, sizeof(text));
+			fprintf(f, ".TP\n\\fB");
+			for (const char *p = text + strspn(text, " "); *p; p++)
+				fprintf(f, "%s%c", *p == '-' ? "\\" : "", *p);
+			fprintf(f, "\\fR\n%s.\n", rows[i].help);
+		}
+	}
+	fputs(".TP\n\\fBdemo\\fR\nThe embedded guest.\n", f);
+}
+
+/* ---- parsing ---- */
+
+static void fill_getopt(struct option *longs, char *shorts)
+{
+	char *s = shorts;
+
+	*s++ = ':';
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].name)
+			*longs++ = (struct option){ rows[i].name, rows[i].arg != NULL, NULL, 256 + (int)i };
+		if (rows[i].letter)
+			*s++ = rows[i].letter;
+		if (rows[i].letter && rows[i].arg)
+			*s++ = ':';
+	}
+	*longs = (struct option){ 0 };
+	*s = 0;
+}
+
+static const struct option_row *row_of(int c)
+{
+	if (c >= 256)
+		return &rows[c - 256];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].letter == c)
+			return &rows[i];
+	return NULL;
+}
+
+static enum options_result parse_options(struct options *o, int argc, char **argv)
+{
+	struct option longs[ARRAY_LEN(rows) + 1];
+	char shorts[3 * ARRAY_LEN(rows) + 2];
+	int c;
+
+	fill_getopt(longs, shorts);
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_row *row = row_of(c);
+
+		if (c == '?' || c == ':' || !row) {
+			complain(c == ':' ? "an argument is missing after" : "unknown option", argv[optind - 1],
+				 " (vitrine --help lists them)");
+			return OPTIONS_BAD;
+		}
+		if (row->kind == HELP) {
+			print_help();
+			return OPTIONS_DONE;
+		}
+		if (!take_option(o, row, optarg))
+			return OPTIONS_BAD;
+	}
+	return OPTIONS_GO;
+}
+
+static bool parse_clock(struct options *o)
+{
+	o->icount_ns = 1;
+	if (!strcmp(o->clock, "host"))
+		return true;
+	if (strncmp(o->clock, "icount", 6))
+		return false;
+	o->icount = true;
+	if (!o->clock[6])
+		return true;
+	return o->clock[6] == ':' && parse_number(o->clock + 7, &o->icount_ns) && o->icount_ns >= 1 && o->icount_ns <= 1000000;
+}
+
+static bool parse_flat(struct options *o)
+{
+	const char *at = strrchr(o->flat, '@');
+
+	if (!at || at == o->flat || !parse_number(at + 1, &o->flat_addr))
+		return false;
+	o->flat_file = strndup(o->flat, (size_t)(at - o->flat));
+	return true;
+}
+
+static bool serial_is_known(const char *s)
+{
+	return !strcmp(s, "stdio") || !strcmp(s, "null") || (!strncmp(s, "file:", 5) && s[5]) ||
+	       (!strncmp(s, "unix:", 5) && s[5]);
+}
+
+static enum options_result bad(const char *what, const char *arg, const char *why)
+{
+	complain(what, arg, why);
+	return OPTIONS_BAD;
+}
+
+static enum options_result check_guest(struct options *o, int argc, char **argv)
+{
+	int kinds;
+
+	if (optind < argc && !strcmp(argv[optind], "demo")) {
+		o->demo = true;
+		optind++;
+	}
+	if (optind < argc)
+		return bad("unexpected argument", argv[optind], " (a guest is --kernel, --boot-sector, --flat or demo)");
+	kinds = o->demo + !!o->kernel + !!o->boot_sector + !!o->flat;
+	if (kinds > 1)
+		return bad("only one of --kernel, --boot-sector, --flat and demo can be booted", NULL, "");
+	o->has_guest = kinds;
+	if (!o->has_guest && o->face == FACE_RUN)
+		return bad("run needs a GUEST: --kernel FILE, --boot-sector FILE, --flat FILE@ADDRESS or demo", NULL, "");
+	if (o->initrd && !o->kernel)
+		return bad("--initrd needs --kernel", NULL, "");
+	if (o->flat && !parse_flat(o))
+		return bad("--flat takes FILE@ADDRESS, not", o->flat, "");
+	return OPTIONS_GO;
+}
+
+static enum options_result check(struct options *o, int argc, char **argv)
+{
+	if (!parse_clock(o))
+		return bad("--clock takes host or icount[:NS], not", o->clock, "");
+	if (o->serial && !serial_is_known(o->serial))
+		return bad("--serial takes stdio, null, file:PATH or unix:PATH, not", o->serial, "");
+	if (!o->serial)
+		o->serial = o->json ? "null" : "stdio";
+	if (!strcmp(o->engine, "vtx")) {
+		complain("engine", o->engine, " is not built in this version");
+		return OPTIONS_CANNOT;
+	}
+	if (strcmp(o->engine, "bt"))
+		return bad("unknown engine", o->engine, "");
+	return check_guest(o, argc, argv);
+}
+
+static bool parse_face(struct options *o, const char *word)
+{
+	o->face = !strcmp(word, "run") ? FACE_RUN : FACE_SHELL;
+	return o->face == FACE_RUN || !strcmp(word, "shell");
+}
+
+enum options_result options_parse(struct options *o, int argc, char **argv)
+{
+	enum options_result res;
+
+	*o = (struct options){ .memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine" };
+	if (argc < 2) {
+		print_usage(stderr);
+		return OPTIONS_BAD;
+	}
+	if (!strcmp(argv[1], "--help-man"))
+		return OPTIONS_MANUAL;
+	if (!strcmp(argv[1], "--version")) {
+		puts("vitrine " PACKAGE_VERSION);
+		return OPTIONS_DONE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help();
+		return OPTIONS_DONE;
+	}
+	if (!parse_face(o, argv[1]))
+		return bad("the first argument must be run or shell, not", argv[1], " (vitrine --help says more)");
+	res = parse_options(o, argc - 1, argv + 1);
+	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;
+}
+
+void options_fini(struct options *o)
+{
+	free(o->scripts);
+	free(o->flat_file);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The command line as data. */
+#ifndef CONSOLE_OPTIONS_H
+#define CONSOLE_OPTIONS_H
+#include "base/types.h"
+
+#include <stdio.h>
+
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT = 125 };
+
+enum face { FACE_RUN, FACE_SHELL };
+
+struct script {
+	bool file;        /* -x, else -c */
+	const char *text; /* borrowed from argv */
+};
+
+struct options {
+	enum face face;
+	struct script *scripts;
+	size_t nscripts;
+	bool json, no_rc, interactive;
+	/* MACHINE */
+	uint64_t memory, machine_memory, tc_size;
+	const char *cpu, *engine, *serial, *name, *clock;
+	bool verify_tc, no_reboot, no_chain;
+	double timeout; /* seconds; 0: none */
+	uint64_t tu_max;
+	bool icount;
+	uint64_t icount_ns;
+	/* GUEST */
+	const char *kernel, *initrd, *append, *boot_sector, *bios, *flat;
+	char *flat_file;
+	uint64_t flat_addr;
+	bool demo, has_guest;
+};
+
+enum options_result {
+	OPTIONS_GO,
+	OPTIONS_DONE,    /* --help or --version has been printed: status 0 */
+	OPTIONS_MANUAL,  /* --help-man: print the manual page */
+	OPTIONS_BAD,     /* wrong usage; a line is on stderr: status 2 */
+	OPTIONS_CANNOT,  /* valid, but not in this version; likewise: status 125 */
+};
+
+enum options_result options_parse(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);
+/* The manual page's sections about the command line. */
+void options_manual(FILE *f);
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The interactive shell over readline's callback interface, so that the event loop
+ * goes on at the prompt. Commands from a pipe are a script instead.
+ *
+ * Readline hands its callbacks no context: the one console that has the terminal
+ * hangs off a thread-local pointer, here. */
+#include "console/console_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+static _Thread_local struct console *prompting;
+
+enum { HISTORY_LINES = 1000 };
+
+/* ---- history ---- */
+
+/* $XDG_STATE_HOME/vitrine/history or ~/.local/state/vitrine/history; makes the folders. */
+static bool history_path(char *buf, size_t len)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (state && state[0] == '/')
+		n = snprintf(buf, len, "%s/vitrine/history", state);
+	else if (home && home[0])
+		n = snprintf(buf, len, "%s/.local/state/vitrine/history", home);
+	else
+		return false;
+	if (n < 0 || (size_t)n >= len)
+		return false;
+	for (char *p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = 0;
+		mkdir(buf, 0700);
+		*p = '/';
+	}
+	return true;
+}
+
+static void load_history(void)
+{
+	char path[4096];
+
+	using_history();
+	stifle_history(HISTORY_LINES);
+	if (history_path(path, sizeof(path)))
+		read_history(path);
+}
+
+static void save_history(void)
+{
+	char path[4096];
+
+	if (history_path(path, sizeof(path)))
+		write_history(path);
+}
+
+/* ---- completion ---- */
+
+struct words {
+	char **list;
+	size_t count;
+};
+
+static void add_word(void *ctx, const char *text)
+{
+	struct words *w = ctx;
+
+	w->list = reallocarray(w->list, w->count + 2, sizeof(*w->list));
+	if (!w->list)
+		abort();
+	w->list[w->count++] = strdup(text);
+	w->list[w->count] = NULL;
+}
+
+/* What all words have in common, as readline wants it in front of the list. */
+static char *common_prefix(const struct words *w)
+{
+	size_t n = strlen(w->list[0]);
+
+	for (size_t i = 1; i < w->count; i++)
+		for (size_t k = 0; k < n; k++)
+			if (w->list[i][k] != w->list[0][k])
+				n = k;
+	return strndup(w->list[0], n);
+}
+
+static char **complete(const char *text, int start, int end)
+{
+	struct words w = { 0 };
+	char *first;
+
+	(void)end;
+	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, add_word, &w))
+		rl_attempted_completion_over = 1;
+	if (!w.count)
+		return NULL;
+	first = common_prefix(&w);
+	if (w.count == 1) {
+		free(first);
+		return w.list; /* the word alone is its own prefix */
+	}
+	add_word(&w, "");
+	free(w.list[w.count - 1]);
+	memmove(w.list + 1, w.list, (w.count - 1) * sizeof(*w.list));
+	w.list[0] = first;
+	return w.list;
+}
+
+/* ---- lines ---- */
+
+static void line_done(char *line)
+{
+	struct console *c = prompting;
+
+	rl_callback_handler_remove();
+	c->at_prompt = false;
+	c->line = line;
+	c->line_ready = true;
+	c->line_eof = !line;
+}
+
+static void key_ready(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)fd;
+	rl_callback_read_char();
+}
+
+static void show_prompt(struct console *c)
+{
+	serial_drain(c);
+	if (c->mid_line)
+		putchar('\n');
+	c->mid_line = false;
+	fflush(stdout);
+	rl_callback_handler_install("(vitrine) ", line_done);
+	c->at_prompt = true;
+}
+
+void shell_sigint(struct console *c)
+{
+	(void)c;
+	rl_callback_sigcleanup();
+	rl_replace_line("", 0);
+	rl_crlf();
+	rl_on_new_line();
+	rl_redisplay();
+}
+
+/* The guest may have stopped behind our back: say so above the line being edited. */
+static void look_behind(struct console *c)
+{
+	size_t before = c->emitted;
+
+	inspect_poll(c->s, &c->sink);
+	if (c->emitted == before)
+		return;
+	rl_on_new_line();
+	rl_redisplay();
+}
+
+/* Wait for a line. False: the process is to end. */
+static bool read_line(struct console *c)
+{
+	c->line_ready = false;
+	show_prompt(c);
+	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
+	while (!c->line_ready && !c->ended_by && !inspect_timed_out(c->s)) {
+		bool ran = inspect_running(c->s);
+
+		loop_turn(c->loop, 200, ran ? inspect_stop_fd(c->s) : -1);
+		if (ran)
+			look_behind(c);
+	}
+	loop_forget(c->loop, STDIN_FILENO);
+	if (c->at_prompt)
+		rl_callback_handler_remove();
+	c->at_prompt = false;
+	return c->line_ready && !c->line_eof;
+}
+
+static enum inspect_status execute(struct console *c)
+{
+	char *line = c->line;
+	enum inspect_status st;
+	size_t blank = strspn(line, " \t");
+
+	if (line[blank])
+		add_history(line);
+	c->sigint = false;
+	st = inspect_exec(c->s, line[blank] ? line : inspect_repeat_line(c->s), &c->sink);
+	free(line);
+	c->line = NULL;
+	return st;
+}
+
+static enum inspect_status interactive(struct console *c)
+{
+	enum inspect_status st = INSPECT_OK;
+
+	prompting = c;
+	rl_readline_name = "vitrine";
+	rl_catch_signals = 0;
+	rl_attempted_completion_function = complete;
+	rl_basic_word_break_characters = " \t()+*%&|^<>=!?:[]\"'";
+	load_history();
+	while (st != INSPECT_QUIT && read_line(c))
+		st = execute(c);
+	if (c->line_eof)
+		putchar('\n');
+	save_history();
+	prompting = NULL;
+	return INSPECT_OK;
+}
+
+enum inspect_status shell_loop(struct console *c)
+{
+	if (c->term.is_tty)
+		return interactive(c);
+	return inspect_script(c->s, stdin, "standard input", &c->sink);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * From the Multiboot loader to the kernel's addresses: 4 MiB pages map physical
+ * memory at 0 (for this code) and at KERNEL_BASE, then paging goes on. */
+#include "guests/demo/kernel.h"
+
+	.section .multiboot, "a"
+	.align 4
+	.long 0x1badb002, 3, -(0x1badb002 + 3)
+
+	.section .boot, "ax"
+	.globl start
+start:	cld
+	movl %eax, %esi			/* EBX stays the information structure */
+	movl $(kernel_dir - KERNEL_BASE), %edi
+	movl $0x83, %eax		/* present, writable, 4 MiB */
+	movl %eax, (%edi)
+	xorl %ecx, %ecx
+1:	movl %eax, 0xc00(%edi, %ecx, 4)
+	addl $0x400000, %eax
+	incl %ecx
+	cmpl $16, %ecx			/* 64 MiB */
+	jb 1b
+	movl %cr4, %eax
+	orl $0x10, %eax			/* PSE */
+	movl %eax, %cr4
+	movl %edi, %cr3
+	movl %cr0, %eax
+	orl $0x80010000, %eax		/* PG, WP */
+	movl %eax, %cr0
+	movl $high, %eax
+	jmp *%eax
+
+	.text
+high:	movl $0, kernel_dir		/* the low mapping has served */
+	movl %cr3, %eax
+	movl %eax, %cr3
+	movl $(boot_stack + STACK_SIZE), %esp
+	xorl %ebp, %ebp
+	pushl %ebx
+	pushl %esi
+	call kernel_main
+1:	cli
+	hlt
+	jmp 1b
+
+	.bss
+	.align 4096
+	.globl kernel_dir, boot_stack
+kernel_dir:
+	.skip 4096
+boot_stack:
+	.skip STACK_SIZE
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Runs the checks, says PASS or FAIL for each, and ends the machine.
+ *
+ * Words of the command line:
+ *   exit=debug     (default) end by writing the number of failures to port 0xf4
+ *   exit=poweroff  switch off through ACPI when all is well
+ *   nolimits       leave out what needs segment limits
+ *   loop           run the checks for ever (something to watch) */
+#include "guests/demo/kernel.h"
+
+struct multiboot {
+	u32 flags, mem_lower, mem_upper, boot_device, cmdline;
+};
+
+static char cmdline[256]; /* copied: the loader's may lie in memory we hand out */
+static unsigned passed, failed;
+
+static void result(const char *name, u8 color, const char *word, const char *detail)
+{
+	print("%24s ", name);
+	console_color(color);
+	print(word);
+	console_color(0x07);
+	print(" %s\n", detail);
+}
+
+static void run(const struct check *c, unsigned n)
+{
+	for (; n; n--, c++) {
+		const char *wrong = c->run();
+
+		result(c->name, wrong ? 0x4f : 0x0a, wrong ? "FAIL" : "PASS", wrong ? wrong : "");
+		wrong ? failed++ : passed++;
+	}
+}
+
+void finish(unsigned failures)
+{
+	cli();
+	if (!failures && has_word(cmdline, "exit=poweroff")) {
+		outw(0x604, 0x2000);
+		print("power off did not work\n");
+		failures = 1;
+	}
+	outb(0xf4, (u8)failures);
+	for (;;)
+		asm volatile("hlt");
+}
+
+static void run_all(void)
+{
+	run(cpu_checks, cpu_check_count);
+	if (!has_word(cmdline, "nolimits"))
+		run(limit_checks, limit_check_count);
+	run(mem_checks, mem_check_count);
+	run(task_checks, task_check_count);
+}
+
+static void keep_cmdline(const char *from)
+{
+	for (unsigned i = 0; i < sizeof(cmdline) - 1 && from[i]; i++)
+		cmdline[i] = from[i];
+}
+
+void kernel_main(u32 magic, const struct multiboot *info)
+{
+	console_init();
+	console_color(0x1f);
+	print("Vitrine demo guest: a small kernel that checks its processor");
+	console_color(0x07);
+	print("\n");
+	if (magic != 0x2badb002) {
+		print("not started by a Multiboot loader: eax %08x\n", magic);
+		finish(0x3d);
+	}
+	info = phys((u32)info);
+	if (info->flags & 4)
+		keep_cmdline(phys(info->cmdline));
+	print("memory %u KiB, command line \"%s\"\n", info->mem_upper + 1024, cmdline);
+	paging_init((info->mem_upper + 1024) << 10);
+	cpu_init();
+	do {
+		run_all();
+		print("%u passed, %u failed, %u ticks\n", passed, failed, ticks);
+	} while (has_word(cmdline, "loop"));
+	print(failed ? "demo: FAILED\n" : "demo: all checks passed\n");
+	finish(failed);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The board: devices, their wiring, and the few things they may ask of the
+ * machine around them. Everything here runs on the vCPU thread. */
+#ifndef HV_BOARD_H
+#define HV_BOARD_H
+#include "hv/bus.h"
+#include "hv/clock.h"
+#include "hv/dev.h"
+#include "hv/machine.h"
+
+/* A device index per row of the board list, in power-on order. */
+enum board_slot {
+#define BOARD(slot, cls) SLOT_##slot,
+#include "hv/board.def"
+#undef BOARD
+	SLOT_COUNT
+};
+
+/* What a device tells the run loop. */
+enum board_event {
+	EVENT_NONE,
+	EVENT_OFF,
+	EVENT_EXIT,
+	EVENT_CPU_RESET, /* the processor's INIT line: 8042, port 0x92 */
+	EVENT_RESET,	 /* whole board: 0xcf9 */
+};
+
+enum { BOARD_RING = 4096 };
+
+/* The last bytes of a guest's debug port. */
+struct byte_ring {
+	uint8_t buf[BOARD_RING];
+	uint64_t total;
+};
+
+struct board {
+	struct vm_clock clock;
+	struct bus bus;
+	struct mm_vm *vm;
+	struct vcpu *v;
+	const struct machine_config *cfg;
+	uint64_t memory; /* bytes of RAM */
+	struct dev *dev[SLOT_COUNT];
+	bool intr; /* level of the processor's INTR pin */
+	bool a20;
+	uint16_t lines;		 /* levels of the interrupt lines */
+	uint64_t irq_raised[16]; /* rising edges by line */
+	uint64_t irq_acked[16];
+	enum board_event event;
+	int exit_code;
+	struct byte_ring debug; /* ports 0xe9 and 0x402 */
+	char line[128];		/* the debug console's unfinished line */
+	size_t line_len;
+	const uint8_t *disk; /* boot image, borrowed from the image loader */
+	uint64_t disk_len;
+	const uint8_t *vgabios;
+	size_t vgabios_len;
+};
+
+/* Create all devices. False with one line in ERR. */
+bool board_init(struct board *b, char *err, size_t errlen);
+void board_fini(struct board *b);
+void board_reset(struct board *b);
+/* What a BIOS leaves behind, for guests that are entered without one. */
+void board_post(struct board *b);
+void board_flush(struct board *b);
+
+/* ---- what devices ask for ---- */
+void board_irq(struct board *b, unsigned line, bool level); /* ISA interrupt line 0..15 */
+void board_event(struct board *b, enum board_event ev);
+void board_exit(struct board *b, uint32_t val);
+void board_a20(struct board *b, bool on);
+void board_debug_byte(struct board *b, uint8_t c);
+
+/* ---- entry points of single devices ---- */
+void pic_set(struct dev *d, unsigned line, bool level);
+int pic_ack(struct dev *d);
+unsigned pic_vector(const struct dev *d, unsigned line);
+unsigned uart_room(struct dev *d);
+void uart_input(struct dev *d, const uint8_t *buf, unsigned n);
+unsigned kbd_room(struct dev *d);
+void kbd_scancode(struct dev *d, uint8_t code); /* set 1 */
+void rtc_set_memory(struct dev *d, uint64_t bytes);
+void vga_cursor(struct dev *d, unsigned *offset, unsigned *start); /* in cells */
+
+/* ---- text of single devices' state, for the views ---- */
+struct row_sink;
+void pic_rows(struct dev *d, struct row_sink *s);
+void pit_rows(struct dev *d, struct row_sink *s);
+void rtc_rows(struct dev *d, struct row_sink *s);
+void uart_rows(struct dev *d, struct row_sink *s);
+void pci_rows(struct dev *d, struct row_sink *s);
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. */
+#include "hv/bus.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "hv/dev.h"
+
+void bus_init(struct bus *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->nranges = 1;
+	b->range[0] = (struct port_range){ .last = 0xffff, .sizes = 1 };
+}
+
+bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint8_t sizes)
+{
+	if (b->nranges == BUS_MAX_RANGES)
+		return false;
+	for (unsigned p = first; p <= last; p++)
+		if (b->port[p])
+			return false;
+	memset(&b->port[first], (int)b->nranges, (size_t)(last - first) + 1);
+	b->range[b->nranges++] =
+	    (struct port_range){ .dev = d, .first = first, .last = last, .sizes = sizes };
+	return true;
+}
+
+/* The range that takes the access whole, or NULL. */
+static struct port_range *whole(struct bus *b, uint16_t port, unsigned size)
+{
+	struct port_range *r = &b->range[b->port[port]];
+
+	if (!r->dev)
+		return size == 1 ? r : NULL;
+	return (r->sizes & size) && (unsigned)port + size - 1 <= r->last ? r : NULL;
+}
+
+/* Does anybody answer at one of these ports? */
+static bool answered(const struct bus *b, uint16_t port, unsigned size)
+{
+	for (unsigned i = 0; i < size && port + i <= 0xffff; i++)
+		if (b->port[port + i])
+			return true;
+	return false;
+}
+
+static uint32_t ones(unsigned size)
+{
+	return size == 4 ? 0xffffffffu : (1u << (8 * size)) - 1;
+}
+
+uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
+{
+	struct port_range *r = whole(b, port, size);
+	uint32_t val = 0;
+
+	if (r && r->dev) {
+		r->reads++;
+		return r->dev->cls->in ? r->dev->cls->in(r->dev, port, size) & ones(size) : ones(size);
+	}
+	if (!answered(b, port, size)) {
+		b->range[0].reads++;
+		LOG(io, "in%u %#x: nobody answers", size * 8, port);
+		return ones(size);
+	}
+	if (size == 1)
+		return 0xff;
+	for (unsigned i = 0; i < size; i++)
+		val |= (port + i <= 0xffff ? bus_in(b, (uint16_t)(port + i), 1) : 0xff) << (8 * i);
+	return val;
+}
+
+void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val)
+{
+	struct port_range *r = whole(b, port, size);
+
+	if (r && r->dev) {
+		r->writes++;
+		if (r->dev->cls->out)
+			r->dev->cls->out(r->dev, port, size, val & ones(size));
+		return;
+	}
+	if (!answered(b, port, size)) {
+		b->range[0].writes++;
+		LOG(io, "out%u %#x, %#x: nobody answers", size * 8, port, val);
+		return;
+	}
+	for (unsigned i = 0; size > 1 && i < size && port + i <= 0xffff; i++)
+		bus_out(b, (uint16_t)(port + i), 1, (val >> (8 * i)) & 0xff);
+}
+
+void bus_mmio_read(struct bus *b, gpa a, void *buf, unsigned size)
+{
+	b->mmio_reads++;
+	LOG(io, "read of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
+	memset(buf, 0xff, size);
+}
+
+void bus_mmio_write(struct bus *b, gpa a, const void *buf, unsigned size)
+{
+	(void)buf;
+	b->mmio_writes++;
+	LOG(io, "write of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See hv/clock.h. The host timer is set lazily: only when the next deadline is
+ * earlier than what it is set for; it repeats every millisecond until
+ * clock_run() sets it anew, so that a kick which came at a bad moment is not lost. */
+#include "hv/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum { ICOUNT_TSC_KHZ = 1000000, KICK_REPEAT_NS = 1000000, CALIBRATE_NS = 4000000 };
+
+static uint64_t host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+struct instant {
+	uint64_t ns, tsc;
+};
+
+/* Read both clocks as close together as a few tries allow. */
+static struct instant read_both(void)
+{
+	struct instant best = { 0 };
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t t0 = __rdtsc(), ns = host_ns(), t1 = __rdtsc();
+
+		if (t1 - t0 < least) {
+			least = t1 - t0;
+			best = (struct instant){ ns, t0 + (t1 - t0) / 2 };
+		}
+	}
+	return best;
+}
+
+static uint32_t calibrate_tsc(void)
+{
+	struct instant a = read_both(), b;
+	struct timespec ts = { .tv_nsec = CALIBRATE_NS };
+
+	while (nanosleep(&ts, &ts))
+		;
+	b = read_both();
+	return (uint32_t)muldiv64(b.tsc - a.tsc, 1000000, b.ns - a.ns);
+}
+
+void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn)
+{
+	memset(c, 0, sizeof(*c));
+	c->mode = mode;
+	c->ns_per_insn = ns_per_insn ? ns_per_insn : 1;
+	c->tsc_khz = mode == CLOCK_ICOUNT ? ICOUNT_TSC_KHZ : calibrate_tsc();
+	c->armed_for = CLOCK_NEVER;
+	c->limit = UINT64_MAX;
+}
+
+void clock_fini(struct vm_clock *c)
+{
+	if (c->have_host_timer)
+		timer_delete(c->host_timer);
+	c->have_host_timer = false;
+}
+
+bool clock_bind_thread(struct vm_clock *c)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ENGINE_KICK_SIGNAL };
+
+	if (c->mode == CLOCK_ICOUNT)
+		return true;
+	ev.sigev_notify_thread_id = (int)syscall(SYS_gettid);
+	c->have_host_timer = !timer_create(CLOCK_MONOTONIC, &ev, &c->host_timer);
+	return c->have_host_timer;
+}
+
+static void set_host_timer(struct vm_clock *c, uint64_t deadline)
+{
+	uint64_t at = deadline + c->base;
+	struct itimerspec its = {
+		.it_value = { .tv_sec = (time_t)(at / NS_PER_SEC), .tv_nsec = (long)(at % NS_PER_SEC) },
+		.it_interval = { .tv_nsec = KICK_REPEAT_NS },
+	};
+
+	if (!c->have_host_timer)
+		return;
+	if (deadline == CLOCK_NEVER)
+		its = (struct itimerspec){ 0 };
+	timer_settime(c->host_timer, TIMER_ABSTIME, &its, NULL);
+	c->armed_for = deadline;
+}
+
+/* The earliest deadline may have become earlier: see that somebody looks in time. */
+static void deadline_changed(struct vm_clock *c)
+{
+	if (!c->running)
+		return;
+	if (c->mode == CLOCK_ICOUNT)
+		clock_set_icount_limit(c);
+	else if (clock_next(c) < c->armed_for)
+		set_host_timer(c, clock_next(c));
+}
+
+void clock_start(struct vm_clock *c)
+{
+	if (c->running)
+		return;
+	c->running = true;
+	if (c->mode == CLOCK_HOST) {
+		c->base = host_ns() - c->held;
+		if (c->v)
+			c->v->cpu.tsc_offset = c->held_tsc - __rdtsc();
+	}
+	deadline_changed(c);
+}
+
+void clock_stop(struct vm_clock *c)
+{
+	if (!c->running)
+		return;
+	if (c->mode == CLOCK_HOST) {
+		c->held = clock_now(c);
+		c->held_tsc = clock_tsc(c);
+		set_host_timer(c, CLOCK_NEVER);
+	}
+	c->running = false;
+}
+
+uint64_t clock_now(const struct vm_clock *c)
+{
+	if (c->mode == CLOCK_ICOUNT)
+		return (c->v ? c->v->icount * c->ns_per_insn : 0) + c->skipped;
+	return c->running ? host_ns() - c->base : c->held;
+}
+
+uint64_t clock_tsc(const struct vm_clock *c)
+{
+	if (c->mode == CLOCK_ICOUNT)
+		return muldiv64(clock_now(c), c->tsc_khz, 1000000);
+	if (!c->running)
+		return c->held_tsc;
+	return __rdtsc() + (c->v ? c->v->cpu.tsc_offset : 0);
+}
+
+static void unlink_timer(struct vm_clock *c, struct vm_timer *t)
+{
+	struct vm_timer **p = &c->head;
+
+	while (*p && *p != t)
+		p = &(*p)->next;
+	if (*p)
+		*p = t->next;
+	t->armed = false;
+}
+
+static void link_timer(struct vm_clock *c, struct vm_timer *t)
+{
+	struct vm_timer **p = &c->head;
+
+	while (*p && (*p)->deadline <= t->deadline)
+		p = &(*p)->next;
+	t->next = *p;
+	*p = t;
+	t->armed = true;
+}
+
+void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline)
+{
+	if (t->armed)
+		unlink_timer(c, t);
+	t->deadline = deadline;
+	link_timer(c, t);
+	if (c->head == t)
+		deadline_changed(c);
+}
+
+void timer_cancel(struct vm_clock *c, struct vm_timer *t)
+{
+	if (t->armed)
+		unlink_timer(c, t);
+}
+
+void clock_run(struct vm_clock *c)
+{
+	uint64_t now;
+
+	if (!c->head)
+		return;
+	now = clock_now(c);
+	while (c->head && c->head->deadline <= now) {
+		struct vm_timer *t = c->head;
+
+		unlink_timer(c, t);
+		t->fire(t->ctx);
+	}
+	if (!c->running)
+		return;
+	if (c->mode == CLOCK_ICOUNT)
+		clock_set_icount_limit(c);
+	else if (c->armed_for <= now || clock_next(c) < c->armed_for)
+		set_host_timer(c, clock_next(c));
+}
+
+void clock_skip_to(struct vm_clock *c, uint64_t t)
+{
+	uint64_t now = clock_now(c);
+
+	if (c->mode == CLOCK_ICOUNT && t > now && t != CLOCK_NEVER)
+		c->skipped += t - now;
+}
+
+void clock_set_icount_limit(struct vm_clock *c)
+{
+	uint64_t next = clock_next(c), limit = c->limit;
+
+	if (!c->v)
+		return;
+	if (next != CLOCK_NEVER) {
+		uint64_t ns = next > c->skipped ? next - c->skipped : 0;
+		uint64_t at = ns / c->ns_per_insn + (ns % c->ns_per_insn != 0);
+
+		if (at <= c->v->icount)
+			at = c->v->icount + 1;
+		limit = at < limit ? at : limit;
+	}
+	c->v->icount_limit = limit;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * VM time in nanoseconds and the timers that devices set on it. Host mode:
+ * CLOCK_MONOTONIC minus the time the machine stood still. Icount mode: retired
+ * instructions times a constant, plus idle time that was skipped. Timers fire
+ * on the vCPU thread, from clock_run(). */
+#ifndef HV_CLOCK_H
+#define HV_CLOCK_H
+#include <signal.h>
+#include <time.h>
+
+#include "hv/machine.h"
+
+/* The engine installs the handler of this signal; hv only sends it. */
+#ifndef ENGINE_KICK_SIGNAL
+#define ENGINE_KICK_SIGNAL (SIGRTMIN + 1)
+#endif
+#define CLOCK_NEVER UINT64_MAX
+#define NS_PER_SEC 1000000000ull
+
+struct vm_timer {
+	struct vm_timer *next;
+	uint64_t deadline; /* VM ns */
+	bool armed;
+	void (*fire)(void *ctx);
+	void *ctx;
+};
+
+struct vm_clock {
+	enum clock_mode mode;
+	unsigned ns_per_insn; /* icount mode */
+	bool running;
+	uint64_t base;	   /* host mode, running: VM time = CLOCK_MONOTONIC - base */
+	uint64_t held;	   /* host mode, stopped: VM time */
+	uint64_t skipped;  /* icount mode: idle ns jumped over */
+	uint64_t held_tsc; /* guest TSC while stopped (host mode) */
+	uint32_t tsc_khz;
+	struct vm_timer *head; /* armed timers, earliest first */
+	struct vcpu *v;
+	uint64_t limit;	    /* icount mode: the run loop's own limit (instructions) */
+	timer_t host_timer; /* kicks the vCPU thread */
+	bool have_host_timer;
+	uint64_t armed_for; /* VM ns the host timer is set for; CLOCK_NEVER: not set */
+};
+
+void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn);
+void clock_fini(struct vm_clock *c);
+/* Call on the vCPU thread once: host timers will kick the calling thread. */
+bool clock_bind_thread(struct vm_clock *c);
+void clock_start(struct vm_clock *c);
+void clock_stop(struct vm_clock *c);
+uint64_t clock_now(const struct vm_clock *c);
+uint64_t clock_tsc(const struct vm_clock *c);
+
+/* Set T for DEADLINE, also when it is set already. */
+void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline);
+void timer_cancel(struct vm_clock *c, struct vm_timer *t);
+/* Fire what is due. */
+void clock_run(struct vm_clock *c);
+static inline uint64_t clock_next(const struct vm_clock *c)
+{
+	return c->head ? c->head->deadline : CLOCK_NEVER;
+}
+/* Icount mode: let time jump forward to T (idle). */
+void clock_skip_to(struct vm_clock *c, uint64_t t);
+/* Icount mode: set v->icount_limit from the next deadline and c->limit. */
+void clock_set_icount_limit(struct vm_clock *c);
+
+static inline uint64_t muldiv64(uint64_t a, uint64_t mul, uint64_t div)
+{
+	return (uint64_t)((unsigned __int128)a * mul / div);
+}
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See hv/cpuid.h (SDM vol. 2A CPUID; APM vol. 3 appendix E). A bit is shown
+ * only when the host has it and the model allows it: instructions run on the
+ * host's own units. */
+#include "hv/cpuid.h"
+
+#include <cpuid.h>
+#include <string.h>
+
+enum { A, B, C, D };
+#define BIT(n) (1u << (n))
+
+/* leaf 1 EDX */
+#define F_FPU BIT(0)
+#define F_PSE BIT(3)
+#define F_TSC BIT(4)
+#define F_MSR BIT(5)
+#define F_PAE BIT(6)
+#define F_CX8 BIT(8)
+#define F_SEP BIT(11)
+#define F_MTRR BIT(12)
+#define F_PGE BIT(13)
+#define F_CMOV BIT(15)
+#define F_PAT BIT(16)
+#define F_PSE36 BIT(17)
+#define F_CLFLUSH BIT(19)
+#define F_MMX BIT(23)
+#define F_FXSR BIT(24)
+#define F_SSE BIT(25)
+#define F_SSE2 BIT(26)
+/* leaf 1 ECX */
+#define F_XSAVE BIT(26)
+#define F_OSXSAVE BIT(27)
+#define F_AVX BIT(28)
+#define F_HYPERVISOR BIT(31)
+
+#define BASIC_EDX                                                                                            \
+	(F_FPU | F_PSE | F_TSC | F_MSR | F_PAE | F_CX8 | F_SEP | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | \
+	 F_CLFLUSH | F_MMX | F_FXSR | F_SSE | F_SSE2)
+/* SSE3 PCLMULQDQ SSSE3 FMA SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
+#define BASIC_ECX                                                                                            \
+	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(25) | F_XSAVE |    \
+	 F_AVX | BIT(29) | BIT(30))
+/* BMI1 AVX2 BMI2 ERMS RDSEED ADX SHA */
+#define LEAF7_EBX (BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(29))
+/* NX MMXEXT RDTSCP; the low part is AMD's copy of leaf 1 */
+#define EXT_EDX (BIT(20) | BIT(22) | BIT(27))
+#define EXT_EDX_COPY                                                                                         \
+	(F_FPU | F_PSE | F_TSC | F_MSR | F_PAE | F_CX8 | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | F_MMX | \
+	 F_FXSR)
+/* LAHF LZCNT SSE4A MISALIGNSSE PREFETCHW */
+#define EXT_ECX (BIT(0) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
+
+/* A model: masks on the host's bits. Signature 0 and vendor NULL: the host's. */
+struct cpu_model {
+	const char *name, *help, *vendor;
+	uint32_t signature, max_basic, max_ext;
+	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx;
+	bool hypervisor; /* show the hypervisor leaves */
+};
+
+#define HOST_MODEL                                                                                           \
+	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
+	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .hypervisor = true
+#define P5_EDX (F_FPU | F_PSE | F_TSC | F_MSR | F_CX8)
+#define P6_EDX (P5_EDX | F_PAE | F_SEP | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | F_MMX | F_FXSR)
+
+static const struct cpu_model models[] = {
+	{ .name = "host", .help = "the host's processor, masked", HOST_MODEL },
+	{ .name = "max", .help = "all that can be offered", HOST_MODEL },
+	{ .name = "pentium4",
+	  .help = "Pentium 4: up to SSE2",
+	  .vendor = "GenuineIntel",
+	  .signature = 0xf29,
+	  .max_basic = 2,
+	  .max_ext = 0x80000004,
+	  .edx1 = P6_EDX | F_CLFLUSH | F_SSE | F_SSE2,
+	  .hypervisor = true },
+	{ .name = "pentium3",
+	  .help = "Pentium III: up to SSE",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x68a,
+	  .max_basic = 2,
+	  .edx1 = P6_EDX | F_SSE,
+	  .hypervisor = true },
+	{ .name = "pentium2",
+	  .help = "Pentium II: MMX, no SSE",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x652,
+	  .max_basic = 2,
+	  .edx1 = P6_EDX,
+	  .hypervisor = true },
+	{ .name = "pentium",
+	  .help = "Pentium: CX8, TSC",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x52c,
+	  .max_basic = 1,
+	  .edx1 = P5_EDX },
+	{ .name = "486",
+	  .help = "486DX4 with CPUID",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x480,
+	  .max_basic = 1,
+	  .edx1 = F_FPU },
+};
+
+const char *cpuid_model_name(unsigned i, const char **help)
+{
+	if (i >= ARRAY_LEN(models))
+		return NULL;
+	if (help)
+		*help = models[i].help;
+	return models[i].name;
+}
+
+static const struct cpu_model *find_model(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(models); i++)
+		if (!strcmp(models[i].name, name ? name : "host"))
+			return &models[i];
+	return NULL;
+}
+
+static uint32_t *add(struct cpuid_table *t, uint32_t leaf, uint32_t sub, bool indexed)
+{
+	if (t->n == CPUID_MAX)
+		t->n--; /* cannot happen: the leaves below are fewer */
+	t->e[t->n] = (struct cpuid_entry){ .leaf = leaf, .sub = sub, .indexed = indexed };
+	return t->e[t->n++].reg;
+}
+
+static void host(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	uint32_t base = leaf & 0x80000000u;
+
+	memset(r, 0, 16);
+	if (leaf <= __get_cpuid_max(base, NULL))
+		__cpuid_count(leaf, sub, r[A], r[B], r[C], r[D]);
+}
+
+static void put_vendor(uint32_t r[4], const char *v)
+{
+	memcpy(&r[B], v, 4);
+	memcpy(&r[D], v + 4, 4);
+	memcpy(&r[C], v + 8, 4);
+}
+
+/* State components XCR0 may enable: x87, SSE, and AVX where shown. */
+static uint32_t xcr0_mask(const struct cpu_model *m)
+{
+	uint32_t r[4];
+
+	host(1, 0, r);
+	return (r[C] & m->ecx1 & F_AVX) ? 7 : 3;
+}
+
+static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
+{
+	uint32_t *r = add(t, 0, 0, false);
+
+	host(0, 0, r);
+	r[A] = r[A] < m->max_basic ? r[A] : m->max_basic;
+	t->max_basic = r[A];
+	if (m->vendor)
+		put_vendor(r, m->vendor);
+	r = add(t, 1, 0, false);
+	host(1, 0, r);
+	r[A] = m->signature ? m->signature : r[A];
+	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
+	r[C] = (r[C] & m->ecx1) | (m->hypervisor ? F_HYPERVISOR : 0);
+	r[D] &= m->edx1;
+}
+
+/* Deterministic caches of one core (SDM leaf 4): as the host's, shared by nobody. */
+static void add_caches(struct cpuid_table *t)
+{
+	for (uint32_t sub = 0; sub < 6; sub++) {
+		uint32_t r[4];
+
+		host(4, sub, r);
+		r[A] &= 0x3fff;
+		memcpy(add(t, 4, sub, true), r, 16);
+		if (!(r[A] & 31))
+			break;
+	}
+}
+
+static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
+{
+	uint32_t mask = xcr0_mask(m), h[4], *r = add(t, 0xd, 0, true);
+
+	r[A] = mask;
+	r[B] = 576; /* recomputed by cpuid_query() */
+	r[C] = mask & 4 ? 832 : 576;
+	host(0xd, 1, h);
+	r = add(t, 0xd, 1, true);
+	r[A] = h[A] & 7; /* XSAVEOPT, XSAVEC, XGETBV 1 */
+	r[B] = mask & 4 ? 832 : 576;
+	if (mask & 4)
+		memcpy(add(t, 0xd, 2, true), (const uint32_t[]){ 256, 576, 0, 0 }, 16);
+}
+
+static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
+{
+	uint32_t *r, h[4], max;
+
+	if (!m->max_ext)
+		return;
+	host(0x80000000, 0, h);
+	max = h[A] < m->max_ext ? h[A] : m->max_ext;
+	h[A] = max;
+	if (m->vendor)
+		put_vendor(h, m->vendor);
+	if (!h[B] || m->vendor)
+		h[B] = h[C] = h[D] = 0;
+	memcpy(add(t, 0x80000000, 0, false), h, 16);
+	r = add(t, 0x80000001, 0, false);
+	host(0x80000001, 0, r);
+	r[A] = m->signature ? m->signature : r[A];
+	r[B] = 0;
+	r[C] &= m->ext_ecx;
+	r[D] &= m->ext_edx;
+	for (uint32_t leaf = 0x80000002; leaf <= 0x80000006 && leaf <= max; leaf++)
+		host(leaf, 0, add(t, leaf, 0, false));
+	if (max >= 0x80000008)
+		add(t, 0x80000008, 0, false)[A] = 0x2024; /* 36 physical bits, 32 linear */
+}
+
+static void add_hypervisor(struct cpuid_table *t, uint32_t tsc_khz, uint32_t bus_khz)
+{
+	uint32_t *r = add(t, 0x40000000, 0, false);
+
+	r[A] = 0x40000010;
+	memcpy(&r[B], "VMwareVMware", 12);
+	r = add(t, 0x40000010, 0, false);
+	r[A] = tsc_khz;
+	r[B] = bus_khz;
+}
+
+bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz)
+{
+	const struct cpu_model *m = find_model(name);
+
+	memset(t, 0, sizeof(*t));
+	if (!m)
+		return false;
+	add_identity(t, m);
+	if (t->max_basic >= 2)
+		host(2, 0, add(t, 2, 0, false));
+	if (t->max_basic >= 4)
+		add_caches(t);
+	if (t->max_basic >= 7) {
+		uint32_t h[4];
+
+		host(7, 0, h);
+		memcpy(add(t, 7, 0, true), (const uint32_t[]){ 0, h[B] & m->ebx7, 0, 0 }, 16);
+	}
+	if (t->max_basic >= 0xd && (t->e[1].reg[C] & F_XSAVE))
+		add_xsave(t, m);
+	add_extended(t, m);
+	if (m->hypervisor)
+		add_hypervisor(t, tsc_khz, bus_khz);
+	return true;
+}
+
+static const struct cpuid_entry *find(const struct cpuid_table *t, uint32_t leaf, uint32_t sub)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->e[i].leaf == leaf && (!t->e[i].indexed || t->e[i].sub == sub))
+			return &t->e[i];
+	return NULL;
+}
+
+void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
+		 uint32_t out[4])
+{
+	const struct cpuid_entry *e = find(t, leaf, sub);
+
+	memset(out, 0, 16);
+	if (!e)
+		return;
+	memcpy(out, e->reg, 16);
+	if (leaf == 1 && (out[C] & F_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
+		out[C] |= F_OSXSAVE;
+	if (leaf == 0xd && sub <= 1)
+		out[B] = cpu->xcr0 & 4 ? 832 : 576;
+}

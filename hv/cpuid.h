@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What CPUID says: the host's answers masked by a model, computed once. */
+#ifndef HV_CPUID_H
+#define HV_CPUID_H
+#include "x86/cpu.h"
+
+enum { CPUID_MAX = 96 };
+
+struct cpuid_entry {
+	uint32_t leaf, sub;
+	bool indexed;
+	uint32_t reg[4];
+};
+struct cpuid_table {
+	struct cpuid_entry e[CPUID_MAX];
+	unsigned n;
+	uint32_t max_basic;
+};
+
+/* Fill T for model NAME (NULL: host). False when there is no such model. */
+bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz);
+/* Answer of LEAF/SUB as CPU sees it now (OSXSAVE and XSAVE size follow its state). */
+void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
+		 uint32_t out[4]);
+/* Name and help of model I, NULL past the last. */
+const char *cpuid_model_name(unsigned i, const char **help);
+#endif

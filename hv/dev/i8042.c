@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The i8042 keyboard controller with a keyboard on its first port and nothing
+ * on its second (IBM PS/2 Technical Reference, keyboard controller). Keys come
+ * in as set 1, which is what a guest sees with translation on. */
+#include <string.h>
+
+#include "hv/board.h"
+
+enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20, ST_TIMEOUT = 0x40 };
+enum { CCB_IRQ1 = 1, CCB_IRQ12 = 2, CCB_SYS = 4, CCB_KBD_OFF = 0x10, CCB_AUX_OFF = 0x20, CCB_XLATE = 0x40 };
+enum { OUT_RESET = 1, OUT_A20 = 2, KBD_ACK = 0xfa, KBD_RESEND = 0xfe, QUEUE = 64 };
+enum { FROM_AUX = 0x100, FROM_TIMEOUT = 0x200 };
+
+struct byte_queue {
+	uint16_t item[QUEUE];
+	uint8_t head, len;
+};
+
+struct i8042 {
+	struct dev d;
+	uint8_t ccb; /* controller command byte */
+	uint8_t status;
+	uint8_t outport;
+	uint8_t data;	     /* output buffer */
+	uint8_t command;     /* controller command that waits for its data byte, 0 none */
+	uint8_t kbd_command; /* keyboard command that waits for its argument, 0 none */
+	uint8_t set;	     /* scan code set */
+	uint8_t scanning;
+	uint8_t leds;
+	uint8_t ram[32];
+	struct byte_queue reply; /* from the controller */
+	struct byte_queue kbd;	 /* from the keyboard */
+};
+
+static const struct dev_ports ports[] = { { 0x60, 0x60, 1 }, { 0x64, 0x64, 1 } };
+static const struct dev_field fields[] = {
+	DEV_FIELD(i8042, ccb),	 DEV_FIELD(i8042, status),   DEV_FIELD(i8042, outport),
+	DEV_FIELD(i8042, data),	 DEV_FIELD(i8042, command),  DEV_FIELD(i8042, kbd_command),
+	DEV_FIELD(i8042, set),	 DEV_FIELD(i8042, scanning), DEV_FIELD(i8042, leds),
+	DEV_FIELD(i8042, reply), DEV_FIELD(i8042, kbd),
+};
+
+/* Set 2 code of each set 1 code, 0: none. */
+static const uint8_t set2[0x59] = {
+	0x00, 0x76, 0x16, 0x1e, 0x26, 0x25, 0x2e, 0x36, 0x3d, 0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66,
+	0x0d, 0x15, 0x1d, 0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43, 0x44, 0x4d, 0x54, 0x5b, 0x5a, 0x14,
+	0x1c, 0x1b, 0x23, 0x2b, 0x34, 0x33, 0x3b, 0x42, 0x4b, 0x4c, 0x52, 0x0e, 0x12, 0x5d, 0x1a,
+	0x22, 0x21, 0x2a, 0x32, 0x31, 0x3a, 0x41, 0x49, 0x4a, 0x59, 0x7c, 0x11, 0x29, 0x58, 0x05,
+	0x06, 0x04, 0x0c, 0x03, 0x0b, 0x83, 0x0a, 0x01, 0x09, 0x77, 0x7e, 0x6c, 0x75, 0x7d, 0x7b,
+	0x6b, 0x73, 0x74, 0x79, 0x69, 0x72, 0x7a, 0x70, 0x71, 0x84, 0x60, 0x61, 0x78, 0x07,
+};
+
+static void put(struct byte_queue *q, uint16_t item)
+{
+	if (q->len < QUEUE)
+		q->item[(q->head + q->len++) % QUEUE] = item;
+}
+
+static uint16_t get(struct byte_queue *q)
+{
+	uint16_t item = q->item[q->head];
+
+	q->head = (q->head + 1) % QUEUE;
+	q->len--;
+	return item;
+}
+
+/* Move the next byte into the output buffer when it is free, and drive the lines. */
+static void update(struct i8042 *k)
+{
+	struct byte_queue *q = k->reply.len ? &k->reply : &k->kbd;
+	bool full, aux;
+
+	if (!(k->status & ST_OBF) && q->len && (q == &k->reply || !(k->ccb & CCB_KBD_OFF))) {
+		uint16_t item = get(q);
+
+		k->data = (uint8_t)item;
+		k->status &= (uint8_t) ~(ST_AUX | ST_TIMEOUT);
+		k->status |= (uint8_t)(ST_OBF | (item & FROM_AUX ? ST_AUX : 0) |
+				       (item & FROM_TIMEOUT ? ST_TIMEOUT : 0));
+	}
+	full = k->status & ST_OBF;
+	aux = k->status & ST_AUX;
+	board_irq(k->d.board, 1, full && !aux && (k->ccb & CCB_IRQ1));
+	board_irq(k->d.board, 12, full && aux && (k->ccb & CCB_IRQ12));
+}
+
+/* Keys that fit, with space kept for the replies to commands. */
+unsigned kbd_room(struct dev *d)
+{
+	unsigned len = ((struct i8042 *)d)->kbd.len, keys = QUEUE - 16;
+
+	return len < keys ? (keys - len) / 2 : 0;
+}
+
+void kbd_scancode(struct dev *d, uint8_t code)
+{
+	struct i8042 *k = (struct i8042 *)d;
+	uint8_t make = code & 0x7f;
+
+	if (!k->scanning)
+		return;
+	if ((k->ccb & CCB_XLATE) || k->set == 1 || code == 0xe0 || code == 0xe1 || make >= sizeof(set2)) {
+		put(&k->kbd, code);
+	} else {
+		if (code & 0x80)
+			put(&k->kbd, 0xf0);
+		put(&k->kbd, set2[make]);
+	}
+	update(k);
+}
+
+/* Second bytes of keyboard commands. */
+static void kbd_argument(struct i8042 *k, uint8_t val)
+{
+	uint8_t cmd = k->kbd_command;
+
+	k->kbd_command = 0;
+	put(&k->kbd, KBD_ACK);
+	if (cmd == 0xed)
+		k->leds = val & 7;
+	else if (cmd == 0xf0 && val)
+		k->set = val <= 3 ? val : k->set;
+	else if (cmd == 0xf0)
+		put(&k->kbd, (k->ccb & CCB_XLATE) && k->set == 2 ? 0x41 : k->set);
+}
+
+static void kbd_defaults(struct i8042 *k, bool scanning)
+{
+	k->set = 2;
+	k->leds = 0;
+	k->scanning = scanning;
+}
+
+static void kbd_write(struct i8042 *k, uint8_t val)
+{
+	k->ccb &= (uint8_t)~CCB_KBD_OFF;
+	if (k->kbd_command) {
+		kbd_argument(k, val);
+		return;
+	}
+	if (val == 0xee) {
+		put(&k->kbd, 0xee);
+		return;
+	}
+	if (val < 0xed || val == 0xef || val == 0xf1) {
+		put(&k->kbd, KBD_RESEND);
+		return;
+	}
+	put(&k->kbd, KBD_ACK);
+	switch (val) {
+	case 0xed:
+	case 0xf0:
+	case 0xf3: /* LEDs, set, rate */
+		k->kbd_command = val;
+		break;
+	case 0xf2: /* identify */
+		put(&k->kbd, 0xab);
+		put(&k->kbd, k->ccb & CCB_XLATE ? 0x41 : 0x83);
+		break;
+	case 0xf4:
+		k->scanning = 1;
+		break;
+	case 0xf5:
+		kbd_defaults(k, false);
+		break;
+	case 0xf6:
+		kbd_defaults(k, true);
+		break;
+	case 0xff:
+		kbd_defaults(k, true);
+		put(&k->kbd, 0xaa);
+		break;
+	}
+}
+
+static void outport_write(struct i8042 *k, uint8_t val)
+{
+	k->outport = val;
+	board_a20(k->d.board, val & OUT_A20);
+	if (!(val & OUT_RESET))
+		board_event(k->d.board, EVENT_CPU_RESET);
+}
+
+/* Data bytes of controller commands. */
+static void command_data(struct i8042 *k, uint8_t val)
+{
+	uint8_t cmd = k->command;
+
+	k->command = 0;
+	if (cmd >= 0x61 && cmd <= 0x7f) {
+		k->ram[cmd & 31] = val;
+		return;
+	}
+	switch (cmd) {
+	case 0x60:
+		k->ccb = val;
+		k->status = (uint8_t)((k->status & ~ST_SYS) | (val & CCB_SYS));
+		break;
+	case 0xd1:
+		outport_write(k, val);
+		break;
+	case 0xd2:
+		put(&k->reply, val);
+		break;
+	case 0xd3:
+		put(&k->reply, FROM_AUX | val);
+		break;
+	case 0xd4: /* to the second port: nobody there */
+		put(&k->reply, FROM_AUX | FROM_TIMEOUT | KBD_RESEND);
+		break;
+	}
+}
+
+static uint8_t outport_read(const struct i8042 *k)
+{
+	return (uint8_t)((k->outport & ~OUT_A20) | (k->d.board->a20 ? OUT_A20 : 0) |
+			 (k->status & ST_OBF ? (k->status & ST_AUX ? 0x20 : 0x10) : 0));
+}
+
+static void command_write(struct i8042 *k, uint8_t val)
+{
+	k->command = 0;
+	if (val >= 0x20 && val <= 0x3f) {
+		put(&k->reply, val == 0x20 ? k->ccb : k->ram[val & 31]);
+		return;
+	}
+	if ((val >= 0x60 && val <= 0x7f) || (val >= 0xd1 && val <= 0xd4)) {
+		k->command = val;
+		return;
+	}
+	switch (val) {
+	case 0xa7:
+		k->ccb |= CCB_AUX_OFF;
+		break;
+	case 0xa8:
+		k->ccb &= (uint8_t)~CCB_AUX_OFF;
+		break;
+	case 0xa9:
+	case 0xab: /* port tests: good */
+		put(&k->reply, 0);
+		break;
+	case 0xaa: /* self test */
+		k->status |= ST_SYS;
+		k->ccb |= CCB_SYS;
+		put(&k->reply, 0x55);
+		break;
+	case 0xad:
+		k->ccb |= CCB_KBD_OFF;
+		break;
+	case 0xae:
+		k->ccb &= (uint8_t)~CCB_KBD_OFF;
+		break;
+	case 0xc0: /* input port: keyboard not locked */
+		put(&k->reply, 0x80);
+		break;
+	case 0xd0:
+		put(&k->reply, outport_read(k));
+		break;
+	default:
+		if (val >= 0xf0 && !(val & OUT_RESET))
+			board_event(k->d.board, EVENT_CPU_RESET);
+	}
+}
+
+static uint32_t kbd_in(struct dev *d, uint16_t port, unsigned size)
+{
+	struct i8042 *k = (struct i8042 *)d;
+	uint8_t val = k->data;
+
+	(void)size;
+	if (port == 0x64)
+		return k->status | ST_UNLOCKED;
+	if (k->status & ST_OBF) {
+		k->status &= (uint8_t) ~(ST_OBF | ST_AUX | ST_TIMEOUT);
+		board_irq(d->board, 1, false);
+		board_irq(d->board, 12, false);
+		update(k);
+	}
+	return val;
+}
+
+static void kbd_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
+{
+	struct i8042 *k = (struct i8042 *)d;
+
+	(void)size;
+	if (port == 0x64) {
+		k->status |= ST_CMD;
+		command_write(k, (uint8_t)val);
+	} else {
+		k->status &= (uint8_t)~ST_CMD;
+		if (k->command)
+			command_data(k, (uint8_t)val);
+		else
+			kbd_write(k, (uint8_t)val);
+	}
+	update(k);
+}
+
+static void kbd_reset(struct dev *d)
+{
+	struct i8042 *k = (struct i8042 *)d;
+	struct dev keep = k->d;
+
+	memset(k, 0, sizeof(*k));
+	k->d = keep;
+	k->ccb = CCB_IRQ1 | CCB_SYS | CCB_XLATE;
+	k->status = ST_SYS;
+	k->outport = 0xcf;
+	kbd_defaults(k, true);
+}
+
+const struct dev_class i8042_class = {
+	.name = "kbd",
+	.help = "i8042 keyboard controller and keyboard",
+	.size = sizeof(struct i8042),
+	DEV_PORTS(ports),
+	DEV_FIELDS(fields),
+	.reset = kbd_reset,
+	.in = kbd_in,
+	.out = kbd_out,
+};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the two functions that
+ * firmware looks for: an i440FX-like host bridge and a PIIX3-like ISA bridge;
+ * and the reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the
+ * host bridge's PAM registers is always readable and writable here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/view.h"
+#include "hv/board.h"
+
+enum { CFG_BYTES = 256, NFUNC = 2, ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
+enum { PCI_COMMAND = 4, PCI_STATUS = 6, PCI_LINE = 0x3c, PCI_DEVICE_SPECIFIC = 0x40, PAM0 = 0x59 };
+
+/* Identity of each function on bus 0. */
+struct pci_id {
+	const char *name;
+	uint8_t dev, fn;
+	uint16_t vendor, device, command;
+	uint32_t class_rev; /* class, subclass, interface, revision */
+	uint8_t header;
+};
+
+static const struct pci_id ids[NFUNC] = {
+	{ "host bridge", 0, 0, 0x8086, 0x1237, 0x0006, 0x06000002, 0x00 },
+	{ "ISA bridge", 1, 0, 0x8086, 0x7000, 0x0007, 0x06010000, 0x80 },
+};
+enum { SUBSYS_VENDOR = 0x1af4, SUBSYS = 0x1100 }; /* SeaBIOS asks for these before it reads fw_cfg */
+
+struct pci {
+	struct dev d;
+	uint32_t address;
+	uint8_t reset;
+	uint8_t cfg[NFUNC][CFG_BYTES];
+};
+
+static const struct dev_ports ports[] = { { 0xcf8, 0xcff, 7 } };
+static const struct dev_field fields[] = { DEV_FIELD(pci, address), DEV_FIELD(pci, cfg) };
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+/* Configuration space that the address register points to, or NULL. */
+static uint8_t *selected(struct pci *p)
+{
+	unsigned bus = p->address >> 16 & 0xff, dev = p->address >> 11 & 31, fn = p->address >> 8 & 7;
+
+	if (!(p->address & ADDR_ENABLE) || bus)
+		return NULL;
+	for (int i = 0; i < NFUNC; i++)
+		if (ids[i].dev == dev && ids[i].fn == fn)
+			return p->cfg[i];
+	return NULL;
+}
+
+static bool writable(unsigned reg)
+{
+	return reg == PCI_COMMAND || reg == PCI_COMMAND + 1 || reg == PCI_LINE || reg >= PCI_DEVICE_SPECIFIC;
+}
+
+static uint32_t pci_in(struct dev *d, uint16_t port, unsigned size)
+{
+	struct pci *p = (struct pci *)d;
+	uint8_t *cfg = selected(p);
+	uint32_t val = 0;
+
+	if (port < 0xcfc) {
+		if (port == 0xcf9 && size == 1)
+			return p->reset;
+		return port == 0xcf8 && size == 4 ? p->address : 0xffffffffu;
+	}
+	if (!cfg)
+		return 0xffffffffu;
+	for (unsigned i = 0; i < size; i++)
+		val |= (uint32_t)cfg[((p->address & 0xfc) + (port & 3) + i) & 0xff] << (8 * i);
+	return val;
+}
+
+static void reset_control(struct pci *p, uint8_t val)
+{
+	if ((val & RESET_CPU) && !(p->reset & RESET_CPU))
+		board_event(p->d.board, EVENT_RESET);
+	p->reset = val & 6;
+}
+
+static void pci_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
+{
+	struct pci *p = (struct pci *)d;
+	uint8_t *cfg = selected(p);
+
+	if (port < 0xcfc) {
+		if (port == 0xcf9 && size == 1)
+			reset_control(p, (uint8_t)val);
+		else if (port == 0xcf8 && size == 4)
+			p->address = val & 0x80fffffc;
+		return;
+	}
+	for (unsigned i = 0; cfg && i < size; i++) {
+		unsigned reg = ((p->address & 0xfc) + (port & 3) + i) & 0xff;
+
+		if (writable(reg))
+			cfg[reg] = (uint8_t)(val >> (8 * i));
+	}
+}
+
+static void pci_reset(struct dev *d)
+{
+	struct pci *p = (struct pci *)d;
+
+	p->address = 0;
+	p->reset = 0;
+	memset(p->cfg, 0, sizeof(p->cfg));
+	for (int i = 0; i < NFUNC; i++) {
+		uint8_t *c = p->cfg[i];
+
+		put16(c, ids[i].vendor);
+		put16(c + 2, ids[i].device);
+		put16(c + PCI_COMMAND, ids[i].command);
+		put16(c + PCI_STATUS, 0x0200);
+		put16(c + 8, (uint16_t)ids[i].class_rev);
+		put16(c + 10, (uint16_t)(ids[i].class_rev >> 16));
+		c[0xe] = ids[i].header;
+		put16(c + 0x2c, SUBSYS_VENDOR);
+		put16(c + 0x2e, SUBSYS);
+	}
+	memset(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
+	memset(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
+}
+
+void pci_rows(struct dev *d, struct row_sink *s)
+{
+	struct pci *p = (struct pci *)d;
+
+	for (int i = 0; i < NFUNC; i++) {
+		char where[16];
+		const uint8_t *c = p->cfg[i];
+
+		snprintf(where, sizeof(where), "00:%02x.%u", ids[i].dev, ids[i].fn);
+		s->row(s, (const struct value[]){ V_STR(where), V_HEX(ids[i].vendor), V_HEX(ids[i].device),
+						  V_HEX(ids[i].class_rev >> 8),
+						  V_HEX((uint64_t)c[PCI_COMMAND] | c[PCI_COMMAND + 1] << 8),
+						  V_STR(ids[i].name) });
+	}
+}
+
+const struct dev_class pci_class = {
+	.name = "pci",
+	.help = "PCI configuration space, reset control",
+	.size = sizeof(struct pci),
+	DEV_PORTS(ports),
+	DEV_FIELDS(fields),
+	.reset = pci_reset,
+	.in = pci_in,
+	.out = pci_out,
+};

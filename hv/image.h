@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest images: put one into memory and the processor at its entry. */
+#ifndef HV_IMAGE_H
+#define HV_IMAGE_H
+#include "hv/machine.h"
+
+struct blob {
+	uint8_t *data;
+	size_t len;
+};
+
+/* What a loader works on. */
+struct loader {
+	const struct image_config *cfg;
+	struct mm_vm *vm;
+	uint64_t memory;		 /* bytes of RAM from 0 */
+	struct cpu *cpu;		 /* reset state on entry; entry state on success */
+	struct blob bios, vgabios, disk; /* BIOS boot: kept by the machine */
+	char *err;
+	size_t errlen;
+};
+
+/* Entry by BIOS: reset vector, not a kernel's entry. */
+bool image_wants_bios(const struct image_config *cfg);
+/* Read what has to be there before memory is laid out: BIOS, disk image. */
+bool image_open(struct loader *l);
+void image_close(struct loader *l);
+/* Load into zeroed memory. False with one line in l->err. */
+bool image_load(struct loader *l);
+
+/* ---- for the loaders ---- */
+bool image_fail(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out);
+void blob_free(struct blob *b);
+bool image_put(struct loader *l, gpa at, const void *data, uint64_t n, const char *what);
+/* GDT with code 0x10 and data 0x18, and the processor in flat 32-bit mode at ENTRY. */
+bool image_enter_flat(struct loader *l, uint32_t entry, uint32_t esp);
+
+struct memory_range {
+	uint64_t base, len;
+	uint32_t type;
+};
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };
+/* The map guests are told; returns the number of ranges. */
+unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX]);
+
+bool linux_probe(const struct blob *k);
+bool linux_load(struct loader *l, const struct blob *k);
+bool multiboot_probe(const struct blob *k);
+bool multiboot_load(struct loader *l, const struct blob *k);
+bool flat_load(struct loader *l);
+bool bios_open(struct loader *l);
+bool bios_load(struct loader *l);
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See hv/machine.h: construction and the controlling side of run control. The
+ * vCPU thread's side is hv/run.c. */
+#include "hv/machine_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "base/log.h"
+
+enum { STEP_SPIN_TSC = 200000, ZERO_CHUNK = 1 << 16 };
+#define MEMORY_MIN (1ull << 20)
+#define MEMORY_MAX (3ull << 30)
+
+static bool fail(char *err, size_t errlen, const char *text)
+{
+	snprintf(err, errlen, "%s", text);
+	return false;
+}
+
+/* ---- construction ---- */
+
+static void copy_string(const char **s)
+{
+	if (*s)
+		*s = strdup(*s);
+}
+
+/* The strings a machine keeps its own copy of. */
+static const char **config_string(struct machine_config *c, unsigned i)
+{
+	const char **all[] = { &c->name,	 &c->cpu_model,		&c->image.kernel, &c->image.initrd,
+			       &c->image.append, &c->image.boot_sector, &c->image.bios,	  &c->image.flat };
+
+	return i < ARRAY_LEN(all) ? all[i] : NULL;
+}
+
+static void copy_config(struct machine_config *c)
+{
+	for (unsigned i = 0; config_string(c, i); i++)
+		copy_string(config_string(c, i));
+}
+
+static void free_config(struct machine_config *c)
+{
+	for (unsigned i = 0; config_string(c, i); i++)
+		free((char *)(uintptr_t)*config_string(c, i));
+}
+
+static bool make_memory(struct machine *m, char *err, size_t errlen)
+{
+	uint64_t rom = m->loader.bios.len, size = m->cfg.machine_memory;
+
+	if (!size)
+		size = m->memory + rom + (1 << 20);
+	m->pool = mm_pool_new(size);
+	if (!m->pool) {
+		snprintf(err, errlen, "cannot reserve %llu MiB of machine memory: %s",
+			 (unsigned long long)size >> 20, strerror(errno));
+		return false;
+	}
+	m->vm = mm_vm_new(m->pool);
+	if (!m->vm)
+		return fail(err, errlen, "out of memory for the machine");
+	if (mm_vm_add_ram(m->vm, 0, m->memory, false) ||
+	    (rom && mm_vm_add_ram(m->vm, 0x100000000ull - rom, rom, true)))
+		return fail(err, errlen, "machine memory is too small for the guest's memory");
+	return true;
+}
+
+static bool make_board(struct machine *m, char *err, size_t errlen)
+{
+	struct board *b = &m->board;
+
+	clock_init(&b->clock, m->cfg.clock, m->cfg.icount_ns);
+	b->cfg = &m->cfg;
+	b->memory = m->memory;
+	b->vm = m->vm;
+	b->disk = m->loader.disk.data;
+	b->disk_len = m->loader.disk.len;
+	b->vgabios = m->loader.vgabios.data;
+	b->vgabios_len = m->loader.vgabios.len;
+	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ)) {
+		snprintf(err, errlen, "no CPU model \"%s\"", m->cfg.cpu_model);
+		return false;
+	}
+	return board_init(b, err, errlen);
+}
+
+static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, char *err, size_t errlen)
+{
+	struct platform plat = run_platform(m);
+
+	m->v = ctor(engine_config, m->vm, &plat, m->cfg.clock, err, errlen);
+	if (!m->v)
+		return false;
+	m->board.v = m->v;
+	m->board.clock.v = m->v;
+	m->loader.cpu = &m->v->cpu;
+	m->loader.vm = m->vm;
+	return true;
+}
+
+static bool make_thread(struct machine *m, char *err, size_t errlen)
+{
+	if (pthread_create(&m->thread, NULL, run_thread, m))
+		return fail(err, errlen, "cannot start the vCPU thread");
+	m->have_thread = true;
+	return true;
+}
+
+static bool check_config(const struct machine_config *cfg, char *err, size_t errlen)
+{
+	if (cfg->memory < MEMORY_MIN || cfg->memory > MEMORY_MAX) {
+		snprintf(err, errlen, "guest memory of %llu bytes: from 1 MiB to 3 GiB are possible",
+			 (unsigned long long)cfg->memory);
+		return false;
+	}
+	return true;
+}
+
+static struct machine *machine_alloc(const struct machine_config *cfg)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	pthread_condattr_t attr;
+
+	if (!m)
+		return NULL;
+	m->cfg = *cfg;
+	copy_config(&m->cfg);
+	m->memory = (cfg->memory + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+	m->target = UINT64_MAX;
+	m->loader = (struct loader){ .cfg = &m->cfg.image, .memory = m->memory };
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->mail.lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->wake, &attr);
+	pthread_cond_init(&m->done, &attr);
+	pthread_condattr_destroy(&attr);
+	m->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return m;
+}
+
+struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, void *engine_config,
+			    char *err, size_t errlen)
+{
+	struct machine *m;
+
+	if (!check_config(cfg, err, errlen))
+		return NULL;
+	m = machine_alloc(cfg);
+	if (!m) {
+		fail(err, errlen, "out of memory for the machine");
+		return NULL;
+	}
+	m->loader.err = err;
+	m->loader.errlen = errlen;
+	if ((m->stop_fd < 0 || m->wake_fd < 0) && !fail(err, errlen, "out of file descriptors"))
+		goto bad;
+	if (!image_open(&m->loader) || !make_memory(m, err, errlen) || !make_board(m, err, errlen) ||
+	    !make_vcpu(m, ctor, engine_config, err, errlen) || !machine_load(m, err, errlen) ||
+	    !make_thread(m, err, errlen))
+		goto bad;
+	return m;
+bad:
+	machine_free(m);
+	return NULL;
+}
+
+static void end_thread(struct machine *m)
+{
+	if (!m->have_thread)
+		return;
+	machine_request_stop(m);
+	machine_wait(m, -1, NULL);
+	pthread_mutex_lock(&m->lock);
+	atomic_store(&m->cmd, CMD_QUIT);
+	pthread_cond_signal(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	pthread_join(m->thread, NULL);
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	end_thread(m);
+	clock_fini(&m->board.clock);
+	board_fini(&m->board);
+	if (m->v)
+		m->v->ops->free(m->v);
+	image_close(&m->loader);
+	if (m->vm)
+		mm_vm_free(m->vm);
+	if (m->pool)
+		mm_pool_free(m->pool);
+	if (m->stop_fd >= 0)
+		close(m->stop_fd);
+	if (m->wake_fd >= 0)
+		close(m->wake_fd);
+	pthread_cond_destroy(&m->wake);
+	pthread_cond_destroy(&m->done);
+	pthread_mutex_destroy(&m->mail.lock);
+	pthread_mutex_destroy(&m->lock);
+	free_config(&m->cfg);
+	free(m);
+}
+
+/* ---- loading ---- */
+
+static void zero_memory(struct machine *m)
+{
+	static const uint8_t zero[ZERO_CHUNK];
+
+	for (uint64_t at = 0, n; at < m->memory; at += n) {
+		n = m->memory - at < ZERO_CHUNK ? m->memory - at : ZERO_CHUNK;
+		mm_phys_write(m->vm, at, zero, n);
+	}
+}
+
+/* Power off and on again: batteries, too, so that each run starts alike. */
+static void power_cycle(struct machine *m)
+{
+	struct vm_clock *c = &m->board.clock;
+
+	zero_memory(m);
+	board_reset(&m->board); /* takes the timers down */
+	if (c->mode == CLOCK_ICOUNT && !c->running) {
+		m->v->icount = 0;
+		c->skipped = 0;
+	}
+	for (int i = 0; i < SLOT_COUNT; i++)
+		if (m->board.dev[i]->cls->init)
+			m->board.dev[i]->cls->init(m->board.dev[i]);
+}
+
+bool machine_load(struct machine *m, char *err, size_t errlen)
+{
+	if (m->loaded)
+		power_cycle(m);
+	m->loaded = true;
+	m->loader.err = err;
+	m->loader.errlen = errlen;
+	cpu_reset(&m->v->cpu);
+	msr_reset(&m->msr);
+	board_reset(&m->board);
+	if (!image_wants_bios(&m->cfg.image))
+		board_post(&m->board);
+	if (!image_load(&m->loader))
+		return false;
+	m->v->ops->state_changed(m->v);
+	return true;
+}
+
+/* ---- run control ---- */
+
+static bool at_rest(const struct machine *m)
+{
+	return atomic_load(&m->state) != MACHINE_RUNNING;
+}
+
+/* Give CMD to the vCPU thread. */
+static void post_command(struct machine *m, enum machine_cmd cmd)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&m->lock);
+	while (read(m->stop_fd, &n, sizeof(n)) > 0)
+		;
+	atomic_store(&m->stop_wanted, false);
+	atomic_store(&m->state, MACHINE_RUNNING);
+	atomic_store(&m->cmd, cmd);
+	pthread_cond_signal(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void machine_continue(struct machine *m)
+{
+	if (machine_state(m) != MACHINE_STOPPED)
+		return;
+	m->target = UINT64_MAX;
+	post_command(m, CMD_RUN);
+}
+
+void machine_continue_to_icount(struct machine *m, uint64_t n)
+{
+	if (machine_state(m) != MACHINE_STOPPED)
+		return;
+	m->target = n;
+	post_command(m, CMD_RUN);
+}
+
+static void wake_vcpu(struct machine *m)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	if (write(m->wake_fd, &one, sizeof(one)) < 0)
+		errno = saved; /* full counter: it is awake */
+}
+
+void machine_request_stop(struct machine *m)
+{
+	if (at_rest(m))
+		return;
+	atomic_store(&m->stop_wanted, true);
+	m->v->ops->request_stop(m->v);
+	wake_vcpu(m);
+}
+
+static struct timespec deadline(int timeout_ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += timeout_ms / 1000;
+	ts.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (ts.tv_nsec >= (long)NS_PER_SEC) {
+		ts.tv_nsec -= (long)NS_PER_SEC;
+		ts.tv_sec++;
+	}
+	return ts;
+}
+
+bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out)
+{
+	struct timespec ts = deadline(timeout_ms < 0 ? 0 : timeout_ms);
+	int rc = 0;
+	bool rest;
+
+	pthread_mutex_lock(&m->lock);
+	while (!at_rest(m) && !rc)
+		rc = timeout_ms < 0 ? pthread_cond_wait(&m->done, &m->lock)
+				    : pthread_cond_timedwait(&m->done, &m->lock, &ts);
+	rest = at_rest(m);
+	if (rest && out)
+		*out = m->stop;
+	pthread_mutex_unlock(&m->lock);
+	return rest;
+}
+
+struct machine_stop machine_step(struct machine *m, bool with_irq)
+{
+	struct machine_stop out;
+	uint64_t t0;
+
+	if (machine_state(m) == MACHINE_STOPPED) {
+		post_command(m, with_irq ? CMD_STEP_IRQ : CMD_STEP);
+		t0 = __rdtsc();
+		while (!at_rest(m) && __rdtsc() - t0 < STEP_SPIN_TSC)
+			_mm_pause();
+	}
+	machine_wait(m, -1, &out);
+	return out;
+}
+
+int machine_stop_fd(struct machine *m)
+{
+	return m->stop_fd;
+}
+
+bool machine_reset(struct machine *m, char *err, size_t errlen)
+{
+	if (!at_rest(m))
+		return fail(err, errlen, "the machine is running");
+	post_command(m, CMD_RELOAD);
+	machine_wait(m, -1, NULL);
+	if (!m->reload_ok)
+		snprintf(err, errlen, "%s", m->reload_err);
+	return m->reload_ok;
+}
+
+enum machine_state machine_state(const struct machine *m)
+{
+	return atomic_load(&m->state);
+}
+
+int machine_exit_code(const struct machine *m)
+{
+	return m->board.exit_code;
+}
+
+const char *machine_error(const struct machine *m)
+{
+	return m->v->error;
+}
+
+struct vcpu *machine_vcpu(struct machine *m)
+{
+	return m->v;
+}
+
+struct mm_vm *machine_vm(struct machine *m)
+{
+	return m->vm;
+}
+
+uint64_t machine_clock_ns(struct machine *m)
+{
+	return clock_now(&m->board.clock);
+}
+
+/* ---- the outside world ---- */
+
+static size_t append(uint8_t *box, size_t len, size_t max, const uint8_t *buf, size_t n)
+{
+	n = n < max - len ? n : max - len;
+	memcpy(box + len, buf, n);
+	return len + n;
+}
+
+static void mail_arrived(struct machine *m)
+{
+	atomic_store(&m->mail.any, true);
+	wake_vcpu(m);
+	if (!at_rest(m))
+		m->v->ops->kick(m->v);
+}
+
+void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	pthread_mutex_lock(&m->mail.lock);
+	m->mail.serial_len = append(m->mail.serial, m->mail.serial_len, MAIL_SERIAL, buf, n);
+	pthread_mutex_unlock(&m->mail.lock);
+	mail_arrived(m);
+}
+
+void machine_key(struct machine *m, uint8_t scancode)
+{
+	pthread_mutex_lock(&m->mail.lock);
+	m->mail.keys_len = append(m->mail.keys, m->mail.keys_len, MAIL_KEYS, &scancode, 1);
+	pthread_mutex_unlock(&m->mail.lock);
+	mail_arrived(m);
+}

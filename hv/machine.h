@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A machine: memory, one vCPU on an engine, a PC's devices, and the thread
+ * that runs them. Run control here is the mechanism; points, conditions and
+ * stepping over calls are inspect's. */
+#ifndef HV_MACHINE_H
+#define HV_MACHINE_H
+#include "mm/mm.h"
+#include "x86/engine.h"
+
+struct machine;
+struct image_config {
+	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, told apart by content */
+	const char *boot_sector;              /* floppy/boot sector image, with SeaBIOS */
+	const char *bios;                     /* BIOS file; NULL: the distribution's */
+	const char *flat;                     /* flat binary at flat_addr, entered in 32-bit flat protected mode */
+	gpa flat_addr;
+	const void *blob;                     /* Multiboot ELF in memory (the embedded guest) */
+	size_t blob_len;
+};
+
+struct machine_config {
+	const char *name;
+	uint64_t memory;          /* guest RAM in bytes: 1 MiB .. 3 GiB */
+	uint64_t machine_memory;  /* pool size; 0: as the guest's memory plus ROMs */
+	const char *cpu_model;    /* "host" (masked), "max", "pentium", "486", ... NULL: host */
+	enum clock_mode clock;
+	unsigned icount_ns;       /* VM nanoseconds per instruction in icount mode, default 1 */
+	bool no_reboot;
+	struct image_config image;
+	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
+	void (*serial_out)(void *ctx, const uint8_t *buf, size_t n);
+	void *serial_ctx;
+};
+
+/* The engine is handed in by the composition root, so that hv does not know which one it is. */
+typedef struct vcpu *(*engine_ctor)(void *engine_config, struct mm_vm *vm, const struct platform *plat,
+				    enum clock_mode clock, char *err, size_t errlen);
+
+/* Build the machine, load the image, put the vCPU at its first instruction.
+ * Starts the vCPU thread, stopped. NULL with one line in ERR on bad input. */
+struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, void *engine_config,
+			    char *err, size_t errlen);
+void machine_free(struct machine *m); /* stops and joins the thread */
+
+/* ---- run control (any one controlling thread) ---- */
+enum machine_state {
+	MACHINE_STOPPED, MACHINE_RUNNING,
+	MACHINE_OFF,      /* guest powered off */
+	MACHINE_EXITED,   /* debug-exit port; machine_exit_code() */
+	MACHINE_DEAD,     /* triple fault, or reset with no_reboot */
+	MACHINE_FAILED,   /* engine error; text in machine_error() */
+};
+enum stop_reason { STOP_NONE, STOP_REQUEST, STOP_BREAK, STOP_STEP, STOP_WATCH, STOP_ICOUNT, STOP_END };
+
+struct machine_stop { enum machine_state state; enum stop_reason reason; gva addr; uint64_t icount; };
+
+void machine_continue(struct machine *m);
+void machine_request_stop(struct machine *m); /* any thread, async-signal-safe */
+/* Wait until the machine is not running (or TIMEOUT_MS passed; <0: forever). False on timeout. */
+bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out);
+/* One instruction, synchronously. The machine must be stopped. */
+struct machine_stop machine_step(struct machine *m, bool with_irq);
+/* Run until icount reaches N exactly (icount clock only), then stop. */
+void machine_continue_to_icount(struct machine *m, uint64_t n);
+/* A descriptor that becomes readable when the machine stops (for event loops). */
+int machine_stop_fd(struct machine *m);
+/* Power cycle: memory zeroed, image loaded again, stopped at the first instruction. */
+bool machine_reset(struct machine *m, char *err, size_t errlen);
+
+enum machine_state machine_state(const struct machine *m);
+int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED */
+const char *machine_error(const struct machine *m);
+struct vcpu *machine_vcpu(struct machine *m);   /* exact while stopped */
+struct mm_vm *machine_vm(struct machine *m);
+uint64_t machine_clock_ns(struct machine *m);   /* VM time; stands still while stopped */
+
+/* ---- the outside world ---- */
+void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
+void machine_key(struct machine *m, uint8_t scancode);                      /* set-1 code, any thread */
+/* Deterministic hash of registers, device state and RAM. While stopped. */
+uint64_t machine_state_hash(struct machine *m);
+/* VGA text screen as 25 lines of 80 columns plus NUL each (unprintable: space). */
+void machine_screen(struct machine *m, char out[25][81]);
+
+extern const struct view *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The machine's inside, shared by hv/machine.c, run.c, state.c and views.c. */
+#ifndef HV_MACHINE_INT_H
+#define HV_MACHINE_INT_H
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hv/board.h"
+#include "hv/cpuid.h"
+#include "hv/image.h"
+#include "hv/msr.h"
+
+enum { BUS_KHZ = 66000, MAIL_SERIAL = 65536, MAIL_KEYS = 256 };
+
+/* What the controlling thread wants of the vCPU thread. */
+enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
+
+/* Bytes on their way in, filled by any thread, emptied by the vCPU thread. */
+struct mailbox {
+	pthread_mutex_t lock;
+	atomic_bool any; /* something may be in here */
+	uint8_t serial[MAIL_SERIAL];
+	size_t serial_len;
+	uint8_t keys[MAIL_KEYS];
+	size_t keys_len;
+};
+
+struct machine {
+	struct machine_config cfg; /* strings are our own copies */
+	uint64_t memory;
+	struct mm_pool *pool;
+	struct mm_vm *vm;
+	struct vcpu *v;
+	struct board board;
+	struct cpuid_table cpuid;
+	struct msr_bank msr;
+	struct loader loader;
+	struct mailbox mail;
+	bool loaded; /* memory is no longer fresh */
+
+	pthread_t thread;
+	bool have_thread;
+	pthread_mutex_t lock; /* guards the next four, with both conditions */
+	pthread_cond_t wake, done;
+	_Atomic enum machine_cmd cmd;
+	_Atomic enum machine_state state;
+	struct machine_stop stop;
+	bool reload_ok;
+	char reload_err[256];
+	atomic_bool stop_wanted;   /* machine_request_stop() was called */
+	uint64_t target;	   /* icount to stop at, UINT64_MAX: none */
+	int stop_fd;		   /* readable: stopped */
+	int wake_fd;		   /* ends the HLT wait */
+	uint64_t halts, halted_ns; /* HLT waits and the time in them */
+};
+
+/* The vCPU thread's main function. */
+void *run_thread(void *m);
+/* Put memory, devices and processor into the state before the first
+ * instruction. vCPU thread, or before it exists. */
+bool machine_load(struct machine *m, char *err, size_t errlen);
+/* Platform callbacks for the engine. */
+struct platform run_platform(struct machine *m);
+#endif

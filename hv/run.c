@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The vCPU thread: takes commands, runs the engine, waits in HLT, and gives the
+ * engine the platform's callbacks. Everything in here but the mailbox and the
+ * command word belongs to this thread alone. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "base/log.h"
+#include "hv/machine_int.h"
+
+enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between looks at the mailbox */ };
+
+/* ---- platform callbacks ---- */
+
+static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
+{
+	return bus_in(&((struct machine *)ctx)->board.bus, port, size);
+}
+
+static void plat_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
+{
+	bus_out(&((struct machine *)ctx)->board.bus, port, size, val);
+}
+
+static void plat_mmio_read(void *ctx, gpa a, void *buf, unsigned size)
+{
+	bus_mmio_read(&((struct machine *)ctx)->board.bus, a, buf, size);
+}
+
+static void plat_mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
+{
+	bus_mmio_write(&((struct machine *)ctx)->board.bus, a, buf, size);
+}
+
+static bool plat_irq_pending(void *ctx)
+{
+	return ((struct machine *)ctx)->board.intr;
+}
+
+static int plat_irq_ack(void *ctx)
+{
+	return pic_ack(((struct machine *)ctx)->board.dev[SLOT_pic]);
+}
+
+static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	cpuid_query(&((struct machine *)ctx)->cpuid, cpu, leaf, sub, out);
+}
+
+static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+{
+	return msr_read(&((struct machine *)ctx)->msr, msr, val);
+}
+
+static bool plat_wrmsr(void *ctx, uint32_t msr, uint64_t val)
+{
+	return msr_write(&((struct machine *)ctx)->msr, msr, val);
+}
+
+static uint64_t plat_tsc(void *ctx)
+{
+	return clock_tsc(&((struct machine *)ctx)->board.clock);
+}
+
+/* Hand over as much input as the devices have room for. */
+static void take_mail(struct machine *m)
+{
+	struct mailbox *b = &m->mail;
+	struct dev *uart = m->board.dev[SLOT_com1], *kbd = m->board.dev[SLOT_kbd];
+	size_t n, k;
+
+	if (!atomic_load_explicit(&b->any, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&b->lock);
+	n = uart_room(uart) < b->serial_len ? uart_room(uart) : b->serial_len;
+	if (n)
+		uart_input(uart, b->serial, (unsigned)n);
+	memmove(b->serial, b->serial + n, b->serial_len - n);
+	b->serial_len -= n;
+	k = kbd_room(kbd) < b->keys_len ? kbd_room(kbd) : b->keys_len;
+	for (size_t i = 0; i < k; i++)
+		kbd_scancode(kbd, b->keys[i]);
+	memmove(b->keys, b->keys + k, b->keys_len - k);
+	b->keys_len -= k;
+	atomic_store(&b->any, b->serial_len || b->keys_len);
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* In icount mode input comes in at the run loop's own pace, not at a kick's. */
+static void plat_run_timers(void *ctx)
+{
+	struct machine *m = ctx;
+
+	if (m->board.clock.mode == CLOCK_HOST)
+		take_mail(m);
+	clock_run(&m->board.clock);
+}
+
+struct platform run_platform(struct machine *m)
+{
+	return (struct platform){
+		.ctx = m,
+		.in = plat_in,
+		.out = plat_out,
+		.mmio_read = plat_mmio_read,
+		.mmio_write = plat_mmio_write,
+		.irq_pending = plat_irq_pending,
+		.irq_ack = plat_irq_ack,
+		.cpuid = plat_cpuid,
+		.rdmsr = plat_rdmsr,
+		.wrmsr = plat_wrmsr,
+		.tsc = plat_tsc,
+		.run_timers = plat_run_timers,
+	};
+}
+
+/* ---- the loop ---- */
+
+static struct machine_stop stopped(struct machine *m, enum machine_state state, enum stop_reason reason)
+{
+	return (struct machine_stop){
+		.state = state,
+		.reason = reason,
+		.addr = m->v->stop_addr,
+		.icount = m->v->icount,
+	};
+}
+
+static bool interruptible(const struct machine *m)
+{
+	return m->v->cpu.intf || m->v->cpu.nmi_pending;
+}
+
+static bool wakes(const struct machine *m)
+{
+	return (m->board.intr && m->v->cpu.intf) || m->v->cpu.nmi_pending;
+}
+
+static void drain(int fd)
+{
+	uint64_t n;
+
+	while (read(fd, &n, sizeof(n)) > 0)
+		;
+}
+
+/* Sleep until something outside happens or TIMEOUT ns passed (CLOCK_NEVER: no limit). */
+static void nap(struct machine *m, uint64_t timeout)
+{
+	struct pollfd p = { .fd = m->wake_fd, .events = POLLIN };
+	struct timespec ts = { .tv_sec = (time_t)(timeout / NS_PER_SEC),
+			       .tv_nsec = (long)(timeout % NS_PER_SEC) };
+
+	if (ppoll(&p, 1, timeout == CLOCK_NEVER ? NULL : &ts, NULL) > 0)
+		drain(m->wake_fd);
+}
+
+/* The processor is halted and nothing wakes it yet. Timers matter only when an
+ * interrupt could be taken. */
+static void halt_wait(struct machine *m)
+{
+	struct vm_clock *c = &m->board.clock;
+	uint64_t next = interruptible(m) ? clock_next(c) : CLOCK_NEVER, now;
+
+	board_flush(&m->board);
+	if (c->mode == CLOCK_ICOUNT && next != CLOCK_NEVER) {
+		clock_skip_to(c, next);
+		return;
+	}
+	now = clock_now(c);
+	if (next <= now)
+		return;
+	m->halts++;
+	nap(m, next == CLOCK_NEVER ? next : next - now);
+	m->halted_ns += clock_now(c) - now;
+}
+
+static void cpu_init_line(struct machine *m)
+{
+	LOG(cpu, "processor reset");
+	cpu_reset(&m->v->cpu);
+	m->v->cpu.a20_mask = m->board.a20 ? 0xffffffffu : 0xffefffffu;
+	m->v->ops->state_changed(m->v);
+}
+
+/* The guest pulled RESET. With a BIOS, memory stays and the reset vector is
+ * run; without one, a reset starts the image anew. True: go on. */
+static bool reset_event(struct machine *m, enum board_event ev, struct machine_stop *out)
+{
+	if (m->cfg.no_reboot && !(ev == EVENT_CPU_RESET && image_wants_bios(&m->cfg.image))) {
+		*out = stopped(m, MACHINE_DEAD, STOP_END);
+		return false;
+	}
+	if (image_wants_bios(&m->cfg.image)) {
+		if (ev == EVENT_RESET)
+			board_reset(&m->board);
+		cpu_init_line(m);
+		return true;
+	}
+	if (machine_load(m, m->v->error, sizeof(m->v->error)))
+		return true;
+	*out = stopped(m, MACHINE_FAILED, STOP_END);
+	return false;
+}
+
+/* A device asked for the end or a reset. True: go on. */
+static bool board_events(struct machine *m, struct machine_stop *out)
+{
+	enum board_event ev = m->board.event;
+
+	m->board.event = EVENT_NONE;
+	switch (ev) {
+	case EVENT_NONE:
+		return true;
+	case EVENT_OFF:
+		*out = stopped(m, MACHINE_OFF, STOP_END);
+		return false;
+	case EVENT_EXIT:
+		*out = stopped(m, MACHINE_EXITED, STOP_END);
+		return false;
+	default:
+		return reset_event(m, ev, out);
+	}
+}
+
+/* What an engine exit means. True: go on running. */
+static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_stop *out)
+{
+	switch (e) {
+	case ENGINE_STOP:
+	case ENGINE_HALT:
+	case ENGINE_ICOUNT: /* the loop looks for itself */
+		return true;
+	case ENGINE_BREAK:
+		*out = stopped(m, MACHINE_STOPPED, STOP_BREAK);
+		return false;
+	case ENGINE_WATCH:
+		*out = stopped(m, MACHINE_STOPPED, STOP_WATCH);
+		return false;
+	case ENGINE_STEPPED:
+		*out = stopped(m, MACHINE_STOPPED, STOP_STEP);
+		return false;
+	case ENGINE_SHUTDOWN:
+		snprintf(m->v->error, sizeof(m->v->error), "triple fault at %#x", cpu_pc(&m->v->cpu));
+		*out = stopped(m, MACHINE_DEAD, STOP_END);
+		return false;
+	default:
+		*out = stopped(m, MACHINE_FAILED, STOP_END);
+		return false;
+	}
+}
+
+/* Input, timers, device events, stop requests. True: go on. */
+static bool service(struct machine *m, struct machine_stop *out)
+{
+	take_mail(m);
+	clock_run(&m->board.clock);
+	if (!board_events(m, out))
+		return false;
+	if (atomic_exchange(&m->stop_wanted, false)) {
+		*out = stopped(m, MACHINE_STOPPED, STOP_REQUEST);
+		return false;
+	}
+	return true;
+}
+
+static void set_limit(struct machine *m)
+{
+	struct vm_clock *c = &m->board.clock;
+	uint64_t poll = (m->v->icount | (ICOUNT_POLL - 1)) + 1;
+
+	if (c->mode != CLOCK_ICOUNT)
+		return;
+	c->limit = m->target < poll ? m->target : poll;
+	clock_set_icount_limit(c);
+}
+
+static struct machine_stop run(struct machine *m)
+{
+	struct machine_stop out;
+
+	while (service(m, &out)) {
+		if (m->board.clock.mode == CLOCK_ICOUNT && m->v->icount >= m->target)
+			return stopped(m, MACHINE_STOPPED, STOP_ICOUNT);
+		if (m->v->cpu.halted && !wakes(m)) {
+			halt_wait(m);
+			continue;
+		}
+		m->v->cpu.halted = 0;
+		set_limit(m);
+		if (!engine_exit(m, m->v->ops->run(m->v), &out)) {
+			if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
+				board_events(m, &out);
+			break;
+		}
+	}
+	return out;
+}
+
+static struct machine_stop step(struct machine *m, bool with_irq)
+{
+	struct machine_stop out;
+
+	do {
+		if (!service(m, &out))
+			return out;
+		if (!m->v->cpu.halted || !with_irq || wakes(m))
+			break;
+		halt_wait(m);
+	} while (true);
+	if (m->v->cpu.halted && !wakes(m))
+		return stopped(m, MACHINE_STOPPED, STOP_STEP);
+	if (with_irq)
+		m->v->cpu.halted = 0;
+	set_limit(m);
+	if (engine_exit(m, m->v->ops->step(m->v, with_irq), &out))
+		out = stopped(m, MACHINE_STOPPED, STOP_STEP);
+	if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
+		board_events(m, &out);
+	return out;
+}
+
+/* Wait for a command: a short spin first, since single steps come in series. */
+static enum machine_cmd next_command(struct machine *m)
+{
+	uint64_t t0 = __rdtsc();
+	enum machine_cmd cmd;
+
+	while (atomic_load(&m->cmd) == CMD_NONE && __rdtsc() - t0 < SPIN_TSC)
+		_mm_pause();
+	pthread_mutex_lock(&m->lock);
+	while ((cmd = atomic_load(&m->cmd)) == CMD_NONE)
+		pthread_cond_wait(&m->wake, &m->lock);
+	pthread_mutex_unlock(&m->lock);
+	return cmd;
+}
+
+static struct machine_stop execute(struct machine *m, enum machine_cmd cmd)
+{
+	struct machine_stop out;
+
+	if (cmd == CMD_RELOAD) {
+		m->reload_ok = machine_load(m, m->reload_err, sizeof(m->reload_err));
+		return stopped(m, m->reload_ok ? MACHINE_STOPPED : MACHINE_FAILED, STOP_NONE);
+	}
+	drain(m->wake_fd);
+	clock_start(&m->board.clock);
+	out = cmd == CMD_RUN ? run(m) : step(m, cmd == CMD_STEP_IRQ);
+	clock_stop(&m->board.clock);
+	board_flush(&m->board);
+	return out;
+}
+
+static void report(struct machine *m, struct machine_stop out)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&m->lock);
+	m->stop = out;
+	atomic_store(&m->cmd, CMD_NONE);
+	atomic_store(&m->state, out.state);
+	if (write(m->stop_fd, &one, sizeof(one)) < 0)
+		LOG(dev, "stop event: %s", strerror(errno));
+	pthread_cond_broadcast(&m->done);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Signals of the process go to other threads; the engine's own stay open. */
+static void block_signals(void)
+{
+	static const int others[] = { SIGINT,  SIGTERM, SIGHUP,	 SIGQUIT, SIGWINCH, SIGCHLD,
+				      SIGALRM, SIGTSTP, SIGPIPE, SIGUSR1, SIGUSR2 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < ARRAY_LEN(others); i++)
+		sigaddset(&set, others[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void *run_thread(void *arg)
+{
+	struct machine *m = arg;
+	enum machine_cmd cmd;
+
+	block_signals();
+	pthread_setname_np(pthread_self(), "vcpu");
+	prctl(PR_SET_TIMERSLACK, 1);
+	if (!clock_bind_thread(&m->board.clock))
+		LOG(dev, "no host timer: %s", strerror(errno));
+	while ((cmd = next_command(m)) != CMD_QUIT)
+		report(m, execute(m, cmd));
+	return NULL;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The machine's views: cpus pic pit irq rtc serial pci mtree e820 ports screen
+ * debug. Owner: struct machine. Rows of a device come from the device. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/acpi.h"
+#include "hv/machine_int.h"
+
+enum { COLS = 80, LINES = 25, TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
+
+#define DEV_VIEW(slot, rows_fn)                                                                              \
+	static const char *slot##_view_rows(void *owner, const char *arg, struct row_sink *s)                \
+	{                                                                                                    \
+		(void)arg;                                                                                   \
+		rows_fn(((struct machine *)owner)->board.dev[SLOT_##slot], s);                               \
+		return NULL;                                                                                 \
+	}
+DEV_VIEW(pic, pic_rows)
+DEV_VIEW(pit, pit_rows)
+DEV_VIEW(rtc, rtc_rows)
+DEV_VIEW(com1, uart_rows)
+DEV_VIEW(pci, pci_rows)
+
+static const struct view_col pic_cols[] = {
+	{ "chip", "chip", VAL_STR, "", "master (IRQ 0-7) or slave (IRQ 8-15)" },
+	{ "irr", "irr", VAL_HEX, "", "interrupt request register" },
+	{ "isr", "isr", VAL_HEX, "", "in-service register" },
+	{ "imr", "imr", VAL_HEX, "", "interrupt mask register" },
+	{ "lines", "lines", VAL_HEX, "", "input levels" },
+	{ "elcr", "elcr", VAL_HEX, "", "inputs that are level triggered" },
+	{ "base", "base", VAL_HEX, "", "vector of input 0" },
+	{ "lowest", "lowest", VAL_UINT, "", "input of lowest priority" },
+	{ "auto_eoi", "auto-eoi", VAL_BOOL, "", "end of interrupt at acknowledgement" },
+	{ "special", "special", VAL_BOOL, "", "special mask mode" },
+	{ "spurious", "spurious", VAL_UINT, "", "acknowledgements with no request" },
+};
+
+static const struct view_col pit_cols[] = {
+	{ "channel", "ch", VAL_UINT, "", "channel" },
+	{ "mode", "mode", VAL_UINT, "", "counting mode 0-5" },
+	{ "count", "count", VAL_UINT, "", "initial count, 0 when none is loaded" },
+	{ "now", "now", VAL_UINT, "", "present count" },
+	{ "out", "out", VAL_BOOL, "", "output level" },
+	{ "gate", "gate", VAL_BOOL, "", "gate level" },
+	{ "hz", "hz", VAL_REAL, "Hz", "rate of a periodic mode" },
+	{ "irqs", "irqs", VAL_UINT, "", "interrupts raised" },
+};
+
+static const struct view_col rtc_cols[] = {
+	{ "date", "date", VAL_STR, "", "date and time of day (UTC)" },
+	{ "a", "a", VAL_HEX, "", "register A" },
+	{ "b", "b", VAL_HEX, "", "register B" },
+	{ "c", "c", VAL_HEX, "", "register C" },
+	{ "hz", "hz", VAL_REAL, "Hz", "periodic rate" },
+	{ "index", "index", VAL_HEX, "", "register selected at port 0x70" },
+	{ "shutdown", "shutdown", VAL_HEX, "", "CMOS shutdown status" },
+};
+
+static const struct view_col serial_cols[] = {
+	{ "name", "name", VAL_STR, "", "port" },
+	{ "port", "port", VAL_HEX, "", "first I/O port" },
+	{ "irq", "irq", VAL_UINT, "", "interrupt line" },
+	{ "baud", "baud", VAL_UINT, "Bd", "rate by the divisor latch" },
+	{ "ier", "ier", VAL_HEX, "", "interrupt enable register" },
+	{ "iir", "iir", VAL_HEX, "", "interrupt identification" },
+	{ "lcr", "lcr", VAL_HEX, "", "line control" },
+	{ "mcr", "mcr", VAL_HEX, "", "modem control" },
+	{ "lsr", "lsr", VAL_HEX, "", "line status" },
+	{ "msr", "msr", VAL_HEX, "", "modem status" },
+	{ "fifo", "fifo", VAL_UINT, "B", "bytes in the receiver" },
+	{ "rx", "rx", VAL_UINT, "B", "bytes received" },
+	{ "tx", "tx", VAL_UINT, "B", "bytes sent" },
+};
+
+static const struct view_col pci_cols[] = {
+	{ "address", "address", VAL_STR, "", "bus:device.function" },
+	{ "vendor", "vendor", VAL_HEX, "", "vendor id" },
+	{ "device", "device", VAL_HEX, "", "device id" },
+	{ "class", "class", VAL_HEX, "", "class, subclass, interface" },
+	{ "command", "command", VAL_HEX, "", "command register" },
+	{ "name", "name", VAL_STR, "", "what it is" },
+};
+
+static const struct view_col irq_cols[] = {
+	{ "line", "line", VAL_UINT, "", "ISA interrupt line" },
+	{ "level", "level", VAL_BOOL, "", "present level" },
+	{ "raised", "raised", VAL_UINT, "", "rising edges" },
+	{ "taken", "taken", VAL_UINT, "", "acknowledged by the processor" },
+	{ "vector", "vector", VAL_HEX, "", "vector by the controller's base" },
+};
+
+static const char *irq_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct board *b = &((struct machine *)owner)->board;
+
+	(void)arg;
+	for (unsigned i = 0; i < 16; i++) {
+		if (!b->irq_raised[i] && !b->irq_acked[i])
+			continue;
+		s->row(s, (const struct value[]){ V_UINT(i), V_BOOL(b->lines >> i & 1),
+						  V_UINT(b->irq_raised[i]), V_UINT(b->irq_acked[i]),
+						  V_HEX(pic_vector(b->dev[SLOT_pic], i)) });
+	}
+	return NULL;
+}
+
+static const struct view_col port_cols[] = {
+	{ "first", "first", VAL_HEX, "", "first port" },
+	{ "last", "last", VAL_HEX, "", "last port" },
+	{ "device", "device", VAL_STR, "", "device" },
+	{ "reads", "reads", VAL_UINT, "", "read accesses" },
+	{ "writes", "writes", VAL_UINT, "", "write accesses" },
+	{ "help", "what", VAL_STR, "", "what the device is" },
+};
+
+static const char *port_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct bus *b = &((struct machine *)owner)->board.bus;
+
+	(void)arg;
+	for (unsigned i = 1; i <= b->nranges; i++) {
+		const struct port_range *r = &b->range[i % b->nranges];
+
+		s->row(s, (const struct value[]){ V_HEX(r->first), V_HEX(r->last),
+						  V_STR(r->dev ? r->dev->cls->name : "(nobody)"),
+						  V_UINT(r->reads), V_UINT(r->writes),
+						  V_STR(r->dev ? r->dev->cls->help : "unanswered ports") });
+	}
+	return NULL;
+}
+
+static const struct view_col range_cols[] = {
+	{ "first", "first", VAL_ADDR, "", "first guest-physical address" },
+	{ "last", "last", VAL_ADDR, "", "last guest-physical address" },
+	{ "size", "KiB", VAL_UINT, "KiB", "size" },
+	{ "type", "type", VAL_STR, "", "kind of memory" },
+};
+
+static void range_row(struct row_sink *s, uint64_t first, uint64_t len, const char *type)
+{
+	if (len)
+		s->row(s, (const struct value[]){ V_ADDR(first), V_ADDR(first + len - 1), V_UINT(len >> 10),
+						  V_STR(type) });
+}
+
+static const char *e820_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct machine *m = owner;
+	struct memory_range map[E820_MAX];
+	unsigned n = image_memory_map(m->memory, map);
+
+	(void)arg;
+	if (image_wants_bios(&m->cfg.image))
+		return "the BIOS makes the memory map of this machine";
+	for (unsigned i = 0; i < n; i++)
+		range_row(s, map[i].base, map[i].len, map[i].type == E820_RAM ? "usable" : "reserved");
+	return NULL;
+}
+
+static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct machine *m = owner;
+	bool bios = image_wants_bios(&m->cfg.image);
+
+	(void)arg;
+	range_row(s, 0, 0xa0000, "RAM");
+	range_row(s, 0xa0000, 0x20000, "video RAM");
+	range_row(s, 0xc0000, 0x20000, bios ? "RAM: option ROMs" : "RAM");
+	if (bios)
+		range_row(s, 0xe0000, 0x20000, "RAM: BIOS shadow");
+	else
+		range_row(s, ACPI_RSDP, ACPI_AREA, "RAM: ACPI tables");
+	if (!bios)
+		range_row(s, ACPI_RSDP + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
+	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
+	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "nothing");
+	range_row(s, 0x100000000ull - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");
+	return NULL;
+}
+
+static const struct view_col cpu_cols[] = {
+	{ "id", "cpu", VAL_UINT, "", "virtual processor" },
+	{ "engine", "engine", VAL_STR, "", "what executes it" },
+	{ "model", "model", VAL_STR, "", "CPUID model" },
+	{ "state", "state", VAL_STR, "", "running, halted, stopped, or how it ended" },
+	{ "cs", "cs", VAL_HEX, "", "code segment selector" },
+	{ "pc", "pc", VAL_ADDR, "", "linear address of the next instruction" },
+	{ "mode", "mode", VAL_STR, "", "processor mode" },
+	{ "cpl", "cpl", VAL_UINT, "", "privilege level" },
+	{ "icount", "icount", VAL_UINT, "", "instructions retired (icount clock)" },
+	{ "clock_ns", "clock", VAL_UINT, "ns", "VM time" },
+	{ "tsc_khz", "tsc", VAL_UINT, "kHz", "time-stamp counter rate" },
+	{ "halts", "halts", VAL_UINT, "", "waits in HLT" },
+	{ "halted_ns", "idle", VAL_UINT, "ns", "VM time spent in HLT" },
+};
+
+static const char *const state_names[] = {
+	[MACHINE_STOPPED] = "stopped", [MACHINE_RUNNING] = "running", [MACHINE_OFF] = "off",
+	[MACHINE_EXITED] = "exited",   [MACHINE_DEAD] = "dead",	      [MACHINE_FAILED] = "failed",
+};
+
+static const char *mode_name(const struct cpu *c)
+{
+	if (!cpu_pe(c))
+		return "real";
+	if (cpu_v86(c))
+		return "v86";
+	return c->seg[SEG_CS].attr & SA_DB ? "protected, 32-bit" : "protected, 16-bit";
+}
+
+static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct machine *m = owner;
+	const struct cpu *c = &m->v->cpu;
+	enum machine_state st = machine_state(m);
+
+	(void)arg;
+	s->row(s, (const struct value[]){
+		      V_UINT(0), V_STR(m->v->ops->name), V_STR(m->cfg.cpu_model ? m->cfg.cpu_model : "host"),
+		      V_STR(st == MACHINE_STOPPED && c->halted ? "stopped, halted" : state_names[st]),
+		      V_HEX(c->seg[SEG_CS].sel), V_ADDR(cpu_pc(c)), V_STR(mode_name(c)), V_UINT(c->cpl),
+		      V_UINT(m->v->icount), V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz),
+		      V_UINT(m->halts), V_UINT(m->halted_ns) });
+	return NULL;
+}
+
+/* ---- the screen ---- */
+
+static char printable(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f ? (char)c : ' ';
+}
+
+void machine_screen(struct machine *m, char out[25][81])
+{
+	uint8_t cells[2 * TEXT_CELLS];
+	unsigned cursor, start;
+
+	vga_cursor(m->board.dev[SLOT_vga], &cursor, &start);
+	if (!mm_phys_read(m->vm, TEXT_AT, cells, sizeof(cells)))
+		memset(cells, 0, sizeof(cells));
+	for (unsigned y = 0; y < LINES; y++) {
+		for (unsigned x = 0; x < COLS; x++)
+			out[y][x] = printable(cells[2 * ((start + y * COLS + x) % TEXT_CELLS)]);
+		out[y][COLS] = 0;
+	}
+}
+
+static const struct view_col screen_cols[] = {
+	{ "line", "line", VAL_UINT, "", "line on the screen, from 0" },
+	{ "text", "text", VAL_STR, "", "characters; unprintable ones are spaces" },
+};
+
+static const char *screen_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	char text[25][81];
+
+	(void)arg;
+	machine_screen(owner, text);
+	for (unsigned y = 0; y < LINES; y++)
+		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text[y]) });
+	return NULL;
+}
+
+static const struct view_col debug_cols[] = {
+	{ "text", "text", VAL_STR, "", "a line the guest wrote to port 0xe9 or 0x402" },
+};
+
+static const char *debug_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	const struct byte_ring *r = &((struct machine *)owner)->board.debug;
+	uint64_t total = r->total, at = total > BOARD_RING ? total - BOARD_RING : 0;
+	char line[256];
+	size_t n = 0;
+
+	(void)arg;
+	for (; at < total; at++) {
+		char c = (char)r->buf[at % BOARD_RING];
+
+		if (c != '\n' && c != '\r' && n < sizeof(line) - 1)
+			line[n++] = printable((uint8_t)c);
+		if (c != '\n' && n < sizeof(line) - 1 && at + 1 < total)
+			continue;
+		line[n] = 0;
+		s->row(s, (const struct value[]){ V_STR(line) });
+		n = 0;
+	}
+	return NULL;
+}
+
+#define COLUMNS(c) .cols = (c), .ncols = ARRAY_LEN(c)
+static const struct view views[] = {
+	{ .name = "cpus",
+	  .help = "virtual processors",
+	  COLUMNS(cpu_cols),
+	  .rows = cpu_rows,
+	  .vertical = true },
+	{ .name = "pic", .help = "interrupt controllers", COLUMNS(pic_cols), .rows = pic_view_rows },
+	{ .name = "pit", .help = "interval timer channels", COLUMNS(pit_cols), .rows = pit_view_rows },
+	{ .name = "irq", .help = "interrupts by line", COLUMNS(irq_cols), .rows = irq_rows },
+	{ .name = "rtc",
+	  .help = "real-time clock",
+	  COLUMNS(rtc_cols),
+	  .rows = rtc_view_rows,
+	  .vertical = true },
+	{ .name = "serial",
+	  .help = "serial ports",
+	  COLUMNS(serial_cols),
+	  .rows = com1_view_rows,
+	  .vertical = true },
+	{ .name = "pci", .help = "PCI functions", COLUMNS(pci_cols), .rows = pci_view_rows },
+	{ .name = "mtree", .help = "guest-physical memory map", COLUMNS(range_cols), .rows = mtree_rows },
+	{ .name = "e820", .help = "memory map the guest is told", COLUMNS(range_cols), .rows = e820_rows },
+	{ .name = "ports", .help = "I/O ports and their use", COLUMNS(port_cols), .rows = port_rows },
+	{ .name = "screen", .help = "VGA text screen", COLUMNS(screen_cols), .rows = screen_rows },
+	{ .name = "debugcon",
+	  .help = "last lines of the guest's debug console",
+	  COLUMNS(debug_cols),
+	  .rows = debug_rows },
+};
+
+const struct view *const machine_views[] = {
+	&views[0], &views[1], &views[2], &views[3],  &views[4],	 &views[5], &views[6],
+	&views[7], &views[8], &views[9], &views[10], &views[11], NULL,
+};

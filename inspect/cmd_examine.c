@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Looking at memory and values: x, xp, disassemble, print, set. */
+#include "inspect/session_int.h"
+#include "x86/regs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned unit_bytes(char unit)
+{
+	return unit == 'b' ? 1 : unit == 'h' ? 2 : unit == 'g' ? 8 : 4;
+}
+
+static int examine(struct inspect *s, const struct cmd_args *a, struct result *r, bool physical)
+{
+	char format = s->examine.format, unit = s->examine.unit;
+	int64_t addr = (int64_t)s->examine.next;
+	unsigned n = 1;
+
+	if (!examine_format(a->fmt, &n, &format, &unit))
+		return result_fail(r, "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)", a->name, a->fmt);
+	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
+		return -1;
+	if (addr < 0 || (!physical && addr > UINT32_MAX))
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)addr);
+	s->examine.format = format;
+	s->examine.unit = unit;
+	return examine_memory(s, r, physical, (uint64_t)addr, n, format, unit_bytes(unit));
+}
+
+static int cmd_x(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return examine(s, a, r, false);
+}
+
+static int cmd_xp(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return examine(s, a, r, true);
+}
+
+static int cmd_disassemble(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	unsigned n = 10, bits = session_code_bits(s);
+	char format = 'i', unit = 'w';
+	int64_t addr = (int64_t)session_pc(s);
+
+	if (!examine_format(a->fmt, &n, &format, &unit) || format != 'i')
+		return result_fail(r, "%s: /%s is not a count", a->name, a->fmt);
+	if (unit == 'h')
+		bits = 16;
+	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
+		return -1;
+	s->examine.next = examine_code(s, r, false, (uint32_t)addr, n, bits);
+	s->examine.format = 'i';
+	return r->error ? -1 : 0;
+}
+
+/* ---- print ---- */
+
+static const struct view_col print_cols[] = {
+	{ "text", "Value", VAL_STR, "", "the value in the format asked for" },
+	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
+	{ "hex", "Hex", VAL_HEX, "", "the value, 64-bit unsigned" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is, as an address" },
+};
+
+static void format_number(char format, int64_t v, char *buf, size_t len)
+{
+	switch (format) {
+	case 'x':
+	case 'a':
+		snprintf(buf, len, "0x%llx", (unsigned long long)v);
+		break;
+	case 'u':
+		snprintf(buf, len, "%llu", (unsigned long long)v);
+		break;
+	case 'o':
+		snprintf(buf, len, "0%llo", (unsigned long long)v);
+		break;
+	case 'c':
+		snprintf(buf, len, "%lld '%c'", (long long)v, v >= 0x20 && v < 0x7f ? (int)v : '.');
+		break;
+	case 'd':
+		snprintf(buf, len, "%lld", (long long)v);
+		break;
+	default:
+		snprintf(buf, len, "%lld  0x%llx", (long long)v, (unsigned long long)v);
+		break;
+	}
+}
+
+static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	char text[80], sym[300] = "";
+	struct table *t;
+	int64_t v;
+
+	if (strlen(a->fmt) > 1 || (a->fmt[0] && !strchr("xduoca", a->fmt[0])))
+		return result_fail(r, "print: /%s is not a format (one of x d u o c a)", a->fmt);
+	if (session_eval(s, a->rest, &v, r))
+		return -1;
+	format_number(a->fmt[0], v, text, sizeof(text));
+	if (v >= 0x400 && (!a->fmt[0] || a->fmt[0] == 'a'))
+		symbols_text(&s->symbols, (uint64_t)v, sym, sizeof(sym));
+	t = result_table(r, print_cols, ARRAY_LEN(print_cols), TABLE_PLAIN, sym[0] ? "{text}  <{symbol}>" : "{text}");
+	table_row(t, (struct value[]){ V_STR(text), V_INT(v), V_HEX((uint64_t)v), sym[0] ? V_STR(sym) : V_NONE });
+	return 0;
+}
+
+/* ---- set ---- */
+
+static int set_register(struct inspect *s, const char *name, uint64_t val, struct result *r)
+{
+	const struct reg_info *reg = reg_find(name);
+	const char *no;
+
+	if (!reg) {
+		session_variable(s, name, true)->val = val;
+		return 0;
+	}
+	if (!s->m)
+		return result_fail(r, "set: no machine");
+	if (s->running)
+		return result_fail(r, "set: the guest runs; stop it first");
+	no = reg_set(session_cpu(s), reg, val);
+	if (no)
+		return result_fail(r, "set: $%s: %s", reg->name, no);
+	if (reg->group == REG_CONTROL)
+		mmu_flush(session_mmu(s), true);
+	session_changed(s);
+	return 0;
+}
+
+static int set_memory(struct inspect *s, const struct lvalue *lv, uint64_t val, struct result *r)
+{
+	bool paused;
+	int rc;
+
+	if (!s->m)
+		return result_fail(r, "set: no machine");
+	paused = run_pause(s);
+	rc = mmu_write(session_mmu(s), (uint32_t)lv->addr, &val, lv->size, MM_WRITE | MM_PROBE);
+	if (!rc)
+		session_changed(s);
+	if (paused)
+		run_resume(s);
+	return rc ? result_fail(r, "cannot write memory at 0x%llx", (unsigned long long)lv->addr) : 0;
+}
+
+static int set_option(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool on = a->argc == 2 && !strcmp(a->argv[1], "on");
+
+	if (a->argc != 2 || strcmp(a->argv[0], "step-irq") || (!on && strcmp(a->argv[1], "off")))
+		return result_fail(r, "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off");
+	s->step_irq = on;
+	return 0;
+}
+
+static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	const char *text = a->rest;
+	struct lvalue lv;
+	char err[200];
+	int64_t val;
+
+	if (!strchr("$[*", text[0]))
+		return set_option(s, a, r);
+	if (!expr_lvalue(&env, &text, &lv, err, sizeof(err)))
+		return result_fail(r, "set: %s", err);
+	if (*text != '=')
+		return result_fail(r, "set: '=' must stand at '%.20s'", text);
+	if (!expr_eval(&env, text + 1, &val, err, sizeof(err)))
+		return result_fail(r, "set: %s", err);
+	return lv.memory ? set_memory(s, &lv, (uint64_t)val, r) : set_register(s, lv.name, (uint64_t)val, r);
+}
+
+static const struct command commands[] = {
+	{ "x", NULL, "[/NFU] [ADDRESS]", "show memory at a linear address",
+	  "N: how many; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i instructions; "
+	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it goes on where the last one ended; format and unit stay.",
+	  cmd_x, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "xp", NULL, "[/NFU] [ADDRESS]", "show memory at a physical address", NULL, cmd_xp,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "disassemble", "u disas", "[/N] [ADDRESS]", "show N instructions (10) from ADDRESS or pc on",
+	  "16 or 32-bit code as CS says; /h forces 16. => marks the next instruction, * a breakpoint.", cmd_disassemble,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
+	{ "print", "p", "[/F] EXPR", "evaluate an expression",
+	  "F: x d u o c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, $cs_base, "
+	  "$cpl, $icount, $exit; own variables by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, *(u16)ADDR, "
+	  "*(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
+	  cmd_print, CMD_PAUSE | CMD_FMT, 1, -1, COMP_EXPR },
+	{ "set", NULL, "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | step-irq on|off",
+	  "change a register, a variable, memory or a setting",
+	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 mode only. "
+	  "step-irq: whether interrupts are delivered while single-stepping.",
+	  cmd_set, 0, 1, -1, COMP_EXPR },
+	{ 0 },
+};
+
+const struct command_group cmd_examine_group = { "examine", "Memory and values", commands };

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Talking with the guest from a script: serial and type send, wait listens. */
+#include "inspect/session_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHIFT = 0x2a, RELEASE = 0x80, DEFAULT_WAIT = 60 };
+
+static int cmd_serial(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	(void)r;
+	machine_serial_input(s->m, (const uint8_t *)a->argv[0], strlen(a->argv[0]));
+	return 0;
+}
+
+static const struct key {
+	uint8_t code;
+	char plain, shifted;
+} keys[] = {
+#define KEY(code, plain, shifted) { code, plain, shifted },
+#include "inspect/keymap.def"
+#undef KEY
+};
+
+static void press(struct machine *m, const struct key *k, char c)
+{
+	bool shift = c != k->plain && c != '\r' && c != 0x7f;
+
+	if (shift)
+		machine_key(m, SHIFT);
+	machine_key(m, k->code);
+	machine_key(m, k->code | RELEASE);
+	if (shift)
+		machine_key(m, SHIFT | RELEASE);
+}
+
+static int cmd_type(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	for (const char *p = a->argv[0]; *p; p++) {
+		size_t i;
+
+		for (i = 0; i < ARRAY_LEN(keys); i++)
+			if (keys[i].plain == *p || keys[i].shifted == *p)
+				break;
+		if (i == ARRAY_LEN(keys))
+			return result_fail(r, "type: no key for character 0x%02x", (unsigned char)*p);
+		press(s->m, &keys[i], *p);
+	}
+	return 0;
+}
+
+/* Wait for TEXT until UNTIL (monotonic ns) with the guest running. */
+static bool heard(struct inspect *s, const char *text, int64_t until)
+{
+	while (!serial_log_expect(s->serial, text, strlen(text))) {
+		int64_t left = until - session_now();
+
+		if (run_settled(s)) /* what it said last may have come since */
+			return serial_log_expect(s->serial, text, strlen(text));
+		if (left <= 0 || session_interrupted(s))
+			return false;
+		session_idle(s, left > 20000000 ? 20 : (int)(left / 1000000) + 1);
+	}
+	return true;
+}
+
+static int not_heard(struct inspect *s, const struct cmd_args *a, struct result *r, bool stopped_itself)
+{
+	if (s->timed_out)
+		return result_fail(r, "wait: the time given to vitrine ran out");
+	if (session_interrupted(s))
+		return result_fail(r, "wait: interrupted");
+	if (!stopped_itself)
+		return result_fail(r, "wait: \"%s\" did not come in time", a->argv[0]);
+	run_report(s, r);
+	return result_fail(r, "wait: the guest stopped before \"%s\" came", a->argv[0]);
+}
+
+static bool seconds_arg(const char *text, double *seconds)
+{
+	char *end;
+
+	*seconds = strtod(text, &end);
+	return end != text && !*end && isfinite(*seconds) && *seconds >= 0 && *seconds < 1e8;
+}
+
+static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool was_running = s->running, ok, stopped_itself;
+	double seconds = DEFAULT_WAIT;
+
+	if (!a->argv[0][0] || (a->argc > 1 && !seconds_arg(a->argv[1], &seconds)))
+		return result_fail(r, "usage: wait \"TEXT\" [SECONDS]");
+	if (serial_log_expect(s->serial, a->argv[0], strlen(a->argv[0])))
+		return 0;
+	if (inspect_ended(s))
+		return result_fail(r, "wait: the guest has ended");
+	if (s->face.running)
+		s->face.running(s->face.ctx, true);
+	if (!was_running)
+		run_start(s, &(struct run_goal){ 0 });
+	ok = heard(s, a->argv[0], session_now() + (int64_t)(seconds * 1e9));
+	stopped_itself = !s->running;
+	if (!was_running || session_interrupted(s))
+		run_halt(s);
+	if (s->face.running)
+		s->face.running(s->face.ctx, false);
+	return ok ? 0 : not_heard(s, a, r, stopped_itself);
+}
+
+static const struct command commands[] = {
+	{ "wait", NULL, "\"TEXT\" [SECONDS]", "let the guest run until TEXT came out of its serial port",
+	  "Looks at the output since the last wait that succeeded. A guest that stood is stopped again afterwards; "
+	  "one that runs in the background goes on. Fails after SECONDS (60), or when the guest stops before.",
+	  cmd_wait, CMD_MACHINE, 1, 2, COMP_NONE },
+	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port", "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial,
+	  CMD_MACHINE, 1, 1, COMP_NONE },
+	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type, CMD_MACHINE, 1, 1,
+	  COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_input_group = { "input", "Serial port and keyboard", commands };

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The guest's address translation: page, gva2gpa, info mem, info tlb. The walk
+ * itself is mm's; here its steps are shown, and the whole space is covered by
+ * probing, where the level at which a walk ends says how much to skip. */
+#include "inspect/session_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Page-table entry bits, SDM vol. 3A 4.3 and 4.4. */
+static const struct {
+	unsigned bit;
+	const char *name;
+} entry_bits[] = {
+	{ 0, "P" }, { 1, "W" }, { 2, "U" }, { 3, "PWT" }, { 4, "PCD" }, { 5, "A" }, { 6, "D" }, { 7, "PS/PAT" }, { 8, "G" },
+	{ 63, "NX" },
+};
+
+static const struct view_col walk_cols[] = {
+	{ "level", "Level", VAL_STR, "", "kind of entry" },
+	{ "at", "At", VAL_ADDR, "", "physical address of the entry" },
+	{ "entry", "Entry", VAL_HEX, "", "its value" },
+	{ "flags", "Flags", VAL_STR, "", "bits set in it" },
+};
+
+static void flags_text(uint64_t entry, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	buf[0] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(entry_bits) && n < len; i++)
+		if (entry >> entry_bits[i].bit & 1)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? " " : "", entry_bits[i].name);
+}
+
+static const struct view_col page_cols[] = {
+	{ "linear", "Linear", VAL_ADDR, "", "address asked for" },
+	{ "mapped", "Mapped", VAL_BOOL, "", "whether there is a translation" },
+	{ "physical", "Physical", VAL_ADDR, "", "what it translates to" },
+	{ "size", "Size", VAL_UINT, "KiB", "of the page" },
+	{ "rights", "Rights", VAL_STR, "", "u user, r read, w write, x execute" },
+	{ "error", "Error", VAL_HEX, "", "page-fault error code, when there is none" },
+};
+
+static void rights_text(const struct walk *w, char buf[5])
+{
+	snprintf(buf, 5, "%cr%c%c", w->user ? 'u' : '-', w->writable ? 'w' : '-', w->nx ? '-' : 'x');
+}
+
+static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, uint32_t *lin, struct walk *w)
+{
+	int64_t addr;
+
+	if (session_eval(s, a->rest, &addr, r))
+		return -1;
+	if (addr < 0 || addr > UINT32_MAX)
+		return result_fail(r, "%s: 0x%llx is not a linear address of this guest", a->name, (unsigned long long)addr);
+	*lin = (uint32_t)addr;
+	mmu_walk(session_mmu(s), *lin, MM_READ | MM_PROBE, w);
+	return 0;
+}
+
+static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	char flags[80], rights[5];
+	struct table *t;
+	struct walk w;
+	uint32_t lin;
+
+	if (probe(s, a, r, &lin, &w))
+		return -1;
+	if (w.nlevels)
+		t = result_table(r, walk_cols, ARRAY_LEN(walk_cols), TABLE_GRID, NULL);
+	for (unsigned i = 0; i < w.nlevels; i++) {
+		flags_text(w.level[i].entry, flags, sizeof(flags));
+		table_row(t, (struct value[]){ V_STR(w.level[i].name), V_ADDR(w.level[i].at), V_HEX(w.level[i].entry),
+					       V_STR(flags) });
+	}
+	rights_text(&w, rights);
+	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN,
+			 w.ok ? "{linear} -> {physical}, page of {size} KiB, {rights}" : "{linear} is not mapped");
+	if (w.ok)
+		table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa),
+					       V_UINT(w.page_shift < 32 ? (1u << w.page_shift) / 1024 : 4u << 20),
+					       V_STR(rights), V_NONE });
+	else
+		table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(false), V_NONE, V_NONE, V_NONE, V_HEX(w.err) });
+	return 0;
+}
+
+static int cmd_gva2gpa(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct table *t;
+	struct walk w;
+	uint32_t lin;
+
+	if (probe(s, a, r, &lin, &w))
+		return -1;
+	if (!w.ok)
+		return result_fail(r, "gva2gpa: 0x%08x is not mapped", lin);
+	t = result_table(r, page_cols, 3, TABLE_PLAIN, "gpa: {physical}");
+	table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa) });
+	return 0;
+}
+
+/* ---- the whole address space ---- */
+
+/* Bytes that a walk of one address speaks for. */
+static uint64_t covered(const struct inspect *s, const struct walk *w)
+{
+	bool pae = machine_vcpu(s->m)->cpu.cr4 & CR4_PAE;
+	const char *level = w->nlevels ? w->level[w->nlevels - 1].name : "PTE";
+
+	if (w->ok)
+		return 1ull << w->page_shift;
+	if (!strcmp(level, "PDE"))
+		return pae ? 1u << 21 : 1u << 22;
+	return !strcmp(level, "PDPTE") ? 1u << 30 : PAGE_SIZE;
+}
+
+static const char *no_paging(struct inspect *s)
+{
+	if (!s->m)
+		return "no machine";
+	return session_cpu(s)->cr0 & CR0_PG ? NULL : "paging is off";
+}
+
+static const struct view_col mem_cols[] = {
+	{ "start", "Start", VAL_HEX, "", "first linear address" },
+	{ "end", "End", VAL_HEX, "", "first one behind it" },
+	{ "size", "Size", VAL_HEX, "B", "length" },
+	{ "rights", "Rights", VAL_STR, "", "u user, r read, w write; with the argument x also x execute" },
+};
+
+struct range {
+	uint64_t start, end;
+	char rights[5];
+};
+
+static void put_range(struct row_sink *sink, const struct range *g)
+{
+	if (g->end > g->start)
+		sink->row(sink, (struct value[]){ V_HEX(g->start), V_HEX(g->end), V_HEX(g->end - g->start),
+						  V_STR(g->rights) });
+}
+
+static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	struct range g = { 0 };
+	const char *no = no_paging(s);
+	char rights[5];
+	struct walk w;
+
+	if (no)
+		return no;
+	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
+		mmu_walk(session_mmu(s), lin, MM_READ | MM_PROBE, &w);
+		rights_text(&w, rights);
+		if (strcmp(arg, "x"))
+			rights[3] = 0;
+		if (w.ok && g.end == lin && g.end > g.start && !strcmp(g.rights, rights)) {
+			g.end = lin + covered(s, &w);
+			continue;
+		}
+		put_range(sink, &g);
+		g.start = lin;
+		g.end = w.ok ? lin + covered(s, &w) : lin;
+		memcpy(g.rights, rights, sizeof(rights));
+	}
+	put_range(sink, &g);
+	return NULL;
+}
+
+const struct view view_mem = { "mem", "mapped ranges of linear addresses ('info mem x': with the execute right)", mem_cols,
+			       ARRAY_LEN(mem_cols), mem_rows, false };
+
+static const struct view_col tlb_cols[] = {
+	{ "address", "Address", VAL_HEX, "", "linear address of the page" },
+	{ "physical", "Physical", VAL_HEX, "", "physical address" },
+	{ "flags", "Flags", VAL_STR, "", "XGPDACTUW: no execute, global, large page, dirty, accessed, cache disabled, "
+					   "write-through, user, writable" },
+};
+
+/* Letters and the bits of the last-level entry they stand for, in QEMU's order. */
+static void tlb_flags(const struct walk *w, char buf[10])
+{
+	static const char letters[] = "XGPDACTUW";
+	static const unsigned bits[] = { 63, 8, 7, 6, 5, 4, 3, 2, 1 };
+	uint64_t entry = w->nlevels ? w->level[w->nlevels - 1].entry : 0;
+
+	if (w->page_shift == PAGE_SHIFT)
+		entry &= ~(1ull << 7); /* PAT there */
+	for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
+		buf[i] = entry >> bits[i] & 1 ? letters[i] : '-';
+	buf[ARRAY_LEN(bits)] = 0;
+}
+
+static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	const char *no = no_paging(s);
+	char flags[10];
+	struct walk w;
+
+	(void)arg;
+	if (no)
+		return no;
+	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
+		mmu_walk(session_mmu(s), lin, MM_READ | MM_PROBE, &w);
+		if (!w.ok)
+			continue;
+		tlb_flags(&w, flags);
+		sink->row(sink, (struct value[]){ V_HEX(lin), V_HEX(w.pa), V_STR(flags) });
+	}
+	return NULL;
+}
+
+const struct view view_tlb = { "tlb", "every mapped page with the flags of its entry", tlb_cols, ARRAY_LEN(tlb_cols),
+			       tlb_rows, false };
+
+static const struct command commands[] = {
+	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL, cmd_page,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "gva2gpa", NULL, "ADDRESS", "the physical address of a linear address", NULL, cmd_gva2gpa,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ 0 },
+};
+
+const struct command_group cmd_memory_group = { "memory", "Address translation", commands };

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Breakpoints: break, tbreak, delete, enable, disable, info break. */
+#include "inspect/session_int.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct view_col break_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for delete, enable, disable" },
+	{ "kind", "Kind", VAL_STR, "", "break, or tbreak: deleted at its first hit" },
+	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
+	{ "address", "Address", VAL_ADDR, "", "linear address" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "hits", "Hits", VAL_UINT, "", "times it stopped the guest" },
+	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
+};
+
+static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
+{
+	char sym[300];
+
+	symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
+	sink->row(sink, (struct value[]){ V_UINT(p->number), V_STR(p->temporary ? "tbreak" : "break"),
+					  V_BOOL(p->enabled), V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
+					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE });
+}
+
+static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	(void)arg;
+	for (size_t i = 0; i < s->points.count; i++)
+		break_row(s, &s->points.list[i], sink);
+	return NULL;
+}
+
+const struct view view_break = { "break", "breakpoints with hits and conditions", break_cols, ARRAY_LEN(break_cols),
+				 break_rows, false };
+
+/* "[*]EXPR [if CONDITION]", nothing: pc. */
+static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	const char *text = a->rest + (a->rest[0] == '*'), *cond = NULL;
+	struct expr_env env = session_env(s);
+	int64_t addr = (int64_t)session_pc(s);
+	struct table *t;
+	struct point *p;
+	char err[200];
+
+	if (*text && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
+		return result_fail(r, "%s: %s", a->name, err);
+	if (!strncmp(text, "if", 2) && (isspace((unsigned char)text[2]) || text[2] == '('))
+		cond = text + 2 + strspn(text + 2, " \t");
+	else if (*text)
+		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
+	if (addr < 0 || addr > UINT32_MAX)
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)addr);
+	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
+	if (cond && !expr_eval(&env, cond, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
+		return result_fail(r, "%s: condition: %s", a->name, err);
+	p = points_add(&s->points, (uint32_t)addr, a->name[0] == 't', cond);
+	run_point_changed(s, p->addr);
+	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN, "{kind} {number} at {address} {symbol}");
+	break_row(s, p, &t->sink);
+	return 0;
+}
+
+enum what { DELETE, ENABLE, DISABLE };
+
+static void change_point(struct inspect *s, struct point *p, enum what what)
+{
+	gva addr = p->addr;
+
+	if (what == DELETE)
+		points_delete(&s->points, p->number);
+	else
+		p->enabled = what == ENABLE;
+	run_point_changed(s, addr);
+}
+
+static int change_points(struct inspect *s, const struct cmd_args *a, struct result *r, enum what what)
+{
+	struct point *p;
+	char *end;
+
+	for (size_t i = s->points.count; !a->argc && i--;)
+		change_point(s, &s->points.list[i], what);
+	for (int i = 0; i < a->argc; i++) {
+		p = points_find(&s->points, (unsigned)strtoul(a->argv[i], &end, 10));
+		if (!p || *end)
+			return result_fail(r, "%s: no breakpoint %s", a->name, a->argv[i]);
+		change_point(s, p, what);
+	}
+	return 0;
+}
+
+static int cmd_delete(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return change_points(s, a, r, DELETE);
+}
+
+static int cmd_enable(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return change_points(s, a, r, ENABLE);
+}
+
+static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return change_points(s, a, r, DISABLE);
+}
+
+static const struct command commands[] = {
+	{ "break", "b lb", "[*]ADDRESS [if EXPR]", "stop before the instruction at linear ADDRESS is executed",
+	  "No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot be "
+	  "evaluated stops too and says why. Without ADDRESS: here.",
+	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL, set_break, CMD_MACHINE | CMD_PAUSE, 0,
+	  -1, COMP_EXPR },
+	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete, CMD_MACHINE | CMD_PAUSE, 0, -1,
+	  COMP_NONE },
+	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable, CMD_MACHINE | CMD_PAUSE, 0, -1,
+	  COMP_NONE },
+	{ "disable", "bpd", "[NUMBER...]", "disable breakpoints, without NUMBER all", NULL, cmd_disable, CMD_MACHINE | CMD_PAUSE, 0, -1,
+	  COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_point_group = { "points", "Breakpoints", commands };

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Commands that make the guest run: gdb's verbs. All end in one stop record. */
+#include "inspect/session_int.h"
+#include "x86/disas.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Report the stop. A guest that failed (our own error) fails the command. */
+static int report(struct inspect *s, struct result *r)
+{
+	run_report(s, r);
+	if (s->timed_out)
+		return result_fail(r, "the time given ran out");
+	if (machine_state(s->m) == MACHINE_FAILED)
+		return result_fail(r, "%s", s->stop.detail);
+	return 0;
+}
+
+static int report_run(struct inspect *s, struct result *r, const struct run_goal *goal)
+{
+	run_to(s, goal);
+	return report(s, r);
+}
+
+static int cmd_continue(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	if (!a->argc)
+		return report_run(s, r, &(struct run_goal){ 0 });
+	if (strcmp(a->argv[0], "&"))
+		return result_fail(r, "usage: continue [&]");
+	run_start(s, &(struct run_goal){ 0 });
+	return 0;
+}
+
+static int cmd_stop(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	(void)a;
+	if (s->running)
+		run_halt(s);
+	run_report(s, r);
+	return 0;
+}
+
+/* Serve the face now and then in long runs of single steps. True: go on. */
+static bool step_break(struct inspect *s, int64_t *next)
+{
+	int64_t now = session_now();
+
+	if (now >= *next) {
+		session_idle(s, 0);
+		*next = now + 20 * 1000 * 1000;
+	}
+	if (!session_interrupted(s))
+		return true;
+	run_set_stop(s, "stopped");
+	return false;
+}
+
+static int64_t count_arg(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t n = 1;
+
+	if (a->argc && session_eval(s, a->rest, &n, r))
+		return -1;
+	if (n < 1)
+		return result_fail(r, "%s: a count from 1 on must stand here", a->name);
+	return n;
+}
+
+static int cmd_stepi(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t n = count_arg(s, a, r), next = session_now() + 20 * 1000 * 1000;
+
+	if (n < 0)
+		return -1;
+	while (n-- && run_step(s)) {
+		if (run_at_point(s) || (n && !step_break(s, &next)))
+			break;
+	}
+	run_publish(s);
+	return report(s, r);
+}
+
+static uint32_t stack_pointer(struct inspect *s)
+{
+	return (uint32_t)session_cpu(s)->gpr[R_ESP];
+}
+
+/* Run to ADDR with the stack at least where it is now. */
+static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, const char *reached)
+{
+	run_to(s, &(struct run_goal){ .to_addr = true, .addr = addr, .check_stack = true, .stack = stack,
+				      .reached = reached });
+}
+
+static bool reached(const struct inspect *s, const char *reason)
+{
+	return !strcmp(s->stop.reason, reason);
+}
+
+/* One instruction, calls and the like at once. False: something else stopped it. */
+static bool step_over(struct inspect *s)
+{
+	struct disas_insn in;
+
+	if (!examine_insn(s, session_pc(s), &in) ||
+	    (in.kind != DISAS_CALL && in.kind != DISAS_INT && in.kind != DISAS_REP))
+		return run_step(s);
+	run_to_address(s, (uint32_t)session_pc(s) + in.len, stack_pointer(s), "step");
+	return reached(s, "step");
+}
+
+static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t n = count_arg(s, a, r), next = session_now() + 20 * 1000 * 1000;
+
+	if (n < 0)
+		return -1;
+	while (n-- && step_over(s)) {
+		if (run_at_point(s) || (n && !step_break(s, &next)))
+			break;
+	}
+	run_publish(s);
+	return report(s, r);
+}
+
+/* ---- finish ---- */
+
+/* Does the code before ADDR look like a call that would return there? */
+static bool follows_call(struct inspect *s, uint32_t addr)
+{
+	struct disas_insn in;
+
+	for (unsigned len = 2; len <= 7; len++)
+		if (examine_insn(s, addr - len, &in) && in.len == len && in.kind == DISAS_CALL)
+			return true;
+	return false;
+}
+
+static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
+{
+	*val = 0;
+	return session_read(s, false, addr, val, session_code_bits(s) / 8) == session_code_bits(s) / 8;
+}
+
+/* The return address, where it is certain: at the first instruction of a function, at its return, and
+ * behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the return. */
+static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
+{
+	static const uint8_t prologues[][3] = { { 0x55, 0x89, 0xe5 }, { 0x55, 0x8b, 0xec } };
+	const struct cpu *c = session_cpu(s);
+	uint32_t ebp = (uint32_t)c->gpr[R_EBP], base = c->seg[SEG_SS].base;
+	const struct symbol *sym = symbols_at(&s->symbols, session_pc(s));
+	struct disas_insn in;
+	uint8_t head[3];
+
+	if (session_code_bits(s) != 32 || !examine_insn(s, session_pc(s), &in))
+		return false;
+	*stack = stack_pointer(s) + 4;
+	if ((in.kind == DISAS_RET && !strncmp(in.text, "ret", 3)) || (sym && sym->addr == session_pc(s)))
+		return read_word(s, base + stack_pointer(s), addr) && follows_call(s, *addr);
+	if (!sym || session_pc(s) < sym->addr + 3 || session_read(s, false, sym->addr, head, 3) != 3)
+		return false;
+	if (memcmp(head, prologues[0], 3) && memcmp(head, prologues[1], 3))
+		return false;
+	*stack = ebp + 8;
+	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) && follows_call(s, *addr);
+}
+
+/* Without a certain return address: step, over calls, up to and through the return. */
+static void step_out(struct inspect *s)
+{
+	int64_t next = session_now() + 20 * 1000 * 1000;
+	struct disas_insn in;
+
+	for (;;) {
+		bool last = examine_insn(s, session_pc(s), &in) && in.kind == DISAS_RET;
+
+		if (!step_over(s))
+			return;
+		if (last)
+			break;
+		if (run_at_point(s) || !step_break(s, &next))
+			return;
+	}
+	run_set_stop(s, "finish");
+}
+
+static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	uint32_t addr, stack;
+
+	(void)a;
+	if (return_address(s, &addr, &stack)) {
+		run_to_address(s, addr, stack, "finish");
+	} else {
+		if (s->face.running)
+			s->face.running(s->face.ctx, true);
+		step_out(s);
+		if (s->face.running)
+			s->face.running(s->face.ctx, false);
+	}
+	run_publish(s);
+	return report(s, r);
+}
+
+/* ---- until ---- */
+
+static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	uint32_t pc = (uint32_t)session_pc(s), stack = stack_pointer(s);
+	struct disas_insn in;
+	int64_t addr;
+
+	if (a->argc) {
+		if (session_eval(s, a->rest + (a->rest[0] == '*'), &addr, r))
+			return -1;
+		return report_run(s, r, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = "until" });
+	}
+	if (!examine_insn(s, pc, &in))
+		return result_fail(r, "until: no instruction at pc");
+	if (step_over(s) && session_pc(s) <= pc && !run_at_point(s))
+		run_to_address(s, pc + in.len, stack, "until");
+	run_publish(s);
+	return report(s, r);
+}
+
+static int cmd_run_icount(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t n;
+
+	if (!s->icount_clock)
+		return result_fail(r, "run-icount: needs --clock icount");
+	if (session_eval(s, a->rest, &n, r))
+		return -1;
+	if ((uint64_t)n < machine_vcpu(s->m)->icount)
+		return result_fail(r, "run-icount: the guest is past that, at %llu",
+				   (unsigned long long)machine_vcpu(s->m)->icount);
+	return report_run(s, r, &(struct run_goal){ .to_icount = true, .icount = (uint64_t)n });
+}
+
+static int cmd_reset(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	char err[256];
+
+	(void)a;
+	if (!machine_reset(s->m, err, sizeof(err)))
+		return result_fail(r, "reset: %s", err);
+	s->switched_off = false;
+	run_points_again(s);
+	run_set_stop(s, "reset");
+	run_publish(s);
+	run_report(s, r);
+	return 0;
+}
+
+static int cmd_poweroff(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	(void)a;
+	(void)r;
+	if (s->running)
+		run_halt(s);
+	s->switched_off = true;
+	return 0;
+}
+
+static const struct command commands[] = {
+	{ "continue", "c cont", "[&]", "let the guest run until something stops it",
+	  "Ctrl-C stops it (in the shell also Ctrl-]). With & the command returns at once and the guest runs in the "
+	  "background.",
+	  cmd_continue, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 1, COMP_NONE },
+	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0, COMP_NONE },
+	{ "stepi", "s si step", "[N]", "execute one instruction, or N",
+	  "Ends early at a breakpoint. Interrupts are held back meanwhile unless 'set step-irq on'.", cmd_stepi,
+	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL, cmd_nexti,
+	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "finish", "fin", "", "run until the present function returns",
+	  "Where the return address is not certain (no symbol, no frame pointer) this steps up to the return, calls at "
+	  "full speed.",
+	  cmd_finish, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 0, COMP_NONE },
+	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL, cmd_until,
+	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL, cmd_run_icount,
+	  CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },
+	{ "reset", NULL, "", "power cycle: memory cleared, image loaded again, stopped at the first instruction", NULL,
+	  cmd_reset, CMD_STOPPED, 0, 0, COMP_NONE },
+	{ "poweroff", NULL, "", "switch the guest off; its last state stays visible", NULL, cmd_poweroff, CMD_MACHINE, 0, 0,
+	  COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_run_group = { "run", "Running the guest", commands };

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Commands about the session itself: symbols, log, scripts, checks, help. */
+#include "base/log.h"
+#include "inspect/session_int.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- symbols ---- */
+
+static const struct view_col symbol_cols[] = {
+	{ "address", "Address", VAL_ADDR, "", "linear address" },
+	{ "size", "Size", VAL_UINT, "B", "where known" },
+	{ "kind", "Kind", VAL_STR, "", "code or data" },
+	{ "name", "Name", VAL_STR, "", "symbol" },
+	{ "module", "Module", VAL_STR, "", "file it came from" },
+};
+
+static const char *symbol_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	symbols_find(&s->symbols, ""); /* sorts */
+	for (size_t i = 0; i < s->symbols.count; i++) {
+		const struct symbol *y = &s->symbols.by_addr[i];
+
+		if (strstr(y->name, arg))
+			sink->row(sink, (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
+							  V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
+	}
+	return NULL;
+}
+
+const struct view view_symbols = { "symbols", "loaded symbols ('info symbols TEXT': names that contain it)", symbol_cols,
+				   ARRAY_LEN(symbol_cols), symbol_rows, false };
+
+static const struct view_col loaded_cols[] = {
+	{ "file", "File", VAL_STR, "", "symbol file" },
+	{ "count", "Count", VAL_UINT, "", "symbols read from it" },
+};
+
+static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t offset = 0;
+	struct table *t;
+	char err[400];
+	long n;
+
+	if (!strcmp(a->argv[0], "clear") && a->argc == 1) {
+		symbols_fini(&s->symbols);
+		return 0;
+	}
+	if (strcmp(a->argv[0], "load") || a->argc < 2)
+		return result_fail(r, "usage: symbols load FILE [OFFSET] | clear");
+	if (a->argc > 2 && session_eval(s, a->argv[2], &offset, r))
+		return -1;
+	n = symbols_load(&s->symbols, a->argv[1], offset, err, sizeof(err));
+	if (n < 0)
+		return result_fail(r, "symbols: %s", err);
+	t = result_table(r, loaded_cols, ARRAY_LEN(loaded_cols), TABLE_PLAIN, "{count} symbols from {file}");
+	table_row(t, (struct value[]){ V_STR(a->argv[1]), V_UINT((uint64_t)n) });
+	return 0;
+}
+
+/* ---- log ---- */
+
+static const struct view_col log_cols[] = {
+	{ "category", "Category", VAL_STR, "", "for 'log CATEGORY on'" },
+	{ "on", "On", VAL_BOOL, "", "is it written" },
+	{ "help", "Logs", VAL_STR, "", "what it logs" },
+};
+
+static int list_log(struct result *r)
+{
+	struct table *t = result_table(r, log_cols, ARRAY_LEN(log_cols), TABLE_GRID, NULL);
+
+	for (int i = 0; i < LOG_NCAT; i++)
+		table_row(t, (struct value[]){ V_STR(log_infos[i].name), V_BOOL(log_mask >> i & 1), V_STR(log_infos[i].help) });
+	return 0;
+}
+
+static int log_to(struct inspect *s, const char *path, struct result *r)
+{
+	FILE *f = NULL;
+
+	if (strcmp(path, "-")) {
+		f = fopen(path, "we");
+		if (!f)
+			return result_fail(r, "log: %s: %s", path, strerror(errno));
+	}
+	log_set_file(f);
+	if (s->log_file)
+		fclose(s->log_file);
+	s->log_file = f;
+	return 0;
+}
+
+static int cmd_log(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool on = a->argc == 2 && !strcmp(a->argv[1], "on");
+	unsigned mask = (1u << LOG_NCAT) - 1;
+	int cat;
+
+	if (!a->argc)
+		return list_log(r);
+	if (a->argc == 2 && !strcmp(a->argv[0], "file"))
+		return log_to(s, a->argv[1], r);
+	if (a->argc != 2 || (!on && strcmp(a->argv[1], "off")))
+		return result_fail(r, "usage: log CATEGORY|all on|off, log file PATH|-");
+	if (strcmp(a->argv[0], "all")) {
+		cat = log_find(a->argv[0]);
+		if (cat < 0)
+			return result_fail(r, "log: no category '%s' (log lists them)", a->argv[0]);
+		mask = 1u << cat;
+	}
+	log_mask = on ? log_mask | mask : log_mask & ~mask;
+	return 0;
+}
+
+/* ---- scripts ---- */
+
+static int cmd_source(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	FILE *f = fopen(a->argv[0], "re");
+	enum inspect_status st;
+
+	if (!f)
+		return result_fail(r, "source: %s: %s", a->argv[0], strerror(errno));
+	st = inspect_script(s, f, a->argv[0], a->sink);
+	fclose(f);
+	return st == INSPECT_FAILED ? -1 : 0; /* the failing command has said why */
+}
+
+static int cmd_expect(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t v;
+
+	if (session_eval(s, a->rest, &v, r))
+		return -1;
+	return v ? 0 : result_fail(r, "expect: %s is false", a->rest);
+}
+
+static int cmd_echo(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	char *line = calloc(1, strlen(a->rest) + (size_t)a->argc + 1);
+
+	(void)s;
+	for (int i = 0; line && i < a->argc; i++) {
+		if (i)
+			strcat(line, " ");
+		strcat(line, a->argv[i]);
+	}
+	result_text(r, "%s", line ? line : "");
+	free(line);
+	return 0;
+}
+
+static const struct view_col hash_cols[] = {
+	{ "hash", "Hash", VAL_STR, "", "of registers, devices and memory" },
+	{ "icount", "Icount", VAL_UINT, "", "instructions retired (icount clock)" },
+};
+
+static int cmd_statehash(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct table *t = result_table(r, hash_cols, ARRAY_LEN(hash_cols), TABLE_PLAIN,
+				       s->icount_clock ? "{hash} at icount {icount}" : "{hash}");
+	char text[20];
+
+	(void)a;
+	snprintf(text, sizeof(text), "%016" PRIx64, machine_state_hash(s->m));
+	table_row(t, (struct value[]){ V_STR(text), s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE });
+	return 0;
+}
+
+static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	(void)a;
+	(void)r;
+	if (s->running)
+		run_halt(s);
+	s->quit = true;
+	return 0;
+}
+
+/* ---- help ---- */
+
+static const struct view_col help_cols[] = {
+	{ "command", "Command", VAL_STR, "", "name and arguments" },
+	{ "help", "Does", VAL_STR, "", "what it does" },
+};
+
+static const struct view_col help_one_cols[] = {
+	{ "usage", "Usage", VAL_STR, "", "name and arguments" },
+	{ "aliases", "Aliases", VAL_STR, "", "other names" },
+	{ "help", "Does", VAL_STR, "", "what it does" },
+	{ "detail", "More", VAL_STR, "", "details" },
+};
+
+static void usage_text(const struct command *c, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s%s", c->name, c->args[0] ? " " : "", c->args);
+}
+
+static int help_one(const char *name, struct result *r)
+{
+	char why[200], usage[200];
+	const struct command *c = command_find(name, strlen(name), why, sizeof(why));
+	struct table *t;
+
+	if (!c)
+		return result_fail(r, "help: %s", why);
+	usage_text(c, usage, sizeof(usage));
+	t = result_table(r, help_one_cols, ARRAY_LEN(help_one_cols), TABLE_PLAIN,
+			 c->aliases && c->detail ? "{usage}   (also: {aliases})\n  {help}\n  {detail}" :
+			 c->aliases		 ? "{usage}   (also: {aliases})\n  {help}" :
+			 c->detail		 ? "{usage}\n  {help}\n  {detail}" :
+						   "{usage}\n  {help}");
+	table_row(t, (struct value[]){ V_STR(usage), c->aliases ? V_STR(c->aliases) : V_NONE, V_STR(c->help),
+				       c->detail ? V_STR(c->detail) : V_NONE });
+	return 0;
+}
+
+/* Columns of a view: they are the keys in JSON and for sort=. */
+static const struct view_col view_help_cols[] = {
+	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
+	{ "title", "Heading", VAL_STR, "", "in text" },
+	{ "unit", "Unit", VAL_STR, "", "of the value" },
+	{ "help", "Means", VAL_STR, "", "what it says" },
+};
+
+static int help_view(struct inspect *s, const char *name, struct result *r)
+{
+	const struct view *v;
+	struct table *t;
+	char why[300];
+	void *owner;
+
+	v = view_find(s, name, &owner, why, sizeof(why));
+	if (!v)
+		return result_fail(r, "help: %s", why);
+	result_text(r, "info %s: %s", v->name, v->help);
+	t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
+	for (unsigned i = 0; i < v->ncols; i++)
+		table_row(t, (struct value[]){ V_STR(v->cols[i].name), V_STR(v->cols[i].title),
+					       V_STR(v->cols[i].unit ? v->cols[i].unit : ""), V_STR(v->cols[i].help) });
+	return 0;
+}
+
+static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct table *t;
+	char usage[200];
+
+	if (a->argc == 2 && !strcmp(a->argv[0], "info"))
+		return help_view(s, a->argv[1], r);
+	if (a->argc)
+		return help_one(a->argv[0], r);
+	t = result_table(r, help_cols, ARRAY_LEN(help_cols), TABLE_PLAIN, NULL);
+	for (const struct command_group *const *g = command_groups; *g; g++)
+		for (const struct command *c = (*g)->commands; c->name; c++) {
+			usage_text(c, usage, sizeof(usage));
+			table_row(t, (struct value[]){ V_STR(usage), V_STR(c->help) });
+		}
+	result_text(r, "Commands can be abbreviated. 'help COMMAND' and 'help info VIEW' say more.");
+	return 0;
+}
+
+static const struct command commands[] = {
+	{ "symbols", "file", "load FILE [OFFSET] | clear", "load symbols from an ELF file or a System.map, or forget all", NULL,
+	  cmd_symbols, 0, 1, 3, COMP_FILE },
+	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]", "write what happens inside; without arguments: the categories",
+	  NULL, cmd_log, 0, 0, 2, COMP_LOG },
+	{ "source", NULL, "FILE", "execute the commands in a file",
+	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.", cmd_source, 0, 1,
+	  1, COMP_FILE },
+	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "echo", NULL, "[TEXT...]", "print TEXT", NULL, cmd_echo, 0, 0, -1, COMP_NONE },
+	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL, cmd_statehash,
+	  CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ "help", "?", "[COMMAND | info VIEW]", "list the commands, or say more about one, or about a view's columns", NULL,
+	  cmd_help, 0, 0, 2, COMP_COMMAND },
+	{ "quit", "q exit", "", "end vitrine", NULL, cmd_quit, 0, 0, 0, COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_session_group = { "session", "The session", commands };

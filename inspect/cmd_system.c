@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * "info", and the views of the processor's system state: registers, descriptor
+ * tables, TSS, x87 and SSE, screen. Devices' views are declared by the devices. */
+#include "inspect/session_int.h"
+#include "x86/regs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- registers ---- */
+
+static const struct view_col reg_cols[] = {
+	{ "name", "Name", VAL_STR, "", "as in expressions, without the $" },
+	{ "value", "Value", VAL_HEX, "", "unsigned" },
+	{ "flags", "Flags", VAL_STR, "", "names of the bits set" },
+	{ "decimal", "Decimal", VAL_UINT, "", "the same value" },
+};
+
+static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_sink *sink)
+{
+	uint64_t val = reg_get(c, r);
+	char flags[160];
+
+	reg_flags_text(r, val, flags, sizeof(flags));
+	sink->row(sink, (struct value[]){ V_STR(r->name), V_HEX(val), flags[0] ? V_STR(flags) : V_NONE, V_UINT(val) });
+}
+
+static const char *registers_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	bool all = !strcmp(arg, "all") || !strcmp(arg, "-a"), any = false;
+	struct inspect *s = owner;
+
+	if (!s->m)
+		return "no machine";
+	for (unsigned i = 0; i < reg_count; i++) {
+		const struct reg_info *r = &reg_infos[i];
+		bool main_set = r->group == REG_GENERAL || r->group == REG_CONTROL;
+
+		if (arg[0] ? all || !strcmp(arg, r->name) || !strcmp(arg, reg_group_names[r->group]) : main_set) {
+			reg_row(session_cpu(s), r, sink);
+			any = true;
+		}
+	}
+	return any ? NULL : "no such register or group (general segment control debug system float part all)";
+}
+
+const struct view view_registers = { "registers", "processor registers ('info registers all', a group, or one name)",
+				     reg_cols, ARRAY_LEN(reg_cols), registers_rows, false };
+
+/* ---- x87 and SSE: the XSAVE image's legacy area, SDM vol. 1 10.5.1 ---- */
+
+static const struct view_col fpu_cols[] = {
+	{ "name", "Name", VAL_STR, "", "st0 is the top of the stack" },
+	{ "value", "Value", VAL_STR, "", "decimal" },
+	{ "raw", "Raw", VAL_STR, "", "sign and exponent, significand" },
+};
+
+static const char *fpu_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	char name[8], text[64], raw[32];
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	for (unsigned i = 0; i < 8; i++) {
+		const uint8_t *at = session_cpu(s)->fpu + 32 + 16 * i;
+		long double val = 0;
+		uint64_t mant;
+		uint16_t exp;
+
+		memcpy(&val, at, 10);
+		memcpy(&mant, at, 8);
+		memcpy(&exp, at + 8, 2);
+		snprintf(name, sizeof(name), "st%u", i);
+		snprintf(text, sizeof(text), "%.19Lg", val);
+		snprintf(raw, sizeof(raw), "%04x %016llx", exp, (unsigned long long)mant);
+		sink->row(sink, (struct value[]){ V_STR(name), V_STR(text), V_STR(raw) });
+	}
+	return NULL;
+}
+
+const struct view view_fpu = { "fpu", "the x87 registers", fpu_cols, ARRAY_LEN(fpu_cols), fpu_rows, false };
+
+static const struct view_col xmm_cols[] = {
+	{ "name", "Name", VAL_STR, "", "register" },
+	{ "high", "High", VAL_HEX, "", "bits 64 to 127" },
+	{ "low", "Low", VAL_HEX, "", "bits 0 to 63" },
+};
+
+static const char *xmm_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	uint64_t half[2];
+	char name[8];
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	for (unsigned i = 0; i < 8; i++) {
+		memcpy(half, session_cpu(s)->fpu + 160 + 16 * i, 16);
+		snprintf(name, sizeof(name), "xmm%u", i);
+		sink->row(sink, (struct value[]){ V_STR(name), V_HEX(half[1]), V_HEX(half[0]) });
+	}
+	return NULL;
+}
+
+const struct view view_xmm = { "xmm", "the SSE registers", xmm_cols, ARRAY_LEN(xmm_cols), xmm_rows, false };
+
+/* ---- descriptor tables, SDM vol. 3A 3.4.5 and 6.11 ---- */
+
+static const char *const system_types[16] = {
+	"reserved", "16-bit TSS", "LDT",      "16-bit TSS busy", "16-bit call gate", "task gate", "16-bit interrupt gate",
+	"16-bit trap gate", "reserved", "32-bit TSS", "reserved", "32-bit TSS busy", "32-bit call gate", "reserved",
+	"32-bit interrupt gate", "32-bit trap gate",
+};
+
+static void type_text(uint32_t hi, char *buf, size_t len)
+{
+	unsigned type = hi >> 8 & 0xf;
+
+	if (!(hi & 0x1000))
+		snprintf(buf, len, "%s", system_types[type]);
+	else if (type & 8)
+		snprintf(buf, len, "%s code%s%s", hi & 0x400000 ? "32-bit" : "16-bit", type & 2 ? " readable" : "",
+			 type & 4 ? " conforming" : "");
+	else
+		snprintf(buf, len, "%s data%s%s", hi & 0x400000 ? "32-bit" : "16-bit", type & 2 ? " writable" : "",
+			 type & 4 ? " expand-down" : "");
+}
+
+static const struct view_col desc_cols[] = {
+	{ "selector", "Selector", VAL_HEX, "", "with RPL 0" },
+	{ "type", "Type", VAL_STR, "", "kind of descriptor" },
+	{ "base", "Base", VAL_ADDR, "", "of a segment" },
+	{ "limit", "Limit", VAL_HEX, "", "last offset, scaled" },
+	{ "dpl", "DPL", VAL_UINT, "", "privilege level" },
+	{ "present", "Present", VAL_BOOL, "", "P bit" },
+	{ "raw", "Raw", VAL_HEX, "", "the eight bytes" },
+};
+
+static bool is_gate(uint32_t hi)
+{
+	unsigned type = hi >> 8 & 0xf;
+
+	return !(hi & 0x1000) && (type == 4 || type == 5 || type == 6 || type == 7 || type == 12 || type == 14 || type == 15);
+}
+
+static void desc_row(unsigned sel, uint64_t raw, struct row_sink *sink)
+{
+	uint32_t lo = (uint32_t)raw, hi = (uint32_t)(raw >> 32);
+	uint32_t base = lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000);
+	uint32_t limit = (lo & 0xffff) | (hi & 0xf0000);
+	char type[48];
+
+	type_text(hi, type, sizeof(type));
+	if (hi & 0x800000)
+		limit = limit << 12 | 0xfff;
+	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), is_gate(hi) ? V_NONE : V_ADDR(base),
+					  is_gate(hi) ? V_NONE : V_HEX(limit), V_UINT(hi >> 13 & 3), V_BOOL(hi & 0x8000),
+					  V_HEX(raw) });
+}
+
+static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, unsigned ti, struct row_sink *sink)
+{
+	uint64_t raw;
+
+	if (limit > 0xffff)
+		limit = 0xffff;
+	for (uint32_t off = 0; off + 7 <= limit; off += 8) {
+		if (session_read(s, false, base + off, &raw, 8) != 8)
+			return "the table is not (all) readable";
+		if (raw)
+			desc_row(off | ti, raw, sink);
+	}
+	return NULL;
+}
+
+static const char *gdt_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	return desc_table(s, session_cpu(s)->gdtr.base, session_cpu(s)->gdtr.limit, 0, sink);
+}
+
+const struct view view_gdt = { "gdt", "the global descriptor table (entries that are not 0)", desc_cols,
+			       ARRAY_LEN(desc_cols), gdt_rows, false };
+
+static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	if (!(session_cpu(s)->ldtr.sel & 0xfffc))
+		return "no LDT is loaded";
+	return desc_table(s, session_cpu(s)->ldtr.base, session_cpu(s)->ldtr.limit, 4, sink);
+}
+
+const struct view view_ldt = { "ldt", "the local descriptor table (entries that are not 0)", desc_cols,
+			       ARRAY_LEN(desc_cols), ldt_rows, false };
+
+static const struct view_col idt_cols[] = {
+	{ "vector", "Vector", VAL_HEX, "", "interrupt or exception" },
+	{ "type", "Type", VAL_STR, "", "kind of gate" },
+	{ "selector", "Selector", VAL_HEX, "", "code segment or TSS" },
+	{ "offset", "Offset", VAL_ADDR, "", "of the handler" },
+	{ "symbol", "Symbol", VAL_STR, "", "of the handler" },
+	{ "dpl", "DPL", VAL_UINT, "", "who may use it with INT" },
+	{ "present", "Present", VAL_BOOL, "", "P bit" },
+};
+
+static void gate_row(struct inspect *s, unsigned vec, uint64_t raw, struct row_sink *sink)
+{
+	uint32_t lo = (uint32_t)raw, hi = (uint32_t)(raw >> 32), off = (hi & 0xffff0000) | (lo & 0xffff);
+	char sym[300], type[48];
+
+	type_text(hi, type, sizeof(type));
+	symbols_text(&s->symbols, off, sym, sizeof(sym));
+	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR(type), V_HEX(lo >> 16), V_ADDR(off),
+					  sym[0] ? V_STR(sym) : V_NONE, V_UINT(hi >> 13 & 3), V_BOOL(hi & 0x8000) });
+}
+
+/* Real mode: the vector table of far pointers. */
+static void vector_row(struct inspect *s, unsigned vec, uint32_t ptr, struct row_sink *sink)
+{
+	char sym[300];
+
+	symbols_text(&s->symbols, (ptr >> 16 << 4) + (ptr & 0xffff), sym, sizeof(sym));
+	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR("real-mode vector"), V_HEX(ptr >> 16), V_ADDR(ptr & 0xffff),
+					  sym[0] ? V_STR(sym) : V_NONE, V_NONE, V_NONE });
+}
+
+static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	const struct cpu *c;
+	unsigned size;
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	c = session_cpu(s);
+	size = cpu_pe(c) ? 8 : 4;
+	for (unsigned vec = 0; vec < 256 && vec * size + size - 1 <= c->idtr.limit; vec++) {
+		uint64_t raw = 0;
+
+		if (session_read(s, false, c->idtr.base + vec * size, &raw, size) != size)
+			return "the table is not (all) readable";
+		if (raw && size == 8)
+			gate_row(s, vec, raw, sink);
+		else if (raw)
+			vector_row(s, vec, (uint32_t)raw, sink);
+	}
+	return NULL;
+}
+
+const struct view view_idt = { "idt", "the interrupt descriptor table (entries that are not 0)", idt_cols,
+			       ARRAY_LEN(idt_cols), idt_rows, false };
+
+/* ---- TSS, SDM vol. 3A 7.2.1 ---- */
+
+static const struct {
+	const char *name;
+	unsigned offset, size;
+} tss_fields[] = {
+	{ "link", 0, 2 },  { "esp0", 4, 4 },  { "ss0", 8, 2 },	 { "esp1", 12, 4 }, { "ss1", 16, 2 },  { "esp2", 20, 4 },
+	{ "ss2", 24, 2 },  { "cr3", 28, 4 },  { "eip", 32, 4 },	 { "eflags", 36, 4 }, { "eax", 40, 4 }, { "ecx", 44, 4 },
+	{ "edx", 48, 4 },  { "ebx", 52, 4 },  { "esp", 56, 4 },	 { "ebp", 60, 4 },  { "esi", 64, 4 },  { "edi", 68, 4 },
+	{ "es", 72, 2 },   { "cs", 76, 2 },   { "ss", 80, 2 },	 { "ds", 84, 2 },   { "fs", 88, 2 },   { "gs", 92, 2 },
+	{ "ldt", 96, 2 },  { "trap", 100, 2 }, { "iomap", 102, 2 },
+};
+
+static const struct view_col tss_cols[] = {
+	{ "field", "Field", VAL_STR, "", "of the 32-bit TSS" },
+	{ "value", "Value", VAL_HEX, "", "in memory" },
+};
+
+static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	if (!(session_cpu(s)->tr.sel & 0xfffc))
+		return "no task register is loaded";
+	for (size_t i = 0; i < ARRAY_LEN(tss_fields); i++) {
+		uint64_t val = 0;
+
+		if (session_read(s, false, session_cpu(s)->tr.base + tss_fields[i].offset, &val, tss_fields[i].size) !=
+		    tss_fields[i].size)
+			return "the TSS is not (all) readable";
+		sink->row(sink, (struct value[]){ V_STR(tss_fields[i].name), V_HEX(val) });
+	}
+	return NULL;
+}
+
+const struct view view_tss = { "tss", "the task state segment", tss_cols, ARRAY_LEN(tss_cols), tss_rows, false };
+
+/* ---- screen ---- */
+
+static const struct view_col screen_cols[] = {
+	{ "text", "Text", VAL_STR, "", "one line of 80 characters, blanks at the end cut" },
+};
+
+static const char *screen_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	char lines[25][81];
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	machine_screen(s->m, lines);
+	for (int i = 0; i < 25; i++) {
+		size_t n = strnlen(lines[i], 80);
+
+		while (n && lines[i][n - 1] == ' ')
+			n--;
+		lines[i][n] = 0;
+		sink->row(sink, (struct value[]){ V_STR(lines[i]) });
+	}
+	return NULL;
+}
+
+const struct view view_screen = { "screen", "the VGA text screen", screen_cols, ARRAY_LEN(screen_cols), screen_rows,
+				  false };
+
+/* ---- commands ---- */
+
+static const struct view_col info_cols[] = {
+	{ "view", "View", VAL_STR, "", "what follows 'info'" },
+	{ "help", "Shows", VAL_STR, "", "what it shows" },
+};
+
+static void list_view(void *ctx, const struct view *v)
+{
+	table_row(ctx, (struct value[]){ V_STR(v->name), V_STR(v->help) });
+}
+
+static int cmd_info(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct table *t;
+
+	r->json = a->argc && !strcmp(a->argv[0], "-j");
+	if (a->argc > r->json)
+		return view_show(s, a->argv[r->json], a, r->json + 1, r);
+	t = result_table(r, info_cols, ARRAY_LEN(info_cols), TABLE_GRID, NULL);
+	view_each(s, list_view, t);
+	table_sort(t, "view");
+	return 0;
+}
+
+/* Bochs' names for groups of registers. */
+static int show_group(struct inspect *s, const struct cmd_args *a, struct result *r, const char *group)
+{
+	struct table *t = result_table(r, reg_cols, ARRAY_LEN(reg_cols), TABLE_PLAIN, NULL);
+
+	(void)a;
+	registers_rows(s, group, &t->sink);
+	return 0;
+}
+
+static int cmd_sreg(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return show_group(s, a, r, "segment");
+}
+
+static int cmd_creg(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return show_group(s, a, r, "control");
+}
+
+static int cmd_dreg(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return show_group(s, a, r, "debug");
+}
+
+static const struct command commands[] = {
+	{ "info", "i", "[VIEW [ARGUMENT] [-j] [sort=[-]COLUMN] [limit=N]]", "show a view; without VIEW, list them",
+	  "-j: one JSON object a line. sort=-COLUMN sorts downwards. Columns are named as in JSON.", cmd_info, CMD_PAUSE, 0,
+	  -1, COMP_VIEW },
+	{ "sreg", NULL, "", "segment registers", NULL, cmd_sreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ "creg", NULL, "", "control registers", NULL, cmd_creg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ "dreg", NULL, "", "debug registers", NULL, cmd_dreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_system_group = { "system", "Views", commands };

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What is derived from the command rows: look-up, arguments, help, completion. */
+#include "base/log.h"
+#include "inspect/session_int.h"
+#include "x86/regs.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct command_group *const command_groups[] = {
+	&cmd_run_group,	   &cmd_point_group,	  &cmd_examine_group, &cmd_memory_group,
+	&cmd_system_group, &cmd_translator_group, &cmd_input_group,   &cmd_session_group, NULL,
+};
+
+#define FOR_EACH_COMMAND(c)                                                                                  \
+	for (const struct command_group *const *g_ = command_groups; *g_; g_++)                              \
+		for (const struct command *c = (*g_)->commands; c->name; c++)
+
+/* Is WORD one of the blank-separated aliases? */
+static bool in_aliases(const char *aliases, const char *word, size_t len)
+{
+	for (const char *p = aliases ? aliases : ""; *p;) {
+		size_t n = strcspn(p, " ");
+
+		if (n == len && !memcmp(p, word, len))
+			return true;
+		p += n + strspn(p + n, " ");
+	}
+	return false;
+}
+
+static const struct command *find_exact(const char *word, size_t len)
+{
+	FOR_EACH_COMMAND(c)
+		if ((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len))
+			return c;
+	return NULL;
+}
+
+const struct command *command_find(const char *word, size_t len, char *why, size_t whylen)
+{
+	const struct command *found = find_exact(word, len);
+	unsigned fits = 0;
+	size_t n;
+
+	if (found || !len) {
+		snprintf(why, whylen, "a command must stand here");
+		return found;
+	}
+	n = (size_t)snprintf(why, whylen, "'%.*s' is ambiguous:", (int)len, word);
+	FOR_EACH_COMMAND(c) {
+		if (strncmp(c->name, word, len))
+			continue;
+		found = c;
+		fits++;
+		if (n < whylen)
+			n += (size_t)snprintf(why + n, whylen - n, " %s", c->name);
+	}
+	if (fits == 1)
+		return found;
+	if (!fits)
+		snprintf(why, whylen, "no command '%.*s' (try help)", (int)(len < 40 ? len : 40), word);
+	return NULL;
+}
+
+/* ---- arguments ---- */
+
+static int hex_digit(char c)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The character that the escape at *P (behind the backslash) stands for. */
+static char escaped(const char **p)
+{
+	static const char names[] = "nrteab0", chars[] = "\n\r\t\033\a\b";
+	const char *at;
+	char c = **p;
+	int v = 0;
+
+	(*p)++;
+	if (c == 'x' && hex_digit(**p) >= 0) {
+		for (int i = 0; i < 2 && hex_digit(**p) >= 0; i++)
+			v = v * 16 + hex_digit(*(*p)++);
+		return (char)v;
+	}
+	at = strchr(names, c);
+	return at ? chars[at - names] : c;
+}
+
+/* Copy one argument from *P to *OUT. False: a quote is not closed. */
+static bool take_argument(const char **p, char **out)
+{
+	char quote = 0;
+
+	for (; **p && (quote || !isspace((unsigned char)**p));) {
+		char c = *(*p)++;
+
+		if (quote ? c == quote : c == '"' || c == '\'')
+			quote = quote ? 0 : c;
+		else if (c == '\\' && quote == '"' && **p)
+			*(*out)++ = escaped(p);
+		else
+			*(*out)++ = c;
+	}
+	*(*out)++ = 0;
+	return !quote;
+}
+
+char **command_split(const char *rest, int *argc, char *why, size_t whylen)
+{
+	/* one block: the pointers, then the text, which is never longer than REST */
+	size_t most = strlen(rest) / 2 + 2;
+	char **argv = malloc(most * sizeof(*argv) + strlen(rest) + most);
+	char *out;
+
+	if (!argv)
+		abort();
+	out = (char *)(argv + most);
+	*argc = 0;
+	for (;;) {
+		rest += strspn(rest, " \t\r\n\v\f");
+		if (!*rest)
+			break;
+		argv[(*argc)++] = out;
+		if (!take_argument(&rest, &out)) {
+			snprintf(why, whylen, "a quote is not closed");
+			free(argv);
+			return NULL;
+		}
+	}
+	argv[*argc] = NULL;
+	return argv;
+}
+
+void command_free_args(char **argv)
+{
+	free(argv);
+}
+
+/* ---- completion ---- */
+
+struct finder {
+	const char *word;
+	size_t len;
+	void (*found)(void *ctx, const char *text);
+	void *ctx;
+};
+
+static void offer(struct finder *f, const char *text)
+{
+	if (!strncmp(text, f->word, f->len))
+		f->found(f->ctx, text);
+}
+
+static void offer_commands(struct finder *f)
+{
+	FOR_EACH_COMMAND(c)
+		offer(f, c->name);
+}
+
+static void offer_view(void *ctx, const struct view *v)
+{
+	offer(ctx, v->name);
+}
+
+static void offer_logs(struct finder *f)
+{
+	for (int i = 0; i < LOG_NCAT; i++)
+		offer(f, log_infos[i].name);
+	offer(f, "all");
+	offer(f, "file");
+}
+
+static void offer_expressions(struct inspect *s, struct finder *f)
+{
+	char name[64];
+
+	for (unsigned i = 0; f->word[0] == '$' && i < reg_count; i++) {
+		snprintf(name, sizeof(name), "$%s", reg_infos[i].name);
+		offer(f, name);
+	}
+	if (f->len)
+		symbols_complete(&s->symbols, f->word, 200, f->found, f->ctx);
+}
+
+bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,
+		      void (*found)(void *ctx, const char *text), void *ctx)
+{
+	struct finder f = { word, strlen(word), found, ctx };
+	const struct command *c;
+	char why[200];
+
+	while (start && (isspace((unsigned char)*line) || *line == '-')) {
+		line++;
+		start--;
+	}
+	if (!start) {
+		offer_commands(&f);
+		return true;
+	}
+	c = command_find(line, strcspn(line, " \t/"), why, sizeof(why));
+	switch (c ? c->complete : COMP_NONE) {
+	case COMP_FILE:
+		return false;
+	case COMP_COMMAND:
+		offer_commands(&f);
+		break;
+	case COMP_VIEW:
+		view_each(s, offer_view, &f);
+		break;
+	case COMP_LOG:
+		offer_logs(&f);
+		break;
+	case COMP_EXPR:
+		offer_expressions(s, &f);
+		break;
+	case COMP_NONE:
+		break;
+	}
+	return true;
+}

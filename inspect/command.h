@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Command rows. A command is declared once, in the file of its group
+ * (cmd_*.c); look-up, abbreviations, usage errors, help, completion and the manual
+ * come from the row. A handler fills a result and returns 0, or result_fail(). */
+#ifndef INSPECT_COMMAND_H
+#define INSPECT_COMMAND_H
+#include "inspect/inspect.h"
+
+struct cmd_args {
+	const char *name; /* the command's full name */
+	const char *fmt;  /* what stood after a slash: "8xw" of x/8xw; "" */
+	const char *rest; /* everything after the command word, blanks trimmed */
+	int argc;         /* REST split as a shell would: blanks, '..', ".." with \n \r \t \e \xNN */
+	char **argv;
+	const struct inspect_sink *sink; /* for commands that execute other commands */
+};
+
+enum command_flags {
+	CMD_MACHINE = 1, /* needs a guest */
+	CMD_PAUSE = 2,   /* looks at it: stops it meanwhile when it runs in the background */
+	CMD_STOPPED = 4, /* changes or moves it: refused while it runs */
+	CMD_ALIVE = 8,   /* makes it run: refused after it ended */
+	CMD_FMT = 16,    /* takes /FMT */
+	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
+};
+
+enum command_completion { COMP_NONE, COMP_EXPR, COMP_VIEW, COMP_COMMAND, COMP_FILE, COMP_LOG };
+
+struct command {
+	const char *name, *aliases; /* aliases: separated by blanks, or NULL */
+	const char *args, *help;    /* for usage and one line of help */
+	const char *detail;         /* more for "help NAME" and the manual, or NULL */
+	int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
+	unsigned flags;
+	int min, max; /* arguments; max -1: free text */
+	enum command_completion complete;
+};
+
+struct command_group {
+	const char *name, *title;
+	const struct command *commands; /* ends with a row without a name */
+};
+
+extern const struct command_group *const command_groups[]; /* NULL-terminated */
+
+/* Exact name or alias, else an abbreviation that fits one command only. NULL with a line in WHY. */
+const struct command *command_find(const char *word, size_t len, char *why, size_t whylen);
+/* Split REST into arguments. Returns argv (free with command_free_args), or NULL with a line in WHY. */
+char **command_split(const char *rest, int *argc, char *why, size_t whylen);
+void command_free_args(char **argv);
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Integer expressions as in C: || && | ^ & == != < <= > >= << >> + - * / % ! ~
+ * unary - and +, ?:, parentheses, casts to u8..u64 and i8..i64, numbers (decimal,
+ * 0x, 0b, 0 octal, 'c'), $registers and $variables, symbols, and guest-linear memory:
+ * *(u8|u16|u32)ADDR, *ADDR and [ADDR] (32 bits). Arithmetic is 64-bit signed and wraps;
+ * registers and memory are unsigned. Pure: all it knows comes through the environment. */
+#ifndef INSPECT_EXPR_H
+#define INSPECT_EXPR_H
+#include "base/types.h"
+
+struct expr_env {
+	void *ctx;
+	bool (*reg)(void *ctx, const char *name, uint64_t *val);    /* without the $ */
+	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
+	bool (*read)(void *ctx, uint64_t addr, unsigned size, uint64_t *val);
+};
+
+/* What the left side of "set" names. */
+struct lvalue {
+	bool memory;
+	char name[64]; /* register or variable */
+	uint64_t addr;
+	unsigned size; /* 1, 2, 4, 8 */
+};
+
+/* Evaluate the longest expression at the start of *TEXT and move *TEXT behind it and the blanks
+ * that follow. False with one line in ERR. */
+bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen);
+/* Likewise, but all of TEXT must be the expression. */
+bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen);
+/* Parse "$name", "[addr]" or "*(type)addr" (addr: a unary expression). */
+bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, char *err, size_t errlen);
+#endif

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Views, commands, run control.
+noinst_LIBRARIES += %D%/libinspect.a
+%C%_libinspect_a_SOURCES = \
+	%D%/cmd_examine.c \
+	%D%/cmd_input.c \
+	%D%/cmd_memory.c \
+	%D%/cmd_points.c \
+	%D%/cmd_run.c \
+	%D%/cmd_session.c \
+	%D%/cmd_system.c \
+	%D%/cmd_translator.c \
+	%D%/command.c \
+	%D%/command.h \
+	%D%/examine.c \
+	%D%/expr.c \
+	%D%/expr.h \
+	%D%/inspect.h \
+	%D%/keymap.def \
+	%D%/manual.c \
+	%D%/points.c \
+	%D%/points.h \
+	%D%/record.c \
+	%D%/record.h \
+	%D%/run.c \
+	%D%/serial.c \
+	%D%/serial.h \
+	%D%/session.c \
+	%D%/session_int.h \
+	%D%/symbols.c \
+	%D%/symbols.h \
+	%D%/view.c

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Result records: what every command returns. A result is a list of tables, a
+ * table is typed columns and rows; text and JSON are two renderers for all of
+ * them. Handlers never print. */
+#ifndef INSPECT_RECORD_H
+#define INSPECT_RECORD_H
+#include "base/view.h"
+
+#include <stdio.h>
+
+enum table_style {
+	TABLE_GRID,     /* aligned, with a heading line */
+	TABLE_PLAIN,    /* aligned, no heading */
+	TABLE_VERTICAL, /* each row as "title value" lines */
+};
+
+/* One table. Rows are added through SINK, so that a view can write into it. */
+struct table {
+	struct row_sink sink;
+	const struct view_col *cols;
+	unsigned ncols;
+	enum table_style style;
+	const char *format; /* a text line of its own: "{col}" is replaced by the value, "{col:16}" by at
+			       least 16 hex digits without 0x; NULL: by STYLE */
+	unsigned hidden;     /* so many last columns are for JSON only */
+	unsigned hex_digits; /* VAL_HEX cells have at least so many digits */
+	struct value *vals;  /* nrows * ncols; strings are owned */
+	size_t nrows, cap;
+	struct table *next;
+};
+
+struct result {
+	struct table *first, *last;
+	char *error; /* one line; NULL: the command succeeded */
+	bool json;   /* this result was asked for as JSON */
+};
+
+void result_init(struct result *r);
+void result_fini(struct result *r);
+/* Add an empty table. COLS is borrowed and must outlive R. */
+struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols, enum table_style style,
+			   const char *format);
+/* Add a row of ncols values; strings are copied. */
+void table_row(struct table *t, const struct value *vals);
+/* A table of one text column called "text", one row a line of TEXT. */
+void result_text(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Set the error (the first one stays) and return -1. */
+int result_fail(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sort by column NAME ("-NAME": descending). False when there is no such column. */
+bool table_sort(struct table *t, const char *name);
+/* Keep the first N rows. */
+void table_limit(struct table *t, size_t n);
+
+/* One value as text: how it stands in a table cell. */
+void value_text(const struct value *v, char *buf, size_t len);
+/* Render the tables (not the error) of R. JSON: one object a row and line. */
+void result_render(const struct result *r, bool json, FILE *f);
+/* Render the error, if there is one: "PREFIXtext" or {"error":"text"}. */
+void result_render_error(const struct result *r, bool json, const char *prefix, FILE *f);
+#endif

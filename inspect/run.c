@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Run control over hv/machine.h: starting, waiting, deciding at each stop of the
+ * engine whether people asked for it, and stepping off a breakpoint before going on.
+ *
+ * The engine stops before it executes an address with a breakpoint. So a run that
+ * starts on one does that instruction as a single step (without interrupts, or the
+ * handler would come first and the point be hit twice), then continues. */
+#include "inspect/session_int.h"
+#include "x86/disas.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STACK_REACH = 0x10000 };
+
+/* ---- the engine's set of breakpoints ---- */
+
+static size_t known_index(const struct gva_set *k, gva addr)
+{
+	size_t i;
+
+	for (i = 0; i < k->count; i++)
+		if (k->list[i] == addr)
+			break;
+	return i;
+}
+
+static void engine_insert(struct inspect *s, gva addr)
+{
+	struct vcpu *v = machine_vcpu(s->m);
+
+	s->known.list = reallocarray(s->known.list, s->known.count + 1, sizeof(gva));
+	if (!s->known.list)
+		abort();
+	s->known.list[s->known.count++] = addr;
+	v->ops->bp_insert(v, addr);
+}
+
+static void engine_remove(struct inspect *s, gva addr)
+{
+	struct vcpu *v = machine_vcpu(s->m);
+	size_t i = known_index(&s->known, addr);
+
+	s->known.list[i] = s->known.list[--s->known.count];
+	v->ops->bp_remove(v, addr);
+}
+
+void run_point_changed(struct inspect *s, gva addr)
+{
+	bool want = points_at(&s->points, addr) || (s->goal_set && s->goal.addr == addr);
+	bool have = known_index(&s->known, addr) < s->known.count;
+
+	if (!s->m || want == have)
+		return;
+	if (want)
+		engine_insert(s, addr);
+	else
+		engine_remove(s, addr);
+}
+
+void run_points_again(struct inspect *s)
+{
+	while (s->known.count)
+		engine_remove(s, s->known.list[0]);
+	for (size_t i = 0; i < s->points.count; i++)
+		run_point_changed(s, s->points.list[i].addr);
+}
+
+static void set_goal(struct inspect *s, bool on)
+{
+	s->goal_set = on && s->goal.to_addr;
+	if (s->goal.to_addr)
+		run_point_changed(s, s->goal.addr);
+}
+
+/* ---- stops ---- */
+
+void run_set_stop(struct inspect *s, const char *reason)
+{
+	s->stop = (struct stop_info){ 0 };
+	snprintf(s->stop.reason, sizeof(s->stop.reason), "%s", reason);
+	s->shown = false;
+}
+
+void run_publish(struct inspect *s)
+{
+	struct inspect_snapshot *snap = malloc(sizeof(*snap));
+	struct vcpu *v = machine_vcpu(s->m);
+
+	if (!snap)
+		abort();
+	snap->generation = ++s->generation;
+	snap->icount = v->icount;
+	snap->cpu = v->cpu;
+	free(s->snapshot);
+	s->snapshot = snap;
+}
+
+/* The machine left its running life. */
+static bool ended(struct inspect *s)
+{
+	enum machine_state state = machine_state(s->m);
+	const char *error;
+
+	switch (state) {
+	case MACHINE_OFF:
+		run_set_stop(s, "powered off");
+		return true;
+	case MACHINE_EXITED:
+		run_set_stop(s, "exited");
+		snprintf(s->stop.detail, sizeof(s->stop.detail), "status %d", machine_exit_code(s->m));
+		return true;
+	case MACHINE_DEAD:
+	case MACHINE_FAILED:
+		run_set_stop(s, state == MACHINE_DEAD ? "died" : "failed");
+		error = machine_error(s->m);
+		snprintf(s->stop.detail, sizeof(s->stop.detail), "%s", error && error[0] ? error : "triple fault or reset");
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool goal_reached(struct inspect *s, gva pc)
+{
+	const struct cpu *c = session_cpu(s);
+	uint32_t sp = (uint32_t)c->gpr[R_ESP];
+
+	if (!s->goal_set || s->goal.addr != pc)
+		return false;
+	return !s->goal.check_stack || sp - s->goal.stack < STACK_REACH;
+}
+
+/* Does the condition of P hold? A condition that cannot be evaluated stops too. */
+static bool condition_holds(struct inspect *s, const struct point *p, char *why, size_t whylen)
+{
+	struct expr_env env = session_env(s);
+	char err[160];
+	int64_t val;
+
+	if (!p->cond)
+		return true;
+	if (expr_eval(&env, p->cond, &val, err, sizeof(err)))
+		return val != 0;
+	snprintf(why, whylen, "condition: %s", err);
+	return true;
+}
+
+/* Count hits of the points at PC. The number of the first that stops, 0: none. */
+static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
+{
+	unsigned first = 0;
+
+	for (size_t i = 0; i < s->points.count; i++) {
+		struct point *p = &s->points.list[i];
+
+		if (!p->enabled || p->addr != pc || !condition_holds(s, p, why, whylen))
+			continue;
+		p->hits++;
+		if (!first)
+			first = p->number;
+		if (p->temporary)
+			p->enabled = false;
+	}
+	return first;
+}
+
+static void delete_used_up(struct inspect *s)
+{
+	for (size_t i = s->points.count; i--;) {
+		struct point p = s->points.list[i];
+
+		if (!p.temporary || p.enabled || !p.hits)
+			continue;
+		points_delete(&s->points, p.number);
+		run_point_changed(s, p.addr);
+	}
+}
+
+bool run_at_point(struct inspect *s)
+{
+	char why[200] = "";
+	unsigned number = hit_points(s, session_pc(s), why, sizeof(why));
+
+	if (!number)
+		return false;
+	run_set_stop(s, "breakpoint");
+	s->stop.point = number;
+	memcpy(s->stop.detail, why, sizeof(why));
+	delete_used_up(s);
+	return true;
+}
+
+static bool break_is_meant(struct inspect *s)
+{
+	if (run_at_point(s))
+		return true;
+	if (!goal_reached(s, session_pc(s)))
+		return false;
+	run_set_stop(s, s->goal.reached);
+	return true;
+}
+
+/* Is this stop of the engine one that somebody asked for? Sets the stop. */
+static bool stop_is_meant(struct inspect *s, const struct machine_stop *st)
+{
+	if (ended(s))
+		return true;
+	if (st->reason == STOP_BREAK && break_is_meant(s))
+		return true;
+	if (st->reason == STOP_ICOUNT && s->goal.to_icount && machine_vcpu(s->m)->icount >= s->goal.icount) {
+		run_set_stop(s, "icount");
+		return true;
+	}
+	if (st->reason == STOP_WATCH) {
+		run_set_stop(s, "watchpoint");
+		return true;
+	}
+	if (!s->halting && !session_interrupted(s))
+		return false;
+	run_set_stop(s, "stopped");
+	return true;
+}
+
+static void drain_stop_fd(struct inspect *s)
+{
+	struct pollfd pfd = { .fd = machine_stop_fd(s->m), .events = POLLIN };
+	uint64_t count;
+
+	if (pfd.fd >= 0 && poll(&pfd, 1, 0) > 0 && read(pfd.fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+static void go(struct inspect *s)
+{
+	s->running = true;
+	if (s->goal.to_icount)
+		machine_continue_to_icount(s->m, s->goal.icount);
+	else
+		machine_continue(s->m);
+}
+
+/* Get off a breakpoint at pc. False: that ended the machine. */
+static bool leave_point(struct inspect *s)
+{
+	if (known_index(&s->known, session_pc(s)) == s->known.count)
+		return true;
+	machine_step(s->m, false);
+	return !ended(s);
+}
+
+static void settle(struct inspect *s)
+{
+	s->running = false;
+	set_goal(s, false);
+	run_publish(s);
+}
+
+void run_start(struct inspect *s, const struct run_goal *goal)
+{
+	s->goal = *goal;
+	set_goal(s, true);
+	drain_stop_fd(s);
+	if (!leave_point(s)) {
+		settle(s);
+		return;
+	}
+	if (goal->to_icount && machine_vcpu(s->m)->icount >= goal->icount) {
+		run_set_stop(s, "icount");
+		settle(s);
+		return;
+	}
+	go(s);
+}
+
+bool run_settled(struct inspect *s)
+{
+	struct machine_stop st;
+
+	if (!s->running)
+		return true;
+	if (!machine_wait(s->m, 0, &st))
+		return false;
+	drain_stop_fd(s);
+	if (!stop_is_meant(s, &st) && leave_point(s)) {
+		go(s);
+		return false;
+	}
+	settle(s);
+	return true;
+}
+
+void run_halt(struct inspect *s)
+{
+	struct machine_stop st;
+
+	s->halting = true;
+	while (!run_settled(s)) {
+		machine_request_stop(s->m);
+		machine_wait(s->m, 50, &st);
+	}
+	s->halting = false;
+}
+
+void run_wait(struct inspect *s)
+{
+	if (s->face.running)
+		s->face.running(s->face.ctx, true);
+	while (!run_settled(s)) {
+		if (session_interrupted(s))
+			run_halt(s);
+		else
+			session_idle(s, 100);
+	}
+	if (s->face.running)
+		s->face.running(s->face.ctx, false);
+}
+
+void run_to(struct inspect *s, const struct run_goal *goal)
+{
+	run_start(s, goal);
+	run_wait(s);
+}
+
+bool run_pause(struct inspect *s)
+{
+	if (!s->running)
+		return false;
+	run_halt(s);
+	return !strcmp(s->stop.reason, "stopped");
+}
+
+void run_resume(struct inspect *s)
+{
+	set_goal(s, true);
+	go(s);
+}
+
+bool run_step(struct inspect *s)
+{
+	machine_step(s->m, s->step_irq);
+	if (ended(s))
+		return false;
+	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");
+	return !session_cpu(s)->halted;
+}
+
+/* ---- the record of a stop ---- */
+
+static const struct view_col stop_cols[] = {
+	{ "event", "Event", VAL_STR, "", "always \"stop\"" },
+	{ "reason", "Reason", VAL_STR, "", "breakpoint, step, stopped, icount, finish, until, halted, powered off, "
+					    "exited, died, failed" },
+	{ "breakpoint", "Breakpoint", VAL_UINT, "", "number of the breakpoint" },
+	{ "pc", "PC", VAL_ADDR, "", "linear address of the next instruction" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "insn", "Instruction", VAL_STR, "", "the next instruction" },
+	{ "icount", "Icount", VAL_UINT, "", "instructions retired (icount clock)" },
+	{ "status", "Status", VAL_INT, "", "exit status of a guest that ended" },
+	{ "detail", "Detail", VAL_STR, "", "more about the reason" },
+};
+
+/* Rows: [has a symbol]; columns: plain stop, breakpoint. */
+static const char *const stop_formats[2][2] = {
+	{ "{reason} at {pc}:  {insn}", "breakpoint {breakpoint} at {pc}:  {insn}" },
+	{ "{reason} at {pc} <{symbol}>:  {insn}", "breakpoint {breakpoint} at {pc} <{symbol}>:  {insn}" },
+};
+
+void run_report(struct inspect *s, struct result *r)
+{
+	bool over = machine_state(s->m) > MACHINE_RUNNING;
+	char sym[300], insn[300] = "";
+	gva pc = session_pc(s);
+	struct disas_insn in;
+	const char *format;
+	struct table *t;
+
+	symbols_text(&s->symbols, pc, sym, sizeof(sym));
+	if (examine_insn(s, pc, &in))
+		examine_insn_text(s, &in, insn, sizeof(insn));
+	else
+		snprintf(insn, sizeof(insn), "(not readable)");
+	format = stop_formats[sym[0] != 0][s->stop.point != 0];
+	if (over)
+		format = s->stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
+	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
+	table_row(t, (struct value[]){
+			V_STR("stop"), V_STR(s->stop.reason), s->stop.point ? V_UINT(s->stop.point) : V_NONE, V_ADDR(pc),
+			sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
+			s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
+			over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
+			s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
+	if (!over && s->stop.detail[0])
+		result_text(r, "%s", s->stop.detail);
+	s->shown = true;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The session struct and what the parts of inspect/ offer each other. */
+#ifndef INSPECT_SESSION_INT_H
+#define INSPECT_SESSION_INT_H
+#include "hv/machine.h"
+#include "inspect/command.h"
+#include "inspect/expr.h"
+#include "inspect/points.h"
+#include "inspect/serial.h"
+#include "inspect/symbols.h"
+
+/* What a run is for besides reaching a breakpoint. */
+struct run_goal {
+	bool to_addr;       /* stop at ADDR ... */
+	gva addr;
+	bool check_stack;   /* ... when the stack pointer is in [STACK, STACK + 64 KiB) */
+	uint32_t stack;
+	bool to_icount;     /* stop at this instruction count */
+	uint64_t icount;
+	const char *reached; /* the reason to report: "finish", "until"... */
+};
+
+/* Why the machine stands. Filled at each stop. */
+struct stop_info {
+	char reason[32];  /* "breakpoint", "step", "stopped", "icount", "off", "exited", "died", "failed"... */
+	unsigned point;   /* number of the breakpoint, 0: none */
+	char detail[256]; /* text for people: error of a condition, of the engine */
+};
+
+struct gva_set {
+	gva *list;
+	size_t count;
+};
+
+struct variable {
+	char name[64];
+	uint64_t val;
+};
+
+struct inspect {
+	struct inspect_face face;
+	struct machine *m;
+	bool icount_clock;
+	bool switched_off; /* "poweroff": the guest is held, for good */
+	bool running;      /* run control believes the vCPU runs */
+	bool shown;        /* the stop that STOP describes has been reported */
+	bool halting;      /* a stop was asked for by run control itself */
+	struct run_goal goal;
+	bool goal_set;     /* goal.addr is among the engine's breakpoints on goal's account */
+	struct gva_set known; /* addresses the engine has as breakpoints */
+	struct stop_info stop;
+	bool interrupted;  /* __atomic: set by inspect_interrupt() */
+	int64_t deadline;  /* monotonic ns, 0: none */
+	bool timed_out;
+	bool step_irq;     /* "set step-irq on" */
+	struct points points;
+	struct symbols symbols;
+	struct serial_log *serial;
+	struct variable *vars;
+	size_t nvars;
+	struct examine {
+		uint64_t next; /* where an x without an address goes on */
+		char format, unit;
+		bool physical;
+	} examine;
+	FILE *log_file;
+	char *repeat;
+	unsigned depth; /* of "source" */
+	bool quit;
+	unsigned generation;
+	struct inspect_snapshot *snapshot;
+};
+
+/* ---- session.c: access to the guest ---- */
+struct cpu *session_cpu(struct inspect *s);
+struct mmu *session_mmu(struct inspect *s);
+gva session_pc(struct inspect *s);
+unsigned session_code_bits(struct inspect *s); /* 16 or 32 */
+/* Copy as many of N bytes at linear (or physical) ADDR as can be read; returns how many. */
+size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n);
+/* Registers or memory were changed from outside. */
+void session_changed(struct inspect *s);
+struct expr_env session_env(struct inspect *s);
+/* Evaluate all of TEXT. 0, or -1 with the error in R. */
+int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
+struct variable *session_variable(struct inspect *s, const char *name, bool make);
+bool session_interrupted(struct inspect *s); /* also the deadline */
+void session_idle(struct inspect *s, int timeout_ms);
+int64_t session_now(void); /* monotonic ns */
+
+/* ---- run.c ---- */
+void run_start(struct inspect *s, const struct run_goal *goal);
+/* True when the machine stands; S->stop says why. */
+bool run_settled(struct inspect *s);
+/* Start, wait, stop when interrupted. */
+void run_wait(struct inspect *s);
+void run_to(struct inspect *s, const struct run_goal *goal);
+/* Stop a machine that runs in the background. */
+void run_halt(struct inspect *s);
+/* Stop it for a look; true: it ran, and run_resume() must follow. */
+bool run_pause(struct inspect *s);
+void run_resume(struct inspect *s);
+/* One instruction. False: the machine ended or halted, S->stop says so. */
+bool run_step(struct inspect *s);
+bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoint that stops? sets the stop */
+void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
+void run_points_again(struct inspect *s);            /* tell a fresh engine about all */
+void run_set_stop(struct inspect *s, const char *reason);
+void run_publish(struct inspect *s);
+/* Add the record of the present stop. */
+void run_report(struct inspect *s, struct result *r);
+
+/* ---- view.c ---- */
+extern const struct view *const inspect_views[]; /* NULL-terminated; owner: the session */
+const struct view *view_find(struct inspect *s, const char *name, void **owner, char *why, size_t whylen);
+void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v), void *ctx);
+int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r);
+
+/* ---- examine.c ---- */
+/* Add N instructions from ADDR on. Returns the address after the last. */
+uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, unsigned bits);
+struct disas_insn;
+bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in); /* at linear ADDR, present mode */
+int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
+		   unsigned unit);
+/* Parse "8xw". False: not a format. */
+bool examine_format(const char *fmt, unsigned *n, char *format, char *unit);
+void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf, size_t len);
+
+/* ---- tables of commands, one a file ---- */
+extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
+	cmd_system_group, cmd_translator_group, cmd_input_group, cmd_session_group;
+/* Views that those files own. */
+extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb, view_break,
+	view_symbols, view_screen, view_fpu, view_xmm;
+#endif

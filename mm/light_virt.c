@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest-linear access for semantic helpers: interrupt delivery, descriptor
+ * loads, the debugger. Built without floating point or SSE, because the guest's
+ * may be live in the registers (see bt/sys.h). */
+#include "mm/mm_int.h"
+
+#include "base/log.h"
+
+static void copy(void *d, const void *s, unsigned n)
+{
+	if (n == 4)
+		*(uint32_t __attribute__((aligned(1), may_alias)) *)d =
+			*(const uint32_t __attribute__((aligned(1), may_alias)) *)s;
+	else if (n == 8)
+		*(uint64_t __attribute__((aligned(1), may_alias)) *)d =
+			*(const uint64_t __attribute__((aligned(1), may_alias)) *)s;
+	else
+		__asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"((unsigned long){ n }) : : "memory");
+}
+
+/* The byte of machine memory behind LIN when a supervisor access needs no walk:
+ * the window is a TLB, and holds it with enough rights. */
+static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how)
+{
+	struct window *w = how & MM_USER ? m->uwin : m->kwin;
+	uint32_t s;
+
+	if (!w || w->need_sync || w->npend || (how & (MM_PROBE | MM_EXEC)))
+		return NULL;
+	s = w->shadow[lin >> PAGE_SHIFT];
+	if (!(s & (how & MM_WRITE ? SH_W : SH_P)))
+		return NULL;
+	return pool_page(m->vm, s >> 12) + (lin & PAGE_MASK);
+}
+
+static int page_fault(struct mmu *m, uint32_t lin, uint32_t err)
+{
+	cpu_raise_err(m->cpu, EXC_PF, err);
+	m->cpu->exc.cr2 = lin;
+	return -1;
+}
+
+/* One page's part of an access, translated. */
+struct piece {
+	uint8_t *host; /* NULL: not RAM */
+	gpa pa;
+	unsigned n;
+	bool rom;
+};
+
+static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece *p)
+{
+	struct walk w;
+
+	p->n = n;
+	p->rom = false;
+	p->host = cached(m, lin, how);
+	if (p->host)
+		return 0;
+	mmu_walk(m, lin, how, &w);
+	if (!w.ok)
+		return how & MM_PROBE ? -1 : page_fault(m, lin, w.err);
+	p->pa = w.pa;
+	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT))
+		return how & MM_PROBE ? -1 : 0;
+	ppn ppn = (uint32_t)(w.pa >> PAGE_SHIFT);
+	p->host = pool_page(m->vm, ppn) + (w.pa & PAGE_MASK);
+	p->rom = m->vm->pmap[ppn].kind == PAGE_ROM;
+	if ((how & MM_WRITE) && m->vm->pmap[ppn].code && m->vm->hooks.code_write)
+		m->vm->hooks.code_write(m->vm->hooks.ctx, ppn, w.pa & PAGE_MASK, n);
+	return 0;
+}
+
+static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece p[2])
+{
+	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
+
+	p[1].n = 0;
+	if (n <= first)
+		return translate(m, lin, n, how, &p[0]);
+	if (translate(m, lin, first, how, &p[0]))
+		return -1;
+	return translate(m, lin + first, n - first, how, &p[1]);
+}
+
+int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
+{
+	uint8_t *out = buf;
+	struct piece p[2];
+
+	while (n > PAGE_SIZE / 2) {
+		if (mmu_read(m, lin, out, PAGE_SIZE / 2, how))
+			return -1;
+		lin += PAGE_SIZE / 2;
+		out += PAGE_SIZE / 2;
+		n -= PAGE_SIZE / 2;
+	}
+	if (split(m, (uint32_t)lin, n, how & ~MM_WRITE, p))
+		return -1;
+	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
+		if (p[i].host)
+			copy(out, p[i].host, p[i].n);
+		else
+			m->plat->mmio_read(m->plat->ctx, p[i].pa, out, p[i].n);
+	}
+	return 0;
+}
+
+int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
+{
+	const uint8_t *in = buf;
+	struct piece p[2];
+
+	while (n > PAGE_SIZE / 2) {
+		if (mmu_write(m, lin, in, PAGE_SIZE / 2, how))
+			return -1;
+		lin += PAGE_SIZE / 2;
+		in += PAGE_SIZE / 2;
+		n -= PAGE_SIZE / 2;
+	}
+	if (split(m, (uint32_t)lin, n, how | MM_WRITE, p))
+		return -1;
+	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
+		if (!p[i].host)
+			m->plat->mmio_write(m->plat->ctx, p[i].pa, in, p[i].n);
+		else if (!p[i].rom || (how & MM_PROBE))
+			copy(p[i].host, in, p[i].n);
+	}
+	return 0;
+}

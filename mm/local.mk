@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Guest memory. Reached from light callouts while the guest's vector and x87
+# registers are live: the compiler must not touch them, and no instrumentation
+# may call out.
+noinst_LIBRARIES += %D%/libmm.a
+%C%_libmm_a_SOURCES = \
+	%D%/light_virt.c \
+	%D%/mm.h \
+	%D%/mm_int.h \
+	%D%/mmu.h \
+	%D%/pool.c \
+	%D%/views.c \
+	%D%/walk.c \
+	%D%/window.c
+%C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-sanitize=all -fno-tree-loop-distribute-patterns

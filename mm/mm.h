@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest memory. Three objects:
+ *   mm_pool  machine memory: one memfd, a free list of MPNs
+ *   mm_vm    one guest's physical memory: pmap PPN -> MPN and state
+ *   mmu      one vCPU's view: paging modes, page walk, shadow windows
+ * Everything that writes guest memory (devices, debugger, semantic helpers)
+ * goes through the functions here, which honour traces. Names after
+ * Waldspurger, OSDI 2002; paging after SDM vol. 3A ch. 4. */
+#ifndef MM_MM_H
+#define MM_MM_H
+#include "x86/cpu.h"
+
+struct mm_pool;
+struct mm_vm;
+struct mmu;
+struct platform;
+struct view;
+
+/* ---- pool and VM ---- */
+
+/* Create a pool of BYTES (rounded up to 4 KiB). NULL with errno set on failure. */
+struct mm_pool *mm_pool_new(uint64_t bytes);
+void mm_pool_free(struct mm_pool *p);
+
+struct mm_vm *mm_vm_new(struct mm_pool *p);
+void mm_vm_free(struct mm_vm *vm);
+/* Back [A, A+BYTES) (page-aligned, below 4 GiB) with zeroed machine pages.
+ * ROM: guest writes are ignored. Returns 0, or -1 when the pool is exhausted. */
+int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
+/* Is every byte of [A, A+N) RAM or ROM? */
+bool mm_is_ram(const struct mm_vm *vm, gpa a, uint64_t n);
+/* Copy from/to guest-physical memory (RAM and ROM only: the debugger and loaders
+ * may write ROM). False, and nothing written, when a byte of the range is neither.
+ * Writes honour code traces. */
+bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n);
+bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
+
+/* ---- translation ---- */
+
+enum {
+	MM_READ = 0, MM_WRITE = 1, MM_EXEC = 2,
+	MM_USER = 4,  /* check as a user access; without it: supervisor */
+	MM_PROBE = 8, /* debugger: no A/D updates, no permission checks, no exceptions */
+};
+
+/* One level of a walk, as the `page` command shows it. */
+struct walk_level {
+	const char *name; /* "PDPTE", "PDE", "PTE" */
+	gpa at;           /* where the entry is */
+	uint64_t entry;
+};
+
+struct walk {
+	bool ok;            /* translation exists and is permitted */
+	gpa pa;             /* full physical address */
+	unsigned page_shift; /* 12, 21 or 22 (32 when paging is off) */
+	bool user, writable, global, nx, dirty; /* combined rights along the walk */
+	uint32_t err;       /* page-fault error code when !ok */
+	unsigned nlevels;
+	struct walk_level level[4];
+};
+
+/* Walk the guest's tables for LIN; how = MM_* bits. Sets accessed and dirty bits
+ * as the processor would, unless MM_PROBE. */
+void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *out);
+/* Copy between guest-linear memory and BUF with the checks of HOW. All or nothing:
+ * both pages of a straddling access are checked first. Returns 0, or -1 with #PF in
+ * cpu->exc. MMIO is routed to the platform. Under MM_PROBE: -1 when unmapped or not RAM. */
+int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how);
+int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how);
+
+/* ---- what the guest's system instructions call ---- */
+void mmu_invlpg(struct mmu *m, gva lin);
+/* TLB flush as by MOV CR3 (global pages survive) or with GLOBAL as by toggling
+ * CR4.PGE, CR0.PG, CR4.PAE... */
+void mmu_flush(struct mmu *m, bool global);
+/* PAE: load the four PDPTEs (MOV CR3 and mode changes do). 0, or -1 (#GP(0) raised). */
+int mmu_load_pdptrs(struct mmu *m, uint32_t cr3);
+
+extern const struct view *const mm_views[]; /* owner: struct mmu */
+#endif

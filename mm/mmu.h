@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What an engine needs of the shadow windows, beyond mm.h. A window is a 4 GiB
+ * reservation of host address space in which guest-linear address A is at
+ * BASE + A (DESIGN 4.2). Windows act as a TLB: they may hold what the guest has
+ * changed in its tables and not yet flushed, and nothing else. Instead of tracing
+ * page-table pages, a window keeps a copy of each table it was filled from, and
+ * compares at the guest's own flush (docs/architecture.md has the figures). */
+#ifndef MM_MMU_H
+#define MM_MMU_H
+#include "mm/mm.h"
+
+struct mm_hooks {
+	void *ctx;
+	/* Somebody other than translated code is about to write a page with a code
+	 * trace: drop what was translated from it and call mm_untrace_code(). */
+	void (*code_write)(void *ctx, ppn p, unsigned off, unsigned len);
+	/* A mapping from which code was looked up has gone from window WIN
+	 * (all of it when VPN is UINT32_MAX). */
+	void (*code_unmap)(void *ctx, unsigned win, uint32_t vpn, bool supervisor);
+};
+
+struct mmu_stats {
+	uint64_t fills, fill_pages, upgrades, true_faults, mmio_faults, code_faults;
+	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
+};
+
+struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat);
+void mmu_free(struct mmu *m);
+void mm_set_hooks(struct mm_vm *vm, const struct mm_hooks *hooks);
+
+/* Bring the window for the present mode (CR0, CR3, CR4, CPL) up to date and
+ * return its base; *WIN its number. Cheap when nothing changed. */
+uint8_t *mmu_select(struct mmu *m, unsigned *win);
+
+/* Must mmu_select() be called before guest code runs on? (A flush happened.) */
+bool mmu_stale(const struct mmu *m);
+
+enum mmu_fill {
+	FILL_OK,    /* mapped: run the access again */
+	FILL_FAULT, /* true fault: err holds the error code */
+	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
+	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
+};
+struct mmu_fault { uint32_t err; gpa pa; };
+/* Resolve an access by translated code to LIN in the selected window.
+ * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
+enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
+/* Is HVA inside the selected window, or in the guard space behind it? */
+enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
+enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
+
+/* The page LIN is fetched from (marking it as looked up in the selected window).
+ * 0; -1 with #PF raised; 1 when it is not RAM. */
+int mmu_code_page(struct mmu *m, gva lin, ppn *p);
+/* The same when it is already mapped: PPN, or UINT32_MAX when a full look is needed. */
+ppn mmu_code_page_fast(struct mmu *m, gva lin);
+const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p);
+/* Write-protect P everywhere, so that writes give FILL_CODE; and lift that. */
+void mm_trace_code(struct mm_vm *vm, ppn p);
+void mm_untrace_code(struct mm_vm *vm, ppn p);
+
+const struct mmu_stats *mmu_stats(const struct mmu *m);
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What memory management shows. */
+#include "mm/mm_int.h"
+
+#include <stdio.h>
+
+static const struct view_col win_cols[] = {
+	{ "id", "id", VAL_UINT, "", "window number" },
+	{ "view", "view", VAL_STR, "", "flat (no paging), kernel or user" },
+	{ "root", "root", VAL_HEX, "", "page-table root; shared: all roots" },
+	{ "current", "cur", VAL_BOOL, "", "selected now" },
+	{ "base", "base", VAL_HEX, "", "host address of guest-linear 0" },
+	{ "pages", "pages", VAL_UINT, "", "pages mapped" },
+	{ "regions", "regions", VAL_UINT, "", "page-directory entries in use" },
+	{ "fills", "fills", VAL_UINT, "", "fills" },
+	{ "syncs", "syncs", VAL_UINT, "", "comparisons with the guest's tables" },
+	{ "drops", "drops", VAL_UINT, "", "stretches unmapped" },
+	{ "maps", "maps", VAL_UINT, "", "host mapping calls since the last count" },
+};
+
+static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	static const char *const views[] = { "flat", "kernel", "user" };
+	struct mmu *m = owner;
+
+	(void)arg;
+	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+		struct window *w = &m->win[i];
+
+		if (!w->used)
+			continue;
+		k->row(k, (struct value[]){ V_UINT(i), V_STR(w->shared ? "kernel*" : views[w->view]), V_HEX(w->root),
+					    V_BOOL(w == m->cur), V_HEX((uint64_t)w->base), V_UINT(w->mapped),
+					    V_UINT(w->nactive), V_UINT(w->fills), V_UINT(w->syncs), V_UINT(w->drops),
+					    V_UINT(w->maps) });
+	}
+	return NULL;
+}
+
+static const struct view view_windows = { "windows", "address-space windows (kernel*: shared by all roots)", win_cols,
+					  ARRAY_LEN(win_cols), win_rows, false };
+
+static const struct view_col st_cols[] = {
+	{ "name", "counter", VAL_STR, "", "what is counted" },
+	{ "value", "value", VAL_UINT, "", "its value" },
+	{ "help", "meaning", VAL_STR, "", "one line" },
+};
+
+static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct mmu *m = owner;
+	const struct mmu_stats *s = &m->st;
+	const struct { const char *n; uint64_t v; const char *h; } r[] = {
+		{ "fills", s->fills, "host mappings made on demand" },
+		{ "fill_pages", s->fill_pages, "pages they brought" },
+		{ "upgrades", s->upgrades, "mappings made writable at the first write" },
+		{ "true_faults", s->true_faults, "page faults that are the guest's" },
+		{ "mmio_faults", s->mmio_faults, "accesses outside RAM" },
+		{ "code_faults", s->code_faults, "writes to pages with a code trace" },
+		{ "flushes", s->cr3_loads, "TLB flushes by the guest" },
+		{ "global_flushes", s->global_flushes, "of these, of global pages too" },
+		{ "invlpg", s->invlpgs, "single pages invalidated by the guest" },
+		{ "syncs", s->syncs, "windows compared with the guest's tables" },
+		{ "sync_diffs", s->sync_diffs, "page tables found changed" },
+		{ "drops", s->drops, "ranges dropped" },
+		{ "evictions", s->evictions, "windows emptied for room" },
+		{ "windows", s->windows, "windows set up" },
+	};
+
+	(void)arg;
+	for (unsigned i = 0; i < ARRAY_LEN(r); i++)
+		k->row(k, (struct value[]){ V_STR(r[i].n), V_UINT(r[i].v), V_STR(r[i].h) });
+	return NULL;
+}
+
+static const struct view view_mmu = { "mmu", "address-space counters", st_cols, ARRAY_LEN(st_cols), st_rows, false };
+
+const struct view *const mm_views[] = { &view_windows, &view_mmu, NULL };

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside the generator: a row of forms.def becomes encodings (bracket lists
+ * expanded), an encoding becomes forms (operand size, addressing mode,
+ * prefixes, segments), a form becomes cases (random states that make sense). */
+#ifndef TESTS_CONFORM_GEN_H
+#define TESTS_CONFORM_GEN_H
+#include "tests/conform/conform.h"
+
+enum {
+	A_V = 1 << 0,      /* operand sizes 16 and 32 */
+	A_LOCK = 1 << 1,   /* LOCK is legal with memory */
+	A_ALL = 1 << 2,    /* every addressing mode, not a sample */
+	A_MEM = 1 << 3,    /* no register form */
+	A_SEG = 1 << 4,    /* no ModRM, but a segment override means something */
+	A_A16 = 1 << 5,    /* no ModRM, but the address size means something */
+	A_STACK = 1 << 6,  /* also with 16-bit and based stacks */
+	A_MANY = 1 << 7,   /* more cases */
+	A_X87 = 1 << 8,
+	A_SSE = 1 << 9,
+	A_ALIGN = 1 << 10, /* most memory operands 16-byte aligned */
+	A_FPTRS = 1 << 11, /* stores x87 instruction and data pointers */
+	A_VSIB = 1 << 12,
+	A_SHD = 1 << 13,
+	A_REGNOT = 1 << 14,
+	A_UPPER16 = 1 << 15,
+};
+
+enum setup {
+	S_NONE, S_DIV8, S_DIV, S_COUNT, S_BCD, S_AAM, S_BT, S_CMPXCHG, S_MOFFS, S_XLAT, S_SELECTOR, S_SELSS,
+	S_FARMEM, S_FARSS, S_QUERY, S_BOUND, S_STKSEL, S_STKSS, S_STKFLAGS, S_ENTER, S_LEAVE, S_STKEDGE,
+	S_CODEPTR, S_STKCODE, S_SMALLCX, S_FARPTR, S_FARCODE, S_STKFAR, S_STKIRET, S_STR, S_STREQ, S_X87,
+	S_FCW, S_FENV, S_FMF, S_FXIMG, S_MXCSR, S_SSE, S_MMX, S_MASKMOV, S_GATHER, S_SEQ,
+};
+
+struct form_row {
+	const char *name, *enc;
+	uint32_t undef, attr;
+	enum setup setup;
+};
+
+enum { NO_MODE = -1, REG_MODE = -2, VSIB_MODE = -3 };
+enum cs_kind { CS_FLAT32, CS_LDT16, CS_LDT32 };
+
+struct form {
+	const struct form_row *row;
+	char *enc;          /* bracket lists resolved */
+	uint8_t op;         /* operand size, 2 or 4 */
+	uint8_t asize;      /* address size, 2 or 4 */
+	int8_t mode;        /* index in amodes, or NO_MODE... */
+	int8_t override;    /* enum seg, or -1 */
+	uint8_t cs;         /* enum cs_kind */
+	uint8_t lock;
+	uint16_t ds, ss;    /* selectors */
+};
+
+/* One addressing mode: register numbers, -1 for none. */
+struct amode {
+	const char *name;
+	uint8_t asize, mod, rm, sib; /* sib 0xff: none */
+	int8_t base, index;
+	uint8_t scale, disp;
+	uint8_t seg; /* the default */
+};
+extern const struct amode amodes[];
+extern const unsigned namodes;
+
+/* A case being made. */
+struct making {
+	struct conform_case *c;
+	const struct form *f;
+	uint64_t rng;
+	uint32_t ea;      /* linear address of the memory operand */
+	uint32_t off;     /* its offset */
+	bool has_ea;
+	unsigned used;    /* registers that make the address, as bits */
+	unsigned reg, rm; /* ModRM fields; rm of a register form */
+	int32_t disp;
+	uint32_t next;    /* EIP after the instruction */
+	unsigned vidx;    /* VSIB: vector index register */
+};
+
+uint64_t rng_next(uint64_t *s);
+static inline uint32_t rnd(struct making *m, uint32_t n) { return (uint32_t)(rng_next(&m->rng) >> 20) % n; }
+static inline bool one_in(struct making *m, uint32_t n) { return rnd(m, n) == 0; }
+uint32_t rnd_value(struct making *m); /* interesting 32-bit numbers */
+
+/* An offset in code segment SEL where an int3 is: anywhere but in the instruction. */
+uint32_t code_target(struct making *m, uint16_t sel);
+
+/* encode.c: append the instruction of m->f to m->c->code. */
+void encode(struct making *m);
+/* seq.c: make m->c->code a sequence of instructions, with its registers. */
+void make_sequence(struct making *m);
+/* address.c: choose the memory operand and the registers that lead there. */
+void choose_address(struct making *m);
+uint16_t form_seg(const struct making *m, enum seg s);
+/* setup.c */
+void setup_fpu(struct making *m);
+void setup_case(struct making *m);     /* before encoding: registers and memory */
+void setup_encoded(struct making *m);  /* after: what depends on the length */
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Driver: every generated case on the host CPU and under the engine; prints
+ * one line per failing case and the totals. Without the engine (--native) each
+ * case runs twice on the host, which must agree with itself. */
+#include <capstone/capstone.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/conform/conform.h"
+
+struct options {
+	uint64_t seed;
+	unsigned cases, max_report;
+	long only_case;
+	const char *only;
+	bool native_only, verbose;
+	struct engine_options engine;
+};
+
+struct run {
+	struct options opt;
+	struct native *native;
+	struct engine *engine;
+	struct gen *gen;
+	csh cs32, cs16;
+	unsigned cases, failed, ended[32];
+	uint8_t *mem[3];
+};
+
+static const char *const gpr_names[8] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi" };
+static const char *const seg_names[SEG_COUNT] = { "es", "cs", "ss", "ds", "fs", "gs" };
+
+/* ---- comparison ---- */
+
+struct diff {
+	char text[160];
+	bool any;
+};
+
+static void differ(struct diff *d, const char *what, uint64_t native, uint64_t engine)
+{
+	if (!d->any)
+		snprintf(d->text, sizeof(d->text), "%s native %llx engine %llx", what, (unsigned long long)native,
+			 (unsigned long long)engine);
+	d->any = true;
+}
+
+/* XSAVE images in one form: components in their initial state spelled out,
+ * x87 pointers, which are the host's, left out. */
+static void canonical_fpu(struct xsave_image *f)
+{
+	static const uint8_t init[8] = { 0x7f, 0x03 };
+	uint64_t bv;
+
+	memcpy(&bv, f->b + 512, 8);
+	if (!(bv & 1)) {
+		memset(f->b + 32, 0, 128);
+		memcpy(f->b, init, 6);
+	}
+	if (!(bv & 2))
+		memset(f->b + 160, 0, 256);
+	if (!(bv & 4))
+		memset(f->b + 576, 0, 256);
+	memset(f->b + 6, 0, 18);
+	f->b[5] = 0;
+	for (unsigned i = 0; i < 8; i++)
+		memset(f->b + 32 + 16 * i + 10, 0, 6);
+}
+
+/* What is at byte I of an XSAVE image. */
+static void name_fpu(char *buf, size_t n, unsigned i)
+{
+	if (i < 32)
+		snprintf(buf, n, "fxsave+%u", i);
+	else
+		snprintf(buf, n, "%s%u+%u", i >= 576 ? "ymmh" : i >= 160 ? "xmm" : "st",
+			 (i - (i >= 576 ? 576 : i >= 160 ? 160 : 32)) / 16, i % 16);
+}
+
+static void compare_fpu(struct diff *d, struct outcome *a, struct outcome *b)
+{
+	uint16_t x, y;
+	char what[32];
+
+	canonical_fpu(&a->st.fpu);
+	canonical_fpu(&b->st.fpu);
+	for (unsigned i = 0; i < XSAVE_BYTES && !d->any; i += 2) {
+		if ((i >= 28 && i < 32) || (i >= 288 && i < 576) || i >= 704)
+			continue; /* MXCSR mask, registers of 64-bit mode, header */
+		memcpy(&x, a->st.fpu.b + i, 2);
+		memcpy(&y, b->st.fpu.b + i, 2);
+		name_fpu(what, sizeof(what), i);
+		if (x != y)
+			differ(d, what, x, y);
+	}
+}
+
+static void compare_memory(struct diff *d, const struct conform_case *c, const uint8_t *a, const uint8_t *b)
+{
+	if (memcmp(a, b, MEM_BYTES) == 0)
+		return;
+	for (unsigned i = 0; i < RGN_COUNT && !d->any; i++) {
+		const struct region *r = &conform_regions[i];
+
+		for (uint32_t o = 0; o < r->size && !d->any; o++) {
+			char what[32];
+
+			if (a[r->at + o] == b[r->at + o] || r->addr + o - c->skip_addr < c->skip_len)
+				continue;
+			snprintf(what, sizeof(what), "byte at %08x", r->addr + o);
+			differ(d, what, a[r->at + o], b[r->at + o]);
+		}
+	}
+}
+
+static bool has_error_code(uint32_t v) { return v == EXC_TS || (v >= EXC_NP && v <= EXC_PF) || v == EXC_AC; }
+
+static void compare(struct diff *d, const struct conform_case *c, struct outcome *a, struct outcome *b)
+{
+	*d = (struct diff){ 0 };
+	if (a->vector != b->vector)
+		differ(d, "vector", a->vector, b->vector);
+	if (has_error_code(a->vector) && a->err != b->err)
+		differ(d, "error code", a->err, b->err);
+	if (a->cr2 != b->cr2)
+		differ(d, "cr2", a->cr2, b->cr2);
+	if (a->st.eip != b->st.eip)
+		differ(d, "eip", a->st.eip, b->st.eip);
+	for (unsigned i = 0; i < 8; i++)
+		if (a->st.gpr[i] != b->st.gpr[i])
+			differ(d, gpr_names[i], a->st.gpr[i], b->st.gpr[i]);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		if (a->st.seg[i] != b->st.seg[i])
+			differ(d, seg_names[i], a->st.seg[i], b->st.seg[i]);
+	if ((a->st.eflags ^ b->st.eflags) & c->flag_mask)
+		differ(d, "eflags", a->st.eflags & c->flag_mask, b->st.eflags & c->flag_mask);
+	compare_fpu(d, a, b);
+	compare_memory(d, c, a->mem, b->mem);
+}
+
+/* ---- report ---- */
+
+static void disassemble(const struct run *r, const struct conform_case *c, char *buf, size_t n)
+{
+	cs_insn *insn = NULL;
+	size_t k = cs_disasm(c->code16 ? r->cs16 : r->cs32, c->code, c->len, c->st.eip, 1, &insn);
+
+	snprintf(buf, n, "%.20s %.70s", k ? insn->mnemonic : "?", k ? insn->op_str : "");
+	if (k)
+		cs_free(insn, k);
+}
+
+static void show_state(const char *title, const struct cpu_state *s)
+{
+	printf("#   %s eip %08x eflags %08x", title, s->eip, s->eflags);
+	for (unsigned i = 0; i < 8; i++)
+		printf(" %s %08x", gpr_names[i], s->gpr[i]);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		printf(" %s %x", seg_names[i], s->seg[i]);
+	putchar('\n');
+}
+
+static void report(struct run *r, const struct conform_case *c, const char *what, const struct outcome o[2])
+{
+	char text[96], hex[64] = "";
+
+	for (unsigned i = 0; i < c->len && i < 20; i++)
+		snprintf(hex + 3 * i, sizeof(hex) - 3 * i, "%02x ", c->code[i]);
+	disassemble(r, c, text, sizeof(text));
+	printf("# case %u: %s: %s: %s: %s\n", c->number, c->form, hex, text, what);
+	if (!r->opt.verbose)
+		return;
+	show_state("before", &c->st);
+	show_state("native", &o[0].st);
+	show_state("engine", &o[1].st);
+	printf("#   native vector %u error %x cr2 %x, engine vector %u error %x cr2 %x\n", o[0].vector, o[0].err,
+	       o[0].cr2, o[1].vector, o[1].err, o[1].cr2);
+}
+
+/* ---- run ---- */
+
+static void run_case(struct run *r, const struct conform_case *c)
+{
+	struct outcome o[2] = { { .mem = r->mem[1] }, { .mem = r->mem[2] } };
+	bool ok = true;
+	struct diff d;
+
+	native_run(r->native, c, &o[0]);
+	if (r->opt.native_only)
+		native_run(r->native, c, &o[1]);
+	else
+		ok = engine_run(r->engine, c, &o[1]);
+	r->cases++;
+	r->ended[o[0].vector & 31]++;
+	if (ok)
+		compare(&d, c, &o[0], &o[1]);
+	if (ok && !d.any)
+		return;
+	if (r->failed++ < r->opt.max_report)
+		report(r, c, ok ? d.text : engine_error(r->engine), o);
+}
+
+static void run_all(struct run *r)
+{
+	struct conform_case c = { .mem = r->mem[0] };
+
+	if (r->opt.only_case >= 0)
+		gen_seek(r->gen, (unsigned)r->opt.only_case);
+	while (gen_next(r->gen, &c)) {
+		run_case(r, &c);
+		if (r->opt.only_case >= 0)
+			break;
+	}
+}
+
+static int skip(const char *why)
+{
+	printf("1..0 # SKIP %s\n", why);
+	return 77;
+}
+
+static int start(struct run *r)
+{
+	const char *why = NULL;
+	char err[256] = "";
+
+	for (unsigned i = 0; i < ARRAY_LEN(r->mem); i++)
+		r->mem[i] = malloc(MEM_BYTES);
+	r->native = native_new(&why);
+	if (!r->native)
+		return skip(why);
+	if (!native_has_ldt(r->native))
+		printf("# modify_ldt is not available: no 16-bit code and no based segments\n");
+	r->engine = r->opt.native_only ? NULL : engine_new(&r->opt.engine, err, sizeof(err));
+	if (!r->opt.native_only && !r->engine) {
+		fprintf(stderr, "conformance: %s\n", err);
+		return 1;
+	}
+	cs_open(CS_ARCH_X86, CS_MODE_32, &r->cs32);
+	cs_open(CS_ARCH_X86, CS_MODE_16, &r->cs16);
+	r->gen = gen_new(r->opt.seed, r->opt.cases, native_has_ldt(r->native), r->opt.only);
+	return 0;
+}
+
+static void finish(struct run *r)
+{
+	gen_free(r->gen);
+	engine_free(r->engine);
+	native_free(r->native);
+	cs_close(&r->cs32);
+	cs_close(&r->cs16);
+	for (unsigned i = 0; i < ARRAY_LEN(r->mem); i++)
+		free(r->mem[i]);
+}
+
+static const struct option long_options[] = {
+	{ "seed", required_argument, NULL, 's' },   { "cases", required_argument, NULL, 'n' },
+	{ "only", required_argument, NULL, 'o' },   { "case", required_argument, NULL, 'k' },
+	{ "native", no_argument, NULL, 'N' },       { "verbose", no_argument, NULL, 'v' },
+	{ "report", required_argument, NULL, 'r' }, { "mmio", no_argument, NULL, 'm' },
+	{ "no-chain", no_argument, NULL, 'c' },     { "tu-max", required_argument, NULL, 't' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+	int ch;
+
+	*o = (struct options){ .seed = 1, .cases = 3, .max_report = 40, .only_case = -1 };
+	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mct:", long_options, NULL)) != -1) {
+		switch (ch) {
+		case 's': o->seed = strtoull(optarg, NULL, 0); break;
+		case 'n': o->cases = (unsigned)strtoul(optarg, NULL, 0); break;
+		case 'o': o->only = optarg; break;
+		case 'k': o->only_case = strtol(optarg, NULL, 0); break;
+		case 'N': o->native_only = true; break;
+		case 'v': o->verbose = true; break;
+		case 'r': o->max_report = (unsigned)strtoul(optarg, NULL, 0); break;
+		case 'm': o->engine.mmio = true; break;
+		case 'c': o->engine.no_chain = true; break;
+		case 't': o->engine.tu_max = (unsigned)strtoul(optarg, NULL, 0); break;
+		default: return false;
+		}
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = { 0 };
+	int status;
+
+	if (!parse(&r.opt, argc, argv))
+		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	alarm(600); /* a case that never ends */
+	status = start(&r);
+	if (status)
+		return status;
+	run_all(&r);
+	printf("# ended by:");
+	for (unsigned i = 0; i < ARRAY_LEN(r.ended); i++)
+		if (r.ended[i])
+			printf(" vector %u: %u", i, r.ended[i]);
+	printf("\n# conformance: %u forms, %u cases, %u failed\n", gen_forms(r.gen), r.cases, r.failed);
+	printf("1..1\n%s 1 - instructions behave as on the host CPU\n", r.failed ? "not ok" : "ok");
+	finish(&r);
+	return r.failed != 0;
+}

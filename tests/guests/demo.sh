@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The embedded guest runs all its checks, in every way of running it.
+. "$(dirname "$0")/guestlib.sh"
+need
+plan 9
+
+run_guest 60 demo
+said "demo: all checks passed" "all checks pass"
+ended 1 "debug-exit 0 is status 1"
+[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 37 ]
+ok $? "37 checks and no failure" "$(grep FAIL "$TMP/out")"
+
+run_guest 60 --append exit=poweroff demo
+said "demo: all checks passed" "all checks pass with exit=poweroff"
+ended 0 "power off is status 0"
+
+run_guest 120 --verify-tc demo
+said "demo: all checks passed" "all checks pass with --verify-tc"
+ended 1 "no violation found by --verify-tc"
+
+run_guest 120 --clock icount demo
+said "demo: all checks passed" "all checks pass with --clock icount"
+cp "$TMP/out" "$TMP/first"
+run_guest 120 --clock icount demo
+[ -s "$TMP/first" ] && cmp -s "$TMP/out" "$TMP/first"
+ok $? "two runs with --clock icount print the same" "$(diff "$TMP/first" "$TMP/out" | head -5)"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For tests that boot guests: finds vitrine and the fetched files, runs with a time limit.
+. "${TOP_SRCDIR:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/taplib.sh"
+VITRINE=${VITRINE:-$TOP_SRCDIR/build/vitrine}
+CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
+TMP=$(mktemp -d)
+trap 'rm -rf "$TMP"' EXIT
+
+# need FILE...: skip the whole test when one of the fetched files is missing.
+need()
+{
+	[ -x "$VITRINE" ] || skip_all "no vitrine at $VITRINE"
+	for f in "$@"; do
+		[ -s "$CACHE/$f" ] || skip_all "no $f: guests/fetch did not bring it (network?)"
+	done
+}
+
+# run_guest SECONDS ARGUMENT...: serial output, without carriage returns, in $TMP/out;
+# messages in $TMP/err; the status of `vitrine run` in $status.
+run_guest()
+{
+	limit=$1
+	shift
+	timeout -k 5 $((limit + 5)) "$VITRINE" run --timeout "$limit" "$@" </dev/null >"$TMP/raw" 2>"$TMP/err"
+	status=$?
+	tr -d '\r' <"$TMP/raw" >"$TMP/out"
+}
+
+# detail: what to show when a guest failed.
+detail()
+{
+	echo "status $status"
+	tail -15 "$TMP/out"
+	tail -3 "$TMP/err"
+}
+
+# said TEXT NAME: one result, whether the guest printed TEXT.
+said()
+{
+	grep -qF -- "$1" "$TMP/out"
+	ok $? "$2" "$(detail)"
+}
+
+# ended STATUS NAME: one result, whether the run ended with STATUS.
+ended()
+{
+	[ "$status" -eq "$1" ]
+	ok $? "$2" "$(detail)"
+}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Boots Debian's kernel of one flavour and runs programs in it: linux_test FLAVOUR.
+. "$(dirname "$0")/guestlib.sh"
+
+# The script that runs inside the guest; expected lines come from the host's programs.
+inside()
+{
+	cat <<'END'
+cd /tmp
+i=0
+while [ $i -lt 2000 ]; do echo "line $((i * 7919 % 2003)) of some text"; i=$((i + 1)); done >text
+echo "sha256 $(sha256sum text | cut -d' ' -f1)"
+gzip -c text >text.gz && gunzip -c text.gz | cmp - text && echo "gzip same"
+echo "awk $(awk '{ s += $2 } END { printf "%d %.4f", s, s / 7 }' text)"
+echo "sort $(sort -k2,2n text | sha256sum | cut -d' ' -f1)"
+echo "bc $(echo '2^200 - 1' | bc)"
+insmod /modules/crc16.ko && grep -q '^crc16 ' /proc/modules && echo "module loaded"
+echo "cpus $(grep -c ^processor /proc/cpuinfo)"
+END
+}
+
+expected()
+{
+	awk 'BEGIN { for (i = 0; i < 2000; i++) printf "line %d of some text\n", i * 7919 % 2003 }' >"$TMP/text"
+	echo "sha256 $(sha256sum "$TMP/text" | cut -d' ' -f1)"
+	echo "gzip same"
+	echo "awk $(awk '{ s += $2 } END { printf "%d %.4f", s, s / 7 }' "$TMP/text")"
+	echo "sort $(sort -k2,2n "$TMP/text" | sha256sum | cut -d' ' -f1)"
+	echo "bc 1606938044258990275541962092341162602522202993782792835301375"
+	echo "module loaded"
+	echo "cpus 1"
+}
+
+linux_test()
+{
+	need "linux-$1" busybox
+	inside >"$TMP/inside.sh"
+	expected >"$TMP/expected"
+	if ! "$TOP_SRCDIR/guests/mkinitramfs" -f "$1" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err"; then
+		skip_all "no initramfs: $(cat "$TMP/err")"
+	fi
+	plan $((4 + $(wc -l <"$TMP/expected")))
+	run_guest "${LINUX_LIMIT:-120}" --memory 512M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
+		--append "console=ttyS0 panic=-1 run=inside.sh" --no-reboot
+	said "Linux version" "the kernel speaks"
+	said "vitrine: shell ready" "boots to the shell"
+	while read -r line; do
+		said "$line" "busybox: ${line%% *}"
+	done <"$TMP/expected"
+	said "script ended with 0" "the script ends"
+	ended 0 "poweroff -f is status 0"
+}

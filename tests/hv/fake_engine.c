@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/hv/fake_engine.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "hv/clock.h"
+
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+static enum engine_exit spin(struct fake_engine *f)
+{
+	while (!atomic_exchange(&f->stop, false)) {
+		f->v.plat.run_timers(f->v.plat.ctx);
+		if (f->v.plat.irq_pending(f->v.plat.ctx) && f->v.cpu.intf)
+			f->v.plat.irq_ack(f->v.plat.ctx);
+	}
+	return ENGINE_STOP;
+}
+
+static enum engine_exit fake_run(struct vcpu *v)
+{
+	struct fake_engine *f = (struct fake_engine *)v;
+
+	f->runs++;
+	return f->script ? f->script(f) : spin(f);
+}
+
+static enum engine_exit fake_step(struct vcpu *v, bool with_irq)
+{
+	(void)with_irq;
+	v->cpu.rip++;
+	v->icount++;
+	return ENGINE_STEPPED;
+}
+
+static void fake_kick(struct vcpu *v)
+{
+	atomic_store(&((struct fake_engine *)v)->kicked, true);
+}
+static void fake_stop(struct vcpu *v)
+{
+	atomic_store(&((struct fake_engine *)v)->stop, true);
+}
+static void fake_bp(struct vcpu *v, gva lin)
+{
+	(void)v, (void)lin;
+}
+static void fake_changed(struct vcpu *v)
+{
+	(void)v;
+}
+static void fake_free(struct vcpu *v)
+{
+	free(v);
+}
+
+static const struct engine_ops ops = {
+	.name = "fake",
+	.run = fake_run,
+	.step = fake_step,
+	.kick = fake_kick,
+	.request_stop = fake_stop,
+	.bp_insert = fake_bp,
+	.bp_remove = fake_bp,
+	.state_changed = fake_changed,
+	.free = fake_free,
+};
+
+struct vcpu *fake_new(void *script, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
+		      char *err, size_t errlen)
+{
+	struct fake_engine *f = aligned_alloc(64, (sizeof(*f) + 63) & ~63ul);
+
+	(void)err, (void)errlen;
+	*f = (struct fake_engine){ .v = { .ops = &ops, .plat = *plat }, .vm = vm, .clock = clock };
+	*(void **)&f->script = script;
+	signal(ENGINE_KICK_SIGNAL, on_kick);
+	return &f->v;
+}

@@ -1,0 +1,753 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Devices through their ports, run control, clock: with an engine that is a
+ * script. Time comes from the icount clock, so nothing here waits for time. */
+#include <check.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/machine_int.h"
+#include "tests/hv/fake_engine.h"
+
+static char sent[4096];
+static size_t nsent;
+
+static void on_serial(void *ctx, const uint8_t *buf, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n && nsent < sizeof(sent) - 1; i++)
+		sent[nsent++] = (char)buf[i];
+	sent[nsent] = 0;
+}
+
+static struct machine *m;
+
+static struct machine *make(enum clock_mode clock, bool no_reboot, void *script)
+{
+	static const uint8_t guest[] = {
+		/* Multiboot header with the address fields, then HLT */
+		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
+		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
+	};
+	struct machine_config cfg = {
+		.memory = 2 << 20,
+		.clock = clock,
+		.no_reboot = no_reboot,
+		.serial_out = on_serial,
+		.image = { .blob = guest, .blob_len = sizeof(guest) },
+	};
+	char err[256] = "";
+	struct machine *r;
+
+	nsent = 0;
+	r = machine_new(&cfg, fake_new, script, err, sizeof(err));
+	ck_assert_msg(r, "%s", err);
+	return r;
+}
+
+static void setup(void)
+{
+	m = make(CLOCK_ICOUNT, false, NULL);
+}
+static void teardown(void)
+{
+	machine_free(m);
+}
+
+static void out8(uint16_t port, uint8_t val)
+{
+	bus_out(&m->board.bus, port, 1, val);
+}
+static uint8_t in8(uint16_t port)
+{
+	return (uint8_t)bus_in(&m->board.bus, port, 1);
+}
+
+/* Let NS of guest time pass and fire what is due. */
+static void advance(uint64_t ns)
+{
+	struct vm_clock *c = &m->board.clock;
+	uint64_t end = clock_now(c) + ns;
+
+	while (clock_next(c) <= end) {
+		if (clock_next(c) > clock_now(c))
+			m->v->icount += clock_next(c) - clock_now(c);
+		clock_run(c);
+	}
+	if (end > clock_now(c))
+		m->v->icount += end - clock_now(c);
+}
+
+static void unmask_all(void)
+{
+	out8(0x21, 0);
+	out8(0xa1, 0);
+}
+
+/* ---- bus ---- */
+
+START_TEST(bus_unanswered)
+{
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x1234, 4), 0xffffffff);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x1234, 2), 0xffff);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xffff, 4), 0xffffffff);
+	bus_out(&m->board.bus, 0xffff, 4, 0);
+	ck_assert_uint_eq(m->board.bus.range[0].reads, 3);
+}
+END_TEST
+
+START_TEST(bus_split)
+{
+	out8(0x3fb, 0x1b);
+	out8(0x3ff, 0x55);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x3fb, 2) & 0xff, 0x1b);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x3fe, 2) >> 8, 0x55);
+}
+END_TEST
+
+START_TEST(every_port_survives)
+{
+	for (unsigned p = 0; p < 65536; p++)
+		for (unsigned size = 1; size <= 4; size *= 2) {
+			bus_out(&m->board.bus, (uint16_t)p, size, p * 2654435761u);
+			bus_in(&m->board.bus, (uint16_t)p, size);
+		}
+	m->board.event = EVENT_NONE;
+	advance(50000000);
+}
+END_TEST
+
+/* ---- 8259 ---- */
+
+START_TEST(pic_priority_and_eoi)
+{
+	unmask_all();
+	board_irq(&m->board, 4, true);
+	board_irq(&m->board, 1, true);
+	ck_assert(m->board.intr);
+	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 1);
+	ck_assert(!m->board.intr); /* 4 is below 1, which is in service */
+	out8(0x20, 0x20);
+	ck_assert(m->board.intr);
+	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 4);
+	out8(0x20, 0x20);
+	ck_assert(!m->board.intr);
+}
+END_TEST
+
+START_TEST(pic_cascade)
+{
+	unmask_all();
+	board_irq(&m->board, 14, true);
+	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 0x70 + 6);
+	out8(0x20, 0x0b);
+	ck_assert_uint_eq(in8(0x20), 1 << 2);
+	out8(0xa0, 0x20);
+	out8(0x20, 0x20);
+	ck_assert(!m->board.intr);
+}
+END_TEST
+
+START_TEST(pic_spurious)
+{
+	unmask_all();
+	board_irq(&m->board, 3, true);
+	board_irq(&m->board, 3, false);
+	ck_assert(!m->board.intr);
+	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 7);
+	out8(0x20, 0x0b);
+	ck_assert_uint_eq(in8(0x20), 0);
+}
+END_TEST
+
+START_TEST(pic_level)
+{
+	unmask_all();
+	out8(0x4d1, 0x02); /* IRQ 9 */
+	board_irq(&m->board, 9, true);
+	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 0x71);
+	out8(0xa0, 0x20);
+	out8(0x20, 0x20);
+	ck_assert(m->board.intr); /* still asserted */
+	board_irq(&m->board, 9, false);
+	ck_assert(!m->board.intr);
+}
+END_TEST
+
+START_TEST(pic_rotate_poll)
+{
+	unmask_all();
+	out8(0x20, 0xc3); /* 3 lowest: 4 is highest */
+	board_irq(&m->board, 0, true);
+	board_irq(&m->board, 5, true);
+	out8(0x20, 0x0c);
+	ck_assert_uint_eq(in8(0x20), 0x85);
+}
+END_TEST
+
+/* ---- 8254 ---- */
+
+START_TEST(pit_periodic)
+{
+	out8(0x43, 0x34);
+	out8(0x40, 11932 & 255);
+	out8(0x40, 11932 >> 8);
+	advance(1000000000);
+	ck_assert_uint_ge(m->board.irq_raised[0], 99);
+	ck_assert_uint_le(m->board.irq_raised[0], 101);
+}
+END_TEST
+
+START_TEST(pit_one_shot)
+{
+	uint64_t before;
+
+	out8(0x43, 0x30);
+	before = m->board.irq_raised[0];
+	out8(0x40, 0xe8);
+	out8(0x40, 0x03);
+	advance(800000);
+	ck_assert_uint_eq(m->board.irq_raised[0], before);
+	advance(100000);
+	ck_assert_uint_eq(m->board.irq_raised[0], before + 1);
+	advance(100000000);
+	ck_assert_uint_eq(m->board.irq_raised[0], before + 1);
+}
+END_TEST
+
+START_TEST(pit_latch_and_readback)
+{
+	unsigned n;
+
+	out8(0x43, 0x34);
+	out8(0x40, 0x00);
+	out8(0x40, 0x80);
+	advance(1000000); /* 1193 ticks */
+	out8(0x43, 0x00);
+	advance(1000000);
+	n = in8(0x40);
+	n |= (unsigned)in8(0x40) << 8;
+	ck_assert_uint_eq(n, 0x8000 - 1193);
+	out8(0x43, 0xe2);
+	ck_assert_uint_eq(in8(0x40) & 0x3f, 0x34);
+}
+END_TEST
+
+START_TEST(pit_channel2_gate)
+{
+	out8(0x61, 0x00);
+	out8(0x43, 0xb0);
+	out8(0x42, 0xff);
+	out8(0x42, 0x00);
+	advance(1000000);
+	ck_assert_uint_eq(in8(0x61) & 0x20, 0); /* gate is low: not counting */
+	out8(0x61, 0x01);
+	ck_assert_uint_eq(in8(0x61) & 0x20, 0);
+	advance(255 * 839);
+	ck_assert_uint_eq(in8(0x61) & 0x20, 0x20);
+}
+END_TEST
+
+/* ---- RTC ---- */
+
+static uint8_t cmos(uint8_t i)
+{
+	out8(0x70, i);
+	return in8(0x71);
+}
+
+START_TEST(rtc_date)
+{
+	ck_assert_uint_eq(cmos(9), 0x20);
+	ck_assert_uint_eq(cmos(0x32), 0x20);
+	ck_assert_uint_eq(cmos(8), 1);
+	ck_assert_uint_eq(cmos(7), 1);
+	advance(3723ull * 1000000000);
+	ck_assert_uint_eq(cmos(4), 1);
+	ck_assert_uint_eq(cmos(2), 2);
+	ck_assert_uint_eq(cmos(0), 3);
+}
+END_TEST
+
+START_TEST(rtc_set)
+{
+	out8(0x70, 0x0b), out8(0x71, 0x82);
+	out8(0x70, 4), out8(0x71, 0x23);
+	out8(0x70, 2), out8(0x71, 0x59);
+	out8(0x70, 0), out8(0x71, 0x59);
+	out8(0x70, 0x0b), out8(0x71, 0x02);
+	advance(2000000000);
+	ck_assert_uint_eq(cmos(4), 0);
+	ck_assert_uint_eq(cmos(7), 2);
+}
+END_TEST
+
+START_TEST(rtc_periodic)
+{
+	out8(0x70, 0x0a), out8(0x71, 0x26);
+	out8(0x70, 0x0b), out8(0x71, 0x42);
+	for (int i = 0; i < 10; i++) {
+		advance(1000000);
+		ck_assert_uint_eq(cmos(0x0c), 0xc0);
+	}
+	ck_assert_uint_eq(m->board.irq_raised[8], 10);
+}
+END_TEST
+
+START_TEST(rtc_update_interrupt)
+{
+	out8(0x70, 0x0b), out8(0x71, 0x12);
+	advance(1500000000);
+	ck_assert_uint_eq(m->board.irq_raised[8], 1);
+	ck_assert_uint_eq(cmos(0x0c), 0x90);
+}
+END_TEST
+
+START_TEST(rtc_memory_size)
+{
+	ck_assert_uint_eq(cmos(0x17) | cmos(0x18) << 8, 1024);
+	ck_assert_uint_eq(cmos(0x15) | cmos(0x16) << 8, 640);
+}
+END_TEST
+
+/* ---- UART ---- */
+
+START_TEST(uart_output)
+{
+	for (const char *s = "hello\n"; *s; s++)
+		out8(0x3f8, (uint8_t)*s);
+	ck_assert_str_eq(sent, "hello\n");
+	out8(0x3f8, '>');
+	ck_assert_str_eq(sent, "hello\n");
+	advance(2100000);
+	ck_assert_str_eq(sent, "hello\n>");
+}
+END_TEST
+
+START_TEST(uart_interrupts)
+{
+	out8(0x3fc, 0x0b);
+	out8(0x3f9, 0x03);
+	ck_assert_uint_eq(m->board.irq_raised[4], 1);
+	ck_assert_uint_eq(in8(0x3fa), 0x02);
+	ck_assert_uint_eq(in8(0x3fa), 0x01);
+	uart_input(m->board.dev[SLOT_com1], (const uint8_t *)"x", 1);
+	ck_assert_uint_eq(m->board.irq_raised[4], 2);
+	ck_assert_uint_eq(in8(0x3fd) & 1, 1);
+	ck_assert_uint_eq(in8(0x3f8), 'x');
+	ck_assert_uint_eq(in8(0x3fd) & 1, 0);
+}
+END_TEST
+
+START_TEST(uart_fifo_loses_nothing)
+{
+	uint8_t in[1000], i = 0;
+
+	for (unsigned n = 0; n < sizeof(in); n++)
+		in[n] = (uint8_t)n;
+	out8(0x3fa, 0xc7);
+	uart_input(m->board.dev[SLOT_com1], in, sizeof(in));
+	for (unsigned n = 0; n < sizeof(in); n++, i++) {
+		ck_assert_uint_eq(in8(0x3fd) & 0x9f, 0x01);
+		ck_assert_uint_eq(in8(0x3f8), i);
+	}
+	ck_assert_uint_eq(in8(0x3fd) & 1, 0);
+}
+END_TEST
+
+START_TEST(uart_loopback)
+{
+	out8(0x3fc, 0x1a);
+	ck_assert_uint_eq(in8(0x3fe) & 0xf0, 0x90);
+	out8(0x3f8, 0x5a);
+	ck_assert_uint_eq(in8(0x3f8), 0x5a);
+	ck_assert_uint_eq(nsent, 0);
+}
+END_TEST
+
+/* ---- i8042, port 92 ---- */
+
+START_TEST(kbd_self_test)
+{
+	out8(0x64, 0xaa);
+	ck_assert_uint_eq(in8(0x64) & 1, 1);
+	ck_assert_uint_eq(in8(0x60), 0x55);
+	out8(0x60, 0xff);
+	ck_assert_uint_eq(in8(0x60), 0xfa);
+	ck_assert_uint_eq(in8(0x60), 0xaa);
+	ck_assert_uint_eq(in8(0x64) & 1, 0);
+}
+END_TEST
+
+START_TEST(kbd_translation)
+{
+	kbd_scancode(m->board.dev[SLOT_kbd], 0x1e);
+	ck_assert_uint_eq(m->board.irq_raised[1], 1);
+	ck_assert_uint_eq(in8(0x60), 0x1e);
+	out8(0x64, 0x60), out8(0x60, 0x05); /* translation off */
+	kbd_scancode(m->board.dev[SLOT_kbd], 0x9e);
+	ck_assert_uint_eq(in8(0x60), 0xf0);
+	ck_assert_uint_eq(in8(0x60), 0x1c);
+}
+END_TEST
+
+START_TEST(a20_gates)
+{
+	out8(0x92, 0x00);
+	ck_assert_uint_eq(m->v->cpu.a20_mask, 0xffefffff);
+	out8(0x64, 0xd1), out8(0x60, 0xdf);
+	ck_assert_uint_eq(m->v->cpu.a20_mask, 0xffffffff);
+	ck_assert_uint_eq(in8(0x92) & 2, 2);
+}
+END_TEST
+
+/* ---- PCI, ACPI, fw_cfg, backdoor, CPUID ---- */
+
+START_TEST(pci_config)
+{
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80000000);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x12378086);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfe, 2), 0x1237);
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80001000);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0xffffffff);
+}
+END_TEST
+
+START_TEST(pm_timer)
+{
+	uint32_t a = bus_in(&m->board.bus, 0x608, 4);
+
+	advance(1000000000);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x608, 4) - a, 3579545);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x604, 2), 1);
+}
+END_TEST
+
+START_TEST(fw_cfg_signature)
+{
+	char sig[5] = "";
+
+	bus_out(&m->board.bus, 0x510, 2, 0);
+	for (int i = 0; i < 4; i++)
+		sig[i] = (char)in8(0x511);
+	ck_assert_str_eq(sig, "QEMU");
+	ck_assert_uint_eq(in8(0x511), 0);
+}
+END_TEST
+
+START_TEST(backdoor)
+{
+	m->v->cpu.gpr[R_EAX] = 0x564d5868;
+	m->v->cpu.gpr[R_ECX] = 45;
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x5658, 4), 1000000000);
+	m->v->cpu.gpr[R_EAX] = 0;
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0x5658, 4), 0xffffffff);
+}
+END_TEST
+
+START_TEST(cpuid_models)
+{
+	const char *name;
+	struct cpu cpu = { .xcr0 = 1 };
+	uint32_t r[4];
+
+	for (unsigned i = 0; (name = cpuid_model_name(i, NULL)); i++) {
+		struct cpuid_table t;
+
+		ck_assert(cpuid_build(&t, name, 1, 1));
+		ck_assert_uint_lt(t.n, CPUID_MAX);
+		cpuid_query(&t, &cpu, 1, 0, r);
+		ck_assert_uint_eq(r[3] & (1 << 9), 0); /* no APIC */
+		ck_assert_uint_eq(r[2] & (1 << 27), 0);
+		cpuid_query(&t, &cpu, 7, 0, r);
+		ck_assert_uint_eq(r[1] & (1 << 16), 0); /* no AVX-512 */
+	}
+	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1));
+}
+END_TEST
+
+/* ---- run control ---- */
+
+START_TEST(stop_and_go)
+{
+	struct machine_stop st;
+
+	for (int i = 0; i < 20; i++) {
+		machine_continue(m);
+		ck_assert(!machine_wait(m, 1, &st));
+		machine_request_stop(m);
+		ck_assert(machine_wait(m, 5000, &st));
+		ck_assert_int_eq(st.reason, STOP_REQUEST);
+	}
+	st = machine_step(m, false);
+	ck_assert_int_eq(st.reason, STOP_STEP);
+}
+END_TEST
+
+START_TEST(stop_descriptor)
+{
+	struct pollfd p = { .fd = machine_stop_fd(m), .events = POLLIN };
+
+	machine_continue(m);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	machine_request_stop(m);
+	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+}
+END_TEST
+
+static enum engine_exit halt_script(struct fake_engine *f)
+{
+	if (f->v.plat.irq_pending(f->v.plat.ctx)) {
+		if (f->v.plat.irq_ack(f->v.plat.ctx) == 8 + 4) { /* serial: echo, switch off at 'q' */
+			uint8_t c = (uint8_t)f->v.plat.in(f->v.plat.ctx, 0x3f8, 1);
+
+			f->v.plat.out(f->v.plat.ctx, 0x3f8, 1, c);
+			f->v.plat.out(f->v.plat.ctx, 0x20, 1, 0x20);
+			if (c == 'q')
+				f->v.plat.out(f->v.plat.ctx, 0x604, 2, 0x3400);
+			return ENGINE_STOP;
+		}
+		f->v.plat.out(f->v.plat.ctx, 0x20, 1, 0x20);
+	}
+	if (f->runs == 1) {
+		f->v.plat.out(f->v.plat.ctx, 0x21, 1, 0xef);
+		f->v.plat.out(f->v.plat.ctx, 0x3fc, 1, 0x0b);
+		f->v.plat.out(f->v.plat.ctx, 0x3f9, 1, 0x01);
+	}
+	f->v.cpu.intf = 1;
+	f->v.cpu.halted = 1;
+	return ENGINE_HALT;
+}
+
+static void echo_and_off(enum clock_mode clock)
+{
+	struct machine *h = make(clock, false, (void *)halt_script);
+	struct machine_stop st;
+
+	machine_continue(h);
+	machine_serial_input(h, (const uint8_t *)"abcq", 4);
+	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert_int_eq(st.state, MACHINE_OFF);
+	ck_assert_str_eq(sent, "abcq");
+	machine_free(h);
+}
+
+START_TEST(halt_input_power_off)
+{
+	echo_and_off(CLOCK_HOST);
+}
+END_TEST
+START_TEST(halt_input_power_off_icount)
+{
+	echo_and_off(CLOCK_ICOUNT);
+}
+END_TEST
+
+static enum engine_exit tick_script(struct fake_engine *f)
+{
+	unsigned *ticks = f->arg;
+
+	if (f->v.plat.irq_pending(f->v.plat.ctx) && f->v.plat.irq_ack(f->v.plat.ctx) == 8) {
+		f->v.plat.out(f->v.plat.ctx, 0x20, 1, 0x20);
+		if (++*ticks == 5)
+			f->v.plat.out(f->v.plat.ctx, 0xf4, 1, 21);
+	}
+	if (f->runs == 1) {
+		f->v.plat.out(f->v.plat.ctx, 0x43, 1, 0x34);
+		f->v.plat.out(f->v.plat.ctx, 0x40, 1, 0xa9);
+		f->v.plat.out(f->v.plat.ctx, 0x40, 1, 0x04); /* 1193: 1 ms */
+	}
+	f->v.cpu.intf = 1;
+	f->v.cpu.halted = 1;
+	return ENGINE_HALT;
+}
+
+static void ticks_and_exit(enum clock_mode clock)
+{
+	struct machine *h = make(clock, false, (void *)tick_script);
+	unsigned ticks = 0;
+	struct machine_stop st;
+	uint64_t ns;
+
+	fake_of(h)->arg = &ticks;
+	machine_continue(h);
+	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert_int_eq(st.state, MACHINE_EXITED);
+	ck_assert_int_eq(machine_exit_code(h), 43);
+	ns = machine_clock_ns(h);
+	ck_assert_uint_ge(ns, 4900000);
+	ck_assert_uint_eq(ns, machine_clock_ns(h)); /* stands still */
+	machine_free(h);
+}
+
+START_TEST(halt_timer_exit)
+{
+	ticks_and_exit(CLOCK_HOST);
+}
+END_TEST
+START_TEST(halt_timer_exit_icount)
+{
+	ticks_and_exit(CLOCK_ICOUNT);
+}
+END_TEST
+
+static enum engine_exit reset_script(struct fake_engine *f)
+{
+	unsigned *resets = f->arg;
+
+	if (++*resets == 3) {
+		f->v.plat.out(f->v.plat.ctx, 0xf4, 4, 0);
+		return ENGINE_STOP;
+	}
+	f->v.plat.out(f->v.plat.ctx, 0x64, 1, 0xfe);
+	return ENGINE_STOP;
+}
+
+START_TEST(guest_reset)
+{
+	unsigned resets = 0;
+	struct machine *h = make(CLOCK_ICOUNT, false, (void *)reset_script);
+	struct machine_stop st;
+
+	fake_of(h)->arg = &resets;
+	machine_continue(h);
+	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert_int_eq(st.state, MACHINE_EXITED);
+	ck_assert_int_eq(machine_exit_code(h), 1);
+	machine_free(h);
+	h = make(CLOCK_ICOUNT, true, (void *)reset_script);
+	fake_of(h)->arg = &resets;
+	resets = 0;
+	machine_continue(h);
+	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert_int_eq(st.state, MACHINE_DEAD);
+	machine_free(h);
+}
+END_TEST
+
+static enum engine_exit count_script(struct fake_engine *f)
+{
+	f->v.icount = f->v.icount_limit;
+	return ENGINE_ICOUNT;
+}
+
+START_TEST(icount_target_and_hash)
+{
+	struct machine *a = make(CLOCK_ICOUNT, false, (void *)count_script),
+		       *b = make(CLOCK_ICOUNT, false, (void *)count_script);
+	struct machine_stop st;
+
+	ck_assert_uint_eq(machine_state_hash(a), machine_state_hash(b));
+	machine_continue_to_icount(a, 123456789);
+	ck_assert(machine_wait(a, 5000, &st));
+	ck_assert_int_eq(st.reason, STOP_ICOUNT);
+	ck_assert_uint_eq(st.icount, 123456789);
+	ck_assert_uint_ne(machine_state_hash(a), machine_state_hash(b));
+	machine_continue_to_icount(b, 100000000);
+	machine_wait(b, 5000, NULL);
+	machine_continue_to_icount(b, 123456789);
+	machine_wait(b, 5000, NULL);
+	ck_assert_uint_eq(machine_state_hash(a), machine_state_hash(b));
+	ck_assert(machine_reset(a, (char[64]){ 0 }, 64));
+	ck_assert(machine_reset(b, (char[64]){ 0 }, 64));
+	ck_assert_uint_eq(machine_state_hash(a), machine_state_hash(b));
+	machine_free(a);
+	machine_free(b);
+}
+END_TEST
+
+static unsigned view_rows;
+static void count_row(struct row_sink *s, const struct value *v)
+{
+	(void)s, (void)v;
+	view_rows++;
+}
+
+START_TEST(views_emit)
+{
+	struct row_sink s = { count_row };
+
+	for (unsigned i = 0; machine_views[i]; i++) {
+		const struct view *v = machine_views[i];
+
+		view_rows = 0;
+		ck_assert_ptr_null(v->rows(m, "", &s));
+		for (unsigned j = 0; j < i; j++)
+			ck_assert_str_ne(v->name, machine_views[j]->name);
+		ck_assert(v->ncols && v->help[0]);
+	}
+}
+END_TEST
+
+START_TEST(screen_text)
+{
+	char text[25][81];
+	const uint16_t hi[] = { 0x0748, 0x0769 };
+
+	mm_phys_write(machine_vm(m), 0xb8000 + 160, hi, sizeof(hi));
+	machine_screen(m, text);
+	ck_assert_int_eq(strncmp(text[1], "Hi ", 3), 0);
+	ck_assert_uint_eq(strlen(text[24]), 80);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("hv-devices");
+	TCase *tc = tcase_create("machine");
+	SRunner *sr;
+
+	const TTest *const all[] = {
+		bus_unanswered,
+		bus_split,
+		every_port_survives,
+		pic_priority_and_eoi,
+		pic_cascade,
+		pic_spurious,
+		pic_level,
+		pic_rotate_poll,
+		pit_periodic,
+		pit_one_shot,
+		pit_latch_and_readback,
+		pit_channel2_gate,
+		rtc_date,
+		rtc_set,
+		rtc_periodic,
+		rtc_update_interrupt,
+		rtc_memory_size,
+		uart_output,
+		uart_interrupts,
+		uart_fifo_loses_nothing,
+		uart_loopback,
+		kbd_self_test,
+		kbd_translation,
+		a20_gates,
+		pci_config,
+		pm_timer,
+		fw_cfg_signature,
+		backdoor,
+		cpuid_models,
+		stop_and_go,
+		stop_descriptor,
+		halt_input_power_off,
+		halt_input_power_off_icount,
+		halt_timer_exit,
+		halt_timer_exit_icount,
+		guest_reset,
+		icount_target_and_hash,
+		views_emit,
+		screen_text,
+	};
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 20);
+	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+		tcase_add_test(tc, all[i]);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Image loaders: what a good image puts where, and that each bad one is one
+ * line of text. Mutated images must never crash the loader. */
+#include <check.h>
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hv/acpi.h"
+#include "hv/bootrom.h"
+#include "hv/machine_int.h"
+#include "tests/hv/fake_engine.h"
+
+enum { BZ_SETUP = 5 * 512, BZ_BODY = 8192, ELF_LEN = 0x2000 };
+
+static char dir[] = "/tmp/vitrine-images-XXXXXX";
+static char err[256];
+static uint8_t bz[BZ_SETUP + BZ_BODY], elf[ELF_LEN];
+
+static const char *put_file(const char *name, const void *data, size_t n)
+{
+	static char path[2][256];
+	static int k;
+	char *p = path[k ^= 1];
+	FILE *f;
+
+	snprintf(p, sizeof(path[0]), "%s/%s", dir, name);
+	f = fopen(p, "wb");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(data, 1, n, f), n);
+	fclose(f);
+	return p;
+}
+
+static void le32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, 4);
+}
+
+static void make_bz(void)
+{
+	memset(bz, 0, sizeof(bz));
+	bz[0x1f1] = 4;
+	bz[0x1fe] = 0x55, bz[0x1ff] = 0xaa;
+	bz[0x200] = 0xeb, bz[0x201] = 0x6a;
+	memcpy(bz + 0x202, "HdrS", 4);
+	bz[0x206] = 0x0f, bz[0x207] = 0x02;
+	bz[0x211] = 1;
+	le32(bz + 0x214, 0x100000);
+	le32(bz + 0x22c, 0x37ffffff);
+	le32(bz + 0x238, 2047);
+	le32(bz + 0x258, 0x100000);
+	le32(bz + 0x260, 0x80000);
+	memset(bz + BZ_SETUP, 0x90, BZ_BODY);
+}
+
+static void make_elf(void)
+{
+	Elf32_Ehdr eh = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, 1 },
+		.e_type = ET_EXEC,
+		.e_machine = EM_386,
+		.e_entry = 0xc0101010,
+		.e_phoff = sizeof(eh),
+		.e_phentsize = sizeof(Elf32_Phdr),
+		.e_phnum = 1,
+	};
+	Elf32_Phdr ph = {
+		.p_type = PT_LOAD,
+		.p_offset = 0x1000,
+		.p_vaddr = 0xc0101000,
+		.p_paddr = 0x101000,
+		.p_filesz = 0x800,
+		.p_memsz = 0x3000,
+	};
+	const uint32_t mb[3] = { 0x1badb002, 3, -(0x1badb002u + 3) };
+
+	memset(elf, 0x5a, sizeof(elf));
+	memcpy(elf, &eh, sizeof(eh));
+	memcpy(elf + sizeof(eh), &ph, sizeof(ph));
+	memcpy(elf + 0x1000, mb, sizeof(mb));
+}
+
+static void setup(void)
+{
+	strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	make_bz();
+	make_elf();
+	err[0] = 0;
+}
+
+static void teardown(void)
+{
+	char cmd[300];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static struct machine *boot(struct image_config image, uint64_t memory)
+{
+	struct machine_config cfg = { .memory = memory, .clock = CLOCK_ICOUNT, .image = image };
+
+	return machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+}
+
+static uint32_t mem32(struct machine *m, gpa a)
+{
+	uint32_t v = 0;
+
+	ck_assert(mm_phys_read(machine_vm(m), a, &v, 4));
+	return v;
+}
+
+/* Loading must fail with one line that contains TEXT. */
+static void refuse(struct image_config image, uint64_t memory, const char *text)
+{
+	struct machine *m = boot(image, memory);
+
+	ck_assert_ptr_null(m);
+	ck_assert_msg(strstr(err, text), "\"%s\" does not mention \"%s\"", err, text);
+	ck_assert_ptr_null(strchr(err, '\n'));
+}
+
+START_TEST(linux_good)
+{
+	uint8_t rd[5000];
+	struct image_config ic = { .append = "console=ttyS0" };
+	struct machine *m;
+	char cmd[14];
+
+	memset(rd, 0x77, sizeof(rd));
+	ic.kernel = put_file("bz", bz, sizeof(bz));
+	ic.initrd = put_file("rd", rd, sizeof(rd));
+	m = boot(ic, 16 << 20);
+	ck_assert_msg(m, "%s", err);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	ck_assert_uint_eq(c->rip, 0x100000);
+	ck_assert_uint_eq(c->seg[SEG_CS].sel, 0x10);
+	ck_assert_uint_eq(c->seg[SEG_DS].sel, 0x18);
+	ck_assert_uint_eq(c->cr0 & (CR0_PE | CR0_PG), CR0_PE);
+	ck_assert_uint_eq(c->intf, 0);
+	uint32_t bp = (uint32_t)c->gpr[R_ESI];
+	ck_assert_uint_eq(mem32(m, 0x100000), 0x90909090);
+	ck_assert_uint_eq(mem32(m, bp + 0x218), ((16 << 20) - 5000) & ~0xfffu);
+	ck_assert_uint_eq(mem32(m, bp + 0x21c), 5000);
+	ck_assert_uint_eq(mem32(m, mem32(m, bp + 0x218)), 0x77777777);
+	ck_assert_uint_eq(mem32(m, bp + 0x1e8) & 0xff, 4);
+	ck_assert(mm_phys_read(machine_vm(m), mem32(m, bp + 0x228), cmd, sizeof(cmd)));
+	ck_assert_str_eq(cmd, "console=ttyS0");
+	machine_free(m);
+}
+END_TEST
+
+START_TEST(linux_bad)
+{
+	struct image_config ic = { 0 };
+	static uint8_t big[3 << 20];
+
+	ic.kernel = put_file("bz", bz, BZ_SETUP);
+	refuse(ic, 16 << 20, "truncated");
+	ic.kernel = put_file("bz", bz, 0x208);
+	refuse(ic, 16 << 20, "truncated");
+	bz[0x206] = 5;
+	ic.kernel = put_file("bz", bz, sizeof(bz));
+	refuse(ic, 16 << 20, "too old");
+	make_bz();
+	ic.kernel = put_file("bz", bz, sizeof(bz));
+	refuse(ic, 1 << 20, "needs memory");
+	ic.initrd = put_file("rd", big, sizeof(big));
+	refuse(ic, 3 << 20, "does not fit");
+	ic.initrd = "/nonexistent/initrd";
+	refuse(ic, 3 << 20, "/nonexistent/initrd");
+	ic = (struct image_config){ .kernel = put_file("x", "MZ hello", 8) };
+	refuse(ic, 3 << 20, "neither");
+	ic.kernel = dir;
+	refuse(ic, 3 << 20, "not a regular file");
+	ic.kernel = put_file("empty", "", 0);
+	refuse(ic, 3 << 20, "empty");
+}
+END_TEST
+
+START_TEST(linux_cmdline_too_long)
+{
+	static char text[5000];
+	struct image_config ic = { .append = text };
+
+	memset(text, 'a', sizeof(text) - 1);
+	ic.kernel = put_file("bz", bz, sizeof(bz));
+	refuse(ic, 16 << 20, "command line");
+}
+END_TEST
+
+START_TEST(multiboot_good)
+{
+	struct image_config ic = { .append = "arg" };
+	struct machine *m;
+
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	ic.initrd = put_file("mod", "module", 6);
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	ck_assert_uint_eq(c->rip, 0x101010);
+	ck_assert_uint_eq(c->gpr[R_EAX], 0x2badb002);
+	uint32_t info = (uint32_t)c->gpr[R_EBX];
+	ck_assert_uint_eq(mem32(m, info), 0x24d);
+	ck_assert_uint_eq(mem32(m, info + 8), 3072);
+	ck_assert_uint_eq(mem32(m, info + 20), 1);
+	uint32_t mod = mem32(m, info + 24);
+	ck_assert_uint_eq(mem32(m, mod), 0x104000);
+	ck_assert_uint_eq(mem32(m, mem32(m, mod)) & 0xffff, 'm' | 'o' << 8);
+	ck_assert_uint_eq(mem32(m, 0x101400), 0x5a5a5a5a);
+	ck_assert_uint_eq(mem32(m, 0x101800), 0);
+	machine_free(m);
+}
+END_TEST
+
+START_TEST(multiboot_bad)
+{
+	struct image_config ic = { 0 };
+	Elf32_Phdr *ph = (Elf32_Phdr *)(elf + sizeof(Elf32_Ehdr));
+
+	ic.kernel = put_file("elf", elf, 0x1400);
+	refuse(ic, 4 << 20, "truncated");
+	ph->p_memsz = 0xf0000000;
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	refuse(ic, 4 << 20, "does not fit");
+	ph->p_memsz = 0x100;
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	refuse(ic, 4 << 20, "larger in the file");
+	make_elf();
+	ph->p_paddr = 0x90000;
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	refuse(ic, 4 << 20, "overlaps");
+	make_elf();
+	elf[EI_CLASS] = ELFCLASS64;
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	refuse(ic, 4 << 20, "not a 32-bit");
+	make_elf();
+	((Elf32_Ehdr *)elf)->e_phoff = 0xfffffff0;
+	ic.kernel = put_file("elf", elf, sizeof(elf));
+	refuse(ic, 4 << 20, "program headers");
+}
+END_TEST
+
+START_TEST(flat)
+{
+	struct image_config ic = { .flat_addr = 0x8000 };
+	struct machine *m;
+
+	ic.flat = put_file("flat", "\xf4\xf4\xf4\xf4", 4);
+	m = boot(ic, 1 << 20);
+	ck_assert_msg(m, "%s", err);
+	ck_assert_uint_eq(machine_vcpu(m)->cpu.rip, 0x8000);
+	ck_assert_uint_eq(mem32(m, 0x8000), 0xf4f4f4f4);
+	machine_free(m);
+	ic.flat_addr = 0x100000;
+	refuse(ic, 1 << 20, "do not fit");
+	ic.flat_addr = 1ull << 40;
+	refuse(ic, 1 << 20, "above 4 GiB");
+}
+END_TEST
+
+START_TEST(bios)
+{
+	static uint8_t rom[0x20000], disk[512] = { 0xeb, 0xfe };
+	struct image_config ic = { 0 };
+	struct machine *m;
+
+	rom[0x1fff0] = 0xea;
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	ic.boot_sector = put_file("disk", disk, sizeof(disk));
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	ck_assert_uint_eq(cpu_pc(c), 0xfffffff0);
+	ck_assert_uint_eq(mem32(m, 0xfffffff0), 0xea);
+	ck_assert_uint_eq(mem32(m, 0xffff0), 0xea);
+	machine_free(m);
+	ic.bios = put_file("bios", rom, 1000);
+	refuse(ic, 4 << 20, "not a BIOS size");
+	ic.bios = "/nonexistent";
+	refuse(ic, 4 << 20, "cannot open");
+}
+END_TEST
+
+START_TEST(boot_rom_checksum)
+{
+	uint8_t rom[BOOTROM_BYTES], sum = 0;
+
+	bootrom_make(rom, 0x80);
+	for (unsigned i = 0; i < sizeof(rom); i++)
+		sum += rom[i];
+	ck_assert_uint_eq(sum, 0);
+	ck_assert_uint_eq(rom[BOOTROM_OLD13 - 1], 0xea);
+	ck_assert_uint_eq(bootdisk_drive(1474560), 0);
+	ck_assert_uint_eq(bootdisk_drive(10 << 20), 0x80);
+}
+END_TEST
+
+/* INT 13h on a real-mode frame, without a ROM around it. */
+START_TEST(int13_read)
+{
+	static uint8_t rom[0x20000], disk[1474560];
+	struct image_config ic = { 0 };
+	struct machine *m;
+	uint16_t frame[3] = { 0, 0, 0x0203 };
+
+	memset(disk + 19 * 512, 0xab, 512); /* cylinder 0, head 1, sector 2 */
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	ic.boot_sector = put_file("disk", disk, sizeof(disk));
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	c->gpr[R_ESP] = 0x7000;
+	c->gpr[R_EAX] = 0x0201, c->gpr[R_ECX] = 0x0002, c->gpr[R_EDX] = 0x0100, c->gpr[R_EBX] = 0x8000;
+	mm_phys_write(machine_vm(m), 0x7000, frame, 6);
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(mem32(m, 0x8000), 0xabababab);
+	ck_assert_uint_eq(c->gpr[R_EAX], 0x0001);
+	ck_assert_uint_eq(mem32(m, 0x7004) & 1, 0);
+	c->gpr[R_EAX] = 0x0201, c->gpr[R_ECX] = 0x0013;
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 4);
+	ck_assert_uint_eq(mem32(m, 0x7004) & 1, 1);
+	machine_free(m);
+}
+END_TEST
+
+static uint8_t sum_of(struct machine *m, gpa a, uint32_t n)
+{
+	uint8_t sum = 0, b;
+
+	while (n--) {
+		mm_phys_read(machine_vm(m), a++, &b, 1);
+		sum += b;
+	}
+	return sum;
+}
+
+START_TEST(acpi_tables)
+{
+	struct image_config ic = { .flat_addr = 0x8000 };
+	struct machine *m;
+	uint32_t rsdt, fadt, dsdt;
+
+	ic.flat = put_file("flat", "\xf4", 1);
+	m = boot(ic, 2 << 20);
+	ck_assert_uint_eq(sum_of(m, ACPI_RSDP, 20), 0);
+	rsdt = mem32(m, ACPI_RSDP + 16);
+	ck_assert_uint_eq(sum_of(m, rsdt, mem32(m, rsdt + 4)), 0);
+	fadt = mem32(m, rsdt + 36);
+	ck_assert_uint_eq(mem32(m, fadt), 0x50434146);
+	ck_assert_uint_eq(sum_of(m, fadt, mem32(m, fadt + 4)), 0);
+	dsdt = mem32(m, fadt + 40);
+	ck_assert_uint_eq(mem32(m, dsdt), 0x54445344);
+	ck_assert_uint_eq(sum_of(m, dsdt, mem32(m, dsdt + 4)), 0);
+	machine_free(m);
+}
+END_TEST
+
+/* One byte wrong somewhere in the headers: load or one line, nothing else. */
+START_TEST(mutated)
+{
+	struct image_config ic = { 0 };
+	unsigned seed = (unsigned)_i * 2654435761u + 1;
+
+	for (int i = 0; i < 40; i++) {
+		uint8_t *img = i & 1 ? bz : elf;
+		size_t n = i & 1 ? sizeof(bz) : sizeof(elf);
+
+		make_bz();
+		make_elf();
+		for (int k = 0; k < 3; k++) {
+			seed = seed * 1103515245 + 12345;
+			img[i & 1 ? 0x1f0 + (seed >> 8) % 0x80 : (seed >> 8) % 0x60] = (uint8_t)(seed >> 20);
+		}
+		ic.kernel = put_file("mut", img, n);
+		err[0] = 0;
+		struct machine *m = boot(ic, 2 << 20);
+		ck_assert(m || err[0]);
+		machine_free(m);
+	}
+}
+END_TEST
+
+START_TEST(machine_limits)
+{
+	struct image_config ic = { .flat_addr = 0x8000 };
+	struct machine_config cfg = { .memory = 4 << 20, .machine_memory = 1 << 20 };
+
+	ic.flat = put_file("flat", "\xf4", 1);
+	refuse(ic, 1000, "1 MiB");
+	refuse(ic, 4ull << 30, "3 GiB");
+	cfg.image = ic;
+	ck_assert_ptr_null(machine_new(&cfg, fake_new, NULL, err, sizeof(err)));
+	ck_assert(strstr(err, "too small"));
+	cfg.machine_memory = 0;
+	cfg.cpu_model = "z80";
+	ck_assert_ptr_null(machine_new(&cfg, fake_new, NULL, err, sizeof(err)));
+	ck_assert(strstr(err, "z80"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("hv-images");
+	TCase *tc = tcase_create("images");
+	const TTest *const all[] = {
+		linux_good,	linux_bad, linux_cmdline_too_long, multiboot_good, multiboot_bad,
+		flat,		bios,	   boot_rom_checksum,	   int13_read,	   acpi_tables,
+		machine_limits,
+	};
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 20);
+	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+		tcase_add_test(tc, all[i]);
+	tcase_add_loop_test(tc, mutated, 0, 5);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

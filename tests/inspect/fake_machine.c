@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See fake_machine.h. No thread: the processor runs inside machine_wait(). */
+#include "tests/inspect/fake_machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { SLICE = 1000, MAX_BREAKS = 16 };
+
+struct machine {
+	struct vcpu v;
+	uint8_t mem[FAKE_MEMORY], image[FAKE_MEMORY];
+	gva breaks[MAX_BREAKS];
+	unsigned nbreaks;
+	enum machine_state state;
+	struct machine_stop stop;
+	int exit_code, fd;
+	bool stop_asked;
+	uint64_t icount_goal;
+	void (*out)(void *ctx, const uint8_t *buf, size_t n);
+	void *out_ctx;
+	char input[256];
+};
+
+static struct machine *of(struct vcpu *v)
+{
+	return (struct machine *)v;
+}
+
+/* ---- memory ---- */
+
+bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
+{
+	struct machine *m = (struct machine *)vm;
+
+	if (a > FAKE_MEMORY || n > FAKE_MEMORY - a)
+		return false;
+	memcpy(buf, m->mem + a, n);
+	return true;
+}
+
+int mmu_read(struct mmu *u, gva lin, void *buf, unsigned n, unsigned how)
+{
+	(void)how;
+	return mm_phys_read((struct mm_vm *)u, lin, buf, n) ? 0 : -1;
+}
+
+int mmu_write(struct mmu *u, gva lin, const void *buf, unsigned n, unsigned how)
+{
+	struct machine *m = (struct machine *)u;
+
+	(void)how;
+	if (lin > FAKE_MEMORY || n > FAKE_MEMORY - lin)
+		return -1;
+	memcpy(m->mem + lin, buf, n);
+	return 0;
+}
+
+void mmu_flush(struct mmu *u, bool global)
+{
+	(void)u;
+	(void)global;
+}
+
+void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
+{
+	(void)u;
+	(void)how;
+	*w = (struct walk){ .nlevels = 1, .level[0] = { "PDE", 0x2000 + (lin >> 22) * 4, 0 }, .page_shift = 22 };
+	w->ok = lin < 1 << 22;
+	if (w->ok) {
+		w->pa = lin;
+		w->user = w->writable = true;
+		w->level[0].entry = 0xe7;
+	}
+}
+
+const struct view *const mm_views[] = { NULL };
+const struct view *const machine_views[] = { NULL };
+
+/* ---- processor ---- */
+
+static void push(struct machine *m, uint32_t val)
+{
+	m->v.cpu.gpr[R_ESP] -= 4;
+	memcpy(m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), &val, 4);
+}
+
+static uint32_t pop(struct machine *m)
+{
+	uint32_t val;
+
+	memcpy(&val, m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), 4);
+	m->v.cpu.gpr[R_ESP] += 4;
+	return val;
+}
+
+static void out_port(struct machine *m, uint8_t port)
+{
+	uint8_t al = (uint8_t)m->v.cpu.gpr[R_EAX];
+
+	if (port == 0xe9 && m->out)
+		m->out(m->out_ctx, &al, 1);
+	if (port == 0xf4) {
+		m->state = MACHINE_EXITED;
+		m->exit_code = al << 1 | 1;
+	}
+}
+
+static void step(struct machine *m)
+{
+	struct cpu *c = &m->v.cpu;
+	uint32_t pc = (uint32_t)c->rip % (FAKE_MEMORY - 16), imm;
+	uint8_t op = m->mem[pc];
+
+	memcpy(&imm, m->mem + pc + 1, 4);
+	c->rip = pc + 1;
+	m->v.icount++;
+	if (op >= 0x40 && op <= 0x47) {
+		c->gpr[op & 7] = (uint32_t)(c->gpr[op & 7] + 1);
+	} else if (op >= 0xb8 && op <= 0xbf) {
+		c->gpr[op & 7] = imm;
+		c->rip += 4;
+	} else if (op == 0xeb) {
+		c->rip = pc + 2 + (uint32_t)(int8_t)imm;
+	} else if (op == 0xe8) {
+		push(m, pc + 5);
+		c->rip = pc + 5 + imm;
+	} else if (op == 0xc3) {
+		c->rip = pop(m);
+	} else if (op == 0xe6) {
+		c->rip++;
+		out_port(m, (uint8_t)imm);
+	} else if (op == 0xf4) {
+		m->state = MACHINE_OFF;
+	} else if (op == 0x0f) {
+		m->state = MACHINE_FAILED;
+	}
+}
+
+static bool at_break(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->nbreaks; i++)
+		if (m->breaks[i] == m->v.cpu.rip)
+			return true;
+	return false;
+}
+
+static void bp_insert(struct vcpu *v, gva lin)
+{
+	of(v)->breaks[of(v)->nbreaks++] = lin;
+}
+
+static void bp_remove(struct vcpu *v, gva lin)
+{
+	struct machine *m = of(v);
+
+	for (unsigned i = 0; i < m->nbreaks; i++)
+		if (m->breaks[i] == lin) {
+			m->breaks[i] = m->breaks[--m->nbreaks];
+			return;
+		}
+}
+
+static void state_changed(struct vcpu *v)
+{
+	(void)v;
+}
+
+static const struct engine_ops fake_ops = {
+	.name = "fake", .bp_insert = bp_insert, .bp_remove = bp_remove, .state_changed = state_changed,
+};
+
+/* ---- machine ---- */
+
+static void power_on(struct machine *m)
+{
+	struct cpu *c = &m->v.cpu;
+
+	memcpy(m->mem, m->image, sizeof(m->mem));
+	cpu_reset(c);
+	c->cr0 = CR0_PE | CR0_ET | CR0_PG;
+	c->seg[SEG_CS] = (struct seg_cache){ .limit = ~0u, .attr = SA_P | SA_S | SA_CODE | SA_RW | SA_DB | SA_G, .sel = 8 };
+	c->rip = FAKE_START;
+	c->gpr[R_ESP] = FAKE_STACK;
+	c->gpr[R_EDX] = 0;
+	m->v.icount = 0;
+	m->state = MACHINE_STOPPED;
+}
+
+struct machine *fake_machine(const uint8_t *code, size_t len)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	memcpy(m->image + FAKE_START, code, len);
+	m->v.ops = &fake_ops;
+	m->v.mmu = (struct mmu *)m;
+	m->fd = eventfd(0, EFD_NONBLOCK);
+	power_on(m);
+	return m;
+}
+
+void fake_machine_output(struct machine *m, void (*out)(void *ctx, const uint8_t *buf, size_t n), void *ctx)
+{
+	m->out = out;
+	m->out_ctx = ctx;
+}
+
+unsigned fake_machine_breakpoints(const struct machine *m)
+{
+	return m->nbreaks;
+}
+
+const char *fake_machine_input(const struct machine *m)
+{
+	return m->input;
+}
+
+void machine_free(struct machine *m)
+{
+	close(m->fd);
+	free(m);
+}
+
+static void halt(struct machine *m, enum stop_reason why)
+{
+	if (m->state == MACHINE_RUNNING)
+		m->state = MACHINE_STOPPED;
+	m->stop = (struct machine_stop){ m->state, why, m->v.cpu.rip, m->v.icount };
+}
+
+static void run_slice(struct machine *m)
+{
+	for (int i = 0; i < SLICE && m->state == MACHINE_RUNNING; i++) {
+		if (m->icount_goal && m->v.icount >= m->icount_goal)
+			halt(m, STOP_ICOUNT);
+		else if (at_break(m))
+			halt(m, STOP_BREAK);
+		else
+			step(m);
+	}
+	if (m->state == MACHINE_RUNNING && m->stop_asked)
+		halt(m, STOP_REQUEST);
+	if (m->state > MACHINE_RUNNING)
+		halt(m, STOP_END);
+}
+
+void machine_continue_to_icount(struct machine *m, uint64_t n)
+{
+	m->icount_goal = n;
+	m->stop_asked = false;
+	m->state = MACHINE_RUNNING;
+}
+
+void machine_continue(struct machine *m)
+{
+	machine_continue_to_icount(m, 0);
+}
+
+void machine_request_stop(struct machine *m)
+{
+	m->stop_asked = true;
+}
+
+bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out)
+{
+	uint64_t one = 1;
+
+	(void)timeout_ms;
+	if (m->state == MACHINE_RUNNING)
+		run_slice(m);
+	*out = m->stop;
+	if (write(m->fd, &one, sizeof(one)) < 0)
+		return false;
+	return m->state != MACHINE_RUNNING;
+}
+
+struct machine_stop machine_step(struct machine *m, bool with_irq)
+{
+	(void)with_irq;
+	step(m);
+	halt(m, m->state > MACHINE_RUNNING ? STOP_END : STOP_STEP);
+	return m->stop;
+}
+
+int machine_stop_fd(struct machine *m)
+{
+	return m->fd;
+}
+
+bool machine_reset(struct machine *m, char *err, size_t errlen)
+{
+	(void)err;
+	(void)errlen;
+	power_on(m);
+	return true;
+}
+
+enum machine_state machine_state(const struct machine *m)
+{
+	return m->state;
+}
+
+int machine_exit_code(const struct machine *m)
+{
+	return m->exit_code;
+}
+
+const char *machine_error(const struct machine *m)
+{
+	return m->state == MACHINE_FAILED ? "no such instruction" : "";
+}
+
+struct vcpu *machine_vcpu(struct machine *m)
+{
+	return &m->v;
+}
+
+struct mm_vm *machine_vm(struct machine *m)
+{
+	return (struct mm_vm *)m;
+}
+
+void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	strncat(m->input, (const char *)buf, n);
+}
+
+void machine_key(struct machine *m, uint8_t scancode)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "%02x ", scancode);
+	strcat(m->input, text);
+}
+
+uint64_t machine_state_hash(struct machine *m)
+{
+	return 0xfeedface00000000ull + m->v.cpu.gpr[R_EAX];
+}
+
+void machine_screen(struct machine *m, char out[25][81])
+{
+	(void)m;
+	for (int i = 0; i < 25; i++)
+		memset(out[i], ' ', 80), out[i][80] = 0;
+	memcpy(out[2], "hello", 5);
+}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Unit tests (Check programs speaking TAP) mirror the tree: tests/<module>/test_*.c links
+# with <module> and what lies below it. Shell tests speak TAP too.
+TEST_EXTENSIONS = .sh
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+AM_LOG_DRIVER_FLAGS = --comments --ignore-exit
+SH_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+AM_SH_LOG_DRIVER_FLAGS = --comments
+AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
+	TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' VITRINE='$(abs_top_builddir)/vitrine'; \
+	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY TOP_SRCDIR TOP_BUILDDIR VITRINE;
+
+SHELL_TESTS = \
+	%D%/layers.sh \
+	%D%/guests/demo.sh
+
+# Real guests, from packages that guests/fetch brought: `make check-guests`.
+GUEST_TESTS = \
+	%D%/guests/linux-686-pae.sh \
+	%D%/guests/linux-686.sh \
+	%D%/guests/memtest.sh
+
+UNIT_TESTS =
+TESTS = $(UNIT_TESTS) $(SHELL_TESTS)
+EXTRA_DIST += \
+	$(SHELL_TESTS) \
+	$(GUEST_TESTS) \
+	%D%/guests/guestlib.sh \
+	%D%/guests/linuxlib.sh \
+	%D%/taplib.sh
+
+check-guests: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(GUEST_TESTS)"
+.PHONY: check-guests
+
+if HAVE_CHECK
+UNIT_TESTS += %D%/bt/test_sys
+%C%_bt_test_sys_SOURCES = %D%/bt/test_sys.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
+%C%_bt_test_sys_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_bt_test_sys_LDADD = bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/bt/test_verify
+%C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
+%C%_bt_test_verify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_bt_test_verify_LDADD = bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_devices
+%C%_hv_test_devices_SOURCES = %D%/hv/test_devices.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_devices_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_devices_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_images
+%C%_hv_test_images_SOURCES = %D%/hv/test_images.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_images_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_images_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+endif
+
+# Instructions under the engine against the host CPU; see tests/conform/main.c.
+UNIT_TESTS += %D%/conform/conform
+%C%_conform_conform_SOURCES = \
+	%D%/conform/address.c \
+	%D%/conform/conform.h \
+	%D%/conform/encode.c \
+	%D%/conform/engine.c \
+	%D%/conform/forms.def \
+	%D%/conform/gen.c \
+	%D%/conform/gen.h \
+	%D%/conform/layout.c \
+	%D%/conform/main.c \
+	%D%/conform/native.c \
+	%D%/conform/seq.c \
+	%D%/conform/setup.c
+%C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+
+check_PROGRAMS += $(UNIT_TESTS)

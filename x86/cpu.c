@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "x86/cpu.h"
+
+#include <string.h>
+
+static const struct seg_cache reset_data = { .limit = 0xffff, .attr = SA_P | SA_S | SA_RW | SA_A };
+static const struct seg_cache reset_code = {
+	.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SA_P | SA_S | SA_RW | SA_A | SA_CODE,
+};
+
+/* FCW and MXCSR at their offsets in the XSAVE legacy area (SDM vol. 1 10.5.1). */
+static void reset_fpu(struct cpu *c)
+{
+	uint16_t fcw = 0x37f;
+	uint32_t mxcsr = 0x1f80;
+
+	memset(c->fpu, 0, sizeof(c->fpu));
+	memcpy(c->fpu, &fcw, 2);
+	memcpy(c->fpu + 24, &mxcsr, 4);
+}
+
+void cpu_reset(struct cpu *c)
+{
+	uint64_t tsc_offset = c->tsc_offset;
+
+	memset(c, 0, sizeof(*c));
+	c->tsc_offset = tsc_offset;
+	c->rip = 0xfff0;
+	c->gpr[R_EDX] = 0x600;
+	c->flags = FL_ONE;
+	c->cr0 = CR0_ET | CR0_NW | CR0_CD;
+	for (int i = 0; i < SEG_COUNT; i++)
+		c->seg[i] = reset_data;
+	c->seg[SEG_CS] = reset_code;
+	c->ldtr = (struct seg_cache){ .limit = 0xffff, .attr = SA_P | 2 };
+	c->tr = (struct seg_cache){ .limit = 0xffff, .attr = SA_P | 0xb };
+	c->gdtr.limit = c->idtr.limit = 0xffff;
+	c->dr[6] = 0xffff0ff0;
+	c->dr[7] = 0x400;
+	c->xcr0 = 1;
+	c->pat = 0x0007040600070406ull;
+	c->apic_base = 0xfee00900;
+	c->misc_enable = 1;
+	c->a20_mask = ~0u;
+	reset_fpu(c);
+}

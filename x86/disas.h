@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Disassembly for people: text and the few facts run control needs. Intel syntax. */
+#ifndef X86_DISAS_H
+#define X86_DISAS_H
+#include "base/types.h"
+
+#define DISAS_MAX_INSN 15
+
+enum disas_kind { DISAS_OTHER, DISAS_CALL, DISAS_RET, DISAS_INT, DISAS_JUMP, DISAS_REP };
+
+struct disas_insn {
+	unsigned len;
+	enum disas_kind kind;
+	bool has_target; /* direct branch */
+	uint64_t target;
+	char text[128];
+};
+
+/* Decode one instruction of BITS (16, 32 or 64) code from the N bytes at BUF, which stand at PC. False (and
+ * text "(bad)", len 1) when the bytes are no instruction or there are too few. */
+bool disas_decode(const uint8_t *buf, size_t n, uint64_t pc, unsigned bits, struct disas_insn *out);
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The engine interface: the one seam between what executes a processor (bt,
+ * later vtx) and the machine around it (hv). Neither includes the other. */
+#ifndef X86_ENGINE_H
+#define X86_ENGINE_H
+#include "base/view.h"
+#include "x86/cpu.h"
+
+/* What the machine offers the processor. All callbacks run on the vCPU's
+ * thread. An unanswered port reads as all ones. */
+struct platform {
+	void *ctx;
+	uint32_t (*in)(void *ctx, uint16_t port, unsigned size);             /* size 1, 2, 4 */
+	void (*out)(void *ctx, uint16_t port, unsigned size, uint32_t val);
+	void (*mmio_read)(void *ctx, gpa a, void *buf, unsigned size);        /* 1..64 bytes */
+	void (*mmio_write)(void *ctx, gpa a, const void *buf, unsigned size);
+	bool (*irq_pending)(void *ctx);   /* is INTR asserted? cheap */
+	int (*irq_ack)(void *ctx);        /* acknowledge: vector 0..255, or -1 when it went away */
+	void (*cpuid)(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+	/* MSRs the engine does not own. False: #GP. */
+	bool (*rdmsr)(void *ctx, uint32_t msr, uint64_t *val);
+	bool (*wrmsr)(void *ctx, uint32_t msr, uint64_t val);
+	uint64_t (*tsc)(void *ctx);       /* guest TSC now, used where it cannot be read in line */
+	void (*run_timers)(void *ctx);    /* called after a kick and at icount deadlines */
+};
+
+/* What VM time follows: the host's clock, or instructions retired (deterministic). */
+enum clock_mode { CLOCK_HOST, CLOCK_ICOUNT };
+
+/* Why run() came back. */
+enum engine_exit {
+	ENGINE_STOP,     /* a stop was asked for by request_stop() */
+	ENGINE_HALT,     /* HLT with nothing pending; cpu.halted is set */
+	ENGINE_BREAK,    /* about to execute an address with a breakpoint */
+	ENGINE_STEPPED,  /* step() did one instruction */
+	ENGINE_WATCH,    /* a watchpoint was hit (details in stop_addr) */
+	ENGINE_ICOUNT,   /* retired == icount_limit (icount mode only) */
+	ENGINE_SHUTDOWN, /* triple fault */
+	ENGINE_ERROR,    /* our own failure, text in error[]; guest state is kept */
+};
+
+struct engine_ops;
+
+/* One virtual processor as the machine and the inspectors see it. The engine
+ * embeds it as the first member of its own struct. */
+struct vcpu {
+	struct cpu cpu; /* exact only while the vCPU is outside run() */
+	const struct engine_ops *ops;
+	struct platform plat;
+	struct mmu *mmu;
+	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
+	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
+				  may lower it inside a callback */
+	gva stop_addr;
+	char error[256];
+};
+
+struct engine_ops {
+	const char *name;
+	/* Execute until there is a reason to stop. vCPU thread only. */
+	enum engine_exit (*run)(struct vcpu *v);
+	/* Execute exactly one instruction (interrupts pending are NOT delivered
+	 * unless with_irq). A breakpoint at pc is ignored. */
+	enum engine_exit (*step)(struct vcpu *v, bool with_irq);
+	/* Ask run() to look at interrupts and timers soon (bounded, < 1 ms).
+	 * Any thread; async-signal-safe when called on the vCPU thread. */
+	void (*kick)(struct vcpu *v);
+	/* Ask run() to return ENGINE_STOP soon. Any thread. Sticky until honoured. */
+	void (*request_stop)(struct vcpu *v);
+	/* Breakpoints by linear address; no guest byte changes. While stopped only. */
+	void (*bp_insert)(struct vcpu *v, gva lin);
+	void (*bp_remove)(struct vcpu *v, gva lin);
+	/* The debugger changed registers, mode or memory mappings: drop derived state. */
+	void (*state_changed)(struct vcpu *v);
+	const struct view *const *views; /* NULL-terminated; owner is the vcpu */
+	void (*free)(struct vcpu *v);
+};
+#endif

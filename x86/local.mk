@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Facts about the processor, its state, the engine interface.
+noinst_LIBRARIES += %D%/libx86.a
+%C%_libx86_a_SOURCES = \
+	%D%/cpu.c \
+	%D%/cpu.h \
+	%D%/disas.c \
+	%D%/disas.h \
+	%D%/engine.h \
+	%D%/regflags.def \
+	%D%/regs.c \
+	%D%/regs.def \
+	%D%/regs.h
