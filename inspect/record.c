@@ -285,7 +285,7 @@ static void render_grid(const struct table *t, FILE *f)
 			if (v->type == VAL_NONE && t->style == TABLE_PLAIN)
 				buf[0] = 0;
 			if (buf[0])
-				put_cell(f, buf, width[c], right_aligned(v->type), &pad);
+				put_cell(f, buf, width[c], right_aligned(v->type ? v->type : t->cols[c].type), &pad);
 			else
 				pad += width[c] + 2;
 		}

@@ -190,8 +190,6 @@ struct native *native_new(const char **why)
 	}
 	n->ldt = install_ldt();
 	n->altstack = malloc(ALTSTACK_BYTES);
-	syscall(SYS_arch_prctl, ARCH_GET_FS, &n->fsbase);
-	syscall(SYS_arch_prctl, ARCH_GET_GS, &n->gsbase);
 	return n;
 }
 
@@ -227,6 +225,8 @@ static void copy_regions(uint8_t *image, bool in)
 
 void native_run(struct native *n, const struct conform_case *c, struct outcome *out)
 {
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &n->fsbase);
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &n->gsbase); /* the engine's: its window */
 	copy_regions(c->mem, true);
 	memcpy(n->in.gpr, c->st.gpr, sizeof(n->in.gpr));
 	memcpy(n->in.seg, c->st.seg, sizeof(n->in.seg));

@@ -161,9 +161,9 @@ static const struct {
 	{ "statehash", "feedface00000000 at icount 0\n", PROGRAM(looping) },
 	{ "expect 1\nexpect $eax == 1", "! expect: $eax == 1 is false\n", PROGRAM(looping) },
 	{ "echo a  \"b\\x21\" 'c d'\n# comment\n\nech x", "a b! c d\nx\n", NULL, 0 },
-	{ "p 1+1\np/x 255\np", "2  0x2\n0xff\n! usage: print EXPR\n", NULL, 0 },
-	{ "nosuch\nde\nx/3xb 0\np \"", "! no command 'nosuch' (try help)\n"
-		"! x: no machine (vitrine was started without a GUEST)\n! print: a quote is not closed\n", NULL, 0 },
+	{ "p 1+1\np/x 255\np", "2  0x2\n0xff\n! usage: print [/F] EXPR\n", NULL, 0 },
+	{ "nosuch\nec\nex\ne\nx/3xb 0\np \"", "! no command 'nosuch' (try help)\n\n! usage: expect EXPR\n"
+		"! 'e' is ambiguous: enable expect echo\n! x: no machine (vitrine was started without a GUEST)\n! print: a quote is not closed\n", NULL, 0 },
 	{ "info nosuch\ninfo registers sort=nosuch\necho/x", "! info: no view 'nosuch' without a machine\n"
 		"! info registers: no machine\n! echo: takes no /x\n", NULL, 0 },
 	{ "source /nonexistent/file", "! source: /nonexistent/file: No such file or directory\n", NULL, 0 },
