@@ -3,15 +3,14 @@
  * the face, and puts them together as the command line says. */
 #include "bt/bt.h"
 #include "console/console.h"
+#include "guests/demo.h"
 #include "hv/machine.h"
 #include "inspect/inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The embedded guest, an ELF Multiboot kernel; from the build of guests/demo. */
-extern const unsigned char demo_kernel[];
-extern const size_t demo_kernel_len;
+extern const struct view *const bt_views[]; /* bt/views.c; for the manual */
 
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
 {
@@ -43,7 +42,10 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 static int with_machine(const struct options *o, struct inspect *s, struct console *c)
 {
 	struct bt_config engine = {
-		.tc_size = o->tc_size, .verify = o->verify_tc, .tu_max = (unsigned)o->tu_max, .no_chain = o->no_chain,
+		.tc_size = o->tc_size,
+		.verify = o->verify_tc,
+		.tu_max = (unsigned)o->tu_max,
+		.no_chain = o->no_chain,
 	};
 	struct machine_config cfg;
 	struct machine *m;
@@ -59,6 +61,7 @@ static int with_machine(const struct options *o, struct inspect *s, struct conso
 		return STATUS_CANNOT;
 	}
 	inspect_attach(s, &(struct inspect_machine){ .machine = m, .icount = o->icount });
+	inspect_image_symbols(s, o->kernel, cfg.image.blob, cfg.image.blob_len, "demo");
 	status = console_main(c);
 	machine_free(m);
 	return status;
@@ -93,7 +96,7 @@ int main(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(stdout, NULL);
+		console_manual(stdout, bt_views);
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

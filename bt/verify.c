@@ -7,11 +7,13 @@
  *   - the translation cache: a load relative to RIP;
  *   - the window by string instructions, whose destination takes no override:
  *     between "lea rsi|rdi,[same+r13]" and the next 32-bit write of it (guard
- *     space on both sides of a window stops a REP that runs out of it).
+ *     space on both sides of a window stops a REP that runs out of it);
+ *   - a stack inside the virtual processor's struct: from "lea rsp,[r15+disp]"
+ *     to "mov rsp, scratch" only pushes and pops, which stay in the struct.
  * It may go to its own instructions, to targets its owner vouches for, through
  * a scratch register (r8-r11, loaded from the jump table), or through a pointer
  * in the virtual processor. r12-r15 are never written. RSP is a guest register, so
- * nothing may use the stack. What Capstone does not know is not allowed.
+ * nothing else may use the stack. What Capstone does not know is not allowed.
  *
  * Operands are judged by what they are, not by Capstone's access flags, which
  * have holes: a fixed register may only appear where the instructions listed
@@ -39,6 +41,8 @@ struct check {
 	const cs_x86 *x;
 	uint64_t host, end;
 	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
+	bool own_stack;    /* rsp is in the virtual processor, at: */
+	int64_t rsp;
 	bool stops;        /* the instruction does not go on to the next one */
 };
 
@@ -46,7 +50,7 @@ struct check {
 
 /* Never in a fragment, whatever the operands. */
 static const uint16_t forbidden[] = {
-	/* implicit stack */
+	/* implicit stack (on a stack of our own: check_stack) */
 	X86_INS_PUSH, X86_INS_POP, X86_INS_PUSHF, X86_INS_PUSHFD, X86_INS_PUSHFQ, X86_INS_POPF, X86_INS_POPFD,
 	X86_INS_POPFQ, X86_INS_PUSHAL, X86_INS_PUSHAW, X86_INS_POPAL, X86_INS_POPAW, X86_INS_ENTER, X86_INS_LEAVE,
 	X86_INS_CALL, X86_INS_RET,
@@ -286,6 +290,54 @@ static const char *track_pointers(struct check *c)
 	return NULL;
 }
 
+/* ---- a stack in the virtual processor ---- */
+
+static bool is_lea_rsp(const struct check *c)
+{
+	const cs_x86_op *op = c->x->operands;
+
+	return c->in->id == X86_INS_LEA && op[0].reg == X86_REG_RSP && op[1].mem.base == X86_REG_R15 &&
+	       op[1].mem.index == X86_REG_INVALID && !a32(c);
+}
+
+/* How far the instruction moves rsp; 0 when it is none that may. */
+static int stack_step(const struct check *c)
+{
+	const cs_x86_op *op = c->x->operands;
+
+	switch (c->in->id) {
+	case X86_INS_PUSHFQ: return -8;
+	case X86_INS_POPFQ: return 8;
+	case X86_INS_PUSH: return op->type == X86_OP_REG && scratch64(op->reg) ? -8 : 0;
+	case X86_INS_POP: return op->type == X86_OP_REG && scratch64(op->reg) ? 8 : 0;
+	default: return 0;
+	}
+}
+
+/* While rsp is ours. */
+static const char *check_stack(struct check *c)
+{
+	const cs_x86_op *op = c->x->operands;
+	int step = stack_step(c);
+
+	if (c->in->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[1].type == X86_OP_REG &&
+	    op[0].reg == X86_REG_RSP && scratch64(op[1].reg)) {
+		c->own_stack = false;
+		return NULL;
+	}
+	if (!step)
+		return "neither a push nor a pop while rsp is in the virtual processor";
+	c->rsp += step;
+	return c->rsp >= 0 && c->rsp <= c->env->vcpu_size ? NULL : "stack runs out of the virtual processor";
+}
+
+static const char *take_stack(struct check *c)
+{
+	c->own_stack = true;
+	c->rsp = c->x->operands[1].mem.disp;
+	return c->rsp >= 0 && c->rsp <= c->env->vcpu_size ? NULL : "stack outside the virtual processor";
+}
+
 /* ---- control flow ---- */
 
 static const char *check_branch(struct check *c)
@@ -347,6 +399,10 @@ static const char *check_insn(struct check *c)
 	const char *why;
 
 	c->stops = c->in->id == X86_INS_UD2;
+	if (c->own_stack)
+		return check_stack(c);
+	if (is_lea_rsp(c))
+		return take_stack(c);
 	if (LISTED(forbidden, c->in->id))
 		return "instruction that a fragment must not contain";
 	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
@@ -359,6 +415,53 @@ static const char *check_insn(struct check *c)
 		return check_implicit(c, how);
 	why = check_operands(c);
 	return why ? why : track_pointers(c);
+}
+
+/* ---- decoding ---- */
+
+/* What Capstone 4 lacks, and an instruction with the same operands that it has:
+ * VEX map, L and pp (the byte behind it, masked), opcode, the twin's opcode. */
+static const struct { uint8_t map, lpp, op, twin; } gaps[] = {
+	{ 2, 5, 0x5a, 0x1a }, /* VBROADCASTI128 ymm, m128: VBROADCASTF128 */
+};
+
+/* Where the three-byte VEX prefix of a gap starts in CODE; -1: none there. */
+static int find_gap(const uint8_t *code, size_t len, uint8_t *twin)
+{
+	size_t i = 0;
+
+	while (i < len && (code[i] == X86_PREFIX_GS || code[i] == X86_PREFIX_ADDRSIZE))
+		i++;
+	if (i + 4 > len || code[i] != 0xc4)
+		return -1;
+	for (unsigned g = 0; g < ARRAY_LEN(gaps); g++)
+		if ((code[i + 1] & 31) == gaps[g].map && (code[i + 2] & 7) == gaps[g].lpp &&
+		    code[i + 3] == gaps[g].op) {
+			*twin = gaps[g].twin;
+			return (int)i;
+		}
+	return -1;
+}
+
+static bool decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at)
+{
+	uint8_t copy[16], twin;
+	const uint8_t *p = copy;
+	size_t n = *len < 15 ? *len : 15;
+	int gap;
+
+	if (cs_disasm_iter(v->cs, code, len, at, v->insn))
+		return true;
+	gap = find_gap(*code, n, &twin);
+	if (gap < 0)
+		return false;
+	memcpy(copy, *code, n);
+	copy[gap + 3] = twin;
+	if (!cs_disasm_iter(v->cs, &p, &n, at, v->insn))
+		return false;
+	*code += v->insn->size;
+	*len -= v->insn->size;
+	return true;
 }
 
 /* ---- the fragment ---- */
@@ -399,7 +502,7 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 	size_t left = len;
 	uint64_t at = host, to;
 
-	while (left && cs_disasm_iter(v->cs, &p, &left, &at, v->insn)) {
+	while (left && decode(v, &p, &left, &at)) {
 		const cs_x86 *x = &v->insn->detail->x86;
 		struct check c = { .in = v->insn, .x = x };
 
@@ -431,13 +534,13 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 		size_t off = len - left;
 
 		v->starts[off / 8] |= (uint8_t)(1 << off % 8);
-		if (!cs_disasm_iter(v->cs, &p, &left, &at, v->insn))
+		if (!decode(v, &p, &left, &at))
 			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
 		why = check_insn(&c);
 		if (why)
 			return fail(err, code, len, off, v->insn, why);
 	}
-	if (!c.stops)
+	if (!c.stops || c.own_stack)
 		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");
 	return check_inside(env, code, len, host, err);
 }

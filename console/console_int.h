@@ -18,10 +18,10 @@ struct console {
 	struct terminal term; /* on standard input */
 	struct inspect_sink sink;
 	int signal_fd;
-	int ended_by;    /* SIGTERM or SIGHUP, 0: neither */
-	bool sigint;     /* Ctrl-C since this was last cleared */
-	bool run_keys;   /* Ctrl-A is the escape and Ctrl-C the guest's ("run"); else Ctrl-C stops */
-	bool escape;     /* Ctrl-A was the last key */
+	int ended_by;	 /* SIGTERM or SIGHUP, 0: neither */
+	bool sigint;	 /* Ctrl-C since this was last cleared */
+	bool run_keys;	 /* Ctrl-A is the escape and Ctrl-C the guest's ("run"); else Ctrl-C stops */
+	bool escape;	 /* Ctrl-A was the last key */
 	bool stdin_over; /* end of file */
 	enum wish wish;
 	/* the serial port */
@@ -29,9 +29,9 @@ struct console {
 	int serial_out, serial_listen, serial_conn; /* -1: none */
 	char serial_path[108];
 	size_t emitted; /* results shown so far */
-	bool mid_line;  /* guest output on the terminal did not end its line */
+	bool mid_line;	/* guest output on the terminal did not end its line */
 	/* the line editor */
-	char *line;     /* a finished line, until it is executed */
+	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;
 };
 

@@ -31,13 +31,16 @@ static const struct option_row {
 	const char *help;
 } rows[] = {
 #define AT(field) offsetof(struct options, field)
-	{ NULL, 'x', "FILE", SEC_FACE, SCRIPT_FILE, 0, "run the commands in FILE (repeatable), then end unless -i" },
-	{ NULL, 'c', "COMMAND", SEC_FACE, SCRIPT_LINE, 0, "run COMMAND (repeatable, in order with -x), then end unless -i" },
+	{ NULL, 'x', "FILE", SEC_FACE, SCRIPT_FILE, 0,
+	  "run the commands in FILE (repeatable), then end unless -i" },
+	{ NULL, 'c', "COMMAND", SEC_FACE, SCRIPT_LINE, 0,
+	  "run COMMAND (repeatable, in order with -x), then end unless -i" },
 	{ NULL, 'i', NULL, SEC_FACE, FLAG, AT(interactive), "go on after -x and -c" },
 	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "results as JSON lines" },
 	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
 	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this and end" },
-	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory), "guest memory (512M); K, M and G are understood" },
+	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory),
+	  "guest memory (512M); K, M and G are understood" },
 	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu), "processor model the guest sees (host)" },
 	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "what executes it: bt, the binary translator" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
@@ -45,20 +48,25 @@ static const struct option_row {
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
 	  "VM time: the host's, or NS nanoseconds (1) an instruction, which makes runs repeatable" },
 	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "end after so long, with status 124" },
-	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot), "a reset by the guest ends it, with status 126" },
+	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot),
+	  "a reset by the guest ends it, with status 126" },
 	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
 	  "size of the pool the guest's memory comes from (as large as needed)" },
 	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
-	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc), "check every translated fragment with a second decoder" },
-	{ "tu-max", 0, "N", SEC_MACHINE, NUMBER, AT(tu_max), "at most N instructions in a translation unit (for bisecting)" },
-	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain), "do not link fragments to each other (for bisecting)" },
+	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc),
+	  "check every translated fragment with a second decoder" },
+	{ "tu-max", 0, "N", SEC_MACHINE, NUMBER, AT(tu_max),
+	  "at most N instructions in a translation unit (for bisecting)" },
+	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain),
+	  "do not link fragments to each other (for bisecting)" },
 	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
 	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd), "initial RAM disk, or Multiboot module" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
 	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image by the BIOS" },
 	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },
-	{ "flat", 0, "FILE@ADDRESS", SEC_GUEST, TEXT, AT(flat), "load a flat binary and enter it in 32-bit protected mode" },
+	{ "flat", 0, "FILE@ADDRESS", SEC_GUEST, TEXT, AT(flat),
+	  "load a flat binary and enter it in 32-bit protected mode" },
 #undef AT
 };
 
@@ -77,9 +85,18 @@ static bool parse_size(const char *text, uint64_t *size)
 	errno = 0;
 	*size = strtoull(text, &end, 0);
 	switch (*end) {
-	case 'k': case 'K': shift = 10; break;
-	case 'm': case 'M': shift = 20; break;
-	case 'g': case 'G': shift = 30; break;
+	case 'k':
+	case 'K':
+		shift = 10;
+		break;
+	case 'm':
+	case 'M':
+		shift = 20;
+		break;
+	case 'g':
+	case 'G':
+		shift = 30;
+		break;
 	}
 	if (end == text || errno || text[0] == '-' || end[shift != 0] || *size > UINT64_MAX >> shift)
 		return false;
@@ -141,15 +158,18 @@ static void print_usage(FILE *f)
 {
 	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
 	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
-	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat FILE@ADDRESS | demo\n",
+	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
+	      "FILE@ADDRESS | demo\n",
 	      f);
 }
 
 static void option_text(const struct option_row *r, char *buf, size_t len)
 {
 	snprintf(buf, len, "%c%c%s%s%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ',
-		 r->letter && r->name ? ", " : r->name ? "  " : "", r->name ? "--" : "", r->name ? r->name : "",
-		 r->arg ? " " : "", r->arg ? r->arg : "");
+		 r->letter && r->name ? ", "
+		 : r->name	      ? "  "
+				      : "",
+		 r->name ? "--" : "", r->name ? r->name : "", r->arg ? " " : "", r->arg ? r->arg : "");
 }
 
 static void print_help(void)
@@ -163,12 +183,15 @@ static void print_help(void)
 			if (rows[i].section != s)
 				continue;
 			option_text(&rows[i], text, sizeof(text));
-			printf("  %-28s %s%s\n", text, strlen(text) > 28 ? "\n                               " : "", rows[i].help);
+			printf("  %-28s %s%s\n", text,
+			       strlen(text) > 28 ? "\n                               " : "", rows[i].help);
 		}
 	}
 	printf("  %-28s %s\n", "demo", "the embedded guest");
-	puts("\nIn 'run' on a terminal: Ctrl-A x ends, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
-	     "In the shell 'help' lists the commands. Exit status and the rest: vitrine(1), or vitrine --help-man.");
+	puts(
+	    "\nIn 'run' on a terminal: Ctrl-A x ends, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
+	    "In the shell 'help' lists the commands. Exit status and the rest: vitrine(1), or vitrine "
+	    "--help-man.");
 }
 
 void options_manual(FILE *f)
@@ -232,8 +255,8 @@ static enum options_result parse_options(struct options *o, int argc, char **arg
 		const struct option_row *row = row_of(c);
 
 		if (c == '?' || c == ':' || !row) {
-			complain(c == ':' ? "an argument is missing after" : "unknown option", argv[optind - 1],
-				 " (vitrine --help lists them)");
+			complain(c == ':' ? "an argument is missing after" : "unknown option",
+				 argv[optind - 1], " (vitrine --help lists them)");
 			return OPTIONS_BAD;
 		}
 		if (row->kind == HELP) {
@@ -256,7 +279,8 @@ static bool parse_clock(struct options *o)
 	o->icount = true;
 	if (!o->clock[6])
 		return true;
-	return o->clock[6] == ':' && parse_number(o->clock + 7, &o->icount_ns) && o->icount_ns >= 1 && o->icount_ns <= 1000000;
+	return o->clock[6] == ':' && parse_number(o->clock + 7, &o->icount_ns) && o->icount_ns >= 1 &&
+	       o->icount_ns <= 1000000;
 }
 
 static bool parse_flat(struct options *o)
@@ -290,13 +314,16 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 		optind++;
 	}
 	if (optind < argc)
-		return bad("unexpected argument", argv[optind], " (a guest is --kernel, --boot-sector, --flat or demo)");
+		return bad("unexpected argument", argv[optind],
+			   " (a guest is --kernel, --boot-sector, --flat or demo)");
 	kinds = o->demo + !!o->kernel + !!o->boot_sector + !!o->flat;
 	if (kinds > 1)
 		return bad("only one of --kernel, --boot-sector, --flat and demo can be booted", NULL, "");
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
-		return bad("run needs a GUEST: --kernel FILE, --boot-sector FILE, --flat FILE@ADDRESS or demo", NULL, "");
+		return bad(
+		    "run needs a GUEST: --kernel FILE, --boot-sector FILE, --flat FILE@ADDRESS or demo", NULL,
+		    "");
 	if (o->initrd && !o->kernel)
 		return bad("--initrd needs --kernel", NULL, "");
 	if (o->flat && !parse_flat(o))
@@ -347,7 +374,8 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
 		return OPTIONS_DONE;
 	}
 	if (!parse_face(o, argv[1]))
-		return bad("the first argument must be run or shell, not", argv[1], " (vitrine --help says more)");
+		return bad("the first argument must be run or shell, not", argv[1],
+			   " (vitrine --help says more)");
 	res = parse_options(o, argc - 1, argv + 1);
 	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;
 }

@@ -11,7 +11,7 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT 
 enum face { FACE_RUN, FACE_SHELL };
 
 struct script {
-	bool file;        /* -x, else -c */
+	bool file;	  /* -x, else -c */
 	const char *text; /* borrowed from argv */
 };
 
@@ -37,10 +37,10 @@ struct options {
 
 enum options_result {
 	OPTIONS_GO,
-	OPTIONS_DONE,    /* --help or --version has been printed: status 0 */
-	OPTIONS_MANUAL,  /* --help-man: print the manual page */
-	OPTIONS_BAD,     /* wrong usage; a line is on stderr: status 2 */
-	OPTIONS_CANNOT,  /* valid, but not in this version; likewise: status 125 */
+	OPTIONS_DONE,	/* --help or --version has been printed: status 0 */
+	OPTIONS_MANUAL, /* --help-man: print the manual page */
+	OPTIONS_BAD,	/* wrong usage; a line is on stderr: status 2 */
+	OPTIONS_CANNOT, /* valid, but not in this version; likewise: status 125 */
 };
 
 enum options_result options_parse(struct options *o, int argc, char **argv);

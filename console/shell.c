@@ -213,8 +213,6 @@ static enum inspect_status interactive(struct console *c)
 	load_history();
 	while (st != INSPECT_QUIT && read_line(c))
 		st = execute(c);
-	if (c->line_eof)
-		putchar('\n');
 	save_history();
 	prompting = NULL;
 	return INSPECT_OK;

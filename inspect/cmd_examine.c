@@ -19,11 +19,14 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 	unsigned n = 1;
 
 	if (!examine_format(a->fmt, &n, &format, &unit))
-		return result_fail(r, "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)", a->name, a->fmt);
+		return result_fail(r,
+				   "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)",
+				   a->name, a->fmt);
 	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
 		return -1;
 	if (addr < 0 || (!physical && addr > UINT32_MAX))
-		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)addr);
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
+				   (unsigned long long)addr);
 	s->examine.format = format;
 	s->examine.unit = unit;
 	return examine_memory(s, r, physical, (uint64_t)addr, n, format, unit_bytes(unit));
@@ -103,8 +106,10 @@ static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result 
 	format_number(a->fmt[0], v, text, sizeof(text));
 	if (v >= 0x400 && (!a->fmt[0] || a->fmt[0] == 'a'))
 		symbols_text(&s->symbols, (uint64_t)v, sym, sizeof(sym));
-	t = result_table(r, print_cols, ARRAY_LEN(print_cols), TABLE_PLAIN, sym[0] ? "{text}  <{symbol}>" : "{text}");
-	table_row(t, (struct value[]){ V_STR(text), V_INT(v), V_HEX((uint64_t)v), sym[0] ? V_STR(sym) : V_NONE });
+	t = result_table(r, print_cols, ARRAY_LEN(print_cols), TABLE_PLAIN,
+			 sym[0] ? "{text}  <{symbol}>" : "{text}");
+	table_row(
+	    t, (struct value[]){ V_STR(text), V_INT(v), V_HEX((uint64_t)v), sym[0] ? V_STR(sym) : V_NONE });
 	return 0;
 }
 
@@ -153,7 +158,8 @@ static int set_option(struct inspect *s, const struct cmd_args *a, struct result
 	bool on = a->argc == 2 && !strcmp(a->argv[1], "on");
 
 	if (a->argc != 2 || strcmp(a->argv[0], "step-irq") || (!on && strcmp(a->argv[1], "off")))
-		return result_fail(r, "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off");
+		return result_fail(r,
+				   "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off");
 	s->step_irq = on;
 	return 0;
 }
@@ -179,22 +185,27 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static const struct command commands[] = {
 	{ "x", NULL, "[/NFU] [ADDRESS]", "show memory at a linear address",
-	  "N: how many; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i instructions; "
-	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it goes on where the last one ended; format and unit stay.",
+	  "N: how many; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i "
+	  "instructions; "
+	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it goes on where the last one ended; format and unit "
+	  "stay.",
 	  cmd_x, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "xp", NULL, "[/NFU] [ADDRESS]", "show memory at a physical address", NULL, cmd_xp,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "disassemble", "u disas", "[/N] [ADDRESS]", "show N instructions (10) from ADDRESS or pc on",
-	  "16 or 32-bit code as CS says; /h forces 16. => marks the next instruction, * a breakpoint.", cmd_disassemble,
-	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
+	  "16 or 32-bit code as CS says; /h forces 16. => marks the next instruction, * a breakpoint.",
+	  cmd_disassemble, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
 	{ "print", "p", "[/F] EXPR", "evaluate an expression",
-	  "F: x d u o c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, $cs_base, "
-	  "$cpl, $icount, $exit; own variables by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, *(u16)ADDR, "
+	  "F: x d u o c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, "
+	  "$cs_base, "
+	  "$cpl, $icount, $exit; own variables by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, "
+	  "*(u16)ADDR, "
 	  "*(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
 	  cmd_print, CMD_PAUSE | CMD_FMT, 1, -1, COMP_EXPR },
 	{ "set", NULL, "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | step-irq on|off",
 	  "change a register, a variable, memory or a setting",
-	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 mode only. "
+	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 "
+	  "mode only. "
 	  "step-irq: whether interrupts are delivered while single-stepping.",
 	  cmd_set, 0, 1, -1, COMP_EXPR },
 	{ 0 },

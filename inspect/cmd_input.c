@@ -113,13 +113,15 @@ static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct command commands[] = {
 	{ "wait", NULL, "\"TEXT\" [SECONDS]", "let the guest run until TEXT came out of its serial port",
-	  "Looks at the output since the last wait that succeeded. A guest that stood is stopped again afterwards; "
-	  "one that runs in the background goes on. Fails after SECONDS (60), or when the guest stops before.",
+	  "Looks at the output since the last wait that succeeded. A guest that stood is stopped again "
+	  "afterwards; "
+	  "one that runs in the background goes on. Fails after SECONDS (60), or when the guest stops "
+	  "before.",
 	  cmd_wait, CMD_MACHINE, 1, 2, COMP_NONE },
-	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port", "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial,
+	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port",
+	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
+	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type,
 	  CMD_MACHINE, 1, 1, COMP_NONE },
-	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type, CMD_MACHINE, 1, 1,
-	  COMP_NONE },
 	{ 0 },
 };
 

@@ -12,8 +12,8 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } entry_bits[] = {
-	{ 0, "P" }, { 1, "W" }, { 2, "U" }, { 3, "PWT" }, { 4, "PCD" }, { 5, "A" }, { 6, "D" }, { 7, "PS/PAT" }, { 8, "G" },
-	{ 63, "NX" },
+	{ 0, "P" }, { 1, "W" }, { 2, "U" },	 { 3, "PWT" }, { 4, "PCD" },
+	{ 5, "A" }, { 6, "D" }, { 7, "PS/PAT" }, { 8, "G" },   { 63, "NX" },
 };
 
 static const struct view_col walk_cols[] = {
@@ -54,7 +54,8 @@ static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, 
 	if (session_eval(s, a->rest, &addr, r))
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX)
-		return result_fail(r, "%s: 0x%llx is not a linear address of this guest", a->name, (unsigned long long)addr);
+		return result_fail(r, "%s: 0x%llx is not a linear address of this guest", a->name,
+				   (unsigned long long)addr);
 	*lin = (uint32_t)addr;
 	mmu_walk(session_mmu(s), *lin, MM_READ | MM_PROBE, w);
 	return 0;
@@ -73,18 +74,21 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 		t = result_table(r, walk_cols, ARRAY_LEN(walk_cols), TABLE_GRID, NULL);
 	for (unsigned i = 0; i < w.nlevels; i++) {
 		flags_text(w.level[i].entry, flags, sizeof(flags));
-		table_row(t, (struct value[]){ V_STR(w.level[i].name), V_ADDR(w.level[i].at), V_HEX(w.level[i].entry),
-					       V_STR(flags) });
+		table_row(t, (struct value[]){ V_STR(w.level[i].name), V_ADDR(w.level[i].at),
+					       V_HEX(w.level[i].entry), V_STR(flags) });
 	}
 	rights_text(&w, rights);
 	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN,
-			 w.ok ? "{linear} -> {physical}, page of {size} KiB, {rights}" : "{linear} is not mapped");
+			 w.ok ? "{linear} -> {physical}, page of {size} KiB, {rights}"
+			      : "{linear} is not mapped");
 	if (w.ok)
-		table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa),
-					       V_UINT(w.page_shift < 32 ? (1u << w.page_shift) / 1024 : 4u << 20),
-					       V_STR(rights), V_NONE });
+		table_row(
+		    t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa),
+					 V_UINT(w.page_shift < 32 ? (1u << w.page_shift) / 1024 : 4u << 20),
+					 V_STR(rights), V_NONE });
 	else
-		table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(false), V_NONE, V_NONE, V_NONE, V_HEX(w.err) });
+		table_row(
+		    t, (struct value[]){ V_ADDR(lin), V_BOOL(false), V_NONE, V_NONE, V_NONE, V_HEX(w.err) });
 	return 0;
 }
 
@@ -172,14 +176,18 @@ static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_mem = { "mem", "mapped ranges of linear addresses ('info mem x': with the execute right)", mem_cols,
-			       ARRAY_LEN(mem_cols), mem_rows, false };
+const struct view view_mem = {
+	"mem",	  "mapped ranges of linear addresses ('info mem x': with the execute right)",
+	mem_cols, ARRAY_LEN(mem_cols),
+	mem_rows, false
+};
 
 static const struct view_col tlb_cols[] = {
 	{ "address", "Address", VAL_HEX, "", "linear address of the page" },
 	{ "physical", "Physical", VAL_HEX, "", "physical address" },
-	{ "flags", "Flags", VAL_STR, "", "XGPDACTUW: no execute, global, large page, dirty, accessed, cache disabled, "
-					   "write-through, user, writable" },
+	{ "flags", "Flags", VAL_STR, "",
+	  "XGPDACTUW: no execute, global, large page, dirty, accessed, cache disabled, "
+	  "write-through, user, writable" },
 };
 
 /* Letters and the bits of the last-level entry they stand for, in QEMU's order. */
@@ -216,12 +224,13 @@ static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_tlb = { "tlb", "every mapped page with the flags of its entry", tlb_cols, ARRAY_LEN(tlb_cols),
+const struct view view_tlb = { "tlb",	 "every mapped page with the flags of its entry",
+			       tlb_cols, ARRAY_LEN(tlb_cols),
 			       tlb_rows, false };
 
 static const struct command commands[] = {
-	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL, cmd_page,
-	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL,
+	  cmd_page, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "gva2gpa", NULL, "ADDRESS", "the physical address of a linear address", NULL, cmd_gva2gpa,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ 0 },

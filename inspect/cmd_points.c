@@ -36,7 +36,8 @@ static const char *break_rows(void *owner, const char *arg, struct row_sink *sin
 	return NULL;
 }
 
-const struct view view_break = { "break", "breakpoints with hits and conditions", break_cols, ARRAY_LEN(break_cols),
+const struct view view_break = { "break",    "breakpoints with hits and conditions",
+				 break_cols, ARRAY_LEN(break_cols),
 				 break_rows, false };
 
 /* "[*]EXPR [if CONDITION]", nothing: pc. */
@@ -56,13 +57,16 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	else if (*text)
 		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
 	if (addr < 0 || addr > UINT32_MAX)
-		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)addr);
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
+				   (unsigned long long)addr);
 	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
-	if (cond && !expr_eval(&env, cond, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
+	if (cond && !expr_eval(&env, cond, &(int64_t){ 0 }, err, sizeof(err)) &&
+	    strncmp(err, "cannot read", 11))
 		return result_fail(r, "%s: condition: %s", a->name, err);
 	p = points_add(&s->points, (uint32_t)addr, a->name[0] == 't', cond);
 	run_point_changed(s, p->addr);
-	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN, "{kind} {number} at {address} {symbol}");
+	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN,
+			 "{kind} {number} at {address} {symbol}");
 	break_row(s, p, &t->sink);
 	return 0;
 }
@@ -112,18 +116,20 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "break", "b lb", "[*]ADDRESS [if EXPR]", "stop before the instruction at linear ADDRESS is executed",
-	  "No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot be "
+	{ "break", "b lb", "[*]ADDRESS [if EXPR]",
+	  "stop before the instruction at linear ADDRESS is executed",
+	  "No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot "
+	  "be "
 	  "evaluated stops too and says why. Without ADDRESS: here.",
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL, set_break, CMD_MACHINE | CMD_PAUSE, 0,
-	  -1, COMP_EXPR },
-	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete, CMD_MACHINE | CMD_PAUSE, 0, -1,
-	  COMP_NONE },
-	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable, CMD_MACHINE | CMD_PAUSE, 0, -1,
-	  COMP_NONE },
-	{ "disable", "bpd", "[NUMBER...]", "disable breakpoints, without NUMBER all", NULL, cmd_disable, CMD_MACHINE | CMD_PAUSE, 0, -1,
-	  COMP_NONE },
+	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
+	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
+	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
+	{ "disable", "bpd", "[NUMBER...]", "disable breakpoints, without NUMBER all", NULL, cmd_disable,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
 	{ 0 },
 };
 

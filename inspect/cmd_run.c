@@ -90,8 +90,9 @@ static uint32_t stack_pointer(struct inspect *s)
 /* Run to ADDR with the stack at least where it is now. */
 static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, const char *reached)
 {
-	run_to(s, &(struct run_goal){ .to_addr = true, .addr = addr, .check_stack = true, .stack = stack,
-				      .reached = reached });
+	run_to(s,
+	       &(struct run_goal){
+		   .to_addr = true, .addr = addr, .check_stack = true, .stack = stack, .reached = reached });
 }
 
 static bool reached(const struct inspect *s, const char *reason)
@@ -216,7 +217,8 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 	if (a->argc) {
 		if (session_eval(s, a->rest + (a->rest[0] == '*'), &addr, r))
 			return -1;
-		return report_run(s, r, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = "until" });
+		return report_run(
+		    s, r, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = "until" });
 	}
 	if (!examine_insn(s, pc, &in))
 		return result_fail(r, "until: no instruction at pc");
@@ -267,27 +269,31 @@ static int cmd_poweroff(struct inspect *s, const struct cmd_args *a, struct resu
 
 static const struct command commands[] = {
 	{ "continue", "c cont", "[&]", "let the guest run until something stops it",
-	  "Ctrl-C stops it (in the shell also Ctrl-]). With & the command returns at once and the guest runs in the "
+	  "Ctrl-C stops it (in the shell also Ctrl-]). With & the command returns at once and the guest runs "
+	  "in the "
 	  "background.",
 	  cmd_continue, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 1, COMP_NONE },
-	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0, COMP_NONE },
+	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0,
+	  COMP_NONE },
 	{ "stepi", "s si step", "[N]", "execute one instruction, or N",
-	  "Ends early at a breakpoint. Interrupts are held back meanwhile unless 'set step-irq on'.", cmd_stepi,
-	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
-	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL, cmd_nexti,
-	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	  "Ends early at a breakpoint. Interrupts are held back meanwhile unless 'set step-irq on'.",
+	  cmd_stepi, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL,
+	  cmd_nexti, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "finish", "fin", "", "run until the present function returns",
-	  "Where the return address is not certain (no symbol, no frame pointer) this steps up to the return, calls at "
+	  "Where the return address is not certain (no symbol, no frame pointer) this steps up to the "
+	  "return, calls at "
 	  "full speed.",
 	  cmd_finish, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 0, COMP_NONE },
-	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL, cmd_until,
-	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
-	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL, cmd_run_icount,
-	  CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },
-	{ "reset", NULL, "", "power cycle: memory cleared, image loaded again, stopped at the first instruction", NULL,
+	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL,
+	  cmd_until, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL,
+	  cmd_run_icount, CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },
+	{ "reset", NULL, "",
+	  "power cycle: memory cleared, image loaded again, stopped at the first instruction", NULL,
 	  cmd_reset, CMD_STOPPED, 0, 0, COMP_NONE },
-	{ "poweroff", NULL, "", "switch the guest off; its last state stays visible", NULL, cmd_poweroff, CMD_MACHINE, 0, 0,
-	  COMP_NONE },
+	{ "poweroff", NULL, "", "switch the guest off; its last state stays visible", NULL, cmd_poweroff,
+	  CMD_MACHINE, 0, 0, COMP_NONE },
 	{ 0 },
 };
 

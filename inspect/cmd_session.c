@@ -28,13 +28,15 @@ static const char *symbol_rows(void *owner, const char *arg, struct row_sink *si
 
 		if (strstr(y->name, arg))
 			sink->row(sink, (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
-							  V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
+							  V_STR(y->code ? "code" : "data"), V_STR(y->name),
+							  V_STR(y->module) });
 	}
 	return NULL;
 }
 
-const struct view view_symbols = { "symbols", "loaded symbols ('info symbols TEXT': names that contain it)", symbol_cols,
-				   ARRAY_LEN(symbol_cols), symbol_rows, false };
+const struct view view_symbols = { "symbols",	"loaded symbols ('info symbols TEXT': names that contain it)",
+				   symbol_cols, ARRAY_LEN(symbol_cols),
+				   symbol_rows, false };
 
 static const struct view_col loaded_cols[] = {
 	{ "file", "File", VAL_STR, "", "symbol file" },
@@ -77,7 +79,8 @@ static int list_log(struct result *r)
 	struct table *t = result_table(r, log_cols, ARRAY_LEN(log_cols), TABLE_GRID, NULL);
 
 	for (int i = 0; i < LOG_NCAT; i++)
-		table_row(t, (struct value[]){ V_STR(log_infos[i].name), V_BOOL(log_mask >> i & 1), V_STR(log_infos[i].help) });
+		table_row(t, (struct value[]){ V_STR(log_infos[i].name), V_BOOL(log_mask >> i & 1),
+					       V_STR(log_infos[i].help) });
 	return 0;
 }
 
@@ -170,7 +173,8 @@ static int cmd_statehash(struct inspect *s, const struct cmd_args *a, struct res
 
 	(void)a;
 	snprintf(text, sizeof(text), "%016" PRIx64, machine_state_hash(s->m));
-	table_row(t, (struct value[]){ V_STR(text), s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE });
+	table_row(t, (struct value[]){ V_STR(text),
+				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE });
 	return 0;
 }
 
@@ -213,10 +217,10 @@ static int help_one(const char *name, struct result *r)
 		return result_fail(r, "help: %s", why);
 	usage_text(c, usage, sizeof(usage));
 	t = result_table(r, help_one_cols, ARRAY_LEN(help_one_cols), TABLE_PLAIN,
-			 c->aliases && c->detail ? "{usage}   (also: {aliases})\n  {help}\n  {detail}" :
-			 c->aliases		 ? "{usage}   (also: {aliases})\n  {help}" :
-			 c->detail		 ? "{usage}\n  {help}\n  {detail}" :
-						   "{usage}\n  {help}");
+			 c->aliases && c->detail ? "{usage}   (also: {aliases})\n  {help}\n  {detail}"
+			 : c->aliases		 ? "{usage}   (also: {aliases})\n  {help}"
+			 : c->detail		 ? "{usage}\n  {help}\n  {detail}"
+						 : "{usage}\n  {help}");
 	table_row(t, (struct value[]){ V_STR(usage), c->aliases ? V_STR(c->aliases) : V_NONE, V_STR(c->help),
 				       c->detail ? V_STR(c->detail) : V_NONE });
 	return 0;
@@ -244,7 +248,8 @@ static int help_view(struct inspect *s, const char *name, struct result *r)
 	t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
 	for (unsigned i = 0; i < v->ncols; i++)
 		table_row(t, (struct value[]){ V_STR(v->cols[i].name), V_STR(v->cols[i].title),
-					       V_STR(v->cols[i].unit ? v->cols[i].unit : ""), V_STR(v->cols[i].help) });
+					       V_STR(v->cols[i].unit ? v->cols[i].unit : ""),
+					       V_STR(v->cols[i].help) });
 	return 0;
 }
 
@@ -268,19 +273,21 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "symbols", "file", "load FILE [OFFSET] | clear", "load symbols from an ELF file or a System.map, or forget all", NULL,
-	  cmd_symbols, 0, 1, 3, COMP_FILE },
-	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]", "write what happens inside; without arguments: the categories",
-	  NULL, cmd_log, 0, 0, 2, COMP_LOG },
+	{ "symbols", "file", "load FILE [OFFSET] | clear",
+	  "load symbols from an ELF file or a System.map, or forget all", NULL, cmd_symbols, 0, 1, 3,
+	  COMP_FILE },
+	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
+	  "write what happens inside; without arguments: the categories", NULL, cmd_log, 0, 0, 2, COMP_LOG },
 	{ "source", NULL, "FILE", "execute the commands in a file",
-	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.", cmd_source, 0, 1,
-	  1, COMP_FILE },
+	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.",
+	  cmd_source, 0, 1, 1, COMP_FILE },
 	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "echo", NULL, "[TEXT...]", "print TEXT", NULL, cmd_echo, 0, 0, -1, COMP_NONE },
-	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL, cmd_statehash,
-	  CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
-	{ "help", "?", "[COMMAND | info VIEW]", "list the commands, or say more about one, or about a view's columns", NULL,
-	  cmd_help, 0, 0, 2, COMP_COMMAND },
+	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL,
+	  cmd_statehash, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ "help", "?", "[COMMAND | info VIEW]",
+	  "list the commands, or say more about one, or about a view's columns", NULL, cmd_help, 0, 0, 2,
+	  COMP_COMMAND },
 	{ "quit", "q exit", "", "end vitrine", NULL, cmd_quit, 0, 0, 0, COMP_NONE },
 	{ 0 },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * "info", and the views of the processor's system state: registers, descriptor
- * tables, TSS, x87 and SSE, screen. Devices' views are declared by the devices. */
+ * tables, TSS, x87 and SSE. Devices' views are declared by the devices. */
 #include "inspect/session_int.h"
 #include "x86/regs.h"
 
@@ -23,7 +23,8 @@ static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_si
 	char flags[160];
 
 	reg_flags_text(r, val, flags, sizeof(flags));
-	sink->row(sink, (struct value[]){ V_STR(r->name), V_HEX(val), flags[0] ? V_STR(flags) : V_NONE, V_UINT(val) });
+	sink->row(sink, (struct value[]){ V_STR(r->name), V_HEX(val), flags[0] ? V_STR(flags) : V_NONE,
+					  V_UINT(val) });
 }
 
 static const char *registers_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -37,7 +38,8 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 		const struct reg_info *r = &reg_infos[i];
 		bool main_set = r->group == REG_GENERAL || r->group == REG_CONTROL;
 
-		if (arg[0] ? all || !strcmp(arg, r->name) || !strcmp(arg, reg_group_names[r->group]) : main_set) {
+		if (arg[0] ? all || !strcmp(arg, r->name) || !strcmp(arg, reg_group_names[r->group])
+			   : main_set) {
 			reg_row(session_cpu(s), r, sink);
 			any = true;
 		}
@@ -45,8 +47,11 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 	return any ? NULL : "no such register or group (general segment control debug system float part all)";
 }
 
-const struct view view_registers = { "registers", "processor registers ('info registers all', a group, or one name)",
-				     reg_cols, ARRAY_LEN(reg_cols), registers_rows, false };
+const struct view view_registers = {
+	"registers",	"processor registers ('info registers all', a group, or one name)",
+	reg_cols,	ARRAY_LEN(reg_cols),
+	registers_rows, false
+};
 
 /* ---- x87 and SSE: the XSAVE image's legacy area, SDM vol. 1 10.5.1 ---- */
 
@@ -111,9 +116,22 @@ const struct view view_xmm = { "xmm", "the SSE registers", xmm_cols, ARRAY_LEN(x
 /* ---- descriptor tables, SDM vol. 3A 3.4.5 and 6.11 ---- */
 
 static const char *const system_types[16] = {
-	"reserved", "16-bit TSS", "LDT",      "16-bit TSS busy", "16-bit call gate", "task gate", "16-bit interrupt gate",
-	"16-bit trap gate", "reserved", "32-bit TSS", "reserved", "32-bit TSS busy", "32-bit call gate", "reserved",
-	"32-bit interrupt gate", "32-bit trap gate",
+	"reserved",
+	"16-bit TSS",
+	"LDT",
+	"16-bit TSS busy",
+	"16-bit call gate",
+	"task gate",
+	"16-bit interrupt gate",
+	"16-bit trap gate",
+	"reserved",
+	"32-bit TSS",
+	"reserved",
+	"32-bit TSS busy",
+	"32-bit call gate",
+	"reserved",
+	"32-bit interrupt gate",
+	"32-bit trap gate",
 };
 
 static void type_text(uint32_t hi, char *buf, size_t len)
@@ -123,11 +141,11 @@ static void type_text(uint32_t hi, char *buf, size_t len)
 	if (!(hi & 0x1000))
 		snprintf(buf, len, "%s", system_types[type]);
 	else if (type & 8)
-		snprintf(buf, len, "%s code%s%s", hi & 0x400000 ? "32-bit" : "16-bit", type & 2 ? " readable" : "",
-			 type & 4 ? " conforming" : "");
+		snprintf(buf, len, "%s code%s%s", hi & 0x400000 ? "32-bit" : "16-bit",
+			 type & 2 ? " readable" : "", type & 4 ? " conforming" : "");
 	else
-		snprintf(buf, len, "%s data%s%s", hi & 0x400000 ? "32-bit" : "16-bit", type & 2 ? " writable" : "",
-			 type & 4 ? " expand-down" : "");
+		snprintf(buf, len, "%s data%s%s", hi & 0x400000 ? "32-bit" : "16-bit",
+			 type & 2 ? " writable" : "", type & 4 ? " expand-down" : "");
 }
 
 static const struct view_col desc_cols[] = {
@@ -144,7 +162,8 @@ static bool is_gate(uint32_t hi)
 {
 	unsigned type = hi >> 8 & 0xf;
 
-	return !(hi & 0x1000) && (type == 4 || type == 5 || type == 6 || type == 7 || type == 12 || type == 14 || type == 15);
+	return !(hi & 0x1000) &&
+	       (type == 4 || type == 5 || type == 6 || type == 7 || type == 12 || type == 14 || type == 15);
 }
 
 static void desc_row(unsigned sel, uint64_t raw, struct row_sink *sink)
@@ -158,11 +177,12 @@ static void desc_row(unsigned sel, uint64_t raw, struct row_sink *sink)
 	if (hi & 0x800000)
 		limit = limit << 12 | 0xfff;
 	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), is_gate(hi) ? V_NONE : V_ADDR(base),
-					  is_gate(hi) ? V_NONE : V_HEX(limit), V_UINT(hi >> 13 & 3), V_BOOL(hi & 0x8000),
-					  V_HEX(raw) });
+					  is_gate(hi) ? V_NONE : V_HEX(limit), V_UINT(hi >> 13 & 3),
+					  V_BOOL(hi & 0x8000), V_HEX(raw) });
 }
 
-static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, unsigned ti, struct row_sink *sink)
+static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, unsigned ti,
+			      struct row_sink *sink)
 {
 	uint64_t raw;
 
@@ -187,8 +207,9 @@ static const char *gdt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return desc_table(s, session_cpu(s)->gdtr.base, session_cpu(s)->gdtr.limit, 0, sink);
 }
 
-const struct view view_gdt = { "gdt", "the global descriptor table (entries that are not 0)", desc_cols,
-			       ARRAY_LEN(desc_cols), gdt_rows, false };
+const struct view view_gdt = { "gdt",	  "the global descriptor table (entries that are not 0)",
+			       desc_cols, ARRAY_LEN(desc_cols),
+			       gdt_rows,  false };
 
 static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
 {
@@ -202,8 +223,9 @@ static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return desc_table(s, session_cpu(s)->ldtr.base, session_cpu(s)->ldtr.limit, 4, sink);
 }
 
-const struct view view_ldt = { "ldt", "the local descriptor table (entries that are not 0)", desc_cols,
-			       ARRAY_LEN(desc_cols), ldt_rows, false };
+const struct view view_ldt = { "ldt",	  "the local descriptor table (entries that are not 0)",
+			       desc_cols, ARRAY_LEN(desc_cols),
+			       ldt_rows,  false };
 
 static const struct view_col idt_cols[] = {
 	{ "vector", "Vector", VAL_HEX, "", "interrupt or exception" },
@@ -223,7 +245,8 @@ static void gate_row(struct inspect *s, unsigned vec, uint64_t raw, struct row_s
 	type_text(hi, type, sizeof(type));
 	symbols_text(&s->symbols, off, sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR(type), V_HEX(lo >> 16), V_ADDR(off),
-					  sym[0] ? V_STR(sym) : V_NONE, V_UINT(hi >> 13 & 3), V_BOOL(hi & 0x8000) });
+					  sym[0] ? V_STR(sym) : V_NONE, V_UINT(hi >> 13 & 3),
+					  V_BOOL(hi & 0x8000) });
 }
 
 /* Real mode: the vector table of far pointers. */
@@ -232,8 +255,9 @@ static void vector_row(struct inspect *s, unsigned vec, uint32_t ptr, struct row
 	char sym[300];
 
 	symbols_text(&s->symbols, (ptr >> 16 << 4) + (ptr & 0xffff), sym, sizeof(sym));
-	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR("real-mode vector"), V_HEX(ptr >> 16), V_ADDR(ptr & 0xffff),
-					  sym[0] ? V_STR(sym) : V_NONE, V_NONE, V_NONE });
+	sink->row(sink,
+		  (struct value[]){ V_HEX(vec), V_STR("real-mode vector"), V_HEX(ptr >> 16),
+				    V_ADDR(ptr & 0xffff), sym[0] ? V_STR(sym) : V_NONE, V_NONE, V_NONE });
 }
 
 static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -260,8 +284,9 @@ static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_idt = { "idt", "the interrupt descriptor table (entries that are not 0)", idt_cols,
-			       ARRAY_LEN(idt_cols), idt_rows, false };
+const struct view view_idt = { "idt",	 "the interrupt descriptor table (entries that are not 0)",
+			       idt_cols, ARRAY_LEN(idt_cols),
+			       idt_rows, false };
 
 /* ---- TSS, SDM vol. 3A 7.2.1 ---- */
 
@@ -269,11 +294,12 @@ static const struct {
 	const char *name;
 	unsigned offset, size;
 } tss_fields[] = {
-	{ "link", 0, 2 },  { "esp0", 4, 4 },  { "ss0", 8, 2 },	 { "esp1", 12, 4 }, { "ss1", 16, 2 },  { "esp2", 20, 4 },
-	{ "ss2", 24, 2 },  { "cr3", 28, 4 },  { "eip", 32, 4 },	 { "eflags", 36, 4 }, { "eax", 40, 4 }, { "ecx", 44, 4 },
-	{ "edx", 48, 4 },  { "ebx", 52, 4 },  { "esp", 56, 4 },	 { "ebp", 60, 4 },  { "esi", 64, 4 },  { "edi", 68, 4 },
-	{ "es", 72, 2 },   { "cs", 76, 2 },   { "ss", 80, 2 },	 { "ds", 84, 2 },   { "fs", 88, 2 },   { "gs", 92, 2 },
-	{ "ldt", 96, 2 },  { "trap", 100, 2 }, { "iomap", 102, 2 },
+	{ "link", 0, 2 },   { "esp0", 4, 4 },	 { "ss0", 8, 2 },  { "esp1", 12, 4 }, { "ss1", 16, 2 },
+	{ "esp2", 20, 4 },  { "ss2", 24, 2 },	 { "cr3", 28, 4 }, { "eip", 32, 4 },  { "eflags", 36, 4 },
+	{ "eax", 40, 4 },   { "ecx", 44, 4 },	 { "edx", 48, 4 }, { "ebx", 52, 4 },  { "esp", 56, 4 },
+	{ "ebp", 60, 4 },   { "esi", 64, 4 },	 { "edi", 68, 4 }, { "es", 72, 2 },   { "cs", 76, 2 },
+	{ "ss", 80, 2 },    { "ds", 84, 2 },	 { "fs", 88, 2 },  { "gs", 92, 2 },   { "ldt", 96, 2 },
+	{ "trap", 100, 2 }, { "iomap", 102, 2 },
 };
 
 static const struct view_col tss_cols[] = {
@@ -293,44 +319,17 @@ static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 	for (size_t i = 0; i < ARRAY_LEN(tss_fields); i++) {
 		uint64_t val = 0;
 
-		if (session_read(s, false, session_cpu(s)->tr.base + tss_fields[i].offset, &val, tss_fields[i].size) !=
-		    tss_fields[i].size)
+		if (session_read(s, false, session_cpu(s)->tr.base + tss_fields[i].offset, &val,
+				 tss_fields[i].size) != tss_fields[i].size)
 			return "the TSS is not (all) readable";
 		sink->row(sink, (struct value[]){ V_STR(tss_fields[i].name), V_HEX(val) });
 	}
 	return NULL;
 }
 
-const struct view view_tss = { "tss", "the task state segment", tss_cols, ARRAY_LEN(tss_cols), tss_rows, false };
-
-/* ---- screen ---- */
-
-static const struct view_col screen_cols[] = {
-	{ "text", "Text", VAL_STR, "", "one line of 80 characters, blanks at the end cut" },
+const struct view view_tss = {
+	"tss", "the task state segment", tss_cols, ARRAY_LEN(tss_cols), tss_rows, false
 };
-
-static const char *screen_rows(void *owner, const char *arg, struct row_sink *sink)
-{
-	struct inspect *s = owner;
-	char lines[25][81];
-
-	(void)arg;
-	if (!s->m)
-		return "no machine";
-	machine_screen(s->m, lines);
-	for (int i = 0; i < 25; i++) {
-		size_t n = strnlen(lines[i], 80);
-
-		while (n && lines[i][n - 1] == ' ')
-			n--;
-		lines[i][n] = 0;
-		sink->row(sink, (struct value[]){ V_STR(lines[i]) });
-	}
-	return NULL;
-}
-
-const struct view view_screen = { "screen", "the VGA text screen", screen_cols, ARRAY_LEN(screen_cols), screen_rows,
-				  false };
 
 /* ---- commands ---- */
 
@@ -383,9 +382,10 @@ static int cmd_dreg(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "info", "i", "[VIEW [ARGUMENT] [-j] [sort=[-]COLUMN] [limit=N]]", "show a view; without VIEW, list them",
-	  "-j: one JSON object a line. sort=-COLUMN sorts downwards. Columns are named as in JSON.", cmd_info, CMD_PAUSE, 0,
-	  -1, COMP_VIEW },
+	{ "info", "i", "[VIEW [ARGUMENT] [-j] [sort=[-]COLUMN] [limit=N]]",
+	  "show a view; without VIEW, list them",
+	  "-j: one JSON object a line. sort=-COLUMN sorts downwards. Columns are named as in JSON.", cmd_info,
+	  CMD_PAUSE, 0, -1, COMP_VIEW },
 	{ "sreg", NULL, "", "segment registers", NULL, cmd_sreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "creg", NULL, "", "control registers", NULL, cmd_creg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "dreg", NULL, "", "debug registers", NULL, cmd_dreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },

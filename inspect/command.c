@@ -10,8 +10,9 @@
 #include <string.h>
 
 const struct command_group *const command_groups[] = {
-	&cmd_run_group,	   &cmd_point_group,	  &cmd_examine_group, &cmd_memory_group,
-	&cmd_system_group, &cmd_translator_group, &cmd_input_group,   &cmd_session_group, NULL,
+	&cmd_run_group,	   &cmd_point_group,   &cmd_examine_group,
+	&cmd_memory_group, &cmd_system_group,  &cmd_translator_group,
+	&cmd_input_group,  &cmd_session_group, NULL,
 };
 
 #define FOR_EACH_COMMAND(c)                                                                                  \
@@ -34,8 +35,8 @@ static bool in_aliases(const char *aliases, const char *word, size_t len)
 static const struct command *find_exact(const char *word, size_t len)
 {
 	FOR_EACH_COMMAND(c)
-		if ((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len))
-			return c;
+	if ((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len))
+		return c;
 	return NULL;
 }
 
@@ -50,7 +51,8 @@ const struct command *command_find(const char *word, size_t len, char *why, size
 		return found;
 	}
 	n = (size_t)snprintf(why, whylen, "'%.*s' is ambiguous:", (int)len, word);
-	FOR_EACH_COMMAND(c) {
+	FOR_EACH_COMMAND(c)
+	{
 		if (strncmp(c->name, word, len))
 			continue;
 		found = c;
@@ -161,7 +163,7 @@ static void offer(struct finder *f, const char *text)
 static void offer_commands(struct finder *f)
 {
 	FOR_EACH_COMMAND(c)
-		offer(f, c->name);
+	offer(f, c->name);
 }
 
 static void offer_view(void *ctx, const struct view *v)

@@ -10,17 +10,17 @@ struct cmd_args {
 	const char *name; /* the command's full name */
 	const char *fmt;  /* what stood after a slash: "8xw" of x/8xw; "" */
 	const char *rest; /* everything after the command word, blanks trimmed */
-	int argc;         /* REST split as a shell would: blanks, '..', ".." with \n \r \t \e \xNN */
+	int argc;	  /* REST split as a shell would: blanks, '..', ".." with \n \r \t \e \xNN */
 	char **argv;
 	const struct inspect_sink *sink; /* for commands that execute other commands */
 };
 
 enum command_flags {
 	CMD_MACHINE = 1, /* needs a guest */
-	CMD_PAUSE = 2,   /* looks at it: stops it meanwhile when it runs in the background */
+	CMD_PAUSE = 2,	 /* looks at it: stops it meanwhile when it runs in the background */
 	CMD_STOPPED = 4, /* changes or moves it: refused while it runs */
-	CMD_ALIVE = 8,   /* makes it run: refused after it ended */
-	CMD_FMT = 16,    /* takes /FMT */
+	CMD_ALIVE = 8,	 /* makes it run: refused after it ended */
+	CMD_FMT = 16,	 /* takes /FMT */
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
 };
 
@@ -29,7 +29,7 @@ enum command_completion { COMP_NONE, COMP_EXPR, COMP_VIEW, COMP_COMMAND, COMP_FI
 struct command {
 	const char *name, *aliases; /* aliases: separated by blanks, or NULL */
 	const char *args, *help;    /* for usage and one line of help */
-	const char *detail;         /* more for "help NAME" and the manual, or NULL */
+	const char *detail;	    /* more for "help NAME" and the manual, or NULL */
 	int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
 	unsigned flags;
 	int min, max; /* arguments; max -1: free text */

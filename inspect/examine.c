@@ -68,8 +68,8 @@ static void hex_bytes(const uint8_t *p, unsigned n, char *buf, size_t len)
 		at += (size_t)snprintf(buf + at, len - at, "%02x", p[i]);
 }
 
-static void code_row(struct inspect *s, struct table *t, bool physical, uint64_t addr, const struct disas_insn *in,
-		     const uint8_t *bytes)
+static void code_row(struct inspect *s, struct table *t, bool physical, uint64_t addr,
+		     const struct disas_insn *in, const uint8_t *bytes)
 {
 	bool current = !physical && addr == session_pc(s), point = !physical && points_at(&s->points, addr);
 	char mark[4], sym[300], text[400], hex[40];
@@ -78,11 +78,12 @@ static void code_row(struct inspect *s, struct table *t, bool physical, uint64_t
 	symbols_text(&s->symbols, addr, sym, sizeof(sym));
 	hex_bytes(bytes, in->len, hex, sizeof(hex));
 	examine_insn_text(s, in, text, sizeof(text));
-	table_row(t, (struct value[]){ V_STR(mark), V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE, V_STR(hex),
-				       V_STR(text), V_BOOL(point), V_BOOL(current) });
+	table_row(t, (struct value[]){ V_STR(mark), V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE,
+				       V_STR(hex), V_STR(text), V_BOOL(point), V_BOOL(current) });
 }
 
-uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, unsigned bits)
+uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
+		      unsigned bits)
 {
 	struct table *t = result_table(r, code_cols, ARRAY_LEN(code_cols), TABLE_PLAIN, NULL);
 	uint8_t buf[DISAS_MAX_INSN];
@@ -111,11 +112,21 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 static const struct view_col data_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first item" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
-	{ "v0", "", VAL_HEX, "", "item" },   { "v1", "", VAL_HEX, "", "item" },   { "v2", "", VAL_HEX, "", "item" },
-	{ "v3", "", VAL_HEX, "", "item" },   { "v4", "", VAL_HEX, "", "item" },   { "v5", "", VAL_HEX, "", "item" },
-	{ "v6", "", VAL_HEX, "", "item" },   { "v7", "", VAL_HEX, "", "item" },   { "v8", "", VAL_HEX, "", "item" },
-	{ "v9", "", VAL_HEX, "", "item" },   { "v10", "", VAL_HEX, "", "item" },  { "v11", "", VAL_HEX, "", "item" },
-	{ "v12", "", VAL_HEX, "", "item" },  { "v13", "", VAL_HEX, "", "item" },  { "v14", "", VAL_HEX, "", "item" },
+	{ "v0", "", VAL_HEX, "", "item" },
+	{ "v1", "", VAL_HEX, "", "item" },
+	{ "v2", "", VAL_HEX, "", "item" },
+	{ "v3", "", VAL_HEX, "", "item" },
+	{ "v4", "", VAL_HEX, "", "item" },
+	{ "v5", "", VAL_HEX, "", "item" },
+	{ "v6", "", VAL_HEX, "", "item" },
+	{ "v7", "", VAL_HEX, "", "item" },
+	{ "v8", "", VAL_HEX, "", "item" },
+	{ "v9", "", VAL_HEX, "", "item" },
+	{ "v10", "", VAL_HEX, "", "item" },
+	{ "v11", "", VAL_HEX, "", "item" },
+	{ "v12", "", VAL_HEX, "", "item" },
+	{ "v13", "", VAL_HEX, "", "item" },
+	{ "v14", "", VAL_HEX, "", "item" },
 	{ "v15", "", VAL_HEX, "", "item" },
 };
 enum { PER_LINE = ARRAY_LEN(data_cols) - 2 };
@@ -184,8 +195,8 @@ static int cannot_read(struct result *r, uint64_t addr)
 	return result_fail(r, "cannot read memory at 0x%llx", (unsigned long long)addr);
 }
 
-static int examine_numbers(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
-			   unsigned unit)
+static int examine_numbers(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
+			   char format, unsigned unit)
 {
 	struct table *t = result_table(r, data_cols, ARRAY_LEN(data_cols), TABLE_PLAIN, NULL);
 	unsigned done = 0;
@@ -225,7 +236,8 @@ static int examine_strings(struct inspect *s, struct result *r, bool physical, u
 		text[got] = 0;
 		len = strlen(text);
 		symbols_text(&s->symbols, addr, sym, sizeof(sym));
-		table_row(t, (struct value[]){ V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE, V_STR(text) });
+		table_row(t, (struct value[]){ V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE,
+					       V_STR(text) });
 		addr += len + (len < got);
 	}
 	s->examine.next = addr;

@@ -66,7 +66,8 @@ static void expect(struct parser *ps, const char *tok)
 
 static bool name_char(char c, bool first)
 {
-	return isalpha((unsigned char)c) || c == '_' || c == '.' || (!first && (isdigit((unsigned char)c) || c == '$' || c == '@'));
+	return isalpha((unsigned char)c) || c == '_' || c == '.' ||
+	       (!first && (isdigit((unsigned char)c) || c == '$' || c == '@'));
 }
 
 static void take_name(struct parser *ps, char *buf, size_t len)
@@ -89,7 +90,7 @@ static const struct type {
 	bool sign;
 } types[] = {
 	{ "u8", 1, false }, { "u16", 2, false }, { "u32", 4, false }, { "u64", 8, false },
-	{ "i8", 1, true },  { "i16", 2, true },  { "i32", 4, true },  { "i64", 8, true },
+	{ "i8", 1, true },  { "i16", 2, true },	 { "i32", 4, true },  { "i64", 8, true },
 };
 
 /* "(u8)" or "(u8 *)" at p: take it. Anything else: NULL, nothing taken. */
@@ -229,7 +230,7 @@ static int64_t unary_op(struct parser *ps)
 	const struct type *t;
 
 	if (accept(ps, "-"))
-		return (int64_t)-(uint64_t)unary(ps);
+		return (int64_t) - (uint64_t)unary(ps);
 	if (accept(ps, "+"))
 		return unary(ps);
 	if (accept(ps, "~"))
@@ -259,8 +260,26 @@ static int64_t unary(struct parser *ps)
 
 /* ---- operators ---- */
 
-enum op { OP_MUL, OP_DIV, OP_MOD, OP_ADD, OP_SUB, OP_SHL, OP_SHR, OP_LE, OP_GE, OP_LT, OP_GT, OP_EQ, OP_NE,
-	  OP_AND, OP_XOR, OP_OR, OP_LAND, OP_LOR };
+enum op {
+	OP_MUL,
+	OP_DIV,
+	OP_MOD,
+	OP_ADD,
+	OP_SUB,
+	OP_SHL,
+	OP_SHR,
+	OP_LE,
+	OP_GE,
+	OP_LT,
+	OP_GT,
+	OP_EQ,
+	OP_NE,
+	OP_AND,
+	OP_XOR,
+	OP_OR,
+	OP_LAND,
+	OP_LOR
+};
 
 /* Columns: text, operator, precedence. A longer text stands before its prefix. */
 static const struct op_row {
@@ -268,10 +287,11 @@ static const struct op_row {
 	enum op op;
 	unsigned prec;
 } ops[] = {
-	{ "||", OP_LOR, 1 }, { "&&", OP_LAND, 2 }, { "|", OP_OR, 3 },   { "^", OP_XOR, 4 },  { "&", OP_AND, 5 },
-	{ "==", OP_EQ, 6 },  { "!=", OP_NE, 6 },   { "<<", OP_SHL, 8 }, { ">>", OP_SHR, 8 }, { "<=", OP_LE, 7 },
-	{ ">=", OP_GE, 7 },  { "<", OP_LT, 7 },    { ">", OP_GT, 7 },   { "+", OP_ADD, 9 },  { "-", OP_SUB, 9 },
-	{ "*", OP_MUL, 10 }, { "/", OP_DIV, 10 },  { "%", OP_MOD, 10 },
+	{ "||", OP_LOR, 1 }, { "&&", OP_LAND, 2 }, { "|", OP_OR, 3 },  { "^", OP_XOR, 4 },
+	{ "&", OP_AND, 5 },  { "==", OP_EQ, 6 },   { "!=", OP_NE, 6 }, { "<<", OP_SHL, 8 },
+	{ ">>", OP_SHR, 8 }, { "<=", OP_LE, 7 },   { ">=", OP_GE, 7 }, { "<", OP_LT, 7 },
+	{ ">", OP_GT, 7 },   { "+", OP_ADD, 9 },   { "-", OP_SUB, 9 }, { "*", OP_MUL, 10 },
+	{ "/", OP_DIV, 10 }, { "%", OP_MOD, 10 },
 };
 
 static const struct op_row *peek_op(struct parser *ps)
@@ -290,7 +310,7 @@ static int64_t divide(struct parser *ps, bool rest, int64_t a, int64_t b)
 	if (!b)
 		return fail(ps, "division by zero");
 	if (b == -1)
-		return rest ? 0 : (int64_t)-(uint64_t)a;
+		return rest ? 0 : (int64_t) - (uint64_t)a;
 	return rest ? a % b : a / b;
 }
 
@@ -306,24 +326,42 @@ static int64_t apply(struct parser *ps, enum op op, int64_t a, int64_t b)
 	uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
 
 	switch (op) {
-	case OP_MUL: return (int64_t)(ua * ub);
-	case OP_DIV: return divide(ps, false, a, b);
-	case OP_MOD: return divide(ps, true, a, b);
-	case OP_ADD: return (int64_t)(ua + ub);
-	case OP_SUB: return (int64_t)(ua - ub);
-	case OP_SHL: return shift(true, a, b);
-	case OP_SHR: return shift(false, a, b);
-	case OP_LE: return a <= b;
-	case OP_GE: return a >= b;
-	case OP_LT: return a < b;
-	case OP_GT: return a > b;
-	case OP_EQ: return a == b;
-	case OP_NE: return a != b;
-	case OP_AND: return a & b;
-	case OP_XOR: return a ^ b;
-	case OP_OR: return a | b;
-	case OP_LAND: return a && b;
-	case OP_LOR: return a || b;
+	case OP_MUL:
+		return (int64_t)(ua * ub);
+	case OP_DIV:
+		return divide(ps, false, a, b);
+	case OP_MOD:
+		return divide(ps, true, a, b);
+	case OP_ADD:
+		return (int64_t)(ua + ub);
+	case OP_SUB:
+		return (int64_t)(ua - ub);
+	case OP_SHL:
+		return shift(true, a, b);
+	case OP_SHR:
+		return shift(false, a, b);
+	case OP_LE:
+		return a <= b;
+	case OP_GE:
+		return a >= b;
+	case OP_LT:
+		return a < b;
+	case OP_GT:
+		return a > b;
+	case OP_EQ:
+		return a == b;
+	case OP_NE:
+		return a != b;
+	case OP_AND:
+		return a & b;
+	case OP_XOR:
+		return a ^ b;
+	case OP_OR:
+		return a | b;
+	case OP_LAND:
+		return a && b;
+	case OP_LOR:
+		return a || b;
 	}
 	return 0;
 }

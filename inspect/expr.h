@@ -10,7 +10,7 @@
 
 struct expr_env {
 	void *ctx;
-	bool (*reg)(void *ctx, const char *name, uint64_t *val);    /* without the $ */
+	bool (*reg)(void *ctx, const char *name, uint64_t *val); /* without the $ */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	bool (*read)(void *ctx, uint64_t addr, unsigned size, uint64_t *val);
 };

@@ -31,8 +31,8 @@ struct inspect_sink {
 
 /* Facts about the session that the composition root knows. */
 struct inspect_machine {
-	struct machine *machine; /* NULL: no guest; owned by the caller */
-	bool icount;             /* the VM clock counts instructions */
+	struct machine *machine;		/* NULL: no guest; owned by the caller */
+	bool icount;				/* the VM clock counts instructions */
 	const struct view *const *engine_views; /* for the manual; NULL: from the machine's engine */
 };
 
@@ -40,6 +40,10 @@ struct inspect *inspect_new(const struct inspect_face *face);
 void inspect_free(struct inspect *s);
 void inspect_set_face(struct inspect *s, const struct inspect_face *face);
 void inspect_attach(struct inspect *s, const struct inspect_machine *im);
+/* Load the symbols of a guest image, when it is an ELF file that has some: a file, or (FILE NULL)
+ * LEN bytes at IMAGE called NAME. */
+void inspect_image_symbols(struct inspect *s, const char *file, const void *image, size_t len,
+			   const char *name);
 bool inspect_has_machine(const struct inspect *s);
 
 /* ---- commands ---- */
@@ -49,7 +53,8 @@ enum inspect_status { INSPECT_OK, INSPECT_FAILED, INSPECT_QUIT };
 /* Execute one line ("" and comments: nothing). A leading "-" turns failure into success. */
 enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink);
 /* Execute the lines of F (NAME for messages) up to the first that fails. */
-enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name, const struct inspect_sink *sink);
+enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
+				   const struct inspect_sink *sink);
 /* The line an empty line repeats in interactive use ("" when there is none). */
 const char *inspect_repeat_line(const struct inspect *s);
 /* Call FOUND for each completion of WORD, which starts at byte START of LINE. False: file names fit. */

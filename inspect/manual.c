@@ -65,7 +65,8 @@ static void put_registers(FILE *f)
 
 void inspect_manual(FILE *f, const struct view *const *engine_views)
 {
-	fputs(".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear unless it says "
+	fputs(".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear "
+	      "unless it says "
 	      "physical. Numbers are decimal unless they begin with 0x.\n",
 	      f);
 	for (const struct command_group *const *g = command_groups; *g; g++) {
@@ -79,6 +80,7 @@ void inspect_manual(FILE *f, const struct view *const *engine_views)
 	put_views(f, machine_views);
 	put_views(f, mm_views);
 	put_views(f, engine_views);
-	fputs(".SH REGISTERS\nIn expressions with a $ in front, and in \\fBinfo registers\\fR, by group:\n", f);
+	fputs(".SH REGISTERS\nIn expressions with a $ in front, and in \\fBinfo registers\\fR, by group:\n",
+	      f);
 	put_registers(f);
 }

@@ -21,7 +21,10 @@ struct point *points_add(struct points *t, gva addr, bool temporary, const char 
 	if (!t->list)
 		abort();
 	p = &t->list[t->count++];
-	*p = (struct point){ .number = ++t->last_number, .addr = addr, .enabled = true, .temporary = temporary,
+	*p = (struct point){ .number = ++t->last_number,
+			     .addr = addr,
+			     .enabled = true,
+			     .temporary = temporary,
 			     .cond = cond ? strdup(cond) : NULL };
 	return p;
 }

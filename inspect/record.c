@@ -28,6 +28,7 @@ void result_fini(struct result *r)
 		next = t->next;
 		table_limit(t, 0);
 		free(t->vals);
+		free(t->own_cols);
 		free(t);
 	}
 	free(r->error);
@@ -39,8 +40,8 @@ static void sink_row(struct row_sink *sink, const struct value *vals)
 	table_row((struct table *)sink, vals);
 }
 
-struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols, enum table_style style,
-			   const char *format)
+struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols,
+			   enum table_style style, const char *format)
 {
 	struct table *t = calloc(1, sizeof(*t));
 
@@ -285,7 +286,8 @@ static void render_grid(const struct table *t, FILE *f)
 			if (v->type == VAL_NONE && t->style == TABLE_PLAIN)
 				buf[0] = 0;
 			if (buf[0])
-				put_cell(f, buf, width[c], right_aligned(v->type ? v->type : t->cols[c].type), &pad);
+				put_cell(f, buf, width[c], right_aligned(v->type ? v->type : t->cols[c].type),
+					 &pad);
 			else
 				pad += width[c] + 2;
 		}
@@ -341,15 +343,27 @@ static const char *put_field(const struct table *t, size_t row, const char *p, F
 
 static void render_format(const struct table *t, FILE *f)
 {
+	char *text = NULL;
+	size_t len = 0;
+	FILE *line = open_memstream(&text, &len);
+
+	if (!line)
+		abort();
 	for (size_t r = 0; r < t->nrows; r++) {
 		for (const char *p = t->format; *p;) {
 			if (*p == '{')
-				p = put_field(t, r, p, f);
+				p = put_field(t, r, p, line);
 			else
-				fputc(*p++, f);
+				fputc(*p++, line);
 		}
-		fputc('\n', f);
+		fflush(line);
+		while (len && text[len - 1] == ' ')
+			len--;
+		fprintf(f, "%.*s\n", (int)len, text);
+		rewind(line);
 	}
+	fclose(line);
+	free(text);
 }
 
 /* ---- JSON ---- */

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 enum table_style {
-	TABLE_GRID,     /* aligned, with a heading line */
-	TABLE_PLAIN,    /* aligned, no heading */
+	TABLE_GRID,	/* aligned, with a heading line */
+	TABLE_PLAIN,	/* aligned, no heading */
 	TABLE_VERTICAL, /* each row as "title value" lines */
 };
 
@@ -20,11 +20,12 @@ struct table {
 	const struct view_col *cols;
 	unsigned ncols;
 	enum table_style style;
-	const char *format; /* a text line of its own: "{col}" is replaced by the value, "{col:16}" by at
-			       least 16 hex digits without 0x; NULL: by STYLE */
+	const char *format;  /* a text line of its own: "{col}" is replaced by the value, "{col:16}" by at
+				least 16 hex digits without 0x; NULL: by STYLE */
 	unsigned hidden;     /* so many last columns are for JSON only */
 	unsigned hex_digits; /* VAL_HEX cells have at least so many digits */
-	struct value *vals;  /* nrows * ncols; strings are owned */
+	struct view_col *own_cols; /* COLS, when they were made for this table; freed with it */
+	struct value *vals;	   /* nrows * ncols; strings are owned */
 	size_t nrows, cap;
 	struct table *next;
 };
@@ -38,8 +39,8 @@ struct result {
 void result_init(struct result *r);
 void result_fini(struct result *r);
 /* Add an empty table. COLS is borrowed and must outlive R. */
-struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols, enum table_style style,
-			   const char *format);
+struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols,
+			   enum table_style style, const char *format);
 /* Add a row of ncols values; strings are copied. */
 void table_row(struct table *t, const struct value *vals);
 /* A table of one text column called "text", one row a line of TEXT. */

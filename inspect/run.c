@@ -117,7 +117,8 @@ static bool ended(struct inspect *s)
 	case MACHINE_FAILED:
 		run_set_stop(s, state == MACHINE_DEAD ? "died" : "failed");
 		error = machine_error(s->m);
-		snprintf(s->stop.detail, sizeof(s->stop.detail), "%s", error && error[0] ? error : "triple fault or reset");
+		snprintf(s->stop.detail, sizeof(s->stop.detail), "%s",
+			 error && error[0] ? error : "triple fault or reset");
 		return true;
 	default:
 		return false;
@@ -352,8 +353,9 @@ bool run_step(struct inspect *s)
 
 static const struct view_col stop_cols[] = {
 	{ "event", "Event", VAL_STR, "", "always \"stop\"" },
-	{ "reason", "Reason", VAL_STR, "", "breakpoint, step, stopped, icount, finish, until, halted, powered off, "
-					    "exited, died, failed" },
+	{ "reason", "Reason", VAL_STR, "",
+	  "breakpoint, step, stopped, icount, finish, until, halted, powered off, "
+	  "exited, died, failed" },
 	{ "breakpoint", "Breakpoint", VAL_UINT, "", "number of the breakpoint" },
 	{ "pc", "PC", VAL_ADDR, "", "linear address of the next instruction" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
@@ -387,12 +389,12 @@ void run_report(struct inspect *s, struct result *r)
 	if (over)
 		format = s->stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
 	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
-	table_row(t, (struct value[]){
-			V_STR("stop"), V_STR(s->stop.reason), s->stop.point ? V_UINT(s->stop.point) : V_NONE, V_ADDR(pc),
-			sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
-			s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
-			over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
-			s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
+	table_row(t, (struct value[]){ V_STR("stop"), V_STR(s->stop.reason),
+				       s->stop.point ? V_UINT(s->stop.point) : V_NONE, V_ADDR(pc),
+				       sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
+				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
+				       over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
+				       s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
 	if (!over && s->stop.detail[0])
 		result_text(r, "%s", s->stop.detail);
 	s->shown = true;

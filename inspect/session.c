@@ -63,6 +63,30 @@ void inspect_attach(struct inspect *s, const struct inspect_machine *im)
 	run_publish(s);
 }
 
+static bool is_elf_file(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	char magic[4];
+	bool is;
+
+	if (!f)
+		return false;
+	is = fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4);
+	fclose(f);
+	return is;
+}
+
+void inspect_image_symbols(struct inspect *s, const char *file, const void *image, size_t len,
+			   const char *name)
+{
+	char err[300];
+
+	if (file && is_elf_file(file))
+		symbols_load(&s->symbols, file, 0, err, sizeof(err));
+	else if (!file && image)
+		symbols_load_memory(&s->symbols, image, len, name, err, sizeof(err));
+}
+
 bool inspect_has_machine(const struct inspect *s)
 {
 	return s->m != NULL;
@@ -290,7 +314,8 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	case MACHINE_EXITED:
 		return machine_exit_code(s->m) & 0xff;
 	case MACHINE_DEAD:
-		snprintf(why, whylen, "the guest died: %s", error && error[0] ? error : "triple fault or reset");
+		snprintf(why, whylen, "the guest died: %s",
+			 error && error[0] ? error : "triple fault or reset");
 		return 126;
 	case MACHINE_FAILED:
 		snprintf(why, whylen, "%s", error && error[0] ? error : "the engine failed");
@@ -448,7 +473,8 @@ static void emit_error(const struct inspect_sink *sink, const char *fmt, const c
 	result_fini(&r);
 }
 
-static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *name, const struct inspect_sink *sink)
+static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *name,
+				     const struct inspect_sink *sink)
 {
 	enum inspect_status st = INSPECT_OK;
 	char *line = NULL;
@@ -470,7 +496,8 @@ static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *nam
 	return st;
 }
 
-enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name, const struct inspect_sink *sink)
+enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
+				   const struct inspect_sink *sink)
 {
 	enum inspect_status st;
 

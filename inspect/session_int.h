@@ -11,19 +11,19 @@
 
 /* What a run is for besides reaching a breakpoint. */
 struct run_goal {
-	bool to_addr;       /* stop at ADDR ... */
+	bool to_addr; /* stop at ADDR ... */
 	gva addr;
-	bool check_stack;   /* ... when the stack pointer is in [STACK, STACK + 64 KiB) */
+	bool check_stack; /* ... when the stack pointer is in [STACK, STACK + 64 KiB) */
 	uint32_t stack;
-	bool to_icount;     /* stop at this instruction count */
+	bool to_icount; /* stop at this instruction count */
 	uint64_t icount;
 	const char *reached; /* the reason to report: "finish", "until"... */
 };
 
 /* Why the machine stands. Filled at each stop. */
 struct stop_info {
-	char reason[32];  /* "breakpoint", "step", "stopped", "icount", "off", "exited", "died", "failed"... */
-	unsigned point;   /* number of the breakpoint, 0: none */
+	char reason[32]; /* "breakpoint", "step", "stopped", "icount", "off", "exited", "died", "failed"... */
+	unsigned point;	 /* number of the breakpoint, 0: none */
 	char detail[256]; /* text for people: error of a condition, of the engine */
 };
 
@@ -42,17 +42,17 @@ struct inspect {
 	struct machine *m;
 	bool icount_clock;
 	bool switched_off; /* "poweroff": the guest is held, for good */
-	bool running;      /* run control believes the vCPU runs */
-	bool shown;        /* the stop that STOP describes has been reported */
-	bool halting;      /* a stop was asked for by run control itself */
+	bool running;	   /* run control believes the vCPU runs */
+	bool shown;	   /* the stop that STOP describes has been reported */
+	bool halting;	   /* a stop was asked for by run control itself */
 	struct run_goal goal;
-	bool goal_set;     /* goal.addr is among the engine's breakpoints on goal's account */
+	bool goal_set;	      /* goal.addr is among the engine's breakpoints on goal's account */
 	struct gva_set known; /* addresses the engine has as breakpoints */
 	struct stop_info stop;
-	bool interrupted;  /* __atomic: set by inspect_interrupt() */
-	int64_t deadline;  /* monotonic ns, 0: none */
+	bool interrupted; /* __atomic: set by inspect_interrupt() */
+	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
-	bool step_irq;     /* "set step-irq on" */
+	bool step_irq; /* "set step-irq on" */
 	struct points points;
 	struct symbols symbols;
 	struct serial_log *serial;
@@ -104,7 +104,7 @@ void run_resume(struct inspect *s);
 bool run_step(struct inspect *s);
 bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoint that stops? sets the stop */
 void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
-void run_points_again(struct inspect *s);            /* tell a fresh engine about all */
+void run_points_again(struct inspect *s);	     /* tell a fresh engine about all */
 void run_set_stop(struct inspect *s, const char *reason);
 void run_publish(struct inspect *s);
 /* Add the record of the present stop. */
@@ -118,7 +118,8 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 
 /* ---- examine.c ---- */
 /* Add N instructions from ADDR on. Returns the address after the last. */
-uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, unsigned bits);
+uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
+		      unsigned bits);
 struct disas_insn;
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in); /* at linear ADDR, present mode */
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
@@ -129,8 +130,8 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-	cmd_system_group, cmd_translator_group, cmd_input_group, cmd_session_group;
+    cmd_system_group, cmd_translator_group, cmd_input_group, cmd_session_group;
 /* Views that those files own. */
-extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb, view_break,
-	view_symbols, view_screen, view_fpu, view_xmm;
+extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
+    view_break, view_symbols, view_fpu, view_xmm;
 #endif

@@ -165,8 +165,8 @@ const struct symbol *symbols_find(struct symbols *t, const char *name)
 	return i < t->count && !strcmp(t->by_name[i]->name, name) ? t->by_name[i] : NULL;
 }
 
-void symbols_complete(struct symbols *t, const char *prefix, unsigned max, void (*found)(void *ctx, const char *name),
-		      void *ctx)
+void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
+		      void (*found)(void *ctx, const char *name), void *ctx)
 {
 	const char *last = "";
 
@@ -221,8 +221,10 @@ static long load_section(struct symbols *t, Elf *elf, Elf_Scn *scn, const GElf_S
 		name = elf_strptr(elf, sh->sh_link, sym.st_name);
 		if (!name || !name[0] || !wanted(&sym))
 			continue;
-		add(t, (struct symbol){ .addr = sym.st_value + (uint64_t)offset, .size = sym.st_size,
-					.name = keep_string(t, name, strlen(name)), .module = module,
+		add(t, (struct symbol){ .addr = sym.st_value + (uint64_t)offset,
+					.size = sym.st_size,
+					.name = keep_string(t, name, strlen(name)),
+					.module = module,
 					.code = GELF_ST_TYPE(sym.st_info) == STT_FUNC });
 		added++;
 	}
@@ -241,13 +243,11 @@ static long load_tables(struct symbols *t, Elf *elf, unsigned type, const char *
 	return added;
 }
 
-static long load_elf(struct symbols *t, int fd, const char *module, int64_t offset, char *err, size_t errlen)
+static long load_elf(struct symbols *t, Elf *elf, const char *module, int64_t offset, char *err,
+		     size_t errlen)
 {
 	long added;
-	Elf *elf;
 
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf || elf_kind(elf) != ELF_K_ELF) {
 		snprintf(err, errlen, "not a usable ELF file");
 		elf_end(elf);
@@ -275,13 +275,15 @@ static bool load_line(struct symbols *t, char *line, const char *module, int64_t
 		return false;
 	if (strchr("aAU", type))
 		return true;
-	add(t, (struct symbol){ .addr = addr + (uint64_t)offset, .name = keep_string(t, name, strlen(name)),
+	add(t, (struct symbol){ .addr = addr + (uint64_t)offset,
+				.name = keep_string(t, name, strlen(name)),
 				.module = owner[0] ? keep_string(t, owner, strlen(owner)) : module,
 				.code = strchr("tTwW", type) != NULL });
 	return true;
 }
 
-static long load_list(struct symbols *t, FILE *f, const char *module, int64_t offset, char *err, size_t errlen)
+static long load_list(struct symbols *t, FILE *f, const char *module, int64_t offset, char *err,
+		      size_t errlen)
 {
 	size_t before = t->count, len = 0;
 	long added, lines = 0;
@@ -318,7 +320,8 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 	base = base ? base + 1 : file;
 	module = keep_string(t, base, strlen(base));
 	if (fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4)) {
-		added = load_elf(t, fileno(f), module, offset, why, sizeof(why));
+		elf_version(EV_CURRENT);
+		added = load_elf(t, elf_begin(fileno(f), ELF_C_READ, NULL), module, offset, why, sizeof(why));
 	} else {
 		rewind(f);
 		added = load_list(t, f, module, offset, why, sizeof(why));
@@ -327,4 +330,13 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 		snprintf(err, errlen, "%s: %s", file, why);
 	fclose(f);
 	return added;
+}
+
+long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
+			 size_t errlen)
+{
+	elf_version(EV_CURRENT);
+	/* libelf does not write to an image that is only read */
+	return load_elf(t, elf_memory((char *)(uintptr_t)elf, len), keep_string(t, name, strlen(name)), 0,
+			err, errlen);
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 const struct view *const inspect_views[] = {
-	&view_registers, &view_break, &view_mem,  &view_tlb, &view_gdt, &view_idt,     &view_ldt,
-	&view_tss,	 &view_fpu,   &view_xmm,  &view_screen, &view_symbols, NULL,
+	&view_registers, &view_break, &view_mem, &view_tlb, &view_gdt,	   &view_idt,
+	&view_ldt,	 &view_tss,   &view_fpu, &view_xmm, &view_symbols, NULL,
 };
 
 /* How the rows of some views look as text, where other programs read them (QEMU's
@@ -24,7 +24,7 @@ static const struct {
 	{ "registers", NULL, TABLE_PLAIN },
 };
 
-enum { NTABLES = 4 };
+enum { NTABLES = 4, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -74,7 +74,8 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 	if (fits == 1)
 		return found;
 	if (!fits)
-		snprintf(why, whylen, "no view '%s'%s", name, s->m ? " (info lists them)" : " without a machine");
+		snprintf(why, whylen, "no view '%s'%s", name,
+			 s->m ? " (info lists them)" : " without a machine");
 	return NULL;
 }
 
@@ -103,22 +104,88 @@ static int parse_request(const struct cmd_args *a, int first, struct view_reques
 			if (*end || end == a->argv[i] + 6)
 				return result_fail(r, "info: limit= takes a number");
 		} else if (n < sizeof(q->arg)) {
-			n += (size_t)snprintf(q->arg + n, sizeof(q->arg) - n, "%s%s", n ? " " : "", a->argv[i]);
+			n += (size_t)snprintf(q->arg + n, sizeof(q->arg) - n, "%s%s", n ? " " : "",
+					      a->argv[i]);
 		}
 	}
 	return 0;
+}
+
+/* Modules below know no symbols: a view of theirs that has an address column named "pc"
+ * gets a column "symbol" behind it here. -1: it has none, or symbols already. */
+static int pc_column(const struct view *v)
+{
+	int pc = -1;
+
+	for (unsigned i = 0; i < v->ncols; i++) {
+		if (!strcmp(v->cols[i].name, "symbol"))
+			return -1;
+		if (!strcmp(v->cols[i].name, "pc") && v->cols[i].type == VAL_ADDR)
+			pc = (int)i;
+	}
+	return v->ncols <= MAX_COLS ? pc : -1;
+}
+
+static void add_symbol_column(struct table *t, unsigned pc)
+{
+	static const struct view_col symbol = { "symbol", "symbol", VAL_STR, "", "where pc is" };
+	struct view_col *cols = calloc(t->ncols + 1, sizeof(*cols));
+
+	if (!cols)
+		abort();
+	memcpy(cols, t->cols, (pc + 1) * sizeof(*cols));
+	cols[pc + 1] = symbol;
+	memcpy(cols + pc + 2, t->cols + pc + 1, (t->ncols - pc - 1) * sizeof(*cols));
+	t->cols = t->own_cols = cols;
+	t->ncols++;
 }
 
 static struct table *add_table(struct result *r, const struct view *v)
 {
 	struct table *t = result_table(r, v->cols, v->ncols, v->vertical ? TABLE_VERTICAL : TABLE_GRID, NULL);
 
+	if (pc_column(v) >= 0)
+		add_symbol_column(t, (unsigned)pc_column(v));
 	for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
 		if (!strcmp(layouts[i].view, v->name)) {
 			t->style = layouts[i].style;
 			t->format = layouts[i].format;
 		}
 	return t;
+}
+
+/* Rows on their way from a view into a table, with the symbol of the pc put in. */
+struct symbol_sink {
+	struct row_sink sink;
+	struct inspect *s;
+	struct table *t;
+	unsigned pc;
+};
+
+static void symbol_row(struct row_sink *sink, const struct value *vals)
+{
+	struct symbol_sink *k = (struct symbol_sink *)sink;
+	unsigned n = k->t->ncols;
+	struct value row[MAX_COLS + 1];
+	char sym[300] = "";
+
+	memcpy(row, vals, (k->pc + 1) * sizeof(*row));
+	memcpy(row + k->pc + 2, vals + k->pc + 1, (n - k->pc - 2) * sizeof(*row));
+	if (vals[k->pc].type == VAL_ADDR)
+		symbols_text(&k->s->symbols, vals[k->pc].u, sym, sizeof(sym));
+	row[k->pc + 1] = sym[0] ? V_STR(sym) : V_NONE;
+	table_row(k->t, row);
+}
+
+static const char *fill_table(struct inspect *s, const struct view *v, void *owner, const char *arg,
+			      struct table *t)
+{
+	struct symbol_sink k = { .sink.row = symbol_row, .s = s, .t = t };
+
+	if (pc_column(v) < 0)
+		return v->rows(owner, arg, &t->sink);
+	k.pc = (unsigned)pc_column(v);
+	return v->rows(owner, arg, &k.sink);
 }
 
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r)
@@ -136,7 +203,7 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 	if (!v)
 		return result_fail(r, "info: %s", why);
 	t = add_table(r, v);
-	error = v->rows(owner, q.arg, &t->sink);
+	error = fill_table(s, v, owner, q.arg, t);
 	if (error)
 		return result_fail(r, "info %s: %s", v->name, error);
 	if (q.sort && !table_sort(t, q.sort))

@@ -82,15 +82,32 @@ struct mm_vm *mm_vm_new(struct mm_pool *p)
 	return vm;
 }
 
+/* Runs of MPNs go back with one call; page by page would take longer than the boot. */
+static void zero_run(struct mm_pool *p, mpn first, uint32_t n)
+{
+	if (n)
+		madvise(p->base + ((uint64_t)first << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, MADV_REMOVE);
+}
+
 void mm_vm_free(struct mm_vm *vm)
 {
+	mpn first = 0;
+	uint32_t run = 0;
+
 	if (!vm)
 		return;
 	for (ppn p = 0; p < vm->nppn; p++)
 		if (vm->pmap[p].kind != PAGE_NONE) {
-			memset(pool_page(vm, p), 0, PAGE_SIZE);
+			/* the next owner must find zeros */
+			if (vm->pmap[p].mpn != first + run) {
+				zero_run(vm->pool, first, run);
+				first = vm->pmap[p].mpn;
+				run = 0;
+			}
+			run++;
 			vm->pool->free_list[vm->pool->nfree++] = vm->pmap[p].mpn;
 		}
+	zero_run(vm->pool, first, run);
 	munmap(vm->pmap, vm->nppn * sizeof(*vm->pmap));
 	munmap(vm->rmap, (size_t)vm->rmap_cap * sizeof(*vm->rmap));
 	free(vm);

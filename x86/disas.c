@@ -44,7 +44,8 @@ static void find_target(const ZydisDecodedInstruction *in, const ZydisDecodedOpe
 
 	if (out->kind != DISAS_CALL && out->kind != DISAS_JUMP)
 		return;
-	if (in->operand_count_visible < 1 || ops[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !ops[0].imm.is_relative)
+	if (in->operand_count_visible < 1 || ops[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    !ops[0].imm.is_relative)
 		return;
 	if (ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(in, &ops[0], pc, &abs))) {
 		out->has_target = true;

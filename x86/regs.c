@@ -19,8 +19,9 @@ const struct reg_info reg_infos[] = {
 const unsigned reg_count = ARRAY_LEN(reg_infos);
 
 const char *const reg_group_names[REG_NGROUP] = {
-	[REG_GENERAL] = "general", [REG_SEGMENT] = "segment", [REG_CONTROL] = "control", [REG_DEBUG] = "debug",
-	[REG_SYSTEM] = "system",   [REG_FLOAT] = "float",     [REG_PART] = "part",
+	[REG_GENERAL] = "general", [REG_SEGMENT] = "segment", [REG_CONTROL] = "control",
+	[REG_DEBUG] = "debug",	   [REG_SYSTEM] = "system",   [REG_FLOAT] = "float",
+	[REG_PART] = "part",
 };
 
 static const struct {
@@ -71,7 +72,8 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 static const char *set_selector(struct cpu *c, struct seg_cache *seg, uint16_t sel)
 {
 	if (cpu_pe(c) && !cpu_v86(c))
-		return "a selector can be set in real and virtual-8086 mode only (set its _base, _limit, _attr)";
+		return "a selector can be set in real and virtual-8086 mode only (set its _base, _limit, "
+		       "_attr)";
 	seg->sel = sel;
 	seg->base = (uint32_t)sel << 4;
 	return NULL;

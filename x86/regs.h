@@ -5,7 +5,16 @@
 #define X86_REGS_H
 #include "x86/cpu.h"
 
-enum reg_group { REG_GENERAL, REG_SEGMENT, REG_CONTROL, REG_DEBUG, REG_SYSTEM, REG_FLOAT, REG_PART, REG_NGROUP };
+enum reg_group {
+	REG_GENERAL,
+	REG_SEGMENT,
+	REG_CONTROL,
+	REG_DEBUG,
+	REG_SYSTEM,
+	REG_FLOAT,
+	REG_PART,
+	REG_NGROUP
+};
 enum reg_kind { REG_FIELD, REG_SEL, REG_PC, REG_EFLAGS };
 
 struct reg_info {

@@ -100,8 +100,13 @@ struct conform_case {
 	uint8_t *mem;       /* MEM_BYTES, code included */
 	uint32_t flag_mask; /* EFLAGS bits to compare */
 	bool code16;
-	/* Bytes that the architecture leaves undefined (x87 pointers in memory): not compared. */
-	uint32_t skip_addr, skip_len;
+	/* What the architecture leaves to the processor, and is not compared: bytes of
+	 * memory (x87 pointers), bits of one register, and after a fault the registers
+	 * (but ESP) and the stack below ESP. */
+	struct { uint32_t addr, len; } skip[2];
+	uint32_t undef_bits;
+	uint8_t undef_reg;
+	bool partial;
 	unsigned number;   /* for repeating it: --case */
 };
 
@@ -139,6 +144,7 @@ struct engine;
 struct engine_options {
 	bool mmio;       /* the HIGH region is a device, not RAM */
 	bool no_chain;
+	bool no_verify;  /* do not ask for the verifier */
 	unsigned tu_max; /* 0: default */
 };
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen);

@@ -29,7 +29,11 @@ static uint32_t peek(struct making *m, uint32_t lin)
 
 static uint32_t stack_lin(struct making *m, uint32_t up)
 {
-	return sel_base(m->c->st.seg[SEG_SS]) + m->c->st.gpr[R_ESP] + up;
+	uint32_t off = m->c->st.gpr[R_ESP] + up;
+
+	if (m->c->st.seg[SEG_SS] == SEL_LDT(LDT_STACK16))
+		off &= 0xffff;
+	return sel_base(m->c->st.seg[SEG_SS]) + off;
 }
 
 /* Set register R unless the address needs it. */
@@ -427,22 +431,37 @@ void setup_case(struct making *m)
 	}
 }
 
-/* x87 pointers that the instruction stores, and the undefined upper half of a
- * pushed selector (SDM vol. 2, PUSH), are not compared. */
+static void skip(struct making *m, uint32_t addr, uint32_t len)
+{
+	unsigned i = m->c->skip[0].len ? 1 : 0;
+
+	m->c->skip[i].addr = addr;
+	m->c->skip[i].len = len;
+}
+
+static bool is_row(const struct making *m, const char *name) { return strcmp(m->f->row->name, name) == 0; }
+
+/* What processors do differently, or the architecture leaves undefined: x87
+ * pointers, the reserved part of an FXSAVE image, bits 16-19 of LAR's result, the
+ * upper half of a pushed selector, how far a faulting POPA or far CALL got. */
 void setup_encoded(struct making *m)
 {
 	uint32_t a = m->f->row->attr;
-	const char *e = m->f->enc;
+	bool wide = m->f->op == 4;
 
-	if (a & A_FPTRS) {
-		bool fx = a & A_SSE;
-
-		m->c->skip_addr = m->ea + (fx ? 6 : m->f->op == 4 ? 12 : 6);
-		m->c->skip_len = fx ? 18 : m->f->op == 4 ? 16 : 8;
+	if ((a & A_FPTRS) && (a & A_SSE)) {
+		skip(m, m->ea + 6, 18);
+		skip(m, m->ea + 288, 128);
+	} else if (a & A_FPTRS) {
+		skip(m, m->ea + (wide ? 12 : 6), wide ? 16 : 8);
 	}
-	if (m->f->op == 4 && (strncmp(m->f->row->name, "push.seg", 8) == 0 ||
-			      strncmp(m->f->row->name, "push.fs", 7) == 0 || strcmp(e, "06") == 0)) {
-		m->c->skip_addr = stack_lin(m, 0) - 2;
-		m->c->skip_len = 2;
+	if (wide && (is_row(m, "push.seg") || is_row(m, "push.fs") || strcmp(m->f->enc, "06") == 0))
+		skip(m, stack_lin(m, 0) - 2, 2);
+	if (is_row(m, "call.farm") || is_row(m, "call.far"))
+		skip(m, stack_lin(m, 0) - 16, 16);
+	if (is_row(m, "lar-lsl") && m->f->enc[4] == '2') {
+		m->c->undef_reg = (uint8_t)m->reg;
+		m->c->undef_bits = 0xf0000;
 	}
+	m->c->partial = strcmp(m->f->enc, "61") == 0;
 }

@@ -69,7 +69,9 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 {
 	(void)u;
 	(void)how;
-	*w = (struct walk){ .nlevels = 1, .level[0] = { "PDE", 0x2000 + (lin >> 22) * 4, 0 }, .page_shift = 22 };
+	*w = (struct walk){ .nlevels = 1,
+			    .level[0] = { "PDE", 0x2000 + (lin >> 22) * 4, 0 },
+			    .page_shift = 22 };
 	w->ok = lin < 1 << 22;
 	if (w->ok) {
 		w->pa = lin;
@@ -171,7 +173,10 @@ static void state_changed(struct vcpu *v)
 }
 
 static const struct engine_ops fake_ops = {
-	.name = "fake", .bp_insert = bp_insert, .bp_remove = bp_remove, .state_changed = state_changed,
+	.name = "fake",
+	.bp_insert = bp_insert,
+	.bp_remove = bp_remove,
+	.state_changed = state_changed,
 };
 
 /* ---- machine ---- */
@@ -183,7 +188,9 @@ static void power_on(struct machine *m)
 	memcpy(m->mem, m->image, sizeof(m->mem));
 	cpu_reset(c);
 	c->cr0 = CR0_PE | CR0_ET | CR0_PG;
-	c->seg[SEG_CS] = (struct seg_cache){ .limit = ~0u, .attr = SA_P | SA_S | SA_CODE | SA_RW | SA_DB | SA_G, .sel = 8 };
+	c->seg[SEG_CS] = (struct seg_cache){ .limit = ~0u,
+					     .attr = SA_P | SA_S | SA_CODE | SA_RW | SA_DB | SA_G,
+					     .sel = 8 };
 	c->rip = FAKE_START;
 	c->gpr[R_ESP] = FAKE_STACK;
 	c->gpr[R_EDX] = 0;

@@ -14,12 +14,12 @@
 
 /* start: 1000 call 100d; 1005 inc ebx; 1006 jmp 1000 ... 100d: inc eax x3; ret */
 static const uint8_t looping[] = {
-	0xe8, 0x08, 0, 0, 0,		/* 1000 call 100d */
-	0x43,				/* 1005 inc ebx */
-	0xeb, 0xf8,			/* 1006 jmp 1000 */
-	0x90, 0x90, 0x90, 0x90, 0x90,	/* 1008 */
-	0x40, 0x40, 0x40,		/* 100d inc eax */
-	0xc3,				/* 1010 ret */
+	0xe8, 0x08, 0,	  0,	0,    /* 1000 call 100d */
+	0x43,			      /* 1005 inc ebx */
+	0xeb, 0xf8,		      /* 1006 jmp 1000 */
+	0x90, 0x90, 0x90, 0x90, 0x90, /* 1008 */
+	0x40, 0x40, 0x40,	      /* 100d inc eax */
+	0xc3,			      /* 1010 ret */
 };
 static const uint8_t exiting[] = { 0xb8, 3, 0, 0, 0, 0xe6, 0xf4 };
 static const uint8_t failing[] = { 0x90, 0x0f, 0x0b };
@@ -87,36 +87,44 @@ static const struct {
 	const uint8_t *code;
 	size_t len;
 } sessions[] = {
-	{ "stepi\nstepi 2\nprint/d $eax", "step at 0x0000100d:  inc eax\nstep at 0x0000100f:  inc eax\n2\n", PROGRAM(looping) },
+	{ "stepi\nstepi 2\nprint/d $eax", "step at 0x0000100d:  inc eax\nstep at 0x0000100f:  inc eax\n2\n",
+	  PROGRAM(looping) },
 	{ "nexti\nprint/d $eax", "step at 0x00001005:  inc ebx\n3\n", PROGRAM(looping) },
 	{ "ni 3\np/x $pc", "step at 0x00001000:  call 0x100d\n0x1000\n", PROGRAM(looping) },
-	{ "stepi\nfinish", "step at 0x0000100d:  inc eax\nfinish at 0x00001005:  inc ebx\n", PROGRAM(looping) },
+	{ "stepi\nfinish", "step at 0x0000100d:  inc eax\nfinish at 0x00001005:  inc ebx\n",
+	  PROGRAM(looping) },
 	{ "until *0x1006", "until at 0x00001006:  jmp 0x1000\n", PROGRAM(looping) },
 	{ "break *0x1005\nc\nc\np/d $ebx\ninfo break",
-	  "break 1 at 0x00001005 \n"
+	  "break 1 at 0x00001005\n"
 	  "breakpoint 1 at 0x00001005:  inc ebx\nbreakpoint 1 at 0x00001005:  inc ebx\n1\n"
 	  "Num  Kind   Enabled  Address     Symbol  Hits  Condition\n"
 	  "  1  break  yes      0x00001005  -          2  -\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if $ebx == 10\nc\np/d $eax\ndelete 1\ninfo break -j",
-	  "break 1 at 0x00001005 \nbreakpoint 1 at 0x00001005:  inc ebx\n33\n", PROGRAM(looping) },
-	{ "tbreak 0x1005\nc\ninfo break -j", "tbreak 1 at 0x00001005 \nbreakpoint 1 at 0x00001005:  inc ebx\n",
+	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n33\n", PROGRAM(looping) },
+	{ "tbreak 0x1005\nc\ninfo break -j", "tbreak 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005\nb 0x1010\ndisable 1\nc\nenable\nc",
-	  "break 1 at 0x00001005 \nbreak 2 at 0x00001010 \nbreakpoint 2 at 0x00001010:  ret\n"
+	  "break 1 at 0x00001005\nbreak 2 at 0x00001010\nbreakpoint 2 at 0x00001010:  ret\n"
 	  "breakpoint 1 at 0x00001005:  inc ebx\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if 1/($ebx-1)\nc\nc\np/d $ebx",
-	  "break 1 at 0x00001005 \nbreakpoint 1 at 0x00001005:  inc ebx\nbreakpoint 1 at 0x00001005:  inc ebx\n"
+	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\nbreakpoint 1 at 0x00001005:  inc "
+	  "ebx\n"
 	  "condition: division by zero\n1\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if nosuch", "! break: condition: no symbol 'nosuch'\n", PROGRAM(looping) },
 	{ "b 0x100000000", "! break: 0x100000000 is not an address of this guest\n", PROGRAM(looping) },
-	{ "b 0x1000\nstepi\nc", "break 1 at 0x00001000 \nstep at 0x0000100d:  inc eax\n"
-				   "breakpoint 1 at 0x00001000:  call 0x100d\n", PROGRAM(looping) },
-	{ "b 0x100e\nstepi 9", "break 1 at 0x0000100e \nbreakpoint 1 at 0x0000100e:  inc eax\n", PROGRAM(looping) },
-	{ "run-icount 7\np $icount\nrun-icount 3", "icount at 0x00001000:  call 0x100d\n7  0x7\n"
-						     "! run-icount: the guest is past that, at 7\n", PROGRAM(looping) },
+	{ "b 0x1000\nstepi\nc",
+	  "break 1 at 0x00001000\nstep at 0x0000100d:  inc eax\n"
+	  "breakpoint 1 at 0x00001000:  call 0x100d\n",
+	  PROGRAM(looping) },
+	{ "b 0x100e\nstepi 9", "break 1 at 0x0000100e\nbreakpoint 1 at 0x0000100e:  inc eax\n",
+	  PROGRAM(looping) },
+	{ "run-icount 7\np $icount\nrun-icount 3",
+	  "icount at 0x00001000:  call 0x100d\n7  0x7\n"
+	  "! run-icount: the guest is past that, at 7\n",
+	  PROGRAM(looping) },
 	{ "c\np $exit\nc\nreset\nstepi",
 	  "guest exited: status 7\n7  0x7\n! continue: the guest has ended; 'reset' starts it again\n"
 	  "reset at 0x00001000:  mov eax, 0x03\nstep at 0x00001005:  out 0xf4, al\n",
@@ -124,27 +132,33 @@ static const struct {
 	{ "c", "guest failed: no such instruction\n! no such instruction\n", PROGRAM(failing) },
 	{ "c\nx/xb $pc", "guest powered off\n0x00001002  0x00\n", PROGRAM(ending) },
 	{ "wait ok 10\np/x $pc", "0x100e\n", PROGRAM(talking) },
-	{ "wait \"o\"\nwait k\nwait nothing 0.01", "! wait: \"nothing\" did not come in time\n", PROGRAM(talking) },
+	{ "wait \"o\"\nwait k\nwait nothing 0.01", "! wait: \"nothing\" did not come in time\n",
+	  PROGRAM(talking) },
 	{ "wait x", "guest powered off\n! wait: the guest stopped before \"x\" came\n", PROGRAM(ending) },
 	{ "c &\nstepi\nx/xb 0x1000\nstop\nwait k",
-	  "! stepi: the guest runs; stop it first\n0x00001000  0xb8\nstopped at 0x0000100e:  jmp 0x100e\n", PROGRAM(talking) },
+	  "! stepi: the guest runs; stop it first\n0x00001000  0xb8\nstopped at 0x0000100e:  jmp 0x100e\n",
+	  PROGRAM(talking) },
 	{ "x/3xb 0x1000\nx\nx/2i 0x1000\nx/2dw 0x1005",
 	  "0x00001000  0xe8  0x08  0x00\n0x00001003  0x00\n=>  0x00001000  e808000000  call 0x100d\n"
 	  "    0x00001005  43          inc ebx\n0x00001005  -1862735037  -1869574000\n",
 	  PROGRAM(looping) },
 	{ "x/2xb 0xffff", "0x0000ffff  0x00\n! cannot read memory at 0x10000\n", PROGRAM(looping) },
-	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n", PROGRAM(looping) },
+	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n",
+	  PROGRAM(looping) },
 	{ "set $eax = 0x41424344\nset *(u32)0x2000 = $eax\nx/4cb 0x2000\nx/s 0x2000\np [0x2000]",
 	  "0x00002000  'D'  'C'  'B'  'A'\n0x00002000  DCBA\n1094861636  0x41424344\n", PROGRAM(looping) },
 	{ "set $al = 0x1ff\np/x $eax\nset $cs = 8\nset $foo = 5\np $foo+1\nset $cpl = 3",
-	  "0xff\n! set: $cs: a selector can be set in real and virtual-8086 mode only (set its _base, _limit, _attr)\n"
+	  "0xff\n! set: $cs: a selector can be set in real and virtual-8086 mode only (set its _base, "
+	  "_limit, _attr)\n"
 	  "6  0x6\n! set: $cpl: this register is read-only\n",
 	  PROGRAM(looping) },
-	{ "set [0x20000] = 1\nset 5 = 1", "! cannot write memory at 0x20000\n"
-					     "! usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off\n",
+	{ "set [0x20000] = 1\nset 5 = 1",
+	  "! cannot write memory at 0x20000\n"
+	  "! usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off\n",
 	  PROGRAM(looping) },
-	{ "b 0x1005\nu/3 0x1000", "break 1 at 0x00001005 \n=>   0x00001000  e808000000  call 0x100d\n"
-				    "  *  0x00001005  43          inc ebx\n     0x00001006  ebf8        jmp 0x1000\n",
+	{ "b 0x1005\nu/3 0x1000",
+	  "break 1 at 0x00001005\n=>   0x00001000  e808000000  call 0x100d\n"
+	  "  *  0x00001005  43          inc ebx\n     0x00001006  ebf8        jmp 0x1000\n",
 	  PROGRAM(looping) },
 	{ "info mem\ninfo mem x\ninfo tlb\ngva2gpa 0x1234\ngva2gpa 0x500000\npage 0x1234\npage 0x500000",
 	  "0000000000000000-0000000000400000 0000000000400000 urw\n"
@@ -155,17 +169,24 @@ static const struct {
 	  "0x00001234 -> 0x00001234, page of 4096 KiB, urwx\n"
 	  "Level  At          Entry  Flags\nPDE    0x00002004    0x0\n0x00500000 is not mapped\n",
 	  PROGRAM(looping) },
-	{ "info registers ebx\ninfo registers cr0\ninfo reg nosuch", "ebx  0x0  0\ncr0  0x80000011  PE ET PG  2147483665\n"
-	  "! info registers: no such register or group (general segment control debug system float part all)\n",
+	{ "info registers ebx\ninfo registers cr0\ninfo reg nosuch",
+	  "ebx  0x0  0\ncr0  0x80000011  PE ET PG  2147483665\n"
+	  "! info registers: no such register or group (general segment control debug system float part "
+	  "all)\n",
 	  PROGRAM(looping) },
 	{ "statehash", "feedface00000000 at icount 0\n", PROGRAM(looping) },
 	{ "expect 1\nexpect $eax == 1", "! expect: $eax == 1 is false\n", PROGRAM(looping) },
 	{ "echo a  \"b\\x21\" 'c d'\n# comment\n\nech x", "a b! c d\nx\n", NULL, 0 },
 	{ "p 1+1\np/x 255\np", "2  0x2\n0xff\n! usage: print [/F] EXPR\n", NULL, 0 },
-	{ "nosuch\nec\nex\ne\nx/3xb 0\np \"", "! no command 'nosuch' (try help)\n\n! usage: expect EXPR\n"
-		"! 'e' is ambiguous: enable expect echo\n! x: no machine (vitrine was started without a GUEST)\n! print: a quote is not closed\n", NULL, 0 },
-	{ "info nosuch\ninfo registers sort=nosuch\necho/x", "! info: no view 'nosuch' without a machine\n"
-		"! info registers: no machine\n! echo: takes no /x\n", NULL, 0 },
+	{ "nosuch\nec\nex\ne\nx/3xb 0\np \"",
+	  "! no command 'nosuch' (try help)\n\n! usage: expect EXPR\n"
+	  "! 'e' is ambiguous: enable expect echo\n! x: no machine (vitrine was started without a GUEST)\n! "
+	  "print: a quote is not closed\n",
+	  NULL, 0 },
+	{ "info nosuch\ninfo registers sort=nosuch\necho/x",
+	  "! info: no view 'nosuch' without a machine\n"
+	  "! info registers: no machine\n! echo: takes no /x\n",
+	  NULL, 0 },
 	{ "source /nonexistent/file", "! source: /nonexistent/file: No such file or directory\n", NULL, 0 },
 };
 
@@ -193,9 +214,10 @@ static const struct {
 	const char *line;
 	enum inspect_status want;
 } statuses[] = {
-	{ "echo", INSPECT_OK }, { "nosuch", INSPECT_FAILED }, { "-nosuch", INSPECT_OK }, { "- expect 0", INSPECT_OK },
-	{ "expect 0", INSPECT_FAILED }, { "quit", INSPECT_QUIT }, { "", INSPECT_OK }, { "  # x", INSPECT_OK },
-	{ "stepi 0", INSPECT_FAILED }, { "c", INSPECT_OK },
+	{ "echo", INSPECT_OK },	      { "nosuch", INSPECT_FAILED },   { "-nosuch", INSPECT_OK },
+	{ "- expect 0", INSPECT_OK }, { "expect 0", INSPECT_FAILED }, { "quit", INSPECT_QUIT },
+	{ "", INSPECT_OK },	      { "  # x", INSPECT_OK },	      { "stepi 0", INSPECT_FAILED },
+	{ "c", INSPECT_OK },
 };
 
 START_TEST(test_status)
@@ -236,7 +258,8 @@ START_TEST(test_script)
 	fputs("echo one\n-expect 0\nexpect 0\necho two\n", f);
 	rewind(f);
 	ck_assert_int_eq(inspect_script(run.s, f, "s", &sink), INSPECT_FAILED);
-	ck_assert_str_eq(said(&run), "one\n! expect: 0 is false\n! expect: 0 is false\n! s:3: the script ends here\n");
+	ck_assert_str_eq(said(&run),
+			 "one\n! expect: 0 is false\n! expect: 0 is false\n! s:3: the script ends here\n");
 	fclose(f);
 	end(&run);
 }
@@ -281,7 +304,9 @@ START_TEST(test_json_stop)
 	begin(&run, PROGRAM(looping));
 	run.json = true;
 	say(&run, "stepi");
-	ck_assert_str_eq(said(&run), "{\"event\":\"stop\",\"reason\":\"step\",\"pc\":4109,\"insn\":\"inc eax\",\"icount\":1}\n");
+	ck_assert_str_eq(
+	    said(&run),
+	    "{\"event\":\"stop\",\"reason\":\"step\",\"pc\":4109,\"insn\":\"inc eax\",\"icount\":1}\n");
 	end(&run);
 }
 END_TEST
@@ -311,9 +336,10 @@ START_TEST(test_symbols)
 	ck_assert_int_eq(say(&run, line), INSPECT_OK);
 	fseek(run.out, 0, SEEK_SET);
 	say_lines(&run, "b leaf\nc\nfinish\np/a start+2\ninfo symbols tail");
-	ck_assert_str_eq(said(&run), "break 1 at 0x0000100d leaf\nbreakpoint 1 at 0x0000100d <leaf>:  inc eax\n"
-				     "finish at 0x00001005 <start+0x5>:  inc ebx\n0x1002  <start+0x2>\n"
-				     "Address     Size/B  Kind  Name  Module\n0x00001010       -  data  tail  [mod]\n");
+	ck_assert_str_eq(said(&run),
+			 "break 1 at 0x0000100d leaf\nbreakpoint 1 at 0x0000100d <leaf>:  inc eax\n"
+			 "finish at 0x00001005 <start+0x5>:  inc ebx\n0x1002  <start+0x2>\n"
+			 "Address     Size/B  Kind  Name  Module\n0x00001010       -  data  tail  [mod]\n");
 	ck_assert_int_eq(say(&run, "symbols load /dev/null"), INSPECT_FAILED);
 	close(fd);
 	unlink(path);
@@ -360,8 +386,10 @@ START_TEST(test_command_names_are_unique)
 		for (const struct command *c = (*g)->commands; c->name; c++)
 			for (const struct command_group *const *h = command_groups; *h; h++)
 				for (const struct command *d = (*h)->commands; d->name; d++) {
-					ck_assert_msg(c == d || strcmp(c->name, d->name), "%s twice", c->name);
-					ck_assert_msg(!same_word(d->aliases, c->name), "%s is an alias of %s", c->name, d->name);
+					ck_assert_msg(c == d || strcmp(c->name, d->name), "%s twice",
+						      c->name);
+					ck_assert_msg(!same_word(d->aliases, c->name), "%s is an alias of %s",
+						      c->name, d->name);
 				}
 }
 END_TEST

@@ -159,10 +159,8 @@ static const struct {
 	uint64_t addr;
 	unsigned size;
 } lvalues[] = {
-	{ "$eax = 1", false, "eax", 0, 4 },
-	{ "[0x10+2] = 1", true, "", 0x12, 4 },
-	{ "*(u8)0x44 = 1", true, "", 0x44, 1 },
-	{ "*(u16)(1+1) = 1", true, "", 2, 2 },
+	{ "$eax = 1", false, "eax", 0, 4 },	{ "[0x10+2] = 1", true, "", 0x12, 4 },
+	{ "*(u8)0x44 = 1", true, "", 0x44, 1 }, { "*(u16)(1+1) = 1", true, "", 2, 2 },
 	{ "*0x44= 1", true, "", 0x44, 4 },
 };
 
