@@ -26,7 +26,9 @@ struct tx;
 
 #define TU_DEFAULT 32
 #define TU_LIMIT 64
-#define JT_ENTRIES 65536u
+#define JT_BITS 20
+#define JT_ENTRIES (1u << JT_BITS)
+#define JT_SLOT(eip) ((eip) & (JT_ENTRIES - 1))
 #define JT_BYTES (JT_ENTRIES * 4)
 
 /* ---- mode: the part of a fragment's key that changes lowering ---- */
@@ -89,7 +91,7 @@ struct mark {
 
 enum callout_kind {
 	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
-	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_OTHER, CO_KINDS
+	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_OTHER, CO_KINDS
 };
 enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_CAUSES };
 
@@ -150,6 +152,7 @@ struct ccf {
 	struct ccf *pnext, *pnext2; /* page chains */
 	uint64_t entries;     /* when counted */
 	uint32_t traps[TRAP_CAUSES];
+	bool touches;        /* has a site that looks before it accesses */
 	uint32_t callouts;
 	uint32_t in_tu;
 };
@@ -175,6 +178,24 @@ struct page_info {
 	bool mixed;
 };
 
+/* What is known of an instruction by its behaviour (adapt.c). */
+struct verdict {
+	uint32_t pc;
+	uint8_t foreign; /* kernel code that accesses user pages: 1 convicted, 2 acquitted for good */
+	uint8_t odd;     /* times the user window could not serve it after conviction */
+	uint8_t touch;   /* looks before it accesses: a callout instead of a host fault */
+	uint8_t faults;  /* window misses since SINCE */
+	uint64_t since, last; /* host TSC: first of the faults counted; last touch by callout */
+};
+#define VERDICTS 16384u
+/* A site is guilty when TOUCH_FAULTS misses came within TOUCH_SPAN host cycles, and is
+ * let go when it was caught running (at a poll) TOUCH_CALM cycles after its last miss. */
+#define TOUCH_FAULTS 16
+#define TOUCH_SPAN 4000000u
+#define TOUCH_CALM 50000000u
+struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */
+
 #define CCF_HASH 65536u
 #define MAX_BPS 1024
 
@@ -196,6 +217,8 @@ struct bt_vcpu {
 	volatile uint8_t kick, stop;
 	uint8_t in_tc;
 	uint64_t scratch[16];
+	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
+	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	uint8_t bounce[128] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
@@ -231,6 +254,11 @@ struct bt_vcpu {
 	void *verifier;
 	struct bt_stats st;
 	bool want_flush, unlink_cross;
+	uint8_t *guard_map;
+	uint8_t *guard;      /* 8 GiB of nothing: quarter[] while the user window is stale */
+	bool pf_armed;       /* a #PF went to the guest from pf_pc; at the IRET back, look at pf_lin */
+	uint32_t pf_pc, pf_lin;
+	struct verdict *verdicts; /* VERDICTS slots by guest pc */
 	uint64_t ctx_dirty;  /* bit N: code went from window N */
 	uint64_t limit0;     /* icount_limit when budget was set */
 	ZydisDecoder dec16, dec32;

@@ -46,6 +46,13 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 		goto fail;
 	b->arena_pos = b->arena;
 	b->arena_end = b->arena + ARENA_BYTES;
+	/* Like a window, the guard stands at a multiple of 4 GiB: string instructions keep
+	 * the guest's registers in the low halves of addresses into it. */
+	b->guard_map = reserve(16ull << 30, PROT_NONE);
+	b->guard = (uint8_t *)(((uint64_t)b->guard_map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
+	b->verdicts = reserve(VERDICTS * sizeof(*b->verdicts), PROT_READ | PROT_WRITE);
+	if (!b->guard_map || !b->verdicts)
+		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		b->ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
 	return true;
@@ -64,6 +71,8 @@ void cache_fini(struct bt_vcpu *b)
 	munmap(b->order, b->cap_order * sizeof(*b->order));
 	munmap(b->arena, ARENA_BYTES);
 	munmap(b->stop_jt, JT_BYTES);
+	munmap(b->guard_map, 16ull << 30);
+	munmap(b->verdicts, VERDICTS * sizeof(*b->verdicts));
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		munmap(b->ctx[i].jt, JT_BYTES);
 }
@@ -278,8 +287,8 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f)
 	if (f->page2 != UINT32_MAX)
 		list_remove(b, f->page2, f);
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		if (b->ctx[i].used && b->ctx[i].jt[f->eip & 0xffff] == f->ind)
-			b->ctx[i].jt[f->eip & 0xffff] = 0;
+		if (b->ctx[i].used && b->ctx[i].jt[JT_SLOT(f->eip)] == f->ind)
+			b->ctx[i].jt[JT_SLOT(f->eip)] = 0;
 }
 
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
@@ -295,6 +304,43 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 		pi->smc++;
 	if (pi->smc >= PAGE_MIXED_AFTER)
 		pi->mixed = true;
+}
+
+/* ---- verdicts ---- */
+
+struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0, h = pc * 0x9e3779b1u >> 18; i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (v->pc == pc)
+			return v;
+		if (!v->pc)
+			break;
+	}
+	return NULL;
+}
+
+/* A slot without a verdict gives way when the neighbourhood is full. */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
+{
+	struct verdict *weak = NULL;
+
+	for (unsigned i = 0, h = pc * 0x9e3779b1u >> 18; i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (v->pc == pc)
+			return v;
+		if (!v->pc) {
+			v->pc = pc;
+			return v;
+		}
+		if (!v->foreign && !v->touch)
+			weak = v;
+	}
+	if (weak)
+		*weak = (struct verdict){ .pc = pc };
+	return weak;
 }
 
 /* ---- what memory management tells us ---- */

@@ -172,6 +172,15 @@ static inline void e_and_noflags(struct tx *t, int d, int s, int mask)
 	e_bmi(t, false, d, s, mask);
 	e_bmi(t, true, d, d, mask);
 }
+/* SHLX/SHRX d = s << or >> count register (low five bits; six with W) */
+static inline void e_shiftx(struct tx *t, bool left, int d, int s, int count)
+{
+	e1(t, 0xc4);
+	e1(t, 0x02 | (d & 8 ? 0 : 0x80) | 0x40 | (s & 8 ? 0 : 0x20));
+	e1(t, (unsigned)((~count & 15) << 3 | (left ? 1 : 3)));
+	e1(t, 0xf7);
+	e1(t, (unsigned)(0xc0 | (d & 7) << 3 | (s & 7)));
+}
 /* A window access with registers of our own. */
 static inline void e_gs(struct tx *t, unsigned fl, unsigned op, int reg, int base, int32_t disp)
 {
@@ -213,6 +222,10 @@ void emit_exit(struct tx *t, uint32_t eip);      /* direct exit to EIP */
 void emit_indirect(struct tx *t);                /* exit to EIP in r8d */
 void emit_raise(struct tx *t, struct insn *in, int vector);
 void emit_poll(struct tx *t);
+/* r9 = base of the window for the linear address in REG; uses r10. */
+void emit_quarter(struct tx *t, int reg);
+/* Is the present instruction known to reach user pages from kernel code? */
+bool site_is_foreign(const struct tx *t, const struct insn *in);
 void emit_push_r8(struct tx *t, unsigned size);
 void emit_intr_check(struct tx *t, uint32_t eip); /* leave for the dispatcher when an interrupt waits */
 

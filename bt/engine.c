@@ -85,6 +85,11 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	b->transient = NULL;
 	if (b->xcode == XC_HALT)
 		b->xcode = XC_STEPPED;
+	if (kind == TX_MMIO && b->xcode == XC_MMIO) {
+		snprintf(b->v.error, sizeof(b->v.error), "instruction at %08x: no way to reach device memory at %#llx",
+			 cpu_pc(c), (unsigned long long)b->xpa);
+		return XC_ERROR;
+	}
 	if (b->step_done && b->xcode == XC_STEPPED) {
 		b->v.icount += b->icount;
 		if (tf) {
@@ -193,6 +198,9 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		cache_drop_page(b, b->xarg, true);
 		mm_untrace_code(b->vm, b->xarg);
 		x = run_transient(b, TX_TRANSIENT);
+		break;
+	case XC_TRANSIENT:
+		x = step_once(b);
 		break;
 	case XC_STALE:
 		cache_drop(b, b->stale);

@@ -75,6 +75,132 @@ static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_er
 	resume_in_c(b, uc, XC_EXC);
 }
 
+static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, uint32_t err)
+{
+	raise_exc(b, uc, EXC_PF, true, err);
+	b->v.cpu.exc.cr2 = (uint32_t)lin;
+	b->pf_armed = true;
+	b->pf_pc = cpu_pc(&b->v.cpu);
+	b->pf_lin = (uint32_t)lin;
+}
+
+/* Kernel code reached a user page through the shared kernel window, where it will
+ * not stay. From now on that instruction goes through the user window. */
+static void convict_foreign(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
+{
+	unsigned insn = m ? m->insn : 0;
+	struct verdict *v;
+
+	if (f == b->transient || (f->mode & MODE_CPL) == MODE_CPL || !(f->mode & MODE_PE))
+		return;
+	v = verdict_make(b, f->pc + f->ioff[f->ninsn + insn]);
+	if (!v || v->foreign == 2)
+		return;
+	/* Also when convicted before: this fragment may be older than the verdict. */
+	v->foreign = 1;
+	mmu_learn_quarter(b->v.mmu, lin);
+	cache_drop(b, f);
+}
+
+/* Misses that come thick and fast at one site: from now on it looks first. */
+static void count_miss(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
+{
+	uint64_t now = __builtin_ia32_rdtsc();
+	struct verdict *v;
+
+	if (f == b->transient || (m && m->fix != FIX_NONE))
+		return;
+	v = verdict_make(b, f->pc + f->ioff[f->ninsn + (m ? m->insn : 0)]);
+	if (!v || v->touch)
+		return;
+	if (!v->faults++)
+		v->since = now;
+	if (v->faults < TOUCH_FAULTS)
+		return;
+	v->faults = 0;
+	if (now - v->since > TOUCH_SPAN)
+		return;
+	v->touch = 1;
+	v->last = now;
+	cache_drop(b, f);
+}
+
+/* A fragment caught running whose sites have been calm for long: take the looks out. */
+static void acquit_calm(struct bt_vcpu *b, struct ccf *f)
+{
+	uint64_t now = __builtin_ia32_rdtsc();
+
+	for (unsigned i = 0; i < f->ninsn; i++) {
+		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
+
+		if (!v || !v->touch || now - v->last < TOUCH_CALM)
+			continue;
+		v->touch = 0;
+		cache_drop(b, f);
+	}
+}
+
+/* Run the guest instruction again from its first host instruction. */
+static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, greg_t *g)
+{
+	unsigned insn = m ? m->insn : 0;
+
+	for (int r = 0; r < 8; r++)
+		g[greg_of[r]] = (uint32_t)g[greg_of[r]];
+	if (m && m->fix == FIX_XCHG)
+		g[greg_of[m->arg]] = (uint32_t)g[REG_R8];
+	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn]);
+}
+
+/* An access through quarter[] missed: in the user window, or in the guard that
+ * stands for it while it is stale. */
+static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
+			      bool write, bool guard)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	unsigned insn = m ? m->insn : 0;
+	struct mmu_fault mf;
+	struct verdict *v;
+
+	if (guard) {
+		if (mmu_user_ready(b->v.mmu)) {
+			mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
+			restart(b, f, m, g);
+			return;
+		}
+		goto odd;
+	}
+	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+	case FILL_OK:
+		count(b, f, TRAP_FILL);
+		return;
+	case FILL_FAULT:
+		count(b, f, TRAP_TRUE);
+		store_state(b, f, m, g);
+		if (m && m->fix == FIX_XCHG)
+			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
+		page_fault(b, uc, lin, mf.err);
+		return;
+	case FILL_CODE:
+		count(b, f, TRAP_CODE);
+		cache_drop_page(b, (ppn)(mf.pa >> PAGE_SHIFT), true);
+		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
+		return;
+	case FILL_MMIO:
+		break;
+	}
+odd:
+	/* A supervisor page or device memory among user pages: once through the kernel
+	 * window. A site that does this again and again is left alone for good. */
+	v = verdict_find(b, f->pc + f->ioff[f->ninsn + insn]);
+	if (v && ++v->odd > 8) {
+		v->foreign = 2;
+		cache_drop(b, f);
+	}
+	store_state(b, f, m, g);
+	resume_in_c(b, uc, XC_TRANSIENT);
+}
+
 /* A window access missed. True when the access can simply run again. */
 static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
 {
@@ -85,12 +211,16 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
 			count(b, f, TRAP_FILL);
+			if (!mf.foreign)
+				count_miss(b, f, m);
+			else
+				convict_foreign(b, f, m, lin);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);
+			count_miss(b, f, m);
 			store_state(b, f, m, g);
-			raise_exc(b, uc, EXC_PF, true, mf.err);
-			b->v.cpu.exc.cr2 = (uint32_t)lin;
+			page_fault(b, uc, lin, mf.err);
 			return false;
 		case FILL_MMIO:
 			count(b, f, TRAP_MMIO);
@@ -157,6 +287,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (poll_fault(b, addr)) {
 		count(b, f, TRAP_POLL);
 		store_state(b, f, m, g);
+		if (f->touches && !b->icount)
+			acquit_calm(b, f);
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
 		return true;
 	}
@@ -165,6 +297,14 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
 		raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	}
+	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
+		user_window_fault(b, f, m, uc, lin, g[REG_ERR] & 2, false);
+		return true;
+	}
+	if (addr - (uint64_t)b->guard < 8ull << 30) {
+		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), g[REG_ERR] & 2, true);
 		return true;
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {

@@ -239,7 +239,15 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	begin(b, s);
-	return ended(b, s, sys_iret(&b->v, s->op, s->next));
+	if (sys_iret(&b->v, s->op, s->next))
+		return raise_here(b, s);
+	/* Back from a page fault to the instruction that had it: it will touch the page. */
+	if (b->pf_armed && cpu_pc(&b->v.cpu) == b->pf_pc) {
+		b->pf_armed = false;
+		light_select(b);
+		mmu_prefill(b->v.mmu, b->pf_lin);
+	}
+	return go_on(b, s);
 }
 
 uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -383,6 +391,45 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
+/* The stack in device memory: push what is in scratch[3], or read there. */
+uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	begin(b, s);
+	return inline_done(b, s, sys_push(&b->v, (uint32_t)b->scratch[3], s->op));
+}
+
+uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t v = 0;
+
+	begin(b, s);
+	if (sys_read(&b->v, SEG_SS, b->mode & MODE_B ? ea : ea & 0xffff, &v, s->op))
+		return raise_here(b, s);
+	b->scratch[3] = v;
+	return 0;
+}
+
+/* A site that faulted often looks first and calls here: what the fault handler
+ * would do, without the host's fault. */
+uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
+{
+	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	struct mmu_fault mf;
+
+	begin(b, s);
+	if (v)
+		v->last = __builtin_ia32_rdtsc();
+	if (mmu_fill(b->v.mmu, lin, s->code ? MM_WRITE : MM_READ, &mf) != FILL_FAULT)
+		return 0; /* mapped; or for the fault handler after all */
+	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
+	b->v.cpu.exc.cr2 = lin;
+	b->pf_armed = true;
+	b->pf_pc = cpu_pc(&b->v.cpu);
+	b->pf_lin = lin;
+	return raise_here(b, s);
+}
+
 /* ---- strings, element by element ---- */
 
 static uint32_t arith_flags(uint32_t a, uint32_t x, unsigned size)
@@ -496,9 +543,9 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if ((s->code == STR_CMPS || s->code == STR_SCAS) && !(c->flags & FL_ZF) == (s->rep == 1))
 			break;
 		/* Interruptible between elements: leave with the state at this instruction. */
-		if (n >= 4096 && (b->kick | b->stop) && !b->icount && !b->stepping && areg(c, s, R_ECX)) {
+		if (n >= 4096 && (b->stop || (b->kick && !b->icount)) && areg(c, s, R_ECX)) {
 			unwind(b, s, 0);
-			return light_exit(b, XC_LOOKUP);
+			return light_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 		}
 	}
 	return after_device(b, s);

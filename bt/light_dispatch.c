@@ -113,6 +113,8 @@ void light_select(struct bt_vcpu *b)
 		settle_unmaps(b);
 	b->mode = light_mode(c);
 	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
+	b->shadow_live = (uint64_t)mmu_shadow(b->v.mmu);
+	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
 	b->jt_live = (uint64_t)b->cur->jt;
 	__asm__ volatile("" : : : "memory");
@@ -181,7 +183,7 @@ uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 		return light_exit(b, XC_LOOKUP);
 	if (b->cfg.no_chain)
 		return b->tc_base + f->host;
-	b->cur->jt[eip & 0xffff] = f->ind;
+	b->cur->jt[JT_SLOT(eip)] = f->ind;
 	b->cur->dirty = true;
 	b->st.jt_fills++;
 	return b->tc_base + f->host;

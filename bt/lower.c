@@ -324,16 +324,62 @@ static unsigned mem_size(const struct insn *in)
 	return n ? n : 1;
 }
 
+/* A bit of a bit string in device memory: the offset in a register may reach far
+ * from the operand, so the word is found first and the bit taken in a register. */
+static bool mmio_bit(struct tx *t, struct insn *in)
+{
+	unsigned size = in->z.operand_width / 8;
+	struct site *s;
+	int r;
+
+	if ((in->z.mnemonic != ZYDIS_MNEMONIC_BT && in->z.mnemonic != ZYDIS_MNEMONIC_BTS &&
+	     in->z.mnemonic != ZYDIS_MNEMONIC_BTR && in->z.mnemonic != ZYDIS_MNEMONIC_BTC) ||
+	    in->op[1].type != ZYDIS_OPERAND_TYPE_REGISTER)
+		return false;
+	r = ZydisRegisterGetId(in->op[1].reg.value);
+	emit_ea(t, in);
+	e_rr(t, size == 2 ? F_W | F_0F : F_W, size == 2 ? 0xbf : 0x63, H_R11, r); /* sign-extended */
+	e_rorx64(t, H_R11, H_R11, 3);
+	e_movi32(t, H_R10, ~(size - 1));
+	e_and_noflags(t, H_R11, H_R11, H_R10);
+	e_rmi(t, 0, 0x8d, H_R8, H_R8, H_R11, 0, 0);
+	if (addr16(in))
+		e_movzx16(t, H_R8, H_R8);
+	emit_seg(t, in->seg, size, addr16(in));
+	s = new_site(t, in, CO_MMIO, co_mmio_begin);
+	s->imm = size;
+	s->code = 1;
+	emit_callout(t, s);
+	e_ld32(t, H_R8, OFF(bounce));
+	e_rr(t, size == 2 ? F_0F | F_66 : F_0F, in->bytes[in->z.raw.modrm.offset - 1], r, H_R8);
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_BT)
+		return true;
+	e_st32(t, OFF(bounce), H_R8);
+	s = new_site(t, in, CO_MMIO, co_mmio_end);
+	s->imm = size;
+	emit_callout(t, s);
+	return true;
+}
+
 /* Device memory: the instruction runs on a bounce buffer between two callouts. */
 static void put_mmio(struct tx *t, struct insn *in)
 {
 	ZydisOperandActions a = in->op[in->mem].actions;
 	struct site *begin, *end;
 
+	if (mmio_bit(t, in))
+		return;
+	if (mem_size(in) > 64) { /* FXSAVE and the like: no device takes that, and the buffer does not hold it */
+		begin = new_site(t, in, CO_OTHER, co_raise);
+		begin->code = EXC_GP;
+		begin->imm2 = 1;
+		emit_callout(t, begin);
+		t->done = true;
+		return;
+	}
 	emit_linear(t, in, mem_size(in));
 	begin = new_site(t, in, CO_MMIO, co_mmio_begin);
-	begin->imm = mem_size(in) > 64 ? 64 : mem_size(in);
-	begin->code = 1; /* always read: a partial write must keep the rest of the buffer */
+	begin->imm = mem_size(in);
 	begin->code = !!(a & ZYDIS_OPERAND_ACTION_MASK_READ);
 	emit_callout(t, begin);
 	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
@@ -343,6 +389,40 @@ static void put_mmio(struct tx *t, struct insn *in)
 		end->imm = begin->imm;
 		emit_callout(t, end);
 	}
+}
+
+static bool site_touches(const struct tx *t, const struct insn *in)
+{
+	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
+
+	return v && v->touch;
+}
+
+/* Is the page there, with the rights wanted? If not, a callout sees to it, which
+ * costs a tenth of a host fault. */
+static void look_first(struct tx *t, struct insn *in)
+{
+	bool write = in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+	uint32_t want = write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P;
+	struct site *s = new_site(t, in, CO_TOUCH, co_touch);
+
+	s->code = write;
+	t->f->touches = true;
+	emit_ea(t, in);
+	e_movi32(t, H_R10, PAGE_SHIFT);
+	e_shiftx(t, false, H_R9, H_R8, H_R10);
+	e_ld64(t, H_R10, OFF(shadow_live));
+	e_rmi(t, 0, 0x8b, H_R9, H_R10, H_R9, 2, 0);
+	e_movi32(t, H_R10, want);
+	e_bmi(t, false, H_R9, H_R9, H_R10);
+	e_mov64(t, H_R11, H_RCX);
+	e_lea32(t, H_RCX, H_R9, -(int32_t)(write ? 3 : 1));
+	uint8_t *there = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	emit_callout(t, s);
+	e_mov64(t, H_R11, H_RCX);
+	e_here8(t, there);
+	e_mov64(t, H_RCX, H_R11);
 }
 
 void emit_plain(struct tx *t, struct insn *in)
@@ -385,7 +465,16 @@ void emit_plain(struct tx *t, struct insn *in)
 			e1(t, in->bytes[i]);
 		return;
 	}
+	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in)) {
+		emit_ea(t, in);
+		emit_quarter(t, H_R8);
+		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
+		put_through_r8(t, in, false);
+		return;
+	}
 	if (!addr16(in) && k == SEGC_FLAT) {
+		if (site_touches(t, in))
+			look_first(t, in);
 		put_prefixes(t, in, true);
 		put_opcode(t, in, 0);
 		put_address32(t, in, in->z.raw.modrm.reg);
@@ -477,6 +566,23 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 	t->done = true;
 }
 
+void emit_quarter(struct tx *t, int reg)
+{
+	e_movi32(t, H_R10, 30);
+	e_shiftx(t, false, H_R9, reg, H_R10);
+	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(quarter));
+}
+
+bool site_is_foreign(const struct tx *t, const struct insn *in)
+{
+	const struct verdict *v;
+
+	if (t->kind != TX_NORMAL || (t->mode & MODE_CPL) == MODE_CPL || !(t->mode & MODE_PE))
+		return false;
+	v = verdict_find(t->b, in->pc);
+	return v && v->foreign == 1;
+}
+
 void emit_poll(struct tx *t)
 {
 	if (t->kind != TX_NORMAL)
@@ -525,7 +631,9 @@ void emit_indirect(struct tx *t)
 		e_jmp_vcpu(t, OFF(g_callout));
 		return;
 	}
-	e_movzx16(t, H_R10, H_R8);
+	e_movi32(t, H_R11, 32 - JT_BITS);
+	e_shiftx(t, true, H_R10, H_R8, H_R11);
+	e_shiftx(t, false, H_R10, H_R10, H_R11);
 	tx_mark(t, FIX_POLL_R8, 0);
 	e_rmi(t, 0, 0x8b, H_R9, H_R12, H_R10, 2, 0);
 	e_rmi(t, F_W, 0x8d, H_R9, H_R9, H_R14, 0, 0);

@@ -30,10 +30,37 @@ static void stack_linear(struct tx *t, int32_t disp, unsigned size)
 	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B));
 }
 
+/* The stack is in device memory: by callout, with r11 kept. */
+static void mmio_push(struct tx *t, unsigned size)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_MMIO, co_mmio_push);
+
+	s->op = (uint8_t)size;
+	e_st64(t, OFF(scratch[2]), H_R11);
+	emit_callout(t, s);
+	e_ld64(t, H_R11, OFF(scratch[2]));
+}
+
+/* REG = SIZE bytes of SS at the offset in FROM. */
+static void mmio_peek(struct tx *t, int reg, int from, unsigned size)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_MMIO, co_mmio_peek);
+
+	s->op = (uint8_t)size;
+	e_mov32(t, H_R8, from);
+	emit_callout(t, s);
+	e_ld32(t, reg, OFF(scratch[3]));
+}
+
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 {
 	unsigned fl = size == 2 ? F_66 : 0;
 
+	if (t->kind == TX_MMIO) {
+		e_st32(t, OFF(scratch[3]), reg);
+		mmio_push(t, size);
+		return;
+	}
 	if (flat_stack(t)) {
 		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
 	} else {
@@ -47,6 +74,11 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 {
 	unsigned fl = size == 2 ? F_66 : 0;
 
+	if (t->kind == TX_MMIO) {
+		e_st32i(t, OFF(scratch[3]), v);
+		mmio_push(t, size);
+		return;
+	}
 	if (flat_stack(t)) {
 		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
 	} else {
@@ -65,6 +97,10 @@ void emit_stack_peek(struct tx *t, int reg, unsigned size)
 {
 	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
 
+	if (t->kind == TX_MMIO) {
+		mmio_peek(t, reg, H_RSP, size);
+		return;
+	}
 	if (flat_stack(t)) {
 		e_gs(t, fl, op, reg, H_RSP, 0);
 		return;
@@ -102,7 +138,16 @@ static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 	if (esp_based)
 		e_lea32(t, H_R8, H_R8, (int32_t)size);
 	emit_seg(t, in->seg, size, in->z.address_width == 16);
-	e_gs(t, size == 2 ? F_66 : 0, 0x89, H_R11, H_R8, 0);
+	if (t->kind == TX_MMIO) {
+		struct site *s = new_site(t, in, CO_MMIO, co_mmio_end);
+
+		s->imm = size;
+		e_st32(t, OFF(mmio_lin), H_R8);
+		e_st32(t, OFF(bounce), H_R11);
+		emit_callout(t, s);
+	} else {
+		e_gs(t, size == 2 ? F_66 : 0, 0x89, H_R11, H_R8, 0);
+	}
 	emit_stack_adjust(t, (int32_t)size);
 }
 
@@ -146,7 +191,9 @@ static void leave(struct tx *t, unsigned size)
 {
 	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
 
-	if (flat_stack(t)) {
+	if (t->kind == TX_MMIO) {
+		mmio_peek(t, H_R11, H_RBP, size);
+	} else if (flat_stack(t)) {
 		e_gs(t, fl, op, H_R11, H_RBP, 0);
 	} else {
 		e_mov32(t, H_R8, H_RBP);

@@ -50,10 +50,16 @@ static enum seg source_seg(const struct insn *in)
 static void native(struct tx *t, const struct insn *in, const struct string_row *r, unsigned size, unsigned rep)
 {
 	t->low[t->i] = LOW_WINDOW;
+	bool foreign = site_is_foreign(t, in);
+
+	if (r->si && foreign)
+		emit_quarter(t, H_RSI);
 	if (r->si)
-		e_rmi(t, F_W, 0x8d, H_RSI, H_RSI, H_R13, 0, 0);
+		e_rmi(t, F_W, 0x8d, H_RSI, H_RSI, foreign ? H_R9 : H_R13, 0, 0);
+	if (r->di && foreign)
+		emit_quarter(t, H_RDI);
 	if (r->di)
-		e_rmi(t, F_W, 0x8d, H_RDI, H_RDI, H_R13, 0, 0);
+		e_rmi(t, F_W, 0x8d, H_RDI, H_RDI, foreign ? H_R9 : H_R13, 0, 0);
 	tx_mark(t, FIX_STRING, 0);
 	if (size == 2)
 		e1(t, 0x66);

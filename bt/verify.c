@@ -2,7 +2,8 @@
  * The verifier's rules. A fragment may touch
  *   - the window: GS override with 32-bit addresses, so that nothing of the
  *     address can leave 4 GiB;
- *   - its virtual processor: [r15+disp], no index, inside the struct;
+ *   - its virtual processor: [r15+disp], no index, inside the struct; or [scratch]
+ *     right behind "lea scratch,[r15+disp]";
  *   - the jump table: a load from [r12+scratch*4];
  *   - the translation cache: a load relative to RIP;
  *   - the window by string instructions, whose destination takes no override:
@@ -10,10 +11,16 @@
  *     space on both sides of a window stops a REP that runs out of it);
  *   - a stack inside the virtual processor's struct: from "lea rsp,[r15+disp]"
  *     to "mov rsp, scratch" only pushes and pops, which stay in the struct.
+ * A guest register may be exchanged with a scratch register around one instruction
+ * ("xchg rdi,r8; add [rdi],ah; xchg rdi,r8"), which takes over what [scratch] may do.
  * It may go to its own instructions, to targets its owner vouches for, through
  * a scratch register (r8-r11, loaded from the jump table), or through a pointer
  * in the virtual processor. r12-r15 are never written. RSP is a guest register, so
  * nothing else may use the stack. What Capstone does not know is not allowed.
+ *
+ * What holds only after certain instructions (a host address in rsi or rdi, such
+ * a stack, such a scratch or exchanged register) must be gone at every branch, and no branch may
+ * lead into the middle of it.
  *
  * Operands are judged by what they are, not by Capstone's access flags, which
  * have holes: a fixed register may only appear where the instructions listed
@@ -43,6 +50,9 @@ struct check {
 	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
 	bool own_stack;    /* rsp is in the virtual processor, at: */
 	int64_t rsp;
+	unsigned alias;    /* register that the instruction before set to r15 + alias_disp */
+	int64_t alias_disp;
+	unsigned swapped, swapped_with, swap_age; /* exchanged: guest and scratch register, instructions ago */
 	bool stops;        /* the instruction does not go on to the next one */
 };
 
@@ -107,6 +117,15 @@ static bool listed(const uint16_t *ids, unsigned n, unsigned id)
 }
 #define LISTED(list, id) listed(list, ARRAY_LEN(list), id)
 
+static bool is_branch(const struct check *c)
+{
+	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
+		if (c->in->detail->groups[i] == X86_GRP_JUMP)
+			return true;
+	return c->in->id == X86_INS_JRCXZ || c->in->id == X86_INS_JECXZ || c->in->id == X86_INS_LOOP ||
+	       c->in->id == X86_INS_LOOPE || c->in->id == X86_INS_LOOPNE;
+}
+
 /* ---- registers ---- */
 
 static unsigned fixed_reg(unsigned r) /* 12..15, or 0 */
@@ -120,6 +139,16 @@ static unsigned fixed_reg(unsigned r) /* 12..15, or 0 */
 }
 
 static bool scratch64(unsigned r) { return r >= X86_REG_R8 && r <= X86_REG_R11; }
+
+static unsigned scratch_number(unsigned r) /* 8..11 in any size, or 0 */
+{
+	static const uint16_t first[] = { X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B };
+
+	for (unsigned i = 0; i < ARRAY_LEN(first); i++)
+		if (r >= first[i] && r < first[i] + 4u)
+			return 8 + r - first[i];
+	return 0;
+}
 
 static bool is_segment(unsigned r)
 {
@@ -197,12 +226,35 @@ static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigne
 	return is_load(c, i) || c->in->id == X86_INS_JMP ? NULL : "RIP-relative access is not a load";
 }
 
+/* [scratch+disp] behind "lea scratch,[r15+alias_disp]" */
+static const char *check_alias(const struct check *c, const x86_op_mem *m, unsigned size)
+{
+	int64_t at = c->alias_disp + m->disp;
+
+	if (!c->alias || m->base != c->alias || m->index != X86_REG_INVALID)
+		return "memory operand in no allowed form";
+	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
+		return "access beyond the virtual processor";
+	return NULL;
+}
+
+/* BT and its like reach as far as the register says. */
+static bool is_bit_string(const struct check *c)
+{
+	unsigned id = c->in->id;
+
+	return (id == X86_INS_BT || id == X86_INS_BTS || id == X86_INS_BTR || id == X86_INS_BTC) &&
+	       c->x->operands[1].type == X86_OP_REG;
+}
+
 static const char *check_mem(const struct check *c, const cs_x86_op *op, unsigned i)
 {
 	const x86_op_mem *m = &op->mem;
 
 	if (m->segment == X86_REG_GS)
 		return check_window(c, m);
+	if (is_bit_string(c))
+		return "bit string outside the window";
 	if (m->segment == X86_REG_FS)
 		return "FS override";
 	if (a32(c))
@@ -211,8 +263,24 @@ static const char *check_mem(const struct check *c, const cs_x86_op *op, unsigne
 	case X86_REG_R15: return check_vcpu(c, m, op->size);
 	case X86_REG_R12: return check_table(c, m, i);
 	case X86_REG_RIP: return check_rip(c, m, op->size, i);
-	default: return "memory operand in no allowed form";
+	default: return check_alias(c, m, op->size);
 	}
+}
+
+/* Does the instruction set a scratch register to an address in the virtual
+ * processor? */
+static void track_alias(struct check *c)
+{
+	const cs_x86_op *op = c->x->operands;
+
+	if (c->swapped && c->swap_age == 1 && c->alias == c->swapped)
+		return;
+	c->alias = X86_REG_INVALID;
+	if (c->in->id != X86_INS_LEA || a32(c) || !scratch64(op[0].reg) || op[1].mem.base != X86_REG_R15 ||
+	    op[1].mem.index != X86_REG_INVALID)
+		return;
+	c->alias = op[0].reg;
+	c->alias_disp = op[1].mem.disp;
 }
 
 /* ---- string instructions ---- */
@@ -290,8 +358,6 @@ static const char *track_pointers(struct check *c)
 	return NULL;
 }
 
-/* ---- a stack in the virtual processor ---- */
-
 static bool is_lea_rsp(const struct check *c)
 {
 	const cs_x86_op *op = c->x->operands;
@@ -299,6 +365,61 @@ static bool is_lea_rsp(const struct check *c)
 	return c->in->id == X86_INS_LEA && op[0].reg == X86_REG_RSP && op[1].mem.base == X86_REG_R15 &&
 	       op[1].mem.index == X86_REG_INVALID && !a32(c);
 }
+
+/* ---- a guest register exchanged for one instruction ---- */
+
+static bool is_exchange(const struct check *c, unsigned *guest, unsigned *scratch)
+{
+	const cs_x86_op *op = c->x->operands;
+	unsigned a, b;
+
+	if (c->in->id != X86_INS_XCHG || op[0].type != X86_OP_REG || op[1].type != X86_OP_REG || op[0].size != 8)
+		return false;
+	a = op[0].reg;
+	b = op[1].reg;
+	*guest = scratch64(a) ? b : a;
+	*scratch = scratch64(a) ? a : b;
+	return scratch64(*scratch) && !scratch64(*guest) && !fixed_reg(*guest) && *guest != X86_REG_RSP;
+}
+
+static void start_exchange(struct check *c, unsigned guest, unsigned scratch)
+{
+	c->swapped = guest;
+	c->swapped_with = scratch;
+	c->swap_age = 1;
+	if (c->alias == scratch)
+		c->alias = guest;
+	else
+		c->alias = X86_REG_INVALID;
+}
+
+/* The instruction in between: leaves the scratch register, which holds the
+ * guest's, alone and goes on. */
+static const char *check_between(struct check *c)
+{
+	c->swap_age = 2;
+	if (is_branch(c) || implicit_memory(c) || is_lea_rsp(c))
+		return "not between an exchange and its end";
+	for (unsigned i = 0; i < c->x->op_count; i++) {
+		const cs_x86_op *op = &c->x->operands[i];
+
+		if (op->type == X86_OP_REG && scratch_number(op->reg) == scratch_number(c->swapped_with))
+			return "exchanged register used before it is back";
+	}
+	return NULL;
+}
+
+static const char *check_exchange_end(struct check *c)
+{
+	unsigned guest, scratch;
+
+	if (!is_exchange(c, &guest, &scratch) || guest != c->swapped || scratch != c->swapped_with)
+		return "exchanged register is not given back";
+	c->swapped = c->swapped_with = c->swap_age = 0;
+	return NULL;
+}
+
+/* ---- a stack in the virtual processor ---- */
 
 /* How far the instruction moves rsp; 0 when it is none that may. */
 static int stack_step(const struct check *c)
@@ -347,30 +468,21 @@ static const char *check_branch(struct check *c)
 
 	if (c->in->id == X86_INS_JMP)
 		c->stops = true;
+	if (c->pointers)
+		return "branch with a host address in rsi or rdi";
 	switch (op->type) {
 	case X86_OP_IMM:
 		if (to >= c->host && to < c->end)
 			return NULL; /* on an instruction: looked at in the end */
-		if (c->pointers)
-			return "leaves with a host address in rsi or rdi";
 		return c->env->ok_target(c->env->ctx, to) ? NULL : "branch to an unknown target";
 	case X86_OP_REG:
-		return scratch64(op->reg) && !c->pointers ? NULL : "indirect jump through a guest register";
+		return scratch64(op->reg) ? NULL : "indirect jump through a guest register";
 	case X86_OP_MEM:
 		if (op->mem.base == X86_REG_R15 || op->mem.base == X86_REG_RIP)
 			return check_mem(c, op, 0);
 		return "indirect jump through memory";
 	default: return "branch without a target";
 	}
-}
-
-static bool is_branch(const struct check *c)
-{
-	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
-		if (c->in->detail->groups[i] == X86_GRP_JUMP)
-			return true;
-	return c->in->id == X86_INS_JRCXZ || c->in->id == X86_INS_JECXZ || c->in->id == X86_INS_LOOP ||
-	       c->in->id == X86_INS_LOOPE || c->in->id == X86_INS_LOOPNE;
 }
 
 /* ---- one instruction ---- */
@@ -395,10 +507,14 @@ static const char *check_operands(const struct check *c)
 
 static const char *check_insn(struct check *c)
 {
-	unsigned how;
+	unsigned how, guest, scratch;
 	const char *why;
 
 	c->stops = c->in->id == X86_INS_UD2;
+	if (c->swap_age == 2)
+		return check_exchange_end(c);
+	if (c->swap_age == 1 && (why = check_between(c)))
+		return why;
 	if (c->own_stack)
 		return check_stack(c);
 	if (is_lea_rsp(c))
@@ -413,6 +529,10 @@ static const char *check_insn(struct check *c)
 	how = implicit_memory(c);
 	if (how)
 		return check_implicit(c, how);
+	if (!c->swapped && is_exchange(c, &guest, &scratch)) {
+		start_exchange(c, guest, scratch);
+		return NULL;
+	}
 	why = check_operands(c);
 	return why ? why : track_pointers(c);
 }
@@ -511,7 +631,7 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 		to = (uint64_t)x->operands[0].imm - host;
 		if (to < len && !(v->starts[to / 8] & 1 << to % 8))
 			return fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
-				    "branch into the middle of an instruction");
+				    "branch into the middle of an instruction or of a sequence");
 	}
 	return NULL;
 }
@@ -533,14 +653,16 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 	while (left) {
 		size_t off = len - left;
 
-		v->starts[off / 8] |= (uint8_t)(1 << off % 8);
+		if (!c.pointers && !c.own_stack && !c.alias && !c.swapped)
+			v->starts[off / 8] |= (uint8_t)(1 << off % 8);
 		if (!decode(v, &p, &left, &at))
 			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
 		why = check_insn(&c);
 		if (why)
 			return fail(err, code, len, off, v->insn, why);
+		track_alias(&c);
 	}
-	if (!c.stops || c.own_stack)
+	if (!c.stops || c.own_stack || c.swapped)
 		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");
 	return check_inside(env, code, len, host, err);
 }

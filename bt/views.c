@@ -13,7 +13,7 @@ static const char *const trap_help[TRAP_CAUSES] = {
 	"divide error or floating-point exception", "instruction the host refused", "alignment or segment limit" };
 static const char *const callout_names[CO_KINDS] = { "system", "segment-load", "far", "iret", "int", "io", "string",
 						     "cpuid", "tsc", "msr", "cr", "flags", "hlt", "segment-check",
-						     "mmio", "other" };
+						     "mmio", "touch", "other" };
 
 /* ---- info tc ---- */
 

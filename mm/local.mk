@@ -4,11 +4,15 @@
 # may call out.
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
+	%D%/fill.c \
 	%D%/light_virt.c \
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
 	%D%/pool.c \
+	%D%/region.c \
+	%D%/region.h \
+	%D%/sync.c \
 	%D%/views.c \
 	%D%/walk.c \
 	%D%/window.c

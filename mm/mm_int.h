@@ -106,6 +106,7 @@ struct mmu {
 	struct window *cur;   /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until wanted */
 	uint64_t tick;
+	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct mmu_stats st;
 };

@@ -20,7 +20,7 @@ struct mm_hooks {
 };
 
 struct mmu_stats {
-	uint64_t fills, fill_pages, upgrades, true_faults, mmio_faults, code_faults;
+	uint64_t fills, fill_pages, prefills, upgrades, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
 };
 
@@ -41,13 +41,40 @@ enum mmu_fill {
 	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
 	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
 };
-struct mmu_fault { uint32_t err; gpa pa; };
+struct mmu_fault {
+	uint32_t err;
+	gpa pa;
+	bool foreign; /* a user page was mapped into the shared kernel window: it goes at the next CR3 load */
+};
 /* Resolve an access by translated code to LIN in the selected window.
  * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 /* Is HVA inside the selected window, or in the guard space behind it? */
 enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
+
+/* ---- kernel code that reaches user pages ----
+ * In the shared kernel window user pages come and go with every CR3 load. Sites
+ * known to access them (copy_to_user and the like) use the user window of the
+ * present root instead: they choose a base by the address' quarter of the 4 GiB.
+ * QUARTER[] holds the kernel window's base, or for quarters where user pages were
+ * met the user window's; GUARD while that window has to be brought up to date. */
+void mmu_quarters(const struct mmu *m, uint64_t quarter[4], uint64_t guard);
+void mmu_learn_quarter(struct mmu *m, gva lin);
+bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin);
+/* Make the user window of the present root true; false when there is none to be had. */
+bool mmu_user_ready(struct mmu *m);
+/* Resolve a supervisor access through the user window. FILL_MMIO: not possible there
+ * (a supervisor page, device memory): run the instruction through the kernel window. */
+enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
+/* A page fault at LIN was handled by the guest and its code is about to run again:
+ * map the page if the guest's tables have it now, without any side effect. */
+void mmu_prefill(struct mmu *m, gva lin);
+
+/* Shadow entries of the selected window by VPN; in each, the two bits tell that the
+ * page is mapped, and mapped writable. */
+const uint32_t *mmu_shadow(const struct mmu *m);
+enum { MMU_SHADOW_P = 1, MMU_SHADOW_W = 2 };
 
 /* The page LIN is fetched from (marking it as looked up in the selected window).
  * 0; -1 with #PF raised; 1 when it is not RAM. */

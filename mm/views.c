@@ -53,6 +53,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 	const struct { const char *n; uint64_t v; const char *h; } r[] = {
 		{ "fills", s->fills, "host mappings made on demand" },
 		{ "fill_pages", s->fill_pages, "pages they brought" },
+		{ "prefills", s->prefills, "pages mapped before the guest touched them" },
 		{ "upgrades", s->upgrades, "mappings made writable at the first write" },
 		{ "true_faults", s->true_faults, "page faults that are the guest's" },
 		{ "mmio_faults", s->mmio_faults, "accesses outside RAM" },
