@@ -219,7 +219,7 @@ struct bt_vcpu {
 	uint64_t scratch[16];
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
-	uint8_t bounce[128] __attribute__((aligned(64)));
+	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
 	/* -- the rest -- */
@@ -243,6 +243,7 @@ struct bt_vcpu {
 	uint8_t *arena, *arena_pos, *arena_end;
 	struct bt_config cfg;
 	bool icount, stepping;
+	bool no_trap;        /* the transient instruction was INT: TF does not trap behind it */
 	bool step_done;      /* the transient instruction completed (did not fault) */
 	uint32_t mode;       /* of the context that runs */
 	uint64_t transient_pc;

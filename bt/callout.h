@@ -13,6 +13,7 @@ callout_fn co_raise;      /* code: vector; #GP and the like with error code imm 
 callout_fn co_intr;       /* an interrupt waits: leave at s->next */
 callout_fn co_budget;     /* icount ran out before the TU */
 callout_fn co_stale;      /* the source bytes are no longer the ones translated */
+callout_fn co_cs_check;   /* EA: target of a near transfer, against the CS limit */
 callout_fn co_seg_check, co_seg_fault; /* seg, imm: size, code: write */
 callout_fn co_mmio_begin, co_mmio_end; /* imm: size, code: read the device */
 callout_fn co_mmio_push, co_mmio_peek; /* op: size; peek: EA is the offset in SS; value in scratch[3] */

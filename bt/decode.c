@@ -7,9 +7,19 @@
 
 static int find_memory(const struct insn *in)
 {
-	for (int i = 0; i < in->z.operand_count_visible; i++)
+	unsigned n = in->z.operand_count_visible;
+
+	switch (in->z.mnemonic) { /* the operand is not written, but can be overridden */
+	case ZYDIS_MNEMONIC_XLAT: case ZYDIS_MNEMONIC_MASKMOVQ: case ZYDIS_MNEMONIC_MASKMOVDQU:
+	case ZYDIS_MNEMONIC_VMASKMOVDQU:
+		n = in->z.operand_count;
+		break;
+	default:
+		break;
+	}
+	for (unsigned i = 0; i < n; i++)
 		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
-			return i;
+			return (int)i;
 	return -1;
 }
 
@@ -56,7 +66,8 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 {
 	uint32_t lin = b->v.cpu.seg[SEG_CS].base + eip;
 	unsigned have = PAGE_SIZE - (lin & PAGE_MASK);
-	bool d = b->mode & MODE_D;
+	bool d = b->mode & MODE_D, bounded = false;
+	unsigned most = 15;
 	const ZydisDecoder *dec = d ? &b->dec32 : &b->dec16;
 	ZyanStatus st;
 
@@ -66,14 +77,27 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	*page2 = UINT32_MAX;
 	if (have > 15)
 		have = 15;
+	/* Bytes beyond the CS limit are not fetched: #GP(0) before a page fault. */
+	if (b->v.cpu.seg[SEG_CS].limit < eip)
+		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	if ((uint64_t)b->v.cpu.seg[SEG_CS].limit - eip + 1 < have) {
+		have = b->v.cpu.seg[SEG_CS].limit - eip + 1;
+		bounded = true;
+	} else if ((uint64_t)b->v.cpu.seg[SEG_CS].limit - eip + 1 < 15) {
+		most = b->v.cpu.seg[SEG_CS].limit - eip + 1;
+	}
 	memset(in->bytes, 0, sizeof(in->bytes));
 	if (page_bytes(b, lin, in->bytes, have, page))
 		return -1;
 	st = ZydisDecoderDecodeFull(dec, in->bytes, have, &in->z, in->op);
-	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < 15) {
-		if (page_bytes(b, lin + have, in->bytes + have, 15 - have, page2))
+	if (st == ZYDIS_STATUS_NO_MORE_DATA && (bounded || have == most))
+		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < most) {
+		if (page_bytes(b, lin + have, in->bytes + have, most - have, page2))
 			return -1;
-		st = ZydisDecoderDecodeFull(dec, in->bytes, 15, &in->z, in->op);
+		st = ZydisDecoderDecodeFull(dec, in->bytes, most, &in->z, in->op);
+		if (st == ZYDIS_STATUS_NO_MORE_DATA)
+			return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	}
 	if (!ZYAN_SUCCESS(st)) {
 		if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)

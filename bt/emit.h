@@ -211,7 +211,7 @@ void emit_ea(struct tx *t, const struct insn *in);
 /* r8d = linear address of the operand for an access of SIZE bytes, checked as its segment demands. */
 void emit_linear(struct tx *t, const struct insn *in, unsigned size);
 /* From an offset in r8d to a linear address in r8d; uses r9, r10, r11 is kept. */
-void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16);
+void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
 /* r8d (r8w zero-extended) = memory or register operand IDX of SIZE 2 or 4. */
 void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size);
 /* Store r11d to memory operand or register IDX. */

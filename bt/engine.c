@@ -72,6 +72,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	b->xcode = XC_NONE;
 	b->stepping = true;
 	b->step_done = true;
+	b->no_trap = false;
 	f = translate(b, kind);
 	if (!f) {
 		b->stepping = false;
@@ -92,13 +93,28 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	}
 	if (b->step_done && b->xcode == XC_STEPPED) {
 		b->v.icount += b->icount;
-		if (tf) {
+		if (tf && !b->no_trap) {
 			c->dr[6] |= 1 << 14;
 			cpu_raise(c, EXC_DB);
 			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 		}
 	}
 	return b->xcode;
+}
+
+/* Once more with watchpoints off. If that is device memory indeed: #GP(0), as no
+ * processor defines what such an access does to a device. */
+static enum exit_code run_unwatched(struct bt_vcpu *b)
+{
+	enum exit_code x;
+
+	mmu_watch_suspend(b->v.mmu, true);
+	x = run_transient(b, TX_TRANSIENT);
+	mmu_watch_suspend(b->v.mmu, false);
+	if (x != XC_MMIO)
+		return x;
+	cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 }
 
 /* Run one instruction to its end, through device memory and own-page stores. */
@@ -108,7 +124,7 @@ static enum exit_code step_once(struct bt_vcpu *b)
 
 	for (int i = 0; i < 4; i++) {
 		if (x == XC_MMIO) {
-			x = run_transient(b, TX_MMIO);
+			x = i ? run_unwatched(b) : run_transient(b, TX_MMIO);
 		} else if (x == XC_SMC) {
 			cache_drop_page(b, b->xarg, true);
 			mm_untrace_code(b->vm, b->xarg);
@@ -193,6 +209,8 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		return ENGINE_BREAK;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
+		if (x == XC_MMIO) /* a form that the bounce buffer does not serve (XSAVE) */
+			x = run_unwatched(b);
 		break;
 	case XC_SMC:
 		cache_drop_page(b, b->xarg, true);
@@ -244,6 +262,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		}
 		if (!take_interrupt(b))
 			return ENGINE_SHUTDOWN;
+		if (mmu_watch_take(b->v.mmu, &b->v.stop_addr))
+			return ENGINE_WATCH;
 		if (c->halted)
 			return ENGINE_HALT;
 		if (b->icount && b->v.icount >= b->v.icount_limit)
@@ -322,8 +342,20 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 			break;
 		}
 	}
+	if (e == ENGINE_STEPPED && mmu_watch_take(v->mmu, &v->stop_addr))
+		e = ENGINE_WATCH;
 	fault_thread_leave();
 	return e;
+}
+
+static int bt_watch_insert(struct vcpu *v, gva lin, uint64_t len, unsigned type)
+{
+	return mmu_watch_insert(v->mmu, lin, len, type);
+}
+
+static void bt_watch_remove(struct vcpu *v, gva lin, uint64_t len, unsigned type)
+{
+	mmu_watch_remove(v->mmu, lin, len, type);
 }
 
 static void bt_kick(struct vcpu *v)
@@ -402,6 +434,8 @@ static const struct engine_ops bt_ops = {
 	.request_stop = bt_request_stop,
 	.bp_insert = bt_bp_insert,
 	.bp_remove = bt_bp_remove,
+	.watch_insert = bt_watch_insert,
+	.watch_remove = bt_watch_remove,
 	.state_changed = bt_state_changed,
 	.views = bt_views,
 	.free = bt_free,

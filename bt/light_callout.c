@@ -109,6 +109,15 @@ uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return raise_here(b, s);
 }
 
+uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint32_t eip)
+{
+	begin(b, s);
+	if (eip <= b->v.cpu.seg[SEG_CS].limit)
+		return 0;
+	cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	return raise_here(b, s);
+}
+
 /* SDM vol. 3A 5.3, 5.4: type and limit of one access. */
 uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
@@ -254,6 +263,7 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	begin(b, s);
+	b->no_trap = true; /* entering the handler cleared TF: no trap after this one */
 	return ended(b, s, sys_soft_int(&b->v, s->imm, s->code, s->next));
 }
 
@@ -375,6 +385,8 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 
 	begin(b, s);
 	b->mmio_lin = lin;
+	if (s->reg && mmu_check_write(b->v.mmu, lin, s->imm, how))
+		return raise_here(b, s); /* before the instruction changes flags */
 	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
 		return raise_here(b, s);
 	return 0;

@@ -107,18 +107,69 @@ static void put_prefixes(struct tx *t, const struct insn *in, bool gs)
 	}
 }
 
-static void put_opcode(struct tx *t, const struct insn *in, unsigned rex)
+/* Does VEX.W mean nothing outside 64-bit mode for this instruction? */
+static bool ignores_w(const struct insn *in)
 {
-	if (rex)
-		e1(t, 0x40 | rex);
-	for (unsigned i = in->z.raw.prefix_count; i < in->z.raw.modrm.offset; i++)
-		e1(t, in->bytes[i]);
+	switch (in->z.meta.isa_ext) {
+	case ZYDIS_ISA_EXT_BMI1: case ZYDIS_ISA_EXT_BMI2:
+		return true;
+	default:
+		break;
+	}
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_VMOVD: case ZYDIS_MNEMONIC_VMOVQ: case ZYDIS_MNEMONIC_VCVTSI2SS:
+	case ZYDIS_MNEMONIC_VCVTSI2SD: case ZYDIS_MNEMONIC_VCVTSS2SI: case ZYDIS_MNEMONIC_VCVTSD2SI:
+	case ZYDIS_MNEMONIC_VCVTTSS2SI: case ZYDIS_MNEMONIC_VCVTTSD2SI: case ZYDIS_MNEMONIC_VPEXTRD:
+	case ZYDIS_MNEMONIC_VPINSRD: case ZYDIS_MNEMONIC_VPEXTRB: case ZYDIS_MNEMONIC_VPEXTRW:
+	case ZYDIS_MNEMONIC_VPINSRB: case ZYDIS_MNEMONIC_VPINSRW: case ZYDIS_MNEMONIC_VEXTRACTPS:
+	case ZYDIS_MNEMONIC_VMOVMSKPS: case ZYDIS_MNEMONIC_VMOVMSKPD: case ZYDIS_MNEMONIC_VPMOVMSKB:
+		return true;
+	default:
+		return false;
+	}
 }
 
+/* Opcode bytes that 64-bit mode reads differently: 82 is gone (an alias of 80); of
+ * a three-byte VEX prefix, register-extension bits and W that 32-bit mode ignores. */
+static void host_opcode(const struct insn *in, uint8_t *op)
+{
+	if (!is_vex(in)) {
+		if (op[0] == 0x82)
+			op[0] = 0x80;
+		return;
+	}
+	if (op[0] != 0xc4)
+		return;
+	op[1] |= 0x20; /* inverted B */
+	op[2] |= 0x40; /* inverted vvvv[3] */
+	if (ignores_w(in))
+		op[2] &= 0x7f;
+}
+
+static void put_opcode(struct tx *t, const struct insn *in, unsigned rex)
+{
+	uint8_t op[8];
+	unsigned n = in->z.raw.modrm.offset - in->z.raw.prefix_count;
+
+	memcpy(op, in->bytes + in->z.raw.prefix_count, n);
+	host_opcode(in, op);
+	if (rex)
+		e1(t, 0x40 | rex);
+	for (unsigned i = 0; i < n; i++)
+		e1(t, op[i]);
+}
+
+static bool is_blendv(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_VBLENDVPS || in->z.mnemonic == ZYDIS_MNEMONIC_VBLENDVPD ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VPBLENDVB;
+}
+
+/* The fourth register of VBLENDV is in imm8[7:4]; bit 7 counts in 64-bit mode only. */
 static void put_tail(struct tx *t, const struct insn *in)
 {
 	for (unsigned i = tail_at(in); i < in->len; i++)
-		e1(t, in->bytes[i]);
+		e1(t, is_blendv(in) ? in->bytes[i] & 0x7f : in->bytes[i]);
 }
 
 /* ModRM, SIB and displacement of a 32-bit address as they are; an absolute one
@@ -270,7 +321,12 @@ void emit_ea(struct tx *t, const struct insn *in)
 	put_address32(t, in, 0);
 }
 
-void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16)
+static bool writes_operand(const struct insn *in)
+{
+	return in->mem >= 0 && (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+}
+
+void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16, bool write)
 {
 	enum seg_class k = mode_seg(t->mode, s);
 	struct insn *in = &t->in[t->i];
@@ -297,10 +353,7 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16)
 
 		c->seg = s;
 		c->imm = size;
-		for (unsigned i = 0; i < in->z.operand_count; i++)
-			if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			    in->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
-				c->code = 1;
+		c->code = write;
 		e_st64(t, OFF(scratch[0]), H_R11);
 		e_st32(t, OFF(scratch[1]), H_R8);
 		emit_callout(t, c);
@@ -314,7 +367,7 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16)
 void emit_linear(struct tx *t, const struct insn *in, unsigned size)
 {
 	emit_ea(t, in);
-	emit_seg(t, in->seg, size, addr16(in));
+	emit_seg(t, in->seg, size, addr16(in), writes_operand(in));
 }
 
 static unsigned mem_size(const struct insn *in)
@@ -324,19 +377,22 @@ static unsigned mem_size(const struct insn *in)
 	return n ? n : 1;
 }
 
-/* A bit of a bit string in device memory: the offset in a register may reach far
- * from the operand, so the word is found first and the bit taken in a register. */
-static bool mmio_bit(struct tx *t, struct insn *in)
+static bool is_bit_string(const struct insn *in)
 {
-	unsigned size = in->z.operand_width / 8;
-	struct site *s;
-	int r;
-
-	if ((in->z.mnemonic != ZYDIS_MNEMONIC_BT && in->z.mnemonic != ZYDIS_MNEMONIC_BTS &&
-	     in->z.mnemonic != ZYDIS_MNEMONIC_BTR && in->z.mnemonic != ZYDIS_MNEMONIC_BTC) ||
-	    in->op[1].type != ZYDIS_OPERAND_TYPE_REGISTER)
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS: case ZYDIS_MNEMONIC_BTR: case ZYDIS_MNEMONIC_BTC:
+		return in->mem >= 0 && in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
+	default:
 		return false;
-	r = ZydisRegisterGetId(in->op[1].reg.value);
+	}
+}
+
+/* r8d = linear address of the word that holds the bit: the offset in a register may
+ * reach far from the operand, and wraps and is checked as part of the address. */
+static void bit_word(struct tx *t, const struct insn *in, unsigned size)
+{
+	int r = ZydisRegisterGetId(in->op[1].reg.value);
+
 	emit_ea(t, in);
 	e_rr(t, size == 2 ? F_W | F_0F : F_W, size == 2 ? 0xbf : 0x63, H_R11, r); /* sign-extended */
 	e_rorx64(t, H_R11, H_R11, 3);
@@ -345,13 +401,39 @@ static bool mmio_bit(struct tx *t, struct insn *in)
 	e_rmi(t, 0, 0x8d, H_R8, H_R8, H_R11, 0, 0);
 	if (addr16(in))
 		e_movzx16(t, H_R8, H_R8);
-	emit_seg(t, in->seg, size, addr16(in));
+	emit_seg(t, in->seg, size, addr16(in), in->z.mnemonic != ZYDIS_MNEMONIC_BT);
+}
+
+/* The bit within that word goes to r11, so that the instruction stays in it. */
+static void put_bit(struct tx *t, const struct insn *in)
+{
+	unsigned size = in->z.operand_width / 8;
+
+	bit_word(t, in, size);
+	e_movi32(t, H_R10, size * 8 - 1);
+	e_and_noflags(t, H_R11, ZydisRegisterGetId(in->op[1].reg.value), H_R10);
+	put_prefixes(t, in, true);
+	e2(t, 0x0f45); /* REX.RB */
+	e1(t, in->bytes[in->z.raw.modrm.offset - 1]);
+	e_modrm_mem(t, H_R11, H_R8, 0);
+}
+
+static bool mmio_bit(struct tx *t, struct insn *in)
+{
+	unsigned size = in->z.operand_width / 8;
+	struct site *s;
+
+	if (!is_bit_string(in))
+		return false;
+	bit_word(t, in, size);
 	s = new_site(t, in, CO_MMIO, co_mmio_begin);
 	s->imm = size;
 	s->code = 1;
+	s->reg = in->z.mnemonic != ZYDIS_MNEMONIC_BT;
 	emit_callout(t, s);
 	e_ld32(t, H_R8, OFF(bounce));
-	e_rr(t, size == 2 ? F_0F | F_66 : F_0F, in->bytes[in->z.raw.modrm.offset - 1], r, H_R8);
+	e_rr(t, size == 2 ? F_0F | F_66 : F_0F, in->bytes[in->z.raw.modrm.offset - 1],
+	     ZydisRegisterGetId(in->op[1].reg.value), H_R8);
 	if (in->z.mnemonic == ZYDIS_MNEMONIC_BT)
 		return true;
 	e_st32(t, OFF(bounce), H_R8);
@@ -369,7 +451,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 
 	if (mmio_bit(t, in))
 		return;
-	if (mem_size(in) > 64) { /* FXSAVE and the like: no device takes that, and the buffer does not hold it */
+	if (mem_size(in) > sizeof(t->b->bounce)) { /* no such operand is known */
 		begin = new_site(t, in, CO_OTHER, co_raise);
 		begin->code = EXC_GP;
 		begin->imm2 = 1;
@@ -381,6 +463,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 	begin = new_site(t, in, CO_MMIO, co_mmio_begin);
 	begin->imm = mem_size(in);
 	begin->code = !!(a & ZYDIS_OPERAND_ACTION_MASK_READ);
+	begin->reg = !!(a & ZYDIS_OPERAND_ACTION_MASK_WRITE);
 	emit_callout(t, begin);
 	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
 	put_through_r8(t, in, false);
@@ -425,6 +508,29 @@ static void look_first(struct tx *t, struct insn *in)
 	e_mov64(t, H_RCX, H_R11);
 }
 
+/* MASKMOV stores at an implicit DS:EDI, which takes the prefixes like a written
+ * operand. Where EDI is not the linear address, it is for the moment. */
+static void put_maskmov(struct tx *t, struct insn *in)
+{
+	bool flat = !addr16(in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
+
+	if (!flat) {
+		e_mov32(t, H_R8, H_RDI);
+		if (addr16(in))
+			e_movzx16(t, H_R8, H_R8);
+		emit_seg(t, in->seg, in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ? 8 : 16, addr16(in), true);
+		xchg_r8(t, H_RDI);
+		tx_mark(t, FIX_XCHG, H_RDI);
+	}
+	put_prefixes(t, in, true);
+	put_opcode(t, in, 0);
+	e1(t, in->bytes[in->z.raw.modrm.offset]);
+	if (!flat) {
+		xchg_r8(t, H_RDI);
+		tx_mark(t, FIX_NONE, 0);
+	}
+}
+
 void emit_plain(struct tx *t, struct insn *in)
 {
 	enum seg_class k;
@@ -445,6 +551,12 @@ void emit_plain(struct tx *t, struct insn *in)
 			return;
 		}
 		put_prefixes(t, in, false);
+		if (in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) {
+			put_opcode(t, in, 0);
+			e1(t, in->bytes[in->z.raw.modrm.offset]);
+			put_tail(t, in);
+			return;
+		}
 		for (unsigned i = in->z.raw.prefix_count; i < in->len; i++)
 			e1(t, in->bytes[i]);
 		return;
@@ -459,13 +571,14 @@ void emit_plain(struct tx *t, struct insn *in)
 	k = mode_seg(t->mode, in->seg);
 	if (in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
 	    in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
-		/* Implicit [EDI]: the prefixes do it for a flat segment. */
-		put_prefixes(t, in, true);
-		for (unsigned i = in->z.raw.prefix_count; i < in->len; i++)
-			e1(t, in->bytes[i]);
+		put_maskmov(t, in);
 		return;
 	}
-	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in)) {
+	if (is_bit_string(in) && (addr16(in) || k != SEGC_FLAT)) {
+		put_bit(t, in);
+		return;
+	}
+	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !is_bit_string(in)) {
 		emit_ea(t, in);
 		emit_quarter(t, H_R8);
 		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
@@ -540,6 +653,7 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->seg = (uint8_t)in->seg;
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
+	s->heavy = kind == CO_MMIO; /* a device's code may use vector registers */
 	return s;
 }
 

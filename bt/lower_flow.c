@@ -13,6 +13,33 @@ static uint32_t target_of(const struct insn *in)
 	return in->z.operand_width == 16 ? to & 0xffff : to;
 }
 
+/* A near transfer beyond the CS limit faults at the transfer itself. REG holds the
+ * target; r8 to r10 are lost unless REG is one of them. */
+static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
+{
+	if (!(t->mode & MODE_CSLIM) || (size == 2 && t->f->cs_limit >= 0xffff))
+		return;
+	if (reg != H_R8)
+		e_mov32(t, H_R8, reg);
+	e_st32(t, OFF(scratch[7]), H_R8);
+	emit_callout(t, new_site(t, in, CO_SEGCHECK, co_cs_check));
+	e_ld32(t, reg, OFF(scratch[7]));
+}
+
+/* The same for a target known now. True when it faults always. */
+static bool bad_target(struct tx *t, struct insn *in, uint32_t to)
+{
+	struct site *s;
+
+	if (to <= t->f->cs_limit)
+		return false;
+	s = new_site(t, in, CO_OTHER, co_raise);
+	s->code = EXC_GP;
+	s->imm2 = 1;
+	emit_callout(t, s);
+	return true;
+}
+
 static bool backward(const struct insn *in, uint32_t to)
 {
 	return to <= in->eip;
@@ -41,6 +68,16 @@ static void jcc(struct tx *t, struct insn *in)
 	cc = op & 15;
 	if (backward(in, to))
 		emit_poll(t);
+	if (to > t->f->cs_limit) {
+		e2(t, 0x0070 | (cc ^ 1));
+		uint8_t *skip = t->p - 1;
+
+		bad_target(t, in, to);
+		e_here8(t, skip);
+		emit_exit(t, in->next);
+		t->done = true;
+		return;
+	}
 	if (t->kind != TX_NORMAL || (cross && !(t->mode & MODE_XCHAIN))) {
 		cond_exit(t, cc, to);
 	} else {
@@ -91,7 +128,8 @@ static void jcxz(struct tx *t, struct insn *in)
 	z = cx_zero(t, in);
 	emit_exit(t, in->next);
 	zero_label(t, in, z);
-	emit_exit(t, to);
+	if (!bad_target(t, in, to))
+		emit_exit(t, to);
 	t->done = true;
 }
 
@@ -146,13 +184,18 @@ static void call(struct tx *t, struct insn *in, unsigned size)
 
 		if (backward(in, to))
 			emit_poll(t);
+		if (bad_target(t, in, to)) {
+			t->done = true;
+			return;
+		}
 		emit_stack_push_imm(t, in->next, size);
 		emit_exit(t, to);
 	} else {
 		emit_load_operand(t, in, 0, size);
-		e_mov32(t, H_R11, H_R8);
+		check_target(t, in, H_R8, size);
+		e_st32(t, OFF(scratch[7]), H_R8);
 		emit_stack_push_imm(t, in->next, size);
-		e_mov32(t, H_R8, H_R11);
+		e_ld32(t, H_R8, OFF(scratch[7]));
 		emit_indirect(t);
 	}
 	t->low[t->i] = LOW_CHAIN;
@@ -170,9 +213,11 @@ static void jmp(struct tx *t, struct insn *in, unsigned size)
 
 		if (backward(in, to))
 			emit_poll(t);
-		emit_exit(t, to);
+		if (!bad_target(t, in, to))
+			emit_exit(t, to);
 	} else {
 		emit_load_operand(t, in, 0, size);
+		check_target(t, in, H_R8, size);
 		emit_indirect(t);
 	}
 	t->low[t->i] = LOW_CHAIN;
@@ -194,6 +239,7 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 		return;
 	}
 	emit_stack_peek(t, H_R11, size);
+	check_target(t, in, H_R11, size);
 	emit_stack_adjust(t, (int32_t)(size + imm));
 	e_mov32(t, H_R8, H_R11);
 	emit_indirect(t);

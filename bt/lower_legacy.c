@@ -118,7 +118,13 @@ bool lower_legacy(struct tx *t, struct insn *in)
 		s->reg2 = (uint8_t)ZydisRegisterGetId(in->op[1].reg.value);
 		emit_callout(t, s);
 		return true;
-	case ZYDIS_MNEMONIC_NOP: case ZYDIS_MNEMONIC_ENDBR32: case ZYDIS_MNEMONIC_ENDBR64:
+	case ZYDIS_MNEMONIC_PREFETCH: case ZYDIS_MNEMONIC_PREFETCHW: case ZYDIS_MNEMONIC_PREFETCHNTA:
+	case ZYDIS_MNEMONIC_PREFETCHT0: case ZYDIS_MNEMONIC_PREFETCHT1: case ZYDIS_MNEMONIC_PREFETCHT2:
+		/* A hint never faults, so a segment's limit must not be looked at. */
+		if (in->mem < 0 || in->z.address_width == 16 || mode_seg(t->mode, in->seg) != SEGC_FLAT)
+			return true;
+		return false;
+	case ZYDIS_MNEMONIC_CLDEMOTE: case ZYDIS_MNEMONIC_NOP: case ZYDIS_MNEMONIC_ENDBR32: case ZYDIS_MNEMONIC_ENDBR64:
 		return true; /* no operand is touched */
 	case ZYDIS_MNEMONIC_XLAT:
 		emit_linear(t, in, 1);

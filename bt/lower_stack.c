@@ -22,12 +22,12 @@ void emit_stack_adjust(struct tx *t, int32_t by)
 }
 
 /* r8d = linear address of SS:[SP+DISP] */
-static void stack_linear(struct tx *t, int32_t disp, unsigned size)
+static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 {
 	e_lea32(t, H_R8, H_RSP, disp);
 	if (!(t->mode & MODE_B))
 		e_movzx16(t, H_R8, H_R8);
-	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B));
+	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), write);
 }
 
 /* The stack is in device memory: by callout, with r11 kept. */
@@ -64,7 +64,7 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 	if (flat_stack(t)) {
 		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
 	} else {
-		stack_linear(t, -(int32_t)size, size);
+		stack_linear(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0x89, reg, H_R8, 0);
 	}
 	emit_stack_adjust(t, -(int32_t)size);
@@ -82,7 +82,7 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 	if (flat_stack(t)) {
 		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
 	} else {
-		stack_linear(t, -(int32_t)size, size);
+		stack_linear(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0xc7, 0, H_R8, 0);
 	}
 	if (size == 2)
@@ -105,7 +105,7 @@ void emit_stack_peek(struct tx *t, int reg, unsigned size)
 		e_gs(t, fl, op, reg, H_RSP, 0);
 		return;
 	}
-	stack_linear(t, 0, size);
+	stack_linear(t, 0, size, false);
 	e_gs(t, fl, op, reg, H_R8, 0);
 }
 
@@ -137,7 +137,7 @@ static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 	emit_ea(t, in);
 	if (esp_based)
 		e_lea32(t, H_R8, H_R8, (int32_t)size);
-	emit_seg(t, in->seg, size, in->z.address_width == 16);
+	emit_seg(t, in->seg, size, in->z.address_width == 16, true);
 	if (t->kind == TX_MMIO) {
 		struct site *s = new_site(t, in, CO_MMIO, co_mmio_end);
 
@@ -199,7 +199,7 @@ static void leave(struct tx *t, unsigned size)
 		e_mov32(t, H_R8, H_RBP);
 		if (!(t->mode & MODE_B))
 			e_movzx16(t, H_R8, H_R8);
-		emit_seg(t, SEG_SS, size, !(t->mode & MODE_B));
+		emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), false);
 		e_gs(t, fl, op, H_R11, H_R8, 0);
 	}
 	if (t->mode & MODE_B)

@@ -241,7 +241,8 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	if (decode_tu(t, max))
 		return NULL;
 	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
-	if (kind == TX_NORMAL && f->page == UINT32_MAX) { /* code outside RAM is not kept */
+	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
+	if (kind == TX_NORMAL && (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
 		return translate(b, TX_TRANSIENT);
 	}
 	if (mixed && kind == TX_NORMAL)

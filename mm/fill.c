@@ -28,7 +28,7 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	uint32_t s;
 	ppn p;
 
-	if (w->shadow[vpn] & SH_P)
+	if ((w->shadow[vpn] & SH_P) || (m->nwatch && watch_bits(m, vpn)))
 		return 0;
 	if (!r || r->large) {
 		p = p0 + (vpn - vpn0);
@@ -97,7 +97,7 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 	ppn p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
 
-	if (!ppn_ram(m->vm, p))
+	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn)))
 		return false;
 	s = shadow_bits(m, w, true, e & r->pde & PTE_W, false, w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) | p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
@@ -161,6 +161,8 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
 		s |= SH_W;
+	if (m->nwatch && watch_bits(m, vpn))
+		s &= ~(uint32_t)(SH_W | SH_WOK);
 	if (w->shadow[vpn] & SH_P) {
 		/* Present, but not with these rights: the guest changed the entry. */
 		drop_range(m, w, vpn, 1);
@@ -225,6 +227,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 		m->st.mmio_faults++;
 		return FILL_MMIO;
 	}
+	if (m->nwatch && (watch_bits(m, vpn) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
+		return FILL_MMIO;
 	p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (how & MM_WRITE) {
 		if (m->vm->pmap[p].kind == PAGE_ROM) {
@@ -282,7 +286,7 @@ void mmu_prefill(struct mmu *m, gva lin)
 			return;
 		w = m->uwin;
 	}
-	if (w->shadow[vpn] & SH_P)
+	if ((w->shadow[vpn] & SH_P) || (m->nwatch && watch_bits(m, vpn)))
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||
@@ -329,8 +333,10 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 		m->cpu->exc.cr2 = (uint32_t)lin;
 		return -1;
 	}
-	if (mmu_fill(m, lin, MM_READ, &f) != FILL_OK)
-		return 1;
+	if (mmu_fill(m, lin, MM_READ, &f) != FILL_OK) {
+		*p = (ppn)(wk.pa >> PAGE_SHIFT);
+		return ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ? 0 : 1; /* RAM, but watched */
+	}
 	*p = mmu_code_page_fast(m, lin);
 	return *p == UINT32_MAX ? 1 : 0;
 }

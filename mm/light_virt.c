@@ -75,12 +75,43 @@ static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct p
 {
 	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
 
+	if (m->nwatch && !(how & MM_PROBE))
+		watch_check(m, lin, n, how & MM_WRITE);
 	p[1].n = 0;
 	if (n <= first)
 		return translate(m, lin, n, how, &p[0]);
 	if (translate(m, lin, first, how, &p[0]))
 		return -1;
 	return translate(m, lin + first, n - first, how, &p[1]);
+}
+
+/* Devices take at most 64 bytes at a time. */
+static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
+{
+	for (unsigned at = 0, k; at < n; at += k) {
+		k = n - at < 64 ? n - at : 64;
+		if (write)
+			m->plat->mmio_write(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
+		else
+			m->plat->mmio_read(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
+	}
+}
+
+int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
+{
+	uint32_t at[2] = { (uint32_t)lin, (uint32_t)(lin + n - 1) };
+	struct walk w;
+
+	for (int i = 0; i < 2; i++) {
+		if (i && !((at[0] ^ at[1]) >> PAGE_SHIFT))
+			break;
+		if (i)
+			at[i] &= ~PAGE_MASK;
+		mmu_walk(m, at[i], how | MM_WRITE, &w);
+		if (!w.ok)
+			return page_fault(m, at[i], w.err);
+	}
+	return 0;
 }
 
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
@@ -101,7 +132,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 		if (p[i].host)
 			copy(out, p[i].host, p[i].n);
 		else
-			m->plat->mmio_read(m->plat->ctx, p[i].pa, out, p[i].n);
+			device(m, p[i].pa, out, p[i].n, false);
 	}
 	return 0;
 }
@@ -122,7 +153,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
 		if (!p[i].host)
-			m->plat->mmio_write(m->plat->ctx, p[i].pa, in, p[i].n);
+			device(m, p[i].pa, (void *)in, p[i].n, true);
 		else if (!p[i].rom || (how & MM_PROBE))
 			copy(p[i].host, in, p[i].n);
 	}

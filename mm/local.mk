@@ -15,5 +15,6 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/sync.c \
 	%D%/views.c \
 	%D%/walk.c \
+	%D%/watch.c \
 	%D%/window.c
 %C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-sanitize=all -fno-tree-loop-distribute-patterns

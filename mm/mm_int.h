@@ -96,6 +96,7 @@ struct window {
 };
 
 #define MAX_WINDOWS 64
+#define MAX_WATCH 64
 
 struct mmu {
 	struct mm_vm *vm;
@@ -106,6 +107,10 @@ struct mmu {
 	struct window *cur;   /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until wanted */
 	uint64_t tick;
+	struct watch { uint32_t lin; uint64_t len; uint8_t type; } watch[MAX_WATCH];
+	unsigned nwatch, nwatch_off;
+	bool watch_hit;
+	uint32_t watch_addr;
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct mmu_stats st;
@@ -130,6 +135,11 @@ void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
 /* Read the PDE that covers LIN from the present root. False: its upper level is
  * absent or outside RAM. *AT: where it is. */
 bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at);
+
+/* Types of the watchpoints on page VPN, or'ed (WATCH_*). */
+unsigned watch_bits(const struct mmu *m, uint32_t vpn);
+/* Note a hit when [LIN, LIN+N) touches one. */
+void watch_check(struct mmu *m, uint32_t lin, unsigned n, bool write);
 
 void win_drop_all(struct mmu *m, struct window *w);
 void win_write_protect(struct mmu *m, unsigned win, uint32_t vpn);

@@ -53,6 +53,20 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
 
+/* ---- watchpoints ----
+ * A watched page is not mapped (or, for writes, mapped read-only), so that accesses
+ * come to mmu_fill(), which calls it device memory; the engine then makes the access
+ * through mmu_read() and mmu_write(), which compare addresses and note a hit. */
+enum { WATCH_WRITE = 1, WATCH_READ = 2 };
+int mmu_watch_insert(struct mmu *m, gva lin, uint64_t len, unsigned type); /* -1: no room */
+void mmu_watch_remove(struct mmu *m, gva lin, uint64_t len, unsigned type);
+/* Map watched pages after all (for one instruction), and end that. */
+void mmu_watch_suspend(struct mmu *m, bool on);
+/* Take the note of a hit, if there is one. */
+bool mmu_watch_take(struct mmu *m, gva *lin);
+/* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
+int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
+
 /* ---- kernel code that reaches user pages ----
  * In the shared kernel window user pages come and go with every CR3 load. Sites
  * known to access them (copy_to_user and the like) use the user window of the

@@ -70,6 +70,11 @@ struct engine_ops {
 	/* Breakpoints by linear address; no guest byte changes. While stopped only. */
 	void (*bp_insert)(struct vcpu *v, gva lin);
 	void (*bp_remove)(struct vcpu *v, gva lin);
+	/* Watchpoints on [LIN, LIN+LEN), of any length: TYPE 1 write, 2 read, 3 either. run()
+	 * and step() return ENGINE_WATCH after the instruction that touched one, with the
+	 * address in stop_addr. 0, or -1 when there is no room. While stopped only. */
+	int (*watch_insert)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
+	void (*watch_remove)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	const struct view *const *views; /* NULL-terminated; owner is the vcpu */
