@@ -314,7 +314,9 @@ void fault_thread_enter(struct bt_vcpu *b);
 void fault_thread_leave(void);
 
 /* decode.c */
-/* Decode the instruction at EIP. 0; -1 with an exception raised. */
+/* Decode the instruction at EIP. 0; -1 with an exception raised. PAGE2 NULL: 1 when it
+ * straddles, without looking at the second page (which would set its accessed bit
+ * for an instruction that may never be reached). */
 int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
 
 /* translate.c */

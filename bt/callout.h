@@ -11,6 +11,7 @@ typedef uint64_t callout_fn(struct bt_vcpu *b, struct site *s, uint32_t ea);
 
 callout_fn co_raise;      /* code: vector; #GP and the like with error code imm when imm2 is set */
 callout_fn co_intr;       /* an interrupt waits: leave at s->next */
+callout_fn co_shadow;     /* the same behind STI: the next instruction comes first */
 callout_fn co_budget;     /* icount ran out before the TU */
 callout_fn co_stale;      /* the source bytes are no longer the ones translated */
 callout_fn co_cs_check;   /* EA: target of a near transfer, against the CS limit */

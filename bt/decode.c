@@ -74,7 +74,8 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	in->pc = lin;
 	in->eip = eip;
 	in->invalid = false;
-	*page2 = UINT32_MAX;
+	if (page2)
+		*page2 = UINT32_MAX;
 	if (have > 15)
 		have = 15;
 	/* Bytes beyond the CS limit are not fetched: #GP(0) before a page fault. */
@@ -93,6 +94,8 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && (bounded || have == most))
 		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < most) {
+		if (!page2)
+			return 1;
 		if (page_bytes(b, lin + have, in->bytes + have, most - have, page2))
 			return -1;
 		st = ZydisDecoderDecodeFull(dec, in->bytes, most, &in->z, in->op);

@@ -67,6 +67,12 @@ uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return light_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
 }
 
+uint64_t co_shadow(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	b->v.cpu.shadow = 1;
+	return co_intr(b, s, ea);
+}
+
 uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;

@@ -128,7 +128,27 @@ bool lower_legacy(struct tx *t, struct insn *in)
 		return true; /* no operand is touched */
 	case ZYDIS_MNEMONIC_XLAT:
 		emit_linear(t, in, 1);
-		e_gs(t, F_8, 0x8a, H_RAX, H_R8, 0);
+		if (t->kind == TX_MMIO) {
+			s = new_site(t, in, CO_MMIO, co_mmio_begin);
+			s->imm = s->code = 1;
+			emit_callout(t, s);
+			e_rm(t, F_8, 0x8a, H_RAX, H_R15, OFF(bounce));
+		} else {
+			e_gs(t, F_8, 0x8a, H_RAX, H_R8, 0);
+		}
+		return true;
+	/* The fences have eight encodings each, of which other decoders know one. */
+	case ZYDIS_MNEMONIC_LFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xe8);
+		return true;
+	case ZYDIS_MNEMONIC_MFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xf0);
+		return true;
+	case ZYDIS_MNEMONIC_SFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xf8);
 		return true;
 	default:
 		return false;

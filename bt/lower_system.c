@@ -29,6 +29,22 @@ static bool is_sreg(const ZydisDecodedOperand *o)
 	       o->reg.value <= ZYDIS_REGISTER_GS;
 }
 
+/* r11w to the linear address in r8. */
+static void store_word(struct tx *t, struct insn *in)
+{
+	struct site *s;
+
+	if (t->kind != TX_MMIO) {
+		e_gs(t, F_66, 0x89, H_R11, H_R8, 0);
+		return;
+	}
+	s = callout(t, in, CO_MMIO, co_mmio_end);
+	s->imm = 2;
+	e_st32(t, OFF(mmio_lin), H_R8);
+	e_st32(t, OFF(bounce), H_R11);
+	emit_callout(t, s);
+}
+
 static bool mov_special(struct tx *t, struct insn *in)
 {
 	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
@@ -51,7 +67,7 @@ static bool mov_special(struct tx *t, struct insn *in)
 		if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 			emit_linear(t, in, 2);
 			e_ldzx16(t, H_R11, OFF_SEG(reg_of(s), sel));
-			e_gs(t, F_66, 0x89, H_R11, H_R8, 0);
+			store_word(t, in);
 		} else {
 			e_ldzx16(t, H_R11, OFF_SEG(reg_of(s), sel));
 			e_rr(t, in->z.operand_width == 16 ? F_66 : 0, 0x8b, reg_of(d), H_R11);
@@ -192,7 +208,7 @@ static void store_sys(struct tx *t, struct insn *in, int32_t off)
 	if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		emit_linear(t, in, 2);
 		e_ldzx16(t, H_R11, off);
-		e_gs(t, F_66, 0x89, H_R11, H_R8, 0);
+		store_word(t, in);
 		return;
 	}
 	if (in->z.mnemonic == ZYDIS_MNEMONIC_SMSW)
@@ -214,11 +230,21 @@ static void xsave(struct tx *t, struct insn *in)
 		emit_raise(t, in, EXC_NM);
 		return;
 	}
+	if (t->kind == TX_MMIO) { /* no device takes that much */
+		struct site *s = callout(t, in, CO_MMIO, co_raise);
+
+		s->code = EXC_GP;
+		s->imm2 = 1;
+		emit_callout(t, s);
+		t->done = true;
+		return;
+	}
 	emit_linear(t, in, 1); /* first: it may use eax or edx */
-	e_ld32(t, H_R9, OFF_CPU(xcr0));
-	e_and_noflags(t, H_R10, H_RAX, H_R9);
-	e_rr(t, F_W, 0x87, H_R10, H_RAX);   /* xchg rax, r10: r10 holds the guest's */
+	e_ld32(t, H_R10, OFF_CPU(xcr0));
+	e_and_noflags(t, H_R9, H_RAX, H_R10);
+	e_mov64(t, H_R10, H_RAX);
 	e_mov64(t, H_R11, H_RDX);
+	e_mov64(t, H_RAX, H_R9);
 	e_movi32(t, H_RDX, 0);
 	tx_mark(t, FIX_XSAVE, 0);
 	e2(t, 0x6765);

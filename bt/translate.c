@@ -25,19 +25,18 @@ static int decode_tu(struct tx *t, unsigned max)
 
 	for (t->n = 0; t->n < max; t->n++) {
 		struct insn *in = &t->in[t->n];
-		ppn page, page2;
+		ppn page, page2 = UINT32_MAX;
+		int r;
 
 		if (t->n && (bp_at(b, c->seg[SEG_CS].base + eip) ||
 			     ((c->seg[SEG_CS].base + eip) ^ f->pc) >> PAGE_SHIFT))
 			break;
-		if (decode_insn(b, eip, in, &page, &page2)) {
-			if (!t->n)
-				return -1;
-			break; /* it will fault when its turn comes */
-		}
-		/* One that straddles is a TU of its own. */
-		if (page2 != UINT32_MAX && t->n)
+		/* One that straddles is a TU of its own; one that faults does so in its turn. */
+		r = decode_insn(b, eip, in, &page, t->n ? NULL : &page2);
+		if (r && t->n)
 			break;
+		if (r)
+			return -1;
 		if (!t->n)
 			f->page = page;
 		f->page2 = page2;
@@ -149,6 +148,37 @@ static void emit_stubs(struct tx *t)
 	}
 }
 
+/* Does the instruction end its TU, so that no check can be emitted behind it? */
+static bool transfers(const struct insn *in)
+{
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_COND_BR: case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET: case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET: case ZYDIS_CATEGORY_IOSTRINGOP:
+	case ZYDIS_CATEGORY_STRINGOP: case ZYDIS_CATEGORY_POP: case ZYDIS_CATEGORY_FLAGOP:
+		return true;
+	default:
+		return in->invalid;
+	}
+}
+
+/* STI or a load of SS was the last instruction whose successor this TU can check
+ * behind: when an interrupt waits, the dispatcher takes it from here, one
+ * instruction later. */
+static void shadow_check(struct tx *t, struct insn *in)
+{
+	struct site *s = new_site(t, in, CO_FLAGS, co_shadow);
+
+	e_mov64(t, H_R8, H_RCX);
+	e_ldzx8(t, H_RCX, OFF(intr_wait));
+	uint8_t *none = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R8);
+	emit_callout(t, s);
+	e_mov64(t, H_R8, H_RCX);
+	e_here8(t, none);
+	e_mov64(t, H_RCX, H_R8);
+}
+
 static void body(struct tx *t)
 {
 	unsigned max = t->n;
@@ -169,7 +199,9 @@ static void body(struct tx *t)
 		t->ioff[t->i] = (uint16_t)(t->p - t->base);
 		t->sti = false;
 		lower(t, in);
-		sti_before = t->sti;
+		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
+		if (t->sti && !sti_before && !t->done && t->kind == TX_NORMAL)
+			shadow_check(t, in);
 		t->b->st.low[t->low[t->i]]++;
 		/* The instruction behind STI is done: a waiting interrupt goes now. (After
 		 * a transfer of control, the target's first poll or callout sees it.) */

@@ -2,25 +2,34 @@
  * The verifier's rules. A fragment may touch
  *   - the window: GS override with 32-bit addresses, so that nothing of the
  *     address can leave 4 GiB;
- *   - its virtual processor: [r15+disp], no index, inside the struct; or [scratch]
- *     right behind "lea scratch,[r15+disp]";
- *   - the jump table: a load from [r12+scratch*4];
+ *   - its virtual processor: [r15+disp], no index, inside the struct, written only in
+ *     the parts that are for it; or [scratch] after "lea scratch,[r15+disp]";
+ *   - the jump table: a load from [r12+scratch*4], the scratch register shifted so
+ *     that it cannot leave the table;
+ *   - the shadow entries: a load from [scratch+page*4], the pointer loaded from its
+ *     field of the virtual processor, the page a 32-bit value shifted right by 12;
+ *   - the window that a quarter of the address space is in: base loaded from the
+ *     virtual processor by the address' upper two bits, added to a 32-bit scratch
+ *     register, then one access through that: guard space is behind each window;
  *   - the translation cache: a load relative to RIP;
  *   - the window by string instructions, whose destination takes no override:
- *     between "lea rsi|rdi,[same+r13]" and the next 32-bit write of it (guard
- *     space on both sides of a window stops a REP that runs out of it);
+ *     between "lea rsi|rdi,[same+r13]" (or + a quarter's base) and the next 32-bit
+ *     write of it (guard space on both sides of a window stops a REP that runs out);
  *   - a stack inside the virtual processor's struct: from "lea rsp,[r15+disp]"
  *     to "mov rsp, scratch" only pushes and pops, which stay in the struct.
  * A guest register may be exchanged with a scratch register around one instruction
  * ("xchg rdi,r8; add [rdi],ah; xchg rdi,r8"), which takes over what [scratch] may do.
  * It may go to its own instructions, to targets its owner vouches for, through
- * a scratch register (r8-r11, loaded from the jump table), or through a pointer
- * in the virtual processor. r12-r15 are never written. RSP is a guest register, so
+ * a scratch register that holds an entry of the jump table, or through a pointer
+ * in the virtual processor (with a constant in r9, which the monitor follows).
+ * r12-r15 are never written. RSP is a guest register, so
  * nothing else may use the stack. What Capstone does not know is not allowed.
  *
  * What holds only after certain instructions (a host address in rsi or rdi, such
- * a stack, such a scratch or exchanged register) must be gone at every branch, and no branch may
- * lead into the middle of it.
+ * a stack, an exchanged register) must be gone at every branch, and no branch may
+ * lead into the middle of it. What is known of a scratch register (struct fact) is
+ * followed in order; where a rule relies on it, no branch may lead to between the
+ * instruction that the knowledge starts with and the one that needs it.
  *
  * Operands are judged by what they are, not by Capstone's access flags, which
  * have holes: a fixed register may only appear where the instructions listed
@@ -41,6 +50,24 @@ struct verifier {
 
 enum { HOST_RSI = 1, HOST_RDI = 2 };
 
+/* What is known of a scratch register. */
+enum fact_kind {
+	F_NONE,
+	F_CONST,  /* a constant: VALUE */
+	F_BELOW,  /* less than 2 to the power of VALUE */
+	F_VCPU,   /* r15 + VALUE */
+	F_FIELD,  /* what the monitor keeps in the virtual processor at VALUE */
+	F_BASE,   /* base of a window, by quarter */
+	F_HOST,   /* such a base plus 32 bits */
+	F_ENTRY,  /* loaded from the jump table */
+	F_TARGET, /* ... and added to the base of the cache */
+};
+struct fact {
+	enum fact_kind kind;
+	int64_t value;
+	size_t from; /* offset of the instruction it starts with */
+};
+
 /* One check under way. */
 struct check {
 	const struct verify_env *env;
@@ -50,9 +77,9 @@ struct check {
 	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
 	bool own_stack;    /* rsp is in the virtual processor, at: */
 	int64_t rsp;
-	unsigned alias;    /* register that the instruction before set to r15 + alias_disp */
-	int64_t alias_disp;
+	struct fact fact[4]; /* of r8 to r11 */
 	unsigned swapped, swapped_with, swap_age; /* exchanged: guest and scratch register, instructions ago */
+	struct fact swap_fact; /* of the guest register meanwhile */
 	bool stops;        /* the instruction does not go on to the next one */
 };
 
@@ -191,19 +218,76 @@ static const char *check_window(const struct check *c, const x86_op_mem *m)
 	return NULL;
 }
 
-static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsigned size)
-{
-	if (m->index != X86_REG_INVALID)
-		return "indexed access to the virtual processor";
-	if (m->disp < 0 || (uint64_t)m->disp + size > c->env->vcpu_size)
-		return "access beyond the virtual processor";
-	return NULL;
-}
-
 static bool is_load(const struct check *c, unsigned i)
 {
 	return i > 0 && (c->in->id == X86_INS_MOV || c->in->id == X86_INS_MOVSXD || c->in->id == X86_INS_MOVZX ||
 			 c->in->id == X86_INS_ADD);
+}
+
+/* Is it certain that operand I is only read? */
+static bool only_read(const struct check *c, unsigned i)
+{
+	return is_load(c, i) || c->in->id == X86_INS_CMP || c->in->id == X86_INS_TEST || c->in->id == X86_INS_JMP;
+}
+
+/* May code write [AT, AT+SIZE) of the virtual processor? */
+static bool writable(const struct verify_env *env, int64_t at, unsigned size)
+{
+	for (unsigned i = 0; i < env->nwritable; i++)
+		if (at >= env->writable[i].off && at + size <= (int64_t)env->writable[i].off + env->writable[i].size)
+			return true;
+	return false;
+}
+
+static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned size, unsigned i)
+{
+	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
+		return "access beyond the virtual processor";
+	return only_read(c, i) || writable(c->env, at, size) ? NULL : "store to the monitor's part of the virtual processor";
+}
+
+/* The fact about register R (64-bit); nothing is known of a guest register unless
+ * it is exchanged. */
+static const struct fact *fact_of(const struct check *c, unsigned r)
+{
+	static const struct fact nothing;
+
+	if (c->swap_age && r == c->swapped)
+		return &c->swap_fact;
+	return scratch64(r) ? &c->fact[r - X86_REG_R8] : &nothing;
+}
+
+/* A rule needs F here: no branch to between. */
+static void rely(const struct check *c, const struct fact *f)
+{
+	uint8_t *starts = c->env->v->starts;
+
+	for (size_t o = f->from + 1; o <= c->in->address - c->host; o++)
+		starts[o / 8] &= (uint8_t)~(1 << o % 8);
+}
+
+/* Is register R known to be less than 2 to the power of BITS? */
+static bool below(const struct check *c, unsigned r, unsigned bits)
+{
+	const struct fact *f = fact_of(c, r);
+
+	if (f->kind != F_BELOW || f->value > bits)
+		return false;
+	rely(c, f);
+	return true;
+}
+
+/* [r15 + quarter*8 + Q] */
+static bool is_quarter(const struct check *c, const x86_op_mem *m)
+{
+	return m->disp == c->env->quarter && m->scale == 8 && below(c, m->index, 2);
+}
+
+static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
+{
+	if (m->index != X86_REG_INVALID)
+		return is_quarter(c, m) && is_load(c, i) && size == 8 ? NULL : "indexed access to the virtual processor";
+	return check_inside_vcpu(c, m->disp, size, i);
 }
 
 static const char *check_table(const struct check *c, const x86_op_mem *m, unsigned i)
@@ -212,9 +296,10 @@ static const char *check_table(const struct check *c, const x86_op_mem *m, unsig
 		return "jump table access with another index";
 	if (m->disp)
 		return "jump table access with a displacement";
-	if (is_load(c, i) || c->in->id == X86_INS_TEST || c->in->id == X86_INS_CMP)
-		return NULL;
-	return "jump table access is not a load";
+	if (!only_read(c, i))
+		return "jump table access is not a load";
+	return m->index == X86_REG_INVALID || below(c, m->index, c->env->table_bits) ? NULL
+			   : "jump table index may be too large";
 }
 
 static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
@@ -226,16 +311,29 @@ static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigne
 	return is_load(c, i) || c->in->id == X86_INS_JMP ? NULL : "RIP-relative access is not a load";
 }
 
-/* [scratch+disp] behind "lea scratch,[r15+alias_disp]" */
-static const char *check_alias(const struct check *c, const x86_op_mem *m, unsigned size)
+/* [shadow + page*4] */
+static const char *check_shadow(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
-	int64_t at = c->alias_disp + m->disp;
+	if (m->disp || m->scale != 4 || size != 4 || !is_load(c, i))
+		return "shadow entry accessed in another way";
+	return below(c, m->index, 20) ? NULL : "shadow index may be too large";
+}
 
-	if (!c->alias || m->base != c->alias || m->index != X86_REG_INVALID)
+/* [register + disp] by what is known of the register. */
+static const char *check_known(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
+{
+	const struct fact *f = fact_of(c, m->base);
+
+	if (f->kind == F_NONE)
 		return "memory operand in no allowed form";
-	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
-		return "access beyond the virtual processor";
-	return NULL;
+	rely(c, f);
+	if (f->kind == F_FIELD && f->value == c->env->shadow)
+		return check_shadow(c, m, size, i);
+	if (m->index != X86_REG_INVALID)
+		return "memory operand in no allowed form";
+	if (f->kind == F_VCPU)
+		return check_inside_vcpu(c, f->value + m->disp, size, i);
+	return f->kind == F_HOST && !m->disp ? NULL : "memory operand in no allowed form";
 }
 
 /* BT and its like reach as far as the register says. */
@@ -260,27 +358,11 @@ static const char *check_mem(const struct check *c, const cs_x86_op *op, unsigne
 	if (a32(c))
 		return "32-bit address without GS";
 	switch (m->base) {
-	case X86_REG_R15: return check_vcpu(c, m, op->size);
+	case X86_REG_R15: return check_vcpu(c, m, op->size, i);
 	case X86_REG_R12: return check_table(c, m, i);
 	case X86_REG_RIP: return check_rip(c, m, op->size, i);
-	default: return check_alias(c, m, op->size);
+	default: return check_known(c, m, op->size, i);
 	}
-}
-
-/* Does the instruction set a scratch register to an address in the virtual
- * processor? */
-static void track_alias(struct check *c)
-{
-	const cs_x86_op *op = c->x->operands;
-
-	if (c->swapped && c->swap_age == 1 && c->alias == c->swapped)
-		return;
-	c->alias = X86_REG_INVALID;
-	if (c->in->id != X86_INS_LEA || a32(c) || !scratch64(op[0].reg) || op[1].mem.base != X86_REG_R15 ||
-	    op[1].mem.index != X86_REG_INVALID)
-		return;
-	c->alias = op[0].reg;
-	c->alias_disp = op[1].mem.disp;
 }
 
 /* ---- string instructions ---- */
@@ -317,7 +399,17 @@ static const char *check_implicit(const struct check *c, unsigned how)
 	return NULL;
 }
 
-/* "lea rsi,[rsi+r13]": 1 for rsi, 2 for rdi, 0 for anything else. */
+static bool is_window_base(const struct check *c, unsigned r)
+{
+	if (r == X86_REG_R13)
+		return true;
+	if (fact_of(c, r)->kind != F_BASE)
+		return false;
+	rely(c, fact_of(c, r));
+	return true;
+}
+
+/* "lea rsi,[rsi+r13]" (or a quarter's base): 1 for rsi, 2 for rdi, 0 for anything else. */
 static unsigned makes_pointer(const struct check *c)
 {
 	const cs_x86_op *op = c->x->operands;
@@ -326,8 +418,8 @@ static unsigned makes_pointer(const struct check *c)
 
 	if (c->in->id != X86_INS_LEA || (r != X86_REG_RSI && r != X86_REG_RDI) || a32(c))
 		return 0;
-	self = (op[1].mem.base == r && op[1].mem.index == X86_REG_R13) ||
-	       (op[1].mem.base == X86_REG_R13 && op[1].mem.index == r);
+	self = (op[1].mem.base == r && is_window_base(c, op[1].mem.index)) ||
+	       (op[1].mem.index == r && is_window_base(c, op[1].mem.base));
 	if (!self || op[1].mem.scale != 1 || op[1].mem.disp)
 		return 0;
 	return r == X86_REG_RSI ? HOST_RSI : HOST_RDI;
@@ -384,21 +476,20 @@ static bool is_exchange(const struct check *c, unsigned *guest, unsigned *scratc
 
 static void start_exchange(struct check *c, unsigned guest, unsigned scratch)
 {
+	c->swap_fact = *fact_of(c, scratch);
 	c->swapped = guest;
 	c->swapped_with = scratch;
 	c->swap_age = 1;
-	if (c->alias == scratch)
-		c->alias = guest;
-	else
-		c->alias = X86_REG_INVALID;
 }
 
 /* The instruction in between: leaves the scratch register, which holds the
  * guest's, alone and goes on. */
 static const char *check_between(struct check *c)
 {
+	unsigned how = implicit_memory(c);
+
 	c->swap_age = 2;
-	if (is_branch(c) || implicit_memory(c) || is_lea_rsp(c))
+	if (is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || is_lea_rsp(c))
 		return "not between an exchange and its end";
 	for (unsigned i = 0; i < c->x->op_count; i++) {
 		const cs_x86_op *op = &c->x->operands[i];
@@ -449,7 +540,9 @@ static const char *check_stack(struct check *c)
 	if (!step)
 		return "neither a push nor a pop while rsp is in the virtual processor";
 	c->rsp += step;
-	return c->rsp >= 0 && c->rsp <= c->env->vcpu_size ? NULL : "stack runs out of the virtual processor";
+	if (c->rsp < 0 || c->rsp > c->env->vcpu_size)
+		return "stack runs out of the virtual processor";
+	return step > 0 || writable(c->env, c->rsp, 8) ? NULL : "push to the monitor's part of the virtual processor";
 }
 
 static const char *take_stack(struct check *c)
@@ -460,6 +553,35 @@ static const char *take_stack(struct check *c)
 }
 
 /* ---- control flow ---- */
+
+/* Through a scratch register: an entry of the jump table. */
+static const char *check_register_jump(const struct check *c, unsigned r)
+{
+	if (!scratch64(r))
+		return "indirect jump through a guest register";
+	if (fact_of(c, r)->kind != F_TARGET)
+		return "indirect jump to what is not from the jump table";
+	rely(c, fact_of(c, r));
+	return NULL;
+}
+
+/* Through the virtual processor: the way out, or a call whose record is in r9. */
+static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op)
+{
+	const struct fact *f = fact_of(c, X86_REG_R9);
+	const char *why = check_mem(c, op, 0);
+
+	if (why)
+		return why;
+	if (op->mem.base != X86_REG_R15 || op->mem.index != X86_REG_INVALID || writable(c->env, op->mem.disp, 1))
+		return "indirect jump through memory";
+	if (op->mem.disp == c->env->exit)
+		return NULL;
+	if (f->kind != F_CONST && f->kind != F_FIELD)
+		return "call of the monitor without a record in r9";
+	rely(c, f);
+	return NULL;
+}
 
 static const char *check_branch(struct check *c)
 {
@@ -475,14 +597,128 @@ static const char *check_branch(struct check *c)
 		if (to >= c->host && to < c->end)
 			return NULL; /* on an instruction: looked at in the end */
 		return c->env->ok_target(c->env->ctx, to) ? NULL : "branch to an unknown target";
-	case X86_OP_REG:
-		return scratch64(op->reg) ? NULL : "indirect jump through a guest register";
-	case X86_OP_MEM:
-		if (op->mem.base == X86_REG_R15 || op->mem.base == X86_REG_RIP)
-			return check_mem(c, op, 0);
-		return "indirect jump through memory";
+	case X86_OP_REG: return check_register_jump(c, op->reg);
+	case X86_OP_MEM: return check_monitor_jump(c, op);
 	default: return "branch without a target";
 	}
+}
+
+/* ---- what is known of scratch registers ---- */
+
+static unsigned scratch32(unsigned r) /* the 64-bit name, or X86_REG_INVALID */
+{
+	return r >= X86_REG_R8D && r <= X86_REG_R11D ? r - X86_REG_R8D + X86_REG_R8 : X86_REG_INVALID;
+}
+
+static unsigned full_register(unsigned r)
+{
+	return scratch32(r) != X86_REG_INVALID ? scratch32(r) : r;
+}
+
+/* SHRX by a constant leaves that many bits fewer. */
+static struct fact after_shift(const struct check *c, size_t here)
+{
+	const struct fact *count = fact_of(c, full_register(c->x->operands[2].reg));
+
+	if (count->kind != F_CONST)
+		return (struct fact){ F_BELOW, 32, here };
+	return (struct fact){ F_BELOW, 32 - (count->value & 31), count->from };
+}
+
+/* A 32-bit write: the upper half is zero. */
+static struct fact fact_32(const struct check *c, size_t here)
+{
+	const cs_x86_op *src = &c->x->operands[1];
+
+	switch (c->in->id) {
+	case X86_INS_MOV:
+		if (src->type == X86_OP_IMM)
+			return (struct fact){ F_CONST, src->imm & 0xffffffff, here };
+		if (src->type == X86_OP_MEM && src->mem.base == X86_REG_R12)
+			return (struct fact){ F_ENTRY, 0, here };
+		return (struct fact){ F_BELOW, 32, here };
+	case X86_INS_SHRX: return after_shift(c, here);
+	case X86_INS_LEA: case X86_INS_MOVZX: case X86_INS_SHLX: case X86_INS_RORX: case X86_INS_PEXT:
+	case X86_INS_PDEP: return (struct fact){ F_BELOW, 32, here };
+	default: return (struct fact){ 0 };
+	}
+}
+
+static struct fact fact_load(const struct check *c, const x86_op_mem *m, size_t here)
+{
+	if (m->segment != X86_REG_INVALID || m->base != X86_REG_R15)
+		return (struct fact){ 0 };
+	if (m->index != X86_REG_INVALID) /* checked: a quarter */
+		return (struct fact){ F_BASE, 0, fact_of(c, m->index)->from };
+	if (writable(c->env, m->disp, 1))
+		return (struct fact){ 0 };
+	return (struct fact){ F_FIELD, m->disp, here };
+}
+
+static size_t earlier(const struct fact *a, const struct fact *b) { return a->from < b->from ? a->from : b->from; }
+
+static struct fact fact_sum(const struct check *c, const x86_op_mem *m, size_t here)
+{
+	const struct fact *a = fact_of(c, m->base), *b = fact_of(c, m->index);
+
+	if (m->base == X86_REG_R15 && m->index == X86_REG_INVALID)
+		return (struct fact){ F_VCPU, m->disp, here };
+	if (m->disp || m->scale != 1)
+		return (struct fact){ 0 };
+	if (a->kind == F_ENTRY && m->index == X86_REG_R14)
+		return (struct fact){ F_TARGET, 0, a->from };
+	if (a->kind == F_BELOW && b->kind == F_BASE)
+		return (struct fact){ F_HOST, 0, earlier(a, b) };
+	return (struct fact){ 0 };
+}
+
+static struct fact fact_64(const struct check *c, size_t here)
+{
+	const cs_x86_op *src = &c->x->operands[1];
+
+	if ((c->in->id == X86_INS_MOV || c->in->id == X86_INS_MOVABS) && src->type == X86_OP_IMM)
+		return (struct fact){ F_CONST, src->imm, here };
+	if (c->in->id == X86_INS_MOV && src->type == X86_OP_MEM)
+		return fact_load(c, &src->mem, here);
+	if (c->in->id == X86_INS_LEA && !a32(c))
+		return fact_sum(c, &src->mem, here);
+	return (struct fact){ 0 };
+}
+
+/* Does the instruction only read its register operands but the first? */
+static bool writes_first_only(const struct check *c)
+{
+	switch (c->in->id) {
+	case X86_INS_MOV: case X86_INS_MOVABS: case X86_INS_MOVZX: case X86_INS_LEA: case X86_INS_SHRX:
+	case X86_INS_SHLX: case X86_INS_RORX: case X86_INS_PEXT: case X86_INS_PDEP: return true;
+	default: return false;
+	}
+}
+
+static void track_facts(struct check *c)
+{
+	size_t here = c->in->address - c->host;
+	bool first_only = writes_first_only(c);
+	struct fact f = { 0 };
+	unsigned d;
+
+	if (c->stops) { /* what follows is reached from elsewhere */
+		memset(c->fact, 0, sizeof(c->fact));
+		return;
+	}
+	d = c->x->op_count && c->x->operands[0].type == X86_OP_REG ? c->x->operands[0].reg : X86_REG_INVALID;
+	if (first_only && scratch32(d) != X86_REG_INVALID)
+		f = fact_32(c, here);
+	else if (first_only && scratch64(d))
+		f = fact_64(c, here);
+	for (unsigned i = 0; i < (first_only ? 1u : c->x->op_count); i++) {
+		unsigned n = c->x->operands[i].type == X86_OP_REG ? scratch_number(c->x->operands[i].reg) : 0;
+
+		if (n)
+			c->fact[n - 8] = (struct fact){ 0 };
+	}
+	if (f.kind)
+		c->fact[scratch_number(d) - 8] = f;
 }
 
 /* ---- one instruction ---- */
@@ -613,6 +849,12 @@ static const char *fail(struct verify_error *err, const uint8_t *code, size_t le
 	return why;
 }
 
+/* "lea r11,[rip+disp]": where the monitor comes back to. */
+static bool is_return_address(const struct check *c)
+{
+	return c->in->id == X86_INS_LEA && c->x->operands[1].mem.base == X86_REG_RIP;
+}
+
 /* Branches inside must reach an instruction, not the middle of one. */
 static const char *check_inside(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
 				struct verify_error *err)
@@ -626,9 +868,12 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 		const cs_x86 *x = &v->insn->detail->x86;
 		struct check c = { .in = v->insn, .x = x };
 
-		if (!is_branch(&c) || x->operands[0].type != X86_OP_IMM)
+		if (is_branch(&c) && x->operands[0].type == X86_OP_IMM)
+			to = (uint64_t)x->operands[0].imm - host;
+		else if (is_return_address(&c))
+			to = c.in->address + c.in->size + (uint64_t)x->operands[1].mem.disp - host;
+		else
 			continue;
-		to = (uint64_t)x->operands[0].imm - host;
 		if (to < len && !(v->starts[to / 8] & 1 << to % 8))
 			return fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
 				    "branch into the middle of an instruction or of a sequence");
@@ -653,14 +898,14 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 	while (left) {
 		size_t off = len - left;
 
-		if (!c.pointers && !c.own_stack && !c.alias && !c.swapped)
+		if (!c.pointers && !c.own_stack && !c.swapped)
 			v->starts[off / 8] |= (uint8_t)(1 << off % 8);
 		if (!decode(v, &p, &left, &at))
 			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
 		why = check_insn(&c);
 		if (why)
 			return fail(err, code, len, off, v->insn, why);
-		track_alias(&c);
+		track_facts(&c);
 	}
 	if (!c.stops || c.own_stack || c.swapped)
 		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");

@@ -15,7 +15,16 @@ void bt_verifier_free(struct verifier *v);
 struct verify_env {
 	struct verifier *v;
 	uint64_t tc_base, tc_size; /* translation cache, executable view */
-	uint32_t vcpu_size;	   /* bytes at r15 that code may touch */
+	uint32_t vcpu_size;	   /* bytes at r15 that code may read */
+	const struct verify_range {
+		uint32_t off, size;
+	} *writable;		   /* and of these, write */
+	unsigned nwritable;
+	/* Offsets in there of pointers that the monitor keeps: */
+	uint32_t quarter;	   /* four bases of windows, by the upper two bits of an address */
+	uint32_t shadow;	   /* 2^20 32-bit entries */
+	uint32_t exit;		   /* the way out, which takes nothing in r9 */
+	uint8_t table_bits;	   /* the jump table has two to the power of this many 32-bit entries */
 	bool strings;		   /* 64-bit string instructions through the window are allowed */
 	/* May code jump to HOST, outside the fragment? */
 	bool (*ok_target)(void *ctx, uint64_t host);

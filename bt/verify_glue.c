@@ -6,6 +6,11 @@
 
 #include <stdio.h>
 
+#define PART(f) { offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f) }
+static const struct verify_range writable[] = {
+	PART(v.cpu.rip), PART(v.cpu.intf), PART(budget), PART(scratch), PART(bounce), PART(mmio_lin),
+};
+
 /* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */
 static bool ok_target(void *ctx, uint64_t host)
 {
@@ -21,7 +26,9 @@ static bool ok_target(void *ctx, uint64_t host)
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 {
 	struct verify_env env = { .tc_base = b->tc_base, .tc_size = b->tc_size, .vcpu_size = sizeof(*b),
-				  .strings = true, .ok_target = ok_target, .ctx = b };
+				  .writable = writable, .nwritable = ARRAY_LEN(writable),
+				  .quarter = OFF(quarter), .shadow = OFF(shadow_live), .exit = OFF(g_exit),
+				  .table_bits = JT_BITS, .strings = true, .ok_target = ok_target, .ctx = b };
 	struct verify_error e;
 	const char *why;
 
