@@ -3,14 +3,27 @@
  * the face, and puts them together as the command line says. */
 #include "bt/bt.h"
 #include "console/console.h"
-#include "guests/demo.h"
+#include "gdbstub/gdbstub.h"
+#include "guests/embedded.h"
 #include "hv/machine.h"
+#include "inspect/command.h"
+#include "inspect/debug.h"
 #include "inspect/inspect.h"
+#include "tui/tui.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 extern const struct view *const bt_views[]; /* bt/views.c; for the manual */
+
+/* Columns: name, help, ELF file, its length. */
+static const struct embedded_guest guests[] = {
+	{ "demo", "the embedded guest: a kernel that checks its processor", demo_kernel, &demo_kernel_len },
+	{ "bench-nano", "embedded too: measures what single instructions and events cost", nano_kernel,
+	  &nano_kernel_len },
+	{ 0 },
+};
 
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
 {
@@ -30,16 +43,47 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 			.bios = o->bios,
 			.flat = o->flat_file,
 			.flat_addr = o->flat_addr,
-			.blob = o->demo ? demo_kernel : NULL,
-			.blob_len = o->demo ? demo_kernel_len : 0,
+			.blob = o->embedded ? o->embedded->blob : NULL,
+			.blob_len = o->embedded ? *o->embedded->len : 0,
 		},
 		.serial_out = inspect_serial_out,
 		.serial_ctx = s,
 	};
 }
 
+/* Listen where --gdb says. */
+static bool open_gdb(const struct options *o, struct inspect *s, struct gdb *g)
+{
+	char err[300];
+
+	if (!o->gdb)
+		return true;
+	if (!gdb_listen(g, o->gdb, err, sizeof(err))) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return false;
+	}
+	debug_expect(s, o->wait_gdb);
+	return true;
+}
+
+/* The face the user asked for: one of the two. */
+struct front {
+	struct console *c;
+	struct tui *t;
+};
+
+static int front_main(const struct front *f)
+{
+	return f->t ? tui_main(f->t) : console_main(f->c);
+}
+
+static struct loop *front_loop(const struct front *f)
+{
+	return f->t ? tui_loop(f->t) : console_loop(f->c);
+}
+
 /* Run the session with its machine, if there is a guest. */
-static int with_machine(const struct options *o, struct inspect *s, struct console *c)
+static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
 	struct bt_config engine = {
 		.tc_size = o->tc_size,
@@ -49,11 +93,12 @@ static int with_machine(const struct options *o, struct inspect *s, struct conso
 	};
 	struct machine_config cfg;
 	struct machine *m;
+	struct gdb *g;
 	char err[512];
 	int status;
 
 	if (!o->has_guest)
-		return console_main(c);
+		return front_main(f);
 	describe(o, s, &cfg);
 	m = machine_new(&cfg, bt_vcpu_new, &engine, err, sizeof(err));
 	if (!m) {
@@ -61,25 +106,78 @@ static int with_machine(const struct options *o, struct inspect *s, struct conso
 		return STATUS_CANNOT;
 	}
 	inspect_attach(s, &(struct inspect_machine){ .machine = m, .icount = o->icount });
-	inspect_image_symbols(s, o->kernel, cfg.image.blob, cfg.image.blob_len, "demo");
-	status = console_main(c);
+	inspect_image_symbols(s, o->kernel, cfg.image.blob, cfg.image.blob_len,
+			      o->embedded ? o->embedded->name : NULL);
+	g = gdb_new(s, front_loop(f));
+	inspect_add(s, gdb_addon(g));
+	status = open_gdb(o, s, g) ? front_main(f) : STATUS_CANNOT;
+	gdb_free(g);
 	machine_free(m);
+	return status;
+}
+
+static const char *guest_name(const struct options *o)
+{
+	const char *file = o->embedded ? o->embedded->name : o->kernel ? o->kernel : o->boot_sector ? o->boot_sector : o->flat_file;
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	return slash ? slash + 1 : file;
+}
+
+static int with_console(const struct options *o, struct inspect *s)
+{
+	char err[512] = "cannot set up the terminal";
+	struct front f = { .c = console_new(o, s, err, sizeof(err)) };
+	int status = STATUS_CANNOT;
+
+	if (f.c)
+		status = with_machine(o, s, &f);
+	else
+		fprintf(stderr, "vitrine: %s\n", err);
+	console_free(f.c);
+	return status;
+}
+
+static int with_tui(const struct options *o, struct inspect *s)
+{
+	struct tui_script *scripts = calloc(o->nscripts + 1, sizeof(*scripts));
+	struct tui_config cfg = {
+		.guest = guest_name(o),
+		.scripts = scripts,
+		.nscripts = o->nscripts,
+		.no_rc = o->no_rc,
+		.serial_file = o->serial && !strncmp(o->serial, "file:", 5) ? o->serial + 5 : NULL,
+		.timeout = o->timeout,
+		.delay = o->delay,
+		.dump = o->dump,
+		.batch = o->batch,
+		.count = (unsigned)o->count,
+		.width = o->width,
+		.height = o->height,
+	};
+	struct front f = { 0 };
+	int status = STATUS_CANNOT;
+	char err[512];
+
+	if (!scripts)
+		abort();
+	for (size_t i = 0; i < o->nscripts; i++)
+		scripts[i] = (struct tui_script){ o->scripts[i].file, o->scripts[i].text };
+	f.t = tui_new(&cfg, s, err, sizeof(err));
+	if (f.t)
+		status = with_machine(o, s, &f);
+	else
+		fprintf(stderr, "vitrine: %s\n", err);
+	tui_free(f.t);
+	free(scripts);
 	return status;
 }
 
 static int with_options(const struct options *o)
 {
 	struct inspect *s = inspect_new(NULL);
-	int status = STATUS_CANNOT;
-	struct console *c;
-	char err[512] = "cannot set up the terminal";
+	int status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
 
-	c = console_new(o, s, err, sizeof(err));
-	if (c)
-		status = with_machine(o, s, c);
-	else
-		fprintf(stderr, "vitrine: %s\n", err);
-	console_free(c);
 	inspect_free(s);
 	return status;
 }
@@ -89,14 +187,14 @@ int main(int argc, char **argv)
 	struct options o;
 	int status = 0;
 
-	switch (options_parse(&o, argc, argv)) {
+	switch (options_parse(&o, guests, argc, argv)) {
 	case OPTIONS_GO:
 		status = with_options(&o);
 		break;
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(stdout, bt_views);
+		console_manual(stdout, guests, bt_views, (const struct inspect_addon *const[]){ &gdb_addon_manual, NULL });
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

@@ -5,5 +5,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log.c \
 	%D%/log.def \
 	%D%/log.h \
+	%D%/loop.c \
+	%D%/loop.h \
 	%D%/types.h \
 	%D%/view.h

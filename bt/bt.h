@@ -18,6 +18,23 @@ struct bt_config {
 struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
 			 char *err, size_t errlen);
 
+/* ---- choices; each returns NULL, or one line that says what is wrong. While stopped. ---- */
+/* How a kind of sensitive instruction ("all": each) runs: trap, callout, in-tc, default. */
+const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way);
+const char *bt_site_set(struct vcpu *v, gva pc, const char *way);
+/* WHAT on, off; threshold with a number in VALUE. */
+const char *bt_adapt_set(struct vcpu *v, const char *what, const char *value);
+/* Code that the translator reads instead of the guest's, which never sees it. */
+const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len);
+bool bt_patch_remove(struct vcpu *v, unsigned number);
+/* Count how often the instruction at PC is reached (three inline instructions). */
+const char *bt_probe_add(struct vcpu *v, gva pc);
+bool bt_probe_remove(struct vcpu *v, gva pc);
+/* Count entries of every fragment from now on. */
+void bt_count_entries(struct vcpu *v, bool on);
+/* Drop the fragments that cover PC (or all); returns how many. */
+unsigned bt_discard(struct vcpu *v, gva pc, bool all);
+
 /* One fragment for display; pointers stay valid until the vCPU runs again. */
 struct bt_ccf_info {
 	uint32_t pc;          /* guest-linear address */

@@ -93,7 +93,7 @@ enum callout_kind {
 	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
 	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_OTHER, CO_KINDS
 };
-enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_CAUSES };
+enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES };
 
 struct bt_vcpu;
 struct ccf;
@@ -150,7 +150,7 @@ struct ccf {
 	uint8_t *low;         /* enum lowering of each */
 	struct ccf *hnext;    /* hash chain */
 	struct ccf *pnext, *pnext2; /* page chains */
-	uint64_t entries;     /* when counted */
+	uint32_t order;       /* index in order[] */
 	uint32_t traps[TRAP_CAUSES];
 	bool touches;        /* has a site that looks before it accesses */
 	uint32_t callouts;
@@ -178,11 +178,35 @@ struct page_info {
 	bool mixed;
 };
 
-/* What is known of an instruction by its behaviour (adapt.c). */
+/* ---- choices (policy.c) ---- */
+enum sens {
+#define SENS(id, name, in_tc, help) SENS_##id,
+#include "bt/policy.def"
+#undef SENS
+	SENS_KINDS
+};
+enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC };
+enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED };
+struct adapt_entry {
+	uint64_t number, before, after; /* host cycles a time, 0: not known */
+	uint32_t pc;
+	uint8_t what;
+};
+struct code_patch {
+	uint32_t pc, number;
+	uint8_t len, bytes[64];
+};
+#define MAX_EVENTS 1024
+#define MAX_PATCHES 64
+#define MAX_PROBES 64
+#define MAX_COUNTED 65536
+
+/* What is known of an instruction by its behaviour. */
 struct verdict {
 	uint32_t pc;
 	uint8_t foreign; /* kernel code that accesses user pages: 1 convicted, 2 acquitted for good */
 	uint8_t odd;     /* times the user window could not serve it after conviction */
+	uint8_t way;     /* enum way, chosen by the user for this site */
 	uint8_t touch;   /* looks before it accesses: a callout instead of a host fault */
 	uint8_t faults;  /* window misses since SINCE */
 	uint64_t since, last; /* host TSC: first of the faults counted; last touch by callout */
@@ -190,7 +214,7 @@ struct verdict {
 #define VERDICTS 16384u
 /* A site is guilty when TOUCH_FAULTS misses came within TOUCH_SPAN host cycles, and is
  * let go when it was caught running (at a poll) TOUCH_CALM cycles after its last miss. */
-#define TOUCH_FAULTS 16
+#define TOUCH_FAULTS 16 /* by default; "adapt threshold" */
 #define TOUCH_SPAN 4000000u
 #define TOUCH_CALM 50000000u
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
@@ -217,6 +241,9 @@ struct bt_vcpu {
 	volatile uint8_t kick, stop;
 	uint8_t in_tc;
 	uint64_t scratch[16];
+	uint64_t trap_page;    /* PROT_NONE: where a sensitive instruction run by trap reads */
+	uint64_t probe_count[MAX_PROBES];
+	uint64_t entry_count[MAX_COUNTED]; /* by index in order[], while counting */
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	uint8_t bounce[1024] __attribute__((aligned(64)));
@@ -263,6 +290,18 @@ struct bt_vcpu {
 	uint64_t ctx_dirty;  /* bit N: code went from window N */
 	uint64_t limit0;     /* icount_limit when budget was set */
 	ZydisDecoder dec16, dec32;
+	uint8_t policy[SENS_KINDS]; /* enum way */
+	unsigned nsites;     /* verdicts with a way of their own were made */
+	bool adapt_off, count_entries;
+	uint8_t touch_faults;
+	uint64_t calibrate;  /* where a fault on the trap page goes on while measuring */
+	uint64_t trap_cost, touch_cost, signal_cost; /* host cycles a time: running means; of a bare host fault */
+	struct adapt_entry events[MAX_EVENTS];
+	uint64_t nevents;
+	struct code_patch patches[MAX_PATCHES];
+	unsigned npatches, patch_number;
+	uint32_t probes[MAX_PROBES];
+	unsigned nprobes;
 	void *altstack;
 	pthread_t altstack_thread, thread;
 	bool running;
@@ -325,6 +364,13 @@ enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
  * XC_ERROR) our own failure. TX_TRANSIENT and TX_MMIO make a fragment of one instruction
  * that is run once and never found again. */
 struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind);
+
+/* policy.c */
+enum way policy_way(const struct bt_vcpu *b, const struct insn *in);
+void adapt_log(struct bt_vcpu *b, enum adapt_event what, uint32_t pc, uint64_t before, uint64_t after);
+void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n);
+int probe_at(const struct bt_vcpu *b, uint32_t pc); /* index, -1: none */
+extern const struct view view_policy, view_sites, view_adapt, view_patches, view_probes;
 
 /* engine.c */
 bool bp_at(const struct bt_vcpu *b, uint32_t pc);

@@ -48,6 +48,8 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->arena_end = b->arena + ARENA_BYTES;
 	/* Like a window, the guard stands at a multiple of 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
+	b->trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
+	b->touch_faults = TOUCH_FAULTS;
 	b->guard_map = reserve(16ull << 30, PROT_NONE);
 	b->guard = (uint8_t *)(((uint64_t)b->guard_map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->verdicts = reserve(VERDICTS * sizeof(*b->verdicts), PROT_READ | PROT_WRITE);
@@ -302,8 +304,10 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	b->st.smc_drops++;
 	if (pi->smc < UINT16_MAX)
 		pi->smc++;
-	if (pi->smc >= PAGE_MIXED_AFTER)
+	if (pi->smc >= PAGE_MIXED_AFTER && !pi->mixed && !b->adapt_off) {
 		pi->mixed = true;
+		adapt_log(b, EV_MIXED, p << PAGE_SHIFT, 0, 0);
+	}
 }
 
 /* ---- verdicts ---- */

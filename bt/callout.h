@@ -32,6 +32,7 @@ callout_fn co_mov_to_cr, co_mov_from_cr, co_mov_to_dr, co_mov_from_dr; /* reg: G
 callout_fn co_table;      /* SGDT SIDT LGDT LIDT: code = enum table_op */
 callout_fn co_lldt, co_ltr, co_lmsw, co_clts, co_invlpg, co_nop_cpl0;
 callout_fn co_query;      /* LAR LSL VERR VERW: code; reg destination; EA: selector */
+callout_fn co_read_sreg, co_push_sreg; /* reg2: segment register */
 callout_fn co_arpl;
 callout_fn co_pusha, co_popa, co_enter, co_bound, co_bcd;
 callout_fn co_random;     /* icount: RDRAND from a seeded generator; reg, op */

@@ -49,6 +49,8 @@ static int page_bytes(struct bt_vcpu *b, uint32_t lin, uint8_t *out, unsigned n,
 		return 0;
 	}
 	memcpy(out, mm_page_bytes(b->vm, *page) + (lin & PAGE_MASK), n);
+	if (b->npatches)
+		patch_overlay(b, lin, out, n);
 	return 0;
 }
 
@@ -113,6 +115,9 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 		in->len = in->z.length;
 		in->mem = find_memory(in);
 		in->seg = in->mem >= 0 ? seg_of(in->op[in->mem].mem.segment) : SEG_DS;
+		/* Zydis reads 3E before an indirect branch as NOTRACK alone. */
+		if (in->z.attributes & ZYDIS_ATTRIB_HAS_NOTRACK)
+			in->seg = SEG_DS;
 	}
 	in->next = eip + in->len;
 	return check_limit(b, in);

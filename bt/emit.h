@@ -34,6 +34,7 @@ struct tx {
 	uint8_t low[TU_LIMIT];
 	struct stub stubs[MAX_STUBS];
 	unsigned nstub;
+	enum way way;            /* of the present instruction, when it is sensitive */
 	bool sti;                /* the previous instruction was STI or MOV SS: no interrupt before the next */
 	uint8_t mmio_size;
 };

@@ -162,12 +162,6 @@ static bool take_interrupt(struct bt_vcpu *b)
 	return sys_deliver_irq(&b->v, (unsigned)vec);
 }
 
-static void drop_window_links(struct bt_vcpu *b)
-{
-	if (b->want_flush)
-		cache_flush_all(b);
-}
-
 /* Find or make the fragment at pc. NULL: see *x. */
 static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 {
@@ -178,11 +172,6 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 	light_select(b);
 	f = light_find(b, cpu_pc(&b->v.cpu));
 	if (!f) {
-		if (b->want_flush) {
-			drop_window_links(b);
-			light_select(b);
-			from = NULL;
-		}
 		b->xcode = XC_NONE;
 		f = translate(b, TX_NORMAL);
 		if (!f) {
@@ -260,6 +249,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			if (b->stop)
 				continue;
 		}
+		if (b->want_flush)
+			cache_flush_all(b);
 		if (!take_interrupt(b))
 			return ENGINE_SHUTDOWN;
 		if (mmu_watch_take(b->v.mmu, &b->v.stop_addr))

@@ -91,11 +91,13 @@ static void convict_foreign(struct bt_vcpu *b, struct ccf *f, const struct mark 
 	unsigned insn = m ? m->insn : 0;
 	struct verdict *v;
 
-	if (f == b->transient || (f->mode & MODE_CPL) == MODE_CPL || !(f->mode & MODE_PE))
+	if (f == b->transient || b->adapt_off || (f->mode & MODE_CPL) == MODE_CPL || !(f->mode & MODE_PE))
 		return;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + insn]);
 	if (!v || v->foreign == 2)
 		return;
+	if (!v->foreign)
+		adapt_log(b, EV_FOREIGN, v->pc, b->trap_cost + b->signal_cost, 0);
 	/* Also when convicted before: this fragment may be older than the verdict. */
 	v->foreign = 1;
 	mmu_learn_quarter(b->v.mmu, lin);
@@ -108,20 +110,21 @@ static void count_miss(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
 	uint64_t now = __builtin_ia32_rdtsc();
 	struct verdict *v;
 
-	if (f == b->transient || (m && m->fix != FIX_NONE))
+	if (f == b->transient || b->adapt_off || (m && m->fix != FIX_NONE))
 		return;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + (m ? m->insn : 0)]);
 	if (!v || v->touch)
 		return;
 	if (!v->faults++)
 		v->since = now;
-	if (v->faults < TOUCH_FAULTS)
+	if (v->faults < b->touch_faults)
 		return;
 	v->faults = 0;
 	if (now - v->since > TOUCH_SPAN)
 		return;
 	v->touch = 1;
 	v->last = now;
+	adapt_log(b, EV_TOUCH, v->pc, b->trap_cost + b->signal_cost, b->touch_cost);
 	cache_drop(b, f);
 }
 
@@ -136,6 +139,7 @@ static void acquit_calm(struct bt_vcpu *b, struct ccf *f)
 		if (!v || !v->touch || now - v->last < TOUCH_CALM)
 			continue;
 		v->touch = 0;
+		adapt_log(b, EV_CALM, v->pc, 0, 0);
 		cache_drop(b, f);
 	}
 }
@@ -195,6 +199,7 @@ odd:
 	v = verdict_find(b, f->pc + f->ioff[f->ninsn + insn]);
 	if (v && ++v->odd > 8) {
 		v->foreign = 2;
+		adapt_log(b, EV_ODD, v->pc, 0, 0);
 		cache_drop(b, f);
 	}
 	store_state(b, f, m, g);
@@ -284,6 +289,14 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	default:
 		return false;
 	}
+	if (addr == b->trap_page) {
+		/* A sensitive instruction told to trap: do its callout. r9 is the site, r11 the way back. */
+		struct site *s = (struct site *)g[REG_R9];
+
+		count(b, f, TRAP_SENS);
+		g[REG_RIP] = (greg_t)(s->heavy ? b->g_heavy : b->g_callout);
+		return true;
+	}
 	if (poll_fault(b, addr)) {
 		count(b, f, TRAP_POLL);
 		store_state(b, f, m, g);
@@ -308,9 +321,13 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		return true;
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {
-	case MMU_WINDOW:
+	case MMU_WINDOW: {
+		uint64_t start = __builtin_ia32_rdtsc();
+
 		window_fault(b, f, m, uc, lin, g[REG_ERR] & 2);
+		b->trap_cost += ((int64_t)(__builtin_ia32_rdtsc() - start) - (int64_t)b->trap_cost) / 8;
 		return true;
+	}
 	case MMU_GUARD:
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
@@ -327,7 +344,12 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 static void on_fault(int sig, siginfo_t *si, void *ctx)
 {
 	struct bt_vcpu *b = current;
+	greg_t *g = ((ucontext_t *)ctx)->uc_mcontext.gregs;
 
+	if (b && b->calibrate && (uint64_t)si->si_addr == b->trap_page) {
+		g[REG_RIP] = (greg_t)b->calibrate;
+		return;
+	}
 	if (b && handle(b, sig, si, ctx))
 		return;
 	/* Ours: die with the default action, so that it is seen. */
@@ -390,6 +412,24 @@ bool fault_init(struct bt_vcpu *b)
 	return !sigaction(SIGRTMIN + 1, &sa, NULL);
 }
 
+/* What a host fault costs here, delivered and returned from: the least of a few. */
+static void measure_fault(struct bt_vcpu *b)
+{
+	b->signal_cost = UINT64_MAX;
+	for (int i = 0; i < 8; i++) {
+		uint64_t start = __builtin_ia32_rdtsc(), scratch, cost;
+
+		__asm__ volatile("leaq 1f(%%rip), %0\n\tmovq %0, %1\n\tmovb (%2), %b0\n1:"
+				 : "=&q"(scratch), "=m"(b->calibrate)
+				 : "r"(b->trap_page)
+				 : "memory");
+		cost = __builtin_ia32_rdtsc() - start;
+		if (cost < b->signal_cost)
+			b->signal_cost = cost;
+	}
+	b->calibrate = 0;
+}
+
 /* The calling thread is about to run B. */
 void fault_thread_enter(struct bt_vcpu *b)
 {
@@ -406,6 +446,8 @@ void fault_thread_enter(struct bt_vcpu *b)
 		b->altstack_thread = pthread_self();
 	}
 	current = b;
+	if (!b->signal_cost)
+		measure_fault(b);
 }
 
 void fault_thread_leave(void)

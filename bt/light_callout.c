@@ -436,9 +436,13 @@ uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	struct mmu_fault mf;
 
 	begin(b, s);
+	uint64_t start = __builtin_ia32_rdtsc();
+	enum mmu_fill fill = mmu_fill(b->v.mmu, lin, s->code ? MM_WRITE : MM_READ, &mf);
+
+	b->touch_cost += ((int64_t)(__builtin_ia32_rdtsc() - start) - (int64_t)b->touch_cost) / 8;
 	if (v)
-		v->last = __builtin_ia32_rdtsc();
-	if (mmu_fill(b->v.mmu, lin, s->code ? MM_WRITE : MM_READ, &mf) != FILL_FAULT)
+		v->last = start;
+	if (fill != FILL_FAULT)
 		return 0; /* mapped; or for the fault handler after all */
 	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
 	b->v.cpu.exc.cr2 = lin;
@@ -782,6 +786,24 @@ uint64_t co_query(struct bt_vcpu *b, struct site *s, uint32_t sel)
 	if (zf && (s->code == SYS_LAR || s->code == SYS_LSL))
 		set_reg(c, s->reg, s->op, out);
 	return 0;
+}
+
+uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint16_t sel = b->v.cpu.seg[s->reg2].sel;
+
+	begin(b, s);
+	if (s->mem)
+		return inline_done(b, s, sys_write(&b->v, s->seg, ea, &sel, 2));
+	set_reg(&b->v.cpu, s->reg, s->op, sel);
+	return 0;
+}
+
+uint64_t co_push_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	begin(b, s);
+	return inline_done(b, s, sys_push(&b->v, b->v.cpu.seg[s->reg2].sel, s->op));
 }
 
 uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)

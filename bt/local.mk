@@ -17,6 +17,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_stack.c \
 	%D%/lower_string.c \
 	%D%/lower_system.c \
+	%D%/policy.c \
+	%D%/policy.def \
 	%D%/sys.h \
 	%D%/sys_int.h \
 	%D%/translate.c \

@@ -452,11 +452,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 	if (mmio_bit(t, in))
 		return;
 	if (mem_size(in) > sizeof(t->b->bounce)) { /* no such operand is known */
-		begin = new_site(t, in, CO_OTHER, co_raise);
-		begin->code = EXC_GP;
-		begin->imm2 = 1;
-		emit_callout(t, begin);
-		t->done = true;
+		emit_raise(t, in, EXC_GP);
 		return;
 	}
 	emit_linear(t, in, mem_size(in));
@@ -479,6 +475,19 @@ static bool site_touches(const struct tx *t, const struct insn *in)
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 
 	return v && v->touch;
+}
+
+/* Is what is accessed known to be at the operand's address, all of it? Not for
+ * gathers, masked moves, and bit strings, which look elsewhere or not at all. */
+static bool accesses_address(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_VMASKMOVPS: case ZYDIS_MNEMONIC_VMASKMOVPD: case ZYDIS_MNEMONIC_VPMASKMOVD:
+	case ZYDIS_MNEMONIC_VPMASKMOVQ:
+		return false;
+	default:
+		return in->op[in->mem].mem.type != ZYDIS_MEMOP_TYPE_VSIB && !is_bit_string(in);
+	}
 }
 
 /* Is the page there, with the rights wanted? If not, a callout sees to it, which
@@ -578,7 +587,8 @@ void emit_plain(struct tx *t, struct insn *in)
 		put_bit(t, in);
 		return;
 	}
-	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !is_bit_string(in)) {
+	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !is_bit_string(in) &&
+	    in->op[in->mem].mem.type != ZYDIS_MEMOP_TYPE_VSIB) {
 		emit_ea(t, in);
 		emit_quarter(t, H_R8);
 		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
@@ -586,7 +596,7 @@ void emit_plain(struct tx *t, struct insn *in)
 		return;
 	}
 	if (!addr16(in) && k == SEGC_FLAT) {
-		if (site_touches(t, in))
+		if (site_touches(t, in) && accesses_address(in))
 			look_first(t, in);
 		put_prefixes(t, in, true);
 		put_opcode(t, in, 0);
@@ -666,7 +676,12 @@ void emit_callout(struct tx *t, struct site *s)
 	e2(t, 0x1d8d);
 	uint8_t *disp = t->p;
 	e4(t, 0);
-	e_jmp_vcpu(t, s->heavy ? OFF(g_heavy) : OFF(g_callout));
+	if (t->way == WAY_TRAP && s->kind != CO_SEGCHECK && s->kind != CO_MMIO && s->kind != CO_TOUCH) {
+		/* Trap and emulate: the load faults, and the handler does the callout. */
+		e_ld64(t, H_R10, OFF(trap_page));
+		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
+	} else
+		e_jmp_vcpu(t, s->heavy ? OFF(g_heavy) : OFF(g_callout));
 	uint32_t d = (uint32_t)(t->p - disp - 4);
 	memcpy(disp, &d, 4);
 }
@@ -676,6 +691,7 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 	struct site *s = new_site(t, in, CO_OTHER, co_raise);
 
 	s->code = (uint8_t)vector;
+	s->imm2 = vector == EXC_GP; /* error code 0 */
 	emit_callout(t, s);
 	t->done = true;
 }
@@ -853,6 +869,7 @@ void lower(struct tx *t, struct insn *in)
 		emit_raise(t, in, exc);
 		return;
 	}
+	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
 	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
 	    lower_legacy(t, in))
 		return;

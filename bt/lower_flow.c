@@ -29,14 +29,9 @@ static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
 /* The same for a target known now. True when it faults always. */
 static bool bad_target(struct tx *t, struct insn *in, uint32_t to)
 {
-	struct site *s;
-
 	if (to <= t->f->cs_limit)
 		return false;
-	s = new_site(t, in, CO_OTHER, co_raise);
-	s->code = EXC_GP;
-	s->imm2 = 1;
-	emit_callout(t, s);
+	emit_raise(t, in, EXC_GP);
 	return true;
 }
 
@@ -133,20 +128,32 @@ static void jcxz(struct tx *t, struct insn *in)
 	t->done = true;
 }
 
+/* ECX or CX minus 1; what it was is in r10. */
+static void count_down(struct tx *t, const struct insn *in)
+{
+	e_mov64(t, H_R10, H_RCX);
+	e_lea32(t, H_R8, H_RCX, -1);
+	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
+}
+
 static void loop(struct tx *t, struct insn *in)
 {
 	uint32_t to = target_of(in);
 	uint8_t *z, *other = NULL;
 
 	emit_poll(t);
-	e_lea32(t, H_R8, H_RCX, -1);
-	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
+	count_down(t, in);
 	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
 		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
 		other = t->p - 1;
 	}
 	z = cx_zero(t, in);
-	emit_exit(t, to);
+	if (to > t->f->cs_limit) {
+		e_mov64(t, H_RCX, H_R10);
+		emit_raise(t, in, EXC_GP);
+	} else {
+		emit_exit(t, to);
+	}
 	zero_label(t, in, z);
 	if (other)
 		e_here8(t, other);

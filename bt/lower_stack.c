@@ -117,6 +117,14 @@ static void push(struct tx *t, struct insn *in, unsigned size)
 		emit_stack_push_imm(t, (uint32_t)o->imm.value.s, size);
 	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_ES &&
 		   o->reg.value <= ZYDIS_REGISTER_GS) {
+		if (t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+			struct site *s = new_site(t, in, CO_SYSTEM, co_push_sreg);
+
+			s->op = (uint8_t)size;
+			s->reg2 = (uint8_t)ZydisRegisterGetId(o->reg.value);
+			emit_callout(t, s);
+			return;
+		}
 		e_ldzx16(t, H_R11, OFF_SEG(ZydisRegisterGetId(o->reg.value), sel));
 		emit_stack_push_reg(t, H_R11, size);
 	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
@@ -231,7 +239,7 @@ static bool flags_inline(const struct tx *t)
 /* PUSHF in the TC: arithmetic flags from the host, the others from the vcpu. */
 static void pushf(struct tx *t, struct insn *in, unsigned size)
 {
-	if (t->mode & MODE_VM) {
+	if ((t->mode & MODE_VM) || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
 		struct site *s = new_site(t, in, CO_FLAGS, co_pushf);
 
 		s->op = (uint8_t)size;
@@ -258,7 +266,7 @@ static void popf(struct tx *t, struct insn *in, unsigned size)
 	struct site *s = new_site(t, in, CO_FLAGS, co_popf);
 
 	s->op = (uint8_t)size;
-	if (!flags_inline(t) || size == 2) {
+	if (!flags_inline(t) || size == 2 || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
 		emit_callout(t, s);
 		t->done = true;
 		return;

@@ -62,6 +62,15 @@ static bool mov_special(struct tx *t, struct insn *in)
 		t->sti = c->seg == SEG_SS;
 		return true;
 	}
+	if (is_sreg(s) && (t->way == WAY_TRAP || t->way == WAY_CALLOUT)) {
+		if (d->type == ZYDIS_OPERAND_TYPE_MEMORY)
+			emit_ea(t, in);
+		c = callout(t, in, CO_SYSTEM, co_read_sreg);
+		c->reg = d->type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : (uint8_t)reg_of(d);
+		c->reg2 = (uint8_t)reg_of(s);
+		emit_callout(t, c);
+		return true;
+	}
 	if (is_sreg(s)) {
 		t->low[t->i] = LOW_INTC;
 		if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
@@ -87,7 +96,7 @@ static bool mov_special(struct tx *t, struct insn *in)
 		static const int32_t off[5] = { OFF_CPU(cr0), -1, OFF_CPU(cr2), OFF_CPU(cr3), OFF_CPU(cr4) };
 		int cr = reg_of(s);
 
-		if (kernel(t) && cr < 5 && cr != 1) {
+		if (kernel(t) && cr < 5 && cr != 1 && t->way != WAY_TRAP && t->way != WAY_CALLOUT) {
 			t->low[t->i] = LOW_INTC;
 			e_ld32(t, reg_of(d), off[cr]);
 			return true;
@@ -137,7 +146,7 @@ static void cli_sti(struct tx *t, struct insn *in)
 	bool sti = in->z.mnemonic == ZYDIS_MNEMONIC_STI;
 	struct site *s;
 
-	if (kernel(t) && t->kind == TX_NORMAL) {
+	if (kernel(t) && t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC)) {
 		t->low[t->i] = LOW_INTC;
 		e_st8i(t, OFF_CPU(intf), sti);
 		t->sti = sti;
@@ -152,7 +161,7 @@ static void cli_sti(struct tx *t, struct insn *in)
 /* Guest TSC = host TSC + offset, without touching flags. */
 static void rdtsc(struct tx *t, struct insn *in)
 {
-	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD))) {
+	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD)) || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
 		struct site *s = callout(t, in, CO_TSC, co_rdtsc);
 
 		s->code = in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
@@ -257,6 +266,34 @@ static void xsave(struct tx *t, struct insn *in)
 	tx_mark(t, FIX_NONE, 0);
 }
 
+static bool protected_mode(const struct tx *t)
+{
+	return (t->mode & MODE_PE) && !(t->mode & MODE_VM);
+}
+
+/* Mode and privilege come before the operand. True when the instruction faults. */
+static bool refused(struct tx *t, struct insn *in)
+{
+	int vector = -1;
+
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_LLDT: case ZYDIS_MNEMONIC_LTR:
+		vector = !protected_mode(t) ? EXC_UD : kernel(t) ? -1 : EXC_GP;
+		break;
+	case ZYDIS_MNEMONIC_LGDT: case ZYDIS_MNEMONIC_LIDT: case ZYDIS_MNEMONIC_LMSW:
+		vector = kernel(t) ? -1 : EXC_GP;
+		break;
+	case ZYDIS_MNEMONIC_LAR: case ZYDIS_MNEMONIC_LSL: case ZYDIS_MNEMONIC_VERR: case ZYDIS_MNEMONIC_VERW:
+		vector = protected_mode(t) ? -1 : EXC_UD;
+		break;
+	default:
+		break;
+	}
+	if (vector >= 0)
+		emit_raise(t, in, vector);
+	return vector >= 0;
+}
+
 static void table(struct tx *t, struct insn *in, unsigned code)
 {
 	with_ea(t, in, CO_SYSTEM, co_table, code, code >= TAB_LGDT);
@@ -266,6 +303,8 @@ bool lower_system(struct tx *t, struct insn *in)
 {
 	struct site *s;
 
+	if (refused(t, in))
+		return true;
 	switch (in->z.mnemonic) {
 	case ZYDIS_MNEMONIC_MOV:
 		return mov_special(t, in);
@@ -330,7 +369,7 @@ bool lower_system(struct tx *t, struct insn *in)
 		with_sel(t, in, 0, CO_CR, co_lmsw, 0, true);
 		return true;
 	case ZYDIS_MNEMONIC_SLDT: case ZYDIS_MNEMONIC_STR:
-		if (!(t->mode & MODE_PE) || (t->mode & MODE_VM)) {
+		if (!protected_mode(t)) {
 			emit_raise(t, in, EXC_UD);
 			return true;
 		}

@@ -179,6 +179,21 @@ static void shadow_check(struct tx *t, struct insn *in)
 	e_mov64(t, H_RCX, H_R8);
 }
 
+static void bump(struct tx *t, int32_t off)
+{
+	e_ld64(t, H_R8, off);
+	e_rm(t, F_W, 0x8d, H_R8, H_R8, 1);
+	e_st64(t, off, H_R8);
+}
+
+static void probe(struct tx *t, const struct insn *in)
+{
+	int i = probe_at(t->b, in->pc);
+
+	if (i >= 0)
+		bump(t, OFF(probe_count) + 8 * i);
+}
+
 static void body(struct tx *t)
 {
 	unsigned max = t->n;
@@ -198,6 +213,8 @@ static void body(struct tx *t)
 		}
 		t->ioff[t->i] = (uint16_t)(t->p - t->base);
 		t->sti = false;
+		if (t->b->nprobes && t->kind == TX_NORMAL)
+			probe(t, in);
 		lower(t, in);
 		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
 		if (t->sti && !sti_before && !t->done && t->kind == TX_NORMAL)
@@ -289,6 +306,11 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	f->host = tx_host(t);
 	if (b->icount && kind == TX_NORMAL)
 		imm = budget_check(t);
+	f->order = b->norder;
+	if (b->count_entries && kind == TX_NORMAL && b->norder < MAX_COUNTED) {
+		b->entry_count[b->norder] = 0;
+		bump(t, OFF(entry_count) + 8 * (int32_t)b->norder);
+	}
 	if (f->checked)
 		source_check(t);
 	body(t);

@@ -239,8 +239,17 @@ static bool writable(const struct verify_env *env, int64_t at, unsigned size)
 	return false;
 }
 
+/* Bytes accessed, where Capstone's operand size is not that. */
+static const struct { uint16_t id, size; } sizes[] = {
+	{ X86_INS_FXSAVE, 512 }, { X86_INS_FXRSTOR, 512 }, { X86_INS_FNSAVE, 108 }, { X86_INS_FRSTOR, 108 },
+	{ X86_INS_XSAVE, 4096 }, { X86_INS_XSAVEC, 4096 }, { X86_INS_XSAVEOPT, 4096 }, { X86_INS_XRSTOR, 4096 },
+};
+
 static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned size, unsigned i)
 {
+	for (unsigned k = 0; k < ARRAY_LEN(sizes); k++)
+		if (sizes[k].id == c->in->id)
+			size = sizes[k].size;
 	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
 		return "access beyond the virtual processor";
 	return only_read(c, i) || writable(c->env, at, size) ? NULL : "store to the monitor's part of the virtual processor";
@@ -438,9 +447,11 @@ static const char *track_pointers(struct check *c)
 		c->pointers |= made;
 		return NULL;
 	}
+	for (unsigned i = 0; i < c->x->op_count; i++)
+		if (c->x->operands[i].type == X86_OP_REG && !(i == 1 && LISTED(reads_second, c->in->id)) &&
+		    (c->x->operands[i].reg == X86_REG_RSI || c->x->operands[i].reg == X86_REG_RDI))
+			return "64-bit write of rsi or rdi";
 	r = c->x->op_count && c->x->operands[0].type == X86_OP_REG ? c->x->operands[0].reg : X86_REG_INVALID;
-	if (r == X86_REG_RSI || r == X86_REG_RDI)
-		return "64-bit write of rsi or rdi";
 	if (c->in->id != X86_INS_MOV && c->in->id != X86_INS_LEA && c->in->id != X86_INS_SUB)
 		return NULL;
 	if (r == X86_REG_ESI)
@@ -471,7 +482,8 @@ static bool is_exchange(const struct check *c, unsigned *guest, unsigned *scratc
 	b = op[1].reg;
 	*guest = scratch64(a) ? b : a;
 	*scratch = scratch64(a) ? a : b;
-	return scratch64(*scratch) && !scratch64(*guest) && !fixed_reg(*guest) && *guest != X86_REG_RSP;
+	return scratch64(*scratch) && !scratch64(*guest) && !fixed_reg(*guest) && *guest != X86_REG_RSP &&
+	       !c->pointers;
 }
 
 static void start_exchange(struct check *c, unsigned guest, unsigned scratch)
@@ -489,7 +501,7 @@ static const char *check_between(struct check *c)
 	unsigned how = implicit_memory(c);
 
 	c->swap_age = 2;
-	if (is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || is_lea_rsp(c))
+	if (is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || is_lea_rsp(c) || makes_pointer(c))
 		return "not between an exchange and its end";
 	for (unsigned i = 0; i < c->x->op_count; i++) {
 		const cs_x86_op *op = &c->x->operands[i];
@@ -569,15 +581,15 @@ static const char *check_register_jump(const struct check *c, unsigned r)
 static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op)
 {
 	const struct fact *f = fact_of(c, X86_REG_R9);
-	const char *why = check_mem(c, op, 0);
 
-	if (why)
-		return why;
-	if (op->mem.base != X86_REG_R15 || op->mem.index != X86_REG_INVALID || writable(c->env, op->mem.disp, 1))
+	if (op->mem.segment != X86_REG_INVALID || op->mem.base != X86_REG_R15 || op->mem.index != X86_REG_INVALID ||
+	    a32(c))
 		return "indirect jump through memory";
 	if (op->mem.disp == c->env->exit)
 		return NULL;
-	if (f->kind != F_CONST && f->kind != F_FIELD)
+	if (op->mem.disp != c->env->call[0] && op->mem.disp != c->env->call[1])
+		return "indirect jump through another field of the virtual processor";
+	if (f->kind != F_CONST && !(f->kind == F_FIELD && f->value == c->env->record))
 		return "call of the monitor without a record in r9";
 	rely(c, f);
 	return NULL;
@@ -741,6 +753,22 @@ static const char *check_operands(const struct check *c)
 	return NULL;
 }
 
+/* "lea r11,[rip+disp]": where the monitor comes back to. */
+static bool is_return_address(const struct check *c)
+{
+	return c->in->id == X86_INS_LEA && c->x->operands[1].mem.base == X86_REG_RIP;
+}
+
+static uint64_t return_address(const struct check *c)
+{
+	return c->in->address + c->in->size + (uint64_t)c->x->operands[1].mem.disp;
+}
+
+static bool leads_inside(const struct check *c)
+{
+	return return_address(c) >= c->host && return_address(c) <= c->end; /* end: it does not come back */
+}
+
 static const char *check_insn(struct check *c)
 {
 	unsigned how, guest, scratch;
@@ -769,6 +797,8 @@ static const char *check_insn(struct check *c)
 		start_exchange(c, guest, scratch);
 		return NULL;
 	}
+	if (is_return_address(c) && !leads_inside(c))
+		return "return address outside the fragment";
 	why = check_operands(c);
 	return why ? why : track_pointers(c);
 }
@@ -849,12 +879,6 @@ static const char *fail(struct verify_error *err, const uint8_t *code, size_t le
 	return why;
 }
 
-/* "lea r11,[rip+disp]": where the monitor comes back to. */
-static bool is_return_address(const struct check *c)
-{
-	return c->in->id == X86_INS_LEA && c->x->operands[1].mem.base == X86_REG_RIP;
-}
-
 /* Branches inside must reach an instruction, not the middle of one. */
 static const char *check_inside(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
 				struct verify_error *err)
@@ -871,7 +895,7 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 		if (is_branch(&c) && x->operands[0].type == X86_OP_IMM)
 			to = (uint64_t)x->operands[0].imm - host;
 		else if (is_return_address(&c))
-			to = c.in->address + c.in->size + (uint64_t)x->operands[1].mem.disp - host;
+			to = return_address(&c) - host;
 		else
 			continue;
 		if (to < len && !(v->starts[to / 8] & 1 << to % 8))

@@ -6,11 +6,12 @@
 #include <string.h>
 
 static const char *const trap_names[TRAP_CAUSES] = { "fill", "true-fault", "mmio", "code-write", "poll", "fpe",
-						     "illegal", "general" };
+						     "illegal", "general", "sensitive" };
 static const char *const trap_help[TRAP_CAUSES] = {
 	"hidden fault: the window did not have the page yet", "page fault that the guest gets",
 	"device memory", "write to a page with translated code", "stop or interrupt poll",
-	"divide error or floating-point exception", "instruction the host refused", "alignment or segment limit" };
+	"divide error or floating-point exception", "instruction the host refused", "alignment or segment limit",
+	"sensitive instruction run by trap and emulation (policy)" };
 static const char *const callout_names[CO_KINDS] = { "system", "segment-load", "far", "iret", "int", "io", "string",
 						     "cpuid", "tsc", "msr", "cr", "flags", "hlt", "segment-check",
 						     "mmio", "touch", "other" };
@@ -77,6 +78,7 @@ static const struct view_col ccf_cols[] = {
 	{ "bytes", "bytes", VAL_UINT, "bytes", "guest bytes" },
 	{ "host", "host", VAL_HEX, "", "host address" },
 	{ "size", "size", VAL_UINT, "bytes", "host bytes" },
+	{ "entries", "entries", VAL_UINT, "", "times entered, while counting (count on)" },
 	{ "traps", "traps", VAL_UINT, "", "traps of all causes" },
 	{ "fill", "fill", VAL_UINT, "", "hidden faults" },
 	{ "true_faults", "true", VAL_UINT, "", "page faults the guest got" },
@@ -118,6 +120,7 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 		k->row(k, (struct value[]){
 				  V_ADDR(f->pc), V_HEX(f->page), V_STR(mode_text(f, mode, sizeof(mode))),
 				  V_UINT(f->ninsn), V_UINT(f->glen), V_HEX(b->tc_base + f->host), V_UINT(f->hsize),
+				  b->count_entries && i < MAX_COUNTED ? V_UINT(b->entry_count[i]) : V_NONE,
 				  V_UINT(traps), V_UINT(f->traps[TRAP_FILL]), V_UINT(f->traps[TRAP_TRUE]),
 				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->callouts),
 				  V_UINT(out), V_UINT(in), V_STR(f->checked ? "checked" : "live") });
@@ -179,7 +182,8 @@ static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 static const struct view view_excs = { "exceptions", "exceptions delivered to the guest", count_cols,
 				       ARRAY_LEN(count_cols), exc_rows, false };
 
-const struct view *const bt_views[] = { &view_tc, &view_ccf, &view_traps, &view_callouts, &view_excs, NULL };
+const struct view *const bt_views[] = { &view_tc,     &view_ccf,   &view_traps, &view_callouts, &view_excs, &view_policy,
+					&view_sites, &view_adapt, &view_patches, &view_probes,  NULL };
 
 /* ---- one fragment ---- */
 

@@ -112,6 +112,11 @@ void console_free(struct console *c)
 	free(c);
 }
 
+struct loop *console_loop(struct console *c)
+{
+	return c->loop;
+}
+
 /* ---- scripts ---- */
 
 static enum inspect_status run_file(struct console *c, const char *path)
@@ -164,7 +169,7 @@ static enum inspect_status run_guest(struct console *c)
 	static const struct inspect_sink silent = { 0 };
 
 	inspect_run(c->s, &silent);
-	if (c->wish == WISH_QUIT || inspect_ended(c->s) || inspect_timed_out(c->s) || c->ended_by)
+	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_timed_out(c->s) || c->ended_by)
 		return INSPECT_OK;
 	/* Ctrl-A c, or a breakpoint: to the shell, where "continue" is as usual */
 	c->run_keys = false;

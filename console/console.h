@@ -15,5 +15,9 @@ void console_free(struct console *c);
 int console_main(struct console *c);
 /* Print vitrine(1). */
 struct view;
-void console_manual(FILE *f, const struct view *const *engine_views);
+struct inspect_addon;
+void console_manual(FILE *f, const struct embedded_guest *guests, const struct view *const *engine_views,
+		    const struct inspect_addon *const *addons);
+/* The event loop that waits while a command does, for other faces' descriptors. */
+struct loop *console_loop(struct console *c);
 #endif

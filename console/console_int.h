@@ -3,8 +3,9 @@
 #ifndef CONSOLE_CONSOLE_INT_H
 #define CONSOLE_CONSOLE_INT_H
 #include "console/console.h"
-#include "console/loop.h"
+#include "base/loop.h"
 #include "console/terminal.h"
+#include "inspect/debug.h"
 #include "inspect/inspect.h"
 
 enum serial_kind { SERIAL_STDIO, SERIAL_NULL, SERIAL_FILE, SERIAL_UNIX };

@@ -5,8 +5,6 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_int.h \
-	%D%/loop.c \
-	%D%/loop.h \
 	%D%/manual.c \
 	%D%/options.c \
 	%D%/options.h \

@@ -37,10 +37,11 @@ static const char tail[] =
     ".SH FILES\n.TP\n~/.config/vitrine/rc\ncommands that the shell executes first\n"
     ".TP\n~/.local/state/vitrine/history\nlines typed into the shell\n";
 
-void console_manual(FILE *f, const struct view *const *engine_views)
+void console_manual(FILE *f, const struct embedded_guest *guests, const struct view *const *engine_views,
+		    const struct inspect_addon *const *addons)
 {
 	fputs(head, f);
-	options_manual(f);
-	inspect_manual(f, engine_views);
+	options_manual(f, guests);
+	inspect_manual(f, engine_views, addons);
 	fputs(tail, f);
 }

@@ -16,9 +16,9 @@
 #endif
 
 enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, SCRIPT_FILE, SCRIPT_LINE, HELP };
-enum section { SEC_FACE, SEC_MACHINE, SEC_GUEST, NSECTIONS };
+enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_GUEST, NSECTIONS };
 
-static const char *const section_titles[NSECTIONS] = { "Options", "Machine", "Guest" };
+static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Guest" };
 
 /* Columns: long name (NULL: none), letter (0: none), argument, section, kind, where, help. */
 static const struct option_row {
@@ -39,10 +39,20 @@ static const struct option_row {
 	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "results as JSON lines" },
 	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
 	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this and end" },
+	{ "dump", 0, "SCREEN", SEC_TUI, TEXT, AT(dump),
+	  "print SCREEN as text after -x and -c, and end; needs no terminal" },
+	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "how big that is (80x24)" },
+	{ "batch", 0, NULL, SEC_TUI, FLAG, AT(batch), "let the guest run and print the screen again and again" },
+	{ NULL, 'n', "N", SEC_TUI, NUMBER, AT(count), "so many times (1)" },
+	{ NULL, 'd', "SECONDS", SEC_TUI, SECONDS, AT(delay),
+	  "between two screens of --batch (1), or between refreshes (0.2)" },
 	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory),
 	  "guest memory (512M); K, M and G are understood" },
 	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu), "processor model the guest sees (host)" },
 	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "what executes it: bt, the binary translator" },
+	{ "gdb", 0, "[HOST:]PORT|unix:PATH", SEC_MACHINE, TEXT, AT(gdb),
+	  "let gdb attach there (HOST is 127.0.0.1 unless given)" },
+	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "the guest starts when gdb lets it" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "the serial port: stdio (default; null with --json), null, file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
@@ -154,13 +164,17 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 
 /* ---- help and manual ---- */
 
-static void print_usage(FILE *f)
+static void print_usage(FILE *f, const struct embedded_guest *guests)
 {
 	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
 	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
+	      "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
 	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
-	      "FILE@ADDRESS | demo\n",
+	      "FILE@ADDRESS",
 	      f);
+	for (const struct embedded_guest *g = guests; g->name; g++)
+		fprintf(f, " | %s", g->name);
+	fputc('\n', f);
 }
 
 static void option_text(const struct option_row *r, char *buf, size_t len)
@@ -172,11 +186,11 @@ static void option_text(const struct option_row *r, char *buf, size_t len)
 		 r->name ? "--" : "", r->name ? r->name : "", r->arg ? " " : "", r->arg ? r->arg : "");
 }
 
-static void print_help(void)
+static void print_help(const struct embedded_guest *guests)
 {
 	char text[80];
 
-	print_usage(stdout);
+	print_usage(stdout, guests);
 	for (enum section s = 0; s < NSECTIONS; s++) {
 		printf("\n%s:\n", section_titles[s]);
 		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -187,14 +201,15 @@ static void print_help(void)
 			       strlen(text) > 28 ? "\n                               " : "", rows[i].help);
 		}
 	}
-	printf("  %-28s %s\n", "demo", "the embedded guest");
+	for (const struct embedded_guest *g = guests; g->name; g++)
+		printf("  %-28s %s\n", g->name, g->help);
 	puts(
 	    "\nIn 'run' on a terminal: Ctrl-A x ends, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
 	    "In the shell 'help' lists the commands. Exit status and the rest: vitrine(1), or vitrine "
 	    "--help-man.");
 }
 
-void options_manual(FILE *f)
+void options_manual(FILE *f, const struct embedded_guest *guests)
 {
 	char text[80];
 
@@ -210,7 +225,8 @@ void options_manual(FILE *f)
 			fprintf(f, "\\fR\n%s.\n", rows[i].help);
 		}
 	}
-	fputs(".TP\n\\fBdemo\\fR\nThe embedded guest.\n", f);
+	for (const struct embedded_guest *g = guests; g->name; g++)
+		fprintf(f, ".TP\n\\fB%s\\fR\n%s.\n", g->name, g->help);
 }
 
 /* ---- parsing ---- */
@@ -260,7 +276,7 @@ static enum options_result parse_options(struct options *o, int argc, char **arg
 			return OPTIONS_BAD;
 		}
 		if (row->kind == HELP) {
-			print_help();
+			print_help(o->guests);
 			return OPTIONS_DONE;
 		}
 		if (!take_option(o, row, optarg))
@@ -305,20 +321,29 @@ static enum options_result bad(const char *what, const char *arg, const char *wh
 	return OPTIONS_BAD;
 }
 
+/* The embedded guest of that NAME, or NULL. */
+static const struct embedded_guest *embedded(const struct options *o, const char *name)
+{
+	for (const struct embedded_guest *g = o->guests; g->name; g++)
+		if (!strcmp(g->name, name))
+			return g;
+	return NULL;
+}
+
 static enum options_result check_guest(struct options *o, int argc, char **argv)
 {
 	int kinds;
 
-	if (optind < argc && !strcmp(argv[optind], "demo")) {
-		o->demo = true;
+	if (optind < argc)
+		o->embedded = embedded(o, argv[optind]);
+	if (o->embedded)
 		optind++;
-	}
 	if (optind < argc)
 		return bad("unexpected argument", argv[optind],
-			   " (a guest is --kernel, --boot-sector, --flat or demo)");
-	kinds = o->demo + !!o->kernel + !!o->boot_sector + !!o->flat;
+			   " (a guest is --kernel, --boot-sector, --flat or demo; vitrine --help lists more)");
+	kinds = !!o->embedded + !!o->kernel + !!o->boot_sector + !!o->flat;
 	if (kinds > 1)
-		return bad("only one of --kernel, --boot-sector, --flat and demo can be booted", NULL, "");
+		return bad("only one of --kernel, --boot-sector, --flat and the embedded guests can be booted", NULL, "");
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
 		return bad(
@@ -326,13 +351,40 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 		    "");
 	if (o->initrd && !o->kernel)
 		return bad("--initrd needs --kernel", NULL, "");
+	if (o->wait_gdb && !o->gdb)
+		return bad("--wait-gdb needs --gdb", NULL, "");
+	if (o->gdb && !o->has_guest)
+		return bad("--gdb needs a GUEST", NULL, "");
 	if (o->flat && !parse_flat(o))
 		return bad("--flat takes FILE@ADDRESS, not", o->flat, "");
 	return OPTIONS_GO;
 }
 
+/* What only the dashboard has. */
+static enum options_result check_tui(struct options *o)
+{
+	int end = 0;
+
+	if (o->face != FACE_TUI && (o->dump || o->size || o->batch || o->count || o->delay > 0))
+		return bad("--dump, --size, --batch, -n and -d belong to vitrine tui", NULL, "");
+	if (!o->count)
+		o->count = 1;
+	if (o->size && (sscanf(o->size, "%dx%d%n", &o->width, &o->height, &end) != 2 || o->size[end] || o->width < 1 ||
+			o->height < 1 || o->width > 1000 || o->height > 1000))
+		return bad("--size takes WIDTHxHEIGHT, not", o->size, "");
+	if (o->face == FACE_TUI && o->serial && !strncmp(o->serial, "unix:", 5)) {
+		complain("--serial unix: in the dashboard", NULL, " is not built in this version");
+		return OPTIONS_CANNOT;
+	}
+	return OPTIONS_GO;
+}
+
 static enum options_result check(struct options *o, int argc, char **argv)
 {
+	enum options_result tui = check_tui(o);
+
+	if (tui != OPTIONS_GO)
+		return tui;
 	if (!parse_clock(o))
 		return bad("--clock takes host or icount[:NS], not", o->clock, "");
 	if (o->serial && !serial_is_known(o->serial))
@@ -350,17 +402,24 @@ static enum options_result check(struct options *o, int argc, char **argv)
 
 static bool parse_face(struct options *o, const char *word)
 {
-	o->face = !strcmp(word, "run") ? FACE_RUN : FACE_SHELL;
-	return o->face == FACE_RUN || !strcmp(word, "shell");
+	static const char *const words[] = { [FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strcmp(word, words[i])) {
+			o->face = (enum face)i;
+			return true;
+		}
+	return false;
 }
 
-enum options_result options_parse(struct options *o, int argc, char **argv)
+enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc, char **argv)
 {
 	enum options_result res;
 
-	*o = (struct options){ .memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine" };
+	*o = (struct options){ .memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine",
+				.guests = guests };
 	if (argc < 2) {
-		print_usage(stderr);
+		print_usage(stderr, guests);
 		return OPTIONS_BAD;
 	}
 	if (!strcmp(argv[1], "--help-man"))
@@ -370,11 +429,11 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
 		return OPTIONS_DONE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_help();
+		print_help(guests);
 		return OPTIONS_DONE;
 	}
 	if (!parse_face(o, argv[1]))
-		return bad("the first argument must be run or shell, not", argv[1],
+		return bad("the first argument must be run, shell or tui, not", argv[1],
 			   " (vitrine --help says more)");
 	res = parse_options(o, argc - 1, argv + 1);
 	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;

@@ -8,11 +8,18 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT = 125 };
 
-enum face { FACE_RUN, FACE_SHELL };
+enum face { FACE_RUN, FACE_SHELL, FACE_TUI };
 
 struct script {
 	bool file;	  /* -x, else -c */
 	const char *text; /* borrowed from argv */
+};
+
+/* A guest that is linked into the program. */
+struct embedded_guest {
+	const char *name, *help;
+	const unsigned char *blob;
+	const size_t *len;
 };
 
 struct options {
@@ -20,10 +27,16 @@ struct options {
 	struct script *scripts;
 	size_t nscripts;
 	bool json, no_rc, interactive;
+	/* of the dashboard */
+	const char *dump, *size;
+	bool batch;
+	uint64_t count;
+	double delay; /* seconds; 0: normal */
+	int width, height;
 	/* MACHINE */
 	uint64_t memory, machine_memory, tc_size;
-	const char *cpu, *engine, *serial, *name, *clock;
-	bool verify_tc, no_reboot, no_chain;
+	const char *cpu, *engine, *serial, *name, *clock, *gdb;
+	bool verify_tc, no_reboot, no_chain, wait_gdb;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;
 	bool icount;
@@ -32,7 +45,8 @@ struct options {
 	const char *kernel, *initrd, *append, *boot_sector, *bios, *flat;
 	char *flat_file;
 	uint64_t flat_addr;
-	bool demo, has_guest;
+	const struct embedded_guest *guests, *embedded; /* the table; the row named, or NULL */
+	bool has_guest;
 };
 
 enum options_result {
@@ -43,8 +57,9 @@ enum options_result {
 	OPTIONS_CANNOT, /* valid, but not in this version; likewise: status 125 */
 };
 
-enum options_result options_parse(struct options *o, int argc, char **argv);
+/* GUESTS, ended by a row without a name, are what a bare word may name. */
+enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc, char **argv);
 void options_fini(struct options *o);
 /* The manual page's sections about the command line. */
-void options_manual(FILE *f);
+void options_manual(FILE *f, const struct embedded_guest *guests);
 #endif

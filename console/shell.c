@@ -172,12 +172,9 @@ static bool read_line(struct console *c)
 	c->line_ready = false;
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
-	while (!c->line_ready && !c->ended_by && !inspect_timed_out(c->s)) {
-		bool ran = inspect_running(c->s);
-
-		loop_turn(c->loop, 200, ran ? inspect_stop_fd(c->s) : -1);
-		if (ran)
-			look_behind(c);
+	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
+		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
+		look_behind(c);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
 	if (c->at_prompt)

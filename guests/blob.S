@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The embedded guest's ELF file as data; see guests/demo.h. */
+ * The embedded guests' ELF files as data; see guests/embedded.h. */
+	.macro embed name file
 	.section .rodata
 	.balign 16
-	.globl demo_kernel, demo_kernel_len
-demo_kernel:
-	.incbin "guests/demo/demo.bin"
-demo_kernel_end:
+	.globl \name, \name\()_len
+\name:
+	.incbin "\file"
+\name\()_end:
 	.balign 8
-demo_kernel_len:
-	.quad demo_kernel_end - demo_kernel
+\name\()_len:
+	.quad \name\()_end - \name
+	.endm
+
+	embed demo_kernel "guests/demo/demo.bin"
+	embed nano_kernel "guests/nano/nano.bin"
 	.section .note.GNU-stack, "", @progbits

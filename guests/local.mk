@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The embedded guest: freestanding 32-bit code, so it has flags and rules of its own
-# and leaves CFLAGS alone. demo.elf keeps its debug data for debuggers; libdemo.a carries
-# the ELF file without them, as demo_kernel[] (guests/demo.h).
+# The embedded guests: freestanding 32-bit code, so they have flags and rules of their own
+# and leave CFLAGS alone. The .elf files keep their debug data for debuggers; libguests.a
+# carries them without, as demo_kernel[] and so on (guests/embedded.h).
 DEMO_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fno-pic -fno-pie \
 	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-tree-loop-distribute-patterns
@@ -20,9 +20,22 @@ demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 %D%/demo/demo.bin: %D%/demo/demo.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/demo/demo.elf $@
 
-noinst_LIBRARIES += %D%/libdemo.a
-%C%_libdemo_a_SOURCES = %D%/blob.S %D%/demo.h
-%D%/blob.$(OBJEXT): %D%/demo/demo.bin
+# bench-nano: other work on the demo's foundation, so most of it is the demo's files.
+nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c \
+	%D%/nano/entry.S %D%/nano/main.c %D%/nano/measure.c %D%/nano/insn.c %D%/nano/system.c
+nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 
-CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o
-EXTRA_DIST += $(demo_sources) $(demo_extra) %D%/fetch %D%/mkinitramfs
+%D%/nano/nano.elf: $(nano_sources) $(nano_extra) %D%/demo/kernel.h %D%/demo/demo.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/nano && out=`pwd`/%D%/nano && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) -c -o $$out/user.o %D%/nano/user.S && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/demo/demo.lds -o $$out/nano.elf $(nano_sources) $$out/user.o
+
+%D%/nano/nano.bin: %D%/nano/nano.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/nano/nano.elf $@
+
+noinst_LIBRARIES += %D%/libguests.a
+%C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
+%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin
+
+CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o
+EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) %D%/fetch %D%/mkinitramfs

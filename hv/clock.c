@@ -92,7 +92,7 @@ static void set_host_timer(struct vm_clock *c, uint64_t deadline)
 		.it_interval = { .tv_nsec = KICK_REPEAT_NS },
 	};
 
-	if (!c->have_host_timer)
+	if (!c->have_host_timer || c->no_kicks)
 		return;
 	if (deadline == CLOCK_NEVER)
 		its = (struct itimerspec){ 0 };

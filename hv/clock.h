@@ -40,6 +40,7 @@ struct vm_clock {
 	timer_t host_timer; /* kicks the vCPU thread */
 	bool have_host_timer;
 	uint64_t armed_for; /* VM ns the host timer is set for; CLOCK_NEVER: not set */
+	bool no_kicks;	    /* it stays unset: one instruction is done on another thread */
 };
 
 void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn);

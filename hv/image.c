@@ -4,6 +4,7 @@
 #include "hv/image.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,8 @@ static bool read_all(struct loader *l, FILE *f, const char *path, struct blob *o
 
 bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out)
 {
-	FILE *f = fopen(path, "rb");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
 	struct stat st;
 	bool ok;
 

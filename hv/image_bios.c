@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x20000 };
+enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x40000 };
 #define DISK_LIMIT (1ull << 31)
 
 static const char *const bios_paths[] = { "/usr/share/seabios/bios.bin", "/usr/share/qemu/bios.bin" };

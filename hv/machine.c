@@ -351,8 +351,10 @@ struct machine_stop machine_step(struct machine *m, bool with_irq)
 	struct machine_stop out;
 	uint64_t t0;
 
+	if (machine_state(m) == MACHINE_STOPPED && !with_irq)
+		return run_step_here(m);
 	if (machine_state(m) == MACHINE_STOPPED) {
-		post_command(m, with_irq ? CMD_STEP_IRQ : CMD_STEP);
+		post_command(m, CMD_STEP_IRQ);
 		t0 = __rdtsc();
 		while (!at_rest(m) && __rdtsc() - t0 < STEP_SPIN_TSC)
 			_mm_pause();

@@ -54,6 +54,9 @@ struct machine {
 	uint64_t halts, halted_ns; /* HLT waits and the time in them */
 };
 
+/* One instruction without interrupts on the calling thread, while the vCPU's thread rests: a debugger's
+ * steps come in long series, and each hand-over would cost two wake-ups. */
+struct machine_stop run_step_here(struct machine *m);
 /* The vCPU thread's main function. */
 void *run_thread(void *m);
 /* Put memory, devices and processor into the state before the first

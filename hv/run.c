@@ -357,6 +357,16 @@ static struct machine_stop execute(struct machine *m, enum machine_cmd cmd)
 	return out;
 }
 
+struct machine_stop run_step_here(struct machine *m)
+{
+	atomic_store(&m->stop_wanted, false);
+	m->board.clock.no_kicks = true;
+	m->stop = execute(m, CMD_STEP);
+	m->board.clock.no_kicks = false;
+	atomic_store(&m->state, m->stop.state);
+	return m->stop;
+}
+
 static void report(struct machine *m, struct machine_stop out)
 {
 	uint64_t one = 1;

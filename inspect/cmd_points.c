@@ -14,16 +14,21 @@ static const struct view_col break_cols[] = {
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
 	{ "hits", "Hits", VAL_UINT, "", "times it stopped the guest" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
+	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
 };
+
+static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch" };
 
 static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
 {
 	char sym[300];
 
 	symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
-	sink->row(sink, (struct value[]){ V_UINT(p->number), V_STR(p->temporary ? "tbreak" : "break"),
+	sink->row(sink, (struct value[]){ V_UINT(p->number),
+					  V_STR(p->temporary ? "tbreak" : point_kind_names[p->kind]),
 					  V_BOOL(p->enabled), V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
-					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE });
+					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE,
+					  p->owner ? V_STR(p->owner->name) : V_NONE });
 }
 
 static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -90,11 +95,14 @@ static int change_points(struct inspect *s, const struct cmd_args *a, struct res
 	char *end;
 
 	for (size_t i = s->points.count; !a->argc && i--;)
-		change_point(s, &s->points.list[i], what);
+		if (!s->points.list[i].owner)
+			change_point(s, &s->points.list[i], what);
 	for (int i = 0; i < a->argc; i++) {
 		p = points_find(&s->points, (unsigned)strtoul(a->argv[i], &end, 10));
 		if (!p || *end)
 			return result_fail(r, "%s: no breakpoint %s", a->name, a->argv[i]);
+		if (p->owner)
+			return result_fail(r, "%s: %s is %s's", a->name, a->argv[i], p->owner->name);
 		change_point(s, p, what);
 	}
 	return 0;

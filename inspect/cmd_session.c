@@ -207,10 +207,10 @@ static void usage_text(const struct command *c, char *buf, size_t len)
 	snprintf(buf, len, "%s%s%s", c->name, c->args[0] ? " " : "", c->args);
 }
 
-static int help_one(const char *name, struct result *r)
+static int help_one(struct inspect *s, const char *name, struct result *r)
 {
 	char why[200], usage[200];
-	const struct command *c = command_find(name, strlen(name), why, sizeof(why));
+	const struct command *c = command_find(s, name, strlen(name), why, sizeof(why));
 	struct table *t;
 
 	if (!c)
@@ -261,10 +261,10 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 	if (a->argc == 2 && !strcmp(a->argv[0], "info"))
 		return help_view(s, a->argv[1], r);
 	if (a->argc)
-		return help_one(a->argv[0], r);
+		return help_one(s, a->argv[0], r);
 	t = result_table(r, help_cols, ARRAY_LEN(help_cols), TABLE_PLAIN, NULL);
-	for (const struct command_group *const *g = command_groups; *g; g++)
-		for (const struct command *c = (*g)->commands; c->name; c++) {
+	for (unsigned i = 0; command_group_at(s, i); i++)
+		for (const struct command *c = command_group_at(s, i)->commands; c->name; c++) {
 			usage_text(c, usage, sizeof(usage));
 			table_row(t, (struct value[]){ V_STR(usage), V_STR(c->help) });
 		}

@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands about the translator. Its tables (tc, ccf, traps, callouts, windows) are views
  * that bt and mm declare; what stands here needs an argument a view cannot take. */
+#include "inspect/ccf.h"
 #include "inspect/session_int.h"
 
+static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t addr = (int64_t)session_pc(s);
+
+	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
+		return -1;
+	if (addr < 0 || addr > UINT32_MAX)
+		return result_fail(r, "ccf: 0x%llx is not an address of this guest", (unsigned long long)addr);
+	if (!ccf_records(s, (uint64_t)addr, r))
+		return result_fail(r, "ccf: no fragment covers 0x%llx (info ccf lists them)",
+				   (unsigned long long)addr);
+	return 0;
+}
+
 static const struct command commands[] = {
+	{ "ccf", NULL, "[ADDRESS]", "the fragments that cover ADDRESS or pc: guest code beside its translation",
+	  "A row is a host instruction; the guest's columns stand at the first one. Lowered: ident (copied), window "
+	  "(memory operand through the address-space window), in-tc (emulated in line), callout (calls the "
+	  "monitor), chain (control flow), exit (stubs behind the code).",
+	  cmd_ccf, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ 0 },
 };
 

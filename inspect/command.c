@@ -11,13 +11,40 @@
 
 const struct command_group *const command_groups[] = {
 	&cmd_run_group,	   &cmd_point_group,   &cmd_examine_group,
-	&cmd_memory_group, &cmd_system_group,  &cmd_translator_group,
+	&cmd_memory_group, &cmd_system_group,  &cmd_translator_group, &cmd_adapt_group,
 	&cmd_input_group,  &cmd_session_group, NULL,
 };
 
-#define FOR_EACH_COMMAND(c)                                                                                  \
-	for (const struct command_group *const *g_ = command_groups; *g_; g_++)                              \
-		for (const struct command *c = (*g_)->commands; c->name; c++)
+const struct command_group *command_group_at(const struct inspect *s, unsigned i)
+{
+	unsigned n = ARRAY_LEN(command_groups) - 1;
+
+	if (i < n)
+		return command_groups[i];
+	for (unsigned k = 0; k < s->naddons; k++)
+		if (s->addons[k]->commands && i == n++)
+			return s->addons[k]->commands;
+	return NULL;
+}
+
+void inspect_add(struct inspect *s, const struct inspect_addon *addon)
+{
+	if (s->naddons == MAX_ADDONS)
+		abort(); /* our own bug: the composition root adds them */
+	s->addons[s->naddons++] = addon;
+}
+
+void *inspect_addon_owner(const struct inspect *s, const struct command_group *group)
+{
+	for (unsigned k = 0; k < s->naddons; k++)
+		if (s->addons[k]->commands == group)
+			return s->addons[k]->owner;
+	return NULL;
+}
+
+#define FOR_EACH_COMMAND(s, c)                                                                               \
+	for (unsigned i_ = 0; command_group_at(s, i_); i_++)                                                 \
+		for (const struct command *c = command_group_at(s, i_)->commands; c->name; c++)
 
 /* Is WORD one of the blank-separated aliases? */
 static bool in_aliases(const char *aliases, const char *word, size_t len)
@@ -32,17 +59,18 @@ static bool in_aliases(const char *aliases, const char *word, size_t len)
 	return false;
 }
 
-static const struct command *find_exact(const char *word, size_t len)
+static const struct command *find_exact(const struct inspect *s, const char *word, size_t len)
 {
-	FOR_EACH_COMMAND(c)
+	FOR_EACH_COMMAND(s, c)
 	if ((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len))
 		return c;
 	return NULL;
 }
 
-const struct command *command_find(const char *word, size_t len, char *why, size_t whylen)
+const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
+				   size_t whylen)
 {
-	const struct command *found = find_exact(word, len);
+	const struct command *found = find_exact(s, word, len);
 	unsigned fits = 0;
 	size_t n;
 
@@ -51,7 +79,7 @@ const struct command *command_find(const char *word, size_t len, char *why, size
 		return found;
 	}
 	n = (size_t)snprintf(why, whylen, "'%.*s' is ambiguous:", (int)len, word);
-	FOR_EACH_COMMAND(c)
+	FOR_EACH_COMMAND(s, c)
 	{
 		if (strncmp(c->name, word, len))
 			continue;
@@ -160,9 +188,9 @@ static void offer(struct finder *f, const char *text)
 		f->found(f->ctx, text);
 }
 
-static void offer_commands(struct finder *f)
+static void offer_commands(struct inspect *s, struct finder *f)
 {
-	FOR_EACH_COMMAND(c)
+	FOR_EACH_COMMAND(s, c)
 	offer(f, c->name);
 }
 
@@ -203,15 +231,15 @@ bool inspect_complete(struct inspect *s, const char *line, size_t start, const c
 		start--;
 	}
 	if (!start) {
-		offer_commands(&f);
+		offer_commands(s, &f);
 		return true;
 	}
-	c = command_find(line, strcspn(line, " \t/"), why, sizeof(why));
+	c = command_find(s, line, strcspn(line, " \t/"), why, sizeof(why));
 	switch (c ? c->complete : COMP_NONE) {
 	case COMP_FILE:
 		return false;
 	case COMP_COMMAND:
-		offer_commands(&f);
+		offer_commands(s, &f);
 		break;
 	case COMP_VIEW:
 		view_each(s, offer_view, &f);

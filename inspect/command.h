@@ -43,8 +43,22 @@ struct command_group {
 
 extern const struct command_group *const command_groups[]; /* NULL-terminated */
 
+/* What a face brings along: commands and views of its own, found like all others. */
+struct inspect_addon {
+	const struct command_group *commands;
+	const struct view *const *views; /* NULL-terminated; their owner is OWNER */
+	void *owner;
+};
+/* ADDON is borrowed for the life of the session. */
+void inspect_add(struct inspect *s, const struct inspect_addon *addon);
+/* The owner given with the group that has C; NULL when C is not an add-on's. */
+void *inspect_addon_owner(const struct inspect *s, const struct command_group *group);
+/* The groups of the table above, then those of add-ons; NULL after the last. */
+const struct command_group *command_group_at(const struct inspect *s, unsigned i);
+
 /* Exact name or alias, else an abbreviation that fits one command only. NULL with a line in WHY. */
-const struct command *command_find(const char *word, size_t len, char *why, size_t whylen);
+const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
+				   size_t whylen);
 /* Split REST into arguments. Returns argv (free with command_free_args), or NULL with a line in WHY. */
 char **command_split(const char *rest, int *argc, char *why, size_t whylen);
 void command_free_args(char **argv);

@@ -60,8 +60,10 @@ const char *inspect_repeat_line(const struct inspect *s);
 /* Call FOUND for each completion of WORD, which starts at byte START of LINE. False: file names fit. */
 bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,
 		      void (*found)(void *ctx, const char *text), void *ctx);
-/* Print commands, views and registers as sections of a manual page. */
-void inspect_manual(FILE *f, const struct view *const *engine_views);
+/* Print commands, views and registers as sections of a manual page; with those of ADDONS
+ * (NULL-terminated). */
+struct inspect_addon;
+void inspect_manual(FILE *f, const struct view *const *engine_views, const struct inspect_addon *const *addons);
 
 /* ---- run control for faces ---- */
 

@@ -2,6 +2,7 @@
 # Views, commands, run control.
 noinst_LIBRARIES += %D%/libinspect.a
 %C%_libinspect_a_SOURCES = \
+	%D%/cmd_adapt.c \
 	%D%/cmd_examine.c \
 	%D%/cmd_input.c \
 	%D%/cmd_memory.c \
@@ -10,14 +11,20 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd_session.c \
 	%D%/cmd_system.c \
 	%D%/cmd_translator.c \
+	%D%/ccf.c \
+	%D%/ccf.h \
 	%D%/command.c \
 	%D%/command.h \
+	%D%/debug.c \
+	%D%/debug.h \
 	%D%/examine.c \
 	%D%/expr.c \
 	%D%/expr.h \
 	%D%/inspect.h \
 	%D%/keymap.def \
 	%D%/manual.c \
+	%D%/peek.c \
+	%D%/peek.h \
 	%D%/points.c \
 	%D%/points.h \
 	%D%/record.c \

@@ -63,23 +63,32 @@ static void put_registers(FILE *f)
 	}
 }
 
-void inspect_manual(FILE *f, const struct view *const *engine_views)
+static void put_group(FILE *f, const struct command_group *g)
+{
+	if (g->commands->name)
+		fprintf(f, ".SS %s\n", g->title);
+	for (const struct command *c = g->commands; c->name; c++)
+		put_command(f, c);
+}
+
+void inspect_manual(FILE *f, const struct view *const *engine_views, const struct inspect_addon *const *addons)
 {
 	fputs(".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear "
 	      "unless it says "
 	      "physical. Numbers are decimal unless they begin with 0x.\n",
 	      f);
-	for (const struct command_group *const *g = command_groups; *g; g++) {
-		if ((*g)->commands->name)
-			fprintf(f, ".SS %s\n", (*g)->title);
-		for (const struct command *c = (*g)->commands; c->name; c++)
-			put_command(f, c);
-	}
+	for (const struct command_group *const *g = command_groups; *g; g++)
+		put_group(f, *g);
+	for (const struct inspect_addon *const *a = addons; *a; a++)
+		if ((*a)->commands)
+			put_group(f, (*a)->commands);
 	fputs(".SH VIEWS\nThe columns are the keys of the JSON objects and the names for sort=.\n", f);
 	put_views(f, inspect_views);
 	put_views(f, machine_views);
 	put_views(f, mm_views);
 	put_views(f, engine_views);
+	for (const struct inspect_addon *const *a = addons; *a; a++)
+		put_views(f, (*a)->views);
 	fputs(".SH REGISTERS\nIn expressions with a $ in front, and in \\fBinfo registers\\fR, by group:\n",
 	      f);
 	put_registers(f);

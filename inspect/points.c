@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The list of breakpoints. Telling the engine is run.c's part. */
+ * The list of points. Telling the engine is run.c's part. */
 #include "inspect/points.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static void free_parts(struct point *p)
+{
+	free(p->cond);
+	free(p->extra);
+}
+
 void points_fini(struct points *t)
 {
 	for (size_t i = 0; i < t->count; i++)
-		free(t->list[i].cond);
+		free_parts(&t->list[i]);
 	free(t->list);
 	*t = (struct points){ 0 };
 }
@@ -23,6 +29,7 @@ struct point *points_add(struct points *t, gva addr, bool temporary, const char 
 	p = &t->list[t->count++];
 	*p = (struct point){ .number = ++t->last_number,
 			     .addr = addr,
+			     .len = 1,
 			     .enabled = true,
 			     .temporary = temporary,
 			     .cond = cond ? strdup(cond) : NULL };
@@ -37,13 +44,25 @@ struct point *points_find(struct points *t, unsigned number)
 	return NULL;
 }
 
+struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, gva addr,
+			uint64_t len)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		struct point *p = &t->list[i];
+
+		if (p->owner == owner && p->kind == kind && p->addr == addr && p->len == len)
+			return p;
+	}
+	return NULL;
+}
+
 void points_delete(struct points *t, unsigned number)
 {
 	struct point *p = points_find(t, number);
 
 	if (!p)
 		return;
-	free(p->cond);
+	free_parts(p);
 	memmove(p, p + 1, (size_t)(t->list + t->count - (p + 1)) * sizeof(*p));
 	t->count--;
 }
@@ -51,7 +70,7 @@ void points_delete(struct points *t, unsigned number)
 bool points_at(const struct points *t, gva addr)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (t->list[i].enabled && t->list[i].addr == addr)
+		if (t->list[i].enabled && t->list[i].addr == addr && !point_watches(&t->list[i]))
 			return true;
 	return false;
 }

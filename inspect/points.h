@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Breakpoints as people know them: numbers, hits, conditions. The engine
- * knows only a set of linear addresses and changes no guest byte. */
+ * Breakpoints and watchpoints as people know them: numbers, hits, conditions. One table
+ * for all faces. The engine knows only sets of linear addresses and changes no guest byte. */
 #ifndef INSPECT_POINTS_H
 #define INSPECT_POINTS_H
 #include "base/types.h"
 
+enum point_kind { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH, POINT_KINDS };
+
+/* Who set a point, when it was not a person at a command line. */
+struct point_owner {
+	const char *name; /* for "info break" */
+	void *ctx;
+	/* Does the condition in EXTRA hold? */
+	bool (*holds)(void *ctx, const void *extra);
+};
+
 struct point {
 	unsigned number;
+	enum point_kind kind;
 	gva addr;
+	uint64_t len; /* bytes watched; 1 for breakpoints */
 	bool enabled, temporary;
+	bool leaving; /* its owner took it back: without effect, gone at the next run */
 	uint64_t hits;
 	char *cond; /* expression, or NULL */
+	const struct point_owner *owner; /* NULL: a person */
+	void *extra;			 /* the owner's condition; freed with the point */
 };
 
 struct points {
@@ -20,10 +35,17 @@ struct points {
 };
 
 void points_fini(struct points *t);
-/* COND is copied; NULL for none. */
+/* Add a breakpoint. COND is copied; NULL for none. */
 struct point *points_add(struct points *t, gva addr, bool temporary, const char *cond);
 struct point *points_find(struct points *t, unsigned number);
+/* The point of OWNER with exactly this place; NULL when there is none. */
+struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, gva addr,
+			uint64_t len);
 void points_delete(struct points *t, unsigned number);
-/* Does an enabled point stand at ADDR? */
+/* Does an enabled breakpoint stand at ADDR (one that is leaving counts)? */
 bool points_at(const struct points *t, gva addr);
+static inline bool point_watches(const struct point *p)
+{
+	return p->kind >= POINT_WATCH;
+}
 #endif

@@ -269,7 +269,7 @@ static void render_grid(const struct table *t, FILE *f)
 
 	measure(t, width, used);
 	pad = 0;
-	for (unsigned c = 0; t->style == TABLE_GRID && c < t->ncols; c++) {
+	for (unsigned c = 0; t->style == TABLE_GRID && c < t->ncols - t->hidden; c++) {
 		heading(&t->cols[c], buf, sizeof(buf));
 		put_cell(f, buf, width[c], right_aligned(t->cols[c].type), &pad);
 	}

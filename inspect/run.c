@@ -61,6 +61,19 @@ void run_point_changed(struct inspect *s, gva addr)
 		engine_remove(s, addr);
 }
 
+bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
+{
+	static const unsigned types[POINT_KINDS] = { [POINT_WATCH] = 1, [POINT_RWATCH] = 2, [POINT_AWATCH] = 3 };
+	struct vcpu *v = machine_vcpu(s->m);
+
+	if (!v->ops->watch_insert)
+		return false;
+	if (on)
+		return v->ops->watch_insert(v, p->addr, p->len, types[p->kind]) == 0;
+	v->ops->watch_remove(v, p->addr, p->len, types[p->kind]);
+	return true;
+}
+
 void run_points_again(struct inspect *s)
 {
 	while (s->known.count)
@@ -142,6 +155,8 @@ static bool condition_holds(struct inspect *s, const struct point *p, char *why,
 	char err[160];
 	int64_t val;
 
+	if (p->owner && p->owner->holds && p->extra && !p->owner->holds(p->owner->ctx, p->extra))
+		return false;
 	if (!p->cond)
 		return true;
 	if (expr_eval(&env, p->cond, &val, err, sizeof(err)))
@@ -158,7 +173,7 @@ static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || p->addr != pc || !condition_holds(s, p, why, whylen))
+		if (!p->enabled || point_watches(p) || p->addr != pc || !condition_holds(s, p, why, whylen))
 			continue;
 		p->hits++;
 		if (!first)
@@ -195,6 +210,27 @@ bool run_at_point(struct inspect *s)
 	return true;
 }
 
+/* A watchpoint saw an access to ADDR: which one is it? */
+static bool watch_is_meant(struct inspect *s, gva addr)
+{
+	char why[200] = "";
+
+	for (size_t i = 0; i < s->points.count; i++) {
+		struct point *p = &s->points.list[i];
+
+		if (!p->enabled || !point_watches(p) || addr - p->addr >= p->len ||
+		    !condition_holds(s, p, why, sizeof(why)))
+			continue;
+		p->hits++;
+		run_set_stop(s, "watchpoint");
+		s->stop.point = p->number;
+		s->stop.watched = addr;
+		memcpy(s->stop.detail, why, sizeof(why));
+		return true;
+	}
+	return false;
+}
+
 static bool break_is_meant(struct inspect *s)
 {
 	if (run_at_point(s))
@@ -216,10 +252,8 @@ static bool stop_is_meant(struct inspect *s, const struct machine_stop *st)
 		run_set_stop(s, "icount");
 		return true;
 	}
-	if (st->reason == STOP_WATCH) {
-		run_set_stop(s, "watchpoint");
+	if (st->reason == STOP_WATCH && watch_is_meant(s, st->addr))
 		return true;
-	}
 	if (!s->halting && !session_interrupted(s))
 		return false;
 	run_set_stop(s, "stopped");
@@ -244,13 +278,25 @@ static void go(struct inspect *s)
 		machine_continue(s->m);
 }
 
-/* Get off a breakpoint at pc. False: that ended the machine. */
+/* Get off a breakpoint at pc. False: that ended the machine, or touched what is watched. */
 static bool leave_point(struct inspect *s)
 {
+	struct machine_stop st;
+
 	if (known_index(&s->known, session_pc(s)) == s->known.count)
 		return true;
-	machine_step(s->m, false);
-	return !ended(s);
+	st = machine_step(s->m, false);
+	return !ended(s) && (st.reason != STOP_WATCH || !watch_is_meant(s, st.addr));
+}
+
+static void tell_listeners(struct inspect *s)
+{
+	struct debug_listener *next;
+
+	for (struct debug_listener *l = s->listeners; l; l = next) {
+		next = l->next;
+		l->stopped(l->ctx);
+	}
 }
 
 static void settle(struct inspect *s)
@@ -258,11 +304,18 @@ static void settle(struct inspect *s)
 	s->running = false;
 	set_goal(s, false);
 	run_publish(s);
+	if (s->quiet) {
+		s->unseen = true;
+		s->stopped_at = session_now();
+	}
+	if (!s->pausing)
+		tell_listeners(s);
 }
 
 void run_start(struct inspect *s, const struct run_goal *goal)
 {
 	s->goal = *goal;
+	s->quiet = s->unseen = false;
 	set_goal(s, true);
 	drain_stop_fd(s);
 	if (!leave_point(s)) {
@@ -330,8 +383,13 @@ bool run_pause(struct inspect *s)
 {
 	if (!s->running)
 		return false;
+	s->pausing = true;
 	run_halt(s);
-	return !strcmp(s->stop.reason, "stopped");
+	s->pausing = false;
+	if (!strcmp(s->stop.reason, "stopped"))
+		return true;
+	tell_listeners(s);
+	return false;
 }
 
 void run_resume(struct inspect *s)
@@ -342,8 +400,9 @@ void run_resume(struct inspect *s)
 
 bool run_step(struct inspect *s)
 {
-	machine_step(s->m, s->step_irq);
-	if (ended(s))
+	struct machine_stop st = machine_step(s->m, s->step_irq);
+
+	if (ended(s) || (st.reason == STOP_WATCH && watch_is_meant(s, st.addr)))
 		return false;
 	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");
 	return !session_cpu(s)->halted;

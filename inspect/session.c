@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_DEPTH = 16 };
+enum { MAX_DEPTH = 16, QUIET_NS = 150000000 /* how long a debugger's stop lasts before people are told */ };
 
 struct inspect *inspect_new(const struct inspect_face *face)
 {
@@ -385,7 +385,7 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 		return result_fail(r, "%s: takes no /%s", c->name, a->fmt);
 	if (a->argc < c->min || (c->max >= 0 && a->argc > c->max))
 		return result_fail(r, "usage: %s%s%s", c->name, c->args[0] ? " " : "", c->args);
-	paused = (c->flags & CMD_PAUSE) && run_pause(s);
+	paused = (c->flags & CMD_PAUSE) && !s->peek_live && run_pause(s);
 	rc = c->run(s, a, r);
 	if (paused)
 		run_resume(s);
@@ -393,7 +393,7 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 }
 
 /* Split LINE into command word, /FMT and the rest, and run it. */
-static int execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink)
+int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink)
 {
 	size_t word = strcspn(line, " \t/"), fmt = 0;
 	struct cmd_args a = { .sink = sink };
@@ -407,7 +407,7 @@ static int execute(struct inspect *s, const char *line, struct result *r, const 
 		return result_fail(r, "the format is too long");
 	memcpy(fmtbuf, line + word + 1, fmt);
 	fmtbuf[fmt] = 0;
-	c = command_find(line, word, why, sizeof(why));
+	c = command_find(s, line, word, why, sizeof(why));
 	if (!c)
 		return result_fail(r, "%s", why);
 	a.name = c->name;
@@ -453,7 +453,7 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 		text += 1 + strspn(text + 1, " \t");
 	if (text[0] && text[0] != '#') {
 		result_init(&r);
-		rc = execute(s, text, &r, sink);
+		rc = session_execute(s, text, &r, sink);
 		emit(sink, &r);
 		result_fini(&r);
 	}
@@ -517,6 +517,29 @@ const char *inspect_repeat_line(const struct inspect *s)
 	return s->repeat ? s->repeat : "";
 }
 
+/* Is somebody attached, or expected, who decides when a stopped guest goes on? */
+static bool held(const struct inspect *s)
+{
+	return (s->listeners || s->expected) && !s->quit && !s->switched_off;
+}
+
+static void wait_held(struct inspect *s)
+{
+	if (s->face.running)
+		s->face.running(s->face.ctx, true);
+	while (!run_settled(s) || held(s)) {
+		if (!session_interrupted(s)) {
+			session_idle(s, 100);
+			continue;
+		}
+		if (s->running)
+			run_halt(s);
+		break;
+	}
+	if (s->face.running)
+		s->face.running(s->face.ctx, false);
+}
+
 void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 {
 	struct result r;
@@ -524,7 +547,9 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 	if (!s->m || inspect_ended(s))
 		return;
 	__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
-	run_to(s, &(struct run_goal){ 0 });
+	if (!held(s) && !s->running)
+		run_start(s, &(struct run_goal){ 0 });
+	wait_held(s);
 	result_init(&r);
 	run_report(s, &r);
 	emit(sink, &r);
@@ -535,8 +560,10 @@ void inspect_poll(struct inspect *s, const struct inspect_sink *sink)
 {
 	struct result r;
 
-	if (!s->running || !run_settled(s))
+	if (s->running ? !run_settled(s) || s->quiet
+		       : !s->unseen || session_now() - s->stopped_at < QUIET_NS)
 		return;
+	s->unseen = false;
 	result_init(&r);
 	run_report(s, &r);
 	emit(sink, &r);

@@ -4,6 +4,7 @@
 #define INSPECT_SESSION_INT_H
 #include "hv/machine.h"
 #include "inspect/command.h"
+#include "inspect/debug.h"
 #include "inspect/expr.h"
 #include "inspect/points.h"
 #include "inspect/serial.h"
@@ -24,6 +25,7 @@ struct run_goal {
 struct stop_info {
 	char reason[32]; /* "breakpoint", "step", "stopped", "icount", "off", "exited", "died", "failed"... */
 	unsigned point;	 /* number of the breakpoint, 0: none */
+	gva watched;	 /* of a watchpoint: the address that was touched */
 	char detail[256]; /* text for people: error of a condition, of the engine */
 };
 
@@ -37,6 +39,8 @@ struct variable {
 	uint64_t val;
 };
 
+enum { MAX_ADDONS = 4 };
+
 struct inspect {
 	struct inspect_face face;
 	struct machine *m;
@@ -45,6 +49,12 @@ struct inspect {
 	bool running;	   /* run control believes the vCPU runs */
 	bool shown;	   /* the stop that STOP describes has been reported */
 	bool halting;	   /* a stop was asked for by run control itself */
+	bool pausing;	   /* ... for a look only: listeners are not told */
+	bool quiet;	   /* a debugger lets it run: people are told of a stop when it lasts */
+	bool unseen;	   /* such a stop, at STOPPED_AT */
+	int64_t stopped_at;
+	bool expected; /* a debugger is waited for */
+	struct debug_listener *listeners;
 	struct run_goal goal;
 	bool goal_set;	      /* goal.addr is among the engine's breakpoints on goal's account */
 	struct gva_set known; /* addresses the engine has as breakpoints */
@@ -53,6 +63,7 @@ struct inspect {
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
 	bool step_irq; /* "set step-irq on" */
+	bool peek_live; /* commands look at a running guest without stopping it (peek.c) */
 	struct points points;
 	struct symbols symbols;
 	struct serial_log *serial;
@@ -67,6 +78,8 @@ struct inspect {
 	char *repeat;
 	unsigned depth; /* of "source" */
 	bool quit;
+	const struct inspect_addon *addons[MAX_ADDONS];
+	unsigned naddons;
 	unsigned generation;
 	struct inspect_snapshot *snapshot;
 };
@@ -87,6 +100,8 @@ struct variable *session_variable(struct inspect *s, const char *name, bool make
 bool session_interrupted(struct inspect *s); /* also the deadline */
 void session_idle(struct inspect *s, int timeout_ms);
 int64_t session_now(void); /* monotonic ns */
+/* Execute the command LINE: no blanks around it, not empty. */
+int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink);
 
 /* ---- run.c ---- */
 void run_start(struct inspect *s, const struct run_goal *goal);
@@ -104,6 +119,8 @@ void run_resume(struct inspect *s);
 bool run_step(struct inspect *s);
 bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoint that stops? sets the stop */
 void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
+/* Tell the engine about watchpoint P, new (true) or on its way out. False: the engine cannot. */
+bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
 void run_points_again(struct inspect *s);	     /* tell a fresh engine about all */
 void run_set_stop(struct inspect *s, const char *reason);
 void run_publish(struct inspect *s);
@@ -130,7 +147,7 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-    cmd_system_group, cmd_translator_group, cmd_input_group, cmd_session_group;
+    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_input_group, cmd_session_group;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
     view_break, view_symbols, view_fpu, view_xmm;

@@ -24,7 +24,7 @@ static const struct {
 	{ "registers", NULL, TABLE_PLAIN },
 };
 
-enum { NTABLES = 4, MAX_COLS = 40 };
+enum { NTABLES = 4 + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -40,6 +40,12 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	t[1] = (struct view_table){ s->m ? machine_views : none, s->m };
 	t[2] = (struct view_table){ v ? mm_views : none, v ? v->mmu : NULL };
 	t[3] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
+	for (unsigned i = 0; i < MAX_ADDONS; i++) {
+		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;
+
+		t[4 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
+					 : (struct view_table){ none, NULL };
+	}
 }
 
 void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v), void *ctx)

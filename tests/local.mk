@@ -14,13 +14,20 @@ AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
 
 SHELL_TESTS = \
 	%D%/layers.sh \
-	%D%/guests/demo.sh
+	%D%/guests/badimages.sh \
+	%D%/guests/bootsector.sh \
+	%D%/guests/demo.sh \
+	%D%/guests/hostile.sh \
+	%D%/tui/screens.sh \
+	%D%/tui/agree.sh \
+	%D%/tui/keys.sh
 
 # Real guests, from packages that guests/fetch brought: `make check-guests`.
 GUEST_TESTS = \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
-	%D%/guests/memtest.sh
+	%D%/guests/memtest.sh \
+	%D%/tui/linux.sh
 
 UNIT_TESTS =
 TESTS = $(UNIT_TESTS) $(SHELL_TESTS)
@@ -29,7 +36,8 @@ EXTRA_DIST += \
 	$(GUEST_TESTS) \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
-	%D%/taplib.sh
+	%D%/taplib.sh \
+	%D%/tui/tuilib.sh
 
 check-guests: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(GUEST_TESTS)"
@@ -52,6 +60,10 @@ UNIT_TESTS += %D%/hv/test_images
 %C%_hv_test_images_SOURCES = %D%/hv/test_images.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_images_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_images_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/tui/test_layout
+%C%_tui_test_layout_SOURCES = %D%/tui/test_layout.c
+%C%_tui_test_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_tui_test_layout_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 endif
 
 # Instructions under the engine against the host CPU; see tests/conform/main.c.
@@ -70,5 +82,20 @@ UNIT_TESTS += %D%/conform/conform
 	%D%/conform/seq.c \
 	%D%/conform/setup.c
 %C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+
+# The guest that misbehaves, and a boot sector: freestanding, with the embedded guest's flags.
+hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \
+	%D%/guests/hostile/wild.c %D%/guests/hostile/device.c %D%/guests/hostile/paging.c \
+	%D%/guests/hostile/insn.c %D%/guests/hostile/system.c
+hostile_extra = %D%/guests/hostile/hostile.h %D%/guests/hostile/hostile.lds
+%D%/guests/hostile.elf: $(hostile_sources) $(hostile_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/hostile/hostile.lds -o $$out/hostile.elf $(hostile_sources)
+%D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(CC) -m32 -nostdlib -static -no-pie -Wl,-m,elf_i386 -Wl,--build-id=none \
+	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
+check_DATA = %D%/guests/hostile.elf %D%/guests/bootsector.bin
+CLEANFILES += $(check_DATA)
+EXTRA_DIST += $(hostile_sources) $(hostile_extra) %D%/guests/hostile/bootsector.S
 
 check_PROGRAMS += $(UNIT_TESTS)

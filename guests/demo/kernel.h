@@ -76,6 +76,11 @@ struct tss {
 
 struct pseudo_desc { u16 limit; u32 base; } __attribute__((packed));
 
+#define MULTIBOOT_MAGIC 0x2badb002
+struct multiboot {
+	u32 flags, mem_lower, mem_upper, boot_device, cmdline;
+};
+
 /* A check returns NULL when it passed, else what was wrong. */
 struct check {
 	const char *name;
@@ -94,6 +99,9 @@ void *memset(void *d, int c, u32 n);
 void *memcpy(void *d, const void *s, u32 n);
 int memcmp(const void *a, const void *b, u32 n);
 bool has_word(const char *line, const char *word);
+extern char cmdline[256];
+void keep_cmdline(u32 info); /* copied: the loader's may lie in memory we hand out */
+u32 mem_top(u32 info);	     /* end of memory; INFO is the physical address of struct multiboot */
 
 /* cpu.c: descriptor tables, interrupt controllers, timer, traps */
 extern struct tss tss;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Output on COM1 and on the VGA text screen at once, and the few string functions. */
+ * Output on COM1 and on the VGA text screen at once, the few string functions, and what
+ * the loader said. */
 #include "guests/demo/kernel.h"
 
 #define COM1 0x3f8
@@ -168,4 +169,22 @@ bool has_word(const char *line, const char *word)
 			break;
 	}
 	return false;
+}
+
+char cmdline[256];
+
+void keep_cmdline(u32 info)
+{
+	const struct multiboot *m = phys(info);
+	const char *from = phys(m->cmdline);
+
+	for (unsigned i = 0; m->flags & 4 && i < sizeof(cmdline) - 1 && from[i]; i++)
+		cmdline[i] = from[i];
+}
+
+u32 mem_top(u32 info)
+{
+	const struct multiboot *m = phys(info);
+
+	return (m->mem_upper + 1024) << 10;
 }

@@ -8,11 +8,6 @@
  *   loop           run the checks for ever (something to watch) */
 #include "guests/demo/kernel.h"
 
-struct multiboot {
-	u32 flags, mem_lower, mem_upper, boot_device, cmdline;
-};
-
-static char cmdline[256]; /* copied: the loader's may lie in memory we hand out */
 static unsigned passed, failed;
 
 static void result(const char *name, u8 color, const char *word, const char *detail)
@@ -56,28 +51,20 @@ static void run_all(void)
 	run(task_checks, task_check_count);
 }
 
-static void keep_cmdline(const char *from)
-{
-	for (unsigned i = 0; i < sizeof(cmdline) - 1 && from[i]; i++)
-		cmdline[i] = from[i];
-}
-
-void kernel_main(u32 magic, const struct multiboot *info)
+void kernel_main(u32 magic, u32 info)
 {
 	console_init();
 	console_color(0x1f);
 	print("Vitrine demo guest: a small kernel that checks its processor");
 	console_color(0x07);
 	print("\n");
-	if (magic != 0x2badb002) {
+	if (magic != MULTIBOOT_MAGIC) {
 		print("not started by a Multiboot loader: eax %08x\n", magic);
 		finish(0x3d);
 	}
-	info = phys((u32)info);
-	if (info->flags & 4)
-		keep_cmdline(phys(info->cmdline));
-	print("memory %u KiB, command line \"%s\"\n", info->mem_upper + 1024, cmdline);
-	paging_init((info->mem_upper + 1024) << 10);
+	keep_cmdline(info);
+	print("memory %u KiB, command line \"%s\"\n", mem_top(info) >> 10, cmdline);
+	paging_init(mem_top(info));
 	cpu_init();
 	do {
 		run_all();

@@ -102,11 +102,11 @@ struct conform_case {
 	bool code16;
 	/* What the architecture leaves to the processor, and is not compared: bytes of
 	 * memory (x87 pointers), bits of one register, and after a fault the registers
-	 * (but ESP) and the stack below ESP. */
+	 * (but ESP) and the stack below ESP, or the x87 state but its registers. */
 	struct { uint32_t addr, len; } skip[2];
 	uint32_t undef_bits;
 	uint8_t undef_reg;
-	bool partial;
+	bool partial, loose_tags;
 	unsigned number;   /* for repeating it: --case */
 };
 

@@ -245,10 +245,16 @@ static void setup_string(struct making *m, bool equal)
 	set_index(m, R_ESI, src);
 	set_index(m, R_EDI, dst);
 	setup_count(m);
-	if (!equal)
-		return;
 	src += sel_base(m->c->st.seg[s]);
 	dst += sel_base(m->c->st.seg[SEG_ES]);
+	/* REP MOVS with 16-bit addresses on AMD's Zen looks for overlap in the whole
+	 * registers, and copies wrongly when their upper halves hide it. */
+	if (m->f->asize == 2 && dst - src + 256 < 512) {
+		m->c->st.gpr[R_ESI] &= 0xffff;
+		m->c->st.gpr[R_EDI] &= 0xffff;
+	}
+	if (!equal)
+		return;
 	for (uint32_t i = 0; i < eq; i++) {
 		int32_t at = m->c->st.eflags & FL_DF ? -(int32_t)i : (int32_t)i;
 		uint8_t b = (uint8_t)(one_in(m, 2) ? m->c->st.gpr[R_EAX] : m->c->st.gpr[R_EAX] >> 8);
@@ -443,7 +449,8 @@ static bool is_row(const struct making *m, const char *name) { return strcmp(m->
 
 /* What processors do differently, or the architecture leaves undefined: x87
  * pointers, the reserved part of an FXSAVE image, bits 16-19 of LAR's result, the
- * upper half of a pushed selector, how far a faulting POPA or far CALL got. */
+ * upper half of a pushed selector, how far a faulting POPA or far CALL got, whether
+ * a faulting MASKMOVQ has marked the x87 registers as used. */
 void setup_encoded(struct making *m)
 {
 	uint32_t a = m->f->row->attr;
@@ -464,4 +471,5 @@ void setup_encoded(struct making *m)
 		m->c->undef_bits = 0xf0000;
 	}
 	m->c->partial = strcmp(m->f->enc, "61") == 0;
+	m->c->loose_tags = is_row(m, "mmx.maskmovq");
 }

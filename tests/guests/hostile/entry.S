@@ -29,12 +29,17 @@ isr_stubs:
 caught:	popl %eax
 back:	cld			/* eax: vector */
 	cli
+	lgdt %cs:gdt_reg
 	movw $0x10, %cx
 	movw %cx, %ds
 	movw %cx, %es
 	movw %cx, %ss
 	movl saved_esp, %esp
 	pushl %eax
+	movl $0xc0000080, %ecx
+	xorl %eax, %eax
+	xorl %edx, %edx
+	wrmsr
 	xorl %ecx, %ecx
 	movw %cx, %fs
 	movw %cx, %gs
@@ -53,7 +58,6 @@ back:	cld			/* eax: vector */
 	movl %ecx, %cr3
 	movl regime, %ecx
 	movl %ecx, %cr0
-	lgdt gdt_reg
 	lidt idt_reg
 	ljmp $8, $1f
 1:	call recovered
@@ -144,7 +148,9 @@ attempt:
 	pushl %edi
 	movl %esp, saved_esp
 	pushl %edx
+	sti			/* the timer ends what does not end */
 	call *%eax
+	cli
 	addl $4, %esp
 	movl $256, %eax
 	popl %edi
@@ -187,15 +193,15 @@ real_enter:
 1:	xorw %ax, %ax
 	movw %ax, %ds
 	movw $0x7000, %bp
-	movw 42(%bp), %ss
-	movl 0x7000 + 16, %esp
-	movw 46(%bp), %cx
+	movw %ds:46(%bp), %cx
 	movw %cx, %es
+	movw %ds:42(%bp), %ss
+	movl 0x7000 + 16, %esp
 	pushw 0x7000 + 36
 	pushw 0x7000 + 40
 	pushw 0x7000 + 32
 	pushw 0x7000 + 44
-	movl 0x7000 + 0, %eax
+	movl 0x7000, %eax
 	movl 0x7000 + 4, %ecx
 	movl 0x7000 + 8, %edx
 	movl 0x7000 + 12, %ebx

@@ -63,6 +63,7 @@ __attribute__((noreturn)) void end(uint32_t code);
 __attribute__((noreturn)) void failed(const char *what, uint32_t a, uint32_t b);
 void set_gate(unsigned vec, uint32_t at, uint16_t sel, unsigned type, unsigned dpl);
 uint64_t descriptor(uint32_t base, uint32_t limit, unsigned access, unsigned flags);
+void take_memory(const char *command_line);
 void set_up(void);
 void set_up_timer(void);
 /* Identity map of MEMORY with 4 KiB pages: user access for the arena and low memory only. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The event loop of the main thread. poll(), because standard input may be a
  * regular file, which epoll and so libuv refuse to watch. */
-#ifndef CONSOLE_LOOP_H
-#define CONSOLE_LOOP_H
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
 
 struct loop;
 

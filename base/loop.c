@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See loop.h. A watcher may be added or forgotten while another is served. */
-#include "console/loop.h"
+#include "base/loop.h"
 
 #include <poll.h>
 #include <stdlib.h>

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the stub brings to the shell: "gdb start", "gdb stop", "arch", "info gdb". */
+#include "gdbstub/gdb_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- info gdb ---- */
+
+static const struct view_col cols[] = {
+	{ "listening", "Listening at", VAL_STR, "", "address, or no" },
+	{ "client", "Client", VAL_STR, "", "none, waits for a stop, or has the guest standing" },
+	{ "arch", "Architecture", VAL_STR, "", "what gdb is told of the processor (command arch)" },
+	{ "registers", "Registers", VAL_UINT, "", "in the target description" },
+	{ "physical", "Physical", VAL_BOOL, "", "addresses are physical (PhyMemMode)" },
+	{ "sstep", "Step bits", VAL_HEX, "", "1 enabled, 2 without interrupts, 4 without timers" },
+	{ "points", "Points", VAL_UINT, "", "breakpoints and watchpoints it has inserted" },
+	{ "clients", "Clients", VAL_UINT, "", "so far" },
+	{ "packets", "Packets", VAL_UINT, "", "received" },
+	{ "bad", "Bad packets", VAL_UINT, "", "with a wrong checksum, too long" },
+	{ "steps", "Steps", VAL_UINT, "", "single steps done" },
+	{ "stops", "Stops", VAL_UINT, "", "told" },
+	{ "in", "Received", VAL_UINT, "B", "bytes" },
+	{ "out", "Sent", VAL_UINT, "B", "bytes" },
+};
+
+static const char *rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct gdb *g = owner;
+
+	(void)arg;
+	sink->row(sink, (struct value[]){
+				V_STR(g->listen_fd >= 0 ? g->where : "no"),
+				V_STR(g->conn < 0 ? "none" : g->waiting ? "waits for a stop" : "has the guest standing"),
+				V_STR(g->regs.arch->name), V_UINT(g->regs.count), V_BOOL(g->physical),
+				V_HEX(g->sstep), V_UINT(debug_points_count(g->s, &g->owner)),
+				V_UINT(g->stats.clients), V_UINT(g->stats.packets), V_UINT(g->stats.bad_packets),
+				V_UINT(g->stats.steps), V_UINT(g->stats.stops), V_UINT(g->stats.bytes_in),
+				V_UINT(g->stats.bytes_out) });
+	return NULL;
+}
+
+static const struct view view = { "gdb", "the gdb stub: address, client, counters", cols, ARRAY_LEN(cols), rows, true };
+const struct view *const gdb_views[] = { &view, NULL };
+
+/* ---- commands ---- */
+
+static int cmd_gdb(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct gdb *g = inspect_addon_owner(s, &gdb_commands);
+	const char *where = a->argc > 1 ? a->argv[1] : ":1234";
+	char err[300];
+
+	if (!strcmp(a->argv[0], "start")) {
+		if (!gdb_listen(g, where, err, sizeof(err)))
+			return result_fail(r, "%s", err);
+		result_text(r, "gdb: listening at %s", g->where);
+		return 0;
+	}
+	if (strcmp(a->argv[0], "stop") || a->argc > 1)
+		return result_fail(r, "usage: gdb start [[HOST:]PORT|unix:PATH] | stop");
+	gdb_close(g);
+	return 0;
+}
+
+static const struct view_col arch_cols[] = {
+	{ "arch", "Architecture", VAL_STR, "", "for the command arch" },
+	{ "served", "Served", VAL_BOOL, "", "this one is in force" },
+	{ "help", "Means", VAL_STR, "", "what it is for" },
+};
+
+static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct gdb *g = inspect_addon_owner(s, &gdb_commands);
+	const struct gdb_arch *arch;
+	struct table *t;
+
+	if (a->argc) {
+		arch = gdb_arch_find(a->argv[0]);
+		if (!arch)
+			return result_fail(r, "arch: no architecture '%s' (arch lists them)", a->argv[0]);
+		gdb_regs_init(&g->regs, arch, __builtin_cpu_supports("avx"));
+		return 0;
+	}
+	t = result_table(r, arch_cols, ARRAY_LEN(arch_cols), TABLE_GRID, NULL);
+	for (unsigned i = 0; i < gdb_arch_count; i++)
+		table_row(t, (struct value[]){ V_STR(gdb_archs[i].name), V_BOOL(g->regs.arch == &gdb_archs[i]),
+					       V_STR(gdb_archs[i].help) });
+	return 0;
+}
+
+static const struct command commands[] = {
+	{ "gdb", NULL, "start [[HOST:]PORT|unix:PATH] | stop",
+	  "let gdb attach (at 127.0.0.1:1234 unless told otherwise), or no more",
+	  "HOST is 127.0.0.1 unless given. 'info gdb' shows what goes on.", cmd_gdb, 0, 1, 2, COMP_NONE },
+	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "what gdb is told of the processor",
+	  "gdb must then fetch the description again: 'unset tdesc filename'. The macro 'arch' of "
+	  "vitrine.gdb does both.",
+	  cmd_arch, 0, 0, 1, COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group gdb_commands = { "gdb", "gdb", commands };
+const struct inspect_addon gdb_addon_manual = { .commands = &gdb_commands, .views = gdb_views };

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The stub's inside. server.c owns the connection, query.c, target.c and monitor.c hold the
+ * handlers of packets, table.c their rows. */
+#ifndef GDBSTUB_GDB_INT_H
+#define GDBSTUB_GDB_INT_H
+#include "base/loop.h"
+#include "gdbstub/gdbstub.h"
+#include "gdbstub/packet.h"
+#include "gdbstub/regs.h"
+#include "inspect/command.h"
+#include "inspect/debug.h"
+#include "inspect/peek.h"
+
+/* QEMU's bits of qqemu.sstep. */
+enum { SSTEP_ENABLE = 1, SSTEP_NOIRQ = 2, SSTEP_NOTIMER = 4 };
+enum { RAW_MAX = 2 * PACKET_MAX };
+
+struct gdb_stats {
+	uint64_t clients, packets, bad_packets, steps, stops, bytes_in, bytes_out;
+};
+
+struct gdb {
+	struct inspect *s;
+	struct loop *loop;
+	struct inspect_addon addon;
+	struct debug_listener listener;
+	struct point_owner owner;
+	struct gdb_regs regs;
+	struct gdb_stats stats;
+	/* the listening side */
+	int listen_fd;	 /* -1: none */
+	char where[160]; /* as people gave it */
+	char path[108];	 /* of a Unix socket, to remove; "" */
+	/* the client; reset for each */
+	int conn; /* -1: none */
+	struct packet_reader in;
+	uint8_t raw[RAW_MAX]; /* received while a packet was being worked on */
+	size_t raw_len;
+	struct out reply, frame;
+	bool noack, multiprocess, swbreak, hwbreak, error_text;
+	bool physical; /* addresses are physical (PhyMemMode) */
+	bool busy;     /* a packet is being worked on */
+	bool waiting;  /* gdb waits for a stop reply */
+	bool interrupt; /* 0x03 came meanwhile */
+	bool in_command; /* ... of "monitor" */
+	bool broken;	/* the connection is to be dropped */
+	bool left_standing; /* the guest stood when gdb came, and gdb has not let it go on */
+	unsigned sstep;
+};
+
+/* ---- packets ---- */
+
+enum packet_flags {
+	P_EXACT = 1,  /* the whole packet is the name */
+	P_HOLD = 2,   /* looks at the guest or changes it: it stands meanwhile */
+	P_SILENT = 4, /* the handler sends its replies itself */
+};
+
+/* A handler puts its reply into g->reply; an empty one means "not known". */
+struct gdb_packet {
+	const char *name;
+	void (*handle)(struct gdb *g, struct span a);
+	unsigned flags;
+};
+extern const struct gdb_packet gdb_packets[]; /* longer names before their prefixes; NULL-terminated */
+
+void gdb_handle(struct gdb *g, char *body, size_t len);
+
+/* ---- replies ---- */
+void reply_ok(struct gdb *g);
+/* "Enn", or "E.TEXT" when the client understands that. */
+void reply_error(struct gdb *g, unsigned number, const char *text);
+void gdb_send(struct gdb *g, const char *body, size_t n); /* one packet, now */
+
+/* ---- server.c ---- */
+void gdb_drop(struct gdb *g, bool resume); /* end the connection */
+void gdb_stop_reply(struct gdb *g);	   /* send why the guest stands */
+void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; monitor.c */
+const char *gdb_thread(const struct gdb *g);		 /* the one thread's id; query.c */
+bool gdb_condition_holds(void *g, const void *extra);	 /* of a point; run.c */
+
+/* ---- handlers, by file ---- */
+#define HANDLER(name) void name(struct gdb *g, struct span a);
+/* target.c: registers, memory */
+HANDLER(on_read_regs) HANDLER(on_write_regs) HANDLER(on_read_reg) HANDLER(on_write_reg)
+HANDLER(on_read_mem) HANDLER(on_write_mem) HANDLER(on_read_binary) HANDLER(on_write_binary) HANDLER(on_search)
+/* run.c: run control, points */
+HANDLER(on_continue) HANDLER(on_continue_sig) HANDLER(on_step) HANDLER(on_step_sig)
+HANDLER(on_vcont) HANDLER(on_vcont_query) HANDLER(on_why) HANDLER(on_point_insert) HANDLER(on_point_remove)
+HANDLER(on_detach) HANDLER(on_kill) HANDLER(on_vkill) HANDLER(on_restart) HANDLER(on_attach) HANDLER(on_vctrlc)
+/* query.c */
+HANDLER(on_supported) HANDLER(on_noack) HANDLER(on_features) HANDLER(on_memory_map) HANDLER(on_threads_xml)
+HANDLER(on_threads_first) HANDLER(on_threads_next) HANDLER(on_thread_info) HANDLER(on_current_thread)
+HANDLER(on_attached) HANDLER(on_set_thread) HANDLER(on_thread_alive) HANDLER(on_extended)
+HANDLER(on_sstep_bits) HANDLER(on_sstep_get) HANDLER(on_sstep_set) HANDLER(on_phys_get) HANDLER(on_phys_set)
+HANDLER(on_qemu_supported) HANDLER(on_host_info) HANDLER(on_process_info) HANDLER(on_region_info) HANDLER(on_unknown)
+/* monitor.c */
+HANDLER(on_monitor)
+#undef HANDLER
+
+/* ---- face.c ---- */
+extern const struct command_group gdb_commands;
+extern const struct view *const gdb_views[];
+#endif

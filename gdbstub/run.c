@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Run control and points. gdb steps and continues one vCPU, thread 1 of process 1.
+ *
+ * A continue sends no reply; the stop does, when run control tells the listener (server.c).
+ * When somebody else lets the guest run meanwhile, a continue or step of gdb's joins that run:
+ * it ends at the next stop. Single steps are done here and now; a range of them serves the event
+ * loop now and then, so that 0x03 and the other faces get through. */
+#include "gdbstub/agent.h"
+#include "gdbstub/gdb_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { E_INVAL = 0x16, E_NOSYS = 0x26, STEPS_PER_LOOK = 256 };
+#define IDLE_NS 10000000
+
+/* ---- stepping and continuing ---- */
+
+static uint64_t gdb_pc(struct gdb *g)
+{
+	const struct cpu *c = debug_cpu(g->s);
+
+	return g->regs.arch->linear_pc ? cpu_pc(c) : c->rip;
+}
+
+/* True: gdb can only wait for a stop, or has been told of one already. */
+static bool cannot_start(struct gdb *g)
+{
+	if (inspect_running(g->s)) {
+		g->waiting = true;
+		return true;
+	}
+	if (inspect_ended(g->s)) {
+		gdb_stop_reply(g);
+		return true;
+	}
+	g->left_standing = false;
+	g->interrupt = false;
+	return false;
+}
+
+static void resume(struct gdb *g)
+{
+	if (cannot_start(g))
+		return;
+	g->waiting = true;
+	debug_go(g->s);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+/* Look after the other descriptors once in a while. */
+static void look_around(struct gdb *g, unsigned n, int64_t *next)
+{
+	if (n % STEPS_PER_LOOK)
+		return;
+	if (now_ns() < *next)
+		return;
+	debug_idle(g->s, 0);
+	*next = now_ns() + IDLE_NS;
+}
+
+/* Step until the program counter leaves [LO, HI); at least once. */
+static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
+{
+	int64_t next = now_ns() + IDLE_NS;
+	bool irq = !(g->sstep & SSTEP_NOIRQ);
+	struct debug_stop stop;
+
+	for (unsigned n = 1;; n++) {
+		bool alive = debug_step(g->s, irq);
+
+		g->stats.steps++;
+		debug_last_stop(g->s, &stop);
+		if (!alive || stop.kind == DEBUG_POINT || debug_cpu(g->s)->halted)
+			break;
+		if (gdb_pc(g) - lo >= hi - lo || debug_at_point(g->s))
+			break;
+		look_around(g, n, &next);
+		if (g->interrupt || g->broken)
+			break;
+	}
+	debug_steps_done(g->s);
+	gdb_stop_reply(g);
+	g->interrupt = false;
+}
+
+static void step(struct gdb *g, uint64_t lo, uint64_t hi)
+{
+	if (cannot_start(g))
+		return;
+	if (debug_cpu(g->s)->halted) {
+		/* the step is over when an interrupt has been served */
+		g->waiting = true;
+		debug_go_to(g->s, cpu_pc(debug_cpu(g->s)));
+		return;
+	}
+	step_range(g, lo, hi);
+}
+
+/* "[ADDR]" of c and s. */
+static void set_pc(struct gdb *g, struct span a)
+{
+	struct cpu *c;
+	uint64_t pc;
+
+	if (!span_hex(&a, &pc) || inspect_running(g->s))
+		return;
+	c = debug_cpu(g->s);
+	c->rip = g->regs.arch->linear_pc ? (uint32_t)(pc - c->seg[SEG_CS].base) : pc;
+}
+
+/* Past the signal of C and S, which no guest can be sent. */
+static struct span past_signal(struct span a)
+{
+	uint64_t sig;
+
+	span_hex(&a, &sig);
+	span_char(&a, ';');
+	return a;
+}
+
+void on_continue(struct gdb *g, struct span a)
+{
+	set_pc(g, a);
+	resume(g);
+}
+
+void on_continue_sig(struct gdb *g, struct span a)
+{
+	on_continue(g, past_signal(a));
+}
+
+void on_step(struct gdb *g, struct span a)
+{
+	set_pc(g, a);
+	step(g, 0, 0);
+}
+
+void on_step_sig(struct gdb *g, struct span a)
+{
+	on_step(g, past_signal(a));
+}
+
+/* ---- vCont ---- */
+
+struct action {
+	char what; /* c, s, r or t; 0: none */
+	uint64_t lo, hi;
+};
+
+/* ":THREAD" or nothing. True: that is, or includes, our thread. */
+static bool names_us(struct span *a)
+{
+	uint64_t pid = 1, tid = 1;
+	bool all = false;
+
+	if (!span_char(a, ':'))
+		return true;
+	if (span_char(a, 'p')) {
+		all = span_word(a, "-1");
+		if (!all && !span_hex(a, &pid))
+			return false;
+		if (!span_char(a, '.'))
+			return all || pid == 1;
+	}
+	if (span_word(a, "-1"))
+		return all || pid == 1;
+	return span_hex(a, &tid) && (all || pid == 1) && tid <= 1;
+}
+
+/* One ";ACTION[:THREAD]". False: it makes no sense. */
+static bool take_action(struct span *a, struct action *out, bool *ours)
+{
+	uint64_t sig;
+
+	*out = (struct action){ 0 };
+	if (!span_char(a, ';') || !span_left(a))
+		return false;
+	out->what = *a->p++;
+	switch (out->what) {
+	case 'C':
+	case 'S':
+		out->what |= 0x20;
+		if (!span_hex(a, &sig))
+			return false;
+		break;
+	case 'r':
+		if (!span_hex(a, &out->lo) || !span_char(a, ',') || !span_hex(a, &out->hi))
+			return false;
+		break;
+	case 'c':
+	case 's':
+	case 't':
+		break;
+	default:
+		return false;
+	}
+	*ours = names_us(a);
+	return true;
+}
+
+void on_vcont(struct gdb *g, struct span a)
+{
+	struct action first = { 0 }, act;
+	bool ours, good = true;
+
+	while (good && span_left(&a)) {
+		good = take_action(&a, &act, &ours);
+		if (good && ours && !first.what)
+			first = act;
+	}
+	if (!good || !first.what || first.what == 't') {
+		reply_error(g, E_INVAL, "no action for this thread");
+		gdb_send(g, g->reply.data, g->reply.len);
+		return;
+	}
+	if (first.what == 'c')
+		resume(g);
+	else
+		step(g, first.lo, first.hi);
+}
+
+void on_vcont_query(struct gdb *g, struct span a)
+{
+	(void)a;
+	out_printf(&g->reply, "vCont;c;C;s;S;t;r");
+}
+
+/* ---- stopping, leaving, ending ---- */
+
+void on_why(struct gdb *g, struct span a)
+{
+	(void)a;
+	debug_halt(g->s);
+	gdb_stop_reply(g);
+}
+
+static void send_ok(struct gdb *g)
+{
+	gdb_send(g, "OK", 2);
+}
+
+void on_vctrlc(struct gdb *g, struct span a)
+{
+	(void)a;
+	reply_ok(g);
+	g->interrupt = true; /* acted on after the reply */
+}
+
+void on_attach(struct gdb *g, struct span a)
+{
+	on_why(g, a);
+}
+
+void on_detach(struct gdb *g, struct span a)
+{
+	(void)a;
+	send_ok(g);
+	gdb_drop(g, true);
+}
+
+void on_kill(struct gdb *g, struct span a)
+{
+	(void)a;
+	debug_power_off(g->s);
+	gdb_drop(g, false);
+}
+
+void on_vkill(struct gdb *g, struct span a)
+{
+	send_ok(g);
+	on_kill(g, a);
+}
+
+/* Power cycle. This packet has no reply; gdb asks "?" next. */
+void on_restart(struct gdb *g, struct span a)
+{
+	static const struct inspect_sink silent = { 0 };
+
+	(void)a;
+	debug_halt(g->s);
+	inspect_exec(g->s, "reset", &silent);
+}
+
+/* ---- points ---- */
+
+/* Conditions as they travel with a point: length and bytecode of each, 0 after the last. */
+static bool read_mem(void *ctx, uint64_t addr, void *buf, unsigned n)
+{
+	struct gdb *g = ctx;
+
+	return debug_read(g->s, false, (uint32_t)addr, buf, n) == n;
+}
+
+static bool read_reg(void *ctx, unsigned n, uint64_t *val)
+{
+	struct gdb *g = ctx;
+	uint8_t bytes[GDB_REG_BYTES];
+
+	*val = 0;
+	if (!gdb_reg_get(&g->regs, debug_cpu(g->s), n, bytes))
+		return false;
+	memcpy(val, bytes, 8);
+	return true;
+}
+
+bool gdb_condition_holds(void *ctx, const void *extra)
+{
+	struct agent_env env = { ctx, read_reg, read_mem };
+	const uint8_t *at = extra;
+	uint32_t len;
+	uint64_t val;
+
+	for (;; at += len) {
+		memcpy(&len, at, sizeof(len));
+		at += sizeof(len);
+		if (!len)
+			return false;
+		if (!agent_eval(&env, at, len, &val) || val)
+			return true; /* what cannot be decided here, gdb decides */
+	}
+}
+
+/* ";XLEN,BYTECODE..." after a breakpoint. NULL: there is none. */
+static void *take_conditions(struct span a)
+{
+	uint8_t *all = malloc(span_left(&a) + 8), *to = all;
+	uint64_t len;
+	uint32_t n;
+
+	if (!all)
+		abort();
+	while (span_word(&a, ";X") || span_word(&a, "X")) {
+		if (!span_hex(&a, &len) || !span_char(&a, ',') || !len || len > span_left(&a) / 2)
+			break;
+		n = (uint32_t)len;
+		if (hex_decode(a.p, 2 * len, to + sizeof(n), len) != len)
+			break;
+		memcpy(to, &n, sizeof(n));
+		to += sizeof(n) + n;
+		a.p += 2 * len;
+	}
+	if (to == all) {
+		free(all);
+		return NULL;
+	}
+	memset(to, 0, sizeof(n));
+	return all;
+}
+
+/* "TYPE,ADDR,KIND": what gdb's type and kind are here. */
+static bool take_point(struct span *a, enum point_kind *kind, uint64_t *addr, uint64_t *len)
+{
+	static const enum point_kind kinds[] = { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH };
+	uint64_t type;
+
+	if (!span_hex(a, &type) || type >= ARRAY_LEN(kinds) || !span_char(a, ',') || !span_hex(a, addr) ||
+	    !span_char(a, ',') || !span_hex(a, len))
+		return false;
+	*kind = kinds[type];
+	if (*kind == POINT_BREAK || *kind == POINT_HBREAK)
+		*len = 1;
+	return true;
+}
+
+void on_point_insert(struct gdb *g, struct span a)
+{
+	enum point_kind kind;
+	uint64_t addr, len;
+	void *conditions;
+
+	if (!take_point(&a, &kind, &addr, &len))
+		return; /* a type we do not have: empty reply */
+	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr || (g->physical && debug_paging(g->s))) {
+		reply_error(g, E_INVAL, "not a linear address of this guest");
+		return;
+	}
+	conditions = take_conditions(a);
+	if (debug_point_insert(g->s, &g->owner, kind, addr, len, conditions)) {
+		reply_ok(g);
+		return;
+	}
+	reply_error(g, E_NOSYS, "the engine has no room for this watchpoint");
+}
+
+void on_point_remove(struct gdb *g, struct span a)
+{
+	enum point_kind kind;
+	uint64_t addr, len;
+
+	if (!take_point(&a, &kind, &addr, &len))
+		return;
+	debug_point_remove(g->s, &g->owner, kind, addr, len);
+	reply_ok(g);
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The connection: listening, one client at a time, bytes in, packets out, stop replies, the
+ * end. All on the session's thread, out of its event loop.
+ *
+ * The event loop may be entered again while a packet is being worked on (a range step, a
+ * monitor command that lets the guest run). Bytes that come then are kept, and looked through
+ * only for 0x03; a connection that breaks then is only marked, and dropped by the outermost. */
+#include "gdbstub/gdb_int.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11, SEND_SECONDS = 5 };
+#define SPIN_NS 60000 /* how long to look for the next packet before going to sleep */
+
+/* ---- sending ---- */
+
+static void send_raw(struct gdb *g, const char *bytes, size_t n)
+{
+	while (n && g->conn >= 0 && !g->broken) {
+		ssize_t done = send(g->conn, bytes, n, MSG_NOSIGNAL);
+
+		if (done < 0 && errno != EINTR)
+			g->broken = true;
+		if (done > 0) {
+			bytes += done;
+			n -= (size_t)done;
+			g->stats.bytes_out += (uint64_t)done;
+		}
+	}
+}
+
+void gdb_send(struct gdb *g, const char *body, size_t n)
+{
+	out_clear(&g->frame);
+	packet_frame(&g->frame, body, n);
+	send_raw(g, g->frame.data, g->frame.len);
+}
+
+/* ---- stop replies ---- */
+
+/* What gdb wants to know of the stop besides the signal. */
+static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *o)
+{
+	static const char *const watches[POINT_KINDS] = { [POINT_WATCH] = "watch", [POINT_RWATCH] = "rwatch",
+							  [POINT_AWATCH] = "awatch" };
+
+	if (stop->kind != DEBUG_POINT || g->interrupt)
+		return;
+	if (watches[stop->point_kind])
+		out_printf(o, "%s:%llx;", watches[stop->point_kind], (unsigned long long)stop->watched);
+	else if (stop->owner == &g->owner && stop->point_kind == POINT_BREAK && g->swbreak)
+		out_printf(o, "swbreak:;");
+	else if (stop->owner == &g->owner && stop->point_kind == POINT_HBREAK && g->hwbreak)
+		out_printf(o, "hwbreak:;");
+}
+
+/* The registers that gdb asks for after every stop. */
+static void put_registers(struct gdb *g, struct out *o)
+{
+	const struct cpu *c = debug_cpu(g->s);
+	uint8_t bytes[GDB_REG_BYTES];
+
+	for (unsigned i = 0; i < g->regs.expedited; i++) {
+		out_printf(o, "%02x:", i);
+		out_hex(o, bytes, gdb_reg_get(&g->regs, c, i, bytes));
+		out_printf(o, ";");
+	}
+}
+
+/* The guest is gone: so is gdb's process. */
+static void say_exit(struct gdb *g, const struct debug_stop *stop)
+{
+	out_clear(&g->reply);
+	out_printf(&g->reply, "W%02x%s", stop->kind == DEBUG_EXITED ? stop->status & 0xff : 0,
+		   g->multiprocess ? ";process:1" : "");
+	gdb_send(g, g->reply.data, g->reply.len);
+	debug_detach(g->s, &g->listener);
+}
+
+static int stop_signal(const struct gdb *g, const struct debug_stop *stop)
+{
+	if (stop->kind == DEBUG_DEAD)
+		return SIG_SEGV;
+	return stop->kind == DEBUG_STOPPED || g->interrupt ? SIG_INT : SIG_TRAP;
+}
+
+void gdb_stop_reply(struct gdb *g)
+{
+	bool was_waiting = g->waiting;
+	struct debug_stop stop;
+
+	g->waiting = false;
+	g->stats.stops++;
+	debug_last_stop(g->s, &stop);
+	if (stop.kind == DEBUG_OFF || stop.kind == DEBUG_EXITED) {
+		say_exit(g, &stop);
+		return;
+	}
+	if (stop.kind == DEBUG_DEAD && was_waiting) {
+		gdb_say(g, "the guest died: ", 16);
+		gdb_say(g, stop.detail, strlen(stop.detail));
+		gdb_say(g, "\n", 1);
+	}
+	out_clear(&g->reply);
+	out_printf(&g->reply, "T%02x", stop_signal(g, &stop));
+	put_cause(g, &stop, &g->reply);
+	put_registers(g, &g->reply);
+	out_printf(&g->reply, "thread:%s;", gdb_thread(g));
+	gdb_send(g, g->reply.data, g->reply.len);
+}
+
+/* Run control: the guest stands. */
+static void stopped(void *ctx)
+{
+	struct gdb *g = ctx;
+
+	if (g->waiting)
+		gdb_stop_reply(g);
+}
+
+/* ---- receiving ---- */
+
+static void interrupt(struct gdb *g)
+{
+	g->interrupt = false;
+	if (inspect_running(g->s))
+		debug_halt(g->s);
+}
+
+static void packet(struct gdb *g)
+{
+	g->stats.packets++;
+	if (!g->noack)
+		send_raw(g, "+", 1);
+	g->busy = true;
+	gdb_handle(g, g->in.buf, g->in.len);
+	g->busy = false;
+	if (g->interrupt)
+		interrupt(g);
+}
+
+static void act(struct gdb *g, enum packet_event e)
+{
+	switch (e) {
+	case PACKET_READY:
+		packet(g);
+		break;
+	case PACKET_BAD:
+		g->stats.bad_packets++;
+		if (!g->noack)
+			send_raw(g, "-", 1);
+		break;
+	case PACKET_LONG:
+		g->stats.bad_packets++;
+		if (!g->noack)
+			send_raw(g, "+", 1);
+		reply_error(g, 0x16, "the packet is too long");
+		gdb_send(g, g->reply.data, g->reply.len);
+		break;
+	case PACKET_INTERRUPT:
+		interrupt(g);
+		break;
+	case PACKET_NAK:
+		send_raw(g, g->frame.data, g->frame.len);
+		break;
+	case PACKET_ACK:
+	case PACKET_MORE:
+		break;
+	}
+}
+
+/* Work through what has come. More may come meanwhile. */
+static void pump(struct gdb *g)
+{
+	for (size_t at = 0; at < g->raw_len && g->conn >= 0 && !g->broken; at++)
+		act(g, packet_feed(&g->in, g->raw[at]));
+	g->raw_len = 0;
+}
+
+/* 0x03 while a packet is worked on: end what it waits for. */
+static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
+{
+	if (!memchr(bytes, 3, n))
+		return;
+	g->interrupt = true;
+	if (g->in_command)
+		inspect_interrupt(g->s); /* the command takes notice, and takes it back at its end */
+}
+
+/* True: something has come. */
+static bool receive(struct gdb *g)
+{
+	uint8_t *to = g->raw + g->raw_len;
+	ssize_t n = recv(g->conn, to, RAW_MAX - g->raw_len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		g->broken = true; /* also when there is no room: no client of ours talks so much */
+		return false;
+	}
+	g->raw_len += (size_t)n;
+	g->stats.bytes_in += (uint64_t)n;
+	if (g->busy)
+		look_for_interrupt(g, to, (size_t)n);
+	return true;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+/* Packets come in series, and waking up costs more than a short wait. */
+static bool more_soon(struct gdb *g)
+{
+	int64_t end = now_ns() + SPIN_NS;
+
+	while (g->conn >= 0 && !g->broken && now_ns() < end) {
+		if (g->waiting)
+			debug_look(g->s);
+		if (receive(g))
+			return true;
+	}
+	return false;
+}
+
+static void conn_ready(void *ctx, int fd)
+{
+	struct gdb *g = ctx;
+
+	(void)fd;
+	if (!receive(g) || g->busy) {
+		if (g->broken && !g->busy)
+			gdb_drop(g, true);
+		return;
+	}
+	do {
+		pump(g);
+	} while (more_soon(g));
+	if (g->broken)
+		gdb_drop(g, true);
+}
+
+/* ---- clients come and go ---- */
+
+static void fresh_client(struct gdb *g, int fd)
+{
+	struct timeval patience = { .tv_sec = SEND_SECONDS };
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	g->conn = fd;
+	memset(&g->in, 0, offsetof(struct packet_reader, buf));
+	g->raw_len = 0;
+	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
+	g->physical = g->busy = g->waiting = g->interrupt = g->broken = false;
+	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
+	g->stats.clients++;
+}
+
+bool gdb_adopt(struct gdb *g, int fd)
+{
+	static const char full[] = "vitrine: another gdb is attached\r\n";
+
+	if (g->conn >= 0 || !inspect_has_machine(g->s)) {
+		if (send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			g->stats.bad_packets++;
+		close(fd);
+		return false;
+	}
+	fresh_client(g, fd);
+	g->left_standing = !inspect_running(g->s) && !debug_expected(g->s);
+	debug_halt(g->s);
+	debug_attach(g->s, &g->listener);
+	debug_expect(g->s, false);
+	loop_watch(g->loop, fd, conn_ready, g);
+	return true;
+}
+
+void gdb_drop(struct gdb *g, bool go_on)
+{
+	if (g->conn < 0)
+		return;
+	if (g->busy) {
+		shutdown(g->conn, SHUT_WR);
+		g->busy = false;
+	}
+	loop_forget(g->loop, g->conn);
+	close(g->conn);
+	g->conn = -1;
+	g->waiting = false;
+	debug_detach(g->s, &g->listener);
+	if (!inspect_has_machine(g->s))
+		return;
+	if (inspect_hold(g->s)) {
+		debug_points_clear(g->s, &g->owner);
+		inspect_release(g->s);
+		return;
+	}
+	debug_points_clear(g->s, &g->owner);
+	if (go_on && !g->left_standing && !inspect_ended(g->s) && !debug_quitting(g->s))
+		debug_go(g->s);
+}
+
+static void listen_ready(void *ctx, int fd)
+{
+	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (conn >= 0)
+		gdb_adopt(ctx, conn);
+}
+
+/* ---- listening ---- */
+
+static bool fail(char *err, size_t errlen, const char *where, const char *why)
+{
+	snprintf(err, errlen, "gdb: %s: %s", where, why);
+	return false;
+}
+
+/* Is PATH the socket of a process that is gone? */
+static bool is_stale(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
+		     errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return stale;
+}
+
+static int listen_unix(struct gdb *g, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 &&
+	    (errno != EADDRINUSE || !is_stale(&addr) || unlink(path) < 0 ||
+	     bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)) {
+		close(fd);
+		return -1;
+	}
+	strcpy(g->path, path);
+	snprintf(g->where, sizeof(g->where), "unix:%s", path);
+	return fd;
+}
+
+/* "[HOST:]PORT", also as QEMU writes it, "tcp:HOST:PORT". */
+static void split_address(const char *where, char *host, size_t len, const char **port)
+{
+	const char *colon;
+
+	if (!strncmp(where, "tcp:", 4))
+		where += 4;
+	colon = strrchr(where, ':');
+	*port = colon ? colon + 1 : where;
+	snprintf(host, len, "%.*s", colon ? (int)(colon - where) : 0, where);
+	if (host[0] == '[' && host[strlen(host) - 1] == ']') {
+		host[strlen(host) - 1] = 0;
+		memmove(host, host + 1, strlen(host));
+	}
+	if (!strcmp(host, "*"))
+		snprintf(host, len, "0.0.0.0");
+	if (!host[0])
+		snprintf(host, len, "127.0.0.1");
+}
+
+/* The address as it became: port 0 asks for any. */
+static void note_address(struct gdb *g, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char host[100], port[16];
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(g->where, sizeof(g->where), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static int listen_tcp(struct gdb *g, const char *where, const char **why)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai;
+	const char *port;
+	char host[128];
+	int fd, rc, one = 1;
+
+	split_address(where, host, sizeof(host), &port);
+	*why = "takes [HOST:]PORT or unix:PATH";
+	if (!*port || port[strspn(port, "0123456789")])
+		return -1;
+	rc = getaddrinfo(host, port, &hints, &ai);
+	if (rc) {
+		*why = gai_strerror(rc);
+		return -1;
+	}
+	*why = NULL;
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+			bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)) {
+		rc = errno;
+		close(fd);
+		errno = rc;
+		fd = -1;
+	}
+	freeaddrinfo(ai);
+	if (fd >= 0)
+		note_address(g, fd);
+	return fd;
+}
+
+bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen)
+{
+	const char *why = NULL;
+	int fd;
+
+	if (g->listen_fd >= 0)
+		return fail(err, errlen, g->where, "listening there already");
+	fd = strncmp(where, "unix:", 5) ? listen_tcp(g, where, &why) : listen_unix(g, where + 5);
+	if (fd < 0)
+		return fail(err, errlen, where, why ? why : strerror(errno));
+	if (listen(fd, 4) < 0) {
+		fail(err, errlen, where, strerror(errno));
+		close(fd);
+		return false;
+	}
+	g->listen_fd = fd;
+	loop_watch(g->loop, fd, listen_ready, g);
+	return true;
+}
+
+static void listen_no_more(struct gdb *g)
+{
+	if (g->listen_fd < 0)
+		return;
+	loop_forget(g->loop, g->listen_fd);
+	close(g->listen_fd);
+	g->listen_fd = -1;
+	if (g->path[0])
+		unlink(g->path);
+	g->path[0] = g->where[0] = 0;
+}
+
+void gdb_close(struct gdb *g)
+{
+	listen_no_more(g);
+	if (g->busy)
+		g->broken = true; /* "monitor gdb stop" */
+	else
+		gdb_drop(g, true);
+}
+
+/* ---- life ---- */
+
+struct gdb *gdb_new(struct inspect *session, struct loop *loop)
+{
+	struct gdb *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		abort();
+	g->s = session;
+	g->loop = loop;
+	g->listen_fd = g->conn = -1;
+	g->listener = (struct debug_listener){ .ctx = g, .stopped = stopped };
+	g->owner = (struct point_owner){ .name = "gdb", .ctx = g, .holds = gdb_condition_holds };
+	g->addon = (struct inspect_addon){ .commands = &gdb_commands, .views = gdb_views, .owner = g };
+	gdb_regs_init(&g->regs, &gdb_archs[0], __builtin_cpu_supports("avx"));
+	return g;
+}
+
+void gdb_free(struct gdb *g)
+{
+	if (!g)
+		return;
+	listen_no_more(g);
+	gdb_drop(g, false);
+	out_fini(&g->reply);
+	out_fini(&g->frame);
+	free(g);
+}
+
+const struct inspect_addon *gdb_addon(struct gdb *g)
+{
+	return &g->addon;
+}

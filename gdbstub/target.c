@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Registers and memory. Memory is what translation of the moment maps, or physical memory
+ * in PhyMemMode; devices are never touched. */
+#include "gdbstub/gdb_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { E_INVAL = 0x16, E_FAULT = 0x0e, SEARCH_PIECE = 65536 };
+
+/* ---- registers ---- */
+
+void on_read_regs(struct gdb *g, struct span a)
+{
+	const struct cpu *c = debug_cpu(g->s);
+	uint8_t bytes[GDB_REG_BYTES];
+
+	(void)a;
+	for (unsigned i = 0; i < g->regs.count; i++)
+		out_hex(&g->reply, bytes, gdb_reg_get(&g->regs, c, i, bytes));
+}
+
+void on_write_regs(struct gdb *g, struct span a)
+{
+	bool system = false, fits = true;
+
+	for (unsigned i = 0; i < g->regs.count; i++) {
+		unsigned size = g->regs.reg[i].bits / 8;
+		uint8_t bytes[GDB_REG_BYTES] = { 0 };
+
+		if (span_left(&a) < 2 * size || hex_decode(a.p, 2 * size, bytes, size) != size) {
+			fits = i > 0 && !span_left(&a); /* a short tail is allowed */
+			break;
+		}
+		a.p += 2 * size;
+		gdb_reg_set(&g->regs, debug_cpu(g->s), i, bytes, &system);
+	}
+	debug_cpu_changed(g->s, system);
+	if (fits)
+		reply_ok(g);
+	else
+		reply_error(g, E_INVAL, "the registers are not those of the description");
+}
+
+void on_read_reg(struct gdb *g, struct span a)
+{
+	uint8_t bytes[GDB_REG_BYTES];
+	unsigned size = 0;
+	uint64_t n;
+
+	if (span_hex(&a, &n) && n < GDB_MAX_REGS)
+		size = gdb_reg_get(&g->regs, debug_cpu(g->s), (unsigned)n, bytes);
+	if (size)
+		out_hex(&g->reply, bytes, size);
+	else
+		reply_error(g, E_INVAL, "no such register");
+}
+
+void on_write_reg(struct gdb *g, struct span a)
+{
+	uint8_t bytes[GDB_REG_BYTES] = { 0 };
+	bool system = false;
+	uint64_t n;
+
+	if (!span_hex(&a, &n) || !span_char(&a, '=') || n >= g->regs.count ||
+	    hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) != g->regs.reg[n].bits / 8 ||
+	    !gdb_reg_set(&g->regs, debug_cpu(g->s), (unsigned)n, bytes, &system)) {
+		reply_error(g, E_INVAL, "this register cannot be set to that");
+		return;
+	}
+	debug_cpu_changed(g->s, system);
+	reply_ok(g);
+}
+
+/* ---- memory ---- */
+
+/* "ADDR,LENGTH" */
+static bool place(struct span *a, uint64_t *addr, uint64_t *len)
+{
+	return span_hex(a, addr) && span_char(a, ',') && span_hex(a, len);
+}
+
+/* Read what there is; NULL, with the error in the reply, when there is nothing. Free it. */
+static uint8_t *fetch(struct gdb *g, struct span a, size_t max, size_t *got)
+{
+	uint64_t addr, len;
+	uint8_t *buf;
+
+	if (!place(&a, &addr, &len)) {
+		reply_error(g, E_INVAL, "an address and a length must stand here");
+		return NULL;
+	}
+	if (len > max)
+		len = max;
+	buf = malloc(len + 1);
+	if (!buf)
+		abort();
+	*got = debug_read(g->s, g->physical, addr, buf, len);
+	if (*got || !len)
+		return buf;
+	free(buf);
+	reply_error(g, E_FAULT, "no memory there");
+	return NULL;
+}
+
+void on_read_mem(struct gdb *g, struct span a)
+{
+	size_t n;
+	uint8_t *buf = fetch(g, a, PACKET_MAX / 2, &n);
+
+	if (buf)
+		out_hex(&g->reply, buf, n);
+	free(buf);
+}
+
+void on_read_binary(struct gdb *g, struct span a)
+{
+	size_t n;
+	uint8_t *buf = fetch(g, a, PACKET_MAX / 2, &n);
+
+	if (buf) {
+		out_printf(&g->reply, "b");
+		out_binary(&g->reply, buf, n);
+	}
+	free(buf);
+}
+
+static void store(struct gdb *g, uint64_t addr, const void *bytes, size_t n)
+{
+	if (debug_write(g->s, g->physical, addr, bytes, n) == n)
+		reply_ok(g);
+	else
+		reply_error(g, E_FAULT, "no memory there");
+}
+
+void on_write_mem(struct gdb *g, struct span a)
+{
+	uint8_t bytes[PACKET_MAX / 2];
+	uint64_t addr, len;
+
+	if (!place(&a, &addr, &len) || !span_char(&a, ':') || len > sizeof(bytes) ||
+	    hex_decode(a.p, span_left(&a), bytes, len) != len)
+		reply_error(g, E_INVAL, "the data are not as long as said");
+	else
+		store(g, addr, bytes, len);
+}
+
+void on_write_binary(struct gdb *g, struct span a)
+{
+	char bytes[PACKET_MAX];
+	uint64_t addr, len;
+	size_t n;
+
+	if (!place(&a, &addr, &len) || !span_char(&a, ':')) {
+		reply_error(g, E_INVAL, "an address and a length must stand here");
+		return;
+	}
+	n = span_left(&a);
+	memcpy(bytes, a.p, n);
+	if (packet_unescape(bytes, n) != len)
+		reply_error(g, E_INVAL, "the data are not as long as said");
+	else
+		store(g, addr, bytes, len);
+}
+
+/* ---- qSearch:memory:ADDR;LENGTH;PATTERN ---- */
+
+/* Find the N bytes at PATTERN in [ADDR, ADDR+LEN). True: *ADDR is where. *READABLE: nothing was
+ * in the way. */
+static bool search(struct gdb *g, uint64_t *addr, uint64_t len, const void *pattern, size_t n, bool *readable)
+{
+	uint8_t *buf = malloc(SEARCH_PIECE + n);
+	const uint8_t *hit = NULL;
+
+	if (!buf)
+		abort();
+	*readable = true;
+	while (len >= n && !hit) {
+		size_t want = len < SEARCH_PIECE + n - 1 ? len : SEARCH_PIECE + n - 1;
+		size_t got = debug_read(g->s, g->physical, *addr, buf, want);
+
+		hit = got >= n ? memmem(buf, got, pattern, n) : NULL;
+		if (hit)
+			*addr += (size_t)(hit - buf);
+		else if (got < want)
+			*readable = false;
+		if (hit || got < want || got < n)
+			break;
+		*addr += got - n + 1;
+		len -= got - n + 1;
+	}
+	free(buf);
+	return hit;
+}
+
+void on_search(struct gdb *g, struct span a)
+{
+	char pattern[PACKET_MAX];
+	uint64_t addr, len;
+	bool readable;
+	size_t n;
+
+	if (!span_hex(&a, &addr) || !span_char(&a, ';') || !span_hex(&a, &len) || !span_char(&a, ';') ||
+	    !span_left(&a)) {
+		reply_error(g, E_INVAL, "address, length and pattern must stand here");
+		return;
+	}
+	n = span_left(&a);
+	memcpy(pattern, a.p, n);
+	n = packet_unescape(pattern, n);
+	if (len > 1ull << 32)
+		len = 1ull << 32;
+	if (search(g, &addr, len, pattern, n, &readable))
+		out_printf(&g->reply, "1,%llx", (unsigned long long)addr);
+	else if (readable)
+		out_printf(&g->reply, "0");
+	else
+		reply_error(g, E_FAULT, "no memory there");
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Nanobenchmarks: what one instruction or one event costs, in cycles of the time-stamp
+ * counter. measure.c and insn.c are for any privilege level, so a program on the host
+ * measures with the same code (bench/nano-native.c); system.c needs a kernel around it. */
+#ifndef NANO_NANO_H
+#define NANO_NANO_H
+
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef _Bool bool;
+
+struct nano_item {
+	const char *name;
+	void (*run)(u32 n);    /* N > 0 times round a loop with `ops` operations in it */
+	u32 ops;
+	void (*base)(u32 n);   /* the same without the operations; NULL: nano_loop */
+	bool (*prepare)(void); /* or NULL; false: this processor does not have it */
+	void (*release)(void); /* or NULL */
+	u32 (*sample)(void);   /* instead of run: one sample in cycles, 0 when there was none */
+	bool stand_in;	       /* not the operation itself, but what comes closest to it here */
+};
+
+extern const struct nano_item nano_insn_items[];
+extern const u32 nano_insn_count;
+
+/* Measure the items that LINE names, all when it names none; "rounds=N" takes the minimum
+ * and the median of so many rounds. Prints "name minimum median", "~" behind a stand-in. */
+void nano_measure(const struct nano_item *const tables[], const u32 counts[], u32 ntables, const char *line);
+void nano_loop(u32 n);
+
+/* Each side has its own of these. */
+void nano_put(const char *text);
+void *nano_code_page(void); /* a page that may be written and executed; nothing else is in it */
+
+/* A function NAME(n) whose loop has OP eight times. N is in EDI; OP may change EAX, EBX, ECX,
+ * EDX and ESI, which start with the values in INPUTS. */
+#define NANO_OPS 8
+#define NANO_RUN(name, op, a, b, c, d)                                                                        \
+	static void name(u32 n)                                                                               \
+	{                                                                                                     \
+		u32 ra = (u32)(a), rb = (u32)(b), rc = (u32)(c), rd = (u32)(d);                               \
+                                                                                                              \
+		asm volatile(".balign 16\n77:\n.rept 8\n" op "\n.endr\ndecl %%edi\njnz 77b"                   \
+			     : "+D"(n), "+a"(ra), "+b"(rb), "+c"(rc), "+d"(rd)                                \
+			     :                                                                                \
+			     : "esi", "memory", "cc");                                                        \
+	}
+
+static inline u64 nano_tsc(void)
+{
+	u64 v;
+
+	asm volatile("rdtsc" : "=A"(v) : : "memory");
+	return v;
+}
+#endif

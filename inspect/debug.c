@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See debug.h. */
+#include "inspect/session_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- listeners ---- */
+
+void debug_attach(struct inspect *s, struct debug_listener *listener)
+{
+	listener->next = s->listeners;
+	s->listeners = listener;
+}
+
+void debug_detach(struct inspect *s, struct debug_listener *listener)
+{
+	struct debug_listener **at = &s->listeners;
+
+	while (*at && *at != listener)
+		at = &(*at)->next;
+	if (*at)
+		*at = listener->next;
+}
+
+void debug_expect(struct inspect *s, bool expected)
+{
+	s->expected = expected;
+}
+
+/* ---- stops ---- */
+
+/* The reasons that run control gives, as a debugger tells them apart. */
+static const struct {
+	const char *reason;
+	enum debug_stop_kind kind;
+} reasons[] = {
+	{ "breakpoint", DEBUG_POINT },	 { "watchpoint", DEBUG_POINT }, { "stopped", DEBUG_STOPPED },
+	{ "powered off", DEBUG_OFF },	 { "exited", DEBUG_EXITED },	{ "died", DEBUG_DEAD },
+	{ "failed", DEBUG_DEAD },
+};
+
+bool debug_expected(const struct inspect *s)
+{
+	return s->expected;
+}
+
+void debug_last_stop(struct inspect *s, struct debug_stop *out)
+{
+	struct point *p = points_find(&s->points, s->stop.point);
+
+	*out = (struct debug_stop){ .kind = DEBUG_STEPPED, .detail = s->stop.detail };
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (!strcmp(reasons[i].reason, s->stop.reason))
+			out->kind = reasons[i].kind;
+	if (s->switched_off)
+		out->kind = DEBUG_OFF;
+	if (p) {
+		out->point_kind = p->kind;
+		out->owner = p->owner;
+	}
+	out->watched = s->stop.watched;
+	out->status = inspect_exit_status(s, NULL, 0);
+}
+
+/* ---- run control ---- */
+
+/* What its owner took back and did not insert again. */
+static void purge(struct inspect *s)
+{
+	for (size_t i = s->points.count; i--;) {
+		struct point p = s->points.list[i];
+
+		if (!p.leaving)
+			continue;
+		if (point_watches(&p))
+			run_watch_changed(s, &p, false);
+		points_delete(&s->points, p.number);
+		if (!point_watches(&p))
+			run_point_changed(s, p.addr);
+	}
+}
+
+static void start(struct inspect *s, const struct run_goal *goal)
+{
+	purge(s);
+	run_start(s, goal);
+	s->quiet = true;
+}
+
+void debug_go(struct inspect *s)
+{
+	start(s, &(struct run_goal){ 0 });
+}
+
+void debug_go_to(struct inspect *s, gva addr)
+{
+	start(s, &(struct run_goal){ .to_addr = true, .addr = addr, .reached = "step" });
+}
+
+void debug_look(struct inspect *s)
+{
+	if (s->running)
+		run_settled(s);
+}
+
+void debug_clear_interrupt(struct inspect *s)
+{
+	__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+}
+
+void debug_halt(struct inspect *s)
+{
+	if (s->running)
+		run_halt(s);
+}
+
+bool debug_step(struct inspect *s, bool with_irq)
+{
+	bool held_back = s->step_irq, alive;
+
+	s->step_irq = with_irq;
+	alive = run_step(s) || !inspect_ended(s);
+	s->step_irq = held_back;
+	return alive;
+}
+
+void debug_steps_done(struct inspect *s)
+{
+	s->shown = false;
+	s->unseen = true;
+	s->stopped_at = session_now();
+	run_publish(s);
+}
+
+void debug_idle(struct inspect *s, int timeout_ms)
+{
+	session_idle(s, timeout_ms);
+}
+
+bool debug_at_point(struct inspect *s)
+{
+	return run_at_point(s);
+}
+
+void debug_power_off(struct inspect *s)
+{
+	debug_halt(s);
+	s->switched_off = true;
+}
+
+bool debug_quitting(const struct inspect *s)
+{
+	return s->quit;
+}
+
+/* ---- memory ---- */
+
+size_t debug_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
+{
+	if (addr > UINT32_MAX)
+		return 0;
+	if (n > (1ull << 32) - addr)
+		n = (1ull << 32) - addr;
+	return session_read(s, physical, addr, buf, n);
+}
+
+static bool write_piece(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
+{
+	if (physical)
+		return mm_phys_write(machine_vm(s->m), addr, buf, n);
+	return mmu_write(session_mmu(s), (uint32_t)addr, buf, (unsigned)n, MM_PROBE) == 0;
+}
+
+size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
+{
+	size_t done = 0;
+
+	if (addr > UINT32_MAX)
+		return 0;
+	if (n > (1ull << 32) - addr)
+		n = (1ull << 32) - addr;
+	while (done < n) {
+		size_t piece = PAGE_SIZE - ((addr + done) & PAGE_MASK);
+
+		if (piece > n - done)
+			piece = n - done;
+		if (!write_piece(s, physical, addr + done, (const char *)buf + done, piece))
+			break;
+		done += piece;
+	}
+	/* it may have been a page table */
+	if (done)
+		mmu_flush(session_mmu(s), true);
+	return done;
+}
+
+/* Bytes of the mapping, or of the hole, that the walk of LIN speaks for. */
+static uint64_t walk_span(struct inspect *s, const struct walk *w)
+{
+	bool pae = session_cpu(s)->cr4 & CR4_PAE;
+	const char *level = w->nlevels ? w->level[w->nlevels - 1].name : "PTE";
+
+	if (w->ok)
+		return 1ull << w->page_shift;
+	if (!strcmp(level, "PDE"))
+		return pae ? 1u << 21 : 1u << 22;
+	return !strcmp(level, "PDPTE") ? 1u << 30 : PAGE_SIZE;
+}
+
+bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable)
+{
+	struct walk w;
+	bool ok;
+
+	mmu_walk(session_mmu(s), (uint32_t)addr, MM_READ | MM_PROBE, &w);
+	ok = w.ok;
+	*writable = w.writable;
+	*size = walk_span(s, &w);
+	*start = (uint32_t)addr & ~(*size - 1);
+	while (*start + *size < 1ull << 32) {
+		mmu_walk(session_mmu(s), *start + *size, MM_READ | MM_PROBE, &w);
+		if (w.ok != ok || (ok && w.writable != *writable))
+			break;
+		*size += walk_span(s, &w);
+	}
+	return ok;
+}
+
+/* ---- registers ---- */
+
+struct cpu *debug_cpu(struct inspect *s)
+{
+	return session_cpu(s);
+}
+
+void debug_cpu_changed(struct inspect *s, bool system)
+{
+	if (system)
+		session_changed(s);
+	else
+		run_publish(s);
+}
+
+bool debug_paging(struct inspect *s)
+{
+	return session_cpu(s)->cr0 & CR0_PG;
+}
+
+/* ---- points ---- */
+
+bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind, gva addr,
+			uint64_t len, void *extra)
+{
+	struct point *p = points_of(&s->points, owner, kind, addr, len);
+
+	if (!p) {
+		p = points_add(&s->points, addr, false, NULL);
+		p->kind = kind;
+		p->len = len;
+		p->owner = owner;
+		p->extra = extra;
+		if (!point_watches(p)) {
+			run_point_changed(s, addr);
+		} else if (!run_watch_changed(s, p, true)) {
+			points_delete(&s->points, p->number);
+			return false;
+		}
+		return true;
+	}
+	free(p->extra);
+	p->extra = extra;
+	p->leaving = false;
+	return true;
+}
+
+void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind, gva addr,
+			uint64_t len)
+{
+	struct point *p = points_of(&s->points, owner, kind, addr, len);
+
+	if (p)
+		p->leaving = true;
+}
+
+void debug_points_clear(struct inspect *s, const struct point_owner *owner)
+{
+	for (size_t i = 0; i < s->points.count; i++)
+		if (s->points.list[i].owner == owner)
+			s->points.list[i].leaving = true;
+	purge(s);
+}
+
+size_t debug_points_count(const struct inspect *s, const struct point_owner *owner)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->points.count; i++)
+		n += s->points.list[i].owner == owner && !s->points.list[i].leaving;
+	return n;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See peek.h. */
+#include "inspect/peek.h"
+#include "inspect/session_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Views that hold nothing but counters and device registers in memory that stays where it is: a
+ * reader beside the vCPU sees each value whole, though not all of the same moment. */
+static const char *const live_views[] = { "callouts", "cpus", "e820",  "exceptions", "irq",    "mmu", "mtree", "pci",
+					  "pic",      "pit",  "ports", "rtc",	     "screen", "serial", "traps", "windows" };
+
+bool inspect_view_is_live(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(live_views); i++)
+		if (!strcmp(live_views[i], name))
+			return true;
+	return false;
+}
+
+int inspect_peek(struct inspect *s, const char *line, enum peek how, struct result *r)
+{
+	struct examine examine = s->examine;
+	char *repeat = s->repeat;
+	bool live = s->peek_live;
+	int rc;
+
+	s->repeat = NULL;
+	s->peek_live = how == PEEK_LIVE;
+	result_init(r);
+	rc = session_execute(s, line, r, NULL);
+	free(s->repeat);
+	s->repeat = repeat;
+	s->examine = examine;
+	s->peek_live = live;
+	return rc;
+}
+
+bool inspect_hold(struct inspect *s)
+{
+	return run_pause(s);
+}
+
+void inspect_release(struct inspect *s)
+{
+	run_resume(s);
+}
+
+void inspect_stop_record(struct inspect *s, struct result *r)
+{
+	result_init(r);
+	if (s->m && !s->running)
+		run_report(s, r);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * How a dashboard reads: it executes looking commands ("info ccf", "x/16xw $esp",
+ * "page $pc") and draws the records. So it shows what the shell shows. A look leaves
+ * no trace in the session: not in the line an empty line repeats, not in where a bare
+ * "x" goes on, and it reports no stop. */
+#ifndef INSPECT_PEEK_H
+#define INSPECT_PEEK_H
+#include "inspect/inspect.h"
+
+enum peek {
+	PEEK_PAUSE, /* a guest that runs is stopped for the moment the look takes */
+	PEEK_LIVE,  /* it goes on; only for views of which inspect_view_is_live() */
+};
+
+/* Execute LINE, which must only look, into R (initialised here; free with result_fini). 0, or -1
+ * with the error in R. */
+int inspect_peek(struct inspect *s, const char *line, enum peek how, struct result *r);
+/* Can view NAME be read beside a running guest? Its owner keeps it in plain counters. */
+bool inspect_view_is_live(const char *name);
+/* Stop a guest that runs, for several looks at one state. True: it ran, inspect_release() must follow. */
+bool inspect_hold(struct inspect *s);
+void inspect_release(struct inspect *s);
+/* The record of the present stop, as a stepping command gives it, into R. */
+void inspect_stop_record(struct inspect *s, struct result *r);
+#endif

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A boot sector of our own under Debian's SeaBIOS: it prints through INT 10h, and
+# `info screen` shows the text. It also reads a sector (INT 13h), the memory map (INT 15h),
+# a key (INT 16h), and goes to protected mode and back, which leaves it in unreal mode.
+. "$(dirname "$0")/guestlib.sh"
+need
+IMAGE=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/guests/bootsector.bin
+bios=
+for f in "$CACHE/bios-256k.bin" /usr/share/seabios/bios-256k.bin /usr/share/seabios/bios.bin; do
+	[ -n "$bios" ] || [ ! -s "$f" ] || bios=$f
+done
+[ -n "$bios" ] || skip_all "no SeaBIOS (package seabios, or guests/fetch)"
+[ -d /usr/share/seabios ] || skip_all "no video BIOS (package seabios)"
+[ -s "$IMAGE" ] || skip_all "no bootsector.bin (make check builds it)"
+
+# boot [OPTION...]: the screen when the sector is done, and after a key, in $TMP/out.
+boot()
+{
+	timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --memory 32M --bios "$bios" "$@" --boot-sector "$IMAGE" \
+		-c '-wait "never said" 3' -c 'info screen' -c 'type "k"' -c '-wait "never said" 0.5' -c 'info screen' \
+		</dev/null >"$TMP/out" 2>"$TMP/err"
+	status=$?
+}
+
+plan 18
+for how in "" --verify-tc; do
+	boot $how
+	ended 0 "the script ends well $how"
+	said "Hello from the boot sector" "INT 10h $how"
+	for what in "int 13h read" "int 15h e820" "unreal mode" "protected mode and back" "timer interrupts" "single step"; do
+		said "$what ok" "$what $how"
+	done
+	said "key k" "INT 16h $how"
+done

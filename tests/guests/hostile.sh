@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A guest that misbehaves in every way it can (tests/guests/hostile): whatever it does to
+# itself, vitrine neither crashes nor hangs, and says at most a line. HOSTILE_SEEDS=N tries
+# more random seeds. A seed that fails is named: it is all that is needed to see it again.
+. "$(dirname "$0")/guestlib.sh"
+need
+KERNEL=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/guests/hostile.elf
+[ -s "$KERNEL" ] || skip_all "no hostile.elf (make check builds it)"
+seeds=${HOSTILE_SEEDS:-2}
+
+# hostile SECONDS WORDS [OPTION...]
+hostile()
+{
+	seconds=$1 words=$2
+	shift 2
+	run_guest "$seconds" --memory 32M --no-reboot "$@" --kernel "$KERNEL" --append "$words"
+}
+
+# The guest lives through it, and finds all as it should be.
+survives()
+{
+	hostile 60 "test=$1" $2
+	[ "$status" -eq 1 ] && grep -q "hostile: survived" "$TMP/out"
+	ok $? "$1 $2" "$(detail)"
+}
+
+# The guest dies of it, with one line that says so.
+dies()
+{
+	hostile 10 "test=$1"
+	[ "$status" -eq 126 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
+	ok $? "$1: status 126 and one line" "$(detail)"
+}
+
+# Whatever becomes of the guest (its end by port, power off, a triple fault, the time
+# limit), vitrine is in order: not 125 (its own failure), no signal, at most one line.
+bears()
+{
+	bad=
+	for seed in $(seq 1 "$seeds"); do
+		hostile 3 "test=$1 seed=$seed" $2
+		if [ "$status" -ge 128 ] && [ $((status % 2)) -eq 0 ]; then bad="$bad $seed:$status"; fi
+		case $status in 125 | 137 | 139) bad="$bad $seed:$status" ;; esac
+		[ "$(wc -l <"$TMP/err")" -le 1 ] || bad="$bad $seed:lines"
+	done
+	[ -z "$bad" ]
+	ok $? "$1 $2" "seeds and statuses:$bad; $(detail)"
+}
+
+# stops WORDS NAME: the guest loops with interrupts off. A wait that cannot succeed lets it
+# run for a second and then stops it, which may take 100 ms more.
+stops()
+{
+	printf '%s\n' 'wait "hostile: looping" 5' 'echo before' '-wait "never said" 1' 'echo after' 'info registers' \
+		>"$TMP/script"
+	timeout -k 5 20 "$VITRINE" shell --no-rc --memory 32M --kernel "$KERNEL" --append "test=$1" -x "$TMP/script" \
+		</dev/null 2>"$TMP/err" |
+		while read -r line; do echo "$(date +%s%N) $line"; done >"$TMP/out"
+	status=$?
+	ms=$(awk '$2 == "before" { a = $1 } $2 == "after" { printf "%d", ($1 - a) / 1000000 - 1000 }' "$TMP/out")
+	[ -n "$ms" ] && [ "$ms" -lt 100 ] && grep -q " eip " "$TMP/out"
+	ok $? "stop within 100 ms: $2" "took ${ms:-for ever} ms; $(detail)"
+}
+
+plan 55
+dies nowhere
+dies stack
+dies idt-mmio
+for t in stack-df ports page-tables own-page smc; do
+	survives $t
+	survives $t --verify-tc
+done
+for t in "ports-all" "nowhere-idt" "nowhere-idt paging=1" "mmio" "mmio paging=1" "rep" "rep paging=1" "rep everything=1" \
+	"segments" "segments paging=1" "tasks" "tasks paging=1" "control" "control paging=1" "own-tables rounds=300" \
+	"page-tables wild=1"; do
+	bears "$t"
+done
+for mode in 0 1 2 3 4 5; do
+	bears "insn mode=$mode paging=0 rounds=2000"
+	bears "insn mode=$mode paging=1 rounds=2000" --verify-tc
+done
+stops cli-loop "jump to itself"
+for kind in 0 1 2 3 4 5 6 7 8 9 10 11 12; do
+	stops "loop kind=$kind" "loop of kind $kind"
+done

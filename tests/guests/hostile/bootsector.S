@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A boot image of two sectors and what real-mode programs ask of a BIOS and a
+ * processor. Prints one line for each through INT 10h: "NAME ok" or "NAME BAD".
+ * Ends with "boot sector: done" and a loop that waits for a key (INT 16h). */
+	.code16
+	.text
+	.globl _start
+_start:	ljmp $0, $1f
+1:	xorw %ax, %ax
+	movw %ax, %ds
+	movw %ax, %es
+	movw %ax, %ss
+	movw $0x7c00, %sp
+	movb %dl, drive
+	movw $0x0003, %ax	/* text mode: a clear screen */
+	int $0x10
+	movw $hello, %si
+	call puts
+
+	/* INT 13h: the second sector */
+	movw $0x0201, %ax
+	movw $0x7e00, %bx
+	movw $0x0002, %cx
+	xorb %dh, %dh
+	movb drive, %dl
+	int $0x13
+	movw $n_disk, %si
+	jc 2f
+	cmpl $0x5ec04d42, sector2_mark
+	jmp 3f
+2:	orw $1, %ax		/* not zero */
+3:	call verdict
+	cmpl $0x5ec04d42, sector2_mark
+	je more
+4:	hlt
+	jmp 4b
+
+/* SI: text. */
+puts:	lodsb
+	testb %al, %al
+	jz 1f
+	movb $0x0e, %ah
+	movw $7, %bx
+	int $0x10
+	jmp puts
+1:	ret
+
+/* SI: name; ZF: verdict. */
+verdict:
+	pushfw
+	call puts
+	popfw
+	movw $good, %si
+	jz puts
+	movw $bad, %si
+	jmp puts
+
+hello:	.asciz "Hello from the boot sector\r\n"
+good:	.asciz " ok\r\n"
+bad:	.asciz " BAD\r\n"
+n_disk:	.asciz "int 13h read"
+drive:	.byte 0
+	.org 510
+	.word 0xaa55
+
+/* ---- the second sector ---- */
+more:
+	/* INT 15h E820: at least two entries, the first from 0 */
+	xorl %ebx, %ebx
+	movw $0x9000, %di
+	xorw %bp, %bp
+1:	movl $0xe820, %eax
+	movl $0x534d4150, %edx
+	movl $24, %ecx
+	int $0x15
+	jc 2f
+	cmpl $0x534d4150, %eax
+	jne 2f
+	incw %bp
+	addw $24, %di
+	testl %ebx, %ebx
+	jnz 1b
+2:	cmpw $2, %bp
+	movw $n_e820, %si
+	jb 3f
+	cmpl $0, 0x9000
+	je 3f
+	orw $1, %bp
+3:	call verdict
+
+	/* to protected mode and back, with a 4 GiB DS kept: unreal mode */
+	cli
+	lgdt gdtr
+	movl %cr0, %eax
+	orb $1, %al
+	movl %eax, %cr0
+	ljmp $8, $1f
+1:	movw $0x10, %bx
+	movw %bx, %ds
+	ljmpl $0x18, $1f
+	.code32
+1:	movl $0x12345678, 0x180000
+	movl 0x180000, %edx
+	ljmp $8, $2f
+	.code16
+2:	movl %cr0, %eax
+	andb $0xfe, %al
+	movl %eax, %cr0
+	ljmp $0, $3f
+3:	xorw %ax, %ax
+	movw %ax, %ds		/* its limit stays 4 GiB */
+	movw %ax, %es
+	movw %ax, %ss
+	sti
+	movl $0x180000, %eax
+	cmpl $0x12345678, (%eax)
+	movw $n_unreal, %si
+	call verdict
+	cmpl $0x12345678, %edx
+	movw $n_prot, %si
+	call verdict
+
+	/* timer interrupts reach the BIOS data area */
+	movl 0x46c, %eax
+	movw $0xffff, %cx
+1:	hlt
+	cmpl 0x46c, %eax
+	loope 1b
+	setne %al
+	cmpb $1, %al
+	movw $n_timer, %si
+	call verdict
+
+	/* a single step by TF, through vector 1 */
+	movw $trap, 4
+	movw $0, 6
+	pushfw
+	orb $1, 1(%esp)
+	popfw
+	nop
+	cmpb $1, trapped
+	movw $n_trap, %si
+	call verdict
+
+	movw $done, %si
+	call puts
+	xorw %ax, %ax		/* INT 16h: wait for a key, then show it */
+	int $0x16
+	movb %al, key
+	movw $n_key, %si
+	call puts
+1:	hlt
+	jmp 1b
+
+trap:	movb $1, trapped
+	pushw %bp
+	movw %sp, %bp
+	andb $0xfe, 7(%bp)	/* TF off in the frame */
+	popw %bp
+	iretw
+
+n_e820:	.asciz "int 15h e820"
+n_unreal: .asciz "unreal mode"
+n_prot:	.asciz "protected mode and back"
+n_timer: .asciz "timer interrupts"
+n_trap:	.asciz "single step"
+done:	.asciz "boot sector: done\r\n"
+n_key:	.ascii "key "
+key:	.byte 0
+	.asciz "\r\n"
+trapped: .byte 0
+	.balign 8
+gdt:	.quad 0, 0x00009b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+gdtr:	.word gdtr - gdt - 1
+	.long gdt
+	.org 1020
+sector2_mark:
+	.long 0x5ec04d42
+	.section .note.GNU-stack, "", @progbits

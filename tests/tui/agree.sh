@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Views agree: at one stop the dashboard's panes and the shell's commands, executed in the
+# same session, show the same values.
+. "$(dirname "$0")/tuilib.sh"
+need_tmux
+plan 26
+start 160x44 screen-256color --no-rc -c 'tbreak check_processes' -c c -c 's 5' demo
+sees "stopped" "stopped at a breakpoint"
+
+# command LINE: its output, from the window over the screen, in $TMP/out. Scrolls through it.
+command_output()
+{
+	key : ; until_true has ":"
+	t send-keys -t v -l "$1"
+	key Enter
+	until_true has "Esc closes"
+	screen | sed '1,2d' >"$TMP/out"
+	key Escape
+	until_true has_not "Esc closes"
+}
+
+# In the registers pane a register stands as "name hexdigits".
+key 1
+until_true has Registers
+screen >"$TMP/pane"
+command_output "info registers"
+for r in eax ecx edx ebx esp ebp esi edi eip eflags cs cr0 cr2 cr3 cr4; do
+	shell=$(awk -v r=$r '$1 == r { print $2; exit }' "$TMP/out" | sed 's/^0x//')
+	pane=$(grep -oE "(^|[^a-z_])$r +[0-9a-f]+" "$TMP/pane" | head -1 | awk '{ print $NF }' | sed 's/^0*\(.\)/\1/')
+	[ -n "$shell" ] && [ "$shell" = "$pane" ]
+	ok $? "\$$r: $shell" "pane: $pane"
+done
+
+# Traps and callouts: "name count" in both.
+key 3
+until_true has "Traps by cause"
+screen >"$TMP/pane"
+command_output "info traps"
+for n in fill true-fault code-write fpe; do
+	shell=$(awk -v n=$n '$1 == n { print $2; exit }' "$TMP/out")
+	pane=$(grep -E "^$n " "$TMP/pane" | awk '{ print $2; exit }')
+	[ -n "$shell" ] && [ "$shell" = "$pane" ]
+	ok $? "traps, $n: $shell" "pane: $pane"
+done
+
+# The page walk of an address.
+key 4
+until_true has "Page walk"
+screen >"$TMP/pane"
+addr=$(grep -oE '[0-9a-f]{8} → physical' "$TMP/pane" | cut -c1-8)
+command_output "page 0x$addr"
+shell=$(grep -oE '> 0x[0-9a-f]+' "$TMP/out" | head -1 | cut -c5-)
+pane=$(grep -oE 'physical [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
+[ -n "$shell" ] && [ "$shell" = "$pane" ]
+ok $? "page walk of $addr: $shell" "pane: $pane"
+
+# Interrupts taken.
+key 5
+until_true has "Interrupts"
+screen >"$TMP/pane"
+command_output "info pit"
+shell=$(awk '$1 == "0" { print $7 + 0 "/" $8; exit }' "$TMP/out")
+irqs=$(awk '$1 == "0" { print $NF; exit }' "$TMP/out")
+grep -qE "^.*[^0-9]0 +2 +[0-9.]+ +$irqs " "$TMP/pane"
+ok $? "timer interrupts raised: $irqs" "$shell; $(cat "$TMP/pane")"
+
+# The fragment under the cursor and the command ccf: the same guest instructions.
+key 2
+until_true has "Fragments"
+until_true has "chain"
+screen >"$TMP/pane"
+pc=$(grep -oE 'Fragment [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
+command_output "ccf 0x$pc"
+bad=
+for a in $(grep -oE '^c0[0-9a-f]{6} [^|]*(ident|window|callout|chain|in-tc)' "$TMP/pane" | sed '/live/d' | cut -c1-8 | sort -u); do
+	grep -qi "0x$a" "$TMP/out" || bad="$bad $a"
+done
+[ -n "$pc" ] && [ -z "$bad" ]
+ok $? "fragment $pc: pane and command show the same instructions" "not in the command's output:$bad"
+
+# A step moves both to the same place.
+key 1
+key s
+until_true has "step at"
+screen >"$TMP/pane"
+pc=$(grep -oE '▶ [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
+grep -q "step at 0x$pc" "$TMP/pane"
+ok $? "after a step the code pane and the message name the same pc" "$(cat "$TMP/pane")"
+eip=$(grep -oE 'eip [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
+[ "$eip" = "$pc" ]
+ok $? "and the registers pane too" "eip $eip, pc $pc"
+key q
+ends 0 "q ends with status 0"

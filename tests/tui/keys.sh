@@ -1,0 +1,122 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Keys, mouse, prompt, layouts, and terminals that are small, colourless or gone.
+. "$(dirname "$0")/tuilib.sh"
+need_tmux
+plan 42
+
+start 80x24 screen-256color --no-rc --append loop demo
+sees "c runs the guest" "a hint says what to press first"
+key s
+sees "step at 0x0010000d" "s steps"
+key n
+sees "step at 0x0010000f" "n steps over"
+key b
+sees "break 1 at 0x0010000f" "b sets a breakpoint at the cursor"
+has "●▶ 0010000f"
+ok $? "the code pane marks it" "$(screen)"
+key b
+sees "breakpoint 1 at 0010000f is deleted" "b again deletes it"
+key c
+sees " running " "c runs the guest"
+sees "PASS" "its serial output is on the screen"
+key 3
+sees "Traps by cause" "digits switch screens"
+sees "per s" "rates have a column"
+key Space
+sees " stopped " "Space stops the guest"
+sees "stopped at" "and says where"
+key '?'
+sees "Running the guest" "? shows the help"
+key q
+until_true has_not "Running the guest"
+ok $? "q closes it" "$(screen)"
+key Tab
+sees "Page walk" "Tab: the next screen"
+key BTab
+sees "Traps by cause" "Shift-Tab: the one before"
+key :
+t send-keys -t v -l "print 6*7"
+key Enter
+sees "42  0x2a" ": executes a command"
+key : Up
+sees ":print 6*7" "Up recalls it"
+key Escape :
+t send-keys -t v -l "info callo"
+key Tab
+sees ":info callouts" "Tab completes"
+key Enter
+sees "Esc closes" "long output comes up over the screen"
+key Escape
+key :
+t send-keys -t v -l "nonsense"
+key Enter
+sees "no command 'nonsense'" "a wrong command is told in the message line"
+key 2
+until_true has "Fragments"
+key '\'
+t send-keys -t v -l "putch"
+key Enter
+sees 'filter "putch"' '\ filters'
+until_true has_not "trap_entry+0x17"
+ok $? "other rows are gone" "$(screen)"
+key '\' Enter
+until_true has_not 'filter'
+ok $? "an empty filter takes it back" "$(screen)"
+key '>' '>'
+sees "by " "> sorts by another column"
+key z
+until_true has_not "Cache"
+ok $? "z zooms the pane" "$(screen)"
+key z
+sees "Cache" "z again: all panes"
+key 1
+until_true has Registers
+key g
+t send-keys -t v -l 'trap_entry'
+key Enter
+sees "trap_entry:" "g goes to a symbol"
+key F12
+sees "keyboard: the guest's" "F12 hands over the keyboard"
+key q
+has "keyboard: the guest's"
+ok $? "q then is the guest's" "$(screen)"
+key C-]
+until_true has_not "keyboard: the guest's"
+ok $? "Ctrl-] takes it back" "$(screen)"
+key +
+key +
+t resize-window -t v -x 10 -y 3
+sees "too small" "10x3: too small"
+t resize-window -t v -x 120 -y 40
+sees "F12Keys" "resized: the frame fits again"
+t resize-window -t v -x 80 -y 24
+sees "F12Keys" "and back"
+key q
+ends 0 "q ends with status 0"
+grep -q '^machine 0 ' "$TMP/config/vitrine/layout"
+ok $? "the layout is kept" "$(cat "$TMP/config/vitrine/layout")"
+
+start 80x24 vt100 --no-rc demo
+sees "Registers" "a terminal without colour works"
+key q
+ends 0 "and ends well"
+
+start 80x24 screen-256color --no-rc --append loop demo
+until_true has "Registers"
+key c
+until_true has " running "
+pid=$(t list-panes -t v -F '#{pane_pid}')
+child=$(ps -o pid= --ppid "$pid" | head -1)
+t kill-session -t v
+until_true sh -c "! kill -0 $child"
+ok $? "a lost terminal ends the session"
+[ ! -s "$TMP/status" ] || [ "$(cat "$TMP/status")" != 139 ]
+ok $? "and not by a crash" "$(cat "$TMP/status")"
+
+TERM=nosuch script -qec "'$VITRINE' tui --no-rc demo" /dev/null >"$TMP/out" 2>&1 </dev/null
+[ $? -eq 125 ]
+ok $? "an unknown terminal: status 125" "$(cat "$TMP/out")"
+"$VITRINE" tui --no-rc demo >"$TMP/out" 2>&1 </dev/null
+[ $? -eq 125 ] && [ "$(wc -l <"$TMP/out")" -eq 1 ]
+ok $? "no terminal: one line and status 125" "$(cat "$TMP/out")"

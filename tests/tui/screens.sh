@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Each screen at 80x24 and 200x50 on the embedded guest: on a terminal, and printed
+# without one, which is the same text.
+. "$(dirname "$0")/tuilib.sh"
+need_tmux
+
+# What must be on each screen, as "NUMBER NAME: HEADING, HEADING ...".
+expected()
+{
+	cat <<-END
+	1 machine Code|Registers|Stack|Memory|check_processes|eflags|Console|PASS
+	2 translation Fragments|guest pc|callouts|Cache|ident|in-tc
+	3 traps Traps by cause|Callouts by kind|Exceptions|Top offenders|true-fault|#PF
+	4 spaces Windows|Page walk|Counters|physical|fill_pages
+	5 devices Interrupts|Interrupt controllers|Timer|Serial port|I/O ports|PCI|master
+	END
+}
+
+stop_args="-c 'tbreak check_processes' -c c"
+plan 30
+for size in 80x24 200x50; do
+	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
+	sees "stopped" "$size: the dashboard comes up stopped"
+	expected >"$TMP/expected"
+	while read -r number name words; do
+		key "$number"
+		until_true has "$(echo "$words" | cut -d'|' -f1)"
+		missing=
+		oldifs=$IFS
+		IFS='|'
+		for word in $words; do
+			IFS=$oldifs
+			until_true has "$word" || missing="$missing '$word'"
+			IFS='|'
+		done
+		IFS=$oldifs
+		[ -z "$missing" ]
+		ok $? "$size: screen $name has what it should" "missing:$missing
+$(screen)"
+		# Printed: the same but for the message and host addresses, which differ between processes.
+		screen | sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
+		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c s --dump "$name" --size $size demo |
+			sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
+		[ -s "$TMP/printed" ] && [ "$(wc -l <"$TMP/shown")" -eq "$(wc -l <"$TMP/printed")" ] &&
+			case $name in
+			machine | devices) cmp -s "$TMP/shown" "$TMP/printed" ;;
+			esac
+		ok $? "$size: --dump $name prints what the terminal shows" "$(diff "$TMP/shown" "$TMP/printed" | head -10)"
+	done <"$TMP/expected"
+	wide=$("$VITRINE" tui --no-rc --dump machine --size $size demo | awk '{ if (length($0) > n) n = length($0) } END { print n }')
+	[ "$wide" -le "${size%x*}" ]
+	ok $? "$size: no line is too long" "$wide columns"
+	key q
+	ends 0 "$size: q ends with status 0"
+done
+
+"$VITRINE" tui --no-rc --batch -n 3 -d 0.3 --dump traps --append loop demo >"$TMP/out" 2>"$TMP/err"
+ok $? "--batch ends with status 0" "$(cat "$TMP/err")"
+[ "$(grep -c 'Traps by cause' "$TMP/out")" -eq 3 ]
+ok $? "--batch -n 3 prints three screens" "$(cat "$TMP/out")"
+grep -qE '^fill +[0-9]+ +[1-9]' "$TMP/out"
+ok $? "--batch shows rates" "$(cat "$TMP/out")"
+"$VITRINE" tui --no-rc --dump nosuch demo >"$TMP/out" 2>"$TMP/err"
+[ $? -eq 2 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
+ok $? "an unknown screen is wrong usage, told in one line" "$(cat "$TMP/err")"

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For tests of the dashboard on a real terminal: tmux on a socket of its own, nothing of
+# the user's home is read or written.
+. "${TOP_SRCDIR:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/taplib.sh"
+VITRINE=${VITRINE:-$TOP_SRCDIR/build/vitrine}
+CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
+[ -x "$VITRINE" ] || skip_all "no vitrine at $VITRINE"
+TMP=$(mktemp -d)
+trap 'tmux -S "$TMP/tmux" kill-server 2>/dev/null; rm -rf "$TMP"' EXIT
+export HOME="$TMP" XDG_CONFIG_HOME="$TMP/config" XDG_STATE_HOME="$TMP/state" LC_ALL=C.UTF-8
+
+need_tmux()
+{
+	command -v tmux >/dev/null || skip_all "no tmux"
+}
+
+t()
+{
+	tmux -S "$TMP/tmux" -f /dev/null "$@"
+}
+
+# start WxH TERM ARGUMENT...: the dashboard in a fresh terminal; its exit status ends up in $TMP/status.
+start()
+{
+	size=$1
+	term=$2
+	shift 2
+	rm -f "$TMP/status"
+	t kill-session -t v 2>/dev/null
+	{
+		printf 'TERM=%s timeout -k 5 120 "%s" tui' "$term" "$VITRINE"
+		for word in "$@"; do printf " '%s'" "$word"; done
+		printf ' 2>"%s/err"; echo $? >"%s/status"; sleep 100\n' "$TMP" "$TMP"
+	} >"$TMP/run"
+	t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
+}
+
+screen()
+{
+	t capture-pane -p -t v
+}
+
+key()
+{
+	t send-keys -t v "$@"
+}
+
+# until_true COMMAND...: at most 20 seconds.
+until_true()
+{
+	tries=0
+	until "$@" 2>/dev/null; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || return 1
+		sleep 0.1
+	done
+}
+
+has()
+{
+	screen | grep -qF -- "$1"
+}
+
+has_not()
+{
+	! has "$1"
+}
+
+# sees TEXT NAME: one result, whether TEXT comes up on the screen.
+sees()
+{
+	until_true has "$1"
+	ok $? "$2" "$(screen)"
+}
+
+# ends STATUS NAME: one result, whether vitrine ends with STATUS.
+ends()
+{
+	until_true test -s "$TMP/status"
+	[ "$(cat "$TMP/status" 2>/dev/null)" = "$1" ]
+	ok $? "$2" "status $(cat "$TMP/status" 2>/dev/null); $(cat "$TMP/err")"
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A grid of characters with styles: what panes draw on. It knows no terminal: term.c
+ * shows it by curses, dump.c prints it. All characters are one cell wide. */
+#ifndef TUI_CANVAS_H
+#define TUI_CANVAS_H
+#include "base/types.h"
+
+#include <stdio.h>
+
+enum style {
+#define STYLE(name, ...) ST_##name,
+#include "tui/styles.def"
+#undef STYLE
+	ST_COUNT
+};
+
+struct cell {
+	uint32_t ch; /* Unicode */
+	enum style style;
+};
+
+struct canvas {
+	int w, h;
+	struct cell *cells;
+};
+
+/* A rectangle of a canvas, with its own coordinates; drawing is cut at its edges. */
+struct area {
+	struct canvas *c;
+	int x, y, w, h;
+};
+
+void canvas_init(struct canvas *c, int w, int h);
+void canvas_fini(struct canvas *c);
+void canvas_clear(struct canvas *c);
+struct area canvas_area(struct canvas *c);
+struct area area_cut(const struct area *a, int x, int y, int w, int h);
+
+/* Put UTF-8 TEXT at X, Y; returns the column behind it, also when it was cut. */
+int area_put(const struct area *a, int x, int y, enum style st, const char *text);
+int area_printf(const struct area *a, int x, int y, enum style st, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* At most W columns of TEXT, filled up with blanks. */
+int area_field(const struct area *a, int x, int y, int w, enum style st, const char *text);
+int area_right(const struct area *a, int x, int y, int w, enum style st, const char *text);
+void area_char(const struct area *a, int x, int y, enum style st, uint32_t ch);
+void area_fill(const struct area *a, int x, int y, int w, enum style st, uint32_t ch);
+/* Change the style of W cells only. */
+void area_style(const struct area *a, int x, int y, int w, enum style st);
+
+/* A bar of W cells filled to VALUE of FULL, in eighths. */
+void area_bar(const struct area *a, int x, int y, int w, enum style st, double value, double full);
+/* One cell for VALUE of FULL, as a column of eighths. */
+uint32_t spark_char(double value, double full);
+
+/* What stands for CH where there is no Unicode. */
+char canvas_ascii(uint32_t ch);
+/* Encode; returns the number of bytes (1 to 4), NUL-terminated. */
+int utf8_put(uint32_t ch, char buf[5]);
+/* Print as text, without blanks at the ends of lines. */
+void canvas_print(const struct canvas *c, bool utf8, FILE *f);
+#endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Keys: one table of key, action, footer label and help, from which the help screen and
+ * the footer are made. A pane's own keys come first, as its class says. */
+#include "tui/panes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CTRL_C = 3, CTRL_L = 12, CTRL_W = 23, CTRL_BRACKET = 0x1d };
+
+/* ---- actions ---- */
+
+static void act_step(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "stepi");
+}
+
+static void act_next(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "nexti");
+}
+
+static void act_finish(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "finish");
+}
+
+static void act_continue(struct tui *t, int key)
+{
+	(void)key;
+	if (inspect_running(t->s))
+		tui_message(t, ST_MESSAGE, "the guest runs already; Space stops it");
+	else
+		tui_exec(t, true, "continue &");
+}
+
+static void act_toggle(struct tui *t, int key)
+{
+	if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	else
+		act_continue(t, key);
+}
+
+static void act_interrupt(struct tui *t, int key)
+{
+	(void)key;
+	if (t->busy)
+		inspect_interrupt(t->s);
+	else if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	else
+		tui_message(t, ST_MESSAGE, "q or F10 quits");
+}
+
+/* A breakpoint at ADDR: its number, or 0. */
+static unsigned point_at(struct tui *t, uint64_t addr)
+{
+	const struct table *k;
+
+	t->round++; /* not what was known a moment ago */
+	k = look(t, NULL, "info break");
+	for (size_t r = 0; k && r < k->nrows; r++)
+		if (cell_u(k, r, "address") == addr)
+			return (unsigned)cell_u(k, r, "number");
+	return 0;
+}
+
+static void act_break(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	uint64_t addr;
+	unsigned number;
+
+	(void)key;
+	if (!p || !p->cls->address || !pane_fresh(t, p) || !p->cls->address(p, t, &addr)) {
+		tui_message(t, ST_ERROR, "the cursor is on no address: o goes to the next pane");
+		return;
+	}
+	number = inspect_running(t->s) ? 0 : point_at(t, addr);
+	if (number)
+		tui_exec(t, true, "delete %u", number);
+	else
+		tui_exec(t, true, "break *0x%llx", (unsigned long long)addr);
+	if (number)
+		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number, (unsigned long long)addr);
+}
+
+static void act_reset(struct tui *t, int key)
+{
+	(void)key;
+	if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	tui_exec(t, true, "reset");
+}
+
+static void switch_to(struct tui *t, int n)
+{
+	int count = 0;
+
+	while (screens[count])
+		count++;
+	t->screen = (n % count + count) % count;
+	t->stale = true;
+}
+
+static void act_screen(struct tui *t, int key)
+{
+	int count = 0;
+
+	while (screens[count])
+		count++;
+	if (key - '1' < count)
+		switch_to(t, key - '1');
+	else
+		tui_message(t, ST_MESSAGE, "there are %d screens", count);
+}
+
+static void act_next_screen(struct tui *t, int key)
+{
+	switch_to(t, t->screen + (key == TK_BACKTAB ? -1 : 1));
+}
+
+static void act_pane(struct tui *t, int key)
+{
+	struct layout *leaf;
+	int count = 0, at = 0;
+
+	for (int i = 0; (leaf = layout_leaf(screen_layout(t), i)) && leaf->at.w; i++, count++)
+		if (screen_focus(t) && !strcmp(leaf->name, screen_focus(t)->cls->name))
+			at = i;
+	if (!count)
+		return;
+	leaf = layout_leaf(screen_layout(t), (at + (key == 'O' ? count - 1 : 1)) % count);
+	screen_set_focus(t, leaf->name);
+}
+
+static void act_zoom(struct tui *t, int key)
+{
+	bool *z = &t->screen_state[t->screen].zoomed;
+
+	(void)key;
+	*z = !*z;
+	t->moved = true;
+}
+
+static void act_grow(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	int k = screen_layout_index(t);
+
+	screen_arrange(t);
+	if (p && layout_grow(screen_layout(t), p->cls->name, key == '+' ? 1 : -1)) {
+		t->screen_state[t->screen].changed[k] = true;
+		t->moved = true;
+	}
+}
+
+static void act_swap(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	struct layout *leaf = NULL, *next;
+
+	(void)key;
+	for (int i = 0; p && (next = layout_leaf(screen_layout(t), i)) && next->at.w; i++) {
+		if (leaf && !strcmp(leaf->name, p->cls->name))
+			break;
+		leaf = next;
+	}
+	if (!p || !leaf)
+		return;
+	if (!next || !next->at.w || strcmp(leaf->name, p->cls->name))
+		next = layout_leaf(screen_layout(t), 0);
+	layout_swap(screen_layout(t), p->cls->name, next->name);
+	t->screen_state[t->screen].changed[screen_layout_index(t)] = true;
+	t->moved = true;
+}
+
+static void act_layout(struct tui *t, int key)
+{
+	int k = screen_layout_index(t);
+	struct screen_state *st = &t->screen_state[t->screen];
+
+	(void)key;
+	layout_free(st->tree[k]);
+	st->tree[k] = layout_parse(screens[t->screen]->layouts[k].text);
+	st->changed[k] = true;
+	st->zoomed = false;
+	t->moved = true;
+	tui_message(t, ST_MESSAGE, "the layout of this screen is as it was");
+}
+
+static void act_search(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_SEARCH, "");
+}
+
+static void act_filter(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_FILTER, "");
+}
+
+static void act_goto(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_GOTO, "");
+}
+
+static void act_command(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_COMMAND, "");
+}
+
+static void act_sort(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+
+	(void)key;
+	if (!p || !p->cls->key || !p->cls->key(p, t, '>'))
+		tui_message(t, ST_MESSAGE, "this pane has nothing to sort");
+}
+
+static void act_pause(struct tui *t, int key)
+{
+	(void)key;
+	t->paused = !t->paused;
+	tui_message(t, ST_MESSAGE, t->paused ? "the display stands still while the guest runs; Z goes on" : "");
+}
+
+static void act_help(struct tui *t, int key)
+{
+	(void)key;
+	free(t->overlay.text);
+	t->overlay = (struct overlay){ .open = true, .text = keys_help(t), .is_help = true };
+	snprintf(t->overlay.title, sizeof(t->overlay.title), "Help");
+}
+
+static void act_hand(struct tui *t, int key)
+{
+	(void)key;
+	if (!inspect_has_machine(t->s))
+		return;
+	t->handed = !t->handed;
+	screen_set_focus(t, "console");
+	if (t->handed && !inspect_running(t->s) && !t->busy)
+		tui_message(t, ST_MESSAGE, "the guest stands: it will see the keys when it runs");
+	else
+		tui_message(t, ST_MESSAGE, "%s", "");
+}
+
+static void act_redraw(struct tui *t, int key)
+{
+	(void)key;
+	if (t->term)
+		term_redraw(t->term);
+	t->stale = true;
+}
+
+static void act_quit(struct tui *t, int key)
+{
+	(void)key;
+	t->quit = true;
+	if (t->busy)
+		inspect_interrupt(t->s);
+}
+
+/* ---- the table ---- */
+
+enum section { RUNNING, LOOKING, PLACES, OTHERS, NSECTIONS };
+static const char *const sections[] = { "Running the guest", "Looking", "Screens and panes", "Other" };
+
+/* Columns: key, other key (0), F-key (0) and its label in the footer, how the help calls it (NULL: not listed),
+ * section, allowed while a command is executed, action, help. */
+static const struct key_row {
+	int key, other, fkey;
+	const char *label, *name;
+	enum section section;
+	bool always;
+	void (*act)(struct tui *t, int key);
+	const char *help;
+} rows[] = {
+	{ '?', 'h', 1, "Help", "? h F1", OTHERS, true, act_help, "this help" },
+	{ 'z', 0, 2, "Zoom", "z F2", PLACES, true, act_zoom, "the pane alone on the screen, and back" },
+	{ '/', 0, 3, "Find", "/ F3", LOOKING, true, act_search, "search in the pane" },
+	{ '\\', 0, 4, "Filter", "\\ F4", LOOKING, true, act_filter, "show only rows that contain a text (empty: all)" },
+	{ ' ', 0, 5, "Run", "Space F5", RUNNING, false, act_toggle, "let the guest run, or stop it" },
+	{ 'c', 0, 0, NULL, "c", RUNNING, false, act_continue, "continue" },
+	{ CTRL_C, 0, 0, NULL, "Ctrl-C", RUNNING, true, act_interrupt, "stop the guest or the command that runs" },
+	{ 0, 0, 6, "Sort", "> F6", LOOKING, true, act_sort, "sort a table by the next column; I the other way round" },
+	{ 's', 0, 7, "Step", "s F7", RUNNING, false, act_step, "one instruction" },
+	{ 'n', 0, 8, "Next", "n F8", RUNNING, false, act_next, "one instruction, calls and the like as one" },
+	{ 'f', 0, 0, NULL, "f", RUNNING, false, act_finish, "run until the function returns" },
+	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break, "set or delete a breakpoint where the cursor is" },
+	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
+	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too" },
+	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
+	  "hand the keyboard to the guest, and take it back" },
+	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
+	{ 'g', 0, 0, NULL, "g", LOOKING, true, act_goto, "go to an address, symbol or expression" },
+	{ 'Z', 0, 0, NULL, "Z", LOOKING, true, act_pause, "stop or resume refreshing while the guest runs" },
+	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen, "next screen, the one before" },
+	{ 'o', 'O', 0, NULL, "o O", PLACES, true, act_pane, "next pane, the one before (or click on it)" },
+	{ '+', '-', 0, NULL, "+ -", PLACES, true, act_grow, "make the pane bigger, smaller" },
+	{ 'x', 0, 0, NULL, "x", PLACES, true, act_swap, "exchange the pane with the next one" },
+	{ '=', 0, 0, NULL, "=", PLACES, true, act_layout, "the screen's first layout again" },
+	{ CTRL_L, 0, 0, NULL, "Ctrl-L", OTHERS, true, act_redraw, "draw everything anew" },
+	{ '1', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '2', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '3', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '4', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '5', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '6', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '7', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '8', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '9', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+};
+
+const char *keys_label(const struct tui *t, unsigned n, int *fkey)
+{
+	(void)t;
+	for (int k = 1; k <= 12; k++)
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			if (rows[i].fkey != k || !rows[i].label || n--)
+				continue;
+			*fkey = k;
+			return rows[i].label;
+		}
+	return NULL;
+}
+
+static const struct key_row *find_row(int key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if ((rows[i].key && rows[i].key == key) || (rows[i].other && rows[i].other == key) ||
+		    (rows[i].fkey && TK_F0 + rows[i].fkey == key))
+			return &rows[i];
+	return NULL;
+}
+
+/* ---- help ---- */
+
+static void help_section(FILE *f, enum section s)
+{
+	fprintf(f, "%s\n", sections[s]);
+	if (s == PLACES)
+		for (int i = 0; screens[i]; i++)
+			fprintf(f, "  %-16d %s: %s\n", i + 1, screens[i]->title, screens[i]->help);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].section == s && rows[i].name)
+			fprintf(f, "  %-16s %s\n", rows[i].name, rows[i].help);
+	fputc('\n', f);
+}
+
+static void help_panes(FILE *f, struct tui *t)
+{
+	const struct screen_class *sc = screens[t->screen];
+
+	fprintf(f, "Panes of this screen (%s)\n", sc->title);
+	for (int i = 0; sc->panes[i]; i++) {
+		fprintf(f, "  %-16s %s\n", sc->panes[i]->title, sc->panes[i]->help);
+		for (const struct pane_key *k = sc->panes[i]->keys; k && k->key; k++)
+			fprintf(f, "      %-12s %s\n", k->name, k->help);
+	}
+	fputc('\n', f);
+}
+
+char *keys_help(struct tui *t)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		abort();
+	for (int s = 0; s < NSECTIONS; s++)
+		help_section(f, (enum section)s);
+	help_panes(f, t);
+	fputs("Mouse\n  click            a tab, a pane, a row, a function key\n  wheel            scrolls\n", f);
+	fclose(f);
+	return text;
+}
+
+/* ---- where keys go ---- */
+
+static void overlay_key(struct tui *t, int key)
+{
+	struct overlay *o = &t->overlay;
+	int page = t->canvas.h - 5;
+
+	switch (key) {
+	case 'q':
+	case '?':
+	case TK_ESC:
+	case TK_ENTER:
+	case CTRL_C:
+	case TK_F0 + 1:
+	case TK_F0 + 10:
+		o->open = false;
+		break;
+	case TK_UP:
+	case 'k':
+		o->top--;
+		break;
+	case TK_DOWN:
+	case 'j':
+		o->top++;
+		break;
+	case TK_WHEELUP:
+	case TK_WHEELDN:
+		o->top += key == TK_WHEELUP ? -3 : 3;
+		break;
+	case TK_PGUP:
+		o->top -= page;
+		break;
+	case TK_PGDN:
+	case ' ':
+		o->top += page;
+		break;
+	case TK_HOME:
+	case 'g':
+		o->top = 0;
+		break;
+	case TK_END:
+	case 'G':
+		o->top = 1 << 20;
+		break;
+	}
+}
+
+/* The guest has the keyboard: serial bytes, or keys of its own keyboard for the VGA console. */
+static void guest_key(struct tui *t, int key)
+{
+	struct pane *p = pane_named(t, "console");
+	char buf[8], line[16];
+	size_t n = term_key_bytes(key, t->vt.application, buf);
+
+	if (!n)
+		return;
+	if (!p || !console_shows_vga(p) || t->busy) {
+		inspect_serial_input(t->s, (const uint8_t *)buf, n);
+		return;
+	}
+	if (n != 1)
+		return; /* "type" knows characters only */
+	snprintf(line, sizeof(line), "type \"\\x%02x\"", buf[0] == '\r' ? '\n' : buf[0] == 0x7f ? '\b' : (uint8_t)buf[0]);
+	tui_exec(t, true, "%s", line);
+}
+
+static bool pane_first(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+
+	return p && p->cls->key && pane_fresh(t, p) && p->cls->key(p, t, key);
+}
+
+void keys_press(struct tui *t, const struct term_event *e)
+{
+	const struct key_row *row = find_row(e->key);
+	bool mouse = e->key >= TK_CLICK && e->key <= TK_WHEELDN;
+
+	t->dirty = true;
+	if (t->handed && !mouse) {
+		if (e->key == CTRL_BRACKET || e->key == TK_F12)
+			act_hand(t, e->key);
+		else
+			guest_key(t, e->key);
+		return;
+	}
+	if (t->prompt.open && !mouse) {
+		prompt_key(t, e->key);
+		return;
+	}
+	if (t->overlay.open) {
+		overlay_key(t, e->key);
+		return;
+	}
+	if (mouse) {
+		screen_mouse(t, e);
+		return;
+	}
+	if (e->key == TK_ESC) {
+		tui_message(t, ST_MESSAGE, "%s", "");
+		return;
+	}
+	if (t->busy && e->key == ' ') {
+		inspect_interrupt(t->s);
+		return;
+	}
+	if (row && t->busy && !row->always) {
+		tui_message(t, ST_MESSAGE, "a command is being executed; Ctrl-C or Space ends it");
+		return;
+	}
+	if (row)
+		row->act(t, e->key);
+	else
+		pane_first(t, e->key);
+}

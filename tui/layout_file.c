@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * ~/.config/vitrine/layout: a line "SCREEN N LAYOUT" for each layout the user changed, N
+ * being its size class (0: the smallest). Lines that do not fit this version are left
+ * out. */
+#include "tui/tui_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool file_path(char *buf, size_t len)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	if (config && config[0] == '/')
+		n = snprintf(buf, len, "%s/vitrine/layout", config);
+	else if (home && home[0])
+		n = snprintf(buf, len, "%s/.config/vitrine/layout", home);
+	return n > 0 && (size_t)n < len;
+}
+
+/* Every leaf is a pane of the screen, and each of its panes is there. */
+static bool fits(const struct screen_class *sc, struct layout *l)
+{
+	struct layout *leaf;
+	int n = 0;
+
+	for (int i = 0; (leaf = layout_leaf(l, i)); i++, n++) {
+		bool known = false;
+
+		for (int k = 0; sc->panes[k]; k++)
+			known |= !strcmp(sc->panes[k]->name, leaf->name);
+		if (!known || layout_find(l, leaf->name) != leaf)
+			return false;
+	}
+	return n > 0;
+}
+
+static void load_line(struct tui *t, const char *line)
+{
+	char name[32], text[LAYOUT_TEXT];
+	struct layout *l;
+	int k;
+
+	if (sscanf(line, "%31s %d %511s", name, &k, text) != 3 || k < 0 || k >= MAX_LAYOUTS)
+		return;
+	for (int i = 0; screens[i]; i++) {
+		if (strcmp(screens[i]->name, name) || !screens[i]->layouts[k].text)
+			continue;
+		l = layout_parse(text);
+		if (!l || !fits(screens[i], l)) {
+			layout_free(l);
+			return;
+		}
+		layout_free(t->screen_state[i].tree[k]);
+		t->screen_state[i].tree[k] = l;
+		t->screen_state[i].changed[k] = false;
+	}
+}
+
+void layouts_load(struct tui *t)
+{
+	char path[4096], *line = NULL;
+	size_t cap = 0;
+	FILE *f = file_path(path, sizeof(path)) ? fopen(path, "re") : NULL;
+
+	while (f && getline(&line, &cap, f) > 0)
+		load_line(t, line);
+	if (f)
+		fclose(f);
+	free(line);
+}
+
+static void make_folders(char *path)
+{
+	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = 0;
+		mkdir(path, 0755);
+		*p = '/';
+	}
+}
+
+static bool any_changed(const struct tui *t)
+{
+	for (int i = 0; screens[i]; i++)
+		for (int k = 0; k < MAX_LAYOUTS; k++)
+			if (t->screen_state[i].changed[k])
+				return true;
+	return false;
+}
+
+/* All layouts that differ from what their screen declares. */
+void layouts_save(struct tui *t)
+{
+	char path[4096], text[LAYOUT_TEXT];
+	FILE *f;
+
+	if (!any_changed(t) || !file_path(path, sizeof(path)))
+		return;
+	make_folders(path);
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	for (int i = 0; screens[i]; i++)
+		for (int k = 0; k < MAX_LAYOUTS && screens[i]->layouts[k].text; k++)
+			if (layout_text(t->screen_state[i].tree[k], text, sizeof(text)) &&
+			    strcmp(text, screens[i]->layouts[k].text))
+				fprintf(f, "%s %d %s\n", screens[i]->name, k, text);
+	fclose(f);
+}

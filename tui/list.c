@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The cursor of lists. */
+#include "tui/tui_int.h"
+
+void list_fit(struct list *l, int rows, int view)
+{
+	l->rows = rows;
+	l->view = view > 1 ? view : 1;
+	if (l->at >= rows)
+		l->at = rows - 1;
+	if (l->at < 0)
+		l->at = 0;
+	if (l->top > l->at)
+		l->top = l->at;
+	if (l->at >= l->top + l->view)
+		l->top = l->at - l->view + 1;
+	if (l->top > rows - l->view)
+		l->top = rows - l->view;
+	if (l->top < 0)
+		l->top = 0;
+}
+
+bool list_key(struct list *l, int key)
+{
+	switch (key) {
+	case TK_UP:
+	case 'k':
+		l->at--;
+		break;
+	case TK_DOWN:
+	case 'j':
+		l->at++;
+		break;
+	case TK_PGUP:
+		l->at -= l->view;
+		break;
+	case TK_PGDN:
+		l->at += l->view;
+		break;
+	case TK_HOME:
+		l->at = 0;
+		break;
+	case TK_END:
+	case 'G':
+		l->at = l->rows - 1;
+		break;
+	default:
+		return false;
+	}
+	list_fit(l, l->rows, l->view);
+	return true;
+}
+
+bool list_mouse(struct list *l, const struct term_event *e, int first_row)
+{
+	switch (e->key) {
+	case TK_WHEELUP:
+		l->at -= 3;
+		break;
+	case TK_WHEELDN:
+		l->at += 3;
+		break;
+	default:
+		if (e->y < first_row || l->top + e->y - first_row >= l->rows)
+			return false;
+		l->at = l->top + e->y - first_row;
+		break;
+	}
+	list_fit(l, l->rows, l->view);
+	return true;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The guest's own screen: the VGA text screen (view "screen"), or what it wrote to its
+ * serial port, through a small terminal (vt.c). Unless the user chose, the one the guest
+ * writes to is shown. */
+#include "tui/panes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum source { AUTO, SERIAL, VGA };
+
+struct console {
+	enum source source;
+	bool vga; /* what is shown */
+	const struct table *screen;
+	int scrolled; /* lines back into what scrolled off the serial console */
+	int cx, cy;
+};
+
+static bool blank_screen(const struct table *k)
+{
+	for (size_t r = 0; k && r < k->nrows; r++)
+		if (strspn(cell_str(k, r, "text"), " ") != strlen(cell_str(k, r, "text")))
+			return false;
+	return true;
+}
+
+static void update(struct pane *p, struct tui *t)
+{
+	struct console *c = p->state;
+
+	c->screen = look(t, NULL, "info screen");
+	c->vga = c->source == VGA || (c->source == AUTO && !t->vt.bytes && !blank_screen(c->screen));
+}
+
+static enum style vt_style(const struct vt_cell *c)
+{
+	static const enum style colors[] = { ST_VT0, ST_VT1, ST_VT2, ST_VT3, ST_VT4,
+					     ST_VT5, ST_VT6, ST_VT7, ST_VTBOLD, ST_VTREV };
+
+	return c->color < ARRAY_LEN(colors) ? colors[c->color] : ST_VT7;
+}
+
+/* The last line of the serial console that has something on it, or the cursor. */
+static int last_line(const struct vt *v)
+{
+	int y = VT_H - 1;
+
+	for (; y > v->y; y--)
+		for (int x = 0; x < VT_W; x++)
+			if (v->line[y][x].ch != ' ')
+				return y;
+	return y;
+}
+
+/* Bottom up: the newest line stands at the bottom of what is used, older ones above it. */
+static void draw_serial(struct console *c, const struct vt *v, const struct area *a)
+{
+	int last = last_line(v), lines = last + 1 + (int)v->npast;
+	int shown = a->h < lines ? a->h : lines;
+
+	if (c->scrolled > lines - shown)
+		c->scrolled = lines - shown;
+	c->cy = -1;
+	for (int i = 0; i < shown; i++) {
+		int y = last - c->scrolled - (shown - 1 - i);
+		const struct vt_cell *l = y >= 0 ? v->line[y] : vt_past(v, (unsigned)-y);
+
+		for (int x = 0; l && x < VT_W; x++)
+			area_char(a, x, i, vt_style(&l[x]), l[x].ch);
+		if (y == v->y && !c->scrolled) {
+			c->cx = v->x;
+			c->cy = i;
+		}
+	}
+}
+
+/* The part of the VGA screen that fits: the lowest one with text. */
+static void draw_vga(struct console *c, const struct area *a)
+{
+	int last = 0, first;
+
+	for (size_t r = 0; c->screen && r < c->screen->nrows; r++)
+		if (strspn(cell_str(c->screen, r, "text"), " ") != strlen(cell_str(c->screen, r, "text")))
+			last = (int)r;
+	first = last >= a->h ? last - a->h + 1 : 0;
+	c->cy = -1;
+	for (int i = 0; c->screen && i < a->h && first + i < (int)c->screen->nrows; i++)
+		area_put(a, 0, i, ST_SCREEN, cell_str(c->screen, (size_t)(first + i), "text"));
+}
+
+static void draw(struct pane *p, struct tui *t, const struct area *a)
+{
+	struct console *c = p->state;
+	int w = a->w < VT_W ? a->w : VT_W, h = a->h < VT_H ? a->h : VT_H;
+
+	if (!c->vga && a->h > VT_H) /* what scrolled off fills a higher pane */
+		h = a->h;
+	for (int y = 0; y < h; y++)
+		area_fill(a, 0, y, w, ST_SCREEN, ' ');
+	if (c->vga)
+		draw_vga(c, a);
+	else if (t->vt.bytes)
+		draw_serial(c, &t->vt, a);
+	else
+		area_put(a, 1, 0, ST_VT0, "(nothing on the serial port and the screen yet)");
+}
+
+static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
+{
+	struct console *c = p->state;
+	int n = snprintf(buf, len, "%s", c->vga ? "VGA text screen" : "serial port");
+
+	if (c->scrolled && n > 0)
+		n += snprintf(buf + n, len - (size_t)n, ", %d lines back", c->scrolled);
+	if (t->handed && n > 0)
+		snprintf(buf + n, len - (size_t)n, ", your keys go here");
+}
+
+static bool key(struct pane *p, struct tui *t, int k)
+{
+	struct console *c = p->state;
+
+	switch (k) {
+	case 'v':
+		c->source = c->vga ? SERIAL : VGA;
+		t->moved = true;
+		return true;
+	case TK_PGUP:
+		c->scrolled += p->area.h / 2 + 1;
+		return true;
+	case TK_UP:
+	case 'k':
+		c->scrolled++;
+		return true;
+	case TK_PGDN:
+		c->scrolled -= p->area.h / 2 + 1;
+		break;
+	case TK_DOWN:
+	case 'j':
+		c->scrolled--;
+		break;
+	case TK_END:
+	case 'G':
+		c->scrolled = 0;
+		break;
+	default:
+		return false;
+	}
+	c->scrolled = c->scrolled < 0 ? 0 : c->scrolled;
+	return true;
+}
+
+static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
+{
+	(void)t;
+	if (e->key == TK_WHEELUP)
+		((struct console *)p->state)->scrolled += 3;
+	if (e->key == TK_WHEELDN)
+		for (int i = 0; i < 3; i++)
+			key(p, t, TK_DOWN);
+}
+
+static bool cursor(struct pane *p, struct tui *t, int *x, int *y)
+{
+	struct console *c = p->state;
+
+	(void)t;
+	*x = c->cx;
+	*y = c->cy;
+	return !c->vga && c->cy >= 0;
+}
+
+bool console_shows_vga(const struct pane *p)
+{
+	return ((const struct console *)p->state)->vga;
+}
+
+static const struct pane_key keys[] = {
+	{ 'v', "v", "the other one: VGA text screen or serial port" },
+	{ TK_PGUP, "PgUp PgDn End", "back through the serial output, and to its end" },
+	{ 0 },
+};
+
+const struct pane_class pane_console = {
+	.name = "console",
+	.title = "Console",
+	.help = "the guest's screen; F12 or Ctrl-] hands it the keyboard and takes it back",
+	.size = sizeof(struct console),
+	.live = true,
+	.keys = keys,
+	.update = update,
+	.draw = draw,
+	.heading = heading,
+	.key = key,
+	.mouse = mouse,
+	.cursor = cursor,
+};

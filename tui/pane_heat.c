@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The whole translation cache as a strip: from the first fragment's host address to the
+ * last one's, how full each part is and how much its fragments trap and call out. */
+#include "tui/panes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = 512 };
+
+struct part {
+	uint64_t bytes, events;
+	bool chosen;
+};
+
+struct heat {
+	struct part part[PARTS];
+	int n; /* parts in use */
+	uint64_t first, end, size, most;
+	size_t fragments;
+};
+
+static void add(struct heat *h, uint64_t host, uint64_t bytes, uint64_t events, bool chosen)
+{
+	uint64_t span = h->end - h->first;
+	int from = (int)((host - h->first) * (uint64_t)h->n / span);
+	int to = (int)((host + bytes - 1 - h->first) * (uint64_t)h->n / span);
+
+	for (int i = from; i <= to && i < h->n; i++) {
+		h->part[i].bytes += bytes / (uint64_t)(to - from + 1);
+		h->part[i].chosen |= chosen;
+	}
+	if (from < h->n)
+		h->part[from].events += events;
+}
+
+static void update(struct pane *p, struct tui *t)
+{
+	const struct table *k = look(t, NULL, "info ccf"), *tc = look(t, NULL, "info tc");
+	struct heat *h = p->state;
+	int w = p->area.w > 0 ? p->area.w : 78;
+
+	memset(h, 0, sizeof(*h));
+	h->n = w < PARTS ? w : PARTS;
+	if (!k || !k->nrows)
+		return;
+	for (size_t r = 0; tc && r < tc->nrows; r++)
+		if (!strcmp(cell_str(tc, r, "name"), "tc_size"))
+			h->size = cell_u(tc, r, "value");
+	h->fragments = k->nrows;
+	h->first = UINT64_MAX;
+	for (size_t r = 0; r < k->nrows; r++) {
+		uint64_t host = cell_u(k, r, "host"), end = host + cell_u(k, r, "size");
+
+		h->first = host < h->first ? host : h->first;
+		h->end = end > h->end ? end : h->end;
+	}
+	for (size_t r = 0; r < k->nrows; r++)
+		add(h, cell_u(k, r, "host"), cell_u(k, r, "size"), cell_u(k, r, "traps") + cell_u(k, r, "callouts"),
+		    t->has_ccf && cell_u(k, r, "host") == t->ccf_host);
+	for (int i = 0; i < h->n; i++)
+		h->most = h->part[i].events > h->most ? h->part[i].events : h->most;
+}
+
+/* Each step of heat is four times the one below: a few sites take most of the traps. */
+static enum style heat_style(uint64_t events, uint64_t most)
+{
+	int step = 6;
+
+	if (!events)
+		return ST_HEAT0;
+	while (step > 1 && events * 4 <= most) {
+		events *= 4;
+		step--;
+	}
+	return (enum style)(ST_HEAT0 + step);
+}
+
+static void draw(struct pane *p, struct tui *t, const struct area *a)
+{
+	struct heat *h = p->state;
+	uint64_t per = h->n ? (h->end - h->first) / (uint64_t)h->n : 0;
+
+	(void)t;
+	for (int i = 0; i < h->n && i < a->w; i++) {
+		const struct part *q = &h->part[i];
+		uint32_t ch = !q->bytes ? ' ' : q->bytes * 4 < per ? 0x2591 : q->bytes * 2 < per ? 0x2592 :
+			      q->bytes * 4 < per * 3 ? 0x2593 : 0x2588;
+
+		area_char(a, i, 0, heat_style(q->events, h->most), q->bytes && !q->events && ch == 0x2588 ? 0x2593 : ch);
+		if (q->chosen)
+			area_char(a, i, a->h > 1, ST_CHANGED, a->h > 1 ? 0x2191 : 0x25c6);
+	}
+}
+
+static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
+{
+	struct heat *h = p->state;
+
+	(void)t;
+	buf[0] = 0;
+	if (h->fragments)
+		snprintf(buf, len, "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: chosen", h->fragments,
+			 (unsigned long long)(h->end - h->first) >> 10, (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
+}
+
+const struct pane_class pane_heat = {
+	.name = "heat",
+	.title = "Cache",
+	.help = "the translation cache from end to end: how full, and where traps and callouts come from",
+	.size = sizeof(struct heat),
+	.update = update,
+	.draw = draw,
+	.heading = heading,
+};

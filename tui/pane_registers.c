@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Registers of the snapshot, flowing through the pane in the order of the register
+ * table; those that changed since the stop before are marked. */
+#include "tui/panes.h"
+#include "x86/regs.h"
+
+#include <string.h>
+
+struct registers {
+	struct list list; /* top: lines scrolled */
+	int lines;
+};
+
+static void update(struct pane *p, struct tui *t)
+{
+	(void)p;
+	(void)t;
+}
+
+static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT, REG_SYSTEM, REG_DEBUG, REG_FLOAT };
+
+/* A place for the next register on the page. */
+struct flow {
+	const struct area *a;
+	int x, y, skip;
+};
+
+static void new_line(struct flow *f)
+{
+	if (f->x)
+		f->y++;
+	f->x = 0;
+}
+
+static int digits(const struct reg_info *r)
+{
+	return (int)r->bits / 4;
+}
+
+static int name_width(enum reg_group g)
+{
+	return g == REG_GENERAL || g == REG_DEBUG ? 3 : g == REG_CONTROL ? 4 : g == REG_SEGMENT ? 8 : 12;
+}
+
+static void put_register(struct tui *t, struct flow *f, const struct reg_info *r)
+{
+	uint64_t v = reg_get(&t->cpu, r), old = reg_get(&t->before, r);
+	enum style st = v != old && !inspect_running(t->s) ? ST_CHANGED : v ? ST_VALUE : ST_ZERO;
+	int wn = name_width(r->group), need, x;
+	char flags[160];
+
+	reg_flags_text(r, v, flags, sizeof(flags));
+	if (flags[0])
+		wn = (int)strlen(r->name) > wn ? (int)strlen(r->name) : wn;
+	need = wn + 1 + digits(r) + (flags[0] ? 1 + (int)strlen(flags) : 0);
+	if (f->x && (f->x + need > f->a->w || flags[0]))
+		new_line(f);
+	x = area_field(f->a, f->x, f->y - f->skip, wn, ST_NAME, r->name);
+	area_printf(f->a, x + 1, f->y - f->skip, st, "%0*llx", digits(r), (unsigned long long)v);
+	if (flags[0] && need > f->a->w) { /* below, under the value */
+		f->y++;
+		x = 2;
+	} else {
+		x += 2 + digits(r);
+	}
+	if (flags[0])
+		area_put(f->a, x, f->y - f->skip, ST_FLAG, flags);
+	f->x += flags[0] ? f->a->w : need + 2;
+	if (f->x >= f->a->w - 8)
+		new_line(f);
+}
+
+/* The eight general registers: eax ecx edx ebx beside or above esp ebp esi edi. */
+static void put_general(struct tui *t, struct flow *f)
+{
+	bool wide = f->a->w >= 54;
+
+	for (unsigned i = 0; i < 8; i++) {
+		if (wide ? i == 4 : i % 2 == 0)
+			new_line(f);
+		put_register(t, f, &reg_infos[wide ? i : i / 2 + i % 2 * 4]);
+	}
+	new_line(f);
+	for (unsigned i = 8; i < reg_count && reg_infos[i].group == REG_GENERAL; i++)
+		if (strcmp(reg_infos[i].name, "pc") || reg_get(&t->cpu, &reg_infos[i]) != t->cpu.rip)
+			put_register(t, f, &reg_infos[i]);
+}
+
+static void put_group(struct tui *t, struct flow *f, enum reg_group g)
+{
+	new_line(f);
+	if (g == REG_GENERAL) {
+		put_general(t, f);
+		return;
+	}
+	for (unsigned i = 0; i < reg_count; i++)
+		if (reg_infos[i].group == g)
+			put_register(t, f, &reg_infos[i]);
+}
+
+static void draw(struct pane *p, struct tui *t, const struct area *a)
+{
+	struct registers *g = p->state;
+	struct flow f = { .a = a, .skip = g->list.top };
+
+	if (!t->has_cpu)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		put_group(t, &f, shown[i]);
+	new_line(&f);
+	g->lines = f.y;
+	if (g->list.top > g->lines - a->h)
+		g->list.top = g->lines > a->h ? g->lines - a->h : 0;
+}
+
+static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
+{
+	struct registers *g = p->state;
+
+	buf[0] = 0;
+	if (g->list.top)
+		snprintf(buf, len, "+%d lines", g->list.top);
+	else if (inspect_running(t->s))
+		snprintf(buf, len, "sampled");
+}
+
+static bool key(struct pane *p, struct tui *t, int k)
+{
+	struct registers *g = p->state;
+	int page = p->area.h > 1 ? p->area.h - 1 : 1;
+	int d = k == TK_UP || k == 'k' ? -1 : k == TK_DOWN || k == 'j' ? 1 : k == TK_PGUP ? -page : k == TK_PGDN ? page : 0;
+
+	(void)t;
+	if (k == TK_HOME)
+		g->list.top = 0;
+	else if (!d)
+		return false;
+	g->list.top += d;
+	if (g->list.top > g->lines - p->area.h)
+		g->list.top = g->lines - p->area.h;
+	g->list.top = g->list.top < 0 ? 0 : g->list.top;
+	return true;
+}
+
+static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
+{
+	if (e->key == TK_WHEELUP || e->key == TK_WHEELDN)
+		key(p, t, e->key == TK_WHEELUP ? TK_UP : TK_DOWN);
+}
+
+const struct pane_class pane_registers = {
+	.name = "registers",
+	.title = "Registers",
+	.help = "changed ones are marked; scroll for segments, descriptor tables, debug and FPU registers",
+	.size = sizeof(struct registers),
+	.update = update,
+	.draw = draw,
+	.heading = heading,
+	.key = key,
+	.mouse = mouse,
+};

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * When panes are updated, and what that may cost the guest.
+ *
+ * A guest that stands is looked at once a stop. Beside one that runs, live panes read
+ * counters every period and stop nothing. The others need one state for all their looks:
+ * the guest is held for them together, the time it stood is measured, and it is left
+ * alone for at least a hundred times as long. So looking costs it less than a hundredth,
+ * however slow the look. */
+#include "tui/tui_int.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { COST = 100 };
+
+int64_t tui_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+void tui_drain(struct tui *t)
+{
+	uint8_t buf[8192];
+	size_t n;
+
+	while ((n = inspect_serial_take(t->s, buf, sizeof(buf)))) {
+		vt_write(&t->vt, buf, n);
+		if (t->serial_copy)
+			fwrite(buf, 1, n, t->serial_copy);
+		if (t->vt.answer[0])
+			inspect_serial_input(t->s, (const uint8_t *)t->vt.answer, strlen(t->vt.answer));
+		t->vt.answer[0] = 0;
+		t->dirty = true;
+	}
+	if (t->serial_copy)
+		fflush(t->serial_copy);
+}
+
+/* Registers of this stop and of the one before. */
+static void take_snapshot(struct tui *t)
+{
+	const struct inspect_snapshot *snap = inspect_snapshot(t->s);
+
+	if (!snap || (t->has_cpu && snap->generation == t->generation))
+		return;
+	t->before = t->has_cpu ? t->cpu : snap->cpu;
+	t->cpu = snap->cpu;
+	t->generation = snap->generation;
+	t->has_cpu = true;
+}
+
+static void update_pane(struct tui *t, struct pane *p)
+{
+	p->cls->update(p, t);
+	p->round = t->round;
+}
+
+static void update_live(struct tui *t, struct pane *p)
+{
+	if (p->cls->live)
+		update_pane(t, p);
+}
+
+static void update_held(struct tui *t, struct pane *p)
+{
+	if (!p->cls->live)
+		update_pane(t, p);
+}
+
+static void new_round(struct tui *t)
+{
+	t->round++;
+	t->dirty = true;
+}
+
+static void follow_cursor(struct tui *t)
+{
+	struct pane *p = screen_focus(t);
+
+	if (p && p->cls->address && pane_fresh(t, p))
+		p->cls->address(p, t, &t->cursor);
+}
+
+static void count_held(struct tui *t, struct pane *p)
+{
+	t->want_hold |= !p->cls->live;
+}
+
+/* Hold the guest for all panes that need it. */
+static void update_under_hold(struct tui *t)
+{
+	int64_t from = tui_clock(), cost;
+
+	t->held = inspect_hold(t->s);
+	if (!t->held) {
+		t->stale = true; /* it stopped by itself just now */
+		return;
+	}
+	take_snapshot(t);
+	screen_each(t, update_held);
+	inspect_release(t->s);
+	t->held = false;
+	look_evict(t);
+	cost = tui_clock() - from;
+	t->held_ns += cost;
+	t->holds++;
+	t->next_hold = t->now + (cost * COST > t->period ? cost * COST : t->period);
+}
+
+/* Beside a running guest. */
+static void update_running(struct tui *t, bool hold)
+{
+	new_round(t);
+	follow_cursor(t);
+	t->stale = t->moved = t->want_hold = false;
+	screen_each(t, update_live);
+	screen_each(t, count_held);
+	if (!t->want_hold)
+		look_evict(t);
+	else if (hold)
+		update_under_hold(t);
+	t->next_live = t->now + t->period;
+}
+
+void tui_update(struct tui *t, bool again)
+{
+	t->now = tui_clock();
+	if (inspect_running(t->s)) {
+		update_running(t, true);
+		return;
+	}
+	if (again)
+		new_round(t);
+	t->dirty = true;
+	t->stale = t->moved = false;
+	take_snapshot(t);
+	follow_cursor(t);
+	screen_each(t, update_pane);
+	if (again)
+		look_evict(t);
+}
+
+/* How long it has been running, for the share that looking took of it. */
+static void count_running(struct tui *t)
+{
+	int64_t now = tui_clock();
+
+	if (t->run_mark && inspect_running(t->s))
+		t->run_ns += now - t->run_mark;
+	t->run_mark = inspect_running(t->s) ? now : 0;
+}
+
+void tui_refresh(struct tui *t)
+{
+	bool wanted = t->stale || t->moved; /* the user is waiting to see it */
+
+	count_running(t);
+	if (!inspect_running(t->s)) {
+		if (wanted)
+			tui_update(t, t->stale);
+		return;
+	}
+	t->now = tui_clock();
+	if (wanted || (!t->paused && t->now >= t->next_live))
+		update_running(t, wanted || t->now >= t->next_hold);
+}

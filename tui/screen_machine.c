@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Screen 1: the guest as a processor and its screen. */
+#include "tui/panes.h"
+
+static const struct pane_class *const panes[] = { &pane_code,  &pane_console, &pane_registers,
+						  &pane_stack, &pane_memory,  NULL };
+
+const struct screen_class screen_machine = {
+	.name = "machine",
+	.title = "Machine",
+	.help = "the guest's screen, its registers, code around pc, stack and memory",
+	.panes = panes,
+	.layouts = { { 0, 0, "h(v(code:9,console,memory:5),v(registers:14,stack):31)" },
+		     { 110, 30, "h(v(console:26,code),v(registers:14,stack,memory*2))" },
+		     { 150, 40, "h(v(console:27,code):80,v(registers:20,stack:11,memory))" } },
+};

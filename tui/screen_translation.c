@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Screen 2: what the translator made. */
+#include "tui/pane_table.h"
+#include "tui/panes.h"
+
+TABLE_PANE(fragments, "fragments", "Fragments", false, "every compiled code fragment (CCF); the cursor chooses one",
+	   .line = "info ccf",
+	   .cols = "pc symbol mode insns bytes size traps callouts fill true_faults mmio code_writes in out state page host",
+	   .sort = "-callouts", .key = "host", .hot = "ccf", .empty = "nothing is translated yet: s steps, c continues");
+
+static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_ccf, NULL };
+
+const struct screen_class screen_translation = {
+	.name = "translation",
+	.title = "Translation",
+	.help = "the fragments in the translation cache; below, the one chosen beside its guest code",
+	.panes = panes,
+	.layouts = { { 0, 0, "v(fragments:9,heat:2,fragment)" },
+		     { 110, 30, "v(fragments*2,heat:3,fragment*3)" } },
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See term.h. Curses keeps its state in globals of its own; a process has one terminal. */
+#include "tui/term.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define NCURSES_WIDECHAR 1
+#include <curses.h>
+
+struct term {
+	SCREEN *screen;
+	attr_t attr[ST_COUNT];
+	short pair[ST_COUNT];
+	bool utf8;
+};
+
+static const struct style_row {
+	short fg256, bg256, fg8, bg8;
+	const char *plain;
+} style_rows[] = {
+#define STYLE(name, f256, b256, f8, b8, plain) { f256, b256, f8, b8, plain },
+#include "tui/styles.def"
+#undef STYLE
+};
+
+static attr_t attributes(const char *letters, bool color)
+{
+	attr_t a = A_NORMAL;
+
+	for (; *letters; letters++)
+		switch (*letters) {
+		case 'B':
+			a |= A_BOLD;
+			break;
+		case 'b':
+			a |= color ? A_NORMAL : A_BOLD;
+			break;
+		case 'd':
+			a |= color ? A_NORMAL : A_DIM;
+			break;
+		case 'r':
+			a |= color ? A_NORMAL : A_REVERSE;
+			break;
+		case 'u':
+			a |= color ? A_NORMAL : A_UNDERLINE;
+			break;
+		}
+	return a;
+}
+
+static void set_styles(struct term *t)
+{
+	bool color = has_colors() && start_color() == OK && COLOR_PAIRS > ST_COUNT, rich;
+
+	rich = color && COLORS >= 256;
+	if (color)
+		use_default_colors();
+	for (int i = 0; i < ST_COUNT; i++) {
+		const struct style_row *r = &style_rows[i];
+
+		t->attr[i] = attributes(r->plain, color);
+		if (!color)
+			continue;
+		t->pair[i] = (short)(i + 1);
+		init_pair(t->pair[i], rich ? r->fg256 : r->fg8, rich ? r->bg256 : r->bg8);
+		if (!rich && (i == ST_DIM || i == ST_ZERO || i == ST_EXIT || i == ST_RULE || i == ST_BYTES))
+			t->attr[i] |= A_DIM;
+	}
+}
+
+bool term_utf8(void)
+{
+	setlocale(LC_CTYPE, "");
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+struct term *term_new(char *err, size_t errlen)
+{
+	struct term *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		abort();
+	t->utf8 = term_utf8();
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		t->screen = newterm(NULL, stdout, stdin);
+	if (!t->screen) {
+		const char *name = getenv("TERM");
+
+		snprintf(err, errlen, "%s%s%s",
+			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)
+			     ? "this terminal cannot be used; TERM is "
+			     : "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen without one)",
+			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? (name ? name : "not set") : "", "");
+		free(t);
+		return NULL;
+	}
+	set_term(t->screen);
+	raw();
+	noecho();
+	nonl();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	meta(stdscr, TRUE);
+	set_escdelay(25);
+	leaveok(stdscr, FALSE);
+	mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	mouseinterval(0);
+	set_styles(t);
+	return t;
+}
+
+void term_free(struct term *t)
+{
+	if (!t)
+		return;
+	endwin(); /* on a terminal that is gone this fails quietly */
+	delscreen(t->screen);
+	free(t);
+}
+
+void term_size(const struct term *t, int *w, int *h)
+{
+	(void)t;
+	*w = COLS;
+	*h = LINES;
+}
+
+void term_resized(struct term *t)
+{
+	struct winsize ws;
+
+	(void)t;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_row && ws.ws_col)
+		resizeterm(ws.ws_row, ws.ws_col);
+	clearok(curscr, TRUE);
+}
+
+void term_redraw(struct term *t)
+{
+	(void)t;
+	clearok(curscr, TRUE);
+}
+
+static void show_cell(const struct term *t, int x, int y, const struct cell *c)
+{
+	wchar_t text[2] = { 0 };
+	cchar_t cc;
+
+	text[0] = t->utf8 ? (wchar_t)c->ch : (wchar_t)canvas_ascii(c->ch);
+	setcchar(&cc, text, t->attr[c->style], t->pair[c->style], NULL);
+	mvadd_wch(y, x, &cc);
+}
+
+void term_show(struct term *t, const struct canvas *c, int cx, int cy)
+{
+	for (int y = 0; y < c->h && y < LINES; y++)
+		for (int x = 0; x < c->w && x < COLS; x++)
+			show_cell(t, x, y, &c->cells[y * c->w + x]);
+	curs_set(cx >= 0);
+	if (cx >= 0)
+		move(cy, cx);
+	refresh();
+}
+
+/* ---- keys ---- */
+
+static const struct {
+	int curses, key;
+} key_map[] = {
+	{ KEY_UP, TK_UP },	   { KEY_DOWN, TK_DOWN },    { KEY_LEFT, TK_LEFT }, { KEY_RIGHT, TK_RIGHT },
+	{ KEY_HOME, TK_HOME },	   { KEY_END, TK_END },	     { KEY_PPAGE, TK_PGUP }, { KEY_NPAGE, TK_PGDN },
+	{ KEY_DC, TK_DEL },	   { KEY_IC, TK_INS },	     { KEY_BTAB, TK_BACKTAB }, { KEY_BACKSPACE, TK_BACKSPACE },
+	{ KEY_ENTER, TK_ENTER },
+};
+
+static bool mouse(struct term_event *e)
+{
+	MEVENT m;
+
+	if (getmouse(&m) != OK)
+		return false;
+	e->x = m.x;
+	e->y = m.y;
+	if (m.bstate & BUTTON4_PRESSED)
+		e->key = TK_WHEELUP;
+	else if (m.bstate & BUTTON5_PRESSED)
+		e->key = TK_WHEELDN;
+	else if (m.bstate & BUTTON1_DOUBLE_CLICKED)
+		e->key = TK_DOUBLE;
+	else if (m.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED))
+		e->key = TK_CLICK;
+	else
+		return false;
+	return true;
+}
+
+static bool function_key(wint_t c, struct term_event *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(key_map); i++)
+		if (c == (wint_t)key_map[i].curses) {
+			e->key = key_map[i].key;
+			return true;
+		}
+	for (int i = 1; i <= 12; i++)
+		if (c == (wint_t)KEY_F(i)) {
+			e->key = TK_F0 + i;
+			return true;
+		}
+	return false;
+}
+
+bool term_key(struct term *t, struct term_event *e)
+{
+	wint_t c;
+	int rc;
+
+	(void)t;
+	while ((rc = get_wch(&c)) != ERR) {
+		*e = (struct term_event){ 0 };
+		if (rc == OK) {
+			e->key = c == '\b' ? TK_BACKSPACE : c == '\n' ? TK_ENTER : (int)c;
+			return true;
+		}
+		if (c == KEY_MOUSE ? mouse(e) : function_key(c, e))
+			return true;
+	}
+	return false;
+}
+
+size_t term_key_bytes(int key, bool application, char buf[8])
+{
+	static const struct {
+		int key;
+		const char *bytes;
+	} table[] = {
+		{ TK_UP, "[A" },     { TK_DOWN, "[B" },	  { TK_RIGHT, "[C" },	 { TK_LEFT, "[D" },
+		{ TK_HOME, "[H" },   { TK_END, "[F" },	  { TK_PGUP, "[5~" },	 { TK_PGDN, "[6~" },
+		{ TK_DEL, "[3~" },   { TK_INS, "[2~" },	  { TK_BACKTAB, "[Z" },	 { TK_F0 + 1, "OP" },
+		{ TK_F0 + 2, "OQ" }, { TK_F0 + 3, "OR" }, { TK_F0 + 4, "OS" },	 { TK_F0 + 5, "[15~" },
+		{ TK_F0 + 6, "[17~" }, { TK_F0 + 7, "[18~" }, { TK_F0 + 8, "[19~" }, { TK_F0 + 9, "[20~" },
+		{ TK_F0 + 10, "[21~" }, { TK_F0 + 11, "[23~" },
+	};
+
+	if (key > 0 && key < TK_FIRST)
+		return (size_t)utf8_put((uint32_t)key, buf);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (table[i].key != key)
+			continue;
+		snprintf(buf, 8, "\033%s", table[i].bytes);
+		if (application && key <= TK_RIGHT)
+			buf[1] = 'O';
+		return strlen(buf);
+	}
+	return 0;
+}
