@@ -4,15 +4,24 @@
 BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -no-pie -static -nostdlib \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-fno-tree-loop-distribute-patterns -Wl,-m,elf_i386 -Wl,--build-id=none
-bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c
+bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run
-CLEANFILES += %D%/bench
+nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/nano-native.c %D%/nano-paper.tsv
+CLEANFILES += %D%/bench %D%/nano-native
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \
 	$(CC) $(BENCH_FLAGS) -I. -o $$out $(bench_sources)
 
+%D%/nano-native: $(nano_native_sources) $(bench_headers) guests/nano/nano.h
+	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/nano-native && cd $(top_srcdir) && \
+	$(CC) $(BENCH_FLAGS) -I. -o $$out $(nano_native_sources)
+
 bench: all %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/run -v ./vitrine -b %D%/bench
-.PHONY: bench
+
+# What single instructions cost; bench/nano says how.
+bench-nano: all %D%/nano-native
+	$(SHELL) $(top_srcdir)/%D%/nano -v ./vitrine -n %D%/nano-native -k guests/nano/nano.elf
+.PHONY: bench bench-nano

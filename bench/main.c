@@ -4,7 +4,6 @@
  * Arguments: names of items (default all); "-" does nothing (the exec item uses it). */
 #include "bench/bench.h"
 
-#define AT_SYSINFO 32
 #define CLOCK_MONOTONIC 1
 #define BATCH_NS 40e6
 #define REPEATS 5
@@ -82,23 +81,6 @@ static void measure(const struct item *it)
 	put_result(it->name, best / (int)n);
 }
 
-static void __attribute__((naked)) int80(void)
-{
-	asm volatile("int $0x80; ret");
-}
-
-void (*sys_entry)(void) = int80;
-
-/* The auxiliary vector follows the environment. */
-static void find_entry(char **env)
-{
-	while (*env++)
-		;
-	for (u32 *aux = (u32 *)env; aux[0]; aux += 2)
-		if (aux[0] == AT_SYSINFO)
-			sys_entry = (void (*)(void))aux[1];
-}
-
 static int same(const char *a, const char *b)
 {
 	while (*a && *a == *b)
@@ -126,7 +108,7 @@ static void __attribute__((used)) bench_main(int *stack)
 	int argc = stack[0];
 	char **argv = (char **)(stack + 1);
 
-	find_entry(argv + argc + 1);
+	sys_find_entry(argv + argc + 1);
 	if (argc > 1 && same(argv[1], "-"))
 		sys_exit(0);
 	measure_all(compute_items, compute_count, argc, argv);

@@ -15,6 +15,7 @@ enum {
 };
 
 extern void (*sys_entry)(void); /* registers as for INT 80h */
+void sys_find_entry(char **env); /* take the kernel's entry point, if it names one */
 
 static inline long sys4(long nr, long a, long b, long c, long d)
 {

@@ -176,7 +176,10 @@ struct page_info {
 	struct ccf *list;    /* fragments made from this page */
 	uint16_t smc;        /* times its code was dropped because of a write */
 	bool mixed;
+	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
+#define MAX_MIXED 1024
+#define MIXED_CALM 500000000u /* host cycles without a change after which such a page is traced again */
 
 /* ---- choices (policy.c) ---- */
 enum sens {
@@ -186,7 +189,7 @@ enum sens {
 	SENS_KINDS
 };
 enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC };
-enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED };
+enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED, EV_TRACED };
 struct adapt_entry {
 	uint64_t number, before, after; /* host cycles a time, 0: not known */
 	uint32_t pc;
@@ -199,7 +202,7 @@ struct code_patch {
 #define MAX_EVENTS 1024
 #define MAX_PATCHES 64
 #define MAX_PROBES 64
-#define MAX_COUNTED 65536
+#define MAX_COUNTED 262144
 
 /* What is known of an instruction by its behaviour. */
 struct verdict {
@@ -280,6 +283,8 @@ struct bt_vcpu {
 	unsigned nbps;
 	struct mm_vm *vm;
 	void *verifier;
+	ppn mixed[MAX_MIXED]; /* pages whose code is checked at entry */
+	unsigned nmixed;
 	struct bt_stats st;
 	bool want_flush, unlink_cross;
 	uint8_t *guard_map;
@@ -326,6 +331,8 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f);
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 void ctx_reset(struct bt_vcpu *b, struct ctx *c); /* light: forget the table and the context */
 void chain_unlink_cross(struct bt_vcpu *b);
+/* Pages that have not changed for long get their traces back. */
+void cache_acquit_pages(struct bt_vcpu *b);
 void cache_hooks(struct bt_vcpu *b);
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to);
 void chain_unlink_in(struct bt_vcpu *b, struct ccf *f);

@@ -304,8 +304,10 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	b->st.smc_drops++;
 	if (pi->smc < UINT16_MAX)
 		pi->smc++;
-	if (pi->smc >= PAGE_MIXED_AFTER && !pi->mixed && !b->adapt_off) {
+	if (pi->smc >= PAGE_MIXED_AFTER && !pi->mixed && !b->adapt_off && b->nmixed < MAX_MIXED) {
 		pi->mixed = true;
+		pi->calm_since = __builtin_ia32_rdtsc();
+		b->mixed[b->nmixed++] = p;
 		adapt_log(b, EV_MIXED, p << PAGE_SHIFT, 0, 0);
 	}
 }
@@ -345,6 +347,25 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 	if (weak)
 		*weak = (struct verdict){ .pc = pc };
 	return weak;
+}
+
+void cache_acquit_pages(struct bt_vcpu *b)
+{
+	uint64_t now = __builtin_ia32_rdtsc();
+
+	for (unsigned i = 0; i < b->nmixed;) {
+		struct page_info *pi = &b->pages[b->mixed[i]];
+
+		if (now - pi->calm_since < MIXED_CALM) {
+			i++;
+			continue;
+		}
+		pi->mixed = false;
+		pi->smc = PAGE_MIXED_AFTER / 2; /* the next time it takes less */
+		adapt_log(b, EV_TRACED, b->mixed[i] << PAGE_SHIFT, 0, 0);
+		cache_drop_page(b, b->mixed[i], false);
+		b->mixed[i] = b->mixed[--b->nmixed];
+	}
 }
 
 /* ---- what memory management tells us ---- */

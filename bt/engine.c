@@ -210,6 +210,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		x = step_once(b);
 		break;
 	case XC_STALE:
+		b->pages[b->stale->page].calm_since = __builtin_ia32_rdtsc();
 		cache_drop(b, b->stale);
 		return -1;
 	case XC_EXC:
@@ -246,6 +247,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		if (b->kick) {
 			b->kick = 0;
 			b->v.plat.run_timers(b->v.plat.ctx);
+			if (b->nmixed && !b->icount)
+				cache_acquit_pages(b);
 			if (b->stop)
 				continue;
 		}

@@ -30,6 +30,9 @@ static uint64_t raise_here(struct bt_vcpu *b, struct site *s)
 	return light_raise(b);
 }
 
+void callout_begin(struct bt_vcpu *b, struct site *s) { begin(b, s); }
+uint64_t callout_raise(struct bt_vcpu *b, struct site *s) { return raise_here(b, s); }
+
 /* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
 static uint64_t go_on(struct bt_vcpu *b, struct site *s)
 {

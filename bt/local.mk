@@ -41,7 +41,8 @@ noinst_LIBRARIES += %D%/libbtlight.a
 	%D%/sys_int.c \
 	%D%/sys_msr.c \
 	%D%/sys_seg.c \
-	%D%/sys_task.c
+	%D%/sys_task.c \
+	%D%/vector_callout.c
 %C%_libbtlight_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-sanitize=all -fno-tree-loop-distribute-patterns
 %C%_libbt_a_LIBADD = $(%C%_libbtlight_a_OBJECTS)
 %C%_libbt_a_DEPENDENCIES = %D%/libbtlight.a

@@ -443,6 +443,92 @@ static bool mmio_bit(struct tx *t, struct insn *in)
 	return true;
 }
 
+/* ---- vector operands, element by element ---- */
+
+static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, unsigned data, unsigned mask,
+				unsigned size, unsigned n)
+{
+	struct site *s = new_site(t, in, CO_OTHER, fn);
+
+	s->heavy = true;
+	s->reg = (uint8_t)data;
+	s->reg2 = (uint8_t)mask;
+	s->op = (uint8_t)size;
+	s->imm = n;
+	return s;
+}
+
+static unsigned reg_number(const ZydisDecodedOperand *o) { return (unsigned)ZydisRegisterGetId(o->reg.value); }
+
+static bool is_gather(const struct insn *in) { return in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB; }
+
+static bool has_long_index(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPS || in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPD ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQD || in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQQ;
+}
+
+static void gather(struct tx *t, struct insn *in)
+{
+	const ZydisDecodedOperandMem *m = &in->op[1].mem;
+	unsigned size = in->op[0].element_size / 8, index = has_long_index(in) ? 8 : 4;
+	struct site *s = masked_site(t, in, co_gather, reg_number(&in->op[0]), reg_number(&in->op[2]), size,
+				     in->z.avx.vector_length / 8 / (size > index ? size : index));
+
+	s->code = (uint8_t)ZydisRegisterGetId(m->index);
+	s->asize = (uint8_t)index;
+	s->imm2 = m->scale ? m->scale : 1;
+	if (m->base == ZYDIS_REGISTER_NONE)
+		e_movi32(t, H_R8, (uint32_t)m->disp.value);
+	else
+		e_lea32(t, H_R8, ZydisRegisterGetId(m->base), (int32_t)m->disp.value);
+	emit_callout(t, s);
+}
+
+static bool is_masked_move(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPS || in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPD ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVD || in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVQ;
+}
+
+static void masked_move(struct tx *t, struct insn *in)
+{
+	bool store = in->mem == 0;
+	const ZydisDecodedOperand *data = &in->op[store ? 2 : 0];
+	unsigned size = data->element_size / 8;
+	struct site *s = masked_site(t, in, store ? co_masked_store : co_masked_load, reg_number(data),
+				     reg_number(&in->op[1]), size, in->z.avx.vector_length / 8 / size);
+
+	emit_ea(t, in);
+	emit_callout(t, s);
+}
+
+/* MASKMOV to device memory. */
+static void maskmov_device(struct tx *t, struct insn *in)
+{
+	bool mmx = in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ;
+	struct site *s = masked_site(t, in, mmx ? co_maskmovq : co_masked_store, in->z.raw.modrm.reg,
+				     in->z.raw.modrm.rm, 1, mmx ? 8 : 16);
+
+	if (mmx) { /* movd r9d,mm0: the x87 unit turns to MMX, or faults */
+		e2(t, 0x0f41);
+		e2(t, 0xc17e);
+	}
+	if (addr16(in))
+		e_movzx16(t, H_R8, H_RDI);
+	else
+		e_mov32(t, H_R8, H_RDI);
+	emit_callout(t, s);
+}
+
+/* Must the bounce buffer hold what is in the device, also when the instruction does
+ * not read it? Yes when it leaves a part as it is. */
+static bool reads_or_keeps(const struct insn *in)
+{
+	return (in->op[in->mem].actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
+}
+
 /* Device memory: the instruction runs on a bounce buffer between two callouts. */
 static void put_mmio(struct tx *t, struct insn *in)
 {
@@ -458,7 +544,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 	emit_linear(t, in, mem_size(in));
 	begin = new_site(t, in, CO_MMIO, co_mmio_begin);
 	begin->imm = mem_size(in);
-	begin->code = !!(a & ZYDIS_OPERAND_ACTION_MASK_READ);
+	begin->code = reads_or_keeps(in);
 	begin->reg = !!(a & ZYDIS_OPERAND_ACTION_MASK_WRITE);
 	emit_callout(t, begin);
 	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
@@ -481,13 +567,7 @@ static bool site_touches(const struct tx *t, const struct insn *in)
  * gathers, masked moves, and bit strings, which look elsewhere or not at all. */
 static bool accesses_address(const struct insn *in)
 {
-	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_VMASKMOVPS: case ZYDIS_MNEMONIC_VMASKMOVPD: case ZYDIS_MNEMONIC_VPMASKMOVD:
-	case ZYDIS_MNEMONIC_VPMASKMOVQ:
-		return false;
-	default:
-		return in->op[in->mem].mem.type != ZYDIS_MEMOP_TYPE_VSIB && !is_bit_string(in);
-	}
+	return !is_masked_move(in) && !is_gather(in) && !is_bit_string(in);
 }
 
 /* Is the page there, with the rights wanted? If not, a callout sees to it, which
@@ -515,6 +595,12 @@ static void look_first(struct tx *t, struct insn *in)
 	e_mov64(t, H_R11, H_RCX);
 	e_here8(t, there);
 	e_mov64(t, H_RCX, H_R11);
+}
+
+static bool is_maskmov(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
 }
 
 /* MASKMOV stores at an implicit DS:EDI, which takes the prefixes like a written
@@ -573,14 +659,23 @@ void emit_plain(struct tx *t, struct insn *in)
 	if (!(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) && in->z.mnemonic == ZYDIS_MNEMONIC_MOV)
 		moffs_to_modrm(in, t->mode & MODE_D);
 	t->low[t->i] = LOW_WINDOW;
-	if (t->kind == TX_MMIO) {
-		put_mmio(t, in);
+	k = mode_seg(t->mode, in->seg);
+	if (is_maskmov(in)) {
+		if (t->kind == TX_MMIO)
+			maskmov_device(t, in);
+		else
+			put_maskmov(t, in);
 		return;
 	}
-	k = mode_seg(t->mode, in->seg);
-	if (in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
-	    in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
-		put_maskmov(t, in);
+	if ((is_gather(in) || is_masked_move(in)) && (t->kind == TX_MMIO || k != SEGC_FLAT || addr16(in))) {
+		if (is_gather(in))
+			gather(t, in);
+		else
+			masked_move(t, in);
+		return;
+	}
+	if (t->kind == TX_MMIO) {
+		put_mmio(t, in);
 		return;
 	}
 	if (is_bit_string(in) && (addr16(in) || k != SEGC_FLAT)) {
@@ -588,7 +683,7 @@ void emit_plain(struct tx *t, struct insn *in)
 		return;
 	}
 	if (!addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !is_bit_string(in) &&
-	    in->op[in->mem].mem.type != ZYDIS_MEMOP_TYPE_VSIB) {
+	    !is_gather(in)) {
 		emit_ea(t, in);
 		emit_quarter(t, H_R8);
 		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
@@ -606,11 +701,6 @@ void emit_plain(struct tx *t, struct insn *in)
 	}
 	if (!addr16(in) && k == SEGC_BASED && !has_index(in) && !is_vex(in) && !uses_high_byte(in)) {
 		put_based(t, in);
-		return;
-	}
-	if (in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB) {
-		/* A gather through a segment with a base: not worth a form of its own. */
-		emit_raise(t, in, EXC_UD);
 		return;
 	}
 	emit_linear(t, in, mem_size(in));

@@ -20,7 +20,8 @@ static const char *const event_names[] = { "convicted: reaches user pages from k
 					   "convicted: misses its window often; looks before it accesses",
 					   "acquitted: calm for long; accesses directly again",
 					   "acquitted for good: the user window did not serve it",
-					   "page written as often as run; its code is checked at entry, not traced" };
+					   "page written as often as run; its code is checked at entry, not traced",
+					   "page unchanged for long; its code is traced again" };
 
 static struct bt_vcpu *of(struct vcpu *v)
 {
@@ -338,7 +339,7 @@ static const struct view_col adapt_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
 	{ "pc", "guest pc", VAL_ADDR, "", "the instruction" },
 	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
-	{ "before", "cycles before", VAL_UINT, "cycles", "a time by the old way (mean)" },
+	{ "before", "before", VAL_UINT, "cycles", "a time by the old way (mean)" },
 	{ "after", "after", VAL_UINT, "cycles", "a time by the new way (mean of all such sites so far)" },
 };
 

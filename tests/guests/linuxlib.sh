@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Boots Debian's kernel of one flavour and runs programs in it: linux_test FLAVOUR.
+# LONG=1: ten boots in a row after that, every second one with --verify-tc.
 . "$(dirname "$0")/guestlib.sh"
 
 # The script that runs inside the guest; expected lines come from the host's programs.
@@ -31,15 +32,32 @@ expected()
 	echo "cpus 1"
 }
 
+# One boot of flavour $1 with OPTIONs that must end as it should, all in one result.
+linux_boot()
+{
+	flavour=$1 name=$2
+	shift 2
+	run_guest "${LINUX_LIMIT:-120}" --memory 512M --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" \
+		--append "console=ttyS0 panic=-1 run=inside.sh" --no-reboot "$@"
+	missing=
+	while read -r line; do
+		grep -qF -- "$line" "$TMP/out" || missing="$missing ${line%% *}"
+	done <"$TMP/expected"
+	[ "$status" -eq 0 ] && [ -z "$missing" ] && [ ! -s "$TMP/err" ]
+	ok $? "$name" "missing:$missing; $(detail)"
+}
+
 linux_test()
 {
 	need "linux-$1" busybox
+	boots=0
+	[ -z "${LONG:-}" ] || boots=10
 	inside >"$TMP/inside.sh"
 	expected >"$TMP/expected"
 	if ! "$TOP_SRCDIR/guests/mkinitramfs" -f "$1" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err"; then
 		skip_all "no initramfs: $(cat "$TMP/err")"
 	fi
-	plan $((4 + $(wc -l <"$TMP/expected")))
+	plan $((4 + boots + $(wc -l <"$TMP/expected")))
 	run_guest "${LINUX_LIMIT:-120}" --memory 512M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 panic=-1 run=inside.sh" --no-reboot
 	said "Linux version" "the kernel speaks"
@@ -49,4 +67,8 @@ linux_test()
 	done <"$TMP/expected"
 	said "script ended with 0" "the script ends"
 	ended 0 "poweroff -f is status 0"
+	for i in $(seq 1 $boots); do
+		[ $((i % 2)) -eq 0 ] && verify=--verify-tc || verify=
+		linux_boot "$1" "boot $i of $boots $verify" $verify
+	done
 }
