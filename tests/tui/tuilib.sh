@@ -28,7 +28,7 @@ start()
 	rm -f "$TMP/status"
 	t kill-session -t v 2>/dev/null
 	{
-		printf 'TERM=%s timeout -k 5 120 "%s" tui' "$term" "$VITRINE"
+		printf 'TERM=%s timeout --foreground -k 5 120 "%s" tui' "$term" "$VITRINE"
 		for word in "$@"; do printf " '%s'" "$word"; done
 		printf ' 2>"%s/err"; echo $? >"%s/status"; sleep 100\n' "$TMP" "$TMP"
 	} >"$TMP/run"
