@@ -61,4 +61,6 @@ int sys_pop(struct vcpu *v, uint32_t *val, unsigned op);
 /* Segment-checked access at SEG:OFF for helpers (#GP/#SS/#PF). */
 int sys_read(struct vcpu *v, enum seg s, uint32_t off, void *buf, unsigned n);
 int sys_write(struct vcpu *v, enum seg s, uint32_t off, const void *buf, unsigned n);
+/* Would that write succeed? 0, or -1 with the exception. */
+int sys_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n);
 #endif

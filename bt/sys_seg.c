@@ -192,6 +192,13 @@ int sys_write(struct vcpu *v, enum seg s, uint32_t off, const void *buf, unsigne
 			 MM_WRITE | cpl_how(v->cpu.cpl));
 }
 
+int sys_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n)
+{
+	if (seg_check(v, s, off, n, true))
+		return -1;
+	return mmu_check_write(v->mmu, v->cpu.seg[s].base + off, n, cpl_how(v->cpu.cpl));
+}
+
 /* Do the N bytes at OFF lie on the stack in one piece, in memory as in its offsets? */
 static bool one_piece(const struct seg_cache *ss, uint32_t off, uint32_t n)
 {

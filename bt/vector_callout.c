@@ -83,19 +83,27 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-/* The masked elements in runs, as few accesses as they need. */
-static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+/* The masked elements in runs, as few accesses as they need; DATA NULL: look whether
+ * they could be written. */
+static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
 {
 	unsigned n = s->imm * s->op, from, to;
 
 	for (from = 0; from < n; from = to) {
 		for (to = from; to < n && on[to]; to++)
 			;
-		if (to > from && sys_write(&b->v, s->seg, ea + from, data + from, to - from))
+		if (to == from)
+			to++;
+		else if (data ? sys_write(&b->v, s->seg, ea + from, data + from, to - from)
+			      : sys_check_write(&b->v, s->seg, ea + from, to - from))
 			return -1;
-		to += to == from;
 	}
 	return 0;
+}
+
+static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+{
+	return each_run(b, s, ea, NULL, on) || each_run(b, s, ea, data, on) ? -1 : 0;
 }
 
 uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)

@@ -298,7 +298,7 @@ void table_update(struct pane *p, struct tui *t)
 		sample(tp, sp, t);
 	set_order(tp, sp);
 	find_choice(p);
-	list_fit(&tp->list, (int)tp->norder, tp->list.view);
+	list_fit(&tp->list, (int)tp->norder, p->area.h - 1);
 	share_choice(p, t);
 }
 

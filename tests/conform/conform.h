@@ -152,6 +152,8 @@ void engine_free(struct engine *e);
 /* False when the engine itself failed (text in engine_error()). */
 bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *out);
 const char *engine_error(const struct engine *e);
+/* Is LIN where the guest's own kernel is? */
+bool engine_owns(uint32_t lin);
 
 /* ---- gen.c ---- */
 struct gen;

@@ -334,4 +334,6 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 	return true;
 }
 
+bool engine_owns(uint32_t lin) { return lin - KERNEL < PA_END; }
+
 const char *engine_error(const struct engine *e) { return e->error; }

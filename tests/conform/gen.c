@@ -147,8 +147,7 @@ static void add_modrm(struct gen *g, struct form f)
 		return;
 	}
 	add_modes(g, f);
-	if (!(f.row->attr & A_FLAT))
-		add_segments(g, f);
+	add_segments(g, f);
 	add_lock(g, f);
 }
 

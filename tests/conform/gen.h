@@ -20,7 +20,6 @@ enum {
 	A_ALIGN = 1 << 10, /* most memory operands 16-byte aligned */
 	A_FPTRS = 1 << 11, /* stores x87 instruction and data pointers */
 	A_VSIB = 1 << 12,
-	A_FLAT = 1 << 14,  /* no segment variants: an element that is masked out need not fault */
 };
 
 enum setup {

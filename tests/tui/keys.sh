@@ -18,13 +18,13 @@ ok $? "the code pane marks it" "$(screen)"
 key b
 sees "breakpoint 1 at 0010000f is deleted" "b again deletes it"
 key c
-sees " running " "c runs the guest"
+sees " running" "c runs the guest"
 sees "PASS" "its serial output is on the screen"
 key 3
 sees "Traps by cause" "digits switch screens"
 sees "per s" "rates have a column"
 key Space
-sees " stopped " "Space stops the guest"
+sees " stopped" "Space stops the guest"
 sees "stopped at" "and says where"
 key '?'
 sees "Running the guest" "? shows the help"
@@ -105,7 +105,7 @@ ends 0 "and ends well"
 start 80x24 screen-256color --no-rc --append loop demo
 until_true has "Registers"
 key c
-until_true has " running "
+until_true has " running"
 pid=$(t list-panes -t v -F '#{pane_pid}')
 child=$(ps -o pid= --ppid "$pid" | head -1)
 t kill-session -t v

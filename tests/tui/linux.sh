@@ -11,7 +11,7 @@ start 200x50 screen-256color --no-rc --kernel "$CACHE/linux-686" --initrd "$CACH
 	--append console=ttyS0
 sees "stopped" "stopped before the first instruction"
 key c
-sees " running " "booting"
+sees " running" "booting"
 tries=0
 until has "root #" || [ $tries -ge 5 ]; do
 	until_true has "root #"

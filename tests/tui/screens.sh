@@ -17,7 +17,6 @@ expected()
 	END
 }
 
-stop_args="-c 'tbreak check_processes' -c c"
 plan 30
 for size in 80x24 200x50; do
 	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
@@ -48,7 +47,7 @@ $(screen)"
 			esac
 		ok $? "$size: --dump $name prints what the terminal shows" "$(diff "$TMP/shown" "$TMP/printed" | head -10)"
 	done <"$TMP/expected"
-	wide=$("$VITRINE" tui --no-rc --dump machine --size $size demo | awk '{ if (length($0) > n) n = length($0) } END { print n }')
+	wide=$("$VITRINE" tui --no-rc --dump machine --size $size demo | wc -L)
 	[ "$wide" -le "${size%x*}" ]
 	ok $? "$size: no line is too long" "$wide columns"
 	key q
