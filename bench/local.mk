@@ -8,7 +8,7 @@ bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/nano-native.c %D%/nano-paper.tsv
-CLEANFILES += %D%/bench %D%/nano-native
+CLEANFILES += %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \

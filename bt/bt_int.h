@@ -172,6 +172,8 @@ enum exit_code { XC_NONE, XC_LOOKUP, XC_CHAIN, XC_POLL, XC_HALT, XC_MMIO, XC_SMC
 
 #define PAGE_MIXED_AFTER 12 /* invalidations by writes after which a page's code is checked, not traced */
 
+#define MAX_FILTERS 64 /* of event_set() */
+
 struct page_info {
 	struct ccf *list;    /* fragments made from this page */
 	uint16_t smc;        /* times its code was dropped because of a write */
@@ -281,6 +283,13 @@ struct bt_vcpu {
 	uint32_t transient_host;
 	gva bps[MAX_BPS];
 	unsigned nbps;
+	struct event_filter {
+		uint32_t lo, hi;
+		uint8_t kind; /* enum engine_event */
+	} filters[MAX_FILTERS];
+	unsigned nfilters;
+	uint32_t event_kinds; /* bit N: there is a filter of kind N */
+	bool event_hit;	      /* v.event happened; stop is set too */
 	struct mm_vm *vm;
 	void *verifier;
 	ppn mixed[MAX_MIXED]; /* pages whose code is checked at entry */
@@ -347,6 +356,16 @@ uint64_t light_raise(struct bt_vcpu *b); /* deliver cpu.exc and go on */
 uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
 uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
 uint64_t light_after_fault(struct bt_vcpu *b);
+/* An event happened at PC; to stop when a filter wants it. */
+void light_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc);
+static inline void light_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+			       uint32_t pc)
+{
+	if (__builtin_expect(b->event_kinds >> kind & 1, 0))
+		light_event_hit(b, kind, number, val, write, pc);
+}
+/* Likewise for the write of control register N, OLD the CR0 before. */
+void light_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
 
 /* glue.c */
 void glue_init(struct bt_vcpu *b);

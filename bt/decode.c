@@ -109,7 +109,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 			return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 		memset(&in->z, 0, sizeof(in->z));
 		in->invalid = true;
-		in->len = 1;
+		in->len = (uint8_t)have; /* any of them may have made it so: a change of one counts */
 		in->mem = -1;
 	} else {
 		in->len = in->z.length;

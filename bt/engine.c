@@ -54,8 +54,11 @@ static void budget_close(struct bt_vcpu *b)
 /* Deliver what is in cpu.exc. False: shutdown. */
 static bool deliver(struct bt_vcpu *b)
 {
-	b->st.excs[b->v.cpu.exc.vector & 31]++;
+	const struct cpu *c = &b->v.cpu;
+
+	b->st.excs[c->exc.vector & 31]++;
 	b->v.cpu.shadow = 0;
+	light_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
 	return sys_deliver_exc(&b->v);
 }
 
@@ -159,6 +162,7 @@ static bool take_interrupt(struct bt_vcpu *b)
 		return true;
 	b->st.irqs++;
 	c->halted = 0;
+	light_event(b, ENGINE_EV_IRQ, (uint32_t)vec, 0, false, cpu_pc(c));
 	return sys_deliver_irq(&b->v, (unsigned)vec);
 }
 
@@ -229,6 +233,14 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 	return -1;
 }
 
+/* The event's own request to stop has done its duty. */
+static enum engine_exit event_taken(struct bt_vcpu *b)
+{
+	b->event_hit = false;
+	b->stop = 0;
+	return ENGINE_EVENT;
+}
+
 static enum engine_exit loop(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
@@ -239,6 +251,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		int out;
 
 		b->st.dispatches++;
+		if (b->event_hit)
+			return event_taken(b);
 		if (b->stop) {
 			b->stop = 0;
 			b->st.stops++;
@@ -258,6 +272,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			return ENGINE_SHUTDOWN;
 		if (mmu_watch_take(b->v.mmu, &b->v.stop_addr))
 			return ENGINE_WATCH;
+		if (b->event_hit)
+			return event_taken(b);
 		if (c->halted)
 			return ENGINE_HALT;
 		if (b->icount && b->v.icount >= b->v.icount_limit)
@@ -338,6 +354,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	}
 	if (e == ENGINE_STEPPED && mmu_watch_take(v->mmu, &v->stop_addr))
 		e = ENGINE_WATCH;
+	if (b->event_hit)
+		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
 	fault_thread_leave();
 	return e;
 }
@@ -401,6 +419,28 @@ static void bt_bp_remove(struct vcpu *v, gva lin)
 		}
 }
 
+static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+{
+	struct bt_vcpu *b = bt_of(v);
+	unsigned n = 0;
+
+	if (on) {
+		if (b->nfilters == MAX_FILTERS)
+			return -1;
+		b->filters[b->nfilters++] = (struct event_filter){ lo, hi, (uint8_t)kind };
+		b->event_kinds |= 1u << kind;
+		return 0;
+	}
+	while (n < b->nfilters && (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
+		n++;
+	if (n < b->nfilters)
+		b->filters[n] = b->filters[--b->nfilters];
+	b->event_kinds = 0;
+	for (n = 0; n < b->nfilters; n++)
+		b->event_kinds |= 1u << b->filters[n].kind;
+	return 0;
+}
+
 static void bt_state_changed(struct vcpu *v)
 {
 	mmu_flush(v->mmu, true);
@@ -430,6 +470,7 @@ static const struct engine_ops bt_ops = {
 	.bp_remove = bt_bp_remove,
 	.watch_insert = bt_watch_insert,
 	.watch_remove = bt_watch_remove,
+	.event_set = bt_event_set,
 	.state_changed = bt_state_changed,
 	.views = bt_views,
 	.free = bt_free,

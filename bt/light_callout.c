@@ -273,6 +273,7 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	begin(b, s);
 	b->no_trap = true; /* entering the handler cleared TF: no trap after this one */
+	light_event(b, ENGINE_EV_INT, s->imm, 0, false, cpu_pc(&b->v.cpu));
 	return ended(b, s, sys_soft_int(&b->v, s->imm, s->code, s->next));
 }
 
@@ -365,6 +366,7 @@ uint64_t co_in(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (sys_io_check(&b->v, port, s->op))
 		return raise_here(b, s);
 	v = b->v.plat.in(b->v.plat.ctx, port, s->op);
+	light_event(b, ENGINE_EV_PORT, port, v, false, cpu_pc(c));
 	if (s->op == 4)
 		c->gpr[R_EAX] = v;
 	else if (s->op == 2)
@@ -383,7 +385,9 @@ uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	begin(b, s);
 	if (sys_io_check(&b->v, port, s->op))
 		return raise_here(b, s);
-	b->v.plat.out(b->v.plat.ctx, port, s->op, s->op == 4 ? v : s->op == 2 ? v & 0xffff : v & 0xff);
+	v = s->op == 4 ? v : s->op == 2 ? v & 0xffff : v & 0xff;
+	light_event(b, ENGINE_EV_PORT, port, v, true, cpu_pc(&b->v.cpu));
+	b->v.plat.out(b->v.plat.ctx, port, s->op, v);
 	return after_device(b, s);
 }
 
@@ -606,16 +610,33 @@ uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	struct cpu *c = &b->v.cpu;
+	uint32_t pc, msr = (uint32_t)c->gpr[R_ECX];
+	int r;
+
 	(void)ea;
 	begin(b, s);
-	return inline_done(b, s, sys_rdmsr(&b->v, s->next));
+	pc = cpu_pc(c);
+	r = sys_rdmsr(&b->v, s->next);
+	if (!r)
+		light_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false, pc);
+	return b->event_hit ? ended(b, s, r) : inline_done(b, s, r);
 }
 
 uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	struct cpu *c = &b->v.cpu;
+	uint32_t pc;
+	int r;
+
 	(void)ea;
 	begin(b, s);
-	return ended(b, s, sys_wrmsr(&b->v, s->next));
+	pc = cpu_pc(c);
+	r = sys_wrmsr(&b->v, s->next);
+	if (!r)
+		light_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX], c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX],
+			    true, pc);
+	return ended(b, s, r);
 }
 
 uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -670,11 +691,23 @@ uint64_t co_random(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 /* ---- control registers and tables ---- */
 
+/* The instruction at PC wrote control register N; CR0 was OLD. */
+static uint64_t cr_written(struct bt_vcpu *b, struct site *s, int r, unsigned n, uint32_t old, uint32_t pc)
+{
+	if (!r)
+		light_cr_event(b, n, old, pc);
+	return ended(b, s, r);
+}
+
 uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	uint32_t old = b->v.cpu.cr0, pc;
+
 	(void)ea;
 	begin(b, s);
-	return ended(b, s, sys_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next));
+	pc = cpu_pc(&b->v.cpu);
+	return cr_written(b, s, sys_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next), s->reg2, old,
+			  pc);
 }
 
 uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -744,15 +777,21 @@ uint64_t co_ltr(struct bt_vcpu *b, struct site *s, uint32_t sel)
 
 uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint32_t val)
 {
+	uint32_t old = b->v.cpu.cr0, pc;
+
 	begin(b, s);
-	return ended(b, s, sys_lmsw(&b->v, (uint16_t)val, s->next));
+	pc = cpu_pc(&b->v.cpu);
+	return cr_written(b, s, sys_lmsw(&b->v, (uint16_t)val, s->next), 0, old, pc);
 }
 
 uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	uint32_t old = b->v.cpu.cr0, pc;
+
 	(void)ea;
 	begin(b, s);
-	return ended(b, s, sys_clts(&b->v, s->next));
+	pc = cpu_pc(&b->v.cpu);
+	return cr_written(b, s, sys_clts(&b->v, s->next), 0, old, pc);
 }
 
 /* EA is an offset: INVLPG checks no segment limit, only adds the base. */

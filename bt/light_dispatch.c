@@ -154,11 +154,45 @@ uint64_t light_next(struct bt_vcpu *b)
 	return b->tc_base + f->host;
 }
 
+void light_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc)
+{
+	if (b->event_hit)
+		return;
+	for (unsigned i = 0; i < b->nfilters; i++) {
+		const struct event_filter *f = &b->filters[i];
+
+		if (f->kind != kind || number < f->lo || number > f->hi)
+			continue;
+		b->v.event = (struct engine_hit){ .kind = kind, .number = number, .write = write, .val = val, .pc = pc };
+		b->event_hit = true;
+		b->stop = 1;
+		return;
+	}
+}
+
+static enum engine_mode mode_of(uint32_t cr0)
+{
+	if (!(cr0 & CR0_PE))
+		return ENGINE_MODE_REAL;
+	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
+}
+
+void light_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
+{
+	const struct cpu *c = &b->v.cpu;
+	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
+
+	light_event(b, ENGINE_EV_CR, n, now, true, pc);
+	if (n == 0 && mode_of(old) != mode_of(c->cr0))
+		light_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
+}
+
 uint64_t light_raise(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
 
 	b->st.excs[c->exc.vector & 31]++;
+	light_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
 	if (!sys_deliver_exc(&b->v))
 		return light_exit(b, XC_SHUTDOWN);
 	c->shadow = 0;

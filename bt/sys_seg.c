@@ -3,6 +3,7 @@
  * accesses and stack frames through segments (SDM vol. 3A ch. 3 and 5).
  * Descriptor tables are read as supervisor at any CPL. */
 #include "bt/sys_int.h"
+#include "mm/mmu.h"
 
 int desc_fetch(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned ext)
 {

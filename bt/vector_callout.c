@@ -48,8 +48,6 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	unsigned size = s->op;
 
 	callout_begin(b, s);
-	for (unsigned i = 0; i < s->imm; i++) /* a mask is all ones or all zeros */
-		set_element(c, s->reg2, i * size, selected(c, s->reg2, i * size, size) ? ~0ull : 0, size);
 	for (unsigned i = 0; i < s->imm; i++) {
 		uint32_t index = (uint32_t)element(c, s->code, i * s->asize, s->asize);
 		uint64_t v = 0;

@@ -95,6 +95,7 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 		console_free(c);
 		return NULL;
 	}
+	inspect_set_sink(s, &c->sink);
 	inspect_set_face(s, &(struct inspect_face){ .ctx = c, .idle = idle, .running = running });
 	return c;
 }

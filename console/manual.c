@@ -10,6 +10,7 @@ static const char head[] =
     ".SH SYNOPSIS\n"
     ".B vitrine run\n[\\fIOPTION\\fR...] \\fIGUEST\\fR\n.br\n"
     ".B vitrine shell\n[\\fIOPTION\\fR...] [\\fIGUEST\\fR]\n"
+    ".br\n.B vitrine tui\n[\\fIOPTION\\fR...] [\\fIGUEST\\fR]\n"
     ".SH DESCRIPTION\n"
     "\\fBrun\\fR boots the guest; its serial port is the terminal, or standard input and output. On a "
     "terminal "
@@ -20,6 +21,9 @@ static const char head[] =
     "lets it "
     "run, the terminal is its serial port; Ctrl\\-C and Ctrl\\-] stop it. Commands that come from a pipe are "
     "a script.\n"
+    ".PP\n"
+    "\\fBtui\\fR is the full\\-screen dashboard; \\-x and \\-c are executed before it opens, and in it ? lists the "
+    "keys. With \\-\\-dump or \\-\\-batch it prints screens as text and needs no terminal.\n"
     ".PP\n"
     "In a script the first command that fails ends it, unless it is prefixed by \\-.\n"
     ".SH OPTIONS\n";
@@ -35,7 +39,8 @@ static const char tail[] =
     ".TP\n126\nthe guest died: triple fault, or reset with \\-\\-no\\-reboot\n"
     ".TP\n128+N\nsignal N ended vitrine\n"
     ".SH FILES\n.TP\n~/.config/vitrine/rc\ncommands that the shell executes first\n"
-    ".TP\n~/.local/state/vitrine/history\nlines typed into the shell\n";
+    ".TP\n~/.local/state/vitrine/history\nlines typed into the shell and the dashboard\n"
+    ".TP\n~/.config/vitrine/layout\nlayouts of the dashboard that were changed\n";
 
 void console_manual(FILE *f, const struct embedded_guest *guests, const struct view *const *engine_views,
 		    const struct inspect_addon *const *addons)

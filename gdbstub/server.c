@@ -87,11 +87,12 @@ static void say_exit(struct gdb *g, const struct debug_stop *stop)
 	debug_detach(g->s, &g->listener);
 }
 
-static int stop_signal(const struct gdb *g, const struct debug_stop *stop)
+/* RAN: gdb let it run, so SIGINT tells that somebody stopped it. */
+static int stop_signal(const struct gdb *g, const struct debug_stop *stop, bool ran)
 {
 	if (stop->kind == DEBUG_DEAD)
 		return SIG_SEGV;
-	return stop->kind == DEBUG_STOPPED || g->interrupt ? SIG_INT : SIG_TRAP;
+	return (stop->kind == DEBUG_STOPPED && ran) || g->interrupt ? SIG_INT : SIG_TRAP;
 }
 
 void gdb_stop_reply(struct gdb *g)
@@ -112,7 +113,7 @@ void gdb_stop_reply(struct gdb *g)
 		gdb_say(g, "\n", 1);
 	}
 	out_clear(&g->reply);
-	out_printf(&g->reply, "T%02x", stop_signal(g, &stop));
+	out_printf(&g->reply, "T%02x", stop_signal(g, &stop, was_waiting));
 	put_cause(g, &stop, &g->reply);
 	put_registers(g, &g->reply);
 	out_printf(&g->reply, "thread:%s;", gdb_thread(g));

@@ -50,7 +50,7 @@ enum machine_state {
 	MACHINE_DEAD,     /* triple fault, or reset with no_reboot */
 	MACHINE_FAILED,   /* engine error; text in machine_error() */
 };
-enum stop_reason { STOP_NONE, STOP_REQUEST, STOP_BREAK, STOP_STEP, STOP_WATCH, STOP_ICOUNT, STOP_END };
+enum stop_reason { STOP_NONE, STOP_REQUEST, STOP_BREAK, STOP_STEP, STOP_WATCH, STOP_EVENT, STOP_ICOUNT, STOP_END };
 
 struct machine_stop { enum machine_state state; enum stop_reason reason; gva addr; uint64_t icount; };
 

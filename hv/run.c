@@ -243,6 +243,9 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 	case ENGINE_WATCH:
 		*out = stopped(m, MACHINE_STOPPED, STOP_WATCH);
 		return false;
+	case ENGINE_EVENT:
+		*out = stopped(m, MACHINE_STOPPED, STOP_EVENT);
+		return false;
 	case ENGINE_STEPPED:
 		*out = stopped(m, MACHINE_STOPPED, STOP_STEP);
 		return false;

@@ -27,7 +27,8 @@ static const struct view_col code_cols[] = {
 	{ "guest_bytes", "bytes", VAL_STR, "", "its bytes" },
 	{ "guest", "guest instruction", VAL_STR, "", "Intel syntax" },
 	{ "lowering", "lowered", VAL_STR, "",
-	  "how: ident, window, in-tc, callout, chain; exit for the stubs behind the code, entry for what stands "
+	  "how: ident, window, in-tc, callout, chain; exit for the stubs behind the code, entry for what "
+	  "stands "
 	  "before it" },
 	{ "host_pc", "host pc", VAL_HEX, "", "host address" },
 	{ "host", "host instruction", VAL_STR, "", "Intel syntax, 64-bit" },

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SHIFT = 0x2a, RELEASE = 0x80, DEFAULT_WAIT = 60 };
 
@@ -49,6 +50,73 @@ static int cmd_type(struct inspect *s, const struct cmd_args *a, struct result *
 			return result_fail(r, "type: no key for character 0x%02x", (unsigned char)*p);
 		press(s->m, &keys[i], *p);
 	}
+	return 0;
+}
+
+/* Keys without a character. Codes from 0x100 on have the prefix 0xe0. Columns: name as QEMU's, code. */
+static const struct named_key {
+	const char *name;
+	uint16_t code;
+} named_keys[] = {
+	{ "esc", 0x01 },	{ "backspace", 0x0e }, { "tab", 0x0f },	     { "ret", 0x1c },	  { "enter", 0x1c },
+	{ "ctrl", 0x1d },	{ "shift", 0x2a },     { "shift_r", 0x36 },  { "alt", 0x38 },	  { "spc", 0x39 },
+	{ "space", 0x39 },	{ "caps_lock", 0x3a }, { "f1", 0x3b },	     { "f2", 0x3c },	  { "f3", 0x3d },
+	{ "f4", 0x3e },		{ "f5", 0x3f },	       { "f6", 0x40 },	     { "f7", 0x41 },	  { "f8", 0x42 },
+	{ "f9", 0x43 },		{ "f10", 0x44 },       { "num_lock", 0x45 }, { "scroll_lock", 0x46 }, { "f11", 0x57 },
+	{ "f12", 0x58 },	{ "ctrl_r", 0x11d },   { "alt_r", 0x138 },   { "home", 0x147 },	  { "up", 0x148 },
+	{ "pgup", 0x149 },	{ "left", 0x14b },     { "right", 0x14d },   { "end", 0x14f },	  { "down", 0x150 },
+	{ "pgdn", 0x151 },	{ "insert", 0x152 },   { "delete", 0x153 },  { "del", 0x153 },	  { "meta_l", 0x15b },
+	{ "minus", 0x0c },	{ "equal", 0x0d },     { "comma", 0x33 },    { "dot", 0x34 },	  { "slash", 0x35 },
+	{ "semicolon", 0x27 },	{ "apostrophe", 0x28 }, { "backslash", 0x2b }, { "grave_accent", 0x29 },
+};
+
+/* The code of the key named by LEN bytes at NAME, or 0. */
+static uint16_t key_code(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(named_keys); i++)
+		if (strlen(named_keys[i].name) == len && !strncasecmp(named_keys[i].name, name, len))
+			return named_keys[i].code;
+	for (size_t i = 0; len == 1 && i < ARRAY_LEN(keys); i++)
+		if (keys[i].plain == *name)
+			return keys[i].code;
+	return 0;
+}
+
+static void send_code(struct machine *m, uint16_t code, bool down)
+{
+	if (code >= 0x100)
+		machine_key(m, 0xe0);
+	machine_key(m, (uint8_t)(code | (down ? 0 : RELEASE)));
+}
+
+/* One chord: keys joined by "-". */
+static int chord(struct inspect *s, const char *text, struct result *r)
+{
+	uint16_t codes[8];
+	unsigned n = 0;
+
+	for (const char *p = text; n < ARRAY_LEN(codes); p += *p == '-') {
+		size_t len = *p == '-' ? 1 : strcspn(p, "-");
+
+		codes[n] = key_code(p, len);
+		if (!codes[n++])
+			return result_fail(r, "sendkey: no key is called '%.*s'", (int)len, p);
+		p += len;
+		if (!*p)
+			break;
+	}
+	for (unsigned i = 0; i < n; i++)
+		send_code(s->m, codes[i], true);
+	while (n--)
+		send_code(s->m, codes[n], false);
+	return 0;
+}
+
+static int cmd_sendkey(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	for (int i = 0; i < a->argc; i++)
+		if (chord(s, a->argv[i], r))
+			return -1;
 	return 0;
 }
 
@@ -122,6 +190,10 @@ static const struct command commands[] = {
 	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type,
 	  CMD_MACHINE, 1, 1, COMP_NONE },
+	{ "sendkey", NULL, "KEY[-KEY...]...", "press keys of the guest's keyboard together, then release them",
+	  "Named as in QEMU: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; ctrl-alt-delete. "
+	  "Several chords may stand behind each other.",
+	  cmd_sendkey, CMD_MACHINE, 1, -1, COMP_NONE },
 	{ 0 },
 };
 

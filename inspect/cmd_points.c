@@ -11,24 +11,34 @@ static const struct view_col break_cols[] = {
 	{ "kind", "Kind", VAL_STR, "", "break, or tbreak: deleted at its first hit" },
 	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
 	{ "address", "Address", VAL_ADDR, "", "linear address" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is; of an event, which" },
 	{ "hits", "Hits", VAL_UINT, "", "times it stopped the guest" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
 	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
+	{ "action", "Action", VAL_STR, "", "what it prints instead of stopping (trace), or does when it stops (commands)" },
+	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
 };
 
-static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch" };
+static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch", "event" };
 
 static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
 {
 	char sym[300];
 
-	symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
+	if (p->kind == POINT_EVENT)
+		event_name(p, sym, sizeof(sym));
+	else
+		symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_UINT(p->number),
 					  V_STR(p->temporary ? "tbreak" : point_kind_names[p->kind]),
-					  V_BOOL(p->enabled), V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
+					  V_BOOL(p->enabled),
+					  p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
 					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE,
-					  p->owner ? V_STR(p->owner->name) : V_NONE });
+					  p->owner ? V_STR(p->owner->name) : V_NONE,
+					  p->trace      ? V_STR(p->trace)
+					  : p->commands ? V_STR(p->commands)
+							: V_NONE,
+					  point_watches(p) ? V_UINT(p->len) : V_NONE });
 }
 
 static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -45,43 +55,108 @@ const struct view view_break = { "break",    "breakpoints with hits and conditio
 				 break_cols, ARRAY_LEN(break_cols),
 				 break_rows, false };
 
+int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
+		    struct result *r)
+{
+	struct expr_env env = session_env(s);
+	char err[200];
+
+	*cond = NULL;
+	if (!*text)
+		return 0;
+	if (strncmp(text, "if", 2) || !(isspace((unsigned char)text[2]) || text[2] == '('))
+		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
+	*cond = text + 2 + strspn(text + 2, " \t");
+	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
+	if (!expr_eval(&env, *cond, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
+		return result_fail(r, "%s: condition: %s", a->name, err);
+	return 0;
+}
+
+void point_report(struct inspect *s, const struct point *p, struct result *r)
+{
+	struct table *t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN,
+				       p->kind == POINT_EVENT ? "{kind} {number}: {symbol}"
+				       : point_watches(p)     ? "{kind} {number} at {address} {symbol}, {length} bytes"
+							      : "{kind} {number} at {address} {symbol}");
+
+	break_row(s, p, &t->sink);
+}
+
 /* "[*]EXPR [if CONDITION]", nothing: pc. */
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	const char *text = a->rest + (a->rest[0] == '*'), *cond = NULL;
+	const char *text = a->rest + (a->rest[0] == '*'), *cond;
 	struct expr_env env = session_env(s);
 	int64_t addr = (int64_t)session_pc(s);
-	struct table *t;
 	struct point *p;
 	char err[200];
 
 	if (*text && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
 		return result_fail(r, "%s: %s", a->name, err);
-	if (!strncmp(text, "if", 2) && (isspace((unsigned char)text[2]) || text[2] == '('))
-		cond = text + 2 + strspn(text + 2, " \t");
-	else if (*text)
-		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
+	if (point_condition(s, a, text, &cond, r))
+		return -1;
 	if (addr < 0 || addr > UINT32_MAX)
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
 				   (unsigned long long)addr);
-	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
-	if (cond && !expr_eval(&env, cond, &(int64_t){ 0 }, err, sizeof(err)) &&
-	    strncmp(err, "cannot read", 11))
-		return result_fail(r, "%s: condition: %s", a->name, err);
 	p = points_add(&s->points, (uint32_t)addr, a->name[0] == 't', cond);
 	run_point_changed(s, p->addr);
-	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN,
-			 "{kind} {number} at {address} {symbol}");
-	break_row(s, p, &t->sink);
+	point_report(s, p, r);
+	return 0;
+}
+
+/* "[*]ADDRESS [LENGTH] [if CONDITION]" */
+static int set_watch(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	static const struct {
+		char letter;
+		enum point_kind kind;
+	} kinds[] = { { 'w', POINT_WATCH }, { 'r', POINT_RWATCH }, { 'a', POINT_AWATCH } };
+	const char *text = a->rest + (a->rest[0] == '*'), *cond;
+	struct expr_env env = session_env(s);
+	int64_t addr, len = 4;
+	struct point *p;
+	char err[200];
+
+	if (!expr_eval_prefix(&env, &text, &addr, err, sizeof(err)) ||
+	    (*text && strncmp(text, "if", 2) && !expr_eval_prefix(&env, &text, &len, err, sizeof(err))))
+		return result_fail(r, "%s: %s", a->name, err);
+	if (point_condition(s, a, text, &cond, r))
+		return -1;
+	if (addr < 0 || addr > UINT32_MAX || len < 1 || len > (1ll << 32) - addr)
+		return result_fail(r, "%s: 0x%llx, %lld bytes, is not in this guest's address space", a->name,
+				   (unsigned long long)addr, (long long)len);
+	p = points_add(&s->points, (uint32_t)addr, false, cond);
+	p->len = (uint64_t)len;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (kinds[i].letter == a->name[0])
+			p->kind = kinds[i].kind;
+	if (!run_watch_changed(s, p, true)) {
+		points_delete(&s->points, p->number);
+		return result_fail(r, "%s: the engine has no room for more watchpoints", a->name);
+	}
+	if (len <= (int64_t)sizeof(p->was))
+		session_read(s, false, p->addr, &p->was, (size_t)len);
+	point_report(s, p, r);
 	return 0;
 }
 
 enum what { DELETE, ENABLE, DISABLE };
 
+/* Points that the engine counts one by one: they go and come with their state. */
+static bool change_counted(struct inspect *s, struct point *p, bool on)
+{
+	if (p->enabled == on)
+		return true;
+	return point_watches(p) ? run_watch_changed(s, p, on) : run_event_changed(s, p, on);
+}
+
 static void change_point(struct inspect *s, struct point *p, enum what what)
 {
 	gva addr = p->addr;
 
+	if (!point_is_code(p) && !change_counted(s, p, what == ENABLE))
+		return;
 	if (what == DELETE)
 		points_delete(&s->points, p->number);
 	else
@@ -124,7 +199,7 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "break", "b lb", "[*]ADDRESS [if EXPR]",
+	{ "break", "b br bre brea lb", "[*]ADDRESS [if EXPR]",
 	  "stop before the instruction at linear ADDRESS is executed",
 	  "No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot "
 	  "be "
@@ -132,6 +207,13 @@ static const struct command commands[] = {
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "watch", NULL, "ADDRESS [LENGTH] [if EXPR]", "stop after an instruction that wrote to LENGTH (4) bytes at linear ADDRESS",
+	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH.", set_watch,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "rwatch", NULL, "ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch, CMD_MACHINE | CMD_PAUSE, 1,
+	  -1, COMP_EXPR },
+	{ "awatch", NULL, "ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
 	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,

@@ -128,17 +128,6 @@ static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result 
 
 /* ---- finish ---- */
 
-/* Does the code before ADDR look like a call that would return there? */
-static bool follows_call(struct inspect *s, uint32_t addr)
-{
-	struct disas_insn in;
-
-	for (unsigned len = 2; len <= 7; len++)
-		if (examine_insn(s, addr - len, &in) && in.len == len && in.kind == DISAS_CALL)
-			return true;
-	return false;
-}
-
 static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
 {
 	*val = 0;
@@ -160,13 +149,13 @@ static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 		return false;
 	*stack = stack_pointer(s) + 4;
 	if ((in.kind == DISAS_RET && !strncmp(in.text, "ret", 3)) || (sym && sym->addr == session_pc(s)))
-		return read_word(s, base + stack_pointer(s), addr) && follows_call(s, *addr);
+		return read_word(s, base + stack_pointer(s), addr) && examine_follows_call(s, *addr);
 	if (!sym || session_pc(s) < sym->addr + 3 || session_read(s, false, sym->addr, head, 3) != 3)
 		return false;
 	if (memcmp(head, prologues[0], 3) && memcmp(head, prologues[1], 3))
 		return false;
 	*stack = ebp + 8;
-	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) && follows_call(s, *addr);
+	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) && examine_follows_call(s, *addr);
 }
 
 /* Without a certain return address: step, over calls, up to and through the return. */
@@ -228,6 +217,86 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 	return report(s, r);
 }
 
+/* ---- run-until ---- */
+
+/* "$pc == ADDRESS" needs no steps. */
+static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
+{
+	static const char *const names[] = { "$pc", "$eip" };
+	struct expr_env env = session_env(s);
+	char err[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *p = text + strlen(names[i]);
+
+		if (strncmp(text, names[i], strlen(names[i])))
+			continue;
+		p += strspn(p, " \t");
+		/* the address must not change on the way */
+		if (!strncmp(p, "==", 2) && !strpbrk(p + 2, "$*[&|?=<>"))
+			return expr_eval(&env, p + 2, addr, err, sizeof(err)) && !session_cpu(s)->seg[SEG_CS].base;
+	}
+	return false;
+}
+
+/* Step until EXPR, which is at TEXT, holds; at most MAX times (0: no limit). 0, or -1. */
+static int step_until(struct inspect *s, const char *text, uint64_t max, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	int64_t next = session_now(), val;
+	char err[200];
+
+	for (uint64_t n = 1;; n++) {
+		if (!run_step(s) && strcmp(s->stop.reason, "halted"))
+			return 0;
+		if (run_at_point(s) || !step_break(s, &next))
+			return 0;
+		if (!expr_eval(&env, text, &val, err, sizeof(err)))
+			return result_fail(r, "run-until: %s", err);
+		if (val) {
+			run_set_stop(s, "run-until");
+			return 0;
+		}
+		if (n == max)
+			return result_fail(r, "run-until: it did not hold within %llu instructions",
+					   (unsigned long long)max);
+	}
+}
+
+static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	const char *text = a->rest;
+	bool irq = s->step_irq;
+	int64_t max = 0, val;
+	char err[200], *expr;
+	int rc;
+
+	if (!expr_eval_prefix(&env, &text, &val, err, sizeof(err)))
+		return result_fail(r, "run-until: %s", err);
+	expr = strndup(a->rest, (size_t)(text - a->rest));
+	if (!strncmp(text, "max ", 4) && (session_eval(s, text + 4, &max, r) || max < 1))
+		rc = result_fail(r, "run-until: a count from 1 on must stand behind max");
+	else if (*text && !max)
+		rc = result_fail(r, "run-until: unexpected '%.20s'", text);
+	else
+		rc = 0;
+	if (!rc && !max && address_goal(s, expr, &val)) {
+		run_to(s, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)val, .reached = "run-until" });
+	} else if (!rc) {
+		if (s->face.running)
+			s->face.running(s->face.ctx, true);
+		s->step_irq = true;
+		rc = step_until(s, expr, (uint64_t)max, r);
+		s->step_irq = irq;
+		if (s->face.running)
+			s->face.running(s->face.ctx, false);
+	}
+	free(expr);
+	run_publish(s);
+	return report(s, r) || rc ? -1 : 0;
+}
+
 static int cmd_run_icount(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	int64_t n;
@@ -287,6 +356,9 @@ static const struct command commands[] = {
 	  cmd_finish, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 0, COMP_NONE },
 	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL,
 	  cmd_until, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "run-until", NULL, "EXPR [max N]", "run until EXPR is not 0, looking after every instruction; at most N of them",
+	  "Interrupts are taken meanwhile. $pc == ADDRESS runs at full speed.", cmd_run_until,
+	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 1, -1, COMP_EXPR },
 	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL,
 	  cmd_run_icount, CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },
 	{ "reset", NULL, "",

@@ -11,7 +11,8 @@ static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r
 	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX)
-		return result_fail(r, "ccf: 0x%llx is not an address of this guest", (unsigned long long)addr);
+		return result_fail(r, "ccf: 0x%llx is not an address of this guest",
+				   (unsigned long long)addr);
 	if (!ccf_records(s, (uint64_t)addr, r))
 		return result_fail(r, "ccf: no fragment covers 0x%llx (info ccf lists them)",
 				   (unsigned long long)addr);
@@ -19,8 +20,10 @@ static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r
 }
 
 static const struct command commands[] = {
-	{ "ccf", NULL, "[ADDRESS]", "the fragments that cover ADDRESS or pc: guest code beside its translation",
-	  "A row is a host instruction; the guest's columns stand at the first one. Lowered: ident (copied), window "
+	{ "ccf", NULL, "[ADDRESS]",
+	  "the fragments that cover ADDRESS or pc: guest code beside its translation",
+	  "A row is a host instruction; the guest's columns stand at the first one. Lowered: ident (copied), "
+	  "window "
 	  "(memory operand through the address-space window), in-tc (emulated in line), callout (calls the "
 	  "monitor), chain (control flow), exit (stubs behind the code).",
 	  cmd_ccf, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },

@@ -255,3 +255,13 @@ int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t 
 	}
 	return examine_numbers(s, r, physical, addr, n, format, format == 'c' ? 1 : unit);
 }
+
+bool examine_follows_call(struct inspect *s, uint32_t addr)
+{
+	struct disas_insn in;
+
+	for (unsigned len = 2; len <= 7; len++)
+		if (examine_insn(s, addr - len, &in) && in.len == len && in.kind == DISAS_CALL)
+			return true;
+	return false;
+}

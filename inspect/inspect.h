@@ -48,6 +48,9 @@ bool inspect_has_machine(const struct inspect *s);
 
 /* ---- commands ---- */
 
+/* Where what points print ("trace") goes while nobody waits for a command; borrowed, NULL: nowhere. */
+void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink);
+
 enum inspect_status { INSPECT_OK, INSPECT_FAILED, INSPECT_QUIT };
 
 /* Execute one line ("" and comments: nothing). A leading "-" turns failure into success. */

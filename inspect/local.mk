@@ -3,13 +3,18 @@
 noinst_LIBRARIES += %D%/libinspect.a
 %C%_libinspect_a_SOURCES = \
 	%D%/cmd_adapt.c \
+	%D%/cmd_event.c \
 	%D%/cmd_examine.c \
 	%D%/cmd_input.c \
 	%D%/cmd_memory.c \
 	%D%/cmd_points.c \
 	%D%/cmd_run.c \
 	%D%/cmd_session.c \
+	%D%/cmd_profile.c \
+	%D%/cmd_stack.c \
 	%D%/cmd_system.c \
+	%D%/cmd_trace.c \
+	%D%/cmd_transfer.c \
 	%D%/cmd_translator.c \
 	%D%/ccf.c \
 	%D%/ccf.h \

@@ -9,6 +9,8 @@ static void free_parts(struct point *p)
 {
 	free(p->cond);
 	free(p->extra);
+	free(p->commands);
+	free(p->trace);
 }
 
 void points_fini(struct points *t)
@@ -70,7 +72,7 @@ void points_delete(struct points *t, unsigned number)
 bool points_at(const struct points *t, gva addr)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (t->list[i].enabled && t->list[i].addr == addr && !point_watches(&t->list[i]))
+		if (t->list[i].enabled && t->list[i].addr == addr && point_is_code(&t->list[i]))
 			return true;
 	return false;
 }

@@ -5,7 +5,7 @@
 #define INSPECT_POINTS_H
 #include "base/types.h"
 
-enum point_kind { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH, POINT_KINDS };
+enum point_kind { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH, POINT_EVENT, POINT_KINDS };
 
 /* Who set a point, when it was not a person at a command line. */
 struct point_owner {
@@ -23,7 +23,12 @@ struct point {
 	bool enabled, temporary;
 	bool leaving; /* its owner took it back: without effect, gone at the next run */
 	uint64_t hits;
-	char *cond; /* expression, or NULL */
+	char *cond;	/* expression, or NULL */
+	char *commands; /* run when it stopped the guest; NULL: none */
+	char *trace;	/* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
+	unsigned event; /* POINT_EVENT: an enum engine_event; ... */
+	uint32_t lo, hi; /* ... the numbers meant */
+	uint64_t was;	 /* a person's watchpoint of at most 8 bytes: what stood there */
 	const struct point_owner *owner; /* NULL: a person */
 	void *extra;			 /* the owner's condition; freed with the point */
 };
@@ -46,6 +51,10 @@ void points_delete(struct points *t, unsigned number);
 bool points_at(const struct points *t, gva addr);
 static inline bool point_watches(const struct point *p)
 {
-	return p->kind >= POINT_WATCH;
+	return p->kind >= POINT_WATCH && p->kind <= POINT_AWATCH;
+}
+static inline bool point_is_code(const struct point *p)
+{
+	return p->kind <= POINT_HBREAK;
 }
 #endif

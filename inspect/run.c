@@ -79,7 +79,15 @@ void run_points_again(struct inspect *s)
 	while (s->known.count)
 		engine_remove(s, s->known.list[0]);
 	for (size_t i = 0; i < s->points.count; i++)
-		run_point_changed(s, s->points.list[i].addr);
+		if (point_is_code(&s->points.list[i]))
+			run_point_changed(s, s->points.list[i].addr);
+}
+
+bool run_event_changed(struct inspect *s, const struct point *p, bool on)
+{
+	struct vcpu *v = machine_vcpu(s->m);
+
+	return v->ops->event_set && v->ops->event_set(v, (enum engine_event)p->event, p->lo, p->hi, on) == 0;
 }
 
 static void set_goal(struct inspect *s, bool on)
@@ -165,6 +173,21 @@ static bool condition_holds(struct inspect *s, const struct point *p, char *why,
 	return true;
 }
 
+/* P was hit and its condition holds. False: it only prints. */
+static bool point_stops(struct inspect *s, struct point *p)
+{
+	p->hits++;
+	if (p->trace) {
+		trace_print(s, p);
+		return false;
+	}
+	if (p->commands) {
+		free(s->hit_commands);
+		s->hit_commands = strdup(p->commands);
+	}
+	return true;
+}
+
 /* Count hits of the points at PC. The number of the first that stops, 0: none. */
 static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 {
@@ -173,9 +196,9 @@ static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || point_watches(p) || p->addr != pc || !condition_holds(s, p, why, whylen))
+		if (!p->enabled || !point_is_code(p) || p->addr != pc || !condition_holds(s, p, why, whylen) ||
+		    !point_stops(s, p))
 			continue;
-		p->hits++;
 		if (!first)
 			first = p->number;
 		if (p->temporary)
@@ -210,6 +233,22 @@ bool run_at_point(struct inspect *s)
 	return true;
 }
 
+/* What stood at a watched place, and what stands there now. */
+static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf, size_t len)
+{
+	uint64_t now = 0;
+
+	if (p->len > sizeof(now) || session_read(s, false, p->addr, &now, p->len) != p->len)
+		snprintf(buf, len, "access to 0x%08llx", (unsigned long long)addr);
+	else if (now == p->was)
+		snprintf(buf, len, "access to 0x%08llx: value 0x%llx", (unsigned long long)addr,
+			 (unsigned long long)now);
+	else
+		snprintf(buf, len, "access to 0x%08llx: old value 0x%llx, new value 0x%llx", (unsigned long long)addr,
+			 (unsigned long long)p->was, (unsigned long long)now);
+	p->was = now;
+}
+
 /* A watchpoint saw an access to ADDR: which one is it? */
 static bool watch_is_meant(struct inspect *s, gva addr)
 {
@@ -219,9 +258,10 @@ static bool watch_is_meant(struct inspect *s, gva addr)
 		struct point *p = &s->points.list[i];
 
 		if (!p->enabled || !point_watches(p) || addr - p->addr >= p->len ||
-		    !condition_holds(s, p, why, sizeof(why)))
+		    !condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
 			continue;
-		p->hits++;
+		if (!p->owner && !why[0])
+			watch_detail(s, p, addr, why, sizeof(why));
 		run_set_stop(s, "watchpoint");
 		s->stop.point = p->number;
 		s->stop.watched = addr;
@@ -229,6 +269,33 @@ static bool watch_is_meant(struct inspect *s, gva addr)
 		return true;
 	}
 	return false;
+}
+
+/* The engine saw an event that some point filters. */
+static bool event_is_meant(struct inspect *s)
+{
+	const struct engine_hit *h = &machine_vcpu(s->m)->event;
+	char why[200] = "";
+
+	for (size_t i = 0; i < s->points.count; i++) {
+		struct point *p = &s->points.list[i];
+
+		if (!p->enabled || p->kind != POINT_EVENT || p->event != h->kind || h->number < p->lo ||
+		    h->number > p->hi || !condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
+			continue;
+		run_set_stop(s, "event");
+		s->stop.point = p->number;
+		event_text(s, h, s->stop.detail, sizeof(s->stop.detail));
+		return true;
+	}
+	return false;
+}
+
+/* Did the guest touch or do something that a point is for? */
+static bool side_stop(struct inspect *s, const struct machine_stop *st)
+{
+	return (st->reason == STOP_WATCH && watch_is_meant(s, st->addr)) ||
+	       (st->reason == STOP_EVENT && event_is_meant(s));
 }
 
 static bool break_is_meant(struct inspect *s)
@@ -252,7 +319,7 @@ static bool stop_is_meant(struct inspect *s, const struct machine_stop *st)
 		run_set_stop(s, "icount");
 		return true;
 	}
-	if (st->reason == STOP_WATCH && watch_is_meant(s, st->addr))
+	if (side_stop(s, st))
 		return true;
 	if (!s->halting && !session_interrupted(s))
 		return false;
@@ -286,7 +353,7 @@ static bool leave_point(struct inspect *s)
 	if (known_index(&s->known, session_pc(s)) == s->known.count)
 		return true;
 	st = machine_step(s->m, false);
-	return !ended(s) && (st.reason != STOP_WATCH || !watch_is_meant(s, st.addr));
+	return !ended(s) && !side_stop(s, &st);
 }
 
 static void tell_listeners(struct inspect *s)
@@ -402,7 +469,7 @@ bool run_step(struct inspect *s)
 {
 	struct machine_stop st = machine_step(s->m, s->step_irq);
 
-	if (ended(s) || (st.reason == STOP_WATCH && watch_is_meant(s, st.addr)))
+	if (ended(s) || side_stop(s, &st))
 		return false;
 	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");
 	return !session_cpu(s)->halted;
@@ -413,7 +480,7 @@ bool run_step(struct inspect *s)
 static const struct view_col stop_cols[] = {
 	{ "event", "Event", VAL_STR, "", "always \"stop\"" },
 	{ "reason", "Reason", VAL_STR, "",
-	  "breakpoint, step, stopped, icount, finish, until, halted, powered off, "
+	  "breakpoint, watchpoint, event, step, stopped, icount, finish, until, halted, powered off, "
 	  "exited, died, failed" },
 	{ "breakpoint", "Breakpoint", VAL_UINT, "", "number of the breakpoint" },
 	{ "pc", "PC", VAL_ADDR, "", "linear address of the next instruction" },
@@ -426,8 +493,8 @@ static const struct view_col stop_cols[] = {
 
 /* Rows: [has a symbol]; columns: plain stop, breakpoint. */
 static const char *const stop_formats[2][2] = {
-	{ "{reason} at {pc}:  {insn}", "breakpoint {breakpoint} at {pc}:  {insn}" },
-	{ "{reason} at {pc} <{symbol}>:  {insn}", "breakpoint {breakpoint} at {pc} <{symbol}>:  {insn}" },
+	{ "{reason} at {pc}:  {insn}", "{reason} {breakpoint} at {pc}:  {insn}" },
+	{ "{reason} at {pc} <{symbol}>:  {insn}", "{reason} {breakpoint} at {pc} <{symbol}>:  {insn}" },
 };
 
 void run_report(struct inspect *s, struct result *r)

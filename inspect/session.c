@@ -41,6 +41,7 @@ void inspect_free(struct inspect *s)
 		fclose(s->log_file);
 	}
 	free(s->known.list);
+	free(s->hit_commands);
 	free(s->vars);
 	free(s->repeat);
 	free(s->snapshot);
@@ -247,6 +248,10 @@ static bool env_reg(void *ctx, const char *name, uint64_t *val)
 		*val = reg_get(session_cpu(s), r);
 	else if (!strcmp(name, "icount") && s->m)
 		*val = machine_vcpu(s->m)->icount;
+	else if (!strcmp(name, "event") && s->m)
+		*val = machine_vcpu(s->m)->event.number;
+	else if (!strcmp(name, "value") && s->m)
+		*val = machine_vcpu(s->m)->event.val;
 	else if (!strcmp(name, "exit") && s->m)
 		*val = (uint64_t)(int64_t)inspect_exit_status(s, NULL, 0);
 	else if ((v = session_variable(s, name, false)))
@@ -368,6 +373,8 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 		return "no machine (vitrine was started without a GUEST)";
 	if ((c->flags & CMD_STOPPED) && s->running)
 		return "the guest runs; stop it first";
+	if ((c->flags & CMD_ALIVE) && s->moving)
+		return "another command makes the guest run";
 	if ((c->flags & CMD_ALIVE) && inspect_ended(s))
 		return "the guest has ended; 'reset' starts it again";
 	return NULL;
@@ -376,7 +383,7 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 static int run_command(struct inspect *s, const struct command *c, struct cmd_args *a, struct result *r)
 {
 	const char *no = obstacle(s, c);
-	bool paused;
+	bool paused, moving;
 	int rc;
 
 	if (no)
@@ -386,7 +393,10 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	if (a->argc < c->min || (c->max >= 0 && a->argc > c->max))
 		return result_fail(r, "usage: %s%s%s", c->name, c->args[0] ? " " : "", c->args);
 	paused = (c->flags & CMD_PAUSE) && !s->peek_live && run_pause(s);
+	moving = s->moving;
+	s->moving = moving || (c->flags & CMD_ALIVE);
 	rc = c->run(s, a, r);
+	s->moving = moving;
 	if (paused)
 		run_resume(s);
 	return rc;
@@ -438,16 +448,24 @@ static char *trimmed(const char *line)
 	return strndup(line, n);
 }
 
-enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+void session_emit(struct inspect *s, struct result *r)
+{
+	emit(s->sink, r);
+	result_fini(r);
+}
+
+void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink)
+{
+	s->sink = sink;
+}
+
+static enum inspect_status exec_line(struct inspect *s, const char *line, const struct inspect_sink *sink)
 {
 	char *copy = trimmed(line), *text = copy;
 	struct result r;
 	bool may_fail;
 	int rc = 0;
 
-	inspect_poll(s, sink);
-	if (!s->depth)
-		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
 	may_fail = text[0] == '-';
 	if (may_fail)
 		text += 1 + strspn(text + 1, " \t");
@@ -461,6 +479,71 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 	if (s->quit)
 		return INSPECT_QUIT;
 	return rc && !may_fail ? INSPECT_FAILED : INSPECT_OK;
+}
+
+/* The end of the command at LINE: a semicolon outside quotes, or the end of the text. */
+static size_t command_end(const char *line)
+{
+	char quote = 0;
+	size_t n;
+
+	for (n = 0; line[n] && (quote || line[n] != ';'); n++) {
+		if (quote ? line[n] == quote : line[n] == '"' || line[n] == '\'')
+			quote = quote ? 0 : line[n];
+	}
+	return n;
+}
+
+/* Execute the commands of the LIST up to one that fails or lets the guest hit a point again. */
+static enum inspect_status exec_list(struct inspect *s, const char *list, const struct inspect_sink *sink)
+{
+	enum inspect_status st = INSPECT_OK;
+
+	while (*list && st == INSPECT_OK && !s->hit_commands && !session_interrupted(s)) {
+		size_t n = command_end(list);
+		char *line = strndup(list, n);
+
+		st = exec_line(s, line, sink);
+		free(line);
+		list += n + (list[n] == ';');
+	}
+	return st;
+}
+
+/* What was to be done when the point was hit at which the guest stopped. */
+static enum inspect_status exec_hit_commands(struct inspect *s, const struct inspect_sink *sink)
+{
+	enum inspect_status st = INSPECT_OK;
+	char *list;
+
+	if (s->in_hit_commands)
+		return st;
+	s->in_hit_commands = true;
+	while (s->hit_commands && !s->running && st == INSPECT_OK) {
+		list = s->hit_commands;
+		s->hit_commands = NULL;
+		st = exec_list(s, list, sink);
+		free(list);
+		session_idle(s, 0);
+	}
+	s->in_hit_commands = false;
+	return st;
+}
+
+enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+{
+	const struct inspect_sink *before = s->sink;
+	enum inspect_status st;
+
+	inspect_poll(s, sink);
+	if (!s->depth && !s->in_hit_commands && !s->moving)
+		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+	s->sink = sink;
+	st = exec_line(s, line, sink);
+	if (st == INSPECT_OK && !s->moving)
+		st = exec_hit_commands(s, sink);
+	s->sink = before;
+	return st;
 }
 
 static void emit_error(const struct inspect_sink *sink, const char *fmt, const char *name, long line)
@@ -556,16 +639,26 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 	result_fini(&r);
 }
 
+/* Has the guest stopped in the background, and is it time to say so? */
+static bool stop_is_due(struct inspect *s)
+{
+	if (s->running)
+		return run_settled(s) && !s->quiet;
+	return s->unseen && session_now() - s->stopped_at >= QUIET_NS;
+}
+
 void inspect_poll(struct inspect *s, const struct inspect_sink *sink)
 {
+	const struct inspect_sink *before = s->sink;
 	struct result r;
 
-	if (s->running ? !run_settled(s) || s->quiet
-		       : !s->unseen || session_now() - s->stopped_at < QUIET_NS)
-		return;
-	s->unseen = false;
-	result_init(&r);
-	run_report(s, &r);
-	emit(sink, &r);
-	result_fini(&r);
+	s->sink = sink;
+	if (!s->moving && stop_is_due(s)) {
+		s->unseen = false;
+		result_init(&r);
+		run_report(s, &r);
+		session_emit(s, &r);
+		exec_hit_commands(s, sink);
+	}
+	s->sink = before;
 }

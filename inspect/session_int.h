@@ -75,6 +75,10 @@ struct inspect {
 		bool physical;
 	} examine;
 	FILE *log_file;
+	const struct inspect_sink *sink; /* where what points print goes now; NULL: nowhere */
+	char *hit_commands;	/* of the point that stopped the guest, not executed yet */
+	bool in_hit_commands;	/* they are being executed */
+	bool moving;		/* a command makes the guest run */
 	char *repeat;
 	unsigned depth; /* of "source" */
 	bool quit;
@@ -121,11 +125,38 @@ bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoin
 void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
 /* Tell the engine about watchpoint P, new (true) or on its way out. False: the engine cannot. */
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
+/* Tell the engine about event point P, likewise. */
+bool run_event_changed(struct inspect *s, const struct point *p, bool on);
 void run_points_again(struct inspect *s);	     /* tell a fresh engine about all */
 void run_set_stop(struct inspect *s, const char *reason);
 void run_publish(struct inspect *s);
 /* Add the record of the present stop. */
 void run_report(struct inspect *s, struct result *r);
+
+/* ---- session.c, cmd_event.c: what points print, do and say ---- */
+/* Give R, made outside a command, to whoever listens; R is freed. */
+void session_emit(struct inspect *s, struct result *r);
+void trace_print(struct inspect *s, const struct point *p);
+/* "exception #PF, error code 0x2, at 0x..." */
+void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len);
+/* What event point P waits for: "exception 14", "port 0x60-0x64". */
+void event_name(const struct point *p, char *buf, size_t len);
+/* TEXT, what is left of command A's line, is empty or "if CONDITION". 0 with *COND, or -1. */
+int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
+		    struct result *r);
+/* Add the row that describes P. */
+void point_report(struct inspect *s, const struct point *p, struct result *r);
+
+/* ---- cmd_stack.c ---- */
+struct frame {
+	uint32_t pc, frame; /* return address (the first: pc) and frame pointer */
+};
+/* The call stack by frame pointers, innermost first, at most MAX frames. */
+unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max);
+
+/* ---- handlers whose rows are in another file ---- */
+int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_event.c */
+int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd_stack.c */
 
 /* ---- view.c ---- */
 extern const struct view *const inspect_views[]; /* NULL-terminated; owner: the session */
@@ -138,6 +169,8 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
 		      unsigned bits);
 struct disas_insn;
+/* Does the code before ADDR look like a call that would return there? */
+bool examine_follows_call(struct inspect *s, uint32_t addr);
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in); /* at linear ADDR, present mode */
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit);
@@ -147,7 +180,8 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_input_group, cmd_session_group;
+    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_input_group, cmd_session_group,
+    cmd_event_group, cmd_stack_group, cmd_transfer_group;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
     view_break, view_symbols, view_fpu, view_xmm;

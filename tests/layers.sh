@@ -47,7 +47,7 @@ offences()
 
 unlisted()
 {
-	find base x86 mm bt hv inspect console tui -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
+	find base x86 mm bt hv inspect console tui gdbstub -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
 		m=${f%%/*}
 		grep -qF "%D%/${f#*/}" "$m/local.mk" || echo "$f: not in $m/local.mk"
 	done

@@ -14,10 +14,12 @@ AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
 
 SHELL_TESTS = \
 	%D%/layers.sh \
+	%D%/conform/device.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
+	%D%/guests/nano.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/keys.sh
@@ -47,9 +49,10 @@ if HAVE_CHECK
 UNIT_TESTS += %D%/bt/test_sys
 %C%_bt_test_sys_SOURCES = %D%/bt/test_sys.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
 %C%_bt_test_sys_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-%C%_bt_test_sys_LDADD = bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+# The semantics alone, over a memory of the test's own: no mm.
+%C%_bt_test_sys_LDADD = bt/libbt.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_verify
-%C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
+%C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c
 %C%_bt_test_verify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_bt_test_verify_LDADD = bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_devices
@@ -97,5 +100,7 @@ hostile_extra = %D%/guests/hostile/hostile.h %D%/guests/hostile/hostile.lds
 check_DATA = %D%/guests/hostile.elf %D%/guests/bootsector.bin
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) %D%/guests/hostile/bootsector.S
+
+include tests/gdbstub/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)

@@ -86,7 +86,8 @@ static void act_break(struct tui *t, int key)
 	else
 		tui_exec(t, true, "break *0x%llx", (unsigned long long)addr);
 	if (number)
-		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number, (unsigned long long)addr);
+		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number,
+			    (unsigned long long)addr);
 }
 
 static void act_reset(struct tui *t, int key)
@@ -230,7 +231,8 @@ static void act_pause(struct tui *t, int key)
 {
 	(void)key;
 	t->paused = !t->paused;
-	tui_message(t, ST_MESSAGE, t->paused ? "the display stands still while the guest runs; Z goes on" : "");
+	tui_message(t, ST_MESSAGE,
+		    t->paused ? "the display stands still while the guest runs; Z goes on" : "");
 }
 
 static void act_help(struct tui *t, int key)
@@ -275,8 +277,8 @@ static void act_quit(struct tui *t, int key)
 enum section { RUNNING, LOOKING, PLACES, OTHERS, NSECTIONS };
 static const char *const sections[] = { "Running the guest", "Looking", "Screens and panes", "Other" };
 
-/* Columns: key, other key (0), F-key (0) and its label in the footer, how the help calls it (NULL: not listed),
- * section, allowed while a command is executed, action, help. */
+/* Columns: key, other key (0), F-key (0) and its label in the footer, how the help calls it (NULL: not
+ * listed), section, allowed while a command is executed, action, help. */
 static const struct key_row {
 	int key, other, fkey;
 	const char *label, *name;
@@ -288,15 +290,19 @@ static const struct key_row {
 	{ '?', 'h', 1, "Help", "? h F1", OTHERS, true, act_help, "this help" },
 	{ 'z', 0, 2, "Zoom", "z F2", PLACES, true, act_zoom, "the pane alone on the screen, and back" },
 	{ '/', 0, 3, "Find", "/ F3", LOOKING, true, act_search, "search in the pane" },
-	{ '\\', 0, 4, "Filter", "\\ F4", LOOKING, true, act_filter, "show only rows that contain a text (empty: all)" },
+	{ '\\', 0, 4, "Filter", "\\ F4", LOOKING, true, act_filter,
+	  "show only rows that contain a text (empty: all)" },
 	{ ' ', 0, 5, "Run", "Space F5", RUNNING, false, act_toggle, "let the guest run, or stop it" },
 	{ 'c', 0, 0, NULL, "c", RUNNING, false, act_continue, "continue" },
-	{ CTRL_C, 0, 0, NULL, "Ctrl-C", RUNNING, true, act_interrupt, "stop the guest or the command that runs" },
-	{ 0, 0, 6, "Sort", "> F6", LOOKING, true, act_sort, "sort a table by the next column; I the other way round" },
+	{ CTRL_C, 0, 0, NULL, "Ctrl-C", RUNNING, true, act_interrupt,
+	  "stop the guest or the command that runs" },
+	{ 0, 0, 6, "Sort", "> F6", LOOKING, true, act_sort,
+	  "sort a table by the next column; I the other way round" },
 	{ 's', 0, 7, "Step", "s F7", RUNNING, false, act_step, "one instruction" },
 	{ 'n', 0, 8, "Next", "n F8", RUNNING, false, act_next, "one instruction, calls and the like as one" },
 	{ 'f', 0, 0, NULL, "f", RUNNING, false, act_finish, "run until the function returns" },
-	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break, "set or delete a breakpoint where the cursor is" },
+	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break,
+	  "set or delete a breakpoint where the cursor is" },
 	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
 	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
@@ -304,7 +310,8 @@ static const struct key_row {
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
 	{ 'g', 0, 0, NULL, "g", LOOKING, true, act_goto, "go to an address, symbol or expression" },
 	{ 'Z', 0, 0, NULL, "Z", LOOKING, true, act_pause, "stop or resume refreshing while the guest runs" },
-	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen, "next screen, the one before" },
+	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen,
+	  "next screen, the one before" },
 	{ 'o', 'O', 0, NULL, "o O", PLACES, true, act_pane, "next pane, the one before (or click on it)" },
 	{ '+', '-', 0, NULL, "+ -", PLACES, true, act_grow, "make the pane bigger, smaller" },
 	{ 'x', 0, 0, NULL, "x", PLACES, true, act_swap, "exchange the pane with the next one" },
@@ -381,7 +388,8 @@ char *keys_help(struct tui *t)
 	for (int s = 0; s < NSECTIONS; s++)
 		help_section(f, (enum section)s);
 	help_panes(f, t);
-	fputs("Mouse\n  click            a tab, a pane, a row, a function key\n  wheel            scrolls\n", f);
+	fputs("Mouse\n  click            a tab, a pane, a row, a function key\n  wheel            scrolls\n",
+	      f);
 	fclose(f);
 	return text;
 }
@@ -448,7 +456,10 @@ static void guest_key(struct tui *t, int key)
 	}
 	if (n != 1)
 		return; /* "type" knows characters only */
-	snprintf(line, sizeof(line), "type \"\\x%02x\"", buf[0] == '\r' ? '\n' : buf[0] == 0x7f ? '\b' : (uint8_t)buf[0]);
+	snprintf(line, sizeof(line), "type \"\\x%02x\"",
+		 buf[0] == '\r'	  ? '\n'
+		 : buf[0] == 0x7f ? '\b'
+				  : (uint8_t)buf[0]);
 	tui_exec(t, true, "%s", line);
 }
 

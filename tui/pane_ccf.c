@@ -18,9 +18,12 @@ static const struct {
 	enum style style;
 	const char *help;
 } lowerings[] = {
-	{ "ident", ST_IDENT, "copied" },	{ "window", ST_WINDOW, "memory through the window" },
-	{ "in-tc", ST_INTC, "emulated in line" }, { "callout", ST_CALLOUT, "calls the monitor" },
-	{ "chain", ST_CHAIN, "control flow" },	{ "exit", ST_EXIT, "leaves the fragment" },
+	{ "ident", ST_IDENT, "copied" },
+	{ "window", ST_WINDOW, "memory through the window" },
+	{ "in-tc", ST_INTC, "emulated in line" },
+	{ "callout", ST_CALLOUT, "calls the monitor" },
+	{ "chain", ST_CHAIN, "control flow" },
+	{ "exit", ST_EXIT, "leaves the fragment" },
 	{ "entry", ST_EXIT, "" },
 };
 
@@ -79,7 +82,8 @@ static void draw_row(const struct ccf_pane *c, const struct area *a, int y, size
 	int x = 0;
 
 	if (first) {
-		x = area_printf(&left, 0, 0, ST_ADDR, "%08llx ", (unsigned long long)cell_u(c->code, row, "pc"));
+		x = area_printf(&left, 0, 0, ST_ADDR, "%08llx ",
+				(unsigned long long)cell_u(c->code, row, "pc"));
 		if (wide)
 			x = area_field(&left, x, 0, 16, ST_BYTES, cell_str(c->code, row, "guest_bytes"));
 		area_field(&left, x, 0, left.w - x - 8, st, cell_str(c->code, row, "guest"));
@@ -140,15 +144,19 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	snprintf(buf, len, "%08llx %s%s%s%llu instructions, %llu bytes → %llu, ×%.1f",
 		 (unsigned long long)cell_u(c->head, 0, "pc"), cell(c->head, 0, "symbol") ? "<" : "",
 		 cell_str(c->head, 0, "symbol"), cell(c->head, 0, "symbol") ? "> " : "",
-		 (unsigned long long)cell_u(c->head, 0, "insns"), (unsigned long long)cell_u(c->head, 0, "bytes"),
+		 (unsigned long long)cell_u(c->head, 0, "insns"),
+		 (unsigned long long)cell_u(c->head, 0, "bytes"),
 		 (unsigned long long)cell_u(c->head, 0, "size"), x ? x->d : 0);
 }
 
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct ccf_pane *c = p->state;
-	int d = k == TK_UP || k == 'k' ? -1 : k == TK_DOWN || k == 'j' ? 1 : k == TK_PGUP ? -c->list.view :
-		k == TK_PGDN ? c->list.view : 0;
+	int d = k == TK_UP || k == 'k'	   ? -1
+		: k == TK_DOWN || k == 'j' ? 1
+		: k == TK_PGUP		   ? -c->list.view
+		: k == TK_PGDN		   ? c->list.view
+					   : 0;
 
 	(void)t;
 	if (!d)

@@ -181,7 +181,8 @@ static void draw_line(const struct code *c, const struct area *a, int y, const s
 	if (point)
 		area_char(a, 0, y, ST_POINT, 0x25cf);
 	area_char(a, 1, y, st, pc ? 0x25b6 : ' ');
-	x = area_printf(a, 3, y, lit ? st : ST_ADDR, "%08llx", (unsigned long long)cell_u(c->k, l->row, "address"));
+	x = area_printf(a, 3, y, lit ? st : ST_ADDR, "%08llx",
+			(unsigned long long)cell_u(c->k, l->row, "address"));
 	if (wide) {
 		if (sym[0])
 			area_printf(a, x + 1, y, lit ? st : ST_DIM, "+%llx",

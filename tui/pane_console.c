@@ -35,7 +35,7 @@ static void update(struct pane *p, struct tui *t)
 
 static enum style vt_style(const struct vt_cell *c)
 {
-	static const enum style colors[] = { ST_VT0, ST_VT1, ST_VT2, ST_VT3, ST_VT4,
+	static const enum style colors[] = { ST_VT0, ST_VT1, ST_VT2, ST_VT3,	ST_VT4,
 					     ST_VT5, ST_VT6, ST_VT7, ST_VTBOLD, ST_VTREV };
 
 	return c->color < ARRAY_LEN(colors) ? colors[c->color] : ST_VT7;

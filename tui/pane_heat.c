@@ -56,7 +56,8 @@ static void update(struct pane *p, struct tui *t)
 		h->end = end > h->end ? end : h->end;
 	}
 	for (size_t r = 0; r < k->nrows; r++)
-		add(h, cell_u(k, r, "host"), cell_u(k, r, "size"), cell_u(k, r, "traps") + cell_u(k, r, "callouts"),
+		add(h, cell_u(k, r, "host"), cell_u(k, r, "size"),
+		    cell_u(k, r, "traps") + cell_u(k, r, "callouts"),
 		    t->has_ccf && cell_u(k, r, "host") == t->ccf_host);
 	for (int i = 0; i < h->n; i++)
 		h->most = h->part[i].events > h->most ? h->part[i].events : h->most;
@@ -84,10 +85,14 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	(void)t;
 	for (int i = 0; i < h->n && i < a->w; i++) {
 		const struct part *q = &h->part[i];
-		uint32_t ch = !q->bytes ? ' ' : q->bytes * 4 < per ? 0x2591 : q->bytes * 2 < per ? 0x2592 :
-			      q->bytes * 4 < per * 3 ? 0x2593 : 0x2588;
+		uint32_t ch = !q->bytes		       ? ' '
+			      : q->bytes * 4 < per     ? 0x2591
+			      : q->bytes * 2 < per     ? 0x2592
+			      : q->bytes * 4 < per * 3 ? 0x2593
+						       : 0x2588;
 
-		area_char(a, i, 0, heat_style(q->events, h->most), q->bytes && !q->events && ch == 0x2588 ? 0x2593 : ch);
+		area_char(a, i, 0, heat_style(q->events, h->most),
+			  q->bytes && !q->events && ch == 0x2588 ? 0x2593 : ch);
 		if (q->chosen)
 			area_char(a, i, a->h > 1, ST_CHANGED, a->h > 1 ? 0x2191 : 0x25c6);
 	}
@@ -100,8 +105,10 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	(void)t;
 	buf[0] = 0;
 	if (h->fragments)
-		snprintf(buf, len, "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: chosen", h->fragments,
-			 (unsigned long long)(h->end - h->first) >> 10, (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
+		snprintf(buf, len,
+			 "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: chosen",
+			 h->fragments, (unsigned long long)(h->end - h->first) >> 10,
+			 (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
 }
 
 const struct pane_class pane_heat = {

@@ -90,12 +90,19 @@ static int line_width(int n)
 
 static void draw_byte(const struct memory *m, const struct area *a, int i, bool focused)
 {
-	int col = i % m->per_line, y = i / m->per_line, text = 9 + m->per_line * 3 + (m->per_line - 1) / 8 + 1;
+	int col = i % m->per_line, y = i / m->per_line,
+	    text = 9 + m->per_line * 3 + (m->per_line - 1) / 8 + 1;
 	uint8_t b = m->byte[i];
-	enum style st = focused && i == m->cursor ? ST_CURSOR : changed(m, i) ? ST_CHANGED : b ? ST_VALUE : ST_ZERO;
+	enum style st = focused && i == m->cursor ? ST_CURSOR
+			: changed(m, i)		  ? ST_CHANGED
+			: b			  ? ST_VALUE
+						  : ST_ZERO;
 
 	area_printf(a, 9 + col * 3 + col / 8, y, st, "%02x", b);
-	area_char(a, text + col, y, st == ST_CURSOR ? ST_CURSOR : isprint(b) && b < 0x7f ? ST_TEXT : ST_ZERO,
+	area_char(a, text + col, y,
+		  st == ST_CURSOR	   ? ST_CURSOR
+		  : isprint(b) && b < 0x7f ? ST_TEXT
+					   : ST_ZERO,
 		  isprint(b) && b < 0x7f ? b : 0xb7);
 }
 
@@ -115,7 +122,8 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	}
 	for (int i = 0; i < m->n && i / per < a->h; i++) {
 		if (i % per == 0)
-			area_printf(a, 0, i / per, ST_ADDR, "%08llx", (unsigned long long)(m->at + (unsigned)i));
+			area_printf(a, 0, i / per, ST_ADDR, "%08llx",
+				    (unsigned long long)(m->at + (unsigned)i));
 		draw_byte(m, a, i, focused);
 	}
 	if (m->error && m->n < a->h * per)
@@ -135,7 +143,8 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		n += snprintf(buf + n, len - (size_t)n, "%s0x%llx", (int64_t)m->offset < 0 ? "-" : "+",
 			      (unsigned long long)((int64_t)m->offset < 0 ? -m->offset : m->offset));
 	if (screen_focus(t) == p && m->cursor + 4 <= m->n && n > 0)
-		n += snprintf(buf + n, len - (size_t)n, "  [%llx] = %08x", (unsigned long long)(m->at + (unsigned)m->cursor), v);
+		n += snprintf(buf + n, len - (size_t)n, "  [%llx] = %08x",
+			      (unsigned long long)(m->at + (unsigned)m->cursor), v);
 	if (m->symbol[0] && n > 0 && (size_t)n < len)
 		snprintf(buf + n, len - (size_t)n, "  <%s>", m->symbol);
 }
@@ -238,7 +247,8 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 	struct memory *m = p->state;
 
 	if (what == ASK_GOTO) {
-		snprintf(m->expr, sizeof(m->expr), "%.*s", START < 127 ? START : 127, text[0] ? text : "$esp");
+		snprintf(m->expr, sizeof(m->expr), "%.*s", START < 127 ? START : 127,
+			 text[0] ? text : "$esp");
 		m->offset = 0;
 		m->cursor = 0;
 	} else if (what == ASK_SEARCH) {

@@ -17,7 +17,8 @@ static void update(struct pane *p, struct tui *t)
 	(void)t;
 }
 
-static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT, REG_SYSTEM, REG_DEBUG, REG_FLOAT };
+static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT,
+					REG_SYSTEM,  REG_DEBUG,	  REG_FLOAT };
 
 /* A place for the next register on the page. */
 struct flow {
@@ -128,7 +129,11 @@ static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct registers *g = p->state;
 	int page = p->area.h > 1 ? p->area.h - 1 : 1;
-	int d = k == TK_UP || k == 'k' ? -1 : k == TK_DOWN || k == 'j' ? 1 : k == TK_PGUP ? -page : k == TK_PGDN ? page : 0;
+	int d = k == TK_UP || k == 'k'	   ? -1
+		: k == TK_DOWN || k == 'j' ? 1
+		: k == TK_PGUP		   ? -page
+		: k == TK_PGDN		   ? page
+					   : 0;
 
 	(void)t;
 	if (k == TK_HOME)

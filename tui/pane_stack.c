@@ -56,8 +56,10 @@ static void update(struct pane *p, struct tui *t)
 	want += s->top;
 	want = want > MAX_WORDS ? MAX_WORDS : want;
 	s->size = t->cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
-	s->base = t->cpu.seg[SEG_SS].base + (uint32_t)(s->size == 4 ? t->cpu.gpr[R_ESP] : t->cpu.gpr[R_ESP] & 0xffff);
-	k = look(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h', (unsigned long long)(uint32_t)s->base);
+	s->base = t->cpu.seg[SEG_SS].base +
+		  (uint32_t)(s->size == 4 ? t->cpu.gpr[R_ESP] : t->cpu.gpr[R_ESP] & 0xffff);
+	k = look(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
+		 (unsigned long long)(uint32_t)s->base);
 	s->n = 0;
 	for (size_t r = 0; k && r < k->nrows; r++)
 		add_row(s, t, k, r);
@@ -80,7 +82,10 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 			x = area_printf(a, 0, i, ST_ADDR, "%08x ", (uint32_t)s->base + off);
 		else
 			x = 0;
-		x = area_printf(a, x, i, frame ? ST_CHANGED : ST_DIM, "%-4s+%02x ", !(i + s->top) ? "esp" : frame ? "ebp" : "",
+		x = area_printf(a, x, i, frame ? ST_CHANGED : ST_DIM, "%-4s+%02x ",
+				!(i + s->top) ? "esp"
+				: frame	      ? "ebp"
+					      : "",
 				off);
 		x = area_printf(a, x, i, w->value ? ST_VALUE : ST_ZERO, "%0*llx ", (int)s->size * 2,
 				(unsigned long long)w->value);
@@ -91,7 +96,11 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct stack *s = p->state;
-	int d = k == TK_UP || k == 'k' ? -1 : k == TK_DOWN || k == 'j' ? 1 : k == TK_PGUP ? -8 : k == TK_PGDN ? 8 : 0;
+	int d = k == TK_UP || k == 'k'	   ? -1
+		: k == TK_DOWN || k == 'j' ? 1
+		: k == TK_PGUP		   ? -8
+		: k == TK_PGDN		   ? 8
+					   : 0;
 
 	if (k == TK_HOME)
 		s->top = 0;

@@ -114,7 +114,8 @@ static void cell_text(const struct table_pane *tp, size_t row, int col, char *bu
 		value_text(v, buf, len);
 }
 
-static void key_text(const struct table_pane *tp, const struct table_spec *sp, size_t row, char *buf, size_t len)
+static void key_text(const struct table_pane *tp, const struct table_spec *sp, size_t row, char *buf,
+		     size_t len)
 {
 	int col = sp->key ? column_of(tp->k, sp->key) : -1;
 
@@ -399,7 +400,8 @@ static int place_columns(struct table_pane *tp, int w, bool with_rest, int first
 }
 
 /* Scroll sideways until the column that sorts is there. */
-static int place_with_sort(struct table_pane *tp, int w, bool with_rest, int first, int last, struct column_place *at)
+static int place_with_sort(struct table_pane *tp, int w, bool with_rest, int first, int last,
+			   struct column_place *at)
 {
 	int col = tp->sorted ? column_of(tp->k, tp->sort) : -1, n;
 
@@ -422,9 +424,10 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	const char *name = tp->k->cols[col].name;
 
 	if (v->type == VAL_STR)
-		return !strcmp(name, "symbol") ? ST_SYMBOL :
-		       !strcmp(name, "help") ? ST_DIM :
-		       !strcmp(name, "flags") || !strcmp(name, "rights") ? ST_FLAG : ST_NAME;
+		return !strcmp(name, "symbol")				   ? ST_SYMBOL
+		       : !strcmp(name, "help")				   ? ST_DIM
+		       : !strcmp(name, "flags") || !strcmp(name, "rights") ? ST_FLAG
+									   : ST_NAME;
 	if (v->type == VAL_ADDR)
 		return ST_ADDR;
 	if ((v->type == VAL_UINT || v->type == VAL_HEX || v->type == VAL_BOOL) && !v->u)
@@ -504,7 +507,11 @@ static void draw_rates(struct table_pane *tp, const struct table_spec *sp, const
 	key_text(tp, sp, row, name, sizeof(name));
 	e = series_of(tp, name, false);
 	rate_text(e, buf, sizeof(buf));
-	area_right(a, x, y, RATE_W - 1, selected ? ST_SELECT : e && e->n && e->rate[0] > 0 ? ST_RATE : ST_ZERO, buf);
+	area_right(a, x, y, RATE_W - 1,
+		   selected			 ? ST_SELECT
+		   : e && e->n && e->rate[0] > 0 ? ST_RATE
+						 : ST_ZERO,
+		   buf);
 	if (sp->spark)
 		draw_spark(e, a, x + RATE_W, y, a->w - x - RATE_W);
 }
@@ -519,7 +526,12 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	struct table_pane *tp = p->state;
 	const struct table_spec *sp = spec_of(p);
 	struct column_place at[MAX_COLS];
-	int first, last, n, rate_x, spark = sp->spark ? (a->w > 100 ? 60 : a->w > 60 ? 24 : a->w > 44 ? 12 : 0) : 0;
+	int first, last, n, rate_x,
+	    spark = sp->spark ? (a->w > 100  ? 60
+				 : a->w > 60 ? 24
+				 : a->w > 44 ? 12
+					     : 0)
+			      : 0;
 
 	if (!tp->k || (tp->error && !tp->k->nrows)) {
 		area_put(a, 0, 0, ST_DIM, tp->error ? tp->error : "nothing yet");
@@ -538,7 +550,10 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	if (sp->count && n)
 		area_right(a, rate_x, 0, RATE_W - 1, ST_COLUMN, "per s");
 	if (!tp->norder)
-		area_put(a, 0, 1, ST_DIM, tp->filter[0] ? "no row contains the filter" : sp->empty ? sp->empty : "none");
+		area_put(a, 0, 1, ST_DIM,
+			 tp->filter[0] ? "no row contains the filter"
+			 : sp->empty   ? sp->empty
+				       : "none");
 	for (int i = first; i < last; i++) {
 		bool sel = i == tp->list.at && screen_focus(t) == p;
 		bool was = i == tp->list.at && sp->hot && !sel;
@@ -566,8 +581,9 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		n = (size_t)snprintf(buf, len, "%zu of %zu", tp->norder, tp->k->nrows);
 	else if ((int)tp->norder > tp->list.view)
 		n = (size_t)snprintf(buf, len, "%d-%d of %zu", tp->list.top + 1,
-				     tp->list.top + tp->list.view > (int)tp->norder ? (int)tp->norder
-										    : tp->list.top + tp->list.view,
+				     tp->list.top + tp->list.view > (int)tp->norder
+					 ? (int)tp->norder
+					 : tp->list.top + tp->list.view,
 				     tp->norder);
 	if (tp->filter[0] && n < len)
 		n += (size_t)snprintf(buf + n, len - n, "%sfilter \"%s\"", n ? ", " : "", tp->filter);

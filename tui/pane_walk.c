@@ -39,9 +39,11 @@ static int draw_steps(const struct walk_pane *w, const struct area *a)
 	for (r = 0; w->has_steps && r < w->steps->nrows && (int)r + 1 < a->h; r++) {
 		int x = area_field(a, 0, (int)r, 6, ST_NAME, cell_str(w->steps, r, "level"));
 
-		x = area_printf(a, x, (int)r, ST_ADDR, "[%08llx]", (unsigned long long)cell_u(w->steps, r, "at"));
+		x = area_printf(a, x, (int)r, ST_ADDR, "[%08llx]",
+				(unsigned long long)cell_u(w->steps, r, "at"));
 		x = area_printf(a, x, (int)r, ST_DIM, " = ");
-		x = area_printf(a, x, (int)r, ST_VALUE, "%0*llx", 8, (unsigned long long)cell_u(w->steps, r, "entry"));
+		x = area_printf(a, x, (int)r, ST_VALUE, "%0*llx", 8,
+				(unsigned long long)cell_u(w->steps, r, "entry"));
 		area_field(a, x + 2, (int)r, a->w - x - 2, ST_FLAG, cell_str(w->steps, r, "flags"));
 	}
 	return (int)r;
@@ -61,10 +63,12 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	x = area_printf(a, 0, y, ST_VALUE, "%08llx", (unsigned long long)cell_u(w->end, 0, "linear"));
 	if (cell_u(w->end, 0, "mapped")) {
 		x = area_put(a, x, y, ST_DIM, " → physical ");
-		x = area_printf(a, x, y, ST_CHANGED, "%08llx", (unsigned long long)cell_u(w->end, 0, "physical"));
+		x = area_printf(a, x, y, ST_CHANGED, "%08llx",
+				(unsigned long long)cell_u(w->end, 0, "physical"));
 		x = area_printf(a, x + 2, y, ST_FLAG, "%s", cell_str(w->end, 0, "rights"));
 		if (w->has_steps)
-			area_printf(a, x + 2, y, ST_DIM, "%llu KiB page", (unsigned long long)cell_u(w->end, 0, "size"));
+			area_printf(a, x + 2, y, ST_DIM, "%llu KiB page",
+				    (unsigned long long)cell_u(w->end, 0, "size"));
 		else
 			area_put(a, x + 2, y, ST_DIM, "paging is off");
 	} else {

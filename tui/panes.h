@@ -4,8 +4,8 @@
 #define TUI_PANES_H
 #include "tui/tui_int.h"
 
-extern const struct pane_class pane_console, pane_registers, pane_code, pane_stack, pane_memory, pane_ccf, pane_heat,
-    pane_walk;
+extern const struct pane_class pane_console, pane_registers, pane_code, pane_stack, pane_memory, pane_ccf,
+    pane_heat, pane_walk;
 
 /* Which of the guest's consoles PANE_CONSOLE shows: its VGA screen, or its serial port. */
 bool console_shows_vga(const struct pane *p);

@@ -188,7 +188,8 @@ static void complete(struct tui *t)
 	if (n > strlen(word)) {
 		char more[512];
 
-		snprintf(more, sizeof(more), "%.*s%s", (int)(n - strlen(word)), w.list[0] + strlen(word), w.n == 1 ? " " : "");
+		snprintf(more, sizeof(more), "%.*s%s", (int)(n - strlen(word)), w.list[0] + strlen(word),
+			 w.n == 1 ? " " : "");
 		insert(p, more);
 	} else if (w.n > 1) {
 		show_words(t, &w);

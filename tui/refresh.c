@@ -50,6 +50,7 @@ static void take_snapshot(struct tui *t)
 	t->cpu = snap->cpu;
 	t->generation = snap->generation;
 	t->has_cpu = true;
+	t->cpu_time = tui_clock();
 }
 
 static void update_pane(struct tui *t, struct pane *p)

@@ -187,8 +187,15 @@ static const char *mode_text(const struct tui *t)
 
 static int tab_text(const struct tui *t, int i, char *buf, size_t len)
 {
-	return snprintf(buf, len, t->canvas.w < 100 && strlen(screens[i]->title) > 11 ? " %d %.8s " : " %d %s ", i + 1,
-			t->canvas.w < 100 && !strncmp(screens[i]->title, "Address", 7) ? "Spaces" : screens[i]->title);
+	return snprintf(
+	    buf, len, t->canvas.w < 100 && strlen(screens[i]->title) > 11 ? " %d %.8s " : " %d %s ", i + 1,
+	    t->canvas.w < 100 && !strncmp(screens[i]->title, "Address", 7) ? "Spaces" : screens[i]->title);
+}
+
+/* Registers of a running guest are those of the last time it was held; old ones are not shown. */
+static bool pc_is_known(const struct tui *t)
+{
+	return t->has_cpu && (!inspect_running(t->s) || tui_clock() - t->cpu_time < 2000000000);
 }
 
 static void draw_tabs(struct tui *t)
@@ -206,8 +213,9 @@ static void draw_tabs(struct tui *t)
 	}
 	right = a.w - (int)strlen(state);
 	area_put(&a, right > x ? right : x, 0, st, state);
-	if (t->has_cpu && right - x > 40 && t->cfg->guest) {
-		snprintf(buf, sizeof(buf), "%.30s  %s  pc %08x ", t->cfg->guest, mode_text(t), cpu_pc(&t->cpu));
+	if (pc_is_known(t) && right - x > 40 && t->cfg->guest) {
+		snprintf(buf, sizeof(buf), "%.30s  %s  pc %08x ", t->cfg->guest, mode_text(t),
+			 cpu_pc(&t->cpu));
 		area_put(&a, right - (int)strlen(buf) - 1, 0, ST_BAR, buf);
 	}
 }
@@ -284,7 +292,8 @@ static void draw_message(struct tui *t)
 
 	if (t->handed) {
 		area_put(&a, 0, y, ST_GUEST, keys);
-		area_field(&a, (int)strlen(keys) + 1, y, a.w - (int)strlen(keys) - 1, t->message_style, t->message);
+		area_field(&a, (int)strlen(keys) + 1, y, a.w - (int)strlen(keys) - 1, t->message_style,
+			   t->message);
 		return;
 	}
 	area_field(&a, 0, y, a.w, t->message_style, t->message);
@@ -326,7 +335,8 @@ static void draw_pane(struct tui *t, struct pane *p, struct rect at)
 	if (pane_fresh(t, p))
 		p->cls->draw(p, t, &p->area);
 	else
-		area_put(&p->area, 0, 0, ST_DIM, inspect_running(t->s) ? "waiting for a look at the guest ..." : "");
+		area_put(&p->area, 0, 0, ST_DIM,
+			 inspect_running(t->s) ? "waiting for a look at the guest ..." : "");
 }
 
 /* Rules between panes that stand side by side. */

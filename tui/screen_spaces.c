@@ -4,10 +4,11 @@
 #include "tui/panes.h"
 
 TABLE_PANE(windows, "windows", "Windows", true, "host windows that mirror the guest's address spaces",
-	   .line = "info windows", .cols = "id view root current pages regions fills syncs drops maps base", .key = "id",
-	   .count = "fills", .empty = "none yet");
-TABLE_PANE(ranges, "ranges", "Mapped by the guest", false, "linear addresses that the guest's page tables map",
-	   .line = "info mem x", .cols = "start end size rights", .empty = "nothing is mapped");
+	   .line = "info windows", .cols = "id view root current pages regions fills syncs drops maps base",
+	   .key = "id", .count = "fills", .empty = "none yet");
+TABLE_PANE(ranges, "ranges", "Mapped by the guest", false,
+	   "linear addresses that the guest's page tables map", .line = "info mem x",
+	   .cols = "start end size rights", .empty = "nothing is mapped");
 TABLE_PANE(counters, "counters", "Counters", true, "what keeping the windows true has cost",
 	   .line = "info mmu", .cols = "name value", .key = "name", .count = "value", .spark = true);
 

@@ -3,10 +3,12 @@
 #include "tui/pane_table.h"
 #include "tui/panes.h"
 
-TABLE_PANE(fragments, "fragments", "Fragments", false, "every compiled code fragment (CCF); the cursor chooses one",
-	   .line = "info ccf",
-	   .cols = "pc symbol mode insns bytes size traps callouts fill true_faults mmio code_writes in out state page host",
-	   .sort = "-callouts", .key = "host", .hot = "ccf", .empty = "nothing is translated yet: s steps, c continues");
+TABLE_PANE(fragments, "fragments", "Fragments", false,
+	   "every compiled code fragment (CCF); the cursor chooses one", .line = "info ccf",
+	   .cols = "pc symbol mode insns bytes size traps callouts fill true_faults mmio code_writes in out "
+		   "state page host",
+	   .sort = "-callouts", .key = "host", .hot = "ccf",
+	   .empty = "nothing is translated yet: s steps, c continues");
 
 static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_ccf, NULL };
 

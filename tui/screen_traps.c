@@ -4,13 +4,14 @@
 
 TABLE_PANE(causes, "causes", "Traps by cause", true, "host traps that translated code took, by cause",
 	   .line = "info traps", .cols = "name count", .key = "name", .count = "count", .spark = true);
-TABLE_PANE(callouts, "callouts", "Callouts by kind", true, "calls from translated code into the monitor, by kind",
-	   .line = "info callouts", .cols = "name count", .sort = "-count", .key = "name", .count = "count", .spark = true);
+TABLE_PANE(callouts, "callouts", "Callouts by kind", true,
+	   "calls from translated code into the monitor, by kind", .line = "info callouts",
+	   .cols = "name count", .sort = "-count", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered to the guest",
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
-TABLE_PANE(places, "places", "Top offenders", false, "the fragments that trap most",
-	   .line = "info ccf", .cols = "pc symbol mode traps fill true_faults mmio code_writes callouts insns state",
+TABLE_PANE(places, "places", "Top offenders", false, "the fragments that trap most", .line = "info ccf",
+	   .cols = "pc symbol mode traps fill true_faults mmio code_writes callouts insns state",
 	   .sort = "-traps", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
 
 static const struct pane_class *const panes[] = { &causes, &callouts, &exceptions, &places, NULL };

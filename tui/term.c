@@ -94,7 +94,8 @@ struct term *term_new(char *err, size_t errlen)
 		snprintf(err, errlen, "%s%s%s",
 			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)
 			     ? "this terminal cannot be used; TERM is "
-			     : "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen without one)",
+			     : "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen "
+			       "without one)",
 			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? (name ? name : "not set") : "", "");
 		free(t);
 		return NULL;
@@ -108,7 +109,9 @@ struct term *term_new(char *err, size_t errlen)
 	meta(stdscr, TRUE);
 	set_escdelay(25);
 	leaveok(stdscr, FALSE);
-	mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
+		      BUTTON5_PRESSED,
+		  NULL);
 	mouseinterval(0);
 	set_styles(t);
 	return t;
@@ -172,9 +175,10 @@ void term_show(struct term *t, const struct canvas *c, int cx, int cy)
 static const struct {
 	int curses, key;
 } key_map[] = {
-	{ KEY_UP, TK_UP },	   { KEY_DOWN, TK_DOWN },    { KEY_LEFT, TK_LEFT }, { KEY_RIGHT, TK_RIGHT },
-	{ KEY_HOME, TK_HOME },	   { KEY_END, TK_END },	     { KEY_PPAGE, TK_PGUP }, { KEY_NPAGE, TK_PGDN },
-	{ KEY_DC, TK_DEL },	   { KEY_IC, TK_INS },	     { KEY_BTAB, TK_BACKTAB }, { KEY_BACKSPACE, TK_BACKSPACE },
+	{ KEY_UP, TK_UP },	 { KEY_DOWN, TK_DOWN },	   { KEY_LEFT, TK_LEFT },
+	{ KEY_RIGHT, TK_RIGHT }, { KEY_HOME, TK_HOME },	   { KEY_END, TK_END },
+	{ KEY_PPAGE, TK_PGUP },	 { KEY_NPAGE, TK_PGDN },   { KEY_DC, TK_DEL },
+	{ KEY_IC, TK_INS },	 { KEY_BTAB, TK_BACKTAB }, { KEY_BACKSPACE, TK_BACKSPACE },
 	{ KEY_ENTER, TK_ENTER },
 };
 
@@ -238,11 +242,11 @@ size_t term_key_bytes(int key, bool application, char buf[8])
 		int key;
 		const char *bytes;
 	} table[] = {
-		{ TK_UP, "[A" },     { TK_DOWN, "[B" },	  { TK_RIGHT, "[C" },	 { TK_LEFT, "[D" },
-		{ TK_HOME, "[H" },   { TK_END, "[F" },	  { TK_PGUP, "[5~" },	 { TK_PGDN, "[6~" },
-		{ TK_DEL, "[3~" },   { TK_INS, "[2~" },	  { TK_BACKTAB, "[Z" },	 { TK_F0 + 1, "OP" },
-		{ TK_F0 + 2, "OQ" }, { TK_F0 + 3, "OR" }, { TK_F0 + 4, "OS" },	 { TK_F0 + 5, "[15~" },
-		{ TK_F0 + 6, "[17~" }, { TK_F0 + 7, "[18~" }, { TK_F0 + 8, "[19~" }, { TK_F0 + 9, "[20~" },
+		{ TK_UP, "[A" },	{ TK_DOWN, "[B" },	{ TK_RIGHT, "[C" },    { TK_LEFT, "[D" },
+		{ TK_HOME, "[H" },	{ TK_END, "[F" },	{ TK_PGUP, "[5~" },    { TK_PGDN, "[6~" },
+		{ TK_DEL, "[3~" },	{ TK_INS, "[2~" },	{ TK_BACKTAB, "[Z" },  { TK_F0 + 1, "OP" },
+		{ TK_F0 + 2, "OQ" },	{ TK_F0 + 3, "OR" },	{ TK_F0 + 4, "OS" },   { TK_F0 + 5, "[15~" },
+		{ TK_F0 + 6, "[17~" },	{ TK_F0 + 7, "[18~" },	{ TK_F0 + 8, "[19~" }, { TK_F0 + 9, "[20~" },
 		{ TK_F0 + 10, "[21~" }, { TK_F0 + 11, "[23~" },
 	};
 

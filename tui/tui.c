@@ -100,7 +100,8 @@ static bool is_continue(const char *line)
 	line += strspn(line, " \t");
 	n = strcspn(line, " \t");
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strlen(words[i]) == n && !strncmp(line, words[i], n) && !line[n + strspn(line + n, " \t")])
+		if (strlen(words[i]) == n && !strncmp(line, words[i], n) &&
+		    !line[n + strspn(line + n, " \t")])
 			return true;
 	return false;
 }
@@ -395,7 +396,9 @@ static void greet(struct tui *t)
 	if (!inspect_has_machine(t->s))
 		tui_message(t, ST_MESSAGE, "no guest: vitrine tui demo shows the embedded one");
 	else
-		tui_message(t, ST_MESSAGE, "c runs the guest, s steps, b breaks, o next pane, 1-5 screens, : command, ? help");
+		tui_message(
+		    t, ST_MESSAGE,
+		    "c runs the guest, s steps, b breaks, o next pane, 1-5 screens, : command, ? help");
 }
 
 static int interactive(struct tui *t)

@@ -29,12 +29,12 @@ struct pane_key {
 };
 
 struct pane_class {
-	const char *name;  /* in layouts */
+	const char *name; /* in layouts */
 	const char *title;
-	const char *help;  /* one line for the help screen */
-	size_t size;	   /* of the state */
-	const void *arg;   /* what tells classes with the same functions apart */
-	bool live;	   /* update() looks only at what can be read beside a running guest */
+	const char *help;	     /* one line for the help screen */
+	size_t size;		     /* of the state */
+	const void *arg;	     /* what tells classes with the same functions apart */
+	bool live;		     /* update() looks only at what can be read beside a running guest */
 	const struct pane_key *keys; /* of its own; ends with key 0 */
 	/* All but update and draw may be NULL. */
 	void (*init)(struct pane *p);
@@ -43,7 +43,8 @@ struct pane_class {
 	void (*draw)(struct pane *p, struct tui *t, const struct area *a);
 	void (*heading)(struct pane *p, struct tui *t, char *buf, size_t len); /* what follows the title */
 	bool (*key)(struct pane *p, struct tui *t, int key);		       /* true: it was for the pane */
-	void (*mouse)(struct pane *p, struct tui *t, const struct term_event *e); /* coordinates of the pane */
+	void (*mouse)(struct pane *p, struct tui *t,
+		      const struct term_event *e);			/* coordinates of the pane */
 	bool (*address)(struct pane *p, struct tui *t, uint64_t *addr); /* what the cursor stands on */
 	void (*answer)(struct pane *p, struct tui *t, enum ask what, const char *text);
 	bool (*cursor)(struct pane *p, struct tui *t, int *x, int *y); /* the guest's text cursor */
@@ -108,13 +109,13 @@ struct tui {
 	bool quit, lost, failed;
 	int ended_by; /* a signal */
 	/* state */
-	bool busy;    /* a command is being executed */
+	bool busy;     /* a command is being executed */
 	bool stepping; /* its result goes to the message line only */
-	bool handed;  /* the keyboard is the guest's */
-	bool paused;  /* Z: nothing is refreshed */
-	bool dirty;   /* to be drawn */
-	bool stale;   /* everything is to be updated */
-	bool moved;   /* a cursor has moved: panes are to be updated, what is known need not be fetched again */
+	bool handed;   /* the keyboard is the guest's */
+	bool paused;   /* Z: nothing is refreshed */
+	bool dirty;    /* to be drawn */
+	bool stale;    /* everything is to be updated */
+	bool moved; /* a cursor has moved: panes are to be updated, what is known need not be fetched again */
 	bool was_running;
 	char message[300];
 	enum style message_style;
@@ -131,17 +132,19 @@ struct tui {
 	unsigned round, evicted; /* evicted: the last round after which old results were freed */
 	int64_t now, next_live, next_hold, next_draw; /* monotonic ns */
 	int64_t period;
-	int64_t held_ns, run_ns, run_mark; /* how long looks have held the guest; how long it ran, since when */
-	bool held;	 /* it runs, but stands for a look right now */
+	int64_t held_ns, run_ns,
+	    run_mark; /* how long looks have held the guest; how long it ran, since when */
+	bool held;    /* it runs, but stands for a look right now */
 	uint64_t holds;
 	bool want_hold; /* a pane on the screen needs the guest to stand */
 	struct look *looks;
 	/* what panes share */
 	struct cpu cpu, before; /* at this stop, at the one before */
 	bool has_cpu;
+	int64_t cpu_time; /* when CPU was taken */
 	unsigned generation;
-	struct vt vt; /* the serial console */
-	uint64_t cursor;      /* address under the cursor of the pane that has the keys */
+	struct vt vt;		   /* the serial console */
+	uint64_t cursor;	   /* address under the cursor of the pane that has the keys */
 	uint64_t ccf_pc, ccf_host; /* the fragment chosen */
 	bool has_ccf;
 };
@@ -173,8 +176,8 @@ bool look_eval(struct tui *t, const char *text, uint64_t *val, const char **err)
 /* The cell in column NAME, or NULL (also for a cell without a value). */
 const struct value *cell(const struct table *t, size_t row, const char *name);
 const char *cell_str(const struct table *t, size_t row, const char *name); /* "" when there is none */
-uint64_t cell_u(const struct table *t, size_t row, const char *name);	  /* 0 when there is none */
-int column_of(const struct table *t, const char *name);			  /* -1 */
+uint64_t cell_u(const struct table *t, size_t row, const char *name);	   /* 0 when there is none */
+int column_of(const struct table *t, const char *name);			   /* -1 */
 
 /* ---- screen.c ---- */
 /* Draw everything on T->canvas. The text cursor goes to CX, CY (-1: none). */

@@ -20,7 +20,7 @@ struct vt {
 	int saved_x, saved_y;
 	uint8_t color;
 	bool bold, reverse, wrap; /* wrap: the cursor stands behind the last column */
-	bool application; /* cursor keys send ESC O x */
+	bool application;	  /* cursor keys send ESC O x */
 	/* the sequence being read */
 	enum { VT_TEXT, VT_ESC, VT_CSI, VT_OSC, VT_SKIP } state;
 	int arg[8], nargs;

@@ -34,9 +34,32 @@ enum engine_exit {
 	ENGINE_BREAK,    /* about to execute an address with a breakpoint */
 	ENGINE_STEPPED,  /* step() did one instruction */
 	ENGINE_WATCH,    /* a watchpoint was hit (details in stop_addr) */
+	ENGINE_EVENT,    /* a filtered event happened (details in event) */
 	ENGINE_ICOUNT,   /* retired == icount_limit (icount mode only) */
 	ENGINE_SHUTDOWN, /* triple fault */
 	ENGINE_ERROR,    /* our own failure, text in error[]; guest state is kept */
+};
+
+/* What event_set() can watch for, and what the number it filters by is. */
+enum engine_event {
+	ENGINE_EV_EXCEPTION, /* vector */
+	ENGINE_EV_IRQ,       /* vector, external interrupts only */
+	ENGINE_EV_INT,       /* vector of an INT instruction */
+	ENGINE_EV_PORT,      /* port */
+	ENGINE_EV_MSR,       /* MSR number, read or written */
+	ENGINE_EV_CR,        /* control register written: 0, 2, 3, 4 */
+	ENGINE_EV_MODE,      /* the mode entered, an enum engine_mode */
+	ENGINE_EVENTS,
+};
+enum engine_mode { ENGINE_MODE_REAL, ENGINE_MODE_PROTECTED, ENGINE_MODE_PAGING };
+
+/* An event that stopped the engine. */
+struct engine_hit {
+	enum engine_event kind;
+	uint32_t number; /* see above */
+	bool write;      /* to a port, an MSR */
+	uint64_t val;    /* read or written; error code of an exception */
+	gva pc;          /* of the instruction; of an interrupt, where it came */
 };
 
 struct engine_ops;
@@ -52,6 +75,7 @@ struct vcpu {
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */
 	gva stop_addr;
+	struct engine_hit event; /* after ENGINE_EVENT */
 	char error[256];
 };
 
@@ -75,6 +99,9 @@ struct engine_ops {
 	 * address in stop_addr. 0, or -1 when there is no room. While stopped only. */
 	int (*watch_insert)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
 	void (*watch_remove)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
+	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
+	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only. */
+	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	const struct view *const *views; /* NULL-terminated; owner is the vcpu */

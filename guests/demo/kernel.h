@@ -114,6 +114,7 @@ extern bool have_sysenter;
 void cpu_init(void);
 u64 descriptor(u32 base, u32 limit, u32 attr); /* attr: access byte, G and D in bits 12..15 */
 void panic(const char *why, const struct frame *f);
+void power_off(void); /* returns when that did not work */
 void trap(struct frame *f);
 #define A_CODE 0x9a
 #define A_DATA 0x92

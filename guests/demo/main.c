@@ -33,7 +33,7 @@ void finish(unsigned failures)
 {
 	cli();
 	if (!failures && has_word(cmdline, "exit=poweroff")) {
-		outw(0x604, 0x2000);
+		power_off();
 		print("power off did not work\n");
 		failures = 1;
 	}

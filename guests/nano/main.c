@@ -16,9 +16,7 @@ void nano_put(const char *text)
 void finish(unsigned failures)
 {
 	if (!failures)
-		outw(0x604, 0x2000);
-	for (unsigned patience = 100000; patience; patience--) /* switching off may take a moment */
-		inb(0x80);
+		power_off();
 	outb(0xf4, (u8)failures);
 	for (;;)
 		asm volatile("cli; hlt");

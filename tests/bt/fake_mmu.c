@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/mm.h"
+#include "mm/mmu.h"
 
 struct mmu *fake_mmu_new(struct cpu *cpu)
 {
@@ -45,6 +45,8 @@ static int check(struct mmu *m, gva lin, unsigned n, unsigned how)
 		return page_fault(m, a, how, 1);
 	return 0;
 }
+
+int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how) { return check(m, lin, n, how | MM_WRITE); }
 
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {

@@ -12,6 +12,28 @@
 #define VCPU_BYTES 0x2000u
 #define STUB (HOST + 0x8000)
 
+/* Fields of the virtual processor that the monitor keeps. */
+enum { EXIT = 0x400, CALL0 = 0x408, CALL1 = 0x410, RECORD = 0x418, SHADOW = 0x420, QUARTER = 0x428 };
+
+/* Pieces of fragments. */
+#define COUNT(n) "41 ba " n " 00 00 00 "       /* mov r10d,n */
+#define ADDRESS "44 8d 43 04 "                 /* lea r8d,[rbx+4] */
+#define SHIFT "c4 42 2b f7 c8 "                /* shrx r9d,r8d,r10d */
+#define BASE "4f 8b 8c cf 28 04 00 00 "        /* mov r9,[r15+r9*8+QUARTER] */
+#define SUM "4f 8d 04 08 "                     /* lea r8,[r8+r9] */
+#define QUARTERED ADDRESS COUNT("1e") SHIFT BASE SUM
+#define SI_BASE COUNT("1e") "c4 62 2b f7 ce " BASE "4a 8d 34 0e " /* ... lea rsi,[rsi+r9] */
+#define DI_BASE COUNT("1e") "c4 62 2b f7 cf " BASE "4a 8d 3c 0f "
+#define PAGE ADDRESS COUNT("0c") SHIFT
+#define POINTER "4d 8b 97 20 04 00 00 "        /* mov r10,[r15+SHADOW] */
+#define ENTRY "47 8b 0c 8a "                   /* mov r9d,[r10+r9*4] */
+#define SLOT "41 bb 0c 00 00 00 c4 42 21 f7 d0 c4 42 23 f7 d2 " /* r10d = r8d << 12 >> 12 */
+#define LOOKUP "47 8b 0c 94 "                  /* mov r9d,[r12+r10*4] */
+#define TARGET "4f 8d 0c 31 "                  /* lea r9,[r9+r14] */
+#define RECORD_IN_R9 "49 b9 00 00 00 00 01 00 00 00 " /* movabs r9,... */
+#define CALL "41 ff a7 08 04 00 00 "           /* jmp [r15+CALL0] */
+#define SWAP "4c 87 c7 "                       /* xchg rdi,r8 */
+
 struct row {
 	const char *what;
 	const char *hex;  /* the instruction under test */
@@ -55,8 +77,85 @@ static const struct row rows[] = {
 	{ "far too far", "41 8b 87 00 00 00 7f", "beyond the virtual processor", 0 },
 	{ "indexed", "41 8b 44 07 10", "indexed", 0 },
 	{ "with 32-bit address", "67 41 8b 47 10", "without GS", 0 },
+	{ "read the monitor's", "49 8b 87 00 04 00 00", NULL, 0 },
+	{ "write the monitor's", "49 89 87 00 04 00 00", "monitor's part", 0 },
+	{ "write half the monitor's", "49 89 87 fc 00 00 00", "monitor's part", 0 },
+	{ "exchange the monitor's", "49 87 87 00 04 00 00", "monitor's part", 0 },
+	{ "sse store to the monitor's", "66 41 0f 7f 87 00 04 00 00", "monitor's part", 0 },
+	{ "own stack in the monitor's", "49 89 e0 49 8d a7 00 04 00 00 9c 41 59 4c 89 c4", "monitor's part", 0 },
+	{ "bounce buffer, the monitor's", "4d 8d 87 00 04 00 00 45 89 08", "monitor's part", 0 },
+	{ "bounce buffer, fxsave", "4d 8d 87 00 1e 00 00 41 0f ae 00", NULL, 0 },
+	{ "bounce buffer, fxsave at the end", "4d 8d 87 f0 1f 00 00 41 0f ae 00", "beyond", 0 },
+	{ "bounce buffer, xsave", "4d 8d 87 00 1e 00 00 41 0f ae 20", "beyond", 0 },
 	/* jump table and constants */
-	{ "jump table", "47 8b 0c 84", NULL, 0 },
+	{ "jump table", SLOT LOOKUP, NULL, 0 },
+	{ "jump table, any index", "47 8b 0c 94", "too large", 0 },
+	{ "jump table, shifted by less", "41 bb 0b 00 00 00 c4 42 21 f7 d0 c4 42 23 f7 d2 " LOOKUP, "too large", 0 },
+	{ "jump table, not shifted back", "41 bb 0c 00 00 00 c4 42 21 f7 d0 " LOOKUP, "too large", 0 },
+	{ "jump table, index changed", SLOT "41 ff c2 " LOOKUP, "too large", 0 },
+	{ "jump table, half the index changed", SLOT "66 41 89 c2 " LOOKUP, "too large", 0 },
+	{ "jump table, another index bounded", SLOT "47 8b 0c 9c", "too large", 0 },
+	{ "jump table, count changed", "41 bb 0c 00 00 00 41 89 c3 c4 42 23 f7 d2 " LOOKUP, "too large", 0 },
+	{ "jump table, branched to", "74 0b " SLOT LOOKUP, "of a sequence", 0 },
+	{ "jump table, from before", "74 00 " SLOT LOOKUP, NULL, 0 },
+	{ "page", PAGE POINTER ENTRY, NULL, 0 },
+	{ "page, pointer first", ADDRESS COUNT("0c") SHIFT POINTER ENTRY, NULL, 0 },
+	{ "page, shifted by less", ADDRESS COUNT("0b") SHIFT POINTER ENTRY, "shadow index", 0 },
+	{ "page, not shifted", POINTER ENTRY, "shadow index", 0 },
+	{ "page, index changed", PAGE POINTER "41 ff c1 " ENTRY, "shadow index", 0 },
+	{ "page, store", PAGE POINTER "47 89 0c 8a", "another way", 0 },
+	{ "page, read and written", PAGE POINTER "47 09 0c 8a", "another way", 0 },
+	{ "page, another scale", PAGE POINTER "47 8b 0c ca", "another way", 0 },
+	{ "page, displacement", PAGE POINTER "47 8b 4c 8a 04", "another way", 0 },
+	{ "page, 64 bits", PAGE POINTER "4f 8b 0c 8a", "another way", 0 },
+	{ "page, another field", PAGE "4d 8b 97 18 04 00 00 " ENTRY, "no allowed form", 0 },
+	{ "page, half the pointer", PAGE "45 8b 97 20 04 00 00 " ENTRY, "no allowed form", 0 },
+	{ "page, a field that code writes", PAGE "4d 8b 97 40 00 00 00 " ENTRY, "no allowed form", 0 },
+	{ "page, pointer changed", PAGE POINTER "49 ff c2 " ENTRY, "no allowed form", 0 },
+	{ "page, branched to", "74 0f " PAGE POINTER ENTRY, "of a sequence", 0 },
+	{ "quarter", QUARTERED "41 8b 00", NULL, 0 },
+	{ "quarter, store", QUARTERED "66 41 0f 7f 00", NULL, 0 },
+	{ "quarter, exchanged", QUARTERED SWAP "00 27 " SWAP, NULL, 0 },
+	{ "quarter, used twice", QUARTERED "41 8b 00 41 89 00", NULL, 0 },
+	{ "quarter, shifted by less", ADDRESS COUNT("1d") SHIFT BASE SUM "41 8b 00", "indexed", 0 },
+	{ "quarter, 64-bit shift", ADDRESS COUNT("1e") "c4 42 ab f7 c8 " BASE SUM "41 8b 00", "indexed", 0 },
+	{ "quarter, not shifted", ADDRESS BASE SUM "41 8b 00", "indexed", 0 },
+	{ "quarter, index changed", ADDRESS COUNT("1e") SHIFT "41 ff c1 " BASE SUM "41 8b 00", "indexed", 0 },
+	{ "quarter, another table", ADDRESS COUNT("1e") SHIFT "4f 8b 8c cf 30 04 00 00 ", "indexed", 0 },
+	{ "quarter, another scale", ADDRESS COUNT("1e") SHIFT "4f 8b 8c 8f 28 04 00 00 ", "indexed", 0 },
+	{ "quarter, stored", ADDRESS COUNT("1e") SHIFT "4f 89 8c cf 28 04 00 00 ", "indexed", 0 },
+	{ "quarter, half the base", ADDRESS COUNT("1e") SHIFT "47 8b 8c cf 28 04 00 00 ", "indexed", 0 },
+	{ "quarter, base changed", ADDRESS COUNT("1e") SHIFT BASE "49 01 c1 " SUM "41 8b 00", "no allowed form", 0 },
+	{ "quarter, 64-bit address", COUNT("1e") SHIFT BASE SUM "41 8b 00", "no allowed form", 0 },
+	{ "quarter, 64-bit address from a load", "4d 8b 47 40 " COUNT("1e") SHIFT BASE SUM "41 8b 00",
+	  "no allowed form", 0 },
+	{ "quarter, twice the base", ADDRESS COUNT("1e") SHIFT BASE SUM SUM "41 8b 00", "no allowed form", 0 },
+	{ "quarter, scaled", ADDRESS COUNT("1e") SHIFT BASE "4f 8d 04 48 41 8b 00", "no allowed form", 0 },
+	{ "quarter, with more", ADDRESS COUNT("1e") SHIFT BASE "4f 8d 44 08 10 41 8b 00", "no allowed form", 0 },
+	{ "quarter, base alone", ADDRESS COUNT("1e") SHIFT BASE "41 8b 01", "no allowed form", 0 },
+	{ "quarter, sum changed", QUARTERED "49 01 c0 41 8b 00", "no allowed form", 0 },
+	{ "quarter, displacement", QUARTERED "41 8b 40 04", "no allowed form", 0 },
+	{ "quarter, index", QUARTERED "41 8b 04 08", "no allowed form", 0 },
+	{ "quarter, gather", QUARTERED "c4 c2 69 90 0c 80", "no allowed form", 0 },
+	{ "quarter, bit string", QUARTERED "41 0f a3 08", "bit string", 0 },
+	{ "quarter, xlat", QUARTERED "d7", "implicit", 0 },
+	{ "quarter, through the exchanged scratch", QUARTERED SWAP "41 00 20 " SWAP, "no allowed form", 0 },
+	{ "quarter, exchange over", QUARTERED SWAP "00 27 " SWAP "41 8b 00", "no allowed form", 0 },
+	{ "quarter, guest register after", QUARTERED SWAP "00 27 " SWAP "8a 27", "no allowed form", 0 },
+	{ "quarter, branched to the shift", "74 0a " QUARTERED "41 8b 00", "of a sequence", 0 },
+	{ "quarter, branched to the load", "74 0f " QUARTERED "41 8b 00", "of a sequence", 0 },
+	{ "quarter, branched to the access", "74 1b " QUARTERED "41 8b 00", "of a sequence", 0 },
+	{ "quarter, branched to behind", "74 1e " QUARTERED "41 8b 00", NULL, 0 },
+	{ "quarter, after a jump", QUARTERED "eb 00 41 8b 00", "no allowed form", 0 },
+	{ "quarter, lods", SI_BASE "ac 8b f6", NULL, 0 },
+	{ "quarter, rep stos", DI_BASE "f3 aa 8b ff", NULL, 0 },
+	{ "quarter, rep movs", SI_BASE DI_BASE "f3 a4 8b f6 8b ff", NULL, 0 },
+	{ "quarter, rsi, left behind", SI_BASE "ac", "branch with a host", 0 },
+	{ "quarter, rsi, after truncation", SI_BASE "ac 8b f6 ac", "source", 0 },
+	{ "quarter, movs with half", SI_BASE "a4", "destination", 0 },
+	{ "quarter, rsi twice", SI_BASE "4a 8d 34 0e", "has one", 0 },
+	{ "quarter, rsi without a base", COUNT("1e") "c4 62 2b f7 ce 4a 8d 34 0e ac", "64-bit write", 0 },
+	{ "quarter, rsi, branched to", "74 0b " SI_BASE "ac 8b f6", "of a sequence", 0 },
 	{ "poll", "45 8b 0c 24", NULL, 0 },
 	{ "jump table, guest index", "45 8b 0c 84", "another index", 0 },
 	{ "jump table, scale", "47 8b 0c c4", "another index", 0 },
@@ -131,7 +230,10 @@ static const struct row rows[] = {
 	{ "bounce buffer, store", "4d 8d 47 40 66 41 0f 7f 00", NULL, 0 },
 	{ "bounce buffer, beyond", "4d 8d 87 fe 1f 00 00 45 8b 08", "beyond", 0 },
 	{ "bounce buffer, before", "4d 8d 47 04 45 8b 48 f8", "beyond", 0 },
-	{ "bounce buffer, too late", "4d 8d 47 40 90 45 8b 08", "no allowed form", 0 },
+	{ "bounce buffer, later", "4d 8d 47 40 90 45 8b 08", NULL, 0 },
+	{ "bounce buffer, changed", "4d 8d 47 40 49 ff c0 45 8b 08", "no allowed form", 0 },
+	{ "bounce buffer, conditionally changed", "4d 8d 47 40 4c 0f 45 c0 45 8b 08", "no allowed form", 0 },
+	{ "bounce buffer, changed by a multiplication", "4d 8d 47 40 c4 42 bb f6 c8 45 8b 08", "no allowed form", 0 },
 	{ "bounce buffer, other register", "4d 8d 47 40 45 8b 09", "no allowed form", 0 },
 	{ "bounce buffer, branched to", "74 04 4d 8d 47 40 45 8b 08", "of a sequence", 0 },
 	{ "string, branched to", "74 04 4a 8d 3c 2f f3 ab 8b ff", "of a sequence", 0 },
@@ -148,6 +250,21 @@ static const struct row rows[] = {
 	{ "exchange, scratch used", "4c 87 c7 41 89 c0 4c 87 c7", "before it is back", 0 },
 	{ "exchange, branch", "4c 87 c7 75 00 4c 87 c7", "between an exchange", 0 },
 	{ "exchange, last", "4c 87 c7", "runs off", 1 },
+	{ "exchange, maskmovq", SWAP "65 67 0f f7 c1 " SWAP, NULL, 0 },
+	{ "exchange, maskmovdqu", SWAP "65 67 66 0f f7 c1 " SWAP, NULL, 0 },
+	{ "exchange, vmaskmovdqu", SWAP "65 67 c5 f9 f7 c1 " SWAP, NULL, 0 },
+	{ "exchange, maskmovq, no window", SWAP "0f f7 c1 " SWAP, "implicit", 0 },
+	{ "exchange, maskmovq, 64-bit", SWAP "65 0f f7 c1 " SWAP, "implicit", 0 },
+	{ "exchange, vmaskmovdqu, no override", SWAP "67 c5 f9 f7 c1 " SWAP, "implicit", 0 },
+	{ "exchange, lods", SWAP "65 67 ac " SWAP, "between", 0 },
+	{ "exchange, stos", SWAP "aa " SWAP, "between", 0 },
+	{ "exchange, host pointer made", SWAP "4a 8d 3c 2f " SWAP, "between", 0 },
+	{ "exchange of a host pointer", "4a 8d 3c 2f " SWAP "65 67 00 27 " SWAP, "64-bit write", 0 },
+	{ "64-bit xchg of rdi", "48 97", "64-bit write", 0 },
+	{ "64-bit xadd to rsi", "48 0f c1 f0", "64-bit write", 0 },
+	{ "bit string by scratch registers", "65 67 45 0f a3 18", NULL, 0 },
+	{ "bit string by scratch registers, no window", "45 0f a3 18", "bit string", 0 },
+	{ "bit string by scratch registers, 64-bit", "65 45 0f ab 18", "32-bit address size", 0 },
 	{ "vbroadcasti128", "65 67 c4 e2 7d 5a 03", NULL, 0 },
 	{ "vbroadcasti128, no window", "c4 e2 7d 5a 03", "no allowed form", 0 },
 	{ "wrpkru", "0f 01 ef", "", 0 },
@@ -186,11 +303,33 @@ static const struct row rows[] = {
 	{ "jrcxz inside", "e3 02 8b c0", NULL, 0 },
 	{ "into an immediate", "b8 90 90 90 90 75 fb", "middle", 0 },
 	{ "loop to nowhere", "e2 80", "unknown target", 0 },
-	{ "jmp r9", "41 ff e1", NULL, 1 },
+	{ "jmp r9", SLOT LOOKUP TARGET "41 ff e1", NULL, 1 },
+	{ "jmp r9, anything", "41 ff e1", "not from the jump table", 1 },
+	{ "jmp r9, an entry", SLOT LOOKUP "41 ff e1", "not from the jump table", 1 },
+	{ "jmp r9, changed", SLOT LOOKUP TARGET "49 01 c1 41 ff e1", "not from the jump table", 1 },
+	{ "jmp r9, not an entry", "45 8b 0f " TARGET "41 ff e1", "not from the jump table", 1 },
+	{ "jmp r9, branched to", "74 18 " SLOT LOOKUP TARGET "41 ff e1", "of a sequence", 1 },
 	{ "jmp rax", "ff e0", "guest register", 1 },
 	{ "jmp r12", "41 ff e4", "guest register", 1 },
-	{ "jmp [r15]", "41 ff 67 40", NULL, 1 },
-	{ "jmp [r15], too far", "41 ff a7 00 20 00 00", "beyond", 1 },
+	{ "way out", "41 ff a7 00 04 00 00", NULL, 1 },
+	{ "call", RECORD_IN_R9 CALL, NULL, 1 },
+	{ "heavy call", RECORD_IN_R9 "41 ff a7 10 04 00 00", NULL, 1 },
+	{ "call by the field", "4d 8b 8f 18 04 00 00 " CALL, NULL, 1 },
+	{ "call, no record", CALL, "without a record", 1 },
+	{ "call, guest's record", "49 89 c1 " CALL, "without a record", 1 },
+	{ "call, another field's record", "4d 8b 8f 20 04 00 00 " CALL, "without a record", 1 },
+	{ "call, record from the window", "65 67 4c 8b 0b " CALL, "without a record", 1 },
+	{ "call, record changed", RECORD_IN_R9 "49 ff c1 " CALL, "without a record", 1 },
+	{ "call, branched to", "74 0a " RECORD_IN_R9 CALL, "of a sequence", 1 },
+	{ "call that comes back", RECORD_IN_R9 "4c 8d 1d 07 00 00 00 " CALL "0f 0b", NULL, 1 },
+	{ "call that comes back elsewhere", RECORD_IN_R9 "4c 8d 1d 00 10 00 00 " CALL, "return address", 1 },
+	{ "call that comes back into the middle", RECORD_IN_R9 "4c 8d 1d 08 00 00 00 " CALL "0f 0b", "middle", 1 },
+	{ "after a call nothing is known", QUARTERED RECORD_IN_R9 "4c 8d 1d 07 00 00 00 " CALL "41 8b 00",
+	  "no allowed form", 0 },
+	{ "jmp [r15], another field", RECORD_IN_R9 "41 ff a7 20 04 00 00", "another field", 1 },
+	{ "jmp [r15], a field that code writes", RECORD_IN_R9 "41 ff 67 40", "another field", 1 },
+	{ "jmp [r15], too far", "41 ff a7 00 20 00 00", "another field", 1 },
+	{ "jmp [r15+index]", "41 ff a4 07 00 04 00 00", "through memory", 1 },
 	{ "jmp [window]", "65 67 ff 23", "through memory", 1 },
 	{ "jmp [rax]", "ff 20", "through memory", 1 },
 	{ "falls off", "8b c0", "runs off", 1 },
@@ -213,6 +352,16 @@ static bool only_stub(void *ctx, uint64_t host)
 	return host == STUB;
 }
 
+static struct verify_env test_env(bool strings)
+{
+	static const struct verify_range writable[] = { { 0x10, 0xf0 }, { 0x1e00, 0x200 } };
+
+	return (struct verify_env){ .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES,
+				    .writable = writable, .nwritable = ARRAY_LEN(writable), .quarter = QUARTER,
+				    .shadow = SHADOW, .exit = EXIT, .call = { CALL0, CALL1 }, .record = RECORD,
+				    .table_bits = 20, .strings = strings, .ok_target = only_stub };
+}
+
 static size_t build(const struct row *r, uint8_t *code)
 {
 	size_t n = unhex(r->hex, code);
@@ -228,10 +377,9 @@ static size_t build(const struct row *r, uint8_t *code)
 START_TEST(fragment)
 {
 	const struct row *r = &rows[_i];
-	struct verify_env env = { .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES, .strings = true,
-				  .ok_target = only_stub };
+	struct verify_env env = test_env(true);
 	struct verify_error err;
-	uint8_t code[64];
+	uint8_t code[128];
 	const char *why;
 
 	env.v = bt_verifier_new();
@@ -249,8 +397,7 @@ END_TEST
 START_TEST(strings_are_off_unless_asked_for)
 {
 	static const uint8_t code[] = { 0x4a, 0x8d, 0x3c, 0x2f, 0xf3, 0xab, 0x8b, 0xff, 0x0f, 0x0b };
-	struct verify_env env = { .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES,
-				  .ok_target = only_stub };
+	struct verify_env env = test_env(false);
 	struct verify_error err;
 
 	env.v = bt_verifier_new();
@@ -265,8 +412,7 @@ END_TEST
 START_TEST(error_says_where)
 {
 	static const uint8_t code[] = { 0x8b, 0xc0, 0x50, 0x0f, 0x0b };
-	struct verify_env env = { .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES,
-				  .ok_target = only_stub };
+	struct verify_env env = test_env(false);
 	struct verify_error err;
 
 	env.v = bt_verifier_new();

@@ -42,6 +42,16 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
 	return true;
 }
 
+bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
+{
+	struct machine *m = (struct machine *)vm;
+
+	if (a > FAKE_MEMORY || n > FAKE_MEMORY - a)
+		return false;
+	memcpy(m->mem + a, buf, n);
+	return true;
+}
+
 int mmu_read(struct mmu *u, gva lin, void *buf, unsigned n, unsigned how)
 {
 	(void)how;

@@ -11,7 +11,12 @@
 /* ---- layouts as text ---- */
 
 static const char *const good[] = {
-	"a", "a:5", "h(a,b)", "v(a*2,b)", "h(v(code:9,console,memory:5),v(registers:14,stack):31)", "v(h(a,b):8,h(c,d:38):6,e)",
+	"a",
+	"a:5",
+	"h(a,b)",
+	"v(a*2,b)",
+	"h(v(code:9,console,memory:5),v(registers:14,stack):31)",
+	"v(h(a,b):8,h(c,d:38):6,e)",
 };
 
 START_TEST(round_trip)
@@ -27,8 +32,19 @@ START_TEST(round_trip)
 END_TEST
 
 static const char *const bad[] = {
-	"", "h(", "h()", "h(a", "a,b", "a:0", "a:x", "a*", "A", "h(a,b))", "a:99999",
-	"this-name-is-longer-than-a-name-can-be", "v(v(v(v(v(v(v(v(v(v(a))))))))))",
+	"",
+	"h(",
+	"h()",
+	"h(a",
+	"a,b",
+	"a:0",
+	"a:x",
+	"a*",
+	"A",
+	"h(a,b))",
+	"a:99999",
+	"this-name-is-longer-than-a-name-can-be",
+	"v(v(v(v(v(v(v(v(v(v(a))))))))))",
 };
 
 START_TEST(refused)
@@ -269,8 +285,10 @@ START_TEST(vt_survives_garbage)
 		x = x * 1664525 + 1013904223;
 		c = x >> 31 ? (uint8_t)hot[(x >> 8) % (sizeof(hot) - 1)] : (uint8_t)(x >> 16);
 		vt_write(&v, &c, 1);
-		if (v.x < 0 || v.x >= VT_W || v.y < 0 || v.y >= VT_H || v.top < 0 || v.top >= v.bottom || v.bottom >= VT_H)
-			ck_abort_msg("after byte %d: cursor %d,%d, region %d-%d", i, v.x, v.y, v.top, v.bottom);
+		if (v.x < 0 || v.x >= VT_W || v.y < 0 || v.y >= VT_H || v.top < 0 || v.top >= v.bottom ||
+		    v.bottom >= VT_H)
+			ck_abort_msg("after byte %d: cursor %d,%d, region %d-%d", i, v.x, v.y, v.top,
+				     v.bottom);
 	}
 	vt_fini(&v);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Every port with every size; device memory and holes in every form. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 static uint32_t in(uint16_t port, unsigned size)
 {

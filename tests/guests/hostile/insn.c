@@ -2,7 +2,7 @@
  * Random instructions from a buffer, with handlers that skip on: ring 0 and 3,
  * 32 and 16 bits, virtual-8086 and real mode. "mode=N" (below), "paging=1". Also
  * code that rewrites itself, and repeated string instructions without end. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 enum { R0_32, R3_32, R0_16, R3_16, V86, REAL, MODES };
 enum { CODE_BYTES = 96 };

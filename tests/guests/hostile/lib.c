@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The harness: output, options, descriptor tables, recovery. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 enum { COM1 = 0x3f8, EXIT_PORT = 0xf4, PIT_HZ = 1193182, TICK_HZ = 2000 };
 

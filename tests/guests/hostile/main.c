@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The table of tests. "test=NAME" on the command line chooses. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 static const struct {
 	const char *name;

@@ -3,7 +3,7 @@
  * flush, each access must do what a walk over the tables in memory says. The
  * harness itself lives below 4 MiB, whose tables stay; the page directory, the
  * tables and the pool of pages are all reachable through the random mappings. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100 };
 enum { PD = TABLES, PT0 = TABLES + 0x1000, TABLES_USED = 16 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Random descriptors loaded in a loop, task switches at random, control bits
  * toggled at random. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 static void use_segment(uint32_t sel)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Jumps into nowhere, stacks that overflow, loops, tables in device memory. */
-#include "hostile.h"
+#include "tests/guests/hostile/hostile.h"
 
 static const uint32_t nowhere[] = { 0x2000000, 0x40000000, 0xdeadbeef, 0xe0000000, 0xfec00000, 0xfee00000, 0xfffffff0,
 				    0xffffffff, 0xa0000, 0xb8000, 0xbffff, 0xc0000, 0x1ffffff, 0x1fffffd };

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Stopping at what the processor does, wherever it does it: break-on. The engine looks
+ * for the events (x86/engine.h); conditions and words are here. */
+#include "inspect/session_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* What the architecture calls vectors 0 to 20. */
+static const char *const exception_names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#CSO", "#TS",
+					       "#NP", "#SS", "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM", "#VE" };
+static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
+					  [ENGINE_MODE_PROTECTED] = "protected",
+					  [ENGINE_MODE_PAGING] = "paging" };
+
+/* Columns: name, greatest number, printed in hex. By enum engine_event. */
+static const struct kind {
+	const char *name;
+	uint32_t max;
+	bool hex; /* how numbers are printed */
+} kinds[ENGINE_EVENTS] = {
+	[ENGINE_EV_EXCEPTION] = { "exception", 31, false }, [ENGINE_EV_IRQ] = { "irq", 255, true },
+	[ENGINE_EV_INT] = { "int", 255, true },		    [ENGINE_EV_PORT] = { "port", 0xffff, true },
+	[ENGINE_EV_MSR] = { "msr", UINT32_MAX, true },	    [ENGINE_EV_CR] = { "cr", 8, false },
+	[ENGINE_EV_MODE] = { "mode", 2, false },
+};
+
+static void number_text(unsigned kind, uint32_t n, char *buf, size_t len)
+{
+	if (kind == ENGINE_EV_EXCEPTION && n < ARRAY_LEN(exception_names))
+		snprintf(buf, len, "%s", exception_names[n]);
+	else if (kind == ENGINE_EV_MODE && n < ARRAY_LEN(mode_names))
+		snprintf(buf, len, "%s", mode_names[n]);
+	else
+		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
+}
+
+void event_name(const struct point *p, char *buf, size_t len)
+{
+	char lo[16], hi[16];
+
+	number_text(p->event, p->lo, lo, sizeof(lo));
+	number_text(p->event, p->hi, hi, sizeof(hi));
+	if (p->lo == 0 && p->hi == kinds[p->event].max)
+		snprintf(buf, len, "any %s", kinds[p->event].name);
+	else
+		snprintf(buf, len, "%s %s%s%s", kinds[p->event].name, lo, p->lo == p->hi ? "" : "-",
+			 p->lo == p->hi ? "" : hi);
+}
+
+void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len)
+{
+	char number[16], sym[120], how[64] = "";
+
+	number_text(h->kind, h->number, number, sizeof(number));
+	symbols_text(&s->symbols, h->pc, sym, sizeof(sym));
+	if (h->kind == ENGINE_EV_EXCEPTION && h->val)
+		snprintf(how, sizeof(how), " (error code 0x%llx)", (unsigned long long)h->val);
+	else if (h->kind == ENGINE_EV_PORT || h->kind == ENGINE_EV_MSR || h->kind == ENGINE_EV_CR)
+		snprintf(how, sizeof(how), " %s 0x%llx", h->write ? "written with" : "read as",
+			 (unsigned long long)h->val);
+	snprintf(buf, len, "%s %s%s at 0x%08llx%s%s%s", kinds[h->kind].name, number, how, (unsigned long long)h->pc,
+		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
+}
+
+/* A name of exception or mode at *TEXT. False: none. */
+static bool named(unsigned kind, const char **text, int64_t *n)
+{
+	const char *const *names = kind == ENGINE_EV_EXCEPTION ? exception_names : mode_names;
+	size_t count = kind == ENGINE_EV_EXCEPTION ? ARRAY_LEN(exception_names) : ARRAY_LEN(mode_names);
+	size_t len = strcspn(*text, " \t");
+
+	if (kind != ENGINE_EV_EXCEPTION && kind != ENGINE_EV_MODE)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = names[i];
+
+		if (name[0] == '#' && **text != '#')
+			name++;
+		if (strlen(name) != len || strncasecmp(name, *text, len))
+			continue;
+		*n = (int64_t)i;
+		*text += len + strspn(*text + len, " \t");
+		return true;
+	}
+	return false;
+}
+
+/* "N" or "N to M" or a name, or nothing: any. Moves *TEXT behind it. */
+static int numbers(struct inspect *s, const struct cmd_args *a, const char **text, struct point *p, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	int64_t lo = 0, hi = kinds[p->event].max;
+	char err[200];
+
+	if (**text && strncmp(*text, "if", 2)) {
+		if (!named(p->event, text, &lo) && !expr_eval_prefix(&env, text, &lo, err, sizeof(err)))
+			return result_fail(r, "%s: %s", a->name, err);
+		hi = lo;
+		if (!strncmp(*text, "to ", 3)) {
+			*text += 3;
+			if (!expr_eval_prefix(&env, text, &hi, err, sizeof(err)))
+				return result_fail(r, "%s: %s", a->name, err);
+		}
+	}
+	if (lo < 0 || hi < lo || hi > kinds[p->event].max)
+		return result_fail(r, "%s: a number of %s is from 0 to 0x%x", a->name, kinds[p->event].name,
+				   kinds[p->event].max);
+	p->lo = (uint32_t)lo;
+	p->hi = (uint32_t)hi;
+	return 0;
+}
+
+static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	const char *text = a->rest + strcspn(a->rest, " \t"), *cond;
+	size_t word = (size_t)(text - a->rest);
+	struct point want = { 0 }, *p;
+
+	while (want.event < ENGINE_EVENTS &&
+	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
+		want.event++;
+	if (want.event == ENGINE_EVENTS)
+		return result_fail(r, "break-on takes exception, irq, int, port, msr, cr or mode");
+	text += strspn(text, " \t");
+	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
+		return -1;
+	p = points_add(&s->points, 0, false, cond);
+	p->kind = POINT_EVENT;
+	p->event = want.event;
+	p->lo = want.lo;
+	p->hi = want.hi;
+	if (!run_event_changed(s, p, true)) {
+		points_delete(&s->points, p->number);
+		return result_fail(r, "break-on: the engine has no room for more of them");
+	}
+	point_report(s, p, r);
+	return 0;
+}
+
+/* commands NUMBER "LIST": what to do after the point stopped the guest */
+static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct point *p;
+	int64_t n;
+
+	if (session_eval(s, a->argv[0], &n, r))
+		return -1;
+	p = n > 0 && n <= UINT32_MAX ? points_find(&s->points, (unsigned)n) : NULL;
+	if (!p || p->owner)
+		return result_fail(r, "commands: no point %s of yours (info break lists them)", a->argv[0]);
+	free(p->commands);
+	p->commands = a->argc > 1 && a->argv[1][0] ? strdup(a->argv[1]) : NULL;
+	return 0;
+}
+
+static const struct command commands[] = {
+	{ "break-on", "catch", "exception|irq|int|port|msr|cr|mode [N [to M]] [if EXPR]",
+	  "stop after an event of the processor, wherever it happens",
+	  "Exception: by vector or name (14, #PF, pf), stopped before the handler's first instruction. Irq: an external "
+	  "interrupt's vector. Int: an INT instruction. Port, msr: read or written. Cr: control register N written. "
+	  "Mode: real, protected or paging is entered. Without N: any. In EXPR $event is N and $value what was read, "
+	  "written or pushed as error code. Costs nothing where no event is asked for; delete removes it.",
+	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_NONE },
+	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]", "execute COMMANDs when point NUMBER has stopped the guest",
+	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "
+	  "COMMAND: nothing any more.",
+	  cmd_commands, CMD_MACHINE | CMD_PAUSE, 1, 2, COMP_NONE },
+	{ "trace", "dprintf", "ADDRESS \"FORMAT\" [EXPR,...]", "print each time ADDRESS is reached, without stopping",
+	  "FORMAT as printf's: %d %u %x %c, %s a text in the guest's memory, %a an address as symbol, %%; widths as usual, "
+	  "\\n and \\t too. info break counts the hits; delete ends it.",
+	  cmd_trace, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
+	{ 0 },
+};
+
+const struct command_group cmd_event_group = { "events", "Events and actions", commands };

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A sampling profile: stop the guest for a moment now and then, note its call stack.
+ * Stacks are kept as folded text ("outer;inner"), counted. */
+#include "inspect/session_int.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PERIOD_MS = 2, DEEP = 32, SHOWN = 20 };
+
+struct tally {
+	char *name;
+	uint64_t count;
+};
+
+struct tallies {
+	struct tally *list;
+	size_t count;
+};
+
+struct profile {
+	struct tallies stacks, symbols;
+	uint64_t samples;
+};
+
+static void tally(struct tallies *t, const char *name)
+{
+	size_t i = 0;
+
+	while (i < t->count && strcmp(t->list[i].name, name))
+		i++;
+	if (i == t->count) {
+		t->list = reallocarray(t->list, t->count + 1, sizeof(*t->list));
+		if (!t->list)
+			abort();
+		t->list[t->count++] = (struct tally){ strdup(name), 0 };
+	}
+	t->list[i].count++;
+}
+
+static void tallies_fini(struct tallies *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		free(t->list[i].name);
+	free(t->list);
+}
+
+/* The function that PC lies in, without an offset. */
+static void function_name(struct inspect *s, uint32_t pc, char *buf, size_t len)
+{
+	const struct symbol *sym = symbols_at(&s->symbols, pc);
+
+	if (sym)
+		snprintf(buf, len, "%s", sym->name);
+	else
+		snprintf(buf, len, "0x%08x", pc);
+}
+
+static void sample(struct inspect *s, struct profile *p)
+{
+	char name[128], stack[DEEP * 64] = "";
+	struct frame frames[DEEP];
+	unsigned n = stack_frames(s, frames, DEEP);
+	size_t len = 0;
+
+	for (unsigned i = n; i-- && len + sizeof(name) + 16 < sizeof(stack);) {
+		function_name(s, frames[i].pc, name, sizeof(name));
+		len += (size_t)snprintf(stack + len, sizeof(stack) - len, "%s%s", len ? ";" : "", name);
+	}
+	if (session_cpu(s)->halted) {
+		snprintf(stack + len, sizeof(stack) - len, ";(halted)");
+		snprintf(name, sizeof(name), "(halted)");
+	}
+	p->samples++;
+	tally(&p->stacks, stack);
+	tally(&p->symbols, name);
+}
+
+/* Sample until UNTIL. The guest runs, or has stopped by itself, afterwards. */
+static void collect(struct inspect *s, struct profile *p, int64_t until)
+{
+	while (session_now() < until && !session_interrupted(s) && !run_settled(s)) {
+		session_idle(s, PERIOD_MS);
+		if (!s->running || !run_pause(s))
+			return;
+		sample(s, p);
+		run_resume(s);
+	}
+}
+
+static int by_count(const void *a, const void *b)
+{
+	uint64_t x = ((const struct tally *)a)->count, y = ((const struct tally *)b)->count;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static const struct view_col profile_cols[] = {
+	{ "samples", "Samples", VAL_UINT, "", "times the guest was seen there" },
+	{ "share", "Share", VAL_REAL, "%", "of all samples" },
+	{ "symbol", "Symbol", VAL_STR, "", "function, or (halted)" },
+};
+
+static void show(struct profile *p, struct result *r)
+{
+	struct table *t = result_table(r, profile_cols, ARRAY_LEN(profile_cols), TABLE_GRID, NULL);
+
+	if (p->symbols.count)
+		qsort(p->symbols.list, p->symbols.count, sizeof(*p->symbols.list), by_count);
+	for (size_t i = 0; i < p->symbols.count && i < SHOWN; i++)
+		table_row(t, (struct value[]){ V_UINT(p->symbols.list[i].count),
+					       V_REAL(100.0 * (double)p->symbols.list[i].count / (double)p->samples),
+					       V_STR(p->symbols.list[i].name) });
+}
+
+static int write_folded(const struct profile *p, const char *path, struct result *r)
+{
+	FILE *f = fopen(path, "we");
+	bool bad;
+
+	if (!f)
+		return result_fail(r, "profile: %s: %s", path, strerror(errno));
+	for (size_t i = 0; i < p->stacks.count; i++)
+		fprintf(f, "%s %llu\n", p->stacks.list[i].name, (unsigned long long)p->stacks.list[i].count);
+	bad = ferror(f);
+	if (fclose(f) || bad)
+		return result_fail(r, "profile: %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static bool arguments(const struct cmd_args *a, double *seconds, const char **path)
+{
+	int i = 0;
+	char *end;
+
+	if (a->argc == 1 || a->argc == 3) {
+		*seconds = strtod(a->argv[i], &end);
+		if (end == a->argv[i] || *end || !isfinite(*seconds) || *seconds <= 0 || *seconds > 1e6)
+			return false;
+		i++;
+	}
+	if (i == a->argc)
+		return true;
+	*path = a->argv[a->argc - 1];
+	return !strcmp(a->argv[i], "file");
+}
+
+int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	const char *path = NULL;
+	bool was_running = s->running;
+	struct profile p = { 0 };
+	double seconds = 1;
+	int rc = 0;
+
+	if (!arguments(a, &seconds, &path))
+		return result_fail(r, "usage: profile [SECONDS] [file PATH]");
+	if (inspect_ended(s))
+		return result_fail(r, "profile: the guest has ended");
+	if (!was_running)
+		run_start(s, &(struct run_goal){ 0 });
+	if (s->face.running)
+		s->face.running(s->face.ctx, true);
+	collect(s, &p, session_now() + (int64_t)(seconds * 1e9));
+	if (!was_running && s->running)
+		run_halt(s);
+	if (s->face.running)
+		s->face.running(s->face.ctx, false);
+	show(&p, r);
+	if (path)
+		rc = write_folded(&p, path, r);
+	if (!s->running && !was_running && strcmp(s->stop.reason, "stopped"))
+		run_report(s, r);
+	tallies_fini(&p.stacks);
+	tallies_fini(&p.symbols);
+	return rc;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Points that print instead of stopping: a format and expressions, evaluated where
+ * the point is hit. */
+#include "inspect/session_int.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_STRING = 256 };
+
+static const struct view_col trace_cols[] = {
+	{ "event", "Event", VAL_STR, "", "always \"trace\"" },
+	{ "number", "Number", VAL_UINT, "", "of the point" },
+	{ "pc", "PC", VAL_ADDR, "", "where it was hit" },
+	{ "text", "Text", VAL_STR, "", "what it printed" },
+};
+
+/* What is printed: TEXT is walked from the format's opening quote on, ARGS from its closing one. */
+struct printing {
+	struct inspect *s;
+	const char *args;
+	FILE *f;
+	char err[200]; /* empty: fine so far */
+};
+
+/* The format stands between quotes at TEXT. NULL: it does not; else what follows it. */
+static const char *behind_format(const char *text)
+{
+	const char *p = text + 1;
+
+	if (*text != '"')
+		return NULL;
+	while (*p && *p != '"')
+		p += *p == '\\' && p[1] ? 2 : 1;
+	return *p ? p + 1 : NULL;
+}
+
+static bool next_arg(struct printing *pr, int64_t *val)
+{
+	struct expr_env env = session_env(pr->s);
+
+	pr->args += strspn(pr->args, " \t,");
+	if (!*pr->args) {
+		snprintf(pr->err, sizeof(pr->err), "the format asks for more values than there are");
+		return false;
+	}
+	return expr_eval_prefix(&env, &pr->args, val, pr->err, sizeof(pr->err));
+}
+
+static void print_string(struct printing *pr, int64_t addr)
+{
+	char c;
+
+	for (int i = 0; i < LONGEST_STRING; i++) {
+		if (session_read(pr->s, false, (uint32_t)(addr + i), &c, 1) != 1) {
+			if (!i)
+				fprintf(pr->f, "(not readable)");
+			return;
+		}
+		if (!c)
+			return;
+		fputc(isprint((unsigned char)c) ? c : '.', pr->f);
+	}
+}
+
+static void print_symbol(struct printing *pr, int64_t addr)
+{
+	char sym[300];
+
+	symbols_text(&pr->s->symbols, (uint32_t)addr, sym, sizeof(sym));
+	if (sym[0])
+		fputs(sym, pr->f);
+	else
+		fprintf(pr->f, "0x%08x", (uint32_t)addr);
+}
+
+/* The conversion at TEXT, behind its %. Returns what follows it. */
+static const char *convert(struct printing *pr, const char *text)
+{
+	char spec[24] = "%";
+	size_t n = strspn(text, "-+ 0#123456789");
+	int64_t val;
+
+	if (n > 8)
+		n = 8;
+	memcpy(spec + 1, text, n);
+	text += n;
+	text += strspn(text, "hlzj");
+	if (*text == '%') {
+		fputc('%', pr->f);
+		return text + 1;
+	}
+	if (!*text || !strchr("duxXocsapi", *text)) {
+		snprintf(pr->err, sizeof(pr->err), "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s", text);
+		return text;
+	}
+	if (!next_arg(pr, &val))
+		return text;
+	snprintf(spec + 1 + n, sizeof(spec) - 1 - n, "ll%c", *text);
+	if (*text == 's')
+		print_string(pr, val);
+	else if (*text == 'a')
+		print_symbol(pr, val);
+	else if (*text == 'p')
+		fprintf(pr->f, "0x%08x", (uint32_t)val);
+	else if (*text == 'c')
+		fputc(isprint((int)(val & 0xff)) ? (int)val : '.', pr->f);
+	else
+		fprintf(pr->f, spec, (long long)val);
+	return text + 1;
+}
+
+/* The text that TRACE makes now; malloced. What is wrong stands in ERR, else that is empty. */
+static char *render(struct inspect *s, const char *trace, char *err, size_t errlen)
+{
+	struct printing pr = { .s = s, .args = behind_format(trace) };
+	const char *end = pr.args - 1, *p = trace + 1;
+	size_t len;
+	char *text;
+
+	pr.f = open_memstream(&text, &len);
+	if (!pr.f)
+		abort();
+	while (p < end && !pr.err[0]) {
+		if (*p == '%') {
+			p = convert(&pr, p + 1);
+		} else if (*p == '\\') {
+			fputc(p[1] == 't' ? '\t' : p[1] == 'n' ? '\n' : p[1], pr.f);
+			p += 2;
+		} else {
+			fputc(*p++, pr.f);
+		}
+	}
+	pr.args += strspn(pr.args, " \t,");
+	if (!pr.err[0] && *pr.args)
+		snprintf(pr.err, sizeof(pr.err), "unexpected '%.20s'", pr.args);
+	fclose(pr.f);
+	while (len && text[len - 1] == '\n')
+		text[--len] = 0;
+	snprintf(err, errlen, "%s", pr.err);
+	return text;
+}
+
+void trace_print(struct inspect *s, const struct point *p)
+{
+	char err[200], *text = render(s, p->trace, err, sizeof(err));
+	struct result r;
+	struct table *t;
+
+	result_init(&r);
+	t = result_table(&r, trace_cols, ARRAY_LEN(trace_cols), TABLE_PLAIN, "{text}");
+	table_row(t, (struct value[]){ V_STR("trace"), V_UINT(p->number), V_ADDR(session_pc(s)),
+				       V_STR(err[0] ? err : text) });
+	session_emit(s, &r);
+	free(text);
+}
+
+int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	const char *text = a->rest + (a->rest[0] == '*');
+	struct expr_env env = session_env(s);
+	char err[200];
+	struct point *p;
+	int64_t addr;
+
+	if (!expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
+		return result_fail(r, "trace: %s", err);
+	text += strspn(text, " \t,");
+	if (!behind_format(text))
+		return result_fail(r, "usage: trace ADDRESS \"FORMAT\" [EXPR,...]");
+	if (addr < 0 || addr > UINT32_MAX)
+		return result_fail(r, "trace: 0x%llx is not an address of this guest", (unsigned long long)addr);
+	/* memory that cannot be read now may be, where the point is hit */
+	free(render(s, text, err, sizeof(err)));
+	if (err[0] && strncmp(err, "cannot read", 11))
+		return result_fail(r, "trace: %s", err);
+	p = points_add(&s->points, (uint32_t)addr, false, NULL);
+	p->trace = strdup(text);
+	run_point_changed(s, p->addr);
+	point_report(s, p, r);
+	return 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest memory in bulk: dump and load files, find bytes. */
+#include "inspect/session_int.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 16, MAX_FOUND = 100, MAX_NEEDLE = 256 };
+
+/* /p: physical addresses. */
+static int physical_fmt(const struct cmd_args *a, struct result *r, bool *physical)
+{
+	*physical = !strcmp(a->fmt, "p");
+	return *physical || !a->fmt[0] ? 0 : result_fail(r, "%s takes /p (physical addresses), not /%s", a->name, a->fmt);
+}
+
+/* Address in argument I, and length in the next one. */
+static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, int64_t *addr, int64_t *len)
+{
+	if (session_eval(s, a->argv[i], addr, r) || (len && session_eval(s, a->argv[i + 1], len, r)))
+		return -1;
+	if (*addr < 0 || *addr > UINT32_MAX || (len && (*len < 1 || *len > (1ll << 32) - *addr)))
+		return result_fail(r, "%s: that is not a range of this guest's addresses", a->name);
+	return 0;
+}
+
+static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t addr, len, done = 0;
+	bool physical;
+	char *buf;
+	FILE *f;
+	size_t n, want;
+
+	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, &addr, &len))
+		return -1;
+	f = fopen(a->argv[0], "we");
+	if (!f)
+		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
+	buf = malloc(CHUNK);
+	if (!buf)
+		abort();
+	do {
+		want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
+		n = debug_read(s, physical, (uint64_t)(addr + done), buf, want);
+		if (fwrite(buf, 1, n, f) != n)
+			break;
+		done += (int64_t)n;
+	} while (n == want && done < len);
+	free(buf);
+	if (fclose(f) || (done < len && n == want))
+		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
+	result_text(r, "%lld bytes written to %s", (long long)done, a->argv[0]);
+	if (done < len)
+		return result_fail(r, "dump: cannot read memory at 0x%llx", (unsigned long long)(addr + done));
+	return 0;
+}
+
+static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	size_t n, put = 0, done = 0;
+	bool physical;
+	int64_t addr;
+	char *buf;
+	FILE *f;
+
+	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, &addr, NULL))
+		return -1;
+	f = fopen(a->argv[0], "re");
+	if (!f)
+		return result_fail(r, "load: %s: %s", a->argv[0], strerror(errno));
+	buf = malloc(CHUNK);
+	if (!buf)
+		abort();
+	while ((n = fread(buf, 1, CHUNK, f))) {
+		put = debug_write(s, physical, (uint64_t)addr + done, buf, n);
+		done += put;
+		if (put < n)
+			break;
+	}
+	free(buf);
+	fclose(f);
+	session_changed(s);
+	result_text(r, "%zu bytes written to 0x%08llx", done, (unsigned long long)addr);
+	if (n)
+		return result_fail(r, "load: cannot write memory at 0x%llx", (unsigned long long)(addr + (int64_t)done));
+	return 0;
+}
+
+/* ---- find ---- */
+
+static int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}
+
+/* Arguments from I on as bytes: a text when it stood in quotes, else pairs of hex digits. 0: neither. */
+static size_t needle(const struct cmd_args *a, int i, uint8_t *bytes)
+{
+	size_t n = 0;
+
+	if (strpbrk(a->rest, "\"'")) {
+		n = strlen(a->argv[i]);
+		if (i + 1 != a->argc || n > MAX_NEEDLE)
+			return 0;
+		memcpy(bytes, a->argv[i], n);
+		return n;
+	}
+	for (; i < a->argc; i++)
+		for (const char *p = a->argv[i]; *p; p += 2) {
+			int hi = hex_digit(p[0]), lo = hi < 0 ? -1 : hex_digit(p[1]);
+
+			if (lo < 0 || n == MAX_NEEDLE)
+				return 0;
+			bytes[n++] = (uint8_t)(hi << 4 | lo);
+		}
+	return n;
+}
+
+static const struct view_col find_cols[] = {
+	{ "address", "Address", VAL_ADDR, "", "of the first byte" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+};
+
+static void found(struct inspect *s, struct table *t, uint64_t addr)
+{
+	char sym[300];
+
+	symbols_text(&s->symbols, addr, sym, sizeof(sym));
+	table_row(t, (struct value[]){ V_ADDR(addr), sym[0] ? V_STR(sym) : V_NONE });
+}
+
+/* Look through [AT, END), page holes left out. Pieces overlap by the needle's length. */
+static void search(struct inspect *s, bool physical, uint64_t at, uint64_t end, const uint8_t *what, size_t n,
+		   struct table *t)
+{
+	uint8_t *buf = malloc(CHUNK), *hit;
+
+	if (!buf)
+		abort();
+	while (at < end && end - at >= n && t->nrows < MAX_FOUND && !session_interrupted(s)) {
+		size_t want = end - at < CHUNK ? (size_t)(end - at) : CHUNK, pos = 0;
+		size_t got = debug_read(s, physical, at, buf, want);
+
+		while (pos + n <= got && t->nrows < MAX_FOUND && (hit = memmem(buf + pos, got - pos, what, n))) {
+			found(s, t, at + (uint64_t)(hit - buf));
+			pos = (size_t)(hit - buf) + 1;
+		}
+		at = got < want ? ((at + got) | PAGE_MASK) + 1 : want < CHUNK ? end : at + got - (n - 1);
+	}
+	free(buf);
+}
+
+static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	uint8_t bytes[MAX_NEEDLE];
+	int64_t addr, len;
+	struct table *t;
+	bool physical;
+	size_t n;
+
+	if (physical_fmt(a, r, &physical) || place(s, a, 0, r, &addr, &len))
+		return -1;
+	n = needle(a, 2, bytes);
+	if (!n)
+		return result_fail(r, "find: pairs of hex digits or one \"TEXT\" must stand behind the length");
+	t = result_table(r, find_cols, ARRAY_LEN(find_cols), TABLE_PLAIN, "{address} {symbol}");
+	search(s, physical, (uint64_t)addr, (uint64_t)(addr + len), bytes, n, t);
+	if (t->nrows == MAX_FOUND)
+		result_text(r, "(the first %d)", MAX_FOUND);
+	return t->nrows ? 0 : result_fail(r, "find: not found");
+}
+
+static const struct command commands[] = {
+	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE", "With /p ADDRESS is physical.", cmd_dump,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3, COMP_FILE },
+	{ "load", "restore", "[/p] FILE ADDRESS", "write the bytes of FILE into guest memory", "With /p ADDRESS is physical.",
+	  cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, COMP_FILE },
+	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "look for bytes or a text in guest memory",
+	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3,
+	  -1, COMP_EXPR },
+	{ 0 },
+};
+
+const struct command_group cmd_transfer_group = { "transfer", "Memory in bulk", commands };

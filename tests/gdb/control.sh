@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Who is in control: Ctrl-C, clients that die, talk rubbish or come twice, the end of the guest.
+. "$(dirname "$0")/gdblib.sh"
+need
+[ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
+plan 14
+
+# soon TEXT NAME: is "N.N ms T02..." less than 100 ms?
+soon()
+{
+	echo "$1" | awk '/^[0-9.]+ ms T02/ { exit !($1 < 100) } { exit 1 }'
+	ok $? "$2" "$1"
+	echo "# $2: ${1%% T*}"
+}
+
+code "$TMP/spin" fa eb fe       # cli; jmp .
+code "$TMP/idle" fa f4 eb fd    # cli; 1: hlt; jmp 1b
+for kind in spin idle; do
+	start_guest --flat "$TMP/$kind@0x100000"
+	soon "$("$RSP" "$SOCK" 'p:?' P:c sleep:200 i | tail -1)" "Ctrl-C in a guest that is in $kind with interrupts off"
+	stop_guest
+done
+
+start_guest --flat "$TMP/spin@0x100000"
+"$RSP" "$SOCK" p:qAttached raw:ff00fe242323247d7d2a0a03 long:100000 p:m100000,2 raw:2424246d p:qAttached >"$TMP/out"
+[ "$(tail -1 "$TMP/out")" = 1 ]
+ok $? "garbage and an oversized packet do no harm" "$(cut -c1-60 "$TMP/out")"
+grep -q "^E16" "$TMP/out"
+ok $? "an oversized packet is refused" "$(cut -c1-60 "$TMP/out")"
+
+"$RSP" "$SOCK" p:qAttached sleep:1500 >/dev/null &
+first=$!
+sleep 0.5
+"$RSP" "$SOCK" read >"$TMP/out" 2>&1
+grep -q "another gdb is attached" "$TMP/out"
+ok $? "a second client is refused with a line" "$(cat "$TMP/out")"
+wait $first
+ok $? "the first one does not notice"
+
+# a client that goes in the middle of a packet, with a breakpoint set
+"$RSP" "$SOCK" p:Z0,100001,1 P:c sleep:100 raw:246d31 >/dev/null
+sleep 0.2
+"$RSP" "$SOCK" 'p:?' 'p:qRcmd,696e666f20627265616b' p:p8 w >"$TMP/out"
+! grep -qi 'O.*676462' "$TMP/out"
+ok $? "a connection that breaks takes its breakpoints along" "$(cat "$TMP/out")"
+kill -0 $guest_pid
+ok $? "and the guest goes on"
+stop_guest
+
+if command -v gdb >/dev/null; then
+	start_guest --wait-gdb demo
+	printf 'target remote %s\nwhile 1\nstepi\nend\n' "$SOCK" >"$TMP/commands"
+	gdb -nx -q -batch "$ELF" -x "$TMP/commands" >/dev/null 2>&1 </dev/null &
+	gdb_pid=$!
+	sleep 1.5
+	kill -9 $gdb_pid
+	wait $gdb_pid 2>/dev/null
+	guest_status
+	[ $status -eq 1 ] && grep -q "all checks passed" "$TMP/guest"
+	ok $? "kill -9 of a stepping gdb leaves the guest running to its end" "status $status"
+else
+	skip "kill -9 of a stepping gdb" "no gdb"
+fi
+
+code "$TMP/exit" b0 05 e6 f4    # mov al, 5; out 0xf4, al
+start_guest --wait-gdb --flat "$TMP/exit@0x100000"
+"$RSP" "$SOCK" p:qSupported:multiprocess+ p:c >"$TMP/out"
+grep -q "^W0b;process:1" "$TMP/out"
+ok $? "the guest's exit status is told" "$(cat "$TMP/out")"
+guest_status
+[ $status -eq 11 ]
+ok $? "and is that of vitrine" "status $status"
+
+code "$TMP/dead" 0f 0b          # ud2, no IDT: triple fault
+start_guest --wait-gdb --flat "$TMP/dead@0x100000"
+"$RSP" "$SOCK" p:c w w w p:p8 p:m100000,2 >"$TMP/out"
+grep -q "^T0b" "$TMP/out" && grep -q "^0f0b" "$TMP/out"
+ok $? "a guest that died can be looked at" "$(cut -c1-70 "$TMP/out")"
+guest_status
+[ $status -eq 126 ]
+ok $? "and ends the run when gdb is done" "status $status"
+
+"$VITRINE" run --gdb nonsense demo >"$TMP/out" 2>&1
+[ $? -eq 125 ] && [ "$(wc -l <"$TMP/out")" -eq 1 ]
+ok $? "a bad address is one line and status 125" "$(cat "$TMP/out")"

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For tests with real gdb: a guest behind a socket, gdb in batch mode.
+. "$(dirname "$0")/../guests/guestlib.sh"
+BUILD=${TOP_BUILDDIR:-$TOP_SRCDIR/build}
+ELF=$BUILD/guests/demo/demo.elf
+RSP=$BUILD/tests/gdb/rsp
+SOCK=$TMP/gdb
+trap 'stop_guest; rm -rf "$TMP"' EXIT
+guest_pid=
+
+# need_gdb: skip the test where there is no gdb for i386.
+need_gdb()
+{
+	need
+	command -v gdb >/dev/null || skip_all "no gdb"
+	gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
+}
+
+# start_guest ARGUMENT...: vitrine run with a stub at $SOCK, in the background.
+start_guest()
+{
+	rm -f "$SOCK"
+	timeout -k 5 "${GUEST_LIMIT:-100}" "$VITRINE" run --gdb "unix:$SOCK" "$@" </dev/null >"$TMP/guest" 2>"$TMP/err" &
+	guest_pid=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -S "$SOCK" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# guest_status: wait for it to end; its exit status.
+guest_status()
+{
+	wait "$guest_pid"
+	status=$?
+	guest_pid=
+	return $status
+}
+
+stop_guest()
+{
+	[ -z "$guest_pid" ] || kill "$guest_pid" 2>/dev/null
+	[ -z "$guest_pid" ] || wait "$guest_pid" 2>/dev/null
+	guest_pid=
+}
+
+# run_gdb [ELF]: commands on standard input, output in $TMP/out.
+run_gdb()
+{
+	{
+		echo "set pagination off"
+		echo "set confirm off"
+		cat
+	} >"$TMP/commands"
+	timeout -k 5 "${GDB_LIMIT:-60}" gdb -nx -q -batch -iex 'set auto-load off' "$@" -x "$TMP/commands" \
+		>"$TMP/out" 2>&1 </dev/null
+	gdb_status=$?
+}
+
+# shows TEXT NAME: one result, whether gdb printed TEXT (a basic regular expression).
+shows()
+{
+	grep -q -- "$1" "$TMP/out"
+	ok $? "$2" "$(tail -25 "$TMP/out")"
+}
+
+hides()
+{
+	! grep -q -- "$1" "$TMP/out"
+	ok $? "$2" "$(tail -25 "$TMP/out")"
+}
+
+# code FILE HEX...: a flat binary.
+code()
+{
+	file=$1
+	shift
+	for byte in "$@"; do
+		printf "\\$(printf %03o "0x$byte")"
+	done >"$file"
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Target descriptions: what gdb's manual demands of them, and that every register reads
+ * back what was written. */
+#include "gdbstub/regs.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int index_of(const struct gdb_regs *r, const char *name)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (!strcmp(r->reg[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+/* Loop index: architecture, and with AVX or not. */
+static void layout(struct gdb_regs *r, int i)
+{
+	gdb_regs_init(r, &gdb_archs[i / 2], i & 1);
+}
+
+START_TEST(test_names_are_unique)
+{
+	struct gdb_regs r;
+
+	layout(&r, _i);
+	ck_assert_uint_lt(r.count, GDB_MAX_REGS);
+	for (unsigned i = 0; i < r.count; i++) {
+		ck_assert_int_eq(index_of(&r, r.reg[i].name), (int)i);
+		ck_assert_msg(r.reg[i].source != GDB_REG_TABLE || r.reg[i].info, "%s is in no table", r.reg[i].name);
+		ck_assert_uint_eq(r.reg[i].bits % 8, 0);
+	}
+}
+END_TEST
+
+/* Columns: register, number in i386, number in x86-64 (gdb's own orders). */
+static const struct {
+	const char *name32, *name64;
+	int n32, n64;
+} places[] = {
+	{ "eax", "rax", 0, 0 },	     { "esp", "rsp", 4, 7 },	 { "eip", "rip", 8, 16 },
+	{ "eflags", "eflags", 9, 17 }, { "cs", "cs", 10, 18 },	 { "gs", "gs", 15, 23 },
+	{ "st0", "st0", 16, 24 },    { "fctrl", "fctrl", 24, 32 }, { "fop", "fop", 31, 39 },
+	{ "xmm0", "xmm0", 32, 40 },  { "mxcsr", "mxcsr", 40, 56 },
+};
+
+START_TEST(test_core_order)
+{
+	struct gdb_regs r;
+
+	for (int i = 0; i < 6; i++) {
+		layout(&r, i);
+		ck_assert_int_eq(index_of(&r, r.arch->wide ? places[_i].name64 : places[_i].name32),
+				 r.arch->wide ? places[_i].n64 : places[_i].n32);
+	}
+}
+END_TEST
+
+/* gdb 13 aborts on a 32-bit description with the segments feature; AVX needs SSE before it. */
+START_TEST(test_features)
+{
+	struct gdb_regs r;
+	struct out o = { 0 };
+	char *sse, *avx;
+
+	layout(&r, _i);
+	gdb_regs_xml(&r, &o);
+	ck_assert_ptr_nonnull(strstr(o.data, "<osabi>none</osabi>"));
+	ck_assert_int_eq(strstr(o.data, "i386.segments") != NULL, r.arch->wide);
+	sse = strstr(o.data, "\"org.gnu.gdb.i386.sse\"");
+	avx = strstr(o.data, "\"org.gnu.gdb.i386.avx\"");
+	ck_assert_ptr_nonnull(sse);
+	ck_assert_int_eq(avx != NULL, _i & 1);
+	ck_assert(!avx || avx > sse);
+	for (char *p = o.data; (p = strstr(p, "<feature ")); p++) /* each once */
+		ck_assert_ptr_null(strstr(p + 1, strndup(p, strcspn(p, ">"))));
+	out_fini(&o);
+}
+END_TEST
+
+static const char *const wanted[] = { "cr0", "cr2", "cr3", "cr4", "efer", "cs_base", "ds_base", "es_base", "fs_base", "gs_base",
+				      "ss_base", "gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit", "tr", "ldtr",
+				      "dr0", "dr1", "dr2", "dr3", "dr6", "dr7", "cpl", "ip" };
+
+START_TEST(test_system_registers)
+{
+	struct gdb_regs r;
+	int n;
+
+	for (int i = 0; i < 6; i++) {
+		layout(&r, i);
+		n = index_of(&r, wanted[_i]);
+		ck_assert_msg(n >= 0, "no %s", wanted[_i]);
+		ck_assert_msg(strstr(r.reg[n].type, "int"), "%s must be an integer for gdb to set it", wanted[_i]);
+	}
+}
+END_TEST
+
+START_TEST(test_written_is_read)
+{
+	struct gdb_regs r;
+	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ul);
+	bool system = false;
+
+	layout(&r, _i);
+	cpu_reset(c);
+	for (unsigned i = 0; i < r.count; i++) {
+		uint8_t in[GDB_REG_BYTES] = { 0 }, out[GDB_REG_BYTES];
+		unsigned size = gdb_reg_get(&r, c, i, out);
+
+		ck_assert_uint_eq(size, r.reg[i].bits / 8);
+		if (r.reg[i].source == GDB_REG_X87 || !strcmp(r.reg[i].name, "eflags") ||
+		    !strcmp(r.reg[i].type, "uint8") || size < 2 || strstr(r.reg[i].name, "cs"))
+			continue; /* not all bits exist, or it moves the pc */
+		in[0] = (uint8_t)i;
+		in[1] = 0x5a;
+		if (!gdb_reg_set(&r, c, i, in, &system))
+			continue;
+		gdb_reg_get(&r, c, i, out);
+		ck_assert_msg(!memcmp(in, out, size), "%s is not what was written", r.reg[i].name);
+	}
+	ck_assert(system);
+	free(c);
+}
+END_TEST
+
+START_TEST(test_real_mode_pc)
+{
+	struct gdb_regs r;
+	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ul);
+	uint8_t out[GDB_REG_BYTES], in[GDB_REG_BYTES] = { 0x00, 0x7c };
+	bool system = false;
+	uint32_t val;
+
+	cpu_reset(c);
+	c->seg[SEG_CS].base = 0xf0000;
+	gdb_regs_init(&r, gdb_arch_find("i8086"), false);
+	gdb_reg_get(&r, c, 8, out);
+	memcpy(&val, out, 4);
+	ck_assert_uint_eq(val, 0xffff0);
+	c->seg[SEG_CS].base = 0x100;
+	ck_assert(gdb_reg_set(&r, c, 8, in, &system));
+	ck_assert_uint_eq(c->rip, 0x7b00);
+	gdb_regs_init(&r, gdb_arch_find("i386"), false);
+	gdb_reg_get(&r, c, 8, out);
+	memcpy(&val, out, 4);
+	ck_assert_uint_eq(val, 0x7b00);
+	free(c);
+}
+END_TEST
+
+START_TEST(test_x87_tags)
+{
+	struct gdb_regs r;
+	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ul);
+	uint8_t out[GDB_REG_BYTES], set[GDB_REG_BYTES] = { 0xff, 0x3f };
+	long double one = 1.0L;
+	bool system = false;
+	int tag;
+
+	cpu_reset(c);
+	gdb_regs_init(&r, &gdb_archs[0], false);
+	tag = index_of(&r, "ftag");
+	gdb_reg_get(&r, c, (unsigned)tag, out);
+	ck_assert_mem_eq(out, "\xff\xff", 2); /* all empty */
+	c->fpu[3] = 7 << 3;		      /* top of stack is register 7 */
+	c->fpu[4] = 0x80;
+	memcpy(c->fpu + 32, &one, 10);
+	gdb_reg_get(&r, c, (unsigned)tag, out);
+	ck_assert_mem_eq(out, "\xff\x3f", 2); /* 7 valid */
+	c->fpu[4] = 0;
+	ck_assert(gdb_reg_set(&r, c, (unsigned)tag, set, &system));
+	ck_assert_uint_eq(c->fpu[4], 0x80);
+	free(c);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("regs");
+	Suite *su = suite_create("regs");
+	SRunner *sr = srunner_create(su);
+	int failed;
+
+	tcase_add_loop_test(tc, test_names_are_unique, 0, 6);
+	tcase_add_loop_test(tc, test_core_order, 0, ARRAY_LEN(places));
+	tcase_add_loop_test(tc, test_features, 0, 6);
+	tcase_add_loop_test(tc, test_system_registers, 0, ARRAY_LEN(wanted));
+	tcase_add_loop_test(tc, test_written_is_read, 0, 6);
+	tcase_add_test(tc, test_real_mode_pc);
+	tcase_add_test(tc, test_x87_tags);
+	suite_add_tcase(su, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

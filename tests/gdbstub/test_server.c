@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Conversations over a socket pair with the stub on the fake machine: packets in, packets out. */
+#include "base/loop.h"
+#include "gdbstub/gdbstub.h"
+#include "gdbstub/packet.h"
+#include "inspect/command.h"
+#include "inspect/debug.h"
+#include "tests/inspect/fake_machine.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* 1000 inc eax; inc ecx; inc edx; jmp 1000 */
+static const uint8_t looping[] = { 0x40, 0x41, 0x42, 0xeb, 0xfb };
+static const uint8_t exiting[] = { 0x90, 0xb8, 3, 0, 0, 0, 0xe6, 0xf4 };
+
+struct talk {
+	struct loop *loop;
+	struct inspect *s;
+	struct machine *m;
+	struct gdb *g;
+	int fd; /* gdb's end; -1: hung up */
+	char *said; /* the last packet's body, or "" */
+};
+
+static bool call(struct talk *t)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return false;
+	t->fd = pair[0];
+	return gdb_adopt(t->g, pair[1]);
+}
+
+static void begin(struct talk *t, const uint8_t *code, size_t len)
+{
+	*t = (struct talk){ .loop = loop_new(), .s = inspect_new(NULL), .said = strdup("") };
+	t->m = fake_machine(code, len);
+	inspect_attach(t->s, &(struct inspect_machine){ .machine = t->m, .icount = true });
+	t->g = gdb_new(t->s, t->loop);
+	inspect_add(t->s, gdb_addon(t->g));
+	ck_assert(call(t));
+}
+
+static void end(struct talk *t)
+{
+	if (t->fd >= 0)
+		close(t->fd);
+	gdb_free(t->g);
+	inspect_free(t->s);
+	machine_free(t->m);
+	loop_free(t->loop);
+	free(t->said);
+}
+
+static void turn(struct talk *t)
+{
+	loop_turn(t->loop, 0, -1);
+	debug_look(t->s);
+}
+
+/* All that has come; only the last packet is kept. */
+static void hear(struct talk *t)
+{
+	static const size_t room = 1 << 18;
+	char *buf = malloc(room), *last = NULL, *hash;
+	ssize_t n;
+
+	for (int i = 0; i < 6; i++)
+		turn(t);
+	n = recv(t->fd, buf, room - 1, MSG_DONTWAIT);
+	free(t->said);
+	t->said = strdup("");
+	if (n > 0) {
+		buf[n] = 0;
+		last = memrchr(buf, '$', (size_t)n);
+	}
+	hash = last ? strchr(last, '#') : NULL;
+	if (hash) {
+		free(t->said);
+		t->said = strndup(last + 1, (size_t)(hash - last - 1));
+	}
+	free(buf);
+}
+
+static const char *ask(struct talk *t, const char *body)
+{
+	struct out o = { 0 };
+
+	packet_frame(&o, body, strlen(body));
+	ck_assert_int_eq(send(t->fd, o.data, o.len, MSG_NOSIGNAL), (ssize_t)o.len);
+	out_fini(&o);
+	hear(t);
+	return t->said;
+}
+
+/* Rows: packet, how the reply begins (NULL: no reply). One conversation. */
+static const struct {
+	const char *packet, *reply;
+} script[] = {
+	{ "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386", "PacketSize=8000;QStartNoAckMode+" },
+	{ "vMustReplyEmpty", "" },
+	{ "?", "T05" },
+	{ "Hgp0.0", "OK" },
+	{ "Hgp1.7", "E" },
+	{ "Hc-1", "OK" },
+	{ "Tp1.1", "OK" },
+	{ "Tp1.2", "E" },
+	{ "qC", "QCp1.1" },
+	{ "qfThreadInfo", "mp1.1" },
+	{ "qsThreadInfo", "l" },
+	{ "qThreadExtraInfo,p1.1", "43505520" },
+	{ "qAttached:1", "1" },
+	{ "qXfer:features:read:target.xml:0,10", "m<?xml version=\"1" },
+	{ "qXfer:features:read:target.xml:fffff,10", "E" },
+	{ "qXfer:features:read:other.xml:0,10", "" },
+	{ "qXfer:memory-map:read::0,1000", "l<?xml" },
+	{ "vCont?", "vCont;c;C;s;S;t;r" },
+	{ "p8", "00100000" },
+	{ "pff", "E" },
+	{ "p", "E" },
+	{ "P0=44332211", "OK" },
+	{ "p0", "44332211" },
+	{ "P0=443322", "E" },
+	{ "P0", "E" },
+	{ "m1000,5", "404142ebfb" },
+	{ "m1000,5x", "404142ebfb" },
+	{ "m,5", "E" },
+	{ "mfffe,8", "0000" }, /* what there is */
+	{ "m10000,8", "E0e" },
+	{ "mffffffffffffffff,8", "E0e" },
+	{ "m1000,0", "" },
+	{ "x1000,3", "b@AB" },
+	{ "M2000,2:beef", "OK" },
+	{ "M2000,3:beef", "E" },
+	{ "M20000,1:00", "E0e" },
+	{ "X2002,3:a}\003b", "OK" },
+	{ "m2000,5", "beef612362" },
+	{ "qSearch:memory:1000;2000;\xbe\xef", "1,2000" },
+	{ "qSearch:memory:1000;500;\xbe\xef", "0" },
+	{ "qSearch:memory:1000;500;", "E" },
+	{ "s", "T0500:45332211" },
+	{ "vCont;s:p1.1;c:p1.-1", "T05" },
+	{ "vCont;r1000,1003:p1.1", "T05" },
+	{ "vCont;x", "E" },
+	{ "vCont", "E" },
+	{ "vCont;c:p7.7", "E" },
+	{ "Z0,1001,1", "OK" },
+	{ "c", "T05swbreak:;" },
+	{ "p8", "01100000" },
+	{ "z0,1001,1", "OK" },
+	{ "Z1,1001,1", "OK" },
+	{ "vCont;c", "T05hwbreak:;" },
+	{ "z1,1001,1", "OK" },
+	{ "Z0,1000,1;X3,220027", "OK" }, /* a condition that never holds */
+	{ "Z0,1002,1;X5,2600012204", "OK" }, /* one that cannot be decided */
+	{ "c", "T05swbreak:;" },
+	{ "p8", "02100000" },
+	{ "z0,1002,1", "OK" },
+	{ "z0,1000,1", "OK" },
+	{ "Z2,2000,40", "E" }, /* this engine has no watchpoints */
+	{ "Z9,2000,1", "" },
+	{ "Z0", "" },
+	{ "qqemu.sstepbits", "ENABLE=1,NOIRQ=2,NOTIMER=4" },
+	{ "qqemu.sstep", "0x7" },
+	{ "Qqemu.sstep=0x5", "OK" },
+	{ "qqemu.sstep", "0x5" },
+	{ "Qqemu.sstep=9", "E" },
+	{ "Qqemu.PhyMemMode:1", "OK" },
+	{ "qqemu.PhyMemMode", "1" },
+	{ "m1000,2", "4041" },
+	{ "qHostInfo", "triple:" },
+	{ "qMemoryRegionInfo:1000", "start:0;size:400000;permissions:r" },
+	{ "qRcmd,6563686f206869", "OK" }, /* echo hi */
+	{ "qRcmd,", "OK" },
+	{ "qRcmd,zz", "OK" },
+	{ "qRcmd,61726368206938303836", "OK" }, /* arch i8086 */
+	{ "qXfer:features:read:target.xml:64,2000", "m" },
+	{ "QStartNoAckMode", "OK" },
+	{ "!", "OK" },
+	{ "vKillX", NULL },
+};
+
+START_TEST(test_conversation)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	for (size_t i = 0; script[i].reply; i++) {
+		const char *got = ask(&t, script[i].packet);
+
+		ck_assert_msg(script[i].reply[0] ? !strncmp(got, script[i].reply, strlen(script[i].reply)) : !got[0],
+			      "%s: '%.60s' instead of '%s'", script[i].packet, got, script[i].reply);
+	}
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_interrupt)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ck_assert_str_eq(ask(&t, "c"), "");
+	ck_assert(inspect_running(t.s));
+	ck_assert_int_eq(send(t.fd, "\003", 1, 0), 1);
+	hear(&t);
+	ck_assert_msg(!strncmp(t.said, "T02", 3), "%s", t.said);
+	ck_assert(!inspect_running(t.s));
+	end(&t);
+}
+END_TEST
+
+/* A debugger that goes, by whatever way, leaves no breakpoint and a running guest. */
+START_TEST(test_leaving)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "Z0,1002,1");
+	ask(&t, "c");
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 1);
+	switch (_i) {
+	case 0:
+		ck_assert_str_eq(ask(&t, "D;1"), "OK");
+		break;
+	case 1:
+		close(t.fd);
+		t.fd = -1;
+		break;
+	case 2:
+		send(t.fd, "$m1000,", 7, 0); /* in the middle of a packet */
+		close(t.fd);
+		t.fd = -1;
+		break;
+	}
+	for (int i = 0; i < 4; i++)
+		turn(&t);
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 0);
+	ck_assert(inspect_running(t.s));
+	if (t.fd >= 0)
+		close(t.fd);
+	/* and it, or another one, may come again */
+	ck_assert(call(&t));
+	ck_assert(!inspect_running(t.s));
+	ck_assert_str_eq(ask(&t, "qAttached:1"), "1");
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_second_client)
+{
+	struct talk t;
+	int pair[2];
+	char line[80];
+	ssize_t n;
+
+	begin(&t, looping, sizeof(looping));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert(!gdb_adopt(t.g, pair[1]));
+	n = recv(pair[0], line, sizeof(line), 0);
+	ck_assert(n > 0 && line[n - 1] == '\n');
+	close(pair[0]);
+	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_exit)
+{
+	struct talk t;
+
+	begin(&t, exiting, sizeof(exiting));
+	ask(&t, "qSupported:multiprocess+");
+	ck_assert_str_eq(ask(&t, "c"), "W07;process:1");
+	end(&t);
+}
+END_TEST
+
+/* Removing all breakpoints at a stop and inserting them again does not reach the engine. */
+START_TEST(test_lazy_removal)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "Z0,1001,1");
+	ask(&t, "Z0,1002,1");
+	ask(&t, "c");
+	ask(&t, "z0,1001,1");
+	ask(&t, "z0,1002,1");
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 2);
+	ask(&t, "s");
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 2);
+	ask(&t, "Z0,1002,1");
+	ask(&t, "c");
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 1);
+	end(&t);
+}
+END_TEST
+
+/* Two faces: the shell's breakpoint stops gdb's run, and a stop by the shell is told. */
+START_TEST(test_two_faces)
+{
+	static const struct inspect_sink silent = { 0 };
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "qSupported:swbreak+");
+	inspect_exec(t.s, "tbreak *0x1002", &silent);
+	ck_assert_msg(!strncmp(ask(&t, "c"), "T0500", 5), "not a plain trap: %s", t.said);
+	ask(&t, "c");
+	ck_assert(inspect_running(t.s));
+	inspect_exec(t.s, "stop", &silent);
+	hear(&t);
+	ck_assert_msg(!strncmp(t.said, "T02", 3), "%s", t.said);
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_garbage)
+{
+	static const char *const rubbish[] = { "\xff\xfe+-$$$###", "$#$#$", "$g#00", "}}}}", "$}#7d", "$vCont;s:p#3c",
+					       "$G#47", "$Z0,,,;X#b2", "$qXfer:features:read:target.xml:,#00" };
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	for (size_t i = 0; i < ARRAY_LEN(rubbish); i++) {
+		ck_assert_int_ge(send(t.fd, rubbish[i], strlen(rubbish[i]), 0), 1);
+		hear(&t);
+	}
+	send(t.fd, "#00", 3, 0);
+	hear(&t);
+	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_bad_addresses)
+{
+	static const char *const bad[] = { "",	      "x",	     ":",   "1234x", "256.0.0.1:1", "unix:/nonexistent/dir/s",
+					   "host.invalid:1", "-1" };
+	struct talk t;
+	char err[300] = "";
+
+	begin(&t, looping, sizeof(looping));
+	ck_assert_msg(!gdb_listen(t.g, bad[_i], err, sizeof(err)), "'%s' is taken for an address", bad[_i]);
+	ck_assert(err[0] && !strchr(err, '\n'));
+	ck_assert(gdb_listen(t.g, "0", err, sizeof(err)));
+	ck_assert(!gdb_listen(t.g, "0", err, sizeof(err)));
+	end(&t);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("server");
+	Suite *su = suite_create("server");
+	SRunner *sr = srunner_create(su);
+	int failed;
+
+	tcase_add_test(tc, test_conversation);
+	tcase_add_test(tc, test_interrupt);
+	tcase_add_loop_test(tc, test_leaving, 0, 3);
+	tcase_add_test(tc, test_second_client);
+	tcase_add_test(tc, test_exit);
+	tcase_add_test(tc, test_lazy_removal);
+	tcase_add_test(tc, test_two_faces);
+	tcase_add_test(tc, test_garbage);
+	tcase_add_loop_test(tc, test_bad_addresses, 0, 8);
+	suite_add_tcase(su, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

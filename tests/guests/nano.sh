@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The nanobenchmark guest measures every item, in each way of running it. Nothing is asserted
+# about speed: that is what `make bench-nano` is for.
+. "$(dirname "$0")/guestlib.sh"
+need
+plan 6
+
+items()
+{
+	awk 'NF == 3 && $2 ~ /^[0-9.]+$/ && $3 >= $2' "$TMP/out" | wc -l
+}
+
+# steered COMMAND: every item is measured after this shell command.
+steered()
+{
+	timeout 120 "$VITRINE" shell --no-rc --timeout 100 --serial "file:$TMP/raw" -c "$1" -c continue \
+		--append rounds=1 bench-nano </dev/null >"$TMP/err" 2>&1
+	status=$?
+	tr -d '\r' <"$TMP/raw" >"$TMP/out"
+	[ "$(items)" -eq 31 ]
+	ok $? "31 items with $1" "$(detail)"
+}
+
+run_guest 60 --append rounds=1 bench-nano
+[ "$(items)" -eq 31 ]
+ok $? "31 items" "$(detail)"
+ended 0 "it switches off"
+run_guest 60 --verify-tc --append "rounds=3 rdtsc call/ret no-such-item" bench-nano
+[ "$(items)" -eq 2 ]
+ok $? "named items only" "$(detail)"
+steered "policy all trap"
+steered "policy all callout"
+steered "adapt off"
