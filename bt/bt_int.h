@@ -141,7 +141,7 @@ struct ccf {
 	uint16_t body;        /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;
-	uint8_t glen;
+	uint16_t glen;        /* guest bytes */
 	bool dead, checked;
 	struct exit_link link[2];
 	struct exit_link *in;

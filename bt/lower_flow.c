@@ -128,27 +128,23 @@ static void jcxz(struct tx *t, struct insn *in)
 	t->done = true;
 }
 
-/* ECX or CX minus 1; what it was is in r10. */
-static void count_down(struct tx *t, const struct insn *in)
-{
-	e_mov64(t, H_R10, H_RCX);
-	e_lea32(t, H_R8, H_RCX, -1);
-	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
-}
-
 static void loop(struct tx *t, struct insn *in)
 {
 	uint32_t to = target_of(in);
+	bool bad = to > t->f->cs_limit;
 	uint8_t *z, *other = NULL;
 
 	emit_poll(t);
-	count_down(t, in);
+	if (bad)
+		e_mov64(t, H_R10, H_RCX);
+	e_lea32(t, H_R8, H_RCX, -1);
+	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
 	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
 		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
 		other = t->p - 1;
 	}
 	z = cx_zero(t, in);
-	if (to > t->f->cs_limit) {
+	if (bad) {
 		e_mov64(t, H_RCX, H_R10);
 		emit_raise(t, in, EXC_GP);
 	} else {

@@ -245,7 +245,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 	f->body = (uint16_t)(t->p - t->base);
 	emit_stubs(t);
 	f->ninsn = (uint8_t)t->n;
-	f->glen = (uint8_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
 	f->nmark = (uint16_t)t->nmark;
 	f->marks = arena_alloc(b, t->nmark * sizeof(*f->marks));
 	memcpy(f->marks, t->marks, t->nmark * sizeof(*f->marks));
@@ -296,7 +296,7 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	}
 	if (mixed && kind == TX_NORMAL)
 		t->n = cut_at_store(t);
-	f->glen = (uint8_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
 	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
 
 	t->base = t->p = b->rw + start;

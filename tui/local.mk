@@ -2,9 +2,12 @@
 # The dashboard. A new screen is a screen_NAME.c here and a line in screens.def.
 noinst_LIBRARIES += %D%/libtui.a
 %C%_libtui_a_SOURCES = \
+	%D%/actions.c \
+	%D%/actions.h \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/dump.c \
+	%D%/frame.c \
 	%D%/keys.c \
 	%D%/layout.c \
 	%D%/layout.h \
@@ -20,9 +23,13 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_stack.c \
 	%D%/pane_table.c \
 	%D%/pane_table.h \
+	%D%/pane_table_draw.c \
+	%D%/pane_table_int.h \
 	%D%/pane_walk.c \
 	%D%/panes.h \
 	%D%/prompt.c \
+	%D%/rates.c \
+	%D%/rates.h \
 	%D%/refresh.c \
 	%D%/screen.c \
 	%D%/screen_devices.c \

@@ -50,5 +50,5 @@ extern const struct pane_key table_keys[];
 		.address = table_address,                                                                    \
 		.answer = table_answer,                                                                      \
 	}
-enum { TABLE_STATE = 1024 }; /* bytes of a table's state, checked in pane_table.c */
+enum { TABLE_STATE = 1024 }; /* bytes of a table's state, checked in pane_table_int.h */
 #endif

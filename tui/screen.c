@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The frame: tabs and state above, panes, message line and function keys below; which
- * panes stand where, and which has the keys. */
+ * Which panes stand where, which has the keys, and what the mouse hits. */
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MIN_W = 30, MIN_H = 8 };
 
 /* ---- panes and layouts ---- */
 
@@ -77,7 +74,7 @@ struct layout *screen_layout(struct tui *t)
 	return t->screen_state[t->screen].tree[screen_layout_index(t)];
 }
 
-static struct rect body(const struct tui *t)
+struct rect screen_body(const struct tui *t)
 {
 	return (struct rect){ 0, 1, t->canvas.w, t->canvas.h - 3 };
 }
@@ -105,7 +102,7 @@ static void check_focus(struct tui *t)
 void screen_arrange(struct tui *t)
 {
 	struct layout *l = screen_layout(t), *leaf;
-	struct rect r = body(t);
+	struct rect r = screen_body(t);
 
 	layout_solve(l, r);
 	check_focus(t);
@@ -154,289 +151,6 @@ void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
 		}
 }
 
-/* ---- the frame ---- */
-
-static const char *state_text(struct tui *t, enum style *st)
-{
-	if (!inspect_has_machine(t->s)) {
-		*st = ST_OVER;
-		return " no guest ";
-	}
-	if (inspect_running(t->s)) {
-		*st = t->paused ? ST_OVER : ST_RUN;
-		return t->paused ? " running, display paused " : " running ";
-	}
-	if (inspect_ended(t->s)) {
-		*st = ST_OVER;
-		return " ended ";
-	}
-	*st = t->busy ? ST_RUN : ST_STOP;
-	return t->busy ? " stepping " : " stopped ";
-}
-
-static const char *mode_text(const struct tui *t)
-{
-	const struct cpu *c = &t->cpu;
-
-	if (!cpu_pe(c))
-		return "real mode";
-	if (cpu_v86(c))
-		return "virtual-8086 mode";
-	return c->cpl == 3 ? "user" : "kernel";
-}
-
-static int tab_text(const struct tui *t, int i, char *buf, size_t len)
-{
-	return snprintf(
-	    buf, len, t->canvas.w < 100 && strlen(screens[i]->title) > 11 ? " %d %.8s " : " %d %s ", i + 1,
-	    t->canvas.w < 100 && !strncmp(screens[i]->title, "Address", 7) ? "Spaces" : screens[i]->title);
-}
-
-/* Registers of a running guest are those of the last time it was held; old ones are not shown. */
-static bool pc_is_known(const struct tui *t)
-{
-	return t->has_cpu && (!inspect_running(t->s) || tui_clock() - t->cpu_time < 2000000000);
-}
-
-static void draw_tabs(struct tui *t)
-{
-	struct area a = canvas_area(&t->canvas);
-	char buf[80];
-	enum style st;
-	const char *state = state_text(t, &st);
-	int x = 0, right;
-
-	area_fill(&a, 0, 0, a.w, ST_BAR, ' ');
-	for (int i = 0; screens[i]; i++) {
-		tab_text(t, i, buf, sizeof(buf));
-		x = area_put(&a, x, 0, i == t->screen ? ST_TAB : ST_BAR, buf);
-	}
-	right = a.w - (int)strlen(state);
-	area_put(&a, right > x ? right : x, 0, st, state);
-	if (pc_is_known(t) && right - x > 40 && t->cfg->guest) {
-		snprintf(buf, sizeof(buf), "%.30s  %s  pc %08x ", t->cfg->guest, mode_text(t),
-			 cpu_pc(&t->cpu));
-		area_put(&a, right - (int)strlen(buf) - 1, 0, ST_BAR, buf);
-	}
-}
-
-/* Label N of the footer: where it begins and ends. False: no more. */
-static bool footer_place(struct tui *t, unsigned n, int *from, int *to)
-{
-	int fkey, x = 0, count = 0, used = 0, gap;
-	const char *label;
-
-	for (; (label = keys_label(t, (unsigned)count, &fkey)); count++)
-		used += (fkey > 9 ? 3 : 2) + (int)strlen(label);
-	if (n >= (unsigned)count)
-		return false;
-	gap = count > 1 ? (t->canvas.w - used) / (count - 1) : 1;
-	gap = gap < 1 ? 1 : gap > 3 ? 3 : gap;
-	for (unsigned i = 0; i <= n; i++, x = *to + gap) {
-		label = keys_label(t, i, &fkey);
-		*from = x;
-		*to = x + (fkey > 9 ? 3 : 2) + (int)strlen(label);
-	}
-	return true;
-}
-
-/* What looking has cost the guest so far. */
-static void draw_cost(struct tui *t, const struct area *a, int from)
-{
-	char buf[80];
-
-	if (t->run_ns < 1000000000 || !inspect_running(t->s))
-		return;
-	snprintf(buf, sizeof(buf), "looks: %llu, %.2f %% of its time", (unsigned long long)t->holds,
-		 100.0 * (double)t->held_ns / (double)t->run_ns);
-	if (from + 4 + (int)strlen(buf) < a->w)
-		area_put(a, a->w - (int)strlen(buf), a->h - 1, ST_DIM, buf);
-}
-
-static void draw_footer(struct tui *t)
-{
-	struct area a = canvas_area(&t->canvas);
-	int from, to = 0, fkey;
-
-	for (unsigned n = 0; footer_place(t, n, &from, &to); n++) {
-		const char *label = keys_label(t, n, &fkey);
-		int x = area_printf(&a, from, a.h - 1, ST_FKEY, "F%d", fkey);
-
-		area_put(&a, x, a.h - 1, ST_FLABEL, label);
-	}
-	draw_cost(t, &a, to);
-}
-
-static void draw_prompt(struct tui *t, int *cx, int *cy)
-{
-	static const char *const marks[] = {
-		[ASK_COMMAND] = ":", [ASK_SEARCH] = "/", [ASK_FILTER] = "filter: ", [ASK_GOTO] = "go to: "
-	};
-	struct area a = canvas_area(&t->canvas);
-	int y = a.h - 2, x, room, from;
-
-	area_fill(&a, 0, y, a.w, ST_MESSAGE, ' ');
-	x = area_put(&a, 0, y, ST_PROMPT, marks[t->prompt.what]);
-	room = a.w - x - 1;
-	from = (int)t->prompt.at > room ? (int)t->prompt.at - room : 0;
-	area_put(&a, x, y, ST_MESSAGE, t->prompt.text + from);
-	*cx = x + (int)t->prompt.at - from;
-	*cy = y;
-}
-
-static void draw_message(struct tui *t)
-{
-	struct area a = canvas_area(&t->canvas);
-	const char *keys = " keyboard: the guest's; Ctrl-] or F12 takes it back ";
-	int y = a.h - 2;
-
-	if (t->handed) {
-		area_put(&a, 0, y, ST_GUEST, keys);
-		area_field(&a, (int)strlen(keys) + 1, y, a.w - (int)strlen(keys) - 1, t->message_style,
-			   t->message);
-		return;
-	}
-	area_field(&a, 0, y, a.w, t->message_style, t->message);
-}
-
-/* ---- panes ---- */
-
-static void draw_heading(struct tui *t, struct pane *p, const struct rect *at, bool focused)
-{
-	struct area all = canvas_area(&t->canvas), a = area_cut(&all, at->x, at->y, at->w, 1);
-	char detail[400] = "";
-	int x;
-
-	area_fill(&a, 0, 0, a.w, ST_RULE, 0x2500);
-	x = area_printf(&a, 0, 0, focused ? ST_FOCUS : ST_HEAD, "%s%s%s", focused ? " " : "", p->cls->title,
-			focused ? " " : "");
-	if (!focused)
-		area_char(&a, x, 0, ST_RULE, ' ');
-	if (pane_fresh(t, p) && p->cls->heading)
-		p->cls->heading(p, t, detail, sizeof(detail));
-	if (!detail[0] || x + 4 >= a.w)
-		return;
-	x = area_put(&a, x, 0, ST_DIM, focused ? " " : "");
-	x = focused ? x : x + 1;
-	{
-		struct area d = area_cut(&a, x, 0, a.w - x, 1);
-		int n = area_put(&d, 0, 0, ST_DIM, detail);
-
-		if (n > d.w)
-			area_char(&d, d.w - 1, 0, ST_DIM, 0x2026);
-		else
-			area_char(&d, n, 0, ST_RULE, ' ');
-	}
-}
-
-static void draw_pane(struct tui *t, struct pane *p, struct rect at)
-{
-	draw_heading(t, p, &at, p == screen_focus(t));
-	if (pane_fresh(t, p))
-		p->cls->draw(p, t, &p->area);
-	else
-		area_put(&p->area, 0, 0, ST_DIM,
-			 inspect_running(t->s) ? "waiting for a look at the guest ..." : "");
-}
-
-/* Rules between panes that stand side by side. */
-static void draw_rules(struct tui *t, const struct layout *l)
-{
-	struct area a = canvas_area(&t->canvas);
-
-	for (const struct layout *c = l->child; c; c = c->next) {
-		draw_rules(t, c);
-		if (!l->beside || !c->next || !c->next->at.w)
-			continue;
-		for (int y = 0; y < c->at.h; y++)
-			area_char(&a, c->at.x + c->at.w, c->at.y + y, ST_RULE, 0x2502);
-	}
-}
-
-static void draw_panes(struct tui *t)
-{
-	struct layout *l = screen_layout(t), *leaf;
-
-	if (t->screen_state[t->screen].zoomed) {
-		draw_pane(t, screen_focus(t), body(t));
-		return;
-	}
-	draw_rules(t, l);
-	for (int i = 0; (leaf = layout_leaf(l, i)); i++) {
-		struct pane *p = pane_named(t, leaf->name);
-
-		if (p && leaf->at.w > 0 && leaf->at.h > 0)
-			draw_pane(t, p, leaf->at);
-	}
-}
-
-static void draw_overlay(struct tui *t)
-{
-	struct area all = canvas_area(&t->canvas), a;
-	struct overlay *o = &t->overlay;
-	int lines = 0, y = 0, n = 0, h = all.h - 3;
-
-	for (const char *p = o->text; *p; p++)
-		lines += *p == '\n';
-	if (o->top > lines - (h - 1))
-		o->top = lines - (h - 1);
-	if (o->top < 0)
-		o->top = 0;
-	a = area_cut(&all, 0, 1, all.w, h);
-	for (int i = 0; i < a.h; i++)
-		area_fill(&a, 0, i, a.w, ST_NORMAL, ' ');
-	area_fill(&a, 0, 0, a.w, ST_RULE, 0x2500);
-	y = area_printf(&a, 0, 0, ST_FOCUS, " %s ", o->title);
-	area_printf(&a, y, 0, ST_DIM, " %d-%d of %d lines; q or Esc closes ", o->top + 1,
-		    o->top + h - 1 < lines ? o->top + h - 1 : lines, lines);
-	for (const char *p = o->text, *end; *p; p = *end ? end + 1 : end, n++) {
-		char line[1024];
-
-		end = p + strcspn(p, "\n");
-		if (n < o->top || n - o->top + 1 >= a.h)
-			continue;
-		snprintf(line, sizeof(line), "%.*s", (int)(end - p), p);
-		area_put(&a, 1, n - o->top + 1, o->is_help && line[0] != ' ' ? ST_HEAD : ST_NORMAL, line);
-	}
-}
-
-static void draw_too_small(struct tui *t)
-{
-	struct area a = canvas_area(&t->canvas);
-
-	area_put(&a, 0, 0, ST_NORMAL, "too small");
-	area_printf(&a, 0, 1, ST_DIM, "%dx%d", t->canvas.w, t->canvas.h);
-}
-
-void screen_draw(struct tui *t, int *cx, int *cy)
-{
-	struct pane *p;
-
-	*cx = *cy = -1;
-	canvas_clear(&t->canvas);
-	if (t->canvas.w < MIN_W || t->canvas.h < MIN_H) {
-		draw_too_small(t);
-		return;
-	}
-	screen_arrange(t);
-	draw_tabs(t);
-	draw_panes(t);
-	draw_footer(t);
-	if (t->overlay.open)
-		draw_overlay(t);
-	if (t->prompt.open)
-		draw_prompt(t, cx, cy);
-	else
-		draw_message(t);
-	p = screen_focus(t);
-	if (t->handed && p && p->cls->cursor && p->cls->cursor(p, t, cx, cy)) {
-		*cx += p->area.x;
-		*cy += p->area.y;
-		if (*cx >= p->area.x + p->area.w)
-			*cx = p->area.x + p->area.w - 1;
-	}
-}
-
 /* ---- mouse ---- */
 
 static bool click_tab(struct tui *t, const struct term_event *e)
@@ -447,7 +161,7 @@ static bool click_tab(struct tui *t, const struct term_event *e)
 	if (e->y != 0 || (e->key != TK_CLICK && e->key != TK_DOUBLE))
 		return false;
 	for (int i = 0; screens[i]; i++) {
-		x += tab_text(t, i, buf, sizeof(buf));
+		x += frame_tab(t, i, buf, sizeof(buf));
 		if (e->x < x) {
 			keys_press(t, &(struct term_event){ .key = '1' + i });
 			break;
@@ -462,7 +176,7 @@ static bool click_footer(struct tui *t, const struct term_event *e)
 
 	if (e->y != t->canvas.h - 1 || (e->key != TK_CLICK && e->key != TK_DOUBLE))
 		return false;
-	for (unsigned n = 0; footer_place(t, n, &from, &to); n++)
+	for (unsigned n = 0; frame_label(t, n, &from, &to); n++)
 		if (e->x >= from && e->x < to && keys_label(t, n, &fkey))
 			keys_press(t, &(struct term_event){ .key = TK_F0 + fkey });
 	return true;

@@ -179,9 +179,16 @@ const char *cell_str(const struct table *t, size_t row, const char *name); /* ""
 uint64_t cell_u(const struct table *t, size_t row, const char *name);	   /* 0 when there is none */
 int column_of(const struct table *t, const char *name);			   /* -1 */
 
-/* ---- screen.c ---- */
+/* ---- frame.c ---- */
 /* Draw everything on T->canvas. The text cursor goes to CX, CY (-1: none). */
 void screen_draw(struct tui *t, int *cx, int *cy);
+/* The text of tab I; its length. */
+int frame_tab(const struct tui *t, int i, char *buf, size_t len);
+/* Label N of the footer: where it begins and ends. False: no more. */
+bool frame_label(struct tui *t, unsigned n, int *from, int *to);
+
+/* ---- screen.c ---- */
+struct rect screen_body(const struct tui *t); /* what panes share */
 void screens_init(struct tui *t);
 void screens_fini(struct tui *t);
 /* The layout of the present screen that fits the canvas. */

@@ -2,6 +2,7 @@
  * The pure parts of the dashboard: layouts, the canvas, the guest's terminal. */
 #include "tui/canvas.h"
 #include "tui/layout.h"
+#include "tui/rates.h"
 #include "tui/vt.h"
 
 #include <check.h>
@@ -205,6 +206,51 @@ START_TEST(sparks_rise)
 }
 END_TEST
 
+/* ---- rates: of the time the guest ran ---- */
+
+START_TEST(rates_count)
+{
+	const int64_t sec = 1000000000;
+	double seconds;
+	struct rates r;
+	char text[16];
+
+	rates_init(&r);
+	ck_assert(rates_sample(&r, sec, true, &seconds));
+	rates_add(&r, "fill", 100, seconds);
+	rates_text(rates_find(&r, "fill"), text, sizeof(text));
+	ck_assert_str_eq(text, "-");
+	ck_assert(!rates_sample(&r, sec + sec / 10, true, &seconds));
+	ck_assert(rates_sample(&r, 3 * sec, false, &seconds));
+	rates_add(&r, "fill", 300, seconds);
+	rates_text(rates_find(&r, "fill"), text, sizeof(text));
+	ck_assert_str_eq(text, "100");
+	ck_assert(rates_sample(&r, 9 * sec, true, &seconds)); /* it stood: no rate of that time */
+	ck_assert(seconds == 0);
+	rates_add(&r, "fill", 300, seconds);
+	ck_assert_int_eq(rates_find(&r, "fill")->n, 1);
+	ck_assert_ptr_null(rates_find(&r, "other"));
+	rates_fini(&r);
+}
+END_TEST
+
+START_TEST(rates_are_bounded)
+{
+	struct rates r;
+	char name[16];
+
+	rates_init(&r);
+	for (int i = 0; i < 3 * RATES_MAX; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		for (int k = 0; k < 2 * RATES_HISTORY; k++)
+			rates_add(&r, name, (uint64_t)k, 0.5);
+	}
+	ck_assert_int_eq(r.n, RATES_MAX);
+	ck_assert_int_eq(rates_find(&r, "c0")->n, RATES_HISTORY);
+	rates_fini(&r);
+}
+END_TEST
+
 /* ---- the guest's terminal: what it is sent, then the first lines of its screen ---- */
 
 static const struct {
@@ -322,6 +368,10 @@ int main(void)
 	tcase_add_test(t, canvas_cuts_and_prints);
 	tcase_add_test(t, fields_show_that_they_are_cut);
 	tcase_add_test(t, sparks_rise);
+	suite_add_tcase(s, t);
+	t = tcase_create("rates");
+	tcase_add_test(t, rates_count);
+	tcase_add_test(t, rates_are_bounded);
 	suite_add_tcase(s, t);
 	t = tcase_create("vt");
 	tcase_add_loop_test(t, vt_shows, 0, (int)ARRAY_LEN(vt_rows));

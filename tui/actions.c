@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What keys do; which key does what is in keys.c. */
+#include "tui/actions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void act_step(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "stepi");
+}
+
+void act_next(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "nexti");
+}
+
+void act_finish(struct tui *t, int key)
+{
+	(void)key;
+	tui_exec(t, true, "finish");
+}
+
+void act_continue(struct tui *t, int key)
+{
+	(void)key;
+	if (inspect_running(t->s))
+		tui_message(t, ST_MESSAGE, "the guest runs already; Space stops it");
+	else
+		tui_exec(t, true, "continue &");
+}
+
+void act_toggle(struct tui *t, int key)
+{
+	if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	else
+		act_continue(t, key);
+}
+
+void act_interrupt(struct tui *t, int key)
+{
+	(void)key;
+	if (t->busy)
+		inspect_interrupt(t->s);
+	else if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	else
+		tui_message(t, ST_MESSAGE, "q or F10 quits");
+}
+
+/* A breakpoint at ADDR: its number, or 0. */
+static unsigned point_at(struct tui *t, uint64_t addr)
+{
+	const struct table *k;
+
+	t->round++; /* not what was known a moment ago */
+	k = look(t, NULL, "info break");
+	for (size_t r = 0; k && r < k->nrows; r++)
+		if (cell_u(k, r, "address") == addr)
+			return (unsigned)cell_u(k, r, "number");
+	return 0;
+}
+
+void act_break(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	uint64_t addr;
+	unsigned number;
+
+	(void)key;
+	if (!p || !p->cls->address || !pane_fresh(t, p) || !p->cls->address(p, t, &addr)) {
+		tui_message(t, ST_ERROR, "the cursor is on no address: o goes to the next pane");
+		return;
+	}
+	number = inspect_running(t->s) ? 0 : point_at(t, addr);
+	if (number)
+		tui_exec(t, true, "delete %u", number);
+	else
+		tui_exec(t, true, "break *0x%llx", (unsigned long long)addr);
+	if (number)
+		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number,
+			    (unsigned long long)addr);
+}
+
+void act_reset(struct tui *t, int key)
+{
+	(void)key;
+	if (inspect_running(t->s))
+		tui_exec(t, true, "stop");
+	tui_exec(t, true, "reset");
+}
+
+static void switch_to(struct tui *t, int n)
+{
+	int count = 0;
+
+	while (screens[count])
+		count++;
+	t->screen = (n % count + count) % count;
+	t->stale = true;
+}
+
+void act_screen(struct tui *t, int key)
+{
+	int count = 0;
+
+	while (screens[count])
+		count++;
+	if (key - '1' < count)
+		switch_to(t, key - '1');
+	else
+		tui_message(t, ST_MESSAGE, "there are %d screens", count);
+}
+
+void act_next_screen(struct tui *t, int key)
+{
+	switch_to(t, t->screen + (key == TK_BACKTAB ? -1 : 1));
+}
+
+void act_pane(struct tui *t, int key)
+{
+	struct layout *leaf;
+	int count = 0, at = 0;
+
+	for (int i = 0; (leaf = layout_leaf(screen_layout(t), i)) && leaf->at.w; i++, count++)
+		if (screen_focus(t) && !strcmp(leaf->name, screen_focus(t)->cls->name))
+			at = i;
+	if (!count)
+		return;
+	leaf = layout_leaf(screen_layout(t), (at + (key == 'O' ? count - 1 : 1)) % count);
+	screen_set_focus(t, leaf->name);
+}
+
+void act_zoom(struct tui *t, int key)
+{
+	bool *z = &t->screen_state[t->screen].zoomed;
+
+	(void)key;
+	*z = !*z;
+	t->moved = true;
+}
+
+void act_grow(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	int k = screen_layout_index(t);
+
+	screen_arrange(t);
+	if (p && layout_grow(screen_layout(t), p->cls->name, key == '+' ? 1 : -1)) {
+		t->screen_state[t->screen].changed[k] = true;
+		t->moved = true;
+	}
+}
+
+void act_swap(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+	struct layout *leaf = NULL, *next;
+
+	(void)key;
+	for (int i = 0; p && (next = layout_leaf(screen_layout(t), i)) && next->at.w; i++) {
+		if (leaf && !strcmp(leaf->name, p->cls->name))
+			break;
+		leaf = next;
+	}
+	if (!p || !leaf)
+		return;
+	if (!next || !next->at.w || strcmp(leaf->name, p->cls->name))
+		next = layout_leaf(screen_layout(t), 0);
+	layout_swap(screen_layout(t), p->cls->name, next->name);
+	t->screen_state[t->screen].changed[screen_layout_index(t)] = true;
+	t->moved = true;
+}
+
+void act_layout(struct tui *t, int key)
+{
+	int k = screen_layout_index(t);
+	struct screen_state *st = &t->screen_state[t->screen];
+
+	(void)key;
+	layout_free(st->tree[k]);
+	st->tree[k] = layout_parse(screens[t->screen]->layouts[k].text);
+	st->changed[k] = true;
+	st->zoomed = false;
+	t->moved = true;
+	tui_message(t, ST_MESSAGE, "the layout of this screen is as it was");
+}
+
+void act_search(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_SEARCH, "");
+}
+
+void act_filter(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_FILTER, "");
+}
+
+void act_goto(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_GOTO, "");
+}
+
+void act_command(struct tui *t, int key)
+{
+	(void)key;
+	prompt_open(t, ASK_COMMAND, "");
+}
+
+void act_sort(struct tui *t, int key)
+{
+	struct pane *p = screen_focus(t);
+
+	(void)key;
+	if (!p || !p->cls->key || !p->cls->key(p, t, '>'))
+		tui_message(t, ST_MESSAGE, "this pane has nothing to sort");
+}
+
+void act_pause(struct tui *t, int key)
+{
+	(void)key;
+	t->paused = !t->paused;
+	tui_message(t, ST_MESSAGE,
+		    t->paused ? "the display stands still while the guest runs; Z goes on" : "");
+}
+
+void act_help(struct tui *t, int key)
+{
+	(void)key;
+	free(t->overlay.text);
+	t->overlay = (struct overlay){ .open = true, .text = keys_help(t), .is_help = true };
+	snprintf(t->overlay.title, sizeof(t->overlay.title), "Help");
+}
+
+void act_hand(struct tui *t, int key)
+{
+	(void)key;
+	if (!inspect_has_machine(t->s))
+		return;
+	t->handed = !t->handed;
+	screen_set_focus(t, "console");
+	if (t->handed && !inspect_running(t->s) && !t->busy)
+		tui_message(t, ST_MESSAGE, "the guest stands: it will see the keys when it runs");
+	else
+		tui_message(t, ST_MESSAGE, "%s", "");
+}
+
+void act_redraw(struct tui *t, int key)
+{
+	(void)key;
+	if (t->term)
+		term_redraw(t->term);
+	t->stale = true;
+}
+
+void act_quit(struct tui *t, int key)
+{
+	(void)key;
+	t->quit = true;
+	if (t->busy)
+		inspect_interrupt(t->s);
+}

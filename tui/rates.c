@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See rates.h. */
+#include "tui/rates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t SAMPLE_NS = 400 * 1000 * 1000;
+
+void rates_init(struct rates *r)
+{
+	*r = (struct rates){ .series = calloc(RATES_MAX, sizeof(*r->series)) };
+	if (!r->series)
+		abort();
+}
+
+void rates_fini(struct rates *r)
+{
+	free(r->series);
+}
+
+bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds)
+{
+	if (r->ran && r->sampled && now - r->sampled < SAMPLE_NS)
+		return false;
+	*seconds = r->ran && r->sampled ? (double)(now - r->sampled) / 1e9 : 0;
+	r->sampled = now;
+	r->ran = runs;
+	return true;
+}
+
+static struct series *find(const struct rates *r, const char *name)
+{
+	for (int i = 0; i < r->n; i++)
+		if (!strcmp(r->series[i].name, name))
+			return &r->series[i];
+	return NULL;
+}
+
+const struct series *rates_find(const struct rates *r, const char *name)
+{
+	return find(r, name);
+}
+
+void rates_add(struct rates *r, const char *name, uint64_t count, double seconds)
+{
+	struct series *e = find(r, name);
+
+	if (!e && r->n == RATES_MAX)
+		return;
+	if (!e) {
+		e = &r->series[r->n++];
+		snprintf(e->name, sizeof(e->name), "%s", name);
+	}
+	if (e->seen && seconds > 0) {
+		memmove(e->rate + 1, e->rate, (RATES_HISTORY - 1) * sizeof(*e->rate));
+		e->rate[0] = count >= e->last ? (double)(count - e->last) / seconds : 0;
+		e->n += e->n < RATES_HISTORY;
+	}
+	e->last = count;
+	e->seen = true;
+}
+
+void rates_text(const struct series *e, char *buf, size_t len)
+{
+	double r = e && e->n ? e->rate[0] : 0;
+
+	if (!e || !e->n)
+		snprintf(buf, len, "-");
+	else if (r >= 1e7)
+		snprintf(buf, len, "%.1fM", r / 1e6);
+	else if (r >= 1e5)
+		snprintf(buf, len, "%.0fk", r / 1e3);
+	else
+		snprintf(buf, len, "%.*f", r > 0 && r < 10 ? 1 : 0, r);
+}
+
+void rates_draw(const struct series *e, const struct area *a, int x, int y, int w)
+{
+	double most = 0;
+
+	for (int i = 0; e && i < e->n && i < w; i++)
+		most = e->rate[i] > most ? e->rate[i] : most;
+	for (int i = 0; e && i < e->n && i < w; i++)
+		area_char(a, x + w - 1 - i, y, ST_SPARK, spark_char(e->rate[i], most));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What counters do over time: rates and their history, by the name of the counter. Only
+ * time during which the guest ran counts. Pure but for memory. */
+#ifndef TUI_RATES_H
+#define TUI_RATES_H
+#include "tui/canvas.h"
+
+enum { RATES_MAX = 128, RATES_HISTORY = 120, RATES_NAME = 40 };
+
+struct series {
+	char name[RATES_NAME];
+	uint64_t last;
+	double rate[RATES_HISTORY]; /* a second; the newest first */
+	int n;
+	bool seen;
+};
+
+struct rates {
+	struct series *series;
+	int n;
+	int64_t sampled; /* ns; 0: never */
+	bool ran;	 /* at the last sample */
+};
+
+void rates_init(struct rates *r);
+void rates_fini(struct rates *r);
+/* Begin a sample at NOW. False: it is too early. SECONDS: since the last one, 0 when no rate can be told. */
+bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds);
+void rates_add(struct rates *r, const char *name, uint64_t count, double seconds);
+const struct series *rates_find(const struct rates *r, const char *name); /* NULL: not known */
+/* The newest rate in at most 8 characters; "-" when there is none. E may be NULL. */
+void rates_text(const struct series *e, char *buf, size_t len);
+/* The history in W cells, the newest at the right. */
+void rates_draw(const struct series *e, const struct area *a, int x, int y, int w);
+#endif
