@@ -3,6 +3,7 @@
  * the face, and puts them together as the command line says. */
 #include "bt/bt.h"
 #include "console/console.h"
+#include "console/control.h"
 #include "gdbstub/gdbstub.h"
 #include "guests/embedded.h"
 #include "hv/machine.h"
@@ -83,7 +84,7 @@ static struct loop *front_loop(const struct front *f)
 }
 
 /* Run the session with its machine, if there is a guest. */
-static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
+static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
 	struct bt_config engine = {
 		.tc_size = o->tc_size,
@@ -113,6 +114,22 @@ static int with_machine(const struct options *o, struct inspect *s, const struct
 	status = open_gdb(o, s, g) ? front_main(f) : STATUS_CANNOT;
 	gdb_free(g);
 	machine_free(m);
+	return status;
+}
+
+/* Likewise, with the control socket that was asked for. */
+static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
+{
+	struct control *ctl = NULL;
+	char err[300];
+	int status;
+
+	if (o->control && !(ctl = control_new(s, front_loop(f), o->control, err, sizeof(err)))) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return STATUS_CANNOT;
+	}
+	status = run_machine(o, s, f);
+	control_free(ctl);
 	return status;
 }
 
@@ -175,8 +192,13 @@ static int with_tui(const struct options *o, struct inspect *s)
 
 static int with_options(const struct options *o)
 {
-	struct inspect *s = inspect_new(NULL);
-	int status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
+	struct inspect *s;
+	int status;
+
+	if (o->face == FACE_ATTACH)
+		return attach_main(o);
+	s = inspect_new(NULL);
+	status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
 
 	inspect_free(s);
 	return status;

@@ -191,7 +191,7 @@ enum sens {
 	SENS_KINDS
 };
 enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC };
-enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED, EV_TRACED };
+enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED, EV_TRACED, EV_MMIO };
 struct adapt_entry {
 	uint64_t number, before, after; /* host cycles a time, 0: not known */
 	uint32_t pc;
@@ -212,6 +212,7 @@ struct verdict {
 	uint8_t foreign; /* kernel code that accesses user pages: 1 convicted, 2 acquitted for good */
 	uint8_t odd;     /* times the user window could not serve it after conviction */
 	uint8_t way;     /* enum way, chosen by the user for this site */
+	uint8_t mmio;    /* device memory: traps counted up to MMIO_TRAPS, then it calls out */
 	uint8_t touch;   /* looks before it accesses: a callout instead of a host fault */
 	uint8_t faults;  /* window misses since SINCE */
 	uint64_t since, last; /* host TSC: first of the faults counted; last touch by callout */
@@ -219,6 +220,7 @@ struct verdict {
 #define VERDICTS 16384u
 /* A site is guilty when TOUCH_FAULTS misses came within TOUCH_SPAN host cycles, and is
  * let go when it was caught running (at a poll) TOUCH_CALM cycles after its last miss. */
+#define MMIO_TRAPS 8
 #define TOUCH_FAULTS 16 /* by default; "adapt threshold" */
 #define TOUCH_SPAN 4000000u
 #define TOUCH_CALM 50000000u

@@ -128,6 +128,21 @@ static void count_miss(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
 	cache_drop(b, f);
 }
 
+/* A site that keeps reaching device memory calls the device from now on. (It serves
+ * RAM as well, slowly; "adapt" shows it, and "site" or "discard" do not undo it.) */
+static void count_mmio(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
+{
+	struct verdict *v;
+
+	if (f == b->transient || b->adapt_off)
+		return;
+	v = verdict_make(b, f->pc + f->ioff[f->ninsn + (m ? m->insn : 0)]);
+	if (!v || v->mmio >= MMIO_TRAPS || ++v->mmio < MMIO_TRAPS)
+		return;
+	adapt_log(b, EV_MMIO, v->pc, 0, 0);
+	cache_drop(b, f);
+}
+
 /* A fragment caught running whose sites have been calm for long: take the looks out. */
 static void acquit_calm(struct bt_vcpu *b, struct ccf *f)
 {
@@ -229,6 +244,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			return false;
 		case FILL_MMIO:
 			count(b, f, TRAP_MMIO);
+			count_mmio(b, f, m);
 			store_state(b, f, m, g);
 			b->xpa = mf.pa;
 			resume_in_c(b, uc, XC_MMIO);

@@ -413,7 +413,7 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	begin(b, s);
 	if (mmu_write(b->v.mmu, b->mmio_lin, b->bounce, s->imm, how))
 		return raise_here(b, s);
-	return 0;
+	return after_device(b, s);
 }
 
 /* The stack in device memory: push what is in scratch[3], or read there. */

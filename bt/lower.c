@@ -556,6 +556,13 @@ static void put_mmio(struct tx *t, struct insn *in)
 	}
 }
 
+static bool site_is_device(const struct tx *t, const struct insn *in)
+{
+	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
+
+	return v && v->mmio >= MMIO_TRAPS;
+}
+
 static bool site_touches(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
@@ -674,7 +681,7 @@ void emit_plain(struct tx *t, struct insn *in)
 			masked_move(t, in);
 		return;
 	}
-	if (t->kind == TX_MMIO) {
+	if (t->kind == TX_MMIO || site_is_device(t, in)) {
 		put_mmio(t, in);
 		return;
 	}

@@ -21,7 +21,8 @@ static const char *const event_names[] = { "convicted: reaches user pages from k
 					   "acquitted: calm for long; accesses directly again",
 					   "acquitted for good: the user window did not serve it",
 					   "page written as often as run; its code is checked at entry, not traced",
-					   "page unchanged for long; its code is traced again" };
+					   "page unchanged for long; its code is traced again",
+					   "convicted: device memory; calls the device instead of trapping" };
 
 static struct bt_vcpu *of(struct vcpu *v)
 {
@@ -167,7 +168,7 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *value)
 		b->adapt_off = !strcmp(what, "off");
 		if (b->adapt_off)
 			for (unsigned i = 0; i < VERDICTS; i++) {
-				b->verdicts[i].touch = 0;
+				b->verdicts[i].touch = b->verdicts[i].mmio = 0;
 				if (b->verdicts[i].foreign == 1)
 					b->verdicts[i].foreign = 0;
 			}
@@ -322,10 +323,11 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 	for (unsigned i = 0; i < VERDICTS; i++) {
 		const struct verdict *v = &b->verdicts[i];
 
-		if (!v->pc || (!v->foreign && !v->touch && !v->way && strcmp(arg, "all")))
+		if (!v->pc || (!v->foreign && !v->touch && !v->way && v->mmio < MMIO_TRAPS && strcmp(arg, "all")))
 			continue;
 		k->row(k, (struct value[]){ V_ADDR(v->pc),
 					    V_STR(v->foreign == 1 ? "user-window" : v->touch ? "looks-first" :
+						  v->mmio >= MMIO_TRAPS ? "device" :
 						  v->foreign == 2 ? "acquitted" : "innocent"),
 					    V_STR(way_names[v->way]), V_UINT(v->faults), V_UINT(v->odd) });
 	}

@@ -252,7 +252,9 @@ static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned
 			size = sizes[k].size;
 	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
 		return "access beyond the virtual processor";
-	return only_read(c, i) || writable(c->env, at, size) ? NULL : "store to the monitor's part of the virtual processor";
+	if (only_read(c, i) || writable(c->env, at, size))
+		return NULL;
+	return "store to the monitor's part of the virtual processor";
 }
 
 /* The fact about register R (64-bit); nothing is known of a guest register unless
@@ -294,8 +296,12 @@ static bool is_quarter(const struct check *c, const x86_op_mem *m)
 
 static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
-	if (m->index != X86_REG_INVALID)
-		return is_quarter(c, m) && is_load(c, i) && size == 8 ? NULL : "indexed access to the virtual processor";
+	bool indexed = m->index != X86_REG_INVALID;
+
+	if (indexed && is_quarter(c, m) && is_load(c, i) && size == 8)
+		return NULL;
+	if (indexed)
+		return "indexed access to the virtual processor";
 	return check_inside_vcpu(c, m->disp, size, i);
 }
 
@@ -307,8 +313,9 @@ static const char *check_table(const struct check *c, const x86_op_mem *m, unsig
 		return "jump table access with a displacement";
 	if (!only_read(c, i))
 		return "jump table access is not a load";
-	return m->index == X86_REG_INVALID || below(c, m->index, c->env->table_bits) ? NULL
-			   : "jump table index may be too large";
+	if (m->index == X86_REG_INVALID || below(c, m->index, c->env->table_bits))
+		return NULL;
+	return "jump table index may be too large";
 }
 
 static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
@@ -554,7 +561,9 @@ static const char *check_stack(struct check *c)
 	c->rsp += step;
 	if (c->rsp < 0 || c->rsp > c->env->vcpu_size)
 		return "stack runs out of the virtual processor";
-	return step > 0 || writable(c->env, c->rsp, 8) ? NULL : "push to the monitor's part of the virtual processor";
+	if (step > 0 || writable(c->env, c->rsp, 8))
+		return NULL;
+	return "push to the monitor's part of the virtual processor";
 }
 
 static const char *take_stack(struct check *c)
@@ -582,8 +591,8 @@ static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op
 {
 	const struct fact *f = fact_of(c, X86_REG_R9);
 
-	if (op->mem.segment != X86_REG_INVALID || op->mem.base != X86_REG_R15 || op->mem.index != X86_REG_INVALID ||
-	    a32(c))
+	if (op->mem.segment != X86_REG_INVALID || op->mem.base != X86_REG_R15 ||
+	    op->mem.index != X86_REG_INVALID || a32(c))
 		return "indirect jump through memory";
 	if (op->mem.disp == c->env->exit)
 		return NULL;

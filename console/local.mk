@@ -2,9 +2,12 @@
 # The command shell.
 noinst_LIBRARIES += %D%/libconsole.a
 %C%_libconsole_a_SOURCES = \
+	%D%/attach.c \
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_int.h \
+	%D%/control.c \
+	%D%/control.h \
 	%D%/manual.c \
 	%D%/options.c \
 	%D%/options.h \

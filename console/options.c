@@ -52,6 +52,8 @@ static const struct option_row {
 	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "what executes it: bt, the binary translator" },
 	{ "gdb", 0, "[HOST:]PORT|unix:PATH", SEC_MACHINE, TEXT, AT(gdb),
 	  "let gdb attach there (HOST is 127.0.0.1 unless given)" },
+	{ "control", 0, "unix:PATH", SEC_MACHINE, TEXT, AT(control),
+	  "let programs and vitrine attach give commands there, as JSON lines" },
 	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "the guest starts when gdb lets it" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "the serial port: stdio (default; null with --json), null, file:PATH or unix:PATH" },
@@ -169,6 +171,7 @@ static void print_usage(FILE *f, const struct embedded_guest *guests)
 	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
 	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
 	      "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
+	      "       vitrine attach [OPTION...] PATH     command shell on a session that has --control\n"
 	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
 	      "FILE@ADDRESS",
 	      f);
@@ -379,12 +382,25 @@ static enum options_result check_tui(struct options *o)
 	return OPTIONS_GO;
 }
 
+/* "attach" has a path where others have a guest. */
+static enum options_result check_attach(struct options *o, int argc, char **argv)
+{
+	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->control || o->gdb)
+		return bad("attach takes the path of a control socket, and besides it -c, -x, -i and --json only", NULL, "");
+	o->attach = argv[optind];
+	return OPTIONS_GO;
+}
+
 static enum options_result check(struct options *o, int argc, char **argv)
 {
 	enum options_result tui = check_tui(o);
 
 	if (tui != OPTIONS_GO)
 		return tui;
+	if (o->face == FACE_ATTACH)
+		return check_attach(o, argc, argv);
+	if (o->control && (strncmp(o->control, "unix:", 5) || !o->control[5]))
+		return bad("--control takes unix:PATH, not", o->control, "");
 	if (!parse_clock(o))
 		return bad("--clock takes host or icount[:NS], not", o->clock, "");
 	if (o->serial && !serial_is_known(o->serial))
@@ -402,7 +418,8 @@ static enum options_result check(struct options *o, int argc, char **argv)
 
 static bool parse_face(struct options *o, const char *word)
 {
-	static const char *const words[] = { [FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui" };
+	static const char *const words[] = { [FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui",
+					     [FACE_ATTACH] = "attach" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (!strcmp(word, words[i])) {
@@ -433,7 +450,7 @@ enum options_result options_parse(struct options *o, const struct embedded_guest
 		return OPTIONS_DONE;
 	}
 	if (!parse_face(o, argv[1]))
-		return bad("the first argument must be run, shell or tui, not", argv[1],
+		return bad("the first argument must be run, shell, tui or attach, not", argv[1],
 			   " (vitrine --help says more)");
 	res = parse_options(o, argc - 1, argv + 1);
 	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;

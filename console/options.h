@@ -8,7 +8,7 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT = 125 };
 
-enum face { FACE_RUN, FACE_SHELL, FACE_TUI };
+enum face { FACE_RUN, FACE_SHELL, FACE_TUI, FACE_ATTACH };
 
 struct script {
 	bool file;	  /* -x, else -c */
@@ -35,7 +35,8 @@ struct options {
 	int width, height;
 	/* MACHINE */
 	uint64_t memory, machine_memory, tc_size;
-	const char *cpu, *engine, *serial, *name, *clock, *gdb;
+	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
+	const char *attach; /* the socket of a session elsewhere */
 	bool verify_tc, no_reboot, no_chain, wait_gdb;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;

@@ -215,9 +215,42 @@ static enum inspect_status interactive(struct console *c)
 	return INSPECT_OK;
 }
 
+/* ---- commands from a pipe ---- */
+
+static void pipe_ready(void *ctx, int fd)
+{
+	(void)fd;
+	((struct console *)ctx)->line_ready = true;
+}
+
+/* Read standard input; other faces are served while it has nothing to say. */
+static ssize_t read_pipe(void *ctx, char *buf, size_t n)
+{
+	struct console *c = ctx;
+
+	c->line_ready = false;
+	loop_watch(c->loop, STDIN_FILENO, pipe_ready, c);
+	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
+		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
+		inspect_poll(c->s, &c->sink);
+	}
+	loop_forget(c->loop, STDIN_FILENO);
+	return c->line_ready ? read(STDIN_FILENO, buf, n) : 0;
+}
+
+static enum inspect_status piped(struct console *c)
+{
+	FILE *f = fopencookie(c, "r", (cookie_io_functions_t){ .read = read_pipe });
+	enum inspect_status st;
+
+	if (!f)
+		return INSPECT_FAILED;
+	st = inspect_script(c->s, f, "standard input", &c->sink);
+	fclose(f);
+	return st;
+}
+
 enum inspect_status shell_loop(struct console *c)
 {
-	if (c->term.is_tty)
-		return interactive(c);
-	return inspect_script(c->s, stdin, "standard input", &c->sink);
+	return c->term.is_tty ? interactive(c) : piped(c);
 }

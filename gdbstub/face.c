@@ -29,18 +29,22 @@ static const char *rows(void *owner, const char *arg, struct row_sink *sink)
 	struct gdb *g = owner;
 
 	(void)arg;
-	sink->row(sink, (struct value[]){
-				V_STR(g->listen_fd >= 0 ? g->where : "no"),
-				V_STR(g->conn < 0 ? "none" : g->waiting ? "waits for a stop" : "has the guest standing"),
-				V_STR(g->regs.arch->name), V_UINT(g->regs.count), V_BOOL(g->physical),
-				V_HEX(g->sstep), V_UINT(debug_points_count(g->s, &g->owner)),
-				V_UINT(g->stats.clients), V_UINT(g->stats.packets), V_UINT(g->stats.bad_packets),
-				V_UINT(g->stats.steps), V_UINT(g->stats.stops), V_UINT(g->stats.bytes_in),
-				V_UINT(g->stats.bytes_out) });
+	sink->row(sink,
+		  (struct value[]){
+		      V_STR(g->listen_fd >= 0 ? g->where : "no"),
+		      V_STR(g->conn < 0	 ? "none"
+			    : g->waiting ? "waits for a stop"
+					 : "has the guest standing"),
+		      V_STR(g->regs.arch->name), V_UINT(g->regs.count), V_BOOL(g->physical), V_HEX(g->sstep),
+		      V_UINT(debug_points_count(g->s, &g->owner)), V_UINT(g->stats.clients),
+		      V_UINT(g->stats.packets), V_UINT(g->stats.bad_packets), V_UINT(g->stats.steps),
+		      V_UINT(g->stats.stops), V_UINT(g->stats.bytes_in), V_UINT(g->stats.bytes_out) });
 	return NULL;
 }
 
-static const struct view view = { "gdb", "the gdb stub: address, client, counters", cols, ARRAY_LEN(cols), rows, true };
+static const struct view view = { "gdb", "the gdb stub: address, client, counters",
+				  cols,	 ARRAY_LEN(cols),
+				  rows,	 true };
 const struct view *const gdb_views[] = { &view, NULL };
 
 /* ---- commands ---- */
@@ -84,8 +88,9 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 	}
 	t = result_table(r, arch_cols, ARRAY_LEN(arch_cols), TABLE_GRID, NULL);
 	for (unsigned i = 0; i < gdb_arch_count; i++)
-		table_row(t, (struct value[]){ V_STR(gdb_archs[i].name), V_BOOL(g->regs.arch == &gdb_archs[i]),
-					       V_STR(gdb_archs[i].help) });
+		table_row(t,
+			  (struct value[]){ V_STR(gdb_archs[i].name), V_BOOL(g->regs.arch == &gdb_archs[i]),
+					    V_STR(gdb_archs[i].help) });
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct gdb {
 	bool waiting;  /* gdb waits for a stop reply */
 	bool interrupt; /* 0x03 came meanwhile */
 	bool in_command; /* ... of "monitor" */
+	bool sliced;	/* gdb was told of a stop that is none: a slice of a range is over */
 	bool broken;	/* the connection is to be dropped */
 	bool left_standing; /* the guest stood when gdb came, and gdb has not let it go on */
 	unsigned sstep;
@@ -87,13 +88,15 @@ HANDLER(on_read_mem) HANDLER(on_write_mem) HANDLER(on_read_binary) HANDLER(on_wr
 /* run.c: run control, points */
 HANDLER(on_continue) HANDLER(on_continue_sig) HANDLER(on_step) HANDLER(on_step_sig)
 HANDLER(on_vcont) HANDLER(on_vcont_query) HANDLER(on_why) HANDLER(on_point_insert) HANDLER(on_point_remove)
-HANDLER(on_detach) HANDLER(on_kill) HANDLER(on_vkill) HANDLER(on_restart) HANDLER(on_attach) HANDLER(on_vctrlc)
+HANDLER(on_detach) HANDLER(on_kill) HANDLER(on_vkill) HANDLER(on_restart)
+HANDLER(on_attach) HANDLER(on_vctrlc)
 /* query.c */
 HANDLER(on_supported) HANDLER(on_noack) HANDLER(on_features) HANDLER(on_memory_map) HANDLER(on_threads_xml)
 HANDLER(on_threads_first) HANDLER(on_threads_next) HANDLER(on_thread_info) HANDLER(on_current_thread)
 HANDLER(on_attached) HANDLER(on_set_thread) HANDLER(on_thread_alive) HANDLER(on_extended)
 HANDLER(on_sstep_bits) HANDLER(on_sstep_get) HANDLER(on_sstep_set) HANDLER(on_phys_get) HANDLER(on_phys_set)
-HANDLER(on_qemu_supported) HANDLER(on_host_info) HANDLER(on_process_info) HANDLER(on_region_info) HANDLER(on_unknown)
+HANDLER(on_qemu_supported) HANDLER(on_host_info) HANDLER(on_process_info)
+HANDLER(on_region_info) HANDLER(on_unknown)
 /* monitor.c */
 HANDLER(on_monitor)
 #undef HANDLER

@@ -104,9 +104,10 @@ void on_memory_map(struct gdb *g, struct span a)
 		reply_error(g, 0, "linear addresses are not laid out by memory");
 		return;
 	}
-	out_printf(&doc, "<?xml version=\"1.0\"?>\n<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
-			 "V1.0//EN\" \"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n"
-			 "<memory type=\"ram\" start=\"0x0\" length=\"0x100000000\"/>\n</memory-map>\n");
+	out_printf(
+	    &doc, "<?xml version=\"1.0\"?>\n<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
+		  "V1.0//EN\" \"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n"
+		  "<memory type=\"ram\" start=\"0x0\" length=\"0x100000000\"/>\n</memory-map>\n");
 	transfer(g, a, &doc);
 	out_fini(&doc);
 }
@@ -122,9 +123,11 @@ void on_threads_xml(struct gdb *g, struct span a)
 {
 	struct out doc = { 0 };
 
-	out_printf(&doc, "<?xml version=\"1.0\"?>\n<threads>\n<thread id=\"%s\" core=\"0\" name=\"CPU 0\">%s</thread>\n"
-			 "</threads>\n",
-		   gdb_thread(g), cpu_state(g));
+	out_printf(
+	    &doc,
+	    "<?xml version=\"1.0\"?>\n<threads>\n<thread id=\"%s\" core=\"0\" name=\"CPU 0\">%s</thread>\n"
+	    "</threads>\n",
+	    gdb_thread(g), cpu_state(g));
 	transfer(g, a, &doc);
 	out_fini(&doc);
 }

@@ -37,20 +37,20 @@ static const struct {
 	const char *name;
 	unsigned offset, size;
 } x87_rows[] = {
-	{ "fctrl", 0, 2 },  { "fstat", 2, 2 },	{ "ftag", 4, 1 },   { "fiseg", 12, 2 },
+	{ "fctrl", 0, 2 }, { "fstat", 2, 2 },  { "ftag", 4, 1 },   { "fiseg", 12, 2 },
 	{ "fioff", 8, 4 }, { "foseg", 20, 2 }, { "fooff", 16, 4 }, { "fop", 6, 2 },
 };
 
-static const char *const core32[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags",
-				      "cs",  "ss",  "ds",  "es",  "fs",	 "gs" };
+static const char *const core32[] = { "eax", "ecx",    "edx", "ebx", "esp", "ebp", "esi", "edi",
+				      "eip", "eflags", "cs",  "ss",  "ds",  "es",  "fs",  "gs" };
 
 /* Name and number in struct cpu. */
 static const struct {
 	const char *name;
 	unsigned index;
 } core64[] = {
-	{ "rax", 0 }, { "rbx", 3 }, { "rcx", 1 }, { "rdx", 2 },	  { "rsi", 6 },	  { "rdi", 7 },
-	{ "rbp", 5 }, { "rsp", 4 }, { "r8", 8 },  { "r9", 9 },	  { "r10", 10 },  { "r11", 11 },
+	{ "rax", 0 },  { "rbx", 3 },  { "rcx", 1 },  { "rdx", 2 },  { "rsi", 6 },  { "rdi", 7 },
+	{ "rbp", 5 },  { "rsp", 4 },  { "r8", 8 },   { "r9", 9 },   { "r10", 10 }, { "r11", 11 },
 	{ "r12", 12 }, { "r13", 13 }, { "r14", 14 }, { "r15", 15 },
 };
 
@@ -69,13 +69,20 @@ static const char *int_type(unsigned bits)
 static void add_table(struct gdb_regs *r, const char *name, const char *as, unsigned bits, const char *type,
 		      const char *feature)
 {
-	add(r, (struct gdb_reg){ .name = as, .type = type, .group = "general", .feature = feature, .bits = bits,
-				 .source = GDB_REG_TABLE, .info = reg_find(name) });
+	add(r, (struct gdb_reg){ .name = as,
+				 .type = type,
+				 .group = "general",
+				 .feature = feature,
+				 .bits = bits,
+				 .source = GDB_REG_TABLE,
+				 .info = reg_find(name) });
 }
 
 static const char *core_type(const char *name)
 {
-	static const char *const types[][2] = { { "esp", "data_ptr" }, { "ebp", "data_ptr" }, { "eflags", "i386_eflags" } };
+	static const char *const types[][2] = { { "esp", "data_ptr" },
+						{ "ebp", "data_ptr" },
+						{ "eflags", "i386_eflags" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (!strcmp(types[i][0], name))
@@ -85,8 +92,12 @@ static const char *core_type(const char *name)
 
 static void add_pc(struct gdb_regs *r, const char *name, unsigned bits)
 {
-	add(r, (struct gdb_reg){ .name = name, .type = "code_ptr", .group = "general", .feature = CORE,
-				 .bits = bits, .source = GDB_REG_PC });
+	add(r, (struct gdb_reg){ .name = name,
+				 .type = "code_ptr",
+				 .group = "general",
+				 .feature = CORE,
+				 .bits = bits,
+				 .source = GDB_REG_PC });
 }
 
 static void add_core32(struct gdb_regs *r)
@@ -103,8 +114,11 @@ static void add_core64(struct gdb_regs *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(core64); i++)
 		add(r, (struct gdb_reg){ .name = core64[i].name,
-					 .type = i == 6 || i == 7 ? "data_ptr" : "int64", .group = "general",
-					 .feature = CORE, .bits = 64, .source = GDB_REG_GPR,
+					 .type = i == 6 || i == 7 ? "data_ptr" : "int64",
+					 .group = "general",
+					 .feature = CORE,
+					 .bits = 64,
+					 .source = GDB_REG_GPR,
 					 .index = core64[i].index });
 	add_pc(r, "rip", 64);
 	for (size_t i = 9; i < ARRAY_LEN(core32); i++)
@@ -117,28 +131,50 @@ static void add_x87(struct gdb_regs *r)
 	static const char *const st[] = { "st0", "st1", "st2", "st3", "st4", "st5", "st6", "st7" };
 
 	for (unsigned i = 0; i < 8; i++)
-		add(r, (struct gdb_reg){ .name = st[i], .type = "i387_ext", .group = "float", .feature = CORE,
-					 .bits = 80, .source = GDB_REG_ST, .index = i });
+		add(r, (struct gdb_reg){ .name = st[i],
+					 .type = "i387_ext",
+					 .group = "float",
+					 .feature = CORE,
+					 .bits = 80,
+					 .source = GDB_REG_ST,
+					 .index = i });
 	for (unsigned i = 0; i < ARRAY_LEN(x87_rows); i++)
-		add(r, (struct gdb_reg){ .name = x87_rows[i].name, .type = "int", .group = "float",
-					 .feature = CORE, .bits = 32, .source = GDB_REG_X87, .index = i });
+		add(r, (struct gdb_reg){ .name = x87_rows[i].name,
+					 .type = "int",
+					 .group = "float",
+					 .feature = CORE,
+					 .bits = 32,
+					 .source = GDB_REG_X87,
+					 .index = i });
 }
 
 static void add_vectors(struct gdb_regs *r, bool avx)
 {
-	static const char *const xmm[] = { "xmm0", "xmm1", "xmm2",  "xmm3",  "xmm4",  "xmm5",  "xmm6",	"xmm7",
-					   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" };
-	static const char *const ymm[] = { "ymm0h", "ymm1h", "ymm2h",  "ymm3h",	 "ymm4h",  "ymm5h",  "ymm6h",  "ymm7h",
-					   "ymm8h", "ymm9h", "ymm10h", "ymm11h", "ymm12h", "ymm13h", "ymm14h", "ymm15h" };
+	static const char *const xmm[] = { "xmm0",  "xmm1",  "xmm2",  "xmm3", "xmm4",  "xmm5",
+					   "xmm6",  "xmm7",  "xmm8",  "xmm9", "xmm10", "xmm11",
+					   "xmm12", "xmm13", "xmm14", "xmm15" };
+	static const char *const ymm[] = { "ymm0h",  "ymm1h",  "ymm2h",	 "ymm3h", "ymm4h",  "ymm5h",
+					   "ymm6h",  "ymm7h",  "ymm8h",	 "ymm9h", "ymm10h", "ymm11h",
+					   "ymm12h", "ymm13h", "ymm14h", "ymm15h" };
 	unsigned n = r->arch->wide ? 16 : 8;
 
 	for (unsigned i = 0; i < n; i++)
-		add(r, (struct gdb_reg){ .name = xmm[i], .type = "vec128", .group = "vector", .feature = SSE,
-					 .bits = 128, .source = GDB_REG_XMM, .index = i });
+		add(r, (struct gdb_reg){ .name = xmm[i],
+					 .type = "vec128",
+					 .group = "vector",
+					 .feature = SSE,
+					 .bits = 128,
+					 .source = GDB_REG_XMM,
+					 .index = i });
 	add_table(r, "mxcsr", "mxcsr", 32, "i386_mxcsr", SSE);
 	for (unsigned i = 0; avx && i < n; i++)
-		add(r, (struct gdb_reg){ .name = ymm[i], .type = "uint128", .group = "vector", .feature = AVX,
-					 .bits = 128, .source = GDB_REG_YMMH, .index = i });
+		add(r, (struct gdb_reg){ .name = ymm[i],
+					 .type = "uint128",
+					 .group = "vector",
+					 .feature = AVX,
+					 .bits = 128,
+					 .source = GDB_REG_YMMH,
+					 .index = i });
 }
 
 static bool has_reg(const struct gdb_regs *r, const char *name)
@@ -158,7 +194,8 @@ static bool is_shown(const struct reg_info *info)
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		if (!strcmp(info->name, fixed[i]))
 			return true;
-	return info->writable && info->group != REG_GENERAL && info->group != REG_FLOAT && info->group != REG_PART;
+	return info->writable && info->group != REG_GENERAL && info->group != REG_FLOAT &&
+	       info->group != REG_PART;
 }
 
 static void add_system(struct gdb_regs *r)
@@ -168,12 +205,20 @@ static void add_system(struct gdb_regs *r)
 
 		if (!is_shown(info) || has_reg(r, info->name))
 			continue;
-		add(r, (struct gdb_reg){ .name = info->name, .type = int_type(info->bits), .group = "system",
-					 .feature = SYSTEM, .bits = info->bits, .source = GDB_REG_TABLE,
+		add(r, (struct gdb_reg){ .name = info->name,
+					 .type = int_type(info->bits),
+					 .group = "system",
+					 .feature = SYSTEM,
+					 .bits = info->bits,
+					 .source = GDB_REG_TABLE,
 					 .info = info });
 	}
-	add(r, (struct gdb_reg){ .name = "ip", .type = "uint32", .group = "system", .feature = SYSTEM,
-				 .bits = 32, .source = GDB_REG_IP });
+	add(r, (struct gdb_reg){ .name = "ip",
+				 .type = "uint32",
+				 .group = "system",
+				 .feature = SYSTEM,
+				 .bits = 32,
+				 .source = GDB_REG_IP });
 }
 
 void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx)
@@ -209,21 +254,25 @@ static const struct {
 		"<field name=\"VM\" start=\"17\" end=\"17\"/><field name=\"AC\" start=\"18\" end=\"18\"/>"
 		"<field name=\"VIF\" start=\"19\" end=\"19\"/><field name=\"VIP\" start=\"20\" end=\"20\"/>"
 		"<field name=\"ID\" start=\"21\" end=\"21\"/></flags>\n" },
-	{ SSE, "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
-	       "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
-	       "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" count=\"2\"/>\n"
-	       "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" type=\"v2d\"/>"
-	       "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
-	       "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
-	       "<field name=\"uint128\" type=\"uint128\"/></union>\n"
-	       "<flags id=\"i386_mxcsr\" size=\"4\"><field name=\"IE\" start=\"0\" end=\"0\"/>"
-	       "<field name=\"DE\" start=\"1\" end=\"1\"/><field name=\"ZE\" start=\"2\" end=\"2\"/>"
-	       "<field name=\"OE\" start=\"3\" end=\"3\"/><field name=\"UE\" start=\"4\" end=\"4\"/>"
-	       "<field name=\"PE\" start=\"5\" end=\"5\"/><field name=\"DAZ\" start=\"6\" end=\"6\"/>"
-	       "<field name=\"IM\" start=\"7\" end=\"7\"/><field name=\"DM\" start=\"8\" end=\"8\"/>"
-	       "<field name=\"ZM\" start=\"9\" end=\"9\"/><field name=\"OM\" start=\"10\" end=\"10\"/>"
-	       "<field name=\"UM\" start=\"11\" end=\"11\"/><field name=\"PM\" start=\"12\" end=\"12\"/>"
-	       "<field name=\"FZ\" start=\"15\" end=\"15\"/></flags>\n" },
+	{ SSE,
+	  "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" "
+	  "count=\"2\"/>"
+	  "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
+	  "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" "
+	  "count=\"2\"/>\n"
+	  "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" "
+	  "type=\"v2d\"/>"
+	  "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
+	  "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
+	  "<field name=\"uint128\" type=\"uint128\"/></union>\n"
+	  "<flags id=\"i386_mxcsr\" size=\"4\"><field name=\"IE\" start=\"0\" end=\"0\"/>"
+	  "<field name=\"DE\" start=\"1\" end=\"1\"/><field name=\"ZE\" start=\"2\" end=\"2\"/>"
+	  "<field name=\"OE\" start=\"3\" end=\"3\"/><field name=\"UE\" start=\"4\" end=\"4\"/>"
+	  "<field name=\"PE\" start=\"5\" end=\"5\"/><field name=\"DAZ\" start=\"6\" end=\"6\"/>"
+	  "<field name=\"IM\" start=\"7\" end=\"7\"/><field name=\"DM\" start=\"8\" end=\"8\"/>"
+	  "<field name=\"ZM\" start=\"9\" end=\"9\"/><field name=\"OM\" start=\"10\" end=\"10\"/>"
+	  "<field name=\"UM\" start=\"11\" end=\"11\"/><field name=\"PM\" start=\"12\" end=\"12\"/>"
+	  "<field name=\"FZ\" start=\"15\" end=\"15\"/></flags>\n" },
 };
 
 static void put_feature_head(const char *feature, struct out *o)
@@ -238,10 +287,11 @@ void gdb_regs_xml(const struct gdb_regs *r, struct out *o)
 {
 	const char *feature = NULL;
 
-	out_printf(o,
-		   "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n"
-		   "<architecture>%s</architecture>\n<osabi>none</osabi>\n",
-		   r->arch->name);
+	out_printf(
+	    o,
+	    "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n"
+	    "<architecture>%s</architecture>\n<osabi>none</osabi>\n",
+	    r->arch->name);
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct gdb_reg *g = &r->reg[i];
 
@@ -250,7 +300,8 @@ void gdb_regs_xml(const struct gdb_regs *r, struct out *o)
 			feature = g->feature;
 			put_feature_head(feature, o);
 		}
-		out_printf(o, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"", g->name, g->bits, g->type, i);
+		out_printf(o, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"", g->name, g->bits,
+			   g->type, i);
 		out_printf(o, strcmp(g->group, "general") ? " group=\"%s\"/>\n" : "/>\n", g->group);
 	}
 	out_printf(o, "</feature>\n</target>\n");
@@ -308,11 +359,12 @@ static uint32_t get_x87(const uint8_t *fpu, unsigned index)
 
 unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, uint8_t bytes[GDB_REG_BYTES])
 {
-	const struct gdb_reg *g = &r->reg[n];
+	const struct gdb_reg *g;
 	uint64_t val = 0;
 
 	if (n >= r->count)
 		return 0;
+	g = &r->reg[n];
 	memset(bytes, 0, GDB_REG_BYTES);
 	switch (g->source) {
 	case GDB_REG_TABLE:
@@ -372,12 +424,13 @@ static bool set_table(struct cpu *c, const struct reg_info *info, uint64_t val, 
 bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES],
 		 bool *system)
 {
-	const struct gdb_reg *g = &r->reg[n];
+	const struct gdb_reg *g;
 	uint8_t now[GDB_REG_BYTES];
 	uint64_t val = 0;
 
 	if (n >= r->count)
 		return false;
+	g = &r->reg[n];
 	gdb_reg_get(r, c, n, now);
 	if (!memcmp(now, bytes, g->bits / 8))
 		return true; /* also what cannot be written */

@@ -3,8 +3,9 @@
  *
  * A continue sends no reply; the stop does, when run control tells the listener (server.c).
  * When somebody else lets the guest run meanwhile, a continue or step of gdb's joins that run:
- * it ends at the next stop. Single steps are done here and now; a range of them serves the event
- * loop now and then, so that 0x03 and the other faces get through. */
+ * it ends at the next stop. Single steps are done here and now; a range of them in slices: gdb
+ * is told of a stop within the range and asks to go on by itself, and meanwhile the event loop
+ * serves 0x03 and the other faces. */
 #include "gdbstub/agent.h"
 #include "gdbstub/gdb_int.h"
 
@@ -12,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { E_INVAL = 0x16, E_NOSYS = 0x26, STEPS_PER_LOOK = 256 };
-#define IDLE_NS 10000000
+enum { E_INVAL = 0x16, E_NOSYS = 0x26, STEPS_PER_LOOK = 64 };
+#define SLICE_NS 20000000
 
 /* ---- stepping and continuing ---- */
 
@@ -36,7 +37,12 @@ static bool cannot_start(struct gdb *g)
 		return true;
 	}
 	g->left_standing = false;
-	g->interrupt = false;
+	if (g->interrupt) { /* 0x03 crossed the end of a slice */
+		gdb_stop_reply(g);
+		g->interrupt = false;
+		return true;
+	}
+	g->sliced = false;
 	return false;
 }
 
@@ -56,21 +62,10 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
-/* Look after the other descriptors once in a while. */
-static void look_around(struct gdb *g, unsigned n, int64_t *next)
-{
-	if (n % STEPS_PER_LOOK)
-		return;
-	if (now_ns() < *next)
-		return;
-	debug_idle(g->s, 0);
-	*next = now_ns() + IDLE_NS;
-}
-
-/* Step until the program counter leaves [LO, HI); at least once. */
+/* Step until the program counter leaves [LO, HI), or the slice is over; at least once. */
 static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 {
-	int64_t next = now_ns() + IDLE_NS;
+	int64_t end = now_ns() + SLICE_NS;
 	bool irq = !(g->sstep & SSTEP_NOIRQ);
 	struct debug_stop stop;
 
@@ -83,13 +78,13 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 			break;
 		if (gdb_pc(g) - lo >= hi - lo || debug_at_point(g->s))
 			break;
-		look_around(g, n, &next);
-		if (g->interrupt || g->broken)
+		if (n % STEPS_PER_LOOK == 0 && now_ns() >= end) {
+			g->sliced = true;
 			break;
+		}
 	}
 	debug_steps_done(g->s);
 	gdb_stop_reply(g);
-	g->interrupt = false;
 }
 
 static void step(struct gdb *g, uint64_t lo, uint64_t hi)
@@ -359,7 +354,8 @@ static void *take_conditions(struct span a)
 /* "TYPE,ADDR,KIND": what gdb's type and kind are here. */
 static bool take_point(struct span *a, enum point_kind *kind, uint64_t *addr, uint64_t *len)
 {
-	static const enum point_kind kinds[] = { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH };
+	static const enum point_kind kinds[] = { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH,
+						 POINT_AWATCH };
 	uint64_t type;
 
 	if (!span_hex(a, &type) || type >= ARRAY_LEN(kinds) || !span_char(a, ',') || !span_hex(a, addr) ||

@@ -2,8 +2,8 @@
  * The connection: listening, one client at a time, bytes in, packets out, stop replies, the
  * end. All on the session's thread, out of its event loop.
  *
- * The event loop may be entered again while a packet is being worked on (a range step, a
- * monitor command that lets the guest run). Bytes that come then are kept, and looked through
+ * The event loop may be entered again while a packet is being worked on (a monitor command that
+ * lets the guest run). Bytes that come then are kept, and looked through
  * only for 0x03; a connection that breaks then is only marked, and dropped by the outermost. */
 #include "gdbstub/gdb_int.h"
 
@@ -51,8 +51,9 @@ void gdb_send(struct gdb *g, const char *body, size_t n)
 /* What gdb wants to know of the stop besides the signal. */
 static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *o)
 {
-	static const char *const watches[POINT_KINDS] = { [POINT_WATCH] = "watch", [POINT_RWATCH] = "rwatch",
-							  [POINT_AWATCH] = "awatch" };
+	static const char *const watches[POINT_KINDS] = {
+		[POINT_WATCH] = "watch", [POINT_RWATCH] = "rwatch", [POINT_AWATCH] = "awatch"
+	};
 
 	if (stop->kind != DEBUG_POINT || g->interrupt)
 		return;
@@ -133,7 +134,7 @@ static void stopped(void *ctx)
 
 static void interrupt(struct gdb *g)
 {
-	g->interrupt = false;
+	g->interrupt = !inspect_running(g->s) && g->sliced; /* gdb is about to go on: then */
 	if (inspect_running(g->s))
 		debug_halt(g->s);
 }
@@ -146,7 +147,7 @@ static void packet(struct gdb *g)
 	g->busy = true;
 	gdb_handle(g, g->in.buf, g->in.len);
 	g->busy = false;
-	if (g->interrupt)
+	if (g->interrupt && !g->sliced)
 		interrupt(g);
 }
 
@@ -269,7 +270,7 @@ static void fresh_client(struct gdb *g, int fd)
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
 	g->raw_len = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->physical = g->busy = g->waiting = g->interrupt = g->broken = false;
+	g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }
@@ -338,8 +339,8 @@ static bool fail(char *err, size_t errlen, const char *where, const char *why)
 static bool is_stale(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		     errno == ECONNREFUSED;
+	bool stale =
+	    fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 && errno == ECONNREFUSED;
 
 	if (fd >= 0)
 		close(fd);

@@ -13,7 +13,7 @@ const struct gdb_packet gdb_packets[] = {
 	{ "k", on_kill, P_SILENT },
 	{ "vKill", on_vkill, P_SILENT },
 	{ "vAttach", on_attach, P_SILENT },
-	{ "R", on_restart, P_SILENT | P_HOLD },
+	{ "R", on_restart, P_SILENT },
 	{ "vMustReplyEmpty", on_unknown, P_EXACT },
 	{ "QStartNoAckMode", on_noack, P_EXACT | P_SILENT },
 	{ "qSupported", on_supported, 0 },

@@ -11,7 +11,7 @@ enum {
 	ACPI_PM_TMR = ACPI_PM_BASE + 8,
 	ACPI_PM_LEN = 12,
 	ACPI_SCI_IRQ = 9,
-	ACPI_S5_TYPE = 5,    /* SLP_TYP value of soft-off */
+	ACPI_S5_TYPE = 0,    /* SLP_TYP value of soft-off: the one small kernels write without reading \_S5 */
 	ACPI_RSDP = 0xe0000, /* where acpi_write() puts the root pointer */
 	ACPI_AREA = 0x8000,  /* bytes kept for tables from there */
 };

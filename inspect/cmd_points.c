@@ -30,7 +30,9 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 	else
 		symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_UINT(p->number),
-					  V_STR(p->temporary ? "tbreak" : point_kind_names[p->kind]),
+					  V_STR(p->trace       ? "trace"
+						: p->temporary ? "tbreak"
+							       : point_kind_names[p->kind]),
 					  V_BOOL(p->enabled),
 					  p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
 					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE,

@@ -64,6 +64,8 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 	for (; n < max && at < end && read_word(s, at, &word); at += 4) {
 		const struct symbol *sym = symbols_at(&s->symbols, word);
 
+		if (word == frames[n - 1].pc)
+			continue;
 		if (sym && sym->code && (!sym->size || word - sym->addr <= sym->size) && examine_follows_call(s, word))
 			frames[n++] = (struct frame){ word, at };
 	}
@@ -91,7 +93,7 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 	if (max < 1)
 		return result_fail(r, "backtrace: a count from 1 on must stand here");
 	n = sure = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
-	if (n <= 1 && session_code_bits(s) == 32)
+	if (n <= 2 && session_code_bits(s) == 32)
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : (unsigned)max);
 	t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN, "#{frame} {pc} {symbol}");
 	for (unsigned i = 0; i < n; i++) {

@@ -35,8 +35,8 @@ static const struct {
 	const char *reason;
 	enum debug_stop_kind kind;
 } reasons[] = {
-	{ "breakpoint", DEBUG_POINT },	 { "watchpoint", DEBUG_POINT }, { "stopped", DEBUG_STOPPED },
-	{ "powered off", DEBUG_OFF },	 { "exited", DEBUG_EXITED },	{ "died", DEBUG_DEAD },
+	{ "breakpoint", DEBUG_POINT }, { "watchpoint", DEBUG_POINT }, { "stopped", DEBUG_STOPPED },
+	{ "powered off", DEBUG_OFF },  { "exited", DEBUG_EXITED },    { "died", DEBUG_DEAD },
 	{ "failed", DEBUG_DEAD },
 };
 
@@ -131,11 +131,6 @@ void debug_steps_done(struct inspect *s)
 	s->unseen = true;
 	s->stopped_at = session_now();
 	run_publish(s);
-}
-
-void debug_idle(struct inspect *s, int timeout_ms)
-{
-	session_idle(s, timeout_ms);
 }
 
 bool debug_at_point(struct inspect *s)

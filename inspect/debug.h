@@ -57,8 +57,6 @@ void debug_halt(struct inspect *s);
 bool debug_step(struct inspect *s, bool with_irq);
 /* After the last of a series of debug_step(): what stands is what everybody sees. */
 void debug_steps_done(struct inspect *s);
-/* Serve the other descriptors of the event loop, for at most TIMEOUT_MS. */
-void debug_idle(struct inspect *s, int timeout_ms);
 /* Is there an enabled point of any owner at pc? */
 bool debug_at_point(struct inspect *s);
 /* Switch the guest off, for good. */

@@ -103,6 +103,15 @@ void inspect_serial_out(void *session, const uint8_t *buf, size_t n);
 /* Readable when there is output to take. */
 int inspect_serial_fd(const struct inspect *s);
 size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n);
+/* Be shown all output that somebody takes; TAP is borrowed. */
+struct inspect_tap {
+	void *ctx;
+	void (*serial)(void *ctx, const uint8_t *buf, size_t n);
+	struct inspect_tap *next;
+};
+void inspect_serial_tap(struct inspect *s, struct inspect_tap *tap);
+void inspect_serial_untap(struct inspect *s, struct inspect_tap *tap);
+bool inspect_serial_is_taken(const struct inspect *s);
 /* Does anybody take the output? (It starts with nobody.) */
 void inspect_serial_taken(struct inspect *s, bool taken);
 void inspect_serial_input(struct inspect *s, const uint8_t *buf, size_t n);

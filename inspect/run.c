@@ -252,16 +252,19 @@ static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf
 /* A watchpoint saw an access to ADDR: which one is it? */
 static bool watch_is_meant(struct inspect *s, gva addr)
 {
-	char why[200] = "";
+	char why[200] = "", change[200] = "";
 
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || !point_watches(p) || addr - p->addr >= p->len ||
-		    !condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
+		if (!p->enabled || !point_watches(p) || addr - p->addr >= p->len)
 			continue;
-		if (!p->owner && !why[0])
-			watch_detail(s, p, addr, why, sizeof(why));
+		if (!p->owner)
+			watch_detail(s, p, addr, change, sizeof(change));
+		if (!condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
+			continue;
+		if (!why[0])
+			memcpy(why, change, sizeof(why));
 		run_set_stop(s, "watchpoint");
 		s->stop.point = p->number;
 		s->stop.watched = addr;

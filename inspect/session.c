@@ -344,11 +344,37 @@ int inspect_serial_fd(const struct inspect *s)
 
 size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n)
 {
-	return serial_log_take(s->serial, buf, n);
+	size_t len = serial_log_take(s->serial, buf, n);
+
+	for (struct inspect_tap *t = s->taps; t && len; t = t->next)
+		t->serial(t->ctx, buf, len);
+	return len;
+}
+
+void inspect_serial_tap(struct inspect *s, struct inspect_tap *tap)
+{
+	tap->next = s->taps;
+	s->taps = tap;
+}
+
+void inspect_serial_untap(struct inspect *s, struct inspect_tap *tap)
+{
+	struct inspect_tap **at = &s->taps;
+
+	while (*at && *at != tap)
+		at = &(*at)->next;
+	if (*at)
+		*at = tap->next;
+}
+
+bool inspect_serial_is_taken(const struct inspect *s)
+{
+	return s->serial_taken;
 }
 
 void inspect_serial_taken(struct inspect *s, bool taken)
 {
+	s->serial_taken = taken;
 	serial_log_set_taken(s->serial, taken);
 }
 

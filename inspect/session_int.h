@@ -75,6 +75,8 @@ struct inspect {
 		bool physical;
 	} examine;
 	FILE *log_file;
+	struct inspect_tap *taps;
+	bool serial_taken;
 	const struct inspect_sink *sink; /* where what points print goes now; NULL: nowhere */
 	char *hit_commands;	/* of the point that stopped the guest, not executed yet */
 	bool in_hit_commands;	/* they are being executed */

@@ -99,7 +99,7 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 
 	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn)))
 		return false;
-	s = shadow_bits(m, w, true, e & r->pde & PTE_W, false, w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) | p << 12;
+	s = shadow_bits(m, w, e & r->pde & PTE_U, e & r->pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE), w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) | p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
 		s |= SH_W;
 	m->st.prefills++;

@@ -116,6 +116,17 @@ void win_sync(struct mmu *m, struct window *w)
 		sync_region(m, w, w->active[i]);
 }
 
+/* Can E be mapped without an access of its own? In a shared window only global pages
+ * are worth it: others go at the next CR3 load. */
+static bool may_remap(const struct window *w, const struct region *r, uint64_t e)
+{
+	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return false;
+	if (w->view == WIN_USER)
+		return e & r->pde & PTE_U;
+	return !w->shared || (e & PTE_G);
+}
+
 /* One invalidated page. A page that now stands for another is mapped at once:
  * that saves the fault that would come next (copy-on-write). */
 static void sync_one(struct batch *b, uint32_t vpn)
@@ -137,7 +148,7 @@ static void sync_one(struct batch *b, uint32_t vpn)
 	old = table_entry(w, r->snap, i);
 	e = table_entry(w, table_of(m, r), i);
 	f = fate_of(w->shadow[vpn], old, e);
-	if (f == DROP && w->view == WIN_USER && (e & (PTE_P | PTE_A | PTE_U)) == (PTE_P | PTE_A | PTE_U)) {
+	if (f == DROP && may_remap(w, r, e)) {
 		batch_flush(b);
 		page_forget(m, w, vpn);
 		put_entry(w, r, i, e);

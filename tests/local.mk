@@ -14,6 +14,8 @@ AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
 
 SHELL_TESTS = \
 	%D%/layers.sh \
+	%D%/console/control.sh \
+	%D%/console/points.sh \
 	%D%/conform/device.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \

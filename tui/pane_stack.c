@@ -33,7 +33,7 @@ static void resolve(struct tui *t, struct word *w)
 
 static void add_row(struct stack *s, struct tui *t, const struct table *k, size_t row)
 {
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < 8 && s->n < MAX_WORDS; i++) {
 		const struct value *v;

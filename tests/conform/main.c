@@ -249,7 +249,8 @@ static void run_case(struct run *r, const struct conform_case *c)
 		ok = engine_run(r->engine, c, &o[1]);
 	r->cases++;
 	r->ended[o[0].vector & 31]++;
-	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) || bad_call(c, &o[0], &o[1]));
+	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) ||
+			   bad_call(c, &o[0], &o[1]));
 	if (ok)
 		compare(&d, r, c, &o[0], &o[1]);
 	if (ok && !d.any)

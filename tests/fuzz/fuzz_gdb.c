@@ -3,7 +3,8 @@
  * checksums put in where the input marks packets, on the fake machine. With libFuzzer
  * (--enable-fuzzing) it explores; without, main() replays the files named.
  *
- * Input: lines. A line that begins with ':' is sent as the packet of what follows; another one is sent raw. */
+ * Input: lines. A line that begins with ':' is sent as the packet of what follows; another one is sent raw.
+ */
 #include "base/loop.h"
 #include "gdbstub/gdbstub.h"
 #include "gdbstub/packet.h"

@@ -23,7 +23,7 @@ for kind in spin idle; do
 done
 
 start_guest --flat "$TMP/spin@0x100000"
-"$RSP" "$SOCK" p:qAttached raw:ff00fe242323247d7d2a0a03 long:100000 p:m100000,2 raw:2424246d p:qAttached >"$TMP/out"
+"$RSP" "$SOCK" p:qAttached raw:ff00fe242323247d7d2a0a03 long:100000 w p:m100000,2 raw:2424246d p:qAttached >"$TMP/out"
 [ "$(tail -1 "$TMP/out")" = 1 ]
 ok $? "garbage and an oversized packet do no harm" "$(cut -c1-60 "$TMP/out")"
 grep -q "^E16" "$TMP/out"

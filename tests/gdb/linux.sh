@@ -37,8 +37,8 @@ x/2i \$pc
 python
 import json
 idt = [json.loads(l) for l in gdb.execute("monitor info -j idt", to_string=True).splitlines()]
-handler = [g["offset"] for g in idt if int(str(g["vector"]), 0) == 32 or int(str(g["vector"]), 0) == 48 or int(str(g["vector"]), 0) == 0x30]
-gdb.execute("hbreak *%s" % handler[0])
+timer = [g["offset"] for g in idt if int(str(g["vector"]), 0) == 0x30]
+gdb.execute("hbreak *%s" % timer[0])
 end
 continue
 info break

@@ -31,7 +31,7 @@ arch i8086
 x/i \$pc
 kill
 END
-shows "=> 0xfffffff0:.*ljmp.*0xf000,0xe05b" "the reset vector"
+shows "=> 0xfffffff0:.*ljmp.*0xf000,.0xe05b" "the reset vector"
 shows "=> 0x7c00:.*ljmp.*0x0\?,\?" "the first instruction of the boot sector"
 shows "^eip  *0x7c05" "the program counter is linear"
 shows "0x7c05:.*xor.*%ax,%ax" "16-bit operands"

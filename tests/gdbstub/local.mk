@@ -32,7 +32,8 @@ gdb_corpus = \
 	tests/fuzz/corpus-gdb/opening \
 	tests/fuzz/corpus-gdb/points \
 	tests/fuzz/corpus-gdb/memory \
-	tests/fuzz/corpus-gdb/raw
+	tests/fuzz/corpus-gdb/raw \
+	tests/fuzz/corpus-gdb/register-number
 
 GDB_TESTS = \
 	tests/gdb/demo.sh \

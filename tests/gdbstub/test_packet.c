@@ -117,12 +117,9 @@ static const struct {
 	bool good;
 	uint64_t val;
 } numbers[] = {
-	{ "0", true, 0 },
-	{ "ffffffffffffffff", true, UINT64_MAX },
-	{ "fFf,", true, 0xfff },
-	{ "", false, 0 },
-	{ ",1", false, 0 },
-	{ "11111111111111111", false, 0 },
+	{ "0", true, 0 },	 { "ffffffffffffffff", true, UINT64_MAX },
+	{ "fFf,", true, 0xfff }, { "", false, 0 },
+	{ ",1", false, 0 },	 { "11111111111111111", false, 0 },
 };
 
 START_TEST(test_numbers)
@@ -160,37 +157,95 @@ static const struct {
 } programs[] = {
 	{ "220527", true, 5 },
 	{ "2205220727", true, 7 },
-	{ "2205220702" "27", true, 12 },
-	{ "2205220703" "27", true, (uint64_t)-2 },
+	{ "2205220702"
+	  "27",
+	  true, 12 },
+	{ "2205220703"
+	  "27",
+	  true, (uint64_t)-2 },
 	{ "220722030527", true, 2 },
-	{ "2206220005" "27", false, 0 },		    /* division by zero */
-	{ "25800000000000000022ff160805" "27", false, 0 },  /* the quotient that does not fit */
-	{ "22ff160827", true, UINT64_MAX },		    /* ext 8 */
-	{ "22ff16080a" "27", false, 0 },		    /* one value is missing */
-	{ "2600030a" "27", false, 0 },			    /* likewise */
+	{ "2206220005"
+	  "27",
+	  false, 0 }, /* division by zero */
+	{ "25800000000000000022ff160805"
+	  "27",
+	  false, 0 },			    /* the quotient that does not fit */
+	{ "22ff160827", true, UINT64_MAX }, /* ext 8 */
+	{ "22ff16080a"
+	  "27",
+	  false, 0 }, /* one value is missing */
+	{ "2600030a"
+	  "27",
+	  false, 0 }, /* likewise */
 	{ "26000327", true, 103 },
-	{ "26000a27", false, 0 },			    /* no such register */
-	{ "2212" "17" "27", true, 0x12 },
-	{ "2212" "19" "27", true, 0x12121212 },
-	{ "232000" "19" "27", false, 0 },		    /* not readable */
-	{ "2201" "200008" "2209" "27" "2204" "27", true, 4 }, /* if_goto to 8 */
-	{ "210000", false, 0 },				    /* for ever */
+	{ "26000a27", false, 0 }, /* no such register */
+	{ "2212"
+	  "17"
+	  "27",
+	  true, 0x12 },
+	{ "2212"
+	  "19"
+	  "27",
+	  true, 0x12121212 },
+	{ "232000"
+	  "19"
+	  "27",
+	  false, 0 }, /* not readable */
+	{ "2201"
+	  "200008"
+	  "2209"
+	  "27"
+	  "2204"
+	  "27",
+	  true, 4 },		/* if_goto to 8 */
+	{ "210000", false, 0 }, /* for ever */
 	{ "21ffff", false, 0 },
-	{ "2201", false, 0 },				    /* no end */
-	{ "24000000", false, 0 },			    /* operand cut off */
-	{ "27", false, 0 },				    /* nothing on the stack */
+	{ "2201", false, 0 },	  /* no end */
+	{ "24000000", false, 0 }, /* operand cut off */
+	{ "27", false, 0 },	  /* nothing on the stack */
 	{ "fe", false, 0 },
-	{ "2201" "2202" "2b" "03" "27", true, 1 },	    /* swap: 2 - 1 */
-	{ "2201" "2202" "2203" "33" "29" "29" "27", true, 3 }, /* rot: 3 1 2 */
-	{ "22012202" "3201" "27", true, 1 },
-	{ "3205" "27", false, 0 },
-	{ "2201" "2250" "09" "27", true, 0 },
-	{ "220122400927", true, 0 },			    /* shift by 64 */
+	{ "2201"
+	  "2202"
+	  "2b"
+	  "03"
+	  "27",
+	  true, 1 }, /* swap: 2 - 1 */
+	{ "2201"
+	  "2202"
+	  "2203"
+	  "33"
+	  "29"
+	  "29"
+	  "27",
+	  true, 3 }, /* rot: 3 1 2 */
+	{ "22012202"
+	  "3201"
+	  "27",
+	  true, 1 },
+	{ "3205"
+	  "27",
+	  false, 0 },
+	{ "2201"
+	  "2250"
+	  "09"
+	  "27",
+	  true, 0 },
+	{ "220122400927", true, 0 }, /* shift by 64 */
 	{ "26000027", true, 100 },
-	{ "22ff" "2a04" "27", true, 15 },
-	{ "220527" "ffff", true, 5 },
-	{ "2205220513" "27", true, 1 },
-	{ "22052206" "14" "27", true, 1 },
+	{ "22ff"
+	  "2a04"
+	  "27",
+	  true, 15 },
+	{ "220527"
+	  "ffff",
+	  true, 5 },
+	{ "2205220513"
+	  "27",
+	  true, 1 },
+	{ "22052206"
+	  "14"
+	  "27",
+	  true, 1 },
 	{ "22050e27", true, 0 },
 };
 

@@ -29,7 +29,8 @@ START_TEST(test_names_are_unique)
 	ck_assert_uint_lt(r.count, GDB_MAX_REGS);
 	for (unsigned i = 0; i < r.count; i++) {
 		ck_assert_int_eq(index_of(&r, r.reg[i].name), (int)i);
-		ck_assert_msg(r.reg[i].source != GDB_REG_TABLE || r.reg[i].info, "%s is in no table", r.reg[i].name);
+		ck_assert_msg(r.reg[i].source != GDB_REG_TABLE || r.reg[i].info, "%s is in no table",
+			      r.reg[i].name);
 		ck_assert_uint_eq(r.reg[i].bits % 8, 0);
 	}
 }
@@ -40,10 +41,10 @@ static const struct {
 	const char *name32, *name64;
 	int n32, n64;
 } places[] = {
-	{ "eax", "rax", 0, 0 },	     { "esp", "rsp", 4, 7 },	 { "eip", "rip", 8, 16 },
-	{ "eflags", "eflags", 9, 17 }, { "cs", "cs", 10, 18 },	 { "gs", "gs", 15, 23 },
-	{ "st0", "st0", 16, 24 },    { "fctrl", "fctrl", 24, 32 }, { "fop", "fop", 31, 39 },
-	{ "xmm0", "xmm0", 32, 40 },  { "mxcsr", "mxcsr", 40, 56 },
+	{ "eax", "rax", 0, 0 },	       { "esp", "rsp", 4, 7 },	     { "eip", "rip", 8, 16 },
+	{ "eflags", "eflags", 9, 17 }, { "cs", "cs", 10, 18 },	     { "gs", "gs", 15, 23 },
+	{ "st0", "st0", 16, 24 },      { "fctrl", "fctrl", 24, 32 }, { "fop", "fop", 31, 39 },
+	{ "xmm0", "xmm0", 32, 40 },    { "mxcsr", "mxcsr", 40, 56 },
 };
 
 START_TEST(test_core_order)
@@ -80,9 +81,11 @@ START_TEST(test_features)
 }
 END_TEST
 
-static const char *const wanted[] = { "cr0", "cr2", "cr3", "cr4", "efer", "cs_base", "ds_base", "es_base", "fs_base", "gs_base",
-				      "ss_base", "gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit", "tr", "ldtr",
-				      "dr0", "dr1", "dr2", "dr3", "dr6", "dr7", "cpl", "ip" };
+static const char *const wanted[] = { "cr0",	 "cr2",	      "cr3",	    "cr4",	 "efer",
+				      "cs_base", "ds_base",   "es_base",    "fs_base",	 "gs_base",
+				      "ss_base", "gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit",
+				      "tr",	 "ldtr",      "dr0",	    "dr1",	 "dr2",
+				      "dr3",	 "dr6",	      "dr7",	    "cpl",	 "ip" };
 
 START_TEST(test_system_registers)
 {
@@ -93,7 +96,8 @@ START_TEST(test_system_registers)
 		layout(&r, i);
 		n = index_of(&r, wanted[_i]);
 		ck_assert_msg(n >= 0, "no %s", wanted[_i]);
-		ck_assert_msg(strstr(r.reg[n].type, "int"), "%s must be an integer for gdb to set it", wanted[_i]);
+		ck_assert_msg(strstr(r.reg[n].type, "int"), "%s must be an integer for gdb to set it",
+			      wanted[_i]);
 	}
 }
 END_TEST

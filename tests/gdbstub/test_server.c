@@ -23,7 +23,7 @@ struct talk {
 	struct inspect *s;
 	struct machine *m;
 	struct gdb *g;
-	int fd; /* gdb's end; -1: hung up */
+	int fd;	    /* gdb's end; -1: hung up */
 	char *said; /* the last packet's body, or "" */
 };
 
@@ -103,7 +103,8 @@ static const char *ask(struct talk *t, const char *body)
 static const struct {
 	const char *packet, *reply;
 } script[] = {
-	{ "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386", "PacketSize=8000;QStartNoAckMode+" },
+	{ "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386",
+	  "PacketSize=8000;QStartNoAckMode+" },
 	{ "vMustReplyEmpty", "" },
 	{ "?", "T05" },
 	{ "Hgp0.0", "OK" },
@@ -119,7 +120,6 @@ static const struct {
 	{ "qXfer:features:read:target.xml:0,10", "m<?xml version=\"1" },
 	{ "qXfer:features:read:target.xml:fffff,10", "E" },
 	{ "qXfer:features:read:other.xml:0,10", "" },
-	{ "qXfer:memory-map:read::0,1000", "l<?xml" },
 	{ "vCont?", "vCont;c;C;s;S;t;r" },
 	{ "p8", "00100000" },
 	{ "pff", "E" },
@@ -157,7 +157,7 @@ static const struct {
 	{ "Z1,1001,1", "OK" },
 	{ "vCont;c", "T05hwbreak:;" },
 	{ "z1,1001,1", "OK" },
-	{ "Z0,1000,1;X3,220027", "OK" }, /* a condition that never holds */
+	{ "Z0,1000,1;X3,220027", "OK" },     /* a condition that never holds */
 	{ "Z0,1002,1;X5,2600012204", "OK" }, /* one that cannot be decided */
 	{ "c", "T05swbreak:;" },
 	{ "p8", "02100000" },
@@ -174,6 +174,7 @@ static const struct {
 	{ "Qqemu.PhyMemMode:1", "OK" },
 	{ "qqemu.PhyMemMode", "1" },
 	{ "m1000,2", "4041" },
+	{ "qXfer:memory-map:read::0,1000", "l<?xml" },
 	{ "qHostInfo", "triple:" },
 	{ "qMemoryRegionInfo:1000", "start:0;size:400000;permissions:r" },
 	{ "qRcmd,6563686f206869", "OK" }, /* echo hi */
@@ -194,7 +195,8 @@ START_TEST(test_conversation)
 	for (size_t i = 0; script[i].reply; i++) {
 		const char *got = ask(&t, script[i].packet);
 
-		ck_assert_msg(script[i].reply[0] ? !strncmp(got, script[i].reply, strlen(script[i].reply)) : !got[0],
+		ck_assert_msg(script[i].reply[0] ? !strncmp(got, script[i].reply, strlen(script[i].reply))
+						 : !got[0],
 			      "%s: '%.60s' instead of '%s'", script[i].packet, got, script[i].reply);
 	}
 	end(&t);
@@ -324,8 +326,15 @@ END_TEST
 
 START_TEST(test_garbage)
 {
-	static const char *const rubbish[] = { "\xff\xfe+-$$$###", "$#$#$", "$g#00", "}}}}", "$}#7d", "$vCont;s:p#3c",
-					       "$G#47", "$Z0,,,;X#b2", "$qXfer:features:read:target.xml:,#00" };
+	static const char *const rubbish[] = { "\xff\xfe+-$$$###",
+					       "$#$#$",
+					       "$g#00",
+					       "}}}}",
+					       "$}#7d",
+					       "$vCont;s:p#3c",
+					       "$G#47",
+					       "$Z0,,,;X#b2",
+					       "$qXfer:features:read:target.xml:,#00" };
 	struct talk t;
 
 	begin(&t, looping, sizeof(looping));
@@ -342,8 +351,9 @@ END_TEST
 
 START_TEST(test_bad_addresses)
 {
-	static const char *const bad[] = { "",	      "x",	     ":",   "1234x", "256.0.0.1:1", "unix:/nonexistent/dir/s",
-					   "host.invalid:1", "-1" };
+	static const char *const bad[] = {
+		"", "x", ":", "1234x", "256.0.0.1:1", "unix:/nonexistent/dir/s", "host.invalid:1", "-1"
+	};
 	struct talk t;
 	char err[300] = "";
 

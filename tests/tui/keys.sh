@@ -111,10 +111,11 @@ child=$(ps -o pid= --ppid "$pid" | head -1)
 t kill-session -t v
 until_true sh -c "! kill -0 $child"
 ok $? "a lost terminal ends the session"
-[ ! -s "$TMP/status" ] || [ "$(cat "$TMP/status")" != 139 ]
-ok $? "and not by a crash" "$(cat "$TMP/status")"
+[ ! -s "$TMP/status" ] || [ "$(cat "$TMP/status" 2>/dev/null)" != 139 ]
+ok $? "and not by a crash" "$(cat "$TMP/status" 2>/dev/null)"
 
-TERM=nosuch script -qec "'$VITRINE' tui --no-rc demo" /dev/null >"$TMP/out" 2>&1 </dev/null
+# (curses itself leaks what it had begun with)
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" TERM=nosuch script -qec "'$VITRINE' tui --no-rc demo" /dev/null >"$TMP/out" 2>&1 </dev/null
 [ $? -eq 125 ]
 ok $? "an unknown terminal: status 125" "$(cat "$TMP/out")"
 "$VITRINE" tui --no-rc demo >"$TMP/out" 2>&1 </dev/null

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The control socket: requests, events, several clients, bad input; vitrine attach; the example.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+command -v python3 >/dev/null || skip_all "no python3"
+plan 14
+
+S=$TMP/control
+# The shell reads its commands from a pipe that stays open until the test ends.
+mkfifo "$TMP/stdin"
+timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
+server=$!
+exec 9>"$TMP/stdin"
+n=0
+while [ ! -S "$S" ] && [ $n -lt 100 ]; do
+	n=$((n + 1))
+	sleep 0.05
+done
+
+got=$(timeout 20 python3 "$TOP_SRCDIR/docs/examples/control.py" "$S" 2>&1)
+echo "$got" | grep -qE '^10 stops, [0-9]+ lines from the guest$'
+ok $? "the example counts page faults" "$got"
+
+got=$(timeout 20 "$VITRINE" attach "$S" -c 'print 40 + 2' 2>&1)
+[ "$got" = "42  0x2a" ]
+ok $? "attach prints text" "$got"
+got=$(timeout 20 "$VITRINE" attach --json "$S" -c 'print 40 + 2' 2>&1)
+echo "$got" | grep -q '"value":42'
+ok $? "attach --json prints records" "$got"
+got=$(timeout 20 "$VITRINE" attach "$S" -c 'print $nosuch' 2>&1)
+[ $? -eq 1 ] && [ "$got" = 'no register or variable $nosuch' ]
+ok $? "attach fails with the command" "$got"
+got=$(timeout 20 "$VITRINE" attach "$TMP/nothing" -c 'print 1' 2>&1)
+[ $? -eq 125 ]
+ok $? "attach to nothing is status 125" "$got"
+
+timeout 60 python3 - "$S" >"$TMP/tap" 2>"$TMP/trace" <<'END'
+import json, socket, sys
+
+class Client:
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(sys.argv[1])
+        self.lines = self.sock.makefile("rb")
+    def send(self, raw):
+        self.sock.sendall(raw)
+    def get(self, event=None):
+        while True:
+            m = json.loads(self.lines.readline())
+            if event is None or m.get("event") == event:
+                return m
+
+def say(good, name):
+    print(("yes " if good else "no ") + name, flush=True)
+
+a, b, c = Client(), Client(), Client()
+a.send(b"garbage\n[1]\n{\"id\":5}\n{\"id\":\"x\",\"subscribe\":[\"nope\"]}\n")
+say([a.get()["ok"] for _ in range(4)] == [False] * 4, "broken requests get one error each")
+a.send(b"y" * (3 << 20) + b"\n" + b'{"id":7,"command":"print 1"}\n')
+m = a.get()
+say(not m["ok"] and "1 MiB" in m["error"] and a.get()["results"][0]["value"] == 1, "an oversized line gets one error")
+c.send(b'{"id":1,"command":"pri')
+c.sock.close()
+b.send(b'{"id":1,"subscribe":["stop","serial"]}\n')
+say(b.get()["ok"], "subscribe, after another client was dropped in the middle of a line")
+a.send(b'{"id":8,"command":"reset"}\n{"id":9,"command":"break run"}\n{"id":10,"command":"continue"}\n')
+say([a.get()["id"] for _ in range(3)] == [8, 9, 10], "answers come in order, with their ids")
+say("demo guest" in b.get("serial")["text"], "the subscriber sees serial output")
+e = b.get("stopped")
+say(e["reason"] == "breakpoint" and e["symbol"] == "run", "and the stop")
+a.send(b'{"id":11,"command":"delete"}\n{"id":12,"command":"set [ticks] = 0"}\n')
+a.get(), a.get()
+a.send(b'{"id":13,"command":"break-on port 0xf4"}\n{"id":14,"command":"break finish"}\n{"id":15,"command":"continue &"}\n')
+for _ in range(3):
+    a.get()
+say(b.get("stopped")["symbol"] == "finish", "a guest that runs in the background tells of its stop")
+b.send(b'{"id":2,"command":"print $pc"}\n')
+a.send(b'{"id":16,"command":"print $pc"}\n')
+say(a.get()["results"] == b.get()["results"], "two clients see the same")
+END
+while read -r verdict name; do
+	[ "$verdict" = yes ]
+	ok $? "$name"
+done <"$TMP/tap"
+[ "$(wc -l <"$TMP/tap")" -eq 8 ] || sed 's/^/# /' "$TMP/trace"
+
+echo quit >&9
+exec 9>&-
+wait $server
+[ $? -le 1 ] && [ ! -e "$S" ]
+ok $? "the session ends in order, its socket is gone" "$(cat "$TMP/out" "$TMP/err")"

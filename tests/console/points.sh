@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Watchpoints, events, trace, commands, run-until, call stack, bulk memory and profile on the
+# embedded guest: what the shell says, and what it refuses.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+plan 28
+
+# vit NAME: run the commands on standard input; output of the shell in $TMP/out.
+vit()
+{
+	cat >"$TMP/script"
+	timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --timeout 50 "$@" -x "$TMP/script" demo \
+		</dev/null >"$TMP/out" 2>"$TMP/err"
+	status=$?
+	cat "$TMP/err" >>"$TMP/out"
+}
+
+# match REGEX NAME: one result, whether a line matches.
+match()
+{
+	grep -qE -- "$1" "$TMP/out"
+	ok $? "$2" "$(detail)"
+}
+
+vit <<'END'
+watch ticks
+watch passed 4 if [passed] == 2
+info break
+continue
+delete
+continue
+END
+match '^watch 1 at 0x[0-9a-f]{8} ticks, 4 bytes$' "watch names the place"
+match '^watchpoint 2 at 0x[0-9a-f]{8} <run' "a conditional watchpoint stops in the function that writes"
+match 'old value 0x1, new value 0x2$' "it says what changed"
+match '^guest exited' "deleted watchpoints stop nothing"
+
+vit <<'END'
+trace check_flags "caller %a, %d of %08x, %s%%" *(u32*)$esp, -5, 0xbeef, cmdline
+tbreak check_flags
+continue
+-delete 2
+break print if $esp != 0
+commands 3 "print 40 + 2; backtrace 1"
+continue
+info break
+delete
+run-until $pc == check_bcd
+run-until [ticks] >= 0 max 3
+-run-until 0 max 100
+END
+match '^caller run\+0x[0-9a-f]+, -5 of 0000beef, %$' "trace prints its values"
+match '^breakpoint 3 at .* <print>' "and does not stop"
+match '^42  0x2a' "commands are executed at the stop"
+match '^#0 0x[0-9a-f]{8} print$' "all of them"
+match 'trace  yes .* check_flags +[01] ' "info break lists the trace"
+match 'run-until at .* <check_bcd' "run-until an address"
+match 'did not hold within 100 instructions' "run-until with a limit"
+
+vit <<'END'
+break-on exception pf
+continue
+backtrace
+delete
+break-on int 0x80
+continue
+delete
+break-on irq
+continue
+delete
+break-on port 0x20 to 0x21
+continue
+delete
+break-on cr 3
+continue
+info break
+END
+match '^event 1 at .* <stub_14>' "break-on exception stops at the handler"
+match '^exception #PF .*at 0x[0-9a-f]{8} <' "and says where it came from"
+match '^#[1-9] .* check_[a-z_]*page' "backtrace leads to the culprit"
+match '^int 0x80 at 0x' "break-on int"
+match '^irq 0x20 at 0x' "break-on irq"
+match '^port 0x2[01] (written with|read as) 0x' "break-on port"
+match '^cr 3 written with 0x[0-9a-f]+ at ' "break-on cr"
+match '^ +5  event  yes .* cr 3 +1 ' "info break counts events"
+
+vit <<END
+break run
+continue
+dump $TMP/mem \$esp 64
+load $TMP/mem \$esp
+find kernel_main 0x10000 "checks passed"
+-find kernel_main 16 "not there at all"
+sendkey ctrl-alt-delete ret a
+-sendkey nosuchkey
+-break-on weather
+-break-on exception 99
+-watch 0xfffffffe 4
+-trace run "%d"
+-trace run "%q" 1
+END
+match '^64 bytes written to 0x' "load writes what dump wrote"
+[ "$(wc -c <"$TMP/mem")" -eq 64 ]
+ok $? "dump made a file of that length"
+[ "$(grep -cE '^0x[0-9a-f]{8}' "$TMP/out")" -ge 1 ]
+ok $? "find finds a text" "$(detail)"
+match "no key is called 'nosuchkey'" "sendkey names the key it does not know"
+match 'break-on takes exception, irq' "break-on says what it takes"
+match 'asks for more values' "trace counts its values"
+match 'the format knows' "trace knows its conversions"
+
+vit --append loop <<END
+profile 0.3 file $TMP/folded
+END
+match '^ +[0-9]+ +[0-9.]+ +[a-z_(]+' "profile lists symbols"
+grep -qE '^[^ ].* [0-9]+$' "$TMP/folded"
+ok $? "and writes folded stacks" "$(head -3 "$TMP/folded")"
