@@ -556,11 +556,13 @@ static void put_mmio(struct tx *t, struct insn *in)
 	}
 }
 
+/* Not for vector operands: through the aligned bounce buffer a misaligned one would
+ * not raise its #GP, which the plain form does before it reaches the device. */
 static bool site_is_device(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 
-	return v && v->mmio >= MMIO_TRAPS;
+	return v && v->mmio >= MMIO_TRAPS && !is_vector_isa(in) && !is_vex(in);
 }
 
 static bool site_touches(const struct tx *t, const struct insn *in)

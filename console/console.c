@@ -18,9 +18,15 @@ static void idle(void *ctx, int timeout_ms)
 	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
 }
 
+/* Runs of other faces come in between: within a run of ours, or while a command line is read. */
 static void running(void *ctx, bool on)
 {
-	serial_terminal(ctx, on);
+	struct console *c = ctx;
+
+	if (on ? c->runs++ : --c->runs)
+		return;
+	if (!c->reading)
+		serial_terminal(c, on);
 }
 
 static void emit(void *ctx, const struct result *r)

@@ -31,6 +31,8 @@ struct console {
 	char serial_path[108];
 	size_t emitted; /* results shown so far */
 	bool mid_line;	/* guest output on the terminal did not end its line */
+	unsigned runs;	/* commands that make the guest run, one within another */
+	bool reading;	/* a command line is waited for: standard input is not the guest's */
 	/* the line editor */
 	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;

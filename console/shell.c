@@ -170,6 +170,7 @@ static void look_behind(struct console *c)
 static bool read_line(struct console *c)
 {
 	c->line_ready = false;
+	c->reading = true;
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
@@ -177,6 +178,7 @@ static bool read_line(struct console *c)
 		look_behind(c);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
+	c->reading = false;
 	if (c->at_prompt)
 		rl_callback_handler_remove();
 	c->at_prompt = false;
@@ -229,12 +231,14 @@ static ssize_t read_pipe(void *ctx, char *buf, size_t n)
 	struct console *c = ctx;
 
 	c->line_ready = false;
+	c->reading = true;
 	loop_watch(c->loop, STDIN_FILENO, pipe_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
 		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
+	c->reading = false;
 	return c->line_ready ? read(STDIN_FILENO, buf, n) : 0;
 }
 
