@@ -505,7 +505,7 @@ static enum engine_exit halt_script(struct fake_engine *f)
 			f->v.plat.out(f->v.plat.ctx, 0x3f8, 1, c);
 			f->v.plat.out(f->v.plat.ctx, 0x20, 1, 0x20);
 			if (c == 'q')
-				f->v.plat.out(f->v.plat.ctx, 0x604, 2, 0x3400);
+				f->v.plat.out(f->v.plat.ctx, 0x604, 2, 0x2000);
 			return ENGINE_STOP;
 		}
 		f->v.plat.out(f->v.plat.ctx, 0x20, 1, 0x20);
