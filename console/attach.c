@@ -29,6 +29,7 @@ struct attached {
 	bool failed;  /* that answer was an error */
 	bool over;    /* the other end is gone, or we are done */
 	bool at_prompt;
+	bool mid_line; /* guest output did not end its line */
 };
 
 /* Readline gives its callbacks no context. */
@@ -74,6 +75,9 @@ static void show_answer(struct attached *a, const json_t *msg)
 		return;
 	a->waiting = false;
 	a->failed = !json_is_true(json_object_get(msg, "ok"));
+	if (a->mid_line)
+		putchar('\n');
+	a->mid_line = false;
 	if (json_is_string(text))
 		fwrite(json_string_value(text), 1, json_string_length(text), stdout);
 	json_array_foreach(rows, i, row) {
@@ -94,13 +98,17 @@ static void show_message(struct attached *a, const json_t *msg)
 		show_answer(a, msg);
 		return;
 	}
-	if (strcmp(event, "serial"))
+	if (strcmp(event, "serial") || !json_string_length(text))
 		return;
 	if (a->at_prompt)
 		putchar('\n');
 	fwrite(json_string_value(text), 1, json_string_length(text), stdout);
+	a->mid_line = json_string_value(text)[json_string_length(text) - 1] != '\n';
 	fflush(stdout);
 	if (a->at_prompt) {
+		if (a->mid_line)
+			putchar('\n');
+		a->mid_line = false;
 		rl_on_new_line();
 		rl_redisplay();
 	}

@@ -16,6 +16,8 @@ static void idle(void *ctx, int timeout_ms)
 	struct console *c = ctx;
 
 	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
+	if (c->reading && c->line_ready && c->term.is_tty)
+		shell_line_between(c);
 }
 
 /* Runs of other faces come in between: within a run of ours, or while a command line is read. */

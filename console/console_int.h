@@ -48,5 +48,7 @@ void serial_terminal(struct console *c, bool on);
 /* ---- shell.c ---- */
 /* Until "quit" or end of file; returns the status of the last script, else 0. */
 enum inspect_status shell_loop(struct console *c);
+/* A line was finished at the prompt while a command of another face makes the guest run. */
+void shell_line_between(struct console *c);
 void shell_sigint(struct console *c); /* Ctrl-C at the prompt */
 #endif

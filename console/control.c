@@ -505,6 +505,7 @@ void control_free(struct control *ctl)
 {
 	if (!ctl)
 		return;
+	hold(ctl, false); /* the machine is gone already */
 	if (ctl->tap.ctx)
 		inspect_serial_untap(ctl->s, &ctl->tap);
 	for (struct client *c = ctl->clients; c; c = c->next)

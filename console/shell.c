@@ -200,6 +200,23 @@ static enum inspect_status execute(struct console *c)
 	return st;
 }
 
+void shell_line_between(struct console *c)
+{
+	enum inspect_status st = INSPECT_QUIT;
+
+	loop_forget(c->loop, STDIN_FILENO);
+	c->line_ready = false;
+	if (!c->line_eof)
+		st = execute(c);
+	if (st == INSPECT_QUIT) { /* the run ends; then the prompt's loop does */
+		c->line_ready = c->line_eof = true;
+		inspect_interrupt(c->s);
+		return;
+	}
+	show_prompt(c);
+	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
+}
+
 static enum inspect_status interactive(struct console *c)
 {
 	enum inspect_status st = INSPECT_OK;

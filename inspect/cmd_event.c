@@ -9,7 +9,8 @@
 #include <strings.h>
 
 /* What the architecture calls vectors 0 to 20. */
-static const char *const exception_names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#CSO", "#TS",
+static const char *const exception_names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#CSO",
+					       "#TS",
 					       "#NP", "#SS", "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM", "#VE" };
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",

@@ -108,7 +108,8 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 
 static const struct command commands[] = {
 	{ "backtrace", "bt where", "[N]", "the call stack (N innermost frames), by frame pointers",
-	  "Where there is no frame pointer, words on the stack that may be return addresses are shown as guesses. Ends where a frame is not to be believed: no memory, no call before the return address, or not further up the "
+	  "Where there is no frame pointer, words on the stack that may be return addresses are shown as guesses. "
+	  "Ends where a frame is not to be believed: no memory, no call before the return address, or not further up the "
 	  "stack.",
 	  cmd_backtrace, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "profile", NULL, "[SECONDS] [file PATH]", "let the guest run and sample where it is",

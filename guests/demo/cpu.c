@@ -118,12 +118,11 @@ void panic(const char *why, const struct frame *f)
 	finish(0x3f);
 }
 
-/* ACPI S5: PM1a control is at 0x604 on the machines we know; the sleep type, which only
- * AML tells, is 0 on QEMU's and 5 on Vitrine's. Switching off may take a moment. */
+/* ACPI S5: PM1a control is at 0x604 and the sleep type 0 on the machines we know (only
+ * AML tells for sure). Switching off may take a moment. */
 void power_off(void)
 {
 	outw(0x604, 0x2000);
-	outw(0x604, 0x2000 | 5 << 10);
 	for (unsigned patience = 100000; patience; patience--)
 		inb(0x80);
 }
