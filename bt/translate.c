@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Length of the indirect entry, for all but tiny EIPs: it lets the main entry, which loops
+ * jump to, start a 32-byte line. */
+#define IND_BYTES 23
 #define ROOM 16384 /* host bytes that a TU may take, with all its checks */
 
 /* Decode the TU into T. 0; -1 when the first instruction cannot be fetched. */
@@ -270,7 +273,7 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	struct tx *t = b->tx;
 	struct ccf *f;
 	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
-	uint32_t start = kind == TX_NORMAL ? b->tc_pos : b->transient_host;
+	uint32_t start = kind == TX_NORMAL ? ((b->tc_pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient_host;
 	uint8_t *imm = NULL;
 	bool mixed;
 
