@@ -42,10 +42,6 @@ callout_fn co_break;      /* breakpoint at this address */
  * Gather: code is the index register, asize the size of an index, imm2 the scale. */
 callout_fn co_gather, co_masked_load, co_masked_store, co_maskmovq;
 
-/* For callouts in other files: account for S and put cpu.rip at it; deliver cpu.exc. */
-void callout_begin(struct bt_vcpu *b, struct site *s);
-uint64_t callout_raise(struct bt_vcpu *b, struct site *s);
-
 enum { FAR_JMP, FAR_CALL };
 enum { TAB_SGDT, TAB_SIDT, TAB_LGDT, TAB_LIDT };
 enum { STR_MOVS, STR_CMPS, STR_STOS, STR_LODS, STR_SCAS, STR_INS, STR_OUTS };

@@ -34,8 +34,12 @@ noinst_LIBRARIES += %D%/libbt.a
 noinst_LIBRARIES += %D%/libbtlight.a
 %C%_libbtlight_a_SOURCES = \
 	%D%/cache.c \
+	%D%/callout_int.h \
 	%D%/light_callout.c \
+	%D%/light_device.c \
 	%D%/light_dispatch.c \
+	%D%/light_legacy.c \
+	%D%/light_system.c \
 	%D%/sys_cr.c \
 	%D%/sys_far.c \
 	%D%/sys_int.c \

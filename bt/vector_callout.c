@@ -4,7 +4,7 @@
  * device memory, and segments whose base and limit count for each element.
  * These callouts are heavy: the guest's registers are in the XSAVE image (SDM
  * vol. 1 13.4), standard form. */
-#include "bt/callout.h"
+#include "bt/callout_int.h"
 
 enum { XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMMH = 576 };
 
