@@ -203,10 +203,18 @@ static inline void tx_mark(struct tx *t, enum fixup fix, unsigned arg)
 		t->marks[t->nmark++] = (struct mark){ (uint16_t)(t->p - t->base), (uint8_t)t->i, fix, arg & 15 };
 }
 
-/* ---- lower.c ---- */
+/* lower.c */
 void lower(struct tx *t, struct insn *in);
-/* Re-emit the instruction with its memory operand through the window (or without one). */
+bool lower_stack(struct tx *t, struct insn *in);
+bool lower_flow(struct tx *t, struct insn *in);
+bool lower_string(struct tx *t, struct insn *in);
+bool lower_system(struct tx *t, struct insn *in);
+bool lower_legacy(struct tx *t, struct insn *in);
+
+/* lower_plain.c: re-emit the instruction with its memory operand through the window (or without one). */
 void emit_plain(struct tx *t, struct insn *in);
+
+/* lower_mem.c */
 /* r8d = offset of the memory operand in its segment. Flags and other registers stay. */
 void emit_ea(struct tx *t, const struct insn *in);
 /* r8d = linear address of the operand for an access of SIZE bytes, checked as its segment demands. */
@@ -215,7 +223,12 @@ void emit_linear(struct tx *t, const struct insn *in, unsigned size);
 void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
 /* r8d (r8w zero-extended) = memory or register operand IDX of SIZE 2 or 4. */
 void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size);
-/* Store r11d to memory operand or register IDX. */
+/* r9 = base of the window for the linear address in REG; uses r10. */
+void emit_quarter(struct tx *t, int reg);
+/* Is the present instruction known to reach user pages from kernel code? */
+bool site_is_foreign(const struct tx *t, const struct insn *in);
+
+/* lower_exit.c */
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t));
 void emit_callout(struct tx *t, struct site *s); /* r8d is passed as EA */
@@ -223,16 +236,5 @@ void emit_exit(struct tx *t, uint32_t eip);      /* direct exit to EIP */
 void emit_indirect(struct tx *t);                /* exit to EIP in r8d */
 void emit_raise(struct tx *t, struct insn *in, int vector);
 void emit_poll(struct tx *t);
-/* r9 = base of the window for the linear address in REG; uses r10. */
-void emit_quarter(struct tx *t, int reg);
-/* Is the present instruction known to reach user pages from kernel code? */
-bool site_is_foreign(const struct tx *t, const struct insn *in);
-void emit_push_r8(struct tx *t, unsigned size);
 void emit_intr_check(struct tx *t, uint32_t eip); /* leave for the dispatcher when an interrupt waits */
-
-bool lower_stack(struct tx *t, struct insn *in);
-bool lower_flow(struct tx *t, struct insn *in);
-bool lower_string(struct tx *t, struct insn *in);
-bool lower_system(struct tx *t, struct insn *in);
-bool lower_legacy(struct tx *t, struct insn *in);
 #endif

@@ -7,16 +7,23 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/callout.h \
 	%D%/decode.c \
 	%D%/emit.h \
+	%D%/encode.c \
+	%D%/encode.h \
 	%D%/engine.c \
 	%D%/fault.c \
 	%D%/glue.c \
 	%D%/lower.c \
 	%D%/lower.h \
+	%D%/lower_bits.c \
+	%D%/lower_exit.c \
 	%D%/lower_flow.c \
 	%D%/lower_legacy.c \
+	%D%/lower_mem.c \
+	%D%/lower_plain.c \
 	%D%/lower_stack.c \
 	%D%/lower_string.c \
 	%D%/lower_system.c \
+	%D%/lower_vector.c \
 	%D%/policy.c \
 	%D%/policy.def \
 	%D%/sys.h \

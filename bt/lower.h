@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Stack pieces that several lowering families use. */
+ * What lowering families show each other, beside emit.h: stack pieces, bit strings,
+ * vector operands. */
 #ifndef BT_LOWER_H
 #define BT_LOWER_H
 #include "bt/emit.h"
@@ -8,4 +9,18 @@ void emit_stack_adjust(struct tx *t, int32_t by);
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
 void emit_stack_peek(struct tx *t, int reg, unsigned size);     /* REG = top, zero-extended */
+
+/* lower_bits.c */
+bool insn_is_bit_string(const struct insn *in); /* with the bit's number in a register */
+void emit_bit_string(struct tx *t, const struct insn *in);
+bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: is none */
+
+/* lower_vector.c */
+bool insn_is_gather(const struct insn *in);
+bool insn_is_masked_move(const struct insn *in);
+bool insn_is_maskmov(const struct insn *in);
+void emit_gather(struct tx *t, struct insn *in);
+void emit_masked_move(struct tx *t, struct insn *in);
+void emit_maskmov(struct tx *t, struct insn *in);
+void emit_maskmov_device(struct tx *t, struct insn *in);
 #endif

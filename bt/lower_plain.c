@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The ordinary instruction keeps its own bytes; a memory operand gets "gs:" and
+ * 32-bit address size, which put it into the window and keep it there (DESIGN 4.1,
+ * 4.2), or another form where the site has shown to need one. */
+#include "bt/encode.h"
+#include "bt/callout.h"
+#include "bt/lower.h"
+
+/* Must the bounce buffer hold what is in the device, also when the instruction does
+ * not read it? Yes when it leaves a part as it is. */
+static bool reads_or_keeps(const struct insn *in)
+{
+	return (in->op[in->mem].actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
+}
+
+/* Device memory: the instruction runs on a bounce buffer between two callouts. */
+static void put_mmio(struct tx *t, struct insn *in)
+{
+	ZydisOperandActions a = in->op[in->mem].actions;
+	struct site *begin, *end;
+
+	if (emit_bit_string_device(t, in))
+		return;
+	if (insn_mem_size(in) > sizeof(t->b->bounce)) { /* no such operand is known */
+		emit_raise(t, in, EXC_GP);
+		return;
+	}
+	emit_linear(t, in, insn_mem_size(in));
+	begin = new_site(t, in, CO_MMIO, co_mmio_begin);
+	begin->imm = insn_mem_size(in);
+	begin->code = reads_or_keeps(in);
+	begin->reg = !!(a & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+	emit_callout(t, begin);
+	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
+	put_through_r8(t, in, false);
+	if (a & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
+		end = new_site(t, in, CO_MMIO, co_mmio_end);
+		end->imm = begin->imm;
+		emit_callout(t, end);
+	}
+}
+
+/* Not for vector operands: through the aligned bounce buffer a misaligned one would
+ * not raise its #GP, which the plain form does before it reaches the device. */
+static bool site_is_device(const struct tx *t, const struct insn *in)
+{
+	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
+
+	return v && v->mmio >= MMIO_TRAPS && !insn_is_vector(in) && !insn_is_vex(in);
+}
+
+static bool site_touches(const struct tx *t, const struct insn *in)
+{
+	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
+
+	return v && v->touch;
+}
+
+/* Is what is accessed known to be at the operand's address, all of it? Not for
+ * gathers, masked moves, and bit strings, which look elsewhere or not at all. */
+static bool accesses_address(const struct insn *in)
+{
+	return !insn_is_masked_move(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
+}
+
+/* Is the page there, with the rights wanted? If not, a callout sees to it, which
+ * costs a tenth of a host fault. */
+static void look_first(struct tx *t, struct insn *in)
+{
+	bool write = in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+	uint32_t want = write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P;
+	struct site *s = new_site(t, in, CO_TOUCH, co_touch);
+
+	s->code = write;
+	t->f->touches = true;
+	emit_ea(t, in);
+	e_movi32(t, H_R10, PAGE_SHIFT);
+	e_shiftx(t, false, H_R9, H_R8, H_R10);
+	e_ld64(t, H_R10, OFF(shadow_live));
+	e_rmi(t, 0, 0x8b, H_R9, H_R10, H_R9, 2, 0);
+	e_movi32(t, H_R10, want);
+	e_bmi(t, false, H_R9, H_R9, H_R10);
+	e_mov64(t, H_R11, H_RCX);
+	e_lea32(t, H_RCX, H_R9, -(int32_t)(write ? 3 : 1));
+	uint8_t *there = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	emit_callout(t, s);
+	e_mov64(t, H_R11, H_RCX);
+	e_here8(t, there);
+	e_mov64(t, H_RCX, H_R11);
+}
+
+void emit_plain(struct tx *t, struct insn *in)
+{
+	enum seg_class k;
+
+	if (in->mem < 0 || in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_AGEN) {
+		if (in->mem >= 0) { /* LEA: an address, no access */
+			if (insn_addr16(in)) {
+				emit_ea(t, in);
+				e_prefix(t, in->z.operand_width == 16 ? F_66 : 0, in->z.raw.modrm.reg, 0, H_R8);
+				e1(t, 0x8b);
+				e1(t, 0xc0 | in->z.raw.modrm.reg << 3);
+				return;
+			}
+			if (insn_wants_66(t, in))
+				e1(t, 0x66);
+			e1(t, 0x8d);
+			put_address32(t, in, in->z.raw.modrm.reg);
+			return;
+		}
+		put_prefixes(t, in, false);
+		if (in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) {
+			put_opcode(t, in, 0);
+			e1(t, in->bytes[in->z.raw.modrm.offset]);
+			put_tail(t, in);
+			return;
+		}
+		for (unsigned i = in->z.raw.prefix_count; i < in->len; i++)
+			e1(t, in->bytes[i]);
+		return;
+	}
+	if (!(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) && in->z.mnemonic == ZYDIS_MNEMONIC_MOV)
+		moffs_to_modrm(in);
+	t->low[t->i] = LOW_WINDOW;
+	k = mode_seg(t->mode, in->seg);
+	if (insn_is_maskmov(in)) {
+		if (t->kind == TX_MMIO)
+			emit_maskmov_device(t, in);
+		else
+			emit_maskmov(t, in);
+		return;
+	}
+	if ((insn_is_gather(in) || insn_is_masked_move(in)) && (t->kind == TX_MMIO || k != SEGC_FLAT || insn_addr16(in))) {
+		if (insn_is_gather(in))
+			emit_gather(t, in);
+		else
+			emit_masked_move(t, in);
+		return;
+	}
+	if (t->kind == TX_MMIO || site_is_device(t, in)) {
+		put_mmio(t, in);
+		return;
+	}
+	if (insn_is_bit_string(in) && (insn_addr16(in) || k != SEGC_FLAT)) {
+		emit_bit_string(t, in);
+		return;
+	}
+	if (!insn_addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !insn_is_bit_string(in) &&
+	    !insn_is_gather(in)) {
+		emit_ea(t, in);
+		emit_quarter(t, H_R8);
+		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
+		put_through_r8(t, in, false);
+		return;
+	}
+	if (!insn_addr16(in) && k == SEGC_FLAT) {
+		if (site_touches(t, in) && accesses_address(in))
+			look_first(t, in);
+		put_prefixes(t, in, true);
+		put_opcode(t, in, 0);
+		put_address32(t, in, in->z.raw.modrm.reg);
+		put_tail(t, in);
+		return;
+	}
+	if (!insn_addr16(in) && k == SEGC_BASED && !insn_has_index(in) && !insn_is_vex(in) && !insn_uses_high_byte(in)) {
+		put_based(t, in);
+		return;
+	}
+	emit_linear(t, in, insn_mem_size(in));
+	put_through_r8(t, in, true);
+}
