@@ -157,13 +157,12 @@ static int with_console(const struct options *o, struct inspect *s)
 
 static int with_tui(const struct options *o, struct inspect *s)
 {
-	struct tui_script *scripts = calloc(o->nscripts + 1, sizeof(*scripts));
 	struct tui_config cfg = {
 		.guest = guest_name(o),
-		.scripts = scripts,
+		.scripts = o->scripts,
 		.nscripts = o->nscripts,
 		.no_rc = o->no_rc,
-		.serial_file = o->serial && !strncmp(o->serial, "file:", 5) ? o->serial + 5 : NULL,
+		.serial = o->serial,
 		.timeout = o->timeout,
 		.delay = o->delay,
 		.dump = o->dump,
@@ -176,17 +175,12 @@ static int with_tui(const struct options *o, struct inspect *s)
 	int status = STATUS_CANNOT;
 	char err[512];
 
-	if (!scripts)
-		abort();
-	for (size_t i = 0; i < o->nscripts; i++)
-		scripts[i] = (struct tui_script){ o->scripts[i].file, o->scripts[i].text };
 	f.t = tui_new(&cfg, s, err, sizeof(err));
 	if (f.t)
 		status = with_machine(o, s, &f);
 	else
 		fprintf(stderr, "vitrine: %s\n", err);
 	tui_free(f.t);
-	free(scripts);
 	return status;
 }
 

@@ -7,5 +7,9 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log.h \
 	%D%/loop.c \
 	%D%/loop.h \
+	%D%/signals.c \
+	%D%/signals.h \
 	%D%/types.h \
+	%D%/user.c \
+	%D%/user.h \
 	%D%/view.h

@@ -3,6 +3,7 @@
  * knows nothing but the protocol: a line goes out as a request, its text comes back. */
 #include "console/control.h"
 #include "base/loop.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -227,12 +227,12 @@ static void key_ready(void *ctx, int fd)
 
 static void signal_ready(void *ctx, int fd)
 {
-	struct signalfd_siginfo si;
 	struct attached *a = ctx;
+	int signo = signals_next(fd);
 
-	if (read(fd, &si, sizeof(si)) != sizeof(si))
+	if (!signo)
 		return;
-	if (si.ssi_signo != SIGINT || (!a->waiting && !a->at_prompt)) {
+	if (signo != SIGINT || (!a->waiting && !a->at_prompt)) {
 		a->over = true;
 	} else if (a->waiting) {
 		ask(a, "stop", 0);
@@ -291,14 +291,7 @@ static int connect_to(const char *path)
 
 static void take_signals(struct attached *a)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	a->signal_fd = signals_take((const int[]){ SIGINT, SIGTERM, SIGHUP, 0 });
 	if (a->signal_fd >= 0)
 		loop_watch(a->loop, a->signal_fd, signal_ready, a);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Putting a session on the terminal: signals, scripts, "run", the end. */
 #include "console/console_int.h"
+#include "base/signals.h"
+#include "inspect/start.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* ---- what the session asks of its face ---- */
@@ -54,34 +55,28 @@ static void emit(void *ctx, const struct result *r)
 
 static void signal_ready(void *ctx, int fd)
 {
-	struct signalfd_siginfo si;
 	struct console *c = ctx;
+	int signo = signals_next(fd);
 
-	if (read(fd, &si, sizeof(si)) != sizeof(si))
+	if (!signo)
 		return;
-	if (si.ssi_signo == SIGINT && c->at_prompt) {
+	if (signo == SIGINT && c->at_prompt) {
 		shell_sigint(c);
 		return;
 	}
 	c->sigint = true;
-	if (si.ssi_signo != SIGINT || c->run_keys)
-		c->ended_by = (int)si.ssi_signo;
+	if (signo != SIGINT || c->run_keys)
+		c->ended_by = signo;
 	inspect_interrupt(c->s);
 }
 
-static bool take_signals(struct console *c)
+static bool take_signals(struct console *c, char *err, size_t errlen)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->signal_fd = signals_take((const int[]){ SIGINT, SIGTERM, SIGHUP, 0 });
 	if (c->signal_fd >= 0)
 		loop_watch(c->loop, c->signal_fd, signal_ready, c);
+	else
+		snprintf(err, errlen, "signals: %s", strerror(errno));
 	return c->signal_fd >= 0;
 }
 
@@ -99,7 +94,7 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 	c->loop = loop_new();
 	c->signal_fd = -1;
 	terminal_init(&c->term, STDIN_FILENO);
-	if (!serial_open(c, err, errlen) || !take_signals(c)) {
+	if (!serial_open(c, err, errlen) || !take_signals(c, err, errlen)) {
 		console_free(c);
 		return NULL;
 	}
@@ -113,7 +108,7 @@ void console_free(struct console *c)
 	if (!c)
 		return;
 	terminal_restore(&c->term, STDIN_FILENO);
-	serial_close(c);
+	serial_port_free(c->port);
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
 	loop_free(c->loop);
@@ -124,51 +119,6 @@ void console_free(struct console *c)
 struct loop *console_loop(struct console *c)
 {
 	return c->loop;
-}
-
-/* ---- scripts ---- */
-
-static enum inspect_status run_file(struct console *c, const char *path)
-{
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	enum inspect_status st;
-
-	if (!f) {
-		fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
-		return INSPECT_FAILED;
-	}
-	st = inspect_script(c->s, f, path, &c->sink);
-	if (f != stdin)
-		fclose(f);
-	return st;
-}
-
-static enum inspect_status run_scripts(struct console *c)
-{
-	enum inspect_status st = INSPECT_OK;
-
-	for (size_t i = 0; i < c->o->nscripts && st == INSPECT_OK && !c->sigint; i++) {
-		const struct script *sc = &c->o->scripts[i];
-
-		st = sc->file ? run_file(c, sc->text) : inspect_exec(c->s, sc->text, &c->sink);
-	}
-	return st;
-}
-
-/* ~/.config/vitrine/rc, when there is one. */
-static void run_rc(struct console *c)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	char path[4096];
-
-	if (c->o->no_rc)
-		return;
-	if (config && config[0] == '/')
-		snprintf(path, sizeof(path), "%s/vitrine/rc", config);
-	else
-		snprintf(path, sizeof(path), "%s/.config/vitrine/rc", home ? home : "");
-	if (access(path, R_OK) == 0)
-		run_file(c, path);
 }
 
 /* ---- run ---- */
@@ -214,10 +164,10 @@ int console_main(struct console *c)
 	if (c->o->timeout > 0)
 		inspect_set_deadline(c->s, c->o->timeout);
 	c->run_keys = run && !scripts;
-	if (!run)
-		run_rc(c);
+	if (!run && !c->o->no_rc)
+		start_rc(c->s, &c->sink);
 	if (scripts)
-		st = run_scripts(c);
+		st = start_scripts(c->s, c->o->scripts, c->o->nscripts, &c->sink, &c->sigint);
 	if (c->sigint && scripts)
 		c->ended_by = SIGINT;
 	if (st == INSPECT_OK && !c->ended_by && (!scripts || c->o->interactive)) {

@@ -7,8 +7,7 @@
 #include "console/terminal.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
-
-enum serial_kind { SERIAL_STDIO, SERIAL_NULL, SERIAL_FILE, SERIAL_UNIX };
+#include "inspect/serial_port.h"
 
 enum wish { WISH_NONE, WISH_SHELL, WISH_QUIT };
 
@@ -26,9 +25,8 @@ struct console {
 	bool stdin_over; /* end of file */
 	enum wish wish;
 	/* the serial port */
-	enum serial_kind serial;
-	int serial_out, serial_listen, serial_conn; /* -1: none */
-	char serial_path[108];
+	bool serial_stdio;	  /* it is the terminal, or standard input and output */
+	struct serial_port *port; /* it is a file or a socket; else NULL */
 	size_t emitted; /* results shown so far */
 	bool mid_line;	/* guest output on the terminal did not end its line */
 	unsigned runs;	/* commands that make the guest run, one within another */
@@ -38,9 +36,8 @@ struct console {
 	bool line_ready, line_eof, at_prompt;
 };
 
-/* ---- serial_port.c ---- */
+/* ---- serial.c ---- */
 bool serial_open(struct console *c, char *err, size_t errlen);
-void serial_close(struct console *c);
 void serial_drain(struct console *c); /* show what the guest has said so far */
 /* The guest gets the terminal (true) or loses it. */
 void serial_terminal(struct console *c, bool on);

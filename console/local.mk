@@ -11,7 +11,7 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/manual.c \
 	%D%/options.c \
 	%D%/options.h \
-	%D%/serial_port.c \
+	%D%/serial.c \
 	%D%/shell.c \
 	%D%/terminal.c \
 	%D%/terminal.h

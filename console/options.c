@@ -375,10 +375,6 @@ static enum options_result check_tui(struct options *o)
 	if (o->size && (sscanf(o->size, "%dx%d%n", &o->width, &o->height, &end) != 2 || o->size[end] || o->width < 1 ||
 			o->height < 1 || o->width > 1000 || o->height > 1000))
 		return bad("--size takes WIDTHxHEIGHT, not", o->size, "");
-	if (o->face == FACE_TUI && o->serial && !strncmp(o->serial, "unix:", 5)) {
-		complain("--serial unix: in the dashboard", NULL, " is not built in this version");
-		return OPTIONS_CANNOT;
-	}
 	return OPTIONS_GO;
 }
 

@@ -2,18 +2,13 @@
  * The command line as data. */
 #ifndef CONSOLE_OPTIONS_H
 #define CONSOLE_OPTIONS_H
-#include "base/types.h"
+#include "inspect/start.h"
 
 #include <stdio.h>
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT = 125 };
 
 enum face { FACE_RUN, FACE_SHELL, FACE_TUI, FACE_ATTACH };
-
-struct script {
-	bool file;	  /* -x, else -c */
-	const char *text; /* borrowed from argv */
-};
 
 /* A guest that is linked into the program. */
 struct embedded_guest {
@@ -24,7 +19,7 @@ struct embedded_guest {
 
 struct options {
 	enum face face;
-	struct script *scripts;
+	struct script *scripts; /* -x, -c; their text is borrowed from argv */
 	size_t nscripts;
 	bool json, no_rc, interactive;
 	/* of the dashboard */

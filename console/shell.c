@@ -5,11 +5,11 @@
  * Readline hands its callbacks no context: the one console that has the terminal
  * hangs off a thread-local pointer, here. */
 #include "console/console_int.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <readline/history.h>
@@ -21,35 +21,13 @@ enum { HISTORY_LINES = 1000 };
 
 /* ---- history ---- */
 
-/* $XDG_STATE_HOME/vitrine/history or ~/.local/state/vitrine/history; makes the folders. */
-static bool history_path(char *buf, size_t len)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (state && state[0] == '/')
-		n = snprintf(buf, len, "%s/vitrine/history", state);
-	else if (home && home[0])
-		n = snprintf(buf, len, "%s/.local/state/vitrine/history", home);
-	else
-		return false;
-	if (n < 0 || (size_t)n >= len)
-		return false;
-	for (char *p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = 0;
-		mkdir(buf, 0700);
-		*p = '/';
-	}
-	return true;
-}
-
 static void load_history(void)
 {
 	char path[4096];
 
 	using_history();
 	stifle_history(HISTORY_LINES);
-	if (history_path(path, sizeof(path)))
+	if (user_state_path("history", path, sizeof(path)))
 		read_history(path);
 }
 
@@ -57,8 +35,10 @@ static void save_history(void)
 {
 	char path[4096];
 
-	if (history_path(path, sizeof(path)))
-		write_history(path);
+	if (!user_state_path("history", path, sizeof(path)))
+		return;
+	user_make_folders(path);
+	write_history(path);
 }
 
 /* ---- completion ---- */

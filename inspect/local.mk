@@ -37,8 +37,12 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/run.c \
 	%D%/serial.c \
 	%D%/serial.h \
+	%D%/serial_port.c \
+	%D%/serial_port.h \
 	%D%/session.c \
 	%D%/session_int.h \
+	%D%/start.c \
+	%D%/start.h \
 	%D%/symbols.c \
 	%D%/symbols.h \
 	%D%/view.c

@@ -238,6 +238,12 @@ void act_help(struct tui *t, int key)
 	snprintf(t->overlay.title, sizeof(t->overlay.title), "Help");
 }
 
+void act_journal(struct tui *t, int key)
+{
+	(void)key;
+	tui_show_journal(t);
+}
+
 void act_hand(struct tui *t, int key)
 {
 	(void)key;

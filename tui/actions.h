@@ -26,6 +26,7 @@ void act_command(struct tui *t, int key);
 void act_sort(struct tui *t, int key);
 void act_pause(struct tui *t, int key);
 void act_help(struct tui *t, int key);
+void act_journal(struct tui *t, int key);
 void act_hand(struct tui *t, int key);
 void act_redraw(struct tui *t, int key);
 void act_quit(struct tui *t, int key);

@@ -140,6 +140,7 @@ static void draw_message(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
 	const char *keys = " keyboard: the guest's; Ctrl-] or F12 takes it back ";
+	char more[40] = "";
 	int y = a.h - 2;
 
 	if (t->handed) {
@@ -148,7 +149,10 @@ static void draw_message(struct tui *t)
 			   t->message);
 		return;
 	}
-	area_field(&a, 0, y, a.w, t->message_style, t->message);
+	if (t->unread > 1)
+		snprintf(more, sizeof(more), " %llu lines: J ", (unsigned long long)t->unread);
+	area_field(&a, 0, y, a.w - (int)strlen(more), t->message_style, t->message);
+	area_put(&a, a.w - (int)strlen(more), y, ST_DIM, more);
 }
 
 /* ---- panes ---- */
@@ -234,6 +238,7 @@ static void draw_overlay(struct tui *t)
 		o->top = lines - (h - 1);
 	if (o->top < 0)
 		o->top = 0;
+	o->at_end = o->top + h - 1 >= lines;
 	a = area_cut(&all, 0, 1, all.w, h);
 	for (int i = 0; i < a.h; i++)
 		area_fill(&a, 0, i, a.w, ST_NORMAL, ' ');

@@ -45,6 +45,8 @@ static const struct key_row {
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
 	  "hand the keyboard to the guest, and take it back" },
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
+	{ 'J', 0, 0, NULL, "J", LOOKING, true, act_journal,
+	  "what was said so far: stops, trace points, commands and their answers" },
 	{ 'g', 0, 0, NULL, "g", LOOKING, true, act_goto, "go to an address, symbol or expression" },
 	{ 'Z', 0, 0, NULL, "Z", LOOKING, true, act_pause, "stop or resume refreshing while the guest runs" },
 	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen,
@@ -141,6 +143,7 @@ static void overlay_key(struct tui *t, int key)
 	switch (key) {
 	case 'q':
 	case '?':
+	case 'J':
 	case TK_ESC:
 	case TK_ENTER:
 	case CTRL_C:
@@ -173,7 +176,7 @@ static void overlay_key(struct tui *t, int key)
 		break;
 	case TK_END:
 	case 'G':
-		o->top = 1 << 20;
+		o->top = BOTTOM;
 		break;
 	}
 }
@@ -213,6 +216,7 @@ void keys_press(struct tui *t, const struct term_event *e)
 	bool mouse = e->key >= TK_CLICK && e->key <= TK_WHEELDN;
 
 	t->dirty = true;
+	t->unread = 0;
 	if (t->handed && !mouse) {
 		if (e->key == CTRL_BRACKET || e->key == TK_F12)
 			act_hand(t, e->key);

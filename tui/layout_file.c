@@ -2,23 +2,11 @@
  * ~/.config/vitrine/layout: a line "SCREEN N LAYOUT" for each layout the user changed, N
  * being its size class (0: the smallest). Lines that do not fit this version are left
  * out. */
+#include "base/user.h"
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static bool file_path(char *buf, size_t len)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	int n = -1;
-
-	if (config && config[0] == '/')
-		n = snprintf(buf, len, "%s/vitrine/layout", config);
-	else if (home && home[0])
-		n = snprintf(buf, len, "%s/.config/vitrine/layout", home);
-	return n > 0 && (size_t)n < len;
-}
 
 /* Every leaf is a pane of the screen, and each of its panes is there. */
 static bool fits(const struct screen_class *sc, struct layout *l)
@@ -63,22 +51,13 @@ void layouts_load(struct tui *t)
 {
 	char path[4096], *line = NULL;
 	size_t cap = 0;
-	FILE *f = file_path(path, sizeof(path)) ? fopen(path, "re") : NULL;
+	FILE *f = user_config_path("layout", path, sizeof(path)) ? fopen(path, "re") : NULL;
 
 	while (f && getline(&line, &cap, f) > 0)
 		load_line(t, line);
 	if (f)
 		fclose(f);
 	free(line);
-}
-
-static void make_folders(char *path)
-{
-	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = 0;
-		mkdir(path, 0755);
-		*p = '/';
-	}
 }
 
 static bool any_changed(const struct tui *t)
@@ -96,9 +75,9 @@ void layouts_save(struct tui *t)
 	char path[4096], text[LAYOUT_TEXT];
 	FILE *f;
 
-	if (!any_changed(t) || !file_path(path, sizeof(path)))
+	if (!any_changed(t) || !user_config_path("layout", path, sizeof(path)))
 		return;
-	make_folders(path);
+	user_make_folders(path);
 	f = fopen(path, "we");
 	if (!f)
 		return;

@@ -8,6 +8,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/canvas.h \
 	%D%/dump.c \
 	%D%/frame.c \
+	%D%/journal.c \
+	%D%/journal.h \
 	%D%/keys.c \
 	%D%/layout.c \
 	%D%/layout.h \

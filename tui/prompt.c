@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The line at the bottom: shell commands with completion and history (shared with the
  * shell's), search, filter, go to. */
+#include "base/user.h"
 #include "tui/tui_int.h"
 
 #include <ctype.h>
@@ -10,18 +11,6 @@
 enum { HISTORY = 500, MAX_WORDS = 300 };
 
 /* ---- history ---- */
-
-static bool history_path(char *buf, size_t len)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	int n = -1;
-
-	if (state && state[0] == '/')
-		n = snprintf(buf, len, "%s/vitrine/history", state);
-	else if (home && home[0])
-		n = snprintf(buf, len, "%s/.local/state/vitrine/history", home);
-	return n > 0 && (size_t)n < len;
-}
 
 static void remember(struct prompt *p, const char *line)
 {
@@ -46,7 +35,7 @@ void prompt_init(struct tui *t)
 	p->history = calloc(HISTORY, sizeof(*p->history));
 	if (!p->history)
 		abort();
-	f = history_path(path, sizeof(path)) ? fopen(path, "re") : NULL;
+	f = user_state_path("history", path, sizeof(path)) ? fopen(path, "re") : NULL;
 	while (f && getline(&line, &cap, f) > 0) {
 		line[strcspn(line, "\n")] = 0;
 		if (line[0])
@@ -64,8 +53,10 @@ void prompt_fini(struct tui *t)
 	char path[4096];
 	FILE *f = NULL;
 
-	if (p->hist_new < p->nhistory && history_path(path, sizeof(path)))
+	if (p->hist_new < p->nhistory && user_state_path("history", path, sizeof(path))) {
+		user_make_folders(path);
 		f = fopen(path, "ae");
+	}
 	for (size_t i = 0; i < p->nhistory; i++) {
 		if (f && i >= p->hist_new)
 			fprintf(f, "%s\n", p->history[i]);

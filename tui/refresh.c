@@ -28,15 +28,13 @@ void tui_drain(struct tui *t)
 
 	while ((n = inspect_serial_take(t->s, buf, sizeof(buf)))) {
 		vt_write(&t->vt, buf, n);
-		if (t->serial_copy)
-			fwrite(buf, 1, n, t->serial_copy);
+		if (t->port)
+			serial_port_write(t->port, buf, n);
 		if (t->vt.answer[0])
 			inspect_serial_input(t->s, (const uint8_t *)t->vt.answer, strlen(t->vt.answer));
 		t->vt.answer[0] = 0;
 		t->dirty = true;
 	}
-	if (t->serial_copy)
-		fflush(t->serial_copy);
 }
 
 /* Registers of this stop and of the one before. */

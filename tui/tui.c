@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The dashboard's life: the terminal, signals, the event loop, commands. */
 #include "tui/tui_int.h"
+#include "base/signals.h"
+#include "inspect/start.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { FAILED = 1, CANNOT = 125, DRAW_NS = 25 * 1000 * 1000, PERIOD_MS = 200, WIDTH = 80, HEIGHT = 24 };
@@ -60,7 +60,11 @@ static void emit(void *ctx, const struct result *r)
 	struct tui *t = ctx;
 	char *text = rendered(r, false), *error = rendered(r, true);
 
-	t->stale = true;
+	/* what a trace point prints changes nothing: the guest runs on */
+	t->stale |= t->busy || !inspect_running(t->s);
+	t->unread += !t->busy;
+	journal_add(&t->journal, "", text);
+	journal_add(&t->journal, "", error);
 	if (text[0])
 		tui_message(t, ST_MESSAGE, "%.*s", (int)strcspn(text, "\n"), text);
 	if (error[0])
@@ -89,6 +93,18 @@ static void show_output(struct tui *t, const char *line)
 	snprintf(t->overlay.title, sizeof(t->overlay.title), "%.70s", line);
 	t->output = NULL;
 	tui_message(t, ST_MESSAGE, "%s", "");
+}
+
+void tui_show_journal(struct tui *t)
+{
+	struct overlay *o = &t->overlay;
+	bool follow = !o->open || !o->journal || o->at_end;
+
+	free(o->text);
+	*o = (struct overlay){ .open = true, .text = journal_text(&t->journal), .journal = t->journal.count,
+			       .top = follow ? BOTTOM : o->top };
+	snprintf(o->title, sizeof(o->title), "Journal");
+	t->dirty = true;
 }
 
 /* "c" and the like, typed: the guest runs in the background, as with the key. */
@@ -123,6 +139,8 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 	t->message[0] = 0;
 	t->busy = true;
 	t->stale = t->dirty = true;
+	if (!brief)
+		journal_add(&t->journal, ":", line);
 	st = inspect_exec(t->s, is_continue(line) ? "continue &" : line, &t->sink);
 	t->busy = false;
 	t->stale = t->dirty = true;
@@ -153,6 +171,8 @@ static void show(struct tui *t)
 	if (!t->term || t->lost || !t->dirty || tui_clock() < t->next_draw)
 		return;
 	t->dirty = false;
+	if (t->overlay.open && t->overlay.journal && t->overlay.journal != t->journal.count)
+		tui_show_journal(t);
 	screen_draw(t, &cx, &cy);
 	term_show(t->term, &t->canvas, cx, cy);
 	t->next_draw = tui_clock() + DRAW_NS;
@@ -170,11 +190,11 @@ static void lose_terminal(struct tui *t)
 
 static void signal_ready(void *ctx, int fd)
 {
-	struct signalfd_siginfo si;
 	struct tui *t = ctx;
+	int signo;
 
-	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGWINCH) {
+	while ((signo = signals_next(fd))) {
+		if (signo == SIGWINCH) {
 			if (t->term) {
 				term_resized(t->term);
 				fit_canvas(t);
@@ -182,9 +202,9 @@ static void signal_ready(void *ctx, int fd)
 			t->dirty = true;
 			continue;
 		}
-		if (si.ssi_signo == SIGHUP && t->term)
+		if (signo == SIGHUP && t->term)
 			lose_terminal(t);
-		t->ended_by = (int)si.ssi_signo;
+		t->ended_by = signo;
 		t->quit = true;
 		inspect_interrupt(t->s);
 	}
@@ -270,20 +290,13 @@ static void live(struct tui *t)
 
 /* ---- setting up ---- */
 
-static bool take_signals(struct tui *t)
+static bool take_signals(struct tui *t, char *err, size_t errlen)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	t->signal_fd = signals_take((const int[]){ SIGTERM, SIGHUP, SIGWINCH, SIGINT, 0 });
 	if (t->signal_fd >= 0)
 		loop_watch(t->loop, t->signal_fd, signal_ready, t);
+	else
+		snprintf(err, errlen, "signals: %s", strerror(errno));
 	return t->signal_fd >= 0;
 }
 
@@ -297,21 +310,18 @@ struct tui *tui_new(const struct tui_config *cfg, struct inspect *s, char *err, 
 	t->s = s;
 	t->sink = (struct inspect_sink){ .ctx = t, .emit = emit };
 	t->loop = loop_new();
+	t->signal_fd = -1;
 	t->period = (cfg->delay > 0 && !cfg->batch ? (int64_t)(cfg->delay * 1e9) : PERIOD_MS * 1000000ll);
 	t->message_style = ST_MESSAGE;
 	vt_init(&t->vt);
 	screens_init(t);
 	canvas_init(&t->canvas, cfg->width ? cfg->width : WIDTH, cfg->height ? cfg->height : HEIGHT);
-	if (!take_signals(t)) {
-		snprintf(err, errlen, "signals: %s", strerror(errno));
+	if (!take_signals(t, err, errlen) ||
+	    (serial_port_is(cfg->serial) && !(t->port = serial_port_new(s, t->loop, cfg->serial, err, errlen)))) {
 		tui_free(t);
 		return NULL;
 	}
-	if (cfg->serial_file && !(t->serial_copy = fopen(cfg->serial_file, "we"))) {
-		snprintf(err, errlen, "--serial: %s: %s", cfg->serial_file, strerror(errno));
-		tui_free(t);
-		return NULL;
-	}
+	inspect_set_sink(s, &t->sink);
 	inspect_serial_taken(s, true);
 	loop_watch(t->loop, inspect_serial_fd(s), serial_ready, t);
 	inspect_set_face(s, &(struct inspect_face){ .ctx = t, .idle = idle });
@@ -327,64 +337,19 @@ void tui_free(struct tui *t)
 	screens_fini(t);
 	canvas_fini(&t->canvas);
 	vt_fini(&t->vt);
-	if (t->serial_copy)
-		fclose(t->serial_copy);
+	serial_port_free(t->port);
 	if (t->signal_fd >= 0)
 		close(t->signal_fd);
 	loop_free(t->loop);
 	free(t->overlay.text);
 	free(t->output);
+	journal_fini(&t->journal);
 	free(t);
 }
 
 struct loop *tui_loop(struct tui *t)
 {
 	return t->loop;
-}
-
-/* ---- scripts ---- */
-
-static enum inspect_status run_file(struct tui *t, const char *path)
-{
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	enum inspect_status st;
-
-	if (!f) {
-		fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
-		return INSPECT_FAILED;
-	}
-	st = inspect_script(t->s, f, path, &t->sink);
-	if (f != stdin)
-		fclose(f);
-	return st;
-}
-
-/* ~/.config/vitrine/rc, when there is one. */
-static void run_rc(struct tui *t)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	char path[4096];
-
-	if (t->cfg->no_rc)
-		return;
-	if (config && config[0] == '/')
-		snprintf(path, sizeof(path), "%s/vitrine/rc", config);
-	else
-		snprintf(path, sizeof(path), "%s/.config/vitrine/rc", home ? home : "");
-	if (access(path, R_OK) == 0)
-		run_file(t, path);
-}
-
-static enum inspect_status run_scripts(struct tui *t)
-{
-	enum inspect_status st = INSPECT_OK;
-
-	for (size_t i = 0; i < t->cfg->nscripts && st == INSPECT_OK && !t->quit; i++)
-		st = t->cfg->scripts[i].file ? run_file(t, t->cfg->scripts[i].text)
-					     : inspect_exec(t->s, t->cfg->scripts[i].text, &t->sink);
-	if (st == INSPECT_QUIT)
-		t->quit = true;
-	return st;
 }
 
 /* ---- main ---- */
@@ -446,8 +411,11 @@ int tui_main(struct tui *t)
 
 	if (t->cfg->timeout > 0)
 		inspect_set_deadline(t->s, t->cfg->timeout);
-	run_rc(t);
-	st = run_scripts(t);
+	if (!t->cfg->no_rc)
+		start_rc(t->s, &t->sink);
+	st = start_scripts(t->s, t->cfg->scripts, t->cfg->nscripts, &t->sink, &t->quit);
+	if (st == INSPECT_QUIT)
+		t->quit = true;
 	if (t->cfg->dump || t->cfg->batch)
 		status = without_terminal(t, st);
 	else if (t->quit || st == INSPECT_FAILED)

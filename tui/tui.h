@@ -8,19 +8,15 @@
 
 struct inspect;
 struct loop;
+struct script;
 struct tui;
-
-struct tui_script {
-	bool file; /* commands from a file, else one command */
-	const char *text;
-};
 
 struct tui_config {
 	const char *guest;		  /* what runs, for the title; NULL: nothing */
-	const struct tui_script *scripts; /* executed first, in order */
+	const struct script *scripts; /* executed first, in order */
 	size_t nscripts;
 	bool no_rc;
-	const char *serial_file; /* where the guest's serial output is copied; NULL: nowhere */
+	const char *serial; /* "file:PATH", "unix:PATH": where the serial line goes too; else only to the screen */
 	double timeout;		 /* seconds; 0: none */
 	double delay;		 /* seconds between refreshes, or between the screens of a batch; 0: normal */
 	/* Without a terminal: */

@@ -9,7 +9,9 @@
 #include "base/loop.h"
 #include "inspect/peek.h"
 #include "inspect/record.h"
+#include "inspect/serial_port.h"
 #include "tui/canvas.h"
+#include "tui/journal.h"
 #include "tui/layout.h"
 #include "tui/term.h"
 #include "tui/tui.h"
@@ -74,13 +76,17 @@ struct screen_state {
 	bool zoomed;
 };
 
-/* Text over the screen: help, output of a command. */
+/* Text over the screen: help, output of a command, the journal. */
+enum { BOTTOM = 1 << 20 }; /* more lines than there can be */
+
 struct overlay {
 	bool open;
 	char title[80];
 	char *text; /* lines; owned */
 	int top;
+	bool at_end; /* its last line is shown */
 	bool is_help;
+	uint64_t journal; /* it shows the journal with so many lines; 0: something else */
 };
 
 struct prompt {
@@ -103,7 +109,7 @@ struct tui {
 	struct term *term; /* NULL: printing */
 	struct canvas canvas;
 	int signal_fd;
-	FILE *serial_copy;
+	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
 	int saved_stderr; /* while curses has the terminal, messages of libraries go nowhere; -1 */
 	/* ends */
 	bool quit, lost, failed;
@@ -119,6 +125,8 @@ struct tui {
 	bool was_running;
 	char message[300];
 	enum style message_style;
+	struct journal journal;
+	uint64_t unread; /* lines of the journal that came by themselves since the last key */
 	char *output; /* text of the results of the command being executed */
 	size_t output_len;
 	/* panes and screens */
@@ -154,6 +162,7 @@ struct tui {
 void tui_exec(struct tui *t, bool brief, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tui_message(struct tui *t, enum style st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int64_t tui_clock(void); /* monotonic ns */
+void tui_show_journal(struct tui *t); /* over the screen; it follows what comes */
 
 /* ---- refresh.c ---- */
 /* Update what is on the screen as far as it is time to. */

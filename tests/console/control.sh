@@ -49,7 +49,7 @@ class Client:
     def get(self, event=None):
         while True:
             m = json.loads(self.lines.readline())
-            if event is None or m.get("event") == event:
+            if m.get("event") == event: # None: an answer
                 return m
 
 def say(good, name):

@@ -3,7 +3,7 @@
 # Keys, mouse, prompt, layouts, and terminals that are small, colourless or gone.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 42
+plan 48
 
 start 80x24 screen-256color --no-rc --append loop demo
 sees "c runs the guest" "a hint says what to press first"
@@ -101,6 +101,32 @@ start 80x24 vt100 --no-rc demo
 sees "Registers" "a terminal without colour works"
 key q
 ends 0 "and ends well"
+
+# What is said while the dashboard is up stays within it; the serial line goes to a socket as well.
+start 80x24 screen-256color --no-rc --append loop --serial "unix:$TMP/serial" \
+	-c 'trace trap_entry "trapped %d" 6*7' demo
+sees "Registers" "--serial unix: comes up"
+key c
+sees "trapped 42" "what a trace point prints is on the message line"
+sees "lines: J" "with the number of lines"
+screen | sed -n '1p;$p' | grep -qc "trapped"
+[ $? -ne 0 ] && has "F12Keys"
+ok $? "and nowhere else" "$(screen)"
+key J
+sees "Journal " "J shows them all"
+key J
+python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	s.settimeout(20)
+	got = b""
+	while b"PASS" not in got:
+	    got += s.recv(1000)
+END
+ok $? "the guest is heard on the socket" "$(cat "$TMP/out")"
+key q
+until_true test -s "$TMP/status"
 
 start 80x24 screen-256color --no-rc --append loop demo
 until_true has "Registers"
