@@ -21,9 +21,12 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 /* ---- choices; each returns NULL, or one line that says what is wrong. While stopped. ---- */
 /* How a kind of sensitive instruction ("all": each) runs: trap, callout, in-tc, default. */
 const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way);
-const char *bt_site_set(struct vcpu *v, gva pc, const char *way);
-/* WHAT on, off; threshold with a number in VALUE. */
-const char *bt_adapt_set(struct vcpu *v, const char *what, const char *value);
+/* Likewise for the one instruction at PC, or (WHOLE) for all sensitive ones of the fragments that cover
+ * it that can run so; *N: how many. */
+const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n);
+/* Adaptation by CAUSE ("all", "": every one): WHAT on, off, default; or threshold, span, calm with a
+ * number in VALUE. */
+const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, const char *value);
 /* Code that the translator reads instead of the guest's, which never sees it. */
 const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len);
 bool bt_patch_remove(struct vcpu *v, unsigned number);
@@ -34,6 +37,13 @@ bool bt_probe_remove(struct vcpu *v, gva pc);
 void bt_count_entries(struct vcpu *v, bool on);
 /* Drop the fragments that cover PC (or all); returns how many. */
 unsigned bt_discard(struct vcpu *v, gva pc, bool all);
+/* Likewise, and make anew at once those that fit the processor's present state (*MADE); the others are
+ * made when next run. */
+unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made);
+/* Keep the fragments that cover PC (or, when there are none, the one that will start there) from
+ * adaptation and from a full cache; *N: how many places changed. Still dropped, and made anew pinned:
+ * when their code is written, and when breakpoints, patches, probes and choices change. */
+const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n);
 
 /* One fragment for display; pointers stay valid until the vCPU runs again. */
 struct bt_ccf_info {

@@ -17,7 +17,9 @@
 #ifndef BT_BT_INT_H
 #define BT_BT_INT_H
 #include <Zydis/Zydis.h>
+#include "bt/adapt.h"
 #include "bt/bt.h"
+#include "bt/history.h"
 #include "bt/sys.h"
 #include "mm/mmu.h"
 #include <pthread.h>
@@ -150,8 +152,11 @@ struct ccf {
 	uint8_t *low;         /* enum lowering of each */
 	struct ccf *hnext;    /* hash chain */
 	struct ccf *pnext, *pnext2; /* page chains */
-	uint32_t order;       /* index in order[] */
+	uint32_t counter;     /* index in entry_count[], or NOT_COUNTED */
 	uint32_t traps[TRAP_CAUSES];
+	uint64_t cycles;      /* of the host, in traps and in what replaces them */
+	uint64_t made;        /* host TSC */
+	bool pinned;          /* by the user: neither adaptation nor a full cache drops it */
 	bool touches;        /* has a site that looks before it accesses */
 	uint32_t callouts;
 	uint32_t in_tu;
@@ -170,8 +175,6 @@ struct ctx {
 enum exit_code { XC_NONE, XC_LOOKUP, XC_CHAIN, XC_POLL, XC_HALT, XC_MMIO, XC_SMC, XC_SHUTDOWN, XC_BREAK,
 		 XC_EXC, XC_STEPPED, XC_STALE, XC_ERROR, XC_TRANSIENT };
 
-#define PAGE_MIXED_AFTER 12 /* invalidations by writes after which a page's code is checked, not traced */
-
 #define MAX_FILTERS 64 /* of event_set() */
 
 struct page_info {
@@ -181,7 +184,6 @@ struct page_info {
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
 #define MAX_MIXED 1024
-#define MIXED_CALM 500000000u /* host cycles without a change after which such a page is traced again */
 
 /* ---- choices (policy.c) ---- */
 enum sens {
@@ -190,42 +192,18 @@ enum sens {
 #undef SENS
 	SENS_KINDS
 };
-enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC };
-enum adapt_event { EV_FOREIGN, EV_TOUCH, EV_CALM, EV_ODD, EV_MIXED, EV_TRACED, EV_MMIO };
-struct adapt_entry {
-	uint64_t number, before, after; /* host cycles a time, 0: not known */
-	uint32_t pc;
-	uint8_t what;
-};
+enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC, WAYS };
 struct code_patch {
 	uint32_t pc, number;
 	uint8_t len, bytes[64];
 };
-#define MAX_EVENTS 1024
 #define MAX_PATCHES 64
 #define MAX_PROBES 64
+#define MAX_PINS 64
 #define MAX_COUNTED 262144
-
-/* What is known of an instruction by its behaviour. */
-struct verdict {
-	uint32_t pc;
-	uint8_t foreign; /* kernel code that accesses user pages: 1 convicted, 2 acquitted for good */
-	uint8_t odd;     /* times the user window could not serve it after conviction */
-	uint8_t way;     /* enum way, chosen by the user for this site */
-	uint8_t mmio;    /* device memory: traps counted up to MMIO_TRAPS, then it calls out */
-	uint8_t touch;   /* looks before it accesses: a callout instead of a host fault */
-	uint8_t faults;  /* window misses since SINCE */
-	uint64_t since, last; /* host TSC: first of the faults counted; last touch by callout */
-};
-#define VERDICTS 16384u
-/* A site is guilty when TOUCH_FAULTS misses came within TOUCH_SPAN host cycles, and is
- * let go when it was caught running (at a poll) TOUCH_CALM cycles after its last miss. */
-#define MMIO_TRAPS 8
-#define TOUCH_FAULTS 16 /* by default; "adapt threshold" */
-#define TOUCH_SPAN 4000000u
-#define TOUCH_CALM 50000000u
-struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */
+#define NOT_COUNTED UINT32_MAX
+#define MAX_ODD 8 /* times a replacement may fail to serve its site */
+#define RAM_ACQUITS 64 /* uses of RAM by a site convicted of device memory (a use of a device makes up for five) */
 
 #define CCF_HASH 65536u
 #define MAX_BPS 1024
@@ -250,7 +228,7 @@ struct bt_vcpu {
 	uint64_t scratch[16];
 	uint64_t trap_page;    /* PROT_NONE: where a sensitive instruction run by trap reads */
 	uint64_t probe_count[MAX_PROBES];
-	uint64_t entry_count[MAX_COUNTED]; /* by index in order[], while counting */
+	uint64_t entry_count[MAX_COUNTED]; /* by a fragment's counter, while counting */
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	uint8_t bounce[1024] __attribute__((aligned(64)));
@@ -265,7 +243,7 @@ struct bt_vcpu {
 	uint32_t mmio_lin;
 	uint64_t random;     /* state of co_random */
 	uint8_t *rx, *rw;    /* TC, two views */
-	uint32_t tc_size, tc_pos, tc_glue_end;
+	uint32_t tc_size, tc_pos, tc_end, tc_glue_end; /* the next fragment goes to tc_pos */
 	int tc_fd;
 	uint8_t *stop_jt;    /* PROT_NONE, JT_BYTES */
 	struct ccf **hash;
@@ -275,6 +253,11 @@ struct bt_vcpu {
 	struct ctx ctx[MAX_CTX], *cur;
 	uint32_t ctx_tick;
 	uint8_t *arena, *arena_pos, *arena_end;
+	struct zone {
+		uint32_t tc_pos, tc_end;
+		uint8_t *arena_pos, *arena_end;
+	} pin_zone; /* where pinned fragments go: trades places with the four above meanwhile */
+	uint32_t npinned; /* fragments in it: the first so many in order[] */
 	struct bt_config cfg;
 	bool icount, stepping;
 	bool no_trap;        /* the transient instruction was INT: TF does not trap behind it */
@@ -297,7 +280,7 @@ struct bt_vcpu {
 	ppn mixed[MAX_MIXED]; /* pages whose code is checked at entry */
 	unsigned nmixed;
 	struct bt_stats st;
-	bool want_flush, unlink_cross;
+	bool want_flush, full, unlink_cross; /* full: flush, because there is no more room */
 	uint8_t *guard_map;
 	uint8_t *guard;      /* 8 GiB of nothing: quarter[] while the user window is stale */
 	bool pf_armed;       /* a #PF went to the guest from pf_pc; at the IRET back, look at pf_lin */
@@ -309,11 +292,18 @@ struct bt_vcpu {
 	uint8_t policy[SENS_KINDS]; /* enum way */
 	unsigned nsites;     /* verdicts with a way of their own were made */
 	bool adapt_off, count_entries;
-	uint8_t touch_faults;
+	uint32_t ncounted;   /* counters handed out */
 	uint64_t calibrate;  /* where a fault on the trap page goes on while measuring */
-	uint64_t trap_cost, touch_cost, signal_cost; /* host cycles a time: running means; of a bare host fault */
+	struct bt_costs cost;
+	struct cost translate; /* making fragments */
+	struct cause_state causes[CAUSES];
+	struct charge charge;
 	struct adapt_entry events[MAX_EVENTS];
 	uint64_t nevents;
+	struct history *history; /* MAX_HISTORY, a ring */
+	uint64_t nhistory, tsc_start, ns_start; /* what the TSC and the host's clock were when the vCPU was made */
+	uint32_t pins[MAX_PINS]; /* guest pcs */
+	unsigned npins;
 	struct code_patch patches[MAX_PATCHES];
 	unsigned npatches, patch_number;
 	uint32_t probes[MAX_PROBES];
@@ -333,12 +323,18 @@ struct bt_vcpu {
 /* cache.c */
 bool cache_init(struct bt_vcpu *b, char *err, size_t n);
 void cache_fini(struct bt_vcpu *b);
-void cache_flush_all(struct bt_vcpu *b);
+/* Empty the cache. FULL: because it is full; pinned fragments stay. */
+void cache_flush_all(struct bt_vcpu *b, bool full);
 void *arena_alloc(struct bt_vcpu *b, size_t n);
+/* Trade places between the ordinary zone and that of pinned fragments. */
+void cache_zones(struct bt_vcpu *b);
 struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t cs_base, ppn page); /* light */
 void cache_insert(struct bt_vcpu *b, struct ccf *f);
 struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip);
-void cache_drop(struct bt_vcpu *b, struct ccf *f);
+/* BY: the instruction that is the reason, 0: none. */
+void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by);
+/* Those that cover any of LEN bytes from PC on; returns how many. */
+unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_why why);
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 void ctx_reset(struct bt_vcpu *b, struct ctx *c); /* light: forget the table and the context */
 void chain_unlink_cross(struct bt_vcpu *b);
@@ -394,11 +390,22 @@ enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
 struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind);
 
 /* policy.c */
+extern const char *const way_names[];
 enum way policy_way(const struct bt_vcpu *b, const struct insn *in);
-void adapt_log(struct bt_vcpu *b, enum adapt_event what, uint32_t pc, uint64_t before, uint64_t after);
+extern const struct view view_policy;
+
+/* adapt.c, cost.c, history.c */
+void adapt_init(struct bt_vcpu *b);
+extern const struct view view_sites, view_adapt, view_causes, view_costs, view_history, view_savings,
+	view_pins;
+
+/* patch.c */
 void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n);
+extern const struct view view_patches;
+
+/* probe.c */
 int probe_at(const struct bt_vcpu *b, uint32_t pc); /* index, -1: none */
-extern const struct view view_policy, view_sites, view_adapt, view_patches, view_probes;
+extern const struct view view_probes;
 
 /* engine.c */
 bool bp_at(const struct bt_vcpu *b, uint32_t pc);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ARENA_BYTES (1ull << 30) /* address space; touched as used */
+#define PIN_ARENA_BYTES (4u << 20)
 
 static void *reserve(size_t n, int prot)
 {
@@ -44,16 +45,14 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->stop_jt = reserve(JT_BYTES, PROT_NONE);
 	if (!b->hash || !b->pages || !b->order || !b->arena || !b->stop_jt)
 		goto fail;
-	b->arena_pos = b->arena;
-	b->arena_end = b->arena + ARENA_BYTES;
 	/* Like a window, the guard stands at a multiple of 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
 	b->trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
-	b->touch_faults = TOUCH_FAULTS;
 	b->guard_map = reserve(16ull << 30, PROT_NONE);
 	b->guard = (uint8_t *)(((uint64_t)b->guard_map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->verdicts = reserve(VERDICTS * sizeof(*b->verdicts), PROT_READ | PROT_WRITE);
-	if (!b->guard_map || !b->verdicts)
+	b->history = reserve(MAX_HISTORY * sizeof(*b->history), PROT_READ | PROT_WRITE);
+	if (!b->guard_map || !b->verdicts || !b->history)
 		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		b->ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
@@ -75,6 +74,7 @@ void cache_fini(struct bt_vcpu *b)
 	munmap(b->stop_jt, JT_BYTES);
 	munmap(b->guard_map, 16ull << 30);
 	munmap(b->verdicts, VERDICTS * sizeof(*b->verdicts));
+	munmap(b->history, MAX_HISTORY * sizeof(*b->history));
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		munmap(b->ctx[i].jt, JT_BYTES);
 }
@@ -100,33 +100,6 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 		b->cur = NULL;
 }
 
-void cache_flush_all(struct bt_vcpu *b)
-{
-	b->st.flushes++;
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		ctx_reset(b, &b->ctx[i]);
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
-
-		b->pages[f->page].list = NULL;
-		if (f->page2 != UINT32_MAX)
-			b->pages[f->page2].list = NULL;
-		mm_untrace_code(b->vm, f->page);
-		if (f->page2 != UINT32_MAX)
-			mm_untrace_code(b->vm, f->page2);
-	}
-	madvise(b->hash, CCF_HASH * sizeof(*b->hash), MADV_DONTNEED);
-	madvise(b->arena, (size_t)(b->arena_pos - b->arena), MADV_DONTNEED);
-	b->arena_pos = b->arena;
-	b->norder = 0;
-	b->tc_pos = b->tc_glue_end;
-	b->last_exit = NULL;
-	b->stale = NULL;
-	b->want_flush = false;
-	b->miss_site = arena_alloc(b, sizeof(*b->miss_site));
-	b->miss_site->fn = light_miss;
-}
-
 static unsigned hash_of(uint32_t pc, uint32_t mode)
 {
 	uint32_t h = pc ^ mode * 0x9e3779b1u;
@@ -148,7 +121,8 @@ struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t c
 	return NULL;
 }
 
-void cache_insert(struct bt_vcpu *b, struct ccf *f)
+/* Make F findable, and have its source watched. */
+static void hook(struct bt_vcpu *b, struct ccf *f)
 {
 	unsigned h = hash_of(f->pc, f->mode);
 
@@ -160,12 +134,21 @@ void cache_insert(struct bt_vcpu *b, struct ccf *f)
 		f->pnext2 = b->pages[f->page2].list;
 		b->pages[f->page2].list = f;
 	}
-	b->order[b->norder++] = f;
-	if (!f->checked) {
-		mm_trace_code(b->vm, f->page);
-		if (f->page2 != UINT32_MAX)
-			mm_trace_code(b->vm, f->page2);
-	}
+	if (f->checked)
+		return;
+	mm_trace_code(b->vm, f->page);
+	if (f->page2 != UINT32_MAX)
+		mm_trace_code(b->vm, f->page2);
+}
+
+void cache_insert(struct bt_vcpu *b, struct ccf *f)
+{
+	uint32_t at = f->pinned ? b->npinned++ : b->norder;
+
+	for (uint32_t i = b->norder++; i > at; i--)
+		b->order[i] = b->order[i - 1];
+	b->order[at] = f;
+	hook(b, f);
 }
 
 /* Fragments are handed out in order of address. The transient one stands apart. */
@@ -273,10 +256,11 @@ static void list_remove(struct bt_vcpu *b, ppn page, struct ccf *f)
 		*p = f->page == page ? f->pnext : f->pnext2;
 }
 
-void cache_drop(struct bt_vcpu *b, struct ccf *f)
+void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by)
 {
 	if (f->dead)
 		return;
+	history_dropped(b, f, why, by);
 	f->dead = true;
 	for (struct ccf **p = &b->hash[hash_of(f->pc, f->mode)]; *p; p = &(*p)->hnext)
 		if (*p == f) {
@@ -293,79 +277,135 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f)
 			b->ctx[i].jt[JT_SLOT(f->eip)] = 0;
 }
 
+unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_why why)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < b->norder; i++) {
+		struct ccf *f = b->order[i];
+
+		if (f->dead || (pc - f->pc >= f->glen && f->pc - pc >= len))
+			continue;
+		cache_drop(b, f, why, pc);
+		n++;
+	}
+	return n;
+}
+
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 {
+	const struct cause_state *k = &b->causes[CAUSE_CODE];
 	struct page_info *pi = &b->pages[p];
 
-	while (pi->list)
-		cache_drop(b, pi->list);
+	for (struct ccf *f = pi->list, *next; f; f = next) {
+		next = f->page == p ? f->pnext : f->pnext2;
+		if (by_write || !f->pinned)
+			cache_drop(b, f, by_write ? DROP_WRITE : DROP_TRACED, 0);
+	}
 	if (!by_write)
 		return;
 	b->st.smc_drops++;
 	if (pi->smc < UINT16_MAX)
 		pi->smc++;
-	if (pi->smc >= PAGE_MIXED_AFTER && !pi->mixed && !b->adapt_off && b->nmixed < MAX_MIXED) {
-		pi->mixed = true;
-		pi->calm_since = __builtin_ia32_rdtsc();
-		b->mixed[b->nmixed++] = p;
-		adapt_log(b, EV_MIXED, p << PAGE_SHIFT, 0, 0);
-	}
-}
-
-/* ---- verdicts ---- */
-
-struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
-{
-	for (unsigned i = 0, h = pc * 0x9e3779b1u >> 18; i < 16; i++) {
-		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
-
-		if (v->pc == pc)
-			return v;
-		if (!v->pc)
-			break;
-	}
-	return NULL;
-}
-
-/* A slot without a verdict gives way when the neighbourhood is full. */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
-{
-	struct verdict *weak = NULL;
-
-	for (unsigned i = 0, h = pc * 0x9e3779b1u >> 18; i < 16; i++) {
-		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
-
-		if (v->pc == pc)
-			return v;
-		if (!v->pc) {
-			v->pc = pc;
-			return v;
-		}
-		if (!v->foreign && !v->touch)
-			weak = v;
-	}
-	if (weak)
-		*weak = (struct verdict){ .pc = pc };
-	return weak;
+	if (pi->smc < k->threshold || pi->mixed || !adapt_on(k, b->adapt_off) || b->nmixed == MAX_MIXED)
+		return;
+	pi->mixed = true;
+	pi->calm_since = __builtin_ia32_rdtsc();
+	b->mixed[b->nmixed++] = p;
+	adapt_log(b, ADAPT_CONVICTED, CAUSE_CODE, p << PAGE_SHIFT, cost_mean(&k->trap) + cost_mean(&b->translate),
+		  b->cost.check);
 }
 
 void cache_acquit_pages(struct bt_vcpu *b)
 {
+	const struct cause_state *k = &b->causes[CAUSE_CODE];
 	uint64_t now = __builtin_ia32_rdtsc();
 
 	for (unsigned i = 0; i < b->nmixed;) {
 		struct page_info *pi = &b->pages[b->mixed[i]];
 
-		if (now - pi->calm_since < MIXED_CALM) {
+		if (adapt_on(k, b->adapt_off) && (!k->calm || now - pi->calm_since < k->calm)) {
 			i++;
 			continue;
 		}
 		pi->mixed = false;
-		pi->smc = PAGE_MIXED_AFTER / 2; /* the next time it takes less */
-		adapt_log(b, EV_TRACED, b->mixed[i] << PAGE_SHIFT, 0, 0);
+		pi->smc = k->threshold / 2; /* the next time it takes less */
+		adapt_log(b, ADAPT_ACQUITTED, CAUSE_CODE, b->mixed[i] << PAGE_SHIFT, b->cost.check, 0);
 		cache_drop_page(b, b->mixed[i], false);
 		b->mixed[i] = b->mixed[--b->nmixed];
 	}
+}
+
+/* ---- emptying ---- */
+
+/* A share of the cache for pinned fragments, behind the glue and in front of the others, so that a
+ * flush can leave it alone. */
+static void zones_reset(struct bt_vcpu *b, bool keep_pinned)
+{
+	uint32_t share = (b->tc_size - b->tc_glue_end) / 8;
+
+	if (!keep_pinned)
+		b->pin_zone = (struct zone){ b->tc_glue_end, b->tc_glue_end + share, b->arena,
+					     b->arena + PIN_ARENA_BYTES };
+	b->tc_pos = b->pin_zone.tc_end;
+	b->tc_end = b->tc_size;
+	b->arena_pos = b->arena + PIN_ARENA_BYTES;
+	b->arena_end = b->arena + ARENA_BYTES;
+}
+
+void cache_zones(struct bt_vcpu *b)
+{
+	struct zone z = { b->tc_pos, b->tc_end, b->arena_pos, b->arena_end };
+
+	b->tc_pos = b->pin_zone.tc_pos;
+	b->tc_end = b->pin_zone.tc_end;
+	b->arena_pos = b->pin_zone.arena_pos;
+	b->arena_end = b->pin_zone.arena_end;
+	b->pin_zone = z;
+}
+
+/* F goes, and need not be unhooked: all that could lead to it goes too. */
+static void forget(struct bt_vcpu *b, struct ccf *f, enum drop_why why)
+{
+	if (!f->dead && f->cycles)
+		history_dropped(b, f, why, 0);
+	b->pages[f->page].list = NULL;
+	mm_untrace_code(b->vm, f->page);
+	if (f->page2 == UINT32_MAX)
+		return;
+	b->pages[f->page2].list = NULL;
+	mm_untrace_code(b->vm, f->page2);
+}
+
+void cache_flush_all(struct bt_vcpu *b, bool full)
+{
+	uint32_t keep = full ? b->npinned : 0;
+	uint8_t *from = full ? b->arena + PIN_ARENA_BYTES : b->arena;
+
+	b->st.flushes++;
+	history_flushed(b, full ? DROP_FULL : DROP_CHOICE);
+	for (unsigned i = 0; i < MAX_CTX; i++)
+		ctx_reset(b, &b->ctx[i]);
+	for (uint32_t i = 0; i < b->norder; i++)
+		forget(b, b->order[i], full ? DROP_FULL : DROP_CHOICE);
+	for (uint32_t i = 0; i < keep; i++) {
+		unlink_out(b, b->order[i]);
+		b->order[i]->in = NULL;
+	}
+	madvise(b->hash, CCF_HASH * sizeof(*b->hash), MADV_DONTNEED);
+	if (b->arena_pos > from)
+		madvise(from, (size_t)(b->arena_pos - from), MADV_DONTNEED);
+	zones_reset(b, full);
+	b->norder = b->npinned = keep;
+	b->ncounted = full ? b->ncounted : 0;
+	for (uint32_t i = 0; i < keep; i++)
+		if (!b->order[i]->dead)
+			hook(b, b->order[i]);
+	b->last_exit = NULL;
+	b->stale = NULL;
+	b->want_flush = b->full = false;
+	b->miss_site = arena_alloc(b, sizeof(*b->miss_site));
+	b->miss_site->fn = light_miss;
 }
 
 /* ---- what memory management tells us ---- */

@@ -204,6 +204,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		x = run_transient(b, TX_MMIO);
 		if (x == XC_MMIO) /* a form that the bounce buffer does not serve (XSAVE) */
 			x = run_unwatched(b);
+		adapt_settled(b, __builtin_ia32_rdtsc());
 		break;
 	case XC_SMC:
 		cache_drop_page(b, b->xarg, true);
@@ -215,7 +216,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		break;
 	case XC_STALE:
 		b->pages[b->stale->page].calm_since = __builtin_ia32_rdtsc();
-		cache_drop(b, b->stale);
+		cache_drop(b, b->stale, DROP_STALE, 0);
 		return -1;
 	case XC_EXC:
 		if (!deliver(b))
@@ -266,8 +267,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			if (b->stop)
 				continue;
 		}
-		if (b->want_flush)
-			cache_flush_all(b);
+		if (b->want_flush || b->full)
+			cache_flush_all(b, !b->want_flush);
 		if (!take_interrupt(b))
 			return ENGINE_SHUTDOWN;
 		if (mmu_watch_take(b->v.mmu, &b->v.stop_addr))
@@ -386,17 +387,6 @@ static void bt_request_stop(struct vcpu *v)
 	bt_kick(v);
 }
 
-/* Fragments that cover LIN must be made again with or without the breakpoint. */
-static void drop_covering(struct bt_vcpu *b, uint32_t lin)
-{
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
-
-		if (!f->dead && lin - f->pc < f->glen)
-			cache_drop(b, f);
-	}
-}
-
 static void bt_bp_insert(struct vcpu *v, gva lin)
 {
 	struct bt_vcpu *b = bt_of(v);
@@ -404,7 +394,7 @@ static void bt_bp_insert(struct vcpu *v, gva lin)
 	if (bp_at(b, (uint32_t)lin) || b->nbps == MAX_BPS)
 		return;
 	b->bps[b->nbps++] = (uint32_t)lin;
-	drop_covering(b, (uint32_t)lin);
+	cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
 }
 
 static void bt_bp_remove(struct vcpu *v, gva lin)
@@ -414,7 +404,7 @@ static void bt_bp_remove(struct vcpu *v, gva lin)
 	for (unsigned i = 0; i < b->nbps; i++)
 		if (b->bps[i] == (uint32_t)lin) {
 			b->bps[i] = b->bps[--b->nbps];
-			drop_covering(b, (uint32_t)lin);
+			cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
 			return;
 		}
 }
@@ -544,8 +534,9 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	p = b->tx->p;
 	b->transient_host = ((uint32_t)(p - b->rw) + 63) & ~63u;
 	b->tc_glue_end = b->transient_host + 8192;
-	cache_flush_all(b);
+	cache_flush_all(b, false);
 	b->st.flushes = 0;
+	adapt_init(b);
 	cpu_reset(&b->v.cpu);
 	return &b->v;
 }

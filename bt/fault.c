@@ -84,91 +84,32 @@ static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, uint32_t err)
 	b->pf_lin = (uint32_t)lin;
 }
 
-/* Kernel code reached a user page through the shared kernel window, where it will
- * not stay. From now on that instruction goes through the user window. */
-static void convict_foreign(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
+static unsigned insn_of(const struct mark *m)
 {
-	unsigned insn = m ? m->insn : 0;
-	struct verdict *v;
-
-	if (f == b->transient || b->adapt_off || (f->mode & MODE_CPL) == MODE_CPL || !(f->mode & MODE_PE))
-		return;
-	v = verdict_make(b, f->pc + f->ioff[f->ninsn + insn]);
-	if (!v || v->foreign == 2)
-		return;
-	if (!v->foreign)
-		adapt_log(b, EV_FOREIGN, v->pc, b->trap_cost + b->signal_cost, 0);
-	/* Also when convicted before: this fragment may be older than the verdict. */
-	v->foreign = 1;
-	mmu_learn_quarter(b->v.mmu, lin);
-	cache_drop(b, f);
+	return m ? m->insn : 0;
 }
 
-/* Misses that come thick and fast at one site: from now on it looks first. */
-static void count_miss(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
+/* Kernel code reached a user page through the shared kernel window, where it will not
+ * stay. */
+static void foreign(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
 {
-	uint64_t now = __builtin_ia32_rdtsc();
+	bool kernel = (f->mode & MODE_CPL) != MODE_CPL && (f->mode & MODE_PE);
 	struct verdict *v;
 
-	if (f == b->transient || b->adapt_off || (m && m->fix != FIX_NONE))
-		return;
-	v = verdict_make(b, f->pc + f->ioff[f->ninsn + (m ? m->insn : 0)]);
-	if (!v || v->touch)
-		return;
-	if (!v->faults++)
-		v->since = now;
-	if (v->faults < b->touch_faults)
-		return;
-	v->faults = 0;
-	if (now - v->since > TOUCH_SPAN)
-		return;
-	v->touch = 1;
-	v->last = now;
-	adapt_log(b, EV_TOUCH, v->pc, b->trap_cost + b->signal_cost, b->touch_cost);
-	cache_drop(b, f);
-}
-
-/* A site that keeps reaching device memory calls the device from now on. (It serves
- * RAM as well, slowly; "adapt" shows it, and "site" or "discard" do not undo it.) */
-static void count_mmio(struct bt_vcpu *b, struct ccf *f, const struct mark *m)
-{
-	struct verdict *v;
-
-	if (f == b->transient || b->adapt_off)
-		return;
-	v = verdict_make(b, f->pc + f->ioff[f->ninsn + (m ? m->insn : 0)]);
-	if (!v || v->mmio >= MMIO_TRAPS || ++v->mmio < MMIO_TRAPS)
-		return;
-	adapt_log(b, EV_MMIO, v->pc, 0, 0);
-	cache_drop(b, f);
-}
-
-/* A fragment caught running whose sites have been calm for long: take the looks out. */
-static void acquit_calm(struct bt_vcpu *b, struct ccf *f)
-{
-	uint64_t now = __builtin_ia32_rdtsc();
-
-	for (unsigned i = 0; i < f->ninsn; i++) {
-		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
-
-		if (!v || !v->touch || now - v->last < TOUCH_CALM)
-			continue;
-		v->touch = 0;
-		adapt_log(b, EV_CALM, v->pc, 0, 0);
-		cache_drop(b, f);
-	}
+	adapt_trap(b, f, insn_of(m), CAUSE_USER_PAGE, kernel);
+	v = b->charge.v;
+	if (guilty_of(v, CAUSE_USER_PAGE))
+		mmu_learn_quarter(b->v.mmu, lin);
 }
 
 /* Run the guest instruction again from its first host instruction. */
 static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, greg_t *g)
 {
-	unsigned insn = m ? m->insn : 0;
-
 	for (int r = 0; r < 8; r++)
 		g[greg_of[r]] = (uint32_t)g[greg_of[r]];
 	if (m && m->fix == FIX_XCHG)
 		g[greg_of[m->arg]] = (uint32_t)g[REG_R8];
-	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn]);
+	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
 }
 
 /* An access through quarter[] missed: in the user window, or in the guard that
@@ -177,10 +118,10 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 			      bool write, bool guard)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
-	unsigned insn = m ? m->insn : 0;
 	struct mmu_fault mf;
-	struct verdict *v;
 
+	b->charge.f = f;
+	b->charge.cause = CAUSE_USER_PAGE;
 	if (guard) {
 		if (mmu_user_ready(b->v.mmu)) {
 			mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
@@ -211,12 +152,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 odd:
 	/* A supervisor page or device memory among user pages: once through the kernel
 	 * window. A site that does this again and again is left alone for good. */
-	v = verdict_find(b, f->pc + f->ioff[f->ninsn + insn]);
-	if (v && ++v->odd > 8) {
-		v->foreign = 2;
-		adapt_log(b, EV_ODD, v->pc, 0, 0);
-		cache_drop(b, f);
-	}
+	adapt_odd(b, f, insn_of(m), CAUSE_USER_PAGE);
 	store_state(b, f, m, g);
 	resume_in_c(b, uc, XC_TRANSIENT);
 }
@@ -231,20 +167,20 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
 			count(b, f, TRAP_FILL);
-			if (!mf.foreign)
-				count_miss(b, f, m);
+			if (mf.foreign)
+				foreign(b, f, m, lin);
 			else
-				convict_foreign(b, f, m, lin);
+				adapt_trap(b, f, insn_of(m), CAUSE_MISS, !m || m->fix == FIX_NONE);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);
-			count_miss(b, f, m);
+			adapt_trap(b, f, insn_of(m), CAUSE_MISS, !m || m->fix == FIX_NONE);
 			store_state(b, f, m, g);
 			page_fault(b, uc, lin, mf.err);
 			return false;
 		case FILL_MMIO:
 			count(b, f, TRAP_MMIO);
-			count_mmio(b, f, m);
+			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, true);
 			store_state(b, f, m, g);
 			b->xpa = mf.pa;
 			resume_in_c(b, uc, XC_MMIO);
@@ -253,6 +189,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			ppn p = (ppn)(mf.pa >> PAGE_SHIFT);
 
 			count(b, f, TRAP_CODE);
+			adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
 			if (f != b->transient && (f->page == p || f->page2 == p)) {
 				/* The fragment rewrites its own page: finish the store outside it. */
 				store_state(b, f, m, g);
@@ -317,7 +254,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		count(b, f, TRAP_POLL);
 		store_state(b, f, m, g);
 		if (f->touches && !b->icount)
-			acquit_calm(b, f);
+			adapt_calm(b, f);
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
 		return true;
 	}
@@ -328,22 +265,24 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		raise_exc(b, uc, EXC_GP, true, 0);
 		return true;
 	}
+	b->charge.start = __builtin_ia32_rdtsc();
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
 		user_window_fault(b, f, m, uc, lin, g[REG_ERR] & 2, false);
+		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
 	if (addr - (uint64_t)b->guard < 8ull << 30) {
 		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), g[REG_ERR] & 2, true);
+		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {
-	case MMU_WINDOW: {
-		uint64_t start = __builtin_ia32_rdtsc();
-
+	case MMU_WINDOW:
 		window_fault(b, f, m, uc, lin, g[REG_ERR] & 2);
-		b->trap_cost += ((int64_t)(__builtin_ia32_rdtsc() - start) - (int64_t)b->trap_cost) / 8;
+		if (b->xcode != XC_MMIO || b->charge.cause != CAUSE_DEVICE)
+			adapt_settled(b, __builtin_ia32_rdtsc());
+		/* else the access is still to be made: settle() ends it */
 		return true;
-	}
 	case MMU_GUARD:
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
@@ -428,24 +367,6 @@ bool fault_init(struct bt_vcpu *b)
 	return !sigaction(SIGRTMIN + 1, &sa, NULL);
 }
 
-/* What a host fault costs here, delivered and returned from: the least of a few. */
-static void measure_fault(struct bt_vcpu *b)
-{
-	b->signal_cost = UINT64_MAX;
-	for (int i = 0; i < 8; i++) {
-		uint64_t start = __builtin_ia32_rdtsc(), scratch, cost;
-
-		__asm__ volatile("leaq 1f(%%rip), %0\n\tmovq %0, %1\n\tmovb (%2), %b0\n1:"
-				 : "=&q"(scratch), "=m"(b->calibrate)
-				 : "r"(b->trap_page)
-				 : "memory");
-		cost = __builtin_ia32_rdtsc() - start;
-		if (cost < b->signal_cost)
-			b->signal_cost = cost;
-	}
-	b->calibrate = 0;
-}
-
 /* The calling thread is about to run B. */
 void fault_thread_enter(struct bt_vcpu *b)
 {
@@ -462,8 +383,8 @@ void fault_thread_enter(struct bt_vcpu *b)
 		b->altstack_thread = pthread_self();
 	}
 	current = b;
-	if (!b->signal_cost)
-		measure_fault(b);
+	if (!b->cost.signal)
+		costs_measure(b);
 }
 
 void fault_thread_leave(void)

@@ -64,17 +64,40 @@ uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_after_device(b, s);
 }
 
+/* A site convicted of device memory used LIN. One that rather uses RAM is acquitted: a callout costs
+ * less than a trap, but an access that needs neither far less. */
+static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool write)
+{
+	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	struct mmu_fault mf;
+	bool ram;
+
+	adapt_after(b, v, s->ccf, CAUSE_DEVICE,
+		    __builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.heavy);
+	if (!v)
+		return;
+	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
+	if (!ram && !(v->after[CAUSE_DEVICE].n % DEVICE_SAMPLE))
+		ram = mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf) == FILL_OK;
+	adapt_device(b, s->ccf, v, ram);
+}
+
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
 uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
+	bool site = s->ccf != b->transient;
 
+	if (site)
+		b->charge.start = __builtin_ia32_rdtsc();
 	callout_begin(b, s);
 	b->mmio_lin = lin;
 	if (s->reg && mmu_check_write(b->v.mmu, lin, s->imm, how))
 		return callout_raise(b, s); /* before the instruction changes flags */
 	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);
+	if (site && !s->reg)
+		device_used(b, s, lin, false);
 	return 0;
 }
 
@@ -86,6 +109,8 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	if (mmu_write(b->v.mmu, b->mmio_lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);
+	if (s->ccf != b->transient)
+		device_used(b, s, b->mmio_lin, true);
 	return callout_after_device(b, s);
 }
 
@@ -119,9 +144,7 @@ uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	uint64_t start = __builtin_ia32_rdtsc();
 	enum mmu_fill fill = mmu_fill(b->v.mmu, lin, s->code ? MM_WRITE : MM_READ, &mf);
 
-	b->touch_cost += ((int64_t)(__builtin_ia32_rdtsc() - start) - (int64_t)b->touch_cost) / 8;
-	if (v)
-		v->last = start;
+	adapt_after(b, v, s->ccf, CAUSE_MISS, __builtin_ia32_rdtsc() - start + b->cost.light);
 	if (fill != FILL_FAULT)
 		return 0; /* mapped; or for the fault handler after all */
 	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);

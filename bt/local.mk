@@ -2,9 +2,13 @@
 # The binary translator.
 noinst_LIBRARIES += %D%/libbt.a
 %C%_libbt_a_SOURCES = \
+	%D%/adapt.c \
+	%D%/adapt.def \
+	%D%/adapt.h \
 	%D%/bt.h \
 	%D%/bt_int.h \
 	%D%/callout.h \
+	%D%/cost.c \
 	%D%/decode.c \
 	%D%/emit.h \
 	%D%/encode.c \
@@ -12,6 +16,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/engine.c \
 	%D%/fault.c \
 	%D%/glue.c \
+	%D%/history.c \
+	%D%/history.h \
 	%D%/lower.c \
 	%D%/lower.h \
 	%D%/lower_bits.c \
@@ -24,8 +30,10 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_string.c \
 	%D%/lower_system.c \
 	%D%/lower_vector.c \
+	%D%/patch.c \
 	%D%/policy.c \
 	%D%/policy.def \
+	%D%/probe.c \
 	%D%/sys.h \
 	%D%/sys_int.h \
 	%D%/translate.c \
@@ -42,9 +50,11 @@ noinst_LIBRARIES += %D%/libbtlight.a
 %C%_libbtlight_a_SOURCES = \
 	%D%/cache.c \
 	%D%/callout_int.h \
+	%D%/light_adapt.c \
 	%D%/light_callout.c \
 	%D%/light_device.c \
 	%D%/light_dispatch.c \
+	%D%/light_history.c \
 	%D%/light_legacy.c \
 	%D%/light_system.c \
 	%D%/sys_cr.c \

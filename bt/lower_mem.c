@@ -129,10 +129,7 @@ void emit_quarter(struct tx *t, int reg)
 
 bool site_is_foreign(const struct tx *t, const struct insn *in)
 {
-	const struct verdict *v;
-
 	if (t->kind != TX_NORMAL || (t->mode & MODE_CPL) == MODE_CPL || !(t->mode & MODE_PE))
 		return false;
-	v = verdict_find(t->b, in->pc);
-	return v && v->foreign == 1;
+	return guilty_of(verdict_find(t->b, in->pc), CAUSE_USER_PAGE);
 }

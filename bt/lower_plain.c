@@ -47,14 +47,14 @@ static bool site_is_device(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 
-	return v && v->mmio >= MMIO_TRAPS && !insn_is_vector(in) && !insn_is_vex(in);
+	return guilty_of(v, CAUSE_DEVICE) && !insn_is_vector(in) && !insn_is_vex(in);
 }
 
 static bool site_touches(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 
-	return v && v->touch;
+	return guilty_of(v, CAUSE_MISS);
 }
 
 /* Is what is accessed known to be at the operand's address, all of it? Not for

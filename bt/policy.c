@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the user may choose of the translation, and what the translator decided by
- * itself: the way each sensitive instruction runs (trap, callout, in the TC; by
- * kind or by site), adaptation and its log, patches of guest code that only the
- * translator sees, probes. Changing a choice drops the fragments concerned; they
- * are translated anew when next run. */
+ * The way each sensitive instruction runs: trap, callout, in the TC; chosen by kind
+ * or by site. Changing a choice drops the fragments concerned; they are translated
+ * anew when next run. */
 #include "bt/bt_int.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const struct { const char *name; bool in_tc; const char *help; } kinds[SENS_KINDS] = {
 #define SENS(id, name, in_tc, help) { name, in_tc, help },
 #include "bt/policy.def"
 #undef SENS
 };
-static const char *const way_names[] = { "default", "trap", "callout", "in-tc" };
-static const char *const event_names[] = { "convicted: reaches user pages from kernel code; goes through the user window",
-					   "convicted: misses its window often; looks before it accesses",
-					   "acquitted: calm for long; accesses directly again",
-					   "acquitted for good: the user window did not serve it",
-					   "page written as often as run; its code is checked at entry, not traced",
-					   "page unchanged for long; its code is traced again",
-					   "convicted: device memory; calls the device instead of trapping" };
+const char *const way_names[] = { "default", "trap", "callout", "in-tc" };
 
 static struct bt_vcpu *of(struct vcpu *v)
 {
 	return (struct bt_vcpu *)v;
 }
-
-/* ---- ways ---- */
 
 static enum sens sens_of(const struct insn *in)
 {
@@ -94,20 +81,10 @@ enum way policy_way(const struct bt_vcpu *b, const struct insn *in)
 
 static int find_way(const char *name)
 {
-	for (int i = 0; i < (int)ARRAY_LEN(way_names); i++)
+	for (int i = 0; i < (int)WAYS; i++)
 		if (!strcmp(name, way_names[i]))
 			return i;
 	return -1;
-}
-
-static void drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len)
-{
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
-
-		if (!f->dead && f->pc < pc + len && pc < f->pc + f->glen)
-			cache_drop(b, f);
-	}
 }
 
 const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
@@ -132,160 +109,88 @@ const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 	return NULL;
 }
 
-const char *bt_site_set(struct vcpu *v, gva pc, const char *way)
+/* Instruction I of F, decoded again (as much as sens_of() looks at). */
+static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned i, struct insn *in)
 {
-	struct bt_vcpu *b = of(v);
-	struct verdict *s;
-	int w = find_way(way);
+	unsigned from = f->ioff[f->ninsn + i], to = i + 1u < f->ninsn ? f->ioff[f->ninsn + i + 1] : f->glen;
+	uint32_t pc = f->pc + from;
+	unsigned n = to - from, here = PAGE_SIZE - (pc & PAGE_MASK);
 
-	if (w < 0)
-		return "a way is trap, callout, in-tc or default";
-	s = verdict_make(b, (uint32_t)pc);
+	if (n > sizeof(in->bytes))
+		return false;
+	memset(in, 0, sizeof(*in));
+	here = here < n ? here : n;
+	memcpy(in->bytes, mm_page_bytes(b->vm, f->page) + (pc & PAGE_MASK), here);
+	if (here < n && f->page2 != UINT32_MAX)
+		memcpy(in->bytes + here, mm_page_bytes(b->vm, f->page2), n - here);
+	patch_overlay(b, pc, in->bytes, n);
+	in->pc = pc;
+	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(f->mode & MODE_D ? &b->dec32 : &b->dec16, in->bytes, n, &in->z,
+						   in->op));
+}
+
+/* Choose WAY for instruction I of F. */
+static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, enum way way)
+{
+	struct insn in;
+	struct verdict *s;
+	enum sens k = decode_again(b, f, i, &in) ? sens_of(&in) : SENS_KINDS;
+
+	if (k == SENS_KINDS)
+		return "that is no sensitive instruction (adapt steers the others)";
+	if (way == WAY_INTC && !kinds[k].in_tc)
+		return "that kind cannot run in the TC (info policy tells)";
+	s = verdict_make(b, in.pc);
 	if (!s)
 		return "no room for another site";
-	s->way = (uint8_t)w;
+	s->way = (uint8_t)way;
 	b->nsites++;
-	drop_at(b, (uint32_t)pc, 1);
 	return NULL;
 }
 
-/* ---- adaptation ---- */
-
-void adapt_log(struct bt_vcpu *b, enum adapt_event what, uint32_t pc, uint64_t before, uint64_t after)
+/* The one instruction at PC. */
+static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 {
-	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
+	struct verdict *s;
 
-	*e = (struct adapt_entry){ .what = (uint8_t)what, .pc = pc, .before = before, .after = after,
-				   .number = b->nevents };
-}
+	for (uint32_t o = 0; o < b->norder; o++) {
+		const struct ccf *f = b->order[o];
 
-const char *bt_adapt_set(struct vcpu *v, const char *what, const char *value)
-{
-	struct bt_vcpu *b = of(v);
-	unsigned n;
-
-	if (!strcmp(what, "on") || !strcmp(what, "off")) {
-		b->adapt_off = !strcmp(what, "off");
-		if (b->adapt_off)
-			for (unsigned i = 0; i < VERDICTS; i++) {
-				b->verdicts[i].touch = b->verdicts[i].mmio = 0;
-				if (b->verdicts[i].foreign == 1)
-					b->verdicts[i].foreign = 0;
-			}
-		b->want_flush = true;
-		return NULL;
+		for (unsigned i = 0; !f->dead && pc - f->pc < f->glen && i < f->ninsn; i++)
+			if (f->pc + f->ioff[f->ninsn + i] == pc)
+				return choose(b, f, i, way);
 	}
-	if (strcmp(what, "threshold") || sscanf(value, "%u", &n) != 1 || n < 1 || n > 255)
-		return "adapt takes on, off, or threshold N (1 to 255 misses)";
-	b->touch_faults = (uint8_t)n;
+	s = verdict_make(b, pc); /* not translated yet: whatever is there */
+	if (!s)
+		return "no room for another site";
+	s->way = (uint8_t)way;
+	b->nsites++;
 	return NULL;
 }
 
-/* ---- patches in the translation only ---- */
-
-const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len)
+const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)
 {
 	struct bt_vcpu *b = of(v);
-	struct code_patch *p;
+	const char *err = NULL;
+	int w = find_way(way);
 
-	if (!len || len > sizeof(p->bytes))
-		return "a patch has 1 to 64 bytes";
-	if (b->npatches == MAX_PATCHES)
-		return "no room for another patch";
-	p = &b->patches[b->npatches++];
-	*p = (struct code_patch){ .pc = (uint32_t)pc, .len = (uint8_t)len, .number = ++b->patch_number };
-	memcpy(p->bytes, bytes, len);
-	drop_at(b, (uint32_t)pc, len);
-	return NULL;
-}
-
-bool bt_patch_remove(struct vcpu *v, unsigned number)
-{
-	struct bt_vcpu *b = of(v);
-
-	for (unsigned i = 0; i < b->npatches; i++)
-		if (b->patches[i].number == number) {
-			drop_at(b, b->patches[i].pc, b->patches[i].len);
-			memmove(&b->patches[i], &b->patches[i + 1],
-				(--b->npatches - i) * sizeof(b->patches[0]));
-			return true;
-		}
-	return false;
-}
-
-/* What the translator reads instead of the guest's bytes at LIN. Later patches win. */
-void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n)
-{
-	for (unsigned i = 0; i < b->npatches; i++) {
-		const struct code_patch *p = &b->patches[i];
-
-		for (unsigned k = 0; k < p->len; k++)
-			if (p->pc + k - lin < n)
-				bytes[p->pc + k - lin] = p->bytes[k];
+	*n = 0;
+	if (w < 0)
+		return "a way is trap, callout, in-tc or default";
+	if (!whole) {
+		err = choose_one(b, (uint32_t)pc, (enum way)w);
+		*n = !err;
 	}
-}
+	for (uint32_t o = 0; whole && o < b->norder; o++) {
+		const struct ccf *f = b->order[o];
 
-/* ---- probes ---- */
-
-const char *bt_probe_add(struct vcpu *v, gva pc)
-{
-	struct bt_vcpu *b = of(v);
-
-	if (b->nprobes == MAX_PROBES)
-		return "no room for another probe";
-	b->probes[b->nprobes] = (uint32_t)pc;
-	b->probe_count[b->nprobes++] = 0;
-	drop_at(b, (uint32_t)pc, 1);
-	return NULL;
-}
-
-bool bt_probe_remove(struct vcpu *v, gva pc)
-{
-	struct bt_vcpu *b = of(v);
-
-	for (unsigned i = 0; i < b->nprobes; i++)
-		if (b->probes[i] == (uint32_t)pc) {
-			drop_at(b, (uint32_t)pc, 1);
-			/* the last one moves into the gap, with its fragments */
-			b->probes[i] = b->probes[--b->nprobes];
-			b->probe_count[i] = b->probe_count[b->nprobes];
-			drop_at(b, b->probes[i], 1);
-			return true;
-		}
-	return false;
-}
-
-int probe_at(const struct bt_vcpu *b, uint32_t pc)
-{
-	for (unsigned i = 0; i < b->nprobes; i++)
-		if (b->probes[i] == pc)
-			return (int)i;
-	return -1;
-}
-
-void bt_count_entries(struct vcpu *v, bool on)
-{
-	of(v)->count_entries = on;
-	of(v)->want_flush = true;
-}
-
-unsigned bt_discard(struct vcpu *v, gva pc, bool all)
-{
-	struct bt_vcpu *b = of(v);
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
-
-		if (!f->dead && (all || (uint32_t)pc - f->pc < f->glen)) {
-			cache_drop(b, f);
-			n++;
-		}
+		for (unsigned i = 0; !f->dead && (uint32_t)pc - f->pc < f->glen && i < f->ninsn; i++)
+			*n += !choose(b, f, i, (enum way)w);
 	}
-	return n;
+	if (!err)
+		cache_drop_at(b, (uint32_t)pc, 1, DROP_SITE);
+	return err;
 }
-
-/* ---- views ---- */
 
 static const struct view_col policy_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction" },
@@ -308,99 +213,3 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 const struct view view_policy = { "policy", "how sensitive instructions run, by kind", policy_cols,
 				  ARRAY_LEN(policy_cols), policy_rows, false };
 
-static const struct view_col site_cols[] = {
-	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
-	{ "verdict", "verdict", VAL_STR, "", "what was found of it" },
-	{ "way", "way", VAL_STR, "", "way chosen by the user" },
-	{ "misses", "misses", VAL_UINT, "", "window misses counted towards conviction" },
-	{ "odd", "odd", VAL_UINT, "", "times the user window did not serve it" },
-};
-
-static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	for (unsigned i = 0; i < VERDICTS; i++) {
-		const struct verdict *v = &b->verdicts[i];
-
-		if (!v->pc || (!v->foreign && !v->touch && !v->way && v->mmio < MMIO_TRAPS && strcmp(arg, "all")))
-			continue;
-		k->row(k, (struct value[]){ V_ADDR(v->pc),
-					    V_STR(v->foreign == 1 ? "user-window" : v->touch ? "looks-first" :
-						  v->mmio >= MMIO_TRAPS ? "device" :
-						  v->foreign == 2 ? "acquitted" : "innocent"),
-					    V_STR(way_names[v->way]), V_UINT(v->faults), V_UINT(v->odd) });
-	}
-	return NULL;
-}
-
-const struct view view_sites = { "sites", "instructions with a verdict or a way of their own (all: suspects too)",
-				 site_cols, ARRAY_LEN(site_cols), site_rows, false };
-
-static const struct view_col adapt_cols[] = {
-	{ "number", "#", VAL_UINT, "", "running number" },
-	{ "pc", "guest pc", VAL_ADDR, "", "the instruction" },
-	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
-	{ "before", "before", VAL_UINT, "cycles", "a time by the old way (mean)" },
-	{ "after", "after", VAL_UINT, "cycles", "a time by the new way (mean of all such sites so far)" },
-};
-
-static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-	uint64_t first = b->nevents > MAX_EVENTS ? b->nevents - MAX_EVENTS : 0;
-
-	(void)arg;
-	for (uint64_t i = first; i < b->nevents; i++) {
-		const struct adapt_entry *e = &b->events[i % MAX_EVENTS];
-
-		k->row(k, (struct value[]){ V_UINT(e->number), V_ADDR(e->pc), V_STR(event_names[e->what]),
-					    e->before ? V_UINT(e->before) : V_NONE,
-					    e->after ? V_UINT(e->after) : V_NONE });
-	}
-	return NULL;
-}
-
-const struct view view_adapt = { "adapt", "log of adaptation: convictions and acquittals", adapt_cols,
-				 ARRAY_LEN(adapt_cols), adapt_rows, false };
-
-static const struct view_col patch_cols[] = {
-	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
-	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
-	{ "bytes", "Bytes", VAL_STR, "", "what the translator reads there" },
-};
-
-static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned i = 0; i < b->npatches; i++) {
-		char hex[2 * 64 + 1];
-
-		for (unsigned n = 0; n < b->patches[i].len; n++)
-			snprintf(hex + 2 * n, 3, "%02x", b->patches[i].bytes[n]);
-		k->row(k, (struct value[]){ V_UINT(b->patches[i].number), V_ADDR(b->patches[i].pc), V_STR(hex) });
-	}
-	return NULL;
-}
-
-const struct view view_patches = { "patches", "guest code changed in the translation only", patch_cols,
-				   ARRAY_LEN(patch_cols), patch_rows, false };
-
-static const struct view_col probe_cols[] = {
-	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
-	{ "count", "Count", VAL_UINT, "", "times the instruction was reached" },
-};
-
-static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned i = 0; i < b->nprobes; i++)
-		k->row(k, (struct value[]){ V_ADDR(b->probes[i]), V_UINT(b->probe_count[i]) });
-	return NULL;
-}
-
-const struct view view_probes = { "probes", "counting probes", probe_cols, ARRAY_LEN(probe_cols), probe_rows, false };

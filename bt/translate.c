@@ -267,7 +267,13 @@ static void link_self(struct bt_vcpu *b, struct ccf *f)
 			chain_patch(b, &f->link[i], f);
 }
 
-struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
+/* For one more fragment, whatever its size. */
+static bool has_room(const struct bt_vcpu *b)
+{
+	return b->tc_pos + 2 * ROOM <= b->tc_end && b->arena_end - b->arena_pos >= 1 << 20;
+}
+
+static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
 {
 	struct cpu *c = &b->v.cpu;
 	struct tx *t = b->tx;
@@ -295,7 +301,7 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
 	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
 	if (kind == TX_NORMAL && (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
-		return translate(b, TX_TRANSIENT);
+		return translate_to_zone(b, TX_TRANSIENT, false);
 	}
 	if (mixed && kind == TX_NORMAL)
 		t->n = cut_at_store(t);
@@ -309,10 +315,11 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 	f->host = tx_host(t);
 	if (b->icount && kind == TX_NORMAL)
 		imm = budget_check(t);
-	f->order = b->norder;
-	if (b->count_entries && kind == TX_NORMAL && b->norder < MAX_COUNTED) {
-		b->entry_count[b->norder] = 0;
-		bump(t, OFF(entry_count) + 8 * (int32_t)b->norder);
+	f->counter = NOT_COUNTED;
+	if (b->count_entries && kind == TX_NORMAL && b->ncounted < MAX_COUNTED) {
+		f->counter = b->ncounted++;
+		b->entry_count[f->counter] = 0;
+		bump(t, OFF(entry_count) + 8 * (int32_t)f->counter);
 	}
 	if (f->checked)
 		source_check(t);
@@ -337,11 +344,50 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 		return f;
 	}
 	b->tc_pos = (tx_host(t) + 15) & ~15u;
+	f->pinned = pinned;
+	f->made = __builtin_ia32_rdtsc();
 	cache_insert(b, f);
+	history_made(b, f);
 	if (!b->cfg.no_chain)
 		link_self(b, f);
-	if (b->tc_pos + 2 * ROOM > b->tc_size || b->arena_end - b->arena_pos < (1 << 20) ||
-	    b->norder + 1 >= b->cap_order)
-		b->want_flush = true;
+	if (!pinned && (!has_room(b) || b->norder + 1 >= b->cap_order))
+		b->full = true;
+	return f;
+}
+
+/* A pinned address has its fragments in a zone that a full cache does not lose, while there is room. */
+static bool pin_now(struct bt_vcpu *b)
+{
+	uint32_t pc = cpu_pc(&b->v.cpu), dead = 0;
+	bool room;
+
+	for (unsigned i = 0; i < b->npins; i++) {
+		if (b->pins[i] != pc)
+			continue;
+		cache_zones(b);
+		room = has_room(b);
+		cache_zones(b);
+		for (uint32_t k = 0; k < b->npinned && !room; k++)
+			dead += b->order[k]->dead;
+		if (dead > b->npinned / 2)
+			b->want_flush = true;
+		return room;
+	}
+	return false;
+}
+
+struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
+{
+	bool pinned = kind == TX_NORMAL && b->npins && pin_now(b);
+	uint64_t start = __builtin_ia32_rdtsc();
+	struct ccf *f;
+
+	if (pinned)
+		cache_zones(b);
+	f = translate_to_zone(b, kind, pinned);
+	if (pinned)
+		cache_zones(b);
+	if (kind == TX_NORMAL)
+		cost_add(&b->translate, __builtin_ia32_rdtsc() - start);
 	return f;
 }

@@ -85,9 +85,10 @@ static const struct view_col ccf_cols[] = {
 	{ "mmio", "mmio", VAL_UINT, "", "device memory accesses" },
 	{ "code_writes", "smc", VAL_UINT, "", "writes to pages with translated code" },
 	{ "callouts", "callouts", VAL_UINT, "", "calls into the monitor" },
+	{ "cycles", "cycles", VAL_UINT, "", "of the host in traps and in what replaces them" },
 	{ "out", "out", VAL_UINT, "", "exits that are chained" },
 	{ "in", "in", VAL_UINT, "", "fragments chained to it" },
-	{ "state", "state", VAL_STR, "", "live, checked (source compared at entry) or dead" },
+	{ "state", "state", VAL_STR, "", "live, checked (source compared at entry) or pinned" },
 };
 
 static const char *mode_text(const struct ccf *f, char *buf, size_t n)
@@ -120,10 +121,10 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 		k->row(k, (struct value[]){
 				  V_ADDR(f->pc), V_HEX(f->page), V_STR(mode_text(f, mode, sizeof(mode))),
 				  V_UINT(f->ninsn), V_UINT(f->glen), V_HEX(b->tc_base + f->host), V_UINT(f->hsize),
-				  b->count_entries && i < MAX_COUNTED ? V_UINT(b->entry_count[i]) : V_NONE,
+				  f->counter == NOT_COUNTED ? V_NONE : V_UINT(b->entry_count[f->counter]),
 				  V_UINT(traps), V_UINT(f->traps[TRAP_FILL]), V_UINT(f->traps[TRAP_TRUE]),
-				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->callouts),
-				  V_UINT(out), V_UINT(in), V_STR(f->checked ? "checked" : "live") });
+				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->callouts), V_UINT(f->cycles),
+				  V_UINT(out), V_UINT(in), V_STR(f->pinned ? "pinned" : f->checked ? "checked" : "live") });
 	}
 	return NULL;
 }
@@ -183,7 +184,8 @@ static const struct view view_excs = { "exceptions", "exceptions delivered to th
 				       ARRAY_LEN(count_cols), exc_rows, false };
 
 const struct view *const bt_views[] = { &view_tc,     &view_ccf,   &view_traps, &view_callouts, &view_excs, &view_policy,
-					&view_sites, &view_adapt, &view_patches, &view_probes,  NULL };
+					&view_causes, &view_sites, &view_adapt, &view_costs, &view_history, &view_savings,
+					&view_pins, &view_patches, &view_probes,  NULL };
 
 /* ---- one fragment ---- */
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Steering the translation: ways of running sensitive instructions, adaptation,
- * patches that the guest cannot see, probes, counters. What was chosen is shown by
- * the translator's own views (info policy, sites, adapt, patches, probes). */
+ * the lives of fragments. What was chosen is shown by the translator's own views
+ * (info policy, sites, causes, adapt, pins, history). */
 #include "bt/bt.h"
 #include "inspect/session_int.h"
 
-#include <ctype.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static int answer(struct result *r, const struct cmd_args *a, const char *err)
@@ -14,15 +13,9 @@ static int answer(struct result *r, const struct cmd_args *a, const char *err)
 	return err ? result_fail(r, "%s: %s", a->name, err) : 0;
 }
 
-/* The address in argument I, which stands for pc when it is missing. */
 static int address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out)
 {
-	int64_t v = (int64_t)session_pc(s);
-
-	if (i < a->argc && session_eval(s, a->argv[i], &v, r))
-		return -1;
-	*out = (gva)v;
-	return 0;
+	return session_address(s, a, i, r, out);
 }
 
 static int cmd_policy(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -32,94 +25,31 @@ static int cmd_policy(struct inspect *s, const struct cmd_args *a, struct result
 
 static int cmd_site(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
+	bool whole = a->argc > 2;
+	const char *err;
+	unsigned n;
 	gva pc;
 
+	if (whole && strcmp(a->argv[2], "ccf"))
+		return result_fail(r, "usage: site ADDRESS WAY [ccf]");
 	if (address(s, a, 0, r, &pc))
 		return -1;
-	return answer(r, a, bt_site_set(machine_vcpu(s->m), pc, a->argv[1]));
+	err = bt_site_set(machine_vcpu(s->m), pc, a->argv[1], whole, &n);
+	if (!err && whole)
+		result_text(r, "%u sensitive instruction%s", n, n == 1 ? "" : "s");
+	return answer(r, a, err);
 }
 
+/* "on|off|default [CAUSE]", "threshold|span|calm CAUSE NUMBER" */
 static int cmd_adapt(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	return answer(r, a, bt_adapt_set(machine_vcpu(s->m), a->argv[0], a->argc > 1 ? a->argv[1] : ""));
-}
+	const char *what = a->argv[0];
+	bool number = !strcmp(what, "threshold") || !strcmp(what, "span") || !strcmp(what, "calm");
 
-static int hex_digit(int c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
-}
-
-/* "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
-static int parse_code(const struct cmd_args *a, uint8_t *out, unsigned max)
-{
-	static const struct { const char *word; uint8_t n, bytes[2]; } words[] = {
-		{ "nop", 1, { 0x90 } }, { "ret", 1, { 0xc3 } }, { "int3", 1, { 0xcc } }, { "ud2", 2, { 0x0f, 0x0b } },
-	};
-	unsigned n = 0;
-
-	for (int i = 1; i < a->argc; i++) {
-		const char *p = a->argv[i];
-		bool word = false;
-
-		for (unsigned w = 0; w < ARRAY_LEN(words); w++)
-			if (!strcmp(p, words[w].word) && n + words[w].n <= max) {
-				memcpy(out + n, words[w].bytes, words[w].n);
-				n += words[w].n;
-				word = true;
-			}
-		if (word)
-			continue;
-		if (p[0] == '0' && p[1] == 'x')
-			p += 2;
-		for (; p[0]; p += 2) {
-			if (hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0 || n == max)
-				return -1;
-			out[n++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
-		}
-	}
-	return (int)n;
-}
-
-static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	uint8_t code[64];
-	int n = parse_code(a, code, sizeof(code));
-	gva pc;
-
-	if (address(s, a, 0, r, &pc))
-		return -1;
-	if (n <= 0)
-		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most 64), or nop, ret, int3, ud2");
-	return answer(r, a, bt_patch_add(machine_vcpu(s->m), pc, code, (unsigned)n));
-}
-
-static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	unsigned n = (unsigned)strtoul(a->argv[0], NULL, 0);
-
-	if (!bt_patch_remove(machine_vcpu(s->m), n))
-		return result_fail(r, "unpatch: no patch %u (info patches lists them)", n);
-	return 0;
-}
-
-static int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	gva pc;
-
-	if (address(s, a, 0, r, &pc))
-		return -1;
-	return answer(r, a, bt_probe_add(machine_vcpu(s->m), pc));
-}
-
-static int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	gva pc;
-
-	if (address(s, a, 0, r, &pc))
-		return -1;
-	if (!bt_probe_remove(machine_vcpu(s->m), pc))
-		return result_fail(r, "unprobe: no probe there (info probes lists them)");
-	return 0;
+	if (number ? a->argc != 3 : a->argc > 2)
+		return result_fail(r, "usage: adapt on|off|default [CAUSE], adapt threshold|span|calm CAUSE NUMBER");
+	return answer(r, a, bt_adapt_set(machine_vcpu(s->m), what, a->argc > 1 ? a->argv[1] : "",
+					 number ? a->argv[2] : ""));
 }
 
 static int cmd_count(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -143,28 +73,91 @@ static int cmd_discard(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
+static int cmd_retranslate(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	unsigned dropped, made;
+	gva pc;
+
+	if (address(s, a, 0, r, &pc))
+		return -1;
+	dropped = bt_retranslate(machine_vcpu(s->m), pc, &made);
+	if (!dropped)
+		return result_fail(r, "retranslate: no fragment covers 0x%llx (info ccf lists them)",
+				   (unsigned long long)pc);
+	result_text(r, "%u fragment%s dropped, %u made anew%s", dropped, dropped == 1 ? "" : "s", made,
+		    made < dropped ? "; the others when next run" : "");
+	return 0;
+}
+
+static int cmd_pin(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool on = a->name[0] == 'p';
+	const char *err;
+	unsigned n;
+	gva pc;
+
+	if (address(s, a, 0, r, &pc))
+		return -1;
+	err = bt_pin(machine_vcpu(s->m), pc, on, &n);
+	if (!err && !n)
+		return result_fail(r, on ? "pin: pinned already" : "unpin: not pinned (info pins lists what is)");
+	return answer(r, a, err);
+}
+
+/* The view of that name, at the address in the argument. */
+static int show_at(struct inspect *s, const struct cmd_args *a, const char *view, struct result *r)
+{
+	char text[24], *argv[] = { text };
+	struct cmd_args at = { .name = a->name, .rest = text, .argc = 1, .argv = argv };
+	gva pc;
+
+	if (address(s, a, 0, r, &pc))
+		return -1;
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)pc);
+	return view_show(s, view, &at, 0, r);
+}
+
+static int cmd_history(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return show_at(s, a, "history", r);
+}
+
+static int cmd_savings(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return show_at(s, a, "savings", r);
+}
+
 static const struct command commands[] = {
 	{ "policy", NULL, "KIND WAY", "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
 	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates. Callout: it "
 	  "calls the monitor. In-tc: a few inline instructions on the virtual processor's state.",
 	  cmd_policy, CMD_MACHINE | CMD_PAUSE, 2, 2, COMP_NONE },
-	{ "site", NULL, "ADDRESS WAY", "choose the way of the one instruction at ADDRESS (info sites shows them)", NULL,
-	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 2, COMP_EXPR },
-	{ "adapt", NULL, "on|off|threshold N", "adaptive translation (info adapt is its log)",
-	  "Threshold: window misses of an instruction, in quick succession, that convict it.", cmd_adapt,
-	  CMD_MACHINE | CMD_PAUSE, 1, 2, COMP_NONE },
-	{ "patch-code", NULL, "ADDRESS BYTES...", "change guest code in the translation only: the guest cannot see it",
-	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. unpatch undoes it.", cmd_patch,
-	  CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
-	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
-	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },
-	{ "probe", NULL, "[ADDRESS]", "count how often the instruction at ADDRESS is reached (info probes)", NULL, cmd_probe,
-	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "unprobe", NULL, "[ADDRESS]", "take a probe out", NULL, cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "site", NULL, "ADDRESS WAY [ccf]", "choose the way of the one sensitive instruction at ADDRESS (info sites)",
+	  "With ccf: of all sensitive instructions in the fragments that cover ADDRESS, as far as they can run so.",
+	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 3, COMP_EXPR },
+	{ "adapt", NULL, "on|off|default [CAUSE] | threshold|span|calm CAUSE NUMBER",
+	  "adaptive translation: which causes it acts on, and when (info causes; info adapt is its log)",
+	  "CAUSE is a name of info causes, or all. An instruction is convicted when it trapped threshold times within "
+	  "span host cycles (0: whenever), and acquitted after calm host cycles without (0: not by time).",
+	  cmd_adapt, CMD_MACHINE | CMD_PAUSE, 1, 3, COMP_NONE },
 	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL, cmd_count,
 	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },
 	{ "discard", NULL, "[ADDRESS|all]", "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL,
 	  cmd_discard, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "retranslate", NULL, "[ADDRESS]", "drop the fragments that cover ADDRESS or pc, and translate them at once",
+	  "At once where the processor's present mode and address space allow it, else when they are next run.",
+	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "pin", NULL, "[ADDRESS]", "keep the fragments that cover ADDRESS or pc as they are (info pins)",
+	  "Adaptation leaves them alone, and a full cache does not drop them. Still dropped, and then made anew pinned: "
+	  "when their code is written, and when breakpoints, probes, patches or choices of yours concern them.",
+	  cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "ccf-history", NULL, "[ADDRESS]", "the lives of the fragments that cover ADDRESS or pc (info history: of all)",
+	  "When each was made, why it was dropped, what it cost; the last rows are those that live.", cmd_history,
+	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "ccf-savings", NULL, "[ADDRESS]", "cycles that adaptation saved there (info savings: everywhere); needs count on",
+	  "What an entry cost in traps before the last conviction, and costs since, times the entries since.", cmd_savings,
+	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
 	{ 0 },
 };
 

@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd_examine.c \
 	%D%/cmd_input.c \
 	%D%/cmd_memory.c \
+	%D%/cmd_patch.c \
 	%D%/cmd_points.c \
 	%D%/cmd_run.c \
 	%D%/cmd_session.c \

@@ -295,6 +295,18 @@ int session_eval(struct inspect *s, const char *text, int64_t *val, struct resul
 	return result_fail(r, "%s", err);
 }
 
+int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out)
+{
+	int64_t v = (int64_t)session_pc(s);
+
+	if (i < a->argc && session_eval(s, a->argv[i], &v, r))
+		return -1;
+	if (v < 0 || v > UINT32_MAX)
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)v);
+	*out = (gva)v;
+	return 0;
+}
+
 /* ---- how it ended ---- */
 
 bool inspect_ended(const struct inspect *s)

@@ -102,6 +102,8 @@ void session_changed(struct inspect *s);
 struct expr_env session_env(struct inspect *s);
 /* Evaluate all of TEXT. 0, or -1 with the error in R. */
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
+/* The address in argument I of A; pc when there is none. */
+int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out);
 struct variable *session_variable(struct inspect *s, const char *name, bool make);
 bool session_interrupted(struct inspect *s); /* also the deadline */
 void session_idle(struct inspect *s, int timeout_ms);
@@ -182,7 +184,7 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_input_group, cmd_session_group,
+    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group, cmd_session_group,
     cmd_event_group, cmd_stack_group, cmd_transfer_group;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,

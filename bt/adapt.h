@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Adaptive translation: what is counted of an instruction, when it is convicted, what it cost before
+ * and costs now; and the log of it all. A convicted instruction's fragment is dropped, and the next
+ * translation has another form in its place (lower_mem.c, lower_plain.c). light_adapt.c decides;
+ * adapt.c is the user's side; cost.c measures what cannot be measured at each event. */
+#ifndef BT_ADAPT_H
+#define BT_ADAPT_H
+#include "base/types.h"
+
+struct bt_vcpu;
+struct ccf;
+struct history;
+
+enum cause {
+#define CAUSE(id, name, threshold, span, calm, does, instead) CAUSE_##id,
+#include "bt/adapt.def"
+#undef CAUSE
+	CAUSES,
+	SITE_CAUSES = CAUSE_CODE,
+};
+
+/* Host cycles of so many events. */
+struct cost {
+	uint64_t n, cycles;
+};
+static inline void cost_add(struct cost *c, uint64_t cycles)
+{
+	c->n++;
+	c->cycles += cycles;
+}
+static inline uint64_t cost_mean(const struct cost *c)
+{
+	return c->n ? c->cycles / c->n : 0;
+}
+
+/* A cause: the user's choices, and totals over all sites. */
+struct cause_state {
+	bool off;
+	uint16_t threshold;
+	uint64_t span, calm;
+	uint64_t convictions, acquittals;
+	struct cost trap, after; /* trapped; done by what replaces the trap */
+};
+
+/* What is known of an instruction by its behaviour, and what the user chose for it. */
+struct verdict {
+	uint32_t pc;
+	uint8_t way;    /* enum way, the user's */
+	uint8_t guilty; /* bit N: convicted of cause N */
+	uint8_t barred; /* bit N: acquitted of cause N for good */
+	uint8_t odd;    /* times its replacement did not serve it */
+	uint16_t count[SITE_CAUSES]; /* traps since SINCE, towards the threshold */
+	uint64_t since[SITE_CAUSES], judged, last; /* host TSC; of the last verdict; of the last use of a replacement */
+	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
+};
+#define DEVICE_SAMPLE 16 /* every so many uses, is it RAM that is just not mapped? */
+#define VERDICTS 16384u
+struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */
+static inline bool guilty_of(const struct verdict *v, enum cause c)
+{
+	return v && v->guilty >> c & 1;
+}
+
+enum adapt_what { ADAPT_CONVICTED, ADAPT_ACQUITTED, ADAPT_BARRED };
+/* BEFORE: what the old form cost a time; AFTER: the new one, 0: what the site's replacement has
+ * cost until now. Host cycles. */
+struct adapt_entry {
+	uint64_t number, before, after;
+	uint32_t pc;
+	uint8_t what, cause;
+};
+#define MAX_EVENTS 1024
+
+/* The trap being handled, until what it cost is known. */
+struct charge {
+	struct verdict *v;
+	struct ccf *f;
+	struct adapt_entry *entry; /* the conviction that it led to, */
+	struct history *life;      /* and the record of the fragment dropped for it */
+	uint64_t start;
+	uint8_t cause;
+};
+
+/* What passages and replacement forms cost here: host cycles, measured once (cost.c). */
+struct bt_costs {
+	uint64_t signal;        /* a host fault, delivered and returned from */
+	uint64_t light, heavy;  /* a callout's way there and back, without and with x87/SSE saved */
+	uint64_t plain, quarter, look; /* an access: direct; through the user window; that looks first */
+	uint64_t check;         /* comparing a fragment of 32 bytes at entry */
+};
+void costs_measure(struct bt_vcpu *b);
+
+/* ---- light_adapt.c ---- */
+/* Instruction I of F trapped by CAUSE. Counts, and convicts when it is time. MAY: the lowered form
+ * can be replaced. */
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
+/* The trap that adapt_trap() was told of is done with, at host TSC NOW. */
+void adapt_settled(struct bt_vcpu *b, uint64_t now);
+/* What replaces the trap ran for V in F: CYCLES, the passage included. */
+void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles);
+/* The replacement did not serve instruction I of F. After a few times it is taken back for good. */
+void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c);
+/* V in F, convicted of device memory, used some (or RAM). */
+void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram);
+/* F was caught running: acquit its sites that have been calm for long. */
+void adapt_calm(struct bt_vcpu *b, struct ccf *f);
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after);
+static inline bool adapt_on(const struct cause_state *c, bool all_off)
+{
+	return !c->off && !all_off;
+}
+#endif

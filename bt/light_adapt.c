@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Adaptation's judgement. An instruction is innocent until it trapped as often as its cause's
+ * threshold says, within the cause's span; convicted, it is translated in another form; calm for long,
+ * or badly served by that form, it is acquitted. Pinned fragments are left as they are. Called from the
+ * fault handler and from callouts: built with -mgeneral-regs-only, as all light_*.c. */
+#include "bt/bt_int.h"
+
+/* ---- verdicts ---- */
+
+static unsigned slot(uint32_t pc)
+{
+	return pc * 0x9e3779b1u >> 18;
+}
+
+struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (v->pc == pc)
+			return v;
+		if (!v->pc)
+			break;
+	}
+	return NULL;
+}
+
+static void forget(struct verdict *v, uint32_t pc)
+{
+	volatile uint8_t *p = (volatile uint8_t *)v; /* no memset, which may use vector registers */
+
+	for (unsigned i = 0; i < sizeof(*v); i++)
+		p[i] = 0;
+	v->pc = pc;
+}
+
+/* A slot that says nothing gives way when the neighbourhood is full. */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
+{
+	struct verdict *weak = NULL;
+
+	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (v->pc == pc)
+			return v;
+		if (!v->pc) {
+			v->pc = pc;
+			return v;
+		}
+		if (!v->guilty && !v->barred && !v->way)
+			weak = v;
+	}
+	if (weak)
+		forget(weak, pc);
+	return weak;
+}
+
+/* ---- the log ---- */
+
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after)
+{
+	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
+
+	e->number = b->nevents;
+	e->what = (uint8_t)what;
+	e->cause = (uint8_t)c;
+	e->pc = pc;
+	e->before = before;
+	e->after = after;
+	if (what == ADAPT_CONVICTED)
+		b->causes[c].convictions++;
+	else
+		b->causes[c].acquittals++;
+}
+
+/* ---- conviction ---- */
+
+/* What the new form of a site costs when its callouts cannot tell: it has none, or none ran yet. */
+static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
+{
+	return c == CAUSE_USER_PAGE ? b->cost.quarter : 0;
+}
+
+static void convict(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
+{
+	v->guilty |= (uint8_t)(1u << c);
+	v->count[c] = 0;
+	v->last = v->judged = __builtin_ia32_rdtsc();
+	b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
+	adapt_log(b, ADAPT_CONVICTED, c, v->pc, cost_mean(&v->trap[c]), inline_cost(b, c));
+	cache_drop(b, f, DROP_CONVICTED, v->pc);
+}
+
+/* It traps again although convicted: in a fragment that is older than the verdict (there may be
+ * several for an address), or in a form that cannot be replaced. */
+static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
+{
+	if (f->made < v->judged)
+		cache_drop(b, f, DROP_CONVICTED, v->pc);
+}
+
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+{
+	const struct cause_state *k = &b->causes[c];
+	uint64_t now = __builtin_ia32_rdtsc();
+	struct verdict *v;
+
+	b->charge.f = f;
+	b->charge.cause = (uint8_t)c;
+	if (f == b->transient || c >= SITE_CAUSES)
+		return;
+	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
+	b->charge.v = v;
+	if (!v || !may || !adapt_on(k, b->adapt_off) || f->pinned || v->barred >> c & 1)
+		return;
+	if (guilty_of(v, c)) {
+		again(b, f, v);
+		return;
+	}
+	if (!v->count[c] || (k->span && now - v->since[c] > k->span)) {
+		v->since[c] = now;
+		v->count[c] = 0;
+	}
+	if (++v->count[c] >= k->threshold)
+		convict(b, f, v, c);
+}
+
+void adapt_settled(struct bt_vcpu *b, uint64_t now)
+{
+	struct charge *g = &b->charge;
+	uint64_t cycles = now - g->start + b->cost.signal;
+
+	if (!g->f)
+		return;
+	g->f->cycles += cycles;
+	cost_add(&b->causes[g->cause].trap, cycles);
+	if (g->v)
+		cost_add(&g->v->trap[g->cause], cycles);
+	if (g->entry && g->v)
+		g->entry->before = cost_mean(&g->v->trap[g->cause]);
+	if (g->life)
+		g->life->cycles += cycles;
+	g->f = NULL;
+	g->v = NULL;
+	g->entry = NULL;
+	g->life = NULL;
+}
+
+void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles)
+{
+	f->cycles += cycles;
+	cost_add(&b->causes[c].after, cycles);
+	if (!v)
+		return;
+	cost_add(&v->after[c], cycles);
+	v->last = __builtin_ia32_rdtsc();
+}
+
+/* ---- acquittal ---- */
+
+void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
+{
+	struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
+
+	if (!guilty_of(v, c) || f->pinned || ++v->odd <= MAX_ODD)
+		return;
+	v->guilty &= (uint8_t)~(1u << c);
+	v->barred |= (uint8_t)(1u << c);
+	v->odd = 0;
+	adapt_log(b, ADAPT_BARRED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
+	cache_drop(b, f, DROP_ACQUITTED, v->pc);
+}
+
+static void acquit(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t before, uint64_t after)
+{
+	v->guilty &= (uint8_t)~(1u << c);
+	v->judged = __builtin_ia32_rdtsc();
+	adapt_log(b, ADAPT_ACQUITTED, c, v->pc, before, after);
+	cache_drop(b, f, DROP_ACQUITTED, v->pc);
+}
+
+/* A callout for RAM costs a sixth of what a trap for a device costs: where fewer than one access in
+ * six is to a device, it does not pay. */
+void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
+{
+	if (!ram)
+		v->odd = v->odd > 5 ? v->odd - 5 : 0;
+	else if (v->odd < RAM_ACQUITS)
+		v->odd++;
+	if (v->odd < RAM_ACQUITS || f->pinned)
+		return;
+	v->odd = 0;
+	acquit(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->cost.plain);
+}
+
+void adapt_calm(struct bt_vcpu *b, struct ccf *f)
+{
+	uint64_t now = __builtin_ia32_rdtsc(), calm = b->causes[CAUSE_MISS].calm;
+
+	if (!calm || f->pinned)
+		return;
+	for (unsigned i = 0; i < f->ninsn; i++) {
+		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
+
+		if (guilty_of(v, CAUSE_MISS) && now - v->last >= calm)
+			acquit(b, f, v, CAUSE_MISS, b->cost.look, b->cost.plain);
+	}
+}
