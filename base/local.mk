@@ -2,6 +2,7 @@
 # Host utilities.
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
+	%D%/light.h \
 	%D%/log.c \
 	%D%/log.def \
 	%D%/log.h \
@@ -13,3 +14,10 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/user.c \
 	%D%/user.h \
 	%D%/view.h
+
+# What light code (base/light.h) calls.
+noinst_LIBRARIES += %D%/libbaselight.a
+%C%_libbaselight_a_SOURCES = %D%/light_log.c
+%C%_libbaselight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-sanitize=all
+%C%_libbase_a_LIBADD = $(%C%_libbaselight_a_OBJECTS)
+%C%_libbase_a_DEPENDENCIES = %D%/libbaselight.a

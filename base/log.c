@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/log.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 const struct log_info log_infos[LOG_NCAT] = {
@@ -26,17 +25,23 @@ void log_set_file(FILE *f)
 	log_file = f;
 }
 
-void log_emit(enum log_cat cat, const char *fmt, ...)
+void log_vemit(enum log_cat cat, const char *fmt, va_list ap)
 {
 	FILE *f = log_file ? log_file : stderr;
-	va_list ap;
 
 	flockfile(f);
 	fprintf(f, "[%s] ", log_infos[cat].name);
-	va_start(ap, fmt);
 	vfprintf(f, fmt, ap);
-	va_end(ap);
 	fputc('\n', f);
 	fflush(f);
 	funlockfile(f);
+}
+
+void log_emit(enum log_cat cat, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vemit(cat, fmt, ap);
+	va_end(ap);
 }

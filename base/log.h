@@ -4,6 +4,7 @@
  * every layer, including the signal handler's slow path. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -23,10 +24,18 @@ int log_find(const char *name);
 /* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
 void log_set_file(FILE *f);
 void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_vemit(enum log_cat cat, const char *fmt, va_list ap);
+/* The same from light code (base/light.h); without floating-point arguments. */
+void log_emit_light(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __SSE__
+#define LOG_EMIT log_emit
+#else
+#define LOG_EMIT log_emit_light
+#endif
 #define LOG(cat, ...)                                                          \
 	do {                                                                   \
 		if (__builtin_expect(log_mask & (1u << LOG_##cat), 0))         \
-			log_emit(LOG_##cat, __VA_ARGS__);                      \
+			LOG_EMIT(LOG_##cat, __VA_ARGS__);                      \
 	} while (0)
 #endif

@@ -203,7 +203,7 @@ struct code_patch {
 #define MAX_COUNTED 262144
 #define NOT_COUNTED UINT32_MAX
 #define MAX_ODD 8 /* times a replacement may fail to serve its site */
-#define RAM_ACQUITS 64 /* uses of RAM by a site convicted of device memory (a use of a device makes up for five) */
+#define RAM_ACQUITS 64 /* uses of RAM in a row by a site convicted of device memory */
 
 #define CCF_HASH 65536u
 #define MAX_BPS 1024
@@ -409,7 +409,6 @@ extern const struct view view_probes;
 
 /* engine.c */
 bool bp_at(const struct bt_vcpu *b, uint32_t pc);
-uint64_t bt_icount_at(const struct bt_vcpu *b, const struct site *s);
 
 extern const struct view *const bt_views[];
 #endif

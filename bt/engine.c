@@ -28,14 +28,6 @@ bool bp_at(const struct bt_vcpu *b, uint32_t pc)
 	return false;
 }
 
-/* Instructions retired before the one at site S. */
-uint64_t bt_icount_at(const struct bt_vcpu *b, const struct site *s)
-{
-	if (s->ccf == b->transient)
-		return b->v.icount;
-	return b->limit0 - (uint64_t)(b->budget + s->ccf->ninsn - s->insn);
-}
-
 /* ---- icount budget ---- */
 
 static void budget_open(struct bt_vcpu *b)

@@ -180,12 +180,12 @@ static void acquit(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cau
 	cache_drop(b, f, DROP_ACQUITTED, v->pc);
 }
 
-/* A callout for RAM costs a sixth of what a trap for a device costs: where fewer than one access in
- * six is to a device, it does not pay. */
+/* A callout for RAM costs about a hundredth of what a trap for a device costs: so many in a row are
+ * waited for. */
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 {
 	if (!ram)
-		v->odd = v->odd > 5 ? v->odd - 5 : 0;
+		v->odd = 0;
 	else if (v->odd < RAM_ACQUITS)
 		v->odd++;
 	if (v->odd < RAM_ACQUITS || f->pinned)

@@ -14,6 +14,14 @@ void callout_unwind(struct bt_vcpu *b, const struct site *s, unsigned done)
 		b->budget += s->ccf->ninsn - (s->insn + done);
 }
 
+/* Instructions retired before the one at site S. */
+static uint64_t icount_at(const struct bt_vcpu *b, const struct site *s)
+{
+	if (s->ccf == b->transient)
+		return b->v.icount;
+	return b->limit0 - (uint64_t)(b->budget + s->ccf->ninsn - s->insn);
+}
+
 void callout_begin(struct bt_vcpu *b, struct site *s)
 {
 	s->count++;
@@ -21,7 +29,7 @@ void callout_begin(struct bt_vcpu *b, struct site *s)
 	b->st.callouts[s->kind]++;
 	b->v.cpu.rip = s->eip;
 	if (b->icount)
-		b->v.icount = bt_icount_at(b, s);
+		b->v.icount = icount_at(b, s);
 }
 
 uint64_t callout_raise(struct bt_vcpu *b, struct site *s)

@@ -73,7 +73,7 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	bool ram;
 
 	adapt_after(b, v, s->ccf, CAUSE_DEVICE,
-		    __builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.heavy);
+		    __builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
 	if (!v)
 		return;
 	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);

@@ -19,7 +19,6 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->seg = (uint8_t)in->seg;
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
-	s->heavy = kind == CO_MMIO; /* a device's code may use vector registers */
 	return s;
 }
 

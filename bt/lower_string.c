@@ -101,7 +101,6 @@ bool lower_string(struct tx *t, struct insn *in)
 	s->op = (uint8_t)size;
 	s->rep = (uint8_t)rep;
 	s->seg = (uint8_t)src;
-	s->heavy = true;
 	emit_callout(t, s);
 	t->done = true; /* devices may have changed the world; and long REPs come back here */
 	emit_exit(t, in->next);

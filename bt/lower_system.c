@@ -87,7 +87,6 @@ static bool mov_special(struct tx *t, struct insn *in)
 		c = callout(t, in, CO_CR, co_mov_to_cr);
 		c->reg = (uint8_t)reg_of(s);
 		c->reg2 = (uint8_t)reg_of(d);
-		c->heavy = c->reg2 == 4; /* asks the machine for CPUID */
 		emit_callout(t, c);
 		t->done = true;
 		return true;
@@ -132,7 +131,6 @@ static void in_out(struct tx *t, struct insn *in)
 	struct site *s = callout(t, in, CO_IO, is_in ? co_in : co_out);
 
 	s->op = (uint8_t)(acc->size / 8);
-	s->heavy = true;
 	if (port->type == ZYDIS_OPERAND_TYPE_REGISTER)
 		s->reg = 1;
 	else
@@ -315,16 +313,13 @@ bool lower_system(struct tx *t, struct insn *in)
 		in_out(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_CPUID:
-		s = callout(t, in, CO_CPUID, co_cpuid);
-		s->heavy = true;
-		emit_callout(t, s);
+		emit_callout(t, callout(t, in, CO_CPUID, co_cpuid));
 		return true;
 	case ZYDIS_MNEMONIC_RDTSC: case ZYDIS_MNEMONIC_RDTSCP:
 		rdtsc(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_RDMSR: case ZYDIS_MNEMONIC_WRMSR:
 		s = callout(t, in, CO_MSR, in->z.mnemonic == ZYDIS_MNEMONIC_RDMSR ? co_rdmsr : co_wrmsr);
-		s->heavy = true;
 		emit_callout(t, s);
 		t->done = in->z.mnemonic == ZYDIS_MNEMONIC_WRMSR;
 		return true;
@@ -335,9 +330,7 @@ bool lower_system(struct tx *t, struct insn *in)
 		emit_callout(t, callout(t, in, CO_MSR, co_xgetbv));
 		return true;
 	case ZYDIS_MNEMONIC_XSETBV:
-		s = callout(t, in, CO_MSR, co_xsetbv);
-		s->heavy = true;
-		emit_callout(t, s);
+		emit_callout(t, callout(t, in, CO_MSR, co_xsetbv));
 		t->done = true;
 		return true;
 	case ZYDIS_MNEMONIC_RDRAND: case ZYDIS_MNEMONIC_RDSEED:

@@ -85,6 +85,9 @@ void vga_cursor(struct dev *d, unsigned *offset, unsigned *start); /* in cells *
 
 /* ---- text of single devices' state, for the views ---- */
 struct row_sink;
+struct value;
+/* *V = NUM / DEN as a real number, which light code cannot compute. */
+void board_ratio(struct value *v, uint64_t num, uint64_t den);
 void pic_rows(struct dev *d, struct row_sink *s);
 void pit_rows(struct dev *d, struct row_sink *s);
 void rtc_rows(struct dev *d, struct row_sink *s);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. */
+ * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. Light code
+ * (base/light.h): for devices that are not, the guest's registers are put away. */
 #include "hv/bus.h"
 
-#include <string.h>
-
+#include "base/light.h"
 #include "base/log.h"
 #include "hv/dev.h"
 
 void bus_init(struct bus *b)
 {
-	memset(b, 0, sizeof(*b));
+	light_zero(b, sizeof(*b));
 	b->nranges = 1;
 	b->range[0] = (struct port_range){ .last = 0xffff, .sizes = 1 };
 }
@@ -21,7 +21,7 @@ bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint
 	for (unsigned p = first; p <= last; p++)
 		if (b->port[p])
 			return false;
-	memset(&b->port[first], (int)b->nranges, (size_t)(last - first) + 1);
+	light_fill(&b->port[first], (uint8_t)b->nranges, (size_t)(last - first) + 1);
 	b->range[b->nranges++] =
 	    (struct port_range){ .dev = d, .first = first, .last = last, .sizes = sizes };
 	return true;
@@ -51,6 +51,36 @@ static uint32_t ones(unsigned size)
 	return size == 4 ? 0xffffffffu : (1u << (8 * size)) - 1;
 }
 
+static uint32_t dev_in(struct dev *d, uint16_t port, unsigned size)
+{
+	struct vector_state s;
+	uint32_t val;
+
+	if (!d->cls->in)
+		return ones(size);
+	if (d->cls->light)
+		return d->cls->in(d, port, size) & ones(size);
+	vectors_away(&s);
+	val = d->cls->in(d, port, size) & ones(size);
+	vectors_back(&s);
+	return val;
+}
+
+static void dev_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
+{
+	struct vector_state s;
+
+	if (!d->cls->out)
+		return;
+	if (d->cls->light) {
+		d->cls->out(d, port, size, val & ones(size));
+		return;
+	}
+	vectors_away(&s);
+	d->cls->out(d, port, size, val & ones(size));
+	vectors_back(&s);
+}
+
 uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
 {
 	struct port_range *r = whole(b, port, size);
@@ -58,7 +88,7 @@ uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
 
 	if (r && r->dev) {
 		r->reads++;
-		return r->dev->cls->in ? r->dev->cls->in(r->dev, port, size) & ones(size) : ones(size);
+		return dev_in(r->dev, port, size);
 	}
 	if (!answered(b, port, size)) {
 		b->range[0].reads++;
@@ -78,8 +108,7 @@ void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val)
 
 	if (r && r->dev) {
 		r->writes++;
-		if (r->dev->cls->out)
-			r->dev->cls->out(r->dev, port, size, val & ones(size));
+		dev_out(r->dev, port, size, val);
 		return;
 	}
 	if (!answered(b, port, size)) {
@@ -95,7 +124,7 @@ void bus_mmio_read(struct bus *b, gpa a, void *buf, unsigned size)
 {
 	b->mmio_reads++;
 	LOG(io, "read of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
-	memset(buf, 0xff, size);
+	light_fill(buf, 0xff, size);
 }
 
 void bus_mmio_write(struct bus *b, gpa a, const void *buf, unsigned size)

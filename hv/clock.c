@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/clock.h. The host timer is set lazily: only when the next deadline is
  * earlier than what it is set for; it repeats every millisecond until
- * clock_run() sets it anew, so that a kick which came at a bad moment is not lost. */
+ * clock_run() sets it anew, so that a kick which came at a bad moment is not lost.
+ * Light code (base/light.h): devices read the time and set timers. */
 #include "hv/clock.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <x86intrin.h>
+
+#include "base/light.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -35,7 +35,7 @@ static struct instant read_both(void)
 	uint64_t least = UINT64_MAX;
 
 	for (int i = 0; i < 8; i++) {
-		uint64_t t0 = __rdtsc(), ns = host_ns(), t1 = __rdtsc();
+		uint64_t t0 = __builtin_ia32_rdtsc(), ns = host_ns(), t1 = __builtin_ia32_rdtsc();
 
 		if (t1 - t0 < least) {
 			least = t1 - t0;
@@ -58,7 +58,7 @@ static uint32_t calibrate_tsc(void)
 
 void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn)
 {
-	memset(c, 0, sizeof(*c));
+	light_zero(c, sizeof(*c));
 	c->mode = mode;
 	c->ns_per_insn = ns_per_insn ? ns_per_insn : 1;
 	c->tsc_khz = mode == CLOCK_ICOUNT ? ICOUNT_TSC_KHZ : calibrate_tsc();
@@ -119,7 +119,7 @@ void clock_start(struct vm_clock *c)
 	if (c->mode == CLOCK_HOST) {
 		c->base = host_ns() - c->held;
 		if (c->v)
-			c->v->cpu.tsc_offset = c->held_tsc - __rdtsc();
+			c->v->cpu.tsc_offset = c->held_tsc - __builtin_ia32_rdtsc();
 	}
 	deadline_changed(c);
 }
@@ -149,7 +149,7 @@ uint64_t clock_tsc(const struct vm_clock *c)
 		return muldiv64(clock_now(c), c->tsc_khz, 1000000);
 	if (!c->running)
 		return c->held_tsc;
-	return __rdtsc() + (c->v ? c->v->cpu.tsc_offset : 0);
+	return __builtin_ia32_rdtsc() + (c->v ? c->v->cpu.tsc_offset : 0);
 }
 
 static void unlink_timer(struct vm_clock *c, struct vm_timer *t)

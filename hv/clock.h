@@ -66,8 +66,15 @@ void clock_skip_to(struct vm_clock *c, uint64_t t);
 /* Icount mode: set v->icount_limit from the next deadline and c->limit. */
 void clock_set_icount_limit(struct vm_clock *c);
 
+/* A * MUL / DIV, at most UINT64_MAX. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t mul, uint64_t div)
 {
-	return (uint64_t)((unsigned __int128)a * mul / div);
+	uint64_t lo, hi;
+
+	__asm__("mulq %3" : "=a"(lo), "=d"(hi) : "0"(a), "r"(mul) : "cc");
+	if (hi >= div)
+		return UINT64_MAX;
+	__asm__("divq %2" : "+a"(lo), "+d"(hi) : "r"(div) : "cc");
+	return lo;
 }
 #endif

@@ -30,7 +30,6 @@ enum { A, B, C, D };
 #define F_SSE2 BIT(26)
 /* leaf 1 ECX */
 #define F_XSAVE BIT(26)
-#define F_OSXSAVE BIT(27)
 #define F_AVX BIT(28)
 #define F_HYPERVISOR BIT(31)
 
@@ -261,27 +260,4 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	if (m->hypervisor)
 		add_hypervisor(t, tsc_khz, bus_khz);
 	return true;
-}
-
-static const struct cpuid_entry *find(const struct cpuid_table *t, uint32_t leaf, uint32_t sub)
-{
-	for (unsigned i = 0; i < t->n; i++)
-		if (t->e[i].leaf == leaf && (!t->e[i].indexed || t->e[i].sub == sub))
-			return &t->e[i];
-	return NULL;
-}
-
-void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
-		 uint32_t out[4])
-{
-	const struct cpuid_entry *e = find(t, leaf, sub);
-
-	memset(out, 0, 16);
-	if (!e)
-		return;
-	memcpy(out, e->reg, 16);
-	if (leaf == 1 && (out[C] & F_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
-		out[C] |= F_OSXSAVE;
-	if (leaf == 0xd && sub <= 1)
-		out[B] = cpu->xcr0 & 4 ? 832 : 576;
 }

@@ -8,27 +8,14 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/board.def \
 	%D%/board.h \
 	%D%/bootrom.h \
-	%D%/bus.c \
 	%D%/bus.h \
-	%D%/clock.c \
 	%D%/clock.h \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev.h \
-	%D%/dev/acpi_pm.c \
-	%D%/dev/backdoor.c \
 	%D%/dev/bootdisk.c \
-	%D%/dev/debug.c \
 	%D%/dev/fw_cfg.c \
-	%D%/dev/i8042.c \
-	%D%/dev/i8254.c \
-	%D%/dev/i8259.c \
 	%D%/dev/mc146818.c \
-	%D%/dev/pci.c \
-	%D%/dev/port92.c \
-	%D%/dev/stubs.c \
-	%D%/dev/uart.c \
-	%D%/dev/vga.c \
 	%D%/image.c \
 	%D%/image.h \
 	%D%/image_bios.c \
@@ -38,8 +25,31 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \
-	%D%/msr.c \
 	%D%/msr.h \
 	%D%/run.c \
 	%D%/state.c \
 	%D%/views.c
+
+# On the way from translated code to a device: light code (base/light.h).
+noinst_LIBRARIES += %D%/libhvlight.a
+%C%_libhvlight_a_SOURCES = \
+	%D%/bus.c \
+	%D%/clock.c \
+	%D%/cpuid_query.c \
+	%D%/dev/acpi_pm.c \
+	%D%/dev/backdoor.c \
+	%D%/dev/debug.c \
+	%D%/dev/i8042.c \
+	%D%/dev/i8254.c \
+	%D%/dev/i8259.c \
+	%D%/dev/pci.c \
+	%D%/dev/port92.c \
+	%D%/dev/stubs.c \
+	%D%/dev/uart.c \
+	%D%/dev/vga.c \
+	%D%/msr.c \
+	%D%/platform.c \
+	%D%/wiring.c
+%C%_libhvlight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libhv_a_LIBADD = $(%C%_libhvlight_a_OBJECTS)
+%C%_libhv_a_DEPENDENCIES = %D%/libhvlight.a

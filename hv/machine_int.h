@@ -64,4 +64,6 @@ void *run_thread(void *m);
 bool machine_load(struct machine *m, char *err, size_t errlen);
 /* Platform callbacks for the engine. */
 struct platform run_platform(struct machine *m);
+/* Those of them that are called from translated code (platform.c). */
+struct platform platform_callbacks(struct machine *m);
 #endif

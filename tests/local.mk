@@ -14,6 +14,7 @@ AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
 
 SHELL_TESTS = \
 	%D%/layers.sh \
+	%D%/light.sh \
 	%D%/console/control.sh \
 	%D%/console/points.sh \
 	%D%/conform/device.sh \

@@ -2,8 +2,6 @@
  * The i8042 keyboard controller with a keyboard on its first port and nothing
  * on its second (IBM PS/2 Technical Reference, keyboard controller). Keys come
  * in as set 1, which is what a guest sees with translation on. */
-#include <string.h>
-
 #include "hv/board.h"
 
 enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20, ST_TIMEOUT = 0x40 };
@@ -303,7 +301,7 @@ static void kbd_reset(struct dev *d)
 	struct i8042 *k = (struct i8042 *)d;
 	struct dev keep = k->d;
 
-	memset(k, 0, sizeof(*k));
+	light_zero(k, sizeof(*k));
 	k->d = keep;
 	k->ccb = CCB_IRQ1 | CCB_SYS | CCB_XLATE;
 	k->status = ST_SYS;

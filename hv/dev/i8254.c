@@ -3,8 +3,6 @@
  * are not counted: they follow from the VM time since the count was loaded.
  * Channel 0 drives IRQ 0 through a clock timer; channel 2 the speaker and the
  * gate that calibration loops use. */
-#include <string.h>
-
 #include "base/view.h"
 #include "hv/board.h"
 
@@ -330,7 +328,7 @@ static void pit_reset(struct dev *d)
 	struct i8254 *p = (struct i8254 *)d;
 
 	timer_cancel(&d->board->clock, &p->timer);
-	memset(p->ch, 0, sizeof(p->ch));
+	light_zero(p->ch, sizeof(p->ch));
 	for (int i = 0; i < 3; i++) {
 		p->ch[i].count = 65536;
 		p->ch[i].rw = RW_WORD;
@@ -347,17 +345,18 @@ void pit_rows(struct dev *d, struct row_sink *s)
 
 	for (unsigned i = 0; i < 3; i++) {
 		const struct i8254_channel *c = &p->ch[i];
-		const struct value v[] = {
+		struct value v[] = {
 			V_UINT(i),
 			V_UINT(c->mode),
 			V_UINT(c->loaded ? c->count : 0),
 			V_UINT(counter(p, c)),
 			V_BOOL(output(p, c)),
 			V_BOOL(c->gate),
-			V_REAL(c->loaded && periodic(c) ? (double)PIT_HZ / c->count : 0),
+			V_NONE /* rate, below */,
 			V_UINT(i ? 0 : p->ticks),
 		};
 
+		board_ratio(&v[6], c->loaded && periodic(c) ? PIT_HZ : 0, c->count);
 		s->row(s, v);
 	}
 }

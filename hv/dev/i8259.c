@@ -2,9 +2,6 @@
  * The pair of 8259A interrupt controllers with the edge/level registers of the
  * PC chip sets (Intel 8259A data sheet 231468; 82371AB 4.4). Owns the INTR pin:
  * board->intr is recomputed after each change. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "base/view.h"
 #include "hv/board.h"
@@ -149,7 +146,7 @@ static void init_word1(struct i8259_chip *c, uint8_t val)
 {
 	uint8_t lines = c->lines, elcr = c->elcr;
 
-	memset(c, 0, sizeof(*c));
+	light_zero(c, sizeof(*c));
 	c->lines = lines;
 	c->elcr = elcr;
 	c->irr = lines & elcr;
@@ -269,7 +266,7 @@ static void pic_reset(struct dev *d)
 {
 	struct i8259 *p = (struct i8259 *)d;
 
-	memset(p->chip, 0, sizeof(p->chip));
+	light_zero(p->chip, sizeof(p->chip));
 	p->chip[0].lowest = p->chip[1].lowest = 7;
 	p->chip[0].imr = p->chip[1].imr = 0xff;
 	p->chip[1].base = 8;

@@ -3,9 +3,6 @@
  * firmware looks for: an i440FX-like host bridge and a PIIX3-like ISA bridge;
  * and the reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the
  * host bridge's PAM registers is always readable and writable here. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/view.h"
 #include "hv/board.h"
 
@@ -112,7 +109,7 @@ static void pci_reset(struct dev *d)
 
 	p->address = 0;
 	p->reset = 0;
-	memset(p->cfg, 0, sizeof(p->cfg));
+	light_zero(p->cfg, sizeof(p->cfg));
 	for (int i = 0; i < NFUNC; i++) {
 		uint8_t *c = p->cfg[i];
 
@@ -126,8 +123,8 @@ static void pci_reset(struct dev *d)
 		put16(c + 0x2c, SUBSYS_VENDOR);
 		put16(c + 0x2e, SUBSYS);
 	}
-	memset(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
-	memset(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
+	light_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
+	light_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
 }
 
 void pci_rows(struct dev *d, struct row_sink *s)
@@ -135,10 +132,12 @@ void pci_rows(struct dev *d, struct row_sink *s)
 	struct pci *p = (struct pci *)d;
 
 	for (int i = 0; i < NFUNC; i++) {
-		char where[16];
+		char where[] = "00:00.0";
 		const uint8_t *c = p->cfg[i];
 
-		snprintf(where, sizeof(where), "00:%02x.%u", ids[i].dev, ids[i].fn);
+		where[3] += (char)(ids[i].dev >> 4);
+		where[4] = "0123456789abcdef"[ids[i].dev & 15];
+		where[6] += (char)ids[i].fn;
 		s->row(s, (const struct value[]){ V_STR(where), V_HEX(ids[i].vendor), V_HEX(ids[i].device),
 						  V_HEX(ids[i].class_rev >> 8),
 						  V_HEX((uint64_t)c[PCI_COMMAND] | c[PCI_COMMAND + 1] << 8),

@@ -2,8 +2,6 @@
  * Ports that software touches without wanting anything: DMA controllers and
  * page registers (with the POST code port), and the FPU's busy latch. They
  * remember what was written. */
-#include <string.h>
-
 #include "hv/board.h"
 
 struct stubs {
@@ -30,7 +28,7 @@ static void stubs_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 
 static void stubs_reset(struct dev *d)
 {
-	memset(((struct stubs *)d)->reg, 0, 256);
+	light_zero(((struct stubs *)d)->reg, 256);
 }
 
 const struct dev_class stubs_class = {

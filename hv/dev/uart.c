@@ -2,8 +2,6 @@
  * 16550A serial port COM1 (National PC16550D data sheet). Bytes leave at once
  * and arrive as fast as the guest reads them. Output is gathered and handed to
  * the outside at a newline, when the buffer is full, or after 2 ms. */
-#include <string.h>
-
 #include "base/view.h"
 #include "hv/board.h"
 
@@ -83,8 +81,13 @@ static void flush(struct dev *d)
 	const struct machine_config *cfg = d->board->cfg;
 
 	timer_cancel(&d->board->clock, &u->flush);
-	if (u->out_len && cfg->serial_out)
+	if (u->out_len && cfg->serial_out) {
+		struct vector_state s;
+
+		vectors_away(&s);
 		cfg->serial_out(cfg->serial_ctx, u->out, u->out_len);
+		vectors_back(&s);
+	}
 	u->out_len = 0;
 }
 
@@ -301,7 +304,7 @@ static void uart_reset(struct dev *d)
 	u->dll = 12; /* 9600 baud */
 	u->thre = 0;
 	u->fifo_len = u->fifo_head = 0;
-	memset(u->fifo, 0, sizeof(u->fifo));
+	light_zero(u->fifo, sizeof(u->fifo));
 	u->in_len = u->in_head = 0;
 	u->msr = modem_lines(u);
 }

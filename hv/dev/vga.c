@@ -2,8 +2,6 @@
  * VGA as far as text goes: register files that read back, retrace bits that
  * move, cursor and start address. Video memory is plain RAM at 0xA0000, so
  * planar modes do not show (IBM VGA reference; FreeVGA register pages). */
-#include <string.h>
-
 #include "hv/board.h"
 
 enum { NSEQ = 5, NGFX = 9, NATTR = 21, NCRTC = 25 };
@@ -200,14 +198,14 @@ static void vga_reset(struct dev *d)
 	struct vga *v = (struct vga *)d;
 	struct dev keep = v->d;
 
-	memset(v, 0, sizeof(*v));
+	light_zero(v, sizeof(*v));
 	v->d = keep;
 	v->misc = 0x67;
 	v->dac_mask = 0xff;
-	memcpy(v->seq, mode3_seq, sizeof(mode3_seq));
-	memcpy(v->gfx, mode3_gfx, sizeof(mode3_gfx));
-	memcpy(v->attr, mode3_attr, sizeof(mode3_attr));
-	memcpy(v->crtc, mode3_crtc, sizeof(mode3_crtc));
+	light_copy(v->seq, mode3_seq, sizeof(mode3_seq));
+	light_copy(v->gfx, mode3_gfx, sizeof(mode3_gfx));
+	light_copy(v->attr, mode3_attr, sizeof(mode3_attr));
+	light_copy(v->crtc, mode3_crtc, sizeof(mode3_crtc));
 	v->attr_index = 0x20;
 }
 

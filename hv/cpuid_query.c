@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Looking up what CPUID says in the table made once (hv/cpuid.c). Light code (base/light.h). */
+#include "base/light.h"
+#include "hv/cpuid.h"
+
+enum { B = 1, C };
+enum { LEAF1_ECX_XSAVE = 1 << 26, LEAF1_ECX_OSXSAVE = 1 << 27 };
+
+static const struct cpuid_entry *find(const struct cpuid_table *t, uint32_t leaf, uint32_t sub)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->e[i].leaf == leaf && (!t->e[i].indexed || t->e[i].sub == sub))
+			return &t->e[i];
+	return NULL;
+}
+
+void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
+		 uint32_t out[4])
+{
+	const struct cpuid_entry *e = find(t, leaf, sub);
+
+	out[0] = out[1] = out[2] = out[3] = 0;
+	if (!e)
+		return;
+	for (unsigned i = 0; i < 4; i++)
+		out[i] = e->reg[i];
+	if (leaf == 1 && (out[C] & LEAF1_ECX_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
+		out[C] |= LEAF1_ECX_OSXSAVE;
+	if (leaf == 0xd && sub <= 1)
+		out[B] = cpu->xcr0 & 4 ? 832 : 576;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the machine offers the engine (struct platform): the callbacks, which are on the
+ * way from translated code to a device. Light code (base/light.h). */
+#include "hv/machine_int.h"
+
+static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
+{
+	return bus_in(&((struct machine *)ctx)->board.bus, port, size);
+}
+
+static void plat_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
+{
+	bus_out(&((struct machine *)ctx)->board.bus, port, size, val);
+}
+
+static void plat_mmio_read(void *ctx, gpa a, void *buf, unsigned size)
+{
+	bus_mmio_read(&((struct machine *)ctx)->board.bus, a, buf, size);
+}
+
+static void plat_mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
+{
+	bus_mmio_write(&((struct machine *)ctx)->board.bus, a, buf, size);
+}
+
+static bool plat_irq_pending(void *ctx)
+{
+	return ((struct machine *)ctx)->board.intr;
+}
+
+static int plat_irq_ack(void *ctx)
+{
+	return pic_ack(((struct machine *)ctx)->board.dev[SLOT_pic]);
+}
+
+static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	cpuid_query(&((struct machine *)ctx)->cpuid, cpu, leaf, sub, out);
+}
+
+static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+{
+	return msr_read(&((struct machine *)ctx)->msr, msr, val);
+}
+
+static bool plat_wrmsr(void *ctx, uint32_t msr, uint64_t val)
+{
+	return msr_write(&((struct machine *)ctx)->msr, msr, val);
+}
+
+static uint64_t plat_tsc(void *ctx)
+{
+	return clock_tsc(&((struct machine *)ctx)->board.clock);
+}
+
+struct platform platform_callbacks(struct machine *m)
+{
+	return (struct platform){
+		.ctx = m,
+		.in = plat_in,
+		.out = plat_out,
+		.mmio_read = plat_mmio_read,
+		.mmio_write = plat_mmio_write,
+		.irq_pending = plat_irq_pending,
+		.irq_ack = plat_irq_ack,
+		.cpuid = plat_cpuid,
+		.rdmsr = plat_rdmsr,
+		.wrmsr = plat_wrmsr,
+		.tsc = plat_tsc,
+	};
+}

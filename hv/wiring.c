@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What devices ask of the board around them (hv/board.h): interrupt lines, the end,
+ * A20, the debug console. Light code (base/light.h). */
+#include "base/log.h"
+#include "hv/board.h"
+
+void board_irq(struct board *b, unsigned line, bool level)
+{
+	uint16_t bit = (uint16_t)(1u << line);
+
+	if (level == !!(b->lines & bit))
+		return;
+	b->lines ^= bit;
+	if (level) {
+		b->irq_raised[line]++;
+		LOG(irq, "line %u raised", line);
+	}
+	pic_set(b->dev[SLOT_pic], line, level);
+}
+
+void board_event(struct board *b, enum board_event ev)
+{
+	if (b->event == EVENT_NONE)
+		b->event = ev;
+	if (b->v) {
+		struct vector_state s;
+
+		vectors_away(&s);
+		b->v->ops->request_stop(b->v);
+		vectors_back(&s);
+	}
+}
+
+void board_exit(struct board *b, uint32_t val)
+{
+	if (b->event == EVENT_NONE)
+		b->exit_code = (int)(val << 1 | 1);
+	board_event(b, EVENT_EXIT);
+}
+
+void board_a20(struct board *b, bool on)
+{
+	uint32_t mask = on ? 0xffffffffu : 0xffefffffu;
+
+	if (b->v && b->v->cpu.a20_mask != mask) {
+		LOG(dev, "A20 %s", on ? "on" : "off");
+		b->v->cpu.a20_mask = mask;
+		if (b->v->mmu)
+			mmu_flush(b->v->mmu, true);
+	}
+	b->a20 = on;
+}
+
+static void log_line(struct board *b)
+{
+	if (b->line_len)
+		LOG(guest, "%.*s", (int)b->line_len, b->line);
+	b->line_len = 0;
+}
+
+void board_debug_byte(struct board *b, uint8_t c)
+{
+	b->debug.buf[b->debug.total++ % BOARD_RING] = c;
+	if (c == '\n') {
+		log_line(b);
+		return;
+	}
+	if (b->line_len == sizeof(b->line))
+		log_line(b);
+	if (c != '\r')
+		b->line[b->line_len++] = (char)c;
+}
