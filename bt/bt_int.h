@@ -275,6 +275,7 @@ struct bt_vcpu {
 	unsigned nfilters;
 	uint32_t event_kinds; /* bit N: there is a filter of kind N */
 	bool event_hit;	      /* v.event happened; stop is set too */
+	bool watched;	      /* a watchpoint was hit; mm has the note */
 	struct mm_vm *vm;
 	void *verifier;
 	ppn mixed[MAX_MIXED]; /* pages whose code is checked at entry */

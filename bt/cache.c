@@ -430,9 +430,20 @@ static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor
 		b->unlink_cross = true;
 }
 
+/* Callouts leave translated code behind the instruction that did it; what is no such callout
+ * gets to the next poll. */
+static void on_watch_hit(void *ctx)
+{
+	struct bt_vcpu *b = ctx;
+
+	b->watched = true;
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->stop_jt;
+}
+
 void cache_hooks(struct bt_vcpu *b)
 {
-	struct mm_hooks h = { .ctx = b, .code_write = on_code_write, .code_unmap = on_code_unmap };
+	struct mm_hooks h = { .ctx = b, .code_write = on_code_write, .code_unmap = on_code_unmap, .watch_hit = on_watch_hit };
 
 	mm_set_hooks(b->vm, &h);
 }

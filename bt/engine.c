@@ -226,6 +226,16 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 	return -1;
 }
 
+/* True: the guest touched what is watched. */
+static bool take_watch(struct bt_vcpu *b)
+{
+	if (!b->watched)
+		return false;
+	b->watched = false;
+	b->v.ntouch = mmu_watch_take(b->v.mmu, b->v.touch);
+	return b->v.ntouch;
+}
+
 /* The event's own request to stop has done its duty. */
 static enum engine_exit event_taken(struct bt_vcpu *b)
 {
@@ -246,6 +256,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		b->st.dispatches++;
 		if (b->event_hit)
 			return event_taken(b);
+		if (take_watch(b))
+			return ENGINE_WATCH;
 		if (b->stop) {
 			b->stop = 0;
 			b->st.stops++;
@@ -263,7 +275,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			cache_flush_all(b, !b->want_flush);
 		if (!take_interrupt(b))
 			return ENGINE_SHUTDOWN;
-		if (mmu_watch_take(b->v.mmu, &b->v.stop_addr))
+		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
 		if (b->event_hit)
 			return event_taken(b);
@@ -345,7 +357,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 			break;
 		}
 	}
-	if (e == ENGINE_STEPPED && mmu_watch_take(v->mmu, &v->stop_addr))
+	if (e == ENGINE_STEPPED && take_watch(b))
 		e = ENGINE_WATCH;
 	if (b->event_hit)
 		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
@@ -353,14 +365,14 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	return e;
 }
 
-static int bt_watch_insert(struct vcpu *v, gva lin, uint64_t len, unsigned type)
+static int bt_watch_insert(struct vcpu *v, uint64_t at, uint64_t len, unsigned type)
 {
-	return mmu_watch_insert(v->mmu, lin, len, type);
+	return mmu_watch_insert(v->mmu, at, len, type);
 }
 
-static void bt_watch_remove(struct vcpu *v, gva lin, uint64_t len, unsigned type)
+static void bt_watch_remove(struct vcpu *v, uint64_t at, uint64_t len, unsigned type)
 {
-	mmu_watch_remove(v->mmu, lin, len, type);
+	mmu_watch_remove(v->mmu, at, len, type);
 }
 
 static void bt_kick(struct vcpu *v)

@@ -54,7 +54,17 @@ uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r)
 /* An instruction in the middle of a TU: behind the call unless it faulted. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r)
 {
-	return r ? callout_raise(b, s) : 0;
+	return r ? callout_raise(b, s) : b->watched ? callout_watched(b, s) : 0;
+}
+
+/* The instruction at S is complete, and touched what is watched: stop behind it. */
+uint64_t callout_watched(struct bt_vcpu *b, struct site *s)
+{
+	if (b->stepping)
+		return 0;
+	b->v.cpu.rip = s->next;
+	callout_unwind(b, s, 1);
+	return light_exit(b, XC_LOOKUP);
 }
 
 uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -169,7 +179,7 @@ static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
 	struct cpu *c = &b->v.cpu;
 
 	if (light_mode(c) == b->mode)
-		return 0;
+		return callout_done(b, s, 0);
 	c->rip = s->next;
 	if (seg == SEG_SS)
 		c->shadow = 1;

@@ -13,7 +13,7 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
 
 	b->intr_wait = pending;
-	if (!(pending && c->intf) && !b->stop && !mmu_stale(b->v.mmu) &&
+	if (!(pending && c->intf) && !b->stop && !b->watched && !mmu_stale(b->v.mmu) &&
 	    !(b->icount && b->v.icount_limit != b->limit0))
 		return 0;
 	if (b->stepping)
@@ -92,6 +92,10 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 		b->charge.start = __builtin_ia32_rdtsc();
 	callout_begin(b, s);
 	b->mmio_lin = lin;
+	if (!b->stepping && mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
+		callout_unwind(b, s, 0);
+		return light_exit(b, XC_TRANSIENT);
+	}
 	if (s->reg && mmu_check_write(b->v.mmu, lin, s->imm, how))
 		return callout_raise(b, s); /* before the instruction changes flags */
 	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))

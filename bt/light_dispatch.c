@@ -145,7 +145,7 @@ uint64_t light_next(struct bt_vcpu *b)
 
 	if (b->stepping)
 		return light_exit(b, XC_STEPPED);
-	if (b->kick | b->stop | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0))
+	if (b->kick | b->stop | b->watched | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0))
 		return light_exit(b, XC_LOOKUP);
 	light_select(b);
 	f = light_find(b, cpu_pc(c));
@@ -208,7 +208,7 @@ uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 	(void)s;
 	c->rip = eip;
 	b->st.jt_misses++;
-	if (b->kick | b->stop)
+	if (b->kick | b->stop | b->watched)
 		return light_exit(b, XC_LOOKUP);
 	if (b->ctx_dirty | b->unlink_cross)
 		light_select(b);
@@ -230,7 +230,7 @@ uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
 
 	(void)ea;
 	c->rip = l->eip;
-	if (b->kick | b->stop)
+	if (b->kick | b->stop | b->watched)
 		return light_exit(b, XC_LOOKUP);
 	if (b->ctx_dirty | b->unlink_cross)
 		light_select(b);

@@ -17,7 +17,7 @@ uint64_t co_pusha(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			c->gpr[R_ESP] = esp;
 			return callout_raise(b, s);
 		}
-	return 0;
+	return callout_done(b, s, 0);
 }
 
 uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -36,7 +36,7 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	for (unsigned r = R_EAX; r <= R_EDI; r++)
 		if (r != R_ESP)
 			callout_set_reg(c, r, s->op, v[r]);
-	return 0;
+	return callout_done(b, s, 0);
 }
 
 uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -68,7 +68,7 @@ uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	else
 		callout_set_reg(c, R_ESP, 2, (uint32_t)c->gpr[R_ESP] - s->imm);
 	callout_set_reg(c, R_EBP, s->op, frame);
-	return 0;
+	return callout_done(b, s, 0);
 fault:
 	c->gpr[R_ESP] = esp;
 	return callout_raise(b, s);
@@ -98,7 +98,7 @@ uint64_t co_bound(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		v = (int32_t)c->gpr[s->reg];
 	}
 	if (v >= lo && v <= hi)
-		return 0;
+		return callout_done(b, s, 0);
 	cpu_raise(c, EXC_BR);
 	return callout_raise(b, s);
 }

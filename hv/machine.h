@@ -52,7 +52,7 @@ enum machine_state {
 };
 enum stop_reason { STOP_NONE, STOP_REQUEST, STOP_BREAK, STOP_STEP, STOP_WATCH, STOP_EVENT, STOP_ICOUNT, STOP_END };
 
-struct machine_stop { enum machine_state state; enum stop_reason reason; gva addr; uint64_t icount; };
+struct machine_stop { enum machine_state state; enum stop_reason reason; uint64_t icount; };
 
 void machine_continue(struct machine *m);
 void machine_request_stop(struct machine *m); /* any thread, async-signal-safe */

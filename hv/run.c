@@ -67,7 +67,6 @@ static struct machine_stop stopped(struct machine *m, enum machine_state state, 
 	return (struct machine_stop){
 		.state = state,
 		.reason = reason,
-		.addr = m->v->stop_addr,
 		.icount = m->v->icount,
 	};
 }

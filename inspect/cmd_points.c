@@ -10,13 +10,14 @@ static const struct view_col break_cols[] = {
 	{ "number", "Num", VAL_UINT, "", "number for delete, enable, disable" },
 	{ "kind", "Kind", VAL_STR, "", "break, or tbreak: deleted at its first hit" },
 	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
-	{ "address", "Address", VAL_ADDR, "", "linear address" },
+	{ "address", "Address", VAL_ADDR, "", "linear address; see physical" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is; of an event, which" },
 	{ "hits", "Hits", VAL_UINT, "", "times it stopped the guest" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
 	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
 	{ "action", "Action", VAL_STR, "", "what it prints instead of stopping (trace), or does when it stops (commands)" },
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
+	{ "physical", "Physical", VAL_BOOL, "", "the address is physical (watchpoints only)" },
 };
 
 static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch", "event" };
@@ -28,7 +29,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 	if (p->kind == POINT_EVENT)
 		event_name(p, sym, sizeof(sym));
 	else
-		symbols_text(&s->symbols, p->addr, sym, sizeof(sym));
+		symbols_text(&s->symbols, p->physical ? 0 : p->addr, sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_UINT(p->number),
 					  V_STR(p->trace       ? "trace"
 						: p->temporary ? "tbreak"
@@ -40,7 +41,8 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 					  p->trace      ? V_STR(p->trace)
 					  : p->commands ? V_STR(p->commands)
 							: V_NONE,
-					  point_watches(p) ? V_UINT(p->len) : V_NONE });
+					  point_watches(p) ? V_UINT(p->len) : V_NONE,
+					  point_watches(p) ? V_BOOL(p->physical) : V_NONE });
 }
 
 static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -77,10 +79,14 @@ int point_condition(struct inspect *s, const struct cmd_args *a, const char *tex
 
 void point_report(struct inspect *s, const struct point *p, struct result *r)
 {
-	struct table *t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN,
-				       p->kind == POINT_EVENT ? "{kind} {number}: {symbol}"
-				       : point_watches(p)     ? "{kind} {number} at {address} {symbol}, {length} bytes"
-							      : "{kind} {number} at {address} {symbol}");
+	const char *format = p->physical ? "{kind} {number} at physical {address}, {length} bytes"
+			     : symbols_at(&s->symbols, p->addr) ? "{kind} {number} at {address} {symbol}, {length} bytes"
+								: "{kind} {number} at {address}, {length} bytes";
+	struct table *t;
+
+	if (!point_watches(p))
+		format = p->kind == POINT_EVENT ? "{kind} {number}: {symbol}" : "{kind} {number} at {address} {symbol}";
+	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN, format);
 
 	break_row(s, p, &t->sink);
 }
@@ -107,19 +113,30 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	return 0;
 }
 
-/* "[*]ADDRESS [LENGTH] [if CONDITION]" */
+/* "-p " at the start of *TEXT: physical. */
+static bool take_physical(const char **text)
+{
+	if (strncmp(*text, "-p", 2) || !isspace((unsigned char)(*text)[2]))
+		return false;
+	*text += 2 + strspn(*text + 2, " \t");
+	return true;
+}
+
+/* "[-p] [*]ADDRESS [LENGTH] [if CONDITION]" */
 static int set_watch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	static const struct {
 		char letter;
 		enum point_kind kind;
 	} kinds[] = { { 'w', POINT_WATCH }, { 'r', POINT_RWATCH }, { 'a', POINT_AWATCH } };
-	const char *text = a->rest + (a->rest[0] == '*'), *cond;
+	const char *text = a->rest, *cond;
+	bool physical = take_physical(&text);
 	struct expr_env env = session_env(s);
 	int64_t addr, len = 4;
 	struct point *p;
 	char err[200];
 
+	text += *text == '*';
 	if (!expr_eval_prefix(&env, &text, &addr, err, sizeof(err)) ||
 	    (*text && strncmp(text, "if", 2) && !expr_eval_prefix(&env, &text, &len, err, sizeof(err))))
 		return result_fail(r, "%s: %s", a->name, err);
@@ -130,6 +147,7 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 				   (unsigned long long)addr, (long long)len);
 	p = points_add(&s->points, (uint32_t)addr, false, cond);
 	p->len = (uint64_t)len;
+	p->physical = physical;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (kinds[i].letter == a->name[0])
 			p->kind = kinds[i].kind;
@@ -138,7 +156,7 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 		return result_fail(r, "%s: the engine has no room for more watchpoints", a->name);
 	}
 	if (len <= (int64_t)sizeof(p->was))
-		session_read(s, false, p->addr, &p->was, (size_t)len);
+		session_read(s, physical, p->addr, &p->was, (size_t)len);
 	point_report(s, p, r);
 	return 0;
 }
@@ -209,12 +227,13 @@ static const struct command commands[] = {
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "watch", NULL, "ADDRESS [LENGTH] [if EXPR]", "stop after an instruction that wrote to LENGTH (4) bytes at linear ADDRESS",
+	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
+	  "ADDRESS is linear, or physical with -p: then through whatever linear address it is reached. Both may be a device's. "
 	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH.", set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
-	{ "rwatch", NULL, "ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch, CMD_MACHINE | CMD_PAUSE, 1,
+	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch, CMD_MACHINE | CMD_PAUSE, 1,
 	  -1, COMP_EXPR },
-	{ "awatch", NULL, "ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
+	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },

@@ -244,14 +244,15 @@ bool debug_paging(struct inspect *s)
 
 /* ---- points ---- */
 
-bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind, gva addr,
-			uint64_t len, void *extra)
+bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
+			gva addr, uint64_t len, void *extra)
 {
-	struct point *p = points_of(&s->points, owner, kind, addr, len);
+	struct point *p = points_of(&s->points, owner, kind, physical, addr, len);
 
 	if (!p) {
 		p = points_add(&s->points, addr, false, NULL);
 		p->kind = kind;
+		p->physical = physical;
 		p->len = len;
 		p->owner = owner;
 		p->extra = extra;
@@ -269,10 +270,10 @@ bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum
 	return true;
 }
 
-void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind, gva addr,
-			uint64_t len)
+void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
+			gva addr, uint64_t len)
 {
-	struct point *p = points_of(&s->points, owner, kind, addr, len);
+	struct point *p = points_of(&s->points, owner, kind, physical, addr, len);
 
 	if (p)
 		p->leaving = true;

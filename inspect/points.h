@@ -18,8 +18,9 @@ struct point_owner {
 struct point {
 	unsigned number;
 	enum point_kind kind;
-	gva addr;
-	uint64_t len; /* bytes watched; 1 for breakpoints */
+	gva addr;      /* linear ... */
+	bool physical; /* ... unless it watches physical memory */
+	uint64_t len;  /* bytes watched; 1 for breakpoints */
 	bool enabled, temporary;
 	bool leaving; /* its owner took it back: without effect, gone at the next run */
 	uint64_t hits;
@@ -44,8 +45,8 @@ void points_fini(struct points *t);
 struct point *points_add(struct points *t, gva addr, bool temporary, const char *cond);
 struct point *points_find(struct points *t, unsigned number);
 /* The point of OWNER with exactly this place; NULL when there is none. */
-struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, gva addr,
-			uint64_t len);
+struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, bool physical,
+			gva addr, uint64_t len);
 void points_delete(struct points *t, unsigned number);
 /* Does an enabled breakpoint stand at ADDR (one that is leaving counts)? */
 bool points_at(const struct points *t, gva addr);

@@ -61,16 +61,24 @@ void run_point_changed(struct inspect *s, gva addr)
 		engine_remove(s, addr);
 }
 
-bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
+/* What watchpoints are there for, as the engine has it. */
+static unsigned watch_type(const struct point *p)
 {
 	static const unsigned types[POINT_KINDS] = { [POINT_WATCH] = 1, [POINT_RWATCH] = 2, [POINT_AWATCH] = 3 };
+
+	return types[p->kind];
+}
+
+bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
+{
 	struct vcpu *v = machine_vcpu(s->m);
+	unsigned type = watch_type(p) | (p->physical ? 4 : 0);
 
 	if (!v->ops->watch_insert)
 		return false;
 	if (on)
-		return v->ops->watch_insert(v, p->addr, p->len, types[p->kind]) == 0;
-	v->ops->watch_remove(v, p->addr, p->len, types[p->kind]);
+		return v->ops->watch_insert(v, p->addr, p->len, type) == 0;
+	v->ops->watch_remove(v, p->addr, p->len, type);
 	return true;
 }
 
@@ -236,38 +244,53 @@ bool run_at_point(struct inspect *s)
 /* What stood at a watched place, and what stands there now. */
 static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf, size_t len)
 {
+	const char *space = p->physical ? "physical " : "";
 	uint64_t now = 0;
 
-	if (p->len > sizeof(now) || session_read(s, false, p->addr, &now, p->len) != p->len)
-		snprintf(buf, len, "access to 0x%08llx", (unsigned long long)addr);
+	if (p->len > sizeof(now) || session_read(s, p->physical, p->addr, &now, p->len) != p->len)
+		snprintf(buf, len, "access to %s0x%08llx", space, (unsigned long long)addr);
 	else if (now == p->was)
-		snprintf(buf, len, "access to 0x%08llx: value 0x%llx", (unsigned long long)addr,
+		snprintf(buf, len, "access to %s0x%08llx: value 0x%llx", space, (unsigned long long)addr,
 			 (unsigned long long)now);
 	else
-		snprintf(buf, len, "access to 0x%08llx: old value 0x%llx, new value 0x%llx", (unsigned long long)addr,
+		snprintf(buf, len, "access to %s0x%08llx: old value 0x%llx, new value 0x%llx", space, (unsigned long long)addr,
 			 (unsigned long long)p->was, (unsigned long long)now);
 	p->was = now;
 }
 
-/* A watchpoint saw an access to ADDR: which one is it? */
-static bool watch_is_meant(struct inspect *s, gva addr)
+/* The access among the engine's that P is for, or NULL. */
+static const struct engine_touch *touch_of(struct inspect *s, const struct point *p)
 {
-	char why[200] = "", change[200] = "";
+	const struct vcpu *v = machine_vcpu(s->m);
 
+	for (unsigned i = 0; i < v->ntouch; i++) {
+		const struct engine_touch *t = &v->touch[i];
+
+		if ((t->type & watch_type(p)) && !(t->type & 4) == !p->physical && t->at - p->addr < p->len)
+			return t;
+	}
+	return NULL;
+}
+
+/* The guest touched what is watched: does somebody want to stop for that? */
+static bool watch_is_meant(struct inspect *s)
+{
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
+		char why[200] = "", change[200] = "";
+		const struct engine_touch *t;
 
-		if (!p->enabled || !point_watches(p) || addr - p->addr >= p->len)
+		if (!p->enabled || !point_watches(p) || !(t = touch_of(s, p)))
 			continue;
 		if (!p->owner)
-			watch_detail(s, p, addr, change, sizeof(change));
+			watch_detail(s, p, t->at, change, sizeof(change));
 		if (!condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
 			continue;
 		if (!why[0])
 			memcpy(why, change, sizeof(why));
 		run_set_stop(s, "watchpoint");
 		s->stop.point = p->number;
-		s->stop.watched = addr;
+		s->stop.watched = t->at;
 		memcpy(s->stop.detail, why, sizeof(why));
 		return true;
 	}
@@ -297,7 +320,7 @@ static bool event_is_meant(struct inspect *s)
 /* Did the guest touch or do something that a point is for? */
 static bool side_stop(struct inspect *s, const struct machine_stop *st)
 {
-	return (st->reason == STOP_WATCH && watch_is_meant(s, st->addr)) ||
+	return (st->reason == STOP_WATCH && watch_is_meant(s)) ||
 	       (st->reason == STOP_EVENT && event_is_meant(s));
 }
 

@@ -28,7 +28,7 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	uint32_t s;
 	ppn p;
 
-	if ((w->shadow[vpn] & SH_P) || (m->nwatch && watch_bits(m, vpn)))
+	if (w->shadow[vpn] & SH_P)
 		return 0;
 	if (!r || r->large) {
 		p = p0 + (vpn - vpn0);
@@ -50,7 +50,7 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 				e & PTE_D);
 	}
 	p &= m->cpu->a20_mask >> PAGE_SHIFT;
-	if (!ppn_ram(m->vm, p))
+	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
 		return 0;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
 		s |= SH_W;
@@ -97,7 +97,7 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 	ppn p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
 
-	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn)))
+	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
 		return false;
 	s = shadow_bits(m, w, e & r->pde & PTE_U, e & r->pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE), w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) | p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
@@ -161,7 +161,7 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
 		s |= SH_W;
-	if (m->nwatch && watch_bits(m, vpn))
+	if (m->nwatch && watch_bits(m, vpn, p))
 		s &= ~(uint32_t)(SH_W | SH_WOK);
 	if (w->shadow[vpn] & SH_P) {
 		/* Present, but not with these rights: the guest changed the entry. */
@@ -227,9 +227,9 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 		m->st.mmio_faults++;
 		return FILL_MMIO;
 	}
-	if (m->nwatch && (watch_bits(m, vpn) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
-		return FILL_MMIO;
 	p = (ppn)(wk.pa >> PAGE_SHIFT);
+	if (m->nwatch && (watch_bits(m, vpn, p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
+		return FILL_MMIO;
 	if (how & MM_WRITE) {
 		if (m->vm->pmap[p].kind == PAGE_ROM) {
 			m->st.mmio_faults++;
@@ -286,11 +286,12 @@ void mmu_prefill(struct mmu *m, gva lin)
 			return;
 		w = m->uwin;
 	}
-	if ((w->shadow[vpn] & SH_P) || (m->nwatch && watch_bits(m, vpn)))
+	if (w->shadow[vpn] & SH_P)
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||
-	    !(wk.level[wk.nlevels - 1].entry & PTE_A) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
+	    !(wk.level[wk.nlevels - 1].entry & PTE_A) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
+	    (m->nwatch && watch_bits(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT))))
 		return;
 	m->cur = w;
 	if (fill_run(m, w, (uint32_t)lin, &wk))

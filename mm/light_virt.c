@@ -18,9 +18,9 @@ static void copy(void *d, const void *s, unsigned n)
 		__asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"((unsigned long){ n }) : : "memory");
 }
 
-/* The byte of machine memory behind LIN when a supervisor access needs no walk:
- * the window is a TLB, and holds it with enough rights. */
-static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how)
+/* The byte of machine memory behind LIN, and its physical address, when a supervisor
+ * access needs no walk: the window is a TLB, and holds it with enough rights. */
+static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
 {
 	struct window *w = how & MM_USER ? m->uwin : m->kwin;
 	uint32_t s;
@@ -30,6 +30,7 @@ static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how)
 	s = w->shadow[lin >> PAGE_SHIFT];
 	if (!(s & (how & MM_WRITE ? SH_W : SH_P)))
 		return NULL;
+	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
 	return pool_page(m->vm, s >> 12) + (lin & PAGE_MASK);
 }
 
@@ -54,7 +55,7 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 
 	p->n = n;
 	p->rom = false;
-	p->host = cached(m, lin, how);
+	p->host = cached(m, lin, how, &p->pa);
 	if (p->host)
 		return 0;
 	mmu_walk(m, lin, how, &w);
@@ -71,18 +72,27 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 	return 0;
 }
 
+static void check_watches(struct mmu *m, uint32_t lin, unsigned n, bool write, const struct piece p[2])
+{
+	watch_check(m, lin, n, write, 0);
+	for (int i = 0; i < 2 && p[i].n; i++)
+		watch_check(m, p[i].pa, p[i].n, write, WATCH_PHYSICAL);
+}
+
 static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece p[2])
 {
 	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
 
-	if (m->nwatch && !(how & MM_PROBE))
-		watch_check(m, lin, n, how & MM_WRITE);
 	p[1].n = 0;
-	if (n <= first)
-		return translate(m, lin, n, how, &p[0]);
-	if (translate(m, lin, first, how, &p[0]))
+	if (n <= first) {
+		if (translate(m, lin, n, how, &p[0]))
+			return -1;
+	} else if (translate(m, lin, first, how, &p[0]) || translate(m, lin + first, n - first, how, &p[1])) {
 		return -1;
-	return translate(m, lin + first, n - first, how, &p[1]);
+	}
+	if (m->nwatch && !(how & MM_PROBE))
+		check_watches(m, lin, n, how & MM_WRITE, p);
+	return 0;
 }
 
 /* Devices take at most 64 bytes at a time. */

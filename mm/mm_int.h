@@ -107,10 +107,10 @@ struct mmu {
 	struct window *cur;   /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until wanted */
 	uint64_t tick;
-	struct watch { uint32_t lin; uint64_t len; uint8_t type; } watch[MAX_WATCH];
+	struct watch { uint64_t at, len; uint8_t type; } watch[MAX_WATCH]; /* type: WATCH_* */
 	unsigned nwatch, nwatch_off;
-	bool watch_hit;
-	uint32_t watch_addr;
+	struct engine_touch touch[MAX_TOUCHES]; /* of watchpoints, not taken yet */
+	unsigned ntouch;
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct mmu_stats st;
@@ -136,10 +136,10 @@ void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
  * absent or outside RAM. *AT: where it is. */
 bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at);
 
-/* Types of the watchpoints on page VPN, or'ed (WATCH_*). */
-unsigned watch_bits(const struct mmu *m, uint32_t vpn);
-/* Note a hit when [LIN, LIN+N) touches one. */
-void watch_check(struct mmu *m, uint32_t lin, unsigned n, bool write);
+/* Types of the watchpoints on page VPN, which is P of physical memory, or'ed (WATCH_READ, WATCH_WRITE). */
+unsigned watch_bits(const struct mmu *m, uint32_t vpn, ppn p);
+/* Note which of them [AT, AT+N), linear or PHYSICAL (WATCH_PHYSICAL), touches. */
+void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned physical);
 
 void win_drop_all(struct mmu *m, struct window *w);
 void win_write_protect(struct mmu *m, unsigned win, uint32_t vpn);

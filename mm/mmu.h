@@ -17,8 +17,11 @@ struct mm_hooks {
 	/* A mapping from which code was looked up has gone from window WIN
 	 * (all of it when VPN is UINT32_MAX). */
 	void (*code_unmap)(void *ctx, unsigned win, uint32_t vpn, bool supervisor);
+	/* mmu_read() or mmu_write() noted that a watchpoint was hit. */
+	void (*watch_hit)(void *ctx);
 };
 
+struct engine_touch;
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
@@ -56,14 +59,18 @@ enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
 /* ---- watchpoints ----
  * A watched page is not mapped (or, for writes, mapped read-only), so that accesses
  * come to mmu_fill(), which calls it device memory; the engine then makes the access
- * through mmu_read() and mmu_write(), which compare addresses and note a hit. */
-enum { WATCH_WRITE = 1, WATCH_READ = 2 };
-int mmu_watch_insert(struct mmu *m, gva lin, uint64_t len, unsigned type); /* -1: no room */
-void mmu_watch_remove(struct mmu *m, gva lin, uint64_t len, unsigned type);
+ * through mmu_read() and mmu_write(), which compare addresses and note hits. Linear
+ * addresses are watched whatever they map to; physical ones, of memory or of a device,
+ * through whatever they are mapped at. */
+enum { WATCH_WRITE = 1, WATCH_READ = 2, WATCH_PHYSICAL = 4 };
+int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type); /* -1: no room */
+void mmu_watch_remove(struct mmu *m, uint64_t at, uint64_t len, unsigned type);
+/* Has [LIN, LIN+N), of at most a page, a byte that is watched, for whatever kind of access? */
+bool mmu_watched(struct mmu *m, gva lin, unsigned n);
 /* Map watched pages after all (for one instruction), and end that. */
 void mmu_watch_suspend(struct mmu *m, bool on);
-/* Take the note of a hit, if there is one. */
-bool mmu_watch_take(struct mmu *m, gva *lin);
+/* Take the notes of hits, at most MAX_TOUCHES; returns how many. */
+unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch);
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
 

@@ -34,7 +34,7 @@ enum engine_exit {
 	ENGINE_HALT,     /* HLT with nothing pending; cpu.halted is set */
 	ENGINE_BREAK,    /* about to execute an address with a breakpoint */
 	ENGINE_STEPPED,  /* step() did one instruction */
-	ENGINE_WATCH,    /* a watchpoint was hit (details in stop_addr) */
+	ENGINE_WATCH,    /* a watchpoint was hit (details in touch[]) */
 	ENGINE_EVENT,    /* a filtered event happened (details in event) */
 	ENGINE_ICOUNT,   /* retired == icount_limit (icount mode only) */
 	ENGINE_SHUTDOWN, /* triple fault */
@@ -63,6 +63,13 @@ struct engine_hit {
 	gva pc;          /* of the instruction; of an interrupt, where it came */
 };
 
+/* One access to what a watchpoint watches; an instruction may make several. */
+struct engine_touch {
+	uint64_t at;  /* the first byte that both have */
+	uint8_t type; /* of the access, as of watch_insert(): 1 or 2, and 4 when AT is physical */
+};
+enum { MAX_TOUCHES = 8 };
+
 struct engine_ops;
 
 /* One virtual processor as the machine and the inspectors see it. The engine
@@ -75,7 +82,8 @@ struct vcpu {
 	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */
-	gva stop_addr;
+	struct engine_touch touch[MAX_TOUCHES]; /* after ENGINE_WATCH: what the instruction did */
+	unsigned ntouch;
 	struct engine_hit event; /* after ENGINE_EVENT */
 	char error[256];
 };
@@ -95,11 +103,11 @@ struct engine_ops {
 	/* Breakpoints by linear address; no guest byte changes. While stopped only. */
 	void (*bp_insert)(struct vcpu *v, gva lin);
 	void (*bp_remove)(struct vcpu *v, gva lin);
-	/* Watchpoints on [LIN, LIN+LEN), of any length: TYPE 1 write, 2 read, 3 either. run()
-	 * and step() return ENGINE_WATCH after the instruction that touched one, with the
-	 * address in stop_addr. 0, or -1 when there is no room. While stopped only. */
-	int (*watch_insert)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
-	void (*watch_remove)(struct vcpu *v, gva lin, uint64_t len, unsigned type);
+	/* Watchpoints on [AT, AT+LEN), of any length: TYPE 1 write, 2 read, 3 either; 4 besides:
+	 * AT is physical. run() and step() return ENGINE_WATCH after the instruction that touched
+	 * one; touch[] says how. 0, or -1 when there is no room. While stopped only. */
+	int (*watch_insert)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
+	void (*watch_remove)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
 	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
 	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only. */
 	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);

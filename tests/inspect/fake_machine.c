@@ -246,7 +246,7 @@ static void halt(struct machine *m, enum stop_reason why)
 {
 	if (m->state == MACHINE_RUNNING)
 		m->state = MACHINE_STOPPED;
-	m->stop = (struct machine_stop){ m->state, why, m->v.cpu.rip, m->v.icount };
+	m->stop = (struct machine_stop){ m->state, why, m->v.icount };
 }
 
 static void run_slice(struct machine *m)
