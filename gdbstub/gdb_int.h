@@ -31,6 +31,7 @@ struct gdb {
 	int listen_fd;	 /* -1: none */
 	char where[160]; /* as people gave it */
 	char path[108];	 /* of a Unix socket, to remove; "" */
+	uint64_t inode;	 /* that one's, lest somebody else's is removed */
 	/* the client; reset for each */
 	int conn; /* -1: none */
 	struct packet_reader in;

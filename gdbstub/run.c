@@ -292,7 +292,7 @@ static bool read_mem(void *ctx, uint64_t addr, void *buf, unsigned n)
 {
 	struct gdb *g = ctx;
 
-	return debug_read(g->s, false, (uint32_t)addr, buf, n) == n;
+	return debug_read(g->s, g->physical, (uint32_t)addr, buf, n) == n;
 }
 
 static bool read_reg(void *ctx, unsigned n, uint64_t *val)
@@ -375,12 +375,12 @@ void on_point_insert(struct gdb *g, struct span a)
 
 	if (!take_point(&a, &kind, &addr, &len))
 		return; /* a type we do not have: empty reply */
-	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr || (g->physical && debug_paging(g->s))) {
-		reply_error(g, E_INVAL, "not a linear address of this guest");
+	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr) {
+		reply_error(g, E_INVAL, "not an address of this guest");
 		return;
 	}
 	conditions = take_conditions(a);
-	if (debug_point_insert(g->s, &g->owner, kind, addr, len, conditions)) {
+	if (debug_point_insert(g->s, &g->owner, kind, g->physical && kind >= POINT_WATCH, addr, len, conditions)) {
 		reply_ok(g);
 		return;
 	}
@@ -394,6 +394,8 @@ void on_point_remove(struct gdb *g, struct span a)
 
 	if (!take_point(&a, &kind, &addr, &len))
 		return;
-	debug_point_remove(g->s, &g->owner, kind, addr, len);
+	/* it may have been set in the other mode */
+	debug_point_remove(g->s, &g->owner, kind, false, addr, len);
+	debug_point_remove(g->s, &g->owner, kind, true, addr, len);
 	reply_ok(g);
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,13 +56,13 @@ static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *
 		[POINT_WATCH] = "watch", [POINT_RWATCH] = "rwatch", [POINT_AWATCH] = "awatch"
 	};
 
-	if (stop->kind != DEBUG_POINT || g->interrupt)
+	if (stop->kind != DEBUG_POINT || stop->owner != &g->owner || g->interrupt)
 		return;
 	if (watches[stop->point_kind])
 		out_printf(o, "%s:%llx;", watches[stop->point_kind], (unsigned long long)stop->watched);
-	else if (stop->owner == &g->owner && stop->point_kind == POINT_BREAK && g->swbreak)
+	else if (stop->point_kind == POINT_BREAK && g->swbreak)
 		out_printf(o, "swbreak:;");
-	else if (stop->owner == &g->owner && stop->point_kind == POINT_HBREAK && g->hwbreak)
+	else if (stop->point_kind == POINT_HBREAK && g->hwbreak)
 		out_printf(o, "hwbreak:;");
 }
 
@@ -347,6 +348,13 @@ static bool is_stale(const struct sockaddr_un *addr)
 	return stale;
 }
 
+static uint64_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
 static int listen_unix(struct gdb *g, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -367,6 +375,7 @@ static int listen_unix(struct gdb *g, const char *path)
 		return -1;
 	}
 	strcpy(g->path, path);
+	g->inode = inode_of(path);
 	snprintf(g->where, sizeof(g->where), "unix:%s", path);
 	return fd;
 }
@@ -462,7 +471,7 @@ static void listen_no_more(struct gdb *g)
 	loop_forget(g->loop, g->listen_fd);
 	close(g->listen_fd);
 	g->listen_fd = -1;
-	if (g->path[0])
+	if (g->path[0] && inode_of(g->path) == g->inode)
 		unlink(g->path);
 	g->path[0] = g->where[0] = 0;
 }

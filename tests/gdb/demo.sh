@@ -3,7 +3,7 @@
 # Real gdb on the embedded guest: what one does with a kernel of one's own.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
-plan 25
+plan 30
 
 start_guest --wait-gdb demo
 run_gdb "$ELF" <<END
@@ -97,3 +97,29 @@ if grep -q "Could not insert hardware watchpoint" "$TMP/out"; then
 else
 	shows "^New value = 1" "watch a variable"
 fi
+
+start_guest --wait-gdb demo
+run_gdb "$ELF" <<END
+source $TOP_SRCDIR/gdbstub/vitrine.gdb
+target remote $SOCK
+break space_new
+continue
+physical 1
+watch *(int *)((char *)&demand_fills - 0xc0000000)
+continue
+physical 0
+info registers eip
+x/dw &demand_fills
+delete
+monitor rwatch -p 0xb8000 4000
+monitor info break
+monitor delete
+detach
+END
+shows "^Hardware watchpoint 2: " "a physical watchpoint, with paging on"
+shows "^New value = 1" "it stops at what is written there"
+shows "^0xc01.* <demand_fills>:.*1$" "and that is what the variable is at its linear address"
+shows "rwatch  yes *0x000b8000" "a physical watchpoint of the console's"
+guest_status
+[ $status -eq 1 ]
+ok $? "the guest runs on to its end" "status $status"
