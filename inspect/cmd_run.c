@@ -134,7 +134,7 @@ static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
 	return session_read(s, false, addr, val, session_code_bits(s) / 8) == session_code_bits(s) / 8;
 }
 
-/* The return address, where it is certain: at the first instruction of a function, at its return, and
+/* The return address, where it is certain: by call frame information, at the first instruction of a function, at its return, and
  * behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the return. */
 static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 {
@@ -147,6 +147,8 @@ static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 
 	if (session_code_bits(s) != 32 || !examine_insn(s, session_pc(s), &in))
 		return false;
+	if (stack_return(s, addr, stack))
+		return true;
 	*stack = stack_pointer(s) + 4;
 	if ((in.kind == DISAS_RET && !strncmp(in.text, "ret", 3)) || (sym && sym->addr == session_pc(s)))
 		return read_word(s, base + stack_pointer(s), addr) && examine_follows_call(s, *addr);

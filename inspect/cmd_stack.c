@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The call stack by frame pointers, and backtrace. A frame is believed only while its
- * return address follows a call and frames go up the stack. */
+ * The call stack, and backtrace. From each frame to the next by the symbol file's call frame
+ * information, which says where the caller's registers are; where it has none, by frame pointers: such
+ * a frame is believed only while its return address follows a call and frames go up the stack. */
 #include "inspect/session_int.h"
 
 #include <string.h>
@@ -32,27 +33,122 @@ static bool before_frame(struct inspect *s, uint32_t *at)
 	return sym && head == 0x55 && session_pc(s) == sym->addr + 1;
 }
 
-unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max)
+/* Where unwinding has got to. */
+struct cursor {
+	struct cfi_regs regs;
+	bool exact; /* eip is an instruction that was or will be executed, not a return address */
+	bool first; /* nothing was unwound yet */
+};
+
+static struct cursor cursor_here(struct inspect *s)
 {
 	const struct cpu *c = session_cpu(s);
-	uint32_t ebp = (uint32_t)c->gpr[R_EBP], at, ret, next;
+	struct cursor cur = { .exact = true, .first = true };
+
+	for (unsigned i = 0; i < CFI_EIP; i++)
+		cur.regs.val[i] = (uint32_t)c->gpr[i];
+	cur.regs.val[CFI_EIP] = (uint32_t)session_pc(s);
+	cur.regs.known = (1u << CFI_REGS) - 1;
+	return cur;
+}
+
+/* Only the frame pointer, when it may be one, survives a step that is not by tables. */
+static void step_to(struct cursor *cur, uint32_t pc, uint32_t sp, uint32_t bp, bool bp_good)
+{
+	cur->regs.val[CFI_EIP] = pc;
+	cur->regs.val[CFI_ESP] = sp;
+	cur->regs.val[CFI_EBP] = bp;
+	cur->regs.known = (uint16_t)(1u << CFI_EIP | 1u << CFI_ESP | (unsigned)bp_good << CFI_EBP);
+	cur->exact = false;
+}
+
+static bool cfi_read(void *ctx, uint32_t addr, void *buf, unsigned n)
+{
+	struct inspect *s = ctx;
+
+	return session_read(s, false, (uint32_t)session_cpu(s)->seg[SEG_SS].base + addr, buf, n) == n;
+}
+
+static enum cfi_step cfi_next(struct inspect *s, struct cursor *cur, struct frame *f)
+{
+	struct cfi_memory mem = { s, cfi_read };
+	uint32_t sp = cur->regs.val[CFI_ESP];
+	enum cfi_step did = cfi_step(s->symbols.cfi, &cur->regs, cur->exact, &mem);
+
+	if (did == CFI_NONE || did == CFI_END)
+		return did;
+	if (did == CFI_STEP && cur->regs.val[CFI_ESP] <= sp)
+		return CFI_END; /* a stack that goes down is none */
+	cur->exact = did == CFI_TRAP;
+	*f = (struct frame){ cur->regs.val[CFI_EIP], cur->regs.val[CFI_ESP], "cfi" };
+	return did;
+}
+
+/* A return address on top of the stack, in code that has not made its frame yet. */
+static bool top_next(struct inspect *s, struct cursor *cur, struct frame *f)
+{
+	uint32_t at, ret;
+
+	if (!before_frame(s, &at) || !read_word(s, at, &ret) || !examine_follows_call(s, ret))
+		return false;
+	*f = (struct frame){ ret, cur->regs.val[CFI_EBP], "stack top" };
+	step_to(cur, ret, at + 4, cur->regs.val[CFI_EBP], true);
+	return true;
+}
+
+static bool pointer_next(struct inspect *s, struct cursor *cur, struct frame *f)
+{
+	uint32_t ebp = cur->regs.val[CFI_EBP], next, ret;
+
+	if (!(cur->regs.known >> CFI_EBP & 1) || !ebp || (ebp & 3) || !read_word(s, ebp, &next) ||
+	    !read_word(s, ebp + 4, &ret) || !examine_follows_call(s, ret))
+		return false;
+	*f = (struct frame){ ret, next, "frame pointer" };
+	step_to(cur, ret, ebp + 8, next, next > ebp && next - ebp <= FRAME_REACH);
+	return true;
+}
+
+static bool frame_next(struct inspect *s, struct cursor *cur, struct frame *f)
+{
+	bool first = cur->first;
+
+	cur->first = false;
+	switch (cfi_next(s, cur, f)) {
+	case CFI_STEP:
+	case CFI_TRAP:
+		return true;
+	case CFI_END:
+		return false;
+	default:
+		return (first && top_next(s, cur, f)) || pointer_next(s, cur, f);
+	}
+}
+
+unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max)
+{
+	struct cursor cur = cursor_here(s);
 	unsigned n = 0;
 
 	if (!max)
 		return 0;
-	frames[n++] = (struct frame){ (uint32_t)session_pc(s), ebp };
+	frames[n++] = (struct frame){ cur.regs.val[CFI_EIP], cur.regs.val[CFI_EBP], "pc" };
 	if (session_code_bits(s) != 32)
 		return n;
-	if (n < max && before_frame(s, &at) && read_word(s, at, &ret) && examine_follows_call(s, ret))
-		frames[n++] = (struct frame){ ret, ebp };
-	while (n < max && ebp && !(ebp & 3) && read_word(s, ebp, &next) && read_word(s, ebp + 4, &ret) &&
-	       examine_follows_call(s, ret)) {
-		frames[n++] = (struct frame){ ret, next };
-		if (next <= ebp || next - ebp > FRAME_REACH)
-			break;
-		ebp = next;
-	}
+	while (n < max && frame_next(s, &cur, &frames[n]))
+		n++;
 	return n;
+}
+
+bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack)
+{
+	struct cursor cur = cursor_here(s);
+	struct frame f;
+
+	if (session_code_bits(s) != 32 || cfi_next(s, &cur, &f) != CFI_STEP)
+		return false;
+	*addr = cur.regs.val[CFI_EIP];
+	*stack = cur.regs.val[CFI_ESP];
+	return true;
 }
 
 /* Code without frame pointers: every word up the stack that follows a call and lies in a known
@@ -67,7 +163,7 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 		if (word == frames[n - 1].pc)
 			continue;
 		if (sym && sym->code && (!sym->size || word - sym->addr <= sym->size) && examine_follows_call(s, word))
-			frames[n++] = (struct frame){ word, at };
+			frames[n++] = (struct frame){ word, at, "guess" };
 	}
 	return n;
 }
@@ -76,8 +172,9 @@ static const struct view_col frame_cols[] = {
 	{ "frame", "Frame", VAL_UINT, "", "0 is where the guest is" },
 	{ "pc", "PC", VAL_ADDR, "", "there; of callers, where they will go on" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
-	{ "pointer", "Pointer", VAL_ADDR, "", "frame pointer; where a guess stands on the stack" },
-	{ "guess", "Guess", VAL_BOOL, "", "not found by a frame pointer: a word on the stack that may be a return address" },
+	{ "pointer", "Pointer", VAL_ADDR, "", "frame pointer; by cfi, the stack pointer there; where a guess stands on the stack" },
+	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address, or not" },
+	{ "how", "How", VAL_STR, "", "it was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
 };
 
 static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -86,31 +183,32 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 	int64_t max = MAX_FRAMES;
 	struct table *t;
 	char sym[300];
-	unsigned n, sure;
+	unsigned n;
 
 	if (a->argc && session_eval(s, a->rest, &max, r))
 		return -1;
 	if (max < 1)
 		return result_fail(r, "backtrace: a count from 1 on must stand here");
-	n = sure = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
-	if (n <= 2 && session_code_bits(s) == 32)
+	n = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
+	if (n <= 2 && session_code_bits(s) == 32 && strcmp(frames[n - 1].how, "cfi"))
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : (unsigned)max);
-	t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN, "#{frame} {pc} {symbol}");
 	for (unsigned i = 0; i < n; i++) {
-		if (i == sure)
-			t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN, "#{frame} {pc} {symbol} (guessed)");
+		t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
+				 i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
 		symbols_text(&s->symbols, frames[i].pc, sym, sizeof(sym));
 		table_row(t, (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
-					       V_ADDR(frames[i].frame), V_BOOL(i >= sure) });
+					       V_ADDR(frames[i].frame), V_BOOL(!strcmp(frames[i].how, "guess")),
+					       V_STR(frames[i].how) });
 	}
 	return 0;
 }
 
 static const struct command commands[] = {
-	{ "backtrace", "bt where", "[N]", "the call stack (N innermost frames), by frame pointers",
-	  "Where there is no frame pointer, words on the stack that may be return addresses are shown as guesses. "
-	  "Ends where a frame is not to be believed: no memory, no call before the return address, or not further up the "
-	  "stack.",
+	{ "backtrace", "bt where", "[N]", "the call stack (N innermost frames)",
+	  "By the call frame information (.debug_frame, .eh_frame) of the symbol file where it has some, otherwise by frame "
+	  "pointers; each frame says how it was found. Without either, words on the stack that may be return addresses are "
+	  "shown as guesses. Ends where a frame is not to be believed: no memory, no call before the return address, or not "
+	  "further up the stack.",
 	  cmd_backtrace, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "profile", NULL, "[SECONDS] [file PATH]", "let the guest run and sample where it is",
 	  "Prints the symbols most often seen. With file: also every call stack, in the folded format that flame-graph "

@@ -19,6 +19,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd_translator.c \
 	%D%/ccf.c \
 	%D%/ccf.h \
+	%D%/cfi.c \
+	%D%/cfi.h \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/debug.c \

@@ -153,10 +153,15 @@ void point_report(struct inspect *s, const struct point *p, struct result *r);
 
 /* ---- cmd_stack.c ---- */
 struct frame {
-	uint32_t pc, frame; /* return address (the first: pc) and frame pointer */
+	uint32_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
+	const char *how;    /* it was found: "pc", "cfi", "frame pointer", "stack top", "guess" */
 };
-/* The call stack by frame pointers, innermost first, at most MAX frames. */
+/* The call stack, innermost first, at most MAX frames: by the symbol file's call frame information
+ * where it has some, otherwise by frame pointers. */
 unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max);
+/* Where the present function will return to, and the stack pointer then, as call frame information
+ * has it. False: there is none. */
+bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
 int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_event.c */

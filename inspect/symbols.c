@@ -35,6 +35,7 @@ void symbols_fini(struct symbols *t)
 	}
 	free(t->by_addr);
 	free(t->by_name);
+	cfi_free(t->cfi);
 	symbols_init(t);
 }
 
@@ -256,6 +257,7 @@ static long load_elf(struct symbols *t, Elf *elf, const char *module, int64_t of
 	added = load_tables(t, elf, SHT_SYMTAB, module, offset);
 	if (!added)
 		added = load_tables(t, elf, SHT_DYNSYM, module, offset);
+	cfi_add(&t->cfi, elf, offset);
 	elf_end(elf);
 	if (!added) {
 		snprintf(err, errlen, "the ELF file has no symbols");

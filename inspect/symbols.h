@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Symbols of guests: from ELF files (libelf) and from System.map or kallsyms
- * lists. Names keep the module they came from. */
+ * lists. Names keep the module they came from. Of ELF files also how to unwind their stack. */
 #ifndef INSPECT_SYMBOLS_H
 #define INSPECT_SYMBOLS_H
-#include "base/types.h"
+#include "inspect/cfi.h"
 
 struct symbol {
 	uint64_t addr;
@@ -19,6 +19,7 @@ struct symbols {
 	size_t count, cap;
 	bool stale; /* by_addr and by_name want sorting */
 	struct string_chunk *strings;
+	struct cfi *cfi;
 };
 
 void symbols_init(struct symbols *t);

@@ -17,6 +17,7 @@ SHELL_TESTS = \
 	%D%/light.sh \
 	%D%/console/control.sh \
 	%D%/console/points.sh \
+	%D%/console/watch.sh \
 	%D%/conform/device.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
@@ -97,12 +98,19 @@ hostile_extra = %D%/guests/hostile/hostile.h %D%/guests/hostile/hostile.lds
 %D%/guests/hostile.elf: $(hostile_sources) $(hostile_extra)
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/hostile/hostile.lds -o $$out/hostile.elf $(hostile_sources)
+# For breakpoints, watchpoints and unwinding: no frame pointers, and no debug data but .eh_frame.
+points_sources = %D%/guests/points/points.S %D%/guests/points/unwind.c
+points_extra = %D%/guests/points/points.lds
+%D%/guests/points.elf: $(points_sources) $(points_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) -g0 -fomit-frame-pointer -fasynchronous-unwind-tables $(DEMO_LINK) \
+	-Wl,-T,%D%/guests/points/points.lds -o $$out/points.elf $(points_sources)
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(CC) -m32 -nostdlib -static -no-pie -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
-check_DATA = %D%/guests/hostile.elf %D%/guests/bootsector.bin
+check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/bootsector.bin
 CLEANFILES += $(check_DATA)
-EXTRA_DIST += $(hostile_sources) $(hostile_extra) %D%/guests/hostile/bootsector.S
+EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) %D%/guests/hostile/bootsector.S
 
 include tests/gdbstub/local.mk
 
