@@ -53,7 +53,7 @@ struct verdict {
 	uint64_t since[SITE_CAUSES], judged, last; /* host TSC; of the last verdict; of the last use of a replacement */
 	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
 };
-#define DEVICE_SAMPLE 16 /* every so many uses, is it RAM that is just not mapped? */
+#define DEVICE_SAMPLE 16 /* every so many uses: what does it cost, and is it RAM that is just not mapped? */
 #define VERDICTS 16384u
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
 struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */
@@ -103,6 +103,9 @@ void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause
 void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c);
 /* V in F, convicted of device memory, used some (or RAM). */
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram);
+/* V in F, convicted of C, ran at host TSC NOW without needing what replaces the trap: acquitted when it
+ * did not for long. */
+void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now);
 /* F was caught running: acquit its sites that have been calm for long. */
 void adapt_calm(struct bt_vcpu *b, struct ccf *f);
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after);

@@ -16,7 +16,7 @@ callout_fn co_budget;     /* icount ran out before the TU */
 callout_fn co_stale;      /* the source bytes are no longer the ones translated */
 callout_fn co_cs_check;   /* EA: target of a near transfer, against the CS limit */
 callout_fn co_seg_check, co_seg_fault; /* seg, imm: size, code: write */
-callout_fn co_mmio_begin, co_mmio_end; /* imm: size, code: read the device */
+callout_fn co_mmio_begin, co_mmio_end; /* imm: size; begin: code: read the device; end: reg: without a begin */
 callout_fn co_mmio_push, co_mmio_peek; /* op: size; peek: EA is the offset in SS; value in scratch[3] */
 callout_fn co_touch;      /* EA: linear address about to be accessed and not mapped; code: write */
 callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards */
@@ -24,7 +24,8 @@ callout_fn co_load_far;   /* LDS and family: seg, reg, op; EA: offset of the poi
 callout_fn co_far_imm;    /* code: FAR_JMP, FAR_CALL; imm: offset, imm2: selector */
 callout_fn co_far_mem;    /* pointer at EA */
 callout_fn co_far_ret, co_iret, co_int, co_sysenter, co_sysexit, co_hlt;
-callout_fn co_pushf, co_popf, co_cli, co_sti;
+callout_fn co_pushf, co_popf, co_cli;
+callout_fn co_sti;        /* code: CPL 0, and what follows looks at interrupts one instruction later */
 callout_fn co_in, co_out; /* op: size; reg: 1 when the port is DX, else imm */
 callout_fn co_string;     /* movs cmps stos lods scas ins outs, by code */
 callout_fn co_cpuid, co_rdtsc, co_rdmsr, co_wrmsr, co_xgetbv, co_xsetbv, co_rdpmc;
@@ -35,6 +36,7 @@ callout_fn co_query;      /* LAR LSL VERR VERW: code; reg destination; EA: selec
 callout_fn co_read_sreg, co_push_sreg; /* reg2: segment register */
 callout_fn co_arpl;
 callout_fn co_pusha, co_popa, co_enter, co_bound, co_bcd;
+callout_fn co_divide;    /* EA: divisor; op: size; code: IDIV */
 callout_fn co_random;     /* icount: RDRAND from a seeded generator; reg, op */
 callout_fn co_break;      /* breakpoint at this address */
 

@@ -210,6 +210,7 @@ bool lower_flow(struct tx *t, struct insn *in);
 bool lower_string(struct tx *t, struct insn *in);
 bool lower_system(struct tx *t, struct insn *in);
 bool lower_legacy(struct tx *t, struct insn *in);
+bool lower_divide(struct tx *t, struct insn *in);
 
 /* lower_plain.c: re-emit the instruction with its memory operand through the window (or without one). */
 void emit_plain(struct tx *t, struct insn *in);
@@ -221,7 +222,7 @@ void emit_ea(struct tx *t, const struct insn *in);
 void emit_linear(struct tx *t, const struct insn *in, unsigned size);
 /* From an offset in r8d to a linear address in r8d; uses r9, r10, r11 is kept. */
 void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
-/* r8d (r8w zero-extended) = memory or register operand IDX of SIZE 2 or 4. */
+/* r8d = memory or register operand IDX of SIZE 1, 2 or 4, zero-extended. */
 void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size);
 /* r9 = base of the window for the linear address in REG; uses r10. */
 void emit_quarter(struct tx *t, int reg);

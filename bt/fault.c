@@ -211,6 +211,15 @@ static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 	return addr - (uint64_t)b->stop_jt < JT_BYTES;
 }
 
+static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	b->charge.start = __builtin_ia32_rdtsc();
+	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, true);
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	raise_exc(b, uc, EXC_DE, false, 0);
+	adapt_settled(b, __builtin_ia32_rdtsc());
+}
+
 static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
@@ -225,11 +234,12 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	switch (sig) {
 	case SIGFPE:
 		count(b, f, TRAP_FPE);
+		if (si->si_code == FPE_INTDIV || si->si_code == FPE_INTOVF) {
+			divide_error(b, f, m, uc);
+			return true;
+		}
 		store_state(b, f, m, g);
-		if (si->si_code == FPE_INTDIV || si->si_code == FPE_INTOVF)
-			raise_exc(b, uc, EXC_DE, false, 0);
-		else
-			raise_exc(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
+		raise_exc(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
 		return true;
 	case SIGILL:
 		count(b, f, TRAP_ILL);

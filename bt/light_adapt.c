@@ -154,7 +154,8 @@ void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause
 	if (!v)
 		return;
 	cost_add(&v->after[c], cycles);
-	v->last = __builtin_ia32_rdtsc();
+	if (b->causes[c].calm)
+		v->last = __builtin_ia32_rdtsc();
 }
 
 /* ---- acquittal ---- */
@@ -192,6 +193,14 @@ void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 		return;
 	v->odd = 0;
 	acquit(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->cost.plain);
+}
+
+void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now)
+{
+	uint64_t calm = b->causes[c].calm;
+
+	if (calm && !f->pinned && guilty_of(v, c) && now - v->last >= calm)
+		acquit(b, f, v, c, b->cost.light, 0);
 }
 
 void adapt_calm(struct bt_vcpu *b, struct ccf *f)

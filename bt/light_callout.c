@@ -344,5 +344,9 @@ uint64_t co_sti(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
+	if (s->code) {
+		b->v.cpu.intf = 1;
+		return 0;
+	}
 	return callout_ended(b, s, sys_sti(&b->v, s->next));
 }

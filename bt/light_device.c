@@ -72,8 +72,9 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	struct mmu_fault mf;
 	bool ram;
 
-	adapt_after(b, v, s->ccf, CAUSE_DEVICE,
-		    __builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
+	if (b->charge.start)
+		s->imm2 = (uint32_t)(__builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
+	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->imm2);
 	if (!v)
 		return;
 	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
@@ -82,14 +83,20 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	adapt_device(b, s->ccf, v, ram);
 }
 
+/* One use in DEVICE_SAMPLE is timed, and stands for those up to the next (imm2 of the
+ * site that ends it). */
+static void time_use(struct bt_vcpu *b, const struct site *s)
+{
+	if (s->ccf != b->transient)
+		b->charge.start = s->count % DEVICE_SAMPLE ? 0 : __builtin_ia32_rdtsc();
+}
+
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
 uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
-	bool site = s->ccf != b->transient;
 
-	if (site)
-		b->charge.start = __builtin_ia32_rdtsc();
+	time_use(b, s);
 	callout_begin(b, s);
 	b->mmio_lin = lin;
 	if (!b->stepping && mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
@@ -100,7 +107,7 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 		return callout_raise(b, s); /* before the instruction changes flags */
 	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);
-	if (site && !s->reg)
+	if (!s->reg && s->ccf != b->transient)
 		device_used(b, s, lin, false);
 	return 0;
 }
@@ -110,6 +117,8 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
 
 	(void)ea;
+	if (s->reg)
+		time_use(b, s);
 	callout_begin(b, s);
 	if (mmu_write(b->v.mmu, b->mmio_lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower.c \
 	%D%/lower.h \
 	%D%/lower_bits.c \
+	%D%/lower_divide.c \
 	%D%/lower_exit.c \
 	%D%/lower_flow.c \
 	%D%/lower_legacy.c \
@@ -54,6 +55,7 @@ noinst_LIBRARIES += %D%/libbtlight.a
 	%D%/light_callout.c \
 	%D%/light_device.c \
 	%D%/light_dispatch.c \
+	%D%/light_divide.c \
 	%D%/light_history.c \
 	%D%/light_legacy.c \
 	%D%/light_system.c \

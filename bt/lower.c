@@ -85,7 +85,7 @@ void lower(struct tx *t, struct insn *in)
 	}
 	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
 	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
-	    lower_legacy(t, in))
+	    lower_legacy(t, in) || lower_divide(t, in))
 		return;
 	emit_plain(t, in);
 }

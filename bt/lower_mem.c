@@ -91,17 +91,34 @@ void emit_linear(struct tx *t, const struct insn *in, unsigned size)
 	emit_seg(t, in->seg, size, insn_addr16(in), writes_operand(in));
 }
 
+/* MOVZX from [BASE+DISP], in the window with F_GS. */
+static void load_zx(struct tx *t, unsigned fl, int base, int32_t disp, unsigned size)
+{
+	e_rm(t, fl | (size < 4 ? F_0F : 0), size == 1 ? 0xb6 : size == 2 ? 0xb7 : 0x8b, H_R8, base, disp);
+}
+
+static void load_register(struct tx *t, const ZydisDecodedOperand *o, unsigned size)
+{
+	int r = ZydisRegisterGetId(o->reg.value);
+
+	if (size == 4) {
+		e_mov32(t, H_R8, r);
+	} else if (size == 2) {
+		e_movzx16(t, H_R8, r);
+	} else if (o->reg.value >= ZYDIS_REGISTER_AH && o->reg.value <= ZYDIS_REGISTER_BH) {
+		e_rorx32(t, H_R8, r & 3, 8);
+		e_movzx8(t, H_R8, H_R8);
+	} else {
+		e_movzx8(t, H_R8, r);
+	}
+}
+
 void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size)
 {
 	const ZydisDecodedOperand *o = &in->op[idx];
 
 	if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-		int r = ZydisRegisterGetId(o->reg.value);
-
-		if (size == 2)
-			e_movzx16(t, H_R8, r);
-		else
-			e_mov32(t, H_R8, r);
+		load_register(t, o, size);
 		return;
 	}
 	emit_linear(t, in, size);
@@ -111,13 +128,10 @@ void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned siz
 		s->imm = size;
 		s->code = 1;
 		emit_callout(t, s);
-		e_rm(t, size == 2 ? F_0F : 0, size == 2 ? 0xb7 : 0x8b, H_R8, H_R15, OFF(bounce));
+		load_zx(t, 0, H_R15, OFF(bounce), size);
 		return;
 	}
-	if (size == 2)
-		e_gs(t, F_0F, 0xb7, H_R8, H_R8, 0);
-	else
-		e_gs(t, 0, 0x8b, H_R8, H_R8, 0);
+	load_zx(t, F_GS, H_R8, 0, size);
 }
 
 void emit_quarter(struct tx *t, int reg)

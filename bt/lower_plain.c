@@ -14,11 +14,26 @@ static bool reads_or_keeps(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
 }
 
+/* Does the instruction store, and nothing else? Then it may fault behind the store. */
+static bool only_stores(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_MOV && in->mem == 0;
+}
+
+static void mmio_begin(struct tx *t, struct insn *in)
+{
+	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
+
+	s->imm = insn_mem_size(in);
+	s->code = reads_or_keeps(in);
+	s->reg = !!(in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+	emit_callout(t, s);
+}
+
 /* Device memory: the instruction runs on a bounce buffer between two callouts. */
 static void put_mmio(struct tx *t, struct insn *in)
 {
-	ZydisOperandActions a = in->op[in->mem].actions;
-	struct site *begin, *end;
+	struct site *end;
 
 	if (emit_bit_string_device(t, in))
 		return;
@@ -27,16 +42,16 @@ static void put_mmio(struct tx *t, struct insn *in)
 		return;
 	}
 	emit_linear(t, in, insn_mem_size(in));
-	begin = new_site(t, in, CO_MMIO, co_mmio_begin);
-	begin->imm = insn_mem_size(in);
-	begin->code = reads_or_keeps(in);
-	begin->reg = !!(a & ZYDIS_OPERAND_ACTION_MASK_WRITE);
-	emit_callout(t, begin);
+	if (only_stores(in))
+		e_st32(t, OFF(mmio_lin), H_R8);
+	else
+		mmio_begin(t, in);
 	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
 	put_through_r8(t, in, false);
-	if (a & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
+	if (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
 		end = new_site(t, in, CO_MMIO, co_mmio_end);
-		end->imm = begin->imm;
+		end->imm = insn_mem_size(in);
+		end->reg = only_stores(in);
 		emit_callout(t, end);
 	}
 }

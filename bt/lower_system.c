@@ -151,9 +151,10 @@ static void cli_sti(struct tx *t, struct insn *in)
 		return;
 	}
 	s = callout(t, in, CO_FLAGS, sti ? co_sti : co_cli);
+	s->code = kernel(t) && t->kind == TX_NORMAL; /* cannot fault; the interrupt check is in line */
 	emit_callout(t, s);
-	if (sti)
-		t->done = true;
+	t->sti = sti && s->code;
+	t->done = sti && !s->code;
 }
 
 /* Guest TSC = host TSC + offset, without touching flags. */

@@ -19,6 +19,7 @@ SHELL_TESTS = \
 	%D%/console/points.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
+	%D%/conform/divide.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \

@@ -143,6 +143,7 @@ void native_run(struct native *n, const struct conform_case *c, struct outcome *
 struct engine;
 struct engine_options {
 	bool mmio;       /* the HIGH region is a device, not RAM */
+	bool divide;     /* convict at the first divide error */
 	bool no_chain;
 	bool no_verify;  /* do not ask for the verifier */
 	unsigned tu_max; /* 0: default */
@@ -152,6 +153,8 @@ void engine_free(struct engine *e);
 /* False when the engine itself failed (text in engine_error()). */
 bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *out);
 const char *engine_error(const struct engine *e);
+/* Divide errors found by callouts instead of host signals until now. */
+uint64_t engine_divide_callouts(const struct engine *e);
 /* Is LIN where the guest's own kernel is? */
 bool engine_owns(uint32_t lin);
 

@@ -298,6 +298,11 @@ static bool build(struct engine *e, char *err, size_t errlen)
 	return true;
 }
 
+static bool convict_early(struct engine *e)
+{
+	return !bt_adapt_set(e->v, "threshold", "divide", "1") && !bt_adapt_set(e->v, "calm", "divide", "0");
+}
+
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -306,7 +311,7 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 		return NULL;
 	e->cfg = (struct bt_config){ .verify = !o->no_verify, .tu_max = o->tu_max, .no_chain = o->no_chain };
 	e->mmio = o->mmio;
-	if (build(e, err, errlen))
+	if (build(e, err, errlen) && (!o->divide || convict_early(e)))
 		return e;
 	engine_free(e);
 	return NULL;
@@ -341,5 +346,36 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 }
 
 bool engine_owns(uint32_t lin) { return lin - KERNEL < PA_END; }
+
+/* Finds the one number in "info causes". */
+struct cause_sink {
+	struct row_sink sink;
+	const struct view *view;
+	uint64_t callouts;
+};
+
+static void cause_row(struct row_sink *sink, const struct value *v)
+{
+	struct cause_sink *k = (struct cause_sink *)sink;
+
+	if (strcmp(v[0].s, "divide"))
+		return;
+	for (unsigned i = 0; i < k->view->ncols; i++)
+		if (!strcmp(k->view->cols[i].name, "callouts"))
+			k->callouts = v[i].u;
+}
+
+uint64_t engine_divide_callouts(const struct engine *e)
+{
+	struct cause_sink k = { .sink = { cause_row } };
+
+	for (const struct view *const *v = e->v->ops->views; *v; v++) {
+		if (strcmp((*v)->name, "causes"))
+			continue;
+		k.view = *v;
+		(*v)->rows(e->v, "", &k.sink);
+	}
+	return k.callouts;
+}
 
 const char *engine_error(const struct engine *e) { return e->error; }

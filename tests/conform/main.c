@@ -318,7 +318,7 @@ static const struct option long_options[] = {
 	{ "native", no_argument, NULL, 'N' },       { "verbose", no_argument, NULL, 'v' },
 	{ "report", required_argument, NULL, 'r' }, { "mmio", no_argument, NULL, 'm' },
 	{ "no-verify", no_argument, NULL, 'V' },   { "no-chain", no_argument, NULL, 'c' },
-	{ "tu-max", required_argument, NULL, 't' },
+	{ "tu-max", required_argument, NULL, 't' }, { "divide", no_argument, NULL, 'd' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -327,7 +327,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	int ch;
 
 	*o = (struct options){ .seed = 1, .cases = 1, .max_report = 40, .only_case = -1 };
-	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mct:V", long_options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdct:V", long_options, NULL)) != -1) {
 		switch (ch) {
 		case 's': o->seed = strtoull(optarg, NULL, 0); break;
 		case 'n': o->cases = (unsigned)strtoul(optarg, NULL, 0); break;
@@ -337,6 +337,7 @@ static bool parse(struct options *o, int argc, char **argv)
 		case 'v': o->verbose = true; break;
 		case 'r': o->max_report = (unsigned)strtoul(optarg, NULL, 0); break;
 		case 'm': o->engine.mmio = true; break;
+		case 'd': o->engine.divide = true; break;
 		case 'c': o->engine.no_chain = true; break;
 		case 'V': o->engine.no_verify = true; break;
 		case 't': o->engine.tu_max = (unsigned)strtoul(optarg, NULL, 0); break;
@@ -365,7 +366,14 @@ int main(int argc, char **argv)
 			printf(" vector %u: %u", i, r.ended[i]);
 	printf("\n# conformance: %u forms, %u cases, %u failed, %u known differences\n", gen_forms(r.gen), r.cases, r.failed,
 	       r.known);
-	printf("1..1\n%s 1 - instructions behave as on the host CPU\n", r.failed ? "not ok" : "ok");
+	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n", 1 + r.opt.engine.divide,
+	       r.failed ? "not ok" : "ok");
+	if (r.opt.engine.divide) {
+		uint64_t n = engine_divide_callouts(r.engine);
+
+		printf("%s 2 - divide errors are found by callouts (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
+		r.failed += !n;
+	}
 	finish(&r);
 	return r.failed != 0;
 }
