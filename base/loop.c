@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See loop.h. A watcher may be added or forgotten while another is served. */
+ * See loop.h. A watcher may be added or forgotten while another is served, and a watcher
+ * may turn the loop itself: then what was ready before may be so no more, and is asked for
+ * again at the next turn. */
 #include "base/loop.h"
 
 #include <poll.h>
 #include <stdlib.h>
 
-enum { MAX_WATCHERS = 16 };
-
 struct watcher {
 	int fd;
 	void (*ready)(void *ctx, int fd);
 	void *ctx;
+	unsigned since; /* added in this turn: what poll said is about another descriptor of that number */
 };
 
 struct loop {
-	struct watcher list[MAX_WATCHERS];
-	int count;
+	struct watcher *list;
+	struct pollfd *fds; /* for one turn; one more than CAP */
+	int count, cap;
+	unsigned turns;
 };
 
 struct loop *loop_new(void)
@@ -29,6 +32,10 @@ struct loop *loop_new(void)
 
 void loop_free(struct loop *l)
 {
+	if (!l)
+		return;
+	free(l->list);
+	free(l->fds);
 	free(l);
 }
 
@@ -44,11 +51,16 @@ void loop_watch(struct loop *l, int fd, void (*ready)(void *ctx, int fd), void *
 {
 	struct watcher *w = find(l, fd);
 
-	if (!w && l->count == MAX_WATCHERS)
-		abort(); /* our own bug: nobody outside adds watchers */
+	if (!w && l->count == l->cap) {
+		l->cap = l->cap * 2 + 16;
+		l->list = reallocarray(l->list, (size_t)l->cap, sizeof(*l->list));
+		l->fds = reallocarray(l->fds, (size_t)l->cap + 1, sizeof(*l->fds));
+		if (!l->list || !l->fds)
+			abort();
+	}
 	if (!w)
 		w = &l->list[l->count++];
-	*w = (struct watcher){ fd, ready, ctx };
+	*w = (struct watcher){ fd, ready, ctx, l->turns };
 }
 
 void loop_forget(struct loop *l, int fd)
@@ -61,18 +73,20 @@ void loop_forget(struct loop *l, int fd)
 
 void loop_turn(struct loop *l, int timeout_ms, int also)
 {
-	struct pollfd fds[MAX_WATCHERS + 1];
+	struct pollfd none, *fds = l->fds ? l->fds : &none;
 	int n = l->count;
+	unsigned turn = ++l->turns;
 
 	for (int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){ .fd = l->list[i].fd, .events = POLLIN };
 	fds[n] = (struct pollfd){ .fd = also, .events = POLLIN };
 	if (poll(fds, (nfds_t)n + 1, timeout_ms) <= 0)
 		return;
-	for (int i = 0; i < n; i++) {
-		struct watcher *w = fds[i].revents ? find(l, fds[i].fd) : NULL;
+	for (int i = 0; i < n && l->turns == turn; i++) {
+		/* FDS may have moved: a watcher was added */
+		struct watcher *w = l->fds[i].revents ? find(l, l->fds[i].fd) : NULL;
 
-		if (w)
+		if (w && w->since != turn)
 			w->ready(w->ctx, w->fd);
 	}
 }

@@ -51,6 +51,10 @@ check-guests: all
 .PHONY: check-guests
 
 if HAVE_CHECK
+UNIT_TESTS += %D%/base/test_loop
+%C%_base_test_loop_SOURCES = %D%/base/test_loop.c
+%C%_base_test_loop_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_base_test_loop_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_sys
 %C%_bt_test_sys_SOURCES = %D%/bt/test_sys.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
 %C%_bt_test_sys_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The event loop: more watchers than anybody thought of, watchers that change the list, a
+ * watcher that turns the loop. */
+#include "base/loop.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MANY = 100 };
+
+struct end {
+	struct loop *l;
+	int pipe[2];
+	int calls;
+	struct end *turns_for; /* READY turns the loop once, and expects this one to be served then */
+	struct end *forgets;
+};
+
+static void ready(void *ctx, int fd)
+{
+	struct end *e = ctx;
+	char c;
+
+	e->calls++;
+	ck_assert_int_eq(read(fd, &c, 1), 1);
+	if (e->forgets)
+		loop_forget(e->l, e->forgets->pipe[0]);
+	if (e->turns_for) {
+		loop_turn(e->l, 0, -1);
+		ck_assert_int_eq(e->turns_for->calls, 1);
+	}
+}
+
+static void open_end(struct end *e, struct loop *l)
+{
+	*e = (struct end){ .l = l };
+	ck_assert_int_eq(pipe(e->pipe), 0);
+	loop_watch(l, e->pipe[0], ready, e);
+}
+
+static void poke(struct end *e)
+{
+	ck_assert_int_eq(write(e->pipe[1], "x", 1), 1);
+}
+
+static void close_end(struct end *e)
+{
+	loop_forget(e->l, e->pipe[0]);
+	close(e->pipe[0]);
+	close(e->pipe[1]);
+}
+
+START_TEST(many_watchers)
+{
+	struct loop *l = loop_new();
+	struct end e[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		open_end(&e[i], l);
+	for (int i = 0; i < MANY; i += 2)
+		poke(&e[i]);
+	loop_turn(l, 0, -1);
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_int_eq(e[i].calls, i % 2 == 0);
+		close_end(&e[i]);
+	}
+	loop_free(l);
+}
+END_TEST
+
+START_TEST(forgotten_while_served)
+{
+	struct loop *l = loop_new();
+	struct end a, b;
+
+	open_end(&a, l);
+	open_end(&b, l);
+	a.forgets = &b;
+	poke(&a);
+	poke(&b);
+	loop_turn(l, 0, -1);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(b.calls, 0);
+	close_end(&a);
+	close_end(&b);
+	loop_free(l);
+}
+END_TEST
+
+/* What a turn within a turn has served is not served again: its read would block. */
+START_TEST(turn_within_a_turn)
+{
+	struct loop *l = loop_new();
+	struct end a, b;
+
+	open_end(&a, l);
+	open_end(&b, l);
+	a.turns_for = &b;
+	poke(&a);
+	poke(&b);
+	loop_turn(l, 0, -1);
+	ck_assert_int_eq(b.calls, 1);
+	poke(&b);
+	loop_turn(l, 0, -1);
+	ck_assert_int_eq(b.calls, 2);
+	close_end(&a);
+	close_end(&b);
+	loop_free(l);
+}
+END_TEST
+
+START_TEST(also_is_left_alone)
+{
+	struct loop *l = loop_new();
+	struct end a;
+	int also[2];
+	char c;
+
+	ck_assert_int_eq(pipe(also), 0);
+	loop_turn(l, 0, -1);
+	ck_assert_int_eq(write(also[1], "y", 1), 1);
+	loop_turn(l, 10000, also[0]); /* nothing is watched yet */
+	open_end(&a, l);
+	loop_turn(l, 10000, also[0]);
+	ck_assert_int_eq(a.calls, 0);
+	ck_assert_int_eq(read(also[0], &c, 1), 1);
+	close_end(&a);
+	loop_free(l);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("loop");
+	TCase *t = tcase_create("loop");
+	SRunner *r;
+
+	tcase_add_test(t, many_watchers);
+	tcase_add_test(t, forgotten_while_served);
+	tcase_add_test(t, turn_within_a_turn);
+	tcase_add_test(t, also_is_left_alone);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	srunner_free(r);
+	return 0;
+}
