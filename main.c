@@ -10,11 +10,13 @@
 #include "inspect/command.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
+#include "tui/remote.h"
 #include "tui/tui.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const struct view *const bt_views[]; /* bt/views.c; for the manual */
 
@@ -117,20 +119,32 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	return status;
 }
 
-/* Likewise, with the control socket that was asked for. */
-static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
-{
-	struct control *ctl = NULL;
-	char err[300];
-	int status;
+/* ---- dashboards for clients of the control socket ---- */
 
-	if (o->control && !(ctl = control_new(s, front_loop(f), o->control, err, sizeof(err)))) {
-		fprintf(stderr, "vitrine: %s\n", err);
-		return STATUS_CANNOT;
-	}
-	status = run_machine(o, s, f);
-	control_free(ctl);
-	return status;
+static void send_frame(void *client, const char *line, size_t n)
+{
+	control_send(client, line, n);
+}
+
+static size_t frames_waiting(void *client)
+{
+	return control_waiting(client);
+}
+
+static void *open_dashboard(void *service, struct control_client *c)
+{
+	return tui_remote_new(service,
+			      &(struct tui_remote_out){ .to = c, .send = send_frame, .waiting = frames_waiting });
+}
+
+static void close_dashboard(void *r)
+{
+	tui_remote_free(r);
+}
+
+static const char *ask_dashboard(void *r, const json_t *value)
+{
+	return tui_remote_request(r, value);
 }
 
 static const char *guest_name(const struct options *o)
@@ -139,6 +153,31 @@ static const char *guest_name(const struct options *o)
 	const char *slash = file ? strrchr(file, '/') : NULL;
 
 	return slash ? slash + 1 : file;
+}
+
+/* Run the session with the control socket that was asked for. */
+static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
+{
+	struct control_service dashboard = { .word = "dashboard", .open = open_dashboard, .close = close_dashboard,
+					     .request = ask_dashboard };
+	struct tui_service *v;
+	struct control *ctl;
+	char err[300];
+	int status;
+
+	if (!o->control)
+		return run_machine(o, s, f);
+	ctl = control_new(s, front_loop(f), o->control, err, sizeof(err));
+	if (!ctl) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return STATUS_CANNOT;
+	}
+	dashboard.ctx = v = tui_service_new(s, front_loop(f), guest_name(o));
+	control_serve(ctl, &dashboard);
+	status = run_machine(o, s, f);
+	control_free(ctl);
+	tui_service_free(v);
+	return status;
 }
 
 static int with_console(const struct options *o, struct inspect *s)
@@ -184,13 +223,27 @@ static int with_tui(const struct options *o, struct inspect *s)
 	return status;
 }
 
+static int attach(const struct options *o)
+{
+	int fd, status;
+
+	if (!o->attach_tui)
+		return attach_main(o);
+	fd = attach_connect(o->attach);
+	if (fd < 0)
+		return STATUS_CANNOT;
+	status = tui_view(fd);
+	close(fd);
+	return status;
+}
+
 static int with_options(const struct options *o)
 {
 	struct inspect *s;
 	int status;
 
 	if (o->face == FACE_ATTACH)
-		return attach_main(o);
+		return attach(o);
 	s = inspect_new(NULL);
 	status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
 

@@ -271,11 +271,20 @@ static void interactive(struct attached *a)
 
 /* ---- life ---- */
 
-static int connect_to(const char *path)
+static void take_signals(struct attached *a)
+{
+	a->signal_fd = signals_take((const int[]){ SIGINT, SIGTERM, SIGHUP, 0 });
+	if (a->signal_fd >= 0)
+		loop_watch(a->loop, a->signal_fd, signal_ready, a);
+}
+
+int attach_connect(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (!strncmp(path, "unix:", 5))
+		path += 5;
 	if (strlen(path) >= sizeof(addr.sun_path)) {
 		errno = ENAMETOOLONG;
 	} else if (fd >= 0) {
@@ -289,17 +298,9 @@ static int connect_to(const char *path)
 	return -1;
 }
 
-static void take_signals(struct attached *a)
-{
-	a->signal_fd = signals_take((const int[]){ SIGINT, SIGTERM, SIGHUP, 0 });
-	if (a->signal_fd >= 0)
-		loop_watch(a->loop, a->signal_fd, signal_ready, a);
-}
-
 int attach_main(const struct options *o)
 {
-	const char *path = strncmp(o->attach, "unix:", 5) ? o->attach : o->attach + 5;
-	struct attached a = { .o = o, .fd = connect_to(path), .signal_fd = -1 };
+	struct attached a = { .o = o, .fd = attach_connect(o->attach), .signal_fd = -1 };
 	bool ok = true;
 
 	if (a.fd < 0)

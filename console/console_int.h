@@ -9,6 +9,9 @@
 #include "inspect/inspect.h"
 #include "inspect/serial_port.h"
 
+/* What ends a word of a command line, for completion. */
+#define WORD_BREAKS " \t()+*%&|^<>=!?:[]\"'"
+
 enum wish { WISH_NONE, WISH_SHELL, WISH_QUIT };
 
 struct console {

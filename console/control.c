@@ -6,6 +6,7 @@
  * So a client is only marked dead there, and freed when nothing is being served. */
 #include "console/control.h"
 #include "base/loop.h"
+#include "console/console_int.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
 #include "inspect/peek.h"
@@ -16,9 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 enum {
 	MAX_LINE = 1 << 20,
@@ -28,14 +32,15 @@ enum {
 	PATIENCE_MS = 500,   /* for a client that does not read */
 };
 
-struct client {
+struct control_client {
 	struct control *ctl;
 	int fd; /* -1: dead */
 	char *in;
 	size_t len, cap;
 	bool skipping; /* the rest of a line that was too long */
 	bool stops, serial;
-	struct client *next;
+	void *state; /* the service's; NULL: not asked for yet */
+	struct control_client *next;
 };
 
 struct control {
@@ -43,9 +48,10 @@ struct control {
 	struct loop *loop;
 	int listen_fd;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	struct client *clients;
+	struct control_client *clients;
 	unsigned nclients, serving;
 	struct debug_listener listener;
+	const struct control_service *service; /* NULL: none */
 	bool attached; /* LISTENER is */
 	bool drains;   /* nobody else takes the serial output */
 	struct inspect_tap tap;
@@ -53,7 +59,7 @@ struct control {
 
 /* ---- output ---- */
 
-static void drop(struct client *c)
+static void drop(struct control_client *c)
 {
 	if (c->fd < 0)
 		return;
@@ -62,7 +68,7 @@ static void drop(struct client *c)
 	c->fd = -1;
 }
 
-static void put(struct client *c, const char *buf, size_t n)
+static void put(struct control_client *c, const char *buf, size_t n)
 {
 	while (n && c->fd >= 0) {
 		ssize_t done = send(c->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -77,6 +83,18 @@ static void put(struct client *c, const char *buf, size_t n)
 			drop(c);
 		}
 	}
+}
+
+void control_send(struct control_client *c, const char *line, size_t n)
+{
+	put(c, line, n);
+}
+
+size_t control_waiting(const struct control_client *c)
+{
+	int n = 0;
+
+	return c->fd >= 0 && ioctl(c->fd, SIOCOUTQ, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
 /* BUF as a JSON string. What is not UTF-8 is taken for Latin-1. */
@@ -147,7 +165,7 @@ static void answer_open(struct answer *a)
 		abort();
 }
 
-static void answer_send(struct client *c, struct answer *a, const char *id, bool ok)
+static void answer_send(struct control_client *c, struct answer *a, const char *id, bool ok)
 {
 	size_t len = 0;
 	char *line = NULL;
@@ -176,7 +194,7 @@ static void answer_send(struct client *c, struct answer *a, const char *id, bool
 	free(a->error);
 }
 
-static void refuse(struct client *c, const char *id, const char *why)
+static void refuse(struct control_client *c, const char *id, const char *why)
 {
 	struct answer a = { .error = strdup(why) };
 
@@ -185,7 +203,7 @@ static void refuse(struct client *c, const char *id, const char *why)
 
 /* ---- requests ---- */
 
-static void execute(struct client *c, const char *id, const char *command, bool text)
+static void execute(struct control_client *c, const char *id, const char *command, bool text)
 {
 	struct answer a = { .text = text };
 	struct inspect_sink sink = { .ctx = &a, .emit = answer_emit };
@@ -203,7 +221,7 @@ static void execute(struct client *c, const char *id, const char *command, bool 
 		inspect_interrupt(c->ctl->s);
 }
 
-static bool subscribe(struct client *c, const char *id, const json_t *list)
+static bool subscribe(struct control_client *c, const char *id, const json_t *list)
 {
 	bool stops = false, serial = false;
 	const char *word;
@@ -227,19 +245,74 @@ static bool subscribe(struct client *c, const char *id, const json_t *list)
 	return true;
 }
 
-static void request(struct client *c, const json_t *req, const char *id)
+/* The words that the last one of LINE may become. */
+struct completion {
+	struct answer *a;
+	size_t start;
+};
+
+static void add_word(void *ctx, const char *word)
+{
+	struct completion *k = ctx;
+
+	fprintf(k->a->f, "%s{\"start\":%zu,\"word\":", k->a->any ? "," : "", k->start);
+	put_string(k->a->f, word, strlen(word));
+	fputc('}', k->a->f);
+	k->a->any = true;
+}
+
+static void complete(struct control_client *c, const char *id, const char *line)
+{
+	struct answer a = { 0 };
+	struct completion k = { &a, strlen(line) };
+
+	while (k.start && !strchr(WORD_BREAKS, line[k.start - 1]))
+		k.start--;
+	answer_open(&a);
+	if (!inspect_complete(c->ctl->s, line, k.start, line + k.start, add_word, &k)) {
+		fprintf(a.f, "{\"start\":%zu,\"file\":true}", k.start);
+		a.any = true;
+	}
+	answer_send(c, &a, id, true);
+}
+
+static void serve_other(struct control_client *c, const char *id, const json_t *value)
+{
+	const struct control_service *service = c->ctl->service;
+	const char *wrong;
+
+	if (!c->state)
+		c->state = service->open(service->ctx, c);
+	wrong = service->request(c->state, value);
+	if (wrong)
+		refuse(c, id, wrong);
+	else
+		answer_send(c, &(struct answer){ 0 }, id, true);
+}
+
+static void request(struct control_client *c, const json_t *req, const char *id)
 {
 	const json_t *command = json_object_get(req, "command"), *list = json_object_get(req, "subscribe");
+	const json_t *line = json_object_get(req, "complete");
+	const json_t *other = c->ctl->service ? json_object_get(req, c->ctl->service->word) : NULL;
 
-	if (json_is_string(command) && !list)
+	if (!!command + !!list + !!line + !!other != 1)
+		refuse(c, id, "a request has one of \"command\", \"complete\", \"subscribe\" and \"dashboard\"");
+	else if (other)
+		serve_other(c, id, other);
+	else if (command && !json_is_string(command))
+		refuse(c, id, "\"command\" takes a string");
+	else if (command)
 		execute(c, id, json_string_value(command), json_is_true(json_object_get(req, "text")));
-	else if (command || !list)
-		refuse(c, id, "a request has either \"command\", a string, or \"subscribe\"");
+	else if (line && !json_is_string(line))
+		refuse(c, id, "\"complete\" takes a string");
+	else if (line)
+		complete(c, id, json_string_value(line));
 	else if (!subscribe(c, id, list))
 		refuse(c, id, "\"subscribe\" takes a list of \"stop\" and \"serial\"");
 }
 
-static void serve(struct client *c, const char *line, size_t len)
+static void serve(struct control_client *c, const char *line, size_t len)
 {
 	json_error_t why;
 	json_t *req;
@@ -280,7 +353,7 @@ static void hold(struct control *ctl, bool on)
 
 static void sweep(struct control *ctl)
 {
-	struct client **at = &ctl->clients, *c;
+	struct control_client **at = &ctl->clients, *c;
 
 	while (!ctl->serving && (c = *at)) {
 		if (c->fd >= 0) {
@@ -288,6 +361,8 @@ static void sweep(struct control *ctl)
 			continue;
 		}
 		*at = c->next;
+		if (c->state)
+			ctl->service->close(c->state);
 		free(c->in);
 		free(c);
 		ctl->nclients--;
@@ -301,7 +376,7 @@ static void sweep(struct control *ctl)
 }
 
 /* Take the first line out of the buffer; malloced. NULL: there is none yet. */
-static char *take_line(struct client *c, size_t *len)
+static char *take_line(struct control_client *c, size_t *len)
 {
 	char *end = c->len ? memchr(c->in, '\n', c->len) : NULL, *line;
 
@@ -319,7 +394,7 @@ static char *take_line(struct client *c, size_t *len)
 	return line;
 }
 
-static void serve_lines(struct client *c)
+static void serve_lines(struct control_client *c)
 {
 	size_t len;
 	char *line;
@@ -341,7 +416,7 @@ static void serve_lines(struct client *c)
 
 static void client_ready(void *ctx, int fd)
 {
-	struct client *c = ctx;
+	struct control_client *c = ctx;
 	struct control *ctl = c->ctl;
 	ssize_t n;
 
@@ -366,7 +441,7 @@ static void client_ready(void *ctx, int fd)
 static void listen_ready(void *ctx, int fd)
 {
 	struct control *ctl = ctx;
-	struct client *c;
+	struct control_client *c;
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = SEND_BUFFER;
 
 	if (conn < 0)
@@ -374,7 +449,7 @@ static void listen_ready(void *ctx, int fd)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		abort();
-	*c = (struct client){ .ctl = ctl, .fd = conn, .next = ctl->clients };
+	*c = (struct control_client){ .ctl = ctl, .fd = conn, .next = ctl->clients };
 	if (ctl->nclients >= MAX_CLIENTS) {
 		refuse(c, "null", "too many clients");
 		close(conn);
@@ -405,7 +480,7 @@ static void stopped(void *ctx)
 	fclose(a.f);
 	result_fini(&r);
 	rest = a.buf + (!strncmp(a.buf, as_record, sizeof(as_record) - 1) ? sizeof(as_record) - 1 : 0);
-	for (struct client *c = ctl->clients; c && rest > a.buf; c = c->next) {
+	for (struct control_client *c = ctl->clients; c && rest > a.buf; c = c->next) {
 		if (!c->stops)
 			continue;
 		put(c, as_event, sizeof(as_event) - 1);
@@ -426,7 +501,7 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 	size_t len = 0;
 	FILE *f;
 
-	for (struct client *c = ctl->clients; c; c = c->next) {
+	for (struct control_client *c = ctl->clients; c; c = c->next) {
 		if (!c->serial || c->fd < 0)
 			continue;
 		if (!line) {
@@ -501,6 +576,11 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 	return ctl;
 }
 
+void control_serve(struct control *ctl, const struct control_service *service)
+{
+	ctl->service = service;
+}
+
 void control_free(struct control *ctl)
 {
 	if (!ctl)
@@ -508,7 +588,7 @@ void control_free(struct control *ctl)
 	hold(ctl, false); /* the machine is gone already */
 	if (ctl->tap.ctx)
 		inspect_serial_untap(ctl->s, &ctl->tap);
-	for (struct client *c = ctl->clients; c; c = c->next)
+	for (struct control_client *c = ctl->clients; c; c = c->next)
 		drop(c);
 	ctl->serving = 0;
 	sweep(ctl);

@@ -39,6 +39,7 @@ static const struct option_row {
 	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "results as JSON lines" },
 	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
 	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this and end" },
+	{ "tui", 0, NULL, SEC_TUI, FLAG, AT(attach_tui), "with attach: the dashboard instead of the shell" },
 	{ "dump", 0, "SCREEN", SEC_TUI, TEXT, AT(dump),
 	  "print SCREEN as text after -x and -c, and end; needs no terminal" },
 	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "how big that is (80x24)" },
@@ -171,7 +172,7 @@ static void print_usage(FILE *f, const struct embedded_guest *guests)
 	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
 	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
 	      "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
-	      "       vitrine attach [OPTION...] PATH     command shell on a session that has --control\n"
+	      "       vitrine attach [OPTION...] PATH     shell, or with --tui the dashboard, on a session that has --control\n"
 	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
 	      "FILE@ADDRESS",
 	      f);
@@ -368,6 +369,8 @@ static enum options_result check_tui(struct options *o)
 {
 	int end = 0;
 
+	if (o->face != FACE_ATTACH && o->attach_tui)
+		return bad("--tui belongs to vitrine attach", NULL, "");
 	if (o->face != FACE_TUI && (o->dump || o->size || o->batch || o->count || o->delay > 0))
 		return bad("--dump, --size, --batch, -n and -d belong to vitrine tui", NULL, "");
 	if (!o->count)
@@ -381,8 +384,10 @@ static enum options_result check_tui(struct options *o)
 /* "attach" has a path where others have a guest. */
 static enum options_result check_attach(struct options *o, int argc, char **argv)
 {
+	if (o->attach_tui && o->nscripts)
+		return bad("attach --tui takes no -c and -x", NULL, "");
 	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->control || o->gdb)
-		return bad("attach takes the path of a control socket, and besides it -c, -x, -i and --json only", NULL, "");
+		return bad("attach takes the path of a control socket, and besides it -c, -x, -i, --json and --tui only", NULL, "");
 	o->attach = argv[optind];
 	return OPTIONS_GO;
 }

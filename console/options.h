@@ -32,6 +32,7 @@ struct options {
 	uint64_t memory, machine_memory, tc_size;
 	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
 	const char *attach; /* the socket of a session elsewhere */
+	bool attach_tui;
 	bool verify_tc, no_reboot, no_chain, wait_gdb;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;

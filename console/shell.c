@@ -205,7 +205,7 @@ static enum inspect_status interactive(struct console *c)
 	rl_readline_name = "vitrine";
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete;
-	rl_basic_word_break_characters = " \t()+*%&|^<>=!?:[]\"'";
+	rl_basic_word_break_characters = WORD_BREAKS;
 	load_history();
 	while (st != INSPECT_QUIT && read_line(c))
 		st = execute(c);

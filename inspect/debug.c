@@ -250,6 +250,7 @@ bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum
 	struct point *p = points_of(&s->points, owner, kind, physical, addr, len);
 
 	if (!p) {
+		s->revision++;
 		p = points_add(&s->points, addr, false, NULL);
 		p->kind = kind;
 		p->physical = physical;

@@ -48,6 +48,11 @@ void inspect_release(struct inspect *s)
 	run_resume(s);
 }
 
+unsigned inspect_revision(const struct inspect *s)
+{
+	return s->revision;
+}
+
 void inspect_stop_record(struct inspect *s, struct result *r)
 {
 	result_init(r);

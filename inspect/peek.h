@@ -20,6 +20,9 @@ bool inspect_view_is_live(const char *name);
 /* Stop a guest that runs, for several looks at one state. True: it ran, inspect_release() must follow. */
 bool inspect_hold(struct inspect *s);
 void inspect_release(struct inspect *s);
+/* Another number than before when a face executed a command, wrote, or let the guest run or step: what was
+ * looked at before may be old. */
+unsigned inspect_revision(const struct inspect *s);
 /* The record of the present stop, as a stepping command gives it, into R. */
 void inspect_stop_record(struct inspect *s, struct result *r);
 #endif

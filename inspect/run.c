@@ -122,6 +122,7 @@ void run_publish(struct inspect *s)
 	if (!snap)
 		abort();
 	snap->generation = ++s->generation;
+	s->revision++;
 	snap->icount = v->icount;
 	snap->cpu = v->cpu;
 	free(s->snapshot);

@@ -510,6 +510,7 @@ static enum inspect_status exec_line(struct inspect *s, const char *line, const 
 	if (text[0] && text[0] != '#') {
 		result_init(&r);
 		rc = session_execute(s, text, &r, sink);
+		s->revision++;
 		emit(sink, &r);
 		result_fini(&r);
 	}

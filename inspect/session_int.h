@@ -87,6 +87,7 @@ struct inspect {
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
 	unsigned generation;
+	unsigned revision; /* see inspect_revision() */
 	struct inspect_snapshot *snapshot;
 };
 

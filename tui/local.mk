@@ -33,6 +33,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/rates.c \
 	%D%/rates.h \
 	%D%/refresh.c \
+	%D%/remote.c \
+	%D%/remote.h \
 	%D%/screen.c \
 	%D%/screen_devices.c \
 	%D%/screen_machine.c \
@@ -47,5 +49,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/tui.c \
 	%D%/tui.h \
 	%D%/tui_int.h \
+	%D%/viewer.c \
 	%D%/vt.c \
-	%D%/vt.h
+	%D%/vt.h \
+	%D%/wire.c \
+	%D%/wire.h

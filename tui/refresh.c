@@ -26,6 +26,8 @@ void tui_drain(struct tui *t)
 	uint8_t buf[8192];
 	size_t n;
 
+	if (t->remote) /* the service shows it what others take */
+		return;
 	while ((n = inspect_serial_take(t->s, buf, sizeof(buf)))) {
 		vt_write(&t->vt, buf, n);
 		if (t->port)
@@ -152,10 +154,22 @@ static void count_running(struct tui *t)
 	t->run_mark = inspect_running(t->s) ? now : 0;
 }
 
+/* Somebody, perhaps with another face, stepped, wrote or set a breakpoint. */
+static void notice_others(struct tui *t)
+{
+	unsigned revision = inspect_revision(t->s);
+
+	if (revision != t->revision && !inspect_running(t->s))
+		t->stale = true;
+	t->revision = revision;
+}
+
 void tui_refresh(struct tui *t)
 {
-	bool wanted = t->stale || t->moved; /* the user is waiting to see it */
+	bool wanted;
 
+	notice_others(t);
+	wanted = t->stale || t->moved; /* the user is waiting to see it */
 	count_running(t);
 	if (!inspect_running(t->s)) {
 		if (wanted)

@@ -72,7 +72,7 @@ static void emit(void *ctx, const struct result *r)
 	if (t->busy) {
 		append_output(t, text);
 		append_output(t, error);
-	} else if (!t->term && error[0]) {
+	} else if (!t->term && !t->remote && error[0]) {
 		fputs(error, stderr);
 	}
 	free(text);
@@ -152,11 +152,8 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 
 /* ---- drawing ---- */
 
-static void fit_canvas(struct tui *t)
+void tui_resize(struct tui *t, int w, int h)
 {
-	int w, h;
-
-	term_size(t->term, &w, &h);
 	if (w == t->canvas.w && h == t->canvas.h)
 		return;
 	canvas_fini(&t->canvas);
@@ -164,20 +161,34 @@ static void fit_canvas(struct tui *t)
 	t->stale = true;
 }
 
+static void fit_canvas(struct tui *t)
+{
+	int w, h;
+
+	term_size(t->term, &w, &h);
+	tui_resize(t, w, h);
+}
+
+bool tui_draw(struct tui *t, int *cx, int *cy)
+{
+	if (t->lost || !t->dirty || tui_clock() < t->next_draw)
+		return false;
+	t->dirty = false;
+	if (t->overlay.open && t->overlay.journal && t->overlay.journal != t->journal.count)
+		tui_show_journal(t);
+	screen_draw(t, cx, cy);
+	t->next_draw = tui_clock() + DRAW_NS;
+	if (t->moved) /* drawing found out what fits */
+		t->dirty = true;
+	return true;
+}
+
 static void show(struct tui *t)
 {
 	int cx, cy;
 
-	if (!t->term || t->lost || !t->dirty || tui_clock() < t->next_draw)
-		return;
-	t->dirty = false;
-	if (t->overlay.open && t->overlay.journal && t->overlay.journal != t->journal.count)
-		tui_show_journal(t);
-	screen_draw(t, &cx, &cy);
-	term_show(t->term, &t->canvas, cx, cy);
-	t->next_draw = tui_clock() + DRAW_NS;
-	if (t->moved) /* drawing found out what fits */
-		t->dirty = true;
+	if (t->term && tui_draw(t, &cx, &cy))
+		term_show(t->term, &t->canvas, cx, cy);
 }
 
 /* ---- events ---- */
@@ -246,13 +257,10 @@ static void idle(void *ctx, int timeout_ms)
 		inspect_interrupt(t->s);
 }
 
-/* The guest may have stopped by itself: said by the session, or noticed while it was held for a look. */
-static void watch_guest(struct tui *t)
+void tui_watch_guest(struct tui *t)
 {
-	bool running;
+	bool running = inspect_running(t->s);
 
-	inspect_poll(t->s, &t->sink);
-	running = inspect_running(t->s);
 	if (t->was_running && !running && !t->message[0]) {
 		struct result r;
 
@@ -267,7 +275,14 @@ static void watch_guest(struct tui *t)
 	t->was_running = running;
 }
 
-static int next_timeout(const struct tui *t)
+/* The guest may have stopped by itself: said by the session, or noticed while it was held for a look. */
+static void watch_guest(struct tui *t)
+{
+	inspect_poll(t->s, &t->sink);
+	tui_watch_guest(t);
+}
+
+int tui_timeout(const struct tui *t)
 {
 	int64_t now = tui_clock(), until = now + 1000000000;
 
@@ -283,7 +298,7 @@ static void live(struct tui *t)
 	while (!t->quit && !t->ended_by && !inspect_timed_out(t->s)) {
 		tui_refresh(t);
 		show(t);
-		loop_turn(t->loop, next_timeout(t), inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
+		loop_turn(t->loop, tui_timeout(t), inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
 		watch_guest(t);
 	}
 }
@@ -300,22 +315,36 @@ static bool take_signals(struct tui *t, char *err, size_t errlen)
 	return t->signal_fd >= 0;
 }
 
+void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s)
+{
+	*t = (struct tui){ .cfg = cfg, .s = s, .signal_fd = -1 };
+	t->sink = (struct inspect_sink){ .ctx = t, .emit = emit };
+	t->period = (cfg->delay > 0 && !cfg->batch ? (int64_t)(cfg->delay * 1e9) : PERIOD_MS * 1000000ll);
+	t->message_style = ST_MESSAGE;
+	vt_init(&t->vt);
+	screens_init(t);
+	canvas_init(&t->canvas, cfg->width ? cfg->width : WIDTH, cfg->height ? cfg->height : HEIGHT);
+}
+
+void tui_fini(struct tui *t)
+{
+	look_free_all(t);
+	screens_fini(t);
+	canvas_fini(&t->canvas);
+	vt_fini(&t->vt);
+	free(t->overlay.text);
+	free(t->output);
+	journal_fini(&t->journal);
+}
+
 struct tui *tui_new(const struct tui_config *cfg, struct inspect *s, char *err, size_t errlen)
 {
 	struct tui *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		abort();
-	t->cfg = cfg;
-	t->s = s;
-	t->sink = (struct inspect_sink){ .ctx = t, .emit = emit };
+	tui_init(t, cfg, s);
 	t->loop = loop_new();
-	t->signal_fd = -1;
-	t->period = (cfg->delay > 0 && !cfg->batch ? (int64_t)(cfg->delay * 1e9) : PERIOD_MS * 1000000ll);
-	t->message_style = ST_MESSAGE;
-	vt_init(&t->vt);
-	screens_init(t);
-	canvas_init(&t->canvas, cfg->width ? cfg->width : WIDTH, cfg->height ? cfg->height : HEIGHT);
 	if (!take_signals(t, err, errlen) ||
 	    (serial_port_is(cfg->serial) && !(t->port = serial_port_new(s, t->loop, cfg->serial, err, errlen)))) {
 		tui_free(t);
@@ -333,17 +362,11 @@ void tui_free(struct tui *t)
 	if (!t)
 		return;
 	term_free(t->term);
-	look_free_all(t);
-	screens_fini(t);
-	canvas_fini(&t->canvas);
-	vt_fini(&t->vt);
 	serial_port_free(t->port);
 	if (t->signal_fd >= 0)
 		close(t->signal_fd);
 	loop_free(t->loop);
-	free(t->overlay.text);
-	free(t->output);
-	journal_fini(&t->journal);
+	tui_fini(t);
 	free(t);
 }
 
@@ -354,7 +377,7 @@ struct loop *tui_loop(struct tui *t)
 
 /* ---- main ---- */
 
-static void greet(struct tui *t)
+void tui_greet(struct tui *t)
 {
 	if (t->message[0])
 		return;
@@ -379,7 +402,7 @@ static int interactive(struct tui *t)
 	prompt_init(t);
 	fit_canvas(t);
 	loop_watch(t->loop, STDIN_FILENO, keys_ready, t);
-	greet(t);
+	tui_greet(t);
 	t->stale = t->dirty = true;
 	live(t);
 	loop_forget(t->loop, STDIN_FILENO);

@@ -106,7 +106,8 @@ struct tui {
 	struct inspect *s;
 	struct inspect_sink sink;
 	struct loop *loop;
-	struct term *term; /* NULL: printing */
+	struct term *term; /* NULL: printing, or */
+	bool remote;	   /* drawn for a client: its loop, serial output and the end are the session's (remote.c) */
 	struct canvas canvas;
 	int signal_fd;
 	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
@@ -150,7 +151,7 @@ struct tui {
 	struct cpu cpu, before; /* at this stop, at the one before */
 	bool has_cpu;
 	int64_t cpu_time; /* when CPU was taken */
-	unsigned generation;
+	unsigned generation, revision; /* of the session, when that was seen last */
 	struct vt vt;		   /* the serial console */
 	uint64_t cursor;	   /* address under the cursor of the pane that has the keys */
 	uint64_t ccf_pc, ccf_host; /* the fragment chosen */
@@ -163,6 +164,16 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...) __attribute__((fo
 void tui_message(struct tui *t, enum style st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int64_t tui_clock(void); /* monotonic ns */
 void tui_show_journal(struct tui *t); /* over the screen; it follows what comes */
+/* The state alone, without terminal, loop and signals. */
+void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s);
+void tui_fini(struct tui *t);
+void tui_greet(struct tui *t); /* a hint what to press, when there is no message */
+void tui_resize(struct tui *t, int w, int h);
+/* Draw on T->canvas, when something has changed and the last drawing is old enough. */
+bool tui_draw(struct tui *t, int *cx, int *cy);
+/* Notice that the guest runs or stands. */
+void tui_watch_guest(struct tui *t);
+int tui_timeout(const struct tui *t); /* milliseconds until there is something to do */
 
 /* ---- refresh.c ---- */
 /* Update what is on the screen as far as it is time to. */

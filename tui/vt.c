@@ -35,6 +35,15 @@ void vt_fini(struct vt *v)
 	free(v->past);
 }
 
+void vt_copy(struct vt *to, const struct vt *from)
+{
+	struct vt_cell (*past)[VT_W] = to->past;
+
+	memcpy(past, from->past, VT_HISTORY * sizeof(*past));
+	*to = *from;
+	to->past = past;
+}
+
 const struct vt_cell *vt_past(const struct vt *v, unsigned n)
 {
 	if (n < 1 || n > v->npast)

@@ -32,6 +32,8 @@ struct vt {
 
 void vt_init(struct vt *v);
 void vt_fini(struct vt *v);
+/* Make TO, which is initialised, show what FROM shows. */
+void vt_copy(struct vt *to, const struct vt *from);
 void vt_write(struct vt *v, const uint8_t *buf, size_t n);
 /* The line N lines above the top of the screen (1: the last that scrolled off), or NULL. */
 const struct vt_cell *vt_past(const struct vt *v, unsigned n);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What a dashboard's two ends, remote.c in the session and viewer.c at the terminal, call
+ * keys and styles. docs/control.md describes the messages. */
+#ifndef TUI_WIRE_H
+#define TUI_WIRE_H
+#include "tui/canvas.h"
+#include "tui/term.h"
+
+enum { WIRE_KEY = 40 };
+
+/* A character is itself, in UTF-8; other keys have names ("up", "f10"), and those of the mouse a place
+ * behind them ("click 10 3"). */
+void wire_put_key(const struct term_event *e, char buf[WIRE_KEY]);
+/* False: there is no such key. */
+bool wire_get_key(const char *text, struct term_event *e);
+const char *wire_style(enum style st);
+enum style wire_get_style(const char *name); /* of a name that is not known: ST_NORMAL */
+#endif
