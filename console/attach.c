@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * "vitrine attach": a shell whose session is at the other end of a control socket. It
- * knows nothing but the protocol: a line goes out as a request, its text comes back. */
+ * knows nothing but the protocol: a line goes out as a request, its text comes back.
+ *
+ * While the answer takes its time the guest runs: what is typed is sent to its serial port,
+ * as in the shell. What is typed before that is for the next prompt. */
+#include "console/console_int.h"
 #include "console/control.h"
-#include "base/loop.h"
 #include "base/signals.h"
 
 #include <errno.h>
@@ -13,10 +16,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <readline/history.h>
 #include <readline/readline.h>
+
+enum { CTRL_C = 3, CTRL_BRACKET = 0x1d, PATIENCE_MS = 100, MAX_KEYS = 256 };
 
 struct attached {
 	const struct options *o;
@@ -30,6 +36,9 @@ struct attached {
 	bool over;    /* the other end is gone, or we are done */
 	bool at_prompt;
 	bool mid_line; /* guest output did not end its line */
+	struct terminal term;
+	struct words *words; /* being completed; NULL: no */
+	bool files;	     /* ... by names of files */
 };
 
 /* Readline gives its callbacks no context. */
@@ -65,6 +74,20 @@ static void ask(struct attached *a, const char *command, uint64_t id)
 
 /* ---- what comes back ---- */
 
+static void take_words(struct attached *a, const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		const char *word = json_string_value(json_object_get(row, "word"));
+
+		if (word)
+			words_add(a->words, word);
+		a->files |= json_is_true(json_object_get(row, "file"));
+	}
+}
+
 static void show_answer(struct attached *a, const json_t *msg)
 {
 	const json_t *text = json_object_get(msg, "text"), *error = json_object_get(msg, "error"), *row;
@@ -74,6 +97,10 @@ static void show_answer(struct attached *a, const json_t *msg)
 	if (json_integer_value(json_object_get(msg, "id")) != (json_int_t)a->last_id || !a->waiting)
 		return;
 	a->waiting = false;
+	if (a->words) {
+		take_words(a, rows);
+		return;
+	}
 	a->failed = !json_is_true(json_object_get(msg, "ok"));
 	if (a->mid_line)
 		putchar('\n');
@@ -89,29 +116,34 @@ static void show_answer(struct attached *a, const json_t *msg)
 		fprintf(stderr, "%s\n", json_string_value(error));
 }
 
+/* Text that comes by itself, above the line being edited if there is one. */
+static void show_text(struct attached *a, const char *text, size_t n)
+{
+	if (a->at_prompt)
+		putchar('\n');
+	fwrite(text, 1, n, stdout);
+	a->mid_line = text[n - 1] != '\n';
+	fflush(stdout);
+	if (!a->at_prompt)
+		return;
+	if (a->mid_line)
+		putchar('\n');
+	a->mid_line = false;
+	rl_on_new_line();
+	rl_redisplay();
+}
+
 static void show_message(struct attached *a, const json_t *msg)
 {
 	const char *event = json_string_value(json_object_get(msg, "event"));
 	const json_t *text = json_object_get(msg, "text");
 
-	if (!event) {
+	if (!event)
 		show_answer(a, msg);
-		return;
-	}
-	if (strcmp(event, "serial") || !json_string_length(text))
-		return;
-	if (a->at_prompt)
-		putchar('\n');
-	fwrite(json_string_value(text), 1, json_string_length(text), stdout);
-	a->mid_line = json_string_value(text)[json_string_length(text) - 1] != '\n';
-	fflush(stdout);
-	if (a->at_prompt) {
-		if (a->mid_line)
-			putchar('\n');
-		a->mid_line = false;
-		rl_on_new_line();
-		rl_redisplay();
-	}
+	else if (!json_string_length(text) || (!strcmp(event, "stopped") && a->waiting))
+		return; /* the answer waited for says it too */
+	else
+		show_text(a, json_string_value(text), json_string_length(text));
 }
 
 static void socket_ready(void *ctx, int fd)
@@ -145,6 +177,79 @@ static void socket_ready(void *ctx, int fd)
 
 /* ---- commands ---- */
 
+/* ---- the guest's keyboard, while a command waits ---- */
+
+/* BYTES as an argument that the command "serial" turns into the same. */
+static void send_keys(struct attached *a, const char *bytes, size_t n)
+{
+	char line[16 + 4 * MAX_KEYS];
+	size_t len = (size_t)snprintf(line, sizeof(line), "serial \"");
+
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "\\x%02x", (unsigned char)bytes[i]);
+	snprintf(line + len, sizeof(line) - len, "\"");
+	if (n) {
+		ask(a, line, 0);
+		a->waiting = true;
+	}
+}
+
+static void stop_guest(struct attached *a)
+{
+	ask(a, "stop", 0);
+	a->waiting = true;
+}
+
+static void typed_ready(void *ctx, int fd)
+{
+	struct attached *a = ctx;
+	char buf[MAX_KEYS];
+	ssize_t n = read(fd, buf, sizeof(buf));
+	size_t kept = 0;
+
+	if (n <= 0) {
+		a->over = n == 0 || errno != EINTR;
+		return;
+	}
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] == CTRL_C || buf[i] == CTRL_BRACKET)
+			stop_guest(a);
+		else
+			buf[kept++] = buf[i];
+	}
+	send_keys(a, buf, kept);
+}
+
+/* Turn the loop until the answer has come; at most MS milliseconds (-1: no limit). */
+static void turn_until_answered(struct attached *a, int ms)
+{
+	struct timespec from, now;
+	int gone = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (a->waiting && !a->over && (ms < 0 || gone < ms)) {
+		loop_turn(a->loop, ms < 0 ? -1 : ms - gone, -1);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		gone = (int)((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000);
+	}
+}
+
+static void await_answer(struct attached *a)
+{
+	if (prompting && a->term.is_tty) {
+		turn_until_answered(a, PATIENCE_MS);
+		if (!a->waiting || a->over)
+			return;
+		terminal_raw(&a->term, STDIN_FILENO);
+		loop_watch(a->loop, STDIN_FILENO, typed_ready, a);
+	}
+	turn_until_answered(a, -1);
+	if (prompting && a->term.is_tty) {
+		loop_forget(a->loop, STDIN_FILENO);
+		terminal_restore(&a->term, STDIN_FILENO);
+	}
+}
+
 /* One command line to its answer. False: it failed. */
 static bool execute(struct attached *a, const char *line)
 {
@@ -160,8 +265,7 @@ static bool execute(struct attached *a, const char *line)
 	}
 	a->failed = false;
 	ask(a, line, ++a->last_id);
-	while (a->waiting && !a->over)
-		loop_turn(a->loop, -1, -1);
+	await_answer(a);
 	if (a->waiting) {
 		fprintf(stderr, "vitrine: the session has ended\n");
 		return false;
@@ -202,6 +306,37 @@ static bool run_scripts(struct attached *a)
 
 /* ---- the shell ---- */
 
+static void key_ready(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)fd;
+	rl_callback_read_char();
+}
+
+static char **complete(const char *text, int start, int end)
+{
+	struct attached *a = prompting;
+	struct words w = { 0 };
+	char *line = strndup(rl_line_buffer, (size_t)end);
+	json_t *req = json_pack("{sI ss}", "id", (json_int_t)++a->last_id, "complete", line ? line : "");
+
+	(void)text;
+	(void)start;
+	a->words = &w;
+	a->files = false;
+	loop_forget(a->loop, STDIN_FILENO); /* we are called from there */
+	a->waiting = req != NULL;
+	if (req && !send_line(a, req))
+		a->over = true;
+	turn_until_answered(a, -1);
+	loop_watch(a->loop, STDIN_FILENO, key_ready, a);
+	a->words = NULL;
+	json_decref(req);
+	free(line);
+	rl_attempted_completion_over = !a->files;
+	return words_for_readline(&w);
+}
+
 static void line_done(char *line)
 {
 	struct attached *a = prompting;
@@ -218,13 +353,6 @@ static void line_done(char *line)
 	free(line);
 }
 
-static void key_ready(void *ctx, int fd)
-{
-	(void)ctx;
-	(void)fd;
-	rl_callback_read_char();
-}
-
 static void signal_ready(void *ctx, int fd)
 {
 	struct attached *a = ctx;
@@ -235,8 +363,7 @@ static void signal_ready(void *ctx, int fd)
 	if (signo != SIGINT || (!a->waiting && !a->at_prompt)) {
 		a->over = true;
 	} else if (a->waiting) {
-		ask(a, "stop", 0);
-		a->waiting = true;
+		stop_guest(a);
 	} else {
 		rl_callback_sigcleanup();
 		rl_replace_line("", 0);
@@ -248,13 +375,15 @@ static void signal_ready(void *ctx, int fd)
 
 static void interactive(struct attached *a)
 {
-	json_t *req = json_pack("{si s[s]}", "id", 0, "subscribe", "serial");
+	json_t *req = json_pack("{si s[ss]}", "id", 0, "subscribe", "serial", "stop");
 
 	a->over = !send_line(a, req);
 	json_decref(req);
 	prompting = a;
 	rl_readline_name = "vitrine";
 	rl_catch_signals = 0;
+	rl_attempted_completion_function = complete;
+	rl_basic_word_break_characters = WORD_BREAKS;
 	using_history();
 	while (!a->over) {
 		rl_callback_handler_install("(vitrine) ", line_done);
@@ -306,6 +435,7 @@ int attach_main(const struct options *o)
 	if (a.fd < 0)
 		return STATUS_CANNOT;
 	a.loop = loop_new();
+	terminal_init(&a.term, STDIN_FILENO);
 	loop_watch(a.loop, a.fd, socket_ready, &a);
 	take_signals(&a);
 	if (o->nscripts)
@@ -316,6 +446,7 @@ int attach_main(const struct options *o)
 		else
 			ok = run_file(&a, "-");
 	}
+	terminal_restore(&a.term, STDIN_FILENO);
 	close(a.fd);
 	if (a.signal_fd >= 0)
 		close(a.signal_fd);

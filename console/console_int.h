@@ -39,6 +39,14 @@ struct console {
 	bool line_ready, line_eof, at_prompt;
 };
 
+/* ---- words.c ---- */
+struct words {
+	char **list; /* NULL-terminated, malloced; NULL: none */
+	size_t count;
+};
+void words_add(void *words, const char *text);
+char **words_for_readline(struct words *w); /* passes to readline */
+
 /* ---- serial.c ---- */
 bool serial_open(struct console *c, char *err, size_t errlen);
 void serial_drain(struct console *c); /* show what the guest has said so far */

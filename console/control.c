@@ -129,16 +129,23 @@ struct answer {
 	bool any;
 };
 
-static void add_rows(struct answer *a, const struct result *r)
+static char *rendered(const struct result *r, bool json)
 {
-	char *lines = NULL, *save = NULL;
+	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&lines, &len);
+	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		abort();
-	result_render(r, true, f);
+	result_render(r, json, f);
 	fclose(f);
+	return text;
+}
+
+static void add_rows(struct answer *a, const struct result *r)
+{
+	char *lines = rendered(r, true), *save = NULL;
+
 	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		fprintf(a->f, "%s%s", a->any ? "," : "", line);
 		a->any = true;
@@ -465,29 +472,42 @@ static void listen_ready(void *ctx, int fd)
 
 /* ---- events ---- */
 
+/* The record of the stop as an event, with what the shell would print; malloced, "" when there is none. */
+static char *stop_event(struct control *ctl)
+{
+	static const char as_record[] = "{\"event\":\"stop\",";
+	char *line = NULL, *text, *record;
+	struct result r;
+	size_t len = 0;
+	FILE *f = open_memstream(&line, &len);
+
+	if (!f)
+		abort();
+	inspect_stop_record(ctl->s, &r);
+	record = rendered(&r, true);
+	text = rendered(&r, false);
+	if (!strncmp(record, as_record, sizeof(as_record) - 1)) {
+		record[strcspn(record, "\n")] = 0;
+		fputs("{\"event\":\"stopped\",\"text\":", f);
+		put_string(f, text, strlen(text));
+		fprintf(f, ",%s\n", record + sizeof(as_record) - 1);
+	}
+	fclose(f);
+	free(text);
+	free(record);
+	result_fini(&r);
+	return line;
+}
+
 static void stopped(void *ctx)
 {
-	static const char as_record[] = "{\"event\":\"stop\"", as_event[] = "{\"event\":\"stopped\"";
 	struct control *ctl = ctx;
-	struct answer a = { 0 };
-	struct result r;
-	const char *rest;
+	char *line = stop_event(ctl);
 
-	inspect_stop_record(ctl->s, &r);
-	answer_open(&a);
-	if (r.first)
-		result_render(&r, true, a.f);
-	fclose(a.f);
-	result_fini(&r);
-	rest = a.buf + (!strncmp(a.buf, as_record, sizeof(as_record) - 1) ? sizeof(as_record) - 1 : 0);
-	for (struct control_client *c = ctl->clients; c && rest > a.buf; c = c->next) {
-		if (!c->stops)
-			continue;
-		put(c, as_event, sizeof(as_event) - 1);
-		put(c, rest, strcspn(rest, "\n"));
-		put(c, "\n", 1);
-	}
-	free(a.buf);
+	for (struct control_client *c = ctl->clients; c; c = c->next)
+		if (c->stops)
+			put(c, line, strlen(line));
+	free(line);
 	if (inspect_ended(ctl->s)) {
 		debug_expect(ctl->s, false);
 		hold(ctl, false);

@@ -14,4 +14,5 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/serial.c \
 	%D%/shell.c \
 	%D%/terminal.c \
-	%D%/terminal.h
+	%D%/terminal.h \
+	%D%/words.c

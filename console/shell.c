@@ -43,54 +43,14 @@ static void save_history(void)
 
 /* ---- completion ---- */
 
-struct words {
-	char **list;
-	size_t count;
-};
-
-static void add_word(void *ctx, const char *text)
-{
-	struct words *w = ctx;
-
-	w->list = reallocarray(w->list, w->count + 2, sizeof(*w->list));
-	if (!w->list)
-		abort();
-	w->list[w->count++] = strdup(text);
-	w->list[w->count] = NULL;
-}
-
-/* What all words have in common, as readline wants it in front of the list. */
-static char *common_prefix(const struct words *w)
-{
-	size_t n = strlen(w->list[0]);
-
-	for (size_t i = 1; i < w->count; i++)
-		for (size_t k = 0; k < n; k++)
-			if (w->list[i][k] != w->list[0][k])
-				n = k;
-	return strndup(w->list[0], n);
-}
-
 static char **complete(const char *text, int start, int end)
 {
 	struct words w = { 0 };
-	char *first;
 
 	(void)end;
-	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, add_word, &w))
+	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, words_add, &w))
 		rl_attempted_completion_over = 1;
-	if (!w.count)
-		return NULL;
-	first = common_prefix(&w);
-	if (w.count == 1) {
-		free(first);
-		return w.list; /* the word alone is its own prefix */
-	}
-	add_word(&w, "");
-	free(w.list[w.count - 1]);
-	memmove(w.list + 1, w.list, (w.count - 1) * sizeof(*w.list));
-	w.list[0] = first;
-	return w.list;
+	return words_for_readline(&w);
 }
 
 /* ---- lines ---- */

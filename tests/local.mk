@@ -16,6 +16,7 @@ SHELL_TESTS = \
 	%D%/layers.sh \
 	%D%/light.sh \
 	%D%/console/control.sh \
+	%D%/console/faces.sh \
 	%D%/console/points.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \

@@ -122,6 +122,13 @@ static bool is_continue(const char *line)
 	return false;
 }
 
+static unsigned generation(const struct tui *t)
+{
+	const struct inspect_snapshot *snap = inspect_snapshot(t->s);
+
+	return snap ? snap->generation : 0;
+}
+
 void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 {
 	enum inspect_status st;
@@ -143,6 +150,7 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 		journal_add(&t->journal, ":", line);
 	st = inspect_exec(t->s, is_continue(line) ? "continue &" : line, &t->sink);
 	t->busy = false;
+	t->told = generation(t);
 	t->stale = t->dirty = true;
 	if (st == INSPECT_QUIT)
 		t->quit = true;
@@ -260,13 +268,13 @@ static void idle(void *ctx, int timeout_ms)
 void tui_watch_guest(struct tui *t)
 {
 	bool running = inspect_running(t->s);
+	struct result r;
 
-	if (t->was_running && !running && !t->message[0]) {
-		struct result r;
-
+	if (!running && !t->busy && t->told != generation(t)) {
 		inspect_stop_record(t->s, &r);
 		emit(t, &r);
 		result_fini(&r);
+		t->told = generation(t);
 	}
 	if (running != t->was_running)
 		t->dirty = true;
@@ -278,7 +286,11 @@ void tui_watch_guest(struct tui *t)
 /* The guest may have stopped by itself: said by the session, or noticed while it was held for a look. */
 static void watch_guest(struct tui *t)
 {
+	bool ran = inspect_running(t->s);
+
 	inspect_poll(t->s, &t->sink);
+	if (ran && !inspect_running(t->s) && t->message[0])
+		t->told = generation(t);
 	tui_watch_guest(t);
 }
 
@@ -379,6 +391,7 @@ struct loop *tui_loop(struct tui *t)
 
 void tui_greet(struct tui *t)
 {
+	t->told = generation(t);
 	if (t->message[0])
 		return;
 	if (!inspect_has_machine(t->s))

@@ -128,6 +128,7 @@ struct tui {
 	enum style message_style;
 	struct journal journal;
 	uint64_t unread; /* lines of the journal that came by themselves since the last key */
+	unsigned told; /* the generation of the stop that the message line has told of */
 	char *output; /* text of the results of the command being executed */
 	size_t output_len;
 	/* panes and screens */

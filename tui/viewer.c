@@ -3,6 +3,7 @@
  * knows nothing of what it shows. */
 #include "tui/remote.h"
 #include "base/loop.h"
+#include "base/signals.h"
 #include "tui/wire.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,12 +86,12 @@ static void keys_ready(void *ctx, int fd)
 
 static void signal_ready(void *ctx, int fd)
 {
-	struct signalfd_siginfo si;
 	struct viewer *v = ctx;
+	int signo;
 
-	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo != SIGWINCH) {
-			finish(v, 128 + (int)si.ssi_signo, "");
+	while ((signo = signals_next(fd))) {
+		if (signo != SIGWINCH) {
+			finish(v, 128 + signo, "");
 			continue;
 		}
 		term_resized(v->term);
@@ -182,24 +182,10 @@ static void socket_ready(void *ctx, int fd)
 
 /* ---- life ---- */
 
-static void take_signals(struct viewer *v)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (v->signal_fd >= 0)
-		loop_watch(v->loop, v->signal_fd, signal_ready, v);
-}
-
 int tui_view(int fd)
 {
-	struct viewer v = { .fd = fd, .signal_fd = -1, .cx = -1 };
+	static const int signals[] = { SIGTERM, SIGHUP, SIGWINCH, SIGINT, 0 };
+	struct viewer v = { .fd = fd, .cx = -1 };
 
 	v.term = term_new(v.error, sizeof(v.error));
 	if (!v.term) {
@@ -208,7 +194,9 @@ int tui_view(int fd)
 	}
 	v.loop = loop_new();
 	canvas_init(&v.canvas, 1, 1);
-	take_signals(&v);
+	v.signal_fd = signals_take(signals);
+	if (v.signal_fd >= 0)
+		loop_watch(v.loop, v.signal_fd, signal_ready, &v);
 	loop_watch(v.loop, fd, socket_ready, &v);
 	loop_watch(v.loop, STDIN_FILENO, keys_ready, &v);
 	tell_size(&v);

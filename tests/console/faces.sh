@@ -1,0 +1,161 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# One machine, three faces at once: gdb, an attached shell and an attached dashboard. A stop
+# in one shows in all, with the same values. Then the attached ones alone.
+. "$(dirname "$0")/../tui/tuilib.sh"
+need_tmux
+command -v gdb >/dev/null || skip_all "no gdb"
+gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
+ELF=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo/demo.elf
+S=$TMP/control
+plan 31
+
+# in_window NAME COMMAND...: in a terminal of its own; its exit status ends up in $TMP/NAME.status.
+in_window()
+{
+	name=$1
+	shift
+	t kill-session -t "$name" 2>/dev/null
+	t new-session -d -s "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 100 $*; echo \$? >'$TMP/$name.status'; sleep 100"
+}
+
+# In this test "has" and "sees" look at the dashboard; shell_has at the attached shell.
+shell_has()
+{
+	t capture-pane -p -t shell | grep -qF -- "$1"
+}
+
+shell_sees()
+{
+	until_true shell_has "$1"
+	ok $? "$2" "$(t capture-pane -p -t shell)"
+}
+
+shell_line()
+{
+	t send-keys -t shell -l "$1"
+	t send-keys -t shell Enter
+}
+
+ask()
+{
+	timeout 20 "$VITRINE" attach "$S" -c "$1" 2>&1
+}
+
+# agree WHEN: gdb, dashboard and shell have the same eip and esp. gdb wrote its in $TMP/gdb.WHEN.
+agree()
+{
+	until_true test -s "$TMP/gdb.$1"
+	gdb=$(cat "$TMP/gdb.$1")
+	eip=${gdb% *}
+	esp=${gdb#* }
+	[ "$(ask 'print $eip' | awk '{ print $2 }')" = "0x$(echo "$eip" | sed 's/^0*//')" ] &&
+		[ "$(ask 'print $esp' | awk '{ print $2 }')" = "0x$(echo "$esp" | sed 's/^0*//')" ]
+	ok $? "$2: gdb and shell have the same values" "gdb $gdb; shell $(ask 'print $eip') $(ask 'print $esp')"
+	until_true has "eip $eip" && has "esp $esp" && has "▶ $eip"
+	ok $? "$2: and the dashboard" "gdb $gdb; $(screen)"
+}
+
+mkfifo "$TMP/stdin"
+timeout -k 5 110 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --gdb "unix:$TMP/gdbsock" --append loop demo \
+	<"$TMP/stdin" >"$TMP/session" 2>&1 &
+session=$!
+exec 9>"$TMP/stdin"
+until_true test -S "$S"
+in_window v "'$VITRINE' attach --tui '$S'"
+in_window shell "'$VITRINE' attach 'unix:$S'"
+sees "c runs the guest" "the dashboard comes up"
+shell_sees "(vitrine)" "the shell too"
+t send-keys -t shell -l "tbr"
+t send-keys -t shell Tab
+t send-keys -t shell -l "kernel_ma"
+t send-keys -t shell Tab Enter
+shell_sees "break 1 at 0x" "commands and symbols are completed"
+shell_line continue
+shell_sees "breakpoint 1 at 0x" "the shell runs the guest to the breakpoint"
+sees "kernel_main:" "the dashboard shows where"
+
+# mark NAME: gdb writes what it sees, then waits until this test has looked.
+mark()
+{
+	echo "eval \"shell echo %08x %08x >'$TMP/gdb.$1.new'; mv '$TMP/gdb.$1.new' '$TMP/gdb.$1'\", \$eip, \$esp"
+	echo "shell while [ ! -e '$TMP/go.$1' ]; do sleep 0.05; done"
+}
+{
+	echo "set pagination off"
+	echo "set confirm off"
+	echo "target remote $TMP/gdbsock"
+	mark attached
+	echo "stepi"
+	mark stepped
+	echo "hbreak run"
+	echo "continue"
+	mark broken
+	echo "delete"
+	echo "continue"
+	mark stopped
+	echo "continue"
+	mark shell
+	echo "detach"
+} >"$TMP/commands"
+timeout -k 5 90 gdb -nx -q -batch -iex 'set auto-load off' "$ELF" -x "$TMP/commands" >"$TMP/gdb.out" 2>&1 </dev/null &
+gdb_pid=$!
+agree attached "gdb attaches"
+touch "$TMP/go.attached"
+agree stepped "gdb steps"
+touch "$TMP/go.stepped"
+agree broken "gdb's breakpoint"
+ask 'print $pc' | grep -q "$(ask 'print run' | awk '{ print $2 }')"
+ok $? "it is where it was set" "$(ask 'print $pc') $(ask 'print run')"
+shell_sees "<run>" "the attached shell is told of gdb's stop"
+touch "$TMP/go.broken"
+sees " running" "gdb continues: the dashboard says it runs"
+key Space
+sees " stopped" "Space in the dashboard stops it"
+agree stopped "a stop in the dashboard"
+grep -q "SIGINT\|SIGTRAP\|stopped" "$TMP/gdb.out"
+ok $? "gdb was told" "$(tail -5 "$TMP/gdb.out")"
+key s
+until_true has "step at"
+[ "$(ask 'print $eip' | awk '{ print $2 }')" = "0x$(screen | grep -oE 'eip [0-9a-f]{8}' | cut -c5- | sed 's/^0*//')" ]
+ok $? "a step in the dashboard: the shell has the same pc" "$(ask 'print $eip') $(screen)"
+touch "$TMP/go.stopped"
+until_true has " running"
+ask stop >"$TMP/stop"
+agree shell "a stop in the shell"
+touch "$TMP/go.shell"
+wait $gdb_pid
+ok $? "gdb detaches" "$(tail -5 "$TMP/gdb.out")"
+ask stop >"$TMP/stop"
+
+ask 'break check_flags' >"$TMP/out"
+addr=$(grep -oE '0x[0-9a-f]+' "$TMP/out" | cut -c3-)
+ask continue >"$TMP/stop"
+sees "breakpoint" "the dashboard tells of a stop that the shell caused"
+key g
+t send-keys -t v -l "check_flags"
+key Enter
+sees "●▶ $addr" "a breakpoint set in the shell is in the dashboard"
+t resize-window -t v -x 140 -y 40
+sees "F12Keys" "a resized dashboard fits"
+[ "$(screen | awk '{ if (length($0) > n) n = length($0) } END { print n }')" -gt 110 ]
+ok $? "all of it is used" "$(screen)"
+key 9
+key :
+t send-keys -t v -l "print 6*7"
+key Enter
+sees "42  0x2a" "its prompt works"
+key q
+until_true test -s "$TMP/v.status"
+[ "$(cat "$TMP/v.status")" = 0 ]
+ok $? "q leaves the dashboard"
+in_window v "'$VITRINE' attach --tui '$S'"
+sees "PASS" "who comes later sees what the guest has said"
+echo quit >&9
+exec 9>&-
+wait $session
+until_true test -s "$TMP/v.status"
+sees "the session has ended" "the end of the session ends the dashboard"
+until_true test -s "$TMP/shell.status"
+[ "$(cat "$TMP/shell.status")" = 0 ]
+ok $? "and the shell" "$(t capture-pane -p -t shell)"
