@@ -112,6 +112,7 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, co
 void bt_count_entries(struct vcpu *v, bool on)
 {
 	of(v)->count_entries = on;
+	account_counting(of(v));
 	of(v)->want_flush = true;
 }
 

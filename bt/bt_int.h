@@ -17,6 +17,7 @@
 #ifndef BT_BT_INT_H
 #define BT_BT_INT_H
 #include <Zydis/Zydis.h>
+#include "bt/account.h"
 #include "bt/adapt.h"
 #include "bt/bt.h"
 #include "bt/history.h"
@@ -116,6 +117,7 @@ struct site {
 	uint8_t kind;         /* enum callout_kind */
 	uint8_t heavy;        /* needs x87/SSE saved */
 	uint8_t code;         /* sub-operation */
+	uint16_t slot;        /* where it counts, see account.h */
 	uint32_t imm, imm2;
 	uint64_t count;
 };
@@ -154,6 +156,8 @@ struct ccf {
 	struct ccf *pnext, *pnext2; /* page chains */
 	uint32_t counter;     /* index in entry_count[], or NOT_COUNTED */
 	uint32_t traps[TRAP_CAUSES];
+	struct sens_use *sens; /* its sensitive instructions */
+	uint8_t nsens;
 	uint64_t cycles;      /* of the host, in traps and in what replaces them */
 	uint64_t made;        /* host TSC */
 	bool pinned;          /* by the user: neither adaptation nor a full cache drops it */
@@ -211,7 +215,7 @@ struct code_patch {
 struct bt_stats {
 	uint64_t translations, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills, dispatches;
 	uint64_t lookups, smc_drops, mode_switches, ctx_flushes, transients, low[LOW_COUNT];
-	uint64_t callouts[CO_KINDS], traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, stops;
+	uint64_t traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, stops;
 };
 
 struct bt_vcpu {
@@ -312,6 +316,7 @@ struct bt_vcpu {
 	void *altstack;
 	pthread_t altstack_thread, thread;
 	bool running;
+	struct account a;
 	struct tx *tx;       /* the translator's work space */
 	struct ccf *transient_ccf;
 };
@@ -371,6 +376,11 @@ void glue_init(struct bt_vcpu *b);
 void glue_enter(struct bt_vcpu *b, uint64_t host);
 extern const uint8_t glue_reload[], glue_reload_end[];
 void glue_resume(void);
+/* What g_callout and g_heavy are: plain, or with the time taken (account.h). */
+void glue_callout(void);
+void glue_heavy(void);
+void glue_callout_timed(void);
+void glue_heavy_timed(void);
 
 /* fault.c */
 bool fault_init(struct bt_vcpu *b);
@@ -392,6 +402,8 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind);
 
 /* policy.c */
 extern const char *const way_names[];
+enum sens policy_kind(const struct insn *in); /* SENS_KINDS: not sensitive */
+const char *policy_kind_name(unsigned kind);
 enum way policy_way(const struct bt_vcpu *b, const struct insn *in);
 extern const struct view view_policy;
 
@@ -407,6 +419,11 @@ extern const struct view view_patches;
 /* probe.c */
 int probe_at(const struct bt_vcpu *b, uint32_t pc); /* index, -1: none */
 extern const struct view view_probes;
+
+/* view_traps.c, view_tc.c */
+const char *trap_name(unsigned cause);
+const char *callout_name(unsigned kind); /* NULL: there are no more */
+extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 
 /* engine.c */
 bool bp_at(const struct bt_vcpu *b, uint32_t pc);

@@ -261,6 +261,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 	if (f->dead)
 		return;
 	history_dropped(b, f, why, by);
+	account_dropped(b, f, why);
 	f->dead = true;
 	for (struct ccf **p = &b->hash[hash_of(f->pc, f->mode)]; *p; p = &(*p)->hnext)
 		if (*p == f) {
@@ -369,6 +370,8 @@ static void forget(struct bt_vcpu *b, struct ccf *f, enum drop_why why)
 {
 	if (!f->dead && f->cycles)
 		history_dropped(b, f, why, 0);
+	if (!f->dead && !(why == DROP_FULL && f->pinned))
+		account_dropped(b, f, why);
 	b->pages[f->page].list = NULL;
 	mm_untrace_code(b->vm, f->page);
 	if (f->page2 == UINT32_MAX)
@@ -383,6 +386,7 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 	uint8_t *from = full ? b->arena + PIN_ARENA_BYTES : b->arena;
 
 	b->st.flushes++;
+	b->a.flushes_full += full;
 	history_flushed(b, full ? DROP_FULL : DROP_CHOICE);
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		ctx_reset(b, &b->ctx[i]);

@@ -61,8 +61,8 @@ static void measure_callouts(struct bt_vcpu *b)
 	if (stack && before) {
 		*before = b->v.cpu; /* the passages use its registers as their own */
 		for (int i = 0; i < TRIES; i++) {
-			uint64_t light = call_many(b, &s, b->g_callout, stack + len - 64);
-			uint64_t heavy = call_many(b, &s, b->g_heavy, stack + len - 64);
+			uint64_t light = call_many(b, &s, (uint64_t)glue_callout, stack + len - 64);
+			uint64_t heavy = call_many(b, &s, (uint64_t)glue_heavy, stack + len - 64);
 
 			b->cost.light = light < b->cost.light ? light : b->cost.light;
 			b->cost.heavy = heavy < b->cost.heavy ? heavy : b->cost.heavy;

@@ -266,6 +266,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		if (b->kick) {
 			b->kick = 0;
 			b->v.plat.run_timers(b->v.plat.ctx);
+			account_tick(b);
 			if (b->nmixed && !b->icount)
 				cache_acquit_pages(b);
 			if (b->stop)
@@ -306,6 +307,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			}
 		}
 		out = settle(b, x);
+		account_close(b);
 		if (out >= 0)
 			return (enum engine_exit)out;
 	}
@@ -321,7 +323,9 @@ static enum engine_exit bt_run(struct vcpu *v)
 	fault_thread_enter(b);
 	b->gs_live = 0;
 	b->kick = 1;
+	account_enter(b);
 	e = loop(b);
+	account_leave(b);
 	fault_thread_leave();
 	b->running = false;
 	return e;
@@ -357,6 +361,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 			break;
 		}
 	}
+	account_close(b);
 	if (e == ENGINE_STEPPED && take_watch(b))
 		e = ENGINE_WATCH;
 	if (b->event_hit)
@@ -449,6 +454,7 @@ static void bt_free(struct vcpu *v)
 	mmu_free(v->mmu);
 	verify_fini(b);
 	cache_fini(b);
+	account_fini(b);
 	free(b->tx);
 	free(b->transient_ccf);
 	free(b);
@@ -523,7 +529,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	b->tx = calloc(1, sizeof(*b->tx));
 	b->transient_ccf = calloc(1, sizeof(*b->transient_ccf));
 	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);
-	if (!b->tx || !b->transient_ccf || !b->v.mmu || !cache_init(b, err, errlen))
+	if (!b->tx || !b->transient_ccf || !b->v.mmu || !account_init(b) || !cache_init(b, err, errlen))
 		return NULL;
 	cache_hooks(b);
 	glue_init(b);

@@ -67,6 +67,7 @@ static void count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why)
 {
 	b->st.traps[why]++;
 	f->traps[why]++;
+	account_trap(b, why);
 }
 
 static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, uint32_t err)
@@ -231,6 +232,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (!f)
 		return false;
 	m = find_mark(b, f, (uint64_t)g[REG_RIP]);
+	account_at(b, f, f->pc + f->ioff[f->ninsn + insn_of(m)]);
 	switch (sig) {
 	case SIGFPE:
 		count(b, f, TRAP_FPE);
@@ -257,7 +259,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		struct site *s = (struct site *)g[REG_R9];
 
 		count(b, f, TRAP_SENS);
-		g[REG_RIP] = (greg_t)(s->heavy ? b->g_heavy : b->g_callout);
+		g[REG_RIP] = (greg_t)(s->heavy ? glue_heavy_timed : glue_callout_timed);
 		return true;
 	}
 	if (poll_fault(b, addr)) {
@@ -310,13 +312,16 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 {
 	struct bt_vcpu *b = current;
 	greg_t *g = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+	uint64_t start = __builtin_ia32_rdtsc();
 
 	if (b && b->calibrate && (uint64_t)si->si_addr == b->trap_page) {
 		g[REG_RIP] = (greg_t)b->calibrate;
 		return;
 	}
-	if (b && handle(b, sig, si, ctx))
+	if (b && handle(b, sig, si, ctx)) {
+		account_handled(b, start, (uint64_t)g[REG_RIP]);
 		return;
+	}
 	/* Ours: die with the default action, so that it is seen. */
 	signal(sig, SIG_DFL);
 	raise(sig);

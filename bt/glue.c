@@ -6,6 +6,7 @@
  *   glue_enter   C -> TC: x87/SSE of the guest in, registers in, jump
  *   g_callout    TC -> C function of a site -> TC (x87/SSE stay live)
  *   g_heavy      the same with x87/SSE saved around the function
+ *                (both may stand for versions that take the time: account.h)
  *   g_exit       TC -> back to glue_enter's caller
  *   glue_resume  where the fault handler sends a thread whose state it has
  *                stored: light_after_fault() decides how to go on */
@@ -60,7 +61,7 @@ __attribute__((naked, used)) static void leave_fpu_live(void)
 			 : OFFSETS);
 }
 
-__attribute__((naked, used)) static void callout(void)
+__attribute__((naked, used)) void glue_callout(void)
 {
 	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t"
 			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
@@ -69,13 +70,39 @@ __attribute__((naked, used)) static void callout(void)
 			 : OFFSETS);
 }
 
-__attribute__((naked, used)) static void heavy(void)
+__attribute__((naked, used)) void glue_heavy(void)
 {
 	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
 			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
 			 AFTER_CALL("glue_leave_saved") XRSTOR "jmp glue_reload\n\t"
 			 :
 			 : OFFSETS);
+}
+
+/* The same two, measured from where the registers are saved to where they are loaded. */
+#define START_CLOCK                                                                                            \
+	"rdtsc\n\tshlq $32, %%rdx\n\torq %%rdx, %%rax\n\tmovq %%rax, %c[start](%%r15)\n\t"                      \
+	"movq %%r9, %c[site](%%r15)\n\t"
+#define STOP_CLOCK "movq %%r15, %%rdi\n\tmovq %%rbx, %%rsi\n\tcall account_call_done\n\t"
+
+__attribute__((naked, used)) void glue_callout_timed(void)
+{
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+			 "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("glue_leave") "jmp glue_reload\n\t"
+			 :
+			 : OFFSETS, O(start, a.call_start), O(site, a.call_site));
+}
+
+__attribute__((naked, used)) void glue_heavy_timed(void)
+{
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+			 "movq %%rax, %%rbx\n\tcmpq $1, %%rbx\n\tje 1f\n\t" XRSTOR STOP_CLOCK
+			 AFTER_CALL("glue_leave") "jmp glue_reload\n\t"
+			 "1:\n\t" STOP_CLOCK "jmp glue_leave_saved\n\t"
+			 :
+			 : OFFSETS, O(start, a.call_start), O(site, a.call_site));
 }
 
 __attribute__((naked, used)) static void leave_tc(void)
@@ -104,7 +131,7 @@ __attribute__((naked)) void glue_enter(__attribute__((unused)) struct bt_vcpu *b
 
 void glue_init(struct bt_vcpu *b)
 {
-	b->g_callout = (uint64_t)callout;
-	b->g_heavy = (uint64_t)heavy;
+	b->g_callout = (uint64_t)glue_callout;
+	b->g_heavy = (uint64_t)glue_heavy;
 	b->g_exit = (uint64_t)leave_tc;
 }

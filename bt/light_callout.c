@@ -24,12 +24,14 @@ static uint64_t icount_at(const struct bt_vcpu *b, const struct site *s)
 
 void callout_begin(struct bt_vcpu *b, struct site *s)
 {
-	s->count++;
 	s->ccf->callouts++;
-	b->st.callouts[s->kind]++;
+	b->a.called[s->slot]++;
+	s->count++;
 	b->v.cpu.rip = s->eip;
 	if (b->icount)
 		b->v.icount = icount_at(b, s);
+	if ((s->count & SAMPLE_MASK) == SAMPLE_AT)
+		account_sample(b);
 }
 
 uint64_t callout_raise(struct bt_vcpu *b, struct site *s)

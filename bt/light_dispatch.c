@@ -246,7 +246,11 @@ uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
 /* The fault handler has stored the state; on the vCPU's own stack again. */
 uint64_t light_after_fault(struct bt_vcpu *b)
 {
+	uint64_t r = 1;
+
 	if (b->xcode == XC_EXC)
-		return light_raise(b);
-	return 1;
+		r = light_raise(b);
+	if (r != 1)
+		account_close(b);
+	return r;
 }

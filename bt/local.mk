@@ -2,6 +2,7 @@
 # The binary translator.
 noinst_LIBRARIES += %D%/libbt.a
 %C%_libbt_a_SOURCES = \
+	%D%/account.h \
 	%D%/adapt.c \
 	%D%/adapt.def \
 	%D%/adapt.h \
@@ -42,6 +43,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/verify.h \
 	%D%/verify_glue.c \
 	%D%/verify_glue.h \
+	%D%/view_tc.c \
+	%D%/view_traps.c \
 	%D%/views.c
 %C%_libbt_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
 
@@ -49,6 +52,7 @@ noinst_LIBRARIES += %D%/libbt.a
 # must not touch them, and no instrumentation may call out.
 noinst_LIBRARIES += %D%/libbtlight.a
 %C%_libbtlight_a_SOURCES = \
+	%D%/account.c \
 	%D%/cache.c \
 	%D%/callout_int.h \
 	%D%/light_adapt.c \

@@ -19,13 +19,17 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->seg = (uint8_t)in->seg;
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
+	/* Checks on the way to an operand are not what the instruction is about. */
+	s->slot = CALL_SLOT(kind, kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_TOUCH ? SENS_KINDS : policy_kind(in));
 	return s;
 }
 
 void emit_callout(struct tx *t, struct site *s)
 {
-	if (t->low[t->i] < LOW_CALLOUT)
+	/* The rare way out of an in-TC emulation does not make it a callout. */
+	if (t->low[t->i] < LOW_INTC)
 		t->low[t->i] = LOW_CALLOUT;
+	s->slot |= t->low[t->i] == LOW_INTC ? WAY_INTC : t->way == WAY_TRAP ? WAY_TRAP : WAY_CALLOUT;
 	e_movi64(t, H_R9, (uint64_t)s);
 	e1(t, 0x4c); /* lea r11,[rip+..]: behind the jump */
 	e2(t, 0x1d8d);
@@ -93,6 +97,11 @@ void emit_indirect(struct tx *t)
 		e_st32(t, OFF_CPU(rip), H_R8);
 		e_jmp_vcpu(t, OFF(g_exit));
 		return;
+	}
+	if (t->b->count_entries) {
+		e_ld64(t, H_R9, OFF(a.indirects));
+		e_rm(t, F_W, 0x8d, H_R9, H_R9, 1);
+		e_st64(t, OFF(a.indirects), H_R9);
 	}
 	if (t->b->cfg.no_chain) {
 		e_ld64(t, H_R9, OFF(miss_site));

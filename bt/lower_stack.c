@@ -125,6 +125,7 @@ static void push(struct tx *t, struct insn *in, unsigned size)
 			emit_callout(t, s);
 			return;
 		}
+		t->low[t->i] = LOW_INTC;
 		e_ldzx16(t, H_R11, OFF_SEG(ZydisRegisterGetId(o->reg.value), sel));
 		emit_stack_push_reg(t, H_R11, size);
 	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {

@@ -18,7 +18,12 @@ static struct bt_vcpu *of(struct vcpu *v)
 	return (struct bt_vcpu *)v;
 }
 
-static enum sens sens_of(const struct insn *in)
+const char *policy_kind_name(unsigned kind)
+{
+	return kinds[kind].name;
+}
+
+enum sens policy_kind(const struct insn *in)
 {
 	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
 	bool dst_reg = d->type == ZYDIS_OPERAND_TYPE_REGISTER, src_reg = s->type == ZYDIS_OPERAND_TYPE_REGISTER;
@@ -68,7 +73,7 @@ static enum sens sens_of(const struct insn *in)
 
 enum way policy_way(const struct bt_vcpu *b, const struct insn *in)
 {
-	enum sens k = sens_of(in);
+	enum sens k = policy_kind(in);
 	const struct verdict *v;
 	enum way w;
 
@@ -109,7 +114,7 @@ const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 	return NULL;
 }
 
-/* Instruction I of F, decoded again (as much as sens_of() looks at). */
+/* Instruction I of F, decoded again (as much as policy_kind() looks at). */
 static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned i, struct insn *in)
 {
 	unsigned from = f->ioff[f->ninsn + i], to = i + 1u < f->ninsn ? f->ioff[f->ninsn + i + 1] : f->glen;
@@ -134,7 +139,7 @@ static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, en
 {
 	struct insn in;
 	struct verdict *s;
-	enum sens k = decode_again(b, f, i, &in) ? sens_of(&in) : SENS_KINDS;
+	enum sens k = decode_again(b, f, i, &in) ? policy_kind(&in) : SENS_KINDS;
 
 	if (k == SENS_KINDS)
 		return "that is no sensitive instruction (adapt steers the others)";

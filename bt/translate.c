@@ -235,6 +235,28 @@ static void body(struct tx *t)
 	}
 }
 
+/* Which instructions are sensitive, and what became of them. */
+static void note_sensitive(struct tx *t)
+{
+	struct sens_use use[TU_LIMIT];
+	struct ccf *f = t->f;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		enum sens kind = policy_kind(&t->in[i]);
+		unsigned end = i + 1 < t->n ? t->ioff[i + 1] : f->body;
+		enum way way = t->low[i] == LOW_CALLOUT ? WAY_CALLOUT : WAY_INTC;
+
+		if (kind == SENS_KINDS || t->low[i] == LOW_EXIT)
+			continue;
+		if (way == WAY_CALLOUT && policy_way(t->b, &t->in[i]) == WAY_TRAP)
+			way = WAY_TRAP;
+		use[f->nsens++] = (struct sens_use){ .insn = (uint8_t)i, .kind = kind, .way = way,
+						     .work = (uint8_t)((end - t->ioff[i] + 3) / 4) };
+	}
+	f->sens = arena_alloc(t->b, f->nsens * sizeof(*use));
+	memcpy(f->sens, use, f->nsens * sizeof(*use));
+}
+
 static void finish(struct tx *t, uint8_t *budget_imm)
 {
 	struct bt_vcpu *b = t->b;
@@ -257,6 +279,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 	memcpy(f->ioff + t->n, t->goff, t->n * sizeof(*f->ioff));
 	f->low = arena_alloc(b, t->n);
 	memcpy(f->low, t->low, t->n);
+	note_sensitive(t);
 }
 
 /* What is still on the way into a fresh fragment of the same TU: itself. */

@@ -1,72 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the translator shows: totals, fragments, traps, callouts. */
+ * What the translator shows of fragments: the table of all, one in detail. Totals are in
+ * view_tc.c, traps and callouts in view_traps.c. */
 #include "bt/bt_int.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const char *const trap_names[TRAP_CAUSES] = { "fill", "true-fault", "mmio", "code-write", "poll", "fpe",
-						     "illegal", "general", "sensitive" };
-static const char *const trap_help[TRAP_CAUSES] = {
-	"hidden fault: the window did not have the page yet", "page fault that the guest gets",
-	"device memory", "write to a page with translated code", "stop or interrupt poll",
-	"divide error or floating-point exception", "instruction the host refused", "alignment or segment limit",
-	"sensitive instruction run by trap and emulation (policy)" };
-static const char *const callout_names[CO_KINDS] = { "system", "segment-load", "far", "iret", "int", "io", "string",
-						     "cpuid", "tsc", "msr", "cr", "flags", "hlt", "segment-check",
-						     "mmio", "touch", "other" };
-
-/* ---- info tc ---- */
-
-static const struct view_col tc_cols[] = {
-	{ "name", "counter", VAL_STR, "", "what is counted" },
-	{ "value", "value", VAL_UINT, "", "its value" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
-};
-
-static const char *tc_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-	uint64_t live = 0;
-
-	(void)arg;
-	for (uint32_t i = 0; i < b->norder; i++)
-		live += !b->order[i]->dead;
-	const struct { const char *n; uint64_t v; const char *h; } r[] = {
-		{ "tc_size", b->tc_size, "bytes of translation cache" },
-		{ "tc_used", b->tc_pos, "bytes handed out" },
-		{ "fragments", live, "CCFs that can run" },
-		{ "dead", b->norder - live, "CCFs dropped, space not yet reclaimed" },
-		{ "translations", b->st.translations, "TUs translated" },
-		{ "insns", b->st.insns, "guest instructions translated" },
-		{ "guest_bytes", b->st.guest_bytes, "guest code bytes translated" },
-		{ "host_bytes", b->st.host_bytes, "host code bytes emitted" },
-		{ "expansion_x100", b->st.guest_bytes ? b->st.host_bytes * 100 / b->st.guest_bytes : 0,
-		  "host bytes per guest byte, times 100" },
-		{ "flushes", b->st.flushes, "times the whole cache was emptied" },
-		{ "chains", b->st.chains, "direct exits linked" },
-		{ "jt_misses", b->st.jt_misses, "indirect transfers the jump table did not know" },
-		{ "jt_fills", b->st.jt_fills, "jump table entries written" },
-		{ "lookups", b->st.lookups, "searches for a fragment" },
-		{ "dispatches", b->st.dispatches, "rounds of the outer loop" },
-		{ "transients", b->st.transients, "instructions run outside the cache" },
-		{ "smc_drops", b->st.smc_drops, "pages whose code was dropped because of a write" },
-		{ "context_flushes", b->st.ctx_flushes, "jump tables emptied" },
-		{ "interrupts", b->st.irqs, "external interrupts delivered" },
-		{ "low_ident", b->st.low[LOW_IDENT], "instructions lowered: to themselves" },
-		{ "low_window", b->st.low[LOW_WINDOW], "instructions lowered: memory operand through the window" },
-		{ "low_in_tc", b->st.low[LOW_INTC], "instructions lowered: in-TC emulation" },
-		{ "low_callout", b->st.low[LOW_CALLOUT], "instructions lowered: callout" },
-		{ "low_chain", b->st.low[LOW_CHAIN], "instructions lowered: control flow" },
-		{ "verified", b->st.verify_runs, "fragments checked by the verifier" },
-		{ "violations", b->st.verify_fails, "fragments it refused" },
-	};
-	for (unsigned i = 0; i < ARRAY_LEN(r); i++)
-		k->row(k, (struct value[]){ V_STR(r[i].n), V_UINT(r[i].v), V_STR(r[i].h) });
-	return NULL;
-}
-
-static const struct view view_tc = { "tc", "translation cache totals", tc_cols, ARRAY_LEN(tc_cols), tc_rows, false };
 
 /* ---- info ccf ---- */
 
@@ -84,8 +22,11 @@ static const struct view_col ccf_cols[] = {
 	{ "true_faults", "true", VAL_UINT, "", "page faults the guest got" },
 	{ "mmio", "mmio", VAL_UINT, "", "device memory accesses" },
 	{ "code_writes", "smc", VAL_UINT, "", "writes to pages with translated code" },
+	{ "polls", "polls", VAL_UINT, "", "stops and interrupts taken at a poll" },
+	{ "other_traps", "other", VAL_UINT, "", "divide errors, illegal instructions, alignment and segment limits" },
+	{ "sensitive", "sens", VAL_UINT, "", "sensitive instructions run by trap" },
 	{ "callouts", "callouts", VAL_UINT, "", "calls into the monitor" },
-	{ "cycles", "cycles", VAL_UINT, "", "of the host in traps and in what replaces them" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "of the host in traps and in what replaces them" },
 	{ "out", "out", VAL_UINT, "", "exits that are chained" },
 	{ "in", "in", VAL_UINT, "", "fragments chained to it" },
 	{ "state", "state", VAL_STR, "", "live, checked (source compared at entry) or pinned" },
@@ -123,7 +64,9 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 				  V_UINT(f->ninsn), V_UINT(f->glen), V_HEX(b->tc_base + f->host), V_UINT(f->hsize),
 				  f->counter == NOT_COUNTED ? V_NONE : V_UINT(b->entry_count[f->counter]),
 				  V_UINT(traps), V_UINT(f->traps[TRAP_FILL]), V_UINT(f->traps[TRAP_TRUE]),
-				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->callouts), V_UINT(f->cycles),
+				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->traps[TRAP_POLL]),
+				  V_UINT(f->traps[TRAP_FPE] + f->traps[TRAP_ILL] + f->traps[TRAP_GP]),
+				  V_UINT(f->traps[TRAP_SENS]), V_UINT(f->callouts), V_UINT(f->cycles),
 				  V_UINT(out), V_UINT(in), V_STR(f->pinned ? "pinned" : f->checked ? "checked" : "live") });
 	}
 	return NULL;
@@ -132,39 +75,13 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 static const struct view view_ccf = { "ccf", "compiled code fragments", ccf_cols, ARRAY_LEN(ccf_cols), ccf_rows,
 				      false };
 
-/* ---- info traps, info callouts, info exceptions ---- */
+/* ---- info exceptions ---- */
 
-static const struct view_col count_cols[] = {
+static const struct view_col exc_cols[] = {
 	{ "name", "kind", VAL_STR, "", "kind" },
 	{ "count", "count", VAL_UINT, "", "how often since the start" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
-
-static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned i = 0; i < TRAP_CAUSES; i++)
-		k->row(k, (struct value[]){ V_STR(trap_names[i]), V_UINT(b->st.traps[i]), V_STR(trap_help[i]) });
-	return NULL;
-}
-
-static const struct view view_traps = { "traps", "host traps taken by translated code, by cause", count_cols,
-					ARRAY_LEN(count_cols), trap_rows, false };
-
-static const char *callout_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned i = 0; i < CO_KINDS; i++)
-		k->row(k, (struct value[]){ V_STR(callout_names[i]), V_UINT(b->st.callouts[i]), V_STR("") });
-	return NULL;
-}
-
-static const struct view view_callouts = { "callouts", "calls from translated code into the monitor, by kind",
-					   count_cols, ARRAY_LEN(count_cols), callout_rows, false };
 
 static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 {
@@ -180,12 +97,13 @@ static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_excs = { "exceptions", "exceptions delivered to the guest", count_cols,
-				       ARRAY_LEN(count_cols), exc_rows, false };
+static const struct view view_excs = { "exceptions", "exceptions delivered to the guest", exc_cols, ARRAY_LEN(exc_cols),
+				       exc_rows, false };
 
-const struct view *const bt_views[] = { &view_tc,     &view_ccf,   &view_traps, &view_callouts, &view_excs, &view_policy,
-					&view_causes, &view_sites, &view_adapt, &view_costs, &view_history, &view_savings,
-					&view_pins, &view_patches, &view_probes,  NULL };
+const struct view *const bt_views[] = { &view_tc,      &view_ccf,   &view_traps,  &view_trap_sites, &view_callouts,
+					&view_ways,    &view_excs,  &view_policy, &view_causes,	    &view_sites,
+					&view_adapt,   &view_costs, &view_history, &view_savings,   &view_pins,
+					&view_patches, &view_probes, NULL };
 
 /* ---- one fragment ---- */
 

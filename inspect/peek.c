@@ -10,7 +10,7 @@
  * reader beside the vCPU sees each value whole, though not all of the same moment. */
 static const char *const live_views[] = { "callouts", "cpus",	"e820",	 "exceptions", "irq",	"mmu",
 					  "mtree",    "pci",	"pic",	 "pit",	       "ports", "rtc",
-					  "screen",   "serial", "traps", "windows" };
+					  "screen",   "serial", "trap-sites", "traps", "windows" };
 
 bool inspect_view_is_live(const char *name)
 {

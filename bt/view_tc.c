@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * How well the translation does, as views: the cache's totals and ratios, and which
+ * way the sensitive instructions went. */
+#include "bt/bt_int.h"
+
+#include <ctype.h>
+
+enum { DECODED = 200 }; /* fragments whose host instructions "info tc" counts, spread over all */
+
+/* ---- info tc ---- */
+
+static const struct view_col tc_cols[] = {
+	{ "name", "counter", VAL_STR, "", "what is counted" },
+	{ "value", "value", VAL_UINT, "", "its value; a ratio has two decimals" },
+	{ "help", "meaning", VAL_STR, "", "one line" },
+};
+
+/* What the live fragments add up to. */
+struct live {
+	uint64_t ccfs, guest_bytes, host_bytes, insns, exits, linked, entries;
+	uint64_t decoded_guest, decoded_host; /* instructions of some fragments */
+};
+
+static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const struct ccf *f)
+{
+	ZydisDecodedInstruction z;
+	uint64_t n = 0;
+
+	for (unsigned at = f->host - f->ind; at < f->body; at += z.length, n++)
+		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(d, NULL, b->rw + f->ind + at, f->body - at, &z)))
+			break;
+	return n;
+}
+
+static struct live add_up(const struct bt_vcpu *b)
+{
+	struct live l = { 0 };
+	uint32_t step = b->norder / DECODED + 1;
+	ZydisDecoder d;
+
+	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	ZydisDecoderEnableMode(&d, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		if (f->dead)
+			continue;
+		l.ccfs++;
+		l.guest_bytes += f->glen;
+		l.host_bytes += f->hsize;
+		l.insns += f->ninsn;
+		l.exits += f->nlink;
+		for (unsigned k = 0; k < f->nlink; k++)
+			l.linked += f->link[k].to != NULL;
+		if (ccf_entries(b, f) != UINT64_MAX)
+			l.entries += ccf_entries(b, f);
+		if (i % step)
+			continue;
+		l.decoded_guest += f->ninsn;
+		l.decoded_host += host_insns(b, &d, f);
+	}
+	return l;
+}
+
+static struct value ratio(uint64_t part, uint64_t whole)
+{
+	return whole ? V_REAL((double)part / (double)whole) : V_NONE;
+}
+
+static struct value percent(uint64_t part, uint64_t whole)
+{
+	return whole ? V_REAL(100.0 * (double)part / (double)whole) : V_NONE;
+}
+
+struct tc_row { const char *name; struct value v; const char *help; };
+
+static void put(struct row_sink *k, const struct tc_row *r, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		k->row(k, (struct value[]){ V_STR(r[i].name), r[i].v, V_STR(r[i].help) });
+}
+
+static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_sink *k)
+{
+	const struct tc_row r[] = {
+		{ "tc_size", V_UINT(b->tc_size), "bytes of translation cache" },
+		{ "tc_used", V_UINT(b->tc_pos), "bytes handed out" },
+		{ "fragments", V_UINT(l->ccfs), "CCFs that can run" },
+		{ "dead", V_UINT(b->norder - l->ccfs), "CCFs dropped, space not yet reclaimed" },
+		{ "translations", V_UINT(b->st.translations), "TUs translated" },
+		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
+		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
+		{ "host_bytes", V_UINT(b->st.host_bytes), "host code bytes emitted" },
+		{ "expansion", ratio(l->host_bytes, l->guest_bytes), "host bytes for a guest byte, exits included, live CCFs" },
+		{ "expansion_insns", ratio(l->decoded_host, l->decoded_guest),
+		  "host instructions for a guest instruction, without exits (200 live CCFs)" },
+		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes for a guest instruction, exits included" },
+	};
+
+	put(k, r, ARRAY_LEN(r));
+}
+
+static void flow_rows(const struct bt_vcpu *b, const struct live *l, struct row_sink *k)
+{
+	bool counted = b->count_entries && b->a.indirects;
+	uint64_t misses = b->st.jt_misses - b->a.misses_before, entries = l->entries + b->a.entries_gone;
+	uint64_t hits = b->a.indirects > misses ? b->a.indirects - misses : 0;
+	const struct tc_row r[] = {
+		{ "exits", V_UINT(l->exits), "direct exits of live CCFs" },
+		{ "exits_linked", V_UINT(l->linked), "of these, patched to jump to their target" },
+		{ "chaining", percent(l->linked, l->exits), "percent of direct exits that are linked" },
+		{ "chains", V_UINT(b->st.chains), "direct exits linked since the start" },
+		{ "entries", b->count_entries ? V_UINT(entries) : V_NONE, "CCFs entered since count on" },
+		{ "indirects", b->count_entries ? V_UINT(b->a.indirects) : V_NONE,
+		  "indirect transfers of control since count on" },
+		{ "jt_hit_rate", counted ? percent(hits, b->a.indirects) : V_NONE,
+		  "percent of indirect transfers that the jump table knew, since count on" },
+		{ "jt_misses", V_UINT(b->st.jt_misses), "indirect transfers the jump table did not know" },
+		{ "jt_fills", V_UINT(b->st.jt_fills), "jump table entries written" },
+		{ "lookups", V_UINT(b->st.lookups), "searches for a fragment" },
+		{ "dispatches", V_UINT(b->st.dispatches), "rounds of the outer loop" },
+		{ "transients", V_UINT(b->st.transients), "instructions run outside the cache" },
+		{ "interrupts", V_UINT(b->st.irqs), "external interrupts delivered" },
+	};
+
+	put(k, r, ARRAY_LEN(r));
+}
+
+/* Which rows of "info tc" tell why fragments were dropped. */
+static const struct { const char *name; const char *help; } drops[DROP_REASONS] = {
+#define DROP(id, text) { "drops_" #id, "CCFs dropped: " text },
+	DROPS
+#undef DROP
+};
+
+static void drop_rows(const struct bt_vcpu *b, struct row_sink *k)
+{
+	for (unsigned i = 0; i < DROP_REASONS; i++) {
+		char name[40];
+		unsigned n = 0;
+
+		for (; drops[i].name[n]; n++)
+			name[n] = (char)tolower(drops[i].name[n]);
+		name[n] = 0;
+		if (b->a.drops[i])
+			put(k, &(struct tc_row){ name, V_UINT(b->a.drops[i]), drops[i].help }, 1);
+	}
+}
+
+static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
+{
+	const struct tc_row r[] = {
+		{ "smc_drops", V_UINT(b->st.smc_drops), "pages whose code was dropped because of a write" },
+		{ "flushes", V_UINT(b->st.flushes), "times the whole cache was emptied" },
+		{ "flushes_full", V_UINT(b->a.flushes_full), "of these, because it was full" },
+		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full), "of these, because the user chose otherwise" },
+		{ "context_flushes", V_UINT(b->st.ctx_flushes), "jump tables emptied" },
+		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: to themselves" },
+		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]), "instructions lowered: memory operand through the window" },
+		{ "low_in_tc", V_UINT(b->st.low[LOW_INTC]), "instructions lowered: in-TC emulation" },
+		{ "low_callout", V_UINT(b->st.low[LOW_CALLOUT]), "instructions lowered: callout" },
+		{ "low_chain", V_UINT(b->st.low[LOW_CHAIN]), "instructions lowered: control flow" },
+		{ "verified", V_UINT(b->st.verify_runs), "fragments checked by the verifier" },
+		{ "violations", V_UINT(b->st.verify_fails), "fragments it refused" },
+	};
+
+	put(k, r, ARRAY_LEN(r));
+}
+
+static const char *tc_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+	struct live l = add_up(b);
+
+	(void)arg;
+	size_rows(b, &l, k);
+	flow_rows(b, &l, k);
+	drop_rows(b, k);
+	loss_rows(b, k);
+	return NULL;
+}
+
+const struct view view_tc = { "tc", "translation cache totals and ratios", tc_cols, ARRAY_LEN(tc_cols), tc_rows, false };
+
+/* ---- info ways ---- */
+
+static const struct view_col way_cols[] = {
+	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction (info policy); all: the sum" },
+	{ "way", "way", VAL_STR, "", "trap, callout or in-tc" },
+	{ "sites", "sites", VAL_UINT, "", "translations of such instructions that now go this way, in live CCFs" },
+	{ "count", "count", VAL_UINT, "",
+	  "executed, since the start or count on; in-tc only while counting: entries of the CCFs that have it" },
+	{ "share", "share", VAL_REAL, "%", "of the kind's executions" },
+	{ "cycles", "cycles", VAL_UINT, "cycles",
+	  "host cycles they took; in-tc is an estimate: one for four bytes of host code, and RDTSC's own" },
+	{ "each", "each", VAL_UINT, "cycles", "cycles a time" },
+	{ "cost", "cost", VAL_REAL, "%", "of the kind's cycles" },
+};
+
+static const enum way ways[3] = { WAY_TRAP, WAY_CALLOUT, WAY_INTC };
+
+/* One kind's executions by way, indexed as ways[]. */
+struct usage {
+	uint64_t sites[3];
+	double count[3], cycles[3];
+	bool unknown[3], untimed[3];
+};
+
+/* Sites and in-TC executions, of all fragments, into U[kind]. */
+static void gather(const struct bt_vcpu *b, struct usage u[SENS_KINDS])
+{
+	for (unsigned k = 0; k < SENS_KINDS; k++) {
+		u[k].count[2] = (double)b->a.intc_gone[k];
+		u[k].cycles[2] = (double)b->a.work_gone[k];
+	}
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+		double n = ccf_entries(b, f) != UINT64_MAX ? (double)ccf_entries(b, f) : 0;
+
+		for (unsigned s = 0; s < f->nsens && !f->dead; s++) {
+			struct usage *k = &u[f->sens[s].kind];
+
+			k->sites[f->sens[s].way - WAY_TRAP]++;
+			if (f->sens[s].way != WAY_INTC)
+				continue;
+			k->count[2] += n;
+			k->cycles[2] += n * f->sens[s].work;
+		}
+	}
+}
+
+/* Add callouts for sensitive instructions of kind K that went way W, and their cycles, to
+ * column TO: all, or while counting those since count on. */
+static void called(const struct bt_vcpu *b, unsigned k, enum way w, struct usage *u, unsigned to)
+{
+	uint64_t n = 0, cycles = 0, timed = 0;
+
+	for (unsigned kind = 0; kind < CO_KINDS; kind++) {
+		unsigned i = CALL_SLOT(kind, k) + w;
+
+		n += b->a.called[i] - (b->count_entries ? b->a.called_before[i] : 0);
+		cycles += b->a.timed[i].cycles - (b->count_entries ? b->a.timed_before[i].cycles : 0);
+		timed += b->a.timed[i].count - (b->count_entries ? b->a.timed_before[i].count : 0);
+	}
+	u->count[to] += (double)n;
+	u->untimed[to] |= n && !timed;
+	u->cycles[to] += timed ? (double)cycles / (double)timed * (double)n : 0;
+}
+
+/* The rest of kind K's: what was counted where it happened. */
+static void complete(const struct bt_vcpu *b, unsigned k, struct usage *u)
+{
+	double slow;
+
+	called(b, k, WAY_TRAP, u, 0);
+	called(b, k, WAY_INTC, u, 1); /* in-TC emulations that had to call out */
+	slow = u->count[1];
+	called(b, k, WAY_CALLOUT, u, 1);
+	u->count[2] -= slow < u->count[2] ? slow : u->count[2];
+	if (k == SENS_RDTSC)
+		u->cycles[2] += u->count[2] * (double)b->a.rdtsc_cost;
+	u->unknown[2] = u->untimed[2] = !b->count_entries && u->sites[2];
+}
+
+static void usage_rows(const char *kind, const struct usage *u, struct row_sink *k)
+{
+	double count = u->count[0] + u->count[1] + u->count[2], cycles = u->cycles[0] + u->cycles[1] + u->cycles[2];
+	bool known = !u->unknown[2], timed = !u->untimed[0] && !u->untimed[1] && !u->untimed[2];
+
+	for (unsigned w = 0; w < 3; w++) {
+		if (!u->sites[w] && u->count[w] <= 0)
+			continue;
+		k->row(k, (struct value[]){
+				  V_STR(kind), V_STR(way_names[ways[w]]), V_UINT(u->sites[w]),
+				  u->unknown[w] ? V_NONE : V_UINT((uint64_t)u->count[w]),
+				  known && count > 0 ? V_REAL(100 * u->count[w] / count) : V_NONE,
+				  u->untimed[w] ? V_NONE : V_UINT((uint64_t)u->cycles[w]),
+				  !u->untimed[w] && u->count[w] > 0 ? V_UINT((uint64_t)(u->cycles[w] / u->count[w])) : V_NONE,
+				  timed && cycles > 0 ? V_REAL(100 * u->cycles[w] / cycles) : V_NONE });
+	}
+}
+
+static const char *way_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+	struct usage u[SENS_KINDS] = { 0 }, all = { 0 };
+
+	(void)arg;
+	gather(b, u);
+	for (unsigned i = 0; i < SENS_KINDS; i++) {
+		complete(b, i, &u[i]);
+		for (unsigned w = 0; w < 3; w++) {
+			all.sites[w] += u[i].sites[w];
+			all.count[w] += u[i].count[w];
+			all.cycles[w] += u[i].cycles[w];
+			all.unknown[w] |= u[i].unknown[w];
+			all.untimed[w] |= u[i].untimed[w];
+		}
+		usage_rows(policy_kind_name(i), &u[i], k);
+	}
+	usage_rows("all", &all, k);
+	return NULL;
+}
+
+const struct view view_ways = { "ways", "which way sensitive instructions went: executions and cycles, by kind", way_cols,
+				ARRAY_LEN(way_cols), way_rows, false };
