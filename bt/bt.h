@@ -27,12 +27,10 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 /* Adaptation by CAUSE ("all", "": every one): WHAT on, off, default; or threshold, span, calm with a
  * number in VALUE. */
 const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, const char *value);
-/* Code that the translator reads instead of the guest's, which never sees it. */
-const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len);
+/* Code that the translator reads instead of the guest's, which never sees it: at linear PC, in all
+ * address spaces. BITS is for showing it. */
+const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len, unsigned bits, unsigned *number);
 bool bt_patch_remove(struct vcpu *v, unsigned number);
-/* Count how often the instruction at PC is reached (three inline instructions). */
-const char *bt_probe_add(struct vcpu *v, gva pc);
-bool bt_probe_remove(struct vcpu *v, gva pc);
 /* Count entries of every fragment from now on. */
 void bt_count_entries(struct vcpu *v, bool on);
 /* Drop the fragments that cover PC (or all); returns how many. */
@@ -45,12 +43,14 @@ unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made);
  * when their code is written, and when breakpoints, patches, probes and choices change. */
 const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n);
 
-/* One fragment for display; pointers stay valid until the vCPU runs again. */
+#define BT_CCF_CODE 960 /* guest bytes in a fragment at most */
+/* One fragment for display; pointers stay valid until the vCPU runs again, GUEST as long as the struct. */
 struct bt_ccf_info {
 	uint32_t pc;          /* guest-linear address */
 	ppn page;
 	unsigned insns, guest_bytes, host_bytes;
-	const uint8_t *guest; /* guest bytes as of now */
+	const uint8_t *guest; /* guest bytes as of now, patches included: CODE, or NULL */
+	uint8_t code[BT_CCF_CODE];
 	const uint8_t *host;  /* host code, readable */
 	uint64_t host_addr;   /* address it runs at */
 	bool code16;
@@ -59,7 +59,8 @@ struct bt_ccf_info {
 	unsigned (*guest_off)(const struct bt_ccf_info *, unsigned i);
 	unsigned (*host_off)(const struct bt_ccf_info *, unsigned i);
 	const char *(*lowering)(const struct bt_ccf_info *, unsigned i);
-	const void *impl;
+	unsigned (*patched)(const struct bt_ccf_info *, unsigned i); /* number of its patch, 0: none */
+	const void *impl, *vcpu;
 };
 /* The N-th (from 0) fragment that covers guest-linear PC. False: no more. */
 bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out);

@@ -21,6 +21,7 @@
 #include "bt/adapt.h"
 #include "bt/bt.h"
 #include "bt/history.h"
+#include "bt/probe.h"
 #include "bt/sys.h"
 #include "mm/mmu.h"
 #include <pthread.h>
@@ -94,7 +95,7 @@ struct mark {
 
 enum callout_kind {
 	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
-	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_OTHER, CO_KINDS
+	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_PROBE, CO_OTHER, CO_KINDS
 };
 enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES };
 
@@ -199,10 +200,18 @@ enum sens {
 enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC, WAYS };
 struct code_patch {
 	uint32_t pc, number;
-	uint8_t len, bytes[64];
+	uint8_t len, bits, bytes[240];
 };
 #define MAX_PATCHES 64
 #define MAX_PROBES 64
+#define PROBES_AT 8 /* at one address */
+#define PROBE_TERMS 4 /* comparisons of an inline condition */
+#define MAX_HITS 1024 /* records waiting to be taken */
+struct probe {
+	unsigned number; /* 0: a free slot */
+	struct bt_probe is;
+	uint64_t failed, recorded, lost;
+};
 #define MAX_PINS 64
 #define MAX_COUNTED 262144
 #define NOT_COUNTED UINT32_MAX
@@ -231,7 +240,7 @@ struct bt_vcpu {
 	uint8_t in_tc;
 	uint64_t scratch[16];
 	uint64_t trap_page;    /* PROT_NONE: where a sensitive instruction run by trap reads */
-	uint64_t probe_count[MAX_PROBES];
+	uint64_t probe_count[MAX_PROBES], probe_match[MAX_PROBES];
 	uint64_t entry_count[MAX_COUNTED]; /* by a fragment's counter, while counting */
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
@@ -311,8 +320,11 @@ struct bt_vcpu {
 	unsigned npins;
 	struct code_patch patches[MAX_PATCHES];
 	unsigned npatches, patch_number;
-	uint32_t probes[MAX_PROBES];
-	unsigned nprobes;
+	struct probe probes[MAX_PROBES];
+	unsigned nprobes, probe_number;
+	bool again;          /* the transient instruction is one that was met before and not finished */
+	struct bt_probe_hit *hits; /* MAX_HITS, a ring: the vCPU's thread writes, another takes */
+	uint32_t hit_head, hit_tail;
 	void *altstack;
 	pthread_t altstack_thread, thread;
 	bool running;
@@ -413,11 +425,14 @@ extern const struct view view_sites, view_adapt, view_causes, view_costs, view_h
 	view_pins;
 
 /* patch.c */
+unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n); /* number, 0: none */
 void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n);
 extern const struct view view_patches;
 
 /* probe.c */
-int probe_at(const struct bt_vcpu *b, uint32_t pc); /* index, -1: none */
+void probe_emit(struct tx *t, struct insn *in);
+bool probe_rewind(struct tx *t);
+void probes_free(struct bt_vcpu *b);
 extern const struct view view_probes;
 
 /* view_traps.c, view_tc.c */

@@ -19,6 +19,7 @@ callout_fn co_seg_check, co_seg_fault; /* seg, imm: size, code: write */
 callout_fn co_mmio_begin, co_mmio_end; /* imm: size; begin: code: read the device; end: reg: without a begin */
 callout_fn co_mmio_push, co_mmio_peek; /* op: size; peek: EA is the offset in SS; value in scratch[3] */
 callout_fn co_touch;      /* EA: linear address about to be accessed and not mapped; code: write */
+callout_fn co_probe;      /* imm: the probe; code: its condition holds */
 callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards */
 callout_fn co_load_far;   /* LDS and family: seg, reg, op; EA: offset of the pointer in imm2 = its segment */
 callout_fn co_far_imm;    /* code: FAR_JMP, FAR_CALL; imm: offset, imm2: selector */

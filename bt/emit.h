@@ -35,6 +35,7 @@ struct tx {
 	struct stub stubs[MAX_STUBS];
 	unsigned nstub;
 	enum way way;            /* of the present instruction, when it is sensitive */
+	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
 	bool sti;                /* the previous instruction was STI or MOV SS: no interrupt before the next */
 	uint8_t mmio_size;
 };

@@ -69,6 +69,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	b->step_done = true;
 	b->no_trap = false;
 	f = translate(b, kind);
+	b->again = false;
 	if (!f) {
 		b->stepping = false;
 		if (b->xcode == XC_ERROR)
@@ -104,6 +105,7 @@ static enum exit_code run_unwatched(struct bt_vcpu *b)
 	enum exit_code x;
 
 	mmu_watch_suspend(b->v.mmu, true);
+	b->again = true;
 	x = run_transient(b, TX_TRANSIENT);
 	mmu_watch_suspend(b->v.mmu, false);
 	if (x != XC_MMIO)
@@ -123,6 +125,7 @@ static enum exit_code step_once(struct bt_vcpu *b)
 		} else if (x == XC_SMC) {
 			cache_drop_page(b, b->xarg, true);
 			mm_untrace_code(b->vm, b->xarg);
+			b->again = true;
 			x = run_transient(b, TX_TRANSIENT);
 		} else if (x == XC_LOOKUP || x == XC_POLL) {
 			return XC_STEPPED;
@@ -201,9 +204,11 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 	case XC_SMC:
 		cache_drop_page(b, b->xarg, true);
 		mm_untrace_code(b->vm, b->xarg);
+		b->again = true;
 		x = run_transient(b, TX_TRANSIENT);
 		break;
 	case XC_TRANSIENT:
+		b->again = true;
 		x = step_once(b);
 		break;
 	case XC_STALE:
@@ -451,6 +456,7 @@ static void bt_free(struct vcpu *v)
 
 	if (!b)
 		return;
+	probes_free(b);
 	mmu_free(v->mmu);
 	verify_fini(b);
 	cache_fini(b);

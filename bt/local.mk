@@ -36,6 +36,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/policy.c \
 	%D%/policy.def \
 	%D%/probe.c \
+	%D%/probe.h \
+	%D%/program.h \
 	%D%/sys.h \
 	%D%/sys_int.h \
 	%D%/translate.c \
@@ -62,6 +64,7 @@ noinst_LIBRARIES += %D%/libbtlight.a
 	%D%/light_divide.c \
 	%D%/light_history.c \
 	%D%/light_legacy.c \
+	%D%/light_probe.c \
 	%D%/light_system.c \
 	%D%/sys_cr.c \
 	%D%/sys_far.c \

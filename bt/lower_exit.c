@@ -4,6 +4,12 @@
 #include "bt/emit.h"
 #include "bt/callout.h"
 
+/* Not on account of the instruction's being sensitive. */
+static bool own_kind(unsigned kind)
+{
+	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_TOUCH || kind == CO_PROBE;
+}
+
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t))
 {
@@ -20,7 +26,7 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
 	/* Checks on the way to an operand are not what the instruction is about. */
-	s->slot = CALL_SLOT(kind, kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_TOUCH ? SENS_KINDS : policy_kind(in));
+	s->slot = CALL_SLOT(kind, own_kind(kind) ? SENS_KINDS : policy_kind(in));
 	return s;
 }
 
@@ -35,7 +41,7 @@ void emit_callout(struct tx *t, struct site *s)
 	e2(t, 0x1d8d);
 	uint8_t *disp = t->p;
 	e4(t, 0);
-	if (t->way == WAY_TRAP && s->kind != CO_SEGCHECK && s->kind != CO_MMIO && s->kind != CO_TOUCH) {
+	if (t->way == WAY_TRAP && !own_kind(s->kind)) {
 		/* Trap and emulate: the load faults, and the handler does the callout. */
 		e_ld64(t, H_R10, OFF(trap_page));
 		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
@@ -57,11 +63,16 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 
 void emit_poll(struct tx *t)
 {
+	bool probed;
+
 	if (t->kind != TX_NORMAL)
 		return;
+	probed = probe_rewind(t);
 	tx_mark(t, FIX_POLL, 0);
 	e_rm(t, 0, 0x8b, H_R9, H_R12, 0);
 	tx_mark(t, FIX_NONE, 0);
+	if (probed)
+		probe_emit(t, &t->in[t->i]);
 }
 
 void emit_exit(struct tx *t, uint32_t eip)

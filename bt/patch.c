@@ -2,6 +2,7 @@
  * Guest code changed in the translation only: the translator reads a patch's bytes
  * where the guest, which cannot see it, still has its own. */
 #include "bt/bt_int.h"
+#include "x86/disas.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,18 +12,20 @@ static struct bt_vcpu *of(struct vcpu *v)
 	return (struct bt_vcpu *)v;
 }
 
-const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len)
+const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len, unsigned bits, unsigned *number)
 {
 	struct bt_vcpu *b = of(v);
 	struct code_patch *p;
 
 	if (!len || len > sizeof(p->bytes))
-		return "a patch has 1 to 64 bytes";
+		return "a patch has 1 to 240 bytes";
 	if (b->npatches == MAX_PATCHES)
 		return "no room for another patch";
 	p = &b->patches[b->npatches++];
-	*p = (struct code_patch){ .pc = (uint32_t)pc, .len = (uint8_t)len, .number = ++b->patch_number };
+	*p = (struct code_patch){ .pc = (uint32_t)pc, .len = (uint8_t)len, .bits = (uint8_t)bits,
+				  .number = ++b->patch_number };
 	memcpy(p->bytes, bytes, len);
+	*number = p->number;
 	cache_drop_at(b, (uint32_t)pc, len, DROP_PATCH);
 	return NULL;
 }
@@ -53,11 +56,64 @@ void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsign
 	}
 }
 
+/* The last patch of any of N bytes at LIN; 0: none. */
+unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n)
+{
+	for (unsigned i = b->npatches; i--;)
+		if (b->patches[i].pc - lin < n || lin - b->patches[i].pc < b->patches[i].len)
+			return b->patches[i].number;
+	return 0;
+}
+
+/* ---- info patches ---- */
+
 static const struct view_col patch_cols[] = {
 	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
+	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
 	{ "bytes", "Bytes", VAL_STR, "", "what the translator reads there" },
+	{ "code", "Code", VAL_STR, "", "the same as instructions" },
+	{ "guest", "Guest has", VAL_STR, "", "what the guest reads there" },
+	{ "fragments", "Fragments", VAL_UINT, "", "translated with it now" },
 };
+
+static void hex(const uint8_t *p, unsigned n, char *buf)
+{
+	for (unsigned i = 0; i < n; i++)
+		snprintf(buf + 2 * i, 3, "%02x", p[i]);
+}
+
+/* P's instructions, those that fit; "nop" runs as one. */
+static void code_text(const struct code_patch *p, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	buf[0] = 0;
+	for (unsigned at = 0; at < p->len && n < len;) {
+		struct disas_insn in;
+		unsigned nops = 0;
+
+		while (at + nops < p->len && p->bytes[at + nops] == 0x90)
+			nops++;
+		disas_decode(p->bytes + at, p->len - at, p->pc + at, p->bits, &in);
+		if (nops > 1)
+			snprintf(in.text, sizeof(in.text), "%u nops", nops);
+		n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? "; " : "", in.text);
+		at += nops > 1 ? nops : in.len;
+	}
+}
+
+static uint64_t made_with(const struct bt_vcpu *b, const struct code_patch *p)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len);
+	}
+	return n;
+}
 
 static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 {
@@ -65,15 +121,20 @@ static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (unsigned i = 0; i < b->npatches; i++) {
-		char hex[2 * 64 + 1];
+		const struct code_patch *p = &b->patches[i];
+		char bytes[2 * sizeof(p->bytes) + 1], guest[2 * sizeof(p->bytes) + 1] = "", code[300];
+		uint8_t now[sizeof(p->bytes)];
+		bool readable = !mmu_read(b->v.mmu, p->pc, now, p->len, MM_READ | MM_PROBE);
 
-		for (unsigned n = 0; n < b->patches[i].len; n++)
-			snprintf(hex + 2 * n, 3, "%02x", b->patches[i].bytes[n]);
-		k->row(k, (struct value[]){ V_UINT(b->patches[i].number), V_ADDR(b->patches[i].pc), V_STR(hex) });
+		hex(p->bytes, p->len, bytes);
+		if (readable)
+			hex(now, p->len, guest);
+		code_text(p, code, sizeof(code));
+		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->pc), V_UINT(p->len), V_STR(bytes), V_STR(code),
+					    readable ? V_STR(guest) : V_NONE, V_UINT(made_with(b, p)) });
 	}
 	return NULL;
 }
 
 const struct view view_patches = { "patches", "guest code changed in the translation only", patch_cols,
 				   ARRAY_LEN(patch_cols), patch_rows, false };
-

@@ -189,14 +189,6 @@ static void bump(struct tx *t, int32_t off)
 	e_st64(t, off, H_R8);
 }
 
-static void probe(struct tx *t, const struct insn *in)
-{
-	int i = probe_at(t->b, in->pc);
-
-	if (i >= 0)
-		bump(t, OFF(probe_count) + 8 * i);
-}
-
 static void body(struct tx *t)
 {
 	unsigned max = t->n;
@@ -206,6 +198,8 @@ static void body(struct tx *t)
 		struct insn *in = &t->in[t->i];
 		bool inhibited = sti_before;
 
+		if (t->i && !inhibited && t->p - t->base > ROOM / 2) /* probes take room */
+			break;
 		if (bp_at(t->b, in->pc) && t->kind == TX_NORMAL) {
 			t->ioff[t->i] = (uint16_t)(t->p - t->base);
 			t->low[t->i] = LOW_EXIT;
@@ -216,8 +210,9 @@ static void body(struct tx *t)
 		}
 		t->ioff[t->i] = (uint16_t)(t->p - t->base);
 		t->sti = false;
-		if (t->b->nprobes && t->kind == TX_NORMAL)
-			probe(t, in);
+		t->probe_from = t->probe_to = t->p;
+		if (t->b->nprobes && (t->kind == TX_NORMAL || (t->kind == TX_TRANSIENT && !t->b->again)))
+			probe_emit(t, in);
 		lower(t, in);
 		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
 		if (t->sti && !sti_before && !t->done && t->kind == TX_NORMAL)

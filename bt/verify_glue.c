@@ -9,7 +9,7 @@
 #define PART(f) { offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f) }
 static const struct verify_range writable[] = {
 	PART(v.cpu.rip), PART(v.cpu.intf), PART(budget), PART(scratch), PART(bounce), PART(mmio_lin),
-	PART(probe_count), PART(entry_count), PART(a.indirects),
+	PART(probe_count), PART(probe_match), PART(entry_count), PART(a.indirects),
 };
 
 /* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */

@@ -37,6 +37,7 @@ static const struct { const char *name, *help; } callouts[CO_KINDS] = {
 	[CO_HLT] = { "hlt", "HLT" },
 	[CO_SEGCHECK] = { "segment-check", "access through a segment with a limit or of a special type" },
 	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
+	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
 	[CO_TOUCH] = { "touch", "access that looked first and found no page (adaptation)" },
 	[CO_OTHER] = { "other", "what 64-bit mode lost (BCD, PUSHA), exceptions raised in line, divisions (adaptation)" },
 };

@@ -129,6 +129,23 @@ static const char *lowering(const struct bt_ccf_info *i, unsigned n)
 	return n < f->ninsn && f->low[n] < LOW_COUNT ? names[f->low[n]] : "";
 }
 
+static unsigned patched(const struct bt_ccf_info *i, unsigned n)
+{
+	return patch_at(i->vcpu, i->pc + guest_off(i, n), guest_off(i, n + 1) - guest_off(i, n));
+}
+
+/* The bytes that F was made from, as far as they are on its first page. */
+static const uint8_t *source(struct bt_vcpu *b, const struct ccf *f, uint8_t code[BT_CCF_CODE])
+{
+	unsigned n = f->glen < BT_CCF_CODE ? f->glen : BT_CCF_CODE, here = PAGE_SIZE - (f->pc & PAGE_MASK);
+
+	memcpy(code, mm_page_bytes(b->vm, f->page) + (f->pc & PAGE_MASK), here < n ? here : n);
+	if (here < n && f->page2 != UINT32_MAX)
+		memcpy(code + here, mm_page_bytes(b->vm, f->page2), n - here);
+	patch_overlay(b, f->pc, code, n);
+	return code;
+}
+
 bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 {
 	struct bt_vcpu *b = (struct bt_vcpu *)v;
@@ -140,10 +157,11 @@ bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 			continue;
 		*out = (struct bt_ccf_info){ .pc = f->pc, .page = f->page, .insns = f->ninsn, .guest_bytes = f->glen,
 					     .host_bytes = f->host + f->hsize - f->ind,
-					     .guest = mm_page_bytes(b->vm, f->page) + (f->pc & PAGE_MASK),
 					     .host = b->rw + f->ind, .host_addr = b->tc_base + f->ind,
 					     .code16 = !(f->mode & MODE_D), .guest_off = guest_off,
-					     .host_off = host_off, .lowering = lowering, .impl = f };
+					     .host_off = host_off, .lowering = lowering, .patched = patched, .impl = f,
+					     .vcpu = b };
+		out->guest = source(b, f, out->code);
 		return true;
 	}
 	return false;

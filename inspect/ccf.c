@@ -91,8 +91,7 @@ static void guest_insn(struct inspect *s, struct piece *p, unsigned i)
 	p->pc = p->f->pc + from;
 	p->lowering = p->f->lowering(p->f, i);
 	p->bytes[0] = 0;
-	/* code that runs on into the next page is read through the guest's page tables */
-	if ((p->f->pc & PAGE_MASK) + to <= PAGE_SIZE && p->f->guest && from < to) {
+	if (p->f->guest && from < to) {
 		disas_decode(p->f->guest + from, to - from, p->pc, p->f->code16 ? 16 : 32, &in);
 		hex_bytes(p->f->guest + from, to - from, p->bytes, sizeof(p->bytes));
 	} else if (!examine_insn(s, p->pc, &in)) {
@@ -100,6 +99,9 @@ static void guest_insn(struct inspect *s, struct piece *p, unsigned i)
 		in.has_target = false;
 	}
 	examine_insn_text(s, &in, p->text, sizeof(p->text));
+	if (p->f->patched(p->f, i))
+		snprintf(p->text + strlen(p->text), sizeof(p->text) - strlen(p->text), "  (patch %u)",
+			 p->f->patched(p->f, i));
 }
 
 static void add_code(struct inspect *s, const struct bt_ccf_info *f, struct result *r)

@@ -2,11 +2,16 @@
  * Guest code changed in the translation only, and probes. What there is of them
  * is shown by the translator's own views (info patches, probes). */
 #include "bt/bt.h"
+#include "inspect/asm.h"
 #include "inspect/session_int.h"
+#include "x86/disas.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_PATCH = 240 };
 
 static int hex_digit(int c)
 {
@@ -44,19 +49,106 @@ static int parse_code(const struct cmd_args *a, uint8_t *out, unsigned max)
 	return (int)n;
 }
 
+/* ---- assembly ---- */
+
+static bool asm_symbol(void *ctx, const char *name, uint64_t *val)
+{
+	struct inspect *s = ctx;
+	const struct symbol *sym = symbols_find(&s->symbols, name);
+
+	if (sym)
+		*val = sym->addr;
+	return sym;
+}
+
+static bool asm_interrupted(void *ctx)
+{
+	return session_interrupted(ctx);
+}
+
+/* "asm", "asm16", "asm32": code of so many bits; 0: none of them. */
+static unsigned asm_bits(struct inspect *s, const char *word)
+{
+	if (!strcmp(word, "asm"))
+		return session_code_bits(s);
+	return !strcmp(word, "asm16") ? 16 : !strcmp(word, "asm32") ? 32 : 0;
+}
+
+static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, gva pc, uint8_t *out, struct result *r)
+{
+	struct assembly as = { .bits = bits, .at = (uint32_t)pc, .symbol = asm_symbol,
+			       .interrupted = asm_interrupted, .ctx = s };
+	char *text = calloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
+	int n;
+
+	if (!text)
+		abort();
+	for (int i = 2; i < a->argc; i++) {
+		strcat(text, a->argv[i]);
+		strcat(text, " ");
+	}
+	as.text = text;
+	n = asm_bytes(&as, out, MAX_PATCH, err, sizeof(err));
+	free(text);
+	return n < 0 ? result_fail(r, "patch-code: %s", err) : n;
+}
+
+/* How many bytes it is from N bytes behind PC to the end of the guest's instruction there. */
+static unsigned to_boundary(struct inspect *s, gva pc, unsigned n)
+{
+	unsigned at = 0;
+	struct disas_insn in;
+
+	while (at < n) {
+		if (!examine_insn(s, pc + at, &in) || !in.len)
+			return 0;
+		at += in.len;
+	}
+	return at - n;
+}
+
+/* ---- patch-code ---- */
+
+static const struct view_col added_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
+	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
+	{ "nops", "Nops", VAL_UINT, "bytes", "of these filled up to the end of the last instruction replaced" },
+};
+
 static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	uint8_t code[64];
-	int n = parse_code(a, code, sizeof(code));
+	unsigned bits = asm_bits(s, a->argv[1]), fill = 0, number;
+	uint8_t code[MAX_PATCH];
 	const char *err;
+	char sym[300];
+	struct table *t;
 	gva pc;
+	int n;
 
 	if (session_address(s, a, 0, r, &pc))
 		return -1;
+	n = bits ? assemble(s, a, bits, pc, code, r) : parse_code(a, code, sizeof(code));
+	if (n < 0 && bits)
+		return -1;
 	if (n <= 0)
-		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most 64), or nop, ret, int3, ud2");
-	err = bt_patch_add(machine_vcpu(s->m), pc, code, (unsigned)n);
-	return err ? result_fail(r, "patch-code: %s", err) : 0;
+		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
+				   "text is asm \"...\"", MAX_PATCH);
+	if (bits && (fill = to_boundary(s, pc, (unsigned)n)) + (unsigned)n <= sizeof(code))
+		memset(code + n, 0x90, fill);
+	else
+		fill = 0;
+	err = bt_patch_add(machine_vcpu(s->m), pc, code, (unsigned)n + fill, bits ? bits : session_code_bits(s), &number);
+	if (err)
+		return result_fail(r, "patch-code: %s", err);
+	symbols_text(&s->symbols, pc, sym, sizeof(sym));
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN,
+			 fill ? "patch {number} at {pc} {symbol}, {length} bytes, the last {nops} of them nop"
+			      : "patch {number} at {pc} {symbol}, {length} bytes");
+	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(pc), sym[0] ? V_STR(sym) : V_NONE,
+				       V_UINT((unsigned)n + fill), V_UINT(fill) });
+	return 0;
 }
 
 static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -68,37 +160,148 @@ static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
-static int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	const char *err;
-	gva pc;
+/* ---- patches save ---- */
 
-	if (session_address(s, a, 0, r, &pc))
-		return -1;
-	err = bt_probe_add(machine_vcpu(s->m), pc);
-	return err ? result_fail(r, "probe: %s", err) : 0;
+/* What a row of some view becomes in the script. */
+struct saved_view {
+	const char *view, *arg;
+	/* Write the command for the row; VAL gives its cell NAME ("" when empty). */
+	void (*write)(FILE *f, const struct value *vals, const struct view *v);
+};
+
+static struct value cell(const struct view *v, const struct value *vals, const char *name)
+{
+	for (unsigned i = 0; i < v->ncols; i++)
+		if (!strcmp(v->cols[i].name, name))
+			return vals[i];
+	return V_NONE;
 }
 
-static int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
+static const char *text_of(const struct view *v, const struct value *vals, const char *name)
 {
-	gva pc;
+	struct value c = cell(v, vals, name);
 
-	if (session_address(s, a, 0, r, &pc))
-		return -1;
-	if (!bt_probe_remove(machine_vcpu(s->m), pc))
-		return result_fail(r, "unprobe: no probe there (info probes lists them)");
+	return c.type == VAL_STR && c.s ? c.s : "";
+}
+
+static unsigned long long number_of(const struct view *v, const struct value *vals, const char *name)
+{
+	struct value c = cell(v, vals, name);
+
+	return c.type == VAL_NONE ? 0 : (unsigned long long)c.u;
+}
+
+static void save_policy(FILE *f, const struct value *vals, const struct view *v)
+{
+	if (strcmp(text_of(v, vals, "way"), "default"))
+		fprintf(f, "policy %s %s\n", text_of(v, vals, "kind"), text_of(v, vals, "way"));
+}
+
+static void save_site(FILE *f, const struct value *vals, const struct view *v)
+{
+	if (strcmp(text_of(v, vals, "way"), "default"))
+		fprintf(f, "site 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "way"));
+}
+
+static void save_cause(FILE *f, const struct value *vals, const struct view *v)
+{
+	const char *cause = text_of(v, vals, "cause");
+
+	fprintf(f, "adapt threshold %s %llu\n", cause, number_of(v, vals, "threshold"));
+	fprintf(f, "adapt span %s %llu\n", cause, number_of(v, vals, "span"));
+	fprintf(f, "adapt calm %s %llu\n", cause, number_of(v, vals, "calm"));
+	fprintf(f, "adapt %s %s\n", number_of(v, vals, "on") ? "on" : "off", cause);
+}
+
+static void save_pin(FILE *f, const struct value *vals, const struct view *v)
+{
+	fprintf(f, "pin 0x%08llx\n", number_of(v, vals, "pc"));
+}
+
+static void save_patch(FILE *f, const struct value *vals, const struct view *v)
+{
+	fprintf(f, "# %s\n", text_of(v, vals, "code"));
+	fprintf(f, "patch-code 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "bytes"));
+}
+
+static void save_probe(FILE *f, const struct value *vals, const struct view *v)
+{
+	const char *line = text_of(v, vals, "line"), *cond = text_of(v, vals, "condition");
+
+	fprintf(f, "probe 0x%08llx%s%s%s%s\n", number_of(v, vals, "pc"), line[0] ? " " : "", line,
+		cond[0] ? " if " : "", cond);
+}
+
+static const struct saved_view saved_views[] = {
+	{ "policy", "", save_policy }, { "causes", "", save_cause }, { "sites", "", save_site },
+	{ "patches", "", save_patch }, { "pins", "", save_pin },
+	{ "probes", "", save_probe },
+};
+
+struct saving_sink {
+	struct row_sink sink;
+	const struct saved_view *how;
+	const struct view *v;
+	FILE *f;
+};
+
+static void saving_row(struct row_sink *sink, const struct value *vals)
+{
+	struct saving_sink *k = (struct saving_sink *)sink;
+
+	k->how->write(k->f, vals, k->v);
+}
+
+static int save(struct inspect *s, const char *file, struct result *r)
+{
+	FILE *f = fopen(file, "we");
+
+	if (!f)
+		return result_fail(r, "patches: %s: %s", file, strerror(errno));
+	fprintf(f, "# Written by 'patches save': choices, patches, pins and probes. Execute it with 'source'.\n");
+	for (size_t i = 0; i < ARRAY_LEN(saved_views); i++) {
+		struct saving_sink k = { .sink.row = saving_row, .how = &saved_views[i], .f = f };
+		char why[200];
+		void *owner;
+
+		k.v = view_find(s, k.how->view, &owner, why, sizeof(why));
+		if (k.v)
+			k.v->rows(owner, k.how->arg, &k.sink);
+	}
+	if (ferror(f) | fclose(f))
+		return result_fail(r, "patches: %s: %s", file, strerror(errno));
 	return 0;
 }
 
+static int cmd_patches(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	if (!a->argc)
+		return view_show(s, "patches", a, 0, r);
+	if (a->argc != 2 || strcmp(a->argv[0], "save"))
+		return result_fail(r, "usage: patches [save FILE]");
+	return save(s, a->argv[1], r);
+}
+
 static const struct command commands[] = {
-	{ "patch-code", NULL, "ADDRESS BYTES...", "change guest code in the translation only: the guest cannot see it",
-	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. unpatch undoes it.", cmd_patch,
-	  CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
+	{ "patch-code", NULL, "ADDRESS BYTES...|asm TEXT", "change guest code in the translation only: the guest cannot see it",
+	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT is one or several instructions in Intel syntax, "
+	  "separated by ';', in quotes, as GNU as (which is run) has it; names are the guest's symbols; asm16 and asm32 "
+	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
+	  "follow up to its end. A patch holds at its linear address in every address space. unpatch undoes it.",
+	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
+	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
+	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses.", cmd_patches,
+	  CMD_MACHINE | CMD_PAUSE, 0, 2, COMP_FILE },
 	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
 	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },
-	{ "probe", NULL, "[ADDRESS]", "count how often the instruction at ADDRESS is reached (info probes)", NULL, cmd_probe,
-	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "unprobe", NULL, "[ADDRESS]", "take a probe out", NULL, cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
+	  "at the instruction at ADDRESS or pc, without stopping: count; where EXPR holds, print FORMAT (info probes)",
+	  "Done in the translation. A count is three inline instructions; a condition of comparisons of 32-bit registers "
+	  "with constants, joined by &&, is inline too; other conditions, and lines, call out. FORMAT is that of trace. "
+	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
+	  cmd_probe, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]", "take out the probe with this number, or those at ADDRESS or pc", NULL,
+	  cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 2, COMP_EXPR },
 	{ 0 },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Points that print instead of stopping: a format and expressions, evaluated where
  * the point is hit. */
-#include "inspect/session_int.h"
+#include "inspect/probe_line.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,17 +11,22 @@
 enum { LONGEST_STRING = 256 };
 
 static const struct view_col trace_cols[] = {
-	{ "event", "Event", VAL_STR, "", "always \"trace\"" },
+	{ "event", "Event", VAL_STR, "", "\"trace\" or \"probe\"" },
 	{ "number", "Number", VAL_UINT, "", "of the point" },
 	{ "pc", "PC", VAL_ADDR, "", "where it was hit" },
 	{ "text", "Text", VAL_STR, "", "what it printed" },
 };
 
-/* What is printed: TEXT is walked from the format's opening quote on, ARGS from its closing one. */
+/* What is printed: TEXT is walked from the format's opening quote on, ARGS from its closing one. The
+ * values are those of now; or PROG is written, that puts them on record; or HIT has them. */
 struct printing {
 	struct inspect *s;
 	const char *args;
 	FILE *f;
+	struct program *prog;
+	const struct prog_record *rec;
+	gva pc; /* PROG: where it will run */
+	unsigned nvals, ntexts; /* taken */
 	char err[200]; /* empty: fine so far */
 };
 
@@ -37,14 +42,42 @@ static const char *behind_format(const char *text)
 	return *p ? p + 1 : NULL;
 }
 
-static bool next_arg(struct printing *pr, int64_t *val)
+/* One more op behind the value: what to do with it. */
+static bool record_arg(struct printing *pr, char kind)
+{
+	struct program *p = pr->prog;
+	bool text = kind == 's';
+
+	if ((text ? ++pr->ntexts > PROG_TEXTS : ++pr->nvals > PROG_VALUES) || p->n == PROG_OPS_MAX) {
+		snprintf(pr->err, sizeof(pr->err), "a probe's line takes at most %d values and %d texts", PROG_VALUES,
+			 PROG_TEXTS);
+		return false;
+	}
+	p->op[p->n++] = (struct prog_op){ .code = text ? PROG_EMITS : PROG_EMIT };
+	return true;
+}
+
+static bool next_arg(struct printing *pr, char kind, int64_t *val)
 {
 	struct expr_env env = session_env(pr->s);
 
+	*val = 0;
+	if (pr->rec) {
+		if (kind != 's' && pr->nvals < pr->rec->nvals)
+			*val = pr->rec->val[pr->nvals++];
+		return true;
+	}
 	pr->args += strspn(pr->args, " \t,");
 	if (!*pr->args) {
 		snprintf(pr->err, sizeof(pr->err), "the format asks for more values than there are");
 		return false;
+	}
+	if (pr->prog) {
+		struct probe_env penv = { pr->s, pr->pc };
+
+		env = probe_expr_env(&penv);
+		return expr_compile_prefix(&env, &pr->args, pr->prog, pr->err, sizeof(pr->err)) &&
+		       record_arg(pr, kind);
 	}
 	return expr_eval_prefix(&env, &pr->args, val, pr->err, sizeof(pr->err));
 }
@@ -53,6 +86,11 @@ static void print_string(struct printing *pr, int64_t addr)
 {
 	char c;
 
+	if (pr->rec) {
+		if (pr->ntexts < pr->rec->ntexts)
+			fputs(pr->rec->text[pr->ntexts++], pr->f);
+		return;
+	}
 	for (int i = 0; i < LONGEST_STRING; i++) {
 		if (session_read(pr->s, false, (uint32_t)(addr + i), &c, 1) != 1) {
 			if (!i)
@@ -96,8 +134,10 @@ static const char *convert(struct printing *pr, const char *text)
 		snprintf(pr->err, sizeof(pr->err), "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s", text);
 		return text;
 	}
-	if (!next_arg(pr, &val))
+	if (!next_arg(pr, *text, &val))
 		return text;
+	if (pr->prog)
+		return text + 1;
 	snprintf(spec + 1 + n, sizeof(spec) - 1 - n, "ll%c", *text);
 	if (*text == 's')
 		print_string(pr, val);
@@ -112,48 +152,96 @@ static const char *convert(struct printing *pr, const char *text)
 	return text + 1;
 }
 
-/* The text that TRACE makes now; malloced. What is wrong stands in ERR, else that is empty. */
-static char *render(struct inspect *s, const char *trace, char *err, size_t errlen)
+/* Walk TRACE as PR says. What it printed; malloced. */
+static char *walk(struct printing *pr, const char *trace)
 {
-	struct printing pr = { .s = s, .args = behind_format(trace) };
-	const char *end = pr.args - 1, *p = trace + 1;
+	const char *end, *p = trace + 1;
 	size_t len;
 	char *text;
 
-	pr.f = open_memstream(&text, &len);
-	if (!pr.f)
+	pr->args = behind_format(trace);
+	end = pr->args - 1;
+	pr->f = open_memstream(&text, &len);
+	if (!pr->f)
 		abort();
-	while (p < end && !pr.err[0]) {
+	while (p < end && !pr->err[0]) {
 		if (*p == '%') {
-			p = convert(&pr, p + 1);
+			p = convert(pr, p + 1);
 		} else if (*p == '\\') {
-			fputc(p[1] == 't' ? '\t' : p[1] == 'n' ? '\n' : p[1], pr.f);
+			fputc(p[1] == 't' ? '\t' : p[1] == 'n' ? '\n' : p[1], pr->f);
 			p += 2;
 		} else {
-			fputc(*p++, pr.f);
+			fputc(*p++, pr->f);
 		}
 	}
-	pr.args += strspn(pr.args, " \t,");
-	if (!pr.err[0] && *pr.args)
-		snprintf(pr.err, sizeof(pr.err), "unexpected '%.20s'", pr.args);
-	fclose(pr.f);
+	pr->args += strspn(pr->args, " \t,");
+	fclose(pr->f);
 	while (len && text[len - 1] == '\n')
 		text[--len] = 0;
+	return text;
+}
+
+/* The text that TRACE makes now; malloced. What is wrong stands in ERR, else that is empty. */
+static char *render(struct inspect *s, const char *trace, char *err, size_t errlen)
+{
+	struct printing pr = { .s = s };
+	char *text = walk(&pr, trace);
+
+	if (!pr.err[0] && *pr.args)
+		snprintf(pr.err, sizeof(pr.err), "unexpected '%.20s'", pr.args);
 	snprintf(err, errlen, "%s", pr.err);
 	return text;
 }
 
-void trace_print(struct inspect *s, const struct point *p)
+const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err, size_t errlen)
 {
-	char err[200], *text = render(s, p->trace, err, sizeof(err));
+	struct printing pr = { .s = s, .prog = prog, .pc = pc };
+
+	prog->n = 0;
+	if (!behind_format(trace)) {
+		snprintf(err, errlen, "the format is not closed by a quote");
+		return NULL;
+	}
+	free(walk(&pr, trace));
+	if (!pr.err[0] && !prog->n) /* a line without values is on record by a 0 that nobody asks for */
+		prog->op[prog->n++] = (struct prog_op){ .code = PROG_PUSH };
+	if (prog->n == 1)
+		prog->op[prog->n++] = (struct prog_op){ .code = PROG_EMIT };
+	snprintf(err, errlen, "%s", pr.err);
+	return pr.err[0] ? NULL : pr.args;
+}
+
+static void emit_line(struct inspect *s, const char *event, unsigned number, gva pc, const char *text)
+{
 	struct result r;
 	struct table *t;
 
 	result_init(&r);
 	t = result_table(&r, trace_cols, ARRAY_LEN(trace_cols), TABLE_PLAIN, "{text}");
-	table_row(t, (struct value[]){ V_STR("trace"), V_UINT(p->number), V_ADDR(session_pc(s)),
-				       V_STR(err[0] ? err : text) });
+	table_row(t, (struct value[]){ V_STR(event), V_UINT(number), V_ADDR(pc), V_STR(text) });
 	session_emit(s, &r);
+}
+
+void trace_replay(struct inspect *s, const char *trace, const struct bt_probe_hit *h)
+{
+	struct printing pr = { .s = s, .rec = &h->rec };
+	char *text, bad[64];
+
+	if (h->rec.unreadable) {
+		snprintf(bad, sizeof(bad), h->rec.bad ? "cannot read memory at 0x%x" : "division by zero", h->rec.bad);
+		emit_line(s, "probe", h->number, h->pc, bad);
+		return;
+	}
+	text = walk(&pr, trace);
+	emit_line(s, "probe", h->number, h->pc, text);
+	free(text);
+}
+
+void trace_print(struct inspect *s, const struct point *p)
+{
+	char err[200], *text = render(s, p->trace, err, sizeof(err));
+
+	emit_line(s, "trace", p->number, session_pc(s), err[0] ? err : text);
 	free(text);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A recursive-descent evaluator. Binary operators are rows with a precedence; a
  * side that C would not evaluate is parsed with `skip` set, so that it neither
- * reads memory nor divides. */
+ * reads memory nor divides. With a program to write, nothing is evaluated and each
+ * rule adds its op instead. */
 #include "inspect/expr.h"
 
 #include <ctype.h>
@@ -20,6 +21,7 @@ struct parser {
 	bool failed;
 	char *err;
 	size_t errlen;
+	struct program *prog; /* NULL: evaluate */
 };
 
 static int64_t ternary(struct parser *ps);
@@ -37,6 +39,30 @@ static int64_t fail(struct parser *ps, const char *fmt, ...)
 	vsnprintf(ps->err, ps->errlen, fmt, ap);
 	va_end(ap);
 	return 0;
+}
+
+/* Add an op. Returns its place, for put_jump(). */
+static unsigned emit_op(struct parser *ps, const struct prog_op *op)
+{
+	if (!ps->prog || ps->failed)
+		return 0;
+	if (ps->prog->n == PROG_OPS_MAX) {
+		fail(ps, "the expression is too long");
+		return 0;
+	}
+	ps->prog->op[ps->prog->n] = *op;
+	return ps->prog->n++;
+}
+
+static unsigned emit(struct parser *ps, enum prog_code code, int64_t imm)
+{
+	return emit_op(ps, &(struct prog_op){ .code = (uint8_t)code, .imm = imm });
+}
+
+static void jump_here(struct parser *ps, unsigned at)
+{
+	if (ps->prog && !ps->failed)
+		ps->prog->op[at].imm = ps->prog->n;
 }
 
 static void blanks(struct parser *ps)
@@ -112,10 +138,11 @@ static const struct type *accept_type(struct parser *ps)
 	return NULL;
 }
 
-static int64_t convert(const struct type *t, uint64_t v)
+static int64_t convert(struct parser *ps, const struct type *t, uint64_t v)
 {
 	unsigned cut = 64 - 8 * t->size;
 
+	emit_op(ps, &(struct prog_op){ .code = PROG_EXT, .size = (uint8_t)t->size, .sign = t->sign });
 	return t->sign ? (int64_t)(v << cut) >> cut : (int64_t)(v << cut >> cut);
 }
 
@@ -125,11 +152,13 @@ static int64_t load(struct parser *ps, const struct type *t, uint64_t addr)
 {
 	uint64_t v = 0;
 
-	if (ps->skip || ps->failed)
+	if (ps->prog)
+		emit_op(ps, &(struct prog_op){ .code = PROG_LOAD, .size = (uint8_t)t->size, .sign = t->sign });
+	if (ps->skip || ps->failed || ps->prog)
 		return 0;
 	if (!ps->env->read || !ps->env->read(ps->env->ctx, addr, t->size, &v))
 		return fail(ps, "cannot read memory at 0x%llx", (unsigned long long)addr);
-	return convert(t, v);
+	return convert(ps, t, v);
 }
 
 static int escape_char(char c)
@@ -161,6 +190,7 @@ static int64_t character(struct parser *ps)
 	if (*ps->p != '\'')
 		return fail(ps, "unfinished character");
 	ps->p++;
+	emit(ps, PROG_PUSH, c);
 	return c;
 }
 
@@ -178,7 +208,19 @@ static int64_t number(struct parser *ps)
 	if (errno)
 		return fail(ps, "number too large: '%.20s'", ps->p);
 	ps->p = end;
+	emit(ps, PROG_PUSH, (int64_t)v);
 	return (int64_t)v;
+}
+
+static int64_t compiled_reg(struct parser *ps, const char *name)
+{
+	struct prog_op op = { 0 };
+	const char *why = ps->env->reg_op ? ps->env->reg_op(ps->env->ctx, name, &op) : "is not known here";
+
+	if (why)
+		return fail(ps, "$%s %s", name, why);
+	emit_op(ps, &op);
+	return 0;
 }
 
 static int64_t named(struct parser *ps)
@@ -191,11 +233,14 @@ static int64_t named(struct parser *ps)
 	if (reg) {
 		if (!name[0])
 			return fail(ps, "a name must follow '$'");
+		if (ps->prog)
+			return compiled_reg(ps, name);
 		if (!ps->env->reg || !ps->env->reg(ps->env->ctx, name, &v))
 			return fail(ps, "no register or variable $%s", name);
 	} else if (!ps->env->symbol || !ps->env->symbol(ps->env->ctx, name, &v)) {
 		return fail(ps, "no symbol '%s'", name);
 	}
+	emit(ps, PROG_PUSH, (int64_t)v);
 	return (int64_t)v;
 }
 
@@ -225,24 +270,39 @@ static int64_t primary(struct parser *ps)
 	return fail(ps, "unexpected '%.20s'", ps->p);
 }
 
+static int64_t prefix(struct parser *ps, enum prog_code code)
+{
+	int64_t v = unary(ps);
+
+	emit(ps, code, 0);
+	switch (code) {
+	case PROG_NEG:
+		return (int64_t) - (uint64_t)v;
+	case PROG_NOT:
+		return ~v;
+	default:
+		return !v;
+	}
+}
+
 static int64_t unary_op(struct parser *ps)
 {
 	const struct type *t;
 
 	if (accept(ps, "-"))
-		return (int64_t) - (uint64_t)unary(ps);
+		return prefix(ps, PROG_NEG);
 	if (accept(ps, "+"))
 		return unary(ps);
 	if (accept(ps, "~"))
-		return ~unary(ps);
+		return prefix(ps, PROG_NOT);
 	if (accept(ps, "!"))
-		return !unary(ps);
+		return prefix(ps, PROG_LNOT);
 	if (accept(ps, "*")) {
 		t = accept_type(ps);
 		return load(ps, t ? t : &types[2], (uint64_t)unary(ps));
 	}
 	t = accept_type(ps);
-	return t ? convert(t, (uint64_t)unary(ps)) : primary(ps);
+	return t ? convert(ps, t, (uint64_t)unary(ps)) : primary(ps);
 }
 
 static int64_t unary(struct parser *ps)
@@ -260,24 +320,25 @@ static int64_t unary(struct parser *ps)
 
 /* ---- operators ---- */
 
+/* Those with an op of their own, which is the same number; then the two that jump. */
 enum op {
-	OP_MUL,
-	OP_DIV,
-	OP_MOD,
-	OP_ADD,
-	OP_SUB,
-	OP_SHL,
-	OP_SHR,
-	OP_LE,
-	OP_GE,
-	OP_LT,
-	OP_GT,
-	OP_EQ,
-	OP_NE,
-	OP_AND,
-	OP_XOR,
-	OP_OR,
-	OP_LAND,
+	OP_MUL = PROG_MUL,
+	OP_DIV = PROG_DIV,
+	OP_MOD = PROG_MOD,
+	OP_ADD = PROG_ADD,
+	OP_SUB = PROG_SUB,
+	OP_SHL = PROG_SHL,
+	OP_SHR = PROG_SHR,
+	OP_LE = PROG_LE,
+	OP_GE = PROG_GE,
+	OP_LT = PROG_LT,
+	OP_GT = PROG_GT,
+	OP_EQ = PROG_EQ,
+	OP_NE = PROG_NE,
+	OP_AND = PROG_AND,
+	OP_XOR = PROG_XOR,
+	OP_OR = PROG_OR,
+	OP_LAND = 256,
 	OP_LOR
 };
 
@@ -294,6 +355,8 @@ static const struct op_row {
 	{ "/", OP_DIV, 10 }, { "%", OP_MOD, 10 },
 };
 
+static int64_t binary(struct parser *ps, unsigned min);
+
 static const struct op_row *peek_op(struct parser *ps)
 {
 	blanks(ps);
@@ -305,7 +368,7 @@ static const struct op_row *peek_op(struct parser *ps)
 
 static int64_t divide(struct parser *ps, bool rest, int64_t a, int64_t b)
 {
-	if (ps->skip || ps->failed)
+	if (ps->skip || ps->failed || ps->prog)
 		return 0;
 	if (!b)
 		return fail(ps, "division by zero");
@@ -366,6 +429,35 @@ static int64_t apply(struct parser *ps, enum op op, int64_t a, int64_t b)
 	return 0;
 }
 
+/* The right side of O as a program: && and || do without it where the left side decides. */
+static int64_t binary_compiled(struct parser *ps, const struct op_row *o)
+{
+	unsigned other = 0, end;
+
+	if (o->op < OP_LAND) {
+		binary(ps, o->prec + 1);
+		emit(ps, (enum prog_code)o->op, 0);
+		return 0;
+	}
+	other = emit(ps, PROG_JZ, 0);
+	if (o->op == OP_LAND) {
+		binary(ps, o->prec + 1);
+		emit(ps, PROG_BOOL, 0);
+	} else {
+		emit(ps, PROG_PUSH, 1);
+	}
+	end = emit(ps, PROG_JMP, 0);
+	jump_here(ps, other);
+	if (o->op == OP_LAND) {
+		emit(ps, PROG_PUSH, 0);
+	} else {
+		binary(ps, o->prec + 1);
+		emit(ps, PROG_BOOL, 0);
+	}
+	jump_here(ps, end);
+	return 0;
+}
+
 static int64_t binary(struct parser *ps, unsigned min)
 {
 	int64_t a = unary(ps), b;
@@ -374,6 +466,10 @@ static int64_t binary(struct parser *ps, unsigned min)
 
 	while (!ps->failed && (o = peek_op(ps)) && o->prec >= min) {
 		ps->p += strlen(o->text);
+		if (ps->prog) {
+			a = binary_compiled(ps, o);
+			continue;
+		}
 		skip = (o->op == OP_LAND && !a) || (o->op == OP_LOR && a);
 		ps->skip += skip;
 		b = binary(ps, o->prec + 1);
@@ -391,12 +487,17 @@ static int64_t ternary(struct parser *ps)
 		return fail(ps, "the expression is nested too deeply");
 	cond = binary(ps, 1);
 	if (!ps->failed && accept(ps, "?")) {
+		unsigned other = emit(ps, PROG_JZ, 0), end;
+
 		ps->skip += !cond;
 		a = ternary(ps);
 		ps->skip -= !cond;
 		expect(ps, ":");
+		end = emit(ps, PROG_JMP, 0);
+		jump_here(ps, other);
 		ps->skip += !!cond;
 		b = ternary(ps);
+		jump_here(ps, end);
 		ps->skip -= !!cond;
 		cond = cond ? a : b;
 	}
@@ -411,6 +512,17 @@ bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *va
 	struct parser ps = { .env = env, .p = *text, .err = err, .errlen = errlen };
 
 	*val = ternary(&ps);
+	blanks(&ps);
+	*text = ps.p;
+	return !ps.failed;
+}
+
+bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
+			 size_t errlen)
+{
+	struct parser ps = { .env = env, .p = *text, .err = err, .errlen = errlen, .prog = prog };
+
+	ternary(&ps);
 	blanks(&ps);
 	*text = ps.p;
 	return !ps.failed;

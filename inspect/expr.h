@@ -7,12 +7,15 @@
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
+#include "bt/program.h"
 
 struct expr_env {
 	void *ctx;
 	bool (*reg)(void *ctx, const char *name, uint64_t *val); /* without the $ */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	bool (*read)(void *ctx, uint64_t addr, unsigned size, uint64_t *val);
+	/* For expr_compile(): the op that gives $NAME later. NULL, or why there is none (a static line). */
+	const char *(*reg_op)(void *ctx, const char *name, struct prog_op *op);
 };
 
 /* What the left side of "set" names. */
@@ -28,6 +31,9 @@ struct lvalue {
 bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen);
 /* Likewise, but all of TEXT must be the expression. */
 bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen);
+/* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
+bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
+			 size_t errlen);
 /* Parse "$name", "[addr]" or "*(type)addr" (addr: a unary expression). */
 bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, char *err, size_t errlen);
 #endif

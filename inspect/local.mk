@@ -11,12 +11,15 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd_points.c \
 	%D%/cmd_run.c \
 	%D%/cmd_session.c \
+	%D%/cmd_probe.c \
 	%D%/cmd_profile.c \
 	%D%/cmd_stack.c \
 	%D%/cmd_system.c \
 	%D%/cmd_trace.c \
 	%D%/cmd_transfer.c \
 	%D%/cmd_translator.c \
+	%D%/asm.c \
+	%D%/asm.h \
 	%D%/ccf.c \
 	%D%/ccf.h \
 	%D%/cfi.c \
@@ -35,6 +38,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/peek.h \
 	%D%/points.c \
 	%D%/points.h \
+	%D%/probe_line.h \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/run.c \

@@ -430,9 +430,12 @@ bool run_settled(struct inspect *s)
 
 	if (!s->running)
 		return true;
+	drain_stop_fd(s); /* it may be for the probes' sake */
+	probe_lines(s);
 	if (!machine_wait(s->m, 0, &st))
 		return false;
 	drain_stop_fd(s);
+	probe_lines(s);
 	if (!stop_is_meant(s, &st) && leave_point(s)) {
 		go(s);
 		return false;
@@ -496,6 +499,7 @@ bool run_step(struct inspect *s)
 {
 	struct machine_stop st = machine_step(s->m, s->step_irq);
 
+	probe_lines(s);
 	if (ended(s) || side_stop(s, &st))
 		return false;
 	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");

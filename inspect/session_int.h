@@ -86,6 +86,7 @@ struct inspect {
 	bool quit;
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
+	bool probing; /* there are, or were, probes that print */
 	unsigned generation;
 	unsigned revision; /* see inspect_revision() */
 	struct inspect_snapshot *snapshot;
@@ -141,6 +142,7 @@ void run_report(struct inspect *s, struct result *r);
 /* ---- session.c, cmd_event.c: what points print, do and say ---- */
 /* Give R, made outside a command, to whoever listens; R is freed. */
 void session_emit(struct inspect *s, struct result *r);
+void probe_lines(struct inspect *s); /* what probes put on record since the last time */
 void trace_print(struct inspect *s, const struct point *p);
 /* "exception #PF, error code 0x2, at 0x..." */
 void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len);
@@ -166,6 +168,8 @@ bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
 int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_event.c */
+int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_probe.c */
+int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r);
 int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd_stack.c */
 
 /* ---- view.c ---- */

@@ -23,6 +23,7 @@ struct platform {
 	bool (*wrmsr)(void *ctx, uint32_t msr, uint64_t val);
 	uint64_t (*tsc)(void *ctx);       /* guest TSC now, used where it cannot be read in line */
 	void (*run_timers)(void *ctx);    /* called after a kick and at icount deadlines */
+	void (*notify)(void *ctx);        /* there is something to look at; the vCPU runs on. NULL: nobody cares */
 };
 
 /* What VM time follows: the host's clock, or instructions retired (deterministic). */

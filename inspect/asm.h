@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Assembly text to bytes, by GNU as and ld where they are installed. */
+#ifndef INSPECT_ASM_H
+#define INSPECT_ASM_H
+#include "base/types.h"
+
+struct assembly {
+	const char *text; /* Intel syntax, as GNU as has it; ';' between instructions */
+	unsigned bits;	  /* 16 or 32 */
+	uint32_t at;	  /* where the code will stand: branches are relative to it */
+	/* Values of names in the text that it does not define itself. */
+	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
+	bool (*interrupted)(void *ctx); /* give up? */
+	void *ctx;
+};
+
+/* The bytes of A into OUT, at most MAX. How many, or -1 with one line in ERR. Runs child processes in a
+ * temporary directory, for a few seconds at most. */
+int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, size_t errlen);
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Probes: what they ask for, compiled; what they recorded, printed. The list with its counters is the
+ * translator's view (info probes). */
+#include "inspect/probe_line.h"
+#include "x86/regs.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINES_AT_ONCE = 4096 };
+
+/* ---- registers in programs ---- */
+
+static const char *reg_op(void *ctx, const char *name, struct prog_op *op)
+{
+	const struct probe_env *e = ctx;
+	const struct reg_info *r = reg_find(name);
+	const struct variable *v;
+
+	if (!strcmp(name, "pc")) {
+		*op = (struct prog_op){ .code = PROG_PUSH, .imm = (int64_t)e->pc };
+		return NULL;
+	}
+	if (r && r->kind == REG_FIELD && (r->bits == 8 || r->bits == 16 || r->bits == 32 || r->bits == 64)) {
+		*op = (struct prog_op){ .code = PROG_FIELD, .size = (uint8_t)(r->bits / 8), .imm = (int64_t)r->offset };
+		return NULL;
+	}
+	if (r) {
+		*op = (struct prog_op){ .code = PROG_REG, .reg = r };
+		return NULL;
+	}
+	if (!strcmp(name, "icount") || !strcmp(name, "event") || !strcmp(name, "value") || !strcmp(name, "exit"))
+		return "is not known where a probe is hit";
+	v = session_variable(e->s, name, false);
+	if (!v)
+		return "is no register or variable";
+	*op = (struct prog_op){ .code = PROG_PUSH, .imm = (int64_t)v->val };
+	return NULL;
+}
+
+static bool symbol(void *ctx, const char *name, uint64_t *val)
+{
+	struct probe_env *e = ctx;
+	struct expr_env env = session_env(e->s);
+
+	return env.symbol(env.ctx, name, val);
+}
+
+struct expr_env probe_expr_env(struct probe_env *e)
+{
+	return (struct expr_env){ .ctx = e, .symbol = symbol, .reg_op = reg_op };
+}
+
+/* ---- probe ---- */
+
+static const struct view_col added_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for unprobe" },
+	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+};
+
+static bool is_if(const char *text)
+{
+	return !strncmp(text, "if", 2) && (isspace((unsigned char)text[2]) || text[2] == '(');
+}
+
+static int compile_condition(struct inspect *s, const char *text, struct bt_probe *p, struct result *r)
+{
+	struct probe_env penv = { s, p->pc };
+	struct expr_env env = probe_expr_env(&penv);
+	const char *end = text;
+	char err[200];
+
+	if (!expr_compile_prefix(&env, &end, &p->cond, err, sizeof(err)))
+		return result_fail(r, "probe: condition: %s", err);
+	if (*end)
+		return result_fail(r, "probe: unexpected '%.20s'", end);
+	p->cond_text = text;
+	return 0;
+}
+
+/* TEXT, a format with its values, into P; *LINE, malloced, is the text alone. Returns what follows, or NULL. */
+static const char *compile_line(struct inspect *s, const char *text, struct bt_probe *p, char **line,
+				struct result *r)
+{
+	char err[200];
+	const char *end = trace_compile(s, text, p->pc, &p->record, err, sizeof(err));
+	size_t n;
+
+	if (!end) {
+		result_fail(r, "probe: %s", err);
+		return NULL;
+	}
+	n = (size_t)(end - text);
+	while (n && isspace((unsigned char)text[n - 1]))
+		n--;
+	p->record_text = *line = strndup(text, n);
+	return end;
+}
+
+static int add(struct inspect *s, const struct bt_probe *p, struct result *r)
+{
+	unsigned number;
+	const char *err = bt_probe_add(machine_vcpu(s->m), p, &number);
+	struct table *t;
+	char sym[300];
+
+	if (err)
+		return result_fail(r, "probe: %s", err);
+	symbols_text(&s->symbols, p->pc, sym, sizeof(sym));
+	s->probing |= p->record.n > 0;
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, "probe {number} at {pc} {symbol}");
+	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(p->pc), sym[0] ? V_STR(sym) : V_NONE });
+	return 0;
+}
+
+/* "[ADDRESS] ["FORMAT" [EXPR,...]] [if COND]" */
+int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct bt_probe *p = calloc(1, sizeof(*p));
+	struct expr_env env = session_env(s);
+	const char *text = a->rest;
+	int64_t addr = (int64_t)session_pc(s);
+	char err[200], *line = NULL;
+	int rc = 0;
+
+	if (!p)
+		abort();
+	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
+		rc = result_fail(r, "probe: %s", err);
+	else if (addr < 0 || addr > UINT32_MAX)
+		rc = result_fail(r, "probe: 0x%llx is not an address of this guest", (unsigned long long)addr);
+	p->pc = (gva)addr;
+	if (!rc) {
+		text += strspn(text, " \t,");
+		if (*text == '"')
+			text = compile_line(s, text, p, &line, r);
+		if (!text)
+			rc = -1;
+		else if (is_if(text))
+			rc = compile_condition(s, text + 2 + strspn(text + 2, " \t"), p, r);
+		else if (*text)
+			rc = result_fail(r, "probe: unexpected '%.20s'", text);
+	}
+	if (!rc)
+		rc = add(s, p, r);
+	free(line);
+	free(p);
+	return rc;
+}
+
+/* "[NUMBER|at ADDRESS|all]", nothing: pc. */
+int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool all = a->argc == 1 && !strcmp(a->argv[0], "all");
+	bool at = a->argc == 2 && !strcmp(a->argv[0], "at");
+	gva pc = session_pc(s);
+	int64_t number = 0;
+
+	if (a->argc == 2 && !at)
+		return result_fail(r, "usage: unprobe [NUMBER|at ADDRESS|all]");
+	if (at && session_address(s, a, 1, r, &pc))
+		return -1;
+	if (a->argc == 1 && !all && session_eval(s, a->argv[0], &number, r))
+		return -1;
+	if (!bt_probe_remove(machine_vcpu(s->m), (unsigned)number, pc, all) && !all)
+		return result_fail(r, number ? "unprobe: no probe %lld (info probes lists them)"
+					     : "unprobe: no probe there (info probes lists them)", (long long)number);
+	return 0;
+}
+
+/* ---- lines ---- */
+
+void probe_lines(struct inspect *s)
+{
+	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
+	struct bt_probe_hit h;
+	const char *text;
+
+	if (!v || !s->probing)
+		return;
+	for (int n = 0; n < LINES_AT_ONCE && bt_probe_take(v, &h); n++)
+		if ((text = bt_probe_text(v, h.number)))
+			trace_replay(s, text, &h);
+}

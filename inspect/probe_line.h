@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Lines of probes: a format and expressions as "trace" has them, compiled into a program that puts the
+ * values on record where the probe is hit, and printed from the record later. */
+#ifndef INSPECT_PROBE_LINE_H
+#define INSPECT_PROBE_LINE_H
+#include "bt/probe.h"
+#include "inspect/session_int.h"
+
+/* Expressions that will be evaluated at PC: registers are those of then, variables those of now. */
+struct probe_env {
+	struct inspect *s;
+	gva pc;
+};
+struct expr_env probe_expr_env(struct probe_env *e);
+
+/* Compile TRACE ('"FORMAT" EXPR,...'); returns what follows it, or NULL with one line in ERR. */
+const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err,
+			  size_t errlen);
+/* Print the line of TRACE for a record. */
+void trace_replay(struct inspect *s, const char *trace, const struct bt_probe_hit *h);
+#endif
