@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See account.h. Callouts get here with the guest's vector registers live: built with
  * -mgeneral-regs-only. */
-#include "bt/bt_int.h"
+#include "bt/callout_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +119,11 @@ static void use_glue(struct bt_vcpu *b, bool timed)
 	b->g_heavy = (uint64_t)(timed ? glue_heavy_timed : glue_heavy);
 }
 
+void account_glue(struct bt_vcpu *b)
+{
+	use_glue(b, b->a.time_all || (b->event_kinds >> ENGINE_EV_CALLOUT & 1));
+}
+
 void account_sample(struct bt_vcpu *b)
 {
 	use_glue(b, true);
@@ -144,23 +149,45 @@ struct timed account_timed(const struct bt_vcpu *b, unsigned kind)
 	return t;
 }
 
+/* An event stops the vCPU behind the instruction of site S; where to go on from its callout. What
+ * only prepares an access cannot be left: the next poll stops. */
+static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go_on)
+{
+	struct cpu *c = &b->v.cpu;
+
+	if (b->stepping || go_on == 1)
+		return go_on;
+	if (go_on)
+		return light_exit(b, XC_LOOKUP);
+	if (s->kind == CO_SEGCHECK || s->kind == CO_MMIO || s->kind == CO_TOUCH) {
+		b->jt_live = (uint64_t)b->stop_jt;
+		return 0;
+	}
+	c->rip = s->next;
+	c->shadow = s->fn == co_sti || (s->fn == co_load_seg && s->seg == SEG_SS);
+	callout_unwind(b, s, 1);
+	return light_exit(b, XC_POLL);
+}
+
 uint64_t account_call_done(struct bt_vcpu *b, uint64_t go_on)
 {
 	struct site *s = b->a.call_site;
+	uint32_t pc;
 	uint64_t cycles = __builtin_ia32_rdtsc() - b->a.call_start;
 
-	if (!b->a.time_all)
-		use_glue(b, false);
+	account_glue(b);
 	/* Exit links and the jump table's miss come this way too; they are no callouts. */
 	if (s->fn == light_miss || (void *)s->fn == (void *)light_chain || !s->count)
 		return go_on;
+	pc = s->ccf->cs_base + s->eip;
 	if (b->a.open && b->a.cause == TRAP_SENS) {
 		cycles = __builtin_ia32_rdtsc() - b->a.started;
 		account_close_slow(b);
 	}
 	b->a.timed[s->slot].cycles += cycles;
 	b->a.timed[s->slot].count++;
-	return go_on;
+	light_event(b, ENGINE_EV_CALLOUT, s->kind, pc, false, pc);
+	return b->event_hit ? stop_behind(b, s, go_on) : go_on;
 }
 
 /* ---- fragments ---- */
@@ -185,7 +212,7 @@ void account_counting(struct bt_vcpu *b)
 	struct account *a = &b->a;
 
 	a->time_all = b->count_entries;
-	use_glue(b, a->time_all);
+	account_glue(b);
 	if (!b->count_entries)
 		return;
 	memset(b->entry_count, 0, sizeof(b->entry_count));

@@ -105,6 +105,7 @@ struct place *account_place(struct bt_vcpu *b, uint32_t pc, unsigned cause, bool
 uint64_t account_called(const struct bt_vcpu *b, unsigned kind);
 struct timed account_timed(const struct bt_vcpu *b, unsigned kind);
 void account_sample(struct bt_vcpu *b); /* time the next one */
+void account_glue(struct bt_vcpu *b);   /* choose the glue entries: plain unless each callout matters */
 uint64_t account_call_done(struct bt_vcpu *b, uint64_t go_on); /* from the timing glue; returns where to go on */
 
 /* ---- fragments ---- */

@@ -288,6 +288,7 @@ struct bt_vcpu {
 	unsigned nfilters;
 	uint32_t event_kinds; /* bit N: there is a filter of kind N */
 	bool event_hit;	      /* v.event happened; stop is set too */
+	bool was_vm;	      /* EFLAGS.VM when last looked at for an event */
 	bool watched;	      /* a watchpoint was hit; mm has the note */
 	struct mm_vm *vm;
 	void *verifier;
@@ -382,6 +383,13 @@ static inline void light_event(struct bt_vcpu *b, enum engine_event kind, uint32
 }
 /* Likewise for the write of control register N, OLD the CR0 before. */
 void light_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
+/* Has virtual-8086 mode been entered or left? Where control may have been transferred. */
+void light_vm_changed(struct bt_vcpu *b);
+static inline void light_vm_event(struct bt_vcpu *b)
+{
+	if (__builtin_expect(b->event_kinds >> ENGINE_EV_MODE & 1, 0))
+		light_vm_changed(b);
+}
 
 /* glue.c */
 void glue_init(struct bt_vcpu *b);

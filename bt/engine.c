@@ -177,6 +177,8 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 			*x = b->xcode == XC_ERROR ? XC_ERROR : XC_EXC;
 			return NULL;
 		}
+		if (f != b->transient)
+			light_event(b, ENGINE_EV_FRAGMENT, f->pc, f->ninsn, false, f->pc);
 	}
 	if (from && from->pc == f->pc && f != b->transient)
 		chain_patch(b, from, f);
@@ -283,6 +285,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			return ENGINE_SHUTDOWN;
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
+		light_vm_event(b);
 		if (b->event_hit)
 			return event_taken(b);
 		if (c->halted)
@@ -293,6 +296,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			x = step_once(b);
 		} else {
 			f = fragment(b, &x);
+			if (b->event_hit) /* the fragment is new */
+				return event_taken(b);
 			if (f && b->icount && b->v.icount + f->ninsn > b->v.icount_limit) {
 				x = step_once(b);
 			} else if (f) {
@@ -433,6 +438,8 @@ static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uin
 			return -1;
 		b->filters[b->nfilters++] = (struct event_filter){ lo, hi, (uint8_t)kind };
 		b->event_kinds |= 1u << kind;
+		b->was_vm = v->cpu.sysflags & FL_VM;
+		account_glue(b);
 		return 0;
 	}
 	while (n < b->nfilters && (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
@@ -442,6 +449,7 @@ static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uin
 	b->event_kinds = 0;
 	for (n = 0; n < b->nfilters; n++)
 		b->event_kinds |= 1u << b->filters[n].kind;
+	account_glue(b);
 	return 0;
 }
 
@@ -477,6 +485,7 @@ static const struct engine_ops bt_ops = {
 	.watch_insert = bt_watch_insert,
 	.watch_remove = bt_watch_remove,
 	.event_set = bt_event_set,
+	.callout_name = callout_name,
 	.state_changed = bt_state_changed,
 	.views = bt_views,
 	.free = bt_free,

@@ -143,6 +143,7 @@ uint64_t light_next(struct bt_vcpu *b)
 	struct cpu *c = &b->v.cpu;
 	struct ccf *f;
 
+	light_vm_event(b);
 	if (b->stepping)
 		return light_exit(b, XC_STEPPED);
 	if (b->kick | b->stop | b->watched | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0))
@@ -185,6 +186,17 @@ void light_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
 	light_event(b, ENGINE_EV_CR, n, now, true, pc);
 	if (n == 0 && mode_of(old) != mode_of(c->cr0))
 		light_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
+}
+
+void light_vm_changed(struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+	bool vm = c->sysflags & FL_VM;
+
+	if (vm == b->was_vm)
+		return;
+	b->was_vm = vm;
+	light_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c->cr0), c->cr0, true, cpu_pc(c));
 }
 
 uint64_t light_raise(struct bt_vcpu *b)

@@ -14,7 +14,8 @@ static const char *const exception_names[] = { "#DE", "#DB", "NMI", "#BP", "#OF"
 					       "#NP", "#SS", "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM", "#VE" };
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",
-					  [ENGINE_MODE_PAGING] = "paging" };
+					  [ENGINE_MODE_PAGING] = "paging",
+					  [ENGINE_MODE_V86] = "v86" };
 
 /* Columns: name, greatest number, printed in hex. By enum engine_event. */
 static const struct kind {
@@ -25,25 +26,38 @@ static const struct kind {
 	[ENGINE_EV_EXCEPTION] = { "exception", 31, false }, [ENGINE_EV_IRQ] = { "irq", 255, true },
 	[ENGINE_EV_INT] = { "int", 255, true },		    [ENGINE_EV_PORT] = { "port", 0xffff, true },
 	[ENGINE_EV_MSR] = { "msr", UINT32_MAX, true },	    [ENGINE_EV_CR] = { "cr", 8, false },
-	[ENGINE_EV_MODE] = { "mode", 2, false },
+	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_V86, false },
+	[ENGINE_EV_CALLOUT] = { "callout", 255, false },    [ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
 };
 
-static void number_text(unsigned kind, uint32_t n, char *buf, size_t len)
+/* The name that number N of KIND has, NULL: none. */
+static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 {
-	if (kind == ENGINE_EV_EXCEPTION && n < ARRAY_LEN(exception_names))
-		snprintf(buf, len, "%s", exception_names[n]);
-	else if (kind == ENGINE_EV_MODE && n < ARRAY_LEN(mode_names))
-		snprintf(buf, len, "%s", mode_names[n]);
+	const struct engine_ops *ops = s->m ? machine_vcpu(s->m)->ops : NULL;
+
+	if (kind == ENGINE_EV_EXCEPTION)
+		return n < ARRAY_LEN(exception_names) ? exception_names[n] : NULL;
+	if (kind == ENGINE_EV_MODE)
+		return n < ARRAY_LEN(mode_names) ? mode_names[n] : NULL;
+	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
+}
+
+static void number_text(struct inspect *s, unsigned kind, uint32_t n, char *buf, size_t len)
+{
+	const char *name = number_name(s, kind, n);
+
+	if (name)
+		snprintf(buf, len, "%s", name);
 	else
 		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
 }
 
-void event_name(const struct point *p, char *buf, size_t len)
+void event_name(struct inspect *s, const struct point *p, char *buf, size_t len)
 {
-	char lo[16], hi[16];
+	char lo[24], hi[24];
 
-	number_text(p->event, p->lo, lo, sizeof(lo));
-	number_text(p->event, p->hi, hi, sizeof(hi));
+	number_text(s, p->event, p->lo, lo, sizeof(lo));
+	number_text(s, p->event, p->hi, hi, sizeof(hi));
 	if (p->lo == 0 && p->hi == kinds[p->event].max)
 		snprintf(buf, len, "any %s", kinds[p->event].name);
 	else
@@ -53,31 +67,28 @@ void event_name(const struct point *p, char *buf, size_t len)
 
 void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len)
 {
-	char number[16], sym[120], how[64] = "";
+	char number[24], sym[120], how[64] = "";
 
-	number_text(h->kind, h->number, number, sizeof(number));
+	number_text(s, h->kind, h->number, number, sizeof(number));
 	symbols_text(&s->symbols, h->pc, sym, sizeof(sym));
 	if (h->kind == ENGINE_EV_EXCEPTION && h->val)
 		snprintf(how, sizeof(how), " (error code 0x%llx)", (unsigned long long)h->val);
 	else if (h->kind == ENGINE_EV_PORT || h->kind == ENGINE_EV_MSR || h->kind == ENGINE_EV_CR)
 		snprintf(how, sizeof(how), " %s 0x%llx", h->write ? "written with" : "read as",
 			 (unsigned long long)h->val);
+	else if (h->kind == ENGINE_EV_FRAGMENT)
+		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val, h->val == 1 ? "" : "s");
 	snprintf(buf, len, "%s %s%s at 0x%08llx%s%s%s", kinds[h->kind].name, number, how, (unsigned long long)h->pc,
 		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
-/* A name of exception or mode at *TEXT. False: none. */
-static bool named(unsigned kind, const char **text, int64_t *n)
+/* A name of a number of KIND at *TEXT, in any case, without its "#". False: none. */
+static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *n)
 {
-	const char *const *names = kind == ENGINE_EV_EXCEPTION ? exception_names : mode_names;
-	size_t count = kind == ENGINE_EV_EXCEPTION ? ARRAY_LEN(exception_names) : ARRAY_LEN(mode_names);
 	size_t len = strcspn(*text, " \t");
+	const char *name;
 
-	if (kind != ENGINE_EV_EXCEPTION && kind != ENGINE_EV_MODE)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		const char *name = names[i];
-
+	for (uint32_t i = 0; (name = number_name(s, kind, i)); i++) {
 		if (name[0] == '#' && **text != '#')
 			name++;
 		if (strlen(name) != len || strncasecmp(name, *text, len))
@@ -97,7 +108,7 @@ static int numbers(struct inspect *s, const struct cmd_args *a, const char **tex
 	char err[200];
 
 	if (**text && strncmp(*text, "if", 2)) {
-		if (!named(p->event, text, &lo) && !expr_eval_prefix(&env, text, &lo, err, sizeof(err)))
+		if (!named(s, p->event, text, &lo) && !expr_eval_prefix(&env, text, &lo, err, sizeof(err)))
 			return result_fail(r, "%s: %s", a->name, err);
 		hi = lo;
 		if (!strncmp(*text, "to ", 3)) {
@@ -124,7 +135,7 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
 		want.event++;
 	if (want.event == ENGINE_EVENTS)
-		return result_fail(r, "break-on takes exception, irq, int, port, msr, cr or mode");
+		return result_fail(r, "break-on takes exception, irq, int, port, msr, cr, mode, callout or fragment");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -158,12 +169,14 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 }
 
 static const struct command commands[] = {
-	{ "break-on", "catch", "exception|irq|int|port|msr|cr|mode [N [to M]] [if EXPR]",
+	{ "break-on", "catch", "exception|irq|int|port|msr|cr|mode|callout|fragment [N [to M]] [if EXPR]",
 	  "stop after an event of the processor, wherever it happens",
 	  "Exception: by vector or name (14, #PF, pf), stopped before the handler's first instruction. Irq: an external "
 	  "interrupt's vector. Int: an INT instruction. Port, msr: read or written. Cr: control register N written. "
-	  "Mode: real, protected or paging is entered. Without N: any. In EXPR $event is N and $value what was read, "
-	  "written or pushed as error code. Costs nothing where no event is asked for; delete removes it.",
+	  "Mode: real, protected, paging or v86 is entered. Callout: translated code called the monitor, by the kind's "
+	  "name (info callouts). Fragment: code at N, or from N to M, was translated, and is about to run. Without N: "
+	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's address "
+	  "of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; delete removes it.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_NONE },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]", "execute COMMANDs when point NUMBER has stopped the guest",
 	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "

@@ -27,7 +27,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 	char sym[300];
 
 	if (p->kind == POINT_EVENT)
-		event_name(p, sym, sizeof(sym));
+		event_name(s, p, sym, sizeof(sym));
 	else
 		symbols_text(&s->symbols, p->physical ? 0 : p->addr, sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_UINT(p->number),

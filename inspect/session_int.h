@@ -147,7 +147,7 @@ void trace_print(struct inspect *s, const struct point *p);
 /* "exception #PF, error code 0x2, at 0x..." */
 void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len);
 /* What event point P waits for: "exception 14", "port 0x60-0x64". */
-void event_name(const struct point *p, char *buf, size_t len);
+void event_name(struct inspect *s, const struct point *p, char *buf, size_t len);
 /* TEXT, what is left of command A's line, is empty or "if CONDITION". 0 with *COND, or -1. */
 int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
 		    struct result *r);

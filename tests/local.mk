@@ -18,6 +18,7 @@ SHELL_TESTS = \
 	%D%/console/control.sh \
 	%D%/console/faces.sh \
 	%D%/console/points.sh \
+	%D%/console/views.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
 	%D%/conform/divide.sh \

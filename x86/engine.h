@@ -51,17 +51,22 @@ enum engine_event {
 	ENGINE_EV_MSR,       /* MSR number, read or written */
 	ENGINE_EV_CR,        /* control register written: 0, 2, 3, 4 */
 	ENGINE_EV_MODE,      /* the mode entered, an enum engine_mode */
+	ENGINE_EV_CALLOUT,   /* translated code called the monitor: the kind, see callout_name() */
+	ENGINE_EV_FRAGMENT,  /* code was translated: its guest-linear address; before it runs */
 	ENGINE_EVENTS,
 };
-enum engine_mode { ENGINE_MODE_REAL, ENGINE_MODE_PROTECTED, ENGINE_MODE_PAGING };
+/* V86: virtual-8086; leaving it enters PROTECTED or PAGING. */
+enum engine_mode { ENGINE_MODE_REAL, ENGINE_MODE_PROTECTED, ENGINE_MODE_PAGING, ENGINE_MODE_V86 };
 
 /* An event that stopped the engine. */
 struct engine_hit {
 	enum engine_event kind;
 	uint32_t number; /* see above */
 	bool write;      /* to a port, an MSR */
-	uint64_t val;    /* read or written; error code of an exception */
-	gva pc;          /* of the instruction; of an interrupt, where it came */
+	uint64_t val;    /* read or written; error code of an exception; instructions in a fragment;
+			  * pc of a callout */
+	gva pc;          /* of the instruction; of an interrupt, where it came; into and out of V86,
+			  * where it leads */
 };
 
 /* One access to what a watchpoint watches; an instruction may make several. */
@@ -112,6 +117,9 @@ struct engine_ops {
 	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
 	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only. */
 	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
+	/* The name of a kind of callout; NULL: there are no more. The member is NULL in an engine
+	 * without callouts. */
+	const char *(*callout_name)(unsigned kind);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	const struct view *const *views; /* NULL-terminated; owner is the vcpu */

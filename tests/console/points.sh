@@ -4,7 +4,7 @@
 # embedded guest: what the shell says, and what it refuses.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 28
+plan 33
 
 # vit NAME: run the commands on standard input; output of the shell in $TMP/out.
 vit()
@@ -85,6 +85,28 @@ match '^port 0x2[01] (written with|read as) 0x' "break-on port"
 match '^cr 3 written with 0x[0-9a-f]+ at ' "break-on cr"
 match '^ +5  event  yes .* cr 3 +1 ' "info break counts events"
 
+vit <<'END'
+break-on callout iret
+continue
+delete
+break-on fragment check_flags to check_flags + 0x20
+continue
+delete
+break-on mode v86
+continue
+delete
+break-on mode
+continue
+delete
+break-on callout if $event == 999
+continue
+END
+match '^callout iret at 0x' "break-on callout"
+match '^fragment 0xc[0-9a-f]*, [0-9]+ instructions?, at 0x.* <check_flags' "break-on fragment"
+match '^mode v86 at 0x00007000' "break-on mode v86"
+match '^mode paging at 0xc' "and the way back"
+match '^guest exited' "an event whose condition is false stops nothing"
+
 vit <<END
 break run
 continue
@@ -96,6 +118,7 @@ sendkey ctrl-alt-delete ret a
 -sendkey nosuchkey
 -break-on weather
 -break-on exception 99
+-break-on callout nosuch
 -watch 0xfffffffe 4
 -trace run "%d"
 -trace run "%q" 1

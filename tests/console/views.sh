@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The accounting views on the embedded guest: what is counted in two places agrees, what is
+# timed is timed, and counting changes nothing that the guest can see.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+plan 18
+
+# vit [OPTION...]: run the commands on standard input; their output, as JSON lines, in $TMP/out.
+vit()
+{
+	cat >"$TMP/script"
+	timeout -k 5 60 "$VITRINE" shell --no-rc --json --serial null --timeout 50 "$@" -x "$TMP/script" demo \
+		</dev/null >"$TMP/out" 2>"$TMP/err"
+}
+
+# rows KEY FIELD=VALUE...: the KEYs of all rows with these fields.
+rows()
+{
+	key=$1
+	shift
+	filter=cat
+	cp "$TMP/out" "$TMP/rows"
+	for f in "$@"; do
+		grep -F "\"${f%%=*}\":\"${f#*=}\"" "$TMP/rows" >"$TMP/rows2"
+		mv "$TMP/rows2" "$TMP/rows"
+	done
+	sed -n "s/.*[{,]\"$key\":\"\{0,1\}\([^,\"}]*\).*/\1/p" "$TMP/rows"
+}
+
+sum()
+{
+	awk '{ s += $1 } END { printf "%d", s }'
+}
+
+# same A B NAME: two numbers that must be there and be equal.
+same()
+{
+	[ -n "$1" ] && [ "$1" = "$2" ]
+	ok $? "$3" "$1 and $2; $(cat "$TMP/err")"
+}
+
+vit <<'END'
+continue
+info traps
+END
+for n in fill true-fault; do
+	[ "$(rows before name=$n)" -eq $(($(rows count name=$n) - $(rows since name=$n))) ]
+	ok $? "traps before and since conviction add up: $n" "$(cat "$TMP/out")"
+done
+[ "$(rows each name=fill)" -gt 500 ] && [ "$(rows rate name=fill)" -gt 0 ]
+ok $? "a fill has a cost and a rate" "$(cat "$TMP/out")"
+
+vit <<'END'
+continue
+info traps
+info trap-sites
+END
+for n in fill true-fault code-write fpe; do
+	same "$(rows count "name=$n")" "$(rows count "cause=$n" | sum)" "traps by instruction add up to those by cause: $n"
+done
+rows cycles | sed -n '10,$p' >"$TMP/cycles"
+sort -rn "$TMP/cycles" | cmp -s - "$TMP/cycles"
+ok $? "the costliest instruction comes first" "$(head "$TMP/cycles")"
+
+vit <<'END'
+count on
+policy cli trap
+continue
+info traps
+info callouts
+info ways
+info tc
+END
+rows count name=iret >"$TMP/iret"
+same "$(cat "$TMP/iret")" "$(rows count kind=iret way=callout)" "callouts for IRET: by callout kind and by way"
+for n in iret int io segment-load; do
+	same "$(rows count name=$n)" "$(rows timed name=$n)" "with count on every callout is timed: $n"
+done
+same "$(rows count name=sensitive)" "$(rows count kind=cli way=trap)" "instructions run by trap: by cause and by way"
+[ "$(rows each kind=cli way=trap)" -gt $((10 * $(rows each kind=int way=callout))) ]
+ok $? "a trap costs more than ten times a callout" "$(grep '"way"' "$TMP/out")"
+hits=$(rows value name=jt_hit_rate)
+[ "${hits%.*}" -gt 50 ] && [ "${hits%.*}" -le 100 ]
+ok $? "jump table hit rate: $hits"
+in_tc=$(rows count kind=rdtsc way=in-tc)
+
+vit <<'END'
+policy rdtsc callout
+continue
+info ways
+END
+same "$in_tc" "$(rows count kind=rdtsc way=callout)" "RDTSC as often in the TC as by callout"
+
+vit --clock icount <<'END'
+run-icount 3000000
+statehash
+END
+grep '"hash"' "$TMP/out" >"$TMP/hash"
+vit --clock icount <<'END'
+count on
+break-on callout hlt if 0
+run-icount 3000000
+info callouts
+statehash
+END
+[ -s "$TMP/hash" ] && grep '"hash"' "$TMP/out" | cmp -s - "$TMP/hash"
+ok $? "counting and timing leave the guest's state alone" "$(cat "$TMP/hash" "$TMP/out" "$TMP/err")"
