@@ -223,7 +223,7 @@ static const struct view_col cause_cols[] = {
 	{ "cause", "cause", VAL_STR, "", "name for adapt" },
 	{ "on", "on", VAL_BOOL, "", "acted on" },
 	{ "threshold", "threshold", VAL_UINT, "", "so many traps convict" },
-	{ "span", "span", VAL_UINT, "cycles", "when they come within so many host cycles" },
+	{ "span", "span", VAL_UINT, "cycles", "one is forgiven per so many host cycles" },
 	{ "calm", "calm", VAL_UINT, "cycles", "acquitted after so many host cycles without one" },
 	{ "convicted", "convicted", VAL_UINT, "", "convictions until now" },
 	{ "acquitted", "acquitted", VAL_UINT, "", "acquittals until now" },

@@ -49,11 +49,13 @@ struct verdict {
 	uint8_t guilty; /* bit N: convicted of cause N */
 	uint8_t barred; /* bit N: acquitted of cause N for good */
 	uint8_t odd;    /* times its replacement did not serve it */
-	uint16_t count[SITE_CAUSES]; /* traps since SINCE, towards the threshold */
-	uint64_t since[SITE_CAUSES], judged, last; /* host TSC; of the last verdict; of the last use of a replacement */
+	uint8_t relapses; /* times it was acquitted of misses: each doubles what it takes to convict it again */
+	uint16_t count[SITE_CAUSES]; /* traps less those forgiven, towards the threshold */
+	uint64_t since[SITE_CAUSES], judged, last; /* host TSC: of the last trap counted; of the last verdict; of the last use of a replacement */
 	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
 };
 #define DEVICE_SAMPLE 16 /* every so many uses: what does it cost, and is it RAM that is just not mapped? */
+#define RELAPSES_MAX 5
 #define VERDICTS 16384u
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
 struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */

@@ -188,6 +188,7 @@ struct page_info {
 	bool mixed;
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
+#define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 #define MAX_MIXED 1024
 
 /* ---- choices (policy.c) ---- */
@@ -243,6 +244,7 @@ struct bt_vcpu {
 	uint64_t probe_count[MAX_PROBES], probe_match[MAX_PROBES];
 	uint64_t entry_count[MAX_COUNTED]; /* by a fragment's counter, while counting */
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
+	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
@@ -254,6 +256,10 @@ struct bt_vcpu {
 	gpa xpa;
 	struct ccf *stale;
 	uint32_t mmio_lin;
+	uint8_t *passing;    /* machine memory that a passing store ends in */
+	uint8_t *no_shadow;  /* entries of a window that maps nothing */
+	uint32_t passed;     /* passes, and what the last one that was timed cost */
+	uint64_t pass_cost;
 	uint64_t random;     /* state of co_random */
 	uint8_t *rx, *rw;    /* TC, two views */
 	uint32_t tc_size, tc_pos, tc_end, tc_glue_end; /* the next fragment goes to tc_pos */
@@ -365,6 +371,7 @@ void chain_unlink_in(struct bt_vcpu *b, struct ccf *f);
 
 /* light_dispatch.c: no floating point, no libc */
 uint32_t light_mode(const struct cpu *c);
+void light_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows */
 void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
 struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
 uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */

@@ -48,11 +48,12 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	/* Like a window, the guard stands at a multiple of 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
 	b->trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
+	b->no_shadow = reserve(MMU_SHADOW_BYTES, PROT_READ);
 	b->guard_map = reserve(16ull << 30, PROT_NONE);
 	b->guard = (uint8_t *)(((uint64_t)b->guard_map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->verdicts = reserve(VERDICTS * sizeof(*b->verdicts), PROT_READ | PROT_WRITE);
 	b->history = reserve(MAX_HISTORY * sizeof(*b->history), PROT_READ | PROT_WRITE);
-	if (!b->guard_map || !b->verdicts || !b->history)
+	if (!b->guard_map || !b->no_shadow || !b->verdicts || !b->history)
 		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		b->ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
@@ -73,6 +74,7 @@ void cache_fini(struct bt_vcpu *b)
 	munmap(b->arena, ARENA_BYTES);
 	munmap(b->stop_jt, JT_BYTES);
 	munmap(b->guard_map, 16ull << 30);
+	munmap(b->no_shadow, MMU_SHADOW_BYTES);
 	munmap(b->verdicts, VERDICTS * sizeof(*b->verdicts));
 	munmap(b->history, MAX_HISTORY * sizeof(*b->history));
 	for (unsigned i = 0; i < MAX_CTX; i++)

@@ -18,8 +18,11 @@ callout_fn co_cs_check;   /* EA: target of a near transfer, against the CS limit
 callout_fn co_seg_check, co_seg_fault; /* seg, imm: size, code: write */
 callout_fn co_mmio_begin, co_mmio_end; /* imm: size; begin: code: read the device; end: reg: without a begin */
 callout_fn co_mmio_push, co_mmio_peek; /* op: size; peek: EA is the offset in SS; value in scratch[3] */
-callout_fn co_touch;      /* EA: linear address about to be accessed and not mapped; code: write */
 callout_fn co_probe;      /* imm: the probe; code: its condition holds */
+/* EA: linear address about to be accessed and not mapped; code: write, reg: in the user window,
+ * imm: size, imm2: TC offset of the pass, 0: none. co_pass_end stores what the pass wrote. */
+callout_fn co_touch, co_pass_end;
+callout_fn co_touch_string; /* code, op, rep as co_string; reg: in the user window */
 callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards */
 callout_fn co_load_far;   /* LDS and family: seg, reg, op; EA: offset of the pointer in imm2 = its segment */
 callout_fn co_far_imm;    /* code: FAR_JMP, FAR_CALL; imm: offset, imm2: selector */

@@ -20,6 +20,8 @@ uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r);
 uint64_t callout_watched(struct bt_vcpu *b, struct site *s);
 /* A device was touched: behind the call unless an interrupt or a stop is due. */
 uint64_t callout_after_device(struct bt_vcpu *b, struct site *s);
+/* One iteration of a string instruction. 0, or -1 with an exception and nothing changed. */
+int callout_string_step(struct bt_vcpu *b, const struct site *s);
 /* Register R = V at the operand size OP in bytes, 2 or 4. */
 void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v);
 #endif

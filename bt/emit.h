@@ -18,6 +18,13 @@ struct stub {
 
 #define MAX_STUBS 16
 
+/* An access that may pass without a mapping (lower_touch.c). */
+struct look {
+	struct site *site;
+	unsigned insn;
+	uint8_t *back; /* where the TU goes on */
+};
+
 struct tx {
 	struct bt_vcpu *b;
 	struct ccf *f;
@@ -34,6 +41,8 @@ struct tx {
 	uint8_t low[TU_LIMIT];
 	struct stub stubs[MAX_STUBS];
 	unsigned nstub;
+	struct look look[TU_LIMIT];
+	unsigned nlook;
 	enum way way;            /* of the present instruction, when it is sensitive */
 	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
 	bool sti;                /* the previous instruction was STI or MOV SS: no interrupt before the next */

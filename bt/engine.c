@@ -546,6 +546,8 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);
 	if (!b->tx || !b->transient_ccf || !b->v.mmu || !account_init(b) || !cache_init(b, err, errlen))
 		return NULL;
+	if (b->cfg.look_all)
+		mmu_pass_all(b->v.mmu);
 	cache_hooks(b);
 	glue_init(b);
 	fault_init(b);

@@ -90,6 +90,12 @@ static unsigned insn_of(const struct mark *m)
 	return m ? m->insn : 0;
 }
 
+/* Can the access be lowered so that it looks first? */
+static bool can_look(const struct mark *m)
+{
+	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
+}
+
 /* Kernel code reached a user page through the shared kernel window, where it will not
  * stay. */
 static void foreign(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
@@ -110,6 +116,10 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 		g[greg_of[r]] = (uint32_t)g[greg_of[r]];
 	if (m && m->fix == FIX_XCHG)
 		g[greg_of[m->arg]] = (uint32_t)g[REG_R8];
+	if (m && m->fix == FIX_XSAVE) {
+		g[REG_RAX] = (uint32_t)g[REG_R10];
+		g[REG_RDX] = (uint32_t)g[REG_R11];
+	}
 	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
 }
 
@@ -121,11 +131,11 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	greg_t *g = uc->uc_mcontext.gregs;
 	struct mmu_fault mf;
 
-	b->charge.f = f;
-	b->charge.cause = CAUSE_USER_PAGE;
 	if (guard) {
+		b->charge.f = f;
+		b->charge.cause = CAUSE_USER_PAGE;
 		if (mmu_user_ready(b->v.mmu)) {
-			mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
+			light_quarters(b);
 			restart(b, f, m, g);
 			return;
 		}
@@ -134,9 +144,11 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
 		count(b, f, TRAP_FILL);
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_look(m));
 		return;
 	case FILL_FAULT:
 		count(b, f, TRAP_TRUE);
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_look(m));
 		store_state(b, f, m, g);
 		if (m && m->fix == FIX_XCHG)
 			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
@@ -148,6 +160,8 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
 		return;
 	case FILL_MMIO:
+		b->charge.f = f;
+		b->charge.cause = CAUSE_USER_PAGE;
 		break;
 	}
 odd:
@@ -156,6 +170,23 @@ odd:
 	adapt_odd(b, f, insn_of(m), CAUSE_USER_PAGE);
 	store_state(b, f, m, g);
 	resume_in_c(b, uc, XC_TRANSIENT);
+}
+
+/* A convicted REP MOVS or STOS faulted on its way: the pages that it comes to next.
+ * By instruction count nothing is done ahead: dirty bits would tell. */
+static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
+{
+	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
+	uint64_t bytes = m ? (uint64_t)(uint32_t)g[REG_RCX] * m->arg : 0;
+	struct mmu_fault mf;
+
+	if (!m || m->fix != FIX_STRING || b->icount || (g[REG_EFL] & FL_DF) || bytes <= room ||
+	    (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
+		return;
+	pages = bytes - room > STRING_AHEAD * PAGE_SIZE ? STRING_AHEAD : (uint32_t)((bytes - room + PAGE_MASK) >> PAGE_SHIFT);
+	at &= ~(uint32_t)PAGE_MASK;
+	while (pages-- && mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) == FILL_OK)
+		;
 }
 
 /* A window access missed. True when the access can simply run again. */
@@ -167,15 +198,18 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 	for (int tries = 0; tries < 4; tries++) {
 		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
+			if (tries)
+				return true;
 			count(b, f, TRAP_FILL);
 			if (mf.foreign)
 				foreign(b, f, m, lin);
 			else
-				adapt_trap(b, f, insn_of(m), CAUSE_MISS, !m || m->fix == FIX_NONE);
+				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_look(m));
+			map_on(b, m, g, lin, write);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);
-			adapt_trap(b, f, insn_of(m), CAUSE_MISS, !m || m->fix == FIX_NONE);
+			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_look(m));
 			store_state(b, f, m, g);
 			page_fault(b, uc, lin, mf.err);
 			return false;

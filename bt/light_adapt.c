@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Adaptation's judgement. An instruction is innocent until it trapped as often as its cause's
- * threshold says, within the cause's span; convicted, it is translated in another form; calm for long,
+ * threshold says, less one for each span that passed; convicted, it is translated in another form; calm for long,
  * or badly served by that form, it is acquitted. Pinned fragments are left as they are. Called from the
  * fault handler and from callouts: built with -mgeneral-regs-only, as all light_*.c. */
 #include "bt/bt_int.h"
@@ -100,6 +100,15 @@ static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
 		cache_drop(b, f, DROP_CONVICTED, v->pc);
 }
 
+/* One trap is forgotten per SPAN. */
+static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now)
+{
+	uint64_t n = span ? (now - v->since[c]) / span : 0;
+
+	v->count[c] = v->count[c] > n ? (uint16_t)(v->count[c] - n) : 0;
+	v->since[c] = now;
+}
+
 void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
 {
 	const struct cause_state *k = &b->causes[c];
@@ -118,11 +127,8 @@ void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool
 		again(b, f, v);
 		return;
 	}
-	if (!v->count[c] || (k->span && now - v->since[c] > k->span)) {
-		v->since[c] = now;
-		v->count[c] = 0;
-	}
-	if (++v->count[c] >= k->threshold)
+	forgive(v, c, k->span, now);
+	if (++v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
 		convict(b, f, v, c);
 }
 
@@ -212,7 +218,9 @@ void adapt_calm(struct bt_vcpu *b, struct ccf *f)
 	for (unsigned i = 0; i < f->ninsn; i++) {
 		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
 
-		if (guilty_of(v, CAUSE_MISS) && now - v->last >= calm)
-			acquit(b, f, v, CAUSE_MISS, b->cost.look, b->cost.plain);
+		if (!guilty_of(v, CAUSE_MISS) || now - v->last < calm)
+			continue;
+		v->relapses += v->relapses < RELAPSES_MAX;
+		acquit(b, f, v, CAUSE_MISS, b->cost.look, b->cost.plain);
 	}
 }

@@ -281,7 +281,7 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (b->pf_armed && cpu_pc(&b->v.cpu) == b->pf_pc) {
 		b->pf_armed = false;
 		light_select(b);
-		mmu_prefill(b->v.mmu, b->pf_lin);
+		mmu_prefill(b->v.mmu, b->pf_lin, guilty_of(verdict_find(b, b->pf_pc), CAUSE_MISS));
 	}
 	return callout_go_on(b, s);
 }

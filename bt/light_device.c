@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Callouts that reach devices: ports, device memory; string instructions element by
- * element; and sites that look before they touch. Built with
+ * element; Built with
  * -mgeneral-regs-only, as all light_*.c. */
 #include "bt/callout_int.h"
 
@@ -146,28 +146,6 @@ uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-/* A site that faulted often looks first and calls here: what the fault handler
- * would do, without the host's fault. */
-uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
-{
-	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
-	struct mmu_fault mf;
-
-	callout_begin(b, s);
-	uint64_t start = __builtin_ia32_rdtsc();
-	enum mmu_fill fill = mmu_fill(b->v.mmu, lin, s->code ? MM_WRITE : MM_READ, &mf);
-
-	adapt_after(b, v, s->ccf, CAUSE_MISS, __builtin_ia32_rdtsc() - start + b->cost.light);
-	if (fill != FILL_FAULT)
-		return 0; /* mapped; or for the fault handler after all */
-	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
-	b->v.cpu.exc.cr2 = lin;
-	b->pf_armed = true;
-	b->pf_pc = cpu_pc(&b->v.cpu);
-	b->pf_lin = lin;
-	return callout_raise(b, s);
-}
-
 /* ---- strings, element by element ---- */
 
 static uint32_t arith_flags(uint32_t a, uint32_t x, unsigned size)
@@ -206,8 +184,7 @@ static uint32_t mask_size(uint32_t v, unsigned size)
 	return size == 4 ? v : size == 2 ? v & 0xffff : v & 0xff;
 }
 
-/* One iteration. 0, or -1 with an exception and nothing changed. */
-static int string_step(struct bt_vcpu *b, const struct site *s)
+int callout_string_step(struct bt_vcpu *b, const struct site *s)
 {
 	struct cpu *c = &b->v.cpu;
 	uint32_t si = areg(c, s, R_ESI), di = areg(c, s, R_EDI), v = 0, w = 0;
@@ -270,12 +247,12 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	if (!s->rep) {
-		if (string_step(b, s))
+		if (callout_string_step(b, s))
 			return callout_raise(b, s);
 		return callout_after_device(b, s);
 	}
 	for (unsigned n = 0; areg(c, s, R_ECX); n++) {
-		if (string_step(b, s))
+		if (callout_string_step(b, s))
 			return callout_raise(b, s);
 		areg_add(c, s, R_ECX, -1);
 		if ((s->code == STR_CMPS || s->code == STR_SCAS) && !(c->flags & FL_ZF) == (s->rep == 1))

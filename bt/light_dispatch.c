@@ -99,6 +99,18 @@ static void settle_unmaps(struct bt_vcpu *b)
 	b->unlink_cross = false;
 }
 
+void light_quarters(struct bt_vcpu *b)
+{
+	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
+	mmu_shadow_quarters(b->v.mmu, b->shadow_quarter, (uint64_t)b->no_shadow);
+	b->shadow_live = (uint64_t)mmu_shadow(b->v.mmu);
+	if (!b->cfg.look_all)
+		return;
+	b->shadow_live = (uint64_t)b->no_shadow;
+	for (int q = 0; q < 4; q++)
+		b->shadow_quarter[q] = b->shadow_live;
+}
+
 void light_select(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
@@ -113,8 +125,7 @@ void light_select(struct bt_vcpu *b)
 		settle_unmaps(b);
 	b->mode = light_mode(c);
 	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
-	b->shadow_live = (uint64_t)mmu_shadow(b->v.mmu);
-	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
+	light_quarters(b);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
 	b->jt_live = (uint64_t)b->cur->jt;
 	__asm__ volatile("" : : : "memory");

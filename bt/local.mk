@@ -31,6 +31,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_stack.c \
 	%D%/lower_string.c \
 	%D%/lower_system.c \
+	%D%/lower_touch.c \
 	%D%/lower_vector.c \
 	%D%/patch.c \
 	%D%/policy.c \
@@ -66,6 +67,7 @@ noinst_LIBRARIES += %D%/libbtlight.a
 	%D%/light_legacy.c \
 	%D%/light_probe.c \
 	%D%/light_system.c \
+	%D%/light_touch.c \
 	%D%/sys_cr.c \
 	%D%/sys_far.c \
 	%D%/sys_int.c \

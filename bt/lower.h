@@ -15,6 +15,20 @@ bool insn_is_bit_string(const struct insn *in); /* with the bit's number in a re
 void emit_bit_string(struct tx *t, const struct insn *in);
 bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: is none */
 
+/* lower_touch.c */
+bool site_touches(const struct tx *t, const struct insn *in);
+bool can_look(const struct insn *in);
+/* In front of and behind the access of a flat memory operand; nothing for innocent sites. */
+void emit_look(struct tx *t, struct insn *in, bool foreign);
+void emit_look_r8(struct tx *t, unsigned size, bool write); /* of the linear address in r8; keeps r11 */
+void emit_look_end(struct tx *t);
+void emit_passes(struct tx *t); /* behind the body */
+struct string_op {
+	uint8_t code, size, rep; /* as in struct site */
+	bool si, di;             /* operands */
+};
+void emit_string_look(struct tx *t, struct insn *in, const struct string_op *o, bool foreign);
+
 /* lower_vector.c */
 bool insn_is_gather(const struct insn *in);
 bool insn_is_masked_move(const struct insn *in);

@@ -3,6 +3,7 @@
  * address, in r8d; the window by quarter for kernel code that reaches user pages. */
 #include "bt/encode.h"
 #include "bt/callout.h"
+#include "bt/lower.h"
 
 static void ea16(struct tx *t, const struct insn *in)
 {
@@ -131,6 +132,7 @@ void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned siz
 		load_zx(t, 0, H_R15, OFF(bounce), size);
 		return;
 	}
+	emit_look_r8(t, size, false);
 	load_zx(t, F_GS, H_R8, 0, size);
 }
 

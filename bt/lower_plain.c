@@ -65,47 +65,6 @@ static bool site_is_device(const struct tx *t, const struct insn *in)
 	return guilty_of(v, CAUSE_DEVICE) && !insn_is_vector(in) && !insn_is_vex(in);
 }
 
-static bool site_touches(const struct tx *t, const struct insn *in)
-{
-	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
-
-	return guilty_of(v, CAUSE_MISS);
-}
-
-/* Is what is accessed known to be at the operand's address, all of it? Not for
- * gathers, masked moves, and bit strings, which look elsewhere or not at all. */
-static bool accesses_address(const struct insn *in)
-{
-	return !insn_is_masked_move(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
-}
-
-/* Is the page there, with the rights wanted? If not, a callout sees to it, which
- * costs a tenth of a host fault. */
-static void look_first(struct tx *t, struct insn *in)
-{
-	bool write = in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-	uint32_t want = write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P;
-	struct site *s = new_site(t, in, CO_TOUCH, co_touch);
-
-	s->code = write;
-	t->f->touches = true;
-	emit_ea(t, in);
-	e_movi32(t, H_R10, PAGE_SHIFT);
-	e_shiftx(t, false, H_R9, H_R8, H_R10);
-	e_ld64(t, H_R10, OFF(shadow_live));
-	e_rmi(t, 0, 0x8b, H_R9, H_R10, H_R9, 2, 0);
-	e_movi32(t, H_R10, want);
-	e_bmi(t, false, H_R9, H_R9, H_R10);
-	e_mov64(t, H_R11, H_RCX);
-	e_lea32(t, H_RCX, H_R9, -(int32_t)(write ? 3 : 1));
-	uint8_t *there = e_jrcxz(t);
-	e_mov64(t, H_RCX, H_R11);
-	emit_callout(t, s);
-	e_mov64(t, H_R11, H_RCX);
-	e_here8(t, there);
-	e_mov64(t, H_RCX, H_R11);
-}
-
 void emit_plain(struct tx *t, struct insn *in)
 {
 	enum seg_class k;
@@ -164,25 +123,30 @@ void emit_plain(struct tx *t, struct insn *in)
 	}
 	if (!insn_addr16(in) && k == SEGC_FLAT && site_is_foreign(t, in) && !insn_is_bit_string(in) &&
 	    !insn_is_gather(in)) {
+		emit_look(t, in, true);
 		emit_ea(t, in);
 		emit_quarter(t, H_R8);
 		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
 		put_through_r8(t, in, false);
+		emit_look_end(t);
 		return;
 	}
 	if (!insn_addr16(in) && k == SEGC_FLAT) {
-		if (site_touches(t, in) && accesses_address(in))
-			look_first(t, in);
+		emit_look(t, in, false);
 		put_prefixes(t, in, true);
 		put_opcode(t, in, 0);
 		put_address32(t, in, in->z.raw.modrm.reg);
 		put_tail(t, in);
+		emit_look_end(t);
 		return;
 	}
-	if (!insn_addr16(in) && k == SEGC_BASED && !insn_has_index(in) && !insn_is_vex(in) && !insn_uses_high_byte(in)) {
+	if (!insn_addr16(in) && k == SEGC_BASED && !insn_has_index(in) && !insn_is_vex(in) && !insn_uses_high_byte(in) &&
+	    !site_touches(t, in)) {
 		put_based(t, in);
 		return;
 	}
 	emit_linear(t, in, insn_mem_size(in));
+	if (can_look(in))
+		emit_look_r8(t, insn_mem_size(in), in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
 	put_through_r8(t, in, true);
 }

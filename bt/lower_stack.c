@@ -30,6 +30,15 @@ static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), write);
 }
 
+/* A flat stack needs the address only where it is looked at. */
+static void look_at_stack(struct tx *t, int32_t disp, unsigned size, bool write)
+{
+	if (!site_touches(t, &t->in[t->i]))
+		return;
+	e_lea32(t, H_R8, H_RSP, disp);
+	emit_look_r8(t, size, write);
+}
+
 /* The stack is in device memory: by callout, with r11 kept. */
 static void mmio_push(struct tx *t, unsigned size)
 {
@@ -62,9 +71,11 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
+		look_at_stack(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
+		emit_look_r8(t, size, true);
 		e_gs(t, fl, 0x89, reg, H_R8, 0);
 	}
 	emit_stack_adjust(t, -(int32_t)size);
@@ -80,9 +91,11 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
+		look_at_stack(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
+		emit_look_r8(t, size, true);
 		e_gs(t, fl, 0xc7, 0, H_R8, 0);
 	}
 	if (size == 2)
@@ -102,10 +115,12 @@ void emit_stack_peek(struct tx *t, int reg, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
+		look_at_stack(t, 0, size, false);
 		e_gs(t, fl, op, reg, H_RSP, 0);
 		return;
 	}
 	stack_linear(t, 0, size, false);
+	emit_look_r8(t, size, false);
 	e_gs(t, fl, op, reg, H_R8, 0);
 }
 

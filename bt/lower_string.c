@@ -6,6 +6,7 @@
  * the wrapped offset. All others go by a callout, element by element. */
 #include "bt/emit.h"
 #include "bt/callout.h"
+#include "bt/lower.h"
 
 struct string_row { ZydisMnemonic mn; uint8_t code, si, di; };
 static const struct string_row rows[] = {
@@ -47,11 +48,13 @@ static enum seg source_seg(const struct insn *in)
 	return SEG_DS;
 }
 
-static void native(struct tx *t, const struct insn *in, const struct string_row *r, unsigned size, unsigned rep)
+static void native(struct tx *t, struct insn *in, const struct string_row *r, unsigned size, unsigned rep)
 {
 	t->low[t->i] = LOW_WINDOW;
 	bool foreign = site_is_foreign(t, in);
 
+	emit_string_look(t, in, &(struct string_op){ r->code, (uint8_t)size, (uint8_t)rep, r->si, r->di },
+			 foreign);
 	if (r->si && foreign)
 		emit_quarter(t, H_RSI);
 	if (r->si)
@@ -60,7 +63,8 @@ static void native(struct tx *t, const struct insn *in, const struct string_row 
 		emit_quarter(t, H_RDI);
 	if (r->di)
 		e_rmi(t, F_W, 0x8d, H_RDI, H_RDI, foreign ? H_R9 : H_R13, 0, 0);
-	tx_mark(t, FIX_STRING, 0);
+	/* How wide what it surely goes on to access is: map_on() */
+	tx_mark(t, FIX_STRING, rep && (r->code == STR_MOVS || r->code == STR_STOS) ? size : 0);
 	if (size == 2)
 		e1(t, 0x66);
 	if (rep)

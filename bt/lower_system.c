@@ -230,6 +230,8 @@ static void store_sys(struct tx *t, struct insn *in, int32_t off)
  * enable: EDX:EAX is masked in a callout, and put back behind. */
 static void xsave(struct tx *t, struct insn *in)
 {
+	bool foreign;
+
 	if (!(t->mode & MODE_OSXSAVE)) {
 		emit_raise(t, in, EXC_UD);
 		return;
@@ -247,7 +249,12 @@ static void xsave(struct tx *t, struct insn *in)
 		t->done = true;
 		return;
 	}
+	foreign = site_is_foreign(t, in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
 	emit_linear(t, in, 1); /* first: it may use eax or edx */
+	if (foreign) {
+		emit_quarter(t, H_R8);
+		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
+	}
 	e_ld32(t, H_R10, OFF_CPU(xcr0));
 	e_and_noflags(t, H_R9, H_RAX, H_R10);
 	e_mov64(t, H_R10, H_RAX);
@@ -255,7 +262,8 @@ static void xsave(struct tx *t, struct insn *in)
 	e_mov64(t, H_RAX, H_R9);
 	e_movi32(t, H_RDX, 0);
 	tx_mark(t, FIX_XSAVE, 0);
-	e2(t, 0x6765);
+	if (!foreign)
+		e2(t, 0x6765);
 	e1(t, 0x41);
 	for (unsigned i = in->z.raw.prefix_count; i < in->z.raw.modrm.offset; i++)
 		e1(t, in->bytes[i]);

@@ -5,6 +5,7 @@
  * Layout of a fragment: indirect entry (checks that the jump table was right
  * about EIP), main entry, [icount budget], [source check], body, stubs. */
 #include "bt/callout.h"
+#include "bt/lower.h"
 #include "bt/emit.h"
 #include "bt/verify_glue.h"
 
@@ -263,6 +264,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 		memcpy(budget_imm, &neg, 4);
 	}
 	f->body = (uint16_t)(t->p - t->base);
+	emit_passes(t);
 	emit_stubs(t);
 	f->ninsn = (uint8_t)t->n;
 	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
@@ -301,7 +303,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	uint8_t *imm = NULL;
 	bool mixed;
 
-	t->nmark = t->nstub = t->n = t->i = 0;
+	t->nmark = t->nstub = t->nlook = t->n = t->i = 0;
 	t->sti = t->done = false;
 	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient_ccf;
 	if (kind != TX_NORMAL)

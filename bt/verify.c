@@ -288,10 +288,11 @@ static bool below(const struct check *c, unsigned r, unsigned bits)
 	return true;
 }
 
-/* [r15 + quarter*8 + Q] */
+/* [r15 + quarter*8 + Q]: a window, or its shadow */
 static bool is_quarter(const struct check *c, const x86_op_mem *m)
 {
-	return m->disp == c->env->quarter && m->scale == 8 && below(c, m->index, 2);
+	return (m->disp == c->env->quarter || m->disp == c->env->shadow_quarter) && m->scale == 8 &&
+	       below(c, m->index, 2);
 }
 
 static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
@@ -669,6 +670,8 @@ static struct fact fact_load(const struct check *c, const x86_op_mem *m, size_t 
 {
 	if (m->segment != X86_REG_INVALID || m->base != X86_REG_R15)
 		return (struct fact){ 0 };
+	if (m->index != X86_REG_INVALID && m->disp == c->env->shadow_quarter)
+		return (struct fact){ F_FIELD, c->env->shadow, fact_of(c, m->index)->from };
 	if (m->index != X86_REG_INVALID) /* checked: a quarter */
 		return (struct fact){ F_BASE, 0, fact_of(c, m->index)->from };
 	if (writable(c->env, m->disp, 1))

@@ -273,7 +273,7 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	return r;
 }
 
-void mmu_prefill(struct mmu *m, gva lin)
+void mmu_prefill(struct mmu *m, gva lin, bool looks)
 {
 	struct window *cur = m->cur, *w = cur;
 	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
@@ -286,7 +286,7 @@ void mmu_prefill(struct mmu *m, gva lin)
 			return;
 		w = m->uwin;
 	}
-	if (w->shadow[vpn] & SH_P)
+	if ((w->shadow[vpn] & SH_P) || (looks && churns(m, w, vpn)))
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||

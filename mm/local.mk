@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
+	%D%/passing.c \
 	%D%/pool.c \
 	%D%/region.c \
 	%D%/region.h \

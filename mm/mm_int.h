@@ -98,6 +98,14 @@ struct window {
 #define MAX_WINDOWS 64
 #define MAX_WATCH 64
 
+/* A page whose mappings keep being dropped (passing.c). */
+struct churn {
+	uint32_t key;          /* window and VPN, bit 31 set; 0: free */
+	uint32_t entry, epoch; /* page-table entry, and CR3 loads, when last passed */
+	uint8_t drops, passes;
+};
+#define CHURN_SLOTS 1024
+
 struct mmu {
 	struct mm_vm *vm;
 	struct cpu *cpu;
@@ -113,6 +121,8 @@ struct mmu {
 	unsigned ntouch;
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
+	struct churn churn[CHURN_SLOTS];
+	bool pass_all;
 	struct mmu_stats st;
 };
 

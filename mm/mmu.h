@@ -23,7 +23,7 @@ struct mm_hooks {
 
 struct engine_touch;
 struct mmu_stats {
-	uint64_t fills, fill_pages, prefills, upgrades, true_faults, mmio_faults, code_faults;
+	uint64_t fills, fill_pages, prefills, upgrades, passes, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
 };
 
@@ -89,13 +89,24 @@ bool mmu_user_ready(struct mmu *m);
  * (a supervisor page, device memory): run the instruction through the kernel window. */
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 /* A page fault at LIN was handled by the guest and its code is about to run again:
- * map the page if the guest's tables have it now, without any side effect. */
-void mmu_prefill(struct mmu *m, gva lin);
+ * map the page if the guest's tables have it now, without any side effect. LOOKS: that
+ * code asks mmu_pass() first, so leave it to that where mappings never last. */
+void mmu_prefill(struct mmu *m, gva lin, bool looks);
+
+/* For an access of N bytes at LIN that has no mapping (in the selected window; FOREIGN:
+ * by kernel code, in the user window). When mappings of that page never last: where
+ * in machine memory to make it once, accessed and dirty bits set. NULL: map it. */
+uint8_t *mmu_pass(struct mmu *m, gva lin, unsigned n, unsigned how, bool foreign);
+bool mmu_passes(struct mmu *m, gva lin, unsigned n, unsigned how, bool foreign); /* would it? rights not checked */
+void mmu_pass_all(struct mmu *m); /* for tests: of every page */
 
 /* Shadow entries of the selected window by VPN; in each, the two bits tell that the
  * page is mapped, and mapped writable. */
 const uint32_t *mmu_shadow(const struct mmu *m);
-enum { MMU_SHADOW_P = 1, MMU_SHADOW_W = 2 };
+/* The same by quarter of the 4 GiB, as mmu_quarters() chooses windows; NONE (all 0)
+ * stands for the user window while it has to be brought up to date. */
+void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none);
+enum { MMU_SHADOW_P = 1, MMU_SHADOW_W = 2, MMU_SHADOW_BYTES = 4 << 20 };
 
 /* The page LIN is fetched from (marking it as looked up in the selected window).
  * 0; -1 with #PF raised; 1 when it is not RAM. */

@@ -115,6 +115,7 @@ void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
 	for (uint32_t v = vpn; v < vpn + n; v++)
 		if (w->shadow[v] & SH_P) {
 			page_forget(m, w, v);
+			churn_note(m, w, v);
 			if (first == UINT32_MAX)
 				first = v;
 			last = v;

@@ -71,6 +71,10 @@ void sync_page(struct mmu *m, struct window *w, uint32_t vpn);
 void sync_pending(struct mmu *m, struct window *w);
 void drop_local(struct mmu *m, struct window *w);
 
+/* passing.c */
+void churn_note(struct mmu *m, const struct window *w, uint32_t vpn);
+bool churns(struct mmu *m, const struct window *w, uint32_t vpn);
+
 /* window.c */
 void evict_for_limit(struct mmu *m, const struct window *keep);
 

@@ -43,9 +43,10 @@ static void batch_add(struct batch *b, uint32_t vpn, enum fate f)
 	struct window *w = b->w;
 	bool host_change = f == DROP || (w->shadow[vpn] & SH_W);
 
-	if (f == DROP)
+	if (f == DROP) {
 		page_forget(b->m, w, vpn);
-	else
+		churn_note(b->m, w, vpn);
+	} else
 		w->shadow[vpn] &= ~(uint32_t)(SH_W | SH_WOK);
 	if (!host_change)
 		return;
@@ -148,7 +149,8 @@ static void sync_one(struct batch *b, uint32_t vpn)
 	old = table_entry(w, r->snap, i);
 	e = table_entry(w, table_of(m, r), i);
 	f = fate_of(w->shadow[vpn], old, e);
-	if (f == DROP && may_remap(w, r, e)) {
+	if (f == DROP && may_remap(w, r, e) && !churns(m, w, vpn)) {
+		churn_note(m, w, vpn);
 		batch_flush(b);
 		page_forget(m, w, vpn);
 		put_entry(w, r, i, e);

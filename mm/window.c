@@ -172,6 +172,18 @@ const uint32_t *mmu_shadow(const struct mmu *m)
 	return m->cur->shadow;
 }
 
+void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none)
+{
+	bool split = m->cur == m->kwin && m->kwin && m->kwin->shared;
+	bool clean = m->uwin && !m->uwin->need_sync && !m->uwin->npend;
+
+	for (int q = 0; q < 4; q++) {
+		shadow[q] = (uint64_t)m->cur->shadow;
+		if (split && (m->user_quarters >> q & 1))
+			shadow[q] = clean ? (uint64_t)m->uwin->shadow : none;
+	}
+}
+
 void mmu_learn_quarter(struct mmu *m, gva lin)
 {
 	m->user_quarters |= (uint8_t)(1u << ((uint32_t)lin >> 30));

@@ -22,6 +22,7 @@ SHELL_TESTS = \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
 	%D%/conform/divide.sh \
+	%D%/conform/look.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \

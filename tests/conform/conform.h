@@ -144,6 +144,7 @@ struct engine;
 struct engine_options {
 	bool mmio;       /* the HIGH region is a device, not RAM */
 	bool divide;     /* convict at the first divide error */
+	bool look;       /* every access looks first, and passes without a mapping if it can */
 	bool no_chain;
 	bool no_verify;  /* do not ask for the verifier */
 	unsigned tu_max; /* 0: default */

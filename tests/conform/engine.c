@@ -309,7 +309,8 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 
 	if (!e)
 		return NULL;
-	e->cfg = (struct bt_config){ .verify = !o->no_verify, .tu_max = o->tu_max, .no_chain = o->no_chain };
+	e->cfg = (struct bt_config){ .verify = !o->no_verify, .tu_max = o->tu_max, .no_chain = o->no_chain,
+				      .look_all = o->look };
 	e->mmio = o->mmio;
 	if (build(e, err, errlen) && (!o->divide || convict_early(e)))
 		return e;

@@ -319,6 +319,7 @@ static const struct option long_options[] = {
 	{ "report", required_argument, NULL, 'r' }, { "mmio", no_argument, NULL, 'm' },
 	{ "no-verify", no_argument, NULL, 'V' },   { "no-chain", no_argument, NULL, 'c' },
 	{ "tu-max", required_argument, NULL, 't' }, { "divide", no_argument, NULL, 'd' },
+	{ "look", no_argument, NULL, 'l' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -327,7 +328,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	int ch;
 
 	*o = (struct options){ .seed = 1, .cases = 1, .max_report = 40, .only_case = -1 };
-	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdct:V", long_options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdlct:V", long_options, NULL)) != -1) {
 		switch (ch) {
 		case 's': o->seed = strtoull(optarg, NULL, 0); break;
 		case 'n': o->cases = (unsigned)strtoul(optarg, NULL, 0); break;
@@ -338,6 +339,7 @@ static bool parse(struct options *o, int argc, char **argv)
 		case 'r': o->max_report = (unsigned)strtoul(optarg, NULL, 0); break;
 		case 'm': o->engine.mmio = true; break;
 		case 'd': o->engine.divide = true; break;
+		case 'l': o->engine.look = true; break;
 		case 'c': o->engine.no_chain = true; break;
 		case 'V': o->engine.no_verify = true; break;
 		case 't': o->engine.tu_max = (unsigned)strtoul(optarg, NULL, 0); break;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Callouts of sites that look before they access (lower_touch.c): what the fault
+ * handler would do, without the host's fault. Built with -mgeneral-regs-only, as all
+ * light_*.c. */
+#include "bt/callout_int.h"
+
+#define PASS_BYTES 128 /* a string instruction that moves no more than this may pass */
+
+typedef uint64_t __attribute__((aligned(1), may_alias)) u64;
+typedef uint32_t __attribute__((aligned(1), may_alias)) u32;
+typedef uint16_t __attribute__((aligned(1), may_alias)) u16;
+
+static void copy(uint8_t *d, const uint8_t *s, unsigned n)
+{
+	for (; n >= 8; n -= 8, d += 8, s += 8)
+		*(u64 *)d = *(const u64 *)s;
+	for (; n >= 4; n -= 4, d += 4, s += 4)
+		*(u32 *)d = *(const u32 *)s;
+	for (; n >= 2; n -= 2, d += 2, s += 2)
+		*(u16 *)d = *(const u16 *)s;
+	if (n)
+		*d = *s;
+}
+
+static struct verdict *verdict_of(struct bt_vcpu *b, const struct site *s)
+{
+	return verdict_find(b, s->ccf->cs_base + s->eip);
+}
+
+/* Passes are too short to time each of them. */
+static void passed(struct bt_vcpu *b, const struct site *s, uint64_t start)
+{
+	if (start)
+		b->pass_cost = __builtin_ia32_rdtsc() - start + b->cost.light;
+	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, b->pass_cost);
+}
+
+static uint64_t timed(struct bt_vcpu *b)
+{
+	return b->passed++ % 16 ? 0 : __builtin_ia32_rdtsc();
+}
+
+/* The user window of the present root, and its shadow, as they are now. */
+static bool user_ready(struct bt_vcpu *b)
+{
+	if (!mmu_user_ready(b->v.mmu))
+		return false;
+	light_quarters(b);
+	return true;
+}
+
+/* Map the page of LIN. False: the guest gets the page fault that is now in cpu.exc. */
+static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how, bool foreign)
+{
+	uint64_t start = __builtin_ia32_rdtsc();
+	struct mmu_fault mf;
+	enum mmu_fill r = foreign ? mmu_fill_user(b->v.mmu, lin, how, &mf) : mmu_fill(b->v.mmu, lin, how, &mf);
+
+	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, __builtin_ia32_rdtsc() - start + b->cost.light);
+	if (r != FILL_FAULT)
+		return true; /* mapped; or for the fault handler after all */
+	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
+	b->v.cpu.exc.cr2 = lin;
+	b->pf_armed = true;
+	b->pf_pc = cpu_pc(&b->v.cpu);
+	b->pf_lin = lin;
+	return false;
+}
+
+uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
+{
+	unsigned how = s->code ? MM_WRITE : MM_READ;
+	uint64_t start = timed(b);
+	uint8_t *at;
+
+	callout_begin(b, s);
+	if (s->reg && !user_ready(b))
+		return 0;
+	at = s->imm2 ? mmu_pass(b->v.mmu, lin, s->imm, how, s->reg) : NULL;
+	if (at) {
+		copy(b->bounce, at, s->imm);
+		b->passing = at;
+		passed(b, s, start);
+		return b->tc_base + s->imm2;
+	}
+	return map(b, s, lin, how, s->reg) ? 0 : callout_raise(b, s);
+}
+
+uint64_t co_pass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	copy(b->passing, b->bounce, s->imm);
+	return 0;
+}
+
+/* ---- strings ---- */
+
+struct operand {
+	uint32_t lin, bytes; /* BYTES may run down with DF */
+	unsigned how;
+	bool used;
+};
+
+static const uint32_t *shadow_of(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+{
+	return (const uint32_t *)(s->reg ? b->shadow_quarter[lin >> 30] : b->shadow_live);
+}
+
+static bool in_user_window(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+{
+	return (uint64_t)shadow_of(b, s, lin) != b->shadow_live;
+}
+
+static bool mapped(const struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how)
+{
+	uint32_t want = how & MM_WRITE ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P;
+
+	return (shadow_of(b, s, lin)[lin >> PAGE_SHIFT] & want) == want;
+}
+
+/* Map the operand's pages until one faults. False: the first does. By instruction
+ * count nothing is done ahead: dirty bits would tell. */
+static bool map_ahead(struct bt_vcpu *b, const struct site *s, const struct operand *o)
+{
+	bool down = b->v.cpu.flags & FL_DF;
+	uint32_t room = down ? (o->lin & PAGE_MASK) + 1 : PAGE_SIZE - (o->lin & PAGE_MASK), pages = 1;
+
+	if (!b->icount && o->bytes > room)
+		pages += (o->bytes - room + PAGE_MASK) >> PAGE_SHIFT;
+	if (pages > STRING_AHEAD)
+		pages = STRING_AHEAD;
+	for (uint32_t i = 0; i < pages; i++) {
+		uint32_t by = i << PAGE_SHIFT, at = !i ? o->lin : down ? (o->lin | PAGE_MASK) - by : (o->lin & ~PAGE_MASK) + by;
+
+		if (!mapped(b, s, at, o->how) && !map(b, s, at, o->how, in_user_window(b, s, at)))
+			return i;
+	}
+	return true;
+}
+
+/* A short one on pages whose mappings never last is done here and now; ECX is 0 then,
+ * and the instruction behind the callout does nothing. */
+static bool may_pass(const struct bt_vcpu *b, const struct site *s, const struct operand *o)
+{
+	return s->rep && s->code != STR_CMPS && s->code != STR_SCAS && !(b->v.cpu.flags & FL_DF) &&
+	       o->bytes <= PASS_BYTES && (o->lin & PAGE_MASK) + o->bytes <= PAGE_SIZE &&
+	       mmu_passes(b->v.mmu, o->lin, o->bytes, o->how, in_user_window(b, s, o->lin));
+}
+
+uint64_t co_touch_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint64_t bytes = (s->rep ? (uint32_t)c->gpr[R_ECX] : 1) * (uint64_t)s->op;
+	uint32_t n = bytes > 1u << 30 ? 1u << 30 : (uint32_t)bytes;
+	struct operand ops[2] = {
+		{ (uint32_t)c->gpr[R_ESI], n, MM_READ, s->code != STR_STOS && s->code != STR_SCAS },
+		{ (uint32_t)c->gpr[R_EDI], n, s->code == STR_MOVS || s->code == STR_STOS ? MM_WRITE : MM_READ,
+		  s->code != STR_LODS },
+	};
+	bool pass = false;
+
+	(void)ea;
+	callout_begin(b, s);
+	if (!n || (s->reg && !user_ready(b)))
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		if (!ops[i].used)
+			continue;
+		if (!mapped(b, s, ops[i].lin, ops[i].how) && may_pass(b, s, &ops[i]))
+			pass = true;
+		else if (!map_ahead(b, s, &ops[i]))
+			return callout_raise(b, s);
+	}
+	if (!pass)
+		return 0;
+	/* The other operand must be memory without a trace too, or a device may be called. */
+	for (int i = 0; i < 2; i++)
+		if (ops[i].used && ((ops[i].lin & PAGE_MASK) + n > PAGE_SIZE ||
+				    (!mapped(b, s, ops[i].lin, ops[i].how) && !may_pass(b, s, &ops[i]))))
+			return 0;
+	passed(b, s, 0);
+	while (c->gpr[R_ECX]) {
+		if (callout_string_step(b, s))
+			return callout_raise(b, s);
+		c->gpr[R_ECX]--;
+	}
+	return 0;
+}
