@@ -156,6 +156,7 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 const char *engine_error(const struct engine *e);
 /* Divide errors found by callouts instead of host signals until now. */
 uint64_t engine_divide_callouts(const struct engine *e);
+uint64_t engine_passes(const struct engine *e); /* accesses served without a mapping */
 /* Is LIN where the guest's own kernel is? */
 bool engine_owns(uint32_t lin);
 

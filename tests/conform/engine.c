@@ -12,6 +12,7 @@
 #include "base/light.h"
 #include "bt/bt.h"
 #include "hv/machine.h"
+#include "mm/mmu.h"
 #include "tests/conform/conform.h"
 
 /* Guest-physical layout; the kernel's part appears at KERNEL + address. */
@@ -364,6 +365,11 @@ static void cause_row(struct row_sink *sink, const struct value *v)
 	for (unsigned i = 0; i < k->view->ncols; i++)
 		if (!strcmp(k->view->cols[i].name, "callouts"))
 			k->callouts = v[i].u;
+}
+
+uint64_t engine_passes(const struct engine *e)
+{
+	return mmu_stats(e->v->mmu)->passes;
 }
 
 uint64_t engine_divide_callouts(const struct engine *e)

@@ -368,8 +368,14 @@ int main(int argc, char **argv)
 			printf(" vector %u: %u", i, r.ended[i]);
 	printf("\n# conformance: %u forms, %u cases, %u failed, %u known differences\n", gen_forms(r.gen), r.cases, r.failed,
 	       r.known);
-	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n", 1 + r.opt.engine.divide,
+	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n", 1 + (r.opt.engine.divide | r.opt.engine.look),
 	       r.failed ? "not ok" : "ok");
+	if (r.opt.engine.look) {
+		uint64_t n = engine_passes(r.engine);
+
+		printf("%s 2 - accesses passed without a mapping (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
+		r.failed += !n;
+	}
 	if (r.opt.engine.divide) {
 		uint64_t n = engine_divide_callouts(r.engine);
 
