@@ -2,6 +2,7 @@
 # The binary translator.
 noinst_LIBRARIES += %D%/libbt.a
 %C%_libbt_a_SOURCES = \
+	%D%/account.c \
 	%D%/account.h \
 	%D%/adapt.c \
 	%D%/adapt.def \
@@ -55,9 +56,9 @@ noinst_LIBRARIES += %D%/libbt.a
 # must not touch them, and no instrumentation may call out.
 noinst_LIBRARIES += %D%/libbtlight.a
 %C%_libbtlight_a_SOURCES = \
-	%D%/account.c \
 	%D%/cache.c \
 	%D%/callout_int.h \
+	%D%/light_account.c \
 	%D%/light_adapt.c \
 	%D%/light_callout.c \
 	%D%/light_device.c \

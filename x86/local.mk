@@ -11,3 +11,10 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/regs.c \
 	%D%/regs.def \
 	%D%/regs.h
+
+# What light code (base/light.h) calls.
+noinst_LIBRARIES += %D%/libx86light.a
+%C%_libx86light_a_SOURCES = %D%/light_regs.c
+%C%_libx86light_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-sanitize=all
+%C%_libx86_a_LIBADD = $(%C%_libx86light_a_OBJECTS)
+%C%_libx86_a_DEPENDENCIES = %D%/libx86light.a

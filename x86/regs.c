@@ -47,28 +47,6 @@ static uint64_t width_mask(const struct reg_info *r)
 	return r->bits == 64 ? ~0ull : (1ull << r->bits) - 1;
 }
 
-uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
-{
-	const uint8_t *at = (const uint8_t *)c + r->offset;
-	uint64_t val = 0;
-
-	switch (r->kind) {
-	case REG_FIELD:
-		memcpy(&val, at, r->bits / 8);
-		break;
-	case REG_SEL:
-		val = ((const struct seg_cache *)(const void *)at)->sel;
-		break;
-	case REG_PC:
-		val = cpu_pc(c);
-		break;
-	case REG_EFLAGS:
-		val = cpu_eflags(c);
-		break;
-	}
-	return val;
-}
-
 static const char *set_selector(struct cpu *c, struct seg_cache *seg, uint16_t sel)
 {
 	if (cpu_pe(c) && !cpu_v86(c))
