@@ -269,9 +269,11 @@ const struct view view_causes = { "causes", "what adaptation acts on: thresholds
 
 static const struct view_col site_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
+	{ "kind", "kind", VAL_STR, "", "memory, divide, or the kind of a sensitive instruction (info policy)" },
 	{ "cause", "cause", VAL_STR, "", "of its traps" },
 	{ "verdict", "verdict", VAL_STR, "", "convicted, innocent (yet), or acquitted for good" },
 	{ "way", "way", VAL_STR, "", "way chosen by the user" },
+	{ "form", "form", VAL_STR, "", "how it is translated now (info trap-sites: way)" },
 	{ "count", "count", VAL_UINT, "", "traps counted towards conviction" },
 	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
 	{ "traps", "traps", VAL_UINT, "", "by this cause" },
@@ -279,20 +281,37 @@ static const struct view_col site_cols[] = {
 	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
 	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
 	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
+	{ "judged", "judged", VAL_REAL, "ms", "when it was last convicted or acquitted, since the machine was made" },
 };
 
-static void site_row(const struct verdict *v, int c, struct row_sink *k)
+/* The kind of the sensitive instruction at PC, as far as it is translated now. */
+static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		for (unsigned u = 0; !f->dead && pc - f->pc < f->glen && u < f->nsens; u++)
+			if (f->pc + f->ioff[f->ninsn + f->sens[u].insn] == pc)
+				return policy_kind_name(f->sens[u].kind);
+	}
+	return "";
+}
+
+static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, struct row_sink *k)
 {
 	const char *verdict = c < 0 ? "" : guilty_of(v, (enum cause)c) ? "convicted" :
 			      v->barred >> c & 1 ? "acquitted" : "innocent";
 
 	k->row(k, (struct value[]){
-			  V_ADDR(v->pc), V_STR(c < 0 ? "" : causes[c].name), V_STR(verdict), V_STR(way_names[v->way]),
+			  V_ADDR(v->pc), V_STR(c < 0 ? kind_at(b, v->pc) : c == CAUSE_DIVIDE ? "divide" : "memory"),
+			  V_STR(c < 0 ? "" : causes[c].name), V_STR(verdict), V_STR(way_names[v->way]),
+			  V_STR(site_form(v)),
 			  c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
 			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
 			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
 			  c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
-			  c < 0 ? V_NONE : saved(&v->trap[c], &v->after[c]) });
+			  c < 0 ? V_NONE : saved(&v->trap[c], &v->after[c]),
+			  judged_ms(b, v) });
 }
 
 static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
@@ -307,11 +326,11 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 		for (int c = 0; v->pc && c < SITE_CAUSES; c++) {
 			if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
 				continue;
-			site_row(v, c, k);
+			site_row(b, v, c, k);
 			shown = true;
 		}
 		if (v->way && !shown)
-			site_row(v, -1, k);
+			site_row(b, v, -1, k);
 	}
 	return NULL;
 }

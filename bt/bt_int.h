@@ -453,6 +453,8 @@ extern const struct view view_probes;
 /* view_traps.c, view_tc.c */
 const char *trap_name(unsigned cause);
 const char *callout_name(unsigned kind); /* NULL: there are no more */
+const char *site_form(const struct verdict *v); /* how such an instruction is translated now, in a word */
+struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* since the machine was made */
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 
 /* engine.c */

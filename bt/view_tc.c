@@ -91,10 +91,10 @@ static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
 		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
 		{ "host_bytes", V_UINT(b->st.host_bytes), "host code bytes emitted" },
-		{ "expansion", ratio(l->host_bytes, l->guest_bytes), "host bytes for a guest byte, exits included, live CCFs" },
+		{ "expansion", ratio(l->host_bytes, l->guest_bytes), "host bytes for a guest byte, exits included" },
 		{ "expansion_insns", ratio(l->decoded_host, l->decoded_guest),
-		  "host instructions for a guest instruction, without exits (200 live CCFs)" },
-		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes for a guest instruction, exits included" },
+		  "host instructions for a guest instruction, without exits (200 CCFs)" },
+		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes for a guest instruction" },
 	};
 
 	put(k, r, ARRAY_LEN(r));
@@ -153,10 +153,10 @@ static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
 		{ "smc_drops", V_UINT(b->st.smc_drops), "pages whose code was dropped because of a write" },
 		{ "flushes", V_UINT(b->st.flushes), "times the whole cache was emptied" },
 		{ "flushes_full", V_UINT(b->a.flushes_full), "of these, because it was full" },
-		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full), "of these, because the user chose otherwise" },
+		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full), "of these, by the user's choices" },
 		{ "context_flushes", V_UINT(b->st.ctx_flushes), "jump tables emptied" },
 		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: to themselves" },
-		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]), "instructions lowered: memory operand through the window" },
+		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]), "instructions lowered: operand through the window" },
 		{ "low_in_tc", V_UINT(b->st.low[LOW_INTC]), "instructions lowered: in-TC emulation" },
 		{ "low_callout", V_UINT(b->st.low[LOW_CALLOUT]), "instructions lowered: callout" },
 		{ "low_chain", V_UINT(b->st.low[LOW_CHAIN]), "instructions lowered: control flow" },
@@ -180,7 +180,8 @@ static const char *tc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_tc = { "tc", "translation cache totals and ratios", tc_cols, ARRAY_LEN(tc_cols), tc_rows, false };
+const struct view view_tc = { "tc", "translation cache totals and ratios", tc_cols, ARRAY_LEN(tc_cols), tc_rows,
+			      false };
 
 /* ---- info ways ---- */
 
@@ -275,7 +276,8 @@ static void usage_rows(const char *kind, const struct usage *u, struct row_sink 
 				  u->unknown[w] ? V_NONE : V_UINT((uint64_t)u->count[w]),
 				  known && count > 0 ? V_REAL(100 * u->count[w] / count) : V_NONE,
 				  u->untimed[w] ? V_NONE : V_UINT((uint64_t)u->cycles[w]),
-				  !u->untimed[w] && u->count[w] > 0 ? V_UINT((uint64_t)(u->cycles[w] / u->count[w])) : V_NONE,
+				  u->untimed[w] || u->count[w] <= 0 ? V_NONE :
+								      V_UINT((uint64_t)(u->cycles[w] / u->count[w])),
 				  timed && cycles > 0 ? V_REAL(100 * u->cycles[w] / cycles) : V_NONE });
 	}
 }
@@ -302,5 +304,5 @@ static const char *way_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_ways = { "ways", "which way sensitive instructions went: executions and cycles, by kind", way_cols,
-				ARRAY_LEN(way_cols), way_rows, false };
+const struct view view_ways = { "ways", "which way sensitive instructions went: executions and cycles, by kind",
+				way_cols, ARRAY_LEN(way_cols), way_rows, false };

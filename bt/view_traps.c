@@ -39,7 +39,7 @@ static const struct { const char *name, *help; } callouts[CO_KINDS] = {
 	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
 	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
 	[CO_TOUCH] = { "touch", "access that looked first and found no page (adaptation)" },
-	[CO_OTHER] = { "other", "what 64-bit mode lost (BCD, PUSHA), exceptions raised in line, divisions (adaptation)" },
+	[CO_OTHER] = { "other", "what 64-bit mode lost (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
 };
 
 const char *trap_name(unsigned cause)
@@ -187,8 +187,7 @@ static const char *verdict_word(const struct verdict *v, unsigned mask)
 	return v->guilty & mask ? "convicted" : v->barred & mask ? "acquitted" : "innocent";
 }
 
-/* How the instruction is translated now. */
-static const char *way_word(const struct verdict *v)
+const char *site_form(const struct verdict *v)
 {
 	if (!v)
 		return "direct";
@@ -207,7 +206,8 @@ static const struct view_col place_cols[] = {
 	{ "each", "each", VAL_UINT, "cycles", "cycles a trap (mean; of two causes at once, the first one pays)" },
 	{ "verdict", "verdict", VAL_STR, "", "convicted, innocent (yet), or acquitted for good (info sites)" },
 	{ "way", "way", VAL_STR, "",
-	  "how it is translated now: direct, user-window, looks-first, device, divide; trap, callout, in-tc by the user" },
+	  "how it is translated now: direct, user-window, looks-first, device, divide; or the user's trap, callout, "
+	  "in-tc" },
 	{ "before", "before", VAL_UINT, "", "traps while it was not convicted" },
 	{ "since", "since", VAL_UINT, "", "traps while it stood convicted" },
 	{ "avoided", "avoided", VAL_UINT, "", "callouts in place of traps" },
@@ -222,6 +222,11 @@ static int by_cycles(const void *x, const void *y)
 	return p->cycles < q->cycles ? 1 : p->cycles > q->cycles ? -1 : p->pc < q->pc ? -1 : p->pc > q->pc;
 }
 
+struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v)
+{
+	return v && v->judged ? V_REAL(1000 * seconds(b, v->judged - b->tsc_start)) : V_NONE;
+}
+
 static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink *k)
 {
 	const struct verdict *v = verdict_find(b, p->pc);
@@ -232,10 +237,10 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 	k->row(k, (struct value[]){
 			  V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
 			  mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
-			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : way_word(v)),
+			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(v)),
 			  guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
 			  known ? V_UINT(v->after[c].n) : V_NONE, known ? saved(&v->trap[c], &v->after[c]) : V_NONE,
-			  v && guilt && v->judged ? V_REAL(1000 * seconds(b, v->judged - b->tsc_start)) : V_NONE });
+			  guilt ? judged_ms(b, v) : V_NONE });
 }
 
 static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
@@ -262,6 +267,5 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_trap_sites = { "trap-sites",
-				      "guest instructions that trap, the costliest first (CAUSE: only those; polls are not "
-				      "recorded by instruction)",
+				      "guest instructions that trap, the costliest first (CAUSE: only those; not polls)",
 				      place_cols, ARRAY_LEN(place_cols), place_rows, false };

@@ -175,8 +175,9 @@ static const struct command commands[] = {
 	  "interrupt's vector. Int: an INT instruction. Port, msr: read or written. Cr: control register N written. "
 	  "Mode: real, protected, paging or v86 is entered. Callout: translated code called the monitor, by the kind's "
 	  "name (info callouts). Fragment: code at N, or from N to M, was translated, and is about to run. Without N: "
-	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's address "
-	  "of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; delete removes it.",
+	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's "
+	  "address of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; "
+	  "delete removes it.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_NONE },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]", "execute COMMANDs when point NUMBER has stopped the guest",
 	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "
