@@ -6,10 +6,15 @@
  *
  * The kernel delivers a 64-bit frame with all registers, the trap number, the
  * error code and the XSAVE image, and leaves the data segment registers alone.
- * The FS base is the C library's: no library call until it is back. */
+ * The FS base is the C library's: no library call until it is back.
+ *
+ * Wild addresses of a case are to fault as they do in the guest, so nothing of this process may be
+ * reached below 4 GiB. AddressSanitizer keeps its shadow of low memory there, from 0x7fff8000 on:
+ * what is found there is made inaccessible while a case runs. */
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,11 +38,20 @@ _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, ei
 
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 
+/* A mapping below 4 GiB that is not a case's. */
+struct foreign {
+	uint64_t start, end;
+	int prot;
+};
+enum { MAX_FOREIGN = 16 };
+
 struct native {
 	struct entry in;
 	struct outcome *out;
 	uint64_t fsbase, gsbase;
 	bool ldt;
+	struct foreign foreign[MAX_FOREIGN];
+	unsigned nforeign;
 	void *altstack;
 	stack_t old_stack;
 	struct sigaction old[ARRAY_LEN(signals)];
@@ -149,6 +163,42 @@ static void give_back_signals(struct native *n)
 	sigaltstack(&n->old_stack, NULL);
 }
 
+/* Called before the regions are mapped. False: there are too many. */
+static bool find_foreign(struct native *n)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512], rights[5];
+	struct foreign at;
+	bool fits = f != NULL;
+
+	while (fits && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %4s", &at.start, &at.end, rights) != 3 || at.start >> 32)
+			continue;
+		if (at.end >> 32)
+			at.end = 1ull << 32;
+		at.prot = (rights[0] == 'r' ? PROT_READ : 0) | (rights[1] == 'w' ? PROT_WRITE : 0) |
+			  (rights[2] == 'x' ? PROT_EXEC : 0);
+		if (!at.prot)
+			continue;
+		fits = n->nforeign < MAX_FOREIGN;
+		if (fits)
+			n->foreign[n->nforeign++] = at;
+	}
+	if (f)
+		fclose(f);
+	return fits;
+}
+
+static void hide_foreign(struct native *n, bool hide)
+{
+	for (unsigned i = 0; i < n->nforeign; i++) {
+		struct foreign *m = &n->foreign[i];
+
+		if (mprotect((void *)m->start, m->end - m->start, hide ? PROT_NONE : m->prot))
+			_exit(99);
+	}
+}
+
 static bool map_regions(void)
 {
 	for (unsigned i = 0; i < RGN_COUNT; i++) {
@@ -183,7 +233,7 @@ struct native *native_new(const char **why)
 
 	if (!n)
 		return *why = "out of memory", NULL;
-	if (!map_regions()) {
+	if (!find_foreign(n) || !map_regions()) {
 		*why = "cannot map the low memory regions";
 		free(n);
 		return NULL;
@@ -236,8 +286,10 @@ void native_run(struct native *n, const struct conform_case *c, struct outcome *
 	n->in.fpu = &c->st.fpu;
 	n->out = out;
 	take_signals(n);
+	hide_foreign(n, true);
 	current = n;
 	native_enter(&n->in);
+	hide_foreign(n, false);
 	give_back_signals(n);
 	copy_regions(out->mem, false);
 }
