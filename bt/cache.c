@@ -24,6 +24,7 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 {
 	uint64_t size = b->cfg.tc_size ? b->cfg.tc_size : 64 << 20;
 
+	b->tc_fd = -1;
 	if (size < (1 << 20) || size > (1u << 30)) {
 		snprintf(err, n, "translation cache size must be between 1M and 1G");
 		return false;
@@ -63,22 +64,31 @@ fail:
 	return false;
 }
 
+static void give_back(void *p, size_t n)
+{
+	if (p && p != MAP_FAILED)
+		munmap(p, n);
+}
+
+/* Also of one that cache_init() could not finish. */
 void cache_fini(struct bt_vcpu *b)
 {
-	munmap(b->rw, b->tc_size);
-	munmap(b->rx, b->tc_size);
-	close(b->tc_fd);
-	munmap(b->hash, CCF_HASH * sizeof(*b->hash));
-	munmap(b->pages, (1u << 20) * sizeof(*b->pages));
-	munmap(b->order, b->cap_order * sizeof(*b->order));
-	munmap(b->arena, ARENA_BYTES);
-	munmap(b->stop_jt, JT_BYTES);
-	munmap(b->guard_map, 16ull << 30);
-	munmap(b->no_shadow, MMU_SHADOW_BYTES);
-	munmap(b->verdicts, VERDICTS * sizeof(*b->verdicts));
-	munmap(b->history, MAX_HISTORY * sizeof(*b->history));
+	give_back(b->rw, b->tc_size);
+	give_back(b->rx, b->tc_size);
+	if (b->tc_fd >= 0)
+		close(b->tc_fd);
+	give_back(b->hash, CCF_HASH * sizeof(*b->hash));
+	give_back(b->pages, (1u << 20) * sizeof(*b->pages));
+	give_back(b->order, b->cap_order * sizeof(*b->order));
+	give_back(b->arena, ARENA_BYTES);
+	give_back(b->stop_jt, JT_BYTES);
+	give_back((void *)b->trap_page, PAGE_SIZE);
+	give_back(b->guard_map, 16ull << 30);
+	give_back(b->no_shadow, MMU_SHADOW_BYTES);
+	give_back(b->verdicts, VERDICTS * sizeof(*b->verdicts));
+	give_back(b->history, MAX_HISTORY * sizeof(*b->history));
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		munmap(b->ctx[i].jt, JT_BYTES);
+		give_back(b->ctx[i].jt, JT_BYTES);
 }
 
 /* Zeroed, because the arena is dropped with MADV_DONTNEED. */

@@ -544,8 +544,11 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	b->tx = calloc(1, sizeof(*b->tx));
 	b->transient_ccf = calloc(1, sizeof(*b->transient_ccf));
 	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);
-	if (!b->tx || !b->transient_ccf || !b->v.mmu || !account_init(b) || !cache_init(b, err, errlen))
+	snprintf(err, errlen, "out of memory");
+	if (!cache_init(b, err, errlen) || !b->tx || !b->transient_ccf || !b->v.mmu || !account_init(b)) {
+		bt_free(&b->v);
 		return NULL;
+	}
 	if (b->cfg.look_all)
 		mmu_pass_all(b->v.mmu);
 	cache_hooks(b);

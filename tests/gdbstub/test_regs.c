@@ -75,8 +75,12 @@ START_TEST(test_features)
 	ck_assert_ptr_nonnull(sse);
 	ck_assert_int_eq(avx != NULL, _i & 1);
 	ck_assert(!avx || avx > sse);
-	for (char *p = o.data; (p = strstr(p, "<feature ")); p++) /* each once */
-		ck_assert_ptr_null(strstr(p + 1, strndup(p, strcspn(p, ">"))));
+	for (char *p = o.data; (p = strstr(p, "<feature ")); p++) { /* each once */
+		char *head = strndup(p, strcspn(p, ">"));
+
+		ck_assert_ptr_null(strstr(p + 1, head));
+		free(head);
+	}
 	out_fini(&o);
 }
 END_TEST
