@@ -39,6 +39,7 @@ struct gdb {
 	size_t raw_len;
 	struct out reply, frame;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
+	bool read_regs; /* it has read all registers: they are what it takes them for */
 	bool physical; /* addresses are physical (PhyMemMode) */
 	bool busy;     /* a packet is being worked on */
 	bool waiting;  /* gdb waits for a stop reply */

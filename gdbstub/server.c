@@ -66,13 +66,15 @@ static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *
 		out_printf(o, "hwbreak:;");
 }
 
-/* The registers that gdb asks for after every stop. */
+/* The registers that gdb asks for after every stop. Not before it has read all: when it did not take
+ * our description (the file it has loaded is for another architecture), the reply to that says so,
+ * while a register of another size here would only puzzle. */
 static void put_registers(struct gdb *g, struct out *o)
 {
 	const struct cpu *c = debug_cpu(g->s);
 	uint8_t bytes[GDB_REG_BYTES];
 
-	for (unsigned i = 0; i < g->regs.expedited; i++) {
+	for (unsigned i = 0; g->read_regs && i < g->regs.expedited; i++) {
 		out_printf(o, "%02x:", i);
 		out_hex(o, bytes, gdb_reg_get(&g->regs, c, i, bytes));
 		out_printf(o, ";");
@@ -271,7 +273,7 @@ static void fresh_client(struct gdb *g, int fd)
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
 	g->raw_len = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
+	g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }

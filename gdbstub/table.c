@@ -50,10 +50,13 @@ const struct gdb_packet gdb_packets[] = {
 	{ "z", on_point_remove, P_HOLD },
 	/* the console behind it */
 	{ "qRcmd,", on_monitor, P_SILENT },
-	/* QEMU's */
+	/* QEMU's; it takes these with either letter, and gef and pwndbg ask with the capital */
 	{ "qqemu.sstepbits", on_sstep_bits, P_EXACT },
-	{ "qqemu.sstep", on_sstep_get, P_EXACT },
+	{ "Qqemu.sstepbits", on_sstep_bits, P_EXACT },
+	{ "qqemu.sstep=", on_sstep_set, 0 },
 	{ "Qqemu.sstep=", on_sstep_set, 0 },
+	{ "qqemu.sstep", on_sstep_get, P_EXACT },
+	{ "Qqemu.sstep", on_sstep_get, P_EXACT },
 	{ "qqemu.PhyMemMode", on_phys_get, P_EXACT },
 	{ "Qqemu.PhyMemMode:", on_phys_set, 0 },
 	{ "qqemu.Supported", on_qemu_supported, P_EXACT },

@@ -16,6 +16,7 @@ void on_read_regs(struct gdb *g, struct span a)
 	uint8_t bytes[GDB_REG_BYTES];
 
 	(void)a;
+	g->read_regs = true;
 	for (unsigned i = 0; i < g->regs.count; i++)
 		out_hex(&g->reply, bytes, gdb_reg_get(&g->regs, c, i, bytes));
 }

@@ -3,6 +3,7 @@
  * itself is mm's; here its steps are shown, and the whole space is covered by
  * probing, where the level at which a walk ends says how much to skip. */
 #include "inspect/session_int.h"
+#include "mm/mmu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +108,30 @@ static int cmd_gva2gpa(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
+static const struct view_col host_cols[] = {
+	{ "physical", "Physical", VAL_HEX, "", "physical address asked for" },
+	{ "host", "Host", VAL_HEX, "", "address in this process; good to the end of the page at least" },
+};
+
+/* In QEMU's words: tools read guests' memory through /proc/PID/mem there. */
+static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct mm_vm *vm = machine_vm(s->m);
+	struct table *t;
+	int64_t addr;
+	uint8_t byte;
+
+	if (session_eval(s, a->rest, &addr, r))
+		return -1;
+	if (addr < 0 || addr > UINT32_MAX || !mm_phys_read(vm, (uint64_t)addr, &byte, 1))
+		return result_fail(r, "gpa2hva: there is no memory at 0x%llx", (unsigned long long)addr);
+	t = result_table(r, host_cols, ARRAY_LEN(host_cols), TABLE_PLAIN, "Host virtual address for {physical} (ram) is {host}");
+	table_row(t, (struct value[]){ V_HEX((uint64_t)addr),
+				       V_HEX((uint64_t)mm_page_bytes(vm, (ppn)((uint64_t)addr >> PAGE_SHIFT)) +
+					     ((uint64_t)addr & PAGE_MASK)) });
+	return 0;
+}
+
 /* ---- the whole address space ---- */
 
 /* Bytes that a walk of one address speaks for. */
@@ -126,7 +151,7 @@ static const char *no_paging(struct inspect *s)
 {
 	if (!s->m)
 		return "no machine";
-	return session_cpu(s)->cr0 & CR0_PG ? NULL : "paging is off";
+	return session_cpu(s)->cr0 & CR0_PG ? NULL : "PG disabled"; /* as QEMU says it: plug-ins of gdb compare */
 }
 
 static const struct view_col mem_cols[] = {
@@ -232,6 +257,9 @@ static const struct command commands[] = {
 	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL,
 	  cmd_page, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "gva2gpa", NULL, "ADDRESS", "the physical address of a linear address", NULL, cmd_gva2gpa,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "gpa2hva", NULL, "ADDRESS", "where in vitrine's own memory a physical address is",
+	  "For tools that read the guest through /proc/PID/mem, as they do with QEMU.", cmd_gpa2hva,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ 0 },
 };

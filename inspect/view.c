@@ -17,11 +17,12 @@ const struct view *const inspect_views[] = {
 static const struct {
 	const char *view, *format;
 	enum table_style style;
+	bool bare; /* why there are no rows is a line of its own, and no error */
 } layouts[] = {
-	{ "mem", "{start:16}-{end:16} {size:16} {rights}", TABLE_PLAIN },
-	{ "tlb", "{address:16}: {physical:16} {flags}", TABLE_PLAIN },
-	{ "screen", "{text}", TABLE_PLAIN },
-	{ "registers", NULL, TABLE_PLAIN },
+	{ "mem", "{start:16}-{end:16} {size:16} {rights}", TABLE_PLAIN, true },
+	{ "tlb", "{address:16}: {physical:16} {flags}", TABLE_PLAIN, true },
+	{ "screen", "{text}", TABLE_PLAIN, false },
+	{ "registers", NULL, TABLE_PLAIN, false },
 };
 
 enum { NTABLES = 4 + MAX_ADDONS, MAX_COLS = 40 };
@@ -194,6 +195,14 @@ static const char *fill_table(struct inspect *s, const struct view *v, void *own
 	return v->rows(owner, arg, &k.sink);
 }
 
+static bool bare_refusal(const struct view *v)
+{
+	for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
+		if (!strcmp(layouts[i].view, v->name))
+			return layouts[i].bare;
+	return false;
+}
+
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r)
 {
 	struct view_request q;
@@ -210,6 +219,10 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 		return result_fail(r, "info: %s", why);
 	t = add_table(r, v);
 	error = fill_table(s, v, owner, q.arg, t);
+	if (error && bare_refusal(v) && !r->json) {
+		result_text(r, "%s", error);
+		return 0;
+	}
 	if (error)
 		return result_fail(r, "info %s: %s", v->name, error);
 	if (q.sort && !table_sort(t, q.sort))

@@ -39,6 +39,7 @@ GDB_TESTS = \
 	tests/gdb/demo.sh \
 	tests/gdb/control.sh \
 	tests/gdb/realmode.sh \
+	tests/gdb/tools.sh \
 	tests/gdb/conditions.sh
 SHELL_TESTS += $(GDB_TESTS)
 GUEST_TESTS += tests/gdb/linux.sh

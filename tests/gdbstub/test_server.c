@@ -106,7 +106,8 @@ static const struct {
 	{ "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386",
 	  "PacketSize=8000;QStartNoAckMode+" },
 	{ "vMustReplyEmpty", "" },
-	{ "?", "T05" },
+	{ "?", "T05thread:p1.1;" }, /* what has not read the registers gets none with its stops */
+	{ "g", "0000000000000000" },
 	{ "Hgp0.0", "OK" },
 	{ "Hgp1.7", "E" },
 	{ "Hc-1", "OK" },
@@ -313,6 +314,7 @@ START_TEST(test_two_faces)
 
 	begin(&t, looping, sizeof(looping));
 	ask(&t, "qSupported:swbreak+");
+	ask(&t, "g");
 	inspect_exec(t.s, "tbreak *0x1002", &silent);
 	ck_assert_msg(!strncmp(ask(&t, "c"), "T0500", 5), "not a plain trap: %s", t.said);
 	ask(&t, "c");

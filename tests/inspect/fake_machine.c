@@ -52,6 +52,11 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 	return true;
 }
 
+const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p)
+{
+	return ((const struct machine *)vm)->mem + ((uint64_t)p << PAGE_SHIFT);
+}
+
 int mmu_read(struct mmu *u, gva lin, void *buf, unsigned n, unsigned how)
 {
 	(void)how;
