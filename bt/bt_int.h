@@ -228,6 +228,14 @@ struct bt_stats {
 	uint64_t traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, stops;
 };
 
+/* A segment register as its last load by callout left it, where it came from, and what was
+ * there; the numbers negated, for comparing without flags. */
+struct seg_memo {
+	uint64_t sel_neg, cache_neg[2], gdtr_neg, raw_neg;
+	uint32_t at;      /* linear address of the descriptor */
+	uint16_t sel;     /* of the last load, also when there is no memo of it */
+};
+
 struct bt_vcpu {
 	struct vcpu v;       /* first: r15 points here */
 	/* -- read by fragments and glue, offsets below 2^31 -- */
@@ -246,6 +254,7 @@ struct bt_vcpu {
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
+	struct seg_memo seg_memo[SEG_COUNT];
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;

@@ -23,7 +23,7 @@ callout_fn co_probe;      /* imm: the probe; code: its condition holds */
  * imm: size, imm2: TC offset of the pass, 0: none. co_pass_end stores what the pass wrote. */
 callout_fn co_touch, co_pass_end;
 callout_fn co_touch_string; /* code, op, rep as co_string; reg: in the user window */
-callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards */
+callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards; code: to be remembered */
 callout_fn co_load_far;   /* LDS and family: seg, reg, op; EA: offset of the pointer in imm2 = its segment */
 callout_fn co_far_imm;    /* code: FAR_JMP, FAR_CALL; imm: offset, imm2: selector */
 callout_fn co_far_mem;    /* pointer at EA */

@@ -541,6 +541,8 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	b->v.ops = &bt_ops;
 	b->v.icount_limit = UINT64_MAX / 2;
 	b->xsave_mask = host_xcr0();
+	for (int s = 0; s < SEG_COUNT; s++)
+		b->seg_memo[s].sel_neg = 1; /* no selector's */
 	b->tx = calloc(1, sizeof(*b->tx));
 	b->transient_ccf = calloc(1, sizeof(*b->transient_ccf));
 	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);

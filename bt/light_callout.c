@@ -188,6 +188,35 @@ static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
 	return callout_go_on(b, s);
 }
 
+static uint64_t eight(const void *p)
+{
+	return *(const uint64_t __attribute__((may_alias)) *)p;
+}
+
+/* S was loaded with the same selector twice in a row: have the next such load see that nothing
+ * changes (lower_seg.c). Not from the LDT. */
+static void remember_seg(struct bt_vcpu *b, enum seg s)
+{
+	const struct seg_cache *g = &b->v.cpu.seg[s];
+	const struct dt_reg *gdtr = &b->v.cpu.gdtr;
+	struct seg_memo *m = &b->seg_memo[s];
+	uint32_t off = g->sel & 0xfff8u;
+	bool again = g->sel == m->sel;
+	uint64_t raw;
+
+	m->sel = g->sel;
+	if (!again || (g->sel & 4) || off + 7 > gdtr->limit)
+		return;
+	m->at = gdtr->base + off;
+	if (mmu_read(b->v.mmu, m->at, &raw, 8, MM_PROBE))
+		return;
+	m->sel_neg = -(uint64_t)g->sel;
+	m->cache_neg[0] = -eight(&g->base);
+	m->cache_neg[1] = -eight(&g->attr);
+	m->gdtr_neg = -eight(gdtr);
+	m->raw_neg = -raw;
+}
+
 uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
 {
 	struct cpu *c = &b->v.cpu;
@@ -203,6 +232,8 @@ uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
 		pop_bytes(c, s->imm);
 		c->seg[SEG_SS].attr = new_attr;
 	}
+	if (s->code)
+		remember_seg(b, s->seg);
 	return after_seg_load(b, s, s->seg);
 }
 

@@ -29,6 +29,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_legacy.c \
 	%D%/lower_mem.c \
 	%D%/lower_plain.c \
+	%D%/lower_seg.c \
 	%D%/lower_stack.c \
 	%D%/lower_string.c \
 	%D%/lower_system.c \

@@ -10,6 +10,9 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest registe
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
 void emit_stack_peek(struct tx *t, int reg, unsigned size);     /* REG = top, zero-extended */
 
+/* lower_seg.c: SEG = the selector in r8d; ESP += POP behind it (0: no POP). */
+void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);
+
 /* lower_bits.c */
 bool insn_is_bit_string(const struct insn *in); /* with the bit's number in a register */
 void emit_bit_string(struct tx *t, const struct insn *in);

@@ -178,7 +178,6 @@ static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 static void pop(struct tx *t, struct insn *in, unsigned size)
 {
 	const ZydisDecodedOperand *o = &in->op[0];
-	struct site *s;
 	int r;
 
 	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
@@ -187,11 +186,7 @@ static void pop(struct tx *t, struct insn *in, unsigned size)
 	}
 	if (o->reg.value >= ZYDIS_REGISTER_ES && o->reg.value <= ZYDIS_REGISTER_GS) {
 		emit_stack_peek(t, H_R8, 2);
-		s = new_site(t, in, CO_SEGLOAD, co_load_seg);
-		s->seg = (uint8_t)ZydisRegisterGetId(o->reg.value);
-		s->imm = size;
-		emit_callout(t, s);
-		t->sti = s->seg == SEG_SS;
+		emit_load_seg(t, in, (enum seg)ZydisRegisterGetId(o->reg.value), size);
 		return;
 	}
 	r = ZydisRegisterGetId(o->reg.value);

@@ -56,10 +56,7 @@ static bool mov_special(struct tx *t, struct insn *in)
 			return true;
 		}
 		emit_load_operand(t, in, 1, 2);
-		c = callout(t, in, CO_SEGLOAD, co_load_seg);
-		c->seg = (uint8_t)reg_of(d);
-		emit_callout(t, c);
-		t->sti = c->seg == SEG_SS;
+		emit_load_seg(t, in, (enum seg)reg_of(d), 0);
 		return true;
 	}
 	if (is_sreg(s) && (t->way == WAY_TRAP || t->way == WAY_CALLOUT)) {

@@ -335,6 +335,68 @@ static const char *check_bases(void)
 	return wrong;
 }
 
+static u64 other_gdt[GDT_ENTRIES];
+
+static void use_gdt(const u64 *table, u32 bytes)
+{
+	struct pseudo_desc d = { (u16)(bytes - 1), (u32)table };
+
+	asm volatile("lgdt %0" : : "m"(d));
+}
+
+/* The same instruction again and again, by MOV and by POP. */
+static u8 reloaded(bool pop, u32 off)
+{
+	u32 before, after;
+
+	asm volatile("movl %%esp, %0" : "=r"(before));
+	if (pop)
+		asm volatile("pushl %0; popl %%gs" : : "r"(SEL_TEST) : "memory");
+	else
+		asm volatile("movw %w0, %%gs" : : "r"(SEL_TEST) : "memory");
+	asm volatile("movl %%esp, %0" : "=r"(after));
+	return before == after ? gs_read8(off) : 0xff;
+}
+
+/* A selector that is loaded already, with everything behind it changing now and then. */
+static const char *reloads(bool pop)
+{
+	u32 attr = (A_DATA | 1) | A_32 | A_PAGES; /* accessed: memory stays as it is written here */
+
+	for (u32 i = 0; i < 64; i++) {
+		gdt[SEL_TEST / 8] = descriptor((u32)buf + i / 8, 0xfffff, attr);
+		other_gdt[SEL_TEST / 8] = descriptor((u32)buf + 32, 0xfffff, attr);
+		use_gdt(i % 16 == 15 ? other_gdt : gdt, sizeof(gdt));
+		if (reloaded(pop, 2) != (i % 16 == 15 ? 34 : i / 8 + 2))
+			return i % 16 == 15 ? "another table" : "a changed descriptor";
+	}
+	use_gdt(gdt, SEL_TEST);
+	if (!catch_fault(do_gs_load, (void *)SEL_TEST) || !caught_is(13, SEL_TEST))
+		return "a table cut short";
+	use_gdt(gdt, sizeof(gdt));
+	for (u32 i = 0; i < 8; i++)
+		reloaded(pop, 0);
+	gdt[SEL_TEST / 8] &= ~(0x80ull << 40);
+	if (!catch_fault(do_gs_load, (void *)SEL_TEST) || !caught_is(11, SEL_TEST))
+		return "a descriptor not present any more";
+	return NULL;
+}
+
+static const char *check_reloads(void)
+{
+	const char *wrong;
+
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		buf[i] = (u8)i;
+	memcpy(other_gdt, gdt, sizeof(gdt));
+	wrong = reloads(false);
+	if (!wrong)
+		wrong = reloads(true);
+	use_gdt(gdt, sizeof(gdt));
+	asm volatile("movw %w0, %%gs" : : "r"(SEL_KDATA));
+	return wrong;
+}
+
 static const char *check_lar_lsl(void)
 {
 	u32 ar, lim;
@@ -534,6 +596,7 @@ const struct check cpu_checks[] = {
 	{ "old instructions", check_old_instructions },
 	{ "compare and exchange", check_cmpxchg8b },
 	{ "segment bases", check_bases },
+	{ "segments loaded again", check_reloads },
 	{ "segment queries", check_lar_lsl },
 	{ "call through the LDT", check_ldt_call },
 	{ "16-bit code segment", check_code16 },
