@@ -445,29 +445,33 @@ static void client_ready(void *ctx, int fd)
 	sweep(ctl);
 }
 
-static void listen_ready(void *ctx, int fd)
+void control_adopt(struct control *ctl, int fd)
 {
-	struct control *ctl = ctx;
-	struct control_client *c;
-	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = SEND_BUFFER;
+	struct control_client *c = calloc(1, sizeof(*c));
+	int size = SEND_BUFFER;
 
-	if (conn < 0)
-		return;
-	c = calloc(1, sizeof(*c));
 	if (!c)
 		abort();
-	*c = (struct control_client){ .ctl = ctl, .fd = conn, .next = ctl->clients };
+	*c = (struct control_client){ .ctl = ctl, .fd = fd, .next = ctl->clients };
 	if (ctl->nclients >= MAX_CLIENTS) {
 		refuse(c, "null", "too many clients");
-		close(conn);
+		close(fd);
 		free(c);
 		return;
 	}
-	setsockopt(conn, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	ctl->clients = c;
 	ctl->nclients++;
-	loop_watch(ctl->loop, conn, client_ready, c);
+	loop_watch(ctl->loop, fd, client_ready, c);
 	hold(ctl, inspect_has_machine(ctl->s) && !inspect_ended(ctl->s));
+}
+
+static void listen_ready(void *ctx, int fd)
+{
+	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (conn >= 0)
+		control_adopt(ctx, conn);
 }
 
 /* ---- events ---- */
@@ -582,11 +586,12 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 	ctl->listen_fd = -1;
 	ctl->listener = (struct debug_listener){ .ctx = ctl, .stopped = stopped };
 	ctl->tap = (struct inspect_tap){ .ctx = ctl, .serial = serial };
-	if (!open_socket(ctl, where + strlen("unix:"), err, errlen)) {
+	if (where && !open_socket(ctl, where + strlen("unix:"), err, errlen)) {
 		control_free(ctl);
 		return NULL;
 	}
-	loop_watch(loop, ctl->listen_fd, listen_ready, ctl);
+	if (where)
+		loop_watch(loop, ctl->listen_fd, listen_ready, ctl);
 	inspect_serial_tap(s, &ctl->tap);
 	ctl->drains = !inspect_serial_is_taken(s);
 	if (ctl->drains) {

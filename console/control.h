@@ -23,9 +23,12 @@ struct control_service {
 	const char *(*request)(void *state, const json_t *value);
 };
 
-/* Serve WHERE ("unix:PATH") from LOOP, which both are borrowed. NULL with one line in ERR. */
+/* Serve WHERE ("unix:PATH"; NULL: only who is adopted) from LOOP, which both are borrowed. NULL with one
+ * line in ERR. */
 struct control *control_new(struct inspect *s, struct loop *loop, const char *where, char *err, size_t errlen);
 void control_free(struct control *ctl);
+/* A client that is connected already: FD passes to us. */
+void control_adopt(struct control *ctl, int fd);
 /* Offer SERVICE (borrowed) too; one at most. */
 void control_serve(struct control *ctl, const struct control_service *service);
 /* For services: send a line, its newline included; how many bytes the client has not read yet. */

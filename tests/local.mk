@@ -121,5 +121,6 @@ CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) %D%/guests/hostile/bootsector.S
 
 include tests/gdbstub/local.mk
+include tests/fuzz/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)

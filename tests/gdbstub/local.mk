@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The gdb stub: units, conversations on the fake machine, real gdb, and the fuzz target.
+# The gdb stub: units, conversations on the fake machine, real gdb.
 gdbstub_below = gdbstub/libgdbstub.a inspect/libinspect.a x86/libx86.a base/libbase.a
 gdbstub_fake = tests/inspect/fake_machine.c tests/inspect/fake_machine.h %D%/no_translator.c
 
@@ -16,25 +16,6 @@ UNIT_TESTS += %D%/test_packet %D%/test_regs %D%/test_server
 %C%_test_server_LDADD = $(gdbstub_below) $(CHECK_LIBS) $(EXT_LIBS)
 endif
 
-# tests/fuzz: with --enable-fuzzing a libFuzzer program (run it on tests/fuzz/corpus-gdb);
-# without, one that replays the corpus in `make check`.
-check_PROGRAMS += tests/fuzz/fuzz_gdb
-tests_fuzz_fuzz_gdb_SOURCES = tests/fuzz/fuzz_gdb.c $(gdbstub_fake)
-tests_fuzz_fuzz_gdb_LDADD = $(gdbstub_below) $(EXT_LIBS)
-if FUZZING
-tests_fuzz_fuzz_gdb_CFLAGS = $(AM_CFLAGS) -DFUZZING
-tests_fuzz_fuzz_gdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-else
-tests_fuzz_fuzz_gdb_CFLAGS = $(AM_CFLAGS)
-SHELL_TESTS += tests/fuzz/replay.sh
-endif
-gdb_corpus = \
-	tests/fuzz/corpus-gdb/opening \
-	tests/fuzz/corpus-gdb/points \
-	tests/fuzz/corpus-gdb/memory \
-	tests/fuzz/corpus-gdb/raw \
-	tests/fuzz/corpus-gdb/register-number
-
 GDB_TESTS = \
 	tests/gdb/demo.sh \
 	tests/gdb/control.sh \
@@ -46,4 +27,4 @@ GUEST_TESTS += tests/gdb/linux.sh
 check_PROGRAMS += tests/gdb/rsp
 tests_gdb_rsp_SOURCES = tests/gdb/rsp.c
 tests_gdb_rsp_LDADD = gdbstub/libgdbstub.a
-EXTRA_DIST += $(gdb_corpus) tests/fuzz/replay.sh tests/gdb/gdblib.sh tests/gdb/rates.sh tests/gdb/rates.py
+EXTRA_DIST += tests/gdb/gdblib.sh tests/gdb/rates.sh tests/gdb/rates.py
