@@ -1,4 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# vitrine.1 is generated and committed; tests/console/manual.sh fails when it is stale, and then this makes it anew.
+dist_man1_MANS += %D%/vitrine.1
+update-docs: vitrine$(EXEEXT)
+	./vitrine$(EXEEXT) --help-man >$(srcdir)/%D%/vitrine.1.new
+	mv $(srcdir)/%D%/vitrine.1.new $(srcdir)/%D%/vitrine.1
+.PHONY: update-docs
+
 EXTRA_DIST += %D%/layers.txt %D%/gdb.md %D%/examples/demo-batch.vit
 EXTRA_DIST += %D%/testing.md
 EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine-linux-200x50.txt \

@@ -72,6 +72,8 @@ static const struct view_col arch_cols[] = {
 	{ "served", "Served", VAL_BOOL, "", "this one is in force" },
 	{ "help", "Means", VAL_STR, "", "what it is for" },
 };
+static RECORD_DOC(arch_record, "arch", arch_cols);
+const struct record_doc *const gdb_records[] = { &arch_record, NULL };
 
 static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
@@ -106,4 +108,4 @@ static const struct command commands[] = {
 };
 
 const struct command_group gdb_commands = { "gdb", "gdb", commands };
-const struct inspect_addon gdb_addon_manual = { .commands = &gdb_commands, .views = gdb_views };
+const struct inspect_addon gdb_addon_manual = { .commands = &gdb_commands, .views = gdb_views, .records = gdb_records };

@@ -105,5 +105,6 @@ HANDLER(on_monitor)
 
 /* ---- face.c ---- */
 extern const struct command_group gdb_commands;
+extern const struct record_doc *const gdb_records[];
 extern const struct view *const gdb_views[];
 #endif

@@ -500,7 +500,8 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 	g->listen_fd = g->conn = -1;
 	g->listener = (struct debug_listener){ .ctx = g, .stopped = stopped };
 	g->owner = (struct point_owner){ .name = "gdb", .ctx = g, .holds = gdb_condition_holds };
-	g->addon = (struct inspect_addon){ .commands = &gdb_commands, .views = gdb_views, .owner = g };
+	g->addon = (struct inspect_addon){ .commands = &gdb_commands, .views = gdb_views, .owner = g,
+					.records = gdb_records };
 	gdb_regs_init(&g->regs, &gdb_archs[0], __builtin_cpu_supports("avx"));
 	return g;
 }

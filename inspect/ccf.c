@@ -21,6 +21,7 @@ static const struct view_col head_cols[] = {
 	{ "size", "size", VAL_UINT, "B", "host code, exits included" },
 	{ "expansion", "expansion", VAL_REAL, "", "host bytes for a guest byte" },
 };
+RECORD_DOC(ccf_record, "ccf", head_cols);
 
 static const struct view_col code_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
@@ -34,6 +35,7 @@ static const struct view_col code_cols[] = {
 	{ "host", "host instruction", VAL_STR, "", "Intel syntax, 64-bit" },
 	{ "host_bytes", "host bytes", VAL_STR, "", "its bytes" },
 };
+RECORD_DOC(ccf_code_record, "ccf", code_cols);
 
 /* One guest instruction, or the code around them, on its way into rows. */
 struct piece {

@@ -67,6 +67,7 @@ static const struct view_col print_cols[] = {
 	{ "hex", "Hex", VAL_HEX, "", "the value, 64-bit unsigned" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is, as an address" },
 };
+RECORD_DOC(print_record, "print", print_cols);
 
 static void format_number(char format, int64_t v, char *buf, size_t len)
 {

@@ -23,6 +23,7 @@ static const struct view_col walk_cols[] = {
 	{ "entry", "Entry", VAL_HEX, "", "its value" },
 	{ "flags", "Flags", VAL_STR, "", "bits set in it" },
 };
+RECORD_DOC(walk_record, "page", walk_cols);
 
 static void flags_text(uint64_t entry, char *buf, size_t len)
 {
@@ -42,6 +43,7 @@ static const struct view_col page_cols[] = {
 	{ "rights", "Rights", VAL_STR, "", "u user, r read, w write, x execute" },
 	{ "error", "Error", VAL_HEX, "", "page-fault error code, when there is none" },
 };
+RECORD_DOC(page_record, "page gva2gpa", page_cols);
 
 static void rights_text(const struct walk *w, char buf[5])
 {

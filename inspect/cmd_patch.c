@@ -116,6 +116,7 @@ static const struct view_col added_cols[] = {
 	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
 	{ "nops", "Nops", VAL_UINT, "bytes", "of these filled up to the end of the last instruction replaced" },
 };
+RECORD_DOC(patch_record, "patch-code probe", added_cols);
 
 static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {

@@ -19,6 +19,7 @@ static const struct view_col break_cols[] = {
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
 	{ "physical", "Physical", VAL_BOOL, "", "the address is physical (watchpoints only)" },
 };
+RECORD_DOC(point_record, "break tbreak watch rwatch awatch break-on trace", break_cols);
 
 static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch", "event" };
 

@@ -103,6 +103,7 @@ static const struct view_col profile_cols[] = {
 	{ "share", "Share", VAL_REAL, "%", "of all samples" },
 	{ "symbol", "Symbol", VAL_STR, "", "function, or (halted)" },
 };
+RECORD_DOC(profile_record, "profile", profile_cols);
 
 static void show(struct profile *p, struct result *r)
 {

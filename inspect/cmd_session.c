@@ -42,6 +42,7 @@ static const struct view_col loaded_cols[] = {
 	{ "file", "File", VAL_STR, "", "symbol file" },
 	{ "count", "Count", VAL_UINT, "", "symbols read from it" },
 };
+RECORD_DOC(loaded_record, "symbols", loaded_cols);
 
 static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
@@ -73,6 +74,7 @@ static const struct view_col log_cols[] = {
 	{ "on", "On", VAL_BOOL, "", "is it written" },
 	{ "help", "Logs", VAL_STR, "", "what it logs" },
 };
+RECORD_DOC(log_record, "log", log_cols);
 
 static int list_log(struct result *r)
 {
@@ -164,6 +166,7 @@ static const struct view_col hash_cols[] = {
 	{ "hash", "Hash", VAL_STR, "", "of registers, devices and memory" },
 	{ "icount", "Icount", VAL_UINT, "", "instructions retired (icount clock)" },
 };
+RECORD_DOC(hash_record, "statehash", hash_cols);
 
 static int cmd_statehash(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
@@ -194,6 +197,7 @@ static const struct view_col help_cols[] = {
 	{ "command", "Command", VAL_STR, "", "name and arguments" },
 	{ "help", "Does", VAL_STR, "", "what it does" },
 };
+RECORD_DOC(help_record, "help", help_cols);
 
 static const struct view_col help_one_cols[] = {
 	{ "usage", "Usage", VAL_STR, "", "name and arguments" },
@@ -201,10 +205,62 @@ static const struct view_col help_one_cols[] = {
 	{ "help", "Does", VAL_STR, "", "what it does" },
 	{ "detail", "More", VAL_STR, "", "details" },
 };
+RECORD_DOC(help_one_record, "help", help_one_cols);
 
 static void usage_text(const struct command *c, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s%s%s", c->name, c->args[0] ? " " : "", c->args);
+}
+
+/* Columns of a view or record: they are the keys in JSON and, of views, for sort=. */
+static const struct view_col view_help_cols[] = {
+	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
+	{ "title", "Heading", VAL_STR, "", "in text" },
+	{ "unit", "Unit", VAL_STR, "", "of the value" },
+	{ "help", "Means", VAL_STR, "", "what it says" },
+};
+RECORD_DOC(fields_record, "help", view_help_cols);
+
+static void help_fields(struct result *r, const struct view_col *cols, unsigned n, bool with_symbol)
+{
+	struct table *t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
+
+	for (unsigned i = 0; i < n; i++)
+		table_row(t, (struct value[]){ V_STR(cols[i].name), V_STR(cols[i].title),
+					       V_STR(cols[i].unit ? cols[i].unit : ""), V_STR(cols[i].help) });
+	if (with_symbol)
+		table_row(t, (struct value[]){ V_STR("symbol"), V_STR("symbol"), V_STR(""), V_STR("where pc is") });
+}
+
+/* What there is to say about view NAME goes into R; -1: there is none. */
+static int help_view(struct inspect *s, const char *name, bool only_fields, struct result *r)
+{
+	const struct view *v;
+	char why[300];
+	void *owner;
+
+	v = view_find(s, name, &owner, why, sizeof(why));
+	if (!v)
+		return result_fail(r, "help: %s", why);
+	if (!only_fields)
+		result_text(r, "info %s: %s", v->name, v->help);
+	help_fields(r, v->cols, v->ncols, view_pc_column(v) >= 0);
+	return 0;
+}
+
+static void help_records(struct inspect *s, const struct command *c, struct result *r)
+{
+	const struct record_doc *doc;
+
+	for (unsigned i = 0; (doc = record_doc_at(s, i)); i++) {
+		if (!record_doc_is_of(doc, c))
+			continue;
+		result_text(r, "  It answers, in JSON with these fields:");
+		if (!doc->view)
+			help_fields(r, doc->cols, doc->ncols, false);
+		else if (s->m)
+			help_view(s, doc->view, true, r);
+	}
 }
 
 static int help_one(struct inspect *s, const char *name, struct result *r)
@@ -223,33 +279,7 @@ static int help_one(struct inspect *s, const char *name, struct result *r)
 						 : "{usage}\n  {help}");
 	table_row(t, (struct value[]){ V_STR(usage), c->aliases ? V_STR(c->aliases) : V_NONE, V_STR(c->help),
 				       c->detail ? V_STR(c->detail) : V_NONE });
-	return 0;
-}
-
-/* Columns of a view: they are the keys in JSON and for sort=. */
-static const struct view_col view_help_cols[] = {
-	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
-	{ "title", "Heading", VAL_STR, "", "in text" },
-	{ "unit", "Unit", VAL_STR, "", "of the value" },
-	{ "help", "Means", VAL_STR, "", "what it says" },
-};
-
-static int help_view(struct inspect *s, const char *name, struct result *r)
-{
-	const struct view *v;
-	struct table *t;
-	char why[300];
-	void *owner;
-
-	v = view_find(s, name, &owner, why, sizeof(why));
-	if (!v)
-		return result_fail(r, "help: %s", why);
-	result_text(r, "info %s: %s", v->name, v->help);
-	t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
-	for (unsigned i = 0; i < v->ncols; i++)
-		table_row(t, (struct value[]){ V_STR(v->cols[i].name), V_STR(v->cols[i].title),
-					       V_STR(v->cols[i].unit ? v->cols[i].unit : ""),
-					       V_STR(v->cols[i].help) });
+	help_records(s, c, r);
 	return 0;
 }
 
@@ -259,7 +289,7 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 	char usage[200];
 
 	if (a->argc == 2 && !strcmp(a->argv[0], "info"))
-		return help_view(s, a->argv[1], r);
+		return help_view(s, a->argv[1], false, r);
 	if (a->argc)
 		return help_one(s, a->argv[0], r);
 	t = result_table(r, help_cols, ARRAY_LEN(help_cols), TABLE_PLAIN, NULL);

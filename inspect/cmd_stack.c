@@ -176,6 +176,7 @@ static const struct view_col frame_cols[] = {
 	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address, or not" },
 	{ "how", "How", VAL_STR, "", "it was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
 };
+RECORD_DOC(frame_record, "backtrace", frame_cols);
 
 static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct result *r)
 {

@@ -16,6 +16,7 @@ static const struct view_col reg_cols[] = {
 	{ "flags", "Flags", VAL_STR, "", "names of the bits set" },
 	{ "decimal", "Decimal", VAL_UINT, "", "the same value" },
 };
+RECORD_DOC(register_record, "sreg creg dreg", reg_cols);
 
 static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_sink *sink)
 {
@@ -337,6 +338,7 @@ static const struct view_col info_cols[] = {
 	{ "view", "View", VAL_STR, "", "what follows 'info'" },
 	{ "help", "Shows", VAL_STR, "", "what it shows" },
 };
+RECORD_DOC(info_record, "info", info_cols);
 
 static void list_view(void *ctx, const struct view *v)
 {

@@ -16,6 +16,7 @@ static const struct view_col trace_cols[] = {
 	{ "pc", "PC", VAL_ADDR, "", "where it was hit" },
 	{ "text", "Text", VAL_STR, "", "what it printed" },
 };
+RECORD_DOC(trace_record, "trace probe", trace_cols);
 
 /* What is printed: TEXT is walked from the format's opening quote on, ARGS from its closing one. The
  * values are those of now; or PROG is written, that puts them on record; or HIT has them. */

@@ -124,6 +124,7 @@ static const struct view_col find_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first byte" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
 };
+RECORD_DOC(find_record, "find", find_cols);
 
 static void found(struct inspect *s, struct table *t, uint64_t addr)
 {

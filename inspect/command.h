@@ -43,11 +43,27 @@ struct command_group {
 
 extern const struct command_group *const command_groups[]; /* NULL-terminated */
 
+/* What commands answer, for help and the manual: the columns are the fields in JSON. */
+struct record_doc {
+	const char *commands; /* separated by blanks */
+	const struct view_col *cols; /* NULL: those of ... */
+	unsigned ncols;
+	const char *view;
+};
+#define RECORD_DOC(name, of, table) const struct record_doc name = { of, table, ARRAY_LEN(table), NULL }
+
+extern const struct record_doc *const record_docs[]; /* NULL-terminated (records.c) */
+/* Those, then those of add-ons; NULL after the last. */
+const struct record_doc *record_doc_at(const struct inspect *s, unsigned i);
+/* Is C among the commands of DOC? */
+bool record_doc_is_of(const struct record_doc *doc, const struct command *c);
+
 /* What a face brings along: commands and views of its own, found like all others. */
 struct inspect_addon {
 	const struct command_group *commands;
 	const struct view *const *views; /* NULL-terminated; their owner is OWNER */
 	void *owner;
+	const struct record_doc *const *records; /* NULL-terminated, or NULL */
 };
 /* ADDON is borrowed for the life of the session. */
 void inspect_add(struct inspect *s, const struct inspect_addon *addon);

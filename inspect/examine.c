@@ -58,6 +58,7 @@ static const struct view_col code_cols[] = {
 	{ "breakpoint", "", VAL_BOOL, "", "a breakpoint is set here" },
 	{ "current", "", VAL_BOOL, "", "this instruction is the next to execute" },
 };
+RECORD_DOC(insn_record, "x xp disassemble", code_cols);
 
 static void hex_bytes(const uint8_t *p, unsigned n, char *buf, size_t len)
 {
@@ -129,6 +130,7 @@ static const struct view_col data_cols[] = {
 	{ "v14", "", VAL_HEX, "", "item" },
 	{ "v15", "", VAL_HEX, "", "item" },
 };
+RECORD_DOC(data_record, "x xp", data_cols);
 enum { PER_LINE = ARRAY_LEN(data_cols) - 2 };
 
 static int64_t sign_extend(uint64_t v, unsigned unit)
@@ -221,6 +223,7 @@ static const struct view_col string_cols[] = {
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
 	{ "text", "Text", VAL_STR, "", "up to the NUL, at most 200 characters" },
 };
+RECORD_DOC(string_record, "x xp", string_cols);
 
 static int examine_strings(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n)
 {

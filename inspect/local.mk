@@ -41,6 +41,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/probe_line.h \
 	%D%/record.c \
 	%D%/record.h \
+	%D%/records.c \
 	%D%/run.c \
 	%D%/serial.c \
 	%D%/serial.h \

@@ -22,7 +22,31 @@ static void put_text(FILE *f, const char *s)
 	}
 }
 
-static void put_command(FILE *f, const struct command *c)
+/* "name (help)" of each column. */
+static void put_fields(FILE *f, const struct view_col *cols, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(f, "%s \\fI%s\\fR (", i ? ";" : "", cols[i].name);
+		put_text(f, cols[i].help);
+		fprintf(f, "%s%s)", cols[i].unit && cols[i].unit[0] ? ", " : "", cols[i].unit ? cols[i].unit : "");
+	}
+	fputs(".\n", f);
+}
+
+static void put_records(FILE *f, const struct command *c, const struct record_doc *const *docs)
+{
+	for (; docs && *docs; docs++) {
+		if (!record_doc_is_of(*docs, c))
+			continue;
+		fputs(".br\nFields:", f);
+		if ((*docs)->view)
+			fprintf(f, " those of \\fBinfo %s\\fR.\n", (*docs)->view);
+		else
+			put_fields(f, (*docs)->cols, (*docs)->ncols);
+	}
+}
+
+static void put_command(FILE *f, const struct command *c, const struct record_doc *const *docs)
 {
 	fprintf(f, ".TP\n\\fB%s\\fR ", c->name);
 	put_text(f, c->args);
@@ -35,20 +59,20 @@ static void put_command(FILE *f, const struct command *c)
 	}
 	if (c->aliases)
 		fprintf(f, "Also: %s.\n", c->aliases);
+	put_records(f, c, docs);
 }
 
 static void put_views(FILE *f, const struct view *const *views)
 {
 	for (; views && *views; views++) {
+		int pc = view_pc_column(*views);
+
 		fprintf(f, ".TP\n\\fBinfo %s\\fR\n", (*views)->name);
 		put_text(f, (*views)->help);
-		fputs(".\nColumns:", f);
-		for (unsigned i = 0; i < (*views)->ncols; i++) {
-			fprintf(f, "%s \\fI%s\\fR (", i ? ";" : "", (*views)->cols[i].name);
-			put_text(f, (*views)->cols[i].help);
-			fputc(')', f);
-		}
-		fputs(".\n", f);
+		fputs(".\n.br\nColumns:", f);
+		put_fields(f, (*views)->cols, (*views)->ncols);
+		if (pc >= 0)
+			fputs("And \\fIsymbol\\fR, where pc is.\n", f);
 	}
 }
 
@@ -63,25 +87,27 @@ static void put_registers(FILE *f)
 	}
 }
 
-static void put_group(FILE *f, const struct command_group *g)
+static void put_group(FILE *f, const struct command_group *g, const struct record_doc *const *docs)
 {
 	if (g->commands->name)
 		fprintf(f, ".SS %s\n", g->title);
 	for (const struct command *c = g->commands; c->name; c++)
-		put_command(f, c);
+		put_command(f, c, docs);
 }
 
 void inspect_manual(FILE *f, const struct view *const *engine_views, const struct inspect_addon *const *addons)
 {
 	fputs(".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear "
 	      "unless it says "
-	      "physical. Numbers are decimal unless they begin with 0x.\n",
+	      "physical. Numbers are decimal unless they begin with 0x.\n.PP\n"
+	      "With \\-\\-json, and over the control socket, each row of a result is one object with the fields "
+	      "named; fields without a value are left out. Rows with a field \\fItext\\fR only are lines for people.\n",
 	      f);
 	for (const struct command_group *const *g = command_groups; *g; g++)
-		put_group(f, *g);
+		put_group(f, *g, record_docs);
 	for (const struct inspect_addon *const *a = addons; *a; a++)
 		if ((*a)->commands)
-			put_group(f, (*a)->commands);
+			put_group(f, (*a)->commands, (*a)->records);
 	fputs(".SH VIEWS\nThe columns are the keys of the JSON objects and the names for sort=.\n", f);
 	put_views(f, inspect_views);
 	put_views(f, machine_views);

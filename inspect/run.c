@@ -521,6 +521,7 @@ static const struct view_col stop_cols[] = {
 	{ "status", "Status", VAL_INT, "", "exit status of a guest that ended" },
 	{ "detail", "Detail", VAL_STR, "", "more about the reason" },
 };
+RECORD_DOC(stop_record, "continue stop stepi nexti finish until run-until run-icount wait profile", stop_cols);
 
 /* Rows: [has a symbol]; columns: plain stop, breakpoint. */
 static const char *const stop_formats[2][2] = {

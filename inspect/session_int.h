@@ -176,6 +176,8 @@ int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); 
 extern const struct view *const inspect_views[]; /* NULL-terminated; owner: the session */
 const struct view *view_find(struct inspect *s, const char *name, void **owner, char *why, size_t whylen);
 void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v), void *ctx);
+/* Which column is followed by one "symbol" that the view does not know; -1: none. */
+int view_pc_column(const struct view *v);
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r);
 
 /* ---- examine.c ---- */
@@ -196,6 +198,11 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
     cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group, cmd_session_group,
     cmd_event_group, cmd_stack_group, cmd_transfer_group;
+/* What their commands answer, in the order of the manual (records.c). */
+extern const struct record_doc stop_record, point_record, trace_record, data_record, string_record,
+    insn_record, print_record, walk_record, page_record, info_record, register_record, ccf_record,
+    ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
+    log_record, hash_record, help_record, help_one_record, fields_record;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
     view_break, view_symbols, view_fpu, view_xmm;

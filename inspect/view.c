@@ -120,7 +120,7 @@ static int parse_request(const struct cmd_args *a, int first, struct view_reques
 
 /* Modules below know no symbols: a view of theirs that has an address column named "pc"
  * gets a column "symbol" behind it here. -1: it has none, or symbols already. */
-static int pc_column(const struct view *v)
+int view_pc_column(const struct view *v)
 {
 	int pc = -1;
 
@@ -151,8 +151,8 @@ static struct table *add_table(struct result *r, const struct view *v)
 {
 	struct table *t = result_table(r, v->cols, v->ncols, v->vertical ? TABLE_VERTICAL : TABLE_GRID, NULL);
 
-	if (pc_column(v) >= 0)
-		add_symbol_column(t, (unsigned)pc_column(v));
+	if (view_pc_column(v) >= 0)
+		add_symbol_column(t, (unsigned)view_pc_column(v));
 	for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
 		if (!strcmp(layouts[i].view, v->name)) {
 			t->style = layouts[i].style;
@@ -189,9 +189,9 @@ static const char *fill_table(struct inspect *s, const struct view *v, void *own
 {
 	struct symbol_sink k = { .sink.row = symbol_row, .s = s, .t = t };
 
-	if (pc_column(v) < 0)
+	if (view_pc_column(v) < 0)
 		return v->rows(owner, arg, &t->sink);
-	k.pc = (unsigned)pc_column(v);
+	k.pc = (unsigned)view_pc_column(v);
 	return v->rows(owner, arg, &k.sink);
 }
 

@@ -17,6 +17,7 @@ SHELL_TESTS = \
 	%D%/light.sh \
 	%D%/console/control.sh \
 	%D%/console/faces.sh \
+	%D%/console/manual.sh \
 	%D%/console/points.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \
