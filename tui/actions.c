@@ -66,15 +66,12 @@ static unsigned point_at(struct tui *t, uint64_t addr)
 
 void act_break(struct tui *t, int key)
 {
-	struct pane *p = screen_focus(t);
 	uint64_t addr;
 	unsigned number;
 
 	(void)key;
-	if (!p || !p->cls->address || !pane_fresh(t, p) || !p->cls->address(p, t, &addr)) {
-		tui_message(t, ST_ERROR, "the cursor is on no address: o goes to the next pane");
+	if (!screen_address(t, &addr))
 		return;
-	}
 	number = inspect_running(t->s) ? 0 : point_at(t, addr);
 	if (number)
 		tui_exec(t, true, "delete %u", number);
@@ -83,6 +80,18 @@ void act_break(struct tui *t, int key)
 	if (number)
 		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number,
 			    (unsigned long long)addr);
+}
+
+void act_menu(struct tui *t, int key)
+{
+	const struct table *k;
+	uint64_t addr;
+
+	(void)key;
+	if (!screen_address(t, &addr))
+		return;
+	k = look(t, NULL, "print/a 0x%llx", (unsigned long long)addr);
+	menu_open(t, addr, k ? cell_str(k, 0, "symbol") : "");
 }
 
 void act_reset(struct tui *t, int key)

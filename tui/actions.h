@@ -11,6 +11,7 @@ void act_continue(struct tui *t, int key);
 void act_toggle(struct tui *t, int key);
 void act_interrupt(struct tui *t, int key);
 void act_break(struct tui *t, int key);
+void act_menu(struct tui *t, int key);
 void act_reset(struct tui *t, int key);
 void act_screen(struct tui *t, int key);
 void act_next_screen(struct tui *t, int key);

@@ -281,6 +281,11 @@ void screen_draw(struct tui *t, int *cx, int *cy)
 	draw_footer(t);
 	if (t->overlay.open)
 		draw_overlay(t);
+	if (t->menu.open) {
+		struct area all = canvas_area(&t->canvas), a = area_cut(&all, 0, 1, all.w, all.h - 3);
+
+		menu_draw(t, &a);
+	}
 	if (t->prompt.open)
 		draw_prompt(t, cx, cy);
 	else

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FULL_FOOTER = 88 }; /* narrower: the label of F11 is left out */
 enum { CTRL_C = 3, CTRL_L = 12, CTRL_W = 23, CTRL_BRACKET = 0x1d };
 
 /* ---- the table ---- */
@@ -40,6 +41,8 @@ static const struct key_row {
 	{ 'f', 0, 0, NULL, "f", RUNNING, false, act_finish, "run until the function returns" },
 	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break,
 	  "set or delete a breakpoint where the cursor is" },
+	{ 'a', 0, 11, "Act", "a F11", RUNNING, false, act_menu,
+	  "what can be done at the address under the cursor: discard, pin, retranslate, force a way, patch, probe ..." },
 	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
 	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
@@ -69,10 +72,9 @@ static const struct key_row {
 
 const char *keys_label(const struct tui *t, unsigned n, int *fkey)
 {
-	(void)t;
 	for (int k = 1; k <= 12; k++)
 		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			if (rows[i].fkey != k || !rows[i].label || n--)
+			if (rows[i].fkey != k || !rows[i].label || (k == 11 && t->canvas.w < FULL_FOOTER) || n--)
 				continue;
 			*fkey = k;
 			return rows[i].label;
@@ -181,26 +183,44 @@ static void overlay_key(struct tui *t, int key)
 	}
 }
 
+/* The command that presses KEY on the guest's keyboard. False: it has no such key. */
+static bool keyboard_command(int key, char *line, size_t len)
+{
+	static const struct {
+		int key;
+		const char *name; /* as "sendkey" calls it */
+	} named[] = {
+		{ TK_UP, "up" },      { TK_DOWN, "down" },	   { TK_LEFT, "left" }, { TK_RIGHT, "right" },
+		{ TK_HOME, "home" },  { TK_END, "end" },	   { TK_PGUP, "pgup" }, { TK_PGDN, "pgdn" },
+		{ TK_DEL, "delete" }, { TK_INS, "insert" },	   { TK_TAB, "tab" },	{ TK_BACKTAB, "shift-tab" },
+		{ TK_ENTER, "ret" },  { TK_BACKSPACE, "backspace" }, { TK_ESC, "esc" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++)
+		if (named[i].key == key)
+			return snprintf(line, len, "sendkey %s", named[i].name);
+	if (key > TK_F0 && key <= TK_F12)
+		return snprintf(line, len, "sendkey f%d", key - TK_F0);
+	if (key >= 1 && key <= 26)
+		return snprintf(line, len, "sendkey ctrl-%c", 'a' + key - 1);
+	if (key >= 0x20 && key < 0x7f)
+		return snprintf(line, len, "type \"\\x%02x\"", (unsigned)key);
+	return false;
+}
+
 /* The guest has the keyboard: serial bytes, or keys of its own keyboard for the VGA console. */
 static void guest_key(struct tui *t, int key)
 {
 	struct pane *p = pane_named(t, "console");
-	char buf[8], line[16];
+	char buf[8], line[40];
 	size_t n = term_key_bytes(key, t->vt.application, buf);
 
-	if (!n)
-		return;
-	if (!p || !console_shows_vga(p) || t->busy) {
-		inspect_serial_input(t->s, (const uint8_t *)buf, n);
-		return;
+	if (!p || !console_shows_vga(p)) {
+		if (n)
+			inspect_serial_input(t->s, (const uint8_t *)buf, n);
+	} else if (keyboard_command(key, line, sizeof(line))) {
+		inspect_exec(t->s, line, NULL);
 	}
-	if (n != 1)
-		return; /* "type" knows characters only */
-	snprintf(line, sizeof(line), "type \"\\x%02x\"",
-		 buf[0] == '\r'	  ? '\n'
-		 : buf[0] == 0x7f ? '\b'
-				  : (uint8_t)buf[0]);
-	tui_exec(t, true, "%s", line);
 }
 
 static bool pane_first(struct tui *t, int key)
@@ -226,6 +246,13 @@ void keys_press(struct tui *t, const struct term_event *e)
 	}
 	if (t->prompt.open && !mouse) {
 		prompt_key(t, e->key);
+		return;
+	}
+	if (t->menu.open) {
+		if (e->key == TK_CLICK || e->key == TK_DOUBLE)
+			menu_click(t, e->y - 1, t->canvas.h - 3);
+		else
+			menu_key(t, e->key);
 		return;
 	}
 	if (t->overlay.open) {

@@ -16,6 +16,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/layout_file.c \
 	%D%/list.c \
 	%D%/look.c \
+	%D%/menu.c \
+	%D%/menu.h \
 	%D%/pane_ccf.c \
 	%D%/pane_code.c \
 	%D%/pane_console.c \

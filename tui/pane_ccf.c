@@ -2,6 +2,7 @@
  * One fragment: each guest instruction beside the host code it became, coloured by how
  * it was lowered. The fragment is the one chosen in the table of fragments; the records
  * are those of the command "ccf". */
+#include "tui/actions.h"
 #include "tui/panes.h"
 
 #include <string.h>
@@ -52,6 +53,7 @@ static int legend_rows(int h)
 static void update(struct pane *p, struct tui *t)
 {
 	struct ccf_pane *c = p->state;
+	bool was_there = c->code != NULL;
 	const struct table *k;
 
 	c->head = c->code = NULL;
@@ -67,38 +69,56 @@ static void update(struct pane *p, struct tui *t)
 		c->head = k;
 		c->code = k->next;
 	}
-	if (t->ccf_host != c->host)
+	if (t->ccf_host != c->host || !was_there)
 		c->list.top = c->list.at = first_insn(c);
 	c->host = t->ccf_host;
 	list_fit(&c->list, c->code ? (int)c->code->nrows : 0, p->area.h - legend_rows(p->area.h));
 }
 
-static void draw_row(const struct ccf_pane *c, const struct area *a, int y, size_t row, int host_x, bool wide)
+/* The styles of a row's parts; under the cursor all are the cursor's. */
+struct row_style {
+	enum style addr, bytes, code;
+};
+
+static void draw_guest(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st, bool wide)
 {
-	const char *low = cell_str(c->code, row, "lowering");
-	enum style st = lowering_style(low);
+	int x = area_printf(a, 0, 0, st->addr, "%08llx ", (unsigned long long)cell_u(c->code, row, "pc"));
+
+	if (wide)
+		x = area_field(a, x, 0, 16, st->bytes, cell_str(c->code, row, "guest_bytes"));
+	area_field(a, x, 0, a->w - x - 8, st->code, cell_str(c->code, row, "guest"));
+	area_field(a, a->w - 7, 0, 7, st->code, cell_str(c->code, row, "lowering"));
+}
+
+static void draw_host(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st, bool wide)
+{
+	int x = area_printf(a, 0, 0, st->addr, wide ? "%llx " : "%04llx ",
+			    (unsigned long long)cell_u(c->code, row, "host_pc") & (wide ? ~0ull : 0xffffu));
+
+	if (wide)
+		x = area_field(a, x, 0, 24, st->bytes, cell_str(c->code, row, "host_bytes"));
+	area_field(a, x, 0, a->w - x, st->code, cell_str(c->code, row, "host"));
+}
+
+static void draw_row(const struct ccf_pane *c, const struct area *a, int y, size_t row, int host_x, bool wide,
+		     bool selected)
+{
+	enum style low = lowering_style(cell_str(c->code, row, "lowering"));
+	struct row_style st = { ST_ADDR, ST_BYTES, low };
 	struct area left = area_cut(a, 0, y, host_x - 2, 1), right = area_cut(a, host_x, y, a->w - host_x, 1);
 	bool first = cell(c->code, row, "pc") != NULL;
-	int x = 0;
 
-	if (first) {
-		x = area_printf(&left, 0, 0, ST_ADDR, "%08llx ",
-				(unsigned long long)cell_u(c->code, row, "pc"));
-		if (wide)
-			x = area_field(&left, x, 0, 16, ST_BYTES, cell_str(c->code, row, "guest_bytes"));
-		area_field(&left, x, 0, left.w - x - 8, st, cell_str(c->code, row, "guest"));
-		area_field(&left, left.w - 7, 0, 7, st, low);
+	if (selected) {
+		area_fill(a, 0, y, a->w, ST_SELECT, ' ');
+		st = (struct row_style){ ST_SELECT, ST_SELECT, ST_SELECT };
 	}
-	area_char(a, host_x - 2, y, first ? st : ST_RULE, first ? 0x251c : 0x2502);
-	if (!cell(c->code, row, "host_pc")) {
+	if (first)
+		draw_guest(c, &left, row, &st, wide);
+	area_char(a, host_x - 2, y, first ? low : ST_RULE, first ? 0x251c : 0x2502);
+	if (cell(c->code, row, "host_pc"))
+		draw_host(c, &right, row, &st, wide);
+	else
 		area_put(&right, 0, 0, ST_DIM, "(nothing)");
-		return;
-	}
-	x = area_printf(&right, 0, 0, ST_ADDR, wide ? "%llx " : "%04llx ",
-			(unsigned long long)cell_u(c->code, row, "host_pc") & (wide ? ~0ull : 0xffffu));
-	if (wide)
-		x = area_field(&right, x, 0, 24, ST_BYTES, cell_str(c->code, row, "host_bytes"));
-	area_field(&right, x, 0, right.w - x, st, cell_str(c->code, row, "host"));
 }
 
 static void draw_legend(const struct area *a, int y)
@@ -119,14 +139,14 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	bool wide = a->w >= 130;
 	int host_x = wide ? a->w * 46 / 100 : a->w * 52 / 100, legend = legend_rows(a->h);
 
-	(void)t;
 	if (!c->code) {
 		area_put(a, 0, 0, ST_DIM, c->error ? c->error : "this fragment is gone");
 		return;
 	}
 	list_fit(&c->list, (int)c->code->nrows, a->h - legend);
 	for (int i = 0; i < a->h - legend && c->list.top + i < (int)c->code->nrows; i++)
-		draw_row(c, a, i, (size_t)(c->list.top + i), host_x, wide);
+		draw_row(c, a, i, (size_t)(c->list.top + i), host_x, wide,
+			 c->list.top + i == c->list.at && screen_focus(t) == p);
 	if (legend)
 		draw_legend(a, a->h - 1);
 }
@@ -152,41 +172,48 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct ccf_pane *c = p->state;
-	int d = k == TK_UP || k == 'k'	   ? -1
-		: k == TK_DOWN || k == 'j' ? 1
-		: k == TK_PGUP		   ? -c->list.view
-		: k == TK_PGDN		   ? c->list.view
-					   : 0;
 
-	(void)t;
-	if (!d)
+	if (k == TK_ENTER && c->code)
+		act_menu(t, k);
+	else if (!list_key(&c->list, k))
 		return false;
-	c->list.top += d;
-	c->list.top = c->list.top > c->list.rows - c->list.view ? c->list.rows - c->list.view : c->list.top;
-	c->list.top = c->list.top < 0 ? 0 : c->list.top;
-	c->list.at = c->list.top; /* the cursor is not shown: the pane scrolls */
+	t->moved = true;
 	return true;
 }
 
 static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
 {
-	for (int i = 0; i < 3; i++)
-		if (e->key == TK_WHEELUP || e->key == TK_WHEELDN)
-			key(p, t, e->key == TK_WHEELUP ? TK_UP : TK_DOWN);
+	struct ccf_pane *c = p->state;
+
+	if (e->key == TK_DOUBLE)
+		act_menu(t, e->key);
+	else if (list_mouse(&c->list, e, 0))
+		t->moved = true;
 }
 
+/* The guest instruction that the row under the cursor belongs to. */
 static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 {
-	(void)p;
+	struct ccf_pane *c = p->state;
+
 	*addr = t->ccf_pc;
+	for (int r = 0; c->code && r <= c->list.at && r < (int)c->code->nrows; r++)
+		if (cell(c->code, (size_t)r, "pc"))
+			*addr = cell_u(c->code, (size_t)r, "pc");
 	return t->has_ccf;
 }
+
+static const struct pane_key keys[] = {
+	{ TK_ENTER, "Enter", "as a: what can be done with the instruction (also a double click)" },
+	{ 0 },
+};
 
 const struct pane_class pane_ccf = {
 	.name = "fragment",
 	.title = "Fragment",
 	.help = "guest code beside its translation; the colour says how each instruction was lowered",
 	.size = sizeof(struct ccf_pane),
+	.keys = keys,
 	.update = update,
 	.draw = draw,
 	.heading = heading,

@@ -34,6 +34,30 @@ static void add(struct heat *h, uint64_t host, uint64_t bytes, uint64_t events, 
 		h->part[from].events += events;
 }
 
+/* The numbers of a column, for tables of so many rows that finding the column each time would cost more
+ * than all else. */
+static uint64_t number(const struct table *k, size_t row, int col)
+{
+	return col < 0 ? 0 : k->vals[row * k->ncols + (size_t)col].u;
+}
+
+static void add_all(struct heat *h, const struct table *k, uint64_t chosen)
+{
+	int host = column_of(k, "host"), size = column_of(k, "size"), traps = column_of(k, "traps"),
+	    callouts = column_of(k, "callouts");
+
+	h->first = UINT64_MAX;
+	for (size_t r = 0; r < k->nrows; r++) {
+		uint64_t at = number(k, r, host), end = at + number(k, r, size);
+
+		h->first = at < h->first ? at : h->first;
+		h->end = end > h->end ? end : h->end;
+	}
+	for (size_t r = 0; r < k->nrows; r++)
+		add(h, number(k, r, host), number(k, r, size), number(k, r, traps) + number(k, r, callouts),
+		    number(k, r, host) == chosen);
+}
+
 static void update(struct pane *p, struct tui *t)
 {
 	const struct table *k = look(t, NULL, "info ccf"), *tc = look(t, NULL, "info tc");
@@ -48,17 +72,7 @@ static void update(struct pane *p, struct tui *t)
 		if (!strcmp(cell_str(tc, r, "name"), "tc_size"))
 			h->size = cell_u(tc, r, "value");
 	h->fragments = k->nrows;
-	h->first = UINT64_MAX;
-	for (size_t r = 0; r < k->nrows; r++) {
-		uint64_t host = cell_u(k, r, "host"), end = host + cell_u(k, r, "size");
-
-		h->first = host < h->first ? host : h->first;
-		h->end = end > h->end ? end : h->end;
-	}
-	for (size_t r = 0; r < k->nrows; r++)
-		add(h, cell_u(k, r, "host"), cell_u(k, r, "size"),
-		    cell_u(k, r, "traps") + cell_u(k, r, "callouts"),
-		    t->has_ccf && cell_u(k, r, "host") == t->ccf_host);
+	add_all(h, k, t->has_ccf ? t->ccf_host : 0);
 	for (int i = 0; i < h->n; i++)
 		h->most = h->part[i].events > h->most ? h->part[i].events : h->most;
 }

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See pane_table.h. The rows stay as they were fetched; the pane keeps an order of row
  * numbers, sorted and filtered. */
+#include "tui/actions.h"
 #include "tui/pane_table_int.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static const int64_t FRESH_NS = 3000000000;
 
 const struct pane_key table_keys[] = {
 	{ '>', "> F6", "sort by the next column (< the one before)" },
 	{ 'I', "I", "sort the other way round" },
 	{ '\\', "\\ F4", "filter: only rows that contain a text" },
 	{ '/', "/ F3", "search a row" },
+	{ TK_ENTER, "Enter", "as a: what can be done there (also a double click)" },
 	{ 0 },
 };
 
@@ -20,6 +24,7 @@ void table_init(struct pane *p)
 	const char *sort = table_spec_of(p)->sort;
 
 	rates_init(&tp->rates);
+	tp->at_end = true;
 	if (sort) {
 		tp->sorted = true;
 		tp->down = sort[0] == '-';
@@ -37,6 +42,16 @@ void table_fini(struct pane *p)
 
 /* ---- columns ---- */
 
+/* Has no row a value in COL? A guest without symbols needs no column for them, nor do entries that
+ * nobody counts. */
+static bool is_empty(const struct table_pane *tp, int col)
+{
+	for (size_t r = 0; r < tp->k->nrows; r++)
+		if (table_value(tp, r, col)->type != VAL_NONE)
+			return false;
+	return tp->k->nrows > 0;
+}
+
 static void choose_columns(struct table_pane *tp, const struct table_spec *sp)
 {
 	char names[300], *save = NULL;
@@ -51,7 +66,7 @@ static void choose_columns(struct table_pane *tp, const struct table_spec *sp)
 	for (char *n = strtok_r(names, " ", &save); n; n = strtok_r(NULL, " ", &save)) {
 		int c = column_of(tp->k, n);
 
-		if (c >= 0 && tp->ncols < TABLE_COLS)
+		if (c >= 0 && tp->ncols < TABLE_COLS && !is_empty(tp, c))
 			tp->cols[tp->ncols++] = c;
 	}
 }
@@ -121,41 +136,77 @@ static bool contains(const struct table_pane *tp, size_t row, const char *text)
 	return false;
 }
 
-struct sorter {
-	const struct table_pane *tp;
-	int col;
+/* A row with what it is sorted by: numbers beside it, as following each to its row costs more than
+ * the sorting. */
+struct sort_key {
+	union {
+		uint64_t u;
+		double d;
+		const char *s;
+	};
+	uint32_t row;
+	uint8_t type; /* enum val_type */
 };
 
-static int compare_values(const struct value *a, const struct value *b)
+static struct sort_key sort_key(const struct value *v, uint32_t row)
+{
+	struct sort_key k = { .row = row, .type = (uint8_t)v->type };
+
+	if (v->type == VAL_STR)
+		k.s = v->s;
+	else if (v->type == VAL_REAL)
+		k.d = v->d;
+	else if (v->type == VAL_INT)
+		k.u = (uint64_t)v->i ^ 1ull << 63; /* in the order of unsigned numbers */
+	else
+		k.u = v->u;
+	return k;
+}
+
+static int compare_keys(const struct sort_key *a, const struct sort_key *b)
 {
 	if (a->type == VAL_NONE || b->type == VAL_NONE)
 		return (a->type != VAL_NONE) - (b->type != VAL_NONE);
-	switch (a->type) {
-	case VAL_STR:
+	if (a->type == VAL_STR)
 		return strcmp(a->s, b->s);
-	case VAL_INT:
-		return (a->i > b->i) - (a->i < b->i);
-	case VAL_REAL:
+	if (a->type == VAL_REAL)
 		return (a->d > b->d) - (a->d < b->d);
-	default:
-		return (a->u > b->u) - (a->u < b->u);
-	}
+	return (a->u > b->u) - (a->u < b->u);
 }
 
-static int compare(const void *x, const void *y, void *ctx)
+static int compare_up(const void *x, const void *y)
 {
-	const uint32_t *a = x, *b = y;
-	const struct sorter *s = ctx;
-	int d = compare_values(table_value(s->tp, *a, s->col), table_value(s->tp, *b, s->col));
+	const struct sort_key *a = x, *b = y;
+	int d = compare_keys(a, b);
 
-	if (s->tp->down)
-		d = -d;
-	return d ? d : (*a > *b) - (*a < *b);
+	return d ? d : (a->row > b->row) - (a->row < b->row);
+}
+
+static int compare_down(const void *x, const void *y)
+{
+	const struct sort_key *a = x, *b = y;
+	int d = compare_keys(b, a);
+
+	return d ? d : (a->row > b->row) - (a->row < b->row);
+}
+
+static void sort_rows(struct table_pane *tp, int col)
+{
+	struct sort_key *keys = reallocarray(NULL, tp->norder + 1, sizeof(*keys));
+
+	if (!keys)
+		abort();
+	for (size_t i = 0; i < tp->norder; i++)
+		keys[i] = sort_key(table_value(tp, tp->order[i], col), tp->order[i]);
+	qsort(keys, tp->norder, sizeof(*keys), tp->down ? compare_down : compare_up);
+	for (size_t i = 0; i < tp->norder; i++)
+		tp->order[i] = keys[i].row;
+	free(keys);
 }
 
 static void set_order(struct table_pane *tp, const struct table_spec *sp)
 {
-	struct sorter s = { tp, tp->sorted ? column_of(tp->k, tp->sort) : -1 };
+	int col = tp->sorted ? column_of(tp->k, tp->sort) : -1;
 
 	if (tp->k->nrows > tp->cap) {
 		tp->cap = tp->k->nrows;
@@ -170,8 +221,8 @@ static void set_order(struct table_pane *tp, const struct table_spec *sp)
 		if (!tp->filter[0] || contains(tp, r, tp->filter))
 			tp->order[tp->norder++] = (uint32_t)r;
 	}
-	if (s.col >= 0)
-		qsort_r(tp->order, tp->norder, sizeof(*tp->order), compare, &s);
+	if (col >= 0)
+		sort_rows(tp, col);
 }
 
 /* ---- the cursor ---- */
@@ -210,6 +261,20 @@ static void find_choice(struct pane *p)
 	}
 }
 
+/* New rows of a log: marked for a while, and shown unless the user looks at older ones. */
+static void follow_end(struct table_pane *tp, const struct table_spec *sp)
+{
+	uint64_t last = tp->k->nrows ? cell_u(tp->k, tp->k->nrows - 1, sp->key) : 0;
+
+	if (last != tp->rows_ever) {
+		tp->fresh = tp->rows_ever + 1;
+		tp->fresh_until = tui_clock() + FRESH_NS;
+	}
+	tp->rows_ever = last;
+	if (tp->at_end)
+		tp->list.at = (int)tp->norder - 1;
+}
+
 void table_update(struct pane *p, struct tui *t)
 {
 	struct table_pane *tp = p->state;
@@ -223,7 +288,10 @@ void table_update(struct pane *p, struct tui *t)
 	if (sp->count)
 		sample(tp, sp, t);
 	set_order(tp, sp);
-	find_choice(p);
+	if (sp->follow)
+		follow_end(tp, sp);
+	else
+		find_choice(p);
 	list_fit(&tp->list, (int)tp->norder, p->area.h - 1);
 	share_choice(p, t);
 }
@@ -266,6 +334,8 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 				     tp->norder);
 	if (tp->filter[0] && n < len)
 		n += (size_t)snprintf(buf + n, len - n, "%sfilter \"%s\"", n ? ", " : "", tp->filter);
+	if (table_spec_of(p)->note && n < len)
+		n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? ", " : "", table_spec_of(p)->note);
 	if (tp->sorted && n < len && table_spec_of(p)->hot)
 		snprintf(buf + n, len - n, "%sby %s", n ? ", " : "", tp->sort);
 }
@@ -302,8 +372,11 @@ bool table_key(struct pane *p, struct tui *t, int key)
 		tp->list.left++;
 	else if (key == TK_LEFT && tp->list.left > 0)
 		tp->list.left--;
+	else if (key == TK_ENTER && tp->norder)
+		act_menu(t, key);
 	else
 		used = list_key(&tp->list, key);
+	tp->at_end = tp->list.at >= (int)tp->norder - 1;
 	if (used) {
 		if (tp->k && (key == '>' || key == '<' || key == 'I'))
 			set_order(tp, table_spec_of(p));
@@ -317,7 +390,12 @@ void table_mouse(struct pane *p, struct tui *t, const struct term_event *e)
 {
 	struct table_pane *tp = p->state;
 
+	if (e->key == TK_DOUBLE) {
+		act_menu(t, e->key);
+		return;
+	}
 	if (list_mouse(&tp->list, e, 1)) {
+		tp->at_end = tp->list.at >= (int)tp->norder - 1;
 		share_choice(p, t);
 		t->moved = true;
 	}

@@ -14,8 +14,10 @@ struct table_spec {
 	const char *count; /* column that counts; NULL: no rates */
 	bool spark;	   /* draw the rate's history */
 	bool nonzero;	   /* leave out rows whose COUNT is 0 */
+	const char *note;  /* said in the heading */
 	const char *empty; /* what an empty table means */
 	bool facts;	   /* one row, shown as "name value" pairs */
+	bool follow;	   /* a log: new rows come at the end, and the cursor stays there */
 	const char *hot;   /* "ccf": the row under the cursor chooses the fragment of the detail pane */
 };
 

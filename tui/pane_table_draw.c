@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { RATE_W = 9, GAP = 2 };
+enum { RATE_W = 9, GAP = 2, SAYS = 20 }; /* SAYS: so much of a text says something */
 
 static const char *col_title(const struct table_pane *tp, int col)
 {
@@ -48,8 +48,8 @@ static int place_columns(struct table_pane *tp, int w, bool with_rest, int first
 		}
 		need = measure(tp, i, first, last);
 		if (x + need > w) {
-			/* a text may be cut to what is there */
-			if (table_flush_right(tp, tp->cols[i]) || w - x < 8)
+			/* a text may be cut to what is there, when that says something */
+			if (table_flush_right(tp, tp->cols[i]) || w - x < 8 || (w - x < need / 3 && w - x < SAYS))
 				break;
 			need = w - x;
 		}
@@ -85,6 +85,10 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	const struct value *v = table_value(tp, row, col);
 	const char *name = tp->k->cols[col].name;
 
+	if (v->type == VAL_STR && (!strcmp(name, "event") || !strcmp(name, "verdict")))
+		return !strncmp(v->s, "convicted", 9)	? ST_CALLOUT
+		       : !strncmp(v->s, "acquitted", 9) ? ST_INTC
+							: ST_DIM;
 	if (v->type == VAL_STR)
 		return !strcmp(name, "symbol")				   ? ST_SYMBOL
 		       : !strcmp(name, "help")				   ? ST_DIM
@@ -97,10 +101,17 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	return ST_VALUE;
 }
 
+/* The number of a row of a log that has come just now. */
+static bool is_fresh(const struct table_pane *tp, size_t row, int col)
+{
+	return tp->fresh && !strcmp(tp->k->cols[col].name, "number") &&
+	       table_value(tp, row, col)->u >= tp->fresh && tui_clock() < tp->fresh_until;
+}
+
 static void draw_cell(const struct table_pane *tp, const struct area *a, int y, size_t row,
 		      const struct column_place *at, enum style sel)
 {
-	enum style st = sel ? sel : value_style(tp, row, at->col);
+	enum style st = sel ? sel : is_fresh(tp, row, at->col) ? ST_CHANGED : value_style(tp, row, at->col);
 	char buf[300];
 
 	table_cell_text(tp, row, at->col, buf, sizeof(buf));
@@ -190,7 +201,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	const struct table_spec *sp = table_spec_of(p);
 	struct column_place at[TABLE_COLS];
 	int first, last, n, rate_x,
-	    spark = sp->spark ? (a->w > 100  ? 60
+	    spark = sp->spark ? (a->w > 150  ? 60
 				 : a->w > 60 ? 24
 				 : a->w > 44 ? 12
 					     : 0)

@@ -9,9 +9,7 @@ static const int64_t SAMPLE_NS = 400 * 1000 * 1000;
 
 void rates_init(struct rates *r)
 {
-	*r = (struct rates){ .series = calloc(RATES_MAX, sizeof(*r->series)) };
-	if (!r->series)
-		abort();
+	*r = (struct rates){ 0 };
 }
 
 void rates_fini(struct rates *r)
@@ -23,6 +21,7 @@ bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds)
 {
 	if (r->ran && r->sampled && now - r->sampled < SAMPLE_NS)
 		return false;
+	r->hint = 0;
 	*seconds = r->ran && r->sampled ? (double)(now - r->sampled) / 1e9 : 0;
 	r->sampled = now;
 	r->ran = runs;
@@ -31,6 +30,8 @@ bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds)
 
 static struct series *find(const struct rates *r, const char *name)
 {
+	if (r->hint < r->n && !strcmp(r->series[r->hint].name, name))
+		return &r->series[r->hint];
 	for (int i = 0; i < r->n; i++)
 		if (!strcmp(r->series[i].name, name))
 			return &r->series[i];
@@ -42,19 +43,34 @@ const struct series *rates_find(const struct rates *r, const char *name)
 	return find(r, name);
 }
 
+static struct series *add(struct rates *r, const char *name)
+{
+	struct series *e;
+
+	if (r->n == RATES_MAX)
+		return NULL;
+	if (r->n == r->cap) {
+		r->cap = r->cap ? r->cap * 2 : 32;
+		r->series = reallocarray(r->series, (size_t)r->cap, sizeof(*r->series));
+		if (!r->series)
+			abort();
+	}
+	e = &r->series[r->n++];
+	*e = (struct series){ 0 };
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	return e;
+}
+
 void rates_add(struct rates *r, const char *name, uint64_t count, double seconds)
 {
 	struct series *e = find(r, name);
 
-	if (!e && r->n == RATES_MAX)
+	if (!e && !(e = add(r, name)))
 		return;
-	if (!e) {
-		e = &r->series[r->n++];
-		snprintf(e->name, sizeof(e->name), "%s", name);
-	}
+	r->hint = (int)(e - r->series) + 1;
 	if (e->seen && seconds > 0) {
 		memmove(e->rate + 1, e->rate, (RATES_HISTORY - 1) * sizeof(*e->rate));
-		e->rate[0] = count >= e->last ? (double)(count - e->last) / seconds : 0;
+		e->rate[0] = count >= e->last ? (float)((double)(count - e->last) / seconds) : 0;
 		e->n += e->n < RATES_HISTORY;
 	}
 	e->last = count;

@@ -5,19 +5,20 @@
 #define TUI_RATES_H
 #include "tui/canvas.h"
 
-enum { RATES_MAX = 128, RATES_HISTORY = 120, RATES_NAME = 40 };
+enum { RATES_MAX = 2048, RATES_HISTORY = 120, RATES_NAME = 40 };
 
 struct series {
 	char name[RATES_NAME];
 	uint64_t last;
-	double rate[RATES_HISTORY]; /* a second; the newest first */
+	float rate[RATES_HISTORY]; /* a second; the newest first */
 	int n;
 	bool seen;
 };
 
 struct rates {
 	struct series *series;
-	int n;
+	int n, cap;
+	int hint; /* rows come in the order of last time: where the next one is likely to be */
 	int64_t sampled; /* ns; 0: never */
 	bool ran;	 /* at the last sample */
 };

@@ -132,6 +132,18 @@ void screen_set_focus(struct tui *t, const char *name)
 	t->moved = true;
 }
 
+bool screen_address(struct tui *t, uint64_t *addr)
+{
+	struct pane *p = screen_focus(t);
+
+	if (p && !pane_fresh(t, p)) /* the screen was chosen just now */
+		tui_refresh(t);
+	if (p && p->cls->address && pane_fresh(t, p) && p->cls->address(p, t, addr))
+		return true;
+	tui_message(t, ST_ERROR, "the cursor is on no address: o goes to the next pane");
+	return false;
+}
+
 bool pane_fresh(const struct tui *t, const struct pane *p)
 {
 	return p->round && p->round >= t->evicted;

@@ -5,8 +5,8 @@
 
 TABLE_PANE(fragments, "fragments", "Fragments", false,
 	   "every compiled code fragment (CCF); the cursor chooses one", .line = "info ccf",
-	   .cols = "pc symbol mode insns bytes size traps callouts fill true_faults mmio code_writes in out "
-		   "state page host",
+	   .cols = "pc symbol mode insns bytes size entries traps cycles callouts fill true_faults mmio "
+		   "code_writes in out state page host",
 	   .sort = "-callouts", .key = "host", .hot = "ccf",
 	   .empty = "nothing is translated yet: s steps, c continues");
 

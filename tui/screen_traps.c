@@ -1,26 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screen 3: how often translated code needed the monitor, by cause and by place. */
+ * Screen 3: how often translated code needed the monitor, by cause and by place, what that
+ * costs, and what adaptation does about it, as it happens. */
 #include "tui/pane_table.h"
 
 TABLE_PANE(causes, "causes", "Traps by cause", true, "host traps that translated code took, by cause",
-	   .line = "info traps", .cols = "name count", .key = "name", .count = "count", .spark = true);
+	   .line = "info traps", .cols = "name count cycles mean help", .key = "name", .count = "count",
+	   .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", true,
 	   "calls from translated code into the monitor, by kind", .line = "info callouts",
-	   .cols = "name count", .sort = "-count", .key = "name", .count = "count", .spark = true);
+	   .cols = "name count cycles mean", .sort = "-count", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered to the guest",
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
-TABLE_PANE(places, "places", "Top offenders", false, "the fragments that trap most", .line = "info ccf",
-	   .cols = "pc symbol mode traps fill true_faults mmio code_writes callouts insns state",
-	   .sort = "-traps", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
+TABLE_PANE(places, "places", "Top offenders", false, "the fragments whose traps cost most", .line = "info ccf",
+	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state",
+	   .sort = "-cycles", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
+TABLE_PANE(sites, "sites", "By guest pc", true,
+	   "instructions that trapped: how often, what a time cost, the verdict, what it costs since",
+	   .line = "info sites all", .cols = "pc symbol cause verdict traps before callouts after saved way",
+	   .sort = "-traps", .note = "before, after: cycles a time", .key = "pc", .count = "traps", .empty = "no instruction has trapped yet");
+TABLE_PANE(adaptation, "adaptation", "Adaptation", true,
+	   "what adaptation acts on: traps and their cost, verdicts, cost since, cycles saved",
+	   .line = "info causes",
+	   .cols = "cause on traps before callouts after saved convicted acquitted threshold does instead",
+	   .note = "before, after: cycles a time", .key = "cause", .count = "traps");
+TABLE_PANE(events, "log", "Adaptation log", true,
+	   "convictions and acquittals as they happen: cycles a time before and after", .line = "info adapt",
+	   .note = "before, after: cycles a time", .cols = "number pc symbol before after event", .key = "number", .follow = true,
+	   .empty = "no instruction or page has been convicted yet");
 
-static const struct pane_class *const panes[] = { &causes, &callouts, &exceptions, &places, NULL };
+static const struct pane_class *const panes[] = { &causes, &callouts,	&exceptions, &places,
+						  &sites,  &adaptation, &events,     NULL };
 
 const struct screen_class screen_traps = {
 	.name = "traps",
 	.title = "Traps",
-	.help = "traps, callouts and exceptions: totals, rates, and where they come from",
+	.help = "traps, callouts and exceptions: totals, rates, costs, places; adaptation as it happens",
 	.panes = panes,
-	.layouts = { { 0, 0, "v(h(causes,callouts):11,h(places*2,exceptions:26))" },
-		     { 110, 30, "v(h(v(causes:11,exceptions),callouts):24,places)" } },
+	.layouts = { { 0, 0, "v(h(causes,callouts):8,h(places,exceptions:22):6,log)" },
+		     { 110, 30, "v(h(causes,callouts):10,h(places,sites):8,log)" },
+		     { 150, 40,
+		       "v(h(v(causes:11,exceptions),callouts):17,adaptation:6,h(places,sites):12,log)" } },
 };

@@ -7,16 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
+
+enum { DOUBLE_MS = 400 };
 
 struct term {
 	SCREEN *screen;
 	attr_t attr[ST_COUNT];
 	short pair[ST_COUNT];
 	bool utf8;
+	int click_x, click_y; /* the last one */
+	int64_t click_ms;
 };
 
 static const struct style_row {
@@ -109,9 +114,7 @@ struct term *term_new(char *err, size_t errlen)
 	meta(stdscr, TRUE);
 	set_escdelay(25);
 	leaveok(stdscr, FALSE);
-	mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
-		      BUTTON5_PRESSED,
-		  NULL);
+	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	mouseinterval(0);
 	set_styles(t);
 	return t;
@@ -182,7 +185,23 @@ static const struct {
 	{ KEY_ENTER, TK_ENTER },
 };
 
-static bool mouse(struct term_event *e)
+/* Curses, told to wait for a second click, would hold back the first. */
+static bool is_double(struct term *t, const MEVENT *m)
+{
+	struct timespec ts;
+	int64_t now;
+	bool yes;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+	yes = m->x == t->click_x && m->y == t->click_y && now - t->click_ms < DOUBLE_MS;
+	t->click_x = m->x;
+	t->click_y = m->y;
+	t->click_ms = yes ? 0 : now; /* a third one begins anew */
+	return yes;
+}
+
+static bool mouse(struct term *t, struct term_event *e)
 {
 	MEVENT m;
 
@@ -194,10 +213,8 @@ static bool mouse(struct term_event *e)
 		e->key = TK_WHEELUP;
 	else if (m.bstate & BUTTON5_PRESSED)
 		e->key = TK_WHEELDN;
-	else if (m.bstate & BUTTON1_DOUBLE_CLICKED)
-		e->key = TK_DOUBLE;
-	else if (m.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED))
-		e->key = TK_CLICK;
+	else if (m.bstate & BUTTON1_PRESSED)
+		e->key = is_double(t, &m) ? TK_DOUBLE : TK_CLICK;
 	else
 		return false;
 	return true;
@@ -223,14 +240,13 @@ bool term_key(struct term *t, struct term_event *e)
 	wint_t c;
 	int rc;
 
-	(void)t;
 	while ((rc = get_wch(&c)) != ERR) {
 		*e = (struct term_event){ 0 };
 		if (rc == OK) {
 			e->key = c == '\b' ? TK_BACKSPACE : c == '\n' ? TK_ENTER : (int)c;
 			return true;
 		}
-		if (c == KEY_MOUSE ? mouse(e) : function_key(c, e))
+		if (c == KEY_MOUSE ? mouse(t, e) : function_key(c, e))
 			return true;
 	}
 	return false;

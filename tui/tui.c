@@ -62,7 +62,7 @@ static void emit(void *ctx, const struct result *r)
 
 	/* what a trace point prints changes nothing: the guest runs on */
 	t->stale |= t->busy || !inspect_running(t->s);
-	t->unread += !t->busy;
+	t->unread += t->term && !t->busy;
 	journal_add(&t->journal, "", text);
 	journal_add(&t->journal, "", error);
 	if (text[0])

@@ -13,6 +13,7 @@
 #include "tui/canvas.h"
 #include "tui/journal.h"
 #include "tui/layout.h"
+#include "tui/menu.h"
 #include "tui/term.h"
 #include "tui/tui.h"
 #include "tui/vt.h"
@@ -113,7 +114,7 @@ struct tui {
 	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
 	int saved_stderr; /* while curses has the terminal, messages of libraries go nowhere; -1 */
 	/* ends */
-	bool quit, lost, failed;
+	bool quit, lost;
 	int ended_by; /* a signal */
 	/* state */
 	bool busy;     /* a command is being executed */
@@ -138,6 +139,7 @@ struct tui {
 	int screen;
 	struct prompt prompt;
 	struct overlay overlay;
+	struct menu menu;
 	/* refreshing */
 	unsigned round, evicted; /* evicted: the last round after which old results were freed */
 	int64_t now, next_live, next_hold, next_draw; /* monotonic ns */
@@ -210,6 +212,8 @@ bool frame_label(struct tui *t, unsigned n, int *from, int *to);
 
 /* ---- screen.c ---- */
 struct rect screen_body(const struct tui *t); /* what panes share */
+/* The address under the cursor of the pane that has the keys. False: there is none, and a message says so. */
+bool screen_address(struct tui *t, uint64_t *addr);
 void screens_init(struct tui *t);
 void screens_fini(struct tui *t);
 /* The layout of the present screen that fits the canvas. */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See menu.h. A row is a command with a place for the address: a new command that concerns
+ * an address is a line here. */
+#include "tui/menu.h"
+#include "tui/tui_int.h"
+
+#include <string.h>
+
+/* Columns: letter; command, with a %s where the address goes; whether it waits on the command line
+ * for the rest of it; help. */
+static const struct menu_row {
+	char key;
+	const char *command;
+	bool prompts;
+	const char *help;
+} rows[] = {
+	{ 'd', "discard %s", false, "drop its fragments; they are translated anew when they are run" },
+	{ 'r', "retranslate %s", false, "drop its fragments and translate them at once" },
+	{ 'p', "pin %s", false, "keep its fragments: no adaptation, not dropped for room" },
+	{ 'u', "unpin %s", false, "take the pin back" },
+	{ 't', "site %s trap", false, "this sensitive instruction: trap and emulate" },
+	{ 'o', "site %s callout", false, "this sensitive instruction: call the monitor" },
+	{ 'i', "site %s in-tc", false, "this sensitive instruction: in line, in the cache" },
+	{ 'w', "site %s default", false, "this sensitive instruction: as its kind runs" },
+	{ 'T', "site %s trap ccf", false, "all sensitive instructions of its fragments: trap" },
+	{ 'O', "site %s callout ccf", false, "all of them: call the monitor" },
+	{ 'I', "site %s in-tc ccf", false, "all of them: in line where they can" },
+	{ 'W', "site %s default ccf", false, "all of them: as their kinds run" },
+	{ 'e', "patch-code %s ", true, "other code here, in the translation only: bytes, nop, ret" },
+	{ 'E', "unpatch ", true, "undo a patch (its number: info patches)" },
+	{ 'n', "probe %s", false, "count how often it is reached (info probes)" },
+	{ 'N', "unprobe %s", false, "take the probe out" },
+	{ 'a', "trace %s \"\" ", true, "print a line each time it is reached, without stopping" },
+	{ 'b', "break *%s", false, "stop when it is reached" },
+	{ 'h', "ccf-history %s", false, "lives of its fragments: made, dropped, why, at what cost" },
+	{ 's', "ccf-savings %s", false, "cycles that adaptation saved there (needs c)" },
+	{ 'f', "ccf %s", false, "its fragments: guest and host code with bytes" },
+	{ 'c', "count on", false, "count how often fragments are entered (C: off)" },
+	{ 'C', "count off", false, "count entries no more" },
+};
+
+void menu_open(struct tui *t, uint64_t addr, const char *symbol)
+{
+	struct menu *m = &t->menu;
+
+	m->open = true;
+	m->addr = addr;
+	m->at = 0;
+	snprintf(m->place, sizeof(m->place), "%08llx%s%.60s%s", (unsigned long long)addr, symbol[0] ? " <" : "", symbol,
+		 symbol[0] ? ">" : "");
+}
+
+static void command_text(const struct menu *m, const struct menu_row *row, char *buf, size_t len)
+{
+	const char *hole = strstr(row->command, "%s");
+
+	if (hole)
+		snprintf(buf, len, "%.*s0x%llx%s", (int)(hole - row->command), row->command,
+			 (unsigned long long)m->addr, hole + 2);
+	else
+		snprintf(buf, len, "%s", row->command);
+}
+
+static void choose(struct tui *t, int n)
+{
+	char line[160];
+
+	t->menu.open = false;
+	command_text(&t->menu, &rows[n], line, sizeof(line));
+	if (rows[n].prompts) {
+		prompt_open(t, ASK_COMMAND, line);
+		return;
+	}
+	tui_exec(t, false, "%s", line);
+	if (!t->message[0] && !t->overlay.open) /* it said nothing: it did it */
+		tui_message(t, ST_MESSAGE, ":%s", line);
+}
+
+void menu_key(struct tui *t, int key)
+{
+	struct menu *m = &t->menu;
+
+	switch (key) {
+	case TK_UP:
+	case TK_WHEELUP:
+		m->at -= m->at > 0;
+		return;
+	case TK_DOWN:
+	case TK_WHEELDN:
+		m->at += m->at + 1 < (int)ARRAY_LEN(rows);
+		return;
+	case TK_HOME:
+	case TK_PGUP:
+		m->at = 0;
+		return;
+	case TK_END:
+	case TK_PGDN:
+		m->at = ARRAY_LEN(rows) - 1;
+		return;
+	case TK_ENTER:
+		choose(t, m->at);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].key == key) {
+			choose(t, (int)i);
+			return;
+		}
+	m->open = false;
+}
+
+/* The first line that is shown: all fit, or those around the cursor do. */
+static int first_line(const struct menu *m, int room)
+{
+	int top = m->at >= room ? m->at - room + 1 : 0;
+
+	return top < 0 ? 0 : top;
+}
+
+void menu_click(struct tui *t, int y, int h)
+{
+	int n = first_line(&t->menu, h - 1) + y - 1;
+
+	if (y >= 1 && n < (int)ARRAY_LEN(rows))
+		choose(t, n);
+	else
+		t->menu.open = false;
+}
+
+void menu_draw(const struct tui *t, const struct area *a)
+{
+	const struct menu *m = &t->menu;
+	int top = first_line(m, a->h - 1), x;
+
+	for (int y = 0; y < a->h; y++)
+		area_fill(a, 0, y, a->w, ST_NORMAL, ' ');
+	area_fill(a, 0, 0, a->w, ST_RULE, 0x2500);
+	x = area_printf(a, 0, 0, ST_FOCUS, " At %s ", m->place);
+	area_put(a, x, 0, ST_DIM, " a letter, or Enter; Esc closes ");
+	for (int y = 1; y < a->h && top + y - 1 < (int)ARRAY_LEN(rows); y++) {
+		const struct menu_row *row = &rows[top + y - 1];
+		bool sel = top + y - 1 == m->at;
+		char line[160];
+
+		if (sel)
+			area_fill(a, 0, y, a->w, ST_SELECT, ' ');
+		command_text(m, row, line, sizeof(line));
+		area_char(a, 1, y, sel ? ST_SELECT : ST_PROMPT, (uint32_t)row->key);
+		area_printf(a, 4, y, sel ? ST_SELECT : ST_VALUE, ":%s%s", line, row->prompts ? "..." : "");
+		area_field(a, 36, y, a->w - 36, sel ? ST_SELECT : ST_DIM, row->help);
+	}
+}

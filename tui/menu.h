@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What can be done at the address under the cursor: a list of commands, each executed with
+ * a letter, or put on the command line to be completed. */
+#ifndef TUI_MENU_H
+#define TUI_MENU_H
+#include "base/types.h"
+
+struct area;
+struct tui;
+
+struct menu {
+	bool open;
+	int at;
+	uint64_t addr;
+	char place[80]; /* the address with its symbol */
+};
+
+/* For ADDR; SYMBOL may be "". */
+void menu_open(struct tui *t, uint64_t addr, const char *symbol);
+void menu_key(struct tui *t, int key);
+/* A click on line Y of H. */
+void menu_click(struct tui *t, int y, int h);
+void menu_draw(const struct tui *t, const struct area *a);
+#endif
