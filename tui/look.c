@@ -10,7 +10,8 @@
 struct look {
 	struct look *next;
 	char *line;
-	unsigned round; /* when it was fetched */
+	bool known;	/* it was fetched */
+	unsigned round; /* when that was */
 	unsigned used;	/* when it was asked for last */
 	struct result r;
 };
@@ -30,6 +31,7 @@ static void fetch(struct tui *t, struct look *l)
 	result_fini(&l->r);
 	inspect_peek(t->s, l->line, beside ? PEEK_LIVE : PEEK_PAUSE, &l->r);
 	l->round = t->round;
+	l->known = true;
 }
 
 const struct table *look(struct tui *t, const char **err, const char *fmt, ...)
@@ -48,11 +50,10 @@ const struct table *look(struct tui *t, const char **err, const char *fmt, ...)
 			abort();
 		l->line = strdup(line);
 		result_init(&l->r);
-		l->round = t->round - 1;
 		l->next = t->looks;
 		t->looks = l;
 	}
-	if (l->round != t->round)
+	if (!l->known || (l->round != t->round && !(t->reuse && l->round >= t->fetched)))
 		fetch(t, l);
 	l->used = t->round;
 	if (err)

@@ -93,11 +93,22 @@ void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf
 void table_key_text(const struct table_pane *tp, const struct table_spec *sp, size_t row, char *buf,
 		    size_t len)
 {
-	int col = sp->key ? column_of(tp->k, sp->key) : -1;
+	size_t n = 0;
 
 	buf[0] = 0;
-	if (col >= 0)
-		table_cell_text(tp, row, col, buf, len);
+	for (const char *name = sp->key; name && *name && n + 1 < len; name += *name == ' ') {
+		char word[32];
+		int col;
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
+		name += strlen(word);
+		if ((col = column_of(tp->k, word)) < 0)
+			continue;
+		if (n)
+			buf[n++] = ' ';
+		table_cell_text(tp, row, col, buf + n, len - n);
+		n += strlen(buf + n);
+	}
 }
 
 bool table_flush_right(const struct table_pane *tp, int col)

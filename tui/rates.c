@@ -9,33 +9,47 @@ static const int64_t SAMPLE_NS = 400 * 1000 * 1000;
 
 void rates_init(struct rates *r)
 {
-	*r = (struct rates){ 0 };
+	*r = (struct rates){ .slot = calloc(2 * RATES_MAX, sizeof(*r->slot)) };
+	if (!r->slot)
+		abort();
 }
 
 void rates_fini(struct rates *r)
 {
 	free(r->series);
+	free(r->slot);
 }
 
 bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds)
 {
 	if (r->ran && r->sampled && now - r->sampled < SAMPLE_NS)
 		return false;
-	r->hint = 0;
 	*seconds = r->ran && r->sampled ? (double)(now - r->sampled) / 1e9 : 0;
 	r->sampled = now;
 	r->ran = runs;
 	return true;
 }
 
+/* The slot of NAME: where it is, or would be. */
+static uint16_t *slot_of(const struct rates *r, const char *name)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+
+	for (const char *p = name; *p; p++)
+		h = (h ^ (uint8_t)*p) * 16777619u;
+	for (;; h++) {
+		uint16_t *at = &r->slot[h % (2 * RATES_MAX)];
+
+		if (!*at || !strcmp(r->series[*at - 1].name, name))
+			return at;
+	}
+}
+
 static struct series *find(const struct rates *r, const char *name)
 {
-	if (r->hint < r->n && !strcmp(r->series[r->hint].name, name))
-		return &r->series[r->hint];
-	for (int i = 0; i < r->n; i++)
-		if (!strcmp(r->series[i].name, name))
-			return &r->series[i];
-	return NULL;
+	uint16_t at = *slot_of(r, name);
+
+	return at ? &r->series[at - 1] : NULL;
 }
 
 const struct series *rates_find(const struct rates *r, const char *name)
@@ -58,6 +72,7 @@ static struct series *add(struct rates *r, const char *name)
 	e = &r->series[r->n++];
 	*e = (struct series){ 0 };
 	snprintf(e->name, sizeof(e->name), "%s", name);
+	*slot_of(r, e->name) = (uint16_t)r->n;
 	return e;
 }
 
@@ -67,7 +82,6 @@ void rates_add(struct rates *r, const char *name, uint64_t count, double seconds
 
 	if (!e && !(e = add(r, name)))
 		return;
-	r->hint = (int)(e - r->series) + 1;
 	if (e->seen && seconds > 0) {
 		memmove(e->rate + 1, e->rate, (RATES_HISTORY - 1) * sizeof(*e->rate));
 		e->rate[0] = count >= e->last ? (float)((double)(count - e->last) / seconds) : 0;

@@ -5,13 +5,14 @@
  * counters every period and stop nothing. The others need one state for all their looks:
  * the guest is held for them together, the time it stood is measured, and it is left
  * alone for at least a hundred times as long. So looking costs it less than a hundredth,
- * however slow the look. */
+ * however slow the look. Who moves the cursor or asks for another screen meanwhile waits
+ * less, and moving fetches only what is not known from the last look. */
 #include "tui/tui_int.h"
 
 #include <string.h>
 #include <time.h>
 
-enum { COST = 100 };
+enum { COST = 100, COST_WANTED = 10 };
 
 int64_t tui_clock(void)
 {
@@ -90,8 +91,8 @@ static void count_held(struct tui *t, struct pane *p)
 	t->want_hold |= !p->cls->live;
 }
 
-/* Hold the guest for all panes that need it. */
-static void update_under_hold(struct tui *t)
+/* Hold the guest for all panes that need it. ALL: for what was fetched in earlier looks, too. */
+static void update_under_hold(struct tui *t, bool all)
 {
 	int64_t from = tui_clock(), cost;
 
@@ -100,29 +101,39 @@ static void update_under_hold(struct tui *t)
 		t->stale = true; /* it stopped by itself just now */
 		return;
 	}
+	if (all)
+		t->fetched = t->round;
+	t->reuse = !all;
 	take_snapshot(t);
 	screen_each(t, update_held);
+	t->reuse = false;
 	inspect_release(t->s);
 	t->held = false;
 	look_evict(t);
 	cost = tui_clock() - from;
 	t->held_ns += cost;
 	t->holds++;
-	t->next_hold = t->now + (cost * COST > t->period ? cost * COST : t->period);
+	if (all)
+		t->next_hold = t->now + (cost * COST > t->period ? cost * COST : t->period);
+	t->next_wanted = t->now + cost * COST_WANTED;
 }
 
 /* Beside a running guest. */
 static void update_running(struct tui *t, bool hold)
 {
+	bool all = t->stale || t->now >= t->next_hold;
+
 	new_round(t);
 	follow_cursor(t);
-	t->stale = t->moved = t->want_hold = false;
+	t->want_hold = false;
 	screen_each(t, update_live);
 	screen_each(t, count_held);
+	if (hold || !t->want_hold)
+		t->stale = t->moved = false;
 	if (!t->want_hold)
 		look_evict(t);
 	else if (hold)
-		update_under_hold(t);
+		update_under_hold(t, all);
 	t->next_live = t->now + t->period;
 }
 
@@ -177,6 +188,7 @@ void tui_refresh(struct tui *t)
 		return;
 	}
 	t->now = tui_clock();
+	wanted = wanted && t->now >= t->next_wanted;
 	if (wanted || (!t->paused && t->now >= t->next_live))
 		update_running(t, wanted || t->now >= t->next_hold);
 }

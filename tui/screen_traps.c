@@ -4,11 +4,11 @@
 #include "tui/pane_table.h"
 
 TABLE_PANE(causes, "causes", "Traps by cause", true, "host traps that translated code took, by cause",
-	   .line = "info traps", .cols = "name count cycles mean help", .key = "name", .count = "count",
+	   .line = "info traps", .cols = "name count each cycles help", .key = "name", .count = "count",
 	   .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", true,
 	   "calls from translated code into the monitor, by kind", .line = "info callouts",
-	   .cols = "name count cycles mean", .sort = "-count", .key = "name", .count = "count", .spark = true);
+	   .cols = "name count each cycles help", .sort = "-count", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered to the guest",
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
@@ -16,9 +16,9 @@ TABLE_PANE(places, "places", "Top offenders", false, "the fragments whose traps 
 	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state",
 	   .sort = "-cycles", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc", true,
-	   "instructions that trapped: how often, what a time cost, the verdict, what it costs since",
-	   .line = "info sites all", .cols = "pc symbol cause verdict traps before callouts after saved way",
-	   .sort = "-traps", .note = "before, after: cycles a time", .key = "pc", .count = "traps", .empty = "no instruction has trapped yet");
+	   "instructions that trapped: how often and for what, cycles, the verdict, what was avoided since",
+	   .line = "info trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles",
+	   .sort = "-cycles", .key = "pc cause", .count = "count", .empty = "no instruction has trapped yet");
 TABLE_PANE(adaptation, "adaptation", "Adaptation", true,
 	   "what adaptation acts on: traps and their cost, verdicts, cost since, cycles saved",
 	   .line = "info causes",
@@ -29,8 +29,12 @@ TABLE_PANE(events, "log", "Adaptation log", true,
 	   .note = "before, after: cycles a time", .cols = "number pc symbol before after event", .key = "number", .follow = true,
 	   .empty = "no instruction or page has been convicted yet");
 
+TABLE_PANE(ways, "ways", "Sensitive instructions", false,
+	   "which way they went: trap, callout or in the cache", .line = "info ways",
+	   .cols = "kind way sites count share each", .key = "kind way");
+
 static const struct pane_class *const panes[] = { &causes, &callouts,	&exceptions, &places,
-						  &sites,  &adaptation, &events,     NULL };
+						  &sites,  &adaptation, &events,     &ways,   NULL };
 
 const struct screen_class screen_traps = {
 	.name = "traps",
@@ -40,5 +44,5 @@ const struct screen_class screen_traps = {
 	.layouts = { { 0, 0, "v(h(causes,callouts):8,h(places,exceptions:22):6,log)" },
 		     { 110, 30, "v(h(causes,callouts):10,h(places,sites):8,log)" },
 		     { 150, 40,
-		       "v(h(v(causes:11,exceptions),callouts):17,adaptation:6,h(places,sites):12,log)" } },
+		       "v(h(v(causes:11,exceptions),callouts):17,adaptation:7,h(places,sites):11,h(log,ways:52))" } },
 };

@@ -300,7 +300,11 @@ int tui_timeout(const struct tui *t)
 
 	if (inspect_running(t->s) && t->next_live < until)
 		until = t->next_live;
-	if (t->dirty || t->stale || t->moved)
+	if ((t->stale || t->moved) && inspect_running(t->s))
+		until = t->next_wanted < until ? t->next_wanted : until;
+	else if (t->stale || t->moved)
+		return 0;
+	if (t->dirty)
 		until = t->next_draw < until ? t->next_draw : until;
 	return until > now ? (int)((until - now) / 1000000) + 1 : 0;
 }

@@ -142,7 +142,9 @@ struct tui {
 	struct menu menu;
 	/* refreshing */
 	unsigned round, evicted; /* evicted: the last round after which old results were freed */
-	int64_t now, next_live, next_hold, next_draw; /* monotonic ns */
+	unsigned fetched;	 /* the last round in which everything was fetched */
+	bool reuse;		 /* what was fetched since then is good enough */
+	int64_t now, next_live, next_hold, next_wanted, next_draw; /* monotonic ns */
 	int64_t period;
 	int64_t held_ns, run_ns,
 	    run_mark; /* how long looks have held the guest; how long it ran, since when */
