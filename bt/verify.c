@@ -8,6 +8,8 @@
  *     that it cannot leave the table;
  *   - the shadow entries: a load from [scratch+page*4], the pointer loaded from its
  *     field of the virtual processor, the page a 32-bit value shifted right by 12;
+ *   - the page that is never there, with a constant in r9: a load through its field
+ *     of the virtual processor, by which the monitor is called;
  *   - the window that a quarter of the address space is in: base loaded from the
  *     virtual processor by the address' upper two bits, added to a 32-bit scratch
  *     register, then one access through that: guard space is behind each window;
@@ -336,6 +338,28 @@ static const char *check_shadow(const struct check *c, const x86_op_mem *m, unsi
 	return below(c, m->index, 20) ? NULL : "shadow index may be too large";
 }
 
+static bool is_trap_page(const struct check *c, const x86_op_mem *m)
+{
+	const struct fact *f = fact_of(c, m->base);
+
+	return f->kind == F_FIELD && f->value == c->env->trap && m->segment == X86_REG_INVALID;
+}
+
+/* [page that is never there]: the fault handler calls the monitor with the record in r9. */
+static const char *check_trap(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
+{
+	const struct fact *record = fact_of(c, X86_REG_R9);
+
+	if (m->disp || m->index != X86_REG_INVALID || size != 4 || !is_load(c, i))
+		return "trap page accessed in another way";
+	if (c->pointers)
+		return "trap with a host address in rsi or rdi";
+	if (record->kind != F_CONST)
+		return "trap without a record in r9";
+	rely(c, record);
+	return NULL;
+}
+
 /* [register + disp] by what is known of the register. */
 static const char *check_known(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
@@ -346,6 +370,8 @@ static const char *check_known(const struct check *c, const x86_op_mem *m, unsig
 	rely(c, f);
 	if (f->kind == F_FIELD && f->value == c->env->shadow)
 		return check_shadow(c, m, size, i);
+	if (is_trap_page(c, m))
+		return check_trap(c, m, size, i);
 	if (m->index != X86_REG_INVALID)
 		return "memory operand in no allowed form";
 	if (f->kind == F_VCPU)
@@ -781,12 +807,19 @@ static bool leads_inside(const struct check *c)
 	return return_address(c) >= c->host && return_address(c) <= c->end; /* end: it does not come back */
 }
 
+/* A load that never happens: the monitor goes on where it likes. */
+static bool traps(const struct check *c)
+{
+	return c->in->id == X86_INS_MOV && c->x->operands[1].type == X86_OP_MEM &&
+	       is_trap_page(c, &c->x->operands[1].mem);
+}
+
 static const char *check_insn(struct check *c)
 {
 	unsigned how, guest, scratch;
 	const char *why;
 
-	c->stops = c->in->id == X86_INS_UD2;
+	c->stops = c->in->id == X86_INS_UD2 || traps(c);
 	if (c->swap_age == 2)
 		return check_exchange_end(c);
 	if (c->swap_age == 1 && (why = check_between(c)))

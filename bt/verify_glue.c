@@ -29,7 +29,7 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 	struct verify_env env = { .tc_base = b->tc_base, .tc_size = b->tc_size, .vcpu_size = sizeof(*b),
 				  .writable = writable, .nwritable = ARRAY_LEN(writable),
 				  .quarter = OFF(quarter), .shadow = OFF(shadow_live),
-				  .shadow_quarter = OFF(shadow_quarter), .exit = OFF(g_exit),
+				  .shadow_quarter = OFF(shadow_quarter), .trap = OFF(trap_page), .exit = OFF(g_exit),
 				  .call = { OFF(g_callout), OFF(g_heavy) }, .record = OFF(miss_site),
 				  .table_bits = JT_BITS, .strings = true, .ok_target = ok_target, .ctx = b };
 	struct verify_error e;

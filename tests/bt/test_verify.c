@@ -13,7 +13,7 @@
 #define STUB (HOST + 0x8000)
 
 /* Fields of the virtual processor that the monitor keeps. */
-enum { EXIT = 0x400, CALL0 = 0x408, CALL1 = 0x410, RECORD = 0x418, SHADOW = 0x420, QUARTER = 0x428 };
+enum { EXIT = 0x400, CALL0 = 0x408, CALL1 = 0x410, RECORD = 0x418, SHADOW = 0x420, QUARTER = 0x428, TRAP = 0x448 };
 
 /* Pieces of fragments. */
 #define COUNT(n) "41 ba " n " 00 00 00 "       /* mov r10d,n */
@@ -32,6 +32,7 @@ enum { EXIT = 0x400, CALL0 = 0x408, CALL1 = 0x410, RECORD = 0x418, SHADOW = 0x42
 #define TARGET "4f 8d 0c 31 "                  /* lea r9,[r9+r14] */
 #define RECORD_IN_R9 "49 b9 00 00 00 00 01 00 00 00 " /* movabs r9,... */
 #define CALL "41 ff a7 08 04 00 00 "           /* jmp [r15+CALL0] */
+#define TRAP_PAGE "4d 8b 97 48 04 00 00 "      /* mov r10,[r15+TRAP] */
 #define SWAP "4c 87 c7 "                       /* xchg rdi,r8 */
 
 struct row {
@@ -98,6 +99,12 @@ static const struct row rows[] = {
 	{ "jump table, count changed", "41 bb 0c 00 00 00 41 89 c3 c4 42 23 f7 d2 " LOOKUP, "too large", 0 },
 	{ "jump table, branched to", "74 0b " SLOT LOOKUP, "of a sequence", 0 },
 	{ "jump table, from before", "74 00 " SLOT LOOKUP, NULL, 0 },
+	{ "trap", RECORD_IN_R9 TRAP_PAGE "45 8b 12", NULL, 0 },
+	{ "trap, no record", TRAP_PAGE "45 8b 12", "without a record", 0 },
+	{ "trap, record changed", RECORD_IN_R9 "49 ff c1 " TRAP_PAGE "45 8b 12", "without a record", 0 },
+	{ "trap, beside it", RECORD_IN_R9 TRAP_PAGE "45 8b 52 04", "another way", 0 },
+	{ "trap, store", RECORD_IN_R9 TRAP_PAGE "45 89 12", "another way", 0 },
+	{ "trap, branched to", "74 11 " RECORD_IN_R9 TRAP_PAGE "45 8b 12", "of a sequence", 0 },
 	{ "page", PAGE POINTER ENTRY, NULL, 0 },
 	{ "page, pointer first", ADDRESS COUNT("0c") SHIFT POINTER ENTRY, NULL, 0 },
 	{ "page, shifted by less", ADDRESS COUNT("0b") SHIFT POINTER ENTRY, "shadow index", 0 },
@@ -358,7 +365,7 @@ static struct verify_env test_env(bool strings)
 
 	return (struct verify_env){ .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES,
 				    .writable = writable, .nwritable = ARRAY_LEN(writable), .quarter = QUARTER,
-				    .shadow = SHADOW, .exit = EXIT, .call = { CALL0, CALL1 }, .record = RECORD,
+				    .shadow = SHADOW, .trap = TRAP, .exit = EXIT, .call = { CALL0, CALL1 }, .record = RECORD,
 				    .table_bits = 20, .strings = strings, .ok_target = only_stub };
 }
 

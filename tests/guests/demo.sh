@@ -3,7 +3,7 @@
 # The embedded guest runs all its checks, in every way of running it.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 9
+plan 11
 
 run_guest 60 demo
 said "demo: all checks passed" "all checks pass"
@@ -25,3 +25,13 @@ cp "$TMP/out" "$TMP/first"
 run_guest 120 --clock icount demo
 [ -s "$TMP/first" ] && cmp -s "$TMP/out" "$TMP/first"
 ok $? "two runs with --clock icount print the same" "$(diff "$TMP/first" "$TMP/out" | head -5)"
+
+for way in trap callout; do
+	got=$(timeout 100 "$VITRINE" shell --no-rc --serial stdio --verify-tc -c "policy all $way" -c continue demo \
+		</dev/null 2>&1 | tr -d '\r')
+	case $got in
+	*"demo: all checks passed"*"guest exited: status 1"*) r=0 ;;
+	*) r=1 ;;
+	esac
+	ok $r "all checks pass with every sensitive instruction by $way, verified" "$(echo "$got" | tail -5)"
+done
