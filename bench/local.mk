@@ -7,7 +7,7 @@ BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-
 bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/nano-native.c %D%/nano-paper.tsv
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/nano-native.c %D%/nano-paper.tsv
 CLEANFILES += %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
@@ -24,4 +24,8 @@ bench: all %D%/bench
 # What single instructions cost; bench/nano says how.
 bench-nano: all %D%/nano-native
 	$(SHELL) $(top_srcdir)/%D%/nano -v ./vitrine -n %D%/nano-native -k guests/nano/nano.elf
-.PHONY: bench bench-nano
+# How many traps adaptation takes away; bench/traps says of what.
+bench-traps: all
+	$(SHELL) $(top_srcdir)/%D%/traps -v ./vitrine
+
+.PHONY: bench bench-nano bench-traps

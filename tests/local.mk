@@ -29,6 +29,7 @@ SHELL_TESTS = \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/nano.sh \
+	%D%/guests/traps.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/keys.sh
