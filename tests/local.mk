@@ -124,5 +124,6 @@ EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_ext
 
 include tests/gdbstub/local.mk
 include tests/fuzz/local.mk
+include tests/inspect/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)

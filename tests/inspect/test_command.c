@@ -97,8 +97,8 @@ static const struct {
 	{ "break *0x1005\nc\nc\np/d $ebx\ninfo break",
 	  "break 1 at 0x00001005\n"
 	  "breakpoint 1 at 0x00001005:  inc ebx\nbreakpoint 1 at 0x00001005:  inc ebx\n1\n"
-	  "Num  Kind   Enabled  Address     Symbol  Hits  Condition\n"
-	  "  1  break  yes      0x00001005  -          2  -\n",
+	  "Num  Kind   Enabled  Address     Symbol  Hits  Condition  By  Action  Length/B  Physical\n"
+	  "  1  break  yes      0x00001005  -          2  -          -   -              -  -\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if $ebx == 10\nc\np/d $eax\ndelete 1\ninfo break -j",
 	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n33\n", PROGRAM(looping) },
