@@ -214,9 +214,12 @@ static bool right_aligned(enum val_type type)
 
 static void heading(const struct view_col *col, char *buf, size_t len)
 {
-	bool unit = col->unit && col->unit[0];
+	const char *unit = col->unit ? col->unit : "";
+	const char *slash = unit[0] && unit[0] != '/' ? "/" : ""; /* "rate" in "/s" is "rate/s" */
 
-	snprintf(buf, len, "%s%s%s", col->title, unit ? "/" : "", unit ? col->unit : "");
+	if (!strcmp(unit, col->title))
+		unit = slash = "";
+	snprintf(buf, len, "%s%s%s", col->title, slash, unit);
 }
 
 static void cell_text(const struct table *t, const struct value *v, char *buf, size_t len)
