@@ -325,6 +325,8 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	pi->mixed = true;
 	pi->calm_since = __builtin_ia32_rdtsc();
 	b->mixed[b->nmixed++] = p;
+	if (b->charge.f && b->charge.cause == CAUSE_CODE)
+		b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
 	adapt_log(b, ADAPT_CONVICTED, CAUSE_CODE, p << PAGE_SHIFT, cost_mean(&k->trap) + cost_mean(&b->translate),
 		  b->cost.check);
 }

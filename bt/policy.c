@@ -192,7 +192,7 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 		for (unsigned i = 0; !f->dead && (uint32_t)pc - f->pc < f->glen && i < f->ninsn; i++)
 			*n += !choose(b, f, i, (enum way)w);
 	}
-	if (!err)
+	if (*n)
 		cache_drop_at(b, (uint32_t)pc, 1, DROP_SITE);
 	return err;
 }

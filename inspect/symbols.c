@@ -266,18 +266,17 @@ static long load_elf(struct symbols *t, Elf *elf, const char *module, int64_t of
 	return added;
 }
 
-/* ---- lists: "c0100000 T name [module]" ---- */
+/* ---- lists: "c0100000 T name [module]", also in the middle of something else: a console's log ---- */
 
 static bool load_line(struct symbols *t, char *line, const char *module, int64_t offset)
 {
-	unsigned long long addr;
-	char type, name[256], owner[128] = "";
+	char digits[17], type, name[256], owner[128] = "";
 
-	if (sscanf(line, "%llx %c %255s %127s", &addr, &type, name, owner) < 3)
+	if (sscanf(line, "%16[0-9a-fA-F] %c%*1[ \t]%255s %127s", digits, &type, name, owner) < 3 || strlen(digits) < 8)
 		return false;
 	if (strchr("aAU", type))
 		return true;
-	add(t, (struct symbol){ .addr = addr + (uint64_t)offset,
+	add(t, (struct symbol){ .addr = strtoull(digits, NULL, 16) + (uint64_t)offset,
 				.name = keep_string(t, name, strlen(name)),
 				.module = owner[0] ? keep_string(t, owner, strlen(owner)) : module,
 				.code = strchr("tTwW", type) != NULL });
@@ -288,23 +287,16 @@ static long load_list(struct symbols *t, FILE *f, const char *module, int64_t of
 		      size_t errlen)
 {
 	size_t before = t->count, len = 0;
-	long added, lines = 0;
 	char *line = NULL;
+	long lists = 0;
 
-	while (getline(&line, &len, f) > 0) {
-		lines++;
-		if (!load_line(t, line, module, offset)) {
-			snprintf(err, errlen, "line %ld is neither ELF nor \"ADDRESS TYPE NAME\"", lines);
-			t->count = before;
-			free(line);
-			return -1;
-		}
-	}
+	while (getline(&line, &len, f) > 0)
+		lists += load_line(t, line, module, offset);
 	free(line);
-	added = (long)(t->count - before);
-	if (!added)
-		snprintf(err, errlen, "no symbols in this file");
-	return added ? added : -1;
+	if (t->count > before)
+		return (long)(t->count - before);
+	snprintf(err, errlen, lists ? "no symbols in this file" : "neither ELF nor lines \"ADDRESS TYPE NAME\"");
+	return -1;
 }
 
 long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err, size_t errlen)

@@ -2,6 +2,7 @@
  * The registry of views: which tables of views there are and who owns the data.
  * Where two tables have a view of the same name the first one is shown. */
 #include "inspect/session_int.h"
+#include "x86/regs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,4 +231,52 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 	if (q.has_limit)
 		table_limit(t, q.limit);
 	return 0;
+}
+
+/* ---- pick ---- */
+
+static bool number_of(const struct value *v, uint64_t *n)
+{
+	switch (v->type) {
+	case VAL_NONE: case VAL_STR:
+		return false;
+	case VAL_REAL:
+		*n = (uint64_t)(int64_t)v->d;
+		return true;
+	default:
+		*n = v->u;
+		return true;
+	}
+}
+
+/* "$NAME VIEW COLUMN [...]" */
+int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct result table;
+	const struct table *t;
+	unsigned col = 0;
+	uint64_t n;
+	int rc;
+
+	if (a->argv[0][0] != '$' || !a->argv[0][1] || reg_find(a->argv[0] + 1))
+		return result_fail(r, "pick: the first word is a $variable");
+	result_init(&table);
+	if (view_show(s, a->argv[1], a, 3, &table)) {
+		rc = result_fail(r, "pick: %s", table.error);
+		result_fini(&table);
+		return rc;
+	}
+	t = table.first;
+	while (col < t->ncols && strcmp(t->cols[col].name, a->argv[2]))
+		col++;
+	if (col == t->ncols)
+		rc = result_fail(r, "pick: info %s has no column '%s'", a->argv[1], a->argv[2]);
+	else if (!t->nrows)
+		rc = result_fail(r, "pick: info %s has no rows", a->argv[1]);
+	else if (!number_of(&t->vals[col], &n))
+		rc = result_fail(r, "pick: there is no number in column '%s'", a->argv[2]);
+	else
+		rc = (session_variable(s, a->argv[0] + 1, true)->val = n, 0);
+	result_fini(&table);
+	return rc;
 }

@@ -29,6 +29,7 @@ SHELL_TESTS = \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/nano.sh \
+	%D%/guests/steer.sh \
 	%D%/guests/traps.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
@@ -36,6 +37,7 @@ SHELL_TESTS = \
 
 # Real guests, from packages that guests/fetch brought: `make check-guests`.
 GUEST_TESTS = \
+	%D%/guests/examples.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
 	%D%/guests/memtest.sh \

@@ -1,0 +1,273 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Steering the translation on guests of our own: probes, patches, choices saved and loaded, pins, lives of
+# fragments, adaptation by cause. Probes are compared with trace, which stops and evaluates; inline
+# conditions with the same ones made too complex to be inline.
+. "$(dirname "$0")/guestlib.sh"
+need
+plan 52
+
+# vit GUEST OPTION...: run the commands on standard input; output of the shell in $TMP/out.
+vit()
+{
+	guest=$1
+	shift
+	cat >"$TMP/script"
+	timeout -k 5 90 "$VITRINE" shell --no-rc --serial "file:$TMP/serial" --timeout 80 --verify-tc "$@" \
+		-x "$TMP/script" "$guest" </dev/null >"$TMP/out" 2>"$TMP/err"
+	status=$?
+	cat "$TMP/err" >>"$TMP/out"
+}
+
+# match REGEX NAME: one result, whether a line matches.
+match()
+{
+	grep -qE -- "$1" "$TMP/out"
+	ok $? "$2" "$(detail)"
+}
+
+# cell COLUMN N: number in the N-th row with that JSON key.
+cell()
+{
+	sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$TMP/out" | sed -n "$2p"
+}
+
+# ---- probes ----
+
+values='$eax + 3 * 2, $esp >> 4 & 0xff, [$esp] == 0 || $ecx > 5, $eax ? -$ecx : ~$edx, (i8)$eax, *(u16*)$esp, !$ebx && $esi != 3, $al % 7'
+more='$esp - 1 <= $ebp, 0x61 ^ $eflags, $pc, $cs_base + $cr0, 5 / ($ebx | 1), $ebp ? $ebp < $esp ? 1 : 2 : 3, *(i32)$esp, [ticks]'
+vit demo <<END
+trace print "T %d %x %d %d %d %u %d %d" $values
+probe print "P %d %x %d %d %d %u %d %d" $values
+trace print "U %d %x %x %x %d %d %d %u, %a" $more, [\$esp]
+probe print "Q %d %x %x %x %d %d %d %u" $more
+probe print "S %s: %a" [\$esp + 4], [\$esp]
+continue
+info probes
+END
+sed -n 's/^T //p' "$TMP/out" >"$TMP/traced"
+sed -n 's/^P //p' "$TMP/out" >"$TMP/probed"
+[ "$(wc -l <"$TMP/traced")" -gt 50 ] && cmp -s "$TMP/traced" "$TMP/probed"
+ok $? "a probe's line says what trace says" "$(diff "$TMP/traced" "$TMP/probed" | head -6)"
+sed -n 's/^U \(.*\),.*/\1/p' "$TMP/out" >"$TMP/traced"
+sed -n 's/^Q //p' "$TMP/out" >"$TMP/probed"
+[ "$(wc -l <"$TMP/traced")" -gt 50 ] && cmp -s "$TMP/traced" "$TMP/probed"
+ok $? "with other operators and registers, too" "$(diff "$TMP/traced" "$TMP/probed" | head -6)"
+match '^S .*: run\+0x' "a probe's line takes text and symbols"
+match '^guest exited: status 1' "the guest's own checks pass meanwhile"
+
+n=0
+for cond in '$eax == 10' '$eax != 10' '$esp < 0xc010b000' '$esp >= 0xc010b000' '$ebx > $eax' '$esi <= 0' \
+	'$eax > 9 && $eax < 0xc0106000' '$edi && $eax' '!$edi && $eax != 10 && $esp > 5'; do
+	echo "probe print if $cond"
+	echo "probe print if ($cond) & 1"
+	n=$((n + 1))
+done >"$TMP/conditions"
+head -8 "$TMP/conditions" >"$TMP/first"
+tail -n +9 "$TMP/conditions" | sed 's/ print/ run/' | head -8 >"$TMP/second"
+tail -n 2 "$TMP/conditions" | sed 's/ print/ check_flags/' >"$TMP/third"
+vit demo <<END
+source $TMP/first
+source $TMP/second
+source $TMP/third
+continue
+info probes -j
+END
+grep -o '"matched": *[0-9]*' "$TMP/out" | sed -n 'p;n' >"$TMP/inline"
+grep -o '"matched": *[0-9]*' "$TMP/out" | sed -n 'n;p' >"$TMP/called"
+[ "$(wc -l <"$TMP/inline")" -eq $n ] && cmp -s "$TMP/inline" "$TMP/called"
+ok $? "$n conditions match as often in line as called out" "$(paste "$TMP/inline" "$TMP/called")"
+[ "$(grep -c '"way": *"inline"' "$TMP/out")" -eq $((n - 1)) ]
+ok $? "those that compare registers with constants are inline" "$(detail)"
+sort -u "$TMP/inline" | wc -l | grep -qvx 1
+ok $? "and not all the same" "$(cat "$TMP/inline")"
+
+vit demo <<'END'
+-probe print "%d"
+-probe print "%d" $icount
+-probe print if $nosuch
+-probe print if 1 +
+-probe print "%s %s %s" 1, 2, 3
+-probe 0x100000000
+probe print if [1] == 2
+probe print "%d" 1 / ($eax - $eax)
+probe print "%x" [1]
+-unprobe 77
+continue
+info probes
+unprobe at print
+-unprobe at print
+info probes -j
+END
+match 'asks for more values' "a probe counts its values"
+match 'icount is not known where a probe is hit' "what is not known there is refused"
+match 'nosuch is no register or variable' "a register that is none"
+match 'at most 8 values and 2 texts' "too many texts"
+match '^division by zero' "a division by zero is said, not done"
+match '^cannot read memory at 0x1$' "memory that cannot be read is said"
+match 'no probe 77' "unprobe names what is not there"
+match '\[1\] == 2' "info probes shows the condition"
+[ "$(grep -c '^{.*"matched"' "$TMP/out")" -eq 0 ]
+ok $? "unprobe takes out all at an address" "$(detail)"
+
+# ---- patches ----
+
+vit demo <<'END'
+tbreak kernel_main
+continue
+set $was = *(u32)check_flags
+patch-code print asm "ret"
+-expect *(u8)print == 0xc3
+patch-code check_flags asm "push ebx; mov ebx, 1; pop ebx; cmp eax, eax; jz 1f; ud2; 1: jmp check_bcd"
+expect *(u32)check_flags == $was
+info patches
+tbreak check_bcd
+continue
+ccf check_flags
+unpatch 1
+unpatch 2
+-unpatch 2
+continue
+info patches -j
+END
+match 'expect: .*print == 0xc3 is false' "the guest does not see a patch"
+match '^ +2 .*jmp 0xc[0-9a-f]*; ([0-9]+ nops|nop) ' "assembly text is filled up with nops"
+match 'push ebx  \(patch 2\)' "ccf shows patched code"
+match '^breakpoint 2 at .*<check_bcd>' "a patch that jumps to a symbol gets there"
+match 'no patch 2' "a patch is undone once"
+
+vit demo <<'END'
+-patch-code print asm "foo eax"
+-patch-code print asm "call nosuch_function"
+-patch-code print asm ".fill 1000"
+-patch-code print 9g
+patch-code print asm16 "mov ax, 0x1234"
+info patches
+END
+match "as: no such instruction: .foo" "as says what is wrong"
+match "ld: undefined reference to .nosuch_function" "so does ld"
+match 'more than 240 bytes' "too much code"
+match 'pairs of hex digits' "no hex digits"
+match 'b83412' "16-bit code on request"
+timeout 20 env PATH=/nonexistent "$VITRINE" shell --no-rc --serial null -c 'patch-code print asm "ret"' demo \
+	>"$TMP/out" 2>&1 </dev/null
+match 'needs GNU as' "without an assembler it says so"
+
+# ---- saved and loaded ----
+
+vit demo <<END
+policy rdtsc trap
+adapt threshold device 3
+adapt off divide
+patch-code check_bcd asm "nop; ret"
+probe print "a %d" \$eax if \$eax > 3
+probe run
+pin check_flags
+site check_remap callout
+patches save $TMP/saved
+info patches -j
+info probes -j
+info causes -j
+info pins -j
+info policy -j
+END
+grep '^{' "$TMP/out" >"$TMP/before"
+vit demo <<END
+source $TMP/saved
+info patches -j
+info probes -j
+info causes -j
+info pins -j
+info policy -j
+END
+grep '^{.*:' "$TMP/out" | tail -n "$(wc -l <"$TMP/before")" >"$TMP/after"
+[ "$(wc -l <"$TMP/before")" -gt 20 ] && cmp -s "$TMP/before" "$TMP/after"
+ok $? "choices saved and sourced are the same" "$(diff "$TMP/before" "$TMP/after" | head -5)"
+grep -q '^probe 0x.* "a %d" \$eax if \$eax > 3$' "$TMP/saved"
+ok $? "as a script of commands" "$(cat "$TMP/saved")"
+vit demo <<'END'
+-patches save /nonexistent/file
+END
+match 'No such file' "a file that cannot be written"
+
+# ---- adaptation by cause, pins, lives ----
+
+vit bench-nano --append "rounds=1" <<'END'
+adapt threshold all 1
+adapt calm code-write 1000
+count on
+continue
+info adapt -j
+info causes -j
+info savings -j
+END
+for cause in window-miss device divide code-write; do
+	grep "\"convicted of $cause:" "$TMP/out" | grep -vE '"before": *[1-9][0-9]*.*"after": *[0-9]+' >"$TMP/without"
+	grep -q "\"convicted of $cause:" "$TMP/out" && [ ! -s "$TMP/without" ]
+	ok $? "convictions of $cause tell the cycles before and after" "$(head -3 "$TMP/without")"
+done
+grep -q '"acquitted of code-write' "$TMP/out"
+ok $? "a page that calms down is acquitted" "$(detail)"
+grep -qE '"entries_before": *[1-9].*"saved": *[1-9]' "$TMP/out"
+ok $? "cycles saved are counted" "$(detail)"
+
+vit bench-nano --append "rounds=1" <<'END'
+adapt threshold all 1
+adapt off device
+continue
+info adapt -j
+END
+! grep -q 'convicted of device' "$TMP/out"
+ok $? "a cause that is off convicts nobody" "$(detail)"
+
+vit demo <<'END'
+adapt threshold all 1
+tbreak check_remap
+continue
+pin check_remap+0x38
+pin check_remap+0x68
+count on
+continue
+ccf-history check_remap+0x68
+info adapt
+END
+match 'check_remap\+0x68.* lives, pinned' "a pinned fragment lives on"
+! grep -q 'check_remap+0x68 *convicted' "$TMP/out"
+ok $? "adaptation leaves it alone" "$(detail)"
+
+vit demo <<'END'
+tbreak check_bcd
+continue
+retranslate run
+-site console_init trap
+-site console_init in-tc ccf
+site console_init trap ccf
+info sites -j
+pick $io ccf pc sort=-callouts
+site $io trap ccf
+tbreak check_code_other_page
+continue
+ccf $io
+pick $sites sites pc
+expect $sites >= console_init
+-pick $sites sites verdict
+-pick $eax sites pc
+-retranslate 0x10
+-pin 0x100000000
+-adapt off weather
+-adapt threshold device
+-adapt threshold device 0
+END
+match '^site: that is no sensitive instruction' "site wants a sensitive instruction"
+match '^[1-9][0-9]* sensitive instructions$' "site takes all of a fragment"
+[ "$(grep -c '"way": *"trap"' "$TMP/out")" -gt 4 ]
+ok $? "info sites shows them" "$(detail)"
+match '^1 fragment dropped, 1 made anew$' "retranslate makes it at once"
+match 'mov r10d, \[r10\]' "with the trap in it"
+match 'pick: there is no number' "pick wants a number"
+match 'pick: the first word is a \$variable' "and a variable"
+match 'no fragment covers 0x10' "retranslate wants a fragment"
+match 'is not an address of this guest' "an address that is none"
+match 'no such cause' "a cause that is none"
+match 'usage: adapt' "adapt says what it takes"
+match '1 to 65535' "a threshold that is none"
