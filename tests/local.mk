@@ -30,6 +30,7 @@ SHELL_TESTS = \
 	%D%/guests/hostile.sh \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
+	%D%/guests/same.sh \
 	%D%/guests/traps.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
