@@ -31,7 +31,6 @@ SHELL_TESTS = \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
-	%D%/guests/traps.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/keys.sh
@@ -42,6 +41,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
 	%D%/guests/memtest.sh \
+	%D%/guests/traps.sh \
 	%D%/tui/linux.sh
 
 UNIT_TESTS =
