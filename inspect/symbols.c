@@ -3,6 +3,7 @@
  * Files come from anybody; libelf checks the structure, we check what it returns. */
 #include "inspect/symbols.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -272,7 +273,7 @@ static bool load_line(struct symbols *t, char *line, const char *module, int64_t
 {
 	char digits[17], type, name[256], owner[128] = "";
 
-	if (sscanf(line, "%16[0-9a-fA-F] %c%*1[ \t]%255s %127s", digits, &type, name, owner) < 3 || strlen(digits) < 8)
+	if (sscanf(line, "%16[0-9a-fA-F] %c%*1[ \t]%255s %127s", digits, &type, name, owner) < 3 || !isalpha((unsigned char)type))
 		return false;
 	if (strchr("aAU", type))
 		return true;

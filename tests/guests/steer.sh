@@ -5,7 +5,7 @@
 # conditions with the same ones made too complex to be inline.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 52
+plan 51
 
 # vit GUEST OPTION...: run the commands on standard input; output of the shell in $TMP/out.
 vit()
