@@ -45,6 +45,7 @@ struct gdb {
 	bool waiting;  /* gdb waits for a stop reply */
 	bool interrupt; /* 0x03 came meanwhile */
 	bool in_command; /* ... of "monitor" */
+	bool passing;	/* ... for a single step that a page fault came between */
 	bool sliced;	/* gdb was told of a stop that is none: a slice of a range is over */
 	bool broken;	/* the connection is to be dropped */
 	bool left_standing; /* the guest stood when gdb came, and gdb has not let it go on */
@@ -76,6 +77,7 @@ void reply_error(struct gdb *g, unsigned number, const char *text);
 void gdb_send(struct gdb *g, const char *body, size_t n); /* one packet, now */
 
 /* ---- server.c ---- */
+void gdb_step_again(struct gdb *g); /* a fault has been passed; run.c */
 void gdb_drop(struct gdb *g, bool resume); /* end the connection */
 void gdb_stop_reply(struct gdb *g);	   /* send why the guest stands */
 void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; monitor.c */

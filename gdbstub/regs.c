@@ -421,6 +421,12 @@ static bool set_table(struct cpu *c, const struct reg_info *info, uint64_t val, 
 	return true;
 }
 
+/* Outside long mode registers have 32 bits, whatever the description says. */
+static uint64_t narrowed(const struct cpu *c, uint64_t val)
+{
+	return c->efer & EFER_LMA ? val : (uint32_t)val;
+}
+
 bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES],
 		 bool *system)
 {
@@ -439,10 +445,10 @@ bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint
 	case GDB_REG_TABLE:
 		return set_table(c, g->info, val, system);
 	case GDB_REG_GPR:
-		c->gpr[g->index] = val;
+		c->gpr[g->index] = narrowed(c, val);
 		break;
 	case GDB_REG_PC:
-		c->rip = r->arch->linear_pc ? (uint32_t)(val - c->seg[SEG_CS].base) : val;
+		c->rip = r->arch->linear_pc ? (uint32_t)(val - c->seg[SEG_CS].base) : narrowed(c, val);
 		break;
 	case GDB_REG_IP:
 		c->rip = (uint32_t)val;

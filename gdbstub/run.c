@@ -62,6 +62,24 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
+static struct debug_place here(struct gdb *g)
+{
+	const struct cpu *c = debug_cpu(g->s);
+
+	return (struct debug_place){ (uint32_t)c->rip, (uint32_t)c->gpr[R_ESP], c->cpl };
+}
+
+/* A page fault is no more a part of the program than an interrupt is: a page is brought in, and the
+ * step still to be done. So it is passed, unless interrupts are let in, or the kernel is stepped one
+ * instruction at a time. The guest then runs until the handler returns to where P is. Of a range gdb
+ * is told of that stop and goes on by itself; a single step is done then (gdb_step_again()). */
+static bool passes_fault(struct gdb *g, const struct debug_place *p, bool range)
+{
+	if (!(g->sstep & SSTEP_NOIRQ) || (!range && p->cpl < 3) || gdb_pc(g) - p->eip < 16)
+		return false;
+	return debug_pass_fault(g->s, p);
+}
+
 /* Step until the program counter leaves [LO, HI), or the slice is over; at least once. */
 static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 {
@@ -70,12 +88,18 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 	struct debug_stop stop;
 
 	for (unsigned n = 1;; n++) {
+		struct debug_place before = here(g);
 		bool alive = debug_step(g->s, irq);
 
 		g->stats.steps++;
 		debug_last_stop(g->s, &stop);
 		if (!alive || stop.kind == DEBUG_POINT || debug_cpu(g->s)->halted)
 			break;
+		if (gdb_pc(g) - lo >= hi - lo && passes_fault(g, &before, hi > lo)) {
+			g->waiting = true;
+			g->passing = hi == lo;
+			return;
+		}
 		if (gdb_pc(g) - lo >= hi - lo || debug_at_point(g->s))
 			break;
 		if (n % STEPS_PER_LOOK == 0 && now_ns() >= end) {
@@ -85,6 +109,19 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 	}
 	debug_steps_done(g->s);
 	gdb_stop_reply(g);
+}
+
+void gdb_step_again(struct gdb *g)
+{
+	struct debug_stop stop;
+
+	g->passing = false;
+	debug_last_stop(g->s, &stop);
+	if (stop.kind != DEBUG_STEPPED || inspect_ended(g->s))
+		return; /* something else stopped it on the way */
+	debug_step(g->s, false);
+	g->stats.steps++;
+	debug_steps_done(g->s);
 }
 
 static void step(struct gdb *g, uint64_t lo, uint64_t hi)

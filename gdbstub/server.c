@@ -129,6 +129,8 @@ static void stopped(void *ctx)
 {
 	struct gdb *g = ctx;
 
+	if (g->waiting && g->passing)
+		gdb_step_again(g);
 	if (g->waiting)
 		gdb_stop_reply(g);
 }
@@ -273,7 +275,7 @@ static void fresh_client(struct gdb *g, int fd)
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
 	g->raw_len = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
+	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }

@@ -2,8 +2,12 @@
 # gdb's Python side of vitrine: source this file in a session with vitrine's stub.
 #   vitrine COMMAND       any command of the shell, as `monitor COMMAND`, with completion of names
 #   vitrine ccf [N]       the N most entered fragments with symbols of gdb's
+#   vitrine symbols FILE  symbols of a System.map or kallsyms list, which gdb cannot read by itself
 #   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row, column
 import json
+import os
+import struct
+import tempfile
 
 import gdb
 
@@ -70,6 +74,73 @@ class VitrineCcf(gdb.Command):
             gdb.write("0x%08x   %5s %7s %7s %6s  %s\n" % (pc, r["insns"], r["size"], r["traps"], r["in"], symbol(pc)))
 
 
+def read_list(path):
+    """(address, is code, name) of "ADDRESS TYPE NAME [MODULE]" lines."""
+    found = []
+    with open(path, errors="replace") as f:
+        for line in f:
+            words = line.split()
+            if not words:
+                continue
+            try:
+                addr = int(words[0], 16)
+            except ValueError:
+                raise gdb.GdbError("%s: not a list of symbols: %s" % (path, line.strip()[:60]))
+            if len(words) >= 3 and words[1] not in "aAU" and addr:
+                found.append((addr, words[1] in "tTwW", words[2]))
+    if not found:
+        raise gdb.GdbError("%s: no symbols (without privilege /proc/kallsyms shows none)" % path)
+    return sorted(found)
+
+
+def strings(names):
+    """An ELF string table, and where each name is in it."""
+    table, at = bytearray(1), []
+    for name in names:
+        at.append(len(table))
+        table += name.encode() + b"\0"
+    return bytes(table), at
+
+
+def elf_of(symbols):
+    """An ELF file for i386 with nothing but a section that covers SYMBOLS, and them."""
+    low = symbols[0][0] & ~0xFFF
+    size = (symbols[-1][0] - low + 0x10000) & ~0xFFF
+    symstr, at = strings(name for _, _, name in symbols)
+    table = bytearray(16)
+    for i, (addr, code, _) in enumerate(symbols):
+        end = symbols[i + 1][0] if i + 1 < len(symbols) else addr + 1
+        table += struct.pack("<IIIBBH", at[i], addr, end - addr if code else 0, 0x12 if code else 0x11, 0, 1)
+    secstr, name = strings([".text", ".symtab", ".strtab", ".shstrtab"])
+    base, body = 52 + 5 * 40, b""
+    heads = [struct.pack("<10I", *[0] * 10), struct.pack("<10I", name[0], 8, 6, low, base, size, 0, 0, 1, 0)]
+    for n, kind, data, link, info, entry in (
+        (name[1], 2, bytes(table), 3, 1, 16), (name[2], 3, symstr, 0, 0, 0), (name[3], 3, secstr, 0, 0, 0)):
+        heads.append(struct.pack("<10I", n, kind, 0, 0, base + len(body), len(data), link, info, 4, entry))
+        body += data + bytes(-len(data) % 4)
+    ident = b"\x7fELF\1\1\1" + bytes(9)
+    return ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 0, 52, 0, 52, 0, 0, 40, 5, 4) + b"".join(heads) + body
+
+
+class VitrineSymbols(gdb.Command):
+    """vitrine symbols FILE: symbols of a System.map or a copy of /proc/kallsyms (for a 32-bit guest)."""
+
+    def __init__(self):
+        super().__init__("vitrine symbols", gdb.COMMAND_FILES, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, arg, from_tty):
+        symbols = [s for s in read_list(os.path.expanduser(arg)) if s[0] < 1 << 32]
+        if not symbols:
+            raise gdb.GdbError("%s: all addresses are beyond 4 GiB" % arg)
+        with tempfile.NamedTemporaryFile(suffix=".elf", delete=False) as f:
+            f.write(elf_of(symbols))
+        try:
+            gdb.execute("add-symbol-file %s" % f.name, to_string=True)
+        finally:
+            os.unlink(f.name)
+        gdb.write("%d symbols from %s\n" % (len(symbols), arg))
+
+
 class VitrineView(gdb.Function):
     """$vitrine_view("NAME", ROW, "COLUMN"): a cell of what `info NAME` shows."""
 
@@ -91,4 +162,5 @@ class VitrineView(gdb.Function):
 
 Vitrine()
 VitrineCcf()
+VitrineSymbols()
 VitrineView()

@@ -98,6 +98,35 @@ void debug_go_to(struct inspect *s, gva addr)
 	start(s, &(struct run_goal){ .to_addr = true, .addr = addr, .reached = "step" });
 }
 
+/* Does the processor stand at the first instruction of the page fault handler, with a frame that
+ * returns to P? */
+static bool in_fault_of(struct inspect *s, const struct debug_place *p)
+{
+	const struct cpu *c = session_cpu(s);
+	uint32_t gate[2], frame[3]; /* error code, EIP, CS */
+
+	if (!(c->cr0 & CR0_PG) || session_read(s, false, c->idtr.base + 8 * EXC_PF, gate, sizeof(gate)) != sizeof(gate) ||
+	    (uint32_t)c->rip != ((gate[0] & 0xffff) | (gate[1] & 0xffff0000)))
+		return false;
+	return session_read(s, false, (uint32_t)(c->seg[SEG_SS].base + c->gpr[R_ESP]), frame, sizeof(frame)) ==
+		       sizeof(frame) &&
+	       frame[1] == p->eip && (frame[2] & 3) == p->cpl;
+}
+
+bool debug_pass_fault(struct inspect *s, const struct debug_place *before)
+{
+	const struct cpu *c = session_cpu(s);
+
+	if (!in_fault_of(s, before))
+		return false;
+	start(s, &(struct run_goal){ .to_addr = true,
+				     .addr = (uint32_t)(c->seg[SEG_CS].base + before->eip),
+				     .check_stack = true,
+				     .stack = before->esp,
+				     .reached = "step" });
+	return true;
+}
+
 void debug_look(struct inspect *s)
 {
 	if (s->running)

@@ -18,6 +18,12 @@ enum debug_stop_kind {
 	DEBUG_DEAD,    /* triple fault and the like; its last state is visible */
 };
 
+/* Where a step began. */
+struct debug_place {
+	uint32_t eip, esp;
+	unsigned cpl;
+};
+
 struct debug_stop {
 	enum debug_stop_kind kind;
 	enum point_kind point_kind;
@@ -49,6 +55,9 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out);
 void debug_go(struct inspect *s);
 /* Run to ADDR, or to whatever stops the guest before. */
 void debug_go_to(struct inspect *s, gva addr);
+/* A step of BEFORE led to the page fault handler: let the guest run until that returns to the
+ * instruction. False: it did not. */
+bool debug_pass_fault(struct inspect *s, const struct debug_place *before);
 /* Notice, without waiting, that it has stopped. */
 void debug_look(struct inspect *s);
 /* Stop it; the stop is told to the listeners. */

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gdb on Debian's kernel: Ctrl-C while it boots and while it idles, a breakpoint on the page fault
-# handler with a condition, registers and page tables, detach and reconnect.
+# handler with a condition, registers and page tables, detach and reconnect; then with symbols, from the guest's
+# own /proc/kallsyms: kernel functions, a program's lines and variables, 10,000 hits of a condition.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 need linux-686-pae busybox
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
 "$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" 2>"$TMP/err" ||
 	skip_all "no initramfs: $(cat "$TMP/err")"
-plan 9
+plan 25
 
 GUEST_LIMIT=200 start_guest --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1"
@@ -58,3 +59,110 @@ shows "^[0-9a-f]\{16\}-[0-9a-f]\{16\} [0-9a-f]\{16\} [-u]r[-w]" "info mem as QEM
 shows "^[0-9a-f]\{16\}: [0-9a-f]\{16\} [-X][-G][-P][-D]" "info tlb as QEMU prints it"
 [ "$(grep -c 'detached' "$TMP/out")" -eq 2 ]
 ok $? "detach and reconnect" "$(tail "$TMP/out")"
+stop_guest
+
+# ---- with symbols ----
+LOOPER=$BUILD/tests/gdb/looper.elf
+if [ ! -s "$LOOPER" ] || ! gdb -nx -batch -ex 'python 1' >/dev/null 2>&1; then
+	for _ in $(seq 1 16); do
+		skip "with symbols" "no looper.elf, or a gdb without Python"
+	done
+	exit 0
+fi
+cat >"$TMP/inside.sh" <<'END'
+grep -v '\[' /proc/kallsyms
+END
+echo /looper.elf >"$TMP/loop.sh"
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" "$TMP/loop.sh" "$LOOPER" 2>"$TMP/err"
+run_guest 60 --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
+	--append "console=ttyS0 panic=-1 nokaslr loglevel=0 run=inside.sh"
+cp "$TMP/out" "$TMP/boot"
+grep -E '^[0-9a-f]{8} [a-zA-Z] [^ ]*$' "$TMP/boot" >"$TMP/System.map"
+[ "$(wc -l <"$TMP/System.map")" -gt 10000 ]
+ok $? "the guest's kallsyms" "$(wc -l "$TMP/System.map")"
+
+GUEST_LIMIT=200 start_guest --wait-gdb --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
+	--append "console=ttyS0 panic=-1 nokaslr loglevel=0 run=loop.sh"
+GDB_LIMIT=150 run_gdb <<END
+source $TOP_SRCDIR/gdbstub/vitrine.gdb
+source $TOP_SRCDIR/gdbstub/vitrine_gdb.py
+target remote $SOCK
+vitrine symbols $TMP/System.map
+break start_kernel
+continue
+stepi
+nexti
+info registers eip
+delete
+break rest_init
+continue
+backtrace
+delete
+python
+import re
+# the kernel's clock: a variable of 64 bits that get_jiffies_64 reads as two halves
+at = sorted(int(a, 16) for a in re.findall(r"mov +0x(c[0-9a-f]{7}),%e", gdb.execute("x/30i get_jiffies_64", to_string=True)))
+clock = next(a for a in at if a + 4 in at)
+gdb.execute("watch *(unsigned *) %d" % clock)
+end
+continue
+continue
+backtrace 1
+delete
+add-symbol-file $LOOPER
+break bump
+continue
+delete
+backtrace
+next
+next
+print rounds
+finish
+watch rounds if rounds == 5
+continue
+print rounds
+delete
+break __ia32_sys_getppid
+continue
+backtrace 2
+finish
+delete
+python
+import time
+b = gdb.Breakpoint("*__ia32_sys_getppid")
+b.condition = "*(int *) %d >= 11000" % int(gdb.parse_and_eval("(int) &rounds"))
+n = int(gdb.parse_and_eval("rounds"))
+start = time.time()
+gdb.execute("continue")
+n = int(gdb.parse_and_eval("rounds")) - n
+print("RATE %d hits, %.0f a second" % (n, n / (time.time() - start)))
+end
+monitor symbols load $TMP/System.map
+monitor backtrace
+monitor info ccf sort=-entries limit=3
+vitrine ccf 3
+info line parent
+detach
+target remote $SOCK
+info threads
+kill
+END
+shows "^[0-9]* symbols from .*System.map" "vitrine symbols reads the list"
+shows "^Breakpoint 1, 0xc[0-9a-f]* in start_kernel ()" "a breakpoint at a kernel symbol"
+shows "^eip .*<start_kernel+" "stepi into a call and nexti out of it"
+grep -A6 "in rest_init ()" "$TMP/out" | grep -q "#[123] .* in start_kernel ()"
+ok $? "backtrace" "$(cat "$TMP/out")"
+[ "$(grep -c "^Hardware watchpoint 3: " "$TMP/out")" -ge 3 ] && grep -q "^#0 .*\(timer\|tick\|jiff\)" "$TMP/out"
+ok $? "a watchpoint on a kernel variable" "$(cat "$TMP/out")"
+shows "^Breakpoint 4, bump () at .*looper.c:" "a breakpoint in a program"
+shows "^#1 .* in start () at .*looper.c:" "its backtrace"
+shows "^\$1 = 1" "next over a line whose variable has no page yet"
+shows "^start () at\|in start () at" "finish"
+shows "^\$2 = 5" "a conditional watchpoint on its variable"
+shows "^Breakpoint 6, 0xc.* in __ia32_sys_getppid ()" "a breakpoint in its system call"
+shows "^RATE 1[01][0-9]\{3\} hits" "a condition that is met more than 10,000 times"
+echo "# $(grep ^RATE "$TMP/out")"
+shows "^#1 .* ia32_sys_call.*(\(frame pointer\|stack top\))" "vitrine's own backtrace, by frame pointers"
+shows "^0xc[0-9a-f]*  *[0-9].*  [a-z_]" "fragments with symbols"
+guest_status
+ok $? "kill" "status $status"

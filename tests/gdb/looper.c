@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A program for the guest's Linux, for gdb to look at: a variable that counts, and a system call. Linked where
+ * no other program is. Its data are not in memory before they are touched. */
+int rounds;
+
+static int parent(void)
+{
+	int r;
+
+	__asm__ volatile("int $0x80" : "=a"(r) : "0"(64));
+	return r;
+}
+
+static void bump(void)
+{
+	rounds++;
+	rounds += 0;
+}
+
+void start(void);
+void start(void)
+{
+	for (int i = 0; i < 100000; i++) {
+		bump();
+		parent();
+	}
+	__asm__ volatile("int $0x80" : : "a"(1), "b"(0));
+}
