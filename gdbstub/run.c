@@ -69,13 +69,13 @@ static struct debug_place here(struct gdb *g)
 	return (struct debug_place){ (uint32_t)c->rip, (uint32_t)c->gpr[R_ESP], c->cpl };
 }
 
-/* A page fault is no more a part of the program than an interrupt is: a page is brought in, and the
- * step still to be done. So it is passed, unless interrupts are let in, or the kernel is stepped one
- * instruction at a time. The guest then runs until the handler returns to where P is. Of a range gdb
+/* For a program a page fault is no more a part of it than an interrupt is: a page is brought in, and
+ * the step still to be done. So it is passed, unless interrupts are let in. (A kernel's own faults
+ * often return elsewhere.) The guest then runs until the handler returns to where P is. Of a range gdb
  * is told of that stop and goes on by itself; a single step is done then (gdb_step_again()). */
-static bool passes_fault(struct gdb *g, const struct debug_place *p, bool range)
+static bool passes_fault(struct gdb *g, const struct debug_place *p)
 {
-	if (!(g->sstep & SSTEP_NOIRQ) || (!range && p->cpl < 3) || gdb_pc(g) - p->eip < 16)
+	if (!(g->sstep & SSTEP_NOIRQ) || p->cpl < 3 || gdb_pc(g) - p->eip < 16)
 		return false;
 	return debug_pass_fault(g->s, p);
 }
@@ -95,7 +95,7 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 		debug_last_stop(g->s, &stop);
 		if (!alive || stop.kind == DEBUG_POINT || debug_cpu(g->s)->halted)
 			break;
-		if (gdb_pc(g) - lo >= hi - lo && passes_fault(g, &before, hi > lo)) {
+		if (gdb_pc(g) - lo >= hi - lo && passes_fault(g, &before)) {
 			g->waiting = true;
 			g->passing = hi == lo;
 			return;
