@@ -384,6 +384,10 @@ void light_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows
 void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
 struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
 uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+/* The same where nothing changed but the mode. */
+uint64_t light_next_mode(struct bt_vcpu *b, uint32_t mode);
+/* b->mode with the class of segment register S, not CS or SS, as it is now. */
+uint32_t light_seg_mode(const struct bt_vcpu *b, enum seg s);
 uint64_t light_exit(struct bt_vcpu *b, enum exit_code c);
 uint64_t light_raise(struct bt_vcpu *b); /* deliver cpu.exc and go on */
 uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);

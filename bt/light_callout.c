@@ -179,13 +179,15 @@ static void pop_bytes(struct cpu *c, unsigned n)
 static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
 {
 	struct cpu *c = &b->v.cpu;
+	uint32_t mode = seg == SEG_SS ? light_mode(c) : light_seg_mode(b, seg);
 
-	if (light_mode(c) == b->mode)
+	if (mode == b->mode)
 		return callout_done(b, s, 0);
 	c->rip = s->next;
 	if (seg == SEG_SS)
 		c->shadow = 1;
-	return callout_go_on(b, s);
+	callout_unwind(b, s, 1);
+	return light_next_mode(b, mode);
 }
 
 static uint64_t eight(const void *p)

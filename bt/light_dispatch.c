@@ -111,6 +111,15 @@ void light_quarters(struct bt_vcpu *b)
 		b->shadow_quarter[q] = b->shadow_live;
 }
 
+/* The jump table of the present context; the poisoned one when somebody waits. */
+static void use_table(struct bt_vcpu *b)
+{
+	b->jt_live = (uint64_t)b->cur->jt;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick)
+		b->jt_live = (uint64_t)b->stop_jt;
+}
+
 void light_select(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
@@ -127,10 +136,14 @@ void light_select(struct bt_vcpu *b)
 	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
 	light_quarters(b);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
-	b->jt_live = (uint64_t)b->cur->jt;
-	__asm__ volatile("" : : : "memory");
-	if (b->kick)
-		b->jt_live = (uint64_t)b->stop_jt;
+	use_table(b);
+}
+
+uint32_t light_seg_mode(const struct bt_vcpu *b, enum seg s)
+{
+	unsigned at = MODE_SEG + 2 * (unsigned)s;
+
+	return (b->mode & ~(3u << at)) | (uint32_t)classify(&b->v.cpu, s) << at;
 }
 
 struct ccf *light_find(struct bt_vcpu *b, uint32_t pc)
@@ -149,21 +162,46 @@ uint64_t light_exit(struct bt_vcpu *b, enum exit_code c)
 	return 1;
 }
 
-uint64_t light_next(struct bt_vcpu *b)
+/* May the next fragment run without the dispatcher? */
+static bool may_go_on(const struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	return !(b->stepping | b->kick | b->stop | b->watched | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0));
+}
+
+static uint64_t leave_or_step(struct bt_vcpu *b)
+{
+	return light_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
+}
+
+static uint64_t find_and_go(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
-	struct ccf *f;
+	struct ccf *f = light_find(b, cpu_pc(c));
 
-	light_vm_event(b);
-	if (b->stepping)
-		return light_exit(b, XC_STEPPED);
-	if (b->kick | b->stop | b->watched | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0))
-		return light_exit(b, XC_LOOKUP);
-	light_select(b);
-	f = light_find(b, cpu_pc(c));
 	if (!f || (b->intr_wait && c->intf))
 		return light_exit(b, XC_LOOKUP);
 	return b->tc_base + f->host;
+}
+
+uint64_t light_next(struct bt_vcpu *b)
+{
+	light_vm_event(b);
+	if (!may_go_on(b))
+		return leave_or_step(b);
+	light_select(b);
+	return find_and_go(b);
+}
+
+uint64_t light_next_mode(struct bt_vcpu *b, uint32_t mode)
+{
+	if (!may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+		return light_next(b);
+	b->mode = mode;
+	b->cur = ctx_get(b, b->cur->win, mode, b->v.cpu.seg[SEG_CS].base);
+	use_table(b);
+	return find_and_go(b);
 }
 
 void light_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc)
