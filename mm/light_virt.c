@@ -4,22 +4,35 @@
  * may be live in the registers (see bt/sys.h). */
 #include "mm/mm_int.h"
 
-#include "base/log.h"
+#include "base/light.h"
 
-static void copy(void *d, const void *s, unsigned n)
+#define MOVE(type) (*(type __attribute__((aligned(1), may_alias)) *)d = *(const type __attribute__((aligned(1), may_alias)) *)s)
+
+/* Most are a few words: a frame, a descriptor. */
+static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 {
-	if (n == 4)
-		*(uint32_t __attribute__((aligned(1), may_alias)) *)d =
-			*(const uint32_t __attribute__((aligned(1), may_alias)) *)s;
-	else if (n == 8)
-		*(uint64_t __attribute__((aligned(1), may_alias)) *)d =
-			*(const uint64_t __attribute__((aligned(1), may_alias)) *)s;
-	else
-		__asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"((unsigned long){ n }) : : "memory");
+	if (n > 64) {
+		light_copy(d, s, n);
+		return;
+	}
+	for (; n >= 8; n -= 8, d += 8, s += 8)
+		MOVE(uint64_t);
+	if (n & 4) {
+		MOVE(uint32_t);
+		d += 4, s += 4;
+	}
+	if (n & 2) {
+		MOVE(uint16_t);
+		d += 2, s += 2;
+	}
+	if (n & 1)
+		*d = *s;
 }
 
-/* The byte of machine memory behind LIN, and its physical address, when a supervisor
- * access needs no walk: the window is a TLB, and holds it with enough rights. */
+/* The byte at LIN, and its physical address, when an access needs no walk: the window is
+ * a TLB, and holds it with enough rights. It is read and written where the guest does it:
+ * the processor forwards stores to loads at the same address, not at another one for
+ * the same page of machine memory. */
 static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
 {
 	struct window *w = how & MM_USER ? m->uwin : m->kwin;
@@ -31,7 +44,7 @@ static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
 	if (!(s & (how & MM_WRITE ? SH_W : SH_P)))
 		return NULL;
 	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
-	return pool_page(m->vm, s >> 12) + (lin & PAGE_MASK);
+	return w->base + lin;
 }
 
 static int page_fault(struct mmu *m, uint32_t lin, uint32_t err)
@@ -124,11 +137,23 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 	return 0;
 }
 
+/* The bytes of an access that lies in one page, which the window holds; NULL: the long way. */
+static uint8_t *at_once(struct mmu *m, uint32_t lin, unsigned n, unsigned how)
+{
+	gpa pa;
+
+	return m->nwatch || (lin & PAGE_MASK) + n > PAGE_SIZE ? NULL : cached(m, lin, how, &pa);
+}
+
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {
-	uint8_t *out = buf;
+	uint8_t *out = buf, *host = at_once(m, (uint32_t)lin, n, how & ~MM_WRITE);
 	struct piece p[2];
 
+	if (__builtin_expect(!!host, 1)) {
+		copy(out, host, n);
+		return 0;
+	}
 	while (n > PAGE_SIZE / 2) {
 		if (mmu_read(m, lin, out, PAGE_SIZE / 2, how))
 			return -1;
@@ -150,8 +175,13 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 {
 	const uint8_t *in = buf;
+	uint8_t *host = at_once(m, (uint32_t)lin, n, how | MM_WRITE);
 	struct piece p[2];
 
+	if (__builtin_expect(!!host, 1)) {
+		copy(host, in, n);
+		return 0;
+	}
 	while (n > PAGE_SIZE / 2) {
 		if (mmu_write(m, lin, in, PAGE_SIZE / 2, how))
 			return -1;
