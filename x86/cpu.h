@@ -102,10 +102,12 @@ static inline uint32_t cpu_eflags(const struct cpu *c)
 	return c->flags | FL_ONE | c->sysflags | (c->intf ? FL_IF : 0);
 }
 
+/* RF is not kept: it would stand for one instruction, against instruction breakpoints of DR0 to DR3,
+ * which do not break. Faults push it as set (sys_int.c). */
 static inline void cpu_set_eflags(struct cpu *c, uint32_t f)
 {
 	c->flags = (f & FL_HOST) | FL_ONE;
-	c->sysflags = f & FL_SYS;
+	c->sysflags = f & FL_SYS & ~(uint32_t)FL_RF;
 	c->intf = !!(f & FL_IF);
 }
 

@@ -976,7 +976,7 @@ START_TEST(iret_same)
 	OK(sys_iret(&v, 4, NEXT));
 	AT(CS0, 0x1234, 0);
 	ck_assert_uint_eq(c->gpr[R_ESP], STACK0);
-	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_TF | FL_RF | FL_AC | FL_IOPL | FL_DF);
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_TF | FL_AC | FL_IOPL | FL_DF);
 }
 END_TEST
 

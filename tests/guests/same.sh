@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # By the deterministic clock every way of translating a guest gives the same state at the
 # same instruction: again, unchained, in TUs of 12 and of 1, without adaptation, with
-# everything by callout. tools/bisect-modes finds where two differ.
+# everything by callout, by trap. tools/bisect-modes finds where two differ.
 . "$(dirname "$0")/guestlib.sh"
 need
 [ -s "$CACHE/linux-686" ] && [ -s "$CACHE/busybox" ] && linux=yes || linux=
-plan $((6 + ${linux:+5}))
+plan $((7 + ${linux:+6}))
 [ -z "$linux" ] || "$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/initrd" "$CACHE" >"$TMP/err" 2>&1
 
 # hashes COMMAND OPTION... of the guest in "$@" at the counts in $counts
@@ -43,6 +43,7 @@ every()
 	same "$guest: again" "-adapt on" "$@"
 	same "$guest: without adaptation" "adapt off" "$@"
 	same "$guest: all by callout" "policy all callout" "$@"
+	same "$guest: all by trap" "policy all trap" "$@"
 	same "$guest: unchained" "-adapt on" --no-chain "$@"
 	same "$guest: TUs of 12" "-adapt on" --tu-max 12 "$@"
 	[ -n "${brief:-}" ] || same "$guest: TUs of 1" "-adapt on" --tu-max 1 "$@"
