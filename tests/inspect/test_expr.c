@@ -30,7 +30,7 @@ static bool mem(void *ctx, uint64_t addr, unsigned size, uint64_t *val)
 	return addr >= 0x100 && addr + size <= 0x200;
 }
 
-static const struct expr_env env = { NULL, reg, symbol, mem };
+static const struct expr_env env = { .reg = reg, .symbol = symbol, .read = mem };
 
 static const struct {
 	const char *text;
