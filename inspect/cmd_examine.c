@@ -160,7 +160,7 @@ static int set_option(struct inspect *s, const struct cmd_args *a, struct result
 
 	if (a->argc != 2 || strcmp(a->argv[0], "step-irq") || (!on && strcmp(a->argv[1], "off")))
 		return result_fail(r,
-				   "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off");
+				   "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off");
 	s->step_irq = on;
 	return 0;
 }
@@ -173,7 +173,7 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 	char err[200];
 	int64_t val;
 
-	if (!strchr("$[*", text[0]))
+	if (!strchr("$[*{", text[0]))
 		return set_option(s, a, r);
 	if (!expr_lvalue(&env, &text, &lv, err, sizeof(err)))
 		return result_fail(r, "set: %s", err);
@@ -203,10 +203,11 @@ static const struct command commands[] = {
 	  "*(u16)ADDR, "
 	  "*(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
 	  cmd_print, CMD_PAUSE | CMD_FMT, 1, -1, COMP_EXPR },
-	{ "set", NULL, "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | step-irq on|off",
+	{ "set", NULL, "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | {TYPE}ADDR = EXPR | step-irq on|off",
 	  "change a register, a variable, memory or a setting",
 	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 "
-	  "mode only. "
+	  "mode only. TYPE is u8, i16, char, int and the like; [ADDR] has 32 bits. Code that was translated from "
+	  "the memory is dropped. The guest sees all of it; see patch-code for changes that it does not see. "
 	  "step-irq: whether interrupts are delivered while single-stepping.",
 	  cmd_set, 0, 1, -1, COMP_EXPR },
 	{ 0 },

@@ -117,25 +117,32 @@ static const struct type {
 } types[] = {
 	{ "u8", 1, false }, { "u16", 2, false }, { "u32", 4, false }, { "u64", 8, false },
 	{ "i8", 1, true },  { "i16", 2, true },	 { "i32", 4, true },  { "i64", 8, true },
+	{ "char", 1, true }, { "short", 2, true }, { "int", 4, true }, { "long", 4, true },
 };
 
-/* "(u8)" or "(u8 *)" at p: take it. Anything else: NULL, nothing taken. */
-static const struct type *accept_type(struct parser *ps)
+/* A type between OPEN and CLOSE at p, with a * behind it or not: take it. Anything else: NULL,
+ * nothing taken. */
+static const struct type *accept_between(struct parser *ps, const char *open, const char *close)
 {
 	const char *start = ps->p;
 	char name[8];
 
-	if (!accept(ps, "("))
+	if (!accept(ps, open))
 		return NULL;
 	blanks(ps);
 	take_name(ps, name, sizeof(name));
 	accept(ps, "*");
-	if (accept(ps, ")"))
+	if (accept(ps, close))
 		for (size_t i = 0; i < ARRAY_LEN(types); i++)
 			if (!strcmp(types[i].name, name))
 				return &types[i];
 	ps->p = start;
 	return NULL;
+}
+
+static const struct type *accept_type(struct parser *ps)
+{
+	return accept_between(ps, "(", ")");
 }
 
 static int64_t convert(struct parser *ps, const struct type *t, uint64_t v)
@@ -301,6 +308,9 @@ static int64_t unary_op(struct parser *ps)
 		t = accept_type(ps);
 		return load(ps, t ? t : &types[2], (uint64_t)unary(ps));
 	}
+	t = accept_between(ps, "{", "}");
+	if (t)
+		return load(ps, t, (uint64_t)unary(ps));
 	t = accept_type(ps);
 	return t ? convert(ps, t, (uint64_t)unary(ps)) : primary(ps);
 }
@@ -555,8 +565,10 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 	} else if (accept(&ps, "*")) {
 		t = accept_type(&ps);
 		lv->addr = (uint64_t)unary(&ps);
+	} else if ((t = accept_between(&ps, "{", "}"))) {
+		lv->addr = (uint64_t)unary(&ps);
 	} else {
-		fail(&ps, "$name, [address] or *(type)address must stand here");
+		fail(&ps, "$name, [address], *(type)address or {type}address must stand here");
 	}
 	if (t)
 		lv->size = t->size;

@@ -2,7 +2,7 @@
  * Integer expressions as in C: || && | ^ & == != < <= > >= << >> + - * / % ! ~
  * unary - and +, ?:, parentheses, casts to u8..u64 and i8..i64, numbers (decimal,
  * 0x, 0b, 0 octal, 'c'), $registers and $variables, symbols, and guest-linear memory:
- * *(u8|u16|u32)ADDR, *ADDR and [ADDR] (32 bits). Arithmetic is 64-bit signed and wraps;
+ * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits). Arithmetic is 64-bit signed and wraps;
  * registers and memory are unsigned. Pure: all it knows comes through the environment. */
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
@@ -34,6 +34,6 @@ bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char 
 /* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
 bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
 			 size_t errlen);
-/* Parse "$name", "[addr]" or "*(type)addr" (addr: a unary expression). */
+/* Parse "$name", "[addr]", "*(type)addr" or "{type}addr" (addr: a unary expression). */
 bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, char *err, size_t errlen);
 #endif

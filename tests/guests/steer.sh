@@ -115,6 +115,9 @@ ok $? "unprobe takes out all at an address" "$(detail)"
 vit demo <<'END'
 tbreak kernel_main
 continue
+set {short}passed = 7
+expect {short}passed == 7
+set {short}passed = 0
 set $was = *(u32)check_flags
 patch-code print asm "ret"
 -expect *(u8)print == 0xc3
