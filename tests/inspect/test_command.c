@@ -154,7 +154,7 @@ static const struct {
 	  PROGRAM(looping) },
 	{ "set [0x20000] = 1\nset 5 = 1",
 	  "! cannot write memory at 0x20000\n"
-	  "! usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR = EXPR, or set step-irq on|off\n",
+	  "! usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005\nu/3 0x1000",
 	  "break 1 at 0x00001005\n=>   0x00001000  e808000000  call 0x100d\n"
