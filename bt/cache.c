@@ -4,6 +4,7 @@
  * dropped. TC memory and fragment records are handed out in order and come back
  * all at once, when the cache is flushed. Built with -mgeneral-regs-only: page
  * unmaps and code writes reach it while the guest's vector registers are live. */
+#include "base/log.h"
 #include "bt/bt_int.h"
 
 #include <stdio.h>
@@ -201,6 +202,7 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 	l->next_in = to->in;
 	to->in = l;
 	b->st.chains++;
+	LOG(bt, "%08x: chained to %08x", l->from->pc, to->pc);
 	set_rel32(b, l->patch, to->host);
 }
 
@@ -272,6 +274,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 {
 	if (f->dead)
 		return;
+	LOG(bt, "%08x: dropped, %s", f->pc, drop_names[why]);
 	history_dropped(b, f, why, by);
 	account_dropped(b, f, why);
 	f->dead = true;
@@ -399,6 +402,7 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 	uint32_t keep = full ? b->npinned : 0;
 	uint8_t *from = full ? b->arena + PIN_ARENA_BYTES : b->arena;
 
+	LOG(bt, "all fragments dropped%s", full ? ": the cache is full" : "");
 	b->st.flushes++;
 	b->a.flushes_full += full;
 	history_flushed(b, full ? DROP_FULL : DROP_CHOICE);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const drop_names[DROP_REASONS] = {
+const char *const drop_names[DROP_REASONS] = {
 #define DROP(id, name) name,
 	DROPS
 #undef DROP

@@ -30,6 +30,7 @@ enum drop_why {
 #undef DROP
 	DROP_REASONS
 };
+extern const char *const drop_names[DROP_REASONS];
 
 enum history_what { HISTORY_MADE, HISTORY_DROPPED, HISTORY_FLUSHED };
 struct history {

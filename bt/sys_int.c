@@ -328,6 +328,8 @@ bool sys_deliver_exc(struct vcpu *v)
 	struct cpu *c = &v->cpu;
 	struct exc x = c->exc;
 
+	LOG(cpu, "exception %u(%x) at %04x:%08x, cr2 %08x", x.vector, x.err, c->seg[SEG_CS].sel, (uint32_t)c->rip,
+	    x.vector == EXC_PF ? (uint32_t)x.cr2 : (uint32_t)c->cr2);
 	while (RARE(deliver_one(v, &x))) {
 		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", c->exc.vector, c->exc.err,
 		    x.vector, x.err, (uint32_t)c->rip);
@@ -351,6 +353,7 @@ bool sys_deliver_irq(struct vcpu *v, unsigned vector)
 		.vector = (uint8_t)vector, .ext = 1, .ret = (uint32_t)c->rip, .flags = cpu_eflags(c),
 	};
 
+	LOG(cpu, "interrupt %u at %04x:%08x", vector, c->seg[SEG_CS].sel, (uint32_t)c->rip);
 	if (RARE(deliver(v, &e)))
 		return sys_deliver_exc(v);
 	deliver_done(c);

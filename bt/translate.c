@@ -368,6 +368,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	f->made = __builtin_ia32_rdtsc();
 	cache_insert(b, f);
 	history_made(b, f);
+	LOG(bt, "%08x: %u instructions, %u bytes of host code, offset %#x", f->pc, f->ninsn, f->hsize, f->host);
 	if (!b->cfg.no_chain)
 		link_self(b, f);
 	if (!pinned && (!has_room(b) || b->norder + 1 >= b->cap_order))

@@ -174,6 +174,8 @@ int console_main(struct console *c)
 		c->run_keys = run;
 		scripted = run || !c->term.is_tty;
 		st = run ? run_guest(c) : shell_loop(c);
+		if (c->sigint && !run && !c->term.is_tty && !c->ended_by)
+			c->ended_by = SIGINT; /* which ends a pipe of commands, as it does a script */
 	}
 	return final_status(c, st, scripted);
 }

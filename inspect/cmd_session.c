@@ -307,7 +307,7 @@ static const struct command commands[] = {
 	  "load symbols from an ELF file or a System.map, or forget all", NULL, cmd_symbols, 0, 1, 3,
 	  COMP_FILE },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
-	  "write what happens inside; without arguments: the categories", NULL, cmd_log, 0, 0, 2, COMP_LOG },
+	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2, COMP_LOG },
 	{ "source", NULL, "FILE", "execute the commands in a file",
 	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.",
 	  cmd_source, 0, 1, 1, COMP_FILE },

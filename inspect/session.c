@@ -609,6 +609,8 @@ static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *nam
 		session_idle(s, 0);
 		if (st == INSPECT_FAILED)
 			emit_error(sink, "%s:%ld: the script ends here", name, number);
+		if (st == INSPECT_OK && s->quit) /* another face said so */
+			st = INSPECT_QUIT;
 		if (st == INSPECT_OK && session_interrupted(s)) {
 			emit_error(sink, "%s:%ld: interrupted", name, number);
 			st = INSPECT_FAILED;

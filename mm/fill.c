@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Filling windows: what a missing page becomes, in runs as long as the guest's
  * and the machine's pages run on together. */
+#include "base/log.h"
 #include "mm/region.h"
 
 #include <sys/mman.h>
@@ -219,6 +220,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
+		LOG(mmu, "%08x: page fault, error %x", (uint32_t)lin, wk.err);
 		return FILL_FAULT;
 	}
 	f->pa = wk.pa;
@@ -242,6 +244,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 		if (upgrade(m, w, vpn, &wk))
 			return FILL_OK;
 	}
+	LOG(mmu, "%08x: filled from %llx", (uint32_t)lin, (unsigned long long)wk.pa);
 	if (fill_run(m, w, (uint32_t)lin, &wk))
 		return FILL_OK;
 	/* Out of host mappings in spite of the budget: give back everything else. */

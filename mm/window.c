@@ -70,6 +70,7 @@ void evict_for_limit(struct mmu *m, const struct window *keep)
 		}
 		if (!old)
 			old = (struct window *)keep;
+		LOG(mmu, "window of root %08x emptied: too many mappings", old->root);
 		m->st.evictions++;
 		win_drop_all(m, old);
 		if (old == keep)
@@ -98,6 +99,7 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 	if (!spare)
 		return NULL;
 	if (spare->used) {
+		LOG(mmu, "window of root %08x given to another", spare->root);
 		m->st.evictions++;
 		win_drop_all(m, spare);
 		if (m->vm->hooks.code_unmap)
@@ -217,6 +219,7 @@ void mmu_invlpg(struct mmu *m, gva lin)
 {
 	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
 
+	LOG(mmu, "%08x: flush of the page", (uint32_t)lin);
 	m->st.invlpgs++;
 	if (!(m->cpu->cr0 & CR0_PG))
 		return;
@@ -245,6 +248,7 @@ void mmu_flush(struct mmu *m, bool global)
 {
 	bool remeant = meaning(m->cpu) != m->meaning;
 
+	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
 	m->meaning = meaning(m->cpu);
 	m->st.cr3_loads++;
 	m->kwin = m->uwin = NULL;

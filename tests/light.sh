@@ -17,6 +17,7 @@ allowed()
 	* madvise system call
 	* __errno_location address of a thread's variable
 	* log_mask data
+	cache.o drop_names data
 	clock.o clock_gettime the vDSO's, which the kernel builds without vector registers
 	clock.o timer_settime system call
 	clock.o timer_create only when the machine is made

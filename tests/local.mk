@@ -19,6 +19,7 @@ SHELL_TESTS = \
 	%D%/console/faces.sh \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
+	%D%/console/script.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
@@ -42,6 +43,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686.sh \
 	%D%/guests/memtest.sh \
 	%D%/guests/traps.sh \
+	%D%/console/linux.sh \
 	%D%/tui/linux.sh
 
 UNIT_TESTS =

@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Scripts and sockets with a real kernel: the example in docs/, the control socket (wait, serial, type,
+# sendkey), the serial socket, an attached shell that is typed into.
+. "$(dirname "$0")/../tui/tuilib.sh"
+for f in linux-686 initramfs-686.cpio.gz; do
+	[ -s "$CACHE/$f" ] || skip_all "no $f: guests/fetch did not bring it"
+done
+command -v python3 >/dev/null || skip_all "no python3"
+plan 18
+EXAMPLE=$TOP_SRCDIR/docs/examples/linux-session.vit
+
+# linux_shell ARGUMENT...: the kernel under "vitrine shell".
+linux_shell()
+{
+	timeout -k 5 "${LINUX_LIMIT:-120}" "$VITRINE" shell --no-rc --memory 512M --kernel "$CACHE/linux-686" \
+		--initrd "$CACHE/initramfs-686.cpio.gz" --append "console=ttyS0 quiet" "$@"
+}
+
+[ "$(wc -l <"$EXAMPLE")" -le 20 ]
+ok $? "the example has at most 20 lines"
+linux_shell -x "$EXAMPLE" </dev/null >"$TMP/out" 2>"$TMP/err"
+status=$?
+[ $status -eq 0 ]
+ok $? "it ends with status 0" "status $status; $(tail -n 5 "$TMP/out"; cat "$TMP/err")"
+grep '^{' "$TMP/out" | python3 -c '
+import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+assert len(rows) == 10 and all(row["pc"] and row["entries"] for row in rows), rows
+assert [row["entries"] for row in rows] == sorted((row["entries"] for row in rows), reverse=True), rows
+' 2>"$TMP/trace"
+ok $? "and lists the ten hottest fragments as JSON" "$(cat "$TMP/trace")"
+grep -q 'answer 42' "$TMP/out"
+ok $? "what the guest says is on the terminal" "$(tail -5 "$TMP/out")"
+linux_shell -c 'wait "never comes" 0.5' </dev/null >"$TMP/out" 2>"$TMP/err"
+[ $? -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
+ok $? "what does not come is one line and status 1" "$(cat "$TMP/err")"
+linux_shell -c "log file $TMP/log" -c 'log irq on' -c 'log nothing on' </dev/null >"$TMP/out" 2>"$TMP/err"
+[ $? -eq 1 ] && grep -q "no category 'nothing'" "$TMP/err"
+ok $? "log names the category it does not have" "$(cat "$TMP/err")"
+
+S=$TMP/control
+mkfifo "$TMP/stdin"
+linux_shell --serial "unix:$TMP/serial" --control "unix:$S" <"$TMP/stdin" >"$TMP/session" 2>&1 &
+session=$!
+exec 9>"$TMP/stdin"
+until_true test -S "$S"
+timeout 100 python3 - "$TMP/serial" >"$TMP/tap" 2>"$TMP/trace" <<'END' &
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.settimeout(60)
+got = b""
+def hear(text):
+    global got
+    while text not in got:
+        more = s.recv(65536)
+        if not more:
+            return False
+        got += more
+    return True
+print("yes" if hear(b"vitrine: shell ready") else "no", "the serial socket: the guest speaks", flush=True)
+hear(b"# ")
+s.sendall(b"echo over $((2 * 21)) the socket\n")
+print("yes" if hear(b"over 42 the socket") else "no", "and listens", flush=True)
+END
+line=$!
+
+# ask COMMAND...: over the control socket; false when one of them failed.
+ask()
+{
+	for command; do
+		set -- "$@" -c "$command"
+		shift
+	done
+	timeout 100 "$VITRINE" attach "$S" "$@" >"$TMP/out" 2>&1
+}
+ask 'continue &' 'wait "vitrine: shell ready" 60'
+ok $? "wait over the control socket" "$(cat "$TMP/out")"
+wait $line
+while read -r verdict name; do
+	[ "$verdict" = yes ]
+	ok $? "$name" "$(cat "$TMP/trace")"
+done <"$TMP/tap"
+ask 'serial "echo said $((3 * 14))\n"' 'wait "said 42" 20'
+ok $? "serial over the control socket" "$(cat "$TMP/out")"
+ask 'serial "head -1 /dev/tty1 | tr a-z A-Z\n"' 'wait "A-Z" 20' '-wait "nothing" 0.5' 'type "typed Keys; "' \
+	'sendkey shift-v i shift_r-t ret' 'wait "TYPED KEYS; VIT" 20'
+ok $? "type and sendkey over the control socket reach the guest's keyboard" "$(cat "$TMP/out")"
+
+if command -v tmux >/dev/null; then
+	t new-session -d -s v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
+	sees "(vitrine)" "an attached shell"
+	ask stop
+	sees "stopped at" "is told that somebody stopped the guest"
+	t send-keys -t v -l "continue"
+	key Enter
+	sleep 0.5
+	t send-keys -t v -l 'echo keys $((6 * 7))'
+	key Enter
+	sees "keys 42" "lets it run and types into it"
+	key C-c
+	until_true sh -c "tmux -S '$TMP/tmux' capture-pane -p -t v | grep -v '^\$' | tail -1 | grep -q '^(vitrine)'"
+	ok $? "Ctrl-C stops the guest" "$(screen)"
+	t send-keys -t v -l 'quit'
+	key Enter
+	t new-session -d -s w -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach --tui '$S'"
+	t kill-session -t v 2>/dev/null
+	t rename-session -t w v
+	sees "F12Keys" "an attached dashboard"
+	key c
+	until_true has " running"
+	key F12
+	t send-keys -t v -l 'echo dash $((9 * 9))'
+	key Enter
+	sees "dash 81" "hands the guest its keyboard"
+else
+	for name in 1 2 3 4 5 6; do skip "attached in a terminal" "no tmux"; done
+fi
+ask 'serial "poweroff -f\n"' '-continue'
+echo quit >&9
+exec 9>&-
+wait $session
+ok $? "the session ends" "$(cat "$TMP/session")"

@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Scripts that go wrong: endless ones and Ctrl-C, expressions without a value; and the log by category.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+plan 37
+
+shell()
+{
+	timeout -k 5 30 "$VITRINE" shell --no-rc --serial null "$@" >"$TMP/out" 2>"$TMP/err"
+	status=$?
+}
+
+# fails MESSAGE COMMAND: one line on standard error, status 1, and it says so.
+fails()
+{
+	shell -c "$2" demo </dev/null
+	[ $status -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] && grep -qF "$1" "$TMP/err"
+	ok $? "$2" "status $status; $(cat "$TMP/err")"
+}
+fails "division by zero" 'print 1 / ($eax - $eax)'
+fails "division by zero" 'print 7 % 0'
+fails "cannot read" 'print [0xfff00000 + 0x2000000000]'
+fails "cannot read" 'print [0xe0000000]'
+fails "cannot read" 'x/4xw 0xe0000000'
+fails "no register" 'print $nosuch'
+fails "" 'print (1'
+fails "" 'print 1 +'
+fails "" 'set [0xe0000000] = 1'
+fails "" 'expect [0xe0000000] == 0'
+fails "" 'page'
+fails "" 'page 0x1ffffffff'
+
+fails "condition: division by zero" 'break run if 1 / ($eax - $eax)'
+
+# A condition without a value stops, once, and says why; the guest and the point are as they were.
+shell -c 'break run if 1 / [passed]' -c continue -c 'print $pc == run' -c 'info break' demo </dev/null
+[ $status -eq 0 ] && grep -q 'condition: division by zero' "$TMP/out" && grep -q '^1 ' "$TMP/out"
+ok $? "a condition that divides by zero stops and says why" "$(cat "$TMP/out" "$TMP/err")"
+shell -c 'break run if [0xe0000000]' -c continue demo </dev/null
+grep -q 'condition: .*cannot read' "$TMP/out"
+ok $? "so does one that reads nothing" "$(cat "$TMP/out" "$TMP/err")"
+
+# endless NAME STDIN ARGUMENT...: runs for ever, so SIGINT after a second must end it within one: status 130,
+# at most two lines of error.
+endless()
+{
+	name=$1
+	input=$2
+	shift 2
+	timeout -k 5 40 "$VITRINE" shell --no-rc --serial null "$@" <"$input" >/dev/null 2>"$TMP/err" &
+	pid=$!
+	sleep 1
+	child=$(ps -o pid= --ppid $pid | head -1)
+	kill -0 "$child" 2>/dev/null
+	ok $? "$name: it runs" "$(cat "$TMP/err")"
+	from=$(date +%s%N)
+	kill -INT "$child"
+	wait $pid
+	status=$?
+	took=$((($(date +%s%N) - from) / 1000000))
+	[ $status -eq 130 ] && [ $took -lt 1000 ] && [ "$(wc -l <"$TMP/err")" -le 2 ]
+	ok $? "$name: Ctrl-C ends it" "status $status after $took ms; $(cat "$TMP/err")"
+}
+mkfifo "$TMP/endless" "$TMP/silent"
+endless "run-until never true" /dev/null -c 'run-until 0' --append loop demo
+endless "run-until of an address never reached" /dev/null -c 'run-until $pc == 0' --append loop demo
+endless "a breakpoint that always continues" /dev/null -c 'break putch' -c 'commands 1 "print $eax; continue"' \
+	-c continue --append loop demo
+endless "a condition never true" /dev/null -c 'break putch if 0' -c continue --append loop demo
+yes 'print 1' >"$TMP/endless" &
+endless "a script without an end" /dev/null -x "$TMP/endless" demo
+yes 'stepi' >"$TMP/endless" &
+endless "commands from a pipe without an end" "$TMP/endless" --append loop demo
+sleep 20 >"$TMP/silent" &
+silent=$!
+endless "a pipe that says nothing" "$TMP/silent" demo
+kill $silent
+echo "source $TMP/self" >"$TMP/self"
+shell -x "$TMP/self" demo </dev/null
+[ $status -eq 1 ] && [ "$(grep -c "nested too deeply" "$TMP/err")" -eq 1 ]
+ok $? "a script that sources itself ends" "$(head -5 "$TMP/err")"
+
+# A client of the control socket is served between the lines.
+yes 'print 1' >"$TMP/endless" &
+timeout -k 5 40 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" demo <"$TMP/endless" >/dev/null 2>"$TMP/err" &
+pid=$!
+n=0
+while [ ! -S "$TMP/control" ] && [ $n -lt 100 ]; do
+	n=$((n + 1))
+	sleep 0.05
+done
+got=$(timeout 10 "$VITRINE" attach "$TMP/control" -c 'print 40 + 2' -c '-quit' 2>&1)
+[ "$got" = "42  0x2a" ]
+ok $? "a client is served between the lines of a pipe without an end" "$got"
+wait $pid
+[ $? -eq 0 ]
+ok $? "and may end the session" "$(cat "$TMP/err")"
+
+# category CATEGORY PATTERN: only its lines are in the file, and some like PATTERN.
+category()
+{
+	rm -f "$TMP/log"
+	shell -c "log file $TMP/log" -c "log $1 on" -c continue -c "log $1 off" demo </dev/null
+	[ -s "$TMP/log" ] && ! grep -qv "^\[$1\] " "$TMP/log" && grep -qE "$2" "$TMP/log"
+	ok $? "log $1" "$(head -5 "$TMP/log") $(cat "$TMP/err")"
+}
+category cpu 'exception 14\(.*\) at .*, cr2 [0-9a-f]{8}'
+category bt 'dropped, its code was written'
+category mmu 'page fault, error'
+category irq 'acknowledged'
+rm -f "$TMP/log"
+shell -c "log file $TMP/log" -c 'log all on' -c 'log all off' -c continue demo </dev/null
+[ ! -s "$TMP/log" ]
+ok $? "log all off: nothing" "$(head -3 "$TMP/log")"
