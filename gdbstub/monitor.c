@@ -55,7 +55,7 @@ void on_monitor(struct gdb *g, struct span a)
 		if (line[i] == '\n' || line[i] == '\r' || !line[i])
 			line[i] = ' ';
 	g->in_command = true;
-	inspect_exec(g->s, n ? line : "help", &sink);
+	debug_exec(g->s, n ? line : "help", &sink);
 	g->in_command = false;
 	if (g->interrupt)
 		debug_clear_interrupt(g->s);

@@ -133,6 +133,15 @@ void debug_look(struct inspect *s)
 		run_settled(s);
 }
 
+void debug_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+{
+	bool unseen = s->unseen;
+
+	s->unseen = false;
+	inspect_exec(s, line, sink);
+	s->unseen |= unseen && !s->running;
+}
+
 void debug_clear_interrupt(struct inspect *s)
 {
 	__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);

@@ -70,6 +70,8 @@ void debug_steps_done(struct inspect *s);
 bool debug_at_point(struct inspect *s);
 /* Switch the guest off, for good. */
 void debug_power_off(struct inspect *s);
+/* inspect_exec() for a debugger, which knows of the last stop: that is left for people to be told of. */
+void debug_exec(struct inspect *s, const char *line, const struct inspect_sink *sink);
 /* An inspect_interrupt() was meant for a command that is over. */
 void debug_clear_interrupt(struct inspect *s);
 /* Was the session asked to end ("quit")? */

@@ -3,7 +3,7 @@
 # Real gdb on the embedded guest: what one does with a kernel of one's own.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
-plan 30
+plan 31
 
 start_guest --wait-gdb demo
 run_gdb "$ELF" <<END
@@ -22,6 +22,7 @@ x/3i \$pc
 info break
 monitor info break
 monitor info ccf limit=3
+shell sleep 1
 monitor info gdb
 monitor no-such-command
 print/x \$cr0
@@ -52,6 +53,7 @@ shows "=> 0x.*mov.*%eax,%ebx" "x/i at pc"
 shows "break  yes.*kernel_main.*gdb" "the session's table has gdb's breakpoints"
 shows "^guest pc" "monitor info ccf"
 shows "Listening at  unix:" "monitor info gdb"
+hides "^breakpoint [0-9]* at" "and nothing that is for the shell"
 shows "no command 'no-such-command'" "monitor shows errors"
 shows "= 0x80010021\|= 0x80010023\|= 0x8001" "a system register is read"
 shows "^cr3  *0x0" "info registers has system registers"
