@@ -34,7 +34,8 @@ SHELL_TESTS = \
 	%D%/guests/same.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
-	%D%/tui/keys.sh
+	%D%/tui/keys.sh \
+	%D%/tui/actions.sh
 
 # Real guests, from packages that guests/fetch brought: `make check-guests`.
 GUEST_TESTS = \
@@ -54,6 +55,7 @@ EXTRA_DIST += \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
 	%D%/taplib.sh \
+	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh
 
 check-guests: all

@@ -97,7 +97,8 @@ void look_free_all(struct tui *t)
 
 bool look_eval(struct tui *t, const char *text, uint64_t *val, const char **err)
 {
-	const struct table *k = look(t, err, "print %s", text);
+	bool shown = strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8;
+	const struct table *k = look(t, err, "print %s%s", shown ? "0x" : "", text);
 
 	if (!k || !k->nrows)
 		return false;

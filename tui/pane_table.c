@@ -255,21 +255,34 @@ static void share_choice(struct pane *p, struct tui *t)
 	t->has_ccf = true;
 }
 
-/* The row that had the cursor may have moved: follow it, unless the cursor stands on the first. */
-static void find_choice(struct pane *p)
+/* Where in the order the row is that had the cursor; else, of fragments, one for the same guest code. -1: gone. */
+static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const struct tui *t)
 {
-	struct table_pane *tp = p->state;
+	int pc = sp->hot ? column_of(tp->k, "pc") : -1, same = -1;
 	char name[RATES_NAME];
 
-	if (!tp->chosen[0] || tp->list.at == 0)
-		return;
 	for (size_t i = 0; i < tp->norder; i++) {
-		table_key_text(tp, table_spec_of(p), tp->order[i], name, sizeof(name));
-		if (strcmp(name, tp->chosen))
-			continue;
-		tp->list.at = (int)i;
-		return;
+		table_key_text(tp, sp, tp->order[i], name, sizeof(name));
+		if (!strcmp(name, tp->chosen))
+			return (int)i;
+		if (pc >= 0 && same < 0 && t->has_ccf && table_value(tp, tp->order[i], pc)->u == t->ccf_pc)
+			same = (int)i;
 	}
+	return same;
+}
+
+/* The row that had the cursor may have moved: follow it. Beside a running guest a cursor on the first row
+ * stays there: it shows who is first. */
+static void find_choice(struct pane *p, struct tui *t)
+{
+	struct table_pane *tp = p->state;
+	int at;
+
+	if (!tp->chosen[0] || (tp->list.at == 0 && (inspect_running(t->s) || t->held)))
+		return;
+	at = chosen_row(tp, table_spec_of(p), t);
+	if (at >= 0)
+		tp->list.at = at;
 }
 
 /* New rows of a log: marked for a while, and shown unless the user looks at older ones. */
@@ -302,7 +315,7 @@ void table_update(struct pane *p, struct tui *t)
 	if (sp->follow)
 		follow_end(tp, sp);
 	else
-		find_choice(p);
+		find_choice(p, t);
 	list_fit(&tp->list, (int)tp->norder, p->area.h - 1);
 	share_choice(p, t);
 }

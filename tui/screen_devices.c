@@ -14,7 +14,7 @@ TABLE_PANE(serial, "serial", "Serial port", true, "COM1", .line = "info serial",
 TABLE_PANE(rtc, "rtc", "Clock", true, "the MC146818", .line = "info rtc", .facts = true);
 TABLE_PANE(pci, "pci", "PCI", true, "PCI functions", .line = "info pci", .empty = "no PCI");
 TABLE_PANE(ports, "ports", "I/O ports", true, "port ranges: reads and writes, and accesses a second",
-	   .line = "info ports", .cols = "first last device writes reads", .key = "first", .count = "reads",
+	   .line = "info ports", .cols = "first last device reads writes", .key = "first", .count = "reads",
 	   .sort = "-reads", .spark = true);
 TABLE_PANE(cpus, "cpus", "Processor", true, "the virtual processor and VM time", .line = "info cpus",
 	   .facts = true);

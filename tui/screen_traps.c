@@ -13,7 +13,7 @@ TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered t
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
 TABLE_PANE(places, "places", "Top offenders", false, "the fragments whose traps cost most", .line = "info ccf",
-	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state",
+	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state host",
 	   .sort = "-cycles", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc", true,
 	   "instructions that trapped: how often and for what, cycles, the verdict, what was avoided since",

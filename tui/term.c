@@ -84,6 +84,19 @@ bool term_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+/* Terminals and the descriptions they are given seldom agree on these keys. A sequence that is not
+ * known would be taken for its letters. */
+static const struct {
+	const char *bytes;
+	int key;
+} also[] = {
+	{ "\033[1~", KEY_HOME }, { "\033[7~", KEY_HOME }, { "\033[H", KEY_HOME },  { "\033OH", KEY_HOME },
+	{ "\033[4~", KEY_END },	 { "\033[8~", KEY_END },  { "\033[F", KEY_END },	 { "\033OF", KEY_END },
+	{ "\033[A", KEY_UP },	 { "\033[B", KEY_DOWN },  { "\033[C", KEY_RIGHT }, { "\033[D", KEY_LEFT },
+	{ "\033OA", KEY_UP },	 { "\033OB", KEY_DOWN },  { "\033OC", KEY_RIGHT }, { "\033OD", KEY_LEFT },
+	{ "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[Z", KEY_BTAB },
+};
+
 struct term *term_new(char *err, size_t errlen)
 {
 	struct term *t = calloc(1, sizeof(*t));
@@ -114,6 +127,9 @@ struct term *term_new(char *err, size_t errlen)
 	meta(stdscr, TRUE);
 	set_escdelay(25);
 	leaveok(stdscr, FALSE);
+	for (size_t i = 0; i < ARRAY_LEN(also); i++)
+		if (key_defined(also[i].bytes) == 0)
+			define_key(also[i].bytes, also[i].key);
 	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	mouseinterval(0);
 	set_styles(t);

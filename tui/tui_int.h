@@ -196,7 +196,7 @@ const struct table *look(struct tui *t, const char **err, const char *fmt, ...)
 void look_free_all(struct tui *t);
 /* Free what was not asked for in this round: every pane on the screen has been updated in it. */
 void look_evict(struct tui *t);
-/* The value of expression TEXT. */
+/* The value of expression TEXT; eight hexadecimal digits are an address as it is shown here. */
 bool look_eval(struct tui *t, const char *text, uint64_t *val, const char **err);
 /* The cell in column NAME, or NULL (also for a cell without a value). */
 const struct value *cell(const struct table *t, size_t row, const char *name);

@@ -4,8 +4,9 @@
 # same session, show the same values.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 26
-start 160x44 screen-256color --no-rc -c 'tbreak check_processes' -c c -c 's 5' demo
+command -v python3 >/dev/null || skip_all "no python3"
+plan 37
+start 160x44 screen-256color --no-rc --control "unix:$TMP/control" -c 'tbreak check_processes' -c c -c 's 5' demo
 sees "stopped" "stopped at a breakpoint"
 
 # command LINE: its output, from the window over the screen, in $TMP/out. Scrolls through it.
@@ -78,6 +79,41 @@ for a in $(grep -oE '^c0[0-9a-f]{6} [^|]*(ident|window|callout|chain|in-tc)' "$T
 done
 [ -n "$pc" ] && [ -z "$bad" ]
 ok $? "fragment $pc: pane and command show the same instructions" "not in the command's output:$bad"
+
+# Whole tables: the pane alone on the screen, beside the same command through the control socket.
+pane_agrees()
+{
+	# pane_agrees SCREEN NAME COMMAND KEY...: the pane called NAME.
+	number=$1
+	name=$2
+	shift 2
+	key "$number"
+	until_true has "$name"
+	for i in 1 2 3 4 5 6 7 8; do
+		! has " $name " || break
+		key o
+		sleep 0.3
+	done
+	key z
+	until_true sh -c "sleep 0.2; tmux -S '$TMP/tmux' capture-pane -p -t v | sed -n 2p | grep -q '^ $name '"
+	sleep 0.3
+	screen >"$TMP/pane"
+	got=$(python3 "$(dirname "$0")/tables.py" "$TMP/pane" "$TMP/control" "$@" 2>&1)
+	ok $? "$name and $1: $got" "$got
+$(cat "$TMP/pane")"
+	key z
+}
+pane_agrees 3 "Traps by cause" "info traps" cause
+pane_agrees 3 "Callouts by kind" "info callouts" kind
+pane_agrees 3 "Exceptions" "info exceptions" kind
+pane_agrees 3 "Adaptation" "info causes" cause
+pane_agrees 3 "Top offenders" "info ccf" "host address"
+pane_agrees 3 "By guest pc" "info trap-sites" "guest pc" cause
+pane_agrees 3 "Adaptation log" "info adapt" "#"
+pane_agrees 3 "Sensitive instructions" "info ways" kind way
+pane_agrees 2 "Fragments" "info ccf" "host address"
+pane_agrees 4 "Windows" "info windows" id
+pane_agrees 5 "I/O ports" "info ports" first last
 
 # A step moves both to the same place.
 key 1

@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What can be done at an address, adaptation as it happens, the mouse, the guest's keyboard.
+. "$(dirname "$0")/tuilib.sh"
+need_tmux
+plan 37
+
+# mouse BUTTON X Y: a press and release, as a terminal in SGR mode sends it. Wheel: 64 up, 65 down.
+mouse()
+{
+	t send-keys -t v -l "$(printf '\033[<%d;%d;%dM\033[<%d;%d;%dm' "$1" "$2" "$3" "$1" "$2" "$3")"
+}
+
+# ---- the mouse ----
+start 100x30 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
+until_true has "Registers"
+mouse 0 20 1
+sees "Fragments" "a click on a tab"
+until_true has " Fragments "
+first=$(screen | sed -n 4p | cut -c1-8)
+mouse 0 10 6
+until_true has "Fragment $(screen | sed -n 6p | cut -c1-8)"
+ok $? "a click on a row chooses its fragment" "$(screen)"
+for i in 1 2 3 4 5 6 7 8; do mouse 65 10 6; done
+until_true has_not "1-5 of"
+[ "$(screen | sed -n 4p | cut -c1-8)" != "$first" ]
+ok $? "the wheel scrolls" "$(screen)"
+y=$(screen | grep -n '^Fragment ' | cut -d: -f1)
+mouse 0 10 $((y + 2))
+sees " Fragment " "a click on a pane gives it the keys"
+mouse 0 10 6
+sleep 0.6
+mouse 0 10 6
+mouse 0 10 6
+sees "a letter, or Enter" "a double click opens the menu"
+mouse 0 10 30
+until_true has_not "a letter, or Enter"
+ok $? "a click outside closes it" "$(screen)"
+mouse 0 36 30
+sees " running" "a click on a function key"
+key Space
+until_true has " stopped"
+key q
+ends 0 "q ends with status 0"
+
+# The mouse of screen and tmux: three bytes, each 32 more than what it says.
+start 100x30 screen-256color --no-rc demo
+until_true has "Registers"
+t send-keys -t v -l "$(printf '\033[M \064\041')"
+sees "Fragments" "a click, from a terminal of the older kind"
+key q
+until_true test -s "$TMP/status"
+
+# ---- what can be done at an address ----
+start 120x40 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
+until_true has "Registers"
+key a
+sees "At c0102f50 <check_processes>" "a: what can be done at the cursor"
+key Escape
+until_true has_not "a letter, or Enter"
+key 2
+key a c
+key Space
+sees "entries" "entries are counted"
+sleep 1
+key Space
+until_true has " stopped"
+screen | awk '$1 == "guest" { for (i = 1; i <= NF; i++) if ($i ~ /entries/) c = i - 1 }
+	c && $1 ~ /^c0/ && $c + 0 > 0 { found = 1 } END { exit !found }'
+ok $? "and stand in their column" "$(screen)"
+key '\'
+t send-keys -t v -l "check_timer"
+key Enter
+until_true has 'filter "check_timer"'
+key a d
+sees "discarded" "discard"
+key 1 g
+t send-keys -t v -l "c01036aa"
+key Enter
+until_true has "Code  check_timer"
+key a p
+sees ":pin 0x" "pin"
+key :
+t send-keys -t v -l "info pins"
+key Enter
+sees "info pins" "shown by info pins"
+has "0xc01036aa"
+ok $? "with its place" "$(screen)"
+key Escape
+key a u
+sees ":unpin 0x" "unpin"
+key a t
+sees ":site 0x" "force a way"
+key :
+t send-keys -t v -l "info sites"
+key Enter
+sees "0xc01036aa" "shown by info sites"
+key Escape
+key a w
+until_true has ":site 0x"
+key a e
+sees ":patch-code 0xc01036aa" "patch: on the command line, to be completed"
+t send-keys -t v -l "nop"
+until_true has "0xc01036aa nop"
+key Enter
+until_true has_not ":patch-code"
+key :
+t send-keys -t v -l "info patches"
+key Enter
+sees "0xc01036aa" "shown by info patches"
+key Escape
+until_true has_not "Esc closes"
+key a h
+sees "ccf-history 0xc01036aa" "history"
+key Escape
+key a Escape
+until_true has_not "a letter, or Enter"
+ok $? "Escape closes the menu" "$(screen)"
+key 2 o o
+until_true has " Fragment "
+key a
+sees "a letter, or Enter" "from the fragment, too"
+key Escape
+key q
+ends 0 "q ends with status 0"
+
+# ---- adaptation as it happens ----
+start 200x50 xterm-256color --no-rc --append loop demo
+until_true has "Registers"
+key 3
+sees "no instruction or page has been convicted yet" "nothing is convicted at the start"
+key c
+sees "convicted of" "convictions come up while the guest runs"
+sees "By guest pc" "traps by guest pc"
+last()
+{
+	screen | grep -oE 'Adaptation log [0-9]+-[0-9]+ of [0-9]+' | sed 's/.*-//'
+}
+until_true sh -c "sleep 0.3; tmux -S '$TMP/tmux' capture-pane -p -t v | grep -qE 'Adaptation log [0-9]+-([0-9]+) of \1,'"
+ok $? "the log stays at its end" "$(last)"
+before=$(last)
+more()
+{
+	[ "$(last)" != "$before" ]
+}
+until_true more
+ok $? "as more comes" "$before, $(last)"
+key o o o o o o
+until_true has " Adaptation log "
+key Home
+until_true has "Adaptation log  1-"
+sleep 1
+has "Adaptation log  1-"
+ok $? "who looks at older events is left there" "$(screen)"
+key Space
+key q
+ends 0 "q ends with status 0"
+
+# ---- the guest's keyboard: a guest that prints scan codes on its VGA screen ----
+printf '\277\000\200\013\000\260\113\350\054\000\000\000\344\144\250\001\164\372\344\140\210\303\300\350\004\350\022\000' >"$TMP/keys.bin"
+printf '\000\000\210\330\044\017\350\011\000\000\000\260\040\350\012\000\000\000\353\334\074\012\162\002\004\007\004\060' >>"$TMP/keys.bin"
+printf '\264\007\146\253\303' >>"$TMP/keys.bin"
+start 120x40 xterm-256color --no-rc --flat "$TMP/keys.bin@0x7c00" -c 'c &'
+until_true has "VGA text screen"
+key F12
+until_true has "keyboard: the guest's"
+key F1
+sees "K3B BB " "F1 is the guest's F1"
+key F11
+sees "57 D7 " "F11 its F11"
+key Up C-a
+sees "E0 48 E0 C8 1D 1E 9E 9D" "cursor keys, and Ctrl with a letter"
+key C-]
+key :
+t send-keys -t v -l "sendkey f12"
+key Enter
+sees "58 D8" "F12, by sendkey"
+key q
+ends 0 "q ends with status 0"
