@@ -32,7 +32,8 @@ start()
 		for word in "$@"; do printf " '%s'" "$word"; done
 		printf ' 2>"%s/err"; echo $? >"%s/status"; sleep 100\n' "$TMP" "$TMP"
 	} >"$TMP/run"
-	t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
+	# a server whose last session has ended takes a moment to end, and accepts no new one
+	until_true t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
 }
 
 screen()
