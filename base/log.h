@@ -24,7 +24,7 @@ int log_find(const char *name);
 /* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
 void log_set_file(FILE *f);
 void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_vemit(enum log_cat cat, const char *fmt, va_list ap);
+void log_vemit(enum log_cat cat, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0), nonnull));
 /* The same from light code (base/light.h); without floating-point arguments. */
 void log_emit_light(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
