@@ -382,13 +382,19 @@ void cache_zones(struct bt_vcpu *b)
 	b->pin_zone = z;
 }
 
-/* F goes, and need not be unhooked: all that could lead to it goes too. */
-static void forget(struct bt_vcpu *b, struct ccf *f, enum drop_why why)
+/* F is among those that go. Only those that cost something are on record. */
+static void flushed(struct bt_vcpu *b, const struct ccf *f, enum drop_why why)
 {
-	if (!f->dead && f->cycles)
+	if (f->dead)
+		return;
+	if (f->cycles)
 		history_dropped(b, f, why, 0);
-	if (!f->dead && !(why == DROP_FULL && f->pinned))
-		account_dropped(b, f, why);
+	account_dropped(b, f, why);
+}
+
+/* F need not be unhooked: all that could lead to it goes too. */
+static void forget(struct bt_vcpu *b, struct ccf *f)
+{
 	b->pages[f->page].list = NULL;
 	mm_untrace_code(b->vm, f->page);
 	if (f->page2 == UINT32_MAX)
@@ -408,8 +414,11 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 	history_flushed(b, full ? DROP_FULL : DROP_CHOICE);
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		ctx_reset(b, &b->ctx[i]);
-	for (uint32_t i = 0; i < b->norder; i++)
-		forget(b, b->order[i], full ? DROP_FULL : DROP_CHOICE);
+	for (uint32_t i = 0; i < b->norder; i++) {
+		if (i >= keep)
+			flushed(b, b->order[i], full ? DROP_FULL : DROP_CHOICE);
+		forget(b, b->order[i]);
+	}
 	for (uint32_t i = 0; i < keep; i++) {
 		unlink_out(b, b->order[i]);
 		b->order[i]->in = NULL;

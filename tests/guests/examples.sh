@@ -3,7 +3,7 @@
 # The scripts of docs/examples that steer the translation of a real kernel do what they say.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 initramfs-686.cpio.gz
-plan 10
+plan 13
 EXAMPLES=$(cd "$TOP_SRCDIR/docs/examples" && pwd)
 
 # example NAME APPEND: run it in $TMP.
@@ -43,3 +43,25 @@ ok $? "info patches shows it"
 ok $? "ccf shows the patched code, while it is there" "$(grep -c patch "$TMP/out")"
 awk '/\(patch 1\)/ { last = NR } /^guest pc +symbol/ { head = NR } END { exit !(head > last) }' "$TMP/out"
 ok $? "and the guest's own code after unpatch"
+
+# A cache far too small for Linux, and a pinned fragment in it.
+cat >"$TMP/pinned.vit" <<'END'
+count on
+wait "Run /init" 120
+pick $hot ccf pc sort=-callouts
+pin $hot
+wait "vitrine: shell ready" 120
+ccf-history $hot
+info tc
+END
+(cd "$TMP" && timeout -k 5 200 "$VITRINE" shell --no-rc --timeout 190 --memory 512M --tc-size 2M --verify-tc \
+	--kernel "$CACHE/linux-686" --initrd "$CACHE/initramfs-686.cpio.gz" --append "console=ttyS0 nokaslr panic=-1" \
+	--serial null -x "$TMP/pinned.vit" </dev/null >out 2>err)
+status=$?
+ended 0 "Linux boots with a cache that is far too small"
+[ "$(sed -n 's/^flushes_full *\([0-9]*\).*/\1/p' "$TMP/out")" -gt 3 ]
+ok $? "which is emptied again and again" "$(tail -30 "$TMP/out")"
+# Its life began before the last time the cache was full.
+awk '/ made / { made = NR } /flushed +the cache was full/ { full = NR } /lives, pinned/ { lives = 1 }
+	END { exit !(lives && full > made) }' "$TMP/out"
+ok $? "but not of a pinned fragment" "$(head -30 "$TMP/out")"
