@@ -224,6 +224,18 @@ static bool pick(struct machine *m, uint64_t n)
 	return n < m->depth && push(m, m->stack[m->depth - 1 - n]);
 }
 
+static bool swap(struct machine *m)
+{
+	uint32_t top;
+
+	if (m->depth < 2)
+		return false;
+	top = m->stack[m->depth - 1];
+	m->stack[m->depth - 1] = m->stack[m->depth - 2];
+	m->stack[m->depth - 2] = top;
+	return true;
+}
+
 /* Branches are not among them: no compiler writes them into frame tables. */
 static bool operate(struct machine *m, const Dwarf_Op *op)
 {
@@ -257,6 +269,8 @@ static bool operate(struct machine *m, const Dwarf_Op *op)
 		return pick(m, op->number);
 	case DW_OP_drop:
 		return m->depth && m->depth--;
+	case DW_OP_swap:
+		return swap(m);
 	case DW_OP_neg:
 	case DW_OP_not:
 	case DW_OP_abs:

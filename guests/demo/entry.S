@@ -29,28 +29,70 @@ trap_stubs:
 	.set i, i + 1
 	.endr
 
+	/* On the stack: vector, error code, EIP, CS, EFLAGS; and ESP, SS of a less privileged level. The
+	 * tables below lead debuggers through here to what was interrupted. */
+	.cfi_sections .debug_frame
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa %esp, 20		/* behind EFLAGS */
+	.cfi_offset %eip, -12
+	.cfi_same_value %eax
+	.cfi_same_value %ecx
+	.cfi_same_value %edx
+	/* ESP: where the CFA is, or what is saved there when CS & 3 is not 0. With m = -(CS & 3 != 0):
+	 * val_expression of (saved & m) | (CFA & ~m). */
+	.cfi_escape 0x16, 4, 21, 0x12, 0x12, 0x38, 0x1c, 0x94, 2, 0x33, 0x1a, 0x30, 0x2e, 0x1f, 0x16, 0x06, \
+		0x14, 0x1a, 0x16, 0x20, 0x15, 2, 0x1a, 0x21
 trap_entry:
 	pushl %ds
+	.cfi_adjust_cfa_offset 4
 	pushl %es
+	.cfi_adjust_cfa_offset 4
 	pushl %fs
+	.cfi_adjust_cfa_offset 4
 	pushl %gs
+	.cfi_adjust_cfa_offset 4
 	pushal
+	.cfi_adjust_cfa_offset 32
+	.cfi_offset %eax, -40
+	.cfi_offset %ecx, -44
+	.cfi_offset %edx, -48
+	.cfi_offset %ebx, -52
+	.cfi_offset %ebp, -60
+	.cfi_offset %esi, -64
+	.cfi_offset %edi, -68
 	cld
 	movl $SEL_KDATA, %eax
 	movl %eax, %ds
 	movl %eax, %es
 	pushl %esp
+	.cfi_adjust_cfa_offset 4
 	call trap
 	addl $4, %esp
+	.cfi_adjust_cfa_offset -4
 	.globl trap_return
 trap_return:
 	popal
+	.cfi_adjust_cfa_offset -32
+	.cfi_same_value %eax
+	.cfi_same_value %ecx
+	.cfi_same_value %edx
+	.cfi_same_value %ebx
+	.cfi_same_value %ebp
+	.cfi_same_value %esi
+	.cfi_same_value %edi
 	popl %gs
+	.cfi_adjust_cfa_offset -4
 	popl %fs
+	.cfi_adjust_cfa_offset -4
 	popl %es
+	.cfi_adjust_cfa_offset -4
 	popl %ds
+	.cfi_adjust_cfa_offset -4
 	addl $8, %esp
+	.cfi_adjust_cfa_offset -8
 	iretl
+	.cfi_endproc
 
 	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. */
 	.globl sysenter_entry
@@ -88,24 +130,43 @@ sysenter_entry:
 
 	.globl catch_fault
 catch_fault:
+	.cfi_startproc
 	pushl %ebp
+	.cfi_adjust_cfa_offset 4
+	.cfi_rel_offset %ebp, 0
 	pushl %ebx
+	.cfi_adjust_cfa_offset 4
+	.cfi_rel_offset %ebx, 0
 	pushl %esi
+	.cfi_adjust_cfa_offset 4
+	.cfi_rel_offset %esi, 0
 	pushl %edi
+	.cfi_adjust_cfa_offset 4
+	.cfi_rel_offset %edi, 0
 	pushfl
+	.cfi_adjust_cfa_offset 4
 	movl %esp, catch_esp
 	movl $1, catch_active
 	pushl 28(%esp)
+	.cfi_adjust_cfa_offset 4
 	call *28(%esp)
 	addl $4, %esp
+	.cfi_adjust_cfa_offset -4
 	movl $0, catch_active
 	xorl %eax, %eax
 1:	popfl
+	.cfi_remember_state
+	.cfi_adjust_cfa_offset -4
 	popl %edi
+	.cfi_adjust_cfa_offset -4
 	popl %esi
+	.cfi_adjust_cfa_offset -4
 	popl %ebx
+	.cfi_adjust_cfa_offset -4
 	popl %ebp
+	.cfi_adjust_cfa_offset -4
 	ret
+	.cfi_restore_state
 	.globl catch_resume
 catch_resume:
 	movl catch_esp, %esp
@@ -115,6 +176,7 @@ catch_resume:
 	movl %eax, %gs
 	movl $1, %eax
 	jmp 1b
+	.cfi_endproc
 
 	.globl load_gdt
 load_gdt:

@@ -4,7 +4,7 @@
 # embedded guest: what the shell says, and what it refuses.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 33
+plan 35
 
 # vit NAME: run the commands on standard input; output of the shell in $TMP/out.
 vit()
@@ -57,6 +57,21 @@ match '^#0 0x[0-9a-f]{8} print$' "all of them"
 match 'trace  yes .* check_flags +[01] ' "info break lists the trace"
 match 'run-until at .* <check_bcd' "run-until an address"
 match 'did not hold within 100 instructions' "run-until with a limit"
+
+vit <<'END'
+break trap
+continue
+backtrace
+delete
+break trap if ([[$esp+4]+60] & 3) == 3
+continue
+backtrace
+END
+tr '\n' ' ' <"$TMP/out" >"$TMP/line"
+grep -q '#1 [^#]*trap_entry[^#]*(cfi) #2 [^#]*div_here (cfi) #3 [^#]*catch_fault[^#]*(cfi) #4 [^#]*check_divide[^#]*(cfi)' "$TMP/line"
+ok $? "backtrace goes through an exception to what it interrupted" "$(detail)"
+grep -q '#1 [^#]*trap_entry[^#]*(cfi) #2 0x0040[0-9a-f]* [^#]*(cfi)' "$TMP/line"
+ok $? "in a process too" "$(detail)"
 
 vit <<'END'
 break-on exception pf

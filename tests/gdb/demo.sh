@@ -3,7 +3,7 @@
 # Real gdb on the embedded guest: what one does with a kernel of one's own.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
-plan 31
+plan 32
 
 start_guest --wait-gdb demo
 run_gdb "$ELF" <<END
@@ -78,8 +78,14 @@ detach
 target remote $SOCK
 info break
 backtrace
+delete
+break trap
+continue
+backtrace
 kill
 END
+tr '\n' ' ' <"$TMP/out" | grep -q "#0  trap .*#1  <signal handler called> *#2 .*#[3-9] .* kernel_main"
+ok $? "backtrace goes through an exception" "$(tail "$TMP/out")"
 [ "$(grep -c "Breakpoint 1, space_new" "$TMP/out")" -ge 1 ]
 ok $? "reconnect after detach" "$(tail "$TMP/out")"
 guest_status
