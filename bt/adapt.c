@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Adaptation as the user sees and steers it: causes with their thresholds, sites
- * with their verdicts, the log; pins; fragments discarded or made anew. The
- * judgement itself is light_adapt.c. */
+ * Adaptation as the user steers it: causes with their thresholds; pins; fragments
+ * discarded or made anew. The judgement itself is light_adapt.c, what is shown of
+ * it view_adapt.c. */
 #include "bt/bt_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *name; uint16_t threshold; uint64_t span, calm; const char *does, *instead; }
-causes[CAUSES] = {
+const struct cause_info cause_infos[CAUSES] = {
 #define CAUSE(id, name, threshold, span, calm, does, instead) { name, threshold, span, calm, does, instead },
 #include "bt/adapt.def"
 #undef CAUSE
@@ -23,9 +21,9 @@ static struct bt_vcpu *of(struct vcpu *v)
 static void cause_reset(struct bt_vcpu *b, enum cause c)
 {
 	b->causes[c].off = false;
-	b->causes[c].threshold = causes[c].threshold;
-	b->causes[c].span = causes[c].span;
-	b->causes[c].calm = causes[c].calm;
+	b->causes[c].threshold = cause_infos[c].threshold;
+	b->causes[c].span = cause_infos[c].span;
+	b->causes[c].calm = cause_infos[c].calm;
 }
 
 void adapt_init(struct bt_vcpu *b)
@@ -92,7 +90,7 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, co
 	unsigned mask = 0;
 
 	for (unsigned c = 0; c < CAUSES; c++)
-		if (all || !strcmp(cause, causes[c].name))
+		if (all || !strcmp(cause, cause_infos[c].name))
 			mask |= 1u << c;
 	if (!mask)
 		return "no such cause (info causes lists them)";
@@ -216,206 +214,3 @@ unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made)
 		*made += make_at(b, eip[i]);
 	return dropped;
 }
-
-/* ---- info causes ---- */
-
-static const struct view_col cause_cols[] = {
-	{ "cause", "cause", VAL_STR, "", "name for adapt" },
-	{ "on", "on", VAL_BOOL, "", "acted on" },
-	{ "threshold", "threshold", VAL_UINT, "", "so many traps convict" },
-	{ "span", "span", VAL_UINT, "cycles", "one is forgiven per so many host cycles" },
-	{ "calm", "calm", VAL_UINT, "cycles", "acquitted after so many host cycles without one" },
-	{ "convicted", "convicted", VAL_UINT, "", "convictions until now" },
-	{ "acquitted", "acquitted", VAL_UINT, "", "acquittals until now" },
-	{ "traps", "traps", VAL_UINT, "", "traps taken" },
-	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
-	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
-	{ "after", "after", VAL_UINT, "cycles", "one of those, on average; what has none runs in line (info costs)" },
-	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
-	{ "does", "an instruction or page", VAL_STR, "", "what is counted" },
-	{ "instead", "once convicted", VAL_STR, "", "what replaces it" },
-};
-
-static struct value saved(const struct cost *before, const struct cost *after)
-{
-	uint64_t b = cost_mean(before), a = cost_mean(after);
-
-	return b && after->n && b > a ? V_UINT((b - a) * after->n) : V_NONE;
-}
-
-static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	const struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned c = 0; c < CAUSES; c++) {
-		const struct cause_state *s = &b->causes[c];
-
-		k->row(k, (struct value[]){
-				  V_STR(causes[c].name), V_BOOL(adapt_on(s, b->adapt_off)), V_UINT(s->threshold),
-				  s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
-				  V_UINT(s->convictions), V_UINT(s->acquittals), V_UINT(s->trap.n),
-				  s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
-				  s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, saved(&s->trap, &s->after),
-				  V_STR(causes[c].does), V_STR(causes[c].instead) });
-	}
-	return NULL;
-}
-
-const struct view view_causes = { "causes", "what adaptation acts on: thresholds, convictions, cycles", cause_cols,
-				  ARRAY_LEN(cause_cols), cause_rows, false };
-
-/* ---- info sites ---- */
-
-static const struct view_col site_cols[] = {
-	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
-	{ "kind", "kind", VAL_STR, "", "memory, divide, or the kind of a sensitive instruction (info policy)" },
-	{ "cause", "cause", VAL_STR, "", "of its traps" },
-	{ "verdict", "verdict", VAL_STR, "", "convicted, innocent (yet), or acquitted for good" },
-	{ "way", "way", VAL_STR, "", "way chosen by the user" },
-	{ "form", "form", VAL_STR, "", "how it is translated now (info trap-sites: way)" },
-	{ "count", "count", VAL_UINT, "", "traps counted towards conviction" },
-	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
-	{ "traps", "traps", VAL_UINT, "", "by this cause" },
-	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
-	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
-	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
-	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
-	{ "judged", "judged", VAL_REAL, "ms", "when it was last convicted or acquitted, since the machine was made" },
-};
-
-/* The kind of the sensitive instruction at PC, as far as it is translated now. */
-static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
-{
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
-
-		for (unsigned u = 0; !f->dead && pc - f->pc < f->glen && u < f->nsens; u++)
-			if (f->pc + f->ioff[f->ninsn + f->sens[u].insn] == pc)
-				return policy_kind_name(f->sens[u].kind);
-	}
-	return "";
-}
-
-static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, struct row_sink *k)
-{
-	const char *verdict = c < 0 ? "" : guilty_of(v, (enum cause)c) ? "convicted" :
-			      v->barred >> c & 1 ? "acquitted" : "innocent";
-
-	k->row(k, (struct value[]){
-			  V_ADDR(v->pc), V_STR(c < 0 ? kind_at(b, v->pc) : c == CAUSE_DIVIDE ? "divide" : "memory"),
-			  V_STR(c < 0 ? "" : causes[c].name), V_STR(verdict), V_STR(way_names[v->way]),
-			  V_STR(site_form(v)),
-			  c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
-			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
-			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
-			  c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
-			  c < 0 ? V_NONE : saved(&v->trap[c], &v->after[c]),
-			  judged_ms(b, v) });
-}
-
-static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-	bool all = !strcmp(arg, "all");
-
-	for (unsigned i = 0; i < VERDICTS; i++) {
-		const struct verdict *v = &b->verdicts[i];
-		bool shown = false;
-
-		for (int c = 0; v->pc && c < SITE_CAUSES; c++) {
-			if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
-				continue;
-			site_row(b, v, c, k);
-			shown = true;
-		}
-		if (v->way && !shown)
-			site_row(b, v, -1, k);
-	}
-	return NULL;
-}
-
-const struct view view_sites = { "sites", "instructions with a verdict or a way of their own (all: suspects too)",
-				 site_cols, ARRAY_LEN(site_cols), site_rows, false };
-
-/* ---- info adapt ---- */
-
-static const struct view_col adapt_cols[] = {
-	{ "number", "#", VAL_UINT, "", "running number" },
-	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
-	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
-	{ "before", "before", VAL_UINT, "cycles", "a time by the old form: what its traps had cost, on average" },
-	{ "after", "after", VAL_UINT, "cycles",
-	  "a time by the new form: what its callouts have cost until now; of one without, the inline form (info costs)" },
-};
-
-static void event_text(const struct adapt_entry *e, char *buf, size_t n)
-{
-	static const char *const verdicts[] = { "convicted of", "acquitted of", "acquitted for good of" };
-	bool convicted = e->what == ADAPT_CONVICTED;
-
-	snprintf(buf, n, "%s %s: %s%s", verdicts[e->what], causes[e->cause].name, causes[e->cause].does,
-		 convicted ? "; " : " no more");
-	if (convicted)
-		snprintf(buf + strlen(buf), n - strlen(buf), "%s", causes[e->cause].instead);
-}
-
-/* What the form that replaced it costs, as known by now. */
-static uint64_t cost_after(const struct bt_vcpu *b, const struct adapt_entry *e)
-{
-	const struct verdict *v = e->cause < SITE_CAUSES ? verdict_find(b, e->pc) : NULL;
-
-	if (e->after || e->what != ADAPT_CONVICTED)
-		return e->after;
-	if (v && v->after[e->cause].n)
-		return cost_mean(&v->after[e->cause]);
-	return e->cause == CAUSE_MISS ? b->cost.look : 0;
-}
-
-static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-	uint64_t first = b->nevents > MAX_EVENTS ? b->nevents - MAX_EVENTS : 0;
-
-	(void)arg;
-	for (uint64_t i = first; i < b->nevents; i++) {
-		const struct adapt_entry *e = &b->events[i % MAX_EVENTS];
-		uint64_t after = cost_after(b, e);
-		char text[200];
-
-		event_text(e, text, sizeof(text));
-		k->row(k, (struct value[]){ V_UINT(e->number), V_ADDR(e->pc), V_STR(text),
-					    e->before ? V_UINT(e->before) : V_NONE, after ? V_UINT(after) : V_NONE });
-	}
-	return NULL;
-}
-
-const struct view view_adapt = { "adapt", "log of adaptation: convictions and acquittals", adapt_cols,
-				 ARRAY_LEN(adapt_cols), adapt_rows, false };
-
-/* ---- info pins ---- */
-
-static const struct view_col pin_cols[] = {
-	{ "pc", "guest pc", VAL_ADDR, "", "where the pinned fragments start" },
-	{ "pinned", "pinned", VAL_UINT, "", "fragments that are" },
-	{ "ordinary", "ordinary", VAL_UINT, "", "fragments there was no room for" },
-};
-
-static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	struct bt_vcpu *b = owner;
-
-	(void)arg;
-	for (unsigned i = 0; i < b->npins; i++) {
-		uint64_t n[2] = { 0 };
-
-		for (uint32_t o = 0; o < b->norder; o++)
-			if (!b->order[o]->dead && b->order[o]->pc == b->pins[i])
-				n[b->order[o]->pinned]++;
-		k->row(k, (struct value[]){ V_ADDR(b->pins[i]), V_UINT(n[1]), V_UINT(n[0]) });
-	}
-	return NULL;
-}
-
-const struct view view_pins = { "pins", "fragments that neither adaptation nor a full cache drops", pin_cols,
-				ARRAY_LEN(pin_cols), pin_rows, false };

@@ -19,6 +19,15 @@ enum cause {
 	SITE_CAUSES = CAUSE_CODE,
 };
 
+/* The rows of adapt.def. */
+struct cause_info {
+	const char *name;
+	uint16_t threshold;
+	uint64_t span, calm;
+	const char *does, *instead;
+};
+extern const struct cause_info cause_infos[CAUSES];
+
 /* Host cycles of so many events. */
 struct cost {
 	uint64_t n, cycles;

@@ -48,6 +48,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/verify.h \
 	%D%/verify_glue.c \
 	%D%/verify_glue.h \
+	%D%/view_adapt.c \
 	%D%/view_tc.c \
 	%D%/view_traps.c \
 	%D%/views.c

@@ -2,6 +2,7 @@
 # Views, commands, run control.
 noinst_LIBRARIES += %D%/libinspect.a
 %C%_libinspect_a_SOURCES = \
+	%D%/choices.c \
 	%D%/cmd_adapt.c \
 	%D%/cmd_event.c \
 	%D%/cmd_examine.c \

@@ -168,6 +168,7 @@ bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
 int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_event.c */
+int choices_save(struct inspect *s, const char *file, struct result *r);        /* choices.c */
 int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_probe.c */
 int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r);
 int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);    /* view.c */
