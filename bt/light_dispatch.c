@@ -101,13 +101,12 @@ static void settle_unmaps(struct bt_vcpu *b)
 
 void light_quarters(struct bt_vcpu *b)
 {
+	b->shadow_live = b->cfg.look_all ? (uint64_t)b->no_shadow : (uint64_t)mmu_shadow(b->v.mmu);
+	if (b->v.cpu.cpl == 3)
+		return; /* only kernel code chooses by quarter */
 	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
 	mmu_shadow_quarters(b->v.mmu, b->shadow_quarter, (uint64_t)b->no_shadow);
-	b->shadow_live = (uint64_t)mmu_shadow(b->v.mmu);
-	if (!b->cfg.look_all)
-		return;
-	b->shadow_live = (uint64_t)b->no_shadow;
-	for (int q = 0; q < 4; q++)
+	for (int q = 0; q < 4 && b->cfg.look_all; q++)
 		b->shadow_quarter[q] = b->shadow_live;
 }
 
