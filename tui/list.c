@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The cursor of lists. */
+ * The cursor of lists, and scrolling without one. */
 #include "tui/tui_int.h"
 
 void list_fit(struct list *l, int rows, int view)
@@ -68,4 +68,44 @@ bool list_mouse(struct list *l, const struct term_event *e, int first_row)
 	}
 	list_fit(l, l->rows, l->view);
 	return true;
+}
+
+bool scroll_key(int *top, int key, int rows, int view)
+{
+	int page = view > 1 ? view - 1 : 1;
+
+	switch (key) {
+	case TK_UP:
+	case 'k':
+		--*top;
+		break;
+	case TK_DOWN:
+	case 'j':
+		++*top;
+		break;
+	case TK_PGUP:
+		*top -= page;
+		break;
+	case TK_PGDN:
+		*top += page;
+		break;
+	case TK_HOME:
+		*top = 0;
+		break;
+	case TK_END:
+	case 'G':
+		*top = rows;
+		break;
+	default:
+		return false;
+	}
+	*top = *top > rows - view ? rows - view : *top;
+	*top = *top < 0 ? 0 : *top;
+	return true;
+}
+
+void wheel_keys(struct pane *p, struct tui *t, const struct term_event *e)
+{
+	for (int i = 0; i < 3 && (e->key == TK_WHEELUP || e->key == TK_WHEELDN); i++)
+		p->cls->key(p, t, e->key == TK_WHEELUP ? TK_UP : TK_DOWN);
 }

@@ -237,6 +237,16 @@ static void go_to(struct code *c, struct tui *t, uint64_t addr)
 	t->moved = true;
 }
 
+/* The user looks at line AT now, not at pc. */
+static void stay_at(struct code *c, struct tui *t, int at)
+{
+	if (c->k && at >= 0 && at < c->nlines) {
+		c->elsewhere = true;
+		c->wanted = cell_u(c->k, c->line[at].row, "address");
+	}
+	t->moved = true;
+}
+
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct code *c = p->state;
@@ -255,11 +265,7 @@ static bool key(struct pane *p, struct tui *t, int k)
 		return false;
 	if (c->list.at < c->nlines && c->line[c->list.at].label)
 		c->list.at += c->list.at > at || !c->list.at ? 1 : -1;
-	if (c->list.at >= 0 && c->list.at < c->nlines) {
-		c->elsewhere = true;
-		c->wanted = cell_u(c->k, c->line[c->list.at].row, "address");
-	}
-	t->moved = true;
+	stay_at(c, t, c->list.at);
 	return true;
 }
 
@@ -267,11 +273,8 @@ static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
 {
 	struct code *c = p->state;
 
-	if (list_mouse(&c->list, e, 0) && c->k && c->list.at < c->nlines) {
-		c->elsewhere = true;
-		c->wanted = cell_u(c->k, c->line[c->list.at].row, "address");
-		t->moved = true;
-	}
+	if (list_mouse(&c->list, e, 0))
+		stay_at(c, t, c->list.at);
 }
 
 static bool address(struct pane *p, struct tui *t, uint64_t *addr)
@@ -310,8 +313,7 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 			if (c->line[at].label || !strcasestr(cell_str(c->k, c->line[at].row, "insn"), text))
 				continue;
 			c->list.at = at;
-			c->elsewhere = true;
-			c->wanted = cell_u(c->k, c->line[at].row, "address");
+			stay_at(c, t, at);
 			show_line(c, at, false);
 			break;
 		}

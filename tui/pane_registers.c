@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct registers {
-	struct list list; /* top: lines scrolled */
+	int top; /* lines scrolled */
 	int lines;
 };
 
@@ -102,7 +102,7 @@ static void put_group(struct tui *t, struct flow *f, enum reg_group g)
 static void draw(struct pane *p, struct tui *t, const struct area *a)
 {
 	struct registers *g = p->state;
-	struct flow f = { .a = a, .skip = g->list.top };
+	struct flow f = { .a = a, .skip = g->top };
 
 	if (!t->has_cpu)
 		return;
@@ -110,8 +110,8 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 		put_group(t, &f, shown[i]);
 	new_line(&f);
 	g->lines = f.y;
-	if (g->list.top > g->lines - a->h)
-		g->list.top = g->lines > a->h ? g->lines - a->h : 0;
+	if (g->top > g->lines - a->h)
+		g->top = g->lines > a->h ? g->lines - a->h : 0;
 }
 
 static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
@@ -119,8 +119,8 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	struct registers *g = p->state;
 
 	buf[0] = 0;
-	if (g->list.top)
-		snprintf(buf, len, "+%d lines", g->list.top);
+	if (g->top)
+		snprintf(buf, len, "+%d lines", g->top);
 	else if (inspect_running(t->s))
 		snprintf(buf, len, "sampled");
 }
@@ -128,29 +128,9 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct registers *g = p->state;
-	int page = p->area.h > 1 ? p->area.h - 1 : 1;
-	int d = k == TK_UP || k == 'k'	   ? -1
-		: k == TK_DOWN || k == 'j' ? 1
-		: k == TK_PGUP		   ? -page
-		: k == TK_PGDN		   ? page
-					   : 0;
 
 	(void)t;
-	if (k == TK_HOME)
-		g->list.top = 0;
-	else if (!d)
-		return false;
-	g->list.top += d;
-	if (g->list.top > g->lines - p->area.h)
-		g->list.top = g->lines - p->area.h;
-	g->list.top = g->list.top < 0 ? 0 : g->list.top;
-	return true;
-}
-
-static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
-{
-	if (e->key == TK_WHEELUP || e->key == TK_WHEELDN)
-		key(p, t, e->key == TK_WHEELUP ? TK_UP : TK_DOWN);
+	return scroll_key(&g->top, k, g->lines, p->area.h);
 }
 
 const struct pane_class pane_registers = {
@@ -162,5 +142,5 @@ const struct pane_class pane_registers = {
 	.draw = draw,
 	.heading = heading,
 	.key = key,
-	.mouse = mouse,
+	.mouse = wheel_keys,
 };

@@ -96,26 +96,11 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct stack *s = p->state;
-	int d = k == TK_UP || k == 'k'	   ? -1
-		: k == TK_DOWN || k == 'j' ? 1
-		: k == TK_PGUP		   ? -8
-		: k == TK_PGDN		   ? 8
-					   : 0;
 
-	if (k == TK_HOME)
-		s->top = 0;
-	else if (!d)
+	if (!scroll_key(&s->top, k, MAX_WORDS, p->area.h))
 		return false;
-	s->top += d;
-	s->top = s->top < 0 ? 0 : s->top > MAX_WORDS - 8 ? MAX_WORDS - 8 : s->top;
 	t->moved = true;
 	return true;
-}
-
-static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
-{
-	if (e->key == TK_WHEELUP || e->key == TK_WHEELDN)
-		key(p, t, e->key == TK_WHEELUP ? TK_UP : TK_DOWN);
 }
 
 static bool address(struct pane *p, struct tui *t, uint64_t *addr)
@@ -135,6 +120,6 @@ const struct pane_class pane_stack = {
 	.update = update,
 	.draw = draw,
 	.key = key,
-	.mouse = mouse,
+	.mouse = wheel_keys,
 	.address = address,
 };

@@ -13,6 +13,8 @@
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
 
+char *tigetstr(const char *capability); /* <term.h> has a "struct term" of its own */
+
 enum { DOUBLE_MS = 400 };
 
 struct term {
@@ -97,6 +99,31 @@ static const struct {
 	{ "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[Z", KEY_BTAB },
 };
 
+/* A terminal on which the cursor can be moved. NULL: this is none. */
+static SCREEN *open_screen(void)
+{
+	SCREEN *s = newterm(NULL, stdout, stdin);
+	const char *move = s ? tigetstr("cup") : NULL;
+
+	if (s && (!move || move == (const char *)-1)) {
+		endwin();
+		delscreen(s);
+		s = NULL;
+	}
+	return s;
+}
+
+static void complain(char *err, size_t errlen)
+{
+	const char *name = getenv("TERM");
+
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		snprintf(err, errlen, "this terminal cannot be used; TERM is %s", name ? name : "not set");
+	else
+		snprintf(err, errlen, "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen "
+				      "without one)");
+}
+
 struct term *term_new(char *err, size_t errlen)
 {
 	struct term *t = calloc(1, sizeof(*t));
@@ -105,16 +132,9 @@ struct term *term_new(char *err, size_t errlen)
 		abort();
 	t->utf8 = term_utf8();
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		t->screen = newterm(NULL, stdout, stdin);
+		t->screen = open_screen();
 	if (!t->screen) {
-		const char *name = getenv("TERM");
-
-		snprintf(err, errlen, "%s%s%s",
-			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)
-			     ? "this terminal cannot be used; TERM is "
-			     : "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen "
-			       "without one)",
-			 isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? (name ? name : "not set") : "", "");
+		complain(err, errlen);
 		free(t);
 		return NULL;
 	}

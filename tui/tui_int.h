@@ -258,5 +258,9 @@ struct list {
 bool list_key(struct list *l, int key);
 bool list_mouse(struct list *l, const struct term_event *e, int first_row);
 void list_fit(struct list *l, int rows, int view);
+/* Move TOP, the first of ROWS lines of which VIEW are shown. False: the key is none that scrolls. */
+bool scroll_key(int *top, int key, int rows, int view);
+/* For a pane whose keys scroll: so does the wheel. */
+void wheel_keys(struct pane *p, struct tui *t, const struct term_event *e);
 
 #endif

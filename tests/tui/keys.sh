@@ -3,7 +3,7 @@
 # Keys, mouse, prompt, layouts, and terminals that are small, colourless or gone.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 48
+plan 58
 
 start 80x24 screen-256color --no-rc --append loop demo
 sees "c runs the guest" "a hint says what to press first"
@@ -99,6 +99,37 @@ ok $? "the layout is kept" "$(cat "$TMP/config/vitrine/layout")"
 
 start 80x24 vt100 --no-rc demo
 sees "Registers" "a terminal without colour works"
+key q
+ends 0 "and ends well"
+
+# A terminal that can hardly do anything, a locale without Unicode, sizes that change while the guest runs.
+start 80x24 dumb --no-rc demo
+until_true test -s "$TMP/status" || key q
+until_true test -s "$TMP/status"
+[ "$(cat "$TMP/status")" = 125 ] && grep -q "this terminal cannot be used; TERM is dumb" "$TMP/err"
+ok $? "a terminal without a cursor: status 125, and why" "status $(cat "$TMP/status"); $(cat "$TMP/err")"
+for name in xterm-mono linux; do
+	start 80x24 $name --no-rc demo
+	sees "Registers" "TERM=$name works"
+	key q
+	ends 0 "and ends well"
+done
+LC_ALL=C start 80x24 screen-256color --no-rc demo
+sees "Registers" "without Unicode"
+screen | LC_ALL=C grep -q '[^ -~]'
+[ $? -ne 0 ]
+ok $? "everything is ASCII" "$(screen)"
+key q
+ends 0 "and ends well"
+start 80x24 screen-256color --no-rc --append loop demo
+until_true has "Registers"
+key c
+for size in 10x3 200x50 30x8 1x1 80x24 300x90 100x30; do
+	t resize-window -t v -x ${size%x*} -y ${size#*x}
+	key 2 3 1
+	sleep 0.2
+done
+sees "F12Keys" "resized while the guest runs"
 key q
 ends 0 "and ends well"
 
