@@ -9,7 +9,7 @@ need linux-686-pae busybox
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
 "$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" 2>"$TMP/err" ||
 	skip_all "no initramfs: $(cat "$TMP/err")"
-plan 25
+plan 27
 
 GUEST_LIMIT=200 start_guest --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1"
@@ -64,7 +64,7 @@ stop_guest
 # ---- with symbols ----
 LOOPER=$BUILD/tests/gdb/looper.elf
 if [ ! -s "$LOOPER" ] || ! gdb -nx -batch -ex 'python 1' >/dev/null 2>&1; then
-	for _ in $(seq 1 16); do
+	for _ in $(seq 1 18); do
 		skip "with symbols" "no looper.elf, or a gdb without Python"
 	done
 	exit 0
@@ -122,6 +122,20 @@ watch rounds if rounds == 5
 continue
 print rounds
 delete
+python
+name = int(gdb.parse_and_eval("(int) &names[130]"))
+gdb.selected_inferior().write_memory(name, b"----")
+gdb.execute("watch *(int *) %d" % name)
+end
+continue
+delete
+python
+gpa = int(gdb.execute("monitor gva2gpa %d" % name, to_string=True).split()[-1], 16)
+gdb.execute("monitor watch -p %d" % gpa)
+end
+continue
+monitor info break
+monitor delete
 break __ia32_sys_getppid
 continue
 backtrace 2
@@ -159,7 +173,10 @@ shows "^#1 .* in start () at .*looper.c:" "its backtrace"
 shows "^\$1 = 1" "next over a line whose variable has no page yet"
 shows "^start () at\|in start () at" "finish"
 shows "^\$2 = 5" "a conditional watchpoint on its variable"
-shows "^Breakpoint 6, 0xc.* in __ia32_sys_getppid ()" "a breakpoint in its system call"
+awk '/^Hardware watchpoint 6:/ { seen = 1 } seen && /^New value/ { getline; exit !/^0xc/ }' "$TMP/out"
+ok $? "a watchpoint on the program's memory that the kernel writes" "$(cat "$TMP/out")"
+shows "^ *[0-9]*  watch  yes .*  1  .*yes$" "a physical one there"
+shows "^Breakpoint 7, 0xc.* in __ia32_sys_getppid ()" "a breakpoint in its system call"
 shows "^RATE 1[01][0-9]\{3\} hits" "a condition that is met more than 10,000 times"
 echo "# $(grep ^RATE "$TMP/out")"
 shows "^#1 .* ia32_sys_call.*(\(frame pointer\|stack top\))" "vitrine's own backtrace, by frame pointers"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A program for the guest's Linux, for gdb to look at: a variable that counts, and a system call. Linked where
- * no other program is. Its data are not in memory before they are touched. */
+ * A program for the guest's Linux, for gdb to look at: a variable that counts, a system call, and one
+ * with which the kernel writes into the program's memory. Linked where no other program is. Its data are not in memory before they are touched. */
 int rounds;
+char names[6 * 65]; /* of uname() */
 
 static int parent(void)
 {
@@ -9,6 +10,13 @@ static int parent(void)
 
 	__asm__ volatile("int $0x80" : "=a"(r) : "0"(64));
 	return r;
+}
+
+static void ask_names(void)
+{
+	int r;
+
+	__asm__ volatile("int $0x80" : "=a"(r) : "0"(122), "b"(names) : "memory");
 }
 
 static void bump(void)
@@ -23,6 +31,8 @@ void start(void)
 	for (int i = 0; i < 100000; i++) {
 		bump();
 		parent();
+		if (i % 16 == 0)
+			ask_names();
 	}
 	__asm__ volatile("int $0x80" : : "a"(1), "b"(0));
 }
