@@ -28,35 +28,46 @@ bool site_touches(const struct tx *t, const struct insn *in)
 	return guilty_of(v, CAUSE_MISS) || (t->kind == TX_NORMAL && t->b->cfg.look_all);
 }
 
-/* r9 = the shadow entry of the page of r8d. */
+/* r9 = the shadow entry of the page of r8d. FOREIGN takes r11 too. */
 static void shadow_entry(struct tx *t, bool foreign)
 {
+	int base = foreign ? H_R11 : H_R10;
+
 	if (foreign) {
 		e_movi32(t, H_R10, 30);
 		e_shiftx(t, false, H_R9, H_R8, H_R10);
 		e_rmi(t, F_W, 0x8b, H_R11, H_R15, H_R9, 3, OFF(shadow_quarter));
-	} else {
-		e_ld64(t, H_R11, OFF(shadow_live));
 	}
 	e_movi32(t, H_R10, PAGE_SHIFT);
 	e_shiftx(t, false, H_R9, H_R8, H_R10);
-	e_rmi(t, 0, 0x8b, H_R9, H_R11, H_R9, 2, 0);
+	if (!foreign)
+		e_ld64(t, H_R10, OFF(shadow_live));
+	e_rmi(t, 0, 0x8b, H_R9, base, H_R9, 2, 0);
 }
 
-/* Is the page of r8d there, with the rights wanted? If not, call S. */
-static void look(struct tx *t, struct site *s, bool write, bool foreign)
+/* Is the page of r8d there, with the rights wanted? If not, call S. KEEP: r8 and r11
+ * are in use. */
+static void look(struct tx *t, struct site *s, bool write, bool keep)
 {
-	shadow_entry(t, foreign);
+	shadow_entry(t, s->reg);
 	e_movi32(t, H_R10, write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P);
 	e_bmi(t, false, H_R9, H_R9, H_R10);
-	e_mov64(t, H_R11, H_RCX);
+	e_mov64(t, H_R10, H_RCX);
 	e_lea32(t, H_RCX, H_R9, -(int32_t)(write ? 3 : 1));
 	uint8_t *there = e_jrcxz(t);
-	e_mov64(t, H_RCX, H_R11);
+	e_mov64(t, H_RCX, H_R10);
+	if (keep) {
+		e_st32(t, OFF(scratch[4]), H_R8);
+		e_st64(t, OFF(scratch[5]), H_R11);
+	}
 	emit_callout(t, s);
-	e_mov64(t, H_R11, H_RCX);
+	if (keep) {
+		e_ld32(t, H_R8, OFF(scratch[4]));
+		e_ld64(t, H_R11, OFF(scratch[5]));
+	}
+	e_mov64(t, H_R10, H_RCX);
 	e_here8(t, there);
-	e_mov64(t, H_RCX, H_R11);
+	e_mov64(t, H_RCX, H_R10);
 }
 
 static struct site *touch_site(struct tx *t, struct insn *in, bool write, bool foreign)
@@ -80,24 +91,7 @@ void emit_look_r8(struct tx *t, unsigned size, bool write)
 		return;
 	s = touch_site(t, in, write, false);
 	s->imm = size;
-	e_movi32(t, H_R10, PAGE_SHIFT);
-	e_shiftx(t, false, H_R9, H_R8, H_R10);
-	e_ld64(t, H_R10, OFF(shadow_live));
-	e_rmi(t, 0, 0x8b, H_R9, H_R10, H_R9, 2, 0);
-	e_movi32(t, H_R10, write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P);
-	e_bmi(t, false, H_R9, H_R9, H_R10);
-	e_mov64(t, H_R10, H_RCX);
-	e_lea32(t, H_RCX, H_R9, -(int32_t)(write ? 3 : 1));
-	uint8_t *there = e_jrcxz(t);
-	e_mov64(t, H_RCX, H_R10);
-	e_st32(t, OFF(scratch[4]), H_R8);
-	e_st64(t, OFF(scratch[5]), H_R11);
-	emit_callout(t, s);
-	e_ld32(t, H_R8, OFF(scratch[4]));
-	e_ld64(t, H_R11, OFF(scratch[5]));
-	e_mov64(t, H_R10, H_RCX);
-	e_here8(t, there);
-	e_mov64(t, H_RCX, H_R10);
+	look(t, s, write, true);
 }
 
 void emit_look(struct tx *t, struct insn *in, bool foreign)
@@ -110,7 +104,7 @@ void emit_look(struct tx *t, struct insn *in, bool foreign)
 	s = touch_site(t, in, write, foreign);
 	s->imm = insn_mem_size(in);
 	emit_ea(t, in);
-	look(t, s, write, foreign);
+	look(t, s, write, false);
 	if (can_pass(t, in))
 		t->look[t->nlook++] = (struct look){ .site = s, .insn = t->i };
 }
@@ -160,10 +154,10 @@ void emit_string_look(struct tx *t, struct insn *in, const struct string_op *o, 
 	s->rep = o->rep;
 	if (o->si) {
 		e_mov32(t, H_R8, H_RSI);
-		look(t, s, false, foreign);
+		look(t, s, false, false);
 	}
 	if (o->di) {
 		e_mov32(t, H_R8, H_RDI);
-		look(t, s, o->code == STR_MOVS || o->code == STR_STOS, foreign);
+		look(t, s, o->code == STR_MOVS || o->code == STR_STOS, false);
 	}
 }
