@@ -21,6 +21,11 @@ static void idle(void *ctx, int timeout_ms)
 		shell_line_between(c);
 }
 
+static void drain(void *ctx)
+{
+	serial_drain(ctx);
+}
+
 /* Runs of other faces come in between: within a run of ours, or while a command line is read. */
 static void running(void *ctx, bool on)
 {
@@ -99,7 +104,7 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 		return NULL;
 	}
 	inspect_set_sink(s, &c->sink);
-	inspect_set_face(s, &(struct inspect_face){ .ctx = c, .idle = idle, .running = running });
+	inspect_set_face(s, &(struct inspect_face){ .ctx = c, .idle = idle, .drain = drain, .running = running });
 	return c;
 }
 

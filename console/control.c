@@ -503,11 +503,23 @@ static char *stop_event(struct control *ctl)
 	return line;
 }
 
+/* All there is; the tap sees it. */
+static void take_serial(struct control *ctl)
+{
+	uint8_t buf[8192];
+
+	while (inspect_serial_take(ctl->s, buf, sizeof(buf)))
+		;
+}
+
 static void stopped(void *ctx)
 {
 	struct control *ctl = ctx;
-	char *line = stop_event(ctl);
+	char *line;
 
+	if (ctl->drains)
+		take_serial(ctl);
+	line = stop_event(ctl);
 	for (struct control_client *c = ctl->clients; c; c = c->next)
 		if (c->stops)
 			put(c, line, strlen(line));
@@ -544,12 +556,8 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 
 static void serial_ready(void *ctx, int fd)
 {
-	struct control *ctl = ctx;
-	uint8_t buf[8192];
-
 	(void)fd;
-	while (inspect_serial_take(ctl->s, buf, sizeof(buf)))
-		;
+	take_serial(ctx);
 }
 
 /* ---- life ---- */

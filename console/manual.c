@@ -11,6 +11,7 @@ static const char head[] =
     ".B vitrine run\n[\\fIOPTION\\fR...] \\fIGUEST\\fR\n.br\n"
     ".B vitrine shell\n[\\fIOPTION\\fR...] [\\fIGUEST\\fR]\n"
     ".br\n.B vitrine tui\n[\\fIOPTION\\fR...] [\\fIGUEST\\fR]\n"
+    ".br\n.B vitrine attach\n[\\fB\\-\\-tui\\fR | \\fIOPTION\\fR...] \\fIPATH\\fR\n"
     ".SH DESCRIPTION\n"
     "\\fBrun\\fR boots the guest; its serial port is the terminal, or standard input and output. On a "
     "terminal "
@@ -24,6 +25,10 @@ static const char head[] =
     ".PP\n"
     "\\fBtui\\fR is the full\\-screen dashboard; \\-x and \\-c are executed before it opens, and in it ? lists the "
     "keys. With \\-\\-dump or \\-\\-batch it prints screens as text and needs no terminal.\n"
+    ".PP\n"
+    "\\fBattach\\fR is the shell, or with \\-\\-tui the dashboard, on a session that has \\-\\-control: "
+    "the same commands and keys, on the same machine, beside its own face, gdb and other programs. Quitting leaves the "
+    "session alone. What is said on that socket, JSON lines, is in docs/control.md.\n"
     ".PP\n"
     "In a script the first command that fails ends it, unless it is prefixed by \\-.\n"
     ".SH OPTIONS\n";

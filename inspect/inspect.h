@@ -19,6 +19,8 @@ struct inspect_face {
 	/* Serve terminal, sockets and signals for at most TIMEOUT_MS; return early when
 	 * inspect_stop_fd() becomes readable. Called while a command waits. */
 	void (*idle)(void *ctx, int timeout_ms);
+	/* Take what the guest has said so far: a stop is told after it. */
+	void (*drain)(void *ctx);
 	/* A command lets the guest run (true) or is done with that (false): who has the terminal. */
 	void (*running)(void *ctx, bool on);
 };

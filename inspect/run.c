@@ -387,6 +387,8 @@ static void tell_listeners(struct inspect *s)
 {
 	struct debug_listener *next;
 
+	if (s->listeners && s->face.drain)
+		s->face.drain(s->face.ctx);
 	for (struct debug_listener *l = s->listeners; l; l = next) {
 		next = l->next;
 		l->stopped(l->ctx);

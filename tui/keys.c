@@ -44,7 +44,7 @@ static const struct key_row {
 	{ 'a', 0, 11, "Act", "a F11", RUNNING, false, act_menu,
 	  "what can be done at the address under the cursor: discard, pin, retranslate, force a way, patch, probe ..." },
 	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
-	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too" },
+	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too, unless the dashboard is attached" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
 	  "hand the keyboard to the guest, and take it back" },
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },

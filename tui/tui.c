@@ -250,6 +250,11 @@ static void serial_ready(void *ctx, int fd)
 	tui_drain(ctx);
 }
 
+static void drain(void *ctx)
+{
+	tui_drain(ctx);
+}
+
 /* While a command waits (finish, next, scripts): the screen goes on. */
 static void idle(void *ctx, int timeout_ms)
 {
@@ -369,7 +374,7 @@ struct tui *tui_new(const struct tui_config *cfg, struct inspect *s, char *err, 
 	inspect_set_sink(s, &t->sink);
 	inspect_serial_taken(s, true);
 	loop_watch(t->loop, inspect_serial_fd(s), serial_ready, t);
-	inspect_set_face(s, &(struct inspect_face){ .ctx = t, .idle = idle });
+	inspect_set_face(s, &(struct inspect_face){ .ctx = t, .idle = idle, .drain = drain });
 	return t;
 }
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
-plan 14
+plan 20
 
 S=$TMP/control
 # The shell reads its commands from a pipe that stays open until the test ends.
@@ -36,7 +36,7 @@ got=$(timeout 20 "$VITRINE" attach "$TMP/nothing" -c 'print 1' 2>&1)
 ok $? "attach to nothing is status 125" "$got"
 
 timeout 60 python3 - "$S" >"$TMP/tap" 2>"$TMP/trace" <<'END'
-import json, socket, sys
+import json, socket, sys, time
 
 class Client:
     def __init__(self):
@@ -79,12 +79,45 @@ say(b.get("stopped")["symbol"] == "finish", "a guest that runs in the background
 b.send(b'{"id":2,"command":"print $pc"}\n')
 a.send(b'{"id":16,"command":"print $pc"}\n')
 say(a.get()["results"] == b.get()["results"], "two clients see the same")
+a.send(b'{"id":17,"complete":"info callo"}\n{"id":18,"complete":"symbols load /x"}\n{"id":19,"complete":7}\n')
+say([a.get().get("results") for _ in range(3)] == [[{"start": 5, "word": "callouts"}], [{"start": 13, "file": True}], None],
+    "words are completed")
+a.send(b'{"id":20,"dashboard":{"keys":["s"]}}\n{"id":21,"dashboard":{"size":[0,24]}}\n{"id":22,"dashboard":{"size":[80,24],"keys":["nokey"]}}\n')
+say([a.get()["ok"] for _ in range(3)] == [False] * 3, "a dashboard refuses what it does not know")
+
+def frame(client, screen, until):
+    while not until(screen):
+        m = client.get("frame")
+        screen.update({y: "".join(text for _, text in runs) for y, runs in m["rows"]})
+    return screen
+
+d, e = Client(), Client()
+d.send(b'{"dashboard":{"size":[100,30]}}\n')
+screen = frame(d, {}, lambda s: len(s) == 30)
+say("Registers" in screen[1] and all(len(row) == 100 for row in screen.values()), "a dashboard's first frame is whole")
+d.send(b'{"dashboard":{"keys":["4"]}}\n')
+frame(d, screen, lambda s: any("Page walk" in row for row in s.values()))
+d.send(b'{"dashboard":{"keys":["q"]}}\n')
+say(d.get("over") == {"event": "over"}, "its keys do what they should")
+d.sock.close()
+crowd = []
+while len(crowd) < 60:
+    try:
+        crowd.append(Client())
+    except BlockingIOError: # the queue of those who wait is full
+        time.sleep(0.01)
+refused = [m for m in (json.loads(c.lines.readline()) for c in crowd[40:]) if m.get("error") == "too many clients"]
+say(len(refused) == 20, "too many clients are refused, one line each")
+for c in crowd:
+    c.sock.close()
+a.send(b'{"id":23,"command":"print 1"}\n')
+say(a.get()["ok"], "and others do not notice")
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]
 	ok $? "$name"
 done <"$TMP/tap"
-[ "$(wc -l <"$TMP/tap")" -eq 8 ] || sed 's/^/# /' "$TMP/trace"
+[ "$(wc -l <"$TMP/tap")" -eq 14 ] || sed 's/^/# /' "$TMP/trace"
 
 echo quit >&9
 exec 9>&-
