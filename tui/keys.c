@@ -105,6 +105,15 @@ static void help_section(FILE *f, enum section s)
 	fputc('\n', f);
 }
 
+/* Tables share their keys: has a pane before the N-th had them? */
+static bool keys_said(const struct screen_class *sc, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (sc->panes[i]->keys == sc->panes[n]->keys)
+			return true;
+	return false;
+}
+
 static void help_panes(FILE *f, struct tui *t)
 {
 	const struct screen_class *sc = screens[t->screen];
@@ -112,10 +121,46 @@ static void help_panes(FILE *f, struct tui *t)
 	fprintf(f, "Panes of this screen (%s)\n", sc->title);
 	for (int i = 0; sc->panes[i]; i++) {
 		fprintf(f, "  %-16s %s\n", sc->panes[i]->title, sc->panes[i]->help);
-		for (const struct pane_key *k = sc->panes[i]->keys; k && k->key; k++)
+		for (const struct pane_key *k = keys_said(sc, i) ? NULL : sc->panes[i]->keys; k && k->key; k++)
 			fprintf(f, "      %-12s %s\n", k->name, k->help);
 	}
 	fputc('\n', f);
+}
+
+/* "name   help" with the help in a column of its own, over several lines where it is long. */
+static void put_wrapped(FILE *f, const char *line, size_t n, size_t width)
+{
+	enum { INDENT = 19 };
+	size_t indent = 0;
+
+	while (n + indent > width) {
+		size_t cut = width - indent, least = indent ? 0 : INDENT;
+
+		while (cut > least && line[cut] != ' ')
+			cut--;
+		if (cut == least)
+			break;
+		fprintf(f, "%*s%.*s\n", (int)indent, "", (int)cut, line);
+		line += cut + 1;
+		n -= cut + 1;
+		indent = INDENT;
+	}
+	fprintf(f, "%*s%.*s\n", (int)indent, "", (int)n, line);
+}
+
+static char *wrapped(char *text, int width)
+{
+	char *out = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&out, &len);
+
+	if (!f)
+		abort();
+	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
+		put_wrapped(f, p, strcspn(p, "\n"), (size_t)(width > 40 ? width - 2 : 38));
+	fclose(f);
+	free(text);
+	return out;
 }
 
 char *keys_help(struct tui *t)
@@ -132,7 +177,7 @@ char *keys_help(struct tui *t)
 	fputs("Mouse\n  click            a tab, a pane, a row, a function key\n  wheel            scrolls\n",
 	      f);
 	fclose(f);
-	return text;
+	return wrapped(text, t->canvas.w);
 }
 
 /* ---- where keys go ---- */

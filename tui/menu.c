@@ -26,7 +26,7 @@ static const struct menu_row {
 	{ 'O', "site %s callout ccf", false, "all of them: call the monitor" },
 	{ 'I', "site %s in-tc ccf", false, "all of them: in line where they can" },
 	{ 'W', "site %s default ccf", false, "all of them: as their kinds run" },
-	{ 'e', "patch-code %s ", true, "other code here, in the translation only: bytes, nop, ret" },
+	{ 'e', "patch-code %s ", true, "other code here, in the translation only: bytes, or asm \"ret\"" },
 	{ 'E', "unpatch ", true, "undo a patch (its number: info patches)" },
 	{ 'n', "probe %s", false, "count how often it is reached (info probes)" },
 	{ 'N', "unprobe %s", false, "take the probe out" },

@@ -22,8 +22,11 @@ mouse 0 10 6
 until_true has "Fragment $(screen | sed -n 6p | cut -c1-8)"
 ok $? "a click on a row chooses its fragment" "$(screen)"
 for i in 1 2 3 4 5 6 7 8; do mouse 65 10 6; done
-until_true has_not "1-5 of"
-[ "$(screen | sed -n 4p | cut -c1-8)" != "$first" ]
+scrolled()
+{
+	[ "$(screen | sed -n 4p | cut -c1-8)" != "$first" ]
+}
+until_true scrolled
 ok $? "the wheel scrolls" "$(screen)"
 y=$(screen | grep -n '^Fragment ' | cut -d: -f1)
 mouse 0 10 $((y + 2))
