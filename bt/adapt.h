@@ -106,6 +106,8 @@ void costs_measure(struct bt_vcpu *b);
 /* Instruction I of F trapped by CAUSE. Counts, and convicts when it is time. MAY: the lowered form
  * can be replaced. */
 void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
+/* The same when the trap is charged to another cause. The site's verdict, NULL: none. */
+struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
 /* The trap that adapt_trap() was told of is done with, at host TSC NOW. */
 void adapt_settled(struct bt_vcpu *b, uint64_t now);
 /* What replaces the trap ran for V in F: CYCLES, the passage included. */

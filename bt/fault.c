@@ -232,6 +232,8 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 				resume_in_c(b, uc, XC_SMC);
 				return false;
 			}
+			/* Other code: a site that looked first would do this without a fault. */
+			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_look(m));
 			cache_drop_page(b, p, true);
 			mm_untrace_code(b->vm, p);
 			break;

@@ -82,13 +82,19 @@ static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
 	return c == CAUSE_USER_PAGE ? b->cost.quarter : 0;
 }
 
+/* What a trap at V costs. Misses that were writes beside code are charged to that. */
+static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum cause c)
+{
+	return cost_mean(v->trap[c].n ? &v->trap[c] : &b->causes[CAUSE_CODE].trap);
+}
+
 static void convict(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
 {
 	v->guilty |= (uint8_t)(1u << c);
 	v->count[c] = 0;
 	v->last = v->judged = __builtin_ia32_rdtsc();
 	b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
-	adapt_log(b, ADAPT_CONVICTED, c, v->pc, cost_mean(&v->trap[c]), inline_cost(b, c));
+	adapt_log(b, ADAPT_CONVICTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
 	cache_drop(b, f, DROP_CONVICTED, v->pc);
 }
 
@@ -109,27 +115,31 @@ static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now
 	v->since[c] = now;
 }
 
-void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
 {
 	const struct cause_state *k = &b->causes[c];
-	uint64_t now = __builtin_ia32_rdtsc();
 	struct verdict *v;
 
-	b->charge.f = f;
-	b->charge.cause = (uint8_t)c;
 	if (f == b->transient || c >= SITE_CAUSES)
-		return;
+		return NULL;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
-	b->charge.v = v;
 	if (!v || !may || !adapt_on(k, b->adapt_off) || f->pinned || v->barred >> c & 1)
-		return;
+		return v;
 	if (guilty_of(v, c)) {
 		again(b, f, v);
-		return;
+		return v;
 	}
-	forgive(v, c, k->span, now);
+	forgive(v, c, k->span, __builtin_ia32_rdtsc());
 	if (++v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
 		convict(b, f, v, c);
+	return v;
+}
+
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+{
+	b->charge.f = f;
+	b->charge.cause = (uint8_t)c;
+	b->charge.v = adapt_suspect(b, f, i, c, may);
 }
 
 void adapt_settled(struct bt_vcpu *b, uint64_t now)

@@ -49,12 +49,28 @@ static bool user_ready(struct bt_vcpu *b)
 	return true;
 }
 
+/* Make the page of LIN present with the rights wanted. What was translated from a page that
+ * is about to be written goes; a fragment's own page is left to the fault handler. */
+static enum mmu_fill fill(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how, bool foreign,
+			  struct mmu_fault *mf)
+{
+	for (;;) {
+		enum mmu_fill r = foreign ? mmu_fill_user(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
+		ppn p = (ppn)(mf->pa >> PAGE_SHIFT);
+
+		if (r != FILL_CODE || s->ccf->page == p || s->ccf->page2 == p)
+			return r;
+		cache_drop_page(b, p, true);
+		mm_untrace_code(b->vm, p);
+	}
+}
+
 /* Map the page of LIN. False: the guest gets the page fault that is now in cpu.exc. */
 static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how, bool foreign)
 {
 	uint64_t start = __builtin_ia32_rdtsc();
 	struct mmu_fault mf;
-	enum mmu_fill r = foreign ? mmu_fill_user(b->v.mmu, lin, how, &mf) : mmu_fill(b->v.mmu, lin, how, &mf);
+	enum mmu_fill r = fill(b, s, lin, how, foreign, &mf);
 
 	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, __builtin_ia32_rdtsc() - start + b->cost.light);
 	if (r != FILL_FAULT)
