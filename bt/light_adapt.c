@@ -155,6 +155,8 @@ void adapt_settled(struct bt_vcpu *b, uint64_t now)
 		cost_add(&g->v->trap[g->cause], cycles);
 	if (g->entry && g->v)
 		g->entry->before = cost_mean(&g->v->trap[g->cause]);
+	else if (g->entry && !g->entry->before)
+		g->entry->before = cycles;
 	else if (g->entry) /* of a page: its code is made again, too */
 		g->entry->before = cost_mean(&b->causes[g->cause].trap) + cost_mean(&b->translate);
 	if (g->life)
