@@ -82,10 +82,13 @@ static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
 	return c == CAUSE_USER_PAGE ? b->cost.quarter : 0;
 }
 
-/* What a trap at V costs. Misses that were writes beside code are charged to that. */
+/* What a trap at V costs. Misses that were writes beside code are charged to that; the very
+ * first trap is not over yet, but costs a host fault at least. */
 static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum cause c)
 {
-	return cost_mean(v->trap[c].n ? &v->trap[c] : &b->causes[CAUSE_CODE].trap);
+	uint64_t n = cost_mean(v->trap[c].n ? &v->trap[c] : &b->causes[CAUSE_CODE].trap);
+
+	return n ? n : b->cost.signal;
 }
 
 static void convict(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
