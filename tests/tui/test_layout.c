@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The pure parts of the dashboard: layouts, the canvas, the guest's terminal. */
 #include "tui/canvas.h"
+#include "tui/journal.h"
 #include "tui/layout.h"
 #include "tui/rates.h"
 #include "tui/vt.h"
@@ -251,6 +252,32 @@ START_TEST(rates_are_bounded)
 }
 END_TEST
 
+/* ---- the journal ---- */
+
+START_TEST(journal_keeps_the_newest)
+{
+	struct journal j = { 0 };
+	char line[32], *text;
+
+	journal_add(&j, ":", "info tc");
+	journal_add(&j, "", "one\n\ntwo\n");
+	text = journal_text(&j);
+	ck_assert_str_eq(text, ":info tc\none\n\ntwo\n");
+	free(text);
+	for (int i = 0; i < 3 * JOURNAL_LINES; i++) {
+		snprintf(line, sizeof(line), "%d\n", i);
+		journal_add(&j, "", line);
+	}
+	text = journal_text(&j);
+	snprintf(line, sizeof(line), "%d\n", 2 * JOURNAL_LINES);
+	ck_assert(!strncmp(text, line, strlen(line)));
+	snprintf(line, sizeof(line), "\n%d\n", 3 * JOURNAL_LINES - 1);
+	ck_assert_str_eq(text + strlen(text) - strlen(line), line);
+	free(text);
+	journal_fini(&j);
+}
+END_TEST
+
 /* ---- the guest's terminal: what it is sent, then the first lines of its screen ---- */
 
 static const struct {
@@ -372,6 +399,9 @@ int main(void)
 	t = tcase_create("rates");
 	tcase_add_test(t, rates_count);
 	tcase_add_test(t, rates_are_bounded);
+	suite_add_tcase(s, t);
+	t = tcase_create("journal");
+	tcase_add_test(t, journal_keeps_the_newest);
 	suite_add_tcase(s, t);
 	t = tcase_create("vt");
 	tcase_add_loop_test(t, vt_shows, 0, (int)ARRAY_LEN(vt_rows));
