@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libtui.a
 %C%_libtui_a_SOURCES = \
 	%D%/actions.c \
 	%D%/actions.h \
+	%D%/aside.c \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/dump.c \

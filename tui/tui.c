@@ -420,6 +420,7 @@ static int interactive(struct tui *t)
 		fprintf(stderr, "vitrine: %s\n", err);
 		return CANNOT;
 	}
+	aside_begin(t);
 	layouts_load(t);
 	prompt_init(t);
 	fit_canvas(t);
@@ -432,6 +433,7 @@ static int interactive(struct tui *t)
 		inspect_exec(t->s, "stop", NULL);
 	layouts_save(t);
 	prompt_fini(t);
+	aside_end(t);
 	term_free(t->term);
 	t->term = NULL;
 	if (t->ended_by)

@@ -112,7 +112,10 @@ struct tui {
 	struct canvas canvas;
 	int signal_fd;
 	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
-	int saved_stderr; /* while curses has the terminal, messages of libraries go nowhere; -1 */
+	/* standard error, while curses has the terminal (aside.c) */
+	int saved_stderr, aside_fd; /* -1: none */
+	char aside[400];
+	size_t aside_len;
 	/* ends */
 	bool quit, lost;
 	int ended_by; /* a signal */
@@ -242,6 +245,11 @@ void prompt_open(struct tui *t, enum ask what, const char *text);
 void prompt_key(struct tui *t, int key);
 void prompt_init(struct tui *t);
 void prompt_fini(struct tui *t);
+
+/* ---- aside.c ---- */
+/* Standard error goes to the journal until aside_end(), if it is a terminal. */
+void aside_begin(struct tui *t);
+void aside_end(struct tui *t);
 
 /* ---- layout_file.c ---- */
 void layouts_load(struct tui *t);

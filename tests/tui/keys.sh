@@ -3,7 +3,7 @@
 # Keys, mouse, prompt, layouts, and terminals that are small, colourless or gone.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 58
+plan 60
 
 start 80x24 screen-256color --no-rc --append loop demo
 sees "c runs the guest" "a hint says what to press first"
@@ -134,6 +134,7 @@ key q
 ends 0 "and ends well"
 
 # What is said while the dashboard is up stays within it; the serial line goes to a socket as well.
+ERRORS=/dev/tty
 start 80x24 screen-256color --no-rc --append loop --serial "unix:$TMP/serial" \
 	-c 'trace trap_entry "trapped %d" 6*7' demo
 sees "Registers" "--serial unix: comes up"
@@ -146,6 +147,17 @@ ok $? "and nowhere else" "$(screen)"
 key J
 sees "Journal " "J shows them all"
 key J
+key :
+t send-keys -t v -l "log bt on"
+key Enter
+until_true has_not ":log"
+key J
+sees "[bt] " "the log as well, though standard error is the terminal"
+key J
+until_true has_not "Journal "
+screen | sed -n '1p;$p' | grep -qc '\[bt\]'
+[ $? -ne 0 ] && has "F12Keys"
+ok $? "and not on the screen" "$(screen)"
 python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
 	import socket, sys
 	s = socket.socket(socket.AF_UNIX)
@@ -156,6 +168,7 @@ python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
 	    got += s.recv(1000)
 END
 ok $? "the guest is heard on the socket" "$(cat "$TMP/out")"
+unset ERRORS
 key q
 until_true test -s "$TMP/status"
 

@@ -19,7 +19,8 @@ t()
 	tmux -S "$TMP/tmux" -f /dev/null "$@"
 }
 
-# start WxH TERM ARGUMENT...: the dashboard in a fresh terminal; its exit status ends up in $TMP/status.
+# start WxH TERM ARGUMENT...: the dashboard in a fresh terminal; its exit status ends up in $TMP/status. Its
+# standard error is $TMP/err, or the file ERRORS names.
 start()
 {
 	size=$1
@@ -30,7 +31,7 @@ start()
 	{
 		printf 'TERM=%s timeout --foreground -k 5 120 "%s" tui' "$term" "$VITRINE"
 		for word in "$@"; do printf " '%s'" "$word"; done
-		printf ' 2>"%s/err"; echo $? >"%s/status"; sleep 100\n' "$TMP" "$TMP"
+		printf ' 2>"%s"; echo $? >"%s/status"; sleep 100\n' "${ERRORS:-$TMP/err}" "$TMP"
 	} >"$TMP/run"
 	# a server whose last session has ended takes a moment to end, and accepts no new one
 	until_true t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
