@@ -281,6 +281,8 @@ struct bt_vcpu {
 	struct ctx ctx[MAX_CTX], *cur;
 	uint32_t ctx_tick;
 	uint8_t *arena, *arena_pos, *arena_end;
+	uint8_t once[16384] __attribute__((aligned(16))); /* arena of the transient fragment */
+	uint32_t once_used;
 	struct zone {
 		uint32_t tc_pos, tc_end;
 		uint8_t *arena_pos, *arena_end;

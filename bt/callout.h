@@ -20,7 +20,7 @@ callout_fn co_mmio_begin, co_mmio_end; /* imm: size; begin: code: read the devic
 callout_fn co_mmio_push, co_mmio_peek; /* op: size; peek: EA is the offset in SS; value in scratch[3] */
 callout_fn co_probe;      /* imm: the probe; code: its condition holds */
 /* EA: linear address about to be accessed and not mapped; code: write, reg: in the user window,
- * imm: size, imm2: TC offset of the pass, 0: none. co_pass_end stores what the pass wrote. */
+ * imm: size, op: a vector, imm2: TC offset of the pass, 0: none. co_pass_end stores what the pass wrote. */
 callout_fn co_touch, co_pass_end;
 callout_fn co_touch_string; /* code, op, rep as co_string; reg: in the user window */
 callout_fn co_load_seg;   /* seg, EA: selector; imm: bytes to pop afterwards; code: to be remembered */

@@ -90,6 +90,8 @@ uint64_t co_touch(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	uint8_t *at;
 
 	callout_begin(b, s);
+	if (s->op && (lin & (s->imm - 1)))
+		return 0; /* misaligned: if that is a #GP, it goes before a page fault */
 	if (s->reg && !user_ready(b))
 		return 0;
 	at = s->imm2 ? mmu_pass(b->v.mmu, lin, s->imm, how, s->reg) : NULL;

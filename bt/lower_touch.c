@@ -8,9 +8,14 @@
 #include "bt/lower.h"
 
 /* Is what is accessed known to be at the operand's address, all of it? Not for
- * gathers, masked moves, and bit strings, which look elsewhere or not at all. */
+ * gathers, masked moves, and bit strings, which look elsewhere or not at all; nor for
+ * prefetches and NOPs. */
 bool can_look(const struct insn *in)
 {
+	ZydisOperandActions accesses = ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_MASK_WRITE;
+
+	if (!(in->op[in->mem].actions & accesses) || in->z.meta.category == ZYDIS_CATEGORY_PREFETCH)
+		return false;
 	return !insn_is_masked_move(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
 }
 
@@ -103,6 +108,7 @@ void emit_look(struct tx *t, struct insn *in, bool foreign)
 		return;
 	s = touch_site(t, in, write, foreign);
 	s->imm = insn_mem_size(in);
+	s->op = insn_is_vector(in) || insn_is_vex(in);
 	emit_ea(t, in);
 	look(t, s, write, false);
 	if (can_pass(t, in))

@@ -293,8 +293,18 @@ static bool has_room(const struct bt_vcpu *b)
 	return b->tc_pos + 2 * ROOM <= b->tc_end && b->arena_end - b->arena_pos >= 1 << 20;
 }
 
+/* Nothing came of what was allocated since MARK. */
+static void take_back(struct bt_vcpu *b, uint8_t *mark)
+{
+	memset(mark, 0, (size_t)(b->arena_pos - mark));
+	b->arena_pos = mark;
+}
+
+static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind);
+
 static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
 {
+	uint8_t *mark = b->arena_pos;
 	struct cpu *c = &b->v.cpu;
 	struct tx *t = b->tx;
 	struct ccf *f;
@@ -316,12 +326,15 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	f->eip = (uint32_t)c->rip;
 	f->cs_base = c->seg[SEG_CS].base;
 	f->cs_limit = c->seg[SEG_CS].limit;
-	if (decode_tu(t, max))
+	if (decode_tu(t, max)) {
+		take_back(b, mark);
 		return NULL;
+	}
 	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
 	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
 	if (kind == TX_NORMAL && (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
-		return translate_to_zone(b, TX_TRANSIENT, false);
+		take_back(b, mark);
+		return translate_once(b, TX_TRANSIENT);
 	}
 	if (mixed && kind == TX_NORMAL)
 		t->n = cut_at_store(t);
@@ -376,6 +389,21 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	return f;
 }
 
+/* A fragment of one instruction, to be run once. What belongs to it is in an arena of its own, which
+ * the next one uses again: a guest may have millions of them between two flushes. */
+static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind)
+{
+	uint8_t *pos = b->arena_pos;
+	struct ccf *f;
+
+	memset(b->once, 0, b->once_used);
+	b->arena_pos = b->once;
+	f = translate_to_zone(b, kind, false);
+	b->once_used = (uint32_t)(b->arena_pos - b->once);
+	b->arena_pos = pos;
+	return f;
+}
+
 /* A pinned address has its fragments in a zone that a full cache does not lose, while there is room. */
 static bool pin_now(struct bt_vcpu *b)
 {
@@ -405,7 +433,7 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 
 	if (pinned)
 		cache_zones(b);
-	f = translate_to_zone(b, kind, pinned);
+	f = kind == TX_NORMAL ? translate_to_zone(b, kind, pinned) : translate_once(b, kind);
 	if (pinned)
 		cache_zones(b);
 	if (kind == TX_NORMAL)

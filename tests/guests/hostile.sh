@@ -63,7 +63,7 @@ stops()
 	ok $? "stop within 100 ms: $2" "took ${ms:-for ever} ms; $(detail)"
 }
 
-plan 55
+plan 56
 dies nowhere
 dies stack
 dies idt-mmio
@@ -80,6 +80,10 @@ for mode in 0 1 2 3 4 5; do
 	bears "insn mode=$mode paging=0 rounds=2000"
 	bears "insn mode=$mode paging=1 rounds=2000" --verify-tc
 done
+# Code that faults when fetched, for ever: millions a second, and nothing may pile up.
+hostile 4 "test=insn mode=5 paging=0 rounds=2000 seed=110"
+[ "$status" -eq 124 ]
+ok $? "page faults of code without end" "$(detail)"
 stops cli-loop "jump to itself"
 for kind in 0 1 2 3 4 5 6 7 8 9 10 11 12; do
 	stops "loop kind=$kind" "loop of kind $kind"
