@@ -16,7 +16,7 @@ in_window()
 	name=$1
 	shift
 	t kill-session -t "$name" 2>/dev/null
-	t new-session -d -s "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 100 $*; echo \$? >'$TMP/$name.status'; sleep 100"
+	t new-session -d -s "$name" -n "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 100 $*; echo \$? >'$TMP/$name.status'; sleep 100"
 }
 
 # In this test "has" and "sees" look at the dashboard; shell_has at the attached shell.

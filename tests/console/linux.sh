@@ -89,7 +89,8 @@ ask 'serial "head -1 /dev/tty1 | tr a-z A-Z\n"' 'wait "A-Z" 20' '-wait "nothing"
 ok $? "type and sendkey over the control socket reach the guest's keyboard" "$(cat "$TMP/out")"
 
 if command -v tmux >/dev/null; then
-	t new-session -d -s v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
+	t new-session -d -s other -n other "sleep 200" # the server ends with its last session
+	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
 	sees "(vitrine)" "an attached shell"
 	ask stop
 	sees "stopped at" "is told that somebody stopped the guest"
@@ -104,9 +105,8 @@ if command -v tmux >/dev/null; then
 	ok $? "Ctrl-C stops the guest" "$(screen)"
 	t send-keys -t v -l 'quit'
 	key Enter
-	t new-session -d -s w -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach --tui '$S'"
-	t kill-session -t v 2>/dev/null
-	t rename-session -t w v
+	until_true sh -c "! tmux -S '$TMP/tmux' has-session -t =v"
+	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach --tui '$S'"
 	sees "F12Keys" "an attached dashboard"
 	key c
 	until_true has " running"
