@@ -276,6 +276,12 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	return r;
 }
 
+/* The accessed bits are set already in the page's table and directory entries. */
+static bool was_accessed(const struct walk *wk)
+{
+	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
+}
+
 void mmu_prefill(struct mmu *m, gva lin, bool looks)
 {
 	struct window *cur = m->cur, *w = cur;
@@ -293,7 +299,7 @@ void mmu_prefill(struct mmu *m, gva lin, bool looks)
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||
-	    !(wk.level[wk.nlevels - 1].entry & PTE_A) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
+	    !was_accessed(&wk) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
 	    (m->nwatch && watch_bits(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT))))
 		return;
 	m->cur = w;
