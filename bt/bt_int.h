@@ -188,6 +188,7 @@ struct page_info {
 	bool mixed;
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
+#define STRING_SOURCE 0x80 /* in the mark's argument of FIX_STRING */
 #define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 #define MAX_MIXED 1024
 

@@ -172,21 +172,40 @@ odd:
 	resume_in_c(b, uc, XC_TRANSIENT);
 }
 
-/* A convicted REP MOVS or STOS faulted on its way: the pages that it comes to next.
- * By instruction count nothing is done ahead: dirty bits would tell. */
+/* Is the page of LIN there to be read? */
+static bool readable(struct bt_vcpu *b, uint32_t lin)
+{
+	struct mmu_fault mf;
+
+	return (((const uint32_t *)b->shadow_live)[lin >> PAGE_SHIFT] & MMU_SHADOW_P) ||
+	       mmu_fill(b->v.mmu, lin, MM_READ, &mf) == FILL_OK;
+}
+
+/* A convicted REP MOVS or STOS faulted on its way: the pages that it comes to next. A
+ * page is marked as written only if the source is there so far. By instruction count
+ * nothing is done ahead: dirty bits would tell. */
 static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
 {
 	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
-	uint64_t bytes = m ? (uint64_t)(uint32_t)g[REG_RCX] * m->arg : 0;
+	uint32_t size = m ? m->arg & ~(unsigned)STRING_SOURCE : 0, from = (uint32_t)g[REG_RSI];
+	uint64_t bytes = (uint64_t)(uint32_t)g[REG_RCX] * size;
+	bool source = m && (m->arg & STRING_SOURCE) && write;
 	struct mmu_fault mf;
 
 	if (!m || m->fix != FIX_STRING || b->icount || (g[REG_EFL] & FL_DF) || bytes <= room ||
 	    (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
 		return;
+	if (source && !readable(b, from))
+		return;
 	pages = bytes - room > STRING_AHEAD * PAGE_SIZE ? STRING_AHEAD : (uint32_t)((bytes - room + PAGE_MASK) >> PAGE_SHIFT);
 	at &= ~(uint32_t)PAGE_MASK;
-	while (pages-- && mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) == FILL_OK)
-		;
+	from += room;
+	for (; pages; pages--, from += PAGE_SIZE) {
+		if (source && (!readable(b, from) || !readable(b, from + size - 1)))
+			return;
+		if (mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) != FILL_OK)
+			return;
+	}
 }
 
 /* A window access missed. True when the access can simply run again. */

@@ -136,9 +136,9 @@ static bool mapped(const struct bt_vcpu *b, const struct site *s, uint32_t lin, 
 	return (shadow_of(b, s, lin)[lin >> PAGE_SHIFT] & want) == want;
 }
 
-/* Map the operand's pages until one faults. False: the first does. By instruction
- * count nothing is done ahead: dirty bits would tell. */
-static bool map_ahead(struct bt_vcpu *b, const struct site *s, const struct operand *o)
+/* Map the operand's pages until one faults. How many bytes are there now; 0: the first
+ * page faults. By instruction count nothing is done ahead: dirty bits would tell. */
+static uint32_t map_ahead(struct bt_vcpu *b, const struct site *s, const struct operand *o)
 {
 	bool down = b->v.cpu.flags & FL_DF;
 	uint32_t room = down ? (o->lin & PAGE_MASK) + 1 : PAGE_SIZE - (o->lin & PAGE_MASK), pages = 1;
@@ -151,9 +151,9 @@ static bool map_ahead(struct bt_vcpu *b, const struct site *s, const struct oper
 		uint32_t by = i << PAGE_SHIFT, at = !i ? o->lin : down ? (o->lin | PAGE_MASK) - by : (o->lin & ~PAGE_MASK) + by;
 
 		if (!mapped(b, s, at, o->how) && !map(b, s, at, o->how, in_user_window(b, s, at)))
-			return i;
+			return i ? room + ((i - 1) << PAGE_SHIFT) : 0;
 	}
-	return true;
+	return room + ((pages - 1) << PAGE_SHIFT);
 }
 
 /* A short one on pages whose mappings never last is done here and now; ECX is 0 then,
@@ -182,12 +182,22 @@ uint64_t co_touch_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (!n || (s->reg && !user_ready(b)))
 		return 0;
 	for (int i = 0; i < 2; i++) {
+		uint32_t there;
+
 		if (!ops[i].used)
 			continue;
-		if (!mapped(b, s, ops[i].lin, ops[i].how) && may_pass(b, s, &ops[i]))
+		if (!mapped(b, s, ops[i].lin, ops[i].how) && may_pass(b, s, &ops[i])) {
 			pass = true;
-		else if (!map_ahead(b, s, &ops[i]))
+			continue;
+		}
+		there = map_ahead(b, s, &ops[i]);
+		if (!there)
 			return callout_raise(b, s);
+		/* Nothing is marked as written that the source does not reach. */
+		if (i == 0 && there < s->op)
+			return 0;
+		if (i == 0 && there < ops[1].bytes)
+			ops[1].bytes = there / s->op * s->op;
 	}
 	if (!pass)
 		return 0;
