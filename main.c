@@ -25,6 +25,8 @@ static const struct embedded_guest guests[] = {
 	{ "demo", "the embedded guest: a kernel that checks its processor", demo_kernel, &demo_kernel_len },
 	{ "bench-nano", "embedded too: measures what single instructions and events cost", nano_kernel,
 	  &nano_kernel_len },
+	{ "stress", "embedded too: turns pages into data, tables and code at random, and checks all", stress_kernel,
+	  &stress_kernel_len },
 	{ 0 },
 };
 

@@ -14,4 +14,5 @@
 
 	embed demo_kernel "guests/demo/demo.bin"
 	embed nano_kernel "guests/nano/nano.bin"
+	embed stress_kernel "guests/stress/stress.bin"
 	.section .note.GNU-stack, "", @progbits

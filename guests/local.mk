@@ -33,9 +33,25 @@ nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 %D%/nano/nano.bin: %D%/nano/nano.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/nano/nano.elf $@
 
+# stress: pages that change their roles at random, checked against a model.
+stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c \
+	%D%/stress/entry.S %D%/stress/main.c %D%/stress/model.c %D%/stress/interp.c %D%/stress/run.c \
+	%D%/stress/pages.c %D%/stress/gen.c
+stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.h
+
+%D%/stress/stress.elf: $(stress_sources) $(stress_extra) %D%/demo/kernel.h %D%/demo/demo.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/stress && out=`pwd`/%D%/stress && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) -c -o $$out/user.o %D%/stress/user.S && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/demo/demo.lds -o $$out/stress.elf $(stress_sources) $$out/user.o
+
+%D%/stress/stress.bin: %D%/stress/stress.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/stress/stress.elf $@
+
 noinst_LIBRARIES += %D%/libguests.a
 %C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
-%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin
+%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin
 
-CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o
-EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) %D%/fetch %D%/mkinitramfs
+CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
+	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o
+EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
+	%D%/fetch %D%/mkinitramfs

@@ -32,6 +32,7 @@ SHELL_TESTS = \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
+	%D%/guests/stress.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/keys.sh \
@@ -54,6 +55,7 @@ EXTRA_DIST += \
 	$(GUEST_TESTS) \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
+	%D%/guests/stress.py \
 	%D%/taplib.sh \
 	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh

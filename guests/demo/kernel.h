@@ -92,6 +92,7 @@ extern const unsigned cpu_check_count, mem_check_count, task_check_count, limit_
 
 /* lib.c: serial and VGA output, strings */
 void console_init(void);
+void console_serial_only(void); /* the screen's memory has other uses from now on */
 void putch(char c);
 void print(const char *fmt, ...); /* %s %d %u %x, %08x */
 void console_color(u8 attr);

@@ -10,6 +10,7 @@
 static u16 *const screen = (u16 *)(KERNEL_BASE + 0xb8000);
 static unsigned col, row;
 static u8 attr = 0x07;
+static bool serial_only;
 
 static void serial(char c)
 {
@@ -63,6 +64,11 @@ void console_init(void)
 	col = row = 0;
 }
 
+void console_serial_only(void)
+{
+	serial_only = true;
+}
+
 void console_color(u8 a)
 {
 	attr = a;
@@ -73,7 +79,8 @@ void putch(char c)
 	if (c == '\n')
 		serial('\r');
 	serial(c);
-	vga(c);
+	if (!serial_only)
+		vga(c);
 }
 
 static void number(u32 v, unsigned base, unsigned width, char pad)
