@@ -12,13 +12,14 @@ seed=${STRESS_SEED:-1} seconds=15
 icounts="100000000 200000000"
 plan 14
 
-# meddled MODE SECONDS WORDS: the guest runs while stress.py meddles with it; its samples in
+# meddled MODE SECONDS WORDS: the guest runs while stress.py meddles with it, in a small
+# translation cache that is filled again and again; its samples in
 # $TMP/samples.
 meddled()
 {
 	mode=$1 limit=$(($2 * 4 + 30)) words=$3
 	rm -f "$TMP/socket"
-	"$VITRINE" run --timeout "$limit" --verify-tc --control "unix:$TMP/socket" --append "$words" stress \
+	"$VITRINE" run --timeout "$limit" --verify-tc --tc-size 6M --control "unix:$TMP/socket" --append "$words" stress \
 		</dev/null >"$TMP/raw" 2>"$TMP/err" &
 	server=$!
 	n=0
