@@ -90,7 +90,7 @@ enum fixup {
 struct mark {
 	uint16_t host;
 	uint8_t insn;
-	uint8_t fix : 4, arg : 4;
+	uint8_t fix : 4, arg : 4; /* arg: a register; a string's element size */
 };
 
 enum callout_kind {
@@ -188,7 +188,7 @@ struct page_info {
 	bool mixed;
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
-#define STRING_SOURCE 0x80 /* in the mark's argument of FIX_STRING */
+#define STRING_SOURCE 8 /* in the argument of FIX_STRING marks (four bits), beside the size */
 #define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 #define MAX_MIXED 1024
 
