@@ -123,6 +123,17 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
 }
 
+/* F stores to its own page P: the store is finished outside it. */
+static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
+{
+	if (f == b->transient || (f->page != p && f->page2 != p))
+		return false;
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	b->xarg = p;
+	resume_in_c(b, uc, XC_SMC);
+	return true;
+}
+
 /* An access through quarter[] missed: in the user window, or in the guard that
  * stands for it while it is stale. */
 static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
@@ -156,6 +167,8 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		return;
 	case FILL_CODE:
 		count(b, f, TRAP_CODE);
+		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
+			return;
 		cache_drop_page(b, (ppn)(mf.pa >> PAGE_SHIFT), true);
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
 		return;
@@ -244,13 +257,8 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 
 			count(b, f, TRAP_CODE);
 			adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
-			if (f != b->transient && (f->page == p || f->page2 == p)) {
-				/* The fragment rewrites its own page: finish the store outside it. */
-				store_state(b, f, m, g);
-				b->xarg = p;
-				resume_in_c(b, uc, XC_SMC);
+			if (rewrites_itself(b, f, m, uc, p))
 				return false;
-			}
 			/* Other code: a site that looked first would do this without a fault. */
 			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_look(m));
 			cache_drop_page(b, p, true);
