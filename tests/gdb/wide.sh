@@ -51,7 +51,7 @@ hides "rejected\|too long\|too short\|Truncated\|warning" "a 64-bit file against
 shows "^rip  *0x10000c " "rip"
 shows "^rax  *0x2badb002 " "rax"
 shows "^efer  *0x0 " "efer"
-shows "^=> 0x10000c:.*cld" "code"
+shows "^=> 0x10000c.*:.*cld" "code"
 shows "^rip  *0x10000f " "steps"
 shows "^\$3 = 0x34567890" "a register of a 32-bit guest keeps 32 bits"
 shows "^=> 0x81000000:" "the program counter too"

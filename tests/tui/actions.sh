@@ -58,7 +58,7 @@ until_true test -s "$TMP/status"
 start 120x40 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
 until_true has "Registers"
 key a
-sees "At c0102f50 <check_processes>" "a: what can be done at the cursor"
+sees " <check_processes>  a letter" "a: what can be done at the cursor"
 key Escape
 until_true has_not "a letter, or Enter"
 key 2
