@@ -16,8 +16,8 @@ uint64_t callout_go_on(struct bt_vcpu *b, struct site *s);
 uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r);
 /* In the middle of a TU: behind the call unless R tells of a fault. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r);
-/* As the way on after an instruction that hit a watchpoint. */
-uint64_t callout_watched(struct bt_vcpu *b, struct site *s);
+/* The instruction is complete; it touched what is watched, or wrote the code that follows. */
+uint64_t callout_leave(struct bt_vcpu *b, struct site *s);
 /* A device was touched: behind the call unless an interrupt or a stop is due. */
 uint64_t callout_after_device(struct bt_vcpu *b, struct site *s);
 /* One iteration of a string instruction. 0, or -1 with an exception and nothing changed. */

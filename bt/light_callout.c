@@ -56,11 +56,10 @@ uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r)
 /* An instruction in the middle of a TU: behind the call unless it faulted. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r)
 {
-	return r ? callout_raise(b, s) : b->watched ? callout_watched(b, s) : 0;
+	return r ? callout_raise(b, s) : b->watched || s->ccf->dead ? callout_leave(b, s) : 0;
 }
 
-/* The instruction at S is complete, and touched what is watched: stop behind it. */
-uint64_t callout_watched(struct bt_vcpu *b, struct site *s)
+uint64_t callout_leave(struct bt_vcpu *b, struct site *s)
 {
 	if (b->stepping)
 		return 0;

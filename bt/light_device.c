@@ -13,7 +13,7 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
 
 	b->intr_wait = pending;
-	if (!(pending && c->intf) && !b->stop && !b->watched && !mmu_stale(b->v.mmu) &&
+	if (!(pending && c->intf) && !b->stop && !b->watched && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
 	    !(b->icount && b->v.icount_limit != b->limit0))
 		return 0;
 	if (b->stepping)

@@ -291,5 +291,5 @@ uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (!s->mem)
 		callout_set_reg(c, s->reg, 2, dst);
 	c->flags |= FL_ZF;
-	return 0;
+	return callout_done(b, s, 0);
 }

@@ -115,7 +115,7 @@ uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		data[i] = *vec(c, s->reg, i);
 		on[i] = selected(c, s->reg2, i / s->op * s->op, s->op);
 	}
-	return store_runs(b, s, ea, data, on) ? callout_raise(b, s) : 0;
+	return callout_done(b, s, store_runs(b, s, ea, data, on));
 }
 
 /* MASKMOVQ: the fragment made sure that the x87 stack's top is 0, so that MMX

@@ -271,6 +271,31 @@ static const char *check_code_other_page(void)
 	return NULL;
 }
 
+/* PUSHA onto the code at hand: its topmost dword, EAX, becomes the immediate of the next instruction;
+ * ECX, below, holds PUSHA itself and that instruction's opcode. */
+static const char *code_under_pusha(void)
+{
+	static const u8 code[] = { 0x89, 0xe3,		     /* mov %esp, %ebx */
+				   0x89, 0xd4,		     /* mov %edx, %esp */
+				   0xeb, 40 };		     /* jmp to the rest, clear of what is pushed */
+	static const u8 rest[] = { 0x60, 0xba, 0, 0, 0, 0,   /* pusha; mov $0, %edx */
+				   0x89, 0xdc, 0xc3 };	     /* mov %ebx, %esp; ret */
+	u32 f = frame_alloc(), r, top = T(15) + 46 + 6;
+
+	test_map(15, f | RW);
+	put(T(15), code, sizeof(code));
+	put(T(15) + 46, rest, sizeof(rest));
+	for (u32 i = 0; i < 50; i++) {
+		asm volatile("cli\n\tcall *%[at]\n\tsti"
+			     : "=d"(r)
+			     : [at] "S"(T(15)), "a"(i), "c"(0xba609090), "d"(top)
+			     : "ebx", "memory", "cc");
+		if (r != i)
+			return "under PUSHA";
+	}
+	return NULL;
+}
+
 static const char *check_code_same_page(void)
 {
 	u8 code[] = { 0x88, 0x0d, 0, 0, 0, 0,     /* mov %cl, next + 1 */
@@ -285,7 +310,7 @@ static const char *check_code_same_page(void)
 		if (r != i)
 			return "the next instruction";
 	}
-	return NULL;
+	return code_under_pusha();
 }
 
 static const char *check_code_across_pages(void)
