@@ -597,11 +597,14 @@ static enum outcome pop_rm(void)
 
 	if (in.size != 4)
 		return OPEN;
-	TRY(rd(esp, 4, &v));
 	cpu.r[ESP] += 4; /* an address with ESP uses the new one */
 	o = modrm();
-	if (o == OK)
-		o = in.reg ? OPEN : rm_put(4, v);
+	cpu.r[ESP] = esp;
+	if (o != OK || in.reg) /* 8F with another register is something else, or nothing */
+		return o != OK ? o : OPEN;
+	TRY(rd(esp, 4, &v));
+	cpu.r[ESP] = esp + 4;
+	o = rm_put(4, v);
 	if (o != OK)
 		cpu.r[ESP] = esp;
 	return o;
