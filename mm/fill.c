@@ -100,7 +100,9 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 
 	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
 		return false;
-	s = shadow_bits(m, w, e & r->pde & PTE_U, e & r->pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE), w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) | p << 12;
+	s = shadow_bits(m, w, e & r->pde & PTE_U, e & r->pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE),
+			w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) |
+	    p << 12;
 	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
 		s |= SH_W;
 	m->st.prefills++;
@@ -189,10 +191,13 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 /* Mapped read-only, and the guest allows the write now. */
 static bool upgrade(struct mmu *m, struct window *w, uint32_t vpn, const struct walk *wk)
 {
-	uint32_t s = w->shadow[vpn];
+	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | SH_NX;
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 
 	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
+		return false;
+	/* A page that was global and is not now, say, is not the one that is mapped. */
+	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
 		return false;
 	if (mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE))
 		return false;

@@ -71,6 +71,33 @@ static const char *check_remap(void)
 	return NULL;
 }
 
+/* A global page whose entry, not flushed, became writable and not global: the write takes the new entry, and
+ * what was taken goes with the next load of CR3. */
+static const char *check_global(void)
+{
+	u32 f[2] = { frame_alloc(), frame_alloc() }, cr4 = read_cr4();
+	const char *wrong = NULL;
+
+	*(u32 *)phys(f[1]) = 200;
+	write_cr4(cr4 | CR4_PGE);
+	test_map(5, f[0] | PTE_P | PTE_G);
+	(void)*at(T(5));
+	test_table[5] = f[0] | RW;
+	catch_fault(do_write, (void *)T(5)); /* the manual allows one fault by the old entry */
+	do_write((void *)T(5));
+	test_table[5] = f[1] | RW;
+	write_cr3(read_cr3());
+	if (*(u32 *)phys(f[0]) != 0x5a5a5a5a)
+		wrong = "the write";
+	else if (*at(T(5)) != 200)
+		wrong = "global no more";
+	test_map(5, 0);
+	write_cr4(cr4);
+	frame_free(f[0]);
+	frame_free(f[1]);
+	return wrong;
+}
+
 static const char *check_accessed_dirty(void)
 {
 	u32 f = frame_alloc();
@@ -368,6 +395,7 @@ static const char *check_device_memory(void)
 const struct check mem_checks[] = {
 	{ "page faults", check_page_faults },
 	{ "pages mapped anew", check_remap },
+	{ "global pages", check_global },
 	{ "accessed and dirty bits", check_accessed_dirty },
 	{ "pages on demand", check_demand },
 	{ "4 MiB pages", check_large_pages },

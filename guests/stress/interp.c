@@ -637,9 +637,9 @@ static enum outcome execute(u32 op, u32 *vector)
 		return OK;
 	case 0x70 ... 0x7f:
 		TRY(fetch(1, &v));
-		if (condition(op & 15, &o))
+		if (in.size == 4 && condition(op & 15, &o))
 			cpu.eip += (u32)(int)(signed char)v;
-		return o;
+		return in.size == 4 ? o : OPEN;
 	case 0x80: case 0x81: case 0x83:
 		return group1(op);
 	case 0x84: case 0x85:

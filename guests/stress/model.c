@@ -72,6 +72,11 @@ u32 get32(u32 frame, u32 off)
 	return *(u32 *)&mem[frame][off];
 }
 
+u32 open32(u32 frame, u32 off)
+{
+	return *(u32 *)&may[frame][off];
+}
+
 void copy_frame(u32 to, u32 from)
 {
 	for (u32 i = 0; i < 4096; i++)
@@ -430,9 +435,9 @@ static bool add_stale(u32 va, bool global)
 	return true;
 }
 
-bool entry_changed(u32 frame, u32 off, u32 old, u32 now)
+bool entry_changed(u32 frame, u32 off, u32 old, u32 open, u32 now)
 {
-	if (!(old & PTE_P) || old == now)
+	if (!(old & PTE_P) || (old == now && !open))
 		return true;
 	if (role[frame] == R_DIR) {
 		u8 how = off == pde_place(st.space, page_va(Z_KA, 0)).off ? STALE_GLOBAL : STALE_LOCAL;
@@ -451,14 +456,14 @@ bool entry_changed(u32 frame, u32 off, u32 old, u32 now)
 }
 
 /* May a store of the tested code change this entry? Few are let through. */
-enum outcome store_entry_check(u32 frame, u32 off, u32 old, u32 now)
+static enum outcome store_entry_check(u32 frame, u32 off, u32 old, u32 open, u32 now)
 {
 	off &= ~(entry_bytes() - 1);
 	if (role[frame] == R_DIR)
 		return OPEN;
 	if ((now & (PTE_P | PTE_G)) == (PTE_P | PTE_G) || ((old & PTE_P) && (old & PTE_G)))
 		return OPEN;
-	return entry_changed(frame, off, old, now) ? OK : OPEN;
+	return entry_changed(frame, off, old, open, now) ? OK : OPEN;
 }
 
 /* Does it change the instruction that does it? */
@@ -473,11 +478,12 @@ static bool onto_itself(struct place p, u32 n)
 
 static enum outcome store_part(struct place p, u32 n, u32 va, const u8 *v)
 {
-	u32 f = p.frame, old;
+	u32 f = p.frame, old, open;
 
 	if (f == F_HOLE || !n)
 		return OK;
 	old = get32(f, p.off & ~3u);
+	open = open32(f, p.off & ~3u);
 	for (u32 i = 0; i < n; i++)
 		put8(f, p.off + i, v[i]);
 	if (f >= NPOOL)
@@ -492,7 +498,7 @@ static enum outcome store_part(struct place p, u32 n, u32 va, const u8 *v)
 				used[i].bits = 0;
 		if ((p.off & 3) || n != 4 || (pae && (p.off & 4)))
 			return OPEN;
-		return store_entry_check(f, p.off, old, get32(f, p.off));
+		return store_entry_check(f, p.off, old, open, get32(f, p.off));
 	}
 	return OK;
 }

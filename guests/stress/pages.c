@@ -32,11 +32,11 @@ void driver_end(void)
 
 void do_store(u32 frame, u32 off, u32 v)
 {
-	u32 old = get32(frame, off);
+	u32 old = get32(frame, off), open = open32(frame, off);
 
 	put32(frame, off, v);
 	add_action(A_STORE, frame_pa(frame) + off, v);
-	if (frame < NPOOL && (role[frame] == R_TABLE || role[frame] == R_DIR) && !entry_changed(frame, off, old, v))
+	if (frame < NPOOL && (role[frame] == R_TABLE || role[frame] == R_DIR) && !entry_changed(frame, off, old, open, v))
 		st.all_stale = STALE_GLOBAL;
 }
 

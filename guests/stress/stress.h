@@ -47,7 +47,6 @@ enum reg { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
 #define FL_OF 0x800u
 #define FL_ARITH (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 #define CR0_WP 0x10000u
-#define CR4_PGE 0x80u
 
 /* Registers by their numbers in encodings; run.c and entry.S know the order. */
 struct regs {
@@ -123,6 +122,7 @@ bool model_room(void);	 /* to remember more changes */
 u32 page_va(u32 zone, u32 page);
 void mark_dir(u32 frame);
 u32 get32(u32 frame, u32 off);
+u32 open32(u32 frame, u32 off); /* of these, the bits that may differ */
 void put8(u32 frame, u32 off, u8 v);
 void put32(u32 frame, u32 off, u32 v);
 void copy_frame(u32 to, u32 from);
@@ -142,8 +142,9 @@ void commit(bool done);	 /* accessed and dirty bits of an instruction that was c
 enum outcome load(const struct span *s, u8 *v);
 enum outcome store(const struct span *s, u32 va, const u8 *v);
 extern struct span fetching; /* the instruction at work */
-enum outcome store_entry_check(u32 frame, u32 off, u32 old, u32 now);
-bool entry_changed(u32 frame, u32 off, u32 old, u32 now); /* false: more became stale than can be kept */
+/* An entry went from OLD, in which the bits OPEN may have been set, to NOW. False: more became stale than
+ * can be kept. */
+bool entry_changed(u32 frame, u32 off, u32 old, u32 open, u32 now);
 void flush_page(u32 va);
 void flush_local(void);
 void flush_all(void);

@@ -47,7 +47,7 @@ ok $? "and the guest's own code after unpatch"
 # A cache far too small for Linux, and a pinned fragment in it.
 cat >"$TMP/pinned.vit" <<'END'
 count on
-wait "Run /init" 120
+wait "Segment Routing with IPv6" 120
 pick $hot ccf pc sort=-callouts
 pin $hot
 wait "vitrine: shell ready" 120
@@ -61,7 +61,8 @@ status=$?
 ended 0 "Linux boots with a cache that is far too small"
 [ "$(sed -n 's/^flushes_full *\([0-9]*\).*/\1/p' "$TMP/out")" -gt 3 ]
 ok $? "which is emptied again and again" "$(tail -30 "$TMP/out")"
-# Its life began before the last time the cache was full.
-awk '/ made / { made = NR } /flushed +the cache was full/ { full = NR } /lives, pinned/ { lives = 1 }
-	END { exit !(lives && full > made) }' "$TMP/out"
+# Its life is longer than that of the events that are kept, or the cache was emptied at least twice after it was
+# made. (Another fragment of the same address, for another mode, may be younger.)
+awk '/ made / { made++; n = 0 } /flushed +the cache was full/ { flushed++; n += made > 0; if (n > most) most = n }
+	/lives, pinned/ { lives++ } END { exit !(lives && (most >= 2 || (lives > made && flushed >= 2))) }' "$TMP/out"
 ok $? "but not of a pinned fragment" "$(head -30 "$TMP/out")"
