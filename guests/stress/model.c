@@ -245,7 +245,7 @@ bool read_what_it_marked(void)
 	return false;
 }
 
-/* The page of VA may be marked as accessed, or not. */
+/* The page of VA, wherever it is, may be marked as accessed, or not. */
 void look_ahead(u32 va, unsigned how)
 {
 	struct fault f = fault;
@@ -333,7 +333,7 @@ enum outcome translate(u32 va, unsigned how, struct place *at)
 		*at = (struct place){ (u16)f, (u16)(va & 0xfff) };
 		return user || f < 0 || (how & AC_FETCH) ? OPEN : OK;
 	}
-	if (!in_zone(va) || is_stale(va))
+	if (!looking_ahead && (!in_zone(va) || is_stale(va)))
 		return OPEN;
 	p = pde_place(st.space, va);
 	e = get32(p.frame, p.off);
