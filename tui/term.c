@@ -15,7 +15,7 @@
 
 char *tigetstr(const char *capability); /* <term.h> has a "struct term" of its own */
 
-enum { DOUBLE_MS = 400 };
+enum { DOUBLE_MS = 400, MOUSE_QUEUE = 8 };
 
 struct term {
 	SCREEN *screen;
@@ -24,6 +24,8 @@ struct term {
 	bool utf8;
 	int click_x, click_y; /* the last one */
 	int64_t click_ms;
+	MEVENT mouse[MOUSE_QUEUE]; /* read, not yet said: the newest first */
+	int nmouse;
 };
 
 static const struct style_row {
@@ -237,23 +239,34 @@ static bool is_double(struct term *t, const MEVENT *m)
 	return yes;
 }
 
-static bool mouse(struct term *t, struct term_event *e)
+static bool mouse(struct term *t, const MEVENT *m, struct term_event *e)
 {
-	MEVENT m;
-
-	if (getmouse(&m) != OK)
-		return false;
-	e->x = m.x;
-	e->y = m.y;
-	if (m.bstate & BUTTON4_PRESSED)
+	*e = (struct term_event){ .x = m->x, .y = m->y };
+	if (m->bstate & BUTTON4_PRESSED)
 		e->key = TK_WHEELUP;
-	else if (m.bstate & BUTTON5_PRESSED)
+	else if (m->bstate & BUTTON5_PRESSED)
 		e->key = TK_WHEELDN;
-	else if (m.bstate & BUTTON1_PRESSED)
-		e->key = is_double(t, &m) ? TK_DOUBLE : TK_CLICK;
+	else if (m->bstate & BUTTON1_PRESSED)
+		e->key = is_double(t, m) ? TK_DOUBLE : TK_CLICK;
 	else
 		return false;
 	return true;
+}
+
+/* What comes at once (a slow line, a busy host) is one KEY_MOUSE; curses yields the newest event first. */
+static void fetch_mouse(struct term *t)
+{
+	t->nmouse = 0;
+	while (t->nmouse < MOUSE_QUEUE && getmouse(&t->mouse[t->nmouse]) == OK)
+		t->nmouse++;
+}
+
+static bool next_mouse(struct term *t, struct term_event *e)
+{
+	while (t->nmouse)
+		if (mouse(t, &t->mouse[--t->nmouse], e))
+			return true;
+	return false;
 }
 
 static bool function_key(wint_t c, struct term_event *e)
@@ -276,13 +289,17 @@ bool term_key(struct term *t, struct term_event *e)
 	wint_t c;
 	int rc;
 
+	if (next_mouse(t, e))
+		return true;
 	while ((rc = get_wch(&c)) != ERR) {
 		*e = (struct term_event){ 0 };
 		if (rc == OK) {
 			e->key = c == '\b' ? TK_BACKSPACE : c == '\n' ? TK_ENTER : (int)c;
 			return true;
 		}
-		if (c == KEY_MOUSE ? mouse(t, e) : function_key(c, e))
+		if (c == KEY_MOUSE)
+			fetch_mouse(t);
+		if (c == KEY_MOUSE ? next_mouse(t, e) : function_key(c, e))
 			return true;
 	}
 	return false;

@@ -5,10 +5,14 @@
 need_tmux
 plan 37
 
-# mouse BUTTON X Y: a press and release, as a terminal in SGR mode sends it. Wheel: 64 up, 65 down.
+# mouse BUTTON X Y ...: a press and release, as a terminal in SGR mode sends it. Wheel: 64 up, 65 down. Several are
+# sent at once.
 mouse()
 {
-	t send-keys -t v -l "$(printf '\033[<%d;%d;%dM\033[<%d;%d;%dm' "$1" "$2" "$3" "$1" "$2" "$3")"
+	t send-keys -t v -l "$(while [ $# -gt 0 ]; do
+		printf '\033[<%d;%d;%dM\033[<%d;%d;%dm' "$1" "$2" "$3" "$1" "$2" "$3"
+		shift 3
+	done)"
 }
 
 # ---- the mouse ----
@@ -32,9 +36,9 @@ y=$(screen | grep -n '^Fragment ' | cut -d: -f1)
 mouse 0 10 $((y + 2))
 sees " Fragment " "a click on a pane gives it the keys"
 mouse 0 10 6
+until_true has " Fragments " # it was seen; the next one shall not make a double click of it
 sleep 0.6
-mouse 0 10 6
-mouse 0 10 6
+mouse 0 10 6 0 10 6
 sees "a letter, or Enter" "a double click opens the menu"
 mouse 0 10 30
 until_true has_not "a letter, or Enter"
