@@ -8,6 +8,8 @@ CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
 TMP=$(mktemp -d)
 trap 'tmux -S "$TMP/tmux" kill-server 2>/dev/null; rm -rf "$TMP"' EXIT
 export HOME="$TMP" XDG_CONFIG_HOME="$TMP/config" XDG_STATE_HOME="$TMP/state" LC_ALL=C.UTF-8
+# On TERM=linux curses would load the console's mouse library, which loses ten bytes.
+export NCURSES_GPM_TERMS=
 
 need_tmux()
 {
