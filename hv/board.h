@@ -82,6 +82,7 @@ unsigned kbd_room(struct dev *d);
 void kbd_scancode(struct dev *d, uint8_t code); /* set 1 */
 void rtc_set_memory(struct dev *d, uint64_t bytes);
 void vga_cursor(struct dev *d, unsigned *offset, unsigned *start); /* in cells */
+bool vga_blinks(const struct dev *d); /* bit 7 of an attribute, rather than a bright background */
 
 /* ---- text of single devices' state, for the views ---- */
 struct row_sink;

@@ -228,12 +228,17 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 
 /* ---- the screen ---- */
 
+struct text_cell {
+	uint8_t ch, attribute;
+};
+
 static char printable(uint8_t c)
 {
 	return c >= 0x20 && c < 0x7f ? (char)c : ' ';
 }
 
-void machine_screen(struct machine *m, char out[25][81])
+/* Video memory, from the first cell that is shown on. */
+static void read_cells(struct machine *m, struct text_cell out[LINES * COLS])
 {
 	uint8_t cells[2 * TEXT_CELLS];
 	unsigned cursor, start;
@@ -241,26 +246,56 @@ void machine_screen(struct machine *m, char out[25][81])
 	vga_cursor(m->board.dev[SLOT_vga], &cursor, &start);
 	if (!mm_phys_read(m->vm, TEXT_AT, cells, sizeof(cells)))
 		memset(cells, 0, sizeof(cells));
-	for (unsigned y = 0; y < LINES; y++) {
-		for (unsigned x = 0; x < COLS; x++)
-			out[y][x] = printable(cells[2 * ((start + y * COLS + x) % TEXT_CELLS)]);
-		out[y][COLS] = 0;
+	for (unsigned i = 0; i < LINES * COLS; i++)
+		memcpy(&out[i], cells + 2 * ((start + i) % TEXT_CELLS), sizeof(out[i]));
+}
+
+static void line_text(const struct text_cell *line, char out[COLS + 1])
+{
+	for (unsigned x = 0; x < COLS; x++)
+		out[x] = printable(line[x].ch);
+	out[COLS] = 0;
+}
+
+static void line_attributes(const struct text_cell *line, char out[2 * COLS + 1])
+{
+	for (unsigned x = 0; x < COLS; x++) {
+		out[2 * x] = "0123456789abcdef"[line[x].attribute >> 4];
+		out[2 * x + 1] = "0123456789abcdef"[line[x].attribute & 15];
 	}
+	out[2 * COLS] = 0;
+}
+
+void machine_screen(struct machine *m, char out[25][81])
+{
+	struct text_cell cells[LINES * COLS];
+
+	read_cells(m, cells);
+	for (unsigned y = 0; y < LINES; y++)
+		line_text(cells + y * COLS, out[y]);
 }
 
 static const struct view_col screen_cols[] = {
 	{ "line", "line", VAL_UINT, "", "line on the screen, from 0" },
 	{ "text", "text", VAL_STR, "", "characters; unprintable ones are spaces" },
+	{ "attributes", "attributes", VAL_STR, "", "of each character, two hex digits: background, foreground" },
+	{ "blinks", "blinks", VAL_BOOL, "", "backgrounds from 8 on blink instead of being bright" },
 };
 
 static const char *screen_rows(void *owner, const char *arg, struct row_sink *s)
 {
-	char text[25][81];
+	struct machine *m = owner;
+	bool blinks = vga_blinks(m->board.dev[SLOT_vga]);
+	char text[COLS + 1], attributes[2 * COLS + 1];
+	struct text_cell cells[LINES * COLS];
 
 	(void)arg;
-	machine_screen(owner, text);
-	for (unsigned y = 0; y < LINES; y++)
-		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text[y]) });
+	read_cells(m, cells);
+	for (unsigned y = 0; y < LINES; y++) {
+		line_text(cells + y * COLS, text);
+		line_attributes(cells + y * COLS, attributes);
+		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text), V_STR(attributes), V_BOOL(blinks) });
+	}
 	return NULL;
 }
 

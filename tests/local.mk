@@ -35,6 +35,7 @@ SHELL_TESTS = \
 	%D%/guests/stress.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
+	%D%/tui/colors.sh \
 	%D%/tui/keys.sh \
 	%D%/tui/actions.sh
 
@@ -57,6 +58,7 @@ EXTRA_DIST += \
 	%D%/guests/linuxlib.sh \
 	%D%/guests/stress.py \
 	%D%/taplib.sh \
+	%D%/tui/colors.py \
 	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh
 

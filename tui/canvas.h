@@ -11,7 +11,11 @@ enum style {
 #define STYLE(name, ...) ST_##name,
 #include "tui/styles.def"
 #undef STYLE
-	ST_COUNT
+	ST_COUNT,
+	/* besides: ST_VGA + an attribute of a VGA text screen, ST_VGA_BLINK + one whose bit 7 blinks */
+	ST_VGA = ST_COUNT,
+	ST_VGA_BLINK = ST_VGA + 256,
+	ST_END = ST_VGA_BLINK + 256
 };
 
 struct cell {

@@ -4,6 +4,7 @@
  * writes to is shown. */
 #include "tui/panes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,17 @@ static void draw_serial(struct console *c, const struct vt *v, const struct area
 	}
 }
 
+/* Line ROW with the colours the guest gave it. */
+static void draw_vga_line(const struct table *k, size_t row, const struct area *a, int y)
+{
+	const char *text = cell_str(k, row, "text"), *attributes = cell_str(k, row, "attributes");
+	int first = cell_u(k, row, "blinks") ? ST_VGA_BLINK : ST_VGA, n = area_put(a, 0, y, ST_SCREEN, text);
+	unsigned attribute;
+
+	for (int x = 0; x < n && sscanf(attributes, "%2x", &attribute) == 1; x++, attributes += 2)
+		area_style(a, x, y, 1, (enum style)(first + (int)attribute));
+}
+
 /* The part of the VGA screen that fits: the lowest one with text. */
 static void draw_vga(struct console *c, const struct area *a)
 {
@@ -86,7 +98,7 @@ static void draw_vga(struct console *c, const struct area *a)
 	first = last >= a->h ? last - a->h + 1 : 0;
 	c->cy = -1;
 	for (int i = 0; c->screen && i < a->h && first + i < (int)c->screen->nrows; i++)
-		area_put(a, 0, i, ST_SCREEN, cell_str(c->screen, (size_t)(first + i), "text"));
+		draw_vga_line(c->screen, (size_t)(first + i), a, i);
 }
 
 static void draw(struct pane *p, struct tui *t, const struct area *a)

@@ -47,7 +47,7 @@ static json_t *row_runs(const struct canvas *c, int y)
 {
 	const struct cell *row = &c->cells[y * c->w];
 	json_t *runs = json_array();
-	char *text = malloc((size_t)c->w * 4 + 1);
+	char *text = malloc((size_t)c->w * 4 + 1), style[WIRE_STYLE];
 
 	if (!text)
 		abort();
@@ -56,7 +56,8 @@ static json_t *row_runs(const struct canvas *c, int y)
 
 		for (from = x; x < c->w && row[x].style == row[from].style; x++)
 			n += (size_t)utf8_put(row[x].ch ? row[x].ch : ' ', text + n);
-		json_array_append_new(runs, json_pack("[ss%]", wire_style(row[from].style), text, n));
+		wire_put_style(row[from].style, style);
+		json_array_append_new(runs, json_pack("[ss%]", style, text, n));
 	}
 	free(text);
 	return runs;

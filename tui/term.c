@@ -20,7 +20,12 @@ enum { DOUBLE_MS = 400, MOUSE_QUEUE = 8 };
 struct term {
 	SCREEN *screen;
 	attr_t attr[ST_COUNT];
-	short pair[ST_COUNT];
+	short pair[ST_COUNT]; /* pair 0 is the terminal's own colours */
+	struct {
+		short fg, bg;
+	} pairs[ST_COUNT + 256 + 1]; /* what they are */
+	int npairs, nfixed;	     /* so many; so many of them are the table's */
+	bool color, rich, short_of_pairs;
 	bool utf8;
 	int click_x, click_y; /* the last one */
 	int64_t click_ms;
@@ -62,24 +67,96 @@ static attr_t attributes(const char *letters, bool color)
 	return a;
 }
 
+/* A colour pair; -1: there are no more. Terminals of 8 colours have 64. */
+static short pair_of(struct term *t, short fg, short bg)
+{
+	for (int i = 1; i < t->npairs; i++)
+		if (t->pairs[i].fg == fg && t->pairs[i].bg == bg)
+			return (short)i;
+	if (t->npairs >= COLOR_PAIRS || t->npairs >= (int)ARRAY_LEN(t->pairs))
+		return -1;
+	t->pairs[t->npairs].fg = fg;
+	t->pairs[t->npairs].bg = bg;
+	init_pair((short)t->npairs, fg, bg);
+	return (short)t->npairs++;
+}
+
 static void set_styles(struct term *t)
 {
-	bool color = has_colors() && start_color() == OK && COLOR_PAIRS > ST_COUNT, rich;
-
-	rich = color && COLORS >= 256;
-	if (color)
+	t->color = has_colors() && start_color() == OK;
+	t->rich = t->color && COLORS >= 256;
+	t->npairs = 1;
+	if (t->color)
 		use_default_colors();
 	for (int i = 0; i < ST_COUNT; i++) {
 		const struct style_row *r = &style_rows[i];
+		short pair;
 
-		t->attr[i] = attributes(r->plain, color);
-		if (!color)
+		t->attr[i] = attributes(r->plain, t->color);
+		if (!t->color)
 			continue;
-		t->pair[i] = (short)(i + 1);
-		init_pair(t->pair[i], rich ? r->fg256 : r->fg8, rich ? r->bg256 : r->bg8);
-		if (!rich && (i == ST_DIM || i == ST_ZERO || i == ST_EXIT || i == ST_RULE || i == ST_BYTES))
+		pair = pair_of(t, t->rich ? r->fg256 : r->fg8, t->rich ? r->bg256 : r->bg8);
+		t->pair[i] = pair < 0 ? 0 : pair;
+		if (!t->rich && (i == ST_DIM || i == ST_ZERO || i == ST_EXIT || i == ST_RULE || i == ST_BYTES))
 			t->attr[i] |= A_DIM;
 	}
+	t->nfixed = t->npairs;
+}
+
+/* ---- the guest's VGA text screen ---- */
+
+/* The colours of its attributes: of 256 (black as background is the pane's own), and of 16. */
+static const struct {
+	short fg256, bg256, ansi;
+} vga_colors[16] = {
+	{ 16, 233, 0 },	 { 19, 19, 4 },	   { 34, 34, 2 },  { 37, 37, 6 },   { 124, 124, 1 }, { 127, 127, 5 },
+	{ 130, 130, 3 }, { 248, 248, 7 },  { 240, 240, 8 }, { 63, 63, 12 }, { 83, 83, 10 },  { 87, 87, 14 },
+	{ 203, 203, 9 }, { 207, 207, 13 }, { 227, 227, 11 }, { 231, 231, 15 },
+};
+
+/* With 8 colours bright characters are bold and bright backgrounds are not bright; what would vanish by that
+ * is shown in white, dim, or in black on white. */
+static void vga_of_eight(short *fg, short *bg, attr_t *attr)
+{
+	bool differ = *fg != *bg;
+
+	if (*fg >= 8)
+		*attr |= A_BOLD;
+	*fg &= 7;
+	*bg &= 7;
+	if (!differ || *fg != *bg)
+		return;
+	*attr = (*attr & ~A_BOLD) | (*bg == 7 ? A_NORMAL : A_DIM);
+	*fg = *bg == 7 ? 0 : 7;
+}
+
+/* On a terminal without colour it is plain. */
+static short vga_pair(struct term *t, enum style st, attr_t *attr)
+{
+	unsigned a = (unsigned)(st - ST_VGA), f = a & 15, b = a >> 4 & (st >= ST_VGA_BLINK ? 7 : 15);
+	short fg = t->rich ? vga_colors[f].fg256 : vga_colors[f].ansi, pair;
+	short bg = t->rich ? vga_colors[b].bg256 : vga_colors[b].ansi;
+
+	*attr = A_NORMAL;
+	if (!t->color)
+		return 0;
+	if (st >= ST_VGA_BLINK && (a & 0x80))
+		*attr |= A_BLINK;
+	if (COLORS < 16)
+		vga_of_eight(&fg, &bg, attr);
+	pair = pair_of(t, fg, bg);
+	if (pair >= 0)
+		return pair;
+	t->short_of_pairs = true;
+	return t->pair[ST_SCREEN];
+}
+
+/* Colours that are no longer shown give their pairs to those that are. */
+static void recycle_pairs(struct term *t)
+{
+	if (t->short_of_pairs)
+		t->npairs = t->nfixed;
+	t->short_of_pairs = false;
 }
 
 bool term_utf8(void)
@@ -190,18 +267,27 @@ void term_redraw(struct term *t)
 	clearok(curscr, TRUE);
 }
 
-static void show_cell(const struct term *t, int x, int y, const struct cell *c)
+static void show_cell(struct term *t, int x, int y, const struct cell *c)
 {
 	wchar_t text[2] = { 0 };
 	cchar_t cc;
+	attr_t attr;
+	short pair;
 
+	if (c->style < ST_COUNT) {
+		attr = t->attr[c->style];
+		pair = t->pair[c->style];
+	} else {
+		pair = vga_pair(t, c->style, &attr);
+	}
 	text[0] = t->utf8 ? (wchar_t)c->ch : (wchar_t)canvas_ascii(c->ch);
-	setcchar(&cc, text, t->attr[c->style], t->pair[c->style], NULL);
+	setcchar(&cc, text, attr, pair, NULL);
 	mvadd_wch(y, x, &cc);
 }
 
 void term_show(struct term *t, const struct canvas *c, int cx, int cy)
 {
+	recycle_pairs(t);
 	for (int y = 0; y < c->h && y < LINES; y++)
 		for (int x = 0; x < c->w && x < COLS; x++)
 			show_cell(t, x, y, &c->cells[y * c->w + x]);

@@ -76,13 +76,20 @@ bool wire_get_key(const char *text, struct term_event *e)
 	return false;
 }
 
-const char *wire_style(enum style st)
+void wire_put_style(enum style st, char buf[WIRE_STYLE])
 {
-	return styles[st];
+	if (st < ST_COUNT)
+		snprintf(buf, WIRE_STYLE, "%s", styles[st]);
+	else
+		snprintf(buf, WIRE_STYLE, "VGA%03x", (unsigned)(st - ST_VGA) & 0x1ff);
 }
 
 enum style wire_get_style(const char *name)
 {
+	unsigned vga;
+
+	if (!strncmp(name, "VGA", 3) && sscanf(name + 3, "%3x", &vga) == 1 && vga < ST_END - ST_VGA)
+		return (enum style)(ST_VGA + vga);
 	for (int i = 0; i < ST_COUNT; i++)
 		if (!strcmp(styles[i], name))
 			return (enum style)i;

@@ -6,13 +6,14 @@
 #include "tui/canvas.h"
 #include "tui/term.h"
 
-enum { WIRE_KEY = 40 };
+enum { WIRE_KEY = 40, WIRE_STYLE = 16 };
 
 /* A character is itself, in UTF-8; other keys have names ("up", "f10"), and those of the mouse a place
  * behind them ("click 10 3"). */
 void wire_put_key(const struct term_event *e, char buf[WIRE_KEY]);
 /* False: there is no such key. */
 bool wire_get_key(const char *text, struct term_event *e);
-const char *wire_style(enum style st);
+/* An attribute of a VGA text screen is "VGA0" and two hex digits, "VGA1" and two where its bit 7 blinks. */
+void wire_put_style(enum style st, char buf[WIRE_STYLE]);
 enum style wire_get_style(const char *name); /* of a name that is not known: ST_NORMAL */
 #endif

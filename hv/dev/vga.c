@@ -193,6 +193,11 @@ void vga_cursor(struct dev *d, unsigned *offset, unsigned *start)
 	*offset = v->crtc[0xe] << 8 | v->crtc[0xf];
 }
 
+bool vga_blinks(const struct dev *d)
+{
+	return ((const struct vga *)d)->attr[0x10] & 8;
+}
+
 static void vga_reset(struct dev *d)
 {
 	struct vga *v = (struct vga *)d;
