@@ -133,6 +133,22 @@ static void show_text(struct attached *a, const char *text, size_t n)
 	rl_redisplay();
 }
 
+/* Rows of output that came by itself, for --json. */
+static void show_rows(struct attached *a, const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		char *line = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+		size_t n = strlen(line);
+
+		line[n++] = '\n';
+		show_text(a, line, n);
+		free(line);
+	}
+}
+
 static void show_message(struct attached *a, const json_t *msg)
 {
 	const char *event = json_string_value(json_object_get(msg, "event"));
@@ -142,6 +158,8 @@ static void show_message(struct attached *a, const json_t *msg)
 		show_answer(a, msg);
 	else if (!json_string_length(text) || (!strcmp(event, "stopped") && a->waiting))
 		return; /* the answer waited for says it too */
+	else if (a->o->json && json_array_size(json_object_get(msg, "results")))
+		show_rows(a, json_object_get(msg, "results"));
 	else
 		show_text(a, json_string_value(text), json_string_length(text));
 }
@@ -375,7 +393,7 @@ static void signal_ready(void *ctx, int fd)
 
 static void interactive(struct attached *a)
 {
-	json_t *req = json_pack("{si s[ss]}", "id", 0, "subscribe", "serial", "stop");
+	json_t *req = json_pack("{si s[sss]}", "id", 0, "subscribe", "serial", "stop", "output");
 
 	a->over = !send_line(a, req);
 	json_decref(req);

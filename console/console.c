@@ -47,13 +47,14 @@ static void emit(void *ctx, const struct result *r)
 	if (c->mid_line || c->at_prompt)
 		putchar('\n');
 	c->mid_line = false;
-	c->emitted++;
 	result_render(r, c->o->json, stdout);
 	if (c->o->json)
 		result_render_error(r, true, "", stdout);
 	fflush(stdout);
 	if (!c->o->json)
 		result_render_error(r, false, "", stderr);
+	if (c->at_prompt)
+		shell_prompt_again();
 }
 
 /* ---- signals ---- */

@@ -30,7 +30,6 @@ struct console {
 	/* the serial port */
 	bool serial_stdio;	  /* it is the terminal, or standard input and output */
 	struct serial_port *port; /* it is a file or a socket; else NULL */
-	size_t emitted; /* results shown so far */
 	bool mid_line;	/* guest output on the terminal did not end its line */
 	unsigned runs;	/* commands that make the guest run, one within another */
 	bool reading;	/* a command line is waited for: standard input is not the guest's */
@@ -58,5 +57,6 @@ void serial_terminal(struct console *c, bool on);
 enum inspect_status shell_loop(struct console *c);
 /* A line was finished at the prompt while a command of another face makes the guest run. */
 void shell_line_between(struct console *c);
+void shell_prompt_again(void); /* something was printed below the line being edited */
 void shell_sigint(struct console *c); /* Ctrl-C at the prompt */
 #endif

@@ -7,6 +7,7 @@
 #include "console/control.h"
 #include "base/loop.h"
 #include "console/console_int.h"
+#include "console/outbox.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
 #include "inspect/peek.h"
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,6 +32,9 @@ enum {
 	MAX_NESTING = 8,     /* requests in execution at once */
 	SEND_BUFFER = 4 << 20,
 	PATIENCE_MS = 500,   /* for a client that does not read */
+	ANSWER_ROOM = 1 << 20, /* for what comes by itself meanwhile */
+	OUTPUT_BATCH = 16 << 10,
+	TIMER_MS = 10,	     /* how long a line of output waits for others */
 };
 
 struct control_client {
@@ -38,7 +43,8 @@ struct control_client {
 	char *in;
 	size_t len, cap;
 	bool skipping; /* the rest of a line that was too long */
-	bool stops, serial;
+	bool stops, serial, output;
+	struct outbox out; /* of OUTPUT */
 	void *state; /* the service's; NULL: not asked for yet */
 	struct control_client *next;
 };
@@ -55,9 +61,19 @@ struct control {
 	bool attached; /* LISTENER is */
 	bool drains;   /* nobody else takes the serial output */
 	struct inspect_tap tap;
+	int timer;	 /* runs while some client has output waiting, or is dead and not freed yet */
+	bool timer_runs;
 };
 
 /* ---- output ---- */
+
+static void set_timer(struct control *ctl)
+{
+	struct itimerspec when = { .it_value.tv_nsec = TIMER_MS * 1000000 };
+
+	if (!ctl->timer_runs)
+		ctl->timer_runs = timerfd_settime(ctl->timer, 0, &when, NULL) == 0;
+}
 
 static void drop(struct control_client *c)
 {
@@ -66,9 +82,10 @@ static void drop(struct control_client *c)
 	loop_forget(c->ctl->loop, c->fd);
 	close(c->fd);
 	c->fd = -1;
+	set_timer(c->ctl);
 }
 
-static void put(struct control_client *c, const char *buf, size_t n)
+static void put_all(struct control_client *c, const char *buf, size_t n)
 {
 	while (n && c->fd >= 0) {
 		ssize_t done = send(c->fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -83,6 +100,21 @@ static void put(struct control_client *c, const char *buf, size_t n)
 			drop(c);
 		}
 	}
+}
+
+/* Send a line that must arrive: what output has come before it goes first, as far as it goes at once. */
+static void put(struct control_client *c, const char *line, size_t n)
+{
+	char notice[200];
+
+	if (c->fd >= 0 && outbox_pending(&c->out)) {
+		if (!outbox_send(&c->out, c->fd, true))
+			drop(c);
+		put_all(c, c->out.buf, outbox_torn(&c->out));
+		outbox_cut(&c->out);
+		put_all(c, notice, outbox_notice(&c->out, notice, sizeof(notice)));
+	}
+	put_all(c, line, n);
 }
 
 void control_send(struct control_client *c, const char *line, size_t n)
@@ -127,8 +159,11 @@ struct answer {
 	size_t len;
 	char *error;
 	bool any;
+	bool no_output; /* the client gets that as events */
+	uint64_t lost;	/* lines of output there was no room for */
 };
 
+/* R's rows, or as people see it: then with its error. */
 static char *rendered(const struct result *r, bool json)
 {
 	char *text = NULL;
@@ -138,6 +173,8 @@ static char *rendered(const struct result *r, bool json)
 	if (!f)
 		abort();
 	result_render(r, json, f);
+	if (!json)
+		result_render_error(r, false, "", f);
 	fclose(f);
 	return text;
 }
@@ -153,10 +190,25 @@ static void add_rows(struct answer *a, const struct result *r)
 	free(lines);
 }
 
+static void add_lost(struct answer *a)
+{
+	if (a->lost && a->text)
+		fprintf(a->f, "(and %llu more)\n", (unsigned long long)a->lost);
+	else if (a->lost)
+		fprintf(a->f, "%s{\"lost\":%llu}", a->any ? "," : "", (unsigned long long)a->lost);
+	a->any |= a->lost > 0;
+	a->lost = 0;
+}
+
 static void answer_emit(void *ctx, const struct result *r)
 {
 	struct answer *a = ctx;
 
+	if (r->unasked && !a->no_output && ftello(a->f) > ANSWER_ROOM)
+		a->lost++;
+	if (r->unasked && (a->no_output || a->lost))
+		return;
+	add_lost(a);
 	if (a->text)
 		result_render(r, r->json, a->f);
 	else
@@ -180,8 +232,10 @@ static void answer_send(struct control_client *c, struct answer *a, const char *
 
 	if (!f)
 		abort();
-	if (a->f)
+	if (a->f) {
+		add_lost(a);
 		fclose(a->f);
+	}
 	fprintf(f, "{\"id\":%s,\"ok\":%s", id, ok ? "true" : "false");
 	if (a->text) {
 		fputs(",\"text\":", f);
@@ -212,7 +266,7 @@ static void refuse(struct control_client *c, const char *id, const char *why)
 
 static void execute(struct control_client *c, const char *id, const char *command, bool text)
 {
-	struct answer a = { .text = text };
+	struct answer a = { .text = text, .no_output = c->output };
 	struct inspect_sink sink = { .ctx = &a, .emit = answer_emit };
 	char *line = strdup(command);
 	enum inspect_status st;
@@ -230,7 +284,7 @@ static void execute(struct control_client *c, const char *id, const char *comman
 
 static bool subscribe(struct control_client *c, const char *id, const json_t *list)
 {
-	bool stops = false, serial = false;
+	bool stops = false, serial = false, output = false;
 	const char *word;
 	json_t *item;
 	size_t i;
@@ -241,6 +295,8 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 			stops = true;
 		else if (!strcmp(word, "serial"))
 			serial = true;
+		else if (!strcmp(word, "output"))
+			output = true;
 		else
 			return false;
 	}
@@ -248,6 +304,7 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 		return false;
 	c->stops = stops;
 	c->serial = serial;
+	c->output = output;
 	answer_send(c, &(struct answer){ 0 }, id, true);
 	return true;
 }
@@ -316,7 +373,7 @@ static void request(struct control_client *c, const json_t *req, const char *id)
 	else if (line)
 		complete(c, id, json_string_value(line));
 	else if (!subscribe(c, id, list))
-		refuse(c, id, "\"subscribe\" takes a list of \"stop\" and \"serial\"");
+		refuse(c, id, "\"subscribe\" takes a list of \"stop\", \"serial\" and \"output\"");
 }
 
 static void serve(struct control_client *c, const char *line, size_t len)
@@ -370,6 +427,7 @@ static void sweep(struct control *ctl)
 		*at = c->next;
 		if (c->state)
 			ctl->service->close(c->state);
+		outbox_fini(&c->out);
 		free(c->in);
 		free(c);
 		ctl->nclients--;
@@ -554,6 +612,70 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 	free(line);
 }
 
+/* What came by itself as an event: what people see, and the rows; malloced. */
+static char *output_event(const struct result *r)
+{
+	struct answer rows = { 0 };
+	char *line = NULL, *text = rendered(r, false);
+	size_t len = 0;
+	FILE *f = open_memstream(&line, &len);
+
+	if (!f)
+		abort();
+	answer_open(&rows);
+	add_rows(&rows, r);
+	fclose(rows.f);
+	fputs("{\"event\":\"output\",\"text\":", f);
+	put_string(f, text, strlen(text));
+	fprintf(f, ",\"results\":[%s]", rows.buf);
+	if (r->error) {
+		fputs(",\"error\":", f);
+		put_string(f, r->error, strlen(r->error));
+	}
+	fputs("}\n", f);
+	fclose(f);
+	free(rows.buf);
+	free(text);
+	return line;
+}
+
+/* Whoever does not read in time loses lines: nobody waits for that. */
+static void output(void *ctx, const struct result *r)
+{
+	struct control *ctl = ctx;
+	char *line = NULL;
+
+	for (struct control_client *c = ctl->clients; c; c = c->next) {
+		if (!c->output || c->fd < 0)
+			continue;
+		if (!line)
+			line = output_event(r);
+		outbox_add(&c->out, line, strlen(line));
+		if (c->out.len >= OUTPUT_BATCH && !outbox_send(&c->out, c->fd, false))
+			drop(c);
+		if (outbox_pending(&c->out))
+			set_timer(ctl);
+	}
+	free(line);
+}
+
+static void timer_ready(void *ctx, int fd)
+{
+	struct control *ctl = ctx;
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	ctl->timer_runs = false;
+	for (struct control_client *c = ctl->clients; c; c = c->next) {
+		if (c->fd >= 0 && !outbox_send(&c->out, c->fd, false))
+			drop(c);
+		if (c->fd >= 0 && outbox_pending(&c->out))
+			set_timer(ctl);
+	}
+	sweep(ctl);
+}
+
 static void serial_ready(void *ctx, int fd)
 {
 	(void)fd;
@@ -593,14 +715,17 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 	ctl->loop = loop;
 	ctl->listen_fd = -1;
 	ctl->listener = (struct debug_listener){ .ctx = ctl, .stopped = stopped };
-	ctl->tap = (struct inspect_tap){ .ctx = ctl, .serial = serial };
+	ctl->tap = (struct inspect_tap){ .ctx = ctl, .serial = serial, .output = output };
+	ctl->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (where && !open_socket(ctl, where + strlen("unix:"), err, errlen)) {
 		control_free(ctl);
 		return NULL;
 	}
 	if (where)
 		loop_watch(loop, ctl->listen_fd, listen_ready, ctl);
-	inspect_serial_tap(s, &ctl->tap);
+	if (ctl->timer >= 0)
+		loop_watch(loop, ctl->timer, timer_ready, ctl);
+	inspect_tap(s, &ctl->tap);
 	ctl->drains = !inspect_serial_is_taken(s);
 	if (ctl->drains) {
 		inspect_serial_taken(s, true);
@@ -620,7 +745,11 @@ void control_free(struct control *ctl)
 		return;
 	hold(ctl, false); /* the machine is gone already */
 	if (ctl->tap.ctx)
-		inspect_serial_untap(ctl->s, &ctl->tap);
+		inspect_untap(ctl->s, &ctl->tap);
+	if (ctl->timer >= 0) {
+		loop_forget(ctl->loop, ctl->timer);
+		close(ctl->timer);
+	}
 	for (struct control_client *c = ctl->clients; c; c = c->next)
 		drop(c);
 	ctl->serving = 0;

@@ -11,6 +11,8 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/manual.c \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/outbox.c \
+	%D%/outbox.h \
 	%D%/serial.c \
 	%D%/shell.c \
 	%D%/terminal.c \

@@ -94,14 +94,8 @@ void shell_sigint(struct console *c)
 	rl_redisplay();
 }
 
-/* The guest may have stopped behind our back: say so above the line being edited. */
-static void look_behind(struct console *c)
+void shell_prompt_again(void)
 {
-	size_t before = c->emitted;
-
-	inspect_poll(c->s, &c->sink);
-	if (c->emitted == before)
-		return;
 	rl_on_new_line();
 	rl_redisplay();
 }
@@ -115,7 +109,7 @@ static bool read_line(struct console *c)
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
 		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
-		look_behind(c);
+		inspect_poll(c->s, &c->sink); /* the guest may have stopped behind our back */
 	}
 	loop_forget(c->loop, STDIN_FILENO);
 	c->reading = false;

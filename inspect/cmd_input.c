@@ -185,7 +185,7 @@ static const struct command commands[] = {
 	  "afterwards; "
 	  "one that runs in the background goes on. Fails after SECONDS (60), or when the guest stops "
 	  "before.",
-	  cmd_wait, CMD_MACHINE, 1, 2, COMP_NONE },
+	  cmd_wait, CMD_MACHINE | CMD_WAITS, 1, 2, COMP_NONE },
 	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port",
 	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type,

@@ -22,6 +22,7 @@ enum command_flags {
 	CMD_ALIVE = 8,	 /* makes it run: refused after it ended */
 	CMD_FMT = 16,	 /* takes /FMT */
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
+	CMD_WAITS = 64,	 /* waits while it runs: is told what points print meanwhile, as those that make it run are */
 };
 
 enum command_completion { COMP_NONE, COMP_EXPR, COMP_VIEW, COMP_COMMAND, COMP_FILE, COMP_LOG };

@@ -50,8 +50,19 @@ bool inspect_has_machine(const struct inspect *s);
 
 /* ---- commands ---- */
 
-/* Where what points print ("trace") goes while nobody waits for a command; borrowed, NULL: nowhere. */
+/* Where the session's own face is told of what comes by itself (result.unasked: what points print or do);
+ * borrowed, NULL: nowhere. Who waits for a command that lets the guest run gets it too. */
 void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink);
+
+/* What other faces are shown; TAP is borrowed. Neither may wait for anybody. */
+struct inspect_tap {
+	void *ctx;
+	void (*serial)(void *ctx, const uint8_t *buf, size_t n); /* serial output that somebody takes */
+	void (*output)(void *ctx, const struct result *r);	 /* what comes by itself */
+	struct inspect_tap *next;
+};
+void inspect_tap(struct inspect *s, struct inspect_tap *tap);
+void inspect_untap(struct inspect *s, struct inspect_tap *tap);
 
 enum inspect_status { INSPECT_OK, INSPECT_FAILED, INSPECT_QUIT };
 
@@ -105,14 +116,6 @@ void inspect_serial_out(void *session, const uint8_t *buf, size_t n);
 /* Readable when there is output to take. */
 int inspect_serial_fd(const struct inspect *s);
 size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n);
-/* Be shown all output that somebody takes; TAP is borrowed. */
-struct inspect_tap {
-	void *ctx;
-	void (*serial)(void *ctx, const uint8_t *buf, size_t n);
-	struct inspect_tap *next;
-};
-void inspect_serial_tap(struct inspect *s, struct inspect_tap *tap);
-void inspect_serial_untap(struct inspect *s, struct inspect_tap *tap);
 bool inspect_serial_is_taken(const struct inspect *s);
 /* Does anybody take the output? (It starts with nobody.) */
 void inspect_serial_taken(struct inspect *s, bool taken);

@@ -35,6 +35,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/inspect.h \
 	%D%/keymap.def \
 	%D%/manual.c \
+	%D%/output.c \
 	%D%/peek.c \
 	%D%/peek.h \
 	%D%/points.c \

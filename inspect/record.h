@@ -34,6 +34,8 @@ struct result {
 	struct table *first, *last;
 	char *error; /* one line; NULL: the command succeeded */
 	bool json;   /* this result was asked for as JSON */
+	bool stop;   /* it tells why the guest stands */
+	bool unasked; /* it came by itself: what a point prints or does */
 };
 
 void result_init(struct result *r);

@@ -557,5 +557,6 @@ void run_report(struct inspect *s, struct result *r)
 				       s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
 	if (!over && s->stop.detail[0])
 		result_text(r, "%s", s->stop.detail);
+	r->stop = true;
 	s->shown = true;
 }

@@ -342,67 +342,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	}
 }
 
-/* ---- serial port ---- */
-
-void inspect_serial_out(void *session, const uint8_t *buf, size_t n)
-{
-	serial_log_put(((struct inspect *)session)->serial, buf, n);
-}
-
-int inspect_serial_fd(const struct inspect *s)
-{
-	return serial_log_fd(s->serial);
-}
-
-size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n)
-{
-	size_t len = serial_log_take(s->serial, buf, n);
-
-	for (struct inspect_tap *t = s->taps; t && len; t = t->next)
-		t->serial(t->ctx, buf, len);
-	return len;
-}
-
-void inspect_serial_tap(struct inspect *s, struct inspect_tap *tap)
-{
-	tap->next = s->taps;
-	s->taps = tap;
-}
-
-void inspect_serial_untap(struct inspect *s, struct inspect_tap *tap)
-{
-	struct inspect_tap **at = &s->taps;
-
-	while (*at && *at != tap)
-		at = &(*at)->next;
-	if (*at)
-		*at = tap->next;
-}
-
-bool inspect_serial_is_taken(const struct inspect *s)
-{
-	return s->serial_taken;
-}
-
-void inspect_serial_taken(struct inspect *s, bool taken)
-{
-	s->serial_taken = taken;
-	serial_log_set_taken(s->serial, taken);
-}
-
-void inspect_serial_input(struct inspect *s, const uint8_t *buf, size_t n)
-{
-	if (s->m)
-		machine_serial_input(s->m, buf, n);
-}
-
 /* ---- command lines ---- */
-
-static void emit(const struct inspect_sink *sink, const struct result *r)
-{
-	if (sink && sink->emit)
-		sink->emit(sink->ctx, r);
-}
 
 /* Why the command cannot run now; NULL: it can. */
 static const char *obstacle(struct inspect *s, const struct command *c)
@@ -420,6 +360,7 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 
 static int run_command(struct inspect *s, const struct command *c, struct cmd_args *a, struct result *r)
 {
+	const struct inspect_sink *mover = s->mover;
 	const char *no = obstacle(s, c);
 	bool paused, moving;
 	int rc;
@@ -433,8 +374,11 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	paused = (c->flags & CMD_PAUSE) && !s->peek_live && run_pause(s);
 	moving = s->moving;
 	s->moving = moving || (c->flags & CMD_ALIVE);
+	if (c->flags & (CMD_ALIVE | CMD_WAITS))
+		s->mover = a->sink;
 	rc = c->run(s, a, r);
 	s->moving = moving;
+	s->mover = mover;
 	if (paused)
 		run_resume(s);
 	return rc;
@@ -486,17 +430,6 @@ static char *trimmed(const char *line)
 	return strndup(line, n);
 }
 
-void session_emit(struct inspect *s, struct result *r)
-{
-	emit(s->sink, r);
-	result_fini(r);
-}
-
-void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink)
-{
-	s->sink = sink;
-}
-
 static enum inspect_status exec_line(struct inspect *s, const char *line, const struct inspect_sink *sink)
 {
 	char *copy = trimmed(line), *text = copy;
@@ -511,7 +444,7 @@ static enum inspect_status exec_line(struct inspect *s, const char *line, const 
 		result_init(&r);
 		rc = session_execute(s, text, &r, sink);
 		s->revision++;
-		emit(sink, &r);
+		session_answer(sink, &r);
 		result_fini(&r);
 	}
 	free(copy);
@@ -553,15 +486,17 @@ static enum inspect_status exec_list(struct inspect *s, const char *list, const 
 static enum inspect_status exec_hit_commands(struct inspect *s, const struct inspect_sink *sink)
 {
 	enum inspect_status st = INSPECT_OK;
+	struct session_all all;
 	char *list;
 
 	if (s->in_hit_commands)
 		return st;
+	session_all_init(&all, s, sink);
 	s->in_hit_commands = true;
 	while (s->hit_commands && !s->running && st == INSPECT_OK) {
 		list = s->hit_commands;
 		s->hit_commands = NULL;
-		st = exec_list(s, list, sink);
+		st = exec_list(s, list, &all.to);
 		free(list);
 		session_idle(s, 0);
 	}
@@ -571,17 +506,14 @@ static enum inspect_status exec_hit_commands(struct inspect *s, const struct ins
 
 enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
 {
-	const struct inspect_sink *before = s->sink;
 	enum inspect_status st;
 
 	inspect_poll(s, sink);
 	if (!s->depth && !s->in_hit_commands && !s->moving)
 		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
-	s->sink = sink;
 	st = exec_line(s, line, sink);
 	if (st == INSPECT_OK && !s->moving)
 		st = exec_hit_commands(s, sink);
-	s->sink = before;
 	return st;
 }
 
@@ -591,7 +523,7 @@ static void emit_error(const struct inspect_sink *sink, const char *fmt, const c
 
 	result_init(&r);
 	result_fail(&r, fmt, name, line);
-	emit(sink, &r);
+	session_answer(sink, &r);
 	result_fini(&r);
 }
 
@@ -676,7 +608,7 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 	wait_held(s);
 	result_init(&r);
 	run_report(s, &r);
-	emit(sink, &r);
+	session_answer(sink, &r);
 	result_fini(&r);
 }
 
@@ -690,16 +622,14 @@ static bool stop_is_due(struct inspect *s)
 
 void inspect_poll(struct inspect *s, const struct inspect_sink *sink)
 {
-	const struct inspect_sink *before = s->sink;
 	struct result r;
 
-	s->sink = sink;
 	if (!s->moving && stop_is_due(s)) {
 		s->unseen = false;
 		result_init(&r);
 		run_report(s, &r);
-		session_emit(s, &r);
+		session_answer(sink, &r);
+		result_fini(&r);
 		exec_hit_commands(s, sink);
 	}
-	s->sink = before;
 }

@@ -77,10 +77,11 @@ struct inspect {
 	FILE *log_file;
 	struct inspect_tap *taps;
 	bool serial_taken;
-	const struct inspect_sink *sink; /* where what points print goes now; NULL: nowhere */
+	const struct inspect_sink *home; /* the session's own face's; NULL: none */
 	char *hit_commands;	/* of the point that stopped the guest, not executed yet */
 	bool in_hit_commands;	/* they are being executed */
 	bool moving;		/* a command makes the guest run */
+	const struct inspect_sink *mover; /* that command's, or of one that waits; NULL: none */
 	char *repeat;
 	unsigned depth; /* of "source" */
 	bool quit;
@@ -139,9 +140,20 @@ void run_publish(struct inspect *s);
 /* Add the record of the present stop. */
 void run_report(struct inspect *s, struct result *r);
 
-/* ---- session.c, cmd_event.c: what points print, do and say ---- */
-/* Give R, made outside a command, to whoever listens; R is freed. */
+/* ---- output.c ---- */
+/* Give R to SINK, which may be NULL. */
+void session_answer(const struct inspect_sink *sink, const struct result *r);
+/* Give R, which nobody asked for, to all faces; R is freed. */
 void session_emit(struct inspect *s, struct result *r);
+/* A sink for commands that nobody gave: their results go to SINK and, but for stops, to all other faces. */
+struct session_all {
+	struct inspect *s;
+	const struct inspect_sink *sink;
+	struct inspect_sink to;
+};
+void session_all_init(struct session_all *all, struct inspect *s, const struct inspect_sink *sink);
+
+/* ---- cmd_trace.c, cmd_probe.c, cmd_event.c: what points print, do and say ---- */
 void probe_lines(struct inspect *s); /* what probes put on record since the last time */
 void trace_print(struct inspect *s, const struct point *p);
 /* "exception #PF, error code 0x2, at 0x..." */

@@ -16,6 +16,7 @@ SHELL_TESTS = \
 	%D%/layers.sh \
 	%D%/light.sh \
 	%D%/console/control.sh \
+	%D%/console/output.sh \
 	%D%/console/faces.sh \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \

@@ -260,6 +260,14 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 	}
 }
 
+static void output(void *ctx, const struct result *r)
+{
+	struct tui_service *v = ctx;
+
+	for (struct tui_remote *at = v->first; at; at = at->next)
+		tui_note(&at->t, r);
+}
+
 struct tui_service *tui_service_new(struct inspect *s, struct loop *loop, const char *guest)
 {
 	struct tui_service *v = calloc(1, sizeof(*v));
@@ -269,9 +277,9 @@ struct tui_service *tui_service_new(struct inspect *s, struct loop *loop, const 
 	v->s = s;
 	v->loop = loop;
 	v->cfg.guest = guest;
-	v->tap = (struct inspect_tap){ .ctx = v, .serial = serial };
+	v->tap = (struct inspect_tap){ .ctx = v, .serial = serial, .output = output };
 	vt_init(&v->vt);
-	inspect_serial_tap(s, &v->tap);
+	inspect_tap(s, &v->tap);
 	return v;
 }
 
@@ -281,7 +289,7 @@ void tui_service_free(struct tui_service *v)
 		return;
 	while (v->first)
 		tui_remote_free(v->first);
-	inspect_serial_untap(v->s, &v->tap);
+	inspect_untap(v->s, &v->tap);
 	vt_fini(&v->vt);
 	free(v);
 }

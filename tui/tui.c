@@ -54,22 +54,21 @@ static void append_output(struct tui *t, const char *text)
 	t->output_len += n;
 }
 
-/* Results of commands, and stops that happen in the background. */
-static void emit(void *ctx, const struct result *r)
+void tui_note(struct tui *t, const struct result *r)
 {
-	struct tui *t = ctx;
 	char *text = rendered(r, false), *error = rendered(r, true);
+	bool asked = t->busy && !r->unasked;
 
 	/* what a trace point prints changes nothing: the guest runs on */
-	t->stale |= t->busy || !inspect_running(t->s);
-	t->unread += t->term && !t->busy;
+	t->stale |= asked || !inspect_running(t->s);
+	t->unread += (t->term || t->remote) && !asked;
 	journal_add(&t->journal, "", text);
 	journal_add(&t->journal, "", error);
 	if (text[0])
 		tui_message(t, ST_MESSAGE, "%.*s", (int)strcspn(text, "\n"), text);
 	if (error[0])
 		tui_message(t, ST_ERROR, "%.*s", (int)strcspn(error, "\n"), error);
-	if (t->busy) {
+	if (asked) {
 		append_output(t, text);
 		append_output(t, error);
 	} else if (!t->term && !t->remote && error[0]) {
@@ -77,6 +76,15 @@ static void emit(void *ctx, const struct result *r)
 	}
 	free(text);
 	free(error);
+}
+
+/* Results of commands, stops that happen in the background, what points print. */
+static void emit(void *ctx, const struct result *r)
+{
+	struct tui *t = ctx;
+
+	if (!t->remote || !r->unasked) /* that the service tells all its viewers */
+		tui_note(t, r);
 }
 
 /* Long output is shown over the screen, with the command as its title. */

@@ -170,6 +170,7 @@ struct tui {
 /* Execute a command line; its output goes to the message line, or over the screen when it is long. */
 void tui_exec(struct tui *t, bool brief, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tui_message(struct tui *t, enum style st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tui_note(struct tui *t, const struct result *r); /* for the journal and the message line */
 int64_t tui_clock(void); /* monotonic ns */
 void tui_show_journal(struct tui *t); /* over the screen; it follows what comes */
 /* The state alone, without terminal, loop and signals. */

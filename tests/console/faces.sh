@@ -8,7 +8,7 @@ command -v gdb >/dev/null || skip_all "no gdb"
 gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
 ELF=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo/demo.elf
 S=$TMP/control
-plan 31
+plan 34
 
 # in_window NAME COMMAND...: in a terminal of its own; its exit status ends up in $TMP/NAME.status.
 in_window()
@@ -127,6 +127,17 @@ touch "$TMP/go.shell"
 wait $gdb_pid
 ok $? "gdb detaches" "$(tail -5 "$TMP/gdb.out")"
 ask stop >"$TMP/stop"
+
+shell_line 'trace check_flags "flags %d" 6*7'
+shell_line 'continue &'
+shell_sees "flags 42" "the attached shell sees what a trace point prints"
+sees "flags 42" "the dashboard too"
+ask stop >"$TMP/stop"
+key J
+until_true has "Journal"
+sees "flags 42" "in its journal as well"
+key Escape
+shell_line delete
 
 ask 'break check_flags' >"$TMP/out"
 addr=$(grep -oE '0x[0-9a-f]+' "$TMP/out" | cut -c3-)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Who is told what: results go to whoever gave the command; what comes by itself (lines of
+ * trace points and probes, what a point's commands answer) to all faces, each once. And the
+ * guest's serial output on its way to its taker. */
+#include "inspect/session_int.h"
+
+void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink)
+{
+	s->home = sink;
+}
+
+void inspect_tap(struct inspect *s, struct inspect_tap *tap)
+{
+	tap->next = s->taps;
+	s->taps = tap;
+}
+
+void inspect_untap(struct inspect *s, struct inspect_tap *tap)
+{
+	struct inspect_tap **at = &s->taps;
+
+	while (*at && *at != tap)
+		at = &(*at)->next;
+	if (*at)
+		*at = tap->next;
+}
+
+/* ---- results ---- */
+
+void session_answer(const struct inspect_sink *sink, const struct result *r)
+{
+	if (sink && sink->emit)
+		sink->emit(sink->ctx, r);
+}
+
+/* Tell SINK, the session's own face and the taps. */
+static void tell(struct inspect *s, const struct inspect_sink *sink, const struct result *r)
+{
+	struct result unasked = *r;
+	struct inspect_tap *next;
+
+	if (r->stop) { /* others are told of stops in their own way */
+		session_answer(sink, r);
+		return;
+	}
+	unasked.unasked = true;
+	session_answer(sink, &unasked);
+	if (s->home != sink) /* which waits for a command */
+		session_answer(s->home, &unasked);
+	for (struct inspect_tap *t = s->taps; t && (r->first || r->error); t = next) {
+		next = t->next;
+		if (t->output)
+			t->output(t->ctx, &unasked);
+	}
+}
+
+static void tell_all(void *ctx, const struct result *r)
+{
+	struct session_all *all = ctx;
+
+	tell(all->s, all->sink, r);
+}
+
+void session_all_init(struct session_all *all, struct inspect *s, const struct inspect_sink *sink)
+{
+	*all = (struct session_all){ .s = s, .sink = sink, .to = { .ctx = all, .emit = tell_all } };
+}
+
+void session_emit(struct inspect *s, struct result *r)
+{
+	if (s->mover && s->mover->emit == tell_all)
+		session_answer(s->mover, r);
+	else
+		tell(s, s->mover, r);
+	result_fini(r);
+}
+
+/* ---- serial port ---- */
+
+void inspect_serial_out(void *session, const uint8_t *buf, size_t n)
+{
+	serial_log_put(((struct inspect *)session)->serial, buf, n);
+}
+
+int inspect_serial_fd(const struct inspect *s)
+{
+	return serial_log_fd(s->serial);
+}
+
+size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n)
+{
+	size_t len = serial_log_take(s->serial, buf, n);
+
+	for (struct inspect_tap *t = s->taps; t && len; t = t->next)
+		t->serial(t->ctx, buf, len);
+	return len;
+}
+
+bool inspect_serial_is_taken(const struct inspect *s)
+{
+	return s->serial_taken;
+}
+
+void inspect_serial_taken(struct inspect *s, bool taken)
+{
+	s->serial_taken = taken;
+	serial_log_set_taken(s->serial, taken);
+}
+
+void inspect_serial_input(struct inspect *s, const uint8_t *buf, size_t n)
+{
+	if (s->m)
+		machine_serial_input(s->m, buf, n);
+}

@@ -1,0 +1,169 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What comes by itself (lines of trace points and probes, what a point's commands answer) reaches every
+# face once; a client that does not read loses lines, is told how many, and stops nobody.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+command -v python3 >/dev/null || skip_all "no python3"
+plan 17
+
+S=$TMP/control
+mkfifo "$TMP/stdin"
+timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --append loop demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
+server=$!
+exec 9>"$TMP/stdin"
+n=0
+while [ ! -S "$S" ] && [ $n -lt 100 ]; do
+	n=$((n + 1))
+	sleep 0.05
+done
+
+timeout 80 python3 - "$S" "$TMP/out" >"$TMP/tap" 2>"$TMP/trace" <<'END'
+import json, os, socket, struct, sys, time
+
+class Client:
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(sys.argv[1])
+        self.lines = self.sock.makefile("rb")
+        self.output = [] # events seen while an answer was waited for
+    def pid(self):
+        return struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    def send(self, **request):
+        self.sock.sendall(json.dumps({"id": 1, **request}).encode() + b"\n")
+    def answer(self):
+        while True:
+            m = json.loads(self.lines.readline())
+            if m.get("event") == "output":
+                self.output.append(m)
+            elif "id" in m:
+                return m
+    def ask(self, command, **more):
+        self.send(command=command, **more)
+        return self.answer()
+    def until_stopped(self):
+        while True:
+            m = json.loads(self.lines.readline())
+            if m["event"] == "stopped":
+                return m
+            self.output.append(m)
+
+def say(good, name, detail=""):
+    print(("yes " if good else "no ") + name, flush=True)
+    if not good:
+        print(name, detail, file=sys.stderr)
+
+def hits(point):
+    return next(row["hits"] for row in plain.ask("info break")["results"] if row["number"] == point)
+
+def memory():
+    return next(int(line.split()[1]) for line in open("/proc/%d/status" % plain.pid()) if line.startswith("VmRSS"))
+
+plain, told, waiting = Client(), Client(), Client()
+told.send(subscribe=["output", "stop"])
+waiting.send(subscribe=["output"])
+say(told.answer()["ok"] and waiting.answer()["ok"], "output can be subscribed to")
+plain.ask('trace check_flags "flags at %x" 0x1234')
+plain.ask("tbreak check_flags")
+m = plain.ask("continue")["results"]
+say([r["event"] for r in m] == ["trace", "stop"] and m[0]["text"] == "flags at 1234", "who waits without it has the line in the answer", m)
+told.until_stopped()
+say([(e["text"], e["results"]) for e in told.output] == [("flags at 1234\n", m[:1])], "who subscribed has the same as an event, before the stop", told.output)
+say(open(sys.argv[2]).read() == "flags at 1234\n", "the session's own shell shows it too")
+plain.ask("tbreak check_flags")
+m = waiting.ask("continue")["results"]
+say([r["event"] for r in m] == ["stop"] and waiting.output == told.output * 2, "who subscribed and waits has events alone", (m, waiting.output))
+told.until_stopped()
+plain.ask("delete")
+
+# The commands of a point, executed for a guest that runs in the background.
+told.output = []
+plain.ask("break check_flags")
+plain.ask('commands 4 "print 40 + 2; print $nosuch"')
+plain.ask("continue &")
+told.until_stopped()
+time.sleep(0.5) # the session's shell executes them when it comes to it
+told.ask("print 1")
+say([e["text"] for e in told.output] == ["42  0x2a\n", "no register or variable $nosuch\n"] and
+    told.output[0]["results"][0]["value"] == 42 and "error" in told.output[1], "what a point's commands answer is an event", told.output)
+plain.ask("delete")
+
+told.output = []
+plain.ask('probe check_flags "probed %d" 42')
+plain.ask("tbreak check_flags")
+plain.ask("continue")
+told.until_stopped()
+plain.ask("stepi 2")
+told.ask("print 1")
+say("probed 42\n" in [e["text"] for e in told.output], "a probe's line is", told.output)
+plain.ask("unprobe all")
+plain.ask("delete")
+
+def tally(output):
+    return sum(len(e["results"]) for e in output if "lost" not in e), sum(e.get("lost", 0) for e in output)
+
+# A loop that is reached thousands of times a second; nobody reads.
+hot = "user_main+0x22b"
+told.output = []
+plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 100))
+number = plain.ask("info break")["results"][0]["number"]
+for turn in range(2): # the first flood fills caches and buffers
+    plain.ask("continue &")
+    before, from_ = hits(number), time.monotonic()
+    while hits(number) < before + 4000 and time.monotonic() < from_ + 20:
+        time.sleep(0.05)
+    plain.ask("stop")
+    kib = memory() - kib if turn else memory()
+say(hits(number) >= 8000, "the guest runs on while nobody reads", hits(number))
+say(kib < 4096, "memory stays level", kib)
+total = hits(number)
+while sum(tally(told.output)) < total:
+    told.until_stopped()
+    if len(told.output) > total:
+        break
+got, lost = tally(told.output)
+say(got > 300 and lost > 0 and got + lost == total, "every line came or is among those told to be lost", (got, lost, total))
+say(told.ask("print 42")["results"][0]["value"] == 42, "who did not read is still there")
+waiting.output = []
+waiting.ask("print 1") # its answer is behind all that came before
+got, lost = tally(waiting.output)
+say(got > 300 and lost > 0 and got + lost >= total, "the other one's count is right too", (got, lost, total))
+
+# An answer has room for so many.
+told.send(subscribe=["stop"])
+told.answer()
+before = hits(number)
+waiting.send(subscribe=[])
+waiting.answer()
+waiting.send(command="continue", text=False)
+from_ = time.monotonic()
+while hits(number) < before + 9000 and time.monotonic() < from_ + 20:
+    time.sleep(0.05)
+plain.ask("stop")
+rows = waiting.answer()["results"]
+lines, lost = sum(r.get("event") == "trace" for r in rows), sum(r.get("lost", 0) for r in rows)
+say(lines > 1000 and lost > 0 and lines + lost == hits(number) - before and rows[-1]["event"] == "stop",
+    "an answer has the first lines and the number of the others", (lines, lost, hits(number) - before))
+m = plain.ask("x/2xb $pc")["results"]
+say(not [r for r in m if r.get("event")], "who only looks is not told", m)
+END
+while read -r verdict name; do
+	[ "$verdict" = yes ]
+	ok $? "$name" "$(cat "$TMP/trace")"
+done <"$TMP/tap"
+[ "$(wc -l <"$TMP/tap")" -eq 14 ] || sed 's/^/# /' "$TMP/trace"
+
+# attach -c has the lines in the answer, with --json as rows
+"$VITRINE" attach "$S" -c 'delete' -c 'trace run "run %d" 1' -c reset -c 'tbreak check_flags' -c continue >"$TMP/attached" 2>&1
+grep -qx 'run 1' "$TMP/attached"
+ok $? "attach prints them" "$(cat "$TMP/attached")"
+"$VITRINE" attach --json "$S" -c reset -c 'tbreak check_flags' -c continue >"$TMP/attached" 2>&1
+grep -q '"event":"trace".*"text":"run 1"' "$TMP/attached"
+ok $? "attach --json too" "$(cat "$TMP/attached")"
+
+echo quit >&9
+exec 9>&-
+wait $server
+[ $? -le 1 ]
+ok $? "the session ends in order" "$(cat "$TMP/err")"
