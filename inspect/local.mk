@@ -30,8 +30,10 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debug.c \
 	%D%/debug.h \
 	%D%/examine.c \
+	%D%/execute.c \
 	%D%/expr.c \
 	%D%/expr.h \
+	%D%/guest.c \
 	%D%/inspect.h \
 	%D%/keymap.def \
 	%D%/manual.c \

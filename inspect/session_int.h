@@ -93,7 +93,7 @@ struct inspect {
 	struct inspect_snapshot *snapshot;
 };
 
-/* ---- session.c: access to the guest ---- */
+/* ---- guest.c ---- */
 struct cpu *session_cpu(struct inspect *s);
 struct mmu *session_mmu(struct inspect *s);
 gva session_pc(struct inspect *s);
@@ -108,11 +108,17 @@ int session_eval(struct inspect *s, const char *text, int64_t *val, struct resul
 /* The address in argument I of A; pc when there is none. */
 int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out);
 struct variable *session_variable(struct inspect *s, const char *name, bool make);
+
+/* ---- session.c ---- */
 bool session_interrupted(struct inspect *s); /* also the deadline */
 void session_idle(struct inspect *s, int timeout_ms);
 int64_t session_now(void); /* monotonic ns */
+
+/* ---- execute.c ---- */
 /* Execute the command LINE: no blanks around it, not empty. */
 int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink);
+/* Do what was to be done when the point was hit at which the guest stopped. */
+enum inspect_status session_hit_commands(struct inspect *s, const struct inspect_sink *sink);
 
 /* ---- run.c ---- */
 void run_start(struct inspect *s, const struct run_goal *goal);

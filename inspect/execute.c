@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Command lines: what stands in the way of one, its words and its run; the commands of a point
+ * that was hit; scripts. The commands themselves are in cmd_*.c, finding them is in command.c. */
+#include "inspect/session_int.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 16 };
+
+/* Why the command cannot run now; NULL: it can. */
+static const char *obstacle(struct inspect *s, const struct command *c)
+{
+	if ((c->flags & (CMD_MACHINE | CMD_STOPPED | CMD_ALIVE)) && !s->m)
+		return "no machine (vitrine was started without a GUEST)";
+	if ((c->flags & CMD_STOPPED) && s->running)
+		return "the guest runs; stop it first";
+	if ((c->flags & CMD_ALIVE) && s->moving)
+		return "another command makes the guest run";
+	if ((c->flags & CMD_ALIVE) && inspect_ended(s))
+		return "the guest has ended; 'reset' starts it again";
+	return NULL;
+}
+
+static int run_command(struct inspect *s, const struct command *c, struct cmd_args *a, struct result *r)
+{
+	const struct inspect_sink *mover = s->mover;
+	const char *no = obstacle(s, c);
+	bool paused, moving;
+	int rc;
+
+	if (no)
+		return result_fail(r, "%s: %s", c->name, no);
+	if (a->fmt[0] && !(c->flags & CMD_FMT))
+		return result_fail(r, "%s: takes no /%s", c->name, a->fmt);
+	if (a->argc < c->min || (c->max >= 0 && a->argc > c->max))
+		return result_fail(r, "usage: %s%s%s", c->name, c->args[0] ? " " : "", c->args);
+	paused = (c->flags & CMD_PAUSE) && !s->peek_live && run_pause(s);
+	moving = s->moving;
+	s->moving = moving || (c->flags & CMD_ALIVE);
+	if (c->flags & (CMD_ALIVE | CMD_WAITS))
+		s->mover = a->sink;
+	rc = c->run(s, a, r);
+	s->moving = moving;
+	s->mover = mover;
+	if (paused)
+		run_resume(s);
+	return rc;
+}
+
+/* Split LINE into command word, /FMT and the rest, and run it. */
+int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink)
+{
+	size_t word = strcspn(line, " \t/"), fmt = 0;
+	struct cmd_args a = { .sink = sink };
+	const struct command *c;
+	char why[200], fmtbuf[32] = "";
+	int rc;
+
+	if (line[word] == '/')
+		fmt = strcspn(line + word + 1, " \t");
+	if (fmt >= sizeof(fmtbuf))
+		return result_fail(r, "the format is too long");
+	memcpy(fmtbuf, line + word + 1, fmt);
+	fmtbuf[fmt] = 0;
+	c = command_find(s, line, word, why, sizeof(why));
+	if (!c)
+		return result_fail(r, "%s", why);
+	a.name = c->name;
+	a.fmt = fmtbuf;
+	a.rest = line + word + (line[word] == '/' ? fmt + 1 : 0);
+	a.rest += strspn(a.rest, " \t");
+	a.argv = command_split(a.rest, &a.argc, why, sizeof(why));
+	if (!a.argv)
+		return result_fail(r, "%s: %s", c->name, why);
+	rc = run_command(s, c, &a, r);
+	command_free_args(a.argv);
+	free(s->repeat);
+	s->repeat = c->flags & CMD_REPEAT ? strdup(line) : NULL;
+	/* x goes on where it was: the repeated line has no address */
+	if (s->repeat && (c->flags & CMD_FMT))
+		s->repeat[word + (line[word] == '/' ? fmt + 1 : 0)] = 0;
+	return rc;
+}
+
+static char *trimmed(const char *line)
+{
+	size_t n;
+
+	line += strspn(line, " \t\r\n");
+	n = strlen(line);
+	while (n && isspace((unsigned char)line[n - 1]))
+		n--;
+	return strndup(line, n);
+}
+
+static enum inspect_status exec_line(struct inspect *s, const char *line, const struct inspect_sink *sink)
+{
+	char *copy = trimmed(line), *text = copy;
+	struct result r;
+	bool may_fail;
+	int rc = 0;
+
+	may_fail = text[0] == '-';
+	if (may_fail)
+		text += 1 + strspn(text + 1, " \t");
+	if (text[0] && text[0] != '#') {
+		result_init(&r);
+		rc = session_execute(s, text, &r, sink);
+		s->revision++;
+		session_answer(sink, &r);
+		result_fini(&r);
+	}
+	free(copy);
+	if (s->quit)
+		return INSPECT_QUIT;
+	return rc && !may_fail ? INSPECT_FAILED : INSPECT_OK;
+}
+
+/* ---- what a point is to do ---- */
+
+/* The end of the command at LINE: a semicolon outside quotes, or the end of the text. */
+static size_t command_end(const char *line)
+{
+	char quote = 0;
+	size_t n;
+
+	for (n = 0; line[n] && (quote || line[n] != ';'); n++) {
+		if (quote ? line[n] == quote : line[n] == '"' || line[n] == '\'')
+			quote = quote ? 0 : line[n];
+	}
+	return n;
+}
+
+/* Execute the commands of the LIST up to one that fails or lets the guest hit a point again. */
+static enum inspect_status exec_list(struct inspect *s, const char *list, const struct inspect_sink *sink)
+{
+	enum inspect_status st = INSPECT_OK;
+
+	while (*list && st == INSPECT_OK && !s->hit_commands && !session_interrupted(s)) {
+		size_t n = command_end(list);
+		char *line = strndup(list, n);
+
+		st = exec_line(s, line, sink);
+		free(line);
+		list += n + (list[n] == ';');
+	}
+	return st;
+}
+
+enum inspect_status session_hit_commands(struct inspect *s, const struct inspect_sink *sink)
+{
+	enum inspect_status st = INSPECT_OK;
+	struct session_all all;
+	char *list;
+
+	if (s->in_hit_commands)
+		return st;
+	session_all_init(&all, s, sink);
+	s->in_hit_commands = true;
+	while (s->hit_commands && !s->running && st == INSPECT_OK) {
+		list = s->hit_commands;
+		s->hit_commands = NULL;
+		st = exec_list(s, list, &all.to);
+		free(list);
+		session_idle(s, 0);
+	}
+	s->in_hit_commands = false;
+	return st;
+}
+
+/* ---- lines of a face, scripts ---- */
+
+enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+{
+	enum inspect_status st;
+
+	inspect_poll(s, sink);
+	if (!s->depth && !s->in_hit_commands && !s->moving)
+		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+	st = exec_line(s, line, sink);
+	if (st == INSPECT_OK && !s->moving)
+		st = session_hit_commands(s, sink);
+	return st;
+}
+
+static void emit_error(const struct inspect_sink *sink, const char *fmt, const char *name, long line)
+{
+	struct result r;
+
+	result_init(&r);
+	result_fail(&r, fmt, name, line);
+	session_answer(sink, &r);
+	result_fini(&r);
+}
+
+static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *name,
+				     const struct inspect_sink *sink)
+{
+	enum inspect_status st = INSPECT_OK;
+	char *line = NULL;
+	size_t cap = 0;
+	long number = 0;
+
+	while (st == INSPECT_OK && getline(&line, &cap, f) > 0) {
+		number++;
+		st = inspect_exec(s, line, sink);
+		session_idle(s, 0);
+		if (st == INSPECT_FAILED)
+			emit_error(sink, "%s:%ld: the script ends here", name, number);
+		if (st == INSPECT_OK && s->quit) /* another face said so */
+			st = INSPECT_QUIT;
+		if (st == INSPECT_OK && session_interrupted(s)) {
+			emit_error(sink, "%s:%ld: interrupted", name, number);
+			st = INSPECT_FAILED;
+		}
+	}
+	free(line);
+	return st;
+}
+
+enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
+				   const struct inspect_sink *sink)
+{
+	enum inspect_status st;
+
+	if (s->depth >= MAX_DEPTH) {
+		emit_error(sink, "%s:%ld: scripts are nested too deeply", name, 0L);
+		return INSPECT_FAILED;
+	}
+	if (!s->depth++)
+		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+	st = run_lines(s, f, name, sink);
+	s->depth--;
+	return st;
+}
+
+const char *inspect_repeat_line(const struct inspect *s)
+{
+	return s->repeat ? s->repeat : "";
+}

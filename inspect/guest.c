@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the parts of inspect/ know of the guest: its processor and memory, and the environment
+ * in which expressions about it are evaluated. */
+#include "inspect/session_int.h"
+#include "x86/regs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cpu *session_cpu(struct inspect *s)
+{
+	return &machine_vcpu(s->m)->cpu;
+}
+
+struct mmu *session_mmu(struct inspect *s)
+{
+	return machine_vcpu(s->m)->mmu;
+}
+
+gva session_pc(struct inspect *s)
+{
+	return cpu_pc(session_cpu(s));
+}
+
+unsigned session_code_bits(struct inspect *s)
+{
+	return session_cpu(s)->seg[SEG_CS].attr & SA_DB ? 32 : 16;
+}
+
+static bool read_piece(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
+{
+	if (physical)
+		return mm_phys_read(machine_vm(s->m), addr, buf, n);
+	return mmu_read(session_mmu(s), (uint32_t)addr, buf, (unsigned)n, MM_READ | MM_PROBE) == 0;
+}
+
+size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t piece = PAGE_SIZE - ((addr + done) & PAGE_MASK);
+
+		if (piece > n - done)
+			piece = n - done;
+		if (!read_piece(s, physical, addr + done, (char *)buf + done, piece))
+			break;
+		done += piece;
+	}
+	return done;
+}
+
+void session_changed(struct inspect *s)
+{
+	struct vcpu *v = machine_vcpu(s->m);
+
+	v->ops->state_changed(v);
+	run_publish(s);
+}
+
+/* ---- the environment of expressions ---- */
+
+struct variable *session_variable(struct inspect *s, const char *name, bool make)
+{
+	struct variable *v;
+
+	for (size_t i = 0; i < s->nvars; i++)
+		if (!strcmp(s->vars[i].name, name))
+			return &s->vars[i];
+	if (!make)
+		return NULL;
+	s->vars = reallocarray(s->vars, s->nvars + 1, sizeof(*s->vars));
+	if (!s->vars)
+		abort();
+	v = &s->vars[s->nvars++];
+	*v = (struct variable){ 0 };
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	return v;
+}
+
+static bool env_reg(void *ctx, const char *name, uint64_t *val)
+{
+	const struct reg_info *r = reg_find(name);
+	struct inspect *s = ctx;
+	struct variable *v;
+
+	if (r && s->m)
+		*val = reg_get(session_cpu(s), r);
+	else if (!strcmp(name, "icount") && s->m)
+		*val = machine_vcpu(s->m)->icount;
+	else if (!strcmp(name, "event") && s->m)
+		*val = machine_vcpu(s->m)->event.number;
+	else if (!strcmp(name, "value") && s->m)
+		*val = machine_vcpu(s->m)->event.val;
+	else if (!strcmp(name, "exit") && s->m)
+		*val = (uint64_t)(int64_t)inspect_exit_status(s, NULL, 0);
+	else if ((v = session_variable(s, name, false)))
+		*val = v->val;
+	else
+		return false;
+	return true;
+}
+
+static bool env_symbol(void *ctx, const char *name, uint64_t *val)
+{
+	struct inspect *s = ctx;
+	const struct symbol *sym = symbols_find(&s->symbols, name);
+
+	if (!sym)
+		return false;
+	*val = sym->addr;
+	return true;
+}
+
+static bool env_read(void *ctx, uint64_t addr, unsigned size, uint64_t *val)
+{
+	struct inspect *s = ctx;
+
+	*val = 0;
+	return s->m && addr <= UINT32_MAX && session_read(s, false, addr, val, size) == size;
+}
+
+struct expr_env session_env(struct inspect *s)
+{
+	return (struct expr_env){ .ctx = s, .reg = env_reg, .symbol = env_symbol, .read = env_read };
+}
+
+int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	char err[200];
+
+	if (expr_eval(&env, text, val, err, sizeof(err)))
+		return 0;
+	return result_fail(r, "%s", err);
+}
+
+int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out)
+{
+	int64_t v = (int64_t)session_pc(s);
+
+	if (i < a->argc && session_eval(s, a->argv[i], &v, r))
+		return -1;
+	if (v < 0 || v > UINT32_MAX)
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)v);
+	*out = (gva)v;
+	return 0;
+}
