@@ -8,6 +8,11 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/console_int.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/control_answer.c \
+	%D%/control_event.c \
+	%D%/control_int.h \
+	%D%/control_request.c \
+	%D%/control_send.c \
 	%D%/manual.c \
 	%D%/options.c \
 	%D%/options.h \

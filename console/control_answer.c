@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the control socket answers, being put together: rows or text, from results as they come. */
+#include "console/control_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_ROOM = 1 << 20 /* for what comes by itself meanwhile */ };
+
+void control_string(FILE *f, const char *buf, size_t n)
+{
+	json_t *text = json_stringn(buf, n);
+
+	if (text) {
+		json_dumpf(text, f, JSON_ENCODE_ANY);
+		json_decref(text);
+		return;
+	}
+	fputc('"', f);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char ch = (unsigned char)buf[i];
+
+		if (ch < 0x20 || ch >= 0x7f || ch == '"' || ch == '\\')
+			fprintf(f, "\\u%04x", ch);
+		else
+			fputc(ch, f);
+	}
+	fputc('"', f);
+}
+
+char *control_render(const struct result *r, bool json)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		abort();
+	result_render(r, json, f);
+	if (!json)
+		result_render_error(r, false, "", f);
+	fclose(f);
+	return text;
+}
+
+void answer_rows(struct answer *a, const struct result *r)
+{
+	char *lines = control_render(r, true), *save = NULL;
+
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		fprintf(a->f, "%s%s", a->any ? "," : "", line);
+		a->any = true;
+	}
+	free(lines);
+}
+
+static void add_lost(struct answer *a)
+{
+	if (a->lost && a->text)
+		fprintf(a->f, "(and %llu more)\n", (unsigned long long)a->lost);
+	else if (a->lost)
+		fprintf(a->f, "%s{\"lost\":%llu}", a->any ? "," : "", (unsigned long long)a->lost);
+	a->any |= a->lost > 0;
+	a->lost = 0;
+}
+
+void answer_emit(void *ctx, const struct result *r)
+{
+	struct answer *a = ctx;
+
+	if (r->unasked && !a->no_output && ftello(a->f) > ANSWER_ROOM)
+		a->lost++;
+	if (r->unasked && (a->no_output || a->lost))
+		return;
+	add_lost(a);
+	if (a->text)
+		result_render(r, r->json, a->f);
+	else
+		answer_rows(a, r);
+	if (r->error && !a->error)
+		a->error = strdup(r->error);
+}
+
+void answer_open(struct answer *a)
+{
+	a->f = open_memstream(&a->buf, &a->len);
+	if (!a->f)
+		abort();
+}
+
+void answer_send(struct control_client *c, struct answer *a, const char *id, bool ok)
+{
+	size_t len = 0;
+	char *line = NULL;
+	FILE *f = open_memstream(&line, &len);
+
+	if (!f)
+		abort();
+	if (a->f) {
+		add_lost(a);
+		fclose(a->f);
+	}
+	fprintf(f, "{\"id\":%s,\"ok\":%s", id, ok ? "true" : "false");
+	if (a->text) {
+		fputs(",\"text\":", f);
+		control_string(f, a->buf ? a->buf : "", a->len);
+	} else if (ok || a->any) {
+		fprintf(f, ",\"results\":[%s]", a->buf ? a->buf : "");
+	}
+	if (!ok) {
+		fputs(",\"error\":", f);
+		control_string(f, a->error ? a->error : "failed", strlen(a->error ? a->error : "failed"));
+	}
+	fputs("}\n", f);
+	fclose(f);
+	control_send(c, line, len);
+	free(line);
+	free(a->buf);
+	free(a->error);
+}
+
+void control_refuse(struct control_client *c, const char *id, const char *why)
+{
+	struct answer a = { .error = strdup(why) };
+
+	answer_send(c, &a, id, false);
+}
