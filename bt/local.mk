@@ -46,8 +46,14 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/translate.c \
 	%D%/verify.c \
 	%D%/verify.h \
+	%D%/verify_branch.c \
+	%D%/verify_fact.c \
 	%D%/verify_glue.c \
 	%D%/verify_glue.h \
+	%D%/verify_insn.c \
+	%D%/verify_int.h \
+	%D%/verify_memory.c \
+	%D%/verify_sequence.c \
 	%D%/view_adapt.c \
 	%D%/view_tc.c \
 	%D%/view_traps.c \
