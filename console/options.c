@@ -134,6 +134,18 @@ static void add_script(struct options *o, bool file, const char *text)
 	o->scripts[o->nscripts++] = (struct script){ file, text };
 }
 
+/* The value of an option is not of its kind. */
+static bool bad_value(const struct option_row *row, const char *what, const char *arg)
+{
+	char why[60];
+
+	if (row->name)
+		snprintf(why, sizeof(why), " for --%s", row->name);
+	else
+		snprintf(why, sizeof(why), " for -%c", row->letter);
+	return complain(what, arg, why);
+}
+
 static bool take_option(struct options *o, const struct option_row *row, const char *arg)
 {
 	void *at = (char *)o + row->offset;
@@ -148,13 +160,13 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 		*(const char **)at = arg;
 		return true;
 	case SIZE:
-		return parse_size(arg, at) || complain("bad size", arg, "");
+		return parse_size(arg, at) || bad_value(row, "bad size", arg);
 	case NUMBER:
-		return (parse_number(arg, at) && *(uint64_t *)at) || complain("bad number", arg, "");
+		return (parse_number(arg, at) && *(uint64_t *)at) || bad_value(row, "bad number", arg);
 	case SECONDS:
 		*seconds = strtod(arg, &end);
 		return (end != arg && !*end && isfinite(*seconds) && *seconds > 0 && *seconds < 1e9) ||
-		       complain("bad number of seconds", arg, "");
+		       bad_value(row, "bad number of seconds", arg);
 	case SCRIPT_FILE:
 	case SCRIPT_LINE:
 		add_script(o, row->kind == SCRIPT_FILE, arg);
