@@ -7,7 +7,7 @@ BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-
 bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/nano-native.c %D%/nano-paper.tsv
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv
 CLEANFILES += %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
@@ -28,4 +28,8 @@ bench-nano: all %D%/nano-native
 bench-traps: all
 	$(SHELL) $(top_srcdir)/%D%/traps -v ./vitrine
 
-.PHONY: bench bench-nano bench-traps
+# What a refreshing dashboard costs the guest; bench/dashboard says how it is measured.
+bench-dashboard: all
+	$(top_srcdir)/%D%/dashboard -v ./vitrine
+
+.PHONY: bench bench-nano bench-traps bench-dashboard

@@ -43,6 +43,7 @@ SHELL_TESTS = \
 # Real guests, from packages that guests/fetch brought: `make check-guests`.
 GUEST_TESTS = \
 	%D%/guests/examples.sh \
+	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
 	%D%/guests/memtest.sh \
