@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Log by category. The mask and the sink are the one piece of process-wide
+ * Log by category. The mask and where lines go are the one piece of process-wide
  * mutable state below the composition root: a log line must be reachable from
  * every layer, including the signal handler's slow path. */
 #ifndef BASE_LOG_H
@@ -23,6 +23,11 @@ extern unsigned log_mask; /* bit N: category N is on */
 int log_find(const char *name);
 /* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
 void log_set_file(FILE *f);
+/* Write what goes to stderr to FD as well, a pipe that does not block: lines of at most LOG_COPY_LINE bytes, each
+ * in one write. -1: no more. Any thread. */
+enum { LOG_COPY_LINE = 512 };
+void log_set_copy(int fd);
+unsigned long log_copy_lost(void); /* lines that did not fit since the last call */
 void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vemit(enum log_cat cat, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0), nonnull));
 /* The same from light code (base/light.h); without floating-point arguments. */

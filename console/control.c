@@ -51,6 +51,8 @@ static void control_sweep(struct control *ctl)
 		free(c);
 		ctl->nclients--;
 	}
+	if (!ctl->nclients)
+		inspect_log_wanted(ctl->s, false);
 	if (!ctl->nclients && ctl->attached) {
 		/* nobody is left to let a stopped guest go on: wait for the next one */
 		if (!inspect_running(ctl->s) && !inspect_ended(ctl->s))
@@ -139,6 +141,7 @@ void control_adopt(struct control *ctl, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	ctl->clients = c;
 	ctl->nclients++;
+	inspect_log_wanted(ctl->s, true);
 	loop_watch(ctl->loop, fd, client_ready, c);
 	control_hold(ctl, inspect_has_machine(ctl->s) && !inspect_ended(ctl->s));
 }
@@ -174,6 +177,12 @@ static void serial_ready(void *ctx, int fd)
 {
 	(void)fd;
 	control_take_serial(ctx);
+}
+
+static void log_ready(void *ctx, int fd)
+{
+	(void)fd;
+	inspect_log_take(((struct control *)ctx)->s);
 }
 
 static bool open_socket(struct control *ctl, const char *path, char *err, size_t errlen)
@@ -216,6 +225,8 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 		loop_watch(loop, ctl->listen_fd, listen_ready, ctl);
 	if (ctl->timer >= 0)
 		loop_watch(loop, ctl->timer, timer_ready, ctl);
+	if (inspect_log_fd(s) >= 0)
+		loop_watch(loop, inspect_log_fd(s), log_ready, ctl);
 	inspect_tap(s, &ctl->tap);
 	ctl->drains = !inspect_serial_is_taken(s);
 	if (ctl->drains) {
@@ -245,6 +256,7 @@ void control_free(struct control *ctl)
 		loop_forget(ctl->loop, ctl->timer);
 		close(ctl->timer);
 	}
+	loop_forget(ctl->loop, inspect_log_fd(ctl->s));
 	if (ctl->drains) {
 		loop_forget(ctl->loop, inspect_serial_fd(ctl->s));
 		inspect_serial_taken(ctl->s, false);

@@ -64,6 +64,12 @@ struct inspect_tap {
 void inspect_tap(struct inspect *s, struct inspect_tap *tap);
 void inspect_untap(struct inspect *s, struct inspect_tap *tap);
 
+/* The log is for standard error, which the session's own face has; taps get a copy while somebody WANTED it. The
+ * descriptor is readable when there is something to take, which is told as output. -1: there is none. */
+int inspect_log_fd(struct inspect *s);
+void inspect_log_wanted(struct inspect *s, bool wanted);
+void inspect_log_take(struct inspect *s);
+
 enum inspect_status { INSPECT_OK, INSPECT_FAILED, INSPECT_QUIT };
 
 /* Execute one line ("" and comments: nothing). A leading "-" turns failure into success. */

@@ -36,6 +36,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/guest.c \
 	%D%/inspect.h \
 	%D%/keymap.def \
+	%D%/log_copy.c \
 	%D%/manual.c \
 	%D%/output.c \
 	%D%/peek.c \

@@ -33,11 +33,23 @@ void session_answer(const struct inspect_sink *sink, const struct result *r)
 		sink->emit(sink->ctx, r);
 }
 
+void session_tell_others(struct inspect *s, const struct result *r)
+{
+	struct result unasked = *r;
+	struct inspect_tap *next;
+
+	unasked.unasked = true;
+	for (struct inspect_tap *t = s->taps; t && (r->first || r->error); t = next) {
+		next = t->next;
+		if (t->output)
+			t->output(t->ctx, &unasked);
+	}
+}
+
 /* Tell SINK, the session's own face and the taps. */
 static void tell(struct inspect *s, const struct inspect_sink *sink, const struct result *r)
 {
 	struct result unasked = *r;
-	struct inspect_tap *next;
 
 	if (r->stop) { /* others are told of stops in their own way */
 		session_answer(sink, r);
@@ -47,11 +59,7 @@ static void tell(struct inspect *s, const struct inspect_sink *sink, const struc
 	session_answer(sink, &unasked);
 	if (s->home != sink) /* which waits for a command */
 		session_answer(s->home, &unasked);
-	for (struct inspect_tap *t = s->taps; t && (r->first || r->error); t = next) {
-		next = t->next;
-		if (t->output)
-			t->output(t->ctx, &unasked);
-	}
+	session_tell_others(s, r);
 }
 
 static void tell_all(void *ctx, const struct result *r)

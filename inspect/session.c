@@ -33,6 +33,7 @@ void inspect_free(struct inspect *s)
 	points_fini(&s->points);
 	symbols_fini(&s->symbols);
 	serial_log_free(s->serial);
+	session_log_fini(s);
 	if (s->log_file) {
 		log_set_file(NULL);
 		fclose(s->log_file);

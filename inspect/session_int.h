@@ -75,6 +75,7 @@ struct inspect {
 		bool physical;
 	} examine;
 	FILE *log_file;
+	struct log_copy *log_copy; /* NULL: nobody has asked for it */
 	struct inspect_tap *taps;
 	bool serial_taken;
 	const struct inspect_sink *home; /* the session's own face's; NULL: none */
@@ -151,6 +152,9 @@ void run_report(struct inspect *s, struct result *r);
 void session_answer(const struct inspect_sink *sink, const struct result *r);
 /* Give R, which nobody asked for, to all faces; R is freed. */
 void session_emit(struct inspect *s, struct result *r);
+/* Give it to all but the session's own face. */
+void session_tell_others(struct inspect *s, const struct result *r);
+void session_log_fini(struct inspect *s); /* log_copy.c */
 /* A sink for commands that nobody gave: their results go to SINK and, but for stops, to all other faces. */
 struct session_all {
 	struct inspect *s;

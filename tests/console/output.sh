@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What comes by itself (lines of trace points and probes, what a point's commands answer) reaches every
+# What comes by itself (lines of trace points and probes, what a point's commands answer, the log) reaches every
 # face once; a client that does not read loses lines, is told how many, and stops nobody.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
-plan 17
+plan 19
 
 S=$TMP/control
+# AddressSanitizer would keep what is freed, and memory not stay level
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 mkfifo "$TMP/stdin"
 timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --append loop demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
@@ -18,7 +20,7 @@ while [ ! -S "$S" ] && [ $n -lt 100 ]; do
 	sleep 0.05
 done
 
-timeout 80 python3 - "$S" "$TMP/out" >"$TMP/tap" 2>"$TMP/trace" <<'END'
+timeout 80 python3 - "$S" "$TMP/out" "$TMP/err" >"$TMP/tap" 2>"$TMP/trace" <<'END'
 import json, os, socket, struct, sys, time
 
 class Client:
@@ -106,9 +108,9 @@ def tally(output):
 # A loop that is reached thousands of times a second; nobody reads.
 hot = "user_main+0x22b"
 told.output = []
-plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 100))
+plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 1500))
 number = plain.ask("info break")["results"][0]["number"]
-for turn in range(2): # the first flood fills caches and buffers
+for turn in range(2): # the first flood fills caches and buffers; each is 12 MiB of events for either client
     plain.ask("continue &")
     before, from_ = hits(number), time.monotonic()
     while hits(number) < before + 4000 and time.monotonic() < from_ + 20:
@@ -123,12 +125,12 @@ while sum(tally(told.output)) < total:
     if len(told.output) > total:
         break
 got, lost = tally(told.output)
-say(got > 300 and lost > 0 and got + lost == total, "every line came or is among those told to be lost", (got, lost, total))
+say(got > 50 and lost > 0 and got + lost == total, "every line came or is among those told to be lost", (got, lost, total))
 say(told.ask("print 42")["results"][0]["value"] == 42, "who did not read is still there")
 waiting.output = []
 waiting.ask("print 1") # its answer is behind all that came before
 got, lost = tally(waiting.output)
-say(got > 300 and lost > 0 and got + lost >= total, "the other one's count is right too", (got, lost, total))
+say(got > 50 and lost > 0 and got + lost >= total, "the other one's count is right too", (got, lost, total))
 
 # An answer has room for so many.
 told.send(subscribe=["stop"])
@@ -138,21 +140,53 @@ waiting.send(subscribe=[])
 waiting.answer()
 waiting.send(command="continue", text=False)
 from_ = time.monotonic()
-while hits(number) < before + 9000 and time.monotonic() < from_ + 20:
+while hits(number) < before + 3000 and time.monotonic() < from_ + 20:
     time.sleep(0.05)
 plain.ask("stop")
 rows = waiting.answer()["results"]
 lines, lost = sum(r.get("event") == "trace" for r in rows), sum(r.get("lost", 0) for r in rows)
-say(lines > 1000 and lost > 0 and lines + lost == hits(number) - before and rows[-1]["event"] == "stop",
+say(lines > 300 and lost > 0 and lines + lost == hits(number) - before and rows[-1]["event"] == "stop",
     "an answer has the first lines and the number of the others", (lines, lost, hits(number) - before))
 m = plain.ask("x/2xb $pc")["results"]
 say(not [r for r in m if r.get("event")], "who only looks is not told", m)
+plain.ask("delete")
+
+# The log, which the session has on its standard error.
+def logged():
+    return [line for line in open(sys.argv[3]).read().splitlines() if line.startswith("[")]
+
+def hear(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        told.ask("print 1")
+        time.sleep(0.02)
+    return [r["text"] for e in told.output for r in e.get("results", []) if r["event"] == "log"]
+
+told.send(subscribe=["output"])
+told.answer()
+told.output = []
+plain.ask("reset")
+plain.ask("log bt on")
+plain.ask("stepi 20")
+plain.ask("tbreak run")
+plain.ask("continue")
+plain.ask("log all off")
+lines = hear(0.5)
+say(len(lines) > 0 and lines == logged(), "who subscribed has the lines of the log", (lines[-3:], logged()[-3:], len(lines), len(logged())))
+told.output = []
+plain.ask("log all on")
+plain.ask("continue &")
+hear(1)
+plain.ask("stop")
+plain.ask("log all off")
+got, lost = len(hear(0.5)), sum(e.get("lost", 0) for e in told.output)
+say(got > 100 and told.ask("print 42")["ok"], "also when it says very much", (got, lost, len(logged())))
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]
 	ok $? "$name" "$(cat "$TMP/trace")"
 done <"$TMP/tap"
-[ "$(wc -l <"$TMP/tap")" -eq 14 ] || sed 's/^/# /' "$TMP/trace"
+[ "$(wc -l <"$TMP/tap")" -eq 16 ] || sed 's/^/# /' "$TMP/trace"
 
 # attach -c has the lines in the answer, with --json as rows
 "$VITRINE" attach "$S" -c 'delete' -c 'trace run "run %d" 1' -c reset -c 'tbreak check_flags' -c continue >"$TMP/attached" 2>&1
