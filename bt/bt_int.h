@@ -220,7 +220,8 @@ struct probe {
 #define MAX_ODD 8 /* times a replacement may fail to serve its site */
 #define RAM_ACQUITS 64 /* uses of RAM in a row by a site convicted of device memory */
 
-#define CCF_HASH 65536u
+#define CCF_HASH_BITS 18
+#define CCF_HASH (1u << CCF_HASH_BITS)
 #define MAX_BPS 1024
 
 struct bt_stats {

@@ -113,16 +113,15 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 		b->cur = NULL;
 }
 
-static unsigned hash_of(uint32_t pc, uint32_t mode)
+/* With the page: processes have other code at the same address. */
+static unsigned hash_of(uint32_t pc, uint32_t mode, ppn page)
 {
-	uint32_t h = pc ^ mode * 0x9e3779b1u;
-
-	return (h ^ h >> 15) & (CCF_HASH - 1);
+	return ((pc ^ mode << 3 ^ page << 13) * 0x9e3779b1u) >> (32 - CCF_HASH_BITS);
 }
 
 struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t cs_base, ppn page)
 {
-	for (struct ccf *f = b->hash[hash_of(pc, mode)]; f; f = f->hnext) {
+	for (struct ccf *f = b->hash[hash_of(pc, mode, page)]; f; f = f->hnext) {
 		if (f->pc != pc || f->mode != mode || f->page != page || f->cs_base != cs_base)
 			continue;
 		if ((mode & MODE_CSLIM) && f->cs_limit != b->v.cpu.seg[SEG_CS].limit)
@@ -137,7 +136,7 @@ struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t c
 /* Make F findable, and have its source watched. */
 static void hook(struct bt_vcpu *b, struct ccf *f)
 {
-	unsigned h = hash_of(f->pc, f->mode);
+	unsigned h = hash_of(f->pc, f->mode, f->page);
 
 	f->hnext = b->hash[h];
 	b->hash[h] = f;
@@ -278,7 +277,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 	history_dropped(b, f, why, by);
 	account_dropped(b, f, why);
 	f->dead = true;
-	for (struct ccf **p = &b->hash[hash_of(f->pc, f->mode)]; *p; p = &(*p)->hnext)
+	for (struct ccf **p = &b->hash[hash_of(f->pc, f->mode, f->page)]; *p; p = &(*p)->hnext)
 		if (*p == f) {
 			*p = f->hnext;
 			break;
