@@ -37,7 +37,7 @@ struct out {
 void out_fini(struct out *o);
 void out_clear(struct out *o);
 void out_bytes(struct out *o, const void *bytes, size_t n);
-void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(1, 2)));
 void out_hex(struct out *o, const void *bytes, size_t n);
 /* As raw bytes, escaped. */
 void out_binary(struct out *o, const void *bytes, size_t n);

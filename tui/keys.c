@@ -127,6 +127,13 @@ static void help_panes(FILE *f, struct tui *t)
 	fputc('\n', f);
 }
 
+static void put_indented(FILE *f, size_t indent, const char *text, size_t n)
+{
+	fprintf(f, "%*s", (int)indent, "");
+	fwrite(text, 1, n, f);
+	fputc('\n', f);
+}
+
 /* "name   help" with the help in a column of its own, over several lines where it is long. */
 static void put_wrapped(FILE *f, const char *line, size_t n, size_t width)
 {
@@ -140,12 +147,12 @@ static void put_wrapped(FILE *f, const char *line, size_t n, size_t width)
 			cut--;
 		if (cut == least)
 			break;
-		fprintf(f, "%*s%.*s\n", (int)indent, "", (int)cut, line);
+		put_indented(f, indent, line, cut);
 		line += cut + 1;
 		n -= cut + 1;
 		indent = INDENT;
 	}
-	fprintf(f, "%*s%.*s\n", (int)indent, "", (int)n, line);
+	put_indented(f, indent, line, n);
 }
 
 static char *wrapped(char *text, int width)
