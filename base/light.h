@@ -13,6 +13,11 @@
 #define LIGHT_BUILD true
 #endif
 
+/* Words of guest memory or code: at any address, over any type. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
+typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
+
 static inline void light_fill(void *d, uint8_t v, size_t n)
 {
 	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(v) : "memory");

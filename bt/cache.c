@@ -4,6 +4,7 @@
  * dropped. TC memory and fragment records are handed out in order and come back
  * all at once, when the cache is flushed. Built with -mgeneral-regs-only: page
  * unmaps and code writes reach it while the guest's vector registers are live. */
+#include "base/light.h"
 #include "base/log.h"
 #include "bt/bt_int.h"
 
@@ -190,7 +191,7 @@ struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip)
 
 static void set_rel32(struct bt_vcpu *b, uint32_t at, uint32_t to)
 {
-	*(volatile uint32_t __attribute__((aligned(1))) *)(b->rw + at) = to - (at + 4);
+	*(volatile any32 *)(b->rw + at) = to - (at + 4);
 }
 
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)

@@ -4,20 +4,18 @@
  * light_*.c. */
 #include "bt/callout_int.h"
 
-#define PASS_BYTES 128 /* a string instruction that moves no more than this may pass */
+#include "base/light.h"
 
-typedef uint64_t __attribute__((aligned(1), may_alias)) u64;
-typedef uint32_t __attribute__((aligned(1), may_alias)) u32;
-typedef uint16_t __attribute__((aligned(1), may_alias)) u16;
+#define PASS_BYTES 128 /* a string instruction that moves no more than this may pass */
 
 static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 {
 	for (; n >= 8; n -= 8, d += 8, s += 8)
-		*(u64 *)d = *(const u64 *)s;
+		*(any64 *)d = *(const any64 *)s;
 	for (; n >= 4; n -= 4, d += 4, s += 4)
-		*(u32 *)d = *(const u32 *)s;
+		*(any32 *)d = *(const any32 *)s;
 	for (; n >= 2; n -= 2, d += 2, s += 2)
-		*(u16 *)d = *(const u16 *)s;
+		*(any16 *)d = *(const any16 *)s;
 	if (n)
 		*d = *s;
 }

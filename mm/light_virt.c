@@ -6,8 +6,6 @@
 
 #include "base/light.h"
 
-#define MOVE(type) (*(type __attribute__((aligned(1), may_alias)) *)d = *(const type __attribute__((aligned(1), may_alias)) *)s)
-
 /* Most are a few words: a frame, a descriptor. */
 static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 {
@@ -16,13 +14,13 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 		return;
 	}
 	for (; n >= 8; n -= 8, d += 8, s += 8)
-		MOVE(uint64_t);
+		*(any64 *)d = *(const any64 *)s;
 	if (n & 4) {
-		MOVE(uint32_t);
+		*(any32 *)d = *(const any32 *)s;
 		d += 4, s += 4;
 	}
 	if (n & 2) {
-		MOVE(uint16_t);
+		*(any16 *)d = *(const any16 *)s;
 		d += 2, s += 2;
 	}
 	if (n & 1)

@@ -56,7 +56,7 @@ struct region {
 	uint64_t pt_at;    /* address of the page table, when not a large page */
 	uint32_t mapped;   /* VPNs mapped */
 	bool large;
-	uint8_t snap[PAGE_SIZE]; /* the page table as of then */
+	uint8_t snap[PAGE_SIZE] __attribute__((aligned(8))); /* the page table as of then */
 };
 
 #define PEND_MAX 64
