@@ -204,6 +204,7 @@ int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)
 		if ((p[i] & PTE_P) && (p[i] & (0xfffffff000000000ull | 0x1e6)))
 			return cpu_raise_err(m->cpu, EXC_GP, 0);
 	}
-	memcpy(m->pdptr, p, sizeof(p));
+	for (int i = 0; i < 4; i++)
+		m->pdptr[i] = p[i];
 	return 0;
 }
