@@ -39,7 +39,8 @@ struct vector_state {
 	uint8_t image[832];
 } __attribute__((aligned(64)));
 
-/* Put the guest's registers away, and make them what C expects. */
+/* Put the guest's registers away, and make them what C expects. S is a variable of a function's outermost
+ * block: at the ends of an inner one AddressSanitizer would call out. */
 static inline void vectors_away(struct vector_state *s)
 {
 	static const uint32_t mxcsr = 0x1f80;

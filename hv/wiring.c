@@ -18,17 +18,21 @@ void board_irq(struct board *b, unsigned line, bool level)
 	pic_set(b->dev[SLOT_pic], line, level);
 }
 
+static void stop(struct vcpu *v)
+{
+	struct vector_state s;
+
+	vectors_away(&s);
+	v->ops->request_stop(v);
+	vectors_back(&s);
+}
+
 void board_event(struct board *b, enum board_event ev)
 {
 	if (b->event == EVENT_NONE)
 		b->event = ev;
-	if (b->v) {
-		struct vector_state s;
-
-		vectors_away(&s);
-		b->v->ops->request_stop(b->v);
-		vectors_back(&s);
-	}
+	if (b->v)
+		stop(b->v);
 }
 
 void board_exit(struct board *b, uint32_t val)

@@ -75,19 +75,23 @@ static void update(struct uart *u)
 	board_irq(u->d.board, COM1_IRQ, on);
 }
 
+static void deliver(const struct uart *u, const struct machine_config *cfg)
+{
+	struct vector_state s;
+
+	vectors_away(&s);
+	cfg->serial_out(cfg->serial_ctx, u->out, u->out_len);
+	vectors_back(&s);
+}
+
 static void flush(struct dev *d)
 {
 	struct uart *u = (struct uart *)d;
 	const struct machine_config *cfg = d->board->cfg;
 
 	timer_cancel(&d->board->clock, &u->flush);
-	if (u->out_len && cfg->serial_out) {
-		struct vector_state s;
-
-		vectors_away(&s);
-		cfg->serial_out(cfg->serial_ctx, u->out, u->out_len);
-		vectors_back(&s);
-	}
+	if (u->out_len && cfg->serial_out)
+		deliver(u, cfg);
 	u->out_len = 0;
 }
 
