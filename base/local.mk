@@ -18,6 +18,6 @@ noinst_LIBRARIES += %D%/libbase.a
 # What light code (base/light.h) calls.
 noinst_LIBRARIES += %D%/libbaselight.a
 %C%_libbaselight_a_SOURCES = %D%/light_log.c
-%C%_libbaselight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-sanitize=all
+%C%_libbaselight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
 %C%_libbase_a_LIBADD = $(%C%_libbaselight_a_OBJECTS)
 %C%_libbase_a_DEPENDENCIES = %D%/libbaselight.a

@@ -62,12 +62,17 @@ registers()
 	}'
 }
 
-# calls FILE...: what they want that no light library has and no row allows.
+# calls FILE...: what they want that no light library has and no row allows. Of sanitizers: what is called
+# before main, or never returns; __asan_stack_malloc_N only under detect_stack_use_after_return=1.
 calls()
 {
+	before_main='__asan_(init|version_mismatch_check_v[0-9]+|(un)?register_globals)|__gcov_.*'
+	at_the_end='__asan_(report_.*|handle_no_return)|__ubsan_handle_(.*_abort|builtin_unreachable|missing_return)'
+	on_request='__asan_(stack_(malloc|free)_.*|option_detect_stack_use_after_return)'
 	allowed >"$tmp/allowed"
 	nm -A --defined-only $lights | awk 'NF == 3 { print $3 }' >"$tmp/own"
-	nm -A -u "$@" | awk -v allowed="$tmp/allowed" -v own="$tmp/own" '
+	nm -A -u "$@" | awk -v allowed="$tmp/allowed" -v own="$tmp/own" \
+		-v tools="^(_GLOBAL_OFFSET_TABLE_|$before_main|$at_the_end|$on_request)$" '
 	BEGIN {
 		while ((getline line <allowed) > 0) {
 			split(line, f)
@@ -76,7 +81,7 @@ calls()
 		while ((getline line <own) > 0)
 			may["*", line] = 1
 	}
-	NF < 2 || $(NF - 1) != "U" || $NF ~ /^(_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__gcov_.*)$/ { next }
+	NF < 2 || $(NF - 1) != "U" || $NF ~ tools { next }
 	{
 		object = $1
 		sub(/:$/, "", object)

@@ -15,6 +15,6 @@ noinst_LIBRARIES += %D%/libx86.a
 # What light code (base/light.h) calls.
 noinst_LIBRARIES += %D%/libx86light.a
 %C%_libx86light_a_SOURCES = %D%/light_regs.c
-%C%_libx86light_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-sanitize=all
+%C%_libx86light_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
 %C%_libx86_a_LIBADD = $(%C%_libx86light_a_OBJECTS)
 %C%_libx86_a_DEPENDENCIES = %D%/libx86light.a
