@@ -11,6 +11,8 @@ S=$TMP/control
 # AddressSanitizer would keep what is freed, and memory not stay level
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 mkfifo "$TMP/stdin"
+# What AddressSanitizer holds back of freed memory is not growth.
+ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64" \
 timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --append loop demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
 exec 9>"$TMP/stdin"
