@@ -12,6 +12,20 @@ AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
 	TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' VITRINE='$(abs_top_builddir)/vitrine'; \
 	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY TOP_SRCDIR TOP_BUILDDIR VITRINE;
 
+# Signals are the engine's. No test expects 99; and no report may get lost with the standard error
+# or the status of a process that nobody looks at.
+if SANITIZERS
+SANITIZER_REPORTS = sanitizer-report
+SANITIZER_OPTIONS = exitcode=99:log_path=$(abs_top_builddir)/$(SANITIZER_REPORTS)
+AM_TESTS_ENVIRONMENT += \
+	ASAN_OPTIONS="allow_user_segv_handler=1:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:use_sigaltstack=0:detect_stack_use_after_return=0:$(SANITIZER_OPTIONS):$$ASAN_OPTIONS"; \
+	UBSAN_OPTIONS="print_stacktrace=1:$(SANITIZER_OPTIONS):$$UBSAN_OPTIONS"; export ASAN_OPTIONS UBSAN_OPTIONS;
+CLEANFILES += $(SANITIZER_REPORTS).*
+check-local: check-TESTS
+	@set -- $(SANITIZER_REPORTS).*; if [ -e "$$1" ]; then \
+		head -n 20 "$$@"; echo "reports of sanitizers: $$*; they count until they are removed"; exit 1; fi
+endif
+
 SHELL_TESTS = \
 	%D%/layers.sh \
 	%D%/light.sh \
