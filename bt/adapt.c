@@ -125,43 +125,82 @@ unsigned bt_discard(struct vcpu *v, gva pc, bool all)
 static int pin_find(const struct bt_vcpu *b, uint32_t pc)
 {
 	for (unsigned i = 0; i < b->npins; i++)
-		if (b->pins[i] == pc)
+		if (b->pins[i].pc == pc)
 			return (int)i;
 	return -1;
 }
 
-const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
+static bool pin_covers(const struct pin *p, uint32_t pc)
 {
-	struct bt_vcpu *b = of(v);
-	uint32_t at[MAX_PINS];
+	return pc - p->pc < p->len;
+}
+
+/* The places of the fragments that cover PC, each once. */
+static unsigned pin_places(const struct bt_vcpu *b, uint32_t pc, struct pin at[MAX_PINS])
+{
 	unsigned found = 0;
 
-	*n = 0;
 	for (uint32_t i = 0; i < b->norder && found < MAX_PINS; i++) {
 		const struct ccf *f = b->order[i];
 		bool twice = false;
 
 		for (unsigned k = 0; k < found; k++)
-			twice |= at[k] == f->pc;
-		if (!f->dead && !twice && (uint32_t)pc - f->pc < f->glen)
-			at[found++] = f->pc;
+			twice |= at[k].pc == f->pc;
+		if (!f->dead && !twice && pc - f->pc < f->glen)
+			at[found++] = (struct pin){ f->pc, f->glen };
 	}
-	if (!found)
-		at[found++] = (uint32_t)pc;
-	for (unsigned i = 0; i < found; i++) {
-		int k = pin_find(b, at[i]);
+	return found;
+}
 
-		if ((k >= 0) == on)
+static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+{
+	struct pin at[MAX_PINS];
+	unsigned found = pin_places(b, pc, at);
+
+	/* Fragments that were pinned are made anew, when they run next. */
+	for (unsigned i = 0; !found && i < b->npins; i++)
+		if (pin_covers(&b->pins[i], pc))
+			return NULL;
+	if (!found)
+		at[found++] = (struct pin){ pc, 1 };
+	for (unsigned i = 0; i < found; i++) {
+		if (pin_find(b, at[i].pc) >= 0)
 			continue;
-		if (on && b->npins == MAX_PINS)
+		if (b->npins == MAX_PINS)
 			return "no room for another pin";
-		if (on)
-			b->pins[b->npins++] = at[i];
-		else
-			b->pins[k] = b->pins[--b->npins];
-		cache_drop_at(b, at[i], 1, DROP_PIN);
+		b->pins[b->npins++] = at[i];
+		cache_drop_at(b, at[i].pc, 1, DROP_PIN);
 		++*n;
 	}
+	return NULL;
+}
+
+/* Those of fragments that cover PC, or did so when they were pinned. */
+static void unpin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+{
+	struct pin at[MAX_PINS];
+	unsigned found = pin_places(b, pc, at);
+
+	for (unsigned i = b->npins; i--;) {
+		struct pin p = b->pins[i];
+		bool is = pin_covers(&p, pc);
+
+		for (unsigned k = 0; k < found; k++)
+			is |= at[k].pc == p.pc;
+		if (!is)
+			continue;
+		b->pins[i] = b->pins[--b->npins];
+		cache_drop_at(b, p.pc, 1, DROP_PIN);
+		++*n;
+	}
+}
+
+const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
+{
+	*n = 0;
+	if (on)
+		return pin(of(v), (uint32_t)pc, n);
+	unpin(of(v), (uint32_t)pc, n);
 	return NULL;
 }
 

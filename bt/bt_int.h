@@ -137,6 +137,9 @@ struct exit_link {
 	bool no_chain;
 };
 
+#define MAX_FORWARD 2 /* conditional branches within a TU, beside that at its end */
+#define MAX_EXITS (MAX_FORWARD + 2)
+
 struct ccf {
 	uint32_t pc, eip, mode;
 	uint32_t cs_base, cs_limit;
@@ -148,7 +151,7 @@ struct ccf {
 	uint16_t nmark;
 	uint16_t glen;        /* guest bytes */
 	bool dead, checked;
-	struct exit_link link[2];
+	struct exit_link link[MAX_EXITS];
 	struct exit_link *in;
 	struct mark *marks;
 	uint16_t *ioff;       /* host offset of each instruction, then guest offset */
@@ -215,6 +218,9 @@ struct probe {
 	uint64_t failed, recorded, lost;
 };
 #define MAX_PINS 64
+struct pin {
+	uint32_t pc, len; /* of the fragment that was pinned; 1 where none was */
+};
 #define MAX_COUNTED 262144
 #define NOT_COUNTED UINT32_MAX
 #define MAX_ODD 8 /* times a replacement may fail to serve its site */
@@ -336,7 +342,7 @@ struct bt_vcpu {
 	uint64_t nevents;
 	struct history *history; /* MAX_HISTORY, a ring */
 	uint64_t nhistory, tsc_start, ns_start; /* what the TSC and the host's clock were when the vCPU was made */
-	uint32_t pins[MAX_PINS]; /* guest pcs */
+	struct pin pins[MAX_PINS];
 	unsigned npins;
 	struct code_patch patches[MAX_PATCHES];
 	unsigned npatches, patch_number;

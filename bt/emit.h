@@ -34,6 +34,11 @@ struct tx {
 	uint32_t mode;
 	enum tx_kind kind;
 	bool done;               /* this instruction ended the TU */
+	struct {
+		uint8_t *imm;    /* 32 bits: the instructions behind it, which were charged too */
+		unsigned i;
+	} refund[MAX_EXITS];
+	unsigned nrefund;
 	bool overflow;
 	struct mark marks[TU_LIMIT * 6];
 	unsigned nmark;

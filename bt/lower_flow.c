@@ -51,9 +51,37 @@ static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
 	e_here8(t, skip);
 }
 
+/* Most forward branches are not taken: the TU goes on behind them, as the fragment would by one more jump. Not
+ * on pages that are written as often as executed: what lies behind may be data. */
+static bool goes_on(const struct tx *t, const struct insn *in, uint32_t to)
+{
+	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
+	       t->f->nlink < MAX_FORWARD;
+}
+
+/* icount: the exit gives back what was charged for the instructions behind it. Returns
+ * the jump that leads around that. */
+static uint8_t *refund(struct tx *t, unsigned cc)
+{
+	uint8_t *skip;
+
+	e2(t, 0x0070 | (cc ^ 1));
+	skip = t->p - 1;
+	e_ld64(t, H_R8, OFF(budget));
+	e1(t, 0x4d); /* lea r8,[r8+disp32] */
+	e2(t, 0x808d);
+	t->refund[t->nrefund].imm = t->p;
+	t->refund[t->nrefund++].i = t->i;
+	e4(t, 0);
+	e_st64(t, OFF(budget), H_R8);
+	return skip;
+}
+
 /* The same as one host instruction when the target can be chained. */
 static void jcc(struct tx *t, struct insn *in)
 {
+	uint8_t *around = NULL;
+	bool on;
 	uint32_t to = target_of(in), pc = t->f->cs_base + to;
 	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
 	bool cross = (pc ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
@@ -73,20 +101,31 @@ static void jcc(struct tx *t, struct insn *in)
 		t->done = true;
 		return;
 	}
+	on = t->kind == TX_NORMAL && goes_on(t, in, to);
 	if (t->kind != TX_NORMAL || (cross && !(t->mode & MODE_XCHAIN))) {
+		on = false;
 		cond_exit(t, cc, to);
 	} else {
 		struct exit_link *l = &t->f->link[t->f->nlink++];
 
 		*l = (struct exit_link){ .fn = light_chain, .from = t->f, .eip = to, .pc = pc, .cross = cross,
 					 .no_chain = t->b->cfg.no_chain };
-		e2(t, 0x800f | cc << 8);
+		if (on && t->b->icount) {
+			around = refund(t, cc);
+			e1(t, 0xe9);
+		} else {
+			e2(t, 0x800f | cc << 8);
+		}
 		e4(t, 0);
 		l->patch = tx_host(t) - 4;
 		t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = to };
+		if (around)
+			e_here8(t, around);
 	}
-	emit_exit(t, in->next);
 	t->low[t->i] = LOW_CHAIN;
+	if (on)
+		return;
+	emit_exit(t, in->next);
 	t->done = true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * One TU in, one CCF out: decode until a control transfer, the page's end, a
- * breakpoint or the length limit; lower each instruction; emit the ways out.
+ * One TU in, one CCF out: decode until a control transfer (but on behind a few conditional branches
+ * that lead forward), the page's end, a breakpoint or the length limit; lower each instruction; emit
+ * the ways out.
  *
  * Layout of a fragment: indirect entry (checks that the jump table was right
  * about EIP), main entry, [icount budget], [source check], body, stubs. */
@@ -19,9 +20,25 @@
 #define IND_BYTES 23
 #define ROOM 16384 /* host bytes that a TU may take, with all its checks */
 
+/* Nothing behind it can belong to the TU. (Others may end it too, as lowering finds.) FORWARD: conditional
+ * branches before it. */
+static bool ends_tu(const struct insn *in, unsigned forward)
+{
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL: case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET:
+		return true;
+	case ZYDIS_CATEGORY_COND_BR:
+		return forward == MAX_FORWARD || in->op[0].imm.value.s <= 0;
+	default:
+		return in->invalid;
+	}
+}
+
 /* Decode the TU into T. 0; -1 when the first instruction cannot be fetched. */
 static int decode_tu(struct tx *t, unsigned max)
 {
+	unsigned forward = 0;
 	struct bt_vcpu *b = t->b;
 	struct cpu *c = &b->v.cpu;
 	uint32_t eip = (uint32_t)c->rip;
@@ -41,15 +58,19 @@ static int decode_tu(struct tx *t, unsigned max)
 			break;
 		if (r)
 			return -1;
+		/* What the fragment counts of sensitive instructions is how often it was entered. */
+		if (forward && policy_kind(in) != SENS_KINDS)
+			break;
 		if (!t->n)
 			f->page = page;
 		f->page2 = page2;
 		t->goff[t->n] = (uint16_t)(in->pc - f->pc);
 		eip = in->next;
-		if (page2 != UINT32_MAX || page == UINT32_MAX) {
+		if (page2 != UINT32_MAX || page == UINT32_MAX || ends_tu(in, forward)) {
 			t->n++;
 			break;
 		}
+		forward += in->z.meta.category == ZYDIS_CATEGORY_COND_BR;
 	}
 	return 0;
 }
@@ -263,6 +284,8 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 
 		memcpy(budget_imm, &neg, 4);
 	}
+	for (unsigned i = 0; i < t->nrefund; i++)
+		memcpy(t->refund[i].imm, &(uint32_t){ t->n - 1 - t->refund[i].i }, 4);
 	f->body = (uint16_t)(t->p - t->base);
 	emit_passes(t);
 	emit_stubs(t);
@@ -313,7 +336,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	uint8_t *imm = NULL;
 	bool mixed;
 
-	t->nmark = t->nstub = t->nlook = t->n = t->i = 0;
+	t->nmark = t->nstub = t->nlook = t->nrefund = t->n = t->i = 0;
 	t->sti = t->done = false;
 	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient_ccf;
 	if (kind != TX_NORMAL)
@@ -411,7 +434,7 @@ static bool pin_now(struct bt_vcpu *b)
 	bool room;
 
 	for (unsigned i = 0; i < b->npins; i++) {
-		if (b->pins[i] != pc)
+		if (b->pins[i].pc != pc)
 			continue;
 		cache_zones(b);
 		room = has_room(b);

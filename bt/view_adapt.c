@@ -198,9 +198,9 @@ static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
 		uint64_t n[2] = { 0 };
 
 		for (uint32_t o = 0; o < b->norder; o++)
-			if (!b->order[o]->dead && b->order[o]->pc == b->pins[i])
+			if (!b->order[o]->dead && b->order[o]->pc == b->pins[i].pc)
 				n[b->order[o]->pinned]++;
-		k->row(k, (struct value[]){ V_ADDR(b->pins[i]), V_UINT(n[1]), V_UINT(n[0]) });
+		k->row(k, (struct value[]){ V_ADDR(b->pins[i].pc), V_UINT(n[1]), V_UINT(n[0]) });
 	}
 	return NULL;
 }

@@ -94,7 +94,7 @@ key :
 t send-keys -t v -l "info pins"
 key Enter
 sees "info pins" "shown by info pins"
-sees "$at" "with its place"
+sees "check_timer" "with its place"
 key Escape
 until_true has_not "Esc closes"
 key a u
