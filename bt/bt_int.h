@@ -34,6 +34,9 @@ struct tx;
 #define JT_ENTRIES (1u << JT_BITS)
 #define JT_SLOT(eip) ((eip) & (JT_ENTRIES - 1))
 #define JT_BYTES (JT_ENTRIES * 4)
+#define JT_PAGES (JT_BYTES >> PAGE_SHIFT)
+#define JT_PAGE(eip) (JT_SLOT(eip) >> (PAGE_SHIFT - 2))
+#define JT_KEEP 256 /* pages that are cleared when a table is emptied; more are given back to the host */
 
 /* ---- mode: the part of a fragment's key that changes lowering ---- */
 enum seg_class { SEGC_FLAT, SEGC_BASED, SEGC_64K, SEGC_OTHER };
@@ -175,8 +178,10 @@ struct ctx {
 	uint32_t *jt;
 	uint32_t mode, cs_base;
 	unsigned win;
-	bool used, supervisor, dirty; /* dirty: the table has entries */
+	bool used, supervisor;
 	uint32_t lru;
+	uint64_t touched[JT_PAGES / 64]; /* pages of the table that have entries */
+	unsigned ntouched;
 };
 #define MAX_CTX 128
 

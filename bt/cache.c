@@ -105,9 +105,15 @@ void *arena_alloc(struct bt_vcpu *b, size_t n)
 void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 {
 	(void)b;
-	if (c->dirty)
+	if (c->ntouched > JT_KEEP)
 		madvise(c->jt, JT_BYTES, MADV_DONTNEED);
-	c->dirty = false;
+	/* Clearing a page costs less than the two page faults of its first look and its first entry. */
+	for (unsigned i = 0; i < ARRAY_LEN(c->touched); i++)
+		for (uint64_t bits = c->touched[i]; bits && c->ntouched <= JT_KEEP; bits &= bits - 1)
+			light_zero((uint8_t *)c->jt + (((size_t)i * 64 + (unsigned)__builtin_ctzll(bits)) << PAGE_SHIFT),
+				   PAGE_SIZE);
+	light_zero(c->touched, sizeof(c->touched));
+	c->ntouched = 0;
 	c->used = false;
 	b->st.ctx_flushes++;
 	if (b->cur == c)
@@ -289,7 +295,8 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 	if (f->page2 != UINT32_MAX)
 		list_remove(b, f->page2, f);
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		if (b->ctx[i].used && b->ctx[i].jt[JT_SLOT(f->eip)] == f->ind)
+		if (b->ctx[i].used && (b->ctx[i].touched[JT_PAGE(f->eip) / 64] >> JT_PAGE(f->eip) % 64 & 1) &&
+		    b->ctx[i].jt[JT_SLOT(f->eip)] == f->ind)
 			b->ctx[i].jt[JT_SLOT(f->eip)] = 0;
 }
 

@@ -77,7 +77,7 @@ static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint3
 		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
 			spare = c;
 	}
-	if (spare->used || spare->dirty)
+	if (spare->used || spare->ntouched)
 		ctx_reset(b, spare);
 	spare->used = true;
 	spare->win = win;
@@ -259,6 +259,15 @@ uint64_t light_raise(struct bt_vcpu *b)
 	return light_next(b);
 }
 
+static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
+{
+	uint64_t *word = &c->touched[JT_PAGE(eip) / 64], bit = 1ull << JT_PAGE(eip) % 64;
+
+	c->ntouched += !(*word & bit);
+	*word |= bit;
+	c->jt[JT_SLOT(eip)] = host;
+}
+
 /* Indirect transfer to EIP that the jump table did not know, or knew otherwise. */
 uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 {
@@ -277,8 +286,7 @@ uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 		return light_exit(b, XC_LOOKUP);
 	if (b->cfg.no_chain)
 		return b->tc_base + f->host;
-	b->cur->jt[JT_SLOT(eip)] = f->ind;
-	b->cur->dirty = true;
+	jt_put(b->cur, eip, f->ind);
 	b->st.jt_fills++;
 	return b->tc_base + f->host;
 }
