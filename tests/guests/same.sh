@@ -6,7 +6,7 @@
 . "$(dirname "$0")/guestlib.sh"
 need
 [ -s "$CACHE/linux-686" ] && [ -s "$CACHE/busybox" ] && linux=yes || linux=
-plan $((7 + ${linux:+6}))
+plan $((7 + 0${linux:+6}))
 [ -z "$linux" ] || "$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/initrd" "$CACHE" >"$TMP/err" 2>&1
 
 # hashes COMMAND OPTION... of the guest in "$@" at the counts in $counts
