@@ -21,7 +21,7 @@ demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/demo/demo.elf $@
 
 # bench-nano: other work on the demo's foundation, so most of it is the demo's files.
-nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c \
+nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/nano/entry.S %D%/nano/main.c %D%/nano/measure.c %D%/nano/insn.c %D%/nano/system.c
 nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 
@@ -34,7 +34,7 @@ nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/nano/nano.elf $@
 
 # stress: pages that change their roles at random, checked against a model.
-stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c \
+stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/stress/entry.S %D%/stress/main.c %D%/stress/model.c %D%/stress/interp.c %D%/stress/run.c \
 	%D%/stress/pages.c %D%/stress/gen.c
 stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.h

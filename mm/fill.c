@@ -20,6 +20,21 @@ static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool us
 	return SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
 }
 
+/* The same for table entry E under the directory entry PDE. */
+static uint32_t entry_bits(const struct mmu *m, const struct window *w, uint64_t pde, uint64_t e)
+{
+	return shadow_bits(m, w, e & pde & PTE_U, e & pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE),
+			   w->pae && ((e | pde) & PTE_NX), e & PTE_D);
+}
+
+/* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and nothing traces it. */
+static uint32_t write_bit(const struct mmu *m, uint32_t s)
+{
+	const struct pmap_entry *p = &m->vm->pmap[s >> 12];
+
+	return (s & SH_WOK) && p->kind == PAGE_RAM && !p->code ? SH_W : 0;
+}
+
 /* The entry of VPN (in the region of the faulting page) as shadow bits with its
  * PPN, or 0 when it must not be mapped without an access of its own. */
 static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
@@ -46,16 +61,13 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 		if (w->pae && ((e & PAE_ADDR) >> PAGE_SHIFT) >= m->vm->nppn)
 			return 0;
 		p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT);
-		s = shadow_bits(m, w, e & pde & PTE_U, e & pde & PTE_W,
-				(e & PTE_G) && (m->cpu->cr4 & CR4_PGE), w->pae && ((e | pde) & PTE_NX),
-				e & PTE_D);
+		s = entry_bits(m, w, pde, e);
 	}
 	p &= m->cpu->a20_mask >> PAGE_SHIFT;
 	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
 		return 0;
-	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
-		s |= SH_W;
-	return s | p << 12;
+	s |= p << 12;
+	return s | write_bit(m, s);
 }
 
 /* Record and map [V, V+N), whose PPNs and MPNs run on from S's. */
@@ -100,11 +112,8 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 
 	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
 		return false;
-	s = shadow_bits(m, w, e & r->pde & PTE_U, e & r->pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE),
-			w->pae && ((e | r->pde) & PTE_NX), e & PTE_D) |
-	    p << 12;
-	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
-		s |= SH_W;
+	s = entry_bits(m, w, r->pde, e) | p << 12;
+	s |= write_bit(m, s);
 	m->st.prefills++;
 	return map_run(m, w, r, vpn, 1, s, table_of_region(m, r));
 }
@@ -162,8 +171,7 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	if (!r->large)
 		table = pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
-	if ((s & SH_WOK) && m->vm->pmap[p].kind == PAGE_RAM && !m->vm->pmap[p].code)
-		s |= SH_W;
+	s |= write_bit(m, s);
 	if (m->nwatch && watch_bits(m, vpn, p))
 		s &= ~(uint32_t)(SH_W | SH_WOK);
 	if (w->shadow[vpn] & SH_P) {

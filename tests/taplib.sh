@@ -31,3 +31,13 @@ skip()
 	tap_n=$((tap_n + 1))
 	echo "ok $tap_n - $1 # SKIP $2"
 }
+
+# wait_socket PATH [TURNS]: until it is there, TURNS (100) times 50 ms at most.
+wait_socket()
+{
+	n=0
+	while [ ! -S "$1" ] && [ $n -lt "${2:-100}" ]; do
+		n=$((n + 1))
+		sleep 0.05
+	done
+}

@@ -22,27 +22,6 @@ void finish(unsigned failures)
 		asm volatile("cli; hlt");
 }
 
-/* There are no processes: nothing of these is expected. */
-bool task_trap(struct frame *f)
-{
-	(void)f;
-	return false;
-}
-
-void task_syscall(struct frame *f)
-{
-	panic("system call", f);
-}
-
-void task_tick(struct frame *f)
-{
-	(void)f;
-}
-
-void task_fpu(void)
-{
-}
-
 void kernel_main(u32 magic, u32 info)
 {
 	static const struct nano_item *const tables[] = { nano_insn_items, nano_system_items };

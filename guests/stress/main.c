@@ -42,27 +42,6 @@ void diverged(const char *what, u32 expected, u32 got)
 	finish(1);
 }
 
-/* There are no processes: nothing of these is expected. */
-bool task_trap(struct frame *f)
-{
-	(void)f;
-	return false;
-}
-
-void task_syscall(struct frame *f)
-{
-	panic("system call", f);
-}
-
-void task_tick(struct frame *f)
-{
-	(void)f;
-}
-
-void task_fpu(void)
-{
-}
-
 static u32 word_number(const char *key, u32 otherwise)
 {
 	for (const char *p = cmdline; *p; p++) {

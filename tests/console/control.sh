@@ -12,11 +12,7 @@ mkfifo "$TMP/stdin"
 timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
 exec 9>"$TMP/stdin"
-n=0
-while [ ! -S "$S" ] && [ $n -lt 100 ]; do
-	n=$((n + 1))
-	sleep 0.05
-done
+wait_socket "$S"
 
 got=$(timeout 20 python3 "$TOP_SRCDIR/docs/examples/control.py" "$S" 2>&1)
 echo "$got" | grep -qE '^10 stops, [0-9]+ lines from the guest$'

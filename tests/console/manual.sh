@@ -29,11 +29,7 @@ timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/cont
 	<"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
 exec 9>"$TMP/stdin"
-n=0
-while [ ! -S "$TMP/control" ] && [ $n -lt 100 ]; do
-	n=$((n + 1))
-	sleep 0.05
-done
+wait_socket "$TMP/control"
 timeout 50 python3 - "$TOP_SRCDIR/docs/examples" "$TMP/control" >"$TMP/tap" 2>"$TMP/trace" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])

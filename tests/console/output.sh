@@ -8,19 +8,13 @@ command -v python3 >/dev/null || skip_all "no python3"
 plan 19
 
 S=$TMP/control
-# AddressSanitizer would keep what is freed, and memory not stay level
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 mkfifo "$TMP/stdin"
 # What AddressSanitizer holds back of freed memory is not growth.
 ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64" \
 timeout -k 5 100 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --append loop demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
 exec 9>"$TMP/stdin"
-n=0
-while [ ! -S "$S" ] && [ $n -lt 100 ]; do
-	n=$((n + 1))
-	sleep 0.05
-done
+wait_socket "$S"
 
 timeout 80 python3 - "$S" "$TMP/out" "$TMP/err" >"$TMP/tap" 2>"$TMP/trace" <<'END'
 import json, os, socket, struct, sys, time

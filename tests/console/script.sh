@@ -85,11 +85,7 @@ ok $? "a script that sources itself ends" "$(head -5 "$TMP/err")"
 yes 'print 1' >"$TMP/endless" &
 timeout -k 5 40 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" demo <"$TMP/endless" >/dev/null 2>"$TMP/err" &
 pid=$!
-n=0
-while [ ! -S "$TMP/control" ] && [ $n -lt 100 ]; do
-	n=$((n + 1))
-	sleep 0.05
-done
+wait_socket "$TMP/control"
 got=$(timeout 10 "$VITRINE" attach "$TMP/control" -c 'print 40 + 2' -c '-quit' 2>&1)
 [ "$got" = "42  0x2a" ]
 ok $? "a client is served between the lines of a pipe without an end" "$got"

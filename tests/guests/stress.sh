@@ -22,11 +22,7 @@ meddled()
 	"$VITRINE" run --timeout "$limit" --verify-tc --tc-size 6M --control "unix:$TMP/socket" --append "$words" stress \
 		</dev/null >"$TMP/raw" 2>"$TMP/err" &
 	server=$!
-	n=0
-	while [ ! -S "$TMP/socket" ] && [ $n -lt 200 ]; do
-		n=$((n + 1))
-		sleep 0.05
-	done
+	wait_socket "$TMP/socket" 200
 	python3 "$TOP_SRCDIR/tests/guests/stress.py" "$TMP/socket" "$server" "$mode" "$seed" >"$TMP/samples" 2>&1
 	wait "$server"
 	status=$?

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * In place of task.c, for guests without processes: what cpu.c hands on there never comes. */
+#include "guests/demo/kernel.h"
+
+bool task_trap(struct frame *f)
+{
+	(void)f;
+	return false;
+}
+
+void task_syscall(struct frame *f)
+{
+	panic("system call", f);
+}
+
+void task_tick(struct frame *f)
+{
+	(void)f;
+}
+
+void task_fpu(void)
+{
+}
