@@ -75,10 +75,29 @@ void emit_poll(struct tx *t)
 		probe_emit(t, &t->in[t->i]);
 }
 
+static bool crosses(const struct tx *t, uint32_t eip)
+{
+	return ((t->f->cs_base + eip) ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
+}
+
+bool exit_may_chain(const struct tx *t, uint32_t eip)
+{
+	return !crosses(t, eip) || (t->mode & MODE_XCHAIN);
+}
+
+void emit_link(struct tx *t, uint32_t eip)
+{
+	struct exit_link *l = &t->f->link[t->f->nlink++];
+
+	*l = (struct exit_link){ .fn = light_chain, .from = t->f, .eip = eip, .pc = t->f->cs_base + eip,
+				 .cross = crosses(t, eip), .no_chain = t->b->cfg.no_chain };
+	e4(t, 0);
+	l->patch = tx_host(t) - 4;
+	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
+}
+
 void emit_exit(struct tx *t, uint32_t eip)
 {
-	uint32_t pc = t->f->cs_base + eip;
-	bool cross = (pc ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
 
 	if (t->low[t->i] < LOW_EXIT)
 		t->low[t->i] = t->low[t->i] == LOW_IDENT ? LOW_CHAIN : t->low[t->i];
@@ -87,19 +106,13 @@ void emit_exit(struct tx *t, uint32_t eip)
 		e_jmp_vcpu(t, OFF(g_exit));
 		return;
 	}
-	if (cross && !(t->mode & MODE_XCHAIN) && !t->b->cfg.no_chain) {
+	if (!exit_may_chain(t, eip) && !t->b->cfg.no_chain) {
 		e_movi32(t, H_R8, eip);
 		emit_indirect(t);
 		return;
 	}
-	struct exit_link *l = &t->f->link[t->f->nlink++];
-
-	*l = (struct exit_link){ .fn = light_chain, .from = t->f, .eip = eip, .pc = pc, .cross = cross,
-				 .no_chain = t->b->cfg.no_chain };
 	e1(t, 0xe9);
-	e4(t, 0);
-	l->patch = tx_host(t) - 4;
-	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
+	emit_link(t, eip);
 }
 
 void emit_indirect(struct tx *t)

@@ -67,24 +67,17 @@ static uint8_t *refund(struct tx *t, unsigned cc)
 
 	e2(t, 0x0070 | (cc ^ 1));
 	skip = t->p - 1;
-	e_ld64(t, H_R8, OFF(budget));
-	e1(t, 0x4d); /* lea r8,[r8+disp32] */
-	e2(t, 0x808d);
-	t->refund[t->nrefund].imm = t->p;
+	t->refund[t->nrefund].imm = e_budget(t);
 	t->refund[t->nrefund++].i = t->i;
-	e4(t, 0);
-	e_st64(t, OFF(budget), H_R8);
 	return skip;
 }
 
 /* The same as one host instruction when the target can be chained. */
 static void jcc(struct tx *t, struct insn *in)
 {
-	uint8_t *around = NULL;
-	bool on;
-	uint32_t to = target_of(in), pc = t->f->cs_base + to;
+	bool chained = t->kind == TX_NORMAL && exit_may_chain(t, target_of(in)), on;
+	uint32_t to = target_of(in);
 	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
-	bool cross = (pc ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
 
 	if (op == 0x0f)
 		op = in->bytes[in->z.raw.prefix_count + 1];
@@ -101,26 +94,18 @@ static void jcc(struct tx *t, struct insn *in)
 		t->done = true;
 		return;
 	}
-	on = t->kind == TX_NORMAL && goes_on(t, in, to);
-	if (t->kind != TX_NORMAL || (cross && !(t->mode & MODE_XCHAIN))) {
-		on = false;
+	on = chained && goes_on(t, in, to);
+	if (!chained) {
 		cond_exit(t, cc, to);
-	} else {
-		struct exit_link *l = &t->f->link[t->f->nlink++];
+	} else if (on && t->b->icount) {
+		uint8_t *around = refund(t, cc);
 
-		*l = (struct exit_link){ .fn = light_chain, .from = t->f, .eip = to, .pc = pc, .cross = cross,
-					 .no_chain = t->b->cfg.no_chain };
-		if (on && t->b->icount) {
-			around = refund(t, cc);
-			e1(t, 0xe9);
-		} else {
-			e2(t, 0x800f | cc << 8);
-		}
-		e4(t, 0);
-		l->patch = tx_host(t) - 4;
-		t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = to };
-		if (around)
-			e_here8(t, around);
+		e1(t, 0xe9);
+		emit_link(t, to);
+		e_here8(t, around);
+	} else {
+		e2(t, 0x800f | cc << 8);
+		emit_link(t, to);
 	}
 	t->low[t->i] = LOW_CHAIN;
 	if (on)

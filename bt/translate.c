@@ -87,11 +87,9 @@ static void indirect_entry(struct tx *t)
 	e_mov64(t, H_RCX, H_R11);
 }
 
-/* icount: charge the fragment; leave before it when the budget does not cover it. */
-static uint8_t *budget_check(struct tx *t)
+uint8_t *e_budget(struct tx *t)
 {
 	uint8_t *imm;
-	struct site *s;
 
 	e_ld64(t, H_R8, OFF(budget));
 	e1(t, 0x4d); /* lea r8,[r8+disp32] */
@@ -99,6 +97,16 @@ static uint8_t *budget_check(struct tx *t)
 	imm = t->p;
 	e4(t, 0);
 	e_st64(t, OFF(budget), H_R8);
+	return imm;
+}
+
+/* icount: charge the fragment; leave before it when the budget does not cover it. */
+static uint8_t *budget_check(struct tx *t)
+{
+	uint8_t *imm;
+	struct site *s;
+
+	imm = e_budget(t);
 	e_mov64(t, H_R11, H_RCX);
 	e_rorx64(t, H_RCX, H_R8, 56);
 	e_movzx8(t, H_RCX, H_RCX);
