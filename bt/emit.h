@@ -256,4 +256,5 @@ void emit_indirect(struct tx *t);                /* exit to EIP in r8d */
 void emit_raise(struct tx *t, struct insn *in, int vector);
 void emit_poll(struct tx *t);
 void emit_intr_check(struct tx *t, uint32_t eip); /* leave for the dispatcher when an interrupt waits */
+void emit_shadow_check(struct tx *t);             /* the same behind the shadow of STI or a load of SS */
 #endif

@@ -66,6 +66,30 @@ unsigned insn_mem_size(const struct insn *in)
 	return n ? n : 1;
 }
 
+bool insn_is_bit_string(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS: case ZYDIS_MNEMONIC_BTR: case ZYDIS_MNEMONIC_BTC:
+		return in->mem >= 0 && in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
+	default:
+		return false;
+	}
+}
+
+bool insn_is_gather(const struct insn *in) { return in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB; }
+
+bool insn_is_masked_move(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPS || in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPD ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVD || in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVQ;
+}
+
+bool insn_is_maskmov(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
+}
+
 /* A low register that the instruction does not touch. There is always one: none
  * that gets here names more than six. */
 static int free_register(const struct insn *in)

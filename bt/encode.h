@@ -13,6 +13,10 @@ bool insn_uses_high_byte(const struct insn *in);
 bool insn_has_index(const struct insn *in);
 bool insn_addr16(const struct insn *in);
 unsigned insn_mem_size(const struct insn *in); /* of the memory operand, in bytes, at least 1 */
+bool insn_is_bit_string(const struct insn *in); /* BT and family with the bit's number in a register */
+bool insn_is_gather(const struct insn *in);
+bool insn_is_masked_move(const struct insn *in);
+bool insn_is_maskmov(const struct insn *in);
 
 /* The parts of the host form, in order. */
 void put_prefixes(struct tx *t, const struct insn *in, bool gs);

@@ -5,16 +5,16 @@
 #define BT_LOWER_H
 #include "bt/emit.h"
 
-void emit_stack_adjust(struct tx *t, int32_t by);
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
 void emit_stack_peek(struct tx *t, int reg, unsigned size);     /* REG = top, zero-extended */
 
-/* lower_seg.c: SEG = the selector in r8d; ESP += POP behind it (0: no POP). */
+/* lower_seg.c */
+void emit_stack_adjust(struct tx *t, int32_t by); /* ESP, or SP where SS says so */
+/* SEG = the selector in r8d; ESP += POP behind it (0: no POP). */
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);
 
 /* lower_bits.c */
-bool insn_is_bit_string(const struct insn *in); /* with the bit's number in a register */
 void emit_bit_string(struct tx *t, const struct insn *in);
 bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: is none */
 
@@ -33,9 +33,6 @@ struct string_op {
 void emit_string_look(struct tx *t, struct insn *in, const struct string_op *o, bool foreign);
 
 /* lower_vector.c */
-bool insn_is_gather(const struct insn *in);
-bool insn_is_masked_move(const struct insn *in);
-bool insn_is_maskmov(const struct insn *in);
 void emit_gather(struct tx *t, struct insn *in);
 void emit_masked_move(struct tx *t, struct insn *in);
 void emit_maskmov(struct tx *t, struct insn *in);

@@ -5,16 +5,6 @@
 #include "bt/callout.h"
 #include "bt/lower.h"
 
-bool insn_is_bit_string(const struct insn *in)
-{
-	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS: case ZYDIS_MNEMONIC_BTR: case ZYDIS_MNEMONIC_BTC:
-		return in->mem >= 0 && in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
-	default:
-		return false;
-	}
-}
-
 /* r8d = linear address of the word that holds the bit: the offset in a register may
  * reach far from the operand, and wraps and is checked as part of the address. */
 static void bit_word(struct tx *t, const struct insn *in, unsigned size)

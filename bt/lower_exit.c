@@ -142,12 +142,9 @@ void emit_indirect(struct tx *t)
 	e2(t, 0xe1ff);
 }
 
-void emit_intr_check(struct tx *t, uint32_t eip)
+/* S is called when an interrupt waits. */
+static void emit_if_waiting(struct tx *t, struct site *s)
 {
-	struct insn *in = &t->in[t->i];
-	struct site *s = new_site(t, in, CO_FLAGS, co_intr);
-
-	s->next = eip;
 	e_mov64(t, H_R8, H_RCX);
 	e_ldzx8(t, H_RCX, OFF(intr_wait));
 	uint8_t *none = e_jrcxz(t);
@@ -156,4 +153,33 @@ void emit_intr_check(struct tx *t, uint32_t eip)
 	e_mov64(t, H_R8, H_RCX);
 	e_here8(t, none);
 	e_mov64(t, H_RCX, H_R8);
+}
+
+void emit_intr_check(struct tx *t, uint32_t eip)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_FLAGS, co_intr);
+
+	s->next = eip;
+	emit_if_waiting(t, s);
+}
+
+/* STI or a load of SS was the last instruction whose successor this TU can check
+ * behind: when an interrupt waits, the dispatcher takes it from here, one
+ * instruction later. */
+void emit_shadow_check(struct tx *t)
+{
+	emit_if_waiting(t, new_site(t, &t->in[t->i], CO_FLAGS, co_shadow));
+}
+
+uint8_t *e_budget(struct tx *t)
+{
+	uint8_t *imm;
+
+	e_ld64(t, H_R8, OFF(budget));
+	e1(t, 0x4d); /* lea r8,[r8+disp32] */
+	e2(t, 0x808d);
+	imm = t->p;
+	e4(t, 0);
+	e_st64(t, OFF(budget), H_R8);
+	return imm;
 }

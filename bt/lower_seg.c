@@ -14,6 +14,16 @@ static bool looks_first(const struct tx *t, enum seg s)
 	       s != SEG_SS && s != SEG_CS;
 }
 
+void emit_stack_adjust(struct tx *t, int32_t by)
+{
+	if (t->mode & MODE_B) {
+		e_lea32(t, H_RSP, H_RSP, by);
+		return;
+	}
+	e_lea32(t, H_R9, H_RSP, by);
+	e_rr(t, F_66, 0x8b, H_RSP, H_R9);
+}
+
 /* Jump that is taken unless rcx + the number at MEMO, which is negated, is 0. */
 static uint8_t *unless_equal(struct tx *t, int32_t memo)
 {

@@ -11,16 +11,6 @@ static bool flat_stack(const struct tx *t)
 	return (t->mode & MODE_B) && mode_seg(t->mode, SEG_SS) == SEGC_FLAT && t->kind != TX_MMIO;
 }
 
-void emit_stack_adjust(struct tx *t, int32_t by)
-{
-	if (t->mode & MODE_B) {
-		e_lea32(t, H_RSP, H_RSP, by);
-		return;
-	}
-	e_lea32(t, H_R9, H_RSP, by);
-	e_rr(t, F_66, 0x8b, H_RSP, H_R9);
-}
-
 /* r8d = linear address of SS:[SP+DISP] */
 static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 {

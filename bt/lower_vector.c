@@ -20,8 +20,6 @@ static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, u
 
 static unsigned reg_number(const ZydisDecodedOperand *o) { return (unsigned)ZydisRegisterGetId(o->reg.value); }
 
-bool insn_is_gather(const struct insn *in) { return in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB; }
-
 static bool has_long_index(const struct insn *in)
 {
 	return in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPS || in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPD ||
@@ -43,12 +41,6 @@ void emit_gather(struct tx *t, struct insn *in)
 	else
 		e_lea32(t, H_R8, ZydisRegisterGetId(m->base), (int32_t)m->disp.value);
 	emit_callout(t, s);
-}
-
-bool insn_is_masked_move(const struct insn *in)
-{
-	return in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPS || in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVPD ||
-	       in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVD || in->z.mnemonic == ZYDIS_MNEMONIC_VPMASKMOVQ;
 }
 
 void emit_masked_move(struct tx *t, struct insn *in)
@@ -79,12 +71,6 @@ void emit_maskmov_device(struct tx *t, struct insn *in)
 	else
 		e_mov32(t, H_R8, H_RDI);
 	emit_callout(t, s);
-}
-
-bool insn_is_maskmov(const struct insn *in)
-{
-	return in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
-	       in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
 }
 
 /* MASKMOV stores at an implicit DS:EDI, which takes the prefixes like a written

@@ -87,19 +87,6 @@ static void indirect_entry(struct tx *t)
 	e_mov64(t, H_RCX, H_R11);
 }
 
-uint8_t *e_budget(struct tx *t)
-{
-	uint8_t *imm;
-
-	e_ld64(t, H_R8, OFF(budget));
-	e1(t, 0x4d); /* lea r8,[r8+disp32] */
-	e2(t, 0x808d);
-	imm = t->p;
-	e4(t, 0);
-	e_st64(t, OFF(budget), H_R8);
-	return imm;
-}
-
 /* icount: charge the fragment; leave before it when the budget does not cover it. */
 static uint8_t *budget_check(struct tx *t)
 {
@@ -195,23 +182,6 @@ static bool transfers(const struct insn *in)
 	}
 }
 
-/* STI or a load of SS was the last instruction whose successor this TU can check
- * behind: when an interrupt waits, the dispatcher takes it from here, one
- * instruction later. */
-static void shadow_check(struct tx *t, struct insn *in)
-{
-	struct site *s = new_site(t, in, CO_FLAGS, co_shadow);
-
-	e_mov64(t, H_R8, H_RCX);
-	e_ldzx8(t, H_RCX, OFF(intr_wait));
-	uint8_t *none = e_jrcxz(t);
-	e_mov64(t, H_RCX, H_R8);
-	emit_callout(t, s);
-	e_mov64(t, H_R8, H_RCX);
-	e_here8(t, none);
-	e_mov64(t, H_RCX, H_R8);
-}
-
 static void bump(struct tx *t, int32_t off)
 {
 	e_ld64(t, H_R8, off);
@@ -246,7 +216,7 @@ static void body(struct tx *t)
 		lower(t, in);
 		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
 		if (t->sti && !sti_before && !t->done && t->kind == TX_NORMAL)
-			shadow_check(t, in);
+			emit_shadow_check(t);
 		t->b->st.low[t->low[t->i]]++;
 		/* The instruction behind STI is done: a waiting interrupt goes now. (After
 		 * a transfer of control, the target's first poll or callout sees it.) */

@@ -5,6 +5,14 @@
 
 #include <string.h>
 
+bool verify_writable(const struct verify_env *env, int64_t at, unsigned size)
+{
+	for (unsigned i = 0; i < env->nwritable; i++)
+		if (at >= env->writable[i].off && at + size <= (int64_t)env->writable[i].off + env->writable[i].size)
+			return true;
+	return false;
+}
+
 const struct fact *verify_fact(const struct check *c, unsigned r)
 {
 	static const struct fact nothing;

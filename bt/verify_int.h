@@ -64,6 +64,8 @@ unsigned verify_scratch_number(unsigned r); /* 8 to 11 in any size, or 0 */
 const char *verify_register(const struct check *c, unsigned i, unsigned r); /* as operand I */
 
 /* ---- verify_fact.c ---- */
+/* May code write [AT, AT+SIZE) of the virtual processor? */
+bool verify_writable(const struct verify_env *env, int64_t at, unsigned size);
 /* The fact about register R (64-bit); nothing is known of a guest register unless it is exchanged. */
 const struct fact *verify_fact(const struct check *c, unsigned r);
 /* A rule needs F here: no branch to between. */
@@ -74,8 +76,6 @@ void verify_track_facts(struct check *c); /* over the instruction */
 
 /* ---- verify_memory.c ---- */
 const char *verify_memory(const struct check *c, const cs_x86_op *op, unsigned i); /* operand I */
-/* May code write [AT, AT+SIZE) of the virtual processor? */
-bool verify_writable(const struct verify_env *env, int64_t at, unsigned size);
 bool verify_is_trap_page(const struct check *c, const x86_op_mem *m);
 
 /* ---- verify_sequence.c ---- */

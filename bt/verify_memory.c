@@ -25,14 +25,6 @@ static bool only_read(const struct check *c, unsigned i)
 	return is_load(c, i) || c->in->id == X86_INS_CMP || c->in->id == X86_INS_TEST || c->in->id == X86_INS_JMP;
 }
 
-bool verify_writable(const struct verify_env *env, int64_t at, unsigned size)
-{
-	for (unsigned i = 0; i < env->nwritable; i++)
-		if (at >= env->writable[i].off && at + size <= (int64_t)env->writable[i].off + env->writable[i].size)
-			return true;
-	return false;
-}
-
 /* Bytes accessed, where Capstone's operand size is not that. */
 static const struct { uint16_t id, size; } sizes[] = {
 	{ X86_INS_FXSAVE, 512 }, { X86_INS_FXRSTOR, 512 }, { X86_INS_FNSAVE, 108 }, { X86_INS_FRSTOR, 108 },
