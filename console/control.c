@@ -23,17 +23,6 @@ enum {
 
 /* ---- clients ---- */
 
-void control_hold(struct control *ctl, bool on)
-{
-	if (on == ctl->attached)
-		return;
-	ctl->attached = on;
-	if (on)
-		debug_attach(ctl->s, &ctl->listener);
-	else
-		debug_detach(ctl->s, &ctl->listener);
-}
-
 static void control_sweep(struct control *ctl)
 {
 	struct control_client **at = &ctl->clients, *c;

@@ -35,6 +35,17 @@ static char *stop_event(struct control *ctl)
 	return line;
 }
 
+void control_hold(struct control *ctl, bool on)
+{
+	if (on == ctl->attached)
+		return;
+	ctl->attached = on;
+	if (on)
+		debug_attach(ctl->s, &ctl->listener);
+	else
+		debug_detach(ctl->s, &ctl->listener);
+}
+
 void control_take_serial(struct control *ctl)
 {
 	uint8_t buf[8192];

@@ -40,10 +40,6 @@ struct control {
 	bool timer_runs;
 };
 
-/* ---- control.c ---- */
-/* Be among those who let a stopped guest go on; its end is the end of that. */
-void control_hold(struct control *ctl, bool on);
-
 /* ---- control_send.c (and control_send(), which is for all: what output has come goes first) ---- */
 void control_set_timer(struct control *ctl);
 void control_drop(struct control_client *c);
@@ -77,5 +73,7 @@ void control_request(struct control_client *c, const char *line, size_t len);
 
 /* ---- control_event.c ---- */
 void control_events_init(struct control *ctl); /* listener and tap */
+/* Be among those who let a stopped guest go on; its end is the end of that. */
+void control_hold(struct control *ctl, bool on);
 void control_take_serial(struct control *ctl); /* all there is; the tap sees it */
 #endif
