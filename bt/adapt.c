@@ -4,6 +4,8 @@
  * it view_adapt.c. */
 #include "bt/bt_int.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,36 +39,42 @@ void adapt_init(struct bt_vcpu *b)
 
 /* ---- choices ---- */
 
-static void acquit_all(struct bt_vcpu *b, unsigned mask)
+/* How many sites stood convicted of C. Pages are acquitted as the guest runs (cache_acquit_pages). */
+static unsigned acquit_all(struct bt_vcpu *b, enum cause c)
 {
-	for (unsigned i = 0; i < VERDICTS; i++) {
-		b->verdicts[i].guilty &= (uint8_t)~mask;
-		for (unsigned c = 0; c < SITE_CAUSES; c++)
-			if (mask >> c & 1)
-				b->verdicts[i].count[c] = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; c < SITE_CAUSES && i < VERDICTS; i++) {
+		struct verdict *v = &b->verdicts[i];
+
+		n += guilty_of(v, c);
+		v->guilty &= (uint8_t)~(1u << c);
+		v->count[c] = 0;
 	}
+	return n;
 }
 
-static const char *turn(struct bt_vcpu *b, unsigned mask, bool all, bool on)
+static const char *turn(struct bt_vcpu *b, unsigned mask, bool on)
 {
-	if (all)
-		b->adapt_off = !on;
-	for (unsigned c = 0; !all && c < CAUSES; c++)
-		if (mask >> c & 1)
-			b->causes[c].off = !on;
-	if (!on)
-		acquit_all(b, mask);
-	b->want_flush = true;
+	for (unsigned c = 0; c < CAUSES; c++) {
+		if (!(mask >> c & 1) || b->causes[c].off == !on)
+			continue;
+		b->causes[c].off = !on;
+		adapt_log(b, on ? ADAPT_ON : ADAPT_OFF, (enum cause)c, 0, on ? 0 : acquit_all(b, (enum cause)c), 0);
+		b->want_flush = true;
+	}
 	return NULL;
 }
 
 static const char *set_number(struct bt_vcpu *b, unsigned mask, const char *what, const char *value)
 {
-	char *end;
-	uint64_t n = strtoull(value, &end, 0);
 	bool threshold = !strcmp(what, "threshold");
+	char *end;
+	uint64_t n;
 
-	if (end == value || *end || (threshold && (n < 1 || n > UINT16_MAX)))
+	errno = 0;
+	n = strtoull(value, &end, 0);
+	if (!isdigit((unsigned char)value[0]) || *end || errno || (threshold && (n < 1 || n > UINT16_MAX)))
 		return threshold ? "a threshold is a number of traps, 1 to 65535" : "host cycles are a number, 0: no limit";
 	for (unsigned c = 0; c < CAUSES; c++) {
 		struct cause_state *k = &b->causes[c];
@@ -95,8 +103,9 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, co
 	if (!mask)
 		return "no such cause (info causes lists them)";
 	if (!strcmp(what, "on") || !strcmp(what, "off"))
-		return turn(b, mask, all, what[1] == 'n');
+		return turn(b, mask, what[1] == 'n');
 	if (!strcmp(what, "default")) {
+		turn(b, mask, true);
 		for (unsigned c = 0; c < CAUSES; c++)
 			if (mask >> c & 1)
 				cause_reset(b, (enum cause)c);

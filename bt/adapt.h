@@ -51,6 +51,11 @@ struct cause_state {
 	struct cost trap, after; /* trapped; done by what replaces the trap */
 };
 
+static inline bool adapt_on(const struct cause_state *c)
+{
+	return !c->off;
+}
+
 /* What is known of an instruction by its behaviour, and what the user chose for it. */
 struct verdict {
 	uint32_t pc;
@@ -67,17 +72,17 @@ struct verdict {
 #define RELAPSES_MAX 5
 #define VERDICTS 16384u
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full, or PC is 0, which marks a free slot */
 static inline bool guilty_of(const struct verdict *v, enum cause c)
 {
 	return v && v->guilty >> c & 1;
 }
 
-enum adapt_what { ADAPT_CONVICTED, ADAPT_ACQUITTED, ADAPT_BARRED };
+enum adapt_what { ADAPT_CONVICTED, ADAPT_ACQUITTED, ADAPT_BARRED, ADAPT_OFF, ADAPT_ON };
 /* BEFORE: what the old form cost a time; AFTER: the new one, 0: what the site's replacement has
- * cost until now. Host cycles. */
+ * cost until now. Host cycles. Of ADAPT_OFF, by the user: how many sites were acquitted, in BEFORE. */
 struct adapt_entry {
-	uint64_t number, before, after;
+	uint64_t number, tsc, before, after;
 	uint32_t pc;
 	uint8_t what, cause;
 };
@@ -122,8 +127,4 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 /* F was caught running: acquit its sites that have been calm for long. */
 void adapt_calm(struct bt_vcpu *b, struct ccf *f);
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after);
-static inline bool adapt_on(const struct cause_state *c, bool all_off)
-{
-	return !c->off && !all_off;
-}
 #endif

@@ -29,8 +29,15 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
  * number in VALUE. */
 const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, const char *value);
 /* Code that the translator reads instead of the guest's, which never sees it: at linear PC, in all
- * address spaces. BITS is for showing it. */
-const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len, unsigned bits, unsigned *number);
+ * address spaces; with OVER only where the guest has these bytes there (of a patch that straddles pages,
+ * each page for itself). BITS is for showing it. */
+struct bt_patch {
+	gva pc;
+	unsigned len, nover, bits;
+	const uint8_t *bytes, *over;
+};
+/* The same bytes once more keep their number, and are the last again; OVER is the new one. */
+const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *number);
 bool bt_patch_remove(struct vcpu *v, unsigned number);
 /* Count entries of every fragment from now on. */
 void bt_count_entries(struct vcpu *v, bool on);

@@ -211,6 +211,7 @@ enum way { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT, WAY_INTC, WAYS };
 struct code_patch {
 	uint32_t pc, number;
 	uint8_t len, bits, bytes[240];
+	uint8_t nover, over[240]; /* it holds only where the guest has these bytes from PC on */
 };
 #define MAX_PATCHES 64
 #define MAX_PROBES 64
@@ -227,6 +228,7 @@ struct pin {
 	uint32_t pc, len; /* of the fragment that was pinned; 1 where none was */
 };
 #define MAX_COUNTED 262144
+#define PIN_COUNTED 16384 /* of these for pinned fragments */
 #define NOT_COUNTED UINT32_MAX
 #define MAX_ODD 8 /* times a replacement may fail to serve its site */
 #define RAM_ACQUITS 64 /* uses of RAM in a row by a site convicted of device memory */
@@ -336,8 +338,8 @@ struct bt_vcpu {
 	ZydisDecoder dec16, dec32;
 	uint8_t policy[SENS_KINDS]; /* enum way */
 	unsigned nsites;     /* verdicts with a way of their own were made */
-	bool adapt_off, count_entries;
-	uint32_t ncounted;   /* counters handed out */
+	bool count_entries;
+	uint32_t ncounted, npin_counted; /* counters handed out: from the first on, and, of pinned fragments, from the last down */
 	uint64_t calibrate;  /* where a fault on the trap page goes on while measuring */
 	struct bt_costs cost;
 	struct cost translate; /* making fragments */
@@ -468,8 +470,12 @@ extern const struct view view_sites, view_adapt, view_causes, view_costs, view_h
 	view_pins;
 
 /* patch.c */
-unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n); /* number, 0: none */
-void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n);
+/* The last patch of any of N bytes at LIN, of a fragment from PAGE (and PAGE2): its number; 0: none. */
+unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, ppn page2);
+/* Put into BYTES what the translator reads instead of the guest's N at LIN, all on PAGE. */
+void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page);
+/* N bytes as the translator read them: from LIN on PAGE, or on PAGE and then PAGE2. */
+void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page, ppn page2);
 extern const struct view view_patches;
 
 /* probe.c */
@@ -481,8 +487,12 @@ extern const struct view view_probes;
 /* view_traps.c, view_tc.c */
 const char *trap_name(unsigned cause);
 const char *callout_name(unsigned kind); /* NULL: there are no more */
-const char *site_form(const struct verdict *v); /* how such an instruction is translated now, in a word */
-struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* since the machine was made */
+/* How such an instruction is translated now, in a word. */
+const char *site_form(const struct bt_vcpu *b, const struct verdict *v);
+/* The sensitive instruction at PC in a live fragment; NULL: none. *COVERED: one has PC, at least. */
+const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered);
+struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc); /* since the machine was made */
+struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* likewise */
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 
 /* engine.c */

@@ -330,7 +330,7 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	b->st.smc_drops++;
 	if (pi->smc < UINT16_MAX)
 		pi->smc++;
-	if (pi->smc < k->threshold || pi->mixed || !adapt_on(k, b->adapt_off) || b->nmixed == MAX_MIXED)
+	if (pi->smc < k->threshold || pi->mixed || !adapt_on(k) || b->nmixed == MAX_MIXED)
 		return;
 	pi->mixed = true;
 	pi->calm_since = __builtin_ia32_rdtsc();
@@ -349,7 +349,7 @@ void cache_acquit_pages(struct bt_vcpu *b)
 	for (unsigned i = 0; i < b->nmixed;) {
 		struct page_info *pi = &b->pages[b->mixed[i]];
 
-		if (adapt_on(k, b->adapt_off) && (!k->calm || now - pi->calm_since < k->calm)) {
+		if (adapt_on(k) && (!k->calm || now - pi->calm_since < k->calm)) {
 			i++;
 			continue;
 		}
@@ -435,7 +435,8 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 		madvise(from, (size_t)(b->arena_pos - from), MADV_DONTNEED);
 	zones_reset(b, full);
 	b->norder = b->npinned = keep;
-	b->ncounted = full ? b->ncounted : 0;
+	b->ncounted = 0;
+	b->npin_counted = full ? b->npin_counted : 0;
 	for (uint32_t i = 0; i < keep; i++)
 		if (!b->order[i]->dead)
 			hook(b, b->order[i]);

@@ -50,7 +50,7 @@ static int page_bytes(struct bt_vcpu *b, uint32_t lin, uint8_t *out, unsigned n,
 	}
 	memcpy(out, mm_page_bytes(b->vm, *page) + (lin & PAGE_MASK), n);
 	if (b->npatches)
-		patch_overlay(b, lin, out, n);
+		patch_overlay(b, lin, out, n, *page);
 	return 0;
 }
 

@@ -149,7 +149,7 @@ static struct saving *saving_of(struct saving *t, uint32_t pc)
 
 static void life(struct saving *t, uint32_t pc, uint64_t entries, uint64_t cycles, bool convicted)
 {
-	struct saving *s = entries == UINT64_MAX ? NULL : saving_of(t, pc);
+	struct saving *s = entries == UINT64_MAX || !pc ? NULL : saving_of(t, pc);
 
 	if (!s)
 		return;

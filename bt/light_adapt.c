@@ -17,10 +17,10 @@ struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
 	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
 		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
 
-		if (v->pc == pc)
-			return v;
 		if (!v->pc)
 			break;
+		if (v->pc == pc)
+			return v;
 	}
 	return NULL;
 }
@@ -39,7 +39,7 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 {
 	struct verdict *weak = NULL;
 
-	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
+	for (unsigned i = 0, h = slot(pc); pc && i < 16; i++) {
 		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
 
 		if (v->pc == pc)
@@ -63,6 +63,7 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
 
 	e->number = b->nevents;
+	e->tsc = __builtin_ia32_rdtsc();
 	e->what = (uint8_t)what;
 	e->cause = (uint8_t)c;
 	e->pc = pc;
@@ -70,7 +71,9 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 	e->after = after;
 	if (what == ADAPT_CONVICTED)
 		b->causes[c].convictions++;
-	else
+	else if (what == ADAPT_OFF)
+		b->causes[c].acquittals += before;
+	else if (what != ADAPT_ON)
 		b->causes[c].acquittals++;
 }
 
@@ -126,7 +129,7 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 	if (f == b->transient || c >= SITE_CAUSES)
 		return NULL;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
-	if (!v || !may || !adapt_on(k, b->adapt_off) || f->pinned || v->barred >> c & 1)
+	if (!v || !may || !adapt_on(k) || f->pinned || v->barred >> c & 1)
 		return v;
 	if (guilty_of(v, c)) {
 		again(b, f, v);

@@ -12,24 +12,6 @@ static struct bt_vcpu *of(struct vcpu *v)
 	return (struct bt_vcpu *)v;
 }
 
-const char *bt_patch_add(struct vcpu *v, gva pc, const uint8_t *bytes, unsigned len, unsigned bits, unsigned *number)
-{
-	struct bt_vcpu *b = of(v);
-	struct code_patch *p;
-
-	if (!len || len > sizeof(p->bytes))
-		return "a patch has 1 to 240 bytes";
-	if (b->npatches == MAX_PATCHES)
-		return "no room for another patch";
-	p = &b->patches[b->npatches++];
-	*p = (struct code_patch){ .pc = (uint32_t)pc, .len = (uint8_t)len, .bits = (uint8_t)bits,
-				  .number = ++b->patch_number };
-	memcpy(p->bytes, bytes, len);
-	*number = p->number;
-	cache_drop_at(b, (uint32_t)pc, len, DROP_PATCH);
-	return NULL;
-}
-
 bool bt_patch_remove(struct vcpu *v, unsigned number)
 {
 	struct bt_vcpu *b = of(v);
@@ -44,24 +26,91 @@ bool bt_patch_remove(struct vcpu *v, unsigned number)
 	return false;
 }
 
-/* What the translator reads instead of the guest's bytes at LIN. Later patches win. */
-void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n)
+/* The number of a patch with the same bytes there; 0: none. A script of patches may be run twice. */
+static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
 {
 	for (unsigned i = 0; i < b->npatches; i++) {
 		const struct code_patch *p = &b->patches[i];
 
+		if (p->pc == (uint32_t)is->pc && p->len == is->len && !memcmp(p->bytes, is->bytes, is->len))
+			return p->number;
+	}
+	return 0;
+}
+
+const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *number)
+{
+	struct bt_vcpu *b = of(v);
+	struct code_patch *p;
+
+	if (!is->len || is->len > sizeof(p->bytes) || is->nover > sizeof(p->over))
+		return "a patch has 1 to 240 bytes";
+	*number = same_patch(b, is);
+	if (*number)
+		bt_patch_remove(v, *number);
+	else if (b->npatches == MAX_PATCHES)
+		return "no room for another patch";
+	else
+		*number = ++b->patch_number;
+	p = &b->patches[b->npatches++];
+	*p = (struct code_patch){ .pc = (uint32_t)is->pc, .len = (uint8_t)is->len, .bits = (uint8_t)is->bits,
+				  .number = *number, .nover = (uint8_t)is->nover };
+	memcpy(p->bytes, is->bytes, is->len);
+	memcpy(p->over, is->over, is->nover);
+	cache_drop_at(b, p->pc, p->len, DROP_PATCH);
+	return NULL;
+}
+
+/* Does P hold where LIN is on PAGE? Of the guest's bytes it wants, those on this page count. */
+static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t lin, ppn page)
+{
+	const uint8_t *guest = mm_page_bytes(b->vm, page);
+
+	for (unsigned k = 0; k < p->nover; k++)
+		if (!((p->pc + k) >> PAGE_SHIFT ^ lin >> PAGE_SHIFT) && guest[(p->pc + k) & PAGE_MASK] != p->over[k])
+			return false;
+	return true;
+}
+
+/* Later patches win. */
+void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page)
+{
+	for (unsigned i = 0; i < b->npatches; i++) {
+		const struct code_patch *p = &b->patches[i];
+
+		if ((p->pc - lin >= n && lin - p->pc >= p->len) || !holds(b, p, lin, page))
+			continue;
 		for (unsigned k = 0; k < p->len; k++)
 			if (p->pc + k - lin < n)
 				bytes[p->pc + k - lin] = p->bytes[k];
 	}
 }
 
-/* The last patch of any of N bytes at LIN; 0: none. */
-unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n)
+void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page, ppn page2)
 {
-	for (unsigned i = b->npatches; i--;)
-		if (b->patches[i].pc - lin < n || lin - b->patches[i].pc < b->patches[i].len)
-			return b->patches[i].number;
+	unsigned here = PAGE_SIZE - (lin & PAGE_MASK);
+
+	here = here < n ? here : n;
+	memcpy(bytes, mm_page_bytes(b->vm, page) + (lin & PAGE_MASK), here);
+	patch_overlay(b, lin, bytes, here, page);
+	if (here == n || page2 == UINT32_MAX)
+		return;
+	memcpy(bytes + here, mm_page_bytes(b->vm, page2), n - here);
+	patch_overlay(b, lin + here, bytes + here, n - here, page2);
+}
+
+unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, ppn page2)
+{
+	unsigned here = PAGE_SIZE - (lin & PAGE_MASK);
+
+	for (unsigned i = b->npatches; i--;) {
+		const struct code_patch *p = &b->patches[i];
+
+		if (p->pc - lin >= n && lin - p->pc >= p->len)
+			continue;
+		if (holds(b, p, lin, page) && (n <= here || page2 == UINT32_MAX || holds(b, p, lin + here, page2)))
+			return p->number;
+	}
 	return 0;
 }
 
@@ -74,6 +123,7 @@ static const struct view_col patch_cols[] = {
 	{ "bytes", "Bytes", VAL_STR, "", "what the translator reads there" },
 	{ "code", "Code", VAL_STR, "", "the same as instructions" },
 	{ "guest", "Guest has", VAL_STR, "", "what the guest reads there" },
+	{ "over", "Over", VAL_STR, "", "it holds only where the guest has these bytes" },
 	{ "fragments", "Fragments", VAL_UINT, "", "translated with it now" },
 };
 
@@ -110,7 +160,7 @@ static uint64_t made_with(const struct bt_vcpu *b, const struct code_patch *p)
 	for (uint32_t i = 0; i < b->norder; i++) {
 		const struct ccf *f = b->order[i];
 
-		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len);
+		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len) && holds(b, p, f->pc, f->page);
 	}
 	return n;
 }
@@ -123,15 +173,17 @@ static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 	for (unsigned i = 0; i < b->npatches; i++) {
 		const struct code_patch *p = &b->patches[i];
 		char bytes[2 * sizeof(p->bytes) + 1], guest[2 * sizeof(p->bytes) + 1] = "", code[300];
+		char over[2 * sizeof(p->over) + 1];
 		uint8_t now[sizeof(p->bytes)];
 		bool readable = !mmu_read(b->v.mmu, p->pc, now, p->len, MM_READ | MM_PROBE);
 
 		hex(p->bytes, p->len, bytes);
+		hex(p->over, p->nover, over);
 		if (readable)
 			hex(now, p->len, guest);
 		code_text(p, code, sizeof(code));
 		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->pc), V_UINT(p->len), V_STR(bytes), V_STR(code),
-					    readable ? V_STR(guest) : V_NONE, V_UINT(made_with(b, p)) });
+					    readable ? V_STR(guest) : V_NONE, p->nover ? V_STR(over) : V_NONE, V_UINT(made_with(b, p)) });
 	}
 	return NULL;
 }

@@ -119,45 +119,46 @@ static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned 
 {
 	unsigned from = f->ioff[f->ninsn + i], to = i + 1u < f->ninsn ? f->ioff[f->ninsn + i + 1] : f->glen;
 	uint32_t pc = f->pc + from;
-	unsigned n = to - from, here = PAGE_SIZE - (pc & PAGE_MASK);
+	unsigned n = to - from;
 
 	if (n > sizeof(in->bytes))
 		return false;
 	memset(in, 0, sizeof(*in));
-	here = here < n ? here : n;
-	memcpy(in->bytes, mm_page_bytes(b->vm, f->page) + (pc & PAGE_MASK), here);
-	if (here < n && f->page2 != UINT32_MAX)
-		memcpy(in->bytes + here, mm_page_bytes(b->vm, f->page2), n - here);
-	patch_overlay(b, pc, in->bytes, n);
+	patch_source(b, pc, in->bytes, n, f->page, f->page2);
 	in->pc = pc;
 	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(f->mode & MODE_D ? &b->dec32 : &b->dec16, in->bytes, n, &in->z,
 						   in->op));
+}
+
+static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
+{
+	struct verdict *s = verdict_make(b, pc);
+
+	if (!s)
+		return pc ? "no room for another site" : "what lies at address 0 has the way of its kind";
+	s->way = (uint8_t)way;
+	b->nsites++;
+	return NULL;
 }
 
 /* Choose WAY for instruction I of F. */
 static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, enum way way)
 {
 	struct insn in;
-	struct verdict *s;
 	enum sens k = decode_again(b, f, i, &in) ? policy_kind(&in) : SENS_KINDS;
 
 	if (k == SENS_KINDS)
 		return "that is no sensitive instruction (adapt steers the others)";
 	if (way == WAY_INTC && !kinds[k].in_tc)
 		return "that kind cannot run in the TC (info policy tells)";
-	s = verdict_make(b, in.pc);
-	if (!s)
-		return "no room for another site";
-	s->way = (uint8_t)way;
-	b->nsites++;
-	return NULL;
+	return put(b, in.pc, way);
 }
 
 /* The one instruction at PC. */
 static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 {
-	struct verdict *s;
-
+	if (way == WAY_DEFAULT && verdict_find(b, pc)) /* whatever was thought to be there */
+		return put(b, pc, way);
 	for (uint32_t o = 0; o < b->norder; o++) {
 		const struct ccf *f = b->order[o];
 
@@ -165,12 +166,7 @@ static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 			if (f->pc + f->ioff[f->ninsn + i] == pc)
 				return choose(b, f, i, way);
 	}
-	s = verdict_make(b, pc); /* not translated yet: whatever is there */
-	if (!s)
-		return "no room for another site";
-	s->way = (uint8_t)way;
-	b->nsites++;
-	return NULL;
+	return put(b, pc, way); /* not translated yet: whatever is there */
 }
 
 const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)
@@ -194,6 +190,8 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 	}
 	if (*n)
 		cache_drop_at(b, (uint32_t)pc, 1, DROP_SITE);
+	else if (whole)
+		return "no fragment that covers it has a sensitive instruction that can run so";
 	return err;
 }
 

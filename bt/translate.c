@@ -301,6 +301,18 @@ static void take_back(struct bt_vcpu *b, uint8_t *mark)
 	b->arena_pos = mark;
 }
 
+/* A flush for want of room leaves pinned fragments their counters and takes back the others. */
+static void count_entries(struct tx *t, bool pinned)
+{
+	struct bt_vcpu *b = t->b;
+
+	if (pinned ? b->npin_counted == PIN_COUNTED : b->ncounted == MAX_COUNTED - PIN_COUNTED)
+		return;
+	t->f->counter = pinned ? MAX_COUNTED - ++b->npin_counted : b->ncounted++;
+	b->entry_count[t->f->counter] = 0;
+	bump(t, OFF(entry_count) + 8 * (int32_t)t->f->counter);
+}
+
 static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind);
 
 static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
@@ -350,11 +362,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	if (b->icount && kind == TX_NORMAL)
 		imm = budget_check(t);
 	f->counter = NOT_COUNTED;
-	if (b->count_entries && kind == TX_NORMAL && b->ncounted < MAX_COUNTED) {
-		f->counter = b->ncounted++;
-		b->entry_count[f->counter] = 0;
-		bump(t, OFF(entry_count) + 8 * (int32_t)f->counter);
-	}
+	if (b->count_entries && kind == TX_NORMAL)
+		count_entries(t, pinned);
 	if (f->checked)
 		source_check(t);
 	body(t);

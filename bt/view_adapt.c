@@ -16,7 +16,7 @@ static const struct view_col cause_cols[] = {
 	{ "convicted", "convicted", VAL_UINT, "", "convictions until now" },
 	{ "acquitted", "acquitted", VAL_UINT, "", "acquittals until now" },
 	{ "traps", "traps", VAL_UINT, "", "traps taken" },
-	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
+	{ "before", "before", VAL_UINT, "cycles", "a trap, on average, up to where the guest or its handler could go on" },
 	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
 	{ "after", "after", VAL_UINT, "cycles", "one of those, on average; what has none runs in line (info costs)" },
 	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
@@ -40,7 +40,7 @@ static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 		const struct cause_state *s = &b->causes[c];
 
 		k->row(k, (struct value[]){
-				  V_STR(cause_infos[c].name), V_BOOL(adapt_on(s, b->adapt_off)), V_UINT(s->threshold),
+				  V_STR(cause_infos[c].name), V_BOOL(adapt_on(s)), V_UINT(s->threshold),
 				  s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
 				  V_UINT(s->convictions), V_UINT(s->acquittals), V_UINT(s->trap.n),
 				  s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
@@ -61,7 +61,7 @@ static const struct view_col site_cols[] = {
 	{ "cause", "cause", VAL_STR, "", "of its traps" },
 	{ "verdict", "verdict", VAL_STR, "", "convicted, innocent (yet), or acquitted for good" },
 	{ "way", "way", VAL_STR, "", "way chosen by the user" },
-	{ "form", "form", VAL_STR, "", "how it is translated now (info trap-sites: way)" },
+	{ "form", "form", VAL_STR, "", "how it is translated now: the user's way where the instruction can run so; or info trap-sites: way" },
 	{ "count", "count", VAL_UINT, "", "traps counted towards conviction" },
 	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
 	{ "traps", "traps", VAL_UINT, "", "by this cause" },
@@ -75,14 +75,10 @@ static const struct view_col site_cols[] = {
 /* The kind of the sensitive instruction at PC, as far as it is translated now. */
 static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
 {
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	bool covered;
+	const struct sens_use *use = sens_use_at(b, pc, &covered);
 
-		for (unsigned u = 0; !f->dead && pc - f->pc < f->glen && u < f->nsens; u++)
-			if (f->pc + f->ioff[f->ninsn + f->sens[u].insn] == pc)
-				return policy_kind_name(f->sens[u].kind);
-	}
-	return "";
+	return use ? policy_kind_name(use->kind) : covered ? "not sensitive" : "";
 }
 
 static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, struct row_sink *k)
@@ -93,7 +89,7 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 	k->row(k, (struct value[]){
 			  V_ADDR(v->pc), V_STR(c < 0 ? kind_at(b, v->pc) : c == CAUSE_DIVIDE ? "divide" : "memory"),
 			  V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
-			  V_STR(site_form(v)),
+			  V_STR(site_form(b, v)),
 			  c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
 			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
 			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
@@ -130,6 +126,7 @@ const struct view view_sites = { "sites", "instructions with a verdict or a way 
 
 static const struct view_col adapt_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
+	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
 	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
 	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
 	{ "before", "before", VAL_UINT, "cycles", "a time by the old form: what its traps had cost, on average" },
@@ -140,12 +137,21 @@ static const struct view_col adapt_cols[] = {
 static void event_text(const struct adapt_entry *e, char *buf, size_t n)
 {
 	static const char *const verdicts[] = { "convicted of", "acquitted of", "acquitted for good of" };
-	bool convicted = e->what == ADAPT_CONVICTED;
+	const struct cause_info *c = &cause_infos[e->cause];
 
-	snprintf(buf, n, "%s %s: %s%s", verdicts[e->what], cause_infos[e->cause].name, cause_infos[e->cause].does,
-		 convicted ? "; " : " no more");
-	if (convicted)
-		snprintf(buf + strlen(buf), n - strlen(buf), "%s", cause_infos[e->cause].instead);
+	switch (e->what) {
+	case ADAPT_ON:
+		snprintf(buf, n, "%s turned on by the user", c->name);
+		break;
+	case ADAPT_OFF:
+		snprintf(buf, n, "%s turned off by the user; sites acquitted: %llu", c->name, (unsigned long long)e->before);
+		break;
+	case ADAPT_CONVICTED:
+		snprintf(buf, n, "%s %s: %s; %s", verdicts[e->what], c->name, c->does, c->instead);
+		break;
+	default:
+		snprintf(buf, n, "%s %s: %s no more", verdicts[e->what], c->name, c->does);
+	}
 }
 
 /* What the form that replaced it costs, as known by now. */
@@ -169,11 +175,13 @@ static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
 	for (uint64_t i = first; i < b->nevents; i++) {
 		const struct adapt_entry *e = &b->events[i % MAX_EVENTS];
 		uint64_t after = cost_after(b, e);
+		bool verdict = e->what <= ADAPT_BARRED;
 		char text[200];
 
 		event_text(e, text, sizeof(text));
-		k->row(k, (struct value[]){ V_UINT(e->number), V_ADDR(e->pc), V_STR(text),
-					    e->before ? V_UINT(e->before) : V_NONE, after ? V_UINT(after) : V_NONE });
+		k->row(k, (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc), verdict ? V_ADDR(e->pc) : V_NONE,
+					    V_STR(text), verdict && e->before ? V_UINT(e->before) : V_NONE,
+					    after ? V_UINT(after) : V_NONE });
 	}
 	return NULL;
 }

@@ -187,11 +187,36 @@ static const char *verdict_word(const struct verdict *v, unsigned mask)
 	return v->guilty & mask ? "convicted" : v->barred & mask ? "acquitted" : "innocent";
 }
 
-const char *site_form(const struct verdict *v)
+const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered)
 {
+	*covered = false;
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		if (f->dead || pc - f->pc >= f->glen)
+			continue;
+		*covered = true;
+		for (unsigned u = 0; u < f->nsens; u++)
+			if (f->pc + f->ioff[f->ninsn + f->sens[u].insn] == pc)
+				return &f->sens[u];
+	}
+	return NULL;
+}
+
+const char *site_form(const struct bt_vcpu *b, const struct verdict *v)
+{
+	const struct sens_use *use = NULL;
+	bool covered = true;
+
 	if (!v)
 		return "direct";
-	return v->way ? way_names[v->way] : guilty_of(v, CAUSE_USER_PAGE) ? "user-window" :
+	if (v->way)
+		use = sens_use_at(b, v->pc, &covered);
+	if (use)
+		return way_names[use->way];
+	if (!covered)
+		return "not translated";
+	return guilty_of(v, CAUSE_USER_PAGE) ? "user-window" :
 	       guilty_of(v, CAUSE_DEVICE) ? "device" : guilty_of(v, CAUSE_MISS) ? "looks-first" :
 	       guilty_of(v, CAUSE_DIVIDE) ? "divide" : "direct";
 }
@@ -222,9 +247,14 @@ static int by_cycles(const void *x, const void *y)
 	return p->cycles < q->cycles ? 1 : p->cycles > q->cycles ? -1 : p->pc < q->pc ? -1 : p->pc > q->pc;
 }
 
+struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc)
+{
+	return V_REAL(1000 * seconds(b, tsc - b->tsc_start));
+}
+
 struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v)
 {
-	return v && v->judged ? V_REAL(1000 * seconds(b, v->judged - b->tsc_start)) : V_NONE;
+	return v && v->judged ? since_start_ms(b, v->judged) : V_NONE;
 }
 
 static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink *k)
@@ -237,7 +267,7 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 	k->row(k, (struct value[]){
 			  V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
 			  mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
-			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(v)),
+			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
 			  guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
 			  known ? V_UINT(v->after[c].n) : V_NONE, known ? saved(&v->trap[c], &v->after[c]) : V_NONE,
 			  guilt ? judged_ms(b, v) : V_NONE });

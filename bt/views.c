@@ -131,18 +131,15 @@ static const char *lowering(const struct bt_ccf_info *i, unsigned n)
 
 static unsigned patched(const struct bt_ccf_info *i, unsigned n)
 {
-	return patch_at(i->vcpu, i->pc + guest_off(i, n), guest_off(i, n + 1) - guest_off(i, n));
+	const struct ccf *f = i->impl;
+
+	return patch_at(i->vcpu, i->pc + guest_off(i, n), guest_off(i, n + 1) - guest_off(i, n), f->page, f->page2);
 }
 
 /* The bytes that F was made from, as far as they are on its first page. */
 static const uint8_t *source(struct bt_vcpu *b, const struct ccf *f, uint8_t code[BT_CCF_CODE])
 {
-	unsigned n = f->glen < BT_CCF_CODE ? f->glen : BT_CCF_CODE, here = PAGE_SIZE - (f->pc & PAGE_MASK);
-
-	memcpy(code, mm_page_bytes(b->vm, f->page) + (f->pc & PAGE_MASK), here < n ? here : n);
-	if (here < n && f->page2 != UINT32_MAX)
-		memcpy(code + here, mm_page_bytes(b->vm, f->page2), n - here);
-	patch_overlay(b, f->pc, code, n);
+	patch_source(b, f->pc, code, f->glen < BT_CCF_CODE ? f->glen : BT_CCF_CODE, f->page, f->page2);
 	return code;
 }
 

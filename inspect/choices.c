@@ -45,7 +45,7 @@ static void save_policy(FILE *f, const struct value *vals, const struct view *v)
 static void save_site(FILE *f, const struct value *vals, const struct view *v)
 {
 	if (strcmp(text_of(v, vals, "way"), "default"))
-		fprintf(f, "site 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "way"));
+		fprintf(f, "-site 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "way"));
 }
 
 static void save_cause(FILE *f, const struct value *vals, const struct view *v)
@@ -65,8 +65,13 @@ static void save_pin(FILE *f, const struct value *vals, const struct view *v)
 
 static void save_patch(FILE *f, const struct value *vals, const struct view *v)
 {
+	const char *over = text_of(v, vals, "over"), *guest = text_of(v, vals, "guest");
+
+	if (!over[0] && number_of(v, vals, "fragments")) /* it has run: there is code */
+		over = guest;
 	fprintf(f, "# %s\n", text_of(v, vals, "code"));
-	fprintf(f, "patch-code 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "bytes"));
+	fprintf(f, "patch-code 0x%08llx %s%s%s\n", number_of(v, vals, "pc"), text_of(v, vals, "bytes"),
+		over[0] ? " over " : "", over);
 }
 
 static void save_probe(FILE *f, const struct value *vals, const struct view *v)

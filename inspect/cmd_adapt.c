@@ -99,8 +99,10 @@ static int cmd_pin(struct inspect *s, const struct cmd_args *a, struct result *r
 	if (address(s, a, 0, r, &pc))
 		return -1;
 	err = bt_pin(machine_vcpu(s->m), pc, on, &n);
+	if (!err && !n && !on)
+		return result_fail(r, "unpin: not pinned (info pins lists what is)");
 	if (!err && !n)
-		return result_fail(r, on ? "pin: pinned already" : "unpin: not pinned (info pins lists what is)");
+		result_text(r, "pinned already");
 	return answer(r, a, err);
 }
 

@@ -17,15 +17,15 @@ static int hex_digit(int c)
 	return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
 }
 
-/* "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
-static int parse_code(const struct cmd_args *a, uint8_t *out, unsigned max)
+/* Words FROM to TO: "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
+static int parse_code(const struct cmd_args *a, int from, int to, uint8_t *out, unsigned max)
 {
 	static const struct { const char *word; uint8_t n, bytes[2]; } words[] = {
 		{ "nop", 1, { 0x90 } }, { "ret", 1, { 0xc3 } }, { "int3", 1, { 0xcc } }, { "ud2", 2, { 0x0f, 0x0b } },
 	};
 	unsigned n = 0;
 
-	for (int i = 1; i < a->argc; i++) {
+	for (int i = from; i < to; i++) {
 		const char *p = a->argv[i];
 		bool word = false;
 
@@ -117,35 +117,48 @@ static const struct view_col added_cols[] = {
 };
 RECORD_DOC(patch_record, "patch-code probe", added_cols);
 
+/* Without and with a name for the address; a byte, bytes, bytes with nops. */
+static const char *const added_formats[2][3] = {
+	{ "patch {number} at {pc}, 1 byte", "patch {number} at {pc}, {length} bytes",
+	  "patch {number} at {pc}, {length} bytes, the last {nops} of them nop" },
+	{ "patch {number} at {pc} {symbol}, 1 byte", "patch {number} at {pc} {symbol}, {length} bytes",
+	  "patch {number} at {pc} {symbol}, {length} bytes, the last {nops} of them nop" },
+};
+
 static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	unsigned bits = asm_bits(s, a->argv[1]), fill = 0, number;
-	uint8_t code[MAX_PATCH];
+	uint8_t code[MAX_PATCH], guest[MAX_PATCH];
+	int n, over = 1, nover = 0;
 	const char *err;
 	char sym[300];
 	struct table *t;
 	gva pc;
-	int n;
 
 	if (session_address(s, a, 0, r, &pc))
 		return -1;
-	n = bits ? assemble(s, a, bits, pc, code, r) : parse_code(a, code, sizeof(code));
+	while (!bits && over < a->argc && strcmp(a->argv[over], "over"))
+		over++;
+	if (!bits && over < a->argc)
+		nover = parse_code(a, over + 1, a->argc, guest, sizeof(guest));
+	n = bits ? assemble(s, a, bits, pc, code, r) : parse_code(a, 1, over, code, sizeof(code));
 	if (n < 0 && bits)
 		return -1;
-	if (n <= 0)
+	if (n <= 0 || nover < 0 || (!bits && over < a->argc && !nover))
 		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
 				   "text is asm \"...\"", MAX_PATCH);
 	if (bits && (fill = to_boundary(s, pc, (unsigned)n)) + (unsigned)n <= sizeof(code))
 		memset(code + n, 0x90, fill);
 	else
 		fill = 0;
-	err = bt_patch_add(machine_vcpu(s->m), pc, code, (unsigned)n + fill, bits ? bits : session_code_bits(s), &number);
+	err = bt_patch_add(machine_vcpu(s->m),
+			   &(struct bt_patch){ .pc = pc, .bytes = code, .len = (unsigned)n + fill, .over = guest,
+					       .nover = (unsigned)nover, .bits = bits ? bits : session_code_bits(s) },
+			   &number);
 	if (err)
 		return result_fail(r, "patch-code: %s", err);
 	symbols_text(&s->symbols, pc, sym, sizeof(sym));
-	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN,
-			 fill ? "patch {number} at {pc} {symbol}, {length} bytes, the last {nops} of them nop"
-			      : "patch {number} at {pc} {symbol}, {length} bytes");
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, added_formats[sym[0] != 0][fill ? 2 : (unsigned)n > 1]);
 	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(pc), sym[0] ? V_STR(sym) : V_NONE,
 				       V_UINT((unsigned)n + fill), V_UINT(fill) });
 	return 0;
@@ -153,10 +166,12 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 
 static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	unsigned n = (unsigned)strtoul(a->argv[0], NULL, 0);
+	int64_t n;
 
-	if (!bt_patch_remove(machine_vcpu(s->m), n))
-		return result_fail(r, "unpatch: no patch %u (info patches lists them)", n);
+	if (session_eval(s, a->argv[0], &n, r))
+		return -1;
+	if (n < 1 || n > UINT32_MAX || !bt_patch_remove(machine_vcpu(s->m), (unsigned)n))
+		return result_fail(r, "unpatch: no patch %lld (info patches lists them)", (long long)n);
 	return 0;
 }
 
@@ -170,14 +185,17 @@ static int cmd_patches(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "patch-code", NULL, "ADDRESS BYTES...|asm TEXT", "change guest code in the translation only: the guest cannot see it",
+	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT", "change guest code in the translation only: the guest cannot see it",
 	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT is one or several instructions in Intel syntax, "
 	  "separated by ';', in quotes, as GNU as (which is run) has it; names are the guest's symbols; asm16 and asm32 "
 	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
-	  "follow up to its end. A patch holds at its linear address in every address space. unpatch undoes it.",
+	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
+	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
 	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
 	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
-	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses.", cmd_patches,
+	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
+	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
+	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.", cmd_patches,
 	  CMD_MACHINE | CMD_PAUSE, 0, 2, COMP_FILE },
 	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
 	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },

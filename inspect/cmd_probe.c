@@ -164,6 +164,8 @@ int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
 		return -1;
 	if (a->argc == 1 && !all && session_eval(s, a->argv[0], &number, r))
 		return -1;
+	if (a->argc == 1 && !all && (number < 1 || number > UINT32_MAX))
+		return result_fail(r, "unprobe: no probe %lld (info probes lists them)", (long long)number);
 	if (!bt_probe_remove(machine_vcpu(s->m), (unsigned)number, pc, all) && !all)
 		return result_fail(r, number ? "unprobe: no probe %lld (info probes lists them)"
 					     : "unprobe: no probe there (info probes lists them)", (long long)number);

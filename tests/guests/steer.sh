@@ -5,7 +5,7 @@
 # conditions with the same ones made too complex to be inline.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 51
+plan 64
 
 # vit GUEST OPTION...: run the commands on standard input; output of the shell in $TMP/out.
 vit()
@@ -193,6 +193,41 @@ vit demo <<'END'
 END
 match 'No such file' "a file that cannot be written"
 
+# Patches that have run hold only where the guest still has those bytes; the script may be run twice.
+vit demo <<END
+tbreak check_bcd
+continue
+patch-code print asm "push ebp; push edi"
+pin print
+tbreak check_remap
+continue
+patches save $TMP/over
+source $TMP/over
+source $TMP/over
+info patches -j
+END
+[ "$(grep -c '^{"number"' "$TMP/out")" -eq 1 ] && grep -q '"over":"5557","fragments":0' "$TMP/out"
+ok $? "a saved patch sourced again is the same patch, and wants the guest's bytes" "$(detail)"
+match 'pinned already' "a pin sourced again says so"
+sed -i 's/over 5557/over 5657/; s/ 5557 / c3 /' "$TMP/over"
+vit demo <<END
+source $TMP/over
+break check_flags
+continue
+info patches -j
+unpatch 1
+patch-code print ret over 55
+delete
+break check_bcd
+continue
+info patches -j
+END
+grep '^{"number"' "$TMP/out" >"$TMP/rows"
+[ "$(grep -c '"fragments":0}' "$TMP/rows")" -eq 1 ] && sed -n 1p "$TMP/rows" | grep -q '"fragments":0}'
+ok $? "elsewhere the code stays as it is" "$(cat "$TMP/rows")"
+sed -n 2p "$TMP/rows" | grep -qE '"over":"55","fragments":[1-9]'
+ok $? "where it is what was said, it is patched" "$(cat "$TMP/rows")"
+
 # ---- adaptation by cause, pins, lives ----
 
 vit bench-nano --append "rounds=1" <<'END'
@@ -260,6 +295,24 @@ expect $sites >= console_init
 -adapt off weather
 -adapt threshold device
 -adapt threshold device 0
+-adapt span device -1
+-adapt calm all 99999999999999999999
+-site 0 trap
+-site console_init in-tc ccf
+site 0xc0000000 in-tc
+info sites
+site 0xc0000000 default
+patch-code print 55
+-unpatch 1x
+-unpatch 4294967297
+-unprobe 0
+info patches
+adapt off
+adapt on device
+info causes -j
+adapt default
+info adapt
+info causes -j
 END
 match '^site: that is no sensitive instruction' "site wants a sensitive instruction"
 match '^[1-9][0-9]* sensitive instructions$' "site takes all of a fragment"
@@ -274,3 +327,16 @@ match 'is not an address of this guest' "an address that is none"
 match 'no such cause' "a cause that is none"
 match 'usage: adapt' "adapt says what it takes"
 match '1 to 65535' "a threshold that is none"
+[ "$(grep -c 'host cycles are a number' "$TMP/out")" -eq 2 ]
+ok $? "host cycles that are none" "$(detail)"
+match 'what lies at address 0' "a site that cannot be"
+match 'no fragment that covers it has a sensitive instruction' "ways that no instruction there can take"
+match '^0xc0000000 .* in-tc +not translated' "what is chosen for code to come is said to be not translated"
+match 'no patch 4294967297' "the number of a patch is taken as it is"
+match '^ +1 +0x.* print .*push ebp' "and a patch stays until it is named"
+match 'no probe 0 ' "nor is 0 the number of a probe"
+grep -o '"cause":"[a-z-]*","on":[a-z]*' "$TMP/out" >"$TMP/causes"
+[ "$(head -5 "$TMP/causes" | grep -c true)" -eq 1 ] && head -5 "$TMP/causes" | grep -q '"device","on":true'
+ok $? "after all were turned off, one alone is turned on" "$(cat "$TMP/causes")"
+[ "$(tail -5 "$TMP/causes" | grep -c true)" -eq 5 ] && grep -q 'divide turned off by the user' "$TMP/out"
+ok $? "adapt default turns them on, and the log tells of both" "$(detail)"
