@@ -401,6 +401,16 @@ void light_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows
 void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
 struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
 uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+/* What light_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A task
+ * switch, which changes anything, changes TR too.) */
+struct standing {
+	uint64_t seg[5]; /* CS, SS; base and limit of TR */
+	uint32_t sysflags;
+	uint8_t cpl;
+};
+void light_standing(const struct bt_vcpu *b, struct standing *s);
+/* light_next() behind such a transfer: WAS before it. */
+uint64_t light_next_from(struct bt_vcpu *b, const struct standing *was);
 /* The same where nothing changed but the mode. */
 uint64_t light_next_mode(struct bt_vcpu *b, uint32_t mode);
 /* b->mode with the class of segment register S, not CS or SS, as it is now. */

@@ -15,7 +15,7 @@
 #define XS(x) #x
 #define O(name, field) [name] "i"(offsetof(struct bt_vcpu, field))
 #define OFFSETS                                                                                                \
-	O(gpr, v.cpu.gpr), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr), O(jt, jt_live),         \
+	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr), O(jt, jt_live),         \
 		O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu), O(mx, host_mxcsr), O(fcw, host_fcw),        \
 		O(xmask, xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
 
@@ -30,11 +30,12 @@
 #define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
 #define HOST_FPU "fninit\n\tfldcw %c[fcw](%%r15)\n\tldmxcsr %c[mx](%%r15)\n\tvzeroupper\n\t"
 
-/* r10: where to go. Everything else comes from the vcpu. */
+/* r10: where to go. Everything else comes from the vcpu; r8 = EIP, for entries that check it. */
 __attribute__((naked, used)) static void reload(void)
 {
 	__asm__ volatile(".globl glue_reload\nglue_reload:\n\t"
 			 "movq %c[jt](%%r15), %%r12\n\tmovq %c[gs](%%r15), %%r13\n\tmovq %c[tc](%%r15), %%r14\n\t"
+			 "movl %c[rip](%%r15), %%r8d\n\t"
 			 "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
 			 "movq %c[gpr](%%r15), %%rax\n\tmovq %c[gpr]+8(%%r15), %%rcx\n\t"
 			 "movq %c[gpr]+16(%%r15), %%rdx\n\tmovq %c[gpr]+24(%%r15), %%rbx\n\t"

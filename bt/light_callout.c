@@ -305,8 +305,11 @@ uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	struct standing was;
+
 	(void)ea;
 	callout_begin(b, s);
+	light_standing(b, &was);
 	if (sys_iret(&b->v, s->op, s->next))
 		return callout_raise(b, s);
 	/* Back from a page fault to the instruction that had it: it will touch the page. */
@@ -315,16 +318,23 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		light_select(b);
 		mmu_prefill(b->v.mmu, b->pf_lin, guilty_of(verdict_find(b, b->pf_pc), CAUSE_MISS));
 	}
-	return callout_go_on(b, s);
+	callout_unwind(b, s, 1);
+	return light_next_from(b, &was);
 }
 
 uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	struct standing was;
+
 	(void)ea;
 	callout_begin(b, s);
+	light_standing(b, &was);
 	b->no_trap = true; /* entering the handler cleared TF: no trap after this one */
 	light_event(b, ENGINE_EV_INT, s->imm, 0, false, cpu_pc(&b->v.cpu));
-	return callout_ended(b, s, sys_soft_int(&b->v, s->imm, s->code, s->next));
+	if (sys_soft_int(&b->v, s->imm, s->code, s->next))
+		return callout_raise(b, s);
+	callout_unwind(b, s, 1);
+	return light_next_from(b, &was);
 }
 
 uint64_t co_sysenter(struct bt_vcpu *b, struct site *s, uint32_t ea)

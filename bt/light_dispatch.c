@@ -174,13 +174,34 @@ static uint64_t leave_or_step(struct bt_vcpu *b)
 	return light_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 }
 
+static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
+{
+	uint64_t *word = &c->touched[JT_PAGE(eip) / 64], bit = 1ull << JT_PAGE(eip) % 64;
+
+	c->ntouched += !(*word & bit);
+	*word |= bit;
+	c->jt[JT_SLOT(eip)] = host;
+}
+
+/* By the jump table, as indirect transfers go: glue_reload leaves EIP in r8 for the entry that checks it. (Not where
+ * the CS limit is checked: the table knows nothing of it.) */
 static uint64_t find_and_go(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
-	struct ccf *f = light_find(b, cpu_pc(c));
+	bool table = !(b->mode & MODE_CSLIM);
+	struct ccf *f;
 
-	if (!f || (b->intr_wait && c->intf))
+	if (b->intr_wait && c->intf)
 		return light_exit(b, XC_LOOKUP);
+	if (table && b->cur->jt[JT_SLOT((uint32_t)c->rip)]) {
+		b->a.indirects += b->count_entries;
+		return b->tc_base + b->cur->jt[JT_SLOT((uint32_t)c->rip)];
+	}
+	f = light_find(b, cpu_pc(c));
+	if (!f)
+		return light_exit(b, XC_LOOKUP);
+	if (table && !b->cfg.no_chain)
+		jt_put(b->cur, (uint32_t)c->rip, f->ind);
 	return b->tc_base + f->host;
 }
 
@@ -190,6 +211,41 @@ uint64_t light_next(struct bt_vcpu *b)
 	if (!may_go_on(b))
 		return leave_or_step(b);
 	light_select(b);
+	return find_and_go(b);
+}
+
+static uint64_t eight(const void *p)
+{
+	return *(const uint64_t __attribute__((may_alias)) *)p;
+}
+
+void light_standing(const struct bt_vcpu *b, struct standing *s)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	*s = (struct standing){
+		.seg = { eight(&c->seg[SEG_CS].base), eight(&c->seg[SEG_CS].attr), eight(&c->seg[SEG_SS].base),
+			 eight(&c->seg[SEG_SS].attr), eight(&c->tr.base) },
+		.sysflags = c->sysflags, .cpl = c->cpl,
+	};
+}
+
+static bool stands(const struct bt_vcpu *b, const struct standing *was)
+{
+	struct standing s;
+	uint64_t d;
+
+	light_standing(b, &s);
+	d = (was->sysflags ^ s.sysflags) | (was->cpl ^ s.cpl);
+	for (unsigned i = 0; i < ARRAY_LEN(s.seg); i++)
+		d |= was->seg[i] ^ s.seg[i];
+	return !d;
+}
+
+uint64_t light_next_from(struct bt_vcpu *b, const struct standing *was)
+{
+	if (!stands(b, was) || !may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+		return light_next(b);
 	return find_and_go(b);
 }
 
@@ -250,22 +306,15 @@ void light_vm_changed(struct bt_vcpu *b)
 uint64_t light_raise(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
+	struct standing was;
 
 	b->st.excs[c->exc.vector & 31]++;
 	light_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	light_standing(b, &was);
 	if (!sys_deliver_exc(&b->v))
 		return light_exit(b, XC_SHUTDOWN);
 	c->shadow = 0;
-	return light_next(b);
-}
-
-static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
-{
-	uint64_t *word = &c->touched[JT_PAGE(eip) / 64], bit = 1ull << JT_PAGE(eip) % 64;
-
-	c->ntouched += !(*word & bit);
-	*word |= bit;
-	c->jt[JT_SLOT(eip)] = host;
+	return light_next_from(b, &was);
 }
 
 /* Indirect transfer to EIP that the jump table did not know, or knew otherwise. */
