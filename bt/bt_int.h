@@ -251,6 +251,14 @@ struct seg_memo {
 	uint16_t sel;     /* of the last load, also when there is no memo of it */
 };
 
+/* What CPUID or RDMSR said last at one of the sites that share this (lower_kept.c). */
+#define KEPT 16
+struct kept {
+	uint64_t question_neg; /* -(ECX << 32 | EAX), or -ECX for RDMSR, 1: no MSR's */
+	uint32_t empty;        /* CPUID: any question is possible */
+	uint32_t answer[4];    /* EAX, EBX, ECX, EDX; EAX, EDX */
+};
+
 struct bt_vcpu {
 	struct vcpu v;       /* first: r15 points here */
 	/* -- read by fragments and glue, offsets below 2^31 -- */
@@ -259,6 +267,7 @@ struct bt_vcpu {
 	struct site *miss_site;
 	int64_t budget;      /* icount: instructions left */
 	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by light_select */
+	uint64_t cr0_neg;      /* likewise -cpu.cr0; 1, which is none, when its writes are to be seen */
 	uint8_t intr_wait;   /* an interrupt is pending and IF was 0 */
 	volatile uint8_t kick, stop;
 	uint8_t in_tc;
@@ -270,6 +279,7 @@ struct bt_vcpu {
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	struct seg_memo seg_memo[SEG_COUNT];
+	struct kept kept_cpuid[KEPT], kept_msr[KEPT];
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
@@ -437,6 +447,9 @@ static inline void light_vm_event(struct bt_vcpu *b)
 	if (__builtin_expect(b->event_kinds >> ENGINE_EV_MODE & 1, 0))
 		light_vm_changed(b);
 }
+
+/* light_system.c: something may have changed that answers of CPUID or RDMSR rest on. */
+void kept_forget(struct bt_vcpu *b);
 
 /* glue.c */
 void glue_init(struct bt_vcpu *b);

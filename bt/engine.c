@@ -332,6 +332,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	b->running = true;
 	fault_thread_enter(b);
 	b->gs_live = 0;
+	kept_forget(b);
 	b->kick = 1;
 	account_enter(b);
 	e = loop(b);

@@ -135,6 +135,7 @@ void light_select(struct bt_vcpu *b)
 	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
 	light_quarters(b);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
+	b->cr0_neg = b->event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
 	use_table(b);
 }
 

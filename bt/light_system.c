@@ -6,11 +6,29 @@
 
 /* ---- identification, time, MSRs ---- */
 
+void kept_forget(struct bt_vcpu *b)
+{
+	for (unsigned i = 0; i < KEPT; i++) {
+		b->kept_cpuid[i].empty = 1;
+		b->kept_msr[i].question_neg = 1;
+	}
+}
+
 uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	const uint64_t *g = b->v.cpu.gpr;
+	uint64_t question = g[R_ECX] << 32 | (uint32_t)g[R_EAX];
+
 	(void)ea;
 	callout_begin(b, s);
-	return callout_done(b, s, sys_cpuid(&b->v, s->next));
+	sys_cpuid(&b->v, s->next);
+	if (b->event_kinds >> ENGINE_EV_CALLOUT & 1)
+		return callout_done(b, s, 0);
+	b->kept_cpuid[s->imm] = (struct kept){
+		.question_neg = -question,
+		.answer = { (uint32_t)g[R_EAX], (uint32_t)g[R_EBX], (uint32_t)g[R_ECX], (uint32_t)g[R_EDX] },
+	};
+	return callout_done(b, s, 0);
 }
 
 uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -44,6 +62,10 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	r = sys_rdmsr(&b->v, s->next);
 	if (!r)
 		light_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false, pc);
+	if (!r && sys_msr_is_still(msr) && !(b->event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
+		b->kept_msr[s->imm] = (struct kept){
+			.question_neg = -(uint64_t)msr, .answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
+		};
 	return b->event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
 }
 
@@ -57,6 +79,7 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	pc = cpu_pc(c);
 	r = sys_wrmsr(&b->v, s->next);
+	kept_forget(b);
 	if (!r)
 		light_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX], c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX],
 			    true, pc);
@@ -96,6 +119,7 @@ uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
+	kept_forget(b);
 	return callout_ended(b, s, sys_xsetbv(&b->v, s->next));
 }
 
@@ -130,6 +154,8 @@ uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	pc = cpu_pc(&b->v.cpu);
+	if (s->reg2 == 4)
+		kept_forget(b); /* CPUID shows OSXSAVE */
 	return cr_written(b, s, sys_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next), s->reg2, old,
 			  pc);
 }

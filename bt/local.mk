@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_divide.c \
 	%D%/lower_exit.c \
 	%D%/lower_flow.c \
+	%D%/lower_kept.c \
 	%D%/lower_legacy.c \
 	%D%/lower_mem.c \
 	%D%/lower_plain.c \

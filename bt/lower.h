@@ -14,6 +14,12 @@ void emit_stack_adjust(struct tx *t, int32_t by); /* ESP, or SP where SS says so
 /* SEG = the selector in r8d; ESP += POP behind it (0: no POP). */
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);
 
+/* lower_kept.c */
+void emit_cpuid(struct tx *t, struct insn *in);
+void emit_rdmsr(struct tx *t, struct insn *in);
+void emit_mov_to_cr(struct tx *t, struct insn *in, unsigned cr, int reg);
+void emit_clts(struct tx *t, struct insn *in);
+
 /* lower_bits.c */
 void emit_bit_string(struct tx *t, const struct insn *in);
 bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: is none */

@@ -81,11 +81,7 @@ static bool mov_special(struct tx *t, struct insn *in)
 		return true;
 	}
 	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_CONTROL) {
-		c = callout(t, in, CO_CR, co_mov_to_cr);
-		c->reg = (uint8_t)reg_of(s);
-		c->reg2 = (uint8_t)reg_of(d);
-		emit_callout(t, c);
-		t->done = true;
+		emit_mov_to_cr(t, in, (unsigned)reg_of(d), reg_of(s));
 		return true;
 	}
 	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_CONTROL) {
@@ -319,15 +315,17 @@ bool lower_system(struct tx *t, struct insn *in)
 		in_out(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_CPUID:
-		emit_callout(t, callout(t, in, CO_CPUID, co_cpuid));
+		emit_cpuid(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_RDTSC: case ZYDIS_MNEMONIC_RDTSCP:
 		rdtsc(t, in);
 		return true;
-	case ZYDIS_MNEMONIC_RDMSR: case ZYDIS_MNEMONIC_WRMSR:
-		s = callout(t, in, CO_MSR, in->z.mnemonic == ZYDIS_MNEMONIC_RDMSR ? co_rdmsr : co_wrmsr);
-		emit_callout(t, s);
-		t->done = in->z.mnemonic == ZYDIS_MNEMONIC_WRMSR;
+	case ZYDIS_MNEMONIC_RDMSR:
+		emit_rdmsr(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_WRMSR:
+		emit_callout(t, callout(t, in, CO_MSR, co_wrmsr));
+		t->done = true;
 		return true;
 	case ZYDIS_MNEMONIC_RDPMC:
 		emit_callout(t, callout(t, in, CO_MSR, co_rdpmc));
@@ -378,8 +376,7 @@ bool lower_system(struct tx *t, struct insn *in)
 		store_sys(t, in, OFF_CPU(cr0));
 		return true;
 	case ZYDIS_MNEMONIC_CLTS:
-		emit_callout(t, callout(t, in, CO_CR, co_clts));
-		t->done = true;
+		emit_clts(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_INVLPG:
 		with_ea(t, in, CO_CR, co_invlpg, 0, true);

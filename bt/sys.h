@@ -43,6 +43,7 @@ int sys_ltr(struct vcpu *v, uint16_t sel, uint32_t next);
 int sys_invlpg(struct vcpu *v, gva lin, uint32_t next);
 int sys_rdmsr(struct vcpu *v, uint32_t next);  /* ECX -> EDX:EAX */
 int sys_wrmsr(struct vcpu *v, uint32_t next);
+bool sys_msr_is_still(uint32_t msr); /* Does it say the same until the next WRMSR? */
 int sys_xsetbv(struct vcpu *v, uint32_t next);
 int sys_cpuid(struct vcpu *v, uint32_t next);
 int sys_hlt(struct vcpu *v, uint32_t next);    /* sets halted */

@@ -7,6 +7,7 @@
 /* A range of MSRs. wr is NULL for a read-only one. Both return false for #GP(0). */
 struct msr_row {
 	uint32_t first, last;
+	bool still; /* state of ours that only WRMSR changes */
 	bool (*rd)(struct vcpu *v, uint32_t msr, uint64_t *val);
 	bool (*wr)(struct vcpu *v, uint32_t msr, uint64_t val);
 };
@@ -223,20 +224,20 @@ static bool tsc_aux_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 
 static const struct msr_row msr_rows[] = {
-	{ 0x010, 0x010, tsc_rd, tsc_wr },
-	{ 0x01b, 0x01b, apic_base_rd, apic_base_wr },
-	{ 0x08b, 0x08b, bios_sign_rd, bios_sign_wr },
-	{ 0x0fe, 0x0fe, mtrrcap_rd, NULL },
-	{ 0x174, 0x176, sysenter_rd, sysenter_wr },
-	{ 0x1a0, 0x1a0, misc_enable_rd, misc_enable_wr },
-	{ 0x200, 0x20f, mtrr_range_rd, mtrr_range_wr },
-	{ 0x250, 0x250, mtrr_range_rd, mtrr_range_wr },
-	{ 0x258, 0x259, mtrr_range_rd, mtrr_range_wr },
-	{ 0x268, 0x26f, mtrr_range_rd, mtrr_range_wr },
-	{ 0x277, 0x277, pat_rd, pat_wr },
-	{ 0x2ff, 0x2ff, mtrr_def_rd, mtrr_def_wr },
-	{ 0xc0000080, 0xc0000080, efer_rd, efer_wr },
-	{ 0xc0000103, 0xc0000103, tsc_aux_rd, tsc_aux_wr },
+	{ 0x010, 0x010, false, tsc_rd, tsc_wr },
+	{ 0x01b, 0x01b, true, apic_base_rd, apic_base_wr },
+	{ 0x08b, 0x08b, false, bios_sign_rd, bios_sign_wr },
+	{ 0x0fe, 0x0fe, false, mtrrcap_rd, NULL },
+	{ 0x174, 0x176, true, sysenter_rd, sysenter_wr },
+	{ 0x1a0, 0x1a0, true, misc_enable_rd, misc_enable_wr },
+	{ 0x200, 0x20f, false, mtrr_range_rd, mtrr_range_wr },
+	{ 0x250, 0x250, false, mtrr_range_rd, mtrr_range_wr },
+	{ 0x258, 0x259, false, mtrr_range_rd, mtrr_range_wr },
+	{ 0x268, 0x26f, false, mtrr_range_rd, mtrr_range_wr },
+	{ 0x277, 0x277, true, pat_rd, pat_wr },
+	{ 0x2ff, 0x2ff, true, mtrr_def_rd, mtrr_def_wr },
+	{ 0xc0000080, 0xc0000080, true, efer_rd, efer_wr },
+	{ 0xc0000103, 0xc0000103, true, tsc_aux_rd, tsc_aux_wr },
 };
 
 static const struct msr_row *msr_find(uint32_t msr)
@@ -245,6 +246,13 @@ static const struct msr_row *msr_find(uint32_t msr)
 		if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
 			return &msr_rows[i];
 	return NULL;
+}
+
+bool sys_msr_is_still(uint32_t msr)
+{
+	const struct msr_row *r = msr_find(msr);
+
+	return r && r->still;
 }
 
 int sys_rdmsr(struct vcpu *v, uint32_t next)
