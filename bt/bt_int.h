@@ -259,11 +259,24 @@ struct kept {
 	uint32_t answer[4];    /* EAX, EBX, ECX, EDX; EAX, EDX */
 };
 
+/* What the last callout of a SYSENTER or SYSEXIT came to, for doing it again in the glue (glue_enter_kernel,
+ * glue_leave_kernel) without one. Forgotten as soon as that may be otherwise, or when somebody wants attention. */
+enum { CROSS_ENTER, CROSS_LEAVE, CROSSINGS };
+struct crossing {
+	uint64_t from_neg;     /* -(the mode it came from); 1: forgotten */
+	uint64_t seg[4];       /* CS and SS behind it */
+	uint64_t gs, shadow, jt, table; /* jt: poisoned to stop; table is not */
+	struct window *window;
+	struct ctx *ctx;
+	uint32_t mode;
+};
+
 struct bt_vcpu {
 	struct vcpu v;       /* first: r15 points here */
 	/* -- read by fragments and glue, offsets below 2^31 -- */
 	uint64_t host_rsp, ret_addr, jt_live, gs_live, tc_base, tmp;
 	uint64_t g_callout, g_heavy, g_exit; /* glue entry points */
+	uint64_t g_cross[CROSSINGS];
 	struct site *miss_site;
 	int64_t budget;      /* icount: instructions left */
 	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by light_select */
@@ -279,6 +292,8 @@ struct bt_vcpu {
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	struct seg_memo seg_memo[SEG_COUNT];
+	struct crossing crossing[CROSSINGS];
+	struct window **selected; /* mmu_selected() */
 	struct kept kept_cpuid[KEPT], kept_msr[KEPT];
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
@@ -451,11 +466,23 @@ static inline void light_vm_event(struct bt_vcpu *b)
 /* light_system.c: something may have changed that answers of CPUID or RDMSR rest on. */
 void kept_forget(struct bt_vcpu *b);
 
+/* From now on SYSENTER and SYSEXIT go by callouts, until one of those. */
+static inline void crossings_forget(struct bt_vcpu *b)
+{
+	for (unsigned i = 0; i < CROSSINGS; i++) {
+		b->crossing[i].from_neg = 1;
+		b->crossing[i].jt = (uint64_t)b->stop_jt;
+	}
+}
+
 /* glue.c */
 void glue_init(struct bt_vcpu *b);
 void glue_enter(struct bt_vcpu *b, uint64_t host);
-extern const uint8_t glue_reload[], glue_reload_end[];
+extern const uint8_t glue_reload[], glue_reload_end[], glue_cross[], glue_cross_end[];
 void glue_resume(void);
+/* What g_cross[] are: SYSENTER and SYSEXIT as they went last, else g_callout. */
+void glue_enter_kernel(void);
+void glue_leave_kernel(void);
 /* What g_callout and g_heavy are: plain, or with the time taken (account.h). */
 void glue_callout(void);
 void glue_heavy(void);

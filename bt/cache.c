@@ -116,6 +116,7 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 	c->ntouched = 0;
 	c->used = false;
 	b->st.ctx_flushes++;
+	crossings_forget(b);
 	if (b->cur == c)
 		b->cur = NULL;
 }
@@ -465,6 +466,7 @@ static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor
 
 	(void)vpn;
 	b->ctx_dirty |= 1ull << win;
+	crossings_forget(b);
 	if (supervisor)
 		b->unlink_cross = true;
 }
@@ -478,11 +480,18 @@ static void on_watch_hit(void *ctx)
 	b->watched = true;
 	b->kick = 1;
 	b->jt_live = (uint64_t)b->stop_jt;
+	crossings_forget(b);
+}
+
+static void on_reselect(void *ctx)
+{
+	crossings_forget(ctx);
 }
 
 void cache_hooks(struct bt_vcpu *b)
 {
-	struct mm_hooks h = { .ctx = b, .code_write = on_code_write, .code_unmap = on_code_unmap, .watch_hit = on_watch_hit };
+	struct mm_hooks h = { .ctx = b, .code_write = on_code_write, .code_unmap = on_code_unmap,
+			    .reselect = on_reselect, .watch_hit = on_watch_hit };
 
 	mm_set_hooks(b->vm, &h);
 }

@@ -248,6 +248,7 @@ bool site_is_foreign(const struct tx *t, const struct insn *in);
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t));
 void emit_callout(struct tx *t, struct site *s); /* r8d is passed as EA */
+void emit_crossing(struct tx *t, struct site *s, unsigned which); /* SYSENTER, SYSEXIT: CROSS_* */
 void emit_exit(struct tx *t, uint32_t eip);      /* direct exit to EIP */
 bool exit_may_chain(const struct tx *t, uint32_t eip); /* is an exit to EIP one that can be patched to its target? */
 void emit_link(struct tx *t, uint32_t eip);      /* rel32 of a jump that can be chained to EIP; the opcode is the caller's */

@@ -333,6 +333,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	fault_thread_enter(b);
 	b->gs_live = 0;
 	kept_forget(b);
+	crossings_forget(b);
 	b->kick = 1;
 	account_enter(b);
 	e = loop(b);
@@ -555,6 +556,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	if (b->cfg.look_all)
 		mmu_pass_all(b->v.mmu);
 	cache_hooks(b);
+	b->selected = mmu_selected(b->v.mmu);
 	glue_init(b);
 	fault_init(b);
 	ZydisDecoderInit(&b->dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);

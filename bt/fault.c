@@ -407,7 +407,9 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 		return;
 	b->kick = 1;
 	b->jt_live = (uint64_t)b->stop_jt;
-	if (rip >= (uint64_t)glue_reload && rip < (uint64_t)glue_reload_end)
+	crossings_forget(b);
+	if ((rip >= (uint64_t)glue_reload && rip < (uint64_t)glue_reload_end) ||
+	    (rip >= (uint64_t)glue_cross && rip < (uint64_t)glue_cross_end))
 		g[REG_R12] = (greg_t)b->stop_jt;
 	if (rip < b->tc_base || rip >= b->tc_base + b->tc_size)
 		return;

@@ -7,6 +7,8 @@
  *   g_callout    TC -> C function of a site -> TC (x87/SSE stay live)
  *   g_heavy      the same with x87/SSE saved around the function
  *                (both may stand for versions that take the time: account.h)
+ *   g_cross[]    SYSENTER and SYSEXIT from fragment to fragment, when they can be as they were
+ *                last (struct crossing); otherwise g_callout
  *   g_exit       TC -> back to glue_enter's caller
  *   glue_resume  where the fault handler sends a thread whose state it has
  *                stored: light_after_fault() decides how to go on */
@@ -106,6 +108,58 @@ __attribute__((naked, used)) void glue_heavy_timed(void)
 			 : OFFSETS, O(start, a.call_start), O(site, a.call_site));
 }
 
+/* SYSENTER and SYSEXIT as they went last. Flags are the guest's: nothing here changes them. A signal that wants
+ * attention forgets the crossing and poisons the table to be loaded into r12; between glue_cross and
+ * glue_cross_end it poisons r12 as well. What the jump finds is looked up in the table itself. */
+#define CROSS_IF_KNOWN                                                                                         \
+	"movq %%rcx, %%r8\n\tmovq %c[x](%%r15), %%rcx\n\tmovl %c[from](%%r9), %%r10d\n\t"                   \
+	"leaq (%%rcx,%%r10), %%rcx\n\tmovzbl %c[wait](%%r15), %%r10d\n\trorxq $32, %%r10, %%r10\n\t"         \
+	"leaq (%%rcx,%%r10), %%rcx\n\tjrcxz 1f\n\t"                                                          \
+	"movq %%r8, %%rcx\n\tjmpq *%c[callout](%%r15)\n\t1:\n\tmovq %%r8, %%rcx\n\t"
+#define CROSS_WORD(from, to) "movq " from "(%%r15), %%r10\n\tmovq %%r10, " to "(%%r15)\n\t"
+#define CROSS_STATE                                                                                            \
+	CROSS_WORD("%c[x]+8", "%c[seg]") CROSS_WORD("%c[x]+16", "%c[seg]+8")                                \
+	CROSS_WORD("%c[x]+24", "%c[seg]+16") CROSS_WORD("%c[x]+32", "%c[seg]+24")                        \
+	CROSS_WORD("%c[x]+48", "%c[shadow]") CROSS_WORD("%c[x]+80", "%c[ctx]")                              \
+	"movl %c[x]+88(%%r15), %%r10d\n\tmovl %%r10d, %c[mode](%%r15)\n\t"                                  \
+	"movq %c[x]+72(%%r15), %%r10\n\tmovq %c[selected](%%r15), %%r11\n\tmovq %%r10, (%%r11)\n\t"       \
+	"movq %c[x]+40(%%r15), %%r13\n\tmovq %%r13, %c[gs](%%r15)\n\twrgsbase %%r13\n\t"                      \
+	"movq %c[x]+56(%%r15), %%r12\n\tmovq %%r12, %c[jt](%%r15)\n\t"
+/* To EIP in r8d. */
+#define CROSS_GO                                                                                               \
+	"movl %[slot], %%r10d\n\tpextl %%r10d, %%r8d, %%r10d\n\tmovq %c[x]+64(%%r15), %%r11\n\t"             \
+	"movl (%%r11,%%r10,4), %%r9d\n\tleaq (%%r9,%%r14), %%r9\n\tjmpq *%%r9\n\t"
+#define CROSS_OFFSETS(n)                                                                                       \
+	O(x, crossing[n]), O(wait, intr_wait), O(callout, g_callout), O(seg, v.cpu.seg[SEG_CS]),               \
+		O(shadow, shadow_live), O(ctx, cur), O(mode, mode), O(selected, selected), O(gs, gs_live),     \
+		O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),         \
+		O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, imm)), [slot] "i"(JT_ENTRIES - 1)
+#define CROSS_AT(field, at) _Static_assert(offsetof(struct crossing, field) == (at), "a number above")
+CROSS_AT(from_neg, 0);
+CROSS_AT(seg, 8);
+CROSS_AT(gs, 40);
+CROSS_AT(shadow, 48);
+CROSS_AT(jt, 56);
+CROSS_AT(table, 64);
+CROSS_AT(window, 72);
+CROSS_AT(ctx, 80);
+CROSS_AT(mode, 88);
+_Static_assert(SEG_SS == SEG_CS + 1 && sizeof(struct seg_cache) == 16, "CS and SS are moved together");
+
+__attribute__((naked, used)) static void crossings(void)
+{
+	__asm__ volatile(".globl glue_enter_kernel, glue_cross\nglue_cross:\nglue_enter_kernel:\n\t" CROSS_IF_KNOWN CROSS_STATE
+			 "movb $0, %c[intf](%%r15)\n\tmovb $0, %c[cpl](%%r15)\n\t"
+			 "movl %c[sysesp](%%r15), %%esp\n\tmovl %c[syseip](%%r15), %%r8d\n\t" CROSS_GO
+			 :
+			 : CROSS_OFFSETS(CROSS_ENTER));
+	__asm__ volatile(".globl glue_leave_kernel, glue_cross_end\nglue_leave_kernel:\n\t" CROSS_IF_KNOWN CROSS_STATE
+			 "movb $3, %c[cpl](%%r15)\n\tmovl %%ecx, %%esp\n\tmovl %%edx, %%r8d\n\t" CROSS_GO
+			 "glue_cross_end:\n\t"
+			 :
+			 : CROSS_OFFSETS(CROSS_LEAVE));
+}
+
 __attribute__((naked, used)) static void leave_tc(void)
 {
 	__asm__ volatile(SAVE_GPRS "jmp glue_leave\n\t" : : OFFSETS);
@@ -135,4 +189,7 @@ void glue_init(struct bt_vcpu *b)
 	b->g_callout = (uint64_t)glue_callout;
 	b->g_heavy = (uint64_t)glue_heavy;
 	b->g_exit = (uint64_t)leave_tc;
+	b->g_cross[CROSS_ENTER] = (uint64_t)glue_enter_kernel;
+	b->g_cross[CROSS_LEAVE] = (uint64_t)glue_leave_kernel;
+	crossings_forget(b);
 }

@@ -337,18 +337,49 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return light_next_from(b, &was);
 }
 
+/* Site S, which may run in the TC, came to the present state: let the glue do the same next time. Which state
+ * follows from the mode that S is for, sysenter_cs and the windows. */
+static void remember_crossing(struct bt_vcpu *b, const struct site *s, unsigned which)
+{
+	struct crossing *x = &b->crossing[which];
+	const struct seg_cache *cs = &b->v.cpu.seg[SEG_CS], *ss = &b->v.cpu.seg[SEG_SS];
+
+	if (b->stop | b->watched | (b->event_kinds >> ENGINE_EV_CALLOUT & 1) || (s->slot & 3) != WAY_INTC)
+		return;
+	*x = (struct crossing){
+		.from_neg = 1, .seg = { eight(&cs->base), eight(&cs->attr), eight(&ss->base), eight(&ss->attr) },
+		.gs = b->gs_live, .shadow = b->shadow_live, .jt = (uint64_t)b->cur->jt, .table = (uint64_t)b->cur->jt,
+		.window = *b->selected, .ctx = b->cur, .mode = b->mode,
+	};
+	__asm__ volatile("" : : : "memory");
+	x->from_neg = -(uint64_t)s->imm;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick) /* came before this was written */
+		crossings_forget(b);
+}
+
+/* One of the two happened (R 0) or faulted. */
+static uint64_t crossed(struct bt_vcpu *b, struct site *s, int r, unsigned which)
+{
+	uint64_t go_on = callout_ended(b, s, r);
+
+	if (!r && go_on != 1)
+		remember_crossing(b, s, which);
+	return go_on;
+}
+
 uint64_t co_sysenter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, sys_sysenter(&b->v));
+	return crossed(b, s, sys_sysenter(&b->v), CROSS_ENTER);
 }
 
 uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, sys_sysexit(&b->v));
+	return crossed(b, s, sys_sysexit(&b->v), CROSS_LEAVE);
 }
 
 uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint32_t ea)

@@ -272,6 +272,7 @@ void light_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number,
 		b->v.event = (struct engine_hit){ .kind = kind, .number = number, .write = write, .val = val, .pc = pc };
 		b->event_hit = true;
 		b->stop = 1;
+		crossings_forget(b);
 		return;
 	}
 }

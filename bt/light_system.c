@@ -80,6 +80,7 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	pc = cpu_pc(c);
 	r = sys_wrmsr(&b->v, s->next);
 	kept_forget(b);
+	crossings_forget(b);
 	if (!r)
 		light_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX], c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX],
 			    true, pc);

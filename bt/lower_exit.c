@@ -30,7 +30,8 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	return s;
 }
 
-void emit_callout(struct tx *t, struct site *s)
+/* By the glue whose address is at VIA. */
+static void call_glue(struct tx *t, struct site *s, int32_t via)
 {
 	/* The rare way out of an in-TC emulation does not make it a callout. */
 	if (t->low[t->i] < LOW_INTC)
@@ -46,9 +47,20 @@ void emit_callout(struct tx *t, struct site *s)
 		e_ld64(t, H_R10, OFF(trap_page));
 		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
 	} else
-		e_jmp_vcpu(t, s->heavy ? OFF(g_heavy) : OFF(g_callout));
+		e_jmp_vcpu(t, via);
 	uint32_t d = (uint32_t)(t->p - disp - 4);
 	memcpy(disp, &d, 4);
+}
+
+void emit_callout(struct tx *t, struct site *s)
+{
+	call_glue(t, s, s->heavy ? OFF(g_heavy) : OFF(g_callout));
+}
+
+void emit_crossing(struct tx *t, struct site *s, unsigned which)
+{
+	t->low[t->i] = LOW_INTC;
+	call_glue(t, s, OFF(g_cross) + 8 * (int32_t)which);
 }
 
 void emit_raise(struct tx *t, struct insn *in, int vector)

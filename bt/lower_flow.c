@@ -288,6 +288,24 @@ static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
 	return true;
 }
 
+/* Between flat user and kernel code the glue knows the way from the last time. FROM: the privilege level it is for. */
+static bool crossing(struct tx *t, struct insn *in, unsigned which, unsigned from)
+{
+	bool known = t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) && (t->mode & MODE_PE) &&
+		     !(t->mode & MODE_VM) && (t->mode & MODE_CPL) == from << 2;
+	enum callout_kind kind = which == CROSS_ENTER ? CO_INT : CO_IRET;
+	callout_fn *fn = which == CROSS_ENTER ? co_sysenter : co_sysexit;
+	struct site *s;
+
+	if (!known)
+		return callout_end(t, in, kind, fn, 4, 0, 0);
+	s = new_site(t, in, kind, fn);
+	s->imm = t->mode;
+	emit_crossing(t, s, which);
+	t->done = true;
+	return true;
+}
+
 bool lower_flow(struct tx *t, struct insn *in)
 {
 	unsigned size = in->z.operand_width == 16 ? 2 : 4;
@@ -328,9 +346,9 @@ bool lower_flow(struct tx *t, struct insn *in)
 		emit_exit(t, in->next);
 		return true;
 	case ZYDIS_MNEMONIC_SYSENTER:
-		return callout_end(t, in, CO_INT, co_sysenter, size, 0, 0);
+		return crossing(t, in, CROSS_ENTER, 3);
 	case ZYDIS_MNEMONIC_SYSEXIT:
-		return callout_end(t, in, CO_IRET, co_sysexit, size, 0, 0);
+		return crossing(t, in, CROSS_LEAVE, 0);
 	case ZYDIS_MNEMONIC_HLT:
 		return callout_end(t, in, CO_HLT, co_hlt, size, 0, 0);
 	default:

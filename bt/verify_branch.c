@@ -18,13 +18,16 @@ static const char *check_register_jump(const struct check *c, unsigned r)
 static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op)
 {
 	const struct fact *f = verify_fact(c, X86_REG_R9);
+	bool call = false;
 
 	if (op->mem.segment != X86_REG_INVALID || op->mem.base != X86_REG_R15 ||
 	    op->mem.index != X86_REG_INVALID || a32(c))
 		return "indirect jump through memory";
 	if (op->mem.disp == c->env->exit)
 		return NULL;
-	if (op->mem.disp != c->env->call[0] && op->mem.disp != c->env->call[1])
+	for (unsigned i = 0; i < ARRAY_LEN(c->env->call); i++)
+		call |= c->env->call[i] && op->mem.disp == c->env->call[i];
+	if (!call)
 		return "indirect jump through another field of the virtual processor";
 	if (f->kind != F_CONST && !(f->kind == F_FIELD && f->value == c->env->record))
 		return "call of the monitor without a record in r9";

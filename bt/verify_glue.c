@@ -30,7 +30,8 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 				  .writable = writable, .nwritable = ARRAY_LEN(writable),
 				  .quarter = OFF(quarter), .shadow = OFF(shadow_live),
 				  .shadow_quarter = OFF(shadow_quarter), .trap = OFF(trap_page), .exit = OFF(g_exit),
-				  .call = { OFF(g_callout), OFF(g_heavy) }, .record = OFF(miss_site),
+				  .call = { OFF(g_callout), OFF(g_heavy), OFF(g_cross[CROSS_ENTER]),
+					    OFF(g_cross[CROSS_LEAVE]) }, .record = OFF(miss_site),
 				  .table_bits = JT_BITS, .strings = true, .ok_target = ok_target, .ctx = b };
 	struct verify_error e;
 	const char *why;

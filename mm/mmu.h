@@ -17,6 +17,8 @@ struct mm_hooks {
 	/* A mapping from which code was looked up has gone from window WIN
 	 * (all of it when VPN is UINT32_MAX). */
 	void (*code_unmap)(void *ctx, unsigned win, uint32_t vpn, bool supervisor);
+	/* What mmu_select() and mmu_quarters() say may be different from now on. */
+	void (*reselect)(void *ctx);
 	/* mmu_read() or mmu_write() noted that a watchpoint was hit. */
 	void (*watch_hit)(void *ctx);
 };
@@ -34,6 +36,11 @@ void mm_set_hooks(struct mm_vm *vm, const struct mm_hooks *hooks);
 /* Bring the window for the present mode (CR0, CR3, CR4, CPL) up to date and
  * return its base; *WIN its number. Cheap when nothing changed. */
 uint8_t *mmu_select(struct mmu *m, unsigned *win);
+
+/* Where it is kept which window is selected. Until hooks.reselect one that mmu_select() chose can be
+ * chosen again by putting it there. */
+struct window;
+struct window **mmu_selected(struct mmu *m);
 
 /* Must mmu_select() be called before guest code runs on? (A flush happened.) */
 bool mmu_stale(const struct mmu *m);
