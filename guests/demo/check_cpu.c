@@ -10,6 +10,8 @@ extern u8 div_here[], ud_here[];
 static u8 buf[64] __attribute__((aligned(64)));
 static u16 gs_sel;
 
+static void do_fld(void *arg);
+
 #define LOAD_FAULT(reg, sel) asm volatile("movw %w0, %%" #reg : : "r"(sel))
 
 static bool caught_is(u32 vec, u32 err)
@@ -397,6 +399,98 @@ static const char *check_reloads(void)
 	return wrong;
 }
 
+/* ---- what was asked before ---- */
+
+/* One instruction of each: what it said before must not be what it says now. */
+static u32 __attribute__((noinline)) cpuid_here(u32 leaf, u32 sub, u32 out[4])
+{
+	asm volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
+	return out[2];
+}
+
+static u64 __attribute__((noinline)) rdmsr_here(u32 msr)
+{
+	u32 lo, hi;
+
+	asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (u64)hi << 32 | lo;
+}
+
+static void __attribute__((noinline)) write_cr0_here(u32 v)
+{
+	asm volatile("movl %0, %%cr0" : : "r"(v) : "memory");
+}
+
+static const char *cpuid_again(void)
+{
+	u32 first[4], now[4], cr4 = read_cr4(), none[4];
+
+	cpuid_here(0, 0, first);
+	for (u32 i = 0; i < 32; i++) {
+		u32 on = i >> 1 & 1 ? 1u << 18 : 0; /* CR4.OSXSAVE, which leaf 1 shows */
+
+		cpuid_here(0, i & 4 ? i : 0, now);
+		if (memcmp(now, first, sizeof(now)))
+			return "CPUID leaf 0";
+		cpuid_here(0xffffffff, 0xffffffff, none);
+		if (!(cpuid_here(1, 0, now) & 1 << 26))
+			continue;
+		write_cr4((cr4 & ~(1u << 18)) | on);
+		if ((cpuid_here(1, 0, now) & 1 << 27) != on << 9)
+			return "CPUID leaf 1 after a change of CR4";
+	}
+	write_cr4(cr4);
+	return NULL;
+}
+
+static const char *rdmsr_again(void)
+{
+	u32 esp = (u32)rdmsr_here(0x175), want = esp;
+	u64 eip = rdmsr_here(0x176);
+	const char *wrong = NULL;
+
+	for (u32 i = 0; i < 32; i++) {
+		if (i % 4 == 3)
+			wrmsr(0x175, want = esp + i);
+		if (rdmsr_here(0x175) != want || rdmsr_here(i & 8 ? 0x176 : 0x175) != (i & 8 ? eip : want))
+			wrong = "RDMSR";
+	}
+	wrmsr(0x175, esp);
+	return wrong;
+}
+
+static const char *cr0_again(void)
+{
+	u32 cr0 = read_cr0();
+	const char *wrong = NULL;
+
+	for (u32 i = 0; i < 32; i++) {
+		u32 ts = i >> 2 & 1 ? 8 : 0;
+
+		write_cr0_here((cr0 & ~8u) | ts);
+		if ((read_cr0() & 8) != ts || catch_fault(do_fld, NULL) != !!ts)
+			wrong = "CR0.TS";
+		asm volatile("clts");
+		if (i & 1)
+			write_cr0_here((cr0 & ~8u) | ts);
+		if ((read_cr0() & 8) != (i & 1 ? ts : 0))
+			wrong = "CLTS";
+	}
+	write_cr0(cr0);
+	return wrong;
+}
+
+static const char *check_again(void)
+{
+	const char *wrong = cr0_again();
+
+	if (!wrong && features_edx)
+		wrong = cpuid_again();
+	if (!wrong && have_sysenter)
+		wrong = rdmsr_again();
+	return wrong;
+}
+
 static const char *check_lar_lsl(void)
 {
 	u32 ar, lim;
@@ -597,6 +691,7 @@ const struct check cpu_checks[] = {
 	{ "compare and exchange", check_cmpxchg8b },
 	{ "segment bases", check_bases },
 	{ "segments loaded again", check_reloads },
+	{ "asked again", check_again },
 	{ "segment queries", check_lar_lsl },
 	{ "call through the LDT", check_ldt_call },
 	{ "16-bit code segment", check_code16 },

@@ -94,17 +94,25 @@ trap_return:
 	iretl
 	.cfi_endproc
 
-	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. */
-	.globl sysenter_entry
-sysenter_entry:
+	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. Either entry tells
+	 * which it is in place of an error code. */
+	.macro fast_frame which
 	movl (%esp), %esp
 	pushl $SEL_UDATA
 	pushl %ecx
 	pushl $0x202
 	pushl $SEL_UCODE
 	pushl %edx
-	pushl $0
+	pushl $\which
 	pushl $SYS_INT
+	.endm
+	.globl sysenter_entry, sysenter_twin
+sysenter_twin:
+	fast_frame 2
+	jmp 1f
+sysenter_entry:
+	fast_frame 1
+1:
 	pushl %ds
 	pushl %es
 	pushl %fs

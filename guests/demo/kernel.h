@@ -134,6 +134,7 @@ void catch_resume(void) __attribute__((noreturn));
 void load_gdt(const struct pseudo_desc *d);
 void trap_return(void);
 void sysenter_entry(void);
+void sysenter_twin(void);
 extern u32 trap_stubs[256];
 void switch_context(u32 *save, u32 next);
 

@@ -18,6 +18,7 @@ struct task {
 
 static struct task tasks[2], *current, *fpu_owner;
 static u32 idle_esp, idle_cr3;
+static u32 fast_entry = 1; /* where SYSENTER leads */
 static u8 stacks[2][STACK_SIZE] __attribute__((aligned(16)));
 
 static bool fxsr(void)
@@ -162,6 +163,24 @@ static void sys_write(const char *s, u32 n)
 		putch(*s);
 }
 
+/* SYSENTER leads to one entry or the other, in turn; the frame's error code says which it was. */
+static void fast_turn(void)
+{
+	fast_entry = fast_entry == 1 ? 2 : 1;
+	wrmsr(0x176, (u32)(fast_entry == 1 ? sysenter_entry : sysenter_twin));
+}
+
+static u32 get_id(const struct frame *f)
+{
+	static u32 calls;
+
+	if (f->err && f->err != fast_entry)
+		return 0;
+	if (!f->err && have_sysenter && ++calls % 16 == 0)
+		fast_turn();
+	return current->id;
+}
+
 void task_syscall(struct frame *f)
 {
 	if (!current) { /* the kernel's own checks use the gate too */
@@ -170,7 +189,7 @@ void task_syscall(struct frame *f)
 	}
 	switch (f->eax) {
 	case SYS_GETPID:
-		f->eax = current->id;
+		f->eax = get_id(f);
 		break;
 	case SYS_WRITE:
 		sys_write((const char *)f->ebx, f->esi);
