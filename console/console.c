@@ -119,6 +119,7 @@ void console_free(struct console *c)
 		close(c->signal_fd);
 	loop_free(c->loop);
 	free(c->line);
+	free(c->repeat);
 	free(c);
 }
 

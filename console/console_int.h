@@ -36,6 +36,7 @@ struct console {
 	/* the line editor */
 	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;
+	char *repeat; /* what an empty line does; NULL: nothing */
 };
 
 /* ---- words.c ---- */

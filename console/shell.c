@@ -128,7 +128,15 @@ static enum inspect_status execute(struct console *c)
 	if (line[blank])
 		add_history(line);
 	c->sigint = false;
-	st = inspect_exec(c->s, line[blank] ? line : inspect_repeat_line(c->s), &c->sink);
+	if (!line[blank]) {
+		free(line);
+		line = strdup(c->repeat ? c->repeat : "");
+	}
+	st = inspect_exec(c->s, line, &c->sink);
+	if (line[0]) { /* other faces may come to the session's */
+		free(c->repeat);
+		c->repeat = strdup(inspect_repeat_line(c->s));
+	}
 	free(line);
 	c->line = NULL;
 	return st;

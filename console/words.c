@@ -2,8 +2,11 @@
  * What a word may be completed to, in the form that readline wants. */
 #include "console/console_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <readline/readline.h>
 
 void words_add(void *ctx, const char *text)
 {
@@ -32,6 +35,8 @@ char **words_for_readline(struct words *w)
 {
 	char *first;
 
+	if (w->count == 1 && w->list[0][0] && w->list[0][strlen(w->list[0]) - 1] == '=')
+		rl_completion_suppress_append = 1;
 	if (w->count < 2) /* the word alone is its own prefix */
 		return w->list;
 	first = common_prefix(w);

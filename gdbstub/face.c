@@ -99,11 +99,11 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 static const struct command commands[] = {
 	{ "gdb", NULL, "start [[HOST:]PORT|unix:PATH] | stop",
 	  "let gdb attach (at 127.0.0.1:1234 unless told otherwise), or no more",
-	  "HOST is 127.0.0.1 unless given. 'info gdb' shows what goes on.", cmd_gdb, 0, 1, 2, COMP_NONE },
+	  "HOST is 127.0.0.1 unless given. 'info gdb' shows what goes on.", cmd_gdb, 0, 1, 2, "start|stop" },
 	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "what gdb is told of the processor",
 	  "gdb must then fetch the description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",
-	  cmd_arch, 0, 0, 1, COMP_NONE },
+	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64" },
 	{ 0 },
 };
 

@@ -221,7 +221,7 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 		      V_UINT(0), V_STR(m->v->ops->name), V_STR(m->cfg.cpu_model ? m->cfg.cpu_model : "host"),
 		      V_STR(st == MACHINE_STOPPED && c->halted ? "stopped, halted" : state_names[st]),
 		      V_HEX(c->seg[SEG_CS].sel), V_ADDR(cpu_pc(c)), V_STR(mode_name(c)), V_UINT(c->cpl),
-		      V_UINT(m->v->icount), V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz),
+		      m->board.clock.mode == CLOCK_ICOUNT ? V_UINT(m->v->icount) : V_NONE, V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz),
 		      V_UINT(m->halts), V_UINT(m->halted_ns) });
 	return NULL;
 }

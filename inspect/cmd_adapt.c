@@ -66,10 +66,12 @@ static int cmd_discard(struct inspect *s, const struct cmd_args *a, struct resul
 {
 	bool all = a->argc && !strcmp(a->argv[0], "all");
 	gva pc = 0;
+	unsigned n;
 
 	if (!all && address(s, a, 0, r, &pc))
 		return -1;
-	result_text(r, "%u fragments discarded", bt_discard(machine_vcpu(s->m), pc, all));
+	n = bt_discard(machine_vcpu(s->m), pc, all);
+	result_text(r, "%u fragment%s discarded", n, n == 1 ? "" : "s");
 	return 0;
 }
 
@@ -133,19 +135,19 @@ static const struct command commands[] = {
 	{ "policy", NULL, "KIND WAY", "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
 	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates. Callout: it "
 	  "calls the monitor. In-tc: a few inline instructions on the virtual processor's state.",
-	  cmd_policy, CMD_MACHINE | CMD_PAUSE, 2, 2, COMP_NONE },
+	  cmd_policy, CMD_MACHINE | CMD_PAUSE, 2, 2, "all|<policy.kind> trap|callout|in-tc|default" },
 	{ "site", NULL, "ADDRESS WAY [ccf]", "choose the way of the one sensitive instruction at ADDRESS (info sites)",
 	  "With ccf: of all sensitive instructions in the fragments that cover ADDRESS, as far as they can run so.",
-	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 3, COMP_EXPR },
+	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 3, "<expr> trap|callout|in-tc|default ccf" },
 	{ "adapt", NULL, "on|off|default [CAUSE] | threshold|span|calm CAUSE NUMBER",
 	  "adaptive translation: which causes it acts on, and when (info causes; info adapt is its log)",
 	  "CAUSE is a name of info causes, or all. An instruction is convicted when it trapped threshold times within "
 	  "span host cycles (0: whenever), and acquitted after calm host cycles without (0: not by time).",
-	  cmd_adapt, CMD_MACHINE | CMD_PAUSE, 1, 3, COMP_NONE },
+	  cmd_adapt, CMD_MACHINE | CMD_PAUSE, 1, 3, "on|off|default|threshold|span|calm all|<causes.cause>" },
 	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL, cmd_count,
-	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },
+	  CMD_MACHINE | CMD_PAUSE, 1, 1, "on|off" },
 	{ "discard", NULL, "[ADDRESS|all]", "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL,
-	  cmd_discard, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	  cmd_discard, CMD_MACHINE | CMD_PAUSE, 0, 1, "<expr>|all" },
 	{ "retranslate", NULL, "[ADDRESS]", "drop the fragments that cover ADDRESS or pc, and translate them at once",
 	  "At once where the processor's present mode and address space allow it, else when they are next run.",
 	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },

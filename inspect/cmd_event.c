@@ -3,6 +3,7 @@
  * for the events (x86/engine.h); conditions and words are here. */
 #include "inspect/session_int.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,31 @@ static void number_text(struct inspect *s, unsigned kind, uint32_t n, char *buf,
 		snprintf(buf, len, "%s", name);
 	else
 		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
+}
+
+/* "PF" as "pf". */
+static void offer_lower(struct finder *f, const char *name, void (*offer)(struct finder *f, const char *text))
+{
+	char lower[16];
+	size_t n;
+
+	for (n = 0; name[n] && n + 1 < sizeof(lower); n++)
+		lower[n] = (char)tolower((unsigned char)name[n]);
+	lower[n] = 0;
+	offer(f, lower);
+}
+
+void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct finder *f, const char *text),
+		   struct finder *f)
+{
+	const char *name;
+
+	for (unsigned k = 0; k < ENGINE_EVENTS; k++)
+		for (uint32_t n = 0; !strcmp(kinds[k].name, kind) && (name = number_name(s, k, n)); n++) {
+			offer(f, name);
+			if (name[0] == '#')
+				offer_lower(f, name + 1, offer);
+		}
 }
 
 void event_name(struct inspect *s, const struct point *p, char *buf, size_t len)
@@ -178,11 +204,11 @@ static const struct command commands[] = {
 	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's "
 	  "address of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; "
 	  "delete removes it.",
-	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_NONE },
+	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]", "execute COMMANDs when point NUMBER has stopped the guest",
 	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "
 	  "COMMAND: nothing any more.",
-	  cmd_commands, CMD_MACHINE | CMD_PAUSE, 1, 2, COMP_NONE },
+	  cmd_commands, CMD_MACHINE | CMD_PAUSE, 1, 2, "<break.number>" },
 	{ "trace", "dprintf", "ADDRESS \"FORMAT\" [EXPR,...]", "print each time ADDRESS is reached, without stopping",
 	  "FORMAT as printf's: %d %u %x %c, %s a text in the guest's memory, %a an address as symbol, %%; widths as usual, "
 	  "\\n and \\t too. info break counts the hits; delete ends it.",

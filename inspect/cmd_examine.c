@@ -69,6 +69,17 @@ static const struct view_col print_cols[] = {
 };
 RECORD_DOC(print_record, "print", print_cols);
 
+static void binary_text(uint64_t v, char *buf, size_t len)
+{
+	unsigned n = v ? 64 - (unsigned)__builtin_clzll(v) : 1;
+
+	snprintf(buf, len, "0b");
+	for (size_t at = 2; n-- && at + 1 < len; at++) {
+		buf[at] = v >> n & 1 ? '1' : '0';
+		buf[at + 1] = 0;
+	}
+}
+
 static void format_number(char format, int64_t v, char *buf, size_t len)
 {
 	switch (format) {
@@ -81,6 +92,9 @@ static void format_number(char format, int64_t v, char *buf, size_t len)
 		break;
 	case 'o':
 		snprintf(buf, len, "0%llo", (unsigned long long)v);
+		break;
+	case 't':
+		binary_text((uint64_t)v, buf, len);
 		break;
 	case 'c':
 		snprintf(buf, len, "%lld '%c'", (long long)v, v >= 0x20 && v < 0x7f ? (int)v : '.');
@@ -100,8 +114,8 @@ static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result 
 	struct table *t;
 	int64_t v;
 
-	if (strlen(a->fmt) > 1 || (a->fmt[0] && !strchr("xduoca", a->fmt[0])))
-		return result_fail(r, "print: /%s is not a format (one of x d u o c a)", a->fmt);
+	if (strlen(a->fmt) > 1 || (a->fmt[0] && !strchr("xduocat", a->fmt[0])))
+		return result_fail(r, "print: /%s is not a format (one of x d u o t c a)", a->fmt);
 	if (session_eval(s, a->rest, &v, r))
 		return -1;
 	format_number(a->fmt[0], v, text, sizeof(text));
@@ -197,7 +211,7 @@ static const struct command commands[] = {
 	  "16 or 32-bit code as CS says; /h forces 16. => marks the next instruction, * a breakpoint.",
 	  cmd_disassemble, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
 	{ "print", "p", "[/F] EXPR", "evaluate an expression",
-	  "F: x d u o c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, "
+	  "F: x d u o t (binary) c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, "
 	  "$cs_base, "
 	  "$cpl, $icount, $exit; own variables by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, "
 	  "*(u16)ADDR, "
@@ -209,7 +223,7 @@ static const struct command commands[] = {
 	  "mode only. TYPE is u8, i16, char, int and the like; [ADDR] has 32 bits. Code that was translated from "
 	  "the memory is dropped. The guest sees all of it; see patch-code for changes that it does not see. "
 	  "step-irq: whether interrupts are delivered while single-stepping.",
-	  cmd_set, 0, 1, -1, COMP_EXPR },
+	  cmd_set, 0, 1, -1, "<register>|step-irq <expr>|on|off <expr> ..." },
 	{ 0 },
 };
 

@@ -82,6 +82,12 @@ static uint16_t key_code(const char *name, size_t len)
 	return 0;
 }
 
+void input_key_names(void (*offer)(struct finder *f, const char *text), struct finder *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(named_keys); i++)
+		offer(f, named_keys[i].name);
+}
+
 static void send_code(struct machine *m, uint16_t code, bool down)
 {
 	if (code >= 0x100)
@@ -193,7 +199,7 @@ static const struct command commands[] = {
 	{ "sendkey", NULL, "KEY[-KEY...]...", "press keys of the guest's keyboard together, then release them",
 	  "Named as in QEMU: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; ctrl-alt-delete. "
 	  "Several chords may stand behind each other.",
-	  cmd_sendkey, CMD_MACHINE, 1, -1, COMP_NONE },
+	  cmd_sendkey, CMD_MACHINE, 1, -1, "<key> ..." },
 	{ 0 },
 };
 

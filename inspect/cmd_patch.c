@@ -191,14 +191,14 @@ static const struct command commands[] = {
 	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
 	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
 	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
-	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
+	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|over|nop|ret|int3|ud2 <expr> ..." },
 	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
 	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
 	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
 	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.", cmd_patches,
-	  CMD_MACHINE | CMD_PAUSE, 0, 2, COMP_FILE },
+	  CMD_MACHINE | CMD_PAUSE, 0, 2, "save <file>" },
 	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
-	  CMD_MACHINE | CMD_PAUSE, 1, 1, COMP_NONE },
+	  CMD_MACHINE | CMD_PAUSE, 1, 1, "<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
 	  "at the instruction at ADDRESS or pc, without stopping: count; where EXPR holds, print FORMAT (info probes)",
 	  "Done in the translation. A count is three inline instructions; a condition of comparisons of 32-bit registers "
@@ -206,7 +206,7 @@ static const struct command commands[] = {
 	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
 	  cmd_probe, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]", "take out the probe with this number, or those at ADDRESS or pc", NULL,
-	  cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 2, COMP_EXPR },
+	  cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 2, "at|all|<probes.number> <expr>" },
 	{ 0 },
 };
 

@@ -237,11 +237,11 @@ static const struct command commands[] = {
 	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ "disable", "bpd", "[NUMBER...]", "disable breakpoints, without NUMBER all", NULL, cmd_disable,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_NONE },
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ 0 },
 };
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "inspect/session_int.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,23 +19,43 @@ static const struct view_col symbol_cols[] = {
 	{ "module", "Module", VAL_STR, "", "file it came from" },
 };
 
+static void symbol_row(const struct symbol *y, struct row_sink *sink)
+{
+	sink->row(sink, (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
+					  V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
+}
+
+/* The symbol that the address in the expression TEXT lies in. */
+static const char *symbol_of(struct inspect *s, const char *text, struct row_sink *sink)
+{
+	struct expr_env env = session_env(s);
+	const struct symbol *y;
+	char err[200];
+	int64_t addr;
+
+	if (!expr_eval(&env, text, &addr, err, sizeof(err)))
+		return "that is neither an address nor part of a name";
+	y = symbols_at(&s->symbols, (uint64_t)addr);
+	if (!y)
+		return "no symbol is known there";
+	symbol_row(y, sink);
+	return NULL;
+}
+
 static const char *symbol_rows(void *owner, const char *arg, struct row_sink *sink)
 {
 	struct inspect *s = owner;
 
+	if (isdigit((unsigned char)*arg) || strchr("$*[({&", *arg ? *arg : ' '))
+		return symbol_of(s, arg, sink);
 	symbols_find(&s->symbols, ""); /* sorts */
-	for (size_t i = 0; i < s->symbols.count; i++) {
-		const struct symbol *y = &s->symbols.by_addr[i];
-
-		if (strstr(y->name, arg))
-			sink->row(sink, (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
-							  V_STR(y->code ? "code" : "data"), V_STR(y->name),
-							  V_STR(y->module) });
-	}
+	for (size_t i = 0; i < s->symbols.count; i++)
+		if (strstr(s->symbols.by_addr[i].name, arg))
+			symbol_row(&s->symbols.by_addr[i], sink);
 	return NULL;
 }
 
-const struct view view_symbols = { "symbols",	"loaded symbols ('info symbols TEXT': names that contain it)",
+const struct view view_symbols = { "symbols",	"loaded symbols ('info symbols TEXT': names that contain it; ADDRESS: the one there)",
 				   symbol_cols, ARRAY_LEN(symbol_cols),
 				   symbol_rows, false };
 
@@ -305,22 +326,23 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 static const struct command commands[] = {
 	{ "symbols", "file", "load FILE [OFFSET] | clear",
 	  "load symbols from an ELF file or a System.map, or forget all", NULL, cmd_symbols, 0, 1, 3,
-	  COMP_FILE },
+	  "load|clear <file> <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
-	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2, COMP_LOG },
+	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2, "<log>|all|file on|off" },
 	{ "source", NULL, "FILE", "execute the commands in a file",
 	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.",
 	  cmd_source, 0, 1, 1, COMP_FILE },
 	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "pick", NULL, "$NAME VIEW COLUMN [ARGUMENT...] [sort=COLUMN]",
 	  "set $NAME to the number in COLUMN of the first row that 'info VIEW ...' shows",
-	  "As in 'pick $worst ccf pc sort=-traps'; help info VIEW lists the columns.", cmd_pick, CMD_PAUSE, 3, -1, COMP_VIEW },
+	  "As in 'pick $worst ccf pc sort=-traps'; help info VIEW lists the columns.", cmd_pick, CMD_PAUSE, 3, -1,
+	  "$ <view> <column>" },
 	{ "echo", NULL, "[TEXT...]", "print TEXT", NULL, cmd_echo, 0, 0, -1, COMP_NONE },
 	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL,
 	  cmd_statehash, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "help", "?", "[COMMAND | info VIEW]",
 	  "list the commands, or say more about one, or about a view's columns", NULL, cmd_help, 0, 0, 2,
-	  COMP_COMMAND },
+	  "<command> <view>" },
 	{ "quit", "q exit", "", "end vitrine", NULL, cmd_quit, 0, 0, 0, COMP_NONE },
 	{ 0 },
 };

@@ -214,7 +214,7 @@ static const struct command commands[] = {
 	{ "profile", NULL, "[SECONDS] [file PATH]", "let the guest run and sample where it is",
 	  "Prints the symbols most often seen. With file: also every call stack, in the folded format that flame-graph "
 	  "programs read. A guest that stood is stopped again afterwards.",
-	  cmd_profile, CMD_MACHINE | CMD_WAITS, 0, 3, COMP_FILE },
+	  cmd_profile, CMD_MACHINE | CMD_WAITS, 0, 3, "file file" },
 	{ 0 },
 };
 

@@ -28,28 +28,56 @@ static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_si
 					  V_UINT(val) });
 }
 
+/* Does WORD, a register (also as in expressions) or a group, mean R? */
+static bool means(const struct reg_info *r, const char *word, size_t len)
+{
+	const char *names[] = { r->name, reg_group_names[r->group], "all", "-a" };
+
+	if (*word == '$') {
+		word++;
+		len--;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], word, len))
+			return true;
+	return false;
+}
+
+/* One word of "info registers". */
+static bool registers_meant(struct inspect *s, const char *word, size_t len, struct row_sink *sink)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < reg_count; i++) {
+		if (!means(&reg_infos[i], word, len))
+			continue;
+		reg_row(session_cpu(s), &reg_infos[i], sink);
+		any = true;
+	}
+	return any;
+}
+
 static const char *registers_rows(void *owner, const char *arg, struct row_sink *sink)
 {
-	bool all = !strcmp(arg, "all") || !strcmp(arg, "-a"), any = false;
 	struct inspect *s = owner;
 
 	if (!s->m)
 		return "no machine";
-	for (unsigned i = 0; i < reg_count; i++) {
-		const struct reg_info *r = &reg_infos[i];
-		bool main_set = r->group == REG_GENERAL || r->group == REG_CONTROL;
-
-		if (arg[0] ? all || !strcmp(arg, r->name) || !strcmp(arg, reg_group_names[r->group])
-			   : main_set) {
-			reg_row(session_cpu(s), r, sink);
-			any = true;
-		}
+	if (!*arg) {
+		for (unsigned i = 0; i < reg_count; i++)
+			if (reg_infos[i].group == REG_GENERAL || reg_infos[i].group == REG_CONTROL)
+				reg_row(session_cpu(s), &reg_infos[i], sink);
 	}
-	return any ? NULL : "no such register or group (general segment control debug system float part all)";
+	for (size_t n; *arg; arg += n + strspn(arg + n, " ")) {
+		n = strcspn(arg, " ");
+		if (!registers_meant(s, arg, n, sink))
+			return "no such register or group (general segment control debug system float part all)";
+	}
+	return NULL;
 }
 
 const struct view view_registers = {
-	"registers",	"processor registers ('info registers all', a group, or one name)",
+	"registers",	"processor registers ('info registers all', groups, or names)",
 	reg_cols,	ARRAY_LEN(reg_cols),
 	registers_rows, false
 };
@@ -387,7 +415,7 @@ static const struct command commands[] = {
 	{ "info", "i", "[VIEW [ARGUMENT] [-j] [sort=[-]COLUMN] [limit=N]]",
 	  "show a view; without VIEW, list them",
 	  "-j: one JSON object a line. sort=-COLUMN sorts downwards. Columns are named as in JSON.", cmd_info,
-	  CMD_PAUSE, 0, -1, COMP_VIEW },
+	  CMD_PAUSE, 0, -1, "<view> <argument> ..." },
 	{ "sreg", NULL, "", "segment registers", NULL, cmd_sreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "creg", NULL, "", "control registers", NULL, cmd_creg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "dreg", NULL, "", "debug registers", NULL, cmd_dreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },

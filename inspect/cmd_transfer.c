@@ -84,7 +84,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 	free(buf);
 	fclose(f);
 	session_changed(s);
-	result_text(r, "%zu bytes written to 0x%08llx", done, (unsigned long long)addr);
+	result_text(r, "%zu byte%s written to 0x%08llx", done, done == 1 ? "" : "s", (unsigned long long)addr);
 	if (n)
 		return result_fail(r, "load: cannot write memory at 0x%llx", (unsigned long long)(addr + (int64_t)done));
 	return 0;
@@ -177,9 +177,9 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct command commands[] = {
 	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE", "With /p ADDRESS is physical.", cmd_dump,
-	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3, COMP_FILE },
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3, "<file> <expr> <expr>" },
 	{ "load", "restore", "[/p] FILE ADDRESS", "write the bytes of FILE into guest memory", "With /p ADDRESS is physical.",
-	  cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, COMP_FILE },
+	  cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, "<file> <expr>" },
 	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "look for bytes or a text in guest memory",
 	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3,
 	  -1, COMP_EXPR },

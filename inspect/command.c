@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is derived from the command rows: look-up, arguments, help, completion. */
-#include "base/log.h"
+ * What is derived from the command rows: look-up and arguments. Completion is in complete.c, help in cmd_session.c. */
 #include "inspect/session_int.h"
-#include "x86/regs.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -43,10 +41,6 @@ void *inspect_addon_owner(const struct inspect *s, const struct command_group *g
 			return s->addons[k]->owner;
 	return NULL;
 }
-
-#define FOR_EACH_COMMAND(s, c)                                                                               \
-	for (unsigned i_ = 0; command_group_at(s, i_); i_++)                                                 \
-		for (const struct command *c = command_group_at(s, i_)->commands; c->name; c++)
 
 /* Is WORD one of the blank-separated aliases? */
 static bool in_aliases(const char *aliases, const char *word, size_t len)
@@ -173,87 +167,4 @@ char **command_split(const char *rest, int *argc, char *why, size_t whylen)
 void command_free_args(char **argv)
 {
 	free(argv);
-}
-
-/* ---- completion ---- */
-
-struct finder {
-	const char *word;
-	size_t len;
-	void (*found)(void *ctx, const char *text);
-	void *ctx;
-};
-
-static void offer(struct finder *f, const char *text)
-{
-	if (!strncmp(text, f->word, f->len))
-		f->found(f->ctx, text);
-}
-
-static void offer_commands(struct inspect *s, struct finder *f)
-{
-	FOR_EACH_COMMAND(s, c)
-	offer(f, c->name);
-}
-
-static void offer_view(void *ctx, const struct view *v)
-{
-	offer(ctx, v->name);
-}
-
-static void offer_logs(struct finder *f)
-{
-	for (int i = 0; i < LOG_NCAT; i++)
-		offer(f, log_infos[i].name);
-	offer(f, "all");
-	offer(f, "file");
-}
-
-static void offer_expressions(struct inspect *s, struct finder *f)
-{
-	char name[64];
-
-	for (unsigned i = 0; f->word[0] == '$' && i < reg_count; i++) {
-		snprintf(name, sizeof(name), "$%s", reg_infos[i].name);
-		offer(f, name);
-	}
-	if (f->len)
-		symbols_complete(&s->symbols, f->word, 200, f->found, f->ctx);
-}
-
-bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,
-		      void (*found)(void *ctx, const char *text), void *ctx)
-{
-	struct finder f = { word, strlen(word), found, ctx };
-	const struct command *c;
-	char why[200];
-
-	while (start && (isspace((unsigned char)*line) || *line == '-')) {
-		line++;
-		start--;
-	}
-	if (!start) {
-		offer_commands(s, &f);
-		return true;
-	}
-	c = command_find(s, line, strcspn(line, " \t/"), why, sizeof(why));
-	switch (c ? c->complete : COMP_NONE) {
-	case COMP_FILE:
-		return false;
-	case COMP_COMMAND:
-		offer_commands(s, &f);
-		break;
-	case COMP_VIEW:
-		view_each(s, offer_view, &f);
-		break;
-	case COMP_LOG:
-		offer_logs(&f);
-		break;
-	case COMP_EXPR:
-		offer_expressions(s, &f);
-		break;
-	case COMP_NONE:
-		break;
-	}
-	return true;
 }

@@ -25,7 +25,10 @@ enum command_flags {
 	CMD_WAITS = 64,	 /* waits while it runs: is told what points print meanwhile, as those that make it run are */
 };
 
-enum command_completion { COMP_NONE, COMP_EXPR, COMP_VIEW, COMP_COMMAND, COMP_FILE, COMP_LOG };
+/* What may stand behind a command, for completion: complete.c has the grammar. */
+#define COMP_NONE NULL
+#define COMP_EXPR "<expr> ..."
+#define COMP_FILE "<file> ..."
 
 struct command {
 	const char *name, *aliases; /* aliases: separated by blanks, or NULL */
@@ -34,7 +37,7 @@ struct command {
 	int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
 	unsigned flags;
 	int min, max; /* arguments; max -1: free text */
-	enum command_completion complete;
+	const char *complete; /* COMP_NONE: nothing */
 };
 
 struct command_group {
@@ -72,6 +75,9 @@ void inspect_add(struct inspect *s, const struct inspect_addon *addon);
 void *inspect_addon_owner(const struct inspect *s, const struct command_group *group);
 /* The groups of the table above, then those of add-ons; NULL after the last. */
 const struct command_group *command_group_at(const struct inspect *s, unsigned i);
+#define FOR_EACH_COMMAND(s, c)                                                                               \
+	for (unsigned i_ = 0; command_group_at(s, i_); i_++)                                                 \
+		for (const struct command *c = command_group_at(s, i_)->commands; c->name; c++)
 
 /* Exact name or alias, else an abbreviation that fits one command only. NULL with a line in WHY. */
 const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,

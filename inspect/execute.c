@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 16 };
+enum { MAX_DEPTH = 16, MAX_FORMAT = 32 };
 
 /* Why the command cannot run now; NULL: it can. */
 static const char *obstacle(struct inspect *s, const struct command *c)
@@ -49,13 +49,42 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	return rc;
 }
 
+/* The length of the format that stands apart from the command word, as in "x /5i $pc"; 0: there is none. A path
+ * is not one. */
+static size_t format_apart(const struct command *c, const char *rest)
+{
+	size_t n = rest[0] == '/' && (c->flags & CMD_FMT) ? strcspn(rest + 1, " \t") : 0;
+
+	for (size_t i = 1; i <= n; i++)
+		if (!isalnum((unsigned char)rest[i]))
+			return 0;
+	if (c->complete && strstr(c->complete, "<file>") && (n != 1 || rest[1] != 'p'))
+		return 0;
+	return n < MAX_FORMAT ? n : 0;
+}
+
+/* What an empty line does after LINE; malloced, NULL: nothing. */
+static char *repeated_line(const struct command *c, const char *line, const char *fmt)
+{
+	char *text = NULL;
+
+	if (!(c->flags & CMD_REPEAT))
+		return NULL;
+	if (!(c->flags & CMD_FMT))
+		return strdup(line);
+	/* x goes on where it was: no address */
+	if (asprintf(&text, "%s%s%s", c->name, fmt[0] ? "/" : "", fmt) < 0)
+		abort();
+	return text;
+}
+
 /* Split LINE into command word, /FMT and the rest, and run it. */
 int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink)
 {
 	size_t word = strcspn(line, " \t/"), fmt = 0;
 	struct cmd_args a = { .sink = sink };
 	const struct command *c;
-	char why[200], fmtbuf[32] = "";
+	char why[200], fmtbuf[MAX_FORMAT] = "";
 	int rc;
 
 	if (line[word] == '/')
@@ -71,16 +100,18 @@ int session_execute(struct inspect *s, const char *line, struct result *r, const
 	a.fmt = fmtbuf;
 	a.rest = line + word + (line[word] == '/' ? fmt + 1 : 0);
 	a.rest += strspn(a.rest, " \t");
+	if (!fmt && (fmt = format_apart(c, a.rest))) {
+		memcpy(fmtbuf, a.rest + 1, fmt);
+		fmtbuf[fmt] = 0;
+		a.rest += fmt + 1 + strspn(a.rest + fmt + 1, " \t");
+	}
 	a.argv = command_split(a.rest, &a.argc, why, sizeof(why));
 	if (!a.argv)
 		return result_fail(r, "%s: %s", c->name, why);
 	rc = run_command(s, c, &a, r);
 	command_free_args(a.argv);
 	free(s->repeat);
-	s->repeat = c->flags & CMD_REPEAT ? strdup(line) : NULL;
-	/* x goes on where it was: the repeated line has no address */
-	if (s->repeat && (c->flags & CMD_FMT))
-		s->repeat[word + (line[word] == '/' ? fmt + 1 : 0)] = 0;
+	s->repeat = repeated_line(c, line, fmtbuf);
 	return rc;
 }
 
@@ -175,13 +206,18 @@ enum inspect_status session_hit_commands(struct inspect *s, const struct inspect
 enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
 {
 	enum inspect_status st;
+	char *repeat;
 
 	inspect_poll(s, sink);
 	if (!s->depth && !s->in_hit_commands && !s->moving)
 		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
 	st = exec_line(s, line, sink);
+	repeat = s->repeat; /* not what a point's commands would repeat */
+	s->repeat = NULL;
 	if (st == INSPECT_OK && !s->moving)
 		st = session_hit_commands(s, sink);
+	free(s->repeat);
+	s->repeat = repeat;
 	return st;
 }
 

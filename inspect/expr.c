@@ -304,6 +304,10 @@ static int64_t unary_op(struct parser *ps)
 		return prefix(ps, PROG_NOT);
 	if (accept(ps, "!"))
 		return prefix(ps, PROG_LNOT);
+	if (accept(ps, "&")) { /* a symbol is its address already */
+		blanks(ps);
+		return name_char(*ps->p, true) ? named(ps) : fail(ps, "a symbol must follow '&'");
+	}
 	if (accept(ps, "*")) {
 		t = accept_type(ps);
 		return load(ps, t ? t : &types[2], (uint64_t)unary(ps));

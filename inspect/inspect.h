@@ -77,7 +77,8 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 /* Execute the lines of F (NAME for messages) up to the first that fails. */
 enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
 				   const struct inspect_sink *sink);
-/* The line an empty line repeats in interactive use ("" when there is none). */
+/* The line an empty line repeats in interactive use after the last inspect_exec(), whoever's that was ("" when there
+ * is none): a face keeps a copy of its own. */
 const char *inspect_repeat_line(const struct inspect *s);
 /* Call FOUND for each completion of WORD, which starts at byte START of LINE. False: file names fit. */
 bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,

@@ -27,6 +27,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cfi.h \
 	%D%/command.c \
 	%D%/command.h \
+	%D%/complete.c \
 	%D%/debug.c \
 	%D%/debug.h \
 	%D%/examine.c \

@@ -176,6 +176,16 @@ int point_condition(struct inspect *s, const struct cmd_args *a, const char *tex
 /* Add the row that describes P. */
 void point_report(struct inspect *s, const struct point *p, struct result *r);
 
+/* ---- complete.c ---- */
+struct finder;
+/* TEXT may be what F's word becomes. */
+void complete_offer(struct finder *f, const char *text);
+/* Offer the names of the keyboard's keys (cmd_input.c). */
+void input_key_names(void (*offer)(struct finder *f, const char *text), struct finder *f);
+/* Offer the names that numbers of the event KIND have (cmd_event.c). */
+void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct finder *f, const char *text),
+		   struct finder *f);
+
 /* ---- cmd_stack.c ---- */
 struct frame {
 	uint32_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */

@@ -26,6 +26,24 @@ static const struct {
 	{ "registers", NULL, TABLE_PLAIN, false },
 };
 
+/* What gdb, QEMU and Bochs call some views. */
+static const struct other_name {
+	const char *name, *view, *arg; /* ARG: unless one is given */
+} other_names[] = {
+	{ "r", "registers", "" },     { "all-registers", "registers", "all" }, { "b", "break", "" },
+	{ "breakpoints", "break", "" }, { "watchpoints", "break", "" },	       { "symbol", "symbols", "" },
+	{ "functions", "symbols", "" }, { "status", "cpus", "" },	       { "threads", "cpus", "" },
+	{ "jit", "tc", "" },	      { "tab", "tlb", "" },
+};
+
+static const struct other_name *other_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(other_names); i++)
+		if (!strcmp(name, other_names[i].name))
+			return &other_names[i];
+	return NULL;
+}
+
 enum { NTABLES = 4 + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
@@ -62,10 +80,14 @@ void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v)
 
 const struct view *view_find(struct inspect *s, const char *name, void **owner, char *why, size_t whylen)
 {
-	size_t n = (size_t)snprintf(why, whylen, "'%s' is ambiguous:", name), fits = 0, len = strlen(name);
+	const struct other_name *other = other_name(name);
+	size_t n = (size_t)snprintf(why, whylen, "'%s' is ambiguous:", name), fits = 0, len;
 	const struct view *found = NULL;
 	struct view_table t[NTABLES];
 
+	if (other)
+		name = other->view;
+	len = strlen(name);
 	tables(s, t);
 	for (int i = 0; i < NTABLES; i++)
 		for (const struct view *const *v = t[i].views; *v; v++) {
@@ -206,6 +228,7 @@ static bool bare_refusal(const struct view *v)
 
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r)
 {
+	const struct other_name *other;
 	struct view_request q;
 	const struct view *v;
 	struct table *t;
@@ -215,6 +238,9 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 
 	if (parse_request(a, first_arg, &q, r))
 		return -1;
+	other = other_name(name);
+	if (other && !q.arg[0])
+		snprintf(q.arg, sizeof(q.arg), "%s", other->arg);
 	v = view_find(s, name, &owner, why, sizeof(why));
 	if (!v)
 		return result_fail(r, "info: %s", why);

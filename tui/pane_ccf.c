@@ -161,10 +161,10 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	if (!c->head)
 		return;
 	x = cell(c->head, 0, "expansion");
-	snprintf(buf, len, "%08llx %s%s%s%llu instructions, %llu bytes → %llu, ×%.1f",
+	snprintf(buf, len, "%08llx %s%s%s%llu instruction%s, %llu bytes → %llu, ×%.1f",
 		 (unsigned long long)cell_u(c->head, 0, "pc"), cell(c->head, 0, "symbol") ? "<" : "",
 		 cell_str(c->head, 0, "symbol"), cell(c->head, 0, "symbol") ? "> " : "",
-		 (unsigned long long)cell_u(c->head, 0, "insns"),
+		 (unsigned long long)cell_u(c->head, 0, "insns"), cell_u(c->head, 0, "insns") == 1 ? "" : "s",
 		 (unsigned long long)cell_u(c->head, 0, "bytes"),
 		 (unsigned long long)cell_u(c->head, 0, "size"), x ? x->d : 0);
 }

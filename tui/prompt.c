@@ -5,8 +5,10 @@
 #include "tui/tui_int.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { HISTORY = 500, MAX_WORDS = 300 };
 
@@ -132,6 +134,29 @@ static void add_word(void *ctx, const char *text)
 		w->list[w->n++] = strdup(text);
 }
 
+/* Names of files that begin with WORD; a folder ends in a slash. */
+static void add_files(const char *word, struct words *w)
+{
+	const char *slash = strrchr(word, '/'), *name = slash ? slash + 1 : word;
+	char folder[512], path[1024];
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(name - word), word);
+	d = opendir(folder[0] ? folder : ".");
+	while (d && (e = readdir(d))) {
+		if (strncmp(e->d_name, name, strlen(name)) || (e->d_name[0] == '.' && name[0] != '.'))
+			continue;
+		snprintf(path, sizeof(path), "%s%s", folder, e->d_name);
+		if (!stat(path, &st) && S_ISDIR(st.st_mode) && strlen(path) + 2 < sizeof(path))
+			strcat(path, "/");
+		add_word(w, path);
+	}
+	if (d)
+		closedir(d);
+}
+
 static size_t common(const struct words *w)
 {
 	size_t n = strlen(w->list[0]);
@@ -145,17 +170,18 @@ static size_t common(const struct words *w)
 
 static void show_words(struct tui *t, const struct words *w)
 {
-	char line[300];
-	size_t n = 0;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
 
-	for (size_t i = 0; i < w->n && n < sizeof(line); i++)
-		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s ", w->list[i]);
+	if (!f)
+		abort();
+	for (size_t i = 0; i < w->n; i++)
+		fprintf(f, "%s\n", w->list[i]);
+	fclose(f);
 	/* beside the prompt there is one line only: the prompt's. The words go over the screen. */
 	free(t->overlay.text);
-	t->overlay = (struct overlay){ .open = true, .text = strdup(line) };
-	for (char *p = t->overlay.text; *p; p++)
-		if (*p == ' ')
-			*p = '\n';
+	t->overlay = (struct overlay){ .open = true, .text = text };
 	snprintf(t->overlay.title, sizeof(t->overlay.title), "Completions");
 }
 
@@ -165,6 +191,7 @@ static void complete(struct tui *t)
 	size_t start = p->at, n;
 	struct words w = { .n = 0 };
 	char word[512], head[528];
+	bool open; /* more can follow without a blank */
 
 	if (p->what == ASK_SEARCH || p->what == ASK_FILTER)
 		return;
@@ -172,19 +199,21 @@ static void complete(struct tui *t)
 		start--;
 	snprintf(word, sizeof(word), "%.*s", (int)(p->at - start), p->text + start);
 	snprintf(head, sizeof(head), "%s%s", p->what == ASK_GOTO ? "print " : "", p->text);
-	inspect_complete(t->s, head, start + (p->what == ASK_GOTO ? 6 : 0), word, add_word, &w);
+	if (!inspect_complete(t->s, head, start + (p->what == ASK_GOTO ? 6 : 0), word, add_word, &w))
+		add_files(word, &w);
 	if (!w.n)
 		return;
 	n = common(&w);
+	open = w.n > 1 || strchr("=/", w.list[0][strlen(w.list[0]) - 1]);
 	if (n > strlen(word)) {
 		char more[512];
 
 		snprintf(more, sizeof(more), "%.*s%s", (int)(n - strlen(word)), w.list[0] + strlen(word),
-			 w.n == 1 ? " " : "");
+			 open ? "" : " ");
 		insert(p, more);
 	} else if (w.n > 1) {
 		show_words(t, &w);
-	} else {
+	} else if (!open) {
 		insert(p, " ");
 	}
 	for (size_t i = 0; i < w.n; i++)

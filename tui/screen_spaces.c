@@ -10,7 +10,7 @@ TABLE_PANE(ranges, "ranges", "Mapped by the guest", false,
 	   "linear addresses that the guest's page tables map", .line = "info mem x",
 	   .cols = "start end size rights", .empty = "nothing is mapped");
 TABLE_PANE(counters, "counters", "Counters", true, "what keeping the windows true has cost",
-	   .line = "info mmu", .cols = "name value", .key = "name", .count = "value", .spark = true);
+	   .line = "info mmu", .cols = "name value help", .key = "name", .count = "value", .spark = true);
 
 static const struct pane_class *const panes[] = { &ranges, &windows, &pane_walk, &counters, NULL };
 

@@ -4,11 +4,11 @@
 #include "tui/pane_table.h"
 
 TABLE_PANE(causes, "causes", "Traps by cause", true, "host traps that translated code took, by cause",
-	   .line = "info traps", .cols = "name count each cycles help", .key = "name", .count = "count",
+	   .line = "info traps", .cols = "name count each cycles help", .note = "each: cycles", .key = "name", .count = "count",
 	   .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", true,
 	   "calls from translated code into the monitor, by kind", .line = "info callouts",
-	   .cols = "name count each cycles help", .sort = "-count", .key = "name", .count = "count", .spark = true);
+	   .cols = "name count each cycles help", .note = "each: cycles", .sort = "-count", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered to the guest",
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
@@ -17,7 +17,7 @@ TABLE_PANE(places, "places", "Top offenders", false, "the fragments whose traps 
 	   .sort = "-cycles", .key = "host", .hot = "ccf", .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc", true,
 	   "instructions that trapped: how often and for what, cycles, the verdict, what was avoided since",
-	   .line = "info trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles",
+	   .line = "info trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles", .note = "each, saved: cycles",
 	   .sort = "-cycles", .key = "pc cause", .count = "count", .empty = "no instruction has trapped yet");
 TABLE_PANE(adaptation, "adaptation", "Adaptation", true,
 	   "what adaptation acts on: traps and their cost, verdicts, cost since, cycles saved",
@@ -31,7 +31,7 @@ TABLE_PANE(events, "log", "Adaptation log", true,
 
 TABLE_PANE(ways, "ways", "Sensitive instructions", false,
 	   "which way they went: trap, callout or in the cache", .line = "info ways",
-	   .cols = "kind way sites count share each", .key = "kind way");
+	   .cols = "kind way sites count share each", .note = "share: %, each: cycles", .key = "kind way");
 
 static const struct pane_class *const panes[] = { &causes, &callouts,	&exceptions, &places,
 						  &sites,  &adaptation, &events,     &ways,   NULL };

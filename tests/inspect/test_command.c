@@ -142,6 +142,8 @@ static const struct {
 	  "0x00001000  0xe8  0x08  0x00\n0x00001003  0x00\n=>  0x00001000  e808000000  call 0x100d\n"
 	  "    0x00001005  43          inc ebx\n0x00001005  -1862735037  -1869574000\n",
 	  PROGRAM(looping) },
+	{ "x /2xb 0x1000\nx /1 0x1000\nprint /t 5\nprint /x &$eax\ninfo registers eax $edx",
+	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! a symbol must follow '&'\neax  0x0  0\nedx  0x0  0\n", PROGRAM(looping) },
 	{ "x/2xb 0xffff", "0x0000ffff  0x00\n! cannot read memory at 0x10000\n", PROGRAM(looping) },
 	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n",
 	  PROGRAM(looping) },
@@ -370,6 +372,62 @@ START_TEST(test_completion)
 }
 END_TEST
 
+static void join(void *ctx, const char *text)
+{
+	char *all = ctx;
+	size_t n = strlen(all);
+
+	snprintf(all + n, 400 - n, "%s%s", n ? " " : "", text);
+}
+
+/* Columns: the line in front of the word, the word, what it may become. */
+static const struct {
+	const char *line, *word, *words;
+} completions[] = {
+	{ "break-on ", "f", "fragment" },
+	{ "break-on mode ", "", "real protected paging v86" },
+	{ "break-on exception ", "p", "pf" },
+	{ "break-on exception ", "#P", "#PF" },
+	{ "catch exception 14 if ", "$ea", "$eax" },
+	{ "delete ", "", "1 2" },
+	{ "delete 1 ", "2", "2" },
+	{ "set ", "s", "step-irq" },
+	{ "set step-irq ", "", "on off" },
+	{ "info registers ", "eb", "ebx ebp" },
+	{ "info registers ", "so", "sort=" },
+	{ "info break sort=", "h", "hits" },
+	{ "info break sort=", "-h", "-hits" },
+	{ "info -j break ", "li", "limit=" },
+	{ "help ", "sendk", "sendkey" },
+	{ "help info ", "fp", "fpu" },
+	{ "pick $x ", "xm", "xmm" },
+	{ "pick $x break ", "numb", "number" },
+	{ "log ", "io", "io" },
+	{ "log io ", "", "on off" },
+	{ "symbols ", "", "load clear" },
+	{ "sendkey ", "pg", "pgup pgdn" },
+	{ "sendkey ret ", "ctrl-pgu", "ctrl-pgup" },
+	{ "print 1+", "$ebx", "$ebx" },
+	{ "x /2i ", "$ebx", "$ebx" },
+	{ "stop ", "", "" },
+	{ "nonsense ", "x", "" },
+};
+
+START_TEST(test_completion_of_words)
+{
+	char line[100], words[400] = "";
+	struct run run;
+
+	begin(&run, PROGRAM(looping));
+	say(&run, "break *0x1000");
+	say(&run, "break *0x1001");
+	snprintf(line, sizeof(line), "%s%s", completions[_i].line, completions[_i].word);
+	ck_assert(inspect_complete(run.s, line, strlen(completions[_i].line), completions[_i].word, join, words));
+	ck_assert_str_eq(words, completions[_i].words);
+	end(&run);
+}
+END_TEST
+
 /* ---- the tables ---- */
 
 static bool same_word(const char *list, const char *word)
@@ -422,6 +480,7 @@ int main(void)
 	tcase_add_test(tc, test_input);
 	tcase_add_test(tc, test_symbols);
 	tcase_add_test(tc, test_completion);
+	tcase_add_loop_test(tc, test_completion_of_words, 0, ARRAY_LEN(completions));
 	tcase_add_test(tc, test_command_names_are_unique);
 	tcase_add_test(tc, test_views_and_registers);
 	suite_add_tcase(su, tc);
