@@ -36,6 +36,8 @@ struct attached {
 	bool over;    /* the other end is gone, or we are done */
 	bool at_prompt;
 	bool mid_line; /* guest output did not end its line */
+	struct above above;
+	char *repeat; /* what an empty line does; NULL: nothing */
 	struct terminal term;
 	struct words *words; /* being completed; NULL: no */
 	bool files;	     /* ... by names of files */
@@ -92,6 +94,7 @@ static void show_answer(struct attached *a, const json_t *msg)
 {
 	const json_t *text = json_object_get(msg, "text"), *error = json_object_get(msg, "error"), *row;
 	const json_t *rows = json_object_get(msg, "results");
+	const char *repeat = json_string_value(json_object_get(msg, "repeat"));
 	size_t i;
 
 	if (json_integer_value(json_object_get(msg, "id")) != (json_int_t)a->last_id || !a->waiting)
@@ -102,6 +105,8 @@ static void show_answer(struct attached *a, const json_t *msg)
 		return;
 	}
 	a->failed = !json_is_true(json_object_get(msg, "ok"));
+	free(a->repeat);
+	a->repeat = repeat ? strdup(repeat) : NULL;
 	if (a->mid_line)
 		putchar('\n');
 	a->mid_line = false;
@@ -116,21 +121,20 @@ static void show_answer(struct attached *a, const json_t *msg)
 		fprintf(stderr, "%s\n", json_string_value(error));
 }
 
-/* Text that comes by itself, above the line being edited if there is one. */
-static void show_text(struct attached *a, const char *text, size_t n)
+/* Text that comes by itself, above the line being edited if there is one. OWN_LINE: it begins one. */
+static void show_text(struct attached *a, const char *text, size_t n, bool own_line)
 {
-	if (a->at_prompt)
+	if (a->at_prompt) {
+		if (own_line && a->above.mid_line)
+			above_write(&a->above, "\n", 1);
+		above_write(&a->above, text, n);
+		return;
+	}
+	if (own_line && a->mid_line)
 		putchar('\n');
 	fwrite(text, 1, n, stdout);
 	a->mid_line = text[n - 1] != '\n';
 	fflush(stdout);
-	if (!a->at_prompt)
-		return;
-	if (a->mid_line)
-		putchar('\n');
-	a->mid_line = false;
-	rl_on_new_line();
-	rl_redisplay();
 }
 
 /* Rows of output that came by itself, for --json. */
@@ -144,7 +148,7 @@ static void show_rows(struct attached *a, const json_t *rows)
 		size_t n = strlen(line);
 
 		line[n++] = '\n';
-		show_text(a, line, n);
+		show_text(a, line, n, true);
 		free(line);
 	}
 }
@@ -161,7 +165,7 @@ static void show_message(struct attached *a, const json_t *msg)
 	else if (a->o->json && json_array_size(json_object_get(msg, "results")))
 		show_rows(a, json_object_get(msg, "results"));
 	else
-		show_text(a, json_string_value(text), json_string_length(text));
+		show_text(a, json_string_value(text), json_string_length(text), strcmp(event, "serial") != 0);
 }
 
 static void socket_ready(void *ctx, int fd)
@@ -268,6 +272,18 @@ static void await_answer(struct attached *a)
 	}
 }
 
+/* The words that would end the session if it got them: here they end the visit ("-quit" does not). */
+static bool leaves(const char *line)
+{
+	static const char *const words[] = { "q", "qu", "qui", "quit", "exi", "exit", "detach" };
+	size_t n = strcspn(line, " \t\r\n");
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strlen(words[i]) == n && !memcmp(words[i], line, n))
+			return !line[n + strspn(line + n, " \t\r\n")];
+	return false;
+}
+
 /* One command line to its answer. False: it failed. */
 static bool execute(struct attached *a, const char *line)
 {
@@ -277,7 +293,7 @@ static bool execute(struct attached *a, const char *line)
 	may_fail = *line == '-';
 	if (!*line || *line == '#')
 		return true;
-	if (!strcmp(line, "quit") || !strcmp(line, "q") || !strcmp(line, "detach")) {
+	if (leaves(line)) {
 		a->over = true;
 		return true;
 	}
@@ -326,8 +342,10 @@ static bool run_scripts(struct attached *a)
 
 static void key_ready(void *ctx, int fd)
 {
-	(void)ctx;
+	struct attached *a = ctx;
+
 	(void)fd;
+	above_end(&a->above, true);
 	rl_callback_read_char();
 }
 
@@ -358,16 +376,21 @@ static char **complete(const char *text, int start, int end)
 static void line_done(char *line)
 {
 	struct attached *a = prompting;
+	char *again;
 
 	rl_callback_handler_remove();
 	a->at_prompt = false;
 	loop_forget(a->loop, STDIN_FILENO);
-	if (!line)
+	if (!line) {
 		a->over = true;
-	else if (line[strspn(line, " \t")])
+	} else if (line[strspn(line, " \t")]) {
 		add_history(line);
-	if (line)
 		execute(a, line);
+	} else if (a->repeat) {
+		again = strdup(a->repeat);
+		execute(a, again);
+		free(again);
+	}
 	free(line);
 }
 
@@ -383,6 +406,7 @@ static void signal_ready(void *ctx, int fd)
 	} else if (a->waiting) {
 		stop_guest(a);
 	} else {
+		above_end(&a->above, true);
 		rl_callback_sigcleanup();
 		rl_replace_line("", 0);
 		rl_crlf();
@@ -402,17 +426,23 @@ static void interactive(struct attached *a)
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete;
 	rl_basic_word_break_characters = WORD_BREAKS;
-	using_history();
+	history_load();
 	while (!a->over) {
 		rl_callback_handler_install("(vitrine) ", line_done);
 		a->at_prompt = true;
 		loop_watch(a->loop, STDIN_FILENO, key_ready, a);
-		while (a->at_prompt && !a->over)
-			loop_turn(a->loop, -1, -1);
+		while (a->at_prompt && !a->over) {
+			loop_turn(a->loop, above_timeout(&a->above, -1), -1);
+			if (a->at_prompt)
+				above_end(&a->above, false);
+		}
 	}
-	if (a->at_prompt)
+	if (a->at_prompt) {
+		above_end(&a->above, true);
 		rl_callback_handler_remove();
+	}
 	putchar('\n');
+	history_save();
 	prompting = NULL;
 }
 
@@ -470,5 +500,6 @@ int attach_main(const struct options *o)
 		close(a.signal_fd);
 	loop_free(a.loop);
 	free(a.in);
+	free(a.repeat);
 	return ok ? 0 : STATUS_FAILED;
 }

@@ -44,17 +44,17 @@ static void emit(void *ctx, const struct result *r)
 	if (!r->first && !r->error)
 		return;
 	serial_drain(c);
-	if (c->mid_line || c->at_prompt)
+	if (c->at_prompt)
+		above_begin(&c->above);
+	if (c->mid_line || c->above.mid_line)
 		putchar('\n');
-	c->mid_line = false;
+	c->mid_line = c->above.mid_line = false;
 	result_render(r, c->o->json, stdout);
 	if (c->o->json)
 		result_render_error(r, true, "", stdout);
 	fflush(stdout);
 	if (!c->o->json)
 		result_render_error(r, false, "", stderr);
-	if (c->at_prompt)
-		shell_prompt_again();
 }
 
 /* ---- signals ---- */

@@ -14,6 +14,23 @@
 
 enum wish { WISH_NONE, WISH_SHELL, WISH_QUIT };
 
+/* Output that comes while a line is being edited (above.c). */
+struct above {
+	bool away;     /* the line is not on the terminal */
+	bool mid_line; /* what came last did not end its line */
+	int64_t last;  /* when it came, monotonic ms */
+};
+/* Take the line away; what is written to stdout until above_end() is above it. */
+void above_begin(struct above *a);
+void above_write(struct above *a, const char *text, size_t n);
+/* Put the line back once nothing has come for a while, or AT_ONCE. */
+void above_end(struct above *a, bool at_once);
+/* MS (-1: for ever), or less when the line is to come back. */
+int above_timeout(const struct above *a, int ms);
+/* The lines typed at either prompt, in the user's file. */
+void history_load(void);
+void history_save(void);
+
 struct console {
 	const struct options *o;
 	struct inspect *s;
@@ -36,6 +53,7 @@ struct console {
 	/* the line editor */
 	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;
+	struct above above;
 	char *repeat; /* what an empty line does; NULL: nothing */
 };
 
@@ -58,6 +76,5 @@ void serial_terminal(struct console *c, bool on);
 enum inspect_status shell_loop(struct console *c);
 /* A line was finished at the prompt while a command of another face makes the guest run. */
 void shell_line_between(struct console *c);
-void shell_prompt_again(void); /* something was printed below the line being edited */
 void shell_sigint(struct console *c); /* Ctrl-C at the prompt */
 #endif

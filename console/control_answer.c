@@ -111,10 +111,15 @@ void answer_send(struct control_client *c, struct answer *a, const char *id, boo
 		fputs(",\"error\":", f);
 		control_string(f, a->error ? a->error : "failed", strlen(a->error ? a->error : "failed"));
 	}
+	if (a->repeat && a->repeat[0]) {
+		fputs(",\"repeat\":", f);
+		control_string(f, a->repeat, strlen(a->repeat));
+	}
 	fputs("}\n", f);
 	fclose(f);
 	control_send(c, line, len);
 	free(line);
+	free(a->repeat);
 	free(a->buf);
 	free(a->error);
 }

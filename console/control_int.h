@@ -52,6 +52,7 @@ struct answer {
 	char *buf;
 	size_t len;
 	char *error;
+	char *repeat; /* what an empty line at the other end does; NULL: it has none */
 	bool any;
 	bool no_output; /* the client gets that as events */
 	uint64_t lost;	/* lines of output there was no room for */

@@ -20,6 +20,7 @@ static void execute(struct control_client *c, const char *id, const char *comman
 			*p = ' ';
 	answer_open(&a);
 	st = inspect_exec(c->ctl->s, line, &sink);
+	a.repeat = text ? strdup(inspect_repeat_line(c->ctl->s)) : NULL;
 	answer_send(c, &a, id, st != INSPECT_FAILED);
 	free(line);
 	if (st == INSPECT_QUIT)

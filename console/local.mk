@@ -2,6 +2,7 @@
 # The command shell.
 noinst_LIBRARIES += %D%/libconsole.a
 %C%_libconsole_a_SOURCES = \
+	%D%/above.c \
 	%D%/attach.c \
 	%D%/console.c \
 	%D%/console.h \

@@ -32,6 +32,10 @@ static void deliver(struct console *c, const uint8_t *buf, size_t n)
 		serial_port_write(c->port, buf, n);
 	if (!c->serial_stdio)
 		return;
+	if (c->at_prompt) {
+		above_write(&c->above, (const char *)buf, n);
+		return;
+	}
 	fflush(stdout);
 	c->mid_line = buf[n - 1] != '\n';
 	if (!write_all(STDOUT_FILENO, buf, n))

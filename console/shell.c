@@ -5,7 +5,6 @@
  * Readline hands its callbacks no context: the one console that has the terminal
  * hangs off a thread-local pointer, here. */
 #include "console/console_int.h"
-#include "base/user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,30 +15,6 @@
 #include <readline/readline.h>
 
 static _Thread_local struct console *prompting;
-
-enum { HISTORY_LINES = 1000 };
-
-/* ---- history ---- */
-
-static void load_history(void)
-{
-	char path[4096];
-
-	using_history();
-	stifle_history(HISTORY_LINES);
-	if (user_state_path("history", path, sizeof(path)))
-		read_history(path);
-}
-
-static void save_history(void)
-{
-	char path[4096];
-
-	if (!user_state_path("history", path, sizeof(path)))
-		return;
-	user_make_folders(path);
-	write_history(path);
-}
 
 /* ---- completion ---- */
 
@@ -68,8 +43,10 @@ static void line_done(char *line)
 
 static void key_ready(void *ctx, int fd)
 {
-	(void)ctx;
+	struct console *c = ctx;
+
 	(void)fd;
+	above_end(&c->above, true);
 	rl_callback_read_char();
 }
 
@@ -86,16 +63,10 @@ static void show_prompt(struct console *c)
 
 void shell_sigint(struct console *c)
 {
-	(void)c;
+	above_end(&c->above, true);
 	rl_callback_sigcleanup();
 	rl_replace_line("", 0);
 	rl_crlf();
-	rl_on_new_line();
-	rl_redisplay();
-}
-
-void shell_prompt_again(void)
-{
 	rl_on_new_line();
 	rl_redisplay();
 }
@@ -108,13 +79,17 @@ static bool read_line(struct console *c)
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
-		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
+		loop_turn(c->loop, above_timeout(&c->above, 200), inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink); /* the guest may have stopped behind our back */
+		if (c->at_prompt)
+			above_end(&c->above, false);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
 	c->reading = false;
-	if (c->at_prompt)
+	if (c->at_prompt) {
+		above_end(&c->above, true);
 		rl_callback_handler_remove();
+	}
 	c->at_prompt = false;
 	return c->line_ready && !c->line_eof;
 }
@@ -168,10 +143,10 @@ static enum inspect_status interactive(struct console *c)
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete;
 	rl_basic_word_break_characters = WORD_BREAKS;
-	load_history();
+	history_load();
 	while (st != INSPECT_QUIT && read_line(c))
 		st = execute(c);
-	save_history();
+	history_save();
 	prompting = NULL;
 	return INSPECT_OK;
 }

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
-plan 20
+plan 22
 
 S=$TMP/control
 # The shell reads its commands from a pipe that stays open until the test ends.
@@ -27,6 +27,10 @@ ok $? "attach --json prints records" "$got"
 got=$(timeout 20 "$VITRINE" attach "$S" -c 'print $nosuch' 2>&1)
 [ $? -eq 1 ] && [ "$got" = 'no register or variable $nosuch' ]
 ok $? "attach fails with the command" "$got"
+got=$(for word in quit 'q ' exit 'exit  ' detach; do timeout 20 "$VITRINE" attach "$S" -c "$word" -c 'print 1' 2>&1 || echo "$word: $?"; done
+timeout 20 "$VITRINE" attach "$S" -c 'print 2' 2>&1)
+[ "$got" = "2  0x2" ]
+ok $? "what ends a session only leaves it" "$got"
 got=$(timeout 20 "$VITRINE" attach "$TMP/nothing" -c 'print 1' 2>&1)
 [ $? -eq 125 ]
 ok $? "attach to nothing is status 125" "$got"
@@ -78,6 +82,8 @@ say(a.get()["results"] == b.get()["results"], "two clients see the same")
 a.send(b'{"id":17,"complete":"info callo"}\n{"id":18,"complete":"symbols load /x"}\n{"id":19,"complete":7}\n')
 say([a.get().get("results") for _ in range(3)] == [[{"start": 5, "word": "callouts"}], [{"start": 13, "file": True}], None],
     "words are completed")
+a.send(b'{"id":17,"command":"x /2xb &run","text":true}\n{"id":18,"command":"x /2xb run"}\n{"id":19,"command":"print 1","text":true}\n')
+say([a.get().get("repeat") for _ in range(3)] == ["x/2xb", None, None], "an answer in text says what an empty line would repeat")
 a.send(b'{"id":20,"dashboard":{"keys":["s"]}}\n{"id":21,"dashboard":{"size":[0,24]}}\n{"id":22,"dashboard":{"size":[80,24],"keys":["nokey"]}}\n')
 say([a.get()["ok"] for _ in range(3)] == [False] * 3, "a dashboard refuses what it does not know")
 
