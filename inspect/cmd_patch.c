@@ -191,7 +191,7 @@ static const struct command commands[] = {
 	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
 	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
 	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
-	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|over|nop|ret|int3|ud2 <expr> ..." },
+	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
 	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
 	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
 	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
