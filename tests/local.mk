@@ -8,9 +8,10 @@ AM_LOG_DRIVER_FLAGS = --comments --ignore-exit
 SH_LOG_DRIVER = $(TAP_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 AM_SH_LOG_DRIVER_FLAGS = --comments
-AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent \
+# (Check by itself gives a test four seconds.)
+AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=120 \
 	TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' VITRINE='$(abs_top_builddir)/vitrine'; \
-	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY TOP_SRCDIR TOP_BUILDDIR VITRINE;
+	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_DEFAULT_TIMEOUT TOP_SRCDIR TOP_BUILDDIR VITRINE;
 
 # Signals are the engine's. No test expects 99; and no report may get lost with the standard error
 # or the status of a process that nobody looks at.

@@ -3,6 +3,19 @@
 # skip_all WHY (instead of a plan).
 tap_n=0
 
+# Neither a language nor a shape of terminal of the user's may change what programs say; nor does gdb ask a
+# server for debug data.
+LC_ALL=C
+export LC_ALL
+unset LANGUAGE COLUMNS LINES GREP_OPTIONS GREP_COLORS POSIXLY_CORRECT PYTHONPATH TMUX DEBUGINFOD_URLS TERMINFO
+
+# scratch: a new directory whose path leaves room in the name of a socket (108 bytes).
+scratch()
+{
+	[ -n "${TMPDIR:-}" ] && [ ${#TMPDIR} -le 60 ] || TMPDIR=/tmp
+	mktemp -d "$TMPDIR/vitrine.XXXXXX" || exit 99
+}
+
 plan()
 {
 	echo "1..$1"
@@ -32,12 +45,27 @@ skip()
 	echo "ok $tap_n - $1 # SKIP $2"
 }
 
-# wait_socket PATH [TURNS]: until it is there, TURNS (100) times 50 ms at most.
+# How often until_true looks, a tenth of a second apart: counted, not timed, so that it holds where this process
+# does not get the processor. What is there is seen at once; once something did not come, less is waited for the rest.
+patience=600
+
+# until_true COMMAND...: a minute at least, unless something has failed before.
+until_true()
+{
+	tries=0
+	until "$@" 2>/dev/null; do
+		tries=$((tries + 1))
+		if [ $tries -ge $patience ]; then
+			patience=100
+			echo "# waited in vain: $*"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# wait_socket PATH: until it is there.
 wait_socket()
 {
-	n=0
-	while [ ! -S "$1" ] && [ $n -lt "${2:-100}" ]; do
-		n=$((n + 1))
-		sleep 0.05
-	done
+	until_true test -S "$1"
 }

@@ -13,7 +13,7 @@ EXAMPLE=$TOP_SRCDIR/docs/examples/linux-session.vit
 # linux_shell ARGUMENT...: the kernel under "vitrine shell".
 linux_shell()
 {
-	timeout -k 5 "${LINUX_LIMIT:-120}" "$VITRINE" shell --no-rc --memory 512M --kernel "$CACHE/linux-686" \
+	timeout -k 5 "${LINUX_LIMIT:-600}" "$VITRINE" shell --no-rc --memory 512M --kernel "$CACHE/linux-686" \
 		--initrd "$CACHE/initramfs-686.cpio.gz" --append "console=ttyS0 quiet" "$@"
 }
 
@@ -45,11 +45,12 @@ linux_shell --serial "unix:$TMP/serial" --control "unix:$S" <"$TMP/stdin" >"$TMP
 session=$!
 exec 9>"$TMP/stdin"
 until_true test -S "$S"
-timeout 100 python3 - "$TMP/serial" >"$TMP/tap" 2>"$TMP/trace" <<'END' &
+timeout 500 python3 - "$TMP/serial" "$TMP/connected" >"$TMP/tap" 2>"$TMP/trace" <<'END' &
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.settimeout(60)
+s.settimeout(200)
+open(sys.argv[2], "w").close()
 got = b""
 def hear(text):
     global got
@@ -73,30 +74,31 @@ ask()
 		set -- "$@" -c "$command"
 		shift
 	done
-	timeout 100 "$VITRINE" attach "$S" "$@" >"$TMP/out" 2>&1
+	timeout 500 "$VITRINE" attach "$S" "$@" >"$TMP/out" 2>&1
 }
-ask 'continue &' 'wait "vitrine: shell ready" 60'
+until_true test -e "$TMP/connected" # a socket has no past: who comes later hears less
+ask 'continue &' 'wait "vitrine: shell ready" 300'
 ok $? "wait over the control socket" "$(cat "$TMP/out")"
 wait $line
 while read -r verdict name; do
 	[ "$verdict" = yes ]
 	ok $? "$name" "$(cat "$TMP/trace")"
 done <"$TMP/tap"
-ask 'serial "echo said $((3 * 14))\n"' 'wait "said 42" 20'
+ask 'serial "echo said $((3 * 14))\n"' 'wait "said 42" 100'
 ok $? "serial over the control socket" "$(cat "$TMP/out")"
-ask 'serial "head -1 /dev/tty1 | tr a-z A-Z\n"' 'wait "A-Z" 20' '-wait "nothing" 0.5' 'type "typed Keys; "' \
-	'sendkey shift-v i shift_r-t ret' 'wait "TYPED KEYS; VIT" 20'
+# (a console that nobody has open forgets what is typed)
+ask 'serial "{ echo go-$((7 * 6)) >&2; head -1; } </dev/tty1 | tr a-z A-Z\n"' 'wait "go-42" 100' 'type "typed Keys; "' \
+	'sendkey shift-v i shift_r-t ret' 'wait "TYPED KEYS; VIT" 100'
 ok $? "type and sendkey over the control socket reach the guest's keyboard" "$(cat "$TMP/out")"
 
 if command -v tmux >/dev/null; then
-	t new-session -d -s other -n other "sleep 200" # the server ends with its last session
+	t new-session -d -s other -n other "sleep 2000" # the server ends with its last session
 	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
 	sees "(vitrine)" "an attached shell"
 	ask stop
 	sees "stopped at" "is told that somebody stopped the guest"
 	t send-keys -t v -l "continue"
 	key Enter
-	sleep 0.5
 	t send-keys -t v -l 'echo keys $((6 * 7))'
 	key Enter
 	sees "keys 42" "lets it run and types into it"

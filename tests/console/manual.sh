@@ -25,12 +25,12 @@ if ! command -v python3 >/dev/null; then
 fi
 
 mkfifo "$TMP/stdin"
-timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" --gdb "unix:$TMP/gdb" demo \
+timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --clock icount --control "unix:$TMP/control" --gdb "unix:$TMP/gdb" demo \
 	<"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
 exec 9>"$TMP/stdin"
 wait_socket "$TMP/control"
-timeout 50 python3 - "$TOP_SRCDIR/docs/examples" "$TMP/control" >"$TMP/tap" 2>"$TMP/trace" <<'END'
+timeout 300 python3 - "$TOP_SRCDIR/docs/examples" "$TMP/control" >"$TMP/tap" 2>"$TMP/trace" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True

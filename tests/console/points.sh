@@ -10,7 +10,7 @@ plan 35
 vit()
 {
 	cat >"$TMP/script"
-	timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --timeout 50 "$@" -x "$TMP/script" demo \
+	timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --timeout 300 "$@" -x "$TMP/script" demo \
 		</dev/null >"$TMP/out" 2>"$TMP/err"
 	status=$?
 	cat "$TMP/err" >>"$TMP/out"
@@ -149,7 +149,7 @@ match 'asks for more values' "trace counts its values"
 match 'the format knows' "trace knows its conversions"
 
 vit --append loop <<END
-profile 0.3 file $TMP/folded
+profile 1 file $TMP/folded
 END
 match '^ +[0-9]+ +[0-9.]+ +[a-z_(]+' "profile lists symbols"
 grep -qE '^[^ ].* [0-9]+$' "$TMP/folded"

@@ -7,7 +7,7 @@ plan 37
 
 shell()
 {
-	timeout -k 5 30 "$VITRINE" shell --no-rc --serial null "$@" >"$TMP/out" 2>"$TMP/err"
+	timeout -k 5 200 "$VITRINE" shell --no-rc --serial null "$@" >"$TMP/out" 2>"$TMP/err"
 	status=$?
 }
 
@@ -41,38 +41,73 @@ shell -c 'break run if [0xe0000000]' -c continue demo </dev/null
 grep -q 'condition: .*cannot read' "$TMP/out"
 ok $? "so does one that reads nothing" "$(cat "$TMP/out" "$TMP/err")"
 
-# endless NAME STDIN ARGUMENT...: runs for ever, so SIGINT after a second must end it within one: status 130,
-# at most two lines of error.
-endless()
+mkfifo "$TMP/endless" "$TMP/silent"
+# feed LINE, starve: LINE comes out of the pipe without end, for one reader.
+feed()
 {
-	name=$1
-	input=$2
-	shift 2
-	timeout -k 5 40 "$VITRINE" shell --no-rc --serial null "$@" <"$input" >/dev/null 2>"$TMP/err" &
+	yes "$1" >"$TMP/endless" 2>/dev/null &
+	feeder=$!
+}
+
+starve()
+{
+	kill "$feeder" 2>/dev/null
+	wait "$feeder" 2>/dev/null
+}
+
+# endless_once STDIN ARGUMENT...: runs for ever, so SIGINT after a second must end it: status 130, at most two lines
+# of error. $took is how many milliseconds that was. The pipe has $line.
+endless_once()
+{
+	input=$1
+	shift
+	[ -z "$line" ] || feed "$line"
+	timeout -k 5 200 "$VITRINE" shell --no-rc --serial null "$@" <"$input" >/dev/null 2>"$TMP/err" &
 	pid=$!
 	sleep 1
-	child=$(ps -o pid= --ppid $pid | head -1)
-	kill -0 "$child" 2>/dev/null
-	ok $? "$name: it runs" "$(cat "$TMP/err")"
+	until_true child_of $pid
+	kill -0 "$child" 2>/dev/null && runs=yes || runs=
 	from=$(date +%s%N)
 	kill -INT "$child"
 	wait $pid
 	status=$?
 	took=$((($(date +%s%N) - from) / 1000000))
+	[ -z "$line" ] || starve
+}
+
+child_of()
+{
+	child=$(ps -o pid= --ppid "$1" | tr -d ' ')
+	[ -n "$child" ]
+}
+
+# endless NAME STDIN ARGUMENT...: in three attempts at most it must end within a second; what is slow by itself is so
+# each time. (All else must be right each time.)
+endless()
+{
+	name=$1
+	shift
+	for attempt in 1 2 3; do
+		endless_once "$@"
+		[ $status -eq 130 ] && [ $took -ge 1000 ] || break
+	done
+	[ -n "$runs" ]
+	ok $? "$name: it runs" "$(cat "$TMP/err")"
 	[ $status -eq 130 ] && [ $took -lt 1000 ] && [ "$(wc -l <"$TMP/err")" -le 2 ]
 	ok $? "$name: Ctrl-C ends it" "status $status after $took ms; $(cat "$TMP/err")"
 }
-mkfifo "$TMP/endless" "$TMP/silent"
+line=
 endless "run-until never true" /dev/null -c 'run-until 0' --append loop demo
 endless "run-until of an address never reached" /dev/null -c 'run-until $pc == 0' --append loop demo
 endless "a breakpoint that always continues" /dev/null -c 'break putch' -c 'commands 1 "print $eax; continue"' \
 	-c continue --append loop demo
 endless "a condition never true" /dev/null -c 'break putch if 0' -c continue --append loop demo
-yes 'print 1' >"$TMP/endless" &
+line='print 1'
 endless "a script without an end" /dev/null -x "$TMP/endless" demo
-yes 'stepi' >"$TMP/endless" &
+line=stepi
 endless "commands from a pipe without an end" "$TMP/endless" --append loop demo
-sleep 20 >"$TMP/silent" &
+line=
+sleep 1000 >"$TMP/silent" &
 silent=$!
 endless "a pipe that says nothing" "$TMP/silent" demo
 kill $silent
@@ -82,15 +117,17 @@ shell -x "$TMP/self" demo </dev/null
 ok $? "a script that sources itself ends" "$(head -5 "$TMP/err")"
 
 # A client of the control socket is served between the lines.
-yes 'print 1' >"$TMP/endless" &
-timeout -k 5 40 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" demo <"$TMP/endless" >/dev/null 2>"$TMP/err" &
+feed 'print 1'
+timeout -k 5 200 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" demo <"$TMP/endless" >/dev/null 2>"$TMP/err" &
 pid=$!
 wait_socket "$TMP/control"
-got=$(timeout 10 "$VITRINE" attach "$TMP/control" -c 'print 40 + 2' -c '-quit' 2>&1)
+got=$(timeout 100 "$VITRINE" attach "$TMP/control" -c 'print 40 + 2' -c '-quit' 2>&1)
 [ "$got" = "42  0x2a" ]
 ok $? "a client is served between the lines of a pipe without an end" "$got"
 wait $pid
-[ $? -eq 0 ]
+status=$?
+starve
+[ $status -eq 0 ]
 ok $? "and may end the session" "$(cat "$TMP/err")"
 
 # category CATEGORY PATTERN: only its lines are in the file, and some like PATTERN.

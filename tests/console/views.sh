@@ -10,7 +10,7 @@ plan 18
 vit()
 {
 	cat >"$TMP/script"
-	timeout -k 5 60 "$VITRINE" shell --no-rc --json --serial null --timeout 50 "$@" -x "$TMP/script" demo \
+	timeout -k 5 400 "$VITRINE" shell --no-rc --json --serial null --timeout 300 "$@" -x "$TMP/script" demo \
 		</dev/null >"$TMP/out" 2>"$TMP/err"
 }
 

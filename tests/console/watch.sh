@@ -13,7 +13,7 @@ plan 26
 vit()
 {
 	cat >"$TMP/script"
-	timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --timeout 50 --kernel "$GUEST" "$@" -x "$TMP/script" \
+	timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --timeout 300 --kernel "$GUEST" "$@" -x "$TMP/script" \
 		</dev/null >"$TMP/out" 2>"$TMP/err"
 	status=$?
 	cat "$TMP/err" >>"$TMP/out"

@@ -8,7 +8,7 @@ plan 4
 code "$TMP/count" 31 c0 40 eb fd        # xor eax, eax; 1: inc eax; jmp 1b
 for where in target host; do
 	start_guest --wait-gdb --flat "$TMP/count@0x100000"
-	GDB_LIMIT=100 run_gdb <<END
+	run_gdb <<END
 set breakpoint condition-evaluation $where
 target remote $SOCK
 break *0x100002 if \$eax == 10000

@@ -6,19 +6,11 @@ need
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
 plan 14
 
-# soon TEXT NAME: is "N.N ms T02..." less than 100 ms?
-soon()
-{
-	echo "$1" | awk '/^[0-9.]+ ms T02/ { exit !($1 < 100) } { exit 1 }'
-	ok $? "$2" "$1"
-	echo "# $2: ${1%% T*}"
-}
-
 code "$TMP/spin" fa eb fe       # cli; jmp .
 code "$TMP/idle" fa f4 eb fd    # cli; 1: hlt; jmp 1b
 for kind in spin idle; do
 	start_guest --flat "$TMP/$kind@0x100000"
-	soon "$("$RSP" "$SOCK" 'p:?' P:c sleep:200 i | tail -1)" "Ctrl-C in a guest that is in $kind with interrupts off"
+	stops_soon 200 "Ctrl-C in a guest that is in $kind with interrupts off"
 	stop_guest
 done
 
@@ -29,20 +21,28 @@ ok $? "garbage and an oversized packet do no harm" "$(cut -c1-60 "$TMP/out")"
 grep -q "^E16" "$TMP/out"
 ok $? "an oversized packet is refused" "$(cut -c1-60 "$TMP/out")"
 
-"$RSP" "$SOCK" p:qAttached sleep:1500 >/dev/null &
+mkfifo "$TMP/hold"
+"$RSP" "$SOCK" p:qAttached eof <"$TMP/hold" >"$TMP/first" &
 first=$!
-sleep 0.5
+exec 8>"$TMP/hold"
+until_true test -s "$TMP/first"
 "$RSP" "$SOCK" read >"$TMP/out" 2>&1
 grep -q "another gdb is attached" "$TMP/out"
 ok $? "a second client is refused with a line" "$(cat "$TMP/out")"
+exec 8>&-
 wait $first
-ok $? "the first one does not notice"
+ok $? "the first one does not notice" "$(cat "$TMP/first")"
 
 # a client that goes in the middle of a packet, with a breakpoint set
 "$RSP" "$SOCK" p:Z0,100001,1 P:c sleep:100 raw:246d31 >/dev/null
-sleep 0.2
-"$RSP" "$SOCK" 'p:?' 'p:qRcmd,696e666f20627265616b' p:p8 w >"$TMP/out"
-! grep -qi 'O.*676462' "$TMP/out"
+# who comes before the stub has noticed that is refused
+comes()
+{
+	"$RSP" "$SOCK" 'p:?' >/dev/null 2>&1
+}
+until_true comes
+"$RSP" "$SOCK" 'p:qRcmd,696e666f20627265616b' >"$TMP/out"
+! grep -qi '676462' "$TMP/out" && [ -s "$TMP/out" ]
 ok $? "a connection that breaks takes its breakpoints along" "$(cat "$TMP/out")"
 kill -0 $guest_pid
 ok $? "and the guest goes on"
@@ -51,9 +51,13 @@ stop_guest
 if command -v gdb >/dev/null; then
 	start_guest --wait-gdb demo
 	printf 'target remote %s\nwhile 1\nstepi\nend\n' "$SOCK" >"$TMP/commands"
-	gdb -nx -q -batch "$ELF" -x "$TMP/commands" >/dev/null 2>&1 </dev/null &
+	gdb -nx -q -batch -iex 'set remotetimeout 60' "$ELF" -x "$TMP/commands" >"$TMP/stepping" 2>&1 </dev/null &
 	gdb_pid=$!
-	sleep 1.5
+	steps()
+	{
+		[ "$(grep -c . "$TMP/stepping")" -gt 20 ]
+	}
+	until_true steps
 	kill -9 $gdb_pid
 	wait $gdb_pid 2>/dev/null
 	guest_status

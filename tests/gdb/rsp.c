@@ -6,7 +6,8 @@
  *   i        send 0x03, print the milliseconds to the reply, and the reply
  *   raw:HEX  send these bytes         long:N  send a packet of N bytes
  *   sleep:MS                          read    print what comes until the other side hangs up
- * Fails when a reply takes longer than five seconds. */
+ *   eof      wait for the end of standard input
+ * Fails when a reply takes longer than a minute. */
 #include "gdbstub/packet.h"
 
 #include <poll.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 60000 };
 
 static double now_ms(void)
 {
@@ -73,6 +74,7 @@ static bool show_packet(int fd, struct packet_reader *r)
 		return false;
 	}
 	printf("%s\n", r->buf);
+	fflush(stdout);
 	return true;
 }
 
@@ -125,6 +127,8 @@ static bool word(int fd, struct packet_reader *r, const char *w)
 		return interrupt(fd, r);
 	if (!strcmp(w, "read"))
 		return show_rest(fd);
+	if (!strcmp(w, "eof"))
+		return getchar() == EOF;
 	if (!strncmp(w, "raw:", 4))
 		put(fd, bytes, hex_decode(w + 4, strlen(w + 4), bytes, sizeof(bytes)));
 	else if (!strncmp(w, "long:", 5))

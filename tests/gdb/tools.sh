@@ -66,7 +66,7 @@ END
 # ask ELF: run gdb on what is behind $SOCK; answers in $TMP/NAME
 ask()
 {
-	GUEST_PID=${2% } timeout -k 5 60 gdb -nx -q -batch -iex 'set auto-load off' "$ELF" -ex "target remote $SOCK" \
+	GUEST_PID=${2% } timeout -k 5 400 gdb -nx -q -batch -iex 'set auto-load off' "$ELF" -ex "set remotetimeout 60" -ex "target remote $SOCK" \
 		-x "$TMP/tools.py" >"$TMP/$1" 2>&1 </dev/null
 	cp "$TMP/$1" "$TMP/out"
 }
@@ -91,14 +91,11 @@ fi
 
 if command -v qemu-system-i386 >/dev/null; then
 	rm -f "$SOCK"
-	timeout -k 5 60 qemu-system-i386 -cpu max -m 512 -kernel "$ELF" -display none -serial null -S -no-reboot \
+	timeout -k 5 400 qemu-system-i386 -cpu max -m 512 -kernel "$ELF" -display none -serial null -S -no-reboot \
 		-device isa-debug-exit -chardev "socket,path=$SOCK,server=on,wait=off,id=g" -gdb chardev:g \
 		</dev/null >/dev/null 2>&1 &
 	guest_pid=$!
-	for _ in $(seq 1 50); do
-		[ ! -S "$SOCK" ] || break
-		sleep 0.1
-	done
+	wait_socket "$SOCK"
 	ask qemu "$(cat /proc/$guest_pid/task/$guest_pid/children)"
 	stop_guest
 	for what in MEM OFF; do

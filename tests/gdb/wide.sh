@@ -25,14 +25,13 @@ shows "^eip .*0x" "the guest goes on, and the next gdb is served"
 guest_status
 ok $? "and can end it" "status $status"
 
-(echo "arch i386:x86-64"; sleep 20) |
-	timeout 40 "$VITRINE" shell --no-rc --serial null --gdb "unix:$SOCK" demo >/dev/null 2>&1 &
+mkfifo "$TMP/stdin"
+timeout 600 "$VITRINE" shell --no-rc --serial null --gdb "unix:$SOCK" demo <"$TMP/stdin" >"$TMP/session" 2>&1 &
 guest_pid=$!
-for _ in $(seq 1 50); do
-	[ ! -S "$SOCK" ] || break
-	sleep 0.1
-done
-sleep 0.3
+exec 9>"$TMP/stdin"
+echo "arch i386:x86-64" >&9
+echo "print 40 + 2" >&9
+until_true grep -q "^42 " "$TMP/session" # then the command before it was executed
 run_gdb "$WIDE" <<END
 source $TOP_SRCDIR/gdbstub/vitrine.gdb
 target remote $SOCK

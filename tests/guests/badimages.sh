@@ -18,7 +18,7 @@ wrong()
 {
 	want=$1 name=$2
 	shift 2
-	timeout -k 2 20 "$VITRINE" "$@" </dev/null >"$TMP/out" 2>"$TMP/err"
+	timeout -k 2 100 "$VITRINE" "$@" </dev/null >"$TMP/out" 2>"$TMP/err"
 	status=$?
 	[ "$status" -eq "$want" ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] && [ ! -s "$TMP/out" ]
 	ok $? "$name" "$(detail)"
@@ -91,7 +91,7 @@ plan $(($(echo $images | wc -w) + 36 + 9))
 
 # The generator makes what it should: the good ones do start (and die of their zeros).
 for good in kludge elf-good; do
-	timeout -k 2 20 "$VITRINE" run --timeout 1 --no-reboot --memory 16M --kernel $good </dev/null >out 2>err
+	timeout -k 2 100 "$VITRINE" run --timeout 1 --no-reboot --memory 16M --kernel $good </dev/null >out 2>err
 	status=$?
 	[ $status -eq 124 ] || [ $status -eq 126 ]
 	ok $? "starts: $good" "$(detail)"
@@ -140,7 +140,7 @@ for bytes in 512 600 1024 4096 15000 16384 100000 1000000; do
 		continue
 	fi
 	head -c $bytes "$linux" >cut
-	timeout -k 2 30 "$VITRINE" run --timeout 5 --no-reboot --memory 64M --kernel cut </dev/null >out 2>err
+	timeout -k 2 100 "$VITRINE" run --timeout 5 --no-reboot --memory 64M --kernel cut </dev/null >out 2>err
 	status=$?
 	# What is long enough to be entered may die in the guest.
 	[ $status -eq 125 ] || { [ $bytes -ge 16384 ] && { [ $status -eq 126 ] || [ $status -eq 124 ]; }; }

@@ -14,14 +14,35 @@ done
 [ -d /usr/share/seabios ] || skip_all "no video BIOS (package seabios)"
 [ -s "$IMAGE" ] || skip_all "no bootsector.bin (make check builds it)"
 
+ask()
+{
+	timeout 100 "$VITRINE" attach "$TMP/control" -c "$1" 2>&1
+}
+
+shown()
+{
+	ask 'info screen' >"$TMP/out" && grep -qF -- "$1" "$TMP/out"
+}
+
 # boot [OPTION...]: the screen when the sector is done, and after a key, in $TMP/out.
 boot()
 {
-	timeout -k 5 60 "$VITRINE" shell --no-rc --serial null --memory 32M --bios "$bios" "$@" --boot-sector "$IMAGE" \
-		-c '-wait "never said" 3' -c 'info screen' -c 'type "k"' -c '-wait "never said" 0.5' -c 'info screen' \
-		</dev/null >"$TMP/out" 2>"$TMP/err"
+	rm -f "$TMP/control"
+	timeout -k 5 600 "$VITRINE" shell --no-rc --serial null --memory 32M --bios "$bios" "$@" --boot-sector "$IMAGE" \
+		--control "unix:$TMP/control" <"$TMP/stdin" >"$TMP/session" 2>"$TMP/err" &
+	session=$!
+	exec 9>"$TMP/stdin"
+	wait_socket "$TMP/control"
+	ask 'continue &' >"$TMP/out"
+	until_true shown "boot sector: done"
+	ask 'type "k"' >"$TMP/typed"
+	until_true shown "key k"
+	echo quit >&9
+	exec 9>&-
+	wait $session
 	status=$?
 }
+mkfifo "$TMP/stdin"
 
 plan 18
 for how in "" --verify-tc; do

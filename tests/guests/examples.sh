@@ -9,7 +9,7 @@ EXAMPLES=$(cd "$TOP_SRCDIR/docs/examples" && pwd)
 # example NAME APPEND: run it in $TMP.
 example()
 {
-	(cd "$TMP" && timeout -k 5 150 "$VITRINE" shell --no-rc --timeout 140 --memory 512M \
+	(cd "$TMP" && timeout -k 5 900 "$VITRINE" shell --no-rc --timeout 800 --memory 512M \
 		--kernel "$CACHE/linux-686" --initrd "$CACHE/initramfs-686.cpio.gz" --append "$2" \
 		--serial file:serial.log -x "$EXAMPLES/$1" </dev/null >out 2>err)
 	status=$?
@@ -47,14 +47,14 @@ ok $? "and the guest's own code after unpatch"
 # A cache far too small for Linux, and a pinned fragment in it.
 cat >"$TMP/pinned.vit" <<'END'
 count on
-wait "Segment Routing with IPv6" 120
+wait "Segment Routing with IPv6" 400
 pick $hot ccf pc sort=-callouts
 pin $hot
-wait "vitrine: shell ready" 120
+wait "vitrine: shell ready" 400
 ccf-history $hot
 info tc
 END
-(cd "$TMP" && timeout -k 5 200 "$VITRINE" shell --no-rc --timeout 190 --memory 512M --tc-size 2M --verify-tc \
+(cd "$TMP" && timeout -k 5 900 "$VITRINE" shell --no-rc --timeout 800 --memory 512M --tc-size 2M --verify-tc \
 	--kernel "$CACHE/linux-686" --initrd "$CACHE/initramfs-686.cpio.gz" --append "console=ttyS0 nokaslr panic=-1" \
 	--serial null -x "$TMP/pinned.vit" </dev/null >out 2>err)
 status=$?

@@ -3,7 +3,7 @@
 . "${TOP_SRCDIR:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/taplib.sh"
 VITRINE=${VITRINE:-$TOP_SRCDIR/build/vitrine}
 CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
-TMP=$(mktemp -d)
+TMP=$(scratch) || exit 99
 trap 'rm -rf "$TMP"' EXIT
 
 # need FILE...: skip the whole test when one of the fetched files is missing.

@@ -30,7 +30,7 @@ plan 5
 mkdir "$TMP/iso"
 cp "$DEMO" "$TMP/iso/demo.elf"
 iso "multiboot /demo.elf from-grub"
-run_guest 120 --memory 64M --boot-sector "$TMP/os.iso"
+run_guest 400 --memory 64M --boot-sector "$TMP/os.iso"
 ended 1 "GRUB boots the embedded guest's kernel"
 said "demo: all checks passed" "which passes its checks"
 
@@ -44,10 +44,10 @@ cp "$CACHE/linux-686" "$TMP/iso/vmlinuz"
 cp "$CACHE/initramfs-686.cpio.gz" "$TMP/iso/initrd.gz"
 iso "linux16 /vmlinuz console=ttyS0 panic=-1" "initrd16 /initrd.gz"
 cat >"$TMP/script" <<'END'
-wait "vitrine: shell ready" 200
+wait "vitrine: shell ready" 500
 serial "reboot -f\n"
 END
-timeout -k 5 260 "$VITRINE" shell --no-rc --timeout 250 --no-reboot --memory 256M --boot-sector "$TMP/os.iso" \
+timeout -k 5 600 "$VITRINE" shell --no-rc --timeout 550 --no-reboot --memory 256M --boot-sector "$TMP/os.iso" \
 	--serial "file:$TMP/raw" -x "$TMP/script" -c -continue </dev/null >"$TMP/screen" 2>"$TMP/err"
 status=$?
 tr -d '\r' <"$TMP/raw" >"$TMP/out"

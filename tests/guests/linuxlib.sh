@@ -37,7 +37,7 @@ linux_boot()
 {
 	flavour=$1 name=$2
 	shift 2
-	run_guest "${LINUX_LIMIT:-120}" --memory 512M --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" \
+	run_guest "${LINUX_LIMIT:-600}" --memory 512M --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 panic=-1 run=inside.sh" --no-reboot "$@"
 	missing=
 	while read -r line; do
@@ -58,7 +58,7 @@ linux_test()
 		skip_all "no initramfs: $(cat "$TMP/err")"
 	fi
 	plan $((4 + boots + $(wc -l <"$TMP/expected")))
-	run_guest "${LINUX_LIMIT:-120}" --memory 512M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
+	run_guest "${LINUX_LIMIT:-600}" --memory 512M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 panic=-1 run=inside.sh" --no-reboot
 	said "Linux version" "the kernel speaks"
 	said "vitrine: shell ready" "boots to the shell"

@@ -42,7 +42,7 @@ clean()
 	ok $? "no errors $1" "$(detail)"
 }
 
-memtest "${MEMTEST_LIMIT:-240}" "Pass:  1" --clock icount:20
+memtest "${MEMTEST_LIMIT:-1200}" "Pass:  1" --clock icount:20
 said "Memtest86+" "the banner"
 for n in 5 8 10; do
 	grep -q "#$n  *\[" "$TMP/out"
@@ -55,7 +55,7 @@ if [ "${MEMTEST_LIMIT:-0}" -ge 240 ]; then
 	memtest "$MEMTEST_LIMIT" "Pass:  1"
 	said "Pass:  1" "a full pass in the host's time"
 else
-	memtest 90 "#10 [Bit fade"
+	memtest 600 "#10 [Bit fade"
 	said "#10 [Bit fade" "all tests but the last in the host's time"
 fi
 clean "in the host's time"

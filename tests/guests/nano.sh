@@ -14,7 +14,7 @@ items()
 # steered COMMAND: every item is measured after this shell command.
 steered()
 {
-	timeout 120 "$VITRINE" shell --no-rc --timeout 100 --serial "file:$TMP/raw" -c "$1" -c continue \
+	timeout 500 "$VITRINE" shell --no-rc --timeout 400 --serial "file:$TMP/raw" -c "$1" -c continue \
 		--append rounds=1 bench-nano </dev/null >"$TMP/err" 2>&1
 	status=$?
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
@@ -22,11 +22,11 @@ steered()
 	ok $? "31 items with $1" "$(detail)"
 }
 
-run_guest 60 --append rounds=1 bench-nano
+run_guest 300 --append rounds=1 bench-nano
 [ "$(items)" -eq 31 ]
 ok $? "31 items" "$(detail)"
 ended 0 "it switches off"
-run_guest 60 --verify-tc --append "rounds=3 rdtsc call/ret no-such-item" bench-nano
+run_guest 300 --verify-tc --append "rounds=3 rdtsc call/ret no-such-item" bench-nano
 [ "$(items)" -eq 2 ]
 ok $? "named items only" "$(detail)"
 steered "policy all trap"

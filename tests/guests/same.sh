@@ -20,7 +20,7 @@ hashes()
 			printf 'run-icount %s\nstatehash\n' "$n"
 		done
 	} >"$TMP/script"
-	timeout 200 "$VITRINE" shell --no-rc --clock icount --serial null "$@" -x "$TMP/script" </dev/null 2>&1 |
+	timeout 1000 "$VITRINE" shell --no-rc --clock icount --serial null "$@" -x "$TMP/script" </dev/null 2>&1 |
 		awk '/^[0-9a-f]+ at icount [0-9]+$/ { print $1, $4 }'
 }
 

@@ -13,7 +13,7 @@ vit()
 	guest=$1
 	shift
 	cat >"$TMP/script"
-	timeout -k 5 90 "$VITRINE" shell --no-rc --serial "file:$TMP/serial" --timeout 80 --verify-tc "$@" \
+	timeout -k 5 400 "$VITRINE" shell --no-rc --serial "file:$TMP/serial" --timeout 300 --verify-tc "$@" \
 		-x "$TMP/script" "$guest" </dev/null >"$TMP/out" 2>"$TMP/err"
 	status=$?
 	cat "$TMP/err" >>"$TMP/out"
@@ -152,7 +152,7 @@ match "ld: undefined reference to .nosuch_function" "so does ld"
 match 'more than 240 bytes' "too much code"
 match 'pairs of hex digits' "no hex digits"
 match 'b83412' "16-bit code on request"
-timeout 20 env PATH=/nonexistent "$VITRINE" shell --no-rc --serial null -c 'patch-code print asm "ret"' demo \
+timeout 100 env PATH=/nonexistent "$VITRINE" shell --no-rc --serial null -c 'patch-code print asm "ret"' demo \
 	>"$TMP/out" 2>&1 </dev/null
 match 'needs GNU as' "without an assembler it says so"
 

@@ -22,6 +22,8 @@ static void on_serial(void *ctx, const uint8_t *buf, size_t n)
 
 static struct machine *m;
 
+enum { PATIENCE_MS = 60000 }; /* for what another thread does */
+
 static struct machine *make(enum clock_mode clock, bool no_reboot, void *script)
 {
 	static const uint8_t guest[] = {
@@ -477,7 +479,7 @@ START_TEST(stop_and_go)
 		machine_continue(m);
 		ck_assert(!machine_wait(m, 1, &st));
 		machine_request_stop(m);
-		ck_assert(machine_wait(m, 5000, &st));
+		ck_assert(machine_wait(m, PATIENCE_MS, &st));
 		ck_assert_int_eq(st.reason, STOP_REQUEST);
 	}
 	st = machine_step(m, false);
@@ -492,7 +494,7 @@ START_TEST(stop_descriptor)
 	machine_continue(m);
 	ck_assert_int_eq(poll(&p, 1, 0), 0);
 	machine_request_stop(m);
-	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
 }
 END_TEST
 
@@ -527,7 +529,7 @@ static void echo_and_off(enum clock_mode clock)
 
 	machine_continue(h);
 	machine_serial_input(h, (const uint8_t *)"abcq", 4);
-	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert(machine_wait(h, PATIENCE_MS, &st));
 	ck_assert_int_eq(st.state, MACHINE_OFF);
 	ck_assert_str_eq(sent, "abcq");
 	machine_free(h);
@@ -572,7 +574,7 @@ static void ticks_and_exit(enum clock_mode clock)
 
 	fake_of(h)->arg = &ticks;
 	machine_continue(h);
-	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert(machine_wait(h, PATIENCE_MS, &st));
 	ck_assert_int_eq(st.state, MACHINE_EXITED);
 	ck_assert_int_eq(machine_exit_code(h), 43);
 	ns = machine_clock_ns(h);
@@ -612,7 +614,7 @@ START_TEST(guest_reset)
 
 	fake_of(h)->arg = &resets;
 	machine_continue(h);
-	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert(machine_wait(h, PATIENCE_MS, &st));
 	ck_assert_int_eq(st.state, MACHINE_EXITED);
 	ck_assert_int_eq(machine_exit_code(h), 1);
 	machine_free(h);
@@ -620,7 +622,7 @@ START_TEST(guest_reset)
 	fake_of(h)->arg = &resets;
 	resets = 0;
 	machine_continue(h);
-	ck_assert(machine_wait(h, 5000, &st));
+	ck_assert(machine_wait(h, PATIENCE_MS, &st));
 	ck_assert_int_eq(st.state, MACHINE_DEAD);
 	machine_free(h);
 }

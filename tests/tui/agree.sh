@@ -9,76 +9,118 @@ plan 37
 start 160x44 screen-256color --no-rc --control "unix:$TMP/control" -c 'tbreak check_processes' -c c -c 's 5' demo
 sees "stopped" "stopped at a breakpoint"
 
-# command LINE: its output, from the window over the screen, in $TMP/out. Scrolls through it.
+# command LINE: its output in $TMP/out.
 command_output()
 {
-	key : ; until_true has ":"
-	t send-keys -t v -l "$1"
-	key Enter
-	until_true has "Esc closes"
-	screen | sed '1,2d' >"$TMP/out"
-	key Escape
-	until_true has_not "Esc closes"
+	timeout 100 "$VITRINE" attach "$TMP/control" -c "$1" >"$TMP/out" 2>&1
+}
+
+# same PANE-COMMAND...: does it print $shell? The screen, which tmux may be in the middle of drawing, is in $TMP/pane.
+same()
+{
+	screen >"$TMP/pane"
+	pane=$("$@")
+	[ -n "$shell" ] && [ "$shell" = "$pane" ]
 }
 
 # In the registers pane a register stands as "name hexdigits".
 key 1
 until_true has Registers
-screen >"$TMP/pane"
+register()
+{
+	grep -oE "(^|[^a-z_])$1 +[0-9a-f]+" "$TMP/pane" | head -1 | awk '{ print $NF }' | sed 's/^0*\(.\)/\1/'
+}
 command_output "info registers"
 for r in eax ecx edx ebx esp ebp esi edi eip eflags cs cr0 cr2 cr3 cr4; do
 	shell=$(awk -v r=$r '$1 == r { print $2; exit }' "$TMP/out" | sed 's/^0x//')
-	pane=$(grep -oE "(^|[^a-z_])$r +[0-9a-f]+" "$TMP/pane" | head -1 | awk '{ print $NF }' | sed 's/^0*\(.\)/\1/')
-	[ -n "$shell" ] && [ "$shell" = "$pane" ]
+	until_true same register $r
 	ok $? "\$$r: $shell" "pane: $pane"
 done
 
 # Traps and callouts: "name count" in both.
 key 3
 until_true has "Traps by cause"
-screen >"$TMP/pane"
+traps()
+{
+	grep -E "^$1 " "$TMP/pane" | awk '{ print $2; exit }'
+}
 command_output "info traps"
 for n in fill true-fault code-write fpe; do
 	shell=$(awk -v n=$n '$1 == n { print $2; exit }' "$TMP/out")
-	pane=$(grep -E "^$n " "$TMP/pane" | awk '{ print $2; exit }')
-	[ -n "$shell" ] && [ "$shell" = "$pane" ]
+	until_true same traps $n
 	ok $? "traps, $n: $shell" "pane: $pane"
 done
 
 # The page walk of an address.
 key 4
-until_true has "Page walk"
-screen >"$TMP/pane"
-addr=$(grep -oE '[0-9a-f]{8} → physical' "$TMP/pane" | cut -c1-8)
-command_output "page 0x$addr"
-shell=$(grep -oE '> 0x[0-9a-f]+' "$TMP/out" | head -1 | cut -c5-)
-pane=$(grep -oE 'physical [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
-[ -n "$shell" ] && [ "$shell" = "$pane" ]
+# (which address that is may change while the screen's panes come up)
+same_walk()
+{
+	screen >"$TMP/pane"
+	addr=$(grep -oE '[0-9a-f]{8} → physical' "$TMP/pane" | cut -c1-8)
+	pane=$(grep -oE 'physical [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
+	[ -n "$addr" ] || return 1
+	command_output "page 0x$addr"
+	shell=$(grep -oE '> 0x[0-9a-f]+' "$TMP/out" | head -1 | cut -c5-)
+	[ -n "$shell" ] && [ "$shell" = "$pane" ]
+}
+until_true same_walk
 ok $? "page walk of $addr: $shell" "pane: $pane"
 
 # Interrupts taken.
 key 5
 until_true has "Interrupts"
-screen >"$TMP/pane"
 command_output "info pit"
 shell=$(awk '$1 == "0" { print $7 + 0 "/" $8; exit }' "$TMP/out")
 irqs=$(awk '$1 == "0" { print $NF; exit }' "$TMP/out")
-grep -qE "^.*[^0-9]0 +2 +[0-9.]+ +$irqs " "$TMP/pane"
-ok $? "timer interrupts raised: $irqs" "$shell; $(cat "$TMP/pane")"
+raised()
+{
+	screen | grep -qE "^.*[^0-9]0 +2 +[0-9.]+ +$irqs "
+}
+until_true raised
+ok $? "timer interrupts raised: $irqs" "$shell; $(screen)"
 
 # The fragment under the cursor and the command ccf: the same guest instructions.
 key 2
 until_true has "Fragments"
 until_true has "chain"
-screen >"$TMP/pane"
-pc=$(grep -oE 'Fragment [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
-command_output "ccf 0x$pc"
-bad=
-for a in $(grep -oE '^c0[0-9a-f]{6} [^|]*(ident|window|callout|chain|in-tc)' "$TMP/pane" | sed '/live/d' | cut -c1-8 | sort -u); do
-	grep -qi "0x$a" "$TMP/out" || bad="$bad $a"
-done
-[ -n "$pc" ] && [ -z "$bad" ]
+same_instructions()
+{
+	screen >"$TMP/pane"
+	pc=$(grep -oE 'Fragment [0-9a-f]{8}' "$TMP/pane" | cut -c10-)
+	command_output "ccf 0x$pc"
+	bad=
+	for a in $(grep -oE '^c0[0-9a-f]{6} [^|]*(ident|window|callout|chain|in-tc)' "$TMP/pane" | sed '/live/d' | cut -c1-8 | sort -u); do
+		grep -qi "0x$a" "$TMP/out" || bad="$bad $a"
+	done
+	[ -n "$pc" ] && [ -z "$bad" ]
+}
+until_true same_instructions
 ok $? "fragment $pc: pane and command show the same instructions" "not in the command's output:$bad"
+
+# press KEY: and wait until that is seen.
+press()
+{
+	shown=$(screen)
+	key "$1"
+	until_true changed
+}
+
+changed()
+{
+	[ "$(screen)" != "$shown" ]
+}
+
+zoomed()
+{
+	screen | sed -n 2p | grep -q "^ $name "
+}
+
+tables_agree()
+{
+	screen >"$TMP/pane"
+	python3 "$TOP_SRCDIR/tests/tui/tables.py" "$TMP/pane" "$TMP/control" "$@" >"$TMP/tables" 2>&1
+}
 
 # Whole tables: the pane alone on the screen, beside the same command through the control socket.
 pane_agrees()
@@ -89,18 +131,14 @@ pane_agrees()
 	shift 2
 	key "$number"
 	until_true has "$name"
-	for i in 1 2 3 4 5 6 7 8; do
+	for i in $(seq 1 40); do
 		! has " $name " || break
-		key o
-		sleep 0.3
+		press o
 	done
 	key z
-	until_true sh -c "sleep 0.2; tmux -S '$TMP/tmux' capture-pane -p -t v | sed -n 2p | grep -q '^ $name '"
-	sleep 0.3
-	screen >"$TMP/pane"
-	got=$(python3 "$(dirname "$0")/tables.py" "$TMP/pane" "$TMP/control" "$@" 2>&1)
-	ok $? "$name and $1: $got" "$got
-$(cat "$TMP/pane")"
+	until_true zoomed
+	until_true tables_agree "$@"
+	ok $? "$name and $1: $(cat "$TMP/tables")" "$(cat "$TMP/tables" "$TMP/pane")"
 	key z
 }
 pane_agrees 3 "Traps by cause" "info traps" cause
@@ -118,13 +156,20 @@ pane_agrees 5 "I/O ports" "info ports" first last
 # A step moves both to the same place.
 key 1
 key s
-until_true has "step at"
-screen >"$TMP/pane"
-pc=$(grep -oE '▶ [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
-grep -q "step at 0x$pc" "$TMP/pane"
+at_pc()
+{
+	screen >"$TMP/pane"
+	pc=$(grep -oE '▶ [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
+	[ -n "$pc" ] && grep -q "step at 0x$pc" "$TMP/pane"
+}
+until_true at_pc
 ok $? "after a step the code pane and the message name the same pc" "$(cat "$TMP/pane")"
-eip=$(grep -oE 'eip [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
-[ "$eip" = "$pc" ]
+eip_at_pc()
+{
+	eip=$(screen | grep -oE 'eip [0-9a-f]{8}' | cut -d' ' -f2)
+	[ "$eip" = "$pc" ]
+}
+until_true eip_at_pc
 ok $? "and the registers pane too" "eip $eip, pc $pc"
 key q
 ends 0 "q ends with status 0"

@@ -54,11 +54,14 @@ start 100x40 screen-256color --no-rc -c 'tbreak check_gp' -c c demo
 zoom_console
 key v
 sees "VGA text screen" "v: the embedded guest's screen"
-until_true has "PASS"
-t capture-pane -e -p -t v >"$TMP/capture"
-grep -q "$escape\[38;5;231m$escape\[48;5;19mVitrine demo guest" "$TMP/capture"
+colored()
+{
+	t capture-pane -e -p -t v >"$TMP/capture"
+	grep -q "$1" "$TMP/capture"
+}
+until_true colored "$escape\[38;5;231m$escape\[48;5;19mVitrine demo guest"
 ok $? "the embedded guest's first line is white on blue" "$(cat "$TMP/capture")"
-grep -q "$escape\[38;5;83m$escape\[[0-9;]*mPASS\|$escape\[38;5;83mPASS" "$TMP/capture"
+until_true colored "$escape\[38;5;83m$escape\[[0-9;]*mPASS\|$escape\[38;5;83mPASS"
 ok $? "and what passed bright green" "$(cat "$TMP/capture")"
 key q
 until_true test -s "$TMP/status"

@@ -13,7 +13,7 @@ key n
 sees "step at 0x0010000f" "n steps over"
 key b
 sees "break 1 at 0x0010000f" "b sets a breakpoint at the cursor"
-has "●▶ 0010000f"
+until_true has "●▶ 0010000f"
 ok $? "the code pane marks it" "$(screen)"
 key b
 sees "breakpoint 1 at 0010000f is deleted" "b again deletes it"
@@ -162,7 +162,7 @@ python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
 	import socket, sys
 	s = socket.socket(socket.AF_UNIX)
 	s.connect(sys.argv[1])
-	s.settimeout(20)
+	s.settimeout(100)
 	got = b""
 	while b"PASS" not in got:
 	    got += s.recv(1000)

@@ -12,10 +12,8 @@ start 200x50 screen-256color --no-rc --kernel "$CACHE/linux-686" --initrd "$CACH
 sees "stopped" "stopped before the first instruction"
 key c
 sees " running" "booting"
-tries=0
-until has "root #" || [ $tries -ge 5 ]; do
-	until_true has "root #"
-	tries=$((tries + 1))
+for _ in 1 2 3 4; do
+	until_true has "root #" && break
 done
 sees "root #" "a shell prompt on the console pane"
 key F12

@@ -17,6 +17,16 @@ expected()
 	END
 }
 
+# shown_as_printed: the screen called $name, with what $TMP/printed has.
+shown_as_printed()
+{
+	screen | sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
+	[ -s "$TMP/printed" ] && [ "$(wc -l <"$TMP/shown")" -eq "$(wc -l <"$TMP/printed")" ] &&
+		case $name in
+		machine | devices) cmp -s "$TMP/shown" "$TMP/printed" ;;
+		esac
+}
+
 plan 30
 for size in 80x24 200x50; do
 	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
@@ -38,13 +48,9 @@ for size in 80x24 200x50; do
 		ok $? "$size: screen $name has what it should" "missing:$missing
 $(screen)"
 		# Printed: the same but for the message and host addresses, which differ between processes.
-		screen | sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
 		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c s --dump "$name" --size $size demo |
 			sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
-		[ -s "$TMP/printed" ] && [ "$(wc -l <"$TMP/shown")" -eq "$(wc -l <"$TMP/printed")" ] &&
-			case $name in
-			machine | devices) cmp -s "$TMP/shown" "$TMP/printed" ;;
-			esac
+		until_true shown_as_printed
 		ok $? "$size: --dump $name prints what the terminal shows" "$(diff "$TMP/shown" "$TMP/printed" | head -10)"
 	done <"$TMP/expected"
 	wide=$("$VITRINE" tui --no-rc --dump machine --size $size demo | wc -L)
@@ -54,7 +60,7 @@ $(screen)"
 	ends 0 "$size: q ends with status 0"
 done
 
-"$VITRINE" tui --no-rc --batch -n 3 -d 0.3 --dump traps --append loop demo >"$TMP/out" 2>"$TMP/err"
+"$VITRINE" tui --no-rc --batch -n 3 -d 1 --dump traps --append loop demo >"$TMP/out" 2>"$TMP/err"
 ok $? "--batch ends with status 0" "$(cat "$TMP/err")"
 [ "$(grep -c 'Traps by cause' "$TMP/out")" -eq 3 ]
 ok $? "--batch -n 3 prints three screens" "$(cat "$TMP/out")"

@@ -9,7 +9,7 @@ CELL = re.compile(r"\S+(?: \S+)*")
 
 def ask(path, command):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
+    s.settimeout(100)
     s.connect(path)
     s.sendall((json.dumps({"id": 1, "command": command, "text": True}) + "\n").encode())
     for line in s.makefile("rb"):

@@ -5,7 +5,7 @@
 VITRINE=${VITRINE:-$TOP_SRCDIR/build/vitrine}
 CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
 [ -x "$VITRINE" ] || skip_all "no vitrine at $VITRINE"
-TMP=$(mktemp -d)
+TMP=$(scratch) || exit 99
 trap 'tmux -S "$TMP/tmux" kill-server 2>/dev/null; rm -rf "$TMP"' EXIT
 export HOME="$TMP" XDG_CONFIG_HOME="$TMP/config" XDG_STATE_HOME="$TMP/state" LC_ALL=C.UTF-8
 # On TERM=linux curses would load the console's mouse library, which loses ten bytes.
@@ -31,9 +31,9 @@ start()
 	rm -f "$TMP/status"
 	t kill-session -t v 2>/dev/null
 	{
-		printf 'TERM=%s timeout --foreground -k 5 120 "%s" tui' "$term" "$VITRINE"
+		printf 'TERM=%s LC_ALL=%s timeout --foreground -k 5 600 "%s" tui' "$term" "$LC_ALL" "$VITRINE"
 		for word in "$@"; do printf " '%s'" "$word"; done
-		printf ' 2>"%s"; echo $? >"%s/status"; sleep 100\n' "${ERRORS:-$TMP/err}" "$TMP"
+		printf ' 2>"%s"; echo $? >"%s/status"; sleep 1000\n' "${ERRORS:-$TMP/err}" "$TMP"
 	} >"$TMP/run"
 	# a server whose last session has ended takes a moment to end, and accepts no new one
 	until_true t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
@@ -47,17 +47,6 @@ screen()
 key()
 {
 	t send-keys -t v "$@"
-}
-
-# until_true COMMAND...: at most 20 seconds.
-until_true()
-{
-	tries=0
-	until "$@" 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -lt 200 ] || return 1
-		sleep 0.1
-	done
 }
 
 has()
