@@ -17,6 +17,8 @@ static void idle(void *ctx, int timeout_ms)
 	struct console *c = ctx;
 
 	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
+	if (c->ended_by || c->wish == WISH_QUIT) /* a command of another face may have taken the first one for its own */
+		inspect_interrupt(c->s);
 	if (c->reading && c->line_ready && c->term.is_tty)
 		shell_line_between(c);
 }

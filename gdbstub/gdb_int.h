@@ -37,6 +37,7 @@ struct gdb {
 	struct packet_reader in;
 	uint8_t raw[RAW_MAX]; /* received while a packet was being worked on */
 	size_t raw_len;
+	size_t stale; /* so many bytes of RAW came before the last packet was sent */
 	struct out reply, frame;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
 	bool read_regs; /* it has read all registers: they are what it takes them for */
@@ -45,6 +46,7 @@ struct gdb {
 	bool waiting;  /* gdb waits for a stop reply */
 	bool interrupt; /* 0x03 came meanwhile */
 	bool in_command; /* ... of "monitor" */
+	bool given_up;	 /* gdb has sent something else meanwhile: its user does not wait for that command's end */
 	bool passing;	/* ... for a single step that a page fault came between */
 	bool sliced;	/* gdb was told of a stop that is none: a slice of a range is over */
 	bool broken;	/* the connection is to be dropped */

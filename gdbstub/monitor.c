@@ -25,11 +25,12 @@ void gdb_say(struct gdb *g, const char *text, size_t n)
 
 static void emit(void *ctx, const struct result *r)
 {
+	const struct gdb *g = ctx;
 	size_t len = 0;
 	char *text = NULL;
 	FILE *f;
 
-	if (!r->first && !r->error)
+	if ((!r->first && !r->error) || g->given_up)
 		return;
 	f = open_memstream(&text, &len);
 	if (!f)
@@ -57,9 +58,10 @@ void on_monitor(struct gdb *g, struct span a)
 	g->in_command = true;
 	debug_exec(g->s, n ? line : "help", &sink);
 	g->in_command = false;
-	if (g->interrupt)
+	if (g->interrupt || g->given_up)
 		debug_clear_interrupt(g->s);
-	g->interrupt = false;
 	free(line);
-	gdb_send(g, "OK", 2);
+	if (!g->given_up)
+		gdb_send(g, "OK", 2);
+	g->interrupt = g->given_up = false;
 }

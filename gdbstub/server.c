@@ -152,11 +152,13 @@ static void packet(struct gdb *g)
 	g->busy = true;
 	gdb_handle(g, g->in.buf, g->in.len);
 	g->busy = false;
+	g->stale = g->raw_len;
 	if (g->interrupt && !g->sliced)
 		interrupt(g);
 }
 
-static void act(struct gdb *g, enum packet_event e)
+/* E ended with byte AT of what was received. */
+static void act(struct gdb *g, enum packet_event e, size_t at)
 {
 	switch (e) {
 	case PACKET_READY:
@@ -177,8 +179,9 @@ static void act(struct gdb *g, enum packet_event e)
 	case PACKET_INTERRUPT:
 		interrupt(g);
 		break;
-	case PACKET_NAK:
-		send_raw(g, g->frame.data, g->frame.len);
+	case PACKET_NAK: /* gdb also says so, and without acknowledgements too, when it has waited for two seconds */
+		if (!g->noack && at >= g->stale)
+			send_raw(g, g->frame.data, g->frame.len);
 		break;
 	case PACKET_ACK:
 	case PACKET_MORE:
@@ -190,17 +193,19 @@ static void act(struct gdb *g, enum packet_event e)
 static void pump(struct gdb *g)
 {
 	for (size_t at = 0; at < g->raw_len && g->conn >= 0 && !g->broken; at++)
-		act(g, packet_feed(&g->in, g->raw[at]));
-	g->raw_len = 0;
+		act(g, packet_feed(&g->in, g->raw[at]), at);
+	g->raw_len = g->stale = 0;
 }
 
-/* 0x03 while a packet is worked on: end what it waits for. */
+/* 0x03 while a packet is worked on: end what it waits for. So does another packet: gdb sends no 0x03 for a Ctrl-C at a
+ * monitor command, but takes itself back to its prompt, and what it sends then is not to have the command's answer. */
 static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
 {
-	if (!memchr(bytes, 3, n))
-		return;
-	g->interrupt = true;
-	if (g->in_command)
+	bool asked = memchr(bytes, 3, n);
+
+	g->interrupt |= asked;
+	g->given_up |= g->in_command && memchr(bytes, '$', n);
+	if (g->in_command && (asked || g->given_up))
 		inspect_interrupt(g->s); /* the command takes notice, and takes it back at its end */
 }
 
@@ -273,9 +278,9 @@ static void fresh_client(struct gdb *g, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	g->conn = fd;
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
-	g->raw_len = 0;
+	g->raw_len = g->stale = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->sliced = g->broken = false;
+	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up = g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }

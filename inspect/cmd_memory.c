@@ -82,7 +82,8 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 	}
 	rights_text(&w, rights);
 	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN,
-			 w.ok ? "{linear} -> {physical}, page of {size} KiB, {rights}"
+			 w.ok ? w.page_shift < 32 ? "{linear} -> {physical}, page of {size} KiB, {rights}"
+				  : "{linear} -> {physical}, paging is off"
 			      : "{linear} is not mapped");
 	if (w.ok)
 		table_row(

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/gdblib.sh"
 need
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
-plan 14
+plan 17
 
 code "$TMP/spin" fa eb fe       # cli; jmp .
 code "$TMP/idle" fa f4 eb fd    # cli; 1: hlt; jmp 1b
@@ -46,6 +46,27 @@ until_true comes
 ok $? "a connection that breaks takes its breakpoints along" "$(cat "$TMP/out")"
 kill -0 $guest_pid
 ok $? "and the guest goes on"
+stop_guest
+
+# gdb asks again when a monitor command takes longer than two seconds, and for Ctrl-C only goes back to its prompt.
+hex()
+{
+	printf %s "$1" | od -An -tx1 | tr -d ' \n'
+}
+printf 'echo ready\nwait nothing 3600\n' >"$TMP/long"
+start_guest --wait-gdb --flat "$TMP/spin@0x100000"
+"$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w p:qAttached p:p8 >"$TMP/out"
+[ "$(sed -n 2,3p "$TMP/out")" = "O$(hex ready)0a
+1" ] && grep -qE '^[0-9a-f]{8}$' "$TMP/out"
+ok $? "a packet ends a monitor command, which then is not answered" "$(cat "$TMP/out")"
+"$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w raw:2d2d03 w w p:qAttached p:p8 >"$TMP/out"
+[ "$(sed -n 4,5p "$TMP/out")" = "OK
+1" ] && tail -1 "$TMP/out" | grep -qE '^[0-9a-f]{8}$'
+ok $? "what gdb did not wait for long enough is not sent twice" "$(cat "$TMP/out")"
+"$RSP" "$SOCK" p:QStartNoAckMode raw:2d2d p:qAttached raw:2d p:p8 >"$TMP/out"
+[ "$(head -2 "$TMP/out")" = "OK
+1" ] && tail -1 "$TMP/out" | grep -qE '^[0-9a-f]{8}$'
+ok $? "nothing is sent again in no-ack mode" "$(cat "$TMP/out")"
 stop_guest
 
 if command -v gdb >/dev/null; then
