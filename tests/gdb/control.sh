@@ -59,8 +59,8 @@ start_guest --wait-gdb --flat "$TMP/spin@0x100000"
 [ "$(sed -n 2,3p "$TMP/out")" = "O$(hex ready)0a
 1" ] && grep -qE '^[0-9a-f]{8}$' "$TMP/out"
 ok $? "a packet ends a monitor command, which then is not answered" "$(cat "$TMP/out")"
-"$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w raw:2d2d03 w w p:qAttached p:p8 >"$TMP/out"
-[ "$(sed -n 4,5p "$TMP/out")" = "OK
+"$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w raw:2d2d03 u:OK p:qAttached p:p8 >"$TMP/out"
+[ "$(tail -3 "$TMP/out" | head -2)" = "OK
 1" ] && tail -1 "$TMP/out" | grep -qE '^[0-9a-f]{8}$'
 ok $? "what gdb did not wait for long enough is not sent twice" "$(cat "$TMP/out")"
 "$RSP" "$SOCK" p:QStartNoAckMode raw:2d2d p:qAttached raw:2d p:p8 >"$TMP/out"

@@ -3,6 +3,7 @@
  *   p:BODY   send a packet, print the reply's body
  *   P:BODY   send a packet, wait for nothing
  *   w        print the next packet's body
+ *   u:BODY   print packets up to one that is BODY
  *   i        send 0x03, print the milliseconds to the reply, and the reply
  *   raw:HEX  send these bytes         long:N  send a packet of N bytes
  *   sleep:MS                          read    print what comes until the other side hangs up
@@ -78,6 +79,14 @@ static bool show_packet(int fd, struct packet_reader *r)
 	return true;
 }
 
+static bool show_until(int fd, struct packet_reader *r, const char *body)
+{
+	while (show_packet(fd, r))
+		if (!strcmp((const char *)r->buf, body))
+			return true;
+	return false;
+}
+
 static bool interrupt(int fd, struct packet_reader *r)
 {
 	double start = now_ms();
@@ -123,6 +132,8 @@ static bool word(int fd, struct packet_reader *r, const char *w)
 	}
 	if (!strcmp(w, "w"))
 		return show_packet(fd, r);
+	if (!strncmp(w, "u:", 2))
+		return show_until(fd, r, w + 2);
 	if (!strcmp(w, "i"))
 		return interrupt(fd, r);
 	if (!strcmp(w, "read"))
