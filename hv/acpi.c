@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * ACPI tables (ACPI 6.5 ch. 5) for guests that are entered without a BIOS, and
+ * ACPI tables (ACPI 6.5 ch. 5), which a BIOS gets through fw_cfg, and
  * a small AML writer for the DSDT (ch. 20): S5, a PCI root with its windows,
  * and the ISA devices that have resources. No APIC, so no MADT. */
 #include "hv/acpi.h"
 
 #include <string.h>
 
-enum { SIG = 4, HEADER = 36, FADT_LEN = 244, FACS_LEN = 64, AML_MAX = 2048, ROOT_LEN = HEADER + 4 };
-enum {
-	AT_RSDT = ACPI_RSDP + 0x40,
-	AT_FADT = ACPI_RSDP + 0x80,
-	AT_FACS = ACPI_RSDP + 0x200,
-	AT_DSDT = ACPI_RSDP + 0x280
-};
+enum { SIG = 4, HEADER = 36, FACS_LEN = 64, AML_MAX = ACPI_IMAGE - ACPI_DSDT };
+_Static_assert(ACPI_RSDT_LEN == HEADER + 4, "the RSDT has one entry");
 
 static void put(uint8_t *p, uint64_t v, unsigned n)
 {
@@ -270,11 +265,10 @@ enum {
 };
 enum { BOOT_LEGACY = 1, BOOT_8042 = 2 };
 
-static void make_fadt(uint8_t p[FADT_LEN])
+static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at)
 {
-	memset(p, 0, FADT_LEN);
-	put(p + 36, AT_FACS, 4);
-	put(p + 40, AT_DSDT, 4);
+	put(p + ACPI_FADT_FACS, at + ACPI_FACS, 4);
+	put(p + ACPI_FADT_DSDT, at + ACPI_DSDT, 4);
 	put(p + 46, ACPI_SCI_IRQ, 2);
 	put(p + 56, ACPI_PM1_EVT, 4);
 	put(p + 64, ACPI_PM1_CNT, 4);
@@ -291,31 +285,39 @@ static void make_fadt(uint8_t p[FADT_LEN])
 	    4);
 	gas(p + 116, 0xcf9, 8);
 	p[128] = 6; /* the value that resets */
-	put(p + 132, AT_FACS, 8);
-	put(p + 140, AT_DSDT, 8);
+	put(p + ACPI_FADT_X_FACS, at + ACPI_FACS, 8);
+	put(p + ACPI_FADT_X_DSDT, at + ACPI_DSDT, 8);
 	gas(p + 148, ACPI_PM1_EVT, 32);
 	p[151] = 2; /* by words */
 	gas(p + 172, ACPI_PM1_CNT, 16);
 	gas(p + 208, ACPI_PM_TMR, 32);
-	header(p, "FACP", FADT_LEN, 3);
+	header(p, "FACP", ACPI_FADT_LEN, 3);
+}
+
+void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at)
+{
+	uint8_t *rsdp = image + ACPI_RSDP, *rsdt = image + ACPI_RSDT, *facs = image + ACPI_FACS;
+	struct aml dsdt;
+
+	memset(image, 0, ACPI_IMAGE);
+	make_dsdt(&dsdt, 0xc0000000);
+	memcpy(image + ACPI_DSDT, dsdt.buf, dsdt.len);
+	memcpy(facs, "FACS", SIG);
+	put(facs + 4, FACS_LEN, 4);
+	facs[32] = 1;
+	make_fadt(image + ACPI_FADT, at);
+	put(rsdt + HEADER, at + ACPI_FADT, 4);
+	header(rsdt, "RSDT", ACPI_RSDT_LEN, 1);
+	memcpy(rsdp, "RSD PTR ", 8);
+	memcpy(rsdp + 9, "VITRIN", 6);
+	put(rsdp + ACPI_RSDP_RSDT, at + ACPI_RSDT, 4);
+	rsdp[8] = checksum(rsdp, ACPI_RSDP_LEN);
 }
 
 bool acpi_write(struct mm_vm *vm)
 {
-	uint8_t rsdp[36] = "RSD PTR ", rsdt[ROOT_LEN] = { 0 }, fadt[FADT_LEN], facs[FACS_LEN] = "FACS";
-	struct aml dsdt;
+	uint8_t image[ACPI_IMAGE];
 
-	memcpy(rsdp + 9, "VITRIN", 6);
-	put(rsdp + 16, AT_RSDT, 4);
-	rsdp[8] = checksum(rsdp, 20);
-	put(rsdt + HEADER, AT_FADT, 4);
-	header(rsdt, "RSDT", ROOT_LEN, 1);
-	put(facs + 4, FACS_LEN, 4);
-	facs[32] = 1;
-	make_fadt(fadt);
-	make_dsdt(&dsdt, 0xc0000000);
-	return mm_phys_write(vm, ACPI_RSDP, rsdp, 20) && mm_phys_write(vm, AT_RSDT, rsdt, sizeof(rsdt)) &&
-	       mm_phys_write(vm, AT_FADT, fadt, sizeof(fadt)) &&
-	       mm_phys_write(vm, AT_FACS, facs, sizeof(facs)) &&
-	       mm_phys_write(vm, AT_DSDT, dsdt.buf, dsdt.len);
+	acpi_build(image, ACPI_AT);
+	return mm_phys_write(vm, ACPI_AT, image, sizeof(image));
 }

@@ -11,11 +11,46 @@ enum {
 	ACPI_PM_TMR = ACPI_PM_BASE + 8,
 	ACPI_PM_LEN = 12,
 	ACPI_SCI_IRQ = 9,
-	ACPI_S5_TYPE = 0,    /* SLP_TYP value of soft-off: the one small kernels write without reading \_S5 */
-	ACPI_RSDP = 0xe0000, /* where acpi_write() puts the root pointer */
-	ACPI_AREA = 0x8000,  /* bytes kept for tables from there */
+	ACPI_S5_TYPE = 0,   /* SLP_TYP value of soft-off: the one small kernels write without reading \_S5 */
+	ACPI_AT = 0xe0000,  /* where acpi_write() puts the tables, the root pointer first */
+	ACPI_AREA = 0x8000, /* bytes kept for them from there */
 };
 
-/* Write RSDP, RSDT, FADT, FACS and DSDT. False when the memory is not there. */
+/* Where things are in the image of all tables, and in them. */
+enum {
+	ACPI_RSDP = 0,
+	ACPI_RSDT = 0x40,
+	ACPI_FADT = 0x80,
+	ACPI_FACS = 0x200,
+	ACPI_DSDT = 0x280,
+	ACPI_IMAGE = 0xa80,
+	ACPI_RSDP_LEN = 20,
+	ACPI_RSDT_LEN = 40,
+	ACPI_FADT_LEN = 244,
+	ACPI_RSDP_RSDT = 16,
+	ACPI_RSDT_ENTRY = 36,
+	ACPI_FADT_FACS = 36,
+	ACPI_FADT_DSDT = 40,
+	ACPI_FADT_X_FACS = 132,
+	ACPI_FADT_X_DSDT = 140,
+};
+
+/* RSDP, RSDT, FADT, FACS and DSDT as they are when IMAGE begins at physical address AT. */
+void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at);
+
+/* Write them for a guest that is entered without a BIOS. False when the memory is not there. */
 bool acpi_write(struct mm_vm *vm);
+
+/* What a BIOS does to place them: the files fw_cfg offers (QEMU hw/acpi's names, which SeaBIOS looks for). */
+#define ACPI_FILE_RSDP "etc/acpi/rsdp"
+#define ACPI_FILE_TABLES "etc/acpi/tables"
+#define ACPI_FILE_LOADER "etc/table-loader"
+enum { ACPI_LOADER_ENTRY = 128, ACPI_LOADER = 11 * ACPI_LOADER_ENTRY };
+
+struct acpi_files {
+	uint8_t image[ACPI_IMAGE]; /* the RSDP's file, then from ACPI_RSDT on that of the tables */
+	uint8_t loader[ACPI_LOADER];
+};
+
+void acpi_files_make(struct acpi_files *f);
 #endif

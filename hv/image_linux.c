@@ -216,7 +216,7 @@ bool linux_load(struct loader *l, const struct blob *k)
 	copy_header(k, params);
 	put_screen(params);
 	put_memory(l, params);
-	put(params + O_RSDP, ACPI_RSDP, 8);
+	put(params + O_RSDP, ACPI_AT, 8);
 	if (!put_cmdline(l, k, params) || !put_initrd(l, k, end, params) ||
 	    !image_put(l, KERNEL_AT, k->data + setup, size, l->cfg->kernel) ||
 	    !image_put(l, PARAMS_AT, params, sizeof(params), "boot parameters") ||

@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libhv.a
 %C%_libhv_a_SOURCES = \
 	%D%/acpi.c \
 	%D%/acpi.h \
+	%D%/acpi_files.c \
 	%D%/board.c \
 	%D%/board.def \
 	%D%/board.h \

@@ -171,9 +171,9 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 	if (bios)
 		range_row(s, 0xe0000, 0x20000, "RAM: BIOS shadow");
 	else
-		range_row(s, ACPI_RSDP, ACPI_AREA, "RAM: ACPI tables");
+		range_row(s, ACPI_AT, ACPI_AREA, "RAM: ACPI tables");
 	if (!bios)
-		range_row(s, ACPI_RSDP + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
+		range_row(s, ACPI_AT + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
 	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
 	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "nothing");
 	range_row(s, 0x100000000ull - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");

@@ -39,7 +39,7 @@ void cpu_reset(struct cpu *c)
 	c->dr[7] = 0x400;
 	c->xcr0 = 1;
 	c->pat = 0x0007040600070406ull;
-	c->apic_base = 0xfee00900;
+	c->apic_base = 0xfee00100; /* there is none, so it is not enabled */
 	c->misc_enable = 1;
 	c->a20_mask = ~0u;
 	reset_fpu(c);

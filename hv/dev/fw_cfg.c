@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * QEMU's firmware configuration device, the byte interface only (QEMU
- * docs/specs/fw_cfg.rst): how SeaBIOS gets option ROMs. */
+ * docs/specs/fw_cfg.rst): how SeaBIOS gets option ROMs and ACPI tables. */
 #include <string.h>
 
+#include "hv/acpi.h"
 #include "hv/board.h"
 #include "hv/bootrom.h"
 
@@ -22,6 +23,7 @@ struct fw_cfg {
 	uint16_t key;
 	uint32_t pos;
 	uint8_t rom[BOOTROM_BYTES];
+	struct acpi_files acpi;
 };
 
 struct blob {
@@ -32,16 +34,26 @@ struct blob {
 static const struct dev_ports ports[] = { { PORT_SELECT, PORT_DATA, 3 } };
 static const struct dev_field fields[] = { DEV_FIELD(fw_cfg, key), DEV_FIELD(fw_cfg, pos) };
 
-enum { FILE_VGA, FILE_BOOT, NFILES };
-static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", "genroms/boot.rom" };
+enum { FILE_VGA, FILE_BOOT, FILE_RSDP, FILE_TABLES, FILE_LOADER, NFILES };
+static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", "genroms/boot.rom", ACPI_FILE_RSDP,
+						ACPI_FILE_TABLES, ACPI_FILE_LOADER };
 
 static struct blob file_blob(const struct fw_cfg *f, unsigned i)
 {
 	const struct board *b = f->d.board;
 
-	if (i == FILE_VGA)
+	switch (i) {
+	case FILE_VGA:
 		return (struct blob){ b->vgabios, b->vgabios_len };
-	return (struct blob){ f->rom, b->disk ? sizeof(f->rom) : 0 };
+	case FILE_BOOT:
+		return (struct blob){ f->rom, b->disk ? sizeof(f->rom) : 0 };
+	case FILE_RSDP:
+		return (struct blob){ f->acpi.image, ACPI_RSDP_LEN };
+	case FILE_TABLES:
+		return (struct blob){ f->acpi.image + ACPI_RSDT, ACPI_IMAGE - ACPI_RSDT };
+	default:
+		return (struct blob){ f->acpi.loader, sizeof(f->acpi.loader) };
+	}
 }
 
 static void put_be(uint8_t *p, uint32_t v, unsigned n)
@@ -125,11 +137,12 @@ static void fw_cfg_reset(struct dev *d)
 	f->key = 0;
 	f->pos = 0;
 	bootrom_make(f->rom, bootdisk_drive(d->board->disk_len));
+	acpi_files_make(&f->acpi);
 }
 
 const struct dev_class fw_cfg_class = {
 	.name = "fw_cfg",
-	.help = "firmware configuration (option ROMs for SeaBIOS)",
+	.help = "firmware configuration (option ROMs and ACPI tables for SeaBIOS)",
 	.size = sizeof(struct fw_cfg),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),

@@ -255,6 +255,10 @@ static void command_write(struct i8042 *k, uint8_t val)
 	case 0xd0:
 		put(&k->reply, outport_read(k));
 		break;
+	case 0xdd:
+	case 0xdf: /* A20 off, on: what some controllers know, and tutorials use */
+		board_a20(k->d.board, val & OUT_A20);
+		break;
 	default:
 		if (val >= 0xf0 && !(val & OUT_RESET))
 			board_event(k->d.board, EVENT_CPU_RESET);

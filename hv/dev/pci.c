@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the two functions that
- * firmware looks for: an i440FX-like host bridge and a PIIX3-like ISA bridge;
+ * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the functions that
+ * firmware looks for: an i440FX-like host bridge, a PIIX3-like ISA bridge and the
+ * PIIX4's power management, by which SeaBIOS finds what switches the machine off
+ * (its block, dev/acpi_pm.c, stays where it is);
  * and the reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the
  * host bridge's PAM registers is always readable and writable here. */
 #include "base/view.h"
+#include "hv/acpi.h"
 #include "hv/board.h"
 
-enum { CFG_BYTES = 256, NFUNC = 2, ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
-enum { PCI_COMMAND = 4, PCI_STATUS = 6, PCI_LINE = 0x3c, PCI_DEVICE_SPECIFIC = 0x40, PAM0 = 0x59 };
+enum { CFG_BYTES = 256, NFUNC = 3, ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
+enum {
+	PCI_COMMAND = 4,
+	PCI_STATUS = 6,
+	PCI_LINE = 0x3c,
+	PCI_PIN = 0x3d,
+	PCI_DEVICE_SPECIFIC = 0x40,
+	PAM0 = 0x59
+};
+/* Power management: where its block is, and whether it is there; device activity B, whose APMC_EN tells
+ * SeaBIOS that system management mode is set up, so that it does not wait for one that is not there
+ * (82371AB 7.1, 7.2). */
+enum { PM_BASE = 0x40, PM_DEVACTB = 0x58, PM_MISC = 0x80, PM_APMC_EN = 1 << 1 /* of byte 3 */ };
 
 /* Identity of each function on bus 0. */
 struct pci_id {
@@ -21,6 +35,7 @@ struct pci_id {
 static const struct pci_id ids[NFUNC] = {
 	{ "host bridge", 0, 0, 0x8086, 0x1237, 0x0006, 0x06000002, 0x00 },
 	{ "ISA bridge", 1, 0, 0x8086, 0x7000, 0x0007, 0x06010000, 0x80 },
+	{ "power management", 1, 3, 0x8086, 0x7113, 0x0001, 0x06800003, 0x00 },
 };
 enum { SUBSYS_VENDOR = 0x1af4, SUBSYS = 0x1100 }; /* SeaBIOS asks for these before it reads fw_cfg */
 
@@ -125,6 +140,11 @@ static void pci_reset(struct dev *d)
 	}
 	light_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
 	light_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
+	put16(&p->cfg[2][PM_BASE], ACPI_PM_BASE | 1);
+	p->cfg[2][PM_DEVACTB + 3] = PM_APMC_EN;
+	p->cfg[2][PM_MISC] = 1;
+	p->cfg[2][PCI_LINE] = ACPI_SCI_IRQ;
+	p->cfg[2][PCI_PIN] = 1;
 }
 
 void pci_rows(struct dev *d, struct row_sink *s)

@@ -70,7 +70,7 @@ static uint8_t cause(const struct uart *u)
 
 static void update(struct uart *u)
 {
-	bool on = (u->mcr & MCR_OUT2) && !(u->mcr & MCR_LOOP) && cause(u) != IIR_NONE;
+	bool on = (u->mcr & MCR_OUT2) && cause(u) != IIR_NONE; /* "fully operational" in loopback, too */
 
 	board_irq(u->d.board, COM1_IRQ, on);
 }

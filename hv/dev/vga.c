@@ -198,6 +198,15 @@ bool vga_blinks(const struct dev *d)
 	return ((const struct vga *)d)->attr[0x10] & 8;
 }
 
+/* The EGA's 64 colours, as the video BIOS loads them: bits 0-2 are strong blue, green and red, 3-5 weak. */
+static void default_palette(struct vga *v)
+{
+	for (unsigned i = 0; i < 64; i++)
+		for (unsigned c = 0; c < 3; c++) /* red first */
+			v->palette[3 * i + c] =
+			    (uint8_t)((i >> (2 - c) & 1) * 0x2a + (i >> (5 - c) & 1) * 0x15);
+}
+
 static void vga_reset(struct dev *d)
 {
 	struct vga *v = (struct vga *)d;
@@ -212,6 +221,7 @@ static void vga_reset(struct dev *d)
 	light_copy(v->attr, mode3_attr, sizeof(mode3_attr));
 	light_copy(v->crtc, mode3_crtc, sizeof(mode3_crtc));
 	v->attr_index = 0x20;
+	default_palette(v);
 }
 
 const struct dev_class vga_class = {

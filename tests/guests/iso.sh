@@ -26,7 +26,7 @@ iso()
 		{ cat "$TMP/mkrescue" >&2; exit 99; }
 }
 
-plan 5
+plan 6
 mkdir "$TMP/iso"
 cp "$DEMO" "$TMP/iso/demo.elf"
 iso "multiboot /demo.elf from-grub"
@@ -34,8 +34,12 @@ run_guest 400 --memory 64M --boot-sector "$TMP/os.iso"
 ended 1 "GRUB boots the embedded guest's kernel"
 said "demo: all checks passed" "which passes its checks"
 
+iso "halt"
+run_guest 120 --memory 64M --boot-sector "$TMP/os.iso"
+ended 0 "GRUB finds ACPI tables, and switches off by them"
+
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/initramfs-686.cpio.gz" ]; then
-	for what in 3 4 5; do
+	for what in 4 5 6; do
 		skip "Linux through its real-mode setup code" "guests/fetch did not bring it (network?)"
 	done
 	exit

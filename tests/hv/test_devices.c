@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/acpi.h"
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
 
@@ -365,6 +366,11 @@ START_TEST(uart_loopback)
 	out8(0x3f8, 0x5a);
 	ck_assert_uint_eq(in8(0x3f8), 0x5a);
 	ck_assert_uint_eq(nsent, 0);
+	ck_assert_uint_eq(m->board.irq_raised[4], 0);
+	out8(0x3f9, 1);
+	out8(0x3f8, 0xa5);
+	ck_assert_uint_eq(m->board.irq_raised[4], 1);
+	ck_assert_uint_eq(in8(0x3f8), 0xa5);
 }
 END_TEST
 
@@ -401,6 +407,10 @@ START_TEST(a20_gates)
 	out8(0x64, 0xd1), out8(0x60, 0xdf);
 	ck_assert_uint_eq(m->v->cpu.a20_mask, 0xffffffff);
 	ck_assert_uint_eq(in8(0x92) & 2, 2);
+	out8(0x64, 0xdd);
+	ck_assert_uint_eq(m->v->cpu.a20_mask, 0xffefffff);
+	out8(0x64, 0xdf);
+	ck_assert_uint_eq(m->v->cpu.a20_mask, 0xffffffff);
 }
 END_TEST
 
@@ -413,6 +423,10 @@ START_TEST(pci_config)
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfe, 2), 0x1237);
 	bus_out(&m->board.bus, 0xcf8, 4, 0x80001000);
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0xffffffff);
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80000b00);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x71138086);
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80000b40);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x601);
 }
 END_TEST
 
@@ -435,6 +449,70 @@ START_TEST(fw_cfg_signature)
 		sig[i] = (char)in8(0x511);
 	ck_assert_str_eq(sig, "QEMU");
 	ck_assert_uint_eq(in8(0x511), 0);
+}
+END_TEST
+
+/* What firmware makes of the ACPI files: run the script as SeaBIOS would, then follow the addresses. */
+START_TEST(acpi_files)
+{
+	enum { TABLES = 0x40000000 };
+	struct acpi_files f;
+	uint8_t *tables = f.image + ACPI_RSDT;
+	uint32_t len[2] = { 0 }, at;
+
+	acpi_files_make(&f);
+	for (const uint8_t *e = f.loader; e < f.loader + sizeof(f.loader); e += ACPI_LOADER_ENTRY) {
+		bool rsdp = !strcmp((const char *)e + 4, ACPI_FILE_RSDP);
+		uint8_t *file = rsdp ? f.image : tables, sum = 0;
+		uint32_t arg[3];
+
+		ck_assert(rsdp || !strcmp((const char *)e + 4, ACPI_FILE_TABLES));
+		if (e[0] == 1) {
+			len[rsdp] = rsdp ? ACPI_RSDP_LEN : ACPI_IMAGE - ACPI_RSDT;
+		} else if (e[0] == 2) {
+			ck_assert_str_eq((const char *)e + 60, ACPI_FILE_TABLES);
+			memcpy(arg, e + 116, 4);
+			ck_assert_uint_le(arg[0] + e[120], len[rsdp]);
+			memcpy(&at, file + arg[0], 4);
+			ck_assert_uint_lt(at, len[0]);
+			at += TABLES;
+			memcpy(file + arg[0], &at, 4);
+		} else {
+			ck_assert_uint_eq(e[0], 3);
+			memcpy(arg, e + 60, 12);
+			ck_assert_uint_le(arg[1] + arg[2], len[rsdp]);
+			for (unsigned i = 0; i < arg[2]; i++)
+				sum += file[arg[1] + i];
+			file[arg[0]] -= sum;
+		}
+	}
+	memcpy(&at, f.image + ACPI_RSDP_RSDT, 4);
+	ck_assert_uint_eq(at, TABLES);
+	memcpy(&at, tables + ACPI_RSDT_ENTRY, 4);
+	ck_assert_mem_eq(tables + (at - TABLES), "FACP", 4);
+	for (unsigned i = ACPI_FADT_FACS; i <= ACPI_FADT_X_FACS; i += ACPI_FADT_X_FACS - ACPI_FADT_FACS) {
+		memcpy(&at, f.image + ACPI_FADT + i, 4);
+		ck_assert_mem_eq(tables + (at - TABLES), "FACS", 4);
+	}
+	memcpy(&at, f.image + ACPI_FADT + ACPI_FADT_DSDT, 4);
+	ck_assert_mem_eq(tables + (at - TABLES), "DSDT", 4);
+	for (unsigned i = 0, sum = 0; i < ACPI_FADT_LEN; i++) {
+		sum += f.image[ACPI_FADT + i];
+		ck_assert(i + 1 < ACPI_FADT_LEN || !(sum & 0xff));
+	}
+}
+END_TEST
+
+START_TEST(vga_palette)
+{
+	static const uint8_t want[] = { 0x2a, 0x15, 0x00, 0x2a, 0x2a, 0x2a }; /* brown is entry 20 */
+
+	out8(0x3c7, 20);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_uint_eq(in8(0x3c9), want[i]);
+	out8(0x3c7, 7);
+	for (unsigned i = 3; i < 6; i++)
+		ck_assert_uint_eq(in8(0x3c9), want[i]);
 }
 END_TEST
 
@@ -728,6 +806,8 @@ int main(void)
 		pci_config,
 		pm_timer,
 		fw_cfg_signature,
+		acpi_files,
+		vga_palette,
 		backdoor,
 		cpuid_models,
 		stop_and_go,

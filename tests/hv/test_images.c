@@ -350,8 +350,8 @@ START_TEST(acpi_tables)
 
 	ic.flat = put_file("flat", "\xf4", 1);
 	m = boot(ic, 2 << 20);
-	ck_assert_uint_eq(sum_of(m, ACPI_RSDP, 20), 0);
-	rsdt = mem32(m, ACPI_RSDP + 16);
+	ck_assert_uint_eq(sum_of(m, ACPI_AT, 20), 0);
+	rsdt = mem32(m, ACPI_AT + 16);
 	ck_assert_uint_eq(sum_of(m, rsdt, mem32(m, rsdt + 4)), 0);
 	fadt = mem32(m, rsdt + 36);
 	ck_assert_uint_eq(mem32(m, fadt), 0x50434146);
