@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_AT_ONCE = 4096 };
+#define TURN_NS 20000000 /* of printing lines, then others get their turn */
 
 /* ---- registers in programs ---- */
 
@@ -174,15 +174,21 @@ int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
 
 /* ---- lines ---- */
 
-void probe_lines(struct inspect *s)
+void probe_lines(struct inspect *s, bool all)
 {
 	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
+	int64_t end = session_now() + TURN_NS;
 	struct bt_probe_hit h;
 	const char *text;
 
 	if (!v || !s->probing)
 		return;
-	for (int n = 0; n < LINES_AT_ONCE && bt_probe_take(v, &h); n++)
+	s->more_lines = false;
+	for (unsigned n = 1; bt_probe_take(v, &h); n++) {
 		if ((text = bt_probe_text(v, h.number)))
 			trace_replay(s, text, &h);
+		s->more_lines = !all && !(n % 16) && session_now() >= end;
+		if (s->more_lines)
+			break;
+	}
 }

@@ -433,11 +433,11 @@ bool run_settled(struct inspect *s)
 	if (!s->running)
 		return true;
 	drain_stop_fd(s); /* it may be for the probes' sake */
-	probe_lines(s);
+	probe_lines(s, false);
 	if (!machine_wait(s->m, 0, &st))
 		return false;
 	drain_stop_fd(s);
-	probe_lines(s);
+	probe_lines(s, true);
 	if (!stop_is_meant(s, &st) && leave_point(s)) {
 		go(s);
 		return false;
@@ -501,7 +501,7 @@ bool run_step(struct inspect *s)
 {
 	struct machine_stop st = machine_step(s->m, s->step_irq);
 
-	probe_lines(s);
+	probe_lines(s, true);
 	if (ended(s) || side_stop(s, &st))
 		return false;
 	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");

@@ -151,7 +151,7 @@ void session_idle(struct inspect *s, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = inspect_stop_fd(s), .events = POLLIN };
 
-	timeout_ms = until_deadline(s, timeout_ms);
+	timeout_ms = s->more_lines ? 0 : until_deadline(s, timeout_ms);
 	if (s->face.idle)
 		s->face.idle(s->face.ctx, timeout_ms);
 	else

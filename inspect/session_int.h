@@ -89,6 +89,7 @@ struct inspect {
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
 	bool probing; /* there are, or were, probes that print */
+	bool more_lines; /* of theirs wait to be printed */
 	unsigned generation;
 	unsigned revision; /* see inspect_revision() */
 	struct inspect_snapshot *snapshot;
@@ -164,7 +165,8 @@ struct session_all {
 void session_all_init(struct session_all *all, struct inspect *s, const struct inspect_sink *sink);
 
 /* ---- cmd_trace.c, cmd_probe.c, cmd_event.c: what points print, do and say ---- */
-void probe_lines(struct inspect *s); /* what probes put on record since the last time */
+/* What probes put on record since the last time: ALL, of a guest that stands, or what fits into a turn. */
+void probe_lines(struct inspect *s, bool all);
 void trace_print(struct inspect *s, const struct point *p);
 /* "exception #PF, error code 0x2, at 0x..." */
 void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len);
