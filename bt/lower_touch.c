@@ -108,7 +108,7 @@ void emit_look(struct tx *t, struct insn *in, bool foreign)
 		return;
 	s = touch_site(t, in, write, foreign);
 	s->imm = insn_mem_size(in);
-	s->op = insn_is_vector(in) || insn_is_vex(in);
+	s->op = insn_wants_alignment(in);
 	emit_ea(t, in);
 	look(t, s, write, false);
 	if (can_pass(t, in))
