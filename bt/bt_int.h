@@ -100,7 +100,9 @@ enum callout_kind {
 	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
 	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_PROBE, CO_OTHER, CO_KINDS
 };
-enum trap_cause { TRAP_FILL, TRAP_TRUE, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES };
+enum trap_cause {
+	TRAP_FILL, TRAP_TRUE, TRAP_USER, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES
+};
 
 struct bt_vcpu;
 struct ccf;
@@ -541,6 +543,9 @@ const char *callout_name(unsigned kind); /* NULL: there are no more */
 const char *site_form(const struct bt_vcpu *b, const struct verdict *v);
 /* The sensitive instruction at PC in a live fragment; NULL: none. *COVERED: one has PC, at least. */
 const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered);
+/* What the callouts AFTER saved against the traps BEFORE; the same of all sites. Host cycles. */
+struct value cycles_saved(const struct cost *before, const struct cost *after);
+struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c);
 struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc); /* since the machine was made */
 struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* likewise */
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;

@@ -143,8 +143,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	struct mmu_fault mf;
 
 	if (guard) {
-		b->charge.f = f;
-		b->charge.cause = CAUSE_USER_PAGE;
+		count(b, f, TRAP_USER);
 		if (mmu_user_ready(b->v.mmu)) {
 			light_quarters(b);
 			restart(b, f, m, g);
@@ -167,14 +166,14 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		return;
 	case FILL_CODE:
 		count(b, f, TRAP_CODE);
+		adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
 		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
 			return;
 		cache_drop_page(b, (ppn)(mf.pa >> PAGE_SHIFT), true);
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
 		return;
 	case FILL_MMIO:
-		b->charge.f = f;
-		b->charge.cause = CAUSE_USER_PAGE;
+		count(b, f, TRAP_USER);
 		break;
 	}
 odd:

@@ -19,17 +19,10 @@ static const struct view_col cause_cols[] = {
 	{ "before", "before", VAL_UINT, "cycles", "a trap, on average, up to where the guest or its handler could go on" },
 	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
 	{ "after", "after", VAL_UINT, "cycles", "one of those, on average; what has none runs in line (info costs)" },
-	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
+	{ "saved", "saved", VAL_INT, "cycles", "by callouts in place of traps: the sum over all sites" },
 	{ "does", "an instruction or page", VAL_STR, "", "what is counted" },
 	{ "instead", "once convicted", VAL_STR, "", "what replaces it" },
 };
-
-static struct value saved(const struct cost *before, const struct cost *after)
-{
-	uint64_t b = cost_mean(before), a = cost_mean(after);
-
-	return b && after->n && b > a ? V_UINT((b - a) * after->n) : V_NONE;
-}
 
 static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 {
@@ -44,7 +37,7 @@ static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 				  s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
 				  V_UINT(s->convictions), V_UINT(s->acquittals), V_UINT(s->trap.n),
 				  s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
-				  s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, saved(&s->trap, &s->after),
+				  s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, cycles_saved_all(b, c),
 				  V_STR(cause_infos[c].does), V_STR(cause_infos[c].instead) });
 	}
 	return NULL;
@@ -68,7 +61,7 @@ static const struct view_col site_cols[] = {
 	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
 	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
 	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
-	{ "saved", "saved", VAL_UINT, "cycles", "by callouts in place of traps" },
+	{ "saved", "saved", VAL_INT, "cycles", "callouts, times what a trap cost less what a callout does" },
 	{ "judged", "judged", VAL_REAL, "ms", "when it was last convicted or acquitted, since the machine was made" },
 };
 
@@ -94,7 +87,7 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
 			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
 			  c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
-			  c < 0 ? V_NONE : saved(&v->trap[c], &v->after[c]),
+			  c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]),
 			  judged_ms(b, v) });
 }
 

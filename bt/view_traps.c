@@ -11,6 +11,7 @@
 static const struct { const char *name, *help; uint8_t instead; } causes[TRAP_CAUSES] = {
 	[TRAP_FILL] = { "fill", "hidden fault: the window did not have the page yet", CAUSE_MISS },
 	[TRAP_TRUE] = { "true-fault", "page fault that the guest gets", CAUSES },
+	[TRAP_USER] = { "user-window", "kernel code's way to user pages had to be brought up to date, or did not fit", CAUSES },
 	[TRAP_MMIO] = { "mmio", "device memory", CAUSE_DEVICE },
 	[TRAP_CODE] = { "code-write", "write to a page with translated code", CAUSES },
 	[TRAP_POLL] = { "poll", "stop or interrupt poll", CAUSES },
@@ -85,12 +86,24 @@ static struct value rate(const struct bt_vcpu *b, uint64_t then, uint64_t count)
 	return V_UINT(count > then ? (uint64_t)((double)(count - then) / s + 0.5) : 0);
 }
 
-/* What the callouts AFTER saved against the traps BEFORE. */
-static struct value saved(const struct cost *before, const struct cost *after)
+struct value cycles_saved(const struct cost *before, const struct cost *after)
 {
 	if (!before->n || !after->n)
 		return V_NONE;
 	return V_INT((int64_t)(cost_mean(before) - cost_mean(after)) * (int64_t)after->n);
+}
+
+struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c)
+{
+	struct value sum = V_NONE;
+
+	for (unsigned i = 0; c < SITE_CAUSES && i < VERDICTS; i++) {
+		struct value one = cycles_saved(&b->verdicts[i].trap[c], &b->verdicts[i].after[c]);
+
+		if (one.type == VAL_INT)
+			sum = V_INT(one.i + (sum.type == VAL_INT ? sum.i : 0));
+	}
+	return sum;
 }
 
 /* ---- info traps ---- */
@@ -108,7 +121,7 @@ static const struct view_col trap_cols[] = {
 	  "callouts of convicted instructions where they would have trapped (fill: true faults among them; what goes "
 	  "through the user window cannot be counted)" },
 	{ "saved", "saved", VAL_INT, "cycles",
-	  "avoided, times the mean cost of such traps (info causes) less that of the callout" },
+	  "avoided, times the mean cost of such traps less that of the callout: the sum over all sites (info causes)" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
@@ -135,7 +148,7 @@ static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
 				  mean(cycles, b->a.trap_timed[i]), i == TRAP_POLL ? V_NONE : V_UINT(sites[i]),
 				  account_adapts(i) ? V_UINT(n - guilty) : V_NONE,
 				  account_adapts(i) ? V_UINT(guilty) : V_NONE, c ? V_UINT(c->after.n) : V_NONE,
-				  c ? saved(&c->trap, &c->after) : V_NONE, V_STR(causes[i].help) });
+				  c ? cycles_saved_all(b, causes[i].instead) : V_NONE, V_STR(causes[i].help) });
 	}
 	return NULL;
 }
@@ -269,7 +282,7 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 			  mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
 			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
 			  guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
-			  known ? V_UINT(v->after[c].n) : V_NONE, known ? saved(&v->trap[c], &v->after[c]) : V_NONE,
+			  known ? V_UINT(v->after[c].n) : V_NONE, known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
 			  guilt ? judged_ms(b, v) : V_NONE });
 }
 

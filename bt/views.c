@@ -23,7 +23,7 @@ static const struct view_col ccf_cols[] = {
 	{ "mmio", "mmio", VAL_UINT, "", "device memory accesses" },
 	{ "code_writes", "smc", VAL_UINT, "", "writes to pages with translated code" },
 	{ "polls", "polls", VAL_UINT, "", "stops and interrupts taken at a poll" },
-	{ "other_traps", "other", VAL_UINT, "", "divide errors, illegal instructions, alignment and segment limits" },
+	{ "other_traps", "other", VAL_UINT, "", "divide errors, illegal instructions, alignment and segment limits, user windows brought up to date" },
 	{ "sensitive", "sens", VAL_UINT, "", "sensitive instructions run by trap" },
 	{ "callouts", "callouts", VAL_UINT, "", "calls into the monitor" },
 	{ "cycles", "cycles", VAL_UINT, "cycles", "of the host in traps and in what replaces them" },
@@ -65,7 +65,7 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 				  f->counter == NOT_COUNTED ? V_NONE : V_UINT(b->entry_count[f->counter]),
 				  V_UINT(traps), V_UINT(f->traps[TRAP_FILL]), V_UINT(f->traps[TRAP_TRUE]),
 				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->traps[TRAP_POLL]),
-				  V_UINT(f->traps[TRAP_FPE] + f->traps[TRAP_ILL] + f->traps[TRAP_GP]),
+				  V_UINT(f->traps[TRAP_USER] + f->traps[TRAP_FPE] + f->traps[TRAP_ILL] + f->traps[TRAP_GP]),
 				  V_UINT(f->traps[TRAP_SENS]), V_UINT(f->callouts), V_UINT(f->cycles),
 				  V_UINT(out), V_UINT(in), V_STR(f->pinned ? "pinned" : f->checked ? "checked" : "live") });
 	}

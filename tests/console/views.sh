@@ -4,7 +4,7 @@
 # timed is timed, and counting changes nothing that the guest can see.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 18
+plan 19
 
 # vit [OPTION...]: run the commands on standard input; their output, as JSON lines, in $TMP/out.
 vit()
@@ -55,11 +55,14 @@ vit <<'END'
 continue
 info traps
 info trap-sites
+info causes
 END
 for n in fill true-fault code-write fpe; do
 	same "$(rows count "name=$n")" "$(rows count "cause=$n" | sum)" "traps by instruction add up to those by cause: $n"
 done
-rows cycles | sed -n '10,$p' >"$TMP/cycles"
+same "$( (rows count name=fill; rows count name=true-fault) | sum)" \
+	"$( (rows traps cause=user-page; rows traps cause=window-miss) | sum)" "what adaptation is told adds up to the same"
+grep -F '"cause":' "$TMP/out" | grep -F '"pc":' | sed -n 's/.*"cycles":\([0-9]*\).*/\1/p' >"$TMP/cycles"
 sort -rn "$TMP/cycles" | cmp -s - "$TMP/cycles"
 ok $? "the costliest instruction comes first" "$(head "$TMP/cycles")"
 
