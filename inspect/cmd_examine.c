@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned unit_bytes(char unit)
+unsigned examine_unit(char unit)
 {
 	return unit == 'b' ? 1 : unit == 'h' ? 2 : unit == 'g' ? 8 : 4;
 }
@@ -22,14 +22,14 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 		return result_fail(r,
 				   "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)",
 				   a->name, a->fmt);
-	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
+	if (a->rest[0] && (physical ? session_eval(s, a->rest, &addr, r) : session_place_all(s, a->rest, &addr, r)))
 		return -1;
 	if (addr < 0 || (!physical && addr > UINT32_MAX))
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
 				   (unsigned long long)addr);
 	s->examine.format = format;
 	s->examine.unit = unit;
-	return examine_memory(s, r, physical, (uint64_t)addr, n, format, unit_bytes(unit));
+	return examine_memory(s, r, physical, (uint64_t)addr, n, format, examine_unit(unit));
 }
 
 static int cmd_x(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -52,7 +52,7 @@ static int cmd_disassemble(struct inspect *s, const struct cmd_args *a, struct r
 		return result_fail(r, "%s: /%s is not a count", a->name, a->fmt);
 	if (unit == 'h')
 		bits = 16;
-	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
+	if (a->rest[0] && session_place_all(s, a->rest, &addr, r))
 		return -1;
 	s->examine.next = examine_code(s, r, false, (uint32_t)addr, n, bits);
 	s->examine.format = 'i';
@@ -80,7 +80,7 @@ static void binary_text(uint64_t v, char *buf, size_t len)
 	}
 }
 
-static void format_number(char format, int64_t v, char *buf, size_t len)
+void print_number(char format, int64_t v, char *buf, size_t len)
 {
 	switch (format) {
 	case 'x':
@@ -108,17 +108,22 @@ static void format_number(char format, int64_t v, char *buf, size_t len)
 	}
 }
 
+bool print_format_is(char format)
+{
+	return strchr("xduocat", format) != NULL; /* none, too */
+}
+
 static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	char text[80], sym[300] = "";
 	struct table *t;
 	int64_t v;
 
-	if (strlen(a->fmt) > 1 || (a->fmt[0] && !strchr("xduocat", a->fmt[0])))
+	if (strlen(a->fmt) > 1 || !print_format_is(a->fmt[0]))
 		return result_fail(r, "print: /%s is not a format (one of x d u o t c a)", a->fmt);
 	if (session_eval(s, a->rest, &v, r))
 		return -1;
-	format_number(a->fmt[0], v, text, sizeof(text));
+	print_number(a->fmt[0], v, text, sizeof(text));
 	if (v >= 0x400 && (!a->fmt[0] || a->fmt[0] == 'a'))
 		symbols_text(&s->symbols, (uint64_t)v, sym, sizeof(sym));
 	t = result_table(r, print_cols, ARRAY_LEN(print_cols), TABLE_PLAIN,

@@ -12,7 +12,8 @@ static const struct view_col break_cols[] = {
 	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
 	{ "address", "Address", VAL_ADDR, "", "linear address; see physical" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is; of an event, which" },
-	{ "hits", "Hits", VAL_UINT, "", "times it stopped the guest" },
+	{ "hits", "Hits", VAL_UINT, "", "times it was reached and its condition held" },
+	{ "ignore", "Ignore", VAL_UINT, "", "so many hits more do nothing" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
 	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
 	{ "action", "Action", VAL_STR, "", "what it prints instead of stopping (trace), or does when it stops (commands)" },
@@ -37,7 +38,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 							       : point_kind_names[p->kind]),
 					  V_BOOL(p->enabled),
 					  p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
-					  V_UINT(p->hits), p->cond ? V_STR(p->cond) : V_NONE,
+					  V_UINT(p->hits), p->ignore ? V_UINT(p->ignore) : V_NONE, p->cond ? V_STR(p->cond) : V_NONE,
 					  p->owner ? V_STR(p->owner->name) : V_NONE,
 					  p->trace      ? V_STR(p->trace)
 					  : p->commands ? V_STR(p->commands)
@@ -60,22 +61,28 @@ const struct view view_break = { "break",    "breakpoints with hits and conditio
 				 break_cols, ARRAY_LEN(break_cols),
 				 break_rows, false };
 
-int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
-		    struct result *r)
+/* TEXT is an expression: *COND. */
+static int condition_at(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond, struct result *r)
 {
 	struct expr_env env = session_env(s);
 	char err[200];
 
+	*cond = text;
+	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
+	if (!expr_eval(&env, text, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
+		return result_fail(r, "%s: condition: %s", a->name, err);
+	return 0;
+}
+
+int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
+		    struct result *r)
+{
 	*cond = NULL;
 	if (!*text)
 		return 0;
 	if (strncmp(text, "if", 2) || !(isspace((unsigned char)text[2]) || text[2] == '('))
 		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
-	*cond = text + 2 + strspn(text + 2, " \t");
-	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
-	if (!expr_eval(&env, *cond, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
-		return result_fail(r, "%s: condition: %s", a->name, err);
-	return 0;
+	return condition_at(s, a, text + 2 + strspn(text + 2, " \t"), cond, r);
 }
 
 void point_report(struct inspect *s, const struct point *p, struct result *r)
@@ -96,12 +103,11 @@ void point_report(struct inspect *s, const struct point *p, struct result *r)
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
-	struct expr_env env = session_env(s);
 	int64_t addr = (int64_t)session_pc(s);
 	struct point *p;
 	char err[200];
 
-	if (*text && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
+	if (*text && !session_place(s, &text, &addr, err, sizeof(err)))
 		return result_fail(r, "%s: %s", a->name, err);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
@@ -123,7 +129,18 @@ static bool take_physical(const char **text)
 	return true;
 }
 
-/* "[-p] [*]ADDRESS [LENGTH] [if CONDITION]" */
+/* Bochs' "r " and "w " at the start of *TEXT, unless a symbol is called so. 0: none. */
+static char take_access(struct inspect *s, const char **text)
+{
+	char word[2] = { **text, 0 };
+
+	if ((word[0] != 'r' && word[0] != 'w') || !isspace((unsigned char)(*text)[1]) || symbols_find(&s->symbols, word))
+		return 0;
+	*text += 2 + strspn(*text + 2, " \t");
+	return word[0];
+}
+
+/* "[-p] [r|w] [*]ADDRESS [LENGTH] [if CONDITION]" */
 static int set_watch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	static const struct {
@@ -132,6 +149,7 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 	} kinds[] = { { 'w', POINT_WATCH }, { 'r', POINT_RWATCH }, { 'a', POINT_AWATCH } };
 	const char *text = a->rest, *cond;
 	bool physical = take_physical(&text);
+	char access = take_access(s, &text);
 	struct expr_env env = session_env(s);
 	int64_t addr, len = 4;
 	struct point *p;
@@ -150,7 +168,7 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 	p->len = (uint64_t)len;
 	p->physical = physical;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (kinds[i].letter == a->name[0])
+		if (kinds[i].letter == (access && a->name[0] == 'w' ? access : a->name[0]))
 			p->kind = kinds[i].kind;
 	if (!run_watch_changed(s, p, true)) {
 		points_delete(&s->points, p->number);
@@ -204,6 +222,47 @@ static int change_points(struct inspect *s, const struct cmd_args *a, struct res
 	return 0;
 }
 
+/* The point that A's first argument numbers, and that is a person's; NULL with the error in R. */
+static struct point *own_point(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct point *p;
+	char *end;
+
+	p = points_find(&s->points, (unsigned)strtoul(a->argv[0], &end, 10));
+	if (!p || *end)
+		result_fail(r, "%s: no breakpoint %s", a->name, a->argv[0]);
+	else if (p->owner)
+		result_fail(r, "%s: %s is %s's", a->name, a->argv[0], p->owner->name);
+	return r->error ? NULL : p;
+}
+
+static int cmd_condition(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	const char *text = a->rest + strcspn(a->rest, " \t");
+	struct point *p = own_point(s, a, r);
+	const char *cond;
+
+	text += strspn(text, " \t");
+	if (!p || (*text && condition_at(s, a, text, &cond, r)))
+		return -1;
+	free(p->cond);
+	p->cond = *text ? strdup(text) : NULL;
+	return 0;
+}
+
+static int cmd_ignore(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct point *p = own_point(s, a, r);
+	int64_t n;
+
+	if (!p || session_eval(s, a->argv[1], &n, r))
+		return -1;
+	if (n < 0)
+		return result_fail(r, "ignore: %s is not a number of hits", a->argv[1]);
+	p->ignore = (uint64_t)n;
+	return 0;
+}
+
 static int cmd_delete(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	return change_points(s, a, r, DELETE);
@@ -220,9 +279,9 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "break", "b br bre brea lb", "[*]ADDRESS [if EXPR]",
+	{ "break", "b br bre brea lb vb", "[*]ADDRESS [if EXPR]",
 	  "stop before the instruction at linear ADDRESS is executed",
-	  "No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot "
+	  "ADDRESS may be SEGMENT:OFFSET (0x7c0:0), here as in x and disassemble. No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot "
 	  "be "
 	  "evaluated stops too and says why. Without ADDRESS: here.",
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
@@ -230,12 +289,17 @@ static const struct command commands[] = {
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
 	  "ADDRESS is linear, or physical with -p: then through whatever linear address it is reached. Both may be a device's. "
-	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH.", set_watch,
+	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH. "
+	  "'watch r' and 'watch w', as Bochs has it, are rwatch and watch.", set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch, CMD_MACHINE | CMD_PAUSE, 1,
 	  -1, COMP_EXPR },
 	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "condition", NULL, "NUMBER [EXPR]", "stop at point NUMBER only when EXPR is not 0; without EXPR always", NULL, cmd_condition,
+	  CMD_MACHINE | CMD_PAUSE, 1, -1, "<break.number> <expr> ..." },
+	{ "ignore", NULL, "NUMBER COUNT", "let the next COUNT hits of point NUMBER pass", NULL, cmd_ignore, CMD_MACHINE | CMD_PAUSE, 2,
+	  2, "<break.number>" },
 	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,

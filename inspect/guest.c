@@ -125,6 +125,53 @@ struct expr_env session_env(struct inspect *s)
 	return (struct expr_env){ .ctx = s, .reg = env_reg, .symbol = env_symbol, .read = env_read };
 }
 
+/* Where the segment that SELECTOR means begins. False: it is neither loaded nor in real or virtual-8086 mode. */
+static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
+{
+	const struct cpu *c = session_cpu(s);
+
+	*base = (uint32_t)selector << 4;
+	if (!cpu_pe(c) || cpu_v86(c))
+		return true;
+	for (unsigned i = 0; i < ARRAY_LEN(c->seg); i++)
+		if (c->seg[i].sel == selector && (selector & 0xfffc)) {
+			*base = (uint32_t)c->seg[i].base;
+			return true;
+		}
+	return false;
+}
+
+bool session_place(struct inspect *s, const char **text, int64_t *addr, char *err, size_t errlen)
+{
+	struct expr_env env = session_env(s);
+	int64_t selector;
+	uint32_t base;
+
+	if (!expr_eval_prefix(&env, text, addr, err, errlen))
+		return false;
+	if (**text != ':' || !s->m)
+		return true;
+	selector = *addr;
+	++*text;
+	if (!expr_eval_prefix(&env, text, addr, err, errlen))
+		return false;
+	if (selector < 0 || selector > 0xffff || !segment_base(s, (uint16_t)selector, &base)) {
+		snprintf(err, errlen, "0x%llx is not the selector of a loaded segment", (unsigned long long)selector);
+		return false;
+	}
+	*addr = (uint32_t)(base + (uint32_t)*addr);
+	return true;
+}
+
+int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r)
+{
+	char err[200];
+
+	if (!session_place(s, &text, addr, err, sizeof(err)))
+		return result_fail(r, "%s", err);
+	return *text ? result_fail(r, "unexpected '%.20s'", text) : 0;
+}
+
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r)
 {
 	struct expr_env env = session_env(s);

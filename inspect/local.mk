@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 %C%_libinspect_a_SOURCES = \
 	%D%/choices.c \
 	%D%/cmd_adapt.c \
+	%D%/cmd_display.c \
 	%D%/cmd_event.c \
 	%D%/cmd_examine.c \
 	%D%/cmd_input.c \

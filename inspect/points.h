@@ -24,6 +24,7 @@ struct point {
 	bool enabled, temporary;
 	bool leaving; /* its owner took it back: without effect, gone at the next run */
 	uint64_t hits;
+	uint64_t ignore; /* so many hits more do nothing */
 	char *cond;	/* expression, or NULL */
 	char *commands; /* run when it stopped the guest; NULL: none */
 	char *trace;	/* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */

@@ -35,6 +35,18 @@ void result_fini(struct result *r)
 	result_init(r);
 }
 
+void result_append(struct result *r, struct result *from)
+{
+	if (!from->first)
+		return;
+	if (r->last)
+		r->last->next = from->first;
+	else
+		r->first = from->first;
+	r->last = from->last;
+	from->first = from->last = NULL;
+}
+
 static void sink_row(struct row_sink *sink, const struct value *vals)
 {
 	table_row((struct table *)sink, vals);

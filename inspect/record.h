@@ -45,6 +45,8 @@ struct table *result_table(struct result *r, const struct view_col *cols, unsign
 			   enum table_style style, const char *format);
 /* Add a row of ncols values; strings are copied. */
 void table_row(struct table *t, const struct value *vals);
+/* Move the tables of FROM behind those of R. */
+void result_append(struct result *r, struct result *from);
 /* A table of one text column called "text", one row a line of TEXT. */
 void result_text(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Set the error (the first one stays) and return -1. */

@@ -186,6 +186,10 @@ static bool condition_holds(struct inspect *s, const struct point *p, char *why,
 static bool point_stops(struct inspect *s, struct point *p)
 {
 	p->hits++;
+	if (p->ignore) {
+		p->ignore--;
+		return false;
+	}
 	if (p->trace) {
 		trace_print(s, p);
 		return false;
@@ -557,6 +561,8 @@ void run_report(struct inspect *s, struct result *r)
 				       s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
 	if (!over && s->stop.detail[0])
 		result_text(r, "%s", s->stop.detail);
+	if (!over)
+		display_show(s, r);
 	r->stop = true;
 	s->shown = true;
 }

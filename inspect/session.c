@@ -31,6 +31,7 @@ void inspect_free(struct inspect *s)
 	if (!s)
 		return;
 	points_fini(&s->points);
+	display_fini(s);
 	symbols_fini(&s->symbols);
 	serial_log_free(s->serial);
 	session_log_fini(s);

@@ -69,6 +69,9 @@ struct inspect {
 	struct serial_log *serial;
 	struct variable *vars;
 	size_t nvars;
+	struct display *displays; /* cmd_display.c */
+	size_t ndisplays;
+	unsigned last_display;
 	struct examine {
 		uint64_t next; /* where an x without an address goes on */
 		char format, unit;
@@ -107,6 +110,11 @@ void session_changed(struct inspect *s);
 struct expr_env session_env(struct inspect *s);
 /* Evaluate all of TEXT. 0, or -1 with the error in R. */
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
+/* Evaluate an address at the start of *TEXT and move *TEXT behind it: an expression, or SEGMENT:OFFSET as the processor's
+ * mode has it. False with one line in ERR. */
+bool session_place(struct inspect *s, const char **text, int64_t *addr, char *err, size_t errlen);
+/* Likewise, but all of TEXT. 0, or -1 with the error in R. */
+int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r);
 /* The address in argument I of A; pc when there is none. */
 int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out);
 struct variable *session_variable(struct inspect *s, const char *name, bool make);
@@ -178,6 +186,10 @@ int point_condition(struct inspect *s, const struct cmd_args *a, const char *tex
 /* Add the row that describes P. */
 void point_report(struct inspect *s, const struct point *p, struct result *r);
 
+/* ---- cmd_display.c ---- */
+void display_show(struct inspect *s, struct result *r); /* add what is to be shown at a stop */
+void display_fini(struct inspect *s);
+
 /* ---- complete.c ---- */
 struct finder;
 /* TEXT may be what F's word becomes. */
@@ -226,6 +238,10 @@ bool examine_follows_call(struct inspect *s, uint32_t addr);
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in); /* at linear ADDR, present mode */
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit);
+unsigned examine_unit(char unit); /* bytes */
+/* V as "print/F" shows it; F 0: decimal and hexadecimal. */
+void print_number(char format, int64_t v, char *buf, size_t len);
+bool print_format_is(char format);
 /* Parse "8xw". False: not a format. */
 bool examine_format(const char *fmt, unsigned *n, char *format, char *unit);
 void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf, size_t len);
@@ -233,13 +249,13 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
     cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group, cmd_session_group,
-    cmd_event_group, cmd_stack_group, cmd_transfer_group;
+    cmd_event_group, cmd_display_group, cmd_stack_group, cmd_transfer_group;
 /* What their commands answer, in the order of the manual (records.c). */
-extern const struct record_doc stop_record, point_record, trace_record, data_record, string_record,
+extern const struct record_doc stop_record, point_record, trace_record, display_record, data_record, string_record,
     insn_record, print_record, walk_record, page_record, info_record, register_record, ccf_record,
     ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
     log_record, hash_record, help_record, help_one_record, fields_record;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
-    view_break, view_symbols, view_fpu, view_xmm;
+    view_break, view_display, view_symbols, view_fpu, view_xmm;
 #endif

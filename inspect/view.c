@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct view *const inspect_views[] = {
-	&view_registers, &view_break, &view_mem, &view_tlb, &view_gdt,	   &view_idt,
+	&view_registers, &view_break, &view_display, &view_mem, &view_tlb, &view_gdt,	   &view_idt,
 	&view_ldt,	 &view_tss,   &view_fpu, &view_xmm, &view_symbols, NULL,
 };
 

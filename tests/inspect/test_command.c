@@ -97,8 +97,24 @@ static const struct {
 	{ "break *0x1005\nc\nc\np/d $ebx\ninfo break",
 	  "break 1 at 0x00001005\n"
 	  "breakpoint 1 at 0x00001005:  inc ebx\nbreakpoint 1 at 0x00001005:  inc ebx\n1\n"
-	  "Num  Kind   Enabled  Address     Symbol  Hits  Condition  By  Action  Length/B  Physical\n"
-	  "  1  break  yes      0x00001005  -          2  -          -   -              -  -\n",
+	  "Num  Kind   Enabled  Address     Symbol  Hits  Ignore  Condition  By  Action  Length/B  Physical\n"
+	  "  1  break  yes      0x00001005  -          2       -  -          -   -              -  -\n",
+	  PROGRAM(looping) },
+	{ "b 0x1005\nignore 1 2\nc\np/d $ebx\ncondition 1 $ebx == 7\nc\np/d $ebx\ncondition 1\nc\np/d $ebx\nignore 7 1\n"
+	  "condition 1 nosuch\nignore 1 -1",
+	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n2\nbreakpoint 1 at 0x00001005:  inc ebx\n7\n"
+	  "breakpoint 1 at 0x00001005:  inc ebx\n8\n! ignore: no breakpoint 7\n! condition: condition: no symbol 'nosuch'\n"
+	  "! ignore: -1 is not a number of hits\n",
+	  PROGRAM(looping) },
+	{ "display $ebx\ndisplay/i $pc\ndisplay [0x20000]\nb 0x1005\nc\nundisplay 2 3\nc\nundisplay\nc\ndisplay nosuch\n"
+	  "display/q 1\nundisplay 1\ndisplay",
+	  "1: $ebx = 0  0x0\n2: x/i $pc\n=>  0x00001000  e808000000  call 0x100d\n"
+	  "3: [0x20000]: cannot read memory at 0x20000\nbreak 1 at 0x00001005\n"
+	  "breakpoint 1 at 0x00001005:  inc ebx\n1: $ebx = 0  0x0\n2: x/i $pc\n=>*  0x00001005  43  inc ebx\n"
+	  "3: [0x20000]: cannot read memory at 0x20000\n"
+	  "breakpoint 1 at 0x00001005:  inc ebx\n1: $ebx = 1  0x1\nbreakpoint 1 at 0x00001005:  inc ebx\n"
+	  "! display: no symbol 'nosuch'\n! display: /q is neither a format of x nor of print\n"
+	  "! undisplay: no display 1 (info display lists them)\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if $ebx == 10\nc\np/d $eax\ndelete 1\ninfo break -j",
 	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n33\n", PROGRAM(looping) },

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of "x" or
+ * "print" and an expression; run_report() adds what all of them say. */
+#include "inspect/session_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DISPLAYS = 50 };
+
+struct display {
+	unsigned number;
+	char fmt[16];
+	char *expr;
+};
+
+static const struct view_col display_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for undisplay" },
+	{ "format", "Format", VAL_STR, "", "as of x (memory) or print (a value)" },
+	{ "expression", "Expression", VAL_STR, "", "evaluated at each stop" },
+};
+
+static const char *display_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+
+	(void)arg;
+	for (size_t i = 0; i < s->ndisplays; i++) {
+		const struct display *d = &s->displays[i];
+
+		sink->row(sink, (struct value[]){ V_UINT(d->number), d->fmt[0] ? V_STR(d->fmt) : V_NONE, V_STR(d->expr) });
+	}
+	return NULL;
+}
+
+const struct view view_display = { "display", "what is shown at each stop", display_cols, ARRAY_LEN(display_cols), display_rows,
+				   false };
+
+static const struct view_col shown_cols[] = {
+	{ "display", "Num", VAL_UINT, "", "number of the display" },
+	{ "expression", "Expression", VAL_STR, "", "with the format in front" },
+	{ "text", "Value", VAL_STR, "", "the value in the format asked for; memory follows in rows as those of x" },
+	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
+	{ "error", "Error", VAL_STR, "", "why there is none" },
+};
+RECORD_DOC(display_record, "display", shown_cols);
+
+/* Memory is meant, not a value: a count, a unit, instructions or strings. */
+static bool examines(const char *fmt)
+{
+	return fmt[strcspn(fmt, "0123456789bhwgis")] != 0;
+}
+
+static void shown_row(struct result *r, const struct display *d, const char *text, const int64_t *value, const char *error)
+{
+	struct table *t = result_table(r, shown_cols, ARRAY_LEN(shown_cols), TABLE_PLAIN,
+				       error  ? "{display}: {expression}: {error}"
+				       : text ? "{display}: {expression} = {text}"
+					      : "{display}: {expression}");
+	char name[300];
+
+	snprintf(name, sizeof(name), "%s%s%s%s", d->fmt[0] ? examines(d->fmt) ? "x/" : "/" : "", d->fmt, d->fmt[0] ? " " : "",
+		 d->expr);
+	table_row(t, (struct value[]){ V_UINT(d->number), V_STR(name), text ? V_STR(text) : V_NONE,
+				       value ? V_INT(*value) : V_NONE, error ? V_STR(error) : V_NONE });
+}
+
+/* What of memory D shows goes to R. -1: R has the error. */
+static int show_memory(struct inspect *s, const struct display *d, int64_t addr, struct result *r)
+{
+	struct examine was = s->examine;
+	char format = 'x', unit = 'w';
+	unsigned n = 1;
+	int rc;
+
+	examine_format(d->fmt, &n, &format, &unit);
+	rc = addr < 0 || addr > UINT32_MAX ? result_fail(r, "not an address of this guest")
+					   : examine_memory(s, r, false, (uint64_t)addr, n, format, examine_unit(unit));
+	s->examine = was;
+	return rc;
+}
+
+static void show(struct inspect *s, const struct display *d, struct result *r)
+{
+	struct result part;
+	char text[80];
+	int64_t v;
+
+	result_init(&part);
+	if (session_eval(s, d->expr, &v, &part)) {
+		shown_row(r, d, NULL, NULL, part.error);
+	} else if (!examines(d->fmt)) {
+		print_number(d->fmt[0], v, text, sizeof(text));
+		shown_row(r, d, text, &v, NULL);
+	} else if (show_memory(s, d, v, &part)) {
+		shown_row(r, d, NULL, &v, part.error);
+	} else {
+		shown_row(r, d, NULL, &v, NULL);
+		result_append(r, &part);
+	}
+	result_fini(&part);
+}
+
+void display_show(struct inspect *s, struct result *r)
+{
+	for (size_t i = 0; i < s->ndisplays; i++)
+		show(s, &s->displays[i], r);
+}
+
+static void forget(struct inspect *s, size_t i)
+{
+	free(s->displays[i].expr);
+	s->ndisplays--;
+	memmove(&s->displays[i], &s->displays[i + 1], (s->ndisplays - i) * sizeof(*s->displays));
+}
+
+void display_fini(struct inspect *s)
+{
+	while (s->ndisplays)
+		forget(s, s->ndisplays - 1);
+	free(s->displays);
+	s->displays = NULL;
+}
+
+static bool format_fits(const char *fmt)
+{
+	char format = 'x', unit = 'w';
+	unsigned n = 1;
+
+	return strlen(fmt) < sizeof(((struct display *)0)->fmt) &&
+	       (examines(fmt) ? examine_format(fmt, &n, &format, &unit) : strlen(fmt) <= 1 && print_format_is(fmt[0]));
+}
+
+static int cmd_display(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct display *d;
+	struct result try;
+	int64_t v;
+
+	if (!a->rest[0]) {
+		display_show(s, r);
+		return 0;
+	}
+	if (!format_fits(a->fmt))
+		return result_fail(r, "display: /%s is neither a format of x nor of print", a->fmt);
+	if (s->ndisplays == MAX_DISPLAYS)
+		return result_fail(r, "display: there are %d already (undisplay removes them)", MAX_DISPLAYS);
+	/* memory that is not mapped yet may be later; nonsense may not */
+	result_init(&try);
+	if (session_eval(s, a->rest, &v, &try) && strncmp(try.error, "cannot read", 11))
+		result_fail(r, "display: %s", try.error);
+	result_fini(&try);
+	if (r->error)
+		return -1;
+	s->displays = reallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
+	if (!s->displays)
+		abort();
+	d = &s->displays[s->ndisplays++];
+	*d = (struct display){ .number = ++s->last_display, .expr = strdup(a->rest) };
+	snprintf(d->fmt, sizeof(d->fmt), "%s", a->fmt);
+	show(s, d, r);
+	return 0;
+}
+
+static int cmd_undisplay(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	char *end;
+
+	for (size_t i = s->ndisplays; !a->argc && i--;)
+		forget(s, i);
+	for (int k = 0; k < a->argc; k++) {
+		unsigned long number = strtoul(a->argv[k], &end, 10);
+		size_t i = 0;
+
+		while (i < s->ndisplays && s->displays[i].number != number)
+			i++;
+		if (*end || i == s->ndisplays)
+			return result_fail(r, "undisplay: no display %s (info display lists them)", a->argv[k]);
+		forget(s, i);
+	}
+	return 0;
+}
+
+static const struct command commands[] = {
+	{ "display", NULL, "[/FMT] [EXPR]", "show an expression now and at each stop",
+	  "With a count, a unit, i or s in FMT it is memory at EXPR, as x shows it (display/4i $pc, display/8xw $esp); otherwise "
+	  "a value, as print does. Without EXPR: show all of them. info display lists them, undisplay removes them.",
+	  cmd_display, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
+	{ "undisplay", NULL, "[NUMBER...]", "show it no more, without NUMBER nothing", NULL, cmd_undisplay, 0, 0, -1,
+	  "<display.number> ..." },
+	{ 0 },
+};
+
+const struct command_group cmd_display_group = { "displays", "Shown at each stop", commands };
