@@ -233,6 +233,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
+		if (!(wk.err & 1))
+			churn_absent(m, w, vpn);
 		LOG(mmu, "%08x: page fault, error %x", (uint32_t)lin, wk.err);
 		return FILL_FAULT;
 	}

@@ -36,6 +36,14 @@ void churn_note(struct mmu *m, const struct window *w, uint32_t vpn)
 	e->passes = 0;
 }
 
+void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn)
+{
+	struct churn *e = slot(m, w, vpn);
+
+	if (e->key == key_of(w, vpn))
+		e->passes = 0;
+}
+
 bool churns(struct mmu *m, const struct window *w, uint32_t vpn)
 {
 	const struct churn *e = slot(m, w, vpn);

@@ -73,6 +73,8 @@ void drop_local(struct mmu *m, struct window *w);
 
 /* passing.c */
 void churn_note(struct mmu *m, const struct window *w, uint32_t vpn);
+/* The guest has no page there now: a mapping would not have lasted till here. */
+void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn);
 bool churns(struct mmu *m, const struct window *w, uint32_t vpn);
 
 /* window.c */
