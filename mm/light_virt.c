@@ -69,12 +69,21 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 	p->host = cached(m, lin, how, &p->pa);
 	if (p->host)
 		return 0;
+	if (m->device_key == DEVICE_KEY(lin, how) && !(how & (MM_PROBE | MM_EXEC))) {
+		p->pa = m->device_pa | (lin & PAGE_MASK);
+		return 0;
+	}
 	mmu_walk(m, lin, how, &w);
 	if (!w.ok)
 		return how & MM_PROBE ? -1 : page_fault(m, lin, w.err);
 	p->pa = w.pa;
-	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT))
-		return how & MM_PROBE ? -1 : 0;
+	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT)) {
+		if (how & (MM_PROBE | MM_EXEC))
+			return how & MM_PROBE ? -1 : 0;
+		m->device_key = DEVICE_KEY(lin, how);
+		m->device_pa = w.pa & ~(gpa)PAGE_MASK;
+		return 0;
+	}
 	ppn ppn = (uint32_t)(w.pa >> PAGE_SHIFT);
 	p->host = pool_page(m->vm, ppn) + (w.pa & PAGE_MASK);
 	p->rom = m->vm->pmap[ppn].kind == PAGE_ROM;

@@ -122,9 +122,17 @@ struct mmu {
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct churn churn[CHURN_SLOTS];
+	/* The page of device memory that was reached last, until the guest's next flush: DEVICE_KEY() of its
+	 * linear page and the kind of access (0: none), and its physical address. */
+	uint32_t device_key;
+	gpa device_pa;
 	bool pass_all;
 	struct mmu_stats st;
 };
+
+#define DEVICE_KEY(lin, how) ((uint32_t)(lin) >> PAGE_SHIFT << 4 | 8 | ((how) & (MM_WRITE | MM_USER)))
+/* What mmu_select() and mmu_quarters() say, or a translation that was remembered, may be no longer true. */
+void mmu_reselect(struct mmu *m);
 
 /* Guest page-table access by physical address; false when there is no RAM. */
 static inline uint8_t *pool_page(const struct mm_vm *vm, ppn p)

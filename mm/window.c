@@ -160,8 +160,9 @@ struct window **mmu_selected(struct mmu *m)
 	return &m->cur;
 }
 
-static void reselect(const struct mmu *m)
+void mmu_reselect(struct mmu *m)
 {
+	m->device_key = 0;
 	if (m->vm->hooks.reselect)
 		m->vm->hooks.reselect(m->vm->hooks.ctx);
 }
@@ -200,7 +201,7 @@ void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none)
 void mmu_learn_quarter(struct mmu *m, gva lin)
 {
 	m->user_quarters |= (uint8_t)(1u << ((uint32_t)lin >> 30));
-	reselect(m);
+	mmu_reselect(m);
 }
 
 bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
@@ -233,7 +234,7 @@ void mmu_invlpg(struct mmu *m, gva lin)
 
 	LOG(mmu, "%08x: flush of the page", (uint32_t)lin);
 	m->st.invlpgs++;
-	reselect(m);
+	mmu_reselect(m);
 	if (!(m->cpu->cr0 & CR0_PG))
 		return;
 	if (!m->kwin)
@@ -264,7 +265,7 @@ void mmu_flush(struct mmu *m, bool global)
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
 	m->meaning = meaning(m->cpu);
 	m->st.cr3_loads++;
-	reselect(m);
+	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
 	if (global) {
 		m->st.global_flushes++;

@@ -374,6 +374,41 @@ static const char *check_jump_nowhere(void)
 	return caught.eip == T(20) + 5 && caught.err == 0 ? NULL : "frame";
 }
 
+static u32 __attribute__((noinline)) load_here(u32 va)
+{
+	u32 v;
+
+	asm volatile("movl (%1), %0" : "=r"(v) : "r"(va) : "memory");
+	return v;
+}
+
+/* One load reaches the screen, memory and an address where nothing is, in turn. */
+static const char *check_device_remapped(void)
+{
+	volatile u32 *cell = (volatile u32 *)(KERNEL_BASE + 0xb8000) + 79;
+	u32 va = TEST_BASE + 21 * 4096, f = frame_alloc(), was = *cell, got;
+	const char *wrong = NULL;
+
+	*(volatile u32 *)phys(f + 79 * 4) = 0x11223344;
+	*cell = 0x1e2a1e2b;
+	for (u32 i = 0; i < 96 && !wrong; i++) {
+		u32 kind = i / 3 % 8 ? i % 3 : 0, to = kind == 0 ? 0xb8000 : kind == 1 ? f : 0xf0000000;
+
+		test_map(21, to | RW);
+		for (u32 k = 0; k < 5; k++) {
+			got = load_here(va + 79 * 4);
+			if (kind == 0 && got != 0x1e2a1e2b)
+				wrong = "the screen";
+			if (kind == 1 ? got != 0x11223344 : kind && (got == 0x11223344 || got == 0x1e2a1e2b))
+				wrong = kind == 1 ? "memory" : "where nothing is";
+		}
+	}
+	*cell = was;
+	test_map(21, 0);
+	frame_free(f);
+	return wrong;
+}
+
 static const char *check_device_memory(void)
 {
 	volatile u16 *cell = (volatile u16 *)(KERNEL_BASE + 0xb8000) + 79;
@@ -407,5 +442,6 @@ const struct check mem_checks[] = {
 	{ "code across pages", check_code_across_pages },
 	{ "jump to nowhere", check_jump_nowhere },
 	{ "device memory", check_device_memory },
+	{ "device memory remapped", check_device_remapped },
 };
 const unsigned mem_check_count = LEN(mem_checks);
