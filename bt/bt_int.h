@@ -180,6 +180,7 @@ struct ctx {
 	uint32_t *jt;
 	uint32_t mode, cs_base;
 	unsigned win;
+	struct ctx *went_to; /* the one that was selected after it last */
 	bool used, supervisor;
 	uint32_t lru;
 	uint64_t touched[JT_PAGES / 64]; /* pages of the table that have entries */
@@ -290,6 +291,7 @@ struct bt_vcpu {
 	uint64_t trap_page;    /* PROT_NONE: where a sensitive instruction run by trap reads */
 	uint64_t probe_count[MAX_PROBES], probe_match[MAX_PROBES];
 	uint64_t entry_count[MAX_COUNTED]; /* by a fragment's counter, while counting */
+	bool quarters_hold;    /* the two arrays of quarters are as the mmu would give them for kernel code */
 	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */

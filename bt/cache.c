@@ -59,7 +59,7 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	if (!b->guard_map || !b->no_shadow || !b->verdicts || !b->history)
 		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		b->ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
+		b->ctx[i] = (struct ctx){ .jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE), .went_to = &b->ctx[i] };
 	return true;
 fail:
 	snprintf(err, n, "no memory for the translation cache");
@@ -485,7 +485,10 @@ static void on_watch_hit(void *ctx)
 
 static void on_reselect(void *ctx)
 {
-	crossings_forget(ctx);
+	struct bt_vcpu *b = ctx;
+
+	b->quarters_hold = false;
+	crossings_forget(b);
 }
 
 void cache_hooks(struct bt_vcpu *b)

@@ -61,17 +61,28 @@ uint32_t light_mode(const struct cpu *c)
 	return m;
 }
 
+static bool is_ctx(const struct ctx *c, unsigned win, uint32_t mode, uint32_t cs_base)
+{
+	return c->used && c->win == win && c->mode == mode && c->cs_base == cs_base;
+}
+
 static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint32_t cs_base)
 {
-	struct ctx *c = b->cur, *spare = NULL;
+	struct ctx *from = b->cur, *c = from, *spare = NULL;
 
-	if (c && c->used && c->win == win && c->mode == mode && c->cs_base == cs_base)
+	if (c && is_ctx(c, win, mode, cs_base))
 		return c;
+	if (c && is_ctx(c->went_to, win, mode, cs_base)) {
+		c->went_to->lru = ++b->ctx_tick;
+		return c->went_to;
+	}
 	unsigned h = (win * 31 + mode * 7 + (mode >> 16) + (cs_base >> 4)) % MAX_CTX;
 	for (unsigned i = 0; i < 8; i++) {
 		c = &b->ctx[(h + i) % MAX_CTX];
-		if (c->used && c->win == win && c->mode == mode && c->cs_base == cs_base) {
+		if (is_ctx(c, win, mode, cs_base)) {
 			c->lru = ++b->ctx_tick;
+			if (from)
+				from->went_to = c;
 			return c;
 		}
 		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
@@ -99,15 +110,23 @@ static void settle_unmaps(struct bt_vcpu *b)
 	b->unlink_cross = false;
 }
 
-void light_quarters(struct bt_vcpu *b)
+static void live_shadow(struct bt_vcpu *b)
 {
 	b->shadow_live = b->cfg.look_all ? (uint64_t)b->no_shadow : (uint64_t)mmu_shadow(b->v.mmu);
+}
+
+void light_quarters(struct bt_vcpu *b)
+{
+	live_shadow(b);
 	if (b->v.cpu.cpl == 3)
 		return; /* only kernel code chooses by quarter */
 	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
 	mmu_shadow_quarters(b->v.mmu, b->shadow_quarter, (uint64_t)b->no_shadow);
 	for (int q = 0; q < 4 && b->cfg.look_all; q++)
 		b->shadow_quarter[q] = b->shadow_live;
+	b->quarters_hold = true;
+	for (int q = 0; q < 4; q++)
+		b->quarters_hold &= b->quarter[q] != (uint64_t)b->guard;
 }
 
 /* The jump table of the present context; the poisoned one when somebody waits. */
@@ -133,7 +152,10 @@ void light_select(struct bt_vcpu *b)
 		settle_unmaps(b);
 	b->mode = light_mode(c);
 	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
-	light_quarters(b);
+	if (b->quarters_hold)
+		live_shadow(b);
+	else
+		light_quarters(b);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
 	b->cr0_neg = b->event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
 	use_table(b);
@@ -236,8 +258,10 @@ static bool stands(const struct bt_vcpu *b, const struct standing *was)
 	struct standing s;
 	uint64_t d;
 
+	if (was->cpl != b->v.cpu.cpl)
+		return false;
 	light_standing(b, &s);
-	d = (was->sysflags ^ s.sysflags) | (was->cpl ^ s.cpl);
+	d = was->sysflags ^ s.sysflags;
 	for (unsigned i = 0; i < ARRAY_LEN(s.seg); i++)
 		d |= was->seg[i] ^ s.seg[i];
 	return !d;
