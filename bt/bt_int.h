@@ -17,6 +17,7 @@
 #ifndef BT_BT_INT_H
 #define BT_BT_INT_H
 #include <Zydis/Zydis.h>
+#include "base/light.h"
 #include "bt/account.h"
 #include "bt/adapt.h"
 #include "bt/bt.h"
@@ -430,6 +431,11 @@ void light_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows
 void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
 struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
 uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+static inline uint64_t eight(const void *p)
+{
+	return *(const any64 *)p;
+}
+
 /* What light_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A task
  * switch, which changes anything, changes TR too.) */
 struct standing {

@@ -189,11 +189,6 @@ static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
 	return light_next_mode(b, mode);
 }
 
-static uint64_t eight(const void *p)
-{
-	return *(const uint64_t __attribute__((may_alias)) *)p;
-}
-
 /* S was loaded with the same selector twice in a row: have the next such load see that nothing
  * changes (lower_seg.c). Not from the LDT. */
 static void remember_seg(struct bt_vcpu *b, enum seg s)

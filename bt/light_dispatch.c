@@ -237,11 +237,6 @@ uint64_t light_next(struct bt_vcpu *b)
 	return find_and_go(b);
 }
 
-static uint64_t eight(const void *p)
-{
-	return *(const uint64_t __attribute__((may_alias)) *)p;
-}
-
 void light_standing(const struct bt_vcpu *b, struct standing *s)
 {
 	const struct cpu *c = &b->v.cpu;
