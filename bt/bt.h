@@ -39,6 +39,9 @@ struct bt_patch {
 /* The same bytes once more keep their number, and are the last again; OVER is the new one. */
 const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *number);
 bool bt_patch_remove(struct vcpu *v, unsigned number);
+/* Put into BYTES, N of the guest's at LIN, what the translator reads there in the present address space.
+ * Returns the number of the last patch of any of them; 0: none. */
+unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n);
 /* Count entries of every fragment from now on. */
 void bt_count_entries(struct vcpu *v, bool on);
 /* Drop the fragments that cover PC (or all); returns how many. */

@@ -114,6 +114,33 @@ unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, p
 	return 0;
 }
 
+/* Does P hold in the present address space? */
+static bool holds_now(struct bt_vcpu *b, const struct code_patch *p)
+{
+	uint8_t now[sizeof(p->over)];
+
+	return !p->nover || (!mmu_read(b->v.mmu, p->pc, now, p->nover, MM_READ | MM_PROBE) &&
+			     !memcmp(now, p->over, p->nover));
+}
+
+unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
+{
+	struct bt_vcpu *b = of(v);
+	unsigned number = 0;
+
+	for (unsigned i = 0; i < b->npatches; i++) {
+		const struct code_patch *p = &b->patches[i];
+
+		if ((p->pc - (uint32_t)lin >= n && (uint32_t)lin - p->pc >= p->len) || !holds_now(b, p))
+			continue;
+		for (unsigned k = 0; k < p->len; k++)
+			if (p->pc + k - (uint32_t)lin < n)
+				bytes[p->pc + k - (uint32_t)lin] = p->bytes[k];
+		number = p->number;
+	}
+	return number;
+}
+
 /* ---- info patches ---- */
 
 static const struct view_col patch_cols[] = {

@@ -157,6 +157,7 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 			   &number);
 	if (err)
 		return result_fail(r, "patch-code: %s", err);
+	s->patching = true;
 	symbols_text(&s->symbols, pc, sym, sizeof(sym));
 	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, added_formats[sym[0] != 0][fill ? 2 : (unsigned)n > 1]);
 	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(pc), sym[0] ? V_STR(sym) : V_NONE,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Looking at guest memory as numbers, characters, strings and instructions.
  * What cannot be read ends the listing; only a first byte that cannot is an error. */
+#include "bt/bt.h"
 #include "inspect/session_int.h"
 #include "x86/disas.h"
 
@@ -32,12 +33,26 @@ bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 
 /* ---- code ---- */
 
+/* What of the N bytes at ADDR in BUF runs; BUF gets patches laid over it. */
+static bool decode(struct inspect *s, bool physical, uint64_t addr, uint8_t *buf, size_t n, unsigned bits,
+		   struct disas_insn *in)
+{
+	bool patched = s->patching && !physical && bt_patch_peek(machine_vcpu(s->m), addr, buf, (unsigned)n);
+	bool ok = disas_decode(buf, n, addr, bits, in);
+	unsigned number = patched ? bt_patch_peek(machine_vcpu(s->m), addr, buf, in->len) : 0;
+	size_t len = strlen(in->text);
+
+	if (number)
+		snprintf(in->text + len, sizeof(in->text) - len, "  (patch %u)", number);
+	return ok;
+}
+
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in)
 {
 	uint8_t buf[DISAS_MAX_INSN];
 	size_t n = session_read(s, false, addr, buf, sizeof(buf));
 
-	return n && disas_decode(buf, n, addr, session_code_bits(s), in);
+	return n && decode(s, false, addr, buf, n, session_code_bits(s), in);
 }
 
 void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf, size_t len)
@@ -99,7 +114,7 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 				result_fail(r, "cannot read memory at 0x%llx", (unsigned long long)addr);
 			break;
 		}
-		disas_decode(buf, have, addr, bits, &in);
+		decode(s, physical, addr, buf, have, bits, &in);
 		code_row(s, t, physical, addr, &in, buf);
 		addr += in.len;
 		if (!physical)

@@ -91,6 +91,7 @@ struct inspect {
 	bool quit;
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
+	bool patching; /* there are, or were, patches */
 	bool probing; /* there are, or were, probes that print */
 	bool more_lines; /* of theirs wait to be printed */
 	unsigned generation;
@@ -235,7 +236,8 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 struct disas_insn;
 /* Does the code before ADDR look like a call that would return there? */
 bool examine_follows_call(struct inspect *s, uint32_t addr);
-bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in); /* at linear ADDR, present mode */
+/* The instruction that runs at linear ADDR in the present mode, patches included (its text then says which). */
+bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in);
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit);
 unsigned examine_unit(char unit); /* bytes */

@@ -5,7 +5,7 @@
 # conditions with the same ones made too complex to be inline.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 64
+plan 67
 
 # vit GUEST OPTION...: run the commands on standard input; output of the shell in $TMP/out.
 vit()
@@ -124,6 +124,9 @@ patch-code print asm "ret"
 patch-code check_flags asm "push ebx; mov ebx, 1; pop ebx; cmp eax, eax; jz 1f; ud2; 1: jmp check_bcd"
 expect *(u32)check_flags == $was
 info patches
+tbreak print
+continue
+finish
 tbreak check_bcd
 continue
 ccf check_flags
@@ -136,7 +139,8 @@ END
 match 'expect: .*print == 0xc3 is false' "the guest does not see a patch"
 match '^ +2 .*jmp 0xc[0-9a-f]*; ([0-9]+ nops|nop) ' "assembly text is filled up with nops"
 match 'push ebx  \(patch 2\)' "ccf shows patched code"
-match '^breakpoint 2 at .*<check_bcd>' "a patch that jumps to a symbol gets there"
+match '^finish at .*<kernel_main' "finish goes by the patched code, too"
+match '^breakpoint 3 at .*<check_bcd>' "a patch that jumps to a symbol gets there"
 match 'no patch 2' "a patch is undone once"
 
 vit demo <<'END'
@@ -217,6 +221,8 @@ continue
 info patches -j
 unpatch 1
 patch-code print ret over 55
+disassemble/2 print
+x/1xb print
 delete
 break check_bcd
 continue
@@ -225,6 +231,8 @@ END
 grep '^{"number"' "$TMP/out" >"$TMP/rows"
 [ "$(grep -c '"fragments":0}' "$TMP/rows")" -eq 1 ] && sed -n 1p "$TMP/rows" | grep -q '"fragments":0}'
 ok $? "elsewhere the code stays as it is" "$(cat "$TMP/rows")"
+match ' c3 +ret  \(patch 2\)' "disassemble shows the code as it runs"
+match '^0xc0.* 0x55$' "x the byte as the guest has it"
 sed -n 2p "$TMP/rows" | grep -qE '"over":"55","fragments":[1-9]'
 ok $? "where it is what was said, it is patched" "$(cat "$TMP/rows")"
 
