@@ -3,7 +3,7 @@
 #   vitrine COMMAND       any command of the shell, as `monitor COMMAND`, with completion of names
 #   vitrine ccf [N]       the N most entered fragments with symbols of gdb's
 #   vitrine symbols FILE  symbols of a System.map or kallsyms list, which gdb cannot read by itself
-#   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row, column
+#   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (or what it begins with), column
 import json
 import os
 import struct
@@ -142,17 +142,27 @@ class VitrineSymbols(gdb.Command):
 
 
 class VitrineView(gdb.Function):
-    """$vitrine_view("NAME", ROW, "COLUMN"): a cell of what `info NAME` shows."""
+    """$vitrine_view("NAME", ROW, "COLUMN"): a cell of what `info NAME` shows.
+ROW counts from 0, or is what the row begins with: $vitrine_view("tc", "fragments", "value")."""
 
     def __init__(self):
         super().__init__("vitrine_view")
 
+    @staticmethod
+    def row_of(rows, row):
+        if row.type.strip_typedefs().code not in (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_PTR):
+            return rows[int(row)]
+        for r in rows:
+            if next(iter(r.values()), None) == row.string():
+                return r
+        raise gdb.GdbError("no row of the view begins with " + row.string())
+
     def invoke(self, name, row, column):
         rows = view(name.string())
         try:
-            value = rows[int(row)][column.string()]
+            value = self.row_of(rows, row)[column.string()]
         except IndexError:
-            raise gdb.GdbError("the view has %d rows" % len(rows))
+            raise gdb.GdbError("the view has %d row%s" % (len(rows), "s" * (len(rows) != 1)))
         except KeyError:
             raise gdb.GdbError("the view has the columns " + " ".join(rows[0]))
         if isinstance(value, str) and value.startswith("0x"):
