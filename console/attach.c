@@ -37,6 +37,8 @@ struct attached {
 	bool at_prompt;
 	bool mid_line; /* guest output did not end its line */
 	struct above above;
+	struct pager pager;
+	char *page, *page_error; /* an answer to be shown, and what stands behind it; NULL: none */
 	char *repeat; /* what an empty line does; NULL: nothing */
 	struct terminal term;
 	struct words *words; /* being completed; NULL: no */
@@ -110,14 +112,18 @@ static void show_answer(struct attached *a, const json_t *msg)
 	if (a->mid_line)
 		putchar('\n');
 	a->mid_line = false;
-	if (json_is_string(text))
+	if (json_is_string(text) && prompting)
+		a->page = strdup(json_string_value(text));
+	else if (json_is_string(text))
 		fwrite(json_string_value(text), 1, json_string_length(text), stdout);
 	json_array_foreach(rows, i, row) {
 		json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 		putchar('\n');
 	}
 	fflush(stdout);
-	if (error)
+	if (error && a->page)
+		a->page_error = strdup(json_string_value(error));
+	else if (error)
 		fprintf(stderr, "%s\n", json_string_value(error));
 }
 
@@ -272,6 +278,29 @@ static void await_answer(struct attached *a)
 	}
 }
 
+static bool nobody_to_ask(void *ctx)
+{
+	const struct attached *a = ctx;
+
+	return a->over;
+}
+
+/* The answer, once the socket is free for what comes meanwhile. */
+static void show_page(struct attached *a)
+{
+	char *page = a->page, *error = a->page_error;
+
+	a->page = a->page_error = NULL;
+	if (!page)
+		return;
+	pager_show(&a->pager, page);
+	fflush(stdout);
+	if (error)
+		fprintf(stderr, "%s\n", error);
+	free(page);
+	free(error);
+}
+
 /* The words that would end the session if it got them: here they end the visit ("-quit" does not). */
 static bool leaves(const char *line)
 {
@@ -300,6 +329,7 @@ static bool execute(struct attached *a, const char *line)
 	a->failed = false;
 	ask(a, line, ++a->last_id);
 	await_answer(a);
+	show_page(a);
 	if (a->waiting) {
 		fprintf(stderr, "vitrine: the session has ended\n");
 		return false;
@@ -422,6 +452,7 @@ static void interactive(struct attached *a)
 	a->over = !send_line(a, req);
 	json_decref(req);
 	prompting = a;
+	a->pager = (struct pager){ .loop = a->loop, .term = &a->term, .over = nobody_to_ask, .ctx = a };
 	rl_readline_name = "vitrine";
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete;

@@ -39,6 +39,31 @@ static void running(void *ctx, bool on)
 		serial_terminal(c, on);
 }
 
+static bool nobody_to_ask(void *ctx)
+{
+	const struct console *c = ctx;
+
+	return c->ended_by || c->sigint || debug_quitting(c->s) || inspect_timed_out(c->s);
+}
+
+/* What was asked for at the prompt. */
+static void show_pages(struct console *c, const struct result *r)
+{
+	bool reading = c->reading;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		abort();
+	result_render(r, c->o->json, f);
+	fclose(f);
+	c->reading = true; /* the terminal is not the guest's */
+	pager_show(&c->pager, text);
+	c->reading = reading;
+	free(text);
+}
+
 static void emit(void *ctx, const struct result *r)
 {
 	struct console *c = ctx;
@@ -51,7 +76,10 @@ static void emit(void *ctx, const struct result *r)
 	if (c->mid_line || c->above.mid_line)
 		putchar('\n');
 	c->mid_line = c->above.mid_line = false;
-	result_render(r, c->o->json, stdout);
+	if (c->own_line && !r->unasked && !c->runs)
+		show_pages(c, r);
+	else
+		result_render(r, c->o->json, stdout);
 	if (c->o->json)
 		result_render_error(r, true, "", stdout);
 	fflush(stdout);
@@ -102,6 +130,7 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 	c->loop = loop_new();
 	c->signal_fd = -1;
 	terminal_init(&c->term, STDIN_FILENO);
+	c->pager = (struct pager){ .loop = c->loop, .term = &c->term, .over = nobody_to_ask, .ctx = c };
 	if (!serial_open(c, err, errlen) || !take_signals(c, err, errlen)) {
 		console_free(c);
 		return NULL;

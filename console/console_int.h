@@ -31,6 +31,16 @@ int above_timeout(const struct above *a, int ms);
 void history_load(void);
 void history_save(void);
 
+/* Long output on a terminal, a page at a time (pager.c). */
+struct pager {
+	struct loop *loop;
+	struct terminal *term;	 /* on standard input, which nobody else reads meanwhile */
+	bool (*over)(void *ctx); /* is there no more to be asked? */
+	void *ctx;
+	bool asking; /* what comes by itself is not asked for */
+};
+void pager_show(struct pager *p, const char *text);
+
 struct console {
 	const struct options *o;
 	struct inspect *s;
@@ -54,6 +64,8 @@ struct console {
 	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;
 	struct above above;
+	struct pager pager;
+	bool own_line; /* a line of the prompt is being executed */
 	char *repeat; /* what an empty line does; NULL: nothing */
 };
 

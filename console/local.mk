@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/options.h \
 	%D%/outbox.c \
 	%D%/outbox.h \
+	%D%/pager.c \
 	%D%/serial.c \
 	%D%/shell.c \
 	%D%/terminal.c \

@@ -107,7 +107,9 @@ static enum inspect_status execute(struct console *c)
 		free(line);
 		line = strdup(c->repeat ? c->repeat : "");
 	}
+	c->own_line = !c->runs; /* not while a command of another face makes the guest run */
 	st = inspect_exec(c->s, line, &c->sink);
+	c->own_line = false;
 	if (line[0]) { /* other faces may come to the session's */
 		free(c->repeat);
 		c->repeat = strdup(inspect_repeat_line(c->s));

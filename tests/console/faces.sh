@@ -8,7 +8,7 @@ command -v gdb >/dev/null || skip_all "no gdb"
 gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
 ELF=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo/demo.elf
 S=$TMP/control
-plan 34
+plan 36
 
 # in_window NAME COMMAND...: in a terminal of its own; its exit status ends up in $TMP/NAME.status.
 in_window()
@@ -23,6 +23,11 @@ in_window()
 shell_has()
 {
 	t capture-pane -p -t shell | grep -qF -- "$1"
+}
+
+shell_has_not()
+{
+	! shell_has "$1"
 }
 
 shell_sees()
@@ -86,6 +91,13 @@ t send-keys -t shell Tab
 t send-keys -t shell -l "kernel_ma"
 t send-keys -t shell Tab Enter
 shell_sees "break 1 at 0x" "commands and symbols are completed"
+shell_line help
+shell_sees "q: quit" "long output comes a page at a time"
+t send-keys -t shell -l q
+until_true shell_has_not "q: quit"
+t send-keys -t shell -l 'print 40+2'
+t send-keys -t shell Enter
+shell_sees "42  0x2a" "and may be left"
 shell_line continue
 shell_sees "breakpoint 1 at 0x" "the shell runs the guest to the breakpoint"
 sees "kernel_main:" "the dashboard shows where"
