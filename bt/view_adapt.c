@@ -3,6 +3,7 @@
 #include "bt/bt_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- info causes ---- */
@@ -91,24 +92,42 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 			  judged_ms(b, v) });
 }
 
+static int by_pc(const void *x, const void *y)
+{
+	const struct verdict *v = *(const struct verdict *const *)x, *w = *(const struct verdict *const *)y;
+
+	return v->pc < w->pc ? -1 : v->pc > w->pc;
+}
+
+static void rows_of(const struct bt_vcpu *b, const struct verdict *v, bool all, struct row_sink *k)
+{
+	bool shown = false;
+
+	for (int c = 0; c < SITE_CAUSES; c++) {
+		if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
+			continue;
+		site_row(b, v, c, k);
+		shown = true;
+	}
+	if (v->way && !shown)
+		site_row(b, v, -1, k);
+}
+
 static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 {
+	const struct verdict **list = malloc(VERDICTS * sizeof(*list));
 	struct bt_vcpu *b = owner;
-	bool all = !strcmp(arg, "all");
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < VERDICTS; i++) {
-		const struct verdict *v = &b->verdicts[i];
-		bool shown = false;
-
-		for (int c = 0; v->pc && c < SITE_CAUSES; c++) {
-			if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
-				continue;
-			site_row(b, v, c, k);
-			shown = true;
-		}
-		if (v->way && !shown)
-			site_row(b, v, -1, k);
-	}
+	if (!list)
+		return "no memory";
+	for (unsigned i = 0; i < VERDICTS; i++)
+		if (b->verdicts[i].pc)
+			list[n++] = &b->verdicts[i];
+	qsort(list, n, sizeof(*list), by_pc);
+	for (unsigned i = 0; i < n; i++)
+		rows_of(b, list[i], !strcmp(arg, "all"), k);
+	free(list);
 	return NULL;
 }
 

@@ -44,5 +44,5 @@ const struct screen_class screen_traps = {
 	.layouts = { { 0, 0, "v(h(causes,callouts):8,h(places,exceptions:22):6,log)" },
 		     { 110, 30, "v(h(causes,callouts):10,h(places,sites):8,log)" },
 		     { 150, 40,
-		       "v(h(v(causes:11,exceptions),callouts):17,adaptation:7,h(places,sites):11,h(log,ways:52))" } },
+		       "v(h(v(causes:12,exceptions),callouts):17,adaptation:7,h(places,sites):11,h(log,ways:52))" } },
 };

@@ -294,7 +294,7 @@ site $io trap ccf
 tbreak check_code_other_page
 continue
 ccf $io
-pick $sites sites pc
+pick $sites sites pc sort=-pc
 expect $sites >= console_init
 -pick $sites sites verdict
 -pick $eax sites pc
