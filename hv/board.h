@@ -81,8 +81,15 @@ void uart_input(struct dev *d, const uint8_t *buf, unsigned n);
 unsigned kbd_room(struct dev *d);
 void kbd_scancode(struct dev *d, uint8_t code); /* set 1 */
 void rtc_set_memory(struct dev *d, uint64_t bytes);
-void vga_cursor(struct dev *d, unsigned *offset, unsigned *start); /* in cells */
-bool vga_blinks(const struct dev *d); /* bit 7 of an attribute, rather than a bright background */
+/* What the VGA shows: characters, as its registers say, within limits that any screen keeps to; or a picture.
+ */
+struct vga_text {
+	bool graphics, blinks;	 /* bit 7 of an attribute is blinking, rather than a bright background */
+	unsigned start, pitch;	 /* in cells: the first one, and from line to line */
+	unsigned columns, lines; /* at most VGA_COLUMNS, VGA_LINES */
+};
+enum { VGA_COLUMNS = 132, VGA_LINES = 60 };
+void vga_text(const struct dev *d, struct vga_text *t);
 
 /* ---- text of single devices' state, for the views ---- */
 struct row_sink;

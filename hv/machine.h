@@ -79,8 +79,6 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* a
 void machine_key(struct machine *m, uint8_t scancode);                      /* set-1 code, any thread */
 /* Deterministic hash of registers, device state and RAM. While stopped. */
 uint64_t machine_state_hash(struct machine *m);
-/* VGA text screen as 25 lines of 80 columns plus NUL each (unprintable: space). */
-void machine_screen(struct machine *m, char out[25][81]);
 
 extern const struct view *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */
 #endif

@@ -8,7 +8,7 @@
 #include "hv/acpi.h"
 #include "hv/machine_int.h"
 
-enum { COLS = 80, LINES = 25, TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
+enum { TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
 
 #define DEV_VIEW(slot, rows_fn)                                                                              \
 	static const char *slot##_view_rows(void *owner, const char *arg, struct row_sink *s)                \
@@ -221,8 +221,9 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 		      V_UINT(0), V_STR(m->v->ops->name), V_STR(m->cfg.cpu_model ? m->cfg.cpu_model : "host"),
 		      V_STR(st == MACHINE_STOPPED && c->halted ? "stopped, halted" : state_names[st]),
 		      V_HEX(c->seg[SEG_CS].sel), V_ADDR(cpu_pc(c)), V_STR(mode_name(c)), V_UINT(c->cpl),
-		      m->board.clock.mode == CLOCK_ICOUNT ? V_UINT(m->v->icount) : V_NONE, V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz),
-		      V_UINT(m->halts), V_UINT(m->halted_ns) });
+		      m->board.clock.mode == CLOCK_ICOUNT ? V_UINT(m->v->icount) : V_NONE,
+		      V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz), V_UINT(m->halts),
+		      V_UINT(m->halted_ns) });
 	return NULL;
 }
 
@@ -237,64 +238,69 @@ static char printable(uint8_t c)
 	return c >= 0x20 && c < 0x7f ? (char)c : ' ';
 }
 
-/* Video memory, from the first cell that is shown on. */
-static void read_cells(struct machine *m, struct text_cell out[LINES * COLS])
-{
-	uint8_t cells[2 * TEXT_CELLS];
-	unsigned cursor, start;
+/* The text screen, or where a picture is shown one line that says so. */
+struct text_screen {
+	struct vga_text mode;
+	struct text_cell cell[TEXT_CELLS];
+};
 
-	vga_cursor(m->board.dev[SLOT_vga], &cursor, &start);
-	if (!mm_phys_read(m->vm, TEXT_AT, cells, sizeof(cells)))
-		memset(cells, 0, sizeof(cells));
-	for (unsigned i = 0; i < LINES * COLS; i++)
-		memcpy(&out[i], cells + 2 * ((start + i) % TEXT_CELLS), sizeof(out[i]));
+static void read_screen(struct machine *m, struct text_screen *s)
+{
+	static const char words[] = "(a graphics mode: only text can be shown)";
+
+	vga_text(m->board.dev[SLOT_vga], &s->mode);
+	if (!s->mode.graphics && mm_phys_read(m->vm, TEXT_AT, s->cell, sizeof(s->cell)))
+		return;
+	memset(s->cell, 0, sizeof(s->cell));
+	if (!s->mode.graphics)
+		return;
+	s->mode = (struct vga_text){ .columns = sizeof(words) - 1, .pitch = sizeof(words) - 1, .lines = 1 };
+	for (unsigned x = 0; x < s->mode.columns; x++)
+		s->cell[x] = (struct text_cell){ (uint8_t)words[x], 0x07 };
 }
 
-static void line_text(const struct text_cell *line, char out[COLS + 1])
+static const struct text_cell *cell_at(const struct text_screen *s, unsigned y, unsigned x)
 {
-	for (unsigned x = 0; x < COLS; x++)
-		out[x] = printable(line[x].ch);
-	out[COLS] = 0;
+	return &s->cell[(s->mode.start + y * s->mode.pitch + x) % TEXT_CELLS];
 }
 
-static void line_attributes(const struct text_cell *line, char out[2 * COLS + 1])
+static void line_text(const struct text_screen *s, unsigned y, char out[VGA_COLUMNS + 1])
 {
-	for (unsigned x = 0; x < COLS; x++) {
-		out[2 * x] = "0123456789abcdef"[line[x].attribute >> 4];
-		out[2 * x + 1] = "0123456789abcdef"[line[x].attribute & 15];
+	for (unsigned x = 0; x < s->mode.columns; x++)
+		out[x] = printable(cell_at(s, y, x)->ch);
+	out[s->mode.columns] = 0;
+}
+
+static void line_attributes(const struct text_screen *s, unsigned y, char out[2 * VGA_COLUMNS + 1])
+{
+	for (unsigned x = 0; x < s->mode.columns; x++) {
+		out[2 * x] = "0123456789abcdef"[cell_at(s, y, x)->attribute >> 4];
+		out[2 * x + 1] = "0123456789abcdef"[cell_at(s, y, x)->attribute & 15];
 	}
-	out[2 * COLS] = 0;
-}
-
-void machine_screen(struct machine *m, char out[25][81])
-{
-	struct text_cell cells[LINES * COLS];
-
-	read_cells(m, cells);
-	for (unsigned y = 0; y < LINES; y++)
-		line_text(cells + y * COLS, out[y]);
+	out[2 * s->mode.columns] = 0;
 }
 
 static const struct view_col screen_cols[] = {
-	{ "line", "line", VAL_UINT, "", "line on the screen, from 0" },
+	{ "line", "line", VAL_UINT, "", "line on the screen, from 0; 25, or what the mode has" },
 	{ "text", "text", VAL_STR, "", "characters; unprintable ones are spaces" },
-	{ "attributes", "attributes", VAL_STR, "", "of each character, two hex digits: background, foreground" },
+	{ "attributes", "attributes", VAL_STR, "",
+	  "of each character, two hex digits: background, foreground" },
 	{ "blinks", "blinks", VAL_BOOL, "", "backgrounds from 8 on blink instead of being bright" },
 };
 
 static const char *screen_rows(void *owner, const char *arg, struct row_sink *s)
 {
 	struct machine *m = owner;
-	bool blinks = vga_blinks(m->board.dev[SLOT_vga]);
-	char text[COLS + 1], attributes[2 * COLS + 1];
-	struct text_cell cells[LINES * COLS];
+	char text[VGA_COLUMNS + 1], attributes[2 * VGA_COLUMNS + 1];
+	struct text_screen screen;
 
 	(void)arg;
-	read_cells(m, cells);
-	for (unsigned y = 0; y < LINES; y++) {
-		line_text(cells + y * COLS, text);
-		line_attributes(cells + y * COLS, attributes);
-		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text), V_STR(attributes), V_BOOL(blinks) });
+	read_screen(m, &screen);
+	for (unsigned y = 0; y < screen.mode.lines; y++) {
+		line_text(&screen, y, text);
+		line_attributes(&screen, y, attributes);
+		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text), V_STR(attributes),
+						  V_BOOL(screen.mode.blinks) });
 	}
 	return NULL;
 }

@@ -185,17 +185,26 @@ static void vga_out(struct dev *d, uint16_t port, unsigned size, uint32_t value)
 	}
 }
 
-void vga_cursor(struct dev *d, unsigned *offset, unsigned *start)
+/* N, or OTHERWISE when that is nothing a text screen has. */
+static unsigned sensible(unsigned n, unsigned most, unsigned otherwise)
 {
-	const struct vga *v = (const struct vga *)d;
-
-	*start = v->crtc[0xc] << 8 | v->crtc[0xd];
-	*offset = v->crtc[0xe] << 8 | v->crtc[0xf];
+	return n && n <= most ? n : otherwise;
 }
 
-bool vga_blinks(const struct dev *d)
+void vga_text(const struct dev *d, struct vga_text *t)
 {
-	return ((const struct vga *)d)->attr[0x10] & 8;
+	const struct vga *v = (const struct vga *)d;
+	const uint8_t *r = v->crtc;
+	unsigned scans = (r[0x12] | (r[7] << 7 & 0x100) | (r[7] << 3 & 0x200)) + 1u;
+
+	*t = (struct vga_text){
+		.graphics = v->gfx[6] & 1,
+		.blinks = v->attr[0x10] & 8,
+		.start = (unsigned)r[0xc] << 8 | r[0xd],
+		.columns = sensible(r[1] + 1u, VGA_COLUMNS, 80),
+		.lines = sensible((scans >> (r[9] >> 7)) / ((r[9] & 31) + 1u), VGA_LINES, 25),
+	};
+	t->pitch = r[0x13] ? 2u * r[0x13] : t->columns;
 }
 
 /* The EGA's 64 colours, as the video BIOS loads them: bits 0-2 are strong blue, green and red, 3-5 weak. */

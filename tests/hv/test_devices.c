@@ -760,15 +760,77 @@ START_TEST(views_emit)
 }
 END_TEST
 
+/* The lines of the screen, as the view gives them. */
+struct screen_sink {
+	struct row_sink s;
+	unsigned n;
+	char line[VGA_LINES][VGA_COLUMNS + 1];
+};
+
+static void screen_row(struct row_sink *s, const struct value *v)
+{
+	struct screen_sink *k = (struct screen_sink *)s;
+
+	ck_assert_uint_lt(k->n, VGA_LINES);
+	ck_assert_uint_le(strlen(v[1].s), VGA_COLUMNS);
+	ck_assert_uint_eq(strlen(v[2].s), 2 * strlen(v[1].s));
+	strcpy(k->line[k->n++], v[1].s);
+}
+
+static void look(struct screen_sink *k)
+{
+	*k = (struct screen_sink){ .s = { screen_row } };
+	for (unsigned i = 0; machine_views[i]; i++)
+		if (!strcmp(machine_views[i]->name, "screen"))
+			ck_assert_ptr_null(machine_views[i]->rows(m, "", &k->s));
+}
+
+static void crtc(uint8_t index, uint8_t val)
+{
+	out8(0x3d4, index), out8(0x3d5, val);
+}
+
 START_TEST(screen_text)
 {
-	char text[25][81];
 	const uint16_t hi[] = { 0x0748, 0x0769 };
+	struct screen_sink k;
 
 	mm_phys_write(machine_vm(m), 0xb8000 + 160, hi, sizeof(hi));
-	machine_screen(m, text);
-	ck_assert_int_eq(strncmp(text[1], "Hi ", 3), 0);
-	ck_assert_uint_eq(strlen(text[24]), 80);
+	look(&k);
+	ck_assert_uint_eq(k.n, 25);
+	ck_assert_int_eq(strncmp(k.line[1], "Hi ", 3), 0);
+	ck_assert_uint_eq(strlen(k.line[24]), 80);
+	crtc(9, 0x47); /* characters of 8 lines */
+	look(&k);
+	ck_assert_uint_eq(k.n, 50);
+	crtc(0xd, 80); /* scrolled by one line */
+	look(&k);
+	ck_assert_int_eq(strncmp(k.line[0], "Hi ", 3), 0);
+}
+END_TEST
+
+START_TEST(screen_modes)
+{
+	struct screen_sink k;
+
+	crtc(0x11, 0x0e); /* unlocks 0 to 7 */
+	crtc(1, 39);
+	crtc(0x13, 20);
+	mm_phys_write(machine_vm(m), 0xb8000 + 80, "H", 1);
+	look(&k);
+	ck_assert_uint_eq(k.n, 25);
+	ck_assert_uint_eq(strlen(k.line[0]), 40);
+	ck_assert_int_eq(k.line[1][0], 'H');
+	for (unsigned i = 0; i < 0x19; i++) { /* whatever is in the registers */
+		crtc(i, 0xff);
+		look(&k);
+		crtc(i, 0);
+		look(&k);
+	}
+	out8(0x3ce, 6), out8(0x3cf, 5);
+	look(&k);
+	ck_assert_uint_eq(k.n, 1);
+	ck_assert_ptr_nonnull(strstr(k.line[0], "graphics mode"));
 }
 END_TEST
 
@@ -820,6 +882,7 @@ int main(void)
 		icount_target_and_hash,
 		views_emit,
 		screen_text,
+		screen_modes,
 	};
 
 	tcase_add_checked_fixture(tc, setup, teardown);

@@ -363,11 +363,3 @@ uint64_t machine_state_hash(struct machine *m)
 {
 	return 0xfeedface00000000ull + m->v.cpu.gpr[R_EAX];
 }
-
-void machine_screen(struct machine *m, char out[25][81])
-{
-	(void)m;
-	for (int i = 0; i < 25; i++)
-		memset(out[i], ' ', 80), out[i][80] = 0;
-	memcpy(out[2], "hello", 5);
-}
