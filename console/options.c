@@ -74,7 +74,7 @@ static const struct option_row {
 	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain),
 	  "do not link fragments to each other (for bisecting)" },
 	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
-	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd), "initial RAM disk, or Multiboot module" },
+	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd), "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
 	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image by the BIOS" },
 	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },

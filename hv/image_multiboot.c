@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Multiboot 0.6.96 (version 1): 32-bit ELF or the a.out kludge, memory map,
- * one module from the initrd option, command line. Information goes to 0x90000. */
+ * modules from the initrd option ("FILE [TEXT],FILE [TEXT]..."), command line. Information goes to 0x90000.
+ */
 #include "hv/image.h"
 
 #include <elf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -16,6 +18,8 @@ enum {
 	MODS_AT = 0x90300,
 	TEXT_AT = 0x91000,
 	TEXT_MAX = 0x1000,
+	MOD_TEXT_AT = TEXT_AT + TEXT_MAX,
+	MODS_MAX = 64,
 	AREA_END = 0x93000
 };
 enum {
@@ -168,26 +172,60 @@ static bool load_elf(struct loader *l, const struct blob *k, uint32_t *entry, ui
 	return *end ? true : image_fail(l, "%s: ELF file has nothing to load", name(l));
 }
 
-static bool put_module(struct loader *l, uint64_t kernel_end, struct mb_info *info)
+struct modules {
+	struct mb_module mod[MODS_MAX];
+	unsigned n;
+	uint64_t at;   /* where the next one goes */
+	uint32_t text; /* and its text */
+};
+
+/* Load the file that TEXT, of LEN bytes, begins with: up to a space, unless the WHOLE is its name. */
+static bool put_module(struct loader *l, struct modules *m, const char *text, size_t len, bool whole)
 {
-	uint64_t at = kernel_end < 0x100000 ? 0x100000 : (kernel_end + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
-	struct mb_module mod = { .start = (uint32_t)at, .text = TEXT_AT + TEXT_MAX };
+	char line[TEXT_MAX] = "", file[TEXT_MAX];
+	struct mb_module *mod = &m->mod[m->n];
 	struct blob b;
 	bool ok;
 
-	if (!l->cfg->initrd)
-		return true;
-	if (!image_read_file(l, l->cfg->initrd, 1ull << 32, &b))
+	if (m->n == MODS_MAX || m->text + len + 1 > AREA_END || len >= sizeof(line))
+		return image_fail(l, "modules: at most %u, with %u bytes of text", MODS_MAX,
+				  AREA_END - MOD_TEXT_AT);
+	memcpy(line, text, len);
+	memcpy(file, line, sizeof(file));
+	if (!whole)
+		file[strcspn(file, " ")] = 0;
+	if (!image_read_file(l, file, 1ull << 32, &b))
 		return false;
-	mod.end = (uint32_t)(at + b.len);
-	info->flags |= INFO_MODS;
-	info->mods_count = 1;
-	info->mods_addr = MODS_AT;
-	ok = image_put(l, at, b.data, b.len, l->cfg->initrd) &&
-	     image_put(l, MODS_AT, &mod, sizeof(mod), "module list") &&
-	     image_put(l, mod.text, "initrd", 7, "module name");
+	*mod = (struct mb_module){ (uint32_t)m->at, (uint32_t)(m->at + b.len), m->text, 0 };
+	ok =
+	    image_put(l, m->at, b.data, b.len, file) && image_put(l, m->text, line, len + 1, "module's text");
+	m->at = (m->at + b.len + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+	m->text += (uint32_t)len + 1;
+	m->n++;
 	blob_free(&b);
 	return ok;
+}
+
+static bool put_modules(struct loader *l, uint64_t kernel_end, struct mb_info *info)
+{
+	const char *list = l->cfg->initrd;
+	struct modules m = {
+		.at = kernel_end < 0x100000 ? 0x100000 : (kernel_end + PAGE_MASK) & ~(uint64_t)PAGE_MASK,
+		.text = MOD_TEXT_AT,
+	};
+	bool whole = list && !access(list, F_OK);
+
+	for (size_t len; list && *list; list += len + (list[len] == ',')) {
+		len = whole ? strlen(list) : strcspn(list, ",");
+		if (!put_module(l, &m, list, len, whole))
+			return false;
+	}
+	if (!m.n)
+		return true;
+	info->flags |= INFO_MODS;
+	info->mods_count = m.n;
+	info->mods_addr = MODS_AT;
+	return image_put(l, MODS_AT, m.mod, m.n * sizeof(m.mod[0]), "module list");
 }
 
 static bool put_map(struct loader *l, struct mb_info *info)
@@ -234,7 +272,7 @@ bool multiboot_load(struct loader *l, const struct blob *k)
 	if (!(h.flags & MB_KLUDGE ? load_kludge(l, k, &h, (uint64_t)at, &entry, &end)
 				  : load_elf(l, k, &entry, &end)))
 		return false;
-	if (!put_map(l, &info) || !put_texts(l, &info) || !put_module(l, end, &info) ||
+	if (!put_map(l, &info) || !put_texts(l, &info) || !put_modules(l, end, &info) ||
 	    !image_put(l, INFO_AT, &info, sizeof(info), "boot information") ||
 	    !image_enter_flat(l, entry, STACK))
 		return false;

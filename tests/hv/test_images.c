@@ -219,6 +219,48 @@ START_TEST(multiboot_good)
 }
 END_TEST
 
+START_TEST(multiboot_modules)
+{
+	struct image_config ic = { 0 };
+	struct machine *m;
+	char kernel[256], list[600], big[32768], text[32] = "";
+
+	snprintf(kernel, sizeof(kernel), "%s", put_file("elf", elf, sizeof(elf)));
+	ic.kernel = kernel;
+	snprintf(list, sizeof(list), "%s one two,", put_file("mod1", "first", 5));
+	snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s", put_file("mod2", "second", 6));
+	ic.initrd = list;
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	uint32_t info = (uint32_t)machine_vcpu(m)->cpu.gpr[R_EBX], mod = mem32(m, info + 24);
+	ck_assert_uint_eq(mem32(m, info + 20), 2);
+	ck_assert_uint_eq(mem32(m, mod), 0x104000);
+	ck_assert_uint_eq(mem32(m, mod + 4), 0x104005);
+	ck_assert_uint_eq(mem32(m, mod + 16), 0x105000);
+	ck_assert_uint_eq(mem32(m, 0x105000), 's' | 'e' << 8 | 'c' << 16 | 'o' << 24);
+	mm_phys_read(machine_vm(m), mem32(m, mod + 8) + strcspn(list, " "), text, 9);
+	ck_assert_str_eq(text, " one two");
+	machine_free(m);
+
+	ic.initrd = put_file("mod,3", "comma", 5); /* a file's name may have one */
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	machine_free(m);
+	snprintf(list, sizeof(list), "%s,/nonexistent/module", put_file("mod1", "first", 5));
+	ic.initrd = list;
+	refuse(ic, 4 << 20, "/nonexistent/module");
+	memset(big, 0, sizeof(big));
+	for (int i = 0; i < 65; i++)
+		snprintf(big + strlen(big), sizeof(big) - strlen(big), "%s%s", i ? "," : "",
+			 put_file("m", "x", 1));
+	ic.initrd = big;
+	refuse(ic, 4 << 20, "modules: at most");
+	snprintf(big, sizeof(big), "%s ", put_file("m", "x", 1));
+	memset(big + strlen(big), 'x', 5000);
+	refuse(ic, 4 << 20, "modules: at most");
+}
+END_TEST
+
 START_TEST(multiboot_bad)
 {
 	struct image_config ic = { 0 };
@@ -411,8 +453,17 @@ int main(void)
 	Suite *s = suite_create("hv-images");
 	TCase *tc = tcase_create("images");
 	const TTest *const all[] = {
-		linux_good,	linux_bad, linux_cmdline_too_long, multiboot_good, multiboot_bad,
-		flat,		bios,	   boot_rom_checksum,	   int13_read,	   acpi_tables,
+		linux_good,
+		linux_bad,
+		linux_cmdline_too_long,
+		multiboot_good,
+		multiboot_modules,
+		multiboot_bad,
+		flat,
+		bios,
+		boot_rom_checksum,
+		int13_read,
+		acpi_tables,
 		machine_limits,
 	};
 	SRunner *sr;
