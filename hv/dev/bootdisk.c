@@ -290,6 +290,18 @@ static void int13(struct bootdisk *k)
 	}
 }
 
+/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. There is no APIC that it
+ * could speak of, and a kernel that believed it would mask the PICs: take its pointer away. */
+static void hide_mp_table(struct board *b)
+{
+	enum { MP_POINTER = 16, MP_FROM = 0xf0000, MP_TO = 0x100000 };
+	uint8_t p[MP_POINTER], none[MP_POINTER] = { 0 };
+
+	for (uint32_t at = MP_FROM; at < MP_TO; at += MP_POINTER)
+		if (mm_phys_read(b->vm, at, p, sizeof(p)) && !memcmp(p, "_MP_", 4))
+			mm_phys_write(b->vm, at, none, sizeof(none));
+}
+
 /* The ROM's boot entry: hook INT 13h, load the first sector, set DL. */
 static void boot(struct bootdisk *k)
 {
@@ -308,6 +320,7 @@ static void boot(struct bootdisk *k)
 		mm_phys_write(b->vm, BDA_DISKS, &one, 1);
 	else
 		mm_phys_write(b->vm, BDA_EQUIPMENT, &equipment, 2);
+	hide_mp_table(b);
 	read_sectors(b, 0, 1, BOOT_ADDR);
 	set16(b, R_EDX, drive);
 	LOG(dev, "booting from the image as drive %#x", drive);

@@ -373,6 +373,30 @@ START_TEST(int13_read)
 }
 END_TEST
 
+/* What the option ROM's boot entry leaves: the first sector, INT 13h, the drive, and no MP table. */
+START_TEST(boot_entry)
+{
+	static uint8_t rom[0x20000], disk[1474560] = { 0xeb, 0xfe, 0x12, 0x34 };
+	struct image_config ic = { 0 };
+	struct machine *m;
+
+	memcpy(rom + 0x16920, "_MP_", 4); /* the last 128 KiB below 1 MiB */
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	ic.boot_sector = put_file("disk", disk, sizeof(disk));
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	ck_assert_uint_eq(mem32(m, 0xf6920), 0x5f504d5f);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	c->seg[SEG_CS].sel = 0xca00, c->seg[SEG_CS].base = 0xca000;
+	bus_out(&m->board.bus, BOOTROM_PORT_BOOT, 1, 0);
+	ck_assert_uint_eq(mem32(m, 0x7c00), 0x3412feeb);
+	ck_assert_uint_eq(mem32(m, 0x13 * 4), 0xca000000 | BOOTROM_INT13);
+	ck_assert_uint_eq(c->gpr[R_EDX] & 0xff, 0);
+	ck_assert_uint_eq(mem32(m, 0xf6920), 0);
+	machine_free(m);
+}
+END_TEST
+
 static uint8_t sum_of(struct machine *m, gpa a, uint32_t n)
 {
 	uint8_t sum = 0, b;
@@ -463,6 +487,7 @@ int main(void)
 		bios,
 		boot_rom_checksum,
 		int13_read,
+		boot_entry,
 		acpi_tables,
 		machine_limits,
 	};
