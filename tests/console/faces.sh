@@ -106,7 +106,7 @@ sees "kernel_main:" "the dashboard shows where"
 mark()
 {
 	echo "eval \"shell echo %08x %08x >'$TMP/gdb.$1.new'; mv '$TMP/gdb.$1.new' '$TMP/gdb.$1'\", \$eip, \$esp"
-	echo "shell while [ ! -e '$TMP/go.$1' ]; do sleep 0.05; done"
+	echo "shell while [ -d '$TMP' ] && [ ! -e '$TMP/go.$1' ]; do sleep 0.05; done"
 }
 {
 	echo "set pagination off"

@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The control socket's fuzz corpus once more, without a fuzzer.
 cd "${TOP_BUILDDIR:=.}" || exit 99
-exec timeout 60 tests/fuzz/fuzz_control "${TOP_SRCDIR:-.}"/tests/fuzz/corpus-control/*
+exec timeout 600 tests/fuzz/fuzz_control "${TOP_SRCDIR:-.}"/tests/fuzz/corpus-control/*

@@ -21,7 +21,7 @@ run_guest()
 {
 	limit=$1
 	shift
-	timeout -k 5 $((limit + 5)) "$VITRINE" run --timeout "$limit" "$@" </dev/null >"$TMP/raw" 2>"$TMP/err"
+	timeout -k 60 $((limit + 60)) "$VITRINE" run --timeout "$limit" "$@" </dev/null >"$TMP/raw" 2>"$TMP/err"
 	status=$?
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
 }
