@@ -251,13 +251,15 @@ static void called(const struct bt_vcpu *b, unsigned k, enum way w, struct usage
 /* The rest of kind K's: what was counted where it happened. */
 static void complete(const struct bt_vcpu *b, unsigned k, struct usage *u)
 {
-	double slow;
+	double slow, entered = u->count[2];
 
 	called(b, k, WAY_TRAP, u, 0);
 	called(b, k, WAY_INTC, u, 1); /* in-TC emulations that had to call out */
 	slow = u->count[1];
 	called(b, k, WAY_CALLOUT, u, 1);
-	u->count[2] -= slow < u->count[2] ? slow : u->count[2];
+	u->count[2] -= slow < entered ? slow : entered;
+	if (entered > 0)
+		u->cycles[2] *= u->count[2] / entered; /* what called out is not counted twice */
 	if (k == SENS_RDTSC)
 		u->cycles[2] += u->count[2] * (double)b->a.rdtsc_cost;
 	u->unknown[2] = u->untimed[2] = !b->count_entries && u->sites[2];
