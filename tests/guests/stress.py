@@ -5,8 +5,8 @@
     stress.py SOCKET PID toggle|steer|watch SEED
 
 toggle  adapt off, adapt on, every 50 ms
-steer   every 50 ms a random one of: adapt, the way of a kind of sensitive instruction or of
-        the instruction at an address, discard
+steer   every 50 ms a random one of: adapt and its numbers, the way of a kind of sensitive
+        instruction or of the instruction at an address, discard, retranslate, pins, probes, counting
 watch   nothing: only the samples below
 
 Once a second a line with what the process and the translation cache hold: resident KiB,
@@ -23,6 +23,11 @@ KINDS = "all cli sti pushf popf rdtsc mov-from-cr sreg-read segment-load mov-to-
 WAYS = "trap callout in-tc default".split()
 # around the fixed instructions, where user code lies, and around the zones of the guest
 PLACES = [(0xC0100000, 0x8000), (0x400000, 0x400), (0x1FE0000, 0x40000), (0xFCFE0000, 0x40000)]
+STEERS = [
+    "discard all", "discard", "retranslate", "retranslate {at}", "pin", "pin {at}", "unpin {at}", "count on", "count off",
+    "probe", "probe if $eax != 3", "probe if [$esp] == 0 || 1 / $ecx", "probe {at}", "unprobe all", "adapt default",
+    "adapt threshold all 1", "adapt threshold all 65535", "adapt calm all 1000",
+]
 
 
 class Session:
@@ -52,10 +57,11 @@ def steer(count):
         return random.choice(["adapt on", "adapt off"])
     if kind < 5:
         return f"policy {random.choice(KINDS)} {random.choice(WAYS)}"
-    if kind == 5:
-        return "discard all"
     base, size = random.choice(PLACES)
-    return f"site {base + random.randrange(size):#x} {random.choice(WAYS)}"
+    at = f"{base + random.randrange(size):#x}"
+    if kind < 8:
+        return random.choice(STEERS).format(at=at)
+    return f"site {at} {random.choice(WAYS)}"
 
 
 def sample(session, pid):
