@@ -168,16 +168,31 @@ static size_t common(const struct words *w)
 	return n;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In columns, sorted downwards. */
 static void show_words(struct tui *t, const struct words *w)
 {
+	size_t len = 0, widest = 0, columns, rows;
 	char *text = NULL;
-	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		abort();
 	for (size_t i = 0; i < w->n; i++)
-		fprintf(f, "%s\n", w->list[i]);
+		if (strlen(w->list[i]) > widest)
+			widest = strlen(w->list[i]);
+	columns = ((size_t)t->canvas.w - 1) / (widest + 2);
+	columns = columns ? columns : 1;
+	rows = (w->n + columns - 1) / columns;
+	for (size_t r = 0; r < rows; r++) {
+		for (size_t i = r; i < w->n; i += rows)
+			fprintf(f, "%-*s", (int)(i + rows < w->n ? widest + 2 : 0), w->list[i]);
+		fputc('\n', f);
+	}
 	fclose(f);
 	/* beside the prompt there is one line only: the prompt's. The words go over the screen. */
 	free(t->overlay.text);
@@ -212,6 +227,7 @@ static void complete(struct tui *t)
 			 open ? "" : " ");
 		insert(p, more);
 	} else if (w.n > 1) {
+		qsort(w.list, w.n, sizeof(*w.list), by_text);
 		show_words(t, &w);
 	} else if (!open) {
 		insert(p, " ");
