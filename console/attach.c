@@ -2,8 +2,8 @@
  * "vitrine attach": a shell whose session is at the other end of a control socket. It
  * knows nothing but the protocol: a line goes out as a request, its text comes back.
  *
- * While the answer takes its time the guest runs: what is typed is sent to its serial port,
- * as in the shell. What is typed before that is for the next prompt. */
+ * While a command lets the guest run, what is typed is sent to its serial port, as in the shell. What is typed while
+ * another one takes its time is for the next prompt. */
 #include "console/console_int.h"
 #include "console/control.h"
 #include "base/signals.h"
@@ -16,13 +16,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <readline/history.h>
 #include <readline/readline.h>
 
-enum { CTRL_C = 3, CTRL_BRACKET = 0x1d, PATIENCE_MS = 100, MAX_KEYS = 256 };
+enum { CTRL_C = 3, CTRL_BRACKET = 0x1d, MAX_KEYS = 256 };
 
 struct attached {
 	const struct options *o;
@@ -34,6 +33,8 @@ struct attached {
 	bool waiting; /* for the answer to LAST_ID */
 	bool failed;  /* that answer was an error */
 	bool over;    /* the other end is gone, or we are done */
+	bool guest_runs; /* a command lets it */
+	bool handed;	 /* ... and has our keyboard */
 	bool at_prompt;
 	bool mid_line; /* guest output did not end its line */
 	struct above above;
@@ -166,6 +167,8 @@ static void show_message(struct attached *a, const json_t *msg)
 
 	if (!event)
 		show_answer(a, msg);
+	else if (!strcmp(event, "run"))
+		a->guest_runs = json_is_true(json_object_get(msg, "on"));
 	else if (!json_string_length(text) || (!strcmp(event, "stopped") && a->waiting))
 		return; /* the answer waited for says it too */
 	else if (a->o->json && json_array_size(json_object_get(msg, "results")))
@@ -248,34 +251,28 @@ static void typed_ready(void *ctx, int fd)
 	send_keys(a, buf, kept);
 }
 
-/* Turn the loop until the answer has come; at most MS milliseconds (-1: no limit). */
-static void turn_until_answered(struct attached *a, int ms)
+/* The guest has the keyboard, or has it no more. */
+static void hand_over(struct attached *a, bool on)
 {
-	struct timespec from, now;
-	int gone = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	while (a->waiting && !a->over && (ms < 0 || gone < ms)) {
-		loop_turn(a->loop, ms < 0 ? -1 : ms - gone, -1);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		gone = (int)((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000);
+	if (a->handed == on)
+		return;
+	a->handed = on;
+	if (on) {
+		terminal_raw(&a->term, STDIN_FILENO);
+		loop_watch(a->loop, STDIN_FILENO, typed_ready, a);
+	} else {
+		loop_forget(a->loop, STDIN_FILENO);
+		terminal_restore(&a->term, STDIN_FILENO);
 	}
 }
 
 static void await_answer(struct attached *a)
 {
-	if (prompting && a->term.is_tty) {
-		turn_until_answered(a, PATIENCE_MS);
-		if (!a->waiting || a->over)
-			return;
-		terminal_raw(&a->term, STDIN_FILENO);
-		loop_watch(a->loop, STDIN_FILENO, typed_ready, a);
+	while (a->waiting && !a->over) {
+		hand_over(a, prompting && a->term.is_tty && a->guest_runs);
+		loop_turn(a->loop, -1, -1);
 	}
-	turn_until_answered(a, -1);
-	if (prompting && a->term.is_tty) {
-		loop_forget(a->loop, STDIN_FILENO);
-		terminal_restore(&a->term, STDIN_FILENO);
-	}
+	hand_over(a, false);
 }
 
 static bool nobody_to_ask(void *ctx)
@@ -394,7 +391,8 @@ static char **complete(const char *text, int start, int end)
 	a->waiting = req != NULL;
 	if (req && !send_line(a, req))
 		a->over = true;
-	turn_until_answered(a, -1);
+	while (a->waiting && !a->over)
+		loop_turn(a->loop, -1, -1);
 	loop_watch(a->loop, STDIN_FILENO, key_ready, a);
 	a->words = NULL;
 	json_decref(req);
@@ -447,7 +445,7 @@ static void signal_ready(void *ctx, int fd)
 
 static void interactive(struct attached *a)
 {
-	json_t *req = json_pack("{si s[sss]}", "id", 0, "subscribe", "serial", "stop", "output");
+	json_t *req = json_pack("{si s[ssss]}", "id", 0, "subscribe", "serial", "stop", "output", "run");
 
 	a->over = !send_line(a, req);
 	json_decref(req);

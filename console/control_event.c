@@ -143,8 +143,19 @@ static void output(void *ctx, const struct result *r)
 	free(line);
 }
 
+/* A command, whoever's, waits for the guest from now on, or no more. */
+static void running(void *ctx, bool on)
+{
+	static const char *const lines[] = { "{\"event\":\"run\",\"on\":false}\n", "{\"event\":\"run\",\"on\":true}\n" };
+	struct control *ctl = ctx;
+
+	for (struct control_client *c = ctl->clients; c; c = c->next)
+		if (c->runs && c->fd >= 0)
+			control_send(c, lines[on], strlen(lines[on]));
+}
+
 void control_events_init(struct control *ctl)
 {
 	ctl->listener = (struct debug_listener){ .ctx = ctl, .stopped = stopped };
-	ctl->tap = (struct inspect_tap){ .ctx = ctl, .serial = serial, .output = output };
+	ctl->tap = (struct inspect_tap){ .ctx = ctl, .serial = serial, .output = output, .running = running };
 }

@@ -18,7 +18,7 @@ struct control_client {
 	char *in;
 	size_t len, cap;
 	bool skipping; /* the rest of a line that was too long */
-	bool stops, serial, output;
+	bool stops, serial, output, runs;
 	struct outbox out; /* of OUTPUT */
 	void *state; /* the service's; NULL: not asked for yet */
 	struct control_client *next;

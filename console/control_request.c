@@ -29,7 +29,7 @@ static void execute(struct control_client *c, const char *id, const char *comman
 
 static bool subscribe(struct control_client *c, const char *id, const json_t *list)
 {
-	bool stops = false, serial = false, output = false;
+	bool stops = false, serial = false, output = false, runs = false;
 	const char *word;
 	json_t *item;
 	size_t i;
@@ -42,6 +42,8 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 			serial = true;
 		else if (!strcmp(word, "output"))
 			output = true;
+		else if (!strcmp(word, "run"))
+			runs = true;
 		else
 			return false;
 	}
@@ -50,6 +52,7 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 	c->stops = stops;
 	c->serial = serial;
 	c->output = output;
+	c->runs = runs;
 	answer_send(c, &(struct answer){ 0 }, id, true);
 	return true;
 }
@@ -118,7 +121,7 @@ static void request(struct control_client *c, const json_t *req, const char *id)
 	else if (line)
 		complete(c, id, json_string_value(line));
 	else if (!subscribe(c, id, list))
-		control_refuse(c, id, "\"subscribe\" takes a list of \"stop\", \"serial\" and \"output\"");
+		control_refuse(c, id, "\"subscribe\" takes a list of \"stop\", \"serial\", \"output\" and \"run\"");
 }
 
 void control_request(struct control_client *c, const char *line, size_t len)

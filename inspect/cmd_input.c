@@ -172,16 +172,14 @@ static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *
 		return 0;
 	if (inspect_ended(s))
 		return result_fail(r, "wait: the guest has ended");
-	if (s->face.running)
-		s->face.running(s->face.ctx, true);
+	session_moves(s, true);
 	if (!was_running)
 		run_start(s, &(struct run_goal){ 0 });
 	ok = heard(s, a->argv[0], session_now() + (int64_t)(seconds * 1e9));
 	stopped_itself = !s->running;
 	if (!was_running || session_interrupted(s))
 		run_halt(s);
-	if (s->face.running)
-		s->face.running(s->face.ctx, false);
+	session_moves(s, false);
 	return ok ? 0 : not_heard(s, a, r, stopped_itself);
 }
 

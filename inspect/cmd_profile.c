@@ -163,13 +163,11 @@ int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r)
 		return result_fail(r, "profile: the guest has ended");
 	if (!was_running)
 		run_start(s, &(struct run_goal){ 0 });
-	if (s->face.running)
-		s->face.running(s->face.ctx, true);
+	session_moves(s, true);
 	collect(s, &p, session_now() + (int64_t)(seconds * 1e9));
 	if (!was_running && s->running)
 		run_halt(s);
-	if (s->face.running)
-		s->face.running(s->face.ctx, false);
+	session_moves(s, false);
 	show(&p, r);
 	if (path)
 		rc = write_folded(&p, path, r);

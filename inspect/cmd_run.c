@@ -187,11 +187,9 @@ static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result
 	if (return_address(s, &addr, &stack)) {
 		run_to_address(s, addr, stack, "finish");
 	} else {
-		if (s->face.running)
-			s->face.running(s->face.ctx, true);
+		session_moves(s, true);
 		step_out(s);
-		if (s->face.running)
-			s->face.running(s->face.ctx, false);
+		session_moves(s, false);
 	}
 	run_publish(s);
 	return report(s, r);
@@ -286,13 +284,11 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 	if (!rc && !max && address_goal(s, expr, &val)) {
 		run_to(s, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)val, .reached = "run-until" });
 	} else if (!rc) {
-		if (s->face.running)
-			s->face.running(s->face.ctx, true);
+		session_moves(s, true);
 		s->step_irq = true;
 		rc = step_until(s, expr, (uint64_t)max, r);
 		s->step_irq = irq;
-		if (s->face.running)
-			s->face.running(s->face.ctx, false);
+		session_moves(s, false);
 	}
 	free(expr);
 	run_publish(s);

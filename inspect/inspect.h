@@ -59,6 +59,7 @@ struct inspect_tap {
 	void *ctx;
 	void (*serial)(void *ctx, const uint8_t *buf, size_t n); /* serial output that somebody takes */
 	void (*output)(void *ctx, const struct result *r);	 /* what comes by itself */
+	void (*running)(void *ctx, bool on); /* a command lets the guest run, or is done with that; may be NULL */
 	struct inspect_tap *next;
 };
 void inspect_tap(struct inspect *s, struct inspect_tap *tap);

@@ -464,16 +464,14 @@ void run_halt(struct inspect *s)
 
 void run_wait(struct inspect *s)
 {
-	if (s->face.running)
-		s->face.running(s->face.ctx, true);
+	session_moves(s, true);
 	while (!run_settled(s)) {
 		if (session_interrupted(s))
 			run_halt(s);
 		else
 			session_idle(s, 100);
 	}
-	if (s->face.running)
-		s->face.running(s->face.ctx, false);
+	session_moves(s, false);
 }
 
 void run_to(struct inspect *s, const struct run_goal *goal)

@@ -136,6 +136,15 @@ void inspect_interrupt(struct inspect *s)
 		machine_request_stop(s->m);
 }
 
+void session_moves(struct inspect *s, bool on)
+{
+	if (s->face.running)
+		s->face.running(s->face.ctx, on);
+	for (struct inspect_tap *t = s->taps; t; t = t->next)
+		if (t->running)
+			t->running(t->ctx, on);
+}
+
 static int until_deadline(struct inspect *s, int timeout_ms)
 {
 	int64_t left;
@@ -209,8 +218,7 @@ static bool held(const struct inspect *s)
 
 static void wait_held(struct inspect *s)
 {
-	if (s->face.running)
-		s->face.running(s->face.ctx, true);
+	session_moves(s, true);
 	while (!run_settled(s) || held(s)) {
 		if (!session_interrupted(s)) {
 			session_idle(s, 100);
@@ -220,8 +228,7 @@ static void wait_held(struct inspect *s)
 			run_halt(s);
 		break;
 	}
-	if (s->face.running)
-		s->face.running(s->face.ctx, false);
+	session_moves(s, false);
 }
 
 void inspect_run(struct inspect *s, const struct inspect_sink *sink)

@@ -123,6 +123,8 @@ struct variable *session_variable(struct inspect *s, const char *name, bool make
 /* ---- session.c ---- */
 bool session_interrupted(struct inspect *s); /* also the deadline */
 void session_idle(struct inspect *s, int timeout_ms);
+/* A command lets the guest run from now on, or does no more: the faces are told who has the terminal. */
+void session_moves(struct inspect *s, bool on);
 int64_t session_now(void); /* monotonic ns */
 
 /* ---- execute.c ---- */
