@@ -359,10 +359,10 @@ static const struct command commands[] = {
 	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 1, -1, COMP_EXPR },
 	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL,
 	  cmd_run_icount, CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },
-	{ "reset", NULL, "",
+	{ "reset", "system_reset", "",
 	  "power cycle: memory cleared, image loaded again, stopped at the first instruction", NULL,
 	  cmd_reset, CMD_STOPPED, 0, 0, COMP_NONE },
-	{ "poweroff", NULL, "", "switch the guest off; its last state stays visible", NULL, cmd_poweroff,
+	{ "poweroff", "kill k", "", "switch the guest off; its last state stays visible", NULL, cmd_poweroff,
 	  CMD_MACHINE, 0, 0, COMP_NONE },
 	{ 0 },
 };
