@@ -145,11 +145,11 @@ uint64_t clock_now(const struct vm_clock *c)
 
 uint64_t clock_tsc(const struct vm_clock *c)
 {
+	uint64_t offset = c->v ? c->v->cpu.tsc_offset : 0;
+
 	if (c->mode == CLOCK_ICOUNT)
-		return muldiv64(clock_now(c), c->tsc_khz, 1000000);
-	if (!c->running)
-		return c->held_tsc;
-	return __builtin_ia32_rdtsc() + (c->v ? c->v->cpu.tsc_offset : 0);
+		return muldiv64(clock_now(c), c->tsc_khz, 1000000) + offset;
+	return c->running ? __builtin_ia32_rdtsc() + offset : c->held_tsc;
 }
 
 static void unlink_timer(struct vm_clock *c, struct vm_timer *t)

@@ -91,7 +91,7 @@ struct cpu {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t pat, apic_base, tsc_aux, misc_enable;
 	uint64_t mtrr_def;
-	uint64_t tsc_offset; /* guest TSC = host TSC + this, mod 2^64 (host clock mode) */
+	uint64_t tsc_offset; /* guest TSC = host TSC (icount clock: VM time) + this, mod 2^64 */
 	uint32_t a20_mask;   /* 0xffffffff, or with bit 20 clear when A20 is off */
 	struct exc exc;
 	uint8_t fpu[4096] __attribute__((aligned(64))); /* XSAVE image, standard form */

@@ -516,6 +516,21 @@ START_TEST(vga_palette)
 }
 END_TEST
 
+START_TEST(tsc_written)
+{
+	uint64_t before;
+
+	advance(1000000);
+	before = clock_tsc(&m->board.clock);
+	ck_assert_uint_gt(before, 0);
+	m->v->cpu.tsc_offset -= before; /* what WRMSR of 0 does */
+	ck_assert_uint_eq(clock_tsc(&m->board.clock), 0);
+	advance(1000);
+	ck_assert_uint_gt(clock_tsc(&m->board.clock), 0);
+	ck_assert_uint_lt(clock_tsc(&m->board.clock), before);
+}
+END_TEST
+
 START_TEST(backdoor)
 {
 	m->v->cpu.gpr[R_EAX] = 0x564d5868;
@@ -870,6 +885,7 @@ int main(void)
 		fw_cfg_signature,
 		acpi_files,
 		vga_palette,
+		tsc_written,
 		backdoor,
 		cpuid_models,
 		stop_and_go,
