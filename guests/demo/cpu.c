@@ -29,6 +29,7 @@ static void gdt_init(void)
 	gdt[2] = descriptor(0, 0xfffff, A_DATA | A_32 | A_PAGES);
 	gdt[3] = descriptor(0, 0xfffff, A_CODE_USER | A_32 | A_PAGES);
 	gdt[4] = descriptor(0, 0xfffff, A_DATA_USER | A_32 | A_PAGES);
+	memcpy(&gdt[SEL_TWIN / 8], &gdt[SEL_KCODE / 8], 4 * sizeof(gdt[0]));
 	gdt[5] = descriptor((u32)&tss, sizeof(tss) - 1, 0x89);
 	gdt[8] = descriptor((u32)ldt, sizeof(ldt) - 1, 0x82);
 	load_gdt(&d);

@@ -94,8 +94,8 @@ trap_return:
 	iretl
 	.cfi_endproc
 
-	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. Either entry tells
-	 * which it is in place of an error code. */
+	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. In place of an error
+	 * code either entry tells which it is, and above that CS. */
 	.macro fast_frame which
 	movl (%esp), %esp
 	pushl $SEL_UDATA
@@ -104,6 +104,7 @@ trap_return:
 	pushl $SEL_UCODE
 	pushl %edx
 	pushl $\which
+	movw %cs, 2(%esp)
 	pushl $SYS_INT
 	.endm
 	.globl sysenter_entry, sysenter_twin

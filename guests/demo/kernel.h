@@ -29,7 +29,8 @@
 #define SEL_CODE16 0x38
 #define SEL_LDT 0x40
 #define SEL_LDT_CODE 0x07 /* LDT entry 0, RPL 3 means nothing here: DPL 3 */
-#define GDT_ENTRIES 9
+#define SEL_TWIN 0x48 /* SEL_KCODE to SEL_UDATA once more */
+#define GDT_ENTRIES 13
 
 #define PTE_P 1u
 #define PTE_W 2u

@@ -18,7 +18,7 @@ struct task {
 
 static struct task tasks[2], *current, *fpu_owner;
 static u32 idle_esp, idle_cr3;
-static u32 fast_entry = 1; /* where SYSENTER leads */
+static u32 fast_entry = SEL_KCODE << 16 | 1; /* where SYSENTER leads: CS, and which entry */
 static u8 stacks[2][STACK_SIZE] __attribute__((aligned(16)));
 
 static bool fxsr(void)
@@ -163,11 +163,13 @@ static void sys_write(const char *s, u32 n)
 		putch(*s);
 }
 
-/* SYSENTER leads to one entry or the other, in turn; the frame's error code says which it was. */
+/* SYSENTER leads to one entry or the other, by one code segment or the other, in turn; the frame's error code says
+ * which it was. */
 static void fast_turn(void)
 {
-	fast_entry = fast_entry == 1 ? 2 : 1;
-	wrmsr(0x176, (u32)(fast_entry == 1 ? sysenter_entry : sysenter_twin));
+	fast_entry ^= fast_entry & 1 ? 3 : 3 | (SEL_KCODE ^ SEL_TWIN) << 16;
+	wrmsr(0x174, fast_entry >> 16);
+	wrmsr(0x176, (u32)(fast_entry & 1 ? sysenter_entry : sysenter_twin));
 }
 
 static u32 get_id(const struct frame *f)
