@@ -112,8 +112,8 @@ plain.ask("delete")
 def tally(output):
     return sum(len(e["results"]) for e in output if "lost" not in e), sum(e.get("lost", 0) for e in output)
 
-# A loop that is reached thousands of times a second; nobody reads.
-hot = "user_main+0x22b"
+# A function that is reached thousands of times a second; nobody reads.
+hot = "trap"
 told.output = []
 plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 1500))
 number = plain.ask("info break")["results"][0]["number"]
