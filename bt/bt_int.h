@@ -343,6 +343,7 @@ struct bt_vcpu {
 	uint32_t transient_host;
 	gva bps[MAX_BPS];
 	unsigned nbps;
+	uint32_t dr[8];	     /* DR0 to DR3 and DR7 as they are in force (own_break.c) */
 	struct event_filter {
 		uint32_t lo, hi;
 		uint8_t kind; /* enum engine_event */
@@ -559,7 +560,12 @@ struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* lik
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 
 /* engine.c */
-bool bp_at(const struct bt_vcpu *b, uint32_t pc);
+bool bp_at(const struct bt_vcpu *b, uint32_t pc); /* a breakpoint of somebody's */
+
+/* own_break.c: the guest's own breakpoints */
+bool own_breaks_stale(const struct bt_vcpu *b);
+void own_breaks_set(struct bt_vcpu *b);			   /* as DR0 to DR3 and DR7 are now */
+unsigned own_break_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
 
 extern const struct view *const bt_views[];
 #endif

@@ -20,12 +20,17 @@ static struct bt_vcpu *bt_of(struct vcpu *v)
 	return (struct bt_vcpu *)v;
 }
 
-bool bp_at(const struct bt_vcpu *b, uint32_t pc)
+static bool user_bp_at(const struct bt_vcpu *b, uint32_t pc)
 {
 	for (unsigned i = 0; i < b->nbps; i++)
 		if (b->bps[i] == pc)
 			return true;
 	return false;
+}
+
+bool bp_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	return user_bp_at(b, pc) || own_break_at(b, pc);
 }
 
 /* ---- icount budget ---- */
@@ -54,6 +59,33 @@ static bool deliver(struct bt_vcpu *b)
 	return sys_deliver_exc(&b->v);
 }
 
+/* #DB for the breakpoints of the guest's own that BITS, of DR6, tell of. False: shutdown. */
+static bool deliver_own(struct bt_vcpu *b, unsigned bits, bool on_code)
+{
+	struct cpu *c = &b->v.cpu;
+
+	c->dr[6] |= bits;
+	cpu_raise(c, EXC_DB);
+	c->exc.rf = on_code;
+	return deliver(b);
+}
+
+/* A trap behind the instruction that touched what the guest watches. False: shutdown. */
+static bool take_own_watch(struct bt_vcpu *b)
+{
+	unsigned bits = mmu_watch_own_take(b->v.mmu);
+
+	return !bits || deliver_own(b, bits, false);
+}
+
+/* Bits of DR6 for a fault in front of the instruction at pc; 0: it is to be executed. */
+static unsigned own_break_now(const struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	return (b->dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? own_break_at(b, cpu_pc(c)) : 0;
+}
+
 /* One instruction outside the cache. XC_STEPPED, or another code to act on. */
 static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 {
@@ -62,6 +94,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	struct ccf *f;
 
 	c->shadow = 0;
+	c->sysflags &= ~(uint32_t)FL_RF; /* faults push it as set again */
 	b->st.transients++;
 	light_select(b);
 	b->xcode = XC_NONE;
@@ -90,7 +123,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	if (b->step_done && b->xcode == XC_STEPPED) {
 		b->v.icount += b->icount;
 		if (tf && !b->no_trap) {
-			c->dr[6] |= 1 << 14;
+			c->dr[6] |= 1 << 14 | mmu_watch_own_take(b->v.mmu);
 			cpu_raise(c, EXC_DB);
 			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 		}
@@ -195,8 +228,8 @@ static enum engine_exit failed(struct bt_vcpu *b)
 static int settle(struct bt_vcpu *b, enum exit_code x)
 {
 	switch (x) {
-	case XC_BREAK:
-		return ENGINE_BREAK;
+	case XC_BREAK: /* or the guest's own: own_break_now() is next */
+		return user_bp_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
 		if (x == XC_MMIO) /* a form that the bounce buffer does not serve (XSAVE) */
@@ -261,6 +294,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		int out;
 
 		b->st.dispatches++;
+		if (own_breaks_stale(b))
+			own_breaks_set(b);
 		if (b->event_hit)
 			return event_taken(b);
 		if (take_watch(b))
@@ -281,7 +316,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		}
 		if (b->want_flush || b->full)
 			cache_flush_all(b, !b->want_flush);
-		if (!take_interrupt(b))
+		if (!take_own_watch(b) || !take_interrupt(b))
 			return ENGINE_SHUTDOWN;
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
@@ -292,7 +327,13 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			return ENGINE_HALT;
 		if (b->icount && b->v.icount >= b->v.icount_limit)
 			return ENGINE_ICOUNT;
-		if (c->shadow || (c->sysflags & FL_TF)) {
+		unsigned bits = own_break_now(b);
+		if (bits && !user_bp_at(b, cpu_pc(c))) {
+			if (!deliver_own(b, bits, true))
+				return ENGINE_SHUTDOWN;
+			continue;
+		}
+		if (c->shadow || (c->sysflags & (FL_TF | FL_RF))) {
 			x = step_once(b);
 		} else {
 			f = fragment(b, &x);
@@ -347,13 +388,14 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 {
 	struct bt_vcpu *b = bt_of(v);
 	enum engine_exit e = ENGINE_STEPPED;
-	uint8_t if_was = v->cpu.intf;
+	unsigned bits;
 
 	b->thread = pthread_self();
 	fault_thread_enter(b);
 	b->gs_live = 0;
 	b->kick = 0;
-	(void)if_was;
+	if (own_breaks_stale(b))
+		own_breaks_set(b);
 	if (with_irq) {
 		v->plat.run_timers(v->plat.ctx);
 		if (!take_interrupt(b))
@@ -361,6 +403,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	}
 	if (e == ENGINE_STEPPED && v->cpu.halted) {
 		e = ENGINE_HALT;
+	} else if (e == ENGINE_STEPPED && (bits = own_break_now(b))) {
+		e = deliver_own(b, bits, true) ? ENGINE_STEPPED : ENGINE_SHUTDOWN;
 	} else if (e == ENGINE_STEPPED) {
 		switch (step_once(b)) {
 		case XC_SHUTDOWN:
@@ -376,6 +420,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	account_close(b);
 	if (e == ENGINE_STEPPED && take_watch(b))
 		e = ENGINE_WATCH;
+	if ((e == ENGINE_STEPPED || e == ENGINE_WATCH) && !take_own_watch(b))
+		e = ENGINE_SHUTDOWN;
 	if (b->event_hit)
 		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
 	fault_thread_leave();
@@ -412,7 +458,7 @@ static void bt_bp_insert(struct vcpu *v, gva lin)
 {
 	struct bt_vcpu *b = bt_of(v);
 
-	if (bp_at(b, (uint32_t)lin) || b->nbps == MAX_BPS)
+	if (user_bp_at(b, (uint32_t)lin) || b->nbps == MAX_BPS)
 		return;
 	b->bps[b->nbps++] = (uint32_t)lin;
 	cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);

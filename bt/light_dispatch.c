@@ -189,7 +189,8 @@ static bool may_go_on(const struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
 
-	return !(b->stepping | b->kick | b->stop | b->watched | c->shadow | c->halted | (c->sysflags & FL_TF ? 1 : 0));
+	return !(b->stepping | b->kick | b->stop | b->watched | c->shadow | c->halted |
+		 (c->sysflags & (FL_TF | FL_RF) ? 1 : 0) | (c->dr[7] != b->dr[7]));
 }
 
 static uint64_t leave_or_step(struct bt_vcpu *b)

@@ -178,6 +178,7 @@ uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
+	b->kick = 1; /* the dispatcher sees to own_breaks_set() */
 	return callout_ended(b, s, sys_mov_to_dr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next));
 }
 

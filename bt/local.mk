@@ -36,6 +36,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower_system.c \
 	%D%/lower_touch.c \
 	%D%/lower_vector.c \
+	%D%/own_break.c \
 	%D%/patch.c \
 	%D%/policy.c \
 	%D%/policy.def \

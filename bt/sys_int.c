@@ -304,7 +304,7 @@ static int deliver_one(struct vcpu *v, const struct exc *x)
 		.ret = (uint32_t)c->rip, .flags = cpu_eflags(c),
 	};
 
-	if (fault_class(x->vector))
+	if (fault_class(x->vector) || x->rf)
 		e.flags |= FL_RF;
 	if (x->vector == EXC_PF)
 		c->cr2 = x->cr2;

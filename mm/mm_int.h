@@ -96,7 +96,8 @@ struct window {
 };
 
 #define MAX_WINDOWS 64
-#define MAX_WATCH 64
+#define MAX_OWN 4 /* of the guest's own */
+#define MAX_WATCH (64 + MAX_OWN)
 
 /* A page whose mappings keep being dropped (passing.c). */
 struct churn {
@@ -119,6 +120,7 @@ struct mmu {
 	unsigned nwatch, nwatch_off;
 	struct engine_touch touch[MAX_TOUCHES]; /* of watchpoints, not taken yet */
 	unsigned ntouch;
+	uint8_t own_hit;     /* the guest's own, likewise */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct churn churn[CHURN_SLOTS];

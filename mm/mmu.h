@@ -70,6 +70,8 @@ enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
  * addresses are watched whatever they map to; physical ones, of memory or of a device,
  * through whatever they are mapped at. */
 enum { WATCH_WRITE = 1, WATCH_READ = 2, WATCH_PHYSICAL = 4 };
+/* The guest's own breakpoint N, for mmu_watch_own_take(); linear. There is always room for each. */
+#define WATCH_OWN(n) (16u << (n))
 int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type); /* -1: no room */
 void mmu_watch_remove(struct mmu *m, uint64_t at, uint64_t len, unsigned type);
 /* Has [LIN, LIN+N), of at most a page, a byte that is watched, for whatever kind of access? */
@@ -78,6 +80,8 @@ bool mmu_watched(struct mmu *m, gva lin, unsigned n);
 void mmu_watch_suspend(struct mmu *m, bool on);
 /* Take the notes of hits, at most MAX_TOUCHES; returns how many. */
 unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch);
+/* Which of the guest's own breakpoints were hit since the last time (bit N: N). */
+unsigned mmu_watch_own_take(struct mmu *m);
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
 

@@ -25,10 +25,16 @@ void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned ph
 
 		if (!(w->type & (write ? WATCH_WRITE : WATCH_READ)) || (w->type & WATCH_PHYSICAL) != physical)
 			continue;
-		if (at + n <= w->at || at >= w->at + w->len || m->ntouch == MAX_TOUCHES)
+		if (at + n <= w->at || at >= w->at + w->len)
 			continue;
-		m->touch[m->ntouch++] = (struct engine_touch){ at > w->at ? at : w->at,
-							       (uint8_t)((write ? WATCH_WRITE : WATCH_READ) | physical) };
+		if (w->type / WATCH_OWN(0))
+			m->own_hit |= (uint8_t)(w->type / WATCH_OWN(0));
+		else if (m->ntouch < MAX_TOUCHES)
+			m->touch[m->ntouch++] = (struct engine_touch){
+				at > w->at ? at : w->at, (uint8_t)((write ? WATCH_WRITE : WATCH_READ) | physical)
+			};
+		else
+			continue;
 		if (m->vm->hooks.watch_hit)
 			m->vm->hooks.watch_hit(m->vm->hooks.ctx);
 	}
@@ -69,7 +75,12 @@ static void unmap_watched(struct mmu *m, const struct watch *w)
 
 int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type)
 {
-	if (m->nwatch == MAX_WATCH || !len || !(type & (WATCH_READ | WATCH_WRITE)))
+	unsigned others = 0;
+
+	for (unsigned i = 0; i < m->nwatch; i++)
+		others += m->watch[i].type < WATCH_OWN(0);
+	if ((type < WATCH_OWN(0) && others == MAX_WATCH - MAX_OWN) || m->nwatch == MAX_WATCH || !len ||
+	    !(type & (WATCH_READ | WATCH_WRITE)))
 		return -1;
 	m->watch[m->nwatch] = (struct watch){ at, len, (uint8_t)type };
 	unmap_watched(m, &m->watch[m->nwatch++]);
@@ -132,4 +143,12 @@ unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch)
 		touch[i] = m->touch[i];
 	m->ntouch = 0;
 	return n;
+}
+
+unsigned mmu_watch_own_take(struct mmu *m)
+{
+	unsigned hit = m->own_hit;
+
+	m->own_hit = 0;
+	return hit;
 }

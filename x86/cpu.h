@@ -67,6 +67,7 @@ struct dt_reg {
 struct exc {
 	uint8_t vector;
 	bool has_err;
+	bool rf; /* push RF as set, as for a fault: an instruction breakpoint */
 	uint32_t err;
 	uint32_t cr2; /* valid for #PF; written to CR2 at delivery */
 };
@@ -102,12 +103,29 @@ static inline uint32_t cpu_eflags(const struct cpu *c)
 	return c->flags | FL_ONE | c->sysflags | (c->intf ? FL_IF : 0);
 }
 
-/* RF is not kept: it would stand for one instruction, against instruction breakpoints of DR0 to DR3,
- * which do not break. Faults push it as set (sys_int.c). */
+/* What the guest's own breakpoint N (DR0 to DR3) is for, as DR7 has it (SDM vol. 3B 18.2.4); -1: it is off. */
+enum cpu_dr_kind { DR_OFF = -1, DR_CODE, DR_WRITE, DR_IO, DR_ACCESS };
+static inline enum cpu_dr_kind cpu_dr_kind(uint32_t dr7, unsigned n)
+{
+	return dr7 >> 2 * n & 3 ? (enum cpu_dr_kind)(dr7 >> (16 + 4 * n) & 3) : DR_OFF;
+}
+
+static inline bool cpu_dr_on_code(const struct cpu *c)
+{
+	for (unsigned n = 0; n < 4 && c->dr[7] & 0xff; n++)
+		if (cpu_dr_kind(c->dr[7], n) == DR_CODE)
+			return true;
+	return false;
+}
+
+/* RF stands for one instruction, against breakpoints of the guest's own on it: without such it is not kept.
+ * Faults push it as set (sys_int.c). */
 static inline void cpu_set_eflags(struct cpu *c, uint32_t f)
 {
 	c->flags = (f & FL_HOST) | FL_ONE;
-	c->sysflags = f & FL_SYS & ~(uint32_t)FL_RF;
+	c->sysflags = f & FL_SYS;
+	if (f & FL_RF && !cpu_dr_on_code(c))
+		c->sysflags &= ~(uint32_t)FL_RF;
 	c->intf = !!(f & FL_IF);
 }
 

@@ -6,6 +6,7 @@ struct tss tss __attribute__((aligned(128)));
 u64 gdt[GDT_ENTRIES], ldt[2];
 static u64 idt[256];
 volatile u32 ticks, db_traps, bp_traps;
+struct frame db_frame;
 u32 features_edx;
 bool have_sysenter;
 struct frame caught;
@@ -148,6 +149,14 @@ static void fault(struct frame *f, u32 cr2)
 		panic("unexpected exception", f);
 }
 
+/* RF is set by now, or a breakpoint on code would break again for ever (on a machine that forgets it). */
+static void db_trap(struct frame *f)
+{
+	db_traps++;
+	db_frame = *f;
+	f->eflags |= 0x10000;
+}
+
 void trap(struct frame *f)
 {
 	u32 cr2 = f->vec == 14 ? read_cr2() : 0;
@@ -157,7 +166,7 @@ void trap(struct frame *f)
 	else if (f->vec >= 0x20 && f->vec < 0x30)
 		irq(f);
 	else if (f->vec == 1)
-		db_traps++;
+		db_trap(f);
 	else if (f->vec == 3 || f->vec == 4)
 		bp_traps++;
 	else if (f->vec == 7 && !catch_active)

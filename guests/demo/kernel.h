@@ -88,9 +88,9 @@ struct check {
 	const char *name;
 	const char *(*run)(void);
 };
-extern const struct check cpu_checks[], mem_checks[], task_checks[];
+extern const struct check cpu_checks[], debug_checks[], mem_checks[], task_checks[];
 extern const struct check limit_checks[]; /* apart, because some emulators have no segment limits */
-extern const unsigned cpu_check_count, mem_check_count, task_check_count, limit_check_count;
+extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count, limit_check_count;
 
 /* lib.c: serial and VGA output, strings */
 void console_init(void);
@@ -110,7 +110,8 @@ u32 mem_top(u32 info);	     /* end of memory; INFO is the physical address of st
 extern struct tss tss;
 extern u64 gdt[GDT_ENTRIES], ldt[2];
 extern volatile u32 ticks;
-extern volatile u32 db_traps; /* single-step traps taken */
+extern volatile u32 db_traps; /* #DB taken, */
+extern struct frame db_frame; /* and where the last was */
 extern volatile u32 bp_traps; /* INT3 and INTO traps taken */
 extern u32 features_edx;      /* CPUID.1:EDX, 0 without CPUID */
 extern bool have_sysenter;

@@ -47,6 +47,7 @@ static void run_all(void)
 	run(cpu_checks, cpu_check_count);
 	if (!has_word(cmdline, "nolimits"))
 		run(limit_checks, limit_check_count);
+	run(debug_checks, debug_check_count);
 	run(mem_checks, mem_check_count);
 	run(task_checks, task_check_count);
 }
