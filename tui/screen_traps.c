@@ -4,11 +4,11 @@
 #include "tui/pane_table.h"
 
 TABLE_PANE(causes, "causes", "Traps by cause", true, "host traps that translated code took, by cause",
-	   .line = "info traps", .cols = "name count each cycles help", .note = "each: cycles", .key = "name", .count = "count",
+	   .line = "info traps", .cols = "name count each cycles help", .note = "each/cycles", .key = "name", .count = "count",
 	   .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", true,
 	   "calls from translated code into the monitor, by kind", .line = "info callouts",
-	   .cols = "name count each cycles help", .note = "each: cycles", .sort = "-count", .key = "name", .count = "count", .spark = true);
+	   .cols = "name count each cycles help", .note = "each/cycles", .sort = "-count", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", true, "exceptions delivered to the guest",
 	   .line = "info exceptions", .cols = "name count", .sort = "-count", .key = "name", .count = "count",
 	   .spark = true, .empty = "none so far");
