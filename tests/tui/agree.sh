@@ -153,15 +153,21 @@ pane_agrees 2 "Fragments" "info ccf" "host address"
 pane_agrees 4 "Windows" "info windows" id
 pane_agrees 5 "I/O ports" "info ports" first last
 
-# A step moves both to the same place.
-key 1
-key s
-at_pc()
+# A step moves both to the same place, away from where the steps at the beginning led.
+code_pc()
 {
 	screen >"$TMP/pane"
 	pc=$(grep -oE '▶ [0-9a-f]{8}' "$TMP/pane" | cut -d' ' -f2)
-	[ -n "$pc" ] && grep -q "step at 0x$pc" "$TMP/pane"
+	[ -n "$pc" ]
 }
+at_pc()
+{
+	code_pc && [ "$pc" != "$before" ] && grep -q "step at 0x$pc" "$TMP/pane"
+}
+key 1
+until_true code_pc
+before=$pc
+key s
 until_true at_pc
 ok $? "after a step the code pane and the message name the same pc" "$(cat "$TMP/pane")"
 eip_at_pc()
