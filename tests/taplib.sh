@@ -69,3 +69,11 @@ wait_socket()
 {
 	until_true test -S "$1"
 }
+
+# child_of PID: has it a child? The first one's PID is $child.
+child_of()
+{
+	child=
+	read -r child _ <"/proc/$1/task/$1/children"
+	[ -n "$child" ]
+}

@@ -75,12 +75,6 @@ endless_once()
 	[ -z "$line" ] || starve
 }
 
-child_of()
-{
-	child=$(ps -o pid= --ppid "$1" | tr -d ' ')
-	[ -n "$child" ]
-}
-
 # endless NAME STDIN ARGUMENT...: in three attempts at most it must end within a second; what is slow by itself is so
 # each time. (All else must be right each time.)
 endless()

@@ -73,7 +73,8 @@ ask()
 
 start_guest --wait-gdb --serial null demo
 # start_guest runs it under timeout(1): its only child
-ask vitrine "$(cat /proc/$guest_pid/task/$guest_pid/children)"
+child_of $guest_pid
+ask vitrine "$child"
 guest_status
 shows "^OFF PG disabled$" "info mem without paging"
 shows "^SSTEPBITS ENABLE=1,NOIRQ=2,NOTIMER=4$" "it is taken for a QEMU"
@@ -96,7 +97,8 @@ if command -v qemu-system-i386 >/dev/null; then
 		</dev/null >/dev/null 2>&1 &
 	guest_pid=$!
 	wait_socket "$SOCK"
-	ask qemu "$(cat /proc/$guest_pid/task/$guest_pid/children)"
+	child_of $guest_pid
+	ask qemu "$child"
 	stop_guest
 	for what in MEM OFF; do
 		grep "^$what" "$TMP/vitrine" >"$TMP/a"

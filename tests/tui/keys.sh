@@ -177,9 +177,13 @@ until_true has "Registers"
 key c
 until_true has " running"
 pid=$(t list-panes -t v -F '#{pane_pid}')
-child=$(ps -o pid= --ppid "$pid" | head -1)
+until_true child_of "$pid"
 t kill-session -t v
-until_true sh -c "! kill -0 $child"
+gone()
+{
+	[ -n "$child" ] && ! kill -0 "$child"
+}
+until_true gone
 ok $? "a lost terminal ends the session"
 [ ! -s "$TMP/status" ] || [ "$(cat "$TMP/status" 2>/dev/null)" != 139 ]
 ok $? "and not by a crash" "$(cat "$TMP/status" 2>/dev/null)"
