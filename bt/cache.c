@@ -244,17 +244,17 @@ static void unlink_out(struct bt_vcpu *b, struct ccf *f)
 	}
 }
 
-/* A supervisor mapping with code behind it changed: links from page to page
- * rested on it. Rare (modules, text protection). */
+/* A supervisor mapping with code behind it changed: links from page to page rested on
+ * it, and those to an instruction that straddles two. Rare (modules, text protection). */
 void chain_unlink_cross(struct bt_vcpu *b)
 {
 	for (uint32_t i = 0; i < b->norder; i++) {
 		struct ccf *f = b->order[i];
 
-		for (unsigned k = 0; k < f->nlink; k++)
-			if (f->link[k].cross && f->link[k].to) {
-				struct exit_link *l = &f->link[k];
+		for (unsigned k = 0; k < f->nlink; k++) {
+			struct exit_link *l = &f->link[k];
 
+			if (l->to && (l->cross || l->to->page2 != UINT32_MAX)) {
 				for (struct exit_link **p = &l->to->in; *p; p = &(*p)->next_in)
 					if (*p == l) {
 						*p = l->next_in;
@@ -262,6 +262,7 @@ void chain_unlink_cross(struct bt_vcpu *b)
 					}
 				unlink_one(b, l);
 			}
+		}
 	}
 }
 

@@ -361,6 +361,51 @@ static const char *check_code_across_pages(void)
 	return caught.eip == T(17) - 3 ? NULL : "address of the fault";
 }
 
+/* The same, reached from code in front of it on the first page: which has run that way before. */
+static const char *run_into_pages(void)
+{
+	static const u8 code[] = { 0x90, 0x90, 0x90, 0xb8, 1, 2, 3, 4, 0xc3 };
+	u32 a = frame_alloc(), b[2] = { frame_alloc(), frame_alloc() };
+	const char *wrong = NULL;
+
+	test_map(22, a | RW);
+	test_map(23, b[0] | RW);
+	put(T(23) - 6, code, sizeof(code));
+	memcpy(phys(b[1]), phys(b[0]), 16);
+	*(u8 *)phys(b[1]) = 0x77;
+	for (u32 i = 0; i < 12 && !wrong; i++) {
+		test_map(23, b[i & 1] | RW);
+		for (u32 k = 0; k < 3; k++)
+			if (call(T(23) - 6) != (i & 1 ? 0x04770201 : 0x04030201))
+				wrong = "second page changed";
+		if (i % 3)
+			continue;
+		test_map(23, 0);
+		if (!catch_fault((void (*)(void *))(T(23) - 6), NULL) || caught.vec != 14 || caught.eip != T(23) - 3)
+			wrong = "second page missing";
+	}
+	test_map(22, 0);
+	test_map(23, 0);
+	frame_free(a);
+	frame_free(b[0]);
+	frame_free(b[1]);
+	return wrong;
+}
+
+/* With global pages, too: the engine may link code across pages then. */
+static const char *check_run_into_pages(void)
+{
+	u32 cr4 = read_cr4();
+	const char *wrong = run_into_pages();
+
+	if (wrong)
+		return wrong;
+	write_cr4(cr4 | CR4_PGE);
+	wrong = run_into_pages();
+	write_cr4(cr4);
+	return wrong;
+}
+
 static void do_exec(void *p)
 {
 	call((u32)p);
@@ -440,6 +485,7 @@ const struct check mem_checks[] = {
 	{ "code changed elsewhere", check_code_other_page },
 	{ "code changing itself", check_code_same_page },
 	{ "code across pages", check_code_across_pages },
+	{ "code into changed pages", check_run_into_pages },
 	{ "jump to nowhere", check_jump_nowhere },
 	{ "device memory", check_device_memory },
 	{ "device memory remapped", check_device_remapped },
