@@ -228,20 +228,23 @@ void chain_unlink_in(struct bt_vcpu *b, struct ccf *f)
 	f->in = NULL;
 }
 
+/* L, which leads somewhere, goes to its stub again. */
+static void unlink_link(struct bt_vcpu *b, struct exit_link *l)
+{
+	struct exit_link **p = &l->to->in;
+
+	while (*p && *p != l)
+		p = &(*p)->next_in;
+	if (*p)
+		*p = l->next_in;
+	unlink_one(b, l);
+}
+
 static void unlink_out(struct bt_vcpu *b, struct ccf *f)
 {
-	for (unsigned i = 0; i < f->nlink; i++) {
-		struct exit_link *l = &f->link[i];
-
-		if (!l->to)
-			continue;
-		for (struct exit_link **p = &l->to->in; *p; p = &(*p)->next_in)
-			if (*p == l) {
-				*p = l->next_in;
-				break;
-			}
-		unlink_one(b, l);
-	}
+	for (unsigned i = 0; i < f->nlink; i++)
+		if (f->link[i].to)
+			unlink_link(b, &f->link[i]);
 }
 
 /* A supervisor mapping with code behind it changed: links from page to page rested on
@@ -254,14 +257,8 @@ void chain_unlink_cross(struct bt_vcpu *b)
 		for (unsigned k = 0; k < f->nlink; k++) {
 			struct exit_link *l = &f->link[k];
 
-			if (l->to && (l->cross || l->to->page2 != UINT32_MAX)) {
-				for (struct exit_link **p = &l->to->in; *p; p = &(*p)->next_in)
-					if (*p == l) {
-						*p = l->next_in;
-						break;
-					}
-				unlink_one(b, l);
-			}
+			if (l->to && (l->cross || l->to->page2 != UINT32_MAX))
+				unlink_link(b, l);
 		}
 	}
 }

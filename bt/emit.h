@@ -207,6 +207,11 @@ static inline uint8_t *e_jrcxz(struct tx *t) /* rel8 to patch */
 	e2(t, 0x00e3);
 	return t->p - 1;
 }
+static inline uint8_t *e_jmp8(struct tx *t) /* likewise */
+{
+	e2(t, 0x00eb);
+	return t->p - 1;
+}
 static inline void e_here8(struct tx *t, uint8_t *at) { *at = (uint8_t)(t->p - at - 1); }
 static inline void e_jmp_vcpu(struct tx *t, int32_t off) { e_rm(t, 0, 0xff, 4, H_R15, off); }
 

@@ -75,8 +75,8 @@ static uint8_t *refund(struct tx *t, unsigned cc)
 /* The same as one host instruction when the target can be chained. */
 static void jcc(struct tx *t, struct insn *in)
 {
-	bool chained = t->kind == TX_NORMAL && exit_may_chain(t, target_of(in)), on;
 	uint32_t to = target_of(in);
+	bool chained = t->kind == TX_NORMAL && exit_may_chain(t, to), on;
 	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
 
 	if (op == 0x0f)

@@ -19,12 +19,6 @@ static struct site *new_kept_site(struct tx *t, struct insn *in, enum callout_ki
 	return s;
 }
 
-static uint8_t *jump8(struct tx *t)
-{
-	e2(t, 0x00eb);
-	return t->p - 1;
-}
-
 /* The callout for what line code does not know. The guest's ECX is in r8. */
 static void ask(struct tx *t, struct site *s)
 {
@@ -48,7 +42,7 @@ void emit_cpuid(struct tx *t, struct insn *in)
 	e_rorx64(t, H_R9, H_RCX, 32);
 	e_ld32(t, H_RCX, at + (int32_t)offsetof(struct kept, empty));
 	some = e_jrcxz(t);
-	none = jump8(t);
+	none = e_jmp8(t);
 	e_here8(t, some);
 	e_rmi(t, F_W, 0x8d, H_RCX, H_R9, H_RAX, 0, 0);
 	e_ld64(t, H_R10, at + (int32_t)offsetof(struct kept, question_neg));
@@ -56,7 +50,7 @@ void emit_cpuid(struct tx *t, struct insn *in)
 	same = e_jrcxz(t);
 	e_here8(t, none);
 	ask(t, s);
-	end = jump8(t);
+	end = e_jmp8(t);
 	e_here8(t, same);
 	for (unsigned i = 0; i < ARRAY_LEN(reg); i++)
 		e_ld32(t, reg[i], at + (int32_t)offsetof(struct kept, answer) + 4 * (int32_t)i);
@@ -79,7 +73,7 @@ void emit_rdmsr(struct tx *t, struct insn *in)
 	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
 	same = e_jrcxz(t);
 	ask(t, s);
-	end = jump8(t);
+	end = e_jmp8(t);
 	e_here8(t, same);
 	e_mov64(t, H_RCX, H_R8);
 	e_ld32(t, H_RAX, at + (int32_t)offsetof(struct kept, answer));

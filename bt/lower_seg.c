@@ -27,14 +27,14 @@ void emit_stack_adjust(struct tx *t, int32_t by)
 /* Jump that is taken unless rcx + the number at MEMO, which is negated, is 0. */
 static uint8_t *unless_equal(struct tx *t, int32_t memo)
 {
-	uint8_t *equal;
+	uint8_t *equal, *differs;
 
 	e_ld64(t, H_R10, memo);
 	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
 	equal = e_jrcxz(t);
-	e2(t, 0x00eb); /* jmp rel8 */
+	differs = e_jmp8(t);
 	e_here8(t, equal);
-	return t->p - 1;
+	return differs;
 }
 
 /* Selector in r9, the guest's ECX in r8. What leads to the callout goes to DIFFERS. */
@@ -80,8 +80,7 @@ void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 	tx_mark(t, FIX_NONE, 0);
 	if (pop)
 		emit_stack_adjust(t, (int32_t)pop);
-	e2(t, 0x00eb);
-	end = t->p - 1;
+	end = e_jmp8(t);
 	for (unsigned i = 0; i < ARRAY_LEN(differs); i++)
 		e_here8(t, differs[i]);
 	e_mov64(t, H_RCX, H_R8);

@@ -148,7 +148,7 @@ static int cmd_display(struct inspect *s, const struct cmd_args *a, struct resul
 		return result_fail(r, "display: there are %d already (undisplay removes them)", MAX_DISPLAYS);
 	/* memory that is not mapped yet may be later; nonsense may not */
 	result_init(&try);
-	if (session_eval(s, a->rest, &v, &try) && strncmp(try.error, "cannot read", 11))
+	if (session_eval(s, a->rest, &v, &try) && !expr_error_may_pass(try.error))
 		result_fail(r, "display: %s", try.error);
 	result_fini(&try);
 	if (r->error)

@@ -69,7 +69,7 @@ static int condition_at(struct inspect *s, const struct cmd_args *a, const char 
 
 	*cond = text;
 	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
-	if (!expr_eval(&env, text, &(int64_t){ 0 }, err, sizeof(err)) && strncmp(err, "cannot read", 11))
+	if (!expr_eval(&env, text, &(int64_t){ 0 }, err, sizeof(err)) && !expr_error_may_pass(err))
 		return result_fail(r, "%s: condition: %s", a->name, err);
 	return 0;
 }

@@ -263,7 +263,7 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 		return result_fail(r, "trace: 0x%llx is not an address of this guest", (unsigned long long)addr);
 	/* memory that cannot be read now may be, where the point is hit */
 	free(render(s, text, err, sizeof(err)));
-	if (err[0] && strncmp(err, "cannot read", 11))
+	if (err[0] && !expr_error_may_pass(err))
 		return result_fail(r, "trace: %s", err);
 	p = points_add(&s->points, (uint32_t)addr, false, NULL);
 	p->trace = strdup(text);

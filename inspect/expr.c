@@ -580,3 +580,10 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 	*text = ps.p;
 	return !ps.failed;
 }
+
+bool expr_error_may_pass(const char *err)
+{
+	static const char unread[] = "cannot read";
+
+	return !strncmp(err, unread, sizeof(unread) - 1);
+}

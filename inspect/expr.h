@@ -31,6 +31,8 @@ struct lvalue {
 bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen);
 /* Likewise, but all of TEXT must be the expression. */
 bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen);
+/* Does ERR, from one of the two, say that memory could not be read? It may be mapped later; nonsense stays nonsense. */
+bool expr_error_may_pass(const char *err);
 /* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
 bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
 			 size_t errlen);
