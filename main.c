@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct view *const bt_views[]; /* bt/views.c; for the manual */
+extern const struct view *const bt_views[]; /* bt/view/views.c; for the manual */
 
 /* Columns: name, help, ELF file, its length. */
 static const struct embedded_guest guests[] = {

@@ -2,7 +2,7 @@
 # Host utilities.
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
-	%D%/light.h \
+	%D%/gpr.h \
 	%D%/log.c \
 	%D%/log.def \
 	%D%/log.h \
@@ -15,9 +15,9 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/user.h \
 	%D%/view.h
 
-# What light code (base/light.h) calls.
-noinst_LIBRARIES += %D%/libbaselight.a
-%C%_libbaselight_a_SOURCES = %D%/light_log.c
-%C%_libbaselight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
-%C%_libbase_a_LIBADD = $(%C%_libbaselight_a_OBJECTS)
-%C%_libbase_a_DEPENDENCIES = %D%/libbaselight.a
+# What GPR-only code (base/gpr.h) calls.
+noinst_LIBRARIES += %D%/libbasegpr.a
+%C%_libbasegpr_a_SOURCES = %D%/gpr_log.c
+%C%_libbasegpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
+%C%_libbase_a_LIBADD = $(%C%_libbasegpr_a_OBJECTS)
+%C%_libbase_a_DEPENDENCIES = %D%/libbasegpr.a

@@ -30,13 +30,13 @@ void log_set_copy(int fd);
 unsigned long log_copy_lost(void); /* lines that did not fit since the last call */
 void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vemit(enum log_cat cat, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0), nonnull));
-/* The same from light code (base/light.h); without floating-point arguments. */
-void log_emit_light(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same from GPR-only code (base/gpr.h); without floating-point arguments. */
+void log_emit_gpr(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __SSE__
 #define LOG_EMIT log_emit
 #else
-#define LOG_EMIT log_emit_light
+#define LOG_EMIT log_emit_gpr
 #endif
 #define LOG(cat, ...)                                                          \
 	do {                                                                   \

@@ -11,7 +11,7 @@ struct bt_config {
 	bool verify;       /* check every fragment with the independent verifier */
 	unsigned tu_max;   /* instructions in a translation unit at most; 0: default */
 	bool no_chain;     /* fragments return to the monitor instead of jumping to each other */
-	bool look_all;     /* for tests: every access that can look first does, finds nothing, and passes if it can */
+	bool precheck_all;     /* for tests: every access that can look first does, finds nothing, and passes if it can */
 };
 
 /* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL

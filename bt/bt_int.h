@@ -17,13 +17,13 @@
 #ifndef BT_BT_INT_H
 #define BT_BT_INT_H
 #include <Zydis/Zydis.h>
-#include "base/light.h"
-#include "bt/account.h"
-#include "bt/adapt.h"
+#include "base/gpr.h"
+#include "bt/adapt/account.h"
+#include "bt/adapt/adapt.h"
 #include "bt/bt.h"
-#include "bt/history.h"
-#include "bt/probe.h"
-#include "bt/sys.h"
+#include "bt/cache/history.h"
+#include "bt/probe/probe.h"
+#include "cpu/system.h"
 #include "mm/mmu.h"
 #include <pthread.h>
 
@@ -99,7 +99,7 @@ struct mark {
 
 enum callout_kind {
 	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
-	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_TOUCH, CO_PROBE, CO_OTHER, CO_KINDS
+	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_PRECHECK, CO_PROBE, CO_OTHER, CO_KINDS
 };
 enum trap_cause {
 	TRAP_FILL, TRAP_TRUE, TRAP_USER, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES
@@ -124,7 +124,7 @@ struct site {
 	uint8_t kind;         /* enum callout_kind */
 	uint8_t heavy;        /* needs x87/SSE saved */
 	uint8_t code;         /* sub-operation */
-	uint16_t slot;        /* where it counts, see account.h */
+	uint16_t slot;        /* where it counts, see adapt/account.h */
 	uint32_t imm, imm2;
 	uint64_t count;
 };
@@ -171,7 +171,7 @@ struct ccf {
 	uint64_t cycles;      /* of the host, in traps and in what replaces them */
 	uint64_t made;        /* host TSC */
 	bool pinned;          /* by the user: neither adaptation nor a full cache drops it */
-	bool touches;        /* has a site that looks before it accesses */
+	bool prechecks;        /* has a site that looks before it accesses */
 	uint32_t callouts;
 	uint32_t in_tu;
 };
@@ -204,10 +204,10 @@ struct page_info {
 #define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 #define MAX_MIXED 1024
 
-/* ---- choices (policy.c) ---- */
+/* ---- choices (adapt/policy.c) ---- */
 enum sens {
 #define SENS(id, name, in_tc, help) SENS_##id,
-#include "bt/policy.def"
+#include "bt/adapt/policy.def"
 #undef SENS
 	SENS_KINDS
 };
@@ -235,7 +235,7 @@ struct pin {
 #define PIN_COUNTED 16384 /* of these for pinned fragments */
 #define NOT_COUNTED UINT32_MAX
 #define MAX_ODD 8 /* times a replacement may fail to serve its site */
-#define RAM_ACQUITS 64 /* uses of RAM in a row by a site convicted of device memory */
+#define RAM_DEMOTIONS 64 /* uses of RAM in a row by a site promoted for device memory */
 
 #define CCF_HASH_BITS 18
 #define CCF_HASH (1u << CCF_HASH_BITS)
@@ -255,18 +255,18 @@ struct seg_memo {
 	uint16_t sel;     /* of the last load, also when there is no memo of it */
 };
 
-/* What CPUID or RDMSR said last at one of the sites that share this (lower_kept.c). */
-#define KEPT 16
-struct kept {
+/* What CPUID or RDMSR said last at one of the sites that share this (lower/memo.c). */
+#define MEMOS 16
+struct memo {
 	uint64_t question_neg; /* -(ECX << 32 | EAX), or -ECX for RDMSR, 1: no MSR's */
 	uint32_t empty;        /* CPUID: any question is possible */
 	uint32_t answer[4];    /* EAX, EBX, ECX, EDX; EAX, EDX */
 };
 
-/* What the last callout of a SYSENTER or SYSEXIT came to, for doing it again in the glue (glue_enter_kernel,
- * glue_leave_kernel) without one. Forgotten as soon as that may be otherwise, or when somebody wants attention. */
-enum { CROSS_ENTER, CROSS_LEAVE, CROSSINGS };
-struct crossing {
+/* What the last callout of a SYSENTER or SYSEXIT came to, for doing it again in the glue (stub_enter_kernel,
+ * stub_leave_kernel) without one. Forgotten as soon as that may be otherwise, or when somebody wants attention. */
+enum { SYSCALL_ENTER, SYSCALL_LEAVE, SYSCALL_PATHS };
+struct syscall_cache {
 	uint64_t from_neg;     /* -(the mode it came from); 1: forgotten */
 	uint64_t seg[4];       /* CS and SS behind it */
 	uint64_t gs, shadow, jt, table; /* jt: poisoned to stop; table is not */
@@ -280,10 +280,10 @@ struct bt_vcpu {
 	/* -- read by fragments and glue, offsets below 2^31 -- */
 	uint64_t host_rsp, ret_addr, jt_live, gs_live, tc_base, tmp;
 	uint64_t g_callout, g_heavy, g_exit; /* glue entry points */
-	uint64_t g_cross[CROSSINGS];
+	uint64_t g_syscall[SYSCALL_PATHS];
 	struct site *miss_site;
 	int64_t budget;      /* icount: instructions left */
-	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by light_select */
+	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by dispatch_select */
 	uint64_t cr0_neg;      /* likewise -cpu.cr0; 1, which is none, when its writes are to be seen */
 	uint8_t intr_wait;   /* an interrupt is pending and IF was 0 */
 	volatile uint8_t kick, stop;
@@ -297,9 +297,9 @@ struct bt_vcpu {
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
 	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
 	struct seg_memo seg_memo[SEG_COUNT];
-	struct crossing crossing[CROSSINGS];
+	struct syscall_cache syscall[SYSCALL_PATHS];
 	struct window **selected; /* mmu_selected() */
-	struct kept kept_cpuid[KEPT], kept_msr[KEPT];
+	struct memo memo_cpuid[MEMOS], memo_msr[MEMOS];
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
@@ -310,13 +310,13 @@ struct bt_vcpu {
 	gpa xpa;
 	struct ccf *stale;
 	uint32_t mmio_lin;
-	uint8_t *passing;    /* machine memory that a passing store ends in */
+	uint8_t *bypass_at;    /* machine memory that a passing store ends in */
 	uint8_t *no_shadow;  /* entries of a window that maps nothing */
-	uint32_t passed;     /* passes, and what the last one that was timed cost */
-	uint64_t pass_cost;
+	uint32_t bypassed;     /* passes, and what the last one that was timed cost */
+	uint64_t bypass_cost;
 	uint64_t random;     /* state of co_random */
 	uint8_t *rx, *rw;    /* TC, two views */
-	uint32_t tc_size, tc_pos, tc_end, tc_glue_end; /* the next fragment goes to tc_pos */
+	uint32_t tc_size, tc_pos, tc_end, tc_stub_end; /* the next fragment goes to tc_pos */
 	int tc_fd;
 	uint8_t *stop_jt;    /* PROT_NONE, JT_BYTES */
 	struct ccf **hash;
@@ -343,7 +343,7 @@ struct bt_vcpu {
 	uint32_t transient_host;
 	gva bps[MAX_BPS];
 	unsigned nbps;
-	uint32_t dr[8];	     /* DR0 to DR3 and DR7 as they are in force (own_break.c) */
+	uint32_t dr[8];	     /* DR0 to DR3 and DR7 as they are in force (guest_debug.c) */
 	struct event_filter {
 		uint32_t lo, hi;
 		uint8_t kind; /* enum engine_event */
@@ -402,7 +402,7 @@ struct bt_vcpu {
 #define OFF_CPU(f) ((int32_t)offsetof(struct bt_vcpu, v.cpu.f))
 #define OFF_SEG(s, f) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.seg) + sizeof(struct seg_cache) * (s) + offsetof(struct seg_cache, f)))
 
-/* cache.c */
+/* cache/cache.c */
 bool cache_init(struct bt_vcpu *b, char *err, size_t n);
 void cache_fini(struct bt_vcpu *b);
 /* Empty the cache. FULL: because it is full; pinned fragments stay. */
@@ -421,116 +421,116 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 void ctx_reset(struct bt_vcpu *b, struct ctx *c); /* light: forget the table and the context */
 void chain_unlink_cross(struct bt_vcpu *b);
 /* Pages that have not changed for long get their traces back. */
-void cache_acquit_pages(struct bt_vcpu *b);
+void cache_demote_pages(struct bt_vcpu *b);
 void cache_hooks(struct bt_vcpu *b);
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to);
 void chain_unlink_in(struct bt_vcpu *b, struct ccf *f);
 
-/* light_dispatch.c: no floating point, no libc */
-uint32_t light_mode(const struct cpu *c);
-void light_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows */
-void light_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
-struct ccf *light_find(struct bt_vcpu *b, uint32_t pc);
-uint64_t light_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+/* runtime/dispatch.c: no floating point, no libc */
+uint32_t dispatch_mode(const struct cpu *c);
+void dispatch_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows */
+void dispatch_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
+struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc);
+uint64_t dispatch_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
 static inline uint64_t eight(const void *p)
 {
 	return *(const any64 *)p;
 }
 
-/* What light_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A task
+/* What dispatch_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A task
  * switch, which changes anything, changes TR too.) */
-struct standing {
+struct mode_inputs {
 	uint64_t seg[5]; /* CS, SS; base and limit of TR */
 	uint32_t sysflags;
 	uint8_t cpl;
 };
-void light_standing(const struct bt_vcpu *b, struct standing *s);
-/* light_next() behind such a transfer: WAS before it. */
-uint64_t light_next_from(struct bt_vcpu *b, const struct standing *was);
+void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s);
+/* dispatch_next() behind such a transfer: WAS before it. */
+uint64_t dispatch_next_from(struct bt_vcpu *b, const struct mode_inputs *was);
 /* The same where nothing changed but the mode. */
-uint64_t light_next_mode(struct bt_vcpu *b, uint32_t mode);
+uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode);
 /* b->mode with the class of segment register S, not CS or SS, as it is now. */
-uint32_t light_seg_mode(const struct bt_vcpu *b, enum seg s);
-uint64_t light_exit(struct bt_vcpu *b, enum exit_code c);
-uint64_t light_raise(struct bt_vcpu *b); /* deliver cpu.exc and go on */
-uint64_t light_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
-uint64_t light_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
-uint64_t light_after_fault(struct bt_vcpu *b);
+uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s);
+uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c);
+uint64_t dispatch_raise(struct bt_vcpu *b); /* deliver cpu.exc and go on */
+uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
+uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
+uint64_t dispatch_after_fault(struct bt_vcpu *b);
 /* An event happened at PC; to stop when a filter wants it. */
-void light_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc);
-static inline void light_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc);
+static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
 			       uint32_t pc)
 {
 	if (__builtin_expect(b->event_kinds >> kind & 1, 0))
-		light_event_hit(b, kind, number, val, write, pc);
+		runtime_event_hit(b, kind, number, val, write, pc);
 }
 /* Likewise for the write of control register N, OLD the CR0 before. */
-void light_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
 /* Has virtual-8086 mode been entered or left? Where control may have been transferred. */
-void light_vm_changed(struct bt_vcpu *b);
-static inline void light_vm_event(struct bt_vcpu *b)
+void runtime_vm_changed(struct bt_vcpu *b);
+static inline void runtime_vm_event(struct bt_vcpu *b)
 {
 	if (__builtin_expect(b->event_kinds >> ENGINE_EV_MODE & 1, 0))
-		light_vm_changed(b);
+		runtime_vm_changed(b);
 }
 
-/* light_system.c: something may have changed that answers of CPUID or RDMSR rest on. */
-void kept_forget(struct bt_vcpu *b);
+/* runtime/callout_system.c: something may have changed that answers of CPUID or RDMSR rest on. */
+void memo_forget(struct bt_vcpu *b);
 
 /* From now on SYSENTER and SYSEXIT go by callouts, until one of those. */
-static inline void crossings_forget(struct bt_vcpu *b)
+static inline void syscall_cache_forget(struct bt_vcpu *b)
 {
-	for (unsigned i = 0; i < CROSSINGS; i++) {
-		b->crossing[i].from_neg = 1;
-		b->crossing[i].jt = (uint64_t)b->stop_jt;
+	for (unsigned i = 0; i < SYSCALL_PATHS; i++) {
+		b->syscall[i].from_neg = 1;
+		b->syscall[i].jt = (uint64_t)b->stop_jt;
 	}
 }
 
-/* glue.c */
-void glue_init(struct bt_vcpu *b);
-void glue_enter(struct bt_vcpu *b, uint64_t host);
-extern const uint8_t glue_reload[], glue_reload_end[], glue_cross[], glue_cross_end[];
-void glue_resume(void);
-/* What g_cross[] are: SYSENTER and SYSEXIT as they went last, else g_callout. */
-void glue_enter_kernel(void);
-void glue_leave_kernel(void);
-/* What g_callout and g_heavy are: plain, or with the time taken (account.h). */
-void glue_callout(void);
-void glue_heavy(void);
-void glue_callout_timed(void);
-void glue_heavy_timed(void);
+/* runtime/stubs.c */
+void stub_init(struct bt_vcpu *b);
+void stub_enter(struct bt_vcpu *b, uint64_t host);
+extern const uint8_t stub_reload[], stub_reload_end[], stub_syscall[], stub_syscall_end[];
+void stub_resume(void);
+/* What g_syscall[] are: SYSENTER and SYSEXIT as they went last, else g_callout. */
+void stub_enter_kernel(void);
+void stub_leave_kernel(void);
+/* What g_callout and g_heavy are: plain, or with the time taken (adapt/account.h). */
+void stub_callout(void);
+void stub_heavy(void);
+void stub_callout_timed(void);
+void stub_heavy_timed(void);
 
-/* fault.c */
+/* fault/fault.c */
 bool fault_init(struct bt_vcpu *b);
 void fault_thread_enter(struct bt_vcpu *b);
 void fault_thread_leave(void);
 
-/* decode.c */
+/* translate/decode.c */
 /* Decode the instruction at EIP. 0; -1 with an exception raised. PAGE2 NULL: 1 when it
  * straddles, without looking at the second page (which would set its accessed bit
  * for an instruction that may never be reached). */
 int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
 
-/* translate.c */
+/* translate/translate.c */
 enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
 /* Translate the TU at the present cs:eip. NULL: an exception is in cpu.exc, or (xcode
  * XC_ERROR) our own failure. TX_TRANSIENT and TX_MMIO make a fragment of one instruction
  * that is run once and never found again. */
 struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind);
 
-/* policy.c */
+/* adapt/policy.c */
 extern const char *const way_names[];
 enum sens policy_kind(const struct insn *in); /* SENS_KINDS: not sensitive */
 const char *policy_kind_name(unsigned kind);
 enum way policy_way(const struct bt_vcpu *b, const struct insn *in);
 extern const struct view view_policy;
 
-/* adapt.c, cost.c, history.c */
+/* adapt/steer.c, adapt/cost.c, view/history.c */
 void adapt_init(struct bt_vcpu *b);
 extern const struct view view_sites, view_adapt, view_causes, view_costs, view_history, view_savings,
 	view_pins;
 
-/* patch.c */
+/* probe/patch.c */
 /* The last patch of any of N bytes at LIN, of a fragment from PAGE (and PAGE2): its number; 0: none. */
 unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, ppn page2);
 /* Put into BYTES what the translator reads instead of the guest's N at LIN, all on PAGE. */
@@ -539,13 +539,13 @@ void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsign
 void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page, ppn page2);
 extern const struct view view_patches;
 
-/* probe.c */
+/* probe/probe.c */
 void probe_emit(struct tx *t, struct insn *in);
 bool probe_rewind(struct tx *t);
 void probes_free(struct bt_vcpu *b);
 extern const struct view view_probes;
 
-/* view_traps.c, view_tc.c */
+/* view/traps.c, view/tc.c */
 const char *trap_name(unsigned cause);
 const char *callout_name(unsigned kind); /* NULL: there are no more */
 /* How such an instruction is translated now, in a word. */
@@ -562,10 +562,10 @@ extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_c
 /* engine.c */
 bool bp_at(const struct bt_vcpu *b, uint32_t pc); /* a breakpoint of somebody's */
 
-/* own_break.c: the guest's own breakpoints */
-bool own_breaks_stale(const struct bt_vcpu *b);
-void own_breaks_set(struct bt_vcpu *b);			   /* as DR0 to DR3 and DR7 are now */
-unsigned own_break_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
+/* guest_debug.c: the guest's own breakpoints */
+bool guest_debug_stale(const struct bt_vcpu *b);
+void guest_debug_set(struct bt_vcpu *b);			   /* as DR0 to DR3 and DR7 are now */
+unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
 
 extern const struct view *const bt_views[];
 #endif

@@ -2,8 +2,8 @@
  * The engine's outer loop: what happens between stays in the translation cache.
  * Interrupts, timers, stops, single steps, device accesses and self-modifying
  * stores are settled here with the guest's state exact in v.cpu. */
-#include "bt/emit.h"
-#include "bt/verify_glue.h"
+#include "bt/emit/emit.h"
+#include "bt/verify/fragment.h"
 
 #include "base/log.h"
 
@@ -30,7 +30,7 @@ static bool user_bp_at(const struct bt_vcpu *b, uint32_t pc)
 
 bool bp_at(const struct bt_vcpu *b, uint32_t pc)
 {
-	return user_bp_at(b, pc) || own_break_at(b, pc);
+	return user_bp_at(b, pc) || guest_debug_at(b, pc);
 }
 
 /* ---- icount budget ---- */
@@ -55,8 +55,8 @@ static bool deliver(struct bt_vcpu *b)
 
 	b->st.excs[c->exc.vector & 31]++;
 	b->v.cpu.shadow = 0;
-	light_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
-	return sys_deliver_exc(&b->v);
+	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	return cpu_deliver_exc(&b->v);
 }
 
 /* #DB for the breakpoints of the guest's own that BITS, of DR6, tell of. False: shutdown. */
@@ -73,17 +73,17 @@ static bool deliver_own(struct bt_vcpu *b, unsigned bits, bool on_code)
 /* A trap behind the instruction that touched what the guest watches. False: shutdown. */
 static bool take_own_watch(struct bt_vcpu *b)
 {
-	unsigned bits = mmu_watch_own_take(b->v.mmu);
+	unsigned bits = mmu_watch_guest_take(b->v.mmu);
 
 	return !bits || deliver_own(b, bits, false);
 }
 
 /* Bits of DR6 for a fault in front of the instruction at pc; 0: it is to be executed. */
-static unsigned own_break_now(const struct bt_vcpu *b)
+static unsigned guest_debug_now(const struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
 
-	return (b->dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? own_break_at(b, cpu_pc(c)) : 0;
+	return (b->dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? guest_debug_at(b, cpu_pc(c)) : 0;
 }
 
 /* One instruction outside the cache. XC_STEPPED, or another code to act on. */
@@ -96,7 +96,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	c->shadow = 0;
 	c->sysflags &= ~(uint32_t)FL_RF; /* faults push it as set again */
 	b->st.transients++;
-	light_select(b);
+	dispatch_select(b);
 	b->xcode = XC_NONE;
 	b->stepping = true;
 	b->step_done = true;
@@ -110,7 +110,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 	}
 	b->xcode = XC_STEPPED;
-	glue_enter(b, b->tc_base + f->host);
+	stub_enter(b, b->tc_base + f->host);
 	b->stepping = false;
 	b->transient = NULL;
 	if (b->xcode == XC_HALT)
@@ -123,7 +123,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	if (b->step_done && b->xcode == XC_STEPPED) {
 		b->v.icount += b->icount;
 		if (tf && !b->no_trap) {
-			c->dr[6] |= 1 << 14 | mmu_watch_own_take(b->v.mmu);
+			c->dr[6] |= 1 << 14 | mmu_watch_guest_take(b->v.mmu);
 			cpu_raise(c, EXC_DB);
 			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 		}
@@ -190,8 +190,8 @@ static bool take_interrupt(struct bt_vcpu *b)
 		return true;
 	b->st.irqs++;
 	c->halted = 0;
-	light_event(b, ENGINE_EV_IRQ, (uint32_t)vec, 0, false, cpu_pc(c));
-	return sys_deliver_irq(&b->v, (unsigned)vec);
+	runtime_event(b, ENGINE_EV_IRQ, (uint32_t)vec, 0, false, cpu_pc(c));
+	return cpu_deliver_irq(&b->v, (unsigned)vec);
 }
 
 /* Find or make the fragment at pc. NULL: see *x. */
@@ -201,8 +201,8 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 	struct exit_link *from = b->last_exit;
 
 	b->last_exit = NULL;
-	light_select(b);
-	f = light_find(b, cpu_pc(&b->v.cpu));
+	dispatch_select(b);
+	f = dispatch_find(b, cpu_pc(&b->v.cpu));
 	if (!f) {
 		b->xcode = XC_NONE;
 		f = translate(b, TX_NORMAL);
@@ -211,7 +211,7 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 			return NULL;
 		}
 		if (f != b->transient)
-			light_event(b, ENGINE_EV_FRAGMENT, f->pc, f->ninsn, false, f->pc);
+			runtime_event(b, ENGINE_EV_FRAGMENT, f->pc, f->ninsn, false, f->pc);
 	}
 	if (from && from->pc == f->pc && f != b->transient)
 		chain_patch(b, from, f);
@@ -228,7 +228,7 @@ static enum engine_exit failed(struct bt_vcpu *b)
 static int settle(struct bt_vcpu *b, enum exit_code x)
 {
 	switch (x) {
-	case XC_BREAK: /* or the guest's own: own_break_now() is next */
+	case XC_BREAK: /* or the guest's own: guest_debug_now() is next */
 		return user_bp_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
@@ -294,8 +294,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		int out;
 
 		b->st.dispatches++;
-		if (own_breaks_stale(b))
-			own_breaks_set(b);
+		if (guest_debug_stale(b))
+			guest_debug_set(b);
 		if (b->event_hit)
 			return event_taken(b);
 		if (take_watch(b))
@@ -310,7 +310,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			b->v.plat.run_timers(b->v.plat.ctx);
 			account_tick(b);
 			if (b->nmixed && !b->icount)
-				cache_acquit_pages(b);
+				cache_demote_pages(b);
 			if (b->stop)
 				continue;
 		}
@@ -320,14 +320,14 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			return ENGINE_SHUTDOWN;
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
-		light_vm_event(b);
+		runtime_vm_event(b);
 		if (b->event_hit)
 			return event_taken(b);
 		if (c->halted)
 			return ENGINE_HALT;
 		if (b->icount && b->v.icount >= b->v.icount_limit)
 			return ENGINE_ICOUNT;
-		unsigned bits = own_break_now(b);
+		unsigned bits = guest_debug_now(b);
 		if (bits && !user_bp_at(b, cpu_pc(c))) {
 			if (!deliver_own(b, bits, true))
 				return ENGINE_SHUTDOWN;
@@ -346,7 +346,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 				b->xcode = XC_LOOKUP;
 				if (f == b->transient)
 					b->stepping = true;
-				glue_enter(b, b->tc_base + f->host);
+				stub_enter(b, b->tc_base + f->host);
 				if (f == b->transient) {
 					b->stepping = false;
 					b->transient = NULL;
@@ -373,8 +373,8 @@ static enum engine_exit bt_run(struct vcpu *v)
 	b->running = true;
 	fault_thread_enter(b);
 	b->gs_live = 0;
-	kept_forget(b);
-	crossings_forget(b);
+	memo_forget(b);
+	syscall_cache_forget(b);
 	b->kick = 1;
 	account_enter(b);
 	e = loop(b);
@@ -394,8 +394,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	fault_thread_enter(b);
 	b->gs_live = 0;
 	b->kick = 0;
-	if (own_breaks_stale(b))
-		own_breaks_set(b);
+	if (guest_debug_stale(b))
+		guest_debug_set(b);
 	if (with_irq) {
 		v->plat.run_timers(v->plat.ctx);
 		if (!take_interrupt(b))
@@ -403,7 +403,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	}
 	if (e == ENGINE_STEPPED && v->cpu.halted) {
 		e = ENGINE_HALT;
-	} else if (e == ENGINE_STEPPED && (bits = own_break_now(b))) {
+	} else if (e == ENGINE_STEPPED && (bits = guest_debug_now(b))) {
 		e = deliver_own(b, bits, true) ? ENGINE_STEPPED : ENGINE_SHUTDOWN;
 	} else if (e == ENGINE_STEPPED) {
 		switch (step_once(b)) {
@@ -487,7 +487,7 @@ static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uin
 		b->filters[b->nfilters++] = (struct event_filter){ lo, hi, (uint8_t)kind };
 		b->event_kinds |= 1u << kind;
 		b->was_vm = v->cpu.sysflags & FL_VM;
-		account_glue(b);
+		account_stubs(b);
 		return 0;
 	}
 	while (n < b->nfilters && (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
@@ -497,7 +497,7 @@ static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uin
 	b->event_kinds = 0;
 	for (n = 0; n < b->nfilters; n++)
 		b->event_kinds |= 1u << b->filters[n].kind;
-	account_glue(b);
+	account_stubs(b);
 	return 0;
 }
 
@@ -599,11 +599,11 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 		bt_free(&b->v);
 		return NULL;
 	}
-	if (b->cfg.look_all)
-		mmu_pass_all(b->v.mmu);
+	if (b->cfg.precheck_all)
+		mmu_bypass_all(b->v.mmu);
 	cache_hooks(b);
 	b->selected = mmu_selected(b->v.mmu);
-	glue_init(b);
+	stub_init(b);
 	fault_init(b);
 	ZydisDecoderInit(&b->dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
 	ZydisDecoderInit(&b->dec16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
@@ -614,7 +614,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	e_jmp_vcpu(b->tx, OFF(g_callout));
 	p = b->tx->p;
 	b->transient_host = ((uint32_t)(p - b->rw) + 63) & ~63u;
-	b->tc_glue_end = b->transient_host + 8192;
+	b->tc_stub_end = b->transient_host + 8192;
 	cache_flush_all(b, false);
 	b->st.flushes = 0;
 	adapt_init(b);

@@ -88,7 +88,7 @@ static void take_words(struct attached *a, const json_t *rows)
 		const char *word = json_string_value(json_object_get(row, "word"));
 
 		if (word)
-			words_add(a->words, word);
+			completion_add(a->words, word);
 		a->files |= json_is_true(json_object_get(row, "file"));
 	}
 }
@@ -133,8 +133,8 @@ static void show_text(struct attached *a, const char *text, size_t n, bool own_l
 {
 	if (a->at_prompt) {
 		if (own_line && a->above.mid_line)
-			above_write(&a->above, "\n", 1);
-		above_write(&a->above, text, n);
+			async_output_write(&a->above, "\n", 1);
+		async_output_write(&a->above, text, n);
 		return;
 	}
 	if (own_line && a->mid_line)
@@ -372,7 +372,7 @@ static void key_ready(void *ctx, int fd)
 	struct attached *a = ctx;
 
 	(void)fd;
-	above_end(&a->above, true);
+	async_output_end(&a->above, true);
 	rl_callback_read_char();
 }
 
@@ -398,7 +398,7 @@ static char **complete(const char *text, int start, int end)
 	json_decref(req);
 	free(line);
 	rl_attempted_completion_over = !a->files;
-	return words_for_readline(&w);
+	return completion_for_readline(&w);
 }
 
 static void line_done(char *line)
@@ -434,7 +434,7 @@ static void signal_ready(void *ctx, int fd)
 	} else if (a->waiting) {
 		stop_guest(a);
 	} else {
-		above_end(&a->above, true);
+		async_output_end(&a->above, true);
 		rl_callback_sigcleanup();
 		rl_replace_line("", 0);
 		rl_crlf();
@@ -461,13 +461,13 @@ static void interactive(struct attached *a)
 		a->at_prompt = true;
 		loop_watch(a->loop, STDIN_FILENO, key_ready, a);
 		while (a->at_prompt && !a->over) {
-			loop_turn(a->loop, above_timeout(&a->above, -1), -1);
+			loop_turn(a->loop, async_output_timeout(&a->above, -1), -1);
 			if (a->at_prompt)
-				above_end(&a->above, false);
+				async_output_end(&a->above, false);
 		}
 	}
 	if (a->at_prompt) {
-		above_end(&a->above, true);
+		async_output_end(&a->above, true);
 		rl_callback_handler_remove();
 	}
 	putchar('\n');

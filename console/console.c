@@ -2,7 +2,7 @@
  * Putting a session on the terminal: signals, scripts, "run", the end. */
 #include "console/console_int.h"
 #include "base/signals.h"
-#include "inspect/start.h"
+#include "inspect/startup.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -72,7 +72,7 @@ static void emit(void *ctx, const struct result *r)
 		return;
 	serial_drain(c);
 	if (c->at_prompt)
-		above_begin(&c->above);
+		async_output_begin(&c->above);
 	if (c->mid_line || c->above.mid_line)
 		putchar('\n');
 	c->mid_line = c->above.mid_line = false;

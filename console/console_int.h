@@ -14,19 +14,19 @@
 
 enum wish { WISH_NONE, WISH_SHELL, WISH_QUIT };
 
-/* Output that comes while a line is being edited (above.c). */
+/* Output that comes while a line is being edited (async_output.c). */
 struct above {
 	bool away;     /* the line is not on the terminal */
 	bool mid_line; /* what came last did not end its line */
 	int64_t last;  /* when it came, monotonic ms */
 };
-/* Take the line away; what is written to stdout until above_end() is above it. */
-void above_begin(struct above *a);
-void above_write(struct above *a, const char *text, size_t n);
+/* Take the line away; what is written to stdout until async_output_end() is above it. */
+void async_output_begin(struct above *a);
+void async_output_write(struct above *a, const char *text, size_t n);
 /* Put the line back once nothing has come for a while, or AT_ONCE. */
-void above_end(struct above *a, bool at_once);
+void async_output_end(struct above *a, bool at_once);
 /* MS (-1: for ever), or less when the line is to come back. */
-int above_timeout(const struct above *a, int ms);
+int async_output_timeout(const struct above *a, int ms);
 /* The lines typed at either prompt, in the user's file. */
 void history_load(void);
 void history_save(void);
@@ -69,13 +69,13 @@ struct console {
 	char *repeat; /* what an empty line does; NULL: nothing */
 };
 
-/* ---- words.c ---- */
+/* ---- completion.c ---- */
 struct words {
 	char **list; /* NULL-terminated, malloced; NULL: none */
 	size_t count;
 };
-void words_add(void *words, const char *text);
-char **words_for_readline(struct words *w); /* passes to readline */
+void completion_add(void *words, const char *text);
+char **completion_for_readline(struct words *w); /* passes to readline */
 
 /* ---- serial.c ---- */
 bool serial_open(struct console *c, char *err, size_t errlen);

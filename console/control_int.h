@@ -7,7 +7,7 @@
 #include "console/outbox.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
-#include "inspect/peek.h"
+#include "inspect/query.h"
 
 #include <stdio.h>
 #include <sys/un.h>

@@ -2,8 +2,9 @@
 # The command shell.
 noinst_LIBRARIES += %D%/libconsole.a
 %C%_libconsole_a_SOURCES = \
-	%D%/above.c \
+	%D%/async_output.c \
 	%D%/attach.c \
+	%D%/completion.c \
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_int.h \
@@ -23,5 +24,4 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/serial.c \
 	%D%/shell.c \
 	%D%/terminal.c \
-	%D%/terminal.h \
-	%D%/words.c
+	%D%/terminal.h

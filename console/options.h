@@ -2,7 +2,7 @@
  * The command line as data. */
 #ifndef CONSOLE_OPTIONS_H
 #define CONSOLE_OPTIONS_H
-#include "inspect/start.h"
+#include "inspect/startup.h"
 
 #include <stdio.h>
 

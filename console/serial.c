@@ -33,7 +33,7 @@ static void deliver(struct console *c, const uint8_t *buf, size_t n)
 	if (!c->serial_stdio)
 		return;
 	if (c->at_prompt) {
-		above_write(&c->above, (const char *)buf, n);
+		async_output_write(&c->above, (const char *)buf, n);
 		return;
 	}
 	fflush(stdout);

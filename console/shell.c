@@ -23,9 +23,9 @@ static char **complete(const char *text, int start, int end)
 	struct words w = { 0 };
 
 	(void)end;
-	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, words_add, &w))
+	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, completion_add, &w))
 		rl_attempted_completion_over = 1;
-	return words_for_readline(&w);
+	return completion_for_readline(&w);
 }
 
 /* ---- lines ---- */
@@ -46,7 +46,7 @@ static void key_ready(void *ctx, int fd)
 	struct console *c = ctx;
 
 	(void)fd;
-	above_end(&c->above, true);
+	async_output_end(&c->above, true);
 	rl_callback_read_char();
 }
 
@@ -63,7 +63,7 @@ static void show_prompt(struct console *c)
 
 void shell_sigint(struct console *c)
 {
-	above_end(&c->above, true);
+	async_output_end(&c->above, true);
 	rl_callback_sigcleanup();
 	rl_replace_line("", 0);
 	rl_crlf();
@@ -79,15 +79,15 @@ static bool read_line(struct console *c)
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
-		loop_turn(c->loop, above_timeout(&c->above, 200), inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
+		loop_turn(c->loop, async_output_timeout(&c->above, 200), inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink); /* the guest may have stopped behind our back */
 		if (c->at_prompt)
-			above_end(&c->above, false);
+			async_output_end(&c->above, false);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
 	c->reading = false;
 	if (c->at_prompt) {
-		above_end(&c->above, true);
+		async_output_end(&c->above, true);
 		rl_callback_handler_remove();
 	}
 	c->at_prompt = false;

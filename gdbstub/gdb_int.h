@@ -9,7 +9,7 @@
 #include "gdbstub/regs.h"
 #include "inspect/command.h"
 #include "inspect/debug.h"
-#include "inspect/peek.h"
+#include "inspect/query.h"
 
 /* QEMU's bits of qqemu.sstep. */
 enum { SSTEP_ENABLE = 1, SSTEP_NOIRQ = 2, SSTEP_NOTIMER = 4 };

@@ -37,7 +37,7 @@ nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/stress/entry.S %D%/stress/main.c %D%/stress/model.c %D%/stress/interp.c %D%/stress/run.c \
 	%D%/stress/pages.c %D%/stress/gen.c
-stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.h
+stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.inc
 
 %D%/stress/stress.elf: $(stress_sources) $(stress_extra) %D%/demo/kernel.h %D%/demo/demo.lds
 	$(AM_V_GEN)$(MKDIR_P) %D%/stress && out=`pwd`/%D%/stress && cd $(top_srcdir) && \

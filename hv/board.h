@@ -94,7 +94,7 @@ void vga_text(const struct dev *d, struct vga_text *t);
 /* ---- text of single devices' state, for the views ---- */
 struct row_sink;
 struct value;
-/* *V = NUM / DEN as a real number, which light code cannot compute. */
+/* *V = NUM / DEN as a real number, which GPR-only code cannot compute. */
 void board_ratio(struct value *v, uint64_t num, uint64_t den);
 void pic_rows(struct dev *d, struct row_sink *s);
 void pit_rows(struct dev *d, struct row_sink *s);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. Light code
- * (base/light.h): for devices that are not, the guest's registers are put away. */
+ * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. GPR-only code
+ * (base/gpr.h): for devices that are not, the guest's registers are put away. */
 #include "hv/bus.h"
 
-#include "base/light.h"
+#include "base/gpr.h"
 #include "base/log.h"
 #include "hv/dev.h"
 
 void bus_init(struct bus *b)
 {
-	light_zero(b, sizeof(*b));
+	gpr_zero(b, sizeof(*b));
 	b->nranges = 1;
 	b->range[0] = (struct port_range){ .last = 0xffff, .sizes = 1 };
 }
@@ -21,7 +21,7 @@ bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint
 	for (unsigned p = first; p <= last; p++)
 		if (b->port[p])
 			return false;
-	light_fill(&b->port[first], (uint8_t)b->nranges, (size_t)(last - first) + 1);
+	gpr_fill(&b->port[first], (uint8_t)b->nranges, (size_t)(last - first) + 1);
 	b->range[b->nranges++] =
 	    (struct port_range){ .dev = d, .first = first, .last = last, .sizes = sizes };
 	return true;
@@ -124,7 +124,7 @@ void bus_mmio_read(struct bus *b, gpa a, void *buf, unsigned size)
 {
 	b->mmio_reads++;
 	LOG(io, "read of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
-	light_fill(buf, 0xff, size);
+	gpr_fill(buf, 0xff, size);
 }
 
 void bus_mmio_write(struct bus *b, gpa a, const void *buf, unsigned size)

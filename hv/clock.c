@@ -2,13 +2,13 @@
  * See hv/clock.h. The host timer is set lazily: only when the next deadline is
  * earlier than what it is set for; it repeats every millisecond until
  * clock_run() sets it anew, so that a kick which came at a bad moment is not lost.
- * Light code (base/light.h): devices read the time and set timers. */
+ * GPR-only code (base/gpr.h): devices read the time and set timers. */
 #include "hv/clock.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/light.h"
+#include "base/gpr.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -58,7 +58,7 @@ static uint32_t calibrate_tsc(void)
 
 void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn)
 {
-	light_zero(c, sizeof(*c));
+	gpr_zero(c, sizeof(*c));
 	c->mode = mode;
 	c->ns_per_insn = ns_per_insn ? ns_per_insn : 1;
 	c->tsc_khz = mode == CLOCK_ICOUNT ? ICOUNT_TSC_KHZ : calibrate_tsc();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Looking up what CPUID says in the table made once (hv/cpuid.c). Light code (base/light.h). */
-#include "base/light.h"
+ * Looking up what CPUID says in the table made once (hv/cpuid.c). GPR-only code (base/gpr.h). */
+#include "base/gpr.h"
 #include "hv/cpuid.h"
 
 enum { B = 1, C };

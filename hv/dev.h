@@ -3,7 +3,7 @@
  * its functions. A device knows the board it sits on and nothing else. */
 #ifndef HV_DEV_H
 #define HV_DEV_H
-#include "base/light.h"
+#include "base/gpr.h"
 
 struct board;
 
@@ -28,7 +28,7 @@ struct dev_class {
 	size_t size; /* of the state struct; its first member is struct dev */
 	const struct dev_ports *ports;
 	unsigned nports;
-	bool light; /* its file is light code: in and out keep the guest's vector registers */
+	bool light; /* its file is GPR-only code: in and out keep the guest's vector registers */
 	const struct dev_field *fields;
 	unsigned nfields;
 	void (*init)(struct dev *d);  /* once, memory zeroed */
@@ -44,6 +44,6 @@ struct dev {
 	struct board *board;
 };
 
-#define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .light = LIGHT_BUILD
+#define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .light = GPR_ONLY_BUILD
 #define DEV_FIELDS(t) .fields = (t), .nfields = ARRAY_LEN(t)
 #endif

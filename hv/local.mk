@@ -2,13 +2,19 @@
 # The machine and its devices.
 noinst_LIBRARIES += %D%/libhv.a
 %C%_libhv_a_SOURCES = \
-	%D%/acpi.c \
-	%D%/acpi.h \
-	%D%/acpi_files.c \
 	%D%/board.c \
 	%D%/board.def \
 	%D%/board.h \
-	%D%/bootrom.h \
+	%D%/boot/acpi.c \
+	%D%/boot/acpi.h \
+	%D%/boot/acpi_files.c \
+	%D%/boot/bios.c \
+	%D%/boot/bootrom.h \
+	%D%/boot/flat.c \
+	%D%/boot/image.c \
+	%D%/boot/image.h \
+	%D%/boot/linux.c \
+	%D%/boot/multiboot.c \
 	%D%/bus.h \
 	%D%/clock.h \
 	%D%/cpuid.c \
@@ -17,12 +23,6 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/bootdisk.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
-	%D%/image.c \
-	%D%/image.h \
-	%D%/image_bios.c \
-	%D%/image_flat.c \
-	%D%/image_linux.c \
-	%D%/image_multiboot.c \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \
@@ -31,9 +31,9 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/state.c \
 	%D%/views.c
 
-# On the way from translated code to a device: light code (base/light.h).
-noinst_LIBRARIES += %D%/libhvlight.a
-%C%_libhvlight_a_SOURCES = \
+# On the way from translated code to a device: GPR-only code (base/gpr.h).
+noinst_LIBRARIES += %D%/libhvgpr.a
+%C%_libhvgpr_a_SOURCES = \
 	%D%/bus.c \
 	%D%/clock.c \
 	%D%/cpuid_query.c \
@@ -51,6 +51,6 @@ noinst_LIBRARIES += %D%/libhvlight.a
 	%D%/msr.c \
 	%D%/platform.c \
 	%D%/wiring.c
-%C%_libhvlight_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-tree-loop-distribute-patterns
-%C%_libhv_a_LIBADD = $(%C%_libhvlight_a_OBJECTS)
-%C%_libhv_a_DEPENDENCIES = %D%/libhvlight.a
+%C%_libhvgpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libhv_a_LIBADD = $(%C%_libhvgpr_a_OBJECTS)
+%C%_libhv_a_DEPENDENCIES = %D%/libhvgpr.a

@@ -7,7 +7,7 @@
 
 #include "hv/board.h"
 #include "hv/cpuid.h"
-#include "hv/image.h"
+#include "hv/boot/image.h"
 #include "hv/msr.h"
 
 enum { BUS_KHZ = 66000, MAIL_SERIAL = 65536, MAIL_KEYS = 256 };

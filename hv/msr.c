@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/msr.h. Memory types do nothing to a guest whose memory is the host's,
  * so MTRRs are storage; so are the chicken bits that kernels set by family
- * (SDM vol. 4; AMD PPR, MSR tables). Light code (base/light.h). */
+ * (SDM vol. 4; AMD PPR, MSR tables). GPR-only code (base/gpr.h). */
 #include "hv/msr.h"
 
-#include "base/light.h"
+#include "base/gpr.h"
 #include "base/log.h"
 
 enum msr_kind { MSR_STORE, MSR_CONST /* writes ignored */ };
@@ -65,7 +65,7 @@ void msr_reset(struct msr_bank *b)
 {
 	unsigned at = 0;
 
-	light_zero(b, sizeof(*b));
+	gpr_zero(b, sizeof(*b));
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		for (uint32_t m = rows[i].first; m <= rows[i].last && at < MSR_SLOTS; m++)
 			b->val[at++] = rows[i].init;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hv/acpi.h"
+#include "hv/boot/acpi.h"
 #include "hv/machine_int.h"
 
 enum { TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };

@@ -121,7 +121,7 @@ static void offer_cells(struct finder *f, const char *name, size_t len)
 		k.col++;
 	if (k.col == v->ncols)
 		return;
-	paused = f->s->m && !f->s->peek_live && run_pause(f->s);
+	paused = f->s->m && !f->s->query_live && run_pause(f->s);
 	v->rows(owner, "", &k.sink);
 	if (paused)
 		run_resume(f->s);

@@ -7,7 +7,7 @@
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
-#include "bt/program.h"
+#include "bt/probe/bytecode.h"
 
 struct expr_env {
 	void *ctx;

@@ -2,35 +2,36 @@
 # Views, commands, run control.
 noinst_LIBRARIES += %D%/libinspect.a
 %C%_libinspect_a_SOURCES = \
-	%D%/choices.c \
-	%D%/cmd_adapt.c \
-	%D%/cmd_display.c \
-	%D%/cmd_event.c \
-	%D%/cmd_examine.c \
-	%D%/cmd_input.c \
-	%D%/cmd_memory.c \
-	%D%/cmd_patch.c \
-	%D%/cmd_points.c \
-	%D%/cmd_run.c \
-	%D%/cmd_session.c \
-	%D%/cmd_probe.c \
-	%D%/cmd_profile.c \
-	%D%/cmd_stack.c \
-	%D%/cmd_system.c \
-	%D%/cmd_trace.c \
-	%D%/cmd_transfer.c \
-	%D%/cmd_translator.c \
-	%D%/asm.c \
-	%D%/asm.h \
 	%D%/ccf.c \
 	%D%/ccf.h \
-	%D%/cfi.c \
-	%D%/cfi.h \
+	%D%/cmd/adapt.c \
+	%D%/cmd/display.c \
+	%D%/cmd/event.c \
+	%D%/cmd/examine.c \
+	%D%/cmd/input.c \
+	%D%/cmd/memory.c \
+	%D%/cmd/patch.c \
+	%D%/cmd/points.c \
+	%D%/cmd/probe.c \
+	%D%/cmd/profile.c \
+	%D%/cmd/run.c \
+	%D%/cmd/session.c \
+	%D%/cmd/stack.c \
+	%D%/cmd/system.c \
+	%D%/cmd/trace.c \
+	%D%/cmd/transfer.c \
+	%D%/cmd/translator.c \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \
 	%D%/debug.c \
 	%D%/debug.h \
+	%D%/debuginfo/asm.c \
+	%D%/debuginfo/asm.h \
+	%D%/debuginfo/cfi.c \
+	%D%/debuginfo/cfi.h \
+	%D%/debuginfo/symbols.c \
+	%D%/debuginfo/symbols.h \
 	%D%/examine.c \
 	%D%/execute.c \
 	%D%/expr.c \
@@ -41,23 +42,22 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/log_copy.c \
 	%D%/manual.c \
 	%D%/output.c \
-	%D%/peek.c \
-	%D%/peek.h \
 	%D%/points.c \
 	%D%/points.h \
 	%D%/probe_line.h \
+	%D%/query.c \
+	%D%/query.h \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/records.c \
 	%D%/run.c \
+	%D%/save_script.c \
 	%D%/serial.c \
 	%D%/serial.h \
 	%D%/serial_port.c \
 	%D%/serial_port.h \
 	%D%/session.c \
 	%D%/session_int.h \
-	%D%/start.c \
-	%D%/start.h \
-	%D%/symbols.c \
-	%D%/symbols.h \
+	%D%/startup.c \
+	%D%/startup.h \
 	%D%/view.c

@@ -3,7 +3,7 @@
  * values on record where the probe is hit, and printed from the record later. */
 #ifndef INSPECT_PROBE_LINE_H
 #define INSPECT_PROBE_LINE_H
-#include "bt/probe.h"
+#include "bt/probe/probe.h"
 #include "inspect/session_int.h"
 
 /* Expressions that will be evaluated at PC: registers are those of then, variables those of now. */

@@ -8,7 +8,7 @@
 #include "inspect/expr.h"
 #include "inspect/points.h"
 #include "inspect/serial.h"
-#include "inspect/symbols.h"
+#include "inspect/debuginfo/symbols.h"
 
 /* What a run is for besides reaching a breakpoint. */
 struct run_goal {
@@ -63,13 +63,13 @@ struct inspect {
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
 	bool step_irq; /* "set step-irq on" */
-	bool peek_live; /* commands look at a running guest without stopping it (peek.c) */
+	bool query_live; /* commands look at a running guest without stopping it (query.c) */
 	struct points points;
 	struct symbols symbols;
 	struct serial_log *serial;
 	struct variable *vars;
 	size_t nvars;
-	struct display *displays; /* cmd_display.c */
+	struct display *displays; /* cmd/display.c */
 	size_t ndisplays;
 	unsigned last_display;
 	struct examine {
@@ -175,7 +175,7 @@ struct session_all {
 };
 void session_all_init(struct session_all *all, struct inspect *s, const struct inspect_sink *sink);
 
-/* ---- cmd_trace.c, cmd_probe.c, cmd_event.c: what points print, do and say ---- */
+/* ---- cmd/trace.c, cmd/probe.c, cmd/event.c: what points print, do and say ---- */
 /* What probes put on record since the last time: ALL, of a guest that stands, or what fits into a turn. */
 void probe_lines(struct inspect *s, bool all);
 void trace_print(struct inspect *s, const struct point *p);
@@ -189,7 +189,7 @@ int point_condition(struct inspect *s, const struct cmd_args *a, const char *tex
 /* Add the row that describes P. */
 void point_report(struct inspect *s, const struct point *p, struct result *r);
 
-/* ---- cmd_display.c ---- */
+/* ---- cmd/display.c ---- */
 void display_show(struct inspect *s, struct result *r); /* add what is to be shown at a stop */
 void display_fini(struct inspect *s);
 
@@ -197,13 +197,13 @@ void display_fini(struct inspect *s);
 struct finder;
 /* TEXT may be what F's word becomes. */
 void complete_offer(struct finder *f, const char *text);
-/* Offer the names of the keyboard's keys (cmd_input.c). */
+/* Offer the names of the keyboard's keys (cmd/input.c). */
 void input_key_names(void (*offer)(struct finder *f, const char *text), struct finder *f);
-/* Offer the names that numbers of the event KIND have (cmd_event.c). */
+/* Offer the names that numbers of the event KIND have (cmd/event.c). */
 void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct finder *f, const char *text),
 		   struct finder *f);
 
-/* ---- cmd_stack.c ---- */
+/* ---- cmd/stack.c ---- */
 struct frame {
 	uint32_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
 	const char *how;    /* it was found: "pc", "cfi", "frame pointer", "stack top", "guess" */
@@ -216,12 +216,12 @@ unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max);
 bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
-int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_event.c */
-int choices_save(struct inspect *s, const char *file, struct result *r);        /* choices.c */
-int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd_probe.c */
+int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd/event.c */
+int save_script_write(struct inspect *s, const char *file, struct result *r);        /* save_script.c */
+int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd/probe.c */
 int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r);
 int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);    /* view.c */
-int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd_stack.c */
+int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/stack.c */
 
 /* ---- view.c ---- */
 extern const struct view *const inspect_views[]; /* NULL-terminated; owner: the session */

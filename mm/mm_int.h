@@ -96,14 +96,14 @@ struct window {
 };
 
 #define MAX_WINDOWS 64
-#define MAX_OWN 4 /* of the guest's own */
-#define MAX_WATCH (64 + MAX_OWN)
+#define MAX_GUEST_WATCH 4 /* of the guest's own */
+#define MAX_WATCH (64 + MAX_GUEST_WATCH)
 
-/* A page whose mappings keep being dropped (passing.c). */
+/* A page whose mappings keep being dropped (window/bypass.c). */
 struct churn {
 	uint32_t key;          /* window and VPN, bit 31 set; 0: free */
 	uint32_t entry, epoch; /* page-table entry, and CR3 loads, when last passed */
-	uint8_t drops, passes;
+	uint8_t drops, bypasses;
 };
 #define CHURN_SLOTS 1024
 
@@ -120,7 +120,7 @@ struct mmu {
 	unsigned nwatch, nwatch_off;
 	struct engine_touch touch[MAX_TOUCHES]; /* of watchpoints, not taken yet */
 	unsigned ntouch;
-	uint8_t own_hit;     /* the guest's own, likewise */
+	uint8_t guest_hit;     /* the guest's own, likewise */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	uint64_t meaning;   /* control bits as of the last global flush */
 	struct churn churn[CHURN_SLOTS];
@@ -128,7 +128,7 @@ struct mmu {
 	 * linear page and the kind of access (0: none), and its physical address. */
 	uint32_t device_key;
 	gpa device_pa;
-	bool pass_all;
+	bool bypass_all;
 	struct mmu_stats st;
 };
 

@@ -25,7 +25,7 @@ struct mm_hooks {
 
 struct engine_touch;
 struct mmu_stats {
-	uint64_t fills, fill_pages, prefills, upgrades, passes, true_faults, mmio_faults, code_faults;
+	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
 };
 
@@ -54,7 +54,7 @@ enum mmu_fill {
 struct mmu_fault {
 	uint32_t err;
 	gpa pa;
-	bool foreign; /* a user page was mapped into the shared kernel window: it goes at the next CR3 load */
+	bool user_access; /* a user page was mapped into the shared kernel window: it goes at the next CR3 load */
 };
 /* Resolve an access by translated code to LIN in the selected window.
  * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
@@ -70,8 +70,8 @@ enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
  * addresses are watched whatever they map to; physical ones, of memory or of a device,
  * through whatever they are mapped at. */
 enum { WATCH_WRITE = 1, WATCH_READ = 2, WATCH_PHYSICAL = 4 };
-/* The guest's own breakpoint N, for mmu_watch_own_take(); linear. There is always room for each. */
-#define WATCH_OWN(n) (16u << (n))
+/* The guest's own breakpoint N, for mmu_watch_guest_take(); linear. There is always room for each. */
+#define WATCH_GUEST(n) (16u << (n))
 int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type); /* -1: no room */
 void mmu_watch_remove(struct mmu *m, uint64_t at, uint64_t len, unsigned type);
 /* Has [LIN, LIN+N), of at most a page, a byte that is watched, for whatever kind of access? */
@@ -81,7 +81,7 @@ void mmu_watch_suspend(struct mmu *m, bool on);
 /* Take the notes of hits, at most MAX_TOUCHES; returns how many. */
 unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch);
 /* Which of the guest's own breakpoints were hit since the last time (bit N: N). */
-unsigned mmu_watch_own_take(struct mmu *m);
+unsigned mmu_watch_guest_take(struct mmu *m);
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
 
@@ -101,15 +101,15 @@ bool mmu_user_ready(struct mmu *m);
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 /* A page fault at LIN was handled by the guest and its code is about to run again:
  * map the page if the guest's tables have it now, without any side effect. LOOKS: that
- * code asks mmu_pass() first, so leave it to that where mappings never last. */
-void mmu_prefill(struct mmu *m, gva lin, bool looks);
+ * code asks mmu_bypass() first, so leave it to that where mappings never last. */
+void mmu_prefill(struct mmu *m, gva lin, bool prechecks);
 
 /* For an access of N bytes at LIN that has no mapping (in the selected window; FOREIGN:
  * by kernel code, in the user window). When mappings of that page never last: where
  * in machine memory to make it once, accessed and dirty bits set. NULL: map it. */
-uint8_t *mmu_pass(struct mmu *m, gva lin, unsigned n, unsigned how, bool foreign);
-bool mmu_passes(struct mmu *m, gva lin, unsigned n, unsigned how, bool foreign); /* would it? rights not checked */
-void mmu_pass_all(struct mmu *m); /* for tests: of every page */
+uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access);
+bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access); /* would it? rights not checked */
+void mmu_bypass_all(struct mmu *m); /* for tests: of every page */
 
 /* Shadow entries of the selected window by VPN; in each, the two bits tell that the
  * page is mapped, and mapped writable. */

@@ -3,7 +3,7 @@
  * guest-physical memory for everything that is not translated code. */
 #include "mm/mm_int.h"
 
-#include "base/light.h"
+#include "base/gpr.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -151,7 +151,7 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
 		unsigned off = a & PAGE_MASK;
 		uint64_t chunk = PAGE_SIZE - off < n ? PAGE_SIZE - off : n;
 
-		light_copy(out, pool_page(vm, (ppn)(a >> PAGE_SHIFT)) + off, chunk);
+		gpr_copy(out, pool_page(vm, (ppn)(a >> PAGE_SHIFT)) + off, chunk);
 		out += chunk;
 		a += chunk;
 		n -= chunk;
@@ -172,7 +172,7 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 
 		if (vm->pmap[p].code && vm->hooks.code_write)
 			vm->hooks.code_write(vm->hooks.ctx, p, off, (unsigned)chunk);
-		light_copy(pool_page(vm, p) + off, in, chunk);
+		gpr_copy(pool_page(vm, p) + off, in, chunk);
 		in += chunk;
 		a += chunk;
 		n -= chunk;

@@ -54,7 +54,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "fills", s->fills, "host mappings made on demand" },
 		{ "fill_pages", s->fill_pages, "pages they brought" },
 		{ "prefills", s->prefills, "pages mapped before the guest touched them" },
-		{ "passes", s->passes, "accesses served without a mapping, where mappings never last" },
+		{ "bypasses", s->bypasses, "accesses served without a mapping, where mappings never last" },
 		{ "upgrades", s->upgrades, "mappings made writable at the first write" },
 		{ "true_faults", s->true_faults, "page faults that are the guest's" },
 		{ "mmio_faults", s->mmio_faults, "accesses outside RAM" },

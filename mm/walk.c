@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The guest page walk: no paging, 32-bit with PSE, PAE with NX (SDM vol. 3A
  * 4.3, 4.4, 4.6, 4.7, 4.8). Works on guest-physical memory alone; leaves the
- * windows to window.c. */
+ * windows to window/window.c. */
 #include "mm/mm_int.h"
 
 #include <string.h>

@@ -7,7 +7,7 @@ cd "$TOP_SRCDIR" || exit 99
 
 sources()
 {
-	find base x86 mm bt vtx hv inspect console tui gdbstub tests main.c -name '*.[chS]' -o -name '*.def' 2>/dev/null | sort
+	find base x86 mm cpu bt vtx hv inspect console tui gdbstub tests main.c -name '*.[chS]' -o -name '*.def' 2>/dev/null | sort
 }
 
 offences()
@@ -47,7 +47,7 @@ offences()
 
 unlisted()
 {
-	find base x86 mm bt hv inspect console tui gdbstub -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
+	find base x86 mm cpu bt hv inspect console tui gdbstub -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
 		m=${f%%/*}
 		grep -qF "%D%/${f#*/}" "$m/local.mk" || echo "$f: not in $m/local.mk"
 	done

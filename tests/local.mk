@@ -29,7 +29,7 @@ endif
 
 SHELL_TESTS = \
 	%D%/layers.sh \
-	%D%/light.sh \
+	%D%/gpr_only.sh \
 	%D%/console/control.sh \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
@@ -40,7 +40,7 @@ SHELL_TESTS = \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
 	%D%/conform/divide.sh \
-	%D%/conform/look.sh \
+	%D%/conform/precheck.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \
@@ -88,15 +88,15 @@ UNIT_TESTS += %D%/base/test_loop
 %C%_base_test_loop_SOURCES = %D%/base/test_loop.c
 %C%_base_test_loop_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_base_test_loop_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
-UNIT_TESTS += %D%/bt/test_sys
-%C%_bt_test_sys_SOURCES = %D%/bt/test_sys.c %D%/bt/fake_mmu.c %D%/bt/fake_mmu.h
-%C%_bt_test_sys_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+UNIT_TESTS += %D%/cpu/test_system
+%C%_cpu_test_system_SOURCES = %D%/cpu/test_system.c %D%/cpu/fake_mmu.c %D%/cpu/fake_mmu.h
+%C%_cpu_test_system_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 # The semantics alone, over a memory of the test's own: no mm.
-%C%_bt_test_sys_LDADD = bt/libbt.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_cpu_test_system_LDADD = cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_verify
 %C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c
 %C%_bt_test_verify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-%C%_bt_test_verify_LDADD = bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_bt_test_verify_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_devices
 %C%_hv_test_devices_SOURCES = %D%/hv/test_devices.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_devices_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -126,7 +126,7 @@ UNIT_TESTS += %D%/conform/conform
 	%D%/conform/native.c \
 	%D%/conform/seq.c \
 	%D%/conform/setup.c
-%C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 
 # The guest that misbehaves, and a boot sector: freestanding, with the embedded guest's flags.
 hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \

@@ -57,7 +57,7 @@ static unsigned point_at(struct tui *t, uint64_t addr)
 	const struct table *k;
 
 	t->round++; /* not what was known a moment ago */
-	k = look(t, NULL, "info break");
+	k = query(t, NULL, "info break");
 	for (size_t r = 0; k && r < k->nrows; r++)
 		if (cell_u(k, r, "address") == addr)
 			return (unsigned)cell_u(k, r, "number");
@@ -90,7 +90,7 @@ void act_menu(struct tui *t, int key)
 	(void)key;
 	if (!screen_address(t, &addr))
 		return;
-	k = look(t, NULL, "print/a 0x%llx", (unsigned long long)addr);
+	k = query(t, NULL, "print/a 0x%llx", (unsigned long long)addr);
 	menu_open(t, addr, k ? cell_str(k, 0, "symbol") : "");
 }
 

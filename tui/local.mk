@@ -4,7 +4,6 @@ noinst_LIBRARIES += %D%/libtui.a
 %C%_libtui_a_SOURCES = \
 	%D%/actions.c \
 	%D%/actions.h \
-	%D%/aside.c \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/dump.c \
@@ -16,7 +15,6 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/layout.h \
 	%D%/layout_file.c \
 	%D%/list.c \
-	%D%/look.c \
 	%D%/menu.c \
 	%D%/menu.h \
 	%D%/pane_ccf.c \
@@ -33,11 +31,14 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_walk.c \
 	%D%/panes.h \
 	%D%/prompt.c \
+	%D%/query_cache.c \
 	%D%/rates.c \
 	%D%/rates.h \
 	%D%/refresh.c \
 	%D%/remote.c \
 	%D%/remote.h \
+	%D%/remote_codec.c \
+	%D%/remote_codec.h \
 	%D%/screen.c \
 	%D%/screen_devices.c \
 	%D%/screen_machine.c \
@@ -46,6 +47,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen_traps.c \
 	%D%/screens.c \
 	%D%/screens.def \
+	%D%/stderr_capture.c \
 	%D%/styles.def \
 	%D%/term.c \
 	%D%/term.h \
@@ -54,6 +56,4 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/tui_int.h \
 	%D%/viewer.c \
 	%D%/vt.c \
-	%D%/vt.h \
-	%D%/wire.c \
-	%D%/wire.h
+	%D%/vt.h

@@ -61,7 +61,7 @@ static void update(struct pane *p, struct tui *t)
 		c->error = "choose a fragment in the table";
 		return;
 	}
-	k = look(t, &c->error, "ccf 0x%llx", (unsigned long long)t->ccf_pc);
+	k = query(t, &c->error, "ccf 0x%llx", (unsigned long long)t->ccf_pc);
 	for (; k && k->next; k = k->next->next) {
 		/* the table has the address that chained code enters at; other entries stand before it */
 		if (c->head && t->ccf_host - cell_u(k, 0, "host") >= cell_u(k, 0, "size"))

@@ -40,7 +40,7 @@ static uint64_t symbol_offset(const char *text)
 /* Where to begin so that WANTED is an instruction of the listing with some before it. */
 static uint64_t begin_at(struct code *c, struct tui *t, uint64_t wanted)
 {
-	const struct table *k = look(t, NULL, "disassemble/1 0x%llx", (unsigned long long)wanted);
+	const struct table *k = query(t, NULL, "disassemble/1 0x%llx", (unsigned long long)wanted);
 	const char *sym = k ? cell_str(k, 0, "symbol") : "";
 	uint64_t off = symbol_offset(sym);
 
@@ -79,7 +79,7 @@ static bool fetch(struct code *c, struct tui *t, uint64_t from, uint64_t wanted)
 
 	if (wanted - from < 64)
 		n = 96;
-	c->k = look(t, &c->error, "disassemble/%u 0x%llx", n, (unsigned long long)(uint32_t)from);
+	c->k = query(t, &c->error, "disassemble/%u 0x%llx", n, (unsigned long long)(uint32_t)from);
 	c->from = from;
 	c->nlines = 0;
 	if (!c->k)
@@ -302,7 +302,7 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 		c->elsewhere = false;
 		c->generation--;
 		t->stale = true;
-	} else if (what == ASK_GOTO && look_eval(t, text, &addr, &err)) {
+	} else if (what == ASK_GOTO && query_eval(t, text, &addr, &err)) {
 		go_to(c, t, addr);
 	} else if (what == ASK_GOTO) {
 		tui_message(t, ST_ERROR, "%s", err ? err : "no such address");

@@ -30,7 +30,7 @@ static void update(struct pane *p, struct tui *t)
 {
 	struct console *c = p->state;
 
-	c->screen = look(t, NULL, "info screen");
+	c->screen = query(t, NULL, "info screen");
 	c->vga = c->source == VGA || (c->source == AUTO && !t->vt.bytes && !blank_screen(c->screen));
 }
 

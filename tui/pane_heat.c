@@ -60,7 +60,7 @@ static void add_all(struct heat *h, const struct table *k, uint64_t chosen)
 
 static void update(struct pane *p, struct tui *t)
 {
-	const struct table *k = look(t, NULL, "info ccf"), *tc = look(t, NULL, "info tc");
+	const struct table *k = query(t, NULL, "info ccf"), *tc = query(t, NULL, "info tc");
 	struct heat *h = p->state;
 	int w = p->area.w > 0 ? p->area.w : 78;
 

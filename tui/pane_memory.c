@@ -63,14 +63,14 @@ static void update(struct pane *p, struct tui *t)
 	want = want > MAX_BYTES ? MAX_BYTES : want;
 	keep_old(m, t);
 	m->error = NULL;
-	if (!look_eval(t, m->expr, &m->base, &m->error)) {
+	if (!query_eval(t, m->expr, &m->base, &m->error)) {
 		m->n = 0;
 		return;
 	}
 	m->at = m->physical ? m->base + m->offset : (uint32_t)(m->base + m->offset);
-	k = look(t, &m->error, "%s/%dxb 0x%llx", m->physical ? "xp" : "x", want, (unsigned long long)m->at);
+	k = query(t, &m->error, "%s/%dxb 0x%llx", m->physical ? "xp" : "x", want, (unsigned long long)m->at);
 	take_bytes(m, k);
-	k = look(t, NULL, "print/a 0x%llx", (unsigned long long)(m->at + (unsigned)m->cursor));
+	k = query(t, NULL, "print/a 0x%llx", (unsigned long long)(m->at + (unsigned)m->cursor));
 	snprintf(m->symbol, sizeof(m->symbol), "%s", k && !m->physical ? cell_str(k, 0, "symbol") : "");
 	t->cursor = screen_focus(t) == p ? m->at + (unsigned)m->cursor : t->cursor;
 }

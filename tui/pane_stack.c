@@ -26,7 +26,7 @@ static void resolve(struct tui *t, struct word *w)
 	w->symbol[0] = 0;
 	if (w->value < 0x400)
 		return;
-	k = look(t, NULL, "print/a 0x%llx", (unsigned long long)w->value);
+	k = query(t, NULL, "print/a 0x%llx", (unsigned long long)w->value);
 	if (k)
 		snprintf(w->symbol, sizeof(w->symbol), "%s", cell_str(k, 0, "symbol"));
 }
@@ -58,7 +58,7 @@ static void update(struct pane *p, struct tui *t)
 	s->size = t->cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
 	s->base = t->cpu.seg[SEG_SS].base +
 		  (uint32_t)(s->size == 4 ? t->cpu.gpr[R_ESP] : t->cpu.gpr[R_ESP] & 0xffff);
-	k = look(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
+	k = query(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
 		 (unsigned long long)(uint32_t)s->base);
 	s->n = 0;
 	for (size_t r = 0; k && r < k->nrows; r++)

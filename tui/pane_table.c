@@ -304,7 +304,7 @@ void table_update(struct pane *p, struct tui *t)
 	struct table_pane *tp = p->state;
 	const struct table_spec *sp = table_spec_of(p);
 
-	tp->k = look(t, &tp->error, "%s", sp->line);
+	tp->k = query(t, &tp->error, "%s", sp->line);
 	tp->norder = 0;
 	if (!tp->k)
 		return;

@@ -86,8 +86,8 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	const char *name = tp->k->cols[col].name;
 
 	if (v->type == VAL_STR && (!strcmp(name, "event") || !strcmp(name, "verdict")))
-		return !strncmp(v->s, "convicted", 9)	? ST_CALLOUT
-		       : !strncmp(v->s, "acquitted", 9) ? ST_INTC
+		return !strncmp(v->s, "promoted", 9)	? ST_CALLOUT
+		       : !strncmp(v->s, "demoted", 9) ? ST_INTC
 							: ST_DIM;
 	if (v->type == VAL_STR)
 		return !strcmp(name, "symbol")				   ? ST_SYMBOL

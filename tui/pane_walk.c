@@ -21,11 +21,11 @@ static void update(struct pane *p, struct tui *t)
 	w->addr = t->cursor;
 	w->steps = w->end = NULL;
 	w->error = NULL;
-	if (w->expr[0] && !look_eval(t, w->expr, &w->addr, &err)) {
+	if (w->expr[0] && !query_eval(t, w->expr, &w->addr, &err)) {
 		w->error = err;
 		return;
 	}
-	w->steps = look(t, &w->error, "page 0x%llx", (unsigned long long)(uint32_t)w->addr);
+	w->steps = query(t, &w->error, "page 0x%llx", (unsigned long long)(uint32_t)w->addr);
 	w->end = w->steps;
 	while (w->end && w->end->next)
 		w->end = w->end->next;

@@ -109,7 +109,7 @@ static void update_under_hold(struct tui *t, bool all)
 	t->reuse = false;
 	inspect_release(t->s);
 	t->held = false;
-	look_evict(t);
+	query_evict(t);
 	cost = tui_clock() - from;
 	t->held_ns += cost;
 	t->holds++;
@@ -131,7 +131,7 @@ static void update_running(struct tui *t, bool hold)
 	if (hold || !t->want_hold)
 		t->stale = t->moved = false;
 	if (!t->want_hold)
-		look_evict(t);
+		query_evict(t);
 	else if (hold)
 		update_under_hold(t, all);
 	t->next_live = t->now + t->period;
@@ -152,7 +152,7 @@ void tui_update(struct tui *t, bool again)
 	follow_cursor(t);
 	screen_each(t, update_pane);
 	if (again)
-		look_evict(t);
+		query_evict(t);
 }
 
 /* How long it has been running, for the share that looking took of it. */

@@ -5,7 +5,7 @@
  * reports stops; nothing here does. */
 #include "tui/remote.h"
 #include "tui/tui_int.h"
-#include "tui/wire.h"
+#include "tui/remote_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static json_t *row_runs(const struct canvas *c, int y)
 {
 	const struct cell *row = &c->cells[y * c->w];
 	json_t *runs = json_array();
-	char *text = malloc((size_t)c->w * 4 + 1), style[WIRE_STYLE];
+	char *text = malloc((size_t)c->w * 4 + 1), style[REMOTE_STYLE];
 
 	if (!text)
 		abort();
@@ -56,7 +56,7 @@ static json_t *row_runs(const struct canvas *c, int y)
 
 		for (from = x; x < c->w && row[x].style == row[from].style; x++)
 			n += (size_t)utf8_put(row[x].ch ? row[x].ch : ' ', text + n);
-		wire_put_style(row[from].style, style);
+		remote_put_style(row[from].style, style);
 		json_array_append_new(runs, json_pack("[ss%]", style, text, n));
 	}
 	free(text);
@@ -175,7 +175,7 @@ static const char *take_keys(struct tui_remote *r, const json_t *keys)
 	size_t i;
 
 	json_array_foreach(keys, i, key) {
-		if (!json_is_string(key) || !wire_get_key(json_string_value(key), &e))
+		if (!json_is_string(key) || !remote_get_key(json_string_value(key), &e))
 			return "there is no such key";
 		if (!r->t.quit)
 			keys_press(&r->t, &e);

@@ -22,12 +22,12 @@ TABLE_PANE(sites, "sites", "By guest pc", true,
 TABLE_PANE(adaptation, "adaptation", "Adaptation", true,
 	   "what adaptation acts on: traps and their cost, verdicts, cost since, cycles saved",
 	   .line = "info causes",
-	   .cols = "cause on traps before callouts after saved convicted acquitted threshold does instead",
+	   .cols = "cause on traps before callouts after saved promoted demoted threshold does instead",
 	   .note = "before, after: cycles a time", .key = "cause", .count = "traps");
 TABLE_PANE(events, "log", "Adaptation log", true,
-	   "convictions and acquittals as they happen: cycles a time before and after", .line = "info adapt",
+	   "promotions and demotions as they happen: cycles a time before and after", .line = "info adapt",
 	   .note = "before, after: cycles a time", .cols = "number pc symbol before after event", .key = "number", .follow = true,
-	   .empty = "no instruction or page has been convicted yet");
+	   .empty = "no instruction or page has been promoted yet");
 
 TABLE_PANE(ways, "ways", "Sensitive instructions", false,
 	   "which way they went: trap, callout or in the cache", .line = "info ways",

@@ -2,7 +2,7 @@
  * The dashboard's life: the terminal, signals, the event loop, commands. */
 #include "tui/tui_int.h"
 #include "base/signals.h"
-#include "inspect/start.h"
+#include "inspect/startup.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -357,7 +357,7 @@ void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s)
 
 void tui_fini(struct tui *t)
 {
-	look_free_all(t);
+	query_free_all(t);
 	screens_fini(t);
 	canvas_fini(&t->canvas);
 	vt_fini(&t->vt);
@@ -428,7 +428,7 @@ static int interactive(struct tui *t)
 		fprintf(stderr, "vitrine: %s\n", err);
 		return CANNOT;
 	}
-	aside_begin(t);
+	stderr_capture_begin(t);
 	layouts_load(t);
 	prompt_init(t);
 	fit_canvas(t);
@@ -441,7 +441,7 @@ static int interactive(struct tui *t)
 		inspect_exec(t->s, "stop", NULL);
 	layouts_save(t);
 	prompt_fini(t);
-	aside_end(t);
+	stderr_capture_end(t);
 	term_free(t->term);
 	t->term = NULL;
 	if (t->ended_by)

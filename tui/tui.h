@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The dashboard: a full-screen face over a session, and the same screens printed as
  * text. It computes nothing about the machine: it executes looking commands
- * (inspect/peek.h) and draws their records. */
+ * (inspect/query.h) and draws their records. */
 #ifndef TUI_TUI_H
 #define TUI_TUI_H
 #include "base/types.h"

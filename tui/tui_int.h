@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the parts of tui/ share: panes, screens, the state of the dashboard.
  *
- * A pane is a model and a drawing of it. update() fetches the model by look(), draw()
+ * A pane is a model and a drawing of it. update() fetches the model by query(), draw()
  * puts it on the canvas; nothing is fetched while drawing. Only panes on the screen are
  * updated, always before they are drawn. */
 #ifndef TUI_TUI_INT_H
 #define TUI_TUI_INT_H
 #include "base/loop.h"
-#include "inspect/peek.h"
+#include "inspect/query.h"
 #include "inspect/record.h"
 #include "inspect/serial_port.h"
 #include "tui/canvas.h"
@@ -100,7 +100,7 @@ struct prompt {
 	char stash[512]; /* what was typed before history was looked at */
 };
 
-struct look; /* a cached result (look.c) */
+struct query; /* a cached result (query_cache.c) */
 
 struct tui {
 	const struct tui_config *cfg;
@@ -112,10 +112,10 @@ struct tui {
 	struct canvas canvas;
 	int signal_fd;
 	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
-	/* standard error, while curses has the terminal (aside.c) */
-	int saved_stderr, aside_fd; /* -1: none */
+	/* standard error, while curses has the terminal (stderr_capture.c) */
+	int saved_stderr, stderr_capture_fd; /* -1: none */
 	char aside[400];
-	size_t aside_len;
+	size_t stderr_capture_len;
 	/* ends */
 	bool quit, lost;
 	int ended_by; /* a signal */
@@ -154,7 +154,7 @@ struct tui {
 	bool held;    /* it runs, but stands for a look right now */
 	uint64_t holds;
 	bool want_hold; /* a pane on the screen needs the guest to stand */
-	struct look *looks;
+	struct query *queries;
 	/* what panes share */
 	struct cpu cpu, before; /* at this stop, at the one before */
 	bool has_cpu;
@@ -192,16 +192,16 @@ void tui_update(struct tui *t, bool again);
 /* Take what the guest has said on its serial line. */
 void tui_drain(struct tui *t);
 
-/* ---- look.c ---- */
+/* ---- query_cache.c ---- */
 /* The first table of what command line FMT shows; NULL: there is none (error in *ERR when not NULL). Valid
  * while pane_fresh() for the pane that asked. */
-const struct table *look(struct tui *t, const char **err, const char *fmt, ...)
+const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void look_free_all(struct tui *t);
+void query_free_all(struct tui *t);
 /* Free what was not asked for in this round: every pane on the screen has been updated in it. */
-void look_evict(struct tui *t);
+void query_evict(struct tui *t);
 /* The value of expression TEXT; eight hexadecimal digits are an address as it is shown here. */
-bool look_eval(struct tui *t, const char *text, uint64_t *val, const char **err);
+bool query_eval(struct tui *t, const char *text, uint64_t *val, const char **err);
 /* The cell in column NAME, or NULL (also for a cell without a value). */
 const struct value *cell(const struct table *t, size_t row, const char *name);
 const char *cell_str(const struct table *t, size_t row, const char *name); /* "" when there is none */
@@ -247,10 +247,10 @@ void prompt_key(struct tui *t, int key);
 void prompt_init(struct tui *t);
 void prompt_fini(struct tui *t);
 
-/* ---- aside.c ---- */
-/* Standard error goes to the journal until aside_end(), if it is a terminal. */
-void aside_begin(struct tui *t);
-void aside_end(struct tui *t);
+/* ---- stderr_capture.c ---- */
+/* Standard error goes to the journal until stderr_capture_end(), if it is a terminal. */
+void stderr_capture_begin(struct tui *t);
+void stderr_capture_end(struct tui *t);
 
 /* ---- layout_file.c ---- */
 void layouts_load(struct tui *t);

@@ -4,7 +4,7 @@
 #include "tui/remote.h"
 #include "base/loop.h"
 #include "base/signals.h"
-#include "tui/wire.h"
+#include "tui/remote_codec.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -67,12 +67,12 @@ static void keys_ready(void *ctx, int fd)
 	json_t *keys = json_array();
 	struct viewer *v = ctx;
 	struct term_event e;
-	char name[WIRE_KEY];
+	char name[REMOTE_KEY];
 	bool any = false;
 
 	while (term_key(v->term, &e)) {
 		any = true;
-		wire_put_key(&e, name);
+		remote_put_key(&e, name);
 		if (name[0])
 			json_array_append_new(keys, json_string(name));
 	}
@@ -115,7 +115,7 @@ static void put_row(struct viewer *v, const json_t *row)
 			   *text = json_string_value(json_array_get(run, 1));
 
 		if (style && text)
-			x = area_put(&a, x, y, wire_get_style(style), text);
+			x = area_put(&a, x, y, remote_get_style(style), text);
 	}
 }
 

@@ -8,7 +8,7 @@
 
 /* What the machine offers the processor. All callbacks run on the vCPU's
  * thread, and all but run_timers may run while the guest's x87 and vector registers
- * are live: they keep them (base/light.h). An unanswered port reads as all ones. */
+ * are live: they keep them (base/gpr.h). An unanswered port reads as all ones. */
 struct platform {
 	void *ctx;
 	uint32_t (*in)(void *ctx, uint16_t port, unsigned size);             /* size 1, 2, 4 */

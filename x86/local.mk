@@ -12,9 +12,9 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/regs.def \
 	%D%/regs.h
 
-# What light code (base/light.h) calls.
-noinst_LIBRARIES += %D%/libx86light.a
-%C%_libx86light_a_SOURCES = %D%/light_regs.c
-%C%_libx86light_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
-%C%_libx86_a_LIBADD = $(%C%_libx86light_a_OBJECTS)
-%C%_libx86_a_DEPENDENCIES = %D%/libx86light.a
+# What GPR-only code (base/gpr.h) calls.
+noinst_LIBRARIES += %D%/libx86gpr.a
+%C%_libx86gpr_a_SOURCES = %D%/gpr_regs.c
+%C%_libx86gpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
+%C%_libx86_a_LIBADD = $(%C%_libx86gpr_a_OBJECTS)
+%C%_libx86_a_DEPENDENCIES = %D%/libx86gpr.a

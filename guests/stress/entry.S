@@ -7,7 +7,7 @@
 	.globl kstubs, kstubs_end
 	.balign 4096
 kstubs:
-#include "guests/stress/stubs.h"
+#include "guests/stress/stubs.inc"
 kstubs_end:
 
 	/* Vectors as in stress_stubs; all but the fault push an error code of their own. */

@@ -4,5 +4,5 @@
 	.section .text.start, "ax"
 	.globl ustubs
 ustubs:
-#include "guests/stress/stubs.h"
+#include "guests/stress/stubs.inc"
 	.section .note.GNU-stack, "", @progbits

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * ACPI fixed hardware: PM1a event and control blocks and the PM timer (ACPI 6.5,
  * 4.8.3). Writing SLP_EN with the S5 type switches the machine off. */
-#include "hv/acpi.h"
+#include "hv/boot/acpi.h"
 #include "hv/board.h"
 
 enum { PM_HZ = 3579545, TMR_STS = 1, PM1_STS_BITS = 0x8521, PM1_EN_BITS = 0x0521 };

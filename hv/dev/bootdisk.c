@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "hv/board.h"
-#include "hv/bootrom.h"
+#include "hv/boot/bootrom.h"
 
 enum { SECTOR = 512, FLOPPY_MAX = 2880 * 1024, IVT_13 = 0x13 * 4, BOOT_ADDR = 0x7c00 };
 enum {

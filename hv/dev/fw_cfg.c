@@ -3,9 +3,9 @@
  * docs/specs/fw_cfg.rst): how SeaBIOS gets option ROMs and ACPI tables. */
 #include <string.h>
 
-#include "hv/acpi.h"
+#include "hv/boot/acpi.h"
 #include "hv/board.h"
-#include "hv/bootrom.h"
+#include "hv/boot/bootrom.h"
 
 enum { PORT_SELECT = 0x510, PORT_DATA = 0x511 };
 enum {

@@ -305,7 +305,7 @@ static void kbd_reset(struct dev *d)
 	struct i8042 *k = (struct i8042 *)d;
 	struct dev keep = k->d;
 
-	light_zero(k, sizeof(*k));
+	gpr_zero(k, sizeof(*k));
 	k->d = keep;
 	k->ccb = CCB_IRQ1 | CCB_SYS | CCB_XLATE;
 	k->status = ST_SYS;

@@ -328,7 +328,7 @@ static void pit_reset(struct dev *d)
 	struct i8254 *p = (struct i8254 *)d;
 
 	timer_cancel(&d->board->clock, &p->timer);
-	light_zero(p->ch, sizeof(p->ch));
+	gpr_zero(p->ch, sizeof(p->ch));
 	for (int i = 0; i < 3; i++) {
 		p->ch[i].count = 65536;
 		p->ch[i].rw = RW_WORD;

@@ -146,7 +146,7 @@ static void init_word1(struct i8259_chip *c, uint8_t val)
 {
 	uint8_t lines = c->lines, elcr = c->elcr;
 
-	light_zero(c, sizeof(*c));
+	gpr_zero(c, sizeof(*c));
 	c->lines = lines;
 	c->elcr = elcr;
 	c->irr = lines & elcr;
@@ -266,7 +266,7 @@ static void pic_reset(struct dev *d)
 {
 	struct i8259 *p = (struct i8259 *)d;
 
-	light_zero(p->chip, sizeof(p->chip));
+	gpr_zero(p->chip, sizeof(p->chip));
 	p->chip[0].lowest = p->chip[1].lowest = 7;
 	p->chip[0].imr = p->chip[1].imr = 0xff;
 	p->chip[1].base = 8;

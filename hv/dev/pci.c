@@ -6,7 +6,7 @@
  * and the reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the
  * host bridge's PAM registers is always readable and writable here. */
 #include "base/view.h"
-#include "hv/acpi.h"
+#include "hv/boot/acpi.h"
 #include "hv/board.h"
 
 enum { CFG_BYTES = 256, NFUNC = 3, ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
@@ -124,7 +124,7 @@ static void pci_reset(struct dev *d)
 
 	p->address = 0;
 	p->reset = 0;
-	light_zero(p->cfg, sizeof(p->cfg));
+	gpr_zero(p->cfg, sizeof(p->cfg));
 	for (int i = 0; i < NFUNC; i++) {
 		uint8_t *c = p->cfg[i];
 
@@ -138,8 +138,8 @@ static void pci_reset(struct dev *d)
 		put16(c + 0x2c, SUBSYS_VENDOR);
 		put16(c + 0x2e, SUBSYS);
 	}
-	light_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
-	light_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
+	gpr_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
+	gpr_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
 	put16(&p->cfg[2][PM_BASE], ACPI_PM_BASE | 1);
 	p->cfg[2][PM_DEVACTB + 3] = PM_APMC_EN;
 	p->cfg[2][PM_MISC] = 1;

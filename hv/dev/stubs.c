@@ -28,7 +28,7 @@ static void stubs_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 
 static void stubs_reset(struct dev *d)
 {
-	light_zero(((struct stubs *)d)->reg, 256);
+	gpr_zero(((struct stubs *)d)->reg, 256);
 }
 
 const struct dev_class stubs_class = {

@@ -308,7 +308,7 @@ static void uart_reset(struct dev *d)
 	u->dll = 12; /* 9600 baud */
 	u->thre = 0;
 	u->fifo_len = u->fifo_head = 0;
-	light_zero(u->fifo, sizeof(u->fifo));
+	gpr_zero(u->fifo, sizeof(u->fifo));
 	u->in_len = u->in_head = 0;
 	u->msr = modem_lines(u);
 }

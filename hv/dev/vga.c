@@ -221,14 +221,14 @@ static void vga_reset(struct dev *d)
 	struct vga *v = (struct vga *)d;
 	struct dev keep = v->d;
 
-	light_zero(v, sizeof(*v));
+	gpr_zero(v, sizeof(*v));
 	v->d = keep;
 	v->misc = 0x67;
 	v->dac_mask = 0xff;
-	light_copy(v->seq, mode3_seq, sizeof(mode3_seq));
-	light_copy(v->gfx, mode3_gfx, sizeof(mode3_gfx));
-	light_copy(v->attr, mode3_attr, sizeof(mode3_attr));
-	light_copy(v->crtc, mode3_crtc, sizeof(mode3_crtc));
+	gpr_copy(v->seq, mode3_seq, sizeof(mode3_seq));
+	gpr_copy(v->gfx, mode3_gfx, sizeof(mode3_gfx));
+	gpr_copy(v->attr, mode3_attr, sizeof(mode3_attr));
+	gpr_copy(v->crtc, mode3_crtc, sizeof(mode3_crtc));
 	v->attr_index = 0x20;
 	default_palette(v);
 }

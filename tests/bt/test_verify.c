@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bt/verify.h"
+#include "bt/verify/verify.h"
 
 #define HOST 0x100000000ull
 #define TC_BYTES 0x10000u

@@ -143,8 +143,8 @@ void native_run(struct native *n, const struct conform_case *c, struct outcome *
 struct engine;
 struct engine_options {
 	bool mmio;       /* the HIGH region is a device, not RAM */
-	bool divide;     /* convict at the first divide error */
-	bool look;       /* every access looks first, and passes without a mapping if it can */
+	bool divide;     /* promote at the first divide error */
+	bool precheck;     /* every access looks first, and passes without a mapping if it can */
 	bool no_chain;
 	bool no_verify;  /* do not ask for the verifier */
 	unsigned tu_max; /* 0: default */
@@ -156,7 +156,7 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 const char *engine_error(const struct engine *e);
 /* Divide errors found by callouts instead of host signals until now. */
 uint64_t engine_divide_callouts(const struct engine *e);
-uint64_t engine_passes(const struct engine *e); /* accesses served without a mapping */
+uint64_t engine_bypasses(const struct engine *e); /* accesses served without a mapping */
 /* Is LIN where the guest's own kernel is? */
 bool engine_owns(uint32_t lin);
 

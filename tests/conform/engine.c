@@ -9,7 +9,7 @@
 #include <string.h>
 #include <x86intrin.h>
 
-#include "base/light.h"
+#include "base/gpr.h"
 #include "bt/bt.h"
 #include "hv/machine.h"
 #include "mm/mmu.h"
@@ -45,7 +45,7 @@ struct engine {
 
 /* ---- a platform with one device, which is memory ---- */
 
-/* Called while the case's vector registers are live (base/light.h). */
+/* Called while the case's vector registers are live (base/gpr.h). */
 #pragma GCC push_options
 #pragma GCC target("general-regs-only")
 
@@ -62,16 +62,16 @@ static void device_read(void *ctx, gpa a, void *buf, unsigned size)
 {
 	struct engine *e = ctx;
 
-	light_fill(buf, 0xff, size);
+	gpr_fill(buf, 0xff, size);
 	if (a >= PA_DEVICE && a + size <= PA_DEVICE + RGN_HIGH_SIZE)
-		light_copy(buf, e->device + (a - PA_DEVICE), size);
+		gpr_copy(buf, e->device + (a - PA_DEVICE), size);
 }
 static void device_write(void *ctx, gpa a, const void *buf, unsigned size)
 {
 	struct engine *e = ctx;
 
 	if (a >= PA_DEVICE && a + size <= PA_DEVICE + RGN_HIGH_SIZE)
-		light_copy(e->device + (a - PA_DEVICE), buf, size);
+		gpr_copy(e->device + (a - PA_DEVICE), buf, size);
 }
 static bool no_irq(void *ctx) { (void)ctx; return false; }
 static int no_ack(void *ctx) { (void)ctx; return -1; }
@@ -299,7 +299,7 @@ static bool build(struct engine *e, char *err, size_t errlen)
 	return true;
 }
 
-static bool convict_early(struct engine *e)
+static bool promote_early(struct engine *e)
 {
 	return !bt_adapt_set(e->v, "threshold", "divide", "1") && !bt_adapt_set(e->v, "calm", "divide", "0");
 }
@@ -311,9 +311,9 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 	if (!e)
 		return NULL;
 	e->cfg = (struct bt_config){ .verify = !o->no_verify, .tu_max = o->tu_max, .no_chain = o->no_chain,
-				      .look_all = o->look };
+				      .precheck_all = o->precheck };
 	e->mmio = o->mmio;
-	if (build(e, err, errlen) && (!o->divide || convict_early(e)))
+	if (build(e, err, errlen) && (!o->divide || promote_early(e)))
 		return e;
 	engine_free(e);
 	return NULL;
@@ -367,9 +367,9 @@ static void cause_row(struct row_sink *sink, const struct value *v)
 			k->callouts = v[i].u;
 }
 
-uint64_t engine_passes(const struct engine *e)
+uint64_t engine_bypasses(const struct engine *e)
 {
-	return mmu_stats(e->v->mmu)->passes;
+	return mmu_stats(e->v->mmu)->bypasses;
 }
 
 uint64_t engine_divide_callouts(const struct engine *e)

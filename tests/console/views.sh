@@ -46,7 +46,7 @@ info traps
 END
 for n in fill true-fault; do
 	[ "$(rows before name=$n)" -eq $(($(rows count name=$n) - $(rows since name=$n))) ]
-	ok $? "traps before and since conviction add up: $n" "$(cat "$TMP/out")"
+	ok $? "traps before and since promotion add up: $n" "$(cat "$TMP/out")"
 done
 [ "$(rows each name=fill)" -gt 500 ] && [ "$(rows rate name=fill)" -gt 0 ]
 ok $? "a fill has a cost and a rate" "$(cat "$TMP/out")"

@@ -28,8 +28,8 @@ example traps-that-vanish.vit "console=ttyS0 nokaslr panic=-1"
 ended 0 "traps-that-vanish runs to its end"
 [ "$(count '^guest pc +bytes ')" -ge 2 ]
 ok $? "the fragment is shown before and after" "$(tail -5 "$TMP/out")"
-[ "$(count ' convicted |a site was convicted')" -ge 1 ]
-ok $? "its history tells that a site was convicted" "$(grep -A40 ' event ' "$TMP/out" | head -40)"
+[ "$(count ' promoted |a site was promoted')" -ge 1 ]
+ok $? "its history tells that a site was promoted" "$(grep -A40 ' event ' "$TMP/out" | head -40)"
 [ "$(count '^0x[0-9a-f]{8} .* [0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +-?[0-9]+$')" -ge 1 ]
 ok $? "and the cycles saved" "$(tail -3 "$TMP/out")"
 

@@ -248,12 +248,12 @@ info causes -j
 info savings -j
 END
 for cause in window-miss device divide code-write; do
-	grep "\"convicted of $cause:" "$TMP/out" | grep -vE '"before": *[1-9][0-9]*.*"after": *[0-9]+' >"$TMP/without"
-	grep -q "\"convicted of $cause:" "$TMP/out" && [ ! -s "$TMP/without" ]
-	ok $? "convictions of $cause tell the cycles before and after" "$(head -3 "$TMP/without")"
+	grep "\"promoted for $cause:" "$TMP/out" | grep -vE '"before": *[1-9][0-9]*.*"after": *[0-9]+' >"$TMP/without"
+	grep -q "\"promoted for $cause:" "$TMP/out" && [ ! -s "$TMP/without" ]
+	ok $? "promotions of $cause tell the cycles before and after" "$(head -3 "$TMP/without")"
 done
-grep -q '"acquitted of code-write' "$TMP/out"
-ok $? "a page that calms down is acquitted" "$(detail)"
+grep -q '"demoted for code-write' "$TMP/out"
+ok $? "a page that calms down is demoted" "$(detail)"
 grep -qE '"entries_before": *[1-9].*"saved": *[1-9]' "$TMP/out"
 ok $? "cycles saved are counted" "$(detail)"
 
@@ -263,8 +263,8 @@ adapt off device
 continue
 info adapt -j
 END
-! grep -q 'convicted of device' "$TMP/out"
-ok $? "a cause that is off convicts nobody" "$(detail)"
+! grep -q 'promoted for device' "$TMP/out"
+ok $? "a cause that is off promotes nobody" "$(detail)"
 
 vit demo <<'END'
 adapt threshold all 1
@@ -278,7 +278,7 @@ ccf-history check_remap+0x68
 info adapt
 END
 match 'check_remap\+0x68.* lives, pinned' "a pinned fragment lives on"
-! grep -q 'check_remap+0x68 *convicted' "$TMP/out"
+! grep -q 'check_remap+0x68 *promoted' "$TMP/out"
 ok $? "adaptation leaves it alone" "$(detail)"
 
 vit demo <<'END'

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/acpi.h"
+#include "hv/boot/acpi.h"
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
 

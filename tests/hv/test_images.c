@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hv/acpi.h"
-#include "hv/bootrom.h"
+#include "hv/boot/acpi.h"
+#include "hv/boot/bootrom.h"
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
 

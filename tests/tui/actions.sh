@@ -167,9 +167,9 @@ ends 0 "q ends with status 0"
 start 200x50 xterm-256color --no-rc --append loop demo
 until_true has "Registers"
 key 3
-sees "no instruction or page has been convicted yet" "nothing is convicted at the start"
+sees "no instruction or page has been promoted yet" "nothing is promoted at the start"
 key c
-sees "convicted of" "convictions come up while the guest runs"
+sees "promoted for" "promotions come up while the guest runs"
 sees "By guest pc" "traps by guest pc"
 last()
 {

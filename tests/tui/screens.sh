@@ -11,7 +11,7 @@ expected()
 	cat <<-END
 	1 machine Code|Registers|Stack|Memory|check_processes|eflags|Console|PASS
 	2 translation Fragments|guest pc|callouts|Cache|ident|in-tc
-	3 traps Traps by cause|Callouts by kind|Exceptions|Top offenders|true-fault|#PF|Adaptation log|convicted of
+	3 traps Traps by cause|Callouts by kind|Exceptions|Top offenders|true-fault|#PF|Adaptation log|promoted for
 	4 spaces Windows|Page walk|Counters|physical|fill_pages
 	5 devices Interrupts|Interrupt controllers|Timer|Serial port|I/O ports|PCI|master
 	END

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * GPR-only code runs while a guest's x87 and vector registers are live in the host's.
+ * Its files are built with -mgeneral-regs-only; what it may call is other GPR-only code
+ * and libc's plain system calls (tests/gpr_only.sh has the list and checks it). This is
+ * what it uses instead of libc's string functions, and how it calls anything else. */
+#ifndef BASE_GPR_H
+#define BASE_GPR_H
+#include "base/types.h"
+
+#ifdef __SSE__
+#define GPR_ONLY_BUILD false
+#else
+#define GPR_ONLY_BUILD true
+#endif
+
+/* Words of guest memory or code: at any address, over any type. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
+typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
+
+static inline void gpr_fill(void *d, uint8_t v, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(v) : "memory");
+}
+
+static inline void gpr_zero(void *d, size_t n)
+{
+	gpr_fill(d, 0, n);
+}
+
+static inline void gpr_copy(void *d, const void *s, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n) : : "memory");
+}
+
+#ifndef __SSE__
+/* x87, SSE and AVX: all that a guest can reach. */
+struct vector_state {
+	uint8_t image[832];
+} __attribute__((aligned(64)));
+
+/* Put the guest's registers away, and make them what C expects. S is a variable of a function's outermost
+ * block: at the ends of an inner one AddressSanitizer would call out. */
+static inline void vectors_away(struct vector_state *s)
+{
+	static const uint32_t mxcsr = 0x1f80;
+
+	for (unsigned i = 512; i < 576; i += 8) /* the header of the image */
+		*(volatile uint64_t *)(s->image + i) = 0;
+	__asm__ volatile("xsave %0\n\tfninit\n\tldmxcsr %1\n\tvzeroupper"
+			 : "+m"(*s)
+			 : "m"(mxcsr), "a"(7), "d"(0)
+			 : "memory");
+}
+
+static inline void vectors_back(const struct vector_state *s)
+{
+	__asm__ volatile("xrstor %0" : : "m"(*s), "a"(7), "d"(0) : "memory");
+}
+#endif
+#endif

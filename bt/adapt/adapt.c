@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Adaptation's judgement. An instruction is innocent until it trapped as often as its cause's
+ * threshold says, less one for each span that passed; promoted, it is translated in another form; calm for long,
+ * or badly served by that form, it is demoted. Pinned fragments are left as they are. Called from the
+ * fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
+#include "bt/bt_int.h"
+
+/* ---- verdicts ---- */
+
+static unsigned slot(uint32_t pc)
+{
+	return pc * 0x9e3779b1u >> 18;
+}
+
+struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (!v->pc)
+			break;
+		if (v->pc == pc)
+			return v;
+	}
+	return NULL;
+}
+
+static void forget(struct verdict *v, uint32_t pc)
+{
+	volatile uint8_t *p = (volatile uint8_t *)v; /* no memset, which may use vector registers */
+
+	for (unsigned i = 0; i < sizeof(*v); i++)
+		p[i] = 0;
+	v->pc = pc;
+}
+
+/* A slot that says nothing gives way when the neighbourhood is full. */
+struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
+{
+	struct verdict *weak = NULL;
+
+	for (unsigned i = 0, h = slot(pc); pc && i < 16; i++) {
+		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+
+		if (v->pc == pc)
+			return v;
+		if (!v->pc) {
+			v->pc = pc;
+			return v;
+		}
+		if (!v->guilty && !v->barred && !v->way)
+			weak = v;
+	}
+	if (weak)
+		forget(weak, pc);
+	return weak;
+}
+
+/* ---- the log ---- */
+
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after)
+{
+	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
+
+	e->number = b->nevents;
+	e->tsc = __builtin_ia32_rdtsc();
+	e->what = (uint8_t)what;
+	e->cause = (uint8_t)c;
+	e->pc = pc;
+	e->before = before;
+	e->after = after;
+	if (what == ADAPT_PROMOTED)
+		b->causes[c].promotions++;
+	else if (what == ADAPT_OFF)
+		b->causes[c].demotions += before;
+	else if (what != ADAPT_ON)
+		b->causes[c].demotions++;
+}
+
+/* ---- promotion ---- */
+
+/* What the new form of a site costs when its callouts cannot tell: it has none, or none ran yet. */
+static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
+{
+	return c == CAUSE_USER_PAGE ? b->cost.quarter : 0;
+}
+
+/* What a trap at V costs. Misses that were writes beside code are charged to that; the very
+ * first trap is not over yet, but costs a host fault at least. */
+static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum cause c)
+{
+	uint64_t n = cost_mean(v->trap[c].n ? &v->trap[c] : &b->causes[CAUSE_CODE].trap);
+
+	return n ? n : b->cost.signal;
+}
+
+static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
+{
+	v->guilty |= (uint8_t)(1u << c);
+	v->count[c] = 0;
+	v->last = v->judged = __builtin_ia32_rdtsc();
+	b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
+	adapt_log(b, ADAPT_PROMOTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
+	cache_drop(b, f, DROP_PROMOTED, v->pc);
+}
+
+/* It traps again although promoted: in a fragment that is older than the verdict (there may be
+ * several for an address), or in a form that cannot be replaced. */
+static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
+{
+	if (f->made < v->judged)
+		cache_drop(b, f, DROP_PROMOTED, v->pc);
+}
+
+/* One trap is forgotten per SPAN. */
+static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now)
+{
+	uint64_t n = span ? (now - v->since[c]) / span : 0;
+
+	v->count[c] = v->count[c] > n ? (uint16_t)(v->count[c] - n) : 0;
+	v->since[c] = now;
+}
+
+struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+{
+	const struct cause_state *k = &b->causes[c];
+	struct verdict *v;
+
+	if (f == b->transient || c >= SITE_CAUSES)
+		return NULL;
+	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
+	if (!v || !may || !adapt_on(k) || f->pinned || v->barred >> c & 1)
+		return v;
+	if (guilty_of(v, c)) {
+		again(b, f, v);
+		return v;
+	}
+	forgive(v, c, k->span, __builtin_ia32_rdtsc());
+	if (++v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
+		promote(b, f, v, c);
+	return v;
+}
+
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+{
+	b->charge.f = f;
+	b->charge.cause = (uint8_t)c;
+	b->charge.v = adapt_suspect(b, f, i, c, may);
+}
+
+void adapt_settled(struct bt_vcpu *b, uint64_t now)
+{
+	struct charge *g = &b->charge;
+	uint64_t cycles = now - g->start + b->cost.signal;
+
+	if (!g->f)
+		return;
+	g->f->cycles += cycles;
+	cost_add(&b->causes[g->cause].trap, cycles);
+	if (g->v)
+		cost_add(&g->v->trap[g->cause], cycles);
+	if (g->entry && g->v)
+		g->entry->before = cost_mean(&g->v->trap[g->cause]);
+	else if (g->entry && !g->entry->before)
+		g->entry->before = cycles;
+	else if (g->entry) /* of a page: its code is made again, too */
+		g->entry->before = cost_mean(&b->causes[g->cause].trap) + cost_mean(&b->translate);
+	if (g->life)
+		g->life->cycles += cycles;
+	g->f = NULL;
+	g->v = NULL;
+	g->entry = NULL;
+	g->life = NULL;
+}
+
+void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles)
+{
+	f->cycles += cycles;
+	cost_add(&b->causes[c].after, cycles);
+	if (!v)
+		return;
+	cost_add(&v->after[c], cycles);
+	if (b->causes[c].calm)
+		v->last = __builtin_ia32_rdtsc();
+}
+
+/* ---- demotion ---- */
+
+void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
+{
+	struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
+
+	if (!guilty_of(v, c) || f->pinned || ++v->odd <= MAX_ODD)
+		return;
+	v->guilty &= (uint8_t)~(1u << c);
+	v->barred |= (uint8_t)(1u << c);
+	v->odd = 0;
+	adapt_log(b, ADAPT_BARRED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
+	cache_drop(b, f, DROP_DEMOTED, v->pc);
+}
+
+static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t before, uint64_t after)
+{
+	v->guilty &= (uint8_t)~(1u << c);
+	v->judged = __builtin_ia32_rdtsc();
+	adapt_log(b, ADAPT_DEMOTED, c, v->pc, before, after);
+	cache_drop(b, f, DROP_DEMOTED, v->pc);
+}
+
+/* A callout for RAM costs about a hundredth of what a trap for a device costs: so many in a row are
+ * waited for. */
+void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
+{
+	if (!ram)
+		v->odd = 0;
+	else if (v->odd < RAM_DEMOTIONS)
+		v->odd++;
+	if (v->odd < RAM_DEMOTIONS || f->pinned)
+		return;
+	v->odd = 0;
+	demote(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->cost.plain);
+}
+
+void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now)
+{
+	uint64_t calm = b->causes[c].calm;
+
+	if (calm && !f->pinned && guilty_of(v, c) && now - v->last >= calm)
+		demote(b, f, v, c, b->cost.light, 0);
+}
+
+void adapt_calm(struct bt_vcpu *b, struct ccf *f)
+{
+	uint64_t now = __builtin_ia32_rdtsc(), calm = b->causes[CAUSE_MISS].calm;
+
+	if (!calm || f->pinned)
+		return;
+	for (unsigned i = 0; i < f->ninsn; i++) {
+		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
+
+		if (!guilty_of(v, CAUSE_MISS) || now - v->last < calm)
+			continue;
+		v->relapses += v->relapses < RELAPSES_MAX;
+		demote(b, f, v, CAUSE_MISS, b->cost.precheck, b->cost.plain);
+	}
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Host signals that translated code causes: faults (window misses, traces, true
+ * faults, device memory, polls, divide errors) and kicks from other threads.
+ * What can be mended is mended here and the access runs again; otherwise the
+ * exact guest state is stored from the signal frame and the thread resumes in
+ * stub_resume(). Only code running in the TC gets here: the monitor's own faults
+ * go to the previous handler. */
+#include "bt/bt_int.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#define ALTSTACK_BYTES (256 << 10)
+
+static __thread struct bt_vcpu *current; /* the vCPU this thread is running */
+
+static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+
+static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f, uint64_t rip)
+{
+	uint32_t off = (uint32_t)(rip - b->tc_base - f->ind);
+	const struct mark *m = NULL;
+
+	for (unsigned i = 0; i < f->nmark && f->marks[i].host <= off; i++)
+		m = &f->marks[i];
+	return m;
+}
+
+/* Store the guest's state as of the start of the marked instruction. */
+static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, const greg_t *g)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned insn = m ? m->insn : 0;
+
+	for (int r = 0; r < 8; r++)
+		c->gpr[r] = (uint32_t)g[greg_of[r]];
+	c->flags = ((uint32_t)g[REG_EFL] & FL_HOST) | FL_ONE;
+	c->rip = f->eip + f->ioff[f->ninsn + insn];
+	if (m && m->fix == FIX_XCHG)
+		c->gpr[m->arg] = (uint32_t)g[REG_R8];
+	if (m && m->fix == FIX_XSAVE) {
+		c->gpr[R_EAX] = (uint32_t)g[REG_R10];
+		c->gpr[R_EDX] = (uint32_t)g[REG_R11];
+	}
+	if (m && m->fix == FIX_POLL_R8) {
+		c->rip = (uint32_t)g[REG_R8];
+		insn++;
+	}
+	if (f == b->transient)
+		b->step_done = insn > 0;
+	else if (b->icount)
+		b->budget += f->ninsn - insn;
+}
+
+static void resume_in_c(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
+{
+	b->xcode = xc;
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->host_rsp;
+	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)stub_resume;
+	uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FL_DF;
+}
+
+static void count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why)
+{
+	b->st.traps[why]++;
+	f->traps[why]++;
+	account_trap(b, why);
+}
+
+static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, uint32_t err)
+{
+	b->v.cpu.exc = (struct exc){ .vector = (uint8_t)vector, .has_err = has_err, .err = err };
+	resume_in_c(b, uc, XC_EXC);
+}
+
+static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, uint32_t err)
+{
+	raise_exc(b, uc, EXC_PF, true, err);
+	b->v.cpu.exc.cr2 = (uint32_t)lin;
+	b->pf_armed = true;
+	b->pf_pc = cpu_pc(&b->v.cpu);
+	b->pf_lin = (uint32_t)lin;
+}
+
+static unsigned insn_of(const struct mark *m)
+{
+	return m ? m->insn : 0;
+}
+
+/* Can the access be lowered so that it looks first? */
+static bool can_precheck(const struct mark *m)
+{
+	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
+}
+
+/* Kernel code reached a user page through the shared kernel window, where it will not
+ * stay. */
+static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
+{
+	bool kernel = (f->mode & MODE_CPL) != MODE_CPL && (f->mode & MODE_PE);
+	struct verdict *v;
+
+	adapt_trap(b, f, insn_of(m), CAUSE_USER_PAGE, kernel);
+	v = b->charge.v;
+	if (guilty_of(v, CAUSE_USER_PAGE))
+		mmu_learn_quarter(b->v.mmu, lin);
+}
+
+/* Run the guest instruction again from its first host instruction. */
+static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, greg_t *g)
+{
+	for (int r = 0; r < 8; r++)
+		g[greg_of[r]] = (uint32_t)g[greg_of[r]];
+	if (m && m->fix == FIX_XCHG)
+		g[greg_of[m->arg]] = (uint32_t)g[REG_R8];
+	if (m && m->fix == FIX_XSAVE) {
+		g[REG_RAX] = (uint32_t)g[REG_R10];
+		g[REG_RDX] = (uint32_t)g[REG_R11];
+	}
+	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
+}
+
+/* F stores to its own page P: the store is finished outside it. */
+static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
+{
+	if (f == b->transient || (f->page != p && f->page2 != p))
+		return false;
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	b->xarg = p;
+	resume_in_c(b, uc, XC_SMC);
+	return true;
+}
+
+/* An access through quarter[] missed: in the user window, or in the guard that
+ * stands for it while it is stale. */
+static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
+			      bool write, bool guard)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	struct mmu_fault mf;
+
+	if (guard) {
+		count(b, f, TRAP_USER);
+		if (mmu_user_ready(b->v.mmu)) {
+			dispatch_quarters(b);
+			restart(b, f, m, g);
+			return;
+		}
+		goto odd;
+	}
+	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+	case FILL_OK:
+		count(b, f, TRAP_FILL);
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+		return;
+	case FILL_FAULT:
+		count(b, f, TRAP_TRUE);
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+		store_state(b, f, m, g);
+		if (m && m->fix == FIX_XCHG)
+			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
+		page_fault(b, uc, lin, mf.err);
+		return;
+	case FILL_CODE:
+		count(b, f, TRAP_CODE);
+		adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
+		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
+			return;
+		cache_drop_page(b, (ppn)(mf.pa >> PAGE_SHIFT), true);
+		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
+		return;
+	case FILL_MMIO:
+		count(b, f, TRAP_USER);
+		break;
+	}
+odd:
+	/* A supervisor page or device memory among user pages: once through the kernel
+	 * window. A site that does this again and again is left alone for good. */
+	adapt_odd(b, f, insn_of(m), CAUSE_USER_PAGE);
+	store_state(b, f, m, g);
+	resume_in_c(b, uc, XC_TRANSIENT);
+}
+
+/* Is the page of LIN there to be read? */
+static bool readable(struct bt_vcpu *b, uint32_t lin)
+{
+	struct mmu_fault mf;
+
+	return (((const uint32_t *)b->shadow_live)[lin >> PAGE_SHIFT] & MMU_SHADOW_P) ||
+	       mmu_fill(b->v.mmu, lin, MM_READ, &mf) == FILL_OK;
+}
+
+/* A promoted REP MOVS or STOS faulted on its way: the pages that it comes to next. A
+ * page is marked as written only if the source is there so far. By instruction count
+ * nothing is done ahead: dirty bits would tell. */
+static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
+{
+	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
+	uint32_t size = m ? m->arg & ~(unsigned)STRING_SOURCE : 0, from = (uint32_t)g[REG_RSI];
+	uint64_t bytes = (uint64_t)(uint32_t)g[REG_RCX] * size;
+	bool source = m && (m->arg & STRING_SOURCE) && write;
+	struct mmu_fault mf;
+
+	if (!m || m->fix != FIX_STRING || b->icount || (g[REG_EFL] & FL_DF) || bytes <= room ||
+	    (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
+		return;
+	if (source && !readable(b, from))
+		return;
+	pages = bytes - room > STRING_AHEAD * PAGE_SIZE ? STRING_AHEAD : (uint32_t)((bytes - room + PAGE_MASK) >> PAGE_SHIFT);
+	at &= ~(uint32_t)PAGE_MASK;
+	from += room;
+	for (; pages; pages--, from += PAGE_SIZE) {
+		if (source && (!readable(b, from) || !readable(b, from + size - 1)))
+			return;
+		if (mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) != FILL_OK)
+			return;
+	}
+}
+
+/* A window access missed. True when the access can simply run again. */
+static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	struct mmu_fault mf;
+
+	for (int tries = 0; tries < 4; tries++) {
+		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+		case FILL_OK:
+			if (tries)
+				return true;
+			count(b, f, TRAP_FILL);
+			if (mf.user_access)
+				user_access(b, f, m, lin);
+			else
+				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+			map_on(b, m, g, lin, write);
+			return true;
+		case FILL_FAULT:
+			count(b, f, TRAP_TRUE);
+			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+			store_state(b, f, m, g);
+			page_fault(b, uc, lin, mf.err);
+			return false;
+		case FILL_MMIO:
+			count(b, f, TRAP_MMIO);
+			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, true);
+			store_state(b, f, m, g);
+			b->xpa = mf.pa;
+			resume_in_c(b, uc, XC_MMIO);
+			return false;
+		case FILL_CODE: {
+			ppn p = (ppn)(mf.pa >> PAGE_SHIFT);
+
+			count(b, f, TRAP_CODE);
+			adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
+			if (rewrites_itself(b, f, m, uc, p))
+				return false;
+			/* Other code: a site that looked first would do this without a fault. */
+			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+			cache_drop_page(b, p, true);
+			mm_untrace_code(b->vm, p);
+			break;
+		}
+		}
+	}
+	return true;
+}
+
+static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
+{
+	return addr - (uint64_t)b->stop_jt < JT_BYTES;
+}
+
+static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	b->charge.start = __builtin_ia32_rdtsc();
+	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, true);
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	raise_exc(b, uc, EXC_DE, false, 0);
+	adapt_settled(b, __builtin_ia32_rdtsc());
+}
+
+static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	uint64_t addr = (uint64_t)si->si_addr;
+	struct ccf *f = cache_by_host(b, (uint64_t)g[REG_RIP]);
+	const struct mark *m;
+	gva lin;
+
+	if (!f)
+		return false;
+	m = find_mark(b, f, (uint64_t)g[REG_RIP]);
+	account_at(b, f, f->pc + f->ioff[f->ninsn + insn_of(m)]);
+	switch (sig) {
+	case SIGFPE:
+		count(b, f, TRAP_FPE);
+		if (si->si_code == FPE_INTDIV || si->si_code == FPE_INTOVF) {
+			divide_error(b, f, m, uc);
+			return true;
+		}
+		store_state(b, f, m, g);
+		raise_exc(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
+		return true;
+	case SIGILL:
+		count(b, f, TRAP_ILL);
+		store_state(b, f, m, g);
+		raise_exc(b, uc, EXC_UD, false, 0);
+		return true;
+	case SIGBUS:
+	case SIGSEGV:
+		break;
+	default:
+		return false;
+	}
+	if (addr == b->trap_page) {
+		/* A sensitive instruction told to trap: do its callout. r9 is the site, r11 the way back. */
+		struct site *s = (struct site *)g[REG_R9];
+
+		count(b, f, TRAP_SENS);
+		g[REG_RIP] = (greg_t)(s->heavy ? stub_heavy_timed : stub_callout_timed);
+		return true;
+	}
+	if (poll_fault(b, addr)) {
+		count(b, f, TRAP_POLL);
+		store_state(b, f, m, g);
+		if (f->prechecks && !b->icount)
+			adapt_calm(b, f);
+		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
+		return true;
+	}
+	if (g[REG_TRAPNO] == EXC_GP || sig == SIGBUS) {
+		/* Misaligned SSE operands and the like: the guest's own #GP(0). */
+		count(b, f, TRAP_GP);
+		store_state(b, f, m, g);
+		raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	}
+	b->charge.start = __builtin_ia32_rdtsc();
+	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
+		user_window_fault(b, f, m, uc, lin, g[REG_ERR] & 2, false);
+		adapt_settled(b, __builtin_ia32_rdtsc());
+		return true;
+	}
+	if (addr - (uint64_t)b->guard < 8ull << 30) {
+		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), g[REG_ERR] & 2, true);
+		adapt_settled(b, __builtin_ia32_rdtsc());
+		return true;
+	}
+	switch (mmu_where(b->v.mmu, addr, &lin)) {
+	case MMU_WINDOW:
+		window_fault(b, f, m, uc, lin, g[REG_ERR] & 2);
+		if (b->xcode != XC_MMIO || b->charge.cause != CAUSE_DEVICE)
+			adapt_settled(b, __builtin_ia32_rdtsc());
+		/* else the access is still to be made: settle() ends it */
+		return true;
+	case MMU_GUARD:
+		count(b, f, TRAP_GP);
+		store_state(b, f, m, g);
+		if (m && m->fix == FIX_STRING) /* wrapped: the low halves are right already */
+			resume_in_c(b, uc, XC_LOOKUP);
+		else
+			raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_fault(int sig, siginfo_t *si, void *ctx)
+{
+	struct bt_vcpu *b = current;
+	greg_t *g = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+	uint64_t start = __builtin_ia32_rdtsc();
+
+	if (b && b->calibrate && (uint64_t)si->si_addr == b->trap_page) {
+		g[REG_RIP] = (greg_t)b->calibrate;
+		return;
+	}
+	if (b && handle(b, sig, si, ctx)) {
+		account_handled(b, start, (uint64_t)g[REG_RIP]);
+		return;
+	}
+	/* Ours: die with the default action, so that it is seen. */
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* Someone wants attention. In the TC (or on the way into it) the jump table
+ * register is poisoned, so that the next poll or indirect jump faults; a REP in
+ * progress is left at once. In C the flag and the poisoned table wait. */
+static void on_kick(int sig, siginfo_t *si, void *ctx)
+{
+	struct bt_vcpu *b = current;
+	ucontext_t *uc = ctx;
+	greg_t *g = uc->uc_mcontext.gregs;
+	uint64_t rip = (uint64_t)g[REG_RIP];
+	struct ccf *f;
+
+	(void)sig;
+	(void)si;
+	if (!b)
+		return;
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->stop_jt;
+	syscall_cache_forget(b);
+	if ((rip >= (uint64_t)stub_reload && rip < (uint64_t)stub_reload_end) ||
+	    (rip >= (uint64_t)stub_syscall && rip < (uint64_t)stub_syscall_end))
+		g[REG_R12] = (greg_t)b->stop_jt;
+	if (rip < b->tc_base || rip >= b->tc_base + b->tc_size)
+		return;
+	g[REG_R12] = (greg_t)b->stop_jt;
+	f = cache_by_host(b, rip);
+	if (!f || b->stepping || b->icount)
+		return;
+	const struct mark *m = find_mark(b, f, rip);
+	if (m && m->fix == FIX_STRING) {
+		store_state(b, f, m, g);
+		/* Exactly here only between iterations, which is the only place a signal comes;
+		 * behind the REP the registers still wait for their truncation, which the low
+		 * halves already are; then the count tells that it is done. */
+		uint8_t op = b->rw[rip - b->tc_base];
+		if (op != 0xf3 && op != 0xf2 && op != 0x66)
+			return; /* behind it, or not a REP: the next poll is near */
+		resume_in_c(b, uc, XC_LOOKUP);
+	}
+}
+
+bool fault_init(struct bt_vcpu *b)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	static const int sigs[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
+	(void)b;
+	/* A kick in the middle of a fault would be forgotten by the frame we return to. */
+	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, SIGRTMIN + 1);
+	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
+		if (sigaction(sigs[i], &sa, NULL))
+			return false;
+	sa.sa_sigaction = on_kick;
+	sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+	return !sigaction(SIGRTMIN + 1, &sa, NULL);
+}
+
+/* The calling thread is about to run B. */
+void fault_thread_enter(struct bt_vcpu *b)
+{
+	stack_t ss = { .ss_size = ALTSTACK_BYTES };
+
+	if (!b->altstack) {
+		b->altstack = mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (b->altstack == MAP_FAILED)
+			b->altstack = NULL;
+	}
+	ss.ss_sp = b->altstack;
+	if (b->altstack_thread != pthread_self()) {
+		sigaltstack(&ss, NULL);
+		b->altstack_thread = pthread_self();
+	}
+	current = b;
+	if (!b->cost.signal)
+		costs_measure(b);
+}
+
+void fault_thread_leave(void)
+{
+	current = NULL;
+}

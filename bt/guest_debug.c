@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The guest's own breakpoints: DR0 to DR3 as DR7 has them (SDM vol. 3B 18.2). One on code ends translation in front
+ * of the instruction, as a user's does; one on data is a watchpoint. What is hit becomes a #DB in the engine's loop
+ * (engine.c). I/O breakpoints (CR4.DE) do not break. */
+#include "bt/bt_int.h"
+
+#include <string.h>
+
+bool guest_debug_stale(const struct bt_vcpu *b)
+{
+	const uint32_t *now = b->v.cpu.dr, *set = b->dr;
+
+	return now[7] != set[7] || ((now[7] & 0xff) && memcmp(now, set, 4 * sizeof(*now)) != 0);
+}
+
+unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	unsigned bits = 0;
+
+	for (unsigned n = 0; n < 4 && b->dr[7] & 0xff; n++)
+		if (b->dr[n] == pc && cpu_dr_kind(b->dr[7], n) == DR_CODE)
+			bits |= 1u << n;
+	return bits;
+}
+
+struct data {
+	uint64_t at, len;
+	unsigned type;
+};
+
+/* Breakpoint N on data, of KIND. */
+static struct data data_of(const uint32_t dr[8], unsigned n, enum cpu_dr_kind kind)
+{
+	static const uint8_t lengths[4] = { 1, 2, 8, 4 };
+	unsigned len = lengths[dr[7] >> (18 + 4 * n) & 3];
+
+	return (struct data){ dr[n] & ~(len - 1), len,
+			      WATCH_GUEST(n) | WATCH_WRITE | (kind == DR_ACCESS ? WATCH_READ : 0) };
+}
+
+static void set_one(struct bt_vcpu *b, const uint32_t dr[8], unsigned n, bool on)
+{
+	enum cpu_dr_kind kind = cpu_dr_kind(dr[7], n);
+	struct data d;
+
+	if (kind == DR_CODE)
+		cache_drop_at(b, dr[n], 1, DROP_BREAK);
+	if (kind != DR_WRITE && kind != DR_ACCESS)
+		return;
+	d = data_of(dr, n, kind);
+	if (on)
+		mmu_watch_insert(b->v.mmu, d.at, d.len, d.type);
+	else
+		mmu_watch_remove(b->v.mmu, d.at, d.len, d.type);
+}
+
+void guest_debug_set(struct bt_vcpu *b)
+{
+	uint32_t was[8];
+
+	memcpy(was, b->dr, sizeof(was));
+	memcpy(b->dr, b->v.cpu.dr, sizeof(b->dr));
+	for (unsigned n = 0; n < 4; n++) {
+		set_one(b, was, n, false);
+		set_one(b, b->dr, n, true);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * DIV and IDIV run as they are, and a divide error is a host signal. Where those come
+ * often (adapt/adapt.def: divide), a callout checks first and divides. */
+#include "bt/runtime/callout.h"
+#include "bt/emit/emit.h"
+
+bool lower_divide(struct tx *t, struct insn *in)
+{
+	bool is_signed = in->z.mnemonic == ZYDIS_MNEMONIC_IDIV;
+	struct site *s;
+
+	if (!is_signed && in->z.mnemonic != ZYDIS_MNEMONIC_DIV)
+		return false;
+	if (t->kind != TX_NORMAL || !guilty_of(verdict_find(t->b, in->pc), CAUSE_DIVIDE))
+		return false;
+	emit_load_operand(t, in, 0, in->op[0].size / 8);
+	s = new_site(t, in, CO_OTHER, co_divide);
+	s->op = (uint8_t)(in->op[0].size / 8);
+	s->code = is_signed;
+	emit_callout(t, s);
+	return true;
+}

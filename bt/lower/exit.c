@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The ways out of a fragment: callouts, exceptions, polls, direct and indirect
+ * exits. */
+#include "bt/emit/emit.h"
+#include "bt/runtime/callout.h"
+
+/* Not on account of the instruction's being sensitive. */
+static bool own_kind(unsigned kind)
+{
+	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_PRECHECK || kind == CO_PROBE;
+}
+
+struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
+		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t))
+{
+	struct site *s = arena_alloc(t->b, sizeof(*s));
+
+	s->fn = fn;
+	s->ccf = t->f;
+	s->eip = in->eip;
+	s->next = in->next;
+	s->insn = (uint8_t)t->i;
+	s->op = (uint8_t)(in->z.operand_width / 8);
+	s->asize = (uint8_t)(in->z.address_width / 8);
+	s->seg = (uint8_t)in->seg;
+	s->mem = in->mem >= 0;
+	s->kind = (uint8_t)kind;
+	/* Checks on the way to an operand are not what the instruction is about. */
+	s->slot = CALL_SLOT(kind, own_kind(kind) ? SENS_KINDS : policy_kind(in));
+	return s;
+}
+
+/* By the glue whose address is at VIA. */
+static void call_stub(struct tx *t, struct site *s, int32_t via)
+{
+	/* The rare way out of an in-TC emulation does not make it a callout. */
+	if (t->low[t->i] < LOW_INTC)
+		t->low[t->i] = LOW_CALLOUT;
+	s->slot |= t->low[t->i] == LOW_INTC ? WAY_INTC : t->way == WAY_TRAP ? WAY_TRAP : WAY_CALLOUT;
+	e_movi64(t, H_R9, (uint64_t)s);
+	e1(t, 0x4c); /* lea r11,[rip+..]: behind the jump */
+	e2(t, 0x1d8d);
+	uint8_t *disp = t->p;
+	e4(t, 0);
+	if (t->way == WAY_TRAP && !own_kind(s->kind)) {
+		/* Trap and emulate: the load faults, and the handler does the callout. */
+		e_ld64(t, H_R10, OFF(trap_page));
+		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
+	} else
+		e_jmp_vcpu(t, via);
+	uint32_t d = (uint32_t)(t->p - disp - 4);
+	memcpy(disp, &d, 4);
+}
+
+void emit_callout(struct tx *t, struct site *s)
+{
+	call_stub(t, s, s->heavy ? OFF(g_heavy) : OFF(g_callout));
+}
+
+void emit_cached_syscall(struct tx *t, struct site *s, unsigned which)
+{
+	t->low[t->i] = LOW_INTC;
+	call_stub(t, s, OFF(g_syscall) + 8 * (int32_t)which);
+}
+
+void emit_raise(struct tx *t, struct insn *in, int vector)
+{
+	struct site *s = new_site(t, in, CO_OTHER, co_raise);
+
+	s->code = (uint8_t)vector;
+	s->imm2 = vector == EXC_GP; /* error code 0 */
+	emit_callout(t, s);
+	t->done = true;
+}
+
+void emit_poll(struct tx *t)
+{
+	bool probed;
+
+	if (t->kind != TX_NORMAL)
+		return;
+	probed = probe_rewind(t);
+	tx_mark(t, FIX_POLL, 0);
+	e_rm(t, 0, 0x8b, H_R9, H_R12, 0);
+	tx_mark(t, FIX_NONE, 0);
+	if (probed)
+		probe_emit(t, &t->in[t->i]);
+}
+
+static bool crosses(const struct tx *t, uint32_t eip)
+{
+	return ((t->f->cs_base + eip) ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
+}
+
+bool exit_may_chain(const struct tx *t, uint32_t eip)
+{
+	return !crosses(t, eip) || (t->mode & MODE_XCHAIN);
+}
+
+void emit_link(struct tx *t, uint32_t eip)
+{
+	struct exit_link *l = &t->f->link[t->f->nlink++];
+
+	*l = (struct exit_link){ .fn = dispatch_chain, .from = t->f, .eip = eip, .pc = t->f->cs_base + eip,
+				 .cross = crosses(t, eip), .no_chain = t->b->cfg.no_chain };
+	e4(t, 0);
+	l->patch = tx_host(t) - 4;
+	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
+}
+
+void emit_exit(struct tx *t, uint32_t eip)
+{
+
+	if (t->low[t->i] < LOW_EXIT)
+		t->low[t->i] = t->low[t->i] == LOW_IDENT ? LOW_CHAIN : t->low[t->i];
+	if (t->kind != TX_NORMAL) {
+		e_st32i(t, OFF_CPU(rip), eip);
+		e_jmp_vcpu(t, OFF(g_exit));
+		return;
+	}
+	if (!exit_may_chain(t, eip) && !t->b->cfg.no_chain) {
+		e_movi32(t, H_R8, eip);
+		emit_indirect(t);
+		return;
+	}
+	e1(t, 0xe9);
+	emit_link(t, eip);
+}
+
+void emit_indirect(struct tx *t)
+{
+	if (t->kind != TX_NORMAL) {
+		e_st32(t, OFF_CPU(rip), H_R8);
+		e_jmp_vcpu(t, OFF(g_exit));
+		return;
+	}
+	if (t->b->count_entries) {
+		e_ld64(t, H_R9, OFF(a.indirects));
+		e_rm(t, F_W, 0x8d, H_R9, H_R9, 1);
+		e_st64(t, OFF(a.indirects), H_R9);
+	}
+	if (t->b->cfg.no_chain) {
+		e_ld64(t, H_R9, OFF(miss_site));
+		e_jmp_vcpu(t, OFF(g_callout));
+		return;
+	}
+	e_movi32(t, H_R11, 32 - JT_BITS);
+	e_shiftx(t, true, H_R10, H_R8, H_R11);
+	e_shiftx(t, false, H_R10, H_R10, H_R11);
+	tx_mark(t, FIX_POLL_R8, 0);
+	e_rmi(t, 0, 0x8b, H_R9, H_R12, H_R10, 2, 0);
+	e_rmi(t, F_W, 0x8d, H_R9, H_R9, H_R14, 0, 0);
+	e1(t, 0x41); /* jmp r9 */
+	e2(t, 0xe1ff);
+}
+
+/* S is called when an interrupt waits. */
+static void emit_if_waiting(struct tx *t, struct site *s)
+{
+	e_mov64(t, H_R8, H_RCX);
+	e_ldzx8(t, H_RCX, OFF(intr_wait));
+	uint8_t *none = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R8);
+	emit_callout(t, s);
+	e_mov64(t, H_R8, H_RCX);
+	e_here8(t, none);
+	e_mov64(t, H_RCX, H_R8);
+}
+
+void emit_intr_check(struct tx *t, uint32_t eip)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_FLAGS, co_intr);
+
+	s->next = eip;
+	emit_if_waiting(t, s);
+}
+
+/* STI or a load of SS was the last instruction whose successor this TU can check
+ * behind: when an interrupt waits, the dispatcher takes it from here, one
+ * instruction later. */
+void emit_shadow_check(struct tx *t)
+{
+	emit_if_waiting(t, new_site(t, &t->in[t->i], CO_FLAGS, co_shadow));
+}
+
+uint8_t *e_budget(struct tx *t)
+{
+	uint8_t *imm;
+
+	e_ld64(t, H_R8, OFF(budget));
+	e1(t, 0x4d); /* lea r8,[r8+disp32] */
+	e2(t, 0x808d);
+	imm = t->p;
+	e4(t, 0);
+	e_st64(t, OFF(budget), H_R8);
+	return imm;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Control transfer. Near direct: an exit that gets chained. Near indirect: a
+ * jump through the context's table. Everything that may change privilege, mode
+ * or segment: a callout that finds the next fragment itself. */
+#include "bt/emit/emit.h"
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+
+static uint32_t target_of(const struct insn *in)
+{
+	uint32_t to = in->next + (uint32_t)in->op[0].imm.value.s;
+
+	return in->z.operand_width == 16 ? to & 0xffff : to;
+}
+
+/* A near transfer beyond the CS limit faults at the transfer itself. REG holds the
+ * target; r8 to r10 are lost unless REG is one of them. */
+static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
+{
+	if (!(t->mode & MODE_CSLIM) || (size == 2 && t->f->cs_limit >= 0xffff))
+		return;
+	if (reg != H_R8)
+		e_mov32(t, H_R8, reg);
+	e_st32(t, OFF(scratch[7]), H_R8);
+	emit_callout(t, new_site(t, in, CO_SEGCHECK, co_cs_check));
+	e_ld32(t, reg, OFF(scratch[7]));
+}
+
+/* The same for a target known now. True when it faults always. */
+static bool bad_target(struct tx *t, struct insn *in, uint32_t to)
+{
+	if (to <= t->f->cs_limit)
+		return false;
+	emit_raise(t, in, EXC_GP);
+	return true;
+}
+
+static bool backward(const struct insn *in, uint32_t to)
+{
+	return to <= in->eip;
+}
+
+/* Jump on host condition CC (0..15) to an exit to EIP. */
+static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
+{
+	uint8_t *skip;
+
+	e2(t, 0x0070 | (cc ^ 1));
+	skip = t->p - 1;
+	emit_exit(t, eip);
+	e_here8(t, skip);
+}
+
+/* Most forward branches are not taken: the TU goes on behind them, as the fragment would by one more jump. Not
+ * on pages that are written as often as executed: what lies behind may be data. */
+static bool goes_on(const struct tx *t, const struct insn *in, uint32_t to)
+{
+	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
+	       t->f->nlink < MAX_FORWARD;
+}
+
+/* icount: the exit gives back what was charged for the instructions behind it. Returns
+ * the jump that leads around that. */
+static uint8_t *refund(struct tx *t, unsigned cc)
+{
+	uint8_t *skip;
+
+	e2(t, 0x0070 | (cc ^ 1));
+	skip = t->p - 1;
+	t->refund[t->nrefund].imm = e_budget(t);
+	t->refund[t->nrefund++].i = t->i;
+	return skip;
+}
+
+/* The same as one host instruction when the target can be chained. */
+static void jcc(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in);
+	bool chained = t->kind == TX_NORMAL && exit_may_chain(t, to), on;
+	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
+
+	if (op == 0x0f)
+		op = in->bytes[in->z.raw.prefix_count + 1];
+	cc = op & 15;
+	if (backward(in, to))
+		emit_poll(t);
+	if (to > t->f->cs_limit) {
+		e2(t, 0x0070 | (cc ^ 1));
+		uint8_t *skip = t->p - 1;
+
+		bad_target(t, in, to);
+		e_here8(t, skip);
+		emit_exit(t, in->next);
+		t->done = true;
+		return;
+	}
+	on = chained && goes_on(t, in, to);
+	if (!chained) {
+		cond_exit(t, cc, to);
+	} else if (on && t->b->icount) {
+		uint8_t *around = refund(t, cc);
+
+		e1(t, 0xe9);
+		emit_link(t, to);
+		e_here8(t, around);
+	} else {
+		e2(t, 0x800f | cc << 8);
+		emit_link(t, to);
+	}
+	t->low[t->i] = LOW_CHAIN;
+	if (on)
+		return;
+	emit_exit(t, in->next);
+	t->done = true;
+}
+
+/* Fork on (E)CX being zero; flags and the register stay. Returns the rel8 of the
+ * jump taken when zero; rcx is restored on the other path, and must be restored
+ * from r9 at the zero label when 16-bit. */
+static uint8_t *cx_zero(struct tx *t, const struct insn *in)
+{
+	if (in->z.address_width != 16) {
+		e1(t, 0x67);
+		return e_jrcxz(t);
+	}
+	e_mov64(t, H_R9, H_RCX);
+	e_movzx16(t, H_RCX, H_RCX);
+	uint8_t *z = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R9);
+	return z;
+}
+
+static void zero_label(struct tx *t, const struct insn *in, uint8_t *z)
+{
+	e_here8(t, z);
+	if (in->z.address_width == 16)
+		e_mov64(t, H_RCX, H_R9);
+}
+
+static void jcxz(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in);
+	uint8_t *z;
+
+	if (backward(in, to))
+		emit_poll(t);
+	z = cx_zero(t, in);
+	emit_exit(t, in->next);
+	zero_label(t, in, z);
+	if (!bad_target(t, in, to))
+		emit_exit(t, to);
+	t->done = true;
+}
+
+static void loop(struct tx *t, struct insn *in)
+{
+	uint32_t to = target_of(in);
+	bool bad = to > t->f->cs_limit;
+	uint8_t *z, *other = NULL;
+
+	emit_poll(t);
+	if (bad)
+		e_mov64(t, H_R10, H_RCX);
+	e_lea32(t, H_R8, H_RCX, -1);
+	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
+	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
+		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
+		other = t->p - 1;
+	}
+	z = cx_zero(t, in);
+	if (bad) {
+		e_mov64(t, H_RCX, H_R10);
+		emit_raise(t, in, EXC_GP);
+	} else {
+		emit_exit(t, to);
+	}
+	zero_label(t, in, z);
+	if (other)
+		e_here8(t, other);
+	emit_exit(t, in->next);
+	t->done = true;
+}
+
+static void far_transfer(struct tx *t, struct insn *in, unsigned what)
+{
+	const ZydisDecodedOperand *o = &in->op[0];
+	bool imm = o->type == ZYDIS_OPERAND_TYPE_POINTER;
+	struct site *s;
+
+	if (!imm)
+		emit_ea(t, in);
+	s = new_site(t, in, CO_FAR, imm ? co_far_imm : co_far_mem);
+	s->code = (uint8_t)what;
+	s->op = in->z.operand_width == 16 ? 2 : 4;
+	if (imm) {
+		s->imm = o->ptr.offset;
+		s->imm2 = o->ptr.segment;
+	}
+	emit_callout(t, s);
+	t->done = true;
+}
+
+static void call(struct tx *t, struct insn *in, unsigned size)
+{
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		far_transfer(t, in, FAR_CALL);
+		return;
+	}
+	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		uint32_t to = target_of(in);
+
+		if (backward(in, to))
+			emit_poll(t);
+		if (bad_target(t, in, to)) {
+			t->done = true;
+			return;
+		}
+		emit_stack_push_imm(t, in->next, size);
+		emit_exit(t, to);
+	} else {
+		emit_load_operand(t, in, 0, size);
+		check_target(t, in, H_R8, size);
+		e_st32(t, OFF(scratch[7]), H_R8);
+		emit_stack_push_imm(t, in->next, size);
+		e_ld32(t, H_R8, OFF(scratch[7]));
+		emit_indirect(t);
+	}
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static void jmp(struct tx *t, struct insn *in, unsigned size)
+{
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		far_transfer(t, in, FAR_JMP);
+		return;
+	}
+	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		uint32_t to = target_of(in);
+
+		if (backward(in, to))
+			emit_poll(t);
+		if (!bad_target(t, in, to))
+			emit_exit(t, to);
+	} else {
+		emit_load_operand(t, in, 0, size);
+		check_target(t, in, H_R8, size);
+		emit_indirect(t);
+	}
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static void ret(struct tx *t, struct insn *in, unsigned size)
+{
+	bool has_imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in->z.operand_count_visible;
+	uint32_t imm = has_imm ? (uint16_t)in->op[0].imm.value.u : 0;
+
+	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+		struct site *s = new_site(t, in, CO_FAR, co_far_ret);
+
+		s->op = (uint8_t)size;
+		s->imm = imm;
+		emit_callout(t, s);
+		t->done = true;
+		return;
+	}
+	emit_stack_peek(t, H_R11, size);
+	check_target(t, in, H_R11, size);
+	emit_stack_adjust(t, (int32_t)(size + imm));
+	e_mov32(t, H_R8, H_R11);
+	emit_indirect(t);
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+}
+
+static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
+			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t), unsigned size, unsigned code,
+			uint32_t imm)
+{
+	struct site *s = new_site(t, in, kind, fn);
+
+	s->op = (uint8_t)size;
+	s->code = (uint8_t)code;
+	s->imm = imm;
+	emit_callout(t, s);
+	t->done = true;
+	return true;
+}
+
+/* Between flat user and kernel code the glue knows the way from the last time. FROM: the privilege level it is for. */
+static bool cached_syscall(struct tx *t, struct insn *in, unsigned which, unsigned from)
+{
+	bool known = t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) && (t->mode & MODE_PE) &&
+		     !(t->mode & MODE_VM) && (t->mode & MODE_CPL) == from << 2;
+	enum callout_kind kind = which == SYSCALL_ENTER ? CO_INT : CO_IRET;
+	callout_fn *fn = which == SYSCALL_ENTER ? co_sysenter : co_sysexit;
+	struct site *s;
+
+	if (!known)
+		return callout_end(t, in, kind, fn, 4, 0, 0);
+	s = new_site(t, in, kind, fn);
+	s->imm = t->mode;
+	emit_cached_syscall(t, s, which);
+	t->done = true;
+	return true;
+}
+
+bool lower_flow(struct tx *t, struct insn *in)
+{
+	unsigned size = in->z.operand_width == 16 ? 2 : 4;
+
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_JMP:
+		jmp(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_CALL:
+		call(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_RET:
+		ret(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_JCXZ: case ZYDIS_MNEMONIC_JECXZ:
+		jcxz(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_LOOP: case ZYDIS_MNEMONIC_LOOPE: case ZYDIS_MNEMONIC_LOOPNE:
+		loop(t, in);
+		return true;
+	case ZYDIS_MNEMONIC_IRET: case ZYDIS_MNEMONIC_IRETD:
+		return callout_end(t, in, CO_IRET, co_iret, size, 0, 0);
+	case ZYDIS_MNEMONIC_INT:
+		return callout_end(t, in, CO_INT, co_int, size, CPU_INT_N, (uint8_t)in->op[0].imm.value.u);
+	case ZYDIS_MNEMONIC_INT3:
+		return callout_end(t, in, CO_INT, co_int, size, CPU_INT3, EXC_BP);
+	case ZYDIS_MNEMONIC_INT1:
+		return callout_end(t, in, CO_INT, co_int, size, CPU_INT1, EXC_DB);
+	case ZYDIS_MNEMONIC_INTO:
+		/* jno over */
+		e2(t, 0x0071);
+		{
+			uint8_t *no = t->p - 1;
+
+			callout_end(t, in, CO_INT, co_int, size, CPU_INTO, EXC_OF);
+			e_here8(t, no);
+		}
+		emit_exit(t, in->next);
+		return true;
+	case ZYDIS_MNEMONIC_SYSENTER:
+		return cached_syscall(t, in, SYSCALL_ENTER, 3);
+	case ZYDIS_MNEMONIC_SYSEXIT:
+		return cached_syscall(t, in, SYSCALL_LEAVE, 0);
+	case ZYDIS_MNEMONIC_HLT:
+		return callout_end(t, in, CO_HLT, co_hlt, size, 0, 0);
+	default:
+		break;
+	}
+	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR &&
+	    in->z.mnemonic != ZYDIS_MNEMONIC_JRCXZ && in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+		jcc(t, in);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What 64-bit mode lost or gave other bytes: BCD, BOUND, ARPL, LDS, one-byte
+ * INC and DEC; and what no CPU model of ours has. */
+#include "bt/emit/emit.h"
+#include "bt/runtime/callout.h"
+
+struct row { ZydisMnemonic mn; callout_fn *fn; uint8_t code; };
+static const struct row bcd_rows[] = {
+	{ ZYDIS_MNEMONIC_DAA, co_bcd, BCD_DAA }, { ZYDIS_MNEMONIC_DAS, co_bcd, BCD_DAS },
+	{ ZYDIS_MNEMONIC_AAA, co_bcd, BCD_AAA }, { ZYDIS_MNEMONIC_AAS, co_bcd, BCD_AAS },
+	{ ZYDIS_MNEMONIC_AAM, co_bcd, BCD_AAM }, { ZYDIS_MNEMONIC_AAD, co_bcd, BCD_AAD },
+	{ ZYDIS_MNEMONIC_SALC, co_bcd, BCD_SALC },
+};
+
+static const struct { ZydisMnemonic mn; uint8_t seg; } far_loads[] = {
+	{ ZYDIS_MNEMONIC_LDS, SEG_DS }, { ZYDIS_MNEMONIC_LES, SEG_ES }, { ZYDIS_MNEMONIC_LFS, SEG_FS },
+	{ ZYDIS_MNEMONIC_LGS, SEG_GS }, { ZYDIS_MNEMONIC_LSS, SEG_SS },
+};
+
+static const ZydisMnemonic absent[] = {
+	ZYDIS_MNEMONIC_UD0, ZYDIS_MNEMONIC_UD1, ZYDIS_MNEMONIC_UD2, ZYDIS_MNEMONIC_SYSCALL, ZYDIS_MNEMONIC_SYSRET,
+	ZYDIS_MNEMONIC_RSM, ZYDIS_MNEMONIC_MONITOR, ZYDIS_MNEMONIC_MWAIT, ZYDIS_MNEMONIC_MONITORX,
+	ZYDIS_MNEMONIC_MWAITX, ZYDIS_MNEMONIC_VMCALL, ZYDIS_MNEMONIC_VMMCALL, ZYDIS_MNEMONIC_VMLAUNCH,
+	ZYDIS_MNEMONIC_VMRESUME, ZYDIS_MNEMONIC_VMXON, ZYDIS_MNEMONIC_VMXOFF, ZYDIS_MNEMONIC_VMREAD,
+	ZYDIS_MNEMONIC_VMWRITE, ZYDIS_MNEMONIC_VMPTRLD, ZYDIS_MNEMONIC_VMPTRST, ZYDIS_MNEMONIC_VMCLEAR,
+	ZYDIS_MNEMONIC_VMFUNC, ZYDIS_MNEMONIC_INVEPT, ZYDIS_MNEMONIC_INVVPID, ZYDIS_MNEMONIC_VMRUN,
+	ZYDIS_MNEMONIC_VMLOAD, ZYDIS_MNEMONIC_VMSAVE, ZYDIS_MNEMONIC_STGI, ZYDIS_MNEMONIC_CLGI,
+	ZYDIS_MNEMONIC_SKINIT, ZYDIS_MNEMONIC_INVLPGA, ZYDIS_MNEMONIC_INVPCID, ZYDIS_MNEMONIC_STAC,
+	ZYDIS_MNEMONIC_CLAC, ZYDIS_MNEMONIC_RDPKRU, ZYDIS_MNEMONIC_WRPKRU, ZYDIS_MNEMONIC_XSAVES,
+	ZYDIS_MNEMONIC_XRSTORS, ZYDIS_MNEMONIC_RDPID, ZYDIS_MNEMONIC_CLZERO, ZYDIS_MNEMONIC_XBEGIN,
+	ZYDIS_MNEMONIC_XEND, ZYDIS_MNEMONIC_XABORT, ZYDIS_MNEMONIC_XTEST, ZYDIS_MNEMONIC_ENCLS,
+	ZYDIS_MNEMONIC_ENCLU, ZYDIS_MNEMONIC_ENCLV, ZYDIS_MNEMONIC_GETSEC, ZYDIS_MNEMONIC_UMONITOR,
+	ZYDIS_MNEMONIC_UMWAIT, ZYDIS_MNEMONIC_TPAUSE, ZYDIS_MNEMONIC_PCONFIG, ZYDIS_MNEMONIC_SERIALIZE,
+	ZYDIS_MNEMONIC_MOVDIRI, ZYDIS_MNEMONIC_MOVDIR64B, ZYDIS_MNEMONIC_ENQCMD, ZYDIS_MNEMONIC_ENQCMDS,
+	ZYDIS_MNEMONIC_SETSSBSY, ZYDIS_MNEMONIC_CLRSSBSY, ZYDIS_MNEMONIC_SAVEPREVSSP, ZYDIS_MNEMONIC_RSTORSSP,
+	ZYDIS_MNEMONIC_WRSSD, ZYDIS_MNEMONIC_WRUSSD, ZYDIS_MNEMONIC_INCSSPD, ZYDIS_MNEMONIC_PTWRITE,
+	ZYDIS_MNEMONIC_FEMMS, ZYDIS_MNEMONIC_LLWPCB, ZYDIS_MNEMONIC_SLWPCB, ZYDIS_MNEMONIC_MCOMMIT,
+	ZYDIS_MNEMONIC_RDPRU, ZYDIS_MNEMONIC_PVALIDATE, ZYDIS_MNEMONIC_PSMASH, ZYDIS_MNEMONIC_RMPADJUST,
+	ZYDIS_MNEMONIC_GF2P8MULB, ZYDIS_MNEMONIC_GF2P8AFFINEQB, ZYDIS_MNEMONIC_GF2P8AFFINEINVQB,
+	ZYDIS_MNEMONIC_VGF2P8MULB, ZYDIS_MNEMONIC_VGF2P8AFFINEQB, ZYDIS_MNEMONIC_VGF2P8AFFINEINVQB,
+	ZYDIS_MNEMONIC_RMPUPDATE, ZYDIS_MNEMONIC_INVLPGB, ZYDIS_MNEMONIC_TLBSYNC, ZYDIS_MNEMONIC_HRESET,
+};
+
+static bool is_absent(const struct insn *in)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(absent); i++)
+		if (in->z.mnemonic == absent[i])
+			return true;
+	return false;
+}
+
+/* INC and DEC in one byte are REX prefixes in 64-bit mode. */
+static bool short_inc_dec(struct tx *t, struct insn *in)
+{
+	unsigned op = in->bytes[in->z.raw.prefix_count];
+
+	if ((in->z.mnemonic != ZYDIS_MNEMONIC_INC && in->z.mnemonic != ZYDIS_MNEMONIC_DEC) || op < 0x40 || op > 0x4f)
+		return false;
+	if (in->z.operand_width == 16)
+		e1(t, 0x66);
+	e1(t, 0xff);
+	e1(t, 0xc0 | (op & 8) | (op & 7));
+	return true;
+}
+
+static bool far_load(struct tx *t, struct insn *in)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(far_loads); i++) {
+		struct site *s;
+
+		if (in->z.mnemonic != far_loads[i].mn)
+			continue;
+		emit_ea(t, in);
+		s = new_site(t, in, CO_SEGLOAD, co_load_far);
+		s->op = in->z.operand_width == 16 ? 2 : 4;
+		s->reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
+		s->reg2 = far_loads[i].seg;
+		emit_callout(t, s);
+		t->sti = far_loads[i].seg == SEG_SS;
+		return true;
+	}
+	return false;
+}
+
+bool lower_legacy(struct tx *t, struct insn *in)
+{
+	struct site *s;
+
+	if (is_absent(in)) {
+		emit_raise(t, in, EXC_UD);
+		return true;
+	}
+	if (short_inc_dec(t, in) || far_load(t, in))
+		return true;
+	for (unsigned i = 0; i < ARRAY_LEN(bcd_rows); i++)
+		if (in->z.mnemonic == bcd_rows[i].mn) {
+			s = new_site(t, in, CO_OTHER, co_bcd);
+			s->code = bcd_rows[i].code;
+			s->imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? (uint8_t)in->op[0].imm.value.u : 10;
+			emit_callout(t, s);
+			return true;
+		}
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_BOUND:
+		emit_ea(t, in);
+		s = new_site(t, in, CO_OTHER, co_bound);
+		s->op = in->z.operand_width == 16 ? 2 : 4;
+		s->reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
+		emit_callout(t, s);
+		return true;
+	case ZYDIS_MNEMONIC_ARPL:
+		if (!(t->mode & MODE_PE) || (t->mode & MODE_VM)) {
+			emit_raise(t, in, EXC_UD);
+			return true;
+		}
+		if (in->mem >= 0)
+			emit_ea(t, in);
+		s = new_site(t, in, CO_OTHER, co_arpl);
+		s->reg = (uint8_t)(in->mem >= 0 ? 0 : ZydisRegisterGetId(in->op[0].reg.value));
+		s->reg2 = (uint8_t)ZydisRegisterGetId(in->op[1].reg.value);
+		emit_callout(t, s);
+		return true;
+	case ZYDIS_MNEMONIC_PREFETCH: case ZYDIS_MNEMONIC_PREFETCHW: case ZYDIS_MNEMONIC_PREFETCHNTA:
+	case ZYDIS_MNEMONIC_PREFETCHT0: case ZYDIS_MNEMONIC_PREFETCHT1: case ZYDIS_MNEMONIC_PREFETCHT2:
+		/* A hint never faults, so a segment's limit must not be looked at. */
+		if (in->mem < 0 || in->z.address_width == 16 || mode_seg(t->mode, in->seg) != SEGC_FLAT)
+			return true;
+		return false;
+	case ZYDIS_MNEMONIC_CLDEMOTE: case ZYDIS_MNEMONIC_NOP: case ZYDIS_MNEMONIC_ENDBR32: case ZYDIS_MNEMONIC_ENDBR64:
+		return true; /* no operand is touched */
+	case ZYDIS_MNEMONIC_XLAT:
+		emit_linear(t, in, 1);
+		if (t->kind == TX_MMIO) {
+			s = new_site(t, in, CO_MMIO, co_mmio_begin);
+			s->imm = s->code = 1;
+			emit_callout(t, s);
+			e_rm(t, F_8, 0x8a, H_RAX, H_R15, OFF(bounce));
+		} else {
+			e_gs(t, F_8, 0x8a, H_RAX, H_R8, 0);
+		}
+		return true;
+	/* The fences have eight encodings each, of which other decoders know one. */
+	case ZYDIS_MNEMONIC_LFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xe8);
+		return true;
+	case ZYDIS_MNEMONIC_MFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xf0);
+		return true;
+	case ZYDIS_MNEMONIC_SFENCE:
+		e2(t, 0xae0f);
+		e1(t, 0xf8);
+		return true;
+	default:
+		return false;
+	}
+}

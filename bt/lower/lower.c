@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Lowering of one instruction: is it usable in this mode at all, and which family
+ * takes it. */
+#include "bt/emit/encode.h"
+
+static bool is_avx(const struct insn *in)
+{
+	if (!insn_is_vex(in))
+		return false;
+	switch (in->z.meta.isa_ext) {
+	case ZYDIS_ISA_EXT_BMI1: case ZYDIS_ISA_EXT_BMI2:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Are x87, SSE, AVX usable in this mode? If not, what is raised (SDM vol. 3A 2.5,
+ * vol. 2 exception classes). */
+static int fpu_exception(const struct tx *t, const struct insn *in)
+{
+	uint32_t m = t->mode;
+
+	if (is_avx(in)) {
+		if (!(m & MODE_AVX) || !(m & MODE_PE) || (m & MODE_VM))
+			return EXC_UD;
+		return m & MODE_TS ? EXC_NM : -1;
+	}
+	if (insn_is_vex(in))
+		return (m & MODE_PE) && !(m & MODE_VM) ? -1 : EXC_UD;
+	switch (in->z.meta.isa_ext) {
+	case ZYDIS_ISA_EXT_X87:
+		if (in->z.mnemonic == ZYDIS_MNEMONIC_FWAIT)
+			return m & MODE_MPTS ? EXC_NM : -1;
+		return m & MODE_NOFPU ? EXC_NM : -1;
+	case ZYDIS_ISA_EXT_MMX:
+		if (m & MODE_NOSSE && m & MODE_NOFPU && !(m & MODE_TS))
+			return EXC_UD;
+		return m & MODE_TS ? EXC_NM : -1;
+	default:
+		break;
+	}
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR)
+		return m & MODE_NOFPU ? EXC_NM : -1;
+	if (!insn_is_vector(in))
+		return -1;
+	switch (in->z.mnemonic) { /* not SSE state */
+	case ZYDIS_MNEMONIC_PREFETCHNTA: case ZYDIS_MNEMONIC_PREFETCHT0: case ZYDIS_MNEMONIC_PREFETCHT1:
+	case ZYDIS_MNEMONIC_PREFETCHT2: case ZYDIS_MNEMONIC_SFENCE: case ZYDIS_MNEMONIC_LFENCE:
+	case ZYDIS_MNEMONIC_MFENCE: case ZYDIS_MNEMONIC_CLFLUSH: case ZYDIS_MNEMONIC_MOVNTI:
+	case ZYDIS_MNEMONIC_PAUSE:
+		return -1;
+	default:
+		break;
+	}
+	if (m & MODE_NOSSE)
+		return EXC_UD;
+	return m & MODE_TS ? EXC_NM : -1;
+}
+
+static bool unsupported(const struct insn *in)
+{
+	switch (in->z.encoding) {
+	case ZYDIS_INSTRUCTION_ENCODING_LEGACY: case ZYDIS_INSTRUCTION_ENCODING_VEX:
+		return false;
+	default: /* EVEX, MVEX, XOP, 3DNow!: no CPU model of ours has them */
+		return true;
+	}
+}
+
+void lower(struct tx *t, struct insn *in)
+{
+	int exc;
+
+	tx_mark(t, FIX_NONE, 0);
+	t->low[t->i] = LOW_IDENT;
+	if (in->invalid || unsupported(in)) {
+		emit_raise(t, in, EXC_UD);
+		return;
+	}
+	exc = fpu_exception(t, in);
+	if (exc >= 0) {
+		emit_raise(t, in, exc);
+		return;
+	}
+	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
+	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
+	    lower_legacy(t, in) || lower_divide(t, in))
+		return;
+	emit_plain(t, in);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Sensitive instructions whose answer is known from the last time. The callouts of CPUID and RDMSR
+ * keep what they found (struct memo, runtime/callout_system.c); the same question again is answered in line, until
+ * something that the answer rests on may have changed: memo_forget(). A write of CR0 that changes nothing is
+ * found out likewise. All others are callouts. */
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+
+static bool in_tc(const struct tx *t)
+{
+	return t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC);
+}
+
+static struct site *new_memo_site(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn)
+{
+	struct site *s = new_site(t, in, k, fn);
+
+	s->imm = (in->pc ^ in->pc >> 4) % MEMOS;
+	return s;
+}
+
+/* The callout for what line code does not know. The guest's ECX is in r8. */
+static void ask(struct tx *t, struct site *s)
+{
+	e_mov64(t, H_RCX, H_R8);
+	emit_callout(t, s);
+}
+
+void emit_cpuid(struct tx *t, struct insn *in)
+{
+	struct site *s = new_memo_site(t, in, CO_CPUID, co_cpuid);
+	int32_t at = OFF(memo_cpuid) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	static const uint8_t reg[] = { H_RAX, H_RBX, H_RCX, H_RDX };
+	uint8_t *some, *none, *same, *end;
+
+	if (!in_tc(t)) {
+		emit_callout(t, s);
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	e_mov64(t, H_R8, H_RCX);
+	e_rorx64(t, H_R9, H_RCX, 32);
+	e_ld32(t, H_RCX, at + (int32_t)offsetof(struct memo, empty));
+	some = e_jrcxz(t);
+	none = e_jmp8(t);
+	e_here8(t, some);
+	e_rmi(t, F_W, 0x8d, H_RCX, H_R9, H_RAX, 0, 0);
+	e_ld64(t, H_R10, at + (int32_t)offsetof(struct memo, question_neg));
+	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
+	same = e_jrcxz(t);
+	e_here8(t, none);
+	ask(t, s);
+	end = e_jmp8(t);
+	e_here8(t, same);
+	for (unsigned i = 0; i < ARRAY_LEN(reg); i++)
+		e_ld32(t, reg[i], at + (int32_t)offsetof(struct memo, answer) + 4 * (int32_t)i);
+	e_here8(t, end);
+}
+
+void emit_rdmsr(struct tx *t, struct insn *in)
+{
+	struct site *s = new_memo_site(t, in, CO_MSR, co_rdmsr);
+	int32_t at = OFF(memo_msr) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	uint8_t *same, *end;
+
+	if (!in_tc(t) || (t->mode & MODE_CPL)) {
+		emit_callout(t, s);
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	e_mov64(t, H_R8, H_RCX);
+	e_ld64(t, H_R10, at + (int32_t)offsetof(struct memo, question_neg));
+	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
+	same = e_jrcxz(t);
+	ask(t, s);
+	end = e_jmp8(t);
+	e_here8(t, same);
+	e_mov64(t, H_RCX, H_R8);
+	e_ld32(t, H_RAX, at + (int32_t)offsetof(struct memo, answer));
+	e_ld32(t, H_RDX, at + (int32_t)offsetof(struct memo, answer) + 4);
+	e_here8(t, end);
+}
+
+/* Callout S unless CR0 is to become what REG holds and CR0 has. */
+static void unless_same_cr0(struct tx *t, struct site *s, int reg)
+{
+	uint8_t *same;
+
+	t->low[t->i] = LOW_INTC;
+	e_mov64(t, H_R8, H_RCX);
+	e_ld64(t, H_R10, OFF(cr0_neg));
+	e_rmi(t, F_W, 0x8d, H_RCX, reg, H_R10, 0, 0);
+	same = e_jrcxz(t);
+	ask(t, s);
+	e_here8(t, same);
+	e_mov64(t, H_RCX, H_R8);
+}
+
+void emit_mov_to_cr(struct tx *t, struct insn *in, unsigned cr, int reg)
+{
+	struct site *s = new_site(t, in, CO_CR, co_mov_to_cr);
+
+	s->reg = (uint8_t)reg;
+	s->reg2 = (uint8_t)cr;
+	if (!cr && !(t->mode & MODE_CPL) && in_tc(t)) {
+		unless_same_cr0(t, s, reg);
+		return;
+	}
+	emit_callout(t, s);
+	t->done = true;
+}
+
+void emit_clts(struct tx *t, struct insn *in)
+{
+	struct site *s = new_site(t, in, CO_CR, co_clts);
+
+	if (!(t->mode & (MODE_TS | MODE_CPL)) && in_tc(t)) {
+		e_ld32(t, H_R9, OFF_CPU(cr0));
+		unless_same_cr0(t, s, H_R9);
+		return;
+	}
+	emit_callout(t, s);
+	t->done = true;
+}

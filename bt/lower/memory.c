@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Memory operands: from ModRM to an offset, through the segment to a linear
+ * address, in r8d; the window by quarter for kernel code that reaches user pages. */
+#include "bt/emit/encode.h"
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+
+static void ea16(struct tx *t, const struct insn *in)
+{
+	static const struct { int8_t base, index; } form[8] = {
+		{ H_RBX, H_RSI }, { H_RBX, H_RDI }, { H_RBP, H_RSI }, { H_RBP, H_RDI },
+		{ H_RSI, -1 }, { H_RDI, -1 }, { H_RBP, -1 }, { H_RBX, -1 },
+	};
+	unsigned rm = in->z.raw.modrm.rm;
+	int32_t disp = in->z.raw.disp.size ? (int32_t)in->z.raw.disp.value : 0;
+
+	if (in->z.raw.modrm.mod == 0 && rm == 6) {
+		e_movi32(t, H_R8, (uint16_t)disp);
+		return;
+	}
+	if (form[rm].index >= 0)
+		e_rmi(t, 0, 0x8d, H_R8, form[rm].base, form[rm].index, 0, disp);
+	else
+		e_lea32(t, H_R8, form[rm].base, disp);
+	e_movzx16(t, H_R8, H_R8);
+}
+
+void emit_ea(struct tx *t, const struct insn *in)
+{
+	if (!(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM)) { /* XLAT */
+		e_movzx8(t, H_R8, H_RAX);
+		e_rmi(t, 0, 0x8d, H_R8, H_RBX, H_R8, 0, 0);
+		if (insn_addr16(in))
+			e_movzx16(t, H_R8, H_R8);
+		return;
+	}
+	if (insn_addr16(in)) {
+		ea16(t, in);
+		return;
+	}
+	/* POP and the like see ESP as it will be; they add that themselves. */
+	e2(t, 0x8d44); /* REX.R LEA r8d */
+	put_address32(t, in, 0);
+}
+
+static bool writes_operand(const struct insn *in)
+{
+	return in->mem >= 0 && (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+}
+
+void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16, bool write)
+{
+	enum seg_class k = mode_seg(t->mode, s);
+	struct insn *in = &t->in[t->i];
+
+	if (k == SEGC_FLAT)
+		return;
+	if (k == SEGC_64K && a16 && size <= 1)
+		k = SEGC_BASED;
+	if (k == SEGC_64K && a16) {
+		/* Only the last bytes of the 64 KiB can be beyond the limit. */
+		e_mov64(t, H_R10, H_RCX);
+		e_lea32(t, H_RCX, H_R8, (int32_t)size - 1);
+		e_rorx32(t, H_RCX, H_RCX, 16);
+		e_movzx16(t, H_RCX, H_RCX);
+		uint8_t *ok = e_jrcxz(t);
+		e_mov64(t, H_RCX, H_R10);
+		struct site *bad = new_site(t, in, CO_SEGCHECK, co_seg_fault);
+		bad->seg = s;
+		emit_callout(t, bad);
+		e_here8(t, ok);
+		e_mov64(t, H_RCX, H_R10);
+	} else if (k != SEGC_BASED) {
+		struct site *c = new_site(t, in, CO_SEGCHECK, co_seg_check);
+
+		c->seg = s;
+		c->imm = size;
+		c->code = write;
+		e_st64(t, OFF(scratch[0]), H_R11);
+		e_st32(t, OFF(scratch[1]), H_R8);
+		emit_callout(t, c);
+		e_ld32(t, H_R8, OFF(scratch[1]));
+		e_ld64(t, H_R11, OFF(scratch[0]));
+	}
+	e_ld32(t, H_R9, OFF_SEG(s, base));
+	e_rmi(t, 0, 0x8d, H_R8, H_R8, H_R9, 0, 0);
+}
+
+void emit_linear(struct tx *t, const struct insn *in, unsigned size)
+{
+	emit_ea(t, in);
+	emit_seg(t, in->seg, size, insn_addr16(in), writes_operand(in));
+}
+
+/* MOVZX from [BASE+DISP], in the window with F_GS. */
+static void load_zx(struct tx *t, unsigned fl, int base, int32_t disp, unsigned size)
+{
+	e_rm(t, fl | (size < 4 ? F_0F : 0), size == 1 ? 0xb6 : size == 2 ? 0xb7 : 0x8b, H_R8, base, disp);
+}
+
+static void load_register(struct tx *t, const ZydisDecodedOperand *o, unsigned size)
+{
+	int r = ZydisRegisterGetId(o->reg.value);
+
+	if (size == 4) {
+		e_mov32(t, H_R8, r);
+	} else if (size == 2) {
+		e_movzx16(t, H_R8, r);
+	} else if (o->reg.value >= ZYDIS_REGISTER_AH && o->reg.value <= ZYDIS_REGISTER_BH) {
+		e_rorx32(t, H_R8, r & 3, 8);
+		e_movzx8(t, H_R8, H_R8);
+	} else {
+		e_movzx8(t, H_R8, r);
+	}
+}
+
+void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size)
+{
+	const ZydisDecodedOperand *o = &in->op[idx];
+
+	if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		load_register(t, o, size);
+		return;
+	}
+	emit_linear(t, in, size);
+	if (t->kind == TX_MMIO) {
+		struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
+
+		s->imm = size;
+		s->code = 1;
+		emit_callout(t, s);
+		load_zx(t, 0, H_R15, OFF(bounce), size);
+		return;
+	}
+	emit_precheck_r8(t, size, false);
+	load_zx(t, F_GS, H_R8, 0, size);
+}
+
+void emit_quarter(struct tx *t, int reg)
+{
+	e_movi32(t, H_R10, 30);
+	e_shiftx(t, false, H_R9, reg, H_R10);
+	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(quarter));
+}
+
+bool site_is_user_access(const struct tx *t, const struct insn *in)
+{
+	if (t->kind != TX_NORMAL || (t->mode & MODE_CPL) == MODE_CPL || !(t->mode & MODE_PE))
+		return false;
+	return guilty_of(verdict_find(t->b, in->pc), CAUSE_USER_PAGE);
+}

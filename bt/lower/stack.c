@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * PUSH, POP and relatives. rsp holds the guest's ESP, so no host stack
+ * instruction is ever emitted: a push is a store through the window and an LEA,
+ * in that order, so that a fault leaves ESP as it was. */
+#include "bt/emit/emit.h"
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+
+static bool flat_stack(const struct tx *t)
+{
+	return (t->mode & MODE_B) && mode_seg(t->mode, SEG_SS) == SEGC_FLAT && t->kind != TX_MMIO;
+}
+
+/* r8d = linear address of SS:[SP+DISP] */
+static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
+{
+	e_lea32(t, H_R8, H_RSP, disp);
+	if (!(t->mode & MODE_B))
+		e_movzx16(t, H_R8, H_R8);
+	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), write);
+}
+
+/* A flat stack needs the address only where it is looked at. */
+static void look_at_stack(struct tx *t, int32_t disp, unsigned size, bool write)
+{
+	if (!site_prechecks(t, &t->in[t->i]))
+		return;
+	e_lea32(t, H_R8, H_RSP, disp);
+	emit_precheck_r8(t, size, write);
+}
+
+/* The stack is in device memory: by callout, with r11 kept. */
+static void mmio_push(struct tx *t, unsigned size)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_MMIO, co_mmio_push);
+
+	s->op = (uint8_t)size;
+	e_st64(t, OFF(scratch[2]), H_R11);
+	emit_callout(t, s);
+	e_ld64(t, H_R11, OFF(scratch[2]));
+}
+
+/* REG = SIZE bytes of SS at the offset in FROM. */
+static void mmio_peek(struct tx *t, int reg, int from, unsigned size)
+{
+	struct site *s = new_site(t, &t->in[t->i], CO_MMIO, co_mmio_peek);
+
+	s->op = (uint8_t)size;
+	e_mov32(t, H_R8, from);
+	emit_callout(t, s);
+	e_ld32(t, reg, OFF(scratch[3]));
+}
+
+void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
+{
+	unsigned fl = size == 2 ? F_66 : 0;
+
+	if (t->kind == TX_MMIO) {
+		e_st32(t, OFF(scratch[3]), reg);
+		mmio_push(t, size);
+		return;
+	}
+	if (flat_stack(t)) {
+		look_at_stack(t, -(int32_t)size, size, true);
+		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
+	} else {
+		stack_linear(t, -(int32_t)size, size, true);
+		emit_precheck_r8(t, size, true);
+		e_gs(t, fl, 0x89, reg, H_R8, 0);
+	}
+	emit_stack_adjust(t, -(int32_t)size);
+}
+
+void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
+{
+	unsigned fl = size == 2 ? F_66 : 0;
+
+	if (t->kind == TX_MMIO) {
+		e_st32i(t, OFF(scratch[3]), v);
+		mmio_push(t, size);
+		return;
+	}
+	if (flat_stack(t)) {
+		look_at_stack(t, -(int32_t)size, size, true);
+		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
+	} else {
+		stack_linear(t, -(int32_t)size, size, true);
+		emit_precheck_r8(t, size, true);
+		e_gs(t, fl, 0xc7, 0, H_R8, 0);
+	}
+	if (size == 2)
+		e2(t, v);
+	else
+		e4(t, v);
+	emit_stack_adjust(t, -(int32_t)size);
+}
+
+/* REG (r11 or r8; not ESP) = top of stack, zero-extended; ESP stays. */
+void emit_stack_peek(struct tx *t, int reg, unsigned size)
+{
+	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
+
+	if (t->kind == TX_MMIO) {
+		mmio_peek(t, reg, H_RSP, size);
+		return;
+	}
+	if (flat_stack(t)) {
+		look_at_stack(t, 0, size, false);
+		e_gs(t, fl, op, reg, H_RSP, 0);
+		return;
+	}
+	stack_linear(t, 0, size, false);
+	emit_precheck_r8(t, size, false);
+	e_gs(t, fl, op, reg, H_R8, 0);
+}
+
+static void push(struct tx *t, struct insn *in, unsigned size)
+{
+	const ZydisDecodedOperand *o = &in->op[0];
+
+	if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		emit_stack_push_imm(t, (uint32_t)o->imm.value.s, size);
+	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value >= ZYDIS_REGISTER_ES &&
+		   o->reg.value <= ZYDIS_REGISTER_GS) {
+		if (t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+			struct site *s = new_site(t, in, CO_SYSTEM, co_push_sreg);
+
+			s->op = (uint8_t)size;
+			s->reg2 = (uint8_t)ZydisRegisterGetId(o->reg.value);
+			emit_callout(t, s);
+			return;
+		}
+		t->low[t->i] = LOW_INTC;
+		e_ldzx16(t, H_R11, OFF_SEG(ZydisRegisterGetId(o->reg.value), sel));
+		emit_stack_push_reg(t, H_R11, size);
+	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		emit_stack_push_reg(t, ZydisRegisterGetId(o->reg.value), size);
+	} else {
+		emit_load_operand(t, in, 0, size);
+		e_mov32(t, H_R11, H_R8);
+		emit_stack_push_reg(t, H_R11, size);
+	}
+}
+
+/* POP to memory: the address counts with ESP after the pop. */
+static void pop_mem(struct tx *t, struct insn *in, unsigned size)
+{
+	bool esp_based = in->op[0].mem.base == ZYDIS_REGISTER_ESP;
+
+	emit_stack_peek(t, H_R11, size);
+	emit_ea(t, in);
+	if (esp_based)
+		e_lea32(t, H_R8, H_R8, (int32_t)size);
+	emit_seg(t, in->seg, size, in->z.address_width == 16, true);
+	if (t->kind == TX_MMIO) {
+		struct site *s = new_site(t, in, CO_MMIO, co_mmio_end);
+
+		s->imm = size;
+		e_st32(t, OFF(mmio_lin), H_R8);
+		e_st32(t, OFF(bounce), H_R11);
+		emit_callout(t, s);
+	} else {
+		e_gs(t, size == 2 ? F_66 : 0, 0x89, H_R11, H_R8, 0);
+	}
+	emit_stack_adjust(t, (int32_t)size);
+}
+
+static void pop(struct tx *t, struct insn *in, unsigned size)
+{
+	const ZydisDecodedOperand *o = &in->op[0];
+	int r;
+
+	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		pop_mem(t, in, size);
+		return;
+	}
+	if (o->reg.value >= ZYDIS_REGISTER_ES && o->reg.value <= ZYDIS_REGISTER_GS) {
+		emit_stack_peek(t, H_R8, 2);
+		emit_load_seg(t, in, (enum seg)ZydisRegisterGetId(o->reg.value), size);
+		return;
+	}
+	r = ZydisRegisterGetId(o->reg.value);
+	if (r == H_RSP) { /* POP ESP: the popped value wins over the increment */
+		emit_stack_peek(t, H_R11, size);
+		if (size == 2)
+			emit_stack_adjust(t, 2);
+		e_rr(t, size == 2 ? F_66 : 0, 0x8b, H_RSP, H_R11);
+	} else if (size == 2) {
+		emit_stack_peek(t, H_R11, 2);
+		emit_stack_adjust(t, 2);
+		e_rr(t, F_66, 0x8b, r, H_R11);
+	} else {
+		emit_stack_peek(t, r, 4);
+		emit_stack_adjust(t, 4);
+	}
+}
+
+/* LEAVE: SP = BP, POP BP, with nothing changed before the load. */
+static void leave(struct tx *t, unsigned size)
+{
+	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
+
+	if (t->kind == TX_MMIO) {
+		mmio_peek(t, H_R11, H_RBP, size);
+	} else if (flat_stack(t)) {
+		e_gs(t, fl, op, H_R11, H_RBP, 0);
+	} else {
+		e_mov32(t, H_R8, H_RBP);
+		if (!(t->mode & MODE_B))
+			e_movzx16(t, H_R8, H_R8);
+		emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), false);
+		e_gs(t, fl, op, H_R11, H_R8, 0);
+	}
+	if (t->mode & MODE_B)
+		e_mov32(t, H_RSP, H_RBP);
+	else
+		e_rr(t, F_66, 0x8b, H_RSP, H_RBP);
+	emit_stack_adjust(t, (int32_t)size);
+	e_rr(t, size == 2 ? F_66 : 0, 0x8b, H_RBP, H_R11);
+}
+
+/* r9d = host flags as PUSHFQ gives them. The host stack is ours for a moment:
+ * scratch[] is in the vcpu struct. */
+static void host_flags_to(struct tx *t, int reg)
+{
+	e_mov64(t, H_R8, H_RSP);
+	e_rm(t, F_W, 0x8d, H_RSP, H_R15, OFF(scratch[8]));
+	e1(t, 0x9c);
+	if (reg & 8)
+		e1(t, 0x41);
+	e1(t, 0x58 | (reg & 7));
+	e_mov64(t, H_RSP, H_R8);
+}
+
+static bool flags_inline(const struct tx *t)
+{
+	return !(t->mode & MODE_VM) && (!(t->mode & MODE_PE) || !(t->mode & MODE_CPL)) && t->kind == TX_NORMAL;
+}
+
+/* PUSHF in the TC: arithmetic flags from the host, the others from the vcpu. */
+static void pushf(struct tx *t, struct insn *in, unsigned size)
+{
+	if ((t->mode & MODE_VM) || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+		struct site *s = new_site(t, in, CO_FLAGS, co_pushf);
+
+		s->op = (uint8_t)size;
+		emit_callout(t, s);
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	host_flags_to(t, H_R9);
+	e_movi32(t, H_R10, FL_HOST);
+	e_and_noflags(t, H_R11, H_R9, H_R10);
+	e_ldzx8(t, H_R9, OFF_CPU(intf));
+	e_rorx32(t, H_R9, H_R9, 32 - 9);
+	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, FL_ONE);
+	e_ld32(t, H_R9, OFF_CPU(sysflags));
+	/* VM and RF read as zero in the image; neither is set here */
+	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, 0);
+	emit_stack_push_reg(t, H_R11, size);
+}
+
+/* POPF at CPL 0: only when nothing but arithmetic flags, DF and IF may change;
+ * any other bit that differs goes by the callout. */
+static void popf(struct tx *t, struct insn *in, unsigned size)
+{
+	struct site *s = new_site(t, in, CO_FLAGS, co_popf);
+
+	s->op = (uint8_t)size;
+	if (!flags_inline(t) || size == 2 || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+		emit_callout(t, s);
+		t->done = true;
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	emit_stack_peek(t, H_R11, 4);
+	/* system bits of the image, against the present ones */
+	e_movi32(t, H_R10, FL_SYS & ~(FL_RF | FL_VM | FL_VIF | FL_VIP));
+	e_and_noflags(t, H_R9, H_R11, H_R10);
+	e_mov64(t, H_R8, H_RCX);
+	/* equal iff new + (-old) == 0; -old is kept beside it, flags stay untouched */
+	e_ld32(t, H_R10, OFF(sysflags_neg));
+	e_rmi(t, 0, 0x8d, H_RCX, H_R9, H_R10, 0, 0);
+	uint8_t *same = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R8);
+	emit_callout(t, s);
+	e_here8(t, same);
+	e_mov64(t, H_RCX, H_R8);
+	/* IF */
+	e_movi32(t, H_R10, FL_IF);
+	e_bmi(t, false, H_R9, H_R11, H_R10);
+	e_rm(t, F_8, 0x88, H_R9, H_R15, OFF_CPU(intf));
+	/* the rest into the host's flags */
+	e_movi32(t, H_R10, FL_HOST);
+	e_and_noflags(t, H_R11, H_R11, H_R10);
+	emit_stack_adjust(t, 4);
+	e_mov64(t, H_R8, H_RSP);
+	e_rm(t, F_W, 0x8d, H_RSP, H_R15, OFF(scratch[8]));
+	e1(t, 0x41);
+	e1(t, 0x50 | (H_R11 & 7));
+	e1(t, 0x9d);
+	e_mov64(t, H_RSP, H_R8);
+	/* an interrupt may wait for the IF just set */
+	e_mov64(t, H_R8, H_RCX);
+	e_movzx8(t, H_RCX, H_R9);
+	uint8_t *off = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R8);
+	emit_intr_check(t, in->next);
+	e_mov64(t, H_R8, H_RCX);
+	e_here8(t, off);
+	e_mov64(t, H_RCX, H_R8);
+}
+
+bool lower_stack(struct tx *t, struct insn *in)
+{
+	unsigned size = in->z.operand_width == 16 ? 2 : 4;
+	struct site *s;
+
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+		push(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_POP:
+		pop(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_LEAVE:
+		leave(t, size);
+		return true;
+	case ZYDIS_MNEMONIC_PUSHF: case ZYDIS_MNEMONIC_PUSHFD:
+		pushf(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_POPF: case ZYDIS_MNEMONIC_POPFD:
+		popf(t, in, size);
+		return true;
+	case ZYDIS_MNEMONIC_PUSHA: case ZYDIS_MNEMONIC_PUSHAD:
+		s = new_site(t, in, CO_OTHER, co_pusha);
+		break;
+	case ZYDIS_MNEMONIC_POPA: case ZYDIS_MNEMONIC_POPAD:
+		s = new_site(t, in, CO_OTHER, co_popa);
+		break;
+	case ZYDIS_MNEMONIC_ENTER:
+		s = new_site(t, in, CO_OTHER, co_enter);
+		s->imm = (uint16_t)in->op[0].imm.value.u;
+		s->imm2 = (uint32_t)in->op[1].imm.value.u & 31;
+		break;
+	default:
+		return false;
+	}
+	s->op = (uint8_t)size;
+	emit_callout(t, s);
+	return true;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Gathers and masked moves: in the window as they are; element by element in a
+ * callout where a segment or a device is in the way. */
+#include "bt/emit/encode.h"
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+
+static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, unsigned data, unsigned mask,
+				unsigned size, unsigned n)
+{
+	struct site *s = new_site(t, in, CO_OTHER, fn);
+
+	s->heavy = true;
+	s->reg = (uint8_t)data;
+	s->reg2 = (uint8_t)mask;
+	s->op = (uint8_t)size;
+	s->imm = n;
+	return s;
+}
+
+static unsigned reg_number(const ZydisDecodedOperand *o) { return (unsigned)ZydisRegisterGetId(o->reg.value); }
+
+static bool has_long_index(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPS || in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPD ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQD || in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQQ;
+}
+
+void emit_gather(struct tx *t, struct insn *in)
+{
+	const ZydisDecodedOperandMem *m = &in->op[1].mem;
+	unsigned size = in->op[0].element_size / 8, index = has_long_index(in) ? 8 : 4;
+	struct site *s = masked_site(t, in, co_gather, reg_number(&in->op[0]), reg_number(&in->op[2]), size,
+				     in->z.avx.vector_length / 8 / (size > index ? size : index));
+
+	s->code = (uint8_t)ZydisRegisterGetId(m->index);
+	s->asize = (uint8_t)index;
+	s->imm2 = m->scale ? m->scale : 1;
+	if (m->base == ZYDIS_REGISTER_NONE)
+		e_movi32(t, H_R8, (uint32_t)m->disp.value);
+	else
+		e_lea32(t, H_R8, ZydisRegisterGetId(m->base), (int32_t)m->disp.value);
+	emit_callout(t, s);
+}
+
+void emit_masked_move(struct tx *t, struct insn *in)
+{
+	bool store = in->mem == 0;
+	const ZydisDecodedOperand *data = &in->op[store ? 2 : 0];
+	unsigned size = data->element_size / 8;
+	struct site *s = masked_site(t, in, store ? co_masked_store : co_masked_load, reg_number(data),
+				     reg_number(&in->op[1]), size, in->z.avx.vector_length / 8 / size);
+
+	emit_ea(t, in);
+	emit_callout(t, s);
+}
+
+/* MASKMOV to device memory. */
+void emit_maskmov_device(struct tx *t, struct insn *in)
+{
+	bool mmx = in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ;
+	struct site *s = masked_site(t, in, mmx ? co_maskmovq : co_masked_store, in->z.raw.modrm.reg,
+				     in->z.raw.modrm.rm, 1, mmx ? 8 : 16);
+
+	if (mmx) { /* movd r9d,mm0: the x87 unit turns to MMX, or faults */
+		e2(t, 0x0f41);
+		e2(t, 0xc17e);
+	}
+	if (insn_addr16(in))
+		e_movzx16(t, H_R8, H_RDI);
+	else
+		e_mov32(t, H_R8, H_RDI);
+	emit_callout(t, s);
+}
+
+/* MASKMOV stores at an implicit DS:EDI, which takes the prefixes like a written
+ * operand. Where EDI is not the linear address, it is for the moment. */
+void emit_maskmov(struct tx *t, struct insn *in)
+{
+	bool flat = !insn_addr16(in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
+
+	if (!flat) {
+		e_mov32(t, H_R8, H_RDI);
+		if (insn_addr16(in))
+			e_movzx16(t, H_R8, H_R8);
+		emit_seg(t, in->seg, in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ? 8 : 16, insn_addr16(in), true);
+		put_xchg_r8(t, H_RDI);
+		tx_mark(t, FIX_XCHG, H_RDI);
+	}
+	put_prefixes(t, in, true);
+	put_opcode(t, in, 0);
+	e1(t, in->bytes[in->z.raw.modrm.offset]);
+	if (!flat) {
+		put_xchg_r8(t, H_RDI);
+		tx_mark(t, FIX_NONE, 0);
+	}
+}

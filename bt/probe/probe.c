@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Probes: the list, and the code for them in front of an instruction. Flags and the guest's registers
+ * stay as they are; a comparison ends in a JRCXZ. */
+#include "bt/runtime/callout.h"
+#include "bt/emit/emit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct bt_vcpu *of(struct vcpu *v)
+{
+	return (struct bt_vcpu *)v;
+}
+
+/* ---- programs ---- */
+
+/* Are depth and jumps of P in order, and does it leave LEFT values? */
+static bool sound(const struct program *p, int left)
+{
+	static const int8_t change[] = {
+#define OP(id, depth) depth,
+		PROG_OPS
+#undef OP
+	};
+	int depth = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct prog_op *o = &p->op[i];
+
+		if ((o->code == PROG_JZ || o->code == PROG_JMP) && (o->imm <= (int64_t)i || o->imm > (int64_t)p->n))
+			return false;
+		depth += change[o->code];
+		if (depth < 0 || depth > PROG_DEPTH)
+			return false;
+		if (o->code == PROG_JMP) /* the other side makes that value again */
+			depth--;
+	}
+	return depth == left;
+}
+
+static bool reads_fpu(const struct program *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->op[i].code == PROG_REG ||
+		    (p->op[i].code == PROG_FIELD && p->op[i].imm >= (int64_t)offsetof(struct cpu, fpu)))
+			return true;
+	return false;
+}
+
+/* A comparison of a register with a constant, as inline code makes it. */
+struct term {
+	int reg;
+	int64_t k;
+	enum prog_code op; /* EQ, NE, LT, GE */
+};
+
+static bool is_gpr(const struct prog_op *o, int *reg)
+{
+	int64_t at = o->imm - (int64_t)offsetof(struct cpu, gpr);
+
+	*reg = (int)(at / 8);
+	return o->code == PROG_FIELD && o->size == 4 && at >= 0 && at % 8 == 0 && at / 8 < 8;
+}
+
+/* The term at op *I of P, which moves behind it. */
+static bool take_term(const struct program *p, unsigned *i, struct term *t)
+{
+	const struct prog_op *o = &p->op[*i];
+	unsigned left = p->n - *i;
+
+	if (!left || !is_gpr(o, &t->reg))
+		return false;
+	t->k = 0;
+	if (left >= 3 && o[1].code == PROG_PUSH && o[2].code >= PROG_LE && o[2].code <= PROG_NE) {
+		t->k = o[1].imm;
+		t->op = (enum prog_code)o[2].code;
+		*i += 3;
+	} else {
+		bool not = left >= 2 && o[1].code == PROG_LNOT;
+
+		t->op = not ? PROG_EQ : PROG_NE;
+		*i += not ? 2 : 1;
+	}
+	if (t->op == PROG_LE || t->op == PROG_GT) {
+		t->op = t->op == PROG_LE ? PROG_LT : PROG_GE;
+		t->k++;
+	}
+	return t->k > INT64_MIN / 4 && t->k < INT64_MAX / 4;
+}
+
+/* Is P nothing but terms joined by &&? How many; 0: no. */
+static unsigned terms(const struct program *p, struct term t[PROBE_TERMS])
+{
+	unsigned i = 0, n = 0;
+
+	while (n < PROBE_TERMS && take_term(p, &i, &t[n])) {
+		n++;
+		while (i + 2 < p->n && p->op[i].code == PROG_BOOL && p->op[i + 1].code == PROG_JMP &&
+		       p->op[i + 2].code == PROG_PUSH && !p->op[i + 2].imm)
+			i += 3;
+		if (i == p->n)
+			return n;
+		if (p->op[i++].code != PROG_JZ)
+			return 0;
+	}
+	return 0;
+}
+
+/* ---- code ---- */
+
+static void bump(struct tx *t, int32_t off)
+{
+	e_ld64(t, H_R8, off);
+	e_rm(t, F_W, 0x8d, H_R8, H_R8, 1);
+	e_st64(t, off, H_R8);
+}
+
+static uint8_t *jump(struct tx *t)
+{
+	e1(t, 0xe9);
+	e4(t, 0);
+	return t->p;
+}
+
+static void lands_here(struct tx *t, uint8_t *behind)
+{
+	uint32_t rel = (uint32_t)(t->p - behind);
+
+	memcpy(behind - 4, &rel, 4);
+}
+
+/* Returns the jump that is taken when the comparison does not hold. */
+static uint8_t *compare(struct tx *t, const struct term *c)
+{
+	bool zero_holds = c->op == PROG_EQ || c->op == PROG_GE;
+	uint8_t *zero, *over, *no;
+
+	e_movi64(t, H_R10, -(uint64_t)c->k);
+	e_rmi(t, F_W, 0x8d, H_R8, c->reg, H_R10, 0, 0);
+	if (c->op == PROG_LT || c->op == PROG_GE) { /* the sign bit alone */
+		e_movi32(t, H_R10, 63);
+		e_shiftx(t, false, H_R8, H_R8, H_R10);
+		t->p[-3] |= 0x80; /* 64 bits */
+	}
+	e_mov64(t, H_R11, H_RCX);
+	e_mov64(t, H_RCX, H_R8);
+	zero = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	if (zero_holds) {
+		no = jump(t);
+		e_here8(t, zero);
+		e_mov64(t, H_RCX, H_R11);
+		return no;
+	}
+	over = jump(t);
+	e_here8(t, zero);
+	e_mov64(t, H_RCX, H_R11);
+	no = jump(t);
+	lands_here(t, over);
+	return no;
+}
+
+static void emit_one(struct tx *t, struct insn *in, unsigned i)
+{
+	struct probe *p = &t->b->probes[i];
+	struct term c[PROBE_TERMS];
+	unsigned n = terms(&p->is.cond, c);
+	uint8_t *no[PROBE_TERMS];
+
+	bump(t, OFF(probe_count) + 8 * (int32_t)i);
+	for (unsigned k = 0; k < n; k++)
+		no[k] = compare(t, &c[k]);
+	if (n)
+		bump(t, OFF(probe_match) + 8 * (int32_t)i);
+	if ((p->is.cond.n && !n) || p->is.record.n) {
+		struct site *s = new_site(t, in, CO_PROBE, co_probe);
+
+		s->imm = i;
+		s->code = n || !p->is.cond.n;
+		s->heavy = reads_fpu(&p->is.cond) || reads_fpu(&p->is.record);
+		emit_callout(t, s);
+	}
+	for (unsigned k = 0; k < n; k++)
+		lands_here(t, no[k]);
+}
+
+void probe_emit(struct tx *t, struct insn *in)
+{
+	t->probe_from = t->p;
+	t->way = WAY_DEFAULT;
+	for (unsigned i = 0; i < MAX_PROBES; i++)
+		if (t->b->probes[i].number && t->b->probes[i].is.pc == in->pc)
+			emit_one(t, in, i);
+	t->probe_to = t->p;
+}
+
+/* Code for the probes has just been emitted? Then take it back: it must come again behind a poll, at
+ * which the instruction may be left and met a second time. */
+bool probe_rewind(struct tx *t)
+{
+	if (t->probe_from == t->probe_to || t->p != t->probe_to)
+		return false;
+	t->p = t->probe_from;
+	while (t->nmark && t->marks[t->nmark - 1].host > (uint16_t)(t->p - t->base))
+		t->nmark--;
+	return true;
+}
+
+/* ---- the list ---- */
+
+const char *bt_probe_add(struct vcpu *v, const struct bt_probe *is, unsigned *number)
+{
+	struct bt_vcpu *b = of(v);
+	struct probe *p;
+	unsigned i = 0, here = 0;
+
+	for (unsigned k = 0; k < MAX_PROBES; k++)
+		here += b->probes[k].number && b->probes[k].is.pc == is->pc;
+	if (here == PROBES_AT)
+		return "there are 8 probes at that address, which is all it takes";
+	while (i < MAX_PROBES && b->probes[i].number)
+		i++;
+	if (i == MAX_PROBES)
+		return "no room for another probe";
+	if ((is->cond.n && !sound(&is->cond, 1)) || !sound(&is->record, 0))
+		return "the expression is too deep";
+	if (is->record.n && !b->hits)
+		b->hits = calloc(MAX_HITS, sizeof(*b->hits));
+	if (is->record.n && !b->hits)
+		return "out of memory";
+	p = &b->probes[i];
+	*p = (struct probe){ .number = ++b->probe_number, .is = *is };
+	p->is.cond_text = is->cond_text ? strdup(is->cond_text) : NULL;
+	p->is.record_text = is->record_text ? strdup(is->record_text) : NULL;
+	b->probe_count[i] = b->probe_match[i] = 0;
+	b->nprobes++;
+	*number = p->number;
+	cache_drop_at(b, (uint32_t)is->pc, 1, DROP_PROBE);
+	return NULL;
+}
+
+static void forget(struct bt_vcpu *b, struct probe *p)
+{
+	cache_drop_at(b, (uint32_t)p->is.pc, 1, DROP_PROBE);
+	free((char *)p->is.cond_text);
+	free((char *)p->is.record_text);
+	*p = (struct probe){ 0 };
+	b->nprobes--;
+}
+
+unsigned bt_probe_remove(struct vcpu *v, unsigned number, gva pc, bool all)
+{
+	struct bt_vcpu *b = of(v);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MAX_PROBES; i++) {
+		struct probe *p = &b->probes[i];
+
+		if (!p->number || !(all || (number ? p->number == number : p->is.pc == pc)))
+			continue;
+		forget(b, p);
+		n++;
+	}
+	return n;
+}
+
+void probes_free(struct bt_vcpu *b)
+{
+	bt_probe_remove(&b->v, 0, 0, true);
+	free(b->hits);
+}
+
+bool bt_probe_take(struct vcpu *v, struct bt_probe_hit *out)
+{
+	struct bt_vcpu *b = of(v);
+	uint32_t tail = b->hit_tail;
+
+	if (tail == __atomic_load_n(&b->hit_head, __ATOMIC_SEQ_CST))
+		return false;
+	*out = b->hits[tail % MAX_HITS];
+	__atomic_store_n(&b->hit_tail, tail + 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+const char *bt_probe_text(struct vcpu *v, unsigned number)
+{
+	struct bt_vcpu *b = of(v);
+
+	for (unsigned i = 0; i < MAX_PROBES; i++)
+		if (b->probes[i].number == number)
+			return b->probes[i].is.record_text;
+	return NULL;
+}
+
+/* ---- info probes ---- */
+
+static const struct view_col probe_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for unprobe" },
+	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
+	{ "count", "Count", VAL_UINT, "", "times the instruction was reached" },
+	{ "matched", "Matched", VAL_UINT, "", "of these, the condition held" },
+	{ "failed", "Failed", VAL_UINT, "", "of these, the condition could not be evaluated" },
+	{ "recorded", "Recorded", VAL_UINT, "", "lines" },
+	{ "lost", "Lost", VAL_UINT, "", "lines that came faster than they were taken" },
+	{ "way", "Way", VAL_STR, "", "inline, or with a callout: for each time reached, or only when the condition holds" },
+	{ "condition", "Condition", VAL_STR, "", "what must hold" },
+	{ "line", "Line", VAL_STR, "", "what is printed" },
+};
+
+static const char *way_of(const struct probe *p)
+{
+	struct term t[PROBE_TERMS];
+
+	if (p->is.cond.n && !terms(&p->is.cond, t))
+		return "callout";
+	return !p->is.record.n ? "inline" : p->is.cond.n ? "callout when it holds" : "callout";
+}
+
+static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct bt_vcpu *b = owner;
+
+	(void)arg;
+	for (unsigned i = 0; i < MAX_PROBES; i++) {
+		const struct probe *p = &b->probes[i];
+		bool cond = p->is.cond.n, record = p->is.record.n;
+
+		if (!p->number)
+			continue;
+		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->is.pc), V_UINT(b->probe_count[i]),
+					    cond ? V_UINT(b->probe_match[i]) : V_NONE, cond ? V_UINT(p->failed) : V_NONE,
+					    record ? V_UINT(p->recorded) : V_NONE, record ? V_UINT(p->lost) : V_NONE,
+					    V_STR(way_of(p)), p->is.cond_text ? V_STR(p->is.cond_text) : V_NONE,
+					    p->is.record_text ? V_STR(p->is.record_text) : V_NONE });
+	}
+	return NULL;
+}
+
+const struct view view_probes = { "probes", "probes with their hits", probe_cols, ARRAY_LEN(probe_cols), probe_rows,
+				  false };

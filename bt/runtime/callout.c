@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The callouts (runtime/callout.h). Each puts cpu.rip at its instruction, lets a
+ * semantic function of cpu/system.h do the work, and says where to go on. Built with
+ * -mgeneral-regs-only: unless a site is heavy, the guest's x87 and SSE registers
+ * are live meanwhile. */
+#include "bt/runtime/callout_int.h"
+
+/* icount: the fragment was charged whole; give back what did not run. */
+void callout_unwind(struct bt_vcpu *b, const struct site *s, unsigned done)
+{
+	if (s->ccf == b->transient)
+		b->step_done = done;
+	else if (b->icount)
+		b->budget += s->ccf->ninsn - (s->insn + done);
+}
+
+/* Instructions retired before the one at site S. */
+static uint64_t icount_at(const struct bt_vcpu *b, const struct site *s)
+{
+	if (s->ccf == b->transient)
+		return b->v.icount;
+	return b->limit0 - (uint64_t)(b->budget + s->ccf->ninsn - s->insn);
+}
+
+void callout_begin(struct bt_vcpu *b, struct site *s)
+{
+	s->ccf->callouts++;
+	b->a.called[s->slot]++;
+	s->count++;
+	b->v.cpu.rip = s->eip;
+	if (b->icount)
+		b->v.icount = icount_at(b, s);
+	if ((s->count & SAMPLE_MASK) == SAMPLE_AT)
+		account_sample(b);
+}
+
+uint64_t callout_raise(struct bt_vcpu *b, struct site *s)
+{
+	callout_unwind(b, s, 0);
+	return dispatch_raise(b);
+}
+
+
+/* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
+uint64_t callout_go_on(struct bt_vcpu *b, struct site *s)
+{
+	callout_unwind(b, s, 1);
+	return dispatch_next(b);
+}
+
+uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r)
+{
+	return r ? callout_raise(b, s) : callout_go_on(b, s);
+}
+
+/* An instruction in the middle of a TU: behind the call unless it faulted. */
+uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r)
+{
+	return r ? callout_raise(b, s) : b->watched || s->ccf->dead ? callout_leave(b, s) : 0;
+}
+
+uint64_t callout_leave(struct bt_vcpu *b, struct site *s)
+{
+	if (b->stepping)
+		return 0;
+	b->v.cpu.rip = s->next;
+	callout_unwind(b, s, 1);
+	return dispatch_exit(b, XC_LOOKUP);
+}
+
+uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	if (s->imm2)
+		cpu_raise_err(&b->v.cpu, s->code, s->imm);
+	else
+		cpu_raise(&b->v.cpu, s->code);
+	return callout_raise(b, s);
+}
+
+uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	b->v.cpu.rip = s->next;
+	callout_unwind(b, s, 1);
+	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
+}
+
+uint64_t co_shadow(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	b->v.cpu.shadow = 1;
+	return co_intr(b, s, ea);
+}
+
+uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	b->v.cpu.rip = s->ccf->eip;
+	b->budget += s->ccf->ninsn;
+	return dispatch_exit(b, XC_LOOKUP);
+}
+
+uint64_t co_stale(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	b->v.cpu.rip = s->ccf->eip;
+	if (b->icount)
+		b->budget += s->ccf->ninsn;
+	b->stale = s->ccf;
+	return dispatch_exit(b, XC_STALE);
+}
+
+uint64_t co_break(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	b->v.cpu.rip = s->eip;
+	if (b->icount)
+		b->budget += s->ccf->ninsn;
+	return dispatch_exit(b, XC_BREAK);
+}
+
+/* ---- segments ---- */
+
+static int seg_fault(struct bt_vcpu *b, unsigned seg)
+{
+	return cpu_raise_err(&b->v.cpu, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+}
+
+uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	seg_fault(b, s->seg);
+	return callout_raise(b, s);
+}
+
+uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint32_t eip)
+{
+	callout_begin(b, s);
+	if (eip <= b->v.cpu.seg[SEG_CS].limit)
+		return 0;
+	cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	return callout_raise(b, s);
+}
+
+/* SDM vol. 3A 5.3, 5.4: type and limit of one access. */
+uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	const struct seg_cache *g = &b->v.cpu.seg[s->seg];
+	uint64_t last = (uint64_t)ea + s->imm - 1;
+	bool prot = (b->mode & MODE_PE) && !(b->mode & MODE_VM);
+	bool ok = !(g->attr & SA_UNUSABLE) && (g->attr & SA_P);
+
+	callout_begin(b, s);
+	if (ok && prot && (g->attr & SA_CODE))
+		ok = (g->attr & SA_RW) && !s->code;
+	else if (ok && prot && s->code)
+		ok = g->attr & SA_RW;
+	if (ok && !(g->attr & SA_CODE) && (g->attr & SA_EC) && prot)
+		ok = ea > g->limit && last <= (g->attr & SA_DB ? 0xffffffffull : 0xffff);
+	else if (ok)
+		ok = last <= g->limit;
+	if (ok)
+		return 0;
+	seg_fault(b, s->seg);
+	return callout_raise(b, s);
+}
+
+static void pop_bytes(struct cpu *c, unsigned n)
+{
+	if (c->seg[SEG_SS].attr & SA_DB)
+		c->gpr[R_ESP] = (uint32_t)(c->gpr[R_ESP] + n);
+	else
+		c->gpr[R_ESP] = (c->gpr[R_ESP] & 0xffff0000) | ((c->gpr[R_ESP] + n) & 0xffff);
+}
+
+static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t mode = seg == SEG_SS ? dispatch_mode(c) : dispatch_seg_mode(b, seg);
+
+	if (mode == b->mode)
+		return callout_done(b, s, 0);
+	c->rip = s->next;
+	if (seg == SEG_SS)
+		c->shadow = 1;
+	callout_unwind(b, s, 1);
+	return dispatch_next_mode(b, mode);
+}
+
+/* S was loaded with the same selector twice in a row: have the next such load see that nothing
+ * changes (lower/segment.c). Not from the LDT. */
+static void remember_seg(struct bt_vcpu *b, enum seg s)
+{
+	const struct seg_cache *g = &b->v.cpu.seg[s];
+	const struct dt_reg *gdtr = &b->v.cpu.gdtr;
+	struct seg_memo *m = &b->seg_memo[s];
+	uint32_t off = g->sel & 0xfff8u;
+	bool again = g->sel == m->sel;
+	uint64_t raw;
+
+	m->sel = g->sel;
+	if (!again || (g->sel & 4) || off + 7 > gdtr->limit)
+		return;
+	m->at = gdtr->base + off;
+	if (mmu_read(b->v.mmu, m->at, &raw, 8, MM_PROBE))
+		return;
+	m->sel_neg = -(uint64_t)g->sel;
+	m->cache_neg[0] = -eight(&g->base);
+	m->cache_neg[1] = -eight(&g->attr);
+	m->gdtr_neg = -eight(gdtr);
+	m->raw_neg = -raw;
+}
+
+uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t old_attr = c->seg[SEG_SS].attr;
+
+	callout_begin(b, s);
+	if (cpu_load_seg(&b->v, s->seg, (uint16_t)sel))
+		return callout_raise(b, s);
+	if (s->imm) {
+		uint32_t new_attr = c->seg[SEG_SS].attr;
+
+		c->seg[SEG_SS].attr = old_attr; /* the pop used the old stack size */
+		pop_bytes(c, s->imm);
+		c->seg[SEG_SS].attr = new_attr;
+	}
+	if (s->code)
+		remember_seg(b, s->seg);
+	return after_seg_load(b, s, s->seg);
+}
+
+static int read_pointer(struct bt_vcpu *b, struct site *s, uint32_t ea, uint32_t *off, uint16_t *sel)
+{
+	uint8_t p[6];
+
+	if (cpu_read(&b->v, s->seg, ea, p, s->op + 2))
+		return -1;
+	*off = s->op == 2 ? (uint32_t)(p[0] | p[1] << 8) : p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+	*sel = (uint16_t)(p[s->op] | p[s->op + 1] << 8);
+	return 0;
+}
+
+void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v)
+{
+	if (op == 2)
+		c->gpr[r] = (c->gpr[r] & 0xffff0000) | (v & 0xffff);
+	else
+		c->gpr[r] = v;
+}
+
+uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t off = 0;
+	uint16_t sel = 0;
+
+	callout_begin(b, s);
+	if (read_pointer(b, s, ea, &off, &sel) || cpu_load_seg(&b->v, s->reg2, sel))
+		return callout_raise(b, s);
+	callout_set_reg(&b->v.cpu, s->reg, s->op, off);
+	return after_seg_load(b, s, s->reg2);
+}
+
+/* ---- far transfers ---- */
+
+static int far_go(struct bt_vcpu *b, struct site *s, uint16_t sel, uint32_t off)
+{
+	if (s->code == FAR_JMP)
+		return cpu_jmp_far(&b->v, sel, off, s->op, s->next);
+	return cpu_call_far(&b->v, sel, off, s->op, s->next);
+}
+
+uint64_t co_far_imm(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_ended(b, s, far_go(b, s, (uint16_t)s->imm2, s->imm));
+}
+
+uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t off = 0;
+	uint16_t sel = 0;
+
+	callout_begin(b, s);
+	if (read_pointer(b, s, ea, &off, &sel))
+		return callout_raise(b, s);
+	return callout_ended(b, s, far_go(b, s, sel, off));
+}
+
+uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_ret_far(&b->v, s->op, s->imm));
+}
+
+uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct mode_inputs was;
+
+	(void)ea;
+	callout_begin(b, s);
+	dispatch_mode_inputs(b, &was);
+	if (cpu_iret(&b->v, s->op, s->next))
+		return callout_raise(b, s);
+	/* Back from a page fault to the instruction that had it: it will touch the page. */
+	if (b->pf_armed && cpu_pc(&b->v.cpu) == b->pf_pc) {
+		b->pf_armed = false;
+		dispatch_select(b);
+		mmu_prefill(b->v.mmu, b->pf_lin, guilty_of(verdict_find(b, b->pf_pc), CAUSE_MISS));
+	}
+	callout_unwind(b, s, 1);
+	return dispatch_next_from(b, &was);
+}
+
+uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct mode_inputs was;
+
+	(void)ea;
+	callout_begin(b, s);
+	dispatch_mode_inputs(b, &was);
+	b->no_trap = true; /* entering the handler cleared TF: no trap after this one */
+	runtime_event(b, ENGINE_EV_INT, s->imm, 0, false, cpu_pc(&b->v.cpu));
+	if (cpu_soft_int(&b->v, s->imm, s->code, s->next))
+		return callout_raise(b, s);
+	callout_unwind(b, s, 1);
+	return dispatch_next_from(b, &was);
+}
+
+/* Site S, which may run in the TC, came to the present state: let the glue do the same next time. Which state
+ * follows from the mode that S is for, sysenter_cs and the windows. */
+static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned which)
+{
+	struct syscall_cache *x = &b->syscall[which];
+	const struct seg_cache *cs = &b->v.cpu.seg[SEG_CS], *ss = &b->v.cpu.seg[SEG_SS];
+
+	if (b->stop | b->watched | (b->event_kinds >> ENGINE_EV_CALLOUT & 1) || (s->slot & 3) != WAY_INTC)
+		return;
+	*x = (struct syscall_cache){
+		.from_neg = 1, .seg = { eight(&cs->base), eight(&cs->attr), eight(&ss->base), eight(&ss->attr) },
+		.gs = b->gs_live, .shadow = b->shadow_live, .jt = (uint64_t)b->cur->jt, .table = (uint64_t)b->cur->jt,
+		.window = *b->selected, .ctx = b->cur, .mode = b->mode,
+	};
+	__asm__ volatile("" : : : "memory");
+	x->from_neg = -(uint64_t)s->imm;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick) /* came before this was written */
+		syscall_cache_forget(b);
+}
+
+/* One of the two happened (R 0) or faulted. */
+static uint64_t cached_syscall_done(struct bt_vcpu *b, struct site *s, int r, unsigned which)
+{
+	uint64_t go_on = callout_ended(b, s, r);
+
+	if (!r && go_on != 1)
+		remember_syscall(b, s, which);
+	return go_on;
+}
+
+uint64_t co_sysenter(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return cached_syscall_done(b, s, cpu_sysenter(&b->v), SYSCALL_ENTER);
+}
+
+uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return cached_syscall_done(b, s, cpu_sysexit(&b->v), SYSCALL_LEAVE);
+}
+
+uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	if (cpu_hlt(&b->v, s->next))
+		return callout_raise(b, s);
+	callout_unwind(b, s, 1);
+	return dispatch_exit(b, XC_HALT);
+}
+
+/* ---- flags ---- */
+
+uint64_t co_pushf(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_pushf(&b->v, s->op, s->next));
+}
+
+uint64_t co_popf(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_popf(&b->v, s->op, s->next));
+}
+
+uint64_t co_cli(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_cli(&b->v, s->next));
+}
+
+uint64_t co_sti(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	if (s->code) {
+		b->v.cpu.intf = 1;
+		return 0;
+	}
+	return callout_ended(b, s, cpu_sti(&b->v, s->next));
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Callouts that reach devices: ports, device memory; string instructions element by
+ * element; Built with
+ * -mgeneral-regs-only (base/gpr.h). */
+#include "bt/runtime/callout_int.h"
+
+/* ---- ports and device memory ---- */
+
+/* After a device was touched: an interrupt may have become deliverable. */
+uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
+{
+	struct cpu *c = &b->v.cpu;
+	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
+
+	b->intr_wait = pending;
+	if (!(pending && c->intf) && !b->stop && !b->watched && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
+	    !(b->icount && b->v.icount_limit != b->limit0))
+		return 0;
+	if (b->stepping)
+		return 0;
+	c->rip = s->next;
+	callout_unwind(b, s, 1);
+	return dispatch_exit(b, XC_POLL);
+}
+
+static uint16_t port_of(const struct bt_vcpu *b, const struct site *s)
+{
+	return s->reg ? (uint16_t)b->v.cpu.gpr[R_EDX] : (uint16_t)s->imm;
+}
+
+uint64_t co_in(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint16_t port = port_of(b, s);
+	uint32_t v;
+
+	(void)ea;
+	callout_begin(b, s);
+	if (cpu_io_check(&b->v, port, s->op))
+		return callout_raise(b, s);
+	v = b->v.plat.in(b->v.plat.ctx, port, s->op);
+	runtime_event(b, ENGINE_EV_PORT, port, v, false, cpu_pc(c));
+	if (s->op == 4)
+		c->gpr[R_EAX] = v;
+	else if (s->op == 2)
+		c->gpr[R_EAX] = (c->gpr[R_EAX] & 0xffff0000) | (v & 0xffff);
+	else
+		c->gpr[R_EAX] = (c->gpr[R_EAX] & 0xffffff00) | (v & 0xff);
+	return callout_after_device(b, s);
+}
+
+uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t v = (uint32_t)b->v.cpu.gpr[R_EAX];
+	uint16_t port = port_of(b, s);
+
+	(void)ea;
+	callout_begin(b, s);
+	if (cpu_io_check(&b->v, port, s->op))
+		return callout_raise(b, s);
+	v = s->op == 4 ? v : s->op == 2 ? v & 0xffff : v & 0xff;
+	runtime_event(b, ENGINE_EV_PORT, port, v, true, cpu_pc(&b->v.cpu));
+	b->v.plat.out(b->v.plat.ctx, port, s->op, v);
+	return callout_after_device(b, s);
+}
+
+/* A site promoted for device memory used LIN. One that rather uses RAM is demoted: a callout costs
+ * less than a trap, but an access that needs neither far less. */
+static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool write)
+{
+	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	struct mmu_fault mf;
+	bool ram;
+
+	if (b->charge.start)
+		s->imm2 = (uint32_t)(__builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
+	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->imm2);
+	if (!v)
+		return;
+	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
+	if (!ram && !(v->after[CAUSE_DEVICE].n % DEVICE_SAMPLE))
+		ram = mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf) == FILL_OK;
+	adapt_device(b, s->ccf, v, ram);
+}
+
+/* One use in DEVICE_SAMPLE is timed, and stands for those up to the next (imm2 of the
+ * site that ends it). */
+static void time_use(struct bt_vcpu *b, const struct site *s)
+{
+	if (s->ccf != b->transient)
+		b->charge.start = s->count % DEVICE_SAMPLE ? 0 : __builtin_ia32_rdtsc();
+}
+
+/* EA is the linear address. The device's bytes go through the bounce buffer. */
+uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
+{
+	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
+
+	time_use(b, s);
+	callout_begin(b, s);
+	b->mmio_lin = lin;
+	if (!b->stepping && mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
+		callout_unwind(b, s, 0);
+		return dispatch_exit(b, XC_TRANSIENT);
+	}
+	if (s->reg && mmu_check_write(b->v.mmu, lin, s->imm, how))
+		return callout_raise(b, s); /* before the instruction changes flags */
+	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
+		return callout_raise(b, s);
+	if (!s->reg && s->ccf != b->transient)
+		device_used(b, s, lin, false);
+	return 0;
+}
+
+uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
+
+	(void)ea;
+	if (s->reg)
+		time_use(b, s);
+	callout_begin(b, s);
+	if (mmu_write(b->v.mmu, b->mmio_lin, b->bounce, s->imm, how))
+		return callout_raise(b, s);
+	if (s->ccf != b->transient)
+		device_used(b, s, b->mmio_lin, true);
+	return callout_after_device(b, s);
+}
+
+/* The stack in device memory: push what is in scratch[3], or read there. */
+uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_push(&b->v, (uint32_t)b->scratch[3], s->op));
+}
+
+uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t v = 0;
+
+	callout_begin(b, s);
+	if (cpu_read(&b->v, SEG_SS, b->mode & MODE_B ? ea : ea & 0xffff, &v, s->op))
+		return callout_raise(b, s);
+	b->scratch[3] = v;
+	return 0;
+}
+
+/* ---- strings, element by element ---- */
+
+static uint32_t arith_flags(uint32_t a, uint32_t x, unsigned size)
+{
+	/* CMP a, x at the operand size, by the host */
+	uint64_t f;
+
+	switch (size) {
+	case 1:
+		__asm__("cmpb %b2, %b1; pushfq; popq %0" : "=r"(f) : "q"(a), "q"(x) : "cc");
+		break;
+	case 2:
+		__asm__("cmpw %w2, %w1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
+		break;
+	default:
+		__asm__("cmpl %2, %1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
+	}
+	return (uint32_t)f & FL_ARITH;
+}
+
+static uint32_t areg(const struct cpu *c, const struct site *s, unsigned r)
+{
+	return s->asize == 2 ? c->gpr[r] & 0xffff : (uint32_t)c->gpr[r];
+}
+
+static void areg_add(struct cpu *c, const struct site *s, unsigned r, int32_t by)
+{
+	if (s->asize == 2)
+		c->gpr[r] = (c->gpr[r] & 0xffff0000) | ((c->gpr[r] + (uint32_t)by) & 0xffff);
+	else
+		c->gpr[r] = (uint32_t)(c->gpr[r] + (uint32_t)by);
+}
+
+static uint32_t mask_size(uint32_t v, unsigned size)
+{
+	return size == 4 ? v : size == 2 ? v & 0xffff : v & 0xff;
+}
+
+int callout_string_step(struct bt_vcpu *b, const struct site *s)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t si = areg(c, s, R_ESI), di = areg(c, s, R_EDI), v = 0, w = 0;
+	int32_t by = c->flags & FL_DF ? -(int32_t)s->op : s->op;
+	uint16_t port = (uint16_t)c->gpr[R_EDX];
+
+	switch (s->code) {
+	case STR_MOVS:
+		if (cpu_read(&b->v, s->seg, si, &v, s->op) || cpu_write(&b->v, SEG_ES, di, &v, s->op))
+			return -1;
+		break;
+	case STR_CMPS:
+		if (cpu_read(&b->v, s->seg, si, &v, s->op) || cpu_read(&b->v, SEG_ES, di, &w, s->op))
+			return -1;
+		c->flags = (c->flags & ~FL_ARITH) | arith_flags(v, w, s->op);
+		break;
+	case STR_STOS:
+		v = (uint32_t)c->gpr[R_EAX];
+		if (cpu_write(&b->v, SEG_ES, di, &v, s->op))
+			return -1;
+		break;
+	case STR_LODS:
+		if (cpu_read(&b->v, s->seg, si, &v, s->op))
+			return -1;
+		if (s->op == 4)
+			c->gpr[R_EAX] = v;
+		else
+			c->gpr[R_EAX] = (c->gpr[R_EAX] & (s->op == 2 ? 0xffff0000 : 0xffffff00)) | v;
+		break;
+	case STR_SCAS:
+		if (cpu_read(&b->v, SEG_ES, di, &w, s->op))
+			return -1;
+		c->flags = (c->flags & ~FL_ARITH) | arith_flags(mask_size((uint32_t)c->gpr[R_EAX], s->op), w, s->op);
+		break;
+	case STR_INS:
+		/* The destination must be writable before the device is read. */
+		if (cpu_io_check(&b->v, port, s->op) || cpu_read(&b->v, SEG_ES, di, &w, s->op) ||
+		    cpu_write(&b->v, SEG_ES, di, &w, s->op))
+			return -1;
+		v = b->v.plat.in(b->v.plat.ctx, port, s->op);
+		if (cpu_write(&b->v, SEG_ES, di, &v, s->op))
+			return -1;
+		break;
+	default:
+		if (cpu_io_check(&b->v, port, s->op) || cpu_read(&b->v, s->seg, si, &v, s->op))
+			return -1;
+		b->v.plat.out(b->v.plat.ctx, port, s->op, v);
+	}
+	if (s->code != STR_STOS && s->code != STR_SCAS && s->code != STR_INS)
+		areg_add(c, s, R_ESI, by);
+	if (s->code != STR_LODS && s->code != STR_OUTS)
+		areg_add(c, s, R_EDI, by);
+	return 0;
+}
+
+uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+
+	(void)ea;
+	callout_begin(b, s);
+	if (!s->rep) {
+		if (callout_string_step(b, s))
+			return callout_raise(b, s);
+		return callout_after_device(b, s);
+	}
+	for (unsigned n = 0; areg(c, s, R_ECX); n++) {
+		if (callout_string_step(b, s))
+			return callout_raise(b, s);
+		areg_add(c, s, R_ECX, -1);
+		if ((s->code == STR_CMPS || s->code == STR_SCAS) && !(c->flags & FL_ZF) == (s->rep == 1))
+			break;
+		/* Interruptible between elements: leave with the state at this instruction. */
+		if (n >= 4096 && (b->stop || (b->kick && !b->icount)) && areg(c, s, R_ECX)) {
+			callout_unwind(b, s, 0);
+			return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
+		}
+	}
+	return callout_after_device(b, s);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Division by callout, for sites promoted for divide errors: the error is found before
+ * it happens. Built with -mgeneral-regs-only (base/gpr.h). */
+#include "bt/runtime/callout_int.h"
+
+static int64_t extend(uint64_t v, unsigned op)
+{
+	return op == 1 ? (int8_t)v : op == 2 ? (int16_t)v : (int32_t)v;
+}
+
+/* AX, DX:AX or EDX:EAX as a signed number. */
+static int64_t dividend(const struct cpu *c, unsigned op)
+{
+	if (op == 1)
+		return (int16_t)c->gpr[R_EAX];
+	if (op == 2)
+		return (int32_t)((uint32_t)c->gpr[R_EDX] << 16 | (c->gpr[R_EAX] & 0xffff));
+	return (int64_t)(c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX]);
+}
+
+/* Does the quotient not fit (SDM vol. 2A DIV, IDIV)? */
+static bool unsigned_error(const struct cpu *c, unsigned op, uint32_t d)
+{
+	uint32_t high = op == 1 ? (uint32_t)(c->gpr[R_EAX] >> 8 & 0xff) :
+			op == 2 ? (uint32_t)(c->gpr[R_EDX] & 0xffff) : (uint32_t)c->gpr[R_EDX];
+
+	return high >= d;
+}
+
+static bool signed_error(const struct cpu *c, unsigned op, uint32_t divisor)
+{
+	int64_t n = dividend(c, op), d = extend(divisor, op), q;
+
+	if (!d || (n == INT64_MIN && d == -1))
+		return true;
+	q = n / d;
+	return q != extend((uint64_t)q, op);
+}
+
+/* The instruction itself, on the guest's registers: the flags that no manual defines are
+ * then the same as in line. Below the red zone. */
+#define DIVIDE(name)                                                                                   \
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushq %2\n\tpopfq\n\t" name "\n\tpushfq\n\tpopq %2\n\t" \
+			 "leaq 128(%%rsp), %%rsp"                                                      \
+			 : "+a"(c->gpr[R_EAX]), "+d"(c->gpr[R_EDX]), "+r"(flags)                       \
+			 : "c"(d)                                                                      \
+			 : "cc", "memory")
+
+static void divide(struct cpu *c, const struct site *s, uint32_t d)
+{
+	uint64_t flags = c->flags & FL_ARITH;
+
+	switch (s->op << 1 | s->code) {
+	case 2:
+		DIVIDE("divb %%cl");
+		break;
+	case 3:
+		DIVIDE("idivb %%cl");
+		break;
+	case 4:
+		DIVIDE("divw %%cx");
+		break;
+	case 5:
+		DIVIDE("idivw %%cx");
+		break;
+	case 8:
+		DIVIDE("divl %%ecx");
+		break;
+	default:
+		DIVIDE("idivl %%ecx");
+	}
+	c->flags = (c->flags & ~(uint32_t)FL_ARITH) | ((uint32_t)flags & FL_ARITH);
+}
+
+uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint32_t d)
+{
+	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	uint64_t start = __builtin_ia32_rdtsc();
+	struct cpu *c = &b->v.cpu;
+	bool error = s->code ? signed_error(c, s->op, d) : unsigned_error(c, s->op, d);
+
+	callout_begin(b, s);
+	if (!error) {
+		divide(c, s, d);
+		adapt_calm_since(b, s->ccf, v, CAUSE_DIVIDE, start);
+		return 0;
+	}
+	cpu_raise(c, EXC_DE);
+	adapt_after(b, v, s->ccf, CAUSE_DIVIDE, __builtin_ia32_rdtsc() - start + b->cost.light);
+	return callout_raise(b, s);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What callouts share: how one begins, and the ways it can end. */
+#ifndef BT_RUNTIME_CALLOUT_INT_H
+#define BT_RUNTIME_CALLOUT_INT_H
+#include "bt/runtime/callout.h"
+
+/* Count, and put cpu.rip (and the instruction count) at the site's instruction. */
+void callout_begin(struct bt_vcpu *b, struct site *s);
+/* icount: give back what of the fragment did not run; DONE: the site's instruction did. */
+void callout_unwind(struct bt_vcpu *b, const struct site *s, unsigned done);
+/* Deliver cpu.exc from the site's instruction. */
+uint64_t callout_raise(struct bt_vcpu *b, struct site *s);
+/* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
+uint64_t callout_go_on(struct bt_vcpu *b, struct site *s);
+/* One of the two, by what a semantic function returned. */
+uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r);
+/* In the middle of a TU: behind the call unless R tells of a fault. */
+uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r);
+/* The instruction is complete; it touched what is watched, or wrote the code that follows. */
+uint64_t callout_leave(struct bt_vcpu *b, struct site *s);
+/* A device was touched: behind the call unless an interrupt or a stop is due. */
+uint64_t callout_after_device(struct bt_vcpu *b, struct site *s);
+/* One iteration of a string instruction. 0, or -1 with an exception and nothing changed. */
+int callout_string_step(struct bt_vcpu *b, const struct site *s);
+/* Register R = V at the operand size OP in bytes, 2 or 4. */
+void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v);
+#endif

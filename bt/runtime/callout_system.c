@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Callouts of the system instructions: identification, time, MSRs, control registers,
+ * tables. Built with
+ * -mgeneral-regs-only (base/gpr.h). */
+#include "bt/runtime/callout_int.h"
+
+/* ---- identification, time, MSRs ---- */
+
+void memo_forget(struct bt_vcpu *b)
+{
+	for (unsigned i = 0; i < MEMOS; i++) {
+		b->memo_cpuid[i].empty = 1;
+		b->memo_msr[i].question_neg = 1;
+	}
+}
+
+uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	const uint64_t *g = b->v.cpu.gpr;
+	uint64_t question = g[R_ECX] << 32 | (uint32_t)g[R_EAX];
+
+	(void)ea;
+	callout_begin(b, s);
+	cpu_cpuid(&b->v, s->next);
+	if (b->event_kinds >> ENGINE_EV_CALLOUT & 1)
+		return callout_done(b, s, 0);
+	b->memo_cpuid[s->imm] = (struct memo){
+		.question_neg = -question,
+		.answer = { (uint32_t)g[R_EAX], (uint32_t)g[R_EBX], (uint32_t)g[R_ECX], (uint32_t)g[R_EDX] },
+	};
+	return callout_done(b, s, 0);
+}
+
+uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint64_t t;
+
+	(void)ea;
+	callout_begin(b, s);
+	if (c->cpl && (c->cr4 & CR4_TSD)) {
+		cpu_raise_err(c, EXC_GP, 0);
+		return callout_raise(b, s);
+	}
+	t = b->v.plat.tsc(b->v.plat.ctx);
+	c->gpr[R_EAX] = (uint32_t)t;
+	c->gpr[R_EDX] = t >> 32;
+	if (s->code)
+		c->gpr[R_ECX] = (uint32_t)c->tsc_aux;
+	return 0;
+}
+
+uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t pc, msr = (uint32_t)c->gpr[R_ECX];
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	pc = cpu_pc(c);
+	r = cpu_rdmsr(&b->v, s->next);
+	if (!r)
+		runtime_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false, pc);
+	if (!r && cpu_msr_is_still(msr) && !(b->event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
+		b->memo_msr[s->imm] = (struct memo){
+			.question_neg = -(uint64_t)msr, .answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
+		};
+	return b->event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
+}
+
+uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t pc;
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	pc = cpu_pc(c);
+	r = cpu_wrmsr(&b->v, s->next);
+	memo_forget(b);
+	syscall_cache_forget(b);
+	if (!r)
+		runtime_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX], c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX],
+			    true, pc);
+	return callout_ended(b, s, r);
+}
+
+uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	cpu_raise_err(&b->v.cpu, EXC_GP, 0); /* no CPU model of ours has counters */
+	return callout_raise(b, s);
+}
+
+uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+
+	(void)ea;
+	callout_begin(b, s);
+	if (!(c->cr4 & CR4_OSXSAVE)) {
+		cpu_raise(c, EXC_UD);
+		return callout_raise(b, s);
+	}
+	if ((uint32_t)c->gpr[R_ECX] > 1) {
+		cpu_raise_err(c, EXC_GP, 0);
+		return callout_raise(b, s);
+	}
+	uint32_t lo, hi;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"((uint32_t)c->gpr[R_ECX]));
+	c->gpr[R_EAX] = c->gpr[R_ECX] ? lo & (uint32_t)c->xcr0 : (uint32_t)c->xcr0;
+	c->gpr[R_EDX] = c->gpr[R_ECX] ? 0 : c->xcr0 >> 32;
+	return 0;
+}
+
+uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	memo_forget(b);
+	return callout_ended(b, s, cpu_xsetbv(&b->v, s->next));
+}
+
+/* A small generator (splitmix64), so that two runs see the same "random" numbers. */
+uint64_t co_random(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint64_t z = b->random += 0x9e3779b97f4a7c15ull;
+
+	(void)ea;
+	callout_begin(b, s);
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	callout_set_reg(&b->v.cpu, s->reg, s->op, (uint32_t)(z ^ z >> 31));
+	b->v.cpu.flags = (b->v.cpu.flags & ~FL_ARITH) | FL_CF;
+	return 0;
+}
+
+/* ---- control registers and tables ---- */
+
+/* The instruction at PC wrote control register N; CR0 was OLD. */
+static uint64_t cr_written(struct bt_vcpu *b, struct site *s, int r, unsigned n, uint32_t old, uint32_t pc)
+{
+	if (!r)
+		runtime_cr_event(b, n, old, pc);
+	return callout_ended(b, s, r);
+}
+
+uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t old = b->v.cpu.cr0, pc;
+
+	(void)ea;
+	callout_begin(b, s);
+	pc = cpu_pc(&b->v.cpu);
+	if (s->reg2 == 4)
+		memo_forget(b); /* CPUID shows OSXSAVE */
+	return cr_written(b, s, cpu_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next), s->reg2, old,
+			  pc);
+}
+
+uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t v = 0;
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	r = cpu_mov_from_cr(&b->v, s->reg2, &v);
+	if (!r)
+		b->v.cpu.gpr[s->reg] = v;
+	return callout_done(b, s, r);
+}
+
+uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	b->kick = 1; /* the dispatcher sees to guest_debug_set() */
+	return callout_ended(b, s, cpu_mov_to_dr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next));
+}
+
+uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t v = 0;
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	r = cpu_mov_from_dr(&b->v, s->reg2, &v);
+	if (!r)
+		b->v.cpu.gpr[s->reg] = v;
+	return callout_done(b, s, r);
+}
+
+/* The base that SGDT stores and LGDT loads has 24 bits in 16-bit code (LGDT). */
+uint64_t co_table(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	struct dt_reg *d = s->code == TAB_SGDT || s->code == TAB_LGDT ? &c->gdtr : &c->idtr;
+	struct { uint16_t limit; uint32_t base; } __attribute__((packed)) p;
+
+	callout_begin(b, s);
+	if (s->code == TAB_SGDT || s->code == TAB_SIDT) {
+		p.limit = (uint16_t)d->limit;
+		p.base = d->base;
+		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &p, 6));
+	}
+	if (cpu_read(&b->v, s->seg, ea, &p, 6))
+		return callout_raise(b, s);
+	if (s->code == TAB_LGDT)
+		return callout_ended(b, s, cpu_lgdt(&b->v, p.base, p.limit, s->op, s->next));
+	return callout_ended(b, s, cpu_lidt(&b->v, p.base, p.limit, s->op, s->next));
+}
+
+uint64_t co_lldt(struct bt_vcpu *b, struct site *s, uint32_t sel)
+{
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_lldt(&b->v, (uint16_t)sel, s->next));
+}
+
+uint64_t co_ltr(struct bt_vcpu *b, struct site *s, uint32_t sel)
+{
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_ltr(&b->v, (uint16_t)sel, s->next));
+}
+
+uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint32_t val)
+{
+	uint32_t old = b->v.cpu.cr0, pc;
+
+	callout_begin(b, s);
+	pc = cpu_pc(&b->v.cpu);
+	return cr_written(b, s, cpu_lmsw(&b->v, (uint16_t)val, s->next), 0, old, pc);
+}
+
+uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint32_t old = b->v.cpu.cr0, pc;
+
+	(void)ea;
+	callout_begin(b, s);
+	pc = cpu_pc(&b->v.cpu);
+	return cr_written(b, s, cpu_clts(&b->v, s->next), 0, old, pc);
+}
+
+/* EA is an offset: INVLPG checks no segment limit, only adds the base. */
+uint64_t co_invlpg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_invlpg(&b->v, b->v.cpu.seg[s->seg].base + ea, s->next));
+}
+
+uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	if (!b->v.cpu.cpl)
+		return 0;
+	cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+	return callout_raise(b, s);
+}
+
+uint64_t co_query(struct bt_vcpu *b, struct site *s, uint32_t sel)
+{
+	struct cpu *c = &b->v.cpu;
+	uint32_t out = 0;
+	bool zf = false;
+
+	callout_begin(b, s);
+	if (!cpu_pe(c) || cpu_v86(c)) {
+		cpu_raise(c, EXC_UD);
+		return callout_raise(b, s);
+	}
+	if (cpu_query_desc(&b->v, s->code, (uint16_t)sel, &out, &zf))
+		return callout_raise(b, s);
+	c->flags = (c->flags & ~(uint32_t)FL_ZF) | (zf ? FL_ZF : 0);
+	if (zf && (s->code == CPU_LAR || s->code == CPU_LSL))
+		callout_set_reg(c, s->reg, s->op, out);
+	return 0;
+}
+
+uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	uint16_t sel = b->v.cpu.seg[s->reg2].sel;
+
+	callout_begin(b, s);
+	if (s->mem)
+		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &sel, 2));
+	callout_set_reg(&b->v.cpu, s->reg, s->op, sel);
+	return 0;
+}
+
+uint64_t co_push_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_push(&b->v, b->v.cpu.seg[s->reg2].sel, s->op));
+}
+
+uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint16_t dst, src = (uint16_t)c->gpr[s->reg2];
+
+	callout_begin(b, s);
+	dst = (uint16_t)c->gpr[s->reg];
+	if (s->mem && cpu_read(&b->v, s->seg, ea, &dst, 2))
+		return callout_raise(b, s);
+	if ((dst & 3) >= (src & 3)) {
+		c->flags &= ~(uint32_t)FL_ZF;
+		return 0;
+	}
+	dst = (uint16_t)((dst & ~3) | (src & 3));
+	if (s->mem && cpu_write(&b->v, s->seg, ea, &dst, 2))
+		return callout_raise(b, s);
+	if (!s->mem)
+		callout_set_reg(c, s->reg, 2, dst);
+	c->flags |= FL_ZF;
+	return callout_done(b, s, 0);
+}

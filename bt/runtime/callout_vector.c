@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Vector instructions that access memory element by element under a mask: gathers,
+ * masked moves, MASKMOV. They run natively in the window; here is what remains:
+ * device memory, and segments whose base and limit count for each element.
+ * These callouts are heavy: the guest's registers are in the XSAVE image (SDM
+ * vol. 1 13.4), standard form. */
+#include "bt/runtime/callout_int.h"
+
+enum { XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMMH = 576 };
+
+/* Byte AT of vector register R. */
+static uint8_t *vec(struct cpu *c, unsigned r, unsigned at)
+{
+	return c->fpu + 16 * r + (at < 16 ? XS_XMM + at : XS_YMMH + at - 16);
+}
+
+static void set_element(struct cpu *c, unsigned r, unsigned at, uint64_t v, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++, v >>= 8)
+		*vec(c, r, at + i) = (uint8_t)v;
+}
+
+static uint64_t element(struct cpu *c, unsigned r, unsigned at, unsigned size)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = size; i--;)
+		v = v << 8 | *vec(c, r, at + i);
+	return v;
+}
+
+static void clear_from(struct cpu *c, unsigned r, unsigned at)
+{
+	while (at < 32)
+		*vec(c, r, at++) = 0;
+	c->fpu[XS_BV] |= 6; /* SSE and AVX state are not the initial one */
+}
+
+static bool selected(struct cpu *c, unsigned mask, unsigned at, unsigned size)
+{
+	return *vec(c, mask, at + size - 1) & 0x80;
+}
+
+/* EA: base and displacement. A fault leaves what was gathered, and its mask bits clear. */
+uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned size = s->op;
+
+	callout_begin(b, s);
+	for (unsigned i = 0; i < s->imm; i++) {
+		uint32_t index = (uint32_t)element(c, s->code, i * s->asize, s->asize);
+		uint64_t v = 0;
+
+		if (!selected(c, s->reg2, i * size, size))
+			continue;
+		if (cpu_read(&b->v, s->seg, ea + index * s->imm2, &v, size))
+			return callout_raise(b, s);
+		set_element(c, s->reg, i * size, v, size);
+		set_element(c, s->reg2, i * size, 0, size);
+		c->fpu[XS_BV] |= 6;
+	}
+	clear_from(c, s->reg, s->imm * size);
+	clear_from(c, s->reg2, 0);
+	return 0;
+}
+
+uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned size = s->op;
+	uint64_t v[8] = { 0 };
+
+	callout_begin(b, s);
+	for (unsigned i = 0; i < s->imm; i++)
+		if (selected(c, s->reg2, i * size, size) && cpu_read(&b->v, s->seg, ea + i * size, &v[i], size))
+			return callout_raise(b, s);
+	clear_from(c, s->reg, 0);
+	for (unsigned i = 0; i < s->imm; i++)
+		set_element(c, s->reg, i * size, v[i], size);
+	return 0;
+}
+
+/* The masked elements in runs, as few accesses as they need; DATA NULL: look whether
+ * they could be written. */
+static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+{
+	unsigned n = s->imm * s->op, from, to;
+
+	for (from = 0; from < n; from = to) {
+		for (to = from; to < n && on[to]; to++)
+			;
+		if (to == from)
+			to++;
+		else if (data ? cpu_write(&b->v, s->seg, ea + from, data + from, to - from)
+			      : cpu_check_write(&b->v, s->seg, ea + from, to - from))
+			return -1;
+	}
+	return 0;
+}
+
+static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+{
+	return each_run(b, s, ea, NULL, on) || each_run(b, s, ea, data, on) ? -1 : 0;
+}
+
+uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint8_t data[32];
+	bool on[32];
+
+	callout_begin(b, s);
+	for (unsigned i = 0; i < s->imm * s->op; i++) {
+		data[i] = *vec(c, s->reg, i);
+		on[i] = selected(c, s->reg2, i / s->op * s->op, s->op);
+	}
+	return callout_done(b, s, store_runs(b, s, ea, data, on));
+}
+
+/* MASKMOVQ: the fragment made sure that the x87 stack's top is 0, so that MMX
+ * registers stand in order. */
+uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	const uint8_t *st = b->v.cpu.fpu + XS_ST;
+	uint8_t data[8];
+	bool on[8];
+
+	callout_begin(b, s);
+	for (unsigned i = 0; i < 8; i++) {
+		data[i] = st[16 * s->reg + i];
+		on[i] = st[16 * s->reg2 + i] & 0x80;
+	}
+	return store_runs(b, s, ea, data, on) ? callout_raise(b, s) : 0;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Finding what to run next without leaving translated code's floating-point
+ * state: mode, window, context, fragment. Built with -mgeneral-regs-only. */
+#include "bt/bt_int.h"
+
+static enum seg_class classify(const struct cpu *c, enum seg s)
+{
+	const struct seg_cache *g = &c->seg[s];
+	bool plain = (g->attr & (SA_P | SA_S | SA_CODE | SA_RW | SA_EC | SA_UNUSABLE)) == (SA_P | SA_S | SA_RW);
+
+	if (!plain)
+		return SEGC_OTHER;
+	if (g->limit == 0xffffffff)
+		return g->base ? SEGC_BASED : SEGC_FLAT;
+	return g->limit == 0xffff ? SEGC_64K : SEGC_OTHER;
+}
+
+/* CS as a data segment (CS: overrides): readable code, never writable. */
+static enum seg_class classify_cs(const struct cpu *c)
+{
+	const struct seg_cache *g = &c->seg[SEG_CS];
+
+	if (!(c->cr0 & CR0_PE) || cpu_v86(c))
+		return g->limit == 0xffff ? SEGC_64K : SEGC_OTHER;
+	return SEGC_OTHER;
+}
+
+uint32_t dispatch_mode(const struct cpu *c)
+{
+	uint32_t m = 0;
+
+	if (c->seg[SEG_CS].attr & SA_DB)
+		m |= MODE_D;
+	if (c->seg[SEG_SS].attr & SA_DB)
+		m |= MODE_B;
+	m |= (uint32_t)c->cpl << 2;
+	if (c->cr0 & CR0_PE)
+		m |= MODE_PE;
+	if (c->sysflags & FL_VM)
+		m |= MODE_VM;
+	if (c->cr0 & (CR0_EM | CR0_TS))
+		m |= MODE_NOFPU;
+	if (!(c->cr4 & CR4_OSFXSR) || (c->cr0 & CR0_EM))
+		m |= MODE_NOSSE;
+	if (c->cr4 & CR4_OSXSAVE)
+		m |= MODE_OSXSAVE | ((c->xcr0 & 6) == 6 ? MODE_AVX : 0);
+	if (c->cr0 & CR0_TS)
+		m |= MODE_TS | (c->cr0 & CR0_MP ? MODE_MPTS : 0);
+	if (c->seg[SEG_CS].limit != 0xffffffff)
+		m |= MODE_CSLIM;
+	if (c->cr4 & CR4_TSD)
+		m |= MODE_TSD;
+	if (!(c->cr0 & CR0_PG) || (c->cpl != 3 && (c->cr4 & CR4_PGE)))
+		m |= MODE_XCHAIN;
+	m |= (uint32_t)classify(c, SEG_ES) << (MODE_SEG + 2 * SEG_ES);
+	m |= (uint32_t)classify_cs(c) << (MODE_SEG + 2 * SEG_CS);
+	m |= (uint32_t)classify(c, SEG_SS) << (MODE_SEG + 2 * SEG_SS);
+	m |= (uint32_t)classify(c, SEG_DS) << (MODE_SEG + 2 * SEG_DS);
+	m |= (uint32_t)classify(c, SEG_FS) << (MODE_SEG + 2 * SEG_FS);
+	m |= (uint32_t)classify(c, SEG_GS) << (MODE_SEG + 2 * SEG_GS);
+	return m;
+}
+
+static bool is_ctx(const struct ctx *c, unsigned win, uint32_t mode, uint32_t cs_base)
+{
+	return c->used && c->win == win && c->mode == mode && c->cs_base == cs_base;
+}
+
+static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint32_t cs_base)
+{
+	struct ctx *from = b->cur, *c = from, *spare = NULL;
+
+	if (c && is_ctx(c, win, mode, cs_base))
+		return c;
+	if (c && is_ctx(c->went_to, win, mode, cs_base)) {
+		c->went_to->lru = ++b->ctx_tick;
+		return c->went_to;
+	}
+	unsigned h = (win * 31 + mode * 7 + (mode >> 16) + (cs_base >> 4)) % MAX_CTX;
+	for (unsigned i = 0; i < 8; i++) {
+		c = &b->ctx[(h + i) % MAX_CTX];
+		if (is_ctx(c, win, mode, cs_base)) {
+			c->lru = ++b->ctx_tick;
+			if (from)
+				from->went_to = c;
+			return c;
+		}
+		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
+			spare = c;
+	}
+	if (spare->used || spare->ntouched)
+		ctx_reset(b, spare);
+	spare->used = true;
+	spare->win = win;
+	spare->mode = mode;
+	spare->cs_base = cs_base;
+	spare->supervisor = (mode & MODE_CPL) != MODE_CPL;
+	spare->lru = ++b->ctx_tick;
+	return spare;
+}
+
+static void settle_unmaps(struct bt_vcpu *b)
+{
+	for (unsigned i = 0; i < MAX_CTX; i++)
+		if (b->ctx[i].used && (b->ctx_dirty >> b->ctx[i].win & 1))
+			ctx_reset(b, &b->ctx[i]);
+	b->ctx_dirty = 0;
+	if (b->unlink_cross)
+		chain_unlink_cross(b);
+	b->unlink_cross = false;
+}
+
+static void live_shadow(struct bt_vcpu *b)
+{
+	b->shadow_live = b->cfg.precheck_all ? (uint64_t)b->no_shadow : (uint64_t)mmu_shadow(b->v.mmu);
+}
+
+void dispatch_quarters(struct bt_vcpu *b)
+{
+	live_shadow(b);
+	if (b->v.cpu.cpl == 3)
+		return; /* only kernel code chooses by quarter */
+	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
+	mmu_shadow_quarters(b->v.mmu, b->shadow_quarter, (uint64_t)b->no_shadow);
+	for (int q = 0; q < 4 && b->cfg.precheck_all; q++)
+		b->shadow_quarter[q] = b->shadow_live;
+	b->quarters_hold = true;
+	for (int q = 0; q < 4; q++)
+		b->quarters_hold &= b->quarter[q] != (uint64_t)b->guard;
+}
+
+/* The jump table of the present context; the poisoned one when somebody waits. */
+static void use_table(struct bt_vcpu *b)
+{
+	b->jt_live = (uint64_t)b->cur->jt;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick)
+		b->jt_live = (uint64_t)b->stop_jt;
+}
+
+void dispatch_select(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	unsigned win = 0;
+	uint64_t base = (uint64_t)mmu_select(b->v.mmu, &win);
+
+	if (base != b->gs_live) {
+		b->gs_live = base;
+		__asm__ volatile("wrgsbase %0" : : "r"(base));
+	}
+	if (b->ctx_dirty | b->unlink_cross)
+		settle_unmaps(b);
+	b->mode = dispatch_mode(c);
+	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
+	if (b->quarters_hold)
+		live_shadow(b);
+	else
+		dispatch_quarters(b);
+	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
+	b->cr0_neg = b->event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
+	use_table(b);
+}
+
+uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s)
+{
+	unsigned at = MODE_SEG + 2 * (unsigned)s;
+
+	return (b->mode & ~(3u << at)) | (uint32_t)classify(&b->v.cpu, s) << at;
+}
+
+struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc)
+{
+	ppn p = mmu_code_page_fast(b->v.mmu, pc);
+
+	b->st.lookups++;
+	if (p == UINT32_MAX)
+		return NULL;
+	return cache_find(b, pc, b->mode, b->v.cpu.seg[SEG_CS].base, p);
+}
+
+uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c)
+{
+	b->xcode = c;
+	return 1;
+}
+
+/* May the next fragment run without the dispatcher? */
+static bool may_go_on(const struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	return !(b->stepping | b->kick | b->stop | b->watched | c->shadow | c->halted |
+		 (c->sysflags & (FL_TF | FL_RF) ? 1 : 0) | (c->dr[7] != b->dr[7]));
+}
+
+static uint64_t leave_or_step(struct bt_vcpu *b)
+{
+	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
+}
+
+static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
+{
+	uint64_t *word = &c->touched[JT_PAGE(eip) / 64], bit = 1ull << JT_PAGE(eip) % 64;
+
+	c->ntouched += !(*word & bit);
+	*word |= bit;
+	c->jt[JT_SLOT(eip)] = host;
+}
+
+/* By the jump table, as indirect transfers go: stub_reload leaves EIP in r8 for the entry that checks it. (Not where
+ * the CS limit is checked: the table knows nothing of it.) */
+static uint64_t find_and_go(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	bool table = !(b->mode & MODE_CSLIM);
+	struct ccf *f;
+
+	if (b->intr_wait && c->intf)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (table && b->cur->jt[JT_SLOT((uint32_t)c->rip)]) {
+		b->a.indirects += b->count_entries;
+		return b->tc_base + b->cur->jt[JT_SLOT((uint32_t)c->rip)];
+	}
+	f = dispatch_find(b, cpu_pc(c));
+	if (!f)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (table && !b->cfg.no_chain)
+		jt_put(b->cur, (uint32_t)c->rip, f->ind);
+	return b->tc_base + f->host;
+}
+
+uint64_t dispatch_next(struct bt_vcpu *b)
+{
+	runtime_vm_event(b);
+	if (!may_go_on(b))
+		return leave_or_step(b);
+	dispatch_select(b);
+	return find_and_go(b);
+}
+
+void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	*s = (struct mode_inputs){
+		.seg = { eight(&c->seg[SEG_CS].base), eight(&c->seg[SEG_CS].attr), eight(&c->seg[SEG_SS].base),
+			 eight(&c->seg[SEG_SS].attr), eight(&c->tr.base) },
+		.sysflags = c->sysflags, .cpl = c->cpl,
+	};
+}
+
+static bool stands(const struct bt_vcpu *b, const struct mode_inputs *was)
+{
+	struct mode_inputs s;
+	uint64_t d;
+
+	if (was->cpl != b->v.cpu.cpl)
+		return false;
+	dispatch_mode_inputs(b, &s);
+	d = was->sysflags ^ s.sysflags;
+	for (unsigned i = 0; i < ARRAY_LEN(s.seg); i++)
+		d |= was->seg[i] ^ s.seg[i];
+	return !d;
+}
+
+uint64_t dispatch_next_from(struct bt_vcpu *b, const struct mode_inputs *was)
+{
+	if (!stands(b, was) || !may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+		return dispatch_next(b);
+	return find_and_go(b);
+}
+
+uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode)
+{
+	if (!may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+		return dispatch_next(b);
+	b->mode = mode;
+	b->cur = ctx_get(b, b->cur->win, mode, b->v.cpu.seg[SEG_CS].base);
+	use_table(b);
+	return find_and_go(b);
+}
+
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc)
+{
+	if (b->event_hit)
+		return;
+	for (unsigned i = 0; i < b->nfilters; i++) {
+		const struct event_filter *f = &b->filters[i];
+
+		if (f->kind != kind || number < f->lo || number > f->hi)
+			continue;
+		b->v.event = (struct engine_hit){ .kind = kind, .number = number, .write = write, .val = val, .pc = pc };
+		b->event_hit = true;
+		b->stop = 1;
+		syscall_cache_forget(b);
+		return;
+	}
+}
+
+static enum engine_mode mode_of(uint32_t cr0)
+{
+	if (!(cr0 & CR0_PE))
+		return ENGINE_MODE_REAL;
+	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
+}
+
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
+{
+	const struct cpu *c = &b->v.cpu;
+	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
+
+	runtime_event(b, ENGINE_EV_CR, n, now, true, pc);
+	if (n == 0 && mode_of(old) != mode_of(c->cr0))
+		runtime_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
+}
+
+void runtime_vm_changed(struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+	bool vm = c->sysflags & FL_VM;
+
+	if (vm == b->was_vm)
+		return;
+	b->was_vm = vm;
+	runtime_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c->cr0), c->cr0, true, cpu_pc(c));
+}
+
+uint64_t dispatch_raise(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+	struct mode_inputs was;
+
+	b->st.excs[c->exc.vector & 31]++;
+	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	dispatch_mode_inputs(b, &was);
+	if (!cpu_deliver_exc(&b->v))
+		return dispatch_exit(b, XC_SHUTDOWN);
+	c->shadow = 0;
+	return dispatch_next_from(b, &was);
+}
+
+/* Indirect transfer to EIP that the jump table did not know, or knew otherwise. */
+uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
+{
+	struct cpu *c = &b->v.cpu;
+	struct ccf *f;
+
+	(void)s;
+	c->rip = eip;
+	b->st.jt_misses++;
+	if (b->kick | b->stop | b->watched)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (b->ctx_dirty | b->unlink_cross)
+		dispatch_select(b);
+	f = dispatch_find(b, cpu_pc(c));
+	if (!f)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (b->cfg.no_chain)
+		return b->tc_base + f->host;
+	jt_put(b->cur, eip, f->ind);
+	b->st.jt_fills++;
+	return b->tc_base + f->host;
+}
+
+uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	struct ccf *f;
+
+	(void)ea;
+	c->rip = l->eip;
+	if (b->kick | b->stop | b->watched)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (b->ctx_dirty | b->unlink_cross)
+		dispatch_select(b);
+	f = dispatch_find(b, l->pc);
+	if (!f) {
+		b->last_exit = l;
+		return dispatch_exit(b, XC_CHAIN);
+	}
+	chain_patch(b, l, f);
+	return b->tc_base + f->host;
+}
+
+/* The fault handler has stored the state; on the vCPU's own stack again. */
+uint64_t dispatch_after_fault(struct bt_vcpu *b)
+{
+	uint64_t r = 1;
+
+	if (b->xcode == XC_EXC)
+		r = dispatch_raise(b);
+	if (r != 1)
+		account_close(b);
+	return r;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * One TU in, one CCF out: decode until a control transfer (but on behind a few conditional branches
+ * that lead forward), the page's end, a breakpoint or the length limit; lower each instruction; emit
+ * the ways out.
+ *
+ * Layout of a fragment: indirect entry (checks that the jump table was right
+ * about EIP), main entry, [icount budget], [source check], body, stubs. */
+#include "bt/runtime/callout.h"
+#include "bt/lower/lower.h"
+#include "bt/emit/emit.h"
+#include "bt/verify/fragment.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Length of the indirect entry, for all but tiny EIPs: it lets the main entry, which loops
+ * jump to, start a 32-byte line. */
+#define IND_BYTES 23
+#define ROOM 16384 /* host bytes that a TU may take, with all its checks */
+
+/* Nothing behind it can belong to the TU. (Others may end it too, as lowering finds.) FORWARD: conditional
+ * branches before it. */
+static bool ends_tu(const struct insn *in, unsigned forward)
+{
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL: case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET:
+		return true;
+	case ZYDIS_CATEGORY_COND_BR:
+		return forward == MAX_FORWARD || in->op[0].imm.value.s <= 0;
+	default:
+		return in->invalid;
+	}
+}
+
+/* Decode the TU into T. 0; -1 when the first instruction cannot be fetched. */
+static int decode_tu(struct tx *t, unsigned max)
+{
+	unsigned forward = 0;
+	struct bt_vcpu *b = t->b;
+	struct cpu *c = &b->v.cpu;
+	uint32_t eip = (uint32_t)c->rip;
+	struct ccf *f = t->f;
+
+	for (t->n = 0; t->n < max; t->n++) {
+		struct insn *in = &t->in[t->n];
+		ppn page, page2 = UINT32_MAX;
+		int r;
+
+		if (t->n && (bp_at(b, c->seg[SEG_CS].base + eip) ||
+			     ((c->seg[SEG_CS].base + eip) ^ f->pc) >> PAGE_SHIFT))
+			break;
+		/* One that straddles is a TU of its own; one that faults does so in its turn. */
+		r = decode_insn(b, eip, in, &page, t->n ? NULL : &page2);
+		if (r && t->n)
+			break;
+		if (r)
+			return -1;
+		/* What the fragment counts of sensitive instructions is how often it was entered. */
+		if (forward && policy_kind(in) != SENS_KINDS)
+			break;
+		if (!t->n)
+			f->page = page;
+		f->page2 = page2;
+		t->goff[t->n] = (uint16_t)(in->pc - f->pc);
+		eip = in->next;
+		if (page2 != UINT32_MAX || page == UINT32_MAX || ends_tu(in, forward)) {
+			t->n++;
+			break;
+		}
+		forward += in->z.meta.category == ZYDIS_CATEGORY_COND_BR;
+	}
+	return 0;
+}
+
+static void indirect_entry(struct tx *t)
+{
+	e_mov64(t, H_R11, H_RCX);
+	e_lea32(t, H_RCX, H_R8, -(int32_t)t->f->eip);
+	uint8_t *ok = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	e1(t, 0xe9);
+	e4(t, 0u - (tx_host(t) + 4));
+	e_here8(t, ok);
+	e_mov64(t, H_RCX, H_R11);
+}
+
+/* icount: charge the fragment; leave before it when the budget does not cover it. */
+static uint8_t *budget_check(struct tx *t)
+{
+	uint8_t *imm;
+	struct site *s;
+
+	imm = e_budget(t);
+	e_mov64(t, H_R11, H_RCX);
+	e_rorx64(t, H_RCX, H_R8, 56);
+	e_movzx8(t, H_RCX, H_RCX);
+	uint8_t *ok = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R11);
+	s = arena_alloc(t->b, sizeof(*s));
+	s->fn = co_budget;
+	s->ccf = t->f;
+	emit_callout(t, s);
+	e_here8(t, ok);
+	e_mov64(t, H_RCX, H_R11);
+	return imm;
+}
+
+/* Compare the source bytes with those translated. For pages that are written as
+ * often as executed this is cheaper than write-protecting them. */
+static void source_check(struct tx *t)
+{
+	const uint8_t *src = mm_page_bytes(t->b->vm, t->f->page) + (t->f->pc & PAGE_MASK);
+	struct site *s = arena_alloc(t->b, sizeof(*s));
+	unsigned len = t->f->glen, at = 0;
+
+	s->fn = co_stale;
+	s->ccf = t->f;
+	e_mov64(t, H_R11, H_RCX);
+	while (at < len) {
+		unsigned n = len - at >= 8 ? 8 : len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
+		uint64_t v = 0;
+
+		memcpy(&v, src + at, n);
+		e_movi32(t, H_R10, t->f->pc + at);
+		e_movi64(t, H_R8, -v);
+		e_gs(t, n == 8 ? F_W : n == 4 ? 0 : F_0F, n >= 4 ? 0x8b : n == 2 ? 0xb7 : 0xb6, H_R9, H_R10, 0);
+		e_rmi(t, F_W, 0x8d, H_RCX, H_R8, H_R9, 0, 0);
+		uint8_t *ok = e_jrcxz(t);
+		e_mov64(t, H_RCX, H_R11);
+		emit_callout(t, s);
+		e_here8(t, ok);
+		at += n;
+	}
+	e_mov64(t, H_RCX, H_R11);
+}
+
+static bool writes_memory(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->z.operand_count; i++)
+		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    (in->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			return true;
+	return false;
+}
+
+/* On a checked page a TU must not run past a store: it may have changed what follows. */
+static unsigned cut_at_store(struct tx *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (writes_memory(&t->in[i]))
+			return i + 1;
+	return t->n;
+}
+
+static void emit_stubs(struct tx *t)
+{
+	for (unsigned i = 0; i < t->nstub; i++) {
+		struct stub *s = &t->stubs[i];
+		uint32_t rel = (uint32_t)(t->p - s->patch - 4);
+
+		memcpy(s->patch, &rel, 4);
+		s->link->stub = tx_host(t);
+		e_movi64(t, H_R9, (uint64_t)s->link);
+		e_jmp_vcpu(t, OFF(g_callout));
+	}
+}
+
+/* Does the instruction end its TU, so that no check can be emitted behind it? */
+static bool transfers(const struct insn *in)
+{
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_COND_BR: case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET: case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET: case ZYDIS_CATEGORY_IOSTRINGOP:
+	case ZYDIS_CATEGORY_STRINGOP: case ZYDIS_CATEGORY_POP: case ZYDIS_CATEGORY_FLAGOP:
+		return true;
+	default:
+		return in->invalid;
+	}
+}
+
+static void bump(struct tx *t, int32_t off)
+{
+	e_ld64(t, H_R8, off);
+	e_rm(t, F_W, 0x8d, H_R8, H_R8, 1);
+	e_st64(t, off, H_R8);
+}
+
+static void body(struct tx *t)
+{
+	unsigned max = t->n;
+	bool sti_before = false;
+
+	for (t->i = 0; t->i < max && !t->done; t->i++) {
+		struct insn *in = &t->in[t->i];
+		bool inhibited = sti_before;
+
+		if (t->i && !inhibited && t->p - t->base > ROOM / 2) /* probes take room */
+			break;
+		if (bp_at(t->b, in->pc) && t->kind == TX_NORMAL) {
+			t->ioff[t->i] = (uint16_t)(t->p - t->base);
+			t->low[t->i] = LOW_EXIT;
+			emit_callout(t, new_site(t, in, CO_OTHER, co_break));
+			t->i++;
+			t->done = true;
+			break;
+		}
+		t->ioff[t->i] = (uint16_t)(t->p - t->base);
+		t->sti = false;
+		t->probe_from = t->probe_to = t->p;
+		if (t->b->nprobes && (t->kind == TX_NORMAL || (t->kind == TX_TRANSIENT && !t->b->again)))
+			probe_emit(t, in);
+		lower(t, in);
+		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
+		if (t->sti && !sti_before && !t->done && t->kind == TX_NORMAL)
+			emit_shadow_check(t);
+		t->b->st.low[t->low[t->i]]++;
+		/* The instruction behind STI is done: a waiting interrupt goes now. (After
+		 * a transfer of control, the target's first poll or callout sees it.) */
+		if (inhibited && !t->done)
+			emit_intr_check(t, in->next);
+	}
+	t->n = t->i;
+	if (!t->done) {
+		t->i = t->n - 1;
+		emit_exit(t, t->in[t->n - 1].next);
+	}
+}
+
+/* Which instructions are sensitive, and what became of them. */
+static void note_sensitive(struct tx *t)
+{
+	struct sens_use use[TU_LIMIT];
+	struct ccf *f = t->f;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		enum sens kind = policy_kind(&t->in[i]);
+		unsigned end = i + 1 < t->n ? t->ioff[i + 1] : f->body;
+		enum way way = t->low[i] == LOW_CALLOUT ? WAY_CALLOUT : WAY_INTC;
+
+		if (kind == SENS_KINDS || t->low[i] == LOW_EXIT)
+			continue;
+		if (way == WAY_CALLOUT && policy_way(t->b, &t->in[i]) == WAY_TRAP)
+			way = WAY_TRAP;
+		use[f->nsens++] = (struct sens_use){ .insn = (uint8_t)i, .kind = kind, .way = way,
+						     .work = (uint8_t)((end - t->ioff[i] + 3) / 4) };
+	}
+	f->sens = arena_alloc(t->b, f->nsens * sizeof(*use));
+	memcpy(f->sens, use, f->nsens * sizeof(*use));
+}
+
+static void finish(struct tx *t, uint8_t *budget_imm)
+{
+	struct bt_vcpu *b = t->b;
+	struct ccf *f = t->f;
+
+	if (budget_imm) {
+		int32_t neg = -(int32_t)t->n;
+
+		memcpy(budget_imm, &neg, 4);
+	}
+	for (unsigned i = 0; i < t->nrefund; i++)
+		memcpy(t->refund[i].imm, &(uint32_t){ t->n - 1 - t->refund[i].i }, 4);
+	f->body = (uint16_t)(t->p - t->base);
+	emit_bypasses(t);
+	emit_stubs(t);
+	f->ninsn = (uint8_t)t->n;
+	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->nmark = (uint16_t)t->nmark;
+	f->marks = arena_alloc(b, t->nmark * sizeof(*f->marks));
+	memcpy(f->marks, t->marks, t->nmark * sizeof(*f->marks));
+	f->ioff = arena_alloc(b, 2 * t->n * sizeof(*f->ioff));
+	memcpy(f->ioff, t->ioff, t->n * sizeof(*f->ioff));
+	memcpy(f->ioff + t->n, t->goff, t->n * sizeof(*f->ioff));
+	f->low = arena_alloc(b, t->n);
+	memcpy(f->low, t->low, t->n);
+	note_sensitive(t);
+}
+
+/* What is still on the way into a fresh fragment of the same TU: itself. */
+static void link_self(struct bt_vcpu *b, struct ccf *f)
+{
+	for (unsigned i = 0; i < f->nlink; i++)
+		if (f->link[i].pc == f->pc && !f->link[i].cross)
+			chain_patch(b, &f->link[i], f);
+}
+
+/* For one more fragment, whatever its size. */
+static bool has_room(const struct bt_vcpu *b)
+{
+	return b->tc_pos + 2 * ROOM <= b->tc_end && b->arena_end - b->arena_pos >= 1 << 20;
+}
+
+/* Nothing came of what was allocated since MARK. */
+static void take_back(struct bt_vcpu *b, uint8_t *mark)
+{
+	memset(mark, 0, (size_t)(b->arena_pos - mark));
+	b->arena_pos = mark;
+}
+
+/* A flush for want of room leaves pinned fragments their counters and takes back the others. */
+static void count_entries(struct tx *t, bool pinned)
+{
+	struct bt_vcpu *b = t->b;
+
+	if (pinned ? b->npin_counted == PIN_COUNTED : b->ncounted == MAX_COUNTED - PIN_COUNTED)
+		return;
+	t->f->counter = pinned ? MAX_COUNTED - ++b->npin_counted : b->ncounted++;
+	b->entry_count[t->f->counter] = 0;
+	bump(t, OFF(entry_count) + 8 * (int32_t)t->f->counter);
+}
+
+static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind);
+
+static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
+{
+	uint8_t *mark = b->arena_pos;
+	struct cpu *c = &b->v.cpu;
+	struct tx *t = b->tx;
+	struct ccf *f;
+	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
+	uint32_t start = kind == TX_NORMAL ? ((b->tc_pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient_host;
+	uint8_t *imm = NULL;
+	bool mixed;
+
+	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = t->i = 0;
+	t->sti = t->done = false;
+	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient_ccf;
+	if (kind != TX_NORMAL)
+		memset(f, 0, sizeof(*f));
+	t->b = b;
+	t->f = f;
+	t->kind = kind;
+	t->mode = f->mode = b->mode;
+	f->pc = cpu_pc(c);
+	f->eip = (uint32_t)c->rip;
+	f->cs_base = c->seg[SEG_CS].base;
+	f->cs_limit = c->seg[SEG_CS].limit;
+	if (decode_tu(t, max)) {
+		take_back(b, mark);
+		return NULL;
+	}
+	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
+	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
+	if (kind == TX_NORMAL && (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
+		take_back(b, mark);
+		return translate_once(b, TX_TRANSIENT);
+	}
+	if (mixed && kind == TX_NORMAL)
+		t->n = cut_at_store(t);
+	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
+
+	t->base = t->p = b->rw + start;
+	f->ind = start;
+	if (kind == TX_NORMAL)
+		indirect_entry(t);
+	f->host = tx_host(t);
+	if (b->icount && kind == TX_NORMAL)
+		imm = budget_check(t);
+	f->counter = NOT_COUNTED;
+	if (b->count_entries && kind == TX_NORMAL)
+		count_entries(t, pinned);
+	if (f->checked)
+		source_check(t);
+	body(t);
+	finish(t, imm);
+	f->hsize = tx_host(t) - f->host;
+	if (f->hsize > ROOM) {
+		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc, f->hsize);
+		b->xcode = XC_ERROR;
+		return NULL;
+	}
+	b->st.translations++;
+	b->st.insns += f->ninsn;
+	b->st.host_bytes += f->hsize;
+	b->st.guest_bytes += f->glen;
+	if (b->cfg.verify && verify_ccf(b, f)) {
+		b->xcode = XC_ERROR;
+		return NULL;
+	}
+	if (kind != TX_NORMAL) {
+		b->transient = f;
+		return f;
+	}
+	b->tc_pos = (tx_host(t) + 15) & ~15u;
+	f->pinned = pinned;
+	f->made = __builtin_ia32_rdtsc();
+	cache_insert(b, f);
+	history_made(b, f);
+	LOG(bt, "%08x: %u instructions, %u bytes of host code, offset %#x", f->pc, f->ninsn, f->hsize, f->host);
+	if (!b->cfg.no_chain)
+		link_self(b, f);
+	if (!pinned && (!has_room(b) || b->norder + 1 >= b->cap_order))
+		b->full = true;
+	return f;
+}
+
+/* A fragment of one instruction, to be run once. What belongs to it is in an arena of its own, which
+ * the next one uses again: a guest may have millions of them between two flushes. */
+static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind)
+{
+	uint8_t *pos = b->arena_pos;
+	struct ccf *f;
+
+	memset(b->once, 0, b->once_used);
+	b->arena_pos = b->once;
+	f = translate_to_zone(b, kind, false);
+	b->once_used = (uint32_t)(b->arena_pos - b->once);
+	b->arena_pos = pos;
+	return f;
+}
+
+/* A pinned address has its fragments in a zone that a full cache does not lose, while there is room. */
+static bool pin_now(struct bt_vcpu *b)
+{
+	uint32_t pc = cpu_pc(&b->v.cpu), dead = 0;
+	bool room;
+
+	for (unsigned i = 0; i < b->npins; i++) {
+		if (b->pins[i].pc != pc)
+			continue;
+		cache_zones(b);
+		room = has_room(b);
+		cache_zones(b);
+		for (uint32_t k = 0; k < b->npinned && !room; k++)
+			dead += b->order[k]->dead;
+		if (dead > b->npinned / 2)
+			b->want_flush = true;
+		return room;
+	}
+	return false;
+}
+
+struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
+{
+	bool pinned = kind == TX_NORMAL && b->npins && pin_now(b);
+	uint64_t start = __builtin_ia32_rdtsc();
+	struct ccf *f;
+
+	if (pinned)
+		cache_zones(b);
+	f = kind == TX_NORMAL ? translate_to_zone(b, kind, pinned) : translate_once(b, kind);
+	if (pinned)
+		cache_zones(b);
+	if (kind == TX_NORMAL)
+		cost_add(&b->translate, __builtin_ia32_rdtsc() - start);
+	return f;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The verifier's rules. A fragment may touch
+ *   - the window: GS override with 32-bit addresses, so that nothing of the
+ *     address can leave 4 GiB;
+ *   - its virtual processor: [r15+disp], no index, inside the struct, written only in
+ *     the parts that are for it; or [scratch] after "lea scratch,[r15+disp]";
+ *   - the jump table: a load from [r12+scratch*4], the scratch register shifted so
+ *     that it cannot leave the table;
+ *   - the shadow entries: a load from [scratch+page*4], the pointer loaded from its
+ *     field of the virtual processor, the page a 32-bit value shifted right by 12;
+ *   - the page that is never there, with a constant in r9: a load through its field
+ *     of the virtual processor, by which the monitor is called;
+ *   - the window that a quarter of the address space is in: base loaded from the
+ *     virtual processor by the address' upper two bits, added to a 32-bit scratch
+ *     register, then one access through that: guard space is behind each window;
+ *   - the translation cache: a load relative to RIP;
+ *   - the window by string instructions, whose destination takes no override:
+ *     between "lea rsi|rdi,[same+r13]" (or + a quarter's base) and the next 32-bit
+ *     write of it (guard space on both sides of a window stops a REP that runs out);
+ *   - a stack inside the virtual processor's struct: from "lea rsp,[r15+disp]"
+ *     to "mov rsp, scratch" only pushes and pops, which stay in the struct.
+ * A guest register may be exchanged with a scratch register around one instruction
+ * ("xchg rdi,r8; add [rdi],ah; xchg rdi,r8"), which takes over what [scratch] may do.
+ * It may go to its own instructions, to targets its owner vouches for, through
+ * a scratch register that holds an entry of the jump table, or through a pointer
+ * in the virtual processor (with a constant in r9, which the monitor follows).
+ * r12-r15 are never written. RSP is a guest register, so
+ * nothing else may use the stack. What Capstone does not know is not allowed.
+ *
+ * What holds only after certain instructions (a host address in rsi or rdi, such
+ * a stack, an exchanged register) must be gone at every branch, and no branch may
+ * lead into the middle of it. What is known of a scratch register (struct fact) is
+ * followed in order; where a rule relies on it, no branch may lead to between the
+ * instruction that the knowledge starts with and the one that needs it.
+ *
+ * Operands are judged by what they are, not by Capstone's access flags, which
+ * have holes: a fixed register may only appear where the instructions listed
+ * in verify/insn.c read it. This file goes through the fragment and asks the
+ * others: verify/operand.c about operands, verify/sequence.c and verify/branch.c,
+ * verify/fact.c about scratch registers. */
+#include "bt/verify/verify_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- one instruction ---- */
+
+static const char *check_operands(const struct check *c)
+{
+	bool address_only = c->in->id == X86_INS_LEA || c->in->id == X86_INS_NOP;
+
+	for (unsigned i = 0; i < c->x->op_count; i++) {
+		const cs_x86_op *op = &c->x->operands[i];
+		const char *why = NULL;
+
+		if (op->type == X86_OP_REG)
+			why = verify_register(c, i, op->reg);
+		else if (op->type == X86_OP_MEM && !address_only)
+			why = verify_memory(c, op, i);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+/* A load that never happens: the monitor goes on where it likes. */
+static bool traps(const struct check *c)
+{
+	return c->in->id == X86_INS_MOV && c->x->operands[1].type == X86_OP_MEM &&
+	       verify_is_trap_page(c, &c->x->operands[1].mem);
+}
+
+static const char *check_insn(struct check *c)
+{
+	unsigned how, guest, scratch;
+	const char *why;
+
+	c->stops = c->in->id == X86_INS_UD2 || traps(c);
+	if (c->swap_age == 2)
+		return verify_exchange_end(c);
+	if (c->swap_age == 1 && (why = verify_between(c)))
+		return why;
+	if (c->own_stack)
+		return verify_stack(c);
+	if (verify_is_take_stack(c))
+		return verify_take_stack(c);
+	if (verify_is_forbidden(c))
+		return "instruction that a fragment must not contain";
+	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
+		if (c->in->detail->groups[i] == X86_GRP_PRIVILEGE || c->in->detail->groups[i] == X86_GRP_VM)
+			return "privileged instruction";
+	if (verify_is_branch(c))
+		return verify_branch(c);
+	how = verify_implicit(c);
+	if (how)
+		return verify_string(c, how);
+	if (!c->swapped && verify_is_exchange(c, &guest, &scratch)) {
+		verify_start_exchange(c, guest, scratch);
+		return NULL;
+	}
+	if (verify_is_return_address(c) && !verify_leads_inside(c))
+		return "return address outside the fragment";
+	why = check_operands(c);
+	return why ? why : verify_pointers(c);
+}
+
+/* ---- decoding ---- */
+
+/* What Capstone 4 lacks, and an instruction with the same operands that it has:
+ * VEX map, L and pp (the byte behind it, masked), opcode, the twin's opcode. */
+static const struct { uint8_t map, lpp, op, twin; } gaps[] = {
+	{ 2, 5, 0x5a, 0x1a }, /* VBROADCASTI128 ymm, m128: VBROADCASTF128 */
+};
+
+/* Where the three-byte VEX prefix of a gap starts in CODE; -1: none there. */
+static int find_gap(const uint8_t *code, size_t len, uint8_t *twin)
+{
+	size_t i = 0;
+
+	while (i < len && (code[i] == X86_PREFIX_GS || code[i] == X86_PREFIX_ADDRSIZE))
+		i++;
+	if (i + 4 > len || code[i] != 0xc4)
+		return -1;
+	for (unsigned g = 0; g < ARRAY_LEN(gaps); g++)
+		if ((code[i + 1] & 31) == gaps[g].map && (code[i + 2] & 7) == gaps[g].lpp &&
+		    code[i + 3] == gaps[g].op) {
+			*twin = gaps[g].twin;
+			return (int)i;
+		}
+	return -1;
+}
+
+static bool decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at)
+{
+	uint8_t copy[16], twin;
+	const uint8_t *p = copy;
+	size_t n = *len < 15 ? *len : 15;
+	int gap;
+
+	if (cs_disasm_iter(v->cs, code, len, at, v->insn))
+		return true;
+	gap = find_gap(*code, n, &twin);
+	if (gap < 0)
+		return false;
+	memcpy(copy, *code, n);
+	copy[gap + 3] = twin;
+	if (!cs_disasm_iter(v->cs, &p, &n, at, v->insn))
+		return false;
+	*code += v->insn->size;
+	*len -= v->insn->size;
+	return true;
+}
+
+/* ---- the fragment ---- */
+
+static bool reserve(struct verifier *v, size_t len)
+{
+	size_t need = len / 8 + 1;
+
+	if (need > v->room) {
+		free(v->starts);
+		v->starts = malloc(need);
+		v->room = v->starts ? need : 0;
+	}
+	if (v->starts)
+		memset(v->starts, 0, need);
+	return v->starts;
+}
+
+static const char *fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off, const cs_insn *in,
+			const char *why)
+{
+	*err = (struct verify_error){ .off = (uint32_t)off };
+	err->len = in ? (uint8_t)in->size : len - off < 15 ? (uint8_t)(len - off) : 15;
+	if (err->len > sizeof(err->bytes))
+		err->len = sizeof(err->bytes);
+	memcpy(err->bytes, code + off, err->len);
+	if (in)
+		snprintf(err->text, sizeof(err->text), "%.20s %.70s", in->mnemonic, in->op_str);
+	return why;
+}
+
+/* Branches inside must reach an instruction, not the middle of one. */
+static const char *check_inside(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
+				struct verify_error *err)
+{
+	struct verifier *v = env->v;
+	const uint8_t *p = code;
+	size_t left = len;
+	uint64_t at = host, to;
+
+	while (left && decode(v, &p, &left, &at)) {
+		const cs_x86 *x = &v->insn->detail->x86;
+		struct check c = { .in = v->insn, .x = x };
+
+		if (verify_is_branch(&c) && x->operands[0].type == X86_OP_IMM)
+			to = (uint64_t)x->operands[0].imm - host;
+		else if (verify_is_return_address(&c))
+			to = verify_return_address(&c) - host;
+		else
+			continue;
+		if (to < len && !(v->starts[to / 8] & 1 << to % 8))
+			return fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
+				    "branch into the middle of an instruction or of a sequence");
+	}
+	return NULL;
+}
+
+const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
+		      struct verify_error *err)
+{
+	struct verifier *v = env->v;
+	struct check c = { .env = env, .in = v->insn, .x = &v->insn->detail->x86,
+			   .host = host, .end = host + len };
+	const uint8_t *p = code;
+	uint64_t at = host;
+	size_t left = len;
+	const char *why;
+
+	*err = (struct verify_error){ 0 };
+	if (!reserve(v, len))
+		return "out of memory";
+	while (left) {
+		size_t off = len - left;
+
+		if (!c.pointers && !c.own_stack && !c.swapped)
+			v->starts[off / 8] |= (uint8_t)(1 << off % 8);
+		if (!decode(v, &p, &left, &at))
+			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
+		why = check_insn(&c);
+		if (why)
+			return fail(err, code, len, off, v->insn, why);
+		verify_track_facts(&c);
+	}
+	if (!c.stops || c.own_stack || c.swapped)
+		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");
+	return check_inside(env, code, len, host, err);
+}
+
+struct verifier *bt_verifier_new(void)
+{
+	struct verifier *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &v->cs) == CS_ERR_OK &&
+	    cs_option(v->cs, CS_OPT_DETAIL, CS_OPT_ON) == CS_ERR_OK)
+		v->insn = cs_malloc(v->cs);
+	if (v->insn)
+		return v;
+	bt_verifier_free(v);
+	return NULL;
+}
+
+void bt_verifier_free(struct verifier *v)
+{
+	if (!v)
+		return;
+	if (v->insn)
+		cs_free(v->insn, 1);
+	if (v->cs)
+		cs_close(&v->cs);
+	free(v->starts);
+	free(v);
+}

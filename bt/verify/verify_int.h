@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The verifier's inside. verify/verify.c states the rules, goes through a fragment and asks the others. Each
+ * check returns NULL, or a static text that says which rule is broken. */
+#ifndef BT_VERIFY_VERIFY_INT_H
+#define BT_VERIFY_VERIFY_INT_H
+#include "bt/verify/verify.h"
+
+#include <capstone/capstone.h>
+
+struct verifier {
+	csh cs;
+	cs_insn *insn;
+	uint8_t *starts; /* one bit for each byte of the fragment: an instruction begins here */
+	size_t room;
+};
+
+enum { HOST_RSI = 1, HOST_RDI = 2 };
+
+/* What is known of a scratch register. */
+enum fact_kind {
+	F_NONE,
+	F_CONST,  /* a constant: VALUE */
+	F_BELOW,  /* less than 2 to the power of VALUE */
+	F_VCPU,   /* r15 + VALUE */
+	F_FIELD,  /* what the monitor keeps in the virtual processor at VALUE */
+	F_BASE,   /* base of a window, by quarter */
+	F_HOST,   /* such a base plus 32 bits */
+	F_ENTRY,  /* loaded from the jump table */
+	F_TARGET, /* ... and added to the base of the cache */
+};
+struct fact {
+	enum fact_kind kind;
+	int64_t value;
+	size_t from; /* offset of the instruction it starts with */
+};
+
+/* One check under way. */
+struct check {
+	const struct verify_env *env;
+	const cs_insn *in;
+	const cs_x86 *x;
+	uint64_t host, end;
+	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
+	bool own_stack;    /* rsp is in the virtual processor, at: */
+	int64_t rsp;
+	struct fact fact[4]; /* of r8 to r11 */
+	unsigned swapped, swapped_with, swap_age; /* exchanged: guest and scratch register, instructions ago */
+	struct fact swap_fact; /* of the guest register meanwhile */
+	bool stops;        /* the instruction does not go on to the next one */
+};
+
+static inline bool a32(const struct check *c) { return c->x->addr_size == 4; }
+static inline bool scratch64(unsigned r) { return r >= X86_REG_R8 && r <= X86_REG_R11; }
+
+/* ---- verify/insn.c ---- */
+bool verify_is_forbidden(const struct check *c); /* whatever the operands */
+bool verify_reads_second(const struct check *c); /* its second operand, if a register, stays as it is */
+bool verify_is_branch(const struct check *c);
+/* Memory through a register that is not written as an operand: which way; 0: none. */
+enum implicit { IMP_SRC = 1, IMP_DST = 2, IMP_WINDOW = 4 /* takes the override: window form only */ };
+unsigned verify_implicit(const struct check *c);
+unsigned verify_fixed_reg(unsigned r);	    /* 12 to 15 in any size, or 0 */
+unsigned verify_scratch_number(unsigned r); /* 8 to 11 in any size, or 0 */
+const char *verify_register(const struct check *c, unsigned i, unsigned r); /* as operand I */
+
+/* ---- verify/fact.c ---- */
+/* May code write [AT, AT+SIZE) of the virtual processor? */
+bool verify_writable(const struct verify_env *env, int64_t at, unsigned size);
+/* The fact about register R (64-bit); nothing is known of a guest register unless it is exchanged. */
+const struct fact *verify_fact(const struct check *c, unsigned r);
+/* A rule needs F here: no branch to between. */
+void verify_rely(const struct check *c, const struct fact *f);
+/* Is register R known to be less than 2 to the power of BITS? Relies on it. */
+bool verify_below(const struct check *c, unsigned r, unsigned bits);
+void verify_track_facts(struct check *c); /* over the instruction */
+
+/* ---- verify/operand.c ---- */
+const char *verify_memory(const struct check *c, const cs_x86_op *op, unsigned i); /* operand I */
+bool verify_is_trap_page(const struct check *c, const x86_op_mem *m);
+
+/* ---- verify/sequence.c ---- */
+const char *verify_string(const struct check *c, unsigned how); /* memory that HOW (enum implicit) says */
+/* "lea rsi,[rsi+r13]" (or a quarter's base): HOST_RSI or HOST_RDI; 0 for anything else. */
+unsigned verify_makes_pointer(const struct check *c);
+const char *verify_pointers(struct check *c); /* what the instruction does to rsi and rdi */
+bool verify_is_exchange(const struct check *c, unsigned *guest, unsigned *scratch);
+void verify_start_exchange(struct check *c, unsigned guest, unsigned scratch);
+const char *verify_between(struct check *c);
+const char *verify_exchange_end(struct check *c);
+bool verify_is_take_stack(const struct check *c); /* "lea rsp,[r15+disp]" */
+const char *verify_take_stack(struct check *c);
+const char *verify_stack(struct check *c); /* while rsp is ours */
+
+/* ---- verify/branch.c ---- */
+const char *verify_branch(struct check *c);
+/* "lea r11,[rip+disp]": where the monitor comes back to; inside the fragment or at its end? */
+bool verify_is_return_address(const struct check *c);
+uint64_t verify_return_address(const struct check *c);
+bool verify_leads_inside(const struct check *c);
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The lives of fragments, and what adaptation made of their cost, as tables. */
+#include "bt/bt_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *const drop_names[DROP_REASONS] = {
+#define DROP(id, name) name,
+	DROPS
+#undef DROP
+};
+
+uint64_t host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* TSC cycles in a millisecond, as seen since the vCPU was made. */
+static double cycles_per_ms(const struct bt_vcpu *b)
+{
+	uint64_t ns = host_ns() - b->ns_start;
+
+	return ns ? (double)(__builtin_ia32_rdtsc() - b->tsc_start) * 1e6 / (double)ns : 1;
+}
+
+/* "" or an address: false when it is neither. */
+static bool parse_address(const char *arg, uint32_t *pc, bool *any)
+{
+	char *end;
+
+	*any = !arg[0];
+	*pc = (uint32_t)strtoul(arg, &end, 0);
+	return *any || (end != arg && !*end);
+}
+
+/* ---- info history ---- */
+
+static const struct view_col history_cols[] = {
+	{ "number", "#", VAL_UINT, "", "running number" },
+	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
+	{ "pc", "guest pc", VAL_ADDR, "", "where the fragment starts" },
+	{ "event", "event", VAL_STR, "", "made, dropped, lives (its figures now), or flushed: all fragments" },
+	{ "why", "why", VAL_STR, "", "it was dropped" },
+	{ "by", "by", VAL_ADDR, "", "the instruction that was the reason" },
+	{ "insns", "insns", VAL_UINT, "", "guest instructions" },
+	{ "size", "host", VAL_UINT, "bytes", "host code" },
+	{ "entries", "entries", VAL_UINT, "", "in its life, when counted (count on)" },
+	{ "traps", "traps", VAL_UINT, "", "in its life" },
+	{ "callouts", "callouts", VAL_UINT, "", "in its life" },
+	{ "cycles", "cycles", VAL_UINT, "", "of its life spent in traps and in what replaces them" },
+};
+
+static struct value counted(uint64_t entries)
+{
+	return entries == UINT64_MAX ? V_NONE : V_UINT(entries);
+}
+
+static void history_row(const struct bt_vcpu *b, uint64_t number, const struct history *h, double per_ms,
+			struct row_sink *k)
+{
+	static const char *const events[] = { "made", "dropped", "flushed" };
+	bool dropped = h->what == HISTORY_DROPPED, all = h->what == HISTORY_FLUSHED;
+
+	k->row(k, (struct value[]){
+			  V_UINT(number), V_REAL((double)(h->tsc - b->tsc_start) / per_ms),
+			  all ? V_NONE : V_ADDR(h->pc), V_STR(events[h->what]),
+			  h->what == HISTORY_MADE ? V_NONE : V_STR(drop_names[h->why]), h->by ? V_ADDR(h->by) : V_NONE,
+			  all ? V_NONE : V_UINT(h->insns), all ? V_NONE : V_UINT(h->host), counted(h->entries),
+			  dropped ? V_UINT(h->traps) : V_NONE, dropped ? V_UINT(h->callouts) : V_NONE,
+			  dropped ? V_UINT(h->cycles) : V_NONE });
+}
+
+static void live_row(const struct bt_vcpu *b, const struct ccf *f, double per_ms, struct row_sink *k)
+{
+	uint64_t traps = 0;
+
+	for (unsigned i = 0; i < TRAP_CAUSES; i++)
+		traps += f->traps[i];
+	k->row(k, (struct value[]){ V_NONE, V_REAL((double)(__builtin_ia32_rdtsc() - b->tsc_start) / per_ms),
+				    V_ADDR(f->pc), V_STR(f->pinned ? "lives, pinned" : "lives"), V_NONE, V_NONE,
+				    V_UINT(f->ninsn), V_UINT(f->hsize), counted(ccf_entries(b, f)), V_UINT(traps),
+				    V_UINT(f->callouts), V_UINT(f->cycles) });
+}
+
+static const char *history_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+	uint64_t first = b->nhistory > MAX_HISTORY ? b->nhistory - MAX_HISTORY : 0;
+	double per_ms = cycles_per_ms(b);
+	uint32_t pc;
+	bool any;
+
+	if (!parse_address(arg, &pc, &any))
+		return "takes an address (a number; ccf-history takes expressions)";
+	for (uint64_t i = first; i < b->nhistory; i++) {
+		const struct history *h = &b->history[i % MAX_HISTORY];
+
+		if (any || h->what == HISTORY_FLUSHED || pc - h->pc < h->guest)
+			history_row(b, i + 1, h, per_ms, k);
+	}
+	for (uint32_t i = 0; !any && i < b->norder; i++)
+		if (!b->order[i]->dead && pc - b->order[i]->pc < b->order[i]->glen)
+			live_row(b, b->order[i], per_ms, k);
+	return NULL;
+}
+
+const struct view view_history = { "history", "fragments made and dropped, and why (at an ADDRESS)", history_cols,
+				   ARRAY_LEN(history_cols), history_rows, false };
+
+/* ---- info savings ---- */
+
+static const struct view_col savings_cols[] = {
+	{ "pc", "guest pc", VAL_ADDR, "", "where the fragment starts" },
+	{ "entries_before", "entries", VAL_UINT, "", "counted until its last promotion" },
+	{ "before", "before", VAL_UINT, "cycles", "lost in traps, an entry" },
+	{ "entries", "since", VAL_UINT, "", "entries counted since" },
+	{ "after", "after", VAL_UINT, "cycles", "lost in traps and their replacements, an entry" },
+	{ "saved", "saved", VAL_INT, "cycles", "the difference, times the entries since" },
+};
+
+struct saving {
+	uint32_t pc;
+	bool promoted;
+	uint64_t entries[2], cycles[2]; /* before its last promotion, since */
+};
+
+#define SAVINGS 65536u
+
+static struct saving *saving_of(struct saving *t, uint32_t pc)
+{
+	uint32_t h = pc * 0x9e3779b1u >> 16;
+
+	for (unsigned i = 0; i < 64; i++) {
+		struct saving *s = &t[(h + i) % SAVINGS];
+
+		if (s->pc == pc || !s->pc) {
+			s->pc = pc;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static void life(struct saving *t, uint32_t pc, uint64_t entries, uint64_t cycles, bool promoted)
+{
+	struct saving *s = entries == UINT64_MAX || !pc ? NULL : saving_of(t, pc);
+
+	if (!s)
+		return;
+	s->entries[1] += entries;
+	s->cycles[1] += cycles;
+	if (!promoted)
+		return;
+	s->promoted = true;
+	s->entries[0] += s->entries[1];
+	s->cycles[0] += s->cycles[1];
+	s->entries[1] = s->cycles[1] = 0;
+}
+
+static void saving_row(const struct saving *s, struct row_sink *k)
+{
+	double before = s->entries[0] ? (double)s->cycles[0] / (double)s->entries[0] : 0;
+	double after = s->entries[1] ? (double)s->cycles[1] / (double)s->entries[1] : 0;
+
+	k->row(k, (struct value[]){ V_ADDR(s->pc), V_UINT(s->entries[0]), V_UINT((uint64_t)(before + 0.5)),
+				    V_UINT(s->entries[1]), V_UINT((uint64_t)(after + 0.5)),
+				    V_INT((int64_t)((before - after) * (double)s->entries[1])) });
+}
+
+static const char *savings_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+	uint64_t first = b->nhistory > MAX_HISTORY ? b->nhistory - MAX_HISTORY : 0;
+	struct saving *t;
+	uint32_t pc;
+	bool any;
+
+	if (!parse_address(arg, &pc, &any))
+		return "takes an address (a number)";
+	if (!b->count_entries)
+		return "entries are not counted (count on)";
+	t = calloc(SAVINGS, sizeof(*t));
+	if (!t)
+		return "out of memory";
+	for (uint64_t i = first; i < b->nhistory; i++) {
+		const struct history *h = &b->history[i % MAX_HISTORY];
+
+		if (h->what == HISTORY_DROPPED && (any || pc - h->pc < h->guest))
+			life(t, h->pc, h->entries, h->cycles, h->why == DROP_PROMOTED);
+	}
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		if (!f->dead && (any || pc - f->pc < f->glen))
+			life(t, f->pc, ccf_entries(b, f), f->cycles, false);
+	}
+	for (unsigned i = 0; i < SAVINGS; i++)
+		if (t[i].promoted && t[i].entries[0] && t[i].entries[1])
+			saving_row(&t[i], k);
+	free(t);
+	return NULL;
+}
+
+const struct view view_savings = { "savings", "cycles that adaptation saved, by fragment (at an ADDRESS); needs count on",
+				   savings_cols, ARRAY_LEN(savings_cols), savings_rows, false };

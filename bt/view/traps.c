@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the engine's interventions cost, as views: traps by cause, callouts by kind,
+ * the guest instructions that trap. The numbers are adapt/account_setup.c's; what is computed from
+ * them (rates, means, savings) is computed here. */
+#include "bt/bt_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns: name, help; adaptation's cause whose callouts are instead of it (CAUSES: none). By enum trap_cause. */
+static const struct { const char *name, *help; uint8_t instead; } causes[TRAP_CAUSES] = {
+	[TRAP_FILL] = { "fill", "hidden fault: the window did not have the page yet", CAUSE_MISS },
+	[TRAP_TRUE] = { "true-fault", "page fault that the guest gets", CAUSES },
+	[TRAP_USER] = { "user-window", "kernel code's way to user pages had to be brought up to date, or did not fit", CAUSES },
+	[TRAP_MMIO] = { "mmio", "device memory", CAUSE_DEVICE },
+	[TRAP_CODE] = { "code-write", "write to a page with translated code", CAUSES },
+	[TRAP_POLL] = { "poll", "stop or interrupt poll", CAUSES },
+	[TRAP_FPE] = { "fpe", "divide error or floating-point exception", CAUSE_DIVIDE },
+	[TRAP_ILL] = { "illegal", "instruction the host refused", CAUSES },
+	[TRAP_GP] = { "general", "alignment or segment limit", CAUSES },
+	[TRAP_SENS] = { "sensitive", "sensitive instruction run by trap and emulation (policy)", CAUSES },
+};
+
+/* By enum callout_kind; the names are also those of the event "callout". */
+static const struct { const char *name, *help; } callouts[CO_KINDS] = {
+	[CO_SYSTEM] = { "system", "descriptor tables, LAR and the like, segment registers read by callout" },
+	[CO_SEGLOAD] = { "segment-load", "MOV, POP, LDS and the like to a segment register" },
+	[CO_FAR] = { "far", "far jump, call, return" },
+	[CO_IRET] = { "iret", "IRET, SYSEXIT" },
+	[CO_INT] = { "int", "INT, INTO, SYSENTER" },
+	[CO_IO] = { "io", "IN, OUT, INS, OUTS" },
+	[CO_STRING] = { "string", "string instruction element by element" },
+	[CO_CPUID] = { "cpuid", "CPUID" },
+	[CO_TSC] = { "tsc", "RDTSC" },
+	[CO_MSR] = { "msr", "RDMSR, WRMSR, XGETBV, XSETBV" },
+	[CO_CR] = { "cr", "control and debug registers, INVLPG, CLTS" },
+	[CO_FLAGS] = { "flags", "PUSHF, POPF, CLI, STI that need the monitor" },
+	[CO_HLT] = { "hlt", "HLT" },
+	[CO_SEGCHECK] = { "segment-check", "access through a segment with a limit or of a special type" },
+	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
+	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
+	[CO_PRECHECK] = { "precheck", "access that looked first and found no page (adaptation)" },
+	[CO_OTHER] = { "other", "what 64-bit mode lost (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
+};
+
+const char *trap_name(unsigned cause)
+{
+	return causes[cause].name;
+}
+
+const char *callout_name(unsigned kind)
+{
+	return kind < CO_KINDS ? callouts[kind].name : NULL;
+}
+
+/* ---- arithmetic ---- */
+
+/* Seconds in CYCLES of the host. */
+static double seconds(const struct bt_vcpu *b, uint64_t cycles)
+{
+	uint64_t ns = host_ns() - b->ns_start, tsc = __builtin_ia32_rdtsc() - b->tsc_start;
+
+	return tsc ? (double)cycles * ((double)ns / (double)tsc) / 1e9 : 0;
+}
+
+static struct value mean(uint64_t cycles, uint64_t count)
+{
+	return count && cycles ? V_UINT(cycles / count) : V_NONE;
+}
+
+/* What COUNT callouts of KIND cost, by those that were timed. */
+static struct value estimate(const struct timed *t, uint64_t count)
+{
+	if (!count)
+		return V_UINT(0);
+	return t->count ? V_UINT((uint64_t)((double)t->cycles / (double)t->count * (double)count)) : V_NONE;
+}
+
+/* A second, over the last interval, of what was THEN and is COUNT now. */
+static struct value rate(const struct bt_vcpu *b, uint64_t then, uint64_t count)
+{
+	double s = seconds(b, account_now(b) - b->a.snap[0].at);
+
+	if (s < 0.01)
+		return V_NONE;
+	return V_UINT(count > then ? (uint64_t)((double)(count - then) / s + 0.5) : 0);
+}
+
+struct value cycles_saved(const struct cost *before, const struct cost *after)
+{
+	if (!before->n || !after->n)
+		return V_NONE;
+	return V_INT((int64_t)(cost_mean(before) - cost_mean(after)) * (int64_t)after->n);
+}
+
+struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c)
+{
+	struct value sum = V_NONE;
+
+	for (unsigned i = 0; c < SITE_CAUSES && i < VERDICTS; i++) {
+		struct value one = cycles_saved(&b->verdicts[i].trap[c], &b->verdicts[i].after[c]);
+
+		if (one.type == VAL_INT)
+			sum = V_INT(one.i + (sum.type == VAL_INT ? sum.i : 0));
+	}
+	return sum;
+}
+
+/* ---- info traps ---- */
+
+static const struct view_col trap_cols[] = {
+	{ "name", "cause", VAL_STR, "", "cause" },
+	{ "count", "count", VAL_UINT, "", "traps since the start" },
+	{ "rate", "rate", VAL_UINT, "/s", "traps a second of running, over the last second or two" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost: signal, handling, emulation" },
+	{ "each", "each", VAL_UINT, "cycles", "cycles a trap (mean; of two causes at once, the first one pays)" },
+	{ "sites", "sites", VAL_UINT, "", "guest instructions that trapped for it (info trap-sites)" },
+	{ "before", "before", VAL_UINT, "", "traps of instructions that were not promoted at the time" },
+	{ "since", "since", VAL_UINT, "", "traps of instructions that stood promoted for it" },
+	{ "avoided", "avoided", VAL_UINT, "",
+	  "callouts of promoted instructions where they would have trapped (fill: true faults among them; what goes "
+	  "through the user window cannot be counted)" },
+	{ "saved", "saved", VAL_INT, "cycles",
+	  "avoided, times the mean cost of such traps less that of the callout: the sum over all sites (info causes)" },
+	{ "help", "meaning", VAL_STR, "", "one line" },
+};
+
+static void sites_by_cause(const struct bt_vcpu *b, uint64_t n[TRAP_CAUSES])
+{
+	for (unsigned i = 0; i < PLACES; i++)
+		if (b->a.places[i].pc && b->a.places[i].count)
+			n[b->a.places[i].cause]++;
+}
+
+static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+	uint64_t sites[TRAP_CAUSES] = { 0 };
+
+	(void)arg;
+	sites_by_cause(b, sites);
+	for (unsigned i = 0; i < TRAP_CAUSES; i++) {
+		uint64_t n = b->st.traps[i], cycles = b->a.trap_cycles[i], guilty = b->a.guilty[i];
+		const struct cause_state *c = causes[i].instead < CAUSES ? &b->causes[causes[i].instead] : NULL;
+
+		k->row(k, (struct value[]){
+				  V_STR(causes[i].name), V_UINT(n), rate(b, b->a.snap[0].traps[i], n), V_UINT(cycles),
+				  mean(cycles, b->a.trap_timed[i]), i == TRAP_POLL ? V_NONE : V_UINT(sites[i]),
+				  account_adapts(i) ? V_UINT(n - guilty) : V_NONE,
+				  account_adapts(i) ? V_UINT(guilty) : V_NONE, c ? V_UINT(c->after.n) : V_NONE,
+				  c ? cycles_saved_all(b, causes[i].instead) : V_NONE, V_STR(causes[i].help) });
+	}
+	return NULL;
+}
+
+const struct view view_traps = { "traps", "host traps taken by translated code, by cause", trap_cols,
+				 ARRAY_LEN(trap_cols), trap_rows, false };
+
+/* ---- info callouts ---- */
+
+static const struct view_col callout_cols[] = {
+	{ "name", "kind", VAL_STR, "", "kind" },
+	{ "count", "count", VAL_UINT, "", "callouts since the start; those that a trap led to (policy) too" },
+	{ "rate", "rate", VAL_UINT, "/s", "callouts a second of running, over the last second or two" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost: count times each" },
+	{ "each", "each", VAL_UINT, "cycles",
+	  "cycles a callout, between saving the guest's registers and loading them again (mean of those timed)" },
+	{ "timed", "timed", VAL_UINT, "", "callouts that were timed: one in some 256; all with count on" },
+	{ "help", "meaning", VAL_STR, "", "one line" },
+};
+
+static const char *callout_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+
+	(void)arg;
+	for (unsigned i = 0; i < CO_KINDS; i++) {
+		struct timed t = account_timed(b, i);
+		uint64_t n = account_called(b, i);
+
+		k->row(k, (struct value[]){ V_STR(callouts[i].name), V_UINT(n), rate(b, b->a.snap[0].callouts[i], n),
+					    estimate(&t, n), mean(t.cycles, t.count), V_UINT(t.count),
+					    V_STR(callouts[i].help) });
+	}
+	return NULL;
+}
+
+const struct view view_callouts = { "callouts", "calls from translated code into the monitor, by kind", callout_cols,
+				    ARRAY_LEN(callout_cols), callout_rows, false };
+
+/* ---- verdicts in words ---- */
+
+/* Of the adaptation causes in MASK. */
+static const char *verdict_word(const struct verdict *v, unsigned mask)
+{
+	if (!mask)
+		return NULL;
+	if (!v)
+		return "innocent";
+	return v->guilty & mask ? "promoted" : v->barred & mask ? "demoted" : "innocent";
+}
+
+const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered)
+{
+	*covered = false;
+	for (uint32_t i = 0; i < b->norder; i++) {
+		const struct ccf *f = b->order[i];
+
+		if (f->dead || pc - f->pc >= f->glen)
+			continue;
+		*covered = true;
+		for (unsigned u = 0; u < f->nsens; u++)
+			if (f->pc + f->ioff[f->ninsn + f->sens[u].insn] == pc)
+				return &f->sens[u];
+	}
+	return NULL;
+}
+
+const char *site_form(const struct bt_vcpu *b, const struct verdict *v)
+{
+	const struct sens_use *use = NULL;
+	bool covered = true;
+
+	if (!v)
+		return "direct";
+	if (v->way)
+		use = sens_use_at(b, v->pc, &covered);
+	if (use)
+		return way_names[use->way];
+	if (!covered)
+		return "not translated";
+	return guilty_of(v, CAUSE_USER_PAGE) ? "user-window" :
+	       guilty_of(v, CAUSE_DEVICE) ? "device" : guilty_of(v, CAUSE_MISS) ? "precheck" :
+	       guilty_of(v, CAUSE_DIVIDE) ? "divide" : "direct";
+}
+
+/* ---- info trap-sites ---- */
+
+static const struct view_col place_cols[] = {
+	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
+	{ "cause", "cause", VAL_STR, "", "what it trapped for; an instruction has a row for each cause" },
+	{ "count", "count", VAL_UINT, "", "traps since the start" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost" },
+	{ "each", "each", VAL_UINT, "cycles", "cycles a trap (mean; of two causes at once, the first one pays)" },
+	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good (info sites)" },
+	{ "way", "way", VAL_STR, "",
+	  "how it is translated now: direct, user-window, precheck, device, divide; or the user's trap, callout, "
+	  "in-tc" },
+	{ "before", "before", VAL_UINT, "", "traps while it was not promoted" },
+	{ "since", "since", VAL_UINT, "", "traps while it stood promoted" },
+	{ "avoided", "avoided", VAL_UINT, "", "callouts in place of traps" },
+	{ "saved", "saved", VAL_INT, "cycles", "avoided, times what its traps cost on average less the callout" },
+	{ "judged", "judged", VAL_REAL, "ms", "when it was last promoted or demoted, since the machine was made" },
+};
+
+static int by_cycles(const void *x, const void *y)
+{
+	const struct place *p = *(const struct place *const *)x, *q = *(const struct place *const *)y;
+
+	return p->cycles < q->cycles ? 1 : p->cycles > q->cycles ? -1 : p->pc < q->pc ? -1 : p->pc > q->pc;
+}
+
+struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc)
+{
+	return V_REAL(1000 * seconds(b, tsc - b->tsc_start));
+}
+
+struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v)
+{
+	return v && v->judged ? since_start_ms(b, v->judged) : V_NONE;
+}
+
+static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink *k)
+{
+	const struct verdict *v = verdict_find(b, p->pc);
+	unsigned guilt = account_adapts(p->cause), c = causes[p->cause].instead;
+	bool known = v && c < SITE_CAUSES;
+	const char *verdict = verdict_word(v, guilt);
+
+	k->row(k, (struct value[]){
+			  V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
+			  mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
+			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
+			  guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
+			  known ? V_UINT(v->after[c].n) : V_NONE, known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
+			  guilt ? judged_ms(b, v) : V_NONE });
+}
+
+static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct bt_vcpu *b = owner;
+	const struct place **list;
+	unsigned n = 0, cause = 0;
+
+	while (cause < TRAP_CAUSES && strcmp(arg, causes[cause].name))
+		cause++;
+	if (arg[0] && cause == TRAP_CAUSES)
+		return "no such cause (info traps lists them)";
+	list = malloc(PLACES * sizeof(*list));
+	if (!list)
+		return "no memory";
+	for (unsigned i = 0; i < PLACES; i++)
+		if (b->a.places[i].pc && (!arg[0] || b->a.places[i].cause == cause))
+			list[n++] = &b->a.places[i];
+	qsort(list, n, sizeof(*list), by_cycles);
+	for (unsigned i = 0; i < n; i++)
+		place_row(b, list[i], k);
+	free(list);
+	return NULL;
+}
+
+const struct view view_trap_sites = { "trap-sites",
+				      "guest instructions that trap, the costliest first (CAUSE: only those; not polls)",
+				      place_cols, ARRAY_LEN(place_cols), place_rows, false };

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What is shown of adaptation: causes, sites with their verdicts, the log; pins. */
+#include "bt/bt_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- info causes ---- */
+
+static const struct view_col cause_cols[] = {
+	{ "cause", "cause", VAL_STR, "", "name for adapt" },
+	{ "on", "on", VAL_BOOL, "", "acted on" },
+	{ "threshold", "threshold", VAL_UINT, "", "so many traps promote" },
+	{ "span", "span", VAL_UINT, "cycles", "one is forgiven per so many host cycles" },
+	{ "calm", "calm", VAL_UINT, "cycles", "demoted after so many host cycles without one" },
+	{ "promoted", "promoted", VAL_UINT, "", "promotions until now" },
+	{ "demoted", "demoted", VAL_UINT, "", "demotions until now" },
+	{ "traps", "traps", VAL_UINT, "", "traps taken" },
+	{ "before", "before", VAL_UINT, "cycles", "a trap, on average, up to where the guest or its handler could go on" },
+	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
+	{ "after", "after", VAL_UINT, "cycles", "one of those, on average; what has none runs in line (info costs)" },
+	{ "saved", "saved", VAL_INT, "cycles", "by callouts in place of traps: the sum over all sites" },
+	{ "does", "an instruction or page", VAL_STR, "", "what is counted" },
+	{ "instead", "once promoted", VAL_STR, "", "what replaces it" },
+};
+
+static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct bt_vcpu *b = owner;
+
+	(void)arg;
+	for (unsigned c = 0; c < CAUSES; c++) {
+		const struct cause_state *s = &b->causes[c];
+
+		k->row(k, (struct value[]){
+				  V_STR(cause_infos[c].name), V_BOOL(adapt_on(s)), V_UINT(s->threshold),
+				  s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
+				  V_UINT(s->promotions), V_UINT(s->demotions), V_UINT(s->trap.n),
+				  s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
+				  s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, cycles_saved_all(b, c),
+				  V_STR(cause_infos[c].does), V_STR(cause_infos[c].instead) });
+	}
+	return NULL;
+}
+
+const struct view view_causes = { "causes", "what adaptation acts on: thresholds, promotions, cycles", cause_cols,
+				  ARRAY_LEN(cause_cols), cause_rows, false };
+
+/* ---- info sites ---- */
+
+static const struct view_col site_cols[] = {
+	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
+	{ "kind", "kind", VAL_STR, "", "memory, divide, or the kind of a sensitive instruction (info policy)" },
+	{ "cause", "cause", VAL_STR, "", "of its traps" },
+	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good" },
+	{ "way", "way", VAL_STR, "", "way chosen by the user" },
+	{ "form", "form", VAL_STR, "", "how it is translated now: the user's way where the instruction can run so; or info trap-sites: way" },
+	{ "count", "count", VAL_UINT, "", "traps counted towards promotion" },
+	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
+	{ "traps", "traps", VAL_UINT, "", "by this cause" },
+	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
+	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
+	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
+	{ "saved", "saved", VAL_INT, "cycles", "callouts, times what a trap cost less what a callout does" },
+	{ "judged", "judged", VAL_REAL, "ms", "when it was last promoted or demoted, since the machine was made" },
+};
+
+/* The kind of the sensitive instruction at PC, as far as it is translated now. */
+static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	bool covered;
+	const struct sens_use *use = sens_use_at(b, pc, &covered);
+
+	return use ? policy_kind_name(use->kind) : covered ? "not sensitive" : "";
+}
+
+static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, struct row_sink *k)
+{
+	const char *verdict = c < 0 ? "" : guilty_of(v, (enum cause)c) ? "promoted" :
+			      v->barred >> c & 1 ? "demoted" : "innocent";
+
+	k->row(k, (struct value[]){
+			  V_ADDR(v->pc), V_STR(c < 0 ? kind_at(b, v->pc) : c == CAUSE_DIVIDE ? "divide" : "memory"),
+			  V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
+			  V_STR(site_form(b, v)),
+			  c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
+			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
+			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
+			  c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
+			  c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]),
+			  judged_ms(b, v) });
+}
+
+static int by_pc(const void *x, const void *y)
+{
+	const struct verdict *v = *(const struct verdict *const *)x, *w = *(const struct verdict *const *)y;
+
+	return v->pc < w->pc ? -1 : v->pc > w->pc;
+}
+
+static void rows_of(const struct bt_vcpu *b, const struct verdict *v, bool all, struct row_sink *k)
+{
+	bool shown = false;
+
+	for (int c = 0; c < SITE_CAUSES; c++) {
+		if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
+			continue;
+		site_row(b, v, c, k);
+		shown = true;
+	}
+	if (v->way && !shown)
+		site_row(b, v, -1, k);
+}
+
+static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct verdict **list = malloc(VERDICTS * sizeof(*list));
+	struct bt_vcpu *b = owner;
+	unsigned n = 0;
+
+	if (!list)
+		return "no memory";
+	for (unsigned i = 0; i < VERDICTS; i++)
+		if (b->verdicts[i].pc)
+			list[n++] = &b->verdicts[i];
+	qsort(list, n, sizeof(*list), by_pc);
+	for (unsigned i = 0; i < n; i++)
+		rows_of(b, list[i], !strcmp(arg, "all"), k);
+	free(list);
+	return NULL;
+}
+
+const struct view view_sites = { "sites", "instructions with a verdict or a way of their own (all: suspects too)",
+				 site_cols, ARRAY_LEN(site_cols), site_rows, false };
+
+/* ---- info adapt ---- */
+
+static const struct view_col adapt_cols[] = {
+	{ "number", "#", VAL_UINT, "", "running number" },
+	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
+	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
+	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
+	{ "before", "before", VAL_UINT, "cycles", "a time by the old form: what its traps had cost, on average" },
+	{ "after", "after", VAL_UINT, "cycles",
+	  "a time by the new form: what its callouts have cost until now; of one without, the inline form (info costs)" },
+};
+
+static void event_text(const struct adapt_entry *e, char *buf, size_t n)
+{
+	static const char *const verdicts[] = { "promoted for", "demoted for", "demoted for good of" };
+	const struct cause_info *c = &cause_infos[e->cause];
+
+	switch (e->what) {
+	case ADAPT_ON:
+		snprintf(buf, n, "%s turned on by the user", c->name);
+		break;
+	case ADAPT_OFF:
+		snprintf(buf, n, "%s turned off by the user; sites demoted: %llu", c->name, (unsigned long long)e->before);
+		break;
+	case ADAPT_PROMOTED:
+		snprintf(buf, n, "%s %s: %s; %s", verdicts[e->what], c->name, c->does, c->instead);
+		break;
+	default:
+		snprintf(buf, n, "%s %s: %s no more", verdicts[e->what], c->name, c->does);
+	}
+}
+
+/* What the form that replaced it costs, as known by now. */
+static uint64_t cost_after(const struct bt_vcpu *b, const struct adapt_entry *e)
+{
+	const struct verdict *v = e->cause < SITE_CAUSES ? verdict_find(b, e->pc) : NULL;
+
+	if (e->after || e->what != ADAPT_PROMOTED)
+		return e->after;
+	if (v && v->after[e->cause].n)
+		return cost_mean(&v->after[e->cause]);
+	return e->cause == CAUSE_MISS ? b->cost.precheck : 0;
+}
+
+static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct bt_vcpu *b = owner;
+	uint64_t first = b->nevents > MAX_EVENTS ? b->nevents - MAX_EVENTS : 0;
+
+	(void)arg;
+	for (uint64_t i = first; i < b->nevents; i++) {
+		const struct adapt_entry *e = &b->events[i % MAX_EVENTS];
+		uint64_t after = cost_after(b, e);
+		bool verdict = e->what <= ADAPT_BARRED;
+		char text[200];
+
+		event_text(e, text, sizeof(text));
+		k->row(k, (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc), verdict ? V_ADDR(e->pc) : V_NONE,
+					    V_STR(text), verdict && e->before ? V_UINT(e->before) : V_NONE,
+					    after ? V_UINT(after) : V_NONE });
+	}
+	return NULL;
+}
+
+const struct view view_adapt = { "adapt", "log of adaptation: promotions and demotions", adapt_cols,
+				 ARRAY_LEN(adapt_cols), adapt_rows, false };
+
+/* ---- info pins ---- */
+
+static const struct view_col pin_cols[] = {
+	{ "pc", "guest pc", VAL_ADDR, "", "where the pinned fragments start" },
+	{ "pinned", "pinned", VAL_UINT, "", "fragments that are" },
+	{ "ordinary", "ordinary", VAL_UINT, "", "fragments there was no room for" },
+};
+
+static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct bt_vcpu *b = owner;
+
+	(void)arg;
+	for (unsigned i = 0; i < b->npins; i++) {
+		uint64_t n[2] = { 0 };
+
+		for (uint32_t o = 0; o < b->norder; o++)
+			if (!b->order[o]->dead && b->order[o]->pc == b->pins[i].pc)
+				n[b->order[o]->pinned]++;
+		k->row(k, (struct value[]){ V_ADDR(b->pins[i].pc), V_UINT(n[1]), V_UINT(n[0]) });
+	}
+	return NULL;
+}
+
+const struct view view_pins = { "pins", "fragments that neither adaptation nor a full cache drops", pin_cols,
+				ARRAY_LEN(pin_cols), pin_rows, false };

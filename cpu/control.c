@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Control, debug and table registers, EFLAGS and its privileges, HLT (SDM
+ * vol. 3A ch. 2, 17.2 and 20.3.3). A change that alters translation tells the
+ * mmu at once; the translator looks at the mode bits after the call. */
+#include "base/log.h"
+#include "cpu/cpu_int.h"
+
+static int done(struct vcpu *v, uint32_t next)
+{
+	v->cpu.rip = next;
+	return 0;
+}
+
+/* ---- control registers ---- */
+
+#define CR0_VALID \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_PDPTR (CR0_CD | CR0_NW | CR0_PG) /* a change reloads the PDPTEs, SDM vol. 3A 4.4.1 */
+#define CR0_FLUSH (CR0_PG | CR0_WP | CR0_PE)
+#define CR4_PDPTR (uint32_t)(CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)
+#define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
+
+/* CR4 bits and the CPUID bit that allows each. Columns: bit, leaf, register (0 EAX .. 3 EDX), bit. */
+static const struct cr4_row { uint32_t bit, leaf; uint8_t reg, feature; } cr4_rows[] = {
+	{ CR4_VME, 1, 3, 1 },         { CR4_PVI, 1, 3, 1 },   { CR4_TSD, 1, 3, 4 },
+	{ CR4_DE, 1, 3, 2 },          { CR4_PSE, 1, 3, 3 },   { CR4_PAE, 1, 3, 6 },
+	{ CR4_MCE, 1, 3, 7 },         { CR4_PGE, 1, 3, 13 },  { CR4_PCE, 1, 3, 5 },
+	{ CR4_OSFXSR, 1, 3, 24 },     { CR4_OSXMMEXCPT, 1, 3, 25 },
+	{ CR4_OSXSAVE, 1, 2, 26 },    { CR4_UMIP, 7, 2, 2 },
+	{ CR4_SMEP, 7, 1, 7 },        { CR4_SMAP, 7, 1, 20 },
+};
+
+/* Which bits of WANTED does the processor model have? */
+static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
+{
+	uint32_t allowed = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(cr4_rows); i++) {
+		const struct cr4_row *r = &cr4_rows[i];
+		uint32_t out[4];
+
+		if (!(wanted & r->bit))
+			continue;
+		v->plat.cpuid(v->plat.ctx, &v->cpu, r->leaf, 0, out);
+		if (out[r->reg] >> r->feature & 1)
+			allowed |= r->bit;
+	}
+	return allowed;
+}
+
+static bool pae_paging(const struct cpu *c) { return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE); }
+
+/* Make CR0 and CR4 so, with the PDPTEs that PAE paging then needs. */
+static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
+{
+	struct cpu *c = &v->cpu;
+	uint32_t d0 = c->cr0 ^ cr0, d4 = c->cr4 ^ cr4;
+
+	c->cr0 = cr0;
+	c->cr4 = cr4;
+	if (RARE(((d0 & CR0_PDPTR) || (d4 & CR4_PDPTR)) && pae_paging(c)) &&
+	    mmu_load_pdptrs(v->mmu, c->cr3)) {
+		c->cr0 = cr0 ^ d0;
+		c->cr4 = cr4 ^ d4;
+		return -1;
+	}
+	if ((d0 & CR0_FLUSH) || (d4 & CR4_FLUSH))
+		mmu_flush(v->mmu, true);
+	if (RARE(d0 & CR0_PE)) {
+		c->cpl = 0; /* no other is possible on either side */
+		LOG(cpu, "%s mode, cr0 %08x", cr0 & CR0_PE ? "protected" : "real", cr0);
+	}
+	return 0;
+}
+
+static int write_cr0(struct vcpu *v, uint32_t val)
+{
+	if ((val & CR0_PG) && !(val & CR0_PE))
+		return cpu_raise_err(&v->cpu, EXC_GP, 0);
+	if ((val & CR0_NW) && !(val & CR0_CD))
+		return cpu_raise_err(&v->cpu, EXC_GP, 0);
+	return set_cr0_cr4(v, (val & CR0_VALID) | CR0_ET, v->cpu.cr4);
+}
+
+static int write_cr3(struct vcpu *v, uint32_t val)
+{
+	struct cpu *c = &v->cpu;
+
+	if (pae_paging(c) && mmu_load_pdptrs(v->mmu, val))
+		return -1;
+	c->cr3 = val;
+	mmu_flush(v->mmu, false);
+	return 0;
+}
+
+static int write_cr4(struct vcpu *v, uint32_t val)
+{
+	struct cpu *c = &v->cpu;
+	uint32_t fresh = val & ~c->cr4;
+
+	if (fresh && cr4_allowed(v, fresh) != fresh)
+		return cpu_raise_err(c, EXC_GP, 0);
+	return set_cr0_cr4(v, c->cr0, val);
+}
+
+int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint32_t val, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+
+	if (RARE(cr > 4 || cr == 1))
+		return cpu_raise(c, EXC_UD);
+	if (need_cpl0(c))
+		return -1;
+	switch (cr) {
+	case 0:
+		if (write_cr0(v, val))
+			return -1;
+		break;
+	case 2:
+		c->cr2 = val;
+		break;
+	case 3:
+		if (write_cr3(v, val))
+			return -1;
+		break;
+	case 4:
+		if (write_cr4(v, val))
+			return -1;
+		break;
+	}
+	return done(v, next);
+}
+
+int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint32_t *val)
+{
+	struct cpu *c = &v->cpu;
+
+	if (RARE(cr > 4 || cr == 1))
+		return cpu_raise(c, EXC_UD);
+	if (need_cpl0(c))
+		return -1;
+	*val = cr == 0 ? c->cr0 : cr == 2 ? c->cr2 : cr == 3 ? c->cr3 : c->cr4;
+	return 0;
+}
+
+#define MSW (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
+
+int cpu_lmsw(struct vcpu *v, uint16_t val, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+	uint32_t cr0 = (c->cr0 & ~(uint32_t)(MSW & ~CR0_PE)) | (val & MSW); /* PE is never cleared */
+
+	if (need_cpl0(c) || set_cr0_cr4(v, cr0, c->cr4))
+		return -1;
+	return done(v, next);
+}
+
+int cpu_clts(struct vcpu *v, uint32_t next)
+{
+	if (need_cpl0(&v->cpu))
+		return -1;
+	v->cpu.cr0 &= ~(uint32_t)CR0_TS;
+	return done(v, next);
+}
+
+/* ---- debug registers ---- */
+
+#define DR6_FIXED 0xffff0ff0u
+#define DR6_BITS 0xe00fu
+#define DR6_BD (1u << 13)
+#define DR7_FIXED 0x400u
+#define DR7_BITS 0xffff23ffu
+#define DR7_GD (1u << 13)
+
+/* Common checks; *DR becomes 6 or 7 for the aliases 4 and 5. */
+static int dr_check(struct vcpu *v, unsigned *dr)
+{
+	struct cpu *c = &v->cpu;
+
+	if (*dr == 4 || *dr == 5) {
+		if (c->cr4 & CR4_DE)
+			return cpu_raise(c, EXC_UD);
+		*dr += 2;
+	}
+	if (*dr > 7)
+		return cpu_raise(c, EXC_UD);
+	if (need_cpl0(c))
+		return -1;
+	if (c->dr[7] & DR7_GD) {
+		c->dr[6] |= DR6_BD;
+		return cpu_raise(c, EXC_DB);
+	}
+	return 0;
+}
+
+int cpu_mov_to_dr(struct vcpu *v, unsigned dr, uint32_t val, uint32_t next)
+{
+	if (dr_check(v, &dr))
+		return -1;
+	if (dr == 6)
+		val = (val & DR6_BITS) | DR6_FIXED;
+	else if (dr == 7)
+		val = (val & DR7_BITS) | DR7_FIXED;
+	v->cpu.dr[dr] = val;
+	return done(v, next);
+}
+
+int cpu_mov_from_dr(struct vcpu *v, unsigned dr, uint32_t *val)
+{
+	if (dr_check(v, &dr))
+		return -1;
+	*val = v->cpu.dr[dr];
+	return 0;
+}
+
+/* ---- descriptor-table and task registers ---- */
+
+static int load_dt(struct vcpu *v, struct dt_reg *r, uint32_t base, uint16_t limit, unsigned op,
+		   uint32_t next)
+{
+	if (need_cpl0(&v->cpu))
+		return -1;
+	*r = (struct dt_reg){ .base = op == 2 ? base & 0xffffff : base, .limit = limit };
+	return done(v, next);
+}
+
+int cpu_lgdt(struct vcpu *v, uint32_t base, uint16_t limit, unsigned op, uint32_t next)
+{
+	return load_dt(v, &v->cpu.gdtr, base, limit, op, next);
+}
+
+int cpu_lidt(struct vcpu *v, uint32_t base, uint16_t limit, unsigned op, uint32_t next)
+{
+	return load_dt(v, &v->cpu.idtr, base, limit, op, next);
+}
+
+/* LLDT and LTR: protected mode, CPL 0, a GDT selector. */
+static int fetch_system(struct vcpu *v, uint16_t sel, struct desc *d)
+{
+	if (sel & 4)
+		return cpu_raise_err(&v->cpu, EXC_GP, sel_err(sel, 0));
+	return desc_fetch(v, sel, d, EXC_GP, 0);
+}
+
+static int need_pm_cpl0(struct cpu *c)
+{
+	return !cpu_pe(c) || cpu_v86(c) ? cpu_raise(c, EXC_UD) : need_cpl0(c);
+}
+
+int cpu_lldt(struct vcpu *v, uint16_t sel, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+	struct desc d;
+
+	if (need_pm_cpl0(c))
+		return -1;
+	if (sel_null(sel)) {
+		c->ldtr = seg_null(sel);
+		return done(v, next);
+	}
+	if (fetch_system(v, sel, &d))
+		return -1;
+	if (desc_type(&d) != DT_LDT)
+		return cpu_raise_err(c, EXC_GP, sel_err(sel, 0));
+	if (!(d.hi & D_P))
+		return cpu_raise_err(c, EXC_NP, sel_err(sel, 0));
+	desc_cache(&d, sel, &c->ldtr);
+	return done(v, next);
+}
+
+int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+	struct desc d;
+
+	if (need_pm_cpl0(c))
+		return -1;
+	if (sel_null(sel))
+		return cpu_raise_err(c, EXC_GP, 0);
+	if (fetch_system(v, sel, &d))
+		return -1;
+	if (!desc_tss_free(&d))
+		return cpu_raise_err(c, EXC_GP, sel_err(sel, 0));
+	if (!(d.hi & D_P))
+		return cpu_raise_err(c, EXC_NP, sel_err(sel, 0));
+	d.hi |= D_BUSY;
+	if (mmu_write(v->mmu, (uint32_t)(d.at + 4), &d.hi, 4, MM_WRITE))
+		return -1;
+	desc_cache(&d, sel, &c->tr);
+	return done(v, next);
+}
+
+int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next)
+{
+	if (need_cpl0(&v->cpu))
+		return -1;
+	mmu_invlpg(v->mmu, lin);
+	return done(v, next);
+}
+
+int cpu_hlt(struct vcpu *v, uint32_t next)
+{
+	if (need_cpl0(&v->cpu))
+		return -1;
+	v->cpu.halted = 1;
+	return done(v, next);
+}
+
+/* ---- EFLAGS ---- */
+
+/* Whose interrupt flag an instruction works on. */
+enum if_right { IF_REAL, IF_VIRTUAL, IF_NONE };
+
+/* CLI and STI: IOPL, CR4.VME in virtual-8086 mode, CR4.PVI in ring 3. */
+static enum if_right if_right(const struct cpu *c)
+{
+	if (!cpu_pe(c))
+		return IF_REAL;
+	if (cpu_v86(c)) {
+		if (cpu_iopl(c) == 3)
+			return IF_REAL;
+		return c->cr4 & CR4_VME ? IF_VIRTUAL : IF_NONE;
+	}
+	if (c->cpl <= cpu_iopl(c))
+		return IF_REAL;
+	return c->cpl == 3 && (c->cr4 & CR4_PVI) ? IF_VIRTUAL : IF_NONE;
+}
+
+int cpu_cli(struct vcpu *v, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+
+	switch (if_right(c)) {
+	case IF_REAL:
+		c->intf = 0;
+		return done(v, next);
+	case IF_VIRTUAL:
+		c->sysflags &= ~(uint32_t)FL_VIF;
+		return done(v, next);
+	case IF_NONE:
+		break;
+	}
+	return cpu_raise_err(c, EXC_GP, 0);
+}
+
+int cpu_sti(struct vcpu *v, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+
+	switch (if_right(c)) {
+	case IF_REAL:
+		if (!c->intf)
+			c->shadow = 1;
+		c->intf = 1;
+		return done(v, next);
+	case IF_VIRTUAL:
+		if (c->sysflags & FL_VIP)
+			break;
+		c->sysflags |= FL_VIF;
+		return done(v, next);
+	case IF_NONE:
+		break;
+	}
+	return cpu_raise_err(c, EXC_GP, 0);
+}
+
+/* POPF and PUSHF: is this a virtual-8086 program that may not touch the real flags? */
+static bool v86_limited(const struct cpu *c) { return cpu_v86(c) && cpu_iopl(c) < 3; }
+
+static int v86_vme_check(struct cpu *c, unsigned op)
+{
+	return op == 2 && (c->cr4 & CR4_VME) ? 0 : cpu_raise_err(c, EXC_GP, 0);
+}
+
+#define POPF16_FLAGS ((uint32_t)(FL_HOST | FL_TF | FL_NT))
+#define POPF32_FLAGS (POPF16_FLAGS | FL_AC | FL_ID)
+
+static uint32_t popf_mask(const struct cpu *c, unsigned op)
+{
+	uint32_t mask = op == 4 ? POPF32_FLAGS : POPF16_FLAGS;
+
+	if (c->cpl <= cpu_iopl(c))
+		mask |= FL_IF;
+	if (c->cpl == 0)
+		mask |= FL_IOPL;
+	return mask;
+}
+
+int cpu_popf(struct vcpu *v, unsigned op, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+	bool limited = v86_limited(c);
+	uint32_t esp = (uint32_t)c->gpr[R_ESP], mask = popf_mask(c, op), f;
+
+	if (limited && v86_vme_check(c, op))
+		return -1;
+	if (cpu_pop(v, &f, op))
+		return -1;
+	if (limited) {
+		if ((f & FL_TF) || ((f & FL_IF) && (c->sysflags & FL_VIP))) {
+			c->gpr[R_ESP] = esp;
+			return cpu_raise_err(c, EXC_GP, 0);
+		}
+		f |= f & FL_IF ? FL_VIF : 0;
+		mask = POPF16_FLAGS | FL_VIF;
+	}
+	cpu_set_eflags(c, ((cpu_eflags(c) & ~mask) | (f & mask)) & ~(uint32_t)FL_RF);
+	return done(v, next);
+}
+
+int cpu_pushf(struct vcpu *v, unsigned op, uint32_t next)
+{
+	struct cpu *c = &v->cpu;
+	uint32_t f = cpu_eflags(c) & ~(uint32_t)(FL_VM | FL_RF);
+
+	if (v86_limited(c)) {
+		if (v86_vme_check(c, op))
+			return -1;
+		f = (f & ~(uint32_t)FL_IF) | FL_IOPL | (f & FL_VIF ? FL_IF : 0);
+	}
+	if (cpu_push(v, f, op))
+		return -1;
+	return done(v, next);
+}

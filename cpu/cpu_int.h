@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the files of cpu/system.h share: descriptors, segment checks, stack frames,
+ * transfers of control. Same contract as cpu/system.h: 0, or -1 with cpu.exc. EXT
+ * is bit 0 of the error code: 1 while an event is delivered that the program
+ * did not ask for (SDM vol. 3A 6.13). */
+#ifndef CPU_CPU_INT_H
+#define CPU_CPU_INT_H
+#include "cpu/system.h"
+#include "mm/mm.h"
+
+#define RARE(x) __builtin_expect(!!(x), 0)
+
+/* A descriptor (SDM vol. 3A 3.4.5) and where it was read. */
+struct desc {
+	uint32_t lo, hi;
+	uint32_t at;
+};
+
+/* Bits of desc.hi. */
+enum {
+	D_A = 1 << 8, D_RW = 1 << 9, D_EC = 1 << 10, D_CODE = 1 << 11, D_S = 1 << 12,
+	D_P = 1 << 15, D_G = 1 << 23,
+	D_BUSY = 1 << 9, /* TSS */
+};
+
+/* Descriptor types with S as bit 4; system descriptors are below 16. */
+enum {
+	DT_TSS16 = 1, DT_LDT = 2, DT_TSS16_BUSY = 3, DT_CALL16 = 4, DT_TASK = 5, DT_INT16 = 6, DT_TRAP16 = 7,
+	DT_TSS32 = 9, DT_TSS32_BUSY = 11, DT_CALL32 = 12, DT_INT32 = 14, DT_TRAP32 = 15,
+	DT_32BIT = 8, /* the bit that tells each pair apart */
+};
+
+static inline unsigned desc_type(const struct desc *d) { return d->hi >> 8 & 0x1f; }
+static inline unsigned desc_dpl(const struct desc *d) { return d->hi >> 13 & 3; }
+static inline bool desc_code(const struct desc *d) { return (d->hi & (D_S | D_CODE)) == (D_S | D_CODE); }
+static inline bool desc_conforming(const struct desc *d) { return d->hi & D_EC; } /* of a code segment */
+static inline bool desc_wdata(const struct desc *d)
+{
+	return (d->hi & (D_S | D_CODE | D_RW)) == (D_S | D_RW);
+}
+static inline bool desc_tss_free(const struct desc *d) { return (desc_type(d) & ~DT_32BIT) == DT_TSS16; }
+static inline bool desc_tss_busy(const struct desc *d) { return (desc_type(d) & ~DT_32BIT) == DT_TSS16_BUSY; }
+
+static inline uint32_t desc_base(const struct desc *d)
+{
+	return d->lo >> 16 | (d->hi & 0xff) << 16 | (d->hi & 0xff000000);
+}
+
+static inline uint32_t desc_limit(const struct desc *d)
+{
+	uint32_t limit = (d->lo & 0xffff) | (d->hi & 0xf0000);
+
+	return d->hi & D_G ? limit << 12 | 0xfff : limit;
+}
+
+static inline void desc_cache(const struct desc *d, uint16_t sel, struct seg_cache *s)
+{
+	*s = (struct seg_cache){
+		.base = desc_base(d), .limit = desc_limit(d), .attr = d->hi >> 8 & 0xf0ff, .sel = sel,
+	};
+}
+
+static inline uint32_t sel_err(uint16_t sel, unsigned ext) { return (sel & 0xfffcu) | ext; }
+static inline bool sel_null(uint16_t sel) { return !(sel & 0xfffc); }
+
+static inline unsigned cpu_iopl(const struct cpu *c) { return c->sysflags >> 12 & 3; }
+static inline unsigned cpl_how(unsigned cpl) { return cpl == 3 ? MM_USER : 0; }
+
+/* For privileged instructions: 0 at CPL 0, else -1 with #GP(0). */
+static inline int need_cpl0(struct cpu *c) { return RARE(c->cpl) ? cpu_raise_err(c, EXC_GP, 0) : 0; }
+
+/* ---- cpu/segment.c: descriptors and segments ---- */
+
+/* Read the descriptor SEL names (not null). Outside its table: VEC(SEL + EXT). */
+int desc_fetch(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned ext);
+/* Set the accessed bit, in memory only when it is clear there. */
+int desc_touch(struct vcpu *v, struct desc *d);
+/* Fetch a stack segment for privilege CPL: VEC for what is wrong with it, #SS when not present. */
+int desc_fetch_ss(struct vcpu *v, uint16_t sel, unsigned cpl, struct desc *d, int vec, unsigned ext);
+/* Fetch a segment for DS, ES, FS or GS (not null): VEC for what is wrong, #NP when not present. */
+int desc_fetch_data(struct vcpu *v, uint16_t sel, unsigned cpl, struct desc *d, int vec, unsigned ext);
+/* Cache contents of a null selector, and of a segment in real (OLD: before) or virtual-8086 mode. */
+struct seg_cache seg_null(uint16_t sel);
+struct seg_cache seg_v86(uint16_t sel);
+struct seg_cache seg_real(const struct seg_cache *old, uint16_t sel);
+/* Load CS in real or virtual-8086 mode, whichever is on. */
+void seg_load_cs86(struct cpu *c, uint16_t sel);
+/* After a return to outer ring CPL: data segments it must not keep become null. */
+void seg_drop_inner(struct cpu *c, unsigned cpl);
+
+/* Are the N bytes at OFF inside S? N > 0; looks at limit and direction only. */
+static inline bool seg_fits(const struct seg_cache *s, uint32_t off, uint32_t n)
+{
+	uint32_t last = off + n - 1;
+
+	if (RARE(last < off))
+		return false;
+	if (RARE((s->attr & (SA_S | SA_CODE | SA_EC)) == (SA_S | SA_EC)))
+		return off > s->limit && last <= (s->attr & SA_DB ? ~0u : 0xffffu);
+	return last <= s->limit;
+}
+
+static inline uint32_t stack_mask(const struct seg_cache *ss) { return ss->attr & SA_DB ? ~0u : 0xffffu; }
+
+/* The new ESP when the stack pointer that SS selects (SP or ESP) becomes VAL. */
+static inline uint32_t stack_merge(const struct seg_cache *ss, uint32_t esp, uint32_t val)
+{
+	return (esp & ~stack_mask(ss)) | (val & stack_mask(ss));
+}
+
+/* Push N items of OP bytes, F[0] ending lowest, on stack SS:*ESP as HOW; *ESP follows on success.
+ * No room: #SS(ERR). */
+int stack_push(struct vcpu *v, const struct seg_cache *ss, uint32_t *esp, const uint32_t *f, unsigned n,
+	       unsigned op, unsigned how, uint32_t err);
+/* Read N items of OP bytes from the current stack, beginning SKIP bytes above its top. */
+int stack_peek(struct vcpu *v, uint32_t skip, uint32_t *f, unsigned n, unsigned op);
+
+/* ---- cpu/far.c ---- */
+
+/* Check the CS a far return or IRET popped, and fetch it. */
+int ret_check_cs(struct vcpu *v, uint16_t sel, struct desc *d);
+
+/* ---- cpu/task.c ---- */
+
+enum task_via { TASK_JMP, TASK_CALL, TASK_IRET, TASK_INT };
+/* SS:ESP of ring DPL from the current TSS. */
+int tss_stack(struct vcpu *v, unsigned dpl, uint16_t *ss, uint32_t *esp, unsigned ext);
+/* Fetch the TSS that SEL names for a switch other than by IRET: in the GDT, available, present. */
+int tss_fetch(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext);
+/* Switch to the task of TSS D. EIP and FLAGS are saved for the old task. On -1 the state may be the
+ * new task's already: an exception there belongs to it (SDM vol. 3A 7.3). */
+int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via, uint32_t eip, uint32_t flags,
+		unsigned ext);
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See hv/boot/image.h: choosing a loader, and what they share. All sizes are
+ * checked in 64 bits; a bad file is one line of text, never a crash. */
+#include "hv/boot/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "hv/boot/acpi.h"
+
+enum { GDT_AT = 0xff000, GDT_ENTRIES = 4, LOW_END = 0x9fc00, EBDA_SEG = 0x9fc0 };
+
+bool image_fail(struct loader *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(l->err, l->errlen, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+void blob_free(struct blob *b)
+{
+	free(b->data);
+	*b = (struct blob){ 0 };
+}
+
+static bool read_all(struct loader *l, FILE *f, const char *path, struct blob *out)
+{
+	size_t n = fread(out->data, 1, out->len, f);
+
+	if (n == out->len)
+		return true;
+	blob_free(out);
+	return image_fail(l, "%s: cannot read: %s", path,
+			  ferror(f) ? strerror(errno) : "file is shorter than it says");
+}
+
+bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+	struct stat st;
+	bool ok;
+
+	*out = (struct blob){ 0 };
+	if (!f)
+		return image_fail(l, "%s: cannot open: %s", path, strerror(errno));
+	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
+		fclose(f);
+		return image_fail(l, "%s: not a regular file", path);
+	}
+	if (!st.st_size || (uint64_t)st.st_size > max) {
+		fclose(f);
+		return image_fail(l, "%s: %s (%llu bytes, at most %llu)", path,
+				  st.st_size ? "file too large" : "file is empty",
+				  (unsigned long long)st.st_size, (unsigned long long)max);
+	}
+	out->len = (size_t)st.st_size;
+	out->data = malloc(out->len);
+	ok = out->data ? read_all(l, f, path, out) : image_fail(l, "%s: out of memory", path);
+	fclose(f);
+	return ok;
+}
+
+bool image_put(struct loader *l, gpa at, const void *data, uint64_t n, const char *what)
+{
+	if (n > l->memory || at > l->memory - n)
+		return image_fail(l, "%s: %llu bytes at %#llx do not fit into %llu KiB of memory", what,
+				  (unsigned long long)n, (unsigned long long)at,
+				  (unsigned long long)l->memory >> 10);
+	if (!mm_phys_write(l->vm, at, data, n))
+		return image_fail(l, "%s: no memory at %#llx", what, (unsigned long long)at);
+	return true;
+}
+
+/* Selectors 0x10 and 0x18, as the Linux boot protocol wants them. */
+static const uint64_t gdt[GDT_ENTRIES] = { 0, 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull };
+static const struct seg_cache flat_code = {
+	.sel = 0x10,
+	.limit = 0xffffffff,
+	.attr = SA_P | SA_S | SA_CODE | SA_RW | SA_A | SA_DB | SA_G,
+};
+static const struct seg_cache flat_data = {
+	.sel = 0x18,
+	.limit = 0xffffffff,
+	.attr = SA_P | SA_S | SA_RW | SA_A | SA_DB | SA_G,
+};
+
+bool image_enter_flat(struct loader *l, uint32_t entry, uint32_t esp)
+{
+	struct cpu *c = l->cpu;
+
+	for (int i = 0; i < SEG_COUNT; i++)
+		c->seg[i] = flat_data;
+	c->seg[SEG_CS] = flat_code;
+	c->gdtr = (struct dt_reg){ .base = GDT_AT, .limit = sizeof(gdt) - 1 };
+	c->idtr = (struct dt_reg){ 0 };
+	c->cr0 = CR0_PE | CR0_ET;
+	c->cpl = 0;
+	cpu_set_eflags(c, FL_ONE);
+	memset(c->gpr, 0, sizeof(c->gpr));
+	c->gpr[R_ESP] = esp;
+	c->rip = entry;
+	return image_put(l, GDT_AT, gdt, sizeof(gdt), "descriptor table");
+}
+
+unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX])
+{
+	unsigned n = 0;
+
+	out[n++] = (struct memory_range){ 0, LOW_END, E820_RAM };
+	out[n++] = (struct memory_range){ LOW_END, 0xa0000 - LOW_END, E820_RESERVED };
+	out[n++] = (struct memory_range){ 0xe0000, 0x20000, E820_RESERVED }; /* ACPI tables */
+	if (memory > 0x100000)
+		out[n++] = (struct memory_range){ 0x100000, memory - 0x100000, E820_RAM };
+	return n;
+}
+
+bool image_wants_bios(const struct image_config *cfg)
+{
+	return !cfg->kernel && !cfg->flat && !cfg->blob;
+}
+
+/* What a BIOS leaves in its data area, as far as kernels look: COM1, memory
+ * size, EBDA, an 80x25 colour screen. */
+static bool put_bda(struct loader *l)
+{
+	static const struct {
+		uint16_t at, val;
+	} words[] = {
+		{ 0x400, 0x3f8 }, { 0x40e, EBDA_SEG }, { 0x410, 0x0226 }, { 0x413, 639 }, { 0x44a, 80 },
+		{ 0x44c, 4096 },  { 0x449, 3 },	       { 0x463, 0x3d4 },  { 0x484, 24 },  { 0x485, 16 },
+	};
+	uint8_t bda[0x100] = { 0 };
+	uint16_t blank[80 * 25];
+
+	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+		memcpy(bda + (words[i].at - 0x400), &words[i].val, words[i].at == 0x449 ? 1 : 2);
+	for (unsigned i = 0; i < ARRAY_LEN(blank); i++)
+		blank[i] = 0x0720;
+	return image_put(l, 0x400, bda, sizeof(bda), "BIOS data area") &&
+	       image_put(l, 0xb8000, blank, sizeof(blank), "screen");
+}
+
+static bool load_kernel(struct loader *l)
+{
+	struct blob k = { 0 };
+	bool ok;
+
+	if (!image_read_file(l, l->cfg->kernel, 1ull << 30, &k))
+		return false;
+	if (linux_probe(&k))
+		ok = linux_load(l, &k);
+	else if (multiboot_probe(&k))
+		ok = multiboot_load(l, &k);
+	else
+		ok = image_fail(l, "%s: neither a Linux bzImage nor a Multiboot kernel", l->cfg->kernel);
+	blob_free(&k);
+	return ok;
+}
+
+static bool load_blob(struct loader *l)
+{
+	struct blob k = { .len = l->cfg->blob_len };
+
+	k.data = (uint8_t *)(uintptr_t)l->cfg->blob; /* borrowed; loaders only read */
+	if (!multiboot_probe(&k))
+		return image_fail(l, "the embedded guest is not a Multiboot kernel");
+	return multiboot_load(l, &k);
+}
+
+bool image_open(struct loader *l)
+{
+	return image_wants_bios(l->cfg) ? bios_open(l) : true;
+}
+
+void image_close(struct loader *l)
+{
+	blob_free(&l->bios);
+	blob_free(&l->vgabios);
+	blob_free(&l->disk);
+}
+
+bool image_load(struct loader *l)
+{
+	if (image_wants_bios(l->cfg))
+		return bios_load(l);
+	if (!put_bda(l))
+		return false;
+	if (!acpi_write(l->vm))
+		return image_fail(l, "no memory for ACPI tables");
+	if (l->cfg->flat)
+		return flat_load(l);
+	return l->cfg->blob ? load_blob(l) : load_kernel(l);
+}

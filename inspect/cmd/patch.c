@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest code changed in the translation only, and probes. What there is of them
+ * is shown by the translator's own views (info patches, probes). */
+#include "bt/bt.h"
+#include "inspect/debuginfo/asm.h"
+#include "inspect/session_int.h"
+#include "x86/disas.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PATCH = 240 };
+
+static int hex_digit(int c)
+{
+	return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
+}
+
+/* Words FROM to TO: "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
+static int parse_code(const struct cmd_args *a, int from, int to, uint8_t *out, unsigned max)
+{
+	static const struct { const char *word; uint8_t n, bytes[2]; } words[] = {
+		{ "nop", 1, { 0x90 } }, { "ret", 1, { 0xc3 } }, { "int3", 1, { 0xcc } }, { "ud2", 2, { 0x0f, 0x0b } },
+	};
+	unsigned n = 0;
+
+	for (int i = from; i < to; i++) {
+		const char *p = a->argv[i];
+		bool word = false;
+
+		for (unsigned w = 0; w < ARRAY_LEN(words); w++)
+			if (!strcmp(p, words[w].word) && n + words[w].n <= max) {
+				memcpy(out + n, words[w].bytes, words[w].n);
+				n += words[w].n;
+				word = true;
+			}
+		if (word)
+			continue;
+		if (p[0] == '0' && p[1] == 'x')
+			p += 2;
+		for (; p[0]; p += 2) {
+			if (hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0 || n == max)
+				return -1;
+			out[n++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+		}
+	}
+	return (int)n;
+}
+
+/* ---- assembly ---- */
+
+static bool asm_symbol(void *ctx, const char *name, uint64_t *val)
+{
+	struct inspect *s = ctx;
+	const struct symbol *sym = symbols_find(&s->symbols, name);
+
+	if (sym)
+		*val = sym->addr;
+	return sym;
+}
+
+static bool asm_interrupted(void *ctx)
+{
+	return session_interrupted(ctx);
+}
+
+/* "asm", "asm16", "asm32": code of so many bits; 0: none of them. */
+static unsigned asm_bits(struct inspect *s, const char *word)
+{
+	if (!strcmp(word, "asm"))
+		return session_code_bits(s);
+	return !strcmp(word, "asm16") ? 16 : !strcmp(word, "asm32") ? 32 : 0;
+}
+
+static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, gva pc, uint8_t *out, struct result *r)
+{
+	struct assembly as = { .bits = bits, .at = (uint32_t)pc, .symbol = asm_symbol,
+			       .interrupted = asm_interrupted, .ctx = s };
+	char *text = calloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
+	int n;
+
+	if (!text)
+		abort();
+	for (int i = 2; i < a->argc; i++) {
+		strcat(text, a->argv[i]);
+		strcat(text, " ");
+	}
+	as.text = text;
+	n = asm_bytes(&as, out, MAX_PATCH, err, sizeof(err));
+	free(text);
+	return n < 0 ? result_fail(r, "patch-code: %s", err) : n;
+}
+
+/* How many bytes it is from N bytes behind PC to the end of the guest's instruction there. */
+static unsigned to_boundary(struct inspect *s, gva pc, unsigned n)
+{
+	unsigned at = 0;
+	struct disas_insn in;
+
+	while (at < n) {
+		if (!examine_insn(s, pc + at, &in) || !in.len)
+			return 0;
+		at += in.len;
+	}
+	return at - n;
+}
+
+/* ---- patch-code ---- */
+
+static const struct view_col added_cols[] = {
+	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
+	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
+	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
+	{ "nops", "Nops", VAL_UINT, "bytes", "of these filled up to the end of the last instruction replaced" },
+};
+RECORD_DOC(patch_record, "patch-code probe", added_cols);
+
+/* Without and with a name for the address; a byte, bytes, bytes with nops. */
+static const char *const added_formats[2][3] = {
+	{ "patch {number} at {pc}, 1 byte", "patch {number} at {pc}, {length} bytes",
+	  "patch {number} at {pc}, {length} bytes, the last {nops} of them nop" },
+	{ "patch {number} at {pc} {symbol}, 1 byte", "patch {number} at {pc} {symbol}, {length} bytes",
+	  "patch {number} at {pc} {symbol}, {length} bytes, the last {nops} of them nop" },
+};
+
+static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	unsigned bits = asm_bits(s, a->argv[1]), fill = 0, number;
+	uint8_t code[MAX_PATCH], guest[MAX_PATCH];
+	int n, over = 1, nover = 0;
+	const char *err;
+	char sym[300];
+	struct table *t;
+	gva pc;
+
+	if (session_address(s, a, 0, r, &pc))
+		return -1;
+	while (!bits && over < a->argc && strcmp(a->argv[over], "over"))
+		over++;
+	if (!bits && over < a->argc)
+		nover = parse_code(a, over + 1, a->argc, guest, sizeof(guest));
+	n = bits ? assemble(s, a, bits, pc, code, r) : parse_code(a, 1, over, code, sizeof(code));
+	if (n < 0 && bits)
+		return -1;
+	if (n <= 0 || nover < 0 || (!bits && over < a->argc && !nover))
+		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
+				   "text is asm \"...\"", MAX_PATCH);
+	if (bits && (fill = to_boundary(s, pc, (unsigned)n)) + (unsigned)n <= sizeof(code))
+		memset(code + n, 0x90, fill);
+	else
+		fill = 0;
+	err = bt_patch_add(machine_vcpu(s->m),
+			   &(struct bt_patch){ .pc = pc, .bytes = code, .len = (unsigned)n + fill, .over = guest,
+					       .nover = (unsigned)nover, .bits = bits ? bits : session_code_bits(s) },
+			   &number);
+	if (err)
+		return result_fail(r, "patch-code: %s", err);
+	s->patching = true;
+	symbols_text(&s->symbols, pc, sym, sizeof(sym));
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, added_formats[sym[0] != 0][fill ? 2 : (unsigned)n > 1]);
+	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(pc), sym[0] ? V_STR(sym) : V_NONE,
+				       V_UINT((unsigned)n + fill), V_UINT(fill) });
+	return 0;
+}
+
+static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t n;
+
+	if (session_eval(s, a->argv[0], &n, r))
+		return -1;
+	if (n < 1 || n > UINT32_MAX || !bt_patch_remove(machine_vcpu(s->m), (unsigned)n))
+		return result_fail(r, "unpatch: no patch %lld (info patches lists them)", (long long)n);
+	return 0;
+}
+
+static int cmd_patches(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	if (!a->argc)
+		return view_show(s, "patches", a, 0, r);
+	if (a->argc != 2 || strcmp(a->argv[0], "save"))
+		return result_fail(r, "usage: patches [save FILE]");
+	return save_script_write(s, a->argv[1], r);
+}
+
+static const struct command commands[] = {
+	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT", "change guest code in the translation only: the guest cannot see it",
+	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT is one or several instructions in Intel syntax, "
+	  "separated by ';', in quotes, as GNU as (which is run) has it; names are the guest's symbols; asm16 and asm32 "
+	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
+	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
+	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
+	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
+	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
+	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
+	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
+	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.", cmd_patches,
+	  CMD_MACHINE | CMD_PAUSE, 0, 2, "save <file>" },
+	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
+	  CMD_MACHINE | CMD_PAUSE, 1, 1, "<patches.number>" },
+	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
+	  "at the instruction at ADDRESS or pc, without stopping: count; where EXPR holds, print FORMAT (info probes)",
+	  "Done in the translation. A count is three inline instructions; a condition of comparisons of 32-bit registers "
+	  "with constants, joined by &&, is inline too; other conditions, and lines, call out. FORMAT is that of trace. "
+	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
+	  cmd_probe, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]", "take out the probe with this number, or those at ADDRESS or pc", NULL,
+	  cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 2, "at|all|<probes.number> <expr>" },
+	{ 0 },
+};
+
+const struct command_group cmd_patch_group = { "patches", "Patches and probes", commands };

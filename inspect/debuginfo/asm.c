@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See debuginfo/asm.h. as makes an object of the text, ld puts it at its address and resolves the guest's symbols.
+ * What they have to say about a wrong text is the error. */
+#include "inspect/debuginfo/asm.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_ARGS = 64, MAX_SYMBOLS = 24, LONGEST_MS = 5000 };
+
+extern char **environ;
+
+/* A command being put together. */
+struct command_line {
+	char *argv[MAX_ARGS + 1];
+	unsigned n;
+};
+
+static void add(struct command_line *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct command_line *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->n == MAX_ARGS)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&c->argv[c->n++], fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	c->argv[c->n] = NULL;
+}
+
+static void clear(struct command_line *c)
+{
+	while (c->n)
+		free(c->argv[--c->n]);
+}
+
+/* ---- child processes ---- */
+
+static int start(const struct command_line *c, const char *messages, pid_t *pid)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, usual;
+	int rc;
+
+	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&files, 1, messages, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	posix_spawn_file_actions_adddup2(&files, 1, 2);
+	rc = posix_spawnp(pid, c->argv[0], &files, &attr, c->argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
+	return rc;
+}
+
+/* Wait for PID. Its status; -1 when it took too long and was ended. */
+static int await(const struct assembly *a, pid_t pid)
+{
+	int status;
+
+	for (int ms = 0; ms < LONGEST_MS; ms += 2) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+		if ((got < 0 && errno != EINTR) || (a->interrupted && a->interrupted(a->ctx)))
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	}
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return -1;
+}
+
+/* The first line in FILE that tells of an error (or else the first at all), without file name and
+ * line number. */
+static void first_message(const char *file, char *err, size_t errlen)
+{
+	static const char *const marks[] = { "Error: ", "undefined reference", "relocation truncated", "Fatal error: " };
+	FILE *f = fopen(file, "re");
+	char line[200];
+
+	err[0] = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!err[0])
+			snprintf(err, errlen, "%s", line);
+		for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+			const char *at = strstr(line, marks[i]);
+
+			if (!at)
+				continue;
+			snprintf(err, errlen, "%s", at + (marks[i][strlen(marks[i]) - 1] == ' ' ? strlen(marks[i]) : 0));
+			fclose(f);
+			return;
+		}
+	}
+	if (f)
+		fclose(f);
+}
+
+static bool run(const struct assembly *a, const struct command_line *c, const char *dir, char *err, size_t errlen)
+{
+	char messages[200], text[200];
+	pid_t pid;
+	int rc;
+
+	snprintf(messages, sizeof(messages), "%s/messages", dir);
+	rc = start(c, messages, &pid);
+	if (rc) {
+		snprintf(err, errlen, "assembly text needs GNU %s (package binutils): %s", c->argv[0], strerror(rc));
+		return false;
+	}
+	rc = await(a, pid);
+	if (rc == 0)
+		return true;
+	first_message(messages, text, sizeof(text));
+	if (rc == 127 && !text[0])
+		snprintf(err, errlen, "assembly text needs GNU %s (package binutils), which cannot be run", c->argv[0]);
+	else if (rc < 0)
+		snprintf(err, errlen, "%s took too long and was ended", c->argv[0]);
+	else
+		snprintf(err, errlen, "%s: %s", c->argv[0], text[0] ? text : "failed without a word");
+	return false;
+}
+
+/* ---- as and ld ---- */
+
+static bool write_source(const struct assembly *a, const char *file)
+{
+	FILE *f = fopen(file, "we");
+
+	if (!f)
+		return false;
+	fprintf(f, "\t.intel_syntax noprefix\n\t.code%u\n\t.text\n%s\n", a->bits, a->text);
+	return !fclose(f);
+}
+
+/* A definition for each name in the text that the guest's symbols know. */
+static void add_symbols(const struct assembly *a, struct command_line *c)
+{
+	unsigned found = 0;
+
+	for (const char *p = a->text; *p && found < MAX_SYMBOLS;) {
+		size_t n = 0;
+		char name[128];
+		uint64_t val;
+
+		while (isalnum((unsigned char)p[n]) || (p[n] && strchr("_.$@", p[n])))
+			n++;
+		if (n && n < sizeof(name) && !isdigit((unsigned char)*p)) {
+			memcpy(name, p, n);
+			name[n] = 0;
+			if (a->symbol && a->symbol(a->ctx, name, &val)) {
+				add(c, "--defsym=%s=0x%llx", name, (unsigned long long)(uint32_t)val);
+				found++;
+			}
+		}
+		p += n ? n : 1;
+	}
+}
+
+static int read_code(const char *file, uint8_t *out, unsigned max, char *err, size_t errlen)
+{
+	FILE *f = fopen(file, "re");
+	size_t n = f ? fread(out, 1, max, f) : 0;
+	bool more = f && fgetc(f) != EOF;
+
+	if (f)
+		fclose(f);
+	if (n && !more)
+		return (int)n;
+	if (more)
+		snprintf(err, errlen, "that is more than %u bytes of code", max);
+	else
+		snprintf(err, errlen, "that text makes no code");
+	return -1;
+}
+
+static int assemble(const struct assembly *a, const char *dir, uint8_t *out, unsigned max, char *err, size_t errlen)
+{
+	struct command_line as = { 0 }, ld = { 0 };
+	char source[200], code[200];
+	bool ok;
+
+	snprintf(source, sizeof(source), "%s/text.s", dir);
+	snprintf(code, sizeof(code), "%s/code", dir);
+	if (!write_source(a, source)) {
+		snprintf(err, errlen, "%s: %s", source, strerror(errno));
+		return -1;
+	}
+	add(&as, "as");
+	add(&as, "--32");
+	add(&as, "-mx86-used-note=no");
+	add(&as, "-o");
+	add(&as, "%s/object", dir);
+	add(&as, "%s", source);
+	add(&ld, "ld");
+	add(&ld, "-melf_i386");
+	add(&ld, "-N");
+	add(&ld, "--entry=0");
+	add(&ld, "-Ttext=0x%x", a->at);
+	add(&ld, "--oformat=binary");
+	add_symbols(a, &ld);
+	add(&ld, "-o");
+	add(&ld, "%s", code);
+	add(&ld, "%s/object", dir);
+	ok = run(a, &as, dir, err, errlen) && run(a, &ld, dir, err, errlen);
+	clear(&as);
+	clear(&ld);
+	return ok ? read_code(code, out, max, err, errlen) : -1;
+}
+
+int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, size_t errlen)
+{
+	static const char *const files[] = { "text.s", "object", "code", "messages" };
+	const char *tmp = getenv("TMPDIR");
+	char dir[128], file[200];
+	int n;
+
+	if ((size_t)snprintf(dir, sizeof(dir), "%s/vitrine-XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >= sizeof(dir) ||
+	    !mkdtemp(dir)) {
+		snprintf(err, errlen, "no temporary directory: %s", strerror(errno));
+		return -1;
+	}
+	n = assemble(a, dir, out, max, err, errlen);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(file, sizeof(file), "%s/%s", dir, files[i]);
+		unlink(file);
+	}
+	rmdir(dir);
+	return n;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Symbols of guests: from ELF files (libelf) and from System.map or kallsyms
+ * lists. Names keep the module they came from. Of ELF files also how to unwind their stack. */
+#ifndef INSPECT_SYMBOLS_H
+#define INSPECT_SYMBOLS_H
+#include "inspect/debuginfo/cfi.h"
+
+struct symbol {
+	uint64_t addr;
+	uint64_t size;	    /* 0: not known */
+	const char *name;   /* owned by the table */
+	const char *module; /* file name, or [module] of a kallsyms line */
+	bool code;
+};
+
+struct symbols {
+	struct symbol *by_addr;	 /* sorted by address, better names first */
+	struct symbol **by_name; /* sorted by name */
+	size_t count, cap;
+	bool stale; /* by_addr and by_name want sorting */
+	struct string_chunk *strings;
+	struct cfi *cfi;
+};
+
+void symbols_init(struct symbols *t);
+void symbols_fini(struct symbols *t);
+/* Add the symbols of FILE, moved by OFFSET. Returns how many, or -1 with one line in ERR. */
+long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err, size_t errlen);
+/* Likewise from an ELF file of LEN bytes in memory, called NAME. */
+long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
+			 size_t errlen);
+/* The symbol ADDR lies in (at most 64 KiB behind the last one known), or NULL. */
+const struct symbol *symbols_at(struct symbols *t, uint64_t addr);
+/* A symbol by exact name, NULL when there is none. */
+const struct symbol *symbols_find(struct symbols *t, const char *name);
+/* Call FOUND for each distinct name that starts with PREFIX, at most MAX times. */
+void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
+		      void (*found)(void *ctx, const char *name), void *ctx);
+/* "name+0x10", "name", or "" when nothing is known. */
+void symbols_text(struct symbols *t, uint64_t addr, char *buf, size_t len);
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See query.h. */
+#include "inspect/query.h"
+#include "inspect/session_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Views that hold nothing but counters and device registers in memory that stays where it is: a
+ * reader beside the vCPU sees each value whole, though not all of the same moment. */
+static const char *const live_views[] = { "adapt",  "callouts", "causes", "costs",  "cpus",	"e820",	      "exceptions",
+					  "irq",    "mmu",	"mtree",  "pci",    "pic",	"pit",	      "policy",
+					  "ports",  "rtc",	"screen", "serial", "sites",	"trap-sites", "traps",
+					  "windows" };
+
+bool inspect_view_is_live(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(live_views); i++)
+		if (!strcmp(live_views[i], name))
+			return true;
+	return false;
+}
+
+int inspect_query(struct inspect *s, const char *line, enum peek how, struct result *r)
+{
+	struct examine examine = s->examine;
+	char *repeat = s->repeat;
+	bool live = s->query_live;
+	int rc;
+
+	s->repeat = NULL;
+	s->query_live = how == QUERY_LIVE;
+	result_init(r);
+	rc = session_execute(s, line, r, NULL);
+	free(s->repeat);
+	s->repeat = repeat;
+	s->examine = examine;
+	s->query_live = live;
+	return rc;
+}
+
+bool inspect_hold(struct inspect *s)
+{
+	return run_pause(s);
+}
+
+void inspect_release(struct inspect *s)
+{
+	run_resume(s);
+}
+
+unsigned inspect_revision(const struct inspect *s)
+{
+	return s->revision;
+}
+
+void inspect_stop_record(struct inspect *s, struct result *r)
+{
+	result_init(r);
+	if (s->m && !s->running)
+		run_report(s, r);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest-linear access for semantic helpers: interrupt delivery, descriptor
+ * loads, the debugger. Built without floating point or SSE, because the guest's
+ * may be live in the registers (see cpu/system.h). */
+#include "mm/mm_int.h"
+
+#include "base/gpr.h"
+
+/* Most are a few words: a frame, a descriptor. */
+static void copy(uint8_t *d, const uint8_t *s, unsigned n)
+{
+	if (n > 64) {
+		gpr_copy(d, s, n);
+		return;
+	}
+	for (; n >= 8; n -= 8, d += 8, s += 8)
+		*(any64 *)d = *(const any64 *)s;
+	if (n & 4) {
+		*(any32 *)d = *(const any32 *)s;
+		d += 4, s += 4;
+	}
+	if (n & 2) {
+		*(any16 *)d = *(const any16 *)s;
+		d += 2, s += 2;
+	}
+	if (n & 1)
+		*d = *s;
+}
+
+/* The byte at LIN, and its physical address, when an access needs no walk: the window is
+ * a TLB, and holds it with enough rights. It is read and written where the guest does it:
+ * the processor forwards stores to loads at the same address, not at another one for
+ * the same page of machine memory. */
+static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
+{
+	struct window *w = how & MM_USER ? m->uwin : m->kwin;
+	uint32_t s;
+
+	if (!w || w->need_sync || w->npend || (how & (MM_PROBE | MM_EXEC)))
+		return NULL;
+	s = w->shadow[lin >> PAGE_SHIFT];
+	if (!(s & (how & MM_WRITE ? SH_W : SH_P)))
+		return NULL;
+	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
+	return w->base + lin;
+}
+
+static int page_fault(struct mmu *m, uint32_t lin, uint32_t err)
+{
+	cpu_raise_err(m->cpu, EXC_PF, err);
+	m->cpu->exc.cr2 = lin;
+	return -1;
+}
+
+/* One page's part of an access, translated. */
+struct piece {
+	uint8_t *host; /* NULL: not RAM */
+	gpa pa;
+	unsigned n;
+	bool rom;
+};
+
+static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece *p)
+{
+	struct walk w;
+
+	p->n = n;
+	p->rom = false;
+	p->host = cached(m, lin, how, &p->pa);
+	if (p->host)
+		return 0;
+	if (m->device_key == DEVICE_KEY(lin, how) && !(how & (MM_PROBE | MM_EXEC))) {
+		p->pa = m->device_pa | (lin & PAGE_MASK);
+		return 0;
+	}
+	mmu_walk(m, lin, how, &w);
+	if (!w.ok)
+		return how & MM_PROBE ? -1 : page_fault(m, lin, w.err);
+	p->pa = w.pa;
+	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT)) {
+		if (how & (MM_PROBE | MM_EXEC))
+			return how & MM_PROBE ? -1 : 0;
+		m->device_key = DEVICE_KEY(lin, how);
+		m->device_pa = w.pa & ~(gpa)PAGE_MASK;
+		return 0;
+	}
+	ppn ppn = (uint32_t)(w.pa >> PAGE_SHIFT);
+	p->host = pool_page(m->vm, ppn) + (w.pa & PAGE_MASK);
+	p->rom = m->vm->pmap[ppn].kind == PAGE_ROM;
+	if ((how & MM_WRITE) && m->vm->pmap[ppn].code && m->vm->hooks.code_write)
+		m->vm->hooks.code_write(m->vm->hooks.ctx, ppn, w.pa & PAGE_MASK, n);
+	return 0;
+}
+
+static void check_watches(struct mmu *m, uint32_t lin, unsigned n, bool write, const struct piece p[2])
+{
+	watch_check(m, lin, n, write, 0);
+	for (int i = 0; i < 2 && p[i].n; i++)
+		watch_check(m, p[i].pa, p[i].n, write, WATCH_PHYSICAL);
+}
+
+static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece p[2])
+{
+	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
+
+	p[1].n = 0;
+	if (n <= first) {
+		if (translate(m, lin, n, how, &p[0]))
+			return -1;
+	} else if (translate(m, lin, first, how, &p[0]) || translate(m, lin + first, n - first, how, &p[1])) {
+		return -1;
+	}
+	if (m->nwatch && !(how & MM_PROBE))
+		check_watches(m, lin, n, how & MM_WRITE, p);
+	return 0;
+}
+
+/* Devices take at most 64 bytes at a time. */
+static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
+{
+	for (unsigned at = 0, k; at < n; at += k) {
+		k = n - at < 64 ? n - at : 64;
+		if (write)
+			m->plat->mmio_write(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
+		else
+			m->plat->mmio_read(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
+	}
+}
+
+int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
+{
+	uint32_t at[2] = { (uint32_t)lin, (uint32_t)(lin + n - 1) };
+	struct walk w;
+
+	for (int i = 0; i < 2; i++) {
+		if (i && !((at[0] ^ at[1]) >> PAGE_SHIFT))
+			break;
+		if (i)
+			at[i] &= ~PAGE_MASK;
+		mmu_walk(m, at[i], how | MM_WRITE, &w);
+		if (!w.ok)
+			return page_fault(m, at[i], w.err);
+	}
+	return 0;
+}
+
+/* The bytes of an access that lies in one page, which the window holds; NULL: the long way. */
+static uint8_t *at_once(struct mmu *m, uint32_t lin, unsigned n, unsigned how)
+{
+	gpa pa;
+
+	return m->nwatch || (lin & PAGE_MASK) + n > PAGE_SIZE ? NULL : cached(m, lin, how, &pa);
+}
+
+int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
+{
+	uint8_t *out = buf, *host = at_once(m, (uint32_t)lin, n, how & ~MM_WRITE);
+	struct piece p[2];
+
+	if (__builtin_expect(!!host, 1)) {
+		copy(out, host, n);
+		return 0;
+	}
+	while (n > PAGE_SIZE / 2) {
+		if (mmu_read(m, lin, out, PAGE_SIZE / 2, how))
+			return -1;
+		lin += PAGE_SIZE / 2;
+		out += PAGE_SIZE / 2;
+		n -= PAGE_SIZE / 2;
+	}
+	if (split(m, (uint32_t)lin, n, how & ~MM_WRITE, p))
+		return -1;
+	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
+		if (p[i].host)
+			copy(out, p[i].host, p[i].n);
+		else
+			device(m, p[i].pa, out, p[i].n, false);
+	}
+	return 0;
+}
+
+int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
+{
+	const uint8_t *in = buf;
+	uint8_t *host = at_once(m, (uint32_t)lin, n, how | MM_WRITE);
+	struct piece p[2];
+
+	if (__builtin_expect(!!host, 1)) {
+		copy(host, in, n);
+		return 0;
+	}
+	while (n > PAGE_SIZE / 2) {
+		if (mmu_write(m, lin, in, PAGE_SIZE / 2, how))
+			return -1;
+		lin += PAGE_SIZE / 2;
+		in += PAGE_SIZE / 2;
+		n -= PAGE_SIZE / 2;
+	}
+	if (split(m, (uint32_t)lin, n, how | MM_WRITE, p))
+		return -1;
+	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
+		if (!p[i].host)
+			device(m, p[i].pa, (void *)in, p[i].n, true);
+		else if (!p[i].rom || (how & MM_PROBE))
+			copy(p[i].host, in, p[i].n);
+	}
+	return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Accesses that pass without a mapping. A mapping costs two host calls, to make and
+ * to take back; where the guest changes an entry, uses the page a few times and
+ * changes it again (temporary mappings, text patching), that is all for nothing. So
+ * pages whose mappings have been dropped again and again are not mapped at once: the
+ * access is served in machine memory, after a walk of the guest's tables, which is
+ * what a TLB that has just missed would do. After as many passes as a mapping costs,
+ * the page is mapped after all: never worse than twice the best. */
+#include "mm/window/region.h"
+
+#define CHURN_DROPS 3   /* a page is suspected from then on */
+#define CHURN_BYPASSES 64 /* accesses that together cost about what a mapping does */
+
+static struct churn *slot(struct mmu *m, const struct window *w, uint32_t vpn)
+{
+	return &m->churn[(vpn * 0x9e3779b1u >> 20 ^ w->id * 37u) % CHURN_SLOTS];
+}
+
+static uint32_t key_of(const struct window *w, uint32_t vpn)
+{
+	return 1u << 31 | (uint32_t)w->id << 20 | vpn;
+}
+
+/* A mapping was dropped because of what the guest did to its tables. */
+void churn_note(struct mmu *m, const struct window *w, uint32_t vpn)
+{
+	struct churn *e = slot(m, w, vpn);
+
+	if (e->key != key_of(w, vpn)) {
+		if (e->drops && e->drops--)
+			return; /* the older suspect fades first */
+		*e = (struct churn){ .key = key_of(w, vpn) };
+	}
+	if (e->drops < UINT8_MAX)
+		e->drops++;
+	e->bypasses = 0;
+}
+
+void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn)
+{
+	struct churn *e = slot(m, w, vpn);
+
+	if (e->key == key_of(w, vpn))
+		e->bypasses = 0;
+}
+
+bool churns(struct mmu *m, const struct window *w, uint32_t vpn)
+{
+	const struct churn *e = slot(m, w, vpn);
+
+	return e->key == key_of(w, vpn) && e->drops >= CHURN_DROPS;
+}
+
+/* Has the page been used so often since its entry last changed that a mapping would
+ * have paid? In the shared window what is not global goes with every CR3 load. */
+static bool settled(struct mmu *m, const struct window *w, struct churn *e, const struct walk *wk)
+{
+	uint32_t entry = (uint32_t)wk->level[wk->nlevels - 1].entry & ~(uint32_t)(PTE_A | PTE_D);
+	uint32_t epoch = w->shared && !wk->global ? (uint32_t)m->st.cr3_loads : 0;
+
+	if (e->entry != entry || e->epoch != epoch) {
+		e->entry = entry;
+		e->epoch = epoch;
+		e->bypasses = 0;
+	}
+	return ++e->bypasses > CHURN_BYPASSES;
+}
+
+/* The walk of LIN when it may pass. */
+static bool may_bypass(struct mmu *m, uint32_t lin, unsigned n, unsigned how, bool user_access, struct walk *wk)
+{
+	struct window *w = user_access ? m->uwin : m->cur;
+	uint32_t vpn = lin >> PAGE_SHIFT;
+	struct churn *e = slot(m, w, vpn);
+
+	if ((lin & PAGE_MASK) + n > PAGE_SIZE || m->nwatch || (!m->bypass_all && !churns(m, w, vpn)))
+		return false;
+	mmu_walk(m, lin, how | MM_PROBE, wk);
+	if (!wk->ok || !ppn_ram(m->vm, wk->pa >> PAGE_SHIFT))
+		return false;
+	if (!m->bypass_all && settled(m, w, e, wk)) {
+		e->drops = 0;
+		return false;
+	}
+	const struct pmap_entry *p = &m->vm->pmap[wk->pa >> PAGE_SHIFT];
+	if ((how & MM_WRITE) && (p->kind != PAGE_RAM || p->code))
+		return false;
+	return !user_access || (wk->user && (!(how & MM_WRITE) || wk->writable));
+}
+
+bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access)
+{
+	struct walk wk;
+
+	return may_bypass(m, (uint32_t)lin, n, how, user_access, &wk);
+}
+
+uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access)
+{
+	struct walk wk;
+
+	if (!may_bypass(m, (uint32_t)lin, n, how, user_access, &wk))
+		return NULL;
+	if (m->cur->view == WIN_USER)
+		how |= MM_USER;
+	mmu_walk(m, lin, how, &wk); /* rights, and accessed and dirty bits */
+	if (!wk.ok)
+		return NULL;
+	m->st.bypasses++;
+	return pool_page(m->vm, (ppn)(wk.pa >> PAGE_SHIFT)) + (lin & PAGE_MASK);
+}
+
+void mmu_bypass_all(struct mmu *m)
+{
+	m->bypass_all = true;
+}

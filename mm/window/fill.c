@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Filling windows: what a missing page becomes, in runs as long as the guest's
+ * and the machine's pages run on together. */
+#include "base/log.h"
+#include "mm/window/region.h"
+
+#include <sys/mman.h>
+
+static const uint8_t *table_of_region(const struct mmu *m, const struct region *r)
+{
+	return pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+}
+
+/* What the guest's entries allow in window W for the page whose walk is given. */
+static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool user, bool writable, bool global,
+			    bool nx, bool dirty)
+{
+	bool wok = dirty && (writable || (w->view != WIN_USER && !(m->cpu->cr0 & CR0_WP)));
+
+	return SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
+}
+
+/* The same for table entry E under the directory entry PDE. */
+static uint32_t entry_bits(const struct mmu *m, const struct window *w, uint64_t pde, uint64_t e)
+{
+	return shadow_bits(m, w, e & pde & PTE_U, e & pde & PTE_W, (e & PTE_G) && (m->cpu->cr4 & CR4_PGE),
+			   w->pae && ((e | pde) & PTE_NX), e & PTE_D);
+}
+
+/* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and nothing traces it. */
+static uint32_t write_bit(const struct mmu *m, uint32_t s)
+{
+	const struct pmap_entry *p = &m->vm->pmap[s >> 12];
+
+	return (s & SH_WOK) && p->kind == PAGE_RAM && !p->code ? SH_W : 0;
+}
+
+/* The entry of VPN (in the region of the faulting page) as shadow bits with its
+ * PPN, or 0 when it must not be mapped without an access of its own. */
+static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
+			  const uint8_t *table, uint32_t vpn, uint32_t vpn0, ppn p0)
+{
+	uint64_t e, pde = r ? r->pde : 0;
+	uint32_t s;
+	ppn p;
+
+	if (w->shadow[vpn] & SH_P)
+		return 0;
+	if (!r || r->large) {
+		p = p0 + (vpn - vpn0);
+		s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty);
+	} else {
+		unsigned i = vpn & (region_pages(w) - 1);
+
+		e = table_entry(w, table, i);
+		if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+			return 0;
+		if (w->view == WIN_USER && !(e & pde & PTE_U))
+			return 0;
+		/* The snapshot must agree, or an older mapping's change would be lost. */
+		if (w->pae && ((e & PAE_ADDR) >> PAGE_SHIFT) >= m->vm->nppn)
+			return 0;
+		p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT);
+		s = entry_bits(m, w, pde, e);
+	}
+	p &= m->cpu->a20_mask >> PAGE_SHIFT;
+	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
+		return 0;
+	s |= p << 12;
+	return s | write_bit(m, s);
+}
+
+/* Record and map [V, V+N), whose PPNs and MPNs run on from S's. */
+static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t v, uint32_t n, uint32_t s,
+		    const uint8_t *table)
+{
+	ppn p = s >> 12;
+	int prot = s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ;
+	int flags = MAP_SHARED | MAP_FIXED | (n <= 16 ? MAP_POPULATE : 0);
+	off_t off = (off_t)m->vm->pmap[p].mpn << PAGE_SHIFT;
+
+	if (mmap(w->base + ((uint64_t)v << PAGE_SHIFT), (size_t)n << PAGE_SHIFT, prot, flags, m->vm->pool->fd,
+		 off) == MAP_FAILED)
+		return false;
+	w->maps++;
+	for (uint32_t i = 0; i < n; i++) {
+		rmap_add(m->vm, p + i, w->id, v + i);
+		w->shadow[v + i] = (s & PAGE_MASK) | (p + i) << 12;
+		if (r && !r->large) {
+			unsigned k = (v + i) & (region_pages(w) - 1);
+
+			put_entry(w, r, k, table_entry(w, table, k));
+		}
+		if (w->shared && !(s & SH_G)) {
+			if (w->nlocal == LOCAL_MAX)
+				drop_local(m, w); /* rare: the new ones fault again */
+			if (w->shadow[v + i] & SH_P)
+				w->local[w->nlocal++] = v + i;
+		}
+	}
+	w->mapped += n;
+	if (r)
+		r->mapped += n;
+	m->st.fill_pages += n;
+	return true;
+}
+
+bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn, uint64_t e)
+{
+	ppn p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
+	uint32_t s;
+
+	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
+		return false;
+	s = entry_bits(m, w, r->pde, e) | p << 12;
+	s |= write_bit(m, s);
+	m->st.prefills++;
+	return map_run(m, w, r, vpn, 1, s, table_of_region(m, r));
+}
+
+/* The region of LIN, made or brought up to the present PDE. NULL when out of memory. */
+static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+{
+	unsigned idx = lin >> region_shift(w);
+	struct region *r = w->regions[idx];
+	bool fresh = !r || !r->mapped;
+	uint64_t pde = 0, at;
+
+	if (w->view == WIN_FLAT) {
+		r = region_get(w, idx);
+		if (r)
+			r->large = true;
+		return r;
+	}
+	walk_pde(m, lin, &pde, &at);
+	if (!fresh && !entry_keeps(r->pde, pde)) {
+		/* The directory entry changed under mapped pages and no flush came yet:
+		 * start the region again, which is what a TLB is allowed to do. */
+		drop_range(m, w, idx << (region_shift(w) - PAGE_SHIFT), region_pages(w));
+		fresh = true;
+	}
+	r = region_get(w, idx);
+	if (!r)
+		return NULL;
+	r->pde = pde;
+	r->large = wk->page_shift != 12;
+	if (fresh && !r->large) {
+		r->pt_at = (w->pae ? pde & PAE_ADDR : pde & 0xfffff000u) & m->cpu->a20_mask;
+		copy_page(r->snap, pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
+	}
+	return r;
+}
+
+static bool joins(const struct mmu *m, uint32_t a, uint32_t b)
+{
+	return b && (a & PAGE_MASK) == (b & PAGE_MASK) && (b >> 12) == (a >> 12) + 1 &&
+	       m->vm->pmap[b >> 12].mpn == m->vm->pmap[a >> 12].mpn + 1;
+}
+
+static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+{
+	uint32_t vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn, s, first;
+	struct region *r;
+	const uint8_t *table = NULL;
+	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
+
+	evict_for_limit(m, w);
+	r = region_for(m, w, lin, wk);
+	if (!r)
+		return false;
+	if (!r->large)
+		table = pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
+	s |= write_bit(m, s);
+	if (m->nwatch && watch_bits(m, vpn, p))
+		s &= ~(uint32_t)(SH_W | SH_WOK);
+	if (w->shadow[vpn] & SH_P) {
+		/* Present, but not with these rights: the guest changed the entry. */
+		drop_range(m, w, vpn, 1);
+	}
+	uint32_t prev = s, next;
+	while ((hi & mask) != mask && (next = neighbour(m, w, wk, r, table, hi + 1, vpn, p)) &&
+	       joins(m, prev, next)) {
+		prev = next;
+		hi++;
+	}
+	prev = first = s;
+	while ((lo & mask) && (next = neighbour(m, w, wk, r, table, lo - 1, vpn, p)) && joins(m, next, prev)) {
+		prev = first = next;
+		lo--;
+	}
+	if (!map_run(m, w, r, lo, hi - lo + 1, first, table))
+		return false;
+	w->fills++;
+	m->st.fills++;
+	return true;
+}
+
+/* Mapped read-only, and the guest allows the write now. */
+static bool upgrade(struct mmu *m, struct window *w, uint32_t vpn, const struct walk *wk)
+{
+	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | SH_NX;
+	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
+
+	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
+		return false;
+	/* A page that was global and is not now, say, is not the one that is mapped. */
+	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
+		return false;
+	if (mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE))
+		return false;
+	w->shadow[vpn] = s | SH_W | SH_WOK;
+	w->maps += 2;
+	m->st.upgrades++;
+	if (r && !r->large && w->view != WIN_FLAT) {
+		unsigned k = vpn & (region_pages(w) - 1);
+
+		put_entry(w, r, k, table_entry(w, pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)), k));
+	}
+	return true;
+}
+
+enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+{
+	struct window *w = m->cur;
+	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+	struct walk wk;
+	ppn p;
+
+	if (w->view == WIN_USER)
+		how |= MM_USER;
+	mmu_walk(m, lin, how, &wk);
+	if (!wk.ok) {
+		m->st.true_faults++;
+		f->err = wk.err;
+		if (!(wk.err & 1))
+			churn_absent(m, w, vpn);
+		LOG(mmu, "%08x: page fault, error %x", (uint32_t)lin, wk.err);
+		return FILL_FAULT;
+	}
+	f->pa = wk.pa;
+	f->user_access = w->shared && wk.user;
+	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT)) {
+		m->st.mmio_faults++;
+		return FILL_MMIO;
+	}
+	p = (ppn)(wk.pa >> PAGE_SHIFT);
+	if (m->nwatch && (watch_bits(m, vpn, p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
+		return FILL_MMIO;
+	if (how & MM_WRITE) {
+		if (m->vm->pmap[p].kind == PAGE_ROM) {
+			m->st.mmio_faults++;
+			return FILL_MMIO;
+		}
+		if (m->vm->pmap[p].code) {
+			m->st.code_faults++;
+			return FILL_CODE;
+		}
+		if (upgrade(m, w, vpn, &wk))
+			return FILL_OK;
+	}
+	LOG(mmu, "%08x: filled from %llx", (uint32_t)lin, (unsigned long long)wk.pa);
+	if (fill_run(m, w, (uint32_t)lin, &wk))
+		return FILL_OK;
+	/* Out of host mappings in spite of the budget: give back everything else. */
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		if (m->win[i].used && &m->win[i] != w)
+			win_drop_all(m, &m->win[i]);
+	fill_run(m, w, (uint32_t)lin, &wk);
+	return FILL_OK;
+}
+
+enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+{
+	struct window *cur = m->cur;
+	enum mmu_fill r;
+	struct walk wk;
+
+	mmu_walk(m, lin, how, &wk); /* as the supervisor that it is: A, D and the error code */
+	if (!wk.ok) {
+		m->st.true_faults++;
+		f->err = wk.err;
+		return FILL_FAULT;
+	}
+	f->pa = wk.pa;
+	if (!wk.user || ((how & MM_WRITE) && !wk.writable))
+		return FILL_MMIO;
+	m->cur = m->uwin;
+	r = mmu_fill(m, lin, how, f);
+	m->cur = cur;
+	return r;
+}
+
+/* The accessed bits are set already in the page's table and directory entries. */
+static bool was_accessed(const struct walk *wk)
+{
+	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
+}
+
+void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
+{
+	struct window *cur = m->cur, *w = cur;
+	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+	struct walk wk;
+
+	if (cur->view == WIN_FLAT)
+		return;
+	if (cur->shared && (m->user_quarters >> ((uint32_t)lin >> 30) & 1)) {
+		if (!mmu_user_ready(m))
+			return;
+		w = m->uwin;
+	}
+	if ((w->shadow[vpn] & SH_P) || (prechecks && churns(m, w, vpn)))
+		return;
+	mmu_walk(m, lin, MM_PROBE, &wk);
+	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||
+	    !was_accessed(&wk) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
+	    (m->nwatch && watch_bits(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT))))
+		return;
+	m->cur = w;
+	if (fill_run(m, w, (uint32_t)lin, &wk))
+		m->st.prefills++;
+	m->cur = cur;
+}
+
+enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin)
+{
+	uint64_t base = m->cur ? (uint64_t)m->cur->base : 0;
+
+	*lin = (uint32_t)hva;
+	if (!base || hva < base - (1u << 30) || hva >= base + WIN_BYTES + WIN_BYTES)
+		return MMU_ELSEWHERE;
+	return hva - base < WIN_BYTES ? MMU_WINDOW : MMU_GUARD;
+}
+
+ppn mmu_code_page_fast(struct mmu *m, gva lin)
+{
+	uint32_t *s = &m->cur->shadow[(uint32_t)lin >> PAGE_SHIFT];
+
+	if ((*s & (SH_P | SH_NX)) != SH_P)
+		return UINT32_MAX;
+	*s |= SH_CODE;
+	return *s >> 12;
+}
+
+int mmu_code_page(struct mmu *m, gva lin, ppn *p)
+{
+	struct mmu_fault f;
+	struct walk wk;
+	unsigned how = MM_EXEC | (m->cur->view == WIN_USER ? MM_USER : 0);
+
+	*p = mmu_code_page_fast(m, lin);
+	if (*p != UINT32_MAX)
+		return 0;
+	mmu_walk(m, lin, how, &wk);
+	if (!wk.ok) {
+		cpu_raise_err(m->cpu, EXC_PF, wk.err);
+		m->cpu->exc.cr2 = (uint32_t)lin;
+		return -1;
+	}
+	if (mmu_fill(m, lin, MM_READ, &f) != FILL_OK) {
+		*p = (ppn)(wk.pa >> PAGE_SHIFT);
+		return ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ? 0 : 1; /* RAM, but watched */
+	}
+	*p = mmu_code_page_fast(m, lin);
+	return *p == UINT32_MAX ? 1 : 0;
+}

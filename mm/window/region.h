@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: what a window is made of. A region is the reach of one
+ * page-directory entry; it remembers the entry and a copy of the page table that
+ * its mappings were filled from. */
+#ifndef MM_REGION_H
+#define MM_REGION_H
+#include "mm/mm_int.h"
+
+#include <string.h>
+
+enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
+#define PTE_NX (1ull << 63)
+#define PAE_ADDR 0x000ffffffffff000ull
+#define PTE_AVAIL 0xe00u
+
+static inline unsigned region_shift(const struct window *w)
+{
+	return w->pae ? 21 : 22;
+}
+
+static inline unsigned region_pages(const struct window *w)
+{
+	return w->pae ? 512 : 1024;
+}
+
+/* Entry I of a page table (or of a copy of one) in W's format. */
+static inline uint64_t table_entry(const struct window *w, const uint8_t *table, unsigned i)
+{
+	uint64_t e64;
+	uint32_t e32;
+
+	if (w->pae) {
+		memcpy(&e64, table + i * 8, 8);
+		return e64;
+	}
+	memcpy(&e32, table + i * 4, 4);
+	return e32;
+}
+
+static inline void put_entry(const struct window *w, struct region *r, unsigned i, uint64_t e)
+{
+	if (w->pae)
+		memcpy(r->snap + i * 8, &e, 8);
+	else
+		memcpy(r->snap + i * 4, &e, 4);
+}
+
+/* May a mapping made under OLD stand under NOW as it is? Accessed and dirty bits
+ * that were cleared must be set again by the next access, so they end it. */
+static inline bool entry_keeps(uint64_t old, uint64_t now)
+{
+	if ((old ^ now) & ~(uint64_t)(PTE_A | PTE_D | PTE_AVAIL))
+		return false;
+	return (now & PTE_A) && (!(old & PTE_D) || (now & PTE_D));
+}
+
+/* window/region.c */
+bool win_reserve(struct window *w);
+void win_release(struct mmu *m, struct window *w);
+struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
+void copy_page(void *d, const void *s);
+bool same_page(const void *a, const void *b);
+void page_forget(struct mmu *m, struct window *w, uint32_t vpn); /* bookkeeping only */
+void host_unmap(struct window *w, uint32_t vpn, uint32_t n);
+void host_protect(struct window *w, uint32_t vpn, uint32_t n);   /* read-only from now on */
+void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
+
+/* window/sync.c */
+void win_sync(struct mmu *m, struct window *w);
+void sync_page(struct mmu *m, struct window *w, uint32_t vpn);
+void sync_pending(struct mmu *m, struct window *w);
+void drop_local(struct mmu *m, struct window *w);
+
+/* window/bypass.c */
+void churn_note(struct mmu *m, const struct window *w, uint32_t vpn);
+/* The guest has no page there now: a mapping would not have lasted till here. */
+void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn);
+bool churns(struct mmu *m, const struct window *w, uint32_t vpn);
+
+/* window/window.c */
+void evict_for_limit(struct mmu *m, const struct window *keep);
+
+/* window/fill.c */
+/* Map what E, the table entry of VPN, allows. False: nothing was mapped. */
+bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn, uint64_t e);
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Keeping windows true. Compares the guest's tables with the copies kept in the
+ * regions, and ends, narrows or replaces the mappings of entries that changed.
+ * Host calls are gathered: neighbours with the same fate go together. */
+#include "mm/window/region.h"
+
+/* What becomes of a mapped page when its entry changes from OLD to NOW. */
+enum fate { KEEP, NARROW, DROP };
+
+static enum fate fate_of(uint32_t shadow, uint64_t old, uint64_t now)
+{
+	if ((old ^ now) & ~(uint64_t)(PTE_A | PTE_D | PTE_W | PTE_AVAIL))
+		return DROP;
+	if (!(now & PTE_A))
+		return DROP;
+	/* Same page. More rights come by the next fault; less are taken now. */
+	if (!(shadow & (SH_W | SH_WOK)) || ((now & PTE_D) && !((old ^ now) & PTE_W)))
+		return KEEP;
+	return NARROW;
+}
+
+/* Neighbours that share a fate. */
+struct batch {
+	struct mmu *m;
+	struct window *w;
+	enum fate fate;
+	uint32_t first, n;
+};
+
+static void batch_flush(struct batch *b)
+{
+	if (!b->n)
+		return;
+	if (b->fate == DROP)
+		host_unmap(b->w, b->first, b->n);
+	else
+		host_protect(b->w, b->first, b->n);
+	b->n = 0;
+}
+
+static void batch_add(struct batch *b, uint32_t vpn, enum fate f)
+{
+	struct window *w = b->w;
+	bool host_change = f == DROP || (w->shadow[vpn] & SH_W);
+
+	if (f == DROP) {
+		page_forget(b->m, w, vpn);
+		churn_note(b->m, w, vpn);
+	} else
+		w->shadow[vpn] &= ~(uint32_t)(SH_W | SH_WOK);
+	if (!host_change)
+		return;
+	if (b->n && b->fate == f && vpn == b->first + b->n) {
+		b->n++;
+		return;
+	}
+	batch_flush(b);
+	b->fate = f;
+	b->first = vpn;
+	b->n = 1;
+}
+
+static void sync_table(struct mmu *m, struct window *w, struct region *r, uint32_t vpn0, const uint8_t *now)
+{
+	struct batch b = { .m = m, .w = w };
+
+	if (same_page(r->snap, now))
+		return;
+	m->st.sync_diffs++;
+	for (unsigned i = 0; i < region_pages(w); i++) {
+		uint64_t old = table_entry(w, r->snap, i), e = table_entry(w, now, i);
+		enum fate f;
+
+		if (old == e || !(w->shadow[vpn0 + i] & SH_P))
+			continue;
+		f = fate_of(w->shadow[vpn0 + i], old, e);
+		if (f != KEEP)
+			batch_add(&b, vpn0 + i, f);
+	}
+	batch_flush(&b);
+	copy_page(r->snap, now);
+}
+
+static const uint8_t *table_of(const struct mmu *m, const struct region *r)
+{
+	if (!ppn_ram(m->vm, r->pt_at >> PAGE_SHIFT))
+		return NULL;
+	return pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+}
+
+static void sync_region(struct mmu *m, struct window *w, unsigned idx)
+{
+	struct region *r = w->regions[idx];
+	uint32_t vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
+	uint64_t pde, at;
+
+	if (!r->mapped)
+		return;
+	if (!walk_pde(m, vpn0 << PAGE_SHIFT, &pde, &at))
+		pde = 0;
+	if (!entry_keeps(r->pde, pde) || (!r->large && !table_of(m, r))) {
+		drop_range(m, w, vpn0, region_pages(w));
+		return;
+	}
+	r->pde = pde;
+	if (!r->large)
+		sync_table(m, w, r, vpn0, table_of(m, r));
+}
+
+void win_sync(struct mmu *m, struct window *w)
+{
+	m->st.syncs++;
+	w->syncs++;
+	w->need_sync = false;
+	w->npend = 0;
+	for (unsigned i = 0; i < w->nactive; i++)
+		sync_region(m, w, w->active[i]);
+}
+
+/* Can E be mapped without an access of its own? In a shared window only global pages
+ * are worth it: others go at the next CR3 load. */
+static bool may_remap(const struct window *w, const struct region *r, uint64_t e)
+{
+	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return false;
+	if (w->view == WIN_USER)
+		return e & r->pde & PTE_U;
+	return !w->shared || (e & PTE_G);
+}
+
+/* One invalidated page. A page that now stands for another is mapped at once:
+ * that saves the fault that would come next (copy-on-write). */
+static void sync_one(struct batch *b, uint32_t vpn)
+{
+	struct mmu *m = b->m;
+	struct window *w = b->w;
+	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
+	unsigned i = vpn & (region_pages(w) - 1);
+	uint64_t pde, at, old, e;
+	enum fate f;
+
+	if (!r || !(w->shadow[vpn] & SH_P))
+		return;
+	if (r->large || !walk_pde(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) || !table_of(m, r)) {
+		batch_flush(b);
+		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT));
+		return;
+	}
+	old = table_entry(w, r->snap, i);
+	e = table_entry(w, table_of(m, r), i);
+	f = fate_of(w->shadow[vpn], old, e);
+	if (f == DROP && may_remap(w, r, e) && !churns(m, w, vpn)) {
+		churn_note(m, w, vpn);
+		batch_flush(b);
+		page_forget(m, w, vpn);
+		put_entry(w, r, i, e);
+		if (!fill_entry(m, w, r, vpn, e))
+			host_unmap(w, vpn, 1);
+		return;
+	}
+	put_entry(w, r, i, e);
+	if (f != KEEP)
+		batch_add(b, vpn, f);
+}
+
+void sync_page(struct mmu *m, struct window *w, uint32_t vpn)
+{
+	struct batch b = { .m = m, .w = w };
+
+	sync_one(&b, vpn);
+	batch_flush(&b);
+}
+
+void sync_pending(struct mmu *m, struct window *w)
+{
+	struct batch b = { .m = m, .w = w };
+
+	for (unsigned i = 0; i < w->npend; i++)
+		sync_one(&b, w->pend[i]);
+	w->npend = 0;
+	batch_flush(&b);
+}
+
+void drop_local(struct mmu *m, struct window *w)
+{
+	for (unsigned i = 0; i < w->nlocal;) {
+		uint32_t v = w->local[i], n = 1;
+
+		while (i + n < w->nlocal && w->local[i + n] == v + n)
+			n++;
+		drop_range(m, w, v, n);
+		i += n;
+	}
+	w->nlocal = 0;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Shadow windows: host mappings that mirror the guest's page tables.
+ *
+ * Which windows there are: one flat window while paging is off; per page-table
+ * root one user view; for the supervisor view one per root too, unless the guest
+ * uses global pages (CR4.PGE): then all roots share one, whose global pages stay
+ * and whose other pages go at every CR3 load, as in a TLB.
+ *
+ * How they stay true: a window may lag behind the guest's tables only as a TLB
+ * may. At a CR3 load, INVLPG or global flush the tables that a window was filled
+ * from are compared with the copies taken then (struct region), entry by entry,
+ * and what changed is dropped. Entries that became present need nothing: the
+ * access faults and is filled. */
+#include "mm/window/region.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define MAPS_LIMIT 40000 /* of the host's 65530 mappings a process */
+#define ROOT_FLAT 0xffffffffu
+#define ROOT_SHARED 0xfffffffeu
+
+static uint64_t total_maps(const struct mmu *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		n += m->win[i].used ? m->win[i].maps : 0;
+	return n;
+}
+
+/* Count the mappings of W as the host sees them: runs of like pages. */
+static void recount(struct mmu *m, struct window *w)
+{
+	uint64_t n = 1;
+
+	for (unsigned i = 0; i < w->nactive; i++) {
+		uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT);
+		uint32_t prev = 0;
+
+		for (uint32_t v = v0; v < v0 + region_pages(w); v++) {
+			uint32_t s = w->shadow[v];
+			bool joins = (s & SH_P) == (prev & SH_P) && (s & SH_W) == (prev & SH_W) &&
+				     (!(s & SH_P) || (s >> 12) == (prev >> 12) + 1);
+
+			n += !joins;
+			prev = s;
+		}
+	}
+	(void)m;
+	w->maps = n;
+}
+
+void evict_for_limit(struct mmu *m, const struct window *keep)
+{
+	if (total_maps(m) < MAPS_LIMIT)
+		return;
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		if (m->win[i].used)
+			recount(m, &m->win[i]);
+	while (total_maps(m) > MAPS_LIMIT / 2) {
+		struct window *old = NULL;
+
+		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+			struct window *w = &m->win[i];
+
+			if (w->used && w != keep && w->maps > 1 && (!old || w->lru < old->lru))
+				old = w;
+		}
+		if (!old)
+			old = (struct window *)keep;
+		LOG(mmu, "window of root %08x emptied: too many mappings", old->root);
+		m->st.evictions++;
+		win_drop_all(m, old);
+		if (old == keep)
+			break;
+	}
+}
+
+static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+{
+	struct window *spare = NULL;
+
+	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+		struct window *w = &m->win[i];
+
+		if (w->used && w->view == view && w->root == root && w->pae == pae) {
+			w->lru = ++m->tick;
+			return w;
+		}
+		if (!w->used) {
+			if (!spare || spare->used)
+				spare = w;
+		} else if (w != m->cur && w != m->kwin && w != m->uwin && (!spare || (spare->used && w->lru < spare->lru))) {
+			spare = w;
+		}
+	}
+	if (!spare)
+		return NULL;
+	if (spare->used) {
+		LOG(mmu, "window of root %08x given to another", spare->root);
+		m->st.evictions++;
+		win_drop_all(m, spare);
+		if (m->vm->hooks.code_unmap)
+			m->vm->hooks.code_unmap(m->vm->hooks.ctx, spare->id, UINT32_MAX, spare->view != WIN_USER);
+	} else if (!spare->base && !win_reserve(spare)) {
+		return NULL;
+	}
+	spare->used = true;
+	spare->id = (uint16_t)(spare - m->win);
+	spare->view = view;
+	spare->root = root;
+	spare->pae = pae;
+	spare->shared = root == ROOT_SHARED;
+	spare->lru = ++m->tick;
+	m->st.windows++;
+	return spare;
+}
+
+static uint32_t root_of(const struct cpu *c)
+{
+	return c->cr4 & CR4_PAE ? c->cr3 & ~0x1fu : c->cr3 & ~PAGE_MASK;
+}
+
+static struct window *select_kernel(struct mmu *m)
+{
+	struct cpu *c = m->cpu;
+	bool pae = c->cr4 & CR4_PAE;
+
+	if (!(c->cr0 & CR0_PG))
+		return win_find(m, WIN_FLAT, ROOT_FLAT, false);
+	return win_find(m, WIN_KERNEL, c->cr4 & CR4_PGE ? ROOT_SHARED : root_of(c), pae);
+}
+
+uint8_t *mmu_select(struct mmu *m, unsigned *win)
+{
+	struct cpu *c = m->cpu;
+	bool user = c->cpl == 3 && (c->cr0 & CR0_PG);
+	struct window **slot = user ? &m->uwin : &m->kwin;
+
+	if (!*slot) {
+		evict_for_limit(m, NULL);
+		*slot = user ? win_find(m, WIN_USER, root_of(c), c->cr4 & CR4_PAE) : select_kernel(m);
+		if (!*slot)
+			return NULL;
+	}
+	struct window *w = *slot;
+	if (w->need_sync)
+		win_sync(m, w);
+	else if (w->npend)
+		sync_pending(m, w);
+	m->cur = w;
+	*win = w->id;
+	return w->base;
+}
+
+struct window **mmu_selected(struct mmu *m)
+{
+	return &m->cur;
+}
+
+void mmu_reselect(struct mmu *m)
+{
+	m->device_key = 0;
+	if (m->vm->hooks.reselect)
+		m->vm->hooks.reselect(m->vm->hooks.ctx);
+}
+
+void mmu_quarters(const struct mmu *m, uint64_t quarter[4], uint64_t guard)
+{
+	bool split = m->cur == m->kwin && m->kwin && m->kwin->shared;
+	bool clean = m->uwin && !m->uwin->need_sync && !m->uwin->npend;
+
+	for (int q = 0; q < 4; q++) {
+		quarter[q] = (uint64_t)m->cur->base;
+		if (split && (m->user_quarters >> q & 1))
+			quarter[q] = clean ? (uint64_t)m->uwin->base : guard;
+	}
+}
+
+_Static_assert(MMU_SHADOW_P == (int)SH_P && MMU_SHADOW_W == (int)SH_W, "what translated code tests");
+
+const uint32_t *mmu_shadow(const struct mmu *m)
+{
+	return m->cur->shadow;
+}
+
+void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none)
+{
+	bool split = m->cur == m->kwin && m->kwin && m->kwin->shared;
+	bool clean = m->uwin && !m->uwin->need_sync && !m->uwin->npend;
+
+	for (int q = 0; q < 4; q++) {
+		shadow[q] = (uint64_t)m->cur->shadow;
+		if (split && (m->user_quarters >> q & 1))
+			shadow[q] = clean ? (uint64_t)m->uwin->shadow : none;
+	}
+}
+
+void mmu_learn_quarter(struct mmu *m, gva lin)
+{
+	m->user_quarters |= (uint8_t)(1u << ((uint32_t)lin >> 30));
+	mmu_reselect(m);
+}
+
+bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
+{
+	*lin = (uint32_t)hva;
+	return m->uwin && m->cur != m->uwin && hva - (uint64_t)m->uwin->base < WIN_BYTES;
+}
+
+bool mmu_user_ready(struct mmu *m)
+{
+	if (!m->uwin)
+		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+	if (!m->uwin)
+		return false;
+	if (m->uwin->need_sync)
+		win_sync(m, m->uwin);
+	else if (m->uwin->npend)
+		sync_pending(m, m->uwin);
+	return true;
+}
+
+bool mmu_stale(const struct mmu *m)
+{
+	return m->cur != m->kwin && m->cur != m->uwin;
+}
+
+void mmu_invlpg(struct mmu *m, gva lin)
+{
+	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+
+	LOG(mmu, "%08x: flush of the page", (uint32_t)lin);
+	m->st.invlpgs++;
+	mmu_reselect(m);
+	if (!(m->cpu->cr0 & CR0_PG))
+		return;
+	if (!m->kwin)
+		m->kwin = select_kernel(m);
+	if (!m->uwin)
+		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+	if (m->kwin)
+		sync_page(m, m->kwin, vpn);
+	if (!m->uwin || m->uwin->need_sync || !m->uwin->shadow[vpn])
+		return;
+	if (m->uwin->npend == PEND_MAX)
+		m->uwin->need_sync = true;
+	else
+		m->uwin->pend[m->uwin->npend++] = vpn;
+}
+
+/* Control bits that change what a page-table entry means, CR4.PGE apart. */
+static uint64_t meaning(const struct cpu *c)
+{
+	return (c->cr0 & (CR0_PG | CR0_WP)) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
+	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
+}
+
+void mmu_flush(struct mmu *m, bool global)
+{
+	bool remeant = meaning(m->cpu) != m->meaning;
+
+	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
+	m->meaning = meaning(m->cpu);
+	m->st.cr3_loads++;
+	mmu_reselect(m);
+	m->kwin = m->uwin = NULL;
+	if (global) {
+		m->st.global_flushes++;
+		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+			struct window *w = &m->win[i];
+
+			if (!w->used)
+				continue;
+			drop_local(m, w);
+			w->need_sync = true;
+			if (remeant || w->view == WIN_FLAT)
+				win_drop_all(m, w);
+		}
+		return;
+	}
+	if (!(m->cpu->cr0 & CR0_PG))
+		return;
+	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+		struct window *w = &m->win[i];
+
+		if (!w->used || w->view == WIN_FLAT)
+			continue;
+		if (w->shared)
+			drop_local(m, w);
+		else
+			w->need_sync = true;
+	}
+}
+
+const struct mmu_stats *mmu_stats(const struct mmu *m)
+{
+	return &m->st;
+}
+
+struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat)
+{
+	struct mmu *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->vm = vm;
+	m->cpu = cpu;
+	m->plat = plat;
+	vm->mmu = m;
+	return m;
+}
+
+void mmu_free(struct mmu *m)
+{
+	if (!m)
+		return;
+	m->vm->hooks = (struct mm_hooks){ 0 };
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		win_release(m, &m->win[i]);
+	m->vm->mmu = NULL;
+	free(m);
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GPR-only code (base/gpr.h) runs while a guest's x87 and vector registers are live. Does the
+# built code keep away from them, and does it call only what is known to?
+. "${TOP_SRCDIR:=.}/tests/taplib.sh"
+cd "${TOP_BUILDDIR:=.}" || exit 99
+lights="base/libbasegpr.a x86/libx86gpr.a mm/libmm.a cpu/libcpu.a bt/libbtgpr.a hv/libhvgpr.a"
+command -v objdump >/dev/null || skip_all "no objdump"
+
+# Columns: object (*: any), what it may call outside, why that is safe.
+allowed()
+{
+	cat <<-END
+	* mmap system call
+	* munmap system call
+	* mprotect system call
+	* madvise system call
+	* __errno_location address of a thread's variable
+	* log_mask data
+	cache.o drop_names data
+	clock.o clock_gettime the vDSO's, which the kernel builds without vector registers
+	clock.o timer_settime system call
+	clock.o timer_create only when the machine is made
+	clock.o timer_delete only when the machine ends
+	clock.o nanosleep only when the machine is made
+	clock.o syscall only when the machine is made
+	clock.o __libc_current_sigrtmin only when the machine is made
+	account.o stub_callout an address
+	account.o stub_callout_timed an address
+	account.o stub_heavy an address
+	account.o stub_heavy_timed an address
+	gpr_log.o log_vemit between vectors_away and vectors_back
+	i8254.o board_ratio only for views of a stopped machine
+	cache.o memfd_create only when the cache is made
+	cache.o ftruncate only when the cache is made
+	cache.o close only when the cache goes
+	cache.o snprintf only when the cache is made
+	pool.o calloc only when memory is made
+	pool.o free only when memory goes
+	pool.o memfd_create only when memory is made
+	pool.o ftruncate only when memory is made
+	pool.o close only when memory goes
+	pool.o snprintf only when memory is made
+	window.o calloc only when the MMU is made
+	window.o free only when the MMU goes
+	END
+}
+
+# registers FILE...: instructions on x87, MMX, SSE or AVX state, but for putting it away whole.
+registers()
+{
+	objdump -d --no-show-raw-insn "$@" | awk '
+	/file format/ {
+		object = $1
+		next
+	}
+	/^[0-9a-f]+ <.*>:$/ { fn = $2; next }
+	{
+		op = $2
+		if (/%[xyz]?mm[0-9]/ || /%st/ || op ~ /^f[a-z]/ && op != "fninit" || op ~ /^v[^e]/ && op != "vzeroupper")
+			print object, fn, $0
+	}'
+}
+
+# calls FILE...: what they want that no light library has and no row allows. Of sanitizers: what is called
+# before main, or never returns; __asan_stack_malloc_N only under detect_stack_use_after_return=1.
+calls()
+{
+	before_main='__asan_(init|version_mismatch_check_v[0-9]+|(un)?register_globals)|__gcov_.*'
+	at_the_end='__asan_(report_.*|handle_no_return)|__ubsan_handle_(.*_abort|builtin_unreachable|missing_return)'
+	on_request='__asan_(stack_(malloc|free)_.*|option_detect_stack_use_after_return)'
+	allowed >"$tmp/allowed"
+	nm -A --defined-only $lights | awk 'NF == 3 { print $3 }' >"$tmp/own"
+	nm -A -u "$@" | awk -v allowed="$tmp/allowed" -v own="$tmp/own" \
+		-v tools="^(_GLOBAL_OFFSET_TABLE_|$before_main|$at_the_end|$on_request)$" '
+	BEGIN {
+		while ((getline line <allowed) > 0) {
+			split(line, f)
+			may[f[1], f[2]] = 1
+		}
+		while ((getline line <own) > 0)
+			may["*", line] = 1
+	}
+	NF < 2 || $(NF - 1) != "U" || $NF ~ tools { next }
+	{
+		object = $1
+		sub(/:$/, "", object)
+		sub(/.*[:\/]/, "", object)
+		sub(/^.*_a-/, "", object)
+		if (!(("*", $NF) in may) && !((object, $NF) in may))
+			print object " calls " $NF
+	}'
+}
+
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+plan 4
+bad=$(registers $lights)
+[ -z "$bad" ]
+ok $? "GPR-only code does not touch x87 or vector registers" "$bad"
+bad=$(calls $lights)
+[ -z "$bad" ]
+ok $? "GPR-only code calls only what is known to leave them alone" "$bad"
+# Of a device that is not light both must be noticed, or the tests above mean nothing.
+[ -n "$(registers hv/dev/mc146818.o)" ]
+ok $? "vector registers are noticed where they are used"
+[ -n "$(calls hv/dev/mc146818.o)" ]
+ok $? "calls outside are noticed"

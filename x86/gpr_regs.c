@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Reading a register, apart from regs.c because GPR-only code (base/gpr.h) does it too. */
+#include "x86/regs.h"
+
+uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
+{
+	const uint8_t *at = (const uint8_t *)c + r->offset;
+	uint64_t val = 0;
+
+	switch (r->kind) {
+	case REG_FIELD:
+		for (unsigned i = r->bits / 8; i--;)
+			val = val << 8 | at[i];
+		break;
+	case REG_SEL:
+		val = ((const struct seg_cache *)(const void *)at)->sel;
+		break;
+	case REG_PC:
+		val = cpu_pc(c);
+		break;
+	case REG_EFLAGS:
+		val = cpu_eflags(c);
+		break;
+	}
+	return val;
+}
