@@ -25,8 +25,8 @@ static const struct embedded_guest guests[] = {
 	{ "demo", "the embedded guest: a kernel that checks its processor", demo_kernel, &demo_kernel_len },
 	{ "bench-nano", "embedded too: measures what single instructions and events cost", nano_kernel,
 	  &nano_kernel_len },
-	{ "stress", "embedded too: turns pages into data, tables and code at random, and checks all", stress_kernel,
-	  &stress_kernel_len },
+	{ "stress", "embedded too: turns pages into data, tables and code at random, and checks all",
+	  stress_kernel, &stress_kernel_len },
 	{ 0 },
 };
 
@@ -135,8 +135,8 @@ static size_t frames_waiting(void *client)
 
 static void *open_dashboard(void *service, struct control_client *c)
 {
-	return tui_remote_new(service,
-			      &(struct tui_remote_out){ .to = c, .send = send_frame, .waiting = frames_waiting });
+	return tui_remote_new(
+	    service, &(struct tui_remote_out){ .to = c, .send = send_frame, .waiting = frames_waiting });
 }
 
 static void close_dashboard(void *r)
@@ -151,7 +151,10 @@ static const char *ask_dashboard(void *r, const json_t *value)
 
 static const char *guest_name(const struct options *o)
 {
-	const char *file = o->embedded ? o->embedded->name : o->kernel ? o->kernel : o->boot_sector ? o->boot_sector : o->flat_file;
+	const char *file = o->embedded	    ? o->embedded->name
+			   : o->kernel	    ? o->kernel
+			   : o->boot_sector ? o->boot_sector
+					    : o->flat_file;
 	const char *slash = file ? strrchr(file, '/') : NULL;
 
 	return slash ? slash + 1 : file;
@@ -160,7 +163,9 @@ static const char *guest_name(const struct options *o)
 /* Run the session with the control socket that was asked for. */
 static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
-	struct control_service dashboard = { .word = "dashboard", .open = open_dashboard, .close = close_dashboard,
+	struct control_service dashboard = { .word = "dashboard",
+					     .open = open_dashboard,
+					     .close = close_dashboard,
 					     .request = ask_dashboard };
 	struct tui_service *v;
 	struct control *ctl;
@@ -265,7 +270,8 @@ int main(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(stdout, guests, bt_views, (const struct inspect_addon *const[]){ &gdb_addon_manual, NULL });
+		console_manual(stdout, guests, bt_views,
+			       (const struct inspect_addon *const[]){ &gdb_addon_manual, NULL });
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

@@ -15,7 +15,9 @@ enum log_cat {
 	LOG_NCAT
 };
 
-struct log_info { const char *name, *help; };
+struct log_info {
+	const char *name, *help;
+};
 extern const struct log_info log_infos[LOG_NCAT];
 extern unsigned log_mask; /* bit N: category N is on */
 
@@ -23,8 +25,8 @@ extern unsigned log_mask; /* bit N: category N is on */
 int log_find(const char *name);
 /* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
 void log_set_file(FILE *f);
-/* Write what goes to stderr to FD as well, a pipe that does not block: lines of at most LOG_COPY_LINE bytes, each
- * in one write. -1: no more. Any thread. */
+/* Write what goes to stderr to FD as well, a pipe that does not block: lines of at most LOG_COPY_LINE bytes,
+ * each in one write. -1: no more. Any thread. */
 enum { LOG_COPY_LINE = 512 };
 void log_set_copy(int fd);
 unsigned long log_copy_lost(void); /* lines that did not fit since the last call */
@@ -38,9 +40,9 @@ void log_emit_gpr(enum log_cat cat, const char *fmt, ...) __attribute__((format(
 #else
 #define LOG_EMIT log_emit_gpr
 #endif
-#define LOG(cat, ...)                                                          \
-	do {                                                                   \
-		if (__builtin_expect(log_mask & (1u << LOG_##cat), 0))         \
-			LOG_EMIT(LOG_##cat, __VA_ARGS__);                      \
+#define LOG(cat, ...)                                                                                        \
+	do {                                                                                                 \
+		if (__builtin_expect(log_mask & (1u << LOG_##cat), 0))                                       \
+			LOG_EMIT(LOG_##cat, __VA_ARGS__);                                                    \
 	} while (0)
 #endif

@@ -44,7 +44,7 @@ struct row_sink {
  * ARG is the rest of the command line ("" when none). Returns NULL, or a
  * static one-line error text. */
 struct view {
-	const char *name;  /* what follows "info" */
+	const char *name; /* what follows "info" */
 	const char *help;
 	const struct view_col *cols;
 	unsigned ncols;

@@ -57,7 +57,8 @@ static void sha_block(u32 h[8], const u32 block[16])
 	for (u32 i = 16; i < 64; i++) {
 		u32 a = w[i - 15], b = w[i - 2];
 
-		w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] + (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
+		w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] +
+		       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
 	}
 	for (u32 i = 0; i < 8; i++)
 		s[i] = h[i];
@@ -189,7 +190,10 @@ static void copy(u32 n)
 /* ---- pointer chase through 64 MiB, a line a node ---- */
 
 #define NODES (1u << 20)
-struct node { struct node *next; u32 pad[15]; };
+struct node {
+	struct node *next;
+	u32 pad[15];
+};
 static struct node *chain, *nodes;
 
 /* Sattolo's shuffle: one cycle through all nodes. */
@@ -223,17 +227,45 @@ static void chase_release(void)
 
 /* ---- a byte-code interpreter: each operation is an indirect call ---- */
 
-struct vm { u32 acc, x, y, pc, left; };
+struct vm {
+	u32 acc, x, y, pc, left;
+};
 typedef void (*op_fn)(struct vm *);
 
-static void op_add(struct vm *v) { v->acc += v->x; }
-static void op_xor(struct vm *v) { v->acc ^= v->y; }
-static void op_rot(struct vm *v) { v->acc = ror(v->acc, 5); }
-static void op_swap(struct vm *v) { u32 t = v->x; v->x = v->y; v->y = t; }
-static void op_inc(struct vm *v) { v->x++; }
-static void op_mix(struct vm *v) { v->y += v->acc >> 3; }
-static void op_skip(struct vm *v) { v->pc += v->acc & 1; }
-static void op_dec(struct vm *v) { v->y--; }
+static void op_add(struct vm *v)
+{
+	v->acc += v->x;
+}
+static void op_xor(struct vm *v)
+{
+	v->acc ^= v->y;
+}
+static void op_rot(struct vm *v)
+{
+	v->acc = ror(v->acc, 5);
+}
+static void op_swap(struct vm *v)
+{
+	u32 t = v->x;
+	v->x = v->y;
+	v->y = t;
+}
+static void op_inc(struct vm *v)
+{
+	v->x++;
+}
+static void op_mix(struct vm *v)
+{
+	v->y += v->acc >> 3;
+}
+static void op_skip(struct vm *v)
+{
+	v->pc += v->acc & 1;
+}
+static void op_dec(struct vm *v)
+{
+	v->y--;
+}
 static const op_fn ops[8] = { op_add, op_xor, op_rot, op_swap, op_inc, op_mix, op_skip, op_dec };
 static u8 program[256];
 

@@ -96,11 +96,8 @@ static void page_fault(u32 n)
 }
 
 const struct item kernel_items[] = {
-	{ "syscall", null_syscall, NULL, NULL },
-	{ "fork+wait", fork_wait, NULL, NULL },
-	{ "fork+exec", fork_exec, NULL, NULL },
-	{ "pipe", pipe_switch, NULL, NULL },
-	{ "mmap", mmap_touch_munmap, NULL, NULL },
-	{ "fault", page_fault, NULL, NULL },
+	{ "syscall", null_syscall, NULL, NULL },   { "fork+wait", fork_wait, NULL, NULL },
+	{ "fork+exec", fork_exec, NULL, NULL },	   { "pipe", pipe_switch, NULL, NULL },
+	{ "mmap", mmap_touch_munmap, NULL, NULL }, { "fault", page_fault, NULL, NULL },
 };
 const u32 kernel_count = sizeof(kernel_items) / sizeof(kernel_items[0]);

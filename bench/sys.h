@@ -10,11 +10,21 @@ typedef unsigned long long u64;
 #define NULL ((void *)0)
 
 enum {
-	SYS_exit = 1, SYS_fork = 2, SYS_read = 3, SYS_write = 4, SYS_close = 6, SYS_execve = 11, SYS_pipe = 42,
-	SYS_getppid = 64, SYS_munmap = 91, SYS_wait4 = 114, SYS_mmap2 = 192, SYS_clock_gettime = 265,
+	SYS_exit = 1,
+	SYS_fork = 2,
+	SYS_read = 3,
+	SYS_write = 4,
+	SYS_close = 6,
+	SYS_execve = 11,
+	SYS_pipe = 42,
+	SYS_getppid = 64,
+	SYS_munmap = 91,
+	SYS_wait4 = 114,
+	SYS_mmap2 = 192,
+	SYS_clock_gettime = 265,
 };
 
-extern void (*sys_entry)(void); /* registers as for INT 80h */
+extern void (*sys_entry)(void);	 /* registers as for INT 80h */
 void sys_find_entry(char **env); /* take the kernel's entry point, if it names one */
 
 static inline long sys4(long nr, long a, long b, long c, long d)
@@ -34,7 +44,9 @@ static inline void *sys_mmap(u32 bytes)
 
 	/* anonymous, private; EBP holds the offset */
 	asm volatile("pushl %%ebp; xorl %%ebp, %%ebp; call *sys_entry; popl %%ebp"
-		     : "=a"(p) : "a"(SYS_mmap2), "b"(0), "c"(bytes), "d"(3), "S"(0x22), "D"(-1) : "memory", "cc");
+		     : "=a"(p)
+		     : "a"(SYS_mmap2), "b"(0), "c"(bytes), "d"(3), "S"(0x22), "D"(-1)
+		     : "memory", "cc");
 	return p;
 }
 

@@ -8,10 +8,11 @@
 
 struct bt_config {
 	uint64_t tc_size;  /* bytes of translation cache; 0: 64 MiB */
-	bool verify;       /* check every fragment with the independent verifier */
+	bool verify;	   /* check every fragment with the independent verifier */
 	unsigned tu_max;   /* instructions in a translation unit at most; 0: default */
-	bool no_chain;     /* fragments return to the monitor instead of jumping to each other */
-	bool precheck_all;     /* for tests: every access that can look first does, finds nothing, and passes if it can */
+	bool no_chain;	   /* fragments return to the monitor instead of jumping to each other */
+	bool precheck_all; /* for tests: every access that can look first does, finds nothing, and passes if
+			      it can */
 };
 
 /* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL
@@ -57,13 +58,13 @@ const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n);
 #define BT_CCF_CODE 960 /* guest bytes in a fragment at most */
 /* One fragment for display; pointers stay valid until the vCPU runs again, GUEST as long as the struct. */
 struct bt_ccf_info {
-	uint32_t pc;          /* guest-linear address */
+	uint32_t pc; /* guest-linear address */
 	ppn page;
 	unsigned insns, guest_bytes, host_bytes;
 	const uint8_t *guest; /* guest bytes as of now, patches included: CODE, or NULL */
 	uint8_t code[BT_CCF_CODE];
-	const uint8_t *host;  /* host code, readable */
-	uint64_t host_addr;   /* address it runs at */
+	const uint8_t *host; /* host code, readable */
+	uint64_t host_addr;  /* address it runs at */
 	bool code16;
 	/* Of guest instruction I: offset into the guest code, and into the host code
 	 * (I = insns: the end); how it was lowered, in one word. */

@@ -42,21 +42,22 @@ struct tx;
 /* ---- mode: the part of a fragment's key that changes lowering ---- */
 enum seg_class { SEGC_FLAT, SEGC_BASED, SEGC_64K, SEGC_OTHER };
 enum {
-	MODE_D = 1 << 0,      /* CS.D: 32-bit code */
-	MODE_B = 1 << 1,      /* SS.B: 32-bit stack */
+	MODE_D = 1 << 0, /* CS.D: 32-bit code */
+	MODE_B = 1 << 1, /* SS.B: 32-bit stack */
 	MODE_CPL = 3 << 2,
 	MODE_PE = 1 << 4,
 	MODE_VM = 1 << 5,
-	MODE_NOFPU = 1 << 6,  /* CR0.EM or TS: x87 raises #NM */
-	MODE_NOSSE = 1 << 7,  /* !OSFXSR or EM: #UD */
-	MODE_AVX = 1 << 8,    /* OSXSAVE and XCR0.AVX */
+	MODE_NOFPU = 1 << 6, /* CR0.EM or TS: x87 raises #NM */
+	MODE_NOSSE = 1 << 7, /* !OSFXSR or EM: #UD */
+	MODE_AVX = 1 << 8,   /* OSXSAVE and XCR0.AVX */
 	MODE_OSXSAVE = 1 << 9,
 	MODE_TS = 1 << 10,    /* CR0.TS (SSE raises #NM) */
 	MODE_MPTS = 1 << 11,  /* MP and TS: WAIT raises #NM */
 	MODE_CSLIM = 1 << 12, /* CS limit below 4 GiB: checked by the dispatcher */
-	MODE_XCHAIN = 1 << 13, /* supervisor mappings are the same in all address spaces: chain across pages */
-	MODE_TSD = 1 << 14,   /* RDTSC is for CPL 0 */
-	MODE_SEG = 16,        /* from here: 2 bits for each segment register */
+	MODE_XCHAIN =
+	    1 << 13,	    /* supervisor mappings are the same in all address spaces: chain across pages */
+	MODE_TSD = 1 << 14, /* RDTSC is for CPL 0 */
+	MODE_SEG = 16,	    /* from here: 2 bits for each segment register */
 };
 static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 {
@@ -68,13 +69,13 @@ struct insn {
 	ZydisDecodedInstruction z;
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
 	uint8_t bytes[16];
-	uint32_t pc;      /* linear */
+	uint32_t pc; /* linear */
 	uint32_t eip;
-	uint32_t next;    /* EIP of the following instruction (wrapped to 16 bits in 16-bit code) */
+	uint32_t next; /* EIP of the following instruction (wrapped to 16 bits in 16-bit code) */
 	uint8_t len;
 	uint8_t ilen_pages; /* 2 when it straddles a page */
-	int mem;          /* index of the memory operand, -1 none */
-	enum seg seg;     /* its segment */
+	int mem;	    /* index of the memory operand, -1 none */
+	enum seg seg;	    /* its segment */
 	bool invalid;
 };
 
@@ -98,11 +99,38 @@ struct mark {
 };
 
 enum callout_kind {
-	CO_SYSTEM, CO_SEGLOAD, CO_FAR, CO_IRET, CO_INT, CO_IO, CO_STRING, CO_CPUID, CO_TSC, CO_MSR, CO_CR, CO_FLAGS,
-	CO_HLT, CO_SEGCHECK, CO_MMIO, CO_PRECHECK, CO_PROBE, CO_OTHER, CO_KINDS
+	CO_SYSTEM,
+	CO_SEGLOAD,
+	CO_FAR,
+	CO_IRET,
+	CO_INT,
+	CO_IO,
+	CO_STRING,
+	CO_CPUID,
+	CO_TSC,
+	CO_MSR,
+	CO_CR,
+	CO_FLAGS,
+	CO_HLT,
+	CO_SEGCHECK,
+	CO_MMIO,
+	CO_PRECHECK,
+	CO_PROBE,
+	CO_OTHER,
+	CO_KINDS
 };
 enum trap_cause {
-	TRAP_FILL, TRAP_TRUE, TRAP_USER, TRAP_MMIO, TRAP_CODE, TRAP_POLL, TRAP_FPE, TRAP_ILL, TRAP_GP, TRAP_SENS, TRAP_CAUSES
+	TRAP_FILL,
+	TRAP_TRUE,
+	TRAP_USER,
+	TRAP_MMIO,
+	TRAP_CODE,
+	TRAP_POLL,
+	TRAP_FPE,
+	TRAP_ILL,
+	TRAP_GP,
+	TRAP_SENS,
+	TRAP_CAUSES
 };
 
 struct bt_vcpu;
@@ -113,18 +141,18 @@ struct ccf;
 struct site {
 	uint64_t (*fn)(struct bt_vcpu *b, struct site *s, uint32_t ea);
 	struct ccf *ccf;
-	uint32_t eip, next;   /* of the instruction, and of the one behind it */
-	uint8_t insn;         /* index in the TU */
-	uint8_t op;           /* operand size in bytes */
-	uint8_t reg, reg2;    /* register operands or numbers (see fn) */
-	uint8_t seg;          /* segment of the memory operand, or segment register */
-	uint8_t mem;          /* the operand is in memory, at offset EA */
-	uint8_t rep;          /* string: 1 REP/REPE, 2 REPNE */
-	uint8_t asize;        /* address size in bytes */
-	uint8_t kind;         /* enum callout_kind */
-	uint8_t heavy;        /* needs x87/SSE saved */
-	uint8_t code;         /* sub-operation */
-	uint16_t slot;        /* where it counts, see adapt/account.h */
+	uint32_t eip, next; /* of the instruction, and of the one behind it */
+	uint8_t insn;	    /* index in the TU */
+	uint8_t op;	    /* operand size in bytes */
+	uint8_t reg, reg2;  /* register operands or numbers (see fn) */
+	uint8_t seg;	    /* segment of the memory operand, or segment register */
+	uint8_t mem;	    /* the operand is in memory, at offset EA */
+	uint8_t rep;	    /* string: 1 REP/REPE, 2 REPNE */
+	uint8_t asize;	    /* address size in bytes */
+	uint8_t kind;	    /* enum callout_kind */
+	uint8_t heavy;	    /* needs x87/SSE saved */
+	uint8_t code;	    /* sub-operation */
+	uint16_t slot;	    /* where it counts, see adapt/account.h */
 	uint32_t imm, imm2;
 	uint64_t count;
 };
@@ -133,13 +161,13 @@ struct site {
 struct exit_link {
 	uint64_t (*fn)(struct bt_vcpu *b, struct exit_link *l, uint32_t ea); /* as in struct site */
 	struct ccf *from;
-	struct ccf *to;       /* chained to, or NULL */
+	struct ccf *to;		   /* chained to, or NULL */
 	struct exit_link *next_in; /* other links into TO */
-	uint32_t eip;         /* target */
+	uint32_t eip;		   /* target */
 	uint32_t pc;
-	uint32_t patch;       /* TC offset of the rel32 */
-	uint32_t stub;        /* TC offset of the stub */
-	bool cross;           /* leaves the page: only chained where that is safe */
+	uint32_t patch; /* TC offset of the rel32 */
+	uint32_t stub;	/* TC offset of the stub */
+	bool cross;	/* leaves the page: only chained where that is safe */
 	bool no_chain;
 };
 
@@ -151,27 +179,27 @@ struct ccf {
 	uint32_t cs_base, cs_limit;
 	ppn page, page2;      /* page2: UINT32_MAX unless an instruction straddles */
 	uint32_t host, hsize; /* TC offset of the main entry; size to the end of the stubs */
-	uint32_t ind;         /* TC offset of the indirect entry (in front) */
-	uint16_t body;        /* bytes before the stubs */
+	uint32_t ind;	      /* TC offset of the indirect entry (in front) */
+	uint16_t body;	      /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;
-	uint16_t glen;        /* guest bytes */
+	uint16_t glen; /* guest bytes */
 	bool dead, checked;
 	struct exit_link link[MAX_EXITS];
 	struct exit_link *in;
 	struct mark *marks;
-	uint16_t *ioff;       /* host offset of each instruction, then guest offset */
-	uint8_t *low;         /* enum lowering of each */
-	struct ccf *hnext;    /* hash chain */
+	uint16_t *ioff;		    /* host offset of each instruction, then guest offset */
+	uint8_t *low;		    /* enum lowering of each */
+	struct ccf *hnext;	    /* hash chain */
 	struct ccf *pnext, *pnext2; /* page chains */
-	uint32_t counter;     /* index in entry_count[], or NOT_COUNTED */
+	uint32_t counter;	    /* index in entry_count[], or NOT_COUNTED */
 	uint32_t traps[TRAP_CAUSES];
 	struct sens_use *sens; /* its sensitive instructions */
 	uint8_t nsens;
-	uint64_t cycles;      /* of the host, in traps and in what replaces them */
-	uint64_t made;        /* host TSC */
-	bool pinned;          /* by the user: neither adaptation nor a full cache drops it */
-	bool prechecks;        /* has a site that looks before it accesses */
+	uint64_t cycles; /* of the host, in traps and in what replaces them */
+	uint64_t made;	 /* host TSC */
+	bool pinned;	 /* by the user: neither adaptation nor a full cache drops it */
+	bool prechecks;	 /* has a site that looks before it accesses */
 	uint32_t callouts;
 	uint32_t in_tu;
 };
@@ -189,14 +217,28 @@ struct ctx {
 };
 #define MAX_CTX 128
 
-enum exit_code { XC_NONE, XC_LOOKUP, XC_CHAIN, XC_POLL, XC_HALT, XC_MMIO, XC_SMC, XC_SHUTDOWN, XC_BREAK,
-		 XC_EXC, XC_STEPPED, XC_STALE, XC_ERROR, XC_TRANSIENT };
+enum exit_code {
+	XC_NONE,
+	XC_LOOKUP,
+	XC_CHAIN,
+	XC_POLL,
+	XC_HALT,
+	XC_MMIO,
+	XC_SMC,
+	XC_SHUTDOWN,
+	XC_BREAK,
+	XC_EXC,
+	XC_STEPPED,
+	XC_STALE,
+	XC_ERROR,
+	XC_TRANSIENT
+};
 
 #define MAX_FILTERS 64 /* of event_set() */
 
 struct page_info {
-	struct ccf *list;    /* fragments made from this page */
-	uint16_t smc;        /* times its code was dropped because of a write */
+	struct ccf *list; /* fragments made from this page */
+	uint16_t smc;	  /* times its code was dropped because of a write */
 	bool mixed;
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
@@ -219,7 +261,7 @@ struct code_patch {
 };
 #define MAX_PATCHES 64
 #define MAX_PROBES 64
-#define PROBES_AT 8 /* at one address */
+#define PROBES_AT 8   /* at one address */
 #define PROBE_TERMS 4 /* comparisons of an inline condition */
 #define MAX_HITS 1024 /* records waiting to be taken */
 struct probe {
@@ -234,7 +276,7 @@ struct pin {
 #define MAX_COUNTED 262144
 #define PIN_COUNTED 16384 /* of these for pinned fragments */
 #define NOT_COUNTED UINT32_MAX
-#define MAX_ODD 8 /* times a replacement may fail to serve its site */
+#define MAX_ODD 8	 /* times a replacement may fail to serve its site */
 #define RAM_DEMOTIONS 64 /* uses of RAM in a row by a site promoted for device memory */
 
 #define CCF_HASH_BITS 18
@@ -242,7 +284,8 @@ struct pin {
 #define MAX_BPS 1024
 
 struct bt_stats {
-	uint64_t translations, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills, dispatches;
+	uint64_t translations, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills,
+	    dispatches;
 	uint64_t lookups, smc_drops, mode_switches, ctx_flushes, transients, low[LOW_COUNT];
 	uint64_t traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, stops;
 };
@@ -251,24 +294,25 @@ struct bt_stats {
  * there; the numbers negated, for comparing without flags. */
 struct seg_memo {
 	uint64_t sel_neg, cache_neg[2], gdtr_neg, raw_neg;
-	uint32_t at;      /* linear address of the descriptor */
-	uint16_t sel;     /* of the last load, also when there is no memo of it */
+	uint32_t at;  /* linear address of the descriptor */
+	uint16_t sel; /* of the last load, also when there is no memo of it */
 };
 
 /* What CPUID or RDMSR said last at one of the sites that share this (lower/memo.c). */
 #define MEMOS 16
 struct memo {
 	uint64_t question_neg; /* -(ECX << 32 | EAX), or -ECX for RDMSR, 1: no MSR's */
-	uint32_t empty;        /* CPUID: any question is possible */
+	uint32_t empty;	       /* CPUID: any question is possible */
 	uint32_t answer[4];    /* EAX, EBX, ECX, EDX; EAX, EDX */
 };
 
 /* What the last callout of a SYSENTER or SYSEXIT came to, for doing it again in the glue (stub_enter_kernel,
- * stub_leave_kernel) without one. Forgotten as soon as that may be otherwise, or when somebody wants attention. */
+ * stub_leave_kernel) without one. Forgotten as soon as that may be otherwise, or when somebody wants
+ * attention. */
 enum { SYSCALL_ENTER, SYSCALL_LEAVE, SYSCALL_PATHS };
 struct syscall_cache {
-	uint64_t from_neg;     /* -(the mode it came from); 1: forgotten */
-	uint64_t seg[4];       /* CS and SS behind it */
+	uint64_t from_neg;		/* -(the mode it came from); 1: forgotten */
+	uint64_t seg[4];		/* CS and SS behind it */
 	uint64_t gs, shadow, jt, table; /* jt: poisoned to stop; table is not */
 	struct window *window;
 	struct ctx *ctx;
@@ -276,26 +320,26 @@ struct syscall_cache {
 };
 
 struct bt_vcpu {
-	struct vcpu v;       /* first: r15 points here */
+	struct vcpu v; /* first: r15 points here */
 	/* -- read by fragments and glue, offsets below 2^31 -- */
 	uint64_t host_rsp, ret_addr, jt_live, gs_live, tc_base, tmp;
 	uint64_t g_callout, g_heavy, g_exit; /* glue entry points */
 	uint64_t g_syscall[SYSCALL_PATHS];
 	struct site *miss_site;
-	int64_t budget;      /* icount: instructions left */
+	int64_t budget;	       /* icount: instructions left */
 	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by dispatch_select */
 	uint64_t cr0_neg;      /* likewise -cpu.cr0; 1, which is none, when its writes are to be seen */
-	uint8_t intr_wait;   /* an interrupt is pending and IF was 0 */
+	uint8_t intr_wait;     /* an interrupt is pending and IF was 0 */
 	volatile uint8_t kick, stop;
 	uint8_t in_tc;
 	uint64_t scratch[16];
-	uint64_t trap_page;    /* PROT_NONE: where a sensitive instruction run by trap reads */
+	uint64_t trap_page; /* PROT_NONE: where a sensitive instruction run by trap reads */
 	uint64_t probe_count[MAX_PROBES], probe_match[MAX_PROBES];
 	uint64_t entry_count[MAX_COUNTED]; /* by a fragment's counter, while counting */
-	bool quarters_hold;    /* the two arrays of quarters are as the mmu would give them for kernel code */
-	uint64_t shadow_live;  /* shadow entries of the selected window, by VPN */
+	bool quarters_hold;   /* the two arrays of quarters are as the mmu would give them for kernel code */
+	uint64_t shadow_live; /* shadow entries of the selected window, by VPN */
 	uint64_t shadow_quarter[4]; /* the same by the upper two address bits (mmu_shadow_quarters) */
-	uint64_t quarter[4];   /* window base by the upper two address bits (mmu_quarters) */
+	uint64_t quarter[4];	    /* window base by the upper two address bits (mmu_quarters) */
 	struct seg_memo seg_memo[SEG_COUNT];
 	struct syscall_cache syscall[SYSCALL_PATHS];
 	struct window **selected; /* mmu_selected() */
@@ -310,18 +354,18 @@ struct bt_vcpu {
 	gpa xpa;
 	struct ccf *stale;
 	uint32_t mmio_lin;
-	uint8_t *bypass_at;    /* machine memory that a passing store ends in */
-	uint8_t *no_shadow;  /* entries of a window that maps nothing */
-	uint32_t bypassed;     /* passes, and what the last one that was timed cost */
+	uint8_t *bypass_at; /* machine memory that a passing store ends in */
+	uint8_t *no_shadow; /* entries of a window that maps nothing */
+	uint32_t bypassed;  /* passes, and what the last one that was timed cost */
 	uint64_t bypass_cost;
-	uint64_t random;     /* state of co_random */
-	uint8_t *rx, *rw;    /* TC, two views */
+	uint64_t random;			       /* state of co_random */
+	uint8_t *rx, *rw;			       /* TC, two views */
 	uint32_t tc_size, tc_pos, tc_end, tc_stub_end; /* the next fragment goes to tc_pos */
 	int tc_fd;
-	uint8_t *stop_jt;    /* PROT_NONE, JT_BYTES */
+	uint8_t *stop_jt; /* PROT_NONE, JT_BYTES */
 	struct ccf **hash;
 	struct page_info *pages; /* by PPN */
-	struct ccf **order;  /* all fragments by host address */
+	struct ccf **order;	 /* all fragments by host address */
 	uint32_t norder, cap_order;
 	struct ctx ctx[MAX_CTX], *cur;
 	uint32_t ctx_tick;
@@ -331,19 +375,19 @@ struct bt_vcpu {
 	struct zone {
 		uint32_t tc_pos, tc_end;
 		uint8_t *arena_pos, *arena_end;
-	} pin_zone; /* where pinned fragments go: trades places with the four above meanwhile */
+	} pin_zone;	  /* where pinned fragments go: trades places with the four above meanwhile */
 	uint32_t npinned; /* fragments in it: the first so many in order[] */
 	struct bt_config cfg;
 	bool icount, stepping;
-	bool no_trap;        /* the transient instruction was INT: TF does not trap behind it */
-	bool step_done;      /* the transient instruction completed (did not fault) */
-	uint32_t mode;       /* of the context that runs */
+	bool no_trap;	/* the transient instruction was INT: TF does not trap behind it */
+	bool step_done; /* the transient instruction completed (did not fault) */
+	uint32_t mode;	/* of the context that runs */
 	uint64_t transient_pc;
 	struct ccf *transient; /* the one-instruction fragment being run */
 	uint32_t transient_host;
 	gva bps[MAX_BPS];
 	unsigned nbps;
-	uint32_t dr[8];	     /* DR0 to DR3 and DR7 as they are in force (guest_debug.c) */
+	uint32_t dr[8]; /* DR0 to DR3 and DR7 as they are in force (guest_debug.c) */
 	struct event_filter {
 		uint32_t lo, hi;
 		uint8_t kind; /* enum engine_event */
@@ -360,18 +404,19 @@ struct bt_vcpu {
 	struct bt_stats st;
 	bool want_flush, full, unlink_cross; /* full: flush, because there is no more room */
 	uint8_t *guard_map;
-	uint8_t *guard;      /* 8 GiB of nothing: quarter[] while the user window is stale */
-	bool pf_armed;       /* a #PF went to the guest from pf_pc; at the IRET back, look at pf_lin */
+	uint8_t *guard; /* 8 GiB of nothing: quarter[] while the user window is stale */
+	bool pf_armed;	/* a #PF went to the guest from pf_pc; at the IRET back, look at pf_lin */
 	uint32_t pf_pc, pf_lin;
 	struct verdict *verdicts; /* VERDICTS slots by guest pc */
-	uint64_t ctx_dirty;  /* bit N: code went from window N */
-	uint64_t limit0;     /* icount_limit when budget was set */
+	uint64_t ctx_dirty;	  /* bit N: code went from window N */
+	uint64_t limit0;	  /* icount_limit when budget was set */
 	ZydisDecoder dec16, dec32;
 	uint8_t policy[SENS_KINDS]; /* enum way */
-	unsigned nsites;     /* verdicts with a way of their own were made */
+	unsigned nsites;	    /* verdicts with a way of their own were made */
 	bool count_entries;
-	uint32_t ncounted, npin_counted; /* counters handed out: from the first on, and, of pinned fragments, from the last down */
-	uint64_t calibrate;  /* where a fault on the trap page goes on while measuring */
+	uint32_t ncounted, npin_counted; /* counters handed out: from the first on, and, of pinned fragments,
+					    from the last down */
+	uint64_t calibrate;		 /* where a fault on the trap page goes on while measuring */
 	struct bt_costs cost;
 	struct cost translate; /* making fragments */
 	struct cause_state causes[CAUSES];
@@ -379,28 +424,31 @@ struct bt_vcpu {
 	struct adapt_entry events[MAX_EVENTS];
 	uint64_t nevents;
 	struct history *history; /* MAX_HISTORY, a ring */
-	uint64_t nhistory, tsc_start, ns_start; /* what the TSC and the host's clock were when the vCPU was made */
+	uint64_t nhistory, tsc_start,
+	    ns_start; /* what the TSC and the host's clock were when the vCPU was made */
 	struct pin pins[MAX_PINS];
 	unsigned npins;
 	struct code_patch patches[MAX_PATCHES];
 	unsigned npatches, patch_number;
 	struct probe probes[MAX_PROBES];
 	unsigned nprobes, probe_number;
-	bool again;          /* the transient instruction is one that was met before and not finished */
+	bool again;		   /* the transient instruction is one that was met before and not finished */
 	struct bt_probe_hit *hits; /* MAX_HITS, a ring: the vCPU's thread writes, another takes */
 	uint32_t hit_head, hit_tail;
 	void *altstack;
 	pthread_t altstack_thread, thread;
 	bool running;
 	struct account a;
-	struct tx *tx;       /* the translator's work space */
+	struct tx *tx; /* the translator's work space */
 	struct ccf *transient_ccf;
 };
 
 #define OFF(f) ((int32_t)offsetof(struct bt_vcpu, f))
 #define OFF_GPR(n) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.gpr) + 8 * (n)))
 #define OFF_CPU(f) ((int32_t)offsetof(struct bt_vcpu, v.cpu.f))
-#define OFF_SEG(s, f) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.seg) + sizeof(struct seg_cache) * (s) + offsetof(struct seg_cache, f)))
+#define OFF_SEG(s, f)                                                                                        \
+	((int32_t)(offsetof(struct bt_vcpu, v.cpu.seg) + sizeof(struct seg_cache) * (s) +                    \
+		   offsetof(struct seg_cache, f)))
 
 /* cache/cache.c */
 bool cache_init(struct bt_vcpu *b, char *err, size_t n);
@@ -429,16 +477,17 @@ void chain_unlink_in(struct bt_vcpu *b, struct ccf *f);
 /* runtime/dispatch.c: no floating point, no libc */
 uint32_t dispatch_mode(const struct cpu *c);
 void dispatch_quarters(struct bt_vcpu *b); /* quarter[] and the pointers to shadows */
-void dispatch_select(struct bt_vcpu *b); /* window, context, jump table for the present state */
+void dispatch_select(struct bt_vcpu *b);   /* window, context, jump table for the present state */
 struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc);
-uint64_t dispatch_next(struct bt_vcpu *b);  /* where to go on for the present cpu state: a fragment or the exit */
+uint64_t
+dispatch_next(struct bt_vcpu *b); /* where to go on for the present cpu state: a fragment or the exit */
 static inline uint64_t eight(const void *p)
 {
 	return *(const any64 *)p;
 }
 
-/* What dispatch_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A task
- * switch, which changes anything, changes TR too.) */
+/* What dispatch_select() goes by, as far as an interrupt, an exception or a return from one changes it. (A
+ * task switch, which changes anything, changes TR too.) */
 struct mode_inputs {
 	uint64_t seg[5]; /* CS, SS; base and limit of TR */
 	uint32_t sysflags;
@@ -457,9 +506,10 @@ uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
 uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
 uint64_t dispatch_after_fault(struct bt_vcpu *b);
 /* An event happened at PC; to stop when a filter wants it. */
-void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc);
-static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
-			       uint32_t pc)
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+		       uint32_t pc);
+static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val,
+				 bool write, uint32_t pc)
 {
 	if (__builtin_expect(b->event_kinds >> kind & 1, 0))
 		runtime_event_hit(b, kind, number, val, write, pc);
@@ -528,7 +578,7 @@ extern const struct view view_policy;
 /* adapt/steer.c, adapt/cost.c, view/history.c */
 void adapt_init(struct bt_vcpu *b);
 extern const struct view view_sites, view_adapt, view_causes, view_costs, view_history, view_savings,
-	view_pins;
+    view_pins;
 
 /* probe/patch.c */
 /* The last patch of any of N bytes at LIN, of a fragment from PAGE (and PAGE2): its number; 0: none. */
@@ -555,7 +605,7 @@ const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *c
 /* What the callouts AFTER saved against the traps BEFORE; the same of all sites. Host cycles. */
 struct value cycles_saved(const struct cost *before, const struct cost *after);
 struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c);
-struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc); /* since the machine was made */
+struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc);	  /* since the machine was made */
 struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v); /* likewise */
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 
@@ -564,7 +614,7 @@ bool bp_at(const struct bt_vcpu *b, uint32_t pc); /* a breakpoint of somebody's 
 
 /* guest_debug.c: the guest's own breakpoints */
 bool guest_debug_stale(const struct bt_vcpu *b);
-void guest_debug_set(struct bt_vcpu *b);			   /* as DR0 to DR3 and DR7 are now */
+void guest_debug_set(struct bt_vcpu *b);		       /* as DR0 to DR3 and DR7 are now */
 unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
 
 extern const struct view *const bt_views[];

@@ -116,8 +116,9 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	if (b->xcode == XC_HALT)
 		b->xcode = XC_STEPPED;
 	if (kind == TX_MMIO && b->xcode == XC_MMIO) {
-		snprintf(b->v.error, sizeof(b->v.error), "instruction at %08x: no way to reach device memory at %#llx",
-			 cpu_pc(c), (unsigned long long)b->xpa);
+		snprintf(b->v.error, sizeof(b->v.error),
+			 "instruction at %08x: no way to reach device memory at %#llx", cpu_pc(c),
+			 (unsigned long long)b->xpa);
 		return XC_ERROR;
 	}
 	if (b->step_done && b->xcode == XC_STEPPED) {
@@ -490,7 +491,8 @@ static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uin
 		account_stubs(b);
 		return 0;
 	}
-	while (n < b->nfilters && (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
+	while (n < b->nfilters &&
+	       (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
 		n++;
 	if (n < b->nfilters)
 		b->filters[n] = b->filters[--b->nfilters];
@@ -546,7 +548,8 @@ static bool host_supports(char *err, size_t n)
 	unsigned a, bx, c, d;
 
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)) {
-		snprintf(err, n, "this host's kernel does not allow WRGSBASE in user mode (Linux 5.9 or later does)");
+		snprintf(err, n,
+			 "this host's kernel does not allow WRGSBASE in user mode (Linux 5.9 or later does)");
 		return false;
 	}
 	if (!__get_cpuid_count(7, 0, &a, &bx, &c, &d) || !(bx & bit_BMI2)) {
@@ -565,8 +568,8 @@ static uint32_t host_xcr0(void)
 	return lo & 7;
 }
 
-struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat,
-			 enum clock_mode clock, char *err, size_t errlen)
+struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
+			 char *err, size_t errlen)
 {
 	struct bt_vcpu *b;
 	uint8_t *p;

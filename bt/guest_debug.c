@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The guest's own breakpoints: DR0 to DR3 as DR7 has them (SDM vol. 3B 18.2). One on code ends translation in front
- * of the instruction, as a user's does; one on data is a watchpoint. What is hit becomes a #DB in the engine's loop
- * (engine.c). I/O breakpoints (CR4.DE) do not break. */
+ * The guest's own breakpoints: DR0 to DR3 as DR7 has them (SDM vol. 3B 18.2). One on code ends translation in
+ * front of the instruction, as a user's does; one on data is a watchpoint. What is hit becomes a #DB in the
+ * engine's loop (engine.c). I/O breakpoints (CR4.DE) do not break. */
 #include "bt/bt_int.h"
 
 #include <string.h>

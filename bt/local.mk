@@ -35,6 +35,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/string.c \
 	%D%/lower/system.c \
 	%D%/lower/vector.c \
+	%D%/probe/bytecode.def \
 	%D%/probe/bytecode.h \
 	%D%/probe/patch.c \
 	%D%/probe/probe.c \

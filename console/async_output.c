@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What shell and attached shell have in common at their prompt: the history, and output that comes while a line is
- * being edited. The line goes away when output comes, and is below it again when that has been quiet for a moment: so
- * that a guest that says a character at a time does not get a line for each. */
+ * What shell and attached shell have in common at their prompt: the history, and output that comes while a
+ * line is being edited. The line goes away when output comes, and is below it again when that has been quiet
+ * for a moment: so that a guest that says a character at a time does not get a line for each. */
 #include "console/console_int.h"
 #include "base/user.h"
 

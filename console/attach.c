@@ -2,8 +2,8 @@
  * "vitrine attach": a shell whose session is at the other end of a control socket. It
  * knows nothing but the protocol: a line goes out as a request, its text comes back.
  *
- * While a command lets the guest run, what is typed is sent to its serial port, as in the shell. What is typed while
- * another one takes its time is for the next prompt. */
+ * While a command lets the guest run, what is typed is sent to its serial port, as in the shell. What is
+ * typed while another one takes its time is for the next prompt. */
 #include "console/console_int.h"
 #include "console/control.h"
 #include "base/signals.h"
@@ -30,9 +30,9 @@ struct attached {
 	char *in;
 	size_t len, cap;
 	uint64_t last_id;
-	bool waiting; /* for the answer to LAST_ID */
-	bool failed;  /* that answer was an error */
-	bool over;    /* the other end is gone, or we are done */
+	bool waiting;	 /* for the answer to LAST_ID */
+	bool failed;	 /* that answer was an error */
+	bool over;	 /* the other end is gone, or we are done */
 	bool guest_runs; /* a command lets it */
 	bool handed;	 /* ... and has our keyboard */
 	bool at_prompt;
@@ -40,7 +40,7 @@ struct attached {
 	struct above above;
 	struct pager pager;
 	char *page, *page_error; /* an answer to be shown, and what stands behind it; NULL: none */
-	char *repeat; /* what an empty line does; NULL: nothing */
+	char *repeat;		 /* what an empty line does; NULL: nothing */
 	struct terminal term;
 	struct words *words; /* being completed; NULL: no */
 	bool files;	     /* ... by names of files */
@@ -84,7 +84,8 @@ static void take_words(struct attached *a, const json_t *rows)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		const char *word = json_string_value(json_object_get(row, "word"));
 
 		if (word)
@@ -117,7 +118,8 @@ static void show_answer(struct attached *a, const json_t *msg)
 		a->page = strdup(json_string_value(text));
 	else if (json_is_string(text))
 		fwrite(json_string_value(text), 1, json_string_length(text), stdout);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 		putchar('\n');
 	}
@@ -150,7 +152,8 @@ static void show_rows(struct attached *a, const json_t *rows)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		char *line = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
 		size_t n = strlen(line);
 

@@ -17,7 +17,8 @@ static void idle(void *ctx, int timeout_ms)
 	struct console *c = ctx;
 
 	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
-	if (c->ended_by || c->wish == WISH_QUIT) /* a command of another face may have taken the first one for its own */
+	if (c->ended_by ||
+	    c->wish == WISH_QUIT) /* a command of another face may have taken the first one for its own */
 		inspect_interrupt(c->s);
 	if (c->reading && c->line_ready && c->term.is_tty)
 		shell_line_between(c);
@@ -136,7 +137,8 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 		return NULL;
 	}
 	inspect_set_sink(s, &c->sink);
-	inspect_set_face(s, &(struct inspect_face){ .ctx = c, .idle = idle, .drain = drain, .running = running });
+	inspect_set_face(
+	    s, &(struct inspect_face){ .ctx = c, .idle = idle, .drain = drain, .running = running });
 	return c;
 }
 
@@ -166,7 +168,8 @@ static enum inspect_status run_guest(struct console *c)
 	static const struct inspect_sink silent = { 0 };
 
 	inspect_run(c->s, &silent);
-	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_timed_out(c->s) || c->ended_by)
+	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_timed_out(c->s) ||
+	    c->ended_by)
 		return INSPECT_OK;
 	/* Ctrl-A c, or a breakpoint: to the shell, where "continue" is as usual */
 	c->run_keys = false;

@@ -57,16 +57,16 @@ struct console {
 	/* the serial port */
 	bool serial_stdio;	  /* it is the terminal, or standard input and output */
 	struct serial_port *port; /* it is a file or a socket; else NULL */
-	bool mid_line;	/* guest output on the terminal did not end its line */
-	unsigned runs;	/* commands that make the guest run, one within another */
-	bool reading;	/* a command line is waited for: standard input is not the guest's */
+	bool mid_line;		  /* guest output on the terminal did not end its line */
+	unsigned runs;		  /* commands that make the guest run, one within another */
+	bool reading;		  /* a command line is waited for: standard input is not the guest's */
 	/* the line editor */
 	char *line; /* a finished line, until it is executed */
 	bool line_ready, line_eof, at_prompt;
 	struct above above;
 	struct pager pager;
 	bool own_line; /* a line of the prompt is being executed */
-	char *repeat; /* what an empty line does; NULL: nothing */
+	char *repeat;  /* what an empty line does; NULL: nothing */
 };
 
 /* ---- completion.c ---- */

@@ -25,7 +25,8 @@ struct control_service {
 
 /* Serve WHERE ("unix:PATH"; NULL: only who is adopted) from LOOP, which both are borrowed. NULL with one
  * line in ERR. */
-struct control *control_new(struct inspect *s, struct loop *loop, const char *where, char *err, size_t errlen);
+struct control *control_new(struct inspect *s, struct loop *loop, const char *where, char *err,
+			    size_t errlen);
 void control_free(struct control *ctl);
 /* A client that is connected already: FD passes to us. */
 void control_adopt(struct control *ctl, int fd);

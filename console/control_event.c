@@ -146,7 +146,8 @@ static void output(void *ctx, const struct result *r)
 /* A command, whoever's, waits for the guest from now on, or no more. */
 static void running(void *ctx, bool on)
 {
-	static const char *const lines[] = { "{\"event\":\"run\",\"on\":false}\n", "{\"event\":\"run\",\"on\":true}\n" };
+	static const char *const lines[] = { "{\"event\":\"run\",\"on\":false}\n",
+					     "{\"event\":\"run\",\"on\":true}\n" };
 	struct control *ctl = ctx;
 
 	for (struct control_client *c = ctl->clients; c; c = c->next)

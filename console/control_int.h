@@ -20,7 +20,7 @@ struct control_client {
 	bool skipping; /* the rest of a line that was too long */
 	bool stops, serial, output, runs;
 	struct outbox out; /* of OUTPUT */
-	void *state; /* the service's; NULL: not asked for yet */
+	void *state;	   /* the service's; NULL: not asked for yet */
 	struct control_client *next;
 };
 
@@ -33,10 +33,10 @@ struct control {
 	unsigned nclients, serving;
 	struct debug_listener listener;
 	const struct control_service *service; /* NULL: none */
-	bool attached; /* LISTENER is */
-	bool drains;   /* nobody else takes the serial output */
+	bool attached;			       /* LISTENER is */
+	bool drains;			       /* nobody else takes the serial output */
 	struct inspect_tap tap;
-	int timer;	 /* runs while some client has output waiting, or is dead and not freed yet */
+	int timer; /* runs while some client has output waiting, or is dead and not freed yet */
 	bool timer_runs;
 };
 
@@ -47,8 +47,8 @@ void control_drop(struct control_client *c);
 /* ---- control_answer.c ---- */
 /* The answer that is being put together. */
 struct answer {
-	bool text;     /* results as for people */
-	FILE *f;       /* rows joined by commas, or text */
+	bool text; /* results as for people */
+	FILE *f;   /* rows joined by commas, or text */
 	char *buf;
 	size_t len;
 	char *error;

@@ -34,7 +34,8 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		word = json_is_string(item) ? json_string_value(item) : "";
 		if (!strcmp(word, "stop"))
 			stops = true;
@@ -109,7 +110,8 @@ static void request(struct control_client *c, const json_t *req, const char *id)
 	const json_t *other = c->ctl->service ? json_object_get(req, c->ctl->service->word) : NULL;
 
 	if (!!command + !!list + !!line + !!other != 1)
-		control_refuse(c, id, "a request has one of \"command\", \"complete\", \"subscribe\" and \"dashboard\"");
+		control_refuse(
+		    c, id, "a request has one of \"command\", \"complete\", \"subscribe\" and \"dashboard\"");
 	else if (other)
 		serve_other(c, id, other);
 	else if (command && !json_is_string(command))
@@ -121,7 +123,8 @@ static void request(struct control_client *c, const json_t *req, const char *id)
 	else if (line)
 		complete(c, id, json_string_value(line));
 	else if (!subscribe(c, id, list))
-		control_refuse(c, id, "\"subscribe\" takes a list of \"stop\", \"serial\", \"output\" and \"run\"");
+		control_refuse(c, id,
+			       "\"subscribe\" takes a list of \"stop\", \"serial\", \"output\" and \"run\"");
 }
 
 void control_request(struct control_client *c, const char *line, size_t len)
@@ -134,7 +137,8 @@ void control_request(struct control_client *c, const char *line, size_t len)
 		return;
 	req = json_loadb(line, len, 0, &why);
 	if (!json_is_object(req)) {
-		snprintf(text, sizeof(text), "not a JSON object%s%.160s", req ? "" : ": ", req ? "" : why.text);
+		snprintf(text, sizeof(text), "not a JSON object%s%.160s", req ? "" : ": ",
+			 req ? "" : why.text);
 		control_refuse(c, "null", text);
 		json_decref(req);
 		return;

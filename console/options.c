@@ -43,7 +43,8 @@ static const struct option_row {
 	{ "dump", 0, "SCREEN", SEC_TUI, TEXT, AT(dump),
 	  "print SCREEN as text after -x and -c, and end; needs no terminal" },
 	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "how big that is (80x24)" },
-	{ "batch", 0, NULL, SEC_TUI, FLAG, AT(batch), "let the guest run and print the screen again and again" },
+	{ "batch", 0, NULL, SEC_TUI, FLAG, AT(batch),
+	  "let the guest run and print the screen again and again" },
 	{ NULL, 'n', "N", SEC_TUI, NUMBER, AT(count), "so many times (1)" },
 	{ NULL, 'd', "SECONDS", SEC_TUI, SECONDS, AT(delay),
 	  "between two screens of --batch (1), or between refreshes (0.2)" },
@@ -74,7 +75,8 @@ static const struct option_row {
 	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain),
 	  "do not link fragments to each other (for bisecting)" },
 	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
-	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd), "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
+	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd),
+	  "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
 	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image by the BIOS" },
 	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },
@@ -181,13 +183,14 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 
 static void print_usage(FILE *f, const struct embedded_guest *guests)
 {
-	fputs("usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
-	      "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
-	      "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
-	      "       vitrine attach [OPTION...] PATH     shell, or with --tui the dashboard, on a session that has --control\n"
-	      "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
-	      "FILE@ADDRESS",
-	      f);
+	fputs(
+	    "usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
+	    "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
+	    "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
+	    "       vitrine attach [OPTION...] PATH     shell, or with --tui the dashboard, on a session that has --control\n"
+	    "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
+	    "FILE@ADDRESS",
+	    f);
 	for (const struct embedded_guest *g = guests; g->name; g++)
 		fprintf(f, " | %s", g->name);
 	fputc('\n', f);
@@ -355,11 +358,14 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 	if (o->embedded)
 		optind++;
 	if (optind < argc)
-		return bad("unexpected argument", argv[optind],
-			   " (a guest is --kernel, --boot-sector, --flat or demo; vitrine --help lists more)");
+		return bad(
+		    "unexpected argument", argv[optind],
+		    " (a guest is --kernel, --boot-sector, --flat or demo; vitrine --help lists more)");
 	kinds = !!o->embedded + !!o->kernel + !!o->boot_sector + !!o->flat;
 	if (kinds > 1)
-		return bad("only one of --kernel, --boot-sector, --flat and the embedded guests can be booted", NULL, "");
+		return bad(
+		    "only one of --kernel, --boot-sector, --flat and the embedded guests can be booted", NULL,
+		    "");
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
 		return bad(
@@ -387,8 +393,8 @@ static enum options_result check_tui(struct options *o)
 		return bad("--dump, --size, --batch, -n and -d belong to vitrine tui", NULL, "");
 	if (!o->count)
 		o->count = 1;
-	if (o->size && (sscanf(o->size, "%dx%d%n", &o->width, &o->height, &end) != 2 || o->size[end] || o->width < 1 ||
-			o->height < 1 || o->width > 1000 || o->height > 1000))
+	if (o->size && (sscanf(o->size, "%dx%d%n", &o->width, &o->height, &end) != 2 || o->size[end] ||
+			o->width < 1 || o->height < 1 || o->width > 1000 || o->height > 1000))
 		return bad("--size takes WIDTHxHEIGHT, not", o->size, "");
 	return OPTIONS_GO;
 }
@@ -399,7 +405,9 @@ static enum options_result check_attach(struct options *o, int argc, char **argv
 	if (o->attach_tui && o->nscripts)
 		return bad("attach --tui takes no -c and -x", NULL, "");
 	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->control || o->gdb)
-		return bad("attach takes the path of a control socket, and besides it -c, -x, -i, --json and --tui only", NULL, "");
+		return bad(
+		    "attach takes the path of a control socket, and besides it -c, -x, -i, --json and --tui only",
+		    NULL, "");
 	o->attach = argv[optind];
 	return OPTIONS_GO;
 }
@@ -431,8 +439,9 @@ static enum options_result check(struct options *o, int argc, char **argv)
 
 static bool parse_face(struct options *o, const char *word)
 {
-	static const char *const words[] = { [FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui",
-					     [FACE_ATTACH] = "attach" };
+	static const char *const words[] = {
+		[FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui", [FACE_ATTACH] = "attach"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (!strcmp(word, words[i])) {
@@ -442,12 +451,14 @@ static bool parse_face(struct options *o, const char *word)
 	return false;
 }
 
-enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc, char **argv)
+enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc,
+				  char **argv)
 {
 	enum options_result res;
 
-	*o = (struct options){ .memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine",
-				.guests = guests };
+	*o = (struct options){
+		.memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine", .guests = guests
+	};
 	if (argc < 2) {
 		print_usage(stderr, guests);
 		return OPTIONS_BAD;

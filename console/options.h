@@ -55,7 +55,8 @@ enum options_result {
 };
 
 /* GUESTS, ended by a row without a name, are what a bare word may name. */
-enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc, char **argv);
+enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc,
+				  char **argv);
 void options_fini(struct options *o);
 /* The manual page's sections about the command line. */
 void options_manual(FILE *f, const struct embedded_guest *guests);

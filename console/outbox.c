@@ -59,8 +59,8 @@ static bool has_room(int fd, int share)
 	int waiting = 0, size = 0;
 	socklen_t len = sizeof(size);
 
-	return ioctl(fd, SIOCOUTQ, &waiting) == 0 && getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 &&
-	       waiting < size / share;
+	return ioctl(fd, SIOCOUTQ, &waiting) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 && waiting < size / share;
 }
 
 bool outbox_send(struct outbox *b, int fd, bool last)
@@ -99,7 +99,9 @@ size_t outbox_notice(struct outbox *b, char *line, size_t room)
 	b->lost = 0;
 	if (!n)
 		return 0;
-	return (size_t)snprintf(line, room,
-				"{\"event\":\"output\",\"text\":\"(%llu lost: output came faster than it was read)\\n\","
-				"\"lost\":%llu}\n", n, n);
+	return (size_t)snprintf(
+	    line, room,
+	    "{\"event\":\"output\",\"text\":\"(%llu lost: output came faster than it was read)\\n\","
+	    "\"lost\":%llu}\n",
+	    n, n);
 }

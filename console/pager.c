@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Output that is longer than the terminal, a page at a time. The event loop goes on meanwhile: other faces are served. */
+ * Output that is longer than the terminal, a page at a time. The event loop goes on meanwhile: other faces
+ * are served. */
 #include "console/console_int.h"
 
 #include <stdio.h>

@@ -79,7 +79,8 @@ static bool read_line(struct console *c)
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
-		loop_turn(c->loop, async_output_timeout(&c->above, 200), inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
+		loop_turn(c->loop, async_output_timeout(&c->above, 200),
+			  inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink); /* the guest may have stopped behind our back */
 		if (c->at_prompt)
 			async_output_end(&c->above, false);
@@ -169,7 +170,8 @@ static ssize_t read_pipe(void *ctx, char *buf, size_t n)
 	c->line_ready = false;
 	c->reading = true;
 	loop_watch(c->loop, STDIN_FILENO, pipe_ready, c);
-	while (!c->line_ready && !c->sigint && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
+	while (!c->line_ready && !c->sigint && !c->ended_by && !debug_quitting(c->s) &&
+	       !inspect_timed_out(c->s)) {
 		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink);
 	}

@@ -13,7 +13,7 @@ static int done(struct vcpu *v, uint32_t next)
 
 /* ---- control registers ---- */
 
-#define CR0_VALID \
+#define CR0_VALID                                                                                            \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 #define CR0_PDPTR (CR0_CD | CR0_NW | CR0_PG) /* a change reloads the PDPTEs, SDM vol. 3A 4.4.1 */
 #define CR0_FLUSH (CR0_PG | CR0_WP | CR0_PE)
@@ -21,13 +21,15 @@ static int done(struct vcpu *v, uint32_t next)
 #define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
 
 /* CR4 bits and the CPUID bit that allows each. Columns: bit, leaf, register (0 EAX .. 3 EDX), bit. */
-static const struct cr4_row { uint32_t bit, leaf; uint8_t reg, feature; } cr4_rows[] = {
-	{ CR4_VME, 1, 3, 1 },         { CR4_PVI, 1, 3, 1 },   { CR4_TSD, 1, 3, 4 },
-	{ CR4_DE, 1, 3, 2 },          { CR4_PSE, 1, 3, 3 },   { CR4_PAE, 1, 3, 6 },
-	{ CR4_MCE, 1, 3, 7 },         { CR4_PGE, 1, 3, 13 },  { CR4_PCE, 1, 3, 5 },
-	{ CR4_OSFXSR, 1, 3, 24 },     { CR4_OSXMMEXCPT, 1, 3, 25 },
-	{ CR4_OSXSAVE, 1, 2, 26 },    { CR4_UMIP, 7, 2, 2 },
-	{ CR4_SMEP, 7, 1, 7 },        { CR4_SMAP, 7, 1, 20 },
+static const struct cr4_row {
+	uint32_t bit, leaf;
+	uint8_t reg, feature;
+} cr4_rows[] = {
+	{ CR4_VME, 1, 3, 1 },	  { CR4_PVI, 1, 3, 1 },		{ CR4_TSD, 1, 3, 4 },
+	{ CR4_DE, 1, 3, 2 },	  { CR4_PSE, 1, 3, 3 },		{ CR4_PAE, 1, 3, 6 },
+	{ CR4_MCE, 1, 3, 7 },	  { CR4_PGE, 1, 3, 13 },	{ CR4_PCE, 1, 3, 5 },
+	{ CR4_OSFXSR, 1, 3, 24 }, { CR4_OSXMMEXCPT, 1, 3, 25 }, { CR4_OSXSAVE, 1, 2, 26 },
+	{ CR4_UMIP, 7, 2, 2 },	  { CR4_SMEP, 7, 1, 7 },	{ CR4_SMAP, 7, 1, 20 },
 };
 
 /* Which bits of WANTED does the processor model have? */
@@ -48,7 +50,10 @@ static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
 	return allowed;
 }
 
-static bool pae_paging(const struct cpu *c) { return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE); }
+static bool pae_paging(const struct cpu *c)
+{
+	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE);
+}
 
 /* Make CR0 and CR4 so, with the PDPTEs that PAE paging then needs. */
 static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
@@ -365,7 +370,10 @@ int cpu_sti(struct vcpu *v, uint32_t next)
 }
 
 /* POPF and PUSHF: is this a virtual-8086 program that may not touch the real flags? */
-static bool v86_limited(const struct cpu *c) { return cpu_v86(c) && cpu_iopl(c) < 3; }
+static bool v86_limited(const struct cpu *c)
+{
+	return cpu_v86(c) && cpu_iopl(c) < 3;
+}
 
 static int v86_vme_check(struct cpu *c, unsigned op)
 {

@@ -18,28 +18,61 @@ struct desc {
 
 /* Bits of desc.hi. */
 enum {
-	D_A = 1 << 8, D_RW = 1 << 9, D_EC = 1 << 10, D_CODE = 1 << 11, D_S = 1 << 12,
-	D_P = 1 << 15, D_G = 1 << 23,
+	D_A = 1 << 8,
+	D_RW = 1 << 9,
+	D_EC = 1 << 10,
+	D_CODE = 1 << 11,
+	D_S = 1 << 12,
+	D_P = 1 << 15,
+	D_G = 1 << 23,
 	D_BUSY = 1 << 9, /* TSS */
 };
 
 /* Descriptor types with S as bit 4; system descriptors are below 16. */
 enum {
-	DT_TSS16 = 1, DT_LDT = 2, DT_TSS16_BUSY = 3, DT_CALL16 = 4, DT_TASK = 5, DT_INT16 = 6, DT_TRAP16 = 7,
-	DT_TSS32 = 9, DT_TSS32_BUSY = 11, DT_CALL32 = 12, DT_INT32 = 14, DT_TRAP32 = 15,
+	DT_TSS16 = 1,
+	DT_LDT = 2,
+	DT_TSS16_BUSY = 3,
+	DT_CALL16 = 4,
+	DT_TASK = 5,
+	DT_INT16 = 6,
+	DT_TRAP16 = 7,
+	DT_TSS32 = 9,
+	DT_TSS32_BUSY = 11,
+	DT_CALL32 = 12,
+	DT_INT32 = 14,
+	DT_TRAP32 = 15,
 	DT_32BIT = 8, /* the bit that tells each pair apart */
 };
 
-static inline unsigned desc_type(const struct desc *d) { return d->hi >> 8 & 0x1f; }
-static inline unsigned desc_dpl(const struct desc *d) { return d->hi >> 13 & 3; }
-static inline bool desc_code(const struct desc *d) { return (d->hi & (D_S | D_CODE)) == (D_S | D_CODE); }
-static inline bool desc_conforming(const struct desc *d) { return d->hi & D_EC; } /* of a code segment */
+static inline unsigned desc_type(const struct desc *d)
+{
+	return d->hi >> 8 & 0x1f;
+}
+static inline unsigned desc_dpl(const struct desc *d)
+{
+	return d->hi >> 13 & 3;
+}
+static inline bool desc_code(const struct desc *d)
+{
+	return (d->hi & (D_S | D_CODE)) == (D_S | D_CODE);
+}
+static inline bool desc_conforming(const struct desc *d)
+{
+	return d->hi & D_EC;
+} /* of a code segment */
 static inline bool desc_wdata(const struct desc *d)
 {
 	return (d->hi & (D_S | D_CODE | D_RW)) == (D_S | D_RW);
 }
-static inline bool desc_tss_free(const struct desc *d) { return (desc_type(d) & ~DT_32BIT) == DT_TSS16; }
-static inline bool desc_tss_busy(const struct desc *d) { return (desc_type(d) & ~DT_32BIT) == DT_TSS16_BUSY; }
+static inline bool desc_tss_free(const struct desc *d)
+{
+	return (desc_type(d) & ~DT_32BIT) == DT_TSS16;
+}
+static inline bool desc_tss_busy(const struct desc *d)
+{
+	return (desc_type(d) & ~DT_32BIT) == DT_TSS16_BUSY;
+}
 
 static inline uint32_t desc_base(const struct desc *d)
 {
@@ -56,18 +89,36 @@ static inline uint32_t desc_limit(const struct desc *d)
 static inline void desc_cache(const struct desc *d, uint16_t sel, struct seg_cache *s)
 {
 	*s = (struct seg_cache){
-		.base = desc_base(d), .limit = desc_limit(d), .attr = d->hi >> 8 & 0xf0ff, .sel = sel,
+		.base = desc_base(d),
+		.limit = desc_limit(d),
+		.attr = d->hi >> 8 & 0xf0ff,
+		.sel = sel,
 	};
 }
 
-static inline uint32_t sel_err(uint16_t sel, unsigned ext) { return (sel & 0xfffcu) | ext; }
-static inline bool sel_null(uint16_t sel) { return !(sel & 0xfffc); }
+static inline uint32_t sel_err(uint16_t sel, unsigned ext)
+{
+	return (sel & 0xfffcu) | ext;
+}
+static inline bool sel_null(uint16_t sel)
+{
+	return !(sel & 0xfffc);
+}
 
-static inline unsigned cpu_iopl(const struct cpu *c) { return c->sysflags >> 12 & 3; }
-static inline unsigned cpl_how(unsigned cpl) { return cpl == 3 ? MM_USER : 0; }
+static inline unsigned cpu_iopl(const struct cpu *c)
+{
+	return c->sysflags >> 12 & 3;
+}
+static inline unsigned cpl_how(unsigned cpl)
+{
+	return cpl == 3 ? MM_USER : 0;
+}
 
 /* For privileged instructions: 0 at CPL 0, else -1 with #GP(0). */
-static inline int need_cpl0(struct cpu *c) { return RARE(c->cpl) ? cpu_raise_err(c, EXC_GP, 0) : 0; }
+static inline int need_cpl0(struct cpu *c)
+{
+	return RARE(c->cpl) ? cpu_raise_err(c, EXC_GP, 0) : 0;
+}
 
 /* ---- cpu/segment.c: descriptors and segments ---- */
 
@@ -100,7 +151,10 @@ static inline bool seg_fits(const struct seg_cache *s, uint32_t off, uint32_t n)
 	return last <= s->limit;
 }
 
-static inline uint32_t stack_mask(const struct seg_cache *ss) { return ss->attr & SA_DB ? ~0u : 0xffffu; }
+static inline uint32_t stack_mask(const struct seg_cache *ss)
+{
+	return ss->attr & SA_DB ? ~0u : 0xffffu;
+}
 
 /* The new ESP when the stack pointer that SS selects (SP or ESP) becomes VAL. */
 static inline uint32_t stack_merge(const struct seg_cache *ss, uint32_t esp, uint32_t val)

@@ -5,7 +5,7 @@
 
 /* A far transfer under way. */
 struct far_op {
-	uint16_t sel;  /* as given by the instruction */
+	uint16_t sel; /* as given by the instruction */
 	uint32_t off;
 	uint32_t next; /* return address */
 	unsigned op;   /* operand size; of the gate once one is passed */

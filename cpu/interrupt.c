@@ -8,19 +8,22 @@
 
 /* What is to be delivered. */
 struct event {
-	uint32_t ret;   /* EIP to push */
+	uint32_t ret;	/* EIP to push */
 	uint32_t flags; /* EFLAGS to push */
 	uint32_t err;
 	uint8_t vector;
-	uint8_t ext;    /* EXT bit for faults on the way */
+	uint8_t ext; /* EXT bit for faults on the way */
 	bool has_err;
-	bool soft;      /* INT n, INT3, INTO: the gate's DPL is checked */
+	bool soft; /* INT n, INT3, INTO: the gate's DPL is checked */
 };
 
 #define IDT_BIT 2u /* error code: the selector index is a vector */
 #define DR7_GD (1u << 13)
 
-static uint32_t gate_err(const struct event *e) { return e->vector * 8u + IDT_BIT + e->ext; }
+static uint32_t gate_err(const struct event *e)
+{
+	return e->vector * 8u + IDT_BIT + e->ext;
+}
 
 /* ---- 8086-style delivery ---- */
 
@@ -263,8 +266,11 @@ int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32
 {
 	struct cpu *c = &v->cpu;
 	struct event e = {
-		.vector = (uint8_t)vector, .soft = kind != CPU_INT1, .ext = kind == CPU_INT1,
-		.ret = next, .flags = cpu_eflags(c) & ~(uint32_t)FL_RF,
+		.vector = (uint8_t)vector,
+		.soft = kind != CPU_INT1,
+		.ext = kind == CPU_INT1,
+		.ret = next,
+		.flags = cpu_eflags(c) & ~(uint32_t)FL_RF,
 	};
 
 	if (RARE(cpu_v86(c)) && kind == CPU_INT_N)
@@ -300,8 +306,12 @@ static int deliver_one(struct vcpu *v, const struct exc *x)
 {
 	struct cpu *c = &v->cpu;
 	struct event e = {
-		.vector = x->vector, .ext = 1, .has_err = x->has_err, .err = x->err,
-		.ret = (uint32_t)c->rip, .flags = cpu_eflags(c),
+		.vector = x->vector,
+		.ext = 1,
+		.has_err = x->has_err,
+		.err = x->err,
+		.ret = (uint32_t)c->rip,
+		.flags = cpu_eflags(c),
 	};
 
 	if (fault_class(x->vector) || x->rf)
@@ -328,8 +338,8 @@ bool cpu_deliver_exc(struct vcpu *v)
 	struct cpu *c = &v->cpu;
 	struct exc x = c->exc;
 
-	LOG(cpu, "exception %u(%x) at %04x:%08x, cr2 %08x", x.vector, x.err, c->seg[SEG_CS].sel, (uint32_t)c->rip,
-	    x.vector == EXC_PF ? (uint32_t)x.cr2 : (uint32_t)c->cr2);
+	LOG(cpu, "exception %u(%x) at %04x:%08x, cr2 %08x", x.vector, x.err, c->seg[SEG_CS].sel,
+	    (uint32_t)c->rip, x.vector == EXC_PF ? (uint32_t)x.cr2 : (uint32_t)c->cr2);
 	while (RARE(deliver_one(v, &x))) {
 		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", c->exc.vector, c->exc.err,
 		    x.vector, x.err, (uint32_t)c->rip);
@@ -350,7 +360,10 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 {
 	struct cpu *c = &v->cpu;
 	struct event e = {
-		.vector = (uint8_t)vector, .ext = 1, .ret = (uint32_t)c->rip, .flags = cpu_eflags(c),
+		.vector = (uint8_t)vector,
+		.ext = 1,
+		.ret = (uint32_t)c->rip,
+		.flags = cpu_eflags(c),
 	};
 
 	LOG(cpu, "interrupt %u at %04x:%08x", vector, c->seg[SEG_CS].sel, (uint32_t)c->rip);
@@ -561,7 +574,8 @@ int cpu_iret(struct vcpu *v, unsigned op, uint32_t next)
 static struct seg_cache flat_seg(uint16_t sel, unsigned type)
 {
 	return (struct seg_cache){
-		.limit = ~0u, .sel = sel,
+		.limit = ~0u,
+		.sel = sel,
 		.attr = type | SA_S | SA_P | SA_DB | SA_G | (uint32_t)(sel & 3) << SA_DPL_SHIFT,
 	};
 }

@@ -176,7 +176,10 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 }
 
 /* EFER bits and the bit of CPUID 80000001 EDX that allows each. No LME: the engine has no long mode. */
-static const struct { uint32_t bit; uint8_t feature; } efer_rows[] = {
+static const struct {
+	uint32_t bit;
+	uint8_t feature;
+} efer_rows[] = {
 	{ EFER_SCE, 11 },
 	{ EFER_NXE, 20 },
 };

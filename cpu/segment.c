@@ -77,7 +77,9 @@ struct seg_cache seg_null(uint16_t sel)
 struct seg_cache seg_v86(uint16_t sel)
 {
 	return (struct seg_cache){
-		.base = (uint32_t)sel << 4, .limit = 0xffff, .sel = sel,
+		.base = (uint32_t)sel << 4,
+		.limit = 0xffff,
+		.sel = sel,
 		.attr = SA_P | SA_DPL | SA_S | SA_RW | SA_A,
 	};
 }
@@ -296,8 +298,9 @@ int cpu_pop(struct vcpu *v, uint32_t *val, unsigned op)
 }
 
 /* System descriptors that LAR and LSL accept, bit = type. */
-#define LAR_TYPES (1u << DT_TSS16 | 1u << DT_LDT | 1u << DT_TSS16_BUSY | 1u << DT_CALL16 | 1u << DT_TASK | \
-		   1u << DT_TSS32 | 1u << DT_TSS32_BUSY | 1u << DT_CALL32)
+#define LAR_TYPES                                                                                            \
+	(1u << DT_TSS16 | 1u << DT_LDT | 1u << DT_TSS16_BUSY | 1u << DT_CALL16 | 1u << DT_TASK |             \
+	 1u << DT_TSS32 | 1u << DT_TSS32_BUSY | 1u << DT_CALL32)
 #define LSL_TYPES (1u << DT_TSS16 | 1u << DT_LDT | 1u << DT_TSS16_BUSY | 1u << DT_TSS32 | 1u << DT_TSS32_BUSY)
 
 static bool query_type_ok(enum cpu_desc_query q, const struct desc *d)

@@ -41,16 +41,16 @@ int cpu_lidt(struct vcpu *v, uint32_t base, uint16_t limit, unsigned op, uint32_
 int cpu_lldt(struct vcpu *v, uint16_t sel, uint32_t next);
 int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next);
 int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next);
-int cpu_rdmsr(struct vcpu *v, uint32_t next);  /* ECX -> EDX:EAX */
+int cpu_rdmsr(struct vcpu *v, uint32_t next); /* ECX -> EDX:EAX */
 int cpu_wrmsr(struct vcpu *v, uint32_t next);
 bool cpu_msr_is_still(uint32_t msr); /* Does it say the same until the next WRMSR? */
 int cpu_xsetbv(struct vcpu *v, uint32_t next);
 int cpu_cpuid(struct vcpu *v, uint32_t next);
-int cpu_hlt(struct vcpu *v, uint32_t next);    /* sets halted */
-int cpu_popf(struct vcpu *v, unsigned op, uint32_t next);  /* pops from the stack */
+int cpu_hlt(struct vcpu *v, uint32_t next);		  /* sets halted */
+int cpu_popf(struct vcpu *v, unsigned op, uint32_t next); /* pops from the stack */
 int cpu_pushf(struct vcpu *v, unsigned op, uint32_t next);
-int cpu_cli(struct vcpu *v, uint32_t next);    /* IOPL, VME and PVI rules */
-int cpu_sti(struct vcpu *v, uint32_t next);    /* sets cpu.shadow when IF was 0 */
+int cpu_cli(struct vcpu *v, uint32_t next); /* IOPL, VME and PVI rules */
+int cpu_sti(struct vcpu *v, uint32_t next); /* sets cpu.shadow when IF was 0 */
 /* Is PORT..PORT+SIZE-1 allowed (IOPL, TSS bitmap)? 0 or -1 (#GP). */
 int cpu_io_check(struct vcpu *v, uint16_t port, unsigned size);
 /* LAR, LSL, VERR, VERW: false when ZF must be cleared; *OUT for LAR and LSL. */

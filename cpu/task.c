@@ -30,7 +30,10 @@ _Static_assert(sizeof(struct tss16) == 44 && offsetof(struct tss16, seg) == 0x22
 #define DR6_BT 0x8000u
 #define DR7_LOCAL 0x155u /* L0-L3, LE */
 
-static bool tr_is32(const struct cpu *c) { return c->tr.attr & DT_32BIT; }
+static bool tr_is32(const struct cpu *c)
+{
+	return c->tr.attr & DT_32BIT;
+}
 
 int tss_stack(struct vcpu *v, unsigned dpl, uint16_t *ss, uint32_t *esp, unsigned ext)
 {

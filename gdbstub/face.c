@@ -108,4 +108,6 @@ static const struct command commands[] = {
 };
 
 const struct command_group gdb_commands = { "gdb", "gdb", commands };
-const struct inspect_addon gdb_addon_manual = { .commands = &gdb_commands, .views = gdb_views, .records = gdb_records };
+const struct inspect_addon gdb_addon_manual = { .commands = &gdb_commands,
+						.views = gdb_views,
+						.records = gdb_records };

@@ -40,16 +40,17 @@ struct gdb {
 	size_t stale; /* so many bytes of RAW came before the last packet was sent */
 	struct out reply, frame;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
-	bool read_regs; /* it has read all registers: they are what it takes them for */
-	bool physical; /* addresses are physical (PhyMemMode) */
-	bool busy;     /* a packet is being worked on */
-	bool waiting;  /* gdb waits for a stop reply */
-	bool interrupt; /* 0x03 came meanwhile */
+	bool read_regs;	 /* it has read all registers: they are what it takes them for */
+	bool physical;	 /* addresses are physical (PhyMemMode) */
+	bool busy;	 /* a packet is being worked on */
+	bool waiting;	 /* gdb waits for a stop reply */
+	bool interrupt;	 /* 0x03 came meanwhile */
 	bool in_command; /* ... of "monitor" */
-	bool given_up;	 /* gdb has sent something else meanwhile: its user does not wait for that command's end */
-	bool passing;	/* ... for a single step that a page fault came between */
-	bool sliced;	/* gdb was told of a stop that is none: a slice of a range is over */
-	bool broken;	/* the connection is to be dropped */
+	bool given_up; /* gdb has sent something else meanwhile: its user does not wait for that command's end
+			*/
+	bool passing;  /* ... for a single step that a page fault came between */
+	bool sliced;   /* gdb was told of a stop that is none: a slice of a range is over */
+	bool broken;   /* the connection is to be dropped */
 	bool left_standing; /* the guest stood when gdb came, and gdb has not let it go on */
 	unsigned sstep;
 };
@@ -79,33 +80,29 @@ void reply_error(struct gdb *g, unsigned number, const char *text);
 void gdb_send(struct gdb *g, const char *body, size_t n); /* one packet, now */
 
 /* ---- server.c ---- */
-void gdb_step_again(struct gdb *g); /* a fault has been passed; run.c */
-void gdb_drop(struct gdb *g, bool resume); /* end the connection */
-void gdb_stop_reply(struct gdb *g);	   /* send why the guest stands */
+void gdb_step_again(struct gdb *g);			 /* a fault has been passed; run.c */
+void gdb_drop(struct gdb *g, bool resume);		 /* end the connection */
+void gdb_stop_reply(struct gdb *g);			 /* send why the guest stands */
 void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; monitor.c */
 const char *gdb_thread(const struct gdb *g);		 /* the one thread's id; query.c */
 bool gdb_condition_holds(void *g, const void *extra);	 /* of a point; run.c */
 
 /* ---- handlers, by file ---- */
-#define HANDLER(name) void name(struct gdb *g, struct span a);
+/* One packet's handler; A: what follows the name of the packet. */
+typedef void packet_handler(struct gdb *g, struct span a);
 /* target.c: registers, memory */
-HANDLER(on_read_regs) HANDLER(on_write_regs) HANDLER(on_read_reg) HANDLER(on_write_reg)
-HANDLER(on_read_mem) HANDLER(on_write_mem) HANDLER(on_read_binary) HANDLER(on_write_binary) HANDLER(on_search)
+packet_handler on_read_regs, on_write_regs, on_read_reg, on_write_reg, on_read_mem, on_write_mem,
+    on_read_binary, on_write_binary, on_search;
 /* run.c: run control, points */
-HANDLER(on_continue) HANDLER(on_continue_sig) HANDLER(on_step) HANDLER(on_step_sig)
-HANDLER(on_vcont) HANDLER(on_vcont_query) HANDLER(on_why) HANDLER(on_point_insert) HANDLER(on_point_remove)
-HANDLER(on_detach) HANDLER(on_kill) HANDLER(on_vkill) HANDLER(on_restart)
-HANDLER(on_attach) HANDLER(on_vctrlc)
+packet_handler on_continue, on_continue_sig, on_step, on_step_sig, on_vcont, on_vcont_query, on_why,
+    on_point_insert, on_point_remove, on_detach, on_kill, on_vkill, on_restart, on_attach, on_vctrlc;
 /* query.c */
-HANDLER(on_supported) HANDLER(on_noack) HANDLER(on_features) HANDLER(on_memory_map) HANDLER(on_threads_xml)
-HANDLER(on_threads_first) HANDLER(on_threads_next) HANDLER(on_thread_info) HANDLER(on_current_thread)
-HANDLER(on_attached) HANDLER(on_set_thread) HANDLER(on_thread_alive) HANDLER(on_extended)
-HANDLER(on_sstep_bits) HANDLER(on_sstep_get) HANDLER(on_sstep_set) HANDLER(on_phys_get) HANDLER(on_phys_set)
-HANDLER(on_qemu_supported) HANDLER(on_host_info) HANDLER(on_process_info)
-HANDLER(on_region_info) HANDLER(on_unknown)
+packet_handler on_supported, on_noack, on_features, on_memory_map, on_threads_xml, on_threads_first,
+    on_threads_next, on_thread_info, on_current_thread, on_attached, on_set_thread, on_thread_alive,
+    on_extended, on_sstep_bits, on_sstep_get, on_sstep_set, on_phys_get, on_phys_set, on_qemu_supported,
+    on_host_info, on_process_info, on_region_info, on_unknown;
 /* monitor.c */
-HANDLER(on_monitor)
-#undef HANDLER
+packet_handler on_monitor;
 
 /* ---- face.c ---- */
 extern const struct command_group gdb_commands;

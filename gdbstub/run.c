@@ -417,7 +417,8 @@ void on_point_insert(struct gdb *g, struct span a)
 		return;
 	}
 	conditions = take_conditions(a);
-	if (debug_point_insert(g->s, &g->owner, kind, g->physical && kind >= POINT_WATCH, addr, len, conditions)) {
+	if (debug_point_insert(g->s, &g->owner, kind, g->physical && kind >= POINT_WATCH, addr, len,
+			       conditions)) {
 		reply_ok(g);
 		return;
 	}

@@ -179,7 +179,8 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 	case PACKET_INTERRUPT:
 		interrupt(g);
 		break;
-	case PACKET_NAK: /* gdb also says so, and without acknowledgements too, when it has waited for two seconds */
+	case PACKET_NAK: /* gdb also says so, and without acknowledgements too, when it has waited for two
+			    seconds */
 		if (!g->noack && at >= g->stale)
 			send_raw(g, g->frame.data, g->frame.len);
 		break;
@@ -197,8 +198,9 @@ static void pump(struct gdb *g)
 	g->raw_len = g->stale = 0;
 }
 
-/* 0x03 while a packet is worked on: end what it waits for. So does another packet: gdb sends no 0x03 for a Ctrl-C at a
- * monitor command, but takes itself back to its prompt, and what it sends then is not to have the command's answer. */
+/* 0x03 while a packet is worked on: end what it waits for. So does another packet: gdb sends no 0x03 for a
+ * Ctrl-C at a monitor command, but takes itself back to its prompt, and what it sends then is not to have the
+ * command's answer. */
 static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
 {
 	bool asked = memchr(bytes, 3, n);
@@ -280,7 +282,8 @@ static void fresh_client(struct gdb *g, int fd)
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
 	g->raw_len = g->stale = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up = g->sliced = g->broken = false;
+	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up =
+	    g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }
@@ -507,8 +510,9 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 	g->listen_fd = g->conn = -1;
 	g->listener = (struct debug_listener){ .ctx = g, .stopped = stopped };
 	g->owner = (struct point_owner){ .name = "gdb", .ctx = g, .holds = gdb_condition_holds };
-	g->addon = (struct inspect_addon){ .commands = &gdb_commands, .views = gdb_views, .owner = g,
-					.records = gdb_records };
+	g->addon = (struct inspect_addon){
+		.commands = &gdb_commands, .views = gdb_views, .owner = g, .records = gdb_records
+	};
 	gdb_regs_init(&g->regs, &gdb_archs[0], __builtin_cpu_supports("avx"));
 	return g;
 }

@@ -10,21 +10,21 @@
 struct machine;
 struct image_config {
 	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, told apart by content */
-	const char *boot_sector;              /* floppy/boot sector image, with SeaBIOS */
-	const char *bios;                     /* BIOS file; NULL: the distribution's */
-	const char *flat;                     /* flat binary at flat_addr, entered in 32-bit flat protected mode */
+	const char *boot_sector;	      /* floppy/boot sector image, with SeaBIOS */
+	const char *bios;		      /* BIOS file; NULL: the distribution's */
+	const char *flat; /* flat binary at flat_addr, entered in 32-bit flat protected mode */
 	gpa flat_addr;
-	const void *blob;                     /* Multiboot ELF in memory (the embedded guest) */
+	const void *blob; /* Multiboot ELF in memory (the embedded guest) */
 	size_t blob_len;
 };
 
 struct machine_config {
 	const char *name;
-	uint64_t memory;          /* guest RAM in bytes: 1 MiB .. 3 GiB */
-	uint64_t machine_memory;  /* pool size; 0: as the guest's memory plus ROMs */
-	const char *cpu_model;    /* "host" (masked), "max", "pentium", "486", ... NULL: host */
+	uint64_t memory;	 /* guest RAM in bytes: 1 MiB .. 3 GiB */
+	uint64_t machine_memory; /* pool size; 0: as the guest's memory plus ROMs */
+	const char *cpu_model;	 /* "host" (masked), "max", "pentium", "486", ... NULL: host */
 	enum clock_mode clock;
-	unsigned icount_ns;       /* VM nanoseconds per instruction in icount mode, default 1 */
+	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */
 	bool no_reboot;
 	struct image_config image;
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
@@ -44,15 +44,29 @@ void machine_free(struct machine *m); /* stops and joins the thread */
 
 /* ---- run control (any one controlling thread) ---- */
 enum machine_state {
-	MACHINE_STOPPED, MACHINE_RUNNING,
-	MACHINE_OFF,      /* guest powered off */
-	MACHINE_EXITED,   /* debug-exit port; machine_exit_code() */
-	MACHINE_DEAD,     /* triple fault, or reset with no_reboot */
-	MACHINE_FAILED,   /* engine error; text in machine_error() */
+	MACHINE_STOPPED,
+	MACHINE_RUNNING,
+	MACHINE_OFF,	/* guest powered off */
+	MACHINE_EXITED, /* debug-exit port; machine_exit_code() */
+	MACHINE_DEAD,	/* triple fault, or reset with no_reboot */
+	MACHINE_FAILED, /* engine error; text in machine_error() */
 };
-enum stop_reason { STOP_NONE, STOP_REQUEST, STOP_BREAK, STOP_STEP, STOP_WATCH, STOP_EVENT, STOP_ICOUNT, STOP_END };
+enum stop_reason {
+	STOP_NONE,
+	STOP_REQUEST,
+	STOP_BREAK,
+	STOP_STEP,
+	STOP_WATCH,
+	STOP_EVENT,
+	STOP_ICOUNT,
+	STOP_END
+};
 
-struct machine_stop { enum machine_state state; enum stop_reason reason; uint64_t icount; };
+struct machine_stop {
+	enum machine_state state;
+	enum stop_reason reason;
+	uint64_t icount;
+};
 
 void machine_continue(struct machine *m);
 void machine_request_stop(struct machine *m); /* any thread, async-signal-safe */
@@ -70,15 +84,16 @@ bool machine_reset(struct machine *m, char *err, size_t errlen);
 enum machine_state machine_state(const struct machine *m);
 int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED */
 const char *machine_error(const struct machine *m);
-struct vcpu *machine_vcpu(struct machine *m);   /* exact while stopped */
+struct vcpu *machine_vcpu(struct machine *m); /* exact while stopped */
 struct mm_vm *machine_vm(struct machine *m);
-uint64_t machine_clock_ns(struct machine *m);   /* VM time; stands still while stopped */
+uint64_t machine_clock_ns(struct machine *m); /* VM time; stands still while stopped */
 
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
-void machine_key(struct machine *m, uint8_t scancode);                      /* set-1 code, any thread */
+void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
 /* Deterministic hash of registers, device state and RAM. While stopped. */
 uint64_t machine_state_hash(struct machine *m);
 
-extern const struct view *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */
+extern const struct view
+    *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */
 #endif

@@ -22,7 +22,8 @@ enum command_flags {
 	CMD_ALIVE = 8,	 /* makes it run: refused after it ended */
 	CMD_FMT = 16,	 /* takes /FMT */
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
-	CMD_WAITS = 64,	 /* waits while it runs: is told what points print meanwhile, as those that make it run are */
+	CMD_WAITS =
+	    64, /* waits while it runs: is told what points print meanwhile, as those that make it run are */
 };
 
 /* What may stand behind a command, for completion: complete.c has the grammar. */
@@ -36,7 +37,7 @@ struct command {
 	const char *detail;	    /* more for "help NAME" and the manual, or NULL */
 	int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
 	unsigned flags;
-	int min, max; /* arguments; max -1: free text */
+	int min, max;	      /* arguments; max -1: free text */
 	const char *complete; /* COMP_NONE: nothing */
 };
 
@@ -49,7 +50,7 @@ extern const struct command_group *const command_groups[]; /* NULL-terminated */
 
 /* What commands answer, for help and the manual: the columns are the fields in JSON. */
 struct record_doc {
-	const char *commands; /* separated by blanks */
+	const char *commands;	     /* separated by blanks */
 	const struct view_col *cols; /* NULL: those of ... */
 	unsigned ncols;
 	const char *view;

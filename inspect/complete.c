@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the last word of a command line may become: from the command rows.
  *
- * A row says what stands first, second and so on behind the command, separated by blanks; "..." at the end: again and
- * again. In each place '|' separates: a word as it stands; "<expr>", "<register>", "<file>", "<view>", "<command>",
+ * A row says what stands first, second and so on behind the command, separated by blanks; "..." at the end:
+ * again and again. In each place '|' separates: a word as it stands; "<expr>", "<register>", "<file>",
+ * "<view>", "<command>",
  * "<log>", "<key>"; "<event>", "<column>" and "<argument>" (of a view), which depend on the words before;
  * "<VIEW.COLUMN>", what stands in that column. A view's own arguments are in a table below. */
 #include "base/log.h"
@@ -117,7 +118,8 @@ static void offer_cells(struct finder *f, const char *name, size_t len)
 	if (!v)
 		return;
 	len -= (size_t)(dot + 1 - name);
-	while (k.col < v->ncols && (strlen(v->cols[k.col].name) != len || memcmp(v->cols[k.col].name, dot + 1, len)))
+	while (k.col < v->ncols &&
+	       (strlen(v->cols[k.col].name) != len || memcmp(v->cols[k.col].name, dot + 1, len)))
 		k.col++;
 	if (k.col == v->ncols)
 		return;
@@ -247,8 +249,8 @@ static const char *place_at(const char *words, unsigned n)
 
 /* ---- the line ---- */
 
-/* The arguments of LINE that end before START; the last of them and the first go to LAST and FIRST. What of the argument
- * at START stands in front of it goes to WITHIN ("sort="). Returns how many. */
+/* The arguments of LINE that end before START; the last of them and the first go to LAST and FIRST. What of
+ * the argument at START stands in front of it goes to WITHIN ("sort="). Returns how many. */
 static unsigned arguments(const char *line, size_t start, char first[64], char last[64], char within[64])
 {
 	size_t at = strcspn(line, " \t/");

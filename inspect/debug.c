@@ -105,11 +105,12 @@ static bool in_fault_of(struct inspect *s, const struct debug_place *p)
 	const struct cpu *c = session_cpu(s);
 	uint32_t gate[2], frame[3]; /* error code, EIP, CS */
 
-	if (!(c->cr0 & CR0_PG) || session_read(s, false, c->idtr.base + 8 * EXC_PF, gate, sizeof(gate)) != sizeof(gate) ||
+	if (!(c->cr0 & CR0_PG) ||
+	    session_read(s, false, c->idtr.base + 8 * EXC_PF, gate, sizeof(gate)) != sizeof(gate) ||
 	    (uint32_t)c->rip != ((gate[0] & 0xffff) | (gate[1] & 0xffff0000)))
 		return false;
-	return session_read(s, false, (uint32_t)(c->seg[SEG_SS].base + c->gpr[R_ESP]), frame, sizeof(frame)) ==
-		       sizeof(frame) &&
+	return session_read(s, false, (uint32_t)(c->seg[SEG_SS].base + c->gpr[R_ESP]), frame,
+			    sizeof(frame)) == sizeof(frame) &&
 	       frame[1] == p->eip && (frame[2] & 3) == p->cpl;
 }
 
@@ -282,8 +283,8 @@ bool debug_paging(struct inspect *s)
 
 /* ---- points ---- */
 
-bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len, void *extra)
+bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len, void *extra)
 {
 	struct point *p = points_of(&s->points, owner, kind, physical, addr, len);
 
@@ -309,8 +310,8 @@ bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum
 	return true;
 }
 
-void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len)
+void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len)
 {
 	struct point *p = points_of(&s->points, owner, kind, physical, addr, len);
 

@@ -95,12 +95,12 @@ bool debug_paging(struct inspect *s);
 /* Add a point, or take back the removal of the same one. LEN: bytes watched. PHYSICAL: a watchpoint
  * on physical memory. EXTRA is malloced
  * and passes to the session; OWNER's holds() gets it. False: the engine cannot. */
-bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len, void *extra);
+bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len, void *extra);
 /* Take a point back. It stays in the engine, without effect, until the guest is let run without
  * it: a debugger that removes all at each stop and inserts them again costs nothing. */
-void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len);
+void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len);
 void debug_points_clear(struct inspect *s, const struct point_owner *owner);
 size_t debug_points_count(const struct inspect *s, const struct point_owner *owner);
 #endif

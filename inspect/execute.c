@@ -49,8 +49,8 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	return rc;
 }
 
-/* The length of the format that stands apart from the command word, as in "x /5i $pc"; 0: there is none. A path
- * is not one. */
+/* The length of the format that stands apart from the command word, as in "x /5i $pc"; 0: there is none. A
+ * path is not one. */
 static size_t format_apart(const struct command *c, const char *rest)
 {
 	size_t n = rest[0] == '/' && (c->flags & CMD_FMT) ? strcspn(rest + 1, " \t") : 0;

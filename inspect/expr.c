@@ -115,9 +115,9 @@ static const struct type {
 	unsigned size;
 	bool sign;
 } types[] = {
-	{ "u8", 1, false }, { "u16", 2, false }, { "u32", 4, false }, { "u64", 8, false },
-	{ "i8", 1, true },  { "i16", 2, true },	 { "i32", 4, true },  { "i64", 8, true },
-	{ "char", 1, true }, { "short", 2, true }, { "int", 4, true }, { "long", 4, true },
+	{ "u8", 1, false },  { "u16", 2, false },  { "u32", 4, false }, { "u64", 8, false },
+	{ "i8", 1, true },   { "i16", 2, true },   { "i32", 4, true },	{ "i64", 8, true },
+	{ "char", 1, true }, { "short", 2, true }, { "int", 4, true },	{ "long", 4, true },
 };
 
 /* A type between OPEN and CLOSE at p, with a * behind it or not: take it. Anything else: NULL,
@@ -160,7 +160,8 @@ static int64_t load(struct parser *ps, const struct type *t, uint64_t addr)
 	uint64_t v = 0;
 
 	if (ps->prog)
-		emit_op(ps, &(struct prog_op){ .code = PROG_LOAD, .size = (uint8_t)t->size, .sign = t->sign });
+		emit_op(ps,
+			&(struct prog_op){ .code = PROG_LOAD, .size = (uint8_t)t->size, .sign = t->sign });
 	if (ps->skip || ps->failed || ps->prog)
 		return 0;
 	if (!ps->env->read || !ps->env->read(ps->env->ctx, addr, t->size, &v))

@@ -2,8 +2,9 @@
  * Integer expressions as in C: || && | ^ & == != < <= > >= << >> + - * / % ! ~
  * unary - and +, ?:, parentheses, casts to u8..u64 and i8..i64, numbers (decimal,
  * 0x, 0b, 0 octal, 'c'), $registers and $variables, symbols, and guest-linear memory:
- * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits). Arithmetic is 64-bit signed and wraps;
- * registers and memory are unsigned. Pure: all it knows comes through the environment. */
+ * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits). Arithmetic is
+ * 64-bit signed and wraps; registers and memory are unsigned. Pure: all it knows comes through the
+ * environment. */
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
@@ -31,7 +32,8 @@ struct lvalue {
 bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen);
 /* Likewise, but all of TEXT must be the expression. */
 bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen);
-/* Does ERR, from one of the two, say that memory could not be read? It may be mapped later; nonsense stays nonsense. */
+/* Does ERR, from one of the two, say that memory could not be read? It may be mapped later; nonsense stays
+ * nonsense. */
 bool expr_error_may_pass(const char *err);
 /* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
 bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,

@@ -125,7 +125,8 @@ struct expr_env session_env(struct inspect *s)
 	return (struct expr_env){ .ctx = s, .reg = env_reg, .symbol = env_symbol, .read = env_read };
 }
 
-/* Where the segment that SELECTOR means begins. False: it is neither loaded nor in real or virtual-8086 mode. */
+/* Where the segment that SELECTOR means begins. False: it is neither loaded nor in real or virtual-8086 mode.
+ */
 static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
 {
 	const struct cpu *c = session_cpu(s);
@@ -156,7 +157,8 @@ bool session_place(struct inspect *s, const char **text, int64_t *addr, char *er
 	if (!expr_eval_prefix(&env, text, addr, err, errlen))
 		return false;
 	if (selector < 0 || selector > 0xffff || !segment_base(s, (uint16_t)selector, &base)) {
-		snprintf(err, errlen, "0x%llx is not the selector of a loaded segment", (unsigned long long)selector);
+		snprintf(err, errlen, "0x%llx is not the selector of a loaded segment",
+			 (unsigned long long)selector);
 		return false;
 	}
 	*addr = (uint32_t)(base + (uint32_t)*addr);
@@ -189,7 +191,8 @@ int session_address(struct inspect *s, const struct cmd_args *a, int i, struct r
 	if (i < a->argc && session_eval(s, a->argv[i], &v, r))
 		return -1;
 	if (v < 0 || v > UINT32_MAX)
-		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name, (unsigned long long)v);
+		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
+				   (unsigned long long)v);
 	*out = (gva)v;
 	return 0;
 }

@@ -59,14 +59,15 @@ struct inspect_tap {
 	void *ctx;
 	void (*serial)(void *ctx, const uint8_t *buf, size_t n); /* serial output that somebody takes */
 	void (*output)(void *ctx, const struct result *r);	 /* what comes by itself */
-	void (*running)(void *ctx, bool on); /* a command lets the guest run, or is done with that; may be NULL */
+	void (*running)(void *ctx,
+			bool on); /* a command lets the guest run, or is done with that; may be NULL */
 	struct inspect_tap *next;
 };
 void inspect_tap(struct inspect *s, struct inspect_tap *tap);
 void inspect_untap(struct inspect *s, struct inspect_tap *tap);
 
-/* The log is for standard error, which the session's own face has; taps get a copy while somebody WANTED it. The
- * descriptor is readable when there is something to take, which is told as output. -1: there is none. */
+/* The log is for standard error, which the session's own face has; taps get a copy while somebody WANTED it.
+ * The descriptor is readable when there is something to take, which is told as output. -1: there is none. */
 int inspect_log_fd(struct inspect *s);
 void inspect_log_wanted(struct inspect *s, bool wanted);
 void inspect_log_take(struct inspect *s);
@@ -78,8 +79,8 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 /* Execute the lines of F (NAME for messages) up to the first that fails. */
 enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
 				   const struct inspect_sink *sink);
-/* The line an empty line repeats in interactive use after the last inspect_exec(), whoever's that was ("" when there
- * is none): a face keeps a copy of its own. */
+/* The line an empty line repeats in interactive use after the last inspect_exec(), whoever's that was (""
+ * when there is none): a face keeps a copy of its own. */
 const char *inspect_repeat_line(const struct inspect *s);
 /* Call FOUND for each completion of WORD, which starts at byte START of LINE. False: file names fit. */
 bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,
@@ -87,7 +88,8 @@ bool inspect_complete(struct inspect *s, const char *line, size_t start, const c
 /* Print commands, views and registers as sections of a manual page; with those of ADDONS
  * (NULL-terminated). */
 struct inspect_addon;
-void inspect_manual(FILE *f, const struct view *const *engine_views, const struct inspect_addon *const *addons);
+void inspect_manual(FILE *f, const struct view *const *engine_views,
+		    const struct inspect_addon *const *addons);
 
 /* ---- run control for faces ---- */
 

@@ -28,7 +28,8 @@ static void put_fields(FILE *f, const struct view_col *cols, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		fprintf(f, "%s \\fI%s\\fR (", i ? ";" : "", cols[i].name);
 		put_text(f, cols[i].help);
-		fprintf(f, "%s%s)", cols[i].unit && cols[i].unit[0] ? ", " : "", cols[i].unit ? cols[i].unit : "");
+		fprintf(f, "%s%s)", cols[i].unit && cols[i].unit[0] ? ", " : "",
+			cols[i].unit ? cols[i].unit : "");
 	}
 	fputs(".\n", f);
 }
@@ -95,14 +96,16 @@ static void put_group(FILE *f, const struct command_group *g, const struct recor
 		put_command(f, c, docs);
 }
 
-void inspect_manual(FILE *f, const struct view *const *engine_views, const struct inspect_addon *const *addons)
+void inspect_manual(FILE *f, const struct view *const *engine_views,
+		    const struct inspect_addon *const *addons)
 {
-	fputs(".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear "
-	      "unless it says "
-	      "physical. Numbers are decimal unless they begin with 0x.\n.PP\n"
-	      "With \\-\\-json, and over the control socket, each row of a result is one object with the fields "
-	      "named; fields without a value are left out. Rows with a field \\fItext\\fR only are lines for people.\n",
-	      f);
+	fputs(
+	    ".SH COMMANDS\nNames can be abbreviated as long as they are unambiguous. Addresses are linear "
+	    "unless it says "
+	    "physical. Numbers are decimal unless they begin with 0x.\n.PP\n"
+	    "With \\-\\-json, and over the control socket, each row of a result is one object with the fields "
+	    "named; fields without a value are left out. Rows with a field \\fItext\\fR only are lines for people.\n",
+	    f);
 	for (const struct command_group *const *g = command_groups; *g; g++)
 		put_group(f, *g, record_docs);
 	for (const struct inspect_addon *const *a = addons; *a; a++)

@@ -46,8 +46,8 @@ struct point *points_find(struct points *t, unsigned number)
 	return NULL;
 }
 
-struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len)
+struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		struct point *p = &t->list[i];

@@ -5,7 +5,15 @@
 #define INSPECT_POINTS_H
 #include "base/types.h"
 
-enum point_kind { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH, POINT_AWATCH, POINT_EVENT, POINT_KINDS };
+enum point_kind {
+	POINT_BREAK,
+	POINT_HBREAK,
+	POINT_WATCH,
+	POINT_RWATCH,
+	POINT_AWATCH,
+	POINT_EVENT,
+	POINT_KINDS
+};
 
 /* Who set a point, when it was not a person at a command line. */
 struct point_owner {
@@ -24,13 +32,13 @@ struct point {
 	bool enabled, temporary;
 	bool leaving; /* its owner took it back: without effect, gone at the next run */
 	uint64_t hits;
-	uint64_t ignore; /* so many hits more do nothing */
-	char *cond;	/* expression, or NULL */
-	char *commands; /* run when it stopped the guest; NULL: none */
-	char *trace;	/* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
-	unsigned event; /* POINT_EVENT: an enum engine_event; ... */
-	uint32_t lo, hi; /* ... the numbers meant */
-	uint64_t was;	 /* a person's watchpoint of at most 8 bytes: what stood there */
+	uint64_t ignore;		 /* so many hits more do nothing */
+	char *cond;			 /* expression, or NULL */
+	char *commands;			 /* run when it stopped the guest; NULL: none */
+	char *trace;			 /* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
+	unsigned event;			 /* POINT_EVENT: an enum engine_event; ... */
+	uint32_t lo, hi;		 /* ... the numbers meant */
+	uint64_t was;			 /* a person's watchpoint of at most 8 bytes: what stood there */
 	const struct point_owner *owner; /* NULL: a person */
 	void *extra;			 /* the owner's condition; freed with the point */
 };
@@ -46,8 +54,8 @@ void points_fini(struct points *t);
 struct point *points_add(struct points *t, gva addr, bool temporary, const char *cond);
 struct point *points_find(struct points *t, unsigned number);
 /* The point of OWNER with exactly this place; NULL when there is none. */
-struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind, bool physical,
-			gva addr, uint64_t len);
+struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind,
+			bool physical, gva addr, uint64_t len);
 void points_delete(struct points *t, unsigned number);
 /* Does an enabled breakpoint stand at ADDR (one that is leaving counts)? */
 bool points_at(const struct points *t, gva addr);

@@ -8,10 +8,10 @@
 
 /* Views that hold nothing but counters and device registers in memory that stays where it is: a
  * reader beside the vCPU sees each value whole, though not all of the same moment. */
-static const char *const live_views[] = { "adapt",  "callouts", "causes", "costs",  "cpus",	"e820",	      "exceptions",
-					  "irq",    "mmu",	"mtree",  "pci",    "pic",	"pit",	      "policy",
-					  "ports",  "rtc",	"screen", "serial", "sites",	"trap-sites", "traps",
-					  "windows" };
+static const char *const live_views[] = { "adapt",	"callouts",   "causes", "costs",  "cpus",   "e820",
+					  "exceptions", "irq",	      "mmu",	"mtree",  "pci",    "pic",
+					  "pit",	"policy",     "ports",	"rtc",	  "screen", "serial",
+					  "sites",	"trap-sites", "traps",	"windows" };
 
 bool inspect_view_is_live(const char *name)
 {

@@ -32,9 +32,9 @@ struct table {
 
 struct result {
 	struct table *first, *last;
-	char *error; /* one line; NULL: the command succeeded */
-	bool json;   /* this result was asked for as JSON */
-	bool stop;   /* it tells why the guest stands */
+	char *error;  /* one line; NULL: the command succeeded */
+	bool json;    /* this result was asked for as JSON */
+	bool stop;    /* it tells why the guest stands */
 	bool unasked; /* it came by itself: what a point prints or does */
 };
 

@@ -64,7 +64,9 @@ void run_point_changed(struct inspect *s, gva addr)
 /* What watchpoints are there for, as the engine has it. */
 static unsigned watch_type(const struct point *p)
 {
-	static const unsigned types[POINT_KINDS] = { [POINT_WATCH] = 1, [POINT_RWATCH] = 2, [POINT_AWATCH] = 3 };
+	static const unsigned types[POINT_KINDS] = {
+		[POINT_WATCH] = 1, [POINT_RWATCH] = 2, [POINT_AWATCH] = 3
+	};
 
 	return types[p->kind];
 }
@@ -209,8 +211,8 @@ static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || !point_is_code(p) || p->addr != pc || !condition_holds(s, p, why, whylen) ||
-		    !point_stops(s, p))
+		if (!p->enabled || !point_is_code(p) || p->addr != pc ||
+		    !condition_holds(s, p, why, whylen) || !point_stops(s, p))
 			continue;
 		if (!first)
 			first = p->number;
@@ -258,8 +260,8 @@ static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf
 		snprintf(buf, len, "access to %s0x%08llx: value 0x%llx", space, (unsigned long long)addr,
 			 (unsigned long long)now);
 	else
-		snprintf(buf, len, "access to %s0x%08llx: old value 0x%llx, new value 0x%llx", space, (unsigned long long)addr,
-			 (unsigned long long)p->was, (unsigned long long)now);
+		snprintf(buf, len, "access to %s0x%08llx: old value 0x%llx, new value 0x%llx", space,
+			 (unsigned long long)addr, (unsigned long long)p->was, (unsigned long long)now);
 	p->was = now;
 }
 
@@ -525,7 +527,8 @@ static const struct view_col stop_cols[] = {
 	{ "status", "Status", VAL_INT, "", "exit status of a guest that ended" },
 	{ "detail", "Detail", VAL_STR, "", "more about the reason" },
 };
-RECORD_DOC(stop_record, "continue stop stepi nexti finish until run-until run-icount wait profile", stop_cols);
+RECORD_DOC(stop_record, "continue stop stepi nexti finish until run-until run-icount wait profile",
+	   stop_cols);
 
 /* Rows: [has a symbol]; columns: plain stop, breakpoint. */
 static const char *const stop_formats[2][2] = {

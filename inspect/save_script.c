@@ -84,8 +84,7 @@ static void save_probe(FILE *f, const struct value *vals, const struct view *v)
 
 static const struct saved_view saved_views[] = {
 	{ "policy", "", save_policy }, { "causes", "", save_cause }, { "sites", "", save_site },
-	{ "patches", "", save_patch }, { "pins", "", save_pin },
-	{ "probes", "", save_probe },
+	{ "patches", "", save_patch }, { "pins", "", save_pin },     { "probes", "", save_probe },
 };
 
 struct saving_sink {
@@ -108,7 +107,8 @@ int save_script_write(struct inspect *s, const char *file, struct result *r)
 
 	if (!f)
 		return result_fail(r, "patches: %s: %s", file, strerror(errno));
-	fprintf(f, "# Written by 'patches save': choices, patches, pins and probes. Execute it with 'source'.\n");
+	fprintf(
+	    f, "# Written by 'patches save': choices, patches, pins and probes. Execute it with 'source'.\n");
 	for (size_t i = 0; i < ARRAY_LEN(saved_views); i++) {
 		struct saving_sink k = { .sink.row = saving_row, .how = &saved_views[i], .f = f };
 		char why[200];

@@ -103,7 +103,8 @@ static void send_all(struct serial_port *p, const uint8_t *buf, size_t n)
 			hang_up(p);
 			return;
 		}
-		if (p->stuck || poll(&(struct pollfd){ .fd = p->conn, .events = POLLOUT }, 1, PATIENCE_MS) <= 0) {
+		if (p->stuck ||
+		    poll(&(struct pollfd){ .fd = p->conn, .events = POLLOUT }, 1, PATIENCE_MS) <= 0) {
 			p->stuck = true;
 			return;
 		}

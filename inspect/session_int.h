@@ -62,7 +62,7 @@ struct inspect {
 	bool interrupted; /* __atomic: set by inspect_interrupt() */
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
-	bool step_irq; /* "set step-irq on" */
+	bool step_irq;	 /* "set step-irq on" */
 	bool query_live; /* commands look at a running guest without stopping it (query.c) */
 	struct points points;
 	struct symbols symbols;
@@ -81,18 +81,18 @@ struct inspect {
 	struct log_copy *log_copy; /* NULL: nobody has asked for it */
 	struct inspect_tap *taps;
 	bool serial_taken;
-	const struct inspect_sink *home; /* the session's own face's; NULL: none */
-	char *hit_commands;	/* of the point that stopped the guest, not executed yet */
-	bool in_hit_commands;	/* they are being executed */
-	bool moving;		/* a command makes the guest run */
+	const struct inspect_sink *home;  /* the session's own face's; NULL: none */
+	char *hit_commands;		  /* of the point that stopped the guest, not executed yet */
+	bool in_hit_commands;		  /* they are being executed */
+	bool moving;			  /* a command makes the guest run */
 	const struct inspect_sink *mover; /* that command's, or of one that waits; NULL: none */
 	char *repeat;
 	unsigned depth; /* of "source" */
 	bool quit;
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
-	bool patching; /* there are, or were, patches */
-	bool probing; /* there are, or were, probes that print */
+	bool patching;	 /* there are, or were, patches */
+	bool probing;	 /* there are, or were, probes that print */
 	bool more_lines; /* of theirs wait to be printed */
 	unsigned generation;
 	unsigned revision; /* see inspect_revision() */
@@ -111,8 +111,8 @@ void session_changed(struct inspect *s);
 struct expr_env session_env(struct inspect *s);
 /* Evaluate all of TEXT. 0, or -1 with the error in R. */
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
-/* Evaluate an address at the start of *TEXT and move *TEXT behind it: an expression, or SEGMENT:OFFSET as the processor's
- * mode has it. False with one line in ERR. */
+/* Evaluate an address at the start of *TEXT and move *TEXT behind it: an expression, or SEGMENT:OFFSET as the
+ * processor's mode has it. False with one line in ERR. */
 bool session_place(struct inspect *s, const char **text, int64_t *addr, char *err, size_t errlen);
 /* Likewise, but all of TEXT. 0, or -1 with the error in R. */
 int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r);
@@ -153,7 +153,7 @@ void run_point_changed(struct inspect *s, gva addr); /* tell the engine about AD
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
 /* Tell the engine about event point P, likewise. */
 bool run_event_changed(struct inspect *s, const struct point *p, bool on);
-void run_points_again(struct inspect *s);	     /* tell a fresh engine about all */
+void run_points_again(struct inspect *s); /* tell a fresh engine about all */
 void run_set_stop(struct inspect *s, const char *reason);
 void run_publish(struct inspect *s);
 /* Add the record of the present stop. */
@@ -216,11 +216,11 @@ unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max);
 bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
-int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd/event.c */
-int save_script_write(struct inspect *s, const char *file, struct result *r);        /* save_script.c */
-int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r);   /* cmd/probe.c */
+int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/event.c */
+int save_script_write(struct inspect *s, const char *file, struct result *r); /* save_script.c */
+int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/probe.c */
 int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r);
-int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);    /* view.c */
+int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);	/* view.c */
 int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/stack.c */
 
 /* ---- view.c ---- */
@@ -238,7 +238,8 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 struct disas_insn;
 /* Does the code before ADDR look like a call that would return there? */
 bool examine_follows_call(struct inspect *s, uint32_t addr);
-/* The instruction that runs at linear ADDR in the present mode, patches included (its text then says which). */
+/* The instruction that runs at linear ADDR in the present mode, patches included (its text then says which).
+ */
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in);
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit);
@@ -252,12 +253,12 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 
 /* ---- tables of commands, one a file ---- */
 extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group, cmd_session_group,
-    cmd_event_group, cmd_display_group, cmd_stack_group, cmd_transfer_group;
+    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group,
+    cmd_session_group, cmd_event_group, cmd_display_group, cmd_stack_group, cmd_transfer_group;
 /* What their commands answer, in the order of the manual (records.c). */
-extern const struct record_doc stop_record, point_record, trace_record, display_record, data_record, string_record,
-    insn_record, print_record, walk_record, page_record, info_record, register_record, ccf_record,
-    ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
+extern const struct record_doc stop_record, point_record, trace_record, display_record, data_record,
+    string_record, insn_record, print_record, walk_record, page_record, info_record, register_record,
+    ccf_record, ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
     log_record, hash_record, help_record, help_one_record, fields_record;
 /* Views that those files own. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,

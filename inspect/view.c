@@ -9,8 +9,8 @@
 #include <string.h>
 
 const struct view *const inspect_views[] = {
-	&view_registers, &view_break, &view_display, &view_mem, &view_tlb, &view_gdt,	   &view_idt,
-	&view_ldt,	 &view_tss,   &view_fpu, &view_xmm, &view_symbols, NULL,
+	&view_registers, &view_break, &view_display, &view_mem, &view_tlb,     &view_gdt, &view_idt,
+	&view_ldt,	 &view_tss,   &view_fpu,     &view_xmm, &view_symbols, NULL,
 };
 
 /* How the rows of some views look as text, where other programs read them (QEMU's
@@ -30,10 +30,12 @@ static const struct {
 static const struct other_name {
 	const char *name, *view, *arg; /* ARG: unless one is given */
 } other_names[] = {
-	{ "r", "registers", "" },     { "all-registers", "registers", "all" }, { "b", "break", "" },
-	{ "breakpoints", "break", "" }, { "watchpoints", "break", "" },	       { "symbol", "symbols", "" },
-	{ "functions", "symbols", "" }, { "status", "cpus", "" },	       { "threads", "cpus", "" },
-	{ "jit", "tc", "" },	      { "tab", "tlb", "" },
+	{ "r", "registers", "" },	{ "all-registers", "registers", "all" },
+	{ "b", "break", "" },		{ "breakpoints", "break", "" },
+	{ "watchpoints", "break", "" }, { "symbol", "symbols", "" },
+	{ "functions", "symbols", "" }, { "status", "cpus", "" },
+	{ "threads", "cpus", "" },	{ "jit", "tc", "" },
+	{ "tab", "tlb", "" },
 };
 
 static const struct other_name *other_name(const char *name)
@@ -264,7 +266,8 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 static bool number_of(const struct value *v, uint64_t *n)
 {
 	switch (v->type) {
-	case VAL_NONE: case VAL_STR:
+	case VAL_NONE:
+	case VAL_STR:
 		return false;
 	case VAL_REAL:
 		*n = (uint64_t)(int64_t)v->d;

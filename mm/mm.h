@@ -38,7 +38,9 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
 /* ---- translation ---- */
 
 enum {
-	MM_READ = 0, MM_WRITE = 1, MM_EXEC = 2,
+	MM_READ = 0,
+	MM_WRITE = 1,
+	MM_EXEC = 2,
 	MM_USER = 4,  /* check as a user access; without it: supervisor */
 	MM_PROBE = 8, /* debugger: no A/D updates, no permission checks, no exceptions */
 };
@@ -46,16 +48,16 @@ enum {
 /* One level of a walk, as the `page` command shows it. */
 struct walk_level {
 	const char *name; /* "PDPTE", "PDE", "PTE" */
-	gpa at;           /* where the entry is */
+	gpa at;		  /* where the entry is */
 	uint64_t entry;
 };
 
 struct walk {
-	bool ok;            /* translation exists and is permitted */
-	gpa pa;             /* full physical address */
-	unsigned page_shift; /* 12, 21 or 22 (32 when paging is off) */
+	bool ok;				/* translation exists and is permitted */
+	gpa pa;					/* full physical address */
+	unsigned page_shift;			/* 12, 21 or 22 (32 when paging is off) */
 	bool user, writable, global, nx, dirty; /* combined rights along the walk */
-	uint32_t err;       /* page-fault error code when !ok */
+	uint32_t err;				/* page-fault error code when !ok */
 	unsigned nlevels;
 	struct walk_level level[4];
 };

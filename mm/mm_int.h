@@ -6,11 +6,11 @@
 #include "x86/engine.h"
 
 struct mm_pool {
-	int fd;           /* the memfd that backs machine memory */
-	uint8_t *base;    /* the monitor's own mapping of all of it */
+	int fd;	       /* the memfd that backs machine memory */
+	uint8_t *base; /* the monitor's own mapping of all of it */
 	uint32_t npages, nfree;
-	mpn next;         /* first MPN never handed out */
-	mpn *free_list;   /* returned pages */
+	mpn next;	/* first MPN never handed out */
+	mpn *free_list; /* returned pages */
 };
 
 enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
@@ -18,9 +18,9 @@ enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
 /* One PPN's entry in the pmap. */
 struct pmap_entry {
 	mpn mpn;
-	uint32_t rmap;     /* index of the first reverse-map node, 0: none */
-	uint8_t kind;      /* enum page_kind */
-	uint8_t code;      /* code trace: translated code was made from this page */
+	uint32_t rmap; /* index of the first reverse-map node, 0: none */
+	uint8_t kind;  /* enum page_kind */
+	uint8_t code;  /* code trace: translated code was made from this page */
 };
 
 /* Reverse map node: PPN is mapped at VPN of window WIN. */
@@ -41,20 +41,20 @@ struct mm_vm {
 
 /* Shadow entry of one VPN in a window: PPN in the upper 20 bits. */
 enum {
-	SH_P = 1 << 0,    /* mapped in the host */
-	SH_W = 1 << 1,    /* mapped writable */
-	SH_U = 1 << 2,    /* guest: user page */
-	SH_G = 1 << 3,    /* guest: global */
-	SH_NX = 1 << 4,   /* guest: no execute */
+	SH_P = 1 << 0,	  /* mapped in the host */
+	SH_W = 1 << 1,	  /* mapped writable */
+	SH_U = 1 << 2,	  /* guest: user page */
+	SH_G = 1 << 3,	  /* guest: global */
+	SH_NX = 1 << 4,	  /* guest: no execute */
 	SH_CODE = 1 << 5, /* the engine has looked code up here (jump tables may name it) */
 	SH_WOK = 1 << 6,  /* guest allows writing and D is set: only a trace forbids it */
 };
 
 /* Bookkeeping of one page-directory entry's reach (4 MiB, or 2 MiB with PAE). */
 struct region {
-	uint64_t pde;      /* as of the fill or the last sync */
-	uint64_t pt_at;    /* address of the page table, when not a large page */
-	uint32_t mapped;   /* VPNs mapped */
+	uint64_t pde;	 /* as of the fill or the last sync */
+	uint64_t pt_at;	 /* address of the page table, when not a large page */
+	uint32_t mapped; /* VPNs mapped */
 	bool large;
 	uint8_t snap[PAGE_SIZE] __attribute__((aligned(8))); /* the page table as of then */
 };
@@ -75,21 +75,21 @@ struct win_lists {
 enum win_view { WIN_FLAT, WIN_KERNEL, WIN_USER };
 
 struct window {
-	uint8_t *base;      /* 4 GiB aligned */
-	uint32_t *shadow;   /* WIN_PAGES entries, lazily backed */
+	uint8_t *base;	  /* 4 GiB aligned */
+	uint32_t *shadow; /* WIN_PAGES entries, lazily backed */
 	struct win_lists *lists;
 	struct region **regions; /* WIN_REGIONS pointers */
-	uint16_t *active;   /* indices of regions that exist */
+	uint16_t *active;	 /* indices of regions that exist */
 	unsigned nactive;
 	uint16_t id;
 	bool used, pae, shared; /* shared: kernel view of all roots, CR4.PGE on */
 	enum win_view view;
 	uint32_t root;
 	uint64_t lru;
-	bool need_sync;     /* CR3 was loaded since the last sync */
-	uint32_t *pend;     /* VPNs invalidated and not yet looked at */
+	bool need_sync; /* CR3 was loaded since the last sync */
+	uint32_t *pend; /* VPNs invalidated and not yet looked at */
 	unsigned npend;
-	uint32_t *local;    /* shared window: VPNs to drop at the next CR3 load */
+	uint32_t *local; /* shared window: VPNs to drop at the next CR3 load */
 	unsigned nlocal;
 	uint64_t maps, mapped; /* host mmap calls (estimate of VMAs), pages mapped now */
 	uint64_t fills, syncs, drops, prots;
@@ -101,7 +101,7 @@ struct window {
 
 /* A page whose mappings keep being dropped (window/bypass.c). */
 struct churn {
-	uint32_t key;          /* window and VPN, bit 31 set; 0: free */
+	uint32_t key;	       /* window and VPN, bit 31 set; 0: free */
 	uint32_t entry, epoch; /* page-table entry, and CR3 loads, when last passed */
 	uint8_t drops, bypasses;
 };
@@ -111,18 +111,21 @@ struct mmu {
 	struct mm_vm *vm;
 	struct cpu *cpu;
 	struct platform *plat;
-	uint64_t pdptr[4];  /* PAE: loaded by mmu_load_pdptrs() */
+	uint64_t pdptr[4]; /* PAE: loaded by mmu_load_pdptrs() */
 	struct window win[MAX_WINDOWS];
-	struct window *cur;   /* the window of the present mode */
+	struct window *cur;	    /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until wanted */
 	uint64_t tick;
-	struct watch { uint64_t at, len; uint8_t type; } watch[MAX_WATCH]; /* type: WATCH_* */
+	struct watch {
+		uint64_t at, len;
+		uint8_t type;
+	} watch[MAX_WATCH]; /* type: WATCH_* */
 	unsigned nwatch, nwatch_off;
 	struct engine_touch touch[MAX_TOUCHES]; /* of watchpoints, not taken yet */
 	unsigned ntouch;
 	uint8_t guest_hit;     /* the guest's own, likewise */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
-	uint64_t meaning;   /* control bits as of the last global flush */
+	uint64_t meaning;      /* control bits as of the last global flush */
 	struct churn churn[CHURN_SLOTS];
 	/* The page of device memory that was reached last, until the guest's next flush: DEVICE_KEY() of its
 	 * linear page and the kind of access (0: none), and its physical address. */

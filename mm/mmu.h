@@ -54,7 +54,8 @@ enum mmu_fill {
 struct mmu_fault {
 	uint32_t err;
 	gpa pa;
-	bool user_access; /* a user page was mapped into the shared kernel window: it goes at the next CR3 load */
+	bool user_access; /* a user page was mapped into the shared kernel window: it goes at the next CR3
+			     load */
 };
 /* Resolve an access by translated code to LIN in the selected window.
  * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
@@ -108,8 +109,9 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks);
  * by kernel code, in the user window). When mappings of that page never last: where
  * in machine memory to make it once, accessed and dirty bits set. NULL: map it. */
 uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access);
-bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access); /* would it? rights not checked */
-void mmu_bypass_all(struct mmu *m); /* for tests: of every page */
+bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how,
+		      bool user_access); /* would it? rights not checked */
+void mmu_bypass_all(struct mmu *m);	 /* for tests: of every page */
 
 /* Shadow entries of the selected window by VPN; in each, the two bits tell that the
  * page is mapped, and mapped writable. */

@@ -29,16 +29,17 @@ static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
 
 		if (!w->used)
 			continue;
-		k->row(k, (struct value[]){ V_UINT(i), V_STR(w->shared ? "kernel*" : views[w->view]), V_HEX(w->root),
-					    V_BOOL(w == m->cur), V_HEX((uint64_t)w->base), V_UINT(w->mapped),
-					    V_UINT(w->nactive), V_UINT(w->fills), V_UINT(w->syncs), V_UINT(w->drops),
-					    V_UINT(w->maps) });
+		k->row(k, (struct value[]){ V_UINT(i), V_STR(w->shared ? "kernel*" : views[w->view]),
+					    V_HEX(w->root), V_BOOL(w == m->cur), V_HEX((uint64_t)w->base),
+					    V_UINT(w->mapped), V_UINT(w->nactive), V_UINT(w->fills),
+					    V_UINT(w->syncs), V_UINT(w->drops), V_UINT(w->maps) });
 	}
 	return NULL;
 }
 
-static const struct view view_windows = { "windows", "address-space windows (kernel*: shared by all roots)", win_cols,
-					  ARRAY_LEN(win_cols), win_rows, false };
+static const struct view view_windows = { "windows", "address-space windows (kernel*: shared by all roots)",
+					  win_cols,  ARRAY_LEN(win_cols),
+					  win_rows,  false };
 
 static const struct view_col st_cols[] = {
 	{ "name", "counter", VAL_STR, "", "what is counted" },
@@ -50,7 +51,11 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct mmu *m = owner;
 	const struct mmu_stats *s = &m->st;
-	const struct { const char *n; uint64_t v; const char *h; } r[] = {
+	const struct {
+		const char *n;
+		uint64_t v;
+		const char *h;
+	} r[] = {
 		{ "fills", s->fills, "host mappings made on demand" },
 		{ "fill_pages", s->fill_pages, "pages they brought" },
 		{ "prefills", s->prefills, "pages mapped before the guest touched them" },
@@ -75,6 +80,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_mmu = { "mmu", "address-space counters", st_cols, ARRAY_LEN(st_cols), st_rows, false };
+static const struct view view_mmu = { "mmu", "address-space counters", st_cols, ARRAY_LEN(st_cols), st_rows,
+				      false };
 
 const struct view *const mm_views[] = { &view_windows, &view_mmu, NULL };

@@ -142,8 +142,13 @@ void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
 	w->err = 0;
 	w->nx = false;
 	if (!(c->cr0 & CR0_PG)) {
-		*w = (struct walk){ .ok = true, .pa = lin & c->a20_mask, .page_shift = 32, .user = true,
-				    .writable = true, .dirty = true, .global = true };
+		*w = (struct walk){ .ok = true,
+				    .pa = lin & c->a20_mask,
+				    .page_shift = 32,
+				    .user = true,
+				    .writable = true,
+				    .dirty = true,
+				    .global = true };
 		return;
 	}
 	w->page_shift = 12;

@@ -244,8 +244,9 @@ static void draw_overlay(struct tui *t)
 		area_fill(&a, 0, i, a.w, ST_NORMAL, ' ');
 	area_fill(&a, 0, 0, a.w, ST_RULE, 0x2500);
 	y = area_printf(&a, 0, 0, ST_FOCUS, " %s ", o->title);
-	area_printf(&a, y, 0, ST_DIM, " %d-%d of %d lines%s ", o->top + 1, o->top + h - 1 < lines ? o->top + h - 1 : lines,
-		    lines, t->prompt.open ? "" : "; q or Esc closes"); /* a prompt has the keys */
+	area_printf(&a, y, 0, ST_DIM, " %d-%d of %d lines%s ", o->top + 1,
+		    o->top + h - 1 < lines ? o->top + h - 1 : lines, lines,
+		    t->prompt.open ? "" : "; q or Esc closes"); /* a prompt has the keys */
 	for (const char *p = o->text, *end; *p; p = *end ? end + 1 : end, n++) {
 		char line[1024];
 

@@ -44,7 +44,8 @@ static const struct key_row {
 	{ 'a', 0, 11, "Act", "a F11", RUNNING, false, act_menu,
 	  "what can be done at the address under the cursor: discard, pin, retranslate, force a way, patch, probe ..." },
 	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
-	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit, "quit; the guest ends too, unless the dashboard is attached" },
+	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit,
+	  "quit; the guest ends too, unless the dashboard is attached" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
 	  "hand the keyboard to the guest, and take it back" },
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
@@ -74,7 +75,8 @@ const char *keys_label(const struct tui *t, unsigned n, int *fkey)
 {
 	for (int k = 1; k <= 12; k++)
 		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			if (rows[i].fkey != k || !rows[i].label || (k == 11 && t->canvas.w < FULL_FOOTER) || n--)
+			if (rows[i].fkey != k || !rows[i].label || (k == 11 && t->canvas.w < FULL_FOOTER) ||
+			    n--)
 				continue;
 			*fkey = k;
 			return rows[i].label;
@@ -121,7 +123,8 @@ static void help_panes(FILE *f, struct tui *t)
 	fprintf(f, "Panes of this screen (%s)\n", sc->title);
 	for (int i = 0; sc->panes[i]; i++) {
 		fprintf(f, "  %-16s %s\n", sc->panes[i]->title, sc->panes[i]->help);
-		for (const struct pane_key *k = keys_said(sc, i) ? NULL : sc->panes[i]->keys; k && k->key; k++)
+		for (const struct pane_key *k = keys_said(sc, i) ? NULL : sc->panes[i]->keys; k && k->key;
+		     k++)
 			fprintf(f, "      %-12s %s\n", k->name, k->help);
 	}
 	fputc('\n', f);
@@ -242,10 +245,14 @@ static bool keyboard_command(int key, char *line, size_t len)
 		int key;
 		const char *name; /* as "sendkey" calls it */
 	} named[] = {
-		{ TK_UP, "up" },      { TK_DOWN, "down" },	   { TK_LEFT, "left" }, { TK_RIGHT, "right" },
-		{ TK_HOME, "home" },  { TK_END, "end" },	   { TK_PGUP, "pgup" }, { TK_PGDN, "pgdn" },
-		{ TK_DEL, "delete" }, { TK_INS, "insert" },	   { TK_TAB, "tab" },	{ TK_BACKTAB, "shift-tab" },
-		{ TK_ENTER, "ret" },  { TK_BACKSPACE, "backspace" }, { TK_ESC, "esc" },
+		{ TK_UP, "up" },      { TK_DOWN, "down" },
+		{ TK_LEFT, "left" },  { TK_RIGHT, "right" },
+		{ TK_HOME, "home" },  { TK_END, "end" },
+		{ TK_PGUP, "pgup" },  { TK_PGDN, "pgdn" },
+		{ TK_DEL, "delete" }, { TK_INS, "insert" },
+		{ TK_TAB, "tab" },    { TK_BACKTAB, "shift-tab" },
+		{ TK_ENTER, "ret" },  { TK_BACKSPACE, "backspace" },
+		{ TK_ESC, "esc" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(named); i++)

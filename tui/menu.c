@@ -46,8 +46,8 @@ void menu_open(struct tui *t, uint64_t addr, const char *symbol)
 	m->open = true;
 	m->addr = addr;
 	m->at = 0;
-	snprintf(m->place, sizeof(m->place), "%08llx%s%.60s%s", (unsigned long long)addr, symbol[0] ? " <" : "", symbol,
-		 symbol[0] ? ">" : "");
+	snprintf(m->place, sizeof(m->place), "%08llx%s%.60s%s", (unsigned long long)addr,
+		 symbol[0] ? " <" : "", symbol, symbol[0] ? ">" : "");
 }
 
 static void command_text(const struct menu *m, const struct menu_row *row, char *buf, size_t len)

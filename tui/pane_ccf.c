@@ -80,7 +80,8 @@ struct row_style {
 	enum style addr, bytes, code;
 };
 
-static void draw_guest(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st, bool wide)
+static void draw_guest(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st,
+		       bool wide)
 {
 	int x = area_printf(a, 0, 0, st->addr, "%08llx ", (unsigned long long)cell_u(c->code, row, "pc"));
 
@@ -90,7 +91,8 @@ static void draw_guest(const struct ccf_pane *c, const struct area *a, size_t ro
 	area_field(a, a->w - 7, 0, 7, st->code, cell_str(c->code, row, "lowering"));
 }
 
-static void draw_host(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st, bool wide)
+static void draw_host(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st,
+		      bool wide)
 {
 	int x = area_printf(a, 0, 0, st->addr, wide ? "%llx " : "%04llx ",
 			    (unsigned long long)cell_u(c->code, row, "host_pc") & (wide ? ~0ull : 0xffffu));

@@ -59,7 +59,7 @@ static void update(struct pane *p, struct tui *t)
 	s->base = t->cpu.seg[SEG_SS].base +
 		  (uint32_t)(s->size == 4 ? t->cpu.gpr[R_ESP] : t->cpu.gpr[R_ESP] & 0xffff);
 	k = query(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
-		 (unsigned long long)(uint32_t)s->base);
+		  (unsigned long long)(uint32_t)s->base);
 	s->n = 0;
 	for (size_t r = 0; k && r < k->nrows; r++)
 		add_row(s, t, k, r);

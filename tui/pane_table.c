@@ -255,7 +255,8 @@ static void share_choice(struct pane *p, struct tui *t)
 	t->has_ccf = true;
 }
 
-/* Where in the order the row is that had the cursor; else, of fragments, one for the same guest code. -1: gone. */
+/* Where in the order the row is that had the cursor; else, of fragments, one for the same guest code. -1:
+ * gone. */
 static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const struct tui *t)
 {
 	int pc = sp->hot ? column_of(tp->k, "pc") : -1, same = -1;

@@ -7,10 +7,10 @@
 #include "tui/tui_int.h"
 
 struct table_spec {
-	const char *line; /* the command that yields the table */
-	const char *cols; /* column names in order, the rightmost left out first; NULL: all */
-	const char *sort; /* "-count", "pc"; NULL: as it comes */
-	const char *key;  /* columns that name a row, for rates and for finding it again; NULL: by place */
+	const char *line;  /* the command that yields the table */
+	const char *cols;  /* column names in order, the rightmost left out first; NULL: all */
+	const char *sort;  /* "-count", "pc"; NULL: as it comes */
+	const char *key;   /* columns that name a row, for rates and for finding it again; NULL: by place */
 	const char *count; /* column that counts; NULL: no rates */
 	bool spark;	   /* draw the rate's history */
 	bool nonzero;	   /* leave out rows whose COUNT is 0 */

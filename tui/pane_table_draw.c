@@ -49,7 +49,8 @@ static int place_columns(struct table_pane *tp, int w, bool with_rest, int first
 		need = measure(tp, i, first, last);
 		if (x + need > w) {
 			/* a text may be cut to what is there, when that says something */
-			if (table_flush_right(tp, tp->cols[i]) || w - x < 8 || (w - x < need / 3 && w - x < SAYS))
+			if (table_flush_right(tp, tp->cols[i]) || w - x < 8 ||
+			    (w - x < need / 3 && w - x < SAYS))
 				break;
 			need = w - x;
 		}
@@ -86,9 +87,9 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	const char *name = tp->k->cols[col].name;
 
 	if (v->type == VAL_STR && (!strcmp(name, "event") || !strcmp(name, "verdict")))
-		return !strncmp(v->s, "promoted", 9)	? ST_CALLOUT
+		return !strncmp(v->s, "promoted", 9)  ? ST_CALLOUT
 		       : !strncmp(v->s, "demoted", 9) ? ST_INTC
-							: ST_DIM;
+						      : ST_DIM;
 	if (v->type == VAL_STR)
 		return !strcmp(name, "symbol")				   ? ST_SYMBOL
 		       : !strcmp(name, "help")				   ? ST_DIM

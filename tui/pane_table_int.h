@@ -15,9 +15,9 @@ struct table_pane {
 	size_t norder, cap;
 	struct list list;
 	char sort[32];
-	uint64_t rows_ever;	     /* of a log: number of the last row */
-	uint64_t fresh;		     /* rows from that number on have come just now, */
-	int64_t fresh_until;	     /* until then */
+	uint64_t rows_ever;		       /* of a log: number of the last row */
+	uint64_t fresh;			       /* rows from that number on have come just now, */
+	int64_t fresh_until;		       /* until then */
 	bool at_end, down, sorted, sort_moved; /* moved: by the user, so the column is to be seen */
 	char filter[64], search[64];
 	int cols[TABLE_COLS], ncols; /* columns shown, as the specification says */

@@ -18,7 +18,7 @@ struct series {
 struct rates {
 	struct series *series;
 	int n, cap;
-	uint16_t *slot; /* 2 * RATES_MAX, by the hash of the name: its index + 1; 0: free */
+	uint16_t *slot;	 /* 2 * RATES_MAX, by the hash of the name: its index + 1; 0: free */
 	int64_t sampled; /* ns; 0: never */
 	bool ran;	 /* at the last sample */
 };

@@ -35,7 +35,7 @@ struct tui_remote {
 	struct canvas sent; /* what the viewer has */
 	int cx, cy;	    /* its cursor */
 	int timer;
-	bool open;	    /* it has said how big it is */
+	bool open; /* it has said how big it is */
 	bool said_over;
 	struct tui_remote *next;
 };
@@ -105,8 +105,8 @@ static void send_frame(struct tui_remote *r, int cx, int cy)
 	memcpy(r->sent.cells, c->cells, (size_t)c->w * (size_t)c->h * sizeof(*c->cells));
 	r->cx = cx;
 	r->cy = cy;
-	send_message(r, json_pack("{ss s[ii] so so}", "event", "frame", "size", c->w, c->h, "rows", rows, "cursor",
-				  cx < 0 ? json_null() : json_pack("[ii]", cx, cy)));
+	send_message(r, json_pack("{ss s[ii] so so}", "event", "frame", "size", c->w, c->h, "rows", rows,
+				  "cursor", cx < 0 ? json_null() : json_pack("[ii]", cx, cy)));
 }
 
 /* ---- time ---- */
@@ -152,7 +152,8 @@ static void timer_ready(void *ctx, int fd)
 
 static const char *take_size(struct tui_remote *r, const json_t *size)
 {
-	json_int_t w = json_integer_value(json_array_get(size, 0)), h = json_integer_value(json_array_get(size, 1));
+	json_int_t w = json_integer_value(json_array_get(size, 0)),
+		   h = json_integer_value(json_array_get(size, 1));
 
 	if (w < 1 || h < 1 || w > MAX_W || h > MAX_H)
 		return "\"size\" is [WIDTH, HEIGHT], at most 500 x 300";
@@ -174,7 +175,8 @@ static const char *take_keys(struct tui_remote *r, const json_t *keys)
 	json_t *key;
 	size_t i;
 
-	json_array_foreach(keys, i, key) {
+	json_array_foreach(keys, i, key)
+	{
 		if (!json_is_string(key) || !remote_get_key(json_string_value(key), &e))
 			return "there is no such key";
 		if (!r->t.quit)

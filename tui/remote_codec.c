@@ -9,14 +9,37 @@ static const struct {
 	int key;
 	const char *name;
 } keys[] = {
-	{ TK_UP, "up" },	   { TK_DOWN, "down" },	      { TK_LEFT, "left" },	 { TK_RIGHT, "right" },
-	{ TK_HOME, "home" },	   { TK_END, "end" },	      { TK_PGUP, "pgup" },	 { TK_PGDN, "pgdn" },
-	{ TK_DEL, "delete" },	   { TK_INS, "insert" },      { TK_BACKTAB, "backtab" }, { TK_CLICK, "click" },
-	{ TK_DOUBLE, "double" },   { TK_WHEELUP, "wheelup" }, { TK_WHEELDN, "wheeldown" }, { TK_F0 + 1, "f1" },
-	{ TK_F0 + 2, "f2" },	   { TK_F0 + 3, "f3" },	      { TK_F0 + 4, "f4" },	 { TK_F0 + 5, "f5" },
-	{ TK_F0 + 6, "f6" },	   { TK_F0 + 7, "f7" },	      { TK_F0 + 8, "f8" },	 { TK_F0 + 9, "f9" },
-	{ TK_F0 + 10, "f10" },	   { TK_F0 + 11, "f11" },     { TK_F0 + 12, "f12" },	 { TK_TAB, "tab" },
-	{ TK_ENTER, "enter" },	   { TK_ESC, "escape" },      { TK_BACKSPACE, "backspace" },
+	{ TK_UP, "up" },
+	{ TK_DOWN, "down" },
+	{ TK_LEFT, "left" },
+	{ TK_RIGHT, "right" },
+	{ TK_HOME, "home" },
+	{ TK_END, "end" },
+	{ TK_PGUP, "pgup" },
+	{ TK_PGDN, "pgdn" },
+	{ TK_DEL, "delete" },
+	{ TK_INS, "insert" },
+	{ TK_BACKTAB, "backtab" },
+	{ TK_CLICK, "click" },
+	{ TK_DOUBLE, "double" },
+	{ TK_WHEELUP, "wheelup" },
+	{ TK_WHEELDN, "wheeldown" },
+	{ TK_F0 + 1, "f1" },
+	{ TK_F0 + 2, "f2" },
+	{ TK_F0 + 3, "f3" },
+	{ TK_F0 + 4, "f4" },
+	{ TK_F0 + 5, "f5" },
+	{ TK_F0 + 6, "f6" },
+	{ TK_F0 + 7, "f7" },
+	{ TK_F0 + 8, "f8" },
+	{ TK_F0 + 9, "f9" },
+	{ TK_F0 + 10, "f10" },
+	{ TK_F0 + 11, "f11" },
+	{ TK_F0 + 12, "f12" },
+	{ TK_TAB, "tab" },
+	{ TK_ENTER, "enter" },
+	{ TK_ESC, "escape" },
+	{ TK_BACKSPACE, "backspace" },
 };
 
 static const char *const styles[ST_COUNT] = {
@@ -70,8 +93,9 @@ bool remote_get_key(const char *text, struct term_event *e)
 		if (strlen(keys[i].name) != n || memcmp(keys[i].name, text, n))
 			continue;
 		e->key = keys[i].key;
-		return is_mouse(e->key) ? sscanf(text + n, "%4d %4d", &e->x, &e->y) == 2 && e->x >= 0 && e->y >= 0
-					: !text[n];
+		return is_mouse(e->key)
+			   ? sscanf(text + n, "%4d %4d", &e->x, &e->y) == 2 && e->x >= 0 && e->y >= 0
+			   : !text[n];
 	}
 	return false;
 }

@@ -27,7 +27,8 @@ static void ready(void *ctx, int fd)
 	struct tui *t = ctx;
 
 	for (int i = 0; i < A_TURN; i++) {
-		ssize_t got = read(fd, t->aside + t->stderr_capture_len, sizeof(t->aside) - t->stderr_capture_len);
+		ssize_t got =
+		    read(fd, t->aside + t->stderr_capture_len, sizeof(t->aside) - t->stderr_capture_len);
 		char *end, *from = t->aside;
 
 		if (got <= 0)
@@ -37,7 +38,8 @@ static void ready(void *ctx, int fd)
 			take_line(t, from, (size_t)(end - from));
 			from = end + 1;
 		}
-		if (from == t->aside && t->stderr_capture_len == sizeof(t->aside)) { /* a line that does not fit is cut */
+		if (from == t->aside &&
+		    t->stderr_capture_len == sizeof(t->aside)) { /* a line that does not fit is cut */
 			take_line(t, from, t->stderr_capture_len);
 			from += t->stderr_capture_len;
 		}

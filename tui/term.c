@@ -97,7 +97,8 @@ static void set_styles(struct term *t)
 			continue;
 		pair = pair_of(t, t->rich ? r->fg256 : r->fg8, t->rich ? r->bg256 : r->bg8);
 		t->pair[i] = pair < 0 ? 0 : pair;
-		if (!t->rich && (i == ST_DIM || i == ST_ZERO || i == ST_EXIT || i == ST_RULE || i == ST_BYTES))
+		if (!t->rich &&
+		    (i == ST_DIM || i == ST_ZERO || i == ST_EXIT || i == ST_RULE || i == ST_BYTES))
 			t->attr[i] |= A_DIM;
 	}
 	t->nfixed = t->npairs;
@@ -109,8 +110,9 @@ static void set_styles(struct term *t)
 static const struct {
 	short fg256, bg256, ansi;
 } vga_colors[16] = {
-	{ 16, 233, 0 },	 { 19, 19, 4 },	   { 34, 34, 2 },  { 37, 37, 6 },   { 124, 124, 1 }, { 127, 127, 5 },
-	{ 130, 130, 3 }, { 248, 248, 7 },  { 240, 240, 8 }, { 63, 63, 12 }, { 83, 83, 10 },  { 87, 87, 14 },
+	{ 16, 233, 0 },	 { 19, 19, 4 },	   { 34, 34, 2 },    { 37, 37, 6 },
+	{ 124, 124, 1 }, { 127, 127, 5 },  { 130, 130, 3 },  { 248, 248, 7 },
+	{ 240, 240, 8 }, { 63, 63, 12 },   { 83, 83, 10 },   { 87, 87, 14 },
 	{ 203, 203, 9 }, { 207, 207, 13 }, { 227, 227, 11 }, { 231, 231, 15 },
 };
 
@@ -171,10 +173,10 @@ static const struct {
 	const char *bytes;
 	int key;
 } also[] = {
-	{ "\033[1~", KEY_HOME }, { "\033[7~", KEY_HOME }, { "\033[H", KEY_HOME },  { "\033OH", KEY_HOME },
-	{ "\033[4~", KEY_END },	 { "\033[8~", KEY_END },  { "\033[F", KEY_END },	 { "\033OF", KEY_END },
-	{ "\033[A", KEY_UP },	 { "\033[B", KEY_DOWN },  { "\033[C", KEY_RIGHT }, { "\033[D", KEY_LEFT },
-	{ "\033OA", KEY_UP },	 { "\033OB", KEY_DOWN },  { "\033OC", KEY_RIGHT }, { "\033OD", KEY_LEFT },
+	{ "\033[1~", KEY_HOME },  { "\033[7~", KEY_HOME },  { "\033[H", KEY_HOME },  { "\033OH", KEY_HOME },
+	{ "\033[4~", KEY_END },	  { "\033[8~", KEY_END },   { "\033[F", KEY_END },   { "\033OF", KEY_END },
+	{ "\033[A", KEY_UP },	  { "\033[B", KEY_DOWN },   { "\033[C", KEY_RIGHT }, { "\033[D", KEY_LEFT },
+	{ "\033OA", KEY_UP },	  { "\033OB", KEY_DOWN },   { "\033OC", KEY_RIGHT }, { "\033OD", KEY_LEFT },
 	{ "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[Z", KEY_BTAB },
 };
 
@@ -199,8 +201,9 @@ static void complain(char *err, size_t errlen)
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		snprintf(err, errlen, "this terminal cannot be used; TERM is %s", name ? name : "not set");
 	else
-		snprintf(err, errlen, "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen "
-				      "without one)");
+		snprintf(err, errlen,
+			 "the dashboard needs a terminal (vitrine tui --dump SCREEN prints a screen "
+			 "without one)");
 }
 
 struct term *term_new(char *err, size_t errlen)

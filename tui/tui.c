@@ -109,7 +109,9 @@ void tui_show_journal(struct tui *t)
 	bool follow = !o->open || !o->journal || o->at_end;
 
 	free(o->text);
-	*o = (struct overlay){ .open = true, .text = journal_text(&t->journal), .journal = t->journal.count,
+	*o = (struct overlay){ .open = true,
+			       .text = journal_text(&t->journal),
+			       .journal = t->journal.count,
 			       .top = follow ? BOTTOM : o->top };
 	snprintf(o->title, sizeof(o->title), "Journal");
 	t->dirty = true;
@@ -375,7 +377,8 @@ struct tui *tui_new(const struct tui_config *cfg, struct inspect *s, char *err, 
 	tui_init(t, cfg, s);
 	t->loop = loop_new();
 	if (!take_signals(t, err, errlen) ||
-	    (serial_port_is(cfg->serial) && !(t->port = serial_port_new(s, t->loop, cfg->serial, err, errlen)))) {
+	    (serial_port_is(cfg->serial) &&
+	     !(t->port = serial_port_new(s, t->loop, cfg->serial, err, errlen)))) {
 		tui_free(t);
 		return NULL;
 	}

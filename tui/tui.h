@@ -12,13 +12,14 @@ struct script;
 struct tui;
 
 struct tui_config {
-	const char *guest;		  /* what runs, for the title; NULL: nothing */
+	const char *guest;	      /* what runs, for the title; NULL: nothing */
 	const struct script *scripts; /* executed first, in order */
 	size_t nscripts;
 	bool no_rc;
-	const char *serial; /* "file:PATH", "unix:PATH": where the serial line goes too; else only to the screen */
-	double timeout;		 /* seconds; 0: none */
-	double delay;		 /* seconds between refreshes, or between the screens of a batch; 0: normal */
+	const char
+	    *serial; /* "file:PATH", "unix:PATH": where the serial line goes too; else only to the screen */
+	double timeout; /* seconds; 0: none */
+	double delay;	/* seconds between refreshes, or between the screens of a batch; 0: normal */
 	/* Without a terminal: */
 	const char *dump; /* print this screen after the scripts, and end; NULL: none */
 	bool batch;	  /* print it COUNT times with the guest running (dump NULL: the first screen) */

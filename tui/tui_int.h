@@ -108,7 +108,8 @@ struct tui {
 	struct inspect_sink sink;
 	struct loop *loop;
 	struct term *term; /* NULL: printing, or */
-	bool remote;	   /* drawn for a client: its loop, serial output and the end are the session's (remote.c) */
+	bool
+	    remote; /* drawn for a client: its loop, serial output and the end are the session's (remote.c) */
 	struct canvas canvas;
 	int signal_fd;
 	struct serial_port *port; /* where the serial line goes besides the screen; NULL: nowhere */
@@ -132,8 +133,8 @@ struct tui {
 	enum style message_style;
 	struct journal journal;
 	uint64_t unread; /* lines of the journal that came by themselves since the last key */
-	unsigned told; /* the generation of the stop that the message line has told of */
-	char *output; /* text of the results of the command being executed */
+	unsigned told;	 /* the generation of the stop that the message line has told of */
+	char *output;	 /* text of the results of the command being executed */
 	size_t output_len;
 	/* panes and screens */
 	struct pane panes[MAX_PANES];
@@ -158,11 +159,11 @@ struct tui {
 	/* what panes share */
 	struct cpu cpu, before; /* at this stop, at the one before */
 	bool has_cpu;
-	int64_t cpu_time; /* when CPU was taken */
+	int64_t cpu_time;	       /* when CPU was taken */
 	unsigned generation, revision; /* of the session, when that was seen last */
-	struct vt vt;		   /* the serial console */
-	uint64_t cursor;	   /* address under the cursor of the pane that has the keys */
-	uint64_t ccf_pc, ccf_host; /* the fragment chosen */
+	struct vt vt;		       /* the serial console */
+	uint64_t cursor;	       /* address under the cursor of the pane that has the keys */
+	uint64_t ccf_pc, ccf_host;     /* the fragment chosen */
 	bool has_ccf;
 };
 
@@ -171,8 +172,8 @@ struct tui {
 void tui_exec(struct tui *t, bool brief, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tui_message(struct tui *t, enum style st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tui_note(struct tui *t, const struct result *r); /* for the journal and the message line */
-int64_t tui_clock(void); /* monotonic ns */
-void tui_show_journal(struct tui *t); /* over the screen; it follows what comes */
+int64_t tui_clock(void);			      /* monotonic ns */
+void tui_show_journal(struct tui *t);		      /* over the screen; it follows what comes */
 /* The state alone, without terminal, loop and signals. */
 void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s);
 void tui_fini(struct tui *t);

@@ -23,7 +23,7 @@ struct viewer {
 	int fd, signal_fd, cx, cy;
 	char *in;
 	size_t len, cap;
-	bool quit;	 /* asked for here or there */
+	bool quit; /* asked for here or there */
 	int status;
 	char error[300]; /* shown once the terminal is given back */
 };
@@ -110,7 +110,8 @@ static void put_row(struct viewer *v, const json_t *row)
 
 	if (y < 0 || y >= v->canvas.h)
 		return;
-	json_array_foreach(runs, i, run) {
+	json_array_foreach(runs, i, run)
+	{
 		const char *style = json_string_value(json_array_get(run, 0)),
 			   *text = json_string_value(json_array_get(run, 1));
 
@@ -122,7 +123,8 @@ static void put_row(struct viewer *v, const json_t *row)
 static void show_frame(struct viewer *v, const json_t *frame)
 {
 	const json_t *size = json_object_get(frame, "size"), *cursor = json_object_get(frame, "cursor"), *row;
-	int w = (int)json_integer_value(json_array_get(size, 0)), h = (int)json_integer_value(json_array_get(size, 1));
+	int w = (int)json_integer_value(json_array_get(size, 0)),
+	    h = (int)json_integer_value(json_array_get(size, 1));
 	size_t i;
 
 	if (w < 1 || h < 1 || w > 1000 || h > 1000)
@@ -131,8 +133,7 @@ static void show_frame(struct viewer *v, const json_t *frame)
 		canvas_fini(&v->canvas);
 		canvas_init(&v->canvas, w, h);
 	}
-	json_array_foreach(json_object_get(frame, "rows"), i, row)
-		put_row(v, row);
+	json_array_foreach(json_object_get(frame, "rows"), i, row) put_row(v, row);
 	v->cx = json_is_array(cursor) ? (int)json_integer_value(json_array_get(cursor, 0)) : -1;
 	v->cy = (int)json_integer_value(json_array_get(cursor, 1));
 	term_show(v->term, &v->canvas, v->cx, v->cy);

@@ -37,7 +37,7 @@ void vt_fini(struct vt *v)
 
 void vt_copy(struct vt *to, const struct vt *from)
 {
-	struct vt_cell (*past)[VT_W] = to->past;
+	struct vt_cell(*past)[VT_W] = to->past;
 
 	memcpy(past, from->past, VT_HISTORY * sizeof(*past));
 	*to = *from;

@@ -5,7 +5,10 @@
 
 static const struct seg_cache reset_data = { .limit = 0xffff, .attr = SA_P | SA_S | SA_RW | SA_A };
 static const struct seg_cache reset_code = {
-	.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SA_P | SA_S | SA_RW | SA_A | SA_CODE,
+	.sel = 0xf000,
+	.base = 0xffff0000,
+	.limit = 0xffff,
+	.attr = SA_P | SA_S | SA_RW | SA_A | SA_CODE,
 };
 
 /* FCW and MXCSR at their offsets in the XSAVE legacy area (SDM vol. 1 10.5.1). */

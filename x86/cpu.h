@@ -14,46 +14,106 @@ enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 
 /* EFLAGS, SDM vol. 1 3.4.3 */
 enum {
-	FL_CF = 1 << 0, FL_ONE = 1 << 1, FL_PF = 1 << 2, FL_AF = 1 << 4, FL_ZF = 1 << 6,
-	FL_SF = 1 << 7, FL_TF = 1 << 8, FL_IF = 1 << 9, FL_DF = 1 << 10, FL_OF = 1 << 11,
-	FL_IOPL = 3 << 12, FL_NT = 1 << 14, FL_RF = 1 << 16, FL_VM = 1 << 17,
-	FL_AC = 1 << 18, FL_VIF = 1 << 19, FL_VIP = 1 << 20, FL_ID = 1 << 21,
+	FL_CF = 1 << 0,
+	FL_ONE = 1 << 1,
+	FL_PF = 1 << 2,
+	FL_AF = 1 << 4,
+	FL_ZF = 1 << 6,
+	FL_SF = 1 << 7,
+	FL_TF = 1 << 8,
+	FL_IF = 1 << 9,
+	FL_DF = 1 << 10,
+	FL_OF = 1 << 11,
+	FL_IOPL = 3 << 12,
+	FL_NT = 1 << 14,
+	FL_RF = 1 << 16,
+	FL_VM = 1 << 17,
+	FL_AC = 1 << 18,
+	FL_VIF = 1 << 19,
+	FL_VIP = 1 << 20,
+	FL_ID = 1 << 21,
 	FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
 	FL_HOST = FL_ARITH | FL_DF, /* live in the host's flags while in the TC */
 	FL_SYS = FL_TF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID,
 };
 
 enum {
-	CR0_PE = 1 << 0, CR0_MP = 1 << 1, CR0_EM = 1 << 2, CR0_TS = 1 << 3, CR0_ET = 1 << 4,
-	CR0_NE = 1 << 5, CR0_WP = 1 << 16, CR0_AM = 1 << 18, CR0_NW = 1 << 29,
+	CR0_PE = 1 << 0,
+	CR0_MP = 1 << 1,
+	CR0_EM = 1 << 2,
+	CR0_TS = 1 << 3,
+	CR0_ET = 1 << 4,
+	CR0_NE = 1 << 5,
+	CR0_WP = 1 << 16,
+	CR0_AM = 1 << 18,
+	CR0_NW = 1 << 29,
 	CR0_CD = 1 << 30,
 #define CR0_PG 0x80000000u
 };
 enum {
-	CR4_VME = 1 << 0, CR4_PVI = 1 << 1, CR4_TSD = 1 << 2, CR4_DE = 1 << 3, CR4_PSE = 1 << 4,
-	CR4_PAE = 1 << 5, CR4_MCE = 1 << 6, CR4_PGE = 1 << 7, CR4_PCE = 1 << 8,
-	CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP = 1 << 11,
-	CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21,
+	CR4_VME = 1 << 0,
+	CR4_PVI = 1 << 1,
+	CR4_TSD = 1 << 2,
+	CR4_DE = 1 << 3,
+	CR4_PSE = 1 << 4,
+	CR4_PAE = 1 << 5,
+	CR4_MCE = 1 << 6,
+	CR4_PGE = 1 << 7,
+	CR4_PCE = 1 << 8,
+	CR4_OSFXSR = 1 << 9,
+	CR4_OSXMMEXCPT = 1 << 10,
+	CR4_UMIP = 1 << 11,
+	CR4_OSXSAVE = 1 << 18,
+	CR4_SMEP = 1 << 20,
+	CR4_SMAP = 1 << 21,
 };
 enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 
-enum { EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF, EXC_CSO,
-       EXC_TS, EXC_NP, EXC_SS, EXC_GP, EXC_PF, EXC_MF = 16, EXC_AC, EXC_MC, EXC_XM };
+enum {
+	EXC_DE,
+	EXC_DB,
+	EXC_NMI,
+	EXC_BP,
+	EXC_OF,
+	EXC_BR,
+	EXC_UD,
+	EXC_NM,
+	EXC_DF,
+	EXC_CSO,
+	EXC_TS,
+	EXC_NP,
+	EXC_SS,
+	EXC_GP,
+	EXC_PF,
+	EXC_MF = 16,
+	EXC_AC,
+	EXC_MC,
+	EXC_XM
+};
 
 /* Segment attributes: descriptor bytes 5 and 6 as the VMCS stores access
  * rights (SDM vol. 3C 25.4.1). */
 enum {
-	SA_TYPE = 0xf, SA_A = 1, SA_RW = 2 /* data: writable, code: readable */,
-	SA_EC = 4 /* data: expand down, code: conforming */, SA_CODE = 8,
-	SA_S = 0x10, SA_DPL = 0x60, SA_P = 0x80, SA_AVL = 0x1000, SA_L = 0x2000,
-	SA_DB = 0x4000, SA_G = 0x8000, SA_UNUSABLE = 0x10000,
+	SA_TYPE = 0xf,
+	SA_A = 1,
+	SA_RW = 2 /* data: writable, code: readable */,
+	SA_EC = 4 /* data: expand down, code: conforming */,
+	SA_CODE = 8,
+	SA_S = 0x10,
+	SA_DPL = 0x60,
+	SA_P = 0x80,
+	SA_AVL = 0x1000,
+	SA_L = 0x2000,
+	SA_DB = 0x4000,
+	SA_G = 0x8000,
+	SA_UNUSABLE = 0x10000,
 };
 #define SA_DPL_SHIFT 5
 
 struct seg_cache {
 	uint32_t base;
 	uint32_t limit; /* in bytes, inclusive, already scaled by G */
-	uint32_t attr;  /* SA_* */
+	uint32_t attr;	/* SA_* */
 	uint16_t sel;
 	uint16_t pad;
 };
@@ -73,14 +133,14 @@ struct exc {
 };
 
 struct cpu {
-	uint64_t gpr[16]; /* 32-bit guests: low halves of the first eight */
-	uint64_t rip;     /* EIP: offset in CS, not linear */
-	uint32_t flags;   /* FL_HOST bits and FL_ONE only */
+	uint64_t gpr[16];  /* 32-bit guests: low halves of the first eight */
+	uint64_t rip;	   /* EIP: offset in CS, not linear */
+	uint32_t flags;	   /* FL_HOST bits and FL_ONE only */
 	uint32_t sysflags; /* FL_SYS bits only */
-	uint8_t intf;     /* EFLAGS.IF, 0 or 1 */
-	uint8_t shadow;   /* interrupts inhibited for one instruction (STI, MOV SS) */
-	uint8_t cpl;      /* 0..3; 3 in virtual-8086 mode */
-	uint8_t halted;   /* HLT executed, waiting for an interrupt */
+	uint8_t intf;	   /* EFLAGS.IF, 0 or 1 */
+	uint8_t shadow;	   /* interrupts inhibited for one instruction (STI, MOV SS) */
+	uint8_t cpl;	   /* 0..3; 3 in virtual-8086 mode */
+	uint8_t halted;	   /* HLT executed, waiting for an interrupt */
 	uint8_t nmi_blocked;
 	uint8_t nmi_pending;
 	struct seg_cache seg[SEG_COUNT];
@@ -103,7 +163,8 @@ static inline uint32_t cpu_eflags(const struct cpu *c)
 	return c->flags | FL_ONE | c->sysflags | (c->intf ? FL_IF : 0);
 }
 
-/* What the guest's own breakpoint N (DR0 to DR3) is for, as DR7 has it (SDM vol. 3B 18.2.4); -1: it is off. */
+/* What the guest's own breakpoint N (DR0 to DR3) is for, as DR7 has it (SDM vol. 3B 18.2.4); -1: it is off.
+ */
 enum cpu_dr_kind { DR_OFF = -1, DR_CODE, DR_WRITE, DR_IO, DR_ACCESS };
 static inline enum cpu_dr_kind cpu_dr_kind(uint32_t dr7, unsigned n)
 {
@@ -129,8 +190,14 @@ static inline void cpu_set_eflags(struct cpu *c, uint32_t f)
 	c->intf = !!(f & FL_IF);
 }
 
-static inline bool cpu_pe(const struct cpu *c) { return c->cr0 & CR0_PE; }
-static inline bool cpu_v86(const struct cpu *c) { return c->sysflags & FL_VM; }
+static inline bool cpu_pe(const struct cpu *c)
+{
+	return c->cr0 & CR0_PE;
+}
+static inline bool cpu_v86(const struct cpu *c)
+{
+	return c->sysflags & FL_VM;
+}
 static inline uint32_t cpu_pc(const struct cpu *c) /* linear address of the next instruction */
 {
 	return c->seg[SEG_CS].base + (uint32_t)c->rip;

@@ -11,19 +11,19 @@
  * are live: they keep them (base/gpr.h). An unanswered port reads as all ones. */
 struct platform {
 	void *ctx;
-	uint32_t (*in)(void *ctx, uint16_t port, unsigned size);             /* size 1, 2, 4 */
+	uint32_t (*in)(void *ctx, uint16_t port, unsigned size); /* size 1, 2, 4 */
 	void (*out)(void *ctx, uint16_t port, unsigned size, uint32_t val);
-	void (*mmio_read)(void *ctx, gpa a, void *buf, unsigned size);        /* 1..64 bytes */
+	void (*mmio_read)(void *ctx, gpa a, void *buf, unsigned size); /* 1..64 bytes */
 	void (*mmio_write)(void *ctx, gpa a, const void *buf, unsigned size);
-	bool (*irq_pending)(void *ctx);   /* is INTR asserted? cheap */
-	int (*irq_ack)(void *ctx);        /* acknowledge: vector 0..255, or -1 when it went away */
+	bool (*irq_pending)(void *ctx); /* is INTR asserted? cheap */
+	int (*irq_ack)(void *ctx);	/* acknowledge: vector 0..255, or -1 when it went away */
 	void (*cpuid)(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 	/* MSRs the engine does not own. False: #GP. */
 	bool (*rdmsr)(void *ctx, uint32_t msr, uint64_t *val);
 	bool (*wrmsr)(void *ctx, uint32_t msr, uint64_t val);
-	uint64_t (*tsc)(void *ctx);       /* guest TSC now, used where it cannot be read in line */
-	void (*run_timers)(void *ctx);    /* called after a kick and at icount deadlines */
-	void (*notify)(void *ctx);        /* there is something to look at; the vCPU runs on. NULL: nobody cares */
+	uint64_t (*tsc)(void *ctx);    /* guest TSC now, used where it cannot be read in line */
+	void (*run_timers)(void *ctx); /* called after a kick and at icount deadlines */
+	void (*notify)(void *ctx); /* there is something to look at; the vCPU runs on. NULL: nobody cares */
 };
 
 /* What VM time follows: the host's clock, or instructions retired (deterministic). */
@@ -31,26 +31,26 @@ enum clock_mode { CLOCK_HOST, CLOCK_ICOUNT };
 
 /* Why run() came back. */
 enum engine_exit {
-	ENGINE_STOP,     /* a stop was asked for by request_stop() */
-	ENGINE_HALT,     /* HLT with nothing pending; cpu.halted is set */
-	ENGINE_BREAK,    /* about to execute an address with a breakpoint */
-	ENGINE_STEPPED,  /* step() did one instruction */
-	ENGINE_WATCH,    /* a watchpoint was hit (details in touch[]) */
-	ENGINE_EVENT,    /* a filtered event happened (details in event) */
-	ENGINE_ICOUNT,   /* retired == icount_limit (icount mode only) */
+	ENGINE_STOP,	 /* a stop was asked for by request_stop() */
+	ENGINE_HALT,	 /* HLT with nothing pending; cpu.halted is set */
+	ENGINE_BREAK,	 /* about to execute an address with a breakpoint */
+	ENGINE_STEPPED,	 /* step() did one instruction */
+	ENGINE_WATCH,	 /* a watchpoint was hit (details in touch[]) */
+	ENGINE_EVENT,	 /* a filtered event happened (details in event) */
+	ENGINE_ICOUNT,	 /* retired == icount_limit (icount mode only) */
 	ENGINE_SHUTDOWN, /* triple fault */
-	ENGINE_ERROR,    /* our own failure, text in error[]; guest state is kept */
+	ENGINE_ERROR,	 /* our own failure, text in error[]; guest state is kept */
 };
 
 /* What event_set() can watch for, and what the number it filters by is. */
 enum engine_event {
 	ENGINE_EV_EXCEPTION, /* vector */
-	ENGINE_EV_IRQ,       /* vector, external interrupts only */
-	ENGINE_EV_INT,       /* vector of an INT instruction */
-	ENGINE_EV_PORT,      /* port */
-	ENGINE_EV_MSR,       /* MSR number, read or written */
-	ENGINE_EV_CR,        /* control register written: 0, 2, 3, 4 */
-	ENGINE_EV_MODE,      /* the mode entered, an enum engine_mode */
+	ENGINE_EV_IRQ,	     /* vector, external interrupts only */
+	ENGINE_EV_INT,	     /* vector of an INT instruction */
+	ENGINE_EV_PORT,	     /* port */
+	ENGINE_EV_MSR,	     /* MSR number, read or written */
+	ENGINE_EV_CR,	     /* control register written: 0, 2, 3, 4 */
+	ENGINE_EV_MODE,	     /* the mode entered, an enum engine_mode */
 	ENGINE_EV_CALLOUT,   /* translated code called the monitor: the kind, see callout_name() */
 	ENGINE_EV_FRAGMENT,  /* code was translated: its guest-linear address; before it runs */
 	ENGINE_EVENTS,
@@ -62,10 +62,10 @@ enum engine_mode { ENGINE_MODE_REAL, ENGINE_MODE_PROTECTED, ENGINE_MODE_PAGING, 
 struct engine_hit {
 	enum engine_event kind;
 	uint32_t number; /* see above */
-	bool write;      /* to a port, an MSR */
-	uint64_t val;    /* read or written; error code of an exception; instructions in a fragment;
+	bool write;	 /* to a port, an MSR */
+	uint64_t val;	 /* read or written; error code of an exception; instructions in a fragment;
 			  * pc of a callout */
-	gva pc;          /* of the instruction; of an interrupt, where it came; into and out of V86,
+	gva pc;		 /* of the instruction; of an interrupt, where it came; into and out of V86,
 			  * where it leads */
 };
 

@@ -51,8 +51,10 @@ void account_at(struct bt_vcpu *b, struct ccf *f, uint32_t pc)
 
 unsigned account_adapts(unsigned cause)
 {
-	return cause == TRAP_MMIO ? 1u << CAUSE_DEVICE : cause == TRAP_FPE ? 1u << CAUSE_DIVIDE :
-	       cause == TRAP_FILL || cause == TRAP_TRUE ? 1u << CAUSE_MISS | 1u << CAUSE_USER_PAGE : 0;
+	return cause == TRAP_MMIO			  ? 1u << CAUSE_DEVICE
+	       : cause == TRAP_FPE			  ? 1u << CAUSE_DIVIDE
+	       : cause == TRAP_FILL || cause == TRAP_TRUE ? 1u << CAUSE_MISS | 1u << CAUSE_USER_PAGE
+							  : 0;
 }
 
 void account_trap(struct bt_vcpu *b, unsigned cause)

@@ -16,16 +16,16 @@ struct ccf;
 struct site;
 
 #define PLACES 16384u
-#define SAMPLE_MASK 255u /* of a site's callouts in a round ... */
-#define SAMPLE_AT 16u    /* ... the one after which the next callout, of whatever site, is timed */
+#define SAMPLE_MASK 255u	 /* of a site's callouts in a round ... */
+#define SAMPLE_AT 16u		 /* ... the one after which the next callout, of whatever site, is timed */
 #define RATE_CYCLES (1ull << 31) /* of running: rates are over the last one to two of these */
 
 /* A guest instruction that trapped for one cause. */
 struct place {
-	uint32_t pc;                   /* 0: free */
-	uint8_t cause;                 /* enum trap_cause */
+	uint32_t pc;		       /* 0: free */
+	uint8_t cause;		       /* enum trap_cause */
 	uint64_t count, timed, cycles; /* traps; of these so many cost */
-	uint64_t guilty;               /* of these traps, while the instruction stood promoted for the cause */
+	uint64_t guilty; /* of these traps, while the instruction stood promoted for the cause */
 };
 
 /* Callouts or sensitive instructions that were timed, and their host cycles. */
@@ -36,12 +36,12 @@ struct timed {
 /* A sensitive instruction in a fragment. */
 struct sens_use {
 	uint8_t insn, kind, way; /* index in the TU, enum sens, enum way */
-	uint8_t work;            /* in the TC: host code in units of four bytes, taken for a cycle each */
+	uint8_t work;		 /* in the TC: host code in units of four bytes, taken for a cycle each */
 };
 
 /* Where a site counts: callout kind, kind of sensitive instruction, way. */
 #define SENS_SLOTS 32 /* no fewer than there are kinds, and one for "not sensitive" */
-#define CALL_SLOT(callout, sens) (((callout) * SENS_SLOTS + (sens)) * 4)
+#define CALL_SLOT(callout, sens) (((callout)*SENS_SLOTS + (sens)) * 4)
 #define CALL_SLOTS CALL_SLOT(32, 0)
 
 struct account {
@@ -72,12 +72,13 @@ struct account {
 	/* since counting of entries began */
 	uint64_t called_before[CALL_SLOTS]; /* until then */
 	struct timed timed_before[CALL_SLOTS];
-	uint64_t indirects;	  /* indirect transfers: counted by the fragments */
-	uint64_t misses_before;	  /* jump-table misses until then */
-	uint64_t entries_gone, intc_gone[SENS_SLOTS], work_gone[SENS_SLOTS]; /* of fragments that were dropped */
+	uint64_t indirects;	/* indirect transfers: counted by the fragments */
+	uint64_t misses_before; /* jump-table misses until then */
+	uint64_t entries_gone, intc_gone[SENS_SLOTS],
+	    work_gone[SENS_SLOTS];	  /* of fragments that were dropped */
 	uint64_t drops[16], flushes_full; /* by enum drop_why */
-	struct place *places; /* PLACES slots */
-	uint64_t places_lost; /* traps of places that gave way to others */
+	struct place *places;		  /* PLACES slots */
+	uint64_t places_lost;		  /* traps of places that gave way to others */
 };
 
 bool account_init(struct bt_vcpu *b);
@@ -105,10 +106,11 @@ struct place *account_place(struct bt_vcpu *b, uint32_t pc, unsigned cause, bool
 uint64_t account_called(const struct bt_vcpu *b, unsigned kind);
 struct timed account_timed(const struct bt_vcpu *b, unsigned kind);
 void account_sample(struct bt_vcpu *b); /* time the next one */
-void account_stubs(struct bt_vcpu *b);   /* choose the glue entries: plain unless each callout matters */
-uint64_t account_call_done(struct bt_vcpu *b, uint64_t go_on); /* from the timing glue; returns where to go on */
+void account_stubs(struct bt_vcpu *b);	/* choose the glue entries: plain unless each callout matters */
+uint64_t account_call_done(struct bt_vcpu *b,
+			   uint64_t go_on); /* from the timing glue; returns where to go on */
 
 /* ---- fragments ---- */
 void account_dropped(struct bt_vcpu *b, const struct ccf *f, unsigned why); /* an enum drop_why */
-void account_counting(struct bt_vcpu *b); /* count_entries changed */
+void account_counting(struct bt_vcpu *b);				    /* count_entries changed */
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Adaptation's judgement. An instruction is innocent until it trapped as often as its cause's
- * threshold says, less one for each span that passed; promoted, it is translated in another form; calm for long,
- * or badly served by that form, it is demoted. Pinned fragments are left as they are. Called from the
+ * threshold says, less one for each span that passed; promoted, it is translated in another form; calm for
+ * long, or badly served by that form, it is demoted. Pinned fragments are left as they are. Called from the
  * fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
 #include "bt/bt_int.h"
 
@@ -58,7 +58,8 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 
 /* ---- the log ---- */
 
-void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after)
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
+	       uint64_t after)
 {
 	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
 
@@ -192,16 +193,17 @@ void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
 
 	if (!guilty_of(v, c) || f->pinned || ++v->odd <= MAX_ODD)
 		return;
-	v->guilty &= (uint8_t)~(1u << c);
+	v->guilty &= (uint8_t) ~(1u << c);
 	v->barred |= (uint8_t)(1u << c);
 	v->odd = 0;
 	adapt_log(b, ADAPT_BARRED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
 
-static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t before, uint64_t after)
+static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t before,
+		   uint64_t after)
 {
-	v->guilty &= (uint8_t)~(1u << c);
+	v->guilty &= (uint8_t) ~(1u << c);
 	v->judged = __builtin_ia32_rdtsc();
 	adapt_log(b, ADAPT_DEMOTED, c, v->pc, before, after);
 	cache_drop(b, f, DROP_DEMOTED, v->pc);

@@ -59,20 +59,23 @@ static inline bool adapt_on(const struct cause_state *c)
 /* What is known of an instruction by its behaviour, and what the user chose for it. */
 struct verdict {
 	uint32_t pc;
-	uint8_t way;    /* enum way, the user's */
+	uint8_t way;	/* enum way, the user's */
 	uint8_t guilty; /* bit N: promoted for cause N */
 	uint8_t barred; /* bit N: demoted for cause N for good */
-	uint8_t odd;    /* times its replacement did not serve it */
-	uint8_t relapses; /* times it was demoted for misses: each doubles what it takes to promote it again */
-	uint16_t count[SITE_CAUSES]; /* traps less those forgiven, towards the threshold */
-	uint64_t since[SITE_CAUSES], judged, last; /* host TSC: of the last trap counted; of the last verdict; of the last use of a replacement */
+	uint8_t odd;	/* times its replacement did not serve it */
+	uint8_t
+	    relapses; /* times it was demoted for misses: each doubles what it takes to promote it again */
+	uint16_t count[SITE_CAUSES];		   /* traps less those forgiven, towards the threshold */
+	uint64_t since[SITE_CAUSES], judged, last; /* host TSC: of the last trap counted; of the last verdict;
+						      of the last use of a replacement */
 	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
 };
 #define DEVICE_SAMPLE 16 /* every so many uses: what does it cost, and is it RAM that is just not mapped? */
 #define RELAPSES_MAX 5
 #define VERDICTS 16384u
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);       /* NULL: table full, or PC is 0, which marks a free slot */
+struct verdict *verdict_make(struct bt_vcpu *b,
+			     uint32_t pc); /* NULL: table full, or PC is 0, which marks a free slot */
 static inline bool guilty_of(const struct verdict *v, enum cause c)
 {
 	return v && v->guilty >> c & 1;
@@ -93,17 +96,17 @@ struct charge {
 	struct verdict *v;
 	struct ccf *f;
 	struct adapt_entry *entry; /* the promotion that it led to, */
-	struct history *life;      /* and the record of the fragment dropped for it */
+	struct history *life;	   /* and the record of the fragment dropped for it */
 	uint64_t start;
 	uint8_t cause;
 };
 
 /* What passages and replacement forms cost here: host cycles, measured once (adapt/cost.c). */
 struct bt_costs {
-	uint64_t signal;        /* a host fault, delivered and returned from */
-	uint64_t light, heavy;  /* a callout's way there and back, without and with x87/SSE saved */
+	uint64_t signal;       /* a host fault, delivered and returned from */
+	uint64_t light, heavy; /* a callout's way there and back, without and with x87/SSE saved */
 	uint64_t plain, quarter, precheck; /* an access: direct; through the user window; that looks first */
-	uint64_t check;         /* comparing a fragment of 32 bytes at entry */
+	uint64_t check;			   /* comparing a fragment of 32 bytes at entry */
 };
 void costs_measure(struct bt_vcpu *b);
 
@@ -126,5 +129,6 @@ void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now);
 /* F was caught running: demote its sites that have been calm for long. */
 void adapt_calm(struct bt_vcpu *b, struct ccf *f);
-void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before, uint64_t after);
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
+	       uint64_t after);
 #endif

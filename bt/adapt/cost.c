@@ -42,11 +42,12 @@ static uint64_t call_many(struct bt_vcpu *b, struct site *s, uint64_t stub, uint
 
 	b->host_rsp = (uint64_t)stack;
 	for (int i = 0; i < REPEAT; i++)
-		__asm__ volatile("movq %0, %%r15\n\tmovq %1, %%r9\n\tmovq %2, %%r10\n\tleaq 1f(%%rip), %%r11\n\t"
-				 "jmpq *%%r10\n1:"
-				 :
-				 : "r"(b), "r"(s), "r"(stub)
-				 : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+		__asm__ volatile(
+		    "movq %0, %%r15\n\tmovq %1, %%r9\n\tmovq %2, %%r10\n\tleaq 1f(%%rip), %%r11\n\t"
+		    "jmpq *%%r10\n1:"
+		    :
+		    : "r"(b), "r"(s), "r"(stub)
+		    : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
 	return (now() - start) / REPEAT;
 }
 
@@ -75,20 +76,20 @@ static void measure_callouts(struct bt_vcpu *b)
 }
 
 /* Cycles of one of REPEAT accesses, each depending on the one before; at least 1. */
-#define MEASURE(field, text)                                                                                   \
-	do {                                                                                                   \
-		uint64_t least = UINT64_MAX;                                                                   \
-		for (int i = 0; i < TRIES; i++) {                                                              \
-			uint64_t start = now(), a = 0, x = 0, y = 0, cycles;                                   \
-			for (int k = 0; k < REPEAT; k++)                                                       \
-				__asm__ volatile(text                                                          \
-						 : "+r"(a), "+c"(x), "+r"(y)                                   \
-						 : "r"(cells)                                                  \
-						 : "r10", "memory");                                           \
-			cycles = now() - start;                                                                \
-			least = cycles < least ? cycles : least;                                               \
-		}                                                                                              \
-		b->cost.field = (least + REPEAT - 1) / REPEAT;                                                 \
+#define MEASURE(field, text)                                                                                 \
+	do {                                                                                                 \
+		uint64_t least = UINT64_MAX;                                                                 \
+		for (int i = 0; i < TRIES; i++) {                                                            \
+			uint64_t start = now(), a = 0, x = 0, y = 0, cycles;                                 \
+			for (int k = 0; k < REPEAT; k++)                                                     \
+				__asm__ volatile(text                                                        \
+						 : "+r"(a), "+c"(x), "+r"(y)                                 \
+						 : "r"(cells)                                                \
+						 : "r10", "memory");                                         \
+			cycles = now() - start;                                                              \
+			least = cycles < least ? cycles : least;                                             \
+		}                                                                                            \
+		b->cost.field = (least + REPEAT - 1) / REPEAT;                                               \
 	} while (0)
 
 static void measure_forms(struct bt_vcpu *b)
@@ -98,13 +99,16 @@ static void measure_forms(struct bt_vcpu *b)
 	MEASURE(plain, "movl (%3,%0), %k0\n\t");
 	MEASURE(quarter, "movl $30, %%r10d\n\tshrxl %%r10d, %k0, %k2\n\tmovq (%3,%2,8), %2\n\taddq %3, %2\n\t"
 			 "movl (%2,%0), %k0\n\t");
-	MEASURE(precheck, "movl $12, %%r10d\n\tshrxl %%r10d, %k0, %k2\n\tmovq %3, %%r10\n\tmovl (%%r10,%2,4), %k2\n\t"
-		      "movl $1, %%r10d\n\tpextl %%r10d, %k2, %k2\n\tmovl %k2, %%ecx\n\tjrcxz 1f\n\tnop\n1:\n\t"
-		      "movl (%3,%0), %k0\n\t");
-	MEASURE(check, "movabsq $0, %%r10\n\tmovq (%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 1f\n\tnop\n1:\n\t"
-		       "movabsq $0, %%r10\n\tmovq 8(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 2f\n\tnop\n2:\n\t"
-		       "movabsq $0, %%r10\n\tmovq 16(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 3f\n\tnop\n3:\n\t"
-		       "movabsq $0, %%r10\n\tmovq 24(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 4f\n\tnop\n4:\n\t");
+	MEASURE(precheck,
+		"movl $12, %%r10d\n\tshrxl %%r10d, %k0, %k2\n\tmovq %3, %%r10\n\tmovl (%%r10,%2,4), %k2\n\t"
+		"movl $1, %%r10d\n\tpextl %%r10d, %k2, %k2\n\tmovl %k2, %%ecx\n\tjrcxz 1f\n\tnop\n1:\n\t"
+		"movl (%3,%0), %k0\n\t");
+	MEASURE(
+	    check,
+	    "movabsq $0, %%r10\n\tmovq (%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 1f\n\tnop\n1:\n\t"
+	    "movabsq $0, %%r10\n\tmovq 8(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 2f\n\tnop\n2:\n\t"
+	    "movabsq $0, %%r10\n\tmovq 16(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 3f\n\tnop\n3:\n\t"
+	    "movabsq $0, %%r10\n\tmovq 24(%3,%0), %2\n\tleaq (%%r10,%2), %%rcx\n\tjrcxz 4f\n\tnop\n4:\n\t");
 }
 
 void costs_measure(struct bt_vcpu *b)
@@ -131,7 +135,11 @@ static const struct view_col cost_cols[] = {
 static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct bt_vcpu *b = owner;
-	const struct { const char *name; uint64_t cycles; const char *help; } rows[] = {
+	const struct {
+		const char *name;
+		uint64_t cycles;
+		const char *help;
+	} rows[] = {
 		{ "signal", b->cost.signal, "host fault: to the handler and back" },
 		{ "callout", b->cost.light, "callout: there and back, x87 and SSE stay" },
 		{ "heavy", b->cost.heavy, "callout that saves x87 and SSE: there and back" },
@@ -144,10 +152,12 @@ static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-		k->row(k, (struct value[]){ V_STR(rows[i].name), rows[i].cycles ? V_UINT(rows[i].cycles) : V_NONE,
+		k->row(k, (struct value[]){ V_STR(rows[i].name),
+					    rows[i].cycles ? V_UINT(rows[i].cycles) : V_NONE,
 					    V_STR(rows[i].help) });
 	return NULL;
 }
 
-const struct view view_costs = { "costs", "what traps, callouts and inline forms cost on this host", cost_cols,
-				 ARRAY_LEN(cost_cols), cost_rows, false };
+const struct view view_costs = { "costs",   "what traps, callouts and inline forms cost on this host",
+				 cost_cols, ARRAY_LEN(cost_cols),
+				 cost_rows, false };

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
-static const struct { const char *name; bool in_tc; const char *help; } kinds[SENS_KINDS] = {
+static const struct {
+	const char *name;
+	bool in_tc;
+	const char *help;
+} kinds[SENS_KINDS] = {
 #define SENS(id, name, in_tc, help) { name, in_tc, help },
 #include "bt/adapt/policy.def"
 #undef SENS
@@ -26,33 +30,79 @@ const char *policy_kind_name(unsigned kind)
 enum sens policy_kind(const struct insn *in)
 {
 	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
-	bool dst_reg = d->type == ZYDIS_OPERAND_TYPE_REGISTER, src_reg = s->type == ZYDIS_OPERAND_TYPE_REGISTER;
+	bool dst_reg = d->type == ZYDIS_OPERAND_TYPE_REGISTER,
+	     src_reg = s->type == ZYDIS_OPERAND_TYPE_REGISTER;
 
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_CLI: return SENS_CLI;
-	case ZYDIS_MNEMONIC_STI: return SENS_STI;
-	case ZYDIS_MNEMONIC_PUSHF: case ZYDIS_MNEMONIC_PUSHFD: return SENS_PUSHF;
-	case ZYDIS_MNEMONIC_POPF: case ZYDIS_MNEMONIC_POPFD: return SENS_POPF;
-	case ZYDIS_MNEMONIC_RDTSC: case ZYDIS_MNEMONIC_RDTSCP: return SENS_RDTSC;
-	case ZYDIS_MNEMONIC_IN: case ZYDIS_MNEMONIC_OUT: case ZYDIS_MNEMONIC_INSB: case ZYDIS_MNEMONIC_INSW:
-	case ZYDIS_MNEMONIC_INSD: case ZYDIS_MNEMONIC_OUTSB: case ZYDIS_MNEMONIC_OUTSW:
-	case ZYDIS_MNEMONIC_OUTSD: return SENS_IO;
-	case ZYDIS_MNEMONIC_CPUID: return SENS_CPUID;
-	case ZYDIS_MNEMONIC_RDMSR: case ZYDIS_MNEMONIC_WRMSR: case ZYDIS_MNEMONIC_XGETBV:
-	case ZYDIS_MNEMONIC_XSETBV: return SENS_MSR;
-	case ZYDIS_MNEMONIC_IRET: case ZYDIS_MNEMONIC_IRETD: case ZYDIS_MNEMONIC_SYSEXIT: return SENS_IRET;
-	case ZYDIS_MNEMONIC_INT: case ZYDIS_MNEMONIC_INT1: case ZYDIS_MNEMONIC_INT3: case ZYDIS_MNEMONIC_INTO:
-	case ZYDIS_MNEMONIC_SYSENTER: return SENS_INT;
-	case ZYDIS_MNEMONIC_HLT: return SENS_HLT;
-	case ZYDIS_MNEMONIC_CLTS: case ZYDIS_MNEMONIC_LMSW: case ZYDIS_MNEMONIC_INVLPG: return SENS_MOV_TO_CR;
-	case ZYDIS_MNEMONIC_LGDT: case ZYDIS_MNEMONIC_LIDT: case ZYDIS_MNEMONIC_SGDT: case ZYDIS_MNEMONIC_SIDT:
-	case ZYDIS_MNEMONIC_LLDT: case ZYDIS_MNEMONIC_LTR: case ZYDIS_MNEMONIC_LAR: case ZYDIS_MNEMONIC_LSL:
-	case ZYDIS_MNEMONIC_VERR: case ZYDIS_MNEMONIC_VERW: return SENS_TABLES;
-	case ZYDIS_MNEMONIC_LDS: case ZYDIS_MNEMONIC_LES: case ZYDIS_MNEMONIC_LFS: case ZYDIS_MNEMONIC_LGS:
-	case ZYDIS_MNEMONIC_LSS: return SENS_SEG_LOAD;
-	case ZYDIS_MNEMONIC_JMP: case ZYDIS_MNEMONIC_CALL: case ZYDIS_MNEMONIC_RET:
+	case ZYDIS_MNEMONIC_CLI:
+		return SENS_CLI;
+	case ZYDIS_MNEMONIC_STI:
+		return SENS_STI;
+	case ZYDIS_MNEMONIC_PUSHF:
+	case ZYDIS_MNEMONIC_PUSHFD:
+		return SENS_PUSHF;
+	case ZYDIS_MNEMONIC_POPF:
+	case ZYDIS_MNEMONIC_POPFD:
+		return SENS_POPF;
+	case ZYDIS_MNEMONIC_RDTSC:
+	case ZYDIS_MNEMONIC_RDTSCP:
+		return SENS_RDTSC;
+	case ZYDIS_MNEMONIC_IN:
+	case ZYDIS_MNEMONIC_OUT:
+	case ZYDIS_MNEMONIC_INSB:
+	case ZYDIS_MNEMONIC_INSW:
+	case ZYDIS_MNEMONIC_INSD:
+	case ZYDIS_MNEMONIC_OUTSB:
+	case ZYDIS_MNEMONIC_OUTSW:
+	case ZYDIS_MNEMONIC_OUTSD:
+		return SENS_IO;
+	case ZYDIS_MNEMONIC_CPUID:
+		return SENS_CPUID;
+	case ZYDIS_MNEMONIC_RDMSR:
+	case ZYDIS_MNEMONIC_WRMSR:
+	case ZYDIS_MNEMONIC_XGETBV:
+	case ZYDIS_MNEMONIC_XSETBV:
+		return SENS_MSR;
+	case ZYDIS_MNEMONIC_IRET:
+	case ZYDIS_MNEMONIC_IRETD:
+	case ZYDIS_MNEMONIC_SYSEXIT:
+		return SENS_IRET;
+	case ZYDIS_MNEMONIC_INT:
+	case ZYDIS_MNEMONIC_INT1:
+	case ZYDIS_MNEMONIC_INT3:
+	case ZYDIS_MNEMONIC_INTO:
+	case ZYDIS_MNEMONIC_SYSENTER:
+		return SENS_INT;
+	case ZYDIS_MNEMONIC_HLT:
+		return SENS_HLT;
+	case ZYDIS_MNEMONIC_CLTS:
+	case ZYDIS_MNEMONIC_LMSW:
+	case ZYDIS_MNEMONIC_INVLPG:
+		return SENS_MOV_TO_CR;
+	case ZYDIS_MNEMONIC_LGDT:
+	case ZYDIS_MNEMONIC_LIDT:
+	case ZYDIS_MNEMONIC_SGDT:
+	case ZYDIS_MNEMONIC_SIDT:
+	case ZYDIS_MNEMONIC_LLDT:
+	case ZYDIS_MNEMONIC_LTR:
+	case ZYDIS_MNEMONIC_LAR:
+	case ZYDIS_MNEMONIC_LSL:
+	case ZYDIS_MNEMONIC_VERR:
+	case ZYDIS_MNEMONIC_VERW:
+		return SENS_TABLES;
+	case ZYDIS_MNEMONIC_LDS:
+	case ZYDIS_MNEMONIC_LES:
+	case ZYDIS_MNEMONIC_LFS:
+	case ZYDIS_MNEMONIC_LGS:
+	case ZYDIS_MNEMONIC_LSS:
+		return SENS_SEG_LOAD;
+	case ZYDIS_MNEMONIC_JMP:
+	case ZYDIS_MNEMONIC_CALL:
+	case ZYDIS_MNEMONIC_RET:
 		return in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ? SENS_FAR : SENS_KINDS;
-	case ZYDIS_MNEMONIC_PUSH: case ZYDIS_MNEMONIC_POP: case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_POP:
+	case ZYDIS_MNEMONIC_MOV:
 		break;
 	default:
 		return SENS_KINDS;
@@ -126,8 +176,8 @@ static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned 
 	memset(in, 0, sizeof(*in));
 	patch_source(b, pc, in->bytes, n, f->page, f->page2);
 	in->pc = pc;
-	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(f->mode & MODE_D ? &b->dec32 : &b->dec16, in->bytes, n, &in->z,
-						   in->op));
+	return ZYAN_SUCCESS(
+	    ZydisDecoderDecodeFull(f->mode & MODE_D ? &b->dec32 : &b->dec16, in->bytes, n, &in->z, in->op));
 }
 
 static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
@@ -213,6 +263,6 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_policy = { "policy", "how sensitive instructions run, by kind", policy_cols,
-				  ARRAY_LEN(policy_cols), policy_rows, false };
-
+const struct view view_policy = { "policy",    "how sensitive instructions run, by kind",
+				  policy_cols, ARRAY_LEN(policy_cols),
+				  policy_rows, false };

@@ -48,7 +48,7 @@ static unsigned demote_all(struct bt_vcpu *b, enum cause c)
 		struct verdict *v = &b->verdicts[i];
 
 		n += guilty_of(v, c);
-		v->guilty &= (uint8_t)~(1u << c);
+		v->guilty &= (uint8_t) ~(1u << c);
 		v->count[c] = 0;
 	}
 	return n;
@@ -60,7 +60,8 @@ static const char *turn(struct bt_vcpu *b, unsigned mask, bool on)
 		if (!(mask >> c & 1) || b->causes[c].off == !on)
 			continue;
 		b->causes[c].off = !on;
-		adapt_log(b, on ? ADAPT_ON : ADAPT_OFF, (enum cause)c, 0, on ? 0 : demote_all(b, (enum cause)c), 0);
+		adapt_log(b, on ? ADAPT_ON : ADAPT_OFF, (enum cause)c, 0,
+			  on ? 0 : demote_all(b, (enum cause)c), 0);
 		b->want_flush = true;
 	}
 	return NULL;
@@ -75,7 +76,8 @@ static const char *set_number(struct bt_vcpu *b, unsigned mask, const char *what
 	errno = 0;
 	n = strtoull(value, &end, 0);
 	if (!isdigit((unsigned char)value[0]) || *end || errno || (threshold && (n < 1 || n > UINT16_MAX)))
-		return threshold ? "a threshold is a number of traps, 1 to 65535" : "host cycles are a number, 0: no limit";
+		return threshold ? "a threshold is a number of traps, 1 to 65535"
+				 : "host cycles are a number, 0: no limit";
 	for (unsigned c = 0; c < CAUSES; c++) {
 		struct cause_state *k = &b->causes[c];
 
@@ -125,8 +127,8 @@ void bt_count_entries(struct vcpu *v, bool on)
 
 unsigned bt_discard(struct vcpu *v, gva pc, bool all)
 {
-	return all ? cache_drop_at(of(v), 0, UINT32_MAX, DROP_DISCARD) :
-		     cache_drop_at(of(v), (uint32_t)pc, 1, DROP_DISCARD);
+	return all ? cache_drop_at(of(v), 0, UINT32_MAX, DROP_DISCARD)
+		   : cache_drop_at(of(v), (uint32_t)pc, 1, DROP_DISCARD);
 }
 
 /* ---- pins ---- */

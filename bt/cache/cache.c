@@ -59,7 +59,8 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	if (!b->guard_map || !b->no_shadow || !b->verdicts || !b->history)
 		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		b->ctx[i] = (struct ctx){ .jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE), .went_to = &b->ctx[i] };
+		b->ctx[i] =
+		    (struct ctx){ .jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE), .went_to = &b->ctx[i] };
 	return true;
 fail:
 	snprintf(err, n, "no memory for the translation cache");
@@ -110,8 +111,9 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 	/* Clearing a page costs less than the two page faults of its first look and its first entry. */
 	for (unsigned i = 0; i < ARRAY_LEN(c->touched); i++)
 		for (uint64_t bits = c->touched[i]; bits && c->ntouched <= JT_KEEP; bits &= bits - 1)
-			gpr_zero((uint8_t *)c->jt + (((size_t)i * 64 + (unsigned)__builtin_ctzll(bits)) << PAGE_SHIFT),
-				   PAGE_SIZE);
+			gpr_zero((uint8_t *)c->jt +
+				     (((size_t)i * 64 + (unsigned)__builtin_ctzll(bits)) << PAGE_SHIFT),
+				 PAGE_SIZE);
 	gpr_zero(c->touched, sizeof(c->touched));
 	c->ntouched = 0;
 	c->used = false;
@@ -134,7 +136,8 @@ struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t c
 			continue;
 		if ((mode & MODE_CSLIM) && f->cs_limit != b->v.cpu.seg[SEG_CS].limit)
 			continue;
-		if (f->page2 != UINT32_MAX && mmu_code_page_fast(b->v.mmu, (pc & ~PAGE_MASK) + PAGE_SIZE) != f->page2)
+		if (f->page2 != UINT32_MAX &&
+		    mmu_code_page_fast(b->v.mmu, (pc & ~PAGE_MASK) + PAGE_SIZE) != f->page2)
 			continue;
 		return f;
 	}
@@ -203,7 +206,8 @@ static void set_rel32(struct bt_vcpu *b, uint32_t at, uint32_t to)
 
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 {
-	if (l->no_chain || l->to || to->dead || l->from->dead || (to->page2 != UINT32_MAX && !(b->mode & MODE_XCHAIN)))
+	if (l->no_chain || l->to || to->dead || l->from->dead ||
+	    (to->page2 != UINT32_MAX && !(b->mode & MODE_XCHAIN)))
 		return;
 	l->to = to;
 	l->next_in = to->in;
@@ -336,8 +340,8 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	b->mixed[b->nmixed++] = p;
 	if (b->charge.f && b->charge.cause == CAUSE_CODE)
 		b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
-	adapt_log(b, ADAPT_PROMOTED, CAUSE_CODE, p << PAGE_SHIFT, cost_mean(&k->trap) + cost_mean(&b->translate),
-		  b->cost.check);
+	adapt_log(b, ADAPT_PROMOTED, CAUSE_CODE, p << PAGE_SHIFT,
+		  cost_mean(&k->trap) + cost_mean(&b->translate), b->cost.check);
 }
 
 void cache_demote_pages(struct bt_vcpu *b)
@@ -491,8 +495,11 @@ static void on_reselect(void *ctx)
 
 void cache_hooks(struct bt_vcpu *b)
 {
-	struct mm_hooks h = { .ctx = b, .code_write = on_code_write, .code_unmap = on_code_unmap,
-			    .reselect = on_reselect, .watch_hit = on_watch_hit };
+	struct mm_hooks h = { .ctx = b,
+			      .code_write = on_code_write,
+			      .code_unmap = on_code_unmap,
+			      .reselect = on_reselect,
+			      .watch_hit = on_watch_hit };
 
 	mm_set_hooks(b->vm, &h);
 }

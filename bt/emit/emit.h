@@ -6,13 +6,30 @@
 #include "bt/bt_int.h"
 #include <string.h>
 
-enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15 };
+enum {
+	H_RAX,
+	H_RCX,
+	H_RDX,
+	H_RBX,
+	H_RSP,
+	H_RBP,
+	H_RSI,
+	H_RDI,
+	H_R8,
+	H_R9,
+	H_R10,
+	H_R11,
+	H_R12,
+	H_R13,
+	H_R14,
+	H_R15
+};
 
 /* A conditional way out of line, emitted behind the body. */
 struct stub {
-	uint8_t *patch;         /* rel32 to fill in */
+	uint8_t *patch;		/* rel32 to fill in */
 	struct exit_link *link; /* chain stub */
-	struct site *site;      /* or a callout that does not come back here */
+	struct site *site;	/* or a callout that does not come back here */
 	uint32_t eip;
 };
 
@@ -30,12 +47,12 @@ struct tx {
 	struct ccf *f;
 	uint8_t *base, *p, *end; /* in the writable view */
 	struct insn in[TU_LIMIT];
-	unsigned n, i;           /* instructions decoded; index of the one being lowered */
+	unsigned n, i; /* instructions decoded; index of the one being lowered */
 	uint32_t mode;
 	enum tx_kind kind;
-	bool done;               /* this instruction ended the TU */
+	bool done; /* this instruction ended the TU */
 	struct {
-		uint8_t *imm;    /* 32 bits: the instructions behind it, which were charged too */
+		uint8_t *imm; /* 32 bits: the instructions behind it, which were charged too */
 		unsigned i;
 	} refund[MAX_EXITS];
 	unsigned nrefund;
@@ -48,18 +65,33 @@ struct tx {
 	unsigned nstub;
 	struct precheck precheck[TU_LIMIT];
 	unsigned nprecheck;
-	enum way way;            /* of the present instruction, when it is sensitive */
+	enum way way;			/* of the present instruction, when it is sensitive */
 	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
-	bool sti;                /* the previous instruction was STI or MOV SS: no interrupt before the next */
+	bool sti; /* the previous instruction was STI or MOV SS: no interrupt before the next */
 	uint8_t mmio_size;
 };
 
 enum { F_W = 1, F_66 = 2, F_GS = 4, F_0F = 8, F_8 = 16, F_F3 = 32, F_F2 = 64, F_0F38 = 128 };
 
-static inline void e1(struct tx *t, unsigned v) { *t->p++ = (uint8_t)v; }
-static inline void e2(struct tx *t, unsigned v) { memcpy(t->p, &(uint16_t){ (uint16_t)v }, 2); t->p += 2; }
-static inline void e4(struct tx *t, uint32_t v) { memcpy(t->p, &v, 4); t->p += 4; }
-static inline void e8(struct tx *t, uint64_t v) { memcpy(t->p, &v, 8); t->p += 8; }
+static inline void e1(struct tx *t, unsigned v)
+{
+	*t->p++ = (uint8_t)v;
+}
+static inline void e2(struct tx *t, unsigned v)
+{
+	memcpy(t->p, &(uint16_t){ (uint16_t)v }, 2);
+	t->p += 2;
+}
+static inline void e4(struct tx *t, uint32_t v)
+{
+	memcpy(t->p, &v, 4);
+	t->p += 4;
+}
+static inline void e8(struct tx *t, uint64_t v)
+{
+	memcpy(t->p, &v, 8);
+	t->p += 8;
+}
 
 /* Operand bytes behind an opcode: REG, [BASE+DISP]. */
 static inline void e_modrm_mem(struct tx *t, int reg, int base, int32_t disp)
@@ -104,7 +136,8 @@ static inline void e_rm(struct tx *t, unsigned fl, unsigned op, int reg, int bas
 }
 
 /* OP REG, [BASE+INDEX*2^SCALE+DISP] */
-static inline void e_rmi(struct tx *t, unsigned fl, unsigned op, int reg, int base, int index, int scale, int32_t disp)
+static inline void e_rmi(struct tx *t, unsigned fl, unsigned op, int reg, int base, int index, int scale,
+			 int32_t disp)
 {
 	int mod = disp == 0 && (base & 7) != 5 ? 0 : disp >= -128 && disp < 128 ? 1 : 2;
 
@@ -126,8 +159,14 @@ static inline void e_rr(struct tx *t, unsigned fl, unsigned op, int reg, int rm)
 }
 
 /* -- shapes -- */
-static inline void e_mov32(struct tx *t, int d, int s) { e_rr(t, 0, 0x8b, d, s); }
-static inline void e_mov64(struct tx *t, int d, int s) { e_rr(t, F_W, 0x8b, d, s); }
+static inline void e_mov32(struct tx *t, int d, int s)
+{
+	e_rr(t, 0, 0x8b, d, s);
+}
+static inline void e_mov64(struct tx *t, int d, int s)
+{
+	e_rr(t, F_W, 0x8b, d, s);
+}
 static inline void e_movi32(struct tx *t, int d, uint32_t v)
 {
 	e_prefix(t, 0, 0, 0, d);
@@ -140,12 +179,30 @@ static inline void e_movi64(struct tx *t, int d, uint64_t v)
 	e1(t, 0xb8 | (d & 7));
 	e8(t, v);
 }
-static inline void e_ld32(struct tx *t, int d, int32_t off) { e_rm(t, 0, 0x8b, d, H_R15, off); }
-static inline void e_ld64(struct tx *t, int d, int32_t off) { e_rm(t, F_W, 0x8b, d, H_R15, off); }
-static inline void e_st32(struct tx *t, int32_t off, int s) { e_rm(t, 0, 0x89, s, H_R15, off); }
-static inline void e_st64(struct tx *t, int32_t off, int s) { e_rm(t, F_W, 0x89, s, H_R15, off); }
-static inline void e_ldzx8(struct tx *t, int d, int32_t off) { e_rm(t, F_0F, 0xb6, d, H_R15, off); }
-static inline void e_ldzx16(struct tx *t, int d, int32_t off) { e_rm(t, F_0F, 0xb7, d, H_R15, off); }
+static inline void e_ld32(struct tx *t, int d, int32_t off)
+{
+	e_rm(t, 0, 0x8b, d, H_R15, off);
+}
+static inline void e_ld64(struct tx *t, int d, int32_t off)
+{
+	e_rm(t, F_W, 0x8b, d, H_R15, off);
+}
+static inline void e_st32(struct tx *t, int32_t off, int s)
+{
+	e_rm(t, 0, 0x89, s, H_R15, off);
+}
+static inline void e_st64(struct tx *t, int32_t off, int s)
+{
+	e_rm(t, F_W, 0x89, s, H_R15, off);
+}
+static inline void e_ldzx8(struct tx *t, int d, int32_t off)
+{
+	e_rm(t, F_0F, 0xb6, d, H_R15, off);
+}
+static inline void e_ldzx16(struct tx *t, int d, int32_t off)
+{
+	e_rm(t, F_0F, 0xb7, d, H_R15, off);
+}
 static inline void e_st8i(struct tx *t, int32_t off, unsigned v)
 {
 	e_rm(t, 0, 0xc6, 0, H_R15, off);
@@ -156,9 +213,18 @@ static inline void e_st32i(struct tx *t, int32_t off, uint32_t v)
 	e_rm(t, 0, 0xc7, 0, H_R15, off);
 	e4(t, v);
 }
-static inline void e_lea32(struct tx *t, int d, int base, int32_t disp) { e_rm(t, 0, 0x8d, d, base, disp); }
-static inline void e_movzx16(struct tx *t, int d, int s) { e_rr(t, F_0F, 0xb7, d, s); }
-static inline void e_movzx8(struct tx *t, int d, int s) { e_rr(t, F_0F | F_8, 0xb6, d, s); }
+static inline void e_lea32(struct tx *t, int d, int base, int32_t disp)
+{
+	e_rm(t, 0, 0x8d, d, base, disp);
+}
+static inline void e_movzx16(struct tx *t, int d, int s)
+{
+	e_rr(t, F_0F, 0xb7, d, s);
+}
+static inline void e_movzx8(struct tx *t, int d, int s)
+{
+	e_rr(t, F_0F | F_8, 0xb6, d, s);
+}
 static inline void e_rorx32(struct tx *t, int d, int s, unsigned n)
 {
 	/* VEX.LZ.F2.0F3A.W0 F0 /r ib */
@@ -212,15 +278,25 @@ static inline uint8_t *e_jmp8(struct tx *t) /* likewise */
 	e2(t, 0x00eb);
 	return t->p - 1;
 }
-static inline void e_here8(struct tx *t, uint8_t *at) { *at = (uint8_t)(t->p - at - 1); }
-static inline void e_jmp_vcpu(struct tx *t, int32_t off) { e_rm(t, 0, 0xff, 4, H_R15, off); }
+static inline void e_here8(struct tx *t, uint8_t *at)
+{
+	*at = (uint8_t)(t->p - at - 1);
+}
+static inline void e_jmp_vcpu(struct tx *t, int32_t off)
+{
+	e_rm(t, 0, 0xff, 4, H_R15, off);
+}
 
-static inline uint32_t tx_host(const struct tx *t) { return (uint32_t)(t->p - t->b->rw); }
+static inline uint32_t tx_host(const struct tx *t)
+{
+	return (uint32_t)(t->p - t->b->rw);
+}
 
 static inline void tx_mark(struct tx *t, enum fixup fix, unsigned arg)
 {
 	if (t->nmark < ARRAY_LEN(t->marks))
-		t->marks[t->nmark++] = (struct mark){ (uint16_t)(t->p - t->base), (uint8_t)t->i, fix, arg & 15 };
+		t->marks[t->nmark++] =
+		    (struct mark){ (uint16_t)(t->p - t->base), (uint8_t)t->i, fix, arg & 15 };
 }
 
 /* lower/lower.c */
@@ -252,15 +328,17 @@ bool site_is_user_access(const struct tx *t, const struct insn *in);
 /* lower/exit.c */
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t));
-void emit_callout(struct tx *t, struct site *s); /* r8d is passed as EA */
+void emit_callout(struct tx *t, struct site *s);			/* r8d is passed as EA */
 void emit_cached_syscall(struct tx *t, struct site *s, unsigned which); /* SYSENTER, SYSEXIT: CROSS_* */
-void emit_exit(struct tx *t, uint32_t eip);      /* direct exit to EIP */
-bool exit_may_chain(const struct tx *t, uint32_t eip); /* is an exit to EIP one that can be patched to its target? */
-void emit_link(struct tx *t, uint32_t eip);      /* rel32 of a jump that can be chained to EIP; the opcode is the caller's */
-uint8_t *e_budget(struct tx *t);                 /* icount: budget += the 32 bits to be put where it says; r8 = budget */
-void emit_indirect(struct tx *t);                /* exit to EIP in r8d */
+void emit_exit(struct tx *t, uint32_t eip);				/* direct exit to EIP */
+bool exit_may_chain(const struct tx *t,
+		    uint32_t eip); /* is an exit to EIP one that can be patched to its target? */
+void emit_link(struct tx *t,
+	       uint32_t eip);	  /* rel32 of a jump that can be chained to EIP; the opcode is the caller's */
+uint8_t *e_budget(struct tx *t);  /* icount: budget += the 32 bits to be put where it says; r8 = budget */
+void emit_indirect(struct tx *t); /* exit to EIP in r8d */
 void emit_raise(struct tx *t, struct insn *in, int vector);
 void emit_poll(struct tx *t);
 void emit_intr_check(struct tx *t, uint32_t eip); /* leave for the dispatcher when an interrupt waits */
-void emit_shadow_check(struct tx *t);             /* the same behind the shadow of STI or a load of SS */
+void emit_shadow_check(struct tx *t);		  /* the same behind the shadow of STI or a load of SS */
 #endif

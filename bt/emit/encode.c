@@ -6,9 +6,16 @@
 bool insn_is_vector(const struct insn *in)
 {
 	switch (in->z.meta.isa_ext) {
-	case ZYDIS_ISA_EXT_MMX: case ZYDIS_ISA_EXT_SSE: case ZYDIS_ISA_EXT_SSE2: case ZYDIS_ISA_EXT_SSE3:
-	case ZYDIS_ISA_EXT_SSSE3: case ZYDIS_ISA_EXT_SSE4A: case ZYDIS_ISA_EXT_AES:
-	case ZYDIS_ISA_EXT_PCLMULQDQ: case ZYDIS_ISA_EXT_SHA: case ZYDIS_ISA_EXT_GFNI:
+	case ZYDIS_ISA_EXT_MMX:
+	case ZYDIS_ISA_EXT_SSE:
+	case ZYDIS_ISA_EXT_SSE2:
+	case ZYDIS_ISA_EXT_SSE3:
+	case ZYDIS_ISA_EXT_SSSE3:
+	case ZYDIS_ISA_EXT_SSE4A:
+	case ZYDIS_ISA_EXT_AES:
+	case ZYDIS_ISA_EXT_PCLMULQDQ:
+	case ZYDIS_ISA_EXT_SHA:
+	case ZYDIS_ISA_EXT_GFNI:
 		return true;
 	case ZYDIS_ISA_EXT_SSE4:
 		return in->z.mnemonic != ZYDIS_MNEMONIC_CRC32 && in->z.mnemonic != ZYDIS_MNEMONIC_POPCNT;
@@ -43,8 +50,8 @@ bool insn_wants_66(const struct tx *t, const struct insn *in)
 bool insn_uses_high_byte(const struct insn *in)
 {
 	for (unsigned i = 0; i < in->z.operand_count; i++)
-		if (in->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER && in->op[i].reg.value >= ZYDIS_REGISTER_AH &&
-		    in->op[i].reg.value <= ZYDIS_REGISTER_BH)
+		if (in->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    in->op[i].reg.value >= ZYDIS_REGISTER_AH && in->op[i].reg.value <= ZYDIS_REGISTER_BH)
 			return true;
 	return false;
 }
@@ -69,7 +76,10 @@ unsigned insn_mem_size(const struct insn *in)
 bool insn_is_bit_string(const struct insn *in)
 {
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS: case ZYDIS_MNEMONIC_BTR: case ZYDIS_MNEMONIC_BTC:
+	case ZYDIS_MNEMONIC_BT:
+	case ZYDIS_MNEMONIC_BTS:
+	case ZYDIS_MNEMONIC_BTR:
+	case ZYDIS_MNEMONIC_BTC:
 		return in->mem >= 0 && in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
 	default:
 		return false;
@@ -80,12 +90,21 @@ bool insn_is_bit_string(const struct insn *in)
 bool insn_wants_alignment(const struct insn *in)
 {
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_MOVUPS: case ZYDIS_MNEMONIC_MOVUPD: case ZYDIS_MNEMONIC_MOVDQU: case ZYDIS_MNEMONIC_LDDQU:
-	case ZYDIS_MNEMONIC_PCMPESTRI: case ZYDIS_MNEMONIC_PCMPESTRM: case ZYDIS_MNEMONIC_PCMPISTRI:
+	case ZYDIS_MNEMONIC_MOVUPS:
+	case ZYDIS_MNEMONIC_MOVUPD:
+	case ZYDIS_MNEMONIC_MOVDQU:
+	case ZYDIS_MNEMONIC_LDDQU:
+	case ZYDIS_MNEMONIC_PCMPESTRI:
+	case ZYDIS_MNEMONIC_PCMPESTRM:
+	case ZYDIS_MNEMONIC_PCMPISTRI:
 	case ZYDIS_MNEMONIC_PCMPISTRM:
 		return false;
-	case ZYDIS_MNEMONIC_VMOVAPS: case ZYDIS_MNEMONIC_VMOVAPD: case ZYDIS_MNEMONIC_VMOVDQA:
-	case ZYDIS_MNEMONIC_VMOVNTDQ: case ZYDIS_MNEMONIC_VMOVNTDQA: case ZYDIS_MNEMONIC_VMOVNTPS:
+	case ZYDIS_MNEMONIC_VMOVAPS:
+	case ZYDIS_MNEMONIC_VMOVAPD:
+	case ZYDIS_MNEMONIC_VMOVDQA:
+	case ZYDIS_MNEMONIC_VMOVNTDQ:
+	case ZYDIS_MNEMONIC_VMOVNTDQA:
+	case ZYDIS_MNEMONIC_VMOVNTPS:
 	case ZYDIS_MNEMONIC_VMOVNTPD:
 		return true;
 	default:
@@ -93,7 +112,10 @@ bool insn_wants_alignment(const struct insn *in)
 	}
 }
 
-bool insn_is_gather(const struct insn *in) { return in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB; }
+bool insn_is_gather(const struct insn *in)
+{
+	return in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_VSIB;
+}
 
 bool insn_is_masked_move(const struct insn *in)
 {
@@ -115,9 +137,11 @@ static int free_register(const struct insn *in)
 
 	for (unsigned i = 0; i < in->z.operand_count; i++) {
 		const ZydisDecodedOperand *o = &in->op[i];
-		ZydisRegister regs[3] = { o->type == ZYDIS_OPERAND_TYPE_REGISTER ? o->reg.value : ZYDIS_REGISTER_NONE,
-					  o->type == ZYDIS_OPERAND_TYPE_MEMORY ? o->mem.base : ZYDIS_REGISTER_NONE,
-					  o->type == ZYDIS_OPERAND_TYPE_MEMORY ? o->mem.index : ZYDIS_REGISTER_NONE };
+		ZydisRegister regs[3] = {
+			o->type == ZYDIS_OPERAND_TYPE_REGISTER ? o->reg.value : ZYDIS_REGISTER_NONE,
+			o->type == ZYDIS_OPERAND_TYPE_MEMORY ? o->mem.base : ZYDIS_REGISTER_NONE,
+			o->type == ZYDIS_OPERAND_TYPE_MEMORY ? o->mem.index : ZYDIS_REGISTER_NONE
+		};
 
 		for (int k = 0; k < 3; k++) {
 			ZydisRegister r = regs[k];
@@ -125,10 +149,12 @@ static int free_register(const struct insn *in)
 			if (r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH)
 				used |= 1u << (r - ZYDIS_REGISTER_AH);
 			else if (r != ZYDIS_REGISTER_NONE && ZydisRegisterGetId(r) >= 0 &&
-				 ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r) >= ZYDIS_REGISTER_RAX &&
-				 ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r) <= ZYDIS_REGISTER_RDI)
-				used |= 1u << ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
-						 ZYDIS_MACHINE_MODE_LONG_64, r));
+				 ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r) >=
+				     ZYDIS_REGISTER_RAX &&
+				 ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r) <=
+				     ZYDIS_REGISTER_RDI)
+				used |= 1u << ZydisRegisterGetId(
+					    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r));
 		}
 	}
 	for (int r = H_RDI; r >= 0; r--)
@@ -162,18 +188,31 @@ void put_prefixes(struct tx *t, const struct insn *in, bool gs)
 static bool ignores_w(const struct insn *in)
 {
 	switch (in->z.meta.isa_ext) {
-	case ZYDIS_ISA_EXT_BMI1: case ZYDIS_ISA_EXT_BMI2:
+	case ZYDIS_ISA_EXT_BMI1:
+	case ZYDIS_ISA_EXT_BMI2:
 		return true;
 	default:
 		break;
 	}
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_VMOVD: case ZYDIS_MNEMONIC_VMOVQ: case ZYDIS_MNEMONIC_VCVTSI2SS:
-	case ZYDIS_MNEMONIC_VCVTSI2SD: case ZYDIS_MNEMONIC_VCVTSS2SI: case ZYDIS_MNEMONIC_VCVTSD2SI:
-	case ZYDIS_MNEMONIC_VCVTTSS2SI: case ZYDIS_MNEMONIC_VCVTTSD2SI: case ZYDIS_MNEMONIC_VPEXTRD:
-	case ZYDIS_MNEMONIC_VPINSRD: case ZYDIS_MNEMONIC_VPEXTRB: case ZYDIS_MNEMONIC_VPEXTRW:
-	case ZYDIS_MNEMONIC_VPINSRB: case ZYDIS_MNEMONIC_VPINSRW: case ZYDIS_MNEMONIC_VEXTRACTPS:
-	case ZYDIS_MNEMONIC_VMOVMSKPS: case ZYDIS_MNEMONIC_VMOVMSKPD: case ZYDIS_MNEMONIC_VPMOVMSKB:
+	case ZYDIS_MNEMONIC_VMOVD:
+	case ZYDIS_MNEMONIC_VMOVQ:
+	case ZYDIS_MNEMONIC_VCVTSI2SS:
+	case ZYDIS_MNEMONIC_VCVTSI2SD:
+	case ZYDIS_MNEMONIC_VCVTSS2SI:
+	case ZYDIS_MNEMONIC_VCVTSD2SI:
+	case ZYDIS_MNEMONIC_VCVTTSS2SI:
+	case ZYDIS_MNEMONIC_VCVTTSD2SI:
+	case ZYDIS_MNEMONIC_VPEXTRD:
+	case ZYDIS_MNEMONIC_VPINSRD:
+	case ZYDIS_MNEMONIC_VPEXTRB:
+	case ZYDIS_MNEMONIC_VPEXTRW:
+	case ZYDIS_MNEMONIC_VPINSRB:
+	case ZYDIS_MNEMONIC_VPINSRW:
+	case ZYDIS_MNEMONIC_VEXTRACTPS:
+	case ZYDIS_MNEMONIC_VMOVMSKPS:
+	case ZYDIS_MNEMONIC_VMOVMSKPD:
+	case ZYDIS_MNEMONIC_VPMOVMSKB:
 		return true;
 	default:
 		return false;

@@ -13,7 +13,7 @@ bool insn_wants_66(const struct tx *t, const struct insn *in);
 bool insn_uses_high_byte(const struct insn *in);
 bool insn_has_index(const struct insn *in);
 bool insn_addr16(const struct insn *in);
-unsigned insn_mem_size(const struct insn *in); /* of the memory operand, in bytes, at least 1 */
+unsigned insn_mem_size(const struct insn *in);	/* of the memory operand, in bytes, at least 1 */
 bool insn_is_bit_string(const struct insn *in); /* BT and family with the bit's number in a register */
 bool insn_is_gather(const struct insn *in);
 bool insn_is_masked_move(const struct insn *in);

@@ -209,7 +209,9 @@ static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva
 		return;
 	if (source && !readable(b, from))
 		return;
-	pages = bytes - room > STRING_AHEAD * PAGE_SIZE ? STRING_AHEAD : (uint32_t)((bytes - room + PAGE_MASK) >> PAGE_SHIFT);
+	pages = bytes - room > STRING_AHEAD * PAGE_SIZE
+		    ? STRING_AHEAD
+		    : (uint32_t)((bytes - room + PAGE_MASK) >> PAGE_SHIFT);
 	at &= ~(uint32_t)PAGE_MASK;
 	from += room;
 	for (; pages; pages--, from += PAGE_SIZE) {
@@ -221,7 +223,8 @@ static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva
 }
 
 /* A window access missed. True when the access can simply run again. */
-static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
+static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
+			 bool write)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
 	struct mmu_fault mf;
@@ -452,7 +455,8 @@ void fault_thread_enter(struct bt_vcpu *b)
 	stack_t ss = { .ss_size = ALTSTACK_BYTES };
 
 	if (!b->altstack) {
-		b->altstack = mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		b->altstack =
+		    mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (b->altstack == MAP_FAILED)
 			b->altstack = NULL;
 	}

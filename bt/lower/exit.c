@@ -101,8 +101,12 @@ void emit_link(struct tx *t, uint32_t eip)
 {
 	struct exit_link *l = &t->f->link[t->f->nlink++];
 
-	*l = (struct exit_link){ .fn = dispatch_chain, .from = t->f, .eip = eip, .pc = t->f->cs_base + eip,
-				 .cross = crosses(t, eip), .no_chain = t->b->cfg.no_chain };
+	*l = (struct exit_link){ .fn = dispatch_chain,
+				 .from = t->f,
+				 .eip = eip,
+				 .pc = t->f->cs_base + eip,
+				 .cross = crosses(t, eip),
+				 .no_chain = t->b->cfg.no_chain };
 	e4(t, 0);
 	l->patch = tx_host(t) - 4;
 	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };

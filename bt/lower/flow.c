@@ -51,8 +51,8 @@ static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
 	e_here8(t, skip);
 }
 
-/* Most forward branches are not taken: the TU goes on behind them, as the fragment would by one more jump. Not
- * on pages that are written as often as executed: what lies behind may be data. */
+/* Most forward branches are not taken: the TU goes on behind them, as the fragment would by one more jump.
+ * Not on pages that are written as often as executed: what lies behind may be data. */
 static bool goes_on(const struct tx *t, const struct insn *in, uint32_t to)
 {
 	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
@@ -275,8 +275,8 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 }
 
 static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
-			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t), unsigned size, unsigned code,
-			uint32_t imm)
+			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t), unsigned size,
+			unsigned code, uint32_t imm)
 {
 	struct site *s = new_site(t, in, kind, fn);
 
@@ -288,11 +288,12 @@ static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
 	return true;
 }
 
-/* Between flat user and kernel code the glue knows the way from the last time. FROM: the privilege level it is for. */
+/* Between flat user and kernel code the glue knows the way from the last time. FROM: the privilege level it
+ * is for. */
 static bool cached_syscall(struct tx *t, struct insn *in, unsigned which, unsigned from)
 {
-	bool known = t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) && (t->mode & MODE_PE) &&
-		     !(t->mode & MODE_VM) && (t->mode & MODE_CPL) == from << 2;
+	bool known = t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) &&
+		     (t->mode & MODE_PE) && !(t->mode & MODE_VM) && (t->mode & MODE_CPL) == from << 2;
 	enum callout_kind kind = which == SYSCALL_ENTER ? CO_INT : CO_IRET;
 	callout_fn *fn = which == SYSCALL_ENTER ? co_sysenter : co_sysexit;
 	struct site *s;
@@ -320,13 +321,17 @@ bool lower_flow(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_RET:
 		ret(t, in, size);
 		return true;
-	case ZYDIS_MNEMONIC_JCXZ: case ZYDIS_MNEMONIC_JECXZ:
+	case ZYDIS_MNEMONIC_JCXZ:
+	case ZYDIS_MNEMONIC_JECXZ:
 		jcxz(t, in);
 		return true;
-	case ZYDIS_MNEMONIC_LOOP: case ZYDIS_MNEMONIC_LOOPE: case ZYDIS_MNEMONIC_LOOPNE:
+	case ZYDIS_MNEMONIC_LOOP:
+	case ZYDIS_MNEMONIC_LOOPE:
+	case ZYDIS_MNEMONIC_LOOPNE:
 		loop(t, in);
 		return true;
-	case ZYDIS_MNEMONIC_IRET: case ZYDIS_MNEMONIC_IRETD:
+	case ZYDIS_MNEMONIC_IRET:
+	case ZYDIS_MNEMONIC_IRETD:
 		return callout_end(t, in, CO_IRET, co_iret, size, 0, 0);
 	case ZYDIS_MNEMONIC_INT:
 		return callout_end(t, in, CO_INT, co_int, size, CPU_INT_N, (uint8_t)in->op[0].imm.value.u);
@@ -354,8 +359,8 @@ bool lower_flow(struct tx *t, struct insn *in)
 	default:
 		break;
 	}
-	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR &&
-	    in->z.mnemonic != ZYDIS_MNEMONIC_JRCXZ && in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR && in->z.mnemonic != ZYDIS_MNEMONIC_JRCXZ &&
+	    in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
 		jcc(t, in);
 		return true;
 	}

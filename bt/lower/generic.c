@@ -10,7 +10,8 @@
  * not read it? Yes when it leaves a part as it is. */
 static bool reads_or_keeps(const struct insn *in)
 {
-	return (in->op[in->mem].actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
+	return (in->op[in->mem].actions &
+		(ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
 	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
 }
 
@@ -73,7 +74,8 @@ void emit_plain(struct tx *t, struct insn *in)
 		if (in->mem >= 0) { /* LEA: an address, no access */
 			if (insn_addr16(in)) {
 				emit_ea(t, in);
-				e_prefix(t, in->z.operand_width == 16 ? F_66 : 0, in->z.raw.modrm.reg, 0, H_R8);
+				e_prefix(t, in->z.operand_width == 16 ? F_66 : 0, in->z.raw.modrm.reg, 0,
+					 H_R8);
 				e1(t, 0x8b);
 				e1(t, 0xc0 | in->z.raw.modrm.reg << 3);
 				return;
@@ -106,7 +108,8 @@ void emit_plain(struct tx *t, struct insn *in)
 			emit_maskmov(t, in);
 		return;
 	}
-	if ((insn_is_gather(in) || insn_is_masked_move(in)) && (t->kind == TX_MMIO || k != SEGC_FLAT || insn_addr16(in))) {
+	if ((insn_is_gather(in) || insn_is_masked_move(in)) &&
+	    (t->kind == TX_MMIO || k != SEGC_FLAT || insn_addr16(in))) {
 		if (insn_is_gather(in))
 			emit_gather(t, in);
 		else
@@ -140,13 +143,14 @@ void emit_plain(struct tx *t, struct insn *in)
 		emit_precheck_end(t);
 		return;
 	}
-	if (!insn_addr16(in) && k == SEGC_BASED && !insn_has_index(in) && !insn_is_vex(in) && !insn_uses_high_byte(in) &&
-	    !site_prechecks(t, in)) {
+	if (!insn_addr16(in) && k == SEGC_BASED && !insn_has_index(in) && !insn_is_vex(in) &&
+	    !insn_uses_high_byte(in) && !site_prechecks(t, in)) {
 		put_based(t, in);
 		return;
 	}
 	emit_linear(t, in, insn_mem_size(in));
 	if (can_precheck(in))
-		emit_precheck_r8(t, insn_mem_size(in), in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+		emit_precheck_r8(t, insn_mem_size(in),
+				 in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
 	put_through_r8(t, in, true);
 }

@@ -8,7 +8,8 @@ static bool is_avx(const struct insn *in)
 	if (!insn_is_vex(in))
 		return false;
 	switch (in->z.meta.isa_ext) {
-	case ZYDIS_ISA_EXT_BMI1: case ZYDIS_ISA_EXT_BMI2:
+	case ZYDIS_ISA_EXT_BMI1:
+	case ZYDIS_ISA_EXT_BMI2:
 		return false;
 	default:
 		return true;
@@ -45,9 +46,15 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 	if (!insn_is_vector(in))
 		return -1;
 	switch (in->z.mnemonic) { /* not SSE state */
-	case ZYDIS_MNEMONIC_PREFETCHNTA: case ZYDIS_MNEMONIC_PREFETCHT0: case ZYDIS_MNEMONIC_PREFETCHT1:
-	case ZYDIS_MNEMONIC_PREFETCHT2: case ZYDIS_MNEMONIC_SFENCE: case ZYDIS_MNEMONIC_LFENCE:
-	case ZYDIS_MNEMONIC_MFENCE: case ZYDIS_MNEMONIC_CLFLUSH: case ZYDIS_MNEMONIC_MOVNTI:
+	case ZYDIS_MNEMONIC_PREFETCHNTA:
+	case ZYDIS_MNEMONIC_PREFETCHT0:
+	case ZYDIS_MNEMONIC_PREFETCHT1:
+	case ZYDIS_MNEMONIC_PREFETCHT2:
+	case ZYDIS_MNEMONIC_SFENCE:
+	case ZYDIS_MNEMONIC_LFENCE:
+	case ZYDIS_MNEMONIC_MFENCE:
+	case ZYDIS_MNEMONIC_CLFLUSH:
+	case ZYDIS_MNEMONIC_MOVNTI:
 	case ZYDIS_MNEMONIC_PAUSE:
 		return -1;
 	default:
@@ -61,7 +68,8 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 static bool unsupported(const struct insn *in)
 {
 	switch (in->z.encoding) {
-	case ZYDIS_INSTRUCTION_ENCODING_LEGACY: case ZYDIS_INSTRUCTION_ENCODING_VEX:
+	case ZYDIS_INSTRUCTION_ENCODING_LEGACY:
+	case ZYDIS_INSTRUCTION_ENCODING_VEX:
 		return false;
 	default: /* EVEX, MVEX, XOP, 3DNow!: no CPU model of ours has them */
 		return true;

@@ -7,7 +7,7 @@
 
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
-void emit_stack_peek(struct tx *t, int reg, unsigned size);     /* REG = top, zero-extended */
+void emit_stack_peek(struct tx *t, int reg, unsigned size); /* REG = top, zero-extended */
 
 /* lower/segment.c */
 void emit_stack_adjust(struct tx *t, int32_t by); /* ESP, or SP where SS says so */
@@ -34,7 +34,7 @@ void emit_precheck_end(struct tx *t);
 void emit_bypasses(struct tx *t); /* behind the body */
 struct string_op {
 	uint8_t code, size, rep; /* as in struct site */
-	bool si, di;             /* operands */
+	bool si, di;		 /* operands */
 };
 void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op *o, bool user_access);
 

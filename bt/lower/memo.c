@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Sensitive instructions whose answer is known from the last time. The callouts of CPUID and RDMSR
- * keep what they found (struct memo, runtime/callout_system.c); the same question again is answered in line, until
- * something that the answer rests on may have changed: memo_forget(). A write of CR0 that changes nothing is
- * found out likewise. All others are callouts. */
+ * keep what they found (struct memo, runtime/callout_system.c); the same question again is answered in line,
+ * until something that the answer rests on may have changed: memo_forget(). A write of CR0 that changes
+ * nothing is found out likewise. All others are callouts. */
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 

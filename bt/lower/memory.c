@@ -7,9 +7,11 @@
 
 static void ea16(struct tx *t, const struct insn *in)
 {
-	static const struct { int8_t base, index; } form[8] = {
+	static const struct {
+		int8_t base, index;
+	} form[8] = {
 		{ H_RBX, H_RSI }, { H_RBX, H_RDI }, { H_RBP, H_RSI }, { H_RBP, H_RDI },
-		{ H_RSI, -1 }, { H_RDI, -1 }, { H_RBP, -1 }, { H_RBX, -1 },
+		{ H_RSI, -1 },	  { H_RDI, -1 },    { H_RBP, -1 },    { H_RBX, -1 },
 	};
 	unsigned rm = in->z.raw.modrm.rm;
 	int32_t disp = in->z.raw.disp.size ? (int32_t)in->z.raw.disp.value : 0;

@@ -56,7 +56,8 @@ static void compare(struct tx *t, enum seg s, uint8_t *differs[5])
 }
 
 _Static_assert(offsetof(struct seg_cache, limit) == 4 && offsetof(struct seg_cache, attr) == 8 &&
-		       sizeof(struct seg_cache) == 16 && sizeof(struct dt_reg) == 8, "compared in eights");
+		   sizeof(struct seg_cache) == 16 && sizeof(struct dt_reg) == 8,
+	       "compared in eights");
 
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 {

@@ -234,7 +234,8 @@ static void host_flags_to(struct tx *t, int reg)
 
 static bool flags_inline(const struct tx *t)
 {
-	return !(t->mode & MODE_VM) && (!(t->mode & MODE_PE) || !(t->mode & MODE_CPL)) && t->kind == TX_NORMAL;
+	return !(t->mode & MODE_VM) && (!(t->mode & MODE_PE) || !(t->mode & MODE_CPL)) &&
+	       t->kind == TX_NORMAL;
 }
 
 /* PUSHF in the TC: arithmetic flags from the host, the others from the vcpu. */
@@ -326,16 +327,20 @@ bool lower_stack(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_LEAVE:
 		leave(t, size);
 		return true;
-	case ZYDIS_MNEMONIC_PUSHF: case ZYDIS_MNEMONIC_PUSHFD:
+	case ZYDIS_MNEMONIC_PUSHF:
+	case ZYDIS_MNEMONIC_PUSHFD:
 		pushf(t, in, size);
 		return true;
-	case ZYDIS_MNEMONIC_POPF: case ZYDIS_MNEMONIC_POPFD:
+	case ZYDIS_MNEMONIC_POPF:
+	case ZYDIS_MNEMONIC_POPFD:
 		popf(t, in, size);
 		return true;
-	case ZYDIS_MNEMONIC_PUSHA: case ZYDIS_MNEMONIC_PUSHAD:
+	case ZYDIS_MNEMONIC_PUSHA:
+	case ZYDIS_MNEMONIC_PUSHAD:
 		s = new_site(t, in, CO_OTHER, co_pusha);
 		break;
-	case ZYDIS_MNEMONIC_POPA: case ZYDIS_MNEMONIC_POPAD:
+	case ZYDIS_MNEMONIC_POPA:
+	case ZYDIS_MNEMONIC_POPAD:
 		s = new_site(t, in, CO_OTHER, co_popa);
 		break;
 	case ZYDIS_MNEMONIC_ENTER:

@@ -8,7 +8,10 @@
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 
-struct string_row { ZydisMnemonic mn; uint8_t code, si, di; };
+struct string_row {
+	ZydisMnemonic mn;
+	uint8_t code, si, di;
+};
 static const struct string_row rows[] = {
 	{ ZYDIS_MNEMONIC_MOVSB, STR_MOVS, 1, 1 }, { ZYDIS_MNEMONIC_MOVSW, STR_MOVS, 1, 1 },
 	{ ZYDIS_MNEMONIC_MOVSD, STR_MOVS, 1, 1 }, { ZYDIS_MNEMONIC_CMPSB, STR_CMPS, 1, 1 },
@@ -18,7 +21,7 @@ static const struct string_row rows[] = {
 	{ ZYDIS_MNEMONIC_LODSW, STR_LODS, 1, 0 }, { ZYDIS_MNEMONIC_LODSD, STR_LODS, 1, 0 },
 	{ ZYDIS_MNEMONIC_SCASB, STR_SCAS, 0, 1 }, { ZYDIS_MNEMONIC_SCASW, STR_SCAS, 0, 1 },
 	{ ZYDIS_MNEMONIC_SCASD, STR_SCAS, 0, 1 }, { ZYDIS_MNEMONIC_INSB, STR_INS, 0, 1 },
-	{ ZYDIS_MNEMONIC_INSW, STR_INS, 0, 1 }, { ZYDIS_MNEMONIC_INSD, STR_INS, 0, 1 },
+	{ ZYDIS_MNEMONIC_INSW, STR_INS, 0, 1 },	  { ZYDIS_MNEMONIC_INSD, STR_INS, 0, 1 },
 	{ ZYDIS_MNEMONIC_OUTSB, STR_OUTS, 1, 0 }, { ZYDIS_MNEMONIC_OUTSW, STR_OUTS, 1, 0 },
 	{ ZYDIS_MNEMONIC_OUTSD, STR_OUTS, 1, 0 },
 };
@@ -38,12 +41,18 @@ static enum seg source_seg(const struct insn *in)
 		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 		    (in->op[i].mem.base == ZYDIS_REGISTER_ESI || in->op[i].mem.base == ZYDIS_REGISTER_SI))
 			switch (in->op[i].mem.segment) {
-			case ZYDIS_REGISTER_ES: return SEG_ES;
-			case ZYDIS_REGISTER_CS: return SEG_CS;
-			case ZYDIS_REGISTER_SS: return SEG_SS;
-			case ZYDIS_REGISTER_FS: return SEG_FS;
-			case ZYDIS_REGISTER_GS: return SEG_GS;
-			default: return SEG_DS;
+			case ZYDIS_REGISTER_ES:
+				return SEG_ES;
+			case ZYDIS_REGISTER_CS:
+				return SEG_CS;
+			case ZYDIS_REGISTER_SS:
+				return SEG_SS;
+			case ZYDIS_REGISTER_FS:
+				return SEG_FS;
+			case ZYDIS_REGISTER_GS:
+				return SEG_GS;
+			default:
+				return SEG_DS;
 			}
 	return SEG_DS;
 }
@@ -54,7 +63,7 @@ static void native(struct tx *t, struct insn *in, const struct string_row *r, un
 	bool user_access = site_is_user_access(t, in);
 
 	emit_string_precheck(t, in, &(struct string_op){ r->code, (uint8_t)size, (uint8_t)rep, r->si, r->di },
-			 user_access);
+			     user_access);
 	if (r->si && user_access)
 		emit_quarter(t, H_RSI);
 	if (r->si)
@@ -64,7 +73,10 @@ static void native(struct tx *t, struct insn *in, const struct string_row *r, un
 	if (r->di)
 		e_rmi(t, F_W, 0x8d, H_RDI, H_RDI, user_access ? H_R9 : H_R13, 0, 0);
 	/* How wide what it goes on to access is, and whether there is a source: map_on() */
-	tx_mark(t, FIX_STRING, rep && r->code == STR_MOVS ? size | STRING_SOURCE : rep && r->code == STR_STOS ? size : 0);
+	tx_mark(t, FIX_STRING,
+		rep && r->code == STR_MOVS   ? size | STRING_SOURCE
+		: rep && r->code == STR_STOS ? size
+					     : 0);
 	if (size == 2)
 		e1(t, 0x66);
 	if (rep)
@@ -83,7 +95,8 @@ bool lower_string(struct tx *t, struct insn *in)
 	unsigned size, rep;
 	enum seg src;
 
-	if (in->z.meta.category != ZYDIS_CATEGORY_STRINGOP && in->z.meta.category != ZYDIS_CATEGORY_IOSTRINGOP)
+	if (in->z.meta.category != ZYDIS_CATEGORY_STRINGOP &&
+	    in->z.meta.category != ZYDIS_CATEGORY_IOSTRINGOP)
 		return false;
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].mn == in->z.mnemonic)

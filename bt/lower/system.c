@@ -80,11 +80,13 @@ static bool mov_special(struct tx *t, struct insn *in)
 		}
 		return true;
 	}
-	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_CONTROL) {
+	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_CONTROL) {
 		emit_mov_to_cr(t, in, (unsigned)reg_of(d), reg_of(s));
 		return true;
 	}
-	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_CONTROL) {
+	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_CONTROL) {
 		static const int32_t off[5] = { OFF_CPU(cr0), -1, OFF_CPU(cr2), OFF_CPU(cr3), OFF_CPU(cr4) };
 		int cr = reg_of(s);
 
@@ -99,7 +101,8 @@ static bool mov_special(struct tx *t, struct insn *in)
 		emit_callout(t, c);
 		return true;
 	}
-	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_DEBUG) {
+	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_DEBUG) {
 		c = callout(t, in, CO_CR, co_mov_to_dr);
 		c->reg = (uint8_t)reg_of(s);
 		c->reg2 = (uint8_t)reg_of(d);
@@ -107,7 +110,8 @@ static bool mov_special(struct tx *t, struct insn *in)
 		t->done = true;
 		return true;
 	}
-	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_DEBUG) {
+	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_DEBUG) {
 		c = callout(t, in, CO_CR, co_mov_from_dr);
 		c->reg = (uint8_t)reg_of(d);
 		c->reg2 = (uint8_t)reg_of(s);
@@ -153,7 +157,8 @@ static void cli_sti(struct tx *t, struct insn *in)
 /* Guest TSC = host TSC + offset, without touching flags. */
 static void rdtsc(struct tx *t, struct insn *in)
 {
-	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD)) || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD)) || t->way == WAY_TRAP ||
+	    t->way == WAY_CALLOUT) {
 		struct site *s = callout(t, in, CO_TSC, co_rdtsc);
 
 		s->code = in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
@@ -173,7 +178,8 @@ static void rdtsc(struct tx *t, struct insn *in)
 	e_mov32(t, H_RAX, H_RAX);
 }
 
-static void with_ea(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn, unsigned code, bool ends)
+static void with_ea(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn, unsigned code,
+		    bool ends)
 {
 	struct site *s;
 
@@ -186,8 +192,8 @@ static void with_ea(struct tx *t, struct insn *in, enum callout_kind k, callout_
 }
 
 /* Operand IDX (r/m16) as a value in r8. */
-static void with_sel(struct tx *t, struct insn *in, unsigned idx, enum callout_kind k, callout_fn *fn, unsigned code,
-		     bool ends)
+static void with_sel(struct tx *t, struct insn *in, unsigned idx, enum callout_kind k, callout_fn *fn,
+		     unsigned code, bool ends)
 {
 	struct site *s;
 
@@ -277,13 +283,19 @@ static bool refused(struct tx *t, struct insn *in)
 	int vector = -1;
 
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_LLDT: case ZYDIS_MNEMONIC_LTR:
+	case ZYDIS_MNEMONIC_LLDT:
+	case ZYDIS_MNEMONIC_LTR:
 		vector = !protected_mode(t) ? EXC_UD : kernel(t) ? -1 : EXC_GP;
 		break;
-	case ZYDIS_MNEMONIC_LGDT: case ZYDIS_MNEMONIC_LIDT: case ZYDIS_MNEMONIC_LMSW:
+	case ZYDIS_MNEMONIC_LGDT:
+	case ZYDIS_MNEMONIC_LIDT:
+	case ZYDIS_MNEMONIC_LMSW:
 		vector = kernel(t) ? -1 : EXC_GP;
 		break;
-	case ZYDIS_MNEMONIC_LAR: case ZYDIS_MNEMONIC_LSL: case ZYDIS_MNEMONIC_VERR: case ZYDIS_MNEMONIC_VERW:
+	case ZYDIS_MNEMONIC_LAR:
+	case ZYDIS_MNEMONIC_LSL:
+	case ZYDIS_MNEMONIC_VERR:
+	case ZYDIS_MNEMONIC_VERW:
 		vector = protected_mode(t) ? -1 : EXC_UD;
 		break;
 	default:
@@ -308,16 +320,19 @@ bool lower_system(struct tx *t, struct insn *in)
 	switch (in->z.mnemonic) {
 	case ZYDIS_MNEMONIC_MOV:
 		return mov_special(t, in);
-	case ZYDIS_MNEMONIC_CLI: case ZYDIS_MNEMONIC_STI:
+	case ZYDIS_MNEMONIC_CLI:
+	case ZYDIS_MNEMONIC_STI:
 		cli_sti(t, in);
 		return true;
-	case ZYDIS_MNEMONIC_IN: case ZYDIS_MNEMONIC_OUT:
+	case ZYDIS_MNEMONIC_IN:
+	case ZYDIS_MNEMONIC_OUT:
 		in_out(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_CPUID:
 		emit_cpuid(t, in);
 		return true;
-	case ZYDIS_MNEMONIC_RDTSC: case ZYDIS_MNEMONIC_RDTSCP:
+	case ZYDIS_MNEMONIC_RDTSC:
+	case ZYDIS_MNEMONIC_RDTSCP:
 		rdtsc(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_RDMSR:
@@ -337,7 +352,8 @@ bool lower_system(struct tx *t, struct insn *in)
 		emit_callout(t, callout(t, in, CO_MSR, co_xsetbv));
 		t->done = true;
 		return true;
-	case ZYDIS_MNEMONIC_RDRAND: case ZYDIS_MNEMONIC_RDSEED:
+	case ZYDIS_MNEMONIC_RDRAND:
+	case ZYDIS_MNEMONIC_RDSEED:
 		if (!t->b->icount)
 			return false;
 		s = callout(t, in, CO_OTHER, co_random);
@@ -365,7 +381,8 @@ bool lower_system(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_LMSW:
 		with_sel(t, in, 0, CO_CR, co_lmsw, 0, true);
 		return true;
-	case ZYDIS_MNEMONIC_SLDT: case ZYDIS_MNEMONIC_STR:
+	case ZYDIS_MNEMONIC_SLDT:
+	case ZYDIS_MNEMONIC_STR:
 		if (!protected_mode(t)) {
 			emit_raise(t, in, EXC_UD);
 			return true;
@@ -381,18 +398,23 @@ bool lower_system(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_INVLPG:
 		with_ea(t, in, CO_CR, co_invlpg, 0, true);
 		return true;
-	case ZYDIS_MNEMONIC_INVD: case ZYDIS_MNEMONIC_WBINVD:
+	case ZYDIS_MNEMONIC_INVD:
+	case ZYDIS_MNEMONIC_WBINVD:
 		emit_callout(t, callout(t, in, CO_SYSTEM, co_nop_cpl0));
 		return true;
-	case ZYDIS_MNEMONIC_LAR: case ZYDIS_MNEMONIC_LSL:
-		with_sel(t, in, 1, CO_SYSTEM, co_query, in->z.mnemonic == ZYDIS_MNEMONIC_LAR ? CPU_LAR : CPU_LSL,
-			 false);
+	case ZYDIS_MNEMONIC_LAR:
+	case ZYDIS_MNEMONIC_LSL:
+		with_sel(t, in, 1, CO_SYSTEM, co_query,
+			 in->z.mnemonic == ZYDIS_MNEMONIC_LAR ? CPU_LAR : CPU_LSL, false);
 		return true;
-	case ZYDIS_MNEMONIC_VERR: case ZYDIS_MNEMONIC_VERW:
-		with_sel(t, in, 0, CO_SYSTEM, co_query, in->z.mnemonic == ZYDIS_MNEMONIC_VERR ? CPU_VERR : CPU_VERW,
-			 false);
+	case ZYDIS_MNEMONIC_VERR:
+	case ZYDIS_MNEMONIC_VERW:
+		with_sel(t, in, 0, CO_SYSTEM, co_query,
+			 in->z.mnemonic == ZYDIS_MNEMONIC_VERR ? CPU_VERR : CPU_VERW, false);
 		return true;
-	case ZYDIS_MNEMONIC_XSAVE: case ZYDIS_MNEMONIC_XSAVEC: case ZYDIS_MNEMONIC_XSAVEOPT:
+	case ZYDIS_MNEMONIC_XSAVE:
+	case ZYDIS_MNEMONIC_XSAVEC:
+	case ZYDIS_MNEMONIC_XSAVEOPT:
 	case ZYDIS_MNEMONIC_XRSTOR:
 		xsave(t, in);
 		return true;

@@ -18,7 +18,10 @@ static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, u
 	return s;
 }
 
-static unsigned reg_number(const ZydisDecodedOperand *o) { return (unsigned)ZydisRegisterGetId(o->reg.value); }
+static unsigned reg_number(const ZydisDecodedOperand *o)
+{
+	return (unsigned)ZydisRegisterGetId(o->reg.value);
+}
 
 static bool has_long_index(const struct insn *in)
 {
@@ -83,7 +86,8 @@ void emit_maskmov(struct tx *t, struct insn *in)
 		e_mov32(t, H_R8, H_RDI);
 		if (insn_addr16(in))
 			e_movzx16(t, H_R8, H_R8);
-		emit_seg(t, in->seg, in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ? 8 : 16, insn_addr16(in), true);
+		emit_seg(t, in->seg, in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ? 8 : 16, insn_addr16(in),
+			 true);
 		put_xchg_r8(t, H_RDI);
 		tx_mark(t, FIX_XCHG, H_RDI);
 	}

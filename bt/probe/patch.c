@@ -53,8 +53,11 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 	else
 		*number = ++b->patch_number;
 	p = &b->patches[b->npatches++];
-	*p = (struct code_patch){ .pc = (uint32_t)is->pc, .len = (uint8_t)is->len, .bits = (uint8_t)is->bits,
-				  .number = *number, .nover = (uint8_t)is->nover };
+	*p = (struct code_patch){ .pc = (uint32_t)is->pc,
+				  .len = (uint8_t)is->len,
+				  .bits = (uint8_t)is->bits,
+				  .number = *number,
+				  .nover = (uint8_t)is->nover };
 	memcpy(p->bytes, is->bytes, is->len);
 	memcpy(p->over, is->over, is->nover);
 	cache_drop_at(b, p->pc, p->len, DROP_PATCH);
@@ -67,7 +70,8 @@ static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t 
 	const uint8_t *guest = mm_page_bytes(b->vm, page);
 
 	for (unsigned k = 0; k < p->nover; k++)
-		if (!((p->pc + k) >> PAGE_SHIFT ^ lin >> PAGE_SHIFT) && guest[(p->pc + k) & PAGE_MASK] != p->over[k])
+		if (!((p->pc + k) >> PAGE_SHIFT ^ lin >> PAGE_SHIFT) &&
+		    guest[(p->pc + k) & PAGE_MASK] != p->over[k])
 			return false;
 	return true;
 }
@@ -108,7 +112,8 @@ unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, p
 
 		if (p->pc - lin >= n && lin - p->pc >= p->len)
 			continue;
-		if (holds(b, p, lin, page) && (n <= here || page2 == UINT32_MAX || holds(b, p, lin + here, page2)))
+		if (holds(b, p, lin, page) &&
+		    (n <= here || page2 == UINT32_MAX || holds(b, p, lin + here, page2)))
 			return p->number;
 	}
 	return 0;
@@ -187,7 +192,8 @@ static uint64_t made_with(const struct bt_vcpu *b, const struct code_patch *p)
 	for (uint32_t i = 0; i < b->norder; i++) {
 		const struct ccf *f = b->order[i];
 
-		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len) && holds(b, p, f->pc, f->page);
+		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len) &&
+		     holds(b, p, f->pc, f->page);
 	}
 	return n;
 }
@@ -209,11 +215,13 @@ static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 		if (readable)
 			hex(now, p->len, guest);
 		code_text(p, code, sizeof(code));
-		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->pc), V_UINT(p->len), V_STR(bytes), V_STR(code),
-					    readable ? V_STR(guest) : V_NONE, p->nover ? V_STR(over) : V_NONE, V_UINT(made_with(b, p)) });
+		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->pc), V_UINT(p->len), V_STR(bytes),
+					    V_STR(code), readable ? V_STR(guest) : V_NONE,
+					    p->nover ? V_STR(over) : V_NONE, V_UINT(made_with(b, p)) });
 	}
 	return NULL;
 }
 
-const struct view view_patches = { "patches", "guest code changed in the translation only", patch_cols,
-				   ARRAY_LEN(patch_cols), patch_rows, false };
+const struct view view_patches = { "patches",  "guest code changed in the translation only",
+				   patch_cols, ARRAY_LEN(patch_cols),
+				   patch_rows, false };

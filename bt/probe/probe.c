@@ -20,7 +20,7 @@ static bool sound(const struct program *p, int left)
 {
 	static const int8_t change[] = {
 #define OP(id, depth) depth,
-		PROG_OPS
+#include "bt/probe/bytecode.def"
 #undef OP
 	};
 	int depth = 0;
@@ -28,7 +28,8 @@ static bool sound(const struct program *p, int left)
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct prog_op *o = &p->op[i];
 
-		if ((o->code == PROG_JZ || o->code == PROG_JMP) && (o->imm <= (int64_t)i || o->imm > (int64_t)p->n))
+		if ((o->code == PROG_JZ || o->code == PROG_JMP) &&
+		    (o->imm <= (int64_t)i || o->imm > (int64_t)p->n))
 			return false;
 		depth += change[o->code];
 		if (depth < 0 || depth > PROG_DEPTH)
@@ -303,7 +304,8 @@ static const struct view_col probe_cols[] = {
 	{ "failed", "Failed", VAL_UINT, "", "of these, the condition could not be evaluated" },
 	{ "recorded", "Recorded", VAL_UINT, "", "lines" },
 	{ "lost", "Lost", VAL_UINT, "", "lines that came faster than they were taken" },
-	{ "way", "Way", VAL_STR, "", "inline, or with a callout: for each time reached, or only when the condition holds" },
+	{ "way", "Way", VAL_STR, "",
+	  "inline, or with a callout: for each time reached, or only when the condition holds" },
 	{ "condition", "Condition", VAL_STR, "", "what must hold" },
 	{ "line", "Line", VAL_STR, "", "what is printed" },
 };
@@ -328,14 +330,16 @@ static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
 
 		if (!p->number)
 			continue;
-		k->row(k, (struct value[]){ V_UINT(p->number), V_ADDR(p->is.pc), V_UINT(b->probe_count[i]),
-					    cond ? V_UINT(b->probe_match[i]) : V_NONE, cond ? V_UINT(p->failed) : V_NONE,
-					    record ? V_UINT(p->recorded) : V_NONE, record ? V_UINT(p->lost) : V_NONE,
-					    V_STR(way_of(p)), p->is.cond_text ? V_STR(p->is.cond_text) : V_NONE,
-					    p->is.record_text ? V_STR(p->is.record_text) : V_NONE });
+		k->row(k, (struct value[]){
+			      V_UINT(p->number), V_ADDR(p->is.pc), V_UINT(b->probe_count[i]),
+			      cond ? V_UINT(b->probe_match[i]) : V_NONE, cond ? V_UINT(p->failed) : V_NONE,
+			      record ? V_UINT(p->recorded) : V_NONE, record ? V_UINT(p->lost) : V_NONE,
+			      V_STR(way_of(p)), p->is.cond_text ? V_STR(p->is.cond_text) : V_NONE,
+			      p->is.record_text ? V_STR(p->is.record_text) : V_NONE });
 	}
 	return NULL;
 }
 
-const struct view view_probes = { "probes", "probes with their hits", probe_cols, ARRAY_LEN(probe_cols), probe_rows,
-				  false };
+const struct view view_probes = { "probes",   "probes with their hits",
+				  probe_cols, ARRAY_LEN(probe_cols),
+				  probe_rows, false };

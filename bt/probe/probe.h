@@ -10,8 +10,8 @@ struct vcpu;
 
 struct bt_probe {
 	gva pc;
-	struct program cond;   /* empty: always */
-	struct program record; /* empty: nothing is put on record */
+	struct program cond;		     /* empty: always */
+	struct program record;		     /* empty: nothing is put on record */
 	const char *cond_text, *record_text; /* for people; NULL: none */
 };
 

@@ -20,10 +20,14 @@ static int64_t field(const struct bt_vcpu *b, const struct prog_op *o)
 	const uint8_t *p = (const uint8_t *)&b->v.cpu + o->imm;
 
 	switch (o->size) {
-	case 1: return *p;
-	case 2: return *(const uint16_t *)p;
-	case 4: return *(const uint32_t *)p;
-	default: return *(const int64_t *)p;
+	case 1:
+		return *p;
+	case 2:
+		return *(const uint16_t *)p;
+	case 4:
+		return *(const uint32_t *)p;
+	default:
+		return *(const int64_t *)p;
 	}
 }
 
@@ -52,22 +56,38 @@ static int64_t binary(enum prog_code op, int64_t a, int64_t x)
 	uint64_t ua = (uint64_t)a, ux = (uint64_t)x;
 
 	switch (op) {
-	case PROG_MUL: return (int64_t)(ua * ux);
-	case PROG_DIV: return x == -1 ? (int64_t)-ua : a / x;
-	case PROG_MOD: return x == -1 ? 0 : a % x;
-	case PROG_ADD: return (int64_t)(ua + ux);
-	case PROG_SUB: return (int64_t)(ua - ux);
-	case PROG_SHL: return x < 0 || x > 63 ? 0 : (int64_t)(ua << x);
-	case PROG_SHR: return x < 0 || x > 63 ? 0 : (int64_t)(ua >> x);
-	case PROG_LE: return a <= x;
-	case PROG_GE: return a >= x;
-	case PROG_LT: return a < x;
-	case PROG_GT: return a > x;
-	case PROG_EQ: return a == x;
-	case PROG_NE: return a != x;
-	case PROG_AND: return a & x;
-	case PROG_XOR: return a ^ x;
-	default: return a | x;
+	case PROG_MUL:
+		return (int64_t)(ua * ux);
+	case PROG_DIV:
+		return x == -1 ? (int64_t)-ua : a / x;
+	case PROG_MOD:
+		return x == -1 ? 0 : a % x;
+	case PROG_ADD:
+		return (int64_t)(ua + ux);
+	case PROG_SUB:
+		return (int64_t)(ua - ux);
+	case PROG_SHL:
+		return x < 0 || x > 63 ? 0 : (int64_t)(ua << x);
+	case PROG_SHR:
+		return x < 0 || x > 63 ? 0 : (int64_t)(ua >> x);
+	case PROG_LE:
+		return a <= x;
+	case PROG_GE:
+		return a >= x;
+	case PROG_LT:
+		return a < x;
+	case PROG_GT:
+		return a > x;
+	case PROG_EQ:
+		return a == x;
+	case PROG_NE:
+		return a != x;
+	case PROG_AND:
+		return a & x;
+	case PROG_XOR:
+		return a ^ x;
+	default:
+		return a | x;
 	}
 }
 
@@ -99,11 +119,21 @@ static bool step(struct bt_vcpu *b, const struct prog_op *o, struct machine_stac
 			return fails(r, (uint64_t)*top);
 		*top = cut(v, o->size, o->sign);
 		return true;
-	case PROG_EXT: *top = cut((uint64_t)*top, o->size, o->sign); return true;
-	case PROG_NEG: *top = (int64_t)-(uint64_t)*top; return true;
-	case PROG_NOT: *top = ~*top; return true;
-	case PROG_LNOT: *top = !*top; return true;
-	case PROG_BOOL: *top = !!*top; return true;
+	case PROG_EXT:
+		*top = cut((uint64_t)*top, o->size, o->sign);
+		return true;
+	case PROG_NEG:
+		*top = (int64_t) - (uint64_t)*top;
+		return true;
+	case PROG_NOT:
+		*top = ~*top;
+		return true;
+	case PROG_LNOT:
+		*top = !*top;
+		return true;
+	case PROG_BOOL:
+		*top = !!*top;
+		return true;
 	case PROG_EMIT:
 		s->n--;
 		if (r->nvals < PROG_VALUES)

@@ -40,7 +40,6 @@ uint64_t callout_raise(struct bt_vcpu *b, struct site *s)
 	return dispatch_raise(b);
 }
 
-
 /* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
 uint64_t callout_go_on(struct bt_vcpu *b, struct site *s)
 {
@@ -239,7 +238,8 @@ static int read_pointer(struct bt_vcpu *b, struct site *s, uint32_t ea, uint32_t
 
 	if (cpu_read(&b->v, s->seg, ea, p, s->op + 2))
 		return -1;
-	*off = s->op == 2 ? (uint32_t)(p[0] | p[1] << 8) : p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+	*off =
+	    s->op == 2 ? (uint32_t)(p[0] | p[1] << 8) : p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 	*sel = (uint16_t)(p[s->op] | p[s->op + 1] << 8);
 	return 0;
 }
@@ -342,9 +342,15 @@ static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned w
 	if (b->stop | b->watched | (b->event_kinds >> ENGINE_EV_CALLOUT & 1) || (s->slot & 3) != WAY_INTC)
 		return;
 	*x = (struct syscall_cache){
-		.from_neg = 1, .seg = { eight(&cs->base), eight(&cs->attr), eight(&ss->base), eight(&ss->attr) },
-		.gs = b->gs_live, .shadow = b->shadow_live, .jt = (uint64_t)b->cur->jt, .table = (uint64_t)b->cur->jt,
-		.window = *b->selected, .ctx = b->cur, .mode = b->mode,
+		.from_neg = 1,
+		.seg = { eight(&cs->base), eight(&cs->attr), eight(&ss->base), eight(&ss->attr) },
+		.gs = b->gs_live,
+		.shadow = b->shadow_live,
+		.jt = (uint64_t)b->cur->jt,
+		.table = (uint64_t)b->cur->jt,
+		.window = *b->selected,
+		.ctx = b->cur,
+		.mode = b->mode,
 	};
 	__asm__ volatile("" : : : "memory");
 	x->from_neg = -(uint64_t)s->imm;

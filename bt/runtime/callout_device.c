@@ -73,7 +73,8 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	bool ram;
 
 	if (b->charge.start)
-		s->imm2 = (uint32_t)(__builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
+		s->imm2 =
+		    (uint32_t)(__builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
 	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->imm2);
 	if (!v)
 		return;
@@ -99,7 +100,8 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	time_use(b, s);
 	callout_begin(b, s);
 	b->mmio_lin = lin;
-	if (!b->stepping && mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
+	if (!b->stepping &&
+	    mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
 		callout_unwind(b, s, 0);
 		return dispatch_exit(b, XC_TRANSIENT);
 	}
@@ -217,7 +219,8 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 	case STR_SCAS:
 		if (cpu_read(&b->v, SEG_ES, di, &w, s->op))
 			return -1;
-		c->flags = (c->flags & ~FL_ARITH) | arith_flags(mask_size((uint32_t)c->gpr[R_EAX], s->op), w, s->op);
+		c->flags =
+		    (c->flags & ~FL_ARITH) | arith_flags(mask_size((uint32_t)c->gpr[R_EAX], s->op), w, s->op);
 		break;
 	case STR_INS:
 		/* The destination must be writable before the device is read. */

@@ -21,8 +21,9 @@ static int64_t dividend(const struct cpu *c, unsigned op)
 /* Does the quotient not fit (SDM vol. 2A DIV, IDIV)? */
 static bool unsigned_error(const struct cpu *c, unsigned op, uint32_t d)
 {
-	uint32_t high = op == 1 ? (uint32_t)(c->gpr[R_EAX] >> 8 & 0xff) :
-			op == 2 ? (uint32_t)(c->gpr[R_EDX] & 0xffff) : (uint32_t)c->gpr[R_EDX];
+	uint32_t high = op == 1	  ? (uint32_t)(c->gpr[R_EAX] >> 8 & 0xff)
+			: op == 2 ? (uint32_t)(c->gpr[R_EDX] & 0xffff)
+				  : (uint32_t)c->gpr[R_EDX];
 
 	return high >= d;
 }
@@ -39,11 +40,11 @@ static bool signed_error(const struct cpu *c, unsigned op, uint32_t divisor)
 
 /* The instruction itself, on the guest's registers: the flags that no manual defines are
  * then the same as in line. Below the red zone. */
-#define DIVIDE(name)                                                                                   \
+#define DIVIDE(name)                                                                                         \
 	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushq %2\n\tpopfq\n\t" name "\n\tpushfq\n\tpopq %2\n\t" \
-			 "leaq 128(%%rsp), %%rsp"                                                      \
-			 : "+a"(c->gpr[R_EAX]), "+d"(c->gpr[R_EDX]), "+r"(flags)                       \
-			 : "c"(d)                                                                      \
+			 "leaq 128(%%rsp), %%rsp"                                                            \
+			 : "+a"(c->gpr[R_EAX]), "+d"(c->gpr[R_EDX]), "+r"(flags)                             \
+			 : "c"(d)                                                                            \
 			 : "cc", "memory")
 
 static void divide(struct cpu *c, const struct site *s, uint32_t d)

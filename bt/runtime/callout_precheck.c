@@ -49,11 +49,12 @@ static bool user_ready(struct bt_vcpu *b)
 
 /* Make the page of LIN present with the rights wanted. What was translated from a page that
  * is about to be written goes; a fragment's own page is left to the fault handler. */
-static enum mmu_fill fill(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how, bool user_access,
-			  struct mmu_fault *mf)
+static enum mmu_fill fill(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how,
+			  bool user_access, struct mmu_fault *mf)
 {
 	for (;;) {
-		enum mmu_fill r = user_access ? mmu_fill_user(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
+		enum mmu_fill r =
+		    user_access ? mmu_fill_user(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
 		ppn p = (ppn)(mf->pa >> PAGE_SHIFT);
 
 		if (r != FILL_CODE || s->ccf->page == p || s->ccf->page2 == p)
@@ -146,7 +147,9 @@ static uint32_t map_ahead(struct bt_vcpu *b, const struct site *s, const struct 
 	if (pages > STRING_AHEAD)
 		pages = STRING_AHEAD;
 	for (uint32_t i = 0; i < pages; i++) {
-		uint32_t by = i << PAGE_SHIFT, at = !i ? o->lin : down ? (o->lin | PAGE_MASK) - by : (o->lin & ~PAGE_MASK) + by;
+		uint32_t by = i << PAGE_SHIFT, at = !i	   ? o->lin
+						    : down ? (o->lin | PAGE_MASK) - by
+							   : (o->lin & ~PAGE_MASK) + by;
 
 		if (!mapped(b, s, at, o->how) && !map(b, s, at, o->how, in_user_window(b, s, at)))
 			return i ? room + ((i - 1) << PAGE_SHIFT) : 0;

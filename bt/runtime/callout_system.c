@@ -61,10 +61,13 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	pc = cpu_pc(c);
 	r = cpu_rdmsr(&b->v, s->next);
 	if (!r)
-		runtime_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false, pc);
-	if (!r && cpu_msr_is_still(msr) && !(b->event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
+		runtime_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false,
+			      pc);
+	if (!r && cpu_msr_is_still(msr) &&
+	    !(b->event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
 		b->memo_msr[s->imm] = (struct memo){
-			.question_neg = -(uint64_t)msr, .answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
+			.question_neg = -(uint64_t)msr,
+			.answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
 		};
 	return b->event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
 }
@@ -82,8 +85,8 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	memo_forget(b);
 	syscall_cache_forget(b);
 	if (!r)
-		runtime_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX], c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX],
-			    true, pc);
+		runtime_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX],
+			      c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], true, pc);
 	return callout_ended(b, s, r);
 }
 
@@ -157,8 +160,8 @@ uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	pc = cpu_pc(&b->v.cpu);
 	if (s->reg2 == 4)
 		memo_forget(b); /* CPUID shows OSXSAVE */
-	return cr_written(b, s, cpu_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next), s->reg2, old,
-			  pc);
+	return cr_written(b, s, cpu_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next),
+			  s->reg2, old, pc);
 }
 
 uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -200,7 +203,10 @@ uint64_t co_table(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	struct dt_reg *d = s->code == TAB_SGDT || s->code == TAB_LGDT ? &c->gdtr : &c->idtr;
-	struct { uint16_t limit; uint32_t base; } __attribute__((packed)) p;
+	struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) p;
 
 	callout_begin(b, s);
 	if (s->code == TAB_SGDT || s->code == TAB_SIDT) {

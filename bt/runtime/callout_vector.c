@@ -73,7 +73,8 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	callout_begin(b, s);
 	for (unsigned i = 0; i < s->imm; i++)
-		if (selected(c, s->reg2, i * size, size) && cpu_read(&b->v, s->seg, ea + i * size, &v[i], size))
+		if (selected(c, s->reg2, i * size, size) &&
+		    cpu_read(&b->v, s->seg, ea + i * size, &v[i], size))
 			return callout_raise(b, s);
 	clear_from(c, s->reg, 0);
 	for (unsigned i = 0; i < s->imm; i++)
@@ -99,7 +100,8 @@ static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const 
 	return 0;
 }
 
-static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data,
+		      const bool *on)
 {
 	return each_run(b, s, ea, NULL, on) || each_run(b, s, ea, data, on) ? -1 : 0;
 }

@@ -6,7 +6,8 @@
 static enum seg_class classify(const struct cpu *c, enum seg s)
 {
 	const struct seg_cache *g = &c->seg[s];
-	bool plain = (g->attr & (SA_P | SA_S | SA_CODE | SA_RW | SA_EC | SA_UNUSABLE)) == (SA_P | SA_S | SA_RW);
+	bool plain =
+	    (g->attr & (SA_P | SA_S | SA_CODE | SA_RW | SA_EC | SA_UNUSABLE)) == (SA_P | SA_S | SA_RW);
 
 	if (!plain)
 		return SEGC_OTHER;
@@ -207,8 +208,8 @@ static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
 	c->jt[JT_SLOT(eip)] = host;
 }
 
-/* By the jump table, as indirect transfers go: stub_reload leaves EIP in r8 for the entry that checks it. (Not where
- * the CS limit is checked: the table knows nothing of it.) */
+/* By the jump table, as indirect transfers go: stub_reload leaves EIP in r8 for the entry that checks it.
+ * (Not where the CS limit is checked: the table knows nothing of it.) */
 static uint64_t find_and_go(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
@@ -243,9 +244,10 @@ void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s)
 	const struct cpu *c = &b->v.cpu;
 
 	*s = (struct mode_inputs){
-		.seg = { eight(&c->seg[SEG_CS].base), eight(&c->seg[SEG_CS].attr), eight(&c->seg[SEG_SS].base),
-			 eight(&c->seg[SEG_SS].attr), eight(&c->tr.base) },
-		.sysflags = c->sysflags, .cpl = c->cpl,
+		.seg = { eight(&c->seg[SEG_CS].base), eight(&c->seg[SEG_CS].attr),
+			 eight(&c->seg[SEG_SS].base), eight(&c->seg[SEG_SS].attr), eight(&c->tr.base) },
+		.sysflags = c->sysflags,
+		.cpl = c->cpl,
 	};
 }
 
@@ -280,7 +282,8 @@ uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode)
 	return find_and_go(b);
 }
 
-void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write, uint32_t pc)
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+		       uint32_t pc)
 {
 	if (b->event_hit)
 		return;
@@ -289,7 +292,9 @@ void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t numbe
 
 		if (f->kind != kind || number < f->lo || number > f->hi)
 			continue;
-		b->v.event = (struct engine_hit){ .kind = kind, .number = number, .write = write, .val = val, .pc = pc };
+		b->v.event = (struct engine_hit){
+			.kind = kind, .number = number, .write = write, .val = val, .pc = pc
+		};
 		b->event_hit = true;
 		b->stop = 1;
 		syscall_cache_forget(b);

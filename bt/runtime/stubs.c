@@ -16,16 +16,17 @@
 
 #define XS(x) #x
 #define O(name, field) [name] "i"(offsetof(struct bt_vcpu, field))
-#define OFFSETS                                                                                                \
-	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr), O(jt, jt_live),         \
-		O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu), O(mx, host_mxcsr), O(fcw, host_fcw),        \
-		O(xmask, xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
+#define OFFSETS                                                                                              \
+	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr),    \
+	    O(jt, jt_live), O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu), O(mx, host_mxcsr),            \
+	    O(fcw, host_fcw),                                                                                \
+	    O(xmask, xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
 
-#define SAVE_GPRS                                                                                              \
-	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"      \
-	"movq %%rbx, %c[gpr]+24(%%r15)\n\tmovq %%rsp, %c[gpr]+32(%%r15)\n\tmovq %%rbp, %c[gpr]+40(%%r15)\n\t"  \
-	"movq %%rsi, %c[gpr]+48(%%r15)\n\tmovq %%rdi, %c[gpr]+56(%%r15)\n\t"                                   \
-	"movq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\tpopq %%rax\n\tcld\n\t"                                       \
+#define SAVE_GPRS                                                                                             \
+	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"     \
+	"movq %%rbx, %c[gpr]+24(%%r15)\n\tmovq %%rsp, %c[gpr]+32(%%r15)\n\tmovq %%rbp, %c[gpr]+40(%%r15)\n\t" \
+	"movq %%rsi, %c[gpr]+48(%%r15)\n\tmovq %%rdi, %c[gpr]+56(%%r15)\n\t"                                  \
+	"movq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\tpopq %%rax\n\tcld\n\t"                                      \
 	"andl %[hostfl], %%eax\n\torl $2, %%eax\n\tmovl %%eax, %c[flags](%%r15)\n\t"
 
 #define XSAVE "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txsave %c[fpu](%%r15)\n\t"
@@ -35,105 +36,117 @@
 /* r10: where to go. Everything else comes from the vcpu; r8 = EIP, for entries that check it. */
 __attribute__((naked, used)) static void reload(void)
 {
-	__asm__ volatile(".globl stub_reload\nstub_reload:\n\t"
-			 "movq %c[jt](%%r15), %%r12\n\tmovq %c[gs](%%r15), %%r13\n\tmovq %c[tc](%%r15), %%r14\n\t"
-			 "movl %c[rip](%%r15), %%r8d\n\t"
-			 "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
-			 "movq %c[gpr](%%r15), %%rax\n\tmovq %c[gpr]+8(%%r15), %%rcx\n\t"
-			 "movq %c[gpr]+16(%%r15), %%rdx\n\tmovq %c[gpr]+24(%%r15), %%rbx\n\t"
-			 "movq %c[gpr]+40(%%r15), %%rbp\n\tmovq %c[gpr]+48(%%r15), %%rsi\n\t"
-			 "movq %c[gpr]+56(%%r15), %%rdi\n\tmovq %c[gpr]+32(%%r15), %%rsp\n\t"
-			 "jmpq *%%r10\n\t"
-			 ".globl stub_reload_end\nstub_reload_end:\n\t"
-			 :
-			 : OFFSETS);
+	__asm__ volatile(
+	    ".globl stub_reload\nstub_reload:\n\t"
+	    "movq %c[jt](%%r15), %%r12\n\tmovq %c[gs](%%r15), %%r13\n\tmovq %c[tc](%%r15), %%r14\n\t"
+	    "movl %c[rip](%%r15), %%r8d\n\t"
+	    "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
+	    "movq %c[gpr](%%r15), %%rax\n\tmovq %c[gpr]+8(%%r15), %%rcx\n\t"
+	    "movq %c[gpr]+16(%%r15), %%rdx\n\tmovq %c[gpr]+24(%%r15), %%rbx\n\t"
+	    "movq %c[gpr]+40(%%r15), %%rbp\n\tmovq %c[gpr]+48(%%r15), %%rsi\n\t"
+	    "movq %c[gpr]+56(%%r15), %%rdi\n\tmovq %c[gpr]+32(%%r15), %%rsp\n\t"
+	    "jmpq *%%r10\n\t"
+	    ".globl stub_reload_end\nstub_reload_end:\n\t"
+	    :
+	    : OFFSETS);
 }
 
 /* Behind a C function: rax is 0 (go on behind the call), 1 (leave) or an address. */
-#define AFTER_CALL(leave)                                                                                      \
-	"movq %%rax, %%r10\n\tcmpq $1, %%rax\n\tje " leave "\n\t"                                              \
+#define AFTER_CALL(leave)                                                                                    \
+	"movq %%rax, %%r10\n\tcmpq $1, %%rax\n\tje " leave "\n\t"                                            \
 	"testq %%rax, %%rax\n\tcmoveq %c[ret](%%r15), %%r10\n\t"
 
 __attribute__((naked, used)) static void leave_fpu_live(void)
 {
-	__asm__ volatile(".globl stub_leave\nstub_leave:\n\t" XSAVE
-			 ".globl stub_leave_saved\nstub_leave_saved:\n\t" HOST_FPU
-			 "addq $8, %%rsp\n\tpopq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbp\n\t"
-			 "popq %%rbx\n\tret\n\t"
-			 :
-			 : OFFSETS);
+	__asm__ volatile(
+	    ".globl stub_leave\nstub_leave:\n\t" XSAVE
+	    ".globl stub_leave_saved\nstub_leave_saved:\n\t" HOST_FPU
+	    "addq $8, %%rsp\n\tpopq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbp\n\t"
+	    "popq %%rbx\n\tret\n\t"
+	    :
+	    : OFFSETS);
 }
 
 __attribute__((naked, used)) void stub_callout(void)
 {
-	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t"
-			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-			 AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
-			 :
-			 : OFFSETS);
+	__asm__ volatile(
+	    SAVE_GPRS
+	    "movq %%r11, %c[ret](%%r15)\n\t"
+	    "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t" AFTER_CALL(
+		"stub_leave") "jmp stub_reload\n\t"
+	    :
+	    : OFFSETS);
 }
 
 __attribute__((naked, used)) void stub_heavy(void)
 {
-	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
-			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-			 AFTER_CALL("stub_leave_saved") XRSTOR "jmp stub_reload\n\t"
-			 :
-			 : OFFSETS);
+	__asm__ volatile(
+	    SAVE_GPRS
+	    "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
+	    "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t" AFTER_CALL(
+		"stub_leave_saved") XRSTOR "jmp stub_reload\n\t"
+	    :
+	    : OFFSETS);
 }
 
 /* The same two, measured from where the registers are saved to where they are loaded. */
-#define START_CLOCK                                                                                            \
-	"rdtsc\n\tshlq $32, %%rdx\n\torq %%rdx, %%rax\n\tmovq %%rax, %c[start](%%r15)\n\t"                      \
+#define START_CLOCK                                                                                          \
+	"rdtsc\n\tshlq $32, %%rdx\n\torq %%rdx, %%rax\n\tmovq %%rax, %c[start](%%r15)\n\t"                   \
 	"movq %%r9, %c[site](%%r15)\n\t"
 #define STOP_CLOCK "movq %%r15, %%rdi\n\tmovq %%rbx, %%rsi\n\tcall account_call_done\n\t"
 
 __attribute__((naked, used)) void stub_callout_timed(void)
 {
-	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK
-			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-			 "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
-			 :
-			 : OFFSETS, O(start, a.call_start), O(site, a.call_site));
+	__asm__ volatile(
+	    SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK
+		      "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+		      "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
+	    :
+	    : OFFSETS, O(start, a.call_start), O(site, a.call_site));
 }
 
 __attribute__((naked, used)) void stub_heavy_timed(void)
 {
-	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
-			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-			 "movq %%rax, %%rbx\n\tcmpq $1, %%rbx\n\tje 1f\n\t" XRSTOR STOP_CLOCK
-			 AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
-			 "1:\n\t" STOP_CLOCK "jmp stub_leave_saved\n\t"
-			 :
-			 : OFFSETS, O(start, a.call_start), O(site, a.call_site));
+	__asm__ volatile(
+	    SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
+		      "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
+		      "movq %%rax, %%rbx\n\tcmpq $1, %%rbx\n\tje 1f\n\t" XRSTOR STOP_CLOCK AFTER_CALL(
+			  "stub_leave") "jmp stub_reload\n\t"
+					"1:\n\t" STOP_CLOCK "jmp stub_leave_saved\n\t"
+	    :
+	    : OFFSETS, O(start, a.call_start), O(site, a.call_site));
 }
 
-/* SYSENTER and SYSEXIT as they went last. Flags are the guest's: nothing here changes them. A signal that wants
- * attention forgets the crossing and poisons the table to be loaded into r12; between stub_syscall and
+/* SYSENTER and SYSEXIT as they went last. Flags are the guest's: nothing here changes them. A signal that
+ * wants attention forgets the crossing and poisons the table to be loaded into r12; between stub_syscall and
  * stub_syscall_end it poisons r12 as well. What the jump finds is looked up in the table itself. */
-#define SYSCALL_IF_KNOWN                                                                                         \
-	"movq %%rcx, %%r8\n\tmovq %c[x](%%r15), %%rcx\n\tmovl %c[from](%%r9), %%r10d\n\t"                   \
+#define SYSCALL_IF_KNOWN                                                                                     \
+	"movq %%rcx, %%r8\n\tmovq %c[x](%%r15), %%rcx\n\tmovl %c[from](%%r9), %%r10d\n\t"                    \
 	"leaq (%%rcx,%%r10), %%rcx\n\tmovzbl %c[wait](%%r15), %%r10d\n\trorxq $32, %%r10, %%r10\n\t"         \
 	"leaq (%%rcx,%%r10), %%rcx\n\tjrcxz 1f\n\t"                                                          \
 	"movq %%r8, %%rcx\n\tjmpq *%c[callout](%%r15)\n\t1:\n\tmovq %%r8, %%rcx\n\t"
 #define SYSCALL_WORD(from, to) "movq " from "(%%r15), %%r10\n\tmovq %%r10, " to "(%%r15)\n\t"
-#define SYSCALL_STATE                                                                                            \
-	SYSCALL_WORD("%c[x]+8", "%c[seg]") SYSCALL_WORD("%c[x]+16", "%c[seg]+8")                                \
-	SYSCALL_WORD("%c[x]+24", "%c[seg]+16") SYSCALL_WORD("%c[x]+32", "%c[seg]+24")                        \
-	SYSCALL_WORD("%c[x]+48", "%c[shadow]") SYSCALL_WORD("%c[x]+80", "%c[ctx]")                              \
-	"movl %c[x]+88(%%r15), %%r10d\n\tmovl %%r10d, %c[mode](%%r15)\n\t"                                  \
-	"movq %c[x]+72(%%r15), %%r10\n\tmovq %c[selected](%%r15), %%r11\n\tmovq %%r10, (%%r11)\n\t"       \
-	"movq %c[x]+40(%%r15), %%r13\n\tmovq %%r13, %c[gs](%%r15)\n\twrgsbase %%r13\n\t"                      \
+#define SYSCALL_STATE                                                                                        \
+	SYSCALL_WORD("%c[x]+8", "%c[seg]")                                                                   \
+	SYSCALL_WORD("%c[x]+16", "%c[seg]+8")                                                                \
+	SYSCALL_WORD("%c[x]+24", "%c[seg]+16")                                                               \
+	SYSCALL_WORD("%c[x]+32", "%c[seg]+24")                                                               \
+	SYSCALL_WORD("%c[x]+48", "%c[shadow]")                                                               \
+	SYSCALL_WORD("%c[x]+80", "%c[ctx]")                                                                  \
+	"movl %c[x]+88(%%r15), %%r10d\n\tmovl %%r10d, %c[mode](%%r15)\n\t"                                   \
+	"movq %c[x]+72(%%r15), %%r10\n\tmovq %c[selected](%%r15), %%r11\n\tmovq %%r10, (%%r11)\n\t"          \
+	"movq %c[x]+40(%%r15), %%r13\n\tmovq %%r13, %c[gs](%%r15)\n\twrgsbase %%r13\n\t"                     \
 	"movq %c[x]+56(%%r15), %%r12\n\tmovq %%r12, %c[jt](%%r15)\n\t"
 /* To EIP in r8d. */
-#define SYSCALL_GO                                                                                               \
+#define SYSCALL_GO                                                                                           \
 	"movl %[slot], %%r10d\n\tpextl %%r10d, %%r8d, %%r10d\n\tmovq %c[x]+64(%%r15), %%r11\n\t"             \
 	"movl (%%r11,%%r10,4), %%r9d\n\tleaq (%%r9,%%r14), %%r9\n\tjmpq *%%r9\n\t"
-#define SYSCALL_OFFSETS(n)                                                                                       \
-	O(x, syscall[n]), O(wait, intr_wait), O(callout, g_callout), O(seg, v.cpu.seg[SEG_CS]),               \
-		O(shadow, shadow_live), O(ctx, cur), O(mode, mode), O(selected, selected), O(gs, gs_live),     \
-		O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),         \
-		O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, imm)), [slot] "i"(JT_ENTRIES - 1)
+#define SYSCALL_OFFSETS(n)                                                                                   \
+	O(x, syscall[n]), O(wait, intr_wait), O(callout, g_callout), O(seg, v.cpu.seg[SEG_CS]),              \
+	    O(shadow, shadow_live), O(ctx, cur), O(mode, mode), O(selected, selected), O(gs, gs_live),       \
+	    O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),           \
+	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, imm)),                           \
+	    [slot] "i"(JT_ENTRIES - 1)
 #define SYSCALL_AT(field, at) _Static_assert(offsetof(struct syscall_cache, field) == (at), "a number above")
 SYSCALL_AT(from_neg, 0);
 SYSCALL_AT(seg, 8);
@@ -148,12 +161,14 @@ _Static_assert(SEG_SS == SEG_CS + 1 && sizeof(struct seg_cache) == 16, "CS and S
 
 __attribute__((naked, used)) static void syscall_stubs(void)
 {
-	__asm__ volatile(".globl stub_enter_kernel, stub_syscall\nstub_syscall:\nstub_enter_kernel:\n\t" SYSCALL_IF_KNOWN SYSCALL_STATE
-			 "movb $0, %c[intf](%%r15)\n\tmovb $0, %c[cpl](%%r15)\n\t"
-			 "movl %c[sysesp](%%r15), %%esp\n\tmovl %c[syseip](%%r15), %%r8d\n\t" SYSCALL_GO
-			 :
-			 : SYSCALL_OFFSETS(SYSCALL_ENTER));
-	__asm__ volatile(".globl stub_leave_kernel, stub_syscall_end\nstub_leave_kernel:\n\t" SYSCALL_IF_KNOWN SYSCALL_STATE
+	__asm__ volatile(
+	    ".globl stub_enter_kernel, stub_syscall\nstub_syscall:\nstub_enter_kernel:\n\t" SYSCALL_IF_KNOWN
+		SYSCALL_STATE "movb $0, %c[intf](%%r15)\n\tmovb $0, %c[cpl](%%r15)\n\t"
+	    "movl %c[sysesp](%%r15), %%esp\n\tmovl %c[syseip](%%r15), %%r8d\n\t" SYSCALL_GO
+	    :
+	    : SYSCALL_OFFSETS(SYSCALL_ENTER));
+	__asm__ volatile(".globl stub_leave_kernel, stub_syscall_end\nstub_leave_kernel:\n\t" SYSCALL_IF_KNOWN
+			     SYSCALL_STATE
 			 "movb $3, %c[cpl](%%r15)\n\tmovl %%ecx, %%esp\n\tmovl %%edx, %%r8d\n\t" SYSCALL_GO
 			 "stub_syscall_end:\n\t"
 			 :
@@ -167,8 +182,8 @@ __attribute__((naked, used)) static void leave_tc(void)
 
 __attribute__((naked)) void stub_resume(void)
 {
-	__asm__ volatile("cld\n\tmovq %%r15, %%rdi\n\tcall dispatch_after_fault\n\t"
-			 AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
+	__asm__ volatile("cld\n\tmovq %%r15, %%rdi\n\tcall dispatch_after_fault\n\t" AFTER_CALL(
+			     "stub_leave") "jmp stub_reload\n\t"
 			 :
 			 : OFFSETS);
 }
@@ -176,12 +191,13 @@ __attribute__((naked)) void stub_resume(void)
 __attribute__((naked)) void stub_enter(__attribute__((unused)) struct bt_vcpu *b,
 				       __attribute__((unused)) uint64_t host)
 {
-	__asm__ volatile("pushq %%rbx\n\tpushq %%rbp\n\tpushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\t"
-			 "subq $8, %%rsp\n\tmovq %%rdi, %%r15\n\tmovq %%rsp, %c[hrsp](%%r15)\n\t"
-			 "movq %%rsi, %%r10\n\tstmxcsr %c[mx](%%r15)\n\tfnstcw %c[fcw](%%r15)\n\t" XRSTOR
-			 "jmp stub_reload\n\t"
-			 :
-			 : OFFSETS);
+	__asm__ volatile(
+	    "pushq %%rbx\n\tpushq %%rbp\n\tpushq %%r12\n\tpushq %%r13\n\tpushq %%r14\n\tpushq %%r15\n\t"
+	    "subq $8, %%rsp\n\tmovq %%rdi, %%r15\n\tmovq %%rsp, %c[hrsp](%%r15)\n\t"
+	    "movq %%rsi, %%r10\n\tstmxcsr %c[mx](%%r15)\n\tfnstcw %c[fcw](%%r15)\n\t" XRSTOR
+	    "jmp stub_reload\n\t"
+	    :
+	    : OFFSETS);
 }
 
 void stub_init(struct bt_vcpu *b)

@@ -25,8 +25,12 @@
 static bool ends_tu(const struct insn *in, unsigned forward)
 {
 	switch (in->z.meta.category) {
-	case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL: case ZYDIS_CATEGORY_RET:
-	case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSRET:
 		return true;
 	case ZYDIS_CATEGORY_COND_BR:
 		return forward == MAX_FORWARD || in->op[0].imm.value.s <= 0;
@@ -126,7 +130,14 @@ static void source_check(struct tx *t)
 		memcpy(&v, src + at, n);
 		e_movi32(t, H_R10, t->f->pc + at);
 		e_movi64(t, H_R8, -v);
-		e_gs(t, n == 8 ? F_W : n == 4 ? 0 : F_0F, n >= 4 ? 0x8b : n == 2 ? 0xb7 : 0xb6, H_R9, H_R10, 0);
+		e_gs(t,
+		     n == 8   ? F_W
+		     : n == 4 ? 0
+			      : F_0F,
+		     n >= 4   ? 0x8b
+		     : n == 2 ? 0xb7
+			      : 0xb6,
+		     H_R9, H_R10, 0);
 		e_rmi(t, F_W, 0x8d, H_RCX, H_R8, H_R9, 0, 0);
 		uint8_t *ok = e_jrcxz(t);
 		e_mov64(t, H_RCX, H_R11);
@@ -172,10 +183,18 @@ static void emit_stubs(struct tx *t)
 static bool transfers(const struct insn *in)
 {
 	switch (in->z.meta.category) {
-	case ZYDIS_CATEGORY_COND_BR: case ZYDIS_CATEGORY_UNCOND_BR: case ZYDIS_CATEGORY_CALL:
-	case ZYDIS_CATEGORY_RET: case ZYDIS_CATEGORY_INTERRUPT: case ZYDIS_CATEGORY_SYSTEM:
-	case ZYDIS_CATEGORY_SYSCALL: case ZYDIS_CATEGORY_SYSRET: case ZYDIS_CATEGORY_IOSTRINGOP:
-	case ZYDIS_CATEGORY_STRINGOP: case ZYDIS_CATEGORY_POP: case ZYDIS_CATEGORY_FLAGOP:
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_IOSTRINGOP:
+	case ZYDIS_CATEGORY_STRINGOP:
+	case ZYDIS_CATEGORY_POP:
+	case ZYDIS_CATEGORY_FLAGOP:
 		return true;
 	default:
 		return in->invalid;
@@ -245,7 +264,9 @@ static void note_sensitive(struct tx *t)
 			continue;
 		if (way == WAY_CALLOUT && policy_way(t->b, &t->in[i]) == WAY_TRAP)
 			way = WAY_TRAP;
-		use[f->nsens++] = (struct sens_use){ .insn = (uint8_t)i, .kind = kind, .way = way,
+		use[f->nsens++] = (struct sens_use){ .insn = (uint8_t)i,
+						     .kind = kind,
+						     .way = way,
 						     .work = (uint8_t)((end - t->ioff[i] + 3) / 4) };
 	}
 	f->sens = arena_alloc(t->b, f->nsens * sizeof(*use));
@@ -322,7 +343,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	struct tx *t = b->tx;
 	struct ccf *f;
 	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
-	uint32_t start = kind == TX_NORMAL ? ((b->tc_pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient_host;
+	uint32_t start =
+	    kind == TX_NORMAL ? ((b->tc_pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient_host;
 	uint8_t *imm = NULL;
 	bool mixed;
 
@@ -345,7 +367,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	}
 	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
 	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
-	if (kind == TX_NORMAL && (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
+	if (kind == TX_NORMAL &&
+	    (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
 		take_back(b, mark);
 		return translate_once(b, TX_TRANSIENT);
 	}
@@ -370,7 +393,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	finish(t, imm);
 	f->hsize = tx_host(t) - f->host;
 	if (f->hsize > ROOM) {
-		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc, f->hsize);
+		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc,
+			 f->hsize);
 		b->xcode = XC_ERROR;
 		return NULL;
 	}
@@ -391,7 +415,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	f->made = __builtin_ia32_rdtsc();
 	cache_insert(b, f);
 	history_made(b, f);
-	LOG(bt, "%08x: %u instructions, %u bytes of host code, offset %#x", f->pc, f->ninsn, f->hsize, f->host);
+	LOG(bt, "%08x: %u instructions, %u bytes of host code, offset %#x", f->pc, f->ninsn, f->hsize,
+	    f->host);
 	if (!b->cfg.no_chain)
 		link_self(b, f);
 	if (!pinned && (!has_room(b) || b->norder + 1 >= b->cap_order))

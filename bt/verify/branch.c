@@ -49,9 +49,12 @@ const char *verify_branch(struct check *c)
 		if (to >= c->host && to < c->end)
 			return NULL; /* on an instruction: looked at in the end */
 		return c->env->ok_target(c->env->ctx, to) ? NULL : "branch to an unknown target";
-	case X86_OP_REG: return check_register_jump(c, op->reg);
-	case X86_OP_MEM: return check_monitor_jump(c, op);
-	default: return "branch without a target";
+	case X86_OP_REG:
+		return check_register_jump(c, op->reg);
+	case X86_OP_MEM:
+		return check_monitor_jump(c, op);
+	default:
+		return "branch without a target";
 	}
 }
 
@@ -67,5 +70,6 @@ uint64_t verify_return_address(const struct check *c)
 
 bool verify_leads_inside(const struct check *c)
 {
-	return verify_return_address(c) >= c->host && verify_return_address(c) <= c->end; /* end: it does not come back */
+	return verify_return_address(c) >= c->host &&
+	       verify_return_address(c) <= c->end; /* end: it does not come back */
 }

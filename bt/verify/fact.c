@@ -8,7 +8,8 @@
 bool verify_writable(const struct verify_env *env, int64_t at, unsigned size)
 {
 	for (unsigned i = 0; i < env->nwritable; i++)
-		if (at >= env->writable[i].off && at + size <= (int64_t)env->writable[i].off + env->writable[i].size)
+		if (at >= env->writable[i].off &&
+		    at + size <= (int64_t)env->writable[i].off + env->writable[i].size)
 			return true;
 	return false;
 }
@@ -27,7 +28,7 @@ void verify_rely(const struct check *c, const struct fact *f)
 	uint8_t *starts = c->env->v->starts;
 
 	for (size_t o = f->from + 1; o <= c->in->address - c->host; o++)
-		starts[o / 8] &= (uint8_t)~(1 << o % 8);
+		starts[o / 8] &= (uint8_t) ~(1 << o % 8);
 }
 
 bool verify_below(const struct check *c, unsigned r, unsigned bits)
@@ -74,10 +75,17 @@ static struct fact fact_32(const struct check *c, size_t here)
 		if (src->type == X86_OP_MEM && src->mem.base == X86_REG_R12)
 			return (struct fact){ F_ENTRY, 0, here };
 		return (struct fact){ F_BELOW, 32, here };
-	case X86_INS_SHRX: return after_shift(c, here);
-	case X86_INS_LEA: case X86_INS_MOVZX: case X86_INS_SHLX: case X86_INS_RORX: case X86_INS_PEXT:
-	case X86_INS_PDEP: return (struct fact){ F_BELOW, 32, here };
-	default: return (struct fact){ 0 };
+	case X86_INS_SHRX:
+		return after_shift(c, here);
+	case X86_INS_LEA:
+	case X86_INS_MOVZX:
+	case X86_INS_SHLX:
+	case X86_INS_RORX:
+	case X86_INS_PEXT:
+	case X86_INS_PDEP:
+		return (struct fact){ F_BELOW, 32, here };
+	default:
+		return (struct fact){ 0 };
 	}
 }
 
@@ -94,7 +102,10 @@ static struct fact fact_load(const struct check *c, const x86_op_mem *m, size_t 
 	return (struct fact){ F_FIELD, m->disp, here };
 }
 
-static size_t earlier(const struct fact *a, const struct fact *b) { return a->from < b->from ? a->from : b->from; }
+static size_t earlier(const struct fact *a, const struct fact *b)
+{
+	return a->from < b->from ? a->from : b->from;
+}
 
 static struct fact fact_sum(const struct check *c, const x86_op_mem *m, size_t here)
 {
@@ -128,9 +139,18 @@ static struct fact fact_64(const struct check *c, size_t here)
 static bool writes_first_only(const struct check *c)
 {
 	switch (c->in->id) {
-	case X86_INS_MOV: case X86_INS_MOVABS: case X86_INS_MOVZX: case X86_INS_LEA: case X86_INS_SHRX:
-	case X86_INS_SHLX: case X86_INS_RORX: case X86_INS_PEXT: case X86_INS_PDEP: return true;
-	default: return false;
+	case X86_INS_MOV:
+	case X86_INS_MOVABS:
+	case X86_INS_MOVZX:
+	case X86_INS_LEA:
+	case X86_INS_SHRX:
+	case X86_INS_SHLX:
+	case X86_INS_RORX:
+	case X86_INS_PEXT:
+	case X86_INS_PDEP:
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -151,7 +171,8 @@ void verify_track_facts(struct check *c)
 	else if (first_only && scratch64(d))
 		f = fact_64(c, here);
 	for (unsigned i = 0; i < (first_only ? 1u : c->x->op_count); i++) {
-		unsigned n = c->x->operands[i].type == X86_OP_REG ? verify_scratch_number(c->x->operands[i].reg) : 0;
+		unsigned n =
+		    c->x->operands[i].type == X86_OP_REG ? verify_scratch_number(c->x->operands[i].reg) : 0;
 
 		if (n)
 			c->fact[n - 8] = (struct fact){ 0 };

@@ -6,10 +6,13 @@
 
 #include <stdio.h>
 
-#define PART(f) { offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f) }
+#define PART(f)                                                                                              \
+	{                                                                                                    \
+		offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f)                                \
+	}
 static const struct verify_range writable[] = {
-	PART(v.cpu.rip), PART(v.cpu.intf), PART(budget), PART(scratch), PART(bounce), PART(mmio_lin),
-	PART(probe_count), PART(probe_match), PART(entry_count), PART(a.indirects),
+	PART(v.cpu.rip), PART(v.cpu.intf),  PART(budget),      PART(scratch),	  PART(bounce),
+	PART(mmio_lin),	 PART(probe_count), PART(probe_match), PART(entry_count), PART(a.indirects),
 };
 
 /* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */
@@ -26,13 +29,23 @@ static bool ok_target(void *ctx, uint64_t host)
 
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 {
-	struct verify_env env = { .tc_base = b->tc_base, .tc_size = b->tc_size, .vcpu_size = sizeof(*b),
-				  .writable = writable, .nwritable = ARRAY_LEN(writable),
-				  .quarter = OFF(quarter), .shadow = OFF(shadow_live),
-				  .shadow_quarter = OFF(shadow_quarter), .trap = OFF(trap_page), .exit = OFF(g_exit),
+	struct verify_env env = { .tc_base = b->tc_base,
+				  .tc_size = b->tc_size,
+				  .vcpu_size = sizeof(*b),
+				  .writable = writable,
+				  .nwritable = ARRAY_LEN(writable),
+				  .quarter = OFF(quarter),
+				  .shadow = OFF(shadow_live),
+				  .shadow_quarter = OFF(shadow_quarter),
+				  .trap = OFF(trap_page),
+				  .exit = OFF(g_exit),
 				  .call = { OFF(g_callout), OFF(g_heavy), OFF(g_syscall[SYSCALL_ENTER]),
-					    OFF(g_syscall[SYSCALL_LEAVE]) }, .record = OFF(miss_site),
-				  .table_bits = JT_BITS, .strings = true, .ok_target = ok_target, .ctx = b };
+					    OFF(g_syscall[SYSCALL_LEAVE]) },
+				  .record = OFF(miss_site),
+				  .table_bits = JT_BITS,
+				  .strings = true,
+				  .ok_target = ok_target,
+				  .ctx = b };
 	struct verify_error e;
 	const char *why;
 
@@ -44,8 +57,8 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 	if (!why)
 		return 0;
 	b->st.verify_fails++;
-	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08x, host offset %u: %s: %s", f->pc, e.off,
-		 e.text, why);
+	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08x, host offset %u: %s: %s", f->pc,
+		 e.off, e.text, why);
 	return -1;
 }
 

@@ -15,20 +15,24 @@ static const char *check_window(const struct check *c, const x86_op_mem *m)
 
 static bool is_load(const struct check *c, unsigned i)
 {
-	return i > 0 && (c->in->id == X86_INS_MOV || c->in->id == X86_INS_MOVSXD || c->in->id == X86_INS_MOVZX ||
-			 c->in->id == X86_INS_ADD);
+	return i > 0 && (c->in->id == X86_INS_MOV || c->in->id == X86_INS_MOVSXD ||
+			 c->in->id == X86_INS_MOVZX || c->in->id == X86_INS_ADD);
 }
 
 /* Is it certain that operand I is only read? */
 static bool only_read(const struct check *c, unsigned i)
 {
-	return is_load(c, i) || c->in->id == X86_INS_CMP || c->in->id == X86_INS_TEST || c->in->id == X86_INS_JMP;
+	return is_load(c, i) || c->in->id == X86_INS_CMP || c->in->id == X86_INS_TEST ||
+	       c->in->id == X86_INS_JMP;
 }
 
 /* Bytes accessed, where Capstone's operand size is not that. */
-static const struct { uint16_t id, size; } sizes[] = {
-	{ X86_INS_FXSAVE, 512 }, { X86_INS_FXRSTOR, 512 }, { X86_INS_FNSAVE, 108 }, { X86_INS_FRSTOR, 108 },
-	{ X86_INS_XSAVE, 4096 }, { X86_INS_XSAVEC, 4096 }, { X86_INS_XSAVEOPT, 4096 }, { X86_INS_XRSTOR, 4096 },
+static const struct {
+	uint16_t id, size;
+} sizes[] = {
+	{ X86_INS_FXSAVE, 512 },    { X86_INS_FXRSTOR, 512 }, { X86_INS_FNSAVE, 108 },
+	{ X86_INS_FRSTOR, 108 },    { X86_INS_XSAVE, 4096 },  { X86_INS_XSAVEC, 4096 },
+	{ X86_INS_XSAVEOPT, 4096 }, { X86_INS_XRSTOR, 4096 },
 };
 
 static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned size, unsigned i)
@@ -154,9 +158,13 @@ const char *verify_memory(const struct check *c, const cs_x86_op *op, unsigned i
 	if (a32(c))
 		return "32-bit address without GS";
 	switch (m->base) {
-	case X86_REG_R15: return check_vcpu(c, m, op->size, i);
-	case X86_REG_R12: return check_table(c, m, i);
-	case X86_REG_RIP: return check_rip(c, m, op->size, i);
-	default: return check_known(c, m, op->size, i);
+	case X86_REG_R15:
+		return check_vcpu(c, m, op->size, i);
+	case X86_REG_R12:
+		return check_table(c, m, i);
+	case X86_REG_RIP:
+		return check_rip(c, m, op->size, i);
+	default:
+		return check_known(c, m, op->size, i);
 	}
 }

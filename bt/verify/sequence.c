@@ -6,7 +6,10 @@
 
 /* ---- string instructions ---- */
 
-static bool has_gs(const struct check *c) { return c->x->prefix[1] == X86_PREFIX_GS; }
+static bool has_gs(const struct check *c)
+{
+	return c->x->prefix[1] == X86_PREFIX_GS;
+}
 
 const char *verify_string(const struct check *c, unsigned how)
 {
@@ -92,14 +95,15 @@ bool verify_is_exchange(const struct check *c, unsigned *guest, unsigned *scratc
 	const cs_x86_op *op = c->x->operands;
 	unsigned a, b;
 
-	if (c->in->id != X86_INS_XCHG || op[0].type != X86_OP_REG || op[1].type != X86_OP_REG || op[0].size != 8)
+	if (c->in->id != X86_INS_XCHG || op[0].type != X86_OP_REG || op[1].type != X86_OP_REG ||
+	    op[0].size != 8)
 		return false;
 	a = op[0].reg;
 	b = op[1].reg;
 	*guest = scratch64(a) ? b : a;
 	*scratch = scratch64(a) ? a : b;
-	return scratch64(*scratch) && !scratch64(*guest) && !verify_fixed_reg(*guest) && *guest != X86_REG_RSP &&
-	       !c->pointers;
+	return scratch64(*scratch) && !scratch64(*guest) && !verify_fixed_reg(*guest) &&
+	       *guest != X86_REG_RSP && !c->pointers;
 }
 
 void verify_start_exchange(struct check *c, unsigned guest, unsigned scratch)
@@ -117,12 +121,14 @@ const char *verify_between(struct check *c)
 	unsigned how = verify_implicit(c);
 
 	c->swap_age = 2;
-	if (verify_is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || verify_is_take_stack(c) || verify_makes_pointer(c))
+	if (verify_is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || verify_is_take_stack(c) ||
+	    verify_makes_pointer(c))
 		return "not between an exchange and its end";
 	for (unsigned i = 0; i < c->x->op_count; i++) {
 		const cs_x86_op *op = &c->x->operands[i];
 
-		if (op->type == X86_OP_REG && verify_scratch_number(op->reg) == verify_scratch_number(c->swapped_with))
+		if (op->type == X86_OP_REG &&
+		    verify_scratch_number(op->reg) == verify_scratch_number(c->swapped_with))
 			return "exchanged register used before it is back";
 	}
 	return NULL;
@@ -146,11 +152,16 @@ static int stack_step(const struct check *c)
 	const cs_x86_op *op = c->x->operands;
 
 	switch (c->in->id) {
-	case X86_INS_PUSHFQ: return -8;
-	case X86_INS_POPFQ: return 8;
-	case X86_INS_PUSH: return op->type == X86_OP_REG && scratch64(op->reg) ? -8 : 0;
-	case X86_INS_POP: return op->type == X86_OP_REG && scratch64(op->reg) ? 8 : 0;
-	default: return 0;
+	case X86_INS_PUSHFQ:
+		return -8;
+	case X86_INS_POPFQ:
+		return 8;
+	case X86_INS_PUSH:
+		return op->type == X86_OP_REG && scratch64(op->reg) ? -8 : 0;
+	case X86_INS_POP:
+		return op->type == X86_OP_REG && scratch64(op->reg) ? 8 : 0;
+	default:
+		return 0;
 	}
 }
 

@@ -109,7 +109,9 @@ static const char *check_insn(struct check *c)
 
 /* What Capstone 4 lacks, and an instruction with the same operands that it has:
  * VEX map, L and pp (the byte behind it, masked), opcode, the twin's opcode. */
-static const struct { uint8_t map, lpp, op, twin; } gaps[] = {
+static const struct {
+	uint8_t map, lpp, op, twin;
+} gaps[] = {
 	{ 2, 5, 0x5a, 0x1a }, /* VBROADCASTI128 ymm, m128: VBROADCASTF128 */
 };
 
@@ -168,8 +170,8 @@ static bool reserve(struct verifier *v, size_t len)
 	return v->starts;
 }
 
-static const char *fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off, const cs_insn *in,
-			const char *why)
+static const char *fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off,
+			const cs_insn *in, const char *why)
 {
 	*err = (struct verify_error){ .off = (uint32_t)off };
 	err->len = in ? (uint8_t)in->size : len - off < 15 ? (uint8_t)(len - off) : 15;
@@ -211,8 +213,9 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 		      struct verify_error *err)
 {
 	struct verifier *v = env->v;
-	struct check c = { .env = env, .in = v->insn, .x = &v->insn->detail->x86,
-			   .host = host, .end = host + len };
+	struct check c = {
+		.env = env, .in = v->insn, .x = &v->insn->detail->x86, .host = host, .end = host + len
+	};
 	const uint8_t *p = code;
 	uint64_t at = host;
 	size_t left = len;

@@ -18,17 +18,17 @@ struct verify_env {
 	uint32_t vcpu_size;	   /* bytes at r15 that code may read */
 	const struct verify_range {
 		uint32_t off, size;
-	} *writable;		   /* and of these, write */
+	} * writable; /* and of these, write */
 	unsigned nwritable;
 	/* Offsets in there of pointers that the monitor keeps: */
-	uint32_t quarter;	   /* four bases of windows, by the upper two bits of an address */
-	uint32_t shadow;	   /* 2^20 32-bit entries */
-	uint32_t shadow_quarter;   /* four such, by the upper two bits of an address */
-	uint32_t trap;		   /* a page that is never there: a load from it is a call */
-	uint32_t exit, call[4];	   /* the way out; calls of the monitor, which take a record in r9: */
-	uint32_t record;	   /* a constant, or this field */
-	uint8_t table_bits;	   /* the jump table has two to the power of this many 32-bit entries */
-	bool strings;		   /* 64-bit string instructions through the window are allowed */
+	uint32_t quarter;	 /* four bases of windows, by the upper two bits of an address */
+	uint32_t shadow;	 /* 2^20 32-bit entries */
+	uint32_t shadow_quarter; /* four such, by the upper two bits of an address */
+	uint32_t trap;		 /* a page that is never there: a load from it is a call */
+	uint32_t exit, call[4];	 /* the way out; calls of the monitor, which take a record in r9: */
+	uint32_t record;	 /* a constant, or this field */
+	uint8_t table_bits;	 /* the jump table has two to the power of this many 32-bit entries */
+	bool strings;		 /* 64-bit string instructions through the window are allowed */
 	/* May code jump to HOST, outside the fragment? */
 	bool (*ok_target)(void *ctx, uint64_t host);
 	void *ctx;

@@ -21,10 +21,10 @@ enum fact_kind {
 	F_NONE,
 	F_CONST,  /* a constant: VALUE */
 	F_BELOW,  /* less than 2 to the power of VALUE */
-	F_VCPU,   /* r15 + VALUE */
+	F_VCPU,	  /* r15 + VALUE */
 	F_FIELD,  /* what the monitor keeps in the virtual processor at VALUE */
-	F_BASE,   /* base of a window, by quarter */
-	F_HOST,   /* such a base plus 32 bits */
+	F_BASE,	  /* base of a window, by quarter */
+	F_HOST,	  /* such a base plus 32 bits */
 	F_ENTRY,  /* loaded from the jump table */
 	F_TARGET, /* ... and added to the base of the cache */
 };
@@ -41,16 +41,23 @@ struct check {
 	const cs_x86 *x;
 	uint64_t host, end;
 	unsigned pointers; /* HOST_*: which of rsi and rdi hold host addresses */
-	bool own_stack;    /* rsp is in the virtual processor, at: */
+	bool own_stack;	   /* rsp is in the virtual processor, at: */
 	int64_t rsp;
 	struct fact fact[4]; /* of r8 to r11 */
-	unsigned swapped, swapped_with, swap_age; /* exchanged: guest and scratch register, instructions ago */
+	unsigned swapped, swapped_with,
+	    swap_age;	       /* exchanged: guest and scratch register, instructions ago */
 	struct fact swap_fact; /* of the guest register meanwhile */
-	bool stops;        /* the instruction does not go on to the next one */
+	bool stops;	       /* the instruction does not go on to the next one */
 };
 
-static inline bool a32(const struct check *c) { return c->x->addr_size == 4; }
-static inline bool scratch64(unsigned r) { return r >= X86_REG_R8 && r <= X86_REG_R11; }
+static inline bool a32(const struct check *c)
+{
+	return c->x->addr_size == 4;
+}
+static inline bool scratch64(unsigned r)
+{
+	return r >= X86_REG_R8 && r <= X86_REG_R11;
+}
 
 /* ---- verify/insn.c ---- */
 bool verify_is_forbidden(const struct check *c); /* whatever the operands */
@@ -59,8 +66,8 @@ bool verify_is_branch(const struct check *c);
 /* Memory through a register that is not written as an operand: which way; 0: none. */
 enum implicit { IMP_SRC = 1, IMP_DST = 2, IMP_WINDOW = 4 /* takes the override: window form only */ };
 unsigned verify_implicit(const struct check *c);
-unsigned verify_fixed_reg(unsigned r);	    /* 12 to 15 in any size, or 0 */
-unsigned verify_scratch_number(unsigned r); /* 8 to 11 in any size, or 0 */
+unsigned verify_fixed_reg(unsigned r);					    /* 12 to 15 in any size, or 0 */
+unsigned verify_scratch_number(unsigned r);				    /* 8 to 11 in any size, or 0 */
 const char *verify_register(const struct check *c, unsigned i, unsigned r); /* as operand I */
 
 /* ---- verify/fact.c ---- */

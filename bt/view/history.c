@@ -45,7 +45,8 @@ static const struct view_col history_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
 	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
 	{ "pc", "guest pc", VAL_ADDR, "", "where the fragment starts" },
-	{ "event", "event", VAL_STR, "", "made, dropped, lives (its figures now), or flushed: all fragments" },
+	{ "event", "event", VAL_STR, "",
+	  "made, dropped, lives (its figures now), or flushed: all fragments" },
 	{ "why", "why", VAL_STR, "", "it was dropped" },
 	{ "by", "by", VAL_ADDR, "", "the instruction that was the reason" },
 	{ "insns", "insns", VAL_UINT, "", "guest instructions" },
@@ -67,13 +68,14 @@ static void history_row(const struct bt_vcpu *b, uint64_t number, const struct h
 	static const char *const events[] = { "made", "dropped", "flushed" };
 	bool dropped = h->what == HISTORY_DROPPED, all = h->what == HISTORY_FLUSHED;
 
-	k->row(k, (struct value[]){
-			  V_UINT(number), V_REAL((double)(h->tsc - b->tsc_start) / per_ms),
-			  all ? V_NONE : V_ADDR(h->pc), V_STR(events[h->what]),
-			  h->what == HISTORY_MADE ? V_NONE : V_STR(drop_names[h->why]), h->by ? V_ADDR(h->by) : V_NONE,
-			  all ? V_NONE : V_UINT(h->insns), all ? V_NONE : V_UINT(h->host), counted(h->entries),
-			  dropped ? V_UINT(h->traps) : V_NONE, dropped ? V_UINT(h->callouts) : V_NONE,
-			  dropped ? V_UINT(h->cycles) : V_NONE });
+	k->row(k,
+	       (struct value[]){ V_UINT(number), V_REAL((double)(h->tsc - b->tsc_start) / per_ms),
+				 all ? V_NONE : V_ADDR(h->pc), V_STR(events[h->what]),
+				 h->what == HISTORY_MADE ? V_NONE : V_STR(drop_names[h->why]),
+				 h->by ? V_ADDR(h->by) : V_NONE, all ? V_NONE : V_UINT(h->insns),
+				 all ? V_NONE : V_UINT(h->host), counted(h->entries),
+				 dropped ? V_UINT(h->traps) : V_NONE, dropped ? V_UINT(h->callouts) : V_NONE,
+				 dropped ? V_UINT(h->cycles) : V_NONE });
 }
 
 static void live_row(const struct bt_vcpu *b, const struct ccf *f, double per_ms, struct row_sink *k)
@@ -83,9 +85,9 @@ static void live_row(const struct bt_vcpu *b, const struct ccf *f, double per_ms
 	for (unsigned i = 0; i < TRAP_CAUSES; i++)
 		traps += f->traps[i];
 	k->row(k, (struct value[]){ V_NONE, V_REAL((double)(__builtin_ia32_rdtsc() - b->tsc_start) / per_ms),
-				    V_ADDR(f->pc), V_STR(f->pinned ? "lives, pinned" : "lives"), V_NONE, V_NONE,
-				    V_UINT(f->ninsn), V_UINT(f->hsize), counted(ccf_entries(b, f)), V_UINT(traps),
-				    V_UINT(f->callouts), V_UINT(f->cycles) });
+				    V_ADDR(f->pc), V_STR(f->pinned ? "lives, pinned" : "lives"), V_NONE,
+				    V_NONE, V_UINT(f->ninsn), V_UINT(f->hsize), counted(ccf_entries(b, f)),
+				    V_UINT(traps), V_UINT(f->callouts), V_UINT(f->cycles) });
 }
 
 static const char *history_rows(void *owner, const char *arg, struct row_sink *k)
@@ -110,8 +112,9 @@ static const char *history_rows(void *owner, const char *arg, struct row_sink *k
 	return NULL;
 }
 
-const struct view view_history = { "history", "fragments made and dropped, and why (at an ADDRESS)", history_cols,
-				   ARRAY_LEN(history_cols), history_rows, false };
+const struct view view_history = { "history",	 "fragments made and dropped, and why (at an ADDRESS)",
+				   history_cols, ARRAY_LEN(history_cols),
+				   history_rows, false };
 
 /* ---- info savings ---- */
 
@@ -207,5 +210,8 @@ static const char *savings_rows(void *owner, const char *arg, struct row_sink *k
 	return NULL;
 }
 
-const struct view view_savings = { "savings", "cycles that adaptation saved, by fragment (at an ADDRESS); needs count on",
-				   savings_cols, ARRAY_LEN(savings_cols), savings_rows, false };
+const struct view view_savings = {
+	"savings",    "cycles that adaptation saved, by fragment (at an ADDRESS); needs count on",
+	savings_cols, ARRAY_LEN(savings_cols),
+	savings_rows, false
+};

@@ -27,7 +27,8 @@ static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const
 	uint64_t n = 0;
 
 	for (unsigned at = f->host - f->ind; at < f->body; at += z.length, n++)
-		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(d, NULL, b->rw + f->ind + at, f->body - at, &z)))
+		if (!ZYAN_SUCCESS(
+			ZydisDecoderDecodeInstruction(d, NULL, b->rw + f->ind + at, f->body - at, &z)))
 			break;
 	return n;
 }
@@ -72,7 +73,11 @@ static struct value percent(uint64_t part, uint64_t whole)
 	return whole ? V_REAL(100.0 * (double)part / (double)whole) : V_NONE;
 }
 
-struct tc_row { const char *name; struct value v; const char *help; };
+struct tc_row {
+	const char *name;
+	struct value v;
+	const char *help;
+};
 
 static void put(struct row_sink *k, const struct tc_row *r, unsigned n)
 {
@@ -91,7 +96,8 @@ static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
 		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
 		{ "host_bytes", V_UINT(b->st.host_bytes), "host code bytes emitted" },
-		{ "expansion", ratio(l->host_bytes, l->guest_bytes), "host bytes for a guest byte, exits included" },
+		{ "expansion", ratio(l->host_bytes, l->guest_bytes),
+		  "host bytes for a guest byte, exits included" },
 		{ "expansion_insns", ratio(l->decoded_host, l->decoded_guest),
 		  "host instructions for a guest instruction, without exits (200 CCFs)" },
 		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes for a guest instruction" },
@@ -127,7 +133,10 @@ static void flow_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 }
 
 /* Which rows of "info tc" tell why fragments were dropped. */
-static const struct { const char *name; const char *help; } drops[DROP_REASONS] = {
+static const struct {
+	const char *name;
+	const char *help;
+} drops[DROP_REASONS] = {
 #define DROP(id, text) { "drops_" #id, "CCFs dropped: " text },
 	DROPS
 #undef DROP
@@ -153,10 +162,12 @@ static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
 		{ "smc_drops", V_UINT(b->st.smc_drops), "pages whose code was dropped because of a write" },
 		{ "flushes", V_UINT(b->st.flushes), "times the whole cache was emptied" },
 		{ "flushes_full", V_UINT(b->a.flushes_full), "of these, because it was full" },
-		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full), "of these, by the user's choices" },
+		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full),
+		  "of these, by the user's choices" },
 		{ "context_flushes", V_UINT(b->st.ctx_flushes), "jump tables emptied" },
 		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: to themselves" },
-		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]), "instructions lowered: operand through the window" },
+		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]),
+		  "instructions lowered: operand through the window" },
 		{ "low_in_tc", V_UINT(b->st.low[LOW_INTC]), "instructions lowered: in-TC emulation" },
 		{ "low_callout", V_UINT(b->st.low[LOW_CALLOUT]), "instructions lowered: callout" },
 		{ "low_chain", V_UINT(b->st.low[LOW_CHAIN]), "instructions lowered: control flow" },
@@ -180,15 +191,17 @@ static const char *tc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_tc = { "tc", "translation cache totals and ratios", tc_cols, ARRAY_LEN(tc_cols), tc_rows,
-			      false };
+const struct view view_tc = { "tc",    "translation cache totals and ratios",
+			      tc_cols, ARRAY_LEN(tc_cols),
+			      tc_rows, false };
 
 /* ---- info ways ---- */
 
 static const struct view_col way_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction (info policy); all: the sum" },
 	{ "way", "way", VAL_STR, "", "trap, callout or in-tc" },
-	{ "sites", "sites", VAL_UINT, "", "translations of such instructions that now go this way, in live CCFs" },
+	{ "sites", "sites", VAL_UINT, "",
+	  "translations of such instructions that now go this way, in live CCFs" },
 	{ "count", "count", VAL_UINT, "",
 	  "executed, since the start or count on; in-tc only while counting: entries of the CCFs that have it" },
 	{ "share", "share", VAL_REAL, "%", "of the kind's executions" },
@@ -267,20 +280,22 @@ static void complete(const struct bt_vcpu *b, unsigned k, struct usage *u)
 
 static void usage_rows(const char *kind, const struct usage *u, struct row_sink *k)
 {
-	double count = u->count[0] + u->count[1] + u->count[2], cycles = u->cycles[0] + u->cycles[1] + u->cycles[2];
+	double count = u->count[0] + u->count[1] + u->count[2],
+	       cycles = u->cycles[0] + u->cycles[1] + u->cycles[2];
 	bool known = !u->unknown[2], timed = !u->untimed[0] && !u->untimed[1] && !u->untimed[2];
 
 	for (unsigned w = 0; w < 3; w++) {
 		if (!u->sites[w] && u->count[w] <= 0)
 			continue;
-		k->row(k, (struct value[]){
-				  V_STR(kind), V_STR(way_names[ways[w]]), V_UINT(u->sites[w]),
-				  u->unknown[w] ? V_NONE : V_UINT((uint64_t)u->count[w]),
-				  known && count > 0 ? V_REAL(100 * u->count[w] / count) : V_NONE,
-				  u->untimed[w] ? V_NONE : V_UINT((uint64_t)u->cycles[w]),
-				  u->untimed[w] || u->count[w] <= 0 ? V_NONE :
-								      V_UINT((uint64_t)(u->cycles[w] / u->count[w])),
-				  timed && cycles > 0 ? V_REAL(100 * u->cycles[w] / cycles) : V_NONE });
+		k->row(k, (struct value[]){ V_STR(kind), V_STR(way_names[ways[w]]), V_UINT(u->sites[w]),
+					    u->unknown[w] ? V_NONE : V_UINT((uint64_t)u->count[w]),
+					    known && count > 0 ? V_REAL(100 * u->count[w] / count) : V_NONE,
+					    u->untimed[w] ? V_NONE : V_UINT((uint64_t)u->cycles[w]),
+					    u->untimed[w] || u->count[w] <= 0
+						? V_NONE
+						: V_UINT((uint64_t)(u->cycles[w] / u->count[w])),
+					    timed && cycles > 0 ? V_REAL(100 * u->cycles[w] / cycles)
+								: V_NONE });
 	}
 }
 
@@ -306,5 +321,8 @@ static const char *way_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_ways = { "ways", "which way sensitive instructions went: executions and cycles, by kind",
-				way_cols, ARRAY_LEN(way_cols), way_rows, false };
+const struct view view_ways = {
+	"ways",	  "which way sensitive instructions went: executions and cycles, by kind",
+	way_cols, ARRAY_LEN(way_cols),
+	way_rows, false
+};

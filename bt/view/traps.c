@@ -7,11 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns: name, help; adaptation's cause whose callouts are instead of it (CAUSES: none). By enum trap_cause. */
-static const struct { const char *name, *help; uint8_t instead; } causes[TRAP_CAUSES] = {
+/* Columns: name, help; adaptation's cause whose callouts are instead of it (CAUSES: none). By enum
+ * trap_cause. */
+static const struct {
+	const char *name, *help;
+	uint8_t instead;
+} causes[TRAP_CAUSES] = {
 	[TRAP_FILL] = { "fill", "hidden fault: the window did not have the page yet", CAUSE_MISS },
 	[TRAP_TRUE] = { "true-fault", "page fault that the guest gets", CAUSES },
-	[TRAP_USER] = { "user-window", "kernel code's way to user pages had to be brought up to date, or did not fit", CAUSES },
+	[TRAP_USER] = { "user-window",
+			"kernel code's way to user pages had to be brought up to date, or did not fit",
+			CAUSES },
 	[TRAP_MMIO] = { "mmio", "device memory", CAUSE_DEVICE },
 	[TRAP_CODE] = { "code-write", "write to a page with translated code", CAUSES },
 	[TRAP_POLL] = { "poll", "stop or interrupt poll", CAUSES },
@@ -22,7 +28,9 @@ static const struct { const char *name, *help; uint8_t instead; } causes[TRAP_CA
 };
 
 /* By enum callout_kind; the names are also those of the event "callout". */
-static const struct { const char *name, *help; } callouts[CO_KINDS] = {
+static const struct {
+	const char *name, *help;
+} callouts[CO_KINDS] = {
 	[CO_SYSTEM] = { "system", "descriptor tables, LAR and the like, segment registers read by callout" },
 	[CO_SEGLOAD] = { "segment-load", "MOV, POP, LDS and the like to a segment register" },
 	[CO_FAR] = { "far", "far jump, call, return" },
@@ -40,7 +48,8 @@ static const struct { const char *name, *help; } callouts[CO_KINDS] = {
 	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
 	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
 	[CO_PRECHECK] = { "precheck", "access that looked first and found no page (adaptation)" },
-	[CO_OTHER] = { "other", "what 64-bit mode lost (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
+	[CO_OTHER] = { "other",
+		       "what 64-bit mode lost (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
 };
 
 const char *trap_name(unsigned cause)
@@ -113,7 +122,8 @@ static const struct view_col trap_cols[] = {
 	{ "count", "count", VAL_UINT, "", "traps since the start" },
 	{ "rate", "rate", VAL_UINT, "/s", "traps a second of running, over the last second or two" },
 	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost: signal, handling, emulation" },
-	{ "each", "each", VAL_UINT, "cycles", "cycles a trap (mean; of two causes at once, the first one pays)" },
+	{ "each", "each", VAL_UINT, "cycles",
+	  "cycles a trap (mean; of two causes at once, the first one pays)" },
 	{ "sites", "sites", VAL_UINT, "", "guest instructions that trapped for it (info trap-sites)" },
 	{ "before", "before", VAL_UINT, "", "traps of instructions that were not promoted at the time" },
 	{ "since", "since", VAL_UINT, "", "traps of instructions that stood promoted for it" },
@@ -141,20 +151,23 @@ static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
 	sites_by_cause(b, sites);
 	for (unsigned i = 0; i < TRAP_CAUSES; i++) {
 		uint64_t n = b->st.traps[i], cycles = b->a.trap_cycles[i], guilty = b->a.guilty[i];
-		const struct cause_state *c = causes[i].instead < CAUSES ? &b->causes[causes[i].instead] : NULL;
+		const struct cause_state *c =
+		    causes[i].instead < CAUSES ? &b->causes[causes[i].instead] : NULL;
 
 		k->row(k, (struct value[]){
-				  V_STR(causes[i].name), V_UINT(n), rate(b, b->a.snap[0].traps[i], n), V_UINT(cycles),
-				  mean(cycles, b->a.trap_timed[i]), i == TRAP_POLL ? V_NONE : V_UINT(sites[i]),
-				  account_adapts(i) ? V_UINT(n - guilty) : V_NONE,
-				  account_adapts(i) ? V_UINT(guilty) : V_NONE, c ? V_UINT(c->after.n) : V_NONE,
-				  c ? cycles_saved_all(b, causes[i].instead) : V_NONE, V_STR(causes[i].help) });
+			      V_STR(causes[i].name), V_UINT(n), rate(b, b->a.snap[0].traps[i], n),
+			      V_UINT(cycles), mean(cycles, b->a.trap_timed[i]),
+			      i == TRAP_POLL ? V_NONE : V_UINT(sites[i]),
+			      account_adapts(i) ? V_UINT(n - guilty) : V_NONE,
+			      account_adapts(i) ? V_UINT(guilty) : V_NONE, c ? V_UINT(c->after.n) : V_NONE,
+			      c ? cycles_saved_all(b, causes[i].instead) : V_NONE, V_STR(causes[i].help) });
 	}
 	return NULL;
 }
 
-const struct view view_traps = { "traps", "host traps taken by translated code, by cause", trap_cols,
-				 ARRAY_LEN(trap_cols), trap_rows, false };
+const struct view view_traps = { "traps",   "host traps taken by translated code, by cause",
+				 trap_cols, ARRAY_LEN(trap_cols),
+				 trap_rows, false };
 
 /* ---- info callouts ---- */
 
@@ -178,15 +191,17 @@ static const char *callout_rows(void *owner, const char *arg, struct row_sink *k
 		struct timed t = account_timed(b, i);
 		uint64_t n = account_called(b, i);
 
-		k->row(k, (struct value[]){ V_STR(callouts[i].name), V_UINT(n), rate(b, b->a.snap[0].callouts[i], n),
-					    estimate(&t, n), mean(t.cycles, t.count), V_UINT(t.count),
-					    V_STR(callouts[i].help) });
+		k->row(k,
+		       (struct value[]){ V_STR(callouts[i].name), V_UINT(n),
+					 rate(b, b->a.snap[0].callouts[i], n), estimate(&t, n),
+					 mean(t.cycles, t.count), V_UINT(t.count), V_STR(callouts[i].help) });
 	}
 	return NULL;
 }
 
-const struct view view_callouts = { "callouts", "calls from translated code into the monitor, by kind", callout_cols,
-				    ARRAY_LEN(callout_cols), callout_rows, false };
+const struct view view_callouts = { "callouts",	  "calls from translated code into the monitor, by kind",
+				    callout_cols, ARRAY_LEN(callout_cols),
+				    callout_rows, false };
 
 /* ---- verdicts in words ---- */
 
@@ -229,9 +244,11 @@ const char *site_form(const struct bt_vcpu *b, const struct verdict *v)
 		return way_names[use->way];
 	if (!covered)
 		return "not translated";
-	return guilty_of(v, CAUSE_USER_PAGE) ? "user-window" :
-	       guilty_of(v, CAUSE_DEVICE) ? "device" : guilty_of(v, CAUSE_MISS) ? "precheck" :
-	       guilty_of(v, CAUSE_DIVIDE) ? "divide" : "direct";
+	return guilty_of(v, CAUSE_USER_PAGE) ? "user-window"
+	       : guilty_of(v, CAUSE_DEVICE)  ? "device"
+	       : guilty_of(v, CAUSE_MISS)    ? "precheck"
+	       : guilty_of(v, CAUSE_DIVIDE)  ? "divide"
+					     : "direct";
 }
 
 /* ---- info trap-sites ---- */
@@ -241,7 +258,8 @@ static const struct view_col place_cols[] = {
 	{ "cause", "cause", VAL_STR, "", "what it trapped for; an instruction has a row for each cause" },
 	{ "count", "count", VAL_UINT, "", "traps since the start" },
 	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost" },
-	{ "each", "each", VAL_UINT, "cycles", "cycles a trap (mean; of two causes at once, the first one pays)" },
+	{ "each", "each", VAL_UINT, "cycles",
+	  "cycles a trap (mean; of two causes at once, the first one pays)" },
 	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good (info sites)" },
 	{ "way", "way", VAL_STR, "",
 	  "how it is translated now: direct, user-window, precheck, device, divide; or the user's trap, callout, "
@@ -249,8 +267,10 @@ static const struct view_col place_cols[] = {
 	{ "before", "before", VAL_UINT, "", "traps while it was not promoted" },
 	{ "since", "since", VAL_UINT, "", "traps while it stood promoted" },
 	{ "avoided", "avoided", VAL_UINT, "", "callouts in place of traps" },
-	{ "saved", "saved", VAL_INT, "cycles", "avoided, times what its traps cost on average less the callout" },
-	{ "judged", "judged", VAL_REAL, "ms", "when it was last promoted or demoted, since the machine was made" },
+	{ "saved", "saved", VAL_INT, "cycles",
+	  "avoided, times what its traps cost on average less the callout" },
+	{ "judged", "judged", VAL_REAL, "ms",
+	  "when it was last promoted or demoted, since the machine was made" },
 };
 
 static int by_cycles(const void *x, const void *y)
@@ -278,12 +298,13 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 	const char *verdict = verdict_word(v, guilt);
 
 	k->row(k, (struct value[]){
-			  V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
-			  mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
-			  V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
-			  guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
-			  known ? V_UINT(v->after[c].n) : V_NONE, known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
-			  guilt ? judged_ms(b, v) : V_NONE });
+		      V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
+		      mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
+		      V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
+		      guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
+		      known ? V_UINT(v->after[c].n) : V_NONE,
+		      known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
+		      guilt ? judged_ms(b, v) : V_NONE });
 }
 
 static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
@@ -309,6 +330,8 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_trap_sites = { "trap-sites",
-				      "guest instructions that trap, the costliest first (CAUSE: only those; not polls)",
-				      place_cols, ARRAY_LEN(place_cols), place_rows, false };
+const struct view view_trap_sites = {
+	"trap-sites", "guest instructions that trap, the costliest first (CAUSE: only those; not polls)",
+	place_cols,   ARRAY_LEN(place_cols),
+	place_rows,   false
+};

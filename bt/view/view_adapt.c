@@ -17,9 +17,11 @@ static const struct view_col cause_cols[] = {
 	{ "promoted", "promoted", VAL_UINT, "", "promotions until now" },
 	{ "demoted", "demoted", VAL_UINT, "", "demotions until now" },
 	{ "traps", "traps", VAL_UINT, "", "traps taken" },
-	{ "before", "before", VAL_UINT, "cycles", "a trap, on average, up to where the guest or its handler could go on" },
+	{ "before", "before", VAL_UINT, "cycles",
+	  "a trap, on average, up to where the guest or its handler could go on" },
 	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
-	{ "after", "after", VAL_UINT, "cycles", "one of those, on average; what has none runs in line (info costs)" },
+	{ "after", "after", VAL_UINT, "cycles",
+	  "one of those, on average; what has none runs in line (info costs)" },
 	{ "saved", "saved", VAL_INT, "cycles", "by callouts in place of traps: the sum over all sites" },
 	{ "does", "an instruction or page", VAL_STR, "", "what is counted" },
 	{ "instead", "once promoted", VAL_STR, "", "what replaces it" },
@@ -34,28 +36,31 @@ static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 		const struct cause_state *s = &b->causes[c];
 
 		k->row(k, (struct value[]){
-				  V_STR(cause_infos[c].name), V_BOOL(adapt_on(s)), V_UINT(s->threshold),
-				  s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
-				  V_UINT(s->promotions), V_UINT(s->demotions), V_UINT(s->trap.n),
-				  s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
-				  s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, cycles_saved_all(b, c),
-				  V_STR(cause_infos[c].does), V_STR(cause_infos[c].instead) });
+			      V_STR(cause_infos[c].name), V_BOOL(adapt_on(s)), V_UINT(s->threshold),
+			      s->span ? V_UINT(s->span) : V_NONE, s->calm ? V_UINT(s->calm) : V_NONE,
+			      V_UINT(s->promotions), V_UINT(s->demotions), V_UINT(s->trap.n),
+			      s->trap.n ? V_UINT(cost_mean(&s->trap)) : V_NONE, V_UINT(s->after.n),
+			      s->after.n ? V_UINT(cost_mean(&s->after)) : V_NONE, cycles_saved_all(b, c),
+			      V_STR(cause_infos[c].does), V_STR(cause_infos[c].instead) });
 	}
 	return NULL;
 }
 
-const struct view view_causes = { "causes", "what adaptation acts on: thresholds, promotions, cycles", cause_cols,
-				  ARRAY_LEN(cause_cols), cause_rows, false };
+const struct view view_causes = { "causes",   "what adaptation acts on: thresholds, promotions, cycles",
+				  cause_cols, ARRAY_LEN(cause_cols),
+				  cause_rows, false };
 
 /* ---- info sites ---- */
 
 static const struct view_col site_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
-	{ "kind", "kind", VAL_STR, "", "memory, divide, or the kind of a sensitive instruction (info policy)" },
+	{ "kind", "kind", VAL_STR, "",
+	  "memory, divide, or the kind of a sensitive instruction (info policy)" },
 	{ "cause", "cause", VAL_STR, "", "of its traps" },
 	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good" },
 	{ "way", "way", VAL_STR, "", "way chosen by the user" },
-	{ "form", "form", VAL_STR, "", "how it is translated now: the user's way where the instruction can run so; or info trap-sites: way" },
+	{ "form", "form", VAL_STR, "",
+	  "how it is translated now: the user's way where the instruction can run so; or info trap-sites: way" },
 	{ "count", "count", VAL_UINT, "", "traps counted towards promotion" },
 	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
 	{ "traps", "traps", VAL_UINT, "", "by this cause" },
@@ -63,7 +68,8 @@ static const struct view_col site_cols[] = {
 	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
 	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
 	{ "saved", "saved", VAL_INT, "cycles", "callouts, times what a trap cost less what a callout does" },
-	{ "judged", "judged", VAL_REAL, "ms", "when it was last promoted or demoted, since the machine was made" },
+	{ "judged", "judged", VAL_REAL, "ms",
+	  "when it was last promoted or demoted, since the machine was made" },
 };
 
 /* The kind of the sensitive instruction at PC, as far as it is translated now. */
@@ -77,19 +83,23 @@ static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
 
 static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, struct row_sink *k)
 {
-	const char *verdict = c < 0 ? "" : guilty_of(v, (enum cause)c) ? "promoted" :
-			      v->barred >> c & 1 ? "demoted" : "innocent";
+	const char *verdict = c < 0			    ? ""
+			      : guilty_of(v, (enum cause)c) ? "promoted"
+			      : v->barred >> c & 1	    ? "demoted"
+							    : "innocent";
 
 	k->row(k, (struct value[]){
-			  V_ADDR(v->pc), V_STR(c < 0 ? kind_at(b, v->pc) : c == CAUSE_DIVIDE ? "divide" : "memory"),
-			  V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
-			  V_STR(site_form(b, v)),
-			  c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
-			  c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
-			  c < 0 ? V_NONE : V_UINT(v->after[c].n),
-			  c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
-			  c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]),
-			  judged_ms(b, v) });
+		      V_ADDR(v->pc),
+		      V_STR(c < 0		? kind_at(b, v->pc)
+			    : c == CAUSE_DIVIDE ? "divide"
+						: "memory"),
+		      V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
+		      V_STR(site_form(b, v)), c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd),
+		      c < 0 ? V_NONE : V_UINT(v->trap[c].n),
+		      c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
+		      c < 0 ? V_NONE : V_UINT(v->after[c].n),
+		      c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
+		      c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]), judged_ms(b, v) });
 }
 
 static int by_pc(const void *x, const void *y)
@@ -131,8 +141,11 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_sites = { "sites", "instructions with a verdict or a way of their own (all: suspects too)",
-				 site_cols, ARRAY_LEN(site_cols), site_rows, false };
+const struct view view_sites = {
+	"sites",   "instructions with a verdict or a way of their own (all: suspects too)",
+	site_cols, ARRAY_LEN(site_cols),
+	site_rows, false
+};
 
 /* ---- info adapt ---- */
 
@@ -141,7 +154,8 @@ static const struct view_col adapt_cols[] = {
 	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
 	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
 	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
-	{ "before", "before", VAL_UINT, "cycles", "a time by the old form: what its traps had cost, on average" },
+	{ "before", "before", VAL_UINT, "cycles",
+	  "a time by the old form: what its traps had cost, on average" },
 	{ "after", "after", VAL_UINT, "cycles",
 	  "a time by the new form: what its callouts have cost until now; of one without, the inline form (info costs)" },
 };
@@ -156,7 +170,8 @@ static void event_text(const struct adapt_entry *e, char *buf, size_t n)
 		snprintf(buf, n, "%s turned on by the user", c->name);
 		break;
 	case ADAPT_OFF:
-		snprintf(buf, n, "%s turned off by the user; sites demoted: %llu", c->name, (unsigned long long)e->before);
+		snprintf(buf, n, "%s turned off by the user; sites demoted: %llu", c->name,
+			 (unsigned long long)e->before);
 		break;
 	case ADAPT_PROMOTED:
 		snprintf(buf, n, "%s %s: %s; %s", verdicts[e->what], c->name, c->does, c->instead);
@@ -191,15 +206,17 @@ static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
 		char text[200];
 
 		event_text(e, text, sizeof(text));
-		k->row(k, (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc), verdict ? V_ADDR(e->pc) : V_NONE,
-					    V_STR(text), verdict && e->before ? V_UINT(e->before) : V_NONE,
+		k->row(k, (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc),
+					    verdict ? V_ADDR(e->pc) : V_NONE, V_STR(text),
+					    verdict && e->before ? V_UINT(e->before) : V_NONE,
 					    after ? V_UINT(after) : V_NONE });
 	}
 	return NULL;
 }
 
-const struct view view_adapt = { "adapt", "log of adaptation: promotions and demotions", adapt_cols,
-				 ARRAY_LEN(adapt_cols), adapt_rows, false };
+const struct view view_adapt = { "adapt",    "log of adaptation: promotions and demotions",
+				 adapt_cols, ARRAY_LEN(adapt_cols),
+				 adapt_rows, false };
 
 /* ---- info pins ---- */
 
@@ -225,5 +242,6 @@ static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_pins = { "pins", "fragments that neither adaptation nor a full cache drops", pin_cols,
-				ARRAY_LEN(pin_cols), pin_rows, false };
+const struct view view_pins = { "pins",	  "fragments that neither adaptation nor a full cache drops",
+				pin_cols, ARRAY_LEN(pin_cols),
+				pin_rows, false };

@@ -23,7 +23,8 @@ static const struct view_col ccf_cols[] = {
 	{ "mmio", "mmio", VAL_UINT, "", "device memory accesses" },
 	{ "code_writes", "smc", VAL_UINT, "", "writes to pages with translated code" },
 	{ "polls", "polls", VAL_UINT, "", "stops and interrupts taken at a poll" },
-	{ "other_traps", "other", VAL_UINT, "", "divide errors, illegal instructions, alignment and segment limits, user windows brought up to date" },
+	{ "other_traps", "other", VAL_UINT, "",
+	  "divide errors, illegal instructions, alignment and segment limits, user windows brought up to date" },
 	{ "sensitive", "sens", VAL_UINT, "", "sensitive instructions run by trap" },
 	{ "callouts", "callouts", VAL_UINT, "", "calls into the monitor" },
 	{ "cycles", "cycles", VAL_UINT, "cycles", "of the host in traps and in what replaces them" },
@@ -34,8 +35,10 @@ static const struct view_col ccf_cols[] = {
 
 static const char *mode_text(const struct ccf *f, char *buf, size_t n)
 {
-	const char *ring = f->mode & MODE_VM ? "v86" : !(f->mode & MODE_PE) ? "real" :
-			   (f->mode & MODE_CPL) == MODE_CPL ? "user" : "kernel";
+	const char *ring = f->mode & MODE_VM		      ? "v86"
+			   : !(f->mode & MODE_PE)	      ? "real"
+			   : (f->mode & MODE_CPL) == MODE_CPL ? "user"
+							      : "kernel";
 
 	snprintf(buf, n, "%s%s", f->mode & MODE_D ? "32" : "16", ring);
 	return buf;
@@ -59,21 +62,38 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 			in++;
 		for (unsigned l = 0; l < f->nlink; l++)
 			out += !!f->link[l].to;
-		k->row(k, (struct value[]){
-				  V_ADDR(f->pc), V_HEX(f->page), V_STR(mode_text(f, mode, sizeof(mode))),
-				  V_UINT(f->ninsn), V_UINT(f->glen), V_HEX(b->tc_base + f->host), V_UINT(f->hsize),
-				  f->counter == NOT_COUNTED ? V_NONE : V_UINT(b->entry_count[f->counter]),
-				  V_UINT(traps), V_UINT(f->traps[TRAP_FILL]), V_UINT(f->traps[TRAP_TRUE]),
-				  V_UINT(f->traps[TRAP_MMIO]), V_UINT(f->traps[TRAP_CODE]), V_UINT(f->traps[TRAP_POLL]),
-				  V_UINT(f->traps[TRAP_USER] + f->traps[TRAP_FPE] + f->traps[TRAP_ILL] + f->traps[TRAP_GP]),
-				  V_UINT(f->traps[TRAP_SENS]), V_UINT(f->callouts), V_UINT(f->cycles),
-				  V_UINT(out), V_UINT(in), V_STR(f->pinned ? "pinned" : f->checked ? "checked" : "live") });
+		k->row(k, (struct value[]){ V_ADDR(f->pc),
+					    V_HEX(f->page),
+					    V_STR(mode_text(f, mode, sizeof(mode))),
+					    V_UINT(f->ninsn),
+					    V_UINT(f->glen),
+					    V_HEX(b->tc_base + f->host),
+					    V_UINT(f->hsize),
+					    f->counter == NOT_COUNTED ? V_NONE
+								      : V_UINT(b->entry_count[f->counter]),
+					    V_UINT(traps),
+					    V_UINT(f->traps[TRAP_FILL]),
+					    V_UINT(f->traps[TRAP_TRUE]),
+					    V_UINT(f->traps[TRAP_MMIO]),
+					    V_UINT(f->traps[TRAP_CODE]),
+					    V_UINT(f->traps[TRAP_POLL]),
+					    V_UINT(f->traps[TRAP_USER] + f->traps[TRAP_FPE] +
+						   f->traps[TRAP_ILL] + f->traps[TRAP_GP]),
+					    V_UINT(f->traps[TRAP_SENS]),
+					    V_UINT(f->callouts),
+					    V_UINT(f->cycles),
+					    V_UINT(out),
+					    V_UINT(in),
+					    V_STR(f->pinned    ? "pinned"
+						  : f->checked ? "checked"
+							       : "live") });
 	}
 	return NULL;
 }
 
-static const struct view view_ccf = { "ccf", "compiled code fragments", ccf_cols, ARRAY_LEN(ccf_cols), ccf_rows,
-				      false };
+static const struct view view_ccf = { "ccf",	"compiled code fragments",
+				      ccf_cols, ARRAY_LEN(ccf_cols),
+				      ccf_rows, false };
 
 /* ---- info exceptions ---- */
 
@@ -85,8 +105,9 @@ static const struct view_col exc_cols[] = {
 
 static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	static const char *const names[32] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "",
-					       "#TS", "#NP", "#SS", "#GP", "#PF", "", "#MF", "#AC", "#MC", "#XM" };
+	static const char *const names[32] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD",
+					       "#NM", "#DF", "",    "#TS", "#NP", "#SS", "#GP",
+					       "#PF", "",    "#MF", "#AC", "#MC", "#XM" };
 	struct bt_vcpu *b = owner;
 
 	(void)arg;
@@ -97,13 +118,15 @@ static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_excs = { "exceptions", "exceptions delivered to the guest", exc_cols, ARRAY_LEN(exc_cols),
-				       exc_rows, false };
+static const struct view view_excs = { "exceptions", "exceptions delivered to the guest",
+				       exc_cols,     ARRAY_LEN(exc_cols),
+				       exc_rows,     false };
 
-const struct view *const bt_views[] = { &view_tc,      &view_ccf,   &view_traps,  &view_trap_sites, &view_callouts,
-					&view_ways,    &view_excs,  &view_policy, &view_causes,	    &view_sites,
-					&view_adapt,   &view_costs, &view_history, &view_savings,   &view_pins,
-					&view_patches, &view_probes, NULL };
+const struct view *const bt_views[] = { &view_tc,	&view_ccf,     &view_traps, &view_trap_sites,
+					&view_callouts, &view_ways,    &view_excs,  &view_policy,
+					&view_causes,	&view_sites,   &view_adapt, &view_costs,
+					&view_history,	&view_savings, &view_pins,  &view_patches,
+					&view_probes,	NULL };
 
 /* ---- one fragment ---- */
 
@@ -123,7 +146,9 @@ static unsigned host_off(const struct bt_ccf_info *i, unsigned n)
 
 static const char *lowering(const struct bt_ccf_info *i, unsigned n)
 {
-	static const char *const names[LOW_COUNT] = { "ident", "window", "in-tc", "callout", "chain", "exit" };
+	static const char *const names[LOW_COUNT] = {
+		"ident", "window", "in-tc", "callout", "chain", "exit"
+	};
 	const struct ccf *f = i->impl;
 
 	return n < f->ninsn && f->low[n] < LOW_COUNT ? names[f->low[n]] : "";
@@ -133,7 +158,8 @@ static unsigned patched(const struct bt_ccf_info *i, unsigned n)
 {
 	const struct ccf *f = i->impl;
 
-	return patch_at(i->vcpu, i->pc + guest_off(i, n), guest_off(i, n + 1) - guest_off(i, n), f->page, f->page2);
+	return patch_at(i->vcpu, i->pc + guest_off(i, n), guest_off(i, n + 1) - guest_off(i, n), f->page,
+			f->page2);
 }
 
 /* The bytes that F was made from, as far as they are on its first page. */
@@ -152,11 +178,19 @@ bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 
 		if (f->dead || (uint32_t)pc - f->pc >= f->glen || n--)
 			continue;
-		*out = (struct bt_ccf_info){ .pc = f->pc, .page = f->page, .insns = f->ninsn, .guest_bytes = f->glen,
+		*out = (struct bt_ccf_info){ .pc = f->pc,
+					     .page = f->page,
+					     .insns = f->ninsn,
+					     .guest_bytes = f->glen,
 					     .host_bytes = f->host + f->hsize - f->ind,
-					     .host = b->rw + f->ind, .host_addr = b->tc_base + f->ind,
-					     .code16 = !(f->mode & MODE_D), .guest_off = guest_off,
-					     .host_off = host_off, .lowering = lowering, .patched = patched, .impl = f,
+					     .host = b->rw + f->ind,
+					     .host_addr = b->tc_base + f->ind,
+					     .code16 = !(f->mode & MODE_D),
+					     .guest_off = guest_off,
+					     .host_off = host_off,
+					     .lowering = lowering,
+					     .patched = patched,
+					     .impl = f,
 					     .vcpu = b };
 		out->guest = source(b, f, out->code);
 		return true;

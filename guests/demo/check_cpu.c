@@ -132,7 +132,10 @@ static const char *check_single_step(void)
 
 	asm volatile("pushfl; orl $0x100, (%%esp); popfl\n"
 		     "nop; nop; movl $3, %%ecx\n1: loop 1b\n"
-		     "pushfl; andl $~0x100, (%%esp); popfl" : : : "ecx", "cc", "memory");
+		     "pushfl; andl $~0x100, (%%esp); popfl"
+		     :
+		     :
+		     : "ecx", "cc", "memory");
 	/* NOP NOP MOV LOOP*3 PUSHF AND POPF */
 	return db_traps - before == 9 ? NULL : "number of #DB";
 }
@@ -144,30 +147,44 @@ static const char *check_flags(void)
 	u32 f, g;
 
 	asm volatile("pushl $0x246dd7; andl $~0x7300, (%%esp); popfl; pushfl; popl %0; cld"
-		     : "=r"(f) : : "cc");
+		     : "=r"(f)
+		     :
+		     : "cc");
 	if ((f & 0xcd5) != 0xcd5 - (0xcd5 & ~0x246dd7u))
 		return "POPF and PUSHF";
-	asm volatile("movb $0xd5, %%ah; sahf; movl $0, %%eax; lahf; movzbl %%ah, %0" : "=r"(g) : : "eax", "cc");
+	asm volatile("movb $0xd5, %%ah; sahf; movl $0, %%eax; lahf; movzbl %%ah, %0"
+		     : "=r"(g)
+		     :
+		     : "eax", "cc");
 	if (g != 0xd7)
 		return "SAHF and LAHF";
-	asm volatile("stc; movl $0x80000000, %0; rcll $1, %0; movl $0, %1; adcl $0, %1" : "=&r"(f), "=&r"(g) : : "cc");
+	asm volatile("stc; movl $0x80000000, %0; rcll $1, %0; movl $0, %1; adcl $0, %1"
+		     : "=&r"(f), "=&r"(g)
+		     :
+		     : "cc");
 	if (f != 1 || g != 1)
 		return "RCL and carry";
 	asm volatile("clc; cmc; .byte 0xd6" : "=a"(f) : "a"(0x1100) : "cc"); /* SALC */
 	return (f & 0xff) == 0xff ? NULL : "SALC";
 }
 
-struct bcd_row { u8 al, ah, flags_in, op; u8 al_out, ah_out, cf; };
+struct bcd_row {
+	u8 al, ah, flags_in, op;
+	u8 al_out, ah_out, cf;
+};
 enum { DAA, DAS, AAA, AAS, AAM, AAD };
 
 static u32 bcd(u8 op, u32 ax, u8 flags, u8 *cf)
 {
 	u32 fl;
 
-#define BCD(name, text)                                                                             \
-	case name:                                                                                   \
-		asm volatile("movb %b2, %%ch; xchgb %%ah, %%ch; sahf; xchgb %%ah, %%ch; " text     \
-			     "; pushfl; popl %1" : "+a"(ax), "=&d"(fl) : "b"(flags) : "ecx", "cc"); \
+#define BCD(name, text)                                                                                      \
+	case name:                                                                                           \
+		asm volatile("movb %b2, %%ch; xchgb %%ah, %%ch; sahf; xchgb %%ah, %%ch; " text               \
+			     "; pushfl; popl %1"                                                             \
+			     : "+a"(ax), "=&d"(fl)                                                           \
+			     : "b"(flags)                                                                    \
+			     : "ecx", "cc");                                                                 \
 		break
 	switch (op) {
 		BCD(DAA, "daa");
@@ -196,7 +213,8 @@ static const char *check_bcd(void)
 		u8 cf;
 		u32 ax = bcd(rows[i].op, rows[i].al | rows[i].ah << 8, rows[i].flags_in, &cf);
 
-		if (ax != (u32)(rows[i].al_out | rows[i].ah_out << 8) || (rows[i].cf < 2 && cf != rows[i].cf)) {
+		if (ax != (u32)(rows[i].al_out | rows[i].ah_out << 8) ||
+		    (rows[i].cf < 2 && cf != rows[i].cf)) {
 			print("[row %u: ax %x cf %u] ", i, ax, cf);
 			return "result";
 		}
@@ -207,11 +225,15 @@ static const char *check_bcd(void)
 static const char *check_old_instructions(void)
 {
 	static const u8 table[256] = { [7] = 77 };
-	static const struct { u32 off; u16 sel; } far = { 0x1234, SEL_KDATA };
+	static const struct {
+		u32 off;
+		u16 sel;
+	} far = { 0x1234, SEL_KDATA };
 	u32 a, b, c;
 
 	asm volatile("pushal; movl $0, %%esi; movl $0, %%edi; movl $0, %%ebp; popal; movl %%esp, %0; pushal; "
-		     "movl 12(%%esp), %1; addl $32, %%esp" : "=&r"(a), "=&r"(b));
+		     "movl 12(%%esp), %1; addl $32, %%esp"
+		     : "=&r"(a), "=&r"(b));
 	if (a != b)
 		return "PUSHA's ESP";
 	asm volatile("xlatb" : "=a"(a) : "b"(table), "a"(7));
@@ -227,7 +249,10 @@ static const char *check_old_instructions(void)
 	asm volatile("lock; cmpxchgl %2, %1; lock; xaddl %0, %1" : "+a"(c), "+m"(a), "+r"(b) : : "cc");
 	if (a != 12 || c != 7)
 		return "CMPXCHG and XADD";
-	asm volatile("movl $0x12345678, %0; bswap %0; bsfl %0, %1; shldl $4, %0, %1" : "=&r"(a), "=&r"(b) : : "cc");
+	asm volatile("movl $0x12345678, %0; bswap %0; bsfl %0, %1; shldl $4, %0, %1"
+		     : "=&r"(a), "=&r"(b)
+		     :
+		     : "cc");
 	return a == 0x78563412 && b == 0x17 ? NULL : "BSWAP, BSF and SHLD";
 }
 
@@ -238,8 +263,10 @@ static const char *check_cmpxchg8b(void)
 
 	if (!(features_edx & 1 << 8))
 		return NULL;
-	asm volatile("lock; cmpxchg8b %0; setz %1" : "+m"(m), "=q"(equal)
-		     : "a"(0x55667788), "d"(0x11223344), "b"(1), "c"(2) : "cc");
+	asm volatile("lock; cmpxchg8b %0; setz %1"
+		     : "+m"(m), "=q"(equal)
+		     : "a"(0x55667788), "d"(0x11223344), "b"(1), "c"(2)
+		     : "cc");
 	return equal && m == 0x200000001ull ? NULL : "exchange";
 }
 
@@ -509,7 +536,10 @@ static const char *check_lar_lsl(void)
 
 static u32 far_call(u16 sel, u32 off)
 {
-	struct { u32 off; u16 sel; } __attribute__((packed)) to = { off, sel };
+	struct {
+		u32 off;
+		u16 sel;
+	} __attribute__((packed)) to = { off, sel };
 	u32 a = 0xabcdffff;
 
 	asm volatile("lcall *%1" : "+a"(a) : "m"(to) : "ecx", "edx", "ebx", "cc", "memory");
@@ -548,10 +578,15 @@ static const char *check_code_limit(void)
 static const char *check_code16(void)
 {
 	u32 ax, cx = 0xffff0003, dx;
-	struct { u32 off; u16 sel; } __attribute__((packed)) to = { 0, SEL_CODE16 };
+	struct {
+		u32 off;
+		u16 sel;
+	} __attribute__((packed)) to = { 0, SEL_CODE16 };
 
 	gdt[SEL_CODE16 / 8] = descriptor((u32)code16, (u32)(code16_end - code16) - 1, A_CODE);
-	asm volatile("lcall *%3" : "=a"(ax), "+c"(cx), "=d"(dx) : "m"(to), "a"(0xabcdffff), "d"(0x77770000)
+	asm volatile("lcall *%3"
+		     : "=a"(ax), "+c"(cx), "=d"(dx)
+		     : "m"(to), "a"(0xabcdffff), "d"(0x77770000)
 		     : "ebx", "cc", "memory");
 	return ax == 0xabcd0002 && cx == 0xffff0002 && dx == 0x77770003 ? NULL : "registers";
 }
@@ -586,7 +621,9 @@ static const char *check_x87(void)
 	u32 tag, n;
 
 	asm volatile("fninit; fldl %3; fsqrt; fmul %%st(0), %%st; fstl %0; fldl %3; fsubrp; fstpl %1; "
-		     "fldpi; fistpl %2" : "=m"(root), "=m"(zero), "=m"(n) : "m"(two));
+		     "fldpi; fistpl %2"
+		     : "=m"(root), "=m"(zero), "=m"(n)
+		     : "m"(two));
 	asm volatile("fnstsw %%ax" : "=a"(tag));
 	if (n != 3 || tag & 0x3800)
 		return "FLDPI";
@@ -604,7 +641,8 @@ static const char *check_sse(void)
 		return NULL;
 	asm volatile("movdqa %2, %%xmm5; paddd %%xmm5, %%xmm5; movdqu %%xmm5, %0; "
 		     "movaps %3, %%xmm6; mulps %%xmm6, %%xmm6; movmskps %%xmm6, %1; cvttss2si %%xmm6, %1"
-		     : "=m"(sum), "=&r"(bits) : "m"(a), "m"(half));
+		     : "=m"(sum), "=&r"(bits)
+		     : "m"(a), "m"(half));
 	return sum[0] == 2 && sum[3] == 0xfffffffe && bits == 0 ? NULL : "packed sums";
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Checks of the debug registers (SDM vol. 3B 18.2): breakpoints on instructions are faults in front of them, those on
- * data traps behind. */
+ * Checks of the debug registers (SDM vol. 3B 18.2): breakpoints on instructions are faults in front of them,
+ * those on data traps behind. */
 #include "guests/demo/kernel.h"
 
 enum { ON_CODE, ON_WRITE, ON_ACCESS = 3 };
@@ -51,7 +51,9 @@ extern const u8 debug_inc[], debug_inc_end[];
 static void __attribute__((noinline)) counted(volatile u32 *cell)
 {
 	asm volatile("nop\n\t.globl debug_inc, debug_inc_end\ndebug_inc:\n\tincl (%0)\ndebug_inc_end:\n\tnop"
-		     : : "r"(cell) : "memory", "cc");
+		     :
+		     : "r"(cell)
+		     : "memory", "cc");
 }
 
 static const char *check_code_breakpoints(void)
@@ -102,7 +104,10 @@ static const char *check_data_breakpoints(void)
 		return "breaks for another access";
 	byte[7] = 1;
 	*(volatile u16 *)(byte + 3) = 2;
-	asm volatile("movl $4, %%ecx; movl %0, %%edi; cld; rep stosl" : : "r"(cells) : "ecx", "edi", "memory", "cc");
+	asm volatile("movl $4, %%ecx; movl %0, %%edi; cld; rep stosl"
+		     :
+		     : "r"(cells)
+		     : "ecx", "edi", "memory", "cc");
 	break_never();
 	if (db_traps != before + 3)
 		return "part of it, or a string";
@@ -128,7 +133,10 @@ static const char *check_break_and_step(void)
 
 	break_at(0, (u32)&cell, ON_WRITE, 4);
 	asm volatile("pushfl; orl $0x100, (%%esp); popfl\n\tincl %1\n\tmovl %%dr6, %0\n\t"
-		     "pushfl; andl $~0x100, (%%esp); popfl" : "=r"(dr6), "+m"(cell) : : "cc", "memory");
+		     "pushfl; andl $~0x100, (%%esp); popfl"
+		     : "=r"(dr6), "+m"(cell)
+		     :
+		     : "cc", "memory");
 	break_never();
 	return db_traps == before + 5 && (dr6 & 0xe00f) == 0x4001 ? NULL : "number of #DB, or DR6";
 }

@@ -3,7 +3,7 @@
 #include "guests/demo/kernel.h"
 
 #define RW (PTE_P | PTE_W)
-#define T(page) (TEST_BASE + (page) * 4096)
+#define T(page) (TEST_BASE + (page)*4096)
 
 static volatile u32 *at(u32 va)
 {
@@ -305,7 +305,7 @@ static const char *code_under_pusha(void)
 	static const u8 code[] = { 0x89, 0xe3,		     /* mov %esp, %ebx */
 				   0x89, 0xd4,		     /* mov %edx, %esp */
 				   0xeb, 40 };		     /* jmp to the rest, clear of what is pushed */
-	static const u8 rest[] = { 0x60, 0xba, 0, 0, 0, 0,   /* pusha; mov $0, %edx */
+	static const u8 rest[] = { 0x60, 0xba, 0,   0, 0, 0, /* pusha; mov $0, %edx */
 				   0x89, 0xdc, 0xc3 };	     /* mov %ebx, %esp; ret */
 	u32 f = frame_alloc(), r, top = T(15) + 46 + 6;
 
@@ -325,7 +325,7 @@ static const char *code_under_pusha(void)
 
 static const char *check_code_same_page(void)
 {
-	u8 code[] = { 0x88, 0x0d, 0, 0, 0, 0,     /* mov %cl, next + 1 */
+	u8 code[] = { 0x88, 0x0d, 0, 0, 0, 0,	   /* mov %cl, next + 1 */
 		      0xb8, 0x11, 0, 0, 0, 0xc3 }; /* next: mov $0x11, %eax; ret */
 	u32 f = frame_alloc(), next = T(14) + 6 + 1, r;
 
@@ -381,7 +381,8 @@ static const char *run_into_pages(void)
 		if (i % 3)
 			continue;
 		test_map(23, 0);
-		if (!catch_fault((void (*)(void *))(T(23) - 6), NULL) || caught.vec != 14 || caught.eip != T(23) - 3)
+		if (!catch_fault((void (*)(void *))(T(23) - 6), NULL) || caught.vec != 14 ||
+		    caught.eip != T(23) - 3)
 			wrong = "second page missing";
 	}
 	test_map(22, 0);

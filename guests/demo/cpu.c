@@ -115,8 +115,8 @@ void panic(const char *why, const struct frame *f)
 {
 	print("\nPANIC: %s: vector %u error %x at %x:%08x cr2 %08x\n", why, f->vec, f->err, f->cs, f->eip,
 	      read_cr2());
-	print("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x\n", f->eax, f->ebx, f->ecx, f->edx,
-	      f->esi, f->edi, f->ebp);
+	print("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x\n", f->eax, f->ebx, f->ecx,
+	      f->edx, f->esi, f->edi, f->ebp);
 	finish(0x3f);
 }
 

@@ -12,7 +12,7 @@
 #define TEST_BASE 0xfa000000   /* 4 MiB of 4 KiB pages for the checks */
 #define TEST_DEMAND 0xfa100000 /* kernel pages that appear when touched */
 #define TEST_DEMAND_END 0xfa200000
-#define TEST_PSE 0xfa400000    /* the 4 MiB slot above, for large pages */
+#define TEST_PSE 0xfa400000 /* the 4 MiB slot above, for large pages */
 #define USER_TEXT 0x00400000
 #define USER_HEAP 0x10000000
 #define USER_HEAP_END 0x10100000
@@ -29,7 +29,7 @@
 #define SEL_CODE16 0x38
 #define SEL_LDT 0x40
 #define SEL_LDT_CODE 0x07 /* LDT entry 0, RPL 3 means nothing here: DPL 3 */
-#define SEL_TWIN 0x48 /* SEL_KCODE to SEL_UDATA once more */
+#define SEL_TWIN 0x48	  /* SEL_KCODE to SEL_UDATA once more */
 #define GDT_ENTRIES 13
 
 #define PTE_P 1u
@@ -43,9 +43,9 @@
 
 #define SYS_INT 0x80
 #define SYS_GETPID 1
-#define SYS_WRITE 2    /* EBX text, ESI length */
+#define SYS_WRITE 2	/* EBX text, ESI length */
 #define SYS_PREEMPTED 3 /* how often this process was preempted */
-#define SYS_EXIT 4     /* EBX status */
+#define SYS_EXIT 4	/* EBX status */
 #define SYS_YIELD 5
 
 #ifndef __ASSEMBLER__
@@ -76,7 +76,10 @@ struct tss {
 	u16 trap, iomap;
 };
 
-struct pseudo_desc { u16 limit; u32 base; } __attribute__((packed));
+struct pseudo_desc {
+	u16 limit;
+	u32 base;
+} __attribute__((packed));
 
 #define MULTIBOOT_MAGIC 0x2badb002
 struct multiboot {
@@ -90,7 +93,8 @@ struct check {
 };
 extern const struct check cpu_checks[], debug_checks[], mem_checks[], task_checks[];
 extern const struct check limit_checks[]; /* apart, because some emulators have no segment limits */
-extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count, limit_check_count;
+extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count,
+    limit_check_count;
 
 /* lib.c: serial and VGA output, strings */
 void console_init(void);
@@ -145,16 +149,22 @@ extern volatile u32 kernel_dir[1024], test_table[1024];
 void paging_init(u32 mem_top);
 u32 frame_alloc(void); /* physical address of a zeroed page */
 void frame_free(u32 pa);
-static inline void *phys(u32 pa) { return (void *)(pa + KERNEL_BASE); }
-static inline u32 phys_of(const void *p) { return (u32)p - KERNEL_BASE; }
+static inline void *phys(u32 pa)
+{
+	return (void *)(pa + KERNEL_BASE);
+}
+static inline u32 phys_of(const void *p)
+{
+	return (u32)p - KERNEL_BASE;
+}
 u32 space_new(void); /* page directory with the kernel's half */
 void space_map(u32 dir, u32 va, u32 pa, u32 flags);
-void test_map(unsigned page, u32 pte); /* entry PAGE of the test table, with INVLPG */
+void test_map(unsigned page, u32 pte);		 /* entry PAGE of the test table, with INVLPG */
 bool page_fault(const struct frame *f, u32 cr2); /* true: resolved */
 extern volatile u32 demand_fills;
 
 /* task.c */
-bool task_trap(struct frame *f);  /* a fault in user mode: ends the process */
+bool task_trap(struct frame *f); /* a fault in user mode: ends the process */
 void task_syscall(struct frame *f);
 void task_tick(struct frame *f);
 void task_fpu(void); /* #NM */
@@ -165,26 +175,81 @@ void user_start(void);
 /* main.c */
 void finish(unsigned failures) __attribute__((noreturn));
 
-static inline void outb(u16 p, u8 v) { asm volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
-static inline void outw(u16 p, u16 v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
-static inline void outl(u16 p, u32 v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
+static inline void outb(u16 p, u8 v)
+{
+	asm volatile("outb %0, %1" : : "a"(v), "Nd"(p));
+}
+static inline void outw(u16 p, u16 v)
+{
+	asm volatile("outw %0, %1" : : "a"(v), "Nd"(p));
+}
+static inline void outl(u16 p, u32 v)
+{
+	asm volatile("outl %0, %1" : : "a"(v), "Nd"(p));
+}
 static inline u8 inb(u16 p)
 {
 	u8 v;
 	asm volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
 	return v;
 }
-static inline void invlpg(u32 va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
-static inline u32 read_cr0(void) { u32 v; asm volatile("mov %%cr0, %0" : "=r"(v)); return v; }
-static inline u32 read_cr2(void) { u32 v; asm volatile("mov %%cr2, %0" : "=r"(v)); return v; }
-static inline u32 read_cr3(void) { u32 v; asm volatile("mov %%cr3, %0" : "=r"(v)); return v; }
-static inline u32 read_cr4(void) { u32 v; asm volatile("mov %%cr4, %0" : "=r"(v)); return v; }
-static inline void write_cr0(u32 v) { asm volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-static inline void write_cr3(u32 v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline void write_cr4(u32 v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
-static inline void cli(void) { asm volatile("cli" : : : "memory"); }
-static inline void sti(void) { asm volatile("sti" : : : "memory"); }
-static inline u64 rdtsc(void) { u64 v; asm volatile("rdtsc" : "=A"(v)); return v; }
-static inline void wrmsr(u32 msr, u32 v) { asm volatile("wrmsr" : : "c"(msr), "a"(v), "d"(0)); }
+static inline void invlpg(u32 va)
+{
+	asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+static inline u32 read_cr0(void)
+{
+	u32 v;
+	asm volatile("mov %%cr0, %0" : "=r"(v));
+	return v;
+}
+static inline u32 read_cr2(void)
+{
+	u32 v;
+	asm volatile("mov %%cr2, %0" : "=r"(v));
+	return v;
+}
+static inline u32 read_cr3(void)
+{
+	u32 v;
+	asm volatile("mov %%cr3, %0" : "=r"(v));
+	return v;
+}
+static inline u32 read_cr4(void)
+{
+	u32 v;
+	asm volatile("mov %%cr4, %0" : "=r"(v));
+	return v;
+}
+static inline void write_cr0(u32 v)
+{
+	asm volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline void write_cr3(u32 v)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+static inline void write_cr4(u32 v)
+{
+	asm volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
+static inline void cli(void)
+{
+	asm volatile("cli" : : : "memory");
+}
+static inline void sti(void)
+{
+	asm volatile("sti" : : : "memory");
+}
+static inline u64 rdtsc(void)
+{
+	u64 v;
+	asm volatile("rdtsc" : "=A"(v));
+	return v;
+}
+static inline void wrmsr(u32 msr, u32 v)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"(v), "d"(0));
+}
 #endif
 #endif

@@ -55,7 +55,9 @@ static void vga(char c)
 
 void console_init(void)
 {
-	static const u8 setup[][2] = { { 1, 0 }, { 3, 0x80 }, { 0, 1 }, { 1, 0 }, { 3, 3 }, { 2, 7 }, { 4, 3 } };
+	static const u8 setup[][2] = {
+		{ 1, 0 }, { 3, 0x80 }, { 0, 1 }, { 1, 0 }, { 3, 3 }, { 2, 7 }, { 4, 3 }
+	};
 
 	for (unsigned i = 0; i < LEN(setup); i++)
 		outb((u16)(COM1 + setup[i][0]), setup[i][1]);

@@ -18,6 +18,4 @@ void task_tick(struct frame *f)
 	(void)f;
 }
 
-void task_fpu(void)
-{
-}
+void task_fpu(void) {}

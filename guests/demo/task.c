@@ -163,8 +163,8 @@ static void sys_write(const char *s, u32 n)
 		putch(*s);
 }
 
-/* SYSENTER leads to one entry or the other, by one code segment or the other, in turn; the frame's error code says
- * which it was. */
+/* SYSENTER leads to one entry or the other, by one code segment or the other, in turn; the frame's error code
+ * says which it was. */
 static void fast_turn(void)
 {
 	fast_entry ^= fast_entry & 1 ? 3 : 3 | (SEL_KCODE ^ SEL_TWIN) << 16;
@@ -246,9 +246,11 @@ static const char *check_processes(void)
 
 static const char *check_rogues(void)
 {
-	static const struct { u32 vec, err; } want[] = {
-		{ 14, 5 }, { 14, 7 }, { 13, 0 }, { 13, 0 }, { 13, 0x20 * 8 + 2 }, { 14, 5 }, { 13, 0 }, { 14, 7 },
-		{ 13, SEL_KDATA },
+	static const struct {
+		u32 vec, err;
+	} want[] = {
+		{ 14, 5 }, { 14, 7 }, { 13, 0 }, { 13, 0 },	    { 13, 0x20 * 8 + 2 },
+		{ 14, 5 }, { 13, 0 }, { 14, 7 }, { 13, SEL_KDATA },
 	};
 
 	tasks[1].state = UNUSED;

@@ -18,7 +18,9 @@ static u32 sys(u32 nr, u32 a, u32 b)
 static u32 sys_fast(u32 nr, u16 *cs)
 {
 	asm volatile("pushl %%ebp; movl %%esp, %%ecx; movl $1f, %%edx; sysenter\n1: popl %%ebp; movw %%cs, %1"
-		     : "+a"(nr), "=m"(*cs) : : "ecx", "edx", "memory", "cc");
+		     : "+a"(nr), "=m"(*cs)
+		     :
+		     : "ecx", "edx", "memory", "cc");
 	return nr;
 }
 
@@ -50,7 +52,10 @@ static u32 float_work(u32 id, u32 n, bool sse)
 		asm volatile("movdqu %0, %%xmm1; pxor %%xmm0, %%xmm0" : : "m"(pattern));
 	asm volatile("fld1; fldz");
 	if (sse)
-		asm volatile("1: fadd %%st(1), %%st; paddd %%xmm1, %%xmm0; decl %0; jnz 1b" : "+r"(left) : : "cc");
+		asm volatile("1: fadd %%st(1), %%st; paddd %%xmm1, %%xmm0; decl %0; jnz 1b"
+			     : "+r"(left)
+			     :
+			     : "cc");
 	else
 		asm volatile("1: fadd %%st(1), %%st; decl %0; jnz 1b" : "+r"(left) : : "cc");
 	asm volatile("fistpl %0; fstp %%st(0)" : "=m"(count));
@@ -100,16 +105,35 @@ static u32 worker(u32 id, u32 flags)
 static void rogue(u32 id)
 {
 	switch (id) {
-	case 3: (void)*(volatile u32 *)(KERNEL_BASE + 0x100000); break;
-	case 4: *(volatile u32 *)(KERNEL_BASE + 0x100000) = 0; break;
-	case 5: asm volatile("cli"); break;
-	case 6: asm volatile("outb %al, $0x80"); break;
-	case 7: asm volatile("int $0x20"); break;
-	case 8: ((void (*)(void))(KERNEL_BASE + 0x101000))(); break;
-	case 9: asm volatile("hlt"); break;
-	case 10: *(volatile u8 *)USER_TEXT = 0; break;
-	case 11: asm volatile("movw %w0, %%ds" : : "r"(SEL_KDATA)); break;
-	default: break;
+	case 3:
+		(void)*(volatile u32 *)(KERNEL_BASE + 0x100000);
+		break;
+	case 4:
+		*(volatile u32 *)(KERNEL_BASE + 0x100000) = 0;
+		break;
+	case 5:
+		asm volatile("cli");
+		break;
+	case 6:
+		asm volatile("outb %al, $0x80");
+		break;
+	case 7:
+		asm volatile("int $0x20");
+		break;
+	case 8:
+		((void (*)(void))(KERNEL_BASE + 0x101000))();
+		break;
+	case 9:
+		asm volatile("hlt");
+		break;
+	case 10:
+		*(volatile u8 *)USER_TEXT = 0;
+		break;
+	case 11:
+		asm volatile("movw %w0, %%ds" : : "r"(SEL_KDATA));
+		break;
+	default:
+		break;
 	}
 }
 

@@ -12,7 +12,7 @@ typedef _Bool bool;
 
 struct nano_item {
 	const char *name;
-	void (*run)(u32 n);    /* N > 0 times round a loop with `ops` operations in it */
+	void (*run)(u32 n); /* N > 0 times round a loop with `ops` operations in it */
 	u32 ops;
 	void (*base)(u32 n);   /* the same without the operations; NULL: nano_loop */
 	bool (*prepare)(void); /* or NULL; false: this processor does not have it */
@@ -36,15 +36,15 @@ void *nano_code_page(void); /* a page that may be written and executed; nothing 
 /* A function NAME(n) whose loop has OP eight times. N is in EDI; OP may change EAX, EBX, ECX,
  * EDX and ESI, which start with the values in INPUTS. */
 #define NANO_OPS 8
-#define NANO_RUN(name, op, a, b, c, d)                                                                        \
-	static void name(u32 n)                                                                               \
-	{                                                                                                     \
-		u32 ra = (u32)(a), rb = (u32)(b), rc = (u32)(c), rd = (u32)(d);                               \
-                                                                                                              \
-		asm volatile(".balign 16\n77:\n.rept 8\n" op "\n.endr\ndecl %%edi\njnz 77b"                   \
-			     : "+D"(n), "+a"(ra), "+b"(rb), "+c"(rc), "+d"(rd)                                \
-			     :                                                                                \
-			     : "esi", "memory", "cc");                                                        \
+#define NANO_RUN(name, op, a, b, c, d)                                                                       \
+	static void name(u32 n)                                                                              \
+	{                                                                                                    \
+		u32 ra = (u32)(a), rb = (u32)(b), rc = (u32)(c), rd = (u32)(d);                              \
+                                                                                                             \
+		asm volatile(".balign 16\n77:\n.rept 8\n" op "\n.endr\ndecl %%edi\njnz 77b"                  \
+			     : "+D"(n), "+a"(ra), "+b"(rb), "+c"(rc), "+d"(rd)                               \
+			     :                                                                               \
+			     : "esi", "memory", "cc");                                                       \
 	}
 
 static inline u64 nano_tsc(void)

@@ -121,17 +121,19 @@ NANO_RUN(run_in_uart, "inb %%dx, %%al", 0, 0, 0, 0x3fd)
 NANO_RUN(run_cr0_read, "movl %%cr0, %%eax", 0, 0, 0, 0)
 NANO_RUN(run_cr0_write, "movl %%eax, %%cr0", read_cr0(), 0, 0, 0)
 NANO_RUN(run_cr3_write, "movl %%eax, %%cr3", read_cr3(), 0, 0, 0)
-NANO_RUN(run_cr3_switch, "movl %%eax, %%cr3\nmovl (%%ebx), %%esi\nmovl %%ecx, %%cr3\nmovl (%%ebx), %%esi", dir_b, SPACE_VA,
-	 dir_a, 0)
+NANO_RUN(run_cr3_switch, "movl %%eax, %%cr3\nmovl (%%ebx), %%esi\nmovl %%ecx, %%cr3\nmovl (%%ebx), %%esi",
+	 dir_b, SPACE_VA, dir_a, 0)
 NANO_RUN(run_rdmsr, "rdmsr", 0, 0, MSR_SYSENTER_CS, 0)
 NANO_RUN(run_divide, "divb %%cl", 0, 0, 0, 0)
 NANO_RUN(run_fault, "movl (%%ebx), %%eax", 0, test_va(PAGE_ABSENT), 0, 0)
-NANO_RUN(run_fill, "movl (%%ebx), %%eax\nmovl $0, (%%ecx)\ninvlpg (%%ebx)", 0, test_va(PAGE_ABSENT), PTE(PAGE_ABSENT),
-	 pte_a)
+NANO_RUN(run_fill, "movl (%%ebx), %%eax\nmovl $0, (%%ecx)\ninvlpg (%%ebx)", 0, test_va(PAGE_ABSENT),
+	 PTE(PAGE_ABSENT), pte_a)
 NANO_RUN(run_invlpg, "invlpg (%%ebx)", 0, test_va(PAGE_A), 0, 0)
 NANO_RUN(run_pte_write, "movl %%edx, (%%ecx)\nmovl %%eax, (%%ecx)", pte_a, 0, PTE(PAGE_A), pte_b)
-NANO_RUN(run_pte_use, "movl %%edx, (%%ecx)\ninvlpg (%%ebx)\nmovl (%%ebx), %%esi\nmovl %%eax, (%%ecx)\ninvlpg (%%ebx)\n"
-		      "movl (%%ebx), %%esi", pte_a, test_va(PAGE_A), PTE(PAGE_A), pte_b)
+NANO_RUN(run_pte_use,
+	 "movl %%edx, (%%ecx)\ninvlpg (%%ebx)\nmovl (%%ebx), %%esi\nmovl %%eax, (%%ecx)\ninvlpg (%%ebx)\n"
+	 "movl (%%ebx), %%esi",
+	 pte_a, test_va(PAGE_A), PTE(PAGE_A), pte_b)
 NANO_RUN(run_device_read, "movl (%%ebx), %%eax", 0, test_va(PAGE_DEVICE), 0, 0)
 NANO_RUN(run_device_write, "movl %%eax, (%%ebx)", 0, test_va(PAGE_DEVICE), 0, 0)
 

@@ -109,8 +109,9 @@ static void with_memory(const u8 *op, u32 nop, u32 reg, u32 avoid, bool write)
 
 static void g_load(void)
 {
-	static const u8 ops[][2] = { { 0x8b, 0 }, { 0x8a, 0 }, { 0x0f, 0xb6 }, { 0x0f, 0xb7 }, { 0x0f, 0xbe },
-				     { 0x0f, 0xbf }, { 0x03, 0 }, { 0x33, 0 }, { 0x3b, 0 }, { 0x2a, 0 }, { 0x85, 0 } };
+	static const u8 ops[][2] = { { 0x8b, 0 },    { 0x8a, 0 },    { 0x0f, 0xb6 }, { 0x0f, 0xb7 },
+				     { 0x0f, 0xbe }, { 0x0f, 0xbf }, { 0x03, 0 },    { 0x33, 0 },
+				     { 0x3b, 0 },    { 0x2a, 0 },    { 0x85, 0 } };
 	const u8 *op = ops[below(LEN(ops))];
 
 	with_memory(op, op[0] == 0x0f ? 2 : 1, (op[0] & 1) ? any_reg() : byte_reg(), 16, false);
@@ -136,8 +137,9 @@ static void g_store(void)
 
 static void g_rmw(void)
 {
-	static const u8 ops[][3] = { { 1, 0x01 }, { 1, 0x31 }, { 1, 0x29 }, { 1, 0x00 }, { 1, 0x87 }, { 1, 0x86 },
-				     { 2, 0xf0, 0x01 }, { 2, 0x0f, 0xc1 }, { 2, 0x0f, 0xb1 }, { 1, 0x11 } };
+	static const u8 ops[][3] = { { 1, 0x01 },	{ 1, 0x31 }, { 1, 0x29 },	{ 1, 0x00 },
+				     { 1, 0x87 },	{ 1, 0x86 }, { 2, 0xf0, 0x01 }, { 2, 0x0f, 0xc1 },
+				     { 2, 0x0f, 0xb1 }, { 1, 0x11 } };
 	const u8 *op = ops[below(LEN(ops))];
 
 	with_memory(op + 1, op[0], (op[op[0]] & 1) ? any_reg() : byte_reg(), 16, true);
@@ -145,7 +147,8 @@ static void g_rmw(void)
 
 static void g_rmw_one(void)
 {
-	static const u8 ops[][2] = { { 0xff, 0 }, { 0xff, 1 }, { 0xf7, 2 }, { 0xf7, 3 }, { 0xfe, 0 }, { 0xf6, 2 } };
+	static const u8 ops[][2] = { { 0xff, 0 }, { 0xff, 1 }, { 0xf7, 2 },
+				     { 0xf7, 3 }, { 0xfe, 0 }, { 0xf6, 2 } };
 	const u8 *op = ops[below(LEN(ops))];
 
 	with_memory(op, 1, op[1], 16, true);
@@ -303,10 +306,13 @@ static void g_skip(void)
 		g.b[at] = (u8)(g.n - at - 1);
 }
 
-static const struct { void (*gen)(void); u8 weight; } kinds[] = {
-	{ g_load, 18 }, { g_store, 14 }, { g_rmw, 8 }, { g_rmw_one, 4 }, { g_sse, 4 }, { g_alu, 12 }, { g_number, 10 },
-	{ g_string, 8 }, { g_push, 5 }, { g_own_number, 8 }, { g_service, 5 }, { g_call, 6 }, { g_entry, 5 }, { g_system, 2 },
-	{ g_skip, 5 },
+static const struct {
+	void (*gen)(void);
+	u8 weight;
+} kinds[] = {
+	{ g_load, 18 },	  { g_store, 14 },  { g_rmw, 8 },    { g_rmw_one, 4 }, { g_sse, 4 },
+	{ g_alu, 12 },	  { g_number, 10 }, { g_string, 8 }, { g_push, 5 },    { g_own_number, 8 },
+	{ g_service, 5 }, { g_call, 6 },    { g_entry, 5 },  { g_system, 2 },  { g_skip, 5 },
 };
 
 static void body(u32 n)
@@ -341,7 +347,8 @@ static void loop(void)
 static void resolve(void)
 {
 	for (u32 i = 0; i < g.nfixes; i++) {
-		u32 at = g.f->nconsts ? g.va + g.f->consts[below(g.f->nconsts)] : random_place(true, !g.f->kernel);
+		u32 at =
+		    g.f->nconsts ? g.va + g.f->consts[below(g.f->nconsts)] : random_place(true, !g.f->kernel);
 
 		memcpy(&g.b[g.fixes[i]], &at, 4);
 	}
@@ -382,7 +389,9 @@ void gen_function(void)
 
 	for (u32 i = 0; i < NPOOL; i++)
 		code += role[i] == R_CODE;
-	*f = (struct function){ .space = st.space, .kernel = zone >= Z_KA ? chance(90) : chance(40), .patience = PATIENCE };
+	*f = (struct function){ .space = st.space,
+				.kernel = zone >= Z_KA ? chance(90) : chance(40),
+				.patience = PATIENCE };
 	g.n = g.nfixes = 0;
 	g.f = f;
 	for (u32 tries = 0; tries < 10; tries++) {
@@ -462,12 +471,34 @@ void gen_run(void)
 /* What the fixed instructions of stubs.h take: places in EBX, ESI, EDI; what ECX counts. */
 enum { IN_BX = 1, IN_SI = 2, IN_DI = 4, WR_BX = 8, WR_DI = 16, COUNT = 32, STRIDE = 64, CODE = 128 };
 static const u8 stub_inputs[] = {
-	IN_BX, IN_BX | WR_BX, IN_BX | WR_BX, IN_BX, IN_BX | WR_BX, IN_BX | WR_BX, IN_BX | WR_BX, IN_BX | WR_BX,
-	IN_DI | WR_DI | COUNT, IN_DI | WR_DI | COUNT, IN_SI | IN_DI | WR_DI | COUNT, IN_SI | IN_DI | WR_DI | COUNT,
-	IN_SI | IN_DI | COUNT, IN_DI | COUNT, IN_BX, IN_BX | WR_BX, IN_BX | WR_BX, IN_BX,
-	IN_BX | COUNT | STRIDE, IN_BX | WR_BX | COUNT | STRIDE, IN_BX | WR_BX | COUNT | STRIDE,
-	IN_SI | IN_DI | WR_DI | COUNT | STRIDE, IN_BX | IN_DI | WR_DI, IN_SI | IN_DI | WR_DI | COUNT, IN_BX | WR_BX,
-	IN_BX | WR_BX, CODE, IN_BX | WR_BX,
+	IN_BX,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	IN_BX,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	IN_DI | WR_DI | COUNT,
+	IN_DI | WR_DI | COUNT,
+	IN_SI | IN_DI | WR_DI | COUNT,
+	IN_SI | IN_DI | WR_DI | COUNT,
+	IN_SI | IN_DI | COUNT,
+	IN_DI | COUNT,
+	IN_BX,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	IN_BX,
+	IN_BX | COUNT | STRIDE,
+	IN_BX | WR_BX | COUNT | STRIDE,
+	IN_BX | WR_BX | COUNT | STRIDE,
+	IN_SI | IN_DI | WR_DI | COUNT | STRIDE,
+	IN_BX | IN_DI | WR_DI,
+	IN_SI | IN_DI | WR_DI | COUNT,
+	IN_BX | WR_BX,
+	IN_BX | WR_BX,
+	CODE,
+	IN_BX | WR_BX,
 };
 
 static void stub_regs(u32 in, u32 r[8], bool user)
@@ -491,7 +522,8 @@ static void stub_regs(u32 in, u32 r[8], bool user)
 
 void stub_run(void)
 {
-	u32 n = below(LEN(stub_inputs)), in = stub_inputs[n], r[8], times = chance(70) ? 1 + below(6) : 10 + below(60);
+	u32 n = below(LEN(stub_inputs)), in = stub_inputs[n], r[8],
+	    times = chance(70) ? 1 + below(6) : 10 + below(60);
 	bool user = chance(55);
 	u32 va, at, value;
 

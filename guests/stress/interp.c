@@ -9,8 +9,8 @@ u32 cpu_undef;
 
 /* The instruction at work. */
 static struct {
-	u32 size;	     /* of operands: 2 or 4 */
-	u8 rep;		     /* F2, F3 or 0 */
+	u32 size; /* of operands: 2 or 4 */
+	u8 rep;	  /* F2, F3 or 0 */
 	bool lock;
 	u8 mod, reg, rm;
 	u32 ea;
@@ -37,7 +37,8 @@ static enum outcome fetch(u32 n, u32 *v)
 			load(&s, b + i);
 		else if (st.written[f] && st.written[f] != ((cpu.eip >> 12) << 2 | 2))
 			return OPEN;
-		part = fetching.n[0] && (fetching.at[0].frame != f || s.at[0].off != fetching.at[0].off + fetching.n[0]);
+		part = fetching.n[0] &&
+		       (fetching.at[0].frame != f || s.at[0].off != fetching.at[0].off + fetching.n[0]);
 		if (!fetching.n[part]++)
 			fetching.at[part] = s.at[0];
 	}
@@ -118,8 +119,10 @@ static u32 add(u32 a, u32 b, u32 c, u32 n, u32 keep)
 	u64 wide = (u64)(a & mask(n)) + (b & mask(n)) + c;
 	u32 r = (u32)wide & mask(n);
 
-	set_flags(keep, szp(r, n) | (wide >> 8 * n ? FL_CF : 0) | ((a ^ b ^ r) & FL_AF) |
-			    ((((a ^ r) & (b ^ r)) >> (8 * n - 1)) & 1 ? FL_OF : 0), FL_ARITH);
+	set_flags(keep,
+		  szp(r, n) | (wide >> 8 * n ? FL_CF : 0) | ((a ^ b ^ r) & FL_AF) |
+		      ((((a ^ r) & (b ^ r)) >> (8 * n - 1)) & 1 ? FL_OF : 0),
+		  FL_ARITH);
 	return r;
 }
 
@@ -127,8 +130,10 @@ static u32 sub(u32 a, u32 b, u32 c, u32 n, u32 keep)
 {
 	u32 r = (a - b - c) & mask(n);
 
-	set_flags(keep, szp(r, n) | ((u64)(b & mask(n)) + c > (a & mask(n)) ? FL_CF : 0) | ((a ^ b ^ r) & FL_AF) |
-			    ((((a ^ b) & (a ^ r)) >> (8 * n - 1)) & 1 ? FL_OF : 0), FL_ARITH);
+	set_flags(keep,
+		  szp(r, n) | ((u64)(b & mask(n)) + c > (a & mask(n)) ? FL_CF : 0) | ((a ^ b ^ r) & FL_AF) |
+		      ((((a ^ b) & (a ^ r)) >> (8 * n - 1)) & 1 ? FL_OF : 0),
+		  FL_ARITH);
 	return r;
 }
 
@@ -145,23 +150,30 @@ static u32 alu(u32 op, u32 a, u32 b, u32 n)
 	u32 c = cpu.fl & FL_CF ? 1 : 0;
 
 	switch (op) {
-	case ALU_ADD: return add(a, b, 0, n, 0);
-	case ALU_OR: return logic(a | b, n);
-	case ALU_ADC: return add(a, b, c, n, 0);
-	case ALU_SBB: return sub(a, b, c, n, 0);
-	case ALU_AND: return logic(a & b, n);
-	case ALU_XOR: return logic(a ^ b, n);
-	default: return sub(a, b, 0, n, 0);
+	case ALU_ADD:
+		return add(a, b, 0, n, 0);
+	case ALU_OR:
+		return logic(a | b, n);
+	case ALU_ADC:
+		return add(a, b, c, n, 0);
+	case ALU_SBB:
+		return sub(a, b, c, n, 0);
+	case ALU_AND:
+		return logic(a & b, n);
+	case ALU_XOR:
+		return logic(a ^ b, n);
+	default:
+		return sub(a, b, 0, n, 0);
 	}
 }
 
 /* ---- operands ---- */
 
-#define TRY(e)                                                                                                \
-	do {                                                                                                  \
-		enum outcome o_ = (e);                                                                        \
-		if (o_ != OK)                                                                                 \
-			return o_;                                                                            \
+#define TRY(e)                                                                                               \
+	do {                                                                                                 \
+		enum outcome o_ = (e);                                                                       \
+		if (o_ != OK)                                                                                \
+			return o_;                                                                           \
 	} while (0)
 
 static enum outcome modrm(void)
@@ -242,8 +254,8 @@ static enum outcome pop(u32 *v)
 
 static bool condition(u32 cc, enum outcome *o)
 {
-	static const u32 tested[8] = { FL_OF, FL_CF, FL_ZF, FL_CF | FL_ZF, FL_SF, FL_PF, FL_SF | FL_OF,
-				       FL_SF | FL_OF | FL_ZF };
+	static const u32 tested[8] = { FL_OF, FL_CF, FL_ZF,	    FL_CF | FL_ZF,
+				       FL_SF, FL_PF, FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
 	u32 f = cpu.fl & tested[cc >> 1];
 	bool yes = f != 0;
 
@@ -551,18 +563,27 @@ static enum outcome two_bytes(void)
 	if (in.lock && (op & 0xfe) != 0xb0 && (op & 0xfe) != 0xc0)
 		return OPEN;
 	switch (op) {
-	case 0x01: case 0x20: case 0x22:
+	case 0x01:
+	case 0x20:
+	case 0x22:
 		return control(op);
-	case 0x10: case 0x11:
+	case 0x10:
+	case 0x11:
 		return sse_move(op);
 	case 0x80 ... 0x8f:
 		TRY(fetch(4, &v));
 		if (in.size == 4 && condition(op & 15, &o))
 			cpu.eip += v;
 		return in.size == 4 ? o : OPEN;
-	case 0xb0: case 0xb1: case 0xc0: case 0xc1:
+	case 0xb0:
+	case 0xb1:
+	case 0xc0:
+	case 0xc1:
 		return exchange(op | 0x100);
-	case 0xb6: case 0xb7: case 0xbe: case 0xbf:
+	case 0xb6:
+	case 0xb7:
+	case 0xbe:
+	case 0xbf:
 		TRY(modrm());
 		TRY(rm_get(op & 1 ? 2 : 1, &v));
 		if (op >= 0xbe)
@@ -616,8 +637,14 @@ static enum outcome execute(u32 op, u32 *vector)
 	u32 v, w;
 
 	switch (op) {
-	case 0x00 ... 0x03: case 0x08 ... 0x0b: case 0x10 ... 0x13: case 0x18 ... 0x1b:
-	case 0x20 ... 0x23: case 0x28 ... 0x2b: case 0x30 ... 0x33: case 0x38 ... 0x3b:
+	case 0x00 ... 0x03:
+	case 0x08 ... 0x0b:
+	case 0x10 ... 0x13:
+	case 0x18 ... 0x1b:
+	case 0x20 ... 0x23:
+	case 0x28 ... 0x2b:
+	case 0x30 ... 0x33:
+	case 0x38 ... 0x3b:
 		return alu_rm(op);
 	case 0x0f:
 		return two_bytes();
@@ -640,16 +667,22 @@ static enum outcome execute(u32 op, u32 *vector)
 		if (in.size == 4 && condition(op & 15, &o))
 			cpu.eip += (u32)(int)(signed char)v;
 		return in.size == 4 ? o : OPEN;
-	case 0x80: case 0x81: case 0x83:
+	case 0x80:
+	case 0x81:
+	case 0x83:
 		return group1(op);
-	case 0x84: case 0x85:
+	case 0x84:
+	case 0x85:
 		TRY(modrm());
 		TRY(rm_get(op & 1 ? in.size : 1, &v));
 		logic(v & reg_get(in.reg, op & 1 ? in.size : 1), op & 1 ? in.size : 1);
 		return OK;
-	case 0x86: case 0x87:
+	case 0x86:
+	case 0x87:
 		return exchange(op);
-	case 0x88 ... 0x8b: case 0xc6: case 0xc7:
+	case 0x88 ... 0x8b:
+	case 0xc6:
+	case 0xc7:
 		return move(op);
 	case 0x8d:
 		TRY(modrm());
@@ -659,7 +692,8 @@ static enum outcome execute(u32 op, u32 *vector)
 		return pop_rm();
 	case 0x90:
 		return OK;
-	case 0xa4 ... 0xa7: case 0xaa ... 0xaf:
+	case 0xa4 ... 0xa7:
+	case 0xaa ... 0xaf:
 		return string(op);
 	case 0xb8 ... 0xbf:
 		TRY(fetch(in.size, &v));
@@ -684,17 +718,21 @@ static enum outcome execute(u32 op, u32 *vector)
 	case 0xeb:
 		TRY(fetch(1, &v));
 		return jump(cpu.eip + (u32)(int)(signed char)v);
-	case 0xf6: case 0xf7:
+	case 0xf6:
+	case 0xf7:
 		return group_f6(op);
-	case 0xfa: case 0xfb:
+	case 0xfa:
+	case 0xfb:
 		if (cpu_user)
 			return OPEN;
 		cpu.fl = op & 1 ? cpu.fl | FL_IF : cpu.fl & ~FL_IF;
 		return OK;
-	case 0xfc: case 0xfd:
+	case 0xfc:
+	case 0xfd:
 		cpu.fl = op & 1 ? cpu.fl | FL_DF : cpu.fl & ~FL_DF;
 		return OK;
-	case 0xfe: case 0xff:
+	case 0xfe:
+	case 0xff:
 		return group_ff(op);
 	default:
 		return OPEN;
@@ -706,8 +744,8 @@ static bool may_lock(u32 op)
 {
 	if (op < 0x40)
 		return (op & 7) < 2 && op < 0x38;
-	return op == 0x0f || op == 0x80 || op == 0x81 || op == 0x83 || op == 0x86 || op == 0x87 || op == 0xf6 ||
-	       op == 0xf7 || op >= 0xfe;
+	return op == 0x0f || op == 0x80 || op == 0x81 || op == 0x83 || op == 0x86 || op == 0x87 ||
+	       op == 0xf6 || op == 0xf7 || op >= 0xfe;
 }
 
 static bool lock_fits(u32 op)

@@ -37,8 +37,9 @@ void finish(unsigned failures)
 void diverged(const char *what, u32 expected, u32 got)
 {
 	cli();
-	print("stress: DIVERGED: %s: expected %08x, got %08x (seed %u, round %u%s, space %u, WP %u, PGE %u)\n", what, expected,
-	      got, seed, round_no, pae ? ", PAE" : "", st.space, st.wp, st.pge);
+	print(
+	    "stress: DIVERGED: %s: expected %08x, got %08x (seed %u, round %u%s, space %u, WP %u, PGE %u)\n",
+	    what, expected, got, seed, round_no, pae ? ", PAE" : "", st.space, st.wp, st.pge);
 	finish(1);
 }
 
@@ -76,9 +77,10 @@ static u32 seconds_passed(void)
 
 static void progress(u32 time)
 {
-	print("stress: %u s, round %u: %u runs, %u open, %u faults (%u fixed), %u services, %u changes, %u functions, %u ticks\n",
-	      time, round_no, counts.runs, counts.open, counts.faults, counts.fixed, counts.services, counts.changes,
-	      counts.functions, counts.irqs);
+	print(
+	    "stress: %u s, round %u: %u runs, %u open, %u faults (%u fixed), %u services, %u changes, %u functions, %u ticks\n",
+	    time, round_no, counts.runs, counts.open, counts.faults, counts.fixed, counts.services,
+	    counts.changes, counts.functions, counts.irqs);
 }
 
 static void one_round(void)

@@ -10,13 +10,20 @@ struct fault fault;
 struct span fetching;
 
 /* Entries used by the instruction at work, and the bits that belong set in them. */
-static struct { u16 frame, off; u8 bits; bool open; } used[48];
+static struct {
+	u16 frame, off;
+	u8 bits;
+	bool open;
+} used[48];
 static u32 nused;
 static bool looking_ahead;
 
 /* ---- changes and how to take them back ---- */
 
-struct change { u32 at; u8 was, may; };
+struct change {
+	u32 at;
+	u8 was, may;
+};
 enum { MAX_CHANGES = 1 << 17 };
 static struct change changes[MAX_CHANGES];
 static u32 nchanges;
@@ -180,7 +187,8 @@ static u32 large_mask(void)
 
 static bool in_zone(u32 va)
 {
-	return va - (ZONE_U - ZPAGES * 4096) < 2 * ZPAGES * 4096 || va - (ZONE_K - ZPAGES * 4096) < 2 * ZPAGES * 4096;
+	return va - (ZONE_U - ZPAGES * 4096) < 2 * ZPAGES * 4096 ||
+	       va - (ZONE_K - ZPAGES * 4096) < 2 * ZPAGES * 4096;
 }
 
 int peek(u32 va, struct place *at)
@@ -311,7 +319,9 @@ static bool fixed_place(u32 va, unsigned how, struct place *at, enum outcome *o)
 	else
 		return false;
 	*o = (user && (f == F_KSTACK || f == F_KTEXT)) || (write && f >= F_KTEXT) ||
-	     ((how & AC_FETCH) && f < F_KTEXT) ? OPEN : OK;
+		     ((how & AC_FETCH) && f < F_KTEXT)
+		 ? OPEN
+		 : OK;
 	at->frame = (u16)f;
 	at->off = f == F_KTEXT ? (u16)(va - (u32)kstubs) : (u16)(va & 0xfff);
 	return true;
@@ -410,7 +420,9 @@ static bool load_part(struct place p, u32 n, u8 *v)
 
 		if (p.frame < NFRAMES && may[p.frame][off])
 			return false;
-		v[i] = p.frame == F_KTEXT ? kstubs[off] : p.frame == F_UTEXT ? user_image[off] : mem[p.frame][off];
+		v[i] = p.frame == F_KTEXT   ? kstubs[off]
+		       : p.frame == F_UTEXT ? user_image[off]
+					    : mem[p.frame][off];
 	}
 	return true;
 }
@@ -470,8 +482,8 @@ static enum outcome store_entry_check(u32 frame, u32 off, u32 old, u32 open, u32
 static bool onto_itself(struct place p, u32 n)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (fetching.n[i] && fetching.at[i].frame == p.frame && p.off < fetching.at[i].off + fetching.n[i] &&
-		    fetching.at[i].off < p.off + n)
+		if (fetching.n[i] && fetching.at[i].frame == p.frame &&
+		    p.off < fetching.at[i].off + fetching.n[i] && fetching.at[i].off < p.off + n)
 			return true;
 	return false;
 }

@@ -36,7 +36,8 @@ void do_store(u32 frame, u32 off, u32 v)
 
 	put32(frame, off, v);
 	add_action(A_STORE, frame_pa(frame) + off, v);
-	if (frame < NPOOL && (role[frame] == R_TABLE || role[frame] == R_DIR) && !entry_changed(frame, off, old, open, v))
+	if (frame < NPOOL && (role[frame] == R_TABLE || role[frame] == R_DIR) &&
+	    !entry_changed(frame, off, old, open, v))
 		st.all_stale = STALE_GLOBAL;
 }
 
@@ -392,8 +393,8 @@ static bool move_page(u32 va, u32 rights)
 	int from = peek(va, &at);
 	u32 to;
 
-	if (p.frame == 0xffff || role[p.frame] != R_TABLE || from < 0 || from >= NPOOL || count_role(R_DATA) < 12 ||
-	    role[from] > R_CODE)
+	if (p.frame == 0xffff || role[p.frame] != R_TABLE || from < 0 || from >= NPOOL ||
+	    count_role(R_DATA) < 12 || role[from] > R_CODE)
 		return false;
 	to = random_data();
 	do_copy(to, (u32)from);
@@ -510,7 +511,8 @@ static void build_user_table(void)
 	user_table = frame_alloc();
 	t = phys(user_table);
 	ustack_page = phys(stack);
-	t[((USER_TEXT >> 12) & (4096 / entry_bytes() - 1)) * entry_bytes() / 4] = phys_of(user_image) | PTE_P | PTE_U;
+	t[((USER_TEXT >> 12) & (4096 / entry_bytes() - 1)) * entry_bytes() / 4] =
+	    phys_of(user_image) | PTE_P | PTE_U;
 	t[((USTACK >> 12) & (4096 / entry_bytes() - 1)) * entry_bytes() / 4] = stack | PTE_P | PTE_W | PTE_U;
 }
 

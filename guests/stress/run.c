@@ -115,15 +115,16 @@ static void differs(const char *what, u32 expected, u32 got)
 	const struct event *e = &script.ev[next_event];
 
 	print("stress: %s run from %08x, event %u of %u: vector %u at %08x expected (error %x, cr2 %08x)\n",
-	      script.user ? "user" : "kernel", script.start.eip, next_event + 1, script.nevents, e->vec, e->at.eip, e->err,
-	      e->cr2);
+	      script.user ? "user" : "kernel", script.start.eip, next_event + 1, script.nevents, e->vec,
+	      e->at.eip, e->err, e->cr2);
 	diverged(what, expected, got);
 }
 
 static void compare(const struct frame *f, const struct event *e, u32 cr2)
 {
 	static const char *const names[8] = { "EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI" };
-	const u32 got[8] = { f->eax, f->ecx, f->edx, f->ebx, e->user ? f->esp : (u32)&f->esp, f->ebp, f->esi, f->edi };
+	const u32 got[8] = { f->eax, f->ecx, f->edx, f->ebx, e->user ? f->esp : (u32)&f->esp,
+			     f->ebp, f->esi, f->edi };
 	u32 flags = (FL_ARITH | FL_DF | FL_IF) & ~e->fl_open;
 
 	if (f->vec != e->vec) {
@@ -205,9 +206,9 @@ static void trace_run(void)
 		print(" %08x", script.start.r[i]);
 	print(" eip %08x fl %x\n", script.start.eip, script.start.fl);
 	for (u32 i = 0; i < script.nevents; i++)
-		print("  event %u: vector %x err %x cr2 %08x eip %08x eax %08x ecx %08x, %u actions\n", i + 1, script.ev[i].vec,
-		      script.ev[i].err, script.ev[i].cr2, script.ev[i].at.eip, script.ev[i].at.r[EAX],
-		      script.ev[i].at.r[ECX], script.ev[i].nactions);
+		print("  event %u: vector %x err %x cr2 %08x eip %08x eax %08x ecx %08x, %u actions\n", i + 1,
+		      script.ev[i].vec, script.ev[i].err, script.ev[i].cr2, script.ev[i].at.eip,
+		      script.ev[i].at.r[EAX], script.ev[i].at.r[ECX], script.ev[i].nactions);
 }
 
 bool run(u32 eip, const u32 r[8], bool user, bool if_on)
@@ -271,7 +272,10 @@ void check_frame(u32 frame)
 		if (!((got ^ get32(frame, i)) & ~open))
 			continue;
 		print("stress: page %u (%s) at offset %x, after the run from %08x\n", frame,
-		      frame < NPOOL ? roles[role[frame]] : frame < F_HOLE ? "VGA" : "stack", i, script.start.eip);
+		      frame < NPOOL    ? roles[role[frame]]
+		      : frame < F_HOLE ? "VGA"
+				       : "stack",
+		      i, script.start.eip);
 		diverged("memory", get32(frame, i), got);
 	}
 	may_settle(frame, real);
@@ -289,7 +293,8 @@ static void gate(u32 vector, u32 handler, u32 type)
 	struct pseudo_desc d;
 
 	asm volatile("sidt %0" : "=m"(d));
-	((u64 *)d.base)[vector] = (u64)((handler & 0xffff0000) | type) << 32 | SEL_KCODE << 16 | (handler & 0xffff);
+	((u64 *)d.base)[vector] =
+	    (u64)((handler & 0xffff0000) | type) << 32 | SEL_KCODE << 16 | (handler & 0xffff);
 }
 
 void run_init(void)

@@ -30,7 +30,16 @@
 
 #ifndef __ASSEMBLER__
 
-enum { F_VGA = NPOOL, NVGA = 8, F_HOLE = F_VGA + NVGA, F_USTACK, F_KSTACK, NFRAMES, F_KTEXT = NFRAMES, F_UTEXT };
+enum {
+	F_VGA = NPOOL,
+	NVGA = 8,
+	F_HOLE = F_VGA + NVGA,
+	F_USTACK,
+	F_KSTACK,
+	NFRAMES,
+	F_KTEXT = NFRAMES,
+	F_UTEXT
+};
 enum { Z_UA, Z_UB, Z_KA, Z_KB, NZONES };
 enum { NSPACES = 3, NSTALE = 16 };
 enum role { R_DATA, R_CODE, R_TABLE, R_DIR };
@@ -55,17 +64,17 @@ struct regs {
 
 /* What of the model is not memory. */
 struct state {
-	u8 space;		   /* whose directory is in CR3 */
+	u8 space; /* whose directory is in CR3 */
 	bool wp, pge;
-	u8 dir[NSPACES][2];	   /* frames of the directories for user and kernel zones (the same without PAE) */
+	u8 dir[NSPACES][2]; /* frames of the directories for user and kernel zones (the same without PAE) */
 	u32 xmm[8][4];
-	u32 nstale;		   /* pages whose translation changed and was not flushed: */
-	u32 stale[NSTALE];	   /* linear page number << 1 | global */
+	u32 nstale;	   /* pages whose translation changed and was not flushed: */
+	u32 stale[NSTALE]; /* linear page number << 1 | global */
 	u8 all_stale;
 #define STALE_LOCAL 1 /* whole tables changed, without or with global pages */
 #define STALE_GLOBAL 2
-	u32 written[NPOOL];	   /* code frames written since the last serializing instruction: by */
-#define WRITTEN_ALIASES 1u	   /* several addresses, or this linear page | 2; 0: not written */
+	u32 written[NPOOL]; /* code frames written since the last serializing instruction: by */
+#define WRITTEN_ALIASES 1u  /* several addresses, or this linear page | 2; 0: not written */
 };
 extern struct state st;
 
@@ -96,29 +105,45 @@ extern struct script script;
 
 /* ---- main.c ---- */
 u32 rnd(void);
-static inline u32 below(u32 n) { return (u32)((u64)rnd() * n >> 32); }
-static inline bool chance(u32 percent) { return below(100) < percent; }
+static inline u32 below(u32 n)
+{
+	return (u32)((u64)rnd() * n >> 32);
+}
+static inline bool chance(u32 percent)
+{
+	return below(100) < percent;
+}
 extern u32 round_no, pae, check_from, trace_from;
-static inline bool tracing(void) { return round_no >= trace_from; }
+static inline bool tracing(void)
+{
+	return round_no >= trace_from;
+}
 void diverged(const char *what, u32 expected, u32 got) __attribute__((noreturn));
 
 /* ---- model.c: memory and page tables ---- */
 extern u8 mem[NFRAMES][4096]; /* what the pages hold */
 extern u8 may[NFRAMES][4096]; /* bits of it that may differ (accessed, dirty) */
 extern u8 role[NPOOL];
-struct place { u16 frame, off; };
+struct place {
+	u16 frame, off;
+};
 /* Bytes [0, n) of an access, in one or two pages. */
-struct span { struct place at[2]; u32 n[2]; };
-struct fault { u32 err, err_open, cr2; };
+struct span {
+	struct place at[2];
+	u32 n[2];
+};
+struct fault {
+	u32 err, err_open, cr2;
+};
 extern struct fault fault;
 #define AC_WRITE 1
 #define AC_USER 2
 #define AC_RMW 4 /* with AC_WRITE: reads first */
 #define AC_FETCH 8
 
-void model_begin(void);	 /* from here on all changes can be undone */
+void model_begin(void); /* from here on all changes can be undone */
 void model_undo(void);
-bool model_room(void);	 /* to remember more changes */
+bool model_room(void); /* to remember more changes */
 u32 page_va(u32 zone, u32 page);
 void mark_dir(u32 frame);
 u32 get32(u32 frame, u32 off);
@@ -127,18 +152,18 @@ void put8(u32 frame, u32 off, u8 v);
 void put32(u32 frame, u32 off, u32 v);
 void copy_frame(u32 to, u32 from);
 u32 frame_pa(u32 frame);
-int pa_frame(u32 pa);	 /* -1: none of ours */
+int pa_frame(u32 pa); /* -1: none of ours */
 u32 entry_bytes(void);
 u32 large_shift(void);
 struct place pde_place(u32 space, u32 va);
 struct place pte_place(u32 space, u32 va); /* frame 0xffff: no table there */
-int peek(u32 va, struct place *at);	   /* where VA is in this space whatever the rights; nothing is marked */
+int peek(u32 va, struct place *at); /* where VA is in this space whatever the rights; nothing is marked */
 enum outcome translate(u32 va, unsigned how, struct place *at);
 enum outcome reach(u32 va, u32 n, unsigned how, struct span *s);
 void instruction_begins(void);
 bool read_what_it_marked(void);
 void look_ahead(u32 va, unsigned how);
-void commit(bool done);	 /* accessed and dirty bits of an instruction that was completed, or faulted */
+void commit(bool done); /* accessed and dirty bits of an instruction that was completed, or faulted */
 enum outcome load(const struct span *s, u8 *v);
 enum outcome store(const struct span *s, u32 va, const u8 *v);
 extern struct span fetching; /* the instruction at work */
@@ -166,30 +191,32 @@ void check_frame(u32 frame);
 void check_all(void);
 void stress_trap(struct frame *f);
 void run_init(void);
-struct counts { u32 runs, open, faults, fixed, services, irqs, changes, functions; };
+struct counts {
+	u32 runs, open, faults, fixed, services, irqs, changes, functions;
+};
 extern struct counts counts;
 extern u8 *ustack_page;
 
 /* ---- pages.c: what the driver and the handlers do to pages ---- */
 void pages_init(void);
-void pages_step(void);	       /* one random change */
-bool fix_fault(bool write, bool user); /* in the model: at fault.cr2; adds actions */
-void service(void);	       /* likewise */
-u32 space_root(u32 space);     /* value for CR3 */
-u32 random_place(bool write, bool user); /* a linear address to try */
+void pages_step(void);			       /* one random change */
+bool fix_fault(bool write, bool user);	       /* in the model: at fault.cr2; adds actions */
+void service(void);			       /* likewise */
+u32 space_root(u32 space);		       /* value for CR3 */
+u32 random_place(bool write, bool user);       /* a linear address to try */
 bool random_pte(u32 *at, u32 *value, u32 *va); /* an entry for tested code to store, and its page */
 /* Each does it in the model and adds an action. */
 void do_store(u32 frame, u32 off, u32 v);
 void do_space(u32 space);
-void do_flush(u32 va);	       /* of a page that was changed, in one way or another */
-void driver_begin(void);       /* the driver itself: begin, do, end */
+void do_flush(u32 va);	 /* of a page that was changed, in one way or another */
+void driver_begin(void); /* the driver itself: begin, do, end */
 void driver_end(void);
 
 /* ---- gen.c ---- */
-void gen_function(void); /* write a new function somewhere */
-void gen_run(void);	 /* run one */
+void gen_function(void);	     /* write a new function somewhere */
+void gen_run(void);		     /* run one */
 bool gen_constant(struct place *at); /* a number in some function's code, which may be changed */
-void stub_run(void); /* run a fixed instruction on random addresses */
+void stub_run(void);		     /* run a fixed instruction on random addresses */
 
 /* ---- entry.S, user.S ---- */
 extern u8 kstubs[], kstubs_end[], kstack[];

@@ -47,9 +47,11 @@ static int cmd_adapt(struct inspect *s, const struct cmd_args *a, struct result 
 	bool number = !strcmp(what, "threshold") || !strcmp(what, "span") || !strcmp(what, "calm");
 
 	if (number ? a->argc != 3 : a->argc > 2)
-		return result_fail(r, "usage: adapt on|off|default [CAUSE], adapt threshold|span|calm CAUSE NUMBER");
-	return answer(r, a, bt_adapt_set(machine_vcpu(s->m), what, a->argc > 1 ? a->argv[1] : "",
-					 number ? a->argv[2] : ""));
+		return result_fail(
+		    r, "usage: adapt on|off|default [CAUSE], adapt threshold|span|calm CAUSE NUMBER");
+	return answer(
+	    r, a,
+	    bt_adapt_set(machine_vcpu(s->m), what, a->argc > 1 ? a->argv[1] : "", number ? a->argv[2] : ""));
 }
 
 static int cmd_count(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -132,11 +134,13 @@ static int cmd_savings(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "policy", NULL, "KIND WAY", "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
+	{ "policy", NULL, "KIND WAY",
+	  "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
 	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates. Callout: it "
 	  "calls the monitor. In-tc: a few inline instructions on the virtual processor's state.",
 	  cmd_policy, CMD_MACHINE | CMD_PAUSE, 2, 2, "all|<policy.kind> trap|callout|in-tc|default" },
-	{ "site", NULL, "ADDRESS WAY [ccf]", "choose the way of the one sensitive instruction at ADDRESS (info sites)",
+	{ "site", NULL, "ADDRESS WAY [ccf]",
+	  "choose the way of the one sensitive instruction at ADDRESS (info sites)",
 	  "With ccf: of all sensitive instructions in the fragments that cover ADDRESS, as far as they can run so.",
 	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 3, "<expr> trap|callout|in-tc|default ccf" },
 	{ "adapt", NULL, "on|off|default [CAUSE] | threshold|span|calm CAUSE NUMBER",
@@ -144,24 +148,29 @@ static const struct command commands[] = {
 	  "CAUSE is a name of info causes, or all. An instruction is promoted when it trapped threshold times within "
 	  "span host cycles (0: whenever), and demoted after calm host cycles without (0: not by time).",
 	  cmd_adapt, CMD_MACHINE | CMD_PAUSE, 1, 3, "on|off|default|threshold|span|calm all|<causes.cause>" },
-	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL, cmd_count,
-	  CMD_MACHINE | CMD_PAUSE, 1, 1, "on|off" },
-	{ "discard", NULL, "[ADDRESS|all]", "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL,
-	  cmd_discard, CMD_MACHINE | CMD_PAUSE, 0, 1, "<expr>|all" },
-	{ "retranslate", NULL, "[ADDRESS]", "drop the fragments that cover ADDRESS or pc, and translate them at once",
+	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL,
+	  cmd_count, CMD_MACHINE | CMD_PAUSE, 1, 1, "on|off" },
+	{ "discard", NULL, "[ADDRESS|all]",
+	  "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL, cmd_discard,
+	  CMD_MACHINE | CMD_PAUSE, 0, 1, "<expr>|all" },
+	{ "retranslate", NULL, "[ADDRESS]",
+	  "drop the fragments that cover ADDRESS or pc, and translate them at once",
 	  "At once where the processor's present mode and address space allow it, else when they are next run.",
 	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
 	{ "pin", NULL, "[ADDRESS]", "keep the fragments that cover ADDRESS or pc as they are (info pins)",
 	  "Adaptation leaves them alone, and a full cache does not drop them. Still dropped, and then made anew pinned: "
 	  "when their code is written, and when breakpoints, probes, patches or choices of yours concern them.",
 	  cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "ccf-history", NULL, "[ADDRESS]", "the lives of the fragments that cover ADDRESS or pc (info history: of all)",
-	  "When each was made, why it was dropped, what it cost; the last rows are those that live.", cmd_history,
-	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "ccf-savings", NULL, "[ADDRESS]", "cycles that adaptation saved there (info savings: everywhere); needs count on",
-	  "What an entry cost in traps before the last promotion, and costs since, times the entries since.", cmd_savings,
-	  CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1,
+	  COMP_EXPR },
+	{ "ccf-history", NULL, "[ADDRESS]",
+	  "the lives of the fragments that cover ADDRESS or pc (info history: of all)",
+	  "When each was made, why it was dropped, what it cost; the last rows are those that live.",
+	  cmd_history, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	{ "ccf-savings", NULL, "[ADDRESS]",
+	  "cycles that adaptation saved there (info savings: everywhere); needs count on",
+	  "What an entry cost in traps before the last promotion, and costs since, times the entries since.",
+	  cmd_savings, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
 	{ 0 },
 };
 

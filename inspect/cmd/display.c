@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of "x" or
- * "print" and an expression; run_report() adds what all of them say. */
+ * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of
+ * "x" or "print" and an expression; run_report() adds what all of them say. */
 #include "inspect/session_int.h"
 
 #include <stdio.h>
@@ -29,18 +29,21 @@ static const char *display_rows(void *owner, const char *arg, struct row_sink *s
 	for (size_t i = 0; i < s->ndisplays; i++) {
 		const struct display *d = &s->displays[i];
 
-		sink->row(sink, (struct value[]){ V_UINT(d->number), d->fmt[0] ? V_STR(d->fmt) : V_NONE, V_STR(d->expr) });
+		sink->row(sink, (struct value[]){ V_UINT(d->number), d->fmt[0] ? V_STR(d->fmt) : V_NONE,
+						  V_STR(d->expr) });
 	}
 	return NULL;
 }
 
-const struct view view_display = { "display", "what is shown at each stop", display_cols, ARRAY_LEN(display_cols), display_rows,
-				   false };
+const struct view view_display = { "display",	 "what is shown at each stop",
+				   display_cols, ARRAY_LEN(display_cols),
+				   display_rows, false };
 
 static const struct view_col shown_cols[] = {
 	{ "display", "Num", VAL_UINT, "", "number of the display" },
 	{ "expression", "Expression", VAL_STR, "", "with the format in front" },
-	{ "text", "Value", VAL_STR, "", "the value in the format asked for; memory follows in rows as those of x" },
+	{ "text", "Value", VAL_STR, "",
+	  "the value in the format asked for; memory follows in rows as those of x" },
 	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
 	{ "error", "Error", VAL_STR, "", "why there is none" },
 };
@@ -52,7 +55,8 @@ static bool examines(const char *fmt)
 	return fmt[strcspn(fmt, "0123456789bhwgis")] != 0;
 }
 
-static void shown_row(struct result *r, const struct display *d, const char *text, const int64_t *value, const char *error)
+static void shown_row(struct result *r, const struct display *d, const char *text, const int64_t *value,
+		      const char *error)
 {
 	struct table *t = result_table(r, shown_cols, ARRAY_LEN(shown_cols), TABLE_PLAIN,
 				       error  ? "{display}: {expression}: {error}"
@@ -60,8 +64,8 @@ static void shown_row(struct result *r, const struct display *d, const char *tex
 					      : "{display}: {expression}");
 	char name[300];
 
-	snprintf(name, sizeof(name), "%s%s%s%s", d->fmt[0] ? examines(d->fmt) ? "x/" : "/" : "", d->fmt, d->fmt[0] ? " " : "",
-		 d->expr);
+	snprintf(name, sizeof(name), "%s%s%s%s", d->fmt[0] ? examines(d->fmt) ? "x/" : "/" : "", d->fmt,
+		 d->fmt[0] ? " " : "", d->expr);
 	table_row(t, (struct value[]){ V_UINT(d->number), V_STR(name), text ? V_STR(text) : V_NONE,
 				       value ? V_INT(*value) : V_NONE, error ? V_STR(error) : V_NONE });
 }
@@ -75,8 +79,9 @@ static int show_memory(struct inspect *s, const struct display *d, int64_t addr,
 	int rc;
 
 	examine_format(d->fmt, &n, &format, &unit);
-	rc = addr < 0 || addr > UINT32_MAX ? result_fail(r, "not an address of this guest")
-					   : examine_memory(s, r, false, (uint64_t)addr, n, format, examine_unit(unit));
+	rc = addr < 0 || addr > UINT32_MAX
+		 ? result_fail(r, "not an address of this guest")
+		 : examine_memory(s, r, false, (uint64_t)addr, n, format, examine_unit(unit));
 	s->examine = was;
 	return rc;
 }
@@ -129,7 +134,8 @@ static bool format_fits(const char *fmt)
 	unsigned n = 1;
 
 	return strlen(fmt) < sizeof(((struct display *)0)->fmt) &&
-	       (examines(fmt) ? examine_format(fmt, &n, &format, &unit) : strlen(fmt) <= 1 && print_format_is(fmt[0]));
+	       (examines(fmt) ? examine_format(fmt, &n, &format, &unit)
+			      : strlen(fmt) <= 1 && print_format_is(fmt[0]));
 }
 
 static int cmd_display(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -176,7 +182,8 @@ static int cmd_undisplay(struct inspect *s, const struct cmd_args *a, struct res
 		while (i < s->ndisplays && s->displays[i].number != number)
 			i++;
 		if (*end || i == s->ndisplays)
-			return result_fail(r, "undisplay: no display %s (info display lists them)", a->argv[k]);
+			return result_fail(r, "undisplay: no display %s (info display lists them)",
+					   a->argv[k]);
 		forget(s, i);
 	}
 	return 0;
@@ -187,8 +194,8 @@ static const struct command commands[] = {
 	  "With a count, a unit, i or s in FMT it is memory at EXPR, as x shows it (display/4i $pc, display/8xw $esp); otherwise "
 	  "a value, as print does. Without EXPR: show all of them. info display lists them, undisplay removes them.",
 	  cmd_display, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
-	{ "undisplay", NULL, "[NUMBER...]", "show it no more, without NUMBER nothing", NULL, cmd_undisplay, 0, 0, -1,
-	  "<display.number> ..." },
+	{ "undisplay", NULL, "[NUMBER...]", "show it no more, without NUMBER nothing", NULL, cmd_undisplay, 0,
+	  0, -1, "<display.number> ..." },
 	{ 0 },
 };
 

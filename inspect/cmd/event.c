@@ -10,9 +10,9 @@
 #include <strings.h>
 
 /* What the architecture calls vectors 0 to 20. */
-static const char *const exception_names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#CSO",
-					       "#TS",
-					       "#NP", "#SS", "#GP", "#PF", "#15", "#MF", "#AC", "#MC", "#XM", "#VE" };
+static const char *const exception_names[] = { "#DE", "#DB", "NMI",  "#BP", "#OF", "#BR", "#UD",
+					       "#NM", "#DF", "#CSO", "#TS", "#NP", "#SS", "#GP",
+					       "#PF", "#15", "#MF",  "#AC", "#MC", "#XM", "#VE" };
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",
 					  [ENGINE_MODE_PAGING] = "paging",
@@ -24,11 +24,15 @@ static const struct kind {
 	uint32_t max;
 	bool hex; /* how numbers are printed */
 } kinds[ENGINE_EVENTS] = {
-	[ENGINE_EV_EXCEPTION] = { "exception", 31, false }, [ENGINE_EV_IRQ] = { "irq", 255, true },
-	[ENGINE_EV_INT] = { "int", 255, true },		    [ENGINE_EV_PORT] = { "port", 0xffff, true },
-	[ENGINE_EV_MSR] = { "msr", UINT32_MAX, true },	    [ENGINE_EV_CR] = { "cr", 8, false },
+	[ENGINE_EV_EXCEPTION] = { "exception", 31, false },
+	[ENGINE_EV_IRQ] = { "irq", 255, true },
+	[ENGINE_EV_INT] = { "int", 255, true },
+	[ENGINE_EV_PORT] = { "port", 0xffff, true },
+	[ENGINE_EV_MSR] = { "msr", UINT32_MAX, true },
+	[ENGINE_EV_CR] = { "cr", 8, false },
 	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_V86, false },
-	[ENGINE_EV_CALLOUT] = { "callout", 255, false },    [ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
+	[ENGINE_EV_CALLOUT] = { "callout", 255, false },
+	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
 };
 
 /* The name that number N of KIND has, NULL: none. */
@@ -103,9 +107,10 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 		snprintf(how, sizeof(how), " %s 0x%llx", h->write ? "written with" : "read as",
 			 (unsigned long long)h->val);
 	else if (h->kind == ENGINE_EV_FRAGMENT)
-		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val, h->val == 1 ? "" : "s");
-	snprintf(buf, len, "%s %s%s at 0x%08llx%s%s%s", kinds[h->kind].name, number, how, (unsigned long long)h->pc,
-		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
+		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val,
+			 h->val == 1 ? "" : "s");
+	snprintf(buf, len, "%s %s%s at 0x%08llx%s%s%s", kinds[h->kind].name, number, how,
+		 (unsigned long long)h->pc, sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
 /* A name of a number of KIND at *TEXT, in any case, without its "#". False: none. */
@@ -127,7 +132,8 @@ static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *
 }
 
 /* "N" or "N to M" or a name, or nothing: any. Moves *TEXT behind it. */
-static int numbers(struct inspect *s, const struct cmd_args *a, const char **text, struct point *p, struct result *r)
+static int numbers(struct inspect *s, const struct cmd_args *a, const char **text, struct point *p,
+		   struct result *r)
 {
 	struct expr_env env = session_env(s);
 	int64_t lo = 0, hi = kinds[p->event].max;
@@ -161,7 +167,8 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
 		want.event++;
 	if (want.event == ENGINE_EVENTS)
-		return result_fail(r, "break-on takes exception, irq, int, port, msr, cr, mode, callout or fragment");
+		return result_fail(
+		    r, "break-on takes exception, irq, int, port, msr, cr, mode, callout or fragment");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -204,12 +211,15 @@ static const struct command commands[] = {
 	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's "
 	  "address of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; "
 	  "delete removes it.",
-	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1, "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
-	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]", "execute COMMANDs when point NUMBER has stopped the guest",
+	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1,
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
+	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
+	  "execute COMMANDs when point NUMBER has stopped the guest",
 	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "
 	  "COMMAND: nothing any more.",
 	  cmd_commands, CMD_MACHINE | CMD_PAUSE, 1, 2, "<break.number>" },
-	{ "trace", "dprintf", "ADDRESS \"FORMAT\" [EXPR,...]", "print each time ADDRESS is reached, without stopping",
+	{ "trace", "dprintf", "ADDRESS \"FORMAT\" [EXPR,...]",
+	  "print each time ADDRESS is reached, without stopping",
 	  "FORMAT as printf's: %d %u %x %c, %s a text in the guest's memory, %a an address as symbol, %%; widths as usual, "
 	  "\\n and \\t too. info break counts the hits; delete ends it.",
 	  cmd_trace, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },

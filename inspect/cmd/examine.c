@@ -22,7 +22,8 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 		return result_fail(r,
 				   "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)",
 				   a->name, a->fmt);
-	if (a->rest[0] && (physical ? session_eval(s, a->rest, &addr, r) : session_place_all(s, a->rest, &addr, r)))
+	if (a->rest[0] &&
+	    (physical ? session_eval(s, a->rest, &addr, r) : session_place_all(s, a->rest, &addr, r)))
 		return -1;
 	if (addr < 0 || (!physical && addr > UINT32_MAX))
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
@@ -178,8 +179,8 @@ static int set_option(struct inspect *s, const struct cmd_args *a, struct result
 	bool on = a->argc == 2 && !strcmp(a->argv[1], "on");
 
 	if (a->argc != 2 || strcmp(a->argv[0], "step-irq") || (!on && strcmp(a->argv[1], "off")))
-		return result_fail(r,
-				   "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off");
+		return result_fail(
+		    r, "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off");
 	s->step_irq = on;
 	return 0;
 }
@@ -222,7 +223,8 @@ static const struct command commands[] = {
 	  "*(u16)ADDR, "
 	  "*(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
 	  cmd_print, CMD_PAUSE | CMD_FMT, 1, -1, COMP_EXPR },
-	{ "set", NULL, "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | {TYPE}ADDR = EXPR | step-irq on|off",
+	{ "set", NULL,
+	  "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | {TYPE}ADDR = EXPR | step-irq on|off",
 	  "change a register, a variable, memory or a setting",
 	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 "
 	  "mode only. TYPE is u8, i16, char, int and the like; [ADDR] has 32 bits. Code that was translated from "

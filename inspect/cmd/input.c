@@ -58,16 +58,19 @@ static const struct named_key {
 	const char *name;
 	uint16_t code;
 } named_keys[] = {
-	{ "esc", 0x01 },	{ "backspace", 0x0e }, { "tab", 0x0f },	     { "ret", 0x1c },	  { "enter", 0x1c },
-	{ "ctrl", 0x1d },	{ "shift", 0x2a },     { "shift_r", 0x36 },  { "alt", 0x38 },	  { "spc", 0x39 },
-	{ "space", 0x39 },	{ "caps_lock", 0x3a }, { "f1", 0x3b },	     { "f2", 0x3c },	  { "f3", 0x3d },
-	{ "f4", 0x3e },		{ "f5", 0x3f },	       { "f6", 0x40 },	     { "f7", 0x41 },	  { "f8", 0x42 },
-	{ "f9", 0x43 },		{ "f10", 0x44 },       { "num_lock", 0x45 }, { "scroll_lock", 0x46 }, { "f11", 0x57 },
-	{ "f12", 0x58 },	{ "ctrl_r", 0x11d },   { "alt_r", 0x138 },   { "home", 0x147 },	  { "up", 0x148 },
-	{ "pgup", 0x149 },	{ "left", 0x14b },     { "right", 0x14d },   { "end", 0x14f },	  { "down", 0x150 },
-	{ "pgdn", 0x151 },	{ "insert", 0x152 },   { "delete", 0x153 },  { "del", 0x153 },	  { "meta_l", 0x15b },
-	{ "minus", 0x0c },	{ "equal", 0x0d },     { "comma", 0x33 },    { "dot", 0x34 },	  { "slash", 0x35 },
-	{ "semicolon", 0x27 },	{ "apostrophe", 0x28 }, { "backslash", 0x2b }, { "grave_accent", 0x29 },
+	{ "esc", 0x01 },	  { "backspace", 0x0e }, { "tab", 0x0f },	 { "ret", 0x1c },
+	{ "enter", 0x1c },	  { "ctrl", 0x1d },	 { "shift", 0x2a },	 { "shift_r", 0x36 },
+	{ "alt", 0x38 },	  { "spc", 0x39 },	 { "space", 0x39 },	 { "caps_lock", 0x3a },
+	{ "f1", 0x3b },		  { "f2", 0x3c },	 { "f3", 0x3d },	 { "f4", 0x3e },
+	{ "f5", 0x3f },		  { "f6", 0x40 },	 { "f7", 0x41 },	 { "f8", 0x42 },
+	{ "f9", 0x43 },		  { "f10", 0x44 },	 { "num_lock", 0x45 },	 { "scroll_lock", 0x46 },
+	{ "f11", 0x57 },	  { "f12", 0x58 },	 { "ctrl_r", 0x11d },	 { "alt_r", 0x138 },
+	{ "home", 0x147 },	  { "up", 0x148 },	 { "pgup", 0x149 },	 { "left", 0x14b },
+	{ "right", 0x14d },	  { "end", 0x14f },	 { "down", 0x150 },	 { "pgdn", 0x151 },
+	{ "insert", 0x152 },	  { "delete", 0x153 },	 { "del", 0x153 },	 { "meta_l", 0x15b },
+	{ "minus", 0x0c },	  { "equal", 0x0d },	 { "comma", 0x33 },	 { "dot", 0x34 },
+	{ "slash", 0x35 },	  { "semicolon", 0x27 }, { "apostrophe", 0x28 }, { "backslash", 0x2b },
+	{ "grave_accent", 0x29 },
 };
 
 /* The code of the key named by LEN bytes at NAME, or 0. */
@@ -194,7 +197,8 @@ static const struct command commands[] = {
 	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type,
 	  CMD_MACHINE, 1, 1, COMP_NONE },
-	{ "sendkey", NULL, "KEY[-KEY...]...", "press keys of the guest's keyboard together, then release them",
+	{ "sendkey", NULL, "KEY[-KEY...]...",
+	  "press keys of the guest's keyboard together, then release them",
 	  "Named as in QEMU: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; ctrl-alt-delete. "
 	  "Several chords may stand behind each other.",
 	  cmd_sendkey, CMD_MACHINE, 1, -1, "<key> ..." },

@@ -83,7 +83,7 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 	rights_text(&w, rights);
 	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN,
 			 w.ok ? w.page_shift < 32 ? "{linear} -> {physical}, page of {size} KiB, {rights}"
-				  : "{linear} -> {physical}, paging is off"
+						  : "{linear} -> {physical}, paging is off"
 			      : "{linear} is not mapped");
 	if (w.ok)
 		table_row(
@@ -128,10 +128,12 @@ static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct resul
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX || !mm_phys_read(vm, (uint64_t)addr, &byte, 1))
 		return result_fail(r, "gpa2hva: there is no memory at 0x%llx", (unsigned long long)addr);
-	t = result_table(r, host_cols, ARRAY_LEN(host_cols), TABLE_PLAIN, "Host virtual address for {physical} (ram) is {host}");
-	table_row(t, (struct value[]){ V_HEX((uint64_t)addr),
-				       V_HEX((uint64_t)mm_page_bytes(vm, (ppn)((uint64_t)addr >> PAGE_SHIFT)) +
-					     ((uint64_t)addr & PAGE_MASK)) });
+	t = result_table(r, host_cols, ARRAY_LEN(host_cols), TABLE_PLAIN,
+			 "Host virtual address for {physical} (ram) is {host}");
+	table_row(t,
+		  (struct value[]){ V_HEX((uint64_t)addr),
+				    V_HEX((uint64_t)mm_page_bytes(vm, (ppn)((uint64_t)addr >> PAGE_SHIFT)) +
+					  ((uint64_t)addr & PAGE_MASK)) });
 	return 0;
 }
 
@@ -154,7 +156,8 @@ static const char *no_paging(struct inspect *s)
 {
 	if (!s->m)
 		return "no machine";
-	return session_cpu(s)->cr0 & CR0_PG ? NULL : "PG disabled"; /* as QEMU says it: plug-ins of gdb compare */
+	return session_cpu(s)->cr0 & CR0_PG ? NULL
+					    : "PG disabled"; /* as QEMU says it: plug-ins of gdb compare */
 }
 
 static const struct view_col mem_cols[] = {

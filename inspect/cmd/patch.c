@@ -20,8 +20,14 @@ static int hex_digit(int c)
 /* Words FROM to TO: "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
 static int parse_code(const struct cmd_args *a, int from, int to, uint8_t *out, unsigned max)
 {
-	static const struct { const char *word; uint8_t n, bytes[2]; } words[] = {
-		{ "nop", 1, { 0x90 } }, { "ret", 1, { 0xc3 } }, { "int3", 1, { 0xcc } }, { "ud2", 2, { 0x0f, 0x0b } },
+	static const struct {
+		const char *word;
+		uint8_t n, bytes[2];
+	} words[] = {
+		{ "nop", 1, { 0x90 } },
+		{ "ret", 1, { 0xc3 } },
+		{ "int3", 1, { 0xcc } },
+		{ "ud2", 2, { 0x0f, 0x0b } },
 	};
 	unsigned n = 0;
 
@@ -73,10 +79,14 @@ static unsigned asm_bits(struct inspect *s, const char *word)
 	return !strcmp(word, "asm16") ? 16 : !strcmp(word, "asm32") ? 32 : 0;
 }
 
-static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, gva pc, uint8_t *out, struct result *r)
+static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, gva pc, uint8_t *out,
+		    struct result *r)
 {
-	struct assembly as = { .bits = bits, .at = (uint32_t)pc, .symbol = asm_symbol,
-			       .interrupted = asm_interrupted, .ctx = s };
+	struct assembly as = { .bits = bits,
+			       .at = (uint32_t)pc,
+			       .symbol = asm_symbol,
+			       .interrupted = asm_interrupted,
+			       .ctx = s };
 	char *text = calloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
 	int n;
 
@@ -113,7 +123,8 @@ static const struct view_col added_cols[] = {
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
 	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
-	{ "nops", "Nops", VAL_UINT, "bytes", "of these filled up to the end of the last instruction replaced" },
+	{ "nops", "Nops", VAL_UINT, "bytes",
+	  "of these filled up to the end of the last instruction replaced" },
 };
 RECORD_DOC(patch_record, "patch-code probe", added_cols);
 
@@ -145,21 +156,29 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 	if (n < 0 && bits)
 		return -1;
 	if (n <= 0 || nover < 0 || (!bits && over < a->argc && !nover))
-		return result_fail(r, "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
-				   "text is asm \"...\"", MAX_PATCH);
+		return result_fail(
+		    r,
+		    "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
+		    "text is asm \"...\"",
+		    MAX_PATCH);
 	if (bits && (fill = to_boundary(s, pc, (unsigned)n)) + (unsigned)n <= sizeof(code))
 		memset(code + n, 0x90, fill);
 	else
 		fill = 0;
 	err = bt_patch_add(machine_vcpu(s->m),
-			   &(struct bt_patch){ .pc = pc, .bytes = code, .len = (unsigned)n + fill, .over = guest,
-					       .nover = (unsigned)nover, .bits = bits ? bits : session_code_bits(s) },
+			   &(struct bt_patch){ .pc = pc,
+					       .bytes = code,
+					       .len = (unsigned)n + fill,
+					       .over = guest,
+					       .nover = (unsigned)nover,
+					       .bits = bits ? bits : session_code_bits(s) },
 			   &number);
 	if (err)
 		return result_fail(r, "patch-code: %s", err);
 	s->patching = true;
 	symbols_text(&s->symbols, pc, sym, sizeof(sym));
-	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, added_formats[sym[0] != 0][fill ? 2 : (unsigned)n > 1]);
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN,
+			 added_formats[sym[0] != 0][fill ? 2 : (unsigned)n > 1]);
 	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(pc), sym[0] ? V_STR(sym) : V_NONE,
 				       V_UINT((unsigned)n + fill), V_UINT(fill) });
 	return 0;
@@ -186,18 +205,20 @@ static int cmd_patches(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT", "change guest code in the translation only: the guest cannot see it",
+	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT",
+	  "change guest code in the translation only: the guest cannot see it",
 	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT is one or several instructions in Intel syntax, "
 	  "separated by ';', in quotes, as GNU as (which is run) has it; names are the guest's symbols; asm16 and asm32 "
 	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
 	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
 	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
 	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
-	{ "patches", NULL, "[save FILE]", "list the patches; or write all that was chosen as a script for source",
+	{ "patches", NULL, "[save FILE]",
+	  "list the patches; or write all that was chosen as a script for source",
 	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
 	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
-	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.", cmd_patches,
-	  CMD_MACHINE | CMD_PAUSE, 0, 2, "save <file>" },
+	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.",
+	  cmd_patches, CMD_MACHINE | CMD_PAUSE, 0, 2, "save <file>" },
 	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
 	  CMD_MACHINE | CMD_PAUSE, 1, 1, "<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
@@ -206,8 +227,9 @@ static const struct command commands[] = {
 	  "with constants, joined by &&, is inline too; other conditions, and lines, call out. FORMAT is that of trace. "
 	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
 	  cmd_probe, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]", "take out the probe with this number, or those at ADDRESS or pc", NULL,
-	  cmd_unprobe, CMD_MACHINE | CMD_PAUSE, 0, 2, "at|all|<probes.number> <expr>" },
+	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]",
+	  "take out the probe with this number, or those at ADDRESS or pc", NULL, cmd_unprobe,
+	  CMD_MACHINE | CMD_PAUSE, 0, 2, "at|all|<probes.number> <expr>" },
 	{ 0 },
 };
 

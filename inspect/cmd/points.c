@@ -16,13 +16,15 @@ static const struct view_col break_cols[] = {
 	{ "ignore", "Ignore", VAL_UINT, "", "so many hits more do nothing" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
 	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
-	{ "action", "Action", VAL_STR, "", "what it prints instead of stopping (trace), or does when it stops (commands)" },
+	{ "action", "Action", VAL_STR, "",
+	  "what it prints instead of stopping (trace), or does when it stops (commands)" },
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
 	{ "physical", "Physical", VAL_BOOL, "", "the address is physical (watchpoints only)" },
 };
 RECORD_DOC(point_record, "break tbreak watch rwatch awatch break-on trace", break_cols);
 
-static const char *const point_kind_names[POINT_KINDS] = { "break", "hbreak", "watch", "rwatch", "awatch", "event" };
+static const char *const point_kind_names[POINT_KINDS] = { "break",  "hbreak", "watch",
+							   "rwatch", "awatch", "event" };
 
 static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
 {
@@ -32,19 +34,20 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 		event_name(s, p, sym, sizeof(sym));
 	else
 		symbols_text(&s->symbols, p->physical ? 0 : p->addr, sym, sizeof(sym));
-	sink->row(sink, (struct value[]){ V_UINT(p->number),
-					  V_STR(p->trace       ? "trace"
-						: p->temporary ? "tbreak"
-							       : point_kind_names[p->kind]),
-					  V_BOOL(p->enabled),
-					  p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr), sym[0] ? V_STR(sym) : V_NONE,
-					  V_UINT(p->hits), p->ignore ? V_UINT(p->ignore) : V_NONE, p->cond ? V_STR(p->cond) : V_NONE,
-					  p->owner ? V_STR(p->owner->name) : V_NONE,
-					  p->trace      ? V_STR(p->trace)
-					  : p->commands ? V_STR(p->commands)
-							: V_NONE,
-					  point_watches(p) ? V_UINT(p->len) : V_NONE,
-					  point_watches(p) ? V_BOOL(p->physical) : V_NONE });
+	sink->row(sink,
+		  (struct value[]){ V_UINT(p->number),
+				    V_STR(p->trace	 ? "trace"
+					  : p->temporary ? "tbreak"
+							 : point_kind_names[p->kind]),
+				    V_BOOL(p->enabled), p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr),
+				    sym[0] ? V_STR(sym) : V_NONE, V_UINT(p->hits),
+				    p->ignore ? V_UINT(p->ignore) : V_NONE, p->cond ? V_STR(p->cond) : V_NONE,
+				    p->owner ? V_STR(p->owner->name) : V_NONE,
+				    p->trace	  ? V_STR(p->trace)
+				    : p->commands ? V_STR(p->commands)
+						  : V_NONE,
+				    point_watches(p) ? V_UINT(p->len) : V_NONE,
+				    point_watches(p) ? V_BOOL(p->physical) : V_NONE });
 }
 
 static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -62,7 +65,8 @@ const struct view view_break = { "break",    "breakpoints with hits and conditio
 				 break_rows, false };
 
 /* TEXT is an expression: *COND. */
-static int condition_at(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond, struct result *r)
+static int condition_at(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
+			struct result *r)
 {
 	struct expr_env env = session_env(s);
 	char err[200];
@@ -88,12 +92,14 @@ int point_condition(struct inspect *s, const struct cmd_args *a, const char *tex
 void point_report(struct inspect *s, const struct point *p, struct result *r)
 {
 	const char *format = p->physical ? "{kind} {number} at physical {address}, {length} bytes"
-			     : symbols_at(&s->symbols, p->addr) ? "{kind} {number} at {address} {symbol}, {length} bytes"
-								: "{kind} {number} at {address}, {length} bytes";
+			     : symbols_at(&s->symbols, p->addr)
+				 ? "{kind} {number} at {address} {symbol}, {length} bytes"
+				 : "{kind} {number} at {address}, {length} bytes";
 	struct table *t;
 
 	if (!point_watches(p))
-		format = p->kind == POINT_EVENT ? "{kind} {number}: {symbol}" : "{kind} {number} at {address} {symbol}";
+		format = p->kind == POINT_EVENT ? "{kind} {number}: {symbol}"
+						: "{kind} {number} at {address} {symbol}";
 	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN, format);
 
 	break_row(s, p, &t->sink);
@@ -134,7 +140,8 @@ static char take_access(struct inspect *s, const char **text)
 {
 	char word[2] = { **text, 0 };
 
-	if ((word[0] != 'r' && word[0] != 'w') || !isspace((unsigned char)(*text)[1]) || symbols_find(&s->symbols, word))
+	if ((word[0] != 'r' && word[0] != 'w') || !isspace((unsigned char)(*text)[1]) ||
+	    symbols_find(&s->symbols, word))
 		return 0;
 	*text += 2 + strspn(*text + 2, " \t");
 	return word[0];
@@ -287,19 +294,21 @@ static const struct command commands[] = {
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
+	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]",
+	  "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
 	  "ADDRESS is linear, or physical with -p: then through whatever linear address it is reached. Both may be a device's. "
 	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH. "
-	  "'watch r' and 'watch w', as Bochs has it, are rwatch and watch.", set_watch,
+	  "'watch r' and 'watch w', as Bochs has it, are rwatch and watch.",
+	  set_watch, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
-	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch, CMD_MACHINE | CMD_PAUSE, 1,
-	  -1, COMP_EXPR },
-	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL, set_watch,
-	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
-	{ "condition", NULL, "NUMBER [EXPR]", "stop at point NUMBER only when EXPR is not 0; without EXPR always", NULL, cmd_condition,
+	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL,
+	  set_watch, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	{ "condition", NULL, "NUMBER [EXPR]",
+	  "stop at point NUMBER only when EXPR is not 0; without EXPR always", NULL, cmd_condition,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, "<break.number> <expr> ..." },
-	{ "ignore", NULL, "NUMBER COUNT", "let the next COUNT hits of point NUMBER pass", NULL, cmd_ignore, CMD_MACHINE | CMD_PAUSE, 2,
-	  2, "<break.number>" },
+	{ "ignore", NULL, "NUMBER COUNT", "let the next COUNT hits of point NUMBER pass", NULL, cmd_ignore,
+	  CMD_MACHINE | CMD_PAUSE, 2, 2, "<break.number>" },
 	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,

@@ -23,14 +23,17 @@ static const char *reg_op(void *ctx, const char *name, struct prog_op *op)
 		return NULL;
 	}
 	if (r && r->kind == REG_FIELD && (r->bits == 8 || r->bits == 16 || r->bits == 32 || r->bits == 64)) {
-		*op = (struct prog_op){ .code = PROG_FIELD, .size = (uint8_t)(r->bits / 8), .imm = (int64_t)r->offset };
+		*op = (struct prog_op){ .code = PROG_FIELD,
+					.size = (uint8_t)(r->bits / 8),
+					.imm = (int64_t)r->offset };
 		return NULL;
 	}
 	if (r) {
 		*op = (struct prog_op){ .code = PROG_REG, .reg = r };
 		return NULL;
 	}
-	if (!strcmp(name, "icount") || !strcmp(name, "event") || !strcmp(name, "value") || !strcmp(name, "exit"))
+	if (!strcmp(name, "icount") || !strcmp(name, "event") || !strcmp(name, "value") ||
+	    !strcmp(name, "exit"))
 		return "is not known where a probe is hit";
 	v = session_variable(e->s, name, false);
 	if (!v)
@@ -80,7 +83,8 @@ static int compile_condition(struct inspect *s, const char *text, struct bt_prob
 	return 0;
 }
 
-/* TEXT, a format with its values, into P; *LINE, malloced, is the text alone. Returns what follows, or NULL. */
+/* TEXT, a format with its values, into P; *LINE, malloced, is the text alone. Returns what follows, or NULL.
+ */
 static const char *compile_line(struct inspect *s, const char *text, struct bt_probe *p, char **line,
 				struct result *r)
 {
@@ -110,7 +114,8 @@ static int add(struct inspect *s, const struct bt_probe *p, struct result *r)
 		return result_fail(r, "probe: %s", err);
 	symbols_text(&s->symbols, p->pc, sym, sizeof(sym));
 	s->probing |= p->record.n > 0;
-	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN, "probe {number} at {pc} {symbol}");
+	t = result_table(r, added_cols, ARRAY_LEN(added_cols), TABLE_PLAIN,
+			 "probe {number} at {pc} {symbol}");
 	table_row(t, (struct value[]){ V_UINT(number), V_ADDR(p->pc), sym[0] ? V_STR(sym) : V_NONE });
 	return 0;
 }
@@ -130,7 +135,8 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
 		rc = result_fail(r, "probe: %s", err);
 	else if (addr < 0 || addr > UINT32_MAX)
-		rc = result_fail(r, "probe: 0x%llx is not an address of this guest", (unsigned long long)addr);
+		rc =
+		    result_fail(r, "probe: 0x%llx is not an address of this guest", (unsigned long long)addr);
 	p->pc = (gva)addr;
 	if (!rc) {
 		text += strspn(text, " \t,");
@@ -167,8 +173,10 @@ int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
 	if (a->argc == 1 && !all && (number < 1 || number > UINT32_MAX))
 		return result_fail(r, "unprobe: no probe %lld (info probes lists them)", (long long)number);
 	if (!bt_probe_remove(machine_vcpu(s->m), (unsigned)number, pc, all) && !all)
-		return result_fail(r, number ? "unprobe: no probe %lld (info probes lists them)"
-					     : "unprobe: no probe there (info probes lists them)", (long long)number);
+		return result_fail(r,
+				   number ? "unprobe: no probe %lld (info probes lists them)"
+					  : "unprobe: no probe there (info probes lists them)",
+				   (long long)number);
 	return 0;
 }
 

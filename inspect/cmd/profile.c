@@ -112,9 +112,10 @@ static void show(struct profile *p, struct result *r)
 	if (p->symbols.count)
 		qsort(p->symbols.list, p->symbols.count, sizeof(*p->symbols.list), by_count);
 	for (size_t i = 0; i < p->symbols.count && i < SHOWN; i++)
-		table_row(t, (struct value[]){ V_UINT(p->symbols.list[i].count),
-					       V_REAL(100.0 * (double)p->symbols.list[i].count / (double)p->samples),
-					       V_STR(p->symbols.list[i].name) });
+		table_row(t, (struct value[]){
+				 V_UINT(p->symbols.list[i].count),
+				 V_REAL(100.0 * (double)p->symbols.list[i].count / (double)p->samples),
+				 V_STR(p->symbols.list[i].name) });
 }
 
 static int write_folded(const struct profile *p, const char *path, struct result *r)

@@ -134,8 +134,9 @@ static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
 	return session_read(s, false, addr, val, session_code_bits(s) / 8) == session_code_bits(s) / 8;
 }
 
-/* The return address, where it is certain: by call frame information, at the first instruction of a function, at its return, and
- * behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the return. */
+/* The return address, where it is certain: by call frame information, at the first instruction of a function,
+ * at its return, and behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the return.
+ */
 static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 {
 	static const uint8_t prologues[][3] = { { 0x55, 0x89, 0xe5 }, { 0x55, 0x8b, 0xec } };
@@ -157,7 +158,8 @@ static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 	if (memcmp(head, prologues[0], 3) && memcmp(head, prologues[1], 3))
 		return false;
 	*stack = ebp + 8;
-	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) && examine_follows_call(s, *addr);
+	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) &&
+	       examine_follows_call(s, *addr);
 }
 
 /* Without a certain return address: step, over calls, up to and through the return. */
@@ -234,7 +236,8 @@ static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 		p += strspn(p, " \t");
 		/* the address must not change on the way */
 		if (!strncmp(p, "==", 2) && !strpbrk(p + 2, "$*[&|?=<>"))
-			return expr_eval(&env, p + 2, addr, err, sizeof(err)) && !session_cpu(s)->seg[SEG_CS].base;
+			return expr_eval(&env, p + 2, addr, err, sizeof(err)) &&
+			       !session_cpu(s)->seg[SEG_CS].base;
 	}
 	return false;
 }
@@ -282,7 +285,8 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 	else
 		rc = 0;
 	if (!rc && !max && address_goal(s, expr, &val)) {
-		run_to(s, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)val, .reached = "run-until" });
+		run_to(s,
+		       &(struct run_goal){ .to_addr = true, .addr = (uint32_t)val, .reached = "run-until" });
 	} else if (!rc) {
 		session_moves(s, true);
 		s->step_irq = true;
@@ -354,7 +358,8 @@ static const struct command commands[] = {
 	  cmd_finish, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 0, COMP_NONE },
 	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL,
 	  cmd_until, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
-	{ "run-until", NULL, "EXPR [max N]", "run until EXPR is not 0, looking after every instruction; at most N of them",
+	{ "run-until", NULL, "EXPR [max N]",
+	  "run until EXPR is not 0, looking after every instruction; at most N of them",
 	  "Interrupts are taken meanwhile. $pc == ADDRESS runs at full speed.", cmd_run_until,
 	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 1, -1, COMP_EXPR },
 	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL,

@@ -21,8 +21,9 @@ static const struct view_col symbol_cols[] = {
 
 static void symbol_row(const struct symbol *y, struct row_sink *sink)
 {
-	sink->row(sink, (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
-					  V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
+	sink->row(sink,
+		  (struct value[]){ V_ADDR(y->addr), y->size ? V_UINT(y->size) : V_NONE,
+				    V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
 }
 
 /* The symbol that the address in the expression TEXT lies in. */
@@ -55,9 +56,11 @@ static const char *symbol_rows(void *owner, const char *arg, struct row_sink *si
 	return NULL;
 }
 
-const struct view view_symbols = { "symbols",	"loaded symbols ('info symbols TEXT': names that contain it; ADDRESS: the one there)",
-				   symbol_cols, ARRAY_LEN(symbol_cols),
-				   symbol_rows, false };
+const struct view view_symbols = {
+	"symbols",   "loaded symbols ('info symbols TEXT': names that contain it; ADDRESS: the one there)",
+	symbol_cols, ARRAY_LEN(symbol_cols),
+	symbol_rows, false
+};
 
 static const struct view_col loaded_cols[] = {
 	{ "file", "File", VAL_STR, "", "symbol file" },
@@ -247,10 +250,12 @@ static void help_fields(struct result *r, const struct view_col *cols, unsigned 
 	struct table *t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
 
 	for (unsigned i = 0; i < n; i++)
-		table_row(t, (struct value[]){ V_STR(cols[i].name), V_STR(cols[i].title),
-					       V_STR(cols[i].unit ? cols[i].unit : ""), V_STR(cols[i].help) });
+		table_row(t,
+			  (struct value[]){ V_STR(cols[i].name), V_STR(cols[i].title),
+					    V_STR(cols[i].unit ? cols[i].unit : ""), V_STR(cols[i].help) });
 	if (with_symbol)
-		table_row(t, (struct value[]){ V_STR("symbol"), V_STR("symbol"), V_STR(""), V_STR("where pc is") });
+		table_row(
+		    t, (struct value[]){ V_STR("symbol"), V_STR("symbol"), V_STR(""), V_STR("where pc is") });
 }
 
 /* What there is to say about view NAME goes into R; -1: there is none. */
@@ -328,15 +333,16 @@ static const struct command commands[] = {
 	  "load symbols from an ELF file or a System.map, or forget all", NULL, cmd_symbols, 0, 1, 3,
 	  "load|clear <file> <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
-	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2, "<log>|all|file on|off" },
+	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2,
+	  "<log>|all|file on|off" },
 	{ "source", NULL, "FILE", "execute the commands in a file",
 	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.",
 	  cmd_source, 0, 1, 1, COMP_FILE },
 	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "pick", NULL, "$NAME VIEW COLUMN [ARGUMENT...] [sort=COLUMN]",
 	  "set $NAME to the number in COLUMN of the first row that 'info VIEW ...' shows",
-	  "As in 'pick $worst ccf pc sort=-traps'; help info VIEW lists the columns.", cmd_pick, CMD_PAUSE, 3, -1,
-	  "$ <view> <column>" },
+	  "As in 'pick $worst ccf pc sort=-traps'; help info VIEW lists the columns.", cmd_pick, CMD_PAUSE, 3,
+	  -1, "$ <view> <column>" },
 	{ "echo", NULL, "[TEXT...]", "print TEXT", NULL, cmd_echo, 0, 0, -1, COMP_NONE },
 	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL,
 	  cmd_statehash, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },

@@ -6,8 +6,12 @@
 
 #include <string.h>
 
-enum { MAX_FRAMES = 256, FRAME_REACH = 1 << 20 /* greatest distance from one frame to the next */,
-       GUESS_REACH = 2048, GUESS_MAX = 32 };
+enum {
+	MAX_FRAMES = 256,
+	FRAME_REACH = 1 << 20 /* greatest distance from one frame to the next */,
+	GUESS_REACH = 2048,
+	GUESS_MAX = 32
+};
 
 static bool read_word(struct inspect *s, uint32_t offset, uint32_t *val)
 {
@@ -162,7 +166,8 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 
 		if (word == frames[n - 1].pc)
 			continue;
-		if (sym && sym->code && (!sym->size || word - sym->addr <= sym->size) && examine_follows_call(s, word))
+		if (sym && sym->code && (!sym->size || word - sym->addr <= sym->size) &&
+		    examine_follows_call(s, word))
 			frames[n++] = (struct frame){ word, at, "guess" };
 	}
 	return n;
@@ -172,9 +177,11 @@ static const struct view_col frame_cols[] = {
 	{ "frame", "Frame", VAL_UINT, "", "0 is where the guest is" },
 	{ "pc", "PC", VAL_ADDR, "", "there; of callers, where they will go on" },
 	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
-	{ "pointer", "Pointer", VAL_ADDR, "", "frame pointer; by cfi, the stack pointer there; where a guess stands on the stack" },
+	{ "pointer", "Pointer", VAL_ADDR, "",
+	  "frame pointer; by cfi, the stack pointer there; where a guess stands on the stack" },
 	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address, or not" },
-	{ "how", "How", VAL_STR, "", "it was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
+	{ "how", "How", VAL_STR, "",
+	  "it was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
 };
 RECORD_DOC(frame_record, "backtrace", frame_cols);
 
@@ -197,9 +204,10 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 		t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
 				 i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
 		symbols_text(&s->symbols, frames[i].pc, sym, sizeof(sym));
-		table_row(t, (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
-					       V_ADDR(frames[i].frame), V_BOOL(!strcmp(frames[i].how, "guess")),
-					       V_STR(frames[i].how) });
+		table_row(t,
+			  (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
+					    V_ADDR(frames[i].frame), V_BOOL(!strcmp(frames[i].how, "guess")),
+					    V_STR(frames[i].how) });
 	}
 	return 0;
 }

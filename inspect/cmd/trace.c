@@ -26,9 +26,9 @@ struct printing {
 	FILE *f;
 	struct program *prog;
 	const struct prog_record *rec;
-	gva pc; /* PROG: where it will run */
+	gva pc;			/* PROG: where it will run */
 	unsigned nvals, ntexts; /* taken */
-	char err[200]; /* empty: fine so far */
+	char err[200];		/* empty: fine so far */
 };
 
 /* The format stands between quotes at TEXT. NULL: it does not; else what follows it. */
@@ -50,8 +50,8 @@ static bool record_arg(struct printing *pr, char kind)
 	bool text = kind == 's';
 
 	if ((text ? ++pr->ntexts > PROG_TEXTS : ++pr->nvals > PROG_VALUES) || p->n == PROG_OPS_MAX) {
-		snprintf(pr->err, sizeof(pr->err), "a probe's line takes at most %d values and %d texts", PROG_VALUES,
-			 PROG_TEXTS);
+		snprintf(pr->err, sizeof(pr->err), "a probe's line takes at most %d values and %d texts",
+			 PROG_VALUES, PROG_TEXTS);
 		return false;
 	}
 	p->op[p->n++] = (struct prog_op){ .code = text ? PROG_EMITS : PROG_EMIT };
@@ -132,7 +132,8 @@ static const char *convert(struct printing *pr, const char *text)
 		return text + 1;
 	}
 	if (!*text || !strchr("duxXocsapi", *text)) {
-		snprintf(pr->err, sizeof(pr->err), "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s", text);
+		snprintf(pr->err, sizeof(pr->err), "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s",
+			 text);
 		return text;
 	}
 	if (!next_arg(pr, *text, &val))
@@ -194,7 +195,8 @@ static char *render(struct inspect *s, const char *trace, char *err, size_t errl
 	return text;
 }
 
-const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err, size_t errlen)
+const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err,
+			  size_t errlen)
 {
 	struct printing pr = { .s = s, .prog = prog, .pc = pc };
 
@@ -229,7 +231,8 @@ void trace_replay(struct inspect *s, const char *trace, const struct bt_probe_hi
 	char *text, bad[64];
 
 	if (h->rec.unreadable) {
-		snprintf(bad, sizeof(bad), h->rec.bad ? "cannot read memory at 0x%x" : "division by zero", h->rec.bad);
+		snprintf(bad, sizeof(bad), h->rec.bad ? "cannot read memory at 0x%x" : "division by zero",
+			 h->rec.bad);
 		emit_line(s, "probe", h->number, h->pc, bad);
 		return;
 	}
@@ -260,7 +263,8 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 	if (!behind_format(text))
 		return result_fail(r, "usage: trace ADDRESS \"FORMAT\" [EXPR,...]");
 	if (addr < 0 || addr > UINT32_MAX)
-		return result_fail(r, "trace: 0x%llx is not an address of this guest", (unsigned long long)addr);
+		return result_fail(r, "trace: 0x%llx is not an address of this guest",
+				   (unsigned long long)addr);
 	/* memory that cannot be read now may be, where the point is hit */
 	free(render(s, text, err, sizeof(err)));
 	if (err[0] && !expr_error_may_pass(err))

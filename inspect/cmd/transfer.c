@@ -14,11 +14,14 @@ enum { CHUNK = 1 << 16, MAX_FOUND = 100, MAX_NEEDLE = 256 };
 static int physical_fmt(const struct cmd_args *a, struct result *r, bool *physical)
 {
 	*physical = !strcmp(a->fmt, "p");
-	return *physical || !a->fmt[0] ? 0 : result_fail(r, "%s takes /p (physical addresses), not /%s", a->name, a->fmt);
+	return *physical || !a->fmt[0]
+		   ? 0
+		   : result_fail(r, "%s takes /p (physical addresses), not /%s", a->name, a->fmt);
 }
 
 /* Address in argument I, and length in the next one. */
-static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, int64_t *addr, int64_t *len)
+static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, int64_t *addr,
+		 int64_t *len)
 {
 	if (session_eval(s, a->argv[i], addr, r) || (len && session_eval(s, a->argv[i + 1], len, r)))
 		return -1;
@@ -55,7 +58,8 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
 	result_text(r, "%lld bytes written to %s", (long long)done, a->argv[0]);
 	if (done < len)
-		return result_fail(r, "dump: cannot read memory at 0x%llx", (unsigned long long)(addr + done));
+		return result_fail(r, "dump: cannot read memory at 0x%llx",
+				   (unsigned long long)(addr + done));
 	return 0;
 }
 
@@ -84,9 +88,11 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 	free(buf);
 	fclose(f);
 	session_changed(s);
-	result_text(r, "%zu byte%s written to 0x%08llx", done, done == 1 ? "" : "s", (unsigned long long)addr);
+	result_text(r, "%zu byte%s written to 0x%08llx", done, done == 1 ? "" : "s",
+		    (unsigned long long)addr);
 	if (n)
-		return result_fail(r, "load: cannot write memory at 0x%llx", (unsigned long long)(addr + (int64_t)done));
+		return result_fail(r, "load: cannot write memory at 0x%llx",
+				   (unsigned long long)(addr + (int64_t)done));
 	return 0;
 }
 
@@ -94,7 +100,9 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 
 static int hex_digit(char c)
 {
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+	return isdigit((unsigned char)c)    ? c - '0'
+	       : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+					    : -1;
 }
 
 /* Arguments from I on as bytes: a text when it stood in quotes, else pairs of hex digits. 0: neither. */
@@ -146,7 +154,8 @@ static void search(struct inspect *s, bool physical, uint64_t at, uint64_t end, 
 		size_t want = end - at < CHUNK ? (size_t)(end - at) : CHUNK, pos = 0;
 		size_t got = debug_read(s, physical, at, buf, want);
 
-		while (pos + n <= got && t->nrows < MAX_FOUND && (hit = memmem(buf + pos, got - pos, what, n))) {
+		while (pos + n <= got && t->nrows < MAX_FOUND &&
+		       (hit = memmem(buf + pos, got - pos, what, n))) {
 			found(s, t, at + (uint64_t)(hit - buf));
 			pos = (size_t)(hit - buf) + 1;
 		}
@@ -167,7 +176,8 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 		return -1;
 	n = needle(a, 2, bytes);
 	if (!n)
-		return result_fail(r, "find: pairs of hex digits or one \"TEXT\" must stand behind the length");
+		return result_fail(r,
+				   "find: pairs of hex digits or one \"TEXT\" must stand behind the length");
 	t = result_table(r, find_cols, ARRAY_LEN(find_cols), TABLE_PLAIN, "{address} {symbol}");
 	search(s, physical, (uint64_t)addr, (uint64_t)(addr + len), bytes, n, t);
 	if (t->nrows == MAX_FOUND)
@@ -176,13 +186,14 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE", "With /p ADDRESS is physical.", cmd_dump,
-	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3, "<file> <expr> <expr>" },
-	{ "load", "restore", "[/p] FILE ADDRESS", "write the bytes of FILE into guest memory", "With /p ADDRESS is physical.",
-	  cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, "<file> <expr>" },
+	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
+	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3,
+	  "<file> <expr> <expr>" },
+	{ "load", "restore", "[/p] FILE ADDRESS", "write the bytes of FILE into guest memory",
+	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, "<file> <expr>" },
 	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "look for bytes or a text in guest memory",
-	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3,
-	  -1, COMP_EXPR },
+	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },
 	{ 0 },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See debuginfo/asm.h. as makes an object of the text, ld puts it at its address and resolves the guest's symbols.
- * What they have to say about a wrong text is the error. */
+ * See debuginfo/asm.h. as makes an object of the text, ld puts it at its address and resolves the guest's
+ * symbols. What they have to say about a wrong text is the error. */
 #include "inspect/debuginfo/asm.h"
 
 #include <ctype.h>
@@ -96,7 +96,8 @@ static int await(const struct assembly *a, pid_t pid)
  * line number. */
 static void first_message(const char *file, char *err, size_t errlen)
 {
-	static const char *const marks[] = { "Error: ", "undefined reference", "relocation truncated", "Fatal error: " };
+	static const char *const marks[] = { "Error: ", "undefined reference", "relocation truncated",
+					     "Fatal error: " };
 	FILE *f = fopen(file, "re");
 	char line[200];
 
@@ -110,7 +111,8 @@ static void first_message(const char *file, char *err, size_t errlen)
 
 			if (!at)
 				continue;
-			snprintf(err, errlen, "%s", at + (marks[i][strlen(marks[i]) - 1] == ' ' ? strlen(marks[i]) : 0));
+			snprintf(err, errlen, "%s",
+				 at + (marks[i][strlen(marks[i]) - 1] == ' ' ? strlen(marks[i]) : 0));
 			fclose(f);
 			return;
 		}
@@ -119,7 +121,8 @@ static void first_message(const char *file, char *err, size_t errlen)
 		fclose(f);
 }
 
-static bool run(const struct assembly *a, const struct command_line *c, const char *dir, char *err, size_t errlen)
+static bool run(const struct assembly *a, const struct command_line *c, const char *dir, char *err,
+		size_t errlen)
 {
 	char messages[200], text[200];
 	pid_t pid;
@@ -128,7 +131,8 @@ static bool run(const struct assembly *a, const struct command_line *c, const ch
 	snprintf(messages, sizeof(messages), "%s/messages", dir);
 	rc = start(c, messages, &pid);
 	if (rc) {
-		snprintf(err, errlen, "assembly text needs GNU %s (package binutils): %s", c->argv[0], strerror(rc));
+		snprintf(err, errlen, "assembly text needs GNU %s (package binutils): %s", c->argv[0],
+			 strerror(rc));
 		return false;
 	}
 	rc = await(a, pid);
@@ -136,7 +140,8 @@ static bool run(const struct assembly *a, const struct command_line *c, const ch
 		return true;
 	first_message(messages, text, sizeof(text));
 	if (rc == 127 && !text[0])
-		snprintf(err, errlen, "assembly text needs GNU %s (package binutils), which cannot be run", c->argv[0]);
+		snprintf(err, errlen, "assembly text needs GNU %s (package binutils), which cannot be run",
+			 c->argv[0]);
 	else if (rc < 0)
 		snprintf(err, errlen, "%s took too long and was ended", c->argv[0]);
 	else
@@ -197,7 +202,8 @@ static int read_code(const char *file, uint8_t *out, unsigned max, char *err, si
 	return -1;
 }
 
-static int assemble(const struct assembly *a, const char *dir, uint8_t *out, unsigned max, char *err, size_t errlen)
+static int assemble(const struct assembly *a, const char *dir, uint8_t *out, unsigned max, char *err,
+		    size_t errlen)
 {
 	struct command_line as = { 0 }, ld = { 0 };
 	char source[200], code[200];
@@ -238,7 +244,8 @@ int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, s
 	char dir[128], file[200];
 	int n;
 
-	if ((size_t)snprintf(dir, sizeof(dir), "%s/vitrine-XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >= sizeof(dir) ||
+	if ((size_t)snprintf(dir, sizeof(dir), "%s/vitrine-XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >=
+		sizeof(dir) ||
 	    !mkdtemp(dir)) {
 		snprintf(err, errlen, "no temporary directory: %s", strerror(errno));
 		return -1;

@@ -37,7 +37,8 @@ struct image_head {
 static char *make_image(const void *bytes, uint32_t size, uint32_t addr, bool debug, size_t *len)
 {
 	struct image_head h = {
-		.ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
+		.ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+				       EV_CURRENT },
 			  .e_type = ET_EXEC,
 			  .e_machine = EM_386,
 			  .e_version = EV_CURRENT,
@@ -80,7 +81,8 @@ static void free_one(struct cfi *c)
 	free(c);
 }
 
-static void add_section(struct cfi **list, const void *bytes, uint32_t size, uint32_t addr, bool debug, int64_t offset)
+static void add_section(struct cfi **list, const void *bytes, uint32_t size, uint32_t addr, bool debug,
+			int64_t offset)
 {
 	struct cfi *c = calloc(1, sizeof(*c));
 	size_t len;
@@ -125,7 +127,8 @@ void cfi_add(struct cfi **list, Elf *elf, int64_t offset)
 			continue;
 		data = elf_rawdata(scn, NULL);
 		if (data && data->d_buf && data->d_size && data->d_size <= SECTION_MAX)
-			add_section(list, data->d_buf, (uint32_t)data->d_size, (uint32_t)sh.sh_addr, debug, offset);
+			add_section(list, data->d_buf, (uint32_t)data->d_size, (uint32_t)sh.sh_addr, debug,
+				    offset);
 	}
 }
 
@@ -166,7 +169,8 @@ static bool deref(struct machine *m, uint64_t size)
 {
 	uint32_t v = 0;
 
-	if (!m->depth || size < 1 || size > 4 || !m->mem->read(m->mem->ctx, m->stack[m->depth - 1], &v, (unsigned)size))
+	if (!m->depth || size < 1 || size > 4 ||
+	    !m->mem->read(m->mem->ctx, m->stack[m->depth - 1], &v, (unsigned)size))
 		return false;
 	m->stack[m->depth - 1] = v;
 	return true;
@@ -198,22 +202,49 @@ static bool binary(struct machine *m, uint8_t op)
 	a = m->stack[m->depth - 2];
 	b = m->stack[m->depth - 1];
 	switch (op) {
-	case DW_OP_plus: v = a + b; break;
-	case DW_OP_minus: v = a - b; break;
-	case DW_OP_mul: v = a * b; break;
-	case DW_OP_and: v = a & b; break;
-	case DW_OP_or: v = a | b; break;
-	case DW_OP_xor: v = a ^ b; break;
+	case DW_OP_plus:
+		v = a + b;
+		break;
+	case DW_OP_minus:
+		v = a - b;
+		break;
+	case DW_OP_mul:
+		v = a * b;
+		break;
+	case DW_OP_and:
+		v = a & b;
+		break;
+	case DW_OP_or:
+		v = a | b;
+		break;
+	case DW_OP_xor:
+		v = a ^ b;
+		break;
 	case DW_OP_shl:
 	case DW_OP_shr:
-	case DW_OP_shra: v = shifted(op, a, b); break;
-	case DW_OP_eq: v = a == b; break;
-	case DW_OP_ne: v = a != b; break;
-	case DW_OP_lt: v = (int32_t)a < (int32_t)b; break;
-	case DW_OP_le: v = (int32_t)a <= (int32_t)b; break;
-	case DW_OP_gt: v = (int32_t)a > (int32_t)b; break;
-	case DW_OP_ge: v = (int32_t)a >= (int32_t)b; break;
-	default: return false;
+	case DW_OP_shra:
+		v = shifted(op, a, b);
+		break;
+	case DW_OP_eq:
+		v = a == b;
+		break;
+	case DW_OP_ne:
+		v = a != b;
+		break;
+	case DW_OP_lt:
+		v = (int32_t)a < (int32_t)b;
+		break;
+	case DW_OP_le:
+		v = (int32_t)a <= (int32_t)b;
+		break;
+	case DW_OP_gt:
+		v = (int32_t)a > (int32_t)b;
+		break;
+	case DW_OP_ge:
+		v = (int32_t)a >= (int32_t)b;
+		break;
+	default:
+		return false;
 	}
 	m->stack[--m->depth - 1] = v;
 	return true;
@@ -315,7 +346,8 @@ static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *va
 /* ---- one step ---- */
 
 /* The caller's register N. OUTERMOST: the return address is said not to exist. */
-static void recover(Dwarf_Frame *f, struct machine *m, unsigned n, int rule_of, struct cfi_regs *caller, bool *outermost)
+static void recover(Dwarf_Frame *f, struct machine *m, unsigned n, int rule_of, struct cfi_regs *caller,
+		    bool *outermost)
 {
 	Dwarf_Op mem[3], *ops;
 	size_t nops;

@@ -273,7 +273,8 @@ static bool load_line(struct symbols *t, char *line, const char *module, int64_t
 {
 	char digits[17], type, name[256], owner[128] = "";
 
-	if (sscanf(line, "%16[0-9a-fA-F] %c%*1[ \t]%255s %127s", digits, &type, name, owner) < 3 || !isalpha((unsigned char)type))
+	if (sscanf(line, "%16[0-9a-fA-F] %c%*1[ \t]%255s %127s", digits, &type, name, owner) < 3 ||
+	    !isalpha((unsigned char)type))
 		return false;
 	if (strchr("aAU", type))
 		return true;
@@ -296,7 +297,8 @@ static long load_list(struct symbols *t, FILE *f, const char *module, int64_t of
 	free(line);
 	if (t->count > before)
 		return (long)(t->count - before);
-	snprintf(err, errlen, lists ? "no symbols in this file" : "neither ELF nor lines \"ADDRESS TYPE NAME\"");
+	snprintf(err, errlen,
+		 lists ? "no symbols in this file" : "neither ELF nor lines \"ADDRESS TYPE NAME\"");
 	return -1;
 }
 

@@ -8,7 +8,7 @@
  * the page is mapped after all: never worse than twice the best. */
 #include "mm/window/region.h"
 
-#define CHURN_DROPS 3   /* a page is suspected from then on */
+#define CHURN_DROPS 3	  /* a page is suspected from then on */
 #define CHURN_BYPASSES 64 /* accesses that together cost about what a mapping does */
 
 static struct churn *slot(struct mmu *m, const struct window *w, uint32_t vpn)
@@ -67,7 +67,8 @@ static bool settled(struct mmu *m, const struct window *w, struct churn *e, cons
 }
 
 /* The walk of LIN when it may pass. */
-static bool may_bypass(struct mmu *m, uint32_t lin, unsigned n, unsigned how, bool user_access, struct walk *wk)
+static bool may_bypass(struct mmu *m, uint32_t lin, unsigned n, unsigned how, bool user_access,
+		       struct walk *wk)
 {
 	struct window *w = user_access ? m->uwin : m->cur;
 	uint32_t vpn = lin >> PAGE_SHIFT;

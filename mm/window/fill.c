@@ -12,8 +12,8 @@ static const uint8_t *table_of_region(const struct mmu *m, const struct region *
 }
 
 /* What the guest's entries allow in window W for the page whose walk is given. */
-static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool user, bool writable, bool global,
-			    bool nx, bool dirty)
+static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool user, bool writable,
+			    bool global, bool nx, bool dirty)
 {
 	bool wok = dirty && (writable || (w->view != WIN_USER && !(m->cpu->cr0 & CR0_WP)));
 
@@ -185,7 +185,8 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 		hi++;
 	}
 	prev = first = s;
-	while ((lo & mask) && (next = neighbour(m, w, wk, r, table, lo - 1, vpn, p)) && joins(m, next, prev)) {
+	while ((lo & mask) && (next = neighbour(m, w, wk, r, table, lo - 1, vpn, p)) &&
+	       joins(m, next, prev)) {
 		prev = first = next;
 		lo--;
 	}
@@ -313,8 +314,8 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
 	if ((w->shadow[vpn] & SH_P) || (prechecks && churns(m, w, vpn)))
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
-	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) ||
-	    !was_accessed(&wk) || !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
+	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
+	    !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
 	    (m->nwatch && watch_bits(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT))))
 		return;
 	m->cur = w;

@@ -62,7 +62,7 @@ void copy_page(void *d, const void *s);
 bool same_page(const void *a, const void *b);
 void page_forget(struct mmu *m, struct window *w, uint32_t vpn); /* bookkeeping only */
 void host_unmap(struct window *w, uint32_t vpn, uint32_t n);
-void host_protect(struct window *w, uint32_t vpn, uint32_t n);   /* read-only from now on */
+void host_protect(struct window *w, uint32_t vpn, uint32_t n); /* read-only from now on */
 void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
 
 /* window/sync.c */

@@ -141,7 +141,8 @@ static void sync_one(struct batch *b, uint32_t vpn)
 
 	if (!r || !(w->shadow[vpn] & SH_P))
 		return;
-	if (r->large || !walk_pde(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) || !table_of(m, r)) {
+	if (r->large || !walk_pde(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) ||
+	    !table_of(m, r)) {
 		batch_flush(b);
 		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT));
 		return;

@@ -30,9 +30,9 @@ void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned ph
 		if (w->type / WATCH_GUEST(0))
 			m->guest_hit |= (uint8_t)(w->type / WATCH_GUEST(0));
 		else if (m->ntouch < MAX_TOUCHES)
-			m->touch[m->ntouch++] = (struct engine_touch){
-				at > w->at ? at : w->at, (uint8_t)((write ? WATCH_WRITE : WATCH_READ) | physical)
-			};
+			m->touch[m->ntouch++] =
+			    (struct engine_touch){ at > w->at ? at : w->at,
+						   (uint8_t)((write ? WATCH_WRITE : WATCH_READ) | physical) };
 		else
 			continue;
 		if (m->vm->hooks.watch_hit)
@@ -79,8 +79,8 @@ int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type)
 
 	for (unsigned i = 0; i < m->nwatch; i++)
 		others += m->watch[i].type < WATCH_GUEST(0);
-	if ((type < WATCH_GUEST(0) && others == MAX_WATCH - MAX_GUEST_WATCH) || m->nwatch == MAX_WATCH || !len ||
-	    !(type & (WATCH_READ | WATCH_WRITE)))
+	if ((type < WATCH_GUEST(0) && others == MAX_WATCH - MAX_GUEST_WATCH) || m->nwatch == MAX_WATCH ||
+	    !len || !(type & (WATCH_READ | WATCH_WRITE)))
 		return -1;
 	m->watch[m->nwatch] = (struct watch){ at, len, (uint8_t)type };
 	unmap_watched(m, &m->watch[m->nwatch++]);
@@ -99,8 +99,8 @@ void mmu_watch_remove(struct mmu *m, uint64_t at, uint64_t len, unsigned type)
 static bool overlaps(const struct mmu *m, uint64_t at, unsigned n, unsigned physical)
 {
 	for (unsigned i = 0; i < m->nwatch; i++)
-		if ((m->watch[i].type & WATCH_PHYSICAL) == physical && at < m->watch[i].at + m->watch[i].len &&
-		    at + n > m->watch[i].at)
+		if ((m->watch[i].type & WATCH_PHYSICAL) == physical &&
+		    at < m->watch[i].at + m->watch[i].len && at + n > m->watch[i].at)
 			return true;
 	return false;
 }

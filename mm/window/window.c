@@ -92,7 +92,8 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 		if (!w->used) {
 			if (!spare || spare->used)
 				spare = w;
-		} else if (w != m->cur && w != m->kwin && w != m->uwin && (!spare || (spare->used && w->lru < spare->lru))) {
+		} else if (w != m->cur && w != m->kwin && w != m->uwin &&
+			   (!spare || (spare->used && w->lru < spare->lru))) {
 			spare = w;
 		}
 	}
@@ -103,7 +104,8 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 		m->st.evictions++;
 		win_drop_all(m, spare);
 		if (m->vm->hooks.code_unmap)
-			m->vm->hooks.code_unmap(m->vm->hooks.ctx, spare->id, UINT32_MAX, spare->view != WIN_USER);
+			m->vm->hooks.code_unmap(m->vm->hooks.ctx, spare->id, UINT32_MAX,
+						spare->view != WIN_USER);
 	} else if (!spare->base && !win_reserve(spare)) {
 		return NULL;
 	}
@@ -254,8 +256,9 @@ void mmu_invlpg(struct mmu *m, gva lin)
 /* Control bits that change what a page-table entry means, CR4.PGE apart. */
 static uint64_t meaning(const struct cpu *c)
 {
-	return (c->cr0 & (CR0_PG | CR0_WP)) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
-	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
+	return (c->cr0 & (CR0_PG | CR0_WP)) |
+	       (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 | (c->efer & EFER_NXE) |
+	       !(c->a20_mask & 0x100000);
 }
 
 void mmu_flush(struct mmu *m, bool global)

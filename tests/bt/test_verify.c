@@ -13,33 +13,41 @@
 #define STUB (HOST + 0x8000)
 
 /* Fields of the virtual processor that the monitor keeps. */
-enum { EXIT = 0x400, CALL0 = 0x408, CALL1 = 0x410, RECORD = 0x418, SHADOW = 0x420, QUARTER = 0x428, TRAP = 0x448 };
+enum {
+	EXIT = 0x400,
+	CALL0 = 0x408,
+	CALL1 = 0x410,
+	RECORD = 0x418,
+	SHADOW = 0x420,
+	QUARTER = 0x428,
+	TRAP = 0x448
+};
 
 /* Pieces of fragments. */
-#define COUNT(n) "41 ba " n " 00 00 00 "       /* mov r10d,n */
-#define ADDRESS "44 8d 43 04 "                 /* lea r8d,[rbx+4] */
-#define SHIFT "c4 42 2b f7 c8 "                /* shrx r9d,r8d,r10d */
-#define BASE "4f 8b 8c cf 28 04 00 00 "        /* mov r9,[r15+r9*8+QUARTER] */
-#define SUM "4f 8d 04 08 "                     /* lea r8,[r8+r9] */
+#define COUNT(n) "41 ba " n " 00 00 00 " /* mov r10d,n */
+#define ADDRESS "44 8d 43 04 "		 /* lea r8d,[rbx+4] */
+#define SHIFT "c4 42 2b f7 c8 "		 /* shrx r9d,r8d,r10d */
+#define BASE "4f 8b 8c cf 28 04 00 00 "	 /* mov r9,[r15+r9*8+QUARTER] */
+#define SUM "4f 8d 04 08 "		 /* lea r8,[r8+r9] */
 #define QUARTERED ADDRESS COUNT("1e") SHIFT BASE SUM
 #define SI_BASE COUNT("1e") "c4 62 2b f7 ce " BASE "4a 8d 34 0e " /* ... lea rsi,[rsi+r9] */
 #define DI_BASE COUNT("1e") "c4 62 2b f7 cf " BASE "4a 8d 3c 0f "
 #define PAGE ADDRESS COUNT("0c") SHIFT
-#define POINTER "4d 8b 97 20 04 00 00 "        /* mov r10,[r15+SHADOW] */
-#define ENTRY "47 8b 0c 8a "                   /* mov r9d,[r10+r9*4] */
+#define POINTER "4d 8b 97 20 04 00 00 "				/* mov r10,[r15+SHADOW] */
+#define ENTRY "47 8b 0c 8a "					/* mov r9d,[r10+r9*4] */
 #define SLOT "41 bb 0c 00 00 00 c4 42 21 f7 d0 c4 42 23 f7 d2 " /* r10d = r8d << 12 >> 12 */
-#define LOOKUP "47 8b 0c 94 "                  /* mov r9d,[r12+r10*4] */
-#define TARGET "4f 8d 0c 31 "                  /* lea r9,[r9+r14] */
-#define RECORD_IN_R9 "49 b9 00 00 00 00 01 00 00 00 " /* movabs r9,... */
-#define CALL "41 ff a7 08 04 00 00 "           /* jmp [r15+CALL0] */
-#define TRAP_PAGE "4d 8b 97 48 04 00 00 "      /* mov r10,[r15+TRAP] */
-#define SWAP "4c 87 c7 "                       /* xchg rdi,r8 */
+#define LOOKUP "47 8b 0c 94 "					/* mov r9d,[r12+r10*4] */
+#define TARGET "4f 8d 0c 31 "					/* lea r9,[r9+r14] */
+#define RECORD_IN_R9 "49 b9 00 00 00 00 01 00 00 00 "		/* movabs r9,... */
+#define CALL "41 ff a7 08 04 00 00 "				/* jmp [r15+CALL0] */
+#define TRAP_PAGE "4d 8b 97 48 04 00 00 "			/* mov r10,[r15+TRAP] */
+#define SWAP "4c 87 c7 "					/* xchg rdi,r8 */
 
 struct row {
 	const char *what;
 	const char *hex;  /* the instruction under test */
 	const char *rule; /* part of the complaint; NULL: accepted */
-	bool whole;       /* HEX is the whole fragment; else a jump to STUB is put behind it */
+	bool whole;	  /* HEX is the whole fragment; else a jump to STUB is put behind it */
 };
 
 static const struct row rows[] = {
@@ -83,7 +91,8 @@ static const struct row rows[] = {
 	{ "write half the monitor's", "49 89 87 fc 00 00 00", "monitor's part", 0 },
 	{ "exchange the monitor's", "49 87 87 00 04 00 00", "monitor's part", 0 },
 	{ "sse store to the monitor's", "66 41 0f 7f 87 00 04 00 00", "monitor's part", 0 },
-	{ "own stack in the monitor's", "49 89 e0 49 8d a7 00 04 00 00 9c 41 59 4c 89 c4", "monitor's part", 0 },
+	{ "own stack in the monitor's", "49 89 e0 49 8d a7 00 04 00 00 9c 41 59 4c 89 c4", "monitor's part",
+	  0 },
 	{ "bounce buffer, the monitor's", "4d 8d 87 00 04 00 00 45 89 08", "monitor's part", 0 },
 	{ "bounce buffer, fxsave", "4d 8d 87 00 1e 00 00 41 0f ae 00", NULL, 0 },
 	{ "bounce buffer, fxsave at the end", "4d 8d 87 f0 1f 00 00 41 0f ae 00", "beyond", 0 },
@@ -91,7 +100,8 @@ static const struct row rows[] = {
 	/* jump table and constants */
 	{ "jump table", SLOT LOOKUP, NULL, 0 },
 	{ "jump table, any index", "47 8b 0c 94", "too large", 0 },
-	{ "jump table, shifted by less", "41 bb 0b 00 00 00 c4 42 21 f7 d0 c4 42 23 f7 d2 " LOOKUP, "too large", 0 },
+	{ "jump table, shifted by less", "41 bb 0b 00 00 00 c4 42 21 f7 d0 c4 42 23 f7 d2 " LOOKUP,
+	  "too large", 0 },
 	{ "jump table, not shifted back", "41 bb 0c 00 00 00 c4 42 21 f7 d0 " LOOKUP, "too large", 0 },
 	{ "jump table, index changed", SLOT "41 ff c2 " LOOKUP, "too large", 0 },
 	{ "jump table, half the index changed", SLOT "66 41 89 c2 " LOOKUP, "too large", 0 },
@@ -132,13 +142,16 @@ static const struct row rows[] = {
 	{ "quarter, another scale", ADDRESS COUNT("1e") SHIFT "4f 8b 8c 8f 28 04 00 00 ", "indexed", 0 },
 	{ "quarter, stored", ADDRESS COUNT("1e") SHIFT "4f 89 8c cf 28 04 00 00 ", "indexed", 0 },
 	{ "quarter, half the base", ADDRESS COUNT("1e") SHIFT "47 8b 8c cf 28 04 00 00 ", "indexed", 0 },
-	{ "quarter, base changed", ADDRESS COUNT("1e") SHIFT BASE "49 01 c1 " SUM "41 8b 00", "no allowed form", 0 },
+	{ "quarter, base changed", ADDRESS COUNT("1e") SHIFT BASE "49 01 c1 " SUM "41 8b 00",
+	  "no allowed form", 0 },
 	{ "quarter, 64-bit address", COUNT("1e") SHIFT BASE SUM "41 8b 00", "no allowed form", 0 },
 	{ "quarter, 64-bit address from a load", "4d 8b 47 40 " COUNT("1e") SHIFT BASE SUM "41 8b 00",
 	  "no allowed form", 0 },
-	{ "quarter, twice the base", ADDRESS COUNT("1e") SHIFT BASE SUM SUM "41 8b 00", "no allowed form", 0 },
+	{ "quarter, twice the base", ADDRESS COUNT("1e") SHIFT BASE SUM SUM "41 8b 00", "no allowed form",
+	  0 },
 	{ "quarter, scaled", ADDRESS COUNT("1e") SHIFT BASE "4f 8d 04 48 41 8b 00", "no allowed form", 0 },
-	{ "quarter, with more", ADDRESS COUNT("1e") SHIFT BASE "4f 8d 44 08 10 41 8b 00", "no allowed form", 0 },
+	{ "quarter, with more", ADDRESS COUNT("1e") SHIFT BASE "4f 8d 44 08 10 41 8b 00", "no allowed form",
+	  0 },
 	{ "quarter, base alone", ADDRESS COUNT("1e") SHIFT BASE "41 8b 01", "no allowed form", 0 },
 	{ "quarter, sum changed", QUARTERED "49 01 c0 41 8b 00", "no allowed form", 0 },
 	{ "quarter, displacement", QUARTERED "41 8b 40 04", "no allowed form", 0 },
@@ -240,7 +253,8 @@ static const struct row rows[] = {
 	{ "bounce buffer, later", "4d 8d 47 40 90 45 8b 08", NULL, 0 },
 	{ "bounce buffer, changed", "4d 8d 47 40 49 ff c0 45 8b 08", "no allowed form", 0 },
 	{ "bounce buffer, conditionally changed", "4d 8d 47 40 4c 0f 45 c0 45 8b 08", "no allowed form", 0 },
-	{ "bounce buffer, changed by a multiplication", "4d 8d 47 40 c4 42 bb f6 c8 45 8b 08", "no allowed form", 0 },
+	{ "bounce buffer, changed by a multiplication", "4d 8d 47 40 c4 42 bb f6 c8 45 8b 08",
+	  "no allowed form", 0 },
 	{ "bounce buffer, other register", "4d 8d 47 40 45 8b 09", "no allowed form", 0 },
 	{ "bounce buffer, branched to", "74 04 4d 8d 47 40 45 8b 08", "of a sequence", 0 },
 	{ "string, branched to", "74 04 4a 8d 3c 2f f3 ab 8b ff", "of a sequence", 0 },
@@ -330,7 +344,8 @@ static const struct row rows[] = {
 	{ "call, branched to", "74 0a " RECORD_IN_R9 CALL, "of a sequence", 1 },
 	{ "call that comes back", RECORD_IN_R9 "4c 8d 1d 07 00 00 00 " CALL "0f 0b", NULL, 1 },
 	{ "call that comes back elsewhere", RECORD_IN_R9 "4c 8d 1d 00 10 00 00 " CALL, "return address", 1 },
-	{ "call that comes back into the middle", RECORD_IN_R9 "4c 8d 1d 08 00 00 00 " CALL "0f 0b", "middle", 1 },
+	{ "call that comes back into the middle", RECORD_IN_R9 "4c 8d 1d 08 00 00 00 " CALL "0f 0b", "middle",
+	  1 },
 	{ "after a call nothing is known", QUARTERED RECORD_IN_R9 "4c 8d 1d 07 00 00 00 " CALL "41 8b 00",
 	  "no allowed form", 0 },
 	{ "jmp [r15], another field", RECORD_IN_R9 "41 ff a7 20 04 00 00", "another field", 1 },
@@ -363,10 +378,20 @@ static struct verify_env test_env(bool strings)
 {
 	static const struct verify_range writable[] = { { 0x10, 0xf0 }, { 0x1e00, 0x200 } };
 
-	return (struct verify_env){ .tc_base = HOST, .tc_size = TC_BYTES, .vcpu_size = VCPU_BYTES,
-				    .writable = writable, .nwritable = ARRAY_LEN(writable), .quarter = QUARTER,
-				    .shadow = SHADOW, .trap = TRAP, .exit = EXIT, .call = { CALL0, CALL1 }, .record = RECORD,
-				    .table_bits = 20, .strings = strings, .ok_target = only_stub };
+	return (struct verify_env){ .tc_base = HOST,
+				    .tc_size = TC_BYTES,
+				    .vcpu_size = VCPU_BYTES,
+				    .writable = writable,
+				    .nwritable = ARRAY_LEN(writable),
+				    .quarter = QUARTER,
+				    .shadow = SHADOW,
+				    .trap = TRAP,
+				    .exit = EXIT,
+				    .call = { CALL0, CALL1 },
+				    .record = RECORD,
+				    .table_bits = 20,
+				    .strings = strings,
+				    .ok_target = only_stub };
 }
 
 static size_t build(const struct row *r, uint8_t *code)
@@ -396,8 +421,8 @@ START_TEST(fragment)
 	if (!r->rule)
 		ck_assert_msg(!why, "%s: %s: refused: %s (%s)", r->what, r->hex, why, err.text);
 	else
-		ck_assert_msg(why && strstr(why, r->rule), "%s: %s: wanted \"%s\", got \"%s\" (%s)", r->what, r->hex,
-			      r->rule, why ? why : "accepted", err.text);
+		ck_assert_msg(why && strstr(why, r->rule), "%s: %s: wanted \"%s\", got \"%s\" (%s)", r->what,
+			      r->hex, r->rule, why ? why : "accepted", err.text);
 }
 END_TEST
 

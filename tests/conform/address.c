@@ -6,36 +6,39 @@
 #define NOSIB 0xff
 const struct amode amodes[] = {
 	/* name               size mod rm sib   base   index  scale disp seg */
-	{ "[d32]",             4, 0, 5, NOSIB, -1,    -1,    1, 4, SEG_DS },
-	{ "[eax]",             4, 0, 0, NOSIB, R_EAX, -1,    1, 0, SEG_DS },
-	{ "[ebx+d8]",          4, 1, 3, NOSIB, R_EBX, -1,    1, 1, SEG_DS },
-	{ "[edi+d32]",         4, 2, 7, NOSIB, R_EDI, -1,    1, 4, SEG_DS },
-	{ "[ebp+d8]",          4, 1, 5, NOSIB, R_EBP, -1,    1, 1, SEG_SS },
-	{ "[ebp+d32]",         4, 2, 5, NOSIB, R_EBP, -1,    1, 4, SEG_SS },
-	{ "[esp]",             4, 0, 4, 0x24,  R_ESP, -1,    1, 0, SEG_SS },
-	{ "[esp+d8]",          4, 1, 4, 0x24,  R_ESP, -1,    1, 1, SEG_SS },
-	{ "[esp+ecx*4+d32]",   4, 2, 4, 0x8c,  R_ESP, R_ECX, 4, 4, SEG_SS },
-	{ "[eax+edx]",         4, 0, 4, 0x10,  R_EAX, R_EDX, 1, 0, SEG_DS },
-	{ "[ecx+edi*8+d8]",    4, 1, 4, 0xf9,  R_ECX, R_EDI, 8, 1, SEG_DS },
-	{ "[esi*2+d32]",       4, 0, 4, 0x75,  -1,    R_ESI, 2, 4, SEG_DS },
-	{ "[ebp+eax*4+d8]",    4, 1, 4, 0x85,  R_EBP, R_EAX, 4, 1, SEG_SS },
-	{ "[edx+ebp*2]",       4, 0, 4, 0x6a,  R_EDX, R_EBP, 2, 0, SEG_DS },
-	{ "[sib d32]",         4, 0, 4, 0x25,  -1,    -1,    1, 4, SEG_DS },
-	{ "[esi+sib none]",    4, 0, 4, 0x26,  R_ESI, -1,    1, 0, SEG_DS },
-	{ "[bx+si]",           2, 0, 0, NOSIB, R_EBX, R_ESI, 1, 0, SEG_DS },
-	{ "[bx+di+d8]",        2, 1, 1, NOSIB, R_EBX, R_EDI, 1, 1, SEG_DS },
-	{ "[bp+si+d16]",       2, 2, 2, NOSIB, R_EBP, R_ESI, 1, 2, SEG_SS },
-	{ "[bp+di]",           2, 0, 3, NOSIB, R_EBP, R_EDI, 1, 0, SEG_SS },
-	{ "[si]",              2, 0, 4, NOSIB, R_ESI, -1,    1, 0, SEG_DS },
-	{ "[di+d8]",           2, 1, 5, NOSIB, R_EDI, -1,    1, 1, SEG_DS },
-	{ "[d16]",             2, 0, 6, NOSIB, -1,    -1,    1, 2, SEG_DS },
-	{ "[bp+d8]",           2, 1, 6, NOSIB, R_EBP, -1,    1, 1, SEG_SS },
-	{ "[bx+d16]",          2, 2, 7, NOSIB, R_EBX, -1,    1, 2, SEG_DS },
+	{ "[d32]", 4, 0, 5, NOSIB, -1, -1, 1, 4, SEG_DS },
+	{ "[eax]", 4, 0, 0, NOSIB, R_EAX, -1, 1, 0, SEG_DS },
+	{ "[ebx+d8]", 4, 1, 3, NOSIB, R_EBX, -1, 1, 1, SEG_DS },
+	{ "[edi+d32]", 4, 2, 7, NOSIB, R_EDI, -1, 1, 4, SEG_DS },
+	{ "[ebp+d8]", 4, 1, 5, NOSIB, R_EBP, -1, 1, 1, SEG_SS },
+	{ "[ebp+d32]", 4, 2, 5, NOSIB, R_EBP, -1, 1, 4, SEG_SS },
+	{ "[esp]", 4, 0, 4, 0x24, R_ESP, -1, 1, 0, SEG_SS },
+	{ "[esp+d8]", 4, 1, 4, 0x24, R_ESP, -1, 1, 1, SEG_SS },
+	{ "[esp+ecx*4+d32]", 4, 2, 4, 0x8c, R_ESP, R_ECX, 4, 4, SEG_SS },
+	{ "[eax+edx]", 4, 0, 4, 0x10, R_EAX, R_EDX, 1, 0, SEG_DS },
+	{ "[ecx+edi*8+d8]", 4, 1, 4, 0xf9, R_ECX, R_EDI, 8, 1, SEG_DS },
+	{ "[esi*2+d32]", 4, 0, 4, 0x75, -1, R_ESI, 2, 4, SEG_DS },
+	{ "[ebp+eax*4+d8]", 4, 1, 4, 0x85, R_EBP, R_EAX, 4, 1, SEG_SS },
+	{ "[edx+ebp*2]", 4, 0, 4, 0x6a, R_EDX, R_EBP, 2, 0, SEG_DS },
+	{ "[sib d32]", 4, 0, 4, 0x25, -1, -1, 1, 4, SEG_DS },
+	{ "[esi+sib none]", 4, 0, 4, 0x26, R_ESI, -1, 1, 0, SEG_DS },
+	{ "[bx+si]", 2, 0, 0, NOSIB, R_EBX, R_ESI, 1, 0, SEG_DS },
+	{ "[bx+di+d8]", 2, 1, 1, NOSIB, R_EBX, R_EDI, 1, 1, SEG_DS },
+	{ "[bp+si+d16]", 2, 2, 2, NOSIB, R_EBP, R_ESI, 1, 2, SEG_SS },
+	{ "[bp+di]", 2, 0, 3, NOSIB, R_EBP, R_EDI, 1, 0, SEG_SS },
+	{ "[si]", 2, 0, 4, NOSIB, R_ESI, -1, 1, 0, SEG_DS },
+	{ "[di+d8]", 2, 1, 5, NOSIB, R_EDI, -1, 1, 1, SEG_DS },
+	{ "[d16]", 2, 0, 6, NOSIB, -1, -1, 1, 2, SEG_DS },
+	{ "[bp+d8]", 2, 1, 6, NOSIB, R_EBP, -1, 1, 1, SEG_SS },
+	{ "[bx+d16]", 2, 2, 7, NOSIB, R_EBX, -1, 1, 2, SEG_DS },
 };
 const unsigned namodes = ARRAY_LEN(amodes);
 
 /* The selector in segment register S for this case. */
-uint16_t form_seg(const struct making *m, enum seg s) { return m->c->st.seg[s]; }
+uint16_t form_seg(const struct making *m, enum seg s)
+{
+	return m->c->st.seg[s];
+}
 
 /* A linear address inside [ADDR, ADDR+SIZE): mostly plain, sometimes across a
  * page boundary, into the read-only page, or off the end. */
@@ -45,7 +48,9 @@ static uint32_t pick_in(struct making *m, uint32_t addr, uint32_t size)
 	uint32_t a;
 
 	switch (rnd(m, 16)) {
-	case 0: case 1: case 2: /* across pages */
+	case 0:
+	case 1:
+	case 2: /* across pages */
 		a = addr + 4096 * (1 + rnd(m, 3)) - 1 - rnd(m, align ? 32 : 12);
 		return align && !one_in(m, 4) ? a & ~15u : a;
 	case 3: /* read-only page or hole */
@@ -77,7 +82,8 @@ static uint32_t pick_offset(struct making *m, uint16_t sel, unsigned asize)
 		return rnd(m, 0x1f00);
 	if (asize == 2)
 		return pick_in(m, RGN_LOW_ADDR, RGN_LOW_SIZE) & 0xffff;
-	return one_in(m, 4) ? pick_in(m, RGN_LOW_ADDR, RGN_LOW_SIZE) : pick_in(m, RGN_HIGH_ADDR, RGN_HIGH_SIZE);
+	return one_in(m, 4) ? pick_in(m, RGN_LOW_ADDR, RGN_LOW_SIZE)
+			    : pick_in(m, RGN_HIGH_ADDR, RGN_HIGH_SIZE);
 }
 
 static enum seg operand_seg(const struct making *m, enum seg dflt)
@@ -94,7 +100,10 @@ static int32_t pick_disp(struct making *m, unsigned size)
 	return size ? (int32_t)rnd_value(m) : 0;
 }
 
-static bool want_aligned(struct making *m) { return (m->f->row->attr & A_ALIGN) && !one_in(m, 8); }
+static bool want_aligned(struct making *m)
+{
+	return (m->f->row->attr & A_ALIGN) && !one_in(m, 8);
+}
 
 static void solve32(struct making *m, const struct amode *a)
 {
@@ -123,7 +132,10 @@ static void solve32(struct making *m, const struct amode *a)
 		m->disp = (int32_t)(m->off - idx);
 }
 
-static void set16(uint32_t *r, uint32_t v) { *r = (*r & 0xffff0000u) | (v & 0xffff); }
+static void set16(uint32_t *r, uint32_t v)
+{
+	*r = (*r & 0xffff0000u) | (v & 0xffff);
+}
 
 static void solve16(struct making *m, const struct amode *a)
 {

@@ -10,27 +10,27 @@
 #include "x86/cpu.h"
 
 /* Memory: name, linear address, pages, writable, executable. All else is unmapped. */
-#define CONFORM_REGIONS(X)                                                     \
-	X(LOW, 0x00004000, 4, 1, 0)                                            \
-	X(LOWRO, 0x00008000, 1, 0, 0)                                          \
-	X(CODE, 0x10000000, 2, 1, 1)                                           \
-	X(HIGH, 0x20000000, 4, 1, 0)                                           \
-	X(HIGHRO, 0x20004000, 1, 0, 0)                                         \
+#define CONFORM_REGIONS(X)                                                                                   \
+	X(LOW, 0x00004000, 4, 1, 0)                                                                          \
+	X(LOWRO, 0x00008000, 1, 0, 0)                                                                        \
+	X(CODE, 0x10000000, 2, 1, 1)                                                                         \
+	X(HIGH, 0x20000000, 4, 1, 0)                                                                         \
+	X(HIGHRO, 0x20004000, 1, 0, 0)                                                                       \
 	X(STACK, 0x30000000, 3, 1, 0)
 
 enum region_id {
 #define X(name, addr, pages, w, x) RGN_##name,
 	CONFORM_REGIONS(X)
 #undef X
-	RGN_COUNT
+	    RGN_COUNT
 };
 
 enum {
-#define X(name, addr, pages, w, x) RGN_##name##_ADDR = addr, RGN_##name##_SIZE = (pages) * 4096,
+#define X(name, addr, pages, w, x) RGN_##name##_ADDR = addr, RGN_##name##_SIZE = (pages)*4096,
 	CONFORM_REGIONS(X)
 #undef X
-#define X(name, addr, pages, w, x) + (pages) * 4096
-	MEM_BYTES = 0 CONFORM_REGIONS(X)
+#define X(name, addr, pages, w, x) +(pages)*4096
+	    MEM_BYTES = 0 CONFORM_REGIONS(X)
 #undef X
 };
 
@@ -43,21 +43,21 @@ struct region {
 extern const struct region conform_regions[RGN_COUNT];
 
 /* Descriptors in the LDT, same index on both sides. */
-#define CONFORM_LDT(X) /* name, base, limit, code, 32-bit, writable, expand down */ \
-	X(CODE16, RGN_CODE_ADDR, 0x1fff, 1, 0, 1, 0)                           \
-	X(CODE32, RGN_CODE_ADDR, 0x1fff, 1, 1, 1, 0)                           \
-	X(DATA_FS, RGN_HIGH_ADDR, 0x3fff, 0, 1, 1, 0)                          \
-	X(DATA_GS, RGN_LOW_ADDR, 0x17ff, 0, 1, 1, 0)                           \
-	X(STACK16, RGN_STACK_ADDR, 0x2fff, 0, 0, 1, 0)                         \
-	X(STACK32, RGN_STACK_ADDR, 0x2fff, 0, 1, 1, 0)                         \
-	X(DATA_RO, RGN_HIGH_ADDR, 0x3fff, 0, 1, 0, 0)                          \
+#define CONFORM_LDT(X) /* name, base, limit, code, 32-bit, writable, expand down */                          \
+	X(CODE16, RGN_CODE_ADDR, 0x1fff, 1, 0, 1, 0)                                                         \
+	X(CODE32, RGN_CODE_ADDR, 0x1fff, 1, 1, 1, 0)                                                         \
+	X(DATA_FS, RGN_HIGH_ADDR, 0x3fff, 0, 1, 1, 0)                                                        \
+	X(DATA_GS, RGN_LOW_ADDR, 0x17ff, 0, 1, 1, 0)                                                         \
+	X(STACK16, RGN_STACK_ADDR, 0x2fff, 0, 0, 1, 0)                                                       \
+	X(STACK32, RGN_STACK_ADDR, 0x2fff, 0, 1, 1, 0)                                                       \
+	X(DATA_RO, RGN_HIGH_ADDR, 0x3fff, 0, 1, 0, 0)                                                        \
 	X(DATA_DOWN, RGN_HIGH_ADDR, 0x0fff, 0, 0, 1, 1)
 
 enum ldt_index {
 #define X(name, base, limit, code, big, w, down) LDT_##name,
 	CONFORM_LDT(X)
 #undef X
-	LDT_COUNT
+	    LDT_COUNT
 };
 
 struct ldt_entry {
@@ -67,10 +67,11 @@ struct ldt_entry {
 extern const struct ldt_entry conform_ldt[LDT_COUNT];
 
 enum {
-	SEL_CS = 0x23, SEL_DS = 0x2b, /* flat, as in the host's GDT */
-	XSAVE_BYTES = 832,            /* legacy region, header, AVX: standard form */
+	SEL_CS = 0x23,
+	SEL_DS = 0x2b,	   /* flat, as in the host's GDT */
+	XSAVE_BYTES = 832, /* legacy region, header, AVX: standard form */
 };
-#define SEL_LDT(i) ((uint16_t)((i) * 8 + 7))
+#define SEL_LDT(i) ((uint16_t)((i)*8 + 7))
 
 struct xsave_image {
 	uint8_t b[XSAVE_BYTES];
@@ -93,21 +94,23 @@ struct form_row;
 
 struct conform_case {
 	const struct form_row *row;
-	char form[96];      /* the form's name: mnemonic, operand size, addressing, prefixes */
+	char form[96]; /* the form's name: mnemonic, operand size, addressing, prefixes */
 	uint8_t code[64];
 	unsigned len;
 	struct cpu_state st;
-	uint8_t *mem;       /* MEM_BYTES, code included */
+	uint8_t *mem;	    /* MEM_BYTES, code included */
 	uint32_t flag_mask; /* EFLAGS bits to compare */
 	bool code16;
 	/* What the architecture leaves to the processor, and is not compared: bytes of
 	 * memory (x87 pointers), bits of one register, and after a fault the registers
 	 * (but ESP) and the stack below ESP, or the x87 state but its registers. */
-	struct { uint32_t addr, len; } skip[2];
+	struct {
+		uint32_t addr, len;
+	} skip[2];
 	uint32_t undef_bits;
 	uint8_t undef_reg;
 	bool partial, loose_tags;
-	unsigned number;   /* for repeating it: --case */
+	unsigned number; /* for repeating it: --case */
 };
 
 static inline const struct region *region_of(uint32_t lin)
@@ -126,9 +129,18 @@ static inline uint8_t *mem_at(uint8_t *mem, uint32_t lin)
 	return r ? mem + r->at + (lin - r->addr) : NULL;
 }
 
-static inline bool sel_is_ldt(uint16_t sel) { return sel & 4; }
-static inline uint32_t sel_base(uint16_t sel) { return sel_is_ldt(sel) ? conform_ldt[sel >> 3].base : 0; }
-static inline uint32_t sel_limit(uint16_t sel) { return sel_is_ldt(sel) ? conform_ldt[sel >> 3].limit : ~0u; }
+static inline bool sel_is_ldt(uint16_t sel)
+{
+	return sel & 4;
+}
+static inline uint32_t sel_base(uint16_t sel)
+{
+	return sel_is_ldt(sel) ? conform_ldt[sel >> 3].base : 0;
+}
+static inline uint32_t sel_limit(uint16_t sel)
+{
+	return sel_is_ldt(sel) ? conform_ldt[sel >> 3].limit : ~0u;
+}
 
 /* ---- native.c ---- */
 struct native;
@@ -142,11 +154,11 @@ void native_run(struct native *n, const struct conform_case *c, struct outcome *
 /* ---- engine.c ---- */
 struct engine;
 struct engine_options {
-	bool mmio;       /* the HIGH region is a device, not RAM */
-	bool divide;     /* promote at the first divide error */
-	bool precheck;     /* every access looks first, and passes without a mapping if it can */
+	bool mmio;     /* the HIGH region is a device, not RAM */
+	bool divide;   /* promote at the first divide error */
+	bool precheck; /* every access looks first, and passes without a mapping if it can */
 	bool no_chain;
-	bool no_verify;  /* do not ask for the verifier */
+	bool no_verify;	 /* do not ask for the verifier */
 	unsigned tu_max; /* 0: default */
 };
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen);

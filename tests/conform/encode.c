@@ -89,8 +89,9 @@ static uint32_t rel(struct making *m, unsigned size)
 
 static void put_far(struct making *m)
 {
-	static const uint16_t sels[] = { SEL_CS, SEL_LDT(LDT_CODE16), SEL_LDT(LDT_CODE32), SEL_CS,
-					 SEL_LDT(LDT_CODE16), SEL_DS, 0, SEL_LDT(LDT_COUNT) };
+	static const uint16_t sels[] = { SEL_CS, SEL_LDT(LDT_CODE16), SEL_LDT(LDT_CODE32),
+					 SEL_CS, SEL_LDT(LDT_CODE16), SEL_DS,
+					 0,	 SEL_LDT(LDT_COUNT) };
 	uint16_t sel = sels[rnd(m, ARRAY_LEN(sels))];
 	uint32_t off = code_target(m, sel);
 

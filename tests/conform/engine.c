@@ -17,10 +17,19 @@
 
 /* Guest-physical layout; the kernel's part appears at KERNEL + address. */
 enum {
-	PA_GDT = 0x1000, PA_LDT = 0x2000, PA_IDT = 0x3000, PA_TSS = 0x4000, PA_STACK = 0x5000,
-	PA_CODE = 0x6000, PA_PDPT = 0x7000, PA_PD_USER = 0x8000, PA_PD_KERNEL = 0x9000,
-	PA_PT = 0xa000, PA_END = 0x20000,
-	PA_REGIONS = 0x100000, RAM_BYTES = 0x200000,
+	PA_GDT = 0x1000,
+	PA_LDT = 0x2000,
+	PA_IDT = 0x3000,
+	PA_TSS = 0x4000,
+	PA_STACK = 0x5000,
+	PA_CODE = 0x6000,
+	PA_PDPT = 0x7000,
+	PA_PD_USER = 0x8000,
+	PA_PD_KERNEL = 0x9000,
+	PA_PT = 0xa000,
+	PA_END = 0x20000,
+	PA_REGIONS = 0x100000,
+	RAM_BYTES = 0x200000,
 };
 #define PA_DEVICE 0xd0000000u /* no RAM: where the HIGH region is when it is a device */
 #define KERNEL 0xc0000000u
@@ -73,8 +82,16 @@ static void device_write(void *ctx, gpa a, const void *buf, unsigned size)
 	if (a >= PA_DEVICE && a + size <= PA_DEVICE + RGN_HIGH_SIZE)
 		gpr_copy(e->device + (a - PA_DEVICE), buf, size);
 }
-static bool no_irq(void *ctx) { (void)ctx; return false; }
-static int no_ack(void *ctx) { (void)ctx; return -1; }
+static bool no_irq(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+static int no_ack(void *ctx)
+{
+	(void)ctx;
+	return -1;
+}
 static void host_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	(void)ctx, (void)cpu;
@@ -90,20 +107,41 @@ static bool no_wrmsr(void *ctx, uint32_t msr, uint64_t val)
 	(void)ctx, (void)msr, (void)val;
 	return false;
 }
-static uint64_t host_tsc(void *ctx) { (void)ctx; return __builtin_ia32_rdtsc(); }
-static void no_timers(void *ctx) { (void)ctx; }
+static uint64_t host_tsc(void *ctx)
+{
+	(void)ctx;
+	return __builtin_ia32_rdtsc();
+}
+static void no_timers(void *ctx)
+{
+	(void)ctx;
+}
 #pragma GCC pop_options
 
 static const struct platform platform = {
-	.in = no_in, .out = no_out, .mmio_read = device_read, .mmio_write = device_write,
-	.irq_pending = no_irq, .irq_ack = no_ack, .cpuid = host_cpuid, .rdmsr = no_rdmsr, .wrmsr = no_wrmsr,
-	.tsc = host_tsc, .run_timers = no_timers,
+	.in = no_in,
+	.out = no_out,
+	.mmio_read = device_read,
+	.mmio_write = device_write,
+	.irq_pending = no_irq,
+	.irq_ack = no_ack,
+	.cpuid = host_cpuid,
+	.rdmsr = no_rdmsr,
+	.wrmsr = no_wrmsr,
+	.tsc = host_tsc,
+	.run_timers = no_timers,
 };
 
 /* ---- tables in guest memory ---- */
 
-static void put32(struct engine *e, gpa a, uint32_t v) { mm_phys_write(e->vm, a, &v, 4); }
-static void put64(struct engine *e, gpa a, uint64_t v) { mm_phys_write(e->vm, a, &v, 8); }
+static void put32(struct engine *e, gpa a, uint32_t v)
+{
+	mm_phys_write(e->vm, a, &v, 4);
+}
+static void put64(struct engine *e, gpa a, uint64_t v)
+{
+	mm_phys_write(e->vm, a, &v, 8);
+}
 static uint32_t get32(struct engine *e, gpa a)
 {
 	uint32_t v = 0;
@@ -111,7 +149,10 @@ static uint32_t get32(struct engine *e, gpa a)
 	mm_phys_read(e->vm, a, &v, 4);
 	return v;
 }
-static uint64_t get64(struct engine *e, gpa a) { return get32(e, a) | (uint64_t)get32(e, a + 4) << 32; }
+static uint64_t get64(struct engine *e, gpa a)
+{
+	return get32(e, a) | (uint64_t)get32(e, a + 4) << 32;
+}
 
 /* Descriptor of BASE, LIMIT (as written, in G's unit) and SA_* attributes. */
 static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t attr)
@@ -131,7 +172,8 @@ static uint32_t ldt_attr(const struct ldt_entry *d)
 enum {
 	ATTR_CODE = SA_CODE | SA_RW | SA_A | SA_S | SA_P | SA_DB | SA_G,
 	ATTR_DATA = SA_RW | SA_A | SA_S | SA_P | SA_DB | SA_G,
-	ATTR_TSS = 0xb | SA_P, ATTR_LDT = 2 | SA_P,
+	ATTR_TSS = 0xb | SA_P,
+	ATTR_LDT = 2 | SA_P,
 };
 
 static void write_descriptors(struct engine *e)
@@ -169,7 +211,10 @@ static void map_page(struct engine *e, uint32_t lin, gpa pa, uint64_t flags)
 	put64(e, pt + 8 * (lin >> 12 & 511), pa | flags);
 }
 
-static bool is_device(const struct engine *e, unsigned region) { return e->mmio && region == RGN_HIGH; }
+static bool is_device(const struct engine *e, unsigned region)
+{
+	return e->mmio && region == RGN_HIGH;
+}
 
 static void write_page_tables(struct engine *e)
 {
@@ -180,7 +225,8 @@ static void write_page_tables(struct engine *e)
 		uint64_t flags = PTE_P | PTE_U | (r->write ? PTE_W : 0) | (r->exec ? 0 : PTE_NX);
 
 		for (uint32_t o = 0; o < r->size; o += PAGE_SIZE)
-			map_page(e, r->addr + o, (is_device(e, i) ? PA_DEVICE : PA_REGIONS + r->at) + o, flags);
+			map_page(e, r->addr + o, (is_device(e, i) ? PA_DEVICE : PA_REGIONS + r->at) + o,
+				 flags);
 	}
 	for (gpa a = 0; a < PA_END; a += PAGE_SIZE)
 		map_page(e, KERNEL + (uint32_t)a, a, PTE_P | PTE_W);
@@ -193,11 +239,14 @@ static struct seg_cache seg_from_sel(uint16_t sel)
 	const struct ldt_entry *d = sel_is_ldt(sel) ? &conform_ldt[sel >> 3] : NULL;
 
 	if (d)
-		return (struct seg_cache){ .base = d->base, .limit = d->limit, .attr = ldt_attr(d), .sel = sel };
+		return (
+		    struct seg_cache){ .base = d->base, .limit = d->limit, .attr = ldt_attr(d), .sel = sel };
 	if (!(sel & ~3))
 		return (struct seg_cache){ .attr = SA_UNUSABLE, .sel = sel };
 	return (struct seg_cache){
-		.limit = ~0u, .sel = sel, .attr = (sel == SEL_CS ? ATTR_CODE : ATTR_DATA) | SA_DPL,
+		.limit = ~0u,
+		.sel = sel,
+		.attr = (sel == SEL_CS ? ATTR_CODE : ATTR_DATA) | SA_DPL,
 	};
 }
 
@@ -310,8 +359,10 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 
 	if (!e)
 		return NULL;
-	e->cfg = (struct bt_config){ .verify = !o->no_verify, .tu_max = o->tu_max, .no_chain = o->no_chain,
-				      .precheck_all = o->precheck };
+	e->cfg = (struct bt_config){ .verify = !o->no_verify,
+				     .tu_max = o->tu_max,
+				     .no_chain = o->no_chain,
+				     .precheck_all = o->precheck };
 	e->mmio = o->mmio;
 	if (build(e, err, errlen) && (!o->divide || promote_early(e)))
 		return e;
@@ -347,7 +398,10 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 	return true;
 }
 
-bool engine_owns(uint32_t lin) { return lin - KERNEL < PA_END; }
+bool engine_owns(uint32_t lin)
+{
+	return lin - KERNEL < PA_END;
+}
 
 /* Finds the one number in "info causes". */
 struct cause_sink {
@@ -385,4 +439,7 @@ uint64_t engine_divide_callouts(const struct engine *e)
 	return k.callouts;
 }
 
-const char *engine_error(const struct engine *e) { return e->error; }
+const char *engine_error(const struct engine *e)
+{
+	return e->error;
+}

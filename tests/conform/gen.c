@@ -33,13 +33,17 @@ uint64_t rng_next(uint64_t *s) /* splitmix64 */
 
 uint32_t rnd_value(struct making *m)
 {
-	static const uint32_t edge[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000u,
+	static const uint32_t edge[] = { 0,	      1,	   0x7f,	0x80,	    0xff,
+					 0x7fff,      0x8000,	   0xffff,	0x7fffffff, 0x80000000u,
 					 0xffffffffu, 0xfffffffeu, 0xffffff80u, 0x10000 };
 
 	switch (rnd(m, 4)) {
-	case 0: return edge[rnd(m, ARRAY_LEN(edge))];
-	case 1: return rnd(m, 256);
-	default: return (uint32_t)rng_next(&m->rng);
+	case 0:
+		return edge[rnd(m, ARRAY_LEN(edge))];
+	case 1:
+		return rnd(m, 256);
+	default:
+		return (uint32_t)rng_next(&m->rng);
 	}
 }
 
@@ -47,7 +51,8 @@ uint32_t rnd_value(struct making *m)
 
 static void add(struct gen *g, struct form f)
 {
-	if (!g->ldt && (f.cs || f.ds != SEL_DS || f.ss != SEL_DS || f.override == SEG_FS || f.override == SEG_GS))
+	if (!g->ldt &&
+	    (f.cs || f.ds != SEL_DS || f.ss != SEL_DS || f.override == SEG_FS || f.override == SEG_GS))
 		return;
 	if (g->nforms == g->room) {
 		g->room = g->room ? 2 * g->room : 1024;
@@ -56,7 +61,10 @@ static void add(struct gen *g, struct form f)
 	g->forms[g->nforms++] = f;
 }
 
-static bool is_short(const struct form *f) { return f->row->attr & (A_SSE | A_X87); }
+static bool is_short(const struct form *f)
+{
+	return f->row->attr & (A_SSE | A_X87);
+}
 
 /* Which addressing modes a form gets: all of them, or a sample that differs
  * from form to form. */
@@ -204,8 +212,14 @@ static void add_encoding(struct gen *g, const struct form_row *row, const char *
 		if (cs == CS_LDT32 && !(row->attr & A_STACK) && g->nencs % 4)
 			continue;
 		for (unsigned op = 4; op >= 2; op -= 2) {
-			struct form f = { .row = row, .enc = keep, .op = (uint8_t)op, .mode = NO_MODE,
-					  .override = -1, .cs = (uint8_t)cs, .ds = SEL_DS, .ss = SEL_DS };
+			struct form f = { .row = row,
+					  .enc = keep,
+					  .op = (uint8_t)op,
+					  .mode = NO_MODE,
+					  .override = -1,
+					  .cs = (uint8_t)cs,
+					  .ds = SEL_DS,
+					  .ss = SEL_DS };
 
 			if (!(row->attr & A_V) && op != (cs == CS_LDT16 ? 2u : 4u))
 				continue;
@@ -258,8 +272,14 @@ void gen_free(struct gen *g)
 	free(g);
 }
 
-unsigned gen_forms(const struct gen *g) { return g->nforms; }
-unsigned gen_rows(const struct gen *g) { return g->nrows; }
+unsigned gen_forms(const struct gen *g)
+{
+	return g->nforms;
+}
+unsigned gen_rows(const struct gen *g)
+{
+	return g->nrows;
+}
 
 /* ---- cases ---- */
 
@@ -267,19 +287,26 @@ static void name_form(const struct form *f, char *buf, size_t n)
 {
 	static const char *const segs[] = { "es", "cs", "ss", "ds", "fs", "gs" };
 	static const char *const cs[] = { "", " cs16", " csbase" };
-	const char *mode = f->mode >= 0 ? amodes[f->mode].name : f->mode == REG_MODE ? "reg"
-			 : f->mode == VSIB_MODE ? "vsib" : f->asize == 2 ? "a16" : "";
+	const char *mode = f->mode >= 0		  ? amodes[f->mode].name
+			   : f->mode == REG_MODE  ? "reg"
+			   : f->mode == VSIB_MODE ? "vsib"
+			   : f->asize == 2	  ? "a16"
+						  : "";
 
 	snprintf(buf, n, "%s (%s) o%u %s%s%s%s%s%s", f->row->name, f->enc, f->op * 8, mode,
-		 f->override >= 0 ? " " : "", f->override >= 0 ? segs[f->override] : "", f->lock ? " lock" : "",
-		 cs[f->cs], f->ss != SEL_DS ? " ss" : f->ds != SEL_DS ? " ds" : "");
+		 f->override >= 0 ? " " : "", f->override >= 0 ? segs[f->override] : "",
+		 f->lock ? " lock" : "", cs[f->cs],
+		 f->ss != SEL_DS   ? " ss"
+		 : f->ds != SEL_DS ? " ds"
+				   : "");
 }
 
 static uint32_t code_offset(struct making *m)
 {
 	/* Off the end of the code region. Which comes first, the fault of the fetch or
 	 * #UD by what is there already, is up to the processor: not with those. */
-	if (one_in(m, 40) && !m->f->lock && !strstr(m->f->row->name, "ud") && strcmp(m->f->row->name, "avx.bcast"))
+	if (one_in(m, 40) && !m->f->lock && !strstr(m->f->row->name, "ud") &&
+	    strcmp(m->f->row->name, "avx.bcast"))
 		return 0x2000 - 1 - rnd(m, 8);
 	if (one_in(m, 5)) /* across a page */
 		return 0x1000 - 1 - rnd(m, 8);
@@ -290,7 +317,8 @@ static void setup_segments(struct making *m)
 {
 	static const uint16_t cs[] = { SEL_CS, SEL_LDT(LDT_CODE16), SEL_LDT(LDT_CODE32) };
 	const struct form *f = m->f;
-	bool ldt = f->cs || f->override == SEG_FS || f->override == SEG_GS || f->ds != SEL_DS || f->ss != SEL_DS;
+	bool ldt =
+	    f->cs || f->override == SEG_FS || f->override == SEG_GS || f->ds != SEL_DS || f->ss != SEL_DS;
 	uint16_t *s = m->c->st.seg;
 
 	s[SEG_CS] = cs[f->cs];

@@ -7,14 +7,14 @@
 #include "tests/conform/conform.h"
 
 enum {
-	A_V = 1 << 0,      /* operand sizes 16 and 32 */
-	A_LOCK = 1 << 1,   /* LOCK is legal with memory */
-	A_ALL = 1 << 2,    /* every addressing mode, not a sample */
-	A_MEM = 1 << 3,    /* no register form */
-	A_SEG = 1 << 4,    /* no ModRM, but a segment override means something */
-	A_A16 = 1 << 5,    /* no ModRM, but the address size means something */
-	A_STACK = 1 << 6,  /* also with 16-bit and based stacks */
-	A_MANY = 1 << 7,   /* more cases */
+	A_V = 1 << 0,	  /* operand sizes 16 and 32 */
+	A_LOCK = 1 << 1,  /* LOCK is legal with memory */
+	A_ALL = 1 << 2,	  /* every addressing mode, not a sample */
+	A_MEM = 1 << 3,	  /* no register form */
+	A_SEG = 1 << 4,	  /* no ModRM, but a segment override means something */
+	A_A16 = 1 << 5,	  /* no ModRM, but the address size means something */
+	A_STACK = 1 << 6, /* also with 16-bit and based stacks */
+	A_MANY = 1 << 7,  /* more cases */
 	A_X87 = 1 << 8,
 	A_SSE = 1 << 9,
 	A_ALIGN = 1 << 10, /* most memory operands 16-byte aligned */
@@ -23,10 +23,48 @@ enum {
 };
 
 enum setup {
-	S_NONE, S_DIV8, S_DIV, S_COUNT, S_BCD, S_AAM, S_BT, S_CMPXCHG, S_MOFFS, S_XLAT, S_SELECTOR, S_SELSS,
-	S_FARMEM, S_FARSS, S_QUERY, S_BOUND, S_STKSEL, S_STKSS, S_STKFLAGS, S_ENTER, S_LEAVE, S_STKEDGE,
-	S_CODEPTR, S_STKCODE, S_SMALLCX, S_FARPTR, S_FARCODE, S_STKFAR, S_STKIRET, S_STR, S_STREQ, S_X87,
-	S_FCW, S_FENV, S_FMF, S_FXIMG, S_MXCSR, S_SSE, S_MMX, S_MASKMOV, S_GATHER, S_SEQ,
+	S_NONE,
+	S_DIV8,
+	S_DIV,
+	S_COUNT,
+	S_BCD,
+	S_AAM,
+	S_BT,
+	S_CMPXCHG,
+	S_MOFFS,
+	S_XLAT,
+	S_SELECTOR,
+	S_SELSS,
+	S_FARMEM,
+	S_FARSS,
+	S_QUERY,
+	S_BOUND,
+	S_STKSEL,
+	S_STKSS,
+	S_STKFLAGS,
+	S_ENTER,
+	S_LEAVE,
+	S_STKEDGE,
+	S_CODEPTR,
+	S_STKCODE,
+	S_SMALLCX,
+	S_FARPTR,
+	S_FARCODE,
+	S_STKFAR,
+	S_STKIRET,
+	S_STR,
+	S_STREQ,
+	S_X87,
+	S_FCW,
+	S_FENV,
+	S_FMF,
+	S_FXIMG,
+	S_MXCSR,
+	S_SSE,
+	S_MMX,
+	S_MASKMOV,
+	S_GATHER,
+	S_SEQ,
 };
 
 struct form_row {
@@ -40,14 +78,14 @@ enum cs_kind { CS_FLAT32, CS_LDT16, CS_LDT32 };
 
 struct form {
 	const struct form_row *row;
-	char *enc;          /* bracket lists resolved */
-	uint8_t op;         /* operand size, 2 or 4 */
-	uint8_t asize;      /* address size, 2 or 4 */
-	int8_t mode;        /* index in amodes, or NO_MODE... */
-	int8_t override;    /* enum seg, or -1 */
-	uint8_t cs;         /* enum cs_kind */
+	char *enc;	 /* bracket lists resolved */
+	uint8_t op;	 /* operand size, 2 or 4 */
+	uint8_t asize;	 /* address size, 2 or 4 */
+	int8_t mode;	 /* index in amodes, or NO_MODE... */
+	int8_t override; /* enum seg, or -1 */
+	uint8_t cs;	 /* enum cs_kind */
 	uint8_t lock;
-	uint16_t ds, ss;    /* selectors */
+	uint16_t ds, ss; /* selectors */
 };
 
 /* One addressing mode: register numbers, -1 for none. */
@@ -66,19 +104,25 @@ struct making {
 	struct conform_case *c;
 	const struct form *f;
 	uint64_t rng;
-	uint32_t ea;      /* linear address of the memory operand */
-	uint32_t off;     /* its offset */
+	uint32_t ea;  /* linear address of the memory operand */
+	uint32_t off; /* its offset */
 	bool has_ea;
-	unsigned used;    /* registers that make the address, as bits */
+	unsigned used;	  /* registers that make the address, as bits */
 	unsigned reg, rm; /* ModRM fields; rm of a register form */
 	int32_t disp;
-	uint32_t next;    /* EIP after the instruction */
-	unsigned vidx;    /* VSIB: vector index register */
+	uint32_t next; /* EIP after the instruction */
+	unsigned vidx; /* VSIB: vector index register */
 };
 
 uint64_t rng_next(uint64_t *s);
-static inline uint32_t rnd(struct making *m, uint32_t n) { return (uint32_t)(rng_next(&m->rng) >> 20) % n; }
-static inline bool one_in(struct making *m, uint32_t n) { return rnd(m, n) == 0; }
+static inline uint32_t rnd(struct making *m, uint32_t n)
+{
+	return (uint32_t)(rng_next(&m->rng) >> 20) % n;
+}
+static inline bool one_in(struct making *m, uint32_t n)
+{
+	return rnd(m, n) == 0;
+}
 uint32_t rnd_value(struct making *m); /* interesting 32-bit numbers */
 
 /* An offset in code segment SEL where an int3 is: anywhere but in the instruction. */
@@ -93,6 +137,6 @@ void choose_address(struct making *m);
 uint16_t form_seg(const struct making *m, enum seg s);
 /* setup.c */
 void setup_fpu(struct making *m);
-void setup_case(struct making *m);     /* before encoding: registers and memory */
-void setup_encoded(struct making *m);  /* after: what depends on the length */
+void setup_case(struct making *m);    /* before encoding: registers and memory */
+void setup_encoded(struct making *m); /* after: what depends on the length */
 #endif

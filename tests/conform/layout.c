@@ -3,7 +3,7 @@
 #include "tests/conform/conform.h"
 
 struct image {
-#define X(name, addr, pages, w, x) uint8_t name[(pages) * 4096];
+#define X(name, addr, pages, w, x) uint8_t name[(pages)*4096];
 	CONFORM_REGIONS(X)
 #undef X
 };
@@ -11,7 +11,7 @@ struct image {
 _Static_assert(sizeof(struct image) == MEM_BYTES, "regions are packed");
 
 const struct region conform_regions[RGN_COUNT] = {
-#define X(name, addr, pages, w, x) { #name, addr, (pages) * 4096, w, x, offsetof(struct image, name) },
+#define X(name, addr, pages, w, x) { #name, addr, (pages)*4096, w, x, offsetof(struct image, name) },
 	CONFORM_REGIONS(X)
 #undef X
 };

@@ -43,8 +43,8 @@ struct diff {
 static void differ(struct diff *d, const char *what, uint64_t native, uint64_t engine)
 {
 	if (!d->any)
-		snprintf(d->text, sizeof(d->text), "%s native %llx engine %llx", what, (unsigned long long)native,
-			 (unsigned long long)engine);
+		snprintf(d->text, sizeof(d->text), "%s native %llx engine %llx", what,
+			 (unsigned long long)native, (unsigned long long)engine);
 	d->any = true;
 }
 
@@ -76,8 +76,15 @@ static void name_fpu(char *buf, size_t n, unsigned i)
 	if (i < 32)
 		snprintf(buf, n, "fxsave+%u", i);
 	else
-		snprintf(buf, n, "%s%u+%u", i >= 576 ? "ymmh" : i >= 160 ? "xmm" : "st",
-			 (i - (i >= 576 ? 576 : i >= 160 ? 160 : 32)) / 16, i % 16);
+		snprintf(buf, n, "%s%u+%u",
+			 i >= 576   ? "ymmh"
+			 : i >= 160 ? "xmm"
+				    : "st",
+			 (i - (i >= 576	  ? 576
+			       : i >= 160 ? 160
+					  : 32)) /
+			     16,
+			 i % 16);
 }
 
 static void compare_fpu(struct diff *d, const struct conform_case *c, struct outcome *a, struct outcome *b)
@@ -124,10 +131,16 @@ static void compare_memory(struct diff *d, const struct conform_case *c, const u
 	}
 }
 
-static bool has_error_code(uint32_t v) { return v == EXC_TS || (v >= EXC_NP && v <= EXC_PF) || v == EXC_AC; }
+static bool has_error_code(uint32_t v)
+{
+	return v == EXC_TS || (v >= EXC_NP && v <= EXC_PF) || v == EXC_AC;
+}
 
 /* The host's kernel returns by IRET, which turns a null selector's RPL into 0. */
-static bool both_null(uint16_t a, uint16_t b) { return !((a | b) & ~3); }
+static bool both_null(uint16_t a, uint16_t b)
+{
+	return !((a | b) & ~3);
+}
 
 static void compare(struct diff *d, const struct run *r, const struct conform_case *c, struct outcome *a,
 		    struct outcome *b)
@@ -187,8 +200,8 @@ static bool bad_call(const struct conform_case *c, const struct outcome *native,
  * is not mapped, its fault comes first. No system leaves an operand there. */
 static bool beyond_4g(const struct outcome *native, struct outcome *engine)
 {
-	if ((native->vector != EXC_GP && native->vector != EXC_SS) || native->err || engine->vector != EXC_PF ||
-	    engine->cr2 < 0xffffffc0u)
+	if ((native->vector != EXC_GP && native->vector != EXC_SS) || native->err ||
+	    engine->vector != EXC_PF || engine->cr2 < 0xffffffc0u)
 		return false;
 	engine->vector = native->vector;
 	engine->err = engine->cr2 = 0;
@@ -230,8 +243,8 @@ static void report(struct run *r, const struct conform_case *c, const char *what
 	show_state("before", &c->st);
 	show_state("native", &o[0].st);
 	show_state("engine", &o[1].st);
-	printf("#   native vector %u error %x cr2 %x, engine vector %u error %x cr2 %x\n", o[0].vector, o[0].err,
-	       o[0].cr2, o[1].vector, o[1].err, o[1].cr2);
+	printf("#   native vector %u error %x cr2 %x, engine vector %u error %x cr2 %x\n", o[0].vector,
+	       o[0].err, o[0].cr2, o[1].vector, o[1].err, o[1].cr2);
 }
 
 /* ---- run ---- */
@@ -249,8 +262,7 @@ static void run_case(struct run *r, const struct conform_case *c)
 		ok = engine_run(r->engine, c, &o[1]);
 	r->cases++;
 	r->ended[o[0].vector & 31]++;
-	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) ||
-			   bad_call(c, &o[0], &o[1]));
+	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) || bad_call(c, &o[0], &o[1]));
 	if (ok)
 		compare(&d, r, c, &o[0], &o[1]);
 	if (ok && !d.any)
@@ -315,12 +327,11 @@ static void finish(struct run *r)
 static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, 's' },   { "cases", required_argument, NULL, 'n' },
 	{ "only", required_argument, NULL, 'o' },   { "case", required_argument, NULL, 'k' },
-	{ "native", no_argument, NULL, 'N' },       { "verbose", no_argument, NULL, 'v' },
+	{ "native", no_argument, NULL, 'N' },	    { "verbose", no_argument, NULL, 'v' },
 	{ "report", required_argument, NULL, 'r' }, { "mmio", no_argument, NULL, 'm' },
-	{ "no-verify", no_argument, NULL, 'V' },   { "no-chain", no_argument, NULL, 'c' },
+	{ "no-verify", no_argument, NULL, 'V' },    { "no-chain", no_argument, NULL, 'c' },
 	{ "tu-max", required_argument, NULL, 't' }, { "divide", no_argument, NULL, 'd' },
-	{ "precheck", no_argument, NULL, 'l' },
-	{ NULL, 0, NULL, 0 },
+	{ "precheck", no_argument, NULL, 'l' },	    { NULL, 0, NULL, 0 },
 };
 
 static bool parse(struct options *o, int argc, char **argv)
@@ -330,20 +341,47 @@ static bool parse(struct options *o, int argc, char **argv)
 	*o = (struct options){ .seed = 1, .cases = 1, .max_report = 40, .only_case = -1 };
 	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdlct:V", long_options, NULL)) != -1) {
 		switch (ch) {
-		case 's': o->seed = strtoull(optarg, NULL, 0); break;
-		case 'n': o->cases = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'o': o->only = optarg; break;
-		case 'k': o->only_case = strtol(optarg, NULL, 0); break;
-		case 'N': o->native_only = true; break;
-		case 'v': o->verbose = true; break;
-		case 'r': o->max_report = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'm': o->engine.mmio = true; break;
-		case 'd': o->engine.divide = true; break;
-		case 'l': o->engine.precheck = true; break;
-		case 'c': o->engine.no_chain = true; break;
-		case 'V': o->engine.no_verify = true; break;
-		case 't': o->engine.tu_max = (unsigned)strtoul(optarg, NULL, 0); break;
-		default: return false;
+		case 's':
+			o->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'n':
+			o->cases = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			o->only = optarg;
+			break;
+		case 'k':
+			o->only_case = strtol(optarg, NULL, 0);
+			break;
+		case 'N':
+			o->native_only = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'r':
+			o->max_report = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'm':
+			o->engine.mmio = true;
+			break;
+		case 'd':
+			o->engine.divide = true;
+			break;
+		case 'l':
+			o->engine.precheck = true;
+			break;
+		case 'c':
+			o->engine.no_chain = true;
+			break;
+		case 'V':
+			o->engine.no_verify = true;
+			break;
+		case 't':
+			o->engine.tu_max = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		default:
+			return false;
 		}
 	}
 	return true;
@@ -366,20 +404,22 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < ARRAY_LEN(r.ended); i++)
 		if (r.ended[i])
 			printf(" vector %u: %u", i, r.ended[i]);
-	printf("\n# conformance: %u forms, %u cases, %u failed, %u known differences\n", gen_forms(r.gen), r.cases, r.failed,
-	       r.known);
-	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n", 1 + (r.opt.engine.divide | r.opt.engine.precheck),
-	       r.failed ? "not ok" : "ok");
+	printf("\n# conformance: %u forms, %u cases, %u failed, %u known differences\n", gen_forms(r.gen),
+	       r.cases, r.failed, r.known);
+	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n",
+	       1 + (r.opt.engine.divide | r.opt.engine.precheck), r.failed ? "not ok" : "ok");
 	if (r.opt.engine.precheck) {
 		uint64_t n = engine_bypasses(r.engine);
 
-		printf("%s 2 - accesses passed without a mapping (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
+		printf("%s 2 - accesses passed without a mapping (%llu)\n", n ? "ok" : "not ok",
+		       (unsigned long long)n);
 		r.failed += !n;
 	}
 	if (r.opt.engine.divide) {
 		uint64_t n = engine_divide_callouts(r.engine);
 
-		printf("%s 2 - divide errors are found by callouts (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
+		printf("%s 2 - divide errors are found by callouts (%llu)\n", n ? "ok" : "not ok",
+		       (unsigned long long)n);
 		r.failed += !n;
 	}
 	finish(&r);

@@ -26,15 +26,16 @@
 
 /* What native_enter() reads, by offset. */
 struct entry {
-	uint32_t gpr[8];        /* 0 */
-	uint64_t eflags;        /* 32 */
-	uint32_t eip;           /* 40 */
-	uint16_t cs, pad;       /* 44: with eip, a far pointer */
-	uint16_t seg[SEG_COUNT]; /* 48 */
+	uint32_t gpr[8];	       /* 0 */
+	uint64_t eflags;	       /* 32 */
+	uint32_t eip;		       /* 40 */
+	uint16_t cs, pad;	       /* 44: with eip, a far pointer */
+	uint16_t seg[SEG_COUNT];       /* 48 */
 	const struct xsave_image *fpu; /* 64 */
 };
 _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, eip) == 40 &&
-	       offsetof(struct entry, seg) == 48 && offsetof(struct entry, fpu) == 64, "asm uses these");
+		   offsetof(struct entry, seg) == 48 && offsetof(struct entry, fpu) == 64,
+	       "asm uses these");
 
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 
@@ -217,8 +218,14 @@ static bool install_ldt(void)
 	for (unsigned i = 0; i < LDT_COUNT; i++) {
 		const struct ldt_entry *e = &conform_ldt[i];
 		struct user_desc d = {
-			.entry_number = i, .base_addr = e->base, .limit = e->limit, .seg_32bit = e->big,
-			.contents = e->code ? 2 : e->down ? 1 : 0, .read_exec_only = !e->write && !e->code,
+			.entry_number = i,
+			.base_addr = e->base,
+			.limit = e->limit,
+			.seg_32bit = e->big,
+			.contents = e->code   ? 2
+				    : e->down ? 1
+					      : 0,
+			.read_exec_only = !e->write && !e->code,
 		};
 
 		if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
@@ -253,7 +260,10 @@ void native_free(struct native *n)
 	free(n);
 }
 
-bool native_has_ldt(const struct native *n) { return n->ldt; }
+bool native_has_ldt(const struct native *n)
+{
+	return n->ldt;
+}
 
 static void copy_regions(uint8_t *image, bool in)
 {

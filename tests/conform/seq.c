@@ -7,13 +7,13 @@
 #include "tests/conform/gen.h"
 
 enum kind {
-	K_RR,    /* ModRM, registers */
-	K_RM,    /* ModRM, memory at [ebx+d8] or a register */
+	K_RR,	 /* ModRM, registers */
+	K_RM,	 /* ModRM, memory at [ebx+d8] or a register */
 	K_DIGIT, /* ModRM with /digit, register or memory */
-	K_REG,   /* register in the opcode */
+	K_REG,	 /* register in the opcode */
 	K_NONE,
-	K_JCC,   /* over the next two bytes */
-	K_PUSH,  /* stack, register in the opcode */
+	K_JCC,	/* over the next two bytes */
+	K_PUSH, /* stack, register in the opcode */
 };
 
 /* Opcode bytes (0f first where there is one), digit, immediate bytes. No flag
@@ -23,24 +23,27 @@ static const struct piece {
 	uint8_t esc, op, span; /* opcodes op .. op+span-1 */
 	uint8_t digit, imm;
 } pieces[] = {
-	{ K_RM, 0, 0x01, 1, 0, 0 },  { K_RM, 0, 0x03, 1, 0, 0 },  { K_RM, 0, 0x11, 1, 0, 0 },
-	{ K_RM, 0, 0x13, 1, 0, 0 },  { K_RM, 0, 0x19, 1, 0, 0 },  { K_RM, 0, 0x1b, 1, 0, 0 },
-	{ K_RM, 0, 0x29, 1, 0, 0 },  { K_RM, 0, 0x39, 1, 0, 0 },  { K_RM, 0, 0x3b, 1, 0, 0 },
-	{ K_RM, 0, 0x38, 1, 0, 0 },  { K_RM, 0, 0x89, 1, 0, 0 },  { K_RM, 0, 0x8b, 1, 0, 0 },
-	{ K_RM, 0, 0x8a, 1, 0, 0 },  { K_RM, 0x0f, 0xb6, 2, 0, 0 }, { K_RM, 0x0f, 0xbe, 2, 0, 0 },
+	{ K_RM, 0, 0x01, 1, 0, 0 },	{ K_RM, 0, 0x03, 1, 0, 0 },	   { K_RM, 0, 0x11, 1, 0, 0 },
+	{ K_RM, 0, 0x13, 1, 0, 0 },	{ K_RM, 0, 0x19, 1, 0, 0 },	   { K_RM, 0, 0x1b, 1, 0, 0 },
+	{ K_RM, 0, 0x29, 1, 0, 0 },	{ K_RM, 0, 0x39, 1, 0, 0 },	   { K_RM, 0, 0x3b, 1, 0, 0 },
+	{ K_RM, 0, 0x38, 1, 0, 0 },	{ K_RM, 0, 0x89, 1, 0, 0 },	   { K_RM, 0, 0x8b, 1, 0, 0 },
+	{ K_RM, 0, 0x8a, 1, 0, 0 },	{ K_RM, 0x0f, 0xb6, 2, 0, 0 },	   { K_RM, 0x0f, 0xbe, 2, 0, 0 },
 	{ K_RM, 0x0f, 0x40, 16, 0, 0 }, { K_DIGIT, 0x0f, 0x90, 16, 0, 0 }, { K_RM, 0x0f, 0xb1, 1, 0, 0 },
-	{ K_RM, 0x0f, 0xc1, 1, 0, 0 }, { K_DIGIT, 0, 0x83, 1, 2, 1 }, { K_DIGIT, 0, 0x83, 1, 5, 1 },
-	{ K_DIGIT, 0, 0x80, 1, 7, 1 }, { K_DIGIT, 0, 0xf7, 1, 2, 0 }, { K_DIGIT, 0, 0xf7, 1, 3, 0 },
-	{ K_DIGIT, 0, 0xff, 1, 0, 0 }, { K_DIGIT, 0, 0xff, 1, 1, 0 }, { K_RR, 0, 0x87, 1, 0, 0 },
-	{ K_REG, 0, 0x40, 8, 0, 0 },  { K_REG, 0, 0x48, 8, 0, 0 },
-	{ K_NONE, 0, 0x9e, 2, 0, 0 }, { K_NONE, 0, 0xf5, 1, 0, 0 }, { K_NONE, 0, 0xf8, 2, 0, 0 },
-	{ K_NONE, 0, 0xd6, 1, 0, 0 }, { K_NONE, 0, 0x98, 2, 0, 0 }, { K_NONE, 0, 0xfc, 2, 0, 0 },
-	{ K_JCC, 0, 0x70, 16, 0, 0 }, { K_JCC, 0, 0x70, 16, 0, 0 }, { K_JCC, 0, 0xeb, 1, 0, 0 },
-	{ K_PUSH, 0, 0x50, 8, 0, 0 }, { K_PUSH, 0, 0x58, 8, 0, 0 }, { K_NONE, 0, 0x9c, 1, 0, 0 },
-	{ K_NONE, 0, 0xaa, 2, 0, 0 }, { K_NONE, 0, 0xac, 2, 0, 0 }, { K_NONE, 0, 0xa4, 2, 0, 0 },
+	{ K_RM, 0x0f, 0xc1, 1, 0, 0 },	{ K_DIGIT, 0, 0x83, 1, 2, 1 },	   { K_DIGIT, 0, 0x83, 1, 5, 1 },
+	{ K_DIGIT, 0, 0x80, 1, 7, 1 },	{ K_DIGIT, 0, 0xf7, 1, 2, 0 },	   { K_DIGIT, 0, 0xf7, 1, 3, 0 },
+	{ K_DIGIT, 0, 0xff, 1, 0, 0 },	{ K_DIGIT, 0, 0xff, 1, 1, 0 },	   { K_RR, 0, 0x87, 1, 0, 0 },
+	{ K_REG, 0, 0x40, 8, 0, 0 },	{ K_REG, 0, 0x48, 8, 0, 0 },	   { K_NONE, 0, 0x9e, 2, 0, 0 },
+	{ K_NONE, 0, 0xf5, 1, 0, 0 },	{ K_NONE, 0, 0xf8, 2, 0, 0 },	   { K_NONE, 0, 0xd6, 1, 0, 0 },
+	{ K_NONE, 0, 0x98, 2, 0, 0 },	{ K_NONE, 0, 0xfc, 2, 0, 0 },	   { K_JCC, 0, 0x70, 16, 0, 0 },
+	{ K_JCC, 0, 0x70, 16, 0, 0 },	{ K_JCC, 0, 0xeb, 1, 0, 0 },	   { K_PUSH, 0, 0x50, 8, 0, 0 },
+	{ K_PUSH, 0, 0x58, 8, 0, 0 },	{ K_NONE, 0, 0x9c, 1, 0, 0 },	   { K_NONE, 0, 0xaa, 2, 0, 0 },
+	{ K_NONE, 0, 0xac, 2, 0, 0 },	{ K_NONE, 0, 0xa4, 2, 0, 0 },
 };
 
-static void byte(struct making *m, unsigned v) { m->c->code[m->c->len++] = (uint8_t)v; }
+static void byte(struct making *m, unsigned v)
+{
+	m->c->code[m->c->len++] = (uint8_t)v;
+}
 
 static unsigned pick_reg(struct making *m) /* neither EBX (nor its parts) nor ESP */
 {

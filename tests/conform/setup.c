@@ -56,8 +56,9 @@ static void set_operand(struct making *m, uint64_t v, unsigned n)
 
 static uint32_t rnd_float(struct making *m)
 {
-	static const uint32_t odd[] = { 0, 0x80000000u, 0x3f800000, 0xbf800000u, 0x7f800000, 0xff800000u,
-					0x7fc00000, 0x7fa00000, 1, 0x807fffffu, 0x7f7fffff, 0x4f000000 };
+	static const uint32_t odd[] = { 0,	    0x80000000u, 0x3f800000, 0xbf800000u,
+					0x7f800000, 0xff800000u, 0x7fc00000, 0x7fa00000,
+					1,	    0x807fffffu, 0x7f7fffff, 0x4f000000 };
 
 	if (one_in(m, 5))
 		return odd[rnd(m, ARRAY_LEN(odd))];
@@ -68,8 +69,15 @@ static uint32_t rnd_float(struct making *m)
 
 static uint64_t rnd_double(struct making *m)
 {
-	static const uint64_t odd[] = { 0, 1ull << 63, 0x3ff0000000000000, 0x7ff0000000000000, 0x7ff8000000000000,
-					0x7ff4000000000000, 1, 0x7fefffffffffffff, 0x41dfffffffc00000 };
+	static const uint64_t odd[] = { 0,
+					1ull << 63,
+					0x3ff0000000000000,
+					0x7ff0000000000000,
+					0x7ff8000000000000,
+					0x7ff4000000000000,
+					1,
+					0x7fefffffffffffff,
+					0x41dfffffffc00000 };
 
 	if (one_in(m, 5))
 		return odd[rnd(m, ARRAY_LEN(odd))];
@@ -84,8 +92,9 @@ static void fill_vector(struct making *m, uint8_t *p, unsigned n)
 	unsigned kind = rnd(m, 3);
 
 	for (unsigned i = 0; i + 8 <= n; i += 8) {
-		uint64_t v = kind == 0 ? (uint64_t)rnd_float(m) << 32 | rnd_float(m)
-			   : kind == 1 ? rnd_double(m) : rng_next(&m->rng);
+		uint64_t v = kind == 0	 ? (uint64_t)rnd_float(m) << 32 | rnd_float(m)
+			     : kind == 1 ? rnd_double(m)
+					 : rng_next(&m->rng);
 
 		memcpy(p + i, &v, 8);
 	}
@@ -157,25 +166,42 @@ void setup_fpu(struct making *m)
 
 static uint16_t rnd_data_sel(struct making *m)
 {
-	static const uint16_t sels[] = { SEL_DS, SEL_LDT(LDT_DATA_FS), SEL_LDT(LDT_DATA_GS), SEL_LDT(LDT_DATA_RO),
-					 SEL_LDT(LDT_DATA_DOWN), 0, 3, SEL_CS, SEL_LDT(LDT_CODE16),
-					 SEL_LDT(LDT_COUNT), SEL_LDT(LDT_DATA_FS) };
+	static const uint16_t sels[] = { SEL_DS,
+					 SEL_LDT(LDT_DATA_FS),
+					 SEL_LDT(LDT_DATA_GS),
+					 SEL_LDT(LDT_DATA_RO),
+					 SEL_LDT(LDT_DATA_DOWN),
+					 0,
+					 3,
+					 SEL_CS,
+					 SEL_LDT(LDT_CODE16),
+					 SEL_LDT(LDT_COUNT),
+					 SEL_LDT(LDT_DATA_FS) };
 
 	return sels[rnd(m, ARRAY_LEN(sels))];
 }
 
 static uint16_t rnd_stack_sel(struct making *m)
 {
-	static const uint16_t sels[] = { SEL_DS, SEL_LDT(LDT_STACK16), SEL_LDT(LDT_STACK32), SEL_DS, 0,
-					 SEL_LDT(LDT_DATA_RO), SEL_CS, SEL_LDT(LDT_COUNT) };
+	static const uint16_t sels[] = {
+		SEL_DS, SEL_LDT(LDT_STACK16), SEL_LDT(LDT_STACK32), SEL_DS, 0, SEL_LDT(LDT_DATA_RO),
+		SEL_CS, SEL_LDT(LDT_COUNT)
+	};
 
 	return sels[rnd(m, ARRAY_LEN(sels))];
 }
 
 static uint16_t rnd_code_sel(struct making *m)
 {
-	static const uint16_t sels[] = { SEL_CS, SEL_LDT(LDT_CODE16), SEL_LDT(LDT_CODE32), SEL_CS,
-					 SEL_LDT(LDT_CODE16), SEL_LDT(LDT_CODE32), SEL_DS, 0, SEL_LDT(LDT_COUNT),
+	static const uint16_t sels[] = { SEL_CS,
+					 SEL_LDT(LDT_CODE16),
+					 SEL_LDT(LDT_CODE32),
+					 SEL_CS,
+					 SEL_LDT(LDT_CODE16),
+					 SEL_LDT(LDT_CODE32),
+					 SEL_DS,
+					 0,
+					 SEL_LDT(LDT_COUNT),
 					 SEL_LDT(LDT_DATA_FS) };
 
 	return sels[rnd(m, ARRAY_LEN(sels))];
@@ -219,7 +245,9 @@ static uint32_t string_off(struct making *m, enum seg s)
 		a = RGN_LOW_ADDR;
 	else
 		a = RGN_HIGH_ADDR;
-	return a + (one_in(m, 5) ? 0x3fc0 + rnd(m, 0x60) : one_in(m, 3) ? 0xfc0 + rnd(m, 0x80) : rnd(m, 0x3f00));
+	return a + (one_in(m, 5)   ? 0x3fc0 + rnd(m, 0x60)
+		    : one_in(m, 3) ? 0xfc0 + rnd(m, 0x80)
+				   : rnd(m, 0x3f00));
 }
 
 static void set_index(struct making *m, unsigned r, uint32_t v)
@@ -232,7 +260,9 @@ static void set_index(struct making *m, unsigned r, uint32_t v)
 static void setup_count(struct making *m)
 {
 	static const uint32_t edge[] = { 0, 1, 2, 3, 4, 0x10, 0x40 };
-	uint32_t n = one_in(m, 2) ? edge[rnd(m, ARRAY_LEN(edge))] : one_in(m, 4) ? rnd(m, 0x2000) : rnd(m, 80);
+	uint32_t n = one_in(m, 2)   ? edge[rnd(m, ARRAY_LEN(edge))]
+		     : one_in(m, 4) ? rnd(m, 0x2000)
+				    : rnd(m, 80);
 
 	set_index(m, R_ECX, n);
 }
@@ -348,7 +378,7 @@ static void setup_stack_edge(struct making *m)
 	uint32_t top = one_in(m, 2) ? 0 : RGN_STACK_SIZE, base = sel_base(m->c->st.seg[SEG_SS]);
 	uint32_t e = edge[rnd(m, ARRAY_LEN(edge))];
 
-	top += one_in(m, 2) ? e : (uint32_t)-(int32_t)e;
+	top += one_in(m, 2) ? e : (uint32_t) - (int32_t)e;
 	m->c->st.gpr[R_ESP] = base ? top : RGN_STACK_ADDR + top;
 	m->c->st.gpr[R_EBP] = m->c->st.gpr[R_ESP];
 }
@@ -370,11 +400,22 @@ void setup_case(struct making *m)
 	uint32_t *r = m->c->st.gpr, s;
 
 	switch (m->f->row->setup) {
-	case S_NONE: case S_SEQ: break;
-	case S_DIV8: setup_div(m, 1); break;
-	case S_DIV: setup_div(m, m->f->op); break;
-	case S_COUNT: set_reg(m, R_ECX, (r[R_ECX] & ~0xffu) | rnd(m, one_in(m, 2) ? 34 : 256)); break;
-	case S_BCD: case S_AAM: setup_bcd(m); break;
+	case S_NONE:
+	case S_SEQ:
+		break;
+	case S_DIV8:
+		setup_div(m, 1);
+		break;
+	case S_DIV:
+		setup_div(m, m->f->op);
+		break;
+	case S_COUNT:
+		set_reg(m, R_ECX, (r[R_ECX] & ~0xffu) | rnd(m, one_in(m, 2) ? 34 : 256));
+		break;
+	case S_BCD:
+	case S_AAM:
+		setup_bcd(m);
+		break;
 	case S_BT:
 		for (unsigned i = 0; i < 8; i++)
 			if (i != R_ESP && !one_in(m, 6))
@@ -387,7 +428,8 @@ void setup_case(struct making *m)
 				set_reg(m, R_EDX, peek(m, m->ea + 4));
 		}
 		break;
-	case S_MOFFS: break;
+	case S_MOFFS:
+		break;
 	case S_XLAT:
 		s = m->off - (r[R_EAX] & 0xff);
 		set_index(m, R_EBX, s);
@@ -396,44 +438,91 @@ void setup_case(struct making *m)
 		set_index(m, R_EDI, m->off);
 		setup_fpu_memory(m);
 		break;
-	case S_SELECTOR: set_operand(m, rnd_data_sel(m), 2); break;
-	case S_SELSS: set_operand(m, rnd_stack_sel(m), 2); break;
-	case S_QUERY: set_operand(m, one_in(m, 2) ? rnd_data_sel(m) : rnd_stack_sel(m), 2); break;
-	case S_FARMEM: poke(m, m->ea + m->f->op, rnd_data_sel(m), 2); break;
-	case S_FARSS: poke(m, m->ea + m->f->op, rnd_stack_sel(m), 2); break;
-	case S_FARCODE: case S_FARPTR:
+	case S_SELECTOR:
+		set_operand(m, rnd_data_sel(m), 2);
+		break;
+	case S_SELSS:
+		set_operand(m, rnd_stack_sel(m), 2);
+		break;
+	case S_QUERY:
+		set_operand(m, one_in(m, 2) ? rnd_data_sel(m) : rnd_stack_sel(m), 2);
+		break;
+	case S_FARMEM:
+		poke(m, m->ea + m->f->op, rnd_data_sel(m), 2);
+		break;
+	case S_FARSS:
+		poke(m, m->ea + m->f->op, rnd_stack_sel(m), 2);
+		break;
+	case S_FARCODE:
+	case S_FARPTR:
 		s = rnd_code_sel(m);
 		if (m->has_ea) {
 			poke(m, m->ea, code_off(m, (uint16_t)s), m->f->op);
 			poke(m, m->ea + m->f->op, s, 2);
 		}
 		break;
-	case S_BOUND: setup_bound(m); break;
-	case S_STKSEL: poke(m, stack_lin(m, 0), rnd_data_sel(m) | rng_next(&m->rng) << 16, m->f->op); break;
-	case S_STKSS: poke(m, stack_lin(m, 0), rnd_stack_sel(m) | rng_next(&m->rng) << 16, m->f->op); break;
+	case S_BOUND:
+		setup_bound(m);
+		break;
+	case S_STKSEL:
+		poke(m, stack_lin(m, 0), rnd_data_sel(m) | rng_next(&m->rng) << 16, m->f->op);
+		break;
+	case S_STKSS:
+		poke(m, stack_lin(m, 0), rnd_stack_sel(m) | rng_next(&m->rng) << 16, m->f->op);
+		break;
 	case S_STKFLAGS:
 		poke(m, stack_lin(m, 0), rng_next(&m->rng) & ~(uint64_t)(FL_TF | FL_NT), m->f->op);
 		break;
-	case S_ENTER: case S_LEAVE: set_reg(m, R_EBP, r[R_ESP] + rnd(m, 64) * 4); break;
-	case S_STKEDGE: setup_stack_edge(m); break;
+	case S_ENTER:
+	case S_LEAVE:
+		set_reg(m, R_EBP, r[R_ESP] + rnd(m, 64) * 4);
+		break;
+	case S_STKEDGE:
+		setup_stack_edge(m);
+		break;
 	case S_CODEPTR:
 		set_operand(m, code_off(m, m->c->st.seg[SEG_CS]), m->f->op);
 		break;
-	case S_STKCODE: poke(m, stack_lin(m, 0), code_off(m, m->c->st.seg[SEG_CS]), m->f->op); break;
-	case S_STKFAR: push_far(m, false); break;
-	case S_STKIRET: push_far(m, true); break;
+	case S_STKCODE:
+		poke(m, stack_lin(m, 0), code_off(m, m->c->st.seg[SEG_CS]), m->f->op);
+		break;
+	case S_STKFAR:
+		push_far(m, false);
+		break;
+	case S_STKIRET:
+		push_far(m, true);
+		break;
 	case S_SMALLCX:
 		if (!one_in(m, 3))
 			set_index(m, R_ECX, rnd(m, 3));
 		break;
-	case S_STR: setup_string(m, false); break;
-	case S_STREQ: setup_string(m, true); break;
-	case S_X87: case S_SSE: case S_MMX: case S_FMF: setup_fpu_memory(m); break;
-	case S_FCW: poke(m, m->ea, 0x37f ^ rnd(m, 4) << 10 ^ (one_in(m, 2) ? 0x100 : 0), 2); break;
-	case S_FENV: setup_env(m); break;
-	case S_FXIMG: setup_fxsave_image(m); break;
-	case S_MXCSR: poke(m, m->ea, one_in(m, 16) ? rnd_value(m) : rnd_mxcsr(m), 4); break;
-	case S_GATHER: setup_gather(m); break;
+	case S_STR:
+		setup_string(m, false);
+		break;
+	case S_STREQ:
+		setup_string(m, true);
+		break;
+	case S_X87:
+	case S_SSE:
+	case S_MMX:
+	case S_FMF:
+		setup_fpu_memory(m);
+		break;
+	case S_FCW:
+		poke(m, m->ea, 0x37f ^ rnd(m, 4) << 10 ^ (one_in(m, 2) ? 0x100 : 0), 2);
+		break;
+	case S_FENV:
+		setup_env(m);
+		break;
+	case S_FXIMG:
+		setup_fxsave_image(m);
+		break;
+	case S_MXCSR:
+		poke(m, m->ea, one_in(m, 16) ? rnd_value(m) : rnd_mxcsr(m), 4);
+		break;
+	case S_GATHER:
+		setup_gather(m);
+		break;
 	}
 }
 
@@ -445,7 +534,10 @@ static void skip(struct making *m, uint32_t addr, uint32_t len)
 	m->c->skip[i].len = len;
 }
 
-static bool is_row(const struct making *m, const char *name) { return strcmp(m->f->row->name, name) == 0; }
+static bool is_row(const struct making *m, const char *name)
+{
+	return strcmp(m->f->row->name, name) == 0;
+}
 
 /* What processors do differently, or the architecture leaves undefined: x87
  * pointers, the reserved part of an FXSAVE image, bits 16-19 of LAR's result, the

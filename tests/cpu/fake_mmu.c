@@ -46,7 +46,10 @@ static int check(struct mmu *m, gva lin, unsigned n, unsigned how)
 	return 0;
 }
 
-int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how) { return check(m, lin, n, how | MM_WRITE); }
+int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
+{
+	return check(m, lin, n, how | MM_WRITE);
+}
 
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {

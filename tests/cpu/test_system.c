@@ -13,9 +13,20 @@
 /* ---- the world ---- */
 
 enum {
-	AT_GDT = 0x1000, AT_IDT = 0x2000, AT_LDT = 0x2800, AT_TSS = 0x3000, AT_TSS_B = 0x5000,
-	AT_TSS16 = 0x6000, STACK0 = 0x8000, STACK3 = 0x9000, STACK_B = 0xa000, STACK1 = 0xb000,
-	CODE = 0x10000, NEXT = CODE + 2, HANDLER = 0x20000, TASK_B_EIP = 0x30000,
+	AT_GDT = 0x1000,
+	AT_IDT = 0x2000,
+	AT_LDT = 0x2800,
+	AT_TSS = 0x3000,
+	AT_TSS_B = 0x5000,
+	AT_TSS16 = 0x6000,
+	STACK0 = 0x8000,
+	STACK3 = 0x9000,
+	STACK_B = 0xa000,
+	STACK1 = 0xb000,
+	CODE = 0x10000,
+	NEXT = CODE + 2,
+	HANDLER = 0x20000,
+	TASK_B_EIP = 0x30000,
 };
 
 #define D0 0u
@@ -27,14 +38,47 @@ enum {
 
 /* Segments of the GDT. Columns: selector, limit field, attributes, base. */
 enum {
-	CS0 = 0x08, DS0 = 0x10, CS3 = 0x1b, DS3 = 0x23, CONF = 0x28, TSS = 0x30, LDT = 0x38, TSS_B = 0x40,
-	TSS16 = 0x48, CALLG = 0x50, CS_NP = 0x58, DS_DOWN = 0x60, CS_XO = 0x68, DS_RO = 0x70, CS_16 = 0x78,
-	DS_16 = 0x80, TASKG = 0x88, DS3_NP = 0x90, CS1 = 0x98, DS1 = 0xa0, CS_SMALL = 0xa8, CALLG16 = 0xb0,
-	CALLG_C = 0xb8, CALLG_NP = 0xc0, SS_SMALL = 0xc8, SS_NP = 0xd0, CALLG_D0 = 0xd8, CALLG_DATA = 0xe0,
-	DS_DOWN16 = 0xe8, TSS_NP = 0xf0, TSS_SHORT = 0xf8, DS0_NA = 0x100, CONF3 = 0x108, CALLG_BAD = 0x110,
-	LDT_NP = 0x118, GDT_END = 0x120,
+	CS0 = 0x08,
+	DS0 = 0x10,
+	CS3 = 0x1b,
+	DS3 = 0x23,
+	CONF = 0x28,
+	TSS = 0x30,
+	LDT = 0x38,
+	TSS_B = 0x40,
+	TSS16 = 0x48,
+	CALLG = 0x50,
+	CS_NP = 0x58,
+	DS_DOWN = 0x60,
+	CS_XO = 0x68,
+	DS_RO = 0x70,
+	CS_16 = 0x78,
+	DS_16 = 0x80,
+	TASKG = 0x88,
+	DS3_NP = 0x90,
+	CS1 = 0x98,
+	DS1 = 0xa0,
+	CS_SMALL = 0xa8,
+	CALLG16 = 0xb0,
+	CALLG_C = 0xb8,
+	CALLG_NP = 0xc0,
+	SS_SMALL = 0xc8,
+	SS_NP = 0xd0,
+	CALLG_D0 = 0xd8,
+	CALLG_DATA = 0xe0,
+	DS_DOWN16 = 0xe8,
+	TSS_NP = 0xf0,
+	TSS_SHORT = 0xf8,
+	DS0_NA = 0x100,
+	CONF3 = 0x108,
+	CALLG_BAD = 0x110,
+	LDT_NP = 0x118,
+	GDT_END = 0x120,
 };
-static const struct { uint16_t sel; uint32_t limit, attr, base; } segs[] = {
+static const struct {
+	uint16_t sel;
+	uint32_t limit, attr, base;
+} segs[] = {
 	{ CS0, 0xfffff, CODE_A | D0 | BIG, 0 },
 	{ DS0, 0xfffff, DATA_A | D0 | BIG, 0 },
 	{ CS3, 0xfffff, CODE_A | D3 | BIG, 0 },
@@ -67,11 +111,32 @@ static const struct { uint16_t sel; uint32_t limit, attr, base; } segs[] = {
 /* Gates in the GDT and the IDT. Columns: where, selector, offset, type and DPL, parameters. */
 enum { CALL16 = 4, TASKGATE = 5, INT16 = 6, TRAP16 = 7, CALL32 = 12, INT32 = 14, TRAP32 = 15 };
 enum { /* vectors */
-	V_INT = 0x80, V_TRAP = 0x81, V_INT_D0 = 0x82, V_NP = 0x83, V_16 = 0x84, V_TASK = 0x85, V_CONF = 0x86,
-	V_NULLCS = 0x87, V_CSNP = 0x88, V_DATA = 0x89, V_BEYOND = 0x8a, V_SMALL = 0x8b, V_CALLGATE = 0x8c,
-	V_CS3 = 0x8d, V_TASK_BUSY = 0x8e, V_TASK16 = 0x8f, V_CS1 = 0x90, V_TRAP16 = 0x91, V_END = 0x92,
+       V_INT = 0x80,
+       V_TRAP = 0x81,
+       V_INT_D0 = 0x82,
+       V_NP = 0x83,
+       V_16 = 0x84,
+       V_TASK = 0x85,
+       V_CONF = 0x86,
+       V_NULLCS = 0x87,
+       V_CSNP = 0x88,
+       V_DATA = 0x89,
+       V_BEYOND = 0x8a,
+       V_SMALL = 0x8b,
+       V_CALLGATE = 0x8c,
+       V_CS3 = 0x8d,
+       V_TASK_BUSY = 0x8e,
+       V_TASK16 = 0x8f,
+       V_CS1 = 0x90,
+       V_TRAP16 = 0x91,
+       V_END = 0x92,
 };
-static const struct { uint32_t at; uint16_t sel; uint32_t off; uint8_t access, n; } gates[] = {
+static const struct {
+	uint32_t at;
+	uint16_t sel;
+	uint32_t off;
+	uint8_t access, n;
+} gates[] = {
 	{ AT_GDT + CALLG, CS0, HANDLER, SA_P | CALL32 | D3, 2 },
 	{ AT_GDT + CALLG16, CS0, 0x1234, SA_P | CALL16 | D3, 1 },
 	{ AT_GDT + CALLG_C, CONF, HANDLER, SA_P | CALL32 | D3, 0 },
@@ -113,9 +178,18 @@ static uint32_t peek(uint32_t a)
 	return x;
 }
 
-static uint16_t peek16(uint32_t a) { return (uint16_t)peek(a); }
-static void poke(uint32_t a, uint32_t x) { memcpy(v.mmu->ram + a, &x, 4); }
-static void poke16(uint32_t a, uint16_t x) { memcpy(v.mmu->ram + a, &x, 2); }
+static uint16_t peek16(uint32_t a)
+{
+	return (uint16_t)peek(a);
+}
+static void poke(uint32_t a, uint32_t x)
+{
+	memcpy(v.mmu->ram + a, &x, 4);
+}
+static void poke16(uint32_t a, uint16_t x)
+{
+	memcpy(v.mmu->ram + a, &x, 2);
+}
 
 static void put_seg(uint32_t at, uint32_t limit, uint32_t attr, uint32_t base)
 {
@@ -215,7 +289,10 @@ static void enter_v86(unsigned iopl)
 
 	for (int i = 0; i < SEG_COUNT; i++)
 		c->seg[i] = (struct seg_cache){
-			.sel = sels[i], .base = sels[i] * 16u, .limit = 0xffff, .attr = 0xf3,
+			.sel = sels[i],
+			.base = sels[i] * 16u,
+			.limit = 0xffff,
+			.attr = 0xf3,
 		};
 	c->cpl = 3;
 	c->gpr[R_ESP] = 0x800;
@@ -291,25 +368,25 @@ static void expect_fault(int rc, int vec, uint32_t err, const char *what)
 	ck_assert_msg(!memcmp(&before, c, sizeof(before)), "%s: state changed by a fault", what);
 }
 
-#define FAULT(call, vec, err)                                                                              \
-	do {                                                                                               \
-		before = *c;                                                                               \
-		expect_fault((call), vec, err, #call);                                                     \
+#define FAULT(call, vec, err)                                                                                \
+	do {                                                                                                 \
+		before = *c;                                                                                 \
+		expect_fault((call), vec, err, #call);                                                       \
 	} while (0)
 
-#define OK_OR_FAULT(call, vec, err)                                                                        \
-	do {                                                                                               \
-		if ((vec) == NO_FAULT)                                                                     \
-			OK(call);                                                                          \
-		else                                                                                       \
-			FAULT(call, vec, err);                                                             \
+#define OK_OR_FAULT(call, vec, err)                                                                          \
+	do {                                                                                                 \
+		if ((vec) == NO_FAULT)                                                                       \
+			OK(call);                                                                            \
+		else                                                                                         \
+			FAULT(call, vec, err);                                                               \
 	} while (0)
 
-#define AT(cs_, eip_, cpl_)                                                                                \
-	do {                                                                                               \
-		ck_assert_uint_eq(c->seg[SEG_CS].sel, cs_);                                                \
-		ck_assert_uint_eq(c->rip, eip_);                                                           \
-		ck_assert_uint_eq(c->cpl, cpl_);                                                           \
+#define AT(cs_, eip_, cpl_)                                                                                  \
+	do {                                                                                                 \
+		ck_assert_uint_eq(c->seg[SEG_CS].sel, cs_);                                                  \
+		ck_assert_uint_eq(c->rip, eip_);                                                             \
+		ck_assert_uint_eq(c->cpl, cpl_);                                                             \
 	} while (0)
 
 static void expect_stack(const uint32_t *want, unsigned n)
@@ -321,10 +398,10 @@ static void expect_stack(const uint32_t *want, unsigned n)
 	}
 }
 
-#define STACK(...)                                                                                         \
-	do {                                                                                               \
-		uint32_t want_[] = { __VA_ARGS__ };                                                        \
-		expect_stack(want_, ARRAY_LEN(want_));                                                     \
+#define STACK(...)                                                                                           \
+	do {                                                                                                 \
+		uint32_t want_[] = { __VA_ARGS__ };                                                          \
+		expect_stack(want_, ARRAY_LEN(want_));                                                       \
 	} while (0)
 
 static void put_stack(const uint32_t *f, unsigned n, unsigned op)
@@ -340,15 +417,21 @@ static void put_stack(const uint32_t *f, unsigned n, unsigned op)
 	c->gpr[R_ESP] = esp;
 }
 
-#define FRAME(op, ...)                                                                                     \
-	do {                                                                                               \
-		uint32_t f_[] = { __VA_ARGS__ };                                                           \
-		put_stack(f_, ARRAY_LEN(f_), op);                                                          \
+#define FRAME(op, ...)                                                                                       \
+	do {                                                                                                 \
+		uint32_t f_[] = { __VA_ARGS__ };                                                             \
+		put_stack(f_, ARRAY_LEN(f_), op);                                                            \
 	} while (0)
 
 /* ---- segment loads ---- */
 
-static const struct { enum seg s; uint8_t cpl; uint16_t sel; int vec; uint32_t err; } load_rows[] = {
+static const struct {
+	enum seg s;
+	uint8_t cpl;
+	uint16_t sel;
+	int vec;
+	uint32_t err;
+} load_rows[] = {
 	{ SEG_DS, 0, DS0, NO_FAULT, 0 },
 	{ SEG_DS, 0, 0, NO_FAULT, 0 },
 	{ SEG_DS, 3, 3, NO_FAULT, 0 },
@@ -362,8 +445,8 @@ static const struct { enum seg s; uint8_t cpl; uint16_t sel; int vec; uint32_t e
 	{ SEG_FS, 0, DS_RO, NO_FAULT, 0 },
 	{ SEG_GS, 0, DS3_NP, EXC_NP, DS3_NP },
 	{ SEG_GS, 0, GDT_END, EXC_GP, GDT_END },
-	{ SEG_GS, 3, 0x0f, NO_FAULT, 0 },      /* LDT entry 1 */
-	{ SEG_GS, 3, 0x27, EXC_GP, 0x24 },     /* beyond the LDT */
+	{ SEG_GS, 3, 0x0f, NO_FAULT, 0 },  /* LDT entry 1 */
+	{ SEG_GS, 3, 0x27, EXC_GP, 0x24 }, /* beyond the LDT */
 	{ SEG_CS, 0, CS0, EXC_UD, 0 },
 	{ SEG_SS, 0, DS0, NO_FAULT, 0 },
 	{ SEG_SS, 0, 0, EXC_GP, 0 },
@@ -427,26 +510,22 @@ START_TEST(load_seg_86)
 END_TEST
 
 static const struct {
-	uint16_t sel; enum seg s; uint32_t off; unsigned n; bool write; int vec;
+	uint16_t sel;
+	enum seg s;
+	uint32_t off;
+	unsigned n;
+	bool write;
+	int vec;
 } access_rows[] = {
-	{ DS0, SEG_DS, 0x40000, 4, true, NO_FAULT },
-	{ 0, SEG_DS, 0, 1, false, EXC_GP },
-	{ DS_RO, SEG_DS, 0x40000, 4, true, EXC_GP },
-	{ DS_RO, SEG_DS, 0x40000, 4, false, NO_FAULT },
-	{ CS0, SEG_ES, 0x40000, 4, true, EXC_GP },
-	{ CS0, SEG_ES, 0x40000, 4, false, NO_FAULT },
-	{ DS_16, SEG_DS, 0xfffc, 4, true, NO_FAULT },
-	{ DS_16, SEG_DS, 0xfffd, 4, true, EXC_GP },
-	{ SS_SMALL, SEG_SS, 0x7ff0, 1, false, NO_FAULT },
-	{ SS_SMALL, SEG_SS, 0x7ff0, 2, false, EXC_SS },
-	{ DS_DOWN, SEG_DS, 0x0fff, 1, false, EXC_GP },
-	{ DS_DOWN, SEG_DS, 0x1000, 4, true, NO_FAULT },
-	{ DS_DOWN, SEG_DS, 0x0ffe, 4, true, EXC_GP },
-	{ DS_DOWN, SEG_DS, 0x10000, 4, true, NO_FAULT },
-	{ DS_DOWN16, SEG_DS, 0xfffe, 2, true, NO_FAULT },
-	{ DS_DOWN16, SEG_DS, 0xfffe, 4, true, EXC_GP },
-	{ DS_DOWN16, SEG_DS, 0x10000, 1, true, EXC_GP },
-	{ DS0, SEG_DS, 0xfffffffe, 4, true, EXC_GP },
+	{ DS0, SEG_DS, 0x40000, 4, true, NO_FAULT },	  { 0, SEG_DS, 0, 1, false, EXC_GP },
+	{ DS_RO, SEG_DS, 0x40000, 4, true, EXC_GP },	  { DS_RO, SEG_DS, 0x40000, 4, false, NO_FAULT },
+	{ CS0, SEG_ES, 0x40000, 4, true, EXC_GP },	  { CS0, SEG_ES, 0x40000, 4, false, NO_FAULT },
+	{ DS_16, SEG_DS, 0xfffc, 4, true, NO_FAULT },	  { DS_16, SEG_DS, 0xfffd, 4, true, EXC_GP },
+	{ SS_SMALL, SEG_SS, 0x7ff0, 1, false, NO_FAULT }, { SS_SMALL, SEG_SS, 0x7ff0, 2, false, EXC_SS },
+	{ DS_DOWN, SEG_DS, 0x0fff, 1, false, EXC_GP },	  { DS_DOWN, SEG_DS, 0x1000, 4, true, NO_FAULT },
+	{ DS_DOWN, SEG_DS, 0x0ffe, 4, true, EXC_GP },	  { DS_DOWN, SEG_DS, 0x10000, 4, true, NO_FAULT },
+	{ DS_DOWN16, SEG_DS, 0xfffe, 2, true, NO_FAULT }, { DS_DOWN16, SEG_DS, 0xfffe, 4, true, EXC_GP },
+	{ DS_DOWN16, SEG_DS, 0x10000, 1, true, EXC_GP },  { DS0, SEG_DS, 0xfffffffe, 4, true, EXC_GP },
 	{ DS0, SEG_DS, 0x40000, 0, true, NO_FAULT },
 };
 
@@ -478,7 +557,11 @@ START_TEST(access_execute_only)
 END_TEST
 
 static const struct {
-	enum cpu_desc_query q; uint8_t cpl; uint16_t sel; bool zf; uint32_t out;
+	enum cpu_desc_query q;
+	uint8_t cpl;
+	uint16_t sel;
+	bool zf;
+	uint32_t out;
 } query_rows[] = {
 	{ CPU_LAR, 0, DS0, true, 0x00c09300 },
 	{ CPU_LAR, 0, 0, false, 0 },
@@ -568,7 +651,11 @@ END_TEST
 /* ---- interrupts through gates ---- */
 
 static const struct {
-	uint8_t cpl; uint16_t vector; enum cpu_int_kind kind; int vec; uint32_t err;
+	uint8_t cpl;
+	uint16_t vector;
+	enum cpu_int_kind kind;
+	int vec;
+	uint32_t err;
 } int_rows[] = {
 	{ 3, V_INT, CPU_INT_N, NO_FAULT, 0 },
 	{ 0, V_INT, CPU_INT_N, NO_FAULT, 0 },
@@ -680,19 +767,18 @@ START_TEST(int_16bit_tss)
 END_TEST
 
 /* The inner stack that the TSS names. Columns: SS, ESP; outcome, without EXT. */
-static const struct { uint16_t ss; uint32_t esp; int vec; uint32_t err; } inner_rows[] = {
-	{ 0, STACK0, EXC_TS, 0 },
-	{ DS0 | 3, STACK0, EXC_TS, DS0 },
-	{ DS3, STACK0, EXC_TS, DS3 & ~3 },
-	{ CS0, STACK0, EXC_TS, CS0 },
-	{ DS_RO, STACK0, EXC_TS, DS_RO },
-	{ GDT_END, STACK0, EXC_TS, GDT_END },
-	{ SS_NP, STACK0, EXC_SS, SS_NP },
-	{ SS_SMALL, 0x7ff8, EXC_SS, SS_SMALL },
-	{ SS_SMALL, 0x7ff0, NO_FAULT, 0 },
-	{ DS_DOWN, 0x1010, EXC_SS, DS_DOWN },
-	{ DS_DOWN, 0x1014, NO_FAULT, 0 },
-	{ DS0, 0, EXC_PF, 2 }, /* the frame ends at 4 GiB: beyond RAM */
+static const struct {
+	uint16_t ss;
+	uint32_t esp;
+	int vec;
+	uint32_t err;
+} inner_rows[] = {
+	{ 0, STACK0, EXC_TS, 0 },	   { DS0 | 3, STACK0, EXC_TS, DS0 },
+	{ DS3, STACK0, EXC_TS, DS3 & ~3 }, { CS0, STACK0, EXC_TS, CS0 },
+	{ DS_RO, STACK0, EXC_TS, DS_RO },  { GDT_END, STACK0, EXC_TS, GDT_END },
+	{ SS_NP, STACK0, EXC_SS, SS_NP },  { SS_SMALL, 0x7ff8, EXC_SS, SS_SMALL },
+	{ SS_SMALL, 0x7ff0, NO_FAULT, 0 }, { DS_DOWN, 0x1010, EXC_SS, DS_DOWN },
+	{ DS_DOWN, 0x1014, NO_FAULT, 0 },  { DS0, 0, EXC_PF, 2 }, /* the frame ends at 4 GiB: beyond RAM */
 };
 
 START_TEST(int_inner_stack)
@@ -805,7 +891,12 @@ END_TEST
 
 /* What happens when delivering FIRST meets a gate that is not present (#NP), and the gates in
  * MISSING are absent too. LANDS: the vector that is delivered in the end, -1: shutdown. */
-static const struct { uint8_t first; uint32_t missing; int lands; uint32_t err; } double_rows[] = {
+static const struct {
+	uint8_t first;
+	uint32_t missing;
+	int lands;
+	uint32_t err;
+} double_rows[] = {
 	{ EXC_GP, 1u << EXC_GP, EXC_DF, 0 },
 	{ EXC_DE, 1u << EXC_DE, EXC_DF, 0 },
 	{ EXC_PF, 1u << EXC_PF, EXC_DF, 0 },
@@ -1002,14 +1093,19 @@ END_TEST
 
 /* Columns: CPL, popped CS, EIP, SS; outcome. */
 static const struct {
-	uint8_t cpl; uint16_t cs; uint32_t eip; uint16_t ss; int vec; uint32_t err;
+	uint8_t cpl;
+	uint16_t cs;
+	uint32_t eip;
+	uint16_t ss;
+	int vec;
+	uint32_t err;
 } iret_rows[] = {
 	{ 0, 0, 0, DS3, EXC_GP, 0 },
 	{ 0, 3, 0, DS3, EXC_GP, 0 },
 	{ 0, GDT_END, 0, DS3, EXC_GP, GDT_END },
 	{ 0, DS0, 0, DS3, EXC_GP, DS0 },
-	{ 3, CS0, 0, DS3, EXC_GP, CS0 },            /* inwards */
-	{ 0, CS3 & ~3, 0, DS3, EXC_GP, CS3 & ~3 },  /* RPL 0, DPL 3 */
+	{ 3, CS0, 0, DS3, EXC_GP, CS0 },	   /* inwards */
+	{ 0, CS3 & ~3, 0, DS3, EXC_GP, CS3 & ~3 }, /* RPL 0, DPL 3 */
 	{ 0, CS0 | 3, 0, DS3, EXC_GP, CS0 },
 	{ 0, CONF | 3, 0, DS3, NO_FAULT, 0 },
 	{ 0, CONF3 & ~3, 0, DS3, EXC_GP, CONF3 & ~3 }, /* conforming, DPL > RPL */
@@ -1137,8 +1233,13 @@ END_TEST
 
 /* Columns: IOPL, CR4.VME, redirection bit, vector, kind; outcome. LANDS: 0 gate, 1 own IVT. */
 static const struct {
-	uint8_t iopl; bool vme, bit; uint16_t vector; enum cpu_int_kind kind;
-	int vec; uint32_t err; int lands;
+	uint8_t iopl;
+	bool vme, bit;
+	uint16_t vector;
+	enum cpu_int_kind kind;
+	int vec;
+	uint32_t err;
+	int lands;
 } v86_rows[] = {
 	{ 0, false, false, V_INT, CPU_INT_N, EXC_GP, 0, 0 },
 	{ 2, false, false, V_INT, CPU_INT_N, EXC_GP, 0, 0 },
@@ -1221,8 +1322,15 @@ END_TEST
 
 /* Columns: call?, CPL, selector, offset; outcome; CS:EIP and CPL after it. */
 static const struct {
-	bool call; uint8_t cpl; uint16_t sel; uint32_t off;
-	int vec; uint32_t err; uint16_t cs; uint32_t eip; uint8_t to;
+	bool call;
+	uint8_t cpl;
+	uint16_t sel;
+	uint32_t off;
+	int vec;
+	uint32_t err;
+	uint16_t cs;
+	uint32_t eip;
+	uint8_t to;
 } far_rows[] = {
 	{ false, 0, CS0, 0x1234, NO_FAULT, 0, CS0, 0x1234, 0 },
 	{ true, 0, CS0, 0x1234, NO_FAULT, 0, CS0, 0x1234, 0 },
@@ -1338,7 +1446,10 @@ END_TEST
 
 /* ---- tasks ---- */
 
-static bool tss_busy(uint16_t sel) { return peek(AT_GDT + sel + 4) & 0x200; }
+static bool tss_busy(uint16_t sel)
+{
+	return peek(AT_GDT + sel + 4) & 0x200;
+}
 
 static void expect_task_b(uint32_t flags)
 {
@@ -1463,22 +1574,16 @@ START_TEST(task_debug_trap)
 END_TEST
 
 /* A field of the incoming task that is wrong: the exception comes in the new task. */
-static const struct { uint32_t at, val; int vec; uint32_t err; } task_rows[] = {
-	{ 0x60, DS0, EXC_TS, DS0 },
-	{ 0x60, 0x0c, EXC_TS, 0x0c },
-	{ 0x60, LDT_NP, EXC_TS, LDT_NP },
-	{ 0x4c, 0, EXC_TS, 0 },
-	{ 0x4c, DS0, EXC_TS, DS0 },
-	{ 0x4c, CS0 | 3, EXC_TS, CS0 },
-	{ 0x4c, CS_NP, EXC_NP, CS_NP },
-	{ 0x4c, GDT_END, EXC_TS, GDT_END },
-	{ 0x50, 0, EXC_TS, 0 },
-	{ 0x50, DS3, EXC_TS, DS3 & ~3 },
-	{ 0x50, DS_RO, EXC_TS, DS_RO },
-	{ 0x50, SS_NP, EXC_SS, SS_NP },
-	{ 0x54, CS_XO, EXC_TS, CS_XO },
-	{ 0x54, DS0 | 3, EXC_TS, DS0 },
-	{ 0x5c, DS3_NP, EXC_NP, DS3_NP },
+static const struct {
+	uint32_t at, val;
+	int vec;
+	uint32_t err;
+} task_rows[] = {
+	{ 0x60, DS0, EXC_TS, DS0 },	 { 0x60, 0x0c, EXC_TS, 0x0c },	     { 0x60, LDT_NP, EXC_TS, LDT_NP },
+	{ 0x4c, 0, EXC_TS, 0 },		 { 0x4c, DS0, EXC_TS, DS0 },	     { 0x4c, CS0 | 3, EXC_TS, CS0 },
+	{ 0x4c, CS_NP, EXC_NP, CS_NP },	 { 0x4c, GDT_END, EXC_TS, GDT_END }, { 0x50, 0, EXC_TS, 0 },
+	{ 0x50, DS3, EXC_TS, DS3 & ~3 }, { 0x50, DS_RO, EXC_TS, DS_RO },     { 0x50, SS_NP, EXC_SS, SS_NP },
+	{ 0x54, CS_XO, EXC_TS, CS_XO },	 { 0x54, DS0 | 3, EXC_TS, DS0 },     { 0x5c, DS3_NP, EXC_NP, DS3_NP },
 };
 
 START_TEST(task_bad_field)
@@ -1525,7 +1630,11 @@ END_TEST
 /* Columns: mode (0 real, 1 ring 0, 2 ring 3, 3 v86), IOPL, port, size, bit set in the map,
  * TSS limit; outcome. */
 static const struct {
-	uint8_t mode, iopl; uint16_t port, size; int bit; uint32_t limit; int vec;
+	uint8_t mode, iopl;
+	uint16_t port, size;
+	int bit;
+	uint32_t limit;
+	int vec;
 } io_rows[] = {
 	{ 0, 0, 0x3f8, 1, 0x3f8, 0x1fff, NO_FAULT },
 	{ 1, 0, 0x3f8, 1, 0x3f8, 0x1fff, NO_FAULT },
@@ -1597,7 +1706,12 @@ END_TEST
 
 /* ---- control and debug registers ---- */
 
-static const struct { uint8_t cpl, cr; uint32_t val; int vec; unsigned flushes, globals; } cr_rows[] = {
+static const struct {
+	uint8_t cpl, cr;
+	uint32_t val;
+	int vec;
+	unsigned flushes, globals;
+} cr_rows[] = {
 	{ 0, 0, CR0_PE | CR0_ET | CR0_TS, NO_FAULT, 0, 0 },
 	{ 0, 0, CR0_PE | CR0_PG, NO_FAULT, 1, 1 },
 	{ 0, 0, CR0_PE | CR0_WP, NO_FAULT, 1, 1 },
@@ -1719,7 +1833,13 @@ START_TEST(table_registers)
 }
 END_TEST
 
-static const struct { bool ltr; uint8_t cpl; uint16_t sel; int vec; uint32_t err; } lldt_rows[] = {
+static const struct {
+	bool ltr;
+	uint8_t cpl;
+	uint16_t sel;
+	int vec;
+	uint32_t err;
+} lldt_rows[] = {
 	{ false, 0, LDT, NO_FAULT, 0 },
 	{ false, 0, 0, NO_FAULT, 0 },
 	{ false, 0, DS0, EXC_GP, DS0 },
@@ -1778,22 +1898,17 @@ END_TEST
 
 /* CLI and STI. Columns: mode (0 real, 1 ring 0, 2 ring 3, 3 v86), IOPL, CR4, VIP;
  * what is acted on: 'I' IF, 'V' VIF, '!' #GP(0) (with VIP: of STI only). */
-static const struct { uint8_t mode, iopl; uint32_t cr4; bool vip; char acts; } if_rows[] = {
-	{ 0, 0, 0, false, 'I' },
-	{ 1, 0, 0, false, 'I' },
-	{ 2, 0, 0, false, '!' },
-	{ 2, 2, 0, false, '!' },
-	{ 2, 3, 0, false, 'I' },
-	{ 2, 0, CR4_PVI, false, 'V' },
-	{ 2, 0, CR4_PVI, true, 'V' },
-	{ 2, 3, CR4_PVI, false, 'I' },
-	{ 2, 0, CR4_VME, false, '!' },
-	{ 3, 0, 0, false, '!' },
-	{ 3, 3, 0, false, 'I' },
-	{ 3, 0, CR4_VME, false, 'V' },
-	{ 3, 2, CR4_VME, true, 'V' },
-	{ 3, 3, CR4_VME, true, 'I' },
-	{ 3, 0, CR4_PVI, false, '!' },
+static const struct {
+	uint8_t mode, iopl;
+	uint32_t cr4;
+	bool vip;
+	char acts;
+} if_rows[] = {
+	{ 0, 0, 0, false, 'I' },      { 1, 0, 0, false, 'I' },	     { 2, 0, 0, false, '!' },
+	{ 2, 2, 0, false, '!' },      { 2, 3, 0, false, 'I' },	     { 2, 0, CR4_PVI, false, 'V' },
+	{ 2, 0, CR4_PVI, true, 'V' }, { 2, 3, CR4_PVI, false, 'I' }, { 2, 0, CR4_VME, false, '!' },
+	{ 3, 0, 0, false, '!' },      { 3, 3, 0, false, 'I' },	     { 3, 0, CR4_VME, false, 'V' },
+	{ 3, 2, CR4_VME, true, 'V' }, { 3, 3, CR4_VME, true, 'I' },  { 3, 0, CR4_PVI, false, '!' },
 };
 
 static void enter_mode(unsigned mode, unsigned iopl)
@@ -1839,7 +1954,10 @@ END_TEST
 /* POPF of everything and of nothing. CHANGES: bits it may change; 0: #GP(0). */
 #define PF16 (FL_HOST | FL_TF | FL_NT)
 #define PF32 (PF16 | FL_AC | FL_ID)
-static const struct { uint8_t mode, iopl, op; uint32_t cr4, changes; } popf_rows[] = {
+static const struct {
+	uint8_t mode, iopl, op;
+	uint32_t cr4, changes;
+} popf_rows[] = {
 	{ 0, 0, 2, 0, PF16 | FL_IF | FL_IOPL },
 	{ 0, 0, 4, 0, PF32 | FL_IF | FL_IOPL },
 	{ 1, 0, 2, 0, PF16 | FL_IF | FL_IOPL },
@@ -1867,7 +1985,7 @@ START_TEST(popf)
 		if (popf_rows[_i].cr4 & CR4_VME)
 			image &= ~(uint32_t)FL_TF; /* #GP there, tested below */
 		cpu_set_eflags(c, (cpu_eflags(c) & (FL_VM | FL_IOPL | FL_ONE)) |
-					  (ones ? 0 : ~(uint32_t)(FL_VM | FL_IOPL | FL_VIP | FL_TF)));
+				      (ones ? 0 : ~(uint32_t)(FL_VM | FL_IOPL | FL_VIP | FL_TF)));
 		was = cpu_eflags(c) & ~(uint32_t)FL_RF;
 		FRAME(op, image);
 		OK_OR_FAULT(cpu_popf(&v, op, NEXT), changes ? NO_FAULT : EXC_GP, 0);
@@ -1911,7 +2029,11 @@ END_TEST
 
 /* ---- MSRs, CPUID, XCR0 ---- */
 
-static const struct { uint32_t msr; uint64_t val; bool write_ok, reads_back; } msr_rows[] = {
+static const struct {
+	uint32_t msr;
+	uint64_t val;
+	bool write_ok, reads_back;
+} msr_rows[] = {
 	{ 0x1b, 0xfee00900, true, true },
 	{ 0x1b, 0xfee00d00, false, false }, /* x2APIC is not offered */
 	{ 0x1b, 1, false, false },
@@ -1994,9 +2116,14 @@ START_TEST(cpuid_regs)
 }
 END_TEST
 
-static const struct { uint32_t ecx; uint64_t val; bool ok; } xcr_rows[] = {
-	{ 0, 1, true }, { 0, 3, true }, { 0, 7, true }, { 0, 0, false }, { 0, 2, false },
-	{ 0, 5, false }, { 0, 0xf, false }, { 0, 1ull << 32 | 1, false }, { 1, 1, false },
+static const struct {
+	uint32_t ecx;
+	uint64_t val;
+	bool ok;
+} xcr_rows[] = {
+	{ 0, 1, true },	 { 0, 3, true },  { 0, 7, true },    { 0, 0, false },
+	{ 0, 2, false }, { 0, 5, false }, { 0, 0xf, false }, { 0, 1ull << 32 | 1, false },
+	{ 1, 1, false },
 };
 
 START_TEST(xsetbv)

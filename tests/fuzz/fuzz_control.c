@@ -121,8 +121,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t code[] = { 0x40, 0x41, 0x42, 0xeb, 0xfb };
 	struct machine *m = fake_machine(code, sizeof(code));
 	struct session k = { .s = inspect_new(NULL), .loop = loop_new() };
-	struct control_service dashboard = { .word = "dashboard", .ctx = &k, .open = open_dashboard,
-					     .close = close_dashboard, .request = ask_dashboard };
+	struct control_service dashboard = { .word = "dashboard",
+					     .ctx = &k,
+					     .open = open_dashboard,
+					     .close = close_dashboard,
+					     .request = ask_dashboard };
 	struct control *ctl;
 	char err[200];
 	int pair[2];
@@ -138,8 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	k.fd = pair[0];
 	if (memmem(data, size, "dashboard", strlen("dashboard"))) { /* which takes its time */
 		k.dashboards = tui_service_new(k.s, k.loop, "fake");
-		k.ready = tui_remote_new(k.dashboards,
-					 &(struct tui_remote_out){ .to = &k, .send = send_frame, .waiting = waiting });
+		k.ready = tui_remote_new(
+		    k.dashboards,
+		    &(struct tui_remote_out){ .to = &k, .send = send_frame, .waiting = waiting });
 		control_serve(ctl, &dashboard);
 	}
 	control_adopt(ctl, pair[1]);

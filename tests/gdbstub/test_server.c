@@ -353,9 +353,9 @@ END_TEST
 
 START_TEST(test_bad_addresses)
 {
-	static const char *const bad[] = {
-		"", "x", ":", "1234x", "256.0.0.1:1", "unix:/nonexistent/dir/s", "no..host:1", "-1"
-	};
+	static const char *const bad[] = { "",		 "x",		":",
+					   "1234x",	 "256.0.0.1:1", "unix:/nonexistent/dir/s",
+					   "no..host:1", "-1" };
 	struct talk t;
 	char err[300] = "";
 

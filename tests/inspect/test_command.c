@@ -159,7 +159,8 @@ static const struct {
 	  "    0x00001005  43          inc ebx\n0x00001005  -1862735037  -1869574000\n",
 	  PROGRAM(looping) },
 	{ "x /2xb 0x1000\nx /1 0x1000\nprint /t 5\nprint /x &$eax\ninfo registers eax $edx",
-	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! a symbol must follow '&'\neax  0x0  0\nedx  0x0  0\n", PROGRAM(looping) },
+	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! a symbol must follow '&'\neax  0x0  0\nedx  0x0  0\n",
+	  PROGRAM(looping) },
 	{ "x/2xb 0xffff", "0x0000ffff  0x00\n! cannot read memory at 0x10000\n", PROGRAM(looping) },
 	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n",
 	  PROGRAM(looping) },
@@ -438,7 +439,8 @@ START_TEST(test_completion_of_words)
 	say(&run, "break *0x1000");
 	say(&run, "break *0x1001");
 	snprintf(line, sizeof(line), "%s%s", completions[_i].line, completions[_i].word);
-	ck_assert(inspect_complete(run.s, line, strlen(completions[_i].line), completions[_i].word, join, words));
+	ck_assert(
+	    inspect_complete(run.s, line, strlen(completions[_i].line), completions[_i].word, join, words));
 	ck_assert_str_eq(words, completions[_i].words);
 	end(&run);
 }

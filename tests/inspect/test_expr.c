@@ -162,8 +162,8 @@ static const struct {
 	unsigned size;
 } lvalues[] = {
 	{ "$eax = 1", false, "eax", 0, 4 },	{ "[0x10+2] = 1", true, "", 0x12, 4 },
-	{ "*(u8)0x44 = 1", true, "", 0x44, 1 }, { "{int}0x44 = 1", true, "", 0x44, 4 }, { "*(u16)(1+1) = 1", true, "", 2, 2 },
-	{ "*0x44= 1", true, "", 0x44, 4 },
+	{ "*(u8)0x44 = 1", true, "", 0x44, 1 }, { "{int}0x44 = 1", true, "", 0x44, 4 },
+	{ "*(u16)(1+1) = 1", true, "", 2, 2 },	{ "*0x44= 1", true, "", 0x44, 4 },
 };
 
 START_TEST(test_lvalue)

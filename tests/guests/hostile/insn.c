@@ -8,36 +8,115 @@ enum { R0_32, R3_32, R0_16, R3_16, V86, REAL, MODES };
 enum { CODE_BYTES = 96 };
 
 /* First bytes of instructions that deserve more than their share, then their lengths. */
-static const struct { uint8_t n, b[3]; } likely[] = {
-	{ 2, { 0x0f, 0x01 } }, { 2, { 0x0f, 0x00 } }, { 2, { 0x0f, 0x20 } }, { 2, { 0x0f, 0x22 } }, { 2, { 0x0f, 0x21 } },
-	{ 2, { 0x0f, 0x23 } }, { 2, { 0x0f, 0xae } }, { 2, { 0x0f, 0xc7 } }, { 2, { 0x0f, 0x02 } }, { 2, { 0x0f, 0x03 } },
-	{ 2, { 0x0f, 0xb2 } }, { 2, { 0x0f, 0x18 } }, { 2, { 0x0f, 0x32 } }, { 2, { 0x0f, 0x30 } }, { 2, { 0x0f, 0xa2 } },
-	{ 2, { 0x0f, 0x34 } }, { 2, { 0x0f, 0x35 } }, { 2, { 0x0f, 0x05 } }, { 2, { 0x0f, 0x06 } }, { 2, { 0x0f, 0xaa } },
-	{ 2, { 0x0f, 0x10 } }, { 2, { 0x0f, 0x28 } }, { 2, { 0x0f, 0x6f } }, { 2, { 0x0f, 0x7f } }, { 3, { 0x66, 0x0f, 0x38 } },
-	{ 3, { 0x66, 0x0f, 0x3a } }, { 3, { 0xf2, 0x0f, 0x38 } }, { 2, { 0x0f, 0xa3 } }, { 2, { 0x0f, 0xb0 } },
-	{ 1, { 0xc5 } }, { 1, { 0xc4 } }, { 1, { 0x62 } }, { 1, { 0x8e } }, { 1, { 0x8c } }, { 1, { 0x9a } }, { 1, { 0xea } },
-	{ 1, { 0xca } }, { 1, { 0xcb } }, { 1, { 0xcf } }, { 1, { 0x9d } }, { 1, { 0x9c } }, { 1, { 0x17 } }, { 1, { 0x07 } },
-	{ 1, { 0xc8 } }, { 1, { 0xc9 } }, { 1, { 0x60 } }, { 1, { 0x61 } }, { 1, { 0x62 } }, { 1, { 0xcd } }, { 1, { 0xce } },
-	{ 1, { 0xcc } }, { 1, { 0xf1 } }, { 1, { 0xe4 } }, { 1, { 0x6c } }, { 1, { 0x6f } }, { 1, { 0xff } }, { 1, { 0xff } },
-	{ 1, { 0xd9 } }, { 1, { 0xdb } }, { 1, { 0xdd } }, { 1, { 0xdf } }, { 1, { 0xd8 } }, { 1, { 0xf7 } }, { 1, { 0xd4 } },
-	{ 1, { 0xd5 } }, { 1, { 0xd7 } }, { 1, { 0x8f } }, { 1, { 0xe0 } }, { 1, { 0xe3 } }, { 1, { 0xc2 } }, { 1, { 0xe8 } },
-	{ 2, { 0xf3, 0xa4 } }, { 2, { 0xf3, 0xab } }, { 2, { 0xf2, 0xae } }, { 2, { 0xf3, 0xa6 } }, { 2, { 0xf3, 0x6d } },
-	{ 2, { 0xf0, 0x01 } }, { 3, { 0xf0, 0x0f, 0xc7 } }, { 2, { 0x0f, 0xb1 } }, { 3, { 0x0f, 0x01, 0xd0 } }, { 3, { 0x0f, 0x01, 0xd1 } },
-	{ 3, { 0x0f, 0x01, 0xf9 } }, { 3, { 0x0f, 0x01, 0xca } }, { 3, { 0xf3, 0x0f, 0xae } }, { 3, { 0x0f, 0x38, 0xf0 } },
+static const struct {
+	uint8_t n, b[3];
+} likely[] = {
+	{ 2, { 0x0f, 0x01 } },
+	{ 2, { 0x0f, 0x00 } },
+	{ 2, { 0x0f, 0x20 } },
+	{ 2, { 0x0f, 0x22 } },
+	{ 2, { 0x0f, 0x21 } },
+	{ 2, { 0x0f, 0x23 } },
+	{ 2, { 0x0f, 0xae } },
+	{ 2, { 0x0f, 0xc7 } },
+	{ 2, { 0x0f, 0x02 } },
+	{ 2, { 0x0f, 0x03 } },
+	{ 2, { 0x0f, 0xb2 } },
+	{ 2, { 0x0f, 0x18 } },
+	{ 2, { 0x0f, 0x32 } },
+	{ 2, { 0x0f, 0x30 } },
+	{ 2, { 0x0f, 0xa2 } },
+	{ 2, { 0x0f, 0x34 } },
+	{ 2, { 0x0f, 0x35 } },
+	{ 2, { 0x0f, 0x05 } },
+	{ 2, { 0x0f, 0x06 } },
+	{ 2, { 0x0f, 0xaa } },
+	{ 2, { 0x0f, 0x10 } },
+	{ 2, { 0x0f, 0x28 } },
+	{ 2, { 0x0f, 0x6f } },
+	{ 2, { 0x0f, 0x7f } },
+	{ 3, { 0x66, 0x0f, 0x38 } },
+	{ 3, { 0x66, 0x0f, 0x3a } },
+	{ 3, { 0xf2, 0x0f, 0x38 } },
+	{ 2, { 0x0f, 0xa3 } },
+	{ 2, { 0x0f, 0xb0 } },
+	{ 1, { 0xc5 } },
+	{ 1, { 0xc4 } },
+	{ 1, { 0x62 } },
+	{ 1, { 0x8e } },
+	{ 1, { 0x8c } },
+	{ 1, { 0x9a } },
+	{ 1, { 0xea } },
+	{ 1, { 0xca } },
+	{ 1, { 0xcb } },
+	{ 1, { 0xcf } },
+	{ 1, { 0x9d } },
+	{ 1, { 0x9c } },
+	{ 1, { 0x17 } },
+	{ 1, { 0x07 } },
+	{ 1, { 0xc8 } },
+	{ 1, { 0xc9 } },
+	{ 1, { 0x60 } },
+	{ 1, { 0x61 } },
+	{ 1, { 0x62 } },
+	{ 1, { 0xcd } },
+	{ 1, { 0xce } },
+	{ 1, { 0xcc } },
+	{ 1, { 0xf1 } },
+	{ 1, { 0xe4 } },
+	{ 1, { 0x6c } },
+	{ 1, { 0x6f } },
+	{ 1, { 0xff } },
+	{ 1, { 0xff } },
+	{ 1, { 0xd9 } },
+	{ 1, { 0xdb } },
+	{ 1, { 0xdd } },
+	{ 1, { 0xdf } },
+	{ 1, { 0xd8 } },
+	{ 1, { 0xf7 } },
+	{ 1, { 0xd4 } },
+	{ 1, { 0xd5 } },
+	{ 1, { 0xd7 } },
+	{ 1, { 0x8f } },
+	{ 1, { 0xe0 } },
+	{ 1, { 0xe3 } },
+	{ 1, { 0xc2 } },
+	{ 1, { 0xe8 } },
+	{ 2, { 0xf3, 0xa4 } },
+	{ 2, { 0xf3, 0xab } },
+	{ 2, { 0xf2, 0xae } },
+	{ 2, { 0xf3, 0xa6 } },
+	{ 2, { 0xf3, 0x6d } },
+	{ 2, { 0xf0, 0x01 } },
+	{ 3, { 0xf0, 0x0f, 0xc7 } },
+	{ 2, { 0x0f, 0xb1 } },
+	{ 3, { 0x0f, 0x01, 0xd0 } },
+	{ 3, { 0x0f, 0x01, 0xd1 } },
+	{ 3, { 0x0f, 0x01, 0xf9 } },
+	{ 3, { 0x0f, 0x01, 0xca } },
+	{ 3, { 0xf3, 0x0f, 0xae } },
+	{ 3, { 0x0f, 0x38, 0xf0 } },
 };
 static const uint8_t prefixes[] = { 0x66, 0x67, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0xf0, 0xf2, 0xf3 };
-static const uint32_t edges[] = { 0, 1, 2, 4, 0xffff, 0x10000, 0xfffe, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc,
-				  0xb8000, 0xa0000, 0xe0000000, MEMORY, MEMORY - 1, 0xfee00000, 0x3f8, 0x64, 0x20,
-				  S_UCODE, S_UDATA, S_TASK, S_TSSDF, S_CODE16, S_REALCODE, 0xc0000080, 0x174, 0x10, 0x600 };
+static const uint32_t edges[] = { 0,	    1,		2,	    4,		0xffff,	    0x10000,
+				  0xfffe,   0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xb8000,
+				  0xa0000,  0xe0000000, MEMORY,	    MEMORY - 1, 0xfee00000, 0x3f8,
+				  0x64,	    0x20,	S_UCODE,    S_UDATA,	S_TASK,	    S_TSSDF,
+				  S_CODE16, S_REALCODE, 0xc0000080, 0x174,	0x10,	    0x600 };
 
 static uint32_t pick_value(uint32_t base, uint32_t bytes)
 {
 	switch (below(8)) {
-	case 0: return rnd();
-	case 1: return edges[below(sizeof(edges) / 4)];
-	case 2: return base + (below(bytes) & ~4095u) + 4096 - below(16); /* about to straddle */
-	case 3: return below(64);
-	default: return base + below(bytes);
+	case 0:
+		return rnd();
+	case 1:
+		return edges[below(sizeof(edges) / 4)];
+	case 2:
+		return base + (below(bytes) & ~4095u) + 4096 - below(16); /* about to straddle */
+	case 3:
+		return below(64);
+	default:
+		return base + below(bytes);
 	}
 }
 
@@ -90,7 +169,8 @@ static void one_state(struct state *s, uint32_t mode, uint32_t base, uint32_t by
 
 static void set_selectors(struct state *s, uint32_t mode)
 {
-	static const uint16_t cs[] = { S_CODE, S_UCODE, S_CODE16, S_UCODE16 }, ds[] = { S_DATA, S_UDATA, S_DATA16, S_UDATA16 };
+	static const uint16_t cs[] = { S_CODE, S_UCODE, S_CODE16, S_UCODE16 },
+			      ds[] = { S_DATA, S_UDATA, S_DATA16, S_UDATA16 };
 
 	if (mode < V86) {
 		s->cs = cs[mode];
@@ -190,8 +270,14 @@ void test_smc(void)
 			if (!below(4)) { /* from outside, and by a string instruction */
 				uint32_t len = (uint32_t)(p - start) + 1;
 
-				__asm__ volatile("cld; rep movsb" : : "S"(start), "D"(ARENA + 0x20000), "c"(len) : "memory");
-				__asm__ volatile("cld; rep movsb" : : "S"(ARENA + 0x20000), "D"(start), "c"(len) : "memory");
+				__asm__ volatile("cld; rep movsb"
+						 :
+						 : "S"(start), "D"(ARENA + 0x20000), "c"(len)
+						 : "memory");
+				__asm__ volatile("cld; rep movsb"
+						 :
+						 : "S"(ARENA + 0x20000), "D"(start), "c"(len)
+						 : "memory");
 			}
 		}
 	}
@@ -209,14 +295,32 @@ static void long_rep(uint32_t a)
 	if (rep_kind & 1)
 		__asm__ volatile("std");
 	switch (rep_kind >> 1) {
-	case 0: __asm__ volatile("sti; rep lodsl; cli" : "+S"(from) : "c"(-1) : "eax"); break;
-	case 1: __asm__ volatile("sti; repe cmpsb; cli" : "+S"(from), "+D"(to) : "c"(-1) : "cc"); break;
-	case 2: __asm__ volatile("sti; repne scasb; cli" : "+D"(from) : "c"(-1), "a"(rnd()) : "cc"); break;
-	case 3: __asm__ volatile("sti; addr16 rep lodsb; cli" : "+S"(from) : "c"(-1) : "eax"); break;
-	case 4: __asm__ volatile("sti; rep outsb; cli" : "+S"(from) : "c"(-1), "d"(0x80)); break;
-	case 5: __asm__ volatile("sti; rep movsb; cli" : "+S"(from) : "c"(-1), "D"(0xe0000000)); break;
-	case 6: to = ARENA; __asm__ volatile("sti; rep stosl; cli" : "+D"(to) : "c"(0x10000), "a"(0)); break;
-	default: to = ARENA; __asm__ volatile("sti; rep insb; cli" : "+D"(to) : "c"(0x40000), "d"(0x80)); break;
+	case 0:
+		__asm__ volatile("sti; rep lodsl; cli" : "+S"(from) : "c"(-1) : "eax");
+		break;
+	case 1:
+		__asm__ volatile("sti; repe cmpsb; cli" : "+S"(from), "+D"(to) : "c"(-1) : "cc");
+		break;
+	case 2:
+		__asm__ volatile("sti; repne scasb; cli" : "+D"(from) : "c"(-1), "a"(rnd()) : "cc");
+		break;
+	case 3:
+		__asm__ volatile("sti; addr16 rep lodsb; cli" : "+S"(from) : "c"(-1) : "eax");
+		break;
+	case 4:
+		__asm__ volatile("sti; rep outsb; cli" : "+S"(from) : "c"(-1), "d"(0x80));
+		break;
+	case 5:
+		__asm__ volatile("sti; rep movsb; cli" : "+S"(from) : "c"(-1), "D"(0xe0000000));
+		break;
+	case 6:
+		to = ARENA;
+		__asm__ volatile("sti; rep stosl; cli" : "+D"(to) : "c"(0x10000), "a"(0));
+		break;
+	default:
+		to = ARENA;
+		__asm__ volatile("sti; rep insb; cli" : "+D"(to) : "c"(0x40000), "d"(0x80));
+		break;
 	}
 }
 

@@ -21,7 +21,10 @@ void take_memory(const char *text)
 	for (unsigned i = 0; i < sizeof(command_line) - 1 && text[i]; i++)
 		command_line[i] = text[i];
 	__asm__ volatile("cld; rep stosl" : : "D"(0), "c"(0x100000 / 4), "a"(-1) : "memory");
-	__asm__ volatile("rep stosl" : : "D"(image_end), "c"((MEMORY - (uint32_t)image_end) / 4), "a"(-1) : "memory");
+	__asm__ volatile("rep stosl"
+			 :
+			 : "D"(image_end), "c"((MEMORY - (uint32_t)image_end) / 4), "a"(-1)
+			 : "memory");
 }
 
 uint32_t rnd(void)
@@ -145,7 +148,10 @@ void set_gate(unsigned vec, uint32_t to, uint16_t sel, unsigned type, unsigned d
 
 void load_idt(uint32_t base, uint16_t limit)
 {
-	struct { uint16_t limit; uint32_t base; } __attribute__((packed)) r = { limit, base };
+	struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) r = { limit, base };
 
 	__asm__ volatile("lidt %0" : : "m"(r));
 }
@@ -169,9 +175,17 @@ static void set_up_gdt(void)
 
 static void set_up_df(void)
 {
-	tss_df = (struct tss){ .ss0 = S_DATA, .esp0 = (uint32_t)(df_stack + sizeof(df_stack)), .ss = S_DATA, .cs = S_CODE,
-			       .ds = S_DATA, .es = S_DATA, .eip = (uint32_t)df_entry, .eflags = 2, .cr3 = regime.cr3,
-			       .esp = (uint32_t)(df_stack + sizeof(df_stack)), .iomap = sizeof(struct tss) };
+	tss_df = (struct tss){ .ss0 = S_DATA,
+			       .esp0 = (uint32_t)(df_stack + sizeof(df_stack)),
+			       .ss = S_DATA,
+			       .cs = S_CODE,
+			       .ds = S_DATA,
+			       .es = S_DATA,
+			       .eip = (uint32_t)df_entry,
+			       .eflags = 2,
+			       .cr3 = regime.cr3,
+			       .esp = (uint32_t)(df_stack + sizeof(df_stack)),
+			       .iomap = sizeof(struct tss) };
 }
 
 void set_up(void)
@@ -187,11 +201,12 @@ void set_up(void)
 	for (unsigned i = 0; i < 256; i++)
 		set_gate(i, (uint32_t)isr_stubs + 16 * i, S_CODE, 14, 3);
 	set_gate(8, 0, S_TSSDF, 5, 0);
-	__asm__ volatile("lgdt %0; lidt %1; ljmp $8, $1f; 1: mov %w2, %%ds; mov %w2, %%es; mov %w2, %%ss; mov %w3, %%fs;"
-			 "mov %w3, %%gs; ltr %w4"
-			 :
-			 : "m"(*gdt_reg), "m"(*idt_reg), "r"(S_DATA), "r"(0), "r"(S_TSS)
-			 : "memory");
+	__asm__ volatile(
+	    "lgdt %0; lidt %1; ljmp $8, $1f; 1: mov %w2, %%ds; mov %w2, %%es; mov %w2, %%ss; mov %w3, %%fs;"
+	    "mov %w3, %%gs; ltr %w4"
+	    :
+	    : "m"(*gdt_reg), "m"(*idt_reg), "r"(S_DATA), "r"(0), "r"(S_TSS)
+	    : "memory");
 	outb(0x92, 2);
 	set_up_timer();
 }
@@ -225,7 +240,10 @@ void recovered(uint32_t vec)
 	__asm__ volatile("mov %0, %%dr7; mov %0, %%dr6; fninit" : : "r"(0));
 	set_up_gdt();
 	set_up_df();
-	__asm__ volatile("pushfl; andl $0xffff8fff, (%%esp); popfl; lldt %w0; ltr %w1" : : "r"(0), "r"(S_TSS) : "cc");
+	__asm__ volatile("pushfl; andl $0xffff8fff, (%%esp); popfl; lldt %w0; ltr %w1"
+			 :
+			 : "r"(0), "r"(S_TSS)
+			 : "cc");
 }
 
 void paging_on(void)

@@ -6,12 +6,12 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{ "nowhere", test_nowhere },         /* no IDT: triple fault */
+	{ "nowhere", test_nowhere }, /* no IDT: triple fault */
 	{ "nowhere-idt", test_nowhere_idt },
-	{ "stack", test_stack },             /* overflow without a double-fault handler: triple fault */
+	{ "stack", test_stack }, /* overflow without a double-fault handler: triple fault */
 	{ "stack-df", test_stack_df },
 	{ "ports", test_ports },
-	{ "ports-all", test_ports_all },     /* with those that end the machine */
+	{ "ports-all", test_ports_all }, /* with those that end the machine */
 	{ "mmio", test_mmio },
 	{ "page-tables", test_page_tables },
 	{ "own-tables", test_own_tables },
@@ -19,8 +19,8 @@ static const struct {
 	{ "insn", test_insn },
 	{ "rep", test_rep },
 	{ "smc", test_smc },
-	{ "cli-loop", test_cli_loop },       /* runs for ever */
-	{ "loop", test_loop },               /* runs for ever */
+	{ "cli-loop", test_cli_loop }, /* runs for ever */
+	{ "loop", test_loop },	       /* runs for ever */
 	{ "segments", test_segments },
 	{ "tasks", test_tasks },
 	{ "idt-mmio", test_idt_mmio },

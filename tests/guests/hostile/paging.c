@@ -12,18 +12,23 @@ enum { SELF = 0x3ff }; /* the directory entry that maps the directory */
 static uint32_t pick_frame(void)
 {
 	switch (below(8)) {
-	case 0: return TABLES + below(TABLES_USED) * 4096;
-	case 1: return (rnd() & 0xfffff000); /* anywhere */
-	case 2: return 0xb8000;
-	case 3: return 0xe0000000 + below(16) * 4096;
-	default: return POOL + below(POOL_BYTES >> 12) * 4096;
+	case 0:
+		return TABLES + below(TABLES_USED) * 4096;
+	case 1:
+		return (rnd() & 0xfffff000); /* anywhere */
+	case 2:
+		return 0xb8000;
+	case 3:
+		return 0xe0000000 + below(16) * 4096;
+	default:
+		return POOL + below(POOL_BYTES >> 12) * 4096;
 	}
 }
 
 static uint32_t pick_bits(void)
 {
-	return (below(8) ? P : 0) | (below(4) ? W : 0) | (below(2) ? U : 0) | (below(2) ? A : 0) | (below(2) ? D : 0) |
-	       (below(4) ? 0 : G) | (rnd() & 0xe00);
+	return (below(8) ? P : 0) | (below(4) ? W : 0) | (below(2) ? U : 0) | (below(2) ? A : 0) |
+	       (below(2) ? D : 0) | (below(4) ? 0 : G) | (rnd() & 0xe00);
 }
 
 /* The entries that the random part owns: directory slots from 1 on (but the pool's,
@@ -47,7 +52,10 @@ static void rewrite_one(void)
 	}
 }
 
-struct walked { bool ok, ram; uint32_t pa, err, pde_at, pte_at; };
+struct walked {
+	bool ok, ram;
+	uint32_t pa, err, pde_at, pte_at;
+};
 
 static bool is_ram(uint32_t a)
 {
@@ -87,8 +95,14 @@ static struct walked walk(uint32_t va, bool write)
 
 static uint32_t got;
 
-static void load(uint32_t va) { got = *at(va); }
-static void store(uint32_t va) { __asm__ volatile("lock orl $0, (%0)" : : "r"(va) : "memory", "cc"); }
+static void load(uint32_t va)
+{
+	got = *at(va);
+}
+static void store(uint32_t va)
+{
+	__asm__ volatile("lock orl $0, (%0)" : : "r"(va) : "memory", "cc");
+}
 
 /* Access VA and compare with the tables. Only called just after a flush. */
 static void check(uint32_t va, bool write)
@@ -155,7 +169,10 @@ static uint32_t pick_hot_va(void)
 	return (16 + below(40)) << 22 | below(24) << 12 | (below(1024) << 2);
 }
 
-static void scribble(uint32_t va) { *at(va) = (below(2) ? pick_frame() : 0) | pick_bits(); }
+static void scribble(uint32_t va)
+{
+	*at(va) = (below(2) ? pick_frame() : 0) | pick_bits();
+}
 
 void test_page_tables(void)
 {
@@ -254,7 +271,11 @@ void test_own_tables(void)
 	uint32_t rounds = option("rounds", 2000);
 
 	for (uint32_t i = 0; i < rounds; i++) {
-		struct state s = { .eip = 0x10000000 + below(64), .cs = S_CODE, .ss = S_DATA, .ds = S_DATA, .es = S_DATA,
+		struct state s = { .eip = 0x10000000 + below(64),
+				   .cs = S_CODE,
+				   .ss = S_DATA,
+				   .ds = S_DATA,
+				   .es = S_DATA,
 				   .eflags = 0x202 };
 		uint32_t *r = &s.eax;
 
@@ -263,13 +284,16 @@ void test_own_tables(void)
 		for (uint32_t k = 0; k < 4; k++)
 			*at(PD + 4 * (64 + k)) = (TABLES + (5 + k) * 4096) | P | W;
 		for (uint32_t k = 0; k < 1024; k++)
-			*at(TABLES + 5 * 4096 + 4 * k) = (below(8) ? POOL + below(64) * 4096 : TABLES + below(16) * 4096) | P |
-							 (below(2) ? W : 0);
+			*at(TABLES + 5 * 4096 + 4 * k) =
+			    (below(8) ? POOL + below(64) * 4096 : TABLES + below(16) * 4096) | P |
+			    (below(2) ? W : 0);
 		for (uint32_t k = 0; k < 64 * 1024; k++)
-			*at(POOL + 4 * k) = below(4) ? 0x11890189 + (below(8) << 24) + (below(8) << 8) : rnd(); /* mostly stores */
+			*at(POOL + 4 * k) = below(4) ? 0x11890189 + (below(8) << 24) + (below(8) << 8)
+						     : rnd(); /* mostly stores */
 		set_cr3(PD);
 		for (unsigned k = 0; k < 8; k++)
-			r[k] = below(2) ? TABLES + 5 * 4096 + below(1024) * 4 : 0xffc00000 + (64 << 12) + below(256) * 4;
+			r[k] = below(2) ? TABLES + 5 * 4096 + below(1024) * 4
+					: 0xffc00000 + (64 << 12) + below(256) * 4;
 		s.esp = 0x10010000;
 		run_code(&s);
 		set_cr0(0x11);

@@ -2,8 +2,9 @@
  * Jumps into nowhere, stacks that overflow, loops, tables in device memory. */
 #include "tests/guests/hostile/hostile.h"
 
-static const uint32_t nowhere[] = { 0x2000000, 0x40000000, 0xdeadbeef, 0xe0000000, 0xfec00000, 0xfee00000, 0xfffffff0,
-				    0xffffffff, 0xa0000, 0xb8000, 0xbffff, 0xc0000, 0x1ffffff, 0x1fffffd };
+static const uint32_t nowhere[] = { 0x2000000,	0x40000000, 0xdeadbeef, 0xe0000000, 0xfec00000,
+				    0xfee00000, 0xfffffff0, 0xffffffff, 0xa0000,    0xb8000,
+				    0xbffff,	0xc0000,    0x1ffffff,	0x1fffffd };
 
 static void jump(uint32_t a)
 {
@@ -105,7 +106,7 @@ void test_loop(void)
 		break;
 	case 2: /* a fault for ever */
 		idt[6] = 0;
-		set_gate(6, (uint32_t)&&bad, S_CODE, 14, 0);
+		set_gate(6, (uint32_t) && bad, S_CODE, 14, 0);
 		regime.cr0 = cr0();
 	bad:
 		__asm__ volatile("mov $0x90000, %esp; ud2");
@@ -124,7 +125,7 @@ void test_loop(void)
 			__asm__ volatile("hlt");
 		break;
 	case 7: /* single steps */
-		set_gate(1, (uint32_t)&&trap, S_CODE, 14, 0);
+		set_gate(1, (uint32_t) && trap, S_CODE, 14, 0);
 		__asm__ volatile("pushl $0x102; popfl");
 		for (;;)
 			;
@@ -135,7 +136,8 @@ void test_loop(void)
 		__asm__ volatile("1: cld; mov $0xffffffff, %ecx; mov $0xe0000000, %esi; rep lodsb; jmp 1b");
 		break;
 	case 9:
-		__asm__ volatile("1: cld; mov $0xffffffff, %ecx; mov $0x200000, %edi; mov $0x80, %dx; rep insb; jmp 1b");
+		__asm__ volatile(
+		    "1: cld; mov $0xffffffff, %ecx; mov $0x200000, %edi; mov $0x80, %dx; rep insb; jmp 1b");
 		break;
 	case 10: /* page-table switches */
 		paging_on();
@@ -145,7 +147,8 @@ void test_loop(void)
 		__asm__ volatile("mov %%ss, %%eax; 1: mov %%eax, %%ss; jmp 1b" : : : "eax");
 		break;
 	case 12: /* REP CMPS over memory that is the same everywhere */
-		__asm__ volatile("1: cld; mov $0x10000, %ecx; mov $0x1800000, %esi; mov $0x1c00000, %edi; repe cmpsl; jmp 1b");
+		__asm__ volatile(
+		    "1: cld; mov $0x10000, %ecx; mov $0x1800000, %esi; mov $0x1c00000, %edi; repe cmpsl; jmp 1b");
 		break;
 	default:
 		for (;;)
@@ -155,7 +158,8 @@ void test_loop(void)
 
 void test_idt_mmio(void)
 {
-	static const uint32_t where[] = { 0xe0000000, 0xfffffc00, 0xb8000, 0xc0000, 0x2000000 - 8, 0x1fffffc, 0xa0000 };
+	static const uint32_t where[] = { 0xe0000000,	 0xfffffc00, 0xb8000, 0xc0000,
+					  0x2000000 - 8, 0x1fffffc,  0xa0000 };
 	uint32_t k = option("seed", 0) % 7;
 
 	if (where[k] == 0xb8000)
