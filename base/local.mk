@@ -2,6 +2,8 @@
 # Host utilities.
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
+	%D%/alloc.c \
+	%D%/alloc.h \
 	%D%/gpr.h \
 	%D%/log.c \
 	%D%/log.def \

@@ -3,6 +3,7 @@
  * may turn the loop itself: then what was ready before may be so no more, and is asked for
  * again at the next turn. */
 #include "base/loop.h"
+#include "base/alloc.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -23,10 +24,8 @@ struct loop {
 
 struct loop *loop_new(void)
 {
-	struct loop *l = calloc(1, sizeof(*l));
+	struct loop *l = xcalloc(1, sizeof(*l));
 
-	if (!l)
-		abort();
 	return l;
 }
 
@@ -53,10 +52,8 @@ void loop_watch(struct loop *l, int fd, void (*ready)(void *ctx, int fd), void *
 
 	if (!w && l->count == l->cap) {
 		l->cap = l->cap * 2 + 16;
-		l->list = reallocarray(l->list, (size_t)l->cap, sizeof(*l->list));
-		l->fds = reallocarray(l->fds, (size_t)l->cap + 1, sizeof(*l->fds));
-		if (!l->list || !l->fds)
-			abort();
+		l->list = xreallocarray(l->list, (size_t)l->cap, sizeof(*l->list));
+		l->fds = xreallocarray(l->fds, (size_t)l->cap + 1, sizeof(*l->fds));
 	}
 	if (!w)
 		w = &l->list[l->count++];

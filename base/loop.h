@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The event loop of the main thread. poll(), because standard input may be a
- * regular file, which epoll and so libuv refuse to watch. */
+ * The event loop of the main thread, over poll(): standard input may be a
+ * regular file, which epoll does not watch. */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 

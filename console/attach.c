@@ -5,6 +5,7 @@
  * While a command lets the guest run, what is typed is sent to its serial port, as in the shell. What is
  * typed while another one takes its time is for the next prompt. */
 #include "console/console_int.h"
+#include "base/alloc.h"
 #include "console/control.h"
 #include "base/signals.h"
 
@@ -110,12 +111,12 @@ static void show_answer(struct attached *a, const json_t *msg)
 	}
 	a->failed = !json_is_true(json_object_get(msg, "ok"));
 	free(a->repeat);
-	a->repeat = repeat ? strdup(repeat) : NULL;
+	a->repeat = repeat ? xstrdup(repeat) : NULL;
 	if (a->mid_line)
 		putchar('\n');
 	a->mid_line = false;
 	if (json_is_string(text) && prompting)
-		a->page = strdup(json_string_value(text));
+		a->page = xstrdup(json_string_value(text));
 	else if (json_is_string(text))
 		fwrite(json_string_value(text), 1, json_string_length(text), stdout);
 	json_array_foreach(rows, i, row)
@@ -125,7 +126,7 @@ static void show_answer(struct attached *a, const json_t *msg)
 	}
 	fflush(stdout);
 	if (error && a->page)
-		a->page_error = strdup(json_string_value(error));
+		a->page_error = xstrdup(json_string_value(error));
 	else if (error)
 		fprintf(stderr, "%s\n", json_string_value(error));
 }
@@ -189,9 +190,7 @@ static void socket_ready(void *ctx, int fd)
 
 	if (a->cap - a->len < 65536) {
 		a->cap = a->cap * 2 + 65536;
-		a->in = realloc(a->in, a->cap);
-		if (!a->in)
-			abort();
+		a->in = xrealloc(a->in, a->cap);
 	}
 	n = recv(fd, a->in + a->len, a->cap - a->len, 0);
 	if (n <= 0) {
@@ -383,7 +382,7 @@ static char **complete(const char *text, int start, int end)
 {
 	struct attached *a = prompting;
 	struct words w = { 0 };
-	char *line = strndup(rl_line_buffer, (size_t)end);
+	char *line = xstrndup(rl_line_buffer, (size_t)end);
 	json_t *req = json_pack("{sI ss}", "id", (json_int_t)++a->last_id, "complete", line ? line : "");
 
 	(void)text;
@@ -418,7 +417,7 @@ static void line_done(char *line)
 		add_history(line);
 		execute(a, line);
 	} else if (a->repeat) {
-		again = strdup(a->repeat);
+		again = xstrdup(a->repeat);
 		execute(a, again);
 		free(again);
 	}

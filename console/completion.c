@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What a word may be completed to, in the form that readline wants. */
 #include "console/console_int.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,8 @@ void completion_add(void *ctx, const char *text)
 {
 	struct words *w = ctx;
 
-	w->list = reallocarray(w->list, w->count + 2, sizeof(*w->list));
-	if (!w->list)
-		abort();
-	w->list[w->count++] = strdup(text);
+	w->list = xreallocarray(w->list, w->count + 2, sizeof(*w->list));
+	w->list[w->count++] = xstrdup(text);
 	w->list[w->count] = NULL;
 }
 
@@ -28,7 +27,7 @@ static char *common_prefix(const struct words *w)
 		for (size_t k = 0; k < n; k++)
 			if (w->list[i][k] != w->list[0][k])
 				n = k;
-	return strndup(w->list[0], n);
+	return xstrndup(w->list[0], n);
 }
 
 char **completion_for_readline(struct words *w)

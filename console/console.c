@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Putting a session on the terminal: signals, scripts, "run", the end. */
 #include "console/console_int.h"
+#include "base/alloc.h"
 #include "base/signals.h"
 #include "inspect/startup.h"
 
@@ -53,10 +54,8 @@ static void show_pages(struct console *c, const struct result *r)
 	bool reading = c->reading;
 	size_t len = 0;
 	char *text = NULL;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	result_render(r, c->o->json, f);
 	fclose(f);
 	c->reading = true; /* the terminal is not the guest's */
@@ -121,10 +120,8 @@ static bool take_signals(struct console *c, char *err, size_t errlen)
 
 struct console *console_new(const struct options *o, struct inspect *s, char *err, size_t errlen)
 {
-	struct console *c = calloc(1, sizeof(*c));
+	struct console *c = xcalloc(1, sizeof(*c));
 
-	if (!c)
-		abort();
 	c->o = o;
 	c->s = s;
 	c->sink = (struct inspect_sink){ .ctx = c, .emit = emit };

@@ -7,6 +7,7 @@
  * control_request.c serves lines, control_answer.c puts answers together, control_event.c tells what
  * happens, control_send.c sends. */
 #include "console/control_int.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,10 +59,8 @@ static char *take_line(struct control_client *c, size_t *len)
 	if (!end)
 		return NULL;
 	*len = (size_t)(end - c->in);
-	line = strndup(c->in, *len);
-	line = realloc(line, *len + 1);
-	if (!line)
-		abort();
+	line = xstrndup(c->in, *len);
+	line = xrealloc(line, *len + 1);
 	memcpy(line, c->in, *len);
 	line[*len] = 0;
 	c->len -= *len + 1;
@@ -97,9 +96,7 @@ static void client_ready(void *ctx, int fd)
 
 	if (c->cap - c->len < 65536) {
 		c->cap = c->len + 2 * 65536;
-		c->in = realloc(c->in, c->cap);
-		if (!c->in)
-			abort();
+		c->in = xrealloc(c->in, c->cap);
 	}
 	n = recv(fd, c->in + c->len, c->cap - c->len, MSG_DONTWAIT);
 	ctl->serving++;
@@ -115,11 +112,9 @@ static void client_ready(void *ctx, int fd)
 
 void control_adopt(struct control *ctl, int fd)
 {
-	struct control_client *c = calloc(1, sizeof(*c));
+	struct control_client *c = xcalloc(1, sizeof(*c));
 	int size = SEND_BUFFER;
 
-	if (!c)
-		abort();
 	*c = (struct control_client){ .ctl = ctl, .fd = fd, .next = ctl->clients };
 	if (ctl->nclients >= MAX_CLIENTS) {
 		control_refuse(c, "null", "too many clients");
@@ -197,10 +192,8 @@ static bool open_socket(struct control *ctl, const char *path, char *err, size_t
 
 struct control *control_new(struct inspect *s, struct loop *loop, const char *where, char *err, size_t errlen)
 {
-	struct control *ctl = calloc(1, sizeof(*ctl));
+	struct control *ctl = xcalloc(1, sizeof(*ctl));
 
-	if (!ctl)
-		abort();
 	ctl->s = s;
 	ctl->loop = loop;
 	ctl->listen_fd = -1;

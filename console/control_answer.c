@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the control socket answers, being put together: rows or text, from results as they come. */
 #include "console/control_int.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +33,8 @@ char *control_render(const struct result *r, bool json)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	result_render(r, json, f);
 	if (!json)
 		result_render_error(r, false, "", f);
@@ -78,24 +77,20 @@ void answer_emit(void *ctx, const struct result *r)
 	else
 		answer_rows(a, r);
 	if (r->error && !a->error)
-		a->error = strdup(r->error);
+		a->error = xstrdup(r->error);
 }
 
 void answer_open(struct answer *a)
 {
-	a->f = open_memstream(&a->buf, &a->len);
-	if (!a->f)
-		abort();
+	a->f = xmemstream(&a->buf, &a->len);
 }
 
 void answer_send(struct control_client *c, struct answer *a, const char *id, bool ok)
 {
 	size_t len = 0;
 	char *line = NULL;
-	FILE *f = open_memstream(&line, &len);
+	FILE *f = xmemstream(&line, &len);
 
-	if (!f)
-		abort();
 	if (a->f) {
 		add_lost(a);
 		fclose(a->f);
@@ -126,7 +121,7 @@ void answer_send(struct control_client *c, struct answer *a, const char *id, boo
 
 void control_refuse(struct control_client *c, const char *id, const char *why)
 {
-	struct answer a = { .error = strdup(why) };
+	struct answer a = { .error = xstrdup(why) };
 
 	answer_send(c, &a, id, false);
 }

@@ -2,6 +2,7 @@
  * What clients of the control socket are told without having asked: stops, serial output, what
  * points print. */
 #include "console/control_int.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,8 @@ static char *stop_event(struct control *ctl)
 	char *line = NULL, *text, *record;
 	struct result r;
 	size_t len = 0;
-	FILE *f = open_memstream(&line, &len);
+	FILE *f = xmemstream(&line, &len);
 
-	if (!f)
-		abort();
 	inspect_stop_record(ctl->s, &r);
 	record = control_render(&r, true);
 	text = control_render(&r, false);
@@ -83,9 +82,7 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 		if (!c->serial || c->fd < 0)
 			continue;
 		if (!line) {
-			f = open_memstream(&line, &len);
-			if (!f)
-				abort();
+			f = xmemstream(&line, &len);
 			fputs("{\"event\":\"serial\",\"text\":", f);
 			control_string(f, (const char *)buf, n);
 			fputs("}\n", f);
@@ -102,10 +99,8 @@ static char *output_event(const struct result *r)
 	struct answer rows = { 0 };
 	char *line = NULL, *text = control_render(r, false);
 	size_t len = 0;
-	FILE *f = open_memstream(&line, &len);
+	FILE *f = xmemstream(&line, &len);
 
-	if (!f)
-		abort();
 	answer_open(&rows);
 	answer_rows(&rows, r);
 	fclose(rows.f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Requests on the control socket: a line is one, by its key, answered by one line with its id. */
 #include "console/console_int.h"
+#include "base/alloc.h"
 #include "console/control_int.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@ static void execute(struct control_client *c, const char *id, const char *comman
 {
 	struct answer a = { .text = text, .no_output = c->output };
 	struct inspect_sink sink = { .ctx = &a, .emit = answer_emit };
-	char *line = strdup(command);
+	char *line = xstrdup(command);
 	enum inspect_status st;
 
 	for (char *p = line; *p; p++)
@@ -20,7 +21,7 @@ static void execute(struct control_client *c, const char *id, const char *comman
 			*p = ' ';
 	answer_open(&a);
 	st = inspect_exec(c->ctl->s, line, &sink);
-	a.repeat = text ? strdup(inspect_repeat_line(c->ctl->s)) : NULL;
+	a.repeat = text ? xstrdup(inspect_repeat_line(c->ctl->s)) : NULL;
 	answer_send(c, &a, id, st != INSPECT_FAILED);
 	free(line);
 	if (st == INSPECT_QUIT)

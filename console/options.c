@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Parsing by a table of options; --help and the manual come from the same rows. */
 #include "console/options.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -130,9 +131,7 @@ static bool parse_number(const char *text, uint64_t *n)
 
 static void add_script(struct options *o, bool file, const char *text)
 {
-	o->scripts = reallocarray(o->scripts, o->nscripts + 1, sizeof(*o->scripts));
-	if (!o->scripts)
-		abort();
+	o->scripts = xreallocarray(o->scripts, o->nscripts + 1, sizeof(*o->scripts));
 	o->scripts[o->nscripts++] = (struct script){ file, text };
 }
 
@@ -324,7 +323,7 @@ static bool parse_flat(struct options *o)
 
 	if (!at || at == o->flat || !parse_number(at + 1, &o->flat_addr))
 		return false;
-	o->flat_file = strndup(o->flat, (size_t)(at - o->flat));
+	o->flat_file = xstrndup(o->flat, (size_t)(at - o->flat));
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See outbox.h. */
 #include "console/outbox.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,8 +28,8 @@ void outbox_fini(struct outbox *b)
 
 static void put(struct outbox *b, const char *line, size_t n)
 {
-	if (!b->buf && !(b->buf = malloc(ROOM)))
-		abort();
+	if (!b->buf)
+		b->buf = xmalloc(ROOM);
 	memcpy(b->buf + b->len, line, n);
 	b->len += n;
 }

@@ -5,6 +5,7 @@
  * Readline hands its callbacks no context: the one console that has the terminal
  * hangs off a thread-local pointer, here. */
 #include "console/console_int.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,14 +107,14 @@ static enum inspect_status execute(struct console *c)
 	c->sigint = false;
 	if (!line[blank]) {
 		free(line);
-		line = strdup(c->repeat ? c->repeat : "");
+		line = xstrdup(c->repeat ? c->repeat : "");
 	}
 	c->own_line = !c->runs; /* not while a command of another face makes the guest run */
 	st = inspect_exec(c->s, line, &c->sink);
 	c->own_line = false;
 	if (line[0]) { /* other faces may come to the session's */
 		free(c->repeat);
-		c->repeat = strdup(inspect_repeat_line(c->s));
+		c->repeat = xstrdup(inspect_repeat_line(c->s));
 	}
 	free(line);
 	c->line = NULL;

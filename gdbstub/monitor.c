@@ -2,6 +2,7 @@
  * "monitor COMMAND": every command of the session, its results as text in O packets as
  * they come. */
 #include "gdbstub/gdb_int.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +33,7 @@ static void emit(void *ctx, const struct result *r)
 
 	if ((!r->first && !r->error) || g->given_up)
 		return;
-	f = open_memstream(&text, &len);
-	if (!f)
-		abort();
+	f = xmemstream(&text, &len);
 	result_render(r, r->json, f);
 	result_render_error(r, r->json, "", f);
 	fclose(f);
@@ -46,10 +45,8 @@ void on_monitor(struct gdb *g, struct span a)
 {
 	struct inspect_sink sink = { .ctx = g, .emit = emit };
 	size_t n = span_left(&a) / 2;
-	char *line = malloc(n + 1);
+	char *line = xmalloc(n + 1);
 
-	if (!line)
-		abort();
 	n = hex_decode(a.p, span_left(&a), line, n);
 	line[n] = 0;
 	for (size_t i = 0; i < n; i++)

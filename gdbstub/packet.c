@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See packet.h. Run-length encoding is not used: nothing here repeats enough. */
 #include "gdbstub/packet.h"
+#include "base/alloc.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,9 +93,7 @@ static char *out_room(struct out *o, size_t n)
 {
 	if (o->len + n + 1 > o->cap) {
 		o->cap = (o->len + n + 1) * 2;
-		o->data = realloc(o->data, o->cap);
-		if (!o->data)
-			abort();
+		o->data = xrealloc(o->data, o->cap);
 	}
 	return o->data + o->len;
 }

@@ -6,6 +6,7 @@
  * it ends at the next stop. Single steps are done here and now; a range of them in slices: gdb
  * is told of a stop within the range and asks to go on by itself, and meanwhile the event loop
  * serves 0x03 and the other faces. */
+#include "base/alloc.h"
 #include "gdbstub/agent.h"
 #include "gdbstub/gdb_int.h"
 
@@ -364,12 +365,10 @@ bool gdb_condition_holds(void *ctx, const void *extra)
 /* ";XLEN,BYTECODE..." after a breakpoint. NULL: there is none. */
 static void *take_conditions(struct span a)
 {
-	uint8_t *all = malloc(span_left(&a) + 8), *to = all;
+	uint8_t *all = xmalloc(span_left(&a) + 8), *to = all;
 	uint64_t len;
 	uint32_t n;
 
-	if (!all)
-		abort();
 	while (span_word(&a, ";X") || span_word(&a, "X")) {
 		if (!span_hex(&a, &len) || !span_char(&a, ',') || !len || len > span_left(&a) / 2)
 			break;

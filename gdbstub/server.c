@@ -6,6 +6,7 @@
  * lets the guest run). Bytes that come then are kept, and looked through
  * only for 0x03; a connection that breaks then is only marked, and dropped by the outermost. */
 #include "gdbstub/gdb_int.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -501,10 +502,8 @@ void gdb_close(struct gdb *g)
 
 struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 {
-	struct gdb *g = calloc(1, sizeof(*g));
+	struct gdb *g = xcalloc(1, sizeof(*g));
 
-	if (!g)
-		abort();
 	g->s = session;
 	g->loop = loop;
 	g->listen_fd = g->conn = -1;

@@ -2,6 +2,7 @@
  * Registers and memory. Memory is what translation of the moment maps, or physical memory
  * in PhyMemMode; devices are never touched. */
 #include "gdbstub/gdb_int.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,9 +94,7 @@ static uint8_t *fetch(struct gdb *g, struct span a, size_t max, size_t *got)
 	}
 	if (len > max)
 		len = max;
-	buf = malloc(len + 1);
-	if (!buf)
-		abort();
+	buf = xmalloc(len + 1);
 	*got = debug_read(g->s, g->physical, addr, buf, len);
 	if (*got || !len)
 		return buf;
@@ -170,11 +169,9 @@ void on_write_binary(struct gdb *g, struct span a)
  * in the way. */
 static bool search(struct gdb *g, uint64_t *addr, uint64_t len, const void *pattern, size_t n, bool *readable)
 {
-	uint8_t *buf = malloc(SEARCH_PIECE + n);
+	uint8_t *buf = xmalloc(SEARCH_PIECE + n);
 	const uint8_t *hit = NULL;
 
-	if (!buf)
-		abort();
 	*readable = true;
 	while (len >= n && !hit) {
 		size_t want = len < SEARCH_PIECE + n - 1 ? len : SEARCH_PIECE + n - 1;

@@ -2,6 +2,7 @@
  * What is derived from the command rows: look-up and arguments. Completion is in complete.c, help in
  * cmd/session.c. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -141,11 +142,9 @@ char **command_split(const char *rest, int *argc, char *why, size_t whylen)
 {
 	/* one block: the pointers, then the text, which is never longer than REST */
 	size_t most = strlen(rest) / 2 + 2;
-	char **argv = malloc(most * sizeof(*argv) + strlen(rest) + most);
+	char **argv = xmalloc(most * sizeof(*argv) + strlen(rest) + most);
 	char *out;
 
-	if (!argv)
-		abort();
 	out = (char *)(argv + most);
 	*argc = 0;
 	for (;;) {

@@ -2,6 +2,7 @@
  * Command lines: what stands in the way of one, its words and its run; the commands of a point
  * that was hit; scripts. The commands themselves are in cmd_*.c, finding them is in command.c. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -71,10 +72,9 @@ static char *repeated_line(const struct command *c, const char *line, const char
 	if (!(c->flags & CMD_REPEAT))
 		return NULL;
 	if (!(c->flags & CMD_FMT))
-		return strdup(line);
+		return xstrdup(line);
 	/* x goes on where it was: no address */
-	if (asprintf(&text, "%s%s%s", c->name, fmt[0] ? "/" : "", fmt) < 0)
-		abort();
+	text = xasprintf("%s%s%s", c->name, fmt[0] ? "/" : "", fmt);
 	return text;
 }
 
@@ -123,7 +123,7 @@ static char *trimmed(const char *line)
 	n = strlen(line);
 	while (n && isspace((unsigned char)line[n - 1]))
 		n--;
-	return strndup(line, n);
+	return xstrndup(line, n);
 }
 
 static enum inspect_status exec_line(struct inspect *s, const char *line, const struct inspect_sink *sink)
@@ -171,7 +171,7 @@ static enum inspect_status exec_list(struct inspect *s, const char *list, const 
 
 	while (*list && st == INSPECT_OK && !s->hit_commands && !session_interrupted(s)) {
 		size_t n = command_end(list);
-		char *line = strndup(list, n);
+		char *line = xstrndup(list, n);
 
 		st = exec_line(s, line, sink);
 		free(line);

@@ -2,6 +2,7 @@
  * What the parts of inspect/ know of the guest: its processor and memory, and the environment
  * in which expressions about it are evaluated. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 #include "x86/regs.h"
 
 #include <stdlib.h>
@@ -69,9 +70,7 @@ struct variable *session_variable(struct inspect *s, const char *name, bool make
 			return &s->vars[i];
 	if (!make)
 		return NULL;
-	s->vars = reallocarray(s->vars, s->nvars + 1, sizeof(*s->vars));
-	if (!s->vars)
-		abort();
+	s->vars = xreallocarray(s->vars, s->nvars + 1, sizeof(*s->vars));
 	v = &s->vars[s->nvars++];
 	*v = (struct variable){ 0 };
 	snprintf(v->name, sizeof(v->name), "%s", name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The log for faces that do not share the session's standard error: a pipe, as any thread may log
  * and none may wait for that, read by the main thread and told as what comes by itself. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
 
@@ -66,9 +67,7 @@ int inspect_log_fd(struct inspect *s)
 
 	if (c)
 		return c->fd[0];
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		abort();
+	c = xcalloc(1, sizeof(*c));
 	if (pipe2(c->fd, O_CLOEXEC | O_NONBLOCK) < 0) {
 		free(c);
 		return -1;

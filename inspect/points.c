@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The list of points. Telling the engine is run.c's part. */
 #include "inspect/points.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,16 +26,14 @@ struct point *points_add(struct points *t, gva addr, bool temporary, const char 
 {
 	struct point *p;
 
-	t->list = reallocarray(t->list, t->count + 1, sizeof(*t->list));
-	if (!t->list)
-		abort();
+	t->list = xreallocarray(t->list, t->count + 1, sizeof(*t->list));
 	p = &t->list[t->count++];
 	*p = (struct point){ .number = ++t->last_number,
 			     .addr = addr,
 			     .len = 1,
 			     .enabled = true,
 			     .temporary = temporary,
-			     .cond = cond ? strdup(cond) : NULL };
+			     .cond = cond ? xstrdup(cond) : NULL };
 	return p;
 }
 

@@ -2,6 +2,7 @@
  * Result records and their two renderers. Text that came from a guest (symbol
  * names, screens, serial lines) is cleaned of control characters here, once. */
 #include "inspect/record.h"
+#include "base/alloc.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -55,10 +56,8 @@ static void sink_row(struct row_sink *sink, const struct value *vals)
 struct table *result_table(struct result *r, const struct view_col *cols, unsigned ncols,
 			   enum table_style style, const char *format)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct table *t = xcalloc(1, sizeof(*t));
 
-	if (!t)
-		abort();
 	t->sink.row = sink_row;
 	t->cols = cols;
 	t->ncols = ncols;
@@ -78,15 +77,13 @@ void table_row(struct table *t, const struct value *vals)
 
 	if (t->nrows == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 8;
-		t->vals = reallocarray(t->vals, t->cap * t->ncols, sizeof(*t->vals));
-		if (!t->vals)
-			abort();
+		t->vals = xreallocarray(t->vals, t->cap * t->ncols, sizeof(*t->vals));
 	}
 	to = t->vals + t->nrows++ * t->ncols;
 	for (unsigned c = 0; c < t->ncols; c++) {
 		to[c] = vals[c];
 		if (to[c].type == VAL_STR)
-			to[c].s = strdup(vals[c].s ? vals[c].s : "");
+			to[c].s = xstrdup(vals[c].s ? vals[c].s : "");
 	}
 }
 
@@ -98,8 +95,7 @@ void result_text(struct result *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	for (line = text; line; line = save) {
 		save = strchr(line, '\n');
@@ -117,8 +113,7 @@ int result_fail(struct result *r, const char *fmt, ...)
 	if (r->error)
 		return -1;
 	va_start(ap, fmt);
-	if (vasprintf(&r->error, fmt, ap) < 0)
-		abort();
+	r->error = xvasprintf(fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -278,8 +273,8 @@ static void put_cell(FILE *f, const char *text, size_t width, bool right, size_t
 
 static void render_grid(const struct table *t, FILE *f)
 {
-	size_t *width = calloc(t->ncols, sizeof(*width)), pad;
-	bool *used = calloc(t->ncols, sizeof(*used));
+	size_t *width = xcalloc(t->ncols, sizeof(*width)), pad;
+	bool *used = xcalloc(t->ncols, sizeof(*used));
 	char buf[CELL];
 
 	measure(t, width, used);
@@ -360,10 +355,8 @@ static void render_format(const struct table *t, FILE *f)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *line = open_memstream(&text, &len);
+	FILE *line = xmemstream(&text, &len);
 
-	if (!line)
-		abort();
 	for (size_t r = 0; r < t->nrows; r++) {
 		for (const char *p = t->format; *p;) {
 			if (*p == '{')
@@ -390,7 +383,7 @@ static json_t *json_text(const char *s)
 
 	if (j)
 		return j;
-	copy = strdup(s); /* not UTF-8 */
+	copy = xstrdup(s); /* not UTF-8 */
 	for (char *p = copy; *p; p++)
 		if (*p & 0x80)
 			*p = '?';
@@ -477,7 +470,7 @@ void result_render_error(const struct result *r, bool json, const char *prefix, 
 		put_json(o, f);
 		return;
 	}
-	text = strdup(r->error);
+	text = xstrdup(r->error);
 	clean(text);
 	fprintf(f, "%s%s\n", prefix, text);
 	free(text);

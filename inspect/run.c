@@ -6,6 +6,7 @@
  * starts on one does that instruction as a single step (without interrupts, or the
  * handler would come first and the point be hit twice), then continues. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 #include "x86/disas.h"
 
 #include <poll.h>
@@ -32,9 +33,7 @@ static void engine_insert(struct inspect *s, gva addr)
 {
 	struct vcpu *v = machine_vcpu(s->m);
 
-	s->known.list = reallocarray(s->known.list, s->known.count + 1, sizeof(gva));
-	if (!s->known.list)
-		abort();
+	s->known.list = xreallocarray(s->known.list, s->known.count + 1, sizeof(gva));
 	s->known.list[s->known.count++] = addr;
 	v->ops->bp_insert(v, addr);
 }
@@ -118,11 +117,9 @@ void run_set_stop(struct inspect *s, const char *reason)
 
 void run_publish(struct inspect *s)
 {
-	struct inspect_snapshot *snap = malloc(sizeof(*snap));
+	struct inspect_snapshot *snap = xmalloc(sizeof(*snap));
 	struct vcpu *v = machine_vcpu(s->m);
 
-	if (!snap)
-		abort();
 	snap->generation = ++s->generation;
 	s->revision++;
 	snap->icount = v->icount;
@@ -198,7 +195,7 @@ static bool point_stops(struct inspect *s, struct point *p)
 	}
 	if (p->commands) {
 		free(s->hit_commands);
-		s->hit_commands = strdup(p->commands);
+		s->hit_commands = xstrdup(p->commands);
 	}
 	return true;
 }

@@ -2,6 +2,7 @@
  * One growing buffer with two read positions, taken and searched. What both are
  * past is dropped; the searched position may lag by KEEP bytes at most. */
 #include "inspect/serial.h"
+#include "base/alloc.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,10 +25,8 @@ struct serial_log {
 
 struct serial_log *serial_log_new(void)
 {
-	struct serial_log *l = calloc(1, sizeof(*l));
+	struct serial_log *l = xcalloc(1, sizeof(*l));
 
-	if (!l)
-		abort();
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->taken_some, NULL);
 	l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -66,9 +65,7 @@ static void append(struct serial_log *l, const uint8_t *buf, size_t n)
 	drop_used(l);
 	if (l->len + n > l->cap) {
 		l->cap = (l->len + n) * 2;
-		l->buf = realloc(l->buf, l->cap);
-		if (!l->buf)
-			abort();
+		l->buf = xrealloc(l->buf, l->cap);
 	}
 	memcpy(l->buf + l->len, buf, n);
 	l->len += n;

@@ -2,6 +2,7 @@
  * See serial_port.h. A reader that stands still is waited for once, then not again until it
  * has read something: a face that serves the socket goes on serving its user. */
 #include "inspect/serial_port.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,11 +142,9 @@ static void write_all(struct serial_port *p, const uint8_t *buf, size_t n)
 struct serial_port *serial_port_new(struct inspect *s, struct loop *loop, const char *where, char *err,
 				    size_t errlen)
 {
-	struct serial_port *p = calloc(1, sizeof(*p));
+	struct serial_port *p = xcalloc(1, sizeof(*p));
 	bool ok;
 
-	if (!p)
-		abort();
 	*p = (struct serial_port){ .s = s, .loop = loop, .file = -1, .listening = -1, .conn = -1 };
 	ok = !strncmp(where, "file:", 5) ? open_file(p, where + 5, err, errlen)
 					 : open_socket(p, where + 5, err, errlen);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The session: its life, time and interruption, running for the face, the end. Command lines are
  * execute.c's, results output.c's, access to the guest guest.c's. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
 
@@ -13,10 +14,8 @@ enum { QUIET_NS = 150000000 /* how long a debugger's stop lasts before people ar
 
 struct inspect *inspect_new(const struct inspect_face *face)
 {
-	struct inspect *s = calloc(1, sizeof(*s));
+	struct inspect *s = xcalloc(1, sizeof(*s));
 
-	if (!s)
-		abort();
 	if (face)
 		s->face = *face;
 	symbols_init(&s->symbols);

@@ -2,6 +2,7 @@
  * The registry of views: which tables of views there are and who owns the data.
  * Where two tables have a view of the same name the first one is shown. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 #include "x86/regs.h"
 
 #include <stdio.h>
@@ -161,10 +162,8 @@ int view_pc_column(const struct view *v)
 static void add_symbol_column(struct table *t, unsigned pc)
 {
 	static const struct view_col symbol = { "symbol", "symbol", VAL_STR, "", "where pc is" };
-	struct view_col *cols = calloc(t->ncols + 1, sizeof(*cols));
+	struct view_col *cols = xcalloc(t->ncols + 1, sizeof(*cols));
 
-	if (!cols)
-		abort();
 	memcpy(cols, t->cols, (pc + 1) * sizeof(*cols));
 	cols[pc + 1] = symbol;
 	memcpy(cols + pc + 2, t->cols + pc + 1, (t->ncols - pc - 1) * sizeof(*cols));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See canvas.h. */
 #include "tui/canvas.h"
+#include "base/alloc.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,9 +10,7 @@
 void canvas_init(struct canvas *c, int w, int h)
 {
 	*c = (struct canvas){ .w = w, .h = h };
-	c->cells = calloc((size_t)(w > 0 ? w : 1) * (size_t)(h > 0 ? h : 1), sizeof(*c->cells));
-	if (!c->cells)
-		abort();
+	c->cells = xcalloc((size_t)(w > 0 ? w : 1) * (size_t)(h > 0 ? h : 1), sizeof(*c->cells));
 	canvas_clear(c);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See journal.h. */
 #include "tui/journal.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,7 @@ static void add_line(struct journal *j, const char *prefix, const char *text, si
 	char **at = &j->line[j->count++ % JOURNAL_LINES];
 
 	free(*at);
-	if (asprintf(at, "%s%.*s", prefix, (int)n, text) < 0)
-		abort();
+	*at = xasprintf("%s%.*s", prefix, (int)n, text);
 }
 
 void journal_add(struct journal *j, const char *prefix, const char *text)
@@ -37,10 +37,8 @@ char *journal_text(const struct journal *j)
 	uint64_t n = j->count > JOURNAL_LINES ? j->count - JOURNAL_LINES : 0;
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	for (; n < j->count; n++)
 		fprintf(f, "%s\n", j->line[n % JOURNAL_LINES]);
 	fclose(f);

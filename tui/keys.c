@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Keys: one table of key, action, footer label and help, from which the help screen and
  * the footer are made. A pane's own keys come first, as its class says. */
+#include "base/alloc.h"
 #include "tui/actions.h"
 #include "tui/panes.h"
 
@@ -162,10 +163,8 @@ static char *wrapped(char *text, int width)
 {
 	char *out = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&out, &len);
+	FILE *f = xmemstream(&out, &len);
 
-	if (!f)
-		abort();
 	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
 		put_wrapped(f, p, strcspn(p, "\n"), (size_t)(width > 40 ? width - 2 : 38));
 	fclose(f);
@@ -177,10 +176,8 @@ char *keys_help(struct tui *t)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	for (int s = 0; s < NSECTIONS; s++)
 		help_section(f, (enum section)s);
 	help_panes(f, t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See layout.h. */
 #include "tui/layout.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -59,11 +60,9 @@ static bool parse_name(const char **p, struct layout *l)
 
 static struct layout *parse_node(const char **p, int depth)
 {
-	struct layout *l = calloc(1, sizeof(*l));
+	struct layout *l = xcalloc(1, sizeof(*l));
 	bool ok;
 
-	if (!l)
-		abort();
 	if ((**p == 'h' || **p == 'v') && (*p)[1] == '(') {
 		l->beside = **p == 'h';
 		(*p)++;
@@ -209,10 +208,8 @@ static void solve_split(struct layout *l, struct rect r)
 {
 	int n = fitting(l, l->beside ? r.w : r.h), i = 0;
 	int room = l->beside ? r.w - (n - 1) : r.h;
-	int *size = calloc((size_t)n + 1, sizeof(*size));
+	int *size = xcalloc((size_t)n + 1, sizeof(*size));
 
-	if (!size)
-		abort();
 	sizes(l, n, room, size);
 	for (struct layout *c = l->child; c; c = c->next, i++) {
 		struct rect at = r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See pane_table.h. The rows stay as they were fetched; the pane keeps an order of row
  * numbers, sorted and filtered. */
+#include "base/alloc.h"
 #include "tui/actions.h"
 #include "tui/pane_table_int.h"
 
@@ -203,10 +204,8 @@ static int compare_down(const void *x, const void *y)
 
 static void sort_rows(struct table_pane *tp, int col)
 {
-	struct sort_key *keys = reallocarray(NULL, tp->norder + 1, sizeof(*keys));
+	struct sort_key *keys = xreallocarray(NULL, tp->norder + 1, sizeof(*keys));
 
-	if (!keys)
-		abort();
 	for (size_t i = 0; i < tp->norder; i++)
 		keys[i] = sort_key(table_value(tp, tp->order[i], col), tp->order[i]);
 	qsort(keys, tp->norder, sizeof(*keys), tp->down ? compare_down : compare_up);
@@ -221,9 +220,7 @@ static void set_order(struct table_pane *tp, const struct table_spec *sp)
 
 	if (tp->k->nrows > tp->cap) {
 		tp->cap = tp->k->nrows;
-		tp->order = reallocarray(tp->order, tp->cap, sizeof(*tp->order));
-		if (!tp->order)
-			abort();
+		tp->order = xreallocarray(tp->order, tp->cap, sizeof(*tp->order));
 	}
 	tp->norder = 0;
 	for (size_t r = 0; r < tp->k->nrows; r++) {

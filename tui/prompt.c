@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The line at the bottom: shell commands with completion and history (shared with the
  * shell's), search, filter, go to. */
+#include "base/alloc.h"
 #include "base/user.h"
 #include "tui/tui_int.h"
 
@@ -24,7 +25,7 @@ static void remember(struct prompt *p, const char *line)
 		p->nhistory--;
 		p->hist_new -= p->hist_new > 0;
 	}
-	p->history[p->nhistory++] = strdup(line);
+	p->history[p->nhistory++] = xstrdup(line);
 }
 
 void prompt_init(struct tui *t)
@@ -34,9 +35,7 @@ void prompt_init(struct tui *t)
 	size_t cap = 0;
 	FILE *f;
 
-	p->history = calloc(HISTORY, sizeof(*p->history));
-	if (!p->history)
-		abort();
+	p->history = xcalloc(HISTORY, sizeof(*p->history));
 	f = user_state_path("history", path, sizeof(path)) ? fopen(path, "re") : NULL;
 	while (f && getline(&line, &cap, f) > 0) {
 		line[strcspn(line, "\n")] = 0;
@@ -131,7 +130,7 @@ static void add_word(void *ctx, const char *text)
 		if (!strcmp(w->list[i], text))
 			return;
 	if (w->n < MAX_WORDS)
-		w->list[w->n++] = strdup(text);
+		w->list[w->n++] = xstrdup(text);
 }
 
 /* Names of files that begin with WORD; a folder ends in a slash. */
@@ -178,10 +177,8 @@ static void show_words(struct tui *t, const struct words *w)
 {
 	size_t len = 0, widest = 0, columns, rows;
 	char *text = NULL;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	for (size_t i = 0; i < w->n; i++)
 		if (strlen(w->list[i]) > widest)
 			widest = strlen(w->list[i]);

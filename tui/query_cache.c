@@ -2,6 +2,7 @@
  * Looks: command lines executed for panes, their records kept while panes may hold on
  * to them. Two panes that look at the same share one result. */
 #include "tui/tui_int.h"
+#include "base/alloc.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -45,10 +46,8 @@ const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
 	va_end(ap);
 	l = query_find(t, line);
 	if (!l) {
-		l = calloc(1, sizeof(*l));
-		if (!l)
-			abort();
-		l->line = strdup(line);
+		l = xcalloc(1, sizeof(*l));
+		l->line = xstrdup(line);
 		result_init(&l->r);
 		l->next = t->queries;
 		t->queries = l;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See rates.h. */
 #include "tui/rates.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,7 @@ static const int64_t SAMPLE_NS = 400 * 1000 * 1000;
 
 void rates_init(struct rates *r)
 {
-	*r = (struct rates){ .slot = calloc(2 * RATES_MAX, sizeof(*r->slot)) };
-	if (!r->slot)
-		abort();
+	*r = (struct rates){ .slot = xcalloc(2 * RATES_MAX, sizeof(*r->slot)) };
 }
 
 void rates_fini(struct rates *r)
@@ -65,9 +64,7 @@ static struct series *add(struct rates *r, const char *name)
 		return NULL;
 	if (r->n == r->cap) {
 		r->cap = r->cap ? r->cap * 2 : 32;
-		r->series = reallocarray(r->series, (size_t)r->cap, sizeof(*r->series));
-		if (!r->series)
-			abort();
+		r->series = xreallocarray(r->series, (size_t)r->cap, sizeof(*r->series));
 	}
 	e = &r->series[r->n++];
 	*e = (struct series){ 0 };

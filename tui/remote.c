@@ -5,6 +5,7 @@
  * reports stops; nothing here does. */
 #include "tui/remote.h"
 #include "tui/tui_int.h"
+#include "base/alloc.h"
 #include "tui/remote_codec.h"
 
 #include <stdlib.h>
@@ -47,10 +48,8 @@ static json_t *row_runs(const struct canvas *c, int y)
 {
 	const struct cell *row = &c->cells[y * c->w];
 	json_t *runs = json_array();
-	char *text = malloc((size_t)c->w * 4 + 1), style[REMOTE_STYLE];
+	char *text = xmalloc((size_t)c->w * 4 + 1), style[REMOTE_STYLE];
 
-	if (!text)
-		abort();
 	for (int x = 0, from; x < c->w;) {
 		size_t n = 0;
 
@@ -206,10 +205,8 @@ const char *tui_remote_request(struct tui_remote *r, const json_t *req)
 
 struct tui_remote *tui_remote_new(struct tui_service *v, const struct tui_remote_out *out)
 {
-	struct tui_remote *r = calloc(1, sizeof(*r));
+	struct tui_remote *r = xcalloc(1, sizeof(*r));
 
-	if (!r)
-		abort();
 	r->v = v;
 	r->out = *out;
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -272,10 +269,8 @@ static void output(void *ctx, const struct result *r)
 
 struct tui_service *tui_service_new(struct inspect *s, struct loop *loop, const char *guest)
 {
-	struct tui_service *v = calloc(1, sizeof(*v));
+	struct tui_service *v = xcalloc(1, sizeof(*v));
 
-	if (!v)
-		abort();
 	v->s = s;
 	v->loop = loop;
 	v->cfg.guest = guest;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Which panes stand where, which has the keys, and what the mouse hits. */
 #include "tui/tui_int.h"
+#include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,7 @@ static void add_pane(struct tui *t, const struct pane_class *cls)
 		abort(); /* our own bug: the table of screens is too long */
 	t->npanes++;
 	p->cls = cls;
-	p->state = calloc(1, cls->size ? cls->size : 1);
-	if (!p->state)
-		abort();
+	p->state = xcalloc(1, cls->size ? cls->size : 1);
 	if (cls->init)
 		cls->init(p);
 }

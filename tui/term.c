@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See term.h. Curses keeps its state in globals of its own; a process has one terminal. */
 #include "tui/term.h"
+#include "base/alloc.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -208,10 +209,8 @@ static void complain(char *err, size_t errlen)
 
 struct term *term_new(char *err, size_t errlen)
 {
-	struct term *t = calloc(1, sizeof(*t));
+	struct term *t = xcalloc(1, sizeof(*t));
 
-	if (!t)
-		abort();
 	t->utf8 = term_utf8();
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		t->screen = open_screen();

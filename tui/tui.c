@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The dashboard's life: the terminal, signals, the event loop, commands. */
 #include "tui/tui_int.h"
+#include "base/alloc.h"
 #include "base/signals.h"
 #include "inspect/startup.h"
 
@@ -31,10 +32,8 @@ static char *rendered(const struct result *r, bool error)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = xmemstream(&text, &len);
 
-	if (!f)
-		abort();
 	if (error)
 		result_render_error(r, false, "", f);
 	else
@@ -47,9 +46,7 @@ static void append_output(struct tui *t, const char *text)
 {
 	size_t n = strlen(text);
 
-	t->output = realloc(t->output, t->output_len + n + 1);
-	if (!t->output)
-		abort();
+	t->output = xrealloc(t->output, t->output_len + n + 1);
 	memcpy(t->output + t->output_len, text, n + 1);
 	t->output_len += n;
 }
@@ -370,10 +367,8 @@ void tui_fini(struct tui *t)
 
 struct tui *tui_new(const struct tui_config *cfg, struct inspect *s, char *err, size_t errlen)
 {
-	struct tui *t = calloc(1, sizeof(*t));
+	struct tui *t = xcalloc(1, sizeof(*t));
 
-	if (!t)
-		abort();
 	tui_init(t, cfg, s);
 	t->loop = loop_new();
 	if (!take_signals(t, err, errlen) ||

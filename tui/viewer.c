@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The terminal's side of an attached dashboard: shows frames, sends keys and its size. It
  * knows nothing of what it shows. */
+#include "base/alloc.h"
 #include "tui/remote.h"
 #include "base/loop.h"
 #include "base/signals.h"
@@ -160,9 +161,7 @@ static void socket_ready(void *ctx, int fd)
 
 	if (v->cap - v->len < CHUNK) {
 		v->cap = v->cap * 2 + CHUNK;
-		v->in = realloc(v->in, v->cap);
-		if (!v->in)
-			abort();
+		v->in = xrealloc(v->in, v->cap);
 	}
 	n = recv(fd, v->in + v->len, v->cap - v->len, 0);
 	if (n <= 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See vt.h. */
 #include "tui/vt.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,7 @@ static void blank(struct vt *v, int y, int from, int to)
 void vt_init(struct vt *v)
 {
 	*v = (struct vt){ .bottom = VT_H - 1, .color = 7 };
-	v->past = calloc(VT_HISTORY, sizeof(*v->past));
-	if (!v->past)
-		abort();
+	v->past = xcalloc(VT_HISTORY, sizeof(*v->past));
 	for (int y = 0; y < VT_H; y++)
 		blank(v, y, 0, VT_W);
 }

@@ -2,6 +2,7 @@
  * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of
  * "x" or "print" and an expression; run_report() adds what all of them say. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,11 +160,9 @@ static int cmd_display(struct inspect *s, const struct cmd_args *a, struct resul
 	result_fini(&try);
 	if (r->error)
 		return -1;
-	s->displays = reallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
-	if (!s->displays)
-		abort();
+	s->displays = xreallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
 	d = &s->displays[s->ndisplays++];
-	*d = (struct display){ .number = ++s->last_display, .expr = strdup(a->rest) };
+	*d = (struct display){ .number = ++s->last_display, .expr = xstrdup(a->rest) };
 	snprintf(d->fmt, sizeof(d->fmt), "%s", a->fmt);
 	show(s, d, r);
 	return 0;

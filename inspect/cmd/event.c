@@ -2,6 +2,7 @@
  * Stopping at what the processor does, wherever it does it: break-on. The engine looks
  * for the events (x86/engine.h); conditions and words are here. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -197,7 +198,7 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 	if (!p || p->owner)
 		return result_fail(r, "commands: no point %s of yours (info break lists them)", a->argv[0]);
 	free(p->commands);
-	p->commands = a->argc > 1 && a->argv[1][0] ? strdup(a->argv[1]) : NULL;
+	p->commands = a->argc > 1 && a->argv[1][0] ? xstrdup(a->argv[1]) : NULL;
 	return 0;
 }
 

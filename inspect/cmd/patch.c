@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest code changed in the translation only, and probes. What there is of them
  * is shown by the translator's own views (info patches, probes). */
+#include "base/alloc.h"
 #include "bt/bt.h"
 #include "inspect/debuginfo/asm.h"
 #include "inspect/session_int.h"
@@ -87,11 +88,9 @@ static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, 
 			       .symbol = asm_symbol,
 			       .interrupted = asm_interrupted,
 			       .ctx = s };
-	char *text = calloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
+	char *text = xcalloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
 	int n;
 
-	if (!text)
-		abort();
 	for (int i = 2; i < a->argc; i++) {
 		strcat(text, a->argv[i]);
 		strcat(text, " ");

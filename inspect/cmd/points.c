@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Breakpoints: break, tbreak, delete, enable, disable, info break. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -253,7 +254,7 @@ static int cmd_condition(struct inspect *s, const struct cmd_args *a, struct res
 	if (!p || (*text && condition_at(s, a, text, &cond, r)))
 		return -1;
 	free(p->cond);
-	p->cond = *text ? strdup(text) : NULL;
+	p->cond = *text ? xstrdup(text) : NULL;
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Probes: what they ask for, compiled; what they recorded, printed. The list with its counters is the
  * translator's view (info probes). */
+#include "base/alloc.h"
 #include "inspect/probe_line.h"
 #include "x86/regs.h"
 
@@ -99,7 +100,7 @@ static const char *compile_line(struct inspect *s, const char *text, struct bt_p
 	n = (size_t)(end - text);
 	while (n && isspace((unsigned char)text[n - 1]))
 		n--;
-	p->record_text = *line = strndup(text, n);
+	p->record_text = *line = xstrndup(text, n);
 	return end;
 }
 
@@ -123,15 +124,13 @@ static int add(struct inspect *s, const struct bt_probe *p, struct result *r)
 /* "[ADDRESS] ["FORMAT" [EXPR,...]] [if COND]" */
 int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	struct bt_probe *p = calloc(1, sizeof(*p));
+	struct bt_probe *p = xcalloc(1, sizeof(*p));
 	struct expr_env env = session_env(s);
 	const char *text = a->rest;
 	int64_t addr = (int64_t)session_pc(s);
 	char err[200], *line = NULL;
 	int rc = 0;
 
-	if (!p)
-		abort();
 	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
 		rc = result_fail(r, "probe: %s", err);
 	else if (addr < 0 || addr > UINT32_MAX)

@@ -2,6 +2,7 @@
  * A sampling profile: stop the guest for a moment now and then, note its call stack.
  * Stacks are kept as folded text ("outer;inner"), counted. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <errno.h>
 #include <math.h>
@@ -33,10 +34,8 @@ static void tally(struct tallies *t, const char *name)
 	while (i < t->count && strcmp(t->list[i].name, name))
 		i++;
 	if (i == t->count) {
-		t->list = reallocarray(t->list, t->count + 1, sizeof(*t->list));
-		if (!t->list)
-			abort();
-		t->list[t->count++] = (struct tally){ strdup(name), 0 };
+		t->list = xreallocarray(t->list, t->count + 1, sizeof(*t->list));
+		t->list[t->count++] = (struct tally){ xstrdup(name), 0 };
 	}
 	t->list[i].count++;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands that make the guest run: gdb's verbs. All end in one stop record. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 #include "x86/disas.h"
 
 #include <stdlib.h>
@@ -277,7 +278,7 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 
 	if (!expr_eval_prefix(&env, &text, &val, err, sizeof(err)))
 		return result_fail(r, "run-until: %s", err);
-	expr = strndup(a->rest, (size_t)(text - a->rest));
+	expr = xstrndup(a->rest, (size_t)(text - a->rest));
 	if (!strncmp(text, "max ", 4) && (session_eval(s, text + 4, &max, r) || max < 1))
 		rc = result_fail(r, "run-until: a count from 1 on must stand behind max");
 	else if (*text && !max)

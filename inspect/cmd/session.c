@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands about the session itself: symbols, log, scripts, checks, help. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
 
@@ -173,7 +174,7 @@ static int cmd_expect(struct inspect *s, const struct cmd_args *a, struct result
 
 static int cmd_echo(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	char *line = calloc(1, strlen(a->rest) + (size_t)a->argc + 1);
+	char *line = xcalloc(1, strlen(a->rest) + (size_t)a->argc + 1);
 
 	(void)s;
 	for (int i = 0; line && i < a->argc; i++) {

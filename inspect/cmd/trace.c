@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Points that print instead of stopping: a format and expressions, evaluated where
  * the point is hit. */
+#include "base/alloc.h"
 #include "inspect/probe_line.h"
 
 #include <ctype.h>
@@ -163,9 +164,7 @@ static char *walk(struct printing *pr, const char *trace)
 
 	pr->args = behind_format(trace);
 	end = pr->args - 1;
-	pr->f = open_memstream(&text, &len);
-	if (!pr->f)
-		abort();
+	pr->f = xmemstream(&text, &len);
 	while (p < end && !pr->err[0]) {
 		if (*p == '%') {
 			p = convert(pr, p + 1);
@@ -270,7 +269,7 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 	if (err[0] && !expr_error_may_pass(err))
 		return result_fail(r, "trace: %s", err);
 	p = points_add(&s->points, (uint32_t)addr, false, NULL);
-	p->trace = strdup(text);
+	p->trace = xstrdup(text);
 	run_point_changed(s, p->addr);
 	point_report(s, p, r);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest memory in bulk: dump and load files, find bytes. */
 #include "inspect/session_int.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -43,9 +44,7 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 	f = fopen(a->argv[0], "we");
 	if (!f)
 		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
-	buf = malloc(CHUNK);
-	if (!buf)
-		abort();
+	buf = xmalloc(CHUNK);
 	do {
 		want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
 		n = debug_read(s, physical, (uint64_t)(addr + done), buf, want);
@@ -76,9 +75,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 	f = fopen(a->argv[0], "re");
 	if (!f)
 		return result_fail(r, "load: %s: %s", a->argv[0], strerror(errno));
-	buf = malloc(CHUNK);
-	if (!buf)
-		abort();
+	buf = xmalloc(CHUNK);
 	while ((n = fread(buf, 1, CHUNK, f))) {
 		put = debug_write(s, physical, (uint64_t)addr + done, buf, n);
 		done += put;
@@ -146,10 +143,8 @@ static void found(struct inspect *s, struct table *t, uint64_t addr)
 static void search(struct inspect *s, bool physical, uint64_t at, uint64_t end, const uint8_t *what, size_t n,
 		   struct table *t)
 {
-	uint8_t *buf = malloc(CHUNK), *hit;
+	uint8_t *buf = xmalloc(CHUNK), *hit;
 
-	if (!buf)
-		abort();
 	while (at < end && end - at >= n && t->nrows < MAX_FOUND && !session_interrupted(s)) {
 		size_t want = end - at < CHUNK ? (size_t)(end - at) : CHUNK, pos = 0;
 		size_t got = debug_read(s, physical, at, buf, want);

@@ -2,6 +2,7 @@
  * See debuginfo/asm.h. as makes an object of the text, ld puts it at its address and resolves the guest's
  * symbols. What they have to say about a wrong text is the error. */
 #include "inspect/debuginfo/asm.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -34,8 +35,7 @@ static void add(struct command_line *c, const char *fmt, ...)
 	if (c->n == MAX_ARGS)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&c->argv[c->n++], fmt, ap) < 0)
-		abort();
+	c->argv[c->n++] = xvasprintf(fmt, ap);
 	va_end(ap);
 	c->argv[c->n] = NULL;
 }

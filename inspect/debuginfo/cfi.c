@@ -5,6 +5,7 @@
  * megabytes of other debug data, which libdw would read, and may be written anew while we use them.
  * Files come from anybody: libdw checks the tables, we check what they say of the guest. */
 #include "inspect/debuginfo/cfi.h"
+#include "base/alloc.h"
 
 #include <elfutils/libdw.h>
 #include <dwarf.h>
@@ -60,10 +61,10 @@ static char *make_image(const void *bytes, uint32_t size, uint32_t addr, bool de
 			     .sh_size = size,
 			     .sh_addralign = 4 },
 	};
-	char *image = malloc(sizeof(h) + size);
+	char *image = malloc(sizeof(h) + size); /* as large as a file says */
 
 	if (!image)
-		abort();
+		return NULL;
 	memcpy(h.names, names, sizeof(names));
 	memcpy(image, &h, sizeof(h));
 	memcpy(image + sizeof(h), bytes, size);
@@ -84,14 +85,12 @@ static void free_one(struct cfi *c)
 static void add_section(struct cfi **list, const void *bytes, uint32_t size, uint32_t addr, bool debug,
 			int64_t offset)
 {
-	struct cfi *c = calloc(1, sizeof(*c));
+	struct cfi *c = xcalloc(1, sizeof(*c));
 	size_t len;
 
-	if (!c)
-		abort();
 	c->offset = offset;
 	c->image = make_image(bytes, size, addr, debug, &len);
-	c->elf = elf_memory(c->image, len);
+	c->elf = c->image ? elf_memory(c->image, len) : NULL;
 	if (c->elf && debug) {
 		c->dwarf = dwarf_begin_elf(c->elf, DWARF_C_READ, NULL);
 		c->cfi = c->dwarf ? dwarf_getcfi(c->dwarf) : NULL;

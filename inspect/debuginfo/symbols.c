@@ -2,6 +2,7 @@
  * The symbol table: loaded whole, sorted when first asked, searched by halving.
  * Files come from anybody; libelf checks the structure, we check what it returns. */
 #include "inspect/debuginfo/symbols.h"
+#include "base/alloc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -47,9 +48,7 @@ static const char *keep_string(struct symbols *t, const char *s, size_t len)
 	if (!c || c->size - c->used < len + 1) {
 		size_t size = len + 1 > CHUNK ? len + 1 : CHUNK;
 
-		c = malloc(sizeof(*c) + size);
-		if (!c)
-			abort();
+		c = xmalloc(sizeof(*c) + size);
 		c->next = t->strings;
 		c->used = 0;
 		c->size = size;
@@ -65,9 +64,7 @@ static void add(struct symbols *t, struct symbol sym)
 {
 	if (t->count == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 1024;
-		t->by_addr = reallocarray(t->by_addr, t->cap, sizeof(*t->by_addr));
-		if (!t->by_addr)
-			abort();
+		t->by_addr = xreallocarray(t->by_addr, t->cap, sizeof(*t->by_addr));
 	}
 	t->by_addr[t->count++] = sym;
 	t->stale = true;
@@ -107,9 +104,7 @@ static void sort(struct symbols *t)
 	if (!t->stale || !t->count)
 		return;
 	qsort(t->by_addr, t->count, sizeof(*t->by_addr), by_addr);
-	t->by_name = reallocarray(t->by_name, t->count, sizeof(*t->by_name));
-	if (!t->by_name)
-		abort();
+	t->by_name = xreallocarray(t->by_name, t->count, sizeof(*t->by_name));
 	for (size_t i = 0; i < t->count; i++)
 		t->by_name[i] = &t->by_addr[i];
 	qsort(t->by_name, t->count, sizeof(*t->by_name), by_name);

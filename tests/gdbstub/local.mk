@@ -7,7 +7,7 @@ if HAVE_CHECK
 UNIT_TESTS += %D%/test_packet %D%/test_regs %D%/test_server
 %C%_test_packet_SOURCES = %D%/test_packet.c
 %C%_test_packet_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-%C%_test_packet_LDADD = gdbstub/libgdbstub.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_test_packet_LDADD = gdbstub/libgdbstub.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_regs_SOURCES = %D%/test_regs.c
 %C%_test_regs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_regs_LDADD = gdbstub/libgdbstub.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
@@ -33,5 +33,5 @@ check_DATA += tests/gdb/looper.elf
 EXTRA_DIST += tests/gdb/looper.c
 check_PROGRAMS += tests/gdb/rsp
 tests_gdb_rsp_SOURCES = tests/gdb/rsp.c
-tests_gdb_rsp_LDADD = gdbstub/libgdbstub.a
+tests_gdb_rsp_LDADD = gdbstub/libgdbstub.a base/libbase.a
 EXTRA_DIST += tests/gdb/gdblib.sh tests/gdb/rates.sh tests/gdb/rates.py
