@@ -28,26 +28,52 @@ static bool claim_ports(struct board *b, struct dev *d)
 	return true;
 }
 
+static bool claim_mmio(struct board *b, struct dev *d)
+{
+	for (unsigned i = 0; i < d->cls->nmmio; i++) {
+		const struct dev_mmio *p = &d->cls->mmio[i];
+
+		if (!mmio_add(&b->mmio, d, p->region, p->first, p->len, p->sizes))
+			return false;
+	}
+	return true;
+}
+
+static struct dev *refuse(struct dev *d, char *err, size_t errlen, const char *what)
+{
+	snprintf(err, errlen, "device %s: another device has some of its %s", d->cls->name, what);
+	free(d);
+	return NULL;
+}
+
+struct dev *board_attach(struct board *b, const struct dev_class *cls, char *err, size_t errlen)
+{
+	struct dev *d = calloc(1, cls->size);
+
+	if (!d) {
+		snprintf(err, errlen, "device %s: out of memory", cls->name);
+		return NULL;
+	}
+	d->cls = cls;
+	d->board = b;
+	if (!claim_ports(b, d))
+		return refuse(d, err, errlen, "ports");
+	if (!claim_mmio(b, d))
+		return refuse(d, err, errlen, "memory ranges");
+	if (cls->init)
+		cls->init(d);
+	return d;
+}
+
 bool board_init(struct board *b, char *err, size_t errlen)
 {
 	bus_init(&b->bus);
+	mmio_init(&b->mmio);
 	b->a20 = true;
 	for (int i = 0; i < SLOT_COUNT; i++) {
-		struct dev *d = calloc(1, classes[i]->size);
-
-		if (!d) {
-			snprintf(err, errlen, "out of memory for device %s", classes[i]->name);
+		b->dev[i] = board_attach(b, classes[i], err, errlen);
+		if (!b->dev[i])
 			return false;
-		}
-		d->cls = classes[i];
-		d->board = b;
-		b->dev[i] = d;
-		if (!claim_ports(b, d)) {
-			snprintf(err, errlen, "ports of device %s are taken", d->cls->name);
-			return false;
-		}
-		if (d->cls->init)
-			d->cls->init(d);
 	}
 	return true;
 }

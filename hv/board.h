@@ -7,6 +7,7 @@
 #include "hv/clock.h"
 #include "hv/dev.h"
 #include "hv/machine.h"
+#include "hv/mmio.h"
 
 /* A device index per row of the board list, in power-on order. */
 enum board_slot {
@@ -36,6 +37,7 @@ struct byte_ring {
 struct board {
 	struct vm_clock clock;
 	struct bus bus;
+	struct mmio_bus mmio;
 	struct mm_vm *vm;
 	struct vcpu *v;
 	const struct machine_config *cfg;
@@ -59,6 +61,9 @@ struct board {
 
 /* Create all devices. False with one line in ERR. */
 bool board_init(struct board *b, char *err, size_t errlen);
+/* Create a device of class CLS and register its ports and memory ranges. NULL with one line in ERR when
+ * another device has some of them: the board is then of no use. */
+struct dev *board_attach(struct board *b, const struct dev_class *cls, char *err, size_t errlen);
 void board_fini(struct board *b);
 void board_reset(struct board *b);
 /* What a BIOS leaves behind, for guests that are entered without one. */

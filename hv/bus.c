@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. GPR-only code
- * (base/gpr.h): for devices that are not, the guest's registers are put away. */
+ * (base/gpr.h): for devices that are not, the guest's vector registers are saved around
+ * the call. */
 #include "hv/bus.h"
 
 #include "base/gpr.h"
@@ -37,7 +38,7 @@ static struct port_range *whole(struct bus *b, uint16_t port, unsigned size)
 	return (r->sizes & size) && (unsigned)port + size - 1 <= r->last ? r : NULL;
 }
 
-/* Does anybody answer at one of these ports? */
+/* Does a device have at least one of these ports? */
 static bool answered(const struct bus *b, uint16_t port, unsigned size)
 {
 	for (unsigned i = 0; i < size && port + i <= 0xffff; i++)
@@ -58,7 +59,7 @@ static uint32_t dev_in(struct dev *d, uint16_t port, unsigned size)
 
 	if (!d->cls->in)
 		return ones(size);
-	if (d->cls->light)
+	if (d->cls->gpr_only)
 		return d->cls->in(d, port, size) & ones(size);
 	vectors_away(&s);
 	val = d->cls->in(d, port, size) & ones(size);
@@ -72,7 +73,7 @@ static void dev_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 
 	if (!d->cls->out)
 		return;
-	if (d->cls->light) {
+	if (d->cls->gpr_only) {
 		d->cls->out(d, port, size, val & ones(size));
 		return;
 	}
@@ -92,7 +93,7 @@ uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
 	}
 	if (!answered(b, port, size)) {
 		b->range[0].reads++;
-		LOG(io, "in%u %#x: nobody answers", size * 8, port);
+		LOG(io, "in%u %#x: no device answers", size * 8, port);
 		return ones(size);
 	}
 	if (size == 1)
@@ -113,23 +114,9 @@ void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val)
 	}
 	if (!answered(b, port, size)) {
 		b->range[0].writes++;
-		LOG(io, "out%u %#x, %#x: nobody answers", size * 8, port, val);
+		LOG(io, "out%u %#x, %#x: no device answers", size * 8, port, val);
 		return;
 	}
 	for (unsigned i = 0; size > 1 && i < size && port + i <= 0xffff; i++)
 		bus_out(b, (uint16_t)(port + i), 1, (val >> (8 * i)) & 0xff);
-}
-
-void bus_mmio_read(struct bus *b, gpa a, void *buf, unsigned size)
-{
-	b->mmio_reads++;
-	LOG(io, "read of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
-	gpr_fill(buf, 0xff, size);
-}
-
-void bus_mmio_write(struct bus *b, gpa a, const void *buf, unsigned size)
-{
-	(void)buf;
-	b->mmio_writes++;
-	LOG(io, "write of %u bytes at %#llx: no memory there", size, (unsigned long long)a);
 }

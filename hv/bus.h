@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Port and MMIO dispatch: which device answers, and what nobody answers. */
+ * Port dispatch: which device answers an access, and a count of those that none does.
+ * Memory ranges of devices: hv/mmio.h. */
 #ifndef HV_BUS_H
 #define HV_BUS_H
 #include "base/types.h"
@@ -17,10 +18,9 @@ struct port_range {
 };
 
 struct bus {
-	struct port_range range[BUS_MAX_RANGES]; /* [0]: nobody */
+	struct port_range range[BUS_MAX_RANGES]; /* [0]: unanswered */
 	unsigned nranges;
-	uint8_t port[65536];		  /* index into range[] */
-	uint64_t mmio_reads, mmio_writes; /* of missing memory */
+	uint8_t port[65536]; /* index into range[] */
 };
 
 void bus_init(struct bus *b);
@@ -28,6 +28,4 @@ void bus_init(struct bus *b);
 bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint8_t sizes);
 uint32_t bus_in(struct bus *b, uint16_t port, unsigned size);
 void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val);
-void bus_mmio_read(struct bus *b, gpa a, void *buf, unsigned size);
-void bus_mmio_write(struct bus *b, gpa a, const void *buf, unsigned size);
 #endif

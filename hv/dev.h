@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What a device is: a class row with its ports, its state as a field table and
- * its functions. A device knows the board it sits on and nothing else. */
+ * What a device is: a class row with its ports, its MMIO ranges, its state as a field
+ * table, and its functions. A device knows its board and nothing else. */
 #ifndef HV_DEV_H
 #define HV_DEV_H
 #include "base/gpr.h"
@@ -9,7 +9,15 @@ struct board;
 
 struct dev_ports {
 	uint16_t first, last;
-	uint8_t sizes;
+	uint8_t sizes; /* as of struct port_range */
+};
+
+/* A range that the device has from power-on; others come and go by hv/mmio.h. */
+struct dev_mmio {
+	uint8_t region; /* the device's number for it */
+	uint8_t sizes;	/* as of struct mmio_range */
+	gpa first;
+	uint64_t len;
 };
 
 /* Guest-visible state: what the state hash (later: a snapshot) covers. */
@@ -28,7 +36,9 @@ struct dev_class {
 	size_t size; /* of the state struct; its first member is struct dev */
 	const struct dev_ports *ports;
 	unsigned nports;
-	bool light; /* its file is GPR-only code: in and out keep the guest's vector registers */
+	const struct dev_mmio *mmio;
+	unsigned nmmio;
+	bool gpr_only; /* built as GPR-only code: accesses leave the guest's vector registers alone */
 	const struct dev_field *fields;
 	unsigned nfields;
 	void (*init)(struct dev *d);  /* once, memory zeroed */
@@ -36,7 +46,10 @@ struct dev_class {
 	void (*fini)(struct dev *d);
 	uint32_t (*in)(struct dev *d, uint16_t port, unsigned size);
 	void (*out)(struct dev *d, uint16_t port, unsigned size, uint32_t val);
-	void (*flush)(struct dev *d); /* hand buffered output over, now */
+	/* SIZE: 1, 2, 4 or 8 bytes, among the sizes of the range; OFF from its start. */
+	uint64_t (*mmio_read)(struct dev *d, unsigned region, uint64_t off, unsigned size);
+	void (*mmio_write)(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val);
+	void (*flush)(struct dev *d); /* hand over buffered output now */
 };
 
 struct dev {
@@ -44,6 +57,7 @@ struct dev {
 	struct board *board;
 };
 
-#define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .light = GPR_ONLY_BUILD
+#define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .gpr_only = GPR_ONLY_BUILD
+#define DEV_MMIO(t) .mmio = (t), .nmmio = ARRAY_LEN(t)
 #define DEV_FIELDS(t) .fields = (t), .nfields = ARRAY_LEN(t)
 #endif

@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \
+	%D%/mmio.h \
 	%D%/msr.h \
 	%D%/run.c \
 	%D%/state.c \
@@ -48,6 +49,7 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/stubs.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/mmio.c \
 	%D%/msr.c \
 	%D%/platform.c \
 	%D%/wiring.c

@@ -15,12 +15,12 @@ static void plat_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
 
 static void plat_mmio_read(void *ctx, gpa a, void *buf, unsigned size)
 {
-	bus_mmio_read(&((struct machine *)ctx)->board.bus, a, buf, size);
+	mmio_read(&((struct machine *)ctx)->board.mmio, a, buf, size);
 }
 
 static void plat_mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
 {
-	bus_mmio_write(&((struct machine *)ctx)->board.bus, a, buf, size);
+	mmio_write(&((struct machine *)ctx)->board.mmio, a, buf, size);
 }
 
 static bool plat_irq_pending(void *ctx)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The machine's views: cpus pic pit irq rtc serial pci mtree e820 ports screen
- * debug. Owner: struct machine. Rows of a device come from the device. */
+ * The machine's views. Owner: struct machine. Rows of a device come from the device. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,11 +122,42 @@ static const char *port_rows(void *owner, const char *arg, struct row_sink *s)
 	for (unsigned i = 1; i <= b->nranges; i++) {
 		const struct port_range *r = &b->range[i % b->nranges];
 
-		s->row(s, (const struct value[]){ V_HEX(r->first), V_HEX(r->last),
-						  V_STR(r->dev ? r->dev->cls->name : "(nobody)"),
-						  V_UINT(r->reads), V_UINT(r->writes),
-						  V_STR(r->dev ? r->dev->cls->help : "unanswered ports") });
+		s->row(s,
+		       (const struct value[]){
+			   V_HEX(r->first), V_HEX(r->last),
+			   V_STR(r->dev ? r->dev->cls->name : "(unanswered)"), V_UINT(r->reads),
+			   V_UINT(r->writes), V_STR(r->dev ? r->dev->cls->help : "ports without a device") });
 	}
+	return NULL;
+}
+
+static const struct view_col mmio_cols[] = {
+	{ "first", "first", VAL_ADDR, "",
+	  "first guest-physical address; none: accesses that no device answered" },
+	{ "last", "last", VAL_ADDR, "", "last guest-physical address" },
+	{ "device", "device", VAL_STR, "", "device" },
+	{ "region", "region", VAL_UINT, "", "the device's number for the range" },
+	{ "reads", "reads", VAL_UINT, "", "read accesses" },
+	{ "writes", "writes", VAL_UINT, "", "write accesses" },
+	{ "recent", "recent", VAL_ADDR, "", "address of the last access" },
+	{ "help", "what", VAL_STR, "", "what the device is" },
+};
+
+static const char *mmio_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	const struct mmio_bus *b = &((struct machine *)owner)->board.mmio;
+	const struct mmio_misses *n = &b->missed;
+
+	(void)arg;
+	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++)
+		s->row(s, (const struct value[]){ V_ADDR(r->first), V_ADDR(r->last), V_STR(r->dev->cls->name),
+						  V_UINT(r->region), V_UINT(r->reads), V_UINT(r->writes),
+						  r->reads + r->writes ? V_ADDR(r->recent) : V_NONE,
+						  V_STR(r->dev->cls->help) });
+	s->row(s,
+	       (const struct value[]){ V_NONE, V_NONE, V_STR("(unanswered)"), V_NONE, V_UINT(n->reads),
+				       V_UINT(n->writes), n->reads + n->writes ? V_ADDR(n->recent) : V_NONE,
+				       V_STR("addresses without memory or device") });
 	return NULL;
 }
 
@@ -162,7 +192,9 @@ static const char *e820_rows(void *owner, const char *arg, struct row_sink *s)
 static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 {
 	struct machine *m = owner;
+	const struct mmio_bus *b = &m->board.mmio;
 	bool bios = image_wants_bios(&m->cfg.image);
+	char device[64];
 
 	(void)arg;
 	range_row(s, 0, 0xa0000, "RAM");
@@ -175,7 +207,11 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 	if (!bios)
 		range_row(s, ACPI_AT + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
 	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
-	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "nothing");
+	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "no memory");
+	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++) {
+		snprintf(device, sizeof(device), "device: %s", r->dev->cls->name);
+		range_row(s, r->first, r->last - r->first + 1, device);
+	}
 	range_row(s, 0x100000000ull - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");
 	return NULL;
 }
@@ -355,6 +391,10 @@ static const struct view views[] = {
 	{ .name = "mtree", .help = "guest-physical memory map", COLUMNS(range_cols), .rows = mtree_rows },
 	{ .name = "e820", .help = "memory map the guest is told", COLUMNS(range_cols), .rows = e820_rows },
 	{ .name = "ports", .help = "I/O ports and their use", COLUMNS(port_cols), .rows = port_rows },
+	{ .name = "mmio",
+	  .help = "memory ranges of devices and their use",
+	  COLUMNS(mmio_cols),
+	  .rows = mmio_rows },
 	{ .name = "screen", .help = "VGA text screen", COLUMNS(screen_cols), .rows = screen_rows },
 	{ .name = "debugcon",
 	  .help = "last lines of the guest's debug console",
@@ -363,6 +403,6 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0], &views[1], &views[2], &views[3],  &views[4],	 &views[5], &views[6],
-	&views[7], &views[8], &views[9], &views[10], &views[11], NULL,
+	&views[0], &views[1], &views[2], &views[3],  &views[4],	 &views[5],  &views[6],
+	&views[7], &views[8], &views[9], &views[10], &views[11], &views[12], NULL,
 };
