@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What keys do; which key does what is in keys.c. */
 #include "tui/actions.h"
+#include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static unsigned point_at(struct tui *t, uint64_t addr)
 {
 	const struct table *k;
 
-	t->round++; /* not what was known a moment ago */
+	query_new_round(t); /* another face may have set one since the last refresh */
 	k = query(t, NULL, "info break");
 	for (size_t r = 0; k && r < k->nrows; r++)
 		if (cell_u(k, r, "address") == addr)

@@ -2,7 +2,8 @@
  * Actions, for the table of keys. KEY is the one that was pressed. */
 #ifndef TUI_ACTIONS_H
 #define TUI_ACTIONS_H
-#include "tui/tui_int.h"
+
+struct tui;
 
 void act_step(struct tui *t, int key);
 void act_next(struct tui *t, int key);

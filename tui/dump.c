@@ -20,7 +20,7 @@ static void print_screen(struct tui *t)
 {
 	int cx, cy;
 
-	screen_draw(t, &cx, &cy);
+	frame_draw(t, &cx, &cy);
 	canvas_print(&t->canvas, term_utf8(), stdout);
 	fflush(stdout);
 }
@@ -32,7 +32,7 @@ static void take_screen(struct tui *t)
 
 	tui_drain(t);
 	tui_update(t, true);
-	screen_draw(t, &cx, &cy);
+	frame_draw(t, &cx, &cy);
 	tui_update(t, false);
 	tui_drain(t);
 }

@@ -29,7 +29,7 @@ static const char *state_text(struct tui *t, enum style *st)
 
 static const char *mode_text(const struct tui *t)
 {
-	const struct cpu *c = &t->cpu;
+	const struct cpu *c = &t->stop.cpu;
 
 	if (!cpu_pe(c))
 		return "real mode";
@@ -40,15 +40,15 @@ static const char *mode_text(const struct tui *t)
 
 int frame_tab(const struct tui *t, int i, char *buf, size_t len)
 {
-	return snprintf(
-	    buf, len, t->canvas.w < 100 && strlen(screens[i]->title) > 11 ? " %d %.8s " : " %d %s ", i + 1,
-	    t->canvas.w < 100 && !strncmp(screens[i]->title, "Address", 7) ? "Spaces" : screens[i]->title);
+	const struct screen_class *sc = screens[i];
+
+	return snprintf(buf, len, " %d %s ", i + 1, t->canvas.w < 100 && sc->brief ? sc->brief : sc->title);
 }
 
 /* Registers of a running guest are those of the last time it was held; old ones are not shown. */
 static bool pc_is_known(const struct tui *t)
 {
-	return t->has_cpu && (!inspect_running(t->s) || tui_clock() - t->cpu_time < 2000000000);
+	return t->stop.known && (!inspect_running(t->s) || tui_clock() - t->stop.time < 2000000000);
 }
 
 static void draw_tabs(struct tui *t)
@@ -68,7 +68,7 @@ static void draw_tabs(struct tui *t)
 	area_put(&a, right > x ? right : x, 0, st, state);
 	if (pc_is_known(t) && right - x > 40 && t->cfg->guest) {
 		snprintf(buf, sizeof(buf), "%.30s  %s  pc %08x ", t->cfg->guest, mode_text(t),
-			 cpu_pc(&t->cpu));
+			 cpu_pc(&t->stop.cpu));
 		area_put(&a, right - (int)strlen(buf) - 1, 0, ST_BAR, buf);
 	}
 }
@@ -97,10 +97,10 @@ static void draw_cost(struct tui *t, const struct area *a, int from)
 {
 	char buf[80];
 
-	if (t->run_ns < 1000000000 || !inspect_running(t->s))
+	if (t->refresh.run_ns < 1000000000 || !inspect_running(t->s))
 		return;
-	snprintf(buf, sizeof(buf), "looks: %llu, %.2f %% of its time", (unsigned long long)t->holds,
-		 100.0 * (double)t->held_ns / (double)t->run_ns);
+	snprintf(buf, sizeof(buf), "looks: %llu, %.2f %% of its time", (unsigned long long)t->refresh.holds,
+		 100.0 * (double)t->refresh.held_ns / (double)t->refresh.run_ns);
 	if (from + 4 + (int)strlen(buf) < a->w)
 		area_put(a, a->w - (int)strlen(buf), a->h - 1, ST_DIM, buf);
 }
@@ -266,7 +266,7 @@ static void draw_too_small(struct tui *t)
 	area_printf(&a, 0, 1, ST_DIM, "%dx%d", t->canvas.w, t->canvas.h);
 }
 
-void screen_draw(struct tui *t, int *cx, int *cy)
+void frame_draw(struct tui *t, int *cx, int *cy)
 {
 	struct pane *p;
 

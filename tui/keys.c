@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "tui/actions.h"
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>

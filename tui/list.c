@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The cursor of lists, and scrolling without one. */
-#include "tui/tui_int.h"
+#include "tui/pane.h"
 
 void list_fit(struct list *l, int rows, int view)
 {

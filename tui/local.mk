@@ -8,9 +8,11 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/canvas.h \
 	%D%/dump.c \
 	%D%/frame.c \
+	%D%/frame.h \
 	%D%/journal.c \
 	%D%/journal.h \
 	%D%/keys.c \
+	%D%/keys.h \
 	%D%/layout.c \
 	%D%/layout.h \
 	%D%/layout_file.c \
@@ -29,17 +31,22 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_table_draw.c \
 	%D%/pane_table_int.h \
 	%D%/pane_walk.c \
+	%D%/pane.h \
 	%D%/panes.h \
 	%D%/prompt.c \
+	%D%/prompt.h \
 	%D%/query_cache.c \
+	%D%/query_cache.h \
 	%D%/rates.c \
 	%D%/rates.h \
 	%D%/refresh.c \
+	%D%/refresh.h \
 	%D%/remote.c \
 	%D%/remote.h \
 	%D%/remote_codec.c \
 	%D%/remote_codec.h \
 	%D%/screen.c \
+	%D%/screen.h \
 	%D%/screen_devices.c \
 	%D%/screen_machine.c \
 	%D%/screen_spaces.c \
@@ -48,6 +55,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screens.c \
 	%D%/screens.def \
 	%D%/stderr_capture.c \
+	%D%/stderr_capture.h \
 	%D%/styles.def \
 	%D%/term.c \
 	%D%/term.h \

@@ -4,6 +4,7 @@
  * are those of the command "ccf". */
 #include "tui/actions.h"
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <string.h>
 
@@ -57,21 +58,21 @@ static void update(struct pane *p, struct tui *t)
 	const struct table *k;
 
 	c->head = c->code = NULL;
-	if (!t->has_ccf) {
+	if (!t->sel.has_ccf) {
 		c->error = "choose a fragment in the table";
 		return;
 	}
-	k = query(t, &c->error, "ccf 0x%llx", (unsigned long long)t->ccf_pc);
+	k = query(t, &c->error, "ccf 0x%llx", (unsigned long long)t->sel.ccf_pc);
 	for (; k && k->next; k = k->next->next) {
 		/* the table has the address that chained code enters at; other entries stand before it */
-		if (c->head && t->ccf_host - cell_u(k, 0, "host") >= cell_u(k, 0, "size"))
+		if (c->head && t->sel.ccf_host - cell_u(k, 0, "host") >= cell_u(k, 0, "size"))
 			continue;
 		c->head = k;
 		c->code = k->next;
 	}
-	if (t->ccf_host != c->host || !was_there)
+	if (t->sel.ccf_host != c->host || !was_there)
 		c->list.top = c->list.at = first_insn(c);
-	c->host = t->ccf_host;
+	c->host = t->sel.ccf_host;
 	list_fit(&c->list, c->code ? (int)c->code->nrows : 0, p->area.h - legend_rows(p->area.h));
 }
 
@@ -198,11 +199,11 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 {
 	struct ccf_pane *c = p->state;
 
-	*addr = t->ccf_pc;
+	*addr = t->sel.ccf_pc;
 	for (int r = 0; c->code && r <= c->list.at && r < (int)c->code->nrows; r++)
 		if (cell(c->code, (size_t)r, "pc"))
 			*addr = cell_u(c->code, (size_t)r, "pc");
-	return t->has_ccf;
+	return t->sel.has_ccf;
 }
 
 static const struct pane_key keys[] = {

@@ -3,6 +3,7 @@
  * are found from the start of the function where there are symbols, else kept from what
  * was on the screen before: x86 code cannot be read backwards. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,13 +112,13 @@ static void keep_known(struct code *c)
 static void update(struct pane *p, struct tui *t)
 {
 	struct code *c = p->state;
-	uint64_t pc = t->has_cpu ? cpu_pc(&t->cpu) : 0, wanted;
-	bool moved = t->generation != c->generation;
+	uint64_t pc = t->stop.known ? cpu_pc(&t->stop.cpu) : 0, wanted;
+	bool moved = t->stop.generation != c->generation;
 	uint64_t from;
 
 	if (moved && !inspect_running(t->s))
 		c->elsewhere = false;
-	c->generation = t->generation;
+	c->generation = t->stop.generation;
 	wanted = c->elsewhere ? c->wanted : pc;
 	from = begin_at(c, t, wanted);
 	/* stay with the present listing while the place is in it: nothing jumps */

@@ -3,6 +3,7 @@
  * serial port, through a small terminal (vt.c). Unless the user chose, the one the guest
  * writes to is shown. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>

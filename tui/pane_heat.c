@@ -2,6 +2,7 @@
  * The whole translation cache as a strip: from the first fragment's host address to the
  * last one's, how full each part is and how much its fragments trap and call out. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static void update(struct pane *p, struct tui *t)
 		if (!strcmp(cell_str(tc, r, "name"), "tc_size"))
 			h->size = cell_u(tc, r, "value");
 	h->fragments = k->nrows;
-	add_all(h, k, t->has_ccf ? t->ccf_host : 0);
+	add_all(h, k, t->sel.has_ccf ? t->sel.ccf_host : 0);
 	for (int i = 0; i < h->n; i++)
 		h->most = h->part[i].events > h->most ? h->part[i].events : h->most;
 }

@@ -2,6 +2,7 @@
  * Memory as bytes, from an expression that is evaluated anew at each stop ("$esp",
  * "buffer+16"), with a cursor in it; bytes that changed are marked. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -46,12 +47,12 @@ static void take_bytes(struct memory *m, const struct table *k)
 
 static void keep_old(struct memory *m, struct tui *t)
 {
-	if (m->generation == t->generation && m->nold)
+	if (m->generation == t->stop.generation && m->nold)
 		return;
 	memcpy(m->old, m->byte, sizeof(m->old));
 	m->nold = m->n;
 	m->old_at = m->at;
-	m->generation = t->generation;
+	m->generation = t->stop.generation;
 }
 
 static void update(struct pane *p, struct tui *t)
@@ -72,7 +73,7 @@ static void update(struct pane *p, struct tui *t)
 	take_bytes(m, k);
 	k = query(t, NULL, "print/a 0x%llx", (unsigned long long)(m->at + (unsigned)m->cursor));
 	snprintf(m->symbol, sizeof(m->symbol), "%s", k && !m->physical ? cell_str(k, 0, "symbol") : "");
-	t->cursor = screen_focus(t) == p ? m->at + (unsigned)m->cursor : t->cursor;
+	t->sel.address = screen_focus(t) == p ? m->at + (unsigned)m->cursor : t->sel.address;
 }
 
 static bool changed(const struct memory *m, int i)

@@ -2,6 +2,7 @@
  * Registers of the snapshot, flowing through the pane in the order of the register
  * table; those that changed since the stop before are marked. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 #include "x86/regs.h"
 
 #include <string.h>
@@ -45,7 +46,7 @@ static int name_width(enum reg_group g)
 
 static void put_register(struct tui *t, struct flow *f, const struct reg_info *r)
 {
-	uint64_t v = reg_get(&t->cpu, r), old = reg_get(&t->before, r);
+	uint64_t v = reg_get(&t->stop.cpu, r), old = reg_get(&t->stop.before, r);
 	enum style st = v != old && !inspect_running(t->s) ? ST_CHANGED : v ? ST_VALUE : ST_ZERO;
 	int wn = name_width(r->group), need, x;
 	char flags[160];
@@ -83,7 +84,8 @@ static void put_general(struct tui *t, struct flow *f)
 	}
 	new_line(f);
 	for (unsigned i = 8; i < reg_count && reg_infos[i].group == REG_GENERAL; i++)
-		if (strcmp(reg_infos[i].name, "pc") || reg_get(&t->cpu, &reg_infos[i]) != t->cpu.rip)
+		if (strcmp(reg_infos[i].name, "pc") ||
+		    reg_get(&t->stop.cpu, &reg_infos[i]) != t->stop.cpu.rip)
 			put_register(t, f, &reg_infos[i]);
 }
 
@@ -104,7 +106,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	struct registers *g = p->state;
 	struct flow f = { .a = a, .skip = g->top };
 
-	if (!t->has_cpu)
+	if (!t->stop.known)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
 		put_group(t, &f, shown[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The words at the stack pointer, with what they point to. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <string.h>
 
@@ -55,9 +56,9 @@ static void update(struct pane *p, struct tui *t)
 
 	want += s->top;
 	want = want > MAX_WORDS ? MAX_WORDS : want;
-	s->size = t->cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
-	s->base = t->cpu.seg[SEG_SS].base +
-		  (uint32_t)(s->size == 4 ? t->cpu.gpr[R_ESP] : t->cpu.gpr[R_ESP] & 0xffff);
+	s->size = t->stop.cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
+	s->base = t->stop.cpu.seg[SEG_SS].base +
+		  (uint32_t)(s->size == 4 ? t->stop.cpu.gpr[R_ESP] : t->stop.cpu.gpr[R_ESP] & 0xffff);
 	k = query(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
 		  (unsigned long long)(uint32_t)s->base);
 	s->n = 0;
@@ -68,7 +69,7 @@ static void update(struct pane *p, struct tui *t)
 static void draw(struct pane *p, struct tui *t, const struct area *a)
 {
 	struct stack *s = p->state;
-	uint32_t ebp = (uint32_t)t->cpu.gpr[R_EBP] + t->cpu.seg[SEG_SS].base;
+	uint32_t ebp = (uint32_t)t->stop.cpu.gpr[R_EBP] + t->stop.cpu.seg[SEG_SS].base;
 
 	if (!s->n)
 		area_put(a, 0, 0, ST_DIM, s->error ? s->error : "not readable");

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "tui/actions.h"
 #include "tui/pane_table_int.h"
+#include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,7 @@ static void sample(struct table_pane *tp, const struct table_spec *sp, struct tu
 	char name[RATES_NAME];
 	double seconds;
 
-	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->held, &seconds))
+	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->refresh.held, &seconds))
 		return;
 	for (size_t r = 0; r < tp->k->nrows; r++) {
 		table_key_text(tp, sp, r, name, sizeof(name));
@@ -247,9 +248,9 @@ static void share_choice(struct pane *p, struct tui *t)
 	table_key_text(tp, sp, row, tp->chosen, sizeof(tp->chosen));
 	if (!sp->hot)
 		return;
-	t->ccf_pc = cell_u(tp->k, row, "pc");
-	t->ccf_host = cell_u(tp->k, row, "host");
-	t->has_ccf = true;
+	t->sel.ccf_pc = cell_u(tp->k, row, "pc");
+	t->sel.ccf_host = cell_u(tp->k, row, "host");
+	t->sel.has_ccf = true;
 }
 
 /* Where in the order the row is that had the cursor; else, of fragments, one for the same guest code. -1:
@@ -263,7 +264,8 @@ static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const 
 		table_key_text(tp, sp, tp->order[i], name, sizeof(name));
 		if (!strcmp(name, tp->chosen))
 			return (int)i;
-		if (pc >= 0 && same < 0 && t->has_ccf && table_value(tp, tp->order[i], pc)->u == t->ccf_pc)
+		if (pc >= 0 && same < 0 && t->sel.has_ccf &&
+		    table_value(tp, tp->order[i], pc)->u == t->sel.ccf_pc)
 			same = (int)i;
 	}
 	return same;
@@ -276,7 +278,7 @@ static void find_choice(struct pane *p, struct tui *t)
 	struct table_pane *tp = p->state;
 	int at;
 
-	if (!tp->chosen[0] || (tp->list.at == 0 && (inspect_running(t->s) || t->held)))
+	if (!tp->chosen[0] || (tp->list.at == 0 && (inspect_running(t->s) || t->refresh.held)))
 		return;
 	at = chosen_row(tp, table_spec_of(p), t);
 	if (at >= 0)

@@ -4,7 +4,8 @@
  * TABLE_PANE() row. */
 #ifndef TUI_PANE_TABLE_H
 #define TUI_PANE_TABLE_H
-#include "tui/tui_int.h"
+#include "tui/pane.h"
+#include "tui/screen.h"
 
 struct table_spec {
 	const char *line;  /* the command that yields the table */

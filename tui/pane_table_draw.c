@@ -2,6 +2,7 @@
  * How a table is drawn: which columns fit, rows with the cursor, rates behind them, or
  * the facts of one row as pairs. */
 #include "tui/pane_table_int.h"
+#include "tui/tui_int.h"
 
 #include <string.h>
 

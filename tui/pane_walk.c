@@ -2,6 +2,7 @@
  * The guest's page tables for one address, step by step: the address under the cursor of
  * the pane that has the keys, or an expression the user gave. */
 #include "tui/panes.h"
+#include "tui/tui_int.h"
 
 #include <string.h>
 
@@ -18,7 +19,7 @@ static void update(struct pane *p, struct tui *t)
 	struct walk_pane *w = p->state;
 	const char *err = NULL;
 
-	w->addr = t->cursor;
+	w->addr = t->sel.address;
 	w->steps = w->end = NULL;
 	w->error = NULL;
 	if (w->expr[0] && !query_eval(t, w->expr, &w->addr, &err)) {

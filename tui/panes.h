@@ -2,7 +2,7 @@
  * The panes that are more than a table, one file each. */
 #ifndef TUI_PANES_H
 #define TUI_PANES_H
-#include "tui/tui_int.h"
+#include "tui/pane.h"
 
 extern const struct pane_class pane_console, pane_registers, pane_code, pane_stack, pane_memory, pane_ccf,
     pane_heat, pane_walk;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Looks: command lines executed for panes, their records kept while panes may hold on
- * to them. Two panes that look at the same share one result. */
+ * See query_cache.h. */
+#include "tui/query_cache.h"
 #include "tui/tui_int.h"
 #include "base/alloc.h"
 
@@ -11,93 +11,109 @@
 struct query {
 	struct query *next;
 	char *line;
-	bool known;	/* it was fetched */
-	unsigned round; /* when that was */
-	unsigned used;	/* when it was asked for last */
-	struct result r;
+	bool known;	/* RESULT was fetched, */
+	unsigned round; /* in that round */
+	unsigned used;	/* the round in which it was last asked for */
+	struct result result;
 };
 
-static struct query *query_find(struct tui *t, const char *line)
+static struct query *find(const struct query_cache *c, const char *line)
 {
-	for (struct query *l = t->queries; l; l = l->next)
-		if (!strcmp(l->line, line))
-			return l;
+	for (struct query *q = c->first; q; q = q->next)
+		if (!strcmp(q->line, line))
+			return q;
 	return NULL;
 }
 
-static void fetch(struct tui *t, struct query *l)
+static struct query *add(struct query_cache *c, const char *line)
 {
-	bool beside = inspect_running(t->s); /* nobody holds it: only live views are asked for */
+	struct query *q = xcalloc(1, sizeof(*q));
 
-	result_fini(&l->r);
-	inspect_query(t->s, l->line, beside ? QUERY_LIVE : QUERY_PAUSE, &l->r);
-	l->round = t->round;
-	l->known = true;
+	q->line = xstrdup(line);
+	result_init(&q->result);
+	q->next = c->first;
+	c->first = q;
+	return q;
+}
+
+static bool is_recent(const struct query_cache *c, const struct query *q)
+{
+	return q->known && (q->round == c->round || (c->reuse && q->round >= c->fetched));
+}
+
+static void fetch(struct tui *t, struct query *q)
+{
+	bool beside = inspect_running(t->s); /* it is not held: only live views are asked for */
+
+	result_fini(&q->result);
+	inspect_query(t->s, q->line, beside ? QUERY_LIVE : QUERY_PAUSE, &q->result);
+	q->round = t->queries.round;
+	q->known = true;
 }
 
 const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
 {
 	char line[600];
-	struct query *l;
+	struct query *q;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	l = query_find(t, line);
-	if (!l) {
-		l = xcalloc(1, sizeof(*l));
-		l->line = xstrdup(line);
-		result_init(&l->r);
-		l->next = t->queries;
-		t->queries = l;
-	}
-	if (!l->known || (l->round != t->round && !(t->reuse && l->round >= t->fetched)))
-		fetch(t, l);
-	l->used = t->round;
+	q = find(&t->queries, line);
+	if (!q)
+		q = add(&t->queries, line);
+	if (!is_recent(&t->queries, q))
+		fetch(t, q);
+	q->used = t->queries.round;
 	if (err)
-		*err = l->r.error;
-	return l->r.first;
+		*err = q->result.error;
+	return q->result.first;
 }
 
-static void query_free(struct query *l)
+void query_new_round(struct tui *t)
 {
-	result_fini(&l->r);
-	free(l->line);
-	free(l);
+	t->queries.round++;
+}
+
+static void query_free(struct query *q)
+{
+	result_fini(&q->result);
+	free(q->line);
+	free(q);
 }
 
 void query_evict(struct tui *t)
 {
-	struct query **at = &t->queries;
+	struct query **at = &t->queries.first;
 
-	t->evicted = t->round;
+	t->queries.evicted = t->queries.round;
 	while (*at) {
-		struct query *l = *at;
+		struct query *q = *at;
 
-		if (l->used == t->round) {
-			at = &l->next;
+		if (q->used == t->queries.round) {
+			at = &q->next;
 			continue;
 		}
-		*at = l->next;
-		query_free(l);
+		*at = q->next;
+		query_free(q);
 	}
 }
 
 void query_free_all(struct tui *t)
 {
-	while (t->queries) {
-		struct query *l = t->queries;
+	while (t->queries.first) {
+		struct query *q = t->queries.first;
 
-		t->queries = l->next;
-		query_free(l);
+		t->queries.first = q->next;
+		query_free(q);
 	}
 }
 
 bool query_eval(struct tui *t, const char *text, uint64_t *val, const char **err)
 {
-	bool shown = strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8;
-	const struct table *k = query(t, err, "print %s%s", shown ? "0x" : "", text);
+	bool displayed = strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8;
+	const struct table *k = query(t, err, "print %s%s", displayed ? "0x" : "", text);
 
 	if (!k || !k->nrows)
 		return false;

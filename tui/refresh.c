@@ -45,19 +45,19 @@ static void take_snapshot(struct tui *t)
 {
 	const struct inspect_snapshot *snap = inspect_snapshot(t->s);
 
-	if (!snap || (t->has_cpu && snap->generation == t->generation))
+	if (!snap || (t->stop.known && snap->generation == t->stop.generation))
 		return;
-	t->before = t->has_cpu ? t->cpu : snap->cpu;
-	t->cpu = snap->cpu;
-	t->generation = snap->generation;
-	t->has_cpu = true;
-	t->cpu_time = tui_clock();
+	t->stop.before = t->stop.known ? t->stop.cpu : snap->cpu;
+	t->stop.cpu = snap->cpu;
+	t->stop.generation = snap->generation;
+	t->stop.known = true;
+	t->stop.time = tui_clock();
 }
 
 static void update_pane(struct tui *t, struct pane *p)
 {
 	p->cls->update(p, t);
-	p->round = t->round;
+	p->round = t->queries.round;
 }
 
 static void update_live(struct tui *t, struct pane *p)
@@ -74,7 +74,7 @@ static void update_held(struct tui *t, struct pane *p)
 
 static void new_round(struct tui *t)
 {
-	t->round++;
+	query_new_round(t);
 	t->dirty = true;
 }
 
@@ -83,12 +83,12 @@ static void follow_cursor(struct tui *t)
 	struct pane *p = screen_focus(t);
 
 	if (p && p->cls->address && pane_fresh(t, p))
-		p->cls->address(p, t, &t->cursor);
+		p->cls->address(p, t, &t->sel.address);
 }
 
 static void count_held(struct tui *t, struct pane *p)
 {
-	t->want_hold |= !p->cls->live;
+	t->refresh.want_hold |= !p->cls->live;
 }
 
 /* Hold the guest for all panes that need it. ALL: for what was fetched in earlier looks, too. */
@@ -96,50 +96,51 @@ static void update_under_hold(struct tui *t, bool all)
 {
 	int64_t from = tui_clock(), cost;
 
-	t->held = inspect_hold(t->s);
-	if (!t->held) {
+	t->refresh.held = inspect_hold(t->s);
+	if (!t->refresh.held) {
 		t->stale = true; /* it stopped by itself just now */
 		return;
 	}
 	if (all)
-		t->fetched = t->round;
-	t->reuse = !all;
+		t->queries.fetched = t->queries.round;
+	t->queries.reuse = !all;
 	take_snapshot(t);
 	screen_each(t, update_held);
-	t->reuse = false;
+	t->queries.reuse = false;
 	inspect_release(t->s);
-	t->held = false;
+	t->refresh.held = false;
 	query_evict(t);
 	cost = tui_clock() - from;
-	t->held_ns += cost;
-	t->holds++;
+	t->refresh.held_ns += cost;
+	t->refresh.holds++;
 	if (all)
-		t->next_hold = t->now + (cost * COST > t->period ? cost * COST : t->period);
-	t->next_wanted = t->now + cost * COST_WANTED;
+		t->refresh.next_hold =
+		    t->refresh.now + (cost * COST > t->refresh.period ? cost * COST : t->refresh.period);
+	t->refresh.next_wanted = t->refresh.now + cost * COST_WANTED;
 }
 
 /* Beside a running guest. */
 static void update_running(struct tui *t, bool hold)
 {
-	bool all = t->stale || t->now >= t->next_hold;
+	bool all = t->stale || t->refresh.now >= t->refresh.next_hold;
 
 	new_round(t);
 	follow_cursor(t);
-	t->want_hold = false;
+	t->refresh.want_hold = false;
 	screen_each(t, update_live);
 	screen_each(t, count_held);
-	if (hold || !t->want_hold)
+	if (hold || !t->refresh.want_hold)
 		t->stale = t->moved = false;
-	if (!t->want_hold)
+	if (!t->refresh.want_hold)
 		query_evict(t);
 	else if (hold)
 		update_under_hold(t, all);
-	t->next_live = t->now + t->period;
+	t->refresh.next_live = t->refresh.now + t->refresh.period;
 }
 
 void tui_update(struct tui *t, bool again)
 {
-	t->now = tui_clock();
+	t->refresh.now = tui_clock();
 	if (inspect_running(t->s)) {
 		update_running(t, true);
 		return;
@@ -160,9 +161,9 @@ static void count_running(struct tui *t)
 {
 	int64_t now = tui_clock();
 
-	if (t->run_mark && inspect_running(t->s))
-		t->run_ns += now - t->run_mark;
-	t->run_mark = inspect_running(t->s) ? now : 0;
+	if (t->refresh.run_mark && inspect_running(t->s))
+		t->refresh.run_ns += now - t->refresh.run_mark;
+	t->refresh.run_mark = inspect_running(t->s) ? now : 0;
 }
 
 /* Somebody, perhaps with another face, stepped, wrote or set a breakpoint. */
@@ -187,8 +188,8 @@ void tui_refresh(struct tui *t)
 			tui_update(t, t->stale);
 		return;
 	}
-	t->now = tui_clock();
-	wanted = wanted && t->now >= t->next_wanted;
-	if (wanted || (!t->paused && t->now >= t->next_live))
-		update_running(t, wanted || t->now >= t->next_hold);
+	t->refresh.now = tui_clock();
+	wanted = wanted && t->refresh.now >= t->refresh.next_wanted;
+	if (wanted || (!t->paused && t->refresh.now >= t->refresh.next_live))
+		update_running(t, wanted || t->refresh.now >= t->refresh.next_hold);
 }

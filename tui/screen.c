@@ -145,7 +145,7 @@ bool screen_address(struct tui *t, uint64_t *addr)
 
 bool pane_fresh(const struct tui *t, const struct pane *p)
 {
-	return p->round && p->round >= t->evicted;
+	return p->round && p->round >= t->queries.evicted;
 }
 
 void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Screen 1: the guest as a processor and its screen. */
 #include "tui/panes.h"
+#include "tui/screen.h"
 
 static const struct pane_class *const panes[] = { &pane_code,  &pane_console, &pane_registers,
 						  &pane_stack, &pane_memory,  NULL };

@@ -2,6 +2,7 @@
  * Screen 4: address spaces, the guest's and ours. */
 #include "tui/pane_table.h"
 #include "tui/panes.h"
+#include "tui/screen.h"
 
 TABLE_PANE(windows, "windows", "Windows", true, "host windows that mirror the guest's address spaces",
 	   .line = "info windows", .cols = "id view root current pages regions fills syncs drops maps base",
@@ -17,6 +18,7 @@ static const struct pane_class *const panes[] = { &ranges, &windows, &pane_walk,
 const struct screen_class screen_spaces = {
 	.name = "spaces",
 	.title = "Address spaces",
+	.brief = "Spaces",
 	.help = "windows, their mappings, fills and evictions; the page walk of the address under the cursor",
 	.panes = panes,
 	.layouts = { { 0, 0, "v(windows:6,h(v(walk:6,ranges),counters:34))" },

@@ -2,6 +2,7 @@
  * Screen 2: what the translator made. */
 #include "tui/pane_table.h"
 #include "tui/panes.h"
+#include "tui/screen.h"
 
 TABLE_PANE(fragments, "fragments", "Fragments", false,
 	   "every compiled code fragment (CCF); the cursor chooses one", .line = "info ccf",

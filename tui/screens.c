@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The list of screens, from screens.def. */
-#include "tui/tui_int.h"
+#include "tui/screen.h"
+#include "tui/tui.h"
 
 #define SCREEN(name) extern const struct screen_class screen_##name;
 #include "tui/screens.def"

@@ -13,7 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAILED = 1, CANNOT = 125, DRAW_NS = 25 * 1000 * 1000, PERIOD_MS = 200, WIDTH = 80, HEIGHT = 24 };
+enum {
+	FAILED = 1,
+	CANNOT = 125,
+	LOST = 129,
+	DRAW_NS = 25 * 1000 * 1000,
+	PERIOD_MS = 200,
+	WIDTH = 80,
+	HEIGHT = 24
+};
 
 /* ---- messages and commands ---- */
 
@@ -157,7 +165,7 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 		journal_add(&t->journal, ":", line);
 	st = inspect_exec(t->s, is_continue(line) ? "continue &" : line, &t->sink);
 	t->busy = false;
-	t->told = generation(t);
+	t->reported_stop = generation(t);
 	t->stale = t->dirty = true;
 	if (st == INSPECT_QUIT)
 		t->quit = true;
@@ -186,13 +194,13 @@ static void fit_canvas(struct tui *t)
 
 bool tui_draw(struct tui *t, int *cx, int *cy)
 {
-	if (t->lost || !t->dirty || tui_clock() < t->next_draw)
+	if (t->lost || !t->dirty || tui_clock() < t->refresh.next_draw)
 		return false;
 	t->dirty = false;
 	if (t->overlay.open && t->overlay.journal && t->overlay.journal != t->journal.count)
 		tui_show_journal(t);
-	screen_draw(t, cx, cy);
-	t->next_draw = tui_clock() + DRAW_NS;
+	frame_draw(t, cx, cy);
+	t->refresh.next_draw = tui_clock() + DRAW_NS;
 	if (t->moved) /* drawing found out what fits */
 		t->dirty = true;
 	return true;
@@ -282,11 +290,11 @@ void tui_watch_guest(struct tui *t)
 	bool running = inspect_running(t->s);
 	struct result r;
 
-	if (!running && !t->busy && t->told != generation(t)) {
+	if (!running && !t->busy && t->reported_stop != generation(t)) {
 		inspect_stop_record(t->s, &r);
 		emit(t, &r);
 		result_fini(&r);
-		t->told = generation(t);
+		t->reported_stop = generation(t);
 	}
 	if (running != t->was_running)
 		t->dirty = true;
@@ -302,7 +310,7 @@ static void watch_guest(struct tui *t)
 
 	inspect_poll(t->s, &t->sink);
 	if (ran && !inspect_running(t->s) && t->message[0])
-		t->told = generation(t);
+		t->reported_stop = generation(t);
 	tui_watch_guest(t);
 }
 
@@ -310,14 +318,14 @@ int tui_timeout(const struct tui *t)
 {
 	int64_t now = tui_clock(), until = now + 1000000000;
 
-	if (inspect_running(t->s) && t->next_live < until)
-		until = t->next_live;
+	if (inspect_running(t->s) && t->refresh.next_live < until)
+		until = t->refresh.next_live;
 	if ((t->stale || t->moved) && inspect_running(t->s))
-		until = t->next_wanted < until ? t->next_wanted : until;
+		until = t->refresh.next_wanted < until ? t->refresh.next_wanted : until;
 	else if (t->stale || t->moved)
 		return 0;
 	if (t->dirty)
-		until = t->next_draw < until ? t->next_draw : until;
+		until = t->refresh.next_draw < until ? t->refresh.next_draw : until;
 	return until > now ? (int)((until - now) / 1000000) + 1 : 0;
 }
 
@@ -347,7 +355,8 @@ void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s)
 {
 	*t = (struct tui){ .cfg = cfg, .s = s, .signal_fd = -1 };
 	t->sink = (struct inspect_sink){ .ctx = t, .emit = emit };
-	t->period = (cfg->delay > 0 && !cfg->batch ? (int64_t)(cfg->delay * 1e9) : PERIOD_MS * 1000000ll);
+	t->refresh.period =
+	    (cfg->delay > 0 && !cfg->batch ? (int64_t)(cfg->delay * 1e9) : PERIOD_MS * 1000000ll);
 	t->message_style = ST_MESSAGE;
 	vt_init(&t->vt);
 	screens_init(t);
@@ -406,7 +415,7 @@ struct loop *tui_loop(struct tui *t)
 
 void tui_greet(struct tui *t)
 {
-	t->told = generation(t);
+	t->reported_stop = generation(t);
 	if (t->message[0])
 		return;
 	if (!inspect_has_machine(t->s))
@@ -444,7 +453,7 @@ static int interactive(struct tui *t)
 	t->term = NULL;
 	if (t->ended_by)
 		return 128 + t->ended_by;
-	return t->lost ? STATUS_LOST : 0;
+	return t->lost ? LOST : 0;
 }
 
 static int without_terminal(struct tui *t, enum inspect_status st)

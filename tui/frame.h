@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The whole picture: tabs and state at the top, panes with their titles, message line and
+ * function keys at the bottom, overlays on top of them. */
+#ifndef TUI_FRAME_H
+#define TUI_FRAME_H
+#include "base/types.h"
+
+struct tui;
+
+enum { BOTTOM = 1 << 20 }; /* more lines than there can be */
+
+/* Text over the screen: help, output of a command, the journal. */
+struct overlay {
+	bool open;
+	char title[80];
+	char *text; /* lines; owned */
+	int top;
+	bool at_end; /* its last line is shown */
+	bool is_help;
+	uint64_t journal; /* lines the journal had when it was shown here; 0: this is something else */
+};
+
+/* Draw everything on T->canvas. The text cursor goes to CX, CY (-1: none). */
+void frame_draw(struct tui *t, int *cx, int *cy);
+/* The text of tab I; its length. */
+int frame_tab(const struct tui *t, int i, char *buf, size_t len);
+/* Label N of the footer: where it begins and ends. False: no more. */
+bool frame_label(struct tui *t, unsigned n, int *from, int *to);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A pane is a model and a drawing of it. update() fetches the model by query(), draw() puts
+ * it on the canvas; nothing is fetched while drawing. Only panes on the screen are updated,
+ * always before they are drawn. A new pane is one file with a class row. */
+#ifndef TUI_PANE_H
+#define TUI_PANE_H
+#include "tui/canvas.h"
+#include "tui/term.h"
+
+struct pane;
+struct tui;
+
+/* What a prompt asks for. */
+enum ask { ASK_COMMAND, ASK_SEARCH, ASK_FILTER, ASK_GOTO };
+
+struct pane_key {
+	int key;
+	const char *name, *help; /* for the help screen */
+};
+
+struct pane_class {
+	const char *name; /* in layouts */
+	const char *title;
+	const char *help;	     /* one line for the help screen */
+	size_t size;		     /* of the state */
+	const void *arg;	     /* distinguishes classes with the same functions */
+	bool live;		     /* update() reads only live views, so the guest is not held for it */
+	const struct pane_key *keys; /* its own keys; ends with key 0 */
+	/* All but update and draw may be NULL. */
+	void (*init)(struct pane *p);
+	void (*fini)(struct pane *p);
+	void (*update)(struct pane *p, struct tui *t);
+	void (*draw)(struct pane *p, struct tui *t, const struct area *a);
+	void (*heading)(struct pane *p, struct tui *t, char *buf, size_t len); /* text after the title */
+	bool (*key)(struct pane *p, struct tui *t, int key);		       /* true: the pane used it */
+	void (*mouse)(struct pane *p, struct tui *t,
+		      const struct term_event *e);			/* coordinates of the pane */
+	bool (*address)(struct pane *p, struct tui *t, uint64_t *addr); /* under the pane's cursor */
+	void (*answer)(struct pane *p, struct tui *t, enum ask what, const char *text);
+	bool (*cursor)(struct pane *p, struct tui *t, int *x, int *y); /* the guest's text cursor */
+};
+
+struct pane {
+	const struct pane_class *cls;
+	void *state;
+	struct area area; /* of the contents, where it was last drawn */
+	unsigned round;	  /* of the last update */
+};
+
+/* A list with a cursor: which rows are shown. */
+struct list {
+	int top, at, left, rows, view; /* first shown, cursor, columns scrolled, how many, how many fit */
+};
+/* Move the cursor. False: KEY does not move cursors. */
+bool list_key(struct list *l, int key);
+bool list_mouse(struct list *l, const struct term_event *e, int first_row);
+void list_fit(struct list *l, int rows, int view);
+/* Move TOP, the first of ROWS lines of which VIEW are shown. False: KEY does not scroll. */
+bool scroll_key(int *top, int key, int rows, int view);
+/* A pane_class.mouse for panes whose keys scroll: the wheel scrolls too. */
+void wheel_keys(struct pane *p, struct tui *t, const struct term_event *e);
+
+#endif
