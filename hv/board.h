@@ -70,8 +70,14 @@ void board_reset(struct board *b);
 void board_post(struct board *b);
 void board_flush(struct board *b);
 
+/* ---- interrupts: the one way from a device's line to the processor's pin and back ---- */
+void board_irq(struct board *b, unsigned line, bool level);	 /* a device drives ISA line 0..15 */
+void board_intr(struct board *b, bool level);			 /* a controller drives the INTR pin */
+int board_irq_ack(struct board *b);				 /* the processor acknowledges: the vector */
+void board_irq_taken(struct board *b, unsigned line);		 /* a controller has acknowledged LINE */
+unsigned board_irq_vector(const struct board *b, unsigned line); /* that LINE would have now */
+
 /* ---- what devices ask for ---- */
-void board_irq(struct board *b, unsigned line, bool level); /* ISA interrupt line 0..15 */
 void board_event(struct board *b, enum board_event ev);
 void board_exit(struct board *b, uint32_t val);
 void board_a20(struct board *b, bool on);
@@ -81,10 +87,6 @@ void board_debug_byte(struct board *b, uint8_t c);
 void pic_set(struct dev *d, unsigned line, bool level);
 int pic_ack(struct dev *d);
 unsigned pic_vector(const struct dev *d, unsigned line);
-unsigned uart_room(struct dev *d);
-void uart_input(struct dev *d, const uint8_t *buf, unsigned n);
-unsigned kbd_room(struct dev *d);
-void kbd_scancode(struct dev *d, uint8_t code); /* set 1 */
 void rtc_set_memory(struct dev *d, uint64_t bytes);
 /* What the VGA shows: characters, as its registers say, within limits that any screen keeps to; or a picture.
  */

@@ -30,6 +30,13 @@ struct dev_field {
 #f, offsetof(struct type, f), sizeof(((struct type *)0)->f)                                  \
 	}
 
+/* What a device may accept from outside (hv/inbox.h). */
+enum arrival_kind {
+	ARRIVAL_SERIAL, /* bytes for a serial port */
+	ARRIVAL_KEYS,	/* scan codes of set 1 for a keyboard */
+	ARRIVAL_KINDS
+};
+
 struct dev;
 struct dev_class {
 	const char *name, *help;
@@ -50,6 +57,9 @@ struct dev_class {
 	uint64_t (*mmio_read)(struct dev *d, unsigned region, uint64_t off, unsigned size);
 	void (*mmio_write)(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val);
 	void (*flush)(struct dev *d); /* hand over buffered output now */
+	/* Accept up to N bytes from outside; return how many there was room for. Of those devices that
+	 * the machine posts to. */
+	size_t (*accept)(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n);
 };
 
 struct dev {

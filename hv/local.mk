@@ -23,6 +23,8 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/bootdisk.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
+	%D%/inbox.c \
+	%D%/inbox.h \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \

@@ -58,7 +58,7 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 
 	if (!size)
 		size = m->memory + rom + (1 << 20);
-	m->pool = mm_pool_new(size);
+	m->pool = m->cfg.pool ? m->cfg.pool : mm_pool_new(size);
 	if (!m->pool) {
 		snprintf(err, errlen, "cannot reserve %llu MiB of machine memory: %s",
 			 (unsigned long long)size >> 20, strerror(errno));
@@ -137,7 +137,7 @@ static struct machine *machine_alloc(const struct machine_config *cfg)
 	m->target = UINT64_MAX;
 	m->loader = (struct loader){ .cfg = &m->cfg.image, .memory = m->memory };
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->mail.lock, NULL);
+	inbox_init(&m->inbox);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&m->wake, &attr);
@@ -199,7 +199,7 @@ void machine_free(struct machine *m)
 	image_close(&m->loader);
 	if (m->vm)
 		mm_vm_free(m->vm);
-	if (m->pool)
+	if (m->pool != m->cfg.pool)
 		mm_pool_free(m->pool);
 	if (m->stop_fd >= 0)
 		close(m->stop_fd);
@@ -207,7 +207,7 @@ void machine_free(struct machine *m)
 		close(m->wake_fd);
 	pthread_cond_destroy(&m->wake);
 	pthread_cond_destroy(&m->done);
-	pthread_mutex_destroy(&m->mail.lock);
+	inbox_fini(&m->inbox);
 	pthread_mutex_destroy(&m->lock);
 	free_config(&m->cfg);
 	free(m);
@@ -411,16 +411,9 @@ uint64_t machine_clock_ns(struct machine *m)
 
 /* ---- the outside world ---- */
 
-static size_t append(uint8_t *box, size_t len, size_t max, const uint8_t *buf, size_t n)
+static void post(struct machine *m, enum arrival_kind kind, enum board_slot slot, const void *data, size_t n)
 {
-	n = n < max - len ? n : max - len;
-	memcpy(box + len, buf, n);
-	return len + n;
-}
-
-static void mail_arrived(struct machine *m)
-{
-	atomic_store(&m->mail.any, true);
+	inbox_post(&m->inbox, kind, slot, data, n);
 	wake_vcpu(m);
 	if (!at_rest(m))
 		m->v->ops->kick(m->v);
@@ -428,16 +421,10 @@ static void mail_arrived(struct machine *m)
 
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
 {
-	pthread_mutex_lock(&m->mail.lock);
-	m->mail.serial_len = append(m->mail.serial, m->mail.serial_len, MAIL_SERIAL, buf, n);
-	pthread_mutex_unlock(&m->mail.lock);
-	mail_arrived(m);
+	post(m, ARRIVAL_SERIAL, SLOT_com1, buf, n);
 }
 
 void machine_key(struct machine *m, uint8_t scancode)
 {
-	pthread_mutex_lock(&m->mail.lock);
-	m->mail.keys_len = append(m->mail.keys, m->mail.keys_len, MAIL_KEYS, &scancode, 1);
-	pthread_mutex_unlock(&m->mail.lock);
-	mail_arrived(m);
+	post(m, ARRIVAL_KEYS, SLOT_kbd, &scancode, 1);
 }

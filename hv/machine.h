@@ -20,8 +20,10 @@ struct image_config {
 
 struct machine_config {
 	const char *name;
-	uint64_t memory;	 /* guest RAM in bytes: 1 MiB .. 3 GiB */
-	uint64_t machine_memory; /* pool size; 0: as the guest's memory plus ROMs */
+	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 3 GiB */
+	struct mm_pool
+	    *pool; /* machine memory shared with other machines, borrowed; NULL: a pool of its own */
+	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus ROMs */
 	const char *cpu_model;	 /* "host" (masked), "max", "pentium", "486", ... NULL: host */
 	enum clock_mode clock;
 	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */

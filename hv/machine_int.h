@@ -8,34 +8,25 @@
 #include "hv/board.h"
 #include "hv/cpuid.h"
 #include "hv/boot/image.h"
+#include "hv/inbox.h"
 #include "hv/msr.h"
 
-enum { BUS_KHZ = 66000, MAIL_SERIAL = 65536, MAIL_KEYS = 256 };
+enum { BUS_KHZ = 66000 };
 
 /* What the controlling thread wants of the vCPU thread. */
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
 
-/* Bytes on their way in, filled by any thread, emptied by the vCPU thread. */
-struct mailbox {
-	pthread_mutex_t lock;
-	atomic_bool any; /* something may be in here */
-	uint8_t serial[MAIL_SERIAL];
-	size_t serial_len;
-	uint8_t keys[MAIL_KEYS];
-	size_t keys_len;
-};
-
 struct machine {
 	struct machine_config cfg; /* strings are our own copies */
 	uint64_t memory;
-	struct mm_pool *pool;
+	struct mm_pool *pool; /* cfg.pool, or our own */
 	struct mm_vm *vm;
 	struct vcpu *v;
 	struct board board;
 	struct cpuid_table cpuid;
 	struct msr_bank msr;
 	struct loader loader;
-	struct mailbox mail;
+	struct inbox inbox;
 	bool loaded; /* memory is no longer fresh */
 
 	pthread_t thread;

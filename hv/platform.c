@@ -30,7 +30,7 @@ static bool plat_irq_pending(void *ctx)
 
 static int plat_irq_ack(void *ctx)
 {
-	return pic_ack(((struct machine *)ctx)->board.dev[SLOT_pic]);
+	return board_irq_ack(&((struct machine *)ctx)->board);
 }
 
 static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])

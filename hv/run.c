@@ -14,33 +14,9 @@
 #include "base/log.h"
 #include "hv/machine_int.h"
 
-enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between looks at the mailbox */ };
+enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between deliveries of input */ };
 
-/* ---- input ---- */
-
-/* Hand over as much input as the devices have room for. */
-static void take_mail(struct machine *m)
-{
-	struct mailbox *b = &m->mail;
-	struct dev *uart = m->board.dev[SLOT_com1], *kbd = m->board.dev[SLOT_kbd];
-	size_t n, k;
-
-	if (!atomic_load_explicit(&b->any, memory_order_relaxed))
-		return;
-	pthread_mutex_lock(&b->lock);
-	n = uart_room(uart) < b->serial_len ? uart_room(uart) : b->serial_len;
-	if (n)
-		uart_input(uart, b->serial, (unsigned)n);
-	memmove(b->serial, b->serial + n, b->serial_len - n);
-	b->serial_len -= n;
-	k = kbd_room(kbd) < b->keys_len ? kbd_room(kbd) : b->keys_len;
-	for (size_t i = 0; i < k; i++)
-		kbd_scancode(kbd, b->keys[i]);
-	memmove(b->keys, b->keys + k, b->keys_len - k);
-	b->keys_len -= k;
-	atomic_store(&b->any, b->serial_len || b->keys_len);
-	pthread_mutex_unlock(&b->lock);
-}
+/* ---- callbacks ---- */
 
 /* In icount mode input comes in at the run loop's own pace, not at a kick's. */
 static void plat_run_timers(void *ctx)
@@ -48,7 +24,7 @@ static void plat_run_timers(void *ctx)
 	struct machine *m = ctx;
 
 	if (m->board.clock.mode == CLOCK_HOST)
-		take_mail(m);
+		inbox_deliver(&m->inbox, &m->board);
 	clock_run(&m->board.clock);
 }
 
@@ -212,7 +188,7 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 /* Input, timers, device events, stop requests. True: go on. */
 static bool service(struct machine *m, struct machine_stop *out)
 {
-	take_mail(m);
+	inbox_deliver(&m->inbox, &m->board);
 	clock_run(&m->board.clock);
 	if (!board_events(m, out))
 		return false;

@@ -98,9 +98,9 @@ static const char *irq_rows(void *owner, const char *arg, struct row_sink *s)
 	for (unsigned i = 0; i < 16; i++) {
 		if (!b->irq_raised[i] && !b->irq_acked[i])
 			continue;
-		s->row(s, (const struct value[]){ V_UINT(i), V_BOOL(b->lines >> i & 1),
-						  V_UINT(b->irq_raised[i]), V_UINT(b->irq_acked[i]),
-						  V_HEX(pic_vector(b->dev[SLOT_pic], i)) });
+		s->row(s,
+		       (const struct value[]){ V_UINT(i), V_BOOL(b->lines >> i & 1), V_UINT(b->irq_raised[i]),
+					       V_UINT(b->irq_acked[i]), V_HEX(board_irq_vector(b, i)) });
 	}
 	return NULL;
 }

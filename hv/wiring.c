@@ -18,6 +18,26 @@ void board_irq(struct board *b, unsigned line, bool level)
 	pic_set(b->dev[SLOT_pic], line, level);
 }
 
+void board_intr(struct board *b, bool level)
+{
+	b->intr = level;
+}
+
+int board_irq_ack(struct board *b)
+{
+	return pic_ack(b->dev[SLOT_pic]);
+}
+
+void board_irq_taken(struct board *b, unsigned line)
+{
+	b->irq_acked[line]++;
+}
+
+unsigned board_irq_vector(const struct board *b, unsigned line)
+{
+	return pic_vector(b->dev[SLOT_pic], line);
+}
+
 static void stop(struct vcpu *v)
 {
 	struct vector_state s;

@@ -84,16 +84,15 @@ static void update(struct i8042 *k)
 }
 
 /* Keys that fit, with space kept for the replies to commands. */
-unsigned kbd_room(struct dev *d)
+static unsigned room(const struct i8042 *k)
 {
-	unsigned len = ((struct i8042 *)d)->kbd.len, keys = QUEUE - 16;
+	unsigned len = k->kbd.len, keys = QUEUE - 16;
 
 	return len < keys ? (keys - len) / 2 : 0;
 }
 
-void kbd_scancode(struct dev *d, uint8_t code)
+static void scancode(struct i8042 *k, uint8_t code)
 {
-	struct i8042 *k = (struct i8042 *)d;
 	uint8_t make = code & 0x7f;
 
 	if (!k->scanning)
@@ -106,6 +105,17 @@ void kbd_scancode(struct dev *d, uint8_t code)
 		put(&k->kbd, set2[make]);
 	}
 	update(k);
+}
+
+static size_t kbd_accept(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n)
+{
+	struct i8042 *k = (struct i8042 *)d;
+
+	(void)kind;
+	n = n < room(k) ? n : room(k);
+	for (size_t i = 0; i < n; i++)
+		scancode(k, data[i]);
+	return n;
 }
 
 /* Second bytes of keyboard commands. */
@@ -322,4 +332,5 @@ const struct dev_class i8042_class = {
 	.reset = kbd_reset,
 	.in = kbd_in,
 	.out = kbd_out,
+	.accept = kbd_accept,
 };

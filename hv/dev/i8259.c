@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The pair of 8259A interrupt controllers with the edge/level registers of the
- * PC chip sets (Intel 8259A data sheet 231468; 82371AB 4.4). Owns the INTR pin:
- * board->intr is recomputed after each change. */
+ * PC chip sets (Intel 8259A data sheet 231468; 82371AB 4.4). Drives the INTR pin after
+ * each change. */
 #include "base/log.h"
 #include "base/view.h"
 #include "hv/board.h"
@@ -89,7 +89,7 @@ static void chip_set(struct i8259_chip *c, unsigned n, bool level)
 static void update(struct i8259 *p)
 {
 	chip_set(&p->chip[0], CASCADE, request(&p->chip[1], false) >= 0);
-	p->d.board->intr = request(&p->chip[0], true) >= 0;
+	board_intr(p->d.board, request(&p->chip[0], true) >= 0);
 }
 
 void pic_set(struct dev *d, unsigned line, bool level)
@@ -136,7 +136,7 @@ int pic_ack(struct dev *d)
 			chip_ack(s, (unsigned)sub);
 	}
 	chip_ack(m, (unsigned)n);
-	p->d.board->irq_acked[line]++;
+	board_irq_taken(p->d.board, (unsigned)line);
 	update(p);
 	LOG(irq, "line %d acknowledged, vector %#x", line, vector);
 	return vector;
@@ -271,7 +271,7 @@ static void pic_reset(struct dev *d)
 	p->chip[0].imr = p->chip[1].imr = 0xff;
 	p->chip[1].base = 8;
 	p->spurious = 0;
-	p->d.board->intr = false;
+	board_intr(p->d.board, false);
 }
 
 unsigned pic_vector(const struct dev *d, unsigned line)

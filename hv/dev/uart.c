@@ -130,19 +130,17 @@ static void refill(struct uart *u)
 	}
 }
 
-unsigned uart_room(struct dev *d)
-{
-	return IN_MAX - ((struct uart *)d)->in_len;
-}
-
-void uart_input(struct dev *d, const uint8_t *buf, unsigned n)
+static size_t uart_accept(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n)
 {
 	struct uart *u = (struct uart *)d;
+	size_t i;
 
-	for (unsigned i = 0; i < n && u->in_len < IN_MAX; i++)
-		u->in[(u->in_head + u->in_len++) % IN_MAX] = buf[i];
+	(void)kind;
+	for (i = 0; i < n && u->in_len < IN_MAX; i++)
+		u->in[(u->in_head + u->in_len++) % IN_MAX] = data[i];
 	refill(u);
 	update(u);
+	return i;
 }
 
 static void thr_write(struct uart *u, uint8_t c)
@@ -347,4 +345,5 @@ const struct dev_class uart_class = {
 	.in = uart_in,
 	.out = uart_out,
 	.flush = flush,
+	.accept = uart_accept,
 };

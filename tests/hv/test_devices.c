@@ -67,6 +67,13 @@ static uint8_t in8(uint16_t port)
 	return (uint8_t)bus_in(&m->board.bus, port, 1);
 }
 
+static size_t accept_by(enum board_slot slot, enum arrival_kind kind, const void *data, size_t n)
+{
+	struct dev *d = m->board.dev[slot];
+
+	return d->cls->accept(d, kind, data, n);
+}
+
 /* Let NS of guest time pass and fire what is due. */
 static void advance(uint64_t ns)
 {
@@ -129,11 +136,11 @@ START_TEST(pic_priority_and_eoi)
 	board_irq(&m->board, 4, true);
 	board_irq(&m->board, 1, true);
 	ck_assert(m->board.intr);
-	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 1);
+	ck_assert_int_eq(board_irq_ack(&m->board), 8 + 1);
 	ck_assert(!m->board.intr); /* 4 is below 1, which is in service */
 	out8(0x20, 0x20);
 	ck_assert(m->board.intr);
-	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 4);
+	ck_assert_int_eq(board_irq_ack(&m->board), 8 + 4);
 	out8(0x20, 0x20);
 	ck_assert(!m->board.intr);
 }
@@ -143,7 +150,7 @@ START_TEST(pic_cascade)
 {
 	unmask_all();
 	board_irq(&m->board, 14, true);
-	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 0x70 + 6);
+	ck_assert_int_eq(board_irq_ack(&m->board), 0x70 + 6);
 	out8(0x20, 0x0b);
 	ck_assert_uint_eq(in8(0x20), 1 << 2);
 	out8(0xa0, 0x20);
@@ -158,7 +165,7 @@ START_TEST(pic_spurious)
 	board_irq(&m->board, 3, true);
 	board_irq(&m->board, 3, false);
 	ck_assert(!m->board.intr);
-	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 8 + 7);
+	ck_assert_int_eq(board_irq_ack(&m->board), 8 + 7);
 	out8(0x20, 0x0b);
 	ck_assert_uint_eq(in8(0x20), 0);
 }
@@ -169,7 +176,7 @@ START_TEST(pic_level)
 	unmask_all();
 	out8(0x4d1, 0x02); /* IRQ 9 */
 	board_irq(&m->board, 9, true);
-	ck_assert_int_eq(pic_ack(m->board.dev[SLOT_pic]), 0x71);
+	ck_assert_int_eq(board_irq_ack(&m->board), 0x71);
 	out8(0xa0, 0x20);
 	out8(0x20, 0x20);
 	ck_assert(m->board.intr); /* still asserted */
@@ -335,7 +342,7 @@ START_TEST(uart_interrupts)
 	ck_assert_uint_eq(m->board.irq_raised[4], 1);
 	ck_assert_uint_eq(in8(0x3fa), 0x02);
 	ck_assert_uint_eq(in8(0x3fa), 0x01);
-	uart_input(m->board.dev[SLOT_com1], (const uint8_t *)"x", 1);
+	ck_assert_uint_eq(accept_by(SLOT_com1, ARRIVAL_SERIAL, "x", 1), 1);
 	ck_assert_uint_eq(m->board.irq_raised[4], 2);
 	ck_assert_uint_eq(in8(0x3fd) & 1, 1);
 	ck_assert_uint_eq(in8(0x3f8), 'x');
@@ -350,7 +357,7 @@ START_TEST(uart_fifo_loses_nothing)
 	for (unsigned n = 0; n < sizeof(in); n++)
 		in[n] = (uint8_t)n;
 	out8(0x3fa, 0xc7);
-	uart_input(m->board.dev[SLOT_com1], in, sizeof(in));
+	ck_assert_uint_eq(accept_by(SLOT_com1, ARRIVAL_SERIAL, in, sizeof(in)), sizeof(in));
 	for (unsigned n = 0; n < sizeof(in); n++, i++) {
 		ck_assert_uint_eq(in8(0x3fd) & 0x9f, 0x01);
 		ck_assert_uint_eq(in8(0x3f8), i);
@@ -390,11 +397,11 @@ END_TEST
 
 START_TEST(kbd_translation)
 {
-	kbd_scancode(m->board.dev[SLOT_kbd], 0x1e);
+	ck_assert_uint_eq(accept_by(SLOT_kbd, ARRIVAL_KEYS, (uint8_t[]){ 0x1e }, 1), 1);
 	ck_assert_uint_eq(m->board.irq_raised[1], 1);
 	ck_assert_uint_eq(in8(0x60), 0x1e);
 	out8(0x64, 0x60), out8(0x60, 0x05); /* translation off */
-	kbd_scancode(m->board.dev[SLOT_kbd], 0x9e);
+	ck_assert_uint_eq(accept_by(SLOT_kbd, ARRIVAL_KEYS, (uint8_t[]){ 0x9e }, 1), 1);
 	ck_assert_uint_eq(in8(0x60), 0xf0);
 	ck_assert_uint_eq(in8(0x60), 0x1c);
 }
@@ -559,6 +566,41 @@ START_TEST(cpuid_models)
 		ck_assert_uint_eq(r[1] & (1 << 16), 0); /* no AVX-512 */
 	}
 	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1));
+}
+END_TEST
+
+/* ---- input ---- */
+
+/* A full serial port does not hold up the keyboard, and nothing is lost or reordered below the limit. */
+START_TEST(inbox_order)
+{
+	static uint8_t text[65536 + 1000], got;
+	unsigned at = 0, limit = 65536;
+
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 7 + i / 256);
+	for (unsigned i = 0; i < sizeof(text); i += 1000)
+		ck_assert_uint_eq(inbox_post(&m->inbox, ARRIVAL_SERIAL, SLOT_com1, text + i,
+					     sizeof(text) - i < 1000 ? sizeof(text) - i : 1000),
+				  i >= limit	     ? 0
+				  : limit - i < 1000 ? limit - i
+						     : 1000);
+	ck_assert_uint_eq(inbox_post(&m->inbox, ARRIVAL_KEYS, SLOT_kbd, "\x1e\x9e", 2), 2);
+	inbox_deliver(&m->inbox, &m->board);
+	ck_assert_uint_eq(in8(0x60), 0x1e);
+	ck_assert_uint_eq(in8(0x60), 0x9e);
+	while (in8(0x3fd) & 1) {
+		got = in8(0x3f8);
+		ck_assert_uint_eq(got, text[at]);
+		at++;
+		inbox_deliver(&m->inbox, &m->board);
+	}
+	ck_assert_uint_eq(at, limit);
+	ck_assert_uint_eq(m->inbox.held[ARRIVAL_SERIAL], 0);
+	ck_assert_uint_eq(inbox_post(&m->inbox, ARRIVAL_SERIAL, SLOT_com1, text, 1), 1);
+	inbox_clear(&m->inbox);
+	inbox_deliver(&m->inbox, &m->board);
+	ck_assert_uint_eq(in8(0x3fd) & 1, 0);
 }
 END_TEST
 
@@ -752,6 +794,34 @@ START_TEST(icount_target_and_hash)
 }
 END_TEST
 
+/* Two machines with one pool: each has its own memory, and one that ends gives its share back. */
+START_TEST(two_machines_one_pool)
+{
+	struct mm_pool *pool = mm_pool_new(5 << 20);
+	struct machine_config cfg = m->cfg;
+	struct machine *a, *b;
+	char err[256] = "";
+	uint32_t val = 0;
+
+	cfg.pool = pool;
+	for (unsigned i = 0; i < 5; i++) {
+		a = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+		ck_assert_msg(a, "%s", err);
+		b = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+		ck_assert_msg(b, "%s", err);
+		ck_assert_uint_eq(machine_state_hash(a), machine_state_hash(b));
+		ck_assert(mm_phys_write(machine_vm(a), 0x180000, "mine", 4));
+		ck_assert(mm_phys_read(machine_vm(b), 0x180000, &val, 4));
+		ck_assert_uint_eq(val, 0);
+		ck_assert_ptr_null(
+		    machine_new(&cfg, fake_new, NULL, err, sizeof(err))); /* no room for three */
+		machine_free(i % 2 ? a : b);
+		machine_free(i % 2 ? b : a);
+	}
+	mm_pool_free(pool);
+}
+END_TEST
+
 static unsigned view_rows;
 static void count_row(struct row_sink *s, const struct value *v)
 {
@@ -888,6 +958,8 @@ int main(void)
 		tsc_written,
 		backdoor,
 		cpuid_models,
+		inbox_order,
+		two_machines_one_pool,
 		stop_and_go,
 		stop_descriptor,
 		halt_input_power_off,
