@@ -95,7 +95,7 @@ enum fixup {
 struct mark {
 	uint16_t host;
 	uint8_t insn;
-	uint8_t fix : 4, arg : 4; /* arg: a register; a string's element size */
+	uint8_t fix : 4, arg : 4; /* arg: a register, or STRING_* */
 };
 
 enum callout_kind {
@@ -242,8 +242,11 @@ struct page_info {
 	bool mixed;
 	uint64_t calm_since; /* mixed: host TSC of the verdict or of the last change seen */
 };
-#define STRING_SOURCE 8 /* in the argument of FIX_STRING marks (four bits), beside the size */
-#define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
+/* The argument of FIX_STRING marks: log2 of the element size in two bits, and */
+#define STRING_SIZE(arg) (1u << ((arg)&3))
+#define STRING_SOURCE 4	   /* reads at ESI before it accesses EDI */
+#define STRING_MAP_AHEAD 8 /* REP MOVS or STOS: may map the pages it reaches next */
+#define STRING_AHEAD 16	   /* pages of a string operand that are mapped at once */
 #define MAX_MIXED 1024
 
 /* ---- choices (adapt/policy.c) ---- */

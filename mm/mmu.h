@@ -63,6 +63,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 /* Is HVA inside the selected window, or in the guard space behind it? */
 enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
+/* Is HVA an address in the selected window or in the user window that has a page mapped? */
+bool mmu_maps(const struct mmu *m, uint64_t hva);
 
 /* ---- watchpoints ----
  * A watched page is not mapped (or, for writes, mapped read-only), so that accesses

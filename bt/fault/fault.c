@@ -199,13 +199,13 @@ static bool readable(struct bt_vcpu *b, uint32_t lin)
 static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
 {
 	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
-	uint32_t size = m ? m->arg & ~(unsigned)STRING_SOURCE : 0, from = (uint32_t)g[REG_RSI];
+	uint32_t size = m ? STRING_SIZE(m->arg) : 0, from = (uint32_t)g[REG_RSI];
 	uint64_t bytes = (uint64_t)(uint32_t)g[REG_RCX] * size;
 	bool source = m && (m->arg & STRING_SOURCE) && write;
 	struct mmu_fault mf;
 
-	if (!m || m->fix != FIX_STRING || b->icount || (g[REG_EFL] & FL_DF) || bytes <= room ||
-	    (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
+	if (!m || m->fix != FIX_STRING || !(m->arg & STRING_MAP_AHEAD) || b->icount || (g[REG_EFL] & FL_DF) ||
+	    bytes <= room || (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
 		return;
 	if (source && !readable(b, from))
 		return;
@@ -220,6 +220,23 @@ static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva
 		if (mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) != FILL_OK)
 			return;
 	}
+}
+
+/* A MOVS or CMPS faulted at *ADDR. Some processors load the second operand of CMPS first, but
+ * callouts and prechecks start with the source, and which fault is raised and which accessed
+ * bits are set may not depend on the host: while the source is not mapped, it is what faulted. */
+static void source_first(const struct bt_vcpu *b, const struct mark *m, const greg_t *g, uint64_t *addr,
+			 bool *write)
+{
+	uint64_t from = (uint64_t)g[REG_RSI], last;
+
+	if (!m || m->fix != FIX_STRING || !(m->arg & STRING_SOURCE))
+		return;
+	last = from + STRING_SIZE(m->arg) - 1;
+	if (mmu_maps(b->v.mmu, from) && mmu_maps(b->v.mmu, last))
+		return;
+	*addr = mmu_maps(b->v.mmu, from) ? last & ~(uint64_t)PAGE_MASK : from;
+	*write = false;
 }
 
 /* A window access missed. True when the access can simply run again. */
@@ -292,6 +309,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	uint64_t addr = (uint64_t)si->si_addr;
 	struct ccf *f = cache_by_host(b, (uint64_t)g[REG_RIP]);
 	const struct mark *m;
+	bool write = g[REG_ERR] & 2;
 	gva lin;
 
 	if (!f)
@@ -343,19 +361,20 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		return true;
 	}
 	b->charge.start = __builtin_ia32_rdtsc();
+	source_first(b, m, g, &addr, &write);
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
-		user_window_fault(b, f, m, uc, lin, g[REG_ERR] & 2, false);
+		user_window_fault(b, f, m, uc, lin, write, false);
 		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
 	if (addr - (uint64_t)b->guard < 8ull << 30) {
-		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), g[REG_ERR] & 2, true);
+		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), write, true);
 		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {
 	case MMU_WINDOW:
-		window_fault(b, f, m, uc, lin, g[REG_ERR] & 2);
+		window_fault(b, f, m, uc, lin, write);
 		if (b->xcode != XC_MMIO || b->charge.cause != CAUSE_DEVICE)
 			adapt_settled(b, __builtin_ia32_rdtsc());
 		/* else the access is still to be made: settle() ends it */

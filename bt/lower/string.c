@@ -72,11 +72,9 @@ static void native(struct tx *t, struct insn *in, const struct string_row *r, un
 		emit_quarter(t, H_RDI);
 	if (r->di)
 		e_rmi(t, F_W, 0x8d, H_RDI, H_RDI, user_access ? H_R9 : H_R13, 0, 0);
-	/* How wide what it goes on to access is, and whether there is a source: map_on() */
 	tx_mark(t, FIX_STRING,
-		rep && r->code == STR_MOVS   ? size | STRING_SOURCE
-		: rep && r->code == STR_STOS ? size
-					     : 0);
+		size / 2 | (r->si && r->di ? STRING_SOURCE : 0) |
+		    (rep && (r->code == STR_MOVS || r->code == STR_STOS) ? STRING_MAP_AHEAD : 0));
 	if (size == 2)
 		e1(t, 0x66);
 	if (rep)

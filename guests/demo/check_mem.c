@@ -252,6 +252,61 @@ static const char *check_strings(void)
 	return NULL;
 }
 
+static void do_cmps(void *from)
+{
+	void *to = (void *)T(11);
+
+	asm volatile("cmpsl" : "+S"(from), "+D"(to) : : "cc", "memory");
+}
+
+static void do_movs(void *from)
+{
+	void *to = (void *)T(11);
+
+	asm volatile("movsl" : "+S"(from), "+D"(to) : : "memory");
+}
+
+static void do_repe_cmps(void *from)
+{
+	void *to = (void *)(T(11) - 64);
+	u32 n = 64;
+
+	asm volatile("repe cmpsl" : "+S"(from), "+D"(to), "+c"(n) : : "cc", "memory");
+}
+
+/* CMPS and MOVS access the source first, on any host and as often as they fault: a page fault names the
+ * source while that is absent, and the source counts as accessed when the destination faults. */
+static const char *check_source_first(void)
+{
+	u32 f = frame_alloc();
+
+	for (unsigned i = 0; i < 60; i++) {
+		void (*fn)(void *) = i & 1 ? do_movs : do_cmps;
+		u32 err = i & 1 ? 2 : 0;
+
+		test_map(8, 0);
+		test_map(9, 0);
+		test_map(11, 0);
+		if (!faults(fn, T(8), 0, T(8)))
+			return "both absent";
+		test_map(8, f | RW);
+		if (!faults(fn, T(9) - 1, 0, T(9)))
+			return "the source's second page and the destination absent";
+		test_map(8, f | RW);
+		if (!faults(fn, T(8), err, T(11)))
+			return "the destination absent";
+		if (!(test_table[8] & PTE_A))
+			return "the source accessed";
+		test_map(10, f | RW);
+		if (!faults(do_repe_cmps, T(9) - 64, 0, T(9)) || caught.ecx != 48)
+			return "REPE CMPS that reaches two absent pages";
+	}
+	test_map(8, 0);
+	test_map(10, 0);
+	frame_free(f);
+	return NULL;
+}
+
 /* ---- code that changes ---- */
 
 static u32 call(u32 va)
@@ -483,6 +538,7 @@ const struct check mem_checks[] = {
 	{ "self-mapped page tables", check_self_map },
 	{ "accesses across pages", check_straddle },
 	{ "string instructions", check_strings },
+	{ "source before destination", check_source_first },
 	{ "code changed elsewhere", check_code_other_page },
 	{ "code changing itself", check_code_same_page },
 	{ "code across pages", check_code_across_pages },

@@ -334,6 +334,18 @@ enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin)
 	return hva - base < WIN_BYTES ? MMU_WINDOW : MMU_GUARD;
 }
 
+bool mmu_maps(const struct mmu *m, uint64_t hva)
+{
+	const struct window *w = NULL;
+	gva lin;
+
+	if (mmu_in_user_window(m, hva, &lin))
+		w = m->uwin;
+	else if (mmu_where(m, hva, &lin) == MMU_WINDOW)
+		w = m->cur;
+	return w && (w->shadow[(uint32_t)lin >> PAGE_SHIFT] & SH_P);
+}
+
 ppn mmu_code_page_fast(struct mmu *m, gva lin)
 {
 	uint32_t *s = &m->cur->shadow[(uint32_t)lin >> PAGE_SHIFT];

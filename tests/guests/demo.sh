@@ -8,8 +8,8 @@ plan 11
 run_guest 300 demo
 said "demo: all checks passed" "all checks pass"
 ended 1 "debug-exit 0 is status 1"
-[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 38 ]
-ok $? "38 checks and no failure" "$(grep FAIL "$TMP/out")"
+[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 39 ]
+ok $? "39 checks and no failure" "$(grep FAIL "$TMP/out")"
 
 run_guest 300 --append exit=poweroff demo
 said "demo: all checks passed" "all checks pass with exit=poweroff"
