@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What shell and attached shell have in common at their prompt: the history, and output that comes while a
- * line is being edited. The line goes away when output comes, and is below it again when that has been quiet
- * for a moment: so that a guest that says a character at a time does not get a line for each. */
+ * What the shell and the attached shell share at their prompt: the history, and asynchronous output, which
+ * arrives while a line is being edited. The line is hidden when output arrives and redrawn below it after a
+ * short silence, so a guest that writes one character at a time does not get a line for each. */
 #include "console/console_int.h"
 #include "base/user.h"
 
@@ -37,7 +37,7 @@ void history_save(void)
 	write_history(path);
 }
 
-/* ---- output beside the line ---- */
+/* ---- asynchronous output ---- */
 
 static int64_t now_ms(void)
 {
@@ -47,19 +47,19 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void async_output_begin(struct above *a)
+void async_output_begin(struct async_output *a)
 {
-	if (!a->away) {
+	if (!a->hidden) {
 		rl_clear_visible_line();
 		fflush(rl_outstream);
 	}
-	a->away = true;
+	a->hidden = true;
 	a->last = now_ms();
 }
 
-void async_output_write(struct above *a, const char *text, size_t n)
+void async_output_write(struct async_output *a, const char *text, size_t n)
 {
-	static const char query[] = "\033[6n"; /* the terminal would type its answer into the line */
+	static const char query[] = "\033[6n"; /* the terminal's reply would land in the line */
 
 	async_output_begin(a);
 	if (n)
@@ -73,19 +73,19 @@ void async_output_write(struct above *a, const char *text, size_t n)
 	fflush(stdout);
 }
 
-void async_output_end(struct above *a, bool at_once)
+void async_output_end(struct async_output *a, bool at_once)
 {
-	if (!a->away || (!at_once && now_ms() - a->last < QUIET_MS))
+	if (!a->hidden || (!at_once && now_ms() - a->last < QUIET_MS))
 		return;
 	if (a->mid_line)
 		putchar('\n');
 	fflush(stdout);
-	a->away = a->mid_line = false;
+	a->hidden = a->mid_line = false;
 	rl_on_new_line();
 	rl_redisplay();
 }
 
-int async_output_timeout(const struct above *a, int ms)
+int async_output_timeout(const struct async_output *a, int ms)
 {
-	return a->away && (ms < 0 || ms > QUIET_MS) ? QUIET_MS : ms;
+	return a->hidden && (ms < 0 || ms > QUIET_MS) ? QUIET_MS : ms;
 }

@@ -2,8 +2,8 @@
  * "vitrine attach": a shell whose session is at the other end of a control socket. It
  * knows nothing but the protocol: a line goes out as a request, its text comes back.
  *
- * While a command lets the guest run, what is typed is sent to its serial port, as in the shell. What is
- * typed while another one takes its time is for the next prompt. */
+ * While a command runs the guest, input goes to its serial port, as in the shell. Input typed
+ * while any other command executes is kept for the next prompt. */
 #include "console/console_int.h"
 #include "base/alloc.h"
 #include "console/control.h"
@@ -33,18 +33,18 @@ struct attached {
 	uint64_t last_id;
 	bool waiting;	 /* for the answer to LAST_ID */
 	bool failed;	 /* that answer was an error */
-	bool over;	 /* the other end is gone, or we are done */
-	bool guest_runs; /* a command lets it */
-	bool handed;	 /* ... and has our keyboard */
+	bool ended;	 /* the connection is closed, or the user left */
+	bool guest_runs; /* a command runs the guest, */
+	bool handed;	 /* which has our keyboard */
 	bool at_prompt;
-	bool mid_line; /* guest output did not end its line */
-	struct above above;
+	bool mid_line; /* the last guest output did not end in a newline */
+	struct async_output async;
 	struct pager pager;
-	char *page, *page_error; /* an answer to be shown, and what stands behind it; NULL: none */
-	char *repeat;		 /* what an empty line does; NULL: nothing */
+	char *page, *page_error; /* an answer to display, and the error below it; NULL: none */
+	char *repeat;		 /* the command an empty line repeats; NULL: none */
 	struct terminal term;
-	struct words *words; /* being completed; NULL: no */
-	bool files;	     /* ... by names of files */
+	struct completions *completions; /* of the word being completed; NULL: none is */
+	bool files;			 /* it is completed by file names */
 };
 
 /* Readline gives its callbacks no context. */
@@ -74,11 +74,11 @@ static void ask(struct attached *a, const char *command, uint64_t id)
 	}
 	a->waiting = id != 0;
 	if (!send_line(a, req))
-		a->over = true;
+		a->ended = true;
 	json_decref(req);
 }
 
-/* ---- what comes back ---- */
+/* ---- answers and events ---- */
 
 static void take_words(struct attached *a, const json_t *rows)
 {
@@ -90,7 +90,7 @@ static void take_words(struct attached *a, const json_t *rows)
 		const char *word = json_string_value(json_object_get(row, "word"));
 
 		if (word)
-			completion_add(a->words, word);
+			completion_add(a->completions, word);
 		a->files |= json_is_true(json_object_get(row, "file"));
 	}
 }
@@ -105,7 +105,7 @@ static void show_answer(struct attached *a, const json_t *msg)
 	if (json_integer_value(json_object_get(msg, "id")) != (json_int_t)a->last_id || !a->waiting)
 		return;
 	a->waiting = false;
-	if (a->words) {
+	if (a->completions) {
 		take_words(a, rows);
 		return;
 	}
@@ -131,13 +131,13 @@ static void show_answer(struct attached *a, const json_t *msg)
 		fprintf(stderr, "%s\n", json_string_value(error));
 }
 
-/* Text that comes by itself, above the line being edited if there is one. OWN_LINE: it begins one. */
+/* Asynchronous text, above the line being edited if there is one. OWN_LINE: it starts on a new line. */
 static void show_text(struct attached *a, const char *text, size_t n, bool own_line)
 {
 	if (a->at_prompt) {
-		if (own_line && a->above.mid_line)
-			async_output_write(&a->above, "\n", 1);
-		async_output_write(&a->above, text, n);
+		if (own_line && a->async.mid_line)
+			async_output_write(&a->async, "\n", 1);
+		async_output_write(&a->async, text, n);
 		return;
 	}
 	if (own_line && a->mid_line)
@@ -147,7 +147,7 @@ static void show_text(struct attached *a, const char *text, size_t n, bool own_l
 	fflush(stdout);
 }
 
-/* Rows of output that came by itself, for --json. */
+/* Rows of asynchronous output, for --json. */
 static void show_rows(struct attached *a, const json_t *rows)
 {
 	const json_t *row;
@@ -174,7 +174,7 @@ static void show_message(struct attached *a, const json_t *msg)
 	else if (!strcmp(event, "run"))
 		a->guest_runs = json_is_true(json_object_get(msg, "on"));
 	else if (!json_string_length(text) || (!strcmp(event, "stopped") && a->waiting))
-		return; /* the answer waited for says it too */
+		return; /* the answer we wait for reports it too */
 	else if (a->o->json && json_array_size(json_object_get(msg, "results")))
 		show_rows(a, json_object_get(msg, "results"));
 	else
@@ -194,7 +194,7 @@ static void socket_ready(void *ctx, int fd)
 	}
 	n = recv(fd, a->in + a->len, a->cap - a->len, 0);
 	if (n <= 0) {
-		a->over = n == 0 || errno != EINTR;
+		a->ended = n == 0 || errno != EINTR;
 		return;
 	}
 	a->len += (size_t)n;
@@ -208,11 +208,9 @@ static void socket_ready(void *ctx, int fd)
 	}
 }
 
-/* ---- commands ---- */
-
 /* ---- the guest's keyboard, while a command waits ---- */
 
-/* BYTES as an argument that the command "serial" turns into the same. */
+/* Send BYTES as an escaped argument of the command "serial". */
 static void send_keys(struct attached *a, const char *bytes, size_t n)
 {
 	char line[16 + 4 * MAX_KEYS];
@@ -241,7 +239,7 @@ static void typed_ready(void *ctx, int fd)
 	size_t kept = 0;
 
 	if (n <= 0) {
-		a->over = n == 0 || errno != EINTR;
+		a->ended = n == 0 || errno != EINTR;
 		return;
 	}
 	for (ssize_t i = 0; i < n; i++) {
@@ -253,7 +251,7 @@ static void typed_ready(void *ctx, int fd)
 	send_keys(a, buf, kept);
 }
 
-/* The guest has the keyboard, or has it no more. */
+/* Give the guest the keyboard, or take it back. */
 static void hand_over(struct attached *a, bool on)
 {
 	if (a->handed == on)
@@ -270,21 +268,22 @@ static void hand_over(struct attached *a, bool on)
 
 static void await_answer(struct attached *a)
 {
-	while (a->waiting && !a->over) {
+	while (a->waiting && !a->ended) {
 		hand_over(a, prompting && a->term.is_tty && a->guest_runs);
 		loop_turn(a->loop, -1, -1);
 	}
 	hand_over(a, false);
 }
 
-static bool nobody_to_ask(void *ctx)
+static bool pager_is_abandoned(void *ctx)
 {
 	const struct attached *a = ctx;
 
-	return a->over;
+	return a->ended;
 }
 
-/* The answer, once the socket is free for what comes meanwhile. */
+/* Display the answer. The pager turns the event loop, so this must not be called from the socket's handler.
+ */
 static void show_page(struct attached *a)
 {
 	char *page = a->page, *error = a->page_error;
@@ -300,7 +299,7 @@ static void show_page(struct attached *a)
 	free(error);
 }
 
-/* The words that would end the session if it got them: here they end the visit ("-quit" does not). */
+/* Commands that would end the session if it received them: here they end the connection ("-quit" is sent). */
 static bool leaves(const char *line)
 {
 	static const char *const words[] = { "q", "qu", "qui", "quit", "exi", "exit", "detach" };
@@ -312,7 +311,7 @@ static bool leaves(const char *line)
 	return false;
 }
 
-/* One command line to its answer. False: it failed. */
+/* Execute one command line and wait for its answer. False: it failed. */
 static bool execute(struct attached *a, const char *line)
 {
 	bool may_fail;
@@ -322,7 +321,7 @@ static bool execute(struct attached *a, const char *line)
 	if (!*line || *line == '#')
 		return true;
 	if (leaves(line)) {
-		a->over = true;
+		a->ended = true;
 		return true;
 	}
 	a->failed = false;
@@ -345,7 +344,7 @@ static bool run_file(struct attached *a, const char *path)
 
 	if (!f)
 		fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
-	while (ok && !a->over && getline(&line, &cap, f) > 0) {
+	while (ok && !a->ended && getline(&line, &cap, f) > 0) {
 		line[strcspn(line, "\r\n")] = 0;
 		ok = execute(a, line);
 	}
@@ -359,7 +358,7 @@ static bool run_scripts(struct attached *a)
 {
 	bool ok = true;
 
-	for (size_t i = 0; i < a->o->nscripts && ok && !a->over; i++) {
+	for (size_t i = 0; i < a->o->nscripts && ok && !a->ended; i++) {
 		const struct script *sc = &a->o->scripts[i];
 
 		ok = sc->file ? run_file(a, sc->text) : execute(a, sc->text);
@@ -374,29 +373,29 @@ static void key_ready(void *ctx, int fd)
 	struct attached *a = ctx;
 
 	(void)fd;
-	async_output_end(&a->above, true);
+	async_output_end(&a->async, true);
 	rl_callback_read_char();
 }
 
 static char **complete(const char *text, int start, int end)
 {
 	struct attached *a = prompting;
-	struct words w = { 0 };
+	struct completions w = { 0 };
 	char *line = xstrndup(rl_line_buffer, (size_t)end);
 	json_t *req = json_pack("{sI ss}", "id", (json_int_t)++a->last_id, "complete", line ? line : "");
 
 	(void)text;
 	(void)start;
-	a->words = &w;
+	a->completions = &w;
 	a->files = false;
-	loop_forget(a->loop, STDIN_FILENO); /* we are called from there */
+	loop_forget(a->loop, STDIN_FILENO); /* it is our caller */
 	a->waiting = req != NULL;
 	if (req && !send_line(a, req))
-		a->over = true;
-	while (a->waiting && !a->over)
+		a->ended = true;
+	while (a->waiting && !a->ended)
 		loop_turn(a->loop, -1, -1);
 	loop_watch(a->loop, STDIN_FILENO, key_ready, a);
-	a->words = NULL;
+	a->completions = NULL;
 	json_decref(req);
 	free(line);
 	rl_attempted_completion_over = !a->files;
@@ -412,7 +411,7 @@ static void line_done(char *line)
 	a->at_prompt = false;
 	loop_forget(a->loop, STDIN_FILENO);
 	if (!line) {
-		a->over = true;
+		a->ended = true;
 	} else if (line[strspn(line, " \t")]) {
 		add_history(line);
 		execute(a, line);
@@ -432,11 +431,11 @@ static void signal_ready(void *ctx, int fd)
 	if (!signo)
 		return;
 	if (signo != SIGINT || (!a->waiting && !a->at_prompt)) {
-		a->over = true;
+		a->ended = true;
 	} else if (a->waiting) {
 		stop_guest(a);
 	} else {
-		async_output_end(&a->above, true);
+		async_output_end(&a->async, true);
 		rl_callback_sigcleanup();
 		rl_replace_line("", 0);
 		rl_crlf();
@@ -449,27 +448,27 @@ static void interactive(struct attached *a)
 {
 	json_t *req = json_pack("{si s[ssss]}", "id", 0, "subscribe", "serial", "stop", "output", "run");
 
-	a->over = !send_line(a, req);
+	a->ended = !send_line(a, req);
 	json_decref(req);
 	prompting = a;
-	a->pager = (struct pager){ .loop = a->loop, .term = &a->term, .over = nobody_to_ask, .ctx = a };
+	a->pager = (struct pager){ .loop = a->loop, .term = &a->term, .ended = pager_is_abandoned, .ctx = a };
 	rl_readline_name = "vitrine";
 	rl_catch_signals = 0;
 	rl_attempted_completion_function = complete;
 	rl_basic_word_break_characters = WORD_BREAKS;
 	history_load();
-	while (!a->over) {
+	while (!a->ended) {
 		rl_callback_handler_install("(vitrine) ", line_done);
 		a->at_prompt = true;
 		loop_watch(a->loop, STDIN_FILENO, key_ready, a);
-		while (a->at_prompt && !a->over) {
-			loop_turn(a->loop, async_output_timeout(&a->above, -1), -1);
+		while (a->at_prompt && !a->ended) {
+			loop_turn(a->loop, async_output_timeout(&a->async, -1), -1);
 			if (a->at_prompt)
-				async_output_end(&a->above, false);
+				async_output_end(&a->async, false);
 		}
 	}
 	if (a->at_prompt) {
-		async_output_end(&a->above, true);
+		async_output_end(&a->async, true);
 		rl_callback_handler_remove();
 	}
 	putchar('\n');
@@ -477,7 +476,7 @@ static void interactive(struct attached *a)
 	prompting = NULL;
 }
 
-/* ---- life ---- */
+/* ---- connecting ---- */
 
 static void take_signals(struct attached *a)
 {
@@ -519,7 +518,7 @@ int attach_main(const struct options *o)
 	take_signals(&a);
 	if (o->nscripts)
 		ok = run_scripts(&a);
-	if (ok && !a.over && (!o->nscripts || o->interactive)) {
+	if (ok && !a.ended && (!o->nscripts || o->interactive)) {
 		if (isatty(STDIN_FILENO))
 			interactive(&a);
 		else

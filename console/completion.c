@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What a word may be completed to, in the form that readline wants. */
+ * Completions of a word, in the form that readline expects. */
 #include "console/console_int.h"
 #include "base/alloc.h"
 
@@ -11,15 +11,15 @@
 
 void completion_add(void *ctx, const char *text)
 {
-	struct words *w = ctx;
+	struct completions *w = ctx;
 
 	w->list = xreallocarray(w->list, w->count + 2, sizeof(*w->list));
 	w->list[w->count++] = xstrdup(text);
 	w->list[w->count] = NULL;
 }
 
-/* What all words have in common, as readline wants it in front of the list. */
-static char *common_prefix(const struct words *w)
+/* The common prefix, which readline expects at the head of the list. */
+static char *common_prefix(const struct completions *w)
 {
 	size_t n = strlen(w->list[0]);
 
@@ -30,13 +30,13 @@ static char *common_prefix(const struct words *w)
 	return xstrndup(w->list[0], n);
 }
 
-char **completion_for_readline(struct words *w)
+char **completion_for_readline(struct completions *w)
 {
 	char *first;
 
 	if (w->count == 1 && w->list[0][0] && w->list[0][strlen(w->list[0]) - 1] == '=')
 		rl_completion_suppress_append = 1;
-	if (w->count < 2) /* the word alone is its own prefix */
+	if (w->count < 2) /* a single word is its own prefix */
 		return w->list;
 	first = common_prefix(w);
 	completion_add(w, "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Putting a session on the terminal: signals, scripts, "run", the end. */
+ * A session on the terminal: signals, scripts, "run", the exit status. */
 #include "console/console_int.h"
 #include "base/alloc.h"
 #include "base/signals.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- what the session asks of its face ---- */
+/* ---- callbacks of the session ---- */
 
 static void idle(void *ctx, int timeout_ms)
 {
@@ -19,7 +19,7 @@ static void idle(void *ctx, int timeout_ms)
 
 	loop_turn(c->loop, timeout_ms, inspect_stop_fd(c->s));
 	if (c->ended_by ||
-	    c->wish == WISH_QUIT) /* a command of another face may have taken the first one for its own */
+	    c->wish == WISH_QUIT) /* a command of another face may have consumed the first interrupt */
 		inspect_interrupt(c->s);
 	if (c->reading && c->line_ready && c->term.is_tty)
 		shell_line_between(c);
@@ -30,7 +30,7 @@ static void drain(void *ctx)
 	serial_drain(ctx);
 }
 
-/* Runs of other faces come in between: within a run of ours, or while a command line is read. */
+/* Other faces may run the guest at any time: within a run of ours, or while a command line is read. */
 static void running(void *ctx, bool on)
 {
 	struct console *c = ctx;
@@ -41,14 +41,14 @@ static void running(void *ctx, bool on)
 		serial_terminal(c, on);
 }
 
-static bool nobody_to_ask(void *ctx)
+static bool pager_is_abandoned(void *ctx)
 {
 	const struct console *c = ctx;
 
 	return c->ended_by || c->sigint || debug_quitting(c->s) || inspect_timed_out(c->s);
 }
 
-/* What was asked for at the prompt. */
+/* Show the result of a command typed at the prompt, a page at a time. */
 static void show_pages(struct console *c, const struct result *r)
 {
 	bool reading = c->reading;
@@ -58,7 +58,7 @@ static void show_pages(struct console *c, const struct result *r)
 
 	result_render(r, c->o->json, f);
 	fclose(f);
-	c->reading = true; /* the terminal is not the guest's */
+	c->reading = true; /* the guest must not get the terminal */
 	pager_show(&c->pager, text);
 	c->reading = reading;
 	free(text);
@@ -72,11 +72,11 @@ static void emit(void *ctx, const struct result *r)
 		return;
 	serial_drain(c);
 	if (c->at_prompt)
-		async_output_begin(&c->above);
-	if (c->mid_line || c->above.mid_line)
+		async_output_begin(&c->async);
+	if (c->mid_line || c->async.mid_line)
 		putchar('\n');
-	c->mid_line = c->above.mid_line = false;
-	if (c->own_line && !r->unasked && !c->runs)
+	c->mid_line = c->async.mid_line = false;
+	if (c->own_command && !r->unasked && !c->runs)
 		show_pages(c, r);
 	else
 		result_render(r, c->o->json, stdout);
@@ -116,7 +116,7 @@ static bool take_signals(struct console *c, char *err, size_t errlen)
 	return c->signal_fd >= 0;
 }
 
-/* ---- life ---- */
+/* ---- construction ---- */
 
 struct console *console_new(const struct options *o, struct inspect *s, char *err, size_t errlen)
 {
@@ -128,7 +128,7 @@ struct console *console_new(const struct options *o, struct inspect *s, char *er
 	c->loop = loop_new();
 	c->signal_fd = -1;
 	terminal_init(&c->term, STDIN_FILENO);
-	c->pager = (struct pager){ .loop = c->loop, .term = &c->term, .over = nobody_to_ask, .ctx = c };
+	c->pager = (struct pager){ .loop = c->loop, .term = &c->term, .ended = pager_is_abandoned, .ctx = c };
 	if (!serial_open(c, err, errlen) || !take_signals(c, err, errlen)) {
 		console_free(c);
 		return NULL;
@@ -168,13 +168,13 @@ static enum inspect_status run_guest(struct console *c)
 	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_timed_out(c->s) ||
 	    c->ended_by)
 		return INSPECT_OK;
-	/* Ctrl-A c, or a breakpoint: to the shell, where "continue" is as usual */
+	/* Ctrl-A c, or a breakpoint: enter the shell, where keys have their usual meaning */
 	c->run_keys = false;
 	inspect_exec(c->s, "stop", &c->sink);
 	return shell_loop(c);
 }
 
-/* ---- the end ---- */
+/* ---- main ---- */
 
 static int final_status(struct console *c, enum inspect_status st, bool scripted)
 {
@@ -213,7 +213,7 @@ int console_main(struct console *c)
 		scripted = run || !c->term.is_tty;
 		st = run ? run_guest(c) : shell_loop(c);
 		if (c->sigint && !run && !c->term.is_tty && !c->ended_by)
-			c->ended_by = SIGINT; /* which ends a pipe of commands, as it does a script */
+			c->ended_by = SIGINT; /* Ctrl-C ends a pipe of commands, like a script */
 	}
 	return final_status(c, st, scripted);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The server's end of the control socket: its life, and its clients with their line buffers.
- * Commands that let the guest run wait in the event loop, so requests of other clients, and "stop"
- * from the same one, are served meanwhile: everything here may be entered again while a request is
- * being executed. So a client is only marked dead there, and freed when nothing is being served.
+ * The server's end of the control socket: listening, clients and their line buffers.
  *
- * control_request.c serves lines, control_answer.c puts answers together, control_event.c tells what
- * happens, control_send.c sends. */
+ * A command that runs the guest waits in the event loop, which serves other clients and "stop" from
+ * the same one meanwhile: everything here is re-entrant while a request is being executed. So a
+ * client that fails is only marked as closed, and freed when no request is being served.
+ *
+ * control_request.c executes requests, control_answer.c builds answers, control_event.c reports
+ * events, control_send.c sends. */
 #include "console/control_int.h"
 #include "base/alloc.h"
 
@@ -44,14 +45,14 @@ static void control_sweep(struct control *ctl)
 	if (!ctl->nclients)
 		inspect_log_wanted(ctl->s, false);
 	if (!ctl->nclients && ctl->attached) {
-		/* nobody is left to let a stopped guest go on: wait for the next one */
+		/* no client is left to resume a stopped guest: wait for the next one */
 		if (!inspect_running(ctl->s) && !inspect_ended(ctl->s))
 			debug_expect(ctl->s, true);
-		control_hold(ctl, false);
+		control_attach(ctl, false);
 	}
 }
 
-/* Take the first line out of the buffer; malloced. NULL: there is none yet. */
+/* Remove the first line from the buffer and return it (malloced); NULL: it is not complete. */
 static char *take_line(struct control_client *c, size_t *len)
 {
 	char *end = c->len ? memchr(c->in, '\n', c->len) : NULL, *line;
@@ -127,7 +128,7 @@ void control_adopt(struct control *ctl, int fd)
 	ctl->nclients++;
 	inspect_log_wanted(ctl->s, true);
 	loop_watch(ctl->loop, fd, client_ready, c);
-	control_hold(ctl, inspect_has_machine(ctl->s) && !inspect_ended(ctl->s));
+	control_attach(ctl, inspect_has_machine(ctl->s) && !inspect_ended(ctl->s));
 }
 
 static void listen_ready(void *ctx, int fd)
@@ -155,7 +156,7 @@ static void timer_ready(void *ctx, int fd)
 	control_sweep(ctl);
 }
 
-/* ---- life ---- */
+/* ---- construction ---- */
 
 static void serial_ready(void *ctx, int fd)
 {
@@ -210,8 +211,8 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 	if (inspect_log_fd(s) >= 0)
 		loop_watch(loop, inspect_log_fd(s), log_ready, ctl);
 	inspect_tap(s, &ctl->tap);
-	ctl->drains = !inspect_serial_is_taken(s);
-	if (ctl->drains) {
+	ctl->takes_serial = !inspect_serial_is_taken(s);
+	if (ctl->takes_serial) {
 		inspect_serial_taken(s, true);
 		loop_watch(loop, inspect_serial_fd(s), serial_ready, ctl);
 	}
@@ -227,7 +228,7 @@ void control_free(struct control *ctl)
 {
 	if (!ctl)
 		return;
-	control_hold(ctl, false); /* the machine is gone already */
+	control_attach(ctl, false);
 	if (ctl->tap.ctx)
 		inspect_untap(ctl->s, &ctl->tap);
 	for (struct control_client *c = ctl->clients; c; c = c->next)
@@ -239,7 +240,7 @@ void control_free(struct control *ctl)
 		close(ctl->timer);
 	}
 	loop_forget(ctl->loop, inspect_log_fd(ctl->s));
-	if (ctl->drains) {
+	if (ctl->takes_serial) {
 		loop_forget(ctl->loop, inspect_serial_fd(ctl->s));
 		inspect_serial_taken(ctl->s, false);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The control socket: commands, results and events as JSON lines, for programs. And
- * "vitrine attach", the shell at its other end. docs/control.md describes the protocol. */
+ * The control socket (commands, results and events as JSON lines, for programs) and its
+ * client "vitrine attach". docs/control.md describes the protocol. */
 #ifndef CONSOLE_CONTROL_H
 #define CONSOLE_CONTROL_H
 #include "console/options.h"
@@ -12,32 +12,34 @@ struct control_client;
 struct inspect;
 struct loop;
 
-/* What else than commands a client may ask for: requests with the key WORD. */
+/* A kind of request that console/ does not know: those with the key WORD. */
 struct control_service {
 	const char *word;
 	void *ctx;
-	/* The first such request of a client: make what CLOSE frees when the client is gone. */
+	/* Called at a client's first such request: return its state, which CLOSE frees when the client is
+	 * gone. */
 	void *(*open)(void *ctx, struct control_client *client);
 	void (*close)(void *state);
-	/* NULL, or what is wrong with the value. May turn the loop. */
+	/* Return NULL, or an error text. May turn the loop. */
 	const char *(*request)(void *state, const json_t *value);
 };
 
-/* Serve WHERE ("unix:PATH"; NULL: only who is adopted) from LOOP, which both are borrowed. NULL with one
- * line in ERR. */
+/* Listen on WHERE ("unix:PATH"), or serve only adopted connections if NULL. S and LOOP are borrowed. NULL
+ * with one line in ERR. */
 struct control *control_new(struct inspect *s, struct loop *loop, const char *where, char *err,
 			    size_t errlen);
 void control_free(struct control *ctl);
-/* A client that is connected already: FD passes to us. */
+/* Serve the connected socket FD, and close it at the end. */
 void control_adopt(struct control *ctl, int fd);
-/* Offer SERVICE (borrowed) too; one at most. */
+/* Offer SERVICE (borrowed) as well; at most one. */
 void control_serve(struct control *ctl, const struct control_service *service);
-/* For services: send a line, its newline included; how many bytes the client has not read yet. */
+/* For services: send a line with its newline. */
 void control_send(struct control_client *c, const char *line, size_t n);
+/* Bytes sent that the client has not read. */
 size_t control_waiting(const struct control_client *c);
 
-/* Connect to the control socket at PATH, which may begin with "unix:". -1: a line is on stderr. */
+/* Connect to the control socket at PATH, which may begin with "unix:". Return -1 after a line on stderr. */
 int attach_connect(const char *path);
-/* Be a shell on the session at O->attach; returns the exit status. */
+/* Run a shell on the session at O->attach; return the exit status. */
 int attach_main(const struct options *o);
 #endif

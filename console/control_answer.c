@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the control socket answers, being put together: rows or text, from results as they come. */
+ * Answers of the control socket, built from results as they arrive: rows or text. */
 #include "console/control_int.h"
 #include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_ROOM = 1 << 20 /* for what comes by itself meanwhile */ };
+enum { ANSWER_ROOM = 1 << 20 /* bytes for asynchronous output in one answer */ };
 
 void control_string(FILE *f, const char *buf, size_t n)
 {

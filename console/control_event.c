@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What clients of the control socket are told without having asked: stops, serial output, what
- * points print. */
+ * Events that clients of the control socket subscribe to: stops, serial output, asynchronous
+ * output. */
 #include "console/control_int.h"
 #include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUT_BATCH = 16 << 10 /* bytes that do not wait for the timer */ };
+enum { OUTPUT_BATCH = 16 << 10 /* bytes that are sent without waiting for the timer */ };
 
-/* The record of the stop as an event, with what the shell would print; malloced, "" when there is none. */
+/* The record of the stop as an event, with the shell's text; malloced, "" when there is none. */
 static char *stop_event(struct control *ctl)
 {
 	static const char as_record[] = "{\"event\":\"stop\",";
@@ -34,7 +34,7 @@ static char *stop_event(struct control *ctl)
 	return line;
 }
 
-void control_hold(struct control *ctl, bool on)
+void control_attach(struct control *ctl, bool on)
 {
 	if (on == ctl->attached)
 		return;
@@ -58,7 +58,7 @@ static void stopped(void *ctx)
 	struct control *ctl = ctx;
 	char *line;
 
-	if (ctl->drains)
+	if (ctl->takes_serial)
 		control_take_serial(ctl);
 	line = stop_event(ctl);
 	for (struct control_client *c = ctl->clients; c; c = c->next)
@@ -67,7 +67,7 @@ static void stopped(void *ctx)
 	free(line);
 	if (inspect_ended(ctl->s)) {
 		debug_expect(ctl->s, false);
-		control_hold(ctl, false);
+		control_attach(ctl, false);
 	}
 }
 
@@ -93,7 +93,7 @@ static void serial(void *ctx, const uint8_t *buf, size_t n)
 	free(line);
 }
 
-/* What came by itself as an event: what people see, and the rows; malloced. */
+/* Asynchronous output as an event: the shell's text, and the rows; malloced. */
 static char *output_event(const struct result *r)
 {
 	struct answer rows = { 0 };
@@ -118,7 +118,7 @@ static char *output_event(const struct result *r)
 	return line;
 }
 
-/* Whoever does not read in time loses lines: nobody waits for that. */
+/* A client that does not read in time loses lines; nothing waits for it. */
 static void output(void *ctx, const struct result *r)
 {
 	struct control *ctl = ctx;
@@ -138,7 +138,7 @@ static void output(void *ctx, const struct result *r)
 	free(line);
 }
 
-/* A command, whoever's, waits for the guest from now on, or no more. */
+/* A command of any face starts to wait for the guest, or has ended. */
 static void running(void *ctx, bool on)
 {
 	static const char *const lines[] = { "{\"event\":\"run\",\"on\":false}\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the parts of the control socket share. */
+ * Declarations shared by the files of the control socket. */
 #ifndef CONSOLE_CONTROL_INT_H
 #define CONSOLE_CONTROL_INT_H
 #include "base/loop.h"
@@ -14,13 +14,13 @@
 
 struct control_client {
 	struct control *ctl;
-	int fd; /* -1: dead */
+	int fd; /* -1: closed, to be freed */
 	char *in;
 	size_t len, cap;
-	bool skipping; /* the rest of a line that was too long */
+	bool skipping; /* discard the rest of a line that was too long */
 	bool stops, serial, output, runs;
-	struct outbox out; /* of OUTPUT */
-	void *state;	   /* the service's; NULL: not asked for yet */
+	struct outbox out; /* for the events of OUTPUT */
+	void *state;	   /* the service's; NULL: not requested yet */
 	struct control_client *next;
 };
 
@@ -33,40 +33,40 @@ struct control {
 	unsigned nclients, serving;
 	struct debug_listener listener;
 	const struct control_service *service; /* NULL: none */
-	bool attached;			       /* LISTENER is */
-	bool drains;			       /* nobody else takes the serial output */
+	bool attached;			       /* LISTENER is registered */
+	bool takes_serial;		       /* no other face takes the serial output */
 	struct inspect_tap tap;
-	int timer; /* runs while some client has output waiting, or is dead and not freed yet */
+	int timer; /* runs while a client has output pending, or is closed and not freed yet */
 	bool timer_runs;
 };
 
-/* ---- control_send.c (and control_send(), which is for all: what output has come goes first) ---- */
+/* ---- control_send.c (control_send() sends pending output first) ---- */
 void control_set_timer(struct control *ctl);
 void control_drop(struct control_client *c);
 
 /* ---- control_answer.c ---- */
-/* The answer that is being put together. */
+/* An answer being built. */
 struct answer {
-	bool text; /* results as for people */
+	bool text; /* render results as the shell does */
 	FILE *f;   /* rows joined by commas, or text */
 	char *buf;
 	size_t len;
 	char *error;
-	char *repeat; /* what an empty line at the other end does; NULL: it has none */
+	char *repeat; /* the command an empty line repeats; NULL: the client has no such lines */
 	bool any;
-	bool no_output; /* the client gets that as events */
-	uint64_t lost;	/* lines of output there was no room for */
+	bool no_output; /* the client gets asynchronous output as events */
+	uint64_t lost;	/* lines of output that did not fit */
 };
 
 void answer_open(struct answer *a);
 void answer_rows(struct answer *a, const struct result *r);
-void answer_emit(void *answer, const struct result *r); /* a sink's */
-/* Close, send and free it. */
+void answer_emit(void *answer, const struct result *r); /* for a sink */
+/* Finish, send and free A. */
 void answer_send(struct control_client *c, struct answer *a, const char *id, bool ok);
 void control_refuse(struct control_client *c, const char *id, const char *why);
-/* BUF as a JSON string. What is not UTF-8 is taken for Latin-1. */
+/* Write BUF as a JSON string. Bytes that are not UTF-8 are taken as Latin-1. */
 void control_string(FILE *f, const char *buf, size_t n);
-/* R's rows as JSON lines, or as people see it: then with its error; malloced. */
+/* R's rows as JSON lines, or the shell's text with R's error; malloced. */
 char *control_render(const struct result *r, bool json);
 
 /* ---- control_request.c ---- */
@@ -74,7 +74,7 @@ void control_request(struct control_client *c, const char *line, size_t len);
 
 /* ---- control_event.c ---- */
 void control_events_init(struct control *ctl); /* listener and tap */
-/* Be among those who let a stopped guest go on; its end is the end of that. */
-void control_hold(struct control *ctl, bool on);
-void control_take_serial(struct control *ctl); /* all there is; the tap sees it */
+/* Register as a debugger, which a stopped guest waits for, or unregister. */
+void control_attach(struct control *ctl, bool on);
+void control_take_serial(struct control *ctl); /* take all of it; the tap sees it */
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Requests on the control socket: a line is one, by its key, answered by one line with its id. */
+ * Requests on the control socket. Each is one line; its key says which kind it is, and it is
+ * answered by one line with its id. */
 #include "console/console_int.h"
 #include "base/alloc.h"
 #include "console/control_int.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NESTING = 8 /* requests in execution at once */ };
+enum { MAX_NESTING = 8 /* requests being executed at a time */ };
 
 static void execute(struct control_client *c, const char *id, const char *command, bool text)
 {
@@ -59,7 +60,7 @@ static bool subscribe(struct control_client *c, const char *id, const json_t *li
 	return true;
 }
 
-/* The words that the last one of LINE may become. */
+/* Completions of the last word of a line. */
 struct completion {
 	struct answer *a;
 	size_t start;
@@ -147,7 +148,7 @@ void control_request(struct control_client *c, const char *line, size_t len)
 	if (json_object_get(req, "id"))
 		id = json_dumps(json_object_get(req, "id"), JSON_ENCODE_ANY | JSON_COMPACT);
 	if (c->ctl->serving > MAX_NESTING)
-		control_refuse(c, id ? id : "null", "too many commands are waiting");
+		control_refuse(c, id ? id : "null", "too many requests are being executed");
 	else
 		request(c, req, id ? id : "null");
 	free(id);

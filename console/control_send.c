@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Bytes to a client of the control socket: lines that must arrive, which wait a moment for it, and
- * the timer on which output goes out and the dead are buried. */
+ * Sending to clients of the control socket: lines that must arrive wait a moment for the client;
+ * asynchronous output is sent on a timer, which also frees closed clients. */
 #include "console/control_int.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <linux/sockios.h>
 
 enum {
-	PATIENCE_MS = 500, /* for a client that does not read */
-	TIMER_MS = 10,	   /* how long a line of output waits for others */
+	PATIENCE_MS = 500, /* with a client that does not read */
+	TIMER_MS = 10,	   /* how long a line of output waits to be sent with others */
 };
 
 void control_set_timer(struct control *ctl)

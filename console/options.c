@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Parsing by a table of options; --help and the manual come from the same rows. */
+ * The command line, parsed by a table of options. --help and the manual are generated from its rows. */
 #include "console/options.h"
 #include "base/alloc.h"
 
@@ -21,7 +21,7 @@ enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_GUEST, NSECTIONS };
 
 static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Guest" };
 
-/* Columns: long name (NULL: none), letter (0: none), argument, section, kind, where, help. */
+/* Columns: long name (NULL: none), letter (0: none), argument, section, kind, offset of the field, help. */
 static const struct option_row {
 	const char *name;
 	char letter;
@@ -33,53 +33,52 @@ static const struct option_row {
 } rows[] = {
 #define AT(field) offsetof(struct options, field)
 	{ NULL, 'x', "FILE", SEC_FACE, SCRIPT_FILE, 0,
-	  "run the commands in FILE (repeatable), then end unless -i" },
+	  "execute the commands in FILE (repeatable), then exit unless -i" },
 	{ NULL, 'c', "COMMAND", SEC_FACE, SCRIPT_LINE, 0,
-	  "run COMMAND (repeatable, in order with -x), then end unless -i" },
-	{ NULL, 'i', NULL, SEC_FACE, FLAG, AT(interactive), "go on after -x and -c" },
-	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "results as JSON lines" },
+	  "execute COMMAND (repeatable, in order with -x), then exit unless -i" },
+	{ NULL, 'i', NULL, SEC_FACE, FLAG, AT(interactive), "stay interactive after -x and -c" },
+	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "print results as JSON lines" },
 	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
-	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this and end" },
+	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this help and exit" },
 	{ "tui", 0, NULL, SEC_TUI, FLAG, AT(attach_tui), "with attach: the dashboard instead of the shell" },
 	{ "dump", 0, "SCREEN", SEC_TUI, TEXT, AT(dump),
-	  "print SCREEN as text after -x and -c, and end; needs no terminal" },
-	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "how big that is (80x24)" },
-	{ "batch", 0, NULL, SEC_TUI, FLAG, AT(batch),
-	  "let the guest run and print the screen again and again" },
-	{ NULL, 'n', "N", SEC_TUI, NUMBER, AT(count), "so many times (1)" },
+	  "print SCREEN as text after -x and -c, and exit; needs no terminal" },
+	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "size of a printed screen (80x24)" },
+	{ "batch", 0, NULL, SEC_TUI, FLAG, AT(batch), "run the guest and print the screen repeatedly" },
+	{ NULL, 'n', "N", SEC_TUI, NUMBER, AT(count), "number of screens --batch prints (1)" },
 	{ NULL, 'd', "SECONDS", SEC_TUI, SECONDS, AT(delay),
-	  "between two screens of --batch (1), or between refreshes (0.2)" },
+	  "interval of --batch (1), or of refreshes (0.2)" },
 	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory),
-	  "guest memory (512M); K, M and G are understood" },
+	  "guest memory (512M); with suffix K, M or G" },
 	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu), "processor model the guest sees (host)" },
-	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "what executes it: bt, the binary translator" },
+	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "execution engine: bt, the binary translator" },
 	{ "gdb", 0, "[HOST:]PORT|unix:PATH", SEC_MACHINE, TEXT, AT(gdb),
-	  "let gdb attach there (HOST is 127.0.0.1 unless given)" },
+	  "listen for gdb (HOST defaults to 127.0.0.1)" },
 	{ "control", 0, "unix:PATH", SEC_MACHINE, TEXT, AT(control),
-	  "let programs and vitrine attach give commands there, as JSON lines" },
-	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "the guest starts when gdb lets it" },
+	  "listen for vitrine attach and programs, which send commands as JSON lines" },
+	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "wait for gdb to start the guest" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
-	  "the serial port: stdio (default; null with --json), null, file:PATH or unix:PATH" },
+	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
-	  "VM time: the host's, or NS nanoseconds (1) an instruction, which makes runs repeatable" },
-	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "end after so long, with status 124" },
+	  "VM time: the host's, or NS nanoseconds (1) per instruction, which makes runs repeatable" },
+	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "exit after SECONDS with status 124" },
 	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot),
-	  "a reset by the guest ends it, with status 126" },
+	  "exit with status 126 when the guest resets" },
 	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
-	  "size of the pool the guest's memory comes from (as large as needed)" },
+	  "size of the pool that guest memory is allocated from (as large as needed)" },
 	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
 	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc),
-	  "check every translated fragment with a second decoder" },
+	  "verify every translated fragment with an independent decoder" },
 	{ "tu-max", 0, "N", SEC_MACHINE, NUMBER, AT(tu_max),
-	  "at most N instructions in a translation unit (for bisecting)" },
+	  "translate at most N instructions at a time (for bisecting)" },
 	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain),
 	  "do not link fragments to each other (for bisecting)" },
 	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
 	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd),
 	  "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
-	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image by the BIOS" },
+	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image through the BIOS" },
 	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },
 	{ "flat", 0, "FILE@ADDRESS", SEC_GUEST, TEXT, AT(flat),
 	  "load a flat binary and enter it in 32-bit protected mode" },
@@ -92,7 +91,7 @@ static bool complain(const char *what, const char *arg, const char *why)
 	return false;
 }
 
-/* "64M": true and the number of bytes. */
+/* Parse a size such as "64M" into bytes. */
 static bool parse_size(const char *text, uint64_t *size)
 {
 	unsigned shift = 0;
@@ -135,7 +134,7 @@ static void add_script(struct options *o, bool file, const char *text)
 	o->scripts[o->nscripts++] = (struct script){ file, text };
 }
 
-/* The value of an option is not of its kind. */
+/* Complain that the value of an option is not of its kind; false. */
 static bool bad_value(const struct option_row *row, const char *what, const char *arg)
 {
 	char why[60];
@@ -184,9 +183,9 @@ static void print_usage(FILE *f, const struct embedded_guest *guests)
 {
 	fputs(
 	    "usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
-	    "       vitrine shell [OPTION...] [GUEST]   command shell; the guest waits, stopped\n"
-	    "       vitrine tui   [OPTION...] [GUEST]   dashboard; likewise\n"
-	    "       vitrine attach [OPTION...] PATH     shell, or with --tui the dashboard, on a session that has --control\n"
+	    "       vitrine shell [OPTION...] [GUEST]   command shell; the guest is stopped at first\n"
+	    "       vitrine tui   [OPTION...] [GUEST]   full-screen dashboard; likewise\n"
+	    "       vitrine attach [OPTION...] PATH     shell, or dashboard with --tui, on a session started with --control\n"
 	    "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
 	    "FILE@ADDRESS",
 	    f);
@@ -222,8 +221,8 @@ static void print_help(const struct embedded_guest *guests)
 	for (const struct embedded_guest *g = guests; g->name; g++)
 		printf("  %-28s %s\n", g->name, g->help);
 	puts(
-	    "\nIn 'run' on a terminal: Ctrl-A x ends, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
-	    "In the shell 'help' lists the commands. Exit status and the rest: vitrine(1), or vitrine "
+	    "\nIn 'run' on a terminal: Ctrl-A x ends the session, Ctrl-A c opens the shell, Ctrl-A Ctrl-A sends Ctrl-A.\n"
+	    "In the shell 'help' lists the commands. For exit status, commands and views see vitrine(1), or vitrine "
 	    "--help-man.");
 }
 
@@ -290,7 +289,7 @@ static enum options_result parse_options(struct options *o, int argc, char **arg
 
 		if (c == '?' || c == ':' || !row) {
 			complain(c == ':' ? "an argument is missing after" : "unknown option",
-				 argv[optind - 1], " (vitrine --help lists them)");
+				 argv[optind - 1], " (see vitrine --help)");
 			return OPTIONS_BAD;
 		}
 		if (row->kind == HELP) {
@@ -339,7 +338,7 @@ static enum options_result bad(const char *what, const char *arg, const char *wh
 	return OPTIONS_BAD;
 }
 
-/* The embedded guest of that NAME, or NULL. */
+/* The embedded guest called NAME, or NULL. */
 static const struct embedded_guest *embedded(const struct options *o, const char *name)
 {
 	for (const struct embedded_guest *g = o->guests; g->name; g++)
@@ -357,14 +356,12 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 	if (o->embedded)
 		optind++;
 	if (optind < argc)
-		return bad(
-		    "unexpected argument", argv[optind],
-		    " (a guest is --kernel, --boot-sector, --flat or demo; vitrine --help lists more)");
+		return bad("unexpected argument", argv[optind],
+			   " (a guest is --kernel, --boot-sector, --flat or demo; see vitrine --help)");
 	kinds = !!o->embedded + !!o->kernel + !!o->boot_sector + !!o->flat;
 	if (kinds > 1)
-		return bad(
-		    "only one of --kernel, --boot-sector, --flat and the embedded guests can be booted", NULL,
-		    "");
+		return bad("only one of --kernel, --boot-sector, --flat and the embedded guests can be given",
+			   NULL, "");
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
 		return bad(
@@ -381,7 +378,7 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 	return OPTIONS_GO;
 }
 
-/* What only the dashboard has. */
+/* Options of the dashboard alone. */
 static enum options_result check_tui(struct options *o)
 {
 	int end = 0;
@@ -398,14 +395,14 @@ static enum options_result check_tui(struct options *o)
 	return OPTIONS_GO;
 }
 
-/* "attach" has a path where others have a guest. */
+/* attach takes a path instead of a guest. */
 static enum options_result check_attach(struct options *o, int argc, char **argv)
 {
 	if (o->attach_tui && o->nscripts)
 		return bad("attach --tui takes no -c and -x", NULL, "");
 	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->control || o->gdb)
 		return bad(
-		    "attach takes the path of a control socket, and besides it -c, -x, -i, --json and --tui only",
+		    "attach takes the path of a control socket and only the options -c, -x, -i, --json and --tui",
 		    NULL, "");
 	o->attach = argv[optind];
 	return OPTIONS_GO;
@@ -474,7 +471,7 @@ enum options_result options_parse(struct options *o, const struct embedded_guest
 	}
 	if (!parse_face(o, argv[1]))
 		return bad("the first argument must be run, shell, tui or attach, not", argv[1],
-			   " (vitrine --help says more)");
+			   " (see vitrine --help)");
 	res = parse_options(o, argc - 1, argv + 1);
 	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;
 }

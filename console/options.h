@@ -17,32 +17,33 @@ struct embedded_guest {
 	const size_t *len;
 };
 
+/* More than forty fields: one for each option, written once. */
 struct options {
 	enum face face;
 	struct script *scripts; /* -x, -c; their text is borrowed from argv */
 	size_t nscripts;
 	bool json, no_rc, interactive;
-	/* of the dashboard */
+	/* dashboard */
 	const char *dump, *size;
 	bool batch;
 	uint64_t count;
-	double delay; /* seconds; 0: normal */
+	double delay; /* seconds; 0: the default */
 	int width, height;
-	/* MACHINE */
+	/* machine */
 	uint64_t memory, machine_memory, tc_size;
 	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
-	const char *attach; /* the socket of a session elsewhere */
+	const char *attach; /* path of the control socket to attach to */
 	bool attach_tui;
 	bool verify_tc, no_reboot, no_chain, wait_gdb;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;
 	bool icount;
 	uint64_t icount_ns;
-	/* GUEST */
+	/* guest */
 	const char *kernel, *initrd, *append, *boot_sector, *bios, *flat;
 	char *flat_file;
 	uint64_t flat_addr;
-	const struct embedded_guest *guests, *embedded; /* the table; the row named, or NULL */
+	const struct embedded_guest *guests, *embedded; /* the table; the chosen row, or NULL */
 	bool has_guest;
 };
 
@@ -50,14 +51,14 @@ enum options_result {
 	OPTIONS_GO,
 	OPTIONS_DONE,	/* --help or --version has been printed: status 0 */
 	OPTIONS_MANUAL, /* --help-man: print the manual page */
-	OPTIONS_BAD,	/* wrong usage; a line is on stderr: status 2 */
-	OPTIONS_CANNOT, /* valid, but not in this version; likewise: status 125 */
+	OPTIONS_BAD,	/* usage error, reported on stderr: status 2 */
+	OPTIONS_CANNOT, /* valid, but not supported by this build; reported likewise: status 125 */
 };
 
-/* GUESTS, ended by a row without a name, are what a bare word may name. */
+/* Parse the command line. GUESTS ends with a row without a name; a bare word selects one of them. */
 enum options_result options_parse(struct options *o, const struct embedded_guest *guests, int argc,
 				  char **argv);
 void options_fini(struct options *o);
-/* The manual page's sections about the command line. */
+/* Write the sections of the manual page about the command line. */
 void options_manual(FILE *f, const struct embedded_guest *guests);
 #endif

@@ -14,9 +14,9 @@
 
 enum {
 	ROOM = 256 << 10,
-	CHUNK = 16 << 10, /* sent at once */
-	SHARE = 8,	  /* 1/SHARE of the socket's buffer */
-	LAST_SHARE = 2,
+	CHUNK = 16 << 10, /* bytes for one send() */
+	SHARE = 8,	  /* use at most 1/SHARE of the socket's buffer, */
+	LAST_SHARE = 2,	  /* or this for the last lines before a cut */
 	NOTICE = 200,
 };
 
@@ -54,7 +54,7 @@ static void sent(struct outbox *b, size_t n)
 	memmove(b->buf, b->buf + n, b->len);
 }
 
-/* Is less than one SHAREth of FD's buffer in use? */
+/* Is less than 1/SHARE of FD's buffer in use? */
 static bool has_room(int fd, int share)
 {
 	int waiting = 0, size = 0;

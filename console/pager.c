@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Output that is longer than the terminal, a page at a time. The event loop goes on meanwhile: other faces
- * are served. */
+ * Output that is longer than the terminal, a page at a time. The event loop turns while a prompt
+ * is open, so other faces are served. */
 #include "console/console_int.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { SMALLEST = 5 /* rows below which nobody is asked */, CTRL_C = 3 };
+enum { SMALLEST = 5 /* rows; smaller terminals get no prompt */, CTRL_C = 3 };
 
 struct size {
 	unsigned rows, columns;
@@ -32,11 +32,11 @@ static unsigned rows_of(const char *line, size_t len, unsigned columns)
 	size_t chars = 0;
 
 	for (size_t i = 0; i < len; i++)
-		chars += (line[i] & 0xc0) != 0x80; /* UTF-8: not in the middle of one */
+		chars += (line[i] & 0xc0) != 0x80; /* count UTF-8 lead bytes only */
 	return chars ? (unsigned)((chars - 1) / columns) + 1 : 1;
 }
 
-/* Write lines of *TEXT until ROWS are full, at least one; false when that was all of it. */
+/* Write lines of *TEXT until ROWS are full, at least one. False: *TEXT is at its end. */
 static bool write_page(const char **text, unsigned rows, unsigned columns)
 {
 	unsigned used = 0;
@@ -71,7 +71,7 @@ static char ask(struct pager *p)
 	fflush(stdout);
 	terminal_raw(p->term, STDIN_FILENO);
 	loop_watch(p->loop, STDIN_FILENO, key_ready, &key);
-	while (!key && !p->over(p->ctx))
+	while (!key && !p->ended(p->ctx))
 		loop_turn(p->loop, 200, -1);
 	loop_forget(p->loop, STDIN_FILENO);
 	terminal_restore(p->term, STDIN_FILENO);
@@ -96,7 +96,7 @@ void pager_show(struct pager *p, const char *text)
 		if (key == 'q' || key == 'Q' || key == CTRL_C)
 			break;
 		if (key == 'c' || key == 'G')
-			rows = (unsigned)strlen(all); /* no line has less than a byte */
+			rows = (unsigned)strlen(all); /* an upper bound: a line has at least one byte */
 		else
 			rows = key == '\r' || key == '\n' || key == 'j' ? 1 : z.rows - 1;
 		if (!terminal_size(&z))

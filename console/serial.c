@@ -33,13 +33,13 @@ static void deliver(struct console *c, const uint8_t *buf, size_t n)
 	if (!c->serial_stdio)
 		return;
 	if (c->at_prompt) {
-		async_output_write(&c->above, (const char *)buf, n);
+		async_output_write(&c->async, (const char *)buf, n);
 		return;
 	}
 	fflush(stdout);
 	c->mid_line = buf[n - 1] != '\n';
 	if (!write_all(STDOUT_FILENO, buf, n))
-		c->serial_stdio = false; /* the reader is gone */
+		c->serial_stdio = false; /* the reader has closed it */
 }
 
 void serial_drain(struct console *c)
@@ -80,7 +80,7 @@ static void escape_key(struct console *c, uint8_t key)
 	}
 }
 
-/* True: KEY was for us. */
+/* Handle KEY if it is ours, not the guest's. */
 static bool own_key(struct console *c, uint8_t key)
 {
 	if (!c->term.is_tty)
@@ -109,7 +109,7 @@ static void input_ready(void *ctx, int fd)
 
 	if (n <= 0) {
 		if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
-			c->stdin_over = true;
+			c->stdin_eof = true;
 			loop_forget(c->loop, fd);
 		}
 		return;
@@ -121,8 +121,8 @@ static void input_ready(void *ctx, int fd)
 
 void serial_terminal(struct console *c, bool on)
 {
-	/* a shell that reads its commands from a pipe keeps them for itself */
-	bool take = c->serial_stdio && !c->stdin_over && (c->term.is_tty || c->run_keys);
+	/* a shell that reads commands from a pipe does not share it with the guest */
+	bool take = c->serial_stdio && !c->stdin_eof && (c->term.is_tty || c->run_keys);
 
 	if (!on) {
 		serial_drain(c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The interactive shell over readline's callback interface, so that the event loop
- * goes on at the prompt. Commands from a pipe are a script instead.
+ * The interactive shell. It uses readline's callback interface, so the event loop turns at the
+ * prompt. Commands from a pipe are executed as a script.
  *
- * Readline hands its callbacks no context: the one console that has the terminal
- * hangs off a thread-local pointer, here. */
+ * Readline gives its callbacks no context, so a thread-local pointer refers to the one console
+ * that has the terminal. */
 #include "console/console_int.h"
 #include "base/alloc.h"
 
@@ -21,7 +21,7 @@ static _Thread_local struct console *prompting;
 
 static char **complete(const char *text, int start, int end)
 {
-	struct words w = { 0 };
+	struct completions w = { 0 };
 
 	(void)end;
 	if (inspect_complete(prompting->s, rl_line_buffer, (size_t)start, text, completion_add, &w))
@@ -47,7 +47,7 @@ static void key_ready(void *ctx, int fd)
 	struct console *c = ctx;
 
 	(void)fd;
-	async_output_end(&c->above, true);
+	async_output_end(&c->async, true);
 	rl_callback_read_char();
 }
 
@@ -64,7 +64,7 @@ static void show_prompt(struct console *c)
 
 void shell_sigint(struct console *c)
 {
-	async_output_end(&c->above, true);
+	async_output_end(&c->async, true);
 	rl_callback_sigcleanup();
 	rl_replace_line("", 0);
 	rl_crlf();
@@ -72,7 +72,7 @@ void shell_sigint(struct console *c)
 	rl_redisplay();
 }
 
-/* Wait for a line. False: the process is to end. */
+/* Wait for a line. False: the shell must end. */
 static bool read_line(struct console *c)
 {
 	c->line_ready = false;
@@ -80,16 +80,16 @@ static bool read_line(struct console *c)
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
 	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
-		loop_turn(c->loop, async_output_timeout(&c->above, 200),
+		loop_turn(c->loop, async_output_timeout(&c->async, 200),
 			  inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
-		inspect_poll(c->s, &c->sink); /* the guest may have stopped behind our back */
+		inspect_poll(c->s, &c->sink); /* the guest may have stopped in the background */
 		if (c->at_prompt)
-			async_output_end(&c->above, false);
+			async_output_end(&c->async, false);
 	}
 	loop_forget(c->loop, STDIN_FILENO);
 	c->reading = false;
 	if (c->at_prompt) {
-		async_output_end(&c->above, true);
+		async_output_end(&c->async, true);
 		rl_callback_handler_remove();
 	}
 	c->at_prompt = false;
@@ -109,10 +109,10 @@ static enum inspect_status execute(struct console *c)
 		free(line);
 		line = xstrdup(c->repeat ? c->repeat : "");
 	}
-	c->own_line = !c->runs; /* not while a command of another face makes the guest run */
+	c->own_command = !c->runs; /* false while a command of another face runs the guest */
 	st = inspect_exec(c->s, line, &c->sink);
-	c->own_line = false;
-	if (line[0]) { /* other faces may come to the session's */
+	c->own_command = false;
+	if (line[0]) { /* the session's own may change with commands of other faces */
 		free(c->repeat);
 		c->repeat = xstrdup(inspect_repeat_line(c->s));
 	}
@@ -129,7 +129,7 @@ void shell_line_between(struct console *c)
 	c->line_ready = false;
 	if (!c->line_eof)
 		st = execute(c);
-	if (st == INSPECT_QUIT) { /* the run ends; then the prompt's loop does */
+	if (st == INSPECT_QUIT) { /* end the run, then the prompt's loop */
 		c->line_ready = c->line_eof = true;
 		inspect_interrupt(c->s);
 		return;
@@ -163,7 +163,7 @@ static void pipe_ready(void *ctx, int fd)
 	((struct console *)ctx)->line_ready = true;
 }
 
-/* Read standard input; other faces are served while it has nothing to say. */
+/* Read standard input, serving other faces until it has data. */
 static ssize_t read_pipe(void *ctx, char *buf, size_t n)
 {
 	struct console *c = ctx;

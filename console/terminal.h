@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The controlling terminal: raw while the guest has it, as it was otherwise. */
+ * The controlling terminal: in raw mode while the guest has it, in its original mode otherwise. */
 #ifndef CONSOLE_TERMINAL_H
 #define CONSOLE_TERMINAL_H
 #include <stdbool.h>
@@ -11,7 +11,7 @@ struct terminal {
 };
 
 void terminal_init(struct terminal *t, int fd);
-/* Every key reaches us, Ctrl-C included; output is processed as before. */
+/* Deliver every key to us, Ctrl-C included. Output processing stays on. */
 void terminal_raw(struct terminal *t, int fd);
 void terminal_restore(struct terminal *t, int fd);
 #endif
