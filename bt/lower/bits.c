@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Bit strings: BT and family with the bit's number in a register reach far from
- * their operand. They look at the word that holds the bit instead. */
+ * Bit strings: BT, BTS, BTR and BTC with the bit number in a register address memory far from their operand.
+ * They are lowered to access the word that holds the bit. A flat 32-bit operand outside device memory keeps
+ * the generic form. */
 #include "bt/emit/encode.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 
-/* r8d = linear address of the word that holds the bit: the offset in a register may
- * reach far from the operand, and wraps and is checked as part of the address. */
+/* r8d = linear address of the word that holds the bit. The bit offset is part of the effective address: it
+ * wraps with it and takes part in the limit check. */
 static void bit_word(struct tx *t, const struct insn *in, unsigned size)
 {
 	int r = ZydisRegisterGetId(in->op[1].reg.value);
@@ -22,7 +23,7 @@ static void bit_word(struct tx *t, const struct insn *in, unsigned size)
 	emit_seg(t, in->seg, size, insn_addr16(in), in->z.mnemonic != ZYDIS_MNEMONIC_BT);
 }
 
-/* The bit within that word goes to r11, so that the instruction stays in it. */
+/* r11 = the bit number within that word, which keeps the access inside the word. */
 void emit_bit_string(struct tx *t, const struct insn *in)
 {
 	unsigned size = in->z.operand_width / 8;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * DIV and IDIV run as they are, and a divide error is a host signal. Where those come
- * often (adapt/adapt.def: divide), a callout checks first and divides. */
+ * DIV and IDIV run natively, and a divide error arrives as a host signal. At sites where such errors are
+ * frequent (adapt/adapt.def: divide) a callout checks the operands and divides. */
 #include "bt/runtime/callout.h"
 #include "bt/emit/emit.h"
 

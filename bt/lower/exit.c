@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The ways out of a fragment: callouts, exceptions, polls, direct and indirect
- * exits. */
+ * Ways out of a fragment: callouts, exceptions, polls, direct and indirect exits. Owns the emission of call
+ * sites; which stub serves an exit at run time is runtime/'s concern. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 
-/* Not on account of the instruction's being sensitive. */
+/* Kinds of callout that serve an operand rather than a sensitive instruction. */
 static bool own_kind(unsigned kind)
 {
 	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_PRECHECK || kind == CO_PROBE;
@@ -25,25 +25,25 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->seg = (uint8_t)in->seg;
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
-	/* Checks on the way to an operand are not what the instruction is about. */
+	/* Callouts for operands are counted apart from the instruction's own sensitive kind. */
 	s->slot = CALL_SLOT(kind, own_kind(kind) ? SENS_KINDS : policy_kind(in));
 	return s;
 }
 
-/* By the glue whose address is at VIA. */
+/* Call the entry stub whose address is at VIA. */
 static void call_stub(struct tx *t, struct site *s, int32_t via)
 {
-	/* The rare way out of an in-TC emulation does not make it a callout. */
+	/* A callout on the slow path of an in-TC emulation does not make the lowering a callout. */
 	if (t->low[t->i] < LOW_INTC)
 		t->low[t->i] = LOW_CALLOUT;
 	s->slot |= t->low[t->i] == LOW_INTC ? WAY_INTC : t->way == WAY_TRAP ? WAY_TRAP : WAY_CALLOUT;
 	e_movi64(t, H_R9, (uint64_t)s);
-	e1(t, 0x4c); /* lea r11,[rip+..]: behind the jump */
+	e1(t, 0x4c); /* lea r11,[rip+..]: the return address, after the jump */
 	e2(t, 0x1d8d);
 	uint8_t *disp = t->p;
 	e4(t, 0);
 	if (t->way == WAY_TRAP && !own_kind(s->kind)) {
-		/* Trap and emulate: the load faults, and the handler does the callout. */
+		/* Trap and emulate: this load faults, and the fault handler performs the callout. */
 		e_ld64(t, H_R10, OFF(trap_page));
 		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
 	} else
@@ -158,7 +158,7 @@ void emit_indirect(struct tx *t)
 	e2(t, 0xe1ff);
 }
 
-/* S is called when an interrupt waits. */
+/* Call S if an interrupt is pending. */
 static void emit_if_waiting(struct tx *t, struct site *s)
 {
 	e_mov64(t, H_R8, H_RCX);
@@ -179,9 +179,8 @@ void emit_intr_check(struct tx *t, uint32_t eip)
 	emit_if_waiting(t, s);
 }
 
-/* STI or a load of SS was the last instruction whose successor this TU can check
- * behind: when an interrupt waits, the dispatcher takes it from here, one
- * instruction later. */
+/* Check for interrupts after the instruction that follows STI or a load of SS. Those hold interrupts off for
+ * one instruction; this is the last place where this TU can take one. The dispatcher delivers it. */
 void emit_shadow_check(struct tx *t)
 {
 	emit_if_waiting(t, new_site(t, &t->in[t->i], CO_FLAGS, co_shadow));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Control transfer. Near direct: an exit that gets chained. Near indirect: a
- * jump through the context's table. Everything that may change privilege, mode
- * or segment: a callout that finds the next fragment itself. */
+ * Control transfer. A near direct transfer is an exit that is chained to its target; a near indirect one
+ * jumps through the context's jump table. Whatever may change privilege, mode or segments is a callout that
+ * finds the next fragment itself. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -13,8 +13,8 @@ static uint32_t target_of(const struct insn *in)
 	return in->z.operand_width == 16 ? to & 0xffff : to;
 }
 
-/* A near transfer beyond the CS limit faults at the transfer itself. REG holds the
- * target; r8 to r10 are lost unless REG is one of them. */
+/* Raise #GP at a near transfer whose target is beyond the CS limit. REG holds the target; r8 to r10 are
+ * clobbered unless REG is one of them. */
 static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
 {
 	if (!(t->mode & MODE_CSLIM) || (size == 2 && t->f->cs_limit >= 0xffff))
@@ -26,7 +26,7 @@ static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
 	e_ld32(t, reg, OFF(scratch[7]));
 }
 
-/* The same for a target known now. True when it faults always. */
+/* Same for a target known at translation. True if the transfer always faults. */
 static bool bad_target(struct tx *t, struct insn *in, uint32_t to)
 {
 	if (to <= t->f->cs_limit)
@@ -51,16 +51,17 @@ static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
 	e_here8(t, skip);
 }
 
-/* Most forward branches are not taken: the TU goes on behind them, as the fragment would by one more jump.
- * Not on pages that are written as often as executed: what lies behind may be data. */
+/* Does the TU continue after this conditional branch? Most forward branches are not taken, and continuing
+ * saves a jump. On pages that are written as often as executed it does not: the bytes after the branch may be
+ * data. */
 static bool goes_on(const struct tx *t, const struct insn *in, uint32_t to)
 {
 	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
 	       t->f->nlink < MAX_FORWARD;
 }
 
-/* icount: the exit gives back what was charged for the instructions behind it. Returns
- * the jump that leads around that. */
+/* icount: before the exit is taken, refund the instructions charged after the branch. Returns the rel8 of the
+ * jump around the exit. */
 static uint8_t *refund(struct tx *t, unsigned cc)
 {
 	uint8_t *skip;
@@ -72,7 +73,7 @@ static uint8_t *refund(struct tx *t, unsigned cc)
 	return skip;
 }
 
-/* The same as one host instruction when the target can be chained. */
+/* Emit a conditional branch: one host instruction if the exit can be chained. */
 static void jcc(struct tx *t, struct insn *in)
 {
 	uint32_t to = target_of(in);
@@ -114,9 +115,9 @@ static void jcc(struct tx *t, struct insn *in)
 	t->done = true;
 }
 
-/* Fork on (E)CX being zero; flags and the register stay. Returns the rel8 of the
- * jump taken when zero; rcx is restored on the other path, and must be restored
- * from r9 at the zero label when 16-bit. */
+/* Branch on (E)CX == 0 without changing flags or the register. Returns the rel8 of the jump taken when it is
+ * zero. rcx is restored on the fall-through path; with a 16-bit address size the zero path must restore it
+ * from r9. */
 static uint8_t *cx_zero(struct tx *t, const struct insn *in)
 {
 	if (in->z.address_width != 16) {
@@ -288,8 +289,8 @@ static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
 	return true;
 }
 
-/* Between flat user and kernel code the glue knows the way from the last time. FROM: the privilege level it
- * is for. */
+/* Between flat user and kernel code the entry stub repeats the transfer from the syscall cache. FROM: the
+ * privilege level that the cached transfer starts at. */
 static bool cached_syscall(struct tx *t, struct insn *in, unsigned which, unsigned from)
 {
 	bool known = t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) &&
@@ -340,7 +341,7 @@ bool lower_flow(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_INT1:
 		return callout_end(t, in, CO_INT, co_int, size, CPU_INT1, EXC_DB);
 	case ZYDIS_MNEMONIC_INTO:
-		/* jno over */
+		/* jno around the exit */
 		e2(t, 0x0071);
 		{
 			uint8_t *no = t->p - 1;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The ordinary instruction keeps its own bytes; a memory operand gets "gs:" and
- * 32-bit address size, which put it into the window and keep it there (DESIGN 4.1,
- * 4.2), or another form where the site has shown to need one. */
+ * Instructions with no lowering of their own keep their bytes. A memory operand gets a GS override and 32-bit
+ * address size, which confine it to the window (docs/architecture.md, Translated code); operands that are not
+ * flat, and sites promoted for a cause, get another form. */
 #include "bt/emit/encode.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 
-/* Must the bounce buffer hold what is in the device, also when the instruction does
- * not read it? Yes when it leaves a part as it is. */
+/* Must the bounce buffer be loaded from the device first? Yes if the instruction reads its operand or leaves
+ * part of it unchanged. */
 static bool reads_or_keeps(const struct insn *in)
 {
 	return (in->op[in->mem].actions &
@@ -15,7 +15,7 @@ static bool reads_or_keeps(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
 }
 
-/* Does the instruction store, and nothing else? Then it may fault behind the store. */
+/* Is a store the only effect, so that a fault after the store can be reported at the instruction? */
 static bool only_stores(const struct insn *in)
 {
 	return in->z.mnemonic == ZYDIS_MNEMONIC_MOV && in->mem == 0;
@@ -31,14 +31,14 @@ static void mmio_begin(struct tx *t, struct insn *in)
 	emit_callout(t, s);
 }
 
-/* Device memory: the instruction runs on a bounce buffer between two callouts. */
+/* Device memory: the instruction runs on the bounce buffer between two callouts. */
 static void put_mmio(struct tx *t, struct insn *in)
 {
 	struct site *end;
 
 	if (emit_bit_string_device(t, in))
 		return;
-	if (insn_mem_size(in) > sizeof(t->b->bounce)) { /* no such operand is known */
+	if (insn_mem_size(in) > sizeof(t->b->bounce)) { /* no known instruction has such an operand */
 		emit_raise(t, in, EXC_GP);
 		return;
 	}
@@ -57,8 +57,8 @@ static void put_mmio(struct tx *t, struct insn *in)
 	}
 }
 
-/* Not for vector operands: through the aligned bounce buffer a misaligned one would
- * not raise its #GP, which the plain form does before it reaches the device. */
+/* Does the site access device memory often? Not for vector operands: through the aligned bounce buffer a
+ * misaligned operand would not raise #GP, which the plain form does before it reaches the device. */
 static bool site_is_device(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
@@ -71,7 +71,7 @@ void emit_plain(struct tx *t, struct insn *in)
 	enum seg_class k;
 
 	if (in->mem < 0 || in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_AGEN) {
-		if (in->mem >= 0) { /* LEA: an address, no access */
+		if (in->mem >= 0) { /* LEA computes an address and accesses nothing */
 			if (insn_addr16(in)) {
 				emit_ea(t, in);
 				e_prefix(t, in->z.operand_width == 16 ? F_66 : 0, in->z.raw.modrm.reg, 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What 64-bit mode lost or gave other bytes: BCD, BOUND, ARPL, LDS, one-byte
- * INC and DEC; and what no CPU model of ours has. */
+ * Instructions that 64-bit mode lacks or encodes differently (BCD, BOUND, ARPL, LDS, one-byte INC and DEC),
+ * and those that no CPU model offers. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 
@@ -118,7 +118,7 @@ static bool is_absent(const struct insn *in)
 	return false;
 }
 
-/* INC and DEC in one byte are REX prefixes in 64-bit mode. */
+/* The one-byte forms of INC and DEC are REX prefixes in 64-bit mode. */
 static bool short_inc_dec(struct tx *t, struct insn *in)
 {
 	unsigned op = in->bytes[in->z.raw.prefix_count];
@@ -198,7 +198,7 @@ bool lower_legacy(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_PREFETCHT0:
 	case ZYDIS_MNEMONIC_PREFETCHT1:
 	case ZYDIS_MNEMONIC_PREFETCHT2:
-		/* A hint never faults, so a segment's limit must not be looked at. */
+		/* A hint never faults, so its address gets no limit check. */
 		if (in->mem < 0 || in->z.address_width == 16 || mode_seg(t->mode, in->seg) != SEGC_FLAT)
 			return true;
 		return false;
@@ -206,7 +206,7 @@ bool lower_legacy(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_NOP:
 	case ZYDIS_MNEMONIC_ENDBR32:
 	case ZYDIS_MNEMONIC_ENDBR64:
-		return true; /* no operand is touched */
+		return true; /* no operand is accessed */
 	case ZYDIS_MNEMONIC_XLAT:
 		emit_linear(t, in, 1);
 		if (t->kind == TX_MMIO) {
@@ -218,7 +218,7 @@ bool lower_legacy(struct tx *t, struct insn *in)
 			e_gs(t, F_8, 0x8a, H_RAX, H_R8, 0);
 		}
 		return true;
-	/* The fences have eight encodings each, of which other decoders know one. */
+	/* Each fence has eight encodings; the emitted one is the encoding that every decoder knows. */
 	case ZYDIS_MNEMONIC_LFENCE:
 		e2(t, 0xae0f);
 		e1(t, 0xe8);

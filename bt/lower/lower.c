@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Lowering of one instruction: is it usable in this mode at all, and which family
- * takes it. */
+ * Lowering of one instruction: decides whether the instruction is available in the current mode, then hands
+ * it to its family. */
 #include "bt/emit/encode.h"
 
 static bool is_avx(const struct insn *in)
@@ -16,8 +16,8 @@ static bool is_avx(const struct insn *in)
 	}
 }
 
-/* Are x87, SSE, AVX usable in this mode? If not, what is raised (SDM vol. 3A 2.5,
- * vol. 2 exception classes). */
+/* Return the exception an x87, SSE or AVX instruction raises in this mode, or -1 if it is usable (SDM vol. 3A
+ * 2.5; vol. 2, exception classes). */
 static int fpu_exception(const struct tx *t, const struct insn *in)
 {
 	uint32_t m = t->mode;
@@ -71,7 +71,7 @@ static bool unsupported(const struct insn *in)
 	case ZYDIS_INSTRUCTION_ENCODING_LEGACY:
 	case ZYDIS_INSTRUCTION_ENCODING_VEX:
 		return false;
-	default: /* EVEX, MVEX, XOP, 3DNow!: no CPU model of ours has them */
+	default: /* EVEX, MVEX, XOP, 3DNow!: offered by no CPU model */
 		return true;
 	}
 }

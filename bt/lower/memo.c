@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Sensitive instructions whose answer is known from the last time. The callouts of CPUID and RDMSR
- * keep what they found (struct memo, runtime/callout_system.c); the same question again is answered in line,
- * until something that the answer rests on may have changed: memo_forget(). A write of CR0 that changes
- * nothing is found out likewise. All others are callouts. */
+ * Memo: results of sensitive instructions that are repeated in line. The callouts of CPUID and RDMSR store
+ * what they return (struct memo, runtime/callout_system.c); the same query is then answered in line until
+ * memo_forget() invalidates it, which every change of an input does. A write of CR0 that changes nothing is
+ * recognized in line too. All other cases are callouts. */
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 
@@ -19,7 +19,7 @@ static struct site *new_memo_site(struct tx *t, struct insn *in, enum callout_ki
 	return s;
 }
 
-/* The callout for what line code does not know. The guest's ECX is in r8. */
+/* Call S on a memo miss. The guest's ECX is in r8. */
 static void ask(struct tx *t, struct site *s)
 {
 	e_mov64(t, H_RCX, H_R8);
@@ -81,7 +81,7 @@ void emit_rdmsr(struct tx *t, struct insn *in)
 	e_here8(t, end);
 }
 
-/* Callout S unless CR0 is to become what REG holds and CR0 has. */
+/* Call S unless the value in REG equals the current CR0. */
 static void unless_same_cr0(struct tx *t, struct site *s, int reg)
 {
 	uint8_t *same;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Memory operands: from ModRM to an offset, through the segment to a linear
- * address, in r8d; the window by quarter for kernel code that reaches user pages. */
+ * Memory operands: from ModRM to an effective address, through the segment to a linear address in r8d. Also
+ * selects the window by quarter for user accesses by kernel code. */
 #include "bt/emit/encode.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -40,7 +40,7 @@ void emit_ea(struct tx *t, const struct insn *in)
 		ea16(t, in);
 		return;
 	}
-	/* POP and the like see ESP as it will be; they add that themselves. */
+	/* POP to memory computes its address with ESP after the pop; its lowering adds that adjustment. */
 	e2(t, 0x8d44); /* REX.R LEA r8d */
 	put_address32(t, in, 0);
 }
@@ -60,7 +60,7 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16, bool write)
 	if (k == SEGC_64K && a16 && size <= 1)
 		k = SEGC_BASED;
 	if (k == SEGC_64K && a16) {
-		/* Only the last bytes of the 64 KiB can be beyond the limit. */
+		/* Only the last bytes of the 64 KiB can exceed the limit. */
 		e_mov64(t, H_R10, H_RCX);
 		e_lea32(t, H_RCX, H_R8, (int32_t)size - 1);
 		e_rorx32(t, H_RCX, H_RCX, 16);
@@ -94,7 +94,7 @@ void emit_linear(struct tx *t, const struct insn *in, unsigned size)
 	emit_seg(t, in->seg, size, insn_addr16(in), writes_operand(in));
 }
 
-/* MOVZX from [BASE+DISP], in the window with F_GS. */
+/* MOVZX from [BASE+DISP]; F_GS addresses the window. */
 static void load_zx(struct tx *t, unsigned fl, int base, int32_t disp, unsigned size)
 {
 	e_rm(t, fl | (size < 4 ? F_0F : 0), size == 1 ? 0xb6 : size == 2 ? 0xb7 : 0x8b, H_R8, base, disp);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Sites that were promoted for missing their window look into its shadow before they
- * access. When the page is not there, a callout maps it, for a tenth of a host fault;
- * or, where mappings never last (mm/window/bypass.c), serves this one access: the
- * instruction then runs on the bounce buffer, out of line behind the TU's body. */
+ * Sites promoted for window misses precheck: they test the window's shadow entry before the access. If the
+ * page is not mapped, a callout maps it for a tenth of the cost of a host fault; or, on pages whose mappings
+ * never last, it serves the access without a mapping (bypass, mm/window/bypass.c): the instruction then runs
+ * on the bounce buffer, out of line after the TU's body. */
 #include "bt/runtime/callout.h"
 #include "bt/emit/encode.h"
 #include "bt/lower/lower.h"
 
-/* Is what is accessed known to be at the operand's address, all of it? Not for
- * gathers, masked moves, and bit strings, which look elsewhere or not at all; nor for
- * prefetches and NOPs. */
+/* Does the instruction access exactly [operand, operand + size)? Not gathers, masked moves and bit strings,
+ * which may access other bytes or none; nor prefetches and NOPs. */
 bool can_precheck(const struct insn *in)
 {
 	ZydisOperandActions accesses = ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_MASK_WRITE;
@@ -19,7 +18,7 @@ bool can_precheck(const struct insn *in)
 	return !insn_is_masked_move(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
 }
 
-/* Vector operands must stay where they are, for the sake of their alignment checks. */
+/* Vector operands keep their address, on which their alignment check depends. */
 static bool can_bypass(const struct tx *t, const struct insn *in)
 {
 	return !insn_is_vector(in) && !insn_is_vex(in) && insn_mem_size(in) <= 16 &&
@@ -33,7 +32,7 @@ bool site_prechecks(const struct tx *t, const struct insn *in)
 	return guilty_of(v, CAUSE_MISS) || (t->kind == TX_NORMAL && t->b->cfg.precheck_all);
 }
 
-/* r9 = the shadow entry of the page of r8d. FOREIGN takes r11 too. */
+/* r9 = the shadow entry for the page of r8d. A user access also clobbers r11. */
 static void shadow_entry(struct tx *t, bool user_access)
 {
 	int base = user_access ? H_R11 : H_R10;
@@ -50,8 +49,8 @@ static void shadow_entry(struct tx *t, bool user_access)
 	e_rmi(t, 0, 0x8b, H_R9, base, H_R9, 2, 0);
 }
 
-/* Is the page of r8d there, with the rights wanted? If not, call S. KEEP: r8 and r11
- * are in use. */
+/* Test whether the page of r8d is mapped with the rights needed, and call S if not. KEEP preserves r8 and r11
+ * across the callout. */
 static void precheck(struct tx *t, struct site *s, bool write, bool keep)
 {
 	shadow_entry(t, s->reg);
@@ -85,8 +84,8 @@ static struct site *precheck_site(struct tx *t, struct insn *in, bool write, boo
 	return s;
 }
 
-/* The address is in r8 and r11 is in use; both are kept. No pass: the access is more than
- * one instruction with an operand. */
+/* Precheck the address in r8; preserves r8 and r11. There is no bypass here: these accesses take more than
+ * one instruction with a memory operand. */
 void emit_precheck_r8(struct tx *t, unsigned size, bool write)
 {
 	struct insn *in = &t->in[t->i];
@@ -121,7 +120,7 @@ void emit_precheck_end(struct tx *t)
 		t->precheck[t->nprecheck - 1].back = t->p;
 }
 
-/* The instructions that pass, each on the bounce buffer that co_precheck has filled. */
+/* Emit the out-of-line copies for bypasses; each runs on the bounce buffer that co_precheck filled. */
 void emit_bypasses(struct tx *t)
 {
 	for (unsigned k = 0; k < t->nprecheck; k++) {
@@ -146,7 +145,7 @@ void emit_bypasses(struct tx *t)
 	}
 }
 
-/* In front of a native string instruction: one callout sees to both operands. */
+/* Precheck both operands of a native string instruction; a single callout serves them. */
 void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op *o, bool user_access)
 {
 	struct site *s;

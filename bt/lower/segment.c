@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Loads of segment registers. A kernel reloads the selectors that are loaded already,
- * again and again. Such a load changes nothing when the register, GDTR and the
- * descriptor in memory are what they were at the last load by callout (struct
- * seg_memo): that is looked at in line. All others are callouts. */
+ * Loads of segment registers. Kernels keep reloading selectors that are already loaded. Such a load is a
+ * no-op if the register, GDTR and the descriptor in memory equal those of the last load by callout (struct
+ * seg_memo), which is tested in line. All other loads are callouts. */
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
 
@@ -24,7 +23,7 @@ void emit_stack_adjust(struct tx *t, int32_t by)
 	e_rr(t, F_66, 0x8b, H_RSP, H_R9);
 }
 
-/* Jump that is taken unless rcx + the number at MEMO, which is negated, is 0. */
+/* Jump taken unless rcx equals the value whose negation is stored at MEMO. */
 static uint8_t *unless_equal(struct tx *t, int32_t memo)
 {
 	uint8_t *equal, *differs;
@@ -37,7 +36,7 @@ static uint8_t *unless_equal(struct tx *t, int32_t memo)
 	return differs;
 }
 
-/* Selector in r9, the guest's ECX in r8. What leads to the callout goes to DIFFERS. */
+/* Compare with the memo; selector in r9, guest ECX in r8. DIFFERS receives the jumps to the callout. */
 static void compare(struct tx *t, enum seg s, uint8_t *differs[5])
 {
 	int32_t memo = OFF(seg_memo) + (int32_t)sizeof(struct seg_memo) * s;
@@ -75,7 +74,7 @@ void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 	t->low[t->i] = LOW_INTC;
 	e_mov32(t, H_R9, H_R8);
 	e_mov64(t, H_R8, H_RCX);
-	tx_mark(t, FIX_XCHG, H_RCX); /* the descriptor's page may be missing */
+	tx_mark(t, FIX_XCHG, H_RCX); /* the descriptor's page may be unmapped */
 	compare(t, seg, differs);
 	e_mov64(t, H_RCX, H_R8);
 	tx_mark(t, FIX_NONE, 0);

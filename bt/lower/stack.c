@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * PUSH, POP and relatives. rsp holds the guest's ESP, so no host stack
- * instruction is ever emitted: a push is a store through the window and an LEA,
- * in that order, so that a fault leaves ESP as it was. */
+ * PUSH, POP and related instructions. rsp holds the guest's ESP, so no host stack instruction is ever
+ * emitted. A push is a store through the window followed by an LEA; this order leaves ESP unchanged if the
+ * store faults. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -20,7 +20,7 @@ static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 	emit_seg(t, SEG_SS, size, !(t->mode & MODE_B), write);
 }
 
-/* A flat stack needs the address only where it is looked at. */
+/* Precheck a stack access; a flat stack needs the linear address for nothing else. */
 static void look_at_stack(struct tx *t, int32_t disp, unsigned size, bool write)
 {
 	if (!site_prechecks(t, &t->in[t->i]))
@@ -29,7 +29,7 @@ static void look_at_stack(struct tx *t, int32_t disp, unsigned size, bool write)
 	emit_precheck_r8(t, size, write);
 }
 
-/* The stack is in device memory: by callout, with r11 kept. */
+/* The stack is in device memory: push r11 by callout, which preserves it. */
 static void mmio_push(struct tx *t, unsigned size)
 {
 	struct site *s = new_site(t, &t->in[t->i], CO_MMIO, co_mmio_push);
@@ -95,7 +95,7 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 	emit_stack_adjust(t, -(int32_t)size);
 }
 
-/* REG (r11 or r8; not ESP) = top of stack, zero-extended; ESP stays. */
+/* REG (r11 or r8; not ESP) = top of stack, zero-extended; ESP is unchanged. */
 void emit_stack_peek(struct tx *t, int reg, unsigned size)
 {
 	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
@@ -142,7 +142,7 @@ static void push(struct tx *t, struct insn *in, unsigned size)
 	}
 }
 
-/* POP to memory: the address counts with ESP after the pop. */
+/* POP to memory: the effective address uses ESP after the pop. */
 static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 {
 	bool esp_based = in->op[0].mem.base == ZYDIS_REGISTER_ESP;
@@ -195,7 +195,7 @@ static void pop(struct tx *t, struct insn *in, unsigned size)
 	}
 }
 
-/* LEAVE: SP = BP, POP BP, with nothing changed before the load. */
+/* LEAVE: SP = BP, then POP BP; no register changes before the load has succeeded. */
 static void leave(struct tx *t, unsigned size)
 {
 	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
@@ -219,8 +219,8 @@ static void leave(struct tx *t, unsigned size)
 	e_rr(t, size == 2 ? F_66 : 0, 0x8b, H_RBP, H_R11);
 }
 
-/* r9d = host flags as PUSHFQ gives them. The host stack is ours for a moment:
- * scratch[] is in the vcpu struct. */
+/* REG = host flags as PUSHFQ stores them. rsp points into the vCPU's scratch[] meanwhile: the guest's ESP is
+ * no host stack. */
 static void host_flags_to(struct tx *t, int reg)
 {
 	e_mov64(t, H_R8, H_RSP);
@@ -238,7 +238,7 @@ static bool flags_inline(const struct tx *t)
 	       t->kind == TX_NORMAL;
 }
 
-/* PUSHF in the TC: arithmetic flags from the host, the others from the vcpu. */
+/* PUSHF in the TC: arithmetic flags from the host, the others from the vCPU. */
 static void pushf(struct tx *t, struct insn *in, unsigned size)
 {
 	if ((t->mode & MODE_VM) || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
@@ -256,13 +256,13 @@ static void pushf(struct tx *t, struct insn *in, unsigned size)
 	e_rorx32(t, H_R9, H_R9, 32 - 9);
 	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, FL_ONE);
 	e_ld32(t, H_R9, OFF_CPU(sysflags));
-	/* VM and RF read as zero in the image; neither is set here */
+	/* VM and RF read as zero in the image; neither can be set here */
 	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, 0);
 	emit_stack_push_reg(t, H_R11, size);
 }
 
-/* POPF at CPL 0: only when nothing but arithmetic flags, DF and IF may change;
- * any other bit that differs goes by the callout. */
+/* POPF at CPL 0, in line if only arithmetic flags, DF and IF may change; if another bit differs, the callout
+ * does it. */
 static void popf(struct tx *t, struct insn *in, unsigned size)
 {
 	struct site *s = new_site(t, in, CO_FLAGS, co_popf);
@@ -275,11 +275,11 @@ static void popf(struct tx *t, struct insn *in, unsigned size)
 	}
 	t->low[t->i] = LOW_INTC;
 	emit_stack_peek(t, H_R11, 4);
-	/* system bits of the image, against the present ones */
+	/* system bits of the image, compared with the current ones */
 	e_movi32(t, H_R10, FL_SYS & ~(FL_RF | FL_VM | FL_VIF | FL_VIP));
 	e_and_noflags(t, H_R9, H_R11, H_R10);
 	e_mov64(t, H_R8, H_RCX);
-	/* equal iff new + (-old) == 0; -old is kept beside it, flags stay untouched */
+	/* equal iff new + (-old) == 0; -old is kept in the vCPU because a subtraction would change flags */
 	e_ld32(t, H_R10, OFF(sysflags_neg));
 	e_rmi(t, 0, 0x8d, H_RCX, H_R9, H_R10, 0, 0);
 	uint8_t *same = e_jrcxz(t);
@@ -301,7 +301,7 @@ static void popf(struct tx *t, struct insn *in, unsigned size)
 	e1(t, 0x50 | (H_R11 & 7));
 	e1(t, 0x9d);
 	e_mov64(t, H_RSP, H_R8);
-	/* an interrupt may wait for the IF just set */
+	/* an interrupt may be pending now that IF is set */
 	e_mov64(t, H_R8, H_RCX);
 	e_movzx8(t, H_RCX, H_R9);
 	uint8_t *off = e_jrcxz(t);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * String instructions. Flat 32-bit ones run natively on host addresses: window
- * base + offset, and because windows are 4 GiB aligned the low halves of rsi and
- * rdi stay the guest's registers throughout, also when a REP faults half way.
- * What runs off the end of the window meets guard space and starts again with
- * the wrapped offset. All others go by a callout, element by element. */
+ * String instructions. Flat 32-bit ones run natively on host addresses: window base + offset. Windows are 4
+ * GiB aligned, so the low halves of rsi and rdi hold the guest's registers throughout, even if a REP faults
+ * midway. An access past the end of the window hits guard space, and execution resumes with the wrapped
+ * offset. All other forms are emulated by a callout, element by element. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -117,7 +116,7 @@ bool lower_string(struct tx *t, struct insn *in)
 	s->rep = (uint8_t)rep;
 	s->seg = (uint8_t)src;
 	emit_callout(t, s);
-	t->done = true; /* devices may have changed the world; and long REPs come back here */
+	t->done = true; /* a device access may change anything; and a long REP is resumed here */
 	emit_exit(t, in->next);
 	return true;
 }

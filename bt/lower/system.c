@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Sensitive instructions: in the TC where a few instructions on the virtual
- * state do it, a callout otherwise (DESIGN 4.5). */
+ * Sensitive instructions: emulated in the TC where a few host instructions on the virtual state suffice, by a
+ * callout otherwise. */
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -29,7 +29,7 @@ static bool is_sreg(const ZydisDecodedOperand *o)
 	       o->reg.value <= ZYDIS_REGISTER_GS;
 }
 
-/* r11w to the linear address in r8. */
+/* Store r11w at the linear address in r8. */
 static void store_word(struct tx *t, struct insn *in)
 {
 	struct site *s;
@@ -135,7 +135,7 @@ static void in_out(struct tx *t, struct insn *in)
 	emit_callout(t, s);
 }
 
-/* CLI and STI at CPL 0: one byte of the vcpu. */
+/* CLI and STI at CPL 0: a store to one byte of the vCPU. */
 static void cli_sti(struct tx *t, struct insn *in)
 {
 	bool sti = in->z.mnemonic == ZYDIS_MNEMONIC_STI;
@@ -148,7 +148,7 @@ static void cli_sti(struct tx *t, struct insn *in)
 		return;
 	}
 	s = callout(t, in, CO_FLAGS, sti ? co_sti : co_cli);
-	s->code = kernel(t) && t->kind == TX_NORMAL; /* cannot fault; the interrupt check is in line */
+	s->code = kernel(t) && t->kind == TX_NORMAL; /* cannot fault; the interrupt check follows in line */
 	emit_callout(t, s);
 	t->sti = sti && s->code;
 	t->done = sti && !s->code;
@@ -225,8 +225,8 @@ static void store_sys(struct tx *t, struct insn *in, int32_t off)
 	e_rr(t, in->z.operand_width == 16 ? F_66 : 0, 0x8b, reg_of(d), H_R11);
 }
 
-/* XSAVE and family: the guest's mask must not reach components it did not
- * enable: EDX:EAX is masked in a callout, and put back behind. */
+/* XSAVE and family: the guest's mask may not select components it has not enabled. A callout masks EDX:EAX;
+ * both are restored afterwards. */
 static void xsave(struct tx *t, struct insn *in)
 {
 	bool user_access;
@@ -239,7 +239,7 @@ static void xsave(struct tx *t, struct insn *in)
 		emit_raise(t, in, EXC_NM);
 		return;
 	}
-	if (t->kind == TX_MMIO) { /* no device takes that much */
+	if (t->kind == TX_MMIO) { /* no device register is that large */
 		struct site *s = callout(t, in, CO_MMIO, co_raise);
 
 		s->code = EXC_GP;
@@ -249,7 +249,7 @@ static void xsave(struct tx *t, struct insn *in)
 		return;
 	}
 	user_access = site_is_user_access(t, in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
-	emit_linear(t, in, 1); /* first: it may use eax or edx */
+	emit_linear(t, in, 1); /* before the callout: the address may use eax or edx */
 	if (user_access) {
 		emit_quarter(t, H_R8);
 		e_rmi(t, F_W, 0x8d, H_R8, H_R8, H_R9, 0, 0);
@@ -277,7 +277,7 @@ static bool protected_mode(const struct tx *t)
 	return (t->mode & MODE_PE) && !(t->mode & MODE_VM);
 }
 
-/* Mode and privilege come before the operand. True when the instruction faults. */
+/* Check mode and privilege, which precede operand faults. True if the instruction always faults. */
 static bool refused(struct tx *t, struct insn *in)
 {
 	int vector = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Gathers and masked moves: in the window as they are; element by element in a
- * callout where a segment or a device is in the way. */
+ * Gathers and masked moves: native in the window; element by element in a callout if the segment is not flat
+ * or a device is accessed. */
 #include "bt/emit/encode.h"
 #include "bt/runtime/callout.h"
 #include "bt/lower/lower.h"
@@ -65,7 +65,7 @@ void emit_maskmov_device(struct tx *t, struct insn *in)
 	struct site *s = masked_site(t, in, mmx ? co_maskmovq : co_masked_store, in->z.raw.modrm.reg,
 				     in->z.raw.modrm.rm, 1, mmx ? 8 : 16);
 
-	if (mmx) { /* movd r9d,mm0: the x87 unit turns to MMX, or faults */
+	if (mmx) { /* movd r9d,mm0: switches the x87 unit to MMX, or faults */
 		e2(t, 0x0f41);
 		e2(t, 0xc17e);
 	}
@@ -76,8 +76,8 @@ void emit_maskmov_device(struct tx *t, struct insn *in)
 	emit_callout(t, s);
 }
 
-/* MASKMOV stores at an implicit DS:EDI, which takes the prefixes like a written
- * operand. Where EDI is not the linear address, it is for the moment. */
+/* MASKMOV stores at an implicit DS:EDI, which takes prefixes like an explicit operand. If EDI is not the
+ * linear address, it is replaced for this instruction. */
 void emit_maskmov(struct tx *t, struct insn *in)
 {
 	bool flat = !insn_addr16(in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
