@@ -18,6 +18,11 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
 typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
 
+static inline uint64_t gpr_load64(const void *p)
+{
+	return *(const any64 *)p;
+}
+
 static inline void gpr_fill(void *d, uint8_t v, size_t n)
 {
 	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(v) : "memory");

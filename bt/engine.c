@@ -2,48 +2,45 @@
  * The engine's outer loop: what happens between stays in the translation cache.
  * Interrupts, timers, stops, single steps, device accesses and self-modifying
  * stores are settled here with the guest's state exact in v.cpu. */
-#include "bt/emit/emit.h"
+#include "bt/adapt/account.h"
+#include "bt/adapt/adapt.h"
+#include "bt/cache/cache.h"
+#include "bt/cache/chain.h"
+#include "bt/debug/debug.h"
+#include "bt/fault/fault.h"
+#include "bt/probe/emit.h"
+#include "bt/runtime/dispatch.h"
+#include "bt/runtime/event.h"
+#include "bt/runtime/hooks.h"
+#include "bt/runtime/stubs.h"
+#include "bt/runtime/timing.h"
+#include "bt/translate/translate.h"
 #include "bt/verify/fragment.h"
+#include "bt/view/view.h"
 
 #include "base/log.h"
+#include "cpu/system.h"
+#include "mm/mmu.h"
 
 #include <cpuid.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 #define HWCAP2_FSGSBASE_BIT 2
-
-static struct bt_vcpu *bt_of(struct vcpu *v)
-{
-	return (struct bt_vcpu *)v;
-}
-
-static bool user_bp_at(const struct bt_vcpu *b, uint32_t pc)
-{
-	for (unsigned i = 0; i < b->nbps; i++)
-		if (b->bps[i] == pc)
-			return true;
-	return false;
-}
-
-bool bp_at(const struct bt_vcpu *b, uint32_t pc)
-{
-	return user_bp_at(b, pc) || guest_debug_at(b, pc);
-}
 
 /* ---- icount budget ---- */
 
 static void budget_open(struct bt_vcpu *b)
 {
-	b->limit0 = b->v.icount_limit;
-	b->budget = (int64_t)(b->limit0 - b->v.icount);
+	b->icount.limit = b->v.icount_limit;
+	b->icount.left = (int64_t)(b->icount.limit - b->v.icount);
 }
 
 static void budget_close(struct bt_vcpu *b)
 {
-	b->v.icount = b->limit0 - (uint64_t)b->budget;
+	b->v.icount = b->icount.limit - (uint64_t)b->icount.left;
 }
 
 /* ---- pieces of the loop ---- */
@@ -83,7 +80,8 @@ static unsigned guest_debug_now(const struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
 
-	return (b->dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? guest_debug_at(b, cpu_pc(c)) : 0;
+	return (b->debug.dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? guest_debug_at(b, cpu_pc(c))
+									       : 0;
 }
 
 /* One instruction outside the cache. XC_STEPPED, or another code to act on. */
@@ -97,39 +95,39 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	c->sysflags &= ~(uint32_t)FL_RF; /* faults push it as set again */
 	b->st.transients++;
 	dispatch_select(b);
-	b->xcode = XC_NONE;
+	b->exit.code = XC_NONE;
 	b->stepping = true;
-	b->step_done = true;
-	b->no_trap = false;
+	b->transient.completed = true;
+	b->transient.no_trap = false;
 	f = translate(b, kind);
-	b->again = false;
+	b->transient.retry = false;
 	if (!f) {
 		b->stepping = false;
-		if (b->xcode == XC_ERROR)
+		if (b->exit.code == XC_ERROR)
 			return XC_ERROR;
 		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 	}
-	b->xcode = XC_STEPPED;
+	b->exit.code = XC_STEPPED;
 	stub_enter(b, b->tc_base + f->host);
 	b->stepping = false;
-	b->transient = NULL;
-	if (b->xcode == XC_HALT)
-		b->xcode = XC_STEPPED;
-	if (kind == TX_MMIO && b->xcode == XC_MMIO) {
+	b->transient.ccf = NULL;
+	if (b->exit.code == XC_HALT)
+		b->exit.code = XC_STEPPED;
+	if (kind == TX_MMIO && b->exit.code == XC_MMIO) {
 		snprintf(b->v.error, sizeof(b->v.error),
 			 "instruction at %08x: no way to reach device memory at %#llx", cpu_pc(c),
-			 (unsigned long long)b->xpa);
+			 (unsigned long long)b->exit.pa);
 		return XC_ERROR;
 	}
-	if (b->step_done && b->xcode == XC_STEPPED) {
-		b->v.icount += b->icount;
-		if (tf && !b->no_trap) {
+	if (b->transient.completed && b->exit.code == XC_STEPPED) {
+		b->v.icount += b->icount.on;
+		if (tf && !b->transient.no_trap) {
 			c->dr[6] |= 1 << 14 | mmu_watch_guest_take(b->v.mmu);
 			cpu_raise(c, EXC_DB);
 			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 		}
 	}
-	return b->xcode;
+	return b->exit.code;
 }
 
 /* Once more with watchpoints off. If that is device memory indeed: #GP(0), as no
@@ -139,7 +137,7 @@ static enum exit_code run_unwatched(struct bt_vcpu *b)
 	enum exit_code x;
 
 	mmu_watch_suspend(b->v.mmu, true);
-	b->again = true;
+	b->transient.retry = true;
 	x = run_transient(b, TX_TRANSIENT);
 	mmu_watch_suspend(b->v.mmu, false);
 	if (x != XC_MMIO)
@@ -157,9 +155,9 @@ static enum exit_code step_once(struct bt_vcpu *b)
 		if (x == XC_MMIO) {
 			x = i ? run_unwatched(b) : run_transient(b, TX_MMIO);
 		} else if (x == XC_SMC) {
-			cache_drop_page(b, b->xarg, true);
-			mm_untrace_code(b->vm, b->xarg);
-			b->again = true;
+			adapt_code_written(b, b->exit.arg);
+			mm_untrace_code(b->vm, b->exit.arg);
+			b->transient.retry = true;
 			x = run_transient(b, TX_TRANSIENT);
 		} else if (x == XC_LOOKUP || x == XC_POLL) {
 			return XC_STEPPED;
@@ -199,22 +197,22 @@ static bool take_interrupt(struct bt_vcpu *b)
 static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 {
 	struct ccf *f;
-	struct exit_link *from = b->last_exit;
+	struct exit_link *from = b->exit.link;
 
-	b->last_exit = NULL;
+	b->exit.link = NULL;
 	dispatch_select(b);
 	f = dispatch_find(b, cpu_pc(&b->v.cpu));
 	if (!f) {
-		b->xcode = XC_NONE;
+		b->exit.code = XC_NONE;
 		f = translate(b, TX_NORMAL);
 		if (!f) {
-			*x = b->xcode == XC_ERROR ? XC_ERROR : XC_EXC;
+			*x = b->exit.code == XC_ERROR ? XC_ERROR : XC_EXC;
 			return NULL;
 		}
-		if (f != b->transient)
+		if (f != b->transient.ccf)
 			runtime_event(b, ENGINE_EV_FRAGMENT, f->pc, f->ninsn, false, f->pc);
 	}
-	if (from && from->pc == f->pc && f != b->transient)
+	if (from && from->pc == f->pc && f != b->transient.ccf)
 		chain_patch(b, from, f);
 	return f;
 }
@@ -230,7 +228,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 {
 	switch (x) {
 	case XC_BREAK: /* or the guest's own: guest_debug_now() is next */
-		return user_bp_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
+		return bp_user_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
 		if (x == XC_MMIO) /* a form that the bounce buffer does not serve (XSAVE) */
@@ -238,18 +236,18 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		adapt_settled(b, __builtin_ia32_rdtsc());
 		break;
 	case XC_SMC:
-		cache_drop_page(b, b->xarg, true);
-		mm_untrace_code(b->vm, b->xarg);
-		b->again = true;
+		adapt_code_written(b, b->exit.arg);
+		mm_untrace_code(b->vm, b->exit.arg);
+		b->transient.retry = true;
 		x = run_transient(b, TX_TRANSIENT);
 		break;
 	case XC_TRANSIENT:
-		b->again = true;
+		b->transient.retry = true;
 		x = step_once(b);
 		break;
 	case XC_STALE:
-		b->pages[b->stale->page].calm_since = __builtin_ia32_rdtsc();
-		cache_drop(b, b->stale, DROP_STALE, 0);
+		b->tc.pages[b->exit.stale->page].calm_since = __builtin_ia32_rdtsc();
+		cache_drop(b, b->exit.stale, DROP_STALE, 0);
 		return -1;
 	case XC_EXC:
 		if (!deliver(b))
@@ -270,9 +268,9 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 /* True: the guest touched what is watched. */
 static bool take_watch(struct bt_vcpu *b)
 {
-	if (!b->watched)
+	if (!b->debug.watched)
 		return false;
-	b->watched = false;
+	b->debug.watched = false;
 	b->v.ntouch = mmu_watch_take(b->v.mmu, b->v.touch);
 	return b->v.ntouch;
 }
@@ -280,7 +278,7 @@ static bool take_watch(struct bt_vcpu *b)
 /* The event's own request to stop has done its duty. */
 static enum engine_exit event_taken(struct bt_vcpu *b)
 {
-	b->event_hit = false;
+	b->debug.event_hit = false;
 	b->stop = 0;
 	return ENGINE_EVENT;
 }
@@ -297,7 +295,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		b->st.dispatches++;
 		if (guest_debug_stale(b))
 			guest_debug_set(b);
-		if (b->event_hit)
+		if (b->debug.event_hit)
 			return event_taken(b);
 		if (take_watch(b))
 			return ENGINE_WATCH;
@@ -310,26 +308,26 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			b->kick = 0;
 			b->v.plat.run_timers(b->v.plat.ctx);
 			account_tick(b);
-			if (b->nmixed && !b->icount)
-				cache_demote_pages(b);
+			if (b->tc.nmixed && !b->icount.on)
+				adapt_demote_pages(b);
 			if (b->stop)
 				continue;
 		}
-		if (b->want_flush || b->full)
-			cache_flush_all(b, !b->want_flush);
+		if (b->tc.flush_wanted || b->tc.full)
+			cache_flush_all(b, !b->tc.flush_wanted);
 		if (!take_own_watch(b) || !take_interrupt(b))
 			return ENGINE_SHUTDOWN;
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
 		runtime_vm_event(b);
-		if (b->event_hit)
+		if (b->debug.event_hit)
 			return event_taken(b);
 		if (c->halted)
 			return ENGINE_HALT;
-		if (b->icount && b->v.icount >= b->v.icount_limit)
+		if (b->icount.on && b->v.icount >= b->v.icount_limit)
 			return ENGINE_ICOUNT;
 		unsigned bits = guest_debug_now(b);
-		if (bits && !user_bp_at(b, cpu_pc(c))) {
+		if (bits && !bp_user_at(b, cpu_pc(c))) {
 			if (!deliver_own(b, bits, true))
 				return ENGINE_SHUTDOWN;
 			continue;
@@ -338,24 +336,24 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			x = step_once(b);
 		} else {
 			f = fragment(b, &x);
-			if (b->event_hit) /* the fragment is new */
+			if (b->debug.event_hit) /* the fragment is new */
 				return event_taken(b);
-			if (f && b->icount && b->v.icount + f->ninsn > b->v.icount_limit) {
+			if (f && b->icount.on && b->v.icount + f->ninsn > b->v.icount_limit) {
 				x = step_once(b);
 			} else if (f) {
 				budget_open(b);
-				b->xcode = XC_LOOKUP;
-				if (f == b->transient)
+				b->exit.code = XC_LOOKUP;
+				if (f == b->transient.ccf)
 					b->stepping = true;
 				stub_enter(b, b->tc_base + f->host);
-				if (f == b->transient) {
+				if (f == b->transient.ccf) {
 					b->stepping = false;
-					b->transient = NULL;
-					b->v.icount += b->icount && b->step_done;
-				} else if (b->icount) {
+					b->transient.ccf = NULL;
+					b->v.icount += b->icount.on && b->transient.completed;
+				} else if (b->icount.on) {
 					budget_close(b);
 				}
-				x = b->xcode;
+				x = b->exit.code;
 			}
 		}
 		out = settle(b, x);
@@ -370,9 +368,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	struct bt_vcpu *b = bt_of(v);
 	enum engine_exit e;
 
-	b->thread = pthread_self();
-	b->running = true;
-	fault_thread_enter(b);
+	fault_thread_enter(b, true);
 	b->gs_live = 0;
 	memo_forget(b);
 	syscall_cache_forget(b);
@@ -380,8 +376,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	account_enter(b);
 	e = loop(b);
 	account_leave(b);
-	fault_thread_leave();
-	b->running = false;
+	fault_thread_leave(b);
 	return e;
 }
 
@@ -391,8 +386,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	enum engine_exit e = ENGINE_STEPPED;
 	unsigned bits;
 
-	b->thread = pthread_self();
-	fault_thread_enter(b);
+	fault_thread_enter(b, false);
 	b->gs_live = 0;
 	b->kick = 0;
 	if (guest_debug_stale(b))
@@ -423,9 +417,9 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 		e = ENGINE_WATCH;
 	if ((e == ENGINE_STEPPED || e == ENGINE_WATCH) && !take_own_watch(b))
 		e = ENGINE_SHUTDOWN;
-	if (b->event_hit)
+	if (b->debug.event_hit)
 		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
-	fault_thread_leave();
+	fault_thread_leave(b);
 	return e;
 }
 
@@ -444,9 +438,8 @@ static void bt_kick(struct vcpu *v)
 	struct bt_vcpu *b = bt_of(v);
 
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->stop_jt;
-	if (b->running)
-		pthread_kill(b->thread, SIGRTMIN + 1);
+	b->jt_live = (uint64_t)b->jt.poison;
+	fault_kick(b);
 }
 
 static void bt_request_stop(struct vcpu *v)
@@ -455,52 +448,12 @@ static void bt_request_stop(struct vcpu *v)
 	bt_kick(v);
 }
 
-static void bt_bp_insert(struct vcpu *v, gva lin)
+static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
 {
-	struct bt_vcpu *b = bt_of(v);
+	int r = bp_event_set(v, kind, lo, hi, on);
 
-	if (user_bp_at(b, (uint32_t)lin) || b->nbps == MAX_BPS)
-		return;
-	b->bps[b->nbps++] = (uint32_t)lin;
-	cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
-}
-
-static void bt_bp_remove(struct vcpu *v, gva lin)
-{
-	struct bt_vcpu *b = bt_of(v);
-
-	for (unsigned i = 0; i < b->nbps; i++)
-		if (b->bps[i] == (uint32_t)lin) {
-			b->bps[i] = b->bps[--b->nbps];
-			cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
-			return;
-		}
-}
-
-static int bt_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
-{
-	struct bt_vcpu *b = bt_of(v);
-	unsigned n = 0;
-
-	if (on) {
-		if (b->nfilters == MAX_FILTERS)
-			return -1;
-		b->filters[b->nfilters++] = (struct event_filter){ lo, hi, (uint8_t)kind };
-		b->event_kinds |= 1u << kind;
-		b->was_vm = v->cpu.sysflags & FL_VM;
-		account_stubs(b);
-		return 0;
-	}
-	while (n < b->nfilters &&
-	       (b->filters[n].kind != kind || b->filters[n].lo != lo || b->filters[n].hi != hi))
-		n++;
-	if (n < b->nfilters)
-		b->filters[n] = b->filters[--b->nfilters];
-	b->event_kinds = 0;
-	for (n = 0; n < b->nfilters; n++)
-		b->event_kinds |= 1u << b->filters[n].kind;
-	account_stubs(b);
-	return 0;
+	timing_choose(bt_of(v));
+	return r;
 }
 
 static void bt_state_changed(struct vcpu *v)
@@ -519,8 +472,8 @@ static void bt_free(struct vcpu *v)
 	verify_fini(b);
 	cache_fini(b);
 	account_fini(b);
-	free(b->tx);
-	free(b->transient_ccf);
+	translate_fini(b);
+	fault_fini(b);
 	free(b);
 }
 
@@ -530,11 +483,11 @@ static const struct engine_ops bt_ops = {
 	.step = bt_step,
 	.kick = bt_kick,
 	.request_stop = bt_request_stop,
-	.bp_insert = bt_bp_insert,
-	.bp_remove = bt_bp_remove,
+	.bp_insert = bp_insert,
+	.bp_remove = bp_remove,
 	.watch_insert = bt_watch_insert,
 	.watch_remove = bt_watch_remove,
-	.event_set = bt_event_set,
+	.event_set = event_set,
 	.callout_name = callout_name,
 	.state_changed = bt_state_changed,
 	.views = bt_views,
@@ -572,7 +525,6 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 			 char *err, size_t errlen)
 {
 	struct bt_vcpu *b;
-	uint8_t *p;
 
 	if (!host_supports(err, errlen))
 		return NULL;
@@ -584,40 +536,31 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	memset(b, 0, sizeof(*b));
 	if (config)
 		b->cfg = *(struct bt_config *)config;
-	b->icount = clock == CLOCK_ICOUNT;
+	b->icount.on = clock == CLOCK_ICOUNT;
 	if (b->cfg.tu_max > TU_LIMIT)
 		b->cfg.tu_max = TU_LIMIT;
 	b->vm = vm;
 	b->v.plat = *plat;
 	b->v.ops = &bt_ops;
 	b->v.icount_limit = UINT64_MAX / 2;
-	b->xsave_mask = host_xcr0();
+	b->stubs.xsave_mask = host_xcr0();
 	for (int s = 0; s < SEG_COUNT; s++)
-		b->seg_memo[s].sel_neg = 1; /* no selector's */
-	b->tx = calloc(1, sizeof(*b->tx));
-	b->transient_ccf = calloc(1, sizeof(*b->transient_ccf));
+		b->memo.seg[s].sel_neg = 1; /* no selector's */
 	b->v.mmu = mmu_new(vm, &b->v.cpu, &b->v.plat);
 	snprintf(err, errlen, "out of memory");
-	if (!cache_init(b, err, errlen) || !b->tx || !b->transient_ccf || !b->v.mmu || !account_init(b)) {
+	if (!cache_init(b, err, errlen) || !b->v.mmu || !account_init(b) || !fault_init(b)) {
 		bt_free(&b->v);
 		return NULL;
 	}
 	if (b->cfg.precheck_all)
 		mmu_bypass_all(b->v.mmu);
-	cache_hooks(b);
-	b->selected = mmu_selected(b->v.mmu);
+	runtime_hooks(b);
+	b->win.selected = mmu_selected(b->v.mmu);
 	stub_init(b);
-	fault_init(b);
-	ZydisDecoderInit(&b->dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-	ZydisDecoderInit(&b->dec16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
-	/* TC offset 0: where an empty jump-table entry leads. */
-	b->tx->b = b;
-	b->tx->p = b->rw;
-	e_ld64(b->tx, H_R9, OFF(miss_site));
-	e_jmp_vcpu(b->tx, OFF(g_callout));
-	p = b->tx->p;
-	b->transient_host = ((uint32_t)(p - b->rw) + 63) & ~63u;
-	b->tc_stub_end = b->transient_host + 8192;
+	if (!translate_init(b)) {
+		bt_free(&b->v);
+		return NULL;
+	}
 	cache_flush_all(b, false);
 	b->st.flushes = 0;
 	adapt_init(b);

@@ -4,24 +4,36 @@ noinst_LIBRARIES += %D%/libbt.a
 %C%_libbt_a_SOURCES = \
 	%D%/adapt/account.h \
 	%D%/adapt/account_setup.c \
-	%D%/adapt/adapt.def \
 	%D%/adapt/adapt.h \
-	%D%/adapt/cost.c \
 	%D%/adapt/policy.c \
-	%D%/adapt/policy.def \
+	%D%/adapt/policy.h \
 	%D%/adapt/steer.c \
 	%D%/bt.h \
-	%D%/bt_int.h \
+	%D%/cache/cache.h \
+	%D%/cache/chain.h \
 	%D%/cache/history.h \
+	%D%/control.c \
+	%D%/debug/breakpoint.c \
+	%D%/debug/debug.h \
+	%D%/debug/guest.c \
+	%D%/decode/decode.c \
+	%D%/decode/decode.h \
+	%D%/decode/insn.h \
+	%D%/decode/patch.c \
+	%D%/decode/patch.h \
 	%D%/emit/emit.h \
 	%D%/emit/encode.c \
 	%D%/emit/encode.h \
+	%D%/emit/exit.c \
+	%D%/emit/exit.h \
+	%D%/emit/tx.h \
 	%D%/engine.c \
+	%D%/fault/cost.c \
 	%D%/fault/fault.c \
-	%D%/guest_debug.c \
+	%D%/fault/fault.h \
 	%D%/lower/bits.c \
 	%D%/lower/divide.c \
-	%D%/lower/exit.c \
+	%D%/lower/family.h \
 	%D%/lower/flow.c \
 	%D%/lower/generic.c \
 	%D%/lower/legacy.c \
@@ -37,13 +49,37 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/vector.c \
 	%D%/probe/bytecode.def \
 	%D%/probe/bytecode.h \
-	%D%/probe/patch.c \
+	%D%/probe/emit.h \
 	%D%/probe/probe.c \
 	%D%/probe/probe.h \
 	%D%/runtime/callout.h \
+	%D%/runtime/dispatch.h \
+	%D%/runtime/event.h \
+	%D%/runtime/hooks.h \
 	%D%/runtime/stubs.c \
-	%D%/translate/decode.c \
+	%D%/runtime/stubs.h \
+	%D%/runtime/timing.h \
+	%D%/state/account.h \
+	%D%/state/adapt.def \
+	%D%/state/adapt.h \
+	%D%/state/context.h \
+	%D%/state/debug.h \
+	%D%/state/drop.def \
+	%D%/state/exit.h \
+	%D%/state/fragment.h \
+	%D%/state/history.h \
+	%D%/state/memo.h \
+	%D%/state/mode.h \
+	%D%/state/patch.h \
+	%D%/state/policy.def \
+	%D%/state/policy.h \
+	%D%/state/probe.h \
+	%D%/state/site.h \
+	%D%/state/stats.h \
+	%D%/state/tc.h \
+	%D%/state/vcpu.h \
 	%D%/translate/translate.c \
+	%D%/translate/translate.h \
 	%D%/verify/branch.c \
 	%D%/verify/fact.c \
 	%D%/verify/fragment.c \
@@ -57,6 +93,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/view/history.c \
 	%D%/view/tc.c \
 	%D%/view/traps.c \
+	%D%/view/view.h \
 	%D%/view/view_adapt.c \
 	%D%/view/views.c
 %C%_libbt_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
@@ -66,20 +103,25 @@ noinst_LIBRARIES += %D%/libbt.a
 # end the program.
 noinst_LIBRARIES += %D%/libbtgpr.a
 %C%_libbtgpr_a_SOURCES = \
-	%D%/cache/cache.c \
-	%D%/cache/history.c \
 	%D%/adapt/account.c \
 	%D%/adapt/adapt.c \
+	%D%/adapt/page.c \
+	%D%/cache/cache.c \
+	%D%/cache/chain.c \
+	%D%/cache/history.c \
 	%D%/probe/run.c \
 	%D%/runtime/callout.c \
 	%D%/runtime/callout_device.c \
 	%D%/runtime/callout_divide.c \
+	%D%/runtime/callout_int.h \
 	%D%/runtime/callout_legacy.c \
 	%D%/runtime/callout_precheck.c \
 	%D%/runtime/callout_system.c \
 	%D%/runtime/callout_vector.c \
 	%D%/runtime/dispatch.c \
-	%D%/runtime/callout_int.h
+	%D%/runtime/event.c \
+	%D%/runtime/hooks.c \
+	%D%/runtime/timing.c
 %C%_libbtgpr_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-tree-loop-distribute-patterns
 %C%_libbt_a_LIBADD = $(%C%_libbtgpr_a_OBJECTS)
 %C%_libbt_a_DEPENDENCIES = %D%/libbtgpr.a

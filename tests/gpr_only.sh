@@ -17,7 +17,6 @@ allowed()
 	* madvise system call
 	* __errno_location address of a thread's variable
 	* log_mask data
-	cache.o drop_names data
 	clock.o clock_gettime the vDSO's, which the kernel builds without vector registers
 	clock.o timer_settime system call
 	clock.o timer_create only when the machine is made
@@ -25,10 +24,10 @@ allowed()
 	clock.o nanosleep only when the machine is made
 	clock.o syscall only when the machine is made
 	clock.o __libc_current_sigrtmin only when the machine is made
-	account.o stub_callout an address
-	account.o stub_callout_timed an address
-	account.o stub_heavy an address
-	account.o stub_heavy_timed an address
+	timing.o stub_callout an address
+	timing.o stub_callout_timed an address
+	timing.o stub_callout_fpu an address
+	timing.o stub_callout_fpu_timed an address
 	gpr_log.o log_vemit between vectors_away and vectors_back
 	i8254.o board_ratio only for views of a stopped machine
 	cache.o memfd_create only when the cache is made

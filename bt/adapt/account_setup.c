@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Accounting (adapt/account.h) as far as it does not concern callouts: setting up, and counting
  * that begins or ends. */
-#include "bt/bt_int.h"
+#include "bt/adapt/account.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+uint64_t account_host_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
 
 bool account_init(struct bt_vcpu *b)
 {
 	uint64_t start = __builtin_ia32_rdtsc();
 
+	b->history.tsc_start = start;
+	b->history.ns_start = account_host_ns();
 	for (int i = 0; i < 63; i++)
 		__builtin_ia32_rdtsc();
-	b->a.rdtsc_cost = (__builtin_ia32_rdtsc() - start) / 64;
-	b->a.places = calloc(PLACES, sizeof(*b->a.places));
-	return b->a.places;
+	b->account.rdtsc_cost = (__builtin_ia32_rdtsc() - start) / 64;
+	b->account.places = calloc(PLACES, sizeof(*b->account.places));
+	return b->account.places;
 }
 
 void account_fini(struct bt_vcpu *b)
 {
-	free(b->a.places);
+	free(b->account.places);
 }
 
 void account_counting(struct bt_vcpu *b)
 {
-	struct account *a = &b->a;
+	struct account *a = &b->account;
 
-	a->time_all = b->count_entries;
-	account_stubs(b);
-	if (!b->count_entries)
+	a->time_all = b->entries.on;
+	if (!b->entries.on)
 		return;
-	memset(b->entry_count, 0, sizeof(b->entry_count));
+	memset(b->entries.count, 0, sizeof(b->entries.count));
 	memcpy(a->called_before, a->called, sizeof(a->called));
 	memcpy(a->timed_before, a->timed, sizeof(a->timed));
 	memset(a->intc_gone, 0, sizeof(a->intc_gone));
@@ -43,26 +53,26 @@ void account_counting(struct bt_vcpu *b)
 
 uint64_t account_now(const struct bt_vcpu *b)
 {
-	return b->a.running ? __builtin_ia32_rdtsc() - b->a.base : b->a.frozen;
+	return b->account.running ? __builtin_ia32_rdtsc() - b->account.base : b->account.frozen;
 }
 
 void account_enter(struct bt_vcpu *b)
 {
-	b->a.base = __builtin_ia32_rdtsc() - b->a.frozen;
-	b->a.running = true;
+	b->account.base = __builtin_ia32_rdtsc() - b->account.frozen;
+	b->account.running = true;
 	account_tick(b);
 }
 
 void account_leave(struct bt_vcpu *b)
 {
 	account_close(b);
-	b->a.frozen = account_now(b);
-	b->a.running = false;
+	b->account.frozen = account_now(b);
+	b->account.running = false;
 }
 
 void account_tick(struct bt_vcpu *b)
 {
-	struct account *a = &b->a;
+	struct account *a = &b->account;
 	uint64_t now = account_now(b);
 
 	if (now - a->snap[1].at < RATE_CYCLES)

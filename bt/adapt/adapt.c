@@ -3,7 +3,8 @@
  * threshold says, less one for each span that passed; promoted, it is translated in another form; calm for
  * long, or badly served by that form, it is demoted. Pinned fragments are left as they are. Called from the
  * fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
-#include "bt/bt_int.h"
+#include "bt/adapt/adapt.h"
+#include "bt/cache/cache.h"
 
 /* ---- verdicts ---- */
 
@@ -15,7 +16,7 @@ static unsigned slot(uint32_t pc)
 struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
 {
 	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
-		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+		struct verdict *v = &b->adapt.verdicts[(h + i) % VERDICTS];
 
 		if (!v->pc)
 			break;
@@ -40,7 +41,7 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 	struct verdict *weak = NULL;
 
 	for (unsigned i = 0, h = slot(pc); pc && i < 16; i++) {
-		struct verdict *v = &b->verdicts[(h + i) % VERDICTS];
+		struct verdict *v = &b->adapt.verdicts[(h + i) % VERDICTS];
 
 		if (v->pc == pc)
 			return v;
@@ -48,7 +49,7 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 			v->pc = pc;
 			return v;
 		}
-		if (!v->guilty && !v->barred && !v->way)
+		if (!v->guilty && !v->excluded && !v->way)
 			weak = v;
 	}
 	if (weak)
@@ -61,9 +62,9 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
 	       uint64_t after)
 {
-	struct adapt_entry *e = &b->events[b->nevents++ % MAX_EVENTS];
+	struct adapt_entry *e = &b->adapt.log[b->adapt.nlog++ % MAX_ADAPT_LOG];
 
-	e->number = b->nevents;
+	e->number = b->adapt.nlog;
 	e->tsc = __builtin_ia32_rdtsc();
 	e->what = (uint8_t)what;
 	e->cause = (uint8_t)c;
@@ -71,11 +72,11 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 	e->before = before;
 	e->after = after;
 	if (what == ADAPT_PROMOTED)
-		b->causes[c].promotions++;
+		b->adapt.causes[c].promotions++;
 	else if (what == ADAPT_OFF)
-		b->causes[c].demotions += before;
+		b->adapt.causes[c].demotions += before;
 	else if (what != ADAPT_ON)
-		b->causes[c].demotions++;
+		b->adapt.causes[c].demotions++;
 }
 
 /* ---- promotion ---- */
@@ -83,24 +84,24 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 /* What the new form of a site costs when its callouts cannot tell: it has none, or none ran yet. */
 static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
 {
-	return c == CAUSE_USER_PAGE ? b->cost.quarter : 0;
+	return c == CAUSE_USER_PAGE ? b->adapt.cost.quarter : 0;
 }
 
 /* What a trap at V costs. Misses that were writes beside code are charged to that; the very
  * first trap is not over yet, but costs a host fault at least. */
 static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum cause c)
 {
-	uint64_t n = cost_mean(v->trap[c].n ? &v->trap[c] : &b->causes[CAUSE_CODE].trap);
+	uint64_t n = cost_mean(v->trap[c].n ? &v->trap[c] : &b->adapt.causes[CAUSE_CODE].trap);
 
-	return n ? n : b->cost.signal;
+	return n ? n : b->adapt.cost.signal;
 }
 
 static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
 {
 	v->guilty |= (uint8_t)(1u << c);
 	v->count[c] = 0;
-	v->last = v->judged = __builtin_ia32_rdtsc();
-	b->charge.entry = &b->events[b->nevents % MAX_EVENTS];
+	v->last = v->decided = __builtin_ia32_rdtsc();
+	b->adapt.charge.entry = &b->adapt.log[b->adapt.nlog % MAX_ADAPT_LOG];
 	adapt_log(b, ADAPT_PROMOTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
 }
@@ -109,7 +110,7 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
  * several for an address), or in a form that cannot be replaced. */
 static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
 {
-	if (f->made < v->judged)
+	if (f->made < v->decided)
 		cache_drop(b, f, DROP_PROMOTED, v->pc);
 }
 
@@ -124,13 +125,13 @@ static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now
 
 struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
 {
-	const struct cause_state *k = &b->causes[c];
+	const struct cause_state *k = &b->adapt.causes[c];
 	struct verdict *v;
 
-	if (f == b->transient || c >= SITE_CAUSES)
+	if (f == b->transient.ccf || c >= SITE_CAUSES)
 		return NULL;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
-	if (!v || !may || !adapt_on(k) || f->pinned || v->barred >> c & 1)
+	if (!v || !may || !adapt_on(k) || f->pinned || v->excluded >> c & 1)
 		return v;
 	if (guilty_of(v, c)) {
 		again(b, f, v);
@@ -144,20 +145,20 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 
 void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
 {
-	b->charge.f = f;
-	b->charge.cause = (uint8_t)c;
-	b->charge.v = adapt_suspect(b, f, i, c, may);
+	b->adapt.charge.f = f;
+	b->adapt.charge.cause = (uint8_t)c;
+	b->adapt.charge.v = adapt_suspect(b, f, i, c, may);
 }
 
 void adapt_settled(struct bt_vcpu *b, uint64_t now)
 {
-	struct charge *g = &b->charge;
-	uint64_t cycles = now - g->start + b->cost.signal;
+	struct charge *g = &b->adapt.charge;
+	uint64_t cycles = now - g->start + b->adapt.cost.signal;
 
 	if (!g->f)
 		return;
 	g->f->cycles += cycles;
-	cost_add(&b->causes[g->cause].trap, cycles);
+	cost_add(&b->adapt.causes[g->cause].trap, cycles);
 	if (g->v)
 		cost_add(&g->v->trap[g->cause], cycles);
 	if (g->entry && g->v)
@@ -165,7 +166,8 @@ void adapt_settled(struct bt_vcpu *b, uint64_t now)
 	else if (g->entry && !g->entry->before)
 		g->entry->before = cycles;
 	else if (g->entry) /* of a page: its code is made again, too */
-		g->entry->before = cost_mean(&b->causes[g->cause].trap) + cost_mean(&b->translate);
+		g->entry->before =
+		    cost_mean(&b->adapt.causes[g->cause].trap) + cost_mean(&b->adapt.translate);
 	if (g->life)
 		g->life->cycles += cycles;
 	g->f = NULL;
@@ -177,26 +179,26 @@ void adapt_settled(struct bt_vcpu *b, uint64_t now)
 void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles)
 {
 	f->cycles += cycles;
-	cost_add(&b->causes[c].after, cycles);
+	cost_add(&b->adapt.causes[c].after, cycles);
 	if (!v)
 		return;
 	cost_add(&v->after[c], cycles);
-	if (b->causes[c].calm)
+	if (b->adapt.causes[c].calm)
 		v->last = __builtin_ia32_rdtsc();
 }
 
 /* ---- demotion ---- */
 
-void adapt_odd(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
+void adapt_failed(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
 {
 	struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
 
-	if (!guilty_of(v, c) || f->pinned || ++v->odd <= MAX_ODD)
+	if (!guilty_of(v, c) || f->pinned || ++v->failures <= MAX_FAILURES)
 		return;
 	v->guilty &= (uint8_t) ~(1u << c);
-	v->barred |= (uint8_t)(1u << c);
-	v->odd = 0;
-	adapt_log(b, ADAPT_BARRED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
+	v->excluded |= (uint8_t)(1u << c);
+	v->failures = 0;
+	adapt_log(b, ADAPT_EXCLUDED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
 
@@ -204,7 +206,7 @@ static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cau
 		   uint64_t after)
 {
 	v->guilty &= (uint8_t) ~(1u << c);
-	v->judged = __builtin_ia32_rdtsc();
+	v->decided = __builtin_ia32_rdtsc();
 	adapt_log(b, ADAPT_DEMOTED, c, v->pc, before, after);
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
@@ -214,26 +216,26 @@ static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cau
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 {
 	if (!ram)
-		v->odd = 0;
-	else if (v->odd < RAM_DEMOTIONS)
-		v->odd++;
-	if (v->odd < RAM_DEMOTIONS || f->pinned)
+		v->failures = 0;
+	else if (v->failures < RAM_DEMOTIONS)
+		v->failures++;
+	if (v->failures < RAM_DEMOTIONS || f->pinned)
 		return;
-	v->odd = 0;
-	demote(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->cost.plain);
+	v->failures = 0;
+	demote(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->adapt.cost.plain);
 }
 
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now)
 {
-	uint64_t calm = b->causes[c].calm;
+	uint64_t calm = b->adapt.causes[c].calm;
 
 	if (calm && !f->pinned && guilty_of(v, c) && now - v->last >= calm)
-		demote(b, f, v, c, b->cost.light, 0);
+		demote(b, f, v, c, b->adapt.cost.callout, 0);
 }
 
 void adapt_calm(struct bt_vcpu *b, struct ccf *f)
 {
-	uint64_t now = __builtin_ia32_rdtsc(), calm = b->causes[CAUSE_MISS].calm;
+	uint64_t now = __builtin_ia32_rdtsc(), calm = b->adapt.causes[CAUSE_MISS].calm;
 
 	if (!calm || f->pinned)
 		return;
@@ -243,6 +245,6 @@ void adapt_calm(struct bt_vcpu *b, struct ccf *f)
 		if (!guilty_of(v, CAUSE_MISS) || now - v->last < calm)
 			continue;
 		v->relapses += v->relapses < RELAPSES_MAX;
-		demote(b, f, v, CAUSE_MISS, b->cost.precheck, b->cost.plain);
+		demote(b, f, v, CAUSE_MISS, b->adapt.cost.precheck, b->adapt.cost.plain);
 	}
 }

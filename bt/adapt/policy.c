@@ -2,7 +2,11 @@
  * The way each sensitive instruction runs: trap, callout, in the TC; chosen by kind
  * or by site. Changing a choice drops the fragments concerned; they are translated
  * anew when next run. */
-#include "bt/bt_int.h"
+#include "bt/adapt/policy.h"
+#include "bt/adapt/adapt.h"
+#include "bt/cache/cache.h"
+#include "bt/decode/decode.h"
+#include "bt/decode/patch.h"
 
 #include <string.h>
 
@@ -12,15 +16,10 @@ static const struct {
 	const char *help;
 } kinds[SENS_KINDS] = {
 #define SENS(id, name, in_tc, help) { name, in_tc, help },
-#include "bt/adapt/policy.def"
+#include "bt/state/policy.def"
 #undef SENS
 };
 const char *const way_names[] = { "default", "trap", "callout", "in-tc" };
-
-static struct bt_vcpu *of(struct vcpu *v)
-{
-	return (struct bt_vcpu *)v;
-}
 
 const char *policy_kind_name(unsigned kind)
 {
@@ -129,8 +128,8 @@ enum way policy_way(const struct bt_vcpu *b, const struct insn *in)
 
 	if (k == SENS_KINDS)
 		return WAY_DEFAULT;
-	v = b->nsites ? verdict_find(b, in->pc) : NULL;
-	w = v && v->way ? (enum way)v->way : (enum way)b->policy[k];
+	v = b->adapt.nsites ? verdict_find(b, in->pc) : NULL;
+	w = v && v->way ? (enum way)v->way : (enum way)b->adapt.policy[k];
 	return w == WAY_INTC && !kinds[k].in_tc ? WAY_DEFAULT : w;
 }
 
@@ -144,7 +143,7 @@ static int find_way(const char *name)
 
 const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	int w = find_way(way);
 	bool all = !strcmp(kind, "all"), found = false;
 
@@ -155,12 +154,12 @@ const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 			continue;
 		if (w == WAY_INTC && !kinds[k].in_tc && !all)
 			return "that kind cannot run in the TC (info policy tells)";
-		b->policy[k] = w == WAY_INTC && !kinds[k].in_tc ? WAY_DEFAULT : (uint8_t)w;
+		b->adapt.policy[k] = w == WAY_INTC && !kinds[k].in_tc ? WAY_DEFAULT : (uint8_t)w;
 		found = true;
 	}
 	if (!found)
 		return "no such kind of sensitive instruction (info policy lists them)";
-	b->want_flush = true;
+	b->tc.flush_wanted = true;
 	return NULL;
 }
 
@@ -176,8 +175,7 @@ static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned 
 	memset(in, 0, sizeof(*in));
 	patch_source(b, pc, in->bytes, n, f->page, f->page2);
 	in->pc = pc;
-	return ZYAN_SUCCESS(
-	    ZydisDecoderDecodeFull(f->mode & MODE_D ? &b->dec32 : &b->dec16, in->bytes, n, &in->z, in->op));
+	return ZYAN_SUCCESS(decode_bytes(f->mode, in, n));
 }
 
 static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
@@ -187,7 +185,7 @@ static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
 	if (!s)
 		return pc ? "no room for another site" : "what lies at address 0 has the way of its kind";
 	s->way = (uint8_t)way;
-	b->nsites++;
+	b->adapt.nsites++;
 	return NULL;
 }
 
@@ -209,8 +207,8 @@ static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 {
 	if (way == WAY_DEFAULT && verdict_find(b, pc)) /* whatever was thought to be there */
 		return put(b, pc, way);
-	for (uint32_t o = 0; o < b->norder; o++) {
-		const struct ccf *f = b->order[o];
+	for (uint32_t o = 0; o < b->tc.norder; o++) {
+		const struct ccf *f = b->tc.order[o];
 
 		for (unsigned i = 0; !f->dead && pc - f->pc < f->glen && i < f->ninsn; i++)
 			if (f->pc + f->ioff[f->ninsn + i] == pc)
@@ -221,7 +219,7 @@ static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 
 const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	const char *err = NULL;
 	int w = find_way(way);
 
@@ -232,8 +230,8 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 		err = choose_one(b, (uint32_t)pc, (enum way)w);
 		*n = !err;
 	}
-	for (uint32_t o = 0; whole && o < b->norder; o++) {
-		const struct ccf *f = b->order[o];
+	for (uint32_t o = 0; whole && o < b->tc.norder; o++) {
+		const struct ccf *f = b->tc.order[o];
 
 		for (unsigned i = 0; !f->dead && (uint32_t)pc - f->pc < f->glen && i < f->ninsn; i++)
 			*n += !choose(b, f, i, (enum way)w);
@@ -258,7 +256,7 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (int i = 0; i < SENS_KINDS; i++)
-		k->row(k, (struct value[]){ V_STR(kinds[i].name), V_STR(way_names[b->policy[i]]),
+		k->row(k, (struct value[]){ V_STR(kinds[i].name), V_STR(way_names[b->adapt.policy[i]]),
 					    V_BOOL(kinds[i].in_tc), V_STR(kinds[i].help) });
 	return NULL;
 }

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See cache/history.h. Records are written where fragments are made and dropped, also in callouts: built
  * with -mgeneral-regs-only (base/gpr.h). */
-#include "bt/bt_int.h"
+#include "bt/cache/history.h"
+
+const char *const drop_names[DROP_REASONS] = {
+#define DROP(id, name) name,
+#include "bt/state/drop.def"
+#undef DROP
+};
 
 static struct history *next(struct bt_vcpu *b, enum history_what what)
 {
-	struct history *h = &b->history[b->nhistory++ % MAX_HISTORY];
+	struct history *h = &b->history.ring[b->history.n++ % MAX_HISTORY];
 
 	h->tsc = __builtin_ia32_rdtsc();
 	h->what = (uint8_t)what;
@@ -27,7 +33,7 @@ static struct history *of_ccf(struct bt_vcpu *b, const struct ccf *f, enum histo
 
 uint64_t ccf_entries(const struct bt_vcpu *b, const struct ccf *f)
 {
-	return f->counter == NOT_COUNTED ? UINT64_MAX : b->entry_count[f->counter];
+	return f->counter == NOT_COUNTED ? UINT64_MAX : b->entries.count[f->counter];
 }
 
 void history_made(struct bt_vcpu *b, const struct ccf *f)
@@ -46,8 +52,8 @@ void history_dropped(struct bt_vcpu *b, const struct ccf *f, enum drop_why why, 
 	h->callouts = f->callouts;
 	h->cycles = f->cycles;
 	h->entries = ccf_entries(b, f);
-	if (b->charge.f == f)
-		b->charge.life = h;
+	if (b->adapt.charge.f == f)
+		b->adapt.charge.life = h;
 }
 
 void history_flushed(struct bt_vcpu *b, enum drop_why why)
@@ -60,4 +66,19 @@ void history_flushed(struct bt_vcpu *b, enum drop_why why)
 	h->guest = 0;
 	h->host = 0;
 	h->entries = UINT64_MAX;
+}
+
+void history_count_drop(struct bt_vcpu *b, const struct ccf *f, enum drop_why why)
+{
+	uint64_t n = ccf_entries(b, f);
+
+	b->account.drops[why]++;
+	if (n == UINT64_MAX)
+		return;
+	b->account.entries_gone += n;
+	for (unsigned i = 0; i < f->nsens; i++)
+		if (f->sens[i].way == WAY_INTC) {
+			b->account.intc_gone[f->sens[i].kind] += n;
+			b->account.work_gone[f->sens[i].kind] += n * f->sens[i].work;
+		}
 }

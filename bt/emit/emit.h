@@ -3,7 +3,7 @@
  * lowering composes. Register numbers are the processor's (0..15). */
 #ifndef BT_EMIT_EMIT_H
 #define BT_EMIT_EMIT_H
-#include "bt/bt_int.h"
+#include "bt/emit/tx.h"
 #include <string.h>
 
 enum {
@@ -23,52 +23,6 @@ enum {
 	H_R13,
 	H_R14,
 	H_R15
-};
-
-/* A conditional way out of line, emitted behind the body. */
-struct stub {
-	uint8_t *patch;		/* rel32 to fill in */
-	struct exit_link *link; /* chain stub */
-	struct site *site;	/* or a callout that does not come back here */
-	uint32_t eip;
-};
-
-#define MAX_STUBS 16
-
-/* An access that may pass without a mapping (lower/precheck.c). */
-struct precheck {
-	struct site *site;
-	unsigned insn;
-	uint8_t *back; /* where the TU goes on */
-};
-
-struct tx {
-	struct bt_vcpu *b;
-	struct ccf *f;
-	uint8_t *base, *p, *end; /* in the writable view */
-	struct insn in[TU_LIMIT];
-	unsigned n, i; /* instructions decoded; index of the one being lowered */
-	uint32_t mode;
-	enum tx_kind kind;
-	bool done; /* this instruction ended the TU */
-	struct {
-		uint8_t *imm; /* 32 bits: the instructions behind it, which were charged too */
-		unsigned i;
-	} refund[MAX_EXITS];
-	unsigned nrefund;
-	bool overflow;
-	struct mark marks[TU_LIMIT * 6];
-	unsigned nmark;
-	uint16_t ioff[TU_LIMIT + 1], goff[TU_LIMIT + 1];
-	uint8_t low[TU_LIMIT];
-	struct stub stubs[MAX_STUBS];
-	unsigned nstub;
-	struct precheck precheck[TU_LIMIT];
-	unsigned nprecheck;
-	enum way way;			/* of the present instruction, when it is sensitive */
-	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
-	bool sti; /* the previous instruction was STI or MOV SS: no interrupt before the next */
-	uint8_t mmio_size;
 };
 
 enum { F_W = 1, F_66 = 2, F_GS = 4, F_0F = 8, F_8 = 16, F_F3 = 32, F_F2 = 64, F_0F38 = 128 };
@@ -286,59 +240,4 @@ static inline void e_jmp_vcpu(struct tx *t, int32_t off)
 {
 	e_rm(t, 0, 0xff, 4, H_R15, off);
 }
-
-static inline uint32_t tx_host(const struct tx *t)
-{
-	return (uint32_t)(t->p - t->b->rw);
-}
-
-static inline void tx_mark(struct tx *t, enum fixup fix, unsigned arg)
-{
-	if (t->nmark < ARRAY_LEN(t->marks))
-		t->marks[t->nmark++] =
-		    (struct mark){ (uint16_t)(t->p - t->base), (uint8_t)t->i, fix, arg & 15 };
-}
-
-/* lower/lower.c */
-void lower(struct tx *t, struct insn *in);
-bool lower_stack(struct tx *t, struct insn *in);
-bool lower_flow(struct tx *t, struct insn *in);
-bool lower_string(struct tx *t, struct insn *in);
-bool lower_system(struct tx *t, struct insn *in);
-bool lower_legacy(struct tx *t, struct insn *in);
-bool lower_divide(struct tx *t, struct insn *in);
-
-/* lower/generic.c: re-emit the instruction with its memory operand through the window (or without one). */
-void emit_plain(struct tx *t, struct insn *in);
-
-/* lower/memory.c */
-/* r8d = offset of the memory operand in its segment. Flags and other registers stay. */
-void emit_ea(struct tx *t, const struct insn *in);
-/* r8d = linear address of the operand for an access of SIZE bytes, checked as its segment demands. */
-void emit_linear(struct tx *t, const struct insn *in, unsigned size);
-/* From an offset in r8d to a linear address in r8d; uses r9, r10, r11 is kept. */
-void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
-/* r8d = memory or register operand IDX of SIZE 1, 2 or 4, zero-extended. */
-void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size);
-/* r9 = base of the window for the linear address in REG; uses r10. */
-void emit_quarter(struct tx *t, int reg);
-/* Is the present instruction known to reach user pages from kernel code? */
-bool site_is_user_access(const struct tx *t, const struct insn *in);
-
-/* lower/exit.c */
-struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
-		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t));
-void emit_callout(struct tx *t, struct site *s);			/* r8d is passed as EA */
-void emit_cached_syscall(struct tx *t, struct site *s, unsigned which); /* SYSENTER, SYSEXIT: CROSS_* */
-void emit_exit(struct tx *t, uint32_t eip);				/* direct exit to EIP */
-bool exit_may_chain(const struct tx *t,
-		    uint32_t eip); /* is an exit to EIP one that can be patched to its target? */
-void emit_link(struct tx *t,
-	       uint32_t eip);	  /* rel32 of a jump that can be chained to EIP; the opcode is the caller's */
-uint8_t *e_budget(struct tx *t);  /* icount: budget += the 32 bits to be put where it says; r8 = budget */
-void emit_indirect(struct tx *t); /* exit to EIP in r8d */
-void emit_raise(struct tx *t, struct insn *in, int vector);
-void emit_poll(struct tx *t);
-void emit_intr_check(struct tx *t, uint32_t eip); /* leave for the dispatcher when an interrupt waits */
-void emit_shadow_check(struct tx *t);		  /* the same behind the shadow of STI or a load of SS */
 #endif

@@ -3,6 +3,8 @@
  * operand where the lowering wants it, and what of the decoded bytes decides how. */
 #include "bt/emit/encode.h"
 
+#include <string.h>
+
 bool insn_is_vector(const struct insn *in)
 {
 	switch (in->z.meta.isa_ext) {

@@ -5,17 +5,26 @@
  * exact guest state is stored from the signal frame and the thread resumes in
  * stub_resume(). Only code running in the TC gets here: the monitor's own faults
  * go to the previous handler. */
-#include "bt/bt_int.h"
+#include "bt/fault/fault.h"
+#include "bt/adapt/account.h"
+#include "bt/adapt/adapt.h"
+#include "bt/cache/cache.h"
+#include "bt/runtime/callout.h"
+#include "bt/runtime/dispatch.h"
+#include "bt/runtime/stubs.h"
 
+#include "mm/mmu.h"
+
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
 #define ALTSTACK_BYTES (256 << 10)
 
 static __thread struct bt_vcpu *current; /* the vCPU this thread is running */
+static __thread void *altstack;		 /* this thread's signals run on it */
 
 static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
 
@@ -49,16 +58,16 @@ static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mar
 		c->rip = (uint32_t)g[REG_R8];
 		insn++;
 	}
-	if (f == b->transient)
-		b->step_done = insn > 0;
-	else if (b->icount)
-		b->budget += f->ninsn - insn;
+	if (f == b->transient.ccf)
+		b->transient.completed = insn > 0;
+	else if (b->icount.on)
+		b->icount.left += f->ninsn - insn;
 }
 
 static void resume_in_c(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
 {
-	b->xcode = xc;
-	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->host_rsp;
+	b->exit.code = xc;
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->stubs.host_rsp;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)stub_resume;
 	uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FL_DF;
 }
@@ -80,9 +89,9 @@ static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, uint32_t err)
 {
 	raise_exc(b, uc, EXC_PF, true, err);
 	b->v.cpu.exc.cr2 = (uint32_t)lin;
-	b->pf_armed = true;
-	b->pf_pc = cpu_pc(&b->v.cpu);
-	b->pf_lin = (uint32_t)lin;
+	b->prefill.armed = true;
+	b->prefill.pc = cpu_pc(&b->v.cpu);
+	b->prefill.lin = (uint32_t)lin;
 }
 
 static unsigned insn_of(const struct mark *m)
@@ -104,7 +113,7 @@ static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 	struct verdict *v;
 
 	adapt_trap(b, f, insn_of(m), CAUSE_USER_PAGE, kernel);
-	v = b->charge.v;
+	v = b->adapt.charge.v;
 	if (guilty_of(v, CAUSE_USER_PAGE))
 		mmu_learn_quarter(b->v.mmu, lin);
 }
@@ -126,10 +135,10 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 /* F stores to its own page P: the store is finished outside it. */
 static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
 {
-	if (f == b->transient || (f->page != p && f->page2 != p))
+	if (f == b->transient.ccf || (f->page != p && f->page2 != p))
 		return false;
 	store_state(b, f, m, uc->uc_mcontext.gregs);
-	b->xarg = p;
+	b->exit.arg = p;
 	resume_in_c(b, uc, XC_SMC);
 	return true;
 }
@@ -149,7 +158,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 			restart(b, f, m, g);
 			return;
 		}
-		goto odd;
+		goto failed;
 	}
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
@@ -169,17 +178,17 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
 		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
 			return;
-		cache_drop_page(b, (ppn)(mf.pa >> PAGE_SHIFT), true);
+		adapt_code_written(b, (ppn)(mf.pa >> PAGE_SHIFT));
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
 		return;
 	case FILL_MMIO:
 		count(b, f, TRAP_USER);
 		break;
 	}
-odd:
+failed:
 	/* A supervisor page or device memory among user pages: once through the kernel
 	 * window. A site that does this again and again is left alone for good. */
-	adapt_odd(b, f, insn_of(m), CAUSE_USER_PAGE);
+	adapt_failed(b, f, insn_of(m), CAUSE_USER_PAGE);
 	store_state(b, f, m, g);
 	resume_in_c(b, uc, XC_TRANSIENT);
 }
@@ -189,7 +198,7 @@ static bool readable(struct bt_vcpu *b, uint32_t lin)
 {
 	struct mmu_fault mf;
 
-	return (((const uint32_t *)b->shadow_live)[lin >> PAGE_SHIFT] & MMU_SHADOW_P) ||
+	return (((const uint32_t *)b->win.shadow)[lin >> PAGE_SHIFT] & MMU_SHADOW_P) ||
 	       mmu_fill(b->v.mmu, lin, MM_READ, &mf) == FILL_OK;
 }
 
@@ -204,8 +213,9 @@ static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva
 	bool source = m && (m->arg & STRING_SOURCE) && write;
 	struct mmu_fault mf;
 
-	if (!m || m->fix != FIX_STRING || !(m->arg & STRING_MAP_AHEAD) || b->icount || (g[REG_EFL] & FL_DF) ||
-	    bytes <= room || (at ^ (uint32_t)lin) >> PAGE_SHIFT || !guilty_of(b->charge.v, CAUSE_MISS))
+	if (!m || m->fix != FIX_STRING || !(m->arg & STRING_MAP_AHEAD) || b->icount.on ||
+	    (g[REG_EFL] & FL_DF) || bytes <= room || (at ^ (uint32_t)lin) >> PAGE_SHIFT ||
+	    !guilty_of(b->adapt.charge.v, CAUSE_MISS))
 		return;
 	if (source && !readable(b, from))
 		return;
@@ -268,7 +278,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			count(b, f, TRAP_MMIO);
 			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, true);
 			store_state(b, f, m, g);
-			b->xpa = mf.pa;
+			b->exit.pa = mf.pa;
 			resume_in_c(b, uc, XC_MMIO);
 			return false;
 		case FILL_CODE: {
@@ -280,7 +290,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 				return false;
 			/* Other code: a site that looked first would do this without a fault. */
 			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
-			cache_drop_page(b, p, true);
+			adapt_code_written(b, p);
 			mm_untrace_code(b->vm, p);
 			break;
 		}
@@ -291,12 +301,12 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 
 static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 {
-	return addr - (uint64_t)b->stop_jt < JT_BYTES;
+	return addr - (uint64_t)b->jt.poison < JT_BYTES;
 }
 
 static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
-	b->charge.start = __builtin_ia32_rdtsc();
+	b->adapt.charge.start = __builtin_ia32_rdtsc();
 	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, true);
 	store_state(b, f, m, uc->uc_mcontext.gregs);
 	raise_exc(b, uc, EXC_DE, false, 0);
@@ -337,18 +347,18 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	default:
 		return false;
 	}
-	if (addr == b->trap_page) {
+	if (addr == b->guard.trap_page) {
 		/* A sensitive instruction told to trap: do its callout. r9 is the site, r11 the way back. */
 		struct site *s = (struct site *)g[REG_R9];
 
 		count(b, f, TRAP_SENS);
-		g[REG_RIP] = (greg_t)(s->heavy ? stub_heavy_timed : stub_callout_timed);
+		g[REG_RIP] = (greg_t)(s->fpu ? stub_callout_fpu_timed : stub_callout_timed);
 		return true;
 	}
 	if (poll_fault(b, addr)) {
 		count(b, f, TRAP_POLL);
 		store_state(b, f, m, g);
-		if (f->prechecks && !b->icount)
+		if (f->prechecks && !b->icount.on)
 			adapt_calm(b, f);
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
 		return true;
@@ -360,22 +370,22 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		raise_exc(b, uc, EXC_GP, true, 0);
 		return true;
 	}
-	b->charge.start = __builtin_ia32_rdtsc();
+	b->adapt.charge.start = __builtin_ia32_rdtsc();
 	source_first(b, m, g, &addr, &write);
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
 		user_window_fault(b, f, m, uc, lin, write, false);
 		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
-	if (addr - (uint64_t)b->guard < 8ull << 30) {
-		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard), write, true);
+	if (addr - (uint64_t)b->guard.base < 8ull << 30) {
+		user_window_fault(b, f, m, uc, (uint32_t)(addr - (uint64_t)b->guard.base), write, true);
 		adapt_settled(b, __builtin_ia32_rdtsc());
 		return true;
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {
 	case MMU_WINDOW:
 		window_fault(b, f, m, uc, lin, write);
-		if (b->xcode != XC_MMIO || b->charge.cause != CAUSE_DEVICE)
+		if (b->exit.code != XC_MMIO || b->adapt.charge.cause != CAUSE_DEVICE)
 			adapt_settled(b, __builtin_ia32_rdtsc());
 		/* else the access is still to be made: settle() ends it */
 		return true;
@@ -398,8 +408,8 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 	greg_t *g = ((ucontext_t *)ctx)->uc_mcontext.gregs;
 	uint64_t start = __builtin_ia32_rdtsc();
 
-	if (b && b->calibrate && (uint64_t)si->si_addr == b->trap_page) {
-		g[REG_RIP] = (greg_t)b->calibrate;
+	if (b && b->adapt.calibrate && (uint64_t)si->si_addr == b->guard.trap_page) {
+		g[REG_RIP] = (greg_t)b->adapt.calibrate;
 		return;
 	}
 	if (b && handle(b, sig, si, ctx)) {
@@ -427,16 +437,16 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 	if (!b)
 		return;
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->stop_jt;
+	b->jt_live = (uint64_t)b->jt.poison;
 	syscall_cache_forget(b);
 	if ((rip >= (uint64_t)stub_reload && rip < (uint64_t)stub_reload_end) ||
 	    (rip >= (uint64_t)stub_syscall && rip < (uint64_t)stub_syscall_end))
-		g[REG_R12] = (greg_t)b->stop_jt;
-	if (rip < b->tc_base || rip >= b->tc_base + b->tc_size)
+		g[REG_R12] = (greg_t)b->jt.poison;
+	if (rip < b->tc_base || rip >= b->tc_base + b->tc.size)
 		return;
-	g[REG_R12] = (greg_t)b->stop_jt;
+	g[REG_R12] = (greg_t)b->jt.poison;
 	f = cache_by_host(b, rip);
-	if (!f || b->stepping || b->icount)
+	if (!f || b->stepping || b->icount.on)
 		return;
 	const struct mark *m = find_mark(b, f, rip);
 	if (m && m->fix == FIX_STRING) {
@@ -444,19 +454,34 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 		/* Exactly here only between iterations, which is the only place a signal comes;
 		 * behind the REP the registers still wait for their truncation, which the low
 		 * halves already are; then the count tells that it is done. */
-		uint8_t op = b->rw[rip - b->tc_base];
+		uint8_t op = b->tc.rw[rip - b->tc_base];
 		if (op != 0xf3 && op != 0xf2 && op != 0x66)
 			return; /* behind it, or not a REP: the next poll is near */
 		resume_in_c(b, uc, XC_LOOKUP);
 	}
 }
 
+/* The thread that runs the vCPU. */
+struct host_thread {
+	pthread_t id;
+	bool kicks; /* fault_kick() interrupts it */
+	void *altstack;
+};
+
 bool fault_init(struct bt_vcpu *b)
 {
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	static const int sigs[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
 
-	(void)b;
+	b->thread = calloc(1, sizeof(*b->thread));
+	if (!b->thread)
+		return false;
+	b->thread->altstack =
+	    mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (b->thread->altstack == MAP_FAILED) {
+		b->thread->altstack = NULL;
+		return false;
+	}
 	/* A kick in the middle of a fault would be forgotten by the frame we return to. */
 	sigemptyset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGRTMIN + 1);
@@ -468,28 +493,46 @@ bool fault_init(struct bt_vcpu *b)
 	return !sigaction(SIGRTMIN + 1, &sa, NULL);
 }
 
-/* The calling thread is about to run B. */
-void fault_thread_enter(struct bt_vcpu *b)
+void fault_fini(struct bt_vcpu *b)
 {
-	stack_t ss = { .ss_size = ALTSTACK_BYTES };
+	stack_t off = { .ss_flags = SS_DISABLE };
 
-	if (!b->altstack) {
-		b->altstack =
-		    mmap(NULL, ALTSTACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (b->altstack == MAP_FAILED)
-			b->altstack = NULL;
+	if (!b->thread)
+		return;
+	if (b->thread->altstack) {
+		if (altstack == b->thread->altstack) {
+			sigaltstack(&off, NULL);
+			altstack = NULL;
+		}
+		munmap(b->thread->altstack, ALTSTACK_BYTES);
 	}
-	ss.ss_sp = b->altstack;
-	if (b->altstack_thread != pthread_self()) {
+	free(b->thread);
+}
+
+void fault_thread_enter(struct bt_vcpu *b, bool kicks)
+{
+	struct host_thread *t = b->thread;
+	stack_t ss = { .ss_sp = t->altstack, .ss_size = ALTSTACK_BYTES };
+
+	t->id = pthread_self();
+	t->kicks = kicks;
+	if (altstack != t->altstack) {
 		sigaltstack(&ss, NULL);
-		b->altstack_thread = pthread_self();
+		altstack = t->altstack;
 	}
 	current = b;
-	if (!b->cost.signal)
+	if (!b->adapt.cost.signal)
 		costs_measure(b);
 }
 
-void fault_thread_leave(void)
+void fault_thread_leave(struct bt_vcpu *b)
 {
 	current = NULL;
+	b->thread->kicks = false;
+}
+
+void fault_kick(struct bt_vcpu *b)
+{
+	if (b->thread->kicks)
+		pthread_kill(b->thread->id, SIGRTMIN + 1);
 }

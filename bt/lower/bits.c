@@ -3,8 +3,8 @@
  * They are lowered to access the word that holds the bit. A flat 32-bit operand outside device memory keeps
  * the generic form. */
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 /* r8d = linear address of the word that holds the bit. The bit offset is part of the effective address: it
  * wraps with it and takes part in the limit check. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * DIV and IDIV run natively, and a divide error arrives as a host signal. At sites where such errors are
- * frequent (adapt/adapt.def: divide) a callout checks the operands and divides. */
+ * frequent (state/adapt.def: divide) a callout checks the operands and divides. */
+#include "bt/adapt/adapt.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/emit/emit.h"
 
 bool lower_divide(struct tx *t, struct insn *in)
 {

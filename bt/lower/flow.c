@@ -2,9 +2,25 @@
  * Control transfer. A near direct transfer is an exit that is chained to its target; a near indirect one
  * jumps through the context's jump table. Whatever may change privilege, mode or segments is a callout that
  * finds the next fragment itself. */
-#include "bt/emit/emit.h"
+#include "bt/lower/family.h"
+#include "bt/probe/emit.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
+
+#include "cpu/system.h"
+
+void emit_poll(struct tx *t)
+{
+	bool probed;
+
+	if (t->kind != TX_NORMAL)
+		return;
+	probed = probe_rewind(t);
+	tx_mark(t, FIX_POLL, 0);
+	e_rm(t, 0, 0x8b, H_R9, H_R12, 0);
+	tx_mark(t, FIX_NONE, 0);
+	if (probed)
+		probe_emit(t, &t->in[t->i]);
+}
 
 static uint32_t target_of(const struct insn *in)
 {
@@ -98,7 +114,7 @@ static void jcc(struct tx *t, struct insn *in)
 	on = chained && goes_on(t, in, to);
 	if (!chained) {
 		cond_exit(t, cc, to);
-	} else if (on && t->b->icount) {
+	} else if (on && t->b->icount.on) {
 		uint8_t *around = refund(t, cc);
 
 		e1(t, 0xe9);

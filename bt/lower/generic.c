@@ -2,9 +2,10 @@
  * Instructions with no lowering of their own keep their bytes. A memory operand gets a GS override and 32-bit
  * address size, which confine it to the window (docs/architecture.md, Translated code); operands that are not
  * flat, and sites promoted for a cause, get another form. */
+#include "bt/adapt/adapt.h"
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 /* Must the bounce buffer be loaded from the device first? Yes if the instruction reads its operand or leaves
  * part of it unchanged. */
@@ -44,7 +45,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 	}
 	emit_linear(t, in, insn_mem_size(in));
 	if (only_stores(in))
-		e_st32(t, OFF(mmio_lin), H_R8);
+		e_st32(t, OFF(exit.mmio_lin), H_R8);
 	else
 		mmio_begin(t, in);
 	e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));

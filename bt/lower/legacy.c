@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Instructions that 64-bit mode lacks or encodes differently (BCD, BOUND, ARPL, LDS, one-byte INC and DEC),
  * and those that no CPU model offers. */
-#include "bt/emit/emit.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
 
 struct row {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Lowering of one instruction: decides whether the instruction is available in the current mode, then hands
  * it to its family. */
+#include "bt/lower/lower.h"
+#include "bt/adapt/policy.h"
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 
 static bool is_avx(const struct insn *in)
 {

@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What lowering families show each other, beside emit/emit.h: stack pieces, bit strings,
- * vector operands. */
+ * Lowering: guest instructions become host code. */
 #ifndef BT_LOWER_LOWER_H
 #define BT_LOWER_LOWER_H
-#include "bt/emit/emit.h"
+#include "bt/emit/tx.h"
 
-void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
-void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
-void emit_stack_peek(struct tx *t, int reg, unsigned size); /* REG = top, zero-extended */
-
-/* lower/segment.c */
-void emit_stack_adjust(struct tx *t, int32_t by); /* ESP, or SP where SS says so */
-/* SEG = the selector in r8d; ESP += POP behind it (0: no POP). */
-void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);
-
-/* lower/memo.c */
-void emit_cpuid(struct tx *t, struct insn *in);
-void emit_rdmsr(struct tx *t, struct insn *in);
-void emit_mov_to_cr(struct tx *t, struct insn *in, unsigned cr, int reg);
-void emit_clts(struct tx *t, struct insn *in);
-
-/* lower/bits.c */
-void emit_bit_string(struct tx *t, const struct insn *in);
-bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: is none */
-
-/* lower/precheck.c */
-bool site_prechecks(const struct tx *t, const struct insn *in);
-bool can_precheck(const struct insn *in);
-/* In front of and behind the access of a flat memory operand; nothing for innocent sites. */
-void emit_precheck(struct tx *t, struct insn *in, bool user_access);
-void emit_precheck_r8(struct tx *t, unsigned size, bool write); /* of the linear address in r8; keeps r11 */
-void emit_precheck_end(struct tx *t);
-void emit_bypasses(struct tx *t); /* behind the body */
-struct string_op {
-	uint8_t code, size, rep; /* as in struct site */
-	bool si, di;		 /* operands */
-};
-void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op *o, bool user_access);
-
-/* lower/vector.c */
-void emit_gather(struct tx *t, struct insn *in);
-void emit_masked_move(struct tx *t, struct insn *in);
-void emit_maskmov(struct tx *t, struct insn *in);
-void emit_maskmov_device(struct tx *t, struct insn *in);
+/* Emit the host code for IN, the instruction t->i. */
+void lower(struct tx *t, struct insn *in);
+/* Emit what accesses without a mapping jump to; behind the body. */
+void emit_bypasses(struct tx *t);
 #endif

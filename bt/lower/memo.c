@@ -3,8 +3,8 @@
  * what they return (struct memo, runtime/callout_system.c); the same query is then answered in line until
  * memo_forget() invalidates it, which every change of an input does. A write of CR0 that changes nothing is
  * recognized in line too. All other cases are callouts. */
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 static bool in_tc(const struct tx *t)
 {
@@ -29,7 +29,7 @@ static void ask(struct tx *t, struct site *s)
 void emit_cpuid(struct tx *t, struct insn *in)
 {
 	struct site *s = new_memo_site(t, in, CO_CPUID, co_cpuid);
-	int32_t at = OFF(memo_cpuid) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	int32_t at = OFF(memo.cpuid) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
 	static const uint8_t reg[] = { H_RAX, H_RBX, H_RCX, H_RDX };
 	uint8_t *some, *none, *same, *end;
 
@@ -60,7 +60,7 @@ void emit_cpuid(struct tx *t, struct insn *in)
 void emit_rdmsr(struct tx *t, struct insn *in)
 {
 	struct site *s = new_memo_site(t, in, CO_MSR, co_rdmsr);
-	int32_t at = OFF(memo_msr) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	int32_t at = OFF(memo.msr) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
 	uint8_t *same, *end;
 
 	if (!in_tc(t) || (t->mode & MODE_CPL)) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Memory operands: from ModRM to an effective address, through the segment to a linear address in r8d. Also
  * selects the window by quarter for user accesses by kernel code. */
+#include "bt/adapt/adapt.h"
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 static void ea16(struct tx *t, const struct insn *in)
 {
@@ -142,7 +143,7 @@ void emit_quarter(struct tx *t, int reg)
 {
 	e_movi32(t, H_R10, 30);
 	e_shiftx(t, false, H_R9, reg, H_R10);
-	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(quarter));
+	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(win.quarter));
 }
 
 bool site_is_user_access(const struct tx *t, const struct insn *in)

@@ -3,9 +3,13 @@
  * page is not mapped, a callout maps it for a tenth of the cost of a host fault; or, on pages whose mappings
  * never last, it serves the access without a mapping (bypass, mm/window/bypass.c): the instruction then runs
  * on the bounce buffer, out of line after the TU's body. */
-#include "bt/runtime/callout.h"
+#include "bt/adapt/adapt.h"
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 #include "bt/lower/lower.h"
+#include "bt/runtime/callout.h"
+
+#include "mm/mmu.h"
 
 /* Does the instruction access exactly [operand, operand + size)? Not gathers, masked moves and bit strings,
  * which may access other bytes or none; nor prefetches and NOPs. */
@@ -40,12 +44,12 @@ static void shadow_entry(struct tx *t, bool user_access)
 	if (user_access) {
 		e_movi32(t, H_R10, 30);
 		e_shiftx(t, false, H_R9, H_R8, H_R10);
-		e_rmi(t, F_W, 0x8b, H_R11, H_R15, H_R9, 3, OFF(shadow_quarter));
+		e_rmi(t, F_W, 0x8b, H_R11, H_R15, H_R9, 3, OFF(win.shadow_quarter));
 	}
 	e_movi32(t, H_R10, PAGE_SHIFT);
 	e_shiftx(t, false, H_R9, H_R8, H_R10);
 	if (!user_access)
-		e_ld64(t, H_R10, OFF(shadow_live));
+		e_ld64(t, H_R10, OFF(win.shadow));
 	e_rmi(t, 0, 0x8b, H_R9, base, H_R9, 2, 0);
 }
 

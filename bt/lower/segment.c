@@ -2,8 +2,8 @@
  * Loads of segment registers. Kernels keep reloading selectors that are already loaded. Such a load is a
  * no-op if the register, GDTR and the descriptor in memory equal those of the last load by callout (struct
  * seg_memo), which is tested in line. All other loads are callouts. */
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 static bool looks_first(const struct tx *t, enum seg s)
 {
@@ -39,7 +39,7 @@ static uint8_t *unless_equal(struct tx *t, int32_t memo)
 /* Compare with the memo; selector in r9, guest ECX in r8. DIFFERS receives the jumps to the callout. */
 static void compare(struct tx *t, enum seg s, uint8_t *differs[5])
 {
-	int32_t memo = OFF(seg_memo) + (int32_t)sizeof(struct seg_memo) * s;
+	int32_t memo = OFF(memo.seg) + (int32_t)sizeof(struct seg_memo) * s;
 
 	e_mov64(t, H_RCX, H_R9);
 	differs[0] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, sel_neg));

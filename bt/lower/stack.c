@@ -2,9 +2,8 @@
  * PUSH, POP and related instructions. rsp holds the guest's ESP, so no host stack instruction is ever
  * emitted. A push is a store through the window followed by an LEA; this order leaves ESP unchanged if the
  * store faults. */
-#include "bt/emit/emit.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 static bool flat_stack(const struct tx *t)
 {
@@ -156,7 +155,7 @@ static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 		struct site *s = new_site(t, in, CO_MMIO, co_mmio_end);
 
 		s->imm = size;
-		e_st32(t, OFF(mmio_lin), H_R8);
+		e_st32(t, OFF(exit.mmio_lin), H_R8);
 		e_st32(t, OFF(bounce), H_R11);
 		emit_callout(t, s);
 	} else {

@@ -3,9 +3,8 @@
  * GiB aligned, so the low halves of rsi and rdi hold the guest's registers throughout, even if a REP faults
  * midway. An access past the end of the window hits guard space, and execution resumes with the wrapped
  * offset. All other forms are emulated by a callout, element by element. */
-#include "bt/emit/emit.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 struct string_row {
 	ZydisMnemonic mn;

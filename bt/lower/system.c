@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Sensitive instructions: emulated in the TC where a few host instructions on the virtual state suffice, by a
  * callout otherwise. */
-#include "bt/emit/emit.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
+
+#include "cpu/system.h"
 
 static struct site *callout(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn)
 {
@@ -40,7 +41,7 @@ static void store_word(struct tx *t, struct insn *in)
 	}
 	s = callout(t, in, CO_MMIO, co_mmio_end);
 	s->imm = 2;
-	e_st32(t, OFF(mmio_lin), H_R8);
+	e_st32(t, OFF(exit.mmio_lin), H_R8);
 	e_st32(t, OFF(bounce), H_R11);
 	emit_callout(t, s);
 }
@@ -157,7 +158,7 @@ static void cli_sti(struct tx *t, struct insn *in)
 /* Guest TSC = host TSC + offset, without touching flags. */
 static void rdtsc(struct tx *t, struct insn *in)
 {
-	if (t->b->icount || (!kernel(t) && (t->mode & MODE_TSD)) || t->way == WAY_TRAP ||
+	if (t->b->icount.on || (!kernel(t) && (t->mode & MODE_TSD)) || t->way == WAY_TRAP ||
 	    t->way == WAY_CALLOUT) {
 		struct site *s = callout(t, in, CO_TSC, co_rdtsc);
 
@@ -354,7 +355,7 @@ bool lower_system(struct tx *t, struct insn *in)
 		return true;
 	case ZYDIS_MNEMONIC_RDRAND:
 	case ZYDIS_MNEMONIC_RDSEED:
-		if (!t->b->icount)
+		if (!t->b->icount.on)
 			return false;
 		s = callout(t, in, CO_OTHER, co_random);
 		s->reg = (uint8_t)reg_of(&in->op[0]);

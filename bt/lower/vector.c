@@ -2,15 +2,15 @@
  * Gathers and masked moves: native in the window; element by element in a callout if the segment is not flat
  * or a device is accessed. */
 #include "bt/emit/encode.h"
+#include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
 
 static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, unsigned data, unsigned mask,
 				unsigned size, unsigned n)
 {
 	struct site *s = new_site(t, in, CO_OTHER, fn);
 
-	s->heavy = true;
+	s->fpu = true;
 	s->reg = (uint8_t)data;
 	s->reg2 = (uint8_t)mask;
 	s->op = (uint8_t)size;

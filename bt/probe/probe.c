@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Probes: the list, and the code for them in front of an instruction. Flags and the guest's registers
  * stay as they are; a comparison ends in a JRCXZ. */
-#include "bt/runtime/callout.h"
+#include "bt/probe/probe.h"
+#include "bt/cache/cache.h"
 #include "bt/emit/emit.h"
+#include "bt/emit/exit.h"
+#include "bt/probe/emit.h"
+#include "bt/runtime/callout.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct bt_vcpu *of(struct vcpu *v)
-{
-	return (struct bt_vcpu *)v;
-}
 
 /* ---- programs ---- */
 
@@ -164,22 +162,22 @@ static uint8_t *compare(struct tx *t, const struct term *c)
 
 static void emit_one(struct tx *t, struct insn *in, unsigned i)
 {
-	struct probe *p = &t->b->probes[i];
+	struct probe *p = &t->b->probes.probe[i];
 	struct term c[PROBE_TERMS];
 	unsigned n = terms(&p->is.cond, c);
 	uint8_t *no[PROBE_TERMS];
 
-	bump(t, OFF(probe_count) + 8 * (int32_t)i);
+	bump(t, OFF(probes.count) + 8 * (int32_t)i);
 	for (unsigned k = 0; k < n; k++)
 		no[k] = compare(t, &c[k]);
 	if (n)
-		bump(t, OFF(probe_match) + 8 * (int32_t)i);
+		bump(t, OFF(probes.match) + 8 * (int32_t)i);
 	if ((p->is.cond.n && !n) || p->is.record.n) {
 		struct site *s = new_site(t, in, CO_PROBE, co_probe);
 
 		s->imm = i;
 		s->code = n || !p->is.cond.n;
-		s->heavy = reads_fpu(&p->is.cond) || reads_fpu(&p->is.record);
+		s->fpu = reads_fpu(&p->is.cond) || reads_fpu(&p->is.record);
 		emit_callout(t, s);
 	}
 	for (unsigned k = 0; k < n; k++)
@@ -191,7 +189,7 @@ void probe_emit(struct tx *t, struct insn *in)
 	t->probe_from = t->p;
 	t->way = WAY_DEFAULT;
 	for (unsigned i = 0; i < MAX_PROBES; i++)
-		if (t->b->probes[i].number && t->b->probes[i].is.pc == in->pc)
+		if (t->b->probes.probe[i].number && t->b->probes.probe[i].is.pc == in->pc)
 			emit_one(t, in, i);
 	t->probe_to = t->p;
 }
@@ -212,30 +210,30 @@ bool probe_rewind(struct tx *t)
 
 const char *bt_probe_add(struct vcpu *v, const struct bt_probe *is, unsigned *number)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	struct probe *p;
 	unsigned i = 0, here = 0;
 
 	for (unsigned k = 0; k < MAX_PROBES; k++)
-		here += b->probes[k].number && b->probes[k].is.pc == is->pc;
+		here += b->probes.probe[k].number && b->probes.probe[k].is.pc == is->pc;
 	if (here == PROBES_AT)
 		return "there are 8 probes at that address, which is all it takes";
-	while (i < MAX_PROBES && b->probes[i].number)
+	while (i < MAX_PROBES && b->probes.probe[i].number)
 		i++;
 	if (i == MAX_PROBES)
 		return "no room for another probe";
 	if ((is->cond.n && !sound(&is->cond, 1)) || !sound(&is->record, 0))
 		return "the expression is too deep";
-	if (is->record.n && !b->hits)
-		b->hits = calloc(MAX_HITS, sizeof(*b->hits));
-	if (is->record.n && !b->hits)
+	if (is->record.n && !b->probes.hits)
+		b->probes.hits = calloc(MAX_HITS, sizeof(*b->probes.hits));
+	if (is->record.n && !b->probes.hits)
 		return "out of memory";
-	p = &b->probes[i];
-	*p = (struct probe){ .number = ++b->probe_number, .is = *is };
+	p = &b->probes.probe[i];
+	*p = (struct probe){ .number = ++b->probes.last_number, .is = *is };
 	p->is.cond_text = is->cond_text ? strdup(is->cond_text) : NULL;
 	p->is.record_text = is->record_text ? strdup(is->record_text) : NULL;
-	b->probe_count[i] = b->probe_match[i] = 0;
-	b->nprobes++;
+	b->probes.count[i] = b->probes.match[i] = 0;
+	b->probes.n++;
 	*number = p->number;
 	cache_drop_at(b, (uint32_t)is->pc, 1, DROP_PROBE);
 	return NULL;
@@ -247,16 +245,16 @@ static void forget(struct bt_vcpu *b, struct probe *p)
 	free((char *)p->is.cond_text);
 	free((char *)p->is.record_text);
 	*p = (struct probe){ 0 };
-	b->nprobes--;
+	b->probes.n--;
 }
 
 unsigned bt_probe_remove(struct vcpu *v, unsigned number, gva pc, bool all)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < MAX_PROBES; i++) {
-		struct probe *p = &b->probes[i];
+		struct probe *p = &b->probes.probe[i];
 
 		if (!p->number || !(all || (number ? p->number == number : p->is.pc == pc)))
 			continue;
@@ -269,28 +267,28 @@ unsigned bt_probe_remove(struct vcpu *v, unsigned number, gva pc, bool all)
 void probes_free(struct bt_vcpu *b)
 {
 	bt_probe_remove(&b->v, 0, 0, true);
-	free(b->hits);
+	free(b->probes.hits);
 }
 
 bool bt_probe_take(struct vcpu *v, struct bt_probe_hit *out)
 {
-	struct bt_vcpu *b = of(v);
-	uint32_t tail = b->hit_tail;
+	struct bt_vcpu *b = bt_of(v);
+	uint32_t tail = b->probes.hit_tail;
 
-	if (tail == __atomic_load_n(&b->hit_head, __ATOMIC_SEQ_CST))
+	if (tail == __atomic_load_n(&b->probes.hit_head, __ATOMIC_SEQ_CST))
 		return false;
-	*out = b->hits[tail % MAX_HITS];
-	__atomic_store_n(&b->hit_tail, tail + 1, __ATOMIC_SEQ_CST);
+	*out = b->probes.hits[tail % MAX_HITS];
+	__atomic_store_n(&b->probes.hit_tail, tail + 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 
 const char *bt_probe_text(struct vcpu *v, unsigned number)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 
 	for (unsigned i = 0; i < MAX_PROBES; i++)
-		if (b->probes[i].number == number)
-			return b->probes[i].is.record_text;
+		if (b->probes.probe[i].number == number)
+			return b->probes.probe[i].is.record_text;
 	return NULL;
 }
 
@@ -325,14 +323,14 @@ static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (unsigned i = 0; i < MAX_PROBES; i++) {
-		const struct probe *p = &b->probes[i];
+		const struct probe *p = &b->probes.probe[i];
 		bool cond = p->is.cond.n, record = p->is.record.n;
 
 		if (!p->number)
 			continue;
 		k->row(k, (struct value[]){
-			      V_UINT(p->number), V_ADDR(p->is.pc), V_UINT(b->probe_count[i]),
-			      cond ? V_UINT(b->probe_match[i]) : V_NONE, cond ? V_UINT(p->failed) : V_NONE,
+			      V_UINT(p->number), V_ADDR(p->is.pc), V_UINT(b->probes.count[i]),
+			      cond ? V_UINT(b->probes.match[i]) : V_NONE, cond ? V_UINT(p->failed) : V_NONE,
 			      record ? V_UINT(p->recorded) : V_NONE, record ? V_UINT(p->lost) : V_NONE,
 			      V_STR(way_of(p)), p->is.cond_text ? V_STR(p->is.cond_text) : V_NONE,
 			      p->is.record_text ? V_STR(p->is.record_text) : V_NONE });

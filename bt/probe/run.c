@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Probes at work: programs run in callouts, records go into a ring that another thread empties. Built
- * with -mgeneral-regs-only (base/gpr.h); sites whose program reads other registers are heavy. */
+ * with -mgeneral-regs-only (base/gpr.h); sites whose program reads other registers save them. */
 #include "bt/runtime/callout_int.h"
+
+#include "mm/mm.h"
 
 struct machine_stack {
 	int64_t val[PROG_DEPTH];
@@ -175,8 +177,8 @@ static int64_t run(struct bt_vcpu *b, const struct program *p, struct prog_recor
 /* Put what P's record program says into the ring. */
 static void put(struct bt_vcpu *b, struct probe *p)
 {
-	uint32_t head = b->hit_head, tail = __atomic_load_n(&b->hit_tail, __ATOMIC_ACQUIRE);
-	struct bt_probe_hit *h = &b->hits[head % MAX_HITS];
+	uint32_t head = b->probes.hit_head, tail = __atomic_load_n(&b->probes.hit_tail, __ATOMIC_ACQUIRE);
+	struct bt_probe_hit *h = &b->probes.hits[head % MAX_HITS];
 
 	if (head - tail == MAX_HITS) {
 		p->lost++;
@@ -186,15 +188,15 @@ static void put(struct bt_vcpu *b, struct probe *p)
 	h->number = p->number;
 	h->pc = p->is.pc;
 	p->recorded++;
-	__atomic_store_n(&b->hit_head, head + 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&b->hit_tail, __ATOMIC_SEQ_CST) == head && b->v.plat.notify)
+	__atomic_store_n(&b->probes.hit_head, head + 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&b->probes.hit_tail, __ATOMIC_SEQ_CST) == head && b->v.plat.notify)
 		b->v.plat.notify(b->v.plat.ctx);
 }
 
 /* S->imm: the probe; S->code: its condition has been found to hold, and counted. */
 uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	struct probe *p = &b->probes[s->imm];
+	struct probe *p = &b->probes.probe[s->imm];
 	struct prog_record r;
 
 	(void)ea;
@@ -204,7 +206,7 @@ uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			p->failed += r.unreadable;
 			return 0;
 		}
-		b->probe_match[s->imm]++;
+		b->probes.match[s->imm]++;
 	}
 	if (p->is.record.n)
 		put(b, p);

@@ -1,37 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The callouts (runtime/callout.h). Each puts cpu.rip at its instruction, lets a
  * semantic function of cpu/system.h do the work, and says where to go on. Built with
- * -mgeneral-regs-only: unless a site is heavy, the guest's x87 and SSE registers
+ * -mgeneral-regs-only: unless a site saves the FPU, the guest's x87 and SSE registers
  * are live meanwhile. */
+#include "bt/adapt/adapt.h"
 #include "bt/runtime/callout_int.h"
+#include "bt/runtime/event.h"
+#include "bt/runtime/timing.h"
+
+#include "base/gpr.h"
+#include "cpu/system.h"
+#include "mm/mmu.h"
 
 /* icount: the fragment was charged whole; give back what did not run. */
 void callout_unwind(struct bt_vcpu *b, const struct site *s, unsigned done)
 {
-	if (s->ccf == b->transient)
-		b->step_done = done;
-	else if (b->icount)
-		b->budget += s->ccf->ninsn - (s->insn + done);
+	if (s->ccf == b->transient.ccf)
+		b->transient.completed = done;
+	else if (b->icount.on)
+		b->icount.left += s->ccf->ninsn - (s->insn + done);
 }
 
 /* Instructions retired before the one at site S. */
 static uint64_t icount_at(const struct bt_vcpu *b, const struct site *s)
 {
-	if (s->ccf == b->transient)
+	if (s->ccf == b->transient.ccf)
 		return b->v.icount;
-	return b->limit0 - (uint64_t)(b->budget + s->ccf->ninsn - s->insn);
+	return b->icount.limit - (uint64_t)(b->icount.left + s->ccf->ninsn - s->insn);
 }
 
 void callout_begin(struct bt_vcpu *b, struct site *s)
 {
 	s->ccf->callouts++;
-	b->a.called[s->slot]++;
+	b->account.called[s->slot]++;
 	s->count++;
 	b->v.cpu.rip = s->eip;
-	if (b->icount)
+	if (b->icount.on)
 		b->v.icount = icount_at(b, s);
 	if ((s->count & SAMPLE_MASK) == SAMPLE_AT)
-		account_sample(b);
+		timing_sample(b);
 }
 
 uint64_t callout_raise(struct bt_vcpu *b, struct site *s)
@@ -55,7 +62,7 @@ uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r)
 /* An instruction in the middle of a TU: behind the call unless it faulted. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r)
 {
-	return r ? callout_raise(b, s) : b->watched || s->ccf->dead ? callout_leave(b, s) : 0;
+	return r ? callout_raise(b, s) : b->debug.watched || s->ccf->dead ? callout_leave(b, s) : 0;
 }
 
 uint64_t callout_leave(struct bt_vcpu *b, struct site *s)
@@ -96,7 +103,7 @@ uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->ccf->eip;
-	b->budget += s->ccf->ninsn;
+	b->icount.left += s->ccf->ninsn;
 	return dispatch_exit(b, XC_LOOKUP);
 }
 
@@ -104,9 +111,9 @@ uint64_t co_stale(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->ccf->eip;
-	if (b->icount)
-		b->budget += s->ccf->ninsn;
-	b->stale = s->ccf;
+	if (b->icount.on)
+		b->icount.left += s->ccf->ninsn;
+	b->exit.stale = s->ccf;
 	return dispatch_exit(b, XC_STALE);
 }
 
@@ -114,8 +121,8 @@ uint64_t co_break(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->eip;
-	if (b->icount)
-		b->budget += s->ccf->ninsn;
+	if (b->icount.on)
+		b->icount.left += s->ccf->ninsn;
 	return dispatch_exit(b, XC_BREAK);
 }
 
@@ -194,7 +201,7 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 {
 	const struct seg_cache *g = &b->v.cpu.seg[s];
 	const struct dt_reg *gdtr = &b->v.cpu.gdtr;
-	struct seg_memo *m = &b->seg_memo[s];
+	struct seg_memo *m = &b->memo.seg[s];
 	uint32_t off = g->sel & 0xfff8u;
 	bool again = g->sel == m->sel;
 	uint64_t raw;
@@ -206,9 +213,9 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 	if (mmu_read(b->v.mmu, m->at, &raw, 8, MM_PROBE))
 		return;
 	m->sel_neg = -(uint64_t)g->sel;
-	m->cache_neg[0] = -eight(&g->base);
-	m->cache_neg[1] = -eight(&g->attr);
-	m->gdtr_neg = -eight(gdtr);
+	m->cache_neg[0] = -gpr_load64(&g->base);
+	m->cache_neg[1] = -gpr_load64(&g->attr);
+	m->gdtr_neg = -gpr_load64(gdtr);
 	m->raw_neg = -raw;
 }
 
@@ -308,10 +315,10 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (cpu_iret(&b->v, s->op, s->next))
 		return callout_raise(b, s);
 	/* Back from a page fault to the instruction that had it: it will touch the page. */
-	if (b->pf_armed && cpu_pc(&b->v.cpu) == b->pf_pc) {
-		b->pf_armed = false;
+	if (b->prefill.armed && cpu_pc(&b->v.cpu) == b->prefill.pc) {
+		b->prefill.armed = false;
 		dispatch_select(b);
-		mmu_prefill(b->v.mmu, b->pf_lin, guilty_of(verdict_find(b, b->pf_pc), CAUSE_MISS));
+		mmu_prefill(b->v.mmu, b->prefill.lin, guilty_of(verdict_find(b, b->prefill.pc), CAUSE_MISS));
 	}
 	callout_unwind(b, s, 1);
 	return dispatch_next_from(b, &was);
@@ -324,7 +331,7 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	dispatch_mode_inputs(b, &was);
-	b->no_trap = true; /* entering the handler cleared TF: no trap after this one */
+	b->transient.no_trap = true; /* entering the handler cleared TF: no trap after this one */
 	runtime_event(b, ENGINE_EV_INT, s->imm, 0, false, cpu_pc(&b->v.cpu));
 	if (cpu_soft_int(&b->v, s->imm, s->code, s->next))
 		return callout_raise(b, s);
@@ -336,20 +343,22 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
  * follows from the mode that S is for, sysenter_cs and the windows. */
 static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned which)
 {
-	struct syscall_cache *x = &b->syscall[which];
+	struct syscall_cache *x = &b->memo.syscall[which];
 	const struct seg_cache *cs = &b->v.cpu.seg[SEG_CS], *ss = &b->v.cpu.seg[SEG_SS];
 
-	if (b->stop | b->watched | (b->event_kinds >> ENGINE_EV_CALLOUT & 1) || (s->slot & 3) != WAY_INTC)
+	if (b->stop | b->debug.watched | (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1) ||
+	    (s->slot & 3) != WAY_INTC)
 		return;
 	*x = (struct syscall_cache){
 		.from_neg = 1,
-		.seg = { eight(&cs->base), eight(&cs->attr), eight(&ss->base), eight(&ss->attr) },
+		.seg = { gpr_load64(&cs->base), gpr_load64(&cs->attr), gpr_load64(&ss->base),
+			 gpr_load64(&ss->attr) },
 		.gs = b->gs_live,
-		.shadow = b->shadow_live,
-		.jt = (uint64_t)b->cur->jt,
-		.table = (uint64_t)b->cur->jt,
-		.window = *b->selected,
-		.ctx = b->cur,
+		.shadow = b->win.shadow,
+		.jt = (uint64_t)b->jt.cur->jt,
+		.table = (uint64_t)b->jt.cur->jt,
+		.window = *b->win.selected,
+		.ctx = b->jt.cur,
 		.mode = b->mode,
 	};
 	__asm__ volatile("" : : : "memory");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Callouts: what fragments call for the instructions they do not do in line.
- * All have the signature of site.fn (bt_int.h): called with the guest's state in
+ * All have the signature of site.fn (state/site.h): called with the guest's state in
  * v.cpu (cpu.rip excepted), they return the host address to go on at, or 0 to go
  * on behind the call. EA is what the fragment left in r8d. */
 #ifndef BT_RUNTIME_CALLOUT_H
 #define BT_RUNTIME_CALLOUT_H
-#include "bt/bt_int.h"
+#include "bt/state/vcpu.h"
 
 typedef uint64_t callout_fn(struct bt_vcpu *b, struct site *s, uint32_t ea);
 
@@ -48,6 +48,8 @@ callout_fn co_break;  /* breakpoint at this address */
 /* runtime/callout_vector.c. reg: data, reg2: mask, op: element size, imm: elements, seg, EA: offset.
  * Gather: code is the index register, asize the size of an index, imm2 the scale. */
 callout_fn co_gather, co_masked_load, co_masked_store, co_maskmovq;
+
+#define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 
 enum { FAR_JMP, FAR_CALL };
 enum { TAB_SGDT, TAB_SIDT, TAB_LGDT, TAB_LIDT };

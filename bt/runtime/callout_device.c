@@ -2,7 +2,12 @@
  * Callouts that reach devices: ports, device memory; string instructions element by
  * element; Built with
  * -mgeneral-regs-only (base/gpr.h). */
+#include "bt/adapt/adapt.h"
 #include "bt/runtime/callout_int.h"
+#include "bt/runtime/event.h"
+
+#include "cpu/system.h"
+#include "mm/mmu.h"
 
 /* ---- ports and device memory ---- */
 
@@ -13,8 +18,8 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
 
 	b->intr_wait = pending;
-	if (!(pending && c->intf) && !b->stop && !b->watched && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
-	    !(b->icount && b->v.icount_limit != b->limit0))
+	if (!(pending && c->intf) && !b->stop && !b->debug.watched && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
+	    !(b->icount.on && b->v.icount_limit != b->icount.limit))
 		return 0;
 	if (b->stepping)
 		return 0;
@@ -72,9 +77,9 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	struct mmu_fault mf;
 	bool ram;
 
-	if (b->charge.start)
-		s->imm2 =
-		    (uint32_t)(__builtin_ia32_rdtsc() - b->charge.start + (write ? 2 : 1) * b->cost.light);
+	if (b->adapt.charge.start)
+		s->imm2 = (uint32_t)(__builtin_ia32_rdtsc() - b->adapt.charge.start +
+				     (write ? 2 : 1) * b->adapt.cost.callout);
 	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->imm2);
 	if (!v)
 		return;
@@ -88,8 +93,8 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
  * site that ends it). */
 static void time_use(struct bt_vcpu *b, const struct site *s)
 {
-	if (s->ccf != b->transient)
-		b->charge.start = s->count % DEVICE_SAMPLE ? 0 : __builtin_ia32_rdtsc();
+	if (s->ccf != b->transient.ccf)
+		b->adapt.charge.start = s->count % DEVICE_SAMPLE ? 0 : __builtin_ia32_rdtsc();
 }
 
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
@@ -99,7 +104,7 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 
 	time_use(b, s);
 	callout_begin(b, s);
-	b->mmio_lin = lin;
+	b->exit.mmio_lin = lin;
 	if (!b->stepping &&
 	    mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
 		callout_unwind(b, s, 0);
@@ -109,7 +114,7 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 		return callout_raise(b, s); /* before the instruction changes flags */
 	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);
-	if (!s->reg && s->ccf != b->transient)
+	if (!s->reg && s->ccf != b->transient.ccf)
 		device_used(b, s, lin, false);
 	return 0;
 }
@@ -122,10 +127,10 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (s->reg)
 		time_use(b, s);
 	callout_begin(b, s);
-	if (mmu_write(b->v.mmu, b->mmio_lin, b->bounce, s->imm, how))
+	if (mmu_write(b->v.mmu, b->exit.mmio_lin, b->bounce, s->imm, how))
 		return callout_raise(b, s);
-	if (s->ccf != b->transient)
-		device_used(b, s, b->mmio_lin, true);
+	if (s->ccf != b->transient.ccf)
+		device_used(b, s, b->exit.mmio_lin, true);
 	return callout_after_device(b, s);
 }
 
@@ -261,7 +266,7 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if ((s->code == STR_CMPS || s->code == STR_SCAS) && !(c->flags & FL_ZF) == (s->rep == 1))
 			break;
 		/* Interruptible between elements: leave with the state at this instruction. */
-		if (n >= 4096 && (b->stop || (b->kick && !b->icount)) && areg(c, s, R_ECX)) {
+		if (n >= 4096 && (b->stop || (b->kick && !b->icount.on)) && areg(c, s, R_ECX)) {
 			callout_unwind(b, s, 0);
 			return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Division by callout, for sites promoted for divide errors: the error is found before
  * it happens. Built with -mgeneral-regs-only (base/gpr.h). */
+#include "bt/adapt/adapt.h"
 #include "bt/runtime/callout_int.h"
 
 static int64_t extend(uint64_t v, unsigned op)
@@ -87,6 +88,6 @@ uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint32_t d)
 		return 0;
 	}
 	cpu_raise(c, EXC_DE);
-	adapt_after(b, v, s->ccf, CAUSE_DIVIDE, __builtin_ia32_rdtsc() - start + b->cost.light);
+	adapt_after(b, v, s->ccf, CAUSE_DIVIDE, __builtin_ia32_rdtsc() - start + b->adapt.cost.callout);
 	return callout_raise(b, s);
 }

@@ -3,6 +3,7 @@
 #ifndef BT_RUNTIME_CALLOUT_INT_H
 #define BT_RUNTIME_CALLOUT_INT_H
 #include "bt/runtime/callout.h"
+#include "bt/runtime/dispatch.h"
 
 /* Count, and put cpu.rip (and the instruction count) at the site's instruction. */
 void callout_begin(struct bt_vcpu *b, struct site *s);

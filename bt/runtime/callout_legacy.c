@@ -3,6 +3,8 @@
  * -mgeneral-regs-only (base/gpr.h). */
 #include "bt/runtime/callout_int.h"
 
+#include "cpu/system.h"
+
 /* ---- what 64-bit mode lost ---- */
 
 uint64_t co_pusha(struct bt_vcpu *b, struct site *s, uint32_t ea)

@@ -2,9 +2,11 @@
  * Callouts of sites that look before they access (lower/precheck.c): what the fault
  * handler would do, without the host's fault. Built with -mgeneral-regs-only, as all
  * light_*.c. */
+#include "bt/adapt/adapt.h"
 #include "bt/runtime/callout_int.h"
 
 #include "base/gpr.h"
+#include "mm/mmu.h"
 
 #define BYPASS_BYTES 128 /* a string instruction that moves no more than this may pass */
 
@@ -29,13 +31,13 @@ static struct verdict *verdict_of(struct bt_vcpu *b, const struct site *s)
 static void bypassed(struct bt_vcpu *b, const struct site *s, uint64_t start)
 {
 	if (start)
-		b->bypass_cost = __builtin_ia32_rdtsc() - start + b->cost.light;
-	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, b->bypass_cost);
+		b->bypass.cost = __builtin_ia32_rdtsc() - start + b->adapt.cost.callout;
+	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, b->bypass.cost);
 }
 
 static uint64_t timed(struct bt_vcpu *b)
 {
-	return b->bypassed++ % 16 ? 0 : __builtin_ia32_rdtsc();
+	return b->bypass.count++ % 16 ? 0 : __builtin_ia32_rdtsc();
 }
 
 /* The user window of the present root, and its shadow, as they are now. */
@@ -59,7 +61,7 @@ static enum mmu_fill fill(struct bt_vcpu *b, const struct site *s, uint32_t lin,
 
 		if (r != FILL_CODE || s->ccf->page == p || s->ccf->page2 == p)
 			return r;
-		cache_drop_page(b, p, true);
+		adapt_code_written(b, p);
 		mm_untrace_code(b->vm, p);
 	}
 }
@@ -71,14 +73,15 @@ static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned 
 	struct mmu_fault mf;
 	enum mmu_fill r = fill(b, s, lin, how, user_access, &mf);
 
-	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS, __builtin_ia32_rdtsc() - start + b->cost.light);
+	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS,
+		    __builtin_ia32_rdtsc() - start + b->adapt.cost.callout);
 	if (r != FILL_FAULT)
 		return true; /* mapped; or for the fault handler after all */
 	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
 	b->v.cpu.exc.cr2 = lin;
-	b->pf_armed = true;
-	b->pf_pc = cpu_pc(&b->v.cpu);
-	b->pf_lin = lin;
+	b->prefill.armed = true;
+	b->prefill.pc = cpu_pc(&b->v.cpu);
+	b->prefill.lin = lin;
 	return false;
 }
 
@@ -96,7 +99,7 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	at = s->imm2 ? mmu_bypass(b->v.mmu, lin, s->imm, how, s->reg) : NULL;
 	if (at) {
 		copy(b->bounce, at, s->imm);
-		b->bypass_at = at;
+		b->bypass.at = at;
 		bypassed(b, s, start);
 		return b->tc_base + s->imm2;
 	}
@@ -106,7 +109,7 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
-	copy(b->bypass_at, b->bounce, s->imm);
+	copy(b->bypass.at, b->bounce, s->imm);
 	return 0;
 }
 
@@ -120,12 +123,12 @@ struct operand {
 
 static const uint32_t *shadow_of(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
 {
-	return (const uint32_t *)(s->reg ? b->shadow_quarter[lin >> 30] : b->shadow_live);
+	return (const uint32_t *)(s->reg ? b->win.shadow_quarter[lin >> 30] : b->win.shadow);
 }
 
 static bool in_user_window(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
 {
-	return (uint64_t)shadow_of(b, s, lin) != b->shadow_live;
+	return (uint64_t)shadow_of(b, s, lin) != b->win.shadow;
 }
 
 static bool mapped(const struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how)
@@ -142,7 +145,7 @@ static uint32_t map_ahead(struct bt_vcpu *b, const struct site *s, const struct 
 	bool down = b->v.cpu.flags & FL_DF;
 	uint32_t room = down ? (o->lin & PAGE_MASK) + 1 : PAGE_SIZE - (o->lin & PAGE_MASK), pages = 1;
 
-	if (!b->icount && o->bytes > room)
+	if (!b->icount.on && o->bytes > room)
 		pages += (o->bytes - room + PAGE_MASK) >> PAGE_SHIFT;
 	if (pages > STRING_AHEAD)
 		pages = STRING_AHEAD;

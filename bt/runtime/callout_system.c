@@ -3,14 +3,18 @@
  * tables. Built with
  * -mgeneral-regs-only (base/gpr.h). */
 #include "bt/runtime/callout_int.h"
+#include "bt/runtime/event.h"
+#include "bt/runtime/hooks.h"
+
+#include "cpu/system.h"
 
 /* ---- identification, time, MSRs ---- */
 
 void memo_forget(struct bt_vcpu *b)
 {
 	for (unsigned i = 0; i < MEMOS; i++) {
-		b->memo_cpuid[i].empty = 1;
-		b->memo_msr[i].question_neg = 1;
+		b->memo.cpuid[i].empty = 1;
+		b->memo.msr[i].question_neg = 1;
 	}
 }
 
@@ -22,9 +26,9 @@ uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	cpu_cpuid(&b->v, s->next);
-	if (b->event_kinds >> ENGINE_EV_CALLOUT & 1)
+	if (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1)
 		return callout_done(b, s, 0);
-	b->memo_cpuid[s->imm] = (struct memo){
+	b->memo.cpuid[s->imm] = (struct memo){
 		.question_neg = -question,
 		.answer = { (uint32_t)g[R_EAX], (uint32_t)g[R_EBX], (uint32_t)g[R_ECX], (uint32_t)g[R_EDX] },
 	};
@@ -64,12 +68,12 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		runtime_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false,
 			      pc);
 	if (!r && cpu_msr_is_still(msr) &&
-	    !(b->event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
-		b->memo_msr[s->imm] = (struct memo){
+	    !(b->debug.event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
+		b->memo.msr[s->imm] = (struct memo){
 			.question_neg = -(uint64_t)msr,
 			.answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
 		};
-	return b->event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
+	return b->debug.event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
 }
 
 uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)

@@ -2,9 +2,11 @@
  * Vector instructions that access memory element by element under a mask: gathers,
  * masked moves, MASKMOV. They run natively in the window; here is what remains:
  * device memory, and segments whose base and limit count for each element.
- * These callouts are heavy: the guest's registers are in the XSAVE image (SDM
+ * These callouts save the FPU: the guest's registers are in the XSAVE image (SDM
  * vol. 1 13.4), standard form. */
 #include "bt/runtime/callout_int.h"
+
+#include "cpu/system.h"
 
 enum { XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMMH = 576 };
 

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Finding what to run next without leaving translated code's floating-point
  * state: mode, window, context, fragment. Built with -mgeneral-regs-only. */
-#include "bt/bt_int.h"
+#include "bt/adapt/account.h"
+#include "bt/cache/cache.h"
+#include "bt/cache/chain.h"
+#include "bt/runtime/dispatch.h"
+#include "bt/runtime/event.h"
+
+#include "base/gpr.h"
+#include "cpu/system.h"
+#include "mm/mmu.h"
 
 static enum seg_class classify(const struct cpu *c, enum seg s)
 {
@@ -69,21 +77,21 @@ static bool is_ctx(const struct ctx *c, unsigned win, uint32_t mode, uint32_t cs
 
 static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint32_t cs_base)
 {
-	struct ctx *from = b->cur, *c = from, *spare = NULL;
+	struct ctx *from = b->jt.cur, *c = from, *spare = NULL;
 
 	if (c && is_ctx(c, win, mode, cs_base))
 		return c;
-	if (c && is_ctx(c->went_to, win, mode, cs_base)) {
-		c->went_to->lru = ++b->ctx_tick;
-		return c->went_to;
+	if (c && is_ctx(c->next_used, win, mode, cs_base)) {
+		c->next_used->lru = ++b->jt.tick;
+		return c->next_used;
 	}
 	unsigned h = (win * 31 + mode * 7 + (mode >> 16) + (cs_base >> 4)) % MAX_CTX;
 	for (unsigned i = 0; i < 8; i++) {
-		c = &b->ctx[(h + i) % MAX_CTX];
+		c = &b->jt.ctx[(h + i) % MAX_CTX];
 		if (is_ctx(c, win, mode, cs_base)) {
-			c->lru = ++b->ctx_tick;
+			c->lru = ++b->jt.tick;
 			if (from)
-				from->went_to = c;
+				from->next_used = c;
 			return c;
 		}
 		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
@@ -96,24 +104,24 @@ static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint3
 	spare->mode = mode;
 	spare->cs_base = cs_base;
 	spare->supervisor = (mode & MODE_CPL) != MODE_CPL;
-	spare->lru = ++b->ctx_tick;
+	spare->lru = ++b->jt.tick;
 	return spare;
 }
 
 static void settle_unmaps(struct bt_vcpu *b)
 {
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		if (b->ctx[i].used && (b->ctx_dirty >> b->ctx[i].win & 1))
-			ctx_reset(b, &b->ctx[i]);
-	b->ctx_dirty = 0;
-	if (b->unlink_cross)
+		if (b->jt.ctx[i].used && (b->jt.dirty_windows >> b->jt.ctx[i].win & 1))
+			ctx_reset(b, &b->jt.ctx[i]);
+	b->jt.dirty_windows = 0;
+	if (b->jt.unlink_cross)
 		chain_unlink_cross(b);
-	b->unlink_cross = false;
+	b->jt.unlink_cross = false;
 }
 
 static void live_shadow(struct bt_vcpu *b)
 {
-	b->shadow_live = b->cfg.precheck_all ? (uint64_t)b->no_shadow : (uint64_t)mmu_shadow(b->v.mmu);
+	b->win.shadow = b->cfg.precheck_all ? (uint64_t)b->guard.no_shadow : (uint64_t)mmu_shadow(b->v.mmu);
 }
 
 void dispatch_quarters(struct bt_vcpu *b)
@@ -121,22 +129,22 @@ void dispatch_quarters(struct bt_vcpu *b)
 	live_shadow(b);
 	if (b->v.cpu.cpl == 3)
 		return; /* only kernel code chooses by quarter */
-	mmu_quarters(b->v.mmu, b->quarter, (uint64_t)b->guard);
-	mmu_shadow_quarters(b->v.mmu, b->shadow_quarter, (uint64_t)b->no_shadow);
+	mmu_quarters(b->v.mmu, b->win.quarter, (uint64_t)b->guard.base);
+	mmu_shadow_quarters(b->v.mmu, b->win.shadow_quarter, (uint64_t)b->guard.no_shadow);
 	for (int q = 0; q < 4 && b->cfg.precheck_all; q++)
-		b->shadow_quarter[q] = b->shadow_live;
-	b->quarters_hold = true;
+		b->win.shadow_quarter[q] = b->win.shadow;
+	b->win.quarters_valid = true;
 	for (int q = 0; q < 4; q++)
-		b->quarters_hold &= b->quarter[q] != (uint64_t)b->guard;
+		b->win.quarters_valid &= b->win.quarter[q] != (uint64_t)b->guard.base;
 }
 
 /* The jump table of the present context; the poisoned one when somebody waits. */
 static void use_table(struct bt_vcpu *b)
 {
-	b->jt_live = (uint64_t)b->cur->jt;
+	b->jt_live = (uint64_t)b->jt.cur->jt;
 	__asm__ volatile("" : : : "memory");
 	if (b->kick)
-		b->jt_live = (uint64_t)b->stop_jt;
+		b->jt_live = (uint64_t)b->jt.poison;
 }
 
 void dispatch_select(struct bt_vcpu *b)
@@ -149,16 +157,17 @@ void dispatch_select(struct bt_vcpu *b)
 		b->gs_live = base;
 		__asm__ volatile("wrgsbase %0" : : "r"(base));
 	}
-	if (b->ctx_dirty | b->unlink_cross)
+	if (b->jt.dirty_windows | b->jt.unlink_cross)
 		settle_unmaps(b);
 	b->mode = dispatch_mode(c);
-	b->cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
-	if (b->quarters_hold)
+	b->jt.cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
+	if (b->win.quarters_valid)
 		live_shadow(b);
 	else
 		dispatch_quarters(b);
 	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
-	b->cr0_neg = b->event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
+	b->cr0_neg =
+	    b->debug.event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
 	use_table(b);
 }
 
@@ -181,7 +190,7 @@ struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc)
 
 uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c)
 {
-	b->xcode = c;
+	b->exit.code = c;
 	return 1;
 }
 
@@ -190,8 +199,8 @@ static bool may_go_on(const struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
 
-	return !(b->stepping | b->kick | b->stop | b->watched | c->shadow | c->halted |
-		 (c->sysflags & (FL_TF | FL_RF) ? 1 : 0) | (c->dr[7] != b->dr[7]));
+	return !(b->stepping | b->kick | b->stop | b->debug.watched | c->shadow | c->halted |
+		 (c->sysflags & (FL_TF | FL_RF) ? 1 : 0) | (c->dr[7] != b->debug.dr[7]));
 }
 
 static uint64_t leave_or_step(struct bt_vcpu *b)
@@ -218,15 +227,15 @@ static uint64_t find_and_go(struct bt_vcpu *b)
 
 	if (b->intr_wait && c->intf)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (table && b->cur->jt[JT_SLOT((uint32_t)c->rip)]) {
-		b->a.indirects += b->count_entries;
-		return b->tc_base + b->cur->jt[JT_SLOT((uint32_t)c->rip)];
+	if (table && b->jt.cur->jt[JT_SLOT((uint32_t)c->rip)]) {
+		b->account.indirects += b->entries.on;
+		return b->tc_base + b->jt.cur->jt[JT_SLOT((uint32_t)c->rip)];
 	}
 	f = dispatch_find(b, cpu_pc(c));
 	if (!f)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (table && !b->cfg.no_chain)
-		jt_put(b->cur, (uint32_t)c->rip, f->ind);
+		jt_put(b->jt.cur, (uint32_t)c->rip, f->ind);
 	return b->tc_base + f->host;
 }
 
@@ -244,8 +253,9 @@ void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s)
 	const struct cpu *c = &b->v.cpu;
 
 	*s = (struct mode_inputs){
-		.seg = { eight(&c->seg[SEG_CS].base), eight(&c->seg[SEG_CS].attr),
-			 eight(&c->seg[SEG_SS].base), eight(&c->seg[SEG_SS].attr), eight(&c->tr.base) },
+		.seg = { gpr_load64(&c->seg[SEG_CS].base), gpr_load64(&c->seg[SEG_CS].attr),
+			 gpr_load64(&c->seg[SEG_SS].base), gpr_load64(&c->seg[SEG_SS].attr),
+			 gpr_load64(&c->tr.base) },
 		.sysflags = c->sysflags,
 		.cpl = c->cpl,
 	};
@@ -267,67 +277,20 @@ static bool stands(const struct bt_vcpu *b, const struct mode_inputs *was)
 
 uint64_t dispatch_next_from(struct bt_vcpu *b, const struct mode_inputs *was)
 {
-	if (!stands(b, was) || !may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+	if (!stands(b, was) || !may_go_on(b) || (b->jt.dirty_windows | b->jt.unlink_cross) ||
+	    mmu_stale(b->v.mmu))
 		return dispatch_next(b);
 	return find_and_go(b);
 }
 
 uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode)
 {
-	if (!may_go_on(b) || (b->ctx_dirty | b->unlink_cross) || mmu_stale(b->v.mmu))
+	if (!may_go_on(b) || (b->jt.dirty_windows | b->jt.unlink_cross) || mmu_stale(b->v.mmu))
 		return dispatch_next(b);
 	b->mode = mode;
-	b->cur = ctx_get(b, b->cur->win, mode, b->v.cpu.seg[SEG_CS].base);
+	b->jt.cur = ctx_get(b, b->jt.cur->win, mode, b->v.cpu.seg[SEG_CS].base);
 	use_table(b);
 	return find_and_go(b);
-}
-
-void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
-		       uint32_t pc)
-{
-	if (b->event_hit)
-		return;
-	for (unsigned i = 0; i < b->nfilters; i++) {
-		const struct event_filter *f = &b->filters[i];
-
-		if (f->kind != kind || number < f->lo || number > f->hi)
-			continue;
-		b->v.event = (struct engine_hit){
-			.kind = kind, .number = number, .write = write, .val = val, .pc = pc
-		};
-		b->event_hit = true;
-		b->stop = 1;
-		syscall_cache_forget(b);
-		return;
-	}
-}
-
-static enum engine_mode mode_of(uint32_t cr0)
-{
-	if (!(cr0 & CR0_PE))
-		return ENGINE_MODE_REAL;
-	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
-}
-
-void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
-{
-	const struct cpu *c = &b->v.cpu;
-	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
-
-	runtime_event(b, ENGINE_EV_CR, n, now, true, pc);
-	if (n == 0 && mode_of(old) != mode_of(c->cr0))
-		runtime_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
-}
-
-void runtime_vm_changed(struct bt_vcpu *b)
-{
-	const struct cpu *c = &b->v.cpu;
-	bool vm = c->sysflags & FL_VM;
-
-	if (vm == b->was_vm)
-		return;
-	b->was_vm = vm;
-	runtime_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c->cr0), c->cr0, true, cpu_pc(c));
 }
 
 uint64_t dispatch_raise(struct bt_vcpu *b)
@@ -353,16 +316,16 @@ uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 	(void)s;
 	c->rip = eip;
 	b->st.jt_misses++;
-	if (b->kick | b->stop | b->watched)
+	if (b->kick | b->stop | b->debug.watched)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (b->ctx_dirty | b->unlink_cross)
+	if (b->jt.dirty_windows | b->jt.unlink_cross)
 		dispatch_select(b);
 	f = dispatch_find(b, cpu_pc(c));
 	if (!f)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (b->cfg.no_chain)
 		return b->tc_base + f->host;
-	jt_put(b->cur, eip, f->ind);
+	jt_put(b->jt.cur, eip, f->ind);
 	b->st.jt_fills++;
 	return b->tc_base + f->host;
 }
@@ -374,13 +337,13 @@ uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
 
 	(void)ea;
 	c->rip = l->eip;
-	if (b->kick | b->stop | b->watched)
+	if (b->kick | b->stop | b->debug.watched)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (b->ctx_dirty | b->unlink_cross)
+	if (b->jt.dirty_windows | b->jt.unlink_cross)
 		dispatch_select(b);
 	f = dispatch_find(b, l->pc);
 	if (!f) {
-		b->last_exit = l;
+		b->exit.link = l;
 		return dispatch_exit(b, XC_CHAIN);
 	}
 	chain_patch(b, l, f);
@@ -392,7 +355,7 @@ uint64_t dispatch_after_fault(struct bt_vcpu *b)
 {
 	uint64_t r = 1;
 
-	if (b->xcode == XC_EXC)
+	if (b->exit.code == XC_EXC)
 		r = dispatch_raise(b);
 	if (r != 1)
 		account_close(b);

@@ -4,23 +4,24 @@
  * anything else. gs base is set by dispatch_select().
  *
  *   stub_enter   C -> TC: x87/SSE of the guest in, registers in, jump
- *   g_callout    TC -> C function of a site -> TC (x87/SSE stay live)
- *   g_heavy      the same with x87/SSE saved around the function
- *                (both may stand for versions that take the time: adapt/account.h)
- *   g_syscall[]    SYSENTER and SYSEXIT from fragment to fragment, when they can be as they were
- *                last (struct syscall_cache); otherwise g_callout
- *   g_exit       TC -> back to stub_enter's caller
+ *   stub_callout TC -> C function of a site -> TC (x87/SSE stay live)
+ *   stub_callout_fpu  the same with x87/SSE saved around the function
+ *                (both have a timed version: runtime/timing.h)
+ *   stub_enter_kernel, stub_leave_kernel  SYSENTER and SYSEXIT from fragment to fragment, replayed from
+ *                struct syscall_cache while it is valid; otherwise stub_callout
+ *   leave_tc     TC -> back to stub_enter's caller
  *   stub_resume  where the fault handler sends a thread whose state it has
  *                stored: dispatch_after_fault() decides how to go on */
-#include "bt/bt_int.h"
+#include "bt/runtime/stubs.h"
+#include "bt/runtime/dispatch.h"
 
 #define XS(x) #x
 #define O(name, field) [name] "i"(offsetof(struct bt_vcpu, field))
 #define OFFSETS                                                                                              \
-	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, host_rsp), O(ret, ret_addr),    \
-	    O(jt, jt_live), O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu), O(mx, host_mxcsr),            \
-	    O(fcw, host_fcw),                                                                                \
-	    O(xmask, xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
+	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, stubs.host_rsp),                \
+	    O(ret, stubs.ret_addr), O(jt, jt_live), O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu),       \
+	    O(mx, stubs.host_mxcsr), O(fcw, stubs.host_fcw),                                                 \
+	    O(xmask, stubs.xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
 
 #define SAVE_GPRS                                                                                             \
 	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"     \
@@ -78,7 +79,7 @@ __attribute__((naked, used)) void stub_callout(void)
 	    : OFFSETS);
 }
 
-__attribute__((naked, used)) void stub_heavy(void)
+__attribute__((naked, used)) void stub_callout_fpu(void)
 {
 	__asm__ volatile(
 	    SAVE_GPRS
@@ -93,7 +94,7 @@ __attribute__((naked, used)) void stub_heavy(void)
 #define START_CLOCK                                                                                          \
 	"rdtsc\n\tshlq $32, %%rdx\n\torq %%rdx, %%rax\n\tmovq %%rax, %c[start](%%r15)\n\t"                   \
 	"movq %%r9, %c[site](%%r15)\n\t"
-#define STOP_CLOCK "movq %%r15, %%rdi\n\tmovq %%rbx, %%rsi\n\tcall account_call_done\n\t"
+#define STOP_CLOCK "movq %%r15, %%rdi\n\tmovq %%rbx, %%rsi\n\tcall timing_call_done\n\t"
 
 __attribute__((naked, used)) void stub_callout_timed(void)
 {
@@ -102,10 +103,10 @@ __attribute__((naked, used)) void stub_callout_timed(void)
 		      "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
 		      "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
 	    :
-	    : OFFSETS, O(start, a.call_start), O(site, a.call_site));
+	    : OFFSETS, O(start, account.call_start), O(site, account.call_site));
 }
 
-__attribute__((naked, used)) void stub_heavy_timed(void)
+__attribute__((naked, used)) void stub_callout_fpu_timed(void)
 {
 	__asm__ volatile(
 	    SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
@@ -114,7 +115,7 @@ __attribute__((naked, used)) void stub_heavy_timed(void)
 			  "stub_leave") "jmp stub_reload\n\t"
 					"1:\n\t" STOP_CLOCK "jmp stub_leave_saved\n\t"
 	    :
-	    : OFFSETS, O(start, a.call_start), O(site, a.call_site));
+	    : OFFSETS, O(start, account.call_start), O(site, account.call_site));
 }
 
 /* SYSENTER and SYSEXIT as they went last. Flags are the guest's: nothing here changes them. A signal that
@@ -142,8 +143,8 @@ __attribute__((naked, used)) void stub_heavy_timed(void)
 	"movl %[slot], %%r10d\n\tpextl %%r10d, %%r8d, %%r10d\n\tmovq %c[x]+64(%%r15), %%r11\n\t"             \
 	"movl (%%r11,%%r10,4), %%r9d\n\tleaq (%%r9,%%r14), %%r9\n\tjmpq *%%r9\n\t"
 #define SYSCALL_OFFSETS(n)                                                                                   \
-	O(x, syscall[n]), O(wait, intr_wait), O(callout, g_callout), O(seg, v.cpu.seg[SEG_CS]),              \
-	    O(shadow, shadow_live), O(ctx, cur), O(mode, mode), O(selected, selected), O(gs, gs_live),       \
+	O(x, memo.syscall[n]), O(wait, intr_wait), O(callout, stubs.callout), O(seg, v.cpu.seg[SEG_CS]),     \
+	    O(shadow, win.shadow), O(ctx, jt.cur), O(mode, mode), O(selected, win.selected), O(gs, gs_live), \
 	    O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),           \
 	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, imm)),                           \
 	    [slot] "i"(JT_ENTRIES - 1)
@@ -202,10 +203,12 @@ __attribute__((naked)) void stub_enter(__attribute__((unused)) struct bt_vcpu *b
 
 void stub_init(struct bt_vcpu *b)
 {
-	b->g_callout = (uint64_t)stub_callout;
-	b->g_heavy = (uint64_t)stub_heavy;
-	b->g_exit = (uint64_t)leave_tc;
-	b->g_syscall[SYSCALL_ENTER] = (uint64_t)stub_enter_kernel;
-	b->g_syscall[SYSCALL_LEAVE] = (uint64_t)stub_leave_kernel;
+	b->stubs.callout = (uint64_t)stub_callout;
+	b->stubs.callout_fpu = (uint64_t)stub_callout_fpu;
+	b->stubs.exit = (uint64_t)leave_tc;
+	b->stubs.syscall[SYSCALL_ENTER] = (uint64_t)stub_enter_kernel;
+	b->stubs.syscall[SYSCALL_LEAVE] = (uint64_t)stub_leave_kernel;
+	b->miss.fn = dispatch_miss;
+	b->miss_site = &b->miss;
 	syscall_cache_forget(b);
 }

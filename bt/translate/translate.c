@@ -5,15 +5,26 @@
  *
  * Layout of a fragment: indirect entry (checks that the jump table was right
  * about EIP), main entry, [icount budget], [source check], body, stubs. */
-#include "bt/runtime/callout.h"
-#include "bt/lower/lower.h"
+#include "bt/translate/translate.h"
+#include "bt/adapt/policy.h"
+#include "bt/cache/cache.h"
+#include "bt/cache/chain.h"
+#include "bt/cache/history.h"
+#include "bt/debug/debug.h"
+#include "bt/decode/decode.h"
 #include "bt/emit/emit.h"
+#include "bt/emit/exit.h"
+#include "bt/lower/lower.h"
+#include "bt/probe/emit.h"
+#include "bt/runtime/callout.h"
 #include "bt/verify/fragment.h"
 
 #include "base/log.h"
+#include "mm/mmu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Length of the indirect entry, for all but tiny EIPs: it lets the main entry, which loops
  * jump to, start a 32-byte line. */
@@ -175,7 +186,7 @@ static void emit_stubs(struct tx *t)
 		memcpy(s->patch, &rel, 4);
 		s->link->stub = tx_host(t);
 		e_movi64(t, H_R9, (uint64_t)s->link);
-		e_jmp_vcpu(t, OFF(g_callout));
+		e_jmp_vcpu(t, OFF(stubs.callout));
 	}
 }
 
@@ -230,7 +241,8 @@ static void body(struct tx *t)
 		t->ioff[t->i] = (uint16_t)(t->p - t->base);
 		t->sti = false;
 		t->probe_from = t->probe_to = t->p;
-		if (t->b->nprobes && (t->kind == TX_NORMAL || (t->kind == TX_TRANSIENT && !t->b->again)))
+		if (t->b->probes.n &&
+		    (t->kind == TX_NORMAL || (t->kind == TX_TRANSIENT && !t->b->transient.retry)))
 			probe_emit(t, in);
 		lower(t, in);
 		sti_before = t->sti && !(t->i + 1 == max || transfers(&t->in[t->i + 1]));
@@ -312,14 +324,15 @@ static void link_self(struct bt_vcpu *b, struct ccf *f)
 /* For one more fragment, whatever its size. */
 static bool has_room(const struct bt_vcpu *b)
 {
-	return b->tc_pos + 2 * ROOM <= b->tc_end && b->arena_end - b->arena_pos >= 1 << 20;
+	return b->tc.zone.pos + 2 * ROOM <= b->tc.zone.end &&
+	       b->tc.zone.arena_end - b->tc.zone.arena_pos >= 1 << 20;
 }
 
 /* Nothing came of what was allocated since MARK. */
 static void take_back(struct bt_vcpu *b, uint8_t *mark)
 {
-	memset(mark, 0, (size_t)(b->arena_pos - mark));
-	b->arena_pos = mark;
+	memset(mark, 0, (size_t)(b->tc.zone.arena_pos - mark));
+	b->tc.zone.arena_pos = mark;
 }
 
 /* A flush for want of room leaves pinned fragments their counters and takes back the others. */
@@ -327,30 +340,30 @@ static void count_entries(struct tx *t, bool pinned)
 {
 	struct bt_vcpu *b = t->b;
 
-	if (pinned ? b->npin_counted == PIN_COUNTED : b->ncounted == MAX_COUNTED - PIN_COUNTED)
+	if (pinned ? b->entries.npinned == PIN_COUNTED : b->entries.n == MAX_COUNTED - PIN_COUNTED)
 		return;
-	t->f->counter = pinned ? MAX_COUNTED - ++b->npin_counted : b->ncounted++;
-	b->entry_count[t->f->counter] = 0;
-	bump(t, OFF(entry_count) + 8 * (int32_t)t->f->counter);
+	t->f->counter = pinned ? MAX_COUNTED - ++b->entries.npinned : b->entries.n++;
+	b->entries.count[t->f->counter] = 0;
+	bump(t, OFF(entries.count) + 8 * (int32_t)t->f->counter);
 }
 
 static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind);
 
 static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
 {
-	uint8_t *mark = b->arena_pos;
+	uint8_t *mark = b->tc.zone.arena_pos;
 	struct cpu *c = &b->v.cpu;
 	struct tx *t = b->tx;
 	struct ccf *f;
 	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
 	uint32_t start =
-	    kind == TX_NORMAL ? ((b->tc_pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient_host;
+	    kind == TX_NORMAL ? ((b->tc.zone.pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient.host;
 	uint8_t *imm = NULL;
 	bool mixed;
 
 	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = t->i = 0;
 	t->sti = t->done = false;
-	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient_ccf;
+	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient.record;
 	if (kind != TX_NORMAL)
 		memset(f, 0, sizeof(*f));
 	t->b = b;
@@ -365,7 +378,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 		take_back(b, mark);
 		return NULL;
 	}
-	mixed = f->page == UINT32_MAX || b->pages[f->page].mixed;
+	mixed = f->page == UINT32_MAX || b->tc.pages[f->page].mixed;
 	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
 	if (kind == TX_NORMAL &&
 	    (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
@@ -377,15 +390,15 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
 	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
 
-	t->base = t->p = b->rw + start;
+	t->base = t->p = b->tc.rw + start;
 	f->ind = start;
 	if (kind == TX_NORMAL)
 		indirect_entry(t);
 	f->host = tx_host(t);
-	if (b->icount && kind == TX_NORMAL)
+	if (b->icount.on && kind == TX_NORMAL)
 		imm = budget_check(t);
 	f->counter = NOT_COUNTED;
-	if (b->count_entries && kind == TX_NORMAL)
+	if (b->entries.on && kind == TX_NORMAL)
 		count_entries(t, pinned);
 	if (f->checked)
 		source_check(t);
@@ -395,7 +408,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	if (f->hsize > ROOM) {
 		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc,
 			 f->hsize);
-		b->xcode = XC_ERROR;
+		b->exit.code = XC_ERROR;
 		return NULL;
 	}
 	b->st.translations++;
@@ -403,14 +416,14 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	b->st.host_bytes += f->hsize;
 	b->st.guest_bytes += f->glen;
 	if (b->cfg.verify && verify_ccf(b, f)) {
-		b->xcode = XC_ERROR;
+		b->exit.code = XC_ERROR;
 		return NULL;
 	}
 	if (kind != TX_NORMAL) {
-		b->transient = f;
+		b->transient.ccf = f;
 		return f;
 	}
-	b->tc_pos = (tx_host(t) + 15) & ~15u;
+	b->tc.zone.pos = (tx_host(t) + 15) & ~15u;
 	f->pinned = pinned;
 	f->made = __builtin_ia32_rdtsc();
 	cache_insert(b, f);
@@ -419,8 +432,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	    f->host);
 	if (!b->cfg.no_chain)
 		link_self(b, f);
-	if (!pinned && (!has_room(b) || b->norder + 1 >= b->cap_order))
-		b->full = true;
+	if (!pinned && (!has_room(b) || b->tc.norder + 1 >= b->tc.cap_order))
+		b->tc.full = true;
 	return f;
 }
 
@@ -428,14 +441,14 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
  * the next one uses again: a guest may have millions of them between two flushes. */
 static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind)
 {
-	uint8_t *pos = b->arena_pos;
+	uint8_t *pos = b->tc.zone.arena_pos;
 	struct ccf *f;
 
-	memset(b->once, 0, b->once_used);
-	b->arena_pos = b->once;
+	memset(b->transient.arena, 0, b->transient.arena_used);
+	b->tc.zone.arena_pos = b->transient.arena;
 	f = translate_to_zone(b, kind, false);
-	b->once_used = (uint32_t)(b->arena_pos - b->once);
-	b->arena_pos = pos;
+	b->transient.arena_used = (uint32_t)(b->tc.zone.arena_pos - b->transient.arena);
+	b->tc.zone.arena_pos = pos;
 	return f;
 }
 
@@ -445,16 +458,16 @@ static bool pin_now(struct bt_vcpu *b)
 	uint32_t pc = cpu_pc(&b->v.cpu), dead = 0;
 	bool room;
 
-	for (unsigned i = 0; i < b->npins; i++) {
-		if (b->pins[i].pc != pc)
+	for (unsigned i = 0; i < b->tc.npins; i++) {
+		if (b->tc.pins[i].pc != pc)
 			continue;
-		cache_zones(b);
+		cache_swap_zones(b);
 		room = has_room(b);
-		cache_zones(b);
-		for (uint32_t k = 0; k < b->npinned && !room; k++)
-			dead += b->order[k]->dead;
-		if (dead > b->npinned / 2)
-			b->want_flush = true;
+		cache_swap_zones(b);
+		for (uint32_t k = 0; k < b->tc.npinned && !room; k++)
+			dead += b->tc.order[k]->dead;
+		if (dead > b->tc.npinned / 2)
+			b->tc.flush_wanted = true;
 		return room;
 	}
 	return false;
@@ -462,16 +475,40 @@ static bool pin_now(struct bt_vcpu *b)
 
 struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 {
-	bool pinned = kind == TX_NORMAL && b->npins && pin_now(b);
+	bool pinned = kind == TX_NORMAL && b->tc.npins && pin_now(b);
 	uint64_t start = __builtin_ia32_rdtsc();
 	struct ccf *f;
 
 	if (pinned)
-		cache_zones(b);
+		cache_swap_zones(b);
 	f = kind == TX_NORMAL ? translate_to_zone(b, kind, pinned) : translate_once(b, kind);
 	if (pinned)
-		cache_zones(b);
+		cache_swap_zones(b);
 	if (kind == TX_NORMAL)
-		cost_add(&b->translate, __builtin_ia32_rdtsc() - start);
+		cost_add(&b->adapt.translate, __builtin_ia32_rdtsc() - start);
 	return f;
+}
+
+bool translate_init(struct bt_vcpu *b)
+{
+	struct tx *t = calloc(1, sizeof(*t));
+
+	b->tx = t;
+	b->transient.record = calloc(1, sizeof(*b->transient.record));
+	if (!t || !b->transient.record)
+		return false;
+	t->b = b;
+	t->p = b->tc.rw;
+	/* TC offset 0: where an empty jump-table entry leads. */
+	e_ld64(t, H_R9, OFF(miss_site));
+	e_jmp_vcpu(t, OFF(stubs.callout));
+	b->transient.host = (tx_host(t) + 63) & ~63u;
+	b->tc.stub_end = b->transient.host + 8192;
+	return true;
+}
+
+void translate_fini(struct bt_vcpu *b)
+{
+	free(b->tx);
+	free(b->transient.record);
 }

@@ -2,6 +2,7 @@
  * Handing fragments to the independent verifier: what it may take for granted is
  * only where the cache is and which addresses are entries. */
 #include "bt/verify/fragment.h"
+#include "bt/cache/cache.h"
 #include "bt/verify/verify.h"
 
 #include <stdio.h>
@@ -11,8 +12,9 @@
 		offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f)                                \
 	}
 static const struct verify_range writable[] = {
-	PART(v.cpu.rip), PART(v.cpu.intf),  PART(budget),      PART(scratch),	  PART(bounce),
-	PART(mmio_lin),	 PART(probe_count), PART(probe_match), PART(entry_count), PART(a.indirects),
+	PART(v.cpu.rip),     PART(v.cpu.intf),	      PART(icount.left),  PART(scratch),
+	PART(bounce),	     PART(exit.mmio_lin),     PART(probes.count), PART(probes.match),
+	PART(entries.count), PART(account.indirects),
 };
 
 /* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */
@@ -30,17 +32,18 @@ static bool ok_target(void *ctx, uint64_t host)
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 {
 	struct verify_env env = { .tc_base = b->tc_base,
-				  .tc_size = b->tc_size,
+				  .tc_size = b->tc.size,
 				  .vcpu_size = sizeof(*b),
 				  .writable = writable,
 				  .nwritable = ARRAY_LEN(writable),
-				  .quarter = OFF(quarter),
-				  .shadow = OFF(shadow_live),
-				  .shadow_quarter = OFF(shadow_quarter),
-				  .trap = OFF(trap_page),
-				  .exit = OFF(g_exit),
-				  .call = { OFF(g_callout), OFF(g_heavy), OFF(g_syscall[SYSCALL_ENTER]),
-					    OFF(g_syscall[SYSCALL_LEAVE]) },
+				  .quarter = OFF(win.quarter),
+				  .shadow = OFF(win.shadow),
+				  .shadow_quarter = OFF(win.shadow_quarter),
+				  .trap = OFF(guard.trap_page),
+				  .exit = OFF(stubs.exit),
+				  .call = { OFF(stubs.callout), OFF(stubs.callout_fpu),
+					    OFF(stubs.syscall[SYSCALL_ENTER]),
+					    OFF(stubs.syscall[SYSCALL_LEAVE]) },
 				  .record = OFF(miss_site),
 				  .table_bits = JT_BITS,
 				  .strings = true,
@@ -53,7 +56,7 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 		b->verifier = bt_verifier_new();
 	env.v = b->verifier;
 	b->st.verify_runs++;
-	why = bt_verify(&env, b->rw + f->ind, f->host + f->hsize - f->ind, b->tc_base + f->ind, &e);
+	why = bt_verify(&env, b->tc.rw + f->ind, f->host + f->hsize - f->ind, b->tc_base + f->ind, &e);
 	if (!why)
 		return 0;
 	b->st.verify_fails++;

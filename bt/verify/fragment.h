@@ -2,7 +2,7 @@
  * Handing fragments to the independent verifier (bt/verify/verify.h). */
 #ifndef BT_VERIFY_FRAGMENT_H
 #define BT_VERIFY_FRAGMENT_H
-#include "bt/bt_int.h"
+#include "bt/state/vcpu.h"
 
 /* Check F; 0 when it holds, -1 with the finding in v.error. */
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f);

@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The lives of fragments, and what adaptation made of their cost, as tables. */
-#include "bt/bt_int.h"
+#include "bt/adapt/account.h"
+#include "bt/cache/history.h"
+#include "bt/view/view.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-const char *const drop_names[DROP_REASONS] = {
-#define DROP(id, name) name,
-	DROPS
-#undef DROP
-};
-
-uint64_t host_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* TSC cycles in a millisecond, as seen since the vCPU was made. */
 static double cycles_per_ms(const struct bt_vcpu *b)
 {
-	uint64_t ns = host_ns() - b->ns_start;
+	uint64_t ns = account_host_ns() - b->history.ns_start;
 
-	return ns ? (double)(__builtin_ia32_rdtsc() - b->tsc_start) * 1e6 / (double)ns : 1;
+	return ns ? (double)(__builtin_ia32_rdtsc() - b->history.tsc_start) * 1e6 / (double)ns : 1;
 }
 
 /* "" or an address: false when it is neither. */
@@ -69,7 +54,7 @@ static void history_row(const struct bt_vcpu *b, uint64_t number, const struct h
 	bool dropped = h->what == HISTORY_DROPPED, all = h->what == HISTORY_FLUSHED;
 
 	k->row(k,
-	       (struct value[]){ V_UINT(number), V_REAL((double)(h->tsc - b->tsc_start) / per_ms),
+	       (struct value[]){ V_UINT(number), V_REAL((double)(h->tsc - b->history.tsc_start) / per_ms),
 				 all ? V_NONE : V_ADDR(h->pc), V_STR(events[h->what]),
 				 h->what == HISTORY_MADE ? V_NONE : V_STR(drop_names[h->why]),
 				 h->by ? V_ADDR(h->by) : V_NONE, all ? V_NONE : V_UINT(h->insns),
@@ -84,7 +69,8 @@ static void live_row(const struct bt_vcpu *b, const struct ccf *f, double per_ms
 
 	for (unsigned i = 0; i < TRAP_CAUSES; i++)
 		traps += f->traps[i];
-	k->row(k, (struct value[]){ V_NONE, V_REAL((double)(__builtin_ia32_rdtsc() - b->tsc_start) / per_ms),
+	k->row(k, (struct value[]){ V_NONE,
+				    V_REAL((double)(__builtin_ia32_rdtsc() - b->history.tsc_start) / per_ms),
 				    V_ADDR(f->pc), V_STR(f->pinned ? "lives, pinned" : "lives"), V_NONE,
 				    V_NONE, V_UINT(f->ninsn), V_UINT(f->hsize), counted(ccf_entries(b, f)),
 				    V_UINT(traps), V_UINT(f->callouts), V_UINT(f->cycles) });
@@ -93,22 +79,22 @@ static void live_row(const struct bt_vcpu *b, const struct ccf *f, double per_ms
 static const char *history_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct bt_vcpu *b = owner;
-	uint64_t first = b->nhistory > MAX_HISTORY ? b->nhistory - MAX_HISTORY : 0;
+	uint64_t first = b->history.n > MAX_HISTORY ? b->history.n - MAX_HISTORY : 0;
 	double per_ms = cycles_per_ms(b);
 	uint32_t pc;
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))
 		return "takes an address (a number; ccf-history takes expressions)";
-	for (uint64_t i = first; i < b->nhistory; i++) {
-		const struct history *h = &b->history[i % MAX_HISTORY];
+	for (uint64_t i = first; i < b->history.n; i++) {
+		const struct history *h = &b->history.ring[i % MAX_HISTORY];
 
 		if (any || h->what == HISTORY_FLUSHED || pc - h->pc < h->guest)
 			history_row(b, i + 1, h, per_ms, k);
 	}
-	for (uint32_t i = 0; !any && i < b->norder; i++)
-		if (!b->order[i]->dead && pc - b->order[i]->pc < b->order[i]->glen)
-			live_row(b, b->order[i], per_ms, k);
+	for (uint32_t i = 0; !any && i < b->tc.norder; i++)
+		if (!b->tc.order[i]->dead && pc - b->tc.order[i]->pc < b->tc.order[i]->glen)
+			live_row(b, b->tc.order[i], per_ms, k);
 	return NULL;
 }
 
@@ -179,26 +165,26 @@ static void saving_row(const struct saving *s, struct row_sink *k)
 static const char *savings_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct bt_vcpu *b = owner;
-	uint64_t first = b->nhistory > MAX_HISTORY ? b->nhistory - MAX_HISTORY : 0;
+	uint64_t first = b->history.n > MAX_HISTORY ? b->history.n - MAX_HISTORY : 0;
 	struct saving *t;
 	uint32_t pc;
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))
 		return "takes an address (a number)";
-	if (!b->count_entries)
+	if (!b->entries.on)
 		return "entries are not counted (count on)";
 	t = calloc(SAVINGS, sizeof(*t));
 	if (!t)
 		return "out of memory";
-	for (uint64_t i = first; i < b->nhistory; i++) {
-		const struct history *h = &b->history[i % MAX_HISTORY];
+	for (uint64_t i = first; i < b->history.n; i++) {
+		const struct history *h = &b->history.ring[i % MAX_HISTORY];
 
 		if (h->what == HISTORY_DROPPED && (any || pc - h->pc < h->guest))
 			life(t, h->pc, h->entries, h->cycles, h->why == DROP_PROMOTED);
 	}
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		const struct ccf *f = b->tc.order[i];
 
 		if (!f->dead && (any || pc - f->pc < f->glen))
 			life(t, f->pc, ccf_entries(b, f), f->cycles, false);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * How well the translation does, as views: the cache's totals and ratios, and which
  * way the sensitive instructions went. */
-#include "bt/bt_int.h"
+#include "bt/adapt/policy.h"
+#include "bt/cache/history.h"
+#include "bt/view/view.h"
 
 #include <ctype.h>
 
@@ -28,7 +30,7 @@ static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const
 
 	for (unsigned at = f->host - f->ind; at < f->body; at += z.length, n++)
 		if (!ZYAN_SUCCESS(
-			ZydisDecoderDecodeInstruction(d, NULL, b->rw + f->ind + at, f->body - at, &z)))
+			ZydisDecoderDecodeInstruction(d, NULL, b->tc.rw + f->ind + at, f->body - at, &z)))
 			break;
 	return n;
 }
@@ -36,13 +38,13 @@ static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const
 static struct live add_up(const struct bt_vcpu *b)
 {
 	struct live l = { 0 };
-	uint32_t step = b->norder / DECODED + 1;
+	uint32_t step = b->tc.norder / DECODED + 1;
 	ZydisDecoder d;
 
 	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	ZydisDecoderEnableMode(&d, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		const struct ccf *f = b->tc.order[i];
 
 		if (f->dead)
 			continue;
@@ -88,10 +90,10 @@ static void put(struct row_sink *k, const struct tc_row *r, unsigned n)
 static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_sink *k)
 {
 	const struct tc_row r[] = {
-		{ "tc_size", V_UINT(b->tc_size), "bytes of translation cache" },
-		{ "tc_used", V_UINT(b->tc_pos), "bytes handed out" },
+		{ "tc_size", V_UINT(b->tc.size), "bytes of translation cache" },
+		{ "tc_used", V_UINT(b->tc.zone.pos), "bytes handed out" },
 		{ "fragments", V_UINT(l->ccfs), "CCFs that can run" },
-		{ "dead", V_UINT(b->norder - l->ccfs), "CCFs dropped, space not yet reclaimed" },
+		{ "dead", V_UINT(b->tc.norder - l->ccfs), "CCFs dropped, space not yet reclaimed" },
 		{ "translations", V_UINT(b->st.translations), "TUs translated" },
 		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
 		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
@@ -108,18 +110,19 @@ static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 
 static void flow_rows(const struct bt_vcpu *b, const struct live *l, struct row_sink *k)
 {
-	bool counted = b->count_entries && b->a.indirects;
-	uint64_t misses = b->st.jt_misses - b->a.misses_before, entries = l->entries + b->a.entries_gone;
-	uint64_t hits = b->a.indirects > misses ? b->a.indirects - misses : 0;
+	bool counted = b->entries.on && b->account.indirects;
+	uint64_t misses = b->st.jt_misses - b->account.misses_before,
+		 entries = l->entries + b->account.entries_gone;
+	uint64_t hits = b->account.indirects > misses ? b->account.indirects - misses : 0;
 	const struct tc_row r[] = {
 		{ "exits", V_UINT(l->exits), "direct exits of live CCFs" },
 		{ "exits_linked", V_UINT(l->linked), "of these, patched to jump to their target" },
 		{ "chaining", percent(l->linked, l->exits), "percent of direct exits that are linked" },
 		{ "chains", V_UINT(b->st.chains), "direct exits linked since the start" },
-		{ "entries", b->count_entries ? V_UINT(entries) : V_NONE, "CCFs entered since count on" },
-		{ "indirects", b->count_entries ? V_UINT(b->a.indirects) : V_NONE,
+		{ "entries", b->entries.on ? V_UINT(entries) : V_NONE, "CCFs entered since count on" },
+		{ "indirects", b->entries.on ? V_UINT(b->account.indirects) : V_NONE,
 		  "indirect transfers of control since count on" },
-		{ "jt_hit_rate", counted ? percent(hits, b->a.indirects) : V_NONE,
+		{ "jt_hit_rate", counted ? percent(hits, b->account.indirects) : V_NONE,
 		  "percent of indirect transfers that the jump table knew, since count on" },
 		{ "jt_misses", V_UINT(b->st.jt_misses), "indirect transfers the jump table did not know" },
 		{ "jt_fills", V_UINT(b->st.jt_fills), "jump table entries written" },
@@ -138,7 +141,7 @@ static const struct {
 	const char *help;
 } drops[DROP_REASONS] = {
 #define DROP(id, text) { "drops_" #id, "CCFs dropped: " text },
-	DROPS
+#include "bt/state/drop.def"
 #undef DROP
 };
 
@@ -151,8 +154,8 @@ static void drop_rows(const struct bt_vcpu *b, struct row_sink *k)
 		for (; drops[i].name[n]; n++)
 			name[n] = (char)tolower(drops[i].name[n]);
 		name[n] = 0;
-		if (b->a.drops[i])
-			put(k, &(struct tc_row){ name, V_UINT(b->a.drops[i]), drops[i].help }, 1);
+		if (b->account.drops[i])
+			put(k, &(struct tc_row){ name, V_UINT(b->account.drops[i]), drops[i].help }, 1);
 	}
 }
 
@@ -161,8 +164,8 @@ static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
 	const struct tc_row r[] = {
 		{ "smc_drops", V_UINT(b->st.smc_drops), "pages whose code was dropped because of a write" },
 		{ "flushes", V_UINT(b->st.flushes), "times the whole cache was emptied" },
-		{ "flushes_full", V_UINT(b->a.flushes_full), "of these, because it was full" },
-		{ "flushes_choice", V_UINT(b->st.flushes - b->a.flushes_full),
+		{ "flushes_full", V_UINT(b->account.flushes_full), "of these, because it was full" },
+		{ "flushes_choice", V_UINT(b->st.flushes - b->account.flushes_full),
 		  "of these, by the user's choices" },
 		{ "context_flushes", V_UINT(b->st.ctx_flushes), "jump tables emptied" },
 		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: to themselves" },
@@ -224,11 +227,11 @@ struct usage {
 static void gather(const struct bt_vcpu *b, struct usage u[SENS_KINDS])
 {
 	for (unsigned k = 0; k < SENS_KINDS; k++) {
-		u[k].count[2] = (double)b->a.intc_gone[k];
-		u[k].cycles[2] = (double)b->a.work_gone[k];
+		u[k].count[2] = (double)b->account.intc_gone[k];
+		u[k].cycles[2] = (double)b->account.work_gone[k];
 	}
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		const struct ccf *f = b->tc.order[i];
 		double n = ccf_entries(b, f) != UINT64_MAX ? (double)ccf_entries(b, f) : 0;
 
 		for (unsigned s = 0; s < f->nsens && !f->dead; s++) {
@@ -252,9 +255,10 @@ static void called(const struct bt_vcpu *b, unsigned k, enum way w, struct usage
 	for (unsigned kind = 0; kind < CO_KINDS; kind++) {
 		unsigned i = CALL_SLOT(kind, k) + w;
 
-		n += b->a.called[i] - (b->count_entries ? b->a.called_before[i] : 0);
-		cycles += b->a.timed[i].cycles - (b->count_entries ? b->a.timed_before[i].cycles : 0);
-		timed += b->a.timed[i].count - (b->count_entries ? b->a.timed_before[i].count : 0);
+		n += b->account.called[i] - (b->entries.on ? b->account.called_before[i] : 0);
+		cycles +=
+		    b->account.timed[i].cycles - (b->entries.on ? b->account.timed_before[i].cycles : 0);
+		timed += b->account.timed[i].count - (b->entries.on ? b->account.timed_before[i].count : 0);
 	}
 	u->count[to] += (double)n;
 	u->untimed[to] |= n && !timed;
@@ -274,8 +278,8 @@ static void complete(const struct bt_vcpu *b, unsigned k, struct usage *u)
 	if (entered > 0)
 		u->cycles[2] *= u->count[2] / entered; /* what called out is not counted twice */
 	if (k == SENS_RDTSC)
-		u->cycles[2] += u->count[2] * (double)b->a.rdtsc_cost;
-	u->unknown[2] = u->untimed[2] = !b->count_entries && u->sites[2];
+		u->cycles[2] += u->count[2] * (double)b->account.rdtsc_cost;
+	u->unknown[2] = u->untimed[2] = !b->entries.on && u->sites[2];
 }
 
 static void usage_rows(const char *kind, const struct usage *u, struct row_sink *k)

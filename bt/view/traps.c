@@ -2,7 +2,10 @@
  * What the engine's interventions cost, as views: traps by cause, callouts by kind,
  * the guest instructions that trap. The numbers are adapt/account_setup.c's; what is computed from
  * them (rates, means, savings) is computed here. */
-#include "bt/bt_int.h"
+#include "bt/adapt/account.h"
+#include "bt/adapt/adapt.h"
+#include "bt/adapt/policy.h"
+#include "bt/view/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +70,8 @@ const char *callout_name(unsigned kind)
 /* Seconds in CYCLES of the host. */
 static double seconds(const struct bt_vcpu *b, uint64_t cycles)
 {
-	uint64_t ns = host_ns() - b->ns_start, tsc = __builtin_ia32_rdtsc() - b->tsc_start;
+	uint64_t ns = account_host_ns() - b->history.ns_start,
+		 tsc = __builtin_ia32_rdtsc() - b->history.tsc_start;
 
 	return tsc ? (double)cycles * ((double)ns / (double)tsc) / 1e9 : 0;
 }
@@ -88,7 +92,7 @@ static struct value estimate(const struct timed *t, uint64_t count)
 /* A second, over the last interval, of what was THEN and is COUNT now. */
 static struct value rate(const struct bt_vcpu *b, uint64_t then, uint64_t count)
 {
-	double s = seconds(b, account_now(b) - b->a.snap[0].at);
+	double s = seconds(b, account_now(b) - b->account.snap[0].at);
 
 	if (s < 0.01)
 		return V_NONE;
@@ -107,7 +111,8 @@ struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c)
 	struct value sum = V_NONE;
 
 	for (unsigned i = 0; c < SITE_CAUSES && i < VERDICTS; i++) {
-		struct value one = cycles_saved(&b->verdicts[i].trap[c], &b->verdicts[i].after[c]);
+		struct value one =
+		    cycles_saved(&b->adapt.verdicts[i].trap[c], &b->adapt.verdicts[i].after[c]);
 
 		if (one.type == VAL_INT)
 			sum = V_INT(one.i + (sum.type == VAL_INT ? sum.i : 0));
@@ -138,8 +143,8 @@ static const struct view_col trap_cols[] = {
 static void sites_by_cause(const struct bt_vcpu *b, uint64_t n[TRAP_CAUSES])
 {
 	for (unsigned i = 0; i < PLACES; i++)
-		if (b->a.places[i].pc && b->a.places[i].count)
-			n[b->a.places[i].cause]++;
+		if (b->account.places[i].pc && b->account.places[i].count)
+			n[b->account.places[i].cause]++;
 }
 
 static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
@@ -150,13 +155,14 @@ static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
 	(void)arg;
 	sites_by_cause(b, sites);
 	for (unsigned i = 0; i < TRAP_CAUSES; i++) {
-		uint64_t n = b->st.traps[i], cycles = b->a.trap_cycles[i], guilty = b->a.guilty[i];
+		uint64_t n = b->st.traps[i], cycles = b->account.trap_cycles[i],
+			 guilty = b->account.guilty[i];
 		const struct cause_state *c =
-		    causes[i].instead < CAUSES ? &b->causes[causes[i].instead] : NULL;
+		    causes[i].instead < CAUSES ? &b->adapt.causes[causes[i].instead] : NULL;
 
 		k->row(k, (struct value[]){
-			      V_STR(causes[i].name), V_UINT(n), rate(b, b->a.snap[0].traps[i], n),
-			      V_UINT(cycles), mean(cycles, b->a.trap_timed[i]),
+			      V_STR(causes[i].name), V_UINT(n), rate(b, b->account.snap[0].traps[i], n),
+			      V_UINT(cycles), mean(cycles, b->account.trap_timed[i]),
 			      i == TRAP_POLL ? V_NONE : V_UINT(sites[i]),
 			      account_adapts(i) ? V_UINT(n - guilty) : V_NONE,
 			      account_adapts(i) ? V_UINT(guilty) : V_NONE, c ? V_UINT(c->after.n) : V_NONE,
@@ -193,7 +199,7 @@ static const char *callout_rows(void *owner, const char *arg, struct row_sink *k
 
 		k->row(k,
 		       (struct value[]){ V_STR(callouts[i].name), V_UINT(n),
-					 rate(b, b->a.snap[0].callouts[i], n), estimate(&t, n),
+					 rate(b, b->account.snap[0].callouts[i], n), estimate(&t, n),
 					 mean(t.cycles, t.count), V_UINT(t.count), V_STR(callouts[i].help) });
 	}
 	return NULL;
@@ -212,14 +218,14 @@ static const char *verdict_word(const struct verdict *v, unsigned mask)
 		return NULL;
 	if (!v)
 		return "innocent";
-	return v->guilty & mask ? "promoted" : v->barred & mask ? "demoted" : "innocent";
+	return v->guilty & mask ? "promoted" : v->excluded & mask ? "demoted" : "innocent";
 }
 
 const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered)
 {
 	*covered = false;
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		const struct ccf *f = b->tc.order[i];
 
 		if (f->dead || pc - f->pc >= f->glen)
 			continue;
@@ -282,12 +288,12 @@ static int by_cycles(const void *x, const void *y)
 
 struct value since_start_ms(const struct bt_vcpu *b, uint64_t tsc)
 {
-	return V_REAL(1000 * seconds(b, tsc - b->tsc_start));
+	return V_REAL(1000 * seconds(b, tsc - b->history.tsc_start));
 }
 
-struct value judged_ms(const struct bt_vcpu *b, const struct verdict *v)
+struct value decided_ms(const struct bt_vcpu *b, const struct verdict *v)
 {
-	return v && v->judged ? since_start_ms(b, v->judged) : V_NONE;
+	return v && v->decided ? since_start_ms(b, v->decided) : V_NONE;
 }
 
 static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink *k)
@@ -304,7 +310,7 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 		      guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
 		      known ? V_UINT(v->after[c].n) : V_NONE,
 		      known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
-		      guilt ? judged_ms(b, v) : V_NONE });
+		      guilt ? decided_ms(b, v) : V_NONE });
 }
 
 static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
@@ -321,8 +327,8 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 	if (!list)
 		return "no memory";
 	for (unsigned i = 0; i < PLACES; i++)
-		if (b->a.places[i].pc && (!arg[0] || b->a.places[i].cause == cause))
-			list[n++] = &b->a.places[i];
+		if (b->account.places[i].pc && (!arg[0] || b->account.places[i].cause == cause))
+			list[n++] = &b->account.places[i];
 	qsort(list, n, sizeof(*list), by_cycles);
 	for (unsigned i = 0; i < n; i++)
 		place_row(b, list[i], k);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What is shown of adaptation: causes, sites with their verdicts, the log; pins. */
-#include "bt/bt_int.h"
+#include "bt/adapt/adapt.h"
+#include "bt/adapt/policy.h"
+#include "bt/view/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (unsigned c = 0; c < CAUSES; c++) {
-		const struct cause_state *s = &b->causes[c];
+		const struct cause_state *s = &b->adapt.causes[c];
 
 		k->row(k, (struct value[]){
 			      V_STR(cause_infos[c].name), V_BOOL(adapt_on(s)), V_UINT(s->threshold),
@@ -85,7 +87,7 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 {
 	const char *verdict = c < 0			    ? ""
 			      : guilty_of(v, (enum cause)c) ? "promoted"
-			      : v->barred >> c & 1	    ? "demoted"
+			      : v->excluded >> c & 1	    ? "demoted"
 							    : "innocent";
 
 	k->row(k, (struct value[]){
@@ -94,12 +96,12 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 			    : c == CAUSE_DIVIDE ? "divide"
 						: "memory"),
 		      V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
-		      V_STR(site_form(b, v)), c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->odd),
+		      V_STR(site_form(b, v)), c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->failures),
 		      c < 0 ? V_NONE : V_UINT(v->trap[c].n),
 		      c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
 		      c < 0 ? V_NONE : V_UINT(v->after[c].n),
 		      c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
-		      c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]), judged_ms(b, v) });
+		      c < 0 ? V_NONE : cycles_saved(&v->trap[c], &v->after[c]), decided_ms(b, v) });
 }
 
 static int by_pc(const void *x, const void *y)
@@ -114,7 +116,7 @@ static void rows_of(const struct bt_vcpu *b, const struct verdict *v, bool all, 
 	bool shown = false;
 
 	for (int c = 0; c < SITE_CAUSES; c++) {
-		if (!((v->guilty | v->barred) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
+		if (!((v->guilty | v->excluded) >> c & 1) && !(all && (v->trap[c].n || v->after[c].n)))
 			continue;
 		site_row(b, v, c, k);
 		shown = true;
@@ -132,8 +134,8 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 	if (!list)
 		return "no memory";
 	for (unsigned i = 0; i < VERDICTS; i++)
-		if (b->verdicts[i].pc)
-			list[n++] = &b->verdicts[i];
+		if (b->adapt.verdicts[i].pc)
+			list[n++] = &b->adapt.verdicts[i];
 	qsort(list, n, sizeof(*list), by_pc);
 	for (unsigned i = 0; i < n; i++)
 		rows_of(b, list[i], !strcmp(arg, "all"), k);
@@ -190,19 +192,19 @@ static uint64_t cost_after(const struct bt_vcpu *b, const struct adapt_entry *e)
 		return e->after;
 	if (v && v->after[e->cause].n)
 		return cost_mean(&v->after[e->cause]);
-	return e->cause == CAUSE_MISS ? b->cost.precheck : 0;
+	return e->cause == CAUSE_MISS ? b->adapt.cost.precheck : 0;
 }
 
 static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct bt_vcpu *b = owner;
-	uint64_t first = b->nevents > MAX_EVENTS ? b->nevents - MAX_EVENTS : 0;
+	uint64_t first = b->adapt.nlog > MAX_ADAPT_LOG ? b->adapt.nlog - MAX_ADAPT_LOG : 0;
 
 	(void)arg;
-	for (uint64_t i = first; i < b->nevents; i++) {
-		const struct adapt_entry *e = &b->events[i % MAX_EVENTS];
+	for (uint64_t i = first; i < b->adapt.nlog; i++) {
+		const struct adapt_entry *e = &b->adapt.log[i % MAX_ADAPT_LOG];
 		uint64_t after = cost_after(b, e);
-		bool verdict = e->what <= ADAPT_BARRED;
+		bool verdict = e->what <= ADAPT_EXCLUDED;
 		char text[200];
 
 		event_text(e, text, sizeof(text));
@@ -231,13 +233,13 @@ static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
 	struct bt_vcpu *b = owner;
 
 	(void)arg;
-	for (unsigned i = 0; i < b->npins; i++) {
+	for (unsigned i = 0; i < b->tc.npins; i++) {
 		uint64_t n[2] = { 0 };
 
-		for (uint32_t o = 0; o < b->norder; o++)
-			if (!b->order[o]->dead && b->order[o]->pc == b->pins[i].pc)
-				n[b->order[o]->pinned]++;
-		k->row(k, (struct value[]){ V_ADDR(b->pins[i].pc), V_UINT(n[1]), V_UINT(n[0]) });
+		for (uint32_t o = 0; o < b->tc.norder; o++)
+			if (!b->tc.order[o]->dead && b->tc.order[o]->pc == b->tc.pins[i].pc)
+				n[b->tc.order[o]->pinned]++;
+		k->row(k, (struct value[]){ V_ADDR(b->tc.pins[i].pc), V_UINT(n[1]), V_UINT(n[0]) });
 	}
 	return NULL;
 }

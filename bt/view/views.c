@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the translator shows of fragments: the table of all, one in detail. Totals are in
  * view/tc.c, traps and callouts in view/traps.c. */
-#include "bt/bt_int.h"
+#include "bt/adapt/policy.h"
+#include "bt/decode/patch.h"
+#include "bt/fault/fault.h"
+#include "bt/probe/emit.h"
+#include "bt/view/view.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* ---- info ccf ---- */
 
@@ -49,8 +52,8 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 	struct bt_vcpu *b = owner;
 
 	(void)arg;
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		struct ccf *f = b->tc.order[i];
 		uint64_t traps = 0, in = 0, out = 0;
 		char mode[16];
 
@@ -70,7 +73,7 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 					    V_HEX(b->tc_base + f->host),
 					    V_UINT(f->hsize),
 					    f->counter == NOT_COUNTED ? V_NONE
-								      : V_UINT(b->entry_count[f->counter]),
+								      : V_UINT(b->entries.count[f->counter]),
 					    V_UINT(traps),
 					    V_UINT(f->traps[TRAP_FILL]),
 					    V_UINT(f->traps[TRAP_TRUE]),
@@ -173,8 +176,8 @@ bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 {
 	struct bt_vcpu *b = (struct bt_vcpu *)v;
 
-	for (uint32_t i = 0; i < b->norder; i++) {
-		struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		struct ccf *f = b->tc.order[i];
 
 		if (f->dead || (uint32_t)pc - f->pc >= f->glen || n--)
 			continue;
@@ -183,7 +186,7 @@ bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 					     .insns = f->ninsn,
 					     .guest_bytes = f->glen,
 					     .host_bytes = f->host + f->hsize - f->ind,
-					     .host = b->rw + f->ind,
+					     .host = b->tc.rw + f->ind,
 					     .host_addr = b->tc_base + f->ind,
 					     .code16 = !(f->mode & MODE_D),
 					     .guest_off = guest_off,

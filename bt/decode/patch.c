@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest code changed in the translation only: the translator reads a patch's bytes
  * where the guest, which cannot see it, still has its own. */
-#include "bt/bt_int.h"
+#include "bt/decode/patch.h"
+#include "bt/cache/cache.h"
+
+#include "mm/mmu.h"
 #include "x86/disas.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static struct bt_vcpu *of(struct vcpu *v)
-{
-	return (struct bt_vcpu *)v;
-}
-
 bool bt_patch_remove(struct vcpu *v, unsigned number)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 
-	for (unsigned i = 0; i < b->npatches; i++)
-		if (b->patches[i].number == number) {
-			cache_drop_at(b, b->patches[i].pc, b->patches[i].len, DROP_PATCH);
-			memmove(&b->patches[i], &b->patches[i + 1],
-				(--b->npatches - i) * sizeof(b->patches[0]));
+	for (unsigned i = 0; i < b->patches.n; i++)
+		if (b->patches.patch[i].number == number) {
+			cache_drop_at(b, b->patches.patch[i].pc, b->patches.patch[i].len, DROP_PATCH);
+			memmove(&b->patches.patch[i], &b->patches.patch[i + 1],
+				(--b->patches.n - i) * sizeof(b->patches.patch[0]));
 			return true;
 		}
 	return false;
@@ -29,8 +27,8 @@ bool bt_patch_remove(struct vcpu *v, unsigned number)
 /* The number of a patch with the same bytes there; 0: none. A script of patches may be run twice. */
 static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
 {
-	for (unsigned i = 0; i < b->npatches; i++) {
-		const struct code_patch *p = &b->patches[i];
+	for (unsigned i = 0; i < b->patches.n; i++) {
+		const struct code_patch *p = &b->patches.patch[i];
 
 		if (p->pc == (uint32_t)is->pc && p->len == is->len && !memcmp(p->bytes, is->bytes, is->len))
 			return p->number;
@@ -40,7 +38,7 @@ static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
 
 const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *number)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	struct code_patch *p;
 
 	if (!is->len || is->len > sizeof(p->bytes) || is->nover > sizeof(p->over))
@@ -48,11 +46,11 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 	*number = same_patch(b, is);
 	if (*number)
 		bt_patch_remove(v, *number);
-	else if (b->npatches == MAX_PATCHES)
+	else if (b->patches.n == MAX_PATCHES)
 		return "no room for another patch";
 	else
-		*number = ++b->patch_number;
-	p = &b->patches[b->npatches++];
+		*number = ++b->patches.last_number;
+	p = &b->patches.patch[b->patches.n++];
 	*p = (struct code_patch){ .pc = (uint32_t)is->pc,
 				  .len = (uint8_t)is->len,
 				  .bits = (uint8_t)is->bits,
@@ -79,8 +77,8 @@ static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t 
 /* Later patches win. */
 void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page)
 {
-	for (unsigned i = 0; i < b->npatches; i++) {
-		const struct code_patch *p = &b->patches[i];
+	for (unsigned i = 0; i < b->patches.n; i++) {
+		const struct code_patch *p = &b->patches.patch[i];
 
 		if ((p->pc - lin >= n && lin - p->pc >= p->len) || !holds(b, p, lin, page))
 			continue;
@@ -107,8 +105,8 @@ unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, p
 {
 	unsigned here = PAGE_SIZE - (lin & PAGE_MASK);
 
-	for (unsigned i = b->npatches; i--;) {
-		const struct code_patch *p = &b->patches[i];
+	for (unsigned i = b->patches.n; i--;) {
+		const struct code_patch *p = &b->patches.patch[i];
 
 		if (p->pc - lin >= n && lin - p->pc >= p->len)
 			continue;
@@ -130,11 +128,11 @@ static bool holds_now(struct bt_vcpu *b, const struct code_patch *p)
 
 unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 {
-	struct bt_vcpu *b = of(v);
+	struct bt_vcpu *b = bt_of(v);
 	unsigned number = 0;
 
-	for (unsigned i = 0; i < b->npatches; i++) {
-		const struct code_patch *p = &b->patches[i];
+	for (unsigned i = 0; i < b->patches.n; i++) {
+		const struct code_patch *p = &b->patches.patch[i];
 
 		if ((p->pc - (uint32_t)lin >= n && (uint32_t)lin - p->pc >= p->len) || !holds_now(b, p))
 			continue;
@@ -189,8 +187,8 @@ static uint64_t made_with(const struct bt_vcpu *b, const struct code_patch *p)
 {
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < b->norder; i++) {
-		const struct ccf *f = b->order[i];
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		const struct ccf *f = b->tc.order[i];
 
 		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len) &&
 		     holds(b, p, f->pc, f->page);
@@ -203,8 +201,8 @@ static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 	struct bt_vcpu *b = owner;
 
 	(void)arg;
-	for (unsigned i = 0; i < b->npatches; i++) {
-		const struct code_patch *p = &b->patches[i];
+	for (unsigned i = 0; i < b->patches.n; i++) {
+		const struct code_patch *p = &b->patches.patch[i];
 		char bytes[2 * sizeof(p->bytes) + 1], guest[2 * sizeof(p->bytes) + 1] = "", code[300];
 		char over[2 * sizeof(p->over) + 1];
 		uint8_t now[sizeof(p->bytes)];

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Ways out of a fragment: callouts, exceptions, polls, direct and indirect exits. Owns the emission of call
  * sites; which stub serves an exit at run time is runtime/'s concern. */
+#include "bt/emit/exit.h"
+#include "bt/adapt/policy.h"
+#include "bt/cache/cache.h"
 #include "bt/emit/emit.h"
 #include "bt/runtime/callout.h"
+#include "bt/runtime/dispatch.h"
+
+#include <string.h>
 
 /* Kinds of callout that serve an operand rather than a sensitive instruction. */
 static bool own_kind(unsigned kind)
@@ -44,7 +50,7 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 	e4(t, 0);
 	if (t->way == WAY_TRAP && !own_kind(s->kind)) {
 		/* Trap and emulate: this load faults, and the fault handler performs the callout. */
-		e_ld64(t, H_R10, OFF(trap_page));
+		e_ld64(t, H_R10, OFF(guard.trap_page));
 		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);
 	} else
 		e_jmp_vcpu(t, via);
@@ -54,13 +60,13 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 
 void emit_callout(struct tx *t, struct site *s)
 {
-	call_stub(t, s, s->heavy ? OFF(g_heavy) : OFF(g_callout));
+	call_stub(t, s, s->fpu ? OFF(stubs.callout_fpu) : OFF(stubs.callout));
 }
 
 void emit_cached_syscall(struct tx *t, struct site *s, unsigned which)
 {
 	t->low[t->i] = LOW_INTC;
-	call_stub(t, s, OFF(g_syscall) + 8 * (int32_t)which);
+	call_stub(t, s, OFF(stubs.syscall) + 8 * (int32_t)which);
 }
 
 void emit_raise(struct tx *t, struct insn *in, int vector)
@@ -71,20 +77,6 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 	s->imm2 = vector == EXC_GP; /* error code 0 */
 	emit_callout(t, s);
 	t->done = true;
-}
-
-void emit_poll(struct tx *t)
-{
-	bool probed;
-
-	if (t->kind != TX_NORMAL)
-		return;
-	probed = probe_rewind(t);
-	tx_mark(t, FIX_POLL, 0);
-	e_rm(t, 0, 0x8b, H_R9, H_R12, 0);
-	tx_mark(t, FIX_NONE, 0);
-	if (probed)
-		probe_emit(t, &t->in[t->i]);
 }
 
 static bool crosses(const struct tx *t, uint32_t eip)
@@ -119,7 +111,7 @@ void emit_exit(struct tx *t, uint32_t eip)
 		t->low[t->i] = t->low[t->i] == LOW_IDENT ? LOW_CHAIN : t->low[t->i];
 	if (t->kind != TX_NORMAL) {
 		e_st32i(t, OFF_CPU(rip), eip);
-		e_jmp_vcpu(t, OFF(g_exit));
+		e_jmp_vcpu(t, OFF(stubs.exit));
 		return;
 	}
 	if (!exit_may_chain(t, eip) && !t->b->cfg.no_chain) {
@@ -135,17 +127,17 @@ void emit_indirect(struct tx *t)
 {
 	if (t->kind != TX_NORMAL) {
 		e_st32(t, OFF_CPU(rip), H_R8);
-		e_jmp_vcpu(t, OFF(g_exit));
+		e_jmp_vcpu(t, OFF(stubs.exit));
 		return;
 	}
-	if (t->b->count_entries) {
-		e_ld64(t, H_R9, OFF(a.indirects));
+	if (t->b->entries.on) {
+		e_ld64(t, H_R9, OFF(account.indirects));
 		e_rm(t, F_W, 0x8d, H_R9, H_R9, 1);
-		e_st64(t, OFF(a.indirects), H_R9);
+		e_st64(t, OFF(account.indirects), H_R9);
 	}
 	if (t->b->cfg.no_chain) {
 		e_ld64(t, H_R9, OFF(miss_site));
-		e_jmp_vcpu(t, OFF(g_callout));
+		e_jmp_vcpu(t, OFF(stubs.callout));
 		return;
 	}
 	e_movi32(t, H_R11, 32 - JT_BITS);
@@ -190,11 +182,11 @@ uint8_t *e_budget(struct tx *t)
 {
 	uint8_t *imm;
 
-	e_ld64(t, H_R8, OFF(budget));
+	e_ld64(t, H_R8, OFF(icount.left));
 	e1(t, 0x4d); /* lea r8,[r8+disp32] */
 	e2(t, 0x808d);
 	imm = t->p;
 	e4(t, 0);
-	e_st64(t, OFF(budget), H_R8);
+	e_st64(t, OFF(icount.left), H_R8);
 	return imm;
 }

@@ -3,7 +3,8 @@
  * passages of callouts, and the inline forms of a memory access. Measured once, before the vCPU runs
  * for the first time, as the least of a few tries. The log of adaptation and the costs of traps are
  * made with them (info costs). */
-#include "bt/bt_int.h"
+#include "bt/fault/fault.h"
+#include "bt/runtime/stubs.h"
 
 #include <stdlib.h>
 
@@ -15,8 +16,8 @@ static uint64_t fault_once(struct bt_vcpu *b)
 	uint64_t start = __builtin_ia32_rdtsc(), scratch;
 
 	__asm__ volatile("leaq 1f(%%rip), %0\n\tmovq %0, %1\n\tmovb (%2), %b0\n1:"
-			 : "=&q"(scratch), "=m"(b->calibrate)
-			 : "r"(b->trap_page)
+			 : "=&q"(scratch), "=m"(b->adapt.calibrate)
+			 : "r"(b->guard.trap_page)
 			 : "memory");
 	return __builtin_ia32_rdtsc() - start;
 }
@@ -40,7 +41,7 @@ static uint64_t call_many(struct bt_vcpu *b, struct site *s, uint64_t stub, uint
 {
 	uint64_t start = now();
 
-	b->host_rsp = (uint64_t)stack;
+	b->stubs.host_rsp = (uint64_t)stack;
 	for (int i = 0; i < REPEAT; i++)
 		__asm__ volatile(
 		    "movq %0, %%r15\n\tmovq %1, %%r9\n\tmovq %2, %%r10\n\tleaq 1f(%%rip), %%r11\n\t"
@@ -57,20 +58,21 @@ static void measure_callouts(struct bt_vcpu *b)
 	struct site s = { .fn = nothing };
 	uint8_t *stack = aligned_alloc(64, len);
 	struct cpu *before = aligned_alloc(64, (sizeof(*before) + 63) & ~(size_t)63);
-	uint64_t rsp = b->host_rsp;
+	uint64_t rsp = b->stubs.host_rsp;
 
 	if (stack && before) {
 		*before = b->v.cpu; /* the passages use its registers as their own */
 		for (int i = 0; i < TRIES; i++) {
 			uint64_t light = call_many(b, &s, (uint64_t)stub_callout, stack + len - 64);
-			uint64_t heavy = call_many(b, &s, (uint64_t)stub_heavy, stack + len - 64);
+			uint64_t heavy = call_many(b, &s, (uint64_t)stub_callout_fpu, stack + len - 64);
 
-			b->cost.light = light < b->cost.light ? light : b->cost.light;
-			b->cost.heavy = heavy < b->cost.heavy ? heavy : b->cost.heavy;
+			b->adapt.cost.callout = light < b->adapt.cost.callout ? light : b->adapt.cost.callout;
+			b->adapt.cost.callout_fpu =
+			    heavy < b->adapt.cost.callout_fpu ? heavy : b->adapt.cost.callout_fpu;
 		}
 		b->v.cpu = *before;
 	}
-	b->host_rsp = rsp;
+	b->stubs.host_rsp = rsp;
 	free(stack);
 	free(before);
 }
@@ -89,7 +91,7 @@ static void measure_callouts(struct bt_vcpu *b)
 			cycles = now() - start;                                                              \
 			least = cycles < least ? cycles : least;                                             \
 		}                                                                                            \
-		b->cost.field = (least + REPEAT - 1) / REPEAT;                                               \
+		b->adapt.cost.field = (least + REPEAT - 1) / REPEAT;                                         \
 	} while (0)
 
 static void measure_forms(struct bt_vcpu *b)
@@ -113,13 +115,13 @@ static void measure_forms(struct bt_vcpu *b)
 
 void costs_measure(struct bt_vcpu *b)
 {
-	b->cost.signal = b->cost.light = b->cost.heavy = UINT64_MAX;
+	b->adapt.cost.signal = b->adapt.cost.callout = b->adapt.cost.callout_fpu = UINT64_MAX;
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t cost = fault_once(b);
 
-		b->cost.signal = cost < b->cost.signal ? cost : b->cost.signal;
+		b->adapt.cost.signal = cost < b->adapt.cost.signal ? cost : b->adapt.cost.signal;
 	}
-	b->calibrate = 0;
+	b->adapt.calibrate = 0;
 	measure_callouts(b);
 	measure_forms(b);
 }
@@ -140,14 +142,14 @@ static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 		uint64_t cycles;
 		const char *help;
 	} rows[] = {
-		{ "signal", b->cost.signal, "host fault: to the handler and back" },
-		{ "callout", b->cost.light, "callout: there and back, x87 and SSE stay" },
-		{ "heavy", b->cost.heavy, "callout that saves x87 and SSE: there and back" },
-		{ "plain", b->cost.plain, "memory access, direct" },
-		{ "quarter", b->cost.quarter, "access through the user window (user-page)" },
-		{ "precheck", b->cost.precheck, "access that looks first (window-miss)" },
-		{ "check", b->cost.check, "32 bytes of code compared at entry (code-write)" },
-		{ "translate", cost_mean(&b->translate), "making a fragment, on average until now" },
+		{ "signal", b->adapt.cost.signal, "host fault: to the handler and back" },
+		{ "callout", b->adapt.cost.callout, "callout: there and back, x87 and SSE stay" },
+		{ "heavy", b->adapt.cost.callout_fpu, "callout that saves x87 and SSE: there and back" },
+		{ "plain", b->adapt.cost.plain, "memory access, direct" },
+		{ "quarter", b->adapt.cost.quarter, "access through the user window (user-page)" },
+		{ "precheck", b->adapt.cost.precheck, "access that looks first (window-miss)" },
+		{ "check", b->adapt.cost.check, "32 bytes of code compared at entry (code-write)" },
+		{ "translate", cost_mean(&b->adapt.translate), "making a fragment, on average until now" },
 	};
 
 	(void)arg;

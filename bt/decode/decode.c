@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Fetch and decode one guest instruction: bytes from the pages the guest
  * fetches from, meaning from Zydis. */
-#include "bt/bt_int.h"
+#include "bt/decode/decode.h"
+#include "bt/decode/patch.h"
+
+#include "mm/mmu.h"
 
 #include <string.h>
 
@@ -57,7 +60,7 @@ static int page_bytes(struct bt_vcpu *b, uint32_t lin, uint8_t *out, unsigned n,
 		return 0;
 	}
 	memcpy(out, mm_page_bytes(b->vm, *page) + (lin & PAGE_MASK), n);
-	if (b->npatches)
+	if (b->patches.n)
 		patch_overlay(b, lin, out, n, *page);
 	return 0;
 }
@@ -72,13 +75,23 @@ static int check_limit(struct bt_vcpu *b, const struct insn *in)
 	return 0;
 }
 
+ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n)
+{
+	ZydisDecoder d;
+
+	if (mode & MODE_D)
+		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+	else
+		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+	return ZydisDecoderDecodeFull(&d, in->bytes, n, &in->z, in->op);
+}
+
 int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2)
 {
 	uint32_t lin = b->v.cpu.seg[SEG_CS].base + eip;
 	unsigned have = PAGE_SIZE - (lin & PAGE_MASK);
-	bool d = b->mode & MODE_D, bounded = false;
+	bool bounded = false;
 	unsigned most = 15;
-	const ZydisDecoder *dec = d ? &b->dec32 : &b->dec16;
 	ZyanStatus st;
 
 	in->pc = lin;
@@ -100,7 +113,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	memset(in->bytes, 0, sizeof(in->bytes));
 	if (page_bytes(b, lin, in->bytes, have, page))
 		return -1;
-	st = ZydisDecoderDecodeFull(dec, in->bytes, have, &in->z, in->op);
+	st = decode_bytes(b->mode, in, have);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && (bounded || have == most))
 		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < most) {
@@ -108,7 +121,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 			return 1;
 		if (page_bytes(b, lin + have, in->bytes + have, most - have, page2))
 			return -1;
-		st = ZydisDecoderDecodeFull(dec, in->bytes, most, &in->z, in->op);
+		st = decode_bytes(b->mode, in, most);
 		if (st == ZYDIS_STATUS_NO_MORE_DATA)
 			return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	}

@@ -2,13 +2,16 @@
  * The guest's own breakpoints: DR0 to DR3 as DR7 has them (SDM vol. 3B 18.2). One on code ends translation in
  * front of the instruction, as a user's does; one on data is a watchpoint. What is hit becomes a #DB in the
  * engine's loop (engine.c). I/O breakpoints (CR4.DE) do not break. */
-#include "bt/bt_int.h"
+#include "bt/cache/cache.h"
+#include "bt/debug/debug.h"
+
+#include "mm/mmu.h"
 
 #include <string.h>
 
 bool guest_debug_stale(const struct bt_vcpu *b)
 {
-	const uint32_t *now = b->v.cpu.dr, *set = b->dr;
+	const uint32_t *now = b->v.cpu.dr, *set = b->debug.dr;
 
 	return now[7] != set[7] || ((now[7] & 0xff) && memcmp(now, set, 4 * sizeof(*now)) != 0);
 }
@@ -17,8 +20,8 @@ unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc)
 {
 	unsigned bits = 0;
 
-	for (unsigned n = 0; n < 4 && b->dr[7] & 0xff; n++)
-		if (b->dr[n] == pc && cpu_dr_kind(b->dr[7], n) == DR_CODE)
+	for (unsigned n = 0; n < 4 && b->debug.dr[7] & 0xff; n++)
+		if (b->debug.dr[n] == pc && cpu_dr_kind(b->debug.dr[7], n) == DR_CODE)
 			bits |= 1u << n;
 	return bits;
 }
@@ -58,10 +61,10 @@ void guest_debug_set(struct bt_vcpu *b)
 {
 	uint32_t was[8];
 
-	memcpy(was, b->dr, sizeof(was));
-	memcpy(b->dr, b->v.cpu.dr, sizeof(b->dr));
+	memcpy(was, b->debug.dr, sizeof(was));
+	memcpy(b->debug.dr, b->v.cpu.dr, sizeof(b->debug.dr));
 	for (unsigned n = 0; n < 4; n++) {
 		set_one(b, was, n, false);
-		set_one(b, b->dr, n, true);
+		set_one(b, b->debug.dr, n, true);
 	}
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Links between fragments: rel32s of direct exits, patched in the writable view of the cache. A link leads to
+ * a live fragment's main entry, or to its own stub. Built with -mgeneral-regs-only (base/gpr.h). */
+#include "bt/cache/chain.h"
+
+#include "base/gpr.h"
+#include "base/log.h"
+
+static void set_rel32(struct bt_vcpu *b, uint32_t at, uint32_t to)
+{
+	*(volatile any32 *)(b->tc.rw + at) = to - (at + 4);
+}
+
+void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
+{
+	if (l->no_chain || l->to || to->dead || l->from->dead ||
+	    (to->page2 != UINT32_MAX && !(b->mode & MODE_XCHAIN)))
+		return;
+	l->to = to;
+	l->next_in = to->in;
+	to->in = l;
+	b->st.chains++;
+	LOG(bt, "%08x: chained to %08x", l->from->pc, to->pc);
+	set_rel32(b, l->patch, to->host);
+}
+
+static void unlink_one(struct bt_vcpu *b, struct exit_link *l)
+{
+	set_rel32(b, l->patch, l->stub);
+	l->to = NULL;
+}
+
+void chain_unlink_in(struct bt_vcpu *b, struct ccf *f)
+{
+	for (struct exit_link *l = f->in, *next; l; l = next) {
+		next = l->next_in;
+		unlink_one(b, l);
+	}
+	f->in = NULL;
+}
+
+/* L, which leads somewhere, goes to its stub again. */
+static void unlink_link(struct bt_vcpu *b, struct exit_link *l)
+{
+	struct exit_link **p = &l->to->in;
+
+	while (*p && *p != l)
+		p = &(*p)->next_in;
+	if (*p)
+		*p = l->next_in;
+	unlink_one(b, l);
+}
+
+void chain_unlink_out(struct bt_vcpu *b, struct ccf *f)
+{
+	for (unsigned i = 0; i < f->nlink; i++)
+		if (f->link[i].to)
+			unlink_link(b, &f->link[i]);
+}
+
+/* A supervisor mapping with code behind it changed: links from page to page rested on
+ * it, and those to an instruction that straddles two. Rare (modules, text protection). */
+void chain_unlink_cross(struct bt_vcpu *b)
+{
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		struct ccf *f = b->tc.order[i];
+
+		for (unsigned k = 0; k < f->nlink; k++) {
+			struct exit_link *l = &f->link[k];
+
+			if (l->to && (l->cross || l->to->page2 != UINT32_MAX))
+				unlink_link(b, l);
+		}
+	}
+}

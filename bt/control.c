@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The user's control of fragments: entries counted; fragments discarded, retranslated, pinned. */
+#include "bt/adapt/account.h"
+#include "bt/cache/cache.h"
+#include "bt/runtime/dispatch.h"
+#include "bt/runtime/timing.h"
+#include "bt/translate/translate.h"
+
+#include "mm/mmu.h"
+
+void bt_count_entries(struct vcpu *v, bool on)
+{
+	bt_of(v)->entries.on = on;
+	account_counting(bt_of(v));
+	timing_choose(bt_of(v));
+	bt_of(v)->tc.flush_wanted = true;
+}
+
+unsigned bt_discard(struct vcpu *v, gva pc, bool all)
+{
+	return all ? cache_drop_at(bt_of(v), 0, UINT32_MAX, DROP_DISCARD)
+		   : cache_drop_at(bt_of(v), (uint32_t)pc, 1, DROP_DISCARD);
+}
+
+/* ---- pins ---- */
+
+static int pin_find(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0; i < b->tc.npins; i++)
+		if (b->tc.pins[i].pc == pc)
+			return (int)i;
+	return -1;
+}
+
+static bool pin_covers(const struct pin *p, uint32_t pc)
+{
+	return pc - p->pc < p->len;
+}
+
+/* The places of the fragments that cover PC, each once. */
+static unsigned pin_places(const struct bt_vcpu *b, uint32_t pc, struct pin at[MAX_PINS])
+{
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < b->tc.norder && found < MAX_PINS; i++) {
+		const struct ccf *f = b->tc.order[i];
+		bool twice = false;
+
+		for (unsigned k = 0; k < found; k++)
+			twice |= at[k].pc == f->pc;
+		if (!f->dead && !twice && pc - f->pc < f->glen)
+			at[found++] = (struct pin){ f->pc, f->glen };
+	}
+	return found;
+}
+
+static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+{
+	struct pin at[MAX_PINS];
+	unsigned found = pin_places(b, pc, at);
+
+	/* Fragments that were pinned are made anew, when they run next. */
+	for (unsigned i = 0; !found && i < b->tc.npins; i++)
+		if (pin_covers(&b->tc.pins[i], pc))
+			return NULL;
+	if (!found)
+		at[found++] = (struct pin){ pc, 1 };
+	for (unsigned i = 0; i < found; i++) {
+		if (pin_find(b, at[i].pc) >= 0)
+			continue;
+		if (b->tc.npins == MAX_PINS)
+			return "no room for another pin";
+		b->tc.pins[b->tc.npins++] = at[i];
+		cache_drop_at(b, at[i].pc, 1, DROP_PIN);
+		++*n;
+	}
+	return NULL;
+}
+
+/* Those of fragments that cover PC, or did so when they were pinned. */
+static void unpin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+{
+	struct pin at[MAX_PINS];
+	unsigned found = pin_places(b, pc, at);
+
+	for (unsigned i = b->tc.npins; i--;) {
+		struct pin p = b->tc.pins[i];
+		bool is = pin_covers(&p, pc);
+
+		for (unsigned k = 0; k < found; k++)
+			is |= at[k].pc == p.pc;
+		if (!is)
+			continue;
+		b->tc.pins[i] = b->tc.pins[--b->tc.npins];
+		cache_drop_at(b, p.pc, 1, DROP_PIN);
+		++*n;
+	}
+}
+
+const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
+{
+	*n = 0;
+	if (on)
+		return pin(bt_of(v), (uint32_t)pc, n);
+	unpin(bt_of(v), (uint32_t)pc, n);
+	return NULL;
+}
+
+/* ---- made anew ---- */
+
+/* Would a fragment made now at F's address be F's successor? */
+static bool same_place(struct bt_vcpu *b, const struct ccf *f)
+{
+	const struct cpu *c = &b->v.cpu;
+
+	return f->mode == dispatch_mode(c) && f->cs_base == c->seg[SEG_CS].base &&
+	       mmu_code_page_fast(b->v.mmu, f->pc) == f->page;
+}
+
+/* Translate at EIP as if the processor were there. */
+static bool make_at(struct bt_vcpu *b, uint32_t eip)
+{
+	struct cpu *c = &b->v.cpu;
+	struct exc exc = c->exc;
+	uint64_t rip = c->rip;
+	struct ccf *f;
+
+	c->rip = eip;
+	f = dispatch_find(b, cpu_pc(c));
+	if (!f)
+		f = translate(b, TX_NORMAL);
+	b->transient.ccf = NULL;
+	c->rip = rip;
+	c->exc = exc;
+	return f;
+}
+
+unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made)
+{
+	struct bt_vcpu *b = bt_of(v);
+	uint32_t eip[32];
+	unsigned n = 0, dropped;
+
+	dispatch_select(b);
+	b->gs_live = 0; /* of another thread */
+	for (uint32_t i = 0; i < b->tc.norder && n < ARRAY_LEN(eip); i++) {
+		const struct ccf *f = b->tc.order[i];
+
+		if (!f->dead && (uint32_t)pc - f->pc < f->glen && same_place(b, f))
+			eip[n++] = f->eip;
+	}
+	dropped = cache_drop_at(b, (uint32_t)pc, 1, DROP_RETRANSLATE);
+	*made = 0;
+	for (unsigned i = 0; i < n && !b->tc.full && !b->tc.flush_wanted; i++)
+		*made += make_at(b, eip[i]);
+	return dropped;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The debugger's breakpoints and event filters. A breakpoint ends translation in front of its instruction;
+ * inserting or removing one drops the fragments that cover it. */
+#include "bt/cache/cache.h"
+#include "bt/debug/debug.h"
+
+bool bp_user_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	for (unsigned i = 0; i < b->debug.nbps; i++)
+		if (b->debug.bps[i] == pc)
+			return true;
+	return false;
+}
+
+bool bp_at(const struct bt_vcpu *b, uint32_t pc)
+{
+	return bp_user_at(b, pc) || guest_debug_at(b, pc);
+}
+
+void bp_insert(struct vcpu *v, gva lin)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	if (bp_user_at(b, (uint32_t)lin) || b->debug.nbps == MAX_BPS)
+		return;
+	b->debug.bps[b->debug.nbps++] = (uint32_t)lin;
+	cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
+}
+
+void bp_remove(struct vcpu *v, gva lin)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	for (unsigned i = 0; i < b->debug.nbps; i++)
+		if (b->debug.bps[i] == (uint32_t)lin) {
+			b->debug.bps[i] = b->debug.bps[--b->debug.nbps];
+			cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
+			return;
+		}
+}
+
+int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+{
+	struct bt_vcpu *b = bt_of(v);
+	unsigned n = 0;
+
+	if (on) {
+		if (b->debug.nfilters == MAX_FILTERS)
+			return -1;
+		b->debug.filters[b->debug.nfilters++] = (struct event_filter){ lo, hi, (uint8_t)kind };
+		b->debug.event_kinds |= 1u << kind;
+		b->debug.was_vm = v->cpu.sysflags & FL_VM;
+		return 0;
+	}
+	while (n < b->debug.nfilters && (b->debug.filters[n].kind != kind || b->debug.filters[n].lo != lo ||
+					 b->debug.filters[n].hi != hi))
+		n++;
+	if (n < b->debug.nfilters)
+		b->debug.filters[n] = b->debug.filters[--b->debug.nfilters];
+	b->debug.event_kinds = 0;
+	for (n = 0; n < b->debug.nfilters; n++)
+		b->debug.event_kinds |= 1u << b->debug.filters[n].kind;
+	return 0;
+}

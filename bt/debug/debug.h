@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Breakpoints, of the debugger and of the guest's own debug registers. */
+#ifndef BT_DEBUG_DEBUG_H
+#define BT_DEBUG_DEBUG_H
+#include "bt/state/vcpu.h"
+
+/* ---- debug/breakpoint.c ---- */
+bool bp_user_at(const struct bt_vcpu *b, uint32_t pc); /* the debugger's */
+bool bp_at(const struct bt_vcpu *b, uint32_t pc);      /* or the guest's own */
+void bp_insert(struct vcpu *v, gva lin);
+void bp_remove(struct vcpu *v, gva lin);
+/* Add (ON) or remove an event filter. -1: there is no room. */
+int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
+
+/* ---- debug/guest.c ---- */
+bool guest_debug_stale(const struct bt_vcpu *b);	       /* DR0 to DR3 or DR7 have changed since: */
+void guest_debug_set(struct bt_vcpu *b);		       /* put them in force */
+unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
+#endif

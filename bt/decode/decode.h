@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Fetching and decoding guest instructions. */
+#ifndef BT_DECODE_DECODE_H
+#define BT_DECODE_DECODE_H
+#include "bt/decode/insn.h"
+#include "bt/state/vcpu.h"
+
+/* Fetch and decode the instruction at EIP. 0; -1 with an exception raised. PAGE2 NULL: 1 when it
+ * straddles, without reading the second page (which would set its accessed bit
+ * for an instruction that may never be reached). */
+int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
+/* Decode N bytes of IN->bytes as MODE says; fills in z and op alone. */
+ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n);
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The translator's work space: the TU being translated, the fragment it becomes, and the position in its
+ * code. */
+#ifndef BT_EMIT_TX_H
+#define BT_EMIT_TX_H
+#include "bt/decode/insn.h"
+#include "bt/state/vcpu.h"
+
+enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
+
+/* A conditional way out of line, emitted behind the body. */
+struct stub {
+	uint8_t *patch;		/* rel32 to fill in */
+	struct exit_link *link; /* chain stub */
+	struct site *site;	/* or a callout that does not come back here */
+	uint32_t eip;
+};
+
+#define MAX_STUBS 16
+
+/* An access that may pass without a mapping (lower/precheck.c). */
+struct precheck {
+	struct site *site;
+	unsigned insn;
+	uint8_t *back; /* where the TU goes on */
+};
+
+struct tx {
+	struct bt_vcpu *b;
+	struct ccf *f;
+	uint8_t *base, *p, *end; /* in the writable view */
+	struct insn in[TU_LIMIT];
+	unsigned n, i; /* instructions decoded; index of the one being lowered */
+	uint32_t mode;
+	enum tx_kind kind;
+	bool done; /* this instruction ended the TU */
+	struct {
+		uint8_t *imm; /* 32 bits: the instructions behind it, which were charged too */
+		unsigned i;
+	} refund[MAX_EXITS];
+	unsigned nrefund;
+	struct mark marks[TU_LIMIT * 6];
+	unsigned nmark;
+	uint16_t ioff[TU_LIMIT + 1], goff[TU_LIMIT + 1];
+	uint8_t low[TU_LIMIT];
+	struct stub stubs[MAX_STUBS];
+	unsigned nstub;
+	struct precheck precheck[TU_LIMIT];
+	unsigned nprecheck;
+	enum way way;			/* of the present instruction, when it is sensitive */
+	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
+	bool sti; /* the previous instruction was STI or MOV SS: no interrupt before the next */
+};
+
+static inline uint32_t tx_host(const struct tx *t)
+{
+	return (uint32_t)(t->p - t->b->tc.rw);
+}
+
+static inline void tx_mark(struct tx *t, enum fixup fix, unsigned arg)
+{
+	if (t->nmark < ARRAY_LEN(t->marks))
+		t->marks[t->nmark++] =
+		    (struct mark){ (uint16_t)(t->p - t->base), (uint8_t)t->i, fix, arg & 15 };
+}
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Host signals that translated code causes, and the thread that runs it. */
+#ifndef BT_FAULT_FAULT_H
+#define BT_FAULT_FAULT_H
+#include "bt/state/vcpu.h"
+
+bool fault_init(struct bt_vcpu *b);
+void fault_fini(struct bt_vcpu *b);
+/* The calling thread is about to run B. KICKS: fault_kick() interrupts it. */
+void fault_thread_enter(struct bt_vcpu *b, bool kicks);
+void fault_thread_leave(struct bt_vcpu *b);
+/* From any thread: have the thread that runs B notice b->kick. */
+void fault_kick(struct bt_vcpu *b);
+
+/* ---- fault/cost.c ---- */
+void costs_measure(struct bt_vcpu *b);
+extern const struct view view_costs;
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Events: matched against the filters, and remembered for the engine's loop. Built with -mgeneral-regs-only
+ * (base/gpr.h). */
+#include "bt/runtime/event.h"
+
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+		       uint32_t pc)
+{
+	if (b->debug.event_hit)
+		return;
+	for (unsigned i = 0; i < b->debug.nfilters; i++) {
+		const struct event_filter *f = &b->debug.filters[i];
+
+		if (f->kind != kind || number < f->lo || number > f->hi)
+			continue;
+		b->v.event = (struct engine_hit){
+			.kind = kind, .number = number, .write = write, .val = val, .pc = pc
+		};
+		b->debug.event_hit = true;
+		b->stop = 1;
+		syscall_cache_forget(b);
+		return;
+	}
+}
+
+static enum engine_mode mode_of(uint32_t cr0)
+{
+	if (!(cr0 & CR0_PE))
+		return ENGINE_MODE_REAL;
+	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
+}
+
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
+{
+	const struct cpu *c = &b->v.cpu;
+	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
+
+	runtime_event(b, ENGINE_EV_CR, n, now, true, pc);
+	if (n == 0 && mode_of(old) != mode_of(c->cr0))
+		runtime_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
+}
+
+void runtime_vm_changed(struct bt_vcpu *b)
+{
+	const struct cpu *c = &b->v.cpu;
+	bool vm = c->sysflags & FL_VM;
+
+	if (vm == b->debug.was_vm)
+		return;
+	b->debug.was_vm = vm;
+	runtime_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c->cr0), c->cr0, true, cpu_pc(c));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Events that stop the guest where a filter asks for it. GPR-only. */
+#ifndef BT_RUNTIME_EVENT_H
+#define BT_RUNTIME_EVENT_H
+#include "bt/state/vcpu.h"
+
+/* An event happened at PC; stops when a filter matches it. */
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+		       uint32_t pc);
+static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val,
+				 bool write, uint32_t pc)
+{
+	if (__builtin_expect(b->debug.event_kinds >> kind & 1, 0))
+		runtime_event_hit(b, kind, number, val, write, pc);
+}
+/* Likewise for the write of control register N, OLD the CR0 before. */
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
+/* Reports entering or leaving virtual-8086 mode. For places where control may have been transferred. */
+void runtime_vm_changed(struct bt_vcpu *b);
+static inline void runtime_vm_event(struct bt_vcpu *b)
+{
+	if (__builtin_expect(b->debug.event_kinds >> ENGINE_EV_MODE & 1, 0))
+		runtime_vm_changed(b);
+}
+#endif

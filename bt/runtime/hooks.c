@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What memory management reports: writes to code, code that is unmapped, watchpoints, windows selected anew.
+ * Built with -mgeneral-regs-only (base/gpr.h). */
+#include "bt/runtime/hooks.h"
+#include "bt/adapt/adapt.h"
+
+#include "mm/mmu.h"
+
+static void on_code_write(void *ctx, ppn p, unsigned off, unsigned len)
+{
+	struct bt_vcpu *b = ctx;
+
+	(void)off;
+	(void)len;
+	adapt_code_written(b, p);
+	mm_untrace_code(b->vm, p);
+}
+
+static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor)
+{
+	struct bt_vcpu *b = ctx;
+
+	(void)vpn;
+	b->jt.dirty_windows |= 1ull << win;
+	syscall_cache_forget(b);
+	if (supervisor)
+		b->jt.unlink_cross = true;
+}
+
+/* Callouts leave translated code behind the instruction that did it; what is no such callout
+ * gets to the next poll. */
+static void on_watch_hit(void *ctx)
+{
+	struct bt_vcpu *b = ctx;
+
+	b->debug.watched = true;
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->jt.poison;
+	syscall_cache_forget(b);
+}
+
+static void on_reselect(void *ctx)
+{
+	struct bt_vcpu *b = ctx;
+
+	b->win.quarters_valid = false;
+	syscall_cache_forget(b);
+}
+
+void runtime_hooks(struct bt_vcpu *b)
+{
+	struct mm_hooks h = { .ctx = b,
+			      .code_write = on_code_write,
+			      .code_unmap = on_code_unmap,
+			      .reselect = on_reselect,
+			      .watch_hit = on_watch_hit };
+
+	mm_set_hooks(b->vm, &h);
+}

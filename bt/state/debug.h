@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Breakpoints, the guest's debug registers in force, and event filters. */
+#ifndef BT_STATE_DEBUG_H
+#define BT_STATE_DEBUG_H
+#include "base/types.h"
+
+#define MAX_BPS 1024
+#define MAX_FILTERS 64 /* of event_set() */
+
+struct event_filter {
+	uint32_t lo, hi;
+	uint8_t kind; /* enum engine_event */
+};
+
+struct debug_state {
+	gva bps[MAX_BPS];
+	unsigned nbps;
+	uint32_t dr[8]; /* DR0 to DR3 and DR7 that are in force (debug/guest.c) */
+	struct event_filter filters[MAX_FILTERS];
+	unsigned nfilters;
+	uint32_t event_kinds; /* bit N: there is a filter of kind N */
+	bool event_hit;	      /* v.event happened; stop is set too */
+	bool was_vm;	      /* EFLAGS.VM when an event of it was last reported */
+	bool watched;	      /* a watchpoint was hit; mm has the note */
+};
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Why translated code was left, and the fragment of one instruction that runs what the cache cannot. */
+#ifndef BT_STATE_EXIT_H
+#define BT_STATE_EXIT_H
+#include "base/types.h"
+
+struct ccf;
+struct exit_link;
+
+enum exit_code {
+	XC_NONE,
+	XC_LOOKUP,
+	XC_CHAIN,
+	XC_POLL,
+	XC_HALT,
+	XC_MMIO,
+	XC_SMC,
+	XC_SHUTDOWN,
+	XC_BREAK,
+	XC_EXC,
+	XC_STEPPED,
+	XC_STALE,
+	XC_ERROR,
+	XC_TRANSIENT
+};
+
+struct exit_state {
+	enum exit_code code;
+	struct exit_link *link; /* XC_CHAIN: to be patched to the fragment that is found or made next */
+	uint32_t arg;		/* XC_SMC: the page */
+	gpa pa;			/* XC_MMIO */
+	uint32_t mmio_lin;	/* XC_MMIO; fragments write it too */
+	struct ccf *stale;	/* XC_STALE: its source bytes have changed */
+};
+
+struct transient {
+	struct ccf *ccf;    /* being run, or NULL */
+	struct ccf *record; /* the record that each of them uses */
+	uint32_t host;	    /* TC offset of its code */
+	bool retry;	    /* the instruction was begun before and not finished */
+	bool no_trap;	    /* it was INT: TF does not trap behind it */
+	bool completed;	    /* it did not fault */
+	uint8_t arena[16384] __attribute__((aligned(16)));
+	uint32_t arena_used;
+};
+#endif

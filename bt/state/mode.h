@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The mode of the processor as lowering sees it: the part of a fragment's key beside its address. */
+#ifndef BT_STATE_MODE_H
+#define BT_STATE_MODE_H
+#include "x86/cpu.h"
+
+/* How a data segment is addressed: flat; with a base and no limit; 64 KiB at any base; by a callout. */
+enum seg_class { SEGC_FLAT, SEGC_BASED, SEGC_64K, SEGC_OTHER };
+enum {
+	MODE_D = 1 << 0, /* CS.D: 32-bit code */
+	MODE_B = 1 << 1, /* SS.B: 32-bit stack */
+	MODE_CPL = 3 << 2,
+	MODE_PE = 1 << 4,
+	MODE_VM = 1 << 5,
+	MODE_NOFPU = 1 << 6, /* CR0.EM or TS: x87 raises #NM */
+	MODE_NOSSE = 1 << 7, /* !OSFXSR or EM: #UD */
+	MODE_AVX = 1 << 8,   /* OSXSAVE and XCR0.AVX */
+	MODE_OSXSAVE = 1 << 9,
+	MODE_TS = 1 << 10,     /* CR0.TS (SSE raises #NM) */
+	MODE_MPTS = 1 << 11,   /* MP and TS: WAIT raises #NM */
+	MODE_CSLIM = 1 << 12,  /* CS limit below 4 GiB: checked by the dispatcher */
+	MODE_XCHAIN = 1 << 13, /* supervisor mappings are global: links may cross pages */
+	MODE_TSD = 1 << 14,    /* RDTSC is for CPL 0 */
+	MODE_SEG = 16,	       /* from here: 2 bits for each segment register */
+};
+static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
+{
+	return (enum seg_class)(mode >> (MODE_SEG + 2 * s) & 3);
+}
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The translation cache's memory: host code (one memfd, mapped twice), the records of fragments, and how they
+ * are found. cache/cache.c owns it. */
+#ifndef BT_STATE_TC_H
+#define BT_STATE_TC_H
+#include "base/types.h"
+
+struct ccf;
+
+#define CCF_HASH_BITS 18
+#define CCF_HASH (1u << CCF_HASH_BITS)
+
+struct page_info {
+	struct ccf *list;    /* fragments made from this page */
+	uint16_t smc;	     /* times its code was dropped because of a write */
+	bool mixed;	     /* code and data: its fragments compare their source at entry */
+	uint64_t calm_since; /* mixed: host TSC of its promotion or of the last change seen */
+};
+#define MAX_MIXED 1024
+
+struct pin {
+	uint32_t pc, len; /* of the fragment that was pinned; 1 where none was */
+};
+#define MAX_PINS 64
+
+/* Where the next fragment and its record go. */
+struct zone {
+	uint32_t pos, end;
+	uint8_t *arena_pos, *arena_end;
+};
+
+struct tc {
+	uint8_t *rx, *rw; /* the code, executable and writable view */
+	uint32_t size, stub_end;
+	int fd;
+	struct zone zone;
+	struct zone pin_zone; /* of pinned fragments: changes places with ZONE while one is made */
+	uint8_t *arena;	      /* records of fragments */
+	struct ccf **hash;
+	struct page_info *pages; /* by PPN */
+	struct ccf **order;	 /* all fragments by host address; the first NPINNED are the pinned ones */
+	uint32_t norder, cap_order, npinned;
+	ppn mixed[MAX_MIXED]; /* pages with page_info.mixed */
+	unsigned nmixed;
+	struct pin pins[MAX_PINS];
+	unsigned npins;
+	bool flush_wanted;
+	bool full; /* flush, because there is no more room */
+};
+#endif
