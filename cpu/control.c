@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Control, debug and table registers, EFLAGS and its privileges, HLT (SDM
- * vol. 3A ch. 2, 17.2 and 20.3.3). A change that alters translation tells the
- * mmu at once; the translator looks at the mode bits after the call. */
+ * Control, debug and table registers, EFLAGS and its privileges, HLT (SDM vol. 3A ch. 2, 17.2 and 20.3.3). A
+ * change that affects address translation is reported to the mmu at once. The translator reads the mode bits
+ * after the call and selects its context itself. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
 
@@ -32,7 +32,7 @@ static const struct cr4_row {
 	{ CR4_UMIP, 7, 2, 2 },	  { CR4_SMEP, 7, 1, 7 },	{ CR4_SMAP, 7, 1, 20 },
 };
 
-/* Which bits of WANTED does the processor model have? */
+/* Return the bits of WANTED that the processor model offers. */
 static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
 {
 	uint32_t allowed = 0;
@@ -55,7 +55,7 @@ static bool pae_paging(const struct cpu *c)
 	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE);
 }
 
-/* Make CR0 and CR4 so, with the PDPTEs that PAE paging then needs. */
+/* Set CR0 and CR4, and load the PDPTEs if PAE paging needs them. */
 static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 {
 	struct cpu *c = &v->cpu;
@@ -72,7 +72,7 @@ static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 	if ((d0 & CR0_FLUSH) || (d4 & CR4_FLUSH))
 		mmu_flush(v->mmu, true);
 	if (RARE(d0 & CR0_PE)) {
-		c->cpl = 0; /* no other is possible on either side */
+		c->cpl = 0; /* CPL 0 before and after the change */
 		LOG(cpu, "%s mode, cr0 %08x", cr0 & CR0_PE ? "protected" : "real", cr0);
 	}
 	return 0;
@@ -153,7 +153,7 @@ int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint32_t *val)
 int cpu_lmsw(struct vcpu *v, uint16_t val, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t cr0 = (c->cr0 & ~(uint32_t)(MSW & ~CR0_PE)) | (val & MSW); /* PE is never cleared */
+	uint32_t cr0 = (c->cr0 & ~(uint32_t)(MSW & ~CR0_PE)) | (val & MSW); /* LMSW cannot clear PE */
 
 	if (need_cpl0(c) || set_cr0_cr4(v, cr0, c->cr4))
 		return -1;
@@ -177,7 +177,7 @@ int cpu_clts(struct vcpu *v, uint32_t next)
 #define DR7_BITS 0xffff23ffu
 #define DR7_GD (1u << 13)
 
-/* Common checks; *DR becomes 6 or 7 for the aliases 4 and 5. */
+/* Checks common to reads and writes; *DR becomes 6 or 7 for the aliases 4 and 5. */
 static int dr_check(struct vcpu *v, unsigned *dr)
 {
 	struct cpu *c = &v->cpu;
@@ -313,7 +313,7 @@ int cpu_hlt(struct vcpu *v, uint32_t next)
 
 /* ---- EFLAGS ---- */
 
-/* Whose interrupt flag an instruction works on. */
+/* Which interrupt flag an instruction acts on. */
 enum if_right { IF_REAL, IF_VIRTUAL, IF_NONE };
 
 /* CLI and STI: IOPL, CR4.VME in virtual-8086 mode, CR4.PVI in ring 3. */
@@ -369,7 +369,8 @@ int cpu_sti(struct vcpu *v, uint32_t next)
 	return cpu_raise_err(c, EXC_GP, 0);
 }
 
-/* POPF and PUSHF: is this a virtual-8086 program that may not touch the real flags? */
+/* Must POPF and PUSHF leave the real flags alone, because a virtual-8086 program with IOPL < 3 executes them?
+ */
 static bool v86_limited(const struct cpu *c)
 {
 	return cpu_v86(c) && cpu_iopl(c) < 3;

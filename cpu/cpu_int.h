@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the files of cpu/system.h share: descriptors, segment checks, stack frames,
- * transfers of control. Same contract as cpu/system.h: 0, or -1 with cpu.exc. EXT
- * is bit 0 of the error code: 1 while an event is delivered that the program
- * did not ask for (SDM vol. 3A 6.13). */
+ * Shared by the files behind cpu/system.h: descriptors, segment checks, stack frames, control transfers. Same
+ * contract as cpu/system.h: 0, or -1 with cpu.exc. EXT is bit 0 of the error code: 1 during delivery of an
+ * event external to the program (SDM vol. 3A 6.13). */
 #ifndef CPU_CPU_INT_H
 #define CPU_CPU_INT_H
 #include "cpu/system.h"
@@ -10,7 +9,7 @@
 
 #define RARE(x) __builtin_expect(!!(x), 0)
 
-/* A descriptor (SDM vol. 3A 3.4.5) and where it was read. */
+/* A descriptor (SDM vol. 3A 3.4.5) and its address. */
 struct desc {
 	uint32_t lo, hi;
 	uint32_t at;
@@ -42,7 +41,7 @@ enum {
 	DT_CALL32 = 12,
 	DT_INT32 = 14,
 	DT_TRAP32 = 15,
-	DT_32BIT = 8, /* the bit that tells each pair apart */
+	DT_32BIT = 8, /* distinguishes the 16-bit and 32-bit type of each pair */
 };
 
 static inline unsigned desc_type(const struct desc *d)
@@ -122,24 +121,26 @@ static inline int need_cpl0(struct cpu *c)
 
 /* ---- cpu/segment.c: descriptors and segments ---- */
 
-/* Read the descriptor SEL names (not null). Outside its table: VEC(SEL + EXT). */
+/* Read the descriptor that SEL selects (not null). Outside its table: raise VEC(SEL + EXT). */
 int desc_fetch(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned ext);
-/* Set the accessed bit, in memory only when it is clear there. */
+/* Set the accessed bit; writes memory only if it is clear there. */
 int desc_touch(struct vcpu *v, struct desc *d);
-/* Fetch a stack segment for privilege CPL: VEC for what is wrong with it, #SS when not present. */
+/* Fetch a stack segment for privilege CPL. Raises VEC if it is not usable, #SS if it is not present. */
 int desc_fetch_ss(struct vcpu *v, uint16_t sel, unsigned cpl, struct desc *d, int vec, unsigned ext);
-/* Fetch a segment for DS, ES, FS or GS (not null): VEC for what is wrong, #NP when not present. */
+/* Fetch a segment for DS, ES, FS or GS (not null). Raises VEC if it is not usable, #NP if it is not present.
+ */
 int desc_fetch_data(struct vcpu *v, uint16_t sel, unsigned cpl, struct desc *d, int vec, unsigned ext);
-/* Cache contents of a null selector, and of a segment in real (OLD: before) or virtual-8086 mode. */
+/* Cache contents of a null selector, and of a segment in real or virtual-8086 mode. OLD: the previous
+ * contents. */
 struct seg_cache seg_null(uint16_t sel);
 struct seg_cache seg_v86(uint16_t sel);
 struct seg_cache seg_real(const struct seg_cache *old, uint16_t sel);
-/* Load CS in real or virtual-8086 mode, whichever is on. */
+/* Load CS in real or virtual-8086 mode, whichever is active. */
 void seg_load_cs86(struct cpu *c, uint16_t sel);
-/* After a return to outer ring CPL: data segments it must not keep become null. */
+/* After a return to outer ring CPL: null the data segments it has no right to. */
 void seg_drop_inner(struct cpu *c, unsigned cpl);
 
-/* Are the N bytes at OFF inside S? N > 0; looks at limit and direction only. */
+/* Are the N > 0 bytes at OFF inside S? Checks limit and expansion direction only. */
 static inline bool seg_fits(const struct seg_cache *s, uint32_t off, uint32_t n)
 {
 	uint32_t last = off + n - 1;
@@ -156,33 +157,34 @@ static inline uint32_t stack_mask(const struct seg_cache *ss)
 	return ss->attr & SA_DB ? ~0u : 0xffffu;
 }
 
-/* The new ESP when the stack pointer that SS selects (SP or ESP) becomes VAL. */
+/* Return ESP with the stack pointer that SS selects (SP or ESP) set to VAL. */
 static inline uint32_t stack_merge(const struct seg_cache *ss, uint32_t esp, uint32_t val)
 {
 	return (esp & ~stack_mask(ss)) | (val & stack_mask(ss));
 }
 
-/* Push N items of OP bytes, F[0] ending lowest, on stack SS:*ESP as HOW; *ESP follows on success.
- * No room: #SS(ERR). */
+/* Push N items of OP bytes on stack SS:*ESP with access HOW, F[0] at the lowest address. Updates *ESP on
+ * success. Raises #SS(ERR) if they do not fit. */
 int stack_push(struct vcpu *v, const struct seg_cache *ss, uint32_t *esp, const uint32_t *f, unsigned n,
 	       unsigned op, unsigned how, uint32_t err);
-/* Read N items of OP bytes from the current stack, beginning SKIP bytes above its top. */
+/* Read N items of OP bytes from the current stack, starting SKIP bytes above its top. */
 int stack_peek(struct vcpu *v, uint32_t skip, uint32_t *f, unsigned n, unsigned op);
 
 /* ---- cpu/far.c ---- */
 
-/* Check the CS a far return or IRET popped, and fetch it. */
+/* Check and fetch the code segment popped by a far return or IRET. */
 int ret_check_cs(struct vcpu *v, uint16_t sel, struct desc *d);
 
 /* ---- cpu/task.c ---- */
 
 enum task_via { TASK_JMP, TASK_CALL, TASK_IRET, TASK_INT };
-/* SS:ESP of ring DPL from the current TSS. */
+/* Return SS:ESP of ring DPL from the current TSS. */
 int tss_stack(struct vcpu *v, unsigned dpl, uint16_t *ss, uint32_t *esp, unsigned ext);
-/* Fetch the TSS that SEL names for a switch other than by IRET: in the GDT, available, present. */
+/* Fetch the TSS that SEL selects for a switch other than IRET's: it must be in the GDT, available, present.
+ */
 int tss_fetch(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext);
-/* Switch to the task of TSS D. EIP and FLAGS are saved for the old task. On -1 the state may be the
- * new task's already: an exception there belongs to it (SDM vol. 3A 7.3). */
+/* Switch to the task of TSS D, saving EIP and FLAGS for the old task. On -1 the state may already be the new
+ * task's: exceptions then belong to that task (SDM vol. 3A 7.3). */
 int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via, uint32_t eip, uint32_t flags,
 		unsigned ext);
 #endif

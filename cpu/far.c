@@ -3,16 +3,16 @@
  * 5.8, vol. 2 CALL, JMP, RET). */
 #include "cpu/cpu_int.h"
 
-/* A far transfer under way. */
+/* A far transfer in progress. */
 struct far_op {
 	uint16_t sel; /* as given by the instruction */
 	uint32_t off;
 	uint32_t next; /* return address */
-	unsigned op;   /* operand size; of the gate once one is passed */
+	unsigned op;   /* operand size; the gate's after a gate */
 	bool call;
 };
 
-/* Where it leads: a checked and touched code segment. */
+/* The target: a checked code segment, with its accessed bit set. */
 struct far_target {
 	struct seg_cache cs;
 	uint32_t eip;
@@ -40,7 +40,7 @@ static int target_set(struct vcpu *v, struct far_target *t, struct desc *d, uint
 	return 0;
 }
 
-/* Push CS and the return address on the current stack and go. */
+/* Push CS and the return address on the current stack and transfer control. */
 static int far_same_ring(struct vcpu *v, const struct far_op *o, const struct far_target *t)
 {
 	struct cpu *c = &v->cpu;
@@ -87,7 +87,7 @@ static int far_code(struct vcpu *v, const struct far_op *o, struct desc *d)
 
 #define PARAM_MAX 31
 
-/* Write the inner frame: SS, ESP, parameters, CS, EIP. */
+/* Write the inner ring's frame: SS, ESP, parameters, CS, EIP. */
 static int push_inner_frame(struct vcpu *v, const struct far_op *o, const struct seg_cache *ss, uint32_t *esp,
 			    unsigned nparam, unsigned cpl)
 {
@@ -127,7 +127,7 @@ static int far_inner_ring(struct vcpu *v, const struct far_op *o, const struct f
 	return 0;
 }
 
-/* Is the gate open to the caller? Call and task gates alike. */
+/* May the caller use this call or task gate? */
 static int gate_check(struct vcpu *v, const struct far_op *o, const struct desc *gate)
 {
 	struct cpu *c = &v->cpu;
@@ -156,7 +156,7 @@ static int far_call_gate(struct vcpu *v, struct far_op *o, const struct desc *ga
 		return -1;
 	bad = !desc_code(&d) || desc_dpl(&d) > cpl;
 	if (!o->call && !desc_conforming(&d))
-		bad |= desc_dpl(&d) != cpl; /* a jump does not change ring */
+		bad |= desc_dpl(&d) != cpl; /* a jump cannot change rings */
 	if (bad)
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, 0));
 	if (!(d.hi & D_P))
@@ -278,7 +278,7 @@ static int ret_86(struct vcpu *v, unsigned op, unsigned imm)
 	return 0;
 }
 
-/* F: EIP, CS. Parameters of IMM bytes are released on both stacks. */
+/* F: EIP, CS. Releases IMM bytes of parameters on both stacks. */
 static int ret_outer(struct vcpu *v, unsigned op, unsigned imm, const uint32_t *f, struct desc *cs)
 {
 	struct cpu *c = &v->cpu;

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Interrupts and exceptions: delivery through the IVT, gates and tasks, the
- * double-fault rules, and IRET (SDM vol. 3A ch. 6 and 20, vol. 2 INT n and
- * IRET). The 32-bit gate from ring 3 to a flat ring 0 and back is the hottest
- * code of the product: five memory calls in, three out, nothing in between. */
+ * Interrupts and exceptions: delivery through the IVT, gates and tasks, the double-fault rules, and IRET (SDM
+ * vol. 3A ch. 6 and 20, vol. 2 INT n and IRET). The 32-bit gate from ring 3 to a flat ring 0 and the return
+ * from it are the hottest paths here: five memory accesses in, three out, and no other calls. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
 
-/* What is to be delivered. */
+/* The event to deliver. */
 struct event {
 	uint32_t ret;	/* EIP to push */
 	uint32_t flags; /* EFLAGS to push */
 	uint32_t err;
 	uint8_t vector;
-	uint8_t ext; /* EXT bit for faults on the way */
+	uint8_t ext; /* EXT bit for faults during delivery */
 	bool has_err;
 	bool soft; /* INT n, INT3, INTO: the gate's DPL is checked */
 };
@@ -27,7 +26,7 @@ static uint32_t gate_err(const struct event *e)
 
 /* ---- 8086-style delivery ---- */
 
-/* Push FLAGS, CS and IP and go to the vector at IVT. */
+/* Push FLAGS, CS and IP, then enter the vector at IVT. */
 static int deliver_ivt(struct vcpu *v, const struct event *e, uint32_t ivt, uint32_t flags)
 {
 	struct cpu *c = &v->cpu;
@@ -89,13 +88,13 @@ static int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned 
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
 	if (RARE(!(d->hi & D_P)))
 		return cpu_raise_err(c, EXC_NP, sel_err(sel, ext));
-	/* From virtual-8086 mode only into ring 0. */
+	/* From virtual-8086 mode, delivery goes to ring 0 only. */
 	if (RARE(cpu_v86(c) && (desc_conforming(d) || desc_dpl(d))))
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
 	return desc_touch(v, d);
 }
 
-/* Fill the part of the frame that every gate pushes; returns the number of items. */
+/* Fill the part of the frame that every gate pushes. Returns the number of items. */
 static unsigned frame_start(const struct cpu *c, const struct event *e, uint32_t *f)
 {
 	unsigned n = 0;
@@ -126,7 +125,7 @@ static void null_data_segs(struct cpu *c)
 	c->seg[SEG_ES] = c->seg[SEG_DS] = c->seg[SEG_FS] = c->seg[SEG_GS] = seg_null(0);
 }
 
-/* Interrupt and trap gates. GATE is the descriptor as read. */
+/* Deliver through an interrupt or trap gate. GATE is the descriptor as read. */
 static int deliver_gate(struct vcpu *v, const struct event *e, const struct desc *gate)
 {
 	struct cpu *c = &v->cpu;
@@ -205,7 +204,7 @@ static int deliver(struct vcpu *v, const struct event *e)
 
 /* ---- INT n in virtual-8086 mode (SDM vol. 3A 20.3.3, table 20-2) ---- */
 
-/* Does the TSS' interrupt redirection map send VECTOR to the 8086 program's own handler? */
+/* Does the TSS's interrupt redirection map send VECTOR to the 8086 program's own handler? */
 static int v86_redirected(struct vcpu *v, unsigned vector, bool *yes)
 {
 	struct cpu *c = &v->cpu;
@@ -294,7 +293,7 @@ static bool makes_double_fault(unsigned first, unsigned second)
 	return contributory(first) && contributory(second);
 }
 
-/* Fault-class exceptions push RF = 1, so that a code breakpoint does not hit twice. */
+/* Fault-class exceptions push RF = 1, which keeps a code breakpoint from hitting twice. */
 static bool fault_class(unsigned vector)
 {
 	const uint32_t others = 1u << EXC_DB | 1u << EXC_NMI | 1u << EXC_BP | 1u << EXC_OF | 1u << EXC_MC;
@@ -321,7 +320,7 @@ static int deliver_one(struct vcpu *v, const struct exc *x)
 	else if (x->vector == EXC_DB)
 		c->dr[7] &= ~DR7_GD;
 	else if (x->vector == EXC_NMI) {
-		c->nmi_blocked = 1; /* until IRET, also when its delivery faults */
+		c->nmi_blocked = 1; /* until IRET, even if its delivery faults */
 		c->nmi_pending = 0;
 	}
 	return deliver(v, &e);
@@ -375,7 +374,7 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 
 /* ---- IRET ---- */
 
-/* Set the EFLAGS bits of MASK from F. */
+/* Copy the EFLAGS bits in MASK from F. */
 static void flags_set(struct cpu *c, uint32_t f, uint32_t mask)
 {
 	cpu_set_eflags(c, (cpu_eflags(c) & ~mask) | (f & mask));
@@ -418,7 +417,7 @@ static int iret_86(struct vcpu *v, unsigned op, uint32_t flag_mask)
 	return 0;
 }
 
-/* Virtual-8086 mode, IOPL < 3, CR4.VME: the program sees VIF as its IF. */
+/* IRET in virtual-8086 mode with IOPL < 3 and CR4.VME: the program's IF is VIF. */
 static int iret_vme(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
@@ -446,7 +445,7 @@ static int iret_v86(struct vcpu *v, unsigned op)
 	return cpu_raise_err(c, EXC_GP, 0);
 }
 
-/* NT set: back to the task that this one's link names. */
+/* IRET with NT set: return to the task in the current TSS's link. */
 static int iret_task(struct vcpu *v, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
@@ -466,7 +465,7 @@ static int iret_task(struct vcpu *v, uint32_t next)
 	return task_switch(v, sel, &d, TASK_IRET, next, cpu_eflags(c), 0);
 }
 
-/* The first three items, popped by CPL 0 with VM set in the image, are in F. */
+/* IRET at CPL 0 with VM set in the image. F: the first three items. */
 static int iret_to_v86(struct vcpu *v, uint32_t *f)
 {
 	struct cpu *c = &v->cpu;
@@ -526,7 +525,7 @@ static int iret_same(struct vcpu *v, const uint32_t *f, struct desc *cs, unsigne
 	return 0;
 }
 
-/* How much of the frame to read at once: five items when that cannot fault where three would not. */
+/* Number of items to read at once: five if the larger read cannot fault where one of three would not. */
 static unsigned iret_peek_ahead(const struct cpu *c, unsigned op)
 {
 	const struct seg_cache *ss = &c->seg[SEG_SS];
@@ -561,7 +560,7 @@ int cpu_iret(struct vcpu *v, unsigned op, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
 
-	c->nmi_blocked = 0; /* even when the instruction faults, SDM vol. 3A 6.7.1 */
+	c->nmi_blocked = 0; /* even if the instruction faults, SDM vol. 3A 6.7.1 */
 	if (RARE(!cpu_pe(c)))
 		return iret_86(v, op, (op == 4 ? IRET32_FLAGS : IRET16_FLAGS) | FL_IF | FL_IOPL);
 	if (RARE(c->sysflags & (FL_VM | FL_NT)))

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Model-specific registers, CPUID and XCR0. MSRs that are architectural CPU
- * state are rows of a table here; every other one is the platform's; what
- * neither has is #GP(0) (SDM vol. 4). */
+ * Model-specific registers, CPUID and XCR0. MSRs that are architectural CPU state are rows of a table here;
+ * the platform implements all others, and an MSR that neither implements raises #GP(0) (SDM vol. 4). */
 #include "cpu/cpu_int.h"
 
 /* A range of MSRs. wr is NULL for a read-only one. Both return false for #GP(0). */
 struct msr_row {
 	uint32_t first, last;
-	bool still; /* state of ours that only WRMSR changes */
+	bool still; /* CPU state that only WRMSR changes */
 	bool (*rd)(struct vcpu *v, uint32_t msr, uint64_t *val);
 	bool (*wr)(struct vcpu *v, uint32_t msr, uint64_t val);
 };
@@ -111,8 +110,8 @@ static bool pat_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return true;
 }
 
-/* No variable and no fixed ranges unless the platform keeps some: caching is
- * the host's business. Guests read the counts here before they touch a range. */
+/* No variable and no fixed ranges unless the platform implements them: the host manages caching. Guests read
+ * the counts here before they access a range. */
 #define MTRRCAP_WC 0x400u
 
 static bool mtrrcap_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -131,7 +130,7 @@ static bool mtrr_range_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static bool mtrr_range_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	plat_wr(v, msr, val); /* nobody keeps it: no effect */
+	plat_wr(v, msr, val); /* no effect if the platform has no such MSR */
 	return true;
 }
 
@@ -153,7 +152,7 @@ static bool mtrr_def_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return true;
 }
 
-/* Microcode revision: 0 unless the platform's model says otherwise. */
+/* Microcode revision: 0 unless the platform's processor model provides one. */
 static bool bios_sign_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	if (!plat_rd(v, msr, val))
@@ -175,7 +174,7 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
-/* EFER bits and the bit of CPUID 80000001 EDX that allows each. No LME: the engine has no long mode. */
+/* EFER bits and the CPUID 80000001 EDX bit that allows each. No LME: the engine has no long mode. */
 static const struct {
 	uint32_t bit;
 	uint8_t feature;

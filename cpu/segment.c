@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Segments: descriptor fetch, segment register loads, limit and type checks,
- * accesses and stack frames through segments (SDM vol. 3A ch. 3 and 5).
- * Descriptor tables are read as supervisor at any CPL. */
+ * Segments: descriptor fetch, segment register loads, limit and type checks, accesses and stack frames
+ * through segments (SDM vol. 3A ch. 3 and 5). Descriptor tables are read with supervisor rights at any CPL.
+ */
 #include "cpu/cpu_int.h"
 #include "mm/mmu.h"
 
@@ -84,8 +84,8 @@ struct seg_cache seg_v86(uint16_t sel)
 	};
 }
 
-/* Limit and attributes survive from protected mode ("big real mode"), except
- * those of a null selector: there is nothing to survive. */
+/* Limit and attributes set in protected mode survive ("big real mode"), except those of a null selector,
+ * which has none. */
 struct seg_cache seg_real(const struct seg_cache *old, uint16_t sel)
 {
 	struct seg_cache s = *old;
@@ -155,7 +155,7 @@ int cpu_load_seg(struct vcpu *v, enum seg s, uint16_t sel)
 	return 0;
 }
 
-/* May DATA accesses of this kind use S at all? Real mode has no types. */
+/* Does the segment type permit this data access? Real mode has no types. */
 static bool seg_permits(const struct cpu *c, const struct seg_cache *s, bool write)
 {
 	if (s->attr & SA_UNUSABLE)
@@ -202,19 +202,19 @@ int cpu_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n)
 	return mmu_check_write(v->mmu, v->cpu.seg[s].base + off, n, cpl_how(v->cpu.cpl));
 }
 
-/* Do the N bytes at OFF lie on the stack in one piece, in memory as in its offsets? */
+/* Are the N bytes at OFF contiguous both as stack offsets and in linear memory? */
 static bool one_piece(const struct seg_cache *ss, uint32_t off, uint32_t n)
 {
 	return seg_fits(ss, off, n) && off + n - 1 <= stack_mask(ss);
 }
 
-/* Item by item: a frame that wraps around a 16-bit stack, or that does not fit. */
+/* Push item by item: a frame that wraps around a 16-bit stack, or that does not fit. */
 static int push_items(struct vcpu *v, const struct seg_cache *ss, uint32_t *esp, const uint32_t *f,
 		      unsigned n, unsigned op, unsigned how, uint32_t err)
 {
 	uint32_t sp = *esp;
 
-	for (unsigned i = 1; i <= n; i++) /* room for all before the first is written */
+	for (unsigned i = 1; i <= n; i++) /* check room for all items before writing the first */
 		if (!seg_fits(ss, (sp - i * op) & stack_mask(ss), op))
 			return cpu_raise_err(&v->cpu, EXC_SS, err);
 	while (n--) {
@@ -332,7 +332,7 @@ int cpu_query_desc(struct vcpu *v, enum cpu_desc_query q, uint16_t sel, uint32_t
 	if (desc_fetch(v, sel, &d, EXC_GP, 0)) {
 		if (c->exc.vector == EXC_PF)
 			return -1;
-		c->exc = before; /* outside the table: an answer, not an exception */
+		c->exc = before; /* outside the table: report false, raise nothing */
 		return 0;
 	}
 	if (!query_type_ok(q, &d))

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Semantics of system instructions on the architectural state: what the
- * translator's callouts call. Every function follows SDM vol. 2 (the
- * instruction's own page) and vol. 3A chapters 5-7 and 20.
+ * Semantics of system instructions on the architectural state, as called by the translator's callouts. Every
+ * function follows SDM vol. 2 (the instruction's own page) and vol. 3A chapters 5-7 and 20.
  *
- * Contract: returns 0 with the state changed and cpu.rip set to the next
- * instruction, or -1 with an exception in cpu.exc and the state unchanged
- * (cpu.rip still at the instruction). On entry cpu.rip is the offset of the
- * instruction and NEXT the offset of the following one. The state is exact and
- * outside the TC. None of them calls into the translation cache; the caller
- * looks at mode changes afterwards. OP is the operand size in bytes, 2 or 4. */
+ * Contract: return 0 with the state changed and cpu.rip at the next instruction, or -1 with an exception in
+ * cpu.exc and the state unchanged (cpu.rip still at the instruction). On entry cpu.rip is the offset of the
+ * instruction and NEXT that of the following one. The state is exact and outside the TC. None of them calls
+ * into the translation cache; the caller handles mode changes afterwards. OP is the operand size in bytes, 2
+ * or 4. */
 #ifndef CPU_SYSTEM_H
 #define CPU_SYSTEM_H
 #include "x86/engine.h"
 
-int cpu_load_seg(struct vcpu *v, enum seg s, uint16_t sel); /* does not touch rip */
+int cpu_load_seg(struct vcpu *v, enum seg s, uint16_t sel); /* leaves rip unchanged */
 int cpu_jmp_far(struct vcpu *v, uint16_t sel, uint32_t off, unsigned op, uint32_t next);
 int cpu_call_far(struct vcpu *v, uint16_t sel, uint32_t off, unsigned op, uint32_t next);
 int cpu_ret_far(struct vcpu *v, unsigned op, unsigned imm);
@@ -21,11 +19,11 @@ int cpu_iret(struct vcpu *v, unsigned op, uint32_t next);
 /* INT n, INT3, INTO, INT1 executed at rip. */
 enum cpu_int_kind { CPU_INT_N, CPU_INT3, CPU_INTO, CPU_INT1 };
 int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32_t next);
-/* Deliver external interrupt VECTOR at the present rip. Never fails: a fault
- * during delivery is delivered in turn. False: the processor shut down. */
+/* Deliver external interrupt VECTOR at the current rip. Never fails: a fault during delivery is delivered in
+ * its place. False: the processor has shut down. */
 bool cpu_deliver_irq(struct vcpu *v, unsigned vector);
-/* Deliver cpu.exc at the present rip: contributory rules, double fault, and
- * false for a triple fault (SDM vol. 3A table 6-5). */
+/* Deliver cpu.exc at the current rip, with the contributory and double-fault rules. False on a triple fault
+ * (SDM vol. 3A table 6-5). */
 bool cpu_deliver_exc(struct vcpu *v);
 int cpu_sysenter(struct vcpu *v);
 int cpu_sysexit(struct vcpu *v);
@@ -43,25 +41,25 @@ int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next);
 int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next);
 int cpu_rdmsr(struct vcpu *v, uint32_t next); /* ECX -> EDX:EAX */
 int cpu_wrmsr(struct vcpu *v, uint32_t next);
-bool cpu_msr_is_still(uint32_t msr); /* Does it say the same until the next WRMSR? */
+bool cpu_msr_is_still(uint32_t msr); /* Does it keep its value until the next WRMSR? */
 int cpu_xsetbv(struct vcpu *v, uint32_t next);
 int cpu_cpuid(struct vcpu *v, uint32_t next);
 int cpu_hlt(struct vcpu *v, uint32_t next);		  /* sets halted */
 int cpu_popf(struct vcpu *v, unsigned op, uint32_t next); /* pops from the stack */
 int cpu_pushf(struct vcpu *v, unsigned op, uint32_t next);
 int cpu_cli(struct vcpu *v, uint32_t next); /* IOPL, VME and PVI rules */
-int cpu_sti(struct vcpu *v, uint32_t next); /* sets cpu.shadow when IF was 0 */
-/* Is PORT..PORT+SIZE-1 allowed (IOPL, TSS bitmap)? 0 or -1 (#GP). */
+int cpu_sti(struct vcpu *v, uint32_t next); /* sets cpu.shadow if IF was 0 */
+/* Is access to ports PORT..PORT+SIZE-1 allowed (IOPL, TSS bitmap)? 0, or -1 with #GP. */
 int cpu_io_check(struct vcpu *v, uint16_t port, unsigned size);
-/* LAR, LSL, VERR, VERW: false when ZF must be cleared; *OUT for LAR and LSL. */
+/* LAR, LSL, VERR, VERW. Return false if ZF must be cleared; *OUT for LAR and LSL. */
 enum cpu_desc_query { CPU_LAR, CPU_LSL, CPU_VERR, CPU_VERW };
 int cpu_query_desc(struct vcpu *v, enum cpu_desc_query q, uint16_t sel, uint32_t *out, bool *zf);
-/* Push/pop on the current stack with SS base, B bit and limit honoured. Changes ESP on success. */
+/* Push or pop on the current stack; honours SS base, B bit and limit. Changes ESP on success only. */
 int cpu_push(struct vcpu *v, uint32_t val, unsigned op);
 int cpu_pop(struct vcpu *v, uint32_t *val, unsigned op);
-/* Segment-checked access at SEG:OFF for helpers (#GP/#SS/#PF). */
+/* Segment-checked access at SEG:OFF. Raises #GP, #SS or #PF. */
 int cpu_read(struct vcpu *v, enum seg s, uint32_t off, void *buf, unsigned n);
 int cpu_write(struct vcpu *v, enum seg s, uint32_t off, const void *buf, unsigned n);
-/* Would that write succeed? 0, or -1 with the exception. */
+/* Would such a write succeed? 0, or -1 with the exception. */
 int cpu_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n);
 #endif

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The task-state segment: stacks for inner rings, hardware task switches with
- * their busy, NT and link rules, I/O permission (SDM vol. 3A ch. 7). TSS
- * accesses are made as supervisor at any CPL. */
+ * The task-state segment: stacks for inner rings, hardware task switches with their busy, NT and link rules,
+ * I/O permission (SDM vol. 3A ch. 7). TSS accesses have supervisor rights at any CPL. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
 
-/* The part of a TSS that a switch reads, as laid out in memory. */
+/* The part of a TSS that a switch reads, in memory layout. */
 struct tss32 {
 	uint32_t link;
 	uint32_t stacks[6];
 	uint32_t cr3;
-	uint32_t eip, eflags; /* from here to gs: written for the old task */
+	uint32_t eip, eflags; /* eip to gs: written for the old task */
 	uint32_t gpr[8];
 	uint32_t seg[6]; /* in the order of enum seg */
 	uint32_t ldt;
@@ -19,7 +18,7 @@ struct tss32 {
 struct tss16 {
 	uint16_t link;
 	uint16_t stacks[6];
-	uint16_t ip, flags; /* from here to seg: written for the old task */
+	uint16_t ip, flags; /* ip to seg: written for the old task */
 	uint16_t gpr[8];
 	uint16_t seg[4];
 	uint16_t ldt;
@@ -66,7 +65,7 @@ int tss_fetch(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
 	return 0;
 }
 
-/* Bring a 16-bit TSS into the 32-bit form. FS and GS become null. */
+/* Convert a 16-bit TSS to the 32-bit form. FS and GS become null. */
 static void widen(struct tss32 *t, const struct tss16 *s)
 {
 	*t = (struct tss32){ .link = s->link, .eip = s->ip, .eflags = s->flags, .ldt = s->ldt };
@@ -128,8 +127,8 @@ static int set_busy(struct vcpu *v, uint32_t at, bool busy)
 	return mmu_write(v->mmu, (uint32_t)(at + 4), &hi, 4, MM_WRITE);
 }
 
-/* Everything that must be in memory before the new task is loaded. The processor's
- * state does not change here. */
+/* Write everything that must be in memory before the new task is loaded. Leaves the processor's state
+ * unchanged. */
 static int leave_old(struct vcpu *v, struct desc *d, enum task_via via, uint32_t eip, uint32_t flags)
 {
 	struct cpu *c = &v->cpu;
@@ -238,7 +237,7 @@ static int load_cr3(struct vcpu *v, uint32_t cr3)
 	return 0;
 }
 
-/* The point of no return is passed: registers first, then whatever can fault in the new task. */
+/* Load the new task after the point of no return: registers first, then everything that can fault in it. */
 static int enter_new(struct vcpu *v, const struct tss32 *t, unsigned ext)
 {
 	struct cpu *c = &v->cpu;
