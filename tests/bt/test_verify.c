@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The verifier against hand-assembled fragments: what it must accept, and what
- * it must refuse for the right reason. */
+ * The verifier against hand-assembled fragments: those it must accept, and those it must refuse for the
+ * stated reason. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define VCPU_BYTES 0x2000u
 #define STUB (HOST + 0x8000)
 
-/* Fields of the virtual processor that the monitor keeps. */
+/* Fields of the vCPU at fixed offsets. */
 enum {
 	EXIT = 0x400,
 	CALL0 = 0x408,
@@ -46,8 +46,8 @@ enum {
 struct row {
 	const char *what;
 	const char *hex;  /* the instruction under test */
-	const char *rule; /* part of the complaint; NULL: accepted */
-	bool whole;	  /* HEX is the whole fragment; else a jump to STUB is put behind it */
+	const char *rule; /* part of the message; NULL: accepted */
+	bool whole;	  /* HEX is the whole fragment; else a jump to STUB is appended */
 };
 
 static const struct row rows[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Addressing modes, and how a random memory operand is reached through one:
- * the target is chosen first, then the registers and displacement are solved. */
+ * Addressing modes of the generated cases. The target of a memory operand is chosen first; registers and
+ * displacement are then solved for it. */
 #include "tests/conform/gen.h"
 
 #define NOSIB 0xff
@@ -34,14 +34,14 @@ const struct amode amodes[] = {
 };
 const unsigned namodes = ARRAY_LEN(amodes);
 
-/* The selector in segment register S for this case. */
+/* Return the selector in segment register S for this case. */
 uint16_t form_seg(const struct making *m, enum seg s)
 {
 	return m->c->st.seg[s];
 }
 
-/* A linear address inside [ADDR, ADDR+SIZE): mostly plain, sometimes across a
- * page boundary, into the read-only page, or off the end. */
+/* Pick a linear address inside [ADDR, ADDR+SIZE): mostly plain, sometimes across a page boundary, into the
+ * read-only page, or past the end. */
 static uint32_t pick_in(struct making *m, uint32_t addr, uint32_t size)
 {
 	bool align = m->f->row->attr & A_ALIGN;
@@ -65,12 +65,12 @@ static uint32_t pick_in(struct making *m, uint32_t addr, uint32_t size)
 	}
 }
 
-/* An offset in segment SEL, reachable with address size ASIZE. */
+/* Pick an offset in segment SEL that address size ASIZE can express. */
 static uint32_t pick_offset(struct making *m, uint16_t sel, unsigned asize)
 {
 	uint32_t base = sel_base(sel);
 
-	if (base == RGN_LOW_ADDR) /* limit 0x17ff: cross it now and then */
+	if (base == RGN_LOW_ADDR) /* limit 0x17ff: crossed now and then */
 		return one_in(m, 6) ? 0x17ff - rnd(m, 8) + rnd(m, 8) : pick_in(m, 0, 0x1400) % 0x1700;
 	if (base == RGN_HIGH_ADDR && sel_limit(sel) == 0x0fff) /* expand down: above the limit */
 		return one_in(m, 6) ? 0xff8 + rnd(m, 16) : 0x1000 + rnd(m, 0x2f00);
@@ -78,7 +78,7 @@ static uint32_t pick_offset(struct making *m, uint16_t sel, unsigned asize)
 		return one_in(m, 6) ? 0x3ff8 + rnd(m, 16) : pick_in(m, 0, RGN_HIGH_SIZE) & 0x3fff;
 	if (base == RGN_STACK_ADDR)
 		return 0x100 + rnd(m, 0x2d00);
-	if (base == RGN_CODE_ADDR) /* a code segment as data: readable, not writable */
+	if (base == RGN_CODE_ADDR) /* a code segment read as data: not writable */
 		return rnd(m, 0x1f00);
 	if (asize == 2)
 		return pick_in(m, RGN_LOW_ADDR, RGN_LOW_SIZE) & 0xffff;
@@ -110,7 +110,7 @@ static void solve32(struct making *m, const struct amode *a)
 	uint32_t *r = m->c->st.gpr, idx = 0;
 
 	m->disp = pick_disp(m, a->disp);
-	if (a->base == R_ESP) { /* ESP stays where the stack is */
+	if (a->base == R_ESP) { /* ESP keeps pointing to the stack */
 		m->disp = a->disp == 4 ? (int32_t)rnd(m, 512) - 256 : a->disp ? (int32_t)rnd(m, 200) - 72 : 0;
 		if (a->index >= 0)
 			idx = (r[a->index] = rnd(m, 16)) * a->scale;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Conformance suite: the same bytes from the same state on the host CPU in
- * compatibility mode (native.c) and under the engine (engine.c).
+ * Conformance suite: executes the same bytes from the same state on the host CPU in compatibility mode
+ * (native.c) and under the engine (engine.c).
  *
- * gen.c turns the rows of forms.def into forms and cases, main.c compares.
- * Both sides see the same linear addresses, selectors and descriptors, at
- * CPL 3, so that results are compared without translation. */
+ * gen.c turns the rows of forms.def into forms and cases; main.c compares the outcomes. Both sides use the
+ * same linear addresses, selectors and descriptors, at CPL 3, so results are compared directly. */
 #ifndef TESTS_CONFORM_H
 #define TESTS_CONFORM_H
 #include "x86/cpu.h"
 
-/* Memory: name, linear address, pages, writable, executable. All else is unmapped. */
+/* Memory: name, linear address, pages, writable, executable. Everything else is unmapped. */
 #define CONFORM_REGIONS(X)                                                                                   \
 	X(LOW, 0x00004000, 4, 1, 0)                                                                          \
 	X(LOWRO, 0x00008000, 1, 0, 0)                                                                        \
@@ -83,11 +82,11 @@ struct cpu_state {
 	struct xsave_image fpu;
 };
 
-/* What ended a case: vector 3 (int3 after the instruction) is the normal end. */
+/* How a case ended: vector 3 (the int3 after the instruction) is the normal end. */
 struct outcome {
 	struct cpu_state st;
 	uint32_t vector, err, cr2;
-	uint8_t *mem; /* MEM_BYTES, given by the caller */
+	uint8_t *mem; /* MEM_BYTES, provided by the caller */
 };
 
 struct form_row;
@@ -101,16 +100,16 @@ struct conform_case {
 	uint8_t *mem;	    /* MEM_BYTES, code included */
 	uint32_t flag_mask; /* EFLAGS bits to compare */
 	bool code16;
-	/* What the architecture leaves to the processor, and is not compared: bytes of
-	 * memory (x87 pointers), bits of one register, and after a fault the registers
-	 * (but ESP) and the stack below ESP, or the x87 state but its registers. */
+	/* Differences that the architecture permits and the comparison ignores: bytes of memory (x87
+	 * pointers), bits of one register, and after a fault the registers (except ESP) and the stack below
+	 * ESP, or the x87 state except its registers. */
 	struct {
 		uint32_t addr, len;
 	} skip[2];
 	uint32_t undef_bits;
 	uint8_t undef_reg;
 	bool partial, loose_tags;
-	unsigned number; /* for repeating it: --case */
+	unsigned number; /* argument of --case, to repeat it */
 };
 
 static inline const struct region *region_of(uint32_t lin)
@@ -121,7 +120,7 @@ static inline const struct region *region_of(uint32_t lin)
 	return NULL;
 }
 
-/* Where LIN is in memory image MEM; NULL when unmapped. */
+/* Return the byte of memory image MEM at LIN; NULL if unmapped. */
 static inline uint8_t *mem_at(uint8_t *mem, uint32_t lin)
 {
 	const struct region *r = region_of(lin);
@@ -144,8 +143,8 @@ static inline uint32_t sel_limit(uint16_t sel)
 
 /* ---- native.c ---- */
 struct native;
-/* Map the regions, install the LDT and the signal handlers. One at a time in a
- * process. NULL with a reason in *WHY when the host cannot. */
+/* Map the regions, install the LDT and the signal handlers. One instance at a time in a process. On failure
+ * NULL, with the reason in *WHY. */
 struct native *native_new(const char **why);
 void native_free(struct native *n);
 bool native_has_ldt(const struct native *n);
@@ -156,29 +155,29 @@ struct engine;
 struct engine_options {
 	bool mmio;     /* the HIGH region is a device, not RAM */
 	bool divide;   /* promote at the first divide error */
-	bool precheck; /* every access looks first, and passes without a mapping if it can */
+	bool precheck; /* precheck every access, and bypass where possible */
 	bool no_chain;
-	bool no_verify;	 /* do not ask for the verifier */
+	bool no_verify;	 /* run without the verifier */
 	unsigned tu_max; /* 0: default */
 };
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen);
 void engine_free(struct engine *e);
-/* False when the engine itself failed (text in engine_error()). */
+/* False if the engine itself failed; engine_error() has the text. */
 bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *out);
 const char *engine_error(const struct engine *e);
-/* Divide errors found by callouts instead of host signals until now. */
+/* Divide errors found by callouts, not host signals, so far. */
 uint64_t engine_divide_callouts(const struct engine *e);
 uint64_t engine_bypasses(const struct engine *e); /* accesses served without a mapping */
-/* Is LIN where the guest's own kernel is? */
+/* Does LIN belong to the engine guest's own kernel? */
 bool engine_owns(uint32_t lin);
 
 /* ---- gen.c ---- */
 struct gen;
 struct gen *gen_new(uint64_t seed, unsigned cases_per_form, bool have_ldt, const char *only);
-/* The next case is number N. */
+/* Make N the number of the next case. */
 void gen_seek(struct gen *g, unsigned n);
 void gen_free(struct gen *g);
-/* Fill C (c->mem given) with the next case. False at the end. */
+/* Fill C (the caller sets c->mem) with the next case. False after the last. */
 bool gen_next(struct gen *g, struct conform_case *c);
 unsigned gen_forms(const struct gen *g);
 unsigned gen_rows(const struct gen *g);

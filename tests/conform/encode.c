@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Encodings: the tokens of forms.def into bytes. */
+ * Encoding: converts the tokens of forms.def to bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +76,8 @@ static uint32_t imm(struct making *m, unsigned size)
 	return rnd_value(m);
 }
 
-/* A relative target: near for rb; for rz mostly in the code region. Never back
- * into the instruction itself: every case must end. */
+/* Choose a relative target: nearby for rb; for rz mostly in the code region. Never inside the instruction
+ * itself, because every case must end. */
 static uint32_t rel(struct making *m, unsigned size)
 {
 	uint32_t from = m->c->st.eip + m->c->len + size;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The engine side: a machine without devices whose guest runs a case at CPL 3
- * with PAE paging, over the linear addresses, selectors and descriptors of the
- * native side. Every vector of its IDT leads to a breakpoint, so that a fault
- * is seen as the guest's kernel would see it: in the frame on its stack. */
+ * The engine side: a machine without devices whose guest runs a case at CPL 3 with PAE paging, with the
+ * linear addresses, selectors and descriptors of the native side. Every IDT vector leads to a breakpoint; a
+ * fault is then read from the frame on the guest kernel's stack. */
 #include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +30,7 @@ enum {
 	PA_REGIONS = 0x100000,
 	RAM_BYTES = 0x200000,
 };
-#define PA_DEVICE 0xd0000000u /* no RAM: where the HIGH region is when it is a device */
+#define PA_DEVICE 0xd0000000u /* not RAM: the HIGH region's place when it is a device */
 #define KERNEL 0xc0000000u
 #define VECTORS 32
 #define HANDLER(n) (KERNEL + PA_CODE + 16 * (n))
@@ -52,7 +51,7 @@ struct engine {
 	char error[320];
 };
 
-/* ---- a platform with one device, which is memory ---- */
+/* ---- a platform whose one device is memory ---- */
 
 /* Called while the case's vector registers are live (base/gpr.h). */
 #pragma GCC push_options
@@ -154,7 +153,7 @@ static uint64_t get64(struct engine *e, gpa a)
 	return get32(e, a) | (uint64_t)get32(e, a + 4) << 32;
 }
 
-/* Descriptor of BASE, LIMIT (as written, in G's unit) and SA_* attributes. */
+/* Build a descriptor from BASE, LIMIT (in units of G) and SA_* attributes. */
 static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t attr)
 {
 	return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)(attr & 0xff) << 40 |
@@ -403,7 +402,7 @@ bool engine_owns(uint32_t lin)
 	return lin - KERNEL < PA_END;
 }
 
-/* Finds the one number in "info causes". */
+/* Finds one number in "info causes". */
 struct cause_sink {
 	struct row_sink sink;
 	const struct view *view;

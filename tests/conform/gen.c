@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Rows into encodings into forms into cases. A case is a function of seed,
- * form and index alone, so that one can be repeated by its number. */
+ * Generator: rows become encodings, encodings forms, forms cases. A case is a function of seed, form and
+ * index only, and can be repeated by its number. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +66,7 @@ static bool is_short(const struct form *f)
 	return f->row->attr & (A_SSE | A_X87);
 }
 
-/* Which addressing modes a form gets: all of them, or a sample that differs
- * from form to form. */
+/* Does form F get addressing mode MODE? All of them do, or a sample that differs between forms. */
 static bool wants_mode(const struct gen *g, const struct form *f, unsigned mode)
 {
 	unsigned n = is_short(f) ? 7 : 5;
@@ -86,7 +85,7 @@ static void add_modes(struct gen *g, struct form f)
 	}
 }
 
-/* Segment overrides, based data and stack segments. */
+/* Add forms with segment overrides, based data and based stack segments. */
 static void add_segments(struct gen *g, struct form f)
 {
 	static const uint16_t ds[] = { SEL_LDT(LDT_DATA_FS), SEL_LDT(LDT_DATA_GS), SEL_LDT(LDT_DATA_RO),
@@ -228,7 +227,7 @@ static void add_encoding(struct gen *g, const struct form_row *row, const char *
 	}
 }
 
-/* Replace the first bracket list in ENC by each of its members in turn. */
+/* Expand the first bracket list in ENC, recursively. */
 static void expand(struct gen *g, const struct form_row *row, const char *enc)
 {
 	const char *open = strchr(enc, '['), *close = open ? strchr(open, ']') : NULL;
@@ -303,12 +302,12 @@ static void name_form(const struct form *f, char *buf, size_t n)
 
 static uint32_t code_offset(struct making *m)
 {
-	/* Off the end of the code region. Which comes first, the fault of the fetch or
-	 * #UD by what is there already, is up to the processor: not with those. */
+	/* Place the instruction across the end of the code region. Processors differ in whether the fetch
+	 * fault or a #UD of the bytes before comes first; forms that can raise #UD are left out. */
 	if (one_in(m, 40) && !m->f->lock && !strstr(m->f->row->name, "ud") &&
 	    strcmp(m->f->row->name, "avx.bcast"))
 		return 0x2000 - 1 - rnd(m, 8);
-	if (one_in(m, 5)) /* across a page */
+	if (one_in(m, 5)) /* across a page boundary */
 		return 0x1000 - 1 - rnd(m, 8);
 	return 0x100 + rnd(m, 0xd00);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside the generator: a row of forms.def becomes encodings (bracket lists
- * expanded), an encoding becomes forms (operand size, addressing mode,
- * prefixes, segments), a form becomes cases (random states that make sense). */
+ * Private to the generator: a row of forms.def becomes encodings (bracket lists expanded), an encoding
+ * becomes forms (operand size, addressing mode, prefixes, segments), a form becomes cases (random, plausible
+ * states). */
 #ifndef TESTS_CONFORM_GEN_H
 #define TESTS_CONFORM_GEN_H
 #include "tests/conform/conform.h"
@@ -11,8 +11,8 @@ enum {
 	A_LOCK = 1 << 1,  /* LOCK is legal with memory */
 	A_ALL = 1 << 2,	  /* every addressing mode, not a sample */
 	A_MEM = 1 << 3,	  /* no register form */
-	A_SEG = 1 << 4,	  /* no ModRM, but a segment override means something */
-	A_A16 = 1 << 5,	  /* no ModRM, but the address size means something */
+	A_SEG = 1 << 4,	  /* no ModRM, but segment overrides apply */
+	A_A16 = 1 << 5,	  /* no ModRM, but the address size applies */
 	A_STACK = 1 << 6, /* also with 16-bit and based stacks */
 	A_MANY = 1 << 7,  /* more cases */
 	A_X87 = 1 << 8,
@@ -78,7 +78,7 @@ enum cs_kind { CS_FLAT32, CS_LDT16, CS_LDT32 };
 
 struct form {
 	const struct form_row *row;
-	char *enc;	 /* bracket lists resolved */
+	char *enc;	 /* bracket lists expanded */
 	uint8_t op;	 /* operand size, 2 or 4 */
 	uint8_t asize;	 /* address size, 2 or 4 */
 	int8_t mode;	 /* index in amodes, or NO_MODE... */
@@ -99,7 +99,7 @@ struct amode {
 extern const struct amode amodes[];
 extern const unsigned namodes;
 
-/* A case being made. */
+/* The case under construction. */
 struct making {
 	struct conform_case *c;
 	const struct form *f;
@@ -107,7 +107,7 @@ struct making {
 	uint32_t ea;  /* linear address of the memory operand */
 	uint32_t off; /* its offset */
 	bool has_ea;
-	unsigned used;	  /* registers that make the address, as bits */
+	unsigned used;	  /* bit mask of the registers that form the address */
 	unsigned reg, rm; /* ModRM fields; rm of a register form */
 	int32_t disp;
 	uint32_t next; /* EIP after the instruction */
@@ -123,20 +123,20 @@ static inline bool one_in(struct making *m, uint32_t n)
 {
 	return rnd(m, n) == 0;
 }
-uint32_t rnd_value(struct making *m); /* interesting 32-bit numbers */
+uint32_t rnd_value(struct making *m); /* a 32-bit number, often a boundary value */
 
-/* An offset in code segment SEL where an int3 is: anywhere but in the instruction. */
+/* Return an offset in code segment SEL that holds an int3, outside the instruction. */
 uint32_t code_target(struct making *m, uint16_t sel);
 
 /* encode.c: append the instruction of m->f to m->c->code. */
 void encode(struct making *m);
-/* seq.c: make m->c->code a sequence of instructions, with its registers. */
+/* seq.c: make m->c->code a sequence of instructions, and set its registers. */
 void make_sequence(struct making *m);
-/* address.c: choose the memory operand and the registers that lead there. */
+/* address.c: choose the memory operand and the registers that form its address. */
 void choose_address(struct making *m);
 uint16_t form_seg(const struct making *m, enum seg s);
 /* setup.c */
 void setup_fpu(struct making *m);
 void setup_case(struct making *m);    /* before encoding: registers and memory */
-void setup_encoded(struct making *m); /* after: what depends on the length */
+void setup_encoded(struct making *m); /* after encoding: whatever depends on the length */
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The one memory and descriptor layout of the conformance suite. */
+ * The memory and descriptor layout shared by both sides of the conformance suite. */
 #include "tests/conform/conform.h"
 
 struct image {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Driver: every generated case on the host CPU and under the engine; prints
- * one line per failing case and the totals. Without the engine (--native) each
- * case runs twice on the host, which must agree with itself. */
+ * Driver: runs every generated case on the host CPU and under the engine; prints a line for each failing case
+ * and the totals. With --native the engine is left out: each case runs twice on the host and must agree with
+ * itself. */
 #include <capstone/capstone.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -48,8 +48,8 @@ static void differ(struct diff *d, const char *what, uint64_t native, uint64_t e
 	d->any = true;
 }
 
-/* XSAVE images in one form: components in their initial state spelled out,
- * x87 pointers, which are the host's, left out. */
+/* Bring an XSAVE image to canonical form: write out components in their initial state, clear x87 pointers,
+ * which are the host's. */
 static void canonical_fpu(struct xsave_image *f)
 {
 	static const uint8_t init[8] = { 0x7f, 0x03 };
@@ -70,7 +70,7 @@ static void canonical_fpu(struct xsave_image *f)
 		memset(f->b + 32 + 16 * i + 10, 0, 6);
 }
 
-/* What is at byte I of an XSAVE image. */
+/* Name byte I of an XSAVE image. */
 static void name_fpu(char *buf, size_t n, unsigned i)
 {
 	if (i < 32)
@@ -136,7 +136,7 @@ static bool has_error_code(uint32_t v)
 	return v == EXC_TS || (v >= EXC_NP && v <= EXC_PF) || v == EXC_AC;
 }
 
-/* The host's kernel returns by IRET, which turns a null selector's RPL into 0. */
+/* The host's kernel returns by IRET, which clears the RPL of a null selector. */
 static bool both_null(uint16_t a, uint16_t b)
 {
 	return !((a | b) & ~3);
@@ -145,8 +145,8 @@ static bool both_null(uint16_t a, uint16_t b)
 static void compare(struct diff *d, const struct run *r, const struct conform_case *c, struct outcome *a,
 		    struct outcome *b)
 {
-	/* Device memory: which byte of an operand across pages is reported is up to the
-	 * processor, which divides some into pieces. */
+	/* Device memory: the reported byte of an operand across pages depends on the processor, because some
+	 * operands are accessed in pieces. */
 	uint32_t cr2_mask = r->opt.engine.mmio ? ~(uint32_t)PAGE_MASK : ~0u;
 
 	*d = (struct diff){ 0 };
@@ -175,7 +175,7 @@ static void compare(struct diff *d, const struct run *r, const struct conform_ca
 	compare_memory(d, c, a->mem, b->mem);
 }
 
-/* A known difference: under the engine the pages of the guest's kernel are there. */
+/* A known difference: under the engine, the pages of the guest's kernel exist. */
 static bool in_kernel(const struct outcome *native, struct outcome *engine)
 {
 	if (native->vector != EXC_PF || engine->vector != EXC_PF || !engine_owns(engine->cr2) ||
@@ -185,8 +185,8 @@ static bool in_kernel(const struct outcome *native, struct outcome *engine)
 	return true;
 }
 
-/* A known difference: a call with a bad target and no room on the stack. AMD's manual
- * leaves the order open and its processors push first; Intel's has it the other way. */
+/* A known difference: a call with a bad target and no room on the stack. AMD's manual leaves the order open
+ * and its processors push first; Intel's check the target first. */
 static bool bad_call(const struct conform_case *c, const struct outcome *native, struct outcome *engine)
 {
 	if (strncmp(c->form, "call", 4) || native->vector != EXC_SS || engine->vector != EXC_GP)
@@ -195,9 +195,9 @@ static bool bad_call(const struct conform_case *c, const struct outcome *native,
 	return true;
 }
 
-/* A known difference: an access beyond 4 GiB. A segment that reaches so far has no
- * limit in the engine, whose windows have a guard there instead: where the last page
- * is not mapped, its fault comes first. No system leaves an operand there. */
+/* A known difference: an access beyond 4 GiB. The engine emits no limit check for a segment that reaches that
+ * far; its windows end in a guard. If the last page is not mapped, its fault comes first. No operating system
+ * places an operand there. */
 static bool beyond_4g(const struct outcome *native, struct outcome *engine)
 {
 	if ((native->vector != EXC_GP && native->vector != EXC_SS) || native->err ||
@@ -395,7 +395,7 @@ int main(int argc, char **argv)
 	if (!parse(&r.opt, argc, argv))
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(600); /* a case that never ends */
+	alarm(600); /* against a case that never ends */
 	status = start(&r);
 	if (status)
 		return status;
@@ -411,8 +411,7 @@ int main(int argc, char **argv)
 	if (r.opt.engine.precheck) {
 		uint64_t n = engine_bypasses(r.engine);
 
-		printf("%s 2 - accesses passed without a mapping (%llu)\n", n ? "ok" : "not ok",
-		       (unsigned long long)n);
+		printf("%s 2 - accesses are bypassed (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
 		r.failed += !n;
 	}
 	if (r.opt.engine.divide) {

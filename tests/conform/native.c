@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The oracle: runs a case on the host CPU in compatibility mode, inside this
- * 64-bit process. A far jump enters the 32- or 16-bit code segment; whatever
- * ends the case (the int3 after the instruction, or its fault) is a signal,
- * and the handler leaves by restoring the stack of native_enter().
+ * The oracle: runs a case on the host CPU in compatibility mode, inside this 64-bit process. A far jump
+ * enters the 32- or 16-bit code segment. Every end of a case (the int3 after the instruction, or a fault) is
+ * a signal, whose handler leaves by restoring the stack of native_enter().
  *
- * The kernel delivers a 64-bit frame with all registers, the trap number, the
- * error code and the XSAVE image, and leaves the data segment registers alone.
- * The FS base is the C library's: no library call until it is back.
+ * The kernel delivers a 64-bit frame with all registers, the trap number, the error code and the XSAVE image,
+ * and leaves the data segment registers alone. The FS base is the C library's: no library call before it is
+ * restored.
  *
- * Wild addresses of a case are to fault as they do in the guest, so nothing of this process may be
- * reached below 4 GiB. AddressSanitizer keeps its shadow of low memory there, from 0x7fff8000 on:
- * what is found there is made inaccessible while a case runs. */
+ * Wild addresses of a case must fault as they do in the guest, so nothing of this process may be accessible
+ * below 4 GiB while a case runs. AddressSanitizer has its shadow of low memory there, from 0x7fff8000 on:
+ * existing mappings are made inaccessible for that time. */
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
@@ -24,7 +23,7 @@
 
 #include "tests/conform/conform.h"
 
-/* What native_enter() reads, by offset. */
+/* Input of native_enter(), accessed by offset. */
 struct entry {
 	uint32_t gpr[8];	       /* 0 */
 	uint64_t eflags;	       /* 32 */
@@ -39,7 +38,7 @@ _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, ei
 
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 
-/* A mapping below 4 GiB that is not a case's. */
+/* A mapping below 4 GiB that belongs to the process, not to a case. */
 struct foreign {
 	uint64_t start, end;
 	int prot;
@@ -58,14 +57,14 @@ struct native {
 	struct sigaction old[ARRAY_LEN(signals)];
 };
 
-/* The running case, for the signal handler: the FS base, and with it every
- * thread-local variable, is gone when it starts. */
+/* The running case, for the signal handler: the FS base, which locates thread-local variables, is not
+ * restored when the handler starts. */
 static struct native *current;
 uint64_t native_saved_rsp;
 
 #define ALTSTACK_BYTES 65536
 
-/* Comes back through native_leave. */
+/* Returns through native_leave(). */
 void native_enter(struct entry *in);
 void native_leave(void) __attribute__((noreturn));
 asm(".text\n"
@@ -106,7 +105,7 @@ static inline __attribute__((always_inline)) void clear_ac_nt(void)
 	asm volatile("pushfq; andl $~0x44100, (%%rsp); popfq" ::: "memory", "cc");
 }
 
-/* Read the data segment registers and put the process' own back. */
+/* Read the data segment registers and restore the process's own. */
 static inline __attribute__((always_inline)) void swap_segments(struct native *n, uint16_t seg[SEG_COUNT])
 {
 	asm volatile("movw %%es, %0; movw %%ds, %1; movw %%fs, %2; movw %%gs, %3"
@@ -125,7 +124,7 @@ static __attribute__((no_sanitize("address", "undefined"))) void on_signal(int s
 	uint16_t seg[SEG_COUNT];
 
 	clear_ac_nt();
-	if (!n || (g[REG_CSGSFS] & 0xffff) == 0x33) { /* our own bug: die of it */
+	if (!n || (g[REG_CSGSFS] & 0xffff) == 0x33) { /* our own bug: let it kill the process */
 		signal(sig, SIG_DFL);
 		return;
 	}
@@ -156,7 +155,7 @@ static void take_signals(struct native *n)
 		sigaction(signals[i], &sa, &n->old[i]);
 }
 
-/* The engine has handlers and a stack of its own: put them back. */
+/* Restore the engine's signal handlers and signal stack. */
 static void give_back_signals(struct native *n)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
@@ -164,7 +163,8 @@ static void give_back_signals(struct native *n)
 	sigaltstack(&n->old_stack, NULL);
 }
 
-/* Called before the regions are mapped. False: there are too many. */
+/* Record the process's mappings below 4 GiB; call before the regions are mapped. False if there are too many.
+ */
 static bool find_foreign(struct native *n)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
@@ -286,7 +286,7 @@ static void copy_regions(uint8_t *image, bool in)
 void native_run(struct native *n, const struct conform_case *c, struct outcome *out)
 {
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &n->fsbase);
-	syscall(SYS_arch_prctl, ARCH_GET_GS, &n->gsbase); /* the engine's: its window */
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &n->gsbase); /* the engine's window base */
 	copy_regions(c->mem, true);
 	memcpy(n->in.gpr, c->st.gpr, sizeof(n->in.gpr));
 	memcpy(n->in.seg, c->st.seg, sizeof(n->in.seg));

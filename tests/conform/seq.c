@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Sequences: several instructions whose flags and registers feed each other,
- * with memory accesses that may fault in the middle and short forward jumps.
- * What one instruction cannot show: flags that live across instructions and
- * translation units, and exact state at a fault behind other work. EBX is the
- * only pointer and is never written. */
+ * Sequences of instructions whose flags and registers feed each other, with memory accesses that may fault
+ * midway and short forward jumps. They test what single instructions cannot: flags that live across
+ * instructions and translation units, and exact state at a fault after other work. EBX is the only pointer
+ * and is never written. */
 #include "tests/conform/gen.h"
 
 enum kind {
@@ -12,12 +11,11 @@ enum kind {
 	K_DIGIT, /* ModRM with /digit, register or memory */
 	K_REG,	 /* register in the opcode */
 	K_NONE,
-	K_JCC,	/* over the next two bytes */
+	K_JCC,	/* jumps over the next two bytes */
 	K_PUSH, /* stack, register in the opcode */
 };
 
-/* Opcode bytes (0f first where there is one), digit, immediate bytes. No flag
- * is undefined after any of these. */
+/* Opcode bytes (0f first if it is an escape), digit, immediate bytes. These leave no flag undefined. */
 static const struct piece {
 	enum kind kind;
 	uint8_t esc, op, span; /* opcodes op .. op+span-1 */
@@ -45,7 +43,7 @@ static void byte(struct making *m, unsigned v)
 	m->c->code[m->c->len++] = (uint8_t)v;
 }
 
-static unsigned pick_reg(struct making *m) /* neither EBX (nor its parts) nor ESP */
+static unsigned pick_reg(struct making *m) /* neither EBX (or a part of it) nor ESP */
 {
 	static const uint8_t regs[] = { R_EAX, R_ECX, R_EDX, R_EBP, R_ESI, R_EDI };
 
@@ -96,7 +94,7 @@ static void put_piece(struct making *m, const struct piece *p)
 		modrm(m, p, is_byte_op(p, op), one_in(m, 2));
 	for (unsigned i = 0; i < p->imm; i++)
 		byte(m, rnd(m, 256));
-	if (p->kind == K_JCC) { /* over "inc; not"-like two bytes */
+	if (p->kind == K_JCC) { /* over two bytes of filler */
 		byte(m, 2);
 		byte(m, 0x40 + pick_reg(m));
 		byte(m, 0x48 + pick_reg(m));

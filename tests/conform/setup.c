@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * States that make sense for a family: counts, pointers, selectors, floating
- * point values. Everything else is random. */
+ * Initial states that suit a family: counts, pointers, selectors, floating-point values. Everything else is
+ * random. */
 #include <string.h>
 
 #include "tests/conform/gen.h"
@@ -36,14 +36,14 @@ static uint32_t stack_lin(struct making *m, uint32_t up)
 	return sel_base(m->c->st.seg[SEG_SS]) + off;
 }
 
-/* Set register R unless the address needs it. */
+/* Set register R unless it is part of the address. */
 static void set_reg(struct making *m, unsigned r, uint32_t v)
 {
 	if (!(m->used & 1u << r))
 		m->c->st.gpr[r] = v;
 }
 
-/* The operand, register or memory: N bytes. */
+/* Set the N-byte operand, register or memory. */
 static void set_operand(struct making *m, uint64_t v, unsigned n)
 {
 	if (m->has_ea)
@@ -277,8 +277,8 @@ static void setup_string(struct making *m, bool equal)
 	setup_count(m);
 	src += sel_base(m->c->st.seg[s]);
 	dst += sel_base(m->c->st.seg[SEG_ES]);
-	/* REP MOVS with 16-bit addresses on AMD's Zen looks for overlap in the whole
-	 * registers, and copies wrongly when their upper halves hide it. */
+	/* On AMD's Zen, REP MOVS with 16-bit addresses compares whole registers to detect overlap, and copies
+	 * wrongly if their upper halves hide it. */
 	if (m->f->asize == 2 && dst - src + 256 < 512) {
 		m->c->st.gpr[R_ESI] &= 0xffff;
 		m->c->st.gpr[R_EDI] &= 0xffff;
@@ -539,10 +539,9 @@ static bool is_row(const struct making *m, const char *name)
 	return strcmp(m->f->row->name, name) == 0;
 }
 
-/* What processors do differently, or the architecture leaves undefined: x87
- * pointers, the reserved part of an FXSAVE image, bits 16-19 of LAR's result, the
- * upper half of a pushed selector, how far a faulting POPA or far CALL got, whether
- * a faulting MASKMOVQ has marked the x87 registers as used. */
+/* Exclude from comparison what differs between processors or is undefined: x87 pointers, the reserved part of
+ * an FXSAVE image, bits 16-19 of LAR's result, the upper half of a pushed selector, the progress of a
+ * faulting POPA or far CALL, whether a faulting MASKMOVQ has marked the x87 registers as used. */
 void setup_encoded(struct making *m)
 {
 	uint32_t a = m->f->row->attr;

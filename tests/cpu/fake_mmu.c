@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Implementation of the flat mmu for tests (fake_mmu.h). */
 #include "tests/cpu/fake_mmu.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * An mmu for tests of the system instructions: linear = physical, 16 MiB of
- * RAM, an optional hole, and counters of what was asked of it. */
+ * An mmu for tests of the system instructions: linear = physical, 16 MiB of RAM, an optional hole, and
+ * counters of requests. */
 #ifndef TESTS_BT_FAKE_MMU_H
 #define TESTS_BT_FAKE_MMU_H
 #include "x86/engine.h"
@@ -10,8 +10,8 @@
 struct mmu {
 	struct cpu *cpu;
 	uint8_t *ram;
-	uint32_t absent_from; /* #PF at and above this address; FAKE_RAM: nowhere */
-	uint32_t user_from;   /* MM_USER accesses below this are #PF; 0: anywhere is user memory */
+	uint32_t absent_from; /* #PF at and above this address; FAKE_RAM: none */
+	uint32_t user_from;   /* MM_USER accesses below this are #PF; 0: all memory is user memory */
 	unsigned reads, writes, flushes, global_flushes, pdptr_loads, invlpgs;
 	uint32_t pdptr_cr3;
 	bool pdptr_bad; /* mmu_load_pdptrs raises #GP(0) */

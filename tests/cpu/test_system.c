@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The system instructions against the manual's tables, on a flat fake memory.
- * One small protected-mode world (GDT, LDT, IDT, three TSSs) is built for each
- * test; the rows name selectors in it and the outcome. */
+ * The system instructions against the manual's tables, on a flat fake memory. Each test builds a small
+ * protected-mode environment (GDT, LDT, IDT, three TSSs); the rows name selectors in it and the expected
+ * outcome. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "mm/mm.h"
 #include "tests/cpu/fake_mmu.h"
 
-/* ---- the world ---- */
+/* ---- the environment ---- */
 
 enum {
 	AT_GDT = 0x1000,
@@ -268,7 +268,7 @@ static struct seg_cache flat(uint16_t sel, uint32_t attr)
 	return (struct seg_cache){ .sel = sel, .limit = ~0u, .attr = attr };
 }
 
-/* Running in ring CPL, flat, interrupts on, IOPL 0. */
+/* Enter ring CPL: flat, interrupts on, IOPL 0. */
 static void enter_ring(unsigned cpl)
 {
 	uint16_t cs = cpl == 3 ? CS3 : cpl == 1 ? CS1 | 1 : CS0;
@@ -333,7 +333,7 @@ static void setup(void)
 	poke(AT_TSS + 8, DS0);
 	poke(AT_TSS + 12, STACK1);
 	poke(AT_TSS + 16, DS1 | 1);
-	poke(AT_TSS + 0x64, 0x88u << 16); /* I/O map right behind the redirection map at 0x68 */
+	poke(AT_TSS + 0x64, 0x88u << 16); /* I/O map directly after the redirection map at 0x68 */
 	put_task_b();
 	put_task_16();
 	c->cr0 = CR0_PE | CR0_ET;
@@ -621,7 +621,7 @@ START_TEST(push_pop)
 	ck_assert_uint_eq(x, 0xabcd);
 	OK(cpu_pop(&v, &x, 4));
 	ck_assert_uint_eq(x, 0x12345678);
-	OK(cpu_load_seg(&v, SEG_SS, DS_16)); /* SP wraps, the upper half of ESP stays */
+	OK(cpu_load_seg(&v, SEG_SS, DS_16)); /* SP wraps, the upper half of ESP is unchanged */
 	c->gpr[R_ESP] = 0x70000;
 	OK(cpu_push(&v, 0x1111, 2));
 	ck_assert_uint_eq(c->gpr[R_ESP], 0x7fffe);
@@ -766,7 +766,7 @@ START_TEST(int_16bit_tss)
 }
 END_TEST
 
-/* The inner stack that the TSS names. Columns: SS, ESP; outcome, without EXT. */
+/* The inner stack in the TSS. Columns: SS, ESP; outcome, without EXT. */
 static const struct {
 	uint16_t ss;
 	uint32_t esp;
@@ -871,7 +871,7 @@ START_TEST(exc_db_is_no_fault)
 	c->dr[7] |= 1u << 13;
 	cpu_raise(c, EXC_DB);
 	ck_assert(cpu_deliver_exc(&v));
-	STACK(CODE, CS0, FL_ONE | FL_IF); /* RF as it was */
+	STACK(CODE, CS0, FL_ONE | FL_IF); /* RF unchanged */
 	ck_assert_uint_eq(c->dr[7] & 1u << 13, 0);
 }
 END_TEST
@@ -889,8 +889,8 @@ START_TEST(exc_nmi_blocks_until_iret)
 }
 END_TEST
 
-/* What happens when delivering FIRST meets a gate that is not present (#NP), and the gates in
- * MISSING are absent too. LANDS: the vector that is delivered in the end, -1: shutdown. */
+/* Delivery of FIRST meets a gate that is not present (#NP); the gates in MISSING are absent as well. LANDS:
+ * the vector delivered in the end, -1: shutdown. */
 static const struct {
 	uint8_t first;
 	uint32_t missing;
@@ -900,7 +900,7 @@ static const struct {
 	{ EXC_GP, 1u << EXC_GP, EXC_DF, 0 },
 	{ EXC_DE, 1u << EXC_DE, EXC_DF, 0 },
 	{ EXC_PF, 1u << EXC_PF, EXC_DF, 0 },
-	{ EXC_UD, 1u << EXC_UD, EXC_NP, EXC_UD * 8 + 3 }, /* benign first: in turn */
+	{ EXC_UD, 1u << EXC_UD, EXC_NP, EXC_UD * 8 + 3 }, /* benign first: served in turn */
 	{ EXC_DB, 1u << EXC_DB, EXC_NP, EXC_DB * 8 + 3 },
 	{ EXC_UD, 1u << EXC_UD | 1u << EXC_NP, EXC_DF, 0 },
 	{ EXC_GP, 1u << EXC_GP | 1u << EXC_DF, -1, 0 },
@@ -924,7 +924,7 @@ END_TEST
 
 START_TEST(double_fault_then_page_fault)
 {
-	/* Contributory, then #PF while delivering: served in turn, as the stack's address in CR2. */
+	/* Contributory, then #PF during delivery: served in turn; CR2 is the stack's address. */
 	put_gate(AT_IDT + 8 * EXC_GP, CS1, HANDLER, SA_P | INT32, 0);
 	enter_ring(3);
 	poke(AT_TSS + 12, 0x500000);
@@ -1019,7 +1019,7 @@ START_TEST(real_far)
 	AT(0xf000, 0xfff0, 0);
 	ck_assert_uint_eq(c->seg[SEG_CS].base, 0xf0000);
 	FAULT(cpu_jmp_far(&v, 0, 0x10000, 4, 0), EXC_GP, 0);
-	c->gpr[R_ESP] = 1; /* a word that hangs over the end of the stack segment */
+	c->gpr[R_ESP] = 1; /* a word that straddles the end of the stack segment */
 	FAULT(cpu_call_far(&v, 0, 0, 2, 0), EXC_SS, 0);
 }
 END_TEST
@@ -1029,14 +1029,14 @@ END_TEST
 START_TEST(iret_outer)
 {
 	FRAME(4, 0x1234, CS3, FL_ONE | FL_IF | FL_ZF | FL_IOPL | FL_ID, STACK3, DS3);
-	c->seg[SEG_FS] = flat(CS0, CODE_A | SA_EC); /* conforming: may stay */
+	c->seg[SEG_FS] = flat(CS0, CODE_A | SA_EC); /* conforming: may be kept */
 	c->seg[SEG_GS] = flat(DS3, DATA_A);
 	OK(cpu_iret(&v, 4, NEXT));
 	AT(CS3, 0x1234, 3);
 	ck_assert_uint_eq(c->gpr[R_ESP], STACK3);
 	ck_assert_uint_eq(c->seg[SEG_SS].sel, DS3);
 	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_IF | FL_ZF | FL_IOPL | FL_ID);
-	ck_assert_uint_eq(c->seg[SEG_DS].attr, SA_UNUSABLE); /* DPL 0 does not go to ring 3 */
+	ck_assert_uint_eq(c->seg[SEG_DS].attr, SA_UNUSABLE); /* DPL 0 is not kept in ring 3 */
 	ck_assert_uint_eq(c->seg[SEG_ES].sel, 0);
 	ck_assert_uint_eq(c->seg[SEG_FS].sel, CS0);
 	ck_assert_uint_eq(c->seg[SEG_GS].sel, DS3);
@@ -1078,7 +1078,7 @@ START_TEST(iret_16)
 	OK(cpu_iret(&v, 2, NEXT));
 	AT(CS3, 0x1234, 3);
 	ck_assert_uint_eq(c->gpr[R_ESP], 0x5678);
-	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_CF | FL_ID | FL_AC); /* the upper half stays */
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_CF | FL_ID | FL_AC); /* the upper half is unchanged */
 }
 END_TEST
 
@@ -1132,7 +1132,7 @@ START_TEST(iret_checks)
 }
 END_TEST
 
-/* The same cases by far return: the checks are shared, and must be. */
+/* The same cases by far return, because the checks are shared. */
 START_TEST(ret_far_checks)
 {
 	enter_ring(iret_rows[_i].cpl);
@@ -1192,7 +1192,7 @@ START_TEST(iret_to_v86)
 	enter_ring(0);
 	FRAME(4, 0x10000, 0x2000, flags, 0x800, 0x3000, 0, 0, 0, 0);
 	FAULT(cpu_iret(&v, 4, NEXT), EXC_GP, 0);
-	enter_ring(3); /* VM in the image means nothing above ring 0 */
+	enter_ring(3); /* VM in the image is ignored above ring 0 */
 	FRAME(4, 0x1234, CS3, flags);
 	OK(cpu_iret(&v, 4, NEXT));
 	ck_assert(!cpu_v86(c));
@@ -1297,7 +1297,7 @@ START_TEST(v86_iret)
 	poke16(0x9000 + 0x7fe, FL_ONE | FL_IF | FL_IOPL);
 	c->intf = 0;
 	OK(cpu_iret(&v, 2, 0));
-	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_VM | FL_VIF); /* IF and IOPL stay */
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_VM | FL_VIF); /* IF and IOPL are unchanged */
 	enter_v86(0);
 	c->sysflags |= FL_VIP;
 	FRAME(2, 0x1234, 0x2000, FL_ONE | FL_IF);
@@ -1354,7 +1354,7 @@ static const struct {
 	{ true, 3, CALLG, 0, NO_FAULT, 0, CS0, HANDLER, 0 },
 	{ true, 0, CALLG, 0, NO_FAULT, 0, CS0, HANDLER, 0 },
 	{ false, 0, CALLG, 0, NO_FAULT, 0, CS0, HANDLER, 0 },
-	{ false, 3, CALLG, 0, EXC_GP, CS0, 0, 0, 0 }, /* a jump stays in its ring */
+	{ false, 3, CALLG, 0, EXC_GP, CS0, 0, 0, 0 }, /* a jump cannot change rings */
 	{ false, 3, CALLG_C | 3, 0, NO_FAULT, 0, CONF | 3, HANDLER, 3 },
 	{ true, 3, CALLG_C | 3, 0, NO_FAULT, 0, CONF | 3, HANDLER, 3 },
 	{ true, 3, CALLG_NP, 0, EXC_NP, CALLG_NP, 0, 0, 0 },
@@ -1478,7 +1478,7 @@ START_TEST(task_jmp)
 	ck_assert_uint_eq(peek(AT_TSS + 0x34), 0xbeef);
 	ck_assert_uint_eq(peek(AT_TSS + 0x4c), CS0);
 	ck_assert_uint_eq(c->dr[7] & 0x155, 0);
-	ck_assert_uint_eq(v.mmu->flushes, 0); /* no paging: CR3 stays */
+	ck_assert_uint_eq(v.mmu->flushes, 0); /* no paging: CR3 is unchanged */
 }
 END_TEST
 
@@ -1573,7 +1573,7 @@ START_TEST(task_debug_trap)
 }
 END_TEST
 
-/* A field of the incoming task that is wrong: the exception comes in the new task. */
+/* A bad field of the incoming task: the exception belongs to the new task. */
 static const struct {
 	uint32_t at, val;
 	int vec;
@@ -1645,9 +1645,9 @@ static const struct {
 	{ 2, 0, 0x3ff, 2, 0x400, 0x1fff, EXC_GP },
 	{ 2, 0, 0x3fe, 4, 0x401, 0x1fff, EXC_GP },
 	{ 2, 0, 0x3f8, 4, 0x3fc, 0x1fff, NO_FAULT },
-	{ 3, 3, 0x3f8, 1, 0x3f8, 0x1fff, EXC_GP }, /* v86 always asks the map */
+	{ 3, 3, 0x3f8, 1, 0x3f8, 0x1fff, EXC_GP }, /* v86 always checks the map */
 	{ 3, 0, 0x3f8, 1, 0, 0x1fff, NO_FAULT },
-	{ 2, 0, 0x3f8, 1, 0, 0x88 + 0x7f, EXC_GP }, /* the second byte read is outside */
+	{ 2, 0, 0x3f8, 1, 0, 0x88 + 0x7f, EXC_GP }, /* the second byte read is outside the TSS */
 	{ 2, 0, 0x3f8, 1, 0, 0x88 + 0x80, NO_FAULT },
 	{ 2, 0, 0x3f8, 1, 0, 0x66, EXC_GP },
 };
@@ -1775,7 +1775,7 @@ START_TEST(cr4_follows_cpuid)
 	cpuid_mask = 0;
 	FAULT(cpu_mov_to_cr(&v, 4, CR4_PSE, NEXT), EXC_GP, 0);
 	c->cr4 = CR4_PSE;
-	OK(cpu_mov_to_cr(&v, 4, CR4_PSE, NEXT)); /* bits already on are not asked about */
+	OK(cpu_mov_to_cr(&v, 4, CR4_PSE, NEXT)); /* bits already set are not checked */
 	OK(cpu_mov_to_cr(&v, 4, 0, NEXT));
 }
 END_TEST
@@ -1896,8 +1896,8 @@ END_TEST
 
 /* ---- EFLAGS ---- */
 
-/* CLI and STI. Columns: mode (0 real, 1 ring 0, 2 ring 3, 3 v86), IOPL, CR4, VIP;
- * what is acted on: 'I' IF, 'V' VIF, '!' #GP(0) (with VIP: of STI only). */
+/* CLI and STI. Columns: mode (0 real, 1 ring 0, 2 ring 3, 3 v86), IOPL, CR4, VIP; the flag acted on: 'I' IF,
+ * 'V' VIF, '!' #GP(0) (with VIP: STI only). */
 static const struct {
 	uint8_t mode, iopl;
 	uint32_t cr4;
@@ -1947,11 +1947,11 @@ START_TEST(cli_sti)
 	ck_assert(c->sysflags & FL_VIF);
 	c->shadow = 0;
 	OK(cpu_sti(&v, NEXT));
-	ck_assert_uint_eq(c->shadow, 0); /* no shadow when IF was on */
+	ck_assert_uint_eq(c->shadow, 0); /* no shadow if IF was set */
 }
 END_TEST
 
-/* POPF of everything and of nothing. CHANGES: bits it may change; 0: #GP(0). */
+/* POPF of all bits and of none. CHANGES: bits it may change; 0: #GP(0). */
 #define PF16 (FL_HOST | FL_TF | FL_NT)
 #define PF32 (PF16 | FL_AC | FL_ID)
 static const struct {
