@@ -4,6 +4,8 @@ noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES = \
 	%D%/alloc.c \
 	%D%/alloc.h \
+	%D%/address.c \
+	%D%/address.h \
 	%D%/gpr.h \
 	%D%/log.c \
 	%D%/log.def \
