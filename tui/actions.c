@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What keys do; which key does what is in keys.c. */
+ * What keys do. keys.c says which key calls which action. */
 #include "tui/actions.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ void act_continue(struct tui *t, int key)
 {
 	(void)key;
 	if (inspect_running(t->s))
-		tui_message(t, ST_MESSAGE, "the guest runs already; Space stops it");
+		tui_message(t, ST_MESSAGE, "the guest is running; Space stops it");
 	else
 		tui_exec(t, true, "continue &");
 }
@@ -52,7 +53,7 @@ void act_interrupt(struct tui *t, int key)
 		tui_message(t, ST_MESSAGE, "q or F10 quits");
 }
 
-/* A breakpoint at ADDR: its number, or 0. */
+/* The number of the breakpoint at ADDR, or 0. */
 static unsigned point_at(struct tui *t, uint64_t addr)
 {
 	const struct table *k;
@@ -79,8 +80,7 @@ void act_break(struct tui *t, int key)
 	else
 		tui_exec(t, true, "break *0x%llx", (unsigned long long)addr);
 	if (number)
-		tui_message(t, ST_MESSAGE, "breakpoint %u at %08llx is deleted", number,
-			    (unsigned long long)addr);
+		tui_message(t, ST_MESSAGE, "breakpoint %u at %s deleted", number, ADDRESS(addr));
 }
 
 void act_menu(struct tui *t, int key)
@@ -196,7 +196,7 @@ void act_layout(struct tui *t, int key)
 	st->changed[k] = true;
 	st->zoomed = false;
 	t->moved = true;
-	tui_message(t, ST_MESSAGE, "the layout of this screen is as it was");
+	tui_message(t, ST_MESSAGE, "this screen has its default layout again");
 }
 
 void act_search(struct tui *t, int key)
@@ -236,8 +236,7 @@ void act_pause(struct tui *t, int key)
 {
 	(void)key;
 	t->paused = !t->paused;
-	tui_message(t, ST_MESSAGE,
-		    t->paused ? "the display stands still while the guest runs; Z goes on" : "");
+	tui_message(t, ST_MESSAGE, t->paused ? "display paused while the guest runs; Z resumes it" : "");
 }
 
 void act_help(struct tui *t, int key)
@@ -262,7 +261,7 @@ void act_hand(struct tui *t, int key)
 	t->handed = !t->handed;
 	screen_set_focus(t, "console");
 	if (t->handed && !inspect_running(t->s) && !t->busy)
-		tui_message(t, ST_MESSAGE, "the guest stands: it will see the keys when it runs");
+		tui_message(t, ST_MESSAGE, "the guest is stopped; it gets these keys when it resumes");
 	else
 		tui_message(t, ST_MESSAGE, "%s", "");
 }

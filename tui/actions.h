@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Actions, for the table of keys. KEY is the one that was pressed. */
+ * Actions for the table of keys. KEY is the key that was pressed. */
 #ifndef TUI_ACTIONS_H
 #define TUI_ACTIONS_H
 

@@ -61,7 +61,7 @@ void area_char(const struct area *a, int x, int y, enum style st, uint32_t ch)
 		*c = (struct cell){ ch, st };
 }
 
-/* The character at *P; bytes that are no UTF-8 become "?". */
+/* Take the character at *P; a byte that is not UTF-8 becomes "?". */
 static uint32_t utf8_take(const char **p)
 {
 	const unsigned char *s = (const unsigned char *)*p;
@@ -128,7 +128,7 @@ int area_field(const struct area *a, int x, int y, int w, enum style st, const c
 	struct area cut = area_cut(a, x, y, w, 1);
 	int n = area_put(&cut, 0, 0, st, text);
 
-	if (n > w && w > 1) /* the cut is shown */
+	if (n > w && w > 1) /* mark the cut */
 		area_char(&cut, w - 1, 0, st, 0x2026);
 	area_fill(&cut, n, 0, w - n, st, ' ');
 	return x + w;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A grid of characters with styles: what panes draw on. It knows no terminal: term.c
- * shows it by curses, dump.c prints it. All characters are one cell wide. */
+ * A grid of characters with styles, which panes draw on. It does not depend on a terminal: term.c
+ * displays it with curses, dump.c prints it. All characters are one cell wide. */
 #ifndef TUI_CANVAS_H
 #define TUI_CANVAS_H
 #include "base/types.h"
@@ -12,7 +12,7 @@ enum style {
 #include "tui/styles.def"
 #undef STYLE
 	ST_COUNT,
-	/* besides: ST_VGA + an attribute of a VGA text screen, ST_VGA_BLINK + one whose bit 7 blinks */
+	/* also ST_VGA + an attribute of a VGA text screen, and ST_VGA_BLINK + one whose bit 7 blinks */
 	ST_VGA = ST_COUNT,
 	ST_VGA_BLINK = ST_VGA + 256,
 	ST_END = ST_VGA_BLINK + 256
@@ -28,7 +28,7 @@ struct canvas {
 	struct cell *cells;
 };
 
-/* A rectangle of a canvas, with its own coordinates; drawing is cut at its edges. */
+/* A rectangle of a canvas with its own coordinates; drawing is clipped at its edges. */
 struct area {
 	struct canvas *c;
 	int x, y, w, h;
@@ -40,27 +40,27 @@ void canvas_clear(struct canvas *c);
 struct area canvas_area(struct canvas *c);
 struct area area_cut(const struct area *a, int x, int y, int w, int h);
 
-/* Put UTF-8 TEXT at X, Y; returns the column behind it, also when it was cut. */
+/* Put UTF-8 TEXT at X, Y; return the column after it, even if it was clipped. */
 int area_put(const struct area *a, int x, int y, enum style st, const char *text);
 int area_printf(const struct area *a, int x, int y, enum style st, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-/* At most W columns of TEXT, filled up with blanks. */
+/* At most W columns of TEXT, padded with blanks. Return the column after the field. */
 int area_field(const struct area *a, int x, int y, int w, enum style st, const char *text);
 int area_right(const struct area *a, int x, int y, int w, enum style st, const char *text);
 void area_char(const struct area *a, int x, int y, enum style st, uint32_t ch);
 void area_fill(const struct area *a, int x, int y, int w, enum style st, uint32_t ch);
-/* Change the style of W cells only. */
+/* Change only the style of W cells. */
 void area_style(const struct area *a, int x, int y, int w, enum style st);
 
-/* A bar of W cells filled to VALUE of FULL, in eighths. */
+/* A bar of W cells, filled to VALUE of FULL in eighths of a cell. */
 void area_bar(const struct area *a, int x, int y, int w, enum style st, double value, double full);
 /* One cell for VALUE of FULL, as a column of eighths. */
 uint32_t spark_char(double value, double full);
 
-/* What stands for CH where there is no Unicode. */
+/* The substitute for CH where there is no Unicode. */
 char canvas_ascii(uint32_t ch);
-/* Encode; returns the number of bytes (1 to 4), NUL-terminated. */
+/* Encode CH, NUL-terminated; return the number of bytes (1 to 4). */
 int utf8_put(uint32_t ch, char buf[5]);
-/* Print as text, without blanks at the ends of lines. */
+/* Print as text, without trailing blanks. */
 void canvas_print(const struct canvas *c, bool utf8, FILE *f);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screens as text, without a terminal: one after the scripts (--dump), or a series with
- * the guest running (--batch). */
+ * Screens as text, without a terminal: one after the scripts (--dump), or a series while the
+ * guest runs (--batch). */
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void print_screen(struct tui *t)
 	fflush(stdout);
 }
 
-/* Twice, as what the first drawing learns (sizes) decides what the second shows. */
+/* Update and draw twice: the second update fetches what fits the sizes the first drawing found. */
 static void take_screen(struct tui *t)
 {
 	int cx, cy;
@@ -72,7 +72,7 @@ int dump_main(struct tui *t)
 	int n = t->cfg->dump ? screen_called(t->cfg->dump) : 0;
 
 	if (n < 0) {
-		fprintf(stderr, "vitrine: no screen '%s'; there are", t->cfg->dump);
+		fprintf(stderr, "vitrine: no screen '%s'; choose from", t->cfg->dump);
 		for (int i = 0; screens[i]; i++)
 			fprintf(stderr, " %s", screens[i]->name);
 		fputc('\n', stderr);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Drawing the whole: tabs and state above, panes with their titles, message line and
- * function keys below, what comes up over it. */
+ * See frame.h. */
 #include "tui/tui_int.h"
+#include "base/address.h"
 
 #include <string.h>
 
 enum { MIN_W = 30, MIN_H = 8 };
 
-/* ---- above and below ---- */
+/* ---- top and bottom lines ---- */
 
 static const char *state_text(struct tui *t, enum style *st)
 {
@@ -45,7 +45,7 @@ int frame_tab(const struct tui *t, int i, char *buf, size_t len)
 	return snprintf(buf, len, " %d %s ", i + 1, t->canvas.w < 100 && sc->brief ? sc->brief : sc->title);
 }
 
-/* Registers of a running guest are those of the last time it was held; old ones are not shown. */
+/* Registers of a running guest are from the last hold; outdated ones are not shown. */
 static bool pc_is_known(const struct tui *t)
 {
 	return t->stop.known && (!inspect_running(t->s) || tui_clock() - t->stop.time < 2000000000);
@@ -67,8 +67,8 @@ static void draw_tabs(struct tui *t)
 	right = a.w - (int)strlen(state);
 	area_put(&a, right > x ? right : x, 0, st, state);
 	if (pc_is_known(t) && right - x > 40 && t->cfg->guest) {
-		snprintf(buf, sizeof(buf), "%.30s  %s  pc %08x ", t->cfg->guest, mode_text(t),
-			 cpu_pc(&t->stop.cpu));
+		snprintf(buf, sizeof(buf), "%.30s  %s  pc %s ", t->cfg->guest, mode_text(t),
+			 ADDRESS(cpu_pc(&t->stop.cpu)));
 		area_put(&a, right - (int)strlen(buf) - 1, 0, ST_BAR, buf);
 	}
 }
@@ -92,14 +92,15 @@ bool frame_label(struct tui *t, unsigned n, int *from, int *to)
 	return true;
 }
 
-/* What looking has cost the guest so far. */
+/* How often and how long refreshing has held the guest so far. */
 static void draw_cost(struct tui *t, const struct area *a, int from)
 {
 	char buf[80];
 
 	if (t->refresh.run_ns < 1000000000 || !inspect_running(t->s))
 		return;
-	snprintf(buf, sizeof(buf), "looks: %llu, %.2f %% of its time", (unsigned long long)t->refresh.holds,
+	snprintf(buf, sizeof(buf), "held %llu times, %.2f %% of its time",
+		 (unsigned long long)t->refresh.holds,
 		 100.0 * (double)t->refresh.held_ns / (double)t->refresh.run_ns);
 	if (from + 4 + (int)strlen(buf) < a->w)
 		area_put(a, a->w - (int)strlen(buf), a->h - 1, ST_DIM, buf);
@@ -139,7 +140,7 @@ static void draw_prompt(struct tui *t, int *cx, int *cy)
 static void draw_message(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
-	const char *keys = " keyboard: the guest's; Ctrl-] or F12 takes it back ";
+	const char *keys = " the guest has the keyboard; Ctrl-] or F12 takes it back ";
 	char more[40] = "";
 	int y = a.h - 2;
 
@@ -192,10 +193,10 @@ static void draw_pane(struct tui *t, struct pane *p, struct rect at)
 		p->cls->draw(p, t, &p->area);
 	else
 		area_put(&p->area, 0, 0, ST_DIM,
-			 inspect_running(t->s) ? "waiting for a look at the guest ..." : "");
+			 inspect_running(t->s) ? "waiting for a sample of the guest ..." : "");
 }
 
-/* Rules between panes that stand side by side. */
+/* Rules between panes side by side. */
 static void draw_rules(struct tui *t, const struct layout *l)
 {
 	struct area a = canvas_area(&t->canvas);
@@ -246,7 +247,7 @@ static void draw_overlay(struct tui *t)
 	y = area_printf(&a, 0, 0, ST_FOCUS, " %s ", o->title);
 	area_printf(&a, y, 0, ST_DIM, " %d-%d of %d lines%s ", o->top + 1,
 		    o->top + h - 1 < lines ? o->top + h - 1 : lines, lines,
-		    t->prompt.open ? "" : "; q or Esc closes"); /* a prompt has the keys */
+		    t->prompt.open ? "" : "; q or Esc closes"); /* while a prompt has the keys, it does not */
 	for (const char *p = o->text, *end; *p; p = *end ? end + 1 : end, n++) {
 		char line[1024];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Keys: one table of key, action, footer label and help, from which the help screen and
- * the footer are made. A pane's own keys come first, as its class says. */
+ * Keys: one table of key, action, footer label and help, from which the help screen and the
+ * footer are generated. Keys that are not in it go to the pane that has the keys. */
 #include "base/alloc.h"
 #include "tui/actions.h"
 #include "tui/panes.h"
@@ -14,11 +14,11 @@ enum { CTRL_C = 3, CTRL_L = 12, CTRL_W = 23, CTRL_BRACKET = 0x1d };
 
 /* ---- the table ---- */
 
-enum section { RUNNING, LOOKING, PLACES, OTHERS, NSECTIONS };
-static const char *const sections[] = { "Running the guest", "Looking", "Screens and panes", "Other" };
+enum section { RUNNING, INSPECTING, PLACES, OTHERS, NSECTIONS };
+static const char *const sections[] = { "Running the guest", "Inspecting", "Screens and panes", "Other" };
 
-/* Columns: key, other key (0), F-key (0) and its label in the footer, how the help calls it (NULL: not
- * listed), section, allowed while a command is executed, action, help. */
+/* Columns: key, other key (0), F-key (0) and its label in the footer, name in the help (NULL: not listed),
+ * section, allowed while a command is executed, action, help. */
 static const struct key_row {
 	int key, other, fkey;
 	const char *label, *name;
@@ -28,40 +28,41 @@ static const struct key_row {
 	const char *help;
 } rows[] = {
 	{ '?', 'h', 1, "Help", "? h F1", OTHERS, true, act_help, "this help" },
-	{ 'z', 0, 2, "Zoom", "z F2", PLACES, true, act_zoom, "the pane alone on the screen, and back" },
-	{ '/', 0, 3, "Find", "/ F3", LOOKING, true, act_search, "search in the pane" },
-	{ '\\', 0, 4, "Filter", "\\ F4", LOOKING, true, act_filter,
+	{ 'z', 0, 2, "Zoom", "z F2", PLACES, true, act_zoom,
+	  "show the pane alone on the screen; again: all panes" },
+	{ '/', 0, 3, "Find", "/ F3", INSPECTING, true, act_search, "search in the pane" },
+	{ '\\', 0, 4, "Filter", "\\ F4", INSPECTING, true, act_filter,
 	  "show only rows that contain a text (empty: all)" },
-	{ ' ', 0, 5, "Run", "Space F5", RUNNING, false, act_toggle, "let the guest run, or stop it" },
+	{ ' ', 0, 5, "Run", "Space F5", RUNNING, false, act_toggle, "run or stop the guest" },
 	{ 'c', 0, 0, NULL, "c", RUNNING, false, act_continue, "continue" },
 	{ CTRL_C, 0, 0, NULL, "Ctrl-C", RUNNING, true, act_interrupt,
-	  "stop the guest or the command that runs" },
-	{ 0, 0, 6, "Sort", "> F6", LOOKING, true, act_sort,
-	  "sort a table by the next column; I the other way round" },
+	  "stop the guest, or the command being executed" },
+	{ 0, 0, 6, "Sort", "> F6", INSPECTING, true, act_sort,
+	  "sort a table by the next column; I reverses the order" },
 	{ 's', 0, 7, "Step", "s F7", RUNNING, false, act_step, "one instruction" },
-	{ 'n', 0, 8, "Next", "n F8", RUNNING, false, act_next, "one instruction, calls and the like as one" },
+	{ 'n', 0, 8, "Next", "n F8", RUNNING, false, act_next, "one instruction, stepping over calls" },
 	{ 'f', 0, 0, NULL, "f", RUNNING, false, act_finish, "run until the function returns" },
-	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break,
-	  "set or delete a breakpoint where the cursor is" },
+	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break, "set or delete a breakpoint at the cursor" },
 	{ 'a', 0, 11, "Act", "a F11", RUNNING, false, act_menu,
-	  "what can be done at the address under the cursor: discard, pin, retranslate, force a way, patch, probe ..." },
-	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset: back to the first instruction" },
+	  "commands for the address under the cursor: discard, pin, retranslate, force a form, patch, probe ..." },
+	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset the guest to its first instruction" },
 	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit,
-	  "quit; the guest ends too, unless the dashboard is attached" },
+	  "quit; ends the guest too, unless the dashboard is attached" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
-	  "hand the keyboard to the guest, and take it back" },
+	  "give the keyboard to the guest, or take it back" },
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
-	{ 'J', 0, 0, NULL, "J", LOOKING, true, act_journal,
-	  "what was said so far: stops, trace points, commands and their answers" },
-	{ 'g', 0, 0, NULL, "g", LOOKING, true, act_goto, "go to an address, symbol or expression" },
-	{ 'Z', 0, 0, NULL, "Z", LOOKING, true, act_pause, "stop or resume refreshing while the guest runs" },
+	{ 'J', 0, 0, NULL, "J", INSPECTING, true, act_journal,
+	  "journal: stops, output of trace points, commands and their results" },
+	{ 'g', 0, 0, NULL, "g", INSPECTING, true, act_goto, "go to an address, symbol or expression" },
+	{ 'Z', 0, 0, NULL, "Z", INSPECTING, true, act_pause,
+	  "pause or resume refreshing while the guest runs" },
 	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen,
-	  "next screen, the one before" },
-	{ 'o', 'O', 0, NULL, "o O", PLACES, true, act_pane, "next pane, the one before (or click on it)" },
+	  "next screen, previous screen" },
+	{ 'o', 'O', 0, NULL, "o O", PLACES, true, act_pane, "next pane, previous pane (or click on it)" },
 	{ '+', '-', 0, NULL, "+ -", PLACES, true, act_grow, "make the pane bigger, smaller" },
-	{ 'x', 0, 0, NULL, "x", PLACES, true, act_swap, "exchange the pane with the next one" },
-	{ '=', 0, 0, NULL, "=", PLACES, true, act_layout, "the screen's first layout again" },
-	{ CTRL_L, 0, 0, NULL, "Ctrl-L", OTHERS, true, act_redraw, "draw everything anew" },
+	{ 'x', 0, 0, NULL, "x", PLACES, true, act_swap, "swap the pane with the next one" },
+	{ '=', 0, 0, NULL, "=", PLACES, true, act_layout, "restore the screen's default layout" },
+	{ CTRL_L, 0, 0, NULL, "Ctrl-L", OTHERS, true, act_redraw, "redraw the screen" },
 	{ '1', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 	{ '2', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 	{ '3', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
@@ -109,8 +110,8 @@ static void help_section(FILE *f, enum section s)
 	fputc('\n', f);
 }
 
-/* Tables share their keys: has a pane before the N-th had them? */
-static bool keys_said(const struct screen_class *sc, int n)
+/* Tables share their keys: were those of pane N listed with an earlier pane? */
+static bool keys_listed(const struct screen_class *sc, int n)
 {
 	for (int i = 0; i < n; i++)
 		if (sc->panes[i]->keys == sc->panes[n]->keys)
@@ -125,7 +126,7 @@ static void help_panes(FILE *f, struct tui *t)
 	fprintf(f, "Panes of this screen (%s)\n", sc->title);
 	for (int i = 0; sc->panes[i]; i++) {
 		fprintf(f, "  %-16s %s\n", sc->panes[i]->title, sc->panes[i]->help);
-		for (const struct pane_key *k = keys_said(sc, i) ? NULL : sc->panes[i]->keys; k && k->key;
+		for (const struct pane_key *k = keys_listed(sc, i) ? NULL : sc->panes[i]->keys; k && k->key;
 		     k++)
 			fprintf(f, "      %-12s %s\n", k->name, k->help);
 	}
@@ -139,7 +140,7 @@ static void put_indented(FILE *f, size_t indent, const char *text, size_t n)
 	fputc('\n', f);
 }
 
-/* "name   help" with the help in a column of its own, over several lines where it is long. */
+/* "name   help" with the help in a column of its own, wrapped where it is long. */
 static void put_wrapped(FILE *f, const char *line, size_t n, size_t width)
 {
 	enum { INDENT = 19 };
@@ -182,13 +183,14 @@ char *keys_help(struct tui *t)
 	for (int s = 0; s < NSECTIONS; s++)
 		help_section(f, (enum section)s);
 	help_panes(f, t);
-	fputs("Mouse\n  click            a tab, a pane, a row, a function key\n  wheel            scrolls\n",
-	      f);
+	fputs(
+	    "Mouse\n  click            select a tab, a pane or a row; press a function key\n  wheel            scroll\n",
+	    f);
 	fclose(f);
 	return wrapped(text, t->canvas.w);
 }
 
-/* ---- where keys go ---- */
+/* ---- dispatch ---- */
 
 static void overlay_key(struct tui *t, int key)
 {
@@ -236,12 +238,12 @@ static void overlay_key(struct tui *t, int key)
 	}
 }
 
-/* The command that presses KEY on the guest's keyboard. False: it has no such key. */
+/* The command that presses KEY on the guest's keyboard. False: the keyboard has no such key. */
 static bool keyboard_command(int key, char *line, size_t len)
 {
 	static const struct {
 		int key;
-		const char *name; /* as "sendkey" calls it */
+		const char *name; /* of the command sendkey */
 	} named[] = {
 		{ TK_UP, "up" },      { TK_DOWN, "down" },
 		{ TK_LEFT, "left" },  { TK_RIGHT, "right" },
@@ -265,7 +267,7 @@ static bool keyboard_command(int key, char *line, size_t len)
 	return false;
 }
 
-/* The guest has the keyboard: serial bytes, or keys of its own keyboard for the VGA console. */
+/* Send KEY to the guest: as serial bytes, or by its own keyboard for the VGA console. */
 static void guest_key(struct tui *t, int key)
 {
 	struct pane *p = pane_named(t, "console");
@@ -329,7 +331,7 @@ void keys_press(struct tui *t, const struct term_event *e)
 		return;
 	}
 	if (row && t->busy && !row->always) {
-		tui_message(t, ST_MESSAGE, "a command is being executed; Ctrl-C or Space ends it");
+		tui_message(t, ST_MESSAGE, "a command is being executed; Ctrl-C or Space stops it");
 		return;
 	}
 	if (row)

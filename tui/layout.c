@@ -133,7 +133,7 @@ bool layout_text(const struct layout *l, char *buf, size_t len)
 
 /* ---- dividing ---- */
 
-/* The least that L is of use with, in one direction. */
+/* The smallest useful size of L in one direction. */
 static int least(const struct layout *l, bool wide)
 {
 	int sum = 0, most = 0;
@@ -149,7 +149,7 @@ static int least(const struct layout *l, bool wide)
 	return l->beside == wide ? sum : most;
 }
 
-/* How many children have room when each gets its least (the first always has). */
+/* How many children fit at their smallest sizes (the first always does). */
 static int fitting(const struct layout *l, int room)
 {
 	int n = 0, used = 0;
@@ -162,7 +162,8 @@ static int fitting(const struct layout *l, int room)
 	return n;
 }
 
-/* Sizes of the first N children that fill ROOM: wishes in cells are kept while all others get their least. */
+/* Sizes of the first N children, which fill ROOM. Sizes in cells are honoured as long as all others get their
+ * smallest size. */
 static void sizes(const struct layout *l, int n, int room, int *size)
 {
 	const struct layout *c = l->child;
@@ -185,10 +186,10 @@ static void sizes(const struct layout *l, int n, int room, int *size)
 		}
 	}
 	if (spare <= 0) {
-		size[0] += spare; /* less than the least of one child */
+		size[0] += spare; /* not even room for the smallest size of one child */
 		return;
 	}
-	/* the shares divide what they hold together */
+	/* children with shares divide the space that is left to them */
 	c = l->child;
 	for (int i = 0; i < n; i++, c = c->next)
 		spare += c->share ? size[i] : 0;
@@ -241,7 +242,7 @@ void layout_solve(struct layout *l, struct rect r)
 		solve_split(l, r);
 }
 
-/* ---- looking and changing ---- */
+/* ---- finding and changing ---- */
 
 struct layout *layout_find(struct layout *l, const char *name)
 {
@@ -306,7 +307,7 @@ bool layout_grow(struct layout *l, const char *name, int d)
 		return false;
 	child->cells = now + d;
 	child->share = 0;
-	/* somebody must take the rest */
+	/* one child must take the remaining space */
 	for (struct layout *c = split->child; c; c = c->next)
 		if (c->share)
 			return true;

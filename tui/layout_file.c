@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * ~/.config/vitrine/layout: a line "SCREEN N LAYOUT" for each layout the user changed, N
- * being its size class (0: the smallest). Lines that do not fit this version are left
- * out. */
+ * ~/.config/vitrine/layout: a line "SCREEN N LAYOUT" for each layout the user changed, where N is
+ * its size class (0: the smallest). Lines for other screens or panes than ours are ignored. */
 #include "base/user.h"
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Every leaf is a pane of the screen, and each of its panes is there. */
+/* Is every leaf a pane of the screen, at most once? */
 static bool fits(const struct screen_class *sc, struct layout *l)
 {
 	struct layout *leaf;
@@ -69,7 +68,7 @@ static bool any_changed(const struct tui *t)
 	return false;
 }
 
-/* All layouts that differ from what their screen declares. */
+/* Write all layouts that differ from those their screens declare. */
 void layouts_save(struct tui *t)
 {
 	char path[4096], text[LAYOUT_TEXT];

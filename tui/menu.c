@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See menu.h. A row is a command with a place for the address: a new command that concerns
- * an address is a line here. */
+ * See menu.h. Each row is a command with a place for the address. */
 #include "tui/menu.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
 
-/* Columns: letter; command, with a %s where the address goes; whether it waits on the command line
- * for the rest of it; help. */
+/* Columns: letter; command, with %s for the address; whether it goes to the command line to be
+ * completed; help. */
 static const struct menu_row {
 	char key;
 	const char *command;
 	bool prompts;
 	const char *help;
 } rows[] = {
-	{ 'd', "discard %s", false, "drop its fragments; they are translated anew when they are run" },
+	{ 'd', "discard %s", false, "drop its fragments; they are translated again when executed" },
 	{ 'r', "retranslate %s", false, "drop its fragments and translate them at once" },
-	{ 'p', "pin %s", false, "keep its fragments: no adaptation, not dropped for room" },
-	{ 'u', "unpin %s", false, "take the pin back" },
+	{ 'p', "pin %s", false, "keep its fragments: no adaptation, no eviction" },
+	{ 'u', "unpin %s", false, "remove the pin" },
 	{ 't', "site %s trap", false, "this sensitive instruction: trap and emulate" },
-	{ 'o', "site %s callout", false, "this sensitive instruction: call the monitor" },
-	{ 'i', "site %s in-tc", false, "this sensitive instruction: in line, in the cache" },
-	{ 'w', "site %s default", false, "this sensitive instruction: as its kind runs" },
+	{ 'o', "site %s callout", false, "this sensitive instruction: callout to the monitor" },
+	{ 'i', "site %s in-tc", false, "this sensitive instruction: emulate inline, in the cache" },
+	{ 'w', "site %s default", false, "this sensitive instruction: as the policy of its kind says" },
 	{ 'T', "site %s trap ccf", false, "all sensitive instructions of its fragments: trap" },
-	{ 'O', "site %s callout ccf", false, "all of them: call the monitor" },
-	{ 'I', "site %s in-tc ccf", false, "all of them: in line where they can" },
-	{ 'W', "site %s default ccf", false, "all of them: as their kinds run" },
-	{ 'e', "patch-code %s ", true, "other code here, in the translation only: bytes, or asm \"ret\"" },
-	{ 'E', "unpatch ", true, "undo a patch (its number: info patches)" },
-	{ 'n', "probe %s", false, "count how often it is reached (info probes)" },
-	{ 'N', "unprobe %s", false, "take the probe out" },
-	{ 'a', "trace %s \"\" ", true, "print a line each time it is reached, without stopping" },
-	{ 'b', "break *%s", false, "stop when it is reached" },
-	{ 'h', "ccf-history %s", false, "lives of its fragments: made, dropped, why, at what cost" },
+	{ 'O', "site %s callout ccf", false, "all of them: callout to the monitor" },
+	{ 'I', "site %s in-tc ccf", false, "all of them: emulate inline where possible" },
+	{ 'W', "site %s default ccf", false, "all of them: as the policies of their kinds say" },
+	{ 'e', "patch-code %s ", true, "replace code in the translation only: bytes, or asm \"ret\"" },
+	{ 'E', "unpatch ", true, "undo a patch (info patches has its number)" },
+	{ 'n', "probe %s", false, "count how often it is executed (info probes)" },
+	{ 'N', "unprobe %s", false, "remove the probe" },
+	{ 'a', "trace %s \"\" ", true, "print a line each time it is executed, without stopping" },
+	{ 'b', "break *%s", false, "stop when it is executed" },
+	{ 'h', "ccf-history %s", false, "history of its fragments: made, dropped, why, at what cost" },
 	{ 's', "ccf-savings %s", false, "cycles that adaptation saved there (needs c)" },
 	{ 'f', "ccf %s", false, "its fragments: guest and host code with bytes" },
 	{ 'c', "count on", false, "count how often fragments are entered (C: off)" },
-	{ 'C', "count off", false, "count entries no more" },
+	{ 'C', "count off", false, "stop counting entries" },
 };
 
 void menu_open(struct tui *t, uint64_t addr, const char *symbol)
@@ -46,8 +46,8 @@ void menu_open(struct tui *t, uint64_t addr, const char *symbol)
 	m->open = true;
 	m->addr = addr;
 	m->at = 0;
-	snprintf(m->place, sizeof(m->place), "%08llx%s%.60s%s", (unsigned long long)addr,
-		 symbol[0] ? " <" : "", symbol, symbol[0] ? ">" : "");
+	snprintf(m->place, sizeof(m->place), "%s%s%.60s%s", ADDRESS(addr), symbol[0] ? " <" : "", symbol,
+		 symbol[0] ? ">" : "");
 }
 
 static void command_text(const struct menu *m, const struct menu_row *row, char *buf, size_t len)
@@ -72,7 +72,7 @@ static void choose(struct tui *t, int n)
 		return;
 	}
 	tui_exec(t, false, "%s", line);
-	if (!t->message[0] && !t->overlay.open) /* it said nothing: it did it */
+	if (!t->message[0] && !t->overlay.open) /* commands without output succeeded */
 		tui_message(t, ST_MESSAGE, ":%s", line);
 }
 
@@ -109,7 +109,7 @@ void menu_key(struct tui *t, int key)
 	m->open = false;
 }
 
-/* The first line that is shown: all fit, or those around the cursor do. */
+/* The first row shown: 0 if the cursor is visible then, else such that it is on the last line. */
 static int first_line(const struct menu *m, int room)
 {
 	int top = m->at >= room ? m->at - room + 1 : 0;
@@ -136,7 +136,7 @@ void menu_draw(const struct tui *t, const struct area *a)
 		area_fill(a, 0, y, a->w, ST_NORMAL, ' ');
 	area_fill(a, 0, 0, a->w, ST_RULE, 0x2500);
 	x = area_printf(a, 0, 0, ST_FOCUS, " At %s ", m->place);
-	area_put(a, x, 0, ST_DIM, " a letter, or Enter; Esc closes ");
+	area_put(a, x, 0, ST_DIM, " press a letter, or Enter; Esc closes ");
 	for (int y = 1; y < a->h && top + y - 1 < (int)ARRAY_LEN(rows); y++) {
 		const struct menu_row *row = &rows[top + y - 1];
 		bool sel = top + y - 1 == m->at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What can be done at the address under the cursor: a list of commands, each executed with
- * a letter, or put on the command line to be completed. */
+ * A menu of commands for the address under the cursor, each selected by a letter: it is executed,
+ * or put on the command line to be completed. */
 #ifndef TUI_MENU_H
 #define TUI_MENU_H
 #include "base/types.h"

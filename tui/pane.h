@@ -24,11 +24,12 @@ struct pane_class {
 	const char *help;	     /* one line for the help screen */
 	size_t size;		     /* of the state */
 	const void *arg;	     /* distinguishes classes with the same functions */
-	bool live;		     /* update() reads only live views, so the guest is not held for it */
 	const struct pane_key *keys; /* its own keys; ends with key 0 */
 	/* All but update and draw may be NULL. */
 	void (*init)(struct pane *p);
 	void (*fini)(struct pane *p);
+	/* Does update() read live views only, so the guest need not be held for it? NULL: no. */
+	bool (*live)(const struct pane *p, const struct tui *t);
 	void (*update)(struct pane *p, struct tui *t);
 	void (*draw)(struct pane *p, struct tui *t, const struct area *a);
 	void (*heading)(struct pane *p, struct tui *t, char *buf, size_t len); /* text after the title */

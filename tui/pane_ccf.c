@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * One fragment: each guest instruction beside the host code it became, coloured by how
- * it was lowered. The fragment is the one chosen in the table of fragments; the records
- * are those of the command "ccf". */
+ * One fragment: each guest instruction beside its host code, coloured by its lowering. The
+ * fragment is the one selected in the table of fragments; the records are those of the command
+ * "ccf". */
 #include "tui/actions.h"
+#include "base/address.h"
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -21,8 +22,8 @@ static const struct {
 	const char *help;
 } lowerings[] = {
 	{ "ident", ST_IDENT, "copied" },
-	{ "window", ST_WINDOW, "memory through the window" },
-	{ "in-tc", ST_INTC, "emulated in line" },
+	{ "window", ST_WINDOW, "memory, by the window" },
+	{ "in-tc", ST_INTC, "emulated inline" },
 	{ "callout", ST_CALLOUT, "calls the monitor" },
 	{ "chain", ST_CHAIN, "control flow" },
 	{ "exit", ST_EXIT, "leaves the fragment" },
@@ -37,7 +38,7 @@ static enum style lowering_style(const char *word)
 	return ST_NORMAL;
 }
 
-/* The row of the first guest instruction; before it stand the ways in. */
+/* The row of the first guest instruction; entry stubs come before it. */
 static int first_insn(const struct ccf_pane *c)
 {
 	for (size_t r = 0; c->code && r < c->code->nrows; r++)
@@ -59,12 +60,12 @@ static void update(struct pane *p, struct tui *t)
 
 	c->head = c->code = NULL;
 	if (!t->sel.has_ccf) {
-		c->error = "choose a fragment in the table";
+		c->error = "select a fragment in the table";
 		return;
 	}
 	k = query(t, &c->error, "ccf 0x%llx", (unsigned long long)t->sel.ccf_pc);
 	for (; k && k->next; k = k->next->next) {
-		/* the table has the address that chained code enters at; other entries stand before it */
+		/* the table has the address at which chained code enters; other entries precede it */
 		if (c->head && t->sel.ccf_host - cell_u(k, 0, "host") >= cell_u(k, 0, "size"))
 			continue;
 		c->head = k;
@@ -76,7 +77,7 @@ static void update(struct pane *p, struct tui *t)
 	list_fit(&c->list, c->code ? (int)c->code->nrows : 0, p->area.h - legend_rows(p->area.h));
 }
 
-/* The styles of a row's parts; under the cursor all are the cursor's. */
+/* The styles of a row's parts; under the cursor all have the cursor's. */
 struct row_style {
 	enum style addr, bytes, code;
 };
@@ -84,7 +85,7 @@ struct row_style {
 static void draw_guest(const struct ccf_pane *c, const struct area *a, size_t row, const struct row_style *st,
 		       bool wide)
 {
-	int x = area_printf(a, 0, 0, st->addr, "%08llx ", (unsigned long long)cell_u(c->code, row, "pc"));
+	int x = area_printf(a, 0, 0, st->addr, "%s ", ADDRESS(cell_u(c->code, row, "pc")));
 
 	if (wide)
 		x = area_field(a, x, 0, 16, st->bytes, cell_str(c->code, row, "guest_bytes"));
@@ -143,7 +144,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	int host_x = wide ? a->w * 46 / 100 : a->w * 52 / 100, legend = legend_rows(a->h);
 
 	if (!c->code) {
-		area_put(a, 0, 0, ST_DIM, c->error ? c->error : "this fragment is gone");
+		area_put(a, 0, 0, ST_DIM, c->error ? c->error : "this fragment no longer exists");
 		return;
 	}
 	list_fit(&c->list, (int)c->code->nrows, a->h - legend);
@@ -164,8 +165,8 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	if (!c->head)
 		return;
 	x = cell(c->head, 0, "expansion");
-	snprintf(buf, len, "%08llx %s%s%s%llu instruction%s, %llu bytes → %llu, ×%.1f",
-		 (unsigned long long)cell_u(c->head, 0, "pc"), cell(c->head, 0, "symbol") ? "<" : "",
+	snprintf(buf, len, "%s %s%s%s%llu instruction%s, %llu bytes → %llu, ×%.1f",
+		 ADDRESS(cell_u(c->head, 0, "pc")), cell(c->head, 0, "symbol") ? "<" : "",
 		 cell_str(c->head, 0, "symbol"), cell(c->head, 0, "symbol") ? "> " : "",
 		 (unsigned long long)cell_u(c->head, 0, "insns"), cell_u(c->head, 0, "insns") == 1 ? "" : "s",
 		 (unsigned long long)cell_u(c->head, 0, "bytes"),
@@ -194,7 +195,7 @@ static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
 		t->moved = true;
 }
 
-/* The guest instruction that the row under the cursor belongs to. */
+/* The guest instruction of the row under the cursor. */
 static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 {
 	struct ccf_pane *c = p->state;
@@ -207,14 +208,14 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 }
 
 static const struct pane_key keys[] = {
-	{ TK_ENTER, "Enter", "as a: what can be done with the instruction (also a double click)" },
+	{ TK_ENTER, "Enter", "menu of commands for the instruction, as a (also a double click)" },
 	{ 0 },
 };
 
 const struct pane_class pane_ccf = {
 	.name = "fragment",
 	.title = "Fragment",
-	.help = "guest code beside its translation; the colour says how each instruction was lowered",
+	.help = "guest code beside its translation; the colour shows how each instruction was lowered",
 	.size = sizeof(struct ccf_pane),
 	.keys = keys,
 	.update = update,

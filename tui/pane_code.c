@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Guest code around pc, or around an address the user went to. Instructions before pc
- * are found from the start of the function where there are symbols, else kept from what
- * was on the screen before: x86 code cannot be read backwards. */
+ * Guest code around pc, or around an address the user went to. x86 code cannot be decoded
+ * backwards: instructions before pc are found from the start of the function where there are
+ * symbols, else remembered from the previous screen. */
 #include "tui/panes.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 enum { REACH = 4096, MAX_LINES = 512, KNOWN = 64 };
 
 struct line {
-	bool label; /* the name of the function that begins here */
+	bool label; /* it shows the name of the function that begins here */
 	size_t row;
 };
 
@@ -22,15 +23,15 @@ struct code {
 	int nlines;
 	struct list list;
 	uint64_t from;	 /* address of the first row */
-	bool elsewhere;	 /* the user looks at another place than pc */
+	bool elsewhere;	 /* the user went to another place than pc */
 	uint64_t wanted; /* that place, or pc */
 	unsigned generation;
-	uint64_t known[KNOWN]; /* addresses of rows shown last: they are instruction starts */
+	uint64_t known[KNOWN]; /* addresses of the rows shown last, which start instructions */
 	int nknown;
 	char search[64];
 };
 
-/* "name+0x10": the offset; 0 for "name" and for nothing. */
+/* The offset in "name+0x10"; 0 for "name" and "". */
 static uint64_t symbol_offset(const char *text)
 {
 	const char *plus = strrchr(text, '+');
@@ -38,7 +39,7 @@ static uint64_t symbol_offset(const char *text)
 	return plus ? strtoull(plus + 1, NULL, 16) : 0;
 }
 
-/* Where to begin so that WANTED is an instruction of the listing with some before it. */
+/* Where to start disassembling to have WANTED in the listing, with some instructions before it. */
 static uint64_t begin_at(struct code *c, struct tui *t, uint64_t wanted)
 {
 	const struct table *k = query(t, NULL, "disassemble/1 0x%llx", (unsigned long long)wanted);
@@ -73,7 +74,7 @@ static void add_lines(struct code *c)
 	}
 }
 
-/* The listing from FROM on; true when WANTED is an instruction of it. */
+/* Fetch the listing from FROM on. True: WANTED is an instruction in it. */
 static bool fetch(struct code *c, struct tui *t, uint64_t from, uint64_t wanted)
 {
 	unsigned n = MAX_LINES / 2;
@@ -121,7 +122,7 @@ static void update(struct pane *p, struct tui *t)
 	c->generation = t->stop.generation;
 	wanted = c->elsewhere ? c->wanted : pc;
 	from = begin_at(c, t, wanted);
-	/* stay with the present listing while the place is in it: nothing jumps */
+	/* keep the current listing while it contains the place, so lines do not jump */
 	if (wanted >= c->from && wanted - c->from <= REACH && c->nlines && fetch(c, t, c->from, wanted))
 		from = c->from;
 	else if (!fetch(c, t, from, wanted) && from != wanted)
@@ -147,7 +148,7 @@ static const char *function_part(const char *sym, char *buf, size_t len)
 	return buf;
 }
 
-/* "call 0x1234 <name>" with the name in its own style, and alone where there is little room. */
+/* "call 0x1234 <name>" with the name in its own style; without the number where there is little room. */
 static void draw_insn(const struct area *a, int x, int y, enum style st, enum style sym, const char *text)
 {
 	const char *angle = strstr(text, " <");
@@ -182,8 +183,7 @@ static void draw_line(const struct code *c, const struct area *a, int y, const s
 	if (point)
 		area_char(a, 0, y, ST_POINT, 0x25cf);
 	area_char(a, 1, y, st, pc ? 0x25b6 : ' ');
-	x = area_printf(a, 3, y, lit ? st : ST_ADDR, "%08llx",
-			(unsigned long long)cell_u(c->k, l->row, "address"));
+	x = area_put(a, 3, y, lit ? st : ST_ADDR, ADDRESS(cell_u(c->k, l->row, "address")));
 	if (wide) {
 		if (sym[0])
 			area_printf(a, x + 1, y, lit ? st : ST_DIM, "+%llx",
@@ -238,7 +238,7 @@ static void go_to(struct code *c, struct tui *t, uint64_t addr)
 	t->moved = true;
 }
 
-/* The user looks at line AT now, not at pc. */
+/* Show line AT from now on, not pc. */
 static void stay_at(struct code *c, struct tui *t, int at)
 {
 	if (c->k && at >= 0 && at < c->nlines) {
@@ -283,7 +283,7 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 	struct code *c = p->state;
 
 	(void)t;
-	if (!c->nlines && c->elsewhere) { /* not mapped yet: a breakpoint can wait there */
+	if (!c->nlines && c->elsewhere) { /* not mapped yet, but a breakpoint can be set there */
 		*addr = c->wanted;
 		return true;
 	}
@@ -330,7 +330,7 @@ static const struct pane_key keys[] = {
 const struct pane_class pane_code = {
 	.name = "code",
 	.title = "Code",
-	.help = "guest code; b sets or deletes a breakpoint under the cursor",
+	.help = "guest code; b sets or deletes a breakpoint at the cursor",
 	.size = sizeof(struct code),
 	.keys = keys,
 	.update = update,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The guest's own screen: the VGA text screen (view "screen"), or what it wrote to its
- * serial port, through a small terminal (vt.c). Unless the user chose, the one the guest
- * writes to is shown. */
+ * The guest's own screen: the VGA text screen (view "screen"), or its serial output on a small
+ * terminal (vt.c). Unless the user chose one, the one that the guest writes to is shown. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -13,9 +12,9 @@ enum source { AUTO, SERIAL, VGA };
 
 struct console {
 	enum source source;
-	bool vga; /* what is shown */
+	bool vga; /* the VGA screen is shown */
 	const struct table *screen;
-	int scrolled; /* lines back into what scrolled off the serial console */
+	int scrolled; /* lines back in the history of the serial console */
 	int cx, cy;
 };
 
@@ -25,6 +24,13 @@ static bool blank_screen(const struct table *k)
 		if (strspn(cell_str(k, r, "text"), " ") != strlen(cell_str(k, r, "text")))
 			return false;
 	return true;
+}
+
+static bool live(const struct pane *p, const struct tui *t)
+{
+	(void)p;
+	(void)t;
+	return inspect_view_is_live("screen");
 }
 
 static void update(struct pane *p, struct tui *t)
@@ -43,7 +49,7 @@ static enum style vt_style(const struct vt_cell *c)
 	return c->color < ARRAY_LEN(colors) ? colors[c->color] : ST_VT7;
 }
 
-/* The last line of the serial console that has something on it, or the cursor. */
+/* The last line of the serial console that has text or the cursor. */
 static int last_line(const struct vt *v)
 {
 	int y = VT_H - 1;
@@ -55,7 +61,7 @@ static int last_line(const struct vt *v)
 	return y;
 }
 
-/* Bottom up: the newest line stands at the bottom of what is used, older ones above it. */
+/* Draw the last lines, the newest at the bottom. */
 static void draw_serial(struct console *c, const struct vt *v, const struct area *a)
 {
 	int last = last_line(v), lines = last + 1 + (int)v->npast;
@@ -77,7 +83,7 @@ static void draw_serial(struct console *c, const struct vt *v, const struct area
 	}
 }
 
-/* Line ROW with the colours the guest gave it. */
+/* Line ROW in the guest's colours. */
 static void draw_vga_line(const struct table *k, size_t row, const struct area *a, int y)
 {
 	const char *text = cell_str(k, row, "text"), *attributes = cell_str(k, row, "attributes");
@@ -88,7 +94,7 @@ static void draw_vga_line(const struct table *k, size_t row, const struct area *
 		area_style(a, x, y, 1, (enum style)(first + (int)attribute));
 }
 
-/* The part of the VGA screen that fits: the lowest one with text. */
+/* The part of the VGA screen that fits and ends at its last line with text. */
 static void draw_vga(struct console *c, const struct area *a)
 {
 	int last = 0, first;
@@ -107,7 +113,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	struct console *c = p->state;
 	int w = a->w < VT_W ? a->w : VT_W, h = a->h < VT_H ? a->h : VT_H;
 
-	if (!c->vga && a->h > VT_H) /* what scrolled off fills a higher pane */
+	if (!c->vga && a->h > VT_H) /* history fills a taller pane */
 		h = a->h;
 	for (int y = 0; y < h; y++)
 		area_fill(a, 0, y, w, ST_SCREEN, ' ');
@@ -116,7 +122,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	else if (t->vt.bytes)
 		draw_serial(c, &t->vt, a);
 	else
-		area_put(a, 1, 0, ST_VT0, "(nothing on the serial port and the screen yet)");
+		area_put(a, 1, 0, ST_VT0, "(no output on the serial port or the screen yet)");
 }
 
 static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
@@ -127,7 +133,7 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	if (c->scrolled && n > 0)
 		n += snprintf(buf + n, len - (size_t)n, ", %d lines back", c->scrolled);
 	if (t->handed && n > 0)
-		snprintf(buf + n, len - (size_t)n, ", your keys go here");
+		snprintf(buf + n, len - (size_t)n, ", has the keyboard");
 }
 
 static bool key(struct pane *p, struct tui *t, int k)
@@ -190,17 +196,17 @@ bool console_shows_vga(const struct pane *p)
 }
 
 static const struct pane_key keys[] = {
-	{ 'v', "v", "the other one: VGA text screen or serial port" },
-	{ TK_PGUP, "PgUp PgDn End", "back through the serial output, and to its end" },
+	{ 'v', "v", "switch between VGA text screen and serial port" },
+	{ TK_PGUP, "PgUp PgDn End", "scroll back in the serial output; to its end" },
 	{ 0 },
 };
 
 const struct pane_class pane_console = {
 	.name = "console",
 	.title = "Console",
-	.help = "the guest's screen; F12 or Ctrl-] hands it the keyboard and takes it back",
+	.help = "the guest's screen; F12 or Ctrl-] gives it the keyboard and takes it back",
 	.size = sizeof(struct console),
-	.live = true,
+	.live = live,
 	.keys = keys,
 	.update = update,
 	.draw = draw,

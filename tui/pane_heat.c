@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The whole translation cache as a strip: from the first fragment's host address to the
- * last one's, how full each part is and how much its fragments trap and call out. */
+ * The whole translation cache as a strip, from the first fragment's host address to the last
+ * one's: how full each part is, and how often its fragments trap and call out. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -35,8 +35,7 @@ static void add(struct heat *h, uint64_t host, uint64_t bytes, uint64_t events, 
 		h->part[from].events += events;
 }
 
-/* The numbers of a column, for tables of so many rows that finding the column each time would cost more
- * than all else. */
+/* A number by the column's index: searching the column by name in each row would dominate the cost. */
 static uint64_t number(const struct table *k, size_t row, int col)
 {
 	return col < 0 ? 0 : k->vals[row * k->ncols + (size_t)col].u;
@@ -78,7 +77,7 @@ static void update(struct pane *p, struct tui *t)
 		h->most = h->part[i].events > h->most ? h->part[i].events : h->most;
 }
 
-/* Each step of heat is four times the one below: a few sites take most of the traps. */
+/* Each step of heat is four times the previous one, because a few sites take most of the traps. */
 static enum style heat_style(uint64_t events, uint64_t most)
 {
 	int step = 6;
@@ -121,7 +120,7 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	buf[0] = 0;
 	if (h->fragments)
 		snprintf(buf, len,
-			 "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: chosen",
+			 "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: selected",
 			 h->fragments, (unsigned long long)(h->end - h->first) >> 10,
 			 (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
 }
@@ -129,7 +128,7 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 const struct pane_class pane_heat = {
 	.name = "heat",
 	.title = "Cache",
-	.help = "the translation cache from end to end: how full, and where traps and callouts come from",
+	.help = "the translation cache from end to end: how full it is, where traps and callouts come from",
 	.size = sizeof(struct heat),
 	.update = update,
 	.draw = draw,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Memory as bytes, from an expression that is evaluated anew at each stop ("$esp",
- * "buffer+16"), with a cursor in it; bytes that changed are marked. */
+ * Memory as bytes, from an expression that is evaluated again at each stop ("$esp",
+ * "buffer+16"), with a cursor; changed bytes are marked. */
 #include "tui/panes.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <ctype.h>
@@ -12,8 +13,8 @@ enum { MAX_BYTES = 4096, START = 200 };
 struct memory {
 	char expr[128];
 	bool physical;
-	uint64_t base, offset; /* value of the expression; how far the user scrolled from it */
-	int cursor;	       /* byte from the top left */
+	uint64_t base, offset; /* value of the expression; distance the user scrolled from it */
+	int cursor;	       /* index of a byte from the top left */
 	uint8_t byte[MAX_BYTES], old[MAX_BYTES];
 	int n, nold, per_line;
 	uint64_t at, old_at;
@@ -83,7 +84,7 @@ static bool changed(const struct memory *m, int i)
 	return was < (uint64_t)m->nold && m->old[was] != m->byte[i];
 }
 
-/* Columns of a line of N bytes: address, bytes with a gap after each eighth, characters. */
+/* Columns of a line of N bytes: address, bytes with a gap after every eighth, characters. */
 static int line_width(int n)
 {
 	return 9 + n * 3 + (n - 1) / 8 + 1 + n;
@@ -123,8 +124,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	}
 	for (int i = 0; i < m->n && i / per < a->h; i++) {
 		if (i % per == 0)
-			area_printf(a, 0, i / per, ST_ADDR, "%08llx",
-				    (unsigned long long)(m->at + (unsigned)i));
+			area_put(a, 0, i / per, ST_ADDR, ADDRESS(m->at + (unsigned)i));
 		draw_byte(m, a, i, focused);
 	}
 	if (m->error && m->n < a->h * per)
@@ -150,7 +150,7 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		snprintf(buf + n, len - (size_t)n, "  <%s>", m->symbol);
 }
 
-/* Move the cursor by D bytes; the window follows line by line. */
+/* Move the cursor by D bytes; the pane scrolls line by line. */
 static void move(struct pane *p, struct memory *m, int d)
 {
 	int lines = p->area.h > 0 ? p->area.h : 1, at = m->cursor + d;
@@ -240,7 +240,7 @@ static void search_bytes(struct memory *m, struct tui *t, const char *text)
 	if (at)
 		m->cursor = (int)(at - m->byte);
 	else
-		tui_message(t, ST_MESSAGE, "\"%s\" is not in the memory shown", text);
+		tui_message(t, ST_MESSAGE, "\"%s\" was not found in the memory shown", text);
 }
 
 static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
@@ -259,8 +259,8 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 }
 
 static const struct pane_key keys[] = {
-	{ 'g', "g", "follow an expression: $esp, buffer+16, [$ebp+8]" },
-	{ 'p', "p", "physical or linear addresses" },
+	{ 'g', "g", "show memory at an expression: $esp, buffer+16, [$ebp+8]" },
+	{ 'p', "p", "switch between physical and linear addresses" },
 	{ 0 },
 };
 

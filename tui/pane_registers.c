@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Registers of the snapshot, flowing through the pane in the order of the register
- * table; those that changed since the stop before are marked. */
+ * Registers of the snapshot, laid out in the order of the register table; those that changed
+ * since the previous stop are marked. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 #include "x86/regs.h"
@@ -21,7 +21,7 @@ static void update(struct pane *p, struct tui *t)
 static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT,
 					REG_SYSTEM,  REG_DEBUG,	  REG_FLOAT };
 
-/* A place for the next register on the page. */
+/* The place for the next register. */
 struct flow {
 	const struct area *a;
 	int x, y, skip;
@@ -59,7 +59,7 @@ static void put_register(struct tui *t, struct flow *f, const struct reg_info *r
 		new_line(f);
 	x = area_field(f->a, f->x, f->y - f->skip, wn, ST_NAME, r->name);
 	area_printf(f->a, x + 1, f->y - f->skip, st, "%0*llx", digits(r), (unsigned long long)v);
-	if (flags[0] && need > f->a->w) { /* below, under the value */
+	if (flags[0] && need > f->a->w) { /* on the line below, under the value */
 		f->y++;
 		x = 2;
 	} else {
@@ -72,7 +72,7 @@ static void put_register(struct tui *t, struct flow *f, const struct reg_info *r
 		new_line(f);
 }
 
-/* The eight general registers: eax ecx edx ebx beside or above esp ebp esi edi. */
+/* The eight general registers: eax ecx edx ebx, with esp ebp esi edi beside or below them. */
 static void put_general(struct tui *t, struct flow *f)
 {
 	bool wide = f->a->w >= 54;
@@ -138,7 +138,8 @@ static bool key(struct pane *p, struct tui *t, int k)
 const struct pane_class pane_registers = {
 	.name = "registers",
 	.title = "Registers",
-	.help = "changed ones are marked; scroll for segments, descriptor tables, debug and FPU registers",
+	.help =
+	    "registers, changed ones marked; scroll for segments, descriptor tables, debug and FPU registers",
 	.size = sizeof(struct registers),
 	.update = update,
 	.draw = draw,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The words at the stack pointer, with what they point to. */
+ * The words at the stack pointer, with the symbols they point to. */
 #include "tui/panes.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
@@ -80,7 +81,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 		int x;
 
 		if (a->w >= 44)
-			x = area_printf(a, 0, i, ST_ADDR, "%08x ", (uint32_t)s->base + off);
+			x = area_printf(a, 0, i, ST_ADDR, "%s ", ADDRESS((uint32_t)s->base + off));
 		else
 			x = 0;
 		x = area_printf(a, x, i, frame ? ST_CHANGED : ST_DIM, "%-4s+%02x ",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See pane_table.h. The rows stay as they were fetched; the pane keeps an order of row
- * numbers, sorted and filtered. */
+ * See pane_table.h. Rows stay in the order they were fetched; the pane keeps a sorted and
+ * filtered list of row numbers. */
 #include "base/alloc.h"
+#include "base/address.h"
 #include "tui/actions.h"
 #include "tui/pane_table_int.h"
 #include "tui/tui_int.h"
@@ -12,11 +13,11 @@
 static const int64_t FRESH_NS = 3000000000;
 
 const struct pane_key table_keys[] = {
-	{ '>', "> F6", "sort by the next column (< the one before)" },
-	{ 'I', "I", "sort the other way round" },
-	{ '\\', "\\ F4", "filter: only rows that contain a text" },
-	{ '/', "/ F3", "search a row" },
-	{ TK_ENTER, "Enter", "as a: what can be done there (also a double click)" },
+	{ '>', "> F6", "sort by the next column (<: the previous one)" },
+	{ 'I', "I", "reverse the sort order" },
+	{ '\\', "\\ F4", "filter: show only rows that contain a text" },
+	{ '/', "/ F3", "search for a row" },
+	{ TK_ENTER, "Enter", "menu of commands for the address, as a (also a double click)" },
 	{ 0 },
 };
 
@@ -44,8 +45,8 @@ void table_fini(struct pane *p)
 
 /* ---- columns ---- */
 
-/* Has no row a value in COL? A guest without symbols needs no column for them, nor do entries that
- * nobody counts. */
+/* Has no row a value in COL? Such columns are left out: symbols of a guest without them, entries
+ * while they are not counted. */
 static bool is_empty(const struct table_pane *tp, int col)
 {
 	for (size_t r = 0; r < tp->k->nrows; r++)
@@ -85,7 +86,7 @@ void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf
 	if (v->type == VAL_NONE)
 		buf[0] = 0;
 	else if (v->type == VAL_ADDR)
-		snprintf(buf, len, "%08llx", (unsigned long long)v->u);
+		snprintf(buf, len, "%s", ADDRESS(v->u));
 	else if (v->type == VAL_HEX)
 		snprintf(buf, len, "%llx", (unsigned long long)v->u);
 	else
@@ -149,8 +150,8 @@ static bool contains(const struct table_pane *tp, size_t row, const char *text)
 	return false;
 }
 
-/* A row with what it is sorted by: numbers beside it, as following each to its row costs more than
- * the sorting. */
+/* A row with its sort key. A copy of the value, because looking it up in each comparison costs more than the
+ * sorting itself. */
 struct sort_key {
 	union {
 		uint64_t u;
@@ -170,7 +171,7 @@ static struct sort_key sort_key(const struct value *v, uint32_t row)
 	else if (v->type == VAL_REAL)
 		k.d = v->d;
 	else if (v->type == VAL_INT)
-		k.u = (uint64_t)v->i ^ 1ull << 63; /* in the order of unsigned numbers */
+		k.u = (uint64_t)v->i ^ 1ull << 63; /* orders like an unsigned number */
 	else
 		k.u = v->u;
 	return k;
@@ -246,18 +247,18 @@ static void share_choice(struct pane *p, struct tui *t)
 		return;
 	row = tp->order[tp->list.at];
 	table_key_text(tp, sp, row, tp->chosen, sizeof(tp->chosen));
-	if (!sp->hot)
+	if (!sp->selects)
 		return;
 	t->sel.ccf_pc = cell_u(tp->k, row, "pc");
 	t->sel.ccf_host = cell_u(tp->k, row, "host");
 	t->sel.has_ccf = true;
 }
 
-/* Where in the order the row is that had the cursor; else, of fragments, one for the same guest code. -1:
- * gone. */
+/* The position of the row that had the cursor; if a fragment no longer exists, of one for the same guest
+ * code. -1: there is none. */
 static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const struct tui *t)
 {
-	int pc = sp->hot ? column_of(tp->k, "pc") : -1, same = -1;
+	int pc = sp->selects ? column_of(tp->k, "pc") : -1, same = -1;
 	char name[RATES_NAME];
 
 	for (size_t i = 0; i < tp->norder; i++) {
@@ -271,8 +272,8 @@ static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const 
 	return same;
 }
 
-/* The row that had the cursor may have moved: follow it. Beside a running guest a cursor on the first row
- * stays there: it shows who is first. */
+/* The row that had the cursor may have moved: follow it. While the guest runs, a cursor on the first row
+ * stays there and shows whichever row is first. */
 static void find_choice(struct pane *p, struct tui *t)
 {
 	struct table_pane *tp = p->state;
@@ -285,7 +286,7 @@ static void find_choice(struct pane *p, struct tui *t)
 		tp->list.at = at;
 }
 
-/* New rows of a log: marked for a while, and shown unless the user looks at older ones. */
+/* New rows of a log are marked for a while, and scrolled into view unless the user moved to older ones. */
 static void follow_end(struct table_pane *tp, const struct table_spec *sp)
 {
 	uint64_t last = tp->k->nrows ? cell_u(tp->k, tp->k->nrows - 1, sp->key) : 0;
@@ -299,12 +300,22 @@ static void follow_end(struct table_pane *tp, const struct table_spec *sp)
 		tp->list.at = (int)tp->norder - 1;
 }
 
+bool table_live(const struct pane *p, const struct tui *t)
+{
+	const char *view = table_spec_of(p)->view;
+	char name[32];
+
+	(void)t;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(view, " "), view);
+	return inspect_view_is_live(name);
+}
+
 void table_update(struct pane *p, struct tui *t)
 {
 	struct table_pane *tp = p->state;
 	const struct table_spec *sp = table_spec_of(p);
 
-	tp->k = query(t, &tp->error, "%s", sp->line);
+	tp->k = query(t, &tp->error, "info %s", sp->view);
 	tp->norder = 0;
 	if (!tp->k)
 		return;
@@ -360,7 +371,7 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		n += (size_t)snprintf(buf + n, len - n, "%sfilter \"%s\"", n ? ", " : "", tp->filter);
 	if (table_spec_of(p)->note && n < len)
 		n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? ", " : "", table_spec_of(p)->note);
-	if (tp->sorted && n < len && table_spec_of(p)->hot)
+	if (tp->sorted && n < len && table_spec_of(p)->selects)
 		snprintf(buf + n, len - n, "%sby %s", n ? ", " : "", tp->sort);
 }
 

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The pane that shows a view as a table: sorted, filtered, searched, with rates and
- * sparklines where a column counts something. A new table on a screen is one
- * TABLE_PANE() row. */
+ * The pane that shows a view as a table: sorted, filtered, searched, with rates and sparklines
+ * for a column that counts. A new table on a screen is one TABLE_PANE() row. */
 #ifndef TUI_PANE_TABLE_H
 #define TUI_PANE_TABLE_H
 #include "tui/pane.h"
 #include "tui/screen.h"
 
 struct table_spec {
-	const char *line;  /* the command that yields the table */
-	const char *cols;  /* column names in order, the rightmost left out first; NULL: all */
-	const char *sort;  /* "-count", "pc"; NULL: as it comes */
-	const char *key;   /* columns that name a row, for rates and for finding it again; NULL: by place */
+	const char *view;  /* with its arguments, as after "info" */
+	const char *cols;  /* column names in order (the rightmost are dropped first); NULL: all */
+	const char *sort;  /* "-count", "pc"; NULL: in the view's order */
+	const char *key;   /* columns that identify a row, for rates and the cursor; NULL: by position */
 	const char *count; /* column that counts; NULL: no rates */
 	bool spark;	   /* draw the rate's history */
 	bool nonzero;	   /* leave out rows whose COUNT is 0 */
-	const char *note;  /* said in the heading */
-	const char *empty; /* what an empty table means */
+	const char *note;  /* shown in the heading */
+	const char *empty; /* text for an empty table */
 	bool facts;	   /* one row, shown as "name value" pairs */
-	bool follow;	   /* a log: new rows come at the end, and the cursor stays there */
-	const char *hot;   /* "ccf": the row under the cursor chooses the fragment of the detail pane */
+	bool follow;	   /* a log: new rows are appended, and the cursor stays at the end */
+	bool selects;	   /* the row under the cursor is a fragment: select it for the other panes */
 };
 
 void table_init(struct pane *p);
 void table_fini(struct pane *p);
+bool table_live(const struct pane *p, const struct tui *t);
 void table_update(struct pane *p, struct tui *t);
 void table_draw(struct pane *p, struct tui *t, const struct area *a);
 void table_heading(struct pane *p, struct tui *t, char *buf, size_t len);
@@ -33,15 +33,15 @@ bool table_address(struct pane *p, struct tui *t, uint64_t *addr);
 void table_answer(struct pane *p, struct tui *t, enum ask what, const char *text);
 extern const struct pane_key table_keys[];
 
-/* Columns: name, title, live, help; then fields of struct table_spec. */
-#define TABLE_PANE(var, pname, ptitle, islive, phelp, ...)                                                   \
+/* Columns: name, title, help; then fields of struct table_spec. */
+#define TABLE_PANE(var, pname, ptitle, phelp, ...)                                                           \
 	static const struct pane_class var = {                                                               \
 		.name = pname,                                                                               \
 		.title = ptitle,                                                                             \
 		.help = phelp,                                                                               \
 		.size = TABLE_STATE,                                                                         \
 		.arg = &(const struct table_spec){ __VA_ARGS__ },                                            \
-		.live = islive,                                                                              \
+		.live = table_live,                                                                          \
 		.keys = table_keys,                                                                          \
 		.init = table_init,                                                                          \
 		.fini = table_fini,                                                                          \

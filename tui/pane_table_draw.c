@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * How a table is drawn: which columns fit, rows with the cursor, rates behind them, or
- * the facts of one row as pairs. */
+ * Drawing of tables: the columns that fit, rows with the cursor, their rates; or the fields of a
+ * single row as name and value. */
 #include "tui/pane_table_int.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
 
-enum { RATE_W = 9, GAP = 2, SAYS = 20 }; /* SAYS: so much of a text says something */
+enum { RATE_W = 9, GAP = 2, SAYS = 20 }; /* SAYS: columns of a text that are still useful */
 
 static const char *col_title(const struct table_pane *tp, int col)
 {
@@ -34,7 +34,7 @@ struct column_place {
 	int col, x, w;
 };
 
-/* Where the columns go: as many as fit in W; the last text column gets what is left. */
+/* Place as many columns as fit in W; a text column at the end gets the remaining width. */
 static int place_columns(struct table_pane *tp, int w, bool with_rest, int first, int last,
 			 struct column_place *at)
 {
@@ -49,7 +49,7 @@ static int place_columns(struct table_pane *tp, int w, bool with_rest, int first
 		}
 		need = measure(tp, i, first, last);
 		if (x + need > w) {
-			/* a text may be cut to what is there, when that says something */
+			/* cut a text if its beginning is long enough to be useful */
 			if (table_flush_right(tp, tp->cols[i]) || w - x < 8 ||
 			    (w - x < need / 3 && w - x < SAYS))
 				break;
@@ -63,7 +63,7 @@ static int place_columns(struct table_pane *tp, int w, bool with_rest, int first
 	return n;
 }
 
-/* Scroll sideways until the column that sorts is there. */
+/* Scroll sideways until the sort column is visible, if the user just changed it. */
 static int place_with_sort(struct table_pane *tp, int w, bool with_rest, int first, int last,
 			   struct column_place *at)
 {
@@ -103,7 +103,7 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 	return ST_VALUE;
 }
 
-/* The number of a row of a log that has come just now. */
+/* Is this the number of a recent row of a log? */
 static bool is_fresh(const struct table_pane *tp, size_t row, int col)
 {
 	return tp->fresh && !strcmp(tp->k->cols[col].name, "number") &&
@@ -145,7 +145,7 @@ static void draw_head(const struct table_pane *tp, const struct area *a, const s
 	}
 }
 
-/* Names and values of one row, in columns as the room allows. */
+/* Names and values of one row, in as many columns as fit. */
 static void draw_facts(struct table_pane *tp, const struct area *a)
 {
 	int wn = 0, wv = 0, per, n = 0;
@@ -210,7 +210,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 			      : 0;
 
 	if (!tp->k || (tp->error && !tp->k->nrows)) {
-		area_put(a, 0, 0, ST_DIM, tp->error ? tp->error : "nothing yet");
+		area_put(a, 0, 0, ST_DIM, tp->error ? tp->error : "no data yet");
 		return;
 	}
 	if (sp->facts && tp->k->nrows) {
@@ -232,7 +232,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 				       : "none");
 	for (int i = first; i < last; i++) {
 		bool sel = i == tp->list.at && screen_focus(t) == p;
-		bool was = i == tp->list.at && sp->hot && !sel;
+		bool was = i == tp->list.at && sp->selects && !sel;
 		size_t row = tp->order[i];
 
 		if (sel || was)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The state of a table pane, between its model (pane_table.c) and its drawing
+ * The state of a table pane, shared by its model (pane_table.c) and its drawing
  * (pane_table_draw.c). */
 #ifndef TUI_PANE_TABLE_INT_H
 #define TUI_PANE_TABLE_INT_H
@@ -15,17 +15,18 @@ struct table_pane {
 	size_t norder, cap;
 	struct list list;
 	char sort[32];
-	uint64_t rows_ever;		       /* of a log: number of the last row */
-	uint64_t fresh;			       /* rows from that number on have come just now, */
-	int64_t fresh_until;		       /* until then */
-	bool at_end, down, sorted, sort_moved; /* moved: by the user, so the column is to be seen */
+	uint64_t rows_ever;  /* of a log: number of the last row */
+	uint64_t fresh;	     /* rows from that number on are marked as new, */
+	int64_t fresh_until; /* until then (monotonic ns) */
+	bool at_end, down, sorted,
+	    sort_moved; /* sort_moved: the user changed the sort column, so scroll to it */
 	char filter[64], search[64];
-	int cols[TABLE_COLS], ncols; /* columns shown, as the specification says */
-	int width[TABLE_COLS];	     /* never shrinks while the pane lives: nothing jumps */
+	int cols[TABLE_COLS], ncols; /* columns shown, in order */
+	int width[TABLE_COLS];	     /* never shrinks, so columns do not jump */
 	char chosen[RATES_NAME];     /* key of the row under the cursor */
 	struct rates rates;
 };
-_Static_assert(sizeof(struct table_pane) <= TABLE_STATE, "the state fits");
+_Static_assert(sizeof(struct table_pane) <= TABLE_STATE, "table_pane fits in TABLE_STATE");
 
 static inline const struct table_spec *table_spec_of(const struct pane *p)
 {
@@ -33,9 +34,9 @@ static inline const struct table_spec *table_spec_of(const struct pane *p)
 }
 
 const struct value *table_value(const struct table_pane *tp, size_t row, int col);
-/* A cell as it is shown: addresses and hexadecimal numbers without 0x. */
+/* The text of a cell: addresses and hexadecimal numbers without 0x. */
 void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf, size_t len);
-/* What names the row, for its rates; "" when the table has no such column. */
+/* The key of a row, for its rates; "" when the table has no such column. */
 void table_key_text(const struct table_pane *tp, const struct table_spec *sp, size_t row, char *buf,
 		    size_t len);
 bool table_flush_right(const struct table_pane *tp, int col);

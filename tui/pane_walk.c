@@ -2,6 +2,7 @@
  * The guest's page tables for one address, step by step: the address under the cursor of
  * the pane that has the keys, or an expression the user gave. */
 #include "tui/panes.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
@@ -40,10 +41,9 @@ static int draw_steps(const struct walk_pane *w, const struct area *a)
 	for (r = 0; w->has_steps && r < w->steps->nrows && (int)r + 1 < a->h; r++) {
 		int x = area_field(a, 0, (int)r, 6, ST_NAME, cell_str(w->steps, r, "level"));
 
-		x = area_printf(a, x, (int)r, ST_ADDR, "[%08llx]",
-				(unsigned long long)cell_u(w->steps, r, "at"));
+		x = area_printf(a, x, (int)r, ST_ADDR, "[%s]", ADDRESS(cell_u(w->steps, r, "at")));
 		x = area_printf(a, x, (int)r, ST_DIM, " = ");
-		x = area_printf(a, x, (int)r, ST_VALUE, "%0*llx", 8,
+		x = area_printf(a, x, (int)r, ST_VALUE, "%08llx",
 				(unsigned long long)cell_u(w->steps, r, "entry"));
 		area_field(a, x + 2, (int)r, a->w - x - 2, ST_FLAG, cell_str(w->steps, r, "flags"));
 	}
@@ -57,15 +57,14 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 
 	(void)t;
 	if (!w->end) {
-		area_put(a, 0, 0, ST_DIM, w->error ? w->error : "nothing yet");
+		area_put(a, 0, 0, ST_DIM, w->error ? w->error : "no data yet");
 		return;
 	}
 	y = draw_steps(w, a);
-	x = area_printf(a, 0, y, ST_VALUE, "%08llx", (unsigned long long)cell_u(w->end, 0, "linear"));
+	x = area_put(a, 0, y, ST_VALUE, ADDRESS(cell_u(w->end, 0, "linear")));
 	if (cell_u(w->end, 0, "mapped")) {
 		x = area_put(a, x, y, ST_DIM, " → physical ");
-		x = area_printf(a, x, y, ST_CHANGED, "%08llx",
-				(unsigned long long)cell_u(w->end, 0, "physical"));
+		x = area_put(a, x, y, ST_CHANGED, ADDRESS(cell_u(w->end, 0, "physical")));
 		x = area_printf(a, x + 2, y, ST_FLAG, "%s", cell_str(w->end, 0, "rights"));
 		if (w->has_steps)
 			area_printf(a, x + 2, y, ST_DIM, "%llu KiB page",
@@ -102,7 +101,7 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 }
 
 static const struct pane_key keys[] = {
-	{ 'g', "g", "walk for an expression; g Enter follows the cursor again" },
+	{ 'g', "g", "walk the value of an expression; g Enter follows the cursor again" },
 	{ 0 },
 };
 

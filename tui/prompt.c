@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The line at the bottom: shell commands with completion and history (shared with the
- * shell's), search, filter, go to. */
+ * See prompt.h. */
 #include "base/alloc.h"
 #include "base/user.h"
 #include "tui/tui_int.h"
@@ -133,7 +132,7 @@ static void add_word(void *ctx, const char *text)
 		w->list[w->n++] = xstrdup(text);
 }
 
-/* Names of files that begin with WORD; a folder ends in a slash. */
+/* File names that begin with WORD; directories end in a slash. */
 static void add_files(const char *word, struct words *w)
 {
 	const char *slash = strrchr(word, '/'), *name = slash ? slash + 1 : word;
@@ -172,7 +171,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In columns, sorted downwards. */
+/* Show them over the screen (the prompt has the only free line), in columns, sorted downwards. */
 static void show_words(struct tui *t, const struct words *w)
 {
 	size_t len = 0, widest = 0, columns, rows;
@@ -191,7 +190,6 @@ static void show_words(struct tui *t, const struct words *w)
 		fputc('\n', f);
 	}
 	fclose(f);
-	/* beside the prompt there is one line only: the prompt's. The words go over the screen. */
 	free(t->overlay.text);
 	t->overlay = (struct overlay){ .open = true, .text = text };
 	snprintf(t->overlay.title, sizeof(t->overlay.title), "Completions");
@@ -203,7 +201,7 @@ static void complete(struct tui *t)
 	size_t start = p->at, n;
 	struct words w = { .n = 0 };
 	char word[512], head[528];
-	bool open; /* more can follow without a blank */
+	bool open; /* the word may continue: do not add a blank */
 
 	if (p->what == ASK_SEARCH || p->what == ASK_FILTER)
 		return;
@@ -233,7 +231,7 @@ static void complete(struct tui *t)
 		free(w.list[i]);
 }
 
-/* ---- the answer ---- */
+/* ---- executing ---- */
 
 static void finish(struct tui *t)
 {

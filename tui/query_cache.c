@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See query_cache.h. */
 #include "tui/query_cache.h"
+#include "base/address.h"
 #include "tui/tui_int.h"
 #include "base/alloc.h"
 
@@ -112,8 +113,7 @@ void query_free_all(struct tui *t)
 
 bool query_eval(struct tui *t, const char *text, uint64_t *val, const char **err)
 {
-	bool displayed = strlen(text) == 8 && strspn(text, "0123456789abcdefABCDEF") == 8;
-	const struct table *k = query(t, err, "print %s%s", displayed ? "0x" : "", text);
+	const struct table *k = query(t, err, "print %s%s", address_is_text(text) ? "0x" : "", text);
 
 	if (!k || !k->nrows)
 		return false;

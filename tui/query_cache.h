@@ -21,7 +21,7 @@ struct query_cache {
  * while pane_fresh() holds for the pane that asked. */
 const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The value of expression TEXT. Eight hexadecimal digits are an address, as addresses are displayed. */
+/* The value of expression TEXT. Digits in the form of a displayed address are hexadecimal. */
 bool query_eval(struct tui *t, const char *text, uint64_t *val, const char **err);
 /* Fetch again whatever is asked for from now on. */
 void query_new_round(struct tui *t);

@@ -29,7 +29,7 @@ bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds)
 	return true;
 }
 
-/* The slot of NAME: where it is, or would be. */
+/* The slot that NAME has or would get. */
 static uint16_t *slot_of(const struct rates *r, const char *name)
 {
 	uint32_t h = 2166136261u; /* FNV-1a */

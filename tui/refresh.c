@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * When panes are updated, and what that may cost the guest.
+ * When panes are updated, and how long that may hold a running guest.
  *
- * A guest that stands is looked at once a stop. Beside one that runs, live panes read
- * counters every period and stop nothing. The others need one state for all their looks:
- * the guest is held for them together, the time it stood is measured, and it is left
- * alone for at least a hundred times as long. So looking costs it less than a hundredth,
- * however slow the look. Who moves the cursor or asks for another screen meanwhile waits
- * less, and moving fetches only what is not known from the last look. */
+ * While the guest is stopped, panes are updated once a stop. While it runs, live panes read
+ * counters every period without stopping it. The others need one consistent state: the guest is
+ * held for all of them together, that time is measured, and the guest then runs undisturbed for
+ * at least a hundred times as long. So refreshing costs it less than one percent, however slow
+ * the queries. A user who moves the cursor or changes the screen meanwhile waits less, and moving
+ * fetches only what the last refresh did not. */
 #include "tui/tui_int.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ void tui_drain(struct tui *t)
 	uint8_t buf[8192];
 	size_t n;
 
-	if (t->remote) /* the service shows it what others take */
+	if (t->remote) /* remote.c writes the output to its terminal */
 		return;
 	while ((n = inspect_serial_take(t->s, buf, sizeof(buf)))) {
 		vt_write(&t->vt, buf, n);
@@ -40,7 +40,7 @@ void tui_drain(struct tui *t)
 	}
 }
 
-/* Registers of this stop and of the one before. */
+/* Take the registers of a new stop, keeping the previous ones. */
 static void take_snapshot(struct tui *t)
 {
 	const struct inspect_snapshot *snap = inspect_snapshot(t->s);
@@ -60,15 +60,20 @@ static void update_pane(struct tui *t, struct pane *p)
 	p->round = t->queries.round;
 }
 
+static bool is_live(const struct tui *t, const struct pane *p)
+{
+	return p->cls->live && p->cls->live(p, t);
+}
+
 static void update_live(struct tui *t, struct pane *p)
 {
-	if (p->cls->live)
+	if (is_live(t, p))
 		update_pane(t, p);
 }
 
 static void update_held(struct tui *t, struct pane *p)
 {
-	if (!p->cls->live)
+	if (!is_live(t, p))
 		update_pane(t, p);
 }
 
@@ -88,17 +93,17 @@ static void follow_cursor(struct tui *t)
 
 static void count_held(struct tui *t, struct pane *p)
 {
-	t->refresh.want_hold |= !p->cls->live;
+	t->refresh.want_hold |= !is_live(t, p);
 }
 
-/* Hold the guest for all panes that need it. ALL: for what was fetched in earlier looks, too. */
+/* Hold the guest and update all panes that need it held. ALL: fetch everything again. */
 static void update_under_hold(struct tui *t, bool all)
 {
 	int64_t from = tui_clock(), cost;
 
 	t->refresh.held = inspect_hold(t->s);
 	if (!t->refresh.held) {
-		t->stale = true; /* it stopped by itself just now */
+		t->stale = true; /* it has just stopped by itself */
 		return;
 	}
 	if (all)
@@ -119,7 +124,7 @@ static void update_under_hold(struct tui *t, bool all)
 	t->refresh.next_wanted = t->refresh.now + cost * COST_WANTED;
 }
 
-/* Beside a running guest. */
+/* While the guest runs. HOLD: also the panes that need it held. */
 static void update_running(struct tui *t, bool hold)
 {
 	bool all = t->stale || t->refresh.now >= t->refresh.next_hold;
@@ -156,7 +161,7 @@ void tui_update(struct tui *t, bool again)
 		query_evict(t);
 }
 
-/* How long it has been running, for the share that looking took of it. */
+/* Count the running time, for the share in which the guest was held. */
 static void count_running(struct tui *t)
 {
 	int64_t now = tui_clock();
@@ -166,7 +171,7 @@ static void count_running(struct tui *t)
 	t->refresh.run_mark = inspect_running(t->s) ? now : 0;
 }
 
-/* Somebody, perhaps with another face, stepped, wrote or set a breakpoint. */
+/* Any face may have stepped the guest, written memory or set a breakpoint. */
 static void notice_others(struct tui *t)
 {
 	unsigned revision = inspect_revision(t->s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The session's side of attached dashboards. Each is a struct tui without a terminal: a
- * timer in the session's loop refreshes and draws it, rows that differ from those sent last
- * go out as one frame. The session's own face runs the guest, takes the serial line and
- * reports stops; nothing here does. */
+ * The session's side of attached dashboards. Each is a struct tui without a terminal: a timer in
+ * the session's loop refreshes and draws it, and rows that differ from those last sent are sent as
+ * one frame. Running the guest, taking serial output and reporting stops is left to the session's
+ * own face. */
 #include "tui/remote.h"
 #include "tui/tui_int.h"
 #include "base/alloc.h"
@@ -16,15 +16,15 @@
 enum {
 	MAX_W = 500,
 	MAX_H = 300,
-	IDLE_MS = 200,	   /* how often a guest that stands is asked whether somebody else moved it */
-	BACKLOG = 1 << 17, /* bytes the viewer may be behind */
+	IDLE_MS = 200,	   /* polling interval for changes by other faces while the guest is stopped */
+	BACKLOG = 1 << 17, /* bytes not read by the viewer above which no frame is sent */
 };
 
 struct tui_service {
 	struct inspect *s;
 	struct loop *loop;
 	struct tui_config cfg;
-	struct vt vt; /* the serial console from the start */
+	struct vt vt; /* the serial console since the start, for new viewers */
 	struct inspect_tap tap;
 	struct tui_remote *first;
 };
@@ -33,10 +33,10 @@ struct tui_remote {
 	struct tui t;
 	struct tui_service *v;
 	struct tui_remote_out out;
-	struct canvas sent; /* what the viewer has */
+	struct canvas sent; /* what the viewer displays */
 	int cx, cy;	    /* its cursor */
 	int timer;
-	bool open; /* it has said how big it is */
+	bool open; /* it has sent its size */
 	bool said_over;
 	struct tui_remote *next;
 };
@@ -157,7 +157,7 @@ static const char *take_size(struct tui_remote *r, const json_t *size)
 	if (w < 1 || h < 1 || w > MAX_W || h > MAX_H)
 		return "\"size\" is [WIDTH, HEIGHT], at most 500 x 300";
 	tui_resize(&r->t, (int)w, (int)h);
-	/* the viewer's terminal may show nothing of what it had: all again */
+	/* the viewer's terminal may have been cleared: send everything again */
 	canvas_fini(&r->sent);
 	if (!r->open) {
 		r->open = true;
@@ -177,7 +177,7 @@ static const char *take_keys(struct tui_remote *r, const json_t *keys)
 	json_array_foreach(keys, i, key)
 	{
 		if (!json_is_string(key) || !remote_get_key(json_string_value(key), &e))
-			return "there is no such key";
+			return "unknown key";
 		if (!r->t.quit)
 			keys_press(&r->t, &e);
 	}
@@ -192,7 +192,7 @@ const char *tui_remote_request(struct tui_remote *r, const json_t *req)
 	if ((!size && !keys) || (keys && !json_is_array(keys)))
 		return "\"dashboard\" takes {\"size\":[WIDTH,HEIGHT]} or {\"keys\":[KEY,...]}";
 	if (!size && !r->open)
-		return "the first \"dashboard\" says \"size\":[WIDTH,HEIGHT]";
+		return "the first \"dashboard\" request needs \"size\":[WIDTH,HEIGHT]";
 	if (size)
 		wrong = take_size(r, size);
 	if (!wrong && keys)
@@ -201,7 +201,7 @@ const char *tui_remote_request(struct tui_remote *r, const json_t *req)
 	return wrong;
 }
 
-/* ---- life ---- */
+/* ---- construction ---- */
 
 struct tui_remote *tui_remote_new(struct tui_service *v, const struct tui_remote_out *out)
 {
@@ -245,7 +245,7 @@ void tui_remote_free(struct tui_remote *r)
 static void listen_in(struct vt *vt, const uint8_t *buf, size_t n)
 {
 	vt_write(vt, buf, n);
-	vt->answer[0] = 0; /* who has the serial line answers */
+	vt->answer[0] = 0; /* the face that takes the output answers */
 }
 
 static void serial(void *ctx, const uint8_t *buf, size_t n)

@@ -69,7 +69,7 @@ void remote_put_key(const struct term_event *e, char buf[REMOTE_KEY])
 		utf8_put((uint32_t)e->key, buf);
 }
 
-/* The one character that TEXT, valid UTF-8, consists of, or 0. */
+/* The character if TEXT, valid UTF-8, consists of one; else 0. */
 static int character(const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;

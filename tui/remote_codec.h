@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What a dashboard's two ends, remote.c in the session and viewer.c at the terminal, call
- * keys and styles. docs/control.md describes the messages. */
+ * Names of keys and styles in the messages between remote.c in the session and viewer.c at the
+ * terminal. docs/control.md describes the messages. */
 #ifndef TUI_REMOTE_CODEC_H
 #define TUI_REMOTE_CODEC_H
 #include "tui/canvas.h"
@@ -8,12 +8,12 @@
 
 enum { REMOTE_KEY = 40, REMOTE_STYLE = 16 };
 
-/* A character is itself, in UTF-8; other keys have names ("up", "f10"), and those of the mouse a place
- * behind them ("click 10 3"). */
+/* A character is itself, in UTF-8; other keys have names ("up", "f10"), which for the mouse are followed by
+ * a position ("click 10 3"). "" if E has no name. */
 void remote_put_key(const struct term_event *e, char buf[REMOTE_KEY]);
-/* False: there is no such key. */
+/* False: unknown key. */
 bool remote_get_key(const char *text, struct term_event *e);
 /* An attribute of a VGA text screen is "VGA0" and two hex digits, "VGA1" and two where its bit 7 blinks. */
 void remote_put_style(enum style st, char buf[REMOTE_STYLE]);
-enum style remote_get_style(const char *name); /* of a name that is not known: ST_NORMAL */
+enum style remote_get_style(const char *name); /* ST_NORMAL for an unknown name */
 #endif

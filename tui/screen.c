@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Which panes stand where, which has the keys, and what the mouse hits. */
+ * Where panes are, which one has the keys, and which one the mouse hits. */
 #include "tui/tui_int.h"
 #include "base/alloc.h"
 
@@ -23,7 +23,7 @@ static void add_pane(struct tui *t, const struct pane_class *cls)
 	if (pane_named(t, cls->name))
 		return;
 	if (t->npanes == MAX_PANES)
-		abort(); /* our own bug: the table of screens is too long */
+		abort(); /* a bug: the table of screens is too long */
 	t->npanes++;
 	p->cls = cls;
 	p->state = xcalloc(1, cls->size ? cls->size : 1);
@@ -85,7 +85,7 @@ static bool on_screen(struct tui *t, const char *name)
 	return leaf && leaf->at.w > 0 && leaf->at.h > 0;
 }
 
-/* The focus must be on a pane that can be seen. */
+/* Move the focus if its pane is not visible. */
 static void check_focus(struct tui *t)
 {
 	struct screen_state *st = &t->screen_state[t->screen];
@@ -135,11 +135,11 @@ bool screen_address(struct tui *t, uint64_t *addr)
 {
 	struct pane *p = screen_focus(t);
 
-	if (p && !pane_fresh(t, p)) /* the screen was chosen just now */
+	if (p && !pane_fresh(t, p)) /* the screen was selected just now */
 		tui_refresh(t);
 	if (p && p->cls->address && pane_fresh(t, p) && p->cls->address(p, t, addr))
 		return true;
-	tui_message(t, ST_ERROR, "the cursor is on no address: o goes to the next pane");
+	tui_message(t, ST_ERROR, "the cursor is not on an address; o goes to the next pane");
 	return false;
 }
 
@@ -153,7 +153,7 @@ void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
 	struct layout *leaf;
 
 	screen_arrange(t);
-	for (int pass = 0; pass < 2; pass++) /* the one with the keys first: others follow its cursor */
+	for (int pass = 0; pass < 2; pass++) /* first the one with the keys: others follow its cursor */
 		for (int i = 0; (leaf = layout_leaf(screen_layout(t), i)); i++) {
 			struct pane *p = pane_named(t, leaf->name);
 

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screen 5: the devices around the processor. */
+ * Screen 5: devices. */
 #include "tui/pane_table.h"
 
-TABLE_PANE(irqs, "irq", "Interrupts", true,
-	   "interrupt lines: raised, taken by the processor, and how often a second", .line = "info irq",
-	   .cols = "line vector level raised taken", .key = "line", .count = "taken", .spark = true,
-	   .empty = "no interrupt so far");
-TABLE_PANE(pic, "pic", "Interrupt controllers", true, "the two 8259s", .line = "info pic",
+TABLE_PANE(irqs, "irq", "Interrupts", "interrupt lines: requests raised, taken by the processor, rate",
+	   .view = "irq", .cols = "line vector level raised taken", .key = "line", .count = "taken",
+	   .spark = true, .empty = "no interrupts yet");
+TABLE_PANE(pic, "pic", "Interrupt controllers", "the two 8259s", .view = "pic",
 	   .cols = "chip irr isr imr base lines elcr lowest auto_eoi special spurious");
-TABLE_PANE(pit, "pit", "Timer", true, "the channels of the 8254", .line = "info pit",
+TABLE_PANE(pit, "pit", "Timer", "the channels of the 8254", .view = "pit",
 	   .cols = "channel mode hz irqs count now out gate", .key = "channel");
-TABLE_PANE(serial, "serial", "Serial port", true, "COM1", .line = "info serial", .facts = true);
-TABLE_PANE(rtc, "rtc", "Clock", true, "the MC146818", .line = "info rtc", .facts = true);
-TABLE_PANE(pci, "pci", "PCI", true, "PCI functions", .line = "info pci", .empty = "no PCI");
-TABLE_PANE(ports, "ports", "I/O ports", true, "port ranges: reads and writes, and accesses a second",
-	   .line = "info ports", .cols = "first last device reads writes", .key = "first", .count = "reads",
-	   .sort = "-reads", .spark = true);
-TABLE_PANE(cpus, "cpus", "Processor", true, "the virtual processor and VM time", .line = "info cpus",
-	   .facts = true);
+TABLE_PANE(serial, "serial", "Serial port", "COM1", .view = "serial", .facts = true);
+TABLE_PANE(rtc, "rtc", "Clock", "the MC146818", .view = "rtc", .facts = true);
+TABLE_PANE(pci, "pci", "PCI", "PCI functions", .view = "pci", .empty = "no PCI functions");
+TABLE_PANE(ports, "ports", "I/O ports", "port ranges: reads, writes, rate", .view = "ports",
+	   .cols = "first last device reads writes", .key = "first", .count = "reads", .sort = "-reads",
+	   .spark = true);
+TABLE_PANE(cpus, "cpus", "Processor", "the virtual processor and VM time", .view = "cpus", .facts = true);
 
 static const struct pane_class *const panes[] = {
 	&irqs, &ports, &pic, &pit, &serial, &rtc, &pci, &cpus, NULL

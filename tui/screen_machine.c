@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screen 1: the guest as a processor and its screen. */
+ * Screen 1: the guest's screen and its processor. */
 #include "tui/panes.h"
 #include "tui/screen.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screen 2: what the translator made. */
+ * Screen 2: fragments in the translation cache. */
 #include "tui/pane_table.h"
 #include "tui/panes.h"
 #include "tui/screen.h"
 
-TABLE_PANE(fragments, "fragments", "Fragments", false,
-	   "every compiled code fragment (CCF); the cursor chooses one", .line = "info ccf",
+TABLE_PANE(fragments, "fragments", "Fragments", "every compiled code fragment (CCF); the cursor selects one",
+	   .view = "ccf",
 	   .cols = "pc symbol mode insns bytes size entries traps cycles callouts fill true_faults mmio "
 		   "code_writes in out state page host",
-	   .sort = "-callouts", .key = "host", .hot = "ccf",
+	   .sort = "-callouts", .key = "host", .selects = true,
 	   .empty = "nothing is translated yet: s steps, c continues");
 
 static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_ccf, NULL };
@@ -16,7 +16,7 @@ static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_
 const struct screen_class screen_translation = {
 	.name = "translation",
 	.title = "Translation",
-	.help = "the fragments in the translation cache; below, the one chosen beside its guest code",
+	.help = "fragments in the translation cache; the selected one beside its guest code",
 	.panes = panes,
 	.layouts = { { 0, 0, "v(fragments:9,heat:2,fragment)" },
 		     { 110, 30, "v(fragments*2,heat:3,fragment*3)" } },

@@ -13,7 +13,7 @@ const struct screen_class *const screens[] = {
 #undef SCREEN
 	NULL,
 };
-_Static_assert(ARRAY_LEN(screens) <= MAX_SCREENS + 1, "a digit for each");
+_Static_assert(ARRAY_LEN(screens) <= MAX_SCREENS + 1, "each has a digit");
 
 const char *tui_screen_name(unsigned n)
 {

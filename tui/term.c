@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See term.h. Curses keeps its state in globals of its own; a process has one terminal. */
+ * See term.h. Curses keeps its state in global variables, so a process has one terminal. */
 #include "tui/term.h"
 #include "base/alloc.h"
 
@@ -24,13 +24,13 @@ struct term {
 	short pair[ST_COUNT]; /* pair 0 is the terminal's own colours */
 	struct {
 		short fg, bg;
-	} pairs[ST_COUNT + 256 + 1]; /* what they are */
-	int npairs, nfixed;	     /* so many; so many of them are the table's */
+	} pairs[ST_COUNT + 256 + 1]; /* the colours of each pair */
+	int npairs, nfixed;	     /* pairs in use; those for the table of styles */
 	bool color, rich, short_of_pairs;
 	bool utf8;
-	int click_x, click_y; /* the last one */
+	int click_x, click_y; /* the last click */
 	int64_t click_ms;
-	MEVENT mouse[MOUSE_QUEUE]; /* read, not yet said: the newest first */
+	MEVENT mouse[MOUSE_QUEUE]; /* read from curses but not delivered, the newest first */
 	int nmouse;
 };
 
@@ -68,7 +68,7 @@ static attr_t attributes(const char *letters, bool color)
 	return a;
 }
 
-/* A colour pair; -1: there are no more. Terminals of 8 colours have 64. */
+/* A colour pair; -1: none is left. Terminals with 8 colours have 64. */
 static short pair_of(struct term *t, short fg, short bg)
 {
 	for (int i = 1; i < t->npairs; i++)
@@ -107,7 +107,7 @@ static void set_styles(struct term *t)
 
 /* ---- the guest's VGA text screen ---- */
 
-/* The colours of its attributes: of 256 (black as background is the pane's own), and of 16. */
+/* The colours of its attributes, as one of 256 (a black background is the pane's) and one of 16. */
 static const struct {
 	short fg256, bg256, ansi;
 } vga_colors[16] = {
@@ -117,8 +117,8 @@ static const struct {
 	{ 203, 203, 9 }, { 207, 207, 13 }, { 227, 227, 11 }, { 231, 231, 15 },
 };
 
-/* With 8 colours bright characters are bold and bright backgrounds are not bright; what would vanish by that
- * is shown in white, dim, or in black on white. */
+/* With 8 colours, bright characters are bold and bright backgrounds normal. Characters that would become
+ * invisible are shown in dim white, or in black on white. */
 static void vga_of_eight(short *fg, short *bg, attr_t *attr)
 {
 	bool differ = *fg != *bg;
@@ -133,7 +133,7 @@ static void vga_of_eight(short *fg, short *bg, attr_t *attr)
 	*fg = *bg == 7 ? 0 : 7;
 }
 
-/* On a terminal without colour it is plain. */
+/* The pair and attributes for STYLE; plain on a terminal without colour. */
 static short vga_pair(struct term *t, enum style st, attr_t *attr)
 {
 	unsigned a = (unsigned)(st - ST_VGA), f = a & 15, b = a >> 4 & (st >= ST_VGA_BLINK ? 7 : 15);
@@ -154,7 +154,7 @@ static short vga_pair(struct term *t, enum style st, attr_t *attr)
 	return t->pair[ST_SCREEN];
 }
 
-/* Colours that are no longer shown give their pairs to those that are. */
+/* Free the pairs of VGA colours when they ran out: those still shown allocate them again. */
 static void recycle_pairs(struct term *t)
 {
 	if (t->short_of_pairs)
@@ -168,8 +168,8 @@ bool term_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-/* Terminals and the descriptions they are given seldom agree on these keys. A sequence that is not
- * known would be taken for its letters. */
+/* Sequences for keys on which terminals and their descriptions often disagree. An unknown sequence would be
+ * taken for single characters. */
 static const struct {
 	const char *bytes;
 	int key;
@@ -181,7 +181,7 @@ static const struct {
 	{ "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[Z", KEY_BTAB },
 };
 
-/* A terminal on which the cursor can be moved. NULL: this is none. */
+/* Open the terminal. NULL: its cursor cannot be moved. */
 static SCREEN *open_screen(void)
 {
 	SCREEN *s = newterm(NULL, stdout, stdin);
@@ -241,7 +241,7 @@ void term_free(struct term *t)
 {
 	if (!t)
 		return;
-	endwin(); /* on a terminal that is gone this fails quietly */
+	endwin(); /* on a terminal that was closed this fails silently */
 	delscreen(t->screen);
 	free(t);
 }
@@ -311,7 +311,7 @@ static const struct {
 	{ KEY_ENTER, TK_ENTER },
 };
 
-/* Curses, told to wait for a second click, would hold back the first. */
+/* Is this the second click of a double click? (Curses' own detection would delay the first one.) */
 static bool is_double(struct term *t, const MEVENT *m)
 {
 	struct timespec ts;
@@ -323,7 +323,7 @@ static bool is_double(struct term *t, const MEVENT *m)
 	yes = m->x == t->click_x && m->y == t->click_y && now - t->click_ms < DOUBLE_MS;
 	t->click_x = m->x;
 	t->click_y = m->y;
-	t->click_ms = yes ? 0 : now; /* a third one begins anew */
+	t->click_ms = yes ? 0 : now; /* a third click is not another double click */
 	return yes;
 }
 
@@ -341,7 +341,7 @@ static bool mouse(struct term *t, const MEVENT *m, struct term_event *e)
 	return true;
 }
 
-/* What comes at once (a slow line, a busy host) is one KEY_MOUSE; curses yields the newest event first. */
+/* Events that arrive together are one KEY_MOUSE; curses yields the newest first. */
 static void fetch_mouse(struct term *t)
 {
 	t->nmouse = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The terminal: the one place that knows curses. Shows a canvas, yields keys. */
+ * The terminal: displays a canvas, yields keys. Only term.c uses curses. */
 #ifndef TUI_TERM_H
 #define TUI_TERM_H
 #include "tui/canvas.h"
 
 struct term;
 
-/* Keys besides characters (which are their own code). */
+/* Keys other than characters, which are their own code. */
 enum term_key {
 	TK_NONE = 0,
 	TK_TAB = '\t',
@@ -39,7 +39,7 @@ struct term_event {
 	int x, y; /* of the mouse */
 };
 
-/* Take over the terminal on standard input and output. NULL with a line in ERR. */
+/* Open the terminal on standard input and output. NULL with a line in ERR. */
 struct term *term_new(char *err, size_t errlen);
 /* Give it back as it was. */
 void term_free(struct term *t);
@@ -48,12 +48,13 @@ void term_size(const struct term *t, int *w, int *h);
 void term_resized(struct term *t);
 /* Show C; only what differs from the last time is sent. The cursor is hidden when CX < 0. */
 void term_show(struct term *t, const struct canvas *c, int cx, int cy);
-/* Send everything again at the next term_show(). */
+/* Redraw everything at the next term_show(). */
 void term_redraw(struct term *t);
-/* The next key, if one is there. */
+/* The next key. False: none is pending. */
 bool term_key(struct term *t, struct term_event *e);
-/* Can the locale show Unicode? */
+/* Is the locale's character set UTF-8? */
 bool term_utf8(void);
-/* The bytes a terminal sends for KEY (for a guest that has the keyboard); 0: none. */
+/* The bytes that a terminal sends for KEY (for a guest that has the keyboard); their number. APPLICATION:
+ * with cursor keys in application mode. */
 size_t term_key_bytes(int key, bool application, char buf[8]);
 #endif

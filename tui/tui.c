@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The dashboard's life: the terminal, signals, the event loop, commands. */
+ * The dashboard's main loop: terminal, signals, commands, messages. */
 #include "tui/tui_int.h"
 #include "base/alloc.h"
 #include "base/signals.h"
+#include "inspect/command.h"
 #include "inspect/startup.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ void tui_note(struct tui *t, const struct result *r)
 	char *text = rendered(r, false), *error = rendered(r, true);
 	bool asked = t->busy && !r->unasked;
 
-	/* what a trace point prints changes nothing: the guest runs on */
+	/* asynchronous output (of a trace point) does not change state: the guest keeps running */
 	t->stale |= asked || !inspect_running(t->s);
 	t->unread += (t->term || t->remote) && !asked;
 	journal_add(&t->journal, "", text);
@@ -83,12 +84,12 @@ void tui_note(struct tui *t, const struct result *r)
 	free(error);
 }
 
-/* Results of commands, stops that happen in the background, what points print. */
+/* Results of commands, stops in the background, asynchronous output. */
 static void emit(void *ctx, const struct result *r)
 {
 	struct tui *t = ctx;
 
-	if (!t->remote || !r->unasked) /* that the service tells all its viewers */
+	if (!t->remote || !r->unasked) /* the service sends asynchronous output to all its viewers */
 		tui_note(t, r);
 }
 
@@ -122,19 +123,17 @@ void tui_show_journal(struct tui *t)
 	t->dirty = true;
 }
 
-/* "c" and the like, typed: the guest runs in the background, as with the key. */
-static bool is_continue(const char *line)
+/* Is LINE a plain "continue"? It runs the guest in the background, as the key does. */
+static bool is_continue(const struct tui *t, const char *line)
 {
-	static const char *const words[] = { "c", "cont", "continue" };
+	const struct command *c;
+	char why[200];
 	size_t n;
 
 	line += strspn(line, " \t");
 	n = strcspn(line, " \t");
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strlen(words[i]) == n && !strncmp(line, words[i], n) &&
-		    !line[n + strspn(line + n, " \t")])
-			return true;
-	return false;
+	c = command_find(t->s, line, n, why, sizeof(why));
+	return c && !strcmp(c->name, "continue") && !line[n + strspn(line + n, " \t")];
 }
 
 static unsigned generation(const struct tui *t)
@@ -163,7 +162,7 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 	t->stale = t->dirty = true;
 	if (!brief)
 		journal_add(&t->journal, ":", line);
-	st = inspect_exec(t->s, is_continue(line) ? "continue &" : line, &t->sink);
+	st = inspect_exec(t->s, is_continue(t, line) ? "continue &" : line, &t->sink);
 	t->busy = false;
 	t->reported_stop = generation(t);
 	t->stale = t->dirty = true;
@@ -201,7 +200,7 @@ bool tui_draw(struct tui *t, int *cx, int *cy)
 		tui_show_journal(t);
 	frame_draw(t, cx, cy);
 	t->refresh.next_draw = tui_clock() + DRAW_NS;
-	if (t->moved) /* drawing found out what fits */
+	if (t->moved) /* drawing found a new size */
 		t->dirty = true;
 	return true;
 }
@@ -270,7 +269,7 @@ static void drain(void *ctx)
 	tui_drain(ctx);
 }
 
-/* While a command waits (finish, next, scripts): the screen goes on. */
+/* While a command waits (finish, next, scripts): keep the screen up to date. */
 static void idle(void *ctx, int timeout_ms)
 {
 	struct tui *t = ctx;
@@ -303,7 +302,8 @@ void tui_watch_guest(struct tui *t)
 	t->was_running = running;
 }
 
-/* The guest may have stopped by itself: said by the session, or noticed while it was held for a look. */
+/* The guest may have stopped by itself: the session reports it, or it was noticed while the guest was held.
+ */
 static void watch_guest(struct tui *t)
 {
 	bool ran = inspect_running(t->s);
@@ -419,7 +419,7 @@ void tui_greet(struct tui *t)
 	if (t->message[0])
 		return;
 	if (!inspect_has_machine(t->s))
-		tui_message(t, ST_MESSAGE, "no guest: vitrine tui demo shows the embedded one");
+		tui_message(t, ST_MESSAGE, "no guest: vitrine tui demo runs the embedded one");
 	else
 		tui_message(
 		    t, ST_MESSAGE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The terminal's side of an attached dashboard: shows frames, sends keys and its size. It
- * knows nothing of what it shows. */
+ * The terminal's side of an attached dashboard: displays frames, sends keys and its size. It does
+ * not interpret what it displays. */
 #include "base/alloc.h"
 #include "tui/remote.h"
 #include "base/loop.h"
@@ -24,9 +24,9 @@ struct viewer {
 	int fd, signal_fd, cx, cy;
 	char *in;
 	size_t len, cap;
-	bool quit; /* asked for here or there */
+	bool quit; /* by the user, a signal or the session */
 	int status;
-	char error[300]; /* shown once the terminal is given back */
+	char error[300]; /* printed when the terminal has been restored */
 };
 
 static void finish(struct viewer *v, int status, const char *why)
@@ -54,7 +54,7 @@ static void ask(struct viewer *v, const char *what, json_t *value)
 	json_decref(req);
 }
 
-static void tell_size(struct viewer *v)
+static void send_size(struct viewer *v)
 {
 	int w, h;
 
@@ -96,7 +96,7 @@ static void signal_ready(void *ctx, int fd)
 			continue;
 		}
 		term_resized(v->term);
-		tell_size(v);
+		send_size(v);
 	}
 }
 
@@ -199,7 +199,7 @@ int tui_view(int fd)
 		loop_watch(v.loop, v.signal_fd, signal_ready, &v);
 	loop_watch(v.loop, fd, socket_ready, &v);
 	loop_watch(v.loop, STDIN_FILENO, keys_ready, &v);
-	tell_size(&v);
+	send_size(&v);
 	while (!v.quit)
 		loop_turn(v.loop, -1, -1);
 	term_free(v.term);

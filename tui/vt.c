@@ -229,7 +229,7 @@ static void rendition(struct vt *v)
 		} else if (a == 39) {
 			v->color = 7;
 		} else if (a == 38 || a == 48) {
-			return; /* colours by number: not shown */
+			return; /* colours by number are not supported */
 		}
 	}
 }

@@ -84,7 +84,7 @@ at=$(timeout 200 "$VITRINE" shell --no-rc -c 'tbreak check_timer' -c c -c 'x/20i
 start 120x40 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
 until_true has "Registers"
 key a
-sees " <check_processes>  a letter" "a: what can be done at the cursor"
+sees " <check_processes>  press a letter" "a: what can be done at the cursor"
 key Escape
 until_true has_not "a letter, or Enter"
 key 2
@@ -202,7 +202,7 @@ printf '\264\007\146\253\303' >>"$TMP/keys.bin"
 start 120x40 xterm-256color --no-rc --flat "$TMP/keys.bin@0x7c00" -c 'c &'
 until_true has "VGA text screen"
 key F12
-until_true has "keyboard: the guest's"
+until_true has "the guest has the keyboard"
 key F1
 sees "K3B BB " "F1 is the guest's F1"
 key F11

@@ -16,7 +16,7 @@ sees "break 1 at 0x0010000f" "b sets a breakpoint at the cursor"
 until_true has "●▶ 0010000f"
 ok $? "the code pane marks it" "$(screen)"
 key b
-sees "breakpoint 1 at 0010000f is deleted" "b again deletes it"
+sees "breakpoint 1 at 0010000f deleted" "b again deletes it"
 key c
 sees " running" "c runs the guest"
 sees "PASS" "its serial output is on the screen"
@@ -77,12 +77,12 @@ t send-keys -t v -l 'trap_entry'
 key Enter
 sees "trap_entry:" "g goes to a symbol"
 key F12
-sees "keyboard: the guest's" "F12 hands over the keyboard"
+sees "the guest has the keyboard" "F12 hands over the keyboard"
 key q
-has "keyboard: the guest's"
+has "the guest has the keyboard"
 ok $? "q then is the guest's" "$(screen)"
 key C-]
-until_true has_not "keyboard: the guest's"
+until_true has_not "the guest has the keyboard"
 ok $? "Ctrl-] takes it back" "$(screen)"
 key +
 key +
