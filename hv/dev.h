@@ -4,6 +4,7 @@
 #ifndef HV_DEV_H
 #define HV_DEV_H
 #include "base/gpr.h"
+#include "hv/field.h"
 
 struct board;
 
@@ -19,16 +20,6 @@ struct dev_mmio {
 	gpa first;
 	uint64_t len;
 };
-
-/* Guest-visible state: what the state hash (later: a snapshot) covers. */
-struct dev_field {
-	const char *name;
-	uint16_t off, size;
-};
-#define DEV_FIELD(type, f)                                                                                   \
-	{                                                                                                    \
-#f, offsetof(struct type, f), sizeof(((struct type *)0)->f)                                  \
-	}
 
 /* What a device may accept from outside (hv/inbox.h). */
 enum arrival_kind {
@@ -46,7 +37,7 @@ struct dev_class {
 	const struct dev_mmio *mmio;
 	unsigned nmmio;
 	bool gpr_only; /* built as GPR-only code: accesses leave the guest's vector registers alone */
-	const struct dev_field *fields;
+	const struct state_field *fields; /* all state, but for what reset and the image determine */
 	unsigned nfields;
 	void (*init)(struct dev *d);  /* once, memory zeroed */
 	void (*reset)(struct dev *d); /* power-on state */

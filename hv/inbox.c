@@ -42,19 +42,18 @@ void inbox_fini(struct inbox *b)
 
 size_t inbox_post(struct inbox *b, enum arrival_kind kind, enum board_slot slot, const void *data, size_t n)
 {
-	struct arrival *a = xmalloc(sizeof(*a) + n);
+	struct arrival *a;
 
 	pthread_mutex_lock(&b->lock);
 	n = n < limits[kind] - b->held[kind] ? n : limits[kind] - b->held[kind];
-	*a = (struct arrival){ .kind = kind, .slot = slot, .len = n };
-	memcpy(a->data, data, n);
 	if (n) {
+		a = xmalloc(sizeof(*a) + n);
+		*a = (struct arrival){ .kind = kind, .slot = slot, .len = n };
+		memcpy(a->data, data, n);
 		*b->tail = a;
 		b->tail = &a->next;
 		b->held[kind] += n;
 		atomic_store(&b->any, true);
-	} else {
-		free(a);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return n;

@@ -23,6 +23,8 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/bootdisk.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
+	%D%/field.c \
+	%D%/field.h \
 	%D%/inbox.c \
 	%D%/inbox.h \
 	%D%/machine.c \
@@ -31,7 +33,9 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/mmio.h \
 	%D%/msr.h \
 	%D%/run.c \
+	%D%/save.c \
 	%D%/state.c \
+	%D%/state_int.h \
 	%D%/views.c
 
 # On the way from translated code to a device: GPR-only code (base/gpr.h).

@@ -95,6 +95,11 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* a
 void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
 /* Deterministic hash of registers, device state and RAM. While stopped. */
 uint64_t machine_state_hash(struct machine *m);
+/* Write the whole state to the file PATH, and put a state so written back into a machine that was made
+ * alike (memory, clock, processor model, BIOS, disk): the guest then runs on as it did. While stopped.
+ * False with one line in ERR that does not name PATH; a refused load changes nothing. */
+bool machine_save_state(struct machine *m, const char *path, char *err, size_t errlen);
+bool machine_load_state(struct machine *m, const char *path, char *err, size_t errlen);
 
 extern const struct view
     *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */

@@ -17,6 +17,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/run.c \
 	%D%/cmd/session.c \
 	%D%/cmd/stack.c \
+	%D%/cmd/state.c \
 	%D%/cmd/system.c \
 	%D%/cmd/trace.c \
 	%D%/cmd/transfer.c \

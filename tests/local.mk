@@ -48,6 +48,7 @@ SHELL_TESTS = \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
+	%D%/guests/state.sh \
 	%D%/guests/stress.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/agree.sh \
@@ -105,6 +106,10 @@ UNIT_TESTS += %D%/hv/test_devices
 %C%_hv_test_devices_SOURCES = %D%/hv/test_devices.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_devices_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_devices_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_state
+%C%_hv_test_state_SOURCES = %D%/hv/test_state.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_state_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_state_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_images
 %C%_hv_test_images_SOURCES = %D%/hv/test_images.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_images_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -16,7 +16,11 @@ struct acpi_pm {
 };
 
 static const struct dev_ports ports[] = { { ACPI_PM_BASE, ACPI_PM_BASE + ACPI_PM_LEN - 1, 7 } };
-static const struct dev_field fields[] = { DEV_FIELD(acpi_pm, reg) };
+static const struct state_field fields[] = {
+	F_ARRAY(acpi_pm, reg),
+	F_NUM(acpi_pm, half),
+	F_TIMER(acpi_pm, carry),
+};
 
 static uint64_t pm_ticks(const struct acpi_pm *p)
 {

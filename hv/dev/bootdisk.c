@@ -24,7 +24,9 @@ struct bootdisk {
 };
 
 static const struct dev_ports ports[] = { { BOOTROM_PORT_INT13, BOOTROM_PORT_BOOT, 1 } };
-static const struct dev_field fields[] = { DEV_FIELD(bootdisk, status) };
+static const struct state_field fields[] = {
+	F_NUM(bootdisk, status),
+};
 
 /* Floppy formats by size; the first that holds the image. */
 struct geometry {

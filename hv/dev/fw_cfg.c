@@ -32,7 +32,10 @@ struct blob {
 };
 
 static const struct dev_ports ports[] = { { PORT_SELECT, PORT_DATA, 3 } };
-static const struct dev_field fields[] = { DEV_FIELD(fw_cfg, key), DEV_FIELD(fw_cfg, pos) };
+static const struct state_field fields[] = {
+	F_NUM(fw_cfg, key),
+	F_NUM(fw_cfg, pos),
+};
 
 enum { FILE_VGA, FILE_BOOT, FILE_RSDP, FILE_TABLES, FILE_LOADER, NFILES };
 static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", "genroms/boot.rom", ACPI_FILE_RSDP,

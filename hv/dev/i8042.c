@@ -31,11 +31,23 @@ struct i8042 {
 };
 
 static const struct dev_ports ports[] = { { 0x60, 0x60, 1 }, { 0x64, 0x64, 1 } };
-static const struct dev_field fields[] = {
-	DEV_FIELD(i8042, ccb),	 DEV_FIELD(i8042, status),   DEV_FIELD(i8042, outport),
-	DEV_FIELD(i8042, data),	 DEV_FIELD(i8042, command),  DEV_FIELD(i8042, kbd_command),
-	DEV_FIELD(i8042, set),	 DEV_FIELD(i8042, scanning), DEV_FIELD(i8042, leds),
-	DEV_FIELD(i8042, reply), DEV_FIELD(i8042, kbd),
+static const struct state_field fields[] = {
+	F_NUM(i8042, ccb),
+	F_NUM(i8042, status),
+	F_NUM(i8042, outport),
+	F_NUM(i8042, data),
+	F_NUM(i8042, command),
+	F_NUM(i8042, kbd_command),
+	F_NUM(i8042, set),
+	F_NUM(i8042, scanning),
+	F_NUM(i8042, leds),
+	F_HEX(i8042, ram),
+	F_ARRAY(i8042, reply.item),
+	F_NUM_IN(i8042, reply.head, 0, QUEUE - 1),
+	F_NUM_IN(i8042, reply.len, 0, QUEUE),
+	F_ARRAY(i8042, kbd.item),
+	F_NUM_IN(i8042, kbd.head, 0, QUEUE - 1),
+	F_NUM_IN(i8042, kbd.len, 0, QUEUE),
 };
 
 /* Set 2 code of each set 1 code, 0: none. */

@@ -34,10 +34,27 @@ struct i8254 {
 };
 
 static const struct dev_ports ports[] = { { 0x40, 0x43, 1 }, { PORT_B, PORT_B, 1 } };
-static const struct dev_field fields[] = {
-	DEV_FIELD(i8254, ch),
-	DEV_FIELD(i8254, port_b),
-	DEV_FIELD(i8254, next),
+static const struct state_field fields[] = {
+	F_EACH(i8254, ch, start),
+	F_EACH(i8254, ch, paused),
+	F_EACH_IN(i8254, ch, count, 1, 65536),
+	F_EACH_IN(i8254, ch, mode, 0, 5),
+	F_EACH_IN(i8254, ch, rw, RW_LATCH, RW_WORD),
+	F_EACH_IN(i8254, ch, bcd, 0, 1),
+	F_EACH(i8254, ch, gate),
+	F_EACH(i8254, ch, loaded),
+	F_EACH(i8254, ch, triggered),
+	F_EACH(i8254, ch, write_lsb),
+	F_EACH(i8254, ch, write_high),
+	F_EACH(i8254, ch, read_high),
+	F_EACH(i8254, ch, latches),
+	F_EACH(i8254, ch, latch),
+	F_EACH(i8254, ch, status_latched),
+	F_EACH(i8254, ch, status),
+	F_NUM(i8254, port_b),
+	F_NUM(i8254, next),
+	F_COUNTER(i8254, ticks),
+	F_TIMER(i8254, timer),
 };
 
 static uint64_t elapsed_ticks(const struct i8254 *p, const struct i8254_channel *c)

@@ -30,7 +30,23 @@ struct i8259 {
 };
 
 static const struct dev_ports ports[] = { { 0x20, 0x21, 1 }, { 0xa0, 0xa1, 1 }, { 0x4d0, 0x4d1, 1 } };
-static const struct dev_field fields[] = { DEV_FIELD(i8259, chip) };
+static const struct state_field fields[] = {
+	F_EACH(i8259, chip, irr),
+	F_EACH(i8259, chip, isr),
+	F_EACH(i8259, chip, imr),
+	F_EACH(i8259, chip, lines),
+	F_EACH(i8259, chip, elcr),
+	F_EACH(i8259, chip, base),
+	F_EACH_IN(i8259, chip, lowest, 0, 7),
+	F_EACH_IN(i8259, chip, icw, 0, 4),
+	F_EACH(i8259, chip, icw1),
+	F_EACH(i8259, chip, icw4),
+	F_EACH(i8259, chip, special),
+	F_EACH(i8259, chip, read_isr),
+	F_EACH(i8259, chip, poll),
+	F_EACH(i8259, chip, rotate_aeoi),
+	F_COUNTER(i8259, spurious),
+};
 static const uint8_t elcr_writable[2] = { 0xf8, 0xde };
 
 static bool auto_eoi(const struct i8259_chip *c)

@@ -32,6 +32,7 @@ enum { B_24H = 2, B_BINARY = 4, B_UIE = 0x10, B_AIE = 0x20, B_PIE = 0x40, B_SET 
 enum { C_UF = 0x10, C_AF = 0x20, C_PF = 0x40, C_IRQF = 0x80, D_VALID = 0x80 };
 enum { RTC_IRQ = 8, UIP_NS = 244000 };
 #define FIXED_DATE 1577836800ll /* 2020-01-01 00:00:00 UTC */
+#define DATE_LIMIT (1ll << 60)	/* seconds; far outside what the registers can say */
 
 struct mc146818 {
 	struct dev d;
@@ -45,9 +46,15 @@ struct mc146818 {
 };
 
 static const struct dev_ports ports[] = { { 0x70, 0x71, 1 } };
-static const struct dev_field fields[] = {
-	DEV_FIELD(mc146818, cmos),   DEV_FIELD(mc146818, index),     DEV_FIELD(mc146818, offset),
-	DEV_FIELD(mc146818, frozen), DEV_FIELD(mc146818, period_at),
+static const struct state_field fields[] = {
+	F_HEX(mc146818, cmos),
+	F_NUM_IN(mc146818, index, 0, 127),
+	F_NUM_IN(mc146818, offset, -DATE_LIMIT, DATE_LIMIT),
+	F_NUM_IN(mc146818, frozen, -DATE_LIMIT, DATE_LIMIT),
+	F_NUM(mc146818, checked),
+	F_NUM(mc146818, period_at),
+	F_TIMER(mc146818, periodic),
+	F_TIMER(mc146818, update),
 };
 
 static uint64_t now_ns(const struct mc146818 *r)

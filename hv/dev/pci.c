@@ -47,7 +47,11 @@ struct pci {
 };
 
 static const struct dev_ports ports[] = { { 0xcf8, 0xcff, 7 } };
-static const struct dev_field fields[] = { DEV_FIELD(pci, address), DEV_FIELD(pci, cfg) };
+static const struct state_field fields[] = {
+	F_NUM(pci, address),
+	F_NUM(pci, reset),
+	F_HEX(pci, cfg),
+};
 
 static void put16(uint8_t *p, uint16_t v)
 {

@@ -10,7 +10,9 @@ struct port92 {
 };
 
 static const struct dev_ports ports[] = { { 0x92, 0x92, 1 } };
-static const struct dev_field fields[] = { DEV_FIELD(port92, latch) };
+static const struct state_field fields[] = {
+	F_NUM(port92, latch),
+};
 
 static uint32_t port92_in(struct dev *d, uint16_t port, unsigned size)
 {

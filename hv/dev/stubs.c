@@ -12,7 +12,9 @@ struct stubs {
 static const struct dev_ports ports[] = {
 	{ 0x00, 0x1f, 1 }, { 0x80, 0x8f, 1 }, { 0xc0, 0xdf, 1 }, { 0xf0, 0xf1, 1 }
 };
-static const struct dev_field fields[] = { DEV_FIELD(stubs, reg) };
+static const struct state_field fields[] = {
+	F_HEX(stubs, reg),
+};
 
 static uint32_t stubs_in(struct dev *d, uint16_t port, unsigned size)
 {

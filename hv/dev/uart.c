@@ -36,11 +36,38 @@ struct uart {
 };
 
 static const struct dev_ports ports[] = { { COM1, COM1 + 7, 1 } };
-static const struct dev_field fields[] = {
-	DEV_FIELD(uart, ier),	   DEV_FIELD(uart, fcr),  DEV_FIELD(uart, lcr),	 DEV_FIELD(uart, mcr),
-	DEV_FIELD(uart, lsr),	   DEV_FIELD(uart, msr),  DEV_FIELD(uart, scr),	 DEV_FIELD(uart, dll),
-	DEV_FIELD(uart, dlm),	   DEV_FIELD(uart, thre), DEV_FIELD(uart, fifo), DEV_FIELD(uart, fifo_head),
-	DEV_FIELD(uart, fifo_len),
+static const struct state_field fields[] = {
+	F_NUM(uart, ier),
+	F_NUM(uart, fcr),
+	F_NUM(uart, lcr),
+	F_NUM(uart, mcr),
+	F_NUM(uart, lsr),
+	F_NUM(uart, msr),
+	F_NUM(uart, scr),
+	F_NUM(uart, dll),
+	F_NUM(uart, dlm),
+	F_NUM(uart, thre),
+	F_HEX(uart, fifo),
+	F_NUM_IN(uart, fifo_head, 0, FIFO - 1),
+	F_NUM_IN(uart, fifo_len, 0, FIFO),
+	{ .name = "in",
+	  .off = offsetof(struct uart, in),
+	  .size = IN_MAX,
+	  .kind = FIELD_HEX,
+	  .unhashed = true },
+	{ .name = "in_head",
+	  .off = offsetof(struct uart, in_head),
+	  .size = 4,
+	  .unhashed = true,
+	  .max = IN_MAX - 1 },
+	{ .name = "in_len",
+	  .off = offsetof(struct uart, in_len),
+	  .size = 4,
+	  .unhashed = true,
+	  .max = IN_MAX },
+	F_COUNTER(uart, rx_bytes),
+	F_COUNTER(uart, tx_bytes),
+	F_TIMER(uart, flush),
 };
 static const uint8_t triggers[4] = { 1, 4, 8, 14 };
 

@@ -19,13 +19,23 @@ struct vga {
 };
 
 static const struct dev_ports ports[] = { { 0x3b4, 0x3b5, 1 }, { 0x3ba, 0x3ba, 1 }, { 0x3c0, 0x3df, 1 } };
-static const struct dev_field fields[] = {
-	DEV_FIELD(vga, misc),	   DEV_FIELD(vga, feature),    DEV_FIELD(vga, seq_index),
-	DEV_FIELD(vga, gfx_index), DEV_FIELD(vga, attr_index), DEV_FIELD(vga, crtc_index),
-	DEV_FIELD(vga, attr_data), DEV_FIELD(vga, seq),	       DEV_FIELD(vga, gfx),
-	DEV_FIELD(vga, attr),	   DEV_FIELD(vga, crtc),       DEV_FIELD(vga, palette),
-	DEV_FIELD(vga, dac_read),  DEV_FIELD(vga, dac_write),  DEV_FIELD(vga, dac_state),
-	DEV_FIELD(vga, dac_mask),
+static const struct state_field fields[] = {
+	F_NUM(vga, misc),
+	F_NUM(vga, feature),
+	F_NUM(vga, seq_index),
+	F_NUM(vga, gfx_index),
+	F_NUM(vga, attr_index),
+	F_NUM(vga, crtc_index),
+	F_NUM(vga, attr_data),
+	F_HEX(vga, seq),
+	F_HEX(vga, gfx),
+	F_HEX(vga, attr),
+	F_HEX(vga, crtc),
+	F_HEX(vga, palette),
+	F_NUM_IN(vga, dac_read, 0, 767),
+	F_NUM_IN(vga, dac_write, 0, 767),
+	F_NUM(vga, dac_state),
+	F_NUM(vga, dac_mask),
 };
 
 /* Mode 3, 80x25 text: what the video BIOS sets at power-on. */
