@@ -22,6 +22,6 @@ noinst_LIBRARIES += %D%/libbase.a
 # What GPR-only code (base/gpr.h) calls.
 noinst_LIBRARIES += %D%/libbasegpr.a
 %C%_libbasegpr_a_SOURCES = %D%/gpr_log.c
-%C%_libbasegpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
+%C%_libbasegpr_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
 %C%_libbase_a_LIBADD = $(%C%_libbasegpr_a_OBJECTS)
 %C%_libbase_a_DEPENDENCIES = %D%/libbasegpr.a

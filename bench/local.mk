@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A static 32-bit program without a C library: the same file runs on the host and in
 # the guests. `make bench` compares; bench/run says how.
-BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -no-pie -static -nostdlib \
+BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -static -nostdlib \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-	-fno-tree-loop-distribute-patterns -Wl,-m,elf_i386 -Wl,--build-id=none
+	$(GUEST_NO_LOOP_CALLS) -Wl,-m,elf_i386 -Wl,--build-id=none
 bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
@@ -12,11 +12,11 @@ CLEANFILES += %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \
-	$(CC) $(BENCH_FLAGS) -I. -o $$out $(bench_sources)
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out $(bench_sources)
 
 %D%/nano-native: $(nano_native_sources) $(bench_headers) guests/nano/nano.h
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/nano-native && cd $(top_srcdir) && \
-	$(CC) $(BENCH_FLAGS) -I. -o $$out $(nano_native_sources)
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out $(nano_native_sources)
 
 bench: all %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/run -v ./vitrine -b %D%/bench

@@ -122,6 +122,6 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/runtime/event.c \
 	%D%/runtime/hooks.c \
 	%D%/runtime/timing.c
-%C%_libbtgpr_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libbtgpr_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)
 %C%_libbt_a_LIBADD = $(%C%_libbtgpr_a_OBJECTS)
 %C%_libbt_a_DEPENDENCIES = %D%/libbtgpr.a

@@ -10,4 +10,4 @@ noinst_LIBRARIES += %D%/libcpu.a
 	%D%/segment.c \
 	%D%/system.h \
 	%D%/task.c
-%C%_libcpu_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libcpu_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

@@ -4,9 +4,9 @@
 # carries them without, but for the tables that unwind the stack, as demo_kernel[] and so on (guests/embedded.h).
 DEMO_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fno-pic -fno-pie \
 	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-strict-aliasing -fcf-protection=none -fno-tree-loop-distribute-patterns
-DEMO_LINK = -nostdlib -static -no-pie -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
-DEMO_COMPILE = $(CC) $(DEMO_FLAGS) -I.
+	-fno-strict-aliasing -fcf-protection=none $(GUEST_NO_LOOP_CALLS)
+DEMO_LINK = -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+DEMO_COMPILE = $(GUEST_CC) $(DEMO_FLAGS) -I.
 
 demo_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/main.c %D%/demo/lib.c %D%/demo/cpu.c \
 	%D%/demo/paging.c %D%/demo/task.c %D%/demo/check_cpu.c %D%/demo/check_debug.c %D%/demo/check_mem.c

@@ -130,10 +130,10 @@ static uint32_t *add(struct cpuid_table *t, uint32_t leaf, uint32_t sub, bool in
 
 static void host(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-	uint32_t base = leaf & 0x80000000u;
+	uint32_t max = (uint32_t)__get_cpuid_max(leaf & 0x80000000u, NULL);
 
 	memset(r, 0, 16);
-	if (leaf <= __get_cpuid_max(base, NULL))
+	if (leaf <= max)
 		__cpuid_count(leaf, sub, r[A], r[B], r[C], r[D]);
 }
 

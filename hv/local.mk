@@ -59,6 +59,6 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/msr.c \
 	%D%/platform.c \
 	%D%/wiring.c
-%C%_libhvgpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libhvgpr_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
 %C%_libhv_a_LIBADD = $(%C%_libhvgpr_a_OBJECTS)
 %C%_libhv_a_DEPENDENCIES = %D%/libhvgpr.a

@@ -18,4 +18,4 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/window/sync.c \
 	%D%/window/watch.c \
 	%D%/window/window.c
-%C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+%C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

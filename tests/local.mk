@@ -153,7 +153,7 @@ points_extra = %D%/guests/points/points.lds
 	$(DEMO_COMPILE) -g0 -fomit-frame-pointer -fasynchronous-unwind-tables $(DEMO_LINK) \
 	-Wl,-T,%D%/guests/points/points.lds -o $$out/points.elf $(points_sources)
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
-	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(CC) -m32 -nostdlib -static -no-pie -Wl,-m,elf_i386 -Wl,--build-id=none \
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/bootsector.bin
 CLEANFILES += $(check_DATA)

@@ -15,6 +15,6 @@ noinst_LIBRARIES += %D%/libx86.a
 # What GPR-only code (base/gpr.h) calls.
 noinst_LIBRARIES += %D%/libx86gpr.a
 %C%_libx86gpr_a_SOURCES = %D%/gpr_regs.c
-%C%_libx86gpr_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
+%C%_libx86gpr_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
 %C%_libx86_a_LIBADD = $(%C%_libx86gpr_a_OBJECTS)
 %C%_libx86_a_DEPENDENCIES = %D%/libx86gpr.a

@@ -62,9 +62,10 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->history.ring = reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
 	if (!b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts || !b->history.ring)
 		goto fail;
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		b->jt.ctx[i] = (struct ctx){ .jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE),
-					     .next_used = &b->jt.ctx[i] };
+	for (unsigned i = 0; i < MAX_CTX; i++) {
+		b->jt.ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
+		b->jt.ctx[i].next_used = &b->jt.ctx[i];
+	}
 	return true;
 fail:
 	snprintf(err, n, "no memory for the translation cache");

@@ -53,20 +53,19 @@ struct engine {
 
 /* ---- a platform whose one device is memory ---- */
 
-/* Called while the case's vector registers are live (base/gpr.h). */
-#pragma GCC push_options
-#pragma GCC target("general-regs-only")
+/* Callouts reach these functions while the case's vector registers are live (base/gpr.h). */
+#define GPR_ONLY __attribute__((target("general-regs-only")))
 
-static uint32_t no_in(void *ctx, uint16_t port, unsigned size)
+GPR_ONLY static uint32_t no_in(void *ctx, uint16_t port, unsigned size)
 {
 	(void)ctx, (void)port, (void)size;
 	return ~0u;
 }
-static void no_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
+GPR_ONLY static void no_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
 {
 	(void)ctx, (void)port, (void)size, (void)val;
 }
-static void device_read(void *ctx, gpa a, void *buf, unsigned size)
+GPR_ONLY static void device_read(void *ctx, gpa a, void *buf, unsigned size)
 {
 	struct engine *e = ctx;
 
@@ -74,48 +73,48 @@ static void device_read(void *ctx, gpa a, void *buf, unsigned size)
 	if (a >= PA_DEVICE && a + size <= PA_DEVICE + RGN_HIGH_SIZE)
 		gpr_copy(buf, e->device + (a - PA_DEVICE), size);
 }
-static void device_write(void *ctx, gpa a, const void *buf, unsigned size)
+GPR_ONLY static void device_write(void *ctx, gpa a, const void *buf, unsigned size)
 {
 	struct engine *e = ctx;
 
 	if (a >= PA_DEVICE && a + size <= PA_DEVICE + RGN_HIGH_SIZE)
 		gpr_copy(e->device + (a - PA_DEVICE), buf, size);
 }
-static bool no_irq(void *ctx)
+GPR_ONLY static bool no_irq(void *ctx)
 {
 	(void)ctx;
 	return false;
 }
-static int no_ack(void *ctx)
+GPR_ONLY static int no_ack(void *ctx)
 {
 	(void)ctx;
 	return -1;
 }
-static void host_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
+GPR_ONLY static void host_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
+				uint32_t out[4])
 {
 	(void)ctx, (void)cpu;
 	__cpuid_count(leaf, sub, out[0], out[1], out[2], out[3]);
 }
-static bool no_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+GPR_ONLY static bool no_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
 {
 	(void)ctx, (void)msr, (void)val;
 	return false;
 }
-static bool no_wrmsr(void *ctx, uint32_t msr, uint64_t val)
+GPR_ONLY static bool no_wrmsr(void *ctx, uint32_t msr, uint64_t val)
 {
 	(void)ctx, (void)msr, (void)val;
 	return false;
 }
-static uint64_t host_tsc(void *ctx)
+GPR_ONLY static uint64_t host_tsc(void *ctx)
 {
 	(void)ctx;
 	return __builtin_ia32_rdtsc();
 }
-static void no_timers(void *ctx)
+GPR_ONLY static void no_timers(void *ctx)
 {
 	(void)ctx;
 }
-#pragma GCC pop_options
 
 static const struct platform platform = {
 	.in = no_in,

@@ -27,8 +27,8 @@ SHELL_TESTS += $(GDB_TESTS)
 GUEST_TESTS += tests/gdb/linux.sh
 # A program for the guest's Linux.
 tests/gdb/looper.elf: tests/gdb/looper.c
-	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(CC) -m32 -march=i686 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \
-	-no-pie -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,-estart -Wl,-Ttext-segment=0x20000000 -o $@ $(top_srcdir)/tests/gdb/looper.c
+	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m32 -march=i686 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \
+	-Wl,-m,elf_i386 -Wl,--build-id=none -Wl,-estart -Wl,-Ttext-segment=0x20000000 -o $@ $(top_srcdir)/tests/gdb/looper.c
 check_DATA += tests/gdb/looper.elf
 EXTRA_DIST += tests/gdb/looper.c
 check_PROGRAMS += tests/gdb/rsp

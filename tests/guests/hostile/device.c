@@ -192,7 +192,7 @@ static void touch(uint32_t a)
 				 : "memory");
 		break;
 	case 27:
-		__asm__ volatile("boundl %%eax, (%0)" : : "r"(a) : "eax");
+		__asm__ volatile("bound %%eax, (%0)" : : "r"(a) : "eax");
 		break;
 	case 28:
 		__asm__ volatile("mov %0, %%esp; pushl %%eax; popl %%eax; call 1f; 1: ud2"

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Calls without frame pointers, with .eh_frame: what a backtrace has to find its way through.
+ * Calls without frame pointers, with .eh_frame: the test of the backtrace unwinds them.
  * Built with -fomit-frame-pointer -fasynchronous-unwind-tables and without debug data. */
+/* The compiler knows of no function what another does, and clones or inlines none. */
+#if __has_attribute(noipa)
+#define OPAQUE __attribute__((noipa))
+#else
+#define OPAQUE __attribute__((noinline, optnone))
+#endif
+
 int unwind_inner(int n, int *to);
 void unwind_outer(void);
 
-__attribute__((noipa)) int unwind_inner(int n, int *to)
+OPAQUE int unwind_inner(int n, int *to)
 {
 	*to = n;
 	return n + 1;
 }
 
 /* EBP is a register like others here, and the frame's size is not known at compile time. */
-__attribute__((noipa)) static int unwind_middle(int n, int m)
+OPAQUE static int unwind_middle(int n, int m)
 {
 	int room[n], sum = 0;
 
@@ -22,7 +29,7 @@ __attribute__((noipa)) static int unwind_middle(int n, int m)
 	return sum;
 }
 
-__attribute__((noipa)) static int unwind_recurse(int depth)
+OPAQUE static int unwind_recurse(int depth)
 {
 	int room[5] = { depth };
 
@@ -31,7 +38,7 @@ __attribute__((noipa)) static int unwind_recurse(int depth)
 	return unwind_middle(4, 3) + unwind_inner(depth, room);
 }
 
-__attribute__((noipa)) void unwind_outer(void)
+OPAQUE void unwind_outer(void)
 {
 	unwind_recurse(3);
 }
