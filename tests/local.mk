@@ -114,10 +114,6 @@ UNIT_TESTS += %D%/hv/test_images
 %C%_hv_test_images_SOURCES = %D%/hv/test_images.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_images_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_images_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
-UNIT_TESTS += %D%/tui/test_layout
-%C%_tui_test_layout_SOURCES = %D%/tui/test_layout.c
-%C%_tui_test_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-%C%_tui_test_layout_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 endif
 
 # Instructions under the engine against the host CPU; see tests/conform/main.c.
@@ -162,5 +158,7 @@ EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_ext
 include tests/gdbstub/local.mk
 include tests/fuzz/local.mk
 include tests/inspect/local.mk
+include tests/console/local.mk
+include tests/tui/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
