@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The verifier on where a fragment goes: its own instructions, targets its owner vouches for, entries
- * of the jump table, the monitor and back. */
+ * The verifier's rules for control flow: a fragment may branch to its own instructions, to targets its owner
+ * approves, to entries of the jump table, and into the monitor. */
 #include "bt/verify/verify_int.h"
 
-/* Through a scratch register: an entry of the jump table. */
+/* Jump through a scratch register: it must hold an entry of the jump table. */
 static const char *check_register_jump(const struct check *c, unsigned r)
 {
 	if (!scratch64(r))
@@ -14,7 +14,7 @@ static const char *check_register_jump(const struct check *c, unsigned r)
 	return NULL;
 }
 
-/* Through the virtual processor: the way out, or a call whose record is in r9. */
+/* Jump through a field of the vCPU: the exit stub, or a call with its record in r9. */
 static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op)
 {
 	const struct fact *f = verify_fact(c, X86_REG_R9);
@@ -47,7 +47,7 @@ const char *verify_branch(struct check *c)
 	switch (op->type) {
 	case X86_OP_IMM:
 		if (to >= c->host && to < c->end)
-			return NULL; /* on an instruction: looked at in the end */
+			return NULL; /* inside the fragment: checked after the last instruction */
 		return c->env->ok_target(c->env->ctx, to) ? NULL : "branch to an unknown target";
 	case X86_OP_REG:
 		return check_register_jump(c, op->reg);
@@ -71,5 +71,6 @@ uint64_t verify_return_address(const struct check *c)
 bool verify_leads_inside(const struct check *c)
 {
 	return verify_return_address(c) >= c->host &&
-	       verify_return_address(c) <= c->end; /* end: it does not come back */
+	       verify_return_address(c) <=
+		   c->end; /* returns to the end of the fragment: the next instruction is not reached */
 }

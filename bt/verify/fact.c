@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the verifier knows of the scratch registers r8 to r11, followed in order. A rule that relies
- * on it forbids branches to between where the knowledge starts and where it is needed. */
+ * What the verifier knows about the scratch registers r8 to r11, tracked instruction by instruction. A rule
+ * that relies on a fact forbids branches to between the instruction that established it and the one that
+ * needs it. */
 #include "bt/verify/verify_int.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ bool verify_below(const struct check *c, unsigned r, unsigned bits)
 	return true;
 }
 
-/* ---- following it ---- */
+/* ---- tracking ---- */
 
 static unsigned scratch32(unsigned r) /* the 64-bit name, or X86_REG_INVALID */
 {
@@ -53,7 +54,7 @@ static unsigned full_register(unsigned r)
 	return scratch32(r) != X86_REG_INVALID ? scratch32(r) : r;
 }
 
-/* SHRX by a constant leaves that many bits fewer. */
+/* SHRX by a constant leaves the value that many bits shorter. */
 static struct fact after_shift(const struct check *c, size_t here)
 {
 	const struct fact *count = verify_fact(c, full_register(c->x->operands[2].reg));
@@ -63,7 +64,7 @@ static struct fact after_shift(const struct check *c, size_t here)
 	return (struct fact){ F_BELOW, 32 - (count->value & 31), count->from };
 }
 
-/* A 32-bit write: the upper half is zero. */
+/* A 32-bit write clears the upper half. */
 static struct fact fact_32(const struct check *c, size_t here)
 {
 	const cs_x86_op *src = &c->x->operands[1];
@@ -95,7 +96,7 @@ static struct fact fact_load(const struct check *c, const x86_op_mem *m, size_t 
 		return (struct fact){ 0 };
 	if (m->index != X86_REG_INVALID && m->disp == c->env->shadow_quarter)
 		return (struct fact){ F_FIELD, c->env->shadow, verify_fact(c, m->index)->from };
-	if (m->index != X86_REG_INVALID) /* checked: a quarter */
+	if (m->index != X86_REG_INVALID) /* the index is known to be a quarter */
 		return (struct fact){ F_BASE, 0, verify_fact(c, m->index)->from };
 	if (verify_writable(c->env, m->disp, 1))
 		return (struct fact){ 0 };
@@ -135,7 +136,7 @@ static struct fact fact_64(const struct check *c, size_t here)
 	return (struct fact){ 0 };
 }
 
-/* Does the instruction only read its register operands but the first? */
+/* Does the instruction write only its first register operand? */
 static bool writes_first_only(const struct check *c)
 {
 	switch (c->in->id) {
@@ -161,7 +162,7 @@ void verify_track_facts(struct check *c)
 	struct fact f = { 0 };
 	unsigned d;
 
-	if (c->stops) { /* what follows is reached from elsewhere */
+	if (c->stops) { /* the next instruction is reached by a branch only */
 		memset(c->fact, 0, sizeof(c->fact));
 		return;
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the verifier has to know of instructions: which are never in a fragment, which have memory
- * operands that are not written, which only read; and of registers as operands. */
+ * Classification of instructions for the verifier: those forbidden in a fragment, those with implicit memory
+ * operands, those that read an operand without writing it; and of registers as operands. */
 #include "bt/verify/verify_int.h"
 
-/* Never in a fragment, whatever the operands. */
+/* Forbidden in a fragment, whatever the operands. */
 static const uint16_t forbidden[] = {
-	/* implicit stack (on a stack of our own: verify_stack) */
+	/* implicit stack (see verify_stack for a stack inside the vCPU) */
 	X86_INS_PUSH,
 	X86_INS_POP,
 	X86_INS_PUSHF,
@@ -58,7 +58,7 @@ static const uint16_t forbidden[] = {
 	X86_INS_LSL,
 	X86_INS_VERR,
 	X86_INS_VERW,
-	/* system state, and what would show the host's */
+	/* system state, and instructions that reveal the host's */
 	X86_INS_IN,
 	X86_INS_OUT,
 	X86_INS_INSB,
@@ -137,7 +137,7 @@ static const uint16_t forbidden[] = {
 	X86_INS_XSHA256,
 };
 
-/* Memory through a register that is not written as an operand: which way (enum implicit). */
+/* Memory accessed through an implicit register: how (enum implicit). */
 static const struct {
 	uint16_t id;
 	uint8_t how;
@@ -155,7 +155,7 @@ static const struct {
 	{ X86_INS_MASKMOVDQU, IMP_WINDOW },   { X86_INS_VMASKMOVDQU, IMP_WINDOW },
 };
 
-/* These read their second register operand and leave it alone. */
+/* These read their second register operand without writing it. */
 static const uint16_t reads_second[] = {
 	X86_INS_MOV, X86_INS_ADD, X86_INS_SUB, X86_INS_CMP,
 	X86_INS_AND, X86_INS_OR,  X86_INS_XOR, X86_INS_TEST,
@@ -194,7 +194,7 @@ unsigned verify_implicit(const struct check *c)
 {
 	unsigned id = c->in->id;
 
-	/* movsd and cmpsd are SSE instructions too; the string ones have no such operand */
+	/* movsd and cmpsd also name SSE instructions; the string forms have no such operand */
 	if (id == X86_INS_MOVSD || id == X86_INS_CMPSD)
 		return c->x->opcode[0] == 0xa5 || c->x->opcode[0] == 0xa7 ? IMP_SRC | IMP_DST : 0;
 	for (unsigned i = 0; i < ARRAY_LEN(implicit); i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The verifier on memory operands: each of the forms that verify/verify.c lists, and no other. */
+ * The verifier's rules for memory operands: exactly the forms listed in verify/verify.c. */
 #include "bt/verify/verify_int.h"
 
 static const char *check_window(const struct check *c, const x86_op_mem *m)
@@ -19,14 +19,14 @@ static bool is_load(const struct check *c, unsigned i)
 			 c->in->id == X86_INS_MOVZX || c->in->id == X86_INS_ADD);
 }
 
-/* Is it certain that operand I is only read? */
+/* Is operand I certainly only read? */
 static bool only_read(const struct check *c, unsigned i)
 {
 	return is_load(c, i) || c->in->id == X86_INS_CMP || c->in->id == X86_INS_TEST ||
 	       c->in->id == X86_INS_JMP;
 }
 
-/* Bytes accessed, where Capstone's operand size is not that. */
+/* Bytes accessed, where Capstone's operand size is wrong. */
 static const struct {
 	uint16_t id, size;
 } sizes[] = {
@@ -47,7 +47,7 @@ static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned
 	return "store to the monitor's part of the virtual processor";
 }
 
-/* [r15 + quarter*8 + Q]: a window, or its shadow */
+/* [r15 + quarter*8 + Q]: the base of a window, or of its shadow */
 static bool is_quarter(const struct check *c, const x86_op_mem *m)
 {
 	return (m->disp == c->env->quarter || m->disp == c->env->shadow_quarter) && m->scale == 8 &&
@@ -102,7 +102,7 @@ bool verify_is_trap_page(const struct check *c, const x86_op_mem *m)
 	return f->kind == F_FIELD && f->value == c->env->trap && m->segment == X86_REG_INVALID;
 }
 
-/* [page that is never there]: the fault handler calls the monitor with the record in r9. */
+/* [trap page]: a load that faults; the fault handler then performs the call whose record is in r9. */
 static const char *check_trap(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
 	const struct fact *record = verify_fact(c, X86_REG_R9);
@@ -117,7 +117,7 @@ static const char *check_trap(const struct check *c, const x86_op_mem *m, unsign
 	return NULL;
 }
 
-/* [register + disp] by what is known of the register. */
+/* [register + disp], allowed according to the fact known about the register. */
 static const char *check_known(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
 	const struct fact *f = verify_fact(c, m->base);
@@ -136,7 +136,7 @@ static const char *check_known(const struct check *c, const x86_op_mem *m, unsig
 	return f->kind == F_HOST && !m->disp ? NULL : "memory operand in no allowed form";
 }
 
-/* BT and its like reach as far as the register says. */
+/* BT and its relatives address memory by the bit number in a register. */
 static bool is_bit_string(const struct check *c)
 {
 	unsigned id = c->in->id;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The verifier on what holds only within a sequence of instructions: host addresses in rsi and rdi
- * for string instructions, a guest register exchanged with a scratch register, a stack in the virtual
- * processor. */
+ * The verifier's rules for states that last over several instructions: host addresses in rsi and rdi for
+ * string instructions, a guest register exchanged with a scratch register, a stack inside the vCPU. */
 #include "bt/verify/verify_int.h"
 
 /* ---- string instructions ---- */
@@ -13,7 +12,7 @@ static bool has_gs(const struct check *c)
 
 const char *verify_string(const struct check *c, unsigned how)
 {
-	if (has_gs(c) && a32(c) && !(how & IMP_DST)) /* all of it takes the override */
+	if (has_gs(c) && a32(c) && !(how & IMP_DST)) /* all its memory operands take the override */
 		return NULL;
 	if (how & IMP_WINDOW)
 		return "implicit memory operand outside the window";
@@ -53,8 +52,8 @@ unsigned verify_makes_pointer(const struct check *c)
 	return r == X86_REG_RSI ? HOST_RSI : HOST_RDI;
 }
 
-/* Follow what the instruction does to rsi and rdi. Only two things are allowed
- * while one is a host address: string instructions, and getting back. */
+/* Track what the instruction does to rsi and rdi. While one holds a host address, only string instructions
+ * and the restoration of the guest's value are allowed. */
 const char *verify_pointers(struct check *c)
 {
 	unsigned made = verify_makes_pointer(c);
@@ -114,8 +113,8 @@ void verify_start_exchange(struct check *c, unsigned guest, unsigned scratch)
 	c->swap_age = 1;
 }
 
-/* The instruction in between: leaves the scratch register, which holds the
- * guest's, alone and goes on. */
+/* The instruction between the exchanges must not write the scratch register, which holds the guest's value,
+ * and must fall through. */
 const char *verify_between(struct check *c)
 {
 	unsigned how = verify_implicit(c);
@@ -144,9 +143,9 @@ const char *verify_exchange_end(struct check *c)
 	return NULL;
 }
 
-/* ---- a stack in the virtual processor ---- */
+/* ---- a stack inside the vCPU ---- */
 
-/* How far the instruction moves rsp; 0 when it is none that may. */
+/* Return how far the instruction moves rsp; 0 if it is not an allowed push or pop. */
 static int stack_step(const struct check *c)
 {
 	const cs_x86_op *op = c->x->operands;
@@ -165,7 +164,7 @@ static int stack_step(const struct check *c)
 	}
 }
 
-/* While rsp is ours. */
+/* Check the instruction while rsp points into the vCPU. */
 const char *verify_stack(struct check *c)
 {
 	const cs_x86_op *op = c->x->operands;

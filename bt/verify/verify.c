@@ -1,43 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The verifier's rules. A fragment may touch
- *   - the window: GS override with 32-bit addresses, so that nothing of the
- *     address can leave 4 GiB;
- *   - its virtual processor: [r15+disp], no index, inside the struct, written only in
- *     the parts that are for it; or [scratch] after "lea scratch,[r15+disp]";
- *   - the jump table: a load from [r12+scratch*4], the scratch register shifted so
- *     that it cannot leave the table;
- *   - the shadow entries: a load from [scratch+page*4], the pointer loaded from its
- *     field of the virtual processor, the page a 32-bit value shifted right by 12;
- *   - the page that is never there, with a constant in r9: a load through its field
- *     of the virtual processor, by which the monitor is called;
- *   - the window that a quarter of the address space is in: base loaded from the
- *     virtual processor by the address' upper two bits, added to a 32-bit scratch
- *     register, then one access through that: guard space is behind each window;
- *   - the translation cache: a load relative to RIP;
- *   - the window by string instructions, whose destination takes no override:
- *     between "lea rsi|rdi,[same+r13]" (or + a quarter's base) and the next 32-bit
- *     write of it (guard space on both sides of a window stops a REP that runs out);
- *   - a stack inside the virtual processor's struct: from "lea rsp,[r15+disp]"
- *     to "mov rsp, scratch" only pushes and pops, which stay in the struct.
- * A guest register may be exchanged with a scratch register around one instruction
- * ("xchg rdi,r8; add [rdi],ah; xchg rdi,r8"), which takes over what [scratch] may do.
- * It may go to its own instructions, to targets its owner vouches for, through
- * a scratch register that holds an entry of the jump table, or through a pointer
- * in the virtual processor (with a constant in r9, which the monitor follows).
- * r12-r15 are never written. RSP is a guest register, so
- * nothing else may use the stack. What Capstone does not know is not allowed.
+ * The verifier's rules. A fragment may access
+ *  - the window: GS override with 32-bit addresses, which cannot leave 4 GiB;
+ *  - its vCPU: [r15+disp], no index, inside the struct, written only in the parts that
+ *    are writable to it; or [scratch] after "lea scratch,[r15+disp]";
+ *  - the jump table: a load from [r12+scratch*4], with the scratch register shifted to
+ *    stay inside the table;
+ *  - the shadow entries: a load from [scratch+page*4], the pointer loaded from its field
+ *    of the vCPU, the page a 32-bit value shifted right by 12;
+ *  - the trap page, with a constant in r9: a load through its field of the vCPU, which
+ *    faults and makes the monitor perform a callout;
+ *  - the window selected by a quarter of the address space: base loaded from the vCPU by
+ *    the address's upper two bits, added to a 32-bit scratch register, then one access
+ *    through that register: guard space follows each window;
+ *  - the translation cache: a load relative to RIP;
+ *  - the window by string instructions, whose destination takes no override: between
+ *    "lea rsi|rdi,[same+r13]" (or + a quarter's base) and the next 32-bit write of it
+ *    (guard space on both sides of a window stops a REP that leaves it);
+ *  - a stack inside the vCPU: from "lea rsp,[r15+disp]" to "mov rsp, scratch" only
+ *    pushes and pops, which stay in the struct.
+ * A guest register may be exchanged with a scratch register around one instruction ("xchg rdi,r8; add
+ * [rdi],ah; xchg rdi,r8") and then stands for the scratch register in these rules. A fragment may branch to
+ * its own instructions, to targets its owner approves, through a scratch register that holds an entry of the
+ * jump table, or through a pointer in the vCPU (with a constant in r9, which the monitor dereferences).
+ * r12-r15 are never written. RSP is a guest register, so no other instruction may use the stack. Instructions
+ * unknown to Capstone are refused.
  *
- * What holds only after certain instructions (a host address in rsi or rdi, such
- * a stack, an exchanged register) must be gone at every branch, and no branch may
- * lead into the middle of it. What is known of a scratch register (struct fact) is
- * followed in order; where a rule relies on it, no branch may lead to between the
- * instruction that the knowledge starts with and the one that needs it.
+ * State that only some instructions establish (a host address in rsi or rdi, a stack in the vCPU, an
+ * exchanged register) must have ended at every branch, and no branch may lead into the middle of it. Facts
+ * about scratch registers (struct fact) are tracked in order; where a rule relies on one, no branch may lead
+ * to between the instruction that established it and the one that needs it.
  *
- * Operands are judged by what they are, not by Capstone's access flags, which
- * have holes: a fixed register may only appear where the instructions listed
- * in verify/insn.c read it. This file goes through the fragment and asks the
- * others: verify/operand.c about operands, verify/sequence.c and verify/branch.c,
- * verify/fact.c about scratch registers. */
+ * Operands are judged by their registers and sizes, not by Capstone's access flags, which are incomplete: a
+ * fixed register may appear only where the instructions listed in verify/insn.c read it. This file walks the
+ * fragment and applies the rules of verify/operand.c, verify/sequence.c, verify/branch.c and verify/fact.c.
+ */
 #include "bt/verify/verify_int.h"
 
 #include <stdio.h>
@@ -64,7 +60,7 @@ static const char *check_operands(const struct check *c)
 	return NULL;
 }
 
-/* A load that never happens: the monitor goes on where it likes. */
+/* Is it a load from the trap page? It always faults, and the monitor decides where execution resumes. */
 static bool traps(const struct check *c)
 {
 	return c->in->id == X86_INS_MOV && c->x->operands[1].type == X86_OP_MEM &&
@@ -107,15 +103,15 @@ static const char *check_insn(struct check *c)
 
 /* ---- decoding ---- */
 
-/* What Capstone 4 lacks, and an instruction with the same operands that it has:
- * VEX map, L and pp (the byte behind it, masked), opcode, the twin's opcode. */
+/* Instructions that Capstone 4 lacks, each with a twin that has the same operands: VEX map, L and pp (the
+ * byte after the map, masked), opcode, the twin's opcode. */
 static const struct {
 	uint8_t map, lpp, op, twin;
 } gaps[] = {
 	{ 2, 5, 0x5a, 0x1a }, /* VBROADCASTI128 ymm, m128: VBROADCASTF128 */
 };
 
-/* Where the three-byte VEX prefix of a gap starts in CODE; -1: none there. */
+/* Return the offset in CODE of the three-byte VEX prefix of such an instruction; -1 if there is none. */
 static int find_gap(const uint8_t *code, size_t len, uint8_t *twin)
 {
 	size_t i = 0;
@@ -183,7 +179,7 @@ static const char *fail(struct verify_error *err, const uint8_t *code, size_t le
 	return why;
 }
 
-/* Branches inside must reach an instruction, not the middle of one. */
+/* Branches inside the fragment must reach the start of an instruction. */
 static const char *check_inside(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
 				struct verify_error *err)
 {
