@@ -9,7 +9,7 @@ static const char *check_register_jump(const struct check *c, unsigned r)
 	if (!scratch64(r))
 		return "indirect jump through a guest register";
 	if (verify_fact(c, r)->kind != F_TARGET)
-		return "indirect jump to what is not from the jump table";
+		return "indirect jump to an address not from the jump table";
 	verify_rely(c, verify_fact(c, r));
 	return NULL;
 }
@@ -28,7 +28,7 @@ static const char *check_monitor_jump(const struct check *c, const cs_x86_op *op
 	for (unsigned i = 0; i < ARRAY_LEN(c->env->call); i++)
 		call |= c->env->call[i] && op->mem.disp == c->env->call[i];
 	if (!call)
-		return "indirect jump through another field of the virtual processor";
+		return "indirect jump through another field of the vCPU";
 	if (f->kind != F_CONST && !(f->kind == F_FIELD && f->value == c->env->record))
 		return "call of the monitor without a record in r9";
 	verify_rely(c, f);

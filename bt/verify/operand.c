@@ -41,10 +41,10 @@ static const char *check_inside_vcpu(const struct check *c, int64_t at, unsigned
 		if (sizes[k].id == c->in->id)
 			size = sizes[k].size;
 	if (at < 0 || (uint64_t)at + size > c->env->vcpu_size)
-		return "access beyond the virtual processor";
+		return "access beyond the vCPU";
 	if (only_read(c, i) || verify_writable(c->env, at, size))
 		return NULL;
-	return "store to the monitor's part of the virtual processor";
+	return "store to the monitor's part of the vCPU";
 }
 
 /* [r15 + quarter*8 + Q]: the base of a window, or of its shadow */
@@ -61,7 +61,7 @@ static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsign
 	if (indexed && is_quarter(c, m) && is_load(c, i) && size == 8)
 		return NULL;
 	if (indexed)
-		return "indexed access to the virtual processor";
+		return "indexed access to the vCPU";
 	return check_inside_vcpu(c, m->disp, size, i);
 }
 
@@ -91,7 +91,7 @@ static const char *check_rip(const struct check *c, const x86_op_mem *m, unsigne
 static const char *check_shadow(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
 	if (m->disp || m->scale != 4 || size != 4 || !is_load(c, i))
-		return "shadow entry accessed in another way";
+		return "shadow entry accessed in a form not allowed";
 	return verify_below(c, m->index, 20) ? NULL : "shadow index may be too large";
 }
 
@@ -108,7 +108,7 @@ static const char *check_trap(const struct check *c, const x86_op_mem *m, unsign
 	const struct fact *record = verify_fact(c, X86_REG_R9);
 
 	if (m->disp || m->index != X86_REG_INVALID || size != 4 || !is_load(c, i))
-		return "trap page accessed in another way";
+		return "trap page accessed in a form not allowed";
 	if (c->pointers)
 		return "trap with a host address in rsi or rdi";
 	if (record->kind != F_CONST)

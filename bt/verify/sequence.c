@@ -19,7 +19,7 @@ const char *verify_string(const struct check *c, unsigned how)
 	if (!c->env->strings)
 		return "string instruction";
 	if (a32(c) || c->x->prefix[1])
-		return "string instruction with a prefix that misleads it";
+		return "string instruction with an unexpected prefix";
 	if ((how & IMP_SRC) && !(c->pointers & HOST_RSI))
 		return "string source is not a window pointer";
 	if ((how & IMP_DST) && !(c->pointers & HOST_RDI))
@@ -61,7 +61,7 @@ const char *verify_pointers(struct check *c)
 
 	if (made) {
 		if (!c->env->strings || (c->pointers & made))
-			return "host pointer made in a register that has one";
+			return "host pointer loaded over another one";
 		c->pointers |= made;
 		return NULL;
 	}
@@ -122,13 +122,13 @@ const char *verify_between(struct check *c)
 	c->swap_age = 2;
 	if (verify_is_branch(c) || (how & ~(unsigned)IMP_WINDOW) || verify_is_take_stack(c) ||
 	    verify_makes_pointer(c))
-		return "not between an exchange and its end";
+		return "not allowed between an exchange and its end";
 	for (unsigned i = 0; i < c->x->op_count; i++) {
 		const cs_x86_op *op = &c->x->operands[i];
 
 		if (op->type == X86_OP_REG &&
 		    verify_scratch_number(op->reg) == verify_scratch_number(c->swapped_with))
-			return "exchanged register used before it is back";
+			return "exchanged register used before it is restored";
 	}
 	return NULL;
 }
@@ -138,7 +138,7 @@ const char *verify_exchange_end(struct check *c)
 	unsigned guest, scratch;
 
 	if (!verify_is_exchange(c, &guest, &scratch) || guest != c->swapped || scratch != c->swapped_with)
-		return "exchanged register is not given back";
+		return "exchanged register is not restored";
 	c->swapped = c->swapped_with = c->swap_age = 0;
 	return NULL;
 }
@@ -176,18 +176,18 @@ const char *verify_stack(struct check *c)
 		return NULL;
 	}
 	if (!step)
-		return "neither a push nor a pop while rsp is in the virtual processor";
+		return "neither a push nor a pop while rsp is in the vCPU";
 	c->rsp += step;
 	if (c->rsp < 0 || c->rsp > c->env->vcpu_size)
-		return "stack runs out of the virtual processor";
+		return "stack leaves the vCPU";
 	if (step > 0 || verify_writable(c->env, c->rsp, 8))
 		return NULL;
-	return "push to the monitor's part of the virtual processor";
+	return "push to the monitor's part of the vCPU";
 }
 
 const char *verify_take_stack(struct check *c)
 {
 	c->own_stack = true;
 	c->rsp = c->x->operands[1].mem.disp;
-	return c->rsp >= 0 && c->rsp <= c->env->vcpu_size ? NULL : "stack outside the virtual processor";
+	return c->rsp >= 0 && c->rsp <= c->env->vcpu_size ? NULL : "stack outside the vCPU";
 }

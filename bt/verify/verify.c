@@ -226,7 +226,7 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 		if (!c.pointers && !c.own_stack && !c.swapped)
 			v->starts[off / 8] |= (uint8_t)(1 << off % 8);
 		if (!decode(v, &p, &left, &at))
-			return fail(err, code, len, off, NULL, "bytes that Capstone does not know");
+			return fail(err, code, len, off, NULL, "bytes unknown to Capstone");
 		why = check_insn(&c);
 		if (why)
 			return fail(err, code, len, off, v->insn, why);
