@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Accounting where things happen (adapt/account.h): in the fault handler, around callouts, where
- * fragments go. Built with -mgeneral-regs-only (base/gpr.h). */
+ * Accounting at the point of the event (adapt/account.h): in the fault handler, around callouts, and where
+ * fragments are dropped. Built with -mgeneral-regs-only (base/gpr.h). */
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
 
@@ -71,7 +71,7 @@ void account_trap(struct bt_vcpu *b, unsigned cause)
 		p->count++;
 		p->guilty += guilty;
 	}
-	/* The first of two causes pays for both; one inside another's emulation is part of that. */
+	/* Of two causes the first is charged for both; a cause inside another's emulation is part of that. */
 	if (a->seen || a->open)
 		return;
 	a->seen = true;
@@ -104,7 +104,7 @@ void account_close_slow(struct bt_vcpu *b)
 	a->trap_cycles[a->cause] += cycles;
 	a->trap_timed[a->cause]++;
 	if (!account_adapts(a->cause) && a->cause != TRAP_CODE && a->cause != TRAP_POLL)
-		a->ccf->cycles += cycles; /* the others: adapt_settled() */
+		a->ccf->cycles += cycles; /* the others are charged in adapt_settled() */
 	if (!p || p->pc != a->place_pc || p->cause != a->cause)
 		return;
 	p->cycles += cycles;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Accounting (adapt/account.h) as far as it does not concern callouts: setting up, and counting
- * that begins or ends. */
+ * Accounting (adapt/account.h) outside callouts: set-up, and switching the counting of entries on and off. */
 #include "bt/adapt/account.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Adaptation's judgement. An instruction is innocent until it trapped as often as its cause's
- * threshold says, less one for each span that passed; promoted, it is translated in another form; calm for
- * long, or badly served by that form, it is demoted. Pinned fragments are left as they are. Called from the
- * fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
+ * Decides on instructions. An instruction is innocent until the traps counted against it reach its cause's
+ * threshold; one is forgiven for each span that has passed. Promoted, it is translated in another form. It is
+ * demoted when it has been calm for long, or when that form does not serve it. Pinned fragments are left
+ * unchanged. Called from the fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
 #include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
 
@@ -35,7 +35,7 @@ static void forget(struct verdict *v, uint32_t pc)
 	v->pc = pc;
 }
 
-/* A slot that says nothing gives way when the neighbourhood is full. */
+/* If all slots of the probe sequence are taken, one that records no decision is reused. */
 struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 {
 	struct verdict *weak = NULL;
@@ -81,14 +81,14 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 
 /* ---- promotion ---- */
 
-/* What the new form of a site costs when its callouts cannot tell: it has none, or none ran yet. */
+/* Cost of a site's new form if no callout has measured it: the form has none, or none has run yet. */
 static uint64_t inline_cost(const struct bt_vcpu *b, enum cause c)
 {
 	return c == CAUSE_USER_PAGE ? b->adapt.cost.quarter : 0;
 }
 
-/* What a trap at V costs. Misses that were writes beside code are charged to that; the very
- * first trap is not over yet, but costs a host fault at least. */
+/* Mean cost of a trap at V. Misses that were writes beside code are charged to that cause. The first trap is
+ * not over yet, but costs at least a host fault. */
 static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum cause c)
 {
 	uint64_t n = cost_mean(v->trap[c].n ? &v->trap[c] : &b->adapt.causes[CAUSE_CODE].trap);
@@ -106,15 +106,15 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
 }
 
-/* It traps again although promoted: in a fragment that is older than the verdict (there may be
- * several for an address), or in a form that cannot be replaced. */
+/* A promoted instruction trapped again: in a fragment older than the promotion (an address may have several),
+ * or in a form that cannot be replaced. */
 static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
 {
 	if (f->made < v->decided)
 		cache_drop(b, f, DROP_PROMOTED, v->pc);
 }
 
-/* One trap is forgotten per SPAN. */
+/* Forgive one trap for each SPAN that has passed. */
 static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now)
 {
 	uint64_t n = span ? (now - v->since[c]) / span : 0;
@@ -165,7 +165,7 @@ void adapt_settled(struct bt_vcpu *b, uint64_t now)
 		g->entry->before = cost_mean(&g->v->trap[g->cause]);
 	else if (g->entry && !g->entry->before)
 		g->entry->before = cycles;
-	else if (g->entry) /* of a page: its code is made again, too */
+	else if (g->entry) /* of a page: charge the translation of its code, too */
 		g->entry->before =
 		    cost_mean(&b->adapt.causes[g->cause].trap) + cost_mean(&b->adapt.translate);
 	if (g->life)
@@ -211,8 +211,8 @@ static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cau
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
 
-/* A callout for RAM costs about a hundredth of what a trap for a device costs: so many in a row are
- * waited for. */
+/* A callout for RAM costs about a hundredth of a trap for a device, so it takes that many in a row to demote
+ * the site. */
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 {
 	if (!ram)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Adaptation of pages that hold code and data: after enough writes a page's fragments compare their source at
+ * Decides on pages that hold code and data: after enough writes a page's fragments compare their source at
  * entry, and writes to it are no longer traced. Called from the fault handler and from callouts: built with
  * -mgeneral-regs-only (base/gpr.h). */
 #include "bt/adapt/adapt.h"
@@ -38,7 +38,7 @@ void adapt_demote_pages(struct bt_vcpu *b)
 			continue;
 		}
 		pi->mixed = false;
-		pi->smc = k->threshold / 2; /* the next time it takes less */
+		pi->smc = k->threshold / 2; /* less is needed the next time */
 		adapt_log(b, ADAPT_DEMOTED, CAUSE_CODE, b->tc.mixed[i] << PAGE_SHIFT, b->adapt.cost.check, 0);
 		cache_drop_page(b, b->tc.mixed[i], false);
 		b->tc.mixed[i] = b->tc.mixed[--b->tc.nmixed];

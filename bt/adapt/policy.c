@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The way each sensitive instruction runs: trap, callout, in the TC; chosen by kind
- * or by site. Changing a choice drops the fragments concerned; they are translated
- * anew when next run. */
+ * The way each sensitive instruction runs: by trap, by callout, or in the TC; chosen by kind or by site. A
+ * change drops the fragments concerned; they are translated again when next run. */
 #include "bt/adapt/policy.h"
 #include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
@@ -163,7 +162,7 @@ const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 	return NULL;
 }
 
-/* Instruction I of F, decoded again (as much as policy_kind() looks at). */
+/* Decode instruction I of F again, as far as policy_kind() needs it. */
 static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned i, struct insn *in)
 {
 	unsigned from = f->ioff[f->ninsn + i], to = i + 1u < f->ninsn ? f->ioff[f->ninsn + i + 1] : f->glen;
@@ -202,10 +201,11 @@ static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, en
 	return put(b, in.pc, way);
 }
 
-/* The one instruction at PC. */
+/* Choose for the instruction at PC only. */
 static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 {
-	if (way == WAY_DEFAULT && verdict_find(b, pc)) /* whatever was thought to be there */
+	if (way == WAY_DEFAULT &&
+	    verdict_find(b, pc)) /* also undoes a choice made before the code was translated */
 		return put(b, pc, way);
 	for (uint32_t o = 0; o < b->tc.norder; o++) {
 		const struct ccf *f = b->tc.order[o];
@@ -214,7 +214,7 @@ static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 			if (f->pc + f->ioff[f->ninsn + i] == pc)
 				return choose(b, f, i, way);
 	}
-	return put(b, pc, way); /* not translated yet: whatever is there */
+	return put(b, pc, way); /* not translated yet: applies to whatever instruction is there then */
 }
 
 const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)

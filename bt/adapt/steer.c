@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Adaptation as the user steers it: causes with their thresholds; pins; fragments
- * discarded or made anew. The judgement itself is adapt/adapt.c, what is shown of
- * it view/view_adapt.c. */
+ * The user's side of adaptation: switching causes, setting their thresholds. adapt/adapt.c and adapt/page.c
+ * decide; view/view_adapt.c shows. */
 #include "bt/adapt/adapt.h"
 
 #include <ctype.h>
@@ -31,7 +30,8 @@ void adapt_init(struct bt_vcpu *b)
 
 /* ---- choices ---- */
 
-/* How many sites stood promoted for C. Pages are demoted as the guest runs (adapt_demote_pages). */
+/* Demote all sites promoted for C; returns how many. Pages are demoted as the guest runs
+ * (adapt_demote_pages). */
 static unsigned demote_all(struct bt_vcpu *b, enum cause c)
 {
 	unsigned n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Guest code changed in the translation only: the translator reads a patch's bytes
- * where the guest, which cannot see it, still has its own. */
+ * Patches: guest code changed in the translation only. The translator reads a patch's bytes; the guest's
+ * memory, and what the guest reads from it, stay unchanged. */
 #include "bt/decode/patch.h"
 #include "bt/cache/cache.h"
 
@@ -24,7 +24,8 @@ bool bt_patch_remove(struct vcpu *v, unsigned number)
 	return false;
 }
 
-/* The number of a patch with the same bytes there; 0: none. A script of patches may be run twice. */
+/* Return the number of a patch with the same bytes at that address; 0: none. A script of patches may run
+ * twice. */
 static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
 {
 	for (unsigned i = 0; i < b->patches.n; i++) {
@@ -62,7 +63,7 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 	return NULL;
 }
 
-/* Does P hold where LIN is on PAGE? Of the guest's bytes it wants, those on this page count. */
+/* Does P apply where LIN is on PAGE? Of the guest bytes it requires, those on this page are compared. */
 static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t lin, ppn page)
 {
 	const uint8_t *guest = mm_page_bytes(b->vm, page);
@@ -74,7 +75,7 @@ static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t 
 	return true;
 }
 
-/* Later patches win. */
+/* Later patches take precedence. */
 void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page)
 {
 	for (unsigned i = 0; i < b->patches.n; i++) {
@@ -117,7 +118,7 @@ unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, p
 	return 0;
 }
 
-/* Does P hold in the present address space? */
+/* Does P apply in the current address space? */
 static bool holds_now(struct bt_vcpu *b, const struct code_patch *p)
 {
 	uint8_t now[sizeof(p->over)];
@@ -163,7 +164,7 @@ static void hex(const uint8_t *p, unsigned n, char *buf)
 		snprintf(buf + 2 * i, 3, "%02x", p[i]);
 }
 
-/* P's instructions, those that fit; "nop" runs as one. */
+/* Disassemble P, as far as BUF has room; consecutive nops become one item. */
 static void code_text(const struct code_patch *p, char *buf, size_t len)
 {
 	size_t n = 0;

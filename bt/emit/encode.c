@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Re-encoding: the guest's instruction put out again as the host's, with its memory
- * operand where the lowering wants it, and what of the decoded bytes decides how. */
+ * Re-encoding: emits the guest's instruction as a host instruction, with its memory operand where the
+ * lowering wants it; and the predicates on the decoded instruction that this depends on. */
 #include "bt/emit/encode.h"
 
 #include <string.h>
@@ -31,8 +31,7 @@ bool insn_is_vex(const struct insn *in)
 	return in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY;
 }
 
-/* Must the re-encoded instruction carry a 66 prefix? Host code is 32-bit by
- * default; in 16-bit guest code the prefix means the opposite. */
+/* Host code is 32-bit by default; in 16-bit guest code the prefix has the opposite meaning. */
 bool insn_wants_66(const struct tx *t, const struct insn *in)
 {
 	bool has = false, mandatory = false;
@@ -88,7 +87,7 @@ bool insn_is_bit_string(const struct insn *in)
 	}
 }
 
-/* Legacy SSE has it for all but a few; VEX only for the moves that say so. */
+/* All but a few legacy SSE instructions check alignment; of VEX ones only the aligned moves. */
 bool insn_wants_alignment(const struct insn *in)
 {
 	switch (in->z.mnemonic) {
@@ -131,8 +130,7 @@ bool insn_is_maskmov(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
 }
 
-/* A low register that the instruction does not touch. There is always one: none
- * that gets here names more than six. */
+/* Return a low register that the instruction does not use. Those lowered this way use at most six. */
 static int free_register(const struct insn *in)
 {
 	unsigned used = 1 << H_RSP;
@@ -171,7 +169,7 @@ static unsigned tail_at(const struct insn *in)
 	       in->z.raw.disp.size / 8;
 }
 
-/* Legacy prefixes of the host form: never segment or address size. */
+/* Emit the legacy prefixes of the host form; never a segment override or address size. */
 void put_prefixes(struct tx *t, const struct insn *in, bool gs)
 {
 	if (gs)
@@ -186,7 +184,7 @@ void put_prefixes(struct tx *t, const struct insn *in, bool gs)
 	}
 }
 
-/* Does VEX.W mean nothing outside 64-bit mode for this instruction? */
+/* Is VEX.W ignored for this instruction outside 64-bit mode? */
 static bool ignores_w(const struct insn *in)
 {
 	switch (in->z.meta.isa_ext) {
@@ -221,8 +219,8 @@ static bool ignores_w(const struct insn *in)
 	}
 }
 
-/* Opcode bytes that 64-bit mode reads differently: 82 is gone (an alias of 80); of
- * a three-byte VEX prefix, register-extension bits and W that 32-bit mode ignores. */
+/* Adjust opcode bytes that 64-bit mode decodes differently: 82 (an alias of 80) is invalid; in a three-byte
+ * VEX prefix, 32-bit mode ignores register-extension bits and W. */
 static void host_opcode(const struct insn *in, uint8_t *op)
 {
 	if (!insn_is_vex(in)) {
@@ -257,15 +255,15 @@ static bool is_blendv(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_VPBLENDVB;
 }
 
-/* The fourth register of VBLENDV is in imm8[7:4]; bit 7 counts in 64-bit mode only. */
+/* The fourth register of VBLENDV is in imm8[7:4]; bit 7 is ignored outside 64-bit mode. */
 void put_tail(struct tx *t, const struct insn *in)
 {
 	for (unsigned i = tail_at(in); i < in->len; i++)
 		e1(t, is_blendv(in) ? in->bytes[i] & 0x7f : in->bytes[i]);
 }
 
-/* ModRM, SIB and displacement of a 32-bit address as they are; an absolute one
- * takes the SIB form, because 64-bit mode reads the short form RIP-relative. */
+/* Emit ModRM, SIB and displacement of a 32-bit address unchanged, except that an absolute address takes the
+ * SIB form: 64-bit mode decodes the short form as RIP-relative. */
 void put_address32(struct tx *t, const struct insn *in, unsigned reg)
 {
 	unsigned mod = in->z.raw.modrm.mod, rm = in->z.raw.modrm.rm;
@@ -281,7 +279,7 @@ void put_address32(struct tx *t, const struct insn *in, unsigned reg)
 		e4(t, (uint32_t)in->z.raw.disp.value);
 }
 
-/* The instruction with memory operand [BASE+DISP], BASE any host register. */
+/* BASE may be any host register. */
 void put_with_base(struct tx *t, const struct insn *in, int base, int32_t disp, bool gs)
 {
 	put_prefixes(t, in, gs);
@@ -295,9 +293,8 @@ void put_xchg_r8(struct tx *t, int r)
 	e_rr(t, F_W, 0x87, H_R8, r);
 }
 
-/* The operand's address is in r8 (32-bit in the window with GS; 64-bit without).
- * Where the instruction cannot name r8, a register that it does not use trades
- * places with it; a fault in between trades back. */
+/* If the instruction cannot encode r8, a register it does not use is exchanged with r8 around it; the fault
+ * handler undoes the exchange. */
 void put_through_r8(struct tx *t, const struct insn *in, bool gs)
 {
 	if (!insn_is_vex(in) && !insn_uses_high_byte(in)) {
@@ -313,7 +310,7 @@ void put_through_r8(struct tx *t, const struct insn *in, bool gs)
 	tx_mark(t, FIX_NONE, 0);
 }
 
-/* Segment with a base and no limit to check, no index: the base goes in as index. */
+/* The segment base goes in as the index. */
 void put_based(struct tx *t, const struct insn *in)
 {
 	unsigned mod = in->z.raw.modrm.mod, rm = in->z.raw.modrm.rm, base;
@@ -340,8 +337,7 @@ void put_based(struct tx *t, const struct insn *in)
 	put_tail(t, in);
 }
 
-/* MOV with a memory offset (A0..A3) has no ModRM: give it one, so that all the
- * rest knows a single form. */
+/* MOV with a memory offset (A0..A3) has no ModRM; with one, other code needs to handle a single form only. */
 void moffs_to_modrm(struct insn *in)
 {
 	static const uint8_t op[4] = { 0x8a, 0x8b, 0x88, 0x89 };
@@ -358,6 +354,6 @@ void moffs_to_modrm(struct insn *in)
 	in->z.raw.disp.value = in->z.address_width == 16 ? (int64_t)(int16_t)disp : (int64_t)(int32_t)disp;
 	in->z.attributes &= ~ZYDIS_ATTRIB_HAS_SIB;
 	in->z.attributes |= ZYDIS_ATTRIB_HAS_MODRM;
-	/* nothing follows the displacement */
+	/* no immediate follows the displacement */
 	in->z.raw.imm[0].size = 0;
 }

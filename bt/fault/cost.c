@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What things cost on this host, where the event itself cannot be timed: the way of a host fault, the
- * passages of callouts, and the inline forms of a memory access. Measured once, before the vCPU runs
- * for the first time, as the least of a few tries. The log of adaptation and the costs of traps are
- * made with them (info costs). */
+ * Costs on this host of what cannot be timed at the event itself: a host fault, entering and leaving
+ * callouts, the inline forms of a memory access. Measured once, before the vCPU first runs, as the least of a
+ * few tries. The log of adaptation and the costs of traps include them; "info costs" shows them. */
 #include "bt/fault/fault.h"
 #include "bt/runtime/stubs.h"
 
@@ -10,7 +9,7 @@
 
 enum { TRIES = 16, REPEAT = 64 };
 
-/* Let the fault handler skip an access to the page that is never there. */
+/* Take one fault on the trap page; the fault handler skips the access. */
 static uint64_t fault_once(struct bt_vcpu *b)
 {
 	uint64_t start = __builtin_ia32_rdtsc(), scratch;
@@ -36,7 +35,7 @@ static uint64_t now(void)
 	return __builtin_ia32_rdtsc();
 }
 
-/* A callout as a fragment makes it, through the passage GLUE: the registers stand for the guest's. */
+/* Call S through STUB as a fragment does, with dummy values for the guest's registers. */
 static uint64_t call_many(struct bt_vcpu *b, struct site *s, uint64_t stub, uint8_t *stack)
 {
 	uint64_t start = now();
@@ -61,7 +60,7 @@ static void measure_callouts(struct bt_vcpu *b)
 	uint64_t rsp = b->stubs.host_rsp;
 
 	if (stack && before) {
-		*before = b->v.cpu; /* the passages use its registers as their own */
+		*before = b->v.cpu; /* the stubs load and store the vCPU's registers */
 		for (int i = 0; i < TRIES; i++) {
 			uint64_t light = call_many(b, &s, (uint64_t)stub_callout, stack + len - 64);
 			uint64_t heavy = call_many(b, &s, (uint64_t)stub_callout_fpu, stack + len - 64);
@@ -77,7 +76,7 @@ static void measure_callouts(struct bt_vcpu *b)
 	free(before);
 }
 
-/* Cycles of one of REPEAT accesses, each depending on the one before; at least 1. */
+/* Cycles of one of REPEAT accesses, each dependent on the previous; at least 1. */
 #define MEASURE(field, text)                                                                                 \
 	do {                                                                                                 \
 		uint64_t least = UINT64_MAX;                                                                 \

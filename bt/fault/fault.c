@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Host signals that translated code causes: faults (window misses, traces, true
- * faults, device memory, polls, divide errors) and kicks from other threads.
- * What can be mended is mended here and the access runs again; otherwise the
- * exact guest state is stored from the signal frame and the thread resumes in
- * stub_resume(). Only code running in the TC gets here: the monitor's own faults
- * go to the previous handler. */
+ * Host signals raised by translated code: faults (window misses, traces, true faults, device memory, polls,
+ * divide errors) and kicks from other threads. Faults we can resolve are resolved here and the access is
+ * retried; otherwise the exact guest state is stored from the signal frame and the thread resumes in
+ * stub_resume(). Only signals from the TC are handled; the monitor's own faults get the default action. */
 #include "bt/fault/fault.h"
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
@@ -99,14 +97,13 @@ static unsigned insn_of(const struct mark *m)
 	return m ? m->insn : 0;
 }
 
-/* Can the access be lowered so that it looks first? */
+/* Can the access be lowered with a precheck? */
 static bool can_precheck(const struct mark *m)
 {
 	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
 }
 
-/* Kernel code reached a user page through the shared kernel window, where it will not
- * stay. */
+/* Kernel code accessed a user page through the shared kernel window, whose user mappings do not last. */
 static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
 {
 	bool kernel = (f->mode & MODE_CPL) != MODE_CPL && (f->mode & MODE_PE);
@@ -118,7 +115,7 @@ static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 		mmu_learn_quarter(b->v.mmu, lin);
 }
 
-/* Run the guest instruction again from its first host instruction. */
+/* Retry the guest instruction from its first host instruction. */
 static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, greg_t *g)
 {
 	for (int r = 0; r < 8; r++)
@@ -132,7 +129,7 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
 }
 
-/* F stores to its own page P: the store is finished outside it. */
+/* If F stores to its own page P: complete the store outside F. True if so. */
 static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
 {
 	if (f == b->transient.ccf || (f->page != p && f->page2 != p))
@@ -143,8 +140,8 @@ static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark 
 	return true;
 }
 
-/* An access through quarter[] missed: in the user window, or in the guard that
- * stands for it while it is stale. */
+/* An access through quarter[] missed: in the user window, or in the guard that replaces it while it is stale.
+ */
 static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
 			      bool write, bool guard)
 {
@@ -186,14 +183,14 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		break;
 	}
 failed:
-	/* A supervisor page or device memory among user pages: once through the kernel
-	 * window. A site that does this again and again is left alone for good. */
+	/* A supervisor page or device memory among user pages: execute once through the kernel window. A site
+	 * where this recurs is excluded from promotion. */
 	adapt_failed(b, f, insn_of(m), CAUSE_USER_PAGE);
 	store_state(b, f, m, g);
 	resume_in_c(b, uc, XC_TRANSIENT);
 }
 
-/* Is the page of LIN there to be read? */
+/* Is the page of LIN mapped for reading? Maps it if the guest's tables allow. */
 static bool readable(struct bt_vcpu *b, uint32_t lin)
 {
 	struct mmu_fault mf;
@@ -202,9 +199,8 @@ static bool readable(struct bt_vcpu *b, uint32_t lin)
 	       mmu_fill(b->v.mmu, lin, MM_READ, &mf) == FILL_OK;
 }
 
-/* A promoted REP MOVS or STOS faulted on its way: the pages that it comes to next. A
- * page is marked as written only if the source is there so far. By instruction count
- * nothing is done ahead: dirty bits would tell. */
+/* Map ahead for a promoted REP MOVS or STOS. Dirties a page only if the source is mapped that far. Off in
+ * icount mode: early dirty bits would be guest-visible. */
 static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
 {
 	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
@@ -232,9 +228,9 @@ static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva
 	}
 }
 
-/* A MOVS or CMPS faulted at *ADDR. Some processors load the second operand of CMPS first, but
- * callouts and prechecks start with the source, and which fault is raised and which accessed
- * bits are set may not depend on the host: while the source is not mapped, it is what faulted. */
+/* A MOVS or CMPS faulted at *ADDR. Some processors load the second operand of CMPS first, but callouts and
+ * prechecks start with the source, and neither the fault raised nor the accessed bits set may depend on the
+ * host. While the source is not mapped, treat it as the operand that faulted. */
 static void source_first(const struct bt_vcpu *b, const struct mark *m, const greg_t *g, uint64_t *addr,
 			 bool *write)
 {
@@ -249,7 +245,7 @@ static void source_first(const struct bt_vcpu *b, const struct mark *m, const gr
 	*write = false;
 }
 
-/* A window access missed. True when the access can simply run again. */
+/* A window access missed. True if the access can be retried. */
 static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
 			 bool write)
 {
@@ -288,7 +284,8 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
 			if (rewrites_itself(b, f, m, uc, p))
 				return false;
-			/* Other code: a site that looked first would do this without a fault. */
+			/* A write to other code: with a precheck, the site would handle this without a fault.
+			 */
 			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
 			adapt_code_written(b, p);
 			mm_untrace_code(b->vm, p);
@@ -348,7 +345,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		return false;
 	}
 	if (addr == b->guard.trap_page) {
-		/* A sensitive instruction told to trap: do its callout. r9 is the site, r11 the way back. */
+		/* A sensitive instruction set to trap: perform its callout. r9 is the site, r11 the return
+		 * address. */
 		struct site *s = (struct site *)g[REG_R9];
 
 		count(b, f, TRAP_SENS);
@@ -364,7 +362,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		return true;
 	}
 	if (g[REG_TRAPNO] == EXC_GP || sig == SIGBUS) {
-		/* Misaligned SSE operands and the like: the guest's own #GP(0). */
+		/* Misaligned SSE operands and the like: #GP(0) for the guest. */
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
 		raise_exc(b, uc, EXC_GP, true, 0);
@@ -387,12 +385,12 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		window_fault(b, f, m, uc, lin, write);
 		if (b->exit.code != XC_MMIO || b->adapt.charge.cause != CAUSE_DEVICE)
 			adapt_settled(b, __builtin_ia32_rdtsc());
-		/* else the access is still to be made: settle() ends it */
+		/* else the device access is still pending; settle() charges it */
 		return true;
 	case MMU_GUARD:
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
-		if (m && m->fix == FIX_STRING) /* wrapped: the low halves are right already */
+		if (m && m->fix == FIX_STRING) /* wrapped: the low halves are already right */
 			resume_in_c(b, uc, XC_LOOKUP);
 		else
 			raise_exc(b, uc, EXC_GP, true, 0);
@@ -416,14 +414,14 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 		account_handled(b, start, (uint64_t)g[REG_RIP]);
 		return;
 	}
-	/* Ours: die with the default action, so that it is seen. */
+	/* The monitor's own fault: let the default action report it. */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
 
-/* Someone wants attention. In the TC (or on the way into it) the jump table
- * register is poisoned, so that the next poll or indirect jump faults; a REP in
- * progress is left at once. In C the flag and the poisoned table wait. */
+/* Another thread wants the vCPU to stop or to take an interrupt. In the TC (or on the way into it) the
+ * jump-table register is poisoned, which makes the next poll or indirect jump fault; a REP in progress is
+ * left at once. Outside, the flag and the poisoned table take effect on entry. */
 static void on_kick(int sig, siginfo_t *si, void *ctx)
 {
 	struct bt_vcpu *b = current;
@@ -451,12 +449,11 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 	const struct mark *m = find_mark(b, f, rip);
 	if (m && m->fix == FIX_STRING) {
 		store_state(b, f, m, g);
-		/* Exactly here only between iterations, which is the only place a signal comes;
-		 * behind the REP the registers still wait for their truncation, which the low
-		 * halves already are; then the count tells that it is done. */
+		/* A signal arrives between iterations of a REP, where the state is exact. After the REP, rsi
+		 * and rdi are not truncated yet, but their low halves are right, and the count is zero. */
 		uint8_t op = b->tc.rw[rip - b->tc_base];
 		if (op != 0xf3 && op != 0xf2 && op != 0x66)
-			return; /* behind it, or not a REP: the next poll is near */
+			return; /* after it, or not a REP: the next poll is near */
 		resume_in_c(b, uc, XC_LOOKUP);
 	}
 }
@@ -464,7 +461,7 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 /* The thread that runs the vCPU. */
 struct host_thread {
 	pthread_t id;
-	bool kicks; /* fault_kick() interrupts it */
+	bool kicks; /* a kick interrupts it */
 	void *altstack;
 };
 
@@ -482,7 +479,7 @@ bool fault_init(struct bt_vcpu *b)
 		b->thread->altstack = NULL;
 		return false;
 	}
-	/* A kick in the middle of a fault would be forgotten by the frame we return to. */
+	/* A kick during a fault would be undone by the frame the handler returns to. */
 	sigemptyset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGRTMIN + 1);
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)

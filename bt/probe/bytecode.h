@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Small programs that translated code runs in passing: a stack machine over 64-bit signed values, made
- * from expressions (inspect/expr.h), run by probes. */
+ * Bytecode of the probes: a stack machine over 64-bit signed values, compiled from expressions
+ * (inspect/expr.h) and executed from translated code. */
 #ifndef BT_PROBE_BYTECODE_H
 #define BT_PROBE_BYTECODE_H
 #include "base/types.h"
@@ -26,12 +26,13 @@ struct program {
 	unsigned n;
 };
 
-/* What a program put on record. */
+/* Output of a program. */
 struct prog_record {
 	unsigned nvals, ntexts;
 	int64_t val[PROG_VALUES];
 	char text[PROG_TEXTS][PROG_TEXT];
-	bool unreadable; /* it ended early: memory at BAD could not be read; or (BAD 0) by zero was divided */
+	bool unreadable; /* the program ended early: memory at BAD is not readable, or (BAD 0) a division by
+			    zero */
 	uint32_t bad;
 };
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Probes: the list, and the code for them in front of an instruction. Flags and the guest's registers
- * stay as they are; a comparison ends in a JRCXZ. */
+ * Probes: their list, and the code emitted for them before an instruction. That code preserves flags and the
+ * guest's registers; comparisons use JRCXZ. */
 #include "bt/probe/probe.h"
 #include "bt/cache/cache.h"
 #include "bt/emit/emit.h"
@@ -13,7 +13,7 @@
 
 /* ---- programs ---- */
 
-/* Are depth and jumps of P in order, and does it leave LEFT values? */
+/* Do stack depth and jumps of P check out, and does it leave LEFT values? */
 static bool sound(const struct program *p, int left)
 {
 	static const int8_t change[] = {
@@ -32,7 +32,7 @@ static bool sound(const struct program *p, int left)
 		depth += change[o->code];
 		if (depth < 0 || depth > PROG_DEPTH)
 			return false;
-		if (o->code == PROG_JMP) /* the other side makes that value again */
+		if (o->code == PROG_JMP) /* the other branch pushes the same value */
 			depth--;
 	}
 	return depth == left;
@@ -47,7 +47,7 @@ static bool reads_fpu(const struct program *p)
 	return false;
 }
 
-/* A comparison of a register with a constant, as inline code makes it. */
+/* A comparison of a register with a constant, in the form that inline code implements. */
 struct term {
 	int reg;
 	int64_t k;
@@ -62,7 +62,7 @@ static bool is_gpr(const struct prog_op *o, int *reg)
 	return o->code == PROG_FIELD && o->size == 4 && at >= 0 && at % 8 == 0 && at / 8 < 8;
 }
 
-/* The term at op *I of P, which moves behind it. */
+/* Parse the term at op *I of P and advance *I past it. */
 static bool take_term(const struct program *p, unsigned *i, struct term *t)
 {
 	const struct prog_op *o = &p->op[*i];
@@ -88,7 +88,7 @@ static bool take_term(const struct program *p, unsigned *i, struct term *t)
 	return t->k > INT64_MIN / 4 && t->k < INT64_MAX / 4;
 }
 
-/* Is P nothing but terms joined by &&? How many; 0: no. */
+/* If P is terms joined by && only, return how many; else 0. */
 static unsigned terms(const struct program *p, struct term t[PROBE_TERMS])
 {
 	unsigned i = 0, n = 0;
@@ -129,7 +129,7 @@ static void lands_here(struct tx *t, uint8_t *behind)
 	memcpy(behind - 4, &rel, 4);
 }
 
-/* Returns the jump that is taken when the comparison does not hold. */
+/* Return the jump taken if the comparison does not hold. */
 static uint8_t *compare(struct tx *t, const struct term *c)
 {
 	bool zero_holds = c->op == PROG_EQ || c->op == PROG_GE;
@@ -137,7 +137,7 @@ static uint8_t *compare(struct tx *t, const struct term *c)
 
 	e_movi64(t, H_R10, -(uint64_t)c->k);
 	e_rmi(t, F_W, 0x8d, H_R8, c->reg, H_R10, 0, 0);
-	if (c->op == PROG_LT || c->op == PROG_GE) { /* the sign bit alone */
+	if (c->op == PROG_LT || c->op == PROG_GE) { /* the sign bit only */
 		e_movi32(t, H_R10, 63);
 		e_shiftx(t, false, H_R8, H_R8, H_R10);
 		t->p[-3] |= 0x80; /* 64 bits */
@@ -194,8 +194,6 @@ void probe_emit(struct tx *t, struct insn *in)
 	t->probe_to = t->p;
 }
 
-/* Code for the probes has just been emitted? Then take it back: it must come again behind a poll, at
- * which the instruction may be left and met a second time. */
 bool probe_rewind(struct tx *t)
 {
 	if (t->probe_from == t->probe_to || t->p != t->probe_to)

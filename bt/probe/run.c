@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Probes at work: programs run in callouts, records go into a ring that another thread empties. Built
+ * Execution of probes: callouts run their programs; records go into a ring that another thread empties. Built
  * with -mgeneral-regs-only (base/gpr.h); sites whose program reads other registers save them. */
 #include "bt/runtime/callout_int.h"
 
@@ -100,7 +100,7 @@ static bool fails(struct prog_record *r, uint64_t addr)
 	return false;
 }
 
-/* One op that is no jump. False: the program ends here. */
+/* Execute one op other than a jump. False: the program ends here. */
 static bool step(struct bt_vcpu *b, const struct prog_op *o, struct machine_stack *s, struct prog_record *r)
 {
 	int64_t *top = s->n ? &s->val[s->n - 1] : NULL;
@@ -155,7 +155,7 @@ static bool step(struct bt_vcpu *b, const struct prog_op *o, struct machine_stac
 	return true;
 }
 
-/* Run P; bt_probe_add() has seen to its depth and jumps. What is left on top; 0 when it ended early. */
+/* Run P, whose depth and jumps bt_probe_add() has checked. Return the top value; 0 if it ended early. */
 static int64_t run(struct bt_vcpu *b, const struct program *p, struct prog_record *r)
 {
 	struct machine_stack s;
@@ -174,7 +174,7 @@ static int64_t run(struct bt_vcpu *b, const struct program *p, struct prog_recor
 	return s.n ? s.val[s.n - 1] : 0;
 }
 
-/* Put what P's record program says into the ring. */
+/* Run P's record program and put its output into the ring. */
 static void put(struct bt_vcpu *b, struct probe *p)
 {
 	uint32_t head = b->probes.hit_head, tail = __atomic_load_n(&b->probes.hit_tail, __ATOMIC_ACQUIRE);
@@ -193,7 +193,7 @@ static void put(struct bt_vcpu *b, struct probe *p)
 		b->v.plat.notify(b->v.plat.ctx);
 }
 
-/* S->imm: the probe; S->code: its condition has been found to hold, and counted. */
+/* S->imm: the probe; S->code: its condition held and was counted inline. */
 uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct probe *p = &b->probes.probe[s->imm];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Handing fragments to the independent verifier: what it may take for granted is
- * only where the cache is and which addresses are entries. */
+ * Runs the independent verifier on fragments. It is given the cache's position and the addresses that are
+ * entries, and assumes nothing else. */
 #include "bt/verify/fragment.h"
 #include "bt/cache/cache.h"
 #include "bt/verify/verify.h"
@@ -17,7 +17,7 @@ static const struct verify_range writable[] = {
 	PART(entries.count), PART(account.indirects),
 };
 
-/* Entries of fragments, their stubs, and offset 0 (the jump table's miss). */
+/* Valid jump targets: entries of fragments, their stubs, and offset 0 (the jump table's miss). */
 static bool ok_target(void *ctx, uint64_t host)
 {
 	struct bt_vcpu *b = ctx;

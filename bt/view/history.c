@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The lives of fragments, and what adaptation made of their cost, as tables. */
+ * Views of the lives of fragments, and of what adaptation changed about their cost. */
 #include "bt/adapt/account.h"
 #include "bt/cache/history.h"
 #include "bt/view/view.h"
 
 #include <stdlib.h>
 
-/* TSC cycles in a millisecond, as seen since the vCPU was made. */
+/* TSC cycles per millisecond, measured since the vCPU was made. */
 static double cycles_per_ms(const struct bt_vcpu *b)
 {
 	uint64_t ns = account_host_ns() - b->history.ns_start;
@@ -14,7 +14,7 @@ static double cycles_per_ms(const struct bt_vcpu *b)
 	return ns ? (double)(__builtin_ia32_rdtsc() - b->history.tsc_start) * 1e6 / (double)ns : 1;
 }
 
-/* "" or an address: false when it is neither. */
+/* Parse "" or an address; false if ARG is neither. */
 static bool parse_address(const char *arg, uint32_t *pc, bool *any)
 {
 	char *end;

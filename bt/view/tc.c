@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * How well the translation does, as views: the cache's totals and ratios, and which
- * way the sensitive instructions went. */
+ * Views of the translation's quality: the cache's totals and ratios, and the ways in which sensitive
+ * instructions ran. */
 #include "bt/adapt/policy.h"
 #include "bt/cache/history.h"
 #include "bt/view/view.h"
 
 #include <ctype.h>
 
-enum { DECODED = 200 }; /* fragments whose host instructions "info tc" counts, spread over all */
+enum { DECODED = 200 }; /* fragments whose host instructions "info tc" counts, sampled evenly */
 
 /* ---- info tc ---- */
 
@@ -17,10 +17,10 @@ static const struct view_col tc_cols[] = {
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
-/* What the live fragments add up to. */
+/* Sums over the live fragments. */
 struct live {
 	uint64_t ccfs, guest_bytes, host_bytes, insns, exits, linked, entries;
-	uint64_t decoded_guest, decoded_host; /* instructions of some fragments */
+	uint64_t decoded_guest, decoded_host; /* instructions of the sampled fragments */
 };
 
 static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const struct ccf *f)
@@ -135,7 +135,7 @@ static void flow_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 	put(k, r, ARRAY_LEN(r));
 }
 
-/* Which rows of "info tc" tell why fragments were dropped. */
+/* Rows of "info tc" that count fragments dropped, by reason. */
 static const struct {
 	const char *name;
 	const char *help;
@@ -216,14 +216,14 @@ static const struct view_col way_cols[] = {
 
 static const enum way ways[3] = { WAY_TRAP, WAY_CALLOUT, WAY_INTC };
 
-/* One kind's executions by way, indexed as ways[]. */
+/* Executions of one kind by way, indexed as ways[]. */
 struct usage {
 	uint64_t sites[3];
 	double count[3], cycles[3];
 	bool unknown[3], untimed[3];
 };
 
-/* Sites and in-TC executions, of all fragments, into U[kind]. */
+/* Add sites and in-TC executions of all fragments to U[kind]. */
 static void gather(const struct bt_vcpu *b, struct usage u[SENS_KINDS])
 {
 	for (unsigned k = 0; k < SENS_KINDS; k++) {
@@ -246,8 +246,8 @@ static void gather(const struct bt_vcpu *b, struct usage u[SENS_KINDS])
 	}
 }
 
-/* Add callouts for sensitive instructions of kind K that went way W, and their cycles, to
- * column TO: all, or while counting those since count on. */
+/* Add callouts for sensitive instructions of kind K that ran by way W, and their cycles, to column TO: all of
+ * them, or those since count on. */
 static void called(const struct bt_vcpu *b, unsigned k, enum way w, struct usage *u, unsigned to)
 {
 	uint64_t n = 0, cycles = 0, timed = 0;
@@ -265,18 +265,18 @@ static void called(const struct bt_vcpu *b, unsigned k, enum way w, struct usage
 	u->cycles[to] += timed ? (double)cycles / (double)timed * (double)n : 0;
 }
 
-/* The rest of kind K's: what was counted where it happened. */
+/* Add what was counted at the event to kind K's row. */
 static void complete(const struct bt_vcpu *b, unsigned k, struct usage *u)
 {
 	double slow, entered = u->count[2];
 
 	called(b, k, WAY_TRAP, u, 0);
-	called(b, k, WAY_INTC, u, 1); /* in-TC emulations that had to call out */
+	called(b, k, WAY_INTC, u, 1); /* in-TC emulations that took the slow path */
 	slow = u->count[1];
 	called(b, k, WAY_CALLOUT, u, 1);
 	u->count[2] -= slow < entered ? slow : entered;
 	if (entered > 0)
-		u->cycles[2] *= u->count[2] / entered; /* what called out is not counted twice */
+		u->cycles[2] *= u->count[2] / entered; /* slow paths are counted as callouts */
 	if (k == SENS_RDTSC)
 		u->cycles[2] += u->count[2] * (double)b->account.rdtsc_cost;
 	u->unknown[2] = u->untimed[2] = !b->entries.on && u->sites[2];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the engine's interventions cost, as views: traps by cause, callouts by kind,
- * the guest instructions that trap. The numbers are adapt/account_setup.c's; what is computed from
- * them (rates, means, savings) is computed here. */
+ * Views of the cost of the engine's interventions: traps by cause, callouts by kind, the guest instructions
+ * that trap. adapt/account.c counts; derived numbers (rates, means, savings) are computed here. */
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
 #include "bt/adapt/policy.h"
@@ -10,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns: name, help; adaptation's cause whose callouts are instead of it (CAUSES: none). By enum
- * trap_cause. */
+/* By enum trap_cause. Columns: name, help, the cause of adaptation whose callouts replace such traps (CAUSES:
+ * none). */
 static const struct {
 	const char *name, *help;
 	uint8_t instead;
@@ -30,7 +29,7 @@ static const struct {
 	[TRAP_SENS] = { "sensitive", "sensitive instruction run by trap and emulation (policy)", CAUSES },
 };
 
-/* By enum callout_kind; the names are also those of the event "callout". */
+/* By enum callout_kind; the event "callout" uses the same names. */
 static const struct {
 	const char *name, *help;
 } callouts[CO_KINDS] = {
@@ -67,7 +66,7 @@ const char *callout_name(unsigned kind)
 
 /* ---- arithmetic ---- */
 
-/* Seconds in CYCLES of the host. */
+/* Convert host CYCLES to seconds. */
 static double seconds(const struct bt_vcpu *b, uint64_t cycles)
 {
 	uint64_t ns = account_host_ns() - b->history.ns_start,
@@ -81,7 +80,7 @@ static struct value mean(uint64_t cycles, uint64_t count)
 	return count && cycles ? V_UINT(cycles / count) : V_NONE;
 }
 
-/* What COUNT callouts of KIND cost, by those that were timed. */
+/* Estimate the cost of COUNT callouts from those that were timed. */
 static struct value estimate(const struct timed *t, uint64_t count)
 {
 	if (!count)
@@ -89,7 +88,7 @@ static struct value estimate(const struct timed *t, uint64_t count)
 	return t->count ? V_UINT((uint64_t)((double)t->cycles / (double)t->count * (double)count)) : V_NONE;
 }
 
-/* A second, over the last interval, of what was THEN and is COUNT now. */
+/* Events per second over the last interval; THEN is the count at its start. */
 static struct value rate(const struct bt_vcpu *b, uint64_t then, uint64_t count)
 {
 	double s = seconds(b, account_now(b) - b->account.snap[0].at);
@@ -209,9 +208,9 @@ const struct view view_callouts = { "callouts",	  "calls from translated code in
 				    callout_cols, ARRAY_LEN(callout_cols),
 				    callout_rows, false };
 
-/* ---- verdicts in words ---- */
+/* ---- the decision on an instruction ---- */
 
-/* Of the adaptation causes in MASK. */
+/* With respect to the adaptation causes in MASK. */
 static const char *verdict_word(const struct verdict *v, unsigned mask)
 {
 	if (!mask)

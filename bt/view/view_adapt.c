@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is shown of adaptation: causes, sites with their verdicts, the log; pins. */
+ * Views of adaptation: causes, sites, the log; pins. */
 #include "bt/adapt/adapt.h"
 #include "bt/adapt/policy.h"
 #include "bt/view/view.h"
@@ -74,7 +74,7 @@ static const struct view_col site_cols[] = {
 	  "when it was last promoted or demoted, since the machine was made" },
 };
 
-/* The kind of the sensitive instruction at PC, as far as it is translated now. */
+/* Kind of the sensitive instruction at PC, if it is translated now. */
 static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
 {
 	bool covered;
@@ -183,7 +183,7 @@ static void event_text(const struct adapt_entry *e, char *buf, size_t n)
 	}
 }
 
-/* What the form that replaced it costs, as known by now. */
+/* Mean cost of the replacement, as measured so far. */
 static uint64_t cost_after(const struct bt_vcpu *b, const struct adapt_entry *e)
 {
 	const struct verdict *v = e->cause < SITE_CAUSES ? verdict_find(b, e->pc) : NULL;

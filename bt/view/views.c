@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the translator shows of fragments: the table of all, one in detail. Totals are in
- * view/tc.c, traps and callouts in view/traps.c. */
+ * Views of fragments: the table of all, and one in detail. Totals are in view/tc.c, traps and callouts in
+ * view/traps.c. */
 #include "bt/adapt/policy.h"
 #include "bt/decode/patch.h"
 #include "bt/fault/fault.h"
@@ -165,7 +165,7 @@ static unsigned patched(const struct bt_ccf_info *i, unsigned n)
 			f->page2);
 }
 
-/* The bytes that F was made from, as far as they are on its first page. */
+/* Return the bytes that F was made from, as far as they are on its first page. */
 static const uint8_t *source(struct bt_vcpu *b, const struct ccf *f, uint8_t code[BT_CCF_CODE])
 {
 	patch_source(b, f->pc, code, f->glen < BT_CCF_CODE ? f->glen : BT_CCF_CODE, f->page, f->page2);
