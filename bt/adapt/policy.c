@@ -152,12 +152,12 @@ const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
 		if (!all && strcmp(kind, kinds[k].name))
 			continue;
 		if (w == WAY_INTC && !kinds[k].in_tc && !all)
-			return "that kind cannot run in the TC (info policy tells)";
+			return "that kind cannot run in the TC; see info policy";
 		b->adapt.policy[k] = w == WAY_INTC && !kinds[k].in_tc ? WAY_DEFAULT : (uint8_t)w;
 		found = true;
 	}
 	if (!found)
-		return "no such kind of sensitive instruction (info policy lists them)";
+		return "no such kind of sensitive instruction; info policy lists them";
 	b->tc.flush_wanted = true;
 	return NULL;
 }
@@ -182,7 +182,7 @@ static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
 	struct verdict *s = verdict_make(b, pc);
 
 	if (!s)
-		return pc ? "no room for another site" : "what lies at address 0 has the way of its kind";
+		return pc ? "no room for another site" : "address 0 always has the way of its kind";
 	s->way = (uint8_t)way;
 	b->adapt.nsites++;
 	return NULL;
@@ -195,9 +195,9 @@ static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, en
 	enum sens k = decode_again(b, f, i, &in) ? policy_kind(&in) : SENS_KINDS;
 
 	if (k == SENS_KINDS)
-		return "that is no sensitive instruction (adapt steers the others)";
+		return "not a sensitive instruction; for others use adapt";
 	if (way == WAY_INTC && !kinds[k].in_tc)
-		return "that kind cannot run in the TC (info policy tells)";
+		return "that kind cannot run in the TC; see info policy";
 	return put(b, in.pc, way);
 }
 
@@ -239,7 +239,7 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 	if (*n)
 		cache_drop_at(b, (uint32_t)pc, 1, DROP_SITE);
 	else if (whole)
-		return "no fragment that covers it has a sensitive instruction that can run so";
+		return "no fragment at that address has a sensitive instruction that can run this way";
 	return err;
 }
 
@@ -247,7 +247,7 @@ static const struct view_col policy_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction" },
 	{ "way", "way", VAL_STR, "", "chosen way; default: in the TC where possible, else callout" },
 	{ "in_tc", "in-tc?", VAL_BOOL, "", "can run in the TC" },
-	{ "help", "instructions", VAL_STR, "", "what belongs to it" },
+	{ "help", "instructions", VAL_STR, "", "instructions of this kind" },
 };
 
 static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)

@@ -68,8 +68,8 @@ static const char *set_number(struct bt_vcpu *b, unsigned mask, const char *what
 	errno = 0;
 	n = strtoull(value, &end, 0);
 	if (!isdigit((unsigned char)value[0]) || *end || errno || (threshold && (n < 1 || n > UINT16_MAX)))
-		return threshold ? "a threshold is a number of traps, 1 to 65535"
-				 : "host cycles are a number, 0: no limit";
+		return threshold ? "expected a number of traps, 1 to 65535"
+				 : "expected a number of host cycles; 0: no limit";
 	for (unsigned c = 0; c < CAUSES; c++) {
 		struct cause_state *k = &b->adapt.causes[c];
 
@@ -95,7 +95,7 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, co
 		if (all || !strcmp(cause, cause_infos[c].name))
 			mask |= 1u << c;
 	if (!mask)
-		return "no such cause (info causes lists them)";
+		return "no such cause; info causes lists them";
 	if (!strcmp(what, "on") || !strcmp(what, "off"))
 		return turn(b, mask, what[1] == 'n');
 	if (!strcmp(what, "default")) {

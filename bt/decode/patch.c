@@ -43,7 +43,7 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 	struct code_patch *p;
 
 	if (!is->len || is->len > sizeof(p->bytes) || is->nover > sizeof(p->over))
-		return "a patch has 1 to 240 bytes";
+		return "a patch must have 1 to 240 bytes";
 	*number = same_patch(b, is);
 	if (*number)
 		bt_patch_remove(v, *number);
@@ -148,14 +148,14 @@ unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 /* ---- info patches ---- */
 
 static const struct view_col patch_cols[] = {
-	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
+	{ "number", "Num", VAL_UINT, "", "number, as unpatch takes it" },
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
-	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
-	{ "bytes", "Bytes", VAL_STR, "", "what the translator reads there" },
-	{ "code", "Code", VAL_STR, "", "the same as instructions" },
-	{ "guest", "Guest has", VAL_STR, "", "what the guest reads there" },
-	{ "over", "Over", VAL_STR, "", "it holds only where the guest has these bytes" },
-	{ "fragments", "Fragments", VAL_UINT, "", "translated with it now" },
+	{ "length", "Length", VAL_UINT, "bytes", "length of the patch" },
+	{ "bytes", "Bytes", VAL_STR, "", "bytes the translator reads" },
+	{ "code", "Code", VAL_STR, "", "the bytes as instructions" },
+	{ "guest", "Guest has", VAL_STR, "", "bytes the guest reads" },
+	{ "over", "Over", VAL_STR, "", "applies only where the guest has these bytes" },
+	{ "fragments", "Fragments", VAL_UINT, "", "fragments translated with it" },
 };
 
 static void hex(const uint8_t *p, unsigned n, char *buf)

@@ -128,8 +128,8 @@ void costs_measure(struct bt_vcpu *b)
 /* ---- info costs ---- */
 
 static const struct view_col cost_cols[] = {
-	{ "name", "what", VAL_STR, "", "passage or form" },
-	{ "cycles", "cost", VAL_UINT, "cycles", "host cycles a time" },
+	{ "name", "what", VAL_STR, "", "path or form measured" },
+	{ "cycles", "cost", VAL_UINT, "cycles", "host cycles per event" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
@@ -141,14 +141,14 @@ static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 		uint64_t cycles;
 		const char *help;
 	} rows[] = {
-		{ "signal", b->adapt.cost.signal, "host fault: to the handler and back" },
-		{ "callout", b->adapt.cost.callout, "callout: there and back, x87 and SSE stay" },
-		{ "heavy", b->adapt.cost.callout_fpu, "callout that saves x87 and SSE: there and back" },
+		{ "signal", b->adapt.cost.signal, "host fault: delivery to the handler and return" },
+		{ "callout", b->adapt.cost.callout, "callout: entry and return, x87 and SSE registers live" },
+		{ "heavy", b->adapt.cost.callout_fpu, "callout that saves x87 and SSE: entry and return" },
 		{ "plain", b->adapt.cost.plain, "memory access, direct" },
 		{ "quarter", b->adapt.cost.quarter, "access through the user window (user-page)" },
-		{ "precheck", b->adapt.cost.precheck, "access that looks first (window-miss)" },
+		{ "precheck", b->adapt.cost.precheck, "access with a precheck (window-miss)" },
 		{ "check", b->adapt.cost.check, "32 bytes of code compared at entry (code-write)" },
-		{ "translate", cost_mean(&b->adapt.translate), "making a fragment, on average until now" },
+		{ "translate", cost_mean(&b->adapt.translate), "mean cost of translating a fragment" },
 	};
 
 	(void)arg;

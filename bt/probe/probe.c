@@ -215,7 +215,7 @@ const char *bt_probe_add(struct vcpu *v, const struct bt_probe *is, unsigned *nu
 	for (unsigned k = 0; k < MAX_PROBES; k++)
 		here += b->probes.probe[k].number && b->probes.probe[k].is.pc == is->pc;
 	if (here == PROBES_AT)
-		return "there are 8 probes at that address, which is all it takes";
+		return "8 probes at that address already; remove one first";
 	while (i < MAX_PROBES && b->probes.probe[i].number)
 		i++;
 	if (i == MAX_PROBES)
@@ -293,17 +293,16 @@ const char *bt_probe_text(struct vcpu *v, unsigned number)
 /* ---- info probes ---- */
 
 static const struct view_col probe_cols[] = {
-	{ "number", "Num", VAL_UINT, "", "number for unprobe" },
+	{ "number", "Num", VAL_UINT, "", "number, as unprobe takes it" },
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
 	{ "count", "Count", VAL_UINT, "", "times the instruction was reached" },
-	{ "matched", "Matched", VAL_UINT, "", "of these, the condition held" },
-	{ "failed", "Failed", VAL_UINT, "", "of these, the condition could not be evaluated" },
-	{ "recorded", "Recorded", VAL_UINT, "", "lines" },
-	{ "lost", "Lost", VAL_UINT, "", "lines that came faster than they were taken" },
-	{ "way", "Way", VAL_STR, "",
-	  "inline, or with a callout: for each time reached, or only when the condition holds" },
-	{ "condition", "Condition", VAL_STR, "", "what must hold" },
-	{ "line", "Line", VAL_STR, "", "what is printed" },
+	{ "matched", "Matched", VAL_UINT, "", "of these, with the condition true" },
+	{ "failed", "Failed", VAL_UINT, "", "of these, condition not evaluable" },
+	{ "recorded", "Recorded", VAL_UINT, "", "lines printed" },
+	{ "lost", "Lost", VAL_UINT, "", "lines lost because the ring was full" },
+	{ "way", "Way", VAL_STR, "", "inline, or by callout: each time, or only when the condition holds" },
+	{ "condition", "Condition", VAL_STR, "", "condition" },
+	{ "line", "Line", VAL_STR, "", "expressions printed" },
 };
 
 static const char *way_of(const struct probe *p)
@@ -336,6 +335,6 @@ static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_probes = { "probes",   "probes with their hits",
+const struct view view_probes = { "probes",   "probes and their hits",
 				  probe_cols, ARRAY_LEN(probe_cols),
 				  probe_rows, false };

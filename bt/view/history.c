@@ -29,17 +29,17 @@ static bool parse_address(const char *arg, uint32_t *pc, bool *any)
 static const struct view_col history_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
 	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
-	{ "pc", "guest pc", VAL_ADDR, "", "where the fragment starts" },
+	{ "pc", "guest pc", VAL_ADDR, "", "start of the fragment" },
 	{ "event", "event", VAL_STR, "",
-	  "made, dropped, lives (its figures now), or flushed: all fragments" },
-	{ "why", "why", VAL_STR, "", "it was dropped" },
-	{ "by", "by", VAL_ADDR, "", "the instruction that was the reason" },
+	  "made, dropped, lives (its current figures), or flushed: all fragments" },
+	{ "why", "why", VAL_STR, "", "reason it was dropped" },
+	{ "by", "by", VAL_ADDR, "", "instruction that caused it" },
 	{ "insns", "insns", VAL_UINT, "", "guest instructions" },
 	{ "size", "host", VAL_UINT, "bytes", "host code" },
-	{ "entries", "entries", VAL_UINT, "", "in its life, when counted (count on)" },
-	{ "traps", "traps", VAL_UINT, "", "in its life" },
-	{ "callouts", "callouts", VAL_UINT, "", "in its life" },
-	{ "cycles", "cycles", VAL_UINT, "", "of its life spent in traps and in what replaces them" },
+	{ "entries", "entries", VAL_UINT, "", "during its life, if counted (count on)" },
+	{ "traps", "traps", VAL_UINT, "", "during its life" },
+	{ "callouts", "callouts", VAL_UINT, "", "during its life" },
+	{ "cycles", "cycles", VAL_UINT, "", "host cycles in traps and their replacements" },
 };
 
 static struct value counted(uint64_t entries)
@@ -85,7 +85,7 @@ static const char *history_rows(void *owner, const char *arg, struct row_sink *k
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))
-		return "takes an address (a number; ccf-history takes expressions)";
+		return "expected an address as a number (ccf-history takes expressions)";
 	for (uint64_t i = first; i < b->history.n; i++) {
 		const struct history *h = &b->history.ring[i % MAX_HISTORY];
 
@@ -105,12 +105,12 @@ const struct view view_history = { "history",	 "fragments made and dropped, and 
 /* ---- info savings ---- */
 
 static const struct view_col savings_cols[] = {
-	{ "pc", "guest pc", VAL_ADDR, "", "where the fragment starts" },
-	{ "entries_before", "entries", VAL_UINT, "", "counted until its last promotion" },
-	{ "before", "before", VAL_UINT, "cycles", "lost in traps, an entry" },
-	{ "entries", "since", VAL_UINT, "", "entries counted since" },
-	{ "after", "after", VAL_UINT, "cycles", "lost in traps and their replacements, an entry" },
-	{ "saved", "saved", VAL_INT, "cycles", "the difference, times the entries since" },
+	{ "pc", "guest pc", VAL_ADDR, "", "start of the fragment" },
+	{ "entries_before", "entries", VAL_UINT, "", "counted until the last promotion" },
+	{ "before", "before", VAL_UINT, "cycles", "in traps, per entry" },
+	{ "entries", "since", VAL_UINT, "", "counted since then" },
+	{ "after", "after", VAL_UINT, "cycles", "in traps and their replacements, per entry" },
+	{ "saved", "saved", VAL_INT, "cycles", "the difference times the entries since" },
 };
 
 struct saving {
@@ -171,9 +171,9 @@ static const char *savings_rows(void *owner, const char *arg, struct row_sink *k
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))
-		return "takes an address (a number)";
+		return "expected an address as a number";
 	if (!b->entries.on)
-		return "entries are not counted (count on)";
+		return "entries are not counted; use count on";
 	t = calloc(SAVINGS, sizeof(*t));
 	if (!t)
 		return "out of memory";

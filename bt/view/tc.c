@@ -12,8 +12,8 @@ enum { DECODED = 200 }; /* fragments whose host instructions "info tc" counts, s
 /* ---- info tc ---- */
 
 static const struct view_col tc_cols[] = {
-	{ "name", "counter", VAL_STR, "", "what is counted" },
-	{ "value", "value", VAL_UINT, "", "its value; a ratio has two decimals" },
+	{ "name", "counter", VAL_STR, "", "counter" },
+	{ "value", "value", VAL_UINT, "", "value; ratios have two decimals" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
@@ -91,18 +91,18 @@ static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 {
 	const struct tc_row r[] = {
 		{ "tc_size", V_UINT(b->tc.size), "bytes of translation cache" },
-		{ "tc_used", V_UINT(b->tc.zone.pos), "bytes handed out" },
-		{ "fragments", V_UINT(l->ccfs), "CCFs that can run" },
-		{ "dead", V_UINT(b->tc.norder - l->ccfs), "CCFs dropped, space not yet reclaimed" },
+		{ "tc_used", V_UINT(b->tc.zone.pos), "bytes allocated" },
+		{ "fragments", V_UINT(l->ccfs), "live CCFs" },
+		{ "dead", V_UINT(b->tc.norder - l->ccfs), "dropped CCFs whose space is not reclaimed yet" },
 		{ "translations", V_UINT(b->st.translations), "TUs translated" },
 		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
 		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
 		{ "host_bytes", V_UINT(b->st.host_bytes), "host code bytes emitted" },
 		{ "expansion", ratio(l->host_bytes, l->guest_bytes),
-		  "host bytes for a guest byte, exits included" },
+		  "host bytes per guest byte, exits included" },
 		{ "expansion_insns", ratio(l->decoded_host, l->decoded_guest),
-		  "host instructions for a guest instruction, without exits (200 CCFs)" },
-		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes for a guest instruction" },
+		  "host instructions per guest instruction, without exits (200 CCFs)" },
+		{ "bytes_per_insn", ratio(l->host_bytes, l->insns), "host bytes per guest instruction" },
 	};
 
 	put(k, r, ARRAY_LEN(r));
@@ -116,19 +116,19 @@ static void flow_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 	uint64_t hits = b->account.indirects > misses ? b->account.indirects - misses : 0;
 	const struct tc_row r[] = {
 		{ "exits", V_UINT(l->exits), "direct exits of live CCFs" },
-		{ "exits_linked", V_UINT(l->linked), "of these, patched to jump to their target" },
-		{ "chaining", percent(l->linked, l->exits), "percent of direct exits that are linked" },
-		{ "chains", V_UINT(b->st.chains), "direct exits linked since the start" },
+		{ "exits_linked", V_UINT(l->linked), "of these, chained to their target" },
+		{ "chaining", percent(l->linked, l->exits), "percent of direct exits that are chained" },
+		{ "chains", V_UINT(b->st.chains), "direct exits chained since the start" },
 		{ "entries", b->entries.on ? V_UINT(entries) : V_NONE, "CCFs entered since count on" },
 		{ "indirects", b->entries.on ? V_UINT(b->account.indirects) : V_NONE,
 		  "indirect transfers of control since count on" },
 		{ "jt_hit_rate", counted ? percent(hits, b->account.indirects) : V_NONE,
-		  "percent of indirect transfers that the jump table knew, since count on" },
-		{ "jt_misses", V_UINT(b->st.jt_misses), "indirect transfers the jump table did not know" },
+		  "percent of indirect transfers that hit the jump table, since count on" },
+		{ "jt_misses", V_UINT(b->st.jt_misses), "indirect transfers that missed the jump table" },
 		{ "jt_fills", V_UINT(b->st.jt_fills), "jump table entries written" },
-		{ "lookups", V_UINT(b->st.lookups), "searches for a fragment" },
-		{ "dispatches", V_UINT(b->st.dispatches), "rounds of the outer loop" },
-		{ "transients", V_UINT(b->st.transients), "instructions run outside the cache" },
+		{ "lookups", V_UINT(b->st.lookups), "lookups of a fragment" },
+		{ "dispatches", V_UINT(b->st.dispatches), "iterations of the dispatch loop" },
+		{ "transients", V_UINT(b->st.transients), "instructions executed outside the cache" },
 		{ "interrupts", V_UINT(b->st.irqs), "external interrupts delivered" },
 	};
 
@@ -168,14 +168,14 @@ static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
 		{ "flushes_choice", V_UINT(b->st.flushes - b->account.flushes_full),
 		  "of these, by the user's choices" },
 		{ "context_flushes", V_UINT(b->st.ctx_flushes), "jump tables emptied" },
-		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: to themselves" },
+		{ "low_ident", V_UINT(b->st.low[LOW_IDENT]), "instructions lowered: identical" },
 		{ "low_window", V_UINT(b->st.low[LOW_WINDOW]),
 		  "instructions lowered: operand through the window" },
 		{ "low_in_tc", V_UINT(b->st.low[LOW_INTC]), "instructions lowered: in-TC emulation" },
 		{ "low_callout", V_UINT(b->st.low[LOW_CALLOUT]), "instructions lowered: callout" },
 		{ "low_chain", V_UINT(b->st.low[LOW_CHAIN]), "instructions lowered: control flow" },
 		{ "verified", V_UINT(b->st.verify_runs), "fragments checked by the verifier" },
-		{ "violations", V_UINT(b->st.verify_fails), "fragments it refused" },
+		{ "violations", V_UINT(b->st.verify_fails), "fragments refused by the verifier" },
 	};
 
 	put(k, r, ARRAY_LEN(r));
@@ -203,14 +203,13 @@ const struct view view_tc = { "tc",    "translation cache totals and ratios",
 static const struct view_col way_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction (info policy); all: the sum" },
 	{ "way", "way", VAL_STR, "", "trap, callout or in-tc" },
-	{ "sites", "sites", VAL_UINT, "",
-	  "translations of such instructions that now go this way, in live CCFs" },
+	{ "sites", "sites", VAL_UINT, "", "instructions in live CCFs that are translated this way" },
 	{ "count", "count", VAL_UINT, "",
-	  "executed, since the start or count on; in-tc only while counting: entries of the CCFs that have it" },
+	  "executions since the start or count on; in-tc only while counting: entries of the CCFs concerned" },
 	{ "share", "share", VAL_REAL, "%", "of the kind's executions" },
 	{ "cycles", "cycles", VAL_UINT, "cycles",
-	  "host cycles they took; in-tc is an estimate: one for four bytes of host code, and RDTSC's own" },
-	{ "each", "each", VAL_UINT, "cycles", "cycles a time" },
+	  "host cycles; in-tc is an estimate: one per four bytes of host code, plus RDTSC's own" },
+	{ "each", "each", VAL_UINT, "cycles", "cycles per execution" },
 	{ "cost", "cost", VAL_REAL, "%", "of the kind's cycles" },
 };
 
@@ -326,7 +325,7 @@ static const char *way_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_ways = {
-	"ways",	  "which way sensitive instructions went: executions and cycles, by kind",
+	"ways",	  "how sensitive instructions ran: executions and cycles, by kind and way",
 	way_cols, ARRAY_LEN(way_cols),
 	way_rows, false
 };

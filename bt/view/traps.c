@@ -15,31 +15,30 @@ static const struct {
 	const char *name, *help;
 	uint8_t instead;
 } causes[TRAP_CAUSES] = {
-	[TRAP_FILL] = { "fill", "hidden fault: the window did not have the page yet", CAUSE_MISS },
-	[TRAP_TRUE] = { "true-fault", "page fault that the guest gets", CAUSES },
-	[TRAP_USER] = { "user-window",
-			"kernel code's way to user pages had to be brought up to date, or did not fit",
+	[TRAP_FILL] = { "fill", "hidden fault: the page was not mapped in the window yet", CAUSE_MISS },
+	[TRAP_TRUE] = { "true-fault", "page fault delivered to the guest", CAUSES },
+	[TRAP_USER] = { "user-window", "the user window was stale, or could not serve a user access",
 			CAUSES },
 	[TRAP_MMIO] = { "mmio", "device memory", CAUSE_DEVICE },
 	[TRAP_CODE] = { "code-write", "write to a page with translated code", CAUSES },
-	[TRAP_POLL] = { "poll", "stop or interrupt poll", CAUSES },
+	[TRAP_POLL] = { "poll", "stop or interrupt taken at a poll", CAUSES },
 	[TRAP_FPE] = { "fpe", "divide error or floating-point exception", CAUSE_DIVIDE },
-	[TRAP_ILL] = { "illegal", "instruction the host refused", CAUSES },
+	[TRAP_ILL] = { "illegal", "undefined instruction on the host", CAUSES },
 	[TRAP_GP] = { "general", "alignment or segment limit", CAUSES },
-	[TRAP_SENS] = { "sensitive", "sensitive instruction run by trap and emulation (policy)", CAUSES },
+	[TRAP_SENS] = { "sensitive", "sensitive instruction by trap and emulate (policy)", CAUSES },
 };
 
 /* By enum callout_kind; the event "callout" uses the same names. */
 static const struct {
 	const char *name, *help;
 } callouts[CO_KINDS] = {
-	[CO_SYSTEM] = { "system", "descriptor tables, LAR and the like, segment registers read by callout" },
-	[CO_SEGLOAD] = { "segment-load", "MOV, POP, LDS and the like to a segment register" },
+	[CO_SYSTEM] = { "system", "descriptor tables, LAR and similar, segment registers read by callout" },
+	[CO_SEGLOAD] = { "segment-load", "MOV, POP, LDS and similar to a segment register" },
 	[CO_FAR] = { "far", "far jump, call, return" },
 	[CO_IRET] = { "iret", "IRET, SYSEXIT" },
 	[CO_INT] = { "int", "INT, INTO, SYSENTER" },
 	[CO_IO] = { "io", "IN, OUT, INS, OUTS" },
-	[CO_STRING] = { "string", "string instruction element by element" },
+	[CO_STRING] = { "string", "string instruction, element by element" },
 	[CO_CPUID] = { "cpuid", "CPUID" },
 	[CO_TSC] = { "tsc", "RDTSC" },
 	[CO_MSR] = { "msr", "RDMSR, WRMSR, XGETBV, XSETBV" },
@@ -49,9 +48,9 @@ static const struct {
 	[CO_SEGCHECK] = { "segment-check", "access through a segment with a limit or of a special type" },
 	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
 	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
-	[CO_PRECHECK] = { "precheck", "access that looked first and found no page (adaptation)" },
+	[CO_PRECHECK] = { "precheck", "precheck that found the page not mapped (adaptation)" },
 	[CO_OTHER] = { "other",
-		       "what 64-bit mode lost (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
+		       "instructions that 64-bit mode lacks (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
 };
 
 const char *trap_name(unsigned cause)
@@ -124,18 +123,19 @@ struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c)
 static const struct view_col trap_cols[] = {
 	{ "name", "cause", VAL_STR, "", "cause" },
 	{ "count", "count", VAL_UINT, "", "traps since the start" },
-	{ "rate", "rate", VAL_UINT, "/s", "traps a second of running, over the last second or two" },
-	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost: signal, handling, emulation" },
+	{ "rate", "rate", VAL_UINT, "/s", "traps per second of run time, over the last one to two seconds" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles: signal, handling, emulation" },
 	{ "each", "each", VAL_UINT, "cycles",
-	  "cycles a trap (mean; of two causes at once, the first one pays)" },
-	{ "sites", "sites", VAL_UINT, "", "guest instructions that trapped for it (info trap-sites)" },
-	{ "before", "before", VAL_UINT, "", "traps of instructions that were not promoted at the time" },
-	{ "since", "since", VAL_UINT, "", "traps of instructions that stood promoted for it" },
+	  "mean cycles per trap (of two simultaneous causes, the first is charged)" },
+	{ "sites", "sites", VAL_UINT, "",
+	  "guest instructions that trapped for this cause (info trap-sites)" },
+	{ "before", "before", VAL_UINT, "", "traps of instructions not promoted at the time" },
+	{ "since", "since", VAL_UINT, "", "traps of instructions already promoted for it" },
 	{ "avoided", "avoided", VAL_UINT, "",
-	  "callouts of promoted instructions where they would have trapped (fill: true faults among them; what goes "
-	  "through the user window cannot be counted)" },
+	  "callouts of promoted instructions instead of traps (fill: includes true faults; accesses through the "
+	  "user window cannot be counted)" },
 	{ "saved", "saved", VAL_INT, "cycles",
-	  "avoided, times the mean cost of such traps less that of the callout: the sum over all sites (info causes)" },
+	  "avoided times the mean cost of a trap minus that of the callout: sum over all sites (info causes)" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
@@ -178,12 +178,14 @@ const struct view view_traps = { "traps",   "host traps taken by translated code
 
 static const struct view_col callout_cols[] = {
 	{ "name", "kind", VAL_STR, "", "kind" },
-	{ "count", "count", VAL_UINT, "", "callouts since the start; those that a trap led to (policy) too" },
-	{ "rate", "rate", VAL_UINT, "/s", "callouts a second of running, over the last second or two" },
-	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost: count times each" },
+	{ "count", "count", VAL_UINT, "",
+	  "callouts since the start, including those made by traps (policy)" },
+	{ "rate", "rate", VAL_UINT, "/s",
+	  "callouts per second of run time, over the last one to two seconds" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles: count times each" },
 	{ "each", "each", VAL_UINT, "cycles",
-	  "cycles a callout, between saving the guest's registers and loading them again (mean of those timed)" },
-	{ "timed", "timed", VAL_UINT, "", "callouts that were timed: one in some 256; all with count on" },
+	  "mean cycles per callout, between saving and restoring the guest's registers (of those timed)" },
+	{ "timed", "timed", VAL_UINT, "", "callouts timed: about one in 256; all with count on" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 
@@ -260,22 +262,22 @@ const char *site_form(const struct bt_vcpu *b, const struct verdict *v)
 
 static const struct view_col place_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
-	{ "cause", "cause", VAL_STR, "", "what it trapped for; an instruction has a row for each cause" },
+	{ "cause", "cause", VAL_STR, "", "cause of the traps; one row per instruction and cause" },
 	{ "count", "count", VAL_UINT, "", "traps since the start" },
-	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles they cost" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles" },
 	{ "each", "each", VAL_UINT, "cycles",
-	  "cycles a trap (mean; of two causes at once, the first one pays)" },
-	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good (info sites)" },
+	  "mean cycles per trap (of two simultaneous causes, the first is charged)" },
+	{ "verdict", "verdict", VAL_STR, "",
+	  "promoted, innocent (so far), or demoted for good (info sites)" },
 	{ "way", "way", VAL_STR, "",
-	  "how it is translated now: direct, user-window, precheck, device, divide; or the user's trap, callout, "
-	  "in-tc" },
-	{ "before", "before", VAL_UINT, "", "traps while it was not promoted" },
-	{ "since", "since", VAL_UINT, "", "traps while it stood promoted" },
-	{ "avoided", "avoided", VAL_UINT, "", "callouts in place of traps" },
+	  "current translation: direct, user-window, precheck, device, divide; or the user's trap, callout, in-tc" },
+	{ "before", "before", VAL_UINT, "", "traps while not promoted" },
+	{ "since", "since", VAL_UINT, "", "traps while promoted" },
+	{ "avoided", "avoided", VAL_UINT, "", "callouts made instead of traps" },
 	{ "saved", "saved", VAL_INT, "cycles",
-	  "avoided, times what its traps cost on average less the callout" },
-	{ "judged", "judged", VAL_REAL, "ms",
-	  "when it was last promoted or demoted, since the machine was made" },
+	  "avoided times the mean cost of its traps minus that of the callout" },
+	{ "decided", "decided", VAL_REAL, "ms",
+	  "time of its last promotion or demotion, since the machine was made" },
 };
 
 static int by_cycles(const void *x, const void *y)
@@ -321,10 +323,10 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 	while (cause < TRAP_CAUSES && strcmp(arg, causes[cause].name))
 		cause++;
 	if (arg[0] && cause == TRAP_CAUSES)
-		return "no such cause (info traps lists them)";
+		return "no such cause; info traps lists them";
 	list = malloc(PLACES * sizeof(*list));
 	if (!list)
-		return "no memory";
+		return "out of memory";
 	for (unsigned i = 0; i < PLACES; i++)
 		if (b->account.places[i].pc && (!arg[0] || b->account.places[i].cause == cause))
 			list[n++] = &b->account.places[i];
@@ -336,7 +338,7 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_trap_sites = {
-	"trap-sites", "guest instructions that trap, the costliest first (CAUSE: only those; not polls)",
+	"trap-sites", "guest instructions that trap, costliest first, without polls (CAUSE: only those)",
 	place_cols,   ARRAY_LEN(place_cols),
 	place_rows,   false
 };

@@ -11,22 +11,22 @@
 /* ---- info causes ---- */
 
 static const struct view_col cause_cols[] = {
-	{ "cause", "cause", VAL_STR, "", "name for adapt" },
-	{ "on", "on", VAL_BOOL, "", "acted on" },
-	{ "threshold", "threshold", VAL_UINT, "", "so many traps promote" },
-	{ "span", "span", VAL_UINT, "cycles", "one is forgiven per so many host cycles" },
-	{ "calm", "calm", VAL_UINT, "cycles", "demoted after so many host cycles without one" },
-	{ "promoted", "promoted", VAL_UINT, "", "promotions until now" },
-	{ "demoted", "demoted", VAL_UINT, "", "demotions until now" },
+	{ "cause", "cause", VAL_STR, "", "name, as adapt takes it" },
+	{ "on", "on", VAL_BOOL, "", "switched on" },
+	{ "threshold", "threshold", VAL_UINT, "", "traps that promote" },
+	{ "span", "span", VAL_UINT, "cycles", "host cycles after which one trap is forgiven" },
+	{ "calm", "calm", VAL_UINT, "cycles", "host cycles without need after which a site is demoted" },
+	{ "promoted", "promoted", VAL_UINT, "", "promotions so far" },
+	{ "demoted", "demoted", VAL_UINT, "", "demotions so far" },
 	{ "traps", "traps", VAL_UINT, "", "traps taken" },
 	{ "before", "before", VAL_UINT, "cycles",
-	  "a trap, on average, up to where the guest or its handler could go on" },
-	{ "callouts", "callouts", VAL_UINT, "", "made instead of traps" },
+	  "mean cost of a trap, until the guest or its handler resumes" },
+	{ "callouts", "callouts", VAL_UINT, "", "callouts made instead of traps" },
 	{ "after", "after", VAL_UINT, "cycles",
-	  "one of those, on average; what has none runs in line (info costs)" },
-	{ "saved", "saved", VAL_INT, "cycles", "by callouts in place of traps: the sum over all sites" },
-	{ "does", "an instruction or page", VAL_STR, "", "what is counted" },
-	{ "instead", "once promoted", VAL_STR, "", "what replaces it" },
+	  "mean cost of such a callout; forms without one run in line (info costs)" },
+	{ "saved", "saved", VAL_INT, "cycles", "by callouts instead of traps: sum over all sites" },
+	{ "does", "an instruction or page", VAL_STR, "", "behaviour that is counted" },
+	{ "instead", "once promoted", VAL_STR, "", "replacement" },
 };
 
 static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
@@ -58,20 +58,21 @@ static const struct view_col site_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the instruction" },
 	{ "kind", "kind", VAL_STR, "",
 	  "memory, divide, or the kind of a sensitive instruction (info policy)" },
-	{ "cause", "cause", VAL_STR, "", "of its traps" },
-	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (yet), or demoted for good" },
+	{ "cause", "cause", VAL_STR, "", "cause of its traps" },
+	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (so far), or demoted for good" },
 	{ "way", "way", VAL_STR, "", "way chosen by the user" },
 	{ "form", "form", VAL_STR, "",
-	  "how it is translated now: the user's way where the instruction can run so; or info trap-sites: way" },
+	  "current translation: the user's way if the instruction allows it, else as in info trap-sites" },
 	{ "count", "count", VAL_UINT, "", "traps counted towards promotion" },
-	{ "odd", "odd", VAL_UINT, "", "times the replacement did not serve it" },
-	{ "traps", "traps", VAL_UINT, "", "by this cause" },
-	{ "before", "before", VAL_UINT, "cycles", "a trap, on average" },
-	{ "callouts", "callouts", VAL_UINT, "", "made instead" },
-	{ "after", "after", VAL_UINT, "cycles", "one of those, on average" },
-	{ "saved", "saved", VAL_INT, "cycles", "callouts, times what a trap cost less what a callout does" },
-	{ "judged", "judged", VAL_REAL, "ms",
-	  "when it was last promoted or demoted, since the machine was made" },
+	{ "failures", "failures", VAL_UINT, "", "times its replacement did not serve it" },
+	{ "traps", "traps", VAL_UINT, "", "traps of this cause" },
+	{ "before", "before", VAL_UINT, "cycles", "mean cost of a trap" },
+	{ "callouts", "callouts", VAL_UINT, "", "callouts made instead of traps" },
+	{ "after", "after", VAL_UINT, "cycles", "mean cost of such a callout" },
+	{ "saved", "saved", VAL_INT, "cycles",
+	  "callouts times the mean cost of a trap minus that of a callout" },
+	{ "decided", "decided", VAL_REAL, "ms",
+	  "time of its last promotion or demotion, since the machine was made" },
 };
 
 /* Kind of the sensitive instruction at PC, if it is translated now. */
@@ -132,7 +133,7 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 	unsigned n = 0;
 
 	if (!list)
-		return "no memory";
+		return "out of memory";
 	for (unsigned i = 0; i < VERDICTS; i++)
 		if (b->adapt.verdicts[i].pc)
 			list[n++] = &b->adapt.verdicts[i];
@@ -144,7 +145,7 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_sites = {
-	"sites",   "instructions with a verdict or a way of their own (all: suspects too)",
+	"sites",   "instructions promoted, demoted or given a way (all: suspects too)",
 	site_cols, ARRAY_LEN(site_cols),
 	site_rows, false
 };
@@ -155,31 +156,32 @@ static const struct view_col adapt_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
 	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
 	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
-	{ "event", "event", VAL_STR, "", "what was decided, and what replaces it" },
-	{ "before", "before", VAL_UINT, "cycles",
-	  "a time by the old form: what its traps had cost, on average" },
+	{ "event", "event", VAL_STR, "", "decision, cause and replacement" },
+	{ "before", "before", VAL_UINT, "cycles", "per execution of the old form: mean cost of its traps" },
 	{ "after", "after", VAL_UINT, "cycles",
-	  "a time by the new form: what its callouts have cost until now; of one without, the inline form (info costs)" },
+	  "per execution of the new form: mean cost of its callouts so far, or of the inline form (info costs)" },
 };
 
 static void event_text(const struct adapt_entry *e, char *buf, size_t n)
 {
-	static const char *const verdicts[] = { "promoted for", "demoted for", "demoted for good of" };
 	const struct cause_info *c = &cause_infos[e->cause];
 
 	switch (e->what) {
 	case ADAPT_ON:
-		snprintf(buf, n, "%s turned on by the user", c->name);
+		snprintf(buf, n, "%s switched on by the user", c->name);
 		break;
 	case ADAPT_OFF:
-		snprintf(buf, n, "%s turned off by the user; sites demoted: %llu", c->name,
+		snprintf(buf, n, "%s switched off by the user; sites demoted: %llu", c->name,
 			 (unsigned long long)e->before);
 		break;
 	case ADAPT_PROMOTED:
-		snprintf(buf, n, "%s %s: %s; %s", verdicts[e->what], c->name, c->does, c->instead);
+		snprintf(buf, n, "promoted for %s: %s; %s", c->name, c->does, c->instead);
+		break;
+	case ADAPT_DEMOTED:
+		snprintf(buf, n, "demoted for %s: no longer %s", c->name, c->does);
 		break;
 	default:
-		snprintf(buf, n, "%s %s: %s no more", verdicts[e->what], c->name, c->does);
+		snprintf(buf, n, "demoted for good for %s: its replacement did not serve it", c->name);
 	}
 }
 
@@ -223,9 +225,9 @@ const struct view view_adapt = { "adapt",    "log of adaptation: promotions and 
 /* ---- info pins ---- */
 
 static const struct view_col pin_cols[] = {
-	{ "pc", "guest pc", VAL_ADDR, "", "where the pinned fragments start" },
-	{ "pinned", "pinned", VAL_UINT, "", "fragments that are" },
-	{ "ordinary", "ordinary", VAL_UINT, "", "fragments there was no room for" },
+	{ "pc", "guest pc", VAL_ADDR, "", "start of the pinned fragments" },
+	{ "pinned", "pinned", VAL_UINT, "", "pinned fragments" },
+	{ "ordinary", "ordinary", VAL_UINT, "", "fragments that could not be pinned: no room" },
 };
 
 static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
@@ -244,6 +246,6 @@ static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_pins = { "pins",	  "fragments that neither adaptation nor a full cache drops",
+const struct view view_pins = { "pins",	  "fragments that adaptation and a full cache do not drop",
 				pin_cols, ARRAY_LEN(pin_cols),
 				pin_rows, false };

@@ -13,25 +13,25 @@
 
 static const struct view_col ccf_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address" },
-	{ "page", "ppn", VAL_HEX, "", "physical page it was made from" },
+	{ "page", "ppn", VAL_HEX, "", "physical page of its code" },
 	{ "mode", "mode", VAL_STR, "", "code size and privilege" },
 	{ "insns", "insns", VAL_UINT, "", "guest instructions" },
 	{ "bytes", "guest", VAL_UINT, "bytes", "guest bytes" },
 	{ "host", "host address", VAL_HEX, "", "host address" },
 	{ "size", "host", VAL_UINT, "bytes", "host bytes" },
-	{ "entries", "entries", VAL_UINT, "", "times entered, while counting (count on)" },
+	{ "entries", "entries", VAL_UINT, "", "times entered while counting (count on)" },
 	{ "traps", "traps", VAL_UINT, "", "traps of all causes" },
 	{ "fill", "fill", VAL_UINT, "", "hidden faults" },
-	{ "true_faults", "true", VAL_UINT, "", "page faults the guest got" },
+	{ "true_faults", "true", VAL_UINT, "", "page faults delivered to the guest" },
 	{ "mmio", "mmio", VAL_UINT, "", "device memory accesses" },
 	{ "code_writes", "smc", VAL_UINT, "", "writes to pages with translated code" },
 	{ "polls", "polls", VAL_UINT, "", "stops and interrupts taken at a poll" },
 	{ "other_traps", "other", VAL_UINT, "",
-	  "divide errors, illegal instructions, alignment and segment limits, user windows brought up to date" },
-	{ "sensitive", "sens", VAL_UINT, "", "sensitive instructions run by trap" },
+	  "divide errors, illegal instructions, alignment and segment limits, stale user windows" },
+	{ "sensitive", "sens", VAL_UINT, "", "sensitive instructions executed by trap" },
 	{ "callouts", "callouts", VAL_UINT, "", "calls into the monitor" },
-	{ "cycles", "cycles", VAL_UINT, "cycles", "of the host in traps and in what replaces them" },
-	{ "out", "out", VAL_UINT, "", "exits that are chained" },
+	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles in traps and their replacements" },
+	{ "out", "out", VAL_UINT, "", "chained exits" },
 	{ "in", "in", VAL_UINT, "", "fragments chained to it" },
 	{ "state", "state", VAL_STR, "", "live, checked (source compared at entry) or pinned" },
 };
@@ -102,7 +102,7 @@ static const struct view view_ccf = { "ccf",	"compiled code fragments",
 
 static const struct view_col exc_cols[] = {
 	{ "name", "kind", VAL_STR, "", "kind" },
-	{ "count", "count", VAL_UINT, "", "how often since the start" },
+	{ "count", "count", VAL_UINT, "", "deliveries since the start" },
 	{ "help", "meaning", VAL_STR, "", "one line" },
 };
 

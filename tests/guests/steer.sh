@@ -322,7 +322,7 @@ adapt default
 info adapt
 info causes -j
 END
-match '^site: that is no sensitive instruction' "site wants a sensitive instruction"
+match '^site: not a sensitive instruction' "site wants a sensitive instruction"
 match '^[1-9][0-9]* sensitive instructions$' "site takes all of a fragment"
 [ "$(grep -c '"way": *"trap"' "$TMP/out")" -gt 4 ]
 ok $? "info sites shows them" "$(detail)"
@@ -335,10 +335,10 @@ match 'is not an address of this guest' "an address that is none"
 match 'no such cause' "a cause that is none"
 match 'usage: adapt' "adapt says what it takes"
 match '1 to 65535' "a threshold that is none"
-[ "$(grep -c 'host cycles are a number' "$TMP/out")" -eq 2 ]
+[ "$(grep -c 'expected a number of host cycles' "$TMP/out")" -eq 2 ]
 ok $? "host cycles that are none" "$(detail)"
-match 'what lies at address 0' "a site that cannot be"
-match 'no fragment that covers it has a sensitive instruction' "ways that no instruction there can take"
+match 'address 0 always' "a site that cannot be"
+match 'no fragment at that address has a sensitive instruction' "ways that no instruction there can take"
 match '^0xc0000000 .* in-tc +not translated' "what is chosen for code to come is said to be not translated"
 match 'no patch 4294967297' "the number of a patch is taken as it is"
 match '^ +1 +0x.* print .*push ebp' "and a patch stays until it is named"
@@ -346,5 +346,5 @@ match 'no probe 0 ' "nor is 0 the number of a probe"
 grep -o '"cause":"[a-z-]*","on":[a-z]*' "$TMP/out" >"$TMP/causes"
 [ "$(head -5 "$TMP/causes" | grep -c true)" -eq 1 ] && head -5 "$TMP/causes" | grep -q '"device","on":true'
 ok $? "after all were turned off, one alone is turned on" "$(cat "$TMP/causes")"
-[ "$(tail -5 "$TMP/causes" | grep -c true)" -eq 5 ] && grep -q 'divide turned off by the user' "$TMP/out"
+[ "$(tail -5 "$TMP/causes" | grep -c true)" -eq 5 ] && grep -q 'divide switched off by the user' "$TMP/out"
 ok $? "adapt default turns them on, and the log tells of both" "$(detail)"
