@@ -8,13 +8,13 @@ AM_LOG_DRIVER_FLAGS = --comments --ignore-exit
 SH_LOG_DRIVER = $(TAP_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 AM_SH_LOG_DRIVER_FLAGS = --comments
-# (Check by itself gives a test four seconds.)
+# (Check's own limit for a test is four seconds.)
 AM_TESTS_ENVIRONMENT = CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=120 \
 	TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_top_builddir)' VITRINE='$(abs_top_builddir)/vitrine'; \
 	export CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_DEFAULT_TIMEOUT TOP_SRCDIR TOP_BUILDDIR VITRINE;
 
-# Signals are the engine's. No test expects 99; and no report may get lost with the standard error
-# or the status of a process that nobody looks at.
+# The engine handles the signals. No test expects status 99, and reports go to files, as some tests read
+# neither the standard error nor the status of a process.
 if SANITIZERS
 SANITIZER_REPORTS = sanitizer-report
 SANITIZER_OPTIONS = exitcode=99:log_path=$(abs_top_builddir)/$(SANITIZER_REPORTS)
@@ -28,6 +28,7 @@ check-local: check-TESTS
 endif
 
 SHELL_TESTS = \
+	%D%/format.sh \
 	%D%/layers.sh \
 	%D%/gpr_only.sh \
 	%D%/console/control.sh \
@@ -82,7 +83,11 @@ EXTRA_DIST += \
 
 check-guests: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(GUEST_TESTS)"
-.PHONY: check-guests
+# What is run under sanitizers in every continuous integration: all of C, and the embedded guest.
+sanitizer-tests:
+	@echo $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
+		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
+.PHONY: check-guests sanitizer-tests
 
 if HAVE_CHECK
 UNIT_TESTS += %D%/base/test_loop
