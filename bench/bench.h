@@ -13,5 +13,5 @@ struct item {
 
 extern const struct item compute_items[], kernel_items[];
 extern const u32 compute_count, kernel_count;
-extern volatile u32 sink; /* results go here, so that work is not left out */
+extern volatile u32 sink; /* results go here, to keep the compiler from removing work */
 #endif

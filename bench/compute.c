@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Items that need the processor and memory only. */
+ * Items that use only the processor and memory. */
 #include "bench/bench.h"
 
 volatile u32 sink;
@@ -41,7 +41,7 @@ static u32 ror(u32 x, unsigned n)
 	return x >> n | x << (32 - n);
 }
 
-/* Fractions of the cube roots of the primes are long to write down; any constants take as long. */
+/* Any constants will do: the time does not depend on their values. */
 static void sha_prepare(void)
 {
 	for (u32 i = 0; i < 64; i++)
@@ -187,7 +187,7 @@ static void copy(u32 n)
 	}
 }
 
-/* ---- pointer chase through 64 MiB, a line a node ---- */
+/* ---- pointer chase through 64 MiB, one cache line for each node ---- */
 
 #define NODES (1u << 20)
 struct node {
@@ -219,7 +219,7 @@ static void chase(u32 n)
 	sink = (u32)chain;
 }
 
-/* A large address space would make the fork items dear. */
+/* A large address space would slow down the fork items. */
 static void chase_release(void)
 {
 	sys3(SYS_munmap, (long)nodes, NODES * sizeof(struct node), 0);

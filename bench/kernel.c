@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Items that are the operating system's work. */
+ * Items that exercise the operating system. */
 #include "bench/bench.h"
 
 #define FAULT_BYTES (256 * 4096u)

@@ -21,14 +21,14 @@ CLEANFILES += %D%/bench %D%/nano-native bench-nano.out/*
 bench: all %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/run -v ./vitrine -b %D%/bench
 
-# What single instructions cost; bench/nano says how.
+# Cost of single instructions: bench/nano.
 bench-nano: all %D%/nano-native
 	$(SHELL) $(top_srcdir)/%D%/nano -v ./vitrine -n %D%/nano-native -k guests/nano/nano.elf
-# How many traps adaptation takes away; bench/traps says of what.
+# Number of traps that adaptation removes: bench/traps.
 bench-traps: all
 	$(SHELL) $(top_srcdir)/%D%/traps -v ./vitrine
 
-# What a refreshing dashboard costs the guest; bench/dashboard says how it is measured.
+# Cost of a refreshing dashboard for the guest: bench/dashboard.
 bench-dashboard: all
 	$(top_srcdir)/%D%/dashboard -v ./vitrine
 

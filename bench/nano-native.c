@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The nanobenchmarks on the host, as far as a program may run them: the guest's own
- * measuring code and items (guests/nano/), and stand-ins, which the host's kernel does for
- * us and which say so in the output. A static 32-bit program without a C library.
- * Arguments as on the guest's command line: names of items, rounds=N. */
+ * The nanobenchmarks on the host, as far as a program can run them: the guest's own measuring code and
+ * items (guests/nano/), and stand-ins that the host's kernel performs, marked in the output. A static
+ * 32-bit program without a C library. Arguments as on the guest's command line: names of items,
+ * rounds=N. */
 #include "bench/sys.h"
 #include "guests/nano/nano.h"
 
@@ -32,7 +32,7 @@ NANO_RUN(int80, "movl $64, %%eax\nint $0x80", 0, 0, 0, 0)
 NANO_RUN(sys_enter, "movl $64, %%eax\ncall *sys_entry", 0, 0, 0, 0)
 NANO_RUN(store, "movl %%edx, (%%ecx)\nmovl %%eax, (%%ecx)", 1, 0, page, 2)
 
-/* Map, touch for the first time, unmap. */
+/* Map a page, touch it, unmap it. */
 static void first_touch(u32 n)
 {
 	while (n) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Which way system calls go. */
+ * The entry point of system calls. */
 #include "bench/sys.h"
 
 #define AT_SYSINFO 32

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Linux system calls of the i386 ABI the way a C library makes them: through the entry
+ * Linux system calls of the i386 ABI, as a C library makes them: through the entry
  * point that the kernel names in the auxiliary vector, else INT 80h. */
 #ifndef BENCH_SYS_H
 #define BENCH_SYS_H
@@ -25,7 +25,7 @@ enum {
 };
 
 extern void (*sys_entry)(void);	 /* registers as for INT 80h */
-void sys_find_entry(char **env); /* take the kernel's entry point, if it names one */
+void sys_find_entry(char **env); /* use the kernel's entry point, if it names one */
 
 static inline long sys4(long nr, long a, long b, long c, long d)
 {

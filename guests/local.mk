@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The embedded guests: freestanding 32-bit code, so they have flags and rules of their own
+# The embedded guests: freestanding 32-bit code, with flags and rules of their own
 # and leave CFLAGS alone. The .elf files keep their debug data for debuggers; libguests.a
-# carries them without, but for the tables that unwind the stack, as demo_kernel[] and so on (guests/embedded.h).
+# holds them without it, except for unwind tables, as demo_kernel[] and so on (guests/embedded.h).
 DEMO_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fno-pic -fno-pie \
 	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none $(GUEST_NO_LOOP_CALLS)
@@ -20,7 +20,7 @@ demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 %D%/demo/demo.bin: %D%/demo/demo.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/demo/demo.elf $@
 
-# bench-nano: other work on the demo's foundation, so most of it is the demo's files.
+# bench-nano: built mostly from the demo's files.
 nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/nano/entry.S %D%/nano/main.c %D%/nano/measure.c %D%/nano/insn.c %D%/nano/system.c
 nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/board.h: builds the board from its list and wires it. */
+ * See hv/board.h: the board is built from its list, board.def. */
 #include "hv/board.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The board: devices, their wiring, and the few things they may ask of the
- * machine around them. Everything here runs on the vCPU thread. */
+ * The board: devices, their wiring, and the few requests they may make to the machine around them.
+ * Everything here runs on the vCPU thread. */
 #ifndef HV_BOARD_H
 #define HV_BOARD_H
 #include "hv/bus.h"
@@ -9,7 +9,7 @@
 #include "hv/machine.h"
 #include "hv/mmio.h"
 
-/* A device index per row of the board list, in power-on order. */
+/* Index of each device: the row in the board list, which is power-on order. */
 enum board_slot {
 #define BOARD(slot, cls) SLOT_##slot,
 #include "hv/board.def"
@@ -17,7 +17,7 @@ enum board_slot {
 	SLOT_COUNT
 };
 
-/* What a device tells the run loop. */
+/* A device's request to the run loop. */
 enum board_event {
 	EVENT_NONE,
 	EVENT_OFF,
@@ -28,7 +28,7 @@ enum board_event {
 
 enum { BOARD_RING = 4096 };
 
-/* The last bytes of a guest's debug port. */
+/* Ring buffer of the last bytes that a guest wrote to its debug port. */
 struct byte_ring {
 	uint8_t buf[BOARD_RING];
 	uint64_t total;
@@ -66,7 +66,7 @@ bool board_init(struct board *b, char *err, size_t errlen);
 struct dev *board_attach(struct board *b, const struct dev_class *cls, char *err, size_t errlen);
 void board_fini(struct board *b);
 void board_reset(struct board *b);
-/* What a BIOS leaves behind, for guests that are entered without one. */
+/* Put the devices into the state a BIOS leaves, for guests that are entered without one. */
 void board_post(struct board *b);
 void board_flush(struct board *b);
 
@@ -77,7 +77,7 @@ int board_irq_ack(struct board *b);				 /* the processor acknowledges: the vecto
 void board_irq_taken(struct board *b, unsigned line);		 /* a controller has acknowledged LINE */
 unsigned board_irq_vector(const struct board *b, unsigned line); /* that LINE would have now */
 
-/* ---- what devices ask for ---- */
+/* ---- requests of devices ---- */
 void board_event(struct board *b, enum board_event ev);
 void board_exit(struct board *b, uint32_t val);
 void board_a20(struct board *b, bool on);
@@ -88,17 +88,17 @@ void pic_set(struct dev *d, unsigned line, bool level);
 int pic_ack(struct dev *d);
 unsigned pic_vector(const struct dev *d, unsigned line);
 void rtc_set_memory(struct dev *d, uint64_t bytes);
-/* What the VGA shows: characters, as its registers say, within limits that any screen keeps to; or a picture.
+/* What the VGA displays by its registers, clamped to the limits below: text, or graphics.
  */
 struct vga_text {
-	bool graphics, blinks;	 /* bit 7 of an attribute is blinking, rather than a bright background */
-	unsigned start, pitch;	 /* in cells: the first one, and from line to line */
+	bool graphics, blinks;	 /* attribute bit 7 means blinking instead of a bright background */
+	unsigned start, pitch;	 /* in cells: the first one, and the distance between lines */
 	unsigned columns, lines; /* at most VGA_COLUMNS, VGA_LINES */
 };
 enum { VGA_COLUMNS = 132, VGA_LINES = 60 };
 void vga_text(const struct dev *d, struct vga_text *t);
 
-/* ---- text of single devices' state, for the views ---- */
+/* ---- view rows of single devices ---- */
 struct row_sink;
 struct value;
 /* *V = NUM / DEN as a real number, which GPR-only code cannot compute. */

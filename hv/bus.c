@@ -38,7 +38,7 @@ static struct port_range *whole(struct bus *b, uint16_t port, unsigned size)
 	return (r->sizes & size) && (unsigned)port + size - 1 <= r->last ? r : NULL;
 }
 
-/* Does a device have at least one of these ports? */
+/* Does any device have at least one of these ports? */
 static bool answered(const struct bus *b, uint16_t port, unsigned size)
 {
 	for (unsigned i = 0; i < size && port + i <= 0xffff; i++)

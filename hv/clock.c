@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/clock.h. The host timer is set lazily: only when the next deadline is
- * earlier than what it is set for; it repeats every millisecond until
- * clock_run() sets it anew, so that a kick which came at a bad moment is not lost.
- * GPR-only code (base/gpr.h): devices read the time and set timers. */
+ * See hv/clock.h. The host timer is set lazily: only when the next deadline is earlier than what it is
+ * set for; it repeats every millisecond until clock_run() sets it again, because a single kick can
+ * come when the vCPU thread does not notice it. GPR-only code (base/gpr.h): devices read the time and
+ * set timers. */
 #include "hv/clock.h"
 
 #include <sys/syscall.h>
@@ -100,7 +100,7 @@ static void set_host_timer(struct vm_clock *c, uint64_t deadline)
 	c->armed_for = deadline;
 }
 
-/* The earliest deadline may have become earlier: see that somebody looks in time. */
+/* The earliest deadline may have become earlier: make the run loop or the host timer notice in time. */
 static void deadline_changed(struct vm_clock *c)
 {
 	if (!c->running)

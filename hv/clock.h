@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * VM time in nanoseconds and the timers that devices set on it. Host mode:
- * CLOCK_MONOTONIC minus the time the machine stood still. Icount mode: retired
+ * CLOCK_MONOTONIC minus the time during which the machine was stopped. Icount mode: retired
  * instructions times a constant, plus idle time that was skipped. Timers fire
  * on the vCPU thread, from clock_run(). */
 #ifndef HV_CLOCK_H
@@ -31,7 +31,7 @@ struct vm_clock {
 	bool running;
 	uint64_t base;	   /* host mode, running: VM time = CLOCK_MONOTONIC - base */
 	uint64_t held;	   /* host mode, stopped: VM time */
-	uint64_t skipped;  /* icount mode: idle ns jumped over */
+	uint64_t skipped;  /* icount mode: idle ns skipped */
 	uint64_t held_tsc; /* guest TSC while stopped (host mode) */
 	uint32_t tsc_khz;
 	struct vm_timer *head; /* armed timers, earliest first */
@@ -40,7 +40,7 @@ struct vm_clock {
 	timer_t host_timer; /* kicks the vCPU thread */
 	bool have_host_timer;
 	uint64_t armed_for; /* VM ns the host timer is set for; CLOCK_NEVER: not set */
-	bool no_kicks;	    /* it stays unset: one instruction is done on another thread */
+	bool no_kicks; /* leave the host timer unset: one instruction is being executed on another thread */
 };
 
 void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn);
@@ -52,16 +52,16 @@ void clock_stop(struct vm_clock *c);
 uint64_t clock_now(const struct vm_clock *c);
 uint64_t clock_tsc(const struct vm_clock *c);
 
-/* Set T for DEADLINE, also when it is set already. */
+/* Set T for DEADLINE; one that is set already is moved. */
 void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline);
 void timer_cancel(struct vm_clock *c, struct vm_timer *t);
-/* Fire what is due. */
+/* Fire the timers that are due. */
 void clock_run(struct vm_clock *c);
 static inline uint64_t clock_next(const struct vm_clock *c)
 {
 	return c->head ? c->head->deadline : CLOCK_NEVER;
 }
-/* Icount mode: let time jump forward to T (idle). */
+/* Icount mode: skip idle time up to T. */
 void clock_skip_to(struct vm_clock *c, uint64_t t);
 /* Icount mode: set v->icount_limit from the next deadline and c->limit. */
 void clock_set_icount_limit(struct vm_clock *c);

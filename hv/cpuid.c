@@ -123,7 +123,7 @@ static const struct cpu_model *find_model(const char *name)
 static uint32_t *add(struct cpuid_table *t, uint32_t leaf, uint32_t sub, bool indexed)
 {
 	if (t->n == CPUID_MAX)
-		t->n--; /* cannot happen: the leaves below are fewer */
+		t->n--; /* cannot happen: fewer leaves are added below */
 	t->e[t->n] = (struct cpuid_entry){ .leaf = leaf, .sub = sub, .indexed = indexed };
 	return t->e[t->n++].reg;
 }
@@ -170,7 +170,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	r[D] &= m->edx1;
 }
 
-/* Deterministic caches of one core (SDM leaf 4): as the host's, shared by nobody. */
+/* Deterministic caches of one core (SDM leaf 4): as the host's, not shared with other cores. */
 static void add_caches(struct cpuid_table *t)
 {
 	for (uint32_t sub = 0; sub < 6; sub++) {

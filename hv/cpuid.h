@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What CPUID says: the host's answers masked by a model, computed once. */
+ * Results of CPUID: the host's, masked by a processor model, computed once. */
 #ifndef HV_CPUID_H
 #define HV_CPUID_H
 #include "x86/cpu.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Looking up what CPUID says in the table made once (hv/cpuid.c). GPR-only code (base/gpr.h). */
+ * Look-up of CPUID results in the table that hv/cpuid.c computes once. GPR-only code (base/gpr.h). */
 #include "base/gpr.h"
 #include "hv/cpuid.h"
 

@@ -37,7 +37,7 @@ struct dev_class {
 	const struct dev_mmio *mmio;
 	unsigned nmmio;
 	bool gpr_only; /* built as GPR-only code: accesses leave the guest's vector registers alone */
-	const struct state_field *fields; /* all state, but for what reset and the image determine */
+	const struct state_field *fields; /* all state that does not follow from reset and the image */
 	unsigned nfields;
 	void (*init)(struct dev *d);  /* once, memory zeroed */
 	void (*reset)(struct dev *d); /* power-on state */
@@ -48,8 +48,8 @@ struct dev_class {
 	uint64_t (*mmio_read)(struct dev *d, unsigned region, uint64_t off, unsigned size);
 	void (*mmio_write)(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val);
 	void (*flush)(struct dev *d); /* hand over buffered output now */
-	/* Accept up to N bytes from outside; return how many there was room for. Of those devices that
-	 * the machine posts to. */
+	/* Accept up to N bytes from outside; return how many there was room for. NULL in devices that the
+	 * machine never posts to. */
 	size_t (*accept)(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n);
 };
 

@@ -8,7 +8,7 @@
 enum field_kind {
 	FIELD_NUMBERS, /* integers: one, or an array (COUNT) */
 	FIELD_HEX,     /* bytes */
-	FIELD_TIMER    /* a struct vm_timer: saved by whether and for when it is set */
+	FIELD_TIMER    /* a struct vm_timer: null, or its deadline and place in the list */
 };
 
 struct state_field {
@@ -17,7 +17,7 @@ struct state_field {
 	uint16_t size;		/* of an element; FIELD_HEX: of all bytes */
 	uint16_t count, stride; /* elements and their distance; count 0: one element, no array */
 	enum field_kind kind;
-	bool unhashed;	  /* saved, but not part of what a guest can tell */
+	bool unhashed;	  /* saved, but invisible to the guest */
 	int64_t min, max; /* of each element, where max > min */
 };
 
@@ -26,10 +26,10 @@ struct state_field {
 		.name = #f, .off = offsetof(struct type, f), __VA_ARGS__                                     \
 	}
 #define F_SIZE_(type, f) sizeof(((struct type *)0)->f)
-/* One integer; with the limits that code relies on, such as an index into an array. */
+/* One integer, with the limits that code relies on, as for an index into an array. */
 #define F_NUM(type, f) F_AT_(type, f, .size = F_SIZE_(type, f))
 #define F_NUM_IN(type, f, lo, hi) F_AT_(type, f, .size = F_SIZE_(type, f), .min = (lo), .max = (hi))
-/* One integer that the guest cannot tell: a statistic. */
+/* One integer that is invisible to the guest: a statistic. */
 #define F_COUNTER(type, f) F_AT_(type, f, .size = F_SIZE_(type, f), .unhashed = true)
 /* An array of integers. */
 #define F_ARRAY(type, f)                                                                                     \
@@ -66,7 +66,7 @@ bool part_check(const struct state_part *p, const struct json_t *j, char *err, s
 /* Set the fields from J, which part_check() has accepted. Timers are left to part_timers(). */
 void part_load(const struct state_part *p, const struct json_t *j);
 
-/* Timers in the order in which they were set: those that are due together fire in it. */
+/* Timers and their order in the clock's list: timers with the same deadline fire in it. */
 enum { TIMERS_MAX = 32 };
 struct timer_set {
 	struct saved_timer {

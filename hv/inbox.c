@@ -9,7 +9,7 @@
 
 _Static_assert(SLOT_COUNT <= 64, "a bit for each slot");
 
-/* The most that is held of each kind, in bytes: a pasted text, keys typed ahead. */
+/* Most bytes queued of each kind: enough for a pasted text, and for keys typed ahead. */
 static const size_t limits[ARRIVAL_KINDS] = { [ARRIVAL_SERIAL] = 65536, [ARRIVAL_KEYS] = 256 };
 
 void inbox_init(struct inbox *b)

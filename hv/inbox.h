@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What arrives from outside the machine on its way to a device: console input, and later the
- * completions of host I/O. Any thread posts; the vCPU thread delivers, at points that it chooses
- * itself. Under the icount clock these are instruction counts, so the list of (count, arrival) in
- * order of delivery is all that a replay needs. */
+ * Arrivals from outside the machine, queued for a device: console input, and later completions of host
+ * I/O. Any thread posts; the vCPU thread delivers, at points that it chooses itself. Under the icount
+ * clock these are instruction counts, so the list of (count, arrival) in order of delivery is all that
+ * a replay needs. */
 #ifndef HV_INBOX_H
 #define HV_INBOX_H
 #include <pthread.h>
@@ -29,7 +29,7 @@ struct inbox {
 void inbox_init(struct inbox *b);
 void inbox_fini(struct inbox *b);
 void inbox_clear(struct inbox *b);
-/* Queue N bytes for the device in SLOT. Returns how many: the rest exceeds what is held of KIND. */
+/* Queue N bytes for the device in SLOT. Returns how many were queued: each kind has a limit. */
 size_t inbox_post(struct inbox *b, enum arrival_kind kind, enum board_slot slot, const void *data, size_t n);
 /* Hand over as much as the devices accept, in order for each device; one that is full does not hold up
  * the others. vCPU thread. */

@@ -31,7 +31,7 @@ static void copy_string(const char **s)
 		*s = strdup(*s);
 }
 
-/* The strings a machine keeps its own copy of. */
+/* The strings of which a machine keeps its own copy. */
 static const char **config_string(struct machine_config *c, unsigned i)
 {
 	const char **all[] = { &c->name,	 &c->cpu_model,		&c->image.kernel, &c->image.initrd,
@@ -117,7 +117,7 @@ static bool make_thread(struct machine *m, char *err, size_t errlen)
 static bool check_config(const struct machine_config *cfg, char *err, size_t errlen)
 {
 	if (cfg->memory < MEMORY_MIN || cfg->memory > MEMORY_MAX) {
-		snprintf(err, errlen, "guest memory of %llu bytes: from 1 MiB to 3 GiB are possible",
+		snprintf(err, errlen, "guest memory of %llu bytes: must be from 1 MiB to 3 GiB",
 			 (unsigned long long)cfg->memory);
 		return false;
 	}
@@ -225,13 +225,13 @@ static void zero_memory(struct machine *m)
 	}
 }
 
-/* Power off and on again: batteries, too, so that each run starts alike. */
+/* Power cycle, which also resets battery-backed state: each run starts alike. */
 static void power_cycle(struct machine *m)
 {
 	struct vm_clock *c = &m->board.clock;
 
 	zero_memory(m);
-	board_reset(&m->board); /* takes the timers down */
+	board_reset(&m->board); /* cancels the timers */
 	if (c->mode == CLOCK_ICOUNT && !c->running) {
 		m->v->icount = 0;
 		c->skipped = 0;
@@ -266,7 +266,7 @@ static bool at_rest(const struct machine *m)
 	return atomic_load(&m->state) != MACHINE_RUNNING;
 }
 
-/* Give CMD to the vCPU thread. */
+/* Hand CMD to the vCPU thread. */
 static void post_command(struct machine *m, enum machine_cmd cmd)
 {
 	uint64_t n;
@@ -303,7 +303,7 @@ static void wake_vcpu(struct machine *m)
 	int saved = errno;
 
 	if (write(m->wake_fd, &one, sizeof(one)) < 0)
-		errno = saved; /* full counter: it is awake */
+		errno = saved; /* the counter is full: the thread is awake */
 }
 
 void machine_request_stop(struct machine *m)

@@ -9,7 +9,7 @@
 
 struct machine;
 struct image_config {
-	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, told apart by content */
+	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, distinguished by content */
 	const char *boot_sector;	      /* floppy/boot sector image, with SeaBIOS */
 	const char *bios;		      /* BIOS file; NULL: the distribution's */
 	const char *flat; /* flat binary at flat_addr, entered in 32-bit flat protected mode */
@@ -38,7 +38,7 @@ struct machine_config {
 typedef struct vcpu *(*engine_ctor)(void *engine_config, struct mm_vm *vm, const struct platform *plat,
 				    enum clock_mode clock, char *err, size_t errlen);
 
-/* Build the machine, load the image, put the vCPU at its first instruction.
+/* Build the machine, load the image, set the vCPU to its first instruction.
  * Starts the vCPU thread, stopped. NULL with one line in ERR on bad input. */
 struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, void *engine_config,
 			    char *err, size_t errlen);
@@ -88,7 +88,7 @@ int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED
 const char *machine_error(const struct machine *m);
 struct vcpu *machine_vcpu(struct machine *m); /* exact while stopped */
 struct mm_vm *machine_vm(struct machine *m);
-uint64_t machine_clock_ns(struct machine *m); /* VM time; stands still while stopped */
+uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */
 
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */

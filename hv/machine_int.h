@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The machine's inside, shared by hv/machine.c, run.c, state.c and views.c. */
+ * Private to hv: the machine's parts, shared by machine.c, run.c, state.c, save.c and views.c. */
 #ifndef HV_MACHINE_INT_H
 #define HV_MACHINE_INT_H
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 enum { BUS_KHZ = 66000 };
 
-/* What the controlling thread wants of the vCPU thread. */
+/* Command from the controlling thread to the vCPU thread. */
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
 
 struct machine {
@@ -27,7 +27,7 @@ struct machine {
 	struct msr_bank msr;
 	struct loader loader;
 	struct inbox inbox;
-	bool loaded; /* memory is no longer fresh */
+	bool loaded; /* an image has been loaded: memory is not all zero */
 
 	pthread_t thread;
 	bool have_thread;
@@ -45,16 +45,16 @@ struct machine {
 	uint64_t halts, halted_ns; /* HLT waits and the time in them */
 };
 
-/* One instruction without interrupts on the calling thread, while the vCPU's thread rests: a debugger's
- * steps come in long series, and each hand-over would cost two wake-ups. */
+/* Execute one instruction without interrupts on the calling thread while the vCPU thread waits. Debuggers
+ * step in long series, and each hand-over would cost two wake-ups. */
 struct machine_stop run_step_here(struct machine *m);
 /* The vCPU thread's main function. */
 void *run_thread(void *m);
-/* Put memory, devices and processor into the state before the first
- * instruction. vCPU thread, or before it exists. */
+/* Put memory, devices and processor into the state before the first instruction. Call on the vCPU thread,
+ * or before it exists. */
 bool machine_load(struct machine *m, char *err, size_t errlen);
 /* Platform callbacks for the engine. */
 struct platform run_platform(struct machine *m);
-/* Those of them that are called from translated code (platform.c). */
+/* The callbacks that translated code reaches (platform.c). */
 struct platform platform_callbacks(struct machine *m);
 #endif

@@ -137,7 +137,7 @@ bool mmio_remove(struct mmio_bus *b, const struct dev *d, unsigned region)
 
 /* ---- access ---- */
 
-/* The first miss in a page that follows one in another page. */
+/* Log the first miss in each page. */
 static void log_page(struct mmio_misses *m, gpa a, bool write)
 {
 	m->page = a >> PAGE_SHIFT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/msr.h. Memory types do nothing to a guest whose memory is the host's,
- * so MTRRs are storage; so are the chicken bits that kernels set by family
- * (SDM vol. 4; AMD PPR, MSR tables). GPR-only code (base/gpr.h). */
+ * See hv/msr.h. Memory types have no effect on a guest whose memory is the host's, so MTRRs are plain
+ * storage; so are the chicken bits that kernels set by processor family (SDM vol. 4; AMD PPR, MSR
+ * tables). GPR-only code (base/gpr.h). */
 #include "hv/msr.h"
 
 #include "base/gpr.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Model-specific registers that have no effect here: remembered or constant. */
+ * Model-specific registers that have no effect here: stored or constant. */
 #ifndef HV_MSR_H
 #define HV_MSR_H
 #include "base/types.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the machine offers the engine (struct platform): the callbacks, which are on the
- * way from translated code to a device. GPR-only code (base/gpr.h). */
+ * The callbacks that the machine offers the engine (struct platform): the path from translated code to
+ * a device. GPR-only code (base/gpr.h). */
 #include "hv/machine_int.h"
 
 static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)

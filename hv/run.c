@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The vCPU thread: takes commands, runs the engine, waits in HLT, and gives the
- * engine the platform's callbacks. Everything in here but the mailbox and the
- * command word belongs to this thread alone. */
+ * The vCPU thread: takes commands, runs the engine, and waits in HLT. Everything here except the inbox
+ * and the command word belongs to this thread alone. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,7 +17,8 @@ enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between deliveri
 
 /* ---- callbacks ---- */
 
-/* In icount mode input comes in at the run loop's own pace, not at a kick's. */
+/* In icount mode the run loop delivers input, at instruction counts of its choosing; a kick comes at any
+ * time. */
 static void plat_run_timers(void *ctx)
 {
 	struct machine *m = ctx;
@@ -28,14 +28,15 @@ static void plat_run_timers(void *ctx)
 	clock_run(&m->board.clock);
 }
 
-/* As at a stop; whoever looks finds that the machine runs. The guest's vector registers may be live. */
+/* Make the stop descriptor readable although the machine runs on. The guest's vector registers may be live.
+ */
 __attribute__((target("general-regs-only"))) static void plat_notify(void *ctx)
 {
 	struct machine *m = ctx;
 	uint64_t one = 1;
 
 	if (write(m->stop_fd, &one, sizeof(one)) < 0)
-		return; /* it is readable as it is */
+		return; /* already readable */
 }
 
 struct platform run_platform(struct machine *m)
@@ -76,7 +77,7 @@ static void drain(int fd)
 		;
 }
 
-/* Sleep until something outside happens or TIMEOUT ns passed (CLOCK_NEVER: no limit). */
+/* Sleep until a wake-up from another thread, or for TIMEOUT ns (CLOCK_NEVER: no limit). */
 static void nap(struct machine *m, uint64_t timeout)
 {
 	struct pollfd p = { .fd = m->wake_fd, .events = POLLIN };
@@ -87,8 +88,7 @@ static void nap(struct machine *m, uint64_t timeout)
 		drain(m->wake_fd);
 }
 
-/* The processor is halted and nothing wakes it yet. Timers matter only when an
- * interrupt could be taken. */
+/* Wait while the processor is halted. Timers matter only when an interrupt could be taken. */
 static void halt_wait(struct machine *m)
 {
 	struct vm_clock *c = &m->board.clock;
@@ -115,8 +115,8 @@ static void cpu_init_line(struct machine *m)
 	m->v->ops->state_changed(m->v);
 }
 
-/* The guest pulled RESET. With a BIOS, memory stays and the reset vector is
- * run; without one, a reset starts the image anew. True: go on. */
+/* The guest asserted RESET. With a BIOS, memory stays and execution continues at the reset vector; without
+ * one, the image is loaded again. Returns true to keep running. */
 static bool reset_event(struct machine *m, enum board_event ev, struct machine_stop *out)
 {
 	if (m->cfg.no_reboot && !(ev == EVENT_CPU_RESET && image_wants_bios(&m->cfg.image))) {
@@ -135,7 +135,7 @@ static bool reset_event(struct machine *m, enum board_event ev, struct machine_s
 	return false;
 }
 
-/* A device asked for the end or a reset. True: go on. */
+/* Handle a device's request to end or to reset. Returns true to keep running. */
 static bool board_events(struct machine *m, struct machine_stop *out)
 {
 	enum board_event ev = m->board.event;
@@ -155,13 +155,13 @@ static bool board_events(struct machine *m, struct machine_stop *out)
 	}
 }
 
-/* What an engine exit means. True: go on running. */
+/* Handle an engine exit. Returns true to keep running. */
 static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_stop *out)
 {
 	switch (e) {
 	case ENGINE_STOP:
 	case ENGINE_HALT:
-	case ENGINE_ICOUNT: /* the loop looks for itself */
+	case ENGINE_ICOUNT: /* the loop checks these itself */
 		return true;
 	case ENGINE_BREAK:
 		*out = stopped(m, MACHINE_STOPPED, STOP_BREAK);
@@ -185,7 +185,7 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 	}
 }
 
-/* Input, timers, device events, stop requests. True: go on. */
+/* Handle input, timers, device events and stop requests. Returns true to keep running. */
 static bool service(struct machine *m, struct machine_stop *out)
 {
 	inbox_deliver(&m->inbox, &m->board);
@@ -255,7 +255,7 @@ static struct machine_stop step(struct machine *m, bool with_irq)
 	return out;
 }
 
-/* Wait for a command: a short spin first, since single steps come in series. */
+/* Wait for a command; spin first, because single steps come in series. */
 static enum machine_cmd next_command(struct machine *m)
 {
 	uint64_t t0 = __rdtsc();
@@ -305,12 +305,12 @@ static void report(struct machine *m, struct machine_stop out)
 	atomic_store(&m->cmd, CMD_NONE);
 	atomic_store(&m->state, out.state);
 	if (write(m->stop_fd, &one, sizeof(one)) < 0)
-		LOG(dev, "stop event: %s", strerror(errno));
+		LOG(dev, "cannot signal the stop descriptor: %s", strerror(errno));
 	pthread_cond_broadcast(&m->done);
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Signals of the process go to other threads; the engine's own stay open. */
+/* Block the signals that other threads handle; the engine's own stay unblocked. */
 static void block_signals(void)
 {
 	static const int others[] = { SIGINT,  SIGTERM, SIGHUP,	 SIGQUIT, SIGWINCH, SIGCHLD,
@@ -332,7 +332,7 @@ void *run_thread(void *arg)
 	pthread_setname_np(pthread_self(), "vcpu");
 	prctl(PR_SET_TIMERSLACK, 1);
 	if (!clock_bind_thread(&m->board.clock))
-		LOG(dev, "no host timer: %s", strerror(errno));
+		LOG(dev, "cannot create a host timer: %s", strerror(errno));
 	while ((cmd = next_command(m)) != CMD_QUIT)
 		report(m, execute(m, cmd));
 	return NULL;

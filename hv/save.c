@@ -26,15 +26,15 @@ static bool fail(char *err, size_t errlen, const char *text)
 	return false;
 }
 
-/* A state file, with the hash of what went through it. */
+/* A state file, and the hash of all bytes read or written so far. */
 struct state_file {
 	FILE *f;
 	XXH3_state_t *hash;
 };
 
-/* ---- what a state must have been saved on ---- */
+/* ---- identity of the machine ---- */
 
-/* Things that are not state but must be alike: a loaded machine goes on with its own. */
+/* Properties that are not state but must match: a machine keeps its own when it loads a state. */
 static json_t *identity(const struct machine *m)
 {
 	bool icount = m->cfg.clock == CLOCK_ICOUNT;
@@ -194,7 +194,7 @@ static bool open_file(struct state_file *s, const char *path, const char *mode, 
 bool machine_save_state(struct machine *m, const char *path, char *err, size_t errlen)
 {
 	char *part =
-	    xasprintf("%s.part", path); /* an earlier state of that name stays until this one is whole */
+	    xasprintf("%s.part", path); /* an earlier file of that name stays until this one is complete */
 	struct state_file s;
 	bool ok = stopped(m, err, errlen) && open_file(&s, part, "we", err, errlen);
 
@@ -267,7 +267,7 @@ static bool check_memory(struct state_file *s, const struct machine *m, char *er
 	return true;
 }
 
-/* What translated code and the monitor's own XRSTOR rely on, beyond single fields. */
+/* Constraints between fields on which translated code and the monitor's own XRSTOR rely. */
 static bool cpu_possible(const struct cpu *c)
 {
 	const uint32_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
@@ -407,7 +407,7 @@ static void load_parts(struct machine *m, const json_t *top)
 	load_inbox(m, json_object_get(top, "inbox"));
 }
 
-/* Make page A hold WANT. A page that is right is left alone: it may be unpopulated. */
+/* Make page A hold WANT. A page with the right content is not written: it may be unpopulated. */
 static bool load_page(struct machine *m, gpa a, const uint8_t want[PAGE_SIZE])
 {
 	uint8_t now[PAGE_SIZE];
@@ -436,7 +436,8 @@ static bool load_memory(struct state_file *s, struct machine *m)
 	return true;
 }
 
-/* Translations, windows and the PAE directory pointers follow from registers and memory. */
+/* Drop or recompute state that is derived from registers and memory: translations, windows, PAE directory
+ * pointers. */
 static void derive(struct machine *m)
 {
 	struct cpu *c = &m->v->cpu;

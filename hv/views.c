@@ -79,7 +79,7 @@ static const struct view_col pci_cols[] = {
 	{ "device", "device", VAL_HEX, "", "device id" },
 	{ "class", "class", VAL_HEX, "", "class, subclass, interface" },
 	{ "command", "command", VAL_HEX, "", "command register" },
-	{ "name", "name", VAL_STR, "", "what it is" },
+	{ "name", "name", VAL_STR, "", "name of the function" },
 };
 
 static const struct view_col irq_cols[] = {
@@ -168,7 +168,7 @@ static const struct view_col range_cols[] = {
 	{ "type", "type", VAL_STR, "", "kind of memory" },
 };
 
-static void range_row(struct row_sink *s, uint64_t first, uint64_t len, const char *type)
+static void range_row(struct row_sink *s, gpa first, uint64_t len, const char *type)
 {
 	if (len)
 		s->row(s, (const struct value[]){ V_ADDR(first), V_ADDR(first + len - 1), V_UINT(len >> 10),
@@ -218,7 +218,7 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 
 static const struct view_col cpu_cols[] = {
 	{ "id", "cpu", VAL_UINT, "", "virtual processor" },
-	{ "engine", "engine", VAL_STR, "", "what executes it" },
+	{ "engine", "engine", VAL_STR, "", "the engine that executes it" },
 	{ "model", "model", VAL_STR, "", "CPUID model" },
 	{ "state", "state", VAL_STR, "", "running, halted, stopped, or how it ended" },
 	{ "cs", "cs", VAL_HEX, "", "code segment selector" },
@@ -274,7 +274,7 @@ static char printable(uint8_t c)
 	return c >= 0x20 && c < 0x7f ? (char)c : ' ';
 }
 
-/* The text screen, or where a picture is shown one line that says so. */
+/* The text screen; in a graphics mode one line that says so. */
 struct text_screen {
 	struct vga_text mode;
 	struct text_cell cell[TEXT_CELLS];
@@ -317,11 +317,11 @@ static void line_attributes(const struct text_screen *s, unsigned y, char out[2 
 }
 
 static const struct view_col screen_cols[] = {
-	{ "line", "line", VAL_UINT, "", "line on the screen, from 0; 25, or what the mode has" },
+	{ "line", "line", VAL_UINT, "", "line on the screen, from 0" },
 	{ "text", "text", VAL_STR, "", "characters; unprintable ones are spaces" },
 	{ "attributes", "attributes", VAL_STR, "",
 	  "of each character, two hex digits: background, foreground" },
-	{ "blinks", "blinks", VAL_BOOL, "", "backgrounds from 8 on blink instead of being bright" },
+	{ "blinks", "blinks", VAL_BOOL, "", "backgrounds 8 to 15 blink instead of being bright" },
 };
 
 static const char *screen_rows(void *owner, const char *arg, struct row_sink *s)
@@ -389,7 +389,7 @@ static const struct view views[] = {
 	  .vertical = true },
 	{ .name = "pci", .help = "PCI functions", COLUMNS(pci_cols), .rows = pci_view_rows },
 	{ .name = "mtree", .help = "guest-physical memory map", COLUMNS(range_cols), .rows = mtree_rows },
-	{ .name = "e820", .help = "memory map the guest is told", COLUMNS(range_cols), .rows = e820_rows },
+	{ .name = "e820", .help = "memory map that the guest gets", COLUMNS(range_cols), .rows = e820_rows },
 	{ .name = "ports", .help = "I/O ports and their use", COLUMNS(port_cols), .rows = port_rows },
 	{ .name = "mmio",
 	  .help = "memory ranges of devices and their use",

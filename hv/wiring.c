@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What devices ask of the board around them (hv/board.h): interrupt lines, the end,
- * A20, the debug console. GPR-only code (base/gpr.h). */
+ * Requests of devices to the board (hv/board.h): interrupt lines, power-off and reset, A20, the debug
+ * console. GPR-only code (base/gpr.h). */
 #include "base/log.h"
 #include "hv/board.h"
 

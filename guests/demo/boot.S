@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * From the Multiboot loader to the kernel's addresses: 4 MiB pages map physical
- * memory at 0 (for this code) and at KERNEL_BASE, then paging goes on. */
+ * memory at 0 (for this code) and at KERNEL_BASE, then paging is enabled. */
 #include "guests/demo/kernel.h"
 
 	.section .multiboot, "a"
@@ -10,7 +10,7 @@
 	.section .boot, "ax"
 	.globl start
 start:	cld
-	movl %eax, %esi			/* EBX stays the information structure */
+	movl %eax, %esi			/* EBX keeps the information structure */
 	movl $(kernel_dir - KERNEL_BASE), %edi
 	movl $0x83, %eax		/* present, writable, 4 MiB */
 	movl %eax, (%edi)
@@ -31,7 +31,7 @@ start:	cld
 	jmp *%eax
 
 	.text
-high:	movl $0, kernel_dir		/* the low mapping has served */
+high:	movl $0, kernel_dir		/* the low mapping is no longer needed */
 	movl %cr3, %eax
 	movl %eax, %cr3
 	movl $(boot_stack + STACK_SIZE), %esp

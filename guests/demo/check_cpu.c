@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Checks of the processor without paging in the leading part: exceptions, flags,
+ * Processor checks in which paging plays no part: exceptions, flags,
  * segments, old instructions, floating point, time. */
 #include "guests/demo/kernel.h"
 
@@ -53,7 +53,7 @@ static void do_ud(void *arg)
 static void do_lock_nop(void *arg)
 {
 	(void)arg;
-	asm volatile(".byte 0xf0, 0x90"); /* LOCK on a form that may not have it */
+	asm volatile(".byte 0xf0, 0x90"); /* LOCK on a form that does not allow it */
 }
 
 static void do_too_long(void *arg)
@@ -288,7 +288,7 @@ static u8 gs_read8(u32 off)
 	return v;
 }
 
-/* A caught fault leaves GS flat: load the segment again each time. */
+/* A caught fault leaves GS flat: reload the segment each time. */
 static void do_gs_read(void *off)
 {
 	asm volatile("movw %w0, %%gs" : : "r"(gs_sel));
@@ -373,7 +373,7 @@ static void use_gdt(const u64 *table, u32 bytes)
 	asm volatile("lgdt %0" : : "m"(d));
 }
 
-/* The same instruction again and again, by MOV and by POP. */
+/* Repeat one load, by MOV and by POP. */
 static u8 reloaded(bool pop, u32 off)
 {
 	u32 before, after;
@@ -387,10 +387,10 @@ static u8 reloaded(bool pop, u32 off)
 	return before == after ? gs_read8(off) : 0xff;
 }
 
-/* A selector that is loaded already, with everything behind it changing now and then. */
+/* Reload a selector that is already loaded, while its descriptor and table change now and then. */
 static const char *reloads(bool pop)
 {
-	u32 attr = (A_DATA | 1) | A_32 | A_PAGES; /* accessed: memory stays as it is written here */
+	u32 attr = (A_DATA | 1) | A_32 | A_PAGES; /* accessed: the processor need not write the descriptor */
 
 	for (u32 i = 0; i < 64; i++) {
 		gdt[SEL_TEST / 8] = descriptor((u32)buf + i / 8, 0xfffff, attr);
@@ -426,9 +426,9 @@ static const char *check_reloads(void)
 	return wrong;
 }
 
-/* ---- what was asked before ---- */
+/* ---- repeated queries ---- */
 
-/* One instruction of each: what it said before must not be what it says now. */
+/* One instruction at one place each, repeated after changes: an earlier result must not be returned again. */
 static u32 __attribute__((noinline)) cpuid_here(u32 leaf, u32 sub, u32 out[4])
 {
 	asm volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
@@ -705,7 +705,7 @@ static const char *check_timer(void)
 	}
 	if (ticks - start < 10)
 		return "no ticks";
-	return rdtsc() > t ? NULL : "time stands still";
+	return rdtsc() > t ? NULL : "the counter does not advance";
 }
 
 static const char *check_clock(void)

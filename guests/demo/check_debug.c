@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Checks of the debug registers (SDM vol. 3B 18.2): breakpoints on instructions are faults in front of them,
- * those on data traps behind. */
+ * Checks of the debug registers (SDM vol. 3B 18.2): instruction breakpoints are faults before the
+ * instruction, data breakpoints traps after it. */
 #include "guests/demo/kernel.h"
 
 enum { ON_CODE, ON_WRITE, ON_ACCESS = 3 };
@@ -13,7 +13,7 @@ static u32 read_dr6(void)
 	return v;
 }
 
-/* Breakpoint N at ADDRESS, of BYTES (1, 2 or 4), and no other; DR6 is cleared. */
+/* Set breakpoint N at ADDRESS, of BYTES (1, 2 or 4), and no other; clear DR6. */
 static void break_at(unsigned n, u32 address, u32 what, u32 bytes)
 {
 	u32 dr7 = 0x400 | 2u << 2 * n | what << (16 + 4 * n) | (bytes - 1) << (18 + 4 * n);
@@ -40,7 +40,7 @@ static void break_never(void)
 	asm volatile("movl %0, %%dr7; movl %0, %%dr6" : : "r"(0x400));
 }
 
-/* One #DB since BEFORE, by breakpoint N, with EIP at the frame. */
+/* Check for exactly one #DB since BEFORE, by breakpoint N, with EIP in the frame. */
 static bool broke(u32 before, unsigned n, u32 eip)
 {
 	return db_traps == before + 1 && db_frame.eip == eip && (read_dr6() & 0xe00f) == 1u << n;
@@ -125,7 +125,7 @@ static const char *check_data_breakpoints(void)
 	return sum ? NULL : "values";
 }
 
-/* With TF as well it is one #DB, and DR6 tells of both. */
+/* Together with TF there is one #DB, and DR6 shows both causes. */
 static const char *check_break_and_step(void)
 {
 	static volatile u32 cell;

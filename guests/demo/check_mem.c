@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Checks of paging, of accesses that cross pages, and of code that changes. */
+ * Checks of paging, of accesses that cross pages, and of self-modifying code. */
 #include "guests/demo/kernel.h"
 
 #define RW (PTE_P | PTE_W)
@@ -71,8 +71,8 @@ static const char *check_remap(void)
 	return NULL;
 }
 
-/* A global page whose entry, not flushed, became writable and not global: the write takes the new entry, and
- * what was taken goes with the next load of CR3. */
+/* A global page whose entry became writable and not global without a flush: the write uses the new entry,
+ * and the next load of CR3 flushes that translation, which is no longer global. */
 static const char *check_global(void)
 {
 	u32 f[2] = { frame_alloc(), frame_alloc() }, cr4 = read_cr4();
@@ -83,7 +83,7 @@ static const char *check_global(void)
 	test_map(5, f[0] | PTE_P | PTE_G);
 	(void)*at(T(5));
 	test_table[5] = f[0] | RW;
-	catch_fault(do_write, (void *)T(5)); /* the manual allows one fault by the old entry */
+	catch_fault(do_write, (void *)T(5)); /* the manual allows one fault through the old entry */
 	do_write((void *)T(5));
 	test_table[5] = f[1] | RW;
 	write_cr3(read_cr3());
@@ -162,7 +162,7 @@ static const char *check_large_pages(void)
 	return wrong;
 }
 
-/* The page directory as its own page table: entries seen through themselves. */
+/* The page directory as its own page table: entries accessed through themselves. */
 static const char *check_self_map(void)
 {
 	u32 slot = (TEST_PSE >> 22) + 1, window = slot << 22, f = frame_alloc();
@@ -274,8 +274,8 @@ static void do_repe_cmps(void *from)
 	asm volatile("repe cmpsl" : "+S"(from), "+D"(to), "+c"(n) : : "cc", "memory");
 }
 
-/* CMPS and MOVS access the source first, on any host and as often as they fault: a page fault names the
- * source while that is absent, and the source counts as accessed when the destination faults. */
+/* CMPS and MOVS access the source first on every host, after each fault again: the page fault names the
+ * source while it is absent, and the source is marked accessed when the destination faults. */
 static const char *check_source_first(void)
 {
 	u32 f = frame_alloc();
@@ -307,7 +307,7 @@ static const char *check_source_first(void)
 	return NULL;
 }
 
-/* ---- code that changes ---- */
+/* ---- self-modifying code ---- */
 
 static u32 call(u32 va)
 {
@@ -347,19 +347,19 @@ static const char *check_code_other_page(void)
 		*(u8 *)phys(g + 1) = (u8)i;
 		test_map(12, g | RW);
 		if (call(T(12)) != i)
-			return "mapped anew";
+			return "remapped";
 		frame_free(g);
 	}
 	return NULL;
 }
 
-/* PUSHA onto the code at hand: its topmost dword, EAX, becomes the immediate of the next instruction;
- * ECX, below, holds PUSHA itself and that instruction's opcode. */
+/* PUSHA onto its own code: the topmost dword, EAX, becomes the immediate of the next instruction; ECX,
+ * below it, holds PUSHA itself and that instruction's opcode. */
 static const char *code_under_pusha(void)
 {
 	static const u8 code[] = { 0x89, 0xe3,		     /* mov %esp, %ebx */
 				   0x89, 0xd4,		     /* mov %edx, %esp */
-				   0xeb, 40 };		     /* jmp to the rest, clear of what is pushed */
+				   0xeb, 40 };		     /* jmp to the rest, outside the pushed area */
 	static const u8 rest[] = { 0x60, 0xba, 0,   0, 0, 0, /* pusha; mov $0, %edx */
 				   0x89, 0xdc, 0xc3 };	     /* mov %ebx, %esp; ret */
 	u32 f = frame_alloc(), r, top = T(15) + 46 + 6;
@@ -416,7 +416,7 @@ static const char *check_code_across_pages(void)
 	return caught.eip == T(17) - 3 ? NULL : "address of the fault";
 }
 
-/* The same, reached from code in front of it on the first page: which has run that way before. */
+/* The same, reached from preceding code on the first page that has run this path before. */
 static const char *run_into_pages(void)
 {
 	static const u8 code[] = { 0x90, 0x90, 0x90, 0xb8, 1, 2, 3, 4, 0xc3 };
@@ -448,7 +448,7 @@ static const char *run_into_pages(void)
 	return wrong;
 }
 
-/* With global pages, too: the engine may link code across pages then. */
+/* Also with global pages: the engine may then link code across pages. */
 static const char *check_run_into_pages(void)
 {
 	u32 cr4 = read_cr4();
@@ -483,7 +483,7 @@ static u32 __attribute__((noinline)) load_here(u32 va)
 	return v;
 }
 
-/* One load reaches the screen, memory and an address where nothing is, in turn. */
+/* One load accesses the screen, memory and an address without device in turn. */
 static const char *check_device_remapped(void)
 {
 	volatile u32 *cell = (volatile u32 *)(KERNEL_BASE + 0xb8000) + 79;
@@ -530,7 +530,7 @@ static const char *check_device_memory(void)
 
 const struct check mem_checks[] = {
 	{ "page faults", check_page_faults },
-	{ "pages mapped anew", check_remap },
+	{ "pages remapped", check_remap },
 	{ "global pages", check_global },
 	{ "accessed and dirty bits", check_accessed_dirty },
 	{ "pages on demand", check_demand },

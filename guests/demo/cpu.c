@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Descriptor tables, interrupt controllers, the timer, and where traps go. */
+ * Descriptor tables, interrupt controllers, the timer, and trap dispatch. */
 #include "guests/demo/kernel.h"
 
 struct tss tss __attribute__((aligned(128)));
@@ -40,7 +40,7 @@ static void gdt_init(void)
 	asm volatile("ltr %w0" : : "r"(SEL_TSS));
 }
 
-/* Interrupt gates throughout; user code may use INT3, INTO, BOUND's vector and SYS_INT. */
+/* All are interrupt gates; user code may use INT3, INTO, BOUND's vector and SYS_INT. */
 static void idt_init(void)
 {
 	struct pseudo_desc d = { sizeof(idt) - 1, (u32)idt };
@@ -96,7 +96,7 @@ static void features_init(void)
 		wrmsr(0x175, (u32)&tss.esp0);
 		wrmsr(0x176, (u32)sysenter_entry);
 	}
-	if (d & 1 << 24) /* FXSR: and then SSE may be used */
+	if (d & 1 << 24) /* FXSR: SSE may be used */
 		write_cr4(read_cr4() | 0x600);
 	write_cr0((read_cr0() & ~4u) | 0x22); /* MP, NE, not EM */
 	asm volatile("fninit");
@@ -120,8 +120,8 @@ void panic(const char *why, const struct frame *f)
 	finish(0x3f);
 }
 
-/* ACPI S5: PM1a control is at 0x604 and the sleep type 0 on the machines we know (only
- * AML tells for sure). Switching off may take a moment. */
+/* ACPI S5: PM1a control is at 0x604 and the sleep type 0 on the machines we know (only AML is certain).
+ * Power-off may take a moment. */
 void power_off(void)
 {
 	outw(0x604, 0x2000);
@@ -149,7 +149,7 @@ static void fault(struct frame *f, u32 cr2)
 		panic("unexpected exception", f);
 }
 
-/* RF is set by now, or a breakpoint on code would break again for ever (on a machine that forgets it). */
+/* RF should be set by now; on a machine that lost it, a code breakpoint would trap again for ever. */
 static void db_trap(struct frame *f)
 {
 	db_traps++;

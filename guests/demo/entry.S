@@ -4,7 +4,7 @@
 #include "guests/demo/kernel.h"
 
 	.text
-	/* One stub a vector; those with a hardware error code push none. */
+	/* One stub for each vector; those with a hardware error code push none. */
 	.altmacro
 	.macro stub n
 stub_\n:
@@ -30,16 +30,16 @@ trap_stubs:
 	.endr
 
 	/* On the stack: vector, error code, EIP, CS, EFLAGS; and ESP, SS of a less privileged level. The
-	 * tables below lead debuggers through here to what was interrupted. */
+	 * tables below let debuggers unwind to the interrupted code. */
 	.cfi_sections .debug_frame
 	.cfi_startproc simple
 	.cfi_signal_frame
-	.cfi_def_cfa %esp, 20		/* behind EFLAGS */
+	.cfi_def_cfa %esp, 20		/* above EFLAGS */
 	.cfi_offset %eip, -12
 	.cfi_same_value %eax
 	.cfi_same_value %ecx
 	.cfi_same_value %edx
-	/* ESP: where the CFA is, or what is saved there when CS & 3 is not 0. With m = -(CS & 3 != 0):
+	/* ESP: the CFA, or the value saved there when CS & 3 is not 0. With m = -(CS & 3 != 0):
 	 * val_expression of (saved & m) | (CFA & ~m). */
 	.cfi_escape 0x16, 4, 21, 0x12, 0x12, 0x38, 0x1c, 0x94, 2, 0x33, 0x1a, 0x30, 0x2e, 0x1f, 0x16, 0x06, \
 		0x14, 0x1a, 0x16, 0x20, 0x15, 2, 0x1a, 0x21
@@ -94,8 +94,8 @@ trap_return:
 	iretl
 	.cfi_endproc
 
-	/* SYSENTER: ESP points at tss.esp0. User passes its ESP in ECX, where to return in EDX. In place of an error
-	 * code either entry tells which it is, and above that CS. */
+	/* SYSENTER: ESP points at tss.esp0. User mode passes its ESP in ECX and the return address in EDX.
+	 * In place of an error code each entry pushes its number, and above that CS. */
 	.macro fast_frame which
 	movl (%esp), %esp
 	pushl $SEL_UDATA
@@ -216,8 +216,8 @@ switch_context:
 	popl %ebp
 	ret
 
-	/* Called far through a 16-bit code segment whose base is code16. AX and CX in
-	 * and out; the caller's frame is a 32-bit one. */
+	/* Called far through a 16-bit code segment whose base is code16. AX and CX are input and output;
+	 * the caller's frame is 32-bit. */
 	.globl code16, code16_end
 	.code16
 code16:	addw %cx, %ax

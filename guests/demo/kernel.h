@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The embedded guest's kernel: a 32-bit Multiboot kernel whose only purpose is to
- * use the processor the way kernels do and to check that the result is what
- * the manual says. One header, because it is one small program.
+ * use the processor as kernels do and to check the results against the manual.
+ * One header, because it is one small program.
  *
  * Linear address space: 0xC0000000 maps physical memory from 0 in 4 MiB pages;
- * TEST_BASE is one page table for experiments; below 0xC0000000 are processes. */
+ * TEST_BASE is one page table for experiments; processes are below 0xC0000000. */
 #ifndef DEMO_KERNEL_H
 #define DEMO_KERNEL_H
 
 #define KERNEL_BASE 0xc0000000
 #define TEST_BASE 0xfa000000   /* 4 MiB of 4 KiB pages for the checks */
-#define TEST_DEMAND 0xfa100000 /* kernel pages that appear when touched */
+#define TEST_DEMAND 0xfa100000 /* kernel pages mapped on first access */
 #define TEST_DEMAND_END 0xfa200000
 #define TEST_PSE 0xfa400000 /* the 4 MiB slot above, for large pages */
 #define USER_TEXT 0x00400000
@@ -29,7 +29,7 @@
 #define SEL_CODE16 0x38
 #define SEL_LDT 0x40
 #define SEL_LDT_CODE 0x07 /* LDT entry 0, RPL 3 means nothing here: DPL 3 */
-#define SEL_TWIN 0x48	  /* SEL_KCODE to SEL_UDATA once more */
+#define SEL_TWIN 0x48	  /* copies of SEL_KCODE to SEL_UDATA */
 #define GDT_ENTRIES 13
 
 #define PTE_P 1u
@@ -44,7 +44,7 @@
 #define SYS_INT 0x80
 #define SYS_GETPID 1
 #define SYS_WRITE 2	/* EBX text, ESI length */
-#define SYS_PREEMPTED 3 /* how often this process was preempted */
+#define SYS_PREEMPTED 3 /* number of preemptions of this process */
 #define SYS_EXIT 4	/* EBX status */
 #define SYS_YIELD 5
 
@@ -59,8 +59,8 @@ typedef _Bool bool;
 #define false 0
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* What the trap entry pushes (entry.S). ESP and SS exist when the trap came from
- * another privilege level; the v86 segments when it came from virtual-8086 mode. */
+/* The frame that the trap entry pushes (entry.S). ESP and SS are present when the trap came from another
+ * privilege level, the v86 segments when it came from virtual-8086 mode. */
 struct frame {
 	u32 edi, esi, ebp, unused, ebx, edx, ecx, eax;
 	u32 gs, fs, es, ds;
@@ -86,19 +86,19 @@ struct multiboot {
 	u32 flags, mem_lower, mem_upper, boot_device, cmdline;
 };
 
-/* A check returns NULL when it passed, else what was wrong. */
+/* A check returns NULL on success, else the name of the failed part. */
 struct check {
 	const char *name;
 	const char *(*run)(void);
 };
 extern const struct check cpu_checks[], debug_checks[], mem_checks[], task_checks[];
-extern const struct check limit_checks[]; /* apart, because some emulators have no segment limits */
+extern const struct check limit_checks[]; /* separate, because some emulators do not check segment limits */
 extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count,
     limit_check_count;
 
 /* lib.c: serial and VGA output, strings */
 void console_init(void);
-void console_serial_only(void); /* the screen's memory has other uses from now on */
+void console_serial_only(void); /* stop writing to the screen: its memory has other uses from now on */
 void putch(char c);
 void print(const char *fmt, ...); /* %s %d %u %x, %08x */
 void console_color(u8 attr);
@@ -107,22 +107,22 @@ void *memcpy(void *d, const void *s, u32 n);
 int memcmp(const void *a, const void *b, u32 n);
 bool has_word(const char *line, const char *word);
 extern char cmdline[256];
-void keep_cmdline(u32 info); /* copied: the loader's may lie in memory we hand out */
+void keep_cmdline(u32 info); /* copied, because the loader's may be in memory that we hand out */
 u32 mem_top(u32 info);	     /* end of memory; INFO is the physical address of struct multiboot */
 
 /* cpu.c: descriptor tables, interrupt controllers, timer, traps */
 extern struct tss tss;
 extern u64 gdt[GDT_ENTRIES], ldt[2];
 extern volatile u32 ticks;
-extern volatile u32 db_traps; /* #DB taken, */
-extern struct frame db_frame; /* and where the last was */
+extern volatile u32 db_traps; /* #DB taken */
+extern struct frame db_frame; /* frame of the last #DB */
 extern volatile u32 bp_traps; /* INT3 and INTO traps taken */
 extern u32 features_edx;      /* CPUID.1:EDX, 0 without CPUID */
 extern bool have_sysenter;
 void cpu_init(void);
 u64 descriptor(u32 base, u32 limit, u32 attr); /* attr: access byte, G and D in bits 12..15 */
 void panic(const char *why, const struct frame *f);
-void power_off(void); /* returns when that did not work */
+void power_off(void); /* returns on failure */
 void trap(struct frame *f);
 #define A_CODE 0x9a
 #define A_DATA 0x92
@@ -131,7 +131,7 @@ void trap(struct frame *f);
 #define A_32 0x4000
 #define A_PAGES 0x8000
 
-/* entry.S: run fn(arg); 0 when it came back, 1 when it faulted: then `caught` says how. */
+/* entry.S: run fn(arg); 0 when it returned, 1 when it faulted: `caught` has the fault. */
 extern struct frame caught;
 extern u32 caught_cr2;
 extern volatile u32 catch_active;
@@ -157,7 +157,7 @@ static inline u32 phys_of(const void *p)
 {
 	return (u32)p - KERNEL_BASE;
 }
-u32 space_new(void); /* page directory with the kernel's half */
+u32 space_new(void); /* page directory with the kernel's half filled in */
 void space_map(u32 dir, u32 va, u32 pa, u32 flags);
 void test_map(unsigned page, u32 pte);		 /* entry PAGE of the test table, with INVLPG */
 bool page_fault(const struct frame *f, u32 cr2); /* true: resolved */

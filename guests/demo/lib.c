@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Output on COM1 and on the VGA text screen at once, the few string functions, and what
- * the loader said. */
+ * Output on COM1 and on the VGA text screen at once, a few string functions, and the loader's
+ * information. */
 #include "guests/demo/kernel.h"
 
 #define COM1 0x3f8

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs the checks, says PASS or FAIL for each, and ends the machine.
+ * Runs the checks, prints PASS or FAIL for each, and ends the machine.
  *
  * Words of the command line:
  *   exit=debug     (default) end by writing the number of failures to port 0xf4
- *   exit=poweroff  switch off through ACPI when all is well
- *   nolimits       leave out what needs segment limits
- *   loop           run the checks for ever (something to watch) */
+ *   exit=poweroff  power off through ACPI when all checks pass
+ *   nolimits       skip the checks of segment limits
+ *   loop           run the checks for ever */
 #include "guests/demo/kernel.h"
 
 static unsigned passed, failed;

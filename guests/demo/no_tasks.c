@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * In place of task.c, for guests without processes: what cpu.c hands on there never comes. */
+ * Replaces task.c in guests without processes: cpu.c never calls these. */
 #include "guests/demo/kernel.h"
 
 bool task_trap(struct frame *f)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Page frames, address spaces, and pages that appear when touched. */
+ * Page frames, address spaces, and pages mapped on first access. */
 #include "guests/demo/kernel.h"
 
 extern char kernel_end[];

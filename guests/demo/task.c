@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Processes: each an address space, a kernel stack and a lazily switched floating
- * point state. The boot thread is the idle task: it runs whoever can run. */
+ * Processes: each has an address space, a kernel stack and lazily switched floating-point state. The
+ * boot thread is the idle task, which runs any process that can run. */
 #include "guests/demo/kernel.h"
 
 extern u8 user_image[], user_image_end[];
@@ -18,7 +18,7 @@ struct task {
 
 static struct task tasks[2], *current, *fpu_owner;
 static u32 idle_esp, idle_cr3;
-static u32 fast_entry = SEL_KCODE << 16 | 1; /* where SYSENTER leads: CS, and which entry */
+static u32 fast_entry = SEL_KCODE << 16 | 1; /* target of SYSENTER: CS, and which entry */
 static u8 stacks[2][STACK_SIZE] __attribute__((aligned(16)));
 
 static bool fxsr(void)
@@ -26,7 +26,7 @@ static bool fxsr(void)
 	return features_edx & 1 << 24;
 }
 
-/* The first switch to a task returns into trap_return with this frame. */
+/* The first switch to a task returns to trap_return with this frame. */
 static void start_frame(struct task *t, u32 flags)
 {
 	struct frame *f = (struct frame *)(t->stack + STACK_SIZE - __builtin_offsetof(struct frame, v86_es));
@@ -46,7 +46,7 @@ static void start_frame(struct task *t, u32 flags)
 	t->esp = (u32)sp;
 }
 
-/* Text is shared and read-only, the rest of the image is the same pages copied. */
+/* Text is shared and read-only; the rest of the image is copied. */
 static void task_new(struct task *t, u32 id)
 {
 	u8 *stack = stacks[t - tasks];
@@ -163,8 +163,7 @@ static void sys_write(const char *s, u32 n)
 		putch(*s);
 }
 
-/* SYSENTER leads to one entry or the other, by one code segment or the other, in turn; the frame's error code
- * says which it was. */
+/* SYSENTER alternates between two entries and two code segments; the frame's error code tells which. */
 static void fast_turn(void)
 {
 	fast_entry ^= fast_entry & 1 ? 3 : 3 | (SEL_KCODE ^ SEL_TWIN) << 16;
@@ -185,7 +184,7 @@ static u32 get_id(const struct frame *f)
 
 void task_syscall(struct frame *f)
 {
-	if (!current) { /* the kernel's own checks use the gate too */
+	if (!current) { /* the kernel's own checks also use the gate */
 		f->eax = 0;
 		return;
 	}
@@ -210,7 +209,7 @@ void task_syscall(struct frame *f)
 	}
 }
 
-/* Run both tasks to their ends. */
+/* Run both tasks until they end. */
 static void run_tasks(void)
 {
 	u32 esp0 = tss.esp0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the processes run: linked at USER_TEXT, seeing nothing of the kernel but its
- * system calls. EAX holds the program's number on entry, EBX whether SYSENTER
- * may be used. Its exit status is a set of bits, one for each thing that went wrong. */
+ * The processes' program, linked at USER_TEXT; it uses nothing of the kernel but system calls. EAX
+ * holds the program's number on entry, EBX whether SYSENTER may be used. Its exit status is a set of
+ * bits, one for each failure. */
 #include "guests/demo/kernel.h"
 
 enum { BAD_ISOLATION = 1, BAD_X87 = 2, BAD_SSE = 4, BAD_INT = 8, BAD_SYSENTER = 16, BAD_STACK = 32 };
@@ -14,7 +14,7 @@ static u32 sys(u32 nr, u32 a, u32 b)
 	return nr;
 }
 
-/* CS: what SYSEXIT makes it. */
+/* CS as SYSEXIT sets it. */
 static u32 sys_fast(u32 nr, u16 *cs)
 {
 	asm volatile("pushl %%ebp; movl %%esp, %%ecx; movl $1f, %%edx; sysenter\n1: popl %%ebp; movw %%cs, %1"
@@ -41,7 +41,7 @@ static u32 deep(u32 n)
 	return n ? deep(n - 1) + (room[n % 250] == n) : 0;
 }
 
-/* Both register files must survive being preempted: N additions whose results are exact. */
+/* Both register files must survive preemption: N additions with exact results. */
 static u32 float_work(u32 id, u32 n, bool sse)
 {
 	u32 pattern[4] = { id, 2 * id, 3 * id, 4 * id };
@@ -101,7 +101,7 @@ static u32 worker(u32 id, u32 flags)
 	return bad;
 }
 
-/* Programs that must be stopped by the kernel. */
+/* Programs that the kernel must stop. */
 static void rogue(u32 id)
 {
 	switch (id) {

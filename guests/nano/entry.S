@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The shortest handlers that do: what is measured is the way in and out, not what a
- * kernel does in between. And the way to user mode and back. */
+ * Handlers as short as possible, because entry and exit are measured, not a kernel's work in between;
+ * and the switch to user mode and back. */
 #include "guests/demo/kernel.h"
 #include "guests/nano/system.h"
 
 	.text
 	.globl nano_iret, nano_skip, nano_fault_skip, nano_fault_fill, nano_tick, nano_sysexit
-nano_skip:				/* over an instruction of two bytes */
+nano_skip:				/* skip a two-byte instruction */
 	addl $2, (%esp)
 nano_iret:
 	iretl
@@ -25,7 +25,7 @@ nano_tick:
 	outb %al, $0x20
 	popl %eax
 	iretl
-nano_sysexit:				/* user mode passed EDX and ECX */
+nano_sysexit:				/* user mode has set EDX and ECX */
 	sysexit
 
 	/* nano_user(entry, n): user code at ENTRY runs with EDI = n until INT LEAVE_INT. */

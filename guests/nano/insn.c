@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Items that any privilege level may run. */
+ * Items for any privilege level. */
 #include "guests/nano/nano.h"
 
 static u8 *code;

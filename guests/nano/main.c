@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * bench-nano: the demo guest's processor set-up under a kernel that only measures.
+ * bench-nano: the demo guest's processor set-up with a kernel that only measures.
  *
  * Words of the command line:
  *   ITEM       measure this item (repeatable; default all)
- *   rounds=N   minimum and median of so many rounds (15)
+ *   rounds=N   minimum and median of N rounds (15)
  * Prints "name minimum median", cycles with one decimal, and switches off. */
 #include "guests/demo/kernel.h"
 #include "guests/nano/system.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * How an item is measured: its loop is made long enough to make reading the counter
- * cheap beside it, the time of the empty loop is subtracted, and the rounds are sorted.
- * Sizes are found twice, because an engine that learns makes the first rounds slower. */
+ * How an item is measured: its loop is made long enough that reading the counter costs little in
+ * comparison, the time of the empty loop is subtracted, and the rounds are sorted. Loop counts are
+ * determined twice, because an adaptive engine makes the first rounds slower. */
 #include "guests/nano/nano.h"
 
 #define BATCH 2000000 /* cycles that a round should take */
@@ -14,7 +14,7 @@ void nano_loop(u32 n)
 	asm volatile(".balign 16\n1: decl %0\njnz 1b" : "+D"(n) : : "cc");
 }
 
-/* What follows KEY in LINE, where KEY begins a word; NULL when it begins none. */
+/* The text after KEY in LINE, where KEY begins a word; NULL when it begins none. */
 static const char *after(const char *line, const char *key)
 {
 	while (*line) {
@@ -92,7 +92,7 @@ static u64 timed(void (*run)(u32 n), u32 n)
 	return nano_tsc() - start;
 }
 
-/* How many times round the loop fill a batch, beginning with N. */
+/* Number of iterations that fill a batch, starting from N. */
 static u32 size(void (*run)(u32 n), u32 n)
 {
 	u64 t;
@@ -135,7 +135,7 @@ static void loop_rounds(const struct nano_item *it, u32 *v, u32 rounds)
 
 static void sample_rounds(const struct nano_item *it, u32 *v, u32 rounds)
 {
-	it->sample(); /* the first one warms up */
+	it->sample(); /* the first one is warm-up */
 	for (u32 i = 0; i < rounds; i++)
 		v[i] = it->sample() * 10;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Nanobenchmarks: what one instruction or one event costs, in cycles of the time-stamp
- * counter. measure.c and insn.c are for any privilege level, so a program on the host
- * measures with the same code (bench/nano-native.c); system.c needs a kernel around it. */
+ * Nanobenchmarks: the cost of one instruction or one event, in cycles of the time-stamp counter.
+ * measure.c and insn.c are for any privilege level, so a program on the host measures with the same
+ * code (bench/nano-native.c); system.c needs a kernel. */
 #ifndef NANO_NANO_H
 #define NANO_NANO_H
 
@@ -12,24 +12,24 @@ typedef _Bool bool;
 
 struct nano_item {
 	const char *name;
-	void (*run)(u32 n); /* N > 0 times round a loop with `ops` operations in it */
+	void (*run)(u32 n); /* N > 0 iterations of a loop with `ops` operations in it */
 	u32 ops;
 	void (*base)(u32 n);   /* the same without the operations; NULL: nano_loop */
 	bool (*prepare)(void); /* or NULL; false: this processor does not have it */
 	void (*release)(void); /* or NULL */
 	u32 (*sample)(void);   /* instead of run: one sample in cycles, 0 when there was none */
-	bool stand_in;	       /* not the operation itself, but what comes closest to it here */
+	bool stand_in;	       /* a stand-in: the closest available operation */
 };
 
 extern const struct nano_item nano_insn_items[];
 extern const u32 nano_insn_count;
 
-/* Measure the items that LINE names, all when it names none; "rounds=N" takes the minimum
- * and the median of so many rounds. Prints "name minimum median", "~" behind a stand-in. */
+/* Measure the items that LINE names, all when it names none; "rounds=N" takes the minimum and the median
+ * of N rounds. Prints "name minimum median", followed by "~" for a stand-in. */
 void nano_measure(const struct nano_item *const tables[], const u32 counts[], u32 ntables, const char *line);
 void nano_loop(u32 n);
 
-/* Each side has its own of these. */
+/* Guest and host program have their own versions of these. */
 void nano_put(const char *text);
 void *nano_code_page(void); /* a page that may be written and executed; nothing else is in it */
 

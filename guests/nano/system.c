@@ -94,7 +94,7 @@ static bool map_pages(void)
 	return true;
 }
 
-/* ---- what is run ---- */
+/* ---- operations ---- */
 
 static void run_user_loop(u32 n)
 {
@@ -137,7 +137,7 @@ NANO_RUN(run_pte_use,
 NANO_RUN(run_device_read, "movl (%%ebx), %%eax", 0, test_va(PAGE_DEVICE), 0, 0)
 NANO_RUN(run_device_write, "movl %%eax, (%%ebx)", 0, test_va(PAGE_DEVICE), 0, 0)
 
-/* How long one timer interrupt holds up a program that reads the clock all the time. The
+/* Delay that one timer interrupt causes in a program that reads the clock continuously. The
  * interrupt may come between reading `ticks` and the clock, so its gap may be the one before. */
 static u32 timer_gap(void)
 {

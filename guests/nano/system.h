@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Between the kernel's items and its handlers. */
+ * Interface between the kernel's items and its handlers. */
 #ifndef NANO_SYSTEM_H
 #define NANO_SYSTEM_H
 
 #define SYSCALL_INT 0x80
 #define KERNEL_INT 0x81 /* from the kernel to itself */
-#define LEAVE_INT 0x82	/* user mode has done its work */
+#define LEAVE_INT 0x82	/* user mode is finished */
 
 #ifndef __ASSEMBLER__
 #include "guests/nano/nano.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The fixed instructions for kernel mode, the way into code that is tested and out of it, and
- * the way into PAE paging. */
+ * The fixed instructions for kernel mode, entry to and exit from tested code, and the switch to PAE
+ * paging. */
 #include "guests/stress/stress.h"
 
 	.text
@@ -10,7 +10,7 @@ kstubs:
 #include "guests/stress/stubs.inc"
 kstubs_end:
 
-	/* Vectors as in stress_stubs; all but the fault push an error code of their own. */
+	/* Vectors as in stress_stubs; all except the fault push an error code of their own. */
 	.macro entry vector, code=1
 	.if \code
 	pushl $0
@@ -54,7 +54,7 @@ stress_entry:
 	addl $8, %esp
 	iretl
 
-	/* run_guest(regs, user): comes back by run_leave. struct regs: 8 registers, EIP, EFLAGS. */
+	/* run_guest(regs, user): returns through run_leave. struct regs: 8 registers, EIP, EFLAGS. */
 	.globl run_guest, run_leave
 run_guest:
 	pushl %ebp
@@ -97,7 +97,7 @@ run_leave:
 	popl %ebp
 	ret
 
-	/* enter_pae(pdpt): the tables map this code at its physical address too, now and then. */
+	/* enter_pae(pdpt): both tables also map this code at its physical address. */
 	.globl enter_pae
 enter_pae:
 	movl 4(%esp), %edx
@@ -124,7 +124,7 @@ enter_pae:
 run_low:
 	.skip 12288			/* handlers' share of the stack */
 	.globl kstack
-kstack:					/* tested code's share, known to the model */
+kstack:					/* tested code's share, which the model covers */
 	.skip 4096
 run_esp:
 	.skip 4

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Code: random functions written into pages of the pool, and the choice of what is run with
- * which registers. Functions load and store anywhere, change their own numbers and each
- * other's, call, loop, ask the kernel for a change (SERVICE_INT), and end with END_INT. A
- * function that the model finds OPEN too often is forgotten. */
+ * Code generation: random functions written into pages of the pool, and the choice of function and
+ * registers for each run. Functions load and store anywhere, change their own numbers and each
+ * other's, call, loop, ask the kernel for a change (SERVICE_INT), and end with END_INT. A function
+ * that the model finds OPEN too often is dropped. */
 #include "guests/stress/stress.h"
 
 enum { MAX_CODE = 460, MAX_CONSTS = 8, NFUNCTIONS = 48, PATIENCE = 6 };
@@ -16,13 +16,13 @@ struct function {
 };
 static struct function functions[NFUNCTIONS];
 
-/* What is being written. */
+/* The function being written. */
 static struct {
 	u8 b[MAX_CODE + 64];
 	u32 n, va;
 	struct function *f;
 	u32 nfixes;
-	u16 fixes[8]; /* offsets of addresses that shall become those of numbers */
+	u16 fixes[8]; /* offsets of addresses to be replaced by those of numbers */
 } g;
 
 static void e8(u32 v)
@@ -201,7 +201,7 @@ static void g_push(void)
 		e8(0x58 + any_reg());
 }
 
-/* A store into a number of this very function. */
+/* A store into a number of this function itself. */
 static void g_own_number(void)
 {
 	if (g.nfixes == LEN(g.fixes))
@@ -361,7 +361,7 @@ static void resolve(void)
 	}
 }
 
-/* Into the pages where the code goes, whatever their rights. */
+/* Write into the pages that hold the code, regardless of rights. */
 static bool place_code(void)
 {
 	for (u32 i = 0; i < g.n; i++) {
@@ -424,7 +424,7 @@ void gen_function(void)
 	counts.functions += f->used;
 }
 
-/* A number in the code of some function, if that is where it was written. */
+/* A number in the code of some function, if it is still where it was written. */
 bool gen_constant(struct place *at)
 {
 	const struct function *f = &functions[below(NFUNCTIONS)];
@@ -468,7 +468,7 @@ void gen_run(void)
 	}
 }
 
-/* What the fixed instructions of stubs.h take: places in EBX, ESI, EDI; what ECX counts. */
+/* Operands of the fixed instructions of stubs.h: addresses in EBX, ESI, EDI; a count in ECX. */
 enum { IN_BX = 1, IN_SI = 2, IN_DI = 4, WR_BX = 8, WR_DI = 16, COUNT = 32, STRIDE = 64, CODE = 128 };
 static const u8 stub_inputs[] = {
 	IN_BX,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The model's processor: the subset of the instruction set that gen.c and stubs.h use, after
- * the manual's volume 2. What it does not know is OPEN, which is also what garbage is. */
+ * the manual's volume 2. Instructions it does not know, including garbage, are OPEN. */
 #include "guests/stress/stress.h"
 
 struct regs cpu;
 bool cpu_user;
 u32 cpu_undef;
 
-/* The instruction at work. */
+/* The current instruction. */
 static struct {
 	u32 size; /* of operands: 2 or 4 */
 	u8 rep;	  /* F2, F3 or 0 */
@@ -226,7 +226,7 @@ static enum outcome rm_put(u32 n, u32 v)
 	return OK;
 }
 
-/* Before a read-modify-write: both rights, without the accesses. */
+/* Before a read-modify-write: check both rights without accessing. */
 static enum outcome rm_both(u32 n)
 {
 	struct span s = { 0 };
@@ -284,8 +284,8 @@ static enum outcome either_first(u32 n, bool write)
 	return si == FAULT ? si : di;
 }
 
-/* A REP MOVS onto what it will read, by another address: processors that move many bytes at
- * once look at linear addresses only. */
+/* A REP MOVS that overwrites its own source through another address: processors that move many bytes at
+ * once compare linear addresses only. */
 static bool overlaps_unseen(u32 n)
 {
 	struct place from, to;
@@ -335,7 +335,7 @@ static enum outcome string_once(u32 op, u32 n)
 	return OK;
 }
 
-/* A processor may look ahead to where a REP would go, but not mark it as written. */
+/* A processor may prefetch translations that a REP will need, but not mark pages as written. */
 static void not_reached(u32 op, u32 n)
 {
 	unsigned how = cpu_user ? AC_USER : 0;
@@ -621,7 +621,7 @@ static enum outcome pop_rm(void)
 	cpu.r[ESP] += 4; /* an address with ESP uses the new one */
 	o = modrm();
 	cpu.r[ESP] = esp;
-	if (o != OK || in.reg) /* 8F with another register is something else, or nothing */
+	if (o != OK || in.reg) /* 8F with another register field is another instruction, or undefined */
 		return o != OK ? o : OPEN;
 	TRY(rd(esp, 4, &v));
 	cpu.r[ESP] = esp + 4;
@@ -739,7 +739,7 @@ static enum outcome execute(u32 op, u32 *vector)
 	}
 }
 
-/* LOCK goes with read-modify-writes only. */
+/* LOCK is allowed with read-modify-writes only. */
 static bool may_lock(u32 op)
 {
 	if (op < 0x40)
@@ -790,7 +790,7 @@ static enum outcome decode(u32 *vector)
 	return in.lock && !lock_fits(op) ? OPEN : o;
 }
 
-/* One instruction. A REP that faults keeps what it has done. */
+/* Execute one instruction. A REP that faults keeps its progress. */
 enum outcome step(u32 *vector)
 {
 	struct regs before = cpu;
@@ -800,7 +800,7 @@ enum outcome step(u32 *vector)
 	instruction_begins();
 	o = decode(vector);
 	commit(o != FAULT);
-	/* and in kernel mode interrupts need a stack */
+	/* in kernel mode interrupts need a stack */
 	if (read_what_it_marked() || (!cpu_user && cpu.r[ESP] - (u32)kstack - 2048 > 2048))
 		return OPEN;
 	if (o != FAULT)

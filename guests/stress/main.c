@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The stress guest's driver: chooses at random, reports, ends the machine through debug-exit.
+ * The stress guest's driver: makes random choices, reports, and ends the machine through debug-exit.
  *
  * Words of the command line:
- *   seed=N     what is chosen (1)
- *   seconds=N  for how long, by the machine's clock (10)
- *   rounds=N   instead: so many rounds
+ *   seed=N     seed of the random choices (1)
+ *   seconds=N  duration by the machine's clock (10)
+ *   rounds=N   number of rounds instead of a duration
  *   pae        PAE paging
  *   quiet      no progress lines
- *   check=N    from round N on look at all pages after every run
+ *   check=N    from round N on compare all pages after every run
  *   trace=N    print runs and changes from round N on
  * Writes 0 to port 0xf4 at the end, or 1 at the first divergence, after a line that names it. */
 #include "guests/stress/stress.h"
@@ -62,7 +62,7 @@ static u32 word_number(const char *key, u32 otherwise)
 	return otherwise;
 }
 
-/* Seconds of the machine's clock that went by since the last call (less than a minute). */
+/* Seconds of the machine's clock since the last call (less than a minute). */
 static u32 seconds_passed(void)
 {
 	static u32 last = 60;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The model's memory: what each page should hold, the page walk over it, accessed and
- * dirty bits, and which translations a TLB may still hold. All changes between
- * model_begin and model_undo can be taken back. */
+ * The model's memory: the expected content of each page, the page walk over it, accessed and dirty
+ * bits, and the translations that a TLB may still hold. All changes between model_begin and model_undo
+ * can be taken back. */
 #include "guests/stress/stress.h"
 
 u8 mem[NFRAMES][4096], may[NFRAMES][4096], role[NPOOL];
@@ -9,7 +9,7 @@ struct state st;
 struct fault fault;
 struct span fetching;
 
-/* Entries used by the instruction at work, and the bits that belong set in them. */
+/* Entries used by the current instruction, and the bits it sets in them. */
 static struct {
 	u16 frame, off;
 	u8 bits;
@@ -18,7 +18,7 @@ static struct {
 static u32 nused;
 static bool looking_ahead;
 
-/* ---- changes and how to take them back ---- */
+/* ---- changes and undoing them ---- */
 
 struct change {
 	u32 at;
@@ -113,7 +113,7 @@ void mark_dir(u32 frame)
 			may[frame][i] = PTE_A | PTE_D;
 }
 
-/* Take over what the processor chose for bits that were open. */
+/* Adopt the processor's choice of bits that were open. */
 void may_settle(u32 frame, const u8 *real)
 {
 	for (u32 i = 0; i < 4096; i += 4)
@@ -253,7 +253,7 @@ bool read_what_it_marked(void)
 	return false;
 }
 
-/* The page of VA, wherever it is, may be marked as accessed, or not. */
+/* The page of VA may be marked as accessed, or not. */
 void look_ahead(u32 va, unsigned how)
 {
 	struct fault f = fault;
@@ -302,7 +302,7 @@ static enum outcome denied(u32 va, u32 err, unsigned how)
 	return FAULT;
 }
 
-/* Addresses that are not under test: stacks and the fixed instructions. */
+/* Addresses outside the test: stacks and the fixed instructions. */
 static bool fixed_place(u32 va, unsigned how, struct place *at, enum outcome *o)
 {
 	bool user = how & AC_USER, write = how & AC_WRITE;
@@ -387,7 +387,7 @@ enum outcome translate(u32 va, unsigned how, struct place *at)
 	return f < 0 ? OPEN : OK;
 }
 
-/* All of [VA, VA + N): both pages must be in order before anything happens. */
+/* All of [VA, VA + N): both pages are checked before any access. */
 enum outcome reach(u32 va, u32 n, unsigned how, struct span *s)
 {
 	u32 head = 4096 - (va & 0xfff);
@@ -408,7 +408,7 @@ enum outcome reach(u32 va, u32 n, unsigned how, struct span *s)
 	return first == FAULT ? first : second;
 }
 
-/* Onto V; false: some of it is open. */
+/* Add to V; false: some of it is open. */
 static bool load_part(struct place p, u32 n, u8 *v)
 {
 	extern u8 user_image[];
@@ -432,7 +432,7 @@ enum outcome load(const struct span *s, u8 *v)
 	return load_part(s->at[0], s->n[0], v) && load_part(s->at[1], s->n[1], v + s->n[0]) ? OK : OPEN;
 }
 
-/* ---- stores, and what they make stale ---- */
+/* ---- stores, and translations that become stale ---- */
 
 static bool add_stale(u32 va, bool global)
 {
@@ -478,7 +478,7 @@ static enum outcome store_entry_check(u32 frame, u32 off, u32 old, u32 open, u32
 	return entry_changed(frame, off, old, open, now) ? OK : OPEN;
 }
 
-/* Does it change the instruction that does it? */
+/* Does it change the storing instruction itself? */
 static bool onto_itself(struct place p, u32 n)
 {
 	for (unsigned i = 0; i < 2; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What happens to the pages: they become directories and tables of address spaces and are
- * given back as data, are mapped here and there with all kinds of rights, lose and get
- * back their accessed and dirty bits; and all of it is flushed, in one of the ways there are.
+ * Changes to the pages: they become directories and tables of address spaces and return
+ * to being data, are mapped at random addresses with random rights, lose and regain their
+ * accessed and dirty bits; and changes are flushed in one of the possible ways.
  *
  * Every change is made in the model and added to the script's actions. The driver carries
- * these out at once; a handler, when the run gets there.
+ * these out at once; a handler, when the run reaches it.
  *
  * One kernel zone (KA) has the same table in all spaces, so its pages may be global. */
 #include "guests/stress/stress.h"
@@ -158,7 +158,7 @@ static void give_back_tables(void)
 {
 	for (u32 f = 0; f < NPOOL; f++)
 		if (role[f] == R_TABLE && !table_in_use(f)) {
-			check_frame(f); /* its accessed and dirty bits are data from now on */
+			check_frame(f); /* its accessed and dirty bits are plain data from now on */
 			role[f] = R_DATA;
 		}
 }
@@ -320,7 +320,7 @@ static void change_pde(void)
 		e = get32(from.frame, from.off);
 	else
 		return;
-	/* a directory serves as table in its own space only */
+	/* a directory is used as a table in its own space only */
 	if ((e & (PTE_P | PTE_PS)) == PTE_P && role[pa_frame(e & ~0xfffu)] == R_DIR &&
 	    pa_frame(e & ~0xfffu) != st.dir[space][z >= Z_KA])
 		return;
@@ -384,7 +384,7 @@ void pages_step(void)
 	driver_end();
 }
 
-/* ---- in handlers, and so in the model first ---- */
+/* ---- changes made in handlers (in the model first) ---- */
 
 /* Another frame with the same contents for the page at VA. */
 static bool move_page(u32 va, u32 rights)
@@ -442,7 +442,7 @@ void service(void)
 	}
 }
 
-/* Somewhere in a zone, mostly where something is; often close to the end of a page. */
+/* An address in a zone, mostly a mapped one, often close to the end of a page. */
 u32 random_place(bool write, bool user)
 {
 	for (u32 n = 0;; n++) {
@@ -476,7 +476,7 @@ static u32 alias_of(u32 frame, u32 off)
 	return frame_pa(frame) + KERNEL_BASE + off;
 }
 
-/* An entry for tested code to store: where, what, and the page it is about. */
+/* A page-table entry for tested code to store: its address, value, and page. */
 bool random_pte(u32 *at, u32 *value, u32 *va)
 {
 	u32 z = random_zone();
@@ -491,7 +491,7 @@ bool random_pte(u32 *at, u32 *value, u32 *va)
 	return true;
 }
 
-/* ---- at the start ---- */
+/* ---- initialization ---- */
 
 static u8 hole_byte(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs: in the model first, which writes the script; then on the processor, whose every
- * trap must be the script's next event. And the comparison of the pages. */
+ * Runs: first in the model, which writes the script; then on the processor, whose every trap must be
+ * the script's next event. Then the pages are compared. */
 #include "guests/stress/stress.h"
 
 struct script script;
@@ -146,7 +146,7 @@ static void compare(const struct frame *f, const struct event *e, u32 cr2)
 		differs("EFLAGS", e->at.fl & flags, f->eflags & flags);
 }
 
-/* What a timer interrupt does: flushes, which change nothing that the model can see. */
+/* The timer handler: flushes, which change nothing that the model can see. */
 static void noise(void)
 {
 	static u32 x = 12345;
@@ -217,7 +217,7 @@ bool run(u32 eip, const u32 r[8], bool user, bool if_on)
 
 	for (u32 i = 0; i < 8; i++)
 		start.r[i] = r[i];
-	/* what lies above, where interrupts have pushed after a POP */
+	/* the bytes above, which interrupts overwrite after a POP */
 	memset(kstack + 4000, 0, 96);
 	memset(mem[F_KSTACK] + 4000, 0, 96);
 	start.r[ESP] = user ? USTACK + 4000 : (u32)kstack + 4000;

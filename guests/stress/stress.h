@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The stress guest: a pool of physical pages that serve in turn as data, page table, page
- * directory, code and neighbours of device memory, used by random code in kernel and user mode.
+ * directory, code and neighbours of device memory, accessed by random code in kernel and user mode.
  *
  * Everything is run twice: first by a model (model.c: memory, page walk, TLB staleness;
- * interp.c: a subset of the instruction set), which says where it ends, with which registers,
- * through which faults and what the handlers do there; then by the processor (run.c), held
- * against that. What the manual leaves open (a stale translation, code changed through another
+ * interp.c: a subset of the instruction set), which determines where it ends, with which registers,
+ * through which faults, and what the handlers do; then by the processor (run.c), whose
+ * results must match. What the manual leaves open (a stale translation, code changed through another
  * address without serializing, a store onto its own instruction) the model calls OPEN: it
  * is undone and not run. The model reads no page of the pool: it has a copy of its own.
  *
@@ -26,7 +26,7 @@
 #define USTACK (USER_TEXT + 0x8000)
 #define STUB_SIZE 32
 #define END_INT 0x82	 /* ends a run */
-#define SERVICE_INT 0x81 /* the kernel does something to the pages */
+#define SERVICE_INT 0x81 /* the kernel changes pages */
 
 #ifndef __ASSEMBLER__
 
@@ -57,14 +57,14 @@ enum reg { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
 #define FL_ARITH (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 #define CR0_WP 0x10000u
 
-/* Registers by their numbers in encodings; run.c and entry.S know the order. */
+/* Registers in the order of instruction encodings; run.c and entry.S rely on it. */
 struct regs {
 	u32 r[8], eip, fl;
 };
 
-/* What of the model is not memory. */
+/* State of the model besides memory. */
 struct state {
-	u8 space; /* whose directory is in CR3 */
+	u8 space; /* the space whose directory is in CR3 */
 	bool wp, pge;
 	u8 dir[NSPACES][2]; /* frames of the directories for user and kernel zones (the same without PAE) */
 	u32 xmm[8][4];
@@ -78,14 +78,14 @@ struct state {
 };
 extern struct state st;
 
-/* What a handler does at an event, worked out by the model. */
+/* A handler's action at an event, determined by the model. */
 struct action {
 	enum { A_STORE, A_FILL, A_COPY, A_INVLPG, A_CR3, A_PGE, A_WP } kind;
 	u32 a, b; /* physical address and value (all dwords of the page); frames to, from; linear address;
 		     value of CR3; on or off */
 };
 
-/* Something that leaves the code that runs: the registers there, and what is done. */
+/* An event that leaves the tested code: the registers there, and the handler's actions. */
 struct event {
 	u32 vec, err, err_open, cr2; /* err_open: bits of the error code that the manual leaves open */
 	struct regs at;
@@ -121,7 +121,7 @@ static inline bool tracing(void)
 void diverged(const char *what, u32 expected, u32 got) __attribute__((noreturn));
 
 /* ---- model.c: memory and page tables ---- */
-extern u8 mem[NFRAMES][4096]; /* what the pages hold */
+extern u8 mem[NFRAMES][4096]; /* content of the pages */
 extern u8 may[NFRAMES][4096]; /* bits of it that may differ (accessed, dirty) */
 extern u8 role[NPOOL];
 struct place {
@@ -152,18 +152,18 @@ void put8(u32 frame, u32 off, u8 v);
 void put32(u32 frame, u32 off, u32 v);
 void copy_frame(u32 to, u32 from);
 u32 frame_pa(u32 frame);
-int pa_frame(u32 pa); /* -1: none of ours */
+int pa_frame(u32 pa); /* -1: not a page of the pool */
 u32 entry_bytes(void);
 u32 large_shift(void);
 struct place pde_place(u32 space, u32 va);
 struct place pte_place(u32 space, u32 va); /* frame 0xffff: no table there */
-int peek(u32 va, struct place *at); /* where VA is in this space whatever the rights; nothing is marked */
+int peek(u32 va, struct place *at);	   /* frame of VA in this space regardless of rights; marks nothing */
 enum outcome translate(u32 va, unsigned how, struct place *at);
 enum outcome reach(u32 va, u32 n, unsigned how, struct span *s);
 void instruction_begins(void);
 bool read_what_it_marked(void);
 void look_ahead(u32 va, unsigned how);
-void commit(bool done); /* accessed and dirty bits of an instruction that was completed, or faulted */
+void commit(bool done); /* set accessed and dirty bits of an instruction that completed or faulted */
 enum outcome load(const struct span *s, u8 *v);
 enum outcome store(const struct span *s, u32 va, const u8 *v);
 extern struct span fetching; /* the instruction at work */
@@ -184,7 +184,7 @@ extern u32 cpu_undef; /* flags that are undefined now */
 enum outcome step(u32 *vector);
 
 /* ---- run.c ---- */
-bool run(u32 eip, const u32 r[8], bool user, bool if_on); /* false: OPEN, nothing happened */
+bool run(u32 eip, const u32 r[8], bool user, bool if_on); /* false: OPEN, nothing was run */
 void act(const struct action *a);
 void add_action(u32 kind, u32 a, u32 b);
 void check_frame(u32 frame);
@@ -197,7 +197,7 @@ struct counts {
 extern struct counts counts;
 extern u8 *ustack_page;
 
-/* ---- pages.c: what the driver and the handlers do to pages ---- */
+/* ---- pages.c: changes by the driver and by handlers ---- */
 void pages_init(void);
 void pages_step(void);			       /* one random change */
 bool fix_fault(bool write, bool user);	       /* in the model: at fault.cr2; adds actions */
@@ -205,7 +205,7 @@ void service(void);			       /* likewise */
 u32 space_root(u32 space);		       /* value for CR3 */
 u32 random_place(bool write, bool user);       /* a linear address to try */
 bool random_pte(u32 *at, u32 *value, u32 *va); /* an entry for tested code to store, and its page */
-/* Each does it in the model and adds an action. */
+/* Each changes the model and adds an action. */
 void do_store(u32 frame, u32 off, u32 v);
 void do_space(u32 space);
 void do_flush(u32 va);	 /* of a page that was changed, in one way or another */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * ACPI: where the power-management block is, and the tables that say so. */
+ * ACPI: the power-management block's place, and the tables that describe it. */
 #ifndef HV_ACPI_H
 #define HV_ACPI_H
 #include "mm/mm.h"
@@ -12,11 +12,11 @@ enum {
 	ACPI_PM_LEN = 12,
 	ACPI_SCI_IRQ = 9,
 	ACPI_S5_TYPE = 0,   /* SLP_TYP value of soft-off: the one small kernels write without reading \_S5 */
-	ACPI_AT = 0xe0000,  /* where acpi_write() puts the tables, the root pointer first */
-	ACPI_AREA = 0x8000, /* bytes kept for them from there */
+	ACPI_AT = 0xe0000,  /* address at which acpi_write() puts the tables, root pointer first */
+	ACPI_AREA = 0x8000, /* bytes reserved there */
 };
 
-/* Where things are in the image of all tables, and in them. */
+/* Offsets in the image of all tables, and in each table. */
 enum {
 	ACPI_RSDP = 0,
 	ACPI_RSDT = 0x40,
@@ -35,13 +35,13 @@ enum {
 	ACPI_FADT_X_DSDT = 140,
 };
 
-/* RSDP, RSDT, FADT, FACS and DSDT as they are when IMAGE begins at physical address AT. */
+/* Build RSDP, RSDT, FADT, FACS and DSDT for an IMAGE that begins at physical address AT. */
 void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at);
 
-/* Write them for a guest that is entered without a BIOS. False when the memory is not there. */
+/* Write them for a guest that is entered without a BIOS. False when the guest has no memory there. */
 bool acpi_write(struct mm_vm *vm);
 
-/* What a BIOS does to place them: the files fw_cfg offers (QEMU hw/acpi's names, which SeaBIOS looks for). */
+/* The tables as the files that fw_cfg offers (by the names SeaBIOS looks for); the BIOS places them. */
 #define ACPI_FILE_RSDP "etc/acpi/rsdp"
 #define ACPI_FILE_TABLES "etc/acpi/tables"
 #define ACPI_FILE_LOADER "etc/table-loader"

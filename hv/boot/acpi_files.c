@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The ACPI tables as files for a BIOS, which chooses where they go: addresses count
- * from the beginning of the tables' file, and a script (SeaBIOS src/fw/romfile_loader.h states its
- * format) says what to allocate, where to add addresses, and which checksums to make anew. */
+ * The ACPI tables as files for a BIOS, which chooses where they go: addresses count from the beginning
+ * of the tables' file, and a script (format: SeaBIOS src/fw/romfile_loader.h) lists allocations,
+ * places to add addresses, and checksums to recompute. */
 #include <string.h>
 
 #include "hv/boot/acpi.h"

@@ -45,12 +45,12 @@ bool bios_open(struct loader *l)
 	if (!image_read_file(l, path, BIOS_MAX, &l->bios))
 		return false;
 	if (l->bios.len % BIOS_UNIT)
-		return image_fail(l, "%s: %zu bytes is not a BIOS size (a multiple of 4096)", path,
+		return image_fail(l, "%s: %zu bytes is not a BIOS size: must be a multiple of 4096", path,
 				  l->bios.len);
 	if (vga && !image_read_file(l, vga, 1 << 18, &l->vgabios))
 		return false;
 	if (!vga)
-		LOG(image, "no video BIOS found: INT 10h will not print");
+		LOG(image, "no video BIOS found (package seabios or vgabios): INT 10h will print nothing");
 	return open_disk(l);
 }
 
@@ -59,6 +59,6 @@ bool bios_load(struct loader *l)
 	uint64_t n = l->bios.len, shadow = n < SHADOW_MAX ? n : SHADOW_MAX;
 
 	if (!mm_phys_write(l->vm, 0x100000000ull - n, l->bios.data, n))
-		return image_fail(l, "no memory for the BIOS below 4 GiB");
+		return image_fail(l, "the BIOS does not fit into machine memory below 4 GiB");
 	return image_put(l, 0x100000 - shadow, l->bios.data + (n - shadow), shadow, "BIOS");
 }

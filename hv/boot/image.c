@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/boot/image.h: choosing a loader, and what they share. All sizes are
- * checked in 64 bits; a bad file is one line of text, never a crash. */
+ * See hv/boot/image.h: choice of the loader, and code that the loaders share. All sizes are checked in
+ * 64 bits; a bad file gives one line of text, never a crash. */
 #include "hv/boot/image.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static bool read_all(struct loader *l, FILE *f, const char *path, struct blob *o
 
 bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
 	struct stat st;
 	bool ok;
@@ -81,7 +81,7 @@ bool image_put(struct loader *l, gpa at, const void *data, uint64_t n, const cha
 	return true;
 }
 
-/* Selectors 0x10 and 0x18, as the Linux boot protocol wants them. */
+/* Selectors 0x10 and 0x18, as the Linux boot protocol requires. */
 static const uint64_t gdt[GDT_ENTRIES] = { 0, 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull };
 static const struct seg_cache flat_code = {
 	.sel = 0x10,
@@ -129,8 +129,7 @@ bool image_wants_bios(const struct image_config *cfg)
 	return !cfg->kernel && !cfg->flat && !cfg->blob;
 }
 
-/* What a BIOS leaves in its data area, as far as kernels look: COM1, memory
- * size, EBDA, an 80x25 colour screen. */
+/* The parts of the BIOS data area that kernels read: COM1, memory size, EBDA, an 80x25 colour screen. */
 static bool put_bda(struct loader *l)
 {
 	static const struct {
@@ -171,7 +170,7 @@ static bool load_blob(struct loader *l)
 {
 	struct blob k = { .len = l->cfg->blob_len };
 
-	k.data = (uint8_t *)(uintptr_t)l->cfg->blob; /* borrowed; loaders only read */
+	k.data = (uint8_t *)(uintptr_t)l->cfg->blob; /* borrowed; loaders only read it */
 	if (!multiboot_probe(&k))
 		return image_fail(l, "the embedded guest is not a Multiboot kernel");
 	return multiboot_load(l, &k);

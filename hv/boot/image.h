@@ -9,20 +9,20 @@ struct blob {
 	size_t len;
 };
 
-/* What a loader works on. */
+/* Input and output of a loader. */
 struct loader {
 	const struct image_config *cfg;
 	struct mm_vm *vm;
 	uint64_t memory;		 /* bytes of RAM from 0 */
 	struct cpu *cpu;		 /* reset state on entry; entry state on success */
-	struct blob bios, vgabios, disk; /* BIOS boot: kept by the machine */
+	struct blob bios, vgabios, disk; /* BIOS boot: owned by the machine */
 	char *err;
 	size_t errlen;
 };
 
 /* Entry by BIOS: reset vector, not a kernel's entry. */
 bool image_wants_bios(const struct image_config *cfg);
-/* Read what has to be there before memory is laid out: BIOS, disk image. */
+/* Read the files that decide the memory layout: BIOS, disk image. */
 bool image_open(struct loader *l);
 void image_close(struct loader *l);
 /* Load into zeroed memory. False with one line in l->err. */
@@ -41,7 +41,7 @@ struct memory_range {
 	uint32_t type;
 };
 enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };
-/* The map guests are told; returns the number of ranges. */
+/* The memory map that guests get; returns the number of ranges. */
 unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX]);
 
 bool linux_probe(const struct blob *k);

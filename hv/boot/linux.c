@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Linux boot protocol 2.06 and later, 32-bit entry (Linux Documentation/arch/
  * x86/boot.rst): bzImage at 1 MiB, "zero page" at 0x90000, command line after
- * it, initrd as high as it may be. memtest86+ speaks the same. */
+ * it, initrd as high as allowed. memtest86+ uses the same protocol. */
 #include "hv/boot/image.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ bool linux_probe(const struct blob *k)
 	       !memcmp(k->data + O_MAGIC, "HdrS", 4);
 }
 
-/* Size of the boot sector and setup code, 0 when the file ends before it does. */
+/* Size of the boot sector and setup code; 0 when the file is shorter. */
 static uint64_t setup_len(const struct blob *k)
 {
 	unsigned sects = k->data[O_SETUP_SECTS] ? k->data[O_SETUP_SECTS] : 4;
@@ -126,7 +126,7 @@ static bool put_cmdline(struct loader *l, const struct blob *k, uint8_t *p)
 	return image_put(l, CMDLINE_AT, text, len + 1, "command line");
 }
 
-/* The first address the initrd may have: behind what the kernel needs to unpack itself. */
+/* Lowest address for the initrd: beyond the memory in which the kernel unpacks itself. */
 static uint64_t kernel_end(const struct blob *k, uint64_t loaded)
 {
 	uint64_t at = KERNEL_AT, need = loaded, end = KERNEL_AT + loaded;
@@ -211,7 +211,7 @@ bool linux_load(struct loader *l, const struct blob *k)
 	size = k->len - setup;
 	end = kernel_end(k, size);
 	if (end > l->memory)
-		return image_fail(l, "%s: needs memory up to %#llx, there are %llu KiB", l->cfg->kernel,
+		return image_fail(l, "%s: needs memory up to %#llx, the guest has %llu KiB", l->cfg->kernel,
 				  (unsigned long long)end, (unsigned long long)l->memory >> 10);
 	copy_header(k, params);
 	put_screen(params);

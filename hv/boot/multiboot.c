@@ -50,7 +50,7 @@ struct mb_module {
 	uint32_t start, end, text, zero;
 };
 
-/* Offset of the header, or -1. H gets what is in the file of it. */
+/* Offset of the header, or -1. H gets the part of it that is in the file. */
 static int64_t find_header(const struct blob *k, struct mb_header *h)
 {
 	for (size_t at = 0; at + 12 <= k->len && at + 12 <= SEARCH; at += 4) {
@@ -112,7 +112,7 @@ static bool load_kludge(struct loader *l, const struct blob *k, const struct mb_
 	len = k->len - start;
 	if (h->load_end) {
 		if (h->load_end < h->load_addr || h->load_end - h->load_addr > len)
-			return image_fail(l, "%s: truncated: Multiboot header wants bytes up to %#x", name(l),
+			return image_fail(l, "%s: truncated: Multiboot header needs bytes up to %#x", name(l),
 					  h->load_end);
 		len = h->load_end - h->load_addr;
 	}
@@ -175,11 +175,11 @@ static bool load_elf(struct loader *l, const struct blob *k, uint32_t *entry, ui
 struct modules {
 	struct mb_module mod[MODS_MAX];
 	unsigned n;
-	uint64_t at;   /* where the next one goes */
-	uint32_t text; /* and its text */
+	uint64_t at;   /* address of the next module */
+	uint32_t text; /* and that of its text */
 };
 
-/* Load the file that TEXT, of LEN bytes, begins with: up to a space, unless the WHOLE is its name. */
+/* Load the file named by TEXT (LEN bytes) up to the first space, or by all of it if WHOLE. */
 static bool put_module(struct loader *l, struct modules *m, const char *text, size_t len, bool whole)
 {
 	char line[TEXT_MAX] = "", file[TEXT_MAX];

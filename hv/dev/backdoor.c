@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * VMware's backdoor port (VMware KB 1009458; Linux arch/x86/kernel/cpu/vmware.c
- * speaks it): IN EAX,DX with a magic number in EAX and a command in CX. */
+ * VMware's backdoor port (VMware KB 1009458; Linux arch/x86/kernel/cpu/vmware.c uses it): IN EAX,DX
+ * with a magic number in EAX and a command in CX. */
 #include "hv/board.h"
 
 enum { BACKDOOR_PORT = 0x5658, CMD_VERSION = 10, CMD_HZ = 45, VERSION = 6, PRODUCT_SERVER = 2 };

@@ -91,14 +91,14 @@ void bootrom_make(uint8_t rom[BOOTROM_BYTES], uint8_t drive)
 
 /* ---- guest memory and registers as real-mode code sees them ---- */
 
-static bool guest_read(struct board *b, uint32_t lin, void *buf, unsigned n)
+static bool guest_read(struct board *b, gva lin, void *buf, unsigned n)
 {
 	if (b->v->cpu.cr0 & CR0_PG)
 		return !mmu_read(b->v->mmu, lin, buf, n, MM_PROBE);
 	return mm_phys_read(b->vm, lin & b->v->cpu.a20_mask, buf, n);
 }
 
-static bool guest_write(struct board *b, uint32_t lin, const void *buf, unsigned n)
+static bool guest_write(struct board *b, gva lin, const void *buf, unsigned n)
 {
 	if (b->v->cpu.cr0 & CR0_PG)
 		return !mmu_write(b->v->mmu, lin, buf, n, MM_PROBE | MM_WRITE);
@@ -138,11 +138,11 @@ static void finish(struct bootdisk *k, uint8_t status)
 }
 
 /* Copy COUNT sectors from LBA to linear address TO; short images read as zero. */
-static uint8_t read_sectors(struct board *b, uint64_t lba, unsigned count, uint32_t to)
+static uint8_t read_sectors(struct board *b, uint64_t lba, unsigned count, gva to)
 {
 	uint8_t buf[SECTOR];
 
-	for (unsigned i = 0; i < count; i++, lba++, to += SECTOR) {
+	for (unsigned i = 0; i < count; i++, lba++, to = (uint32_t)(to + SECTOR)) {
 		uint64_t at = lba * SECTOR;
 
 		memset(buf, 0, sizeof(buf));
@@ -292,8 +292,8 @@ static void int13(struct bootdisk *k)
 	}
 }
 
-/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. There is no APIC that it
- * could speak of, and a kernel that believed it would mask the PICs: take its pointer away. */
+/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. This machine has no
+ * APIC, and a kernel that believed the table would mask the PICs: erase the pointer to it. */
 static void hide_mp_table(struct board *b)
 {
 	enum { MP_POINTER = 16, MP_FROM = 0xf0000, MP_TO = 0x100000 };

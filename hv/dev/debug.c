@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Ports for guests that want to be seen: debug exit (0xf4, QEMU's rule) and
+ * Debug ports: debug exit (0xf4, QEMU's rule) and
  * debug consoles (0xe9 of Bochs, 0x402 of SeaBIOS; both read 0xe9). */
 #include "hv/board.h"
 

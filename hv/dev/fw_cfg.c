@@ -67,7 +67,7 @@ static void put_be(uint8_t *p, uint32_t v, unsigned n)
 	}
 }
 
-/* The directory, made anew for each byte that is read: firmware reads it once. */
+/* The directory, built for each byte that is read: firmware reads it only once. */
 static uint8_t dir_byte(const struct fw_cfg *f, uint32_t pos)
 {
 	uint8_t dir[4 + NFILES * 64] = { 0 };

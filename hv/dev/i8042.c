@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The i8042 keyboard controller with a keyboard on its first port and nothing
- * on its second (IBM PS/2 Technical Reference, keyboard controller). Keys come
- * in as set 1, which is what a guest sees with translation on. */
+ * The i8042 keyboard controller with a keyboard on its first port and nothing on its second (IBM PS/2
+ * Technical Reference, keyboard controller). Keys arrive as set 1 codes, which a guest sees with
+ * translation on. */
 #include "hv/board.h"
 
 enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20, ST_TIMEOUT = 0x40 };
@@ -226,7 +226,7 @@ static void command_data(struct i8042 *k, uint8_t val)
 	case 0xd3:
 		put(&k->reply, FROM_AUX | val);
 		break;
-	case 0xd4: /* to the second port: nobody there */
+	case 0xd4: /* to the second port: no device */
 		put(&k->reply, FROM_AUX | FROM_TIMEOUT | KBD_RESEND);
 		break;
 	}
@@ -278,7 +278,7 @@ static void command_write(struct i8042 *k, uint8_t val)
 		put(&k->reply, outport_read(k));
 		break;
 	case 0xdd:
-	case 0xdf: /* A20 off, on: what some controllers know, and tutorials use */
+	case 0xdf: /* A20 off, on: known to some controllers, used by tutorials */
 		board_a20(k->d.board, val & OUT_A20);
 		break;
 	default:

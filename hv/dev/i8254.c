@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The 8254 interval timer and port 0x61 (Intel 8254 data sheet 231164). Counts
- * are not counted: they follow from the VM time since the count was loaded.
- * Channel 0 drives IRQ 0 through a clock timer; channel 2 the speaker and the
- * gate that calibration loops use. */
+ * The 8254 interval timer and port 0x61 (Intel 8254 data sheet 231164). Nothing counts down: the count
+ * is computed from the VM time since it was loaded. Channel 0 drives IRQ 0 through a clock timer;
+ * channel 2 the speaker and the gate that calibration loops use. */
 #include "base/view.h"
 #include "hv/board.h"
 
@@ -144,8 +143,7 @@ static void arm(struct i8254 *p)
 	timer_arm(&p->d.board->clock, &p->timer, tick_time(&p->ch[0], p->next));
 }
 
-/* Channel 0 reached p->next. Periods that passed unseen are lost, as on a PC
- * that kept interrupts off. */
+/* Channel 0 reached p->next. Periods that passed meanwhile are lost, as on a PC with interrupts off. */
 static void channel0_fire(void *ctx)
 {
 	struct i8254 *p = ctx;

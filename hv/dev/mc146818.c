@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * MC146818A real-time clock and the PC's CMOS memory. The date is kept as an
- * offset in seconds to the VM clock; registers are computed when read. Memory
- * sizes stand where every BIOS since the AT puts them (Phoenix CMOS map). */
+ * MC146818A real-time clock and the PC's CMOS memory. The date is kept as an offset in seconds to the
+ * VM clock; registers are computed when read. Memory sizes are where every BIOS since the AT puts them
+ * (Phoenix CMOS map). */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -32,7 +32,7 @@ enum { B_24H = 2, B_BINARY = 4, B_UIE = 0x10, B_AIE = 0x20, B_PIE = 0x40, B_SET 
 enum { C_UF = 0x10, C_AF = 0x20, C_PF = 0x40, C_IRQF = 0x80, D_VALID = 0x80 };
 enum { RTC_IRQ = 8, UIP_NS = 244000 };
 #define FIXED_DATE 1577836800ll /* 2020-01-01 00:00:00 UTC */
-#define DATE_LIMIT (1ll << 60)	/* seconds; far outside what the registers can say */
+#define DATE_LIMIT (1ll << 60)	/* seconds; far beyond any date the registers can hold */
 
 struct mc146818 {
 	struct dev d;
@@ -40,7 +40,7 @@ struct mc146818 {
 	uint8_t index;
 	int64_t offset;	    /* seconds since 1970 = offset + VM seconds */
 	int64_t frozen;	    /* the date while B_SET holds the clock */
-	uint64_t checked;   /* VM second up to which update and alarm were looked at */
+	uint64_t checked;   /* VM second up to which update and alarm were checked */
 	uint64_t period_at; /* VM ns of the next periodic interrupt */
 	struct vm_timer periodic, update;
 };
@@ -179,7 +179,7 @@ static bool alarm_field(const struct mc146818 *r, int alarm, int reg)
 	return r->cmos[alarm] >= 0xc0 || r->cmos[alarm] == r->cmos[reg];
 }
 
-/* Once per second while somebody wants update or alarm interrupts. */
+/* Runs once per second while update or alarm interrupts are enabled. */
 static void arm_update(struct mc146818 *r)
 {
 	if (!(r->cmos[REG_B] & (B_UIE | B_AIE)) || (r->cmos[REG_B] & B_SET))
@@ -341,7 +341,7 @@ static void rtc_init(struct dev *d)
 	rtc_set_memory(d, d->board->memory);
 }
 
-/* RESET clears enables and flags; date and memory have a battery. */
+/* RESET clears enables and flags; date and memory are battery-backed. */
 static void rtc_reset(struct dev *d)
 {
 	struct mc146818 *r = (struct mc146818 *)d;

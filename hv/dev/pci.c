@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the functions that
- * firmware looks for: an i440FX-like host bridge, a PIIX3-like ISA bridge and the
- * PIIX4's power management, by which SeaBIOS finds what switches the machine off
- * (its block, dev/acpi_pm.c, stays where it is);
- * and the reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the
- * host bridge's PAM registers is always readable and writable here. */
+ * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the functions that firmware looks for: an
+ * i440FX-like host bridge, a PIIX3-like ISA bridge and the PIIX4's power management, through which
+ * SeaBIOS finds the block that switches the machine off (dev/acpi_pm.c, at a fixed address); and the
+ * reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the host bridge's PAM registers is
+ * always readable and writable here. */
 #include "base/view.h"
 #include "hv/boot/acpi.h"
 #include "hv/board.h"
@@ -18,9 +17,8 @@ enum {
 	PCI_DEVICE_SPECIFIC = 0x40,
 	PAM0 = 0x59
 };
-/* Power management: where its block is, and whether it is there; device activity B, whose APMC_EN tells
- * SeaBIOS that system management mode is set up, so that it does not wait for one that is not there
- * (82371AB 7.1, 7.2). */
+/* Power management: base and enable bit of its block; device activity B, whose APMC_EN tells SeaBIOS that
+ * system management mode is set up, else it would set that up and wait for it (82371AB 7.1, 7.2). */
 enum { PM_BASE = 0x40, PM_DEVACTB = 0x58, PM_MISC = 0x80, PM_APMC_EN = 1 << 1 /* of byte 3 */ };
 
 /* Identity of each function on bus 0. */
@@ -142,7 +140,7 @@ static void pci_reset(struct dev *d)
 		put16(c + 0x2c, SUBSYS_VENDOR);
 		put16(c + 0x2e, SUBSYS);
 	}
-	gpr_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is there and writable */
+	gpr_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is present and writable */
 	gpr_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
 	put16(&p->cfg[2][PM_BASE], ACPI_PM_BASE | 1);
 	p->cfg[2][PM_DEVACTB + 3] = PM_APMC_EN;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Ports that software touches without wanting anything: DMA controllers and
- * page registers (with the POST code port), and the FPU's busy latch. They
- * remember what was written. */
+ * Ports that software accesses without needing a result: DMA controllers and page registers (with the
+ * POST code port), and the FPU's busy latch. Reads return the last value written. */
 #include "hv/board.h"
 
 struct stubs {

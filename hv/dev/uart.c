@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * 16550A serial port COM1 (National PC16550D data sheet). Bytes leave at once
- * and arrive as fast as the guest reads them. Output is gathered and handed to
- * the outside at a newline, when the buffer is full, or after 2 ms. */
+ * 16550A serial port COM1 (National PC16550D data sheet). Bytes leave at once and arrive as fast as
+ * the guest reads them. Output is buffered and handed to the outside at a newline, when the buffer is
+ * full, or after 2 ms. */
 #include "base/view.h"
 #include "hv/board.h"
 
@@ -29,7 +29,7 @@ struct uart {
 	uint8_t fifo_head, fifo_len;
 	uint8_t in[IN_MAX]; /* arrived, not yet in the FIFO */
 	uint32_t in_head, in_len;
-	uint8_t out[OUT_MAX]; /* on its way to the outside */
+	uint8_t out[OUT_MAX]; /* output not yet handed over */
 	unsigned out_len;
 	uint64_t rx_bytes, tx_bytes;
 	struct vm_timer flush;
@@ -80,8 +80,8 @@ static unsigned trigger(const struct uart *u)
 	return (u->fcr & FCR_ENABLE) ? triggers[u->fcr >> 6] : 1;
 }
 
-/* The interrupt of highest priority, as IIR shows it. Characters below the
- * trigger level count as timed out at once: nothing more is coming. */
+/* The interrupt of highest priority, as IIR shows it. Characters below the trigger level count as timed
+ * out at once, because the rest has not arrived. */
 static uint8_t cause(const struct uart *u)
 {
 	if ((u->ier & IER_RLS) && (u->lsr & LSR_ERRORS))
@@ -189,7 +189,7 @@ static uint8_t rbr_read(struct uart *u)
 		return 0;
 	u->fifo_head = (u->fifo_head + 1) % FIFO;
 	u->fifo_len--;
-	if (!u->fifo_len) /* let the line fall, so that what follows makes an edge */
+	if (!u->fifo_len) /* lower the line, so that the next byte makes an edge */
 		update(u);
 	refill(u);
 	if (!u->fifo_len)
@@ -207,7 +207,7 @@ static void fcr_write(struct uart *u, uint8_t val)
 	refill(u);
 }
 
-/* Modem inputs: a device that is always ready, or the outputs looped back. */
+/* Modem inputs: those of a device that is always ready, or the outputs looped back. */
 static uint8_t modem_lines(const struct uart *u)
 {
 	if (!(u->mcr & MCR_LOOP))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * VGA as far as text goes: register files that read back, retrace bits that
- * move, cursor and start address. Video memory is plain RAM at 0xA0000, so
- * planar modes do not show (IBM VGA reference; FreeVGA register pages). */
+ * VGA text modes: register files that read back, retrace bits that follow VM time, cursor and start
+ * address. Video memory is plain RAM at 0xA0000, so planar modes do not show (IBM VGA reference;
+ * FreeVGA register pages). */
 #include "hv/board.h"
 
 enum { NSEQ = 5, NGFX = 9, NATTR = 21, NCRTC = 25 };
@@ -38,7 +38,7 @@ static const struct state_field fields[] = {
 	F_NUM(vga, dac_mask),
 };
 
-/* Mode 3, 80x25 text: what the video BIOS sets at power-on. */
+/* Mode 3, 80x25 text, which the video BIOS sets at power-on. */
 static const uint8_t mode3_seq[NSEQ] = { 0x03, 0x00, 0x03, 0x00, 0x02 };
 static const uint8_t mode3_gfx[NGFX] = { 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0xff };
 static const uint8_t mode3_attr[NATTR] = {
@@ -50,7 +50,7 @@ static const uint8_t mode3_crtc[NCRTC] = {
 	0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff,
 };
 
-/* Status 1: bit 0 outside the picture, bit 3 vertical retrace. */
+/* Status 1: bit 0 is set outside the visible area, bit 3 in vertical retrace. */
 static uint8_t status1(struct vga *v)
 {
 	uint64_t t = clock_now(&v->d.board->clock) % ((uint64_t)LINE_NS * LINES);
@@ -71,7 +71,7 @@ static void attr_write(struct vga *v, uint8_t val)
 
 static void crtc_write(struct vga *v, uint8_t val)
 {
-	/* CRTC registers 0-7 are locked by bit 7 of register 17 (but for line compare bit 8) */
+	/* bit 7 of register 17 locks registers 0-7, except bit 8 of line compare in 7 */
 	if (v->crtc_index <= 7 && (v->crtc[0x11] & 0x80)) {
 		if (v->crtc_index == 7)
 			v->crtc[7] = (uint8_t)((v->crtc[7] & ~0x10) | (val & 0x10));
@@ -195,7 +195,7 @@ static void vga_out(struct dev *d, uint16_t port, unsigned size, uint32_t value)
 	}
 }
 
-/* N, or OTHERWISE when that is nothing a text screen has. */
+/* N if it is in 1..MOST, else OTHERWISE. */
 static unsigned sensible(unsigned n, unsigned most, unsigned otherwise)
 {
 	return n && n <= most ? n : otherwise;

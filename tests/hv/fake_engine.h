@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * An engine without a processor: each run() calls the test's script, which
- * plays the guest through the platform's callbacks. */
+ * An engine without a processor: each run() calls the test's script, which acts as the guest through
+ * the platform's callbacks. */
 #ifndef TESTS_HV_FAKE_ENGINE_H
 #define TESTS_HV_FAKE_ENGINE_H
 #include <stdatomic.h>

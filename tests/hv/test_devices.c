@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Devices through their ports, run control, clock: with an engine that is a
- * script. Time comes from the icount clock, so nothing here waits for time. */
+ * Devices through their ports, run control, clock, with an engine that is a script. Time is the icount
+ * clock's, so no test waits. */
 #include <check.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static void on_serial(void *ctx, const uint8_t *buf, size_t n)
 
 static struct machine *m;
 
-enum { PATIENCE_MS = 60000 }; /* for what another thread does */
+enum { PATIENCE_MS = 60000 }; /* limit for waits on another thread */
 
 static struct machine *make(enum clock_mode clock, bool no_reboot, void *script)
 {
@@ -74,7 +74,7 @@ static size_t accept_by(enum board_slot slot, enum arrival_kind kind, const void
 	return d->cls->accept(d, kind, data, n);
 }
 
-/* Let NS of guest time pass and fire what is due. */
+/* Let NS of guest time pass and fire the timers that are due. */
 static void advance(uint64_t ns)
 {
 	struct vm_clock *c = &m->board.clock;
@@ -459,7 +459,7 @@ START_TEST(fw_cfg_signature)
 }
 END_TEST
 
-/* What firmware makes of the ACPI files: run the script as SeaBIOS would, then follow the addresses. */
+/* Run the ACPI files' script as SeaBIOS would, then follow the addresses. */
 START_TEST(acpi_files)
 {
 	enum { TABLES = 0x40000000 };
@@ -530,7 +530,7 @@ START_TEST(tsc_written)
 	advance(1000000);
 	before = clock_tsc(&m->board.clock);
 	ck_assert_uint_gt(before, 0);
-	m->v->cpu.tsc_offset -= before; /* what WRMSR of 0 does */
+	m->v->cpu.tsc_offset -= before; /* as WRMSR of 0 */
 	ck_assert_uint_eq(clock_tsc(&m->board.clock), 0);
 	advance(1000);
 	ck_assert_uint_gt(clock_tsc(&m->board.clock), 0);
@@ -714,7 +714,7 @@ static void ticks_and_exit(enum clock_mode clock)
 	ck_assert_int_eq(machine_exit_code(h), 43);
 	ns = machine_clock_ns(h);
 	ck_assert_uint_ge(ns, 4900000);
-	ck_assert_uint_eq(ns, machine_clock_ns(h)); /* stands still */
+	ck_assert_uint_eq(ns, machine_clock_ns(h)); /* does not advance */
 	machine_free(h);
 }
 
@@ -845,7 +845,7 @@ START_TEST(views_emit)
 }
 END_TEST
 
-/* The lines of the screen, as the view gives them. */
+/* The lines of the view `screen`. */
 struct screen_sink {
 	struct row_sink s;
 	unsigned n;
@@ -906,7 +906,7 @@ START_TEST(screen_modes)
 	ck_assert_uint_eq(k.n, 25);
 	ck_assert_uint_eq(strlen(k.line[0]), 40);
 	ck_assert_int_eq(k.line[1][0], 'H');
-	for (unsigned i = 0; i < 0x19; i++) { /* whatever is in the registers */
+	for (unsigned i = 0; i < 0x19; i++) { /* any register values */
 		crtc(i, 0xff);
 		look(&k);
 		crtc(i, 0);

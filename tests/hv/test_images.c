@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Image loaders: what a good image puts where, and that each bad one is one
- * line of text. Mutated images must never crash the loader. */
+ * Image loaders: a good image is placed as its format demands, a bad one gives one line of text.
+ * Mutated images must never crash a loader. */
 #include <check.h>
 #include <elf.h>
 #include <stdio.h>
@@ -242,7 +242,7 @@ START_TEST(multiboot_modules)
 	ck_assert_str_eq(text, " one two");
 	machine_free(m);
 
-	ic.initrd = put_file("mod,3", "comma", 5); /* a file's name may have one */
+	ic.initrd = put_file("mod,3", "comma", 5); /* a file name may contain a comma */
 	m = boot(ic, 4 << 20);
 	ck_assert_msg(m, "%s", err);
 	machine_free(m);
@@ -344,7 +344,7 @@ START_TEST(boot_rom_checksum)
 }
 END_TEST
 
-/* INT 13h on a real-mode frame, without a ROM around it. */
+/* INT 13h on a real-mode frame, without the ROM. */
 START_TEST(int13_read)
 {
 	static uint8_t rom[0x20000], disk[1474560];
@@ -373,7 +373,7 @@ START_TEST(int13_read)
 }
 END_TEST
 
-/* What the option ROM's boot entry leaves: the first sector, INT 13h, the drive, and no MP table. */
+/* State after the option ROM's boot entry: the first sector, INT 13h, the drive, and no MP table. */
 START_TEST(boot_entry)
 {
 	static uint8_t rom[0x20000], disk[1474560] = { 0xeb, 0xfe, 0x12, 0x34 };
@@ -429,7 +429,7 @@ START_TEST(acpi_tables)
 }
 END_TEST
 
-/* One byte wrong somewhere in the headers: load or one line, nothing else. */
+/* One wrong byte in the headers: the image loads, or gives one line. */
 START_TEST(mutated)
 {
 	struct image_config ic = { 0 };
