@@ -261,7 +261,7 @@ void act_hand(struct tui *t, int key)
 	t->handed = !t->handed;
 	screen_set_focus(t, "console");
 	if (t->handed && !inspect_running(t->s) && !t->busy)
-		tui_message(t, ST_MESSAGE, "the guest is stopped; it gets these keys when it resumes");
+		tui_message(t, ST_MESSAGE, "stopped: gets keys on resume");
 	else
 		tui_message(t, ST_MESSAGE, "%s", "");
 }

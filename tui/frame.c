@@ -140,7 +140,7 @@ static void draw_prompt(struct tui *t, int *cx, int *cy)
 static void draw_message(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
-	const char *keys = " the guest has the keyboard; Ctrl-] or F12 takes it back ";
+	const char *keys = " the guest has the keyboard; Ctrl-] takes it back ";
 	char more[40] = "";
 	int y = a.h - 2;
 

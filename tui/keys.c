@@ -43,8 +43,8 @@ static const struct key_row {
 	{ 'n', 0, 8, "Next", "n F8", RUNNING, false, act_next, "one instruction, stepping over calls" },
 	{ 'f', 0, 0, NULL, "f", RUNNING, false, act_finish, "run until the function returns" },
 	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break, "set or delete a breakpoint at the cursor" },
-	{ 'a', 0, 11, "Act", "a F11", RUNNING, false, act_menu,
-	  "commands for the address under the cursor: discard, pin, retranslate, force a form, patch, probe ..." },
+	{ 'a', 0, 11, "Menu", "a F11", RUNNING, false, act_menu,
+	  "menu of commands for the address under the cursor: discard, pin, patch, probe ..." },
 	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset the guest to its first instruction" },
 	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit,
 	  "quit; ends the guest too, unless the dashboard is attached" },
@@ -128,7 +128,7 @@ static void help_panes(FILE *f, struct tui *t)
 		fprintf(f, "  %-16s %s\n", sc->panes[i]->title, sc->panes[i]->help);
 		for (const struct pane_key *k = keys_listed(sc, i) ? NULL : sc->panes[i]->keys; k && k->key;
 		     k++)
-			fprintf(f, "      %-12s %s\n", k->name, k->help);
+			fprintf(f, "     %-13s %s\n", k->name, k->help);
 	}
 	fputc('\n', f);
 }

@@ -119,8 +119,7 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	(void)t;
 	buf[0] = 0;
 	if (h->fragments)
-		snprintf(buf, len,
-			 "%zu fragments in %llu KiB of %llu; bright: traps and callouts, %s: selected",
+		snprintf(buf, len, "%zu fragments, %llu of %llu KiB; bright: traps, callouts; %s: selected",
 			 h->fragments, (unsigned long long)(h->end - h->first) >> 10,
 			 (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
 }

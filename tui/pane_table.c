@@ -458,6 +458,8 @@ void table_answer(struct pane *p, struct tui *t, enum ask what, const char *text
 		snprintf(tp->filter, sizeof(tp->filter), "%s", text);
 		tp->list.at = tp->list.top = 0;
 		set_order(tp, table_spec_of(p));
+	} else if (what == ASK_GOTO) {
+		tui_message(t, ST_MESSAGE, "this pane does not go to addresses; o goes to the next pane");
 	} else if (what == ASK_SEARCH) {
 		snprintf(tp->search, sizeof(tp->search), "%s", text);
 		search(tp, text);

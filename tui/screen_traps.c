@@ -4,15 +4,15 @@
 #include "tui/pane_table.h"
 
 TABLE_PANE(causes, "causes", "Traps by cause", "host traps that translated code took, by cause",
-	   .view = "traps", .cols = "name count each cycles help", .note = "each/cycles", .key = "name",
+	   .view = "traps", .cols = "name count each cycles help", .note = "cycles each", .key = "name",
 	   .count = "count", .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", "calls from translated code into the monitor, by kind",
-	   .view = "callouts", .cols = "name count each cycles help", .note = "each/cycles", .sort = "-count",
+	   .view = "callouts", .cols = "name count each cycles help", .note = "cycles each", .sort = "-count",
 	   .key = "name", .count = "count", .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", "exceptions delivered to the guest", .view = "exceptions",
 	   .cols = "name count", .sort = "-count", .key = "name", .count = "count", .spark = true,
 	   .empty = "no exceptions yet");
-TABLE_PANE(places, "places", "Top offenders", "fragments whose traps cost most", .view = "ccf",
+TABLE_PANE(places, "places", "Costliest fragments", "fragments whose traps cost most", .view = "ccf",
 	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state host",
 	   .sort = "-cycles", .key = "host", .selects = true, .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc",

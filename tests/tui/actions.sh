@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What can be done at an address, adaptation as it happens, the mouse, the guest's keyboard.
+# The menu of an address, the adaptation log, the mouse, the guest's keyboard.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
 plan 37
@@ -51,8 +51,8 @@ until_true below
 mouse 0 10 $((y + 2))
 sees " Fragment " "a click on a pane gives it the keys"
 mouse 0 10 6
-until_true has " Fragments " # it was seen; the next one shall not make a double click of it
-# two clicks are a double click while the dashboard gets to see them in time
+until_true has " Fragments "
+# Two clicks are a double click if the dashboard reads them within 0.4 seconds; a single click must be older than that.
 for attempt in 1 2 3 4 5; do
 	sleep 0.6
 	mouse 0 10 6 0 10 6
@@ -69,7 +69,7 @@ until_true has " stopped"
 key q
 ends 0 "q ends with status 0"
 
-# The mouse of screen and tmux: three bytes, each 32 more than what it says.
+# The older mouse protocol, of screen and tmux: three bytes, each with 32 added.
 start 100x30 screen-256color --no-rc demo
 until_true has "Registers"
 t send-keys -t v -l "$(printf '\033[M \064\041')"
@@ -77,14 +77,14 @@ sees "Fragments" "a click, from a terminal of the older kind"
 key q
 until_true test -s "$TMP/status"
 
-# ---- what can be done at an address ----
-# the fragment behind check_timer's first branch runs once a call
+# ---- the menu of an address ----
+# The fragment after check_timer's first branch runs once a call.
 at=$(timeout 200 "$VITRINE" shell --no-rc -c 'tbreak check_timer' -c c -c 'x/20i check_timer' demo </dev/null |
 	awk 'branch { print $1; exit } $4 ~ /^j/ { branch = 1 }')
 start 120x40 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
 until_true has "Registers"
 key a
-sees " <check_processes>  press a letter" "a: what can be done at the cursor"
+sees " <check_processes>  press a letter" "a opens the menu for the address at the cursor"
 key Escape
 until_true has_not "a letter, or Enter"
 key 2
@@ -97,7 +97,7 @@ counted()
 		c && $1 ~ /^c0/ && $c + 0 > 0 { found = 1 } END { exit !found }'
 }
 until_true counted
-ok $? "and stand in their column" "$(screen)"
+ok $? "and shown in their column" "$(screen)"
 key '\'
 t send-keys -t v -l "check_timer"
 key Enter
@@ -121,24 +121,24 @@ sees ":pin 0x" "pin"
 key :
 t send-keys -t v -l "info pins"
 key Enter
-sees "info pins" "shown by info pins"
-sees "check_timer" "with its place"
+sees "info pins" "info pins shows it"
+sees "check_timer" "with its address"
 key Escape
 until_true has_not "Esc closes"
 key a u
 sees ":unpin 0x" "unpin"
 key a t
-sees ":site 0x" "force a way"
+sees ":site 0x" "t forces a trap"
 key :
 t send-keys -t v -l "info sites"
 key Enter
-sees "$at" "shown by info sites"
+sees "$at" "info sites shows it"
 key Escape
 until_true has_not "Esc closes"
 key a w
 until_true has ":site 0x"
 key a e
-sees ":patch-code $at" "patch: on the command line, to be completed"
+sees ":patch-code $at" "patch: the command line is filled in"
 t send-keys -t v -l "nop"
 until_true has "$at nop"
 key Enter
@@ -146,7 +146,7 @@ until_true has_not ":patch-code"
 key :
 t send-keys -t v -l "info patches"
 key Enter
-sees "$at" "shown by info patches"
+sees "$at" "info patches shows it"
 key Escape
 until_true has_not "Esc closes"
 key a h
@@ -158,22 +158,22 @@ ok $? "Escape closes the menu" "$(screen)"
 key 2 o o
 until_true has " Fragment "
 key a
-sees "a letter, or Enter" "from the fragment, too"
+sees "a letter, or Enter" "and from the fragment"
 key Escape
 key q
 ends 0 "q ends with status 0"
 
-# ---- adaptation as it happens ----
+# ---- the adaptation log ----
 start 200x50 xterm-256color --no-rc --append loop demo
 until_true has "Registers"
 key 3
 sees "no instruction or page has been promoted yet" "nothing is promoted at the start"
 key c
-sees "promoted for" "promotions come up while the guest runs"
+sees "promoted for" "promotions appear while the guest runs"
 sees "By guest pc" "traps by guest pc"
 last()
 {
-	screen | grep -oE 'Adaptation log [0-9]+-[0-9]+ of [0-9]+' | sed 's/.*-//'
+	screen | grep -oE 'Adaptation log  ?[0-9]+-[0-9]+ of [0-9]+' | sed 's/.* //'
 }
 until_true sh -c "sleep 0.3; tmux -S '$TMP/tmux' capture-pane -p -t v | grep -qE 'Adaptation log [0-9]+-([0-9]+) of \1,'"
 ok $? "the log stays at its end" "$(last)"
@@ -183,19 +183,20 @@ more()
 	[ "$(last)" != "$before" ]
 }
 until_true more
-ok $? "as more comes" "$before, $(last)"
+ok $? "and follows new entries" "$before, $(last)"
 key o o o o o o
 until_true has " Adaptation log "
 key Home
 until_true has "Adaptation log  1-"
-sleep 1
-until_true has "Adaptation log  1-"
-ok $? "who looks at older events is left there" "$(screen)"
+before=$(last)
+until_true more
+has "Adaptation log  1-"
+ok $? "and does not follow them while the cursor is on older ones" "$(screen)"
 key Space
 key q
 ends 0 "q ends with status 0"
 
-# ---- the guest's keyboard: a guest that prints scan codes on its VGA screen ----
+# ---- the guest's keyboard: this guest prints scan codes on its VGA screen ----
 printf '\277\000\200\013\000\260\113\350\054\000\000\000\344\144\250\001\164\372\344\140\210\303\300\350\004\350\022\000' >"$TMP/keys.bin"
 printf '\000\000\210\330\044\017\350\011\000\000\000\260\040\350\012\000\000\000\353\334\074\012\162\002\004\007\004\060' >>"$TMP/keys.bin"
 printf '\264\007\146\253\303' >>"$TMP/keys.bin"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Views agree: at one stop the dashboard's panes and the shell's commands, executed in the
-# same session, show the same values.
+# The dashboard's panes and the shell's commands show the same values at a stop of one
+# session.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
 command -v python3 >/dev/null || skip_all "no python3"
@@ -9,13 +9,13 @@ plan 37
 start 160x44 screen-256color --no-rc --control "unix:$TMP/control" -c 'tbreak check_processes' -c c -c 's 5' demo
 sees "stopped" "stopped at a breakpoint"
 
-# command LINE: its output in $TMP/out.
+# command_output LINE: execute LINE in a shell; its output is in $TMP/out.
 command_output()
 {
 	timeout 100 "$VITRINE" attach "$TMP/control" -c "$1" >"$TMP/out" 2>&1
 }
 
-# same PANE-COMMAND...: does it print $shell? The screen, which tmux may be in the middle of drawing, is in $TMP/pane.
+# same COMMAND...: does COMMAND, which reads a copy of the screen in $TMP/pane, print the value of $shell?
 same()
 {
 	screen >"$TMP/pane"
@@ -23,7 +23,7 @@ same()
 	[ -n "$shell" ] && [ "$shell" = "$pane" ]
 }
 
-# In the registers pane a register stands as "name hexdigits".
+# The registers pane shows a register as "name hexdigits".
 key 1
 until_true has Registers
 register()
@@ -53,7 +53,7 @@ done
 
 # The page walk of an address.
 key 4
-# (which address that is may change while the screen's panes come up)
+# (the address may change while the screen's panes appear)
 same_walk()
 {
 	screen >"$TMP/pane"
@@ -98,7 +98,7 @@ same_instructions()
 until_true same_instructions
 ok $? "fragment $pc: pane and command show the same instructions" "not in the command's output:$bad"
 
-# press KEY: and wait until that is seen.
+# press KEY, and wait until the screen changes.
 press()
 {
 	shown=$(screen)
@@ -122,10 +122,10 @@ tables_agree()
 	python3 "$TOP_SRCDIR/tests/tui/tables.py" "$TMP/pane" "$TMP/control" "$@" >"$TMP/tables" 2>&1
 }
 
-# Whole tables: the pane alone on the screen, beside the same command through the control socket.
+# Whole tables: the zoomed pane against the same command through the control socket.
 pane_agrees()
 {
-	# pane_agrees SCREEN NAME COMMAND KEY...: the pane called NAME.
+	# pane_agrees SCREEN NAME COMMAND KEY...: the pane called NAME against COMMAND.
 	number=$1
 	name=$2
 	shift 2
@@ -145,7 +145,7 @@ pane_agrees 3 "Traps by cause" "info traps" cause
 pane_agrees 3 "Callouts by kind" "info callouts" kind
 pane_agrees 3 "Exceptions" "info exceptions" kind
 pane_agrees 3 "Adaptation" "info causes" cause
-pane_agrees 3 "Top offenders" "info ccf" "host address"
+pane_agrees 3 "Costliest fragments" "info ccf" "host address"
 pane_agrees 3 "By guest pc" "info trap-sites" "guest pc" cause
 pane_agrees 3 "Adaptation log" "info adapt" "#"
 pane_agrees 3 "Sensitive instructions" "info ways" kind way
@@ -153,7 +153,7 @@ pane_agrees 2 "Fragments" "info ccf" "host address"
 pane_agrees 4 "Windows" "info windows" id
 pane_agrees 5 "I/O ports" "info ports" first last
 
-# A step moves both to the same place, away from where the steps at the beginning led.
+# After a step, panes and message show the same place, another one than before.
 code_pc()
 {
 	screen >"$TMP/pane"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Are the colours of a guest's VGA text screen those of its attributes? colors.py CAPTURE COLOURS BLINKS:
-# CAPTURE is what tmux shows, with its escape sequences, while the console pane is zoomed and the guest's
-# screen begins with 256 letters "A", of attributes 0 to 255. COLOURS is 256, 16, 8 or 0, BLINKS 1 when bit 7
-# blinks. What VGA's colours are is known here from the monitor's wires: red, green, blue, intensity.
+# Check that the colours of a guest's VGA text screen are those of its attributes. colors.py CAPTURE COLOURS
+# BLINKS: CAPTURE is a file with tmux' capture, escape sequences included, of the zoomed console pane while the
+# guest's screen begins with 256 letters "A" of attributes 0 to 255. COLOURS is 256, 16, 8 or 0; BLINKS is 1 when
+# bit 7 blinks. The oracle are the monitor's signals: red, green, blue, intensity.
 import re, sys
 
 def vga(c):
@@ -47,7 +47,7 @@ def cells(line):
             elif 40 <= n <= 47 or 100 <= n <= 107:
                 bg = n - 40 if n < 100 else n - 92
             else:
-                sys.exit("an escape sequence that is not known: %r" % m.group())
+                sys.exit("unknown escape sequence: %r" % m.group())
 
 def near(shown, true):
     return shown is not None and shown >= 16 and max(abs(a - b) for a, b in zip(xterm(shown), vga(true))) <= 0x12
@@ -60,13 +60,13 @@ def check(colours, blinks, attribute, fg, bg, flags):
         return fg is None and bg is None and not flags
     if colours == 256:
         return near(fg, f) and near(bg, b) and flags == ({5} if blink else set())
-    if colours == 16 and attribute >= 0xe0:  # those of the dashboard take some of 256 pairs
+    if colours == 16 and attribute >= 0xe0:  # the dashboard's own colours use some of the 256 pairs
         return f == b or fg is not None and fg != bg
     if colours == 16:
         return fg == ansi(f) and bg == ansi(b) and flags == ({5} if blink else set())
     if f == b:
         return True
-    if ansi(f) & 7 == ansi(b) & 7 or attribute >= 0x40:  # nor has it all of 64; it must not vanish
+    if ansi(f) & 7 == ansi(b) & 7 or attribute >= 0x40:  # 64 pairs are too few as well; the character must stay visible
         return fg is not None and fg != bg
     return fg == ansi(f) & 7 and bg == ansi(b) and flags == ({1} if f >= 8 else set())
 

@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The colours of the guest's VGA text screen, on terminals that have many, few and none.
+# The colours of the guest's VGA text screen on terminals with 256, 16, 8 and no colours.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
 command -v python3 >/dev/null || skip_all "no python3"
 plan 11
 
-# A terminal of 16 colours, which most systems do not describe.
+# A terminal with 16 colours; most systems have no description of one.
 infocmp -1 xterm-256color | sed 's/^xterm-256color|.*/vitrine-16color|16 colours,/; s/colors#.*/colors#16,/; s/pairs#.*/pairs#0x100,/' >"$TMP/16.ti"
 tic -x -o "$TMP/terminfo" "$TMP/16.ti" 2>/dev/null
-export TERMINFO="$TMP/terminfo" # the system's are looked for behind it
+export TERMINFO="$TMP/terminfo" # searched before the system's
 
-# The guests: "A" in all 256 attributes; the second lets bit 7 brighten backgrounds first, by the attribute
-# controller's mode register.
+# The guests show "A" in all 256 attributes. The second one first sets the attribute controller's mode register,
+# which makes bit 7 brighten the background.
 all='\277\000\200\013\000\270\101\000\000\000\146\253\376\304\165\372\364\353\375'
 printf "$all" >"$TMP/blink.bin"
 printf '\146\272\332\003\354\262\300\260\060\356\260\004\356'"$all" >"$TMP/bright.bin"
 
-# The console pane is zoomed: its screen begins below the title. It is the pane behind the code.
+# Zoom the console pane, the one after the code pane: its screen begins below the title.
 zoom_console()
 {
 	until_true has Registers
@@ -48,7 +48,7 @@ for guest in "blink 1" "bright 0"; do
 	done
 done
 
-# The embedded guest's: its first line in white on blue, PASS in bright green.
+# The embedded guest's screen: its first line is white on blue, PASS is bright green.
 escape=$(printf '\033')
 start 100x40 screen-256color --no-rc -c 'tbreak check_gp' -c c demo
 zoom_console
@@ -62,6 +62,6 @@ colored()
 until_true colored "$escape\[38;5;231m$escape\[48;5;19mVitrine demo guest"
 ok $? "the embedded guest's first line is white on blue" "$(cat "$TMP/capture")"
 until_true colored "$escape\[38;5;83m$escape\[[0-9;]*mPASS\|$escape\[38;5;83mPASS"
-ok $? "and what passed bright green" "$(cat "$TMP/capture")"
+ok $? "and PASS is bright green" "$(cat "$TMP/capture")"
 key q
 until_true test -s "$TMP/status"

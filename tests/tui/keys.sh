@@ -6,7 +6,7 @@ need_tmux
 plan 60
 
 start 80x24 screen-256color --no-rc --append loop demo
-sees "c runs the guest" "a hint says what to press first"
+sees "c runs the guest" "a hint suggests keys at first"
 key s
 sees "step at 0x0010000d" "s steps"
 key n
@@ -25,7 +25,7 @@ sees "Traps by cause" "digits switch screens"
 sees "per s" "rates have a column"
 key Space
 sees " stopped" "Space stops the guest"
-sees "stopped at" "and says where"
+sees "stopped at" "and the message line says where"
 key '?'
 sees "Running the guest" "? shows the help"
 key q
@@ -34,7 +34,7 @@ ok $? "q closes it" "$(screen)"
 key Tab
 sees "Page walk" "Tab: the next screen"
 key BTab
-sees "Traps by cause" "Shift-Tab: the one before"
+sees "Traps by cause" "Shift-Tab: the previous one"
 key :
 t send-keys -t v -l "print 6*7"
 key Enter
@@ -46,12 +46,12 @@ t send-keys -t v -l "info callo"
 key Tab
 sees ":info callouts" "Tab completes"
 key Enter
-sees "Esc closes" "long output comes up over the screen"
+sees "Esc closes" "long output is shown over the screen"
 key Escape
 key :
 t send-keys -t v -l "nonsense"
 key Enter
-sees "no command 'nonsense'" "a wrong command is told in the message line"
+sees "no command 'nonsense'" "an unknown command is an error in the message line"
 key 2
 until_true has "Fragments"
 key '\'
@@ -62,7 +62,7 @@ until_true has_not "trap_entry+0x17"
 ok $? "other rows are gone" "$(screen)"
 key '\' Enter
 until_true has_not 'filter'
-ok $? "an empty filter takes it back" "$(screen)"
+ok $? "an empty filter shows all rows" "$(screen)"
 key '>' '>'
 sees "by " "> sorts by another column"
 key z
@@ -77,10 +77,10 @@ t send-keys -t v -l 'trap_entry'
 key Enter
 sees "trap_entry:" "g goes to a symbol"
 key F12
-sees "the guest has the keyboard" "F12 hands over the keyboard"
+sees "the guest has the keyboard" "F12 gives the keyboard to the guest"
 key q
 has "the guest has the keyboard"
-ok $? "q then is the guest's" "$(screen)"
+ok $? "q then goes to the guest" "$(screen)"
 key C-]
 until_true has_not "the guest has the keyboard"
 ok $? "Ctrl-] takes it back" "$(screen)"
@@ -95,14 +95,14 @@ sees "F12Keys" "and back"
 key q
 ends 0 "q ends with status 0"
 grep -q '^machine 0 ' "$TMP/config/vitrine/layout"
-ok $? "the layout is kept" "$(cat "$TMP/config/vitrine/layout")"
+ok $? "the layout is saved" "$(cat "$TMP/config/vitrine/layout")"
 
 start 80x24 vt100 --no-rc demo
 sees "Registers" "a terminal without colour works"
 key q
 ends 0 "and ends well"
 
-# A terminal that can hardly do anything, a locale without Unicode, sizes that change while the guest runs.
+# A terminal without cursor movement, a locale without Unicode, sizes that change while the guest runs.
 start 80x24 dumb --no-rc demo
 until_true test -s "$TMP/status" || key q
 until_true test -s "$TMP/status"
@@ -124,22 +124,32 @@ ends 0 "and ends well"
 start 80x24 screen-256color --no-rc --append loop demo
 until_true has "Registers"
 key c
+# fits SIZE: is the screen drawn for that size?
+fits()
+{
+	[ "$(screen | wc -l)" -eq "${1#*x}" ] || return 1
+	case $1 in
+	10x3) has "too small" ;;
+	1x1) has "t" ;;
+	*) screen | tail -1 | grep -q '^F1Help' && screen | grep -q '^ 1 ' ;;
+	esac
+}
 for size in 10x3 200x50 30x8 1x1 80x24 300x90 100x30; do
 	t resize-window -t v -x ${size%x*} -y ${size#*x}
 	key 2 3 1
-	sleep 0.2
+	until_true fits $size
 done
 sees "F12Keys" "resized while the guest runs"
 key q
 ends 0 "and ends well"
 
-# What is said while the dashboard is up stays within it; the serial line goes to a socket as well.
+# Asynchronous output and the log stay within the dashboard; serial output also goes to a socket.
 ERRORS=/dev/tty
 start 80x24 screen-256color --no-rc --append loop --serial "unix:$TMP/serial" \
 	-c 'trace trap_entry "trapped %d" 6*7' demo
-sees "Registers" "--serial unix: comes up"
+sees "Registers" "--serial unix: is accepted"
 key c
-sees "trapped 42" "what a trace point prints is on the message line"
+sees "trapped 42" "a trace point prints to the message line"
 sees "lines: J" "with the number of lines"
 screen | sed -n '1p;$p' | grep -qc "trapped"
 [ $? -ne 0 ] && has "F12Keys"
@@ -152,7 +162,7 @@ t send-keys -t v -l "log bt on"
 key Enter
 until_true has_not ":log"
 key J
-sees "[bt] " "the log as well, though standard error is the terminal"
+sees "[bt] " "the log goes there too, though standard error is the terminal"
 key J
 until_true has_not "Journal "
 screen | sed -n '1p;$p' | grep -qc '\[bt\]'
@@ -167,7 +177,7 @@ python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
 	while b"PASS" not in got:
 	    got += s.recv(1000)
 END
-ok $? "the guest is heard on the socket" "$(cat "$TMP/out")"
+ok $? "the socket has the guest's output" "$(cat "$TMP/out")"
 unset ERRORS
 key q
 until_true test -s "$TMP/status"
@@ -188,7 +198,7 @@ ok $? "a lost terminal ends the session"
 [ ! -s "$TMP/status" ] || [ "$(cat "$TMP/status" 2>/dev/null)" != 139 ]
 ok $? "and not by a crash" "$(cat "$TMP/status" 2>/dev/null)"
 
-# (curses itself leaks what it had begun with)
+# (curses leaks memory when it fails to start)
 ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" TERM=nosuch script -qec "'$VITRINE' tui --no-rc demo" /dev/null >"$TMP/out" 2>&1 </dev/null
 [ $? -eq 125 ]
 ok $? "an unknown terminal: status 125" "$(cat "$TMP/out")"

@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Each screen at 80x24 and 200x50 on the embedded guest: on a terminal, and printed
-# without one, which is the same text.
+# Each screen at 80x24 and 200x50 on the embedded guest: on a terminal, and printed without
+# one, with the same text.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
 
-# What must be on each screen, as "NUMBER NAME: HEADING, HEADING ...".
+# Texts that must be on each screen, as "NUMBER NAME TEXT|TEXT ...".
 expected()
 {
 	cat <<-END
 	1 machine Code|Registers|Stack|Memory|check_processes|eflags|Console|PASS
 	2 translation Fragments|guest pc|callouts|Cache|ident|in-tc
-	3 traps Traps by cause|Callouts by kind|Exceptions|Top offenders|true-fault|#PF|Adaptation log|promoted for
+	3 traps Traps by cause|Callouts by kind|Exceptions|Costliest fragments|true-fault|#PF|Adaptation log|promoted for
 	4 spaces Windows|Page walk|Counters|physical|fill_pages
 	5 devices Interrupts|Interrupt controllers|Timer|Serial port|I/O ports|PCI|master
 	END
 }
 
-# shown_as_printed: the screen called $name, with what $TMP/printed has.
+# shown_as_printed: does the screen called $name show the text in $TMP/printed?
 shown_as_printed()
 {
 	screen | sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
@@ -30,7 +30,7 @@ shown_as_printed()
 plan 30
 for size in 80x24 200x50; do
 	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
-	sees "stopped" "$size: the dashboard comes up stopped"
+	sees "stopped" "$size: the dashboard starts with the guest stopped"
 	expected >"$TMP/expected"
 	while read -r number name words; do
 		key "$number"
@@ -45,9 +45,9 @@ for size in 80x24 200x50; do
 		done
 		IFS=$oldifs
 		[ -z "$missing" ]
-		ok $? "$size: screen $name has what it should" "missing:$missing
+		ok $? "$size: screen $name has its texts" "missing:$missing
 $(screen)"
-		# Printed: the same but for the message and host addresses, which differ between processes.
+		# The message and host addresses, which differ between processes, are left out.
 		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c s --dump "$name" --size $size demo |
 			sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
 		until_true shown_as_printed
@@ -68,4 +68,4 @@ grep -qE '^fill +[0-9]+ +[1-9]' "$TMP/out"
 ok $? "--batch shows rates" "$(cat "$TMP/out")"
 "$VITRINE" tui --no-rc --dump nosuch demo >"$TMP/out" 2>"$TMP/err"
 [ $? -eq 2 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
-ok $? "an unknown screen is wrong usage, told in one line" "$(cat "$TMP/err")"
+ok $? "an unknown screen is a usage error in one line" "$(cat "$TMP/err")"

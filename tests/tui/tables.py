@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Does a pane show what the shell's command shows? tables.py PANE SOCKET COMMAND KEY...: PANE is a
-# file with the screen while the pane is zoomed, KEY the titles of the columns that name a row.
-# Cells are compared column by column, by their titles. Says what differs; the status is 0 when
-# nothing does and at least one row was compared.
+# Compare a pane with the shell's command. tables.py PANE SOCKET COMMAND KEY...: PANE is a file with
+# the screen while the pane is zoomed, KEY the titles of the columns that identify a row. Cells are
+# compared by their column's title. Prints the first difference; the status is 0 when there is none
+# and at least one row was compared.
 import json, re, socket, sys
 
 CELL = re.compile(r"\S+(?: \S+)*")
@@ -21,7 +21,7 @@ def title(text):
     return re.sub(r"/\S*$", "", text.strip("▼▲ "))
 
 def table(lines):
-    # Columns stand where their titles do: a cell begins or ends with one.
+    # A cell begins or ends where its column's title does.
     heads = [(m.start(), m.end(), title(m.group())) for m in CELL.finditer(re.sub("[▼▲]", " ", lines[0]))]
     for line in lines[1:]:
         row = {}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# For tests of the dashboard on a real terminal: tmux on a socket of its own, nothing of
-# the user's home is read or written.
+# Helpers for tests of the dashboard on a real terminal: tmux on a socket of its own; the user's
+# home directory is neither read nor written.
 . "${TOP_SRCDIR:=$(cd "$(dirname "$0")/../.." && pwd)}/tests/taplib.sh"
 VITRINE=${VITRINE:-$TOP_SRCDIR/build/vitrine}
 CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
@@ -8,7 +8,7 @@ CACHE=${VITRINE_CACHE:-$TOP_SRCDIR/cache}
 TMP=$(scratch) || exit 99
 trap 'tmux -S "$TMP/tmux" kill-server 2>/dev/null; rm -rf "$TMP"' EXIT
 export HOME="$TMP" XDG_CONFIG_HOME="$TMP/config" XDG_STATE_HOME="$TMP/state" LC_ALL=C.UTF-8
-# On TERM=linux curses would load the console's mouse library, which loses ten bytes.
+# On TERM=linux curses would load the console's mouse library, which leaks memory.
 export NCURSES_GPM_TERMS=
 
 need_tmux()
@@ -21,8 +21,8 @@ t()
 	tmux -S "$TMP/tmux" -f /dev/null "$@"
 }
 
-# start WxH TERM ARGUMENT...: the dashboard in a fresh terminal; its exit status ends up in $TMP/status. Its
-# standard error is $TMP/err, or the file ERRORS names.
+# start WxH TERM ARGUMENT...: run the dashboard in a new terminal. Its exit status will be in $TMP/status, its
+# standard error in $TMP/err or the file that ERRORS names.
 start()
 {
 	size=$1
@@ -35,7 +35,7 @@ start()
 		for word in "$@"; do printf " '%s'" "$word"; done
 		printf ' 2>"%s"; echo $? >"%s/status"; sleep 1000\n' "${ERRORS:-$TMP/err}" "$TMP"
 	} >"$TMP/run"
-	# a server whose last session has ended takes a moment to end, and accepts no new one
+	# a server whose last session has ended refuses new ones until it has exited
 	until_true t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
 }
 
@@ -59,7 +59,7 @@ has_not()
 	! has "$1"
 }
 
-# sees TEXT NAME: one result, whether TEXT comes up on the screen.
+# sees TEXT NAME: one result, whether TEXT appears on the screen.
 sees()
 {
 	until_true has "$1"
