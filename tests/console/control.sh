@@ -7,7 +7,7 @@ command -v python3 >/dev/null || skip_all "no python3"
 plan 22
 
 S=$TMP/control
-# The shell reads its commands from a pipe that stays open until the test ends.
+# The shell reads commands from a pipe that stays open until the test ends.
 mkfifo "$TMP/stdin"
 timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --control "unix:$S" demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
@@ -26,11 +26,11 @@ echo "$got" | grep -q '"value":42'
 ok $? "attach --json prints records" "$got"
 got=$(timeout 100 "$VITRINE" attach "$S" -c 'print $nosuch' 2>&1)
 [ $? -eq 1 ] && [ "$got" = 'no register or variable $nosuch' ]
-ok $? "attach fails with the command" "$got"
+ok $? "attach fails when the command does" "$got"
 got=$(for word in quit 'q ' exit 'exit  ' detach; do timeout 100 "$VITRINE" attach "$S" -c "$word" -c 'print 1' 2>&1 || echo "$word: $?"; done
 timeout 100 "$VITRINE" attach "$S" -c 'print 2' 2>&1)
 [ "$got" = "2  0x2" ]
-ok $? "what ends a session only leaves it" "$got"
+ok $? "commands that would end the session only end the connection" "$got"
 got=$(timeout 100 "$VITRINE" attach "$TMP/nothing" -c 'print 1' 2>&1)
 [ $? -eq 125 ]
 ok $? "attach to nothing is status 125" "$got"
@@ -75,17 +75,17 @@ a.get(), a.get()
 a.send(b'{"id":13,"command":"break-on port 0xf4"}\n{"id":14,"command":"break finish"}\n{"id":15,"command":"continue &"}\n')
 for _ in range(3):
     a.get()
-say(b.get("stopped")["symbol"] == "finish", "a guest that runs in the background tells of its stop")
+say(b.get("stopped")["symbol"] == "finish", "a guest in the background reports its stop")
 b.send(b'{"id":2,"command":"print $pc"}\n')
 a.send(b'{"id":16,"command":"print $pc"}\n')
-say(a.get()["results"] == b.get()["results"], "two clients see the same")
+say(a.get()["results"] == b.get()["results"], "two clients get the same result")
 a.send(b'{"id":17,"complete":"info callo"}\n{"id":18,"complete":"symbols load /x"}\n{"id":19,"complete":7}\n')
 say([a.get().get("results") for _ in range(3)] == [[{"start": 5, "word": "callouts"}], [{"start": 13, "file": True}], None],
     "words are completed")
 a.send(b'{"id":17,"command":"x /2xb &run","text":true}\n{"id":18,"command":"x /2xb run"}\n{"id":19,"command":"print 1","text":true}\n')
-say([a.get().get("repeat") for _ in range(3)] == ["x/2xb", None, None], "an answer in text says what an empty line would repeat")
+say([a.get().get("repeat") for _ in range(3)] == ["x/2xb", None, None], "an answer in text has the command an empty line would repeat")
 a.send(b'{"id":20,"dashboard":{"keys":["s"]}}\n{"id":21,"dashboard":{"size":[0,24]}}\n{"id":22,"dashboard":{"size":[80,24],"keys":["nokey"]}}\n')
-say([a.get()["ok"] for _ in range(3)] == [False] * 3, "a dashboard refuses what it does not know")
+say([a.get()["ok"] for _ in range(3)] == [False] * 3, "a dashboard refuses bad requests")
 
 def frame(client, screen, until):
     while not until(screen):
@@ -96,24 +96,24 @@ def frame(client, screen, until):
 d, e = Client(), Client()
 d.send(b'{"dashboard":{"size":[100,30]}}\n')
 screen = frame(d, {}, lambda s: len(s) == 30)
-say("Registers" in screen[1] and all(len(row) == 100 for row in screen.values()), "a dashboard's first frame is whole")
+say("Registers" in screen[1] and all(len(row) == 100 for row in screen.values()), "a dashboard's first frame is complete")
 d.send(b'{"dashboard":{"keys":["4"]}}\n')
 frame(d, screen, lambda s: any("Page walk" in row for row in s.values()))
 d.send(b'{"dashboard":{"keys":["q"]}}\n')
-say(d.get("over") == {"event": "over"}, "its keys do what they should")
+say(d.get("over") == {"event": "over"}, "its keys work")
 d.sock.close()
 crowd = []
 while len(crowd) < 60:
     try:
         crowd.append(Client())
-    except BlockingIOError: # the queue of those who wait is full
+    except BlockingIOError: # the queue of pending connections is full
         time.sleep(0.01)
 refused = [m for m in (json.loads(c.lines.readline()) for c in crowd[40:]) if m.get("error") == "too many clients"]
 say(len(refused) == 20, "too many clients are refused, one line each")
 for c in crowd:
     c.sock.close()
 a.send(b'{"id":23,"command":"print 1"}\n')
-say(a.get()["ok"], "and others do not notice")
+say(a.get()["ok"], "and others are not affected")
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]
@@ -125,4 +125,4 @@ echo quit >&9
 exec 9>&-
 wait $server
 [ $? -le 1 ] && [ ! -e "$S" ]
-ok $? "the session ends in order, its socket is gone" "$(cat "$TMP/out" "$TMP/err")"
+ok $? "the session ends regularly and removes its socket" "$(cat "$TMP/out" "$TMP/err")"

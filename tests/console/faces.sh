@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# One machine, three faces at once: gdb, an attached shell and an attached dashboard. A stop
-# in one shows in all, with the same values. Then the attached ones alone.
+# One machine, three faces at once: gdb, an attached shell and an attached dashboard. All show
+# a stop in any of them, with the same values. Then the attached ones without gdb.
 . "$(dirname "$0")/../tui/tuilib.sh"
 need_tmux
 command -v gdb >/dev/null || skip_all "no gdb"
-gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
+gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "this gdb does not support i386"
 ELF=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo/demo.elf
 S=$TMP/control
 plan 36
 
-# in_window NAME COMMAND...: in a terminal of its own; its exit status ends up in $TMP/NAME.status.
+# in_window NAME COMMAND...: run COMMAND in a terminal of its own; its exit status will be in $TMP/NAME.status.
 in_window()
 {
 	name=$1
@@ -19,7 +19,7 @@ in_window()
 	t new-session -d -s "$name" -n "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 600 $*; echo \$? >'$TMP/$name.status'; sleep 1000"
 }
 
-# In this test "has" and "sees" look at the dashboard; shell_has at the attached shell.
+# In this test "has" and "sees" refer to the dashboard, shell_has to the attached shell.
 shell_has()
 {
 	t capture-pane -p -t shell | grep -qF -- "$1"
@@ -47,14 +47,14 @@ ask()
 	timeout 100 "$VITRINE" attach "$S" -c "$1" 2>&1
 }
 
-# value NAME: a register or symbol as the shell has it, in eight hexadecimal digits. (Who attaches just after a stop may be
-# told of that first.)
+# value NAME: a register or symbol in eight hexadecimal digits, as the shell prints it. (A shell that attaches just after
+# a stop may print that first.)
 value()
 {
 	printf '%08x' "$(ask "print $1" | awk '$2 ~ /^0x/ { print $2 }')"
 }
 
-# has_all TEXT...: all of them at one time.
+# has_all TEXT...: does one screen have all of them?
 has_all()
 {
 	shown=$(screen)
@@ -63,8 +63,8 @@ has_all()
 	done
 }
 
-# agree WHEN NAME: gdb, dashboard and shell have the same eip and esp. gdb wrote its in $TMP/gdb.WHEN.
-# The mark in the code is at the linear address: a stop may come in virtual-8086 mode.
+# agree WHEN NAME: do gdb, dashboard and shell have the same eip and esp? gdb wrote its values to $TMP/gdb.WHEN.
+# The code pane marks the linear address: the guest may be in virtual-8086 mode.
 agree()
 {
 	until_true test -s "$TMP/gdb.$1"
@@ -84,7 +84,7 @@ exec 9>"$TMP/stdin"
 until_true test -S "$S"
 in_window v "'$VITRINE' attach --tui '$S'"
 in_window shell "'$VITRINE' attach 'unix:$S'"
-sees "c runs the guest" "the dashboard comes up"
+sees "c runs the guest" "the dashboard starts"
 shell_sees "(vitrine)" "the shell too"
 t send-keys -t shell -l "tbr"
 t send-keys -t shell Tab
@@ -92,17 +92,17 @@ t send-keys -t shell -l "kernel_ma"
 t send-keys -t shell Tab Enter
 shell_sees "break 1 at 0x" "commands and symbols are completed"
 shell_line help
-shell_sees "q: quit" "long output comes a page at a time"
+shell_sees "q: quit" "long output is paged"
 t send-keys -t shell -l q
 until_true shell_has_not "q: quit"
 t send-keys -t shell -l 'print 40+2'
 t send-keys -t shell Enter
-shell_sees "42  0x2a" "and may be left"
+shell_sees "42  0x2a" "and can be cut short"
 shell_line continue
 shell_sees "breakpoint 1 at 0x" "the shell runs the guest to the breakpoint"
 sees "kernel_main:" "the dashboard shows where"
 
-# mark NAME: gdb writes what it sees, then waits until this test has looked.
+# mark NAME: gdb writes its values, then waits until this test has compared them.
 mark()
 {
 	echo "eval \"shell echo %08x %08x >'$TMP/gdb.$1.new'; mv '$TMP/gdb.$1.new' '$TMP/gdb.$1'\", \$eip, \$esp"
@@ -134,17 +134,17 @@ agree stepped "gdb steps"
 touch "$TMP/go.stepped"
 agree broken "gdb's breakpoint"
 [ "$(value '$pc')" = "$(value run)" ]
-ok $? "it is where it was set" "$(value '$pc') $(value run)"
-shell_sees "<run>" "the attached shell is told of gdb's stop"
+ok $? "the stop is where it was set" "$(value '$pc') $(value run)"
+shell_sees "<run>" "the attached shell reports gdb's stop"
 touch "$TMP/go.broken"
-sees " running" "gdb continues: the dashboard says it runs"
+sees " running" "gdb continues: the dashboard shows that the guest runs"
 key Space
 sees " stopped" "Space in the dashboard stops it"
 agree stopped "a stop in the dashboard"
 until_true grep -q "received signal SIG" "$TMP/gdb.out"
-ok $? "gdb was told" "$(tail -5 "$TMP/gdb.out")"
+ok $? "gdb gets the stop" "$(tail -5 "$TMP/gdb.out")"
 key s
-stepped() # (a guest that waits for its timer stays there)
+stepped() # (a halted guest stays where it is)
 {
 	has_all " stopped" && { has "step at" || has "halted at"; }
 }
@@ -162,7 +162,7 @@ ask stop >"$TMP/stop"
 
 shell_line 'trace check_flags "flags %d" 6*7'
 shell_line 'continue &'
-shell_sees "flags 42" "the attached shell sees what a trace point prints"
+shell_sees "flags 42" "the attached shell shows output of a trace point"
 sees "flags 42" "the dashboard too"
 ask stop >"$TMP/stop"
 key J
@@ -174,12 +174,12 @@ no_points()
 {
 	ask 'info break' >"$TMP/out" && ! grep -q "check_flags" "$TMP/out"
 }
-until_true no_points # it is another client's command: it shall not come behind the next one
+until_true no_points # another client's command must not overtake the next one
 
 ask 'break check_flags' >"$TMP/out"
 addr=$(grep -oE '0x[0-9a-f]+' "$TMP/out" | cut -c3-)
 ask continue >"$TMP/stop"
-sees "breakpoint" "the dashboard tells of a stop that the shell caused"
+sees "breakpoint" "the dashboard shows a stop that the shell caused"
 key g
 t send-keys -t v -l "check_flags"
 key Enter
@@ -191,7 +191,7 @@ used()
 	[ "$(screen | awk '{ if (length($0) > n) n = length($0) } END { print n }')" -gt 110 ]
 }
 until_true used
-ok $? "all of it is used" "$(screen)"
+ok $? "and uses all of the terminal" "$(screen)"
 key 9
 key :
 t send-keys -t v -l "print 6*7"
@@ -203,7 +203,7 @@ until_true test -s "$TMP/v.status"
 ok $? "q leaves the dashboard"
 rm "$TMP/v.status"
 in_window v "'$VITRINE' attach --tui '$S'"
-sees "PASS" "who comes later sees what the guest has said"
+sees "PASS" "a later viewer sees earlier serial output"
 echo quit >&9
 exec 9>&-
 wait $session

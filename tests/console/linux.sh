@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Scripts and sockets with a real kernel: the example in docs/, the control socket (wait, serial, type,
-# sendkey), the serial socket, an attached shell that is typed into.
+# sendkey), the serial socket, typing into an attached shell.
 . "$(dirname "$0")/../tui/tuilib.sh"
 for f in linux-686 initramfs-686.cpio.gz; do
 	[ -s "$CACHE/$f" ] || skip_all "no $f: guests/fetch did not bring it"
@@ -10,7 +10,7 @@ command -v python3 >/dev/null || skip_all "no python3"
 plan 18
 EXAMPLE=$TOP_SRCDIR/docs/examples/linux-session.vit
 
-# linux_shell ARGUMENT...: the kernel under "vitrine shell".
+# linux_shell ARGUMENT...: run the kernel under "vitrine shell".
 linux_shell()
 {
 	timeout -k 5 "${LINUX_LIMIT:-600}" "$VITRINE" shell --no-rc --memory 512M --kernel "$CACHE/linux-686" \
@@ -31,13 +31,13 @@ assert [row["entries"] for row in rows] == sorted((row["entries"] for row in row
 ' 2>"$TMP/trace"
 ok $? "and lists the ten hottest fragments as JSON" "$(cat "$TMP/trace")"
 grep -q 'answer 42' "$TMP/out"
-ok $? "what the guest says is on the terminal" "$(tail -5 "$TMP/out")"
+ok $? "the guest's output is on the terminal" "$(tail -5 "$TMP/out")"
 linux_shell -c 'wait "never comes" 0.5' </dev/null >"$TMP/out" 2>"$TMP/err"
 [ $? -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
-ok $? "what does not come is one line and status 1" "$(cat "$TMP/err")"
+ok $? "a wait that times out is one line and status 1" "$(cat "$TMP/err")"
 linux_shell -c "log file $TMP/log" -c 'log irq on' -c 'log nothing on' </dev/null >"$TMP/out" 2>"$TMP/err"
 [ $? -eq 1 ] && grep -q "no category 'nothing'" "$TMP/err"
-ok $? "log names the category it does not have" "$(cat "$TMP/err")"
+ok $? "log names an unknown category" "$(cat "$TMP/err")"
 
 S=$TMP/control
 mkfifo "$TMP/stdin"
@@ -60,14 +60,14 @@ def hear(text):
             return False
         got += more
     return True
-print("yes" if hear(b"vitrine: shell ready") else "no", "the serial socket: the guest speaks", flush=True)
+print("yes" if hear(b"vitrine: shell ready") else "no", "the serial socket has the guest's output", flush=True)
 hear(b"# ")
 s.sendall(b"echo over $((2 * 21)) the socket\n")
-print("yes" if hear(b"over 42 the socket") else "no", "and listens", flush=True)
+print("yes" if hear(b"over 42 the socket") else "no", "and takes input", flush=True)
 END
 line=$!
 
-# ask COMMAND...: over the control socket; false when one of them failed.
+# ask COMMAND...: execute them over the control socket. False: one failed.
 ask()
 {
 	for command; do
@@ -76,7 +76,7 @@ ask()
 	done
 	timeout 500 "$VITRINE" attach "$S" "$@" >"$TMP/out" 2>&1
 }
-until_true test -e "$TMP/connected" # a socket has no past: who comes later hears less
+until_true test -e "$TMP/connected" # a client of the socket gets later output only
 ask 'continue &' 'wait "vitrine: shell ready" 300'
 ok $? "wait over the control socket" "$(cat "$TMP/out")"
 wait $line
@@ -86,22 +86,22 @@ while read -r verdict name; do
 done <"$TMP/tap"
 ask 'serial "echo said $((3 * 14))\n"' 'wait "said 42" 100'
 ok $? "serial over the control socket" "$(cat "$TMP/out")"
-# (a console that nobody has open forgets what is typed)
+# (a console that no process has open drops keys)
 ask 'serial "{ echo go-$((7 * 6)) >&2; head -1; } </dev/tty1 | tr a-z A-Z\n"' 'wait "go-42" 100' 'type "typed Keys; "' \
 	'sendkey shift-v i shift_r-t ret' 'wait "TYPED KEYS; VIT" 100'
 ok $? "type and sendkey over the control socket reach the guest's keyboard" "$(cat "$TMP/out")"
 
 if command -v tmux >/dev/null; then
-	t new-session -d -s other -n other "sleep 2000" # the server ends with its last session
+	t new-session -d -s other -n other "sleep 2000" # tmux would end with its last session
 	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
 	sees "(vitrine)" "an attached shell"
 	ask stop
-	sees "stopped at" "is told that somebody stopped the guest"
+	sees "stopped at" "reports that another client stopped the guest"
 	t send-keys -t v -l "continue"
 	key Enter
 	t send-keys -t v -l 'echo keys $((6 * 7))'
 	key Enter
-	sees "keys 42" "lets it run and types into it"
+	sees "keys 42" "runs the guest and types into it"
 	key C-c
 	until_true sh -c "tmux -S '$TMP/tmux' capture-pane -p -t v | grep -v '^\$' | tail -1 | grep -q '^(vitrine)'"
 	ok $? "Ctrl-C stops the guest" "$(screen)"
@@ -115,7 +115,7 @@ if command -v tmux >/dev/null; then
 	key F12
 	t send-keys -t v -l 'echo dash $((9 * 9))'
 	key Enter
-	sees "dash 81" "hands the guest its keyboard"
+	sees "dash 81" "gives the guest the keyboard"
 else
 	for name in 1 2 3 4 5 6; do skip "attached in a terminal" "no tmux"; done
 fi

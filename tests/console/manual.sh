@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What is said about commands and views: the committed manual page is that of this program, it formats, and
-# every field that comes as JSON is documented.
+# Documentation of commands and views: the committed manual page is that of this program, it formats, and
+# every field in JSON is documented.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 plan 5
 
 "$VITRINE" --help-man >"$TMP/vitrine.1"
 cmp -s "$TMP/vitrine.1" "$TOP_SRCDIR/docs/vitrine.1"
-ok $? "docs/vitrine.1 is up to date (make update-docs makes it anew)" \
+ok $? "docs/vitrine.1 is up to date (make update-docs regenerates it)" \
 	"$(diff "$TOP_SRCDIR/docs/vitrine.1" "$TMP/vitrine.1" | head -20)"
 if command -v groff >/dev/null; then
 	groff -man -Tutf8 -ww "$TMP/vitrine.1" >/dev/null 2>"$TMP/warnings"
@@ -18,9 +18,9 @@ else
 	skip "the page formats" "no groff"
 fi
 if ! command -v python3 >/dev/null; then
-	skip "commands document what they answer" "no python3"
-	skip "so do views" "no python3"
-	skip "all views were looked at" "no python3"
+	skip "commands document their fields" "no python3"
+	skip "views document their fields" "no python3"
+	skip "all views were checked" "no python3"
 	exit 0
 fi
 
@@ -91,7 +91,7 @@ arch
 stop
 profile 0.2""".splitlines():
     check(line, line.split("/")[0].split(" ")[0], answers=line != "ccf-savings")
-print("yes" if not unknown and not quiet else "no", "commands document what they answer", unknown, quiet)
+print("yes" if not unknown and not quiet else "no", "commands document their fields", unknown, quiet)
 unknown.clear()
 views = [row["view"] for row in v("info")]
 shown = 0
@@ -99,10 +99,10 @@ for name in views:
     try:
         check(f"info {name} limit=5", f"info {name}", answers=False)
         shown += 1
-    except RuntimeError as why: # no LDT, say
+    except RuntimeError as why: # for example no LDT
         print(name, why, file=sys.stderr)
-print("yes" if not unknown else "no", "so do views", unknown)
-print("yes" if shown > 30 and len(views) - shown < 4 else "no", "all views were looked at", shown, views)
+print("yes" if not unknown else "no", "views document their fields", unknown)
+print("yes" if shown > 30 and len(views) - shown < 4 else "no", "all views were checked", shown, views)
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What comes by itself (lines of trace points and probes, what a point's commands answer, the log) reaches every
-# face once; a client that does not read loses lines, is told how many, and stops nobody.
+# Asynchronous output (lines of trace points and probes, results of a point's commands, the log) reaches every
+# face once. A client that does not read loses lines, is told how many, and blocks nothing.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
@@ -9,7 +9,7 @@ plan 19
 
 S=$TMP/control
 mkfifo "$TMP/stdin"
-# What AddressSanitizer holds back of freed memory is not growth.
+# Limit the freed memory that AddressSanitizer keeps, which would look like growth.
 ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=64" \
 timeout -k 5 600 "$VITRINE" shell --no-rc --serial null --control "unix:$S" --append loop demo <"$TMP/stdin" >"$TMP/out" 2>"$TMP/err" &
 server=$!
@@ -25,7 +25,7 @@ class Client:
         self.sock.settimeout(60)
         self.sock.connect(sys.argv[1])
         self.lines = self.sock.makefile("rb")
-        self.output = [] # events seen while an answer was waited for
+        self.output = [] # events received while waiting for an answer
     def pid(self):
         return struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
     def send(self, **request):
@@ -58,7 +58,7 @@ def await_(condition, seconds=60):
         time.sleep(0.05)
     return condition()
 
-def told_of(count): # so many events, whatever is answered meanwhile
+def has_events(count): # wait for that many events
     def enough():
         told.ask("print 1")
         return len(told.output) >= count
@@ -77,13 +77,13 @@ say(told.answer()["ok"] and waiting.answer()["ok"], "output can be subscribed to
 plain.ask('trace check_flags "flags at %x" 0x1234')
 plain.ask("tbreak check_flags")
 m = plain.ask("continue")["results"]
-say([r["event"] for r in m] == ["trace", "stop"] and m[0]["text"] == "flags at 1234", "who waits without it has the line in the answer", m)
+say([r["event"] for r in m] == ["trace", "stop"] and m[0]["text"] == "flags at 1234", "a client that waits without a subscription has the line in its answer", m)
 told.until_stopped()
-say([(e["text"], e["results"]) for e in told.output] == [("flags at 1234\n", m[:1])], "who subscribed has the same as an event, before the stop", told.output)
+say([(e["text"], e["results"]) for e in told.output] == [("flags at 1234\n", m[:1])], "a subscriber has the same as an event, before the stop", told.output)
 say(await_(lambda: open(sys.argv[2]).read() == "flags at 1234\n"), "the session's own shell shows it too")
 plain.ask("tbreak check_flags")
 m = waiting.ask("continue")["results"]
-say([r["event"] for r in m] == ["stop"] and waiting.output == told.output * 2, "who subscribed and waits has events alone", (m, waiting.output))
+say([r["event"] for r in m] == ["stop"] and waiting.output == told.output * 2, "a subscriber that waits has only events", (m, waiting.output))
 told.until_stopped()
 plain.ask("delete")
 
@@ -93,9 +93,9 @@ plain.ask("break check_flags")
 plain.ask('commands 4 "print 40 + 2; print $nosuch"')
 plain.ask("continue &")
 told.until_stopped()
-told_of(2) # the session's shell executes them when it comes to it
+has_events(2) # the session's shell executes them in its loop
 say([e["text"] for e in told.output] == ["42  0x2a\n", "no register or variable $nosuch\n"] and
-    told.output[0]["results"][0]["value"] == 42 and "error" in told.output[1], "what a point's commands answer is an event", told.output)
+    told.output[0]["results"][0]["value"] == 42 and "error" in told.output[1], "results of a point's commands are events", told.output)
 plain.ask("delete")
 
 told.output = []
@@ -104,15 +104,15 @@ plain.ask("tbreak check_flags")
 plain.ask("continue")
 told.until_stopped()
 plain.ask("stepi 2")
-told_of(1)
-say("probed 42\n" in [e["text"] for e in told.output], "a probe's line is", told.output)
+has_events(1)
+say("probed 42\n" in [e["text"] for e in told.output], "lines of probes are events", told.output)
 plain.ask("unprobe all")
 plain.ask("delete")
 
 def tally(output):
     return sum(len(e["results"]) for e in output if "lost" not in e), sum(e.get("lost", 0) for e in output)
 
-# A function that is reached thousands of times a second; nobody reads.
+# A function executed thousands of times a second, while no client reads.
 hot = "trap"
 told.output = []
 plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 1500))
@@ -124,25 +124,25 @@ def flood(lines):
     plain.ask("stop")
     return came
 
-# The first flood fills caches and buffers; each is 12 MiB of events for either client. Memory that grows does so
-# in every one, so the least of three counts.
+# The first flood fills caches and buffers; each is 12 MiB of events for either client. A leak shows in every
+# flood, so the smallest of three growths counts.
 came, levels = [flood(4000)], [memory()]
 while len(levels) < 2 or (levels[-1] - levels[-2] >= 4096 and len(levels) < 4):
     came.append(flood(4000))
     levels.append(memory())
-say(all(came), "the guest runs on while nobody reads", hits(number))
-say(levels[-1] - levels[-2] < 4096, "memory stays level", levels)
+say(all(came), "the guest keeps running while no client reads", hits(number))
+say(levels[-1] - levels[-2] < 4096, "memory does not grow", levels)
 total = hits(number)
-told.ask("print 1") # its answer is behind all that came before
+told.ask("print 1") # its answer follows all earlier events
 got, lost = tally(told.output)
-say(got > 50 and lost > 0 and got + lost == total, "every line came or is among those told to be lost", (got, lost, total))
-say(told.ask("print 42")["results"][0]["value"] == 42, "who did not read is still there")
+say(got > 50 and lost > 0 and got + lost == total, "every line was received or is counted as lost", (got, lost, total))
+say(told.ask("print 42")["results"][0]["value"] == 42, "the client that did not read is still connected")
 waiting.output = []
-waiting.ask("print 1") # its answer is behind all that came before
+waiting.ask("print 1") # its answer follows all earlier events
 got, lost = tally(waiting.output)
 say(got > 50 and lost > 0 and got + lost >= total, "the other one's count is right too", (got, lost, total))
 
-# An answer has room for so many.
+# An answer has room for a limited number of lines.
 told.send(subscribe=["stop"])
 told.answer()
 before = hits(number)
@@ -156,14 +156,14 @@ lines, lost = sum(r.get("event") == "trace" for r in rows), sum(r.get("lost", 0)
 say(lines > 300 and lost > 0 and lines + lost == hits(number) - before and rows[-1]["event"] == "stop",
     "an answer has the first lines and the number of the others", (lines, lost, hits(number) - before))
 m = plain.ask("x/2xb $pc")["results"]
-say(not [r for r in m if r.get("event")], "who only looks is not told", m)
+say(not [r for r in m if r.get("event")], "a command that does not wait has no asynchronous output in its answer", m)
 plain.ask("delete")
 
-# The log, which the session has on its standard error.
+# The log, which is also on the session's standard error.
 def logged():
     return [line for line in open(sys.argv[3]).read().splitlines() if line.startswith("[")]
 
-def heard():
+def received():
     told.ask("print 1")
     return [r["text"] for e in told.output for r in e.get("results", []) if r["event"] == "log"]
 
@@ -176,16 +176,16 @@ plain.ask("stepi 20")
 plain.ask("tbreak run")
 plain.ask("continue")
 plain.ask("log all off")
-say(await_(lambda: heard() and heard() == logged()), "who subscribed has the lines of the log",
-    (heard()[-3:], logged()[-3:], len(heard()), len(logged())))
+say(await_(lambda: received() and received() == logged()), "a subscriber has the lines of the log",
+    (received()[-3:], logged()[-3:], len(received()), len(logged())))
 told.output = []
 plain.ask("log all on")
 plain.ask("continue &")
-await_(lambda: len(heard()) > 100)
+await_(lambda: len(received()) > 100)
 plain.ask("stop")
 plain.ask("log all off")
-got, lost = len(heard()), sum(e.get("lost", 0) for e in told.output)
-say(got > 100 and told.ask("print 42")["ok"], "also when it says very much", (got, lost, len(logged())))
+got, lost = len(received()), sum(e.get("lost", 0) for e in told.output)
+say(got > 100 and told.ask("print 42")["ok"], "also when there are very many", (got, lost, len(logged())))
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]
@@ -193,7 +193,7 @@ while read -r verdict name; do
 done <"$TMP/tap"
 [ "$(wc -l <"$TMP/tap")" -eq 16 ] || sed 's/^/# /' "$TMP/trace"
 
-# attach -c has the lines in the answer, with --json as rows
+# attach -c has the lines in its answer, with --json as rows
 "$VITRINE" attach "$S" -c 'delete' -c 'trace run "run %d" 1' -c reset -c 'tbreak check_flags' -c continue >"$TMP/attached" 2>&1
 grep -qx 'run 1' "$TMP/attached"
 ok $? "attach prints them" "$(cat "$TMP/attached")"
@@ -205,4 +205,4 @@ echo quit >&9
 exec 9>&-
 wait $server
 [ $? -le 1 ]
-ok $? "the session ends in order" "$(cat "$TMP/err")"
+ok $? "the session ends regularly" "$(cat "$TMP/err")"

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Watchpoints, events, trace, commands, run-until, call stack, bulk memory and profile on the
-# embedded guest: what the shell says, and what it refuses.
+# embedded guest: output of the shell, and its errors.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 plan 35
 
-# vit NAME: run the commands on standard input; output of the shell in $TMP/out.
+# vit OPTION...: run the commands on standard input; the shell's output is in $TMP/out.
 vit()
 {
 	cat >"$TMP/script"
@@ -31,9 +31,9 @@ continue
 delete
 continue
 END
-match '^watch 1 at 0x[0-9a-f]{8} ticks, 4 bytes$' "watch names the place"
+match '^watch 1 at 0x[0-9a-f]{8} ticks, 4 bytes$' "watch names the address"
 match '^watchpoint 2 at 0x[0-9a-f]{8} <run' "a conditional watchpoint stops in the function that writes"
-match 'old value 0x1, new value 0x2$' "it says what changed"
+match 'old value 0x1, new value 0x2$' "it shows the old and the new value"
 match '^guest exited' "deleted watchpoints stop nothing"
 
 vit <<'END'
@@ -92,8 +92,8 @@ continue
 info break
 END
 match '^event 1 at .* <stub_14>' "break-on exception stops at the handler"
-match '^exception #PF .*at 0x[0-9a-f]{8} <' "and says where it came from"
-match '^#[1-9] .* check_[a-z_]*page' "backtrace leads to the culprit"
+match '^exception #PF .*at 0x[0-9a-f]{8} <' "and shows its origin"
+match '^#[1-9] .* check_[a-z_]*page' "backtrace leads to the access"
 match '^int 0x80 at 0x' "break-on int"
 match '^irq 0x20 at 0x' "break-on irq"
 match '^port 0x2[01] (written with|read as) 0x' "break-on port"
@@ -119,7 +119,7 @@ END
 match '^callout iret at 0x' "break-on callout"
 match '^fragment 0xc[0-9a-f]*, [0-9]+ instructions?, at 0x.* <check_flags' "break-on fragment"
 match '^mode v86 at 0x00007000' "break-on mode v86"
-match '^mode paging at 0xc' "and the way back"
+match '^mode paging at 0xc' "and back"
 match '^guest exited' "an event whose condition is false stops nothing"
 
 vit <<END
@@ -143,10 +143,10 @@ match '^64 bytes written to 0x' "load writes what dump wrote"
 ok $? "dump made a file of that length"
 [ "$(grep -cE '^0x[0-9a-f]{8}' "$TMP/out")" -ge 1 ]
 ok $? "find finds a text" "$(detail)"
-match "no key is called 'nosuchkey'" "sendkey names the key it does not know"
-match 'break-on takes exception, irq' "break-on says what it takes"
+match "no key is called 'nosuchkey'" "sendkey names an unknown key"
+match 'break-on takes exception, irq' "break-on lists its kinds"
 match 'asks for more values' "trace counts its values"
-match 'the format knows' "trace knows its conversions"
+match 'the format knows' "trace checks its conversions"
 
 vit --append loop <<END
 profile 1 file $TMP/folded

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Scripts that go wrong: endless ones and Ctrl-C, expressions without a value; and the log by category.
+# Scripts that fail: endless ones and Ctrl-C, expressions without a value. The log by category.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 plan 37
@@ -11,7 +11,7 @@ shell()
 	status=$?
 }
 
-# fails MESSAGE COMMAND: one line on standard error, status 1, and it says so.
+# fails MESSAGE COMMAND: COMMAND ends with status 1 and one line with MESSAGE on standard error.
 fails()
 {
 	shell -c "$2" demo </dev/null
@@ -33,16 +33,16 @@ fails "" 'page 0x1ffffffff'
 
 fails "condition: division by zero" 'break run if 1 / ($eax - $eax)'
 
-# A condition without a value stops, once, and says why; the guest and the point are as they were.
+# A condition that cannot be evaluated stops once and reports the error; guest and point are unchanged.
 shell -c 'break run if 1 / [passed]' -c continue -c 'print $pc == run' -c 'info break' demo </dev/null
 [ $status -eq 0 ] && grep -q 'condition: division by zero' "$TMP/out" && grep -q '^1 ' "$TMP/out"
-ok $? "a condition that divides by zero stops and says why" "$(cat "$TMP/out" "$TMP/err")"
+ok $? "a condition that divides by zero stops and reports it" "$(cat "$TMP/out" "$TMP/err")"
 shell -c 'break run if [0xe0000000]' -c continue demo </dev/null
 grep -q 'condition: .*cannot read' "$TMP/out"
-ok $? "so does one that reads nothing" "$(cat "$TMP/out" "$TMP/err")"
+ok $? "so does one that reads unmapped memory" "$(cat "$TMP/out" "$TMP/err")"
 
 mkfifo "$TMP/endless" "$TMP/silent"
-# feed LINE, starve: LINE comes out of the pipe without end, for one reader.
+# feed LINE: write LINE into the pipe without end, for one reader. starve: stop that.
 feed()
 {
 	yes "$1" >"$TMP/endless" 2>/dev/null &
@@ -55,8 +55,8 @@ starve()
 	wait "$feeder" 2>/dev/null
 }
 
-# endless_once STDIN ARGUMENT...: runs for ever, so SIGINT after a second must end it: status 130, at most two lines
-# of error. $took is how many milliseconds that was. The pipe has $line.
+# endless_once STDIN ARGUMENT...: a run without end; SIGINT after a second must end it: status 130, at most two lines
+# of error. $took is the time that took in milliseconds. The pipe has $line.
 endless_once()
 {
 	input=$1
@@ -75,8 +75,8 @@ endless_once()
 	[ -z "$line" ] || starve
 }
 
-# endless NAME STDIN ARGUMENT...: in three attempts at most it must end within a second; what is slow by itself is so
-# each time. (All else must be right each time.)
+# endless NAME STDIN ARGUMENT...: it must end within a second in one of three attempts, as the host may be busy. (All
+# else must be right each time.)
 endless()
 {
 	name=$1
@@ -97,34 +97,34 @@ endless "a breakpoint that always continues" /dev/null -c 'break putch' -c 'comm
 	-c continue --append loop demo
 endless "a condition never true" /dev/null -c 'break putch if 0' -c continue --append loop demo
 line='print 1'
-endless "a script without an end" /dev/null -x "$TMP/endless" demo
+endless "an endless script" /dev/null -x "$TMP/endless" demo
 line=stepi
-endless "commands from a pipe without an end" "$TMP/endless" --append loop demo
+endless "commands from an endless pipe" "$TMP/endless" --append loop demo
 line=
 sleep 1000 >"$TMP/silent" &
 silent=$!
-endless "a pipe that says nothing" "$TMP/silent" demo
+endless "a silent pipe" "$TMP/silent" demo
 kill $silent
 echo "source $TMP/self" >"$TMP/self"
 shell -x "$TMP/self" demo </dev/null
 [ $status -eq 1 ] && [ "$(grep -c "nested too deeply" "$TMP/err")" -eq 1 ]
 ok $? "a script that sources itself ends" "$(head -5 "$TMP/err")"
 
-# A client of the control socket is served between the lines.
+# Clients of the control socket are served between the lines.
 feed 'print 1'
 timeout -k 5 200 "$VITRINE" shell --no-rc --serial null --control "unix:$TMP/control" demo <"$TMP/endless" >/dev/null 2>"$TMP/err" &
 pid=$!
 wait_socket "$TMP/control"
 got=$(timeout 100 "$VITRINE" attach "$TMP/control" -c 'print 40 + 2' -c '-quit' 2>&1)
 [ "$got" = "42  0x2a" ]
-ok $? "a client is served between the lines of a pipe without an end" "$got"
+ok $? "a client is served between the lines of an endless pipe" "$got"
 wait $pid
 status=$?
 starve
 [ $status -eq 0 ]
-ok $? "and may end the session" "$(cat "$TMP/err")"
+ok $? "and can end the session" "$(cat "$TMP/err")"
 
-# category CATEGORY PATTERN: only its lines are in the file, and some like PATTERN.
+# category CATEGORY PATTERN: the file has only lines of CATEGORY, and one that matches PATTERN.
 category()
 {
 	rm -f "$TMP/log"

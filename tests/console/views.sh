@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The accounting views on the embedded guest: what is counted in two places agrees, what is
-# timed is timed, and counting changes nothing that the guest can see.
+# The accounting views on the embedded guest: counts of the same events agree, times are
+# plausible, and counting changes no state that the guest can see.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 plan 19
 
-# vit [OPTION...]: run the commands on standard input; their output, as JSON lines, in $TMP/out.
+# vit [OPTION...]: run the commands on standard input; their output is in $TMP/out as JSON lines.
 vit()
 {
 	cat >"$TMP/script"
@@ -33,7 +33,7 @@ sum()
 	awk '{ s += $1 } END { printf "%d", s }'
 }
 
-# same A B NAME: two numbers that must be there and be equal.
+# same A B NAME: two numbers that must exist and be equal.
 same()
 {
 	[ -n "$1" ] && [ "$1" = "$2" ]
@@ -61,7 +61,7 @@ for n in fill true-fault code-write fpe; do
 	same "$(rows count "name=$n")" "$(rows count "cause=$n" | sum)" "traps by instruction add up to those by cause: $n"
 done
 same "$( (rows count name=fill; rows count name=true-fault) | sum)" \
-	"$( (rows traps cause=user-page; rows traps cause=window-miss) | sum)" "what adaptation is told adds up to the same"
+	"$( (rows traps cause=user-page; rows traps cause=window-miss) | sum)" "traps that adaptation counts add up to the same"
 grep -F '"cause":' "$TMP/out" | grep -F '"pc":' | sed -n 's/.*"cycles":\([0-9]*\).*/\1/p' >"$TMP/cycles"
 sort -rn "$TMP/cycles" | cmp -s - "$TMP/cycles"
 ok $? "the costliest instruction comes first" "$(head "$TMP/cycles")"
@@ -93,8 +93,8 @@ info ways
 END
 same "$in_tc" "$(rows count kind=rdtsc way=callout)" "RDTSC as often in the TC as by callout"
 
-# cost WAY: cycles of one CLI that goes this way, the least of the turns so far, in $TMP/WAY. (A turn's figure is a mean: one
-# moment without the processor can spoil it.)
+# cost WAY: cycles of one CLI executed this way, the smallest of the turns so far, which are in $TMP/WAY. (The figure of a
+# turn is a mean: a single preemption can spoil it.)
 cost()
 {
 	printf '%s\n' "count on" "policy cli $1" continue "info ways" | vit
@@ -121,4 +121,4 @@ info callouts
 statehash
 END
 [ -s "$TMP/hash" ] && grep '"hash"' "$TMP/out" | cmp -s - "$TMP/hash"
-ok $? "counting and timing leave the guest's state alone" "$(cat "$TMP/hash" "$TMP/out" "$TMP/err")"
+ok $? "counting and timing do not change the guest's state" "$(cat "$TMP/hash" "$TMP/out" "$TMP/err")"

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Watchpoints on whatever touches memory, by linear and by physical address, with and without paging,
-# on a device, in virtual-8086 and real mode; call stacks by call frame information. The guest is
-# tests/guests/points: touched_* are the instructions behind those that touch its cell.
+# Watchpoints on all kinds of accesses, by linear and by physical address, with and without paging, on a
+# device, in virtual-8086 and real mode; call stacks by call frame information. The guest is
+# tests/guests/points: touched_* are the instructions after those that access its cell.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 GUEST=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/guests/points.elf
 [ -s "$GUEST" ] || skip_all "no points.elf (make check builds it)"
 plan 26
 
-# vit [OPTION...]: run the commands on standard input; output of the shell in $TMP/out.
+# vit [OPTION...]: run the commands on standard input; the shell's output is in $TMP/out.
 vit()
 {
 	cat >"$TMP/script"
@@ -25,13 +25,13 @@ match()
 	ok $? "$2" "$(detail)"
 }
 
-# stops N LABEL: did N stops come directly behind the instruction?
+# stops N LABEL: were there N stops right after the instruction?
 stops()
 {
 	[ "$(grep -c "^watchpoint .*<touched_$2>" "$TMP/out")" -eq "$1" ]
 }
 
-# all_stops N: did each kind of access stop N times, and nothing stop elsewhere?
+# all_stops N: did each kind of access stop N times, and were there no other stops?
 all_stops()
 {
 	for label in inc mov read cmpxchg bts stos push pop pushf call pushal lgs; do
@@ -40,7 +40,7 @@ all_stops()
 	[ "$(grep -c '^watchpoint' "$TMP/out")" -eq $((12 * $1)) ]
 }
 
-# watch_script COMMAND N
+# watch_script COMMAND N: print a script that sets the watchpoint and continues N times.
 watch_script()
 {
 	printf 'break forms\ncontinue\ndelete\n%s\n' "$1"
@@ -55,15 +55,15 @@ for how in --verify-tc "--clock icount" --no-chain; do
 	# shellcheck disable=SC2086
 	vit $how <"$TMP/linear"
 	all_stops 12
-	ok $? "every access to a linear address stops behind its instruction ($how)" "$(grep '<touched' "$TMP/out" | sort | uniq -c)"
+	ok $? "every access to a linear address stops after its instruction ($how)" "$(grep '<touched' "$TMP/out" | sort | uniq -c)"
 	# shellcheck disable=SC2086
 	vit $how <"$TMP/physical"
 	all_stops 24
 	ok $? "to a physical one too, through both mappings ($how)" "$(grep '<touched' "$TMP/out" | sort | uniq -c)"
 done
-match '^awatch 2 at physical 0x[0-9a-f]*, 4 bytes$' "it says that the address is physical"
-match '^access to physical 0x' "at each stop too"
-match '^guest exited: status 1$' "and the guest has noticed nothing"
+match '^awatch 2 at physical 0x[0-9a-f]*, 4 bytes$' "the message says that the address is physical"
+match '^access to physical 0x' "so does each stop"
+match '^guest exited: status 1$' "and the guest ran as without them"
 
 watch_script "rwatch -p cell 4" 300 | vit
 stops 0 mov && stops 0 stos && stops 24 read && stops 24 pop
@@ -100,7 +100,7 @@ continue
 END
 match '^watchpoint 2 at 0x[0-9a-f]* <touched_device>' "a device by its physical address, with paging"
 match '^watchpoint 3 at 0x[0-9a-f]* <touched_device_alias>' "and by another linear one"
-match 'watch +yes +0x000b8000 .* yes$' "info break tells the address spaces apart"
+match 'watch +yes +0x000b8000 .* yes$' "info break distinguishes the address spaces"
 match '^131072 ' "a breakpoint in virtual-8086 mode"
 match '^=> *0x0000700b .*nop' "a watchpoint there"
 match '^#0 0x0000700b' "a backtrace there is one frame"
@@ -146,7 +146,7 @@ good=$(grep -c -e "#0 .* unwind_inner.*$stack" -e '#0 .* unwind_middle.*#1 .* un
 ok $? "the whole stack at every instruction, without frame pointers" "$good of $n; $(head -3 "$TMP/stacks")"
 match '^finish at 0x[0-9a-f]* <unwind_middle' "finish by call frame information"
 
-# tables that say nonsense
+# damaged tables
 at=$(printf '%d' "0x$(readelf -SW "$GUEST" | sed -n 's/.*\.eh_frame *PROGBITS *[0-9a-f]* *\([0-9a-f]*\).*/\1/p')")
 bad=0
 for i in $(seq 0 7 160); do
