@@ -219,6 +219,7 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 
 static enum engine_exit failed(struct bt_vcpu *b)
 {
+	b->memory_failed = false;
 	LOG(bt, "%s", b->v.error);
 	return ENGINE_ERROR;
 }
@@ -295,6 +296,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		b->st.dispatches++;
 		if (guest_debug_stale(b))
 			guest_debug_set(b);
+		if (b->memory_failed)
+			return failed(b);
 		if (b->debug.event_hit)
 			return event_taken(b);
 		if (take_watch(b))
@@ -413,6 +416,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 		}
 	}
 	account_close(b);
+	if (b->memory_failed)
+		e = failed(b);
 	if (e == ENGINE_STEPPED && take_watch(b))
 		e = ENGINE_WATCH;
 	if ((e == ENGINE_STEPPED || e == ENGINE_WATCH) && !take_own_watch(b))

@@ -54,10 +54,10 @@ static int page_fault(struct mmu *m, uint32_t lin, uint32_t err)
 
 /* One page's part of an access, translated. */
 struct piece {
-	uint8_t *host; /* NULL: not RAM */
+	uint8_t *host; /* in the window; NULL: at PA */
 	gpa pa;
 	unsigned n;
-	bool rom;
+	bool ram; /* at PA there is memory: resolved when it is read or written, not before */
 };
 
 static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece *p)
@@ -65,7 +65,7 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 	struct walk w;
 
 	p->n = n;
-	p->rom = false;
+	p->ram = false;
 	p->host = cached(m, lin, how, &p->pa);
 	if (p->host)
 		return 0;
@@ -84,11 +84,7 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 		m->device_pa = w.pa & ~(gpa)PAGE_MASK;
 		return 0;
 	}
-	ppn ppn = (uint32_t)(w.pa >> PAGE_SHIFT);
-	p->host = pool_page(m->vm, ppn) + (w.pa & PAGE_MASK);
-	p->rom = m->vm->pmap[ppn].kind == PAGE_ROM;
-	if ((how & MM_WRITE) && m->vm->pmap[ppn].code && m->vm->hooks.code_write)
-		m->vm->hooks.code_write(m->vm->hooks.ctx, ppn, w.pa & PAGE_MASK, n);
+	p->ram = true;
 	return 0;
 }
 
@@ -125,6 +121,17 @@ static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
 		else
 			m->plat->mmio_read(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
 	}
+}
+
+/* Ignored where there is ROM, but for the debugger. */
+static void write_ram(struct mmu *m, gpa pa, const uint8_t *in, unsigned n, unsigned how)
+{
+	enum page_writer by = how & MM_PROBE ? WRITE_BY_OPERATOR : WRITE_BY_GUEST;
+	unsigned off = pa & PAGE_MASK;
+	uint8_t *page = page_write(m->vm, (ppn)(pa >> PAGE_SHIFT), off, n, by);
+
+	if (page)
+		copy(page + off, in, n);
 }
 
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
@@ -173,6 +180,9 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
 		if (p[i].host)
 			copy(out, p[i].host, p[i].n);
+		else if (p[i].ram)
+			copy(out, page_read(m->vm, (ppn)(p[i].pa >> PAGE_SHIFT)) + (p[i].pa & PAGE_MASK),
+			     p[i].n);
 		else
 			device(m, p[i].pa, out, p[i].n, false);
 	}
@@ -199,10 +209,12 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 	if (split(m, (uint32_t)lin, n, how | MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
-		if (!p[i].host)
-			device(m, p[i].pa, (void *)in, p[i].n, true);
-		else if (!p[i].rom || (how & MM_PROBE))
+		if (p[i].host)
 			copy(p[i].host, in, p[i].n);
+		else if (p[i].ram)
+			write_ram(m, p[i].pa, in, p[i].n, how);
+		else
+			device(m, p[i].pa, (void *)in, p[i].n, true);
 	}
 	return 0;
 }

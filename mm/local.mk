@@ -8,14 +8,21 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
+	%D%/move.c \
 	%D%/pool.c \
+	%D%/pool.h \
+	%D%/rmap.c \
 	%D%/views.c \
+	%D%/vm.c \
+	%D%/vm.h \
 	%D%/walk.c \
+	%D%/window/budget.c \
 	%D%/window/bypass.c \
 	%D%/window/fill.c \
 	%D%/window/region.c \
 	%D%/window/region.h \
 	%D%/window/sync.c \
 	%D%/window/watch.c \
-	%D%/window/window.c
+	%D%/window/window.c \
+	%D%/write.c
 %C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

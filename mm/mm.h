@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest memory. Three objects:
- *   mm_pool  machine memory: one memfd, a free list of MPNs
+ *   mm_pool  machine memory: how many pages there are, frames that VMs share
  *   mm_vm    one guest's physical memory: pmap PPN -> MPN and state
  *   mmu      one vCPU's view: paging modes, page walk, shadow windows
  * Everything that writes guest memory (devices, debugger, semantic helpers)
@@ -18,20 +18,30 @@ struct view;
 
 /* ---- pool and VM ---- */
 
-/* Create a pool of BYTES (rounded up to 4 KiB). NULL with errno set on failure. */
+/* Create a pool of BYTES (rounded up to 4 KiB) of machine memory. NULL with errno set on failure.
+ * Several VMs of a process may share one, each on its own thread. */
 struct mm_pool *mm_pool_new(uint64_t bytes);
+/* The VMs of P must be gone. */
 void mm_pool_free(struct mm_pool *p);
+struct mm_usage {
+	uint64_t pages, charged;   /* machine pages there are; of these, promised to VMs or in use */
+	uint64_t maps, maps_limit; /* host mappings of all windows, estimated; where eviction starts */
+};
+void mm_pool_usage(const struct mm_pool *p, struct mm_usage *u);
 
+/* NULL when the host has no memory or address space for it. P is borrowed. */
 struct mm_vm *mm_vm_new(struct mm_pool *p);
 void mm_vm_free(struct mm_vm *vm);
-/* Back [A, A+BYTES) (page-aligned, below 4 GiB) with zeroed machine pages.
- * ROM: guest writes are ignored. Returns 0, or -1 when the pool is exhausted. */
+/* Back [A, A+BYTES) (page-aligned, below 4 GiB) with zeroed machine pages, charged now and populated
+ * when first touched. ROM: guest writes are ignored. Returns 0, or -1 when the pool is exhausted. */
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
+/* Pages of VM that the host has populated (not those on shared frames). */
+uint64_t mm_vm_populated(const struct mm_vm *vm);
 /* Is every byte of [A, A+N) RAM or ROM? */
 bool mm_is_ram(const struct mm_vm *vm, gpa a, uint64_t n);
 /* Copy from/to guest-physical memory (RAM and ROM only: the debugger and loaders
- * may write ROM). False, and nothing written, when a byte of the range is neither.
- * Writes honour code traces. */
+ * may write ROM). False, and nothing written, when a byte of the range is neither; a write
+ * may also end early, with false, when machine memory is exhausted. Writes honour code traces. */
 bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n);
 bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
 

@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside mm: the pool, the pmap, the shadow windows and their bookkeeping. */
+ * Inside mm: one vCPU's view of memory, the shadow windows and their bookkeeping. */
 #ifndef MM_MM_INT_H
 #define MM_MM_INT_H
-#include "mm/mmu.h"
+#include "mm/vm.h"
 #include "x86/engine.h"
-
-struct mm_pool {
-	int fd;	       /* the memfd that backs machine memory */
-	uint8_t *base; /* the monitor's own mapping of all of it */
-	uint32_t npages, nfree;
-	mpn next;	/* first MPN never handed out */
-	mpn *free_list; /* returned pages */
-};
-
-enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
-
-/* One PPN's entry in the pmap. */
-struct pmap_entry {
-	mpn mpn;
-	uint32_t rmap; /* index of the first reverse-map node, 0: none */
-	uint8_t kind;  /* enum page_kind */
-	uint8_t code;  /* code trace: translated code was made from this page */
-};
-
-/* Reverse map node: PPN is mapped at VPN of window WIN. */
-struct rmap_node {
-	uint32_t next;
-	uint32_t vpn : 20, win : 12;
-};
-
-struct mm_vm {
-	struct mm_pool *pool;
-	struct pmap_entry *pmap; /* NPPN entries */
-	uint32_t nppn;
-	struct rmap_node *rmap;
-	uint32_t rmap_cap, rmap_next, rmap_free;
-	struct mm_hooks hooks;
-	struct mmu *mmu;
-};
 
 /* Shadow entry of one VPN in a window: PPN in the upper 20 bits. */
 enum {
@@ -91,11 +57,13 @@ struct window {
 	unsigned npend;
 	uint32_t *local; /* shared window: VPNs to drop at the next CR3 load */
 	unsigned nlocal;
-	uint64_t maps, mapped; /* host mmap calls (estimate of VMAs), pages mapped now */
+	int64_t maps;	 /* host mappings, estimated: from above, exact after a recount */
+	uint64_t mapped; /* pages mapped now */
 	uint64_t fills, syncs, drops, prots;
 };
 
-#define MAX_WINDOWS 64
+#define MAX_WINDOWS MMU_MAX_WINDOWS
+#define MIN_WINDOWS 2	  /* reserved from the start: for the kernel and the user view of a root */
 #define MAX_GUEST_WATCH 4 /* of the guest's own */
 #define MAX_WATCH (64 + MAX_GUEST_WATCH)
 
@@ -139,22 +107,6 @@ struct mmu {
 /* What mmu_select() and mmu_quarters() say, or a translation that was remembered, may be no longer true. */
 void mmu_reselect(struct mmu *m);
 
-/* Guest page-table access by physical address; false when there is no RAM. */
-static inline uint8_t *pool_page(const struct mm_vm *vm, ppn p)
-{
-	return vm->pool->base + ((uint64_t)vm->pmap[p].mpn << PAGE_SHIFT);
-}
-
-static inline bool ppn_ram(const struct mm_vm *vm, uint64_t p)
-{
-	return p < vm->nppn && vm->pmap[p].kind != PAGE_NONE;
-}
-
-mpn mm_pool_alloc(struct mm_pool *p); /* UINT32_MAX when exhausted */
-
-uint32_t rmap_add(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
-void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
-
 /* Read the PDE that covers LIN from the present root. False: its upper level is
  * absent or outside RAM. *AT: where it is. */
 bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at);
@@ -165,5 +117,6 @@ unsigned watch_bits(const struct mmu *m, uint32_t vpn, ppn p);
 void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned physical);
 
 void win_drop_all(struct mmu *m, struct window *w);
-void win_write_protect(struct mmu *m, unsigned win, uint32_t vpn);
+/* Make the mapping of VPN read-only. False: the host refused, and WIN was emptied. */
+bool win_write_protect(struct mmu *m, unsigned win, uint32_t vpn);
 #endif

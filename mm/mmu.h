@@ -9,18 +9,31 @@
 #define MM_MMU_H
 #include "mm/mm.h"
 
+enum { MMU_MAX_WINDOWS = 64 };
+
+/* What the host may refuse. */
+enum mm_failure {
+	MM_FAIL_NONE,
+	MM_FAIL_MEMORY,	 /* no machine page left */
+	MM_FAIL_MAPPING, /* mmap or mprotect failed although other mappings were given up */
+};
+const char *mm_failure_text(enum mm_failure why);
+
 struct mm_hooks {
 	void *ctx;
 	/* Somebody other than translated code is about to write a page with a code
 	 * trace: drop what was translated from it and call mm_untrace_code(). */
 	void (*code_write)(void *ctx, ppn p, unsigned off, unsigned len);
-	/* A mapping from which code was looked up has gone from window WIN
-	 * (all of it when VPN is UINT32_MAX). */
+	/* A mapping from which code was looked up has gone from window WIN (below MMU_MAX_WINDOWS;
+	 * all of it when VPN is UINT32_MAX). */
 	void (*code_unmap)(void *ctx, unsigned win, uint32_t vpn, bool supervisor);
 	/* What mmu_select() and mmu_quarters() say may be different from now on. */
 	void (*reselect)(void *ctx);
 	/* mmu_read() or mmu_write() noted that a watchpoint was hit. */
 	void (*watch_hit)(void *ctx);
+	/* The host refused memory or a mapping, as TEXT (static) says: stop before guest code
+	 * runs on. May be called in the fault handler. */
+	void (*failed)(void *ctx, const char *text);
 };
 
 struct engine_touch;
@@ -29,6 +42,7 @@ struct mmu_stats {
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
 };
 
+/* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */
 struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat);
 void mmu_free(struct mmu *m);
 void mm_set_hooks(struct mm_vm *vm, const struct mm_hooks *hooks);
@@ -50,6 +64,7 @@ enum mmu_fill {
 	FILL_FAULT, /* true fault: err holds the error code */
 	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
 	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
+	FILL_ERROR, /* the host refused memory or a mapping; hooks.failed was called */
 };
 struct mmu_fault {
 	uint32_t err;
@@ -107,13 +122,17 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
  * code asks mmu_bypass() first, so leave it to that where mappings never last. */
 void mmu_prefill(struct mmu *m, gva lin, bool prechecks);
 
-/* For an access of N bytes at LIN that has no mapping (in the selected window; FOREIGN:
- * by kernel code, in the user window). When mappings of that page never last: where
- * in machine memory to make it once, accessed and dirty bits set. NULL: map it. */
-uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access);
-bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how,
-		      bool user_access); /* would it? rights not checked */
-void mmu_bypass_all(struct mmu *m);	 /* for tests: of every page */
+/* For an access of N bytes at LIN that has no mapping (in the selected window; USER_ACCESS:
+ * by kernel code, in the user window). When mappings of that page never last, set its accessed
+ * and dirty bits and return its bytes for reading, good until the next guest instruction, and
+ * in *PA its physical address. NULL: map it. */
+const uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access, gpa *pa);
+/* Where the N bytes at PA, of mmu_bypass() for MM_WRITE, are to be written after the guest's
+ * instruction. NULL: nowhere (hooks.failed was called). */
+uint8_t *mmu_bypass_write(struct mmu *m, gpa pa, unsigned n);
+/* Would it be bypassed? Rights are not checked. */
+bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access);
+void mmu_bypass_all(struct mmu *m); /* for tests: of every page */
 
 /* Shadow entries of the selected window by VPN; in each, the two bits tell that the
  * page is mapped, and mapped writable. */

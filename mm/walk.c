@@ -20,23 +20,23 @@ static bool load_entry(struct mmu *m, uint64_t at, unsigned size, uint64_t *e)
 	if (!ppn_ram(vm, at >> PAGE_SHIFT))
 		return false;
 	if (size == 8) {
-		memcpy(e, pool_page(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 8);
+		memcpy(e, page_read(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 8);
 		return true;
 	}
-	memcpy(&e32, pool_page(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 4);
+	memcpy(&e32, page_read(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 4);
 	*e = e32;
 	return true;
 }
 
-/* Set BITS (A, D: in the low byte) in the entry at AT. */
+/* Set BITS (A, D: in the low byte) in the entry at AT, which was loaded. Tables in ROM stay as they are. */
 static void set_bits(struct mmu *m, uint64_t at, uint8_t bits)
 {
-	struct mm_vm *vm = m->vm;
-	ppn p = (ppn)((at & m->cpu->a20_mask) >> PAGE_SHIFT);
+	uint8_t *page;
 
-	if (vm->pmap[p].code && vm->hooks.code_write)
-		vm->hooks.code_write(vm->hooks.ctx, p, at & PAGE_MASK, 1);
-	pool_page(vm, p)[at & PAGE_MASK] |= bits;
+	at &= (uint64_t)m->cpu->a20_mask | 0xffffffff00000000ull;
+	page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, 1, WRITE_BY_GUEST);
+	if (page)
+		page[at & PAGE_MASK] |= bits;
 }
 
 bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at)

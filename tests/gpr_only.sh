@@ -38,8 +38,16 @@ allowed()
 	pool.o free only when memory goes
 	pool.o memfd_create only when memory is made
 	pool.o ftruncate only when memory is made
+	pool.o open only when memory is made
+	pool.o read only when memory is made
 	pool.o close only when memory goes
-	pool.o snprintf only when memory is made
+	pool.o fallocate system call
+	vm.o calloc only when memory is made
+	vm.o free only when memory goes
+	vm.o memfd_create only when memory is made
+	vm.o ftruncate only when memory is made
+	vm.o close only when memory goes
+	vm.o fstat only for figures
 	window.o calloc only when the MMU is made
 	window.o free only when the MMU goes
 	END

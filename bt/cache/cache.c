@@ -60,11 +60,14 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->guard.base = (uint8_t *)(((uint64_t)b->guard.map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->adapt.verdicts = reserve(VERDICTS * sizeof(*b->adapt.verdicts), PROT_READ | PROT_WRITE);
 	b->history.ring = reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
-	if (!b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts || !b->history.ring)
+	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts ||
+	    !b->history.ring)
 		goto fail;
 	for (unsigned i = 0; i < MAX_CTX; i++) {
 		b->jt.ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
 		b->jt.ctx[i].next_used = &b->jt.ctx[i];
+		if (!b->jt.ctx[i].jt)
+			goto fail;
 	}
 	return true;
 fail:

@@ -140,6 +140,13 @@ static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark 
 	return true;
 }
 
+/* No mapping can be had: stop in front of the instruction. The hook has left the text. */
+static void host_refused(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	resume_in_c(b, uc, XC_ERROR);
+}
+
 /* An access through quarter[] missed: in the user window, or in the guard that replaces it while it is stale.
  */
 static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
@@ -177,6 +184,9 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 			return;
 		adapt_code_written(b, (ppn)(mf.pa >> PAGE_SHIFT));
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
+		return;
+	case FILL_ERROR:
+		host_refused(b, f, m, uc);
 		return;
 	case FILL_MMIO:
 		count(b, f, TRAP_USER);
@@ -269,6 +279,9 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
 			store_state(b, f, m, g);
 			page_fault(b, uc, lin, mf.err);
+			return false;
+		case FILL_ERROR:
+			host_refused(b, f, m, uc);
 			return false;
 		case FILL_MMIO:
 			count(b, f, TRAP_MMIO);

@@ -89,17 +89,16 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 {
 	unsigned how = s->code ? MM_WRITE : MM_READ;
 	uint64_t start = timed(b);
-	uint8_t *at;
+	const uint8_t *at;
 
 	callout_begin(b, s);
 	if (s->op && (lin & (s->imm - 1)))
 		return 0; /* misaligned: if that is a #GP, it goes before a page fault */
 	if (s->reg && !user_ready(b))
 		return 0;
-	at = s->imm2 ? mmu_bypass(b->v.mmu, lin, s->imm, how, s->reg) : NULL;
+	at = s->imm2 ? mmu_bypass(b->v.mmu, lin, s->imm, how, s->reg, &b->bypass.pa) : NULL;
 	if (at) {
 		copy(b->bounce, at, s->imm);
-		b->bypass.at = at;
 		bypassed(b, s, start);
 		return b->tc_base + s->imm2;
 	}
@@ -108,8 +107,11 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 
 uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
+	uint8_t *at = mmu_bypass_write(b->v.mmu, b->bypass.pa, s->imm);
+
 	(void)ea;
-	copy(b->bypass.at, b->bounce, s->imm);
+	if (at)
+		copy(at, b->bounce, s->imm);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor
 	struct bt_vcpu *b = ctx;
 
 	(void)vpn;
+	_Static_assert(MMU_MAX_WINDOWS <= 64, "dirty_windows has a bit for each window");
 	b->jt.dirty_windows |= 1ull << win;
 	syscall_cache_forget(b);
 	if (supervisor)
@@ -34,6 +35,20 @@ static void on_watch_hit(void *ctx)
 	struct bt_vcpu *b = ctx;
 
 	b->debug.watched = true;
+	b->kick = 1;
+	b->jt_live = (uint64_t)b->jt.poison;
+	syscall_cache_forget(b);
+}
+
+static void on_failed(void *ctx, const char *text)
+{
+	struct bt_vcpu *b = ctx;
+	unsigned n = 0;
+
+	for (; text[n] && n + 1 < sizeof(b->v.error); n++)
+		b->v.error[n] = text[n];
+	b->v.error[n] = 0;
+	b->memory_failed = true;
 	b->kick = 1;
 	b->jt_live = (uint64_t)b->jt.poison;
 	syscall_cache_forget(b);
@@ -53,7 +68,8 @@ void runtime_hooks(struct bt_vcpu *b)
 			      .code_write = on_code_write,
 			      .code_unmap = on_code_unmap,
 			      .reselect = on_reselect,
-			      .watch_hit = on_watch_hit };
+			      .watch_hit = on_watch_hit,
+			      .failed = on_failed };
 
 	mm_set_hooks(b->vm, &h);
 }

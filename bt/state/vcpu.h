@@ -94,14 +94,15 @@ struct bt_vcpu {
 	struct site miss; /* what miss_site points to: the jump table's miss */
 	struct tc tc;
 	struct transient transient;
-	bool stepping; /* the transient fragment runs */
+	bool stepping;	    /* the transient fragment runs */
+	bool memory_failed; /* the host refused memory or a mapping; v.error says which */
 	struct debug_state debug;
 	struct adapt adapt;
 	struct history_log history;
 	struct patches patches;
 	struct bt_stats st;
 	struct {
-		uint8_t *at;	/* machine memory that a bypassing store ends in */
+		gpa pa;		/* where a bypassed store ends */
 		uint32_t count; /* bypasses, and the cost of the last one that was timed */
 		uint64_t cost;
 	} bypass;

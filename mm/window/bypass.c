@@ -83,8 +83,8 @@ static bool may_bypass(struct mmu *m, uint32_t lin, unsigned n, unsigned how, bo
 		e->drops = 0;
 		return false;
 	}
-	const struct pmap_entry *p = &m->vm->pmap[wk->pa >> PAGE_SHIFT];
-	if ((how & MM_WRITE) && (p->kind != PAGE_RAM || p->code))
+	if ((how & MM_WRITE) &&
+	    page_write_check(m->vm, (ppn)(wk->pa >> PAGE_SHIFT), WRITE_BY_GUEST) != PAGE_WRITE_OK)
 		return false;
 	return !user_access || (wk->user && (!(how & MM_WRITE) || wk->writable));
 }
@@ -96,7 +96,7 @@ bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool use
 	return may_bypass(m, (uint32_t)lin, n, how, user_access, &wk);
 }
 
-uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access)
+const uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access, gpa *pa)
 {
 	struct walk wk;
 
@@ -108,7 +108,15 @@ uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_
 	if (!wk.ok)
 		return NULL;
 	m->st.bypasses++;
-	return pool_page(m->vm, (ppn)(wk.pa >> PAGE_SHIFT)) + (lin & PAGE_MASK);
+	*pa = wk.pa;
+	return page_read(m->vm, (ppn)(wk.pa >> PAGE_SHIFT)) + (lin & PAGE_MASK);
+}
+
+uint8_t *mmu_bypass_write(struct mmu *m, gpa pa, unsigned n)
+{
+	uint8_t *page = page_write(m->vm, (ppn)(pa >> PAGE_SHIFT), pa & PAGE_MASK, n, WRITE_BY_GUEST);
+
+	return page ? page + (pa & PAGE_MASK) : NULL;
 }
 
 void mmu_bypass_all(struct mmu *m)

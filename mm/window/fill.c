@@ -8,7 +8,7 @@
 
 static const uint8_t *table_of_region(const struct mmu *m, const struct region *r)
 {
-	return pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+	return page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 }
 
 /* What the guest's entries allow in window W for the page whose walk is given. */
@@ -27,12 +27,15 @@ static uint32_t entry_bits(const struct mmu *m, const struct window *w, uint64_t
 			   w->pae && ((e | pde) & PTE_NX), e & PTE_D);
 }
 
-/* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and nothing traces it. */
-static uint32_t write_bit(const struct mmu *m, uint32_t s)
+uint32_t write_bit(const struct mmu *m, uint32_t s)
 {
-	const struct pmap_entry *p = &m->vm->pmap[s >> 12];
+	return (s & SH_WOK) && page_write_check(m->vm, s >> 12, WRITE_BY_GUEST) == PAGE_WRITE_OK ? SH_W : 0;
+}
 
-	return (s & SH_WOK) && p->kind == PAGE_RAM && !p->code ? SH_W : 0;
+/* May P be mapped along with the page that was touched? Not where that would take machine memory. */
+static bool may_come_along(const struct mmu *m, uint32_t vpn, ppn p)
+{
+	return ppn_ram(m->vm, p) && m->vm->pmap[p].mpn != MPN_NONE && !(m->nwatch && watch_bits(m, vpn, p));
 }
 
 /* The entry of VPN (in the region of the faulting page) as shadow bits with its
@@ -64,25 +67,28 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 		s = entry_bits(m, w, pde, e);
 	}
 	p &= m->cpu->a20_mask >> PAGE_SHIFT;
-	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
+	if (!may_come_along(m, vpn, p))
 		return 0;
 	s |= p << 12;
 	return s | write_bit(m, s);
 }
 
-/* Record and map [V, V+N), whose PPNs and MPNs run on from S's. */
+/* Record and map [V, V+N), whose PPNs and MPNs run on from S's. False: nothing was mapped, the
+ * host or the reverse map has no room. */
 static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t v, uint32_t n, uint32_t s,
 		    const uint8_t *table)
 {
 	ppn p = s >> 12;
 	int prot = s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ;
 	int flags = MAP_SHARED | MAP_FIXED | (n <= 16 ? MAP_POPULATE : 0);
-	off_t off = (off_t)m->vm->pmap[p].mpn << PAGE_SHIFT;
+	struct page_place at = page_place(m->vm, m->vm->pmap[p].mpn);
 
-	if (mmap(w->base + ((uint64_t)v << PAGE_SHIFT), (size_t)n << PAGE_SHIFT, prot, flags, m->vm->pool->fd,
-		 off) == MAP_FAILED)
+	if (!rmap_room(m->vm, n))
 		return false;
-	w->maps++;
+	if (mmap(w->base + ((uint64_t)v << PAGE_SHIFT), (size_t)n << PAGE_SHIFT, prot, flags, at.fd,
+		 at.offset) == MAP_FAILED)
+		return false;
+	maps_add(m, w, 1);
 	for (uint32_t i = 0; i < n; i++) {
 		rmap_add(m->vm, p + i, w->id, v + i);
 		w->shadow[v + i] = (s & PAGE_MASK) | (p + i) << 12;
@@ -110,7 +116,7 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 	ppn p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
 
-	if (!ppn_ram(m->vm, p) || (m->nwatch && watch_bits(m, vpn, p)))
+	if (!may_come_along(m, vpn, p))
 		return false;
 	s = entry_bits(m, w, r->pde, e) | p << 12;
 	s |= write_bit(m, s);
@@ -146,7 +152,7 @@ static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, 
 	r->large = wk->page_shift != 12;
 	if (fresh && !r->large) {
 		r->pt_at = (w->pae ? pde & PAE_ADDR : pde & 0xfffff000u) & m->cpu->a20_mask;
-		copy_page(r->snap, pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
+		copy_page(r->snap, page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
 	}
 	return r;
 }
@@ -154,7 +160,7 @@ static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, 
 static bool joins(const struct mmu *m, uint32_t a, uint32_t b)
 {
 	return b && (a & PAGE_MASK) == (b & PAGE_MASK) && (b >> 12) == (a >> 12) + 1 &&
-	       m->vm->pmap[b >> 12].mpn == m->vm->pmap[a >> 12].mpn + 1;
+	       mpn_follows(m->vm->pmap[a >> 12].mpn, m->vm->pmap[b >> 12].mpn);
 }
 
 static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
@@ -169,7 +175,7 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	if (!r)
 		return false;
 	if (!r->large)
-		table = pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+		table = page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
 	s |= write_bit(m, s);
 	if (m->nwatch && watch_bits(m, vpn, p))
@@ -208,17 +214,50 @@ static bool upgrade(struct mmu *m, struct window *w, uint32_t vpn, const struct 
 	/* A page that was global and is not now, say, is not the one that is mapped. */
 	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
 		return false;
+	if (s & SH_W)
+		return true;
 	if (mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE))
 		return false;
 	w->shadow[vpn] = s | SH_W | SH_WOK;
-	w->maps += 2;
+	maps_add(m, w, 2);
 	m->st.upgrades++;
 	if (r && !r->large && w->view != WIN_FLAT) {
 		unsigned k = vpn & (region_pages(w) - 1);
 
-		put_entry(w, r, k, table_entry(w, pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)), k));
+		put_entry(w, r, k, table_entry(w, page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)), k));
 	}
 	return true;
+}
+
+/* For a read, only the page's presence counts. */
+static enum page_write read_check(const struct mm_vm *vm, ppn p)
+{
+	return vm->pmap[p].mpn == MPN_NONE ? PAGE_WRITE_ABSENT : PAGE_WRITE_OK;
+}
+
+static void drop_windows_but(struct mmu *m, const struct window *keep)
+{
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		if (m->win[i].used && &m->win[i] != keep) {
+			m->st.evictions += m->win[i].mapped > 0;
+			win_drop_all(m, &m->win[i]);
+		}
+}
+
+/* When the host has no more mappings in spite of the budget, give back first all other windows',
+ * then this one's. */
+static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+{
+	if (fill_run(m, w, lin, wk))
+		return FILL_OK;
+	drop_windows_but(m, w);
+	if (fill_run(m, w, lin, wk))
+		return FILL_OK;
+	drop_windows_but(m, NULL);
+	if (fill_run(m, w, lin, wk))
+		return FILL_OK;
+	vm_fail(m->vm, MM_FAIL_MAPPING);
+	return FILL_ERROR;
 }
 
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
@@ -248,27 +287,28 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (m->nwatch && (watch_bits(m, vpn, p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
 		return FILL_MMIO;
-	if (how & MM_WRITE) {
-		if (m->vm->pmap[p].kind == PAGE_ROM) {
-			m->st.mmio_faults++;
-			return FILL_MMIO;
+	switch (how & MM_WRITE ? page_write_check(m->vm, p, WRITE_BY_GUEST) : read_check(m->vm, p)) {
+	case PAGE_WRITE_NONE:
+	case PAGE_WRITE_ROM:
+		m->st.mmio_faults++;
+		return FILL_MMIO;
+	case PAGE_WRITE_CODE:
+		m->st.code_faults++;
+		return FILL_CODE;
+	case PAGE_WRITE_SHARED:
+	case PAGE_WRITE_ABSENT:
+		if (!page_bring_home(m->vm, p)) {
+			vm_fail(m->vm, MM_FAIL_MEMORY);
+			return FILL_ERROR;
 		}
-		if (m->vm->pmap[p].code) {
-			m->st.code_faults++;
-			return FILL_CODE;
-		}
-		if (upgrade(m, w, vpn, &wk))
-			return FILL_OK;
+		break;
+	case PAGE_WRITE_OK:
+		break;
 	}
-	LOG(mmu, "%08x: filled from %llx", (uint32_t)lin, (unsigned long long)wk.pa);
-	if (fill_run(m, w, (uint32_t)lin, &wk))
+	if ((how & MM_WRITE) && upgrade(m, w, vpn, &wk))
 		return FILL_OK;
-	/* Out of host mappings in spite of the budget: give back everything else. */
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used && &m->win[i] != w)
-			win_drop_all(m, &m->win[i]);
-	fill_run(m, w, (uint32_t)lin, &wk);
-	return FILL_OK;
+	LOG(mmu, "%08x: filled from %llx", (uint32_t)lin, (unsigned long long)wk.pa);
+	return fill_or_evict(m, w, (uint32_t)lin, &wk);
 }
 
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
@@ -315,8 +355,7 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
-	    !ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ||
-	    (m->nwatch && watch_bits(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT))))
+	    !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
 	m->cur = w;
 	if (fill_run(m, w, (uint32_t)lin, &wk))

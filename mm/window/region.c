@@ -3,6 +3,8 @@
  * instructions like all of mm/, so page copies are done here. */
 #include "mm/window/region.h"
 
+#include "base/log.h"
+
 #include <sys/mman.h>
 
 void copy_page(void *d, const void *s)
@@ -27,21 +29,56 @@ bool same_page(const void *a, const void *b)
 	return true;
 }
 
+static void *reserve(size_t n, int prot)
+{
+	void *p = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void give_back(void *p, size_t n)
+{
+	if (p)
+		munmap(p, n);
+}
+
+/* A window and the guard space of its size on both sides. */
+#define RESERVED (3 * WIN_BYTES)
+
+static uint8_t *reserve_aligned(void)
+{
+	uint8_t *p = reserve(RESERVED + WIN_BYTES, PROT_NONE), *base;
+
+	if (!p)
+		return NULL;
+	base = (uint8_t *)(((uint64_t)p + 2 * WIN_BYTES - 1) & ~(WIN_BYTES - 1));
+	give_back(p, (size_t)(base - WIN_BYTES - p));
+	munmap(base + 2 * WIN_BYTES, (size_t)(p + WIN_BYTES - (base - WIN_BYTES)));
+	return base;
+}
+
+static void give_back_all(struct window *w)
+{
+	give_back(w->base ? w->base - WIN_BYTES : NULL, RESERVED);
+	give_back(w->shadow, WIN_PAGES * 4);
+	give_back(w->regions, WIN_REGIONS * sizeof(*w->regions));
+	give_back(w->lists, sizeof(*w->lists));
+	w->base = NULL;
+	w->shadow = NULL;
+	w->regions = NULL;
+	w->lists = NULL;
+}
+
 bool win_reserve(struct window *w)
 {
-	/* 4 GiB of guard on both sides, and alignment. */
-	uint8_t *p = mmap(NULL, 4 * WIN_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
+	w->base = reserve_aligned();
+	w->shadow = reserve(WIN_PAGES * 4, PROT_READ | PROT_WRITE);
+	w->regions = reserve(WIN_REGIONS * sizeof(*w->regions), PROT_READ | PROT_WRITE);
+	w->lists = reserve(sizeof(*w->lists), PROT_READ | PROT_WRITE);
+	if (!w->base || !w->shadow || !w->regions || !w->lists) {
+		give_back_all(w);
 		return false;
-	w->base = (uint8_t *)(((uint64_t)p + 2 * WIN_BYTES - 1) & ~(WIN_BYTES - 1));
-	w->shadow = mmap(NULL, WIN_PAGES * 4, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	w->regions = mmap(NULL, WIN_REGIONS * sizeof(*w->regions), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	w->lists = mmap(NULL, sizeof(*w->lists), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (w->shadow == MAP_FAILED || w->regions == MAP_FAILED || w->lists == MAP_FAILED)
-		return false;
+	}
 	w->active = w->lists->active;
 	w->pend = w->lists->pend;
 	w->local = w->lists->local;
@@ -53,10 +90,7 @@ void win_release(struct mmu *m, struct window *w)
 	if (!w->base)
 		return;
 	win_drop_all(m, w);
-	munmap(w->base - WIN_BYTES, 3 * WIN_BYTES);
-	munmap(w->shadow, WIN_PAGES * 4);
-	munmap(w->regions, WIN_REGIONS * sizeof(*w->regions));
-	munmap(w->lists, sizeof(*w->lists));
+	give_back_all(w);
 }
 
 /* Async-signal-safe: regions come from mmap, never from malloc. */
@@ -91,19 +125,77 @@ void page_forget(struct mmu *m, struct window *w, uint32_t vpn)
 		r->mapped--;
 }
 
-void host_unmap(struct window *w, uint32_t vpn, uint32_t n)
+void maps_add(struct mmu *m, struct window *w, int64_t n)
 {
-	mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	w->maps++;
-	w->drops++;
+	w->maps += n;
+	atomic_fetch_add(&m->vm->pool->maps, n);
 }
 
-void host_protect(struct window *w, uint32_t vpn, uint32_t n)
+static bool map_nothing(struct window *w, uint32_t vpn, uint32_t n)
 {
-	mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_READ);
-	w->maps += 2;
+	return mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+/* Unmap all of W and forget it; regions stay, because a caller may be in one. */
+static void win_empty(struct mmu *m, struct window *w)
+{
+	for (unsigned i = 0; w->mapped && i < w->nactive; i++) {
+		uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT);
+		struct region *r = w->regions[w->active[i]];
+
+		for (uint32_t v = v0; r->mapped && v < v0 + region_pages(w); v++)
+			if (w->shadow[v] & SH_P)
+				page_forget(m, w, v);
+	}
+	if (map_nothing(w, 0, WIN_PAGES))
+		maps_add(m, w, 1 - w->maps);
+	/* At the limit even this may want a mapping more. Taking all access away never does: its
+	 * ends meet mappings, or guard space that has no access either. */
+	else if (mprotect(w->base, WIN_BYTES, PROT_NONE))
+		vm_fail(m->vm, MM_FAIL_MAPPING);
+}
+
+static void refused(struct mmu *m, struct window *w)
+{
+	LOG(mmu, "window of root %08x emptied: the host refused a change", w->root);
+	m->st.evictions++;
+	win_empty(m, w);
+}
+
+void host_unmap(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
+{
+	w->drops++;
+	if (map_nothing(w, vpn, n))
+		maps_add(m, w, 1);
+	else
+		refused(m, w);
+}
+
+bool host_protect(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
+{
 	w->prots++;
+	if (!mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_READ)) {
+		maps_add(m, w, 2);
+		return true;
+	}
+	refused(m, w);
+	return false;
+}
+
+bool win_remap(struct mmu *m, struct window *w, uint32_t vpn)
+{
+	uint32_t s = w->shadow[vpn] & ~(uint32_t)SH_W;
+	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
+
+	s |= write_bit(m, s);
+	if (mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE,
+		 s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, at.fd,
+		 at.offset) == MAP_FAILED)
+		return false;
+	w->shadow[vpn] = s;
+	maps_add(m, w, 2);
+	return true;
 }
 
 /* Drop the mapped pages among [VPN, VPN+N): one host call for each stretch
@@ -123,38 +215,34 @@ void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
 	if (first == UINT32_MAX)
 		return;
 	m->st.drops++;
-	host_unmap(w, first, last - first + 1);
+	host_unmap(m, w, first, last - first + 1);
+}
+
+void page_unmap(struct mmu *m, struct window *w, uint32_t vpn)
+{
+	page_forget(m, w, vpn);
+	host_unmap(m, w, vpn, 1);
 }
 
 void win_drop_all(struct mmu *m, struct window *w)
 {
-	if (w->mapped) {
-		for (unsigned i = 0; i < w->nactive; i++) {
-			uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT);
-			struct region *r = w->regions[w->active[i]];
-
-			for (uint32_t v = v0; r->mapped && v < v0 + region_pages(w); v++)
-				if (w->shadow[v] & SH_P)
-					page_forget(m, w, v);
-		}
-		host_unmap(w, 0, WIN_PAGES);
-	}
+	if (w->mapped)
+		win_empty(m, w);
 	for (unsigned i = 0; i < w->nactive; i++) {
 		munmap(w->regions[w->active[i]], sizeof(struct region));
 		w->regions[w->active[i]] = NULL;
 	}
 	w->nactive = w->npend = w->nlocal = 0;
 	w->need_sync = false;
-	w->maps = 0;
 	w->mapped = 0;
 }
 
-void win_write_protect(struct mmu *m, unsigned win, uint32_t vpn)
+bool win_write_protect(struct mmu *m, unsigned win, uint32_t vpn)
 {
 	struct window *w = &m->win[win];
 
 	if (!(w->shadow[vpn] & SH_W))
-		return;
+		return true;
 	w->shadow[vpn] &= ~SH_W;
-	host_protect(w, vpn, 1);
+	return host_protect(m, w, vpn, 1);
 }

@@ -55,15 +55,26 @@ static inline bool entry_keeps(uint64_t old, uint64_t now)
 }
 
 /* window/region.c */
-bool win_reserve(struct window *w);
+bool win_reserve(struct window *w); /* false, and nothing kept: no address space */
 void win_release(struct mmu *m, struct window *w);
 struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
 void copy_page(void *d, const void *s);
 bool same_page(const void *a, const void *b);
 void page_forget(struct mmu *m, struct window *w, uint32_t vpn); /* bookkeeping only */
-void host_unmap(struct window *w, uint32_t vpn, uint32_t n);
-void host_protect(struct window *w, uint32_t vpn, uint32_t n); /* read-only from now on */
+/* Unmap, or map read-only, what is no longer (fully) in the books. When the host refuses, which
+ * it may at its limit of mappings, the whole window is emptied: what has lost its right to be
+ * there is never left. Protecting: false then. */
+void host_unmap(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
+bool host_protect(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
 void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
+/* Drop one mapped page for a reason of ours: the guest's habits are not counted (window/bypass.c). */
+void page_unmap(struct mmu *m, struct window *w, uint32_t vpn);
+/* Map VPN, which is mapped, to its PPN's present machine page. False: the host refused. */
+bool win_remap(struct mmu *m, struct window *w, uint32_t vpn);
+/* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and we do. */
+uint32_t write_bit(const struct mmu *m, uint32_t s);
+/* Count N more host mappings of W, or fewer. */
+void maps_add(struct mmu *m, struct window *w, int64_t n);
 
 /* window/sync.c */
 void win_sync(struct mmu *m, struct window *w);
@@ -77,8 +88,9 @@ void churn_note(struct mmu *m, const struct window *w, uint32_t vpn);
 void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn);
 bool churns(struct mmu *m, const struct window *w, uint32_t vpn);
 
-/* window/window.c */
-void evict_for_limit(struct mmu *m, const struct window *keep);
+/* window/budget.c */
+/* Empty windows while the process is over its limit of host mappings, KEEP last. */
+void evict_for_limit(struct mmu *m, struct window *keep);
 
 /* window/fill.c */
 /* Map what E, the table entry of VPN, allows. False: nothing was mapped. */

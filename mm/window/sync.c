@@ -32,9 +32,9 @@ static void batch_flush(struct batch *b)
 	if (!b->n)
 		return;
 	if (b->fate == DROP)
-		host_unmap(b->w, b->first, b->n);
+		host_unmap(b->m, b->w, b->first, b->n);
 	else
-		host_protect(b->w, b->first, b->n);
+		host_protect(b->m, b->w, b->first, b->n);
 	b->n = 0;
 }
 
@@ -85,7 +85,7 @@ static const uint8_t *table_of(const struct mmu *m, const struct region *r)
 {
 	if (!ppn_ram(m->vm, r->pt_at >> PAGE_SHIFT))
 		return NULL;
-	return pool_page(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
+	return page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 }
 
 static void sync_region(struct mmu *m, struct window *w, unsigned idx)
@@ -156,7 +156,7 @@ static void sync_one(struct batch *b, uint32_t vpn)
 		page_forget(m, w, vpn);
 		put_entry(w, r, i, e);
 		if (!fill_entry(m, w, r, vpn, e))
-			host_unmap(w, vpn, 1);
+			host_unmap(m, w, vpn, 1);
 		return;
 	}
 	put_entry(w, r, i, e);

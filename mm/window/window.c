@@ -17,107 +17,68 @@
 
 #include <stdlib.h>
 
-#define MAPS_LIMIT 40000 /* of the host's 65530 mappings a process */
 #define ROOT_FLAT 0xffffffffu
 #define ROOT_SHARED 0xfffffffeu
 
-static uint64_t total_maps(const struct mmu *m)
+static bool in_use(const struct mmu *m, const struct window *w)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		n += m->win[i].used ? m->win[i].maps : 0;
-	return n;
+	return w == m->kwin || w == m->uwin;
 }
 
-/* Count the mappings of W as the host sees them: runs of like pages. */
-static void recount(struct mmu *m, struct window *w)
+/* A window for another root: one that is free, a new one, or the least recently used. There is
+ * always one, because MIN_WINDOWS were made at the start. */
+static struct window *win_spare(struct mmu *m)
 {
-	uint64_t n = 1;
-
-	for (unsigned i = 0; i < w->nactive; i++) {
-		uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT);
-		uint32_t prev = 0;
-
-		for (uint32_t v = v0; v < v0 + region_pages(w); v++) {
-			uint32_t s = w->shadow[v];
-			bool joins = (s & SH_P) == (prev & SH_P) && (s & SH_W) == (prev & SH_W) &&
-				     (!(s & SH_P) || (s >> 12) == (prev >> 12) + 1);
-
-			n += !joins;
-			prev = s;
-		}
-	}
-	(void)m;
-	w->maps = n;
-}
-
-void evict_for_limit(struct mmu *m, const struct window *keep)
-{
-	if (total_maps(m) < MAPS_LIMIT)
-		return;
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used)
-			recount(m, &m->win[i]);
-	while (total_maps(m) > MAPS_LIMIT / 2) {
-		struct window *old = NULL;
-
-		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-			struct window *w = &m->win[i];
-
-			if (w->used && w != keep && w->maps > 1 && (!old || w->lru < old->lru))
-				old = w;
-		}
-		if (!old)
-			old = (struct window *)keep;
-		LOG(mmu, "window of root %08x emptied: too many mappings", old->root);
-		m->st.evictions++;
-		win_drop_all(m, old);
-		if (old == keep)
-			break;
-	}
-}
-
-static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
-{
-	struct window *spare = NULL;
+	struct window *old = NULL;
 
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 
+		if (!w->used && (w->base || win_reserve(w)))
+			return w;
+		/* One that guest code may still be in is the last choice. */
+		if (!w->used || in_use(m, w))
+			continue;
+		if (!old || old == m->cur || (w != m->cur && w->lru < old->lru))
+			old = w;
+	}
+	return old;
+}
+
+static void win_take_over(struct mmu *m, struct window *w)
+{
+	LOG(mmu, "window of root %08x given to another", w->root);
+	m->st.evictions++;
+	win_drop_all(m, w);
+	if (m->vm->hooks.code_unmap)
+		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT32_MAX, w->view != WIN_USER);
+	if (w == m->cur)
+		m->cur = NULL;
+}
+
+static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+{
+	struct window *w;
+
+	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+		w = &m->win[i];
 		if (w->used && w->view == view && w->root == root && w->pae == pae) {
 			w->lru = ++m->tick;
 			return w;
 		}
-		if (!w->used) {
-			if (!spare || spare->used)
-				spare = w;
-		} else if (w != m->cur && w != m->kwin && w != m->uwin &&
-			   (!spare || (spare->used && w->lru < spare->lru))) {
-			spare = w;
-		}
 	}
-	if (!spare)
-		return NULL;
-	if (spare->used) {
-		LOG(mmu, "window of root %08x given to another", spare->root);
-		m->st.evictions++;
-		win_drop_all(m, spare);
-		if (m->vm->hooks.code_unmap)
-			m->vm->hooks.code_unmap(m->vm->hooks.ctx, spare->id, UINT32_MAX,
-						spare->view != WIN_USER);
-	} else if (!spare->base && !win_reserve(spare)) {
-		return NULL;
-	}
-	spare->used = true;
-	spare->id = (uint16_t)(spare - m->win);
-	spare->view = view;
-	spare->root = root;
-	spare->pae = pae;
-	spare->shared = root == ROOT_SHARED;
-	spare->lru = ++m->tick;
+	w = win_spare(m);
+	if (w->used)
+		win_take_over(m, w);
+	w->used = true;
+	w->id = (uint16_t)(w - m->win);
+	w->view = view;
+	w->root = root;
+	w->pae = pae;
+	w->shared = root == ROOT_SHARED;
+	w->lru = ++m->tick;
 	m->st.windows++;
-	return spare;
+	return w;
 }
 
 static uint32_t root_of(const struct cpu *c)
@@ -144,8 +105,6 @@ uint8_t *mmu_select(struct mmu *m, unsigned *win)
 	if (!*slot) {
 		evict_for_limit(m, NULL);
 		*slot = user ? win_find(m, WIN_USER, root_of(c), c->cr4 & CR4_PAE) : select_kernel(m);
-		if (!*slot)
-			return NULL;
 	}
 	struct window *w = *slot;
 	if (w->need_sync)
@@ -216,8 +175,6 @@ bool mmu_user_ready(struct mmu *m)
 {
 	if (!m->uwin)
 		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
-	if (!m->uwin)
-		return false;
 	if (m->uwin->need_sync)
 		win_sync(m, m->uwin);
 	else if (m->uwin->npend)
@@ -243,9 +200,8 @@ void mmu_invlpg(struct mmu *m, gva lin)
 		m->kwin = select_kernel(m);
 	if (!m->uwin)
 		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
-	if (m->kwin)
-		sync_page(m, m->kwin, vpn);
-	if (!m->uwin || m->uwin->need_sync || !m->uwin->shadow[vpn])
+	sync_page(m, m->kwin, vpn);
+	if (m->uwin->need_sync || !m->uwin->shadow[vpn])
 		return;
 	if (m->uwin->npend == PEND_MAX)
 		m->uwin->need_sync = true;
@@ -303,9 +259,17 @@ const struct mmu_stats *mmu_stats(const struct mmu *m)
 	return &m->st;
 }
 
+static bool reserve_windows(struct mmu *m)
+{
+	for (unsigned i = 0; i < MIN_WINDOWS; i++)
+		if (!win_reserve(&m->win[i]))
+			return false;
+	return true;
+}
+
 struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat)
 {
-	struct mmu *m = calloc(1, sizeof(*m));
+	struct mmu *m = vm->mmu ? NULL : calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
@@ -313,7 +277,11 @@ struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat)
 	m->cpu = cpu;
 	m->plat = plat;
 	vm->mmu = m;
-	return m;
+	atomic_fetch_add(&vm->pool->nmmu, 1);
+	if (reserve_windows(m))
+		return m;
+	mmu_free(m);
+	return NULL;
 }
 
 void mmu_free(struct mmu *m)
@@ -321,8 +289,11 @@ void mmu_free(struct mmu *m)
 	if (!m)
 		return;
 	m->vm->hooks = (struct mm_hooks){ 0 };
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		win_release(m, &m->win[i]);
+		maps_add(m, &m->win[i], -m->win[i].maps);
+	}
+	atomic_fetch_sub(&m->vm->pool->nmmu, 1);
 	m->vm->mmu = NULL;
 	free(m);
 }

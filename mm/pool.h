@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: what several VMs share. The pool counts machine pages (a credit that is
+ * charged before a page may be populated), owns the memfd of shared frames, and counts
+ * the host mappings of the whole process. Its counters are atomic, because each VM runs
+ * on a thread of its own and charges from its fault handler. */
+#ifndef MM_POOL_H
+#define MM_POOL_H
+#include "base/types.h"
+
+#include <stdatomic.h>
+
+/* An MPN names a machine page of one VM: its home slot, whose number is the PPN, or with
+ * MPN_SHARED set a frame of the pool. MPN_NONE: the page is not populated and not charged. */
+#define MPN_SHARED 0x80000000u
+#define MPN_NONE UINT32_MAX
+
+struct mm_pool {
+	uint32_t limit;		/* machine pages there are */
+	_Atomic uint32_t used;	/* of these, charged */
+	int fd;			/* shared frames: frame N is at N << PAGE_SHIFT */
+	uint8_t *frames;	/* the monitor's mapping of them */
+	_Atomic uint32_t *refs; /* PPNs on each frame; 0: free */
+	_Atomic uint32_t hint;	/* where to look for a free frame */
+	_Atomic int64_t maps;	/* host mappings of all windows, estimated */
+	int64_t maps_limit;
+	_Atomic unsigned nmmu; /* who shares that limit */
+};
+
+/* Charge N pages. False, and nothing charged, when there are not as many. */
+bool pool_charge(struct mm_pool *p, uint32_t n);
+void pool_credit(struct mm_pool *p, uint32_t n);
+
+/* Take a free, zeroed frame, charged, with one reference: its MPN, or MPN_NONE. */
+mpn pool_frame_new(struct mm_pool *p);
+void pool_frame_get(struct mm_pool *p, mpn frame);
+/* Drop a reference. The last one frees the frame: its content and its charge go. */
+void pool_frame_put(struct mm_pool *p, mpn frame);
+uint32_t pool_frame_refs(const struct mm_pool *p, mpn frame);
+
+/* Free the page at offset PAGE of FD; a later touch finds zeros. */
+void pool_punch(int fd, uint64_t page);
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: one guest's physical memory. The pmap says for each PPN what it is and which
+ * machine page it is on. Every access resolves its PPN here, each time: a page may move
+ * between two guest instructions (mm/move.c), so a pointer into it is good for one access
+ * and never kept. */
+#ifndef MM_VM_H
+#define MM_VM_H
+#include "mm/mmu.h"
+#include "mm/pool.h"
+
+enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
+
+/* One PPN's entry in the pmap. */
+struct pmap_entry {
+	mpn mpn;       /* its home (the PPN itself), a shared frame, or MPN_NONE */
+	uint32_t rmap; /* index of the first reverse-map node, 0: none */
+	uint8_t kind;  /* enum page_kind */
+	uint8_t code;  /* code trace: translated code was made from this page */
+};
+
+/* Reverse map node: PPN is mapped at VPN of window WIN. */
+struct rmap_node {
+	uint32_t next;
+	uint32_t vpn : 20, win : 12;
+};
+
+struct mm_vm {
+	struct mm_pool *pool;
+	int fd;			 /* home slots: PPN P is at P << PAGE_SHIFT */
+	uint8_t *home;		 /* the monitor's mapping of them */
+	uint32_t charged;	 /* homes that are charged to the pool */
+	struct pmap_entry *pmap; /* NPPN entries */
+	uint32_t nppn;
+	struct rmap_node *rmap;
+	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
+	struct mm_hooks hooks;
+	struct mmu *mmu;	 /* the one vCPU's; NULL: none yet */
+	enum mm_failure failure; /* the first */
+	uint64_t moves;		 /* pages that changed their machine page */
+};
+
+/* ---- where a page is ---- */
+
+static inline bool ppn_ram(const struct mm_vm *vm, uint64_t p)
+{
+	return p < vm->nppn && vm->pmap[p].kind != PAGE_NONE;
+}
+
+/* The file and offset of machine page M of VM, for mapping it. */
+struct page_place {
+	int fd;
+	int64_t offset;
+};
+static inline struct page_place page_place(const struct mm_vm *vm, mpn m)
+{
+	if (m & MPN_SHARED)
+		return (struct page_place){ vm->pool->fd, (int64_t)(m & ~MPN_SHARED) << PAGE_SHIFT };
+	return (struct page_place){ vm->fd, (int64_t)m << PAGE_SHIFT };
+}
+
+/* Does machine page B follow A where they are kept, so that one mapping can span both? */
+static inline bool mpn_follows(mpn a, mpn b)
+{
+	return b == a + 1 && b != MPN_NONE;
+}
+
+/* The bytes of a page that is not at home. */
+const uint8_t *page_elsewhere(const struct mm_vm *vm, ppn p);
+
+/* The bytes of P (RAM or ROM) for reading, now. */
+static inline const uint8_t *page_read(const struct mm_vm *vm, ppn p)
+{
+	mpn m = vm->pmap[p].mpn;
+
+	if (__builtin_expect(m & MPN_SHARED, 0))
+		return page_elsewhere(vm, p);
+	return vm->home + ((uint64_t)m << PAGE_SHIFT);
+}
+
+/* ---- who may write it (mm/write.c) ---- */
+
+enum page_writer {
+	WRITE_BY_GUEST,	   /* an instruction, or the processor on its behalf */
+	WRITE_BY_OPERATOR, /* a loader or the debugger: ROM too */
+};
+enum page_write {
+	PAGE_WRITE_OK,
+	PAGE_WRITE_NONE,   /* no memory there */
+	PAGE_WRITE_ROM,	   /* ignored */
+	PAGE_WRITE_CODE,   /* translated code must go first (hooks.code_write) */
+	PAGE_WRITE_SHARED, /* copy on write: the page must come home first */
+	PAGE_WRITE_ABSENT, /* likewise; it is to be charged */
+};
+/* The one place that says whether P may be written as it is now. */
+enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer by);
+/* Prepare P for a write of N bytes at OFF of the page: what was translated from it goes, and
+ * it comes home. Returns the page's bytes, good for this write; NULL when the write is to be
+ * ignored, or cannot be made (then vm->failure is set). */
+uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by);
+
+/* ---- moving it (mm/move.c) ---- */
+
+/* Bring P to its home slot: content copied, mappings remade. False: no machine memory. */
+bool page_bring_home(struct mm_vm *vm, ppn p);
+/* Move P to machine page TO: its home, or a frame of which the caller's reference goes to P.
+ * A frame that others are on too must hold what P holds. False, and nothing changed, when it does
+ * not, when P has no content to move, or when there is no machine memory. */
+bool page_move(struct mm_vm *vm, ppn p, mpn to);
+/* Give P's machine page back; its next touch finds zeros. */
+void page_release(struct mm_vm *vm, ppn p);
+
+/* ---- reverse map (mm/rmap.c) ---- */
+
+/* Can N more mappings be noted? */
+bool rmap_room(const struct mm_vm *vm, uint32_t n);
+/* Note that P is mapped at VPN of WIN. False: no room. */
+bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
+void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
+
+/* Note a failure of the host's and tell the engine, which stops before guest code runs on. */
+void vm_fail(struct mm_vm *vm, enum mm_failure why);
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Whether, and where, a page may be written. Filling a window, the processor's accessed and
+ * dirty bits, helpers of the semantics, bypasses, loaders and the debugger all ask here. */
+#include "mm/mm_int.h"
+
+enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer by)
+{
+	const struct pmap_entry *e = &vm->pmap[p];
+
+	if (e->kind == PAGE_NONE)
+		return PAGE_WRITE_NONE;
+	if (e->kind == PAGE_ROM && by == WRITE_BY_GUEST)
+		return PAGE_WRITE_ROM;
+	if (e->code)
+		return PAGE_WRITE_CODE;
+	if (e->mpn == MPN_NONE)
+		return PAGE_WRITE_ABSENT;
+	return e->mpn & MPN_SHARED ? PAGE_WRITE_SHARED : PAGE_WRITE_OK;
+}
+
+uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by)
+{
+	enum page_write may = page_write_check(vm, p, by);
+
+	if (may == PAGE_WRITE_CODE) {
+		if (vm->hooks.code_write)
+			vm->hooks.code_write(vm->hooks.ctx, p, off, n);
+		mm_untrace_code(vm, p);
+		may = page_write_check(vm, p, by);
+	}
+	switch (may) {
+	case PAGE_WRITE_SHARED:
+	case PAGE_WRITE_ABSENT:
+		if (!page_bring_home(vm, p)) {
+			vm_fail(vm, MM_FAIL_MEMORY);
+			return NULL;
+		}
+		break;
+	case PAGE_WRITE_OK:
+		break;
+	default:
+		return NULL;
+	}
+	return vm->home + ((uint64_t)p << PAGE_SHIFT);
+}
