@@ -4,6 +4,8 @@
  * host's own units. */
 #include "hv/cpuid.h"
 
+#include "x86/paging.h"
+
 #include <cpuid.h>
 #include <string.h>
 
@@ -222,7 +224,8 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	for (uint32_t leaf = 0x80000002; leaf <= 0x80000006 && leaf <= max; leaf++)
 		host(leaf, 0, add(t, leaf, 0, false));
 	if (max >= 0x80000008)
-		add(t, 0x80000008, 0, false)[A] = 0x2024; /* 36 physical bits, 32 linear */
+		add(t, 0x80000008, 0, false)[A] =
+		    32 << 8 | MAXPHYADDR; /* bits of linear and physical addresses */
 }
 
 static void add_hypervisor(struct cpuid_table *t, uint32_t tsc_khz, uint32_t bus_khz)

@@ -5,6 +5,7 @@
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
 	%D%/access.c \
+	%D%/guest_walk.c \
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
@@ -16,6 +17,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/vm.c \
 	%D%/vm.h \
 	%D%/walk.c \
+	%D%/walk.h \
 	%D%/window/budget.c \
 	%D%/window/bypass.c \
 	%D%/window/fill.c \

@@ -8,6 +8,7 @@
  * Waldspurger, OSDI 2002; paging after SDM vol. 3A ch. 4. */
 #ifndef MM_MM_H
 #define MM_MM_H
+#include "mm/walk.h"
 #include "x86/cpu.h"
 
 struct mm_pool;
@@ -46,31 +47,6 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n);
 bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
 
 /* ---- translation ---- */
-
-enum {
-	MM_READ = 0,
-	MM_WRITE = 1,
-	MM_EXEC = 2,
-	MM_USER = 4,  /* check as a user access; without it: supervisor */
-	MM_PROBE = 8, /* debugger: no A/D updates, no permission checks, no exceptions */
-};
-
-/* One level of a walk, as the `page` command shows it. */
-struct walk_level {
-	const char *name; /* "PDPTE", "PDE", "PTE" */
-	gpa at;		  /* where the entry is */
-	uint64_t entry;
-};
-
-struct walk {
-	bool ok;				/* translation exists and is permitted */
-	gpa pa;					/* full physical address */
-	unsigned page_shift;			/* 12, 21 or 22 (32 when paging is off) */
-	bool user, writable, global, nx, dirty; /* combined rights along the walk */
-	uint32_t err;				/* page-fault error code when !ok */
-	unsigned nlevels;
-	struct walk_level level[4];
-};
 
 /* Walk the guest's tables for LIN; how = MM_* bits. Sets accessed and dirty bits
  * as the processor would, unless MM_PROBE. */

@@ -107,9 +107,9 @@ struct mmu {
 /* What mmu_select() and mmu_quarters() say, or a translation that was remembered, may be no longer true. */
 void mmu_reselect(struct mmu *m);
 
-/* Read the PDE that covers LIN from the present root. False: its upper level is
- * absent or outside RAM. *AT: where it is. */
-bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at);
+/* Read the directory entry that covers LIN from the present root. False: its upper level is absent
+ * or outside RAM. *AT: where it is. */
+bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at);
 
 /* Types of the watchpoints on page VPN, which is P of physical memory, or'ed (WATCH_READ, WATCH_WRITE). */
 unsigned watch_bits(const struct mmu *m, uint32_t vpn, ppn p);

@@ -1,82 +1,86 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The guest page walk: no paging, 32-bit with PSE, PAE with NX (SDM vol. 3A
- * 4.3, 4.4, 4.6, 4.7, 4.8). Works on guest-physical memory alone; leaves the
- * windows to window/window.c. */
-#include "mm/mm_int.h"
+ * The page walk: no paging, 32-bit with PSE, PAE with NX (SDM vol. 3A 4.3, 4.4, 4.6, 4.7, 4.8). */
+#include "mm/walk.h"
 
-#include <string.h>
+#include "x86/cpu.h"
+#include "x86/paging.h"
 
-enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
-enum { ERR_P = 1, ERR_W = 2, ERR_U = 4, ERR_RSVD = 8, ERR_ID = 16 };
-#define PTE_NX (1ull << 63)
-#define PAE_ADDR 0x000ffffffffff000ull
+/* One level. A mode is a row for each, root first. */
+struct walk_level_row {
+	const char *name;
+	uint8_t shift; /* of the linear address' bits that index it: also a page's, mapped here */
+	uint8_t bits;  /* how many index it */
+	uint8_t size;  /* bytes of an entry */
+	bool large;    /* PTE_PS may map a page here */
+	bool loaded;   /* comes from registers, has no rights and no accessed bit */
+};
 
-static bool load_entry(struct mmu *m, uint64_t at, unsigned size, uint64_t *e)
+static const struct walk_level_row rows_32[] = { { "PDE", 22, 10, 4, false, false },
+						 { "PTE", 12, 10, 4, false, false } };
+static const struct walk_level_row rows_pse[] = { { "PDE", 22, 10, 4, true, false },
+						  { "PTE", 12, 10, 4, false, false } };
+static const struct walk_level_row rows_pae[] = { { "PDPTE", 30, 2, 8, false, true },
+						  { "PDE", 21, 9, 8, true, false },
+						  { "PTE", 12, 9, 8, false, false } };
+
+static const struct walk_level_row *rows_of(const struct paging *pg)
 {
-	struct mm_vm *vm = m->vm;
-	uint32_t e32;
+	return pg->cr4 & CR4_PAE ? rows_pae : pg->cr4 & CR4_PSE ? rows_pse : rows_32;
+}
 
-	at &= (uint64_t)m->cpu->a20_mask | 0xffffffff00000000ull;
-	if (!ppn_ram(vm, at >> PAGE_SHIFT))
-		return false;
-	if (size == 8) {
-		memcpy(e, page_read(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 8);
+static gpa root_of(const struct paging *pg)
+{
+	return pg->cr3 & (pg->cr4 & CR4_PAE ? ~0x1full & 0xffffffff : PTE_ADDR32);
+}
+
+static unsigned index_at(const struct walk_level_row *row, gva lin)
+{
+	return (unsigned)(lin >> row->shift) & ((1u << row->bits) - 1);
+}
+
+/* The entry of LIN in the table at TABLE. False: not in memory. */
+static bool load(const struct paging *pg, const struct walk_memory *mem, const struct walk_level_row *row,
+		 gpa table, gva lin, struct walk_level *l)
+{
+	unsigned i = index_at(row, lin);
+
+	l->name = row->name;
+	l->at = table + i * row->size;
+	l->entry = 0;
+	if (row->loaded) {
+		l->entry = pg->pdptr[i];
 		return true;
 	}
-	memcpy(&e32, page_read(vm, (ppn)(at >> PAGE_SHIFT)) + (at & PAGE_MASK), 4);
-	*e = e32;
-	return true;
+	return mem->load(mem->ctx, l->at & pg->a20_mask, row->size, &l->entry);
 }
 
-/* Set BITS (A, D: in the low byte) in the entry at AT, which was loaded. Tables in ROM stay as they are. */
-static void set_bits(struct mmu *m, uint64_t at, uint8_t bits)
+static gpa table_of(const struct walk_level_row *row, uint64_t entry)
 {
-	uint8_t *page;
-
-	at &= (uint64_t)m->cpu->a20_mask | 0xffffffff00000000ull;
-	page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, 1, WRITE_BY_GUEST);
-	if (page)
-		page[at & PAGE_MASK] |= bits;
+	return entry & (row->size == 8 ? PTE_ADDR64 : PTE_ADDR32);
 }
 
-bool walk_pde(struct mmu *m, uint32_t lin, uint64_t *pde, uint64_t *at)
+/* Bits from FROM up to, not including, TO. */
+static uint64_t bits(unsigned from, unsigned to)
 {
-	struct cpu *c = m->cpu;
+	return from < to ? (1ull << to) - (1ull << from) : 0;
+}
 
-	if (c->cr4 & CR4_PAE) {
-		uint64_t pdpte = m->pdptr[lin >> 30];
+static uint64_t reserved(const struct paging *pg, const struct walk_level_row *row, bool large)
+{
+	uint64_t r;
 
-		if (!(pdpte & PTE_P))
-			return false;
-		*at = (pdpte & PAE_ADDR) + ((lin >> 21) & 0x1ff) * 8;
-		return load_entry(m, *at, 8, pde);
+	if (row->size == 4) {
+		unsigned reach = pg->maxphyaddr < 40 ? pg->maxphyaddr : 40;
+
+		return large ? PTE_RESERVED_4M | bits(reach - PTE_PSE36_SHIFT, 21) : 0;
 	}
-	*at = (c->cr3 & ~PAGE_MASK) + (lin >> 22) * 4;
-	return load_entry(m, *at, 4, pde);
-}
-
-static void add_level(struct walk *w, const char *name, uint64_t at, uint64_t entry)
-{
-	w->level[w->nlevels++] = (struct walk_level){ name, at, entry };
-}
-
-static uint64_t reserved_bits(const struct cpu *c, bool large)
-{
-	bool pae = c->cr4 & CR4_PAE;
-	uint64_t r = 0;
-
-	if (!pae) /* PSE-36 bits of a large page above our 32-bit physical space are refused too */
-		return large ? 0x3fe000 : 0;
-	r = 0x7ff0000000000000ull & ~((1ull << 52) - 1);
-	r |= 0x000ffff000000000ull; /* MAXPHYADDR 36 */
-	if (!(c->efer & EFER_NXE))
+	r = bits(pg->maxphyaddr, 63);
+	if (!(pg->efer & EFER_NXE))
 		r |= PTE_NX;
-	if (large)
-		r |= 0x1fe000;
-	return r;
+	return large ? r | PTE_RESERVED_2M : r;
 }
 
-static bool denied(const struct cpu *c, unsigned how, const struct walk *w)
+static bool denied(const struct paging *pg, unsigned how, const struct walk *w)
 {
 	if (how & MM_PROBE)
 		return false;
@@ -84,132 +88,154 @@ static bool denied(const struct cpu *c, unsigned how, const struct walk *w)
 		if (!w->user || ((how & MM_WRITE) && !w->writable))
 			return true;
 	} else {
-		if ((how & MM_WRITE) && !w->writable && (c->cr0 & CR0_WP))
+		if ((how & MM_WRITE) && !w->writable && (pg->cr0 & CR0_WP))
 			return true;
-		if ((how & MM_EXEC) && w->user && (c->cr4 & CR4_SMEP))
+		if ((how & MM_EXEC) && w->user && (pg->cr4 & CR4_SMEP))
 			return true;
 	}
 	return (how & MM_EXEC) && w->nx;
 }
 
-static void fail(const struct cpu *c, struct walk *w, unsigned how, uint32_t err)
+static void fail(const struct paging *pg, struct walk *w, unsigned how, uint32_t err)
 {
-	w->ok = false;
+	bool nx = (pg->efer & EFER_NXE) && (pg->cr4 & CR4_PAE);
+
 	if (how & MM_WRITE)
-		err |= ERR_W;
+		err |= PF_ERR_W;
 	if (how & MM_USER)
-		err |= ERR_U;
-	if ((how & MM_EXEC) && ((c->efer & EFER_NXE && c->cr4 & CR4_PAE) || c->cr4 & CR4_SMEP))
-		err |= ERR_ID;
+		err |= PF_ERR_U;
+	if ((how & MM_EXEC) && (nx || (pg->cr4 & CR4_SMEP)))
+		err |= PF_ERR_ID;
 	w->err = err;
 }
 
-/* The leaf ENTRY at AT was reached: rights, then accessed and dirty bits. */
-static void finish(struct mmu *m, gva lin, unsigned how, struct walk *w, uint64_t entry, uint64_t at,
-		   uint64_t pde_at, uint64_t pde)
+static void set(const struct paging *pg, const struct walk_memory *mem, const struct walk_level *l,
+		uint8_t want)
 {
-	uint64_t mask = (1ull << w->page_shift) - 1;
+	if ((l->entry & want) != want)
+		mem->set(mem->ctx, l->at & pg->a20_mask, want);
+}
 
-	w->global = (entry & PTE_G) && (m->cpu->cr4 & CR4_PGE);
-	w->dirty = entry & PTE_D;
-	w->pa = (entry & PAE_ADDR & ~mask) | (lin & mask);
-	if (w->page_shift == 22) /* PSE-36: physical bits 32..39 in entry bits 13..20 */
-		w->pa = (entry & 0xffc00000u) | ((entry & 0x1fe000) << 19) | (lin & mask);
-	w->pa &= (uint64_t)m->cpu->a20_mask | 0xffffffff00000000ull;
-	if (denied(m->cpu, how, w)) {
-		fail(m->cpu, w, how, ERR_P);
+static gpa page_of(const struct walk_level_row *row, uint64_t entry, gva lin)
+{
+	uint64_t mask = (1ull << row->shift) - 1;
+	gpa pa = (table_of(row, entry) & ~mask) | (lin & mask);
+
+	if (row->size == 4 && row->large)
+		pa |= (uint64_t)(entry & PTE_PSE36) << PTE_PSE36_SHIFT;
+	return pa;
+}
+
+/* The last level was reached: rights, then accessed and dirty bits. */
+static void finish(const struct paging *pg, const struct walk_memory *mem, const struct walk_level_row *rows,
+		   gva lin, unsigned how, struct walk *w)
+{
+	const struct walk_level *leaf = &w->level[w->nlevels - 1];
+	const struct walk_level_row *row = &rows[w->nlevels - 1];
+
+	w->page_shift = row->shift;
+	w->global = (leaf->entry & PTE_G) && (pg->cr4 & CR4_PGE);
+	w->dirty = leaf->entry & PTE_D;
+	w->pa = page_of(row, leaf->entry, lin) & pg->a20_mask;
+	if (denied(pg, how, w)) {
+		fail(pg, w, how, PF_ERR_P);
 		return;
 	}
 	w->ok = true;
 	if (how & MM_PROBE)
 		return;
-	if (at != pde_at && !(pde & PTE_A))
-		set_bits(m, pde_at, PTE_A);
-	uint8_t want = PTE_A | (how & MM_WRITE ? PTE_D : 0);
-	if ((entry & want) != want)
-		set_bits(m, at, want);
+	for (unsigned i = 0; i + 1 < w->nlevels; i++)
+		if (!rows[i].loaded)
+			set(pg, mem, &w->level[i], PTE_A);
+	set(pg, mem, leaf, (uint8_t)(PTE_A | (how & MM_WRITE ? PTE_D : 0)));
 	w->dirty |= !!(how & MM_WRITE);
 }
 
-void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
+static void no_paging(const struct paging *pg, gva lin, struct walk *w)
 {
-	struct cpu *c = m->cpu;
-	bool pae = c->cr4 & CR4_PAE;
-	uint64_t pde = 0, pde_at = 0, pte = 0, pte_at = 0;
-
-	lin = (uint32_t)lin;
-	w->nlevels = 0;
-	w->err = 0;
-	w->nx = false;
-	if (!(c->cr0 & CR0_PG)) {
-		*w = (struct walk){ .ok = true,
-				    .pa = lin & c->a20_mask,
-				    .page_shift = 32,
-				    .user = true,
-				    .writable = true,
-				    .dirty = true,
-				    .global = true };
-		return;
-	}
-	w->page_shift = 12;
-	w->global = w->dirty = w->user = w->writable = false;
-	w->pa = 0;
-	if (pae)
-		add_level(w, "PDPTE", (c->cr3 & ~0x1fu) + (lin >> 30) * 8, m->pdptr[lin >> 30]);
-	if (!walk_pde(m, (uint32_t)lin, &pde, &pde_at) || !(pde & PTE_P)) {
-		if (w->nlevels == pae && (!pae || (m->pdptr[lin >> 30] & PTE_P)))
-			add_level(w, "PDE", pde_at, pde);
-		fail(c, w, how, 0);
-		return;
-	}
-	add_level(w, "PDE", pde_at, pde);
-	bool large = (pde & PTE_PS) && (pae || (c->cr4 & CR4_PSE));
-	if (pde & reserved_bits(c, large) & (large || pae ? ~0ull : 0)) {
-		/* A 32-bit PDE maps PSE-36 frames through bits 13..20; only bit 21 is reserved. */
-		if (pae || (pde & 0x200000)) {
-			fail(c, w, how, ERR_P | ERR_RSVD);
-			return;
-		}
-	}
-	w->user = pde & PTE_U;
-	w->writable = pde & PTE_W;
-	w->nx = pae && (pde & PTE_NX);
-	if (large) {
-		w->page_shift = pae ? 21 : 22;
-		finish(m, lin, how, w, pde, pde_at, pde_at, pde);
-		return;
-	}
-	if (pae)
-		pte_at = (pde & PAE_ADDR) + ((lin >> 12) & 0x1ff) * 8;
-	else
-		pte_at = (pde & 0xfffff000u) + ((lin >> 12) & 0x3ff) * 4;
-	if (!load_entry(m, pte_at, pae ? 8 : 4, &pte) || !(pte & PTE_P)) {
-		add_level(w, "PTE", pte_at, pte);
-		fail(c, w, how, 0);
-		return;
-	}
-	add_level(w, "PTE", pte_at, pte);
-	if (pae && (pte & reserved_bits(c, false))) {
-		fail(c, w, how, ERR_P | ERR_RSVD);
-		return;
-	}
-	w->user &= !!(pte & PTE_U);
-	w->writable &= !!(pte & PTE_W);
-	w->nx |= pae && (pte & PTE_NX);
-	finish(m, lin, how, w, pte, pte_at, pde_at, pde);
+	*w = (struct walk){ .ok = true,
+			    .pa = lin & pg->a20_mask,
+			    .page_shift = 32,
+			    .user = true,
+			    .writable = true,
+			    .dirty = true,
+			    .global = true };
 }
 
-int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)
+void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin, unsigned how,
+		 struct walk *w)
 {
+	const struct walk_level_row *rows = rows_of(pg), *row = rows;
+	gpa table = root_of(pg);
+
+	lin = (uint32_t)lin;
+	if (!(pg->cr0 & CR0_PG)) {
+		no_paging(pg, lin, w);
+		return;
+	}
+	w->ok = w->global = w->dirty = w->nx = false;
+	w->user = w->writable = true;
+	w->pa = 0;
+	w->page_shift = PAGE_SHIFT;
+	w->err = w->nlevels = 0;
+	for (;; row++) {
+		struct walk_level *l = &w->level[w->nlevels++];
+
+		if (!load(pg, mem, row, table, lin, l) || !(l->entry & PTE_P)) {
+			fail(pg, w, how, 0);
+			break;
+		}
+		bool large = row->large && (l->entry & PTE_PS);
+		if (!row->loaded) {
+			if (l->entry & reserved(pg, row, large)) {
+				fail(pg, w, how, PF_ERR_P | PF_ERR_RSVD);
+				break;
+			}
+			w->user &= !!(l->entry & PTE_U);
+			w->writable &= !!(l->entry & PTE_W);
+			w->nx |= row->size == 8 && (l->entry & PTE_NX);
+		}
+		if (large || row->shift == PAGE_SHIFT) {
+			finish(pg, mem, rows, lin, how, w);
+			return;
+		}
+		table = table_of(row, l->entry);
+	}
+	w->user = w->writable = w->nx = false;
+}
+
+bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva lin, uint64_t *pde, gpa *at)
+{
+	const struct walk_level_row *row = rows_of(pg);
+	gpa table = root_of(pg);
+	struct walk_level l;
+
+	for (;; row++) {
+		if (!load(pg, mem, row, table, lin, &l))
+			return false;
+		if (row[1].shift == PAGE_SHIFT)
+			break;
+		if (!(l.entry & PTE_P))
+			return false;
+		table = table_of(row, l.entry);
+	}
+	*pde = l.entry;
+	*at = l.at;
+	return true;
+}
+
+bool walk_load_pdptrs(const struct paging *pg, const struct walk_memory *mem, uint64_t cr3, uint64_t pdptr[4])
+{
+	gpa at = (cr3 & ~0x1full) & 0xffffffff;
 	uint64_t p[4];
 
-	for (int i = 0; i < 4; i++) {
-		if (!load_entry(m, (cr3 & ~0x1fu) + i * 8, 8, &p[i]))
+	for (unsigned i = 0; i < 4; i++) {
+		if (!mem->load(mem->ctx, (at + i * 8) & pg->a20_mask, 8, &p[i]))
 			p[i] = 0;
-		if ((p[i] & PTE_P) && (p[i] & (0xfffffff000000000ull | 0x1e6)))
-			return cpu_raise_err(m->cpu, EXC_GP, 0);
+		if ((p[i] & PTE_P) && (p[i] & (bits(pg->maxphyaddr, 64) | PDPTE_RESERVED)))
+			return false;
 	}
-	for (int i = 0; i < 4; i++)
-		m->pdptr[i] = p[i];
-	return 0;
+	for (unsigned i = 0; i < 4; i++)
+		pdptr[i] = p[i];
+	return true;
 }

@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/disas.c \
 	%D%/disas.h \
 	%D%/engine.h \
+	%D%/paging.h \
 	%D%/regflags.def \
 	%D%/regs.c \
 	%D%/regs.def \

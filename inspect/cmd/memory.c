@@ -4,6 +4,7 @@
  * probing, where the level at which a walk ends says how much to skip. */
 #include "inspect/session_int.h"
 #include "mm/mmu.h"
+#include "x86/paging.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -225,13 +226,15 @@ static const struct view_col tlb_cols[] = {
 static void tlb_flags(const struct walk *w, char buf[10])
 {
 	static const char letters[] = "XGPDACTUW";
-	static const unsigned bits[] = { 63, 8, 7, 6, 5, 4, 3, 2, 1 };
+	static const uint64_t bits[] = {
+		PTE_NX, PTE_G, PTE_PS, PTE_D, PTE_A, PTE_PCD, PTE_PWT, PTE_U, PTE_W
+	};
 	uint64_t entry = w->nlevels ? w->level[w->nlevels - 1].entry : 0;
 
 	if (w->page_shift == PAGE_SHIFT)
-		entry &= ~(1ull << 7); /* PAT there */
+		entry &= ~(uint64_t)PTE_PS; /* PAT there */
 	for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
-		buf[i] = entry >> bits[i] & 1 ? letters[i] : '-';
+		buf[i] = entry & bits[i] ? letters[i] : '-';
 	buf[ARRAY_LEN(bits)] = 0;
 }
 

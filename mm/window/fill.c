@@ -61,9 +61,9 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 		if (w->view == WIN_USER && !(e & pde & PTE_U))
 			return 0;
 		/* The snapshot must agree, or an older mapping's change would be lost. */
-		if (w->pae && ((e & PAE_ADDR) >> PAGE_SHIFT) >= m->vm->nppn)
+		if (w->pae && ((e & PTE_ADDR64) >> PAGE_SHIFT) >= m->vm->nppn)
 			return 0;
-		p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT);
+		p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT);
 		s = entry_bits(m, w, pde, e);
 	}
 	p &= m->cpu->a20_mask >> PAGE_SHIFT;
@@ -113,7 +113,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn, uint64_t e)
 {
-	ppn p = (ppn)((e & PAE_ADDR) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
+	ppn p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
 
 	if (!may_come_along(m, vpn, p))
@@ -138,7 +138,7 @@ static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, 
 			r->large = true;
 		return r;
 	}
-	walk_pde(m, lin, &pde, &at);
+	mmu_walk_directory(m, lin, &pde, &at);
 	if (!fresh && !entry_keeps(r->pde, pde)) {
 		/* The directory entry changed under mapped pages and no flush came yet:
 		 * start the region again, which is what a TLB is allowed to do. */
@@ -151,7 +151,7 @@ static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, 
 	r->pde = pde;
 	r->large = wk->page_shift != 12;
 	if (fresh && !r->large) {
-		r->pt_at = (w->pae ? pde & PAE_ADDR : pde & 0xfffff000u) & m->cpu->a20_mask;
+		r->pt_at = (w->pae ? pde & PTE_ADDR64 : pde & PTE_ADDR32) & m->cpu->a20_mask;
 		copy_page(r->snap, page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
 	}
 	return r;
@@ -273,7 +273,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
-		if (!(wk.err & 1))
+		if (!(wk.err & PF_ERR_P))
 			churn_absent(m, w, vpn);
 		LOG(mmu, "%08x: page fault, error %x", (uint32_t)lin, wk.err);
 		return FILL_FAULT;

@@ -5,13 +5,9 @@
 #ifndef MM_REGION_H
 #define MM_REGION_H
 #include "mm/mm_int.h"
+#include "x86/paging.h"
 
 #include <string.h>
-
-enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
-#define PTE_NX (1ull << 63)
-#define PAE_ADDR 0x000ffffffffff000ull
-#define PTE_AVAIL 0xe00u
 
 static inline unsigned region_shift(const struct window *w)
 {

@@ -96,7 +96,7 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 
 	if (!r->mapped)
 		return;
-	if (!walk_pde(m, vpn0 << PAGE_SHIFT, &pde, &at))
+	if (!mmu_walk_directory(m, vpn0 << PAGE_SHIFT, &pde, &at))
 		pde = 0;
 	if (!entry_keeps(r->pde, pde) || (!r->large && !table_of(m, r))) {
 		drop_range(m, w, vpn0, region_pages(w));
@@ -141,7 +141,7 @@ static void sync_one(struct batch *b, uint32_t vpn)
 
 	if (!r || !(w->shadow[vpn] & SH_P))
 		return;
-	if (r->large || !walk_pde(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) ||
+	if (r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) ||
 	    !table_of(m, r)) {
 		batch_flush(b);
 		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT));

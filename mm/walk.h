@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The page walk as the processor does it, over control registers and physical memory that the
+ * caller hands in: it knows no vCPU, no window and no PPN. Modes are rows (struct walk_level_row),
+ * one for each level. SDM vol. 3A ch. 4. */
+#ifndef MM_WALK_H
+#define MM_WALK_H
+#include "base/types.h"
+
+enum {
+	MM_READ = 0,
+	MM_WRITE = 1,
+	MM_EXEC = 2,
+	MM_USER = 4,  /* check as a user access; without it: supervisor */
+	MM_PROBE = 8, /* debugger: no A/D updates, no permission checks, no exceptions */
+};
+
+/* What a walk depends on. */
+struct paging {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t pdptr[4]; /* PAE: as loaded with CR3 */
+	gpa a20_mask;	   /* and'ed to every physical address */
+	unsigned maxphyaddr;
+};
+
+/* Physical memory. Addresses are those of entries: aligned, A20 applied. */
+struct walk_memory {
+	void *ctx;
+	/* Load SIZE (4, 8) bytes. False: there is no memory. */
+	bool (*load)(void *ctx, gpa at, unsigned size, uint64_t *entry);
+	/* Set BITS of the low byte of an entry that was loaded. */
+	void (*set)(void *ctx, gpa at, uint8_t bits);
+};
+
+/* One level of a walk, as the `page` command shows it. */
+struct walk_level {
+	const char *name; /* "PDPTE", "PDE", "PTE" */
+	gpa at;		  /* where the entry is */
+	uint64_t entry;
+};
+
+struct walk {
+	bool ok;				/* translation exists and is permitted */
+	gpa pa;					/* full physical address */
+	unsigned page_shift;			/* 12, 21 or 22 (32 when paging is off) */
+	bool user, writable, global, nx, dirty; /* combined rights along the walk */
+	uint32_t err;				/* page-fault error code when !ok */
+	unsigned nlevels;
+	struct walk_level level[4];
+};
+
+/* Walk for an access to LIN; how = MM_* bits. Sets accessed and dirty bits as the processor
+ * would, unless MM_PROBE. */
+void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin, unsigned how,
+		 struct walk *w);
+
+/* Read the entry of the last level but one (the PDE) that covers LIN; *AT: where it is.
+ * False: its upper level is absent, or not in memory. */
+bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva lin, uint64_t *pde, gpa *at);
+
+/* PAE: read the four PDPTEs of CR3 into PDPTR. False, and nothing changed: reserved bits. */
+bool walk_load_pdptrs(const struct paging *pg, const struct walk_memory *mem, uint64_t cr3,
+		      uint64_t pdptr[4]);
+#endif
