@@ -29,14 +29,14 @@ void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool
 struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
 /* Charge the trap last given to adapt_trap(), which was resolved at host TSC NOW. */
 void adapt_settled(struct bt_vcpu *b, uint64_t now);
-/* Charge CYCLES, the passage included, of what replaces the trap of V in F. */
+/* Charge CYCLES, including entry and exit, for one use of V's replacement in F. */
 void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles);
 /* The replacement did not serve instruction I of F. After MAX_FAILURES it is excluded for good. */
 void adapt_failed(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c);
-/* V in F, promoted for device memory, used some (or RAM). */
+/* V in F, promoted for device memory, accessed a device (or RAM). */
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram);
-/* V in F, promoted for C, ran at host TSC NOW without needing what replaces the trap. Demote it after the
- * cause's calm time. */
+/* V in F, promoted for C, ran at host TSC NOW without needing its replacement. Demote it after the cause's
+ * calm time. */
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now);
 /* F was interrupted while it ran: demote its sites that have been calm for long. */
 void adapt_calm(struct bt_vcpu *b, struct ccf *f);
@@ -46,6 +46,6 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t p
 /* ---- adapt/page.c ---- */
 /* Page P was written: drop its code, and promote the page at its threshold. */
 void adapt_code_written(struct bt_vcpu *b, ppn p);
-/* Trace those pages again that have not changed for long. */
+/* Trace pages again that have not changed for long. */
 void adapt_demote_pages(struct bt_vcpu *b);
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Host code emission: bytes at t->p, and the few instruction shapes the
- * lowering composes. Register numbers are the processor's (0..15). */
+ * Host code emission: writes at t->p the few instruction shapes that lowering is composed of. Register
+ * numbers are the processor's (0..15). Nothing here changes host flags unless its name or the opcode says so.
+ */
 #ifndef BT_EMIT_EMIT_H
 #define BT_EMIT_EMIT_H
 #include "bt/emit/tx.h"
@@ -47,7 +48,7 @@ static inline void e8(struct tx *t, uint64_t v)
 	t->p += 8;
 }
 
-/* Operand bytes behind an opcode: REG, [BASE+DISP]. */
+/* Operand bytes of REG, [BASE+DISP], after the opcode. */
 static inline void e_modrm_mem(struct tx *t, int reg, int base, int32_t disp)
 {
 	int mod = disp == 0 && (base & 7) != 5 ? 0 : disp >= -128 && disp < 128 ? 1 : 2;
@@ -81,7 +82,7 @@ static inline void e_prefix(struct tx *t, unsigned fl, int reg, int index, int b
 		e1(t, 0x38);
 }
 
-/* OP REG, [BASE+DISP] (or the store form, as the opcode says). */
+/* OP REG, [BASE+DISP]; the opcode decides the direction. */
 static inline void e_rm(struct tx *t, unsigned fl, unsigned op, int reg, int base, int32_t disp)
 {
 	e_prefix(t, fl, reg, 0, base);
@@ -217,7 +218,7 @@ static inline void e_shiftx(struct tx *t, bool left, int d, int s, int count)
 	e1(t, 0xf7);
 	e1(t, (unsigned)(0xc0 | (d & 7) << 3 | (s & 7)));
 }
-/* A window access with registers of our own. */
+/* OP REG, [BASE+DISP] in the window. */
 static inline void e_gs(struct tx *t, unsigned fl, unsigned op, int reg, int base, int32_t disp)
 {
 	e_rm(t, fl | F_GS, op, reg, base, disp);

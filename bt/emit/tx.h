@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The translator's work space: the TU being translated, the fragment it becomes, and the position in its
- * code. */
+ * The translator's work space: the TU being translated, the fragment under construction, and the position in
+ * its code. */
 #ifndef BT_EMIT_TX_H
 #define BT_EMIT_TX_H
 #include "bt/decode/insn.h"
@@ -8,21 +8,21 @@
 
 enum tx_kind { TX_NORMAL, TX_TRANSIENT, TX_MMIO };
 
-/* A conditional way out of line, emitted behind the body. */
+/* A conditional exit, emitted out of line after the body. */
 struct stub {
 	uint8_t *patch;		/* rel32 to fill in */
 	struct exit_link *link; /* chain stub */
-	struct site *site;	/* or a callout that does not come back here */
+	struct site *site;	/* or a callout that does not return to the fragment */
 	uint32_t eip;
 };
 
 #define MAX_STUBS 16
 
-/* An access that may pass without a mapping (lower/precheck.c). */
+/* An access that may be bypassed (lower/precheck.c). */
 struct precheck {
 	struct site *site;
 	unsigned insn;
-	uint8_t *back; /* where the TU goes on */
+	uint8_t *back; /* where the TU continues */
 };
 
 struct tx {
@@ -35,7 +35,7 @@ struct tx {
 	enum tx_kind kind;
 	bool done; /* this instruction ended the TU */
 	struct {
-		uint8_t *imm; /* 32 bits: the instructions behind it, which were charged too */
+		uint8_t *imm; /* 32 bits: the number of instructions after it, which were charged too */
 		unsigned i;
 	} refund[MAX_EXITS];
 	unsigned nrefund;
@@ -47,8 +47,8 @@ struct tx {
 	unsigned nstub;
 	struct precheck precheck[TU_LIMIT];
 	unsigned nprecheck;
-	enum way way;			/* of the present instruction, when it is sensitive */
-	uint8_t *probe_from, *probe_to; /* code for the probes of the present instruction */
+	enum way way;			/* of the current instruction, if it is sensitive */
+	uint8_t *probe_from, *probe_to; /* code for the probes of the current instruction */
 	bool sti; /* the previous instruction was STI or MOV SS: no interrupt before the next */
 };
 
