@@ -108,7 +108,7 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
 
 /* A promoted instruction trapped again: in a fragment older than the promotion (an address may have several),
  * or in a form that cannot be replaced. */
-static void again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
+static void trapped_again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
 {
 	if (f->made < v->decided)
 		cache_drop(b, f, DROP_PROMOTED, v->pc);
@@ -134,7 +134,7 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 	if (!v || !may || !adapt_on(k) || f->pinned || v->excluded >> c & 1)
 		return v;
 	if (guilty_of(v, c)) {
-		again(b, f, v);
+		trapped_again(b, f, v);
 		return v;
 	}
 	forgive(v, c, k->span, __builtin_ia32_rdtsc());

@@ -64,7 +64,7 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 }
 
 /* Does P apply where LIN is on PAGE? Of the guest bytes it requires, those on this page are compared. */
-static bool holds(const struct bt_vcpu *b, const struct code_patch *p, uint32_t lin, ppn page)
+static bool applies(const struct bt_vcpu *b, const struct code_patch *p, uint32_t lin, ppn page)
 {
 	const uint8_t *guest = mm_page_bytes(b->vm, page);
 
@@ -81,7 +81,7 @@ void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsign
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
 
-		if ((p->pc - lin >= n && lin - p->pc >= p->len) || !holds(b, p, lin, page))
+		if ((p->pc - lin >= n && lin - p->pc >= p->len) || !applies(b, p, lin, page))
 			continue;
 		for (unsigned k = 0; k < p->len; k++)
 			if (p->pc + k - lin < n)
@@ -111,15 +111,15 @@ unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, p
 
 		if (p->pc - lin >= n && lin - p->pc >= p->len)
 			continue;
-		if (holds(b, p, lin, page) &&
-		    (n <= here || page2 == UINT32_MAX || holds(b, p, lin + here, page2)))
+		if (applies(b, p, lin, page) &&
+		    (n <= here || page2 == UINT32_MAX || applies(b, p, lin + here, page2)))
 			return p->number;
 	}
 	return 0;
 }
 
 /* Does P apply in the current address space? */
-static bool holds_now(struct bt_vcpu *b, const struct code_patch *p)
+static bool applies_now(struct bt_vcpu *b, const struct code_patch *p)
 {
 	uint8_t now[sizeof(p->over)];
 
@@ -135,7 +135,7 @@ unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
 
-		if ((p->pc - (uint32_t)lin >= n && (uint32_t)lin - p->pc >= p->len) || !holds_now(b, p))
+		if ((p->pc - (uint32_t)lin >= n && (uint32_t)lin - p->pc >= p->len) || !applies_now(b, p))
 			continue;
 		for (unsigned k = 0; k < p->len; k++)
 			if (p->pc + k - (uint32_t)lin < n)
@@ -192,7 +192,7 @@ static uint64_t made_with(const struct bt_vcpu *b, const struct code_patch *p)
 		const struct ccf *f = b->tc.order[i];
 
 		n += !f->dead && (p->pc - f->pc < f->glen || f->pc - p->pc < p->len) &&
-		     holds(b, p, f->pc, f->page);
+		     applies(b, p, f->pc, f->page);
 	}
 	return n;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Kinds of callout that serve an operand rather than a sensitive instruction. */
-static bool own_kind(unsigned kind)
+static bool serves_operand(unsigned kind)
 {
 	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_PRECHECK || kind == CO_PROBE;
 }
@@ -32,7 +32,7 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	s->mem = in->mem >= 0;
 	s->kind = (uint8_t)kind;
 	/* Callouts for operands are counted apart from the instruction's own sensitive kind. */
-	s->slot = CALL_SLOT(kind, own_kind(kind) ? SENS_KINDS : policy_kind(in));
+	s->slot = CALL_SLOT(kind, serves_operand(kind) ? SENS_KINDS : policy_kind(in));
 	return s;
 }
 
@@ -48,7 +48,7 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 	e2(t, 0x1d8d);
 	uint8_t *disp = t->p;
 	e4(t, 0);
-	if (t->way == WAY_TRAP && !own_kind(s->kind)) {
+	if (t->way == WAY_TRAP && !serves_operand(s->kind)) {
 		/* Trap and emulate: this load faults, and the fault handler performs the callout. */
 		e_ld64(t, H_R10, OFF(guard.trap_page));
 		e_rm(t, 0, 0x8b, H_R10, H_R10, 0);

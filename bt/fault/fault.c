@@ -211,7 +211,7 @@ static bool readable(struct bt_vcpu *b, uint32_t lin)
 
 /* Map ahead for a promoted REP MOVS or STOS. Dirties a page only if the source is mapped that far. Off in
  * icount mode: early dirty bits would be guest-visible. */
-static void map_on(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
+static void map_ahead(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
 {
 	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
 	uint32_t size = m ? STRING_SIZE(m->arg) : 0, from = (uint32_t)g[REG_RSI];
@@ -272,7 +272,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 				user_access(b, f, m, lin);
 			else
 				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
-			map_on(b, m, g, lin, write);
+			map_ahead(b, m, g, lin, write);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);

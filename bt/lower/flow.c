@@ -70,7 +70,7 @@ static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
 /* Does the TU continue after this conditional branch? Most forward branches are not taken, and continuing
  * saves a jump. On pages that are written as often as executed it does not: the bytes after the branch may be
  * data. */
-static bool goes_on(const struct tx *t, const struct insn *in, uint32_t to)
+static bool continues(const struct tx *t, const struct insn *in, uint32_t to)
 {
 	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
 	       t->f->nlink < MAX_FORWARD;
@@ -111,7 +111,7 @@ static void jcc(struct tx *t, struct insn *in)
 		t->done = true;
 		return;
 	}
-	on = chained && goes_on(t, in, to);
+	on = chained && continues(t, in, to);
 	if (!chained) {
 		cond_exit(t, cc, to);
 	} else if (on && t->b->icount.on) {

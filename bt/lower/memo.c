@@ -20,7 +20,7 @@ static struct site *new_memo_site(struct tx *t, struct insn *in, enum callout_ki
 }
 
 /* Call S on a memo miss. The guest's ECX is in r8. */
-static void ask(struct tx *t, struct site *s)
+static void call_on_miss(struct tx *t, struct site *s)
 {
 	e_mov64(t, H_RCX, H_R8);
 	emit_callout(t, s);
@@ -49,7 +49,7 @@ void emit_cpuid(struct tx *t, struct insn *in)
 	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
 	same = e_jrcxz(t);
 	e_here8(t, none);
-	ask(t, s);
+	call_on_miss(t, s);
 	end = e_jmp8(t);
 	e_here8(t, same);
 	for (unsigned i = 0; i < ARRAY_LEN(reg); i++)
@@ -72,7 +72,7 @@ void emit_rdmsr(struct tx *t, struct insn *in)
 	e_ld64(t, H_R10, at + (int32_t)offsetof(struct memo, question_neg));
 	e_rmi(t, F_W, 0x8d, H_RCX, H_RCX, H_R10, 0, 0);
 	same = e_jrcxz(t);
-	ask(t, s);
+	call_on_miss(t, s);
 	end = e_jmp8(t);
 	e_here8(t, same);
 	e_mov64(t, H_RCX, H_R8);
@@ -91,7 +91,7 @@ static void unless_same_cr0(struct tx *t, struct site *s, int reg)
 	e_ld64(t, H_R10, OFF(cr0_neg));
 	e_rmi(t, F_W, 0x8d, H_RCX, reg, H_R10, 0, 0);
 	same = e_jrcxz(t);
-	ask(t, s);
+	call_on_miss(t, s);
 	e_here8(t, same);
 	e_mov64(t, H_RCX, H_R8);
 }

@@ -5,7 +5,7 @@
 #include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
 
-static bool looks_first(const struct tx *t, enum seg s)
+static bool uses_memo(const struct tx *t, enum seg s)
 {
 	bool wanted = t->way == WAY_DEFAULT || t->way == WAY_INTC;
 
@@ -65,7 +65,7 @@ void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 
 	s->seg = (uint8_t)seg;
 	s->imm = pop;
-	s->code = looks_first(t, seg);
+	s->code = uses_memo(t, seg);
 	t->sti = seg == SEG_SS;
 	if (!s->code) {
 		emit_callout(t, s);

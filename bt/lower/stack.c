@@ -20,7 +20,7 @@ static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 }
 
 /* Precheck a stack access; a flat stack needs the linear address for nothing else. */
-static void look_at_stack(struct tx *t, int32_t disp, unsigned size, bool write)
+static void precheck_stack(struct tx *t, int32_t disp, unsigned size, bool write)
 {
 	if (!site_prechecks(t, &t->in[t->i]))
 		return;
@@ -60,7 +60,7 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
-		look_at_stack(t, -(int32_t)size, size, true);
+		precheck_stack(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
@@ -80,7 +80,7 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
-		look_at_stack(t, -(int32_t)size, size, true);
+		precheck_stack(t, -(int32_t)size, size, true);
 		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
@@ -104,7 +104,7 @@ void emit_stack_peek(struct tx *t, int reg, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
-		look_at_stack(t, 0, size, false);
+		precheck_stack(t, 0, size, false);
 		e_gs(t, fl, op, reg, H_RSP, 0);
 		return;
 	}

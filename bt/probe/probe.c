@@ -14,7 +14,7 @@
 /* ---- programs ---- */
 
 /* Do stack depth and jumps of P check out, and does it leave LEFT values? */
-static bool sound(const struct program *p, int left)
+static bool is_valid(const struct program *p, int left)
 {
 	static const int8_t change[] = {
 #define OP(id, depth) depth,
@@ -122,7 +122,7 @@ static uint8_t *jump(struct tx *t)
 	return t->p;
 }
 
-static void lands_here(struct tx *t, uint8_t *behind)
+static void patch_jump(struct tx *t, uint8_t *behind)
 {
 	uint32_t rel = (uint32_t)(t->p - behind);
 
@@ -156,7 +156,7 @@ static uint8_t *compare(struct tx *t, const struct term *c)
 	e_here8(t, zero);
 	e_mov64(t, H_RCX, H_R11);
 	no = jump(t);
-	lands_here(t, over);
+	patch_jump(t, over);
 	return no;
 }
 
@@ -181,7 +181,7 @@ static void emit_one(struct tx *t, struct insn *in, unsigned i)
 		emit_callout(t, s);
 	}
 	for (unsigned k = 0; k < n; k++)
-		lands_here(t, no[k]);
+		patch_jump(t, no[k]);
 }
 
 void probe_emit(struct tx *t, struct insn *in)
@@ -220,7 +220,7 @@ const char *bt_probe_add(struct vcpu *v, const struct bt_probe *is, unsigned *nu
 		i++;
 	if (i == MAX_PROBES)
 		return "no room for another probe";
-	if ((is->cond.n && !sound(&is->cond, 1)) || !sound(&is->record, 0))
+	if ((is->cond.n && !is_valid(&is->cond, 1)) || !is_valid(&is->record, 0))
 		return "the expression is too deep";
 	if (is->record.n && !b->probes.hits)
 		b->probes.hits = calloc(MAX_HITS, sizeof(*b->probes.hits));
