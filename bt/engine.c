@@ -312,7 +312,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			b->v.plat.run_timers(b->v.plat.ctx);
 			account_tick(b);
 			if (b->tc.nmixed && !b->icount.on)
-				adapt_demote_pages(b);
+				adapt_demote_pages(b, __builtin_ia32_rdtsc());
 			if (b->stop)
 				continue;
 		}

@@ -100,7 +100,7 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
 {
 	v->guilty |= (uint8_t)(1u << c);
 	v->count[c] = 0;
-	v->last = v->decided = __builtin_ia32_rdtsc();
+	v->last = v->decided = b->adapt.charge.start;
 	b->adapt.charge.entry = &b->adapt.log[b->adapt.nlog % MAX_ADAPT_LOG];
 	adapt_log(b, ADAPT_PROMOTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
@@ -137,7 +137,7 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 		trapped_again(b, f, v);
 		return v;
 	}
-	forgive(v, c, k->span, __builtin_ia32_rdtsc());
+	forgive(v, c, k->span, b->adapt.charge.start);
 	if (++v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
 		promote(b, f, v, c);
 	return v;
@@ -202,11 +202,11 @@ void adapt_failed(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
 
-static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t before,
-		   uint64_t after)
+static void demote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now,
+		   uint64_t before, uint64_t after)
 {
 	v->guilty &= (uint8_t) ~(1u << c);
-	v->decided = __builtin_ia32_rdtsc();
+	v->decided = now;
 	adapt_log(b, ADAPT_DEMOTED, c, v->pc, before, after);
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }
@@ -222,7 +222,8 @@ void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 	if (v->failures < RAM_DEMOTIONS || f->pinned)
 		return;
 	v->failures = 0;
-	demote(b, f, v, CAUSE_DEVICE, cost_mean(&v->after[CAUSE_DEVICE]), b->adapt.cost.plain);
+	demote(b, f, v, CAUSE_DEVICE, __builtin_ia32_rdtsc(), cost_mean(&v->after[CAUSE_DEVICE]),
+	       b->adapt.cost.plain);
 }
 
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now)
@@ -230,12 +231,12 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 	uint64_t calm = b->adapt.causes[c].calm;
 
 	if (calm && !f->pinned && guilty_of(v, c) && now - v->last >= calm)
-		demote(b, f, v, c, b->adapt.cost.callout, 0);
+		demote(b, f, v, c, now, b->adapt.cost.callout, 0);
 }
 
-void adapt_calm(struct bt_vcpu *b, struct ccf *f)
+void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now)
 {
-	uint64_t now = __builtin_ia32_rdtsc(), calm = b->adapt.causes[CAUSE_MISS].calm;
+	uint64_t calm = b->adapt.causes[CAUSE_MISS].calm;
 
 	if (!calm || f->pinned)
 		return;
@@ -245,6 +246,6 @@ void adapt_calm(struct bt_vcpu *b, struct ccf *f)
 		if (!guilty_of(v, CAUSE_MISS) || now - v->last < calm)
 			continue;
 		v->relapses += v->relapses < RELAPSES_MAX;
-		demote(b, f, v, CAUSE_MISS, b->adapt.cost.precheck, b->adapt.cost.plain);
+		demote(b, f, v, CAUSE_MISS, now, b->adapt.cost.precheck, b->adapt.cost.plain);
 	}
 }

@@ -22,8 +22,8 @@ struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: non
 struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);
 
 /* ---- adapt/adapt.c ---- */
-/* Count a trap of instruction I of F by CAUSE, and promote the instruction at its threshold. MAY: the lowered
- * form can be replaced. */
+/* Count a trap of instruction I of F by CAUSE, which began at host TSC charge.start, and promote the
+ * instruction at its threshold. MAY: the lowered form can be replaced. */
 void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
 /* The same for a trap that is charged to another cause. Returns the site's verdict, NULL: none. */
 struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
@@ -38,14 +38,14 @@ void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 /* V in F, promoted for C, ran at host TSC NOW without needing its replacement. Demote it after the cause's
  * calm time. */
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now);
-/* F was interrupted while it ran: demote its sites that have been calm for long. */
-void adapt_calm(struct bt_vcpu *b, struct ccf *f);
+/* F was interrupted while it ran, at host TSC NOW: demote its sites that have been calm for long. */
+void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now);
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
 	       uint64_t after);
 
 /* ---- adapt/page.c ---- */
 /* Page P was written: drop its code, and promote the page at its threshold. */
 void adapt_code_written(struct bt_vcpu *b, ppn p);
-/* Trace pages again that have not changed for long. */
-void adapt_demote_pages(struct bt_vcpu *b);
+/* Trace pages again that have not changed for long, at host TSC NOW. */
+void adapt_demote_pages(struct bt_vcpu *b, uint64_t now);
 #endif

@@ -25,10 +25,9 @@ void adapt_code_written(struct bt_vcpu *b, ppn p)
 		  cost_mean(&k->trap) + cost_mean(&b->adapt.translate), b->adapt.cost.check);
 }
 
-void adapt_demote_pages(struct bt_vcpu *b)
+void adapt_demote_pages(struct bt_vcpu *b, uint64_t now)
 {
 	const struct cause_state *k = &b->adapt.causes[CAUSE_CODE];
-	uint64_t now = __builtin_ia32_rdtsc();
 
 	for (unsigned i = 0; i < b->tc.nmixed;) {
 		struct page_info *pi = &b->tc.pages[b->tc.mixed[i]];
