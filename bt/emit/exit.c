@@ -73,8 +73,8 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 {
 	struct site *s = new_site(t, in, CO_OTHER, co_raise);
 
-	s->code = (uint8_t)vector;
-	s->imm2 = vector == EXC_GP; /* error code 0 */
+	s->raise.vector = (uint8_t)vector;
+	s->raise.has_error = vector == EXC_GP; /* error code 0 */
 	emit_callout(t, s);
 	t->done = true;
 }

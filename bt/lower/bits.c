@@ -46,9 +46,9 @@ bool emit_bit_string_device(struct tx *t, struct insn *in)
 		return false;
 	bit_word(t, in, size);
 	s = new_site(t, in, CO_MMIO, co_mmio_begin);
-	s->imm = size;
-	s->code = 1;
-	s->reg = in->z.mnemonic != ZYDIS_MNEMONIC_BT;
+	s->mmio.size = size;
+	s->mmio.reads = 1;
+	s->mmio.writes = in->z.mnemonic != ZYDIS_MNEMONIC_BT;
 	emit_callout(t, s);
 	e_ld32(t, H_R8, OFF(bounce));
 	e_rr(t, size == 2 ? F_0F | F_66 : F_0F, in->bytes[in->z.raw.modrm.offset - 1],
@@ -57,7 +57,7 @@ bool emit_bit_string_device(struct tx *t, struct insn *in)
 		return true;
 	e_st32(t, OFF(bounce), H_R8);
 	s = new_site(t, in, CO_MMIO, co_mmio_end);
-	s->imm = size;
+	s->mmio.size = size;
 	emit_callout(t, s);
 	return true;
 }

@@ -17,7 +17,7 @@ bool lower_divide(struct tx *t, struct insn *in)
 	emit_load_operand(t, in, 0, in->op[0].size / 8);
 	s = new_site(t, in, CO_OTHER, co_divide);
 	s->op = (uint8_t)(in->op[0].size / 8);
-	s->code = is_signed;
+	s->divide.is_signed = is_signed;
 	emit_callout(t, s);
 	return true;
 }

@@ -207,11 +207,11 @@ static void far_transfer(struct tx *t, struct insn *in, unsigned what)
 	if (!imm)
 		emit_ea(t, in);
 	s = new_site(t, in, CO_FAR, imm ? co_far_imm : co_far_mem);
-	s->code = (uint8_t)what;
+	s->far.op = (uint8_t)what;
 	s->op = in->z.operand_width == 16 ? 2 : 4;
 	if (imm) {
-		s->imm = o->ptr.offset;
-		s->imm2 = o->ptr.segment;
+		s->far.offset = o->ptr.offset;
+		s->far.sel = o->ptr.segment;
 	}
 	emit_callout(t, s);
 	t->done = true;
@@ -277,7 +277,7 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 		struct site *s = new_site(t, in, CO_FAR, co_far_ret);
 
 		s->op = (uint8_t)size;
-		s->imm = imm;
+		s->far_ret.pop = imm;
 		emit_callout(t, s);
 		t->done = true;
 		return;
@@ -298,8 +298,8 @@ static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
 	struct site *s = new_site(t, in, kind, fn);
 
 	s->op = (uint8_t)size;
-	s->code = (uint8_t)code;
-	s->imm = imm;
+	s->interrupt.how = (uint8_t)code;
+	s->interrupt.vector = imm;
 	emit_callout(t, s);
 	t->done = true;
 	return true;
@@ -318,7 +318,7 @@ static bool cached_syscall(struct tx *t, struct insn *in, unsigned which, unsign
 	if (!known)
 		return callout_end(t, in, kind, fn, 4, 0, 0);
 	s = new_site(t, in, kind, fn);
-	s->imm = t->mode;
+	s->syscall.mode = t->mode;
 	emit_cached_syscall(t, s, which);
 	t->done = true;
 	return true;

@@ -26,9 +26,9 @@ static void mmio_begin(struct tx *t, struct insn *in)
 {
 	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
 
-	s->imm = insn_mem_size(in);
-	s->code = reads_or_keeps(in);
-	s->reg = !!(in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+	s->mmio.size = insn_mem_size(in);
+	s->mmio.reads = reads_or_keeps(in);
+	s->mmio.writes = !!(in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
 	emit_callout(t, s);
 }
 
@@ -52,8 +52,8 @@ static void put_mmio(struct tx *t, struct insn *in)
 	put_through_r8(t, in, false);
 	if (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
 		end = new_site(t, in, CO_MMIO, co_mmio_end);
-		end->imm = insn_mem_size(in);
-		end->reg = only_stores(in);
+		end->mmio.size = insn_mem_size(in);
+		end->mmio.alone = only_stores(in);
 		emit_callout(t, end);
 	}
 }

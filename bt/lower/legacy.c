@@ -143,8 +143,8 @@ static bool far_load(struct tx *t, struct insn *in)
 		emit_ea(t, in);
 		s = new_site(t, in, CO_SEGLOAD, co_load_far);
 		s->op = in->z.operand_width == 16 ? 2 : 4;
-		s->reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
-		s->reg2 = far_loads[i].seg;
+		s->load_far.reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
+		s->load_far.seg = far_loads[i].seg;
 		emit_callout(t, s);
 		t->sti = far_loads[i].seg == SEG_SS;
 		return true;
@@ -165,10 +165,10 @@ bool lower_legacy(struct tx *t, struct insn *in)
 	for (unsigned i = 0; i < ARRAY_LEN(bcd_rows); i++)
 		if (in->z.mnemonic == bcd_rows[i].mn) {
 			s = new_site(t, in, CO_OTHER, co_bcd);
-			s->code = bcd_rows[i].code;
-			s->imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE
-				     ? (uint8_t)in->op[0].imm.value.u
-				     : 10;
+			s->bcd.op = bcd_rows[i].code;
+			s->bcd.base = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE
+					  ? (uint8_t)in->op[0].imm.value.u
+					  : 10;
 			emit_callout(t, s);
 			return true;
 		}
@@ -177,7 +177,7 @@ bool lower_legacy(struct tx *t, struct insn *in)
 		emit_ea(t, in);
 		s = new_site(t, in, CO_OTHER, co_bound);
 		s->op = in->z.operand_width == 16 ? 2 : 4;
-		s->reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
+		s->regs.reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
 		emit_callout(t, s);
 		return true;
 	case ZYDIS_MNEMONIC_ARPL:
@@ -188,8 +188,8 @@ bool lower_legacy(struct tx *t, struct insn *in)
 		if (in->mem >= 0)
 			emit_ea(t, in);
 		s = new_site(t, in, CO_OTHER, co_arpl);
-		s->reg = (uint8_t)(in->mem >= 0 ? 0 : ZydisRegisterGetId(in->op[0].reg.value));
-		s->reg2 = (uint8_t)ZydisRegisterGetId(in->op[1].reg.value);
+		s->regs.reg = (uint8_t)(in->mem >= 0 ? 0 : ZydisRegisterGetId(in->op[0].reg.value));
+		s->regs.other = (uint8_t)ZydisRegisterGetId(in->op[1].reg.value);
 		emit_callout(t, s);
 		return true;
 	case ZYDIS_MNEMONIC_PREFETCH:
@@ -211,7 +211,8 @@ bool lower_legacy(struct tx *t, struct insn *in)
 		emit_linear(t, in, 1);
 		if (t->kind == TX_MMIO) {
 			s = new_site(t, in, CO_MMIO, co_mmio_begin);
-			s->imm = s->code = 1;
+			s->mmio.size = 1;
+			s->mmio.reads = true;
 			emit_callout(t, s);
 			e_rm(t, F_8, 0x8a, H_RAX, H_R15, OFF(bounce));
 		} else {

@@ -15,7 +15,7 @@ static struct site *new_memo_site(struct tx *t, struct insn *in, enum callout_ki
 {
 	struct site *s = new_site(t, in, k, fn);
 
-	s->imm = (in->pc ^ in->pc >> 4) % MEMOS;
+	s->memo.index = (in->pc ^ in->pc >> 4) % MEMOS;
 	return s;
 }
 
@@ -29,7 +29,7 @@ static void call_on_miss(struct tx *t, struct site *s)
 void emit_cpuid(struct tx *t, struct insn *in)
 {
 	struct site *s = new_memo_site(t, in, CO_CPUID, co_cpuid);
-	int32_t at = OFF(memo.cpuid) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	int32_t at = OFF(memo.cpuid) + (int32_t)sizeof(struct memo) * (int32_t)s->memo.index;
 	static const uint8_t reg[] = { H_RAX, H_RBX, H_RCX, H_RDX };
 	uint8_t *some, *none, *same, *end;
 
@@ -60,7 +60,7 @@ void emit_cpuid(struct tx *t, struct insn *in)
 void emit_rdmsr(struct tx *t, struct insn *in)
 {
 	struct site *s = new_memo_site(t, in, CO_MSR, co_rdmsr);
-	int32_t at = OFF(memo.msr) + (int32_t)sizeof(struct memo) * (int32_t)s->imm;
+	int32_t at = OFF(memo.msr) + (int32_t)sizeof(struct memo) * (int32_t)s->memo.index;
 	uint8_t *same, *end;
 
 	if (!in_tc(t) || (t->mode & MODE_CPL)) {
@@ -100,8 +100,8 @@ void emit_mov_to_cr(struct tx *t, struct insn *in, unsigned cr, int reg)
 {
 	struct site *s = new_site(t, in, CO_CR, co_mov_to_cr);
 
-	s->reg = (uint8_t)reg;
-	s->reg2 = (uint8_t)cr;
+	s->regs.reg = (uint8_t)reg;
+	s->regs.other = (uint8_t)cr;
 	if (!cr && !(t->mode & MODE_CPL) && in_tc(t)) {
 		unless_same_cr0(t, s, reg);
 		return;

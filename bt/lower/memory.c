@@ -77,8 +77,8 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16, bool write)
 		struct site *c = new_site(t, in, CO_SEGCHECK, co_seg_check);
 
 		c->seg = s;
-		c->imm = size;
-		c->code = write;
+		c->check.size = size;
+		c->check.write = write;
 		e_st64(t, OFF(scratch[0]), H_R11);
 		e_st32(t, OFF(scratch[1]), H_R8);
 		emit_callout(t, c);
@@ -129,8 +129,8 @@ void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned siz
 	if (t->kind == TX_MMIO) {
 		struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
 
-		s->imm = size;
-		s->code = 1;
+		s->mmio.size = size;
+		s->mmio.reads = 1;
 		emit_callout(t, s);
 		load_zx(t, 0, H_R15, OFF(bounce), size);
 		return;

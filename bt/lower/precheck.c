@@ -55,9 +55,9 @@ static void shadow_entry(struct tx *t, bool user_access)
 
 /* Test whether the page of r8d is mapped with the rights needed, and call S if not. KEEP preserves r8 and r11
  * across the callout. */
-static void precheck(struct tx *t, struct site *s, bool write, bool keep)
+static void precheck(struct tx *t, struct site *s, bool write, bool user_access, bool keep)
 {
-	shadow_entry(t, s->reg);
+	shadow_entry(t, user_access);
 	e_movi32(t, H_R10, write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P);
 	e_bmi(t, false, H_R9, H_R9, H_R10);
 	e_mov64(t, H_R10, H_RCX);
@@ -78,12 +78,13 @@ static void precheck(struct tx *t, struct site *s, bool write, bool keep)
 	e_mov64(t, H_RCX, H_R10);
 }
 
-static struct site *precheck_site(struct tx *t, struct insn *in, bool write, bool user_access)
+static struct site *precheck_site(struct tx *t, struct insn *in, unsigned size, bool write, bool user_access)
 {
 	struct site *s = new_site(t, in, CO_PRECHECK, co_precheck);
 
-	s->code = write;
-	s->reg = user_access;
+	s->precheck.size = size;
+	s->precheck.write = write;
+	s->precheck.user = user_access;
 	t->f->prechecks = true;
 	return s;
 }
@@ -97,9 +98,8 @@ void emit_precheck_r8(struct tx *t, unsigned size, bool write)
 
 	if (!site_prechecks(t, in))
 		return;
-	s = precheck_site(t, in, write, false);
-	s->imm = size;
-	precheck(t, s, write, true);
+	s = precheck_site(t, in, size, write, false);
+	precheck(t, s, write, false, true);
 }
 
 void emit_precheck(struct tx *t, struct insn *in, bool user_access)
@@ -109,11 +109,10 @@ void emit_precheck(struct tx *t, struct insn *in, bool user_access)
 
 	if (!site_prechecks(t, in) || !can_precheck(in))
 		return;
-	s = precheck_site(t, in, write, user_access);
-	s->imm = insn_mem_size(in);
-	s->op = insn_wants_alignment(in);
+	s = precheck_site(t, in, insn_mem_size(in), write, user_access);
+	s->precheck.aligned = insn_wants_alignment(in);
 	emit_ea(t, in);
-	precheck(t, s, write, false);
+	precheck(t, s, write, user_access, false);
 	if (can_bypass(t, in))
 		t->precheck[t->nprecheck++] = (struct precheck){ .site = s, .insn = t->i };
 }
@@ -134,14 +133,14 @@ void emit_bypasses(struct tx *t)
 		if (!l->back)
 			continue;
 		t->i = l->insn;
-		l->site->imm2 = tx_host(t);
+		l->site->precheck.bypass = tx_host(t);
 		tx_mark(t, FIX_NONE, 0);
 		e_rm(t, F_W, 0x8d, H_R8, H_R15, OFF(bounce));
 		put_through_r8(t, in, false);
-		if (l->site->code) {
+		if (l->site->precheck.write) {
 			struct site *end = new_site(t, in, CO_PRECHECK, co_bypass_end);
 
-			end->imm = l->site->imm;
+			end->precheck.size = l->site->precheck.size;
 			emit_callout(t, end);
 		}
 		e1(t, 0xe9);
@@ -156,17 +155,18 @@ void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op 
 
 	if (!site_prechecks(t, in))
 		return;
-	s = precheck_site(t, in, false, user_access);
-	s->fn = co_precheck_string;
-	s->code = o->code;
+	s = new_site(t, in, CO_PRECHECK, co_precheck_string);
+	s->string.op = o->code;
+	s->string.rep = o->rep;
+	s->string.user = user_access;
 	s->op = o->size;
-	s->rep = o->rep;
+	t->f->prechecks = true;
 	if (o->si) {
 		e_mov32(t, H_R8, H_RSI);
-		precheck(t, s, false, false);
+		precheck(t, s, false, user_access, false);
 	}
 	if (o->di) {
 		e_mov32(t, H_R8, H_RDI);
-		precheck(t, s, o->code == STR_MOVS || o->code == STR_STOS, false);
+		precheck(t, s, o->code == STR_MOVS || o->code == STR_STOS, user_access, false);
 	}
 }

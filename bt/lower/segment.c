@@ -64,10 +64,10 @@ void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 	uint8_t *differs[5], *end;
 
 	s->seg = (uint8_t)seg;
-	s->imm = pop;
-	s->code = uses_memo(t, seg);
+	s->load.pop = pop;
+	s->load.memo = uses_memo(t, seg);
 	t->sti = seg == SEG_SS;
-	if (!s->code) {
+	if (!s->load.memo) {
 		emit_callout(t, s);
 		return;
 	}

@@ -125,7 +125,7 @@ static void push(struct tx *t, struct insn *in, unsigned size)
 			struct site *s = new_site(t, in, CO_SYSTEM, co_push_sreg);
 
 			s->op = (uint8_t)size;
-			s->reg2 = (uint8_t)ZydisRegisterGetId(o->reg.value);
+			s->regs.other = (uint8_t)ZydisRegisterGetId(o->reg.value);
 			emit_callout(t, s);
 			return;
 		}
@@ -154,7 +154,7 @@ static void pop_mem(struct tx *t, struct insn *in, unsigned size)
 	if (t->kind == TX_MMIO) {
 		struct site *s = new_site(t, in, CO_MMIO, co_mmio_end);
 
-		s->imm = size;
+		s->mmio.size = size;
 		e_st32(t, OFF(exit.mmio_lin), H_R8);
 		e_st32(t, OFF(bounce), H_R11);
 		emit_callout(t, s);
@@ -344,8 +344,8 @@ bool lower_stack(struct tx *t, struct insn *in)
 		break;
 	case ZYDIS_MNEMONIC_ENTER:
 		s = new_site(t, in, CO_OTHER, co_enter);
-		s->imm = (uint16_t)in->op[0].imm.value.u;
-		s->imm2 = (uint32_t)in->op[1].imm.value.u & 31;
+		s->enter.bytes = (uint16_t)in->op[0].imm.value.u;
+		s->enter.level = (uint32_t)in->op[1].imm.value.u & 31;
 		break;
 	default:
 		return false;

@@ -110,9 +110,9 @@ bool lower_string(struct tx *t, struct insn *in)
 	}
 	struct site *s = new_site(t, in, r->code >= STR_INS ? CO_IO : CO_STRING, co_string);
 
-	s->code = r->code;
+	s->string.op = r->code;
 	s->op = (uint8_t)size;
-	s->rep = (uint8_t)rep;
+	s->string.rep = (uint8_t)rep;
 	s->seg = (uint8_t)src;
 	emit_callout(t, s);
 	t->done = true; /* a device access may change anything; and a long REP is resumed here */

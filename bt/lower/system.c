@@ -40,7 +40,7 @@ static void store_word(struct tx *t, struct insn *in)
 		return;
 	}
 	s = callout(t, in, CO_MMIO, co_mmio_end);
-	s->imm = 2;
+	s->mmio.size = 2;
 	e_st32(t, OFF(exit.mmio_lin), H_R8);
 	e_st32(t, OFF(bounce), H_R11);
 	emit_callout(t, s);
@@ -64,8 +64,8 @@ static bool mov_special(struct tx *t, struct insn *in)
 		if (d->type == ZYDIS_OPERAND_TYPE_MEMORY)
 			emit_ea(t, in);
 		c = callout(t, in, CO_SYSTEM, co_read_sreg);
-		c->reg = d->type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : (uint8_t)reg_of(d);
-		c->reg2 = (uint8_t)reg_of(s);
+		c->regs.reg = d->type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : (uint8_t)reg_of(d);
+		c->regs.other = (uint8_t)reg_of(s);
 		emit_callout(t, c);
 		return true;
 	}
@@ -97,16 +97,16 @@ static bool mov_special(struct tx *t, struct insn *in)
 			return true;
 		}
 		c = callout(t, in, CO_CR, co_mov_from_cr);
-		c->reg = (uint8_t)reg_of(d);
-		c->reg2 = (uint8_t)cr;
+		c->regs.reg = (uint8_t)reg_of(d);
+		c->regs.other = (uint8_t)cr;
 		emit_callout(t, c);
 		return true;
 	}
 	if (d->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	    ZydisRegisterGetClass(d->reg.value) == ZYDIS_REGCLASS_DEBUG) {
 		c = callout(t, in, CO_CR, co_mov_to_dr);
-		c->reg = (uint8_t)reg_of(s);
-		c->reg2 = (uint8_t)reg_of(d);
+		c->regs.reg = (uint8_t)reg_of(s);
+		c->regs.other = (uint8_t)reg_of(d);
 		emit_callout(t, c);
 		t->done = true;
 		return true;
@@ -114,8 +114,8 @@ static bool mov_special(struct tx *t, struct insn *in)
 	if (s->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	    ZydisRegisterGetClass(s->reg.value) == ZYDIS_REGCLASS_DEBUG) {
 		c = callout(t, in, CO_CR, co_mov_from_dr);
-		c->reg = (uint8_t)reg_of(d);
-		c->reg2 = (uint8_t)reg_of(s);
+		c->regs.reg = (uint8_t)reg_of(d);
+		c->regs.other = (uint8_t)reg_of(s);
 		emit_callout(t, c);
 		return true;
 	}
@@ -130,9 +130,9 @@ static void in_out(struct tx *t, struct insn *in)
 
 	s->op = (uint8_t)(acc->size / 8);
 	if (port->type == ZYDIS_OPERAND_TYPE_REGISTER)
-		s->reg = 1;
+		s->port.in_dx = 1;
 	else
-		s->imm = (uint8_t)port->imm.value.u;
+		s->port.number = (uint8_t)port->imm.value.u;
 	emit_callout(t, s);
 }
 
@@ -149,10 +149,11 @@ static void cli_sti(struct tx *t, struct insn *in)
 		return;
 	}
 	s = callout(t, in, CO_FLAGS, sti ? co_sti : co_cli);
-	s->code = kernel(t) && t->kind == TX_NORMAL; /* cannot fault; the interrupt check follows in line */
+	s->sti.kernel =
+	    kernel(t) && t->kind == TX_NORMAL; /* cannot fault; the interrupt check follows in line */
 	emit_callout(t, s);
-	t->sti = sti && s->code;
-	t->done = sti && !s->code;
+	t->sti = sti && s->sti.kernel;
+	t->done = sti && !s->sti.kernel;
 }
 
 /* Guest TSC = host TSC + offset, without touching flags. */
@@ -162,7 +163,7 @@ static void rdtsc(struct tx *t, struct insn *in)
 	    t->way == WAY_CALLOUT) {
 		struct site *s = callout(t, in, CO_TSC, co_rdtsc);
 
-		s->code = in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
+		s->rdtsc.aux = in->z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
 		emit_callout(t, s);
 		return;
 	}
@@ -187,7 +188,7 @@ static void with_ea(struct tx *t, struct insn *in, enum callout_kind k, callout_
 	if (in->mem >= 0)
 		emit_ea(t, in);
 	s = callout(t, in, k, fn);
-	s->code = (uint8_t)code;
+	s->regs.code = (uint8_t)code;
 	emit_callout(t, s);
 	t->done = ends;
 }
@@ -200,9 +201,9 @@ static void with_sel(struct tx *t, struct insn *in, unsigned idx, enum callout_k
 
 	emit_load_operand(t, in, idx, 2);
 	s = callout(t, in, k, fn);
-	s->code = (uint8_t)code;
+	s->regs.code = (uint8_t)code;
 	if (idx == 1)
-		s->reg = (uint8_t)reg_of(&in->op[0]);
+		s->regs.reg = (uint8_t)reg_of(&in->op[0]);
 	emit_callout(t, s);
 	t->done = ends;
 }
@@ -243,8 +244,8 @@ static void xsave(struct tx *t, struct insn *in)
 	if (t->kind == TX_MMIO) { /* no device register is that large */
 		struct site *s = callout(t, in, CO_MMIO, co_raise);
 
-		s->code = EXC_GP;
-		s->imm2 = 1;
+		s->raise.vector = EXC_GP;
+		s->raise.has_error = 1;
 		emit_callout(t, s);
 		t->done = true;
 		return;
@@ -358,7 +359,7 @@ bool lower_system(struct tx *t, struct insn *in)
 		if (!t->b->icount.on)
 			return false;
 		s = callout(t, in, CO_OTHER, co_random);
-		s->reg = (uint8_t)reg_of(&in->op[0]);
+		s->regs.reg = (uint8_t)reg_of(&in->op[0]);
 		emit_callout(t, s);
 		return true;
 	case ZYDIS_MNEMONIC_LGDT:

@@ -11,10 +11,10 @@ static struct site *masked_site(struct tx *t, struct insn *in, callout_fn *fn, u
 	struct site *s = new_site(t, in, CO_OTHER, fn);
 
 	s->fpu = true;
-	s->reg = (uint8_t)data;
-	s->reg2 = (uint8_t)mask;
+	s->vector.data = (uint8_t)data;
+	s->vector.mask = (uint8_t)mask;
 	s->op = (uint8_t)size;
-	s->imm = n;
+	s->vector.n = n;
 	return s;
 }
 
@@ -36,9 +36,9 @@ void emit_gather(struct tx *t, struct insn *in)
 	struct site *s = masked_site(t, in, co_gather, reg_number(&in->op[0]), reg_number(&in->op[2]), size,
 				     in->z.avx.vector_length / 8 / (size > index ? size : index));
 
-	s->code = (uint8_t)ZydisRegisterGetId(m->index);
-	s->asize = (uint8_t)index;
-	s->imm2 = m->scale ? m->scale : 1;
+	s->vector.index = (uint8_t)ZydisRegisterGetId(m->index);
+	s->vector.index_size = (uint8_t)index;
+	s->vector.scale = m->scale ? m->scale : 1;
 	if (m->base == ZYDIS_REGISTER_NONE)
 		e_movi32(t, H_R8, (uint32_t)m->disp.value);
 	else

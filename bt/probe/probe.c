@@ -175,8 +175,8 @@ static void emit_one(struct tx *t, struct insn *in, unsigned i)
 	if ((p->is.cond.n && !n) || p->is.record.n) {
 		struct site *s = new_site(t, in, CO_PROBE, co_probe);
 
-		s->imm = i;
-		s->code = n || !p->is.cond.n;
+		s->probe.index = i;
+		s->probe.holds = n || !p->is.cond.n;
 		s->fpu = reads_fpu(&p->is.cond) || reads_fpu(&p->is.record);
 		emit_callout(t, s);
 	}

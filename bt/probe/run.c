@@ -196,17 +196,17 @@ static void put(struct bt_vcpu *b, struct probe *p)
 /* S->imm: the probe; S->code: its condition held and was counted inline. */
 uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	struct probe *p = &b->probes.probe[s->imm];
+	struct probe *p = &b->probes.probe[s->probe.index];
 	struct prog_record r;
 
 	(void)ea;
 	callout_begin(b, s);
-	if (!s->code) {
+	if (!s->probe.holds) {
 		if (!run(b, &p->is.cond, &r)) {
 			p->failed += r.unreadable;
 			return 0;
 		}
-		b->probes.match[s->imm]++;
+		b->probes.match[s->probe.index]++;
 	}
 	if (p->is.record.n)
 		put(b, p);

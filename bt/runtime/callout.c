@@ -78,10 +78,10 @@ uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	if (s->imm2)
-		cpu_raise_err(&b->v.cpu, s->code, s->imm);
+	if (s->raise.has_error)
+		cpu_raise_err(&b->v.cpu, s->raise.vector, s->raise.error);
 	else
-		cpu_raise(&b->v.cpu, s->code);
+		cpu_raise(&b->v.cpu, s->raise.vector);
 	return callout_raise(b, s);
 }
 
@@ -154,14 +154,14 @@ uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint32_t eip)
 uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	const struct seg_cache *g = &b->v.cpu.seg[s->seg];
-	uint64_t last = (uint64_t)ea + s->imm - 1;
+	uint64_t last = (uint64_t)ea + s->check.size - 1;
 	bool prot = (b->mode & MODE_PE) && !(b->mode & MODE_VM);
 	bool ok = !(g->attr & SA_UNUSABLE) && (g->attr & SA_P);
 
 	callout_begin(b, s);
 	if (ok && prot && (g->attr & SA_CODE))
-		ok = (g->attr & SA_RW) && !s->code;
-	else if (ok && prot && s->code)
+		ok = (g->attr & SA_RW) && !s->check.write;
+	else if (ok && prot && s->check.write)
 		ok = g->attr & SA_RW;
 	if (ok && !(g->attr & SA_CODE) && (g->attr & SA_EC) && prot)
 		ok = ea > g->limit && last <= (g->attr & SA_DB ? 0xffffffffull : 0xffff);
@@ -227,14 +227,14 @@ uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
 	callout_begin(b, s);
 	if (cpu_load_seg(&b->v, s->seg, (uint16_t)sel))
 		return callout_raise(b, s);
-	if (s->imm) {
+	if (s->load.pop) {
 		uint32_t new_attr = c->seg[SEG_SS].attr;
 
 		c->seg[SEG_SS].attr = old_attr; /* the pop used the old stack size */
-		pop_bytes(c, s->imm);
+		pop_bytes(c, s->load.pop);
 		c->seg[SEG_SS].attr = new_attr;
 	}
-	if (s->code)
+	if (s->load.memo)
 		remember_seg(b, s->seg);
 	return after_seg_load(b, s, s->seg);
 }
@@ -265,17 +265,17 @@ uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	uint16_t sel = 0;
 
 	callout_begin(b, s);
-	if (read_pointer(b, s, ea, &off, &sel) || cpu_load_seg(&b->v, s->reg2, sel))
+	if (read_pointer(b, s, ea, &off, &sel) || cpu_load_seg(&b->v, s->load_far.seg, sel))
 		return callout_raise(b, s);
-	callout_set_reg(&b->v.cpu, s->reg, s->op, off);
-	return after_seg_load(b, s, s->reg2);
+	callout_set_reg(&b->v.cpu, s->load_far.reg, s->op, off);
+	return after_seg_load(b, s, s->load_far.seg);
 }
 
 /* ---- far transfers ---- */
 
 static int far_go(struct bt_vcpu *b, struct site *s, uint16_t sel, uint32_t off)
 {
-	if (s->code == FAR_JMP)
+	if (s->far.op == FAR_JMP)
 		return cpu_jmp_far(&b->v, sel, off, s->op, s->next);
 	return cpu_call_far(&b->v, sel, off, s->op, s->next);
 }
@@ -284,7 +284,7 @@ uint64_t co_far_imm(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, far_go(b, s, (uint16_t)s->imm2, s->imm));
+	return callout_ended(b, s, far_go(b, s, (uint16_t)s->far.sel, s->far.offset));
 }
 
 uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -302,7 +302,7 @@ uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, cpu_ret_far(&b->v, s->op, s->imm));
+	return callout_ended(b, s, cpu_ret_far(&b->v, s->op, s->far_ret.pop));
 }
 
 uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -332,8 +332,8 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	dispatch_mode_inputs(b, &was);
 	b->transient.no_trap = true; /* entering the handler cleared TF: no trap after this one */
-	runtime_event(b, ENGINE_EV_INT, s->imm, 0, false, cpu_pc(&b->v.cpu));
-	if (cpu_soft_int(&b->v, s->imm, s->code, s->next))
+	runtime_event(b, ENGINE_EV_INT, s->interrupt.vector, 0, false, cpu_pc(&b->v.cpu));
+	if (cpu_soft_int(&b->v, s->interrupt.vector, s->interrupt.how, s->next))
 		return callout_raise(b, s);
 	callout_unwind(b, s, 1);
 	return dispatch_next_from(b, &was);
@@ -362,7 +362,7 @@ static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned w
 		.mode = b->mode,
 	};
 	__asm__ volatile("" : : : "memory");
-	x->from_neg = -(uint64_t)s->imm;
+	x->from_neg = -(uint64_t)s->syscall.mode;
 	__asm__ volatile("" : : : "memory");
 	if (b->kick) /* came before this was written */
 		syscall_cache_forget(b);
@@ -429,7 +429,7 @@ uint64_t co_sti(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	if (s->code) {
+	if (s->sti.kernel) {
 		b->v.cpu.intf = 1;
 		return 0;
 	}

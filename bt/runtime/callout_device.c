@@ -30,7 +30,7 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 
 static uint16_t port_of(const struct bt_vcpu *b, const struct site *s)
 {
-	return s->reg ? (uint16_t)b->v.cpu.gpr[R_EDX] : (uint16_t)s->imm;
+	return s->port.in_dx ? (uint16_t)b->v.cpu.gpr[R_EDX] : (uint16_t)s->port.number;
 }
 
 uint64_t co_in(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -78,9 +78,9 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	bool ram;
 
 	if (b->adapt.charge.start)
-		s->imm2 = (uint32_t)(__builtin_ia32_rdtsc() - b->adapt.charge.start +
-				     (write ? 2 : 1) * b->adapt.cost.callout);
-	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->imm2);
+		s->mmio.cycles = (uint32_t)(__builtin_ia32_rdtsc() - b->adapt.charge.start +
+					    (write ? 2 : 1) * b->adapt.cost.callout);
+	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->mmio.cycles);
 	if (!v)
 		return;
 	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
@@ -106,15 +106,15 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	callout_begin(b, s);
 	b->exit.mmio_lin = lin;
 	if (!b->stepping &&
-	    mmu_watched(b->v.mmu, lin, s->imm)) { /* so as to stop right behind the instruction */
+	    mmu_watched(b->v.mmu, lin, s->mmio.size)) { /* so as to stop right behind the instruction */
 		callout_unwind(b, s, 0);
 		return dispatch_exit(b, XC_TRANSIENT);
 	}
-	if (s->reg && mmu_check_write(b->v.mmu, lin, s->imm, how))
+	if (s->mmio.writes && mmu_check_write(b->v.mmu, lin, s->mmio.size, how))
 		return callout_raise(b, s); /* before the instruction changes flags */
-	if (s->code && mmu_read(b->v.mmu, lin, b->bounce, s->imm, how))
+	if (s->mmio.reads && mmu_read(b->v.mmu, lin, b->bounce, s->mmio.size, how))
 		return callout_raise(b, s);
-	if (!s->reg && s->ccf != b->transient.ccf)
+	if (!s->mmio.writes && s->ccf != b->transient.ccf)
 		device_used(b, s, lin, false);
 	return 0;
 }
@@ -124,10 +124,10 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
 
 	(void)ea;
-	if (s->reg)
+	if (s->mmio.alone)
 		time_use(b, s);
 	callout_begin(b, s);
-	if (mmu_write(b->v.mmu, b->exit.mmio_lin, b->bounce, s->imm, how))
+	if (mmu_write(b->v.mmu, b->exit.mmio_lin, b->bounce, s->mmio.size, how))
 		return callout_raise(b, s);
 	if (s->ccf != b->transient.ccf)
 		device_used(b, s, b->exit.mmio_lin, true);
@@ -198,7 +198,7 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 	int32_t by = c->flags & FL_DF ? -(int32_t)s->op : s->op;
 	uint16_t port = (uint16_t)c->gpr[R_EDX];
 
-	switch (s->code) {
+	switch (s->string.op) {
 	case STR_MOVS:
 		if (cpu_read(&b->v, s->seg, si, &v, s->op) || cpu_write(&b->v, SEG_ES, di, &v, s->op))
 			return -1;
@@ -241,9 +241,9 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 			return -1;
 		b->v.plat.out(b->v.plat.ctx, port, s->op, v);
 	}
-	if (s->code != STR_STOS && s->code != STR_SCAS && s->code != STR_INS)
+	if (s->string.op != STR_STOS && s->string.op != STR_SCAS && s->string.op != STR_INS)
 		areg_add(c, s, R_ESI, by);
-	if (s->code != STR_LODS && s->code != STR_OUTS)
+	if (s->string.op != STR_LODS && s->string.op != STR_OUTS)
 		areg_add(c, s, R_EDI, by);
 	return 0;
 }
@@ -254,7 +254,7 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	(void)ea;
 	callout_begin(b, s);
-	if (!s->rep) {
+	if (!s->string.rep) {
 		if (callout_string_step(b, s))
 			return callout_raise(b, s);
 		return callout_after_device(b, s);
@@ -263,7 +263,8 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if (callout_string_step(b, s))
 			return callout_raise(b, s);
 		areg_add(c, s, R_ECX, -1);
-		if ((s->code == STR_CMPS || s->code == STR_SCAS) && !(c->flags & FL_ZF) == (s->rep == 1))
+		if ((s->string.op == STR_CMPS || s->string.op == STR_SCAS) &&
+		    !(c->flags & FL_ZF) == (s->string.rep == 1))
 			break;
 		/* Interruptible between elements: leave with the state at this instruction. */
 		if (n >= 4096 && (b->stop || (b->kick && !b->icount.on)) && areg(c, s, R_ECX)) {

@@ -52,7 +52,7 @@ static void divide(struct cpu *c, const struct site *s, uint32_t d)
 {
 	uint64_t flags = c->flags & FL_ARITH;
 
-	switch (s->op << 1 | s->code) {
+	switch (s->op << 1 | s->divide.is_signed) {
 	case 2:
 		DIVIDE("divb %%cl");
 		break;
@@ -79,7 +79,7 @@ uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint32_t d)
 	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
 	uint64_t start = __builtin_ia32_rdtsc();
 	struct cpu *c = &b->v.cpu;
-	bool error = s->code ? signed_error(c, s->op, d) : unsigned_error(c, s->op, d);
+	bool error = s->divide.is_signed ? signed_error(c, s->op, d) : unsigned_error(c, s->op, d);
 
 	callout_begin(b, s);
 	if (!error) {

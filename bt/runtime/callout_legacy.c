@@ -53,8 +53,8 @@ uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (cpu_push(&b->v, ebp, s->op))
 		return callout_raise(b, s);
 	frame = (uint32_t)c->gpr[R_ESP];
-	for (unsigned i = 1; i <= s->imm2; i++) {
-		if (i < s->imm2) {
+	for (unsigned i = 1; i <= s->enter.level; i++) {
+		if (i < s->enter.level) {
 			ebp -= s->op;
 			v = 0;
 			if (cpu_read(&b->v, SEG_SS, big ? ebp : ebp & 0xffff, &v, s->op))
@@ -66,9 +66,9 @@ uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			goto fault;
 	}
 	if (big)
-		c->gpr[R_ESP] = (uint32_t)(c->gpr[R_ESP] - s->imm);
+		c->gpr[R_ESP] = (uint32_t)(c->gpr[R_ESP] - s->enter.bytes);
 	else
-		callout_set_reg(c, R_ESP, 2, (uint32_t)c->gpr[R_ESP] - s->imm);
+		callout_set_reg(c, R_ESP, 2, (uint32_t)c->gpr[R_ESP] - s->enter.bytes);
 	callout_set_reg(c, R_EBP, s->op, frame);
 	return callout_done(b, s, 0);
 fault:
@@ -89,7 +89,7 @@ uint64_t co_bound(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			return callout_raise(b, s);
 		lo = p[0];
 		hi = p[1];
-		v = (int16_t)c->gpr[s->reg];
+		v = (int16_t)c->gpr[s->regs.reg];
 	} else {
 		int32_t p[2];
 
@@ -97,7 +97,7 @@ uint64_t co_bound(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			return callout_raise(b, s);
 		lo = p[0];
 		hi = p[1];
-		v = (int32_t)c->gpr[s->reg];
+		v = (int32_t)c->gpr[s->regs.reg];
 	}
 	if (v >= lo && v <= hi)
 		return callout_done(b, s, 0);
@@ -121,10 +121,10 @@ uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	(void)ea;
 	callout_begin(b, s);
-	switch (s->code) {
+	switch (s->bcd.op) {
 	case BCD_DAA:
 	case BCD_DAS: {
-		int sign = s->code == BCD_DAA ? 1 : -1;
+		int sign = s->bcd.op == BCD_DAA ? 1 : -1;
 		bool high = old > 0x99 || cf;
 
 		cf = 0;
@@ -136,7 +136,7 @@ uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if (high) {
 			al = (uint8_t)(al + sign * 0x60);
 			cf = FL_CF;
-		} else if (s->code == BCD_DAA) {
+		} else if (s->bcd.op == BCD_DAA) {
 			cf = 0;
 		}
 		f = szp(al) | cf | af | of;
@@ -147,23 +147,23 @@ uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		uint16_t ax = (uint16_t)(ah << 8 | al);
 
 		if (low)
-			ax = s->code == BCD_AAA ? (uint16_t)(ax + 0x106) : (uint16_t)(ax - 0x106);
+			ax = s->bcd.op == BCD_AAA ? (uint16_t)(ax + 0x106) : (uint16_t)(ax - 0x106);
 		al = ax & 0xf;
 		ah = (uint8_t)(ax >> 8);
 		f = szp(al) | (low ? FL_CF | FL_AF : 0);
 		break;
 	}
 	case BCD_AAM:
-		if (!s->imm) {
+		if (!s->bcd.base) {
 			cpu_raise(c, EXC_DE);
 			return callout_raise(b, s);
 		}
-		ah = (uint8_t)(al / s->imm);
-		al = (uint8_t)(al % s->imm);
+		ah = (uint8_t)(al / s->bcd.base);
+		al = (uint8_t)(al % s->bcd.base);
 		f = szp(al);
 		break;
 	case BCD_AAD:
-		al = (uint8_t)(al + ah * s->imm);
+		al = (uint8_t)(al + ah * s->bcd.base);
 		ah = 0;
 		f = szp(al);
 		break;

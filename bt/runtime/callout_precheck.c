@@ -87,31 +87,33 @@ static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned 
 
 uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 {
-	unsigned how = s->code ? MM_WRITE : MM_READ;
+	unsigned how = s->precheck.write ? MM_WRITE : MM_READ;
 	uint64_t start = timed(b);
 	const uint8_t *at;
 
 	callout_begin(b, s);
-	if (s->op && (lin & (s->imm - 1)))
+	if (s->precheck.aligned && (lin & (s->precheck.size - 1)))
 		return 0; /* misaligned: if that is a #GP, it goes before a page fault */
-	if (s->reg && !user_ready(b))
+	if (s->precheck.user && !user_ready(b))
 		return 0;
-	at = s->imm2 ? mmu_bypass(b->v.mmu, lin, s->imm, how, s->reg, &b->bypass.pa) : NULL;
+	at = s->precheck.bypass
+		 ? mmu_bypass(b->v.mmu, lin, s->precheck.size, how, s->precheck.user, &b->bypass.pa)
+		 : NULL;
 	if (at) {
-		copy(b->bounce, at, s->imm);
+		copy(b->bounce, at, s->precheck.size);
 		bypassed(b, s, start);
-		return b->tc_base + s->imm2;
+		return b->tc_base + s->precheck.bypass;
 	}
-	return map(b, s, lin, how, s->reg) ? 0 : callout_raise(b, s);
+	return map(b, s, lin, how, s->precheck.user) ? 0 : callout_raise(b, s);
 }
 
 uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	uint8_t *at = mmu_bypass_write(b->v.mmu, b->bypass.pa, s->imm);
+	uint8_t *at = mmu_bypass_write(b->v.mmu, b->bypass.pa, s->precheck.size);
 
 	(void)ea;
 	if (at)
-		copy(at, b->bounce, s->imm);
+		copy(at, b->bounce, s->precheck.size);
 	return 0;
 }
 
@@ -125,7 +127,7 @@ struct operand {
 
 static const uint32_t *shadow_of(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
 {
-	return (const uint32_t *)(s->reg ? b->win.shadow_quarter[lin >> 30] : b->win.shadow);
+	return (const uint32_t *)(s->string.user ? b->win.shadow_quarter[lin >> 30] : b->win.shadow);
 }
 
 static bool in_user_window(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
@@ -166,26 +168,28 @@ static uint32_t map_ahead(struct bt_vcpu *b, const struct site *s, const struct 
  * and the instruction behind the callout does nothing. */
 static bool may_bypass(const struct bt_vcpu *b, const struct site *s, const struct operand *o)
 {
-	return s->rep && s->code != STR_CMPS && s->code != STR_SCAS && !(b->v.cpu.flags & FL_DF) &&
-	       o->bytes <= BYPASS_BYTES && (o->lin & PAGE_MASK) + o->bytes <= PAGE_SIZE &&
+	return s->string.rep && s->string.op != STR_CMPS && s->string.op != STR_SCAS &&
+	       !(b->v.cpu.flags & FL_DF) && o->bytes <= BYPASS_BYTES &&
+	       (o->lin & PAGE_MASK) + o->bytes <= PAGE_SIZE &&
 	       mmu_would_bypass(b->v.mmu, o->lin, o->bytes, o->how, in_user_window(b, s, o->lin));
 }
 
 uint64_t co_precheck_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	uint64_t bytes = (s->rep ? (uint32_t)c->gpr[R_ECX] : 1) * (uint64_t)s->op;
+	uint64_t bytes = (s->string.rep ? (uint32_t)c->gpr[R_ECX] : 1) * (uint64_t)s->op;
 	uint32_t n = bytes > 1u << 30 ? 1u << 30 : (uint32_t)bytes;
 	struct operand ops[2] = {
-		{ (uint32_t)c->gpr[R_ESI], n, MM_READ, s->code != STR_STOS && s->code != STR_SCAS },
-		{ (uint32_t)c->gpr[R_EDI], n, s->code == STR_MOVS || s->code == STR_STOS ? MM_WRITE : MM_READ,
-		  s->code != STR_LODS },
+		{ (uint32_t)c->gpr[R_ESI], n, MM_READ, s->string.op != STR_STOS && s->string.op != STR_SCAS },
+		{ (uint32_t)c->gpr[R_EDI], n,
+		  s->string.op == STR_MOVS || s->string.op == STR_STOS ? MM_WRITE : MM_READ,
+		  s->string.op != STR_LODS },
 	};
 	bool bypass = false;
 
 	(void)ea;
 	callout_begin(b, s);
-	if (!n || (s->reg && !user_ready(b)))
+	if (!n || (s->string.user && !user_ready(b)))
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		uint32_t there;

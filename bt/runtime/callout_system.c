@@ -28,7 +28,7 @@ uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	cpu_cpuid(&b->v, s->next);
 	if (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1)
 		return callout_done(b, s, 0);
-	b->memo.cpuid[s->imm] = (struct memo){
+	b->memo.cpuid[s->memo.index] = (struct memo){
 		.question_neg = -question,
 		.answer = { (uint32_t)g[R_EAX], (uint32_t)g[R_EBX], (uint32_t)g[R_ECX], (uint32_t)g[R_EDX] },
 	};
@@ -49,7 +49,7 @@ uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	t = b->v.plat.tsc(b->v.plat.ctx);
 	c->gpr[R_EAX] = (uint32_t)t;
 	c->gpr[R_EDX] = t >> 32;
-	if (s->code)
+	if (s->rdtsc.aux)
 		c->gpr[R_ECX] = (uint32_t)c->tsc_aux;
 	return 0;
 }
@@ -69,7 +69,7 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			      pc);
 	if (!r && cpu_msr_is_still(msr) &&
 	    !(b->debug.event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
-		b->memo.msr[s->imm] = (struct memo){
+		b->memo.msr[s->memo.index] = (struct memo){
 			.question_neg = -(uint64_t)msr,
 			.answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
 		};
@@ -140,7 +140,7 @@ uint64_t co_random(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	callout_set_reg(&b->v.cpu, s->reg, s->op, (uint32_t)(z ^ z >> 31));
+	callout_set_reg(&b->v.cpu, s->regs.reg, s->op, (uint32_t)(z ^ z >> 31));
 	b->v.cpu.flags = (b->v.cpu.flags & ~FL_ARITH) | FL_CF;
 	return 0;
 }
@@ -162,10 +162,11 @@ uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	pc = cpu_pc(&b->v.cpu);
-	if (s->reg2 == 4)
+	if (s->regs.other == 4)
 		memo_forget(b); /* CPUID shows OSXSAVE */
-	return cr_written(b, s, cpu_mov_to_cr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next),
-			  s->reg2, old, pc);
+	return cr_written(b, s,
+			  cpu_mov_to_cr(&b->v, s->regs.other, (uint32_t)b->v.cpu.gpr[s->regs.reg], s->next),
+			  s->regs.other, old, pc);
 }
 
 uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -175,9 +176,9 @@ uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	(void)ea;
 	callout_begin(b, s);
-	r = cpu_mov_from_cr(&b->v, s->reg2, &v);
+	r = cpu_mov_from_cr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->reg] = v;
+		b->v.cpu.gpr[s->regs.reg] = v;
 	return callout_done(b, s, r);
 }
 
@@ -186,7 +187,8 @@ uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	b->kick = 1; /* the dispatcher sees to guest_debug_set() */
-	return callout_ended(b, s, cpu_mov_to_dr(&b->v, s->reg2, (uint32_t)b->v.cpu.gpr[s->reg], s->next));
+	return callout_ended(
+	    b, s, cpu_mov_to_dr(&b->v, s->regs.other, (uint32_t)b->v.cpu.gpr[s->regs.reg], s->next));
 }
 
 uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -196,9 +198,9 @@ uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	(void)ea;
 	callout_begin(b, s);
-	r = cpu_mov_from_dr(&b->v, s->reg2, &v);
+	r = cpu_mov_from_dr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->reg] = v;
+		b->v.cpu.gpr[s->regs.reg] = v;
 	return callout_done(b, s, r);
 }
 
@@ -206,21 +208,21 @@ uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 uint64_t co_table(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	struct dt_reg *d = s->code == TAB_SGDT || s->code == TAB_LGDT ? &c->gdtr : &c->idtr;
+	struct dt_reg *d = s->regs.code == TAB_SGDT || s->regs.code == TAB_LGDT ? &c->gdtr : &c->idtr;
 	struct {
 		uint16_t limit;
 		uint32_t base;
 	} __attribute__((packed)) p;
 
 	callout_begin(b, s);
-	if (s->code == TAB_SGDT || s->code == TAB_SIDT) {
+	if (s->regs.code == TAB_SGDT || s->regs.code == TAB_SIDT) {
 		p.limit = (uint16_t)d->limit;
 		p.base = d->base;
 		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &p, 6));
 	}
 	if (cpu_read(&b->v, s->seg, ea, &p, 6))
 		return callout_raise(b, s);
-	if (s->code == TAB_LGDT)
+	if (s->regs.code == TAB_LGDT)
 		return callout_ended(b, s, cpu_lgdt(&b->v, p.base, p.limit, s->op, s->next));
 	return callout_ended(b, s, cpu_lidt(&b->v, p.base, p.limit, s->op, s->next));
 }
@@ -284,22 +286,22 @@ uint64_t co_query(struct bt_vcpu *b, struct site *s, uint32_t sel)
 		cpu_raise(c, EXC_UD);
 		return callout_raise(b, s);
 	}
-	if (cpu_query_desc(&b->v, s->code, (uint16_t)sel, &out, &zf))
+	if (cpu_query_desc(&b->v, s->regs.code, (uint16_t)sel, &out, &zf))
 		return callout_raise(b, s);
 	c->flags = (c->flags & ~(uint32_t)FL_ZF) | (zf ? FL_ZF : 0);
-	if (zf && (s->code == CPU_LAR || s->code == CPU_LSL))
-		callout_set_reg(c, s->reg, s->op, out);
+	if (zf && (s->regs.code == CPU_LAR || s->regs.code == CPU_LSL))
+		callout_set_reg(c, s->regs.reg, s->op, out);
 	return 0;
 }
 
 uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	uint16_t sel = b->v.cpu.seg[s->reg2].sel;
+	uint16_t sel = b->v.cpu.seg[s->regs.other].sel;
 
 	callout_begin(b, s);
 	if (s->mem)
 		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &sel, 2));
-	callout_set_reg(&b->v.cpu, s->reg, s->op, sel);
+	callout_set_reg(&b->v.cpu, s->regs.reg, s->op, sel);
 	return 0;
 }
 
@@ -307,16 +309,16 @@ uint64_t co_push_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_done(b, s, cpu_push(&b->v, b->v.cpu.seg[s->reg2].sel, s->op));
+	return callout_done(b, s, cpu_push(&b->v, b->v.cpu.seg[s->regs.other].sel, s->op));
 }
 
 uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	uint16_t dst, src = (uint16_t)c->gpr[s->reg2];
+	uint16_t dst, src = (uint16_t)c->gpr[s->regs.other];
 
 	callout_begin(b, s);
-	dst = (uint16_t)c->gpr[s->reg];
+	dst = (uint16_t)c->gpr[s->regs.reg];
 	if (s->mem && cpu_read(&b->v, s->seg, ea, &dst, 2))
 		return callout_raise(b, s);
 	if ((dst & 3) >= (src & 3)) {
@@ -327,7 +329,7 @@ uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (s->mem && cpu_write(&b->v, s->seg, ea, &dst, 2))
 		return callout_raise(b, s);
 	if (!s->mem)
-		callout_set_reg(c, s->reg, 2, dst);
+		callout_set_reg(c, s->regs.reg, 2, dst);
 	c->flags |= FL_ZF;
 	return callout_done(b, s, 0);
 }

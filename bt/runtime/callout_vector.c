@@ -50,20 +50,21 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	unsigned size = s->op;
 
 	callout_begin(b, s);
-	for (unsigned i = 0; i < s->imm; i++) {
-		uint32_t index = (uint32_t)element(c, s->code, i * s->asize, s->asize);
+	for (unsigned i = 0; i < s->vector.n; i++) {
+		uint32_t index =
+		    (uint32_t)element(c, s->vector.index, i * s->vector.index_size, s->vector.index_size);
 		uint64_t v = 0;
 
-		if (!selected(c, s->reg2, i * size, size))
+		if (!selected(c, s->vector.mask, i * size, size))
 			continue;
-		if (cpu_read(&b->v, s->seg, ea + index * s->imm2, &v, size))
+		if (cpu_read(&b->v, s->seg, ea + index * s->vector.scale, &v, size))
 			return callout_raise(b, s);
-		set_element(c, s->reg, i * size, v, size);
-		set_element(c, s->reg2, i * size, 0, size);
+		set_element(c, s->vector.data, i * size, v, size);
+		set_element(c, s->vector.mask, i * size, 0, size);
 		c->fpu[XS_BV] |= 6;
 	}
-	clear_from(c, s->reg, s->imm * size);
-	clear_from(c, s->reg2, 0);
+	clear_from(c, s->vector.data, s->vector.n * size);
+	clear_from(c, s->vector.mask, 0);
 	return 0;
 }
 
@@ -74,13 +75,13 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	uint64_t v[8] = { 0 };
 
 	callout_begin(b, s);
-	for (unsigned i = 0; i < s->imm; i++)
-		if (selected(c, s->reg2, i * size, size) &&
+	for (unsigned i = 0; i < s->vector.n; i++)
+		if (selected(c, s->vector.mask, i * size, size) &&
 		    cpu_read(&b->v, s->seg, ea + i * size, &v[i], size))
 			return callout_raise(b, s);
-	clear_from(c, s->reg, 0);
-	for (unsigned i = 0; i < s->imm; i++)
-		set_element(c, s->reg, i * size, v[i], size);
+	clear_from(c, s->vector.data, 0);
+	for (unsigned i = 0; i < s->vector.n; i++)
+		set_element(c, s->vector.data, i * size, v[i], size);
 	return 0;
 }
 
@@ -88,7 +89,7 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
  * they could be written. */
 static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
 {
-	unsigned n = s->imm * s->op, from, to;
+	unsigned n = s->vector.n * s->op, from, to;
 
 	for (from = 0; from < n; from = to) {
 		for (to = from; to < n && on[to]; to++)
@@ -115,9 +116,9 @@ uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	bool on[32];
 
 	callout_begin(b, s);
-	for (unsigned i = 0; i < s->imm * s->op; i++) {
-		data[i] = *vec(c, s->reg, i);
-		on[i] = selected(c, s->reg2, i / s->op * s->op, s->op);
+	for (unsigned i = 0; i < s->vector.n * s->op; i++) {
+		data[i] = *vec(c, s->vector.data, i);
+		on[i] = selected(c, s->vector.mask, i / s->op * s->op, s->op);
 	}
 	return callout_done(b, s, store_runs(b, s, ea, data, on));
 }
@@ -132,8 +133,8 @@ uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 	callout_begin(b, s);
 	for (unsigned i = 0; i < 8; i++) {
-		data[i] = st[16 * s->reg + i];
-		on[i] = st[16 * s->reg2 + i] & 0x80;
+		data[i] = st[16 * s->vector.data + i];
+		on[i] = st[16 * s->vector.mask + i] & 0x80;
 	}
 	return store_runs(b, s, ea, data, on) ? callout_raise(b, s) : 0;
 }

@@ -146,7 +146,7 @@ __attribute__((naked, used)) void stub_callout_fpu_timed(void)
 	O(x, memo.syscall[n]), O(wait, intr_wait), O(callout, stubs.callout), O(seg, v.cpu.seg[SEG_CS]),     \
 	    O(shadow, win.shadow), O(ctx, jt.cur), O(mode, mode), O(selected, win.selected), O(gs, gs_live), \
 	    O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),           \
-	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, imm)),                           \
+	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, syscall.mode)),                  \
 	    [slot] "i"(JT_ENTRIES - 1)
 #define SYSCALL_AT(field, at) _Static_assert(offsetof(struct syscall_cache, field) == (at), "a number above")
 SYSCALL_AT(from_neg, 0);

@@ -37,16 +37,99 @@ struct site {
 	uint32_t eip, next; /* of the instruction, and of the one behind it */
 	uint8_t insn;	    /* index in the TU */
 	uint8_t op;	    /* operand size in bytes */
-	uint8_t reg, reg2;  /* register operands or numbers (see fn) */
 	uint8_t seg;	    /* segment of the memory operand, or segment register */
 	uint8_t mem;	    /* the operand is in memory, at offset EA */
-	uint8_t rep;	    /* string: 1 REP/REPE, 2 REPNE */
 	uint8_t asize;	    /* address size in bytes */
 	uint8_t kind;	    /* enum callout_kind */
 	uint8_t fpu;	    /* needs x87 and vector registers saved around the call */
-	uint8_t code;	    /* sub-operation */
 	uint16_t slot;	    /* its counter, see state/account.h */
-	uint32_t imm, imm2;
+	union {
+		struct {
+			uint32_t error;
+			uint8_t vector;
+			bool has_error;
+		} raise;
+		struct {
+			uint32_t size;
+			bool write;
+		} check; /* of a segment's limit and rights */
+		struct {
+			uint32_t size;
+			uint32_t cycles;    /* of the last use that was timed */
+			bool reads, writes; /* begin: the device is read; the instruction writes, too */
+			bool alone;	    /* end: there was no begin */
+		} mmio;
+		struct {
+			uint32_t size;
+			uint32_t bypass;  /* TC offset of the access on the bounce buffer, 0: none */
+			bool write, user; /* USER: in the user window */
+			bool aligned;	  /* raises #GP when misaligned */
+		} precheck;
+		struct {
+			uint8_t op;  /* STR_* */
+			uint8_t rep; /* 1 REP/REPE, 2 REPNE */
+			bool user;   /* precheck: in the user window */
+		} string;
+		struct {
+			uint32_t pop; /* bytes to pop after the load of SEG */
+			bool memo;    /* remember it in memo.seg[] */
+		} load;
+		struct {
+			uint8_t reg, seg; /* LDS and family */
+		} load_far;
+		struct {
+			uint32_t offset;
+			uint16_t sel;
+			uint8_t op; /* FAR_* */
+		} far;
+		struct {
+			uint32_t pop;
+		} far_ret;
+		struct {
+			uint8_t vector, how; /* HOW: as cpu_soft_int() takes it */
+		} interrupt;
+		struct {
+			uint32_t mode; /* that the site was translated for */
+		} syscall;
+		struct {
+			uint16_t number;
+			bool in_dx;
+		} port;
+		struct {
+			uint32_t index; /* in memo.cpuid or memo.msr */
+		} memo;
+		struct {
+			bool aux; /* RDTSCP */
+		} rdtsc;
+		struct {
+			bool kernel; /* CPL 0: the next instruction's end checks for interrupts */
+		} sti;
+		struct {
+			uint8_t reg;   /* general register */
+			uint8_t other; /* control, debug or segment register, or source */
+			uint8_t code;  /* TAB_*, CPU_LAR and family */
+		} regs;
+		struct {
+			uint32_t bytes;
+			uint8_t level;
+		} enter;
+		struct {
+			uint8_t op, base; /* BCD_* */
+		} bcd;
+		struct {
+			bool is_signed;
+		} divide;
+		struct {
+			uint8_t data, mask; /* registers */
+			uint8_t index, index_size, scale;
+			uint32_t n; /* elements of OP bytes */
+		} vector;
+		struct {
+			uint32_t index; /* in probes.probe[] */
+			bool holds;	/* its condition was compared in line */
+		} probe;
+	};
 	uint64_t count;
 };
+_Static_assert(sizeof(struct site) <= 56, "a fragment has many of them");
 #endif
