@@ -39,19 +39,19 @@ _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, ei
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 
 /* A mapping below 4 GiB that belongs to the process, not to a case. */
-struct foreign {
+struct low_map {
 	uint64_t start, end;
 	int prot;
 };
-enum { MAX_FOREIGN = 16 };
+enum { MAX_LOW_MAPS = 16 };
 
 struct native {
 	struct entry in;
 	struct outcome *out;
 	uint64_t fsbase, gsbase;
 	bool ldt;
-	struct foreign foreign[MAX_FOREIGN];
-	unsigned nforeign;
+	struct low_map low_maps[MAX_LOW_MAPS];
+	unsigned nlow_maps;
 	void *altstack;
 	stack_t old_stack;
 	struct sigaction old[ARRAY_LEN(signals)];
@@ -165,11 +165,11 @@ static void give_back_signals(struct native *n)
 
 /* Record the process's mappings below 4 GiB; call before the regions are mapped. False if there are too many.
  */
-static bool find_foreign(struct native *n)
+static bool find_low_maps(struct native *n)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	char line[512], rights[5];
-	struct foreign at;
+	struct low_map at;
 	bool fits = f != NULL;
 
 	while (fits && fgets(line, sizeof(line), f)) {
@@ -181,9 +181,9 @@ static bool find_foreign(struct native *n)
 			  (rights[2] == 'x' ? PROT_EXEC : 0);
 		if (!at.prot)
 			continue;
-		fits = n->nforeign < MAX_FOREIGN;
+		fits = n->nlow_maps < MAX_LOW_MAPS;
 		if (fits)
-			n->foreign[n->nforeign++] = at;
+			n->low_maps[n->nlow_maps++] = at;
 	}
 	if (f)
 		fclose(f);
@@ -192,8 +192,8 @@ static bool find_foreign(struct native *n)
 
 static void hide_foreign(struct native *n, bool hide)
 {
-	for (unsigned i = 0; i < n->nforeign; i++) {
-		struct foreign *m = &n->foreign[i];
+	for (unsigned i = 0; i < n->nlow_maps; i++) {
+		struct low_map *m = &n->low_maps[i];
 
 		if (mprotect((void *)m->start, m->end - m->start, hide ? PROT_NONE : m->prot))
 			_exit(99);
@@ -240,7 +240,7 @@ struct native *native_new(const char **why)
 
 	if (!n)
 		return *why = "out of memory", NULL;
-	if (!find_foreign(n) || !map_regions()) {
+	if (!find_low_maps(n) || !map_regions()) {
 		*why = "cannot map the low memory regions";
 		free(n);
 		return NULL;
