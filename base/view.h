@@ -8,8 +8,20 @@
 
 enum val_type { VAL_NONE, VAL_STR, VAL_UINT, VAL_INT, VAL_HEX, VAL_ADDR, VAL_BOOL, VAL_REAL };
 
+/* More types of columns, for faces that colour them; the values are VAL_STR. */
+enum text_type {
+	VAL_SYMBOL = VAL_REAL + 1, /* a place in the guest */
+	VAL_FLAGS,		   /* names of bits */
+	VAL_VERDICT,		   /* a decision of adaptation, with an enum decision */
+	VAL_HELP,		   /* an explanation of the row */
+};
+
+/* What a verdict says, for faces that colour it. */
+enum decision { DECISION_NONE, DECISION_PROMOTED, DECISION_DEMOTED };
+
 struct value {
 	enum val_type type;
+	enum decision decision;
 	union {
 		uint64_t u; /* UINT, HEX, ADDR, BOOL */
 		int64_t i;
@@ -19,6 +31,7 @@ struct value {
 };
 
 #define V_STR(x) ((struct value){ .type = VAL_STR, .s = (x) })
+#define V_VERDICT(x, m) ((struct value){ .type = VAL_STR, .decision = (m), .s = (x) })
 #define V_UINT(x) ((struct value){ .type = VAL_UINT, .u = (x) })
 #define V_INT(x) ((struct value){ .type = VAL_INT, .i = (x) })
 #define V_HEX(x) ((struct value){ .type = VAL_HEX, .u = (x) })
@@ -31,7 +44,7 @@ struct value {
  * none), one line of help. */
 struct view_col {
 	const char *name, *title;
-	enum val_type type;
+	uint8_t type; /* enum val_type or text_type */
 	const char *unit, *help;
 };
 

@@ -70,7 +70,7 @@ static int cmd_gdb(struct inspect *s, const struct cmd_args *a, struct result *r
 static const struct view_col arch_cols[] = {
 	{ "arch", "Architecture", VAL_STR, "", "for the command arch" },
 	{ "served", "Served", VAL_BOOL, "", "this one is in force" },
-	{ "help", "Means", VAL_STR, "", "what it is for" },
+	{ "help", "Means", VAL_HELP, "", "what it is for" },
 };
 static RECORD_DOC(arch_record, "arch", arch_cols);
 const struct record_doc *const gdb_records[] = { &arch_record, NULL };

@@ -111,7 +111,7 @@ static const struct view_col port_cols[] = {
 	{ "device", "device", VAL_STR, "", "device" },
 	{ "reads", "reads", VAL_UINT, "", "read accesses" },
 	{ "writes", "writes", VAL_UINT, "", "write accesses" },
-	{ "help", "what", VAL_STR, "", "what the device is" },
+	{ "help", "what", VAL_HELP, "", "what the device is" },
 };
 
 static const char *port_rows(void *owner, const char *arg, struct row_sink *s)
@@ -140,7 +140,7 @@ static const struct view_col mmio_cols[] = {
 	{ "reads", "reads", VAL_UINT, "", "read accesses" },
 	{ "writes", "writes", VAL_UINT, "", "write accesses" },
 	{ "recent", "recent", VAL_ADDR, "", "address of the last access" },
-	{ "help", "what", VAL_STR, "", "what the device is" },
+	{ "help", "what", VAL_HELP, "", "what the device is" },
 };
 
 static const char *mmio_rows(void *owner, const char *arg, struct row_sink *s)

@@ -12,7 +12,7 @@ enum { MAX_FRAGMENTS = 64 };
 
 static const struct view_col head_cols[] = {
 	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the first instruction" },
-	{ "symbol", "symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "symbol", VAL_SYMBOL, "", "where that is" },
 	{ "page", "ppn", VAL_HEX, "", "physical page it was made from" },
 	{ "bits", "bits", VAL_UINT, "", "code size, 16 or 32" },
 	{ "insns", "insns", VAL_UINT, "", "guest instructions" },

@@ -67,7 +67,7 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 static const struct view_col code_cols[] = {
 	{ "mark", "", VAL_STR, "", "=> the next instruction, * a breakpoint" },
 	{ "address", "Address", VAL_ADDR, "", "of the instruction" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "bytes", "Bytes", VAL_STR, "", "hexadecimal" },
 	{ "insn", "Instruction", VAL_STR, "", "Intel syntax" },
 	{ "breakpoint", "", VAL_BOOL, "", "a breakpoint is set here" },
@@ -127,7 +127,7 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 
 static const struct view_col data_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first item" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "v0", "", VAL_HEX, "", "item" },
 	{ "v1", "", VAL_HEX, "", "item" },
 	{ "v2", "", VAL_HEX, "", "item" },
@@ -235,7 +235,7 @@ static int examine_numbers(struct inspect *s, struct result *r, bool physical, u
 
 static const struct view_col string_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first character" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "text", "Text", VAL_STR, "", "up to the NUL, at most 200 characters" },
 };
 RECORD_DOC(string_record, "x xp", string_cols);

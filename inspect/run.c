@@ -518,7 +518,7 @@ static const struct view_col stop_cols[] = {
 	  "exited, died, failed" },
 	{ "breakpoint", "Breakpoint", VAL_UINT, "", "number of the breakpoint" },
 	{ "pc", "PC", VAL_ADDR, "", "linear address of the next instruction" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "insn", "Instruction", VAL_STR, "", "the next instruction" },
 	{ "icount", "Icount", VAL_UINT, "", "instructions retired (icount clock)" },
 	{ "status", "Status", VAL_INT, "", "exit status of a guest that ended" },

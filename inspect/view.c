@@ -161,7 +161,7 @@ int view_pc_column(const struct view *v)
 
 static void add_symbol_column(struct table *t, unsigned pc)
 {
-	static const struct view_col symbol = { "symbol", "symbol", VAL_STR, "", "where pc is" };
+	static const struct view_col symbol = { "symbol", "symbol", VAL_SYMBOL, "", "where pc is" };
 	struct view_col *cols = xcalloc(t->ncols + 1, sizeof(*cols));
 
 	memcpy(cols, t->cols, (pc + 1) * sizeof(*cols));

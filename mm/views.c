@@ -44,7 +44,7 @@ static const struct view view_windows = { "windows", "address-space windows (ker
 static const struct view_col st_cols[] = {
 	{ "name", "counter", VAL_STR, "", "what is counted" },
 	{ "value", "value", VAL_UINT, "", "its value" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static const char *st_rows(void *owner, const char *arg, struct row_sink *k)

@@ -296,6 +296,7 @@ static void follow_end(struct table_pane *tp, const struct table_spec *sp)
 		tp->fresh_until = tui_clock() + FRESH_NS;
 	}
 	tp->rows_ever = last;
+	tp->fresh_col = column_of(tp->k, sp->key);
 	if (tp->at_end)
 		tp->list.at = (int)tp->norder - 1;
 }
@@ -334,20 +335,16 @@ void table_update(struct pane *p, struct tui *t)
 bool table_address(struct pane *p, struct tui *t, uint64_t *addr)
 {
 	struct table_pane *tp = p->state;
-	const char *names[] = { "pc", "start", "offset", "address" };
+	const char *name = table_spec_of(p)->address;
+	const struct value *v;
 
 	(void)t;
-	if (!tp->k || !tp->norder || tp->list.at >= (int)tp->norder)
+	if (!name || !tp->k || !tp->norder || tp->list.at >= (int)tp->norder)
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const struct value *v = cell(tp->k, tp->order[tp->list.at], names[i]);
-
-		if (v && (v->type == VAL_ADDR || v->type == VAL_HEX)) {
-			*addr = v->u;
-			return true;
-		}
-	}
-	return false;
+	v = cell(tp->k, tp->order[tp->list.at], name);
+	if (v)
+		*addr = v->u;
+	return v != NULL;
 }
 
 void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)

@@ -7,18 +7,19 @@
 #include "tui/screen.h"
 
 struct table_spec {
-	const char *view;  /* with its arguments, as after "info" */
-	const char *cols;  /* column names in order (the rightmost are dropped first); NULL: all */
-	const char *sort;  /* "-count", "pc"; NULL: in the view's order */
-	const char *key;   /* columns that identify a row, for rates and the cursor; NULL: by position */
-	const char *count; /* column that counts; NULL: no rates */
-	bool spark;	   /* draw the rate's history */
-	bool nonzero;	   /* leave out rows whose COUNT is 0 */
-	const char *note;  /* shown in the heading */
-	const char *empty; /* text for an empty table */
-	bool facts;	   /* one row, shown as "name value" pairs */
-	bool follow;	   /* a log: new rows are appended, and the cursor stays at the end */
-	bool selects;	   /* the row under the cursor is a fragment: select it for the other panes */
+	const char *view;    /* with its arguments, as after "info" */
+	const char *cols;    /* column names in order (the rightmost are dropped first); NULL: all */
+	const char *sort;    /* "-count", "pc"; NULL: in the view's order */
+	const char *key;     /* columns that identify a row, for rates and the cursor; NULL: by position */
+	const char *address; /* column with the address of a row; NULL: rows have none */
+	const char *count;   /* column that counts; NULL: no rates */
+	bool spark;	     /* draw the rate's history */
+	bool nonzero;	     /* leave out rows whose COUNT is 0 */
+	const char *note;    /* shown in the heading */
+	const char *empty;   /* text for an empty table */
+	bool facts;	     /* one row, shown as "name value" pairs */
+	bool follow;	     /* a log: new rows are appended, and the cursor stays at the end */
+	bool selects;	     /* the row under the cursor is a fragment: select it for the other panes */
 };
 
 void table_init(struct pane *p);

@@ -85,17 +85,22 @@ static int place_with_sort(struct table_pane *tp, int w, bool with_rest, int fir
 static enum style value_style(const struct table_pane *tp, size_t row, int col)
 {
 	const struct value *v = table_value(tp, row, col);
-	const char *name = tp->k->cols[col].name;
 
-	if (v->type == VAL_STR && (!strcmp(name, "event") || !strcmp(name, "verdict")))
-		return !strncmp(v->s, "promoted", 9)  ? ST_CALLOUT
-		       : !strncmp(v->s, "demoted", 9) ? ST_INTC
-						      : ST_DIM;
 	if (v->type == VAL_STR)
-		return !strcmp(name, "symbol")				   ? ST_SYMBOL
-		       : !strcmp(name, "help")				   ? ST_DIM
-		       : !strcmp(name, "flags") || !strcmp(name, "rights") ? ST_FLAG
-									   : ST_NAME;
+		switch (tp->k->cols[col].type) {
+		case VAL_SYMBOL:
+			return ST_SYMBOL;
+		case VAL_FLAGS:
+			return ST_FLAG;
+		case VAL_HELP:
+			return ST_DIM;
+		case VAL_VERDICT:
+			return v->decision == DECISION_PROMOTED	 ? ST_CALLOUT
+			       : v->decision == DECISION_DEMOTED ? ST_INTC
+								 : ST_DIM;
+		default:
+			return ST_NAME;
+		}
 	if (v->type == VAL_ADDR)
 		return ST_ADDR;
 	if ((v->type == VAL_UINT || v->type == VAL_HEX || v->type == VAL_BOOL) && !v->u)
@@ -106,8 +111,8 @@ static enum style value_style(const struct table_pane *tp, size_t row, int col)
 /* Is this the number of a recent row of a log? */
 static bool is_fresh(const struct table_pane *tp, size_t row, int col)
 {
-	return tp->fresh && !strcmp(tp->k->cols[col].name, "number") &&
-	       table_value(tp, row, col)->u >= tp->fresh && tui_clock() < tp->fresh_until;
+	return tp->fresh && col == tp->fresh_col && table_value(tp, row, col)->u >= tp->fresh &&
+	       tui_clock() < tp->fresh_until;
 }
 
 static void draw_cell(const struct table_pane *tp, const struct area *a, int y, size_t row,

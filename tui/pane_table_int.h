@@ -16,6 +16,7 @@ struct table_pane {
 	struct list list;
 	char sort[32];
 	uint64_t rows_ever;  /* of a log: number of the last row */
+	int fresh_col;	     /* of a log: the column with the row's number */
 	uint64_t fresh;	     /* rows from that number on are marked as new, */
 	int64_t fresh_until; /* until then (monotonic ns) */
 	bool at_end, down, sorted,

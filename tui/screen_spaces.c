@@ -8,7 +8,8 @@ TABLE_PANE(windows, "windows", "Windows", "host windows that mirror the guest's 
 	   .view = "windows", .cols = "id view root current pages regions fills syncs drops maps base",
 	   .key = "id", .count = "fills", .empty = "no windows yet");
 TABLE_PANE(ranges, "ranges", "Mapped by the guest", "linear addresses that the guest's page tables map",
-	   .view = "mem x", .cols = "start end size rights", .empty = "nothing is mapped");
+	   .view = "mem x", .address = "start", .cols = "start end size rights",
+	   .empty = "nothing is mapped");
 TABLE_PANE(counters, "counters", "Counters", "what it has cost to keep the windows consistent", .view = "mmu",
 	   .cols = "name value help", .key = "name", .count = "value", .spark = true);
 

@@ -8,7 +8,7 @@ TABLE_PANE(fragments, "fragments", "Fragments", "every compiled code fragment (C
 	   .view = "ccf",
 	   .cols = "pc symbol mode insns bytes size entries traps cycles callouts fill true_faults mmio "
 		   "code_writes in out state page host",
-	   .sort = "-callouts", .key = "host", .selects = true,
+	   .sort = "-callouts", .key = "host", .address = "pc", .selects = true,
 	   .empty = "nothing is translated yet: s steps, c continues");
 
 static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_ccf, NULL };

@@ -14,12 +14,13 @@ TABLE_PANE(exceptions, "exceptions", "Exceptions", "exceptions delivered to the 
 	   .empty = "no exceptions yet");
 TABLE_PANE(places, "places", "Costliest fragments", "fragments whose traps cost most", .view = "ccf",
 	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state host",
-	   .sort = "-cycles", .key = "host", .selects = true, .empty = "nothing is translated yet");
+	   .sort = "-cycles", .key = "host", .address = "pc", .selects = true,
+	   .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc",
 	   "instructions that trapped: cause, count, cycles, verdict, traps avoided since",
 	   .view = "trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles",
-	   .note = "each, saved: cycles", .sort = "-cycles", .key = "pc cause", .count = "count",
-	   .empty = "no instruction has trapped yet");
+	   .note = "each, saved: cycles", .sort = "-cycles", .key = "pc cause", .address = "pc",
+	   .count = "count", .empty = "no instruction has trapped yet");
 TABLE_PANE(adaptation, "adaptation", "Adaptation",
 	   "adaptation by cause: traps and their cost, verdicts, cost since, cycles saved", .view = "causes",
 	   .cols = "cause on traps before callouts after saved promoted demoted threshold does instead",
@@ -27,7 +28,8 @@ TABLE_PANE(adaptation, "adaptation", "Adaptation",
 TABLE_PANE(events, "log", "Adaptation log",
 	   "promotions and demotions as they happen, with mean cycles before and after", .view = "adapt",
 	   .note = "before, after: mean cycles", .cols = "number pc symbol before after event",
-	   .key = "number", .follow = true, .empty = "no instruction or page has been promoted yet");
+	   .key = "number", .address = "pc", .follow = true,
+	   .empty = "no instruction or page has been promoted yet");
 
 TABLE_PANE(ways, "ways", "Sensitive instructions", "how they were executed: trap, callout or in-tc",
 	   .view = "ways", .cols = "kind way sites count share each", .note = "share: %, each: cycles",

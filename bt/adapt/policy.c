@@ -247,7 +247,7 @@ static const struct view_col policy_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction" },
 	{ "way", "way", VAL_STR, "", "chosen way; default: in the TC where possible, else callout" },
 	{ "in_tc", "in-tc?", VAL_BOOL, "", "can run in the TC" },
-	{ "help", "instructions", VAL_STR, "", "instructions of this kind" },
+	{ "help", "instructions", VAL_HELP, "", "instructions of this kind" },
 };
 
 static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)

@@ -130,7 +130,7 @@ void costs_measure(struct bt_vcpu *b)
 static const struct view_col cost_cols[] = {
 	{ "name", "what", VAL_STR, "", "path or form measured" },
 	{ "cycles", "cost", VAL_UINT, "cycles", "host cycles per event" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)

@@ -14,7 +14,7 @@ enum { DECODED = 200 }; /* fragments whose host instructions "info tc" counts, s
 static const struct view_col tc_cols[] = {
 	{ "name", "counter", VAL_STR, "", "counter" },
 	{ "value", "value", VAL_UINT, "", "value; ratios have two decimals" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 /* Sums over the live fragments. */

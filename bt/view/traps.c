@@ -136,7 +136,7 @@ static const struct view_col trap_cols[] = {
 	  "user window cannot be counted)" },
 	{ "saved", "saved", VAL_INT, "cycles",
 	  "avoided times the mean cost of a trap minus that of the callout: sum over all sites (info causes)" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static void sites_by_cause(const struct bt_vcpu *b, uint64_t n[TRAP_CAUSES])
@@ -186,7 +186,7 @@ static const struct view_col callout_cols[] = {
 	{ "each", "each", VAL_UINT, "cycles",
 	  "mean cycles per callout, between saving and restoring the guest's registers (of those timed)" },
 	{ "timed", "timed", VAL_UINT, "", "callouts timed: about one in 256; all with count on" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static const char *callout_rows(void *owner, const char *arg, struct row_sink *k)
@@ -213,6 +213,14 @@ const struct view view_callouts = { "callouts",	  "calls from translated code in
 /* ---- the decision on an instruction ---- */
 
 /* With respect to the adaptation causes in MASK. */
+static enum decision verdict_decision(const struct verdict *v, unsigned mask)
+{
+	return !v || !mask	    ? DECISION_NONE
+	       : v->guilty & mask   ? DECISION_PROMOTED
+	       : v->excluded & mask ? DECISION_DEMOTED
+				    : DECISION_NONE;
+}
+
 static const char *verdict_word(const struct verdict *v, unsigned mask)
 {
 	if (!mask)
@@ -267,7 +275,7 @@ static const struct view_col place_cols[] = {
 	{ "cycles", "cycles", VAL_UINT, "cycles", "host cycles" },
 	{ "each", "each", VAL_UINT, "cycles",
 	  "mean cycles per trap (of two simultaneous causes, the first is charged)" },
-	{ "verdict", "verdict", VAL_STR, "",
+	{ "verdict", "verdict", VAL_VERDICT, "",
 	  "promoted, innocent (so far), or demoted for good (info sites)" },
 	{ "way", "way", VAL_STR, "",
 	  "current translation: direct, user-window, precheck, device, divide; or the user's trap, callout, in-tc" },
@@ -304,14 +312,15 @@ static void place_row(struct bt_vcpu *b, const struct place *p, struct row_sink 
 	bool known = v && c < SITE_CAUSES;
 	const char *verdict = verdict_word(v, guilt);
 
-	k->row(k, (struct value[]){
-		      V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count), V_UINT(p->cycles),
-		      mean(p->cycles, p->timed), verdict ? V_STR(verdict) : V_NONE,
-		      V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
-		      guilt ? V_UINT(p->count - p->guilty) : V_NONE, guilt ? V_UINT(p->guilty) : V_NONE,
-		      known ? V_UINT(v->after[c].n) : V_NONE,
-		      known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
-		      guilt ? decided_ms(b, v) : V_NONE });
+	k->row(k,
+	       (struct value[]){ V_ADDR(p->pc), V_STR(causes[p->cause].name), V_UINT(p->count),
+				 V_UINT(p->cycles), mean(p->cycles, p->timed),
+				 verdict ? V_VERDICT(verdict, verdict_decision(v, guilt)) : V_NONE,
+				 V_STR(p->cause == TRAP_SENS && !(v && v->way) ? "trap" : site_form(b, v)),
+				 guilt ? V_UINT(p->count - p->guilty) : V_NONE,
+				 guilt ? V_UINT(p->guilty) : V_NONE, known ? V_UINT(v->after[c].n) : V_NONE,
+				 known ? cycles_saved(&v->trap[c], &v->after[c]) : V_NONE,
+				 guilt ? decided_ms(b, v) : V_NONE });
 }
 
 static const char *place_rows(void *owner, const char *arg, struct row_sink *k)

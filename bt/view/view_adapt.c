@@ -59,7 +59,7 @@ static const struct view_col site_cols[] = {
 	{ "kind", "kind", VAL_STR, "",
 	  "memory, divide, or the kind of a sensitive instruction (info policy)" },
 	{ "cause", "cause", VAL_STR, "", "cause of its traps" },
-	{ "verdict", "verdict", VAL_STR, "", "promoted, innocent (so far), or demoted for good" },
+	{ "verdict", "verdict", VAL_VERDICT, "", "promoted, innocent (so far), or demoted for good" },
 	{ "way", "way", VAL_STR, "", "way chosen by the user" },
 	{ "form", "form", VAL_STR, "",
 	  "current translation: the user's way if the instruction allows it, else as in info trap-sites" },
@@ -91,14 +91,19 @@ static void site_row(const struct bt_vcpu *b, const struct verdict *v, int c, st
 			      : v->excluded >> c & 1	    ? "demoted"
 							    : "innocent";
 
+	enum decision decision = c < 0			       ? DECISION_NONE
+				 : guilty_of(v, (enum cause)c) ? DECISION_PROMOTED
+				 : v->excluded >> c & 1	       ? DECISION_DEMOTED
+							       : DECISION_NONE;
+
 	k->row(k, (struct value[]){
 		      V_ADDR(v->pc),
 		      V_STR(c < 0		? kind_at(b, v->pc)
 			    : c == CAUSE_DIVIDE ? "divide"
 						: "memory"),
-		      V_STR(c < 0 ? "" : cause_infos[c].name), V_STR(verdict), V_STR(way_names[v->way]),
-		      V_STR(site_form(b, v)), c < 0 ? V_NONE : V_UINT(v->count[c]), V_UINT(v->failures),
-		      c < 0 ? V_NONE : V_UINT(v->trap[c].n),
+		      V_STR(c < 0 ? "" : cause_infos[c].name), V_VERDICT(verdict, decision),
+		      V_STR(way_names[v->way]), V_STR(site_form(b, v)), c < 0 ? V_NONE : V_UINT(v->count[c]),
+		      V_UINT(v->failures), c < 0 ? V_NONE : V_UINT(v->trap[c].n),
 		      c < 0 || !v->trap[c].n ? V_NONE : V_UINT(cost_mean(&v->trap[c])),
 		      c < 0 ? V_NONE : V_UINT(v->after[c].n),
 		      c < 0 || !v->after[c].n ? V_NONE : V_UINT(cost_mean(&v->after[c])),
@@ -156,11 +161,18 @@ static const struct view_col adapt_cols[] = {
 	{ "number", "#", VAL_UINT, "", "running number" },
 	{ "ms", "ms", VAL_REAL, "", "host time since the machine was made" },
 	{ "pc", "guest pc", VAL_ADDR, "", "the instruction, or the page (physical)" },
-	{ "event", "event", VAL_STR, "", "decision, cause and replacement" },
+	{ "event", "event", VAL_VERDICT, "", "decision, cause and replacement" },
 	{ "before", "before", VAL_UINT, "cycles", "per execution of the old form: mean cost of its traps" },
 	{ "after", "after", VAL_UINT, "cycles",
 	  "per execution of the new form: mean cost of its callouts so far, or of the inline form (info costs)" },
 };
+
+static enum decision event_decision(const struct adapt_entry *e)
+{
+	return e->what == ADAPT_PROMOTED		     ? DECISION_PROMOTED
+	       : e->what == ADAPT_ON || e->what == ADAPT_OFF ? DECISION_NONE
+							     : DECISION_DEMOTED;
+}
 
 static void event_text(const struct adapt_entry *e, char *buf, size_t n)
 {
@@ -210,10 +222,11 @@ static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
 		char text[200];
 
 		event_text(e, text, sizeof(text));
-		k->row(k, (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc),
-					    verdict ? V_ADDR(e->pc) : V_NONE, V_STR(text),
-					    verdict && e->before ? V_UINT(e->before) : V_NONE,
-					    after ? V_UINT(after) : V_NONE });
+		k->row(k,
+		       (struct value[]){ V_UINT(e->number), since_start_ms(b, e->tsc),
+					 verdict ? V_ADDR(e->pc) : V_NONE, V_VERDICT(text, event_decision(e)),
+					 verdict && e->before ? V_UINT(e->before) : V_NONE,
+					 after ? V_UINT(after) : V_NONE });
 	}
 	return NULL;
 }

@@ -103,7 +103,7 @@ static const struct view view_ccf = { "ccf",	"compiled code fragments",
 static const struct view_col exc_cols[] = {
 	{ "name", "kind", VAL_STR, "", "kind" },
 	{ "count", "count", VAL_UINT, "", "deliveries since the start" },
-	{ "help", "meaning", VAL_STR, "", "one line" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)

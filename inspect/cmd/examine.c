@@ -66,7 +66,7 @@ static const struct view_col print_cols[] = {
 	{ "text", "Value", VAL_STR, "", "the value in the format asked for" },
 	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
 	{ "hex", "Hex", VAL_HEX, "", "the value, 64-bit unsigned" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is, as an address" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is, as an address" },
 };
 RECORD_DOC(print_record, "print", print_cols);
 

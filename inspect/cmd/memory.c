@@ -22,7 +22,7 @@ static const struct view_col walk_cols[] = {
 	{ "level", "Level", VAL_STR, "", "kind of entry" },
 	{ "at", "At", VAL_ADDR, "", "physical address of the entry" },
 	{ "entry", "Entry", VAL_HEX, "", "its value" },
-	{ "flags", "Flags", VAL_STR, "", "bits set in it" },
+	{ "flags", "Flags", VAL_FLAGS, "", "bits set in it" },
 };
 RECORD_DOC(walk_record, "page", walk_cols);
 
@@ -41,7 +41,7 @@ static const struct view_col page_cols[] = {
 	{ "mapped", "Mapped", VAL_BOOL, "", "whether there is a translation" },
 	{ "physical", "Physical", VAL_ADDR, "", "what it translates to" },
 	{ "size", "Size", VAL_UINT, "KiB", "of the page" },
-	{ "rights", "Rights", VAL_STR, "", "u user, r read, w write, x execute" },
+	{ "rights", "Rights", VAL_FLAGS, "", "u user, r read, w write, x execute" },
 	{ "error", "Error", VAL_HEX, "", "page-fault error code, when there is none" },
 };
 RECORD_DOC(page_record, "page gva2gpa", page_cols);
@@ -165,7 +165,7 @@ static const struct view_col mem_cols[] = {
 	{ "start", "Start", VAL_HEX, "", "first linear address" },
 	{ "end", "End", VAL_HEX, "", "first one behind it" },
 	{ "size", "Size", VAL_HEX, "B", "length" },
-	{ "rights", "Rights", VAL_STR, "", "u user, r read, w write; with the argument x also x execute" },
+	{ "rights", "Rights", VAL_FLAGS, "", "u user, r read, w write; with the argument x also x execute" },
 };
 
 struct range {
@@ -217,7 +217,7 @@ const struct view view_mem = {
 static const struct view_col tlb_cols[] = {
 	{ "address", "Address", VAL_HEX, "", "linear address of the page" },
 	{ "physical", "Physical", VAL_HEX, "", "physical address" },
-	{ "flags", "Flags", VAL_STR, "",
+	{ "flags", "Flags", VAL_FLAGS, "",
 	  "XGPDACTUW: no execute, global, large page, dirty, accessed, cache disabled, "
 	  "write-through, user, writable" },
 };

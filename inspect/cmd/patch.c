@@ -120,7 +120,7 @@ static unsigned to_boundary(struct inspect *s, gva pc, unsigned n)
 static const struct view_col added_cols[] = {
 	{ "number", "Num", VAL_UINT, "", "number for unpatch" },
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
 	{ "nops", "Nops", VAL_UINT, "bytes",
 	  "of these filled up to the end of the last instruction replaced" },

@@ -12,7 +12,7 @@ static const struct view_col break_cols[] = {
 	{ "kind", "Kind", VAL_STR, "", "break, or tbreak: deleted at its first hit" },
 	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
 	{ "address", "Address", VAL_ADDR, "", "linear address; see physical" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is; of an event, which" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is; of an event, which" },
 	{ "hits", "Hits", VAL_UINT, "", "times it was reached and its condition held" },
 	{ "ignore", "Ignore", VAL_UINT, "", "so many hits more do nothing" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },

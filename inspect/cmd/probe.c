@@ -61,7 +61,7 @@ struct expr_env probe_expr_env(struct probe_env *e)
 static const struct view_col added_cols[] = {
 	{ "number", "Num", VAL_UINT, "", "number for unprobe" },
 	{ "pc", "Address", VAL_ADDR, "", "guest-linear address" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 };
 
 static bool is_if(const char *text)

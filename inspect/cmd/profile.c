@@ -100,7 +100,7 @@ static int by_count(const void *a, const void *b)
 static const struct view_col profile_cols[] = {
 	{ "samples", "Samples", VAL_UINT, "", "times the guest was seen there" },
 	{ "share", "Share", VAL_REAL, "%", "of all samples" },
-	{ "symbol", "Symbol", VAL_STR, "", "function, or (halted)" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "function, or (halted)" },
 };
 RECORD_DOC(profile_record, "profile", profile_cols);
 

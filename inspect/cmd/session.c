@@ -97,7 +97,7 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 static const struct view_col log_cols[] = {
 	{ "category", "Category", VAL_STR, "", "for 'log CATEGORY on'" },
 	{ "on", "On", VAL_BOOL, "", "is it written" },
-	{ "help", "Logs", VAL_STR, "", "what it logs" },
+	{ "help", "Logs", VAL_HELP, "", "what it logs" },
 };
 RECORD_DOC(log_record, "log", log_cols);
 
@@ -220,14 +220,14 @@ static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct view_col help_cols[] = {
 	{ "command", "Command", VAL_STR, "", "name and arguments" },
-	{ "help", "Does", VAL_STR, "", "what it does" },
+	{ "help", "Does", VAL_HELP, "", "what it does" },
 };
 RECORD_DOC(help_record, "help", help_cols);
 
 static const struct view_col help_one_cols[] = {
 	{ "usage", "Usage", VAL_STR, "", "name and arguments" },
 	{ "aliases", "Aliases", VAL_STR, "", "other names" },
-	{ "help", "Does", VAL_STR, "", "what it does" },
+	{ "help", "Does", VAL_HELP, "", "what it does" },
 	{ "detail", "More", VAL_STR, "", "details" },
 };
 RECORD_DOC(help_one_record, "help", help_one_cols);
@@ -242,7 +242,7 @@ static const struct view_col view_help_cols[] = {
 	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
 	{ "title", "Heading", VAL_STR, "", "in text" },
 	{ "unit", "Unit", VAL_STR, "", "of the value" },
-	{ "help", "Means", VAL_STR, "", "what it says" },
+	{ "help", "Means", VAL_HELP, "", "what it says" },
 };
 RECORD_DOC(fields_record, "help", view_help_cols);
 

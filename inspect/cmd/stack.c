@@ -176,7 +176,7 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 static const struct view_col frame_cols[] = {
 	{ "frame", "Frame", VAL_UINT, "", "0 is where the guest is" },
 	{ "pc", "PC", VAL_ADDR, "", "there; of callers, where they will go on" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "pointer", "Pointer", VAL_ADDR, "",
 	  "frame pointer; by cfi, the stack pointer there; where a guess stands on the stack" },
 	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address, or not" },

@@ -13,7 +13,7 @@
 static const struct view_col reg_cols[] = {
 	{ "name", "Name", VAL_STR, "", "as in expressions, without the $" },
 	{ "value", "Value", VAL_HEX, "", "unsigned" },
-	{ "flags", "Flags", VAL_STR, "", "names of the bits set" },
+	{ "flags", "Flags", VAL_FLAGS, "", "names of the bits set" },
 	{ "decimal", "Decimal", VAL_UINT, "", "the same value" },
 };
 RECORD_DOC(register_record, "sreg creg dreg", reg_cols);
@@ -261,7 +261,7 @@ static const struct view_col idt_cols[] = {
 	{ "type", "Type", VAL_STR, "", "kind of gate" },
 	{ "selector", "Selector", VAL_HEX, "", "code segment or TSS" },
 	{ "offset", "Offset", VAL_ADDR, "", "of the handler" },
-	{ "symbol", "Symbol", VAL_STR, "", "of the handler" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "of the handler" },
 	{ "dpl", "DPL", VAL_UINT, "", "who may use it with INT" },
 	{ "present", "Present", VAL_BOOL, "", "P bit" },
 };
@@ -364,7 +364,7 @@ const struct view view_tss = {
 
 static const struct view_col info_cols[] = {
 	{ "view", "View", VAL_STR, "", "what follows 'info'" },
-	{ "help", "Shows", VAL_STR, "", "what it shows" },
+	{ "help", "Shows", VAL_HELP, "", "what it shows" },
 };
 RECORD_DOC(info_record, "info", info_cols);
 

@@ -127,7 +127,7 @@ static size_t needle(const struct cmd_args *a, int i, uint8_t *bytes)
 
 static const struct view_col find_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first byte" },
-	{ "symbol", "Symbol", VAL_STR, "", "where that is" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 };
 RECORD_DOC(find_record, "find", find_cols);
 
