@@ -106,8 +106,8 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
 }
 
-/* A promoted instruction trapped again: in a fragment older than the promotion (an address may have several),
- * or in a form that cannot be replaced. */
+/* An instruction trapped again after the decision on it: in an older fragment (an address may have several),
+ * which goes, or in a form that cannot be replaced. */
 static void trapped_again(struct bt_vcpu *b, struct ccf *f, struct verdict *v)
 {
 	if (f->made < v->decided)
@@ -193,11 +193,16 @@ void adapt_failed(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c)
 {
 	struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
 
-	if (!guilty_of(v, c) || f->pinned || ++v->failures <= MAX_FAILURES)
+	if (!v || f->pinned)
+		return;
+	if (v->excluded >> c & 1)
+		trapped_again(b, f, v);
+	if (!guilty_of(v, c) || ++v->failures <= MAX_FAILURES)
 		return;
 	v->guilty &= (uint8_t) ~(1u << c);
 	v->excluded |= (uint8_t)(1u << c);
 	v->failures = 0;
+	v->decided = b->adapt.charge.start;
 	adapt_log(b, ADAPT_EXCLUDED, c, v->pc, cost_mean(&v->after[c]), cost_mean(&v->trap[c]));
 	cache_drop(b, f, DROP_DEMOTED, v->pc);
 }

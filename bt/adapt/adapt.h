@@ -31,7 +31,8 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 void adapt_settled(struct bt_vcpu *b, uint64_t now);
 /* Charge CYCLES, including entry and exit, for one use of V's replacement in F. */
 void adapt_after(struct bt_vcpu *b, struct verdict *v, struct ccf *f, enum cause c, uint64_t cycles);
-/* The replacement did not serve instruction I of F. After MAX_FAILURES it is excluded for good. */
+/* The replacement did not serve instruction I of F, at host TSC charge.start. After MAX_FAILURES the cause is
+ * excluded for good, and older fragments go as they get here. */
 void adapt_failed(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c);
 /* V in F, promoted for device memory, accessed a device (or RAM). */
 void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram);

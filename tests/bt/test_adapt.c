@@ -202,13 +202,18 @@ END_TEST
 
 START_TEST(failures_exclude_for_good)
 {
-	struct ccf *f = promoted(SITE_PC(0), CAUSE_USER_PAGE);
+	struct ccf *f = promoted(SITE_PC(0), CAUSE_USER_PAGE), *older;
 	struct verdict *v = verdict_find(b, f->pc);
 
+	older = make(SITE_PC(0) - 2, false);
+	b->adapt.charge.start = ++now;
 	for (unsigned n = 0; n < MAX_FAILURES; n++)
 		adapt_failed(b, f, 0, CAUSE_USER_PAGE);
 	ck_assert(guilty_of(v, CAUSE_USER_PAGE) && !f->dead);
 	adapt_failed(b, f, 0, CAUSE_USER_PAGE);
+	ck_assert(!older->dead);
+	adapt_failed(b, older, 1, CAUSE_USER_PAGE);
+	ck_assert(older->dead);
 	ck_assert(!guilty_of(v, CAUSE_USER_PAGE) && f->dead);
 	logged(ADAPT_EXCLUDED, CAUSE_USER_PAGE, f->pc);
 	f = make(SITE_PC(0), false);
@@ -434,8 +439,11 @@ static bool model_demote(struct model *m, enum cause c)
 
 static bool model_failed(struct model *m, const struct ccf *f)
 {
+	if (m->excluded[CAUSE_USER_PAGE])
+		return !f->pinned && f->made < m->decided;
 	if (!m->guilty[CAUSE_USER_PAGE] || f->pinned || ++m->failures <= MAX_FAILURES)
 		return false;
+	m->decided = now;
 	m->failures = 0;
 	m->excluded[CAUSE_USER_PAGE] = true;
 	m->guilty[CAUSE_USER_PAGE] = false;
@@ -471,6 +479,7 @@ static bool event(unsigned s, struct ccf *f, unsigned at)
 
 	switch (rig_random(8)) {
 	case 0:
+		b->adapt.charge.start = now;
 		adapt_failed(b, f, at, CAUSE_USER_PAGE);
 		return model_failed(m, f);
 	case 1:
