@@ -233,6 +233,12 @@ static inline uint8_t *e_jmp8(struct tx *t) /* likewise */
 	e2(t, 0x00eb);
 	return t->p - 1;
 }
+/* Jump on host condition CC (0..15), likewise. */
+static inline uint8_t *e_jcc8(struct tx *t, unsigned cc)
+{
+	e2(t, 0x0070 | cc);
+	return t->p - 1;
+}
 static inline void e_here8(struct tx *t, uint8_t *at)
 {
 	*at = (uint8_t)(t->p - at - 1);

@@ -59,10 +59,8 @@ static bool backward(const struct insn *in, uint32_t to)
 /* Jump on host condition CC (0..15) to an exit to EIP. */
 static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
 {
-	uint8_t *skip;
+	uint8_t *skip = e_jcc8(t, cc ^ 1);
 
-	e2(t, 0x0070 | (cc ^ 1));
-	skip = t->p - 1;
 	emit_exit(t, eip);
 	e_here8(t, skip);
 }
@@ -80,10 +78,8 @@ static bool continues(const struct tx *t, const struct insn *in, uint32_t to)
  * jump around the exit. */
 static uint8_t *refund(struct tx *t, unsigned cc)
 {
-	uint8_t *skip;
+	uint8_t *skip = e_jcc8(t, cc ^ 1);
 
-	e2(t, 0x0070 | (cc ^ 1));
-	skip = t->p - 1;
 	t->refund[t->nrefund].imm = e_budget(t);
 	t->refund[t->nrefund++].i = t->i;
 	return skip;
@@ -102,8 +98,7 @@ static void jcc(struct tx *t, struct insn *in)
 	if (backward(in, to))
 		emit_poll(t);
 	if (to > t->f->cs_limit) {
-		e2(t, 0x0070 | (cc ^ 1));
-		uint8_t *skip = t->p - 1;
+		uint8_t *skip = e_jcc8(t, cc ^ 1);
 
 		bad_target(t, in, to);
 		e_here8(t, skip);
