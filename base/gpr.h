@@ -39,19 +39,23 @@ static inline void gpr_copy(void *d, const void *s, size_t n)
 }
 
 #ifndef __SSE__
-/* x87, SSE and AVX: all that a guest can reach. */
+/* x87, SSE and AVX: all that a guest can reach, as XSAVE writes it (x86/xsave.h). */
 struct vector_state {
-	uint8_t image[832];
+	struct {
+		uint8_t legacy[512];
+		uint64_t header[8];
+		uint8_t avx[256];
+	} image;
 } __attribute__((aligned(64)));
 
-/* Put the guest's registers away, and make them what C expects. S is a variable of a function's outermost
- * block: at the ends of an inner one AddressSanitizer would call out. */
+/* Save the guest's registers, and make them what C expects. Declare S in a function's outermost block: at the
+ * ends of an inner one AddressSanitizer would call out. */
 static inline void vectors_away(struct vector_state *s)
 {
 	static const uint32_t mxcsr = 0x1f80;
 
-	for (unsigned i = 512; i < 576; i += 8) /* the header of the image */
-		*(volatile uint64_t *)(s->image + i) = 0;
+	for (unsigned i = 0; i < 8; i++)
+		*(volatile uint64_t *)&s->image.header[i] = 0;
 	__asm__ volatile("xsave %0\n\tfninit\n\tldmxcsr %1\n\tvzeroupper"
 			 : "+m"(*s)
 			 : "m"(mxcsr), "a"(7), "d"(0)

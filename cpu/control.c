@@ -4,6 +4,7 @@
  * after the call and selects its context itself. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
+#include "x86/features.h"
 
 static int done(struct vcpu *v, uint32_t next)
 {
@@ -20,17 +21,20 @@ static int done(struct vcpu *v, uint32_t next)
 #define CR4_PDPTR (uint32_t)(CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)
 #define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
 
-/* CR4 bits and the CPUID bit that allows each. Columns: bit, leaf, register (0 EAX .. 3 EDX), bit. */
+/* CR4 bits and the CPUID feature that allows each. */
+#define ROW(bit, feature)                                                                                    \
+	{                                                                                                    \
+		CR4_##bit, CPUID_##feature, CPUID_##feature##_LEAF, CPUID_##feature##_REG                    \
+	}
 static const struct cr4_row {
-	uint32_t bit, leaf;
-	uint8_t reg, feature;
+	uint32_t bit, feature, leaf;
+	uint8_t reg;
 } cr4_rows[] = {
-	{ CR4_VME, 1, 3, 1 },	  { CR4_PVI, 1, 3, 1 },		{ CR4_TSD, 1, 3, 4 },
-	{ CR4_DE, 1, 3, 2 },	  { CR4_PSE, 1, 3, 3 },		{ CR4_PAE, 1, 3, 6 },
-	{ CR4_MCE, 1, 3, 7 },	  { CR4_PGE, 1, 3, 13 },	{ CR4_PCE, 1, 3, 5 },
-	{ CR4_OSFXSR, 1, 3, 24 }, { CR4_OSXMMEXCPT, 1, 3, 25 }, { CR4_OSXSAVE, 1, 2, 26 },
-	{ CR4_UMIP, 7, 2, 2 },	  { CR4_SMEP, 7, 1, 7 },	{ CR4_SMAP, 7, 1, 20 },
+	ROW(VME, VME),	      ROW(PVI, VME),	   ROW(TSD, TSC),   ROW(DE, DE),     ROW(PSE, PSE),
+	ROW(PAE, PAE),	      ROW(MCE, MCE),	   ROW(PGE, PGE),   ROW(PCE, MSR),   ROW(OSFXSR, FXSR),
+	ROW(OSXMMEXCPT, SSE), ROW(OSXSAVE, XSAVE), ROW(UMIP, UMIP), ROW(SMEP, SMEP), ROW(SMAP, SMAP),
 };
+#undef ROW
 
 /* Return the bits of WANTED that the processor model offers. */
 static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
@@ -44,7 +48,7 @@ static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
 		if (!(wanted & r->bit))
 			continue;
 		v->plat.cpuid(v->plat.ctx, &v->cpu, r->leaf, 0, out);
-		if (out[r->reg] >> r->feature & 1)
+		if (out[r->reg] & r->feature)
 			allowed |= r->bit;
 	}
 	return allowed;
@@ -170,12 +174,8 @@ int cpu_clts(struct vcpu *v, uint32_t next)
 
 /* ---- debug registers ---- */
 
-#define DR6_FIXED 0xffff0ff0u
-#define DR6_BITS 0xe00fu
-#define DR6_BD (1u << 13)
-#define DR7_FIXED 0x400u
+#define DR6_BITS (DR6_BP | DR6_BD | DR6_BS | DR6_BT)
 #define DR7_BITS 0xffff23ffu
-#define DR7_GD (1u << 13)
 
 /* Checks common to reads and writes; *DR becomes 6 or 7 for the aliases 4 and 5. */
 static int dr_check(struct vcpu *v, unsigned *dr)
@@ -203,9 +203,9 @@ int cpu_mov_to_dr(struct vcpu *v, unsigned dr, uint32_t val, uint32_t next)
 	if (dr_check(v, &dr))
 		return -1;
 	if (dr == 6)
-		val = (val & DR6_BITS) | DR6_FIXED;
+		val = (val & DR6_BITS) | DR6_INIT;
 	else if (dr == 7)
-		val = (val & DR7_BITS) | DR7_FIXED;
+		val = (val & DR7_BITS) | DR7_INIT;
 	v->cpu.dr[dr] = val;
 	return done(v, next);
 }

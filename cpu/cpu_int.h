@@ -6,107 +6,18 @@
 #define CPU_CPU_INT_H
 #include "cpu/system.h"
 #include "mm/mm.h"
+#include "x86/descriptor.h"
 
 #define RARE(x) __builtin_expect(!!(x), 0)
 
-/* A descriptor (SDM vol. 3A 3.4.5) and its address. */
-struct desc {
-	uint32_t lo, hi;
-	uint32_t at;
-};
-
-/* Bits of desc.hi. */
-enum {
-	D_A = 1 << 8,
-	D_RW = 1 << 9,
-	D_EC = 1 << 10,
-	D_CODE = 1 << 11,
-	D_S = 1 << 12,
-	D_P = 1 << 15,
-	D_G = 1 << 23,
-	D_BUSY = 1 << 9, /* TSS */
-};
-
-/* Descriptor types with S as bit 4; system descriptors are below 16. */
-enum {
-	DT_TSS16 = 1,
-	DT_LDT = 2,
-	DT_TSS16_BUSY = 3,
-	DT_CALL16 = 4,
-	DT_TASK = 5,
-	DT_INT16 = 6,
-	DT_TRAP16 = 7,
-	DT_TSS32 = 9,
-	DT_TSS32_BUSY = 11,
-	DT_CALL32 = 12,
-	DT_INT32 = 14,
-	DT_TRAP32 = 15,
-	DT_32BIT = 8, /* distinguishes the 16-bit and 32-bit type of each pair */
-};
-
-static inline unsigned desc_type(const struct desc *d)
-{
-	return d->hi >> 8 & 0x1f;
-}
-static inline unsigned desc_dpl(const struct desc *d)
-{
-	return d->hi >> 13 & 3;
-}
-static inline bool desc_code(const struct desc *d)
-{
-	return (d->hi & (D_S | D_CODE)) == (D_S | D_CODE);
-}
-static inline bool desc_conforming(const struct desc *d)
-{
-	return d->hi & D_EC;
-} /* of a code segment */
-static inline bool desc_wdata(const struct desc *d)
-{
-	return (d->hi & (D_S | D_CODE | D_RW)) == (D_S | D_RW);
-}
-static inline bool desc_tss_free(const struct desc *d)
-{
-	return (desc_type(d) & ~DT_32BIT) == DT_TSS16;
-}
-static inline bool desc_tss_busy(const struct desc *d)
-{
-	return (desc_type(d) & ~DT_32BIT) == DT_TSS16_BUSY;
-}
-
-static inline uint32_t desc_base(const struct desc *d)
-{
-	return d->lo >> 16 | (d->hi & 0xff) << 16 | (d->hi & 0xff000000);
-}
-
-static inline uint32_t desc_limit(const struct desc *d)
-{
-	uint32_t limit = (d->lo & 0xffff) | (d->hi & 0xf0000);
-
-	return d->hi & D_G ? limit << 12 | 0xfff : limit;
-}
-
-static inline void desc_cache(const struct desc *d, uint16_t sel, struct seg_cache *s)
-{
-	*s = (struct seg_cache){
-		.base = desc_base(d),
-		.limit = desc_limit(d),
-		.attr = d->hi >> 8 & 0xf0ff,
-		.sel = sel,
-	};
-}
-
 static inline uint32_t sel_err(uint16_t sel, unsigned ext)
 {
-	return (sel & 0xfffcu) | ext;
-}
-static inline bool sel_null(uint16_t sel)
-{
-	return !(sel & 0xfffc);
+	return (sel & (SEL_INDEX | SEL_TI)) | ext;
 }
 
 static inline unsigned cpu_iopl(const struct cpu *c)
 {
-	return c->sysflags >> 12 & 3;
+	return c->sysflags >> FL_IOPL_SHIFT & 3;
 }
 static inline unsigned cpl_how(unsigned cpl)
 {

@@ -34,7 +34,7 @@ static int target_set(struct vcpu *v, struct far_target *t, struct desc *d, uint
 		return cpu_raise_err(&v->cpu, EXC_GP, 0);
 	if (desc_touch(v, d))
 		return -1;
-	desc_cache(d, (uint16_t)((sel & 0xfffc) | cpl), &t->cs);
+	desc_cache(d, (uint16_t)((sel & (SEL_INDEX | SEL_TI)) | cpl), &t->cs);
 	t->eip = eip;
 	t->cpl = cpl;
 	return 0;
@@ -142,7 +142,7 @@ static int gate_check(struct vcpu *v, const struct far_op *o, const struct desc 
 static int far_call_gate(struct vcpu *v, struct far_op *o, const struct desc *gate)
 {
 	struct cpu *c = &v->cpu;
-	uint16_t sel = (uint16_t)(gate->lo >> 16);
+	uint16_t sel = gate_selector(gate);
 	unsigned cpl = c->cpl;
 	struct far_target t;
 	struct desc d;
@@ -177,7 +177,7 @@ static int far_switch(struct vcpu *v, const struct far_op *o, uint16_t sel, stru
 
 static int far_task_gate(struct vcpu *v, const struct far_op *o, const struct desc *gate)
 {
-	uint16_t sel = (uint16_t)(gate->lo >> 16);
+	uint16_t sel = gate_selector(gate);
 	struct desc tss;
 
 	if (gate_check(v, o, gate) || tss_fetch(v, sel, &tss, 0))

@@ -17,7 +17,6 @@ struct event {
 };
 
 #define IDT_BIT 2u /* error code: the selector index is a vector */
-#define DR7_GD (1u << 13)
 
 static uint32_t gate_err(const struct event *e)
 {
@@ -131,7 +130,7 @@ static int deliver_gate(struct vcpu *v, const struct event *e, const struct desc
 	struct cpu *c = &v->cpu;
 	unsigned type = desc_type(gate), op = type & DT_32BIT ? 4 : 2, n, cpl;
 	uint32_t eip = op == 4 ? (gate->lo & 0xffff) | (gate->hi & 0xffff0000) : gate->lo & 0xffff;
-	uint16_t sel = (uint16_t)(gate->lo >> 16);
+	uint16_t sel = gate_selector(gate);
 	struct seg_cache cs, ss;
 	uint32_t f[10], esp;
 	struct desc d;
@@ -139,7 +138,7 @@ static int deliver_gate(struct vcpu *v, const struct event *e, const struct desc
 	if (gate_fetch_cs(v, sel, &d, e->ext))
 		return -1;
 	cpl = desc_conforming(&d) ? c->cpl : desc_dpl(&d);
-	desc_cache(&d, (uint16_t)((sel & 0xfffc) | cpl), &cs);
+	desc_cache(&d, (uint16_t)((sel & (SEL_INDEX | SEL_TI)) | cpl), &cs);
 	n = frame_start(c, e, f);
 	if (cpl < c->cpl) {
 		uint16_t ss_sel;
@@ -193,7 +192,7 @@ static int deliver_pm(struct vcpu *v, const struct event *e)
 	if (RARE(!(gate.hi & D_P)))
 		return cpu_raise_err(c, EXC_NP, gate_err(e));
 	if (RARE(type == DT_TASK))
-		return deliver_task(v, e, (uint16_t)(gate.lo >> 16));
+		return deliver_task(v, e, gate_selector(&gate));
 	return deliver_gate(v, e, &gate);
 }
 
@@ -281,9 +280,7 @@ int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32
 
 static bool contributory(unsigned vector)
 {
-	const uint32_t set = 1u << EXC_DE | 1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP;
-
-	return vector < 32 && (set >> vector & 1);
+	return exc_in(EXC_SET_CONTRIBUTORY, vector);
 }
 
 static bool makes_double_fault(unsigned first, unsigned second)
@@ -293,12 +290,11 @@ static bool makes_double_fault(unsigned first, unsigned second)
 	return contributory(first) && contributory(second);
 }
 
-/* Fault-class exceptions push RF = 1, which keeps a code breakpoint from hitting twice. */
-static bool fault_class(unsigned vector)
+/* Faults push RF = 1, which keeps a code breakpoint from hitting twice. So does a double fault, which
+ * replaces one. */
+static bool pushes_rf(unsigned vector)
 {
-	const uint32_t others = 1u << EXC_DB | 1u << EXC_NMI | 1u << EXC_BP | 1u << EXC_OF | 1u << EXC_MC;
-
-	return !(others >> vector & 1);
+	return exc_in(EXC_SET_FAULT | 1 << EXC_DF, vector);
 }
 
 static int deliver_one(struct vcpu *v, const struct exc *x)
@@ -313,12 +309,12 @@ static int deliver_one(struct vcpu *v, const struct exc *x)
 		.flags = cpu_eflags(c),
 	};
 
-	if (fault_class(x->vector) || x->rf)
+	if (pushes_rf(x->vector) || x->rf)
 		e.flags |= FL_RF;
 	if (x->vector == EXC_PF)
 		c->cr2 = x->cr2;
 	else if (x->vector == EXC_DB)
-		c->dr[7] &= ~DR7_GD;
+		c->dr[7] &= ~(uint32_t)DR7_GD;
 	else if (x->vector == EXC_NMI) {
 		c->nmi_blocked = 1; /* until IRET, even if its delivery faults */
 		c->nmi_pending = 0;
@@ -585,7 +581,7 @@ static struct seg_cache flat_seg(uint16_t sel, unsigned type)
 int cpu_sysenter(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
-	uint16_t sel = (uint16_t)(c->sysenter_cs & 0xfffc);
+	uint16_t sel = (uint16_t)(c->sysenter_cs & (SEL_INDEX | SEL_TI));
 
 	if (RARE(!cpu_pe(c) || !sel))
 		return cpu_raise_err(c, EXC_GP, 0);
@@ -602,7 +598,7 @@ int cpu_sysenter(struct vcpu *v)
 int cpu_sysexit(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
-	uint16_t sel = (uint16_t)(c->sysenter_cs & 0xfffc);
+	uint16_t sel = (uint16_t)(c->sysenter_cs & (SEL_INDEX | SEL_TI));
 
 	if (RARE(!cpu_pe(c) || !sel || c->cpl))
 		return cpu_raise_err(c, EXC_GP, 0);

@@ -2,11 +2,16 @@
  * Model-specific registers, CPUID and XCR0. MSRs that are architectural CPU state are rows of a table here;
  * the platform implements all others, and an MSR that neither implements raises #GP(0) (SDM vol. 4). */
 #include "cpu/cpu_int.h"
+#include "x86/features.h"
+#include "x86/msrs.h"
 
-/* A range of MSRs. wr is NULL for a read-only one. Both return false for #GP(0). */
+/* An MSR, or a range of them, of x86/msrs.def. A plain one is a field of struct cpu, and VALID says which
+ * values it takes (NULL: all). Others have functions; without WR they are read-only. False: #GP(0). */
 struct msr_row {
 	uint32_t first, last;
 	bool still; /* CPU state that only WRMSR changes */
+	uint16_t field;
+	bool (*valid)(uint64_t val);
 	bool (*rd)(struct vcpu *v, uint32_t msr, uint64_t *val);
 	bool (*wr)(struct vcpu *v, uint32_t msr, uint64_t val);
 };
@@ -39,74 +44,23 @@ static bool tsc_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 #define APIC_ENABLE 0x800u
 #define APIC_ADDR 0xffffff000ull
 
-static bool apic_base_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+static bool apic_base_valid(uint64_t val)
 {
-	(void)msr;
-	*val = v->cpu.apic_base;
-	return true;
-}
-
-static bool apic_base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
-	if (val & ~(APIC_ADDR | APIC_ENABLE | APIC_BSP))
-		return false;
-	v->cpu.apic_base = val;
-	return true;
-}
-
-static uint64_t *sysenter_reg(struct cpu *c, uint32_t msr)
-{
-	return msr == 0x174 ? &c->sysenter_cs : msr == 0x175 ? &c->sysenter_esp : &c->sysenter_eip;
-}
-
-static bool sysenter_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-	*val = *sysenter_reg(&v->cpu, msr);
-	return true;
-}
-
-static bool sysenter_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	*sysenter_reg(&v->cpu, msr) = val;
-	return true;
-}
-
-static bool misc_enable_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-	(void)msr;
-	*val = v->cpu.misc_enable;
-	return true;
-}
-
-static bool misc_enable_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
-	v->cpu.misc_enable = val;
-	return true;
+	return !(val & ~(APIC_ADDR | APIC_ENABLE | APIC_BSP));
 }
 
 /* Memory types, bit = encoding (SDM vol. 3A tables 11-8 and 11-10). */
 #define MTRR_TYPES 0x73u
 #define PAT_TYPES 0xf3u
 
-static bool pat_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+static bool pat_valid(uint64_t val)
 {
-	(void)msr;
-	*val = v->cpu.pat;
-	return true;
-}
-
-static bool pat_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
 	for (unsigned i = 0; i < 64; i += 8) {
 		unsigned type = val >> i & 0xff;
 
 		if (type > 7 || !(PAT_TYPES >> type & 1))
 			return false;
 	}
-	v->cpu.pat = val;
 	return true;
 }
 
@@ -136,20 +90,9 @@ static bool mtrr_range_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 
 #define MTRR_DEF_BITS 0xcffu /* E, FE, type */
 
-static bool mtrr_def_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+static bool mtrr_def_valid(uint64_t val)
 {
-	(void)msr;
-	*val = v->cpu.mtrr_def;
-	return true;
-}
-
-static bool mtrr_def_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
-	if ((val & ~(uint64_t)MTRR_DEF_BITS) || (val & 0xff) > 7 || !(MTRR_TYPES >> (val & 0xff) & 1))
-		return false;
-	v->cpu.mtrr_def = val;
-	return true;
+	return !(val & ~(uint64_t)MTRR_DEF_BITS) && (val & 0xff) <= 7 && (MTRR_TYPES >> (val & 0xff) & 1);
 }
 
 /* Microcode revision: 0 unless the platform's processor model provides one. */
@@ -174,31 +117,25 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
-/* EFER bits and the CPUID 80000001 EDX bit that allows each. No LME: the engine has no long mode. */
+/* EFER bits and the feature that allows each. No LME: the engine has no long mode. */
 static const struct {
-	uint32_t bit;
-	uint8_t feature;
+	uint32_t bit, feature;
 } efer_rows[] = {
-	{ EFER_SCE, 11 },
-	{ EFER_NXE, 20 },
+	{ EFER_SCE, CPUID_SYSCALL },
+	{ EFER_NXE, CPUID_NX },
 };
-
-static bool efer_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-	(void)msr;
-	*val = v->cpu.efer;
-	return true;
-}
+_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SYSCALL_REG == CPUID_NX_REG,
+	       "one query for both");
 
 static bool efer_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t features = cpuid_reg(v, 0x80000001, 3);
+	uint32_t features = cpuid_reg(v, CPUID_NX_LEAF, CPUID_NX_REG);
 	uint64_t allowed = 0, changed;
 
 	(void)msr;
 	for (unsigned i = 0; i < ARRAY_LEN(efer_rows); i++)
-		if (features >> efer_rows[i].feature & 1)
+		if (features & efer_rows[i].feature)
 			allowed |= efer_rows[i].bit;
 	if (val & ~allowed)
 		return false;
@@ -209,38 +146,60 @@ static bool efer_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return true;
 }
 
-static bool tsc_aux_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+static bool tsc_aux_valid(uint64_t val)
 {
-	(void)msr;
-	*val = v->cpu.tsc_aux;
-	return true;
+	return !(val >> 32);
 }
 
-static bool tsc_aux_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	(void)msr;
-	if (val >> 32)
-		return false;
-	v->cpu.tsc_aux = val;
-	return true;
-}
-
+#define RANGE(id) .first = MSR_##id, .last = MSR_##id##_LAST
+#define FIELD(name) .still = true, .field = offsetof(struct cpu, name)
 static const struct msr_row msr_rows[] = {
-	{ 0x010, 0x010, false, tsc_rd, tsc_wr },
-	{ 0x01b, 0x01b, true, apic_base_rd, apic_base_wr },
-	{ 0x08b, 0x08b, false, bios_sign_rd, bios_sign_wr },
-	{ 0x0fe, 0x0fe, false, mtrrcap_rd, NULL },
-	{ 0x174, 0x176, true, sysenter_rd, sysenter_wr },
-	{ 0x1a0, 0x1a0, true, misc_enable_rd, misc_enable_wr },
-	{ 0x200, 0x20f, false, mtrr_range_rd, mtrr_range_wr },
-	{ 0x250, 0x250, false, mtrr_range_rd, mtrr_range_wr },
-	{ 0x258, 0x259, false, mtrr_range_rd, mtrr_range_wr },
-	{ 0x268, 0x26f, false, mtrr_range_rd, mtrr_range_wr },
-	{ 0x277, 0x277, true, pat_rd, pat_wr },
-	{ 0x2ff, 0x2ff, true, mtrr_def_rd, mtrr_def_wr },
-	{ 0xc0000080, 0xc0000080, true, efer_rd, efer_wr },
-	{ 0xc0000103, 0xc0000103, true, tsc_aux_rd, tsc_aux_wr },
+	{ RANGE(TSC), .rd = tsc_rd, .wr = tsc_wr },
+	{ RANGE(APIC_BASE), FIELD(apic_base), .valid = apic_base_valid },
+	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
+	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
+	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },
+	{ RANGE(SYSENTER_ESP), FIELD(sysenter_esp) },
+	{ RANGE(SYSENTER_EIP), FIELD(sysenter_eip) },
+	{ RANGE(MISC_ENABLE), FIELD(misc_enable) },
+	{ RANGE(MTRR_VARIABLE), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
+	{ RANGE(MTRR_FIX64K), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
+	{ RANGE(MTRR_FIX16K), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
+	{ RANGE(MTRR_FIX4K), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
+	{ RANGE(PAT), FIELD(pat), .valid = pat_valid },
+	{ RANGE(MTRR_DEF_TYPE), FIELD(mtrr_def), .valid = mtrr_def_valid },
+	{ RANGE(EFER), FIELD(efer), .wr = efer_wr },
+	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = tsc_aux_valid },
 };
+#undef RANGE
+#undef FIELD
+
+static uint64_t *msr_field(struct cpu *c, const struct msr_row *r)
+{
+	return (uint64_t *)(void *)((uint8_t *)c + r->field);
+}
+
+static bool msr_get(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint64_t *val)
+{
+	if (!r)
+		return plat_rd(v, msr, val);
+	if (r->rd)
+		return r->rd(v, msr, val);
+	*val = *msr_field(&v->cpu, r);
+	return true;
+}
+
+static bool msr_set(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint64_t val)
+{
+	if (!r)
+		return plat_wr(v, msr, val);
+	if (r->wr)
+		return r->wr(v, msr, val);
+	if (!r->field || (r->valid && !r->valid(val)))
+		return false;
+	*msr_field(&v->cpu, r) = val;
+	return true;
+}
 
 static const struct msr_row *msr_find(uint32_t msr)
 {
@@ -266,7 +225,7 @@ int cpu_rdmsr(struct vcpu *v, uint32_t next)
 
 	if (need_cpl0(c))
 		return -1;
-	if (!(r ? r->rd(v, msr, &val) : plat_rd(v, msr, &val)))
+	if (!msr_get(v, r, msr, &val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->gpr[R_EAX] = (uint32_t)val;
 	c->gpr[R_EDX] = val >> 32;
@@ -283,7 +242,7 @@ int cpu_wrmsr(struct vcpu *v, uint32_t next)
 
 	if (need_cpl0(c))
 		return -1;
-	if (!(r ? r->wr && r->wr(v, msr, val) : plat_wr(v, msr, val)))
+	if (!msr_set(v, r, msr, val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->rip = next;
 	return 0;
@@ -302,10 +261,6 @@ int cpu_cpuid(struct vcpu *v, uint32_t next)
 	c->rip = next;
 	return 0;
 }
-
-#define XCR0_X87 1u
-#define XCR0_SSE 2u
-#define XCR0_AVX 4u
 
 int cpu_xsetbv(struct vcpu *v, uint32_t next)
 {

@@ -3,31 +3,7 @@
  * I/O permission (SDM vol. 3A ch. 7). TSS accesses have supervisor rights at any CPL. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
-
-/* The part of a TSS that a switch reads, in memory layout. */
-struct tss32 {
-	uint32_t link;
-	uint32_t stacks[6];
-	uint32_t cr3;
-	uint32_t eip, eflags; /* eip to gs: written for the old task */
-	uint32_t gpr[8];
-	uint32_t seg[6]; /* in the order of enum seg */
-	uint32_t ldt;
-	uint16_t trap, iomap;
-};
-struct tss16 {
-	uint16_t link;
-	uint16_t stacks[6];
-	uint16_t ip, flags; /* ip to seg: written for the old task */
-	uint16_t gpr[8];
-	uint16_t seg[4];
-	uint16_t ldt;
-};
-_Static_assert(sizeof(struct tss32) == 104 && offsetof(struct tss32, seg) == 0x48, "SDM vol. 3A figure 7-2");
-_Static_assert(sizeof(struct tss16) == 44 && offsetof(struct tss16, seg) == 0x22, "SDM vol. 3A figure 7-10");
-
-#define DR6_BT 0x8000u
-#define DR7_LOCAL 0x155u /* L0-L3, LE */
+#include "x86/tss.h"
 
 static bool tr_is32(const struct cpu *c)
 {
@@ -54,7 +30,7 @@ int tss_fetch(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
 {
 	struct cpu *c = &v->cpu;
 
-	if (sel_null(sel) || (sel & 4))
+	if (sel_null(sel) || (sel & SEL_TI))
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
 	if (desc_fetch(v, sel, d, EXC_GP, ext))
 		return -1;
@@ -141,7 +117,7 @@ static int leave_old(struct vcpu *v, struct desc *d, enum task_via via, uint32_t
 		return -1;
 	if (nested && mmu_write(v->mmu, desc_base(d), &link, 2, MM_WRITE))
 		return -1;
-	if (!nested && set_busy(v, c->gdtr.base + (c->tr.sel & 0xfff8u), false))
+	if (!nested && set_busy(v, c->gdtr.base + (c->tr.sel & SEL_INDEX), false))
 		return -1;
 	return via == TASK_IRET ? 0 : set_busy(v, d->at, true);
 }
@@ -154,7 +130,7 @@ static int load_ldt(struct vcpu *v, uint16_t sel, unsigned ext)
 	c->ldtr = seg_null(sel);
 	if (sel_null(sel))
 		return 0;
-	if (sel & 4)
+	if (sel & SEL_TI)
 		return cpu_raise_err(c, EXC_TS, sel_err(sel, ext));
 	if (desc_fetch(v, sel, &d, EXC_TS, ext))
 		return -1;
@@ -276,7 +252,7 @@ int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via,
 	d->hi |= D_BUSY;
 	desc_cache(d, sel, &c->tr);
 	c->cr0 |= CR0_TS;
-	c->dr[7] &= ~DR7_LOCAL;
+	c->dr[7] &= ~(uint32_t)DR7_LOCAL;
 	c->shadow = 0;
 	if (enter_new(v, &t, ext))
 		return -1;

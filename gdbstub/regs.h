@@ -12,11 +12,10 @@ enum { GDB_MAX_REGS = 192, GDB_REG_BYTES = 16, GDB_MAX_EXPEDITED = 20 };
 /* Where a register's value is. */
 enum gdb_reg_source {
 	GDB_REG_TABLE, /* a row of x86/regs.def */
-	GDB_REG_GPR,   /* gpr[index], all 64 bits */
+	GDB_REG_WIDE,  /* all 64 bits of a general register; index = place in struct cpu */
 	GDB_REG_PC,    /* the program counter: offset, or linear where the architecture says so */
 	GDB_REG_IP,    /* its offset in CS */
-	GDB_REG_ST,
-	GDB_REG_X87, /* control registers, index = enum in regs.c */
+	GDB_REG_ST,    /* in the XSAVE image, by number; so the following */
 	GDB_REG_XMM,
 	GDB_REG_YMMH,
 };

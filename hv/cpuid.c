@@ -3,54 +3,28 @@
  * only when the host has it and the model allows it: instructions run on the
  * host's own units. */
 #include "hv/cpuid.h"
+#include "x86/features.h"
 
 #include "x86/paging.h"
 
 #include <cpuid.h>
 #include <string.h>
 
-enum { A, B, C, D };
-#define BIT(n) (1u << (n))
-
-/* leaf 1 EDX */
-#define F_FPU BIT(0)
-#define F_PSE BIT(3)
-#define F_TSC BIT(4)
-#define F_MSR BIT(5)
-#define F_PAE BIT(6)
-#define F_CX8 BIT(8)
-#define F_SEP BIT(11)
-#define F_MTRR BIT(12)
-#define F_PGE BIT(13)
-#define F_CMOV BIT(15)
-#define F_PAT BIT(16)
-#define F_PSE36 BIT(17)
-#define F_CLFLUSH BIT(19)
-#define F_MMX BIT(23)
-#define F_FXSR BIT(24)
-#define F_SSE BIT(25)
-#define F_SSE2 BIT(26)
-/* leaf 1 ECX */
-#define F_XSAVE BIT(26)
-#define F_AVX BIT(28)
-#define F_HYPERVISOR BIT(31)
-
+enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 #define BASIC_EDX                                                                                            \
-	(F_FPU | F_PSE | F_TSC | F_MSR | F_PAE | F_CX8 | F_SEP | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | \
-	 F_CLFLUSH | F_MMX | F_FXSR | F_SSE | F_SSE2)
-/* SSE3 PCLMULQDQ SSSE3 FMA SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
+	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
+	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
+	 CPUID_SSE | CPUID_SSE2)
 #define BASIC_ECX                                                                                            \
-	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(25) | F_XSAVE |    \
-	 F_AVX | BIT(29) | BIT(30))
-/* BMI1 AVX2 BMI2 ERMS RDSEED ADX SHA */
-#define LEAF7_EBX (BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(29))
-/* NX MMXEXT RDTSCP; the low part is AMD's copy of leaf 1 */
-#define EXT_EDX (BIT(20) | BIT(22) | BIT(27))
+	(CPUID_SSE3 | CPUID_PCLMULQDQ | CPUID_SSSE3 | CPUID_FMA | CPUID_SSE41 | CPUID_SSE42 | CPUID_MOVBE |  \
+	 CPUID_POPCNT | CPUID_AES | CPUID_XSAVE | CPUID_AVX | CPUID_F16C | CPUID_RDRAND)
+#define LEAF7_EBX (CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS | CPUID_RDSEED | CPUID_ADX | CPUID_SHA)
+#define EXT_EDX (CPUID_NX | CPUID_MMXEXT | CPUID_RDTSCP)
+/* AMD's copy of leaf 1 in EDX of leaf 80000001H. */
 #define EXT_EDX_COPY                                                                                         \
-	(F_FPU | F_PSE | F_TSC | F_MSR | F_PAE | F_CX8 | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | F_MMX | \
-	 F_FXSR)
-/* LAHF LZCNT SSE4A MISALIGNSSE PREFETCHW */
-#define EXT_ECX (BIT(0) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
+	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_MTRR | CPUID_PGE |    \
+	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
+#define EXT_ECX (CPUID_LAHF | CPUID_LZCNT | CPUID_SSE4A | CPUID_MISALIGNSSE | CPUID_PREFETCHW)
 
 /* A model: masks on the host's bits. Signature 0 and vendor NULL: the host's. */
 struct cpu_model {
@@ -63,8 +37,10 @@ struct cpu_model {
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
 	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .hypervisor = true
-#define P5_EDX (F_FPU | F_PSE | F_TSC | F_MSR | F_CX8)
-#define P6_EDX (P5_EDX | F_PAE | F_SEP | F_MTRR | F_PGE | F_CMOV | F_PAT | F_PSE36 | F_MMX | F_FXSR)
+#define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8)
+#define P6_EDX                                                                                               \
+	(P5_EDX | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 |    \
+	 CPUID_MMX | CPUID_FXSR)
 
 static const struct cpu_model models[] = {
 	{ .name = "host", .help = "the host's processor, masked", HOST_MODEL },
@@ -75,14 +51,14 @@ static const struct cpu_model models[] = {
 	  .signature = 0xf29,
 	  .max_basic = 2,
 	  .max_ext = 0x80000004,
-	  .edx1 = P6_EDX | F_CLFLUSH | F_SSE | F_SSE2,
+	  .edx1 = P6_EDX | CPUID_CLFLUSH | CPUID_SSE | CPUID_SSE2,
 	  .hypervisor = true },
 	{ .name = "pentium3",
 	  .help = "Pentium III: up to SSE",
 	  .vendor = "GenuineIntel",
 	  .signature = 0x68a,
 	  .max_basic = 2,
-	  .edx1 = P6_EDX | F_SSE,
+	  .edx1 = P6_EDX | CPUID_SSE,
 	  .hypervisor = true },
 	{ .name = "pentium2",
 	  .help = "Pentium II: MMX, no SSE",
@@ -102,7 +78,7 @@ static const struct cpu_model models[] = {
 	  .vendor = "GenuineIntel",
 	  .signature = 0x480,
 	  .max_basic = 1,
-	  .edx1 = F_FPU },
+	  .edx1 = CPUID_FPU },
 };
 
 const char *cpuid_model_name(unsigned i, const char **help)
@@ -146,13 +122,13 @@ static void put_vendor(uint32_t r[4], const char *v)
 	memcpy(&r[C], v + 8, 4);
 }
 
-/* State components XCR0 may enable: x87, SSE, and AVX where shown. */
+/* State components that XCR0 may enable: x87, SSE, and AVX where the model has it. */
 static uint32_t xcr0_mask(const struct cpu_model *m)
 {
 	uint32_t r[4];
 
 	host(1, 0, r);
-	return (r[C] & m->ecx1 & F_AVX) ? 7 : 3;
+	return (r[C] & m->ecx1 & CPUID_AVX) ? XCR0_X87 | XCR0_SSE | XCR0_AVX : XCR0_X87 | XCR0_SSE;
 }
 
 static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
@@ -168,7 +144,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	host(1, 0, r);
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
-	r[C] = (r[C] & m->ecx1) | (m->hypervisor ? F_HYPERVISOR : 0);
+	r[C] = (r[C] & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
 	r[D] &= m->edx1;
 }
 
@@ -191,14 +167,15 @@ static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
 	uint32_t mask = xcr0_mask(m), h[4], *r = add(t, 0xd, 0, true);
 
 	r[A] = mask;
-	r[B] = 576; /* recomputed by cpuid_query() */
-	r[C] = mask & 4 ? 832 : 576;
+	r[B] = xsave_bytes(XCR0_X87); /* recomputed by cpuid_query() */
+	r[C] = xsave_bytes(mask);
 	host(0xd, 1, h);
 	r = add(t, 0xd, 1, true);
 	r[A] = h[A] & 7; /* XSAVEOPT, XSAVEC, XGETBV 1 */
-	r[B] = mask & 4 ? 832 : 576;
-	if (mask & 4)
-		memcpy(add(t, 0xd, 2, true), (const uint32_t[]){ 256, 576, 0, 0 }, 16);
+	r[B] = xsave_bytes(mask);
+	if (mask & XCR0_AVX)
+		memcpy(add(t, 0xd, XSAVE_AVX_INDEX, true),
+		       (const uint32_t[]){ XSAVE_AVX_BYTES, XSAVE_AVX_AT, 0, 0 }, 16);
 }
 
 static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
@@ -257,7 +234,7 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 		host(7, 0, h);
 		memcpy(add(t, 7, 0, true), (const uint32_t[]){ 0, h[B] & m->ebx7, 0, 0 }, 16);
 	}
-	if (t->max_basic >= 0xd && (t->e[1].reg[C] & F_XSAVE))
+	if (t->max_basic >= 0xd && (t->e[1].reg[C] & CPUID_XSAVE))
 		add_xsave(t, m);
 	add_extended(t, m);
 	if (m->hypervisor)

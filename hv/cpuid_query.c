@@ -2,9 +2,7 @@
  * Look-up of CPUID results in the table that hv/cpuid.c computes once. GPR-only code (base/gpr.h). */
 #include "base/gpr.h"
 #include "hv/cpuid.h"
-
-enum { B = 1, C };
-enum { LEAF1_ECX_XSAVE = 1 << 26, LEAF1_ECX_OSXSAVE = 1 << 27 };
+#include "x86/features.h"
 
 static const struct cpuid_entry *find(const struct cpuid_table *t, uint32_t leaf, uint32_t sub)
 {
@@ -24,8 +22,8 @@ void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t le
 		return;
 	for (unsigned i = 0; i < 4; i++)
 		out[i] = e->reg[i];
-	if (leaf == 1 && (out[C] & LEAF1_ECX_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
-		out[C] |= LEAF1_ECX_OSXSAVE;
+	if (leaf == 1 && (out[CPUID_C] & CPUID_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
+		out[CPUID_C] |= CPUID_OSXSAVE;
 	if (leaf == 0xd && sub <= 1)
-		out[B] = cpu->xcr0 & 4 ? 832 : 576;
+		out[CPUID_B] = xsave_bytes(cpu->xcr0);
 }

@@ -7,43 +7,23 @@
 #include "base/gpr.h"
 #include "base/log.h"
 
-enum msr_kind { MSR_STORE, MSR_CONST /* writes ignored */ };
+enum msr_kind { MSR_KIND_STORE, MSR_KIND_CONST /* writes ignored */ };
 
 /* A run of registers. */
 struct msr_row {
 	uint32_t first, last;
 	enum msr_kind kind;
 	uint64_t init;
-	const char *name;
 };
 
+/* Those of the processor itself are in cpu/msr.c. */
+#define ROW_CPU(...)
+#define ROW_STORE(first, last, init) { first, last, MSR_KIND_STORE, init },
+#define ROW_CONST(first, last, init) { first, last, MSR_KIND_CONST, init },
 static const struct msr_row rows[] = {
-	{ 0x17, 0x17, MSR_CONST, 0, "platform id" },
-	{ 0x2a, 0x2a, MSR_CONST, 0, "power-on configuration" },
-	{ 0x34, 0x34, MSR_CONST, 0, "SMI count" },
-	{ 0x79, 0x79, MSR_CONST, 0, "microcode update" },
-	{ 0x8b, 0x8b, MSR_CONST, 0, "microcode revision" },
-	{ 0xcd, 0xcd, MSR_CONST, 0, "bus frequency" },
-	{ 0xfe, 0xfe, MSR_CONST, 0x508, "MTRR capabilities: 8 variable, fixed, WC" },
-	{ 0x119, 0x119, MSR_CONST, 0, "BBL_CR_CTL" },
-	{ 0x1d9, 0x1d9, MSR_STORE, 0, "debug control" },
-	{ 0x200, 0x20f, MSR_STORE, 0, "variable MTRRs" },
-	{ 0x250, 0x250, MSR_STORE, 0, "fixed MTRR 64K" },
-	{ 0x258, 0x259, MSR_STORE, 0, "fixed MTRRs 16K" },
-	{ 0x268, 0x26f, MSR_STORE, 0, "fixed MTRRs 4K" },
-	{ 0x2ff, 0x2ff, MSR_STORE, 0, "MTRR default type" },
-	{ 0xc0010010, 0xc0010010, MSR_STORE, 0, "SYSCFG" },
-	{ 0xc0010015, 0xc0010015, MSR_STORE, 0, "HWCR" },
-	{ 0xc001001a, 0xc001001a, MSR_STORE, 0, "TOP_MEM" },
-	{ 0xc001001f, 0xc001001f, MSR_STORE, 0, "NB_CFG" },
-	{ 0xc0010055, 0xc0010055, MSR_STORE, 0, "interrupt pending" },
-	{ 0xc0010058, 0xc0010058, MSR_STORE, 0, "MMIO configuration base" },
-	{ 0xc0010111, 0xc0010113, MSR_STORE, 0, "SMM base, address, mask" },
-	{ 0xc0010114, 0xc0010114, MSR_STORE, 0x10, "VM_CR: SVM off" },
-	{ 0xc0010140, 0xc0010141, MSR_CONST, 0, "OS-visible workarounds" },
-	{ 0xc0011004, 0xc0011005, MSR_STORE, 0, "CPUID overrides" },
-	{ 0xc0011020, 0xc001102f, MSR_STORE, 0, "LS/IC/DC/FP/DE/CU configuration" },
-	{ 0xc00110a2, 0xc00110a2, MSR_STORE, 0, "CU_CFG3" },
+#define MSR(id, first, last, where, init, name) ROW_##where(first, last, init)
+#include "x86/msrs.def"
+#undef MSR
 };
 
 /* The row of MSR and its place in the bank. */
@@ -92,7 +72,7 @@ bool msr_write(struct msr_bank *b, uint32_t msr, uint64_t val)
 		LOG(io, "wrmsr %#x, %#llx: no such register", msr, (unsigned long long)val);
 		return false;
 	}
-	if (r->kind == MSR_STORE)
+	if (r->kind == MSR_KIND_STORE)
 		b->val[slot] = val;
 	return true;
 }

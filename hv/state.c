@@ -7,55 +7,28 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum {
-	CHUNK = 1 << 16,
-	FPU_FTW_END = 5,
-	FPU_DP_END = 24,
-	FPU_LEGACY_END = 416,
-	XSTATE_BV = 512,
-	AVX_AT = 576,
-	AVX_LEN = 256
-};
+enum { CHUNK = 1 << 16 };
 
-#define F_SEG(f) F_NUM(cpu, f.base), F_NUM(cpu, f.limit), F_NUM_IN(cpu, f.attr, 0, 0x1ffff), F_NUM(cpu, f.sel)
+/* Of the processor: the rows of the register table that are state, by what values they may have. */
+#define F_ROW(row, where, ...)                                                                               \
+	{ .name = #row, .off = offsetof(struct cpu, where), .size = F_SIZE_(cpu, where), ##__VA_ARGS__ },
+#define STATE_NO(row, where)
+#define STATE_ANY(row, where) F_ROW(row, where)
+#define STATE_BIT(row, where) F_ROW(row, where, .max = 1)
+#define STATE_RING(row, where) F_ROW(row, where, .max = 3)
+#define STATE_U32(row, where) F_ROW(row, where, .max = UINT32_MAX)
+#define STATE_ATTR(row, where) F_ROW(row, where, .max = 0x1ffff)
+#define STATE_SEL(row, where) F_ROW(row, where.sel)
+#define STATE_FLAGS(row, where) F_ROW(flags, flags) F_ROW(sysflags, sysflags) F_ROW(intf, intf, .max = 1)
+#define STATE_COUNTER(row, where) F_ROW(row, where, .unhashed = true)
 static const struct state_field cpu_fields[] = {
-	F_ARRAY(cpu, gpr),
-	F_NUM_IN(cpu, rip, 0, UINT32_MAX),
-	F_NUM(cpu, flags),
-	F_NUM(cpu, sysflags),
-	F_NUM_IN(cpu, intf, 0, 1),
-	F_NUM_IN(cpu, shadow, 0, 1),
-	F_NUM_IN(cpu, cpl, 0, 3),
-	F_NUM_IN(cpu, halted, 0, 1),
-	F_NUM_IN(cpu, nmi_blocked, 0, 1),
-	F_NUM_IN(cpu, nmi_pending, 0, 1),
-	F_EACH(cpu, seg, base),
-	F_EACH(cpu, seg, limit),
-	F_EACH_IN(cpu, seg, attr, 0, 0x1ffff),
-	F_EACH(cpu, seg, sel),
-	F_SEG(ldtr),
-	F_SEG(tr),
-	F_NUM(cpu, gdtr.base),
-	F_NUM(cpu, gdtr.limit),
-	F_NUM(cpu, idtr.base),
-	F_NUM(cpu, idtr.limit),
-	F_NUM(cpu, cr0),
-	F_NUM(cpu, cr2),
-	F_NUM(cpu, cr3),
-	F_NUM(cpu, cr4),
-	F_ARRAY(cpu, dr),
-	F_NUM(cpu, efer),
-	F_NUM(cpu, xcr0),
-	F_NUM(cpu, sysenter_cs),
-	F_NUM(cpu, sysenter_esp),
-	F_NUM(cpu, sysenter_eip),
-	F_NUM(cpu, pat),
-	F_NUM(cpu, apic_base),
-	F_NUM(cpu, tsc_aux),
-	F_NUM(cpu, misc_enable),
-	F_NUM(cpu, mtrr_def),
-	F_COUNTER(cpu, tsc_offset),
-	F_NUM(cpu, a20_mask),
+#define REG(name, group, bits, kind, where, rw, gdb, state) STATE_##state(name, where)
+#define REGHI(name, group, bits, kind, where, rw, gdb, state) STATE_##state(name, where)
+#define REG64(name, where, state) STATE_##state(name, where)
+#include "x86/regs.def"
+#undef REG
+#undef REGHI
+#undef REG64
 	{ .name = "fpu",
 	  .off = offsetof(struct cpu, fpu),
 	  .size = sizeof(((struct cpu *)0)->fpu),
@@ -122,19 +95,21 @@ static void hash_part(XXH3_state_t *h, struct state_part p)
 	part_hash(&p, h);
 }
 
-/* A component whose XSTATE_BV bit is clear counts as in its initial state. */
-static void hash_fpu(XXH3_state_t *h, const uint8_t *image)
+/* A component that the image does not have counts as in its initial state. */
+static void hash_fpu(XXH3_state_t *h, const struct xsave_image *x)
 {
-	static const uint8_t zero[FPU_LEGACY_END];
-	const uint8_t init[FPU_FTW_END] = { 0x7f, 0x03 };
-	uint64_t bv;
+	static const struct xsave_image init = { .fcw = FCW_INIT };
+	const struct xsave_image *x87 = x->xstate_bv & XCR0_X87 ? x : &init;
+	const struct xsave_image *sse = x->xstate_bv & XCR0_SSE ? x : &init;
+	const struct xsave_image *avx = x->xstate_bv & XCR0_AVX ? x : &init;
 
-	memcpy(&bv, image + XSTATE_BV, 8);
-	add(h, bv & 1 ? image : init, FPU_FTW_END);
-	add(h, bv & 1 ? image + 32 : zero, 128);
-	add(h, image + FPU_DP_END, 4); /* MXCSR */
-	add(h, bv & 2 ? image + 160 : zero, 256);
-	add(h, bv & 4 ? image + AVX_AT : zero, AVX_LEN);
+	add(h, &x87->fcw, sizeof(x87->fcw));
+	add(h, &x87->fsw, sizeof(x87->fsw));
+	add(h, &x87->ftw, sizeof(x87->ftw));
+	add(h, x87->st, sizeof(x87->st));
+	add(h, &x->mxcsr, sizeof(x->mxcsr));
+	add(h, sse->xmm, sizeof(sse->xmm));
+	add(h, avx->ymmh, sizeof(avx->ymmh));
 }
 
 static void hash_memory(XXH3_state_t *h, struct machine *m)
@@ -158,7 +133,7 @@ uint64_t machine_state_hash(struct machine *m)
 	XXH3_64bits_reset(h);
 	for (unsigned i = 0; i < MACHINE_PARTS; i++)
 		hash_part(h, state_part(m, i));
-	hash_fpu(h, m->v->cpu.fpu);
+	hash_fpu(h, &m->v->cpu.xsave);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		hash_part(h, state_dev_part(m->board.dev[i]));
 	if (m->cfg.clock == CLOCK_ICOUNT) {

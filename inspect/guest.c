@@ -3,6 +3,7 @@
  * in which expressions about it are evaluated. */
 #include "inspect/session_int.h"
 #include "base/alloc.h"
+#include "x86/descriptor.h"
 #include "x86/regs.h"
 
 #include <stdlib.h>
@@ -134,7 +135,7 @@ static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
 	if (!cpu_pe(c) || cpu_v86(c))
 		return true;
 	for (unsigned i = 0; i < ARRAY_LEN(c->seg); i++)
-		if (c->seg[i].sel == selector && (selector & 0xfffc)) {
+		if (c->seg[i].sel == selector && !sel_null(selector)) {
 			*base = (uint32_t)c->seg[i].base;
 			return true;
 		}

@@ -180,6 +180,7 @@ check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/bootsector.
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) %D%/guests/hostile/bootsector.S
 
+include tests/x86/local.mk
 include tests/gdbstub/local.mk
 include tests/fuzz/local.mk
 include tests/inspect/local.mk

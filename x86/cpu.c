@@ -11,17 +11,6 @@ static const struct seg_cache reset_code = {
 	.attr = SA_P | SA_S | SA_RW | SA_A | SA_CODE,
 };
 
-/* FCW and MXCSR at their offsets in the XSAVE legacy area (SDM vol. 1 10.5.1). */
-static void reset_fpu(struct cpu *c)
-{
-	uint16_t fcw = 0x37f;
-	uint32_t mxcsr = 0x1f80;
-
-	memset(c->fpu, 0, sizeof(c->fpu));
-	memcpy(c->fpu, &fcw, 2);
-	memcpy(c->fpu + 24, &mxcsr, 4);
-}
-
 void cpu_reset(struct cpu *c)
 {
 	uint64_t tsc_offset = c->tsc_offset;
@@ -38,12 +27,13 @@ void cpu_reset(struct cpu *c)
 	c->ldtr = (struct seg_cache){ .limit = 0xffff, .attr = SA_P | 2 };
 	c->tr = (struct seg_cache){ .limit = 0xffff, .attr = SA_P | 0xb };
 	c->gdtr.limit = c->idtr.limit = 0xffff;
-	c->dr[6] = 0xffff0ff0;
-	c->dr[7] = 0x400;
-	c->xcr0 = 1;
+	c->dr[6] = DR6_INIT;
+	c->dr[7] = DR7_INIT;
+	c->xcr0 = XCR0_X87;
 	c->pat = 0x0007040600070406ull;
 	c->apic_base = 0xfee00100; /* there is none, so it is not enabled */
 	c->misc_enable = 1;
 	c->a20_mask = ~0u;
-	reset_fpu(c);
+	c->xsave.fcw = FCW_INIT;
+	c->xsave.mxcsr = MXCSR_INIT;
 }

@@ -7,89 +7,26 @@
  * read and write them through cpu_eflags() and cpu_set_eflags(). */
 #ifndef X86_CPU_H
 #define X86_CPU_H
-#include "base/types.h"
+#include "x86/exceptions.h"
+#include "x86/xsave.h"
 
 enum { R_EAX, R_ECX, R_EDX, R_EBX, R_ESP, R_EBP, R_ESI, R_EDI };
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 
-/* EFLAGS, SDM vol. 1 3.4.3 */
+/* Bits of EFLAGS (FL_), CR0, CR4, EFER, XCR0, DR6, DR7 and MXCSR, by x86/regflags.def. */
 enum {
-	FL_CF = 1 << 0,
-	FL_ONE = 1 << 1,
-	FL_PF = 1 << 2,
-	FL_AF = 1 << 4,
-	FL_ZF = 1 << 6,
-	FL_SF = 1 << 7,
-	FL_TF = 1 << 8,
-	FL_IF = 1 << 9,
-	FL_DF = 1 << 10,
-	FL_OF = 1 << 11,
-	FL_IOPL = 3 << 12,
-	FL_NT = 1 << 14,
-	FL_RF = 1 << 16,
-	FL_VM = 1 << 17,
-	FL_AC = 1 << 18,
-	FL_VIF = 1 << 19,
-	FL_VIP = 1 << 20,
-	FL_ID = 1 << 21,
+#define FLAG(reg, prefix, id, first, last, name) prefix##_##id = ((2u << (last - first)) - 1) << first,
+#include "x86/regflags.def"
+#undef FLAG
+	FL_IOPL_SHIFT = 12,
 	FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
 	FL_HOST = FL_ARITH | FL_DF, /* live in the host's flags while in the TC */
 	FL_SYS = FL_TF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID,
+	DR6_BP = DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3,
+	DR7_LOCAL = DR7_L0 | DR7_L1 | DR7_L2 | DR7_L3 | DR7_LE,
 };
-
-enum {
-	CR0_PE = 1 << 0,
-	CR0_MP = 1 << 1,
-	CR0_EM = 1 << 2,
-	CR0_TS = 1 << 3,
-	CR0_ET = 1 << 4,
-	CR0_NE = 1 << 5,
-	CR0_WP = 1 << 16,
-	CR0_AM = 1 << 18,
-	CR0_NW = 1 << 29,
-	CR0_CD = 1 << 30,
-#define CR0_PG 0x80000000u
-};
-enum {
-	CR4_VME = 1 << 0,
-	CR4_PVI = 1 << 1,
-	CR4_TSD = 1 << 2,
-	CR4_DE = 1 << 3,
-	CR4_PSE = 1 << 4,
-	CR4_PAE = 1 << 5,
-	CR4_MCE = 1 << 6,
-	CR4_PGE = 1 << 7,
-	CR4_PCE = 1 << 8,
-	CR4_OSFXSR = 1 << 9,
-	CR4_OSXMMEXCPT = 1 << 10,
-	CR4_UMIP = 1 << 11,
-	CR4_OSXSAVE = 1 << 18,
-	CR4_SMEP = 1 << 20,
-	CR4_SMAP = 1 << 21,
-};
-enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
-
-enum {
-	EXC_DE,
-	EXC_DB,
-	EXC_NMI,
-	EXC_BP,
-	EXC_OF,
-	EXC_BR,
-	EXC_UD,
-	EXC_NM,
-	EXC_DF,
-	EXC_CSO,
-	EXC_TS,
-	EXC_NP,
-	EXC_SS,
-	EXC_GP,
-	EXC_PF,
-	EXC_MF = 16,
-	EXC_AC,
-	EXC_MC,
-	EXC_XM
-};
+#define DR6_INIT 0xffff0ff0u /* the bits that read as 1 */
+#define DR7_INIT 0x400u
 
 /* Segment attributes: descriptor bytes 5 and 6 as the VMCS stores access
  * rights (SDM vol. 3C 25.4.1). */
@@ -155,7 +92,10 @@ struct cpu {
 	uint64_t tsc_offset; /* guest TSC = host TSC (icount clock: VM time) + this, mod 2^64 */
 	uint32_t a20_mask;   /* 0xffffffff, or with bit 20 clear when A20 is off */
 	struct exc exc;
-	uint8_t fpu[4096] __attribute__((aligned(64))); /* XSAVE image, standard form */
+	union {
+		uint8_t fpu[4096] __attribute__((aligned(64)));
+		struct xsave_image xsave; /* the part that is used */
+	};
 };
 
 static inline uint32_t cpu_eflags(const struct cpu *c)

@@ -9,6 +9,8 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 
 	switch (r->kind) {
 	case REG_FIELD:
+	case REG_X87:
+	case REG_MXCSR:
 		for (unsigned i = r->bits / 8; i--;)
 			val = val << 8 | at[i];
 		break;
@@ -20,6 +22,9 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 		break;
 	case REG_EFLAGS:
 		val = cpu_eflags(c);
+		break;
+	case REG_TAG:
+		val = xsave_tag_word(&c->xsave);
 		break;
 	}
 	return val;

@@ -4,18 +4,31 @@ noinst_LIBRARIES += %D%/libx86.a
 %C%_libx86_a_SOURCES = \
 	%D%/cpu.c \
 	%D%/cpu.h \
+	%D%/descriptor.c \
+	%D%/descriptor.h \
+	%D%/descriptors.def \
 	%D%/disas.c \
 	%D%/disas.h \
 	%D%/engine.h \
+	%D%/exceptions.c \
+	%D%/exceptions.def \
+	%D%/exceptions.h \
+	%D%/features.def \
+	%D%/features.h \
+	%D%/msrs.def \
+	%D%/msrs.h \
 	%D%/paging.h \
 	%D%/regflags.def \
 	%D%/regs.c \
 	%D%/regs.def \
-	%D%/regs.h
+	%D%/regs.h \
+	%D%/tss.def \
+	%D%/tss.h \
+	%D%/xsave.h
 
 # What GPR-only code (base/gpr.h) calls.
 noinst_LIBRARIES += %D%/libx86gpr.a
-%C%_libx86gpr_a_SOURCES = %D%/gpr_regs.c
+%C%_libx86gpr_a_SOURCES = %D%/gpr_regs.c %D%/gpr_xsave.c
 %C%_libx86gpr_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
 %C%_libx86_a_LIBADD = $(%C%_libx86gpr_a_OBJECTS)
 %C%_libx86_a_DEPENDENCIES = %D%/libx86gpr.a

@@ -7,14 +7,16 @@
 #include <string.h>
 #include <strings.h>
 
-#define FIELD_ROW(name, group, bits, kind, where, rw, add)                                                   \
-	{ #name, REG_##group, bits, REG_##kind, offsetof(struct cpu, where) + (add), rw },
+#define ROW(name, group, bits, kind, where, add, rw, gdb)                                                    \
+	{ #name, REG_##group, bits, REG_##kind, offsetof(struct cpu, where) + (add), rw, REG_GDB_##gdb },
 const struct reg_info reg_infos[] = {
-#define REG(name, group, bits, kind, where, rw) FIELD_ROW(name, group, bits, kind, where, rw, 0)
-#define REGHI(name, group, bits, kind, where, rw) FIELD_ROW(name, group, bits, kind, where, rw, 1)
+#define REG(name, group, bits, kind, where, rw, gdb, state) ROW(name, group, bits, kind, where, 0, rw, gdb)
+#define REGHI(name, group, bits, kind, where, rw, gdb, state) ROW(name, group, bits, kind, where, 1, rw, gdb)
+#define REG64(name, where, state)
 #include "x86/regs.def"
 #undef REG
 #undef REGHI
+#undef REG64
 };
 const unsigned reg_count = ARRAY_LEN(reg_infos);
 
@@ -24,15 +26,12 @@ const char *const reg_group_names[REG_NGROUP] = {
 	[REG_PART] = "part",
 };
 
-static const struct {
-	const char *reg;
-	uint32_t mask;
-	const char *name;
-} reg_flags[] = {
-#define FLAG(reg, mask, name) { #reg, mask, name },
+const struct reg_flag reg_flags[] = {
+#define FLAG(reg, prefix, id, first, last, name) { #reg, first, last, name },
 #include "x86/regflags.def"
 #undef FLAG
 };
+const unsigned reg_flag_count = ARRAY_LEN(reg_flags);
 
 const struct reg_info *reg_find(const char *name)
 {
@@ -78,6 +77,20 @@ const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val)
 			return "EFLAGS.VM cannot be changed from outside";
 		cpu_set_eflags(c, (uint32_t)val);
 		break;
+	case REG_TAG:
+		val = xsave_abridged_tags((uint16_t)val);
+		memcpy(at, &val, sizeof(c->xsave.ftw));
+		c->xsave.xstate_bv |= XCR0_X87;
+		break;
+	case REG_X87:
+		memcpy(at, &val, r->bits / 8);
+		c->xsave.xstate_bv |= XCR0_X87;
+		break;
+	case REG_MXCSR:
+		if (val & ~(uint64_t)MXCSR_VALID)
+			return "reserved bits of MXCSR cannot be set";
+		c->xsave.mxcsr = (uint32_t)val;
+		break;
 	}
 	return NULL;
 }
@@ -87,9 +100,15 @@ void reg_flags_text(const struct reg_info *r, uint64_t val, char *buf, size_t le
 	size_t n = 0;
 
 	buf[0] = 0;
-	for (unsigned i = 0; i < ARRAY_LEN(reg_flags) && n < len; i++)
-		if (!strcmp(reg_flags[i].reg, r->name) && (val & reg_flags[i].mask))
-			n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? " " : "", reg_flags[i].name);
-	if (r->kind == REG_EFLAGS && n < len)
-		snprintf(buf + n, len - n, "%sIOPL=%u", n ? " " : "", (unsigned)(val >> 12 & 3));
+	for (unsigned i = 0; i < reg_flag_count && n < len; i++) {
+		const struct reg_flag *f = &reg_flags[i];
+		unsigned bits = (unsigned)reg_flag_value(f, val);
+
+		if (strcmp(f->reg, r->name) || !f->name[0])
+			continue;
+		if (f->last > f->first)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s=%u", n ? " " : "", f->name, bits);
+		else if (bits)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? " " : "", f->name);
+	}
 }

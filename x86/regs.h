@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The register table: every register that expressions, views and (later) gdb
- * can name, as rows over struct cpu. */
+ * The register table: every register that expressions, views and gdb can
+ * name, as rows over struct cpu. */
 #ifndef X86_REGS_H
 #define X86_REGS_H
 #include "x86/cpu.h"
@@ -15,7 +15,20 @@ enum reg_group {
 	REG_PART,
 	REG_NGROUP
 };
-enum reg_kind { REG_FIELD, REG_SEL, REG_PC, REG_EFLAGS };
+
+/* How a register is stored. */
+enum reg_kind {
+	REG_FIELD,  /* as it is */
+	REG_SEL,    /* a selector; in real mode a write sets the base too */
+	REG_PC,	    /* the linear address of the next instruction */
+	REG_EFLAGS, /* in three places, see x86/cpu.h */
+	REG_X87,    /* in the XSAVE image: a write marks x87 state as in use */
+	REG_TAG,    /* as REG_X87, abridged */
+	REG_MXCSR,  /* reserved bits cannot be set */
+};
+
+/* The feature of gdb's target description that has a register (gdbstub/regs.c). */
+enum reg_gdb { REG_GDB_NO, REG_GDB_CORE, REG_GDB_X87, REG_GDB_SSE, REG_GDB_OWN };
 
 struct reg_info {
 	const char *name;
@@ -24,17 +37,34 @@ struct reg_info {
 	enum reg_kind kind;
 	size_t offset; /* in struct cpu */
 	bool writable;
+	enum reg_gdb gdb;
 };
 
 extern const struct reg_info reg_infos[];
 extern const unsigned reg_count;
 extern const char *const reg_group_names[REG_NGROUP];
 
+/* Named bits of a register, in order; fields of several bits too. */
+struct reg_flag {
+	const char *reg;
+	unsigned first, last;
+	const char *name; /* "": not shown */
+};
+extern const struct reg_flag reg_flags[];
+extern const unsigned reg_flag_count;
+
+static inline uint64_t reg_flag_value(const struct reg_flag *f, uint64_t val)
+{
+	return val >> f->first & ((2ull << (f->last - f->first)) - 1);
+}
+
 /* Find a register by name, case ignored; NULL when there is none. */
 const struct reg_info *reg_find(const char *name);
+/* Return the value of R, zero-extended. */
 uint64_t reg_get(const struct cpu *c, const struct reg_info *r);
-/* Set R, cut to its width. NULL, or why not (a static line). The caller tells the engine. */
+/* Set R, cut to its width. Return NULL, or why not (a static line). The caller tells the engine. */
 const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val);
-/* Write the names of the bits set in VAL ("PE PG", "" for a register without named bits). */
+/* Write the names of the bits set in VAL and all fields ("PE PG", "IF IOPL=0"; "" for a register without
+ * named bits). */
 void reg_flags_text(const struct reg_info *r, uint64_t val, char *buf, size_t len);
 #endif

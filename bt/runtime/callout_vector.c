@@ -8,12 +8,10 @@
 
 #include "cpu/system.h"
 
-enum { XS_ST = 32, XS_XMM = 160, XS_BV = 512, XS_YMMH = 576 };
-
 /* Byte AT of vector register R. */
 static uint8_t *vec(struct cpu *c, unsigned r, unsigned at)
 {
-	return c->fpu + 16 * r + (at < 16 ? XS_XMM + at : XS_YMMH + at - 16);
+	return at < 16 ? &c->xsave.xmm[r][at] : &c->xsave.ymmh[r][at - 16];
 }
 
 static void set_element(struct cpu *c, unsigned r, unsigned at, uint64_t v, unsigned size)
@@ -35,7 +33,7 @@ static void clear_from(struct cpu *c, unsigned r, unsigned at)
 {
 	while (at < 32)
 		*vec(c, r, at++) = 0;
-	c->fpu[XS_BV] |= 6; /* SSE and AVX state are not the initial one */
+	c->xsave.xstate_bv |= XCR0_SSE | XCR0_AVX; /* not the initial state any more */
 }
 
 static bool selected(struct cpu *c, unsigned mask, unsigned at, unsigned size)
@@ -61,7 +59,7 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			return callout_raise(b, s);
 		set_element(c, s->vector.data, i * size, v, size);
 		set_element(c, s->vector.mask, i * size, 0, size);
-		c->fpu[XS_BV] |= 6;
+		c->xsave.xstate_bv |= XCR0_SSE | XCR0_AVX;
 	}
 	clear_from(c, s->vector.data, s->vector.n * size);
 	clear_from(c, s->vector.mask, 0);
@@ -127,14 +125,14 @@ uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
  * registers stand in order. */
 uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	const uint8_t *st = b->v.cpu.fpu + XS_ST;
+	const struct xsave_image *x = &b->v.cpu.xsave;
 	uint8_t data[8];
 	bool on[8];
 
 	callout_begin(b, s);
 	for (unsigned i = 0; i < 8; i++) {
-		data[i] = st[16 * s->vector.data + i];
-		on[i] = st[16 * s->vector.mask + i] & 0x80;
+		data[i] = x->st[s->vector.data][i];
+		on[i] = x->st[s->vector.mask][i] & 0x80;
 	}
 	return store_runs(b, s, ea, data, on) ? callout_raise(b, s) : 0;
 }

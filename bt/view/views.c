@@ -108,16 +108,15 @@ static const struct view_col exc_cols[] = {
 
 static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	static const char *const names[32] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD",
-					       "#NM", "#DF", "",    "#TS", "#NP", "#SS", "#GP",
-					       "#PF", "",    "#MF", "#AC", "#MC", "#XM" };
 	struct bt_vcpu *b = owner;
 
 	(void)arg;
-	for (unsigned i = 0; i < 32; i++)
+	for (unsigned i = 0; i < EXC_VECTORS; i++)
 		if (b->st.excs[i])
-			k->row(k, (struct value[]){ V_STR(names[i] ? names[i] : "?"), V_UINT(b->st.excs[i]),
-						    V_STR("") });
+			k->row(k,
+			       (struct value[]){
+				   V_STR(exc_infos[i].name ? exc_infos[i].name : "?"), V_UINT(b->st.excs[i]),
+				   V_STR(exc_infos[i].title ? exc_infos[i].title : "reserved") });
 	return NULL;
 }
 

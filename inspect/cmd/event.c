@@ -10,10 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* What the architecture calls vectors 0 to 20. */
-static const char *const exception_names[] = { "#DE", "#DB", "NMI",  "#BP", "#OF", "#BR", "#UD",
-					       "#NM", "#DF", "#CSO", "#TS", "#NP", "#SS", "#GP",
-					       "#PF", "#15", "#MF",  "#AC", "#MC", "#XM", "#VE" };
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",
 					  [ENGINE_MODE_PAGING] = "paging",
@@ -25,7 +21,7 @@ static const struct kind {
 	uint32_t max;
 	bool hex; /* how numbers are printed */
 } kinds[ENGINE_EVENTS] = {
-	[ENGINE_EV_EXCEPTION] = { "exception", 31, false },
+	[ENGINE_EV_EXCEPTION] = { "exception", EXC_VECTORS - 1, false },
 	[ENGINE_EV_IRQ] = { "irq", 255, true },
 	[ENGINE_EV_INT] = { "int", 255, true },
 	[ENGINE_EV_PORT] = { "port", 0xffff, true },
@@ -42,7 +38,7 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 	const struct engine_ops *ops = s->m ? machine_vcpu(s->m)->ops : NULL;
 
 	if (kind == ENGINE_EV_EXCEPTION)
-		return n < ARRAY_LEN(exception_names) ? exception_names[n] : NULL;
+		return exc_name(n);
 	if (kind == ENGINE_EV_MODE)
 		return n < ARRAY_LEN(mode_names) ? mode_names[n] : NULL;
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;

@@ -2,7 +2,9 @@
  * "info", and the views of the processor's system state: registers, descriptor
  * tables, TSS, x87 and SSE. Devices' views are declared by the devices. */
 #include "inspect/session_int.h"
+#include "x86/descriptor.h"
 #include "x86/regs.h"
+#include "x86/tss.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +101,7 @@ static const char *fpu_rows(void *owner, const char *arg, struct row_sink *sink)
 	if (!s->m)
 		return "no machine";
 	for (unsigned i = 0; i < 8; i++) {
-		const uint8_t *at = session_cpu(s)->fpu + 32 + 16 * i;
+		const uint8_t *at = session_cpu(s)->xsave.st[i];
 		long double val = 0;
 		uint64_t mant;
 		uint16_t exp;
@@ -133,7 +135,7 @@ static const char *xmm_rows(void *owner, const char *arg, struct row_sink *sink)
 	if (!s->m)
 		return "no machine";
 	for (unsigned i = 0; i < 8; i++) {
-		memcpy(half, session_cpu(s)->fpu + 160 + 16 * i, 16);
+		memcpy(half, session_cpu(s)->xsave.xmm[i], sizeof(half));
 		snprintf(name, sizeof(name), "xmm%u", i);
 		sink->row(sink, (struct value[]){ V_STR(name), V_HEX(half[1]), V_HEX(half[0]) });
 	}
@@ -143,39 +145,6 @@ static const char *xmm_rows(void *owner, const char *arg, struct row_sink *sink)
 const struct view view_xmm = { "xmm", "the SSE registers", xmm_cols, ARRAY_LEN(xmm_cols), xmm_rows, false };
 
 /* ---- descriptor tables, SDM vol. 3A 3.4.5 and 6.11 ---- */
-
-static const char *const system_types[16] = {
-	"reserved",
-	"16-bit TSS",
-	"LDT",
-	"16-bit TSS busy",
-	"16-bit call gate",
-	"task gate",
-	"16-bit interrupt gate",
-	"16-bit trap gate",
-	"reserved",
-	"32-bit TSS",
-	"reserved",
-	"32-bit TSS busy",
-	"32-bit call gate",
-	"reserved",
-	"32-bit interrupt gate",
-	"32-bit trap gate",
-};
-
-static void type_text(uint32_t hi, char *buf, size_t len)
-{
-	unsigned type = hi >> 8 & 0xf;
-
-	if (!(hi & 0x1000))
-		snprintf(buf, len, "%s", system_types[type]);
-	else if (type & 8)
-		snprintf(buf, len, "%s code%s%s", hi & 0x400000 ? "32-bit" : "16-bit",
-			 type & 2 ? " readable" : "", type & 4 ? " conforming" : "");
-	else
-		snprintf(buf, len, "%s data%s%s", hi & 0x400000 ? "32-bit" : "16-bit",
-			 type & 2 ? " writable" : "", type & 4 ? " expand-down" : "");
-}
 
 static const struct view_col desc_cols[] = {
 	{ "selector", "Selector", VAL_HEX, "", "with RPL 0" },
@@ -187,27 +156,16 @@ static const struct view_col desc_cols[] = {
 	{ "raw", "Raw", VAL_HEX, "", "the eight bytes" },
 };
 
-static bool is_gate(uint32_t hi)
-{
-	unsigned type = hi >> 8 & 0xf;
-
-	return !(hi & 0x1000) &&
-	       (type == 4 || type == 5 || type == 6 || type == 7 || type == 12 || type == 14 || type == 15);
-}
-
 static void desc_row(unsigned sel, uint64_t raw, struct row_sink *sink)
 {
-	uint32_t lo = (uint32_t)raw, hi = (uint32_t)(raw >> 32);
-	uint32_t base = lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000);
-	uint32_t limit = (lo & 0xffff) | (hi & 0xf0000);
+	struct desc d = desc_of(raw);
+	bool gate = desc_is_gate(&d);
 	char type[48];
 
-	type_text(hi, type, sizeof(type));
-	if (hi & 0x800000)
-		limit = limit << 12 | 0xfff;
-	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), is_gate(hi) ? V_NONE : V_ADDR(base),
-					  is_gate(hi) ? V_NONE : V_HEX(limit), V_UINT(hi >> 13 & 3),
-					  V_BOOL(hi & 0x8000), V_HEX(raw) });
+	desc_type_text(&d, type, sizeof(type));
+	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), gate ? V_NONE : V_ADDR(desc_base(&d)),
+					  gate ? V_NONE : V_HEX(desc_limit(&d)), V_UINT(desc_dpl(&d)),
+					  V_BOOL(desc_present(&d)), V_HEX(raw) });
 }
 
 static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, unsigned ti,
@@ -247,9 +205,9 @@ static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
 	(void)arg;
 	if (!s->m)
 		return "no machine";
-	if (!(session_cpu(s)->ldtr.sel & 0xfffc))
+	if (sel_null(session_cpu(s)->ldtr.sel))
 		return "no LDT is loaded";
-	return desc_table(s, session_cpu(s)->ldtr.base, session_cpu(s)->ldtr.limit, 4, sink);
+	return desc_table(s, session_cpu(s)->ldtr.base, session_cpu(s)->ldtr.limit, SEL_TI, sink);
 }
 
 const struct view view_ldt = { "ldt",	  "the local descriptor table (entries that are not 0)",
@@ -268,14 +226,14 @@ static const struct view_col idt_cols[] = {
 
 static void gate_row(struct inspect *s, unsigned vec, uint64_t raw, struct row_sink *sink)
 {
-	uint32_t lo = (uint32_t)raw, hi = (uint32_t)(raw >> 32), off = (hi & 0xffff0000) | (lo & 0xffff);
+	struct desc d = desc_of(raw);
 	char sym[300], type[48];
 
-	type_text(hi, type, sizeof(type));
-	symbols_text(&s->symbols, off, sym, sizeof(sym));
-	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR(type), V_HEX(lo >> 16), V_ADDR(off),
-					  sym[0] ? V_STR(sym) : V_NONE, V_UINT(hi >> 13 & 3),
-					  V_BOOL(hi & 0x8000) });
+	desc_type_text(&d, type, sizeof(type));
+	symbols_text(&s->symbols, gate_offset(&d), sym, sizeof(sym));
+	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR(type), V_HEX(gate_selector(&d)),
+					  V_ADDR(gate_offset(&d)), sym[0] ? V_STR(sym) : V_NONE,
+					  V_UINT(desc_dpl(&d)), V_BOOL(desc_present(&d)) });
 }
 
 /* Real mode: the vector table of far pointers. */
@@ -323,12 +281,9 @@ static const struct {
 	const char *name;
 	unsigned offset, size;
 } tss_fields[] = {
-	{ "link", 0, 2 },   { "esp0", 4, 4 },	 { "ss0", 8, 2 },  { "esp1", 12, 4 }, { "ss1", 16, 2 },
-	{ "esp2", 20, 4 },  { "ss2", 24, 2 },	 { "cr3", 28, 4 }, { "eip", 32, 4 },  { "eflags", 36, 4 },
-	{ "eax", 40, 4 },   { "ecx", 44, 4 },	 { "edx", 48, 4 }, { "ebx", 52, 4 },  { "esp", 56, 4 },
-	{ "ebp", 60, 4 },   { "esi", 64, 4 },	 { "edi", 68, 4 }, { "es", 72, 2 },   { "cs", 76, 2 },
-	{ "ss", 80, 2 },    { "ds", 84, 2 },	 { "fs", 88, 2 },  { "gs", 92, 2 },   { "ldt", 96, 2 },
-	{ "trap", 100, 2 }, { "iomap", 102, 2 },
+#define TSS(name, where, size) { #name, offsetof(struct tss32, where), size },
+#include "x86/tss.def"
+#undef TSS
 };
 
 static const struct view_col tss_cols[] = {
@@ -343,7 +298,7 @@ static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 	(void)arg;
 	if (!s->m)
 		return "no machine";
-	if (!(session_cpu(s)->tr.sel & 0xfffc))
+	if (sel_null(session_cpu(s)->tr.sel))
 		return "no task register is loaded";
 	for (size_t i = 0; i < ARRAY_LEN(tss_fields); i++) {
 		uint64_t val = 0;

@@ -67,19 +67,19 @@ extern const struct ldt_entry conform_ldt[LDT_COUNT];
 
 enum {
 	SEL_CS = 0x23,
-	SEL_DS = 0x2b,	   /* flat, as in the host's GDT */
-	XSAVE_BYTES = 832, /* legacy region, header, AVX: standard form */
+	SEL_DS = 0x2b, /* flat, as in the host's GDT */
 };
 #define SEL_LDT(i) ((uint16_t)((i)*8 + 7))
 
-struct xsave_image {
+union fpu_image {
+	struct xsave_image x;
 	uint8_t b[XSAVE_BYTES];
 } __attribute__((aligned(64)));
 
 struct cpu_state {
 	uint32_t gpr[8], eip, eflags;
 	uint16_t seg[SEG_COUNT];
-	struct xsave_image fpu;
+	union fpu_image fpu;
 };
 
 /* How a case ended: vector 3 (the int3 after the instruction) is the normal end. */

@@ -50,41 +50,42 @@ static void differ(struct diff *d, const char *what, uint64_t native, uint64_t e
 
 /* Bring an XSAVE image to canonical form: write out components in their initial state, clear x87 pointers,
  * which are the host's. */
-static void canonical_fpu(struct xsave_image *f)
+static void canonical_fpu(struct xsave_image *x)
 {
-	static const uint8_t init[8] = { 0x7f, 0x03 };
-	uint64_t bv;
-
-	memcpy(&bv, f->b + 512, 8);
-	if (!(bv & 1)) {
-		memset(f->b + 32, 0, 128);
-		memcpy(f->b, init, 6);
+	if (!(x->xstate_bv & XCR0_X87)) {
+		memset(x->st, 0, sizeof(x->st));
+		x->fcw = FCW_INIT;
+		x->fsw = x->ftw = 0;
 	}
-	if (!(bv & 2))
-		memset(f->b + 160, 0, 256);
-	if (!(bv & 4))
-		memset(f->b + 576, 0, 256);
-	memset(f->b + 6, 0, 18);
-	f->b[5] = 0;
+	if (!(x->xstate_bv & XCR0_SSE))
+		memset(x->xmm, 0, sizeof(x->xmm));
+	if (!(x->xstate_bv & XCR0_AVX))
+		memset(x->ymmh, 0, sizeof(x->ymmh));
+	x->pad1 = 0;
+	memset(&x->fop, 0, offsetof(struct xsave_image, mxcsr) - offsetof(struct xsave_image, fop));
 	for (unsigned i = 0; i < 8; i++)
-		memset(f->b + 32 + 16 * i + 10, 0, 6);
+		memset(x->st[i] + 10, 0, 6);
 }
+
+enum {
+	ST_AT = offsetof(struct xsave_image, st),
+	XMM_AT = offsetof(struct xsave_image, xmm),
+	YMMH_AT = offsetof(struct xsave_image, ymmh),
+};
 
 /* Name byte I of an XSAVE image. */
 static void name_fpu(char *buf, size_t n, unsigned i)
 {
-	if (i < 32)
+	unsigned at = i >= YMMH_AT ? YMMH_AT : i >= XMM_AT ? XMM_AT : ST_AT;
+
+	if (i < ST_AT)
 		snprintf(buf, n, "fxsave+%u", i);
 	else
 		snprintf(buf, n, "%s%u+%u",
-			 i >= 576   ? "ymmh"
-			 : i >= 160 ? "xmm"
-				    : "st",
-			 (i - (i >= 576	  ? 576
-			       : i >= 160 ? 160
-					  : 32)) /
-			     16,
-			 i % 16);
+			 at == YMMH_AT	? "ymmh"
+			 : at == XMM_AT ? "xmm"
+					: "st",
+			 (i - at) / 16, i % 16);
 }
 
 static void compare_fpu(struct diff *d, const struct conform_case *c, struct outcome *a, struct outcome *b)
@@ -93,12 +94,13 @@ static void compare_fpu(struct diff *d, const struct conform_case *c, struct out
 	uint16_t x, y;
 	char what[32];
 
-	canonical_fpu(&a->st.fpu);
-	canonical_fpu(&b->st.fpu);
+	canonical_fpu(&a->st.fpu.x);
+	canonical_fpu(&b->st.fpu.x);
 	for (unsigned i = 0; i < XSAVE_BYTES && !d->any; i += 2) {
-		if (loose && i < 24)
+		if (loose && i < offsetof(struct xsave_image, mxcsr))
 			continue;
-		if ((i >= 28 && i < 32) || (i >= 288 && i < 576) || i >= 704)
+		if ((i >= ST_AT - 4 && i < ST_AT) || (i >= XMM_AT + 8 * 16 && i < YMMH_AT) ||
+		    i >= YMMH_AT + 8 * 16)
 			continue; /* MXCSR mask, registers of 64-bit mode, header */
 		memcpy(&x, a->st.fpu.b + i, 2);
 		memcpy(&y, b->st.fpu.b + i, 2);

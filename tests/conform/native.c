@@ -25,12 +25,12 @@
 
 /* Input of native_enter(), accessed by offset. */
 struct entry {
-	uint32_t gpr[8];	       /* 0 */
-	uint64_t eflags;	       /* 32 */
-	uint32_t eip;		       /* 40 */
-	uint16_t cs, pad;	       /* 44: with eip, a far pointer */
-	uint16_t seg[SEG_COUNT];       /* 48 */
-	const struct xsave_image *fpu; /* 64 */
+	uint32_t gpr[8];	    /* 0 */
+	uint64_t eflags;	    /* 32 */
+	uint32_t eip;		    /* 40 */
+	uint16_t cs, pad;	    /* 44: with eip, a far pointer */
+	uint16_t seg[SEG_COUNT];    /* 48 */
+	const union fpu_image *fpu; /* 64 */
 };
 _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, eip) == 40 &&
 		   offsetof(struct entry, seg) == 48 && offsetof(struct entry, fpu) == 64,

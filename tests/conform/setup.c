@@ -130,18 +130,18 @@ static uint32_t rnd_mxcsr(struct making *m)
 
 void setup_fpu(struct making *m)
 {
-	uint8_t *b = m->c->st.fpu.b;
+	struct xsave_image *x = &m->c->st.fpu.x;
 	uint16_t fcw = (uint16_t)(0x37f & ~(rnd(m, 4) ? 0 : 0x300)), fsw = 0;
-	uint32_t mxcsr = 0x1f80, mask = 0xffff;
+	uint32_t mxcsr = MXCSR_INIT, mask = MXCSR_VALID;
 	uint64_t bv = 7;
 
-	memset(b, 0, XSAVE_BYTES);
+	memset(x, 0, sizeof(*x));
 	if (m->f->row->attr & A_X87) {
 		fcw = (uint16_t)(fcw | rnd(m, 4) << 10);
 		fsw = (uint16_t)(rnd(m, 8) << 11 | (rnd(m, 16) & 7) << 8 | rnd(m, 2) << 14);
-		b[4] = one_in(m, 3) ? (uint8_t)rnd(m, 256) : 0xff;
+		x->ftw = one_in(m, 3) ? (uint8_t)rnd(m, 256) : 0xff;
 	} else if (one_in(m, 4)) {
-		b[4] = (uint8_t)rnd(m, 256);
+		x->ftw = (uint8_t)rnd(m, 256);
 	}
 	if (m->f->row->setup == S_FMF) {
 		fcw &= (uint16_t)~1;
@@ -149,17 +149,17 @@ void setup_fpu(struct making *m)
 	}
 	if (m->f->row->attr & A_SSE)
 		mxcsr = rnd_mxcsr(m);
-	memcpy(b, &fcw, 2);
-	memcpy(b + 2, &fsw, 2);
-	memcpy(b + 24, &mxcsr, 4);
-	memcpy(b + 28, &mask, 4);
+	x->fcw = fcw;
+	x->fsw = fsw;
+	x->mxcsr = mxcsr;
+	x->mxcsr_mask = mask;
 	for (unsigned i = 0; i < 8; i++)
-		put_st(m, b + 32 + 16 * i);
+		put_st(m, x->st[i]);
 	for (unsigned i = 0; i < 8; i++) {
-		fill_vector(m, b + 160 + 16 * i, 16);
-		fill_vector(m, b + 576 + 16 * i, 16);
+		fill_vector(m, x->xmm[i], 16);
+		fill_vector(m, x->ymmh[i], 16);
 	}
-	memcpy(b + 512, &bv, 8);
+	x->xstate_bv = bv;
 }
 
 /* ---- selectors ---- */
@@ -351,7 +351,7 @@ static void setup_env(struct making *m)
 
 static void setup_fxsave_image(struct making *m)
 {
-	struct xsave_image keep = m->c->st.fpu;
+	union fpu_image keep = m->c->st.fpu;
 
 	setup_fpu(m);
 	for (unsigned i = 0; i < 512; i++)
@@ -363,12 +363,12 @@ static void setup_fxsave_image(struct making *m)
 
 static void setup_gather(struct making *m)
 {
-	uint8_t *b = m->c->st.fpu.b;
+	struct xsave_image *x = &m->c->st.fpu.x;
 
 	for (unsigned i = 0; i < 4; i++) {
 		int32_t v[2] = { (int32_t)rnd(m, 256) - 128, one_in(m, 2) ? 0 : (int32_t)rnd(m, 256) - 128 };
 
-		memcpy(b + (i < 2 ? 160 : 576) + 16 * m->vidx + 8 * (i & 1), v, 8);
+		memcpy((i < 2 ? x->xmm : x->ymmh)[m->vidx] + 8 * (i & 1), v, 8);
 	}
 }
 

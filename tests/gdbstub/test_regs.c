@@ -4,6 +4,7 @@
 #include "gdbstub/regs.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,37 @@ START_TEST(test_features)
 }
 END_TEST
 
+/* Every row of the register table that gdb sees is in the description once, with its width and number. */
+START_TEST(test_table_rows_are_described)
+{
+	struct gdb_regs r;
+	struct out o = { 0 };
+	char head[120], *at;
+	unsigned n = 0;
+
+	layout(&r, _i);
+	gdb_regs_xml(&r, &o);
+	for (unsigned i = 0; i < reg_count; i++) {
+		int k = index_of(&r, reg_infos[i].name);
+		bool narrow =
+		    r.arch->wide && reg_infos[i].gdb == REG_GDB_CORE && reg_infos[i].kind == REG_FIELD;
+
+		ck_assert_msg((k >= 0) == (reg_infos[i].gdb != REG_GDB_NO && !narrow), "%s",
+			      reg_infos[i].name);
+		if (k < 0)
+			continue;
+		snprintf(head, sizeof(head), "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%d\"",
+			 r.reg[k].name, r.reg[k].bits, r.reg[k].type, k);
+		at = strstr(o.data, head);
+		ck_assert_msg(at && !strstr(at + 1, head), "%s", head);
+	}
+	for (char *p = o.data; (p = strstr(p, "<reg ")); p++)
+		n++;
+	ck_assert_uint_eq(n, r.count);
+	out_fini(&o);
+}
+END_TEST
+
 static const char *const wanted[] = { "cr0",	 "cr2",	      "cr3",	    "cr4",	 "efer",
 				      "cs_base", "ds_base",   "es_base",    "fs_base",	 "gs_base",
 				      "ss_base", "gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit",
@@ -119,7 +151,7 @@ START_TEST(test_written_is_read)
 		unsigned size = gdb_reg_get(&r, c, i, out);
 
 		ck_assert_uint_eq(size, r.reg[i].bits / 8);
-		if (r.reg[i].source == GDB_REG_X87 || !strcmp(r.reg[i].name, "eflags") ||
+		if (!strcmp(r.reg[i].name, "ftag") || !strcmp(r.reg[i].name, "eflags") ||
 		    !strcmp(r.reg[i].type, "uint8") || size < 2 || strstr(r.reg[i].name, "cs"))
 			continue; /* not all bits exist, or it moves the pc */
 		in[0] = (uint8_t)i;
@@ -173,14 +205,14 @@ START_TEST(test_x87_tags)
 	tag = index_of(&r, "ftag");
 	gdb_reg_get(&r, c, (unsigned)tag, out);
 	ck_assert_mem_eq(out, "\xff\xff", 2); /* all empty */
-	c->fpu[3] = 7 << 3;		      /* top of stack is register 7 */
-	c->fpu[4] = 0x80;
-	memcpy(c->fpu + 32, &one, 10);
+	c->xsave.fsw = 7 << 11;		      /* top of stack is register 7 */
+	c->xsave.ftw = 0x80;
+	memcpy(c->xsave.st[0], &one, 10);
 	gdb_reg_get(&r, c, (unsigned)tag, out);
 	ck_assert_mem_eq(out, "\xff\x3f", 2); /* 7 valid */
-	c->fpu[4] = 0;
+	c->xsave.ftw = 0;
 	ck_assert(gdb_reg_set(&r, c, (unsigned)tag, set, &system));
-	ck_assert_uint_eq(c->fpu[4], 0x80);
+	ck_assert_uint_eq(c->xsave.ftw, 0x80);
 	free(c);
 }
 END_TEST
@@ -195,6 +227,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_names_are_unique, 0, 6);
 	tcase_add_loop_test(tc, test_core_order, 0, ARRAY_LEN(places));
 	tcase_add_loop_test(tc, test_features, 0, 6);
+	tcase_add_loop_test(tc, test_table_rows_are_described, 0, 6);
 	tcase_add_loop_test(tc, test_system_registers, 0, ARRAY_LEN(wanted));
 	tcase_add_loop_test(tc, test_written_is_read, 0, 6);
 	tcase_add_test(tc, test_real_mode_pc);
