@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The composition root: the one place that knows the engine, the machine and
- * the face, and puts them together as the command line says. */
+ * The composition root: the one place that knows engine, machine and front end,
+ * and combines them by the command line. */
 #include "bt/bt.h"
 #include "console/console.h"
 #include "console/control.h"
@@ -56,7 +56,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 	};
 }
 
-/* Listen where --gdb says. */
+/* Listen at the address of --gdb. */
 static bool open_gdb(const struct options *o, struct inspect *s, struct gdb *g)
 {
 	char err[300];
@@ -71,7 +71,7 @@ static bool open_gdb(const struct options *o, struct inspect *s, struct gdb *g)
 	return true;
 }
 
-/* The face the user asked for: one of the two. */
+/* The front end: one of the two. */
 struct front {
 	struct console *c;
 	struct tui *t;
@@ -87,7 +87,7 @@ static struct loop *front_loop(const struct front *f)
 	return f->t ? tui_loop(f->t) : console_loop(f->c);
 }
 
-/* Run the session with its machine, if there is a guest. */
+/* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
 	struct bt_config engine = {
@@ -160,7 +160,7 @@ static const char *guest_name(const struct options *o)
 	return slash ? slash + 1 : file;
 }
 
-/* Run the session with the control socket that was asked for. */
+/* Run the session with its control socket, if one was requested. */
 static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
 	struct control_service dashboard = { .word = "dashboard",

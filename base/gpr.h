@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * GPR-only code runs while a guest's x87 and vector registers are live in the host's.
- * Its files are built with -mgeneral-regs-only; what it may call is other GPR-only code
- * and libc's plain system calls (tests/gpr_only.sh has the list and checks it). This is
- * what it uses instead of libc's string functions, and how it calls anything else. */
+ * Its files are built with -mgeneral-regs-only; it may call other GPR-only code and
+ * libc's plain system calls (tests/gpr_only.sh has the list and checks it). Here are its
+ * replacements for libc's string functions, and how it calls anything else. */
 #ifndef BASE_GPR_H
 #define BASE_GPR_H
 #include "base/types.h"
@@ -13,7 +13,7 @@
 #define GPR_ONLY_BUILD true
 #endif
 
-/* Words of guest memory or code: at any address, over any type. */
+/* Words of guest memory or code: of any alignment, over any type. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
 typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
 typedef uint16_t __attribute__((aligned(1), may_alias)) any16;

@@ -38,8 +38,8 @@ unsigned long log_copy_lost(void)
 	return __atomic_exchange_n(&copy_lost, 0, __ATOMIC_RELAXED);
 }
 
-/* The line is lost when the pipe is full twice: its reader, who sees the count after what it read, must not
- * have looked in between. */
+/* Drop the line if the pipe is full twice: between the two writes the reader, which checks the count after
+ * each read, may have emptied the pipe and missed the count. */
 static void copy(int fd, enum log_cat cat, const char *fmt, va_list ap)
 {
 	char line[LOG_COPY_LINE];

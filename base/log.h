@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Log by category. The mask and where lines go are the one piece of process-wide
- * mutable state below the composition root: a log line must be reachable from
- * every layer, including the signal handler's slow path. */
+ * Log by category. The mask and the destination are the one piece of process-wide
+ * mutable state below the composition root: every layer must be able to log,
+ * including the signal handler's slow path. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 #include <stdarg.h>
@@ -21,18 +21,18 @@ struct log_info {
 extern const struct log_info log_infos[LOG_NCAT];
 extern unsigned log_mask; /* bit N: category N is on */
 
-/* Find a category by name; -1 when there is none. */
+/* Return the category called NAME; -1 if there is none. */
 int log_find(const char *name);
-/* Write to FILE from now on (NULL: stderr). The caller keeps ownership. */
+/* Write to F from now on (NULL: stderr). Borrowed. */
 void log_set_file(FILE *f);
-/* Write what goes to stderr to FD as well, a pipe that does not block: lines of at most LOG_COPY_LINE bytes,
- * each in one write. -1: no more. Any thread. */
+/* Copy what goes to stderr to FD, a non-blocking pipe: lines of at most LOG_COPY_LINE bytes, one write each.
+ * -1 ends the copy. Any thread. */
 enum { LOG_COPY_LINE = 512 };
 void log_set_copy(int fd);
-unsigned long log_copy_lost(void); /* lines that did not fit since the last call */
+unsigned long log_copy_lost(void); /* lines the pipe had no room for since the last call */
 void log_emit(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vemit(enum log_cat cat, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0), nonnull));
-/* The same from GPR-only code (base/gpr.h); without floating-point arguments. */
+/* log_emit() for GPR-only code (base/gpr.h): no floating-point arguments. */
 void log_emit_gpr(enum log_cat cat, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __SSE__

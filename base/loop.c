@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See loop.h. A watcher may be added or forgotten while another is served, and a watcher
- * may turn the loop itself: then what was ready before may be so no more, and is asked for
- * again at the next turn. */
+ * See loop.h. A watcher may be added or removed while another one is served, and a watcher
+ * may call loop_turn() itself: the results of the outer poll() are stale then, and dropped. */
 #include "base/loop.h"
 #include "base/alloc.h"
 
@@ -12,12 +11,13 @@ struct watcher {
 	int fd;
 	void (*ready)(void *ctx, int fd);
 	void *ctx;
-	unsigned since; /* added in this turn: what poll said is about another descriptor of that number */
+	unsigned
+	    since; /* turn in which it was added: poll() reported on an earlier descriptor of that number */
 };
 
 struct loop {
 	struct watcher *list;
-	struct pollfd *fds; /* for one turn; one more than CAP */
+	struct pollfd *fds; /* for one turn; CAP + 1 elements */
 	int count, cap;
 	unsigned turns;
 };
@@ -80,7 +80,7 @@ void loop_turn(struct loop *l, int timeout_ms, int also)
 	if (poll(fds, (nfds_t)n + 1, timeout_ms) <= 0)
 		return;
 	for (int i = 0; i < n && l->turns == turn; i++) {
-		/* FDS may have moved: a watcher was added */
+		/* not FDS: adding a watcher may have moved the array */
 		struct watcher *w = l->fds[i].revents ? find(l, l->fds[i].fd) : NULL;
 
 		if (w && w->since != turn)

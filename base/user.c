@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See user.h; the XDG base directory specification. A variable that is not an absolute
- * path does not count. */
+ * path is ignored. */
 #include "base/user.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Views: named tables that a module declares where its data lives. inspect/
- * registers them and renders them (text, JSON, panes); a module that owns a
- * view knows nothing of who looks at it. */
+ * registers and renders them (text, JSON, panes); the module that owns a view
+ * does not know its readers. */
 #ifndef BASE_VIEW_H
 #define BASE_VIEW_H
 #include "base/types.h"

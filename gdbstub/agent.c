@@ -79,7 +79,7 @@ static uint64_t shift(enum op op, uint64_t a, uint64_t n)
 	return op == OP_LSH ? a << n : op == OP_RSH_U ? a >> n : (uint64_t)((int64_t)a >> n);
 }
 
-/* False: by zero, or the one quotient that does not fit. */
+/* False for a division by zero, and for the one quotient that overflows. */
 static bool divide(enum op op, uint64_t a, uint64_t b, uint64_t *val)
 {
 	bool is_signed = op == OP_DIV_S || op == OP_REM_S;
@@ -144,7 +144,7 @@ static bool binary(enum op op, uint64_t a, uint64_t b, uint64_t *val)
 	return true;
 }
 
-/* One operation other than jumps. TOP: the uppermost value, where there is one. */
+/* Execute one operation other than jumps. False if it cannot be done. */
 static bool operate(struct machine *m, enum op op, uint64_t operand)
 {
 	uint64_t *top = m->stack + m->depth - 1, t;

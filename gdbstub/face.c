@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the stub brings to the shell: "gdb start", "gdb stop", "arch", "info gdb". */
+ * The stub's commands and view: "gdb start", "gdb stop", "arch", "info gdb". */
 #include "gdbstub/gdb_int.h"
 
 #include <stdio.h>
@@ -9,17 +9,17 @@
 
 static const struct view_col cols[] = {
 	{ "listening", "Listening at", VAL_STR, "", "address, or no" },
-	{ "client", "Client", VAL_STR, "", "none, waits for a stop, or has the guest standing" },
-	{ "arch", "Architecture", VAL_STR, "", "what gdb is told of the processor (command arch)" },
+	{ "client", "Client", VAL_STR, "", "none, waits for a stop, or holds the guest stopped" },
+	{ "arch", "Architecture", VAL_STR, "", "of the target description (command arch)" },
 	{ "registers", "Registers", VAL_UINT, "", "in the target description" },
 	{ "physical", "Physical", VAL_BOOL, "", "addresses are physical (PhyMemMode)" },
 	{ "sstep", "Step bits", VAL_HEX, "", "1 enabled, 2 without interrupts, 4 without timers" },
 	{ "points", "Points", VAL_UINT, "", "breakpoints and watchpoints it has inserted" },
 	{ "clients", "Clients", VAL_UINT, "", "so far" },
 	{ "packets", "Packets", VAL_UINT, "", "received" },
-	{ "bad", "Bad packets", VAL_UINT, "", "with a wrong checksum, too long" },
+	{ "bad", "Bad packets", VAL_UINT, "", "with an invalid checksum, or too long" },
 	{ "steps", "Steps", VAL_UINT, "", "single steps done" },
-	{ "stops", "Stops", VAL_UINT, "", "told" },
+	{ "stops", "Stops", VAL_UINT, "", "stop replies sent" },
 	{ "in", "Received", VAL_UINT, "B", "bytes" },
 	{ "out", "Sent", VAL_UINT, "B", "bytes" },
 };
@@ -34,7 +34,7 @@ static const char *rows(void *owner, const char *arg, struct row_sink *sink)
 		      V_STR(g->listen_fd >= 0 ? g->where : "no"),
 		      V_STR(g->conn < 0	 ? "none"
 			    : g->waiting ? "waits for a stop"
-					 : "has the guest standing"),
+					 : "holds the guest stopped"),
 		      V_STR(g->regs.arch->name), V_UINT(g->regs.count), V_BOOL(g->physical), V_HEX(g->sstep),
 		      V_UINT(debug_points_count(g->s, &g->owner)), V_UINT(g->stats.clients),
 		      V_UINT(g->stats.packets), V_UINT(g->stats.bad_packets), V_UINT(g->stats.steps),
@@ -69,8 +69,8 @@ static int cmd_gdb(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static const struct view_col arch_cols[] = {
 	{ "arch", "Architecture", VAL_STR, "", "for the command arch" },
-	{ "served", "Served", VAL_BOOL, "", "this one is in force" },
-	{ "help", "Means", VAL_HELP, "", "what it is for" },
+	{ "served", "Served", VAL_BOOL, "", "the one in use" },
+	{ "help", "Means", VAL_HELP, "", "its use" },
 };
 static RECORD_DOC(arch_record, "arch", arch_cols);
 const struct record_doc *const gdb_records[] = { &arch_record, NULL };
@@ -98,10 +98,11 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct command commands[] = {
 	{ "gdb", NULL, "start [[HOST:]PORT|unix:PATH] | stop",
-	  "let gdb attach (at 127.0.0.1:1234 unless told otherwise), or no more",
-	  "HOST is 127.0.0.1 unless given. 'info gdb' shows what goes on.", cmd_gdb, 0, 1, 2, "start|stop" },
-	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "what gdb is told of the processor",
-	  "gdb must then fetch the description again: 'unset tdesc filename'. The macro 'arch' of "
+	  "listen for gdb (default 127.0.0.1:1234), or stop listening",
+	  "The default HOST is 127.0.0.1. 'info gdb' shows address and client.", cmd_gdb, 0, 1, 2,
+	  "start|stop" },
+	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "choose the architecture of gdb's target description",
+	  "gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",
 	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64" },
 	{ 0 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The stub's inside. server.c owns the connection, query.c, target.c and monitor.c hold the
- * handlers of packets, table.c their rows. */
+ * Private to the stub. server.c owns the connection; query.c, target.c, run.c and monitor.c have the packet
+ * handlers, table.c their rows. */
 #ifndef GDBSTUB_GDB_INT_H
 #define GDBSTUB_GDB_INT_H
 #include "base/loop.h"
@@ -29,29 +29,28 @@ struct gdb {
 	struct gdb_stats stats;
 	/* the listening side */
 	int listen_fd;	 /* -1: none */
-	char where[160]; /* as people gave it */
-	char path[108];	 /* of a Unix socket, to remove; "" */
-	uint64_t inode;	 /* that one's, lest somebody else's is removed */
+	char where[160]; /* as the user gave it */
+	char path[108];	 /* of the Unix socket to remove; "": none */
+	uint64_t inode;	 /* of PATH: a socket that replaced ours is not removed */
 	/* the client; reset for each */
 	int conn; /* -1: none */
 	struct packet_reader in;
-	uint8_t raw[RAW_MAX]; /* received while a packet was being worked on */
+	uint8_t raw[RAW_MAX]; /* received while a packet was being handled */
 	size_t raw_len;
-	size_t stale; /* so many bytes of RAW came before the last packet was sent */
+	size_t stale; /* bytes of RAW that came before the last packet was sent */
 	struct out reply, frame;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
-	bool read_regs;	 /* it has read all registers: they are what it takes them for */
-	bool physical;	 /* addresses are physical (PhyMemMode) */
-	bool busy;	 /* a packet is being worked on */
-	bool waiting;	 /* gdb waits for a stop reply */
-	bool interrupt;	 /* 0x03 came meanwhile */
-	bool in_command; /* ... of "monitor" */
-	bool given_up; /* gdb has sent something else meanwhile: its user does not wait for that command's end
-			*/
-	bool passing;  /* ... for a single step that a page fault came between */
-	bool sliced;   /* gdb was told of a stop that is none: a slice of a range is over */
-	bool broken;   /* the connection is to be dropped */
-	bool left_standing; /* the guest stood when gdb came, and gdb has not let it go on */
+	bool read_regs;	    /* gdb has read all registers: it accepted our description */
+	bool physical;	    /* addresses are physical (PhyMemMode) */
+	bool busy;	    /* a packet is being handled */
+	bool waiting;	    /* gdb waits for a stop reply */
+	bool interrupt;	    /* 0x03 came while a packet was being handled */
+	bool in_command;    /* the packet is a "monitor" command */
+	bool given_up;	    /* gdb has sent another packet: its user no longer waits for the command */
+	bool in_fault;	    /* a single step raised a page fault: the guest runs until its handler returns */
+	bool sliced;	    /* gdb was sent a stop only because a slice of a range step ended */
+	bool broken;	    /* drop the connection */
+	bool found_stopped; /* the guest was stopped when gdb attached, and gdb has not resumed it */
 	unsigned sstep;
 };
 
@@ -59,36 +58,38 @@ struct gdb {
 
 enum packet_flags {
 	P_EXACT = 1,  /* the whole packet is the name */
-	P_HOLD = 2,   /* looks at the guest or changes it: it stands meanwhile */
+	P_HOLD = 2,   /* reads or changes the guest, which is stopped meanwhile */
 	P_SILENT = 4, /* the handler sends its replies itself */
 };
 
-/* A handler puts its reply into g->reply; an empty one means "not known". */
+/* A handler writes its reply to g->reply; an empty reply means "not supported". */
 struct gdb_packet {
 	const char *name;
 	void (*handle)(struct gdb *g, struct span a);
 	unsigned flags;
 };
-extern const struct gdb_packet gdb_packets[]; /* longer names before their prefixes; NULL-terminated */
+extern const struct gdb_packet gdb_packets[]; /* a name comes before its prefixes; NULL-terminated */
 
 void gdb_handle(struct gdb *g, char *body, size_t len);
 
 /* ---- replies ---- */
+/* Error numbers, as gdb's file I/O has them. */
+enum { E_FAULT = 0x0e, E_INVAL = 0x16, E_NOSYS = 0x26 };
 void reply_ok(struct gdb *g);
-/* "Enn", or "E.TEXT" when the client understands that. */
+/* Reply "Enn", or "E.TEXT" if the client supports it. */
 void reply_error(struct gdb *g, unsigned number, const char *text);
 void gdb_send(struct gdb *g, const char *body, size_t n); /* one packet, now */
 
 /* ---- server.c ---- */
-void gdb_step_again(struct gdb *g);			 /* a fault has been passed; run.c */
+void gdb_step_again(struct gdb *g);			 /* the fault of a step has been resolved; run.c */
 void gdb_drop(struct gdb *g, bool resume);		 /* end the connection */
-void gdb_stop_reply(struct gdb *g);			 /* send why the guest stands */
+void gdb_stop_reply(struct gdb *g);			 /* send why the guest is stopped */
 void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; monitor.c */
 const char *gdb_thread(const struct gdb *g);		 /* the one thread's id; query.c */
-bool gdb_condition_holds(void *g, const void *extra);	 /* of a point; run.c */
+bool gdb_condition_holds(void *g, const void *extra);	 /* of a breakpoint; run.c */
 
 /* ---- handlers, by file ---- */
-/* One packet's handler; A: what follows the name of the packet. */
+/* A packet's handler; A is the rest of the packet behind its name. */
 typedef void packet_handler(struct gdb *g, struct span a);
 /* target.c: registers, memory */
 packet_handler on_read_regs, on_write_regs, on_read_reg, on_write_reg, on_read_mem, on_write_mem,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * gdb's remote serial protocol as a face over inspect/: one client at a time, on a TCP port
- * or a Unix socket. Works beside shell and terminal on the same session; its breakpoints
- * stand in the session's one table. */
+ * gdb's remote serial protocol as a front end over inspect/: one client at a time, on a TCP
+ * port or a Unix socket. It shares the session with the shell and the dashboard; its
+ * breakpoints are in the session's one table. */
 #ifndef GDBSTUB_GDBSTUB_H
 #define GDBSTUB_GDBSTUB_H
 #include <stdbool.h>
@@ -13,20 +13,19 @@ struct inspect;
 struct inspect_addon;
 struct loop;
 
-/* A stub that does not listen yet. SESSION and LOOP are borrowed. */
+/* Make a stub that does not listen yet. SESSION and LOOP are borrowed. */
 struct gdb *gdb_new(struct inspect *session, struct loop *loop);
-/* Hang up without letting the guest go on. NULL is fine. */
+/* Disconnect without resuming the guest. NULL is fine. */
 void gdb_free(struct gdb *g);
-/* Listen at WHERE, "[HOST:]PORT" (HOST 127.0.0.1 unless given) or "unix:PATH". False with one
- * line in ERR. */
+/* Listen at WHERE, "[HOST:]PORT" (default HOST 127.0.0.1) or "unix:PATH". False with one line in ERR. */
 bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen);
-/* Hang up, and listen no more. A client's breakpoints go, and the guest goes on. */
+/* Disconnect and stop listening. The client's breakpoints are removed and the guest resumes. */
 void gdb_close(struct gdb *g);
-/* Serve a stream socket that is connected already; FD passes to the stub. False, and FD closed,
- * when a client is there. */
+/* Serve FD, a connected stream socket that the stub owns from now on. False, with FD closed, if a client is
+ * attached already. */
 bool gdb_adopt(struct gdb *g, int fd);
 
-/* The commands "gdb start", "gdb stop" and the view "info gdb". Of the session's life. */
+/* The commands "gdb" and "arch" and the view "info gdb". Valid as long as G. */
 const struct inspect_addon *gdb_addon(struct gdb *g);
 /* The same without an owner, for the manual. */
 extern const struct inspect_addon gdb_addon_manual;

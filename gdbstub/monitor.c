@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * "monitor COMMAND": every command of the session, its results as text in O packets as
- * they come. */
+ * "monitor COMMAND": all commands of the session. Results are sent as text in O packets as they come. */
 #include "gdbstub/gdb_int.h"
 #include "base/alloc.h"
 
@@ -10,7 +9,7 @@
 
 enum { PIECE = 4096 /* bytes of text in an O packet */ };
 
-/* Show TEXT at gdb's console. */
+/* Print TEXT at gdb's console. */
 void gdb_say(struct gdb *g, const char *text, size_t n)
 {
 	struct out o = { 0 };

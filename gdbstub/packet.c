@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See packet.h. Run-length encoding is not used: nothing here repeats enough. */
+ * See packet.h. Replies are not run-length encoded: they repeat too little. */
 #include "gdbstub/packet.h"
 #include "base/alloc.h"
 
@@ -36,7 +36,7 @@ static enum packet_event body(struct packet_reader *r, uint8_t byte)
 		r->state = PACKET_SUM1;
 		return PACKET_MORE;
 	}
-	if (byte == '$') /* the last one was broken off */
+	if (byte == '$') /* the previous packet was cut off */
 		return begin(r, byte);
 	r->sum = (uint8_t)(r->sum + byte);
 	if (r->len < PACKET_MAX)
@@ -76,7 +76,7 @@ enum packet_event packet_feed(struct packet_reader *r, uint8_t byte)
 	}
 }
 
-/* ---- putting together ---- */
+/* ---- building ---- */
 
 void out_fini(struct out *o)
 {
@@ -169,7 +169,7 @@ void packet_frame(struct out *o, const char *body, size_t n)
 	out_hex(o, &sum, 1);
 }
 
-/* ---- taking apart ---- */
+/* ---- parsing ---- */
 
 size_t packet_unescape(char *buf, size_t n)
 {

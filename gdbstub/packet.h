@@ -8,27 +8,27 @@
 enum { PACKET_MAX = 0x8000 }; /* longest packet, between $ and # */
 
 enum packet_event {
-	PACKET_MORE,	  /* nothing complete yet */
-	PACKET_READY,	  /* a packet with a right checksum is in buf[0..len) */
-	PACKET_BAD,	  /* ... with a wrong one: ask for it again */
-	PACKET_LONG,	  /* ... longer than PACKET_MAX, thrown away */
+	PACKET_MORE,	  /* incomplete */
+	PACKET_READY,	  /* a packet with a valid checksum is in buf[0..len) */
+	PACKET_BAD,	  /* a packet with an invalid checksum: request it again */
+	PACKET_LONG,	  /* a packet longer than PACKET_MAX, dropped */
 	PACKET_INTERRUPT, /* 0x03 between packets */
 	PACKET_ACK,
 	PACKET_NAK,
 };
 
-/* The receiving side. Zero it to begin. */
+/* The receiving side. Zero it to initialize. */
 struct packet_reader {
 	enum { PACKET_IDLE, PACKET_BODY, PACKET_SUM1, PACKET_SUM2 } state;
 	bool overflow;
 	uint8_t sum, claimed;
 	size_t len;
-	char buf[PACKET_MAX + 1]; /* the body as sent, escapes and all, NUL behind it */
+	char buf[PACKET_MAX + 1]; /* the body as sent, with its escapes, and a NUL */
 };
 
 enum packet_event packet_feed(struct packet_reader *r, uint8_t byte);
 
-/* A growing byte string: a packet's body while it is put together. */
+/* A growing byte string: the packet being built. */
 struct out {
 	char *data;
 	size_t len, cap;
@@ -39,25 +39,25 @@ void out_clear(struct out *o);
 void out_bytes(struct out *o, const void *bytes, size_t n);
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(1, 2)));
 void out_hex(struct out *o, const void *bytes, size_t n);
-/* As raw bytes, escaped. */
+/* Append N bytes as they are, escaped. */
 void out_binary(struct out *o, const void *bytes, size_t n);
 /* Append the frame around the N bytes at BODY. */
 void packet_frame(struct out *o, const char *body, size_t n);
 
-/* Undo the escape in place; returns the new length. */
+/* Remove the escapes in place; return the new length. */
 size_t packet_unescape(char *buf, size_t n);
 int hex_digit(char c); /* -1: none */
-/* Decode up to MAX bytes of hexadecimal; returns how many, stopping before what is none. */
+/* Decode up to MAX bytes of hexadecimal, up to the first other character; return how many. */
 size_t hex_decode(const char *text, size_t n, void *bytes, size_t max);
 
-/* What is left of a packet while it is taken apart. */
+/* The part of a packet that is not parsed yet. */
 struct span {
 	const char *p, *end;
 };
 
-bool span_char(struct span *s, char c); /* take C if it is next */
+bool span_char(struct span *s, char c); /* consume C if it is next */
 bool span_word(struct span *s, const char *word);
-/* Take a hexadecimal number of at most 16 digits. */
+/* Consume a hexadecimal number of at most 16 digits. */
 bool span_hex(struct span *s, uint64_t *val);
 static inline size_t span_left(const struct span *s)
 {

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What gdb asks about the target: features, descriptions, threads, QEMU's and LLDB's questions. */
+ * Queries about the target: features, descriptions, threads, QEMU's and LLDB's queries. */
 #include "gdbstub/gdb_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { E_INVAL = 0x16 };
-
 /* ---- qSupported ---- */
 
-/* What the client offers and where we keep it. */
+/* Features that a client may offer, and their flags. */
 static const struct {
 	const char *feature;
 	size_t offset;
@@ -46,7 +44,7 @@ void on_supported(struct gdb *g, struct span a)
 		out_printf(&g->reply, ";error-message+");
 }
 
-/* The OK still travels in the old mode. */
+/* The OK is still acknowledged. */
 void on_noack(struct gdb *g, struct span a)
 {
 	(void)a;
@@ -74,7 +72,7 @@ static void transfer(struct gdb *g, struct span a, const struct out *doc)
 	uint64_t offset, len;
 
 	if (!span_hex(&a, &offset) || !span_char(&a, ',') || !span_hex(&a, &len) || offset > doc->len) {
-		reply_error(g, E_INVAL, "not within the document");
+		reply_error(g, E_INVAL, "offset is not within the document");
 		return;
 	}
 	if (len > PACKET_MAX / 2)
@@ -94,14 +92,14 @@ void on_features(struct gdb *g, struct span a)
 	out_fini(&doc);
 }
 
-/* gdb holds what is not on the map for inaccessible, and takes the map for linear addresses: so
- * everything is on it, and it is given only while linear addresses are physical ones. */
+/* gdb treats addresses outside the map as inaccessible, and takes the map's addresses for linear ones. So the
+ * map covers all, and is served only while linear addresses are physical ones. */
 void on_memory_map(struct gdb *g, struct span a)
 {
 	struct out doc = { 0 };
 
 	if (debug_paging(g->s) && !g->physical) {
-		reply_error(g, 0, "linear addresses are not laid out by memory");
+		reply_error(g, 0, "no memory map: linear addresses are not physical ones");
 		return;
 	}
 	out_printf(
@@ -169,7 +167,7 @@ void on_current_thread(struct gdb *g, struct span a)
 void on_attached(struct gdb *g, struct span a)
 {
 	(void)a;
-	out_printf(&g->reply, "1"); /* so that "quit" detaches and does not kill */
+	out_printf(&g->reply, "1"); /* "quit" then detaches and does not kill */
 }
 
 /* Is "[pPID.]TID" our thread, any, or all? */
@@ -230,7 +228,7 @@ void on_sstep_set(struct gdb *g, struct span a)
 
 	span_word(&a, "0x");
 	if (!span_hex(&a, &bits) || bits > 7) {
-		reply_error(g, E_INVAL, "bits from 0 to 7 must stand here");
+		reply_error(g, E_INVAL, "expected step bits, 0 to 7");
 		return;
 	}
 	g->sstep = (unsigned)bits;
@@ -248,7 +246,7 @@ void on_phys_set(struct gdb *g, struct span a)
 	uint64_t on;
 
 	if (!span_hex(&a, &on)) {
-		reply_error(g, E_INVAL, "0 or 1 must stand here");
+		reply_error(g, E_INVAL, "expected 0 or 1");
 		return;
 	}
 	g->physical = on != 0;
@@ -285,7 +283,7 @@ void on_region_info(struct gdb *g, struct span a)
 	bool writable, mapped;
 
 	if (!span_hex(&a, &addr)) {
-		reply_error(g, E_INVAL, "an address must stand here");
+		reply_error(g, E_INVAL, "expected an address");
 		return;
 	}
 	if (addr > UINT32_MAX) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See regs.h. gdb knows the features org.gnu.gdb.i386.* (gdb manual, G.5.5) by name and
- * wants their registers in its own order; everything else that x86/regs.def has goes into a
- * feature of our own. System registers are plain integers: gdb refuses "p $cr0 = 0x11" for wide
- * flags types. <osabi>none</osabi> keeps gdb from taking the guest for a Linux process. */
+ * requires their registers in its own order; other rows of x86/regs.def go into a feature of
+ * our own. System registers are plain integers: gdb refuses "p $cr0 = 0x11" for wide
+ * flags types. <osabi>none</osabi> keeps gdb from treating the guest as a Linux process. */
 #include "gdbstub/regs.h"
 
 #include <stdio.h>
@@ -348,7 +348,7 @@ static bool set_table(struct cpu *c, const struct reg_info *info, uint64_t val, 
 	return true;
 }
 
-/* Outside long mode registers have 32 bits, whatever the description says. */
+/* Outside long mode general registers keep 32 bits, also under a 64-bit description. */
 static uint64_t narrowed(const struct cpu *c, uint64_t val)
 {
 	return c->efer & EFER_LMA ? val : (uint32_t)val;
@@ -366,7 +366,7 @@ bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint
 	g = &r->reg[n];
 	gdb_reg_get(r, c, n, now);
 	if (!memcmp(now, bytes, g->bits / 8))
-		return true; /* also what cannot be written */
+		return true; /* also for read-only registers */
 	memcpy(&val, bytes, g->bits > 64 ? 8 : g->bits / 8);
 	switch (g->source) {
 	case GDB_REG_TABLE:

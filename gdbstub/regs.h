@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Target descriptions: which registers gdb sees, in which order and width, made from the
- * register table in x86/. The layout depends on the architecture asked for and on what the
- * host's processor has, never on the guest's mode: gdb cannot follow a change. */
+ * Target descriptions: the registers that gdb sees, their order and width, generated from the
+ * register table in x86/. The layout depends on the chosen architecture and on whether the host
+ * has AVX, never on the guest's mode: gdb cannot follow a change. */
 #ifndef GDBSTUB_REGS_H
 #define GDBSTUB_REGS_H
 #include "gdbstub/packet.h"
@@ -13,7 +13,7 @@ enum { GDB_MAX_REGS = 192, GDB_REG_BYTES = 16, GDB_MAX_EXPEDITED = 20 };
 enum gdb_reg_source {
 	GDB_REG_TABLE, /* a row of x86/regs.def */
 	GDB_REG_WIDE,  /* all 64 bits of a general register; index = place in struct cpu */
-	GDB_REG_PC,    /* the program counter: offset, or linear where the architecture says so */
+	GDB_REG_PC,    /* the program counter: offset in CS, or linear (linear_pc) */
 	GDB_REG_IP,    /* its offset in CS */
 	GDB_REG_ST,    /* in the XSAVE image, by number; so the following */
 	GDB_REG_XMM,
@@ -29,7 +29,7 @@ struct gdb_reg {
 };
 
 struct gdb_arch {
-	const char *name; /* as gdb calls it, for "monitor arch" */
+	const char *name; /* gdb's name, for "monitor arch" */
 	const char *help;
 	bool wide;	/* x86-64 */
 	bool linear_pc; /* eip is CS base + IP, so that breakpoints and $pc are right in real mode */
@@ -41,17 +41,17 @@ struct gdb_regs {
 	const struct gdb_arch *arch;
 	unsigned count;
 	struct gdb_reg reg[GDB_MAX_REGS];
-	unsigned expedited; /* so many first registers go into every stop reply */
+	unsigned expedited; /* the number of registers, from the first, in every stop reply */
 };
 
 const struct gdb_arch *gdb_arch_find(const char *name);
 /* Lay out ARCH; AVX: with the upper halves of the vector registers. */
 void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx);
-/* The target description, as XML. */
+/* Append the target description as XML. */
 void gdb_regs_xml(const struct gdb_regs *r, struct out *o);
-/* Value of register N into BYTES; returns its size, 0: no such register. */
+/* Write the value of register N to BYTES. Return its size; 0 if there is no such register. */
 unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, uint8_t bytes[GDB_REG_BYTES]);
-/* Set register N. False: it cannot be set so. *SYSTEM becomes true when it steers translation. */
+/* Set register N. False if it cannot have this value. *SYSTEM becomes true if translation depends on it. */
 bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES],
 		 bool *system);
 #endif

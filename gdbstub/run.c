@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Run control and points. gdb steps and continues one vCPU, thread 1 of process 1.
  *
- * A continue sends no reply; the stop does, when run control tells the listener (server.c).
- * When somebody else lets the guest run meanwhile, a continue or step of gdb's joins that run:
- * it ends at the next stop. Single steps are done here and now; a range of them in slices: gdb
- * is told of a stop within the range and asks to go on by itself, and meanwhile the event loop
- * serves 0x03 and the other faces. */
+ * A continue sends no reply; the stop does, when run control calls the listener (server.c).
+ * While another front end runs the guest, a continue or step of gdb's joins that run and
+ * ends at its next stop. Single steps are executed synchronously; a range step in slices: gdb
+ * gets a stop within the range, resumes by itself, and between slices the event loop serves
+ * 0x03 and the other front ends. */
 #include "base/alloc.h"
 #include "gdbstub/agent.h"
 #include "gdbstub/gdb_int.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { E_INVAL = 0x16, E_NOSYS = 0x26, STEPS_PER_LOOK = 64 };
+enum { STEPS_PER_POLL = 64 };
 #define SLICE_NS 20000000
 
 /* ---- stepping and continuing ---- */
@@ -26,7 +26,7 @@ static uint64_t gdb_pc(struct gdb *g)
 	return g->regs.arch->linear_pc ? cpu_pc(c) : c->rip;
 }
 
-/* True: gdb can only wait for a stop, or has been told of one already. */
+/* True: gdb has to wait for a stop, or has been sent one. */
 static bool cannot_start(struct gdb *g)
 {
 	if (inspect_running(g->s)) {
@@ -37,8 +37,8 @@ static bool cannot_start(struct gdb *g)
 		gdb_stop_reply(g);
 		return true;
 	}
-	g->left_standing = false;
-	if (g->interrupt) { /* 0x03 crossed the end of a slice */
+	g->found_stopped = false;
+	if (g->interrupt) { /* 0x03 came as a slice ended */
 		gdb_stop_reply(g);
 		g->interrupt = false;
 		return true;
@@ -70,18 +70,18 @@ static struct debug_place here(struct gdb *g)
 	return (struct debug_place){ (uint32_t)c->rip, (uint32_t)c->gpr[R_ESP], c->cpl };
 }
 
-/* For a program a page fault is no more a part of it than an interrupt is: a page is brought in, and
- * the step still to be done. So it is passed, unless interrupts are let in. (A kernel's own faults
- * often return elsewhere.) The guest then runs until the handler returns to where P is. Of a range gdb
- * is told of that stop and goes on by itself; a single step is done then (gdb_step_again()). */
-static bool passes_fault(struct gdb *g, const struct debug_place *p)
+/* Run the page fault that a user program's step raised to its end, unless steps allow interrupts: the kernel
+ * brings the page in and the instruction is retried. (A kernel's own faults often return elsewhere.) The
+ * guest runs until the handler returns to P. After a range step gdb gets that stop and resumes by itself; a
+ * single step is repeated then (gdb_step_again()). */
+static bool resolves_fault(struct gdb *g, const struct debug_place *p)
 {
 	if (!(g->sstep & SSTEP_NOIRQ) || p->cpl < 3 || gdb_pc(g) - p->eip < 16)
 		return false;
 	return debug_pass_fault(g->s, p);
 }
 
-/* Step until the program counter leaves [LO, HI), or the slice is over; at least once. */
+/* Step at least once, until the program counter leaves [LO, HI) or the slice ends. */
 static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 {
 	int64_t end = now_ns() + SLICE_NS;
@@ -96,14 +96,14 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 		debug_last_stop(g->s, &stop);
 		if (!alive || stop.kind == DEBUG_POINT || debug_cpu(g->s)->halted)
 			break;
-		if (gdb_pc(g) - lo >= hi - lo && passes_fault(g, &before)) {
+		if (gdb_pc(g) - lo >= hi - lo && resolves_fault(g, &before)) {
 			g->waiting = true;
-			g->passing = hi == lo;
+			g->in_fault = hi == lo;
 			return;
 		}
 		if (gdb_pc(g) - lo >= hi - lo || debug_at_point(g->s))
 			break;
-		if (n % STEPS_PER_LOOK == 0 && now_ns() >= end) {
+		if (n % STEPS_PER_POLL == 0 && now_ns() >= end) {
 			g->sliced = true;
 			break;
 		}
@@ -116,10 +116,10 @@ void gdb_step_again(struct gdb *g)
 {
 	struct debug_stop stop;
 
-	g->passing = false;
+	g->in_fault = false;
 	debug_last_stop(g->s, &stop);
 	if (stop.kind != DEBUG_STEPPED || inspect_ended(g->s))
-		return; /* something else stopped it on the way */
+		return; /* stopped by something else meanwhile */
 	debug_step(g->s, false);
 	g->stats.steps++;
 	debug_steps_done(g->s);
@@ -130,7 +130,7 @@ static void step(struct gdb *g, uint64_t lo, uint64_t hi)
 	if (cannot_start(g))
 		return;
 	if (debug_cpu(g->s)->halted) {
-		/* the step is over when an interrupt has been served */
+		/* the step ends when an interrupt has been served */
 		g->waiting = true;
 		debug_go_to(g->s, cpu_pc(debug_cpu(g->s)));
 		return;
@@ -150,7 +150,7 @@ static void set_pc(struct gdb *g, struct span a)
 	c->rip = g->regs.arch->linear_pc ? (uint32_t)(pc - c->seg[SEG_CS].base) : pc;
 }
 
-/* Past the signal of C and S, which no guest can be sent. */
+/* Skip the signal of C and S: guests have no signals. */
 static struct span past_signal(struct span a)
 {
 	uint64_t sig;
@@ -189,7 +189,7 @@ struct action {
 	uint64_t lo, hi;
 };
 
-/* ":THREAD" or nothing. True: that is, or includes, our thread. */
+/* Parse ":THREAD" or nothing. True if it is, or includes, our thread. */
 static bool names_us(struct span *a)
 {
 	uint64_t pid = 1, tid = 1;
@@ -209,7 +209,7 @@ static bool names_us(struct span *a)
 	return span_hex(a, &tid) && (all || pid == 1) && tid <= 1;
 }
 
-/* One ";ACTION[:THREAD]". False: it makes no sense. */
+/* Parse one ";ACTION[:THREAD]". False if it is malformed. */
 static bool take_action(struct span *a, struct action *out, bool *ours)
 {
 	uint64_t sig;
@@ -267,7 +267,7 @@ void on_vcont_query(struct gdb *g, struct span a)
 	out_printf(&g->reply, "vCont;c;C;s;S;t;r");
 }
 
-/* ---- stopping, leaving, ending ---- */
+/* ---- stop, detach, kill ---- */
 
 void on_why(struct gdb *g, struct span a)
 {
@@ -285,7 +285,7 @@ void on_vctrlc(struct gdb *g, struct span a)
 {
 	(void)a;
 	reply_ok(g);
-	g->interrupt = true; /* acted on after the reply */
+	g->interrupt = true; /* handled after the reply */
 }
 
 void on_attach(struct gdb *g, struct span a)
@@ -358,11 +358,11 @@ bool gdb_condition_holds(void *ctx, const void *extra)
 		if (!len)
 			return false;
 		if (!agent_eval(&env, at, len, &val) || val)
-			return true; /* what cannot be decided here, gdb decides */
+			return true; /* stop, and let gdb evaluate it */
 	}
 }
 
-/* ";XLEN,BYTECODE..." after a breakpoint. NULL: there is none. */
+/* Parse ";XLEN,BYTECODE..." of a breakpoint. NULL if there is none. */
 static void *take_conditions(struct span a)
 {
 	uint8_t *all = xmalloc(span_left(&a) + 8), *to = all;
@@ -387,7 +387,7 @@ static void *take_conditions(struct span a)
 	return all;
 }
 
-/* "TYPE,ADDR,KIND": what gdb's type and kind are here. */
+/* Parse "TYPE,ADDR,KIND". */
 static bool take_point(struct span *a, enum point_kind *kind, uint64_t *addr, uint64_t *len)
 {
 	static const enum point_kind kinds[] = { POINT_BREAK, POINT_HBREAK, POINT_WATCH, POINT_RWATCH,
@@ -410,9 +410,9 @@ void on_point_insert(struct gdb *g, struct span a)
 	void *conditions;
 
 	if (!take_point(&a, &kind, &addr, &len))
-		return; /* a type we do not have: empty reply */
+		return; /* an unsupported type: empty reply */
 	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr) {
-		reply_error(g, E_INVAL, "not an address of this guest");
+		reply_error(g, E_INVAL, "the address is not one of this guest");
 		return;
 	}
 	conditions = take_conditions(a);
@@ -431,7 +431,7 @@ void on_point_remove(struct gdb *g, struct span a)
 
 	if (!take_point(&a, &kind, &addr, &len))
 		return;
-	/* it may have been set in the other mode */
+	/* PhyMemMode may have changed since it was inserted */
 	debug_point_remove(g->s, &g->owner, kind, false, addr, len);
 	debug_point_remove(g->s, &g->owner, kind, true, addr, len);
 	reply_ok(g);

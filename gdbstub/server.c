@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The connection: listening, one client at a time, bytes in, packets out, stop replies, the
- * end. All on the session's thread, out of its event loop.
+ * The connection: listening, one client at a time, bytes in, packets out, stop replies,
+ * disconnection. All on the session's thread, called from its event loop.
  *
- * The event loop may be entered again while a packet is being worked on (a monitor command that
- * lets the guest run). Bytes that come then are kept, and looked through
- * only for 0x03; a connection that breaks then is only marked, and dropped by the outermost. */
+ * The event loop may be entered again while a packet is being handled (a monitor command that
+ * runs the guest). Bytes that come then are buffered and only searched for 0x03; a
+ * connection that breaks then is only marked, and the outermost call drops it. */
 #include "gdbstub/gdb_int.h"
 #include "base/alloc.h"
 
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11, SEND_SECONDS = 5 };
-#define SPIN_NS 60000 /* how long to look for the next packet before going to sleep */
+#define SPIN_NS 60000 /* how long to poll for the next packet before sleeping */
 
 /* ---- sending ---- */
 
@@ -50,7 +50,7 @@ void gdb_send(struct gdb *g, const char *body, size_t n)
 
 /* ---- stop replies ---- */
 
-/* What gdb wants to know of the stop besides the signal. */
+/* Append the cause of the stop, where it is a point of gdb's. */
 static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *o)
 {
 	static const char *const watches[POINT_KINDS] = {
@@ -67,9 +67,9 @@ static void put_cause(struct gdb *g, const struct debug_stop *stop, struct out *
 		out_printf(o, "hwbreak:;");
 }
 
-/* The registers that gdb asks for after every stop. Not before it has read all: when it did not take
- * our description (the file it has loaded is for another architecture), the reply to that says so,
- * while a register of another size here would only puzzle. */
+/* Append the registers that gdb needs after every stop. Not before it has read all of them: if it rejected
+ * our description (its file is for another architecture), that reply makes gdb say so, while a
+ * register of another size here only causes confusing errors. */
 static void put_registers(struct gdb *g, struct out *o)
 {
 	const struct cpu *c = debug_cpu(g->s);
@@ -82,7 +82,7 @@ static void put_registers(struct gdb *g, struct out *o)
 	}
 }
 
-/* The guest is gone: so is gdb's process. */
+/* The guest has ended: report that the process has exited. */
 static void say_exit(struct gdb *g, const struct debug_stop *stop)
 {
 	out_clear(&g->reply);
@@ -92,7 +92,7 @@ static void say_exit(struct gdb *g, const struct debug_stop *stop)
 	debug_detach(g->s, &g->listener);
 }
 
-/* RAN: gdb let it run, so SIGINT tells that somebody stopped it. */
+/* RAN: gdb resumed the guest, so a stop by another front end is SIGINT. */
 static int stop_signal(const struct gdb *g, const struct debug_stop *stop, bool ran)
 {
 	if (stop->kind == DEBUG_DEAD)
@@ -125,12 +125,12 @@ void gdb_stop_reply(struct gdb *g)
 	gdb_send(g, g->reply.data, g->reply.len);
 }
 
-/* Run control: the guest stands. */
+/* Called by run control: the guest has stopped. */
 static void stopped(void *ctx)
 {
 	struct gdb *g = ctx;
 
-	if (g->waiting && g->passing)
+	if (g->waiting && g->in_fault)
 		gdb_step_again(g);
 	if (g->waiting)
 		gdb_stop_reply(g);
@@ -140,7 +140,7 @@ static void stopped(void *ctx)
 
 static void interrupt(struct gdb *g)
 {
-	g->interrupt = !inspect_running(g->s) && g->sliced; /* gdb is about to go on: then */
+	g->interrupt = !inspect_running(g->s) && g->sliced; /* gdb is about to resume: handled then */
 	if (inspect_running(g->s))
 		debug_halt(g->s);
 }
@@ -158,7 +158,7 @@ static void packet(struct gdb *g)
 		interrupt(g);
 }
 
-/* E ended with byte AT of what was received. */
+/* Handle E, which byte AT of what was received completed. */
 static void act(struct gdb *g, enum packet_event e, size_t at)
 {
 	switch (e) {
@@ -174,7 +174,7 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 		g->stats.bad_packets++;
 		if (!g->noack)
 			send_raw(g, "+", 1);
-		reply_error(g, 0x16, "the packet is too long");
+		reply_error(g, E_INVAL, "the packet is too long");
 		gdb_send(g, g->reply.data, g->reply.len);
 		break;
 	case PACKET_INTERRUPT:
@@ -191,7 +191,7 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 	}
 }
 
-/* Work through what has come. More may come meanwhile. */
+/* Handle what was received. More may be received meanwhile. */
 static void pump(struct gdb *g)
 {
 	for (size_t at = 0; at < g->raw_len && g->conn >= 0 && !g->broken; at++)
@@ -199,8 +199,8 @@ static void pump(struct gdb *g)
 	g->raw_len = g->stale = 0;
 }
 
-/* 0x03 while a packet is worked on: end what it waits for. So does another packet: gdb sends no 0x03 for a
- * Ctrl-C at a monitor command, but takes itself back to its prompt, and what it sends then is not to have the
+/* 0x03 while a packet is being handled ends what it waits for. So does another packet: at a Ctrl-C during a
+ * monitor command gdb sends no 0x03 but returns to its prompt, and its next packet must not get the
  * command's answer. */
 static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
 {
@@ -209,10 +209,10 @@ static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
 	g->interrupt |= asked;
 	g->given_up |= g->in_command && memchr(bytes, '$', n);
 	if (g->in_command && (asked || g->given_up))
-		inspect_interrupt(g->s); /* the command takes notice, and takes it back at its end */
+		inspect_interrupt(g->s); /* the command polls for it; on_monitor() clears it */
 }
 
-/* True: something has come. */
+/* Receive without blocking. True if anything came. */
 static bool receive(struct gdb *g)
 {
 	uint8_t *to = g->raw + g->raw_len;
@@ -221,7 +221,7 @@ static bool receive(struct gdb *g)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		g->broken = true; /* also when there is no room: no client of ours talks so much */
+		g->broken = true; /* also if the buffer is full: no client sends so much at once */
 		return false;
 	}
 	g->raw_len += (size_t)n;
@@ -239,7 +239,7 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
-/* Packets come in series, and waking up costs more than a short wait. */
+/* Packets come in series, and a wake-up costs more than polling for a short time. */
 static bool more_soon(struct gdb *g)
 {
 	int64_t end = now_ns() + SPIN_NS;
@@ -270,7 +270,7 @@ static void conn_ready(void *ctx, int fd)
 		gdb_drop(g, true);
 }
 
-/* ---- clients come and go ---- */
+/* ---- attaching and dropping clients ---- */
 
 static void fresh_client(struct gdb *g, int fd)
 {
@@ -283,7 +283,7 @@ static void fresh_client(struct gdb *g, int fd)
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
 	g->raw_len = g->stale = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
-	g->passing = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up =
+	g->in_fault = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up =
 	    g->sliced = g->broken = false;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
@@ -300,7 +300,7 @@ bool gdb_adopt(struct gdb *g, int fd)
 		return false;
 	}
 	fresh_client(g, fd);
-	g->left_standing = !inspect_running(g->s) && !debug_expected(g->s);
+	g->found_stopped = !inspect_running(g->s) && !debug_expected(g->s);
 	debug_halt(g->s);
 	debug_attach(g->s, &g->listener);
 	debug_expect(g->s, false);
@@ -329,7 +329,7 @@ void gdb_drop(struct gdb *g, bool go_on)
 		return;
 	}
 	debug_points_clear(g->s, &g->owner);
-	if (go_on && !g->left_standing && !inspect_ended(g->s) && !debug_quitting(g->s))
+	if (go_on && !g->found_stopped && !inspect_ended(g->s) && !debug_quitting(g->s))
 		debug_go(g->s);
 }
 
@@ -349,7 +349,7 @@ static bool fail(char *err, size_t errlen, const char *where, const char *why)
 	return false;
 }
 
-/* Is PATH the socket of a process that is gone? */
+/* Is ADDR a socket that no process listens on? */
 static bool is_stale(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -393,7 +393,7 @@ static int listen_unix(struct gdb *g, const char *path)
 	return fd;
 }
 
-/* "[HOST:]PORT", also as QEMU writes it, "tcp:HOST:PORT". */
+/* Split "[HOST:]PORT", or QEMU's form "tcp:HOST:PORT". */
 static void split_address(const char *where, char *host, size_t len, const char **port)
 {
 	const char *colon;
@@ -413,7 +413,7 @@ static void split_address(const char *where, char *host, size_t len, const char 
 		snprintf(host, len, "127.0.0.1");
 }
 
-/* The address as it became: port 0 asks for any. */
+/* Note the actual address: port 0 requests any free one. */
 static void note_address(struct gdb *g, int fd)
 {
 	struct sockaddr_storage ss;
@@ -434,7 +434,7 @@ static int listen_tcp(struct gdb *g, const char *where, const char **why)
 	int fd, rc, one = 1;
 
 	split_address(where, host, sizeof(host), &port);
-	*why = "takes [HOST:]PORT or unix:PATH";
+	*why = "expected [HOST:]PORT or unix:PATH";
 	if (!*port || port[strspn(port, "0123456789")])
 		return -1;
 	rc = getaddrinfo(host, port, &hints, &ai);
@@ -463,7 +463,7 @@ bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen)
 	int fd;
 
 	if (g->listen_fd >= 0)
-		return fail(err, errlen, g->where, "listening there already");
+		return fail(err, errlen, g->where, "already listening there");
 	fd = strncmp(where, "unix:", 5) ? listen_tcp(g, where, &why) : listen_unix(g, where + 5);
 	if (fd < 0)
 		return fail(err, errlen, where, why ? why : strerror(errno));

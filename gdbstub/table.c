@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The packets, one a row. (gdb manual, appendix E.2 to E.5; QEMU's own ones as its gdbstub has them.) */
+ * The packets, one row each (gdb manual, appendix E.2 to E.5; QEMU's extensions as its gdbstub defines them).
+ */
 #include "gdbstub/gdb_int.h"
 
 #include <string.h>
 
-/* Columns: name, handler, flags. A name that another one starts with comes after it. */
+/* Columns: name, handler, flags. A name comes before its prefixes. */
 const struct gdb_packet gdb_packets[] = {
 	/* the session */
 	{ "!", on_extended, P_EXACT },
@@ -48,9 +49,9 @@ const struct gdb_packet gdb_packets[] = {
 	{ "vCtrlC", on_vctrlc, P_EXACT },
 	{ "Z", on_point_insert, P_HOLD },
 	{ "z", on_point_remove, P_HOLD },
-	/* the console behind it */
+	/* the shell */
 	{ "qRcmd,", on_monitor, P_SILENT },
-	/* QEMU's; it takes these with either letter, and gef and pwndbg ask with the capital */
+	/* QEMU's, which accepts either letter; gef and pwndbg send the capital */
 	{ "qqemu.sstepbits", on_sstep_bits, P_EXACT },
 	{ "Qqemu.sstepbits", on_sstep_bits, P_EXACT },
 	{ "qqemu.sstep=", on_sstep_set, 0 },

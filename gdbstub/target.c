@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Registers and memory. Memory is what translation of the moment maps, or physical memory
- * in PhyMemMode; devices are never touched. */
+ * Registers and memory. Memory is read and written through the current page tables, or as physical memory in
+ * PhyMemMode; devices are never accessed. */
 #include "gdbstub/gdb_int.h"
 #include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { E_INVAL = 0x16, E_FAULT = 0x0e, SEARCH_PIECE = 65536 };
+enum { SEARCH_PIECE = 65536 };
 
 /* ---- registers ---- */
 
@@ -41,7 +41,7 @@ void on_write_regs(struct gdb *g, struct span a)
 	if (fits)
 		reply_ok(g);
 	else
-		reply_error(g, E_INVAL, "the registers are not those of the description");
+		reply_error(g, E_INVAL, "the registers do not match the target description");
 }
 
 void on_read_reg(struct gdb *g, struct span a)
@@ -67,7 +67,7 @@ void on_write_reg(struct gdb *g, struct span a)
 	if (!span_hex(&a, &n) || !span_char(&a, '=') || n >= g->regs.count ||
 	    hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) != g->regs.reg[n].bits / 8 ||
 	    !gdb_reg_set(&g->regs, debug_cpu(g->s), (unsigned)n, bytes, &system)) {
-		reply_error(g, E_INVAL, "this register cannot be set to that");
+		reply_error(g, E_INVAL, "the register cannot be set to this value");
 		return;
 	}
 	debug_cpu_changed(g->s, system);
@@ -82,14 +82,14 @@ static bool place(struct span *a, uint64_t *addr, uint64_t *len)
 	return span_hex(a, addr) && span_char(a, ',') && span_hex(a, len);
 }
 
-/* Read what there is; NULL, with the error in the reply, when there is nothing. Free it. */
+/* Read up to MAX bytes, which the caller frees. NULL, with the error in the reply, if none can be read. */
 static uint8_t *fetch(struct gdb *g, struct span a, size_t max, size_t *got)
 {
 	uint64_t addr, len;
 	uint8_t *buf;
 
 	if (!place(&a, &addr, &len)) {
-		reply_error(g, E_INVAL, "an address and a length must stand here");
+		reply_error(g, E_INVAL, "expected ADDRESS,LENGTH");
 		return NULL;
 	}
 	if (len > max)
@@ -99,7 +99,7 @@ static uint8_t *fetch(struct gdb *g, struct span a, size_t max, size_t *got)
 	if (*got || !len)
 		return buf;
 	free(buf);
-	reply_error(g, E_FAULT, "no memory there");
+	reply_error(g, E_FAULT, "no memory at this address");
 	return NULL;
 }
 
@@ -130,7 +130,7 @@ static void store(struct gdb *g, uint64_t addr, const void *bytes, size_t n)
 	if (debug_write(g->s, g->physical, addr, bytes, n) == n)
 		reply_ok(g);
 	else
-		reply_error(g, E_FAULT, "no memory there");
+		reply_error(g, E_FAULT, "no memory at this address");
 }
 
 void on_write_mem(struct gdb *g, struct span a)
@@ -140,7 +140,7 @@ void on_write_mem(struct gdb *g, struct span a)
 
 	if (!place(&a, &addr, &len) || !span_char(&a, ':') || len > sizeof(bytes) ||
 	    hex_decode(a.p, span_left(&a), bytes, len) != len)
-		reply_error(g, E_INVAL, "the data are not as long as said");
+		reply_error(g, E_INVAL, "the data do not have the given length");
 	else
 		store(g, addr, bytes, len);
 }
@@ -152,21 +152,21 @@ void on_write_binary(struct gdb *g, struct span a)
 	size_t n;
 
 	if (!place(&a, &addr, &len) || !span_char(&a, ':')) {
-		reply_error(g, E_INVAL, "an address and a length must stand here");
+		reply_error(g, E_INVAL, "expected ADDRESS,LENGTH");
 		return;
 	}
 	n = span_left(&a);
 	memcpy(bytes, a.p, n);
 	if (packet_unescape(bytes, n) != len)
-		reply_error(g, E_INVAL, "the data are not as long as said");
+		reply_error(g, E_INVAL, "the data do not have the given length");
 	else
 		store(g, addr, bytes, len);
 }
 
 /* ---- qSearch:memory:ADDR;LENGTH;PATTERN ---- */
 
-/* Find the N bytes at PATTERN in [ADDR, ADDR+LEN). True: *ADDR is where. *READABLE: nothing was
- * in the way. */
+/* Find the N bytes at PATTERN in [ADDR, ADDR+LEN). True with the place in *ADDR. *READABLE is false if the
+ * search ended at memory that cannot be read. */
 static bool search(struct gdb *g, uint64_t *addr, uint64_t len, const void *pattern, size_t n, bool *readable)
 {
 	uint8_t *buf = xmalloc(SEARCH_PIECE + n);
@@ -200,7 +200,7 @@ void on_search(struct gdb *g, struct span a)
 
 	if (!span_hex(&a, &addr) || !span_char(&a, ';') || !span_hex(&a, &len) || !span_char(&a, ';') ||
 	    !span_left(&a)) {
-		reply_error(g, E_INVAL, "address, length and pattern must stand here");
+		reply_error(g, E_INVAL, "expected ADDRESS;LENGTH;PATTERN");
 		return;
 	}
 	n = span_left(&a);
@@ -213,5 +213,5 @@ void on_search(struct gdb *g, struct span a)
 	else if (readable)
 		out_printf(&g->reply, "0");
 	else
-		reply_error(g, E_FAULT, "no memory there");
+		reply_error(g, E_FAULT, "no memory at this address");
 }

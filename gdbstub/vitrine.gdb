@@ -12,7 +12,7 @@ define arch
   end
 end
 document arch
-arch [i386|i8086|i386:x86-64]: change what vitrine tells gdb of the processor, and fetch it again.
+arch [i386|i8086|i386:x86-64]: change the target description, and fetch it again.
 With i8086 code is decoded as 16-bit and $eip is linear (CS base + IP), so that $pc, breakpoints and
 x/i $pc are right in real mode. $ip is the offset in CS.
 end
@@ -23,8 +23,8 @@ define resync
   frame
 end
 document resync
-resync: forget what gdb remembers of registers and memory, after another face (the shell) or a
-monitor command moved or changed the guest.
+resync: drop gdb's cached registers and memory, after another front end (the shell) or a
+monitor command has run or changed the guest.
 end
 
 define ccf
@@ -35,7 +35,7 @@ define ccf
   end
 end
 document ccf
-ccf [ADDRESS]: the translator's most entered fragments; guest and host code of the one at ADDRESS.
+ccf [ADDRESS]: list the most entered fragments, or show guest and host code of the one at ADDRESS.
 end
 
 define physical
@@ -58,12 +58,12 @@ define stepirq
   end
 end
 document stepirq
-stepirq 1 | stepirq 0: may interrupts come during single steps? (They may not, unless told.)
+stepirq 1 | stepirq 0: allow interrupts during single steps, or hold them back (the default).
 end
 
 define walk
   monitor page $arg0
 end
 document walk
-walk ADDRESS: the guest's page tables for a linear address, entry by entry.
+walk ADDRESS: show the guest's page walk for a linear address, entry by entry.
 end

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# gdb's Python side of vitrine: source this file in a session with vitrine's stub.
+# Vitrine's commands for gdb in Python: source this file in a session with its stub.
 #   vitrine COMMAND       any command of the shell, as `monitor COMMAND`, with completion of names
-#   vitrine ccf [N]       the N most entered fragments with symbols of gdb's
+#   vitrine ccf [N]       the N most entered fragments, with gdb's symbols
 #   vitrine symbols FILE  symbols of a System.map or kallsyms list, which gdb cannot read by itself
-#   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (or what it begins with), column
+#   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (number or first cell), column
 import json
 import os
 import struct
@@ -31,7 +31,7 @@ def view(name):
 
 
 def number(value):
-    """JSON has addresses as text."""
+    """Addresses are strings in JSON."""
     return int(value, 0) if isinstance(value, str) else value
 
 
@@ -103,7 +103,7 @@ def strings(names):
 
 
 def elf_of(symbols):
-    """An ELF file for i386 with nothing but a section that covers SYMBOLS, and them."""
+    """An ELF file for i386 that has only SYMBOLS and a section that covers them."""
     low = symbols[0][0] & ~0xFFF
     size = (symbols[-1][0] - low + 0x10000) & ~0xFFF
     symstr, at = strings(name for _, _, name in symbols)
@@ -143,7 +143,7 @@ class VitrineSymbols(gdb.Command):
 
 class VitrineView(gdb.Function):
     """$vitrine_view("NAME", ROW, "COLUMN"): a cell of what `info NAME` shows.
-ROW counts from 0, or is what the row begins with: $vitrine_view("tc", "fragments", "value")."""
+ROW is a number from 0, or the first cell of the row: $vitrine_view("tc", "fragments", "value")."""
 
     def __init__(self):
         super().__init__("vitrine_view")
@@ -155,7 +155,7 @@ ROW counts from 0, or is what the row begins with: $vitrine_view("tc", "fragment
         for r in rows:
             if next(iter(r.values()), None) == row.string():
                 return r
-        raise gdb.GdbError("no row of the view begins with " + row.string())
+        raise gdb.GdbError("no row of the view has the first cell " + row.string())
 
     def invoke(self, name, row, column):
         rows = view(name.string())

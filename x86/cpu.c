@@ -31,7 +31,7 @@ void cpu_reset(struct cpu *c)
 	c->dr[7] = DR7_INIT;
 	c->xcr0 = XCR0_X87;
 	c->pat = 0x0007040600070406ull;
-	c->apic_base = 0xfee00100; /* there is none, so it is not enabled */
+	c->apic_base = 0xfee00100; /* the machine has no APIC: not enabled */
 	c->misc_enable = 1;
 	c->a20_mask = ~0u;
 	c->xsave.fcw = FCW_INIT;

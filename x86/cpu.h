@@ -103,8 +103,7 @@ static inline uint32_t cpu_eflags(const struct cpu *c)
 	return c->flags | FL_ONE | c->sysflags | (c->intf ? FL_IF : 0);
 }
 
-/* What the guest's own breakpoint N (DR0 to DR3) is for, as DR7 has it (SDM vol. 3B 18.2.4); -1: it is off.
- */
+/* The kind of the guest's own breakpoint N (DR0 to DR3), from DR7 (SDM vol. 3B 18.2.4). */
 enum cpu_dr_kind { DR_OFF = -1, DR_CODE, DR_WRITE, DR_IO, DR_ACCESS };
 static inline enum cpu_dr_kind cpu_dr_kind(uint32_t dr7, unsigned n)
 {
@@ -119,8 +118,8 @@ static inline bool cpu_dr_on_code(const struct cpu *c)
 	return false;
 }
 
-/* RF stands for one instruction, against breakpoints of the guest's own on it: without such it is not kept.
- * Faults push it as set (sys_int.c). */
+/* RF suppresses the guest's own code breakpoints for one instruction: while there are none it is not stored.
+ * Faults push it as set (cpu/interrupt.c). */
 static inline void cpu_set_eflags(struct cpu *c, uint32_t f)
 {
 	c->flags = (f & FL_HOST) | FL_ONE;
@@ -143,7 +142,7 @@ static inline uint32_t cpu_pc(const struct cpu *c) /* linear address of the next
 	return c->seg[SEG_CS].base + (uint32_t)c->rip;
 }
 
-/* Record exception VEC and return -1, so that "return cpu_raise(...)" works. */
+/* Record exception VEC. Return -1, for "return cpu_raise(...)". */
 static inline int cpu_raise(struct cpu *c, int vec)
 {
 	c->exc = (struct exc){ .vector = (uint8_t)vec };
@@ -155,7 +154,7 @@ static inline int cpu_raise_err(struct cpu *c, int vec, uint32_t err)
 	return -1;
 }
 
-/* Put C into the state after RESET (SDM vol. 3A table 10-1): real mode,
- * CS:IP = F000:FFF0 with CS.base FFFF0000. */
+/* Set C to the state after RESET (SDM vol. 3A table 10-1): real mode, CS:IP = F000:FFF0 with CS.base
+ * FFFF0000. The TSC offset is kept. */
 void cpu_reset(struct cpu *c);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See descriptor.h: what is printed of a descriptor. */
+ * See descriptor.h: the text forms. */
 #include "x86/descriptor.h"
 
 #include <stdio.h>

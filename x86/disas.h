@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Disassembly for people: text and the few facts run control needs. Intel syntax. */
+ * Disassembly: text in Intel syntax, and the few facts that run control needs. */
 #ifndef X86_DISAS_H
 #define X86_DISAS_H
 #include "base/types.h"
@@ -16,7 +16,7 @@ struct disas_insn {
 	char text[128];
 };
 
-/* Decode one instruction of BITS (16, 32 or 64) code from the N bytes at BUF, which stand at PC. False (and
- * text "(bad)", len 1) when the bytes are no instruction or there are too few. */
+/* Decode one instruction of BITS-bit code (16, 32 or 64) from the N bytes at BUF, which the guest has at PC.
+ * False, with text "(bad)" and len 1, if they are no instruction or too few. */
 bool disas_decode(const uint8_t *buf, size_t n, uint64_t pc, unsigned bits, struct disas_insn *out);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Reading a register, apart from regs.c because GPR-only code (base/gpr.h) does it too. */
+ * Reading a register. Not in regs.c, because GPR-only code (base/gpr.h) calls it. */
 #include "x86/regs.h"
 
 uint64_t reg_get(const struct cpu *c, const struct reg_info *r)

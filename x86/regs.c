@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Reading and writing registers by table row. Assumes a little-endian host, as
- * everything here does: a narrow register is the low bytes of its storage. */
+ * Reading and writing registers by table row. A narrow register is the low bytes of its
+ * storage: hosts are little-endian. */
 #include "x86/regs.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The XSAVE image in its standard form (SDM vol. 1 10.5.1, 13.4), up to AVX: all state that a guest can
- * reach. struct cpu has one; bt saves and restores it whole. */
+ * The XSAVE image in its standard form (SDM vol. 1 10.5.1, 13.4), up to AVX: all registers that a
+ * guest can reach. struct cpu has one; bt saves and restores it as a whole. */
 #ifndef X86_XSAVE_H
 #define X86_XSAVE_H
 #include "base/types.h"
@@ -52,8 +52,8 @@ static inline uint32_t xsave_bytes(uint64_t mask)
 	return mask >> XSAVE_AVX_INDEX & 1 ? XSAVE_BYTES : XSAVE_MIN_BYTES;
 }
 
-/* The full x87 tag word (SDM vol. 1 8.1.7), from what is in the registers. */
+/* Return the full x87 tag word (SDM vol. 1 8.1.7), computed from the contents of the registers. */
 uint16_t xsave_tag_word(const struct xsave_image *x);
-/* The abridged form of a full tag word. */
+/* Return the abridged form of a full tag word. */
 uint8_t xsave_abridged_tags(uint16_t full);
 #endif

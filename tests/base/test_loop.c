@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The event loop: more watchers than anybody thought of, watchers that change the list, a
- * watcher that turns the loop. */
+ * The event loop: many watchers, watchers that change the list, a watcher that runs the loop
+ * itself. */
 #include "base/loop.h"
 
 #include <check.h>
@@ -13,7 +13,7 @@ struct end {
 	struct loop *l;
 	int pipe[2];
 	int calls;
-	struct end *turns_for; /* READY turns the loop once, and expects this one to be served then */
+	struct end *turns_for; /* READY runs the loop once, which must serve this one */
 	struct end *forgets;
 };
 
@@ -88,7 +88,7 @@ START_TEST(forgotten_while_served)
 }
 END_TEST
 
-/* What a turn within a turn has served is not served again: its read would block. */
+/* A descriptor that a nested turn has served is not served again: its read would block. */
 START_TEST(turn_within_a_turn)
 {
 	struct loop *l = loop_new();
@@ -120,7 +120,7 @@ START_TEST(also_is_left_alone)
 	ck_assert_int_eq(pipe(also), 0);
 	loop_turn(l, 0, -1);
 	ck_assert_int_eq(write(also[1], "y", 1), 1);
-	loop_turn(l, 10000, also[0]); /* nothing is watched yet */
+	loop_turn(l, 10000, also[0]); /* no watchers yet */
 	open_end(&a, l);
 	loop_turn(l, 10000, also[0]);
 	ck_assert_int_eq(a.calls, 0);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The control socket against arbitrary bytes, commands and dashboards included, on the fake
- * machine. With libFuzzer (--enable-fuzzing) it explores; without, main() replays the files named.
+ * machine. With libFuzzer (--enable-fuzzing) it explores; without, replay.c gives it
+ * the files of a corpus.
  *
- * Input: what a client sends. While it is served no file can be opened, so that commands which
- * write files harm nothing.
+ * Input: the bytes of a client. While they are served no file can be opened, so commands that
+ * write files do no harm.
  */
 #include "base/log.h"
 #include "base/loop.h"
 #include "console/control.h"
 #include "inspect/inspect.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/inspect/fake_machine.h"
 #include "tui/remote.h"
 
@@ -20,20 +22,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE = 3 }; /* so often a command may wait before it is interrupted */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum { PATIENCE = 3 }; /* times that a command may wait before it is interrupted */
 
 struct session {
 	struct inspect *s;
 	struct loop *loop;
 	struct tui_service *dashboards;
-	struct tui_remote *ready; /* made in time: later it could not open its timer */
+	struct tui_remote *ready; /* created early: later it could not open its timer */
 	struct control_client *client;
 	int fd, idle;
 };
 
-/* What the client gets does not matter, but it must be taken. */
+/* Read and drop the replies. */
 static void drain(struct session *k)
 {
 	char sink[65536];
@@ -83,7 +83,7 @@ static const char *ask_dashboard(void *state, const json_t *value)
 	return tui_remote_request(((struct session *)state)->ready, value);
 }
 
-/* The lowest descriptor that is free: with this as the limit nothing can be opened. */
+/* The lowest free descriptor: with this as the limit no file can be opened. */
 static rlim_t free_descriptor(void)
 {
 	int fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
@@ -104,7 +104,7 @@ static void converse(struct session *k, const uint8_t *data, size_t size)
 		ssize_t n = send(k->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0)
-			break; /* it hung up, or does not read any more: fine */
+			break; /* it disconnected, or stopped reading: both are allowed */
 		data += n;
 		size -= (size_t)n;
 		for (int i = 0; i < 3; i++) {
@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ctl || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		abort();
 	k.fd = pair[0];
-	if (memmem(data, size, "dashboard", strlen("dashboard"))) { /* which takes its time */
+	if (memmem(data, size, "dashboard", strlen("dashboard"))) { /* takes longer */
 		k.dashboards = tui_service_new(k.s, k.loop, "fake");
 		k.ready = tui_remote_new(
 		    k.dashboards,
@@ -158,25 +158,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_mask = 0;
 	return 0;
 }
-
-#ifndef FUZZING
-/* Replay the files named, as TAP. */
-int main(int argc, char **argv)
-{
-	static uint8_t buf[1 << 20];
-
-	printf("1..%d\n", argc - 1);
-	for (int i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		size_t n = f ? fread(buf, 1, sizeof(buf), f) : 0;
-
-		if (f) {
-			fclose(f);
-			LLVMFuzzerTestOneInput(buf, n);
-		}
-		printf("%s %d - %s\n", f ? "ok" : "not ok", i, argv[i]);
-		fflush(stdout);
-	}
-	return 0;
-}
-#endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The gdb stub against arbitrary bytes: a client's side of the conversation, with right
- * checksums put in where the input marks packets, on the fake machine. With libFuzzer
- * (--enable-fuzzing) it explores; without, main() replays the files named.
+ * The gdb stub against arbitrary bytes: the client's side of a session, with valid checksums
+ * added where the input marks packets, on the fake machine. With libFuzzer (--enable-fuzzing) it
+ * explores; without, replay.c gives it
+ * the files of a corpus.
  *
  * Input: lines. A line that begins with ':' is sent as the packet of what follows; another one is sent raw.
  */
@@ -10,6 +11,7 @@
 #include "gdbstub/packet.h"
 #include "inspect/command.h"
 #include "inspect/debug.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/inspect/fake_machine.h"
 
 #include <stdio.h>
@@ -18,9 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The commands that would leave the fuzzer's own files behind. */
+/* Commands that would write files. */
 static bool is_harmful(const struct out *o)
 {
 	static const char rcmd[] = "$qRcmd,";
@@ -37,7 +37,7 @@ static void send_line(int fd, const uint8_t *line, size_t n)
 	else
 		out_bytes(&o, line, n);
 	if (!is_harmful(&o) && send(fd, o.data, o.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		o.len = 0; /* it hung up: fine */
+		o.len = 0; /* it disconnected: allowed */
 	out_fini(&o);
 }
 
@@ -86,25 +86,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loop_free(loop);
 	return 0;
 }
-
-#ifndef FUZZING
-/* Replay the files named, as TAP. */
-int main(int argc, char **argv)
-{
-	static uint8_t buf[1 << 20];
-
-	printf("1..%d\n", argc - 1);
-	for (int i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		size_t n = f ? fread(buf, 1, sizeof(buf), f) : 0;
-
-		if (f) {
-			fclose(f);
-			LLVMFuzzerTestOneInput(buf, n);
-		}
-		printf("%s %d - %s\n", f ? "ok" : "not ok", i, argv[i]);
-		fflush(stdout);
-	}
-	return 0;
-}
-#endif

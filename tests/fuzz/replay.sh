@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The gdb stub's fuzz corpus once more, without a fuzzer.
+# Replay the fuzz corpus of the gdb stub.
 cd "${TOP_BUILDDIR:=.}" || exit 99
 exec timeout 600 tests/fuzz/fuzz_gdb "${TOP_SRCDIR:-.}"/tests/fuzz/corpus-gdb/*

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A conditional breakpoint that is met 10,000 times, decided by the stub and by gdb, with rates.
+# A conditional breakpoint that is hit 10,000 times, its condition evaluated by the stub and by gdb, with rates.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 plan 4
@@ -23,8 +23,8 @@ info break
 monitor info break
 kill
 END
-	shows "^\$1 = 10000" "10,000 conditions decided by the $where"
-	echo "# decided by the $where: $(grep ^rate "$TMP/out")"
+	shows "^\$1 = 10000" "10,000 conditions evaluated by the $where"
+	echo "# evaluated by the $where: $(grep ^rate "$TMP/out")"
 	guest_status
-	ok $? "the guest ends when told" "status $status"
+	ok $? "the guest ends at kill" "status $status"
 done

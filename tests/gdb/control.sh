@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Who is in control: Ctrl-C, clients that die, talk rubbish or come twice, the end of the guest.
+# Robustness of the connection: Ctrl-C, clients that die, send garbage or come second, the end of the guest.
 . "$(dirname "$0")/gdblib.sh"
 need
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
@@ -28,14 +28,14 @@ exec 8>"$TMP/hold"
 until_true test -s "$TMP/first"
 "$RSP" "$SOCK" read >"$TMP/out" 2>&1
 grep -q "another gdb is attached" "$TMP/out"
-ok $? "a second client is refused with a line" "$(cat "$TMP/out")"
+ok $? "a second client is refused with a line of text" "$(cat "$TMP/out")"
 exec 8>&-
 wait $first
-ok $? "the first one does not notice" "$(cat "$TMP/first")"
+ok $? "the first client is not disturbed" "$(cat "$TMP/first")"
 
-# a client that goes in the middle of a packet, with a breakpoint set
+# a client that disconnects in the middle of a packet, with a breakpoint set
 "$RSP" "$SOCK" p:Z0,100001,1 P:c sleep:100 raw:246d31 >/dev/null
-# who comes before the stub has noticed that is refused
+# a client that connects before the stub has noticed is refused
 comes()
 {
 	"$RSP" "$SOCK" 'p:?' >/dev/null 2>&1
@@ -43,12 +43,12 @@ comes()
 until_true comes
 "$RSP" "$SOCK" 'p:qRcmd,696e666f20627265616b' >"$TMP/out"
 ! grep -qi '676462' "$TMP/out" && [ -s "$TMP/out" ]
-ok $? "a connection that breaks takes its breakpoints along" "$(cat "$TMP/out")"
+ok $? "breakpoints of a broken connection are removed" "$(cat "$TMP/out")"
 kill -0 $guest_pid
-ok $? "and the guest goes on"
+ok $? "the guest resumes"
 stop_guest
 
-# gdb asks again when a monitor command takes longer than two seconds, and for Ctrl-C only goes back to its prompt.
+# gdb sends a packet again when a monitor command takes longer than two seconds, and at Ctrl-C only returns to its prompt.
 hex()
 {
 	printf %s "$1" | od -An -tx1 | tr -d ' \n'
@@ -58,11 +58,11 @@ start_guest --wait-gdb --flat "$TMP/spin@0x100000"
 "$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w p:qAttached p:p8 >"$TMP/out"
 [ "$(sed -n 2,3p "$TMP/out")" = "O$(hex ready)0a
 1" ] && grep -qE '^[0-9a-f]{8}$' "$TMP/out"
-ok $? "a packet ends a monitor command, which then is not answered" "$(cat "$TMP/out")"
+ok $? "a packet ends a monitor command, whose answer is not sent" "$(cat "$TMP/out")"
 "$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w raw:2d2d03 u:OK p:qAttached p:p8 >"$TMP/out"
 [ "$(tail -3 "$TMP/out" | head -2)" = "OK
 1" ] && tail -1 "$TMP/out" | grep -qE '^[0-9a-f]{8}$'
-ok $? "what gdb did not wait for long enough is not sent twice" "$(cat "$TMP/out")"
+ok $? "a reply for which gdb timed out is not sent twice" "$(cat "$TMP/out")"
 "$RSP" "$SOCK" p:QStartNoAckMode raw:2d2d p:qAttached raw:2d p:p8 >"$TMP/out"
 [ "$(head -2 "$TMP/out")" = "OK
 1" ] && tail -1 "$TMP/out" | grep -qE '^[0-9a-f]{8}$'
@@ -83,7 +83,7 @@ if command -v gdb >/dev/null; then
 	wait $gdb_pid 2>/dev/null
 	guest_status
 	[ $status -eq 1 ] && grep -q "all checks passed" "$TMP/guest"
-	ok $? "kill -9 of a stepping gdb leaves the guest running to its end" "status $status"
+	ok $? "after kill -9 of a stepping gdb the guest runs to its end" "status $status"
 else
 	skip "kill -9 of a stepping gdb" "no gdb"
 fi
@@ -92,19 +92,19 @@ code "$TMP/exit" b0 05 e6 f4    # mov al, 5; out 0xf4, al
 start_guest --wait-gdb --flat "$TMP/exit@0x100000"
 "$RSP" "$SOCK" p:qSupported:multiprocess+ p:c >"$TMP/out"
 grep -q "^W0b;process:1" "$TMP/out"
-ok $? "the guest's exit status is told" "$(cat "$TMP/out")"
+ok $? "the guest's exit status is reported" "$(cat "$TMP/out")"
 guest_status
 [ $status -eq 11 ]
-ok $? "and is that of vitrine" "status $status"
+ok $? "it is the exit status of vitrine" "status $status"
 
 code "$TMP/dead" 0f 0b          # ud2, no IDT: triple fault
 start_guest --wait-gdb --flat "$TMP/dead@0x100000"
 "$RSP" "$SOCK" p:c w w w p:p8 p:m100000,2 >"$TMP/out"
 grep -q "^T0b" "$TMP/out" && grep -q "^0f0b" "$TMP/out"
-ok $? "a guest that died can be looked at" "$(cut -c1-70 "$TMP/out")"
+ok $? "a guest that died can be inspected" "$(cut -c1-70 "$TMP/out")"
 guest_status
 [ $status -eq 126 ]
-ok $? "and ends the run when gdb is done" "status $status"
+ok $? "the run ends when gdb detaches" "status $status"
 
 "$VITRINE" run --gdb nonsense demo >"$TMP/out" 2>&1
 [ $? -eq 125 ] && [ "$(wc -l <"$TMP/out")" -eq 1 ]

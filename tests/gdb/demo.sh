@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Real gdb on the embedded guest: what one does with a kernel of one's own.
+# gdb on the embedded guest: the commands that a kernel developer uses.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 plan 32
@@ -53,7 +53,7 @@ shows "=> 0x.*mov.*%eax,%ebx" "x/i at pc"
 shows "break  yes.*kernel_main.*gdb" "the session's table has gdb's breakpoints"
 shows "^guest pc" "monitor info ccf"
 shows "Listening at  unix:" "monitor info gdb"
-hides "^breakpoint [0-9]* at" "and nothing that is for the shell"
+hides "^breakpoint [0-9]* at" "without output meant for the shell"
 shows "no command 'no-such-command'" "monitor shows errors"
 shows "= 0x80010021\|= 0x80010023\|= 0x8001" "a system register is read"
 shows "^cr3  *0x0" "info registers has system registers"
@@ -67,7 +67,7 @@ shows "is not mapped\|->" "a page walk by macro"
 shows "detached" "detach"
 guest_status
 [ $status -eq 1 ] && grep -q "all checks passed" "$TMP/guest"
-ok $? "the guest went on and passes its checks" "status $status: $(tail -3 "$TMP/guest")"
+ok $? "the guest resumed and passes its checks" "status $status: $(tail -3 "$TMP/guest")"
 
 start_guest --wait-gdb demo
 run_gdb "$ELF" <<END
@@ -83,7 +83,7 @@ END
 [ "$(grep -c "Breakpoint 1, space_new" "$TMP/out")" -ge 1 ]
 ok $? "reconnect after detach" "$(tail "$TMP/out")"
 guest_status
-ok $? "kill switches the guest off" "status $status"
+ok $? "kill powers the guest off" "status $status"
 
 start_guest --wait-gdb demo
 run_gdb "$ELF" <<END
@@ -124,9 +124,9 @@ monitor delete
 detach
 END
 shows "^Hardware watchpoint 2: " "a physical watchpoint, with paging on"
-shows "^New value = 1" "it stops at what is written there"
-shows "^0xc01.* <demand_fills>:.*1$" "and that is what the variable is at its linear address"
-shows "rwatch  yes *0x000b8000" "a physical watchpoint of the console's"
+shows "^New value = 1" "it stops at a write there"
+shows "^0xc01.* <demand_fills>:.*1$" "the variable has that value at its linear address"
+shows "rwatch  yes *0x000b8000" "a physical watchpoint set by monitor"
 guest_status
 [ $status -eq 1 ]
 ok $? "the guest runs on to its end" "status $status"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# For tests with real gdb: a guest behind a socket, gdb in batch mode.
+# Library for tests with gdb: a guest with a stub at a socket, gdb in batch mode.
 . "$(dirname "$0")/../guests/guestlib.sh"
 BUILD=${TOP_BUILDDIR:-$TOP_SRCDIR/build}
 ELF=$BUILD/guests/demo/demo.elf
@@ -25,7 +25,7 @@ start_guest()
 	wait_socket "$SOCK"
 }
 
-# guest_status: wait for it to end; its exit status.
+# guest_status: wait for the guest to end; return its exit status.
 guest_status()
 {
 	wait "$guest_pid"
@@ -47,7 +47,7 @@ run_gdb()
 	{
 		echo "set pagination off"
 		echo "set confirm off"
-		echo "set remotetimeout 60" # the two seconds it has by itself are short for a host that is busy
+		echo "set remotetimeout 60" # the default of two seconds is too short for a busy host
 		cat
 	} >"$TMP/commands"
 	timeout -k 5 "${GDB_LIMIT:-300}" gdb -nx -q -batch -iex 'set auto-load off' "$@" -x "$TMP/commands" \
@@ -55,7 +55,7 @@ run_gdb()
 	gdb_status=$?
 }
 
-# shows TEXT NAME: one result, whether gdb printed TEXT (a basic regular expression).
+# shows TEXT NAME: one result: gdb printed TEXT (a basic regular expression).
 shows()
 {
 	grep -q -- "$1" "$TMP/out"
@@ -68,9 +68,9 @@ hides()
 	ok $? "$2" "$(tail -25 "$TMP/out")"
 }
 
-# stops_soon MS NAME: does the guest stop within 100 ms of a Ctrl-C that comes when it has run for MS? On a host whose
-# processors are all busy the scheduler alone takes longer now and then, so the best of ten counts; what is late by
-# itself is so each time.
+# stops_soon MS NAME: the guest stops within 100 ms of a Ctrl-C sent after it has run for MS. On a busy host the
+# scheduler alone may take longer now and then, so the best of ten attempts counts; a stub that is slow is slow
+# each time.
 stops_soon()
 {
 	for attempt in 1 2 3 4 5 6 7 8 9 10; do

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# gdb on Debian's kernel: Ctrl-C while it boots and while it idles, a breakpoint on the page fault
-# handler with a condition, registers and page tables, detach and reconnect; then with symbols, from the guest's
-# own /proc/kallsyms: kernel functions, a program's lines and variables, 10,000 hits of a condition.
+# gdb on Debian's kernel: Ctrl-C during boot and in the idle loop, a breakpoint on an interrupt handler, registers
+# and page tables, detach and reconnect; then with the symbols of the guest's own /proc/kallsyms: kernel functions,
+# a program's lines and variables, 10,000 hits of a condition.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 need linux-686-pae busybox
@@ -19,7 +19,7 @@ for _ in 1 2 3 4 5; do
 	until_true grep -q "vitrine: shell ready" "$TMP/guest" && break
 done
 grep -q "vitrine: shell ready" "$TMP/guest"
-ok $? "it boots on after the client went" "$(tail -5 "$TMP/guest")"
+ok $? "it boots on after the client has detached" "$(tail -5 "$TMP/guest")"
 stops_soon 500 "Ctrl-C while it idles"
 
 run_gdb <<END
@@ -71,7 +71,7 @@ run_guest 400 --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initr
 cp "$TMP/out" "$TMP/boot"
 grep -E '^[0-9a-f]{8} [a-zA-Z] [^ ]*$' "$TMP/boot" >"$TMP/System.map"
 [ "$(wc -l <"$TMP/System.map")" -gt 10000 ]
-ok $? "the guest's kallsyms" "$(wc -l "$TMP/System.map")"
+ok $? "reads the guest's kallsyms" "$(wc -l "$TMP/System.map")"
 
 GUEST_LIMIT=1000 start_guest --wait-gdb --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1 nokaslr loglevel=0 run=loop.sh"
@@ -162,14 +162,14 @@ ok $? "backtrace" "$(cat "$TMP/out")"
 ok $? "a watchpoint on a kernel variable" "$(cat "$TMP/out")"
 shows "^Breakpoint 4, bump () at .*looper.c:" "a breakpoint in a program"
 shows "^#1 .* in start () at .*looper.c:" "its backtrace"
-shows "^\$1 = 1" "next over a line whose variable has no page yet"
+shows "^\$1 = 1" "next over a line whose variable is not in memory yet"
 shows "^start () at\|in start () at" "finish"
 shows "^\$2 = 5" "a conditional watchpoint on its variable"
 awk '/^Hardware watchpoint 6:/ { seen = 1 } seen && /^New value/ { getline; exit !/^0xc/ }' "$TMP/out"
 ok $? "a watchpoint on the program's memory that the kernel writes" "$(cat "$TMP/out")"
-shows "^ *[0-9]*  watch  yes .*  1  .*yes$" "a physical one there"
+shows "^ *[0-9]*  watch  yes .*  1  .*yes$" "a physical watchpoint there"
 shows "^Breakpoint 7, 0xc.* in __ia32_sys_getppid ()" "a breakpoint in its system call"
-shows "^RATE 1[01][0-9]\{3\} hits" "a condition that is met more than 10,000 times"
+shows "^RATE 1[01][0-9]\{3\} hits" "a condition that holds more than 10,000 times"
 echo "# $(grep ^RATE "$TMP/out")"
 shows "^#1 .* ia32_sys_call.*(\(frame pointer\|stack top\))" "vitrine's own backtrace, by frame pointers"
 shows "^0xc[0-9a-f]*  *[0-9].*  [a-z_]" "fragments with symbols"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A program for the guest's Linux, for gdb to look at: a variable that counts, a system call, and one
- * with which the kernel writes into the program's memory. Linked where no other program is. Its data are not
- * in memory before they are touched. */
+ * A program in the guest's Linux for gdb to debug: a variable that counts, a system call, and one with which
+ * the kernel writes to the program's memory. Linked at an address that no other program uses. Its data are
+ * not in memory before the first access. */
 int rounds;
 char names[6 * 65]; /* of uname() */
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Run inside gdb by rates.sh, attached to the embedded guest: rates as "NAME PER-SECOND" lines.
+# Run inside gdb by rates.sh, attached to the embedded guest: prints rates as "RATE NAME PER-SECOND" lines.
 import time
 
 import gdb

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# gdb's single-step and breakpoint rates on the embedded guest, under vitrine and under QEMU's
-# stub, turn about in one run; the best of three each. Not a part of `make check`: it needs QEMU
-# and a quiet machine.
+# gdb's single-step and breakpoint rates on the embedded guest, with vitrine's and with QEMU's
+# stub, alternating in one run; the best of three each. Not part of `make check`: it needs QEMU
+# and an idle host.
 #   tests/gdb/rates.sh [BUILD]
 TOP_SRCDIR=$(cd "$(dirname "$0")/../.." && pwd)
 TOP_BUILDDIR=$(cd "${1:-$TOP_SRCDIR/build}" && pwd)
@@ -11,7 +11,7 @@ VITRINE=$TOP_BUILDDIR/vitrine
 need_gdb
 command -v qemu-system-i386 >/dev/null || skip_all "no qemu-system-i386"
 
-# measure WHO: adds "WHO NAME RATE" lines to $TMP/rates.
+# measure WHO: append "WHO NAME RATE" lines to $TMP/rates.
 measure()
 {
 	rm -f "$SOCK"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# gdb in the boot sector: 16-bit code decoded as such, breakpoints and pc that agree.
+# gdb in a boot sector: code is disassembled as 16-bit, and breakpoints agree with pc.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 IMAGE=$BUILD/tests/guests/bootsector.bin
@@ -36,6 +36,6 @@ shows "=> 0x7c00:.*ljmp.*0x0\?,\?" "the first instruction of the boot sector"
 shows "^eip  *0x7c05" "the program counter is linear"
 shows "0x7c05:.*xor.*%ax,%ax" "16-bit operands"
 shows "=> 0x7c07:.*mov.*%ax,%ds" "a step"
-hides "Truncated register\|packet reply is too long\|rejected" "gdb fetches the description again without complaint"
+hides "Truncated register\|packet reply is too long\|rejected" "gdb accepts the new description"
 guest_status
-ok $? "kill ends it" "status $status"
+ok $? "kill powers the guest off" "status $status"

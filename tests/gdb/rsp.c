@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A client that says exactly what it is told to: rsp SOCKET WORD...
+ * A client that sends exactly what its arguments say: rsp SOCKET WORD...
  *   p:BODY   send a packet, print the reply's body
- *   P:BODY   send a packet, wait for nothing
+ *   P:BODY   send a packet without waiting
  *   w        print the next packet's body
  *   u:BODY   print packets up to one that is BODY
  *   i        send 0x03, print the milliseconds to the reply, and the reply
  *   raw:HEX  send these bytes         long:N  send a packet of N bytes
- *   sleep:MS                          read    print what comes until the other side hangs up
+ *   sleep:MS                          read    print what comes until the stub disconnects
  *   eof      wait for the end of standard input
  * Fails when a reply takes longer than a minute. */
 #include "gdbstub/packet.h"
@@ -54,7 +54,7 @@ static void put_packet(int fd, const char *body, size_t n)
 	out_fini(&o);
 }
 
-/* The next packet. False: none came. */
+/* Receive the next packet. False if none came. */
 static bool get_packet(int fd, struct packet_reader *r)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

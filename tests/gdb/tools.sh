@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What gdb's plug-ins for kernels (pwndbg, gef, gdb-pt-dump) rely on, asked and read as they do it:
-# how they know a QEMU, `monitor info mem`, `info tlb`, `gva2gpa`, `gpa2hva` with /proc/PID/mem, and
-# PhyMemMode. Where there is a qemu-system-i386, it runs the same guest, and the answers are compared.
+# The interface that gdb's plug-ins for kernels (pwndbg, gef, gdb-pt-dump) use, queried and parsed as they do it:
+# detection of QEMU, `monitor info mem`, `info tlb`, `gva2gpa`, `gpa2hva` with /proc/PID/mem, and
+# PhyMemMode. If qemu-system-i386 is installed it runs the same guest, and the answers are compared.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 plan 12
@@ -63,7 +63,7 @@ except PermissionError:
 gdb.execute("kill")
 END
 
-# ask ELF: run gdb on what is behind $SOCK; answers in $TMP/NAME
+# ask ELF: run gdb on the stub at $SOCK; answers in $TMP/NAME
 ask()
 {
 	GUEST_PID=${2% } timeout -k 5 400 gdb -nx -q -batch -iex 'set auto-load off' "$ELF" -ex "set remotetimeout 60" -ex "target remote $SOCK" \
@@ -77,15 +77,15 @@ child_of $guest_pid
 ask vitrine "$child"
 guest_status
 shows "^OFF PG disabled$" "info mem without paging"
-shows "^SSTEPBITS ENABLE=1,NOIRQ=2,NOTIMER=4$" "it is taken for a QEMU"
-shows '^OFFSETS \[\]$' "and not for one of a process"
+shows "^SSTEPBITS ENABLE=1,NOIRQ=2,NOTIMER=4$" "plug-ins detect a QEMU"
+shows '^OFFSETS \[\]$' "and none that runs a process"
 shows "^MEM [0-9a-f]\{16\}-[0-9a-f]\{16\} [0-9a-f]\{16\} -rw$" "info mem"
-hides "^BAD" "its lines are consistent"
+hides "^BAD" "the lines of info mem are consistent"
 shows "^TLB [0-9a-f]\{16\}: [0-9a-f]\{16\} --P[-D][-A]---W$" "info tlb"
 shows "^GPA 100000$" "gva2gpa"
-shows "^PHYSICAL True$" "PhyMemMode reads the same"
+shows "^PHYSICAL True$" "PhyMemMode reads the same bytes"
 if grep -q "^PROC denied" "$TMP/out"; then
-	skip "gpa2hva and /proc/PID/mem" "the host does not allow to read another process"
+	skip "gpa2hva and /proc/PID/mem" "the host does not allow reading another process"
 else
 	shows "^PROC True$" "gpa2hva and /proc/PID/mem read the same"
 fi
@@ -104,14 +104,14 @@ if command -v qemu-system-i386 >/dev/null; then
 		grep "^$what" "$TMP/vitrine" >"$TMP/a"
 		grep "^$what" "$TMP/qemu" >"$TMP/b"
 		[ -s "$TMP/b" ] && cmp -s "$TMP/a" "$TMP/b"
-		ok $? "QEMU answers the same ($what)" "$(diff "$TMP/a" "$TMP/b")"
+		ok $? "the same answers as QEMU ($what)" "$(diff "$TMP/a" "$TMP/b")"
 	done
 	# accessed and dirty bits depend on what was touched
 	for who in vitrine qemu; do
 		sed -n 's/^\(TLB .* --P\)../\1/p' "$TMP/$who" >"$TMP/$who.tlb"
 	done
 	[ -s "$TMP/qemu.tlb" ] && cmp -s "$TMP/vitrine.tlb" "$TMP/qemu.tlb"
-	ok $? "and lists the same pages in info tlb" "$(diff "$TMP/vitrine.tlb" "$TMP/qemu.tlb")"
+	ok $? "info tlb lists the same pages as QEMU" "$(diff "$TMP/vitrine.tlb" "$TMP/qemu.tlb")"
 else
 	for _ in 1 2 3; do
 		skip "comparison with QEMU" "no qemu-system-i386"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# gdb with a 64-bit ELF file loaded: the 32-bit description is refused in gdb's own clear words and
-# the guest does not suffer; with `arch i386:x86-64` set before, the 64-bit description serves.
+# gdb with a 64-bit ELF file loaded: gdb refuses the 32-bit description with clear messages, and
+# the guest is not disturbed; after `arch i386:x86-64` gdb accepts the 64-bit description.
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
-# any 64-bit program of ours will do
+# any 64-bit program
 WIDE=$VITRINE
 gdb -nx -batch -ex 'set architecture i386:x86-64' >/dev/null 2>&1 || skip_all "gdb knows no x86-64"
 plan 12
@@ -14,16 +14,16 @@ run_gdb "$WIDE" <<END
 target remote $SOCK
 info registers rip
 END
-shows "Architecture rejected target-supplied description" "a 64-bit file against the 32-bit description: gdb says so"
-shows "Remote 'g' packet reply is too long" "and why it does not go on"
+shows "Architecture rejected target-supplied description" "gdb rejects the 32-bit description for a 64-bit file"
+shows "Remote 'g' packet reply is too long" "and does not attach"
 run_gdb "$ELF" <<END
 target remote $SOCK
 info registers eip
 kill
 END
-shows "^eip .*0x" "the guest goes on, and the next gdb is served"
+shows "^eip .*0x" "the guest resumes, and the next gdb can attach"
 guest_status
-ok $? "and can end it" "status $status"
+ok $? "and kill the guest" "status $status"
 
 mkfifo "$TMP/stdin"
 timeout 600 "$VITRINE" shell --no-rc --serial null --gdb "unix:$SOCK" demo <"$TMP/stdin" >"$TMP/session" 2>&1 &
@@ -46,7 +46,7 @@ print/x \$rsp
 print \$rip = 0xffffffff81000000
 x/i \$pc
 END
-hides "rejected\|too long\|too short\|Truncated\|warning" "a 64-bit file against the 64-bit description: no complaint"
+hides "rejected\|too long\|too short\|Truncated\|warning" "gdb accepts the 64-bit description for a 64-bit file"
 shows "^rip  *0x10000c " "rip"
 shows "^rax  *0x2badb002 " "rax"
 shows "^efer  *0x0 " "efer"

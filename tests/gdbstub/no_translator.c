@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The fake machine stands for hv and mm. Commands that talk to the translator are in libinspect
- * all the same and want its functions: no test here may call them, except where arbitrary commands
- * are the point (QUIET_TRANSLATOR). Then they say that there is nothing. */
+ * The fake machine replaces hv and mm. Commands about the translator are in libinspect and need
+ * its functions to link: tests must not call them, except those that execute arbitrary commands
+ * (QUIET_TRANSLATOR), where they return nothing. */
 #include <stdlib.h>
 
 #ifdef QUIET_TRANSLATOR

@@ -11,7 +11,7 @@
 
 static const char event_letters[] = ".RBLI+-"; /* in the order of enum packet_event */
 
-/* Rows: what comes in; an event letter for each byte that completes something; the last packet. */
+/* Rows: input; an event letter for each byte that completes something; the last packet. */
 static const struct {
 	const char *in, *events, *packet;
 } frames[] = {
@@ -20,7 +20,7 @@ static const struct {
 	{ "$?#3F", "R", "?" },
 	{ "$?#3e", "B", NULL },
 	{ "$?#zz", "B", NULL },
-	{ "$?#3$#00$?#3f", "BR", "?" }, /* a $ in the sum: that packet is broken and the next one is missed */
+	{ "$?#3$#00$?#3f", "BR", "?" }, /* a $ in the checksum: that packet is bad and the next one is lost */
 	{ "noise$?#3f", "R", "?" },
 	{ "+$?#3f-", "+R-", "?" },
 	{ "\003", "I", NULL },
@@ -61,7 +61,7 @@ START_TEST(test_longest_packet)
 		for (size_t i = 0; i < o.len; i++)
 			e = packet_feed(r, (uint8_t)o.data[i]);
 		ck_assert_int_eq(e, extra ? PACKET_LONG : PACKET_READY);
-		/* and it goes on as if nothing had been */
+		/* the next packet is received */
 		packet_feed(r, '$');
 		packet_feed(r, '#');
 		packet_feed(r, '0');
@@ -149,7 +149,7 @@ static bool env_read(void *ctx, uint64_t addr, void *buf, unsigned n)
 	return addr < 0x1000;
 }
 
-/* Rows: bytecode in hexadecimal, whether it can be run, its value. */
+/* Rows: bytecode in hexadecimal, whether it completes, its value. */
 static const struct {
 	const char *code;
 	bool good;
@@ -169,7 +169,7 @@ static const struct {
 	  false, 0 }, /* division by zero */
 	{ "25800000000000000022ff160805"
 	  "27",
-	  false, 0 },			    /* the quotient that does not fit */
+	  false, 0 },			    /* the quotient that overflows */
 	{ "22ff160827", true, UINT64_MAX }, /* ext 8 */
 	{ "22ff16080a"
 	  "27",
@@ -198,7 +198,7 @@ static const struct {
 	  "2204"
 	  "27",
 	  true, 4 },		/* if_goto to 8 */
-	{ "210000", false, 0 }, /* for ever */
+	{ "210000", false, 0 }, /* an endless loop */
 	{ "21ffff", false, 0 },
 	{ "2201", false, 0 },	  /* no end */
 	{ "24000000", false, 0 }, /* operand cut off */
@@ -265,7 +265,7 @@ END_TEST
 START_TEST(test_agent_stack_overflow)
 {
 	struct agent_env env = { NULL, env_reg, env_read };
-	uint8_t code[] = { 0x22, 1, 0x28, 0x21, 0, 2 }; /* dup for ever */
+	uint8_t code[] = { 0x22, 1, 0x28, 0x21, 0, 2 }; /* an endless loop of dup */
 	uint64_t val;
 
 	ck_assert(!agent_eval(&env, code, sizeof(code), &val));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Target descriptions: what gdb's manual demands of them, and that every register reads
+ * Target descriptions: what gdb's manual requires of them, and that every register reads
  * back what was written. */
 #include "gdbstub/regs.h"
 
@@ -37,7 +37,7 @@ START_TEST(test_names_are_unique)
 }
 END_TEST
 
-/* Columns: register, number in i386, number in x86-64 (gdb's own orders). */
+/* Columns: register, number in i386, number in x86-64 (the orders that gdb requires). */
 static const struct {
 	const char *name32, *name64;
 	int n32, n64;
@@ -153,7 +153,7 @@ START_TEST(test_written_is_read)
 		ck_assert_uint_eq(size, r.reg[i].bits / 8);
 		if (!strcmp(r.reg[i].name, "ftag") || !strcmp(r.reg[i].name, "eflags") ||
 		    !strcmp(r.reg[i].type, "uint8") || size < 2 || strstr(r.reg[i].name, "cs"))
-			continue; /* not all bits exist, or it moves the pc */
+			continue; /* not all bits can be written, or writing it moves the pc */
 		in[0] = (uint8_t)i;
 		in[1] = 0x5a;
 		if (!gdb_reg_set(&r, c, i, in, &system))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Conversations over a socket pair with the stub on the fake machine: packets in, packets out. */
+ * Sessions over a socket pair with the stub on the fake machine: packets in, packets out. */
 #include "base/loop.h"
 #include "gdbstub/gdbstub.h"
 #include "gdbstub/packet.h"
@@ -23,7 +23,7 @@ struct talk {
 	struct inspect *s;
 	struct machine *m;
 	struct gdb *g;
-	int fd;	    /* gdb's end; -1: hung up */
+	int fd;	    /* gdb's end; -1: disconnected */
 	char *said; /* the last packet's body, or "" */
 };
 
@@ -64,7 +64,7 @@ static void turn(struct talk *t)
 	debug_look(t->s);
 }
 
-/* All that has come; only the last packet is kept. */
+/* Receive all packets; keep the last one. */
 static void hear(struct talk *t)
 {
 	static const size_t room = 1 << 18;
@@ -99,14 +99,14 @@ static const char *ask(struct talk *t, const char *body)
 	return t->said;
 }
 
-/* Rows: packet, how the reply begins (NULL: no reply). One conversation. */
+/* Rows: packet, start of the reply (NULL: no reply). One session. */
 static const struct {
 	const char *packet, *reply;
 } script[] = {
 	{ "qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386",
 	  "PacketSize=8000;QStartNoAckMode+" },
 	{ "vMustReplyEmpty", "" },
-	{ "?", "T05thread:p1.1;" }, /* what has not read the registers gets none with its stops */
+	{ "?", "T05thread:p1.1;" }, /* no registers in stop replies before gdb has read them */
 	{ "g", "0000000000000000" },
 	{ "Hgp0.0", "OK" },
 	{ "Hgp1.7", "E" },
@@ -132,7 +132,7 @@ static const struct {
 	{ "m1000,5", "404142ebfb" },
 	{ "m1000,5x", "404142ebfb" },
 	{ "m,5", "E" },
-	{ "mfffe,8", "0000" }, /* what there is */
+	{ "mfffe,8", "0000" }, /* the readable part */
 	{ "m10000,8", "E0e" },
 	{ "mffffffffffffffff,8", "E0e" },
 	{ "m1000,0", "" },
@@ -159,7 +159,7 @@ static const struct {
 	{ "vCont;c", "T05hwbreak:;" },
 	{ "z1,1001,1", "OK" },
 	{ "Z0,1000,1;X3,220027", "OK" },     /* a condition that never holds */
-	{ "Z0,1002,1;X5,2600012204", "OK" }, /* one that cannot be decided */
+	{ "Z0,1002,1;X5,2600012204", "OK" }, /* a condition that cannot be evaluated */
 	{ "c", "T05swbreak:;" },
 	{ "p8", "02100000" },
 	{ "z0,1002,1", "OK" },
@@ -219,7 +219,7 @@ START_TEST(test_interrupt)
 }
 END_TEST
 
-/* A debugger that goes, by whatever way, leaves no breakpoint and a running guest. */
+/* However a debugger disconnects, it leaves no breakpoint and a running guest. */
 START_TEST(test_leaving)
 {
 	struct talk t;
@@ -248,7 +248,7 @@ START_TEST(test_leaving)
 	ck_assert(inspect_running(t.s));
 	if (t.fd >= 0)
 		close(t.fd);
-	/* and it, or another one, may come again */
+	/* a client may connect again */
 	ck_assert(call(&t));
 	ck_assert(!inspect_running(t.s));
 	ck_assert_str_eq(ask(&t, "qAttached:1"), "1");
@@ -306,7 +306,7 @@ START_TEST(test_lazy_removal)
 }
 END_TEST
 
-/* Two faces: the shell's breakpoint stops gdb's run, and a stop by the shell is told. */
+/* Two front ends: the shell's breakpoint ends gdb's run, and a stop by the shell is reported. */
 START_TEST(test_two_faces)
 {
 	static const struct inspect_sink silent = { 0 };
