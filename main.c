@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The composition root: the one place that knows engine, machine and front end,
  * and combines them by the command line. */
-#include "bt/bt.h"
 #include "console/console.h"
 #include "console/control.h"
+#include "engines.h"
 #include "gdbstub/gdbstub.h"
 #include "guests/embedded.h"
 #include "hv/machine.h"
@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-extern const struct view *const bt_views[]; /* bt/view/views.c; for the manual */
 
 /* Columns: name, help, ELF file, its length. */
 static const struct embedded_guest guests[] = {
@@ -90,22 +88,20 @@ static struct loop *front_loop(const struct front *f)
 /* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
-	struct bt_config engine = {
-		.tc_size = o->tc_size,
-		.verify = o->verify_tc,
-		.tu_max = (unsigned)o->tu_max,
-		.no_chain = o->no_chain,
-	};
+	const struct engine_choice *engine = &engines[0];
 	struct machine_config cfg;
 	struct machine *m;
 	struct gdb *g;
 	char err[512];
+	void *config;
 	int status;
 
 	if (!o->has_guest)
 		return front_main(f);
 	describe(o, s, &cfg);
-	m = machine_new(&cfg, bt_vcpu_new, &engine, err, sizeof(err));
+	config = engine->config ? engine->config(o) : NULL;
+	m = machine_new(&cfg, engine->vcpu_new, config, err, sizeof(err));
+	free(config);
 	if (!m) {
 		fprintf(stderr, "vitrine: %s\n", err);
 		return STATUS_CANNOT;
@@ -270,7 +266,7 @@ int main(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(stdout, guests, bt_views,
+		console_manual(stdout, guests, engines[0].views,
 			       (const struct inspect_addon *const[]){ &gdb_addon_manual, NULL });
 		break;
 	case OPTIONS_BAD:

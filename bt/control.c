@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The user's control of fragments: entries counted; fragments discarded, retranslated, pinned. */
+#include "bt/control.h"
 #include "bt/adapt/account.h"
 #include "bt/cache/cache.h"
 #include "bt/runtime/dispatch.h"
 #include "bt/runtime/timing.h"
 #include "bt/translate/translate.h"
+#include "bt/view/view.h"
 
 #include "mm/mmu.h"
 
-void bt_count_entries(struct vcpu *v, bool on)
+static void count_entries(struct vcpu *v, bool on)
 {
 	bt_of(v)->entries.on = on;
 	account_counting(bt_of(v));
@@ -16,11 +18,13 @@ void bt_count_entries(struct vcpu *v, bool on)
 	bt_of(v)->tc.flush_wanted = true;
 }
 
-unsigned bt_discard(struct vcpu *v, gva pc, bool all)
+static unsigned discard(struct vcpu *v, gva pc, bool all)
 {
 	return all ? cache_drop_at(bt_of(v), 0, UINT32_MAX, DROP_DISCARD)
 		   : cache_drop_at(bt_of(v), (uint32_t)pc, 1, DROP_DISCARD);
 }
+
+const struct engine_counting bt_counting = { .set = count_entries };
 
 /* ---- pins ---- */
 
@@ -97,7 +101,7 @@ static void unpin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
 	}
 }
 
-const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
+static const char *set_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
 {
 	*n = 0;
 	if (on)
@@ -105,6 +109,8 @@ const char *bt_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
 	unpin(bt_of(v), (uint32_t)pc, n);
 	return NULL;
 }
+
+const struct engine_pins bt_pins = { .set = set_pin };
 
 /* ---- made anew ---- */
 
@@ -135,7 +141,7 @@ static bool make_at(struct bt_vcpu *b, uint32_t eip)
 	return f;
 }
 
-unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made)
+static unsigned retranslate(struct vcpu *v, gva pc, unsigned *made)
 {
 	struct bt_vcpu *b = bt_of(v);
 	uint32_t eip[32];
@@ -155,3 +161,7 @@ unsigned bt_retranslate(struct vcpu *v, gva pc, unsigned *made)
 		*made += make_at(b, eip[i]);
 	return dropped;
 }
+
+const struct engine_fragments bt_fragments = { .find = fragment_find,
+					       .discard = discard,
+					       .retranslate = retranslate };

@@ -4,9 +4,12 @@
  * stores are settled here with the guest's state exact in v.cpu. */
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
+#include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
+#include "bt/control.h"
 #include "bt/debug/debug.h"
+#include "bt/decode/patch.h"
 #include "bt/fault/fault.h"
 #include "bt/probe/emit.h"
 #include "bt/runtime/dispatch.h"
@@ -482,6 +485,16 @@ static void bt_free(struct vcpu *v)
 	free(b);
 }
 
+static const struct engine_translator translator = {
+	.fragments = &bt_fragments,
+	.pins = &bt_pins,
+	.counting = &bt_counting,
+	.policy = &bt_policy,
+	.adaptation = &bt_adaptation,
+	.patches = &bt_patches,
+	.probes = &bt_probes,
+};
+
 static const struct engine_ops bt_ops = {
 	.name = "bt",
 	.run = bt_run,
@@ -495,6 +508,7 @@ static const struct engine_ops bt_ops = {
 	.event_set = event_set,
 	.callout_name = callout_name,
 	.state_changed = bt_state_changed,
+	.translator = &translator,
 	.views = bt_views,
 	.free = bt_free,
 };

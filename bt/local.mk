@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/cache/chain.h \
 	%D%/cache/history.h \
 	%D%/control.c \
+	%D%/control.h \
 	%D%/debug/breakpoint.c \
 	%D%/debug/debug.h \
 	%D%/debug/guest.c \
@@ -47,11 +48,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/string.c \
 	%D%/lower/system.c \
 	%D%/lower/vector.c \
-	%D%/probe/bytecode.def \
-	%D%/probe/bytecode.h \
 	%D%/probe/emit.h \
 	%D%/probe/probe.c \
-	%D%/probe/probe.h \
 	%D%/runtime/callout.h \
 	%D%/runtime/dispatch.h \
 	%D%/runtime/event.h \

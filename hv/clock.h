@@ -5,15 +5,10 @@
  * on the vCPU thread, from clock_run(). */
 #ifndef HV_CLOCK_H
 #define HV_CLOCK_H
-#include <signal.h>
 #include <time.h>
 
 #include "hv/machine.h"
 
-/* The engine installs the handler of this signal; hv only sends it. */
-#ifndef ENGINE_KICK_SIGNAL
-#define ENGINE_KICK_SIGNAL (SIGRTMIN + 1)
-#endif
 #define CLOCK_NEVER UINT64_MAX
 #define NS_PER_SEC 1000000000ull
 

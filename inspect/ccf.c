@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See ccf.h. The bytes are the translator's (bt/bt.h); both sides are disassembled here. */
+ * See ccf.h. The bytes are the translator's (x86/engine_translator.h); both sides are disassembled here. */
 #include "inspect/ccf.h"
-#include "bt/bt.h"
 #include "inspect/session_int.h"
 #include "x86/disas.h"
+#include "x86/engine_translator.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,7 @@ RECORD_DOC(ccf_code_record, "ccf", code_cols);
 
 /* One guest instruction, or the code around them, on its way into rows. */
 struct piece {
-	const struct bt_ccf_info *f;
+	const struct engine_fragment *f;
 	struct table *t;
 	bool has_guest;
 	gva pc;
@@ -106,7 +106,7 @@ static void guest_insn(struct inspect *s, struct piece *p, unsigned i)
 			 p->f->patched(p->f, i));
 }
 
-static void add_code(struct inspect *s, const struct bt_ccf_info *f, struct result *r)
+static void add_code(struct inspect *s, const struct engine_fragment *f, struct result *r)
 {
 	struct piece p = { .f = f, .lowering = "entry" };
 
@@ -122,7 +122,7 @@ static void add_code(struct inspect *s, const struct bt_ccf_info *f, struct resu
 	host_rows(&p, f->host_off(f, f->insns), f->host_bytes);
 }
 
-static void add_head(struct inspect *s, const struct bt_ccf_info *f, struct result *r)
+static void add_head(struct inspect *s, const struct engine_fragment *f, struct result *r)
 {
 	struct table *t = result_table(r, head_cols, ARRAY_LEN(head_cols), TABLE_GRID, NULL);
 	char sym[300];
@@ -136,10 +136,11 @@ static void add_head(struct inspect *s, const struct bt_ccf_info *f, struct resu
 
 unsigned ccf_records(struct inspect *s, uint64_t addr, struct result *r)
 {
-	struct bt_ccf_info f;
+	const struct engine_fragments *fragments = session_translator(s)->fragments;
+	struct engine_fragment f;
 	unsigned n;
 
-	for (n = 0; n < MAX_FRAGMENTS && bt_ccf_find(machine_vcpu(s->m), addr, n, &f); n++) {
+	for (n = 0; n < MAX_FRAGMENTS && fragments->find(machine_vcpu(s->m), addr, n, &f); n++) {
 		add_head(s, &f, r);
 		add_code(s, &f, r);
 	}

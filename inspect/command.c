@@ -64,6 +64,11 @@ static const struct command *find_exact(const struct inspect *s, const char *wor
 	return NULL;
 }
 
+bool command_offered(const struct inspect *s, const struct command *c)
+{
+	return engine_has(s, command_needs(c));
+}
+
 const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
 				   size_t whylen)
 {
@@ -78,7 +83,7 @@ const struct command *command_find(const struct inspect *s, const char *word, si
 	n = (size_t)snprintf(why, whylen, "'%.*s' is ambiguous:", (int)len, word);
 	FOR_EACH_COMMAND(s, c)
 	{
-		if (strncmp(c->name, word, len))
+		if (strncmp(c->name, word, len) || !command_offered(s, c))
 			continue;
 		found = c;
 		fits++;

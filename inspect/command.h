@@ -4,6 +4,7 @@
  * come from the row. A handler fills a result and returns 0, or result_fail(). */
 #ifndef INSPECT_COMMAND_H
 #define INSPECT_COMMAND_H
+#include "inspect/engine.h"
 #include "inspect/inspect.h"
 
 struct cmd_args {
@@ -24,7 +25,10 @@ enum command_flags {
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
 	CMD_WAITS =
 	    64, /* waits while it runs: is told what points print meanwhile, as those that make it run are */
+	CMD_PART_SHIFT = 16
 };
+/* Needs this part of the engine: a command whose part is missing is not offered. */
+#define CMD_NEEDS(part) ((unsigned)(part) << CMD_PART_SHIFT)
 
 /* What may stand behind a command, for completion: complete.c has the grammar. */
 #define COMP_NONE NULL
@@ -80,6 +84,12 @@ const struct command_group *command_group_at(const struct inspect *s, unsigned i
 	for (unsigned i_ = 0; command_group_at(s, i_); i_++)                                                 \
 		for (const struct command *c = command_group_at(s, i_)->commands; c->name; c++)
 
+static inline enum engine_part command_needs(const struct command *c)
+{
+	return (enum engine_part)(c->flags >> CMD_PART_SHIFT);
+}
+/* Does the machine's engine have what C needs? */
+bool command_offered(const struct inspect *s, const struct command *c);
 /* Exact name or alias, else an abbreviation that fits one command only. NULL with a line in WHY. */
 const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
 				   size_t whylen);

@@ -45,7 +45,8 @@ void complete_offer(struct finder *f, const char *text)
 static void offer_commands(struct finder *f)
 {
 	FOR_EACH_COMMAND(f->s, c)
-	complete_offer(f, c->name);
+	if (command_offered(f->s, c))
+		complete_offer(f, c->name);
 }
 
 static void offer_view(void *ctx, const struct view *v)

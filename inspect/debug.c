@@ -199,13 +199,6 @@ size_t debug_read(struct inspect *s, bool physical, uint64_t addr, void *buf, si
 	return session_read(s, physical, addr, buf, n);
 }
 
-static bool write_piece(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
-{
-	if (physical)
-		return mm_phys_write(machine_vm(s->m), addr, buf, n);
-	return mmu_write(session_mmu(s), (uint32_t)addr, buf, (unsigned)n, MM_PROBE) == 0;
-}
-
 size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
 {
 	size_t done = 0;
@@ -219,13 +212,13 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
 
 		if (piece > n - done)
 			piece = n - done;
-		if (!write_piece(s, physical, addr + done, (const char *)buf + done, piece))
+		if (!session_write(s, physical, addr + done, (const char *)buf + done, piece))
 			break;
 		done += piece;
 	}
 	/* it may have been a page table */
 	if (done)
-		mmu_flush(session_mmu(s), true);
+		session_flush(s);
 	return done;
 }
 
@@ -247,13 +240,13 @@ bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *s
 	struct walk w;
 	bool ok;
 
-	mmu_walk(session_mmu(s), (uint32_t)addr, MM_READ | MM_PROBE, &w);
+	session_walk(s, (uint32_t)addr, &w);
 	ok = w.ok;
 	*writable = w.writable;
 	*size = walk_span(s, &w);
 	*start = (uint32_t)addr & ~(*size - 1);
 	while (*start + *size < 1ull << 32) {
-		mmu_walk(session_mmu(s), *start + *size, MM_READ | MM_PROBE, &w);
+		session_walk(s, *start + *size, &w);
 		if (w.ok != ok || (ok && w.writable != *writable))
 			break;
 		*size += walk_span(s, &w);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Looking at guest memory as numbers, characters, strings and instructions.
  * What cannot be read ends the listing; only a first byte that cannot is an error. */
-#include "bt/bt.h"
 #include "inspect/session_int.h"
 #include "x86/disas.h"
+#include "x86/engine_translator.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -37,9 +37,11 @@ bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 static bool decode(struct inspect *s, bool physical, uint64_t addr, uint8_t *buf, size_t n, unsigned bits,
 		   struct disas_insn *in)
 {
-	bool patched = s->patching && !physical && bt_patch_peek(machine_vcpu(s->m), addr, buf, (unsigned)n);
+	const struct engine_patches *patches =
+	    s->patching && !physical ? session_translator(s)->patches : NULL;
+	bool patched = patches && patches->peek(machine_vcpu(s->m), addr, buf, (unsigned)n);
 	bool ok = disas_decode(buf, n, addr, bits, in);
-	unsigned number = patched ? bt_patch_peek(machine_vcpu(s->m), addr, buf, in->len) : 0;
+	unsigned number = patched ? patches->peek(machine_vcpu(s->m), addr, buf, in->len) : 0;
 	size_t len = strlen(in->text);
 
 	if (number)

@@ -15,6 +15,8 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 {
 	if ((c->flags & (CMD_MACHINE | CMD_STOPPED | CMD_ALIVE)) && !s->m)
 		return "no machine (vitrine was started without a GUEST)";
+	if (!command_offered(s, c))
+		return engine_lacks(command_needs(c));
 	if ((c->flags & CMD_STOPPED) && s->running)
 		return "the guest runs; stop it first";
 	if ((c->flags & CMD_ALIVE) && s->moving)

@@ -8,7 +8,7 @@
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
-#include "bt/probe/bytecode.h"
+#include "x86/bytecode.h"
 
 struct expr_env {
 	void *ctx;

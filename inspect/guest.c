@@ -14,11 +14,6 @@ struct cpu *session_cpu(struct inspect *s)
 	return &machine_vcpu(s->m)->cpu;
 }
 
-struct mmu *session_mmu(struct inspect *s)
-{
-	return machine_vcpu(s->m)->mmu;
-}
-
 gva session_pc(struct inspect *s)
 {
 	return cpu_pc(session_cpu(s));
@@ -29,11 +24,52 @@ unsigned session_code_bits(struct inspect *s)
 	return session_cpu(s)->seg[SEG_CS].attr & SA_DB ? 32 : 16;
 }
 
+/* An engine without an mmu: linear addresses are physical while paging is off, else unknown. */
+static bool is_flat(struct inspect *s)
+{
+	return !(session_cpu(s)->cr0 & CR0_PG);
+}
+
+bool session_walk(struct inspect *s, gva lin, struct walk *w)
+{
+	struct mmu *mmu = machine_vcpu(s->m)->mmu;
+
+	if (mmu) {
+		mmu_walk(mmu, lin, MM_READ | MM_PROBE, w);
+		return true;
+	}
+	*w = (struct walk){ .ok = is_flat(s), .pa = lin, .page_shift = 32, .user = true, .writable = true };
+	return w->ok;
+}
+
 static bool read_piece(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
 {
+	struct mmu *mmu = machine_vcpu(s->m)->mmu;
+
 	if (physical)
 		return mm_phys_read(machine_vm(s->m), addr, buf, n);
-	return mmu_read(session_mmu(s), (uint32_t)addr, buf, (unsigned)n, MM_READ | MM_PROBE) == 0;
+	if (!mmu)
+		return is_flat(s) && mm_phys_read(machine_vm(s->m), (uint32_t)addr, buf, n);
+	return mmu_read(mmu, (uint32_t)addr, buf, (unsigned)n, MM_READ | MM_PROBE) == 0;
+}
+
+bool session_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
+{
+	struct mmu *mmu = machine_vcpu(s->m)->mmu;
+
+	if (physical)
+		return mm_phys_write(machine_vm(s->m), addr, buf, n);
+	if (!mmu)
+		return is_flat(s) && mm_phys_write(machine_vm(s->m), (uint32_t)addr, buf, n);
+	return mmu_write(mmu, (uint32_t)addr, buf, (unsigned)n, MM_WRITE | MM_PROBE) == 0;
+}
+
+void session_flush(struct inspect *s)
+{
+	struct mmu *mmu = machine_vcpu(s->m)->mmu;
+
+	if (mmu)
+		mmu_flush(mmu, true);
 }
 
 size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)

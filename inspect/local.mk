@@ -33,6 +33,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debuginfo/cfi.h \
 	%D%/debuginfo/symbols.c \
 	%D%/debuginfo/symbols.h \
+	%D%/engine.c \
+	%D%/engine.h \
 	%D%/examine.c \
 	%D%/execute.c \
 	%D%/expr.c \

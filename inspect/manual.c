@@ -113,6 +113,7 @@ void inspect_manual(FILE *f, const struct view *const *engine_views,
 			put_group(f, (*a)->commands, (*a)->records);
 	fputs(".SH VIEWS\nThe columns are the keys of the JSON objects and the names for sort=.\n", f);
 	put_views(f, inspect_views);
+	put_views(f, inspect_mmu_views);
 	put_views(f, machine_views);
 	put_views(f, mm_views);
 	put_views(f, engine_views);

@@ -3,8 +3,8 @@
  * values on record where the probe is hit, and printed from the record later. */
 #ifndef INSPECT_PROBE_LINE_H
 #define INSPECT_PROBE_LINE_H
-#include "bt/probe/probe.h"
 #include "inspect/session_int.h"
+#include "x86/engine_translator.h"
 
 /* Expressions that will be evaluated at PC: registers are those of then, variables those of now. */
 struct probe_env {
@@ -17,5 +17,5 @@ struct expr_env probe_expr_env(struct probe_env *e);
 const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err,
 			  size_t errlen);
 /* Print the line of TRACE for a record. */
-void trace_replay(struct inspect *s, const char *trace, const struct bt_probe_hit *h);
+void trace_replay(struct inspect *s, const char *trace, const struct engine_probe_hit *h);
 #endif

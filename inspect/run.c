@@ -64,7 +64,9 @@ void run_point_changed(struct inspect *s, gva addr)
 static unsigned watch_type(const struct point *p)
 {
 	static const unsigned types[POINT_KINDS] = {
-		[POINT_WATCH] = 1, [POINT_RWATCH] = 2, [POINT_AWATCH] = 3
+		[POINT_WATCH] = ENGINE_WATCH_WRITE,
+		[POINT_RWATCH] = ENGINE_WATCH_READ,
+		[POINT_AWATCH] = ENGINE_WATCH_ACCESS,
 	};
 
 	return types[p->kind];
@@ -73,9 +75,9 @@ static unsigned watch_type(const struct point *p)
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
 {
 	struct vcpu *v = machine_vcpu(s->m);
-	unsigned type = watch_type(p) | (p->physical ? 4 : 0);
+	unsigned type = watch_type(p) | (p->physical ? ENGINE_WATCH_PHYSICAL : 0);
 
-	if (!v->ops->watch_insert)
+	if (!engine_has(s, PART_WATCH))
 		return false;
 	if (on)
 		return v->ops->watch_insert(v, p->addr, p->len, type) == 0;
@@ -96,7 +98,8 @@ bool run_event_changed(struct inspect *s, const struct point *p, bool on)
 {
 	struct vcpu *v = machine_vcpu(s->m);
 
-	return v->ops->event_set && v->ops->event_set(v, (enum engine_event)p->event, p->lo, p->hi, on) == 0;
+	return engine_has(s, PART_EVENTS) &&
+	       v->ops->event_set(v, (enum engine_event)p->event, p->lo, p->hi, on) == 0;
 }
 
 static void set_goal(struct inspect *s, bool on)
@@ -270,7 +273,8 @@ static const struct engine_touch *touch_of(struct inspect *s, const struct point
 	for (unsigned i = 0; i < v->ntouch; i++) {
 		const struct engine_touch *t = &v->touch[i];
 
-		if ((t->type & watch_type(p)) && !(t->type & 4) == !p->physical && t->at - p->addr < p->len)
+		if ((t->type & watch_type(p)) && !(t->type & ENGINE_WATCH_PHYSICAL) == !p->physical &&
+		    t->at - p->addr < p->len)
 			return t;
 	}
 	return NULL;

@@ -5,6 +5,7 @@
 #include "hv/machine.h"
 #include "inspect/command.h"
 #include "inspect/debug.h"
+#include "inspect/engine.h"
 #include "inspect/expr.h"
 #include "inspect/points.h"
 #include "inspect/serial.h"
@@ -101,11 +102,17 @@ struct inspect {
 
 /* ---- guest.c ---- */
 struct cpu *session_cpu(struct inspect *s);
-struct mmu *session_mmu(struct inspect *s);
+/* Walk the guest's page tables for LIN as a debugger does. False: the engine translates by itself, and paging
+ * is on. */
+bool session_walk(struct inspect *s, gva lin, struct walk *w);
 gva session_pc(struct inspect *s);
 unsigned session_code_bits(struct inspect *s); /* 16 or 32 */
 /* Copy as many of N bytes at linear (or physical) ADDR as can be read; returns how many. */
 size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n);
+/* Write N bytes, at most a page, all or nothing; read-only pages and ROM too. */
+bool session_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n);
+/* Control registers, or memory that may hold page tables, were changed: drop what was derived from them. */
+void session_flush(struct inspect *s);
 /* Registers or memory were changed from outside. */
 void session_changed(struct inspect *s);
 struct expr_env session_env(struct inspect *s);
@@ -224,7 +231,7 @@ int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);	/* 
 int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/stack.c */
 
 /* ---- view.c ---- */
-extern const struct view *const inspect_views[]; /* NULL-terminated; owner: the session */
+extern const struct view *const inspect_views[], *const inspect_mmu_views[]; /* owner: the session */
 const struct view *view_find(struct inspect *s, const char *name, void **owner, char *why, size_t whylen);
 void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v), void *ctx);
 /* Which column is followed by one "symbol" that the view does not know; -1: none. */

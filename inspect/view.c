@@ -10,9 +10,12 @@
 #include <string.h>
 
 const struct view *const inspect_views[] = {
-	&view_registers, &view_break, &view_display, &view_mem, &view_tlb,     &view_gdt, &view_idt,
-	&view_ldt,	 &view_tss,   &view_fpu,     &view_xmm, &view_symbols, NULL,
+	&view_registers, &view_break, &view_display, &view_gdt,	    &view_idt, &view_ldt,
+	&view_tss,	 &view_fpu,   &view_xmm,     &view_symbols, NULL,
 };
+
+/* Those that show the mmu's translation. */
+const struct view *const inspect_mmu_views[] = { &view_mem, &view_tlb, NULL };
 
 /* How the rows of some views look as text, where other programs read them (QEMU's
  * "info mem" and "info tlb", which gdb plug-ins parse) or a grid would not do. */
@@ -47,7 +50,7 @@ static const struct other_name *other_name(const char *name)
 	return NULL;
 }
 
-enum { NTABLES = 4 + MAX_ADDONS, MAX_COLS = 40 };
+enum { NTABLES = 5 + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -60,13 +63,14 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
 
 	t[0] = (struct view_table){ inspect_views, s };
-	t[1] = (struct view_table){ s->m ? machine_views : none, s->m };
-	t[2] = (struct view_table){ v ? mm_views : none, v ? v->mmu : NULL };
-	t[3] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
+	t[1] = (struct view_table){ engine_has(s, PART_MMU) ? inspect_mmu_views : none, s };
+	t[2] = (struct view_table){ s->m ? machine_views : none, s->m };
+	t[3] = (struct view_table){ v && v->mmu ? mm_views : none, v ? v->mmu : NULL };
+	t[4] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
 	for (unsigned i = 0; i < MAX_ADDONS; i++) {
 		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;
 
-		t[4 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
+		t[5 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
 					 : (struct view_table){ none, NULL };
 	}
 }

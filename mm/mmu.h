@@ -8,6 +8,7 @@
 #ifndef MM_MMU_H
 #define MM_MMU_H
 #include "mm/mm.h"
+#include "x86/engine.h"
 
 enum { MMU_MAX_WINDOWS = 64 };
 
@@ -87,7 +88,11 @@ bool mmu_maps(const struct mmu *m, uint64_t hva);
  * through mmu_read() and mmu_write(), which compare addresses and note hits. Linear
  * addresses are watched whatever they map to; physical ones, of memory or of a device,
  * through whatever they are mapped at. */
-enum { WATCH_WRITE = 1, WATCH_READ = 2, WATCH_PHYSICAL = 4 };
+enum {
+	WATCH_WRITE = ENGINE_WATCH_WRITE,
+	WATCH_READ = ENGINE_WATCH_READ,
+	WATCH_PHYSICAL = ENGINE_WATCH_PHYSICAL,
+};
 /* The guest's own breakpoint N, for mmu_watch_guest_take(); linear. There is always room for each. */
 #define WATCH_GUEST(n) (16u << (n))
 int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type); /* -1: no room */

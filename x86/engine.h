@@ -3,6 +3,8 @@
  * later vtx) and the machine around it (hv). Neither includes the other. */
 #ifndef X86_ENGINE_H
 #define X86_ENGINE_H
+#include <signal.h>
+
 #include "base/view.h"
 #include "x86/cpu.h"
 
@@ -25,6 +27,10 @@ struct platform {
 	void (*run_timers)(void *ctx); /* called after a kick and at icount deadlines */
 	void (*notify)(void *ctx); /* there is something to look at; the vCPU runs on. NULL: nobody cares */
 };
+
+/* Interrupts translated code on the vCPU's thread. The engine installs the handler when it makes a vCPU; the
+ * machine's timers and kick() send it to that thread alone. The handler sets the kick and returns. */
+#define ENGINE_KICK_SIGNAL (SIGRTMIN + 1)
 
 /* What VM time follows: the host's clock, or instructions retired (deterministic). */
 enum clock_mode { CLOCK_HOST, CLOCK_ICOUNT };
@@ -69,14 +75,23 @@ struct engine_hit {
 			  * where it leads */
 };
 
+/* Kinds of access that a watchpoint is for, and that one made; bits. */
+enum engine_watch {
+	ENGINE_WATCH_WRITE = 1,
+	ENGINE_WATCH_READ = 2,
+	ENGINE_WATCH_ACCESS = ENGINE_WATCH_READ | ENGINE_WATCH_WRITE,
+	ENGINE_WATCH_PHYSICAL = 4, /* the address is physical, not linear */
+};
+
 /* One access to what a watchpoint watches; an instruction may make several. */
 struct engine_touch {
 	uint64_t at;  /* the first byte that both have */
-	uint8_t type; /* of the access, as of watch_insert(): 1 or 2, and 4 when AT is physical */
+	uint8_t type; /* ENGINE_WATCH_WRITE or _READ, and _PHYSICAL if AT is physical */
 };
 enum { MAX_TOUCHES = 8 };
 
 struct engine_ops;
+struct engine_translator; /* x86/engine_translator.h */
 
 /* One virtual processor as the machine and the inspectors see it. The engine
  * embeds it as the first member of its own struct. */
@@ -84,7 +99,7 @@ struct vcpu {
 	struct cpu cpu; /* exact only while the vCPU is outside run() */
 	const struct engine_ops *ops;
 	struct platform plat;
-	struct mmu *mmu;
+	struct mmu *mmu;       /* NULL in an engine that translates addresses by itself */
 	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */
@@ -109,20 +124,25 @@ struct engine_ops {
 	/* Breakpoints by linear address; no guest byte changes. While stopped only. */
 	void (*bp_insert)(struct vcpu *v, gva lin);
 	void (*bp_remove)(struct vcpu *v, gva lin);
-	/* Watchpoints on [AT, AT+LEN), of any length: TYPE 1 write, 2 read, 3 either; 4 besides:
-	 * AT is physical. run() and step() return ENGINE_WATCH after the instruction that touched
-	 * one; touch[] says how. 0, or -1 when there is no room. While stopped only. */
+	/* Watchpoints on [AT, AT+LEN), of any length; TYPE: bits of enum engine_watch. run() and step()
+	 * return ENGINE_WATCH after the instruction that touched one; touch[] says how. 0, or -1 when there
+	 * is no room. While stopped only. Both NULL in an engine without watchpoints. */
 	int (*watch_insert)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
 	void (*watch_remove)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
 	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
-	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only. */
+	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only.
+	 * NULL in an engine that cannot. */
 	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
 	/* The name of a kind of callout; NULL: there are no more. The member is NULL in an engine
 	 * without callouts. */
 	const char *(*callout_name)(unsigned kind);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
-	const struct view *const *views; /* NULL-terminated; owner is the vcpu */
+	const struct view *const *views; /* NULL-terminated; owner is the vcpu; NULL: none */
+	/* What engines of one kind offer besides; NULL in the others. Callers look here, and never cast a
+	 * vcpu to an engine's own struct. An engine over VMX adds a table of its own beside it (fields of the
+	 * VMCS, exits by reason). */
+	const struct engine_translator *translator;
 	void (*free)(struct vcpu *v);
 };
 #endif

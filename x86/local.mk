@@ -2,6 +2,8 @@
 # Facts about the processor, its state, the engine interface.
 noinst_LIBRARIES += %D%/libx86.a
 %C%_libx86_a_SOURCES = \
+	%D%/bytecode.def \
+	%D%/bytecode.h \
 	%D%/cpu.c \
 	%D%/cpu.h \
 	%D%/descriptor.c \
@@ -10,6 +12,7 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/disas.c \
 	%D%/disas.h \
 	%D%/engine.h \
+	%D%/engine_translator.h \
 	%D%/exceptions.c \
 	%D%/exceptions.def \
 	%D%/exceptions.h \

@@ -5,6 +5,7 @@
 #ifndef BT_ADAPT_ADAPT_H
 #define BT_ADAPT_ADAPT_H
 #include "bt/state/vcpu.h"
+#include "x86/engine_translator.h"
 
 /* The rows of state/adapt.def. */
 struct cause_info {
@@ -43,6 +44,8 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now);
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
 	       uint64_t after);
+
+extern const struct engine_adaptation bt_adaptation; /* adapt/steer.c */
 
 /* ---- adapt/page.c ---- */
 /* Page P was written: drop its code, and promote the page at its threshold. */

@@ -140,7 +140,7 @@ static int find_way(const char *name)
 	return -1;
 }
 
-const char *bt_policy_set(struct vcpu *v, const char *kind, const char *way)
+static const char *set_kind(struct vcpu *v, const char *kind, const char *way)
 {
 	struct bt_vcpu *b = bt_of(v);
 	int w = find_way(way);
@@ -217,7 +217,7 @@ static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
 	return put(b, pc, way); /* not translated yet: applies to whatever instruction is there then */
 }
 
-const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)
+static const char *set_site(struct vcpu *v, gva pc, const char *way, bool whole, unsigned *n)
 {
 	struct bt_vcpu *b = bt_of(v);
 	const char *err = NULL;
@@ -242,6 +242,8 @@ const char *bt_site_set(struct vcpu *v, gva pc, const char *way, bool whole, uns
 		return "no fragment at that address has a sensitive instruction that can run this way";
 	return err;
 }
+
+const struct engine_policy bt_policy = { .set_kind = set_kind, .set_site = set_site };
 
 static const struct view_col policy_cols[] = {
 	{ "kind", "kind", VAL_STR, "", "kind of sensitive instruction" },

@@ -85,7 +85,7 @@ static const char *set_number(struct bt_vcpu *b, unsigned mask, const char *what
 	return NULL;
 }
 
-const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, const char *value)
+static const char *set_adaptation(struct vcpu *v, const char *what, const char *cause, const char *value)
 {
 	bool all = !cause[0] || !strcmp(cause, "all");
 	struct bt_vcpu *b = bt_of(v);
@@ -109,3 +109,5 @@ const char *bt_adapt_set(struct vcpu *v, const char *what, const char *cause, co
 		return "adapt takes on, off, default, threshold, span or calm";
 	return set_number(b, mask, what, value);
 }
+
+const struct engine_adaptation bt_adaptation = { .set = set_adaptation };

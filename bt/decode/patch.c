@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool bt_patch_remove(struct vcpu *v, unsigned number)
+static bool remove_patch(struct vcpu *v, unsigned number)
 {
 	struct bt_vcpu *b = bt_of(v);
 
@@ -26,7 +26,7 @@ bool bt_patch_remove(struct vcpu *v, unsigned number)
 
 /* Return the number of a patch with the same bytes at that address; 0: none. A script of patches may run
  * twice. */
-static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
+static unsigned same_patch(const struct bt_vcpu *b, const struct engine_patch *is)
 {
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
@@ -37,7 +37,7 @@ static unsigned same_patch(const struct bt_vcpu *b, const struct bt_patch *is)
 	return 0;
 }
 
-const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *number)
+static const char *add_patch(struct vcpu *v, const struct engine_patch *is, unsigned *number)
 {
 	struct bt_vcpu *b = bt_of(v);
 	struct code_patch *p;
@@ -46,7 +46,7 @@ const char *bt_patch_add(struct vcpu *v, const struct bt_patch *is, unsigned *nu
 		return "a patch must have 1 to 240 bytes";
 	*number = same_patch(b, is);
 	if (*number)
-		bt_patch_remove(v, *number);
+		remove_patch(v, *number);
 	else if (b->patches.n == MAX_PATCHES)
 		return "no room for another patch";
 	else
@@ -127,7 +127,7 @@ static bool applies_now(struct bt_vcpu *b, const struct code_patch *p)
 			     !memcmp(now, p->over, p->nover));
 }
 
-unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
+static unsigned peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 {
 	struct bt_vcpu *b = bt_of(v);
 	unsigned number = 0;
@@ -144,6 +144,8 @@ unsigned bt_patch_peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 	}
 	return number;
 }
+
+const struct engine_patches bt_patches = { .add = add_patch, .remove = remove_patch, .peek = peek };
 
 /* ---- info patches ---- */
 

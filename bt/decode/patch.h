@@ -3,6 +3,7 @@
 #ifndef BT_DECODE_PATCH_H
 #define BT_DECODE_PATCH_H
 #include "bt/state/vcpu.h"
+#include "x86/engine_translator.h"
 
 /* The number of the last patch of any of N bytes at LIN, of a fragment from PAGE (and PAGE2); 0: none. */
 unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, ppn page2);
@@ -11,4 +12,5 @@ void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsign
 /* N bytes as the translator read them: from LIN on PAGE, or on PAGE and then PAGE2. */
 void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page, ppn page2);
 extern const struct view view_patches;
+extern const struct engine_patches bt_patches;
 #endif

@@ -494,13 +494,13 @@ bool fault_init(struct bt_vcpu *b)
 	}
 	/* A kick during a fault would be undone by the frame the handler returns to. */
 	sigemptyset(&sa.sa_mask);
-	sigaddset(&sa.sa_mask, SIGRTMIN + 1);
+	sigaddset(&sa.sa_mask, ENGINE_KICK_SIGNAL);
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++)
 		if (sigaction(sigs[i], &sa, NULL))
 			return false;
 	sa.sa_sigaction = on_kick;
 	sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-	return !sigaction(SIGRTMIN + 1, &sa, NULL);
+	return !sigaction(ENGINE_KICK_SIGNAL, &sa, NULL);
 }
 
 void fault_fini(struct bt_vcpu *b)
@@ -544,5 +544,5 @@ void fault_thread_leave(struct bt_vcpu *b)
 void fault_kick(struct bt_vcpu *b)
 {
 	if (b->thread->kicks)
-		pthread_kill(b->thread->id, SIGRTMIN + 1);
+		pthread_kill(b->thread->id, ENGINE_KICK_SIGNAL);
 }

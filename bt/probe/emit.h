@@ -3,6 +3,7 @@
 #ifndef BT_PROBE_EMIT_H
 #define BT_PROBE_EMIT_H
 #include "bt/emit/tx.h"
+#include "x86/engine_translator.h"
 
 /* Emit the probes of IN, before it. */
 void probe_emit(struct tx *t, struct insn *in);
@@ -11,4 +12,5 @@ void probe_emit(struct tx *t, struct insn *in);
 bool probe_rewind(struct tx *t);
 void probes_free(struct bt_vcpu *b);
 extern const struct view view_probes;
+extern const struct engine_probes bt_probes;
 #endif

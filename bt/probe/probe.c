@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Probes: their list, and the code emitted for them before an instruction. That code preserves flags and the
  * guest's registers; comparisons use JRCXZ. */
-#include "bt/probe/probe.h"
 #include "bt/cache/cache.h"
 #include "bt/emit/emit.h"
 #include "bt/emit/exit.h"
@@ -18,7 +17,7 @@ static bool is_valid(const struct program *p, int left)
 {
 	static const int8_t change[] = {
 #define OP(id, depth) depth,
-#include "bt/probe/bytecode.def"
+#include "x86/bytecode.def"
 #undef OP
 	};
 	int depth = 0;
@@ -206,7 +205,7 @@ bool probe_rewind(struct tx *t)
 
 /* ---- the list ---- */
 
-const char *bt_probe_add(struct vcpu *v, const struct bt_probe *is, unsigned *number)
+static const char *add_probe(struct vcpu *v, const struct engine_probe *is, unsigned *number)
 {
 	struct bt_vcpu *b = bt_of(v);
 	struct probe *p;
@@ -246,7 +245,7 @@ static void forget(struct bt_vcpu *b, struct probe *p)
 	b->probes.n--;
 }
 
-unsigned bt_probe_remove(struct vcpu *v, unsigned number, gva pc, bool all)
+static unsigned remove_probes(struct vcpu *v, unsigned number, gva pc, bool all)
 {
 	struct bt_vcpu *b = bt_of(v);
 	unsigned n = 0;
@@ -264,11 +263,11 @@ unsigned bt_probe_remove(struct vcpu *v, unsigned number, gva pc, bool all)
 
 void probes_free(struct bt_vcpu *b)
 {
-	bt_probe_remove(&b->v, 0, 0, true);
+	remove_probes(&b->v, 0, 0, true);
 	free(b->probes.hits);
 }
 
-bool bt_probe_take(struct vcpu *v, struct bt_probe_hit *out)
+static bool take(struct vcpu *v, struct engine_probe_hit *out)
 {
 	struct bt_vcpu *b = bt_of(v);
 	uint32_t tail = b->probes.hit_tail;
@@ -280,7 +279,7 @@ bool bt_probe_take(struct vcpu *v, struct bt_probe_hit *out)
 	return true;
 }
 
-const char *bt_probe_text(struct vcpu *v, unsigned number)
+static const char *text(struct vcpu *v, unsigned number)
 {
 	struct bt_vcpu *b = bt_of(v);
 
@@ -289,6 +288,10 @@ const char *bt_probe_text(struct vcpu *v, unsigned number)
 			return b->probes.probe[i].is.record_text;
 	return NULL;
 }
+
+const struct engine_probes bt_probes = {
+	.add = add_probe, .remove = remove_probes, .take = take, .text = text
+};
 
 /* ---- info probes ---- */
 

@@ -155,7 +155,7 @@ static bool step(struct bt_vcpu *b, const struct prog_op *o, struct machine_stac
 	return true;
 }
 
-/* Run P, whose depth and jumps bt_probe_add() has checked. Return the top value; 0 if it ended early. */
+/* Run P, whose depth and jumps add_probe() has checked. Return the top value; 0 if it ended early. */
 static int64_t run(struct bt_vcpu *b, const struct program *p, struct prog_record *r)
 {
 	struct machine_stack s;
@@ -178,7 +178,7 @@ static int64_t run(struct bt_vcpu *b, const struct program *p, struct prog_recor
 static void put(struct bt_vcpu *b, struct probe *p)
 {
 	uint32_t head = b->probes.hit_head, tail = __atomic_load_n(&b->probes.hit_tail, __ATOMIC_ACQUIRE);
-	struct bt_probe_hit *h = &b->probes.hits[head % MAX_HITS];
+	struct engine_probe_hit *h = &b->probes.hits[head % MAX_HITS];
 
 	if (head - tail == MAX_HITS) {
 		p->lost++;

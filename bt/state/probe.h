@@ -2,7 +2,7 @@
  * Probes and the records they make (probe/probe.c, probe/run.c). */
 #ifndef BT_STATE_PROBE_H
 #define BT_STATE_PROBE_H
-#include "bt/probe/probe.h"
+#include "x86/engine_translator.h"
 
 #define MAX_PROBES 64
 #define PROBES_AT 8   /* at one address */
@@ -11,7 +11,7 @@
 
 struct probe {
 	unsigned number; /* 0: a free slot */
-	struct bt_probe is;
+	struct engine_probe is;
 	uint64_t failed, recorded, lost;
 };
 
@@ -19,7 +19,7 @@ struct probes {
 	uint64_t count[MAX_PROBES], match[MAX_PROBES]; /* written by translated code */
 	struct probe probe[MAX_PROBES];
 	unsigned n, last_number;
-	struct bt_probe_hit *hits; /* MAX_HITS, a ring: the vCPU's thread writes, another takes */
+	struct engine_probe_hit *hits; /* MAX_HITS, a ring: the vCPU's thread writes, another takes */
 	uint32_t hit_head, hit_tail;
 };
 #endif

@@ -4,8 +4,12 @@
 #define BT_VIEW_VIEW_H
 #include "bt/state/vcpu.h"
 #include "base/view.h"
+#include "x86/engine_translator.h"
 
 extern const struct view *const bt_views[]; /* NULL-terminated */
+
+/* See struct engine_fragments. */
+bool fragment_find(struct vcpu *v, gva pc, unsigned n, struct engine_fragment *out);
 
 /* ---- view/traps.c ---- */
 const char *trap_name(unsigned cause);

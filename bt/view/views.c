@@ -132,21 +132,21 @@ const struct view *const bt_views[] = { &view_tc,	&view_ccf,     &view_traps, &v
 
 /* ---- one fragment ---- */
 
-static unsigned guest_off(const struct bt_ccf_info *i, unsigned n)
+static unsigned guest_off(const struct engine_fragment *i, unsigned n)
 {
 	const struct ccf *f = i->impl;
 
 	return n < f->ninsn ? f->ioff[f->ninsn + n] : f->glen;
 }
 
-static unsigned host_off(const struct bt_ccf_info *i, unsigned n)
+static unsigned host_off(const struct engine_fragment *i, unsigned n)
 {
 	const struct ccf *f = i->impl;
 
 	return n < f->ninsn ? f->ioff[n] : f->body;
 }
 
-static const char *lowering(const struct bt_ccf_info *i, unsigned n)
+static const char *lowering(const struct engine_fragment *i, unsigned n)
 {
 	static const char *const names[LOW_COUNT] = {
 		"ident", "window", "in-tc", "callout", "chain", "exit"
@@ -156,7 +156,7 @@ static const char *lowering(const struct bt_ccf_info *i, unsigned n)
 	return n < f->ninsn && f->low[n] < LOW_COUNT ? names[f->low[n]] : "";
 }
 
-static unsigned patched(const struct bt_ccf_info *i, unsigned n)
+static unsigned patched(const struct engine_fragment *i, unsigned n)
 {
 	const struct ccf *f = i->impl;
 
@@ -165,13 +165,14 @@ static unsigned patched(const struct bt_ccf_info *i, unsigned n)
 }
 
 /* Return the bytes that F was made from, as far as they are on its first page. */
-static const uint8_t *source(struct bt_vcpu *b, const struct ccf *f, uint8_t code[BT_CCF_CODE])
+static const uint8_t *source(struct bt_vcpu *b, const struct ccf *f, uint8_t code[ENGINE_FRAGMENT_CODE])
 {
-	patch_source(b, f->pc, code, f->glen < BT_CCF_CODE ? f->glen : BT_CCF_CODE, f->page, f->page2);
+	patch_source(b, f->pc, code, f->glen < ENGINE_FRAGMENT_CODE ? f->glen : ENGINE_FRAGMENT_CODE, f->page,
+		     f->page2);
 	return code;
 }
 
-bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
+bool fragment_find(struct vcpu *v, gva pc, unsigned n, struct engine_fragment *out)
 {
 	struct bt_vcpu *b = (struct bt_vcpu *)v;
 
@@ -180,20 +181,20 @@ bool bt_ccf_find(struct vcpu *v, gva pc, unsigned n, struct bt_ccf_info *out)
 
 		if (f->dead || (uint32_t)pc - f->pc >= f->glen || n--)
 			continue;
-		*out = (struct bt_ccf_info){ .pc = f->pc,
-					     .page = f->page,
-					     .insns = f->ninsn,
-					     .guest_bytes = f->glen,
-					     .host_bytes = f->host + f->hsize - f->ind,
-					     .host = b->tc.rw + f->ind,
-					     .host_addr = b->tc_base + f->ind,
-					     .code16 = !(f->mode & MODE_D),
-					     .guest_off = guest_off,
-					     .host_off = host_off,
-					     .lowering = lowering,
-					     .patched = patched,
-					     .impl = f,
-					     .vcpu = b };
+		*out = (struct engine_fragment){ .pc = f->pc,
+						 .page = f->page,
+						 .insns = f->ninsn,
+						 .guest_bytes = f->glen,
+						 .host_bytes = f->host + f->hsize - f->ind,
+						 .host = b->tc.rw + f->ind,
+						 .host_addr = b->tc_base + f->ind,
+						 .code16 = !(f->mode & MODE_D),
+						 .guest_off = guest_off,
+						 .host_off = host_off,
+						 .lowering = lowering,
+						 .patched = patched,
+						 .impl = f,
+						 .vcpu = b };
 		out->guest = source(b, f, out->code);
 		return true;
 	}

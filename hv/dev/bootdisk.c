@@ -94,14 +94,14 @@ void bootrom_make(uint8_t rom[BOOTROM_BYTES], uint8_t drive)
 static bool guest_read(struct board *b, gva lin, void *buf, unsigned n)
 {
 	if (b->v->cpu.cr0 & CR0_PG)
-		return !mmu_read(b->v->mmu, lin, buf, n, MM_PROBE);
+		return b->v->mmu && !mmu_read(b->v->mmu, lin, buf, n, MM_PROBE);
 	return mm_phys_read(b->vm, lin & b->v->cpu.a20_mask, buf, n);
 }
 
 static bool guest_write(struct board *b, gva lin, const void *buf, unsigned n)
 {
 	if (b->v->cpu.cr0 & CR0_PG)
-		return !mmu_write(b->v->mmu, lin, buf, n, MM_PROBE | MM_WRITE);
+		return b->v->mmu && !mmu_write(b->v->mmu, lin, buf, n, MM_PROBE | MM_WRITE);
 	return mm_phys_write(b->vm, lin & b->v->cpu.a20_mask, buf, n);
 }
 

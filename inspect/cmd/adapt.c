@@ -2,8 +2,8 @@
  * Steering the translation: ways of running sensitive instructions, adaptation,
  * the lives of fragments. What was chosen is shown by the translator's own views
  * (info policy, sites, causes, adapt, pins, history). */
-#include "bt/bt.h"
 #include "inspect/session_int.h"
+#include "x86/engine_translator.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,8 @@ static int address(struct inspect *s, const struct cmd_args *a, int i, struct re
 
 static int cmd_policy(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	return answer(r, a, bt_policy_set(machine_vcpu(s->m), a->argv[0], a->argv[1]));
+	return answer(r, a,
+		      session_translator(s)->policy->set_kind(machine_vcpu(s->m), a->argv[0], a->argv[1]));
 }
 
 static int cmd_site(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -34,7 +35,7 @@ static int cmd_site(struct inspect *s, const struct cmd_args *a, struct result *
 		return result_fail(r, "usage: site ADDRESS WAY [ccf]");
 	if (address(s, a, 0, r, &pc))
 		return -1;
-	err = bt_site_set(machine_vcpu(s->m), pc, a->argv[1], whole, &n);
+	err = session_translator(s)->policy->set_site(machine_vcpu(s->m), pc, a->argv[1], whole, &n);
 	if (!err && whole)
 		result_text(r, "%u sensitive instruction%s", n, n == 1 ? "" : "s");
 	return answer(r, a, err);
@@ -49,9 +50,9 @@ static int cmd_adapt(struct inspect *s, const struct cmd_args *a, struct result 
 	if (number ? a->argc != 3 : a->argc > 2)
 		return result_fail(
 		    r, "usage: adapt on|off|default [CAUSE], adapt threshold|span|calm CAUSE NUMBER");
-	return answer(
-	    r, a,
-	    bt_adapt_set(machine_vcpu(s->m), what, a->argc > 1 ? a->argv[1] : "", number ? a->argv[2] : ""));
+	return answer(r, a,
+		      session_translator(s)->adaptation->set(
+			  machine_vcpu(s->m), what, a->argc > 1 ? a->argv[1] : "", number ? a->argv[2] : ""));
 }
 
 static int cmd_count(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -60,7 +61,7 @@ static int cmd_count(struct inspect *s, const struct cmd_args *a, struct result 
 
 	if (!on && strcmp(a->argv[0], "off"))
 		return result_fail(r, "count takes on or off");
-	bt_count_entries(machine_vcpu(s->m), on);
+	session_translator(s)->counting->set(machine_vcpu(s->m), on);
 	return 0;
 }
 
@@ -72,7 +73,7 @@ static int cmd_discard(struct inspect *s, const struct cmd_args *a, struct resul
 
 	if (!all && address(s, a, 0, r, &pc))
 		return -1;
-	n = bt_discard(machine_vcpu(s->m), pc, all);
+	n = session_translator(s)->fragments->discard(machine_vcpu(s->m), pc, all);
 	result_text(r, "%u fragment%s discarded", n, n == 1 ? "" : "s");
 	return 0;
 }
@@ -84,7 +85,7 @@ static int cmd_retranslate(struct inspect *s, const struct cmd_args *a, struct r
 
 	if (address(s, a, 0, r, &pc))
 		return -1;
-	dropped = bt_retranslate(machine_vcpu(s->m), pc, &made);
+	dropped = session_translator(s)->fragments->retranslate(machine_vcpu(s->m), pc, &made);
 	if (!dropped)
 		return result_fail(r, "retranslate: no fragment covers 0x%llx (info ccf lists them)",
 				   (unsigned long long)pc);
@@ -102,7 +103,7 @@ static int cmd_pin(struct inspect *s, const struct cmd_args *a, struct result *r
 
 	if (address(s, a, 0, r, &pc))
 		return -1;
-	err = bt_pin(machine_vcpu(s->m), pc, on, &n);
+	err = session_translator(s)->pins->set(machine_vcpu(s->m), pc, on, &n);
 	if (!err && !n && !on)
 		return result_fail(r, "unpin: not pinned (info pins lists what is)");
 	if (!err && !n)
@@ -138,39 +139,42 @@ static const struct command commands[] = {
 	  "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
 	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates. Callout: it "
 	  "calls the monitor. In-tc: a few inline instructions on the virtual processor's state.",
-	  cmd_policy, CMD_MACHINE | CMD_PAUSE, 2, 2, "all|<policy.kind> trap|callout|in-tc|default" },
+	  cmd_policy, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_POLICY), 2, 2,
+	  "all|<policy.kind> trap|callout|in-tc|default" },
 	{ "site", NULL, "ADDRESS WAY [ccf]",
 	  "choose the way of the one sensitive instruction at ADDRESS (info sites)",
 	  "With ccf: of all sensitive instructions in the fragments that cover ADDRESS, as far as they can run so.",
-	  cmd_site, CMD_MACHINE | CMD_PAUSE, 2, 3, "<expr> trap|callout|in-tc|default ccf" },
+	  cmd_site, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_POLICY), 2, 3,
+	  "<expr> trap|callout|in-tc|default ccf" },
 	{ "adapt", NULL, "on|off|default [CAUSE] | threshold|span|calm CAUSE NUMBER",
 	  "adaptive translation: which causes it acts on, and when (info causes; info adapt is its log)",
 	  "CAUSE is a name of info causes, or all. An instruction is promoted when it trapped threshold times within "
 	  "span host cycles (0: whenever), and demoted after calm host cycles without (0: not by time).",
-	  cmd_adapt, CMD_MACHINE | CMD_PAUSE, 1, 3, "on|off|default|threshold|span|calm all|<causes.cause>" },
+	  cmd_adapt, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_ADAPTATION), 1, 3,
+	  "on|off|default|threshold|span|calm all|<causes.cause>" },
 	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL,
-	  cmd_count, CMD_MACHINE | CMD_PAUSE, 1, 1, "on|off" },
+	  cmd_count, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_COUNTING), 1, 1, "on|off" },
 	{ "discard", NULL, "[ADDRESS|all]",
 	  "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL, cmd_discard,
-	  CMD_MACHINE | CMD_PAUSE, 0, 1, "<expr>|all" },
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, "<expr>|all" },
 	{ "retranslate", NULL, "[ADDRESS]",
 	  "drop the fragments that cover ADDRESS or pc, and translate them at once",
 	  "At once where the processor's present mode and address space allow it, else when they are next run.",
-	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, COMP_EXPR },
 	{ "pin", NULL, "[ADDRESS]", "keep the fragments that cover ADDRESS or pc as they are (info pins)",
 	  "Adaptation leaves them alone, and a full cache does not drop them. Still dropped, and then made anew pinned: "
 	  "when their code is written, and when breakpoints, probes, patches or choices of yours concern them.",
-	  cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
-	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin, CMD_MACHINE | CMD_PAUSE, 0, 1,
-	  COMP_EXPR },
+	  cmd_pin, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PINS), 0, 1, COMP_EXPR },
+	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin,
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PINS), 0, 1, COMP_EXPR },
 	{ "ccf-history", NULL, "[ADDRESS]",
 	  "the lives of the fragments that cover ADDRESS or pc (info history: of all)",
 	  "When each was made, why it was dropped, what it cost; the last rows are those that live.",
-	  cmd_history, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	  cmd_history, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, COMP_EXPR },
 	{ "ccf-savings", NULL, "[ADDRESS]",
 	  "cycles that adaptation saved there (info savings: everywhere); needs count on",
 	  "What an entry cost in traps before the last promotion, and costs since, times the entries since.",
-	  cmd_savings, CMD_MACHINE | CMD_PAUSE, 0, 1, COMP_EXPR },
+	  cmd_savings, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_ADAPTATION), 0, 1, COMP_EXPR },
 	{ 0 },
 };
 

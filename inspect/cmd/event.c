@@ -208,7 +208,7 @@ static const struct command commands[] = {
 	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's "
 	  "address of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; "
 	  "delete removes it.",
-	  cmd_break_on, CMD_MACHINE | CMD_PAUSE, 1, -1,
+	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
 	  "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
 	  "execute COMMANDs when point NUMBER has stopped the guest",

@@ -153,25 +153,24 @@ static int set_register(struct inspect *s, const char *name, uint64_t val, struc
 	if (no)
 		return result_fail(r, "set: $%s: %s", reg->name, no);
 	if (reg->group == REG_CONTROL)
-		mmu_flush(session_mmu(s), true);
+		session_flush(s);
 	session_changed(s);
 	return 0;
 }
 
 static int set_memory(struct inspect *s, const struct lvalue *lv, uint64_t val, struct result *r)
 {
-	bool paused;
-	int rc;
+	bool paused, done;
 
 	if (!s->m)
 		return result_fail(r, "set: no machine");
 	paused = run_pause(s);
-	rc = mmu_write(session_mmu(s), (uint32_t)lv->addr, &val, lv->size, MM_WRITE | MM_PROBE);
-	if (!rc)
+	done = session_write(s, false, lv->addr, &val, lv->size);
+	if (done)
 		session_changed(s);
 	if (paused)
 		run_resume(s);
-	return rc ? result_fail(r, "cannot write memory at 0x%llx", (unsigned long long)lv->addr) : 0;
+	return done ? 0 : result_fail(r, "cannot write memory at 0x%llx", (unsigned long long)lv->addr);
 }
 
 static int set_option(struct inspect *s, const struct cmd_args *a, struct result *r)

@@ -61,7 +61,7 @@ static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, 
 		return result_fail(r, "%s: 0x%llx is not a linear address of this guest", a->name,
 				   (unsigned long long)addr);
 	*lin = (uint32_t)addr;
-	mmu_walk(session_mmu(s), *lin, MM_READ | MM_PROBE, w);
+	session_walk(s, *lin, w);
 	return 0;
 }
 
@@ -191,7 +191,7 @@ static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
 	if (no)
 		return no;
 	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
-		mmu_walk(session_mmu(s), lin, MM_READ | MM_PROBE, &w);
+		session_walk(s, lin, &w);
 		rights_text(&w, rights);
 		if (strcmp(arg, "x"))
 			rights[3] = 0;
@@ -249,7 +249,7 @@ static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
 	if (no)
 		return no;
 	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
-		mmu_walk(session_mmu(s), lin, MM_READ | MM_PROBE, &w);
+		session_walk(s, lin, &w);
 		if (!w.ok)
 			continue;
 		tlb_flags(&w, flags);
@@ -264,9 +264,9 @@ const struct view view_tlb = { "tlb",	 "every mapped page with the flags of its 
 
 static const struct command commands[] = {
 	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL,
-	  cmd_page, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	  cmd_page, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_MMU), 1, -1, COMP_EXPR },
 	{ "gva2gpa", NULL, "ADDRESS", "the physical address of a linear address", NULL, cmd_gva2gpa,
-	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_MMU), 1, -1, COMP_EXPR },
 	{ "gpa2hva", NULL, "ADDRESS", "where in vitrine's own memory a physical address is",
 	  "For tools that read the guest through /proc/PID/mem, as they do with QEMU.", cmd_gpa2hva,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },

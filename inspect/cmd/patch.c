@@ -2,10 +2,10 @@
  * Guest code changed in the translation only, and probes. What there is of them
  * is shown by the translator's own views (info patches, probes). */
 #include "base/alloc.h"
-#include "bt/bt.h"
 #include "inspect/debuginfo/asm.h"
 #include "inspect/session_int.h"
 #include "x86/disas.h"
+#include "x86/engine_translator.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -164,14 +164,15 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 		memset(code + n, 0x90, fill);
 	else
 		fill = 0;
-	err = bt_patch_add(machine_vcpu(s->m),
-			   &(struct bt_patch){ .pc = pc,
-					       .bytes = code,
-					       .len = (unsigned)n + fill,
-					       .over = guest,
-					       .nover = (unsigned)nover,
-					       .bits = bits ? bits : session_code_bits(s) },
-			   &number);
+	err = session_translator(s)->patches->add(
+	    machine_vcpu(s->m),
+	    &(struct engine_patch){ .pc = pc,
+				    .bytes = code,
+				    .len = (unsigned)n + fill,
+				    .over = guest,
+				    .nover = (unsigned)nover,
+				    .bits = bits ? bits : session_code_bits(s) },
+	    &number);
 	if (err)
 		return result_fail(r, "patch-code: %s", err);
 	s->patching = true;
@@ -189,7 +190,8 @@ static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct resul
 
 	if (session_eval(s, a->argv[0], &n, r))
 		return -1;
-	if (n < 1 || n > UINT32_MAX || !bt_patch_remove(machine_vcpu(s->m), (unsigned)n))
+	if (n < 1 || n > UINT32_MAX ||
+	    !session_translator(s)->patches->remove(machine_vcpu(s->m), (unsigned)n))
 		return result_fail(r, "unpatch: no patch %lld (info patches lists them)", (long long)n);
 	return 0;
 }
@@ -211,24 +213,25 @@ static const struct command commands[] = {
 	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
 	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
 	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
-	  cmd_patch, CMD_MACHINE | CMD_PAUSE, 2, -1, "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
+	  cmd_patch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 2, -1,
+	  "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
 	{ "patches", NULL, "[save FILE]",
 	  "list the patches; or write all that was chosen as a script for source",
 	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
 	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
 	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.",
-	  cmd_patches, CMD_MACHINE | CMD_PAUSE, 0, 2, "save <file>" },
+	  cmd_patches, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 0, 2, "save <file>" },
 	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
-	  CMD_MACHINE | CMD_PAUSE, 1, 1, "<patches.number>" },
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
 	  "at the instruction at ADDRESS or pc, without stopping: count; where EXPR holds, print FORMAT (info probes)",
 	  "Done in the translation. A count is three inline instructions; a condition of comparisons of 32-bit registers "
 	  "with constants, joined by &&, is inline too; other conditions, and lines, call out. FORMAT is that of trace. "
 	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
-	  cmd_probe, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	  cmd_probe, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PROBES), 0, -1, COMP_EXPR },
 	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]",
 	  "take out the probe with this number, or those at ADDRESS or pc", NULL, cmd_unprobe,
-	  CMD_MACHINE | CMD_PAUSE, 0, 2, "at|all|<probes.number> <expr>" },
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PROBES), 0, 2, "at|all|<probes.number> <expr>" },
 	{ 0 },
 };
 

@@ -300,11 +300,11 @@ static const struct command commands[] = {
 	  "ADDRESS is linear, or physical with -p: then through whatever linear address it is reached. Both may be a device's. "
 	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH. "
 	  "'watch r' and 'watch w', as Bochs has it, are rwatch and watch.",
-	  set_watch, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	  set_watch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
 	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch,
-	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
 	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL,
-	  set_watch, CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
+	  set_watch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
 	{ "condition", NULL, "NUMBER [EXPR]",
 	  "stop at point NUMBER only when EXPR is not 0; without EXPR always", NULL, cmd_condition,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, "<break.number> <expr> ..." },

@@ -69,7 +69,7 @@ static bool is_if(const char *text)
 	return !strncmp(text, "if", 2) && (isspace((unsigned char)text[2]) || text[2] == '(');
 }
 
-static int compile_condition(struct inspect *s, const char *text, struct bt_probe *p, struct result *r)
+static int compile_condition(struct inspect *s, const char *text, struct engine_probe *p, struct result *r)
 {
 	struct probe_env penv = { s, p->pc };
 	struct expr_env env = probe_expr_env(&penv);
@@ -86,7 +86,7 @@ static int compile_condition(struct inspect *s, const char *text, struct bt_prob
 
 /* TEXT, a format with its values, into P; *LINE, malloced, is the text alone. Returns what follows, or NULL.
  */
-static const char *compile_line(struct inspect *s, const char *text, struct bt_probe *p, char **line,
+static const char *compile_line(struct inspect *s, const char *text, struct engine_probe *p, char **line,
 				struct result *r)
 {
 	char err[200];
@@ -104,10 +104,10 @@ static const char *compile_line(struct inspect *s, const char *text, struct bt_p
 	return end;
 }
 
-static int add(struct inspect *s, const struct bt_probe *p, struct result *r)
+static int add(struct inspect *s, const struct engine_probe *p, struct result *r)
 {
 	unsigned number;
-	const char *err = bt_probe_add(machine_vcpu(s->m), p, &number);
+	const char *err = session_translator(s)->probes->add(machine_vcpu(s->m), p, &number);
 	struct table *t;
 	char sym[300];
 
@@ -124,7 +124,7 @@ static int add(struct inspect *s, const struct bt_probe *p, struct result *r)
 /* "[ADDRESS] ["FORMAT" [EXPR,...]] [if COND]" */
 int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	struct bt_probe *p = xcalloc(1, sizeof(*p));
+	struct engine_probe *p = xcalloc(1, sizeof(*p));
 	struct expr_env env = session_env(s);
 	const char *text = a->rest;
 	int64_t addr = (int64_t)session_pc(s);
@@ -171,7 +171,7 @@ int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
 		return -1;
 	if (a->argc == 1 && !all && (number < 1 || number > UINT32_MAX))
 		return result_fail(r, "unprobe: no probe %lld (info probes lists them)", (long long)number);
-	if (!bt_probe_remove(machine_vcpu(s->m), (unsigned)number, pc, all) && !all)
+	if (!session_translator(s)->probes->remove(machine_vcpu(s->m), (unsigned)number, pc, all) && !all)
 		return result_fail(r,
 				   number ? "unprobe: no probe %lld (info probes lists them)"
 					  : "unprobe: no probe there (info probes lists them)",
@@ -185,14 +185,16 @@ void probe_lines(struct inspect *s, bool all)
 {
 	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
 	int64_t end = session_now() + TURN_NS;
-	struct bt_probe_hit h;
+	struct engine_probe_hit h;
+	const struct engine_probes *probes;
 	const char *text;
 
 	if (!v || !s->probing)
 		return;
+	probes = session_translator(s)->probes;
 	s->more_lines = false;
-	for (unsigned n = 1; bt_probe_take(v, &h); n++) {
-		if ((text = bt_probe_text(v, h.number)))
+	for (unsigned n = 1; probes->take(v, &h); n++) {
+		if ((text = probes->text(v, h.number)))
 			trace_replay(s, text, &h);
 		s->more_lines = !all && !(n % 16) && session_now() >= end;
 		if (s->more_lines)

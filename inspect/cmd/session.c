@@ -298,6 +298,8 @@ static int help_one(struct inspect *s, const char *name, struct result *r)
 
 	if (!c)
 		return result_fail(r, "help: %s", why);
+	if (!command_offered(s, c))
+		return result_fail(r, "help %s: %s", c->name, engine_lacks(command_needs(c)));
 	usage_text(c, usage, sizeof(usage));
 	t = result_table(r, help_one_cols, ARRAY_LEN(help_one_cols), TABLE_PLAIN,
 			 c->aliases && c->detail ? "{usage}   (also: {aliases})\n  {help}\n  {detail}"
@@ -322,6 +324,8 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 	t = result_table(r, help_cols, ARRAY_LEN(help_cols), TABLE_PLAIN, NULL);
 	for (unsigned i = 0; command_group_at(s, i); i++)
 		for (const struct command *c = command_group_at(s, i)->commands; c->name; c++) {
+			if (!command_offered(s, c))
+				continue;
 			usage_text(c, usage, sizeof(usage));
 			table_row(t, (struct value[]){ V_STR(usage), V_STR(c->help) });
 		}

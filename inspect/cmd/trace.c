@@ -224,7 +224,7 @@ static void emit_line(struct inspect *s, const char *event, unsigned number, gva
 	session_emit(s, &r);
 }
 
-void trace_replay(struct inspect *s, const char *trace, const struct bt_probe_hit *h)
+void trace_replay(struct inspect *s, const char *trace, const struct engine_probe_hit *h)
 {
 	struct printing pr = { .s = s, .rec = &h->rec };
 	char *text, bad[64];

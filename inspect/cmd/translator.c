@@ -26,7 +26,7 @@ static const struct command commands[] = {
 	  "window "
 	  "(memory operand through the address-space window), in-tc (emulated in line), callout (calls the "
 	  "monitor), chain (control flow), exit (stubs behind the code).",
-	  cmd_ccf, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	  cmd_ccf, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, -1, COMP_EXPR },
 	{ 0 },
 };
 

@@ -296,7 +296,7 @@ START_TEST(off_demotes_and_on_begins_anew)
 	struct ccf *f = promoted(SITE_PC(0), CAUSE_MISS);
 
 	promoted(SITE_PC(1), CAUSE_DEVICE);
-	ck_assert_ptr_null(bt_adapt_set(&b->v, "off", "window-miss", ""));
+	ck_assert_ptr_null(bt_adaptation.set(&b->v, "off", "window-miss", ""));
 	logged(ADAPT_OFF, CAUSE_MISS, 0);
 	ck_assert_uint_eq(last_entry()->before, 1);
 	ck_assert(!guilty_of(verdict_find(b, f->pc), CAUSE_MISS));
@@ -304,7 +304,7 @@ START_TEST(off_demotes_and_on_begins_anew)
 	for (unsigned n = 0; n < 50; n++)
 		trap(f, 0, CAUSE_MISS, true);
 	ck_assert(!f->dead);
-	ck_assert_ptr_null(bt_adapt_set(&b->v, "on", "", ""));
+	ck_assert_ptr_null(bt_adaptation.set(&b->v, "on", "", ""));
 	logged(ADAPT_ON, CAUSE_MISS, 0);
 	for (unsigned n = 1; n < cause_infos[CAUSE_MISS].threshold; n++)
 		trap(f, 0, CAUSE_MISS, true);
@@ -336,7 +336,7 @@ static const struct {
 
 START_TEST(settings_are_checked)
 {
-	const char *err = bt_adapt_set(&b->v, settings[_i].what, settings[_i].cause, settings[_i].value);
+	const char *err = bt_adaptation.set(&b->v, settings[_i].what, settings[_i].cause, settings[_i].value);
 
 	ck_assert_msg(!err == settings[_i].good, "%s", err ? err : "accepted");
 	if (err)
@@ -352,12 +352,12 @@ START_TEST(a_setting_counts_and_default_undoes_it)
 {
 	struct ccf *f = make(SITE_PC(0), false);
 
-	ck_assert_ptr_null(bt_adapt_set(&b->v, "threshold", "window-miss", "2"));
+	ck_assert_ptr_null(bt_adaptation.set(&b->v, "threshold", "window-miss", "2"));
 	trap(f, 0, CAUSE_MISS, true);
 	ck_assert(!f->dead);
 	trap(f, 0, CAUSE_MISS, true);
 	ck_assert(f->dead);
-	ck_assert_ptr_null(bt_adapt_set(&b->v, "default", "", ""));
+	ck_assert_ptr_null(bt_adaptation.set(&b->v, "default", "", ""));
 	for (unsigned c = 0; c < CAUSES; c++)
 		ck_assert_uint_eq(b->adapt.causes[c].threshold, cause_infos[c].threshold);
 }

@@ -158,12 +158,13 @@ START_TEST(way_of_instruction)
 
 	b->tc.flush_wanted = false;
 	if (choices[_i].kind)
-		err = bt_policy_set(&b->v, choices[_i].kind, choices[_i].by_kind);
+		err = bt_policy.set_kind(&b->v, choices[_i].kind, choices[_i].by_kind);
 	ck_assert_int_eq(b->tc.flush_wanted, choices[_i].kind && !err);
 	if (choices[_i].site) {
-		ck_assert_ptr_null(bt_site_set(&b->v, in.pc, choices[_i].site, false, &n));
+		ck_assert_ptr_null(bt_policy.set_site(&b->v, in.pc, choices[_i].site, false, &n));
 		ck_assert_uint_eq(n, 1);
-		ck_assert_ptr_null(bt_site_set(&b->v, in.pc + 1, "trap", false, &n)); /* another site's */
+		ck_assert_ptr_null(
+		    bt_policy.set_site(&b->v, in.pc + 1, "trap", false, &n)); /* another site's */
 	}
 	ck_assert_int_eq(!!err, !!choices[_i].err);
 	if (err)
@@ -176,10 +177,10 @@ START_TEST(site_at_address_0)
 {
 	unsigned n;
 
-	ck_assert_ptr_nonnull(bt_site_set(&b->v, 0, "trap", false, &n));
+	ck_assert_ptr_nonnull(bt_policy.set_site(&b->v, 0, "trap", false, &n));
 	ck_assert_uint_eq(n, 0);
-	ck_assert_ptr_nonnull(bt_site_set(&b->v, 0x1000, "sometimes", false, &n));
-	ck_assert_ptr_nonnull(bt_site_set(&b->v, 0x1000, "trap", true, &n)); /* no fragment there */
+	ck_assert_ptr_nonnull(bt_policy.set_site(&b->v, 0x1000, "sometimes", false, &n));
+	ck_assert_ptr_nonnull(bt_policy.set_site(&b->v, 0x1000, "trap", true, &n)); /* no fragment there */
 	ck_assert_uint_eq(n, 0);
 }
 END_TEST

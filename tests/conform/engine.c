@@ -13,6 +13,7 @@
 #include "hv/machine.h"
 #include "mm/mmu.h"
 #include "tests/conform/conform.h"
+#include "x86/engine_translator.h"
 
 /* Guest-physical layout; the kernel's part appears at KERNEL + address. */
 enum {
@@ -348,7 +349,10 @@ static bool build(struct engine *e, char *err, size_t errlen)
 
 static bool promote_early(struct engine *e)
 {
-	return !bt_adapt_set(e->v, "threshold", "divide", "1") && !bt_adapt_set(e->v, "calm", "divide", "0");
+	const char *(*set)(struct vcpu * v, const char *what, const char *cause, const char *value) =
+	    e->v->ops->translator->adaptation->set;
+
+	return !set(e->v, "threshold", "divide", "1") && !set(e->v, "calm", "divide", "0");
 }
 
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen)

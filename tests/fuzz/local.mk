@@ -10,7 +10,6 @@ endif
 %C%_fuzz_gdb_SOURCES = %D%/fuzz_gdb.c %D%/fuzz.h $(fuzz_main) $(gdbstub_fake)
 %C%_fuzz_gdb_LDADD = $(gdbstub_below) $(EXT_LIBS)
 %C%_fuzz_control_SOURCES = %D%/fuzz_control.c %D%/fuzz.h $(fuzz_main) $(gdbstub_fake)
-%C%_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) -DQUIET_TRANSLATOR
 %C%_fuzz_control_LDADD = tui/libtui.a console/libconsole.a inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 if FUZZING
 %C%_fuzz_gdb_CFLAGS = $(AM_CFLAGS)

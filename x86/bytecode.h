@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Bytecode of the probes: a stack machine over 64-bit signed values, compiled from expressions
- * (inspect/expr.h) and executed from translated code. */
-#ifndef BT_PROBE_BYTECODE_H
-#define BT_PROBE_BYTECODE_H
+ * Bytecode of probes, a part of the engine interface: programs for a stack machine over 64-bit signed
+ * values. They are compiled from expressions (inspect/expr.h) and run by the engine where a probe is hit. */
+#ifndef X86_BYTECODE_H
+#define X86_BYTECODE_H
 #include "base/types.h"
 #include "x86/regs.h"
 
 enum prog_code {
 #define OP(id, depth) PROG_##id,
-#include "bt/probe/bytecode.def"
+#include "x86/bytecode.def"
 #undef OP
 };
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The engines that the composition root can put into a machine. engines.c names those of the product; a test
+ * links main.c with a table of its own (tests/engine/). */
+#ifndef ENGINES_H
+#define ENGINES_H
+#include "console/console.h"
+#include "hv/machine.h"
+
+struct engine_choice {
+	const char *name;
+	engine_ctor vcpu_new;
+	const struct view *const *views; /* what its vCPU shows, for the manual; NULL: nothing */
+	/* What VCPU_NEW gets as configuration, from the command line; malloced. NULL: it gets NULL. */
+	void *(*config)(const struct options *o);
+};
+
+extern const struct engine_choice engines[]; /* the first is the default; ends with a row without a name */
+#endif
