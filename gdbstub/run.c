@@ -409,7 +409,7 @@ void on_point_insert(struct gdb *g, struct span a)
 	uint64_t addr, len;
 	void *conditions;
 
-	if (!take_point(&a, &kind, &addr, &len))
+	if (!take_point(&a, &kind, &addr, &len) || (kind >= POINT_WATCH && !debug_can_watch(g->s)))
 		return; /* an unsupported type: empty reply */
 	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr) {
 		reply_error(g, E_INVAL, "the address is not one of this guest");

@@ -276,6 +276,11 @@ bool debug_paging(struct inspect *s)
 
 /* ---- points ---- */
 
+bool debug_can_watch(const struct inspect *s)
+{
+	return engine_has(s, PART_WATCH);
+}
+
 bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len, void *extra)
 {

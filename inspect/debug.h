@@ -92,6 +92,8 @@ bool debug_paging(struct inspect *s);
 
 /* ---- points of an owner ---- */
 
+/* Does the engine have watchpoints? */
+bool debug_can_watch(const struct inspect *s);
 /* Add a point, or take back the removal of the same one. LEN: bytes watched. PHYSICAL: a watchpoint
  * on physical memory. EXTRA is malloced
  * and passes to the session; OWNER's holds() gets it. False: the engine cannot. */

@@ -183,6 +183,7 @@ EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_ext
 include tests/x86/local.mk
 include tests/gdbstub/local.mk
 include tests/fuzz/local.mk
+include tests/engine/local.mk
 include tests/inspect/local.mk
 include tests/console/local.mk
 include tests/tui/local.mk
