@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint64_t gva; /* guest-linear ("virtual") address */
-typedef uint64_t gpa; /* guest-"physical" address */
-typedef uint32_t ppn; /* guest-physical page number: gpa >> 12 */
-typedef uint32_t mpn; /* page number in the machine memory pool */
+typedef uint64_t gva;	/* guest-linear ("virtual") address */
+typedef uint64_t gpa;	/* guest-"physical" address */
+typedef uint32_t gva32; /* guest-linear address where it has 32 bits */
+typedef uint32_t vpn32; /* guest-linear page number of one: gva32 >> 12 */
+typedef uint32_t ppn;	/* guest-physical page number: gpa >> 12 */
+typedef uint32_t mpn;	/* page number in the machine memory pool */
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096u

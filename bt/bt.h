@@ -13,6 +13,8 @@ struct bt_config {
 	bool no_chain;	   /* fragments return to the monitor instead of jumping to each other */
 	bool precheck_all; /* for tests: every access that can look first does, finds nothing, and passes if
 			      it can */
+	unsigned
+	    move_pages; /* for tests: guest pages moved to other machine pages at each exit to the monitor */
 };
 
 /* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "cpu/system.h"
 #include "mm/mmu.h"
+#include "mm/watch.h"
 
 #include <cpuid.h>
 #include <stdio.h>
@@ -299,6 +300,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		b->st.dispatches++;
 		if (guest_debug_stale(b))
 			guest_debug_set(b);
+		if (b->cfg.move_pages)
+			mm_move_some(b->vm, b->cfg.move_pages);
 		if (b->memory_failed)
 			return failed(b);
 		if (b->debug.event_hit)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Guest-linear access for semantic helpers: interrupt delivery, descriptor
- * loads, the debugger. Built without floating point or SSE, because the guest's
- * may be live in the registers (see cpu/system.h). */
+ * Access to guest-linear memory for the semantics of instructions (interrupt delivery,
+ * descriptor loads) and for the debugger. GPR-only code (base/gpr.h). */
 #include "mm/mm_int.h"
 
 #include "base/gpr.h"
 
-/* Most are a few words: a frame, a descriptor. */
+/* Most copies are a few words: a stack frame, a descriptor. */
 static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 {
 	if (n > 64) {
@@ -27,11 +26,10 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 		*d = *s;
 }
 
-/* The byte at LIN, and its physical address, when an access needs no walk: the window is
- * a TLB, and holds it with enough rights. It is read and written where the guest does it:
- * the processor forwards stores to loads at the same address, not at another one for
- * the same page of machine memory. */
-static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
+/* The byte at LIN in its window, and its physical address in *PA, when the window maps it with enough
+ * rights: the window is a TLB, and no walk is needed. The access goes to the address that guest code
+ * uses too: the processor forwards stores to loads of the same address, not of another mapping. */
+static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
 {
 	struct window *w = how & MM_USER ? m->uwin : m->kwin;
 	uint32_t s;
@@ -45,14 +43,14 @@ static uint8_t *cached(struct mmu *m, uint32_t lin, unsigned how, gpa *pa)
 	return w->base + lin;
 }
 
-static int page_fault(struct mmu *m, uint32_t lin, uint32_t err)
+static int page_fault(struct mmu *m, gva32 lin, uint32_t err)
 {
 	cpu_raise_err(m->cpu, EXC_PF, err);
 	m->cpu->exc.cr2 = lin;
 	return -1;
 }
 
-/* One page's part of an access, translated. */
+/* The part of an access that lies in one page, translated. */
 struct piece {
 	uint8_t *host; /* in the window; NULL: at PA */
 	gpa pa;
@@ -60,7 +58,7 @@ struct piece {
 	bool ram; /* at PA there is memory: resolved when it is read or written, not before */
 };
 
-static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece *p)
+static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piece *p)
 {
 	struct walk w;
 
@@ -88,14 +86,14 @@ static int translate(struct mmu *m, uint32_t lin, unsigned n, unsigned how, stru
 	return 0;
 }
 
-static void check_watches(struct mmu *m, uint32_t lin, unsigned n, bool write, const struct piece p[2])
+static void check_watches(struct mmu *m, gva32 lin, unsigned n, bool write, const struct piece p[2])
 {
 	watch_check(m, lin, n, write, 0);
 	for (int i = 0; i < 2 && p[i].n; i++)
 		watch_check(m, p[i].pa, p[i].n, write, WATCH_PHYSICAL);
 }
 
-static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct piece p[2])
+static int split(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piece p[2])
 {
 	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
 
@@ -111,7 +109,7 @@ static int split(struct mmu *m, uint32_t lin, unsigned n, unsigned how, struct p
 	return 0;
 }
 
-/* Devices take at most 64 bytes at a time. */
+/* A device takes at most 64 bytes at a time. */
 static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
 {
 	for (unsigned at = 0, k; at < n; at += k) {
@@ -136,7 +134,7 @@ static void write_ram(struct mmu *m, gpa pa, const uint8_t *in, unsigned n, unsi
 
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 {
-	uint32_t at[2] = { (uint32_t)lin, (uint32_t)(lin + n - 1) };
+	uint32_t at[2] = { (gva32)lin, (uint32_t)(lin + n - 1) };
 	struct walk w;
 
 	for (int i = 0; i < 2; i++) {
@@ -151,8 +149,8 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 	return 0;
 }
 
-/* The bytes of an access that lies in one page, which the window holds; NULL: the long way. */
-static uint8_t *at_once(struct mmu *m, uint32_t lin, unsigned n, unsigned how)
+/* Where an access is made that lies in one page of the window. NULL: take the slow path. */
+static uint8_t *fast_path(struct mmu *m, gva32 lin, unsigned n, unsigned how)
 {
 	gpa pa;
 
@@ -161,7 +159,7 @@ static uint8_t *at_once(struct mmu *m, uint32_t lin, unsigned n, unsigned how)
 
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {
-	uint8_t *out = buf, *host = at_once(m, (uint32_t)lin, n, how & ~MM_WRITE);
+	uint8_t *out = buf, *host = fast_path(m, (gva32)lin, n, how & ~MM_WRITE);
 	struct piece p[2];
 
 	if (__builtin_expect(!!host, 1)) {
@@ -175,7 +173,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 		out += PAGE_SIZE / 2;
 		n -= PAGE_SIZE / 2;
 	}
-	if (split(m, (uint32_t)lin, n, how & ~MM_WRITE, p))
+	if (split(m, (gva32)lin, n, how & ~MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
 		if (p[i].host)
@@ -192,7 +190,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 {
 	const uint8_t *in = buf;
-	uint8_t *host = at_once(m, (uint32_t)lin, n, how | MM_WRITE);
+	uint8_t *host = fast_path(m, (gva32)lin, n, how | MM_WRITE);
 	struct piece p[2];
 
 	if (__builtin_expect(!!host, 1)) {
@@ -206,7 +204,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		in += PAGE_SIZE / 2;
 		n -= PAGE_SIZE / 2;
 	}
-	if (split(m, (uint32_t)lin, n, how | MM_WRITE, p))
+	if (split(m, (gva32)lin, n, how | MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
 		if (p[i].host)

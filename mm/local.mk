@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Guest memory. Reached from light callouts while the guest's vector and x87
-# registers are live: the compiler must not touch them, and instrumentation may
-# call out only to end the program (tests/gpr_only.sh).
+# Guest memory. GPR-only code (base/gpr.h): the compiler must not touch vector and x87
+# registers, and instrumentation may call out only to end the program (tests/gpr_only.sh).
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
 	%D%/access.c \
@@ -18,6 +17,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/vm.h \
 	%D%/walk.c \
 	%D%/walk.h \
+	%D%/watch.h \
 	%D%/window/budget.c \
 	%D%/window/bypass.c \
 	%D%/window/fill.c \
@@ -26,5 +26,6 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/window/sync.c \
 	%D%/window/watch.c \
 	%D%/window/window.c \
+	%D%/window/window.h \
 	%D%/write.c
 %C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What an engine needs of the shadow windows, beyond mm.h. A window is a 4 GiB
- * reservation of host address space in which guest-linear address A is at
- * BASE + A (DESIGN 4.2). Windows act as a TLB: they may hold what the guest has
- * changed in its tables and not yet flushed, and nothing else. Instead of tracing
- * page-table pages, a window keeps a copy of each table it was filled from, and
- * compares at the guest's own flush (docs/architecture.md has the figures). */
+ * Shadow windows, for an engine. A window is a 4 GiB reservation of host address space in which
+ * guest-linear address A is at BASE + A. Windows act as a TLB: they may lag behind changes of the
+ * guest's tables until the guest flushes, and in no other way. Instead of tracing page-table pages,
+ * a window keeps a copy of each table it was filled from, and compares at the guest's own flush
+ * (docs/architecture.md has the figures). */
 #ifndef MM_MMU_H
 #define MM_MMU_H
 #include "mm/mm.h"
@@ -22,22 +21,21 @@ const char *mm_failure_text(enum mm_failure why);
 
 struct mm_hooks {
 	void *ctx;
-	/* Somebody other than translated code is about to write a page with a code
-	 * trace: drop what was translated from it and call mm_untrace_code(). */
+	/* A page with a code trace is about to be written, not by translated code: drop what
+	 * was translated from it and call mm_untrace_code(). */
 	void (*code_write)(void *ctx, ppn p, unsigned off, unsigned len);
 	/* A mapping from which code was looked up has gone from window WIN (below MMU_MAX_WINDOWS;
 	 * all of it when VPN is UINT32_MAX). */
-	void (*code_unmap)(void *ctx, unsigned win, uint32_t vpn, bool supervisor);
-	/* What mmu_select() and mmu_quarters() say may be different from now on. */
+	void (*code_unmap)(void *ctx, unsigned win, vpn32 vpn, bool supervisor);
+	/* The results of mmu_select() and mmu_quarters() may have changed. */
 	void (*reselect)(void *ctx);
-	/* mmu_read() or mmu_write() noted that a watchpoint was hit. */
+	/* mmu_read() or mmu_write() hit a watchpoint. */
 	void (*watch_hit)(void *ctx);
 	/* The host refused memory or a mapping, as TEXT (static) says: stop before guest code
 	 * runs on. May be called in the fault handler. */
 	void (*failed)(void *ctx, const char *text);
 };
 
-struct engine_touch;
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
@@ -52,16 +50,16 @@ void mm_set_hooks(struct mm_vm *vm, const struct mm_hooks *hooks);
  * return its base; *WIN its number. Cheap when nothing changed. */
 uint8_t *mmu_select(struct mmu *m, unsigned *win);
 
-/* Where it is kept which window is selected. Until hooks.reselect one that mmu_select() chose can be
- * chosen again by putting it there. */
+/* The place that holds the selected window. Until hooks.reselect, a window that mmu_select() chose
+ * can be selected again by storing it there. */
 struct window;
 struct window **mmu_selected(struct mmu *m);
 
-/* Must mmu_select() be called before guest code runs on? (A flush happened.) */
+/* Must mmu_select() be called before guest code continues? (A flush happened.) */
 bool mmu_stale(const struct mmu *m);
 
 enum mmu_fill {
-	FILL_OK,    /* mapped: run the access again */
+	FILL_OK,    /* mapped: retry the access */
 	FILL_FAULT, /* true fault: err holds the error code */
 	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
 	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
@@ -70,61 +68,37 @@ enum mmu_fill {
 struct mmu_fault {
 	uint32_t err;
 	gpa pa;
-	bool user_access; /* a user page was mapped into the shared kernel window: it goes at the next CR3
-			     load */
+	bool user_access; /* a user page was mapped into the shared kernel window, until the next CR3 load */
 };
 /* Resolve an access by translated code to LIN in the selected window.
  * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
-/* Is HVA inside the selected window, or in the guard space behind it? */
+/* Is HVA in the selected window, or in the guard space around it? */
 enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
 /* Is HVA an address in the selected window or in the user window that has a page mapped? */
 bool mmu_maps(const struct mmu *m, uint64_t hva);
 
-/* ---- watchpoints ----
- * A watched page is not mapped (or, for writes, mapped read-only), so that accesses
- * come to mmu_fill(), which calls it device memory; the engine then makes the access
- * through mmu_read() and mmu_write(), which compare addresses and note hits. Linear
- * addresses are watched whatever they map to; physical ones, of memory or of a device,
- * through whatever they are mapped at. */
-enum {
-	WATCH_WRITE = ENGINE_WATCH_WRITE,
-	WATCH_READ = ENGINE_WATCH_READ,
-	WATCH_PHYSICAL = ENGINE_WATCH_PHYSICAL,
-};
-/* The guest's own breakpoint N, for mmu_watch_guest_take(); linear. There is always room for each. */
-#define WATCH_GUEST(n) (16u << (n))
-int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type); /* -1: no room */
-void mmu_watch_remove(struct mmu *m, uint64_t at, uint64_t len, unsigned type);
-/* Has [LIN, LIN+N), of at most a page, a byte that is watched, for whatever kind of access? */
-bool mmu_watched(struct mmu *m, gva lin, unsigned n);
-/* Map watched pages after all (for one instruction), and end that. */
-void mmu_watch_suspend(struct mmu *m, bool on);
-/* Take the notes of hits, at most MAX_TOUCHES; returns how many. */
-unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch);
-/* Which of the guest's own breakpoints were hit since the last time (bit N: N). */
-unsigned mmu_watch_guest_take(struct mmu *m);
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
 
-/* ---- kernel code that reaches user pages ----
- * In the shared kernel window user pages come and go with every CR3 load. Sites
- * known to access them (copy_to_user and the like) use the user window of the
- * present root instead: they choose a base by the address' quarter of the 4 GiB.
- * QUARTER[] holds the kernel window's base, or for quarters where user pages were
- * met the user window's; GUARD while that window has to be brought up to date. */
+/* ---- kernel code that accesses user pages ----
+ * The shared kernel window drops user pages at every CR3 load. Sites known to access them
+ * (copy_to_user and the like) use the user window of the present root instead: they choose a
+ * base by the address' quarter of the 4 GiB. QUARTER[] holds the kernel window's base or, for
+ * quarters where user pages were seen, the user window's; GUARD while that window must be
+ * synchronized first. */
 void mmu_quarters(const struct mmu *m, uint64_t quarter[4], uint64_t guard);
 void mmu_learn_quarter(struct mmu *m, gva lin);
 bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin);
-/* Make the user window of the present root true; false when there is none to be had. */
+/* Select and synchronize the user window of the present root. False: there is none. */
 bool mmu_user_ready(struct mmu *m);
 /* Resolve a supervisor access through the user window. FILL_MMIO: not possible there
  * (a supervisor page, device memory): run the instruction through the kernel window. */
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
-/* A page fault at LIN was handled by the guest and its code is about to run again:
- * map the page if the guest's tables have it now, without any side effect. LOOKS: that
- * code asks mmu_bypass() first, so leave it to that where mappings never last. */
+/* The guest has handled a page fault at LIN and is about to retry: map the page if the guest's
+ * tables map it now, without any side effect. PRECHECKS: the code calls mmu_bypass() first, so
+ * pages whose mappings never last are left to that. */
 void mmu_prefill(struct mmu *m, gva lin, bool prechecks);
 
 /* For an access of N bytes at LIN that has no mapping (in the selected window; USER_ACCESS:
@@ -139,23 +113,30 @@ uint8_t *mmu_bypass_write(struct mmu *m, gpa pa, unsigned n);
 bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access);
 void mmu_bypass_all(struct mmu *m); /* for tests: of every page */
 
-/* Shadow entries of the selected window by VPN; in each, the two bits tell that the
- * page is mapped, and mapped writable. */
+/* Shadow entries of the selected window, by VPN. In each, MMU_SHADOW_P and MMU_SHADOW_W say that
+ * the page is mapped, and mapped writable. */
 const uint32_t *mmu_shadow(const struct mmu *m);
-/* The same by quarter of the 4 GiB, as mmu_quarters() chooses windows; NONE (all 0)
- * stands for the user window while it has to be brought up to date. */
+/* The same by quarter of the 4 GiB, as mmu_quarters() chooses windows. NONE, all 0, takes the place
+ * of the user window's while that must be synchronized first. */
 void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none);
 enum { MMU_SHADOW_P = 1, MMU_SHADOW_W = 2, MMU_SHADOW_BYTES = 4 << 20 };
 
-/* The page LIN is fetched from (marking it as looked up in the selected window).
- * 0; -1 with #PF raised; 1 when it is not RAM. */
+/* The page that code at LIN is fetched from; marks it as used for code in the selected window.
+ * Returns 0; -1 with #PF raised; 1 when it is not RAM. */
 int mmu_code_page(struct mmu *m, gva lin, ppn *p);
-/* The same when it is already mapped: PPN, or UINT32_MAX when a full look is needed. */
+/* The same for a page that is mapped. UINT32_MAX: it is not, call mmu_code_page(). */
 ppn mmu_code_page_fast(struct mmu *m, gva lin);
+/* The bytes of P, good until the next guest instruction. */
 const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p);
 /* Write-protect P everywhere, so that writes give FILL_CODE; and lift that. */
 void mm_trace_code(struct mm_vm *vm, ppn p);
 void mm_untrace_code(struct mm_vm *vm, ppn p);
+
+/* For tests: move N pages of VM, most of them mapped ones, between their homes and shared frames.
+ * Between two guest instructions only. */
+void mm_move_some(struct mm_vm *vm, unsigned n);
+/* Pages that have moved to another machine page so far, for any reason. */
+uint64_t mm_moves(const struct mm_vm *vm);
 
 const struct mmu_stats *mmu_stats(const struct mmu *m);
 #endif

@@ -101,3 +101,42 @@ void page_release(struct mm_vm *vm, ppn p)
 	vm->pmap[p].mpn = MPN_NONE;
 	leave(vm, p, from);
 }
+
+/* ---- for tests ---- */
+
+static uint32_t random_below(struct mm_vm *vm, uint32_t n)
+{
+	vm->random = vm->random * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(vm->random >> 33) % n;
+}
+
+/* A page of RAM or ROM, if possible one that is mapped. */
+static ppn random_page(struct mm_vm *vm)
+{
+	ppn p = 0;
+
+	for (int tries = 0; tries < 64; tries++) {
+		p = random_below(vm, vm->charged ? vm->charged : 1);
+		if (ppn_ram(vm, p) && vm->pmap[p].rmap)
+			break;
+	}
+	return p;
+}
+
+void mm_move_some(struct mm_vm *vm, unsigned n)
+{
+	while (n--) {
+		ppn p = random_page(vm);
+		mpn frame = random_below(vm, 4) ? pool_frame_new(vm->pool) : MPN_NONE;
+
+		if (frame == MPN_NONE)
+			page_bring_home(vm, p);
+		else if (!page_move(vm, p, frame))
+			pool_frame_put(vm->pool, frame);
+	}
+}
+
+uint64_t mm_moves(const struct mm_vm *vm)
+{
+	return vm->moves;
+}

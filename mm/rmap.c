@@ -9,7 +9,7 @@ bool rmap_room(const struct mm_vm *vm, uint32_t n)
 	return n < vm->rmap_cap && vm->rmap_used < vm->rmap_cap - n;
 }
 
-bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn)
+bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn)
 {
 	uint32_t n = vm->rmap_free;
 
@@ -27,7 +27,7 @@ bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn)
 	return true;
 }
 
-void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn)
+void rmap_del(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn)
 {
 	for (uint32_t *link = &vm->pmap[p].rmap; *link; link = &vm->rmap[*link].next) {
 		struct rmap_node *n = &vm->rmap[*link];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What memory management shows. */
+ * Views of memory management. */
 #include "mm/mm_int.h"
 
 #include <stdio.h>
@@ -14,8 +14,8 @@ static const struct view_col win_cols[] = {
 	{ "regions", "regions", VAL_UINT, "", "page-directory entries in use" },
 	{ "fills", "fills", VAL_UINT, "", "fills" },
 	{ "syncs", "syncs", VAL_UINT, "", "comparisons with the guest's tables" },
-	{ "drops", "drops", VAL_UINT, "", "stretches unmapped" },
-	{ "maps", "maps", VAL_UINT, "", "host mapping calls since the last count" },
+	{ "drops", "drops", VAL_UINT, "", "ranges unmapped" },
+	{ "maps", "maps", VAL_UINT, "", "host mappings, estimated from above" },
 };
 
 static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
@@ -57,11 +57,12 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		const char *h;
 	} r[] = {
 		{ "fills", s->fills, "host mappings made on demand" },
-		{ "fill_pages", s->fill_pages, "pages they brought" },
+		{ "fill_pages", s->fill_pages, "pages they mapped" },
 		{ "prefills", s->prefills, "pages mapped before the guest touched them" },
-		{ "bypasses", s->bypasses, "accesses served without a mapping, where mappings never last" },
+		{ "bypasses", s->bypasses,
+		  "accesses served without a mapping, on pages whose mappings never last" },
 		{ "upgrades", s->upgrades, "mappings made writable at the first write" },
-		{ "true_faults", s->true_faults, "page faults that are the guest's" },
+		{ "true_faults", s->true_faults, "page faults that the guest gets" },
 		{ "mmio_faults", s->mmio_faults, "accesses outside RAM" },
 		{ "code_faults", s->code_faults, "writes to pages with a code trace" },
 		{ "flushes", s->cr3_loads, "TLB flushes by the guest" },
@@ -72,6 +73,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "drops", s->drops, "ranges dropped" },
 		{ "evictions", s->evictions, "windows emptied for room" },
 		{ "windows", s->windows, "windows set up" },
+		{ "moves", m->vm->moves, "pages moved to another machine page" },
 	};
 
 	(void)arg;

@@ -21,7 +21,7 @@ struct pmap_entry {
 /* Reverse map node: PPN is mapped at VPN of window WIN. */
 struct rmap_node {
 	uint32_t next;
-	uint32_t vpn : 20, win : 12;
+	vpn32 vpn : 20, win : 12;
 };
 
 struct mm_vm {
@@ -37,6 +37,7 @@ struct mm_vm {
 	struct mmu *mmu;	 /* the one vCPU's; NULL: none yet */
 	enum mm_failure failure; /* the first */
 	uint64_t moves;		 /* pages that changed their machine page */
+	uint64_t random;	 /* state of mm_move_some() */
 };
 
 /* ---- where a page is ---- */
@@ -114,8 +115,8 @@ void page_release(struct mm_vm *vm, ppn p);
 /* Can N more mappings be noted? */
 bool rmap_room(const struct mm_vm *vm, uint32_t n);
 /* Note that P is mapped at VPN of WIN. False: no room. */
-bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
-void rmap_del(struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn);
+bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
+void rmap_del(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
 
 /* Note a failure of the host's and tell the engine, which stops before guest code runs on. */
 void vm_fail(struct mm_vm *vm, enum mm_failure why);

@@ -168,7 +168,7 @@ void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin
 	const struct walk_level_row *rows = rows_of(pg), *row = rows;
 	gpa table = root_of(pg);
 
-	lin = (uint32_t)lin;
+	lin = (gva32)lin;
 	if (!(pg->cr0 & CR0_PG)) {
 		no_paging(pg, lin, w);
 		return;

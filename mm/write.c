@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Whether, and where, a page may be written. Filling a window, the processor's accessed and
  * dirty bits, helpers of the semantics, bypasses, loaders and the debugger all ask here. */
-#include "mm/mm_int.h"
+#include "mm/vm.h"
 
 enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer by)
 {

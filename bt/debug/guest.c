@@ -6,6 +6,7 @@
 #include "bt/debug/debug.h"
 
 #include "mm/mmu.h"
+#include "mm/watch.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 
 #include "cpu/system.h"
 #include "mm/mmu.h"
+#include "mm/watch.h"
 
 /* ---- ports and device memory ---- */
 

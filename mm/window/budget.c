@@ -21,9 +21,9 @@ static void recount(struct mmu *m, struct window *w)
 	int64_t n = 1;
 
 	for (unsigned i = 0; i < w->nactive; i++) {
-		uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT), prev = 0;
+		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT), prev = 0;
 
-		for (uint32_t v = v0; v < v0 + region_pages(w); v++) {
+		for (vpn32 v = v0; v < v0 + region_pages(w); v++) {
 			n += !run_goes_on(m, prev, w->shadow[v]);
 			prev = w->shadow[v];
 		}

@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Accesses that pass without a mapping. A mapping costs two host calls, to make and
- * to take back; where the guest changes an entry, uses the page a few times and
- * changes it again (temporary mappings, text patching), that is all for nothing. So
- * pages whose mappings have been dropped again and again are not mapped at once: the
- * access is served in machine memory, after a walk of the guest's tables, which is
- * what a TLB that has just missed would do. After as many passes as a mapping costs,
- * the page is mapped after all: never worse than twice the best. */
+ * Bypasses: accesses served without a mapping. A mapping costs two host calls, one to
+ * make it and one to drop it. Where the guest changes an entry, uses the page a few times
+ * and changes it again (temporary mappings, text patching), both are wasted. A page whose
+ * mappings have been dropped repeatedly is therefore not mapped at its next miss: the access
+ * is made in machine memory after a walk of the guest's tables, as by a TLB that misses.
+ * After as many bypasses as a mapping costs, the page is mapped: the total is at most twice
+ * the best possible. */
 #include "mm/window/region.h"
 
-#define CHURN_DROPS 3	  /* a page is suspected from then on */
+#define CHURN_DROPS 3	  /* drops that make a page a suspect */
 #define CHURN_BYPASSES 64 /* accesses that together cost about what a mapping does */
 
-static struct churn *slot(struct mmu *m, const struct window *w, uint32_t vpn)
+static struct churn *slot(struct mmu *m, const struct window *w, vpn32 vpn)
 {
 	return &m->churn[(vpn * 0x9e3779b1u >> 20 ^ w->id * 37u) % CHURN_SLOTS];
 }
 
-static uint32_t key_of(const struct window *w, uint32_t vpn)
+static uint32_t key_of(const struct window *w, vpn32 vpn)
 {
 	return 1u << 31 | (uint32_t)w->id << 20 | vpn;
 }
 
 /* A mapping was dropped because of what the guest did to its tables. */
-void churn_note(struct mmu *m, const struct window *w, uint32_t vpn)
+void churn_note(struct mmu *m, const struct window *w, vpn32 vpn)
 {
 	struct churn *e = slot(m, w, vpn);
 
 	if (e->key != key_of(w, vpn)) {
 		if (e->drops && e->drops--)
-			return; /* the older suspect fades first */
+			return; /* the slot's older suspect fades first */
 		*e = (struct churn){ .key = key_of(w, vpn) };
 	}
 	if (e->drops < UINT8_MAX)
@@ -36,7 +36,7 @@ void churn_note(struct mmu *m, const struct window *w, uint32_t vpn)
 	e->bypasses = 0;
 }
 
-void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn)
+void churn_absent(struct mmu *m, const struct window *w, vpn32 vpn)
 {
 	struct churn *e = slot(m, w, vpn);
 
@@ -44,7 +44,7 @@ void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn)
 		e->bypasses = 0;
 }
 
-bool churns(struct mmu *m, const struct window *w, uint32_t vpn)
+bool churns(struct mmu *m, const struct window *w, vpn32 vpn)
 {
 	const struct churn *e = slot(m, w, vpn);
 
@@ -52,7 +52,7 @@ bool churns(struct mmu *m, const struct window *w, uint32_t vpn)
 }
 
 /* Has the page been used so often since its entry last changed that a mapping would
- * have paid? In the shared window what is not global goes with every CR3 load. */
+ * have paid? The shared window drops pages that are not global at every CR3 load. */
 static bool settled(struct mmu *m, const struct window *w, struct churn *e, const struct walk *wk)
 {
 	uint32_t entry = (uint32_t)wk->level[wk->nlevels - 1].entry & ~(uint32_t)(PTE_A | PTE_D);
@@ -66,12 +66,11 @@ static bool settled(struct mmu *m, const struct window *w, struct churn *e, cons
 	return ++e->bypasses > CHURN_BYPASSES;
 }
 
-/* The walk of LIN when it may pass. */
-static bool may_bypass(struct mmu *m, uint32_t lin, unsigned n, unsigned how, bool user_access,
-		       struct walk *wk)
+/* May the access be bypassed? *WK: the walk of LIN. */
+static bool may_bypass(struct mmu *m, gva32 lin, unsigned n, unsigned how, bool user_access, struct walk *wk)
 {
 	struct window *w = user_access ? m->uwin : m->cur;
-	uint32_t vpn = lin >> PAGE_SHIFT;
+	vpn32 vpn = lin >> PAGE_SHIFT;
 	struct churn *e = slot(m, w, vpn);
 
 	if ((lin & PAGE_MASK) + n > PAGE_SIZE || m->nwatch || (!m->bypass_all && !churns(m, w, vpn)))
@@ -93,18 +92,18 @@ bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool use
 {
 	struct walk wk;
 
-	return may_bypass(m, (uint32_t)lin, n, how, user_access, &wk);
+	return may_bypass(m, (gva32)lin, n, how, user_access, &wk);
 }
 
 const uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool user_access, gpa *pa)
 {
 	struct walk wk;
 
-	if (!may_bypass(m, (uint32_t)lin, n, how, user_access, &wk))
+	if (!may_bypass(m, (gva32)lin, n, how, user_access, &wk))
 		return NULL;
 	if (m->cur->view == WIN_USER)
 		how |= MM_USER;
-	mmu_walk(m, lin, how, &wk); /* rights, and accessed and dirty bits */
+	mmu_walk(m, lin, how, &wk); /* checks rights, sets accessed and dirty bits */
 	if (!wk.ok)
 		return NULL;
 	m->st.bypasses++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Filling windows: what a missing page becomes, in runs as long as the guest's
- * and the machine's pages run on together. */
+ * Filling windows: resolves a miss by mapping the page, together with neighbours that are
+ * contiguous both in the guest's tables and in the file that backs them. */
 #include "base/log.h"
 #include "mm/window/region.h"
 
@@ -11,7 +11,7 @@ static const uint8_t *table_of_region(const struct mmu *m, const struct region *
 	return page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 }
 
-/* What the guest's entries allow in window W for the page whose walk is given. */
+/* The shadow bits of a page in window W: what the guest's entries allow there. */
 static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool user, bool writable,
 			    bool global, bool nx, bool dirty)
 {
@@ -33,15 +33,15 @@ uint32_t write_bit(const struct mmu *m, uint32_t s)
 }
 
 /* May P be mapped along with the page that was touched? Not where that would take machine memory. */
-static bool may_come_along(const struct mmu *m, uint32_t vpn, ppn p)
+static bool may_come_along(const struct mmu *m, vpn32 vpn, ppn p)
 {
 	return ppn_ram(m->vm, p) && m->vm->pmap[p].mpn != MPN_NONE && !(m->nwatch && watch_bits(m, vpn, p));
 }
 
-/* The entry of VPN (in the region of the faulting page) as shadow bits with its
- * PPN, or 0 when it must not be mapped without an access of its own. */
+/* The shadow entry for VPN, in the region of the faulting page VPN0. 0: only an access of its own
+ * may map it. */
 static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
-			  const uint8_t *table, uint32_t vpn, uint32_t vpn0, ppn p0)
+			  const uint8_t *table, vpn32 vpn, vpn32 vpn0, ppn p0)
 {
 	uint64_t e, pde = r ? r->pde : 0;
 	uint32_t s;
@@ -60,7 +60,6 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 			return 0;
 		if (w->view == WIN_USER && !(e & pde & PTE_U))
 			return 0;
-		/* The snapshot must agree, or an older mapping's change would be lost. */
 		if (w->pae && ((e & PTE_ADDR64) >> PAGE_SHIFT) >= m->vm->nppn)
 			return 0;
 		p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT);
@@ -99,7 +98,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 		}
 		if (w->shared && !(s & SH_G)) {
 			if (w->nlocal == LOCAL_MAX)
-				drop_local(m, w); /* rare: the new ones fault again */
+				drop_local(m, w); /* rare; pages of this run fault again */
 			if (w->shadow[v + i] & SH_P)
 				w->local[w->nlocal++] = v + i;
 		}
@@ -111,7 +110,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 	return true;
 }
 
-bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn, uint64_t e)
+bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e)
 {
 	ppn p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
@@ -125,7 +124,7 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn,
 }
 
 /* The region of LIN, made or brought up to the present PDE. NULL when out of memory. */
-static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
 {
 	unsigned idx = lin >> region_shift(w);
 	struct region *r = w->regions[idx];
@@ -140,8 +139,8 @@ static struct region *region_for(struct mmu *m, struct window *w, uint32_t lin, 
 	}
 	mmu_walk_directory(m, lin, &pde, &at);
 	if (!fresh && !entry_keeps(r->pde, pde)) {
-		/* The directory entry changed under mapped pages and no flush came yet:
-		 * start the region again, which is what a TLB is allowed to do. */
+		/* The directory entry of mapped pages changed, and no flush came yet. Start the
+		 * region again: a TLB may drop entries at any time. */
 		drop_range(m, w, idx << (region_shift(w) - PAGE_SHIFT), region_pages(w));
 		fresh = true;
 	}
@@ -163,9 +162,9 @@ static bool joins(const struct mmu *m, uint32_t a, uint32_t b)
 	       mpn_follows(m->vm->pmap[a >> 12].mpn, m->vm->pmap[b >> 12].mpn);
 }
 
-static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
 {
-	uint32_t vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn, s, first;
+	vpn32 vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn, s, first;
 	struct region *r;
 	const uint8_t *table = NULL;
 	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
@@ -181,7 +180,7 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	if (m->nwatch && watch_bits(m, vpn, p))
 		s &= ~(uint32_t)(SH_W | SH_WOK);
 	if (w->shadow[vpn] & SH_P) {
-		/* Present, but not with these rights: the guest changed the entry. */
+		/* Mapped with other rights or to another page: the guest changed the entry. */
 		drop_range(m, w, vpn, 1);
 	}
 	uint32_t prev = s, next;
@@ -203,15 +202,15 @@ static bool fill_run(struct mmu *m, struct window *w, uint32_t lin, const struct
 	return true;
 }
 
-/* Mapped read-only, and the guest allows the write now. */
-static bool upgrade(struct mmu *m, struct window *w, uint32_t vpn, const struct walk *wk)
+/* Make a read-only mapping writable, when the guest allows the write. False: it must be filled anew. */
+static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct walk *wk)
 {
 	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | SH_NX;
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 
 	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
 		return false;
-	/* A page that was global and is not now, say, is not the one that is mapped. */
+	/* The mapping was made from another entry (global then, say, and not now). */
 	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
 		return false;
 	if (s & SH_W)
@@ -246,7 +245,7 @@ static void drop_windows_but(struct mmu *m, const struct window *keep)
 
 /* When the host has no more mappings in spite of the budget, give back first all other windows',
  * then this one's. */
-static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, uint32_t lin, const struct walk *wk)
+static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
 {
 	if (fill_run(m, w, lin, wk))
 		return FILL_OK;
@@ -263,7 +262,7 @@ static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, uint32_t lin
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
 {
 	struct window *w = m->cur;
-	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 	struct walk wk;
 	ppn p;
 
@@ -275,7 +274,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 		f->err = wk.err;
 		if (!(wk.err & PF_ERR_P))
 			churn_absent(m, w, vpn);
-		LOG(mmu, "%08x: page fault, error %x", (uint32_t)lin, wk.err);
+		LOG(mmu, "%08x: page fault, error %x", (gva32)lin, wk.err);
 		return FILL_FAULT;
 	}
 	f->pa = wk.pa;
@@ -307,8 +306,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	}
 	if ((how & MM_WRITE) && upgrade(m, w, vpn, &wk))
 		return FILL_OK;
-	LOG(mmu, "%08x: filled from %llx", (uint32_t)lin, (unsigned long long)wk.pa);
-	return fill_or_evict(m, w, (uint32_t)lin, &wk);
+	LOG(mmu, "%08x: filled from %llx", (gva32)lin, (unsigned long long)wk.pa);
+	return fill_or_evict(m, w, (gva32)lin, &wk);
 }
 
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
@@ -317,7 +316,7 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	enum mmu_fill r;
 	struct walk wk;
 
-	mmu_walk(m, lin, how, &wk); /* as the supervisor that it is: A, D and the error code */
+	mmu_walk(m, lin, how, &wk); /* with supervisor rights: sets A and D, gives the error code */
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
@@ -332,7 +331,7 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	return r;
 }
 
-/* The accessed bits are set already in the page's table and directory entries. */
+/* Are the accessed bits set in the page's table and directory entries? */
 static bool was_accessed(const struct walk *wk)
 {
 	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
@@ -341,12 +340,12 @@ static bool was_accessed(const struct walk *wk)
 void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
 {
 	struct window *cur = m->cur, *w = cur;
-	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 	struct walk wk;
 
 	if (cur->view == WIN_FLAT)
 		return;
-	if (cur->shared && (m->user_quarters >> ((uint32_t)lin >> 30) & 1)) {
+	if (cur->shared && (m->user_quarters >> ((gva32)lin >> 30) & 1)) {
 		if (!mmu_user_ready(m))
 			return;
 		w = m->uwin;
@@ -358,7 +357,7 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
 	    !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
 	m->cur = w;
-	if (fill_run(m, w, (uint32_t)lin, &wk))
+	if (fill_run(m, w, (gva32)lin, &wk))
 		m->st.prefills++;
 	m->cur = cur;
 }
@@ -382,12 +381,12 @@ bool mmu_maps(const struct mmu *m, uint64_t hva)
 		w = m->uwin;
 	else if (mmu_where(m, hva, &lin) == MMU_WINDOW)
 		w = m->cur;
-	return w && (w->shadow[(uint32_t)lin >> PAGE_SHIFT] & SH_P);
+	return w && (w->shadow[(gva32)lin >> PAGE_SHIFT] & SH_P);
 }
 
 ppn mmu_code_page_fast(struct mmu *m, gva lin)
 {
-	uint32_t *s = &m->cur->shadow[(uint32_t)lin >> PAGE_SHIFT];
+	uint32_t *s = &m->cur->shadow[(gva32)lin >> PAGE_SHIFT];
 
 	if ((*s & (SH_P | SH_NX)) != SH_P)
 		return UINT32_MAX;
@@ -407,7 +406,7 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 	mmu_walk(m, lin, how, &wk);
 	if (!wk.ok) {
 		cpu_raise_err(m->cpu, EXC_PF, wk.err);
-		m->cpu->exc.cr2 = (uint32_t)lin;
+		m->cpu->exc.cr2 = (gva32)lin;
 		return -1;
 	}
 	if (mmu_fill(m, lin, MM_READ, &f) != FILL_OK) {

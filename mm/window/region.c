@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The host side of windows: reservation, regions, unmapping. Built without vector
- * instructions like all of mm/, so page copies are done here. */
+ * The host side of windows: reservations, regions, mappings dropped, protected and remade.
+ * GPR-only code (base/gpr.h), so pages are copied and compared here too. */
 #include "mm/window/region.h"
 
 #include "base/log.h"
@@ -110,8 +110,7 @@ struct region *region_get(struct window *w, unsigned idx)
 
 /* ---- dropping ---- */
 
-/* Forget the bookkeeping of VPN; the host mapping is the caller's. */
-void page_forget(struct mmu *m, struct window *w, uint32_t vpn)
+void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	uint32_t s = w->shadow[vpn];
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
@@ -131,7 +130,7 @@ void maps_add(struct mmu *m, struct window *w, int64_t n)
 	atomic_fetch_add(&m->vm->pool->maps, n);
 }
 
-static bool map_nothing(struct window *w, uint32_t vpn, uint32_t n)
+static bool map_nothing(struct window *w, vpn32 vpn, uint32_t n)
 {
 	return mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
@@ -141,10 +140,10 @@ static bool map_nothing(struct window *w, uint32_t vpn, uint32_t n)
 static void win_empty(struct mmu *m, struct window *w)
 {
 	for (unsigned i = 0; w->mapped && i < w->nactive; i++) {
-		uint32_t v0 = (uint32_t)w->active[i] << (region_shift(w) - PAGE_SHIFT);
+		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT);
 		struct region *r = w->regions[w->active[i]];
 
-		for (uint32_t v = v0; r->mapped && v < v0 + region_pages(w); v++)
+		for (vpn32 v = v0; r->mapped && v < v0 + region_pages(w); v++)
 			if (w->shadow[v] & SH_P)
 				page_forget(m, w, v);
 	}
@@ -163,7 +162,7 @@ static void refused(struct mmu *m, struct window *w)
 	win_empty(m, w);
 }
 
-void host_unmap(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
+void host_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	w->drops++;
 	if (map_nothing(w, vpn, n))
@@ -172,7 +171,7 @@ void host_unmap(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
 		refused(m, w);
 }
 
-bool host_protect(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
+bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	w->prots++;
 	if (!mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_READ)) {
@@ -183,7 +182,7 @@ bool host_protect(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
 	return false;
 }
 
-bool win_remap(struct mmu *m, struct window *w, uint32_t vpn)
+bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	uint32_t s = w->shadow[vpn] & ~(uint32_t)SH_W;
 	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
@@ -198,13 +197,13 @@ bool win_remap(struct mmu *m, struct window *w, uint32_t vpn)
 	return true;
 }
 
-/* Drop the mapped pages among [VPN, VPN+N): one host call for each stretch
- * whose gaps are unmapped anyway. */
-void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
+/* Drop the mapped pages among [VPN, VPN+N) with one host call: the gaps between them are unmapped
+ * anyway. */
+void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	uint32_t first = UINT32_MAX, last = 0;
 
-	for (uint32_t v = vpn; v < vpn + n; v++)
+	for (vpn32 v = vpn; v < vpn + n; v++)
 		if (w->shadow[v] & SH_P) {
 			page_forget(m, w, v);
 			churn_note(m, w, v);
@@ -218,7 +217,7 @@ void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n)
 	host_unmap(m, w, first, last - first + 1);
 }
 
-void page_unmap(struct mmu *m, struct window *w, uint32_t vpn)
+void page_unmap(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	page_forget(m, w, vpn);
 	host_unmap(m, w, vpn, 1);
@@ -237,7 +236,7 @@ void win_drop_all(struct mmu *m, struct window *w)
 	w->mapped = 0;
 }
 
-bool win_write_protect(struct mmu *m, unsigned win, uint32_t vpn)
+bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)
 {
 	struct window *w = &m->win[win];
 

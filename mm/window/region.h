@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside mm: what a window is made of. A region is the reach of one
- * page-directory entry; it remembers the entry and a copy of the page table that
- * its mappings were filled from. */
+ * Inside mm/window: regions, and the functions that its files share. A region is the range of
+ * one page-directory entry; it keeps the entry and a copy of the page table that its mappings were
+ * filled from. */
 #ifndef MM_REGION_H
 #define MM_REGION_H
 #include "mm/mm_int.h"
@@ -41,8 +41,8 @@ static inline void put_entry(const struct window *w, struct region *r, unsigned 
 		memcpy(r->snap + i * 4, &e, 4);
 }
 
-/* May a mapping made under OLD stand under NOW as it is? Accessed and dirty bits
- * that were cleared must be set again by the next access, so they end it. */
+/* Is a host mapping made for entry OLD still valid for NOW? A cleared A or D bit invalidates it: the
+ * next access must set the bit again. */
 static inline bool entry_keeps(uint64_t old, uint64_t now)
 {
 	if ((old ^ now) & ~(uint64_t)(PTE_A | PTE_D | PTE_AVAIL))
@@ -56,17 +56,18 @@ void win_release(struct mmu *m, struct window *w);
 struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
 void copy_page(void *d, const void *s);
 bool same_page(const void *a, const void *b);
-void page_forget(struct mmu *m, struct window *w, uint32_t vpn); /* bookkeeping only */
+/* Remove VPN from the books; the caller unmaps it. */
+void page_forget(struct mmu *m, struct window *w, vpn32 vpn);
 /* Unmap, or map read-only, what is no longer (fully) in the books. When the host refuses, which
  * it may at its limit of mappings, the whole window is emptied: what has lost its right to be
  * there is never left. Protecting: false then. */
-void host_unmap(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
-bool host_protect(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
-void drop_range(struct mmu *m, struct window *w, uint32_t vpn, uint32_t n);
-/* Drop one mapped page for a reason of ours: the guest's habits are not counted (window/bypass.c). */
-void page_unmap(struct mmu *m, struct window *w, uint32_t vpn);
+void host_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
+bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
+void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
+/* Drop one mapped page for a reason of ours: it does not count as churn (window/bypass.c). */
+void page_unmap(struct mmu *m, struct window *w, vpn32 vpn);
 /* Map VPN, which is mapped, to its PPN's present machine page. False: the host refused. */
-bool win_remap(struct mmu *m, struct window *w, uint32_t vpn);
+bool win_remap(struct mmu *m, struct window *w, vpn32 vpn);
 /* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and we do. */
 uint32_t write_bit(const struct mmu *m, uint32_t s);
 /* Count N more host mappings of W, or fewer. */
@@ -74,21 +75,21 @@ void maps_add(struct mmu *m, struct window *w, int64_t n);
 
 /* window/sync.c */
 void win_sync(struct mmu *m, struct window *w);
-void sync_page(struct mmu *m, struct window *w, uint32_t vpn);
+void sync_page(struct mmu *m, struct window *w, vpn32 vpn);
 void sync_pending(struct mmu *m, struct window *w);
 void drop_local(struct mmu *m, struct window *w);
 
 /* window/bypass.c */
-void churn_note(struct mmu *m, const struct window *w, uint32_t vpn);
-/* The guest has no page there now: a mapping would not have lasted till here. */
-void churn_absent(struct mmu *m, const struct window *w, uint32_t vpn);
-bool churns(struct mmu *m, const struct window *w, uint32_t vpn);
+void churn_note(struct mmu *m, const struct window *w, vpn32 vpn);
+/* The entry is not present now, so a mapping would have been dropped: restart its count. */
+void churn_absent(struct mmu *m, const struct window *w, vpn32 vpn);
+bool churns(struct mmu *m, const struct window *w, vpn32 vpn);
 
 /* window/budget.c */
 /* Empty windows while the process is over its limit of host mappings, KEEP last. */
 void evict_for_limit(struct mmu *m, struct window *keep);
 
 /* window/fill.c */
-/* Map what E, the table entry of VPN, allows. False: nothing was mapped. */
-bool fill_entry(struct mmu *m, struct window *w, struct region *r, uint32_t vpn, uint64_t e);
+/* Map VPN as its table entry E allows. False: nothing was mapped. */
+bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
 #endif

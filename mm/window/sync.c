@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Keeping windows true. Compares the guest's tables with the copies kept in the
- * regions, and ends, narrows or replaces the mappings of entries that changed.
- * Host calls are gathered: neighbours with the same fate go together. */
+ * Synchronizing windows with the guest's tables. Compares the tables with the copies kept in
+ * the regions, and drops, write-protects or replaces the mappings of entries that changed.
+ * Host calls are batched: neighbours with the same fate take one. */
 #include "mm/window/region.h"
 
-/* What becomes of a mapped page when its entry changes from OLD to NOW. */
+/* What happens to a mapped page whose entry changes from OLD to NOW. */
 enum fate { KEEP, NARROW, DROP };
 
 static enum fate fate_of(uint32_t shadow, uint64_t old, uint64_t now)
@@ -13,13 +13,13 @@ static enum fate fate_of(uint32_t shadow, uint64_t old, uint64_t now)
 		return DROP;
 	if (!(now & PTE_A))
 		return DROP;
-	/* Same page. More rights come by the next fault; less are taken now. */
+	/* The page is the same. Added rights wait for the next fault; removed ones go now. */
 	if (!(shadow & (SH_W | SH_WOK)) || ((now & PTE_D) && !((old ^ now) & PTE_W)))
 		return KEEP;
 	return NARROW;
 }
 
-/* Neighbours that share a fate. */
+/* Neighbours with the same fate. */
 struct batch {
 	struct mmu *m;
 	struct window *w;
@@ -38,7 +38,7 @@ static void batch_flush(struct batch *b)
 	b->n = 0;
 }
 
-static void batch_add(struct batch *b, uint32_t vpn, enum fate f)
+static void batch_add(struct batch *b, vpn32 vpn, enum fate f)
 {
 	struct window *w = b->w;
 	bool host_change = f == DROP || (w->shadow[vpn] & SH_W);
@@ -60,7 +60,7 @@ static void batch_add(struct batch *b, uint32_t vpn, enum fate f)
 	b->n = 1;
 }
 
-static void sync_table(struct mmu *m, struct window *w, struct region *r, uint32_t vpn0, const uint8_t *now)
+static void sync_table(struct mmu *m, struct window *w, struct region *r, vpn32 vpn0, const uint8_t *now)
 {
 	struct batch b = { .m = m, .w = w };
 
@@ -91,7 +91,7 @@ static const uint8_t *table_of(const struct mmu *m, const struct region *r)
 static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 {
 	struct region *r = w->regions[idx];
-	uint32_t vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
+	vpn32 vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
 	uint64_t pde, at;
 
 	if (!r->mapped)
@@ -117,8 +117,8 @@ void win_sync(struct mmu *m, struct window *w)
 		sync_region(m, w, w->active[i]);
 }
 
-/* Can E be mapped without an access of its own? In a shared window only global pages
- * are worth it: others go at the next CR3 load. */
+/* May E be mapped before it is accessed? In the shared window only global pages are worth it:
+ * the next CR3 load drops the others. */
 static bool may_remap(const struct window *w, const struct region *r, uint64_t e)
 {
 	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
@@ -128,9 +128,9 @@ static bool may_remap(const struct window *w, const struct region *r, uint64_t e
 	return !w->shared || (e & PTE_G);
 }
 
-/* One invalidated page. A page that now stands for another is mapped at once:
- * that saves the fault that would come next (copy-on-write). */
-static void sync_one(struct batch *b, uint32_t vpn)
+/* Synchronize one invalidated page. If its entry maps another page now, as after copy-on-write,
+ * map that at once: this saves the next fault. */
+static void sync_one(struct batch *b, vpn32 vpn)
 {
 	struct mmu *m = b->m;
 	struct window *w = b->w;
@@ -164,7 +164,7 @@ static void sync_one(struct batch *b, uint32_t vpn)
 		batch_add(b, vpn, f);
 }
 
-void sync_page(struct mmu *m, struct window *w, uint32_t vpn)
+void sync_page(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	struct batch b = { .m = m, .w = w };
 

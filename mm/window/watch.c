@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Watchpoints at page-trap speed: what they keep out of the windows, and who hit one. */
+ * Watchpoints. Pages with a watched byte are kept out of the windows, or read-only there, so
+ * that only accesses to these pages are slow. */
 #include "mm/window/region.h"
 
-/* Does W have a byte on page PAGE (of linear or physical memory, whichever W is of)? */
+/* Does W watch a byte of page PAGE? PAGE is linear or physical as W is. */
 static bool on_page(const struct watch *w, uint32_t page)
 {
 	return page >= w->at >> PAGE_SHIFT && page <= (w->at + w->len - 1) >> PAGE_SHIFT;
 }
 
-unsigned watch_bits(const struct mmu *m, uint32_t vpn, ppn p)
+unsigned watch_bits(const struct mmu *m, vpn32 vpn, ppn p)
 {
 	unsigned bits = 0;
 
@@ -112,7 +113,7 @@ bool mmu_watched(struct mmu *m, gva lin, unsigned n)
 
 	if (!m->nwatch)
 		return false;
-	if (overlaps(m, (uint32_t)lin, n, 0))
+	if (overlaps(m, (gva32)lin, n, 0))
 		return true;
 	mmu_walk(m, lin, MM_PROBE, &w);
 	if (w.ok && overlaps(m, w.pa, n < first ? n : first, WATCH_PHYSICAL))

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Shadow windows: host mappings that mirror the guest's page tables.
  *
- * Which windows there are: one flat window while paging is off; per page-table
- * root one user view; for the supervisor view one per root too, unless the guest
- * uses global pages (CR4.PGE): then all roots share one, whose global pages stay
- * and whose other pages go at every CR3 load, as in a TLB.
+ * There is one flat window while paging is off, and one user view for each page-table
+ * root. Each root has a supervisor view too, unless the guest uses global pages (CR4.PGE):
+ * then all roots share one, which keeps its global pages and drops the others at every
+ * CR3 load, as a TLB does.
  *
- * How they stay true: a window may lag behind the guest's tables only as a TLB
- * may. At a CR3 load, INVLPG or global flush the tables that a window was filled
- * from are compared with the copies taken then (struct region), entry by entry,
- * and what changed is dropped. Entries that became present need nothing: the
- * access faults and is filled. */
+ * A window may lag behind the guest's tables only as a TLB may. At a CR3 load, INVLPG or
+ * global flush, the tables that a window was filled from are compared with the copies taken
+ * then (struct region), entry by entry, and mappings of changed entries are dropped. An entry
+ * that became present needs no work: its first access faults and is filled. */
 #include "mm/window/region.h"
 
 #include "base/log.h"
@@ -36,7 +35,7 @@ static struct window *win_spare(struct mmu *m)
 
 		if (!w->used && (w->base || win_reserve(w)))
 			return w;
-		/* One that guest code may still be in is the last choice. */
+		/* The window that guest code may still run in is the last choice. */
 		if (!w->used || in_use(m, w))
 			continue;
 		if (!old || old == m->cur || (w != m->cur && w->lru < old->lru))
@@ -140,7 +139,7 @@ void mmu_quarters(const struct mmu *m, uint64_t quarter[4], uint64_t guard)
 	}
 }
 
-_Static_assert(MMU_SHADOW_P == (int)SH_P && MMU_SHADOW_W == (int)SH_W, "what translated code tests");
+_Static_assert(MMU_SHADOW_P == (int)SH_P && MMU_SHADOW_W == (int)SH_W, "translated code tests these bits");
 
 const uint32_t *mmu_shadow(const struct mmu *m)
 {
@@ -161,7 +160,7 @@ void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none)
 
 void mmu_learn_quarter(struct mmu *m, gva lin)
 {
-	m->user_quarters |= (uint8_t)(1u << ((uint32_t)lin >> 30));
+	m->user_quarters |= (uint8_t)(1u << ((gva32)lin >> 30));
 	mmu_reselect(m);
 }
 
@@ -189,9 +188,9 @@ bool mmu_stale(const struct mmu *m)
 
 void mmu_invlpg(struct mmu *m, gva lin)
 {
-	uint32_t vpn = (uint32_t)lin >> PAGE_SHIFT;
+	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 
-	LOG(mmu, "%08x: flush of the page", (uint32_t)lin);
+	LOG(mmu, "%08x: flush of the page", (gva32)lin);
 	m->st.invlpgs++;
 	mmu_reselect(m);
 	if (!(m->cpu->cr0 & CR0_PG))
@@ -209,8 +208,8 @@ void mmu_invlpg(struct mmu *m, gva lin)
 		m->uwin->pend[m->uwin->npend++] = vpn;
 }
 
-/* Control bits that change what a page-table entry means, CR4.PGE apart. */
-static uint64_t meaning(const struct cpu *c)
+/* Control bits that change what a page-table entry means, except CR4.PGE. */
+static uint64_t meaning_of(const struct cpu *c)
 {
 	return (c->cr0 & (CR0_PG | CR0_WP)) |
 	       (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 | (c->efer & EFER_NXE) |
@@ -219,10 +218,10 @@ static uint64_t meaning(const struct cpu *c)
 
 void mmu_flush(struct mmu *m, bool global)
 {
-	bool remeant = meaning(m->cpu) != m->meaning;
+	bool changed = meaning_of(m->cpu) != m->meaning;
 
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
-	m->meaning = meaning(m->cpu);
+	m->meaning = meaning_of(m->cpu);
 	m->st.cr3_loads++;
 	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
@@ -235,7 +234,7 @@ void mmu_flush(struct mmu *m, bool global)
 				continue;
 			drop_local(m, w);
 			w->need_sync = true;
-			if (remeant || w->view == WIN_FLAT)
+			if (changed || w->view == WIN_FLAT)
 				win_drop_all(m, w);
 		}
 		return;

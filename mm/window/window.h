@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: one shadow window. */
+#ifndef MM_WINDOW_H
+#define MM_WINDOW_H
+#include "base/types.h"
+
+/* Shadow entry of one VPN in a window: PPN in the upper 20 bits. */
+enum {
+	SH_P = 1 << 0,	  /* mapped in the host */
+	SH_W = 1 << 1,	  /* mapped writable */
+	SH_U = 1 << 2,	  /* guest: user page */
+	SH_G = 1 << 3,	  /* guest: global */
+	SH_NX = 1 << 4,	  /* guest: no execute */
+	SH_CODE = 1 << 5, /* the engine fetched code here: jump tables may name it */
+	SH_WOK = 1 << 6,  /* guest allows writing and D is set: only a trace forbids it */
+};
+
+/* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */
+struct region {
+	uint64_t pde;	 /* at the fill or the last sync */
+	gpa pt_at;	 /* address of the page table, when not a large page */
+	uint32_t mapped; /* VPNs mapped */
+	bool large;
+	uint8_t snap[PAGE_SIZE] __attribute__((aligned(8))); /* the page table then */
+};
+
+#define PEND_MAX 64
+#define LOCAL_MAX 4096
+
+/* Lists of a window, in one mapping of their own. */
+struct win_lists {
+	uint16_t active[2048];
+	vpn32 pend[PEND_MAX], local[LOCAL_MAX];
+};
+
+#define WIN_PAGES (1u << 20)
+#define WIN_BYTES (1ull << 32)
+#define WIN_REGIONS 2048
+
+enum win_view { WIN_FLAT, WIN_KERNEL, WIN_USER };
+
+struct window {
+	uint8_t *base;	  /* 4 GiB aligned */
+	uint32_t *shadow; /* WIN_PAGES entries, lazily backed */
+	struct win_lists *lists;
+	struct region **regions; /* WIN_REGIONS pointers */
+	uint16_t *active;	 /* indices of regions that exist */
+	unsigned nactive;
+	uint16_t id;
+	bool used, pae, shared; /* shared: kernel view of all roots, CR4.PGE on */
+	enum win_view view;
+	uint32_t root;
+	uint64_t lru;
+	bool need_sync; /* CR3 was loaded since the last sync */
+	vpn32 *pend;	/* VPNs invalidated and not synchronized yet */
+	unsigned npend;
+	vpn32 *local; /* shared window: VPNs to drop at the next CR3 load */
+	unsigned nlocal;
+	int64_t maps;	 /* host mappings, estimated: from above, exact after a recount */
+	uint64_t mapped; /* pages mapped now */
+	uint64_t fills, syncs, drops, prots;
+};
+
+/* A page whose mappings keep being dropped (window/bypass.c). */
+struct churn {
+	uint32_t key;	       /* window and VPN, bit 31 set; 0: free */
+	uint32_t entry, epoch; /* page-table entry, and number of CR3 loads, at the last bypass */
+	uint8_t drops, bypasses;
+};
+#define CHURN_SLOTS 1024
+#endif
