@@ -185,6 +185,7 @@ include tests/gdbstub/local.mk
 include tests/fuzz/local.mk
 include tests/engine/local.mk
 include tests/inspect/local.mk
+include tests/mm/local.mk
 include tests/console/local.mk
 include tests/tui/local.mk
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Guest memory, with an oracle of its own for every answer: a second page walker, and the
+# kernel's view of what is mapped and populated.
+if HAVE_CHECK
+UNIT_TESTS += %D%/test_guest_moves %D%/test_move %D%/test_pool %D%/test_refused %D%/test_walk %D%/test_window
+mm_world = %D%/oracle.c %D%/oracle.h %D%/world.c %D%/world.h
+mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_test_pool_SOURCES = %D%/test_pool.c
+%C%_test_pool_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_pool_LDADD = $(mm_libs)
+%C%_test_walk_SOURCES = %D%/test_walk.c %D%/oracle.c %D%/oracle.h
+%C%_test_walk_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_walk_LDADD = $(mm_libs)
+%C%_test_window_SOURCES = %D%/test_window.c $(mm_world)
+%C%_test_window_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_window_LDADD = $(mm_libs)
+%C%_test_move_SOURCES = %D%/test_move.c $(mm_world)
+%C%_test_move_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_move_LDADD = $(mm_libs)
+# The host's calls may be refused here.
+%C%_test_refused_SOURCES = %D%/test_refused.c $(mm_world)
+%C%_test_refused_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_refused_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap,--wrap=mprotect
+%C%_test_refused_LDADD = $(mm_libs)
+# The whole machine on the translator.
+%C%_test_guest_moves_SOURCES = %D%/test_guest_moves.c
+%C%_test_guest_moves_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_guest_moves_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a \
+	guests/libguests.a $(CHECK_LIBS) $(EXT_LIBS)
+endif

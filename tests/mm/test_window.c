@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Windows: filled, flushed, invalidated and compared at random, in both formats of tables. What
+ * they hold is audited against the tables, the kernel's view and the reverse map. */
+#include "tests/mm/world.h"
+
+#include "mm/window/region.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t random_entry(struct world *w, unsigned k)
+{
+	uint64_t flags = world_rnd(w, 8) ? PTE_P : 0, frame;
+	bool pae = w->cpu.cr4 & CR4_PAE;
+
+	flags |= world_rnd(w, 4) ? PTE_W : 0;
+	flags |= world_rnd(w, 3) ? PTE_U : 0;
+	flags |= world_rnd(w, 3) ? PTE_A : 0;
+	flags |= world_rnd(w, 2) ? PTE_D : 0;
+	flags |= world_rnd(w, 3) ? 0 : PTE_G;
+	if (k / (pae ? 512 : 1024) == NTABLES)
+		return flags | PTE_PS | (pae ? (uint64_t)world_rnd(w, 2) << 21 : 0);
+	/* Runs, so that mappings are made and split by the run; seldom a device's page. */
+	frame = world_rnd(w, 4) ? DATA_FIRST + k % (RAM_PAGES - DATA_FIRST)
+				: DATA_FIRST + world_rnd(w, RAM_PAGES - DATA_FIRST + 8);
+	return flags | frame << PAGE_SHIFT;
+}
+
+static void change_some(struct world *w)
+{
+	unsigned k = world_rnd(w, world_pages(w)), n = world_rnd(w, 4) ? 1 : 1 + world_rnd(w, 40);
+
+	for (; n && k < world_pages(w); n--, k++)
+		world_set_entry(w, k, random_entry(w, k));
+}
+
+static void access_some(struct world *w)
+{
+	unsigned k = world_rnd(w, world_pages(w)), n = 1 + world_rnd(w, 12);
+
+	w->cpu.cpl = world_rnd(w, 2) ? 3 : 0;
+	for (; n && k < world_pages(w); n--, k++)
+		if (world_rnd(w, 2))
+			world_read(w, world_lin(w, k));
+		else
+			world_write(w, world_lin(w, k), (uint8_t)world_rnd(w, 256));
+}
+
+/* After INVLPG, the page is as the tables have it in both views. */
+static void invalidate(struct world *w)
+{
+	uint32_t lin = world_lin(w, world_rnd(w, world_pages(w)));
+
+	mmu_invlpg(w->m, lin);
+	for (unsigned cpl = 0; cpl <= 3; cpl += 3) {
+		unsigned win;
+		struct oracle o;
+		uint32_t s;
+
+		w->cpu.cpl = (uint8_t)cpl;
+		mmu_select(w->m, &win);
+		s = w->m->cur->shadow[lin >> PAGE_SHIFT];
+		o = world_walk(w, lin, MM_PROBE);
+		if (!(s & SH_P))
+			continue;
+		ck_assert(o.ok && o.accessed && o.pa >> PAGE_SHIFT == s >> 12);
+		if (s & SH_W)
+			ck_assert(o.dirty && (o.writable || (!cpl && !(w->cpu.cr0 & CR0_WP))));
+	}
+}
+
+static void select_both(struct world *w)
+{
+	unsigned win;
+
+	for (unsigned cpl = 0; cpl <= 3; cpl += 3) {
+		w->cpu.cpl = (uint8_t)cpl;
+		mmu_select(w->m, &win);
+	}
+}
+
+static void flush_all(struct world *w)
+{
+	mmu_flush(w->m, true);
+	select_both(w);
+	if (!world_rnd(w, 3))
+		world_audit(w, true);
+}
+
+static void flush(struct world *w)
+{
+	mmu_flush(w->m, false);
+	select_both(w);
+	if (!world_rnd(w, 3))
+		world_audit(w, !(w->cpu.cr4 & CR4_PGE)); /* else global pages may lag */
+}
+
+static void trace_code(struct world *w)
+{
+	ppn p = DATA_FIRST + world_rnd(w, ROM_FIRST - DATA_FIRST);
+	unsigned before = w->code_writes;
+	uint8_t b = w->model[p];
+
+	mm_trace_code(w->vm, p);
+	if (!world_rnd(w, 8))
+		world_audit(w, false);
+	if (world_rnd(w, 2)) {
+		ck_assert(mm_phys_write(w->vm, (gpa)p << PAGE_SHIFT, &b, 1));
+		ck_assert_uint_eq(w->code_writes, before + 1);
+		ck_assert(!w->vm->pmap[p].code);
+	}
+}
+
+static void switch_mode(struct world *w)
+{
+	if (world_rnd(w, 2))
+		w->cpu.cr0 ^= CR0_WP;
+	else
+		w->cpu.cr4 ^= CR4_PGE;
+	flush_all(w);
+}
+
+START_TEST(at_random)
+{
+	struct world *w = world_new(NULL, 0, _i & 1, 1 + (uint64_t)_i);
+
+	for (unsigned k = 0; k < world_pages(w); k++)
+		world_set_entry(w, k, random_entry(w, k));
+	for (int round = 0; round < 1500; round++) {
+		unsigned what = world_rnd(w, 100);
+
+		if (what < 50)
+			access_some(w);
+		else if (what < 75)
+			change_some(w);
+		else if (what < 90)
+			invalidate(w);
+		else if (what < 93)
+			flush(w);
+		else if (what < 95)
+			flush_all(w);
+		else if (what < 99)
+			trace_code(w);
+		else
+			switch_mode(w);
+	}
+	world_audit(w, false);
+	ck_assert_uint_gt(mmu_stats(w->m)->fills, 500);
+	ck_assert_uint_gt(mmu_stats(w->m)->upgrades, 10);
+	ck_assert_uint_eq(w->failed, 0);
+	world_free(w);
+}
+END_TEST
+
+/* Roots without end: windows are reused, and the host's mappings stay within the budget. */
+START_TEST(many_roots)
+{
+	struct world *w = world_new(NULL, 0, false, 77);
+
+	w->pool->maps_limit = 400;
+	for (unsigned k = 0; k < world_pages(w); k++)
+		world_set_entry(w, k,
+				(uint64_t)(DATA_FIRST + k * 3 % 800) << 12 | PTE_P | PTE_W | PTE_U | PTE_A);
+	for (int round = 0; round < 3 * MAX_WINDOWS; round++) {
+		uint8_t dir[PAGE_SIZE];
+		uint32_t root = round % 100 ? 0x10000 + (round % 40) * 0x1000 : PA_ROOT;
+		struct mm_usage u;
+
+		ck_assert(mm_phys_read(w->vm, PA_ROOT, dir, PAGE_SIZE));
+		ck_assert(mm_phys_write(w->vm, root, dir, PAGE_SIZE));
+		w->cpu.cr3 = root;
+		mmu_flush(w->m, false);
+		w->cpu.cpl = round & 1 ? 3 : 0;
+		for (int i = 0; i < 20; i++)
+			world_read(w, world_lin(w, world_rnd(w, NTABLES * 1024)));
+		mm_pool_usage(w->pool, &u);
+		ck_assert_uint_lt(u.maps, 500);
+	}
+	ck_assert_uint_gt(mmu_stats(w->m)->evictions, 10);
+	world_audit(w, false);
+	world_free(w);
+}
+END_TEST
+
+/* The host's own count of mappings inside W. */
+static unsigned kernel_maps(const struct window *w)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned n = 0;
+	char line[512];
+
+	while (fgets(line, sizeof(line), f)) {
+		uint64_t from = strtoull(line, NULL, 16), to = strtoull(strchr(line, '-') + 1, NULL, 16);
+
+		n += to > (uint64_t)w->base && from < (uint64_t)w->base + WIN_BYTES;
+	}
+	fclose(f);
+	return n;
+}
+
+/* Neighbours in PPN that are not neighbours in the file are mappings of their own, and counted so. */
+START_TEST(counted_by_place)
+{
+	struct world *w = world_new(NULL, 16, false, 5);
+	struct window *win;
+	unsigned id;
+
+	for (unsigned k = 0; k < 64; k++)
+		world_set_entry(w, k, (uint64_t)(DATA_FIRST + k) << 12 | PTE_P | PTE_A);
+	world_read(w, world_lin(w, 0));
+	mmu_select(w->m, &id);
+	win = &w->m->win[id];
+	ck_assert_uint_eq(win->mapped, 64);
+	ck_assert_uint_eq(kernel_maps(win), 3);
+	for (unsigned k = 10; k < 40; k += 10)
+		ck_assert(page_move(w->vm, DATA_FIRST + k, pool_frame_new(w->pool)));
+	ck_assert_uint_eq(kernel_maps(win), 3 + 6);
+	w->pool->maps_limit = 1; /* so that the next fill counts again; this window is kept last */
+	w->m->st.evictions = 0;
+	mmu_flush(w->m, false);
+	ck_assert_ptr_nonnull(win);
+	/* From above, before; exact, after: seven stretches, and what is around them. */
+	ck_assert_int_ge(win->maps, 7);
+	evict_for_limit(w->m, NULL);
+	ck_assert_uint_eq(w->m->st.evictions, 1);
+	ck_assert_uint_le(kernel_maps(win), 2);
+	world_free(w);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("window");
+	TCase *t = tcase_create("window");
+	SRunner *r;
+	int failed;
+
+	tcase_add_loop_test(t, at_random, 0, 6);
+	tcase_add_test(t, many_roots);
+	tcase_add_test(t, counted_by_place);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/mm/world.h"
+
+#include "mm/window/region.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool pae_of(const struct world *w)
+{
+	return w->cpu.cr4 & CR4_PAE;
+}
+
+static unsigned per_table(const struct world *w)
+{
+	return pae_of(w) ? 512 : 1024;
+}
+
+unsigned world_pages(const struct world *w)
+{
+	return (NTABLES + 1) * per_table(w);
+}
+
+uint32_t world_lin(const struct world *w, unsigned k)
+{
+	(void)w;
+	return LIN_BASE + (k << PAGE_SHIFT);
+}
+
+gpa world_entry_at(const struct world *w, unsigned k)
+{
+	unsigned size = pae_of(w) ? 8 : 4, dir = world_lin(w, k) >> (pae_of(w) ? 21 : 22);
+
+	if (k / per_table(w) == NTABLES)
+		return PA_ROOT + dir * size;
+	return PA_TABLES + k / per_table(w) * PAGE_SIZE + k % per_table(w) * size;
+}
+
+uint64_t world_entry(struct world *w, unsigned k)
+{
+	uint64_t e = 0;
+
+	ck_assert(mm_phys_read(w->vm, world_entry_at(w, k), &e, pae_of(w) ? 8 : 4));
+	return e;
+}
+
+void world_set_entry(struct world *w, unsigned k, uint64_t e)
+{
+	ck_assert(mm_phys_write(w->vm, world_entry_at(w, k), &e, pae_of(w) ? 8 : 4));
+}
+
+static bool read_entry(void *ctx, uint64_t at, unsigned size, uint64_t *e)
+{
+	struct world *w = ctx;
+
+	*e = 0;
+	return mm_phys_read(w->vm, at, e, size);
+}
+
+struct oracle world_walk(struct world *w, uint32_t lin, unsigned how)
+{
+	struct paging pg = { .cr0 = w->cpu.cr0,
+			     .cr3 = w->cpu.cr3,
+			     .cr4 = w->cpu.cr4,
+			     .efer = w->cpu.efer,
+			     .pdptr = { w->m->pdptr[0], w->m->pdptr[1], w->m->pdptr[2], w->m->pdptr[3] },
+			     .a20_mask = ~0ull,
+			     .maxphyaddr = MAXPHYADDR };
+
+	return oracle_walk(&pg, read_entry, w, lin, how);
+}
+
+uint32_t world_rnd(struct world *w, uint32_t below)
+{
+	w->seed = w->seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(w->seed >> 33) % below;
+}
+
+/* ---- making it ---- */
+
+static void on_code_write(void *ctx, ppn p, unsigned off, unsigned len)
+{
+	struct world *w = ctx;
+
+	(void)off, (void)len;
+	w->code_writes++;
+	mm_untrace_code(w->vm, p);
+}
+
+static void on_failed(void *ctx, const char *text)
+{
+	struct world *w = ctx;
+
+	ck_assert(*text);
+	w->failed++;
+}
+
+static void make_tables(struct world *w)
+{
+	unsigned dir = LIN_BASE >> (pae_of(w) ? 21 : 22), size = pae_of(w) ? 8 : 4;
+
+	for (unsigned i = 0; i < NTABLES; i++) {
+		uint64_t e = (PA_TABLES + i * PAGE_SIZE) | PTE_P | PTE_W | PTE_U;
+
+		mm_phys_write(w->vm, PA_ROOT + (dir + i) * size, &e, size);
+	}
+	if (pae_of(w)) {
+		w->cpu.cr3 = PA_ROOT - 0x20; /* the PDPTEs, at the end of the page below */
+		for (uint64_t i = 0, e = PA_ROOT | PTE_P; i < 4; i++, e = 0)
+			mm_phys_write(w->vm, w->cpu.cr3 + i * 8, &e, 8);
+		ck_assert_int_eq(mmu_load_pdptrs(w->m, w->cpu.cr3), 0);
+	}
+}
+
+struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct mm_hooks hooks = { .ctx = w, .code_write = on_code_write, .failed = on_failed };
+
+	w->own_pool = !pool;
+	w->pool = pool ? pool : mm_pool_new((uint64_t)(RAM_PAGES + extra) << PAGE_SHIFT);
+	w->vm = mm_vm_new(w->pool);
+	ck_assert(w->vm && !mm_vm_add_ram(w->vm, 0, (uint64_t)ROM_FIRST << PAGE_SHIFT, false) &&
+		  !mm_vm_add_ram(w->vm, (uint64_t)ROM_FIRST << PAGE_SHIFT,
+				 (uint64_t)(RAM_PAGES - ROM_FIRST) << PAGE_SHIFT, true));
+	cpu_reset(&w->cpu);
+	w->cpu.a20_mask = UINT32_MAX;
+	w->cpu.cr0 |= CR0_PE | CR0_PG | CR0_WP;
+	w->cpu.cr4 = pae ? CR4_PAE : CR4_PSE;
+	w->cpu.cr3 = PA_ROOT;
+	w->cpu.cpl = 0;
+	w->seed = seed;
+	w->m = mmu_new(w->vm, &w->cpu, &w->plat);
+	ck_assert(w->m != NULL);
+	mm_set_hooks(w->vm, &hooks);
+	make_tables(w);
+	for (unsigned p = DATA_FIRST; p < RAM_PAGES; p++) {
+		uint8_t page[PAGE_SIZE];
+
+		w->model[p] = (uint8_t)(p * 7 + seed);
+		memset(page, w->model[p], sizeof(page));
+		ck_assert(mm_phys_write(w->vm, (gpa)p << PAGE_SHIFT, page, sizeof(page)));
+	}
+	return w;
+}
+
+void world_free(struct world *w)
+{
+	mmu_free(w->m);
+	mm_vm_free(w->vm);
+	if (w->own_pool)
+		mm_pool_free(w->pool);
+	free(w);
+}
+
+/* ---- the guest's accesses ---- */
+
+static bool reach(struct world *w, uint32_t lin, unsigned how)
+{
+	unsigned win;
+
+	mmu_select(w->m, &win);
+	for (int tries = 0; tries < 4; tries++) {
+		struct oracle o = world_walk(w, lin, how | (w->cpu.cpl == 3 ? MM_USER : 0));
+		struct mmu_fault f;
+
+		switch (mmu_fill(w->m, lin, how, &f)) {
+		case FILL_OK:
+			ck_assert(o.ok);
+			return true;
+		case FILL_FAULT:
+			ck_assert(!o.ok);
+			ck_assert_uint_eq(f.err, o.err);
+			return false;
+		case FILL_MMIO:
+			ck_assert(o.ok && (o.pa >> PAGE_SHIFT >= RAM_PAGES ||
+					   ((how & MM_WRITE) && o.pa >> PAGE_SHIFT >= ROM_FIRST)));
+			return false;
+		case FILL_CODE:
+			ck_assert(how & MM_WRITE);
+			mm_untrace_code(w->vm, (ppn)(f.pa >> PAGE_SHIFT));
+			break;
+		case FILL_ERROR:
+			ck_assert_uint_gt(w->failed, 0);
+			return false;
+		}
+	}
+	ck_abort_msg("%08x: never filled", lin);
+	return false;
+}
+
+static bool is_data(uint64_t pa)
+{
+	return pa >> PAGE_SHIFT >= DATA_FIRST && pa >> PAGE_SHIFT < RAM_PAGES;
+}
+
+/* A mapping that is there is used as it is, like a TLB entry. */
+static bool mapped(struct world *w, uint32_t lin, uint32_t bit)
+{
+	unsigned win;
+
+	mmu_select(w->m, &win);
+	return w->m->cur->shadow[lin >> PAGE_SHIFT] & bit;
+}
+
+bool world_read(struct world *w, uint32_t lin)
+{
+	ppn p;
+
+	if (!mapped(w, lin, SH_P) && !reach(w, lin, MM_READ))
+		return false;
+	p = w->m->cur->shadow[lin >> PAGE_SHIFT] >> 12;
+	ck_assert_uint_eq(w->m->cur->base[lin],
+			  is_data((gpa)p << PAGE_SHIFT) ? w->model[p] : page_read(w->vm, p)[lin & PAGE_MASK]);
+	return true;
+}
+
+/* Whole pages, as the model has it. */
+bool world_write(struct world *w, uint32_t lin, uint8_t v)
+{
+	ppn p;
+
+	if (!mapped(w, lin, SH_W) && !reach(w, lin, MM_WRITE))
+		return false;
+	p = w->m->cur->shadow[lin >> PAGE_SHIFT] >> 12;
+	if (!is_data((gpa)p << PAGE_SHIFT)) /* the tables themselves, through the large page */
+		return false;
+	memset(w->m->cur->base + (lin & ~PAGE_MASK), v, PAGE_SIZE);
+	w->model[p] = v;
+	return true;
+}
+
+/* ---- the audit ---- */
+
+bool can_read(const void *p)
+{
+	uint8_t b;
+	struct iovec to = { &b, 1 }, from = { (void *)(uintptr_t)p, 1 };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+}
+
+/* By writing what is there already. */
+bool can_write(void *p)
+{
+	uint8_t b;
+	struct iovec local = { &b, 1 }, remote = { p, 1 };
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 1 &&
+	       process_vm_writev(getpid(), &local, 1, &remote, 1, 0) == 1;
+}
+
+/* What the kernel allows in the audited pages of a window, from /proc/self/maps. */
+struct rights {
+	uint64_t base;			    /* of the first page */
+	uint8_t prot[(NTABLES + 1) * 1024]; /* bit 0: read, bit 1: write */
+};
+
+static void read_rights(struct rights *r, unsigned n, unsigned pages)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	ck_assert(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		uint64_t from, to;
+		char perm[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, perm) != 3 || (perm[0] != 'r' && perm[1] != 'w'))
+			continue;
+		for (unsigned i = 0; i < n; i++) {
+			uint64_t end = r[i].base + ((uint64_t)pages << PAGE_SHIFT);
+			uint64_t a = from > r[i].base ? from : r[i].base, b = to < end ? to : end;
+
+			for (; a < b; a += PAGE_SIZE)
+				r[i].prot[(a - r[i].base) >> PAGE_SHIFT] =
+				    (uint8_t)((perm[0] == 'r') | (perm[1] == 'w') << 1);
+		}
+	}
+	fclose(f);
+}
+
+static bool in_rmap(const struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn)
+{
+	for (uint32_t n = vm->pmap[p].rmap; n; n = vm->rmap[n].next)
+		if (vm->rmap[n].win == win && vm->rmap[n].vpn == vpn)
+			return true;
+	return false;
+}
+
+static void audit_page(struct world *w, struct window *win, unsigned k, unsigned prot, bool tables)
+{
+	uint32_t lin = world_lin(w, k), s = win->shadow[lin >> PAGE_SHIFT];
+	ppn p = s >> 12;
+	struct oracle o;
+
+	if (!(s & SH_P)) {
+		ck_assert_msg(!prot, "%08x is accessible but not in the books", lin);
+		return;
+	}
+	ck_assert(ppn_ram(w->vm, p));
+	ck_assert_msg(in_rmap(w->vm, p, win->id, lin >> PAGE_SHIFT), "%08x is not in the reverse map", lin);
+	ck_assert_msg(prot == (s & SH_W ? 3 : 1), "%08x: noted as %x, but has rights %u", lin, s, prot);
+	if (s & SH_W)
+		ck_assert_int_eq(page_write_check(w->vm, p, WRITE_BY_GUEST), PAGE_WRITE_OK);
+	if (is_data((gpa)p << PAGE_SHIFT))
+		ck_assert_msg(win->base[lin] == w->model[p], "%08x: not the bytes of %x", lin, p);
+	if (!tables)
+		return;
+	o = world_walk(w, lin, MM_PROBE);
+	ck_assert_msg(o.ok && o.accessed && o.pa >> PAGE_SHIFT == p, "%08x: mapped unlike the tables", lin);
+	if (win->view == WIN_USER)
+		ck_assert(o.user);
+	if (s & SH_W)
+		ck_assert_msg(o.dirty && (o.writable || (win->view == WIN_KERNEL && !(w->cpu.cr0 & CR0_WP))),
+			      "%08x: writable unlike the tables", lin);
+}
+
+static uint32_t count_rmap(const struct mm_vm *vm)
+{
+	uint32_t n = 0;
+
+	for (ppn p = 0; p < RAM_PAGES; p++)
+		for (uint32_t i = vm->pmap[p].rmap; i; i = vm->rmap[i].next)
+			n++;
+	return n;
+}
+
+void world_audit(struct world *w, bool tables)
+{
+	struct rights *r = calloc(MAX_WINDOWS, sizeof(*r));
+	uint64_t mapped_pages = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		r[i].base = (uint64_t)w->m->win[i].base + LIN_BASE;
+	while (n < MAX_WINDOWS && w->m->win[n].used)
+		n++;
+	read_rights(r, n, world_pages(w));
+	for (unsigned i = 0; i < n; i++) {
+		struct window *win = &w->m->win[i];
+
+		mapped_pages += win->mapped;
+		for (unsigned k = 0; k < world_pages(w); k++)
+			audit_page(w, win, k, r[i].prot[k],
+				   tables && (win == w->m->kwin || win == w->m->uwin));
+	}
+	free(r);
+	ck_assert_uint_eq(count_rmap(w->vm), mapped_pages);
+	ck_assert_uint_eq(w->vm->rmap_used, mapped_pages);
+	for (ppn p = DATA_FIRST; p < RAM_PAGES; p++)
+		ck_assert_msg(page_read(w->vm, p)[p & PAGE_MASK] == w->model[p], "page %x has other bytes",
+			      p);
+}
