@@ -17,7 +17,7 @@ struct embedded_guest {
 	const size_t *len;
 };
 
-/* More than forty fields: one for each option, written once. */
+/* Large because it has one field for each option, written once. */
 struct options {
 	enum face face;
 	struct script *scripts; /* -x, -c; their text is borrowed from argv */

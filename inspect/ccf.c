@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See ccf.h. The bytes are the translator's (x86/engine_translator.h); both sides are disassembled here. */
 #include "inspect/ccf.h"
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "x86/disas.h"
 #include "x86/engine_translator.h"
 

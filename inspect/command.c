@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What is derived from the command rows: look-up and arguments. Completion is in complete.c, help in
  * cmd/session.c. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 
 #include <ctype.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Looking at guest memory as numbers, characters, strings and instructions.
  * What cannot be read ends the listing; only a first byte that cannot is an error. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "x86/disas.h"
 #include "x86/engine_translator.h"
 

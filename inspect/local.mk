@@ -47,7 +47,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/output.c \
 	%D%/points.c \
 	%D%/points.h \
-	%D%/probe_line.h \
+	%D%/cmd/probe_line.h \
 	%D%/query.c \
 	%D%/query.h \
 	%D%/record.c \
@@ -60,7 +60,9 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/serial_port.c \
 	%D%/serial_port.h \
 	%D%/session.c \
+	%D%/examine_int.h \
 	%D%/session_int.h \
+	%D%/tables_int.h \
 	%D%/startup.c \
 	%D%/startup.h \
 	%D%/view.c

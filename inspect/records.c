@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Which records there are besides views; each is declared where it is made. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 
 #include <string.h>
 

@@ -5,7 +5,8 @@
  * The engine stops before it executes an address with a breakpoint. So a run that
  * starts on one does that instruction as a single step (without interrupts, or the
  * handler would come first and the point be hit twice), then continues. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 #include "x86/disas.h"
 

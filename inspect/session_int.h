@@ -42,6 +42,7 @@ struct variable {
 
 enum { MAX_ADDONS = 4 };
 
+/* Large because commands, run control and listeners share one session; each part of it has a comment. */
 struct inspect {
 	struct inspect_face face;
 	struct machine *m;
@@ -237,38 +238,4 @@ void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v)
 /* Which column is followed by one "symbol" that the view does not know; -1: none. */
 int view_pc_column(const struct view *v);
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r);
-
-/* ---- examine.c ---- */
-/* Add N instructions from ADDR on. Returns the address after the last. */
-uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
-		      unsigned bits);
-struct disas_insn;
-/* Does the code before ADDR look like a call that would return there? */
-bool examine_follows_call(struct inspect *s, uint32_t addr);
-/* The instruction that runs at linear ADDR in the present mode, patches included (its text then says which).
- */
-bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in);
-int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
-		   unsigned unit);
-unsigned examine_unit(char unit); /* bytes */
-/* V as "print/F" shows it; F 0: decimal and hexadecimal. */
-void print_number(char format, int64_t v, char *buf, size_t len);
-bool print_format_is(char format);
-/* Parse "8xw". False: not a format. */
-bool examine_format(const char *fmt, unsigned *n, char *format, char *unit);
-void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf, size_t len);
-
-/* ---- tables of commands, one a file ---- */
-extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_group, cmd_memory_group,
-    cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group,
-    cmd_session_group, cmd_event_group, cmd_display_group, cmd_stack_group, cmd_transfer_group,
-    cmd_state_group;
-/* What their commands answer, in the order of the manual (records.c). */
-extern const struct record_doc stop_record, point_record, trace_record, display_record, data_record,
-    string_record, insn_record, print_record, walk_record, page_record, info_record, register_record,
-    ccf_record, ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
-    log_record, hash_record, help_record, help_one_record, fields_record;
-/* Views that those files own. */
-extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
-    view_break, view_display, view_symbols, view_fpu, view_xmm;
 #endif

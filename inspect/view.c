@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The registry of views: which tables of views there are and who owns the data.
  * Where two tables have a view of the same name the first one is shown. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 #include "x86/regs.h"
 

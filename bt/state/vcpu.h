@@ -68,6 +68,7 @@ struct icount {
 	uint64_t limit; /* icount_limit when LEFT was set */
 };
 
+/* Large because translated code addresses everything from r15: one structure holds the parts. */
 struct bt_vcpu {
 	struct vcpu v; /* first: r15 points here */
 	/* -- read or written by fragments and stubs, offsets below 2^31 -- */

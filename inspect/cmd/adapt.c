@@ -2,7 +2,7 @@
  * Steering the translation: ways of running sensitive instructions, adaptation,
  * the lives of fragments. What was chosen is shown by the translator's own views
  * (info policy, sites, causes, adapt, pins, history). */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "x86/engine_translator.h"
 
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of
  * "x" or "print" and an expression; run_report() adds what all of them say. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 
 #include <stdio.h>

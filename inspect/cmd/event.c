@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Stopping at what the processor does, wherever it does it: break-on. The engine looks
  * for the events (x86/engine.h); conditions and words are here. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 
 #include <ctype.h>

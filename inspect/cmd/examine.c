@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Looking at memory and values: x, xp, disassemble, print, set. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "x86/regs.h"
 
 #include <stdio.h>

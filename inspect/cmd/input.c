@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Talking with the guest from a script: serial and type send, wait listens. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 
 #include <errno.h>
 #include <math.h>

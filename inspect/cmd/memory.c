@@ -2,7 +2,7 @@
  * The guest's address translation: page, gva2gpa, info mem, info tlb. The walk
  * itself is mm's; here its steps are shown, and the whole space is covered by
  * probing, where the level at which a walk ends says how much to skip. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "mm/mmu.h"
 #include "x86/paging.h"
 

@@ -3,7 +3,8 @@
  * is shown by the translator's own views (info patches, probes). */
 #include "base/alloc.h"
 #include "inspect/debuginfo/asm.h"
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "x86/disas.h"
 #include "x86/engine_translator.h"
 

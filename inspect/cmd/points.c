@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Breakpoints: break, tbreak, delete, enable, disable, info break. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 
 #include <ctype.h>

@@ -2,7 +2,7 @@
  * Probes: what they ask for, compiled; what they recorded, printed. The list with its counters is the
  * translator's view (info probes). */
 #include "base/alloc.h"
-#include "inspect/probe_line.h"
+#include "inspect/cmd/probe_line.h"
 #include "x86/regs.h"
 
 #include <ctype.h>

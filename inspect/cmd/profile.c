@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A sampling profile: stop the guest for a moment now and then, note its call stack.
  * Stacks are kept as folded text ("outer;inner"), counted. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 
 #include <errno.h>

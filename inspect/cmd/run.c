@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands that make the guest run: gdb's verbs. All end in one stop record. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 #include "base/alloc.h"
 #include "x86/disas.h"
 

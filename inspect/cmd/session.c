@@ -2,7 +2,7 @@
  * Commands about the session itself: symbols, log, scripts, checks, help. */
 #include "base/alloc.h"
 #include "base/log.h"
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,8 @@
  * The call stack, and backtrace. From each frame to the next by the symbol file's call frame
  * information, which says where the caller's registers are; where it has none, by frame pointers: such
  * a frame is believed only while its return address follows a call and frames go up the stack. */
-#include "inspect/session_int.h"
+#include "inspect/examine_int.h"
+#include "inspect/tables_int.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Save the whole machine in a file, and continue from one. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 
 static int report_state(struct inspect *s, struct result *r, const char *what, const char *path)
 {

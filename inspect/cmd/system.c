@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * "info", and the views of the processor's system state: registers, descriptor
  * tables, TSS, x87 and SSE. Devices' views are declared by the devices. */
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 #include "x86/descriptor.h"
 #include "x86/regs.h"
 #include "x86/tss.h"

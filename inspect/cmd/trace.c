@@ -2,7 +2,8 @@
  * Points that print instead of stopping: a format and expressions, evaluated where
  * the point is hit. */
 #include "base/alloc.h"
-#include "inspect/probe_line.h"
+#include "inspect/tables_int.h"
+#include "inspect/cmd/probe_line.h"
 
 #include <ctype.h>
 #include <stdio.h>

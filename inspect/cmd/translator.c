@@ -2,7 +2,7 @@
  * Commands about the translator. Its tables (tc, ccf, traps, callouts, windows) are views
  * that bt and mm declare; what stands here needs an argument a view cannot take. */
 #include "inspect/ccf.h"
-#include "inspect/session_int.h"
+#include "inspect/tables_int.h"
 
 static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Lines of probes: a format and expressions as "trace" has them, compiled into a program that puts the
  * values on record where the probe is hit, and printed from the record later. */
-#ifndef INSPECT_PROBE_LINE_H
-#define INSPECT_PROBE_LINE_H
+#ifndef INSPECT_CMD_PROBE_LINE_H
+#define INSPECT_CMD_PROBE_LINE_H
 #include "inspect/session_int.h"
 #include "x86/engine_translator.h"
 
