@@ -11,10 +11,10 @@ struct bt_config {
 	bool verify;	   /* check every fragment with the independent verifier */
 	unsigned tu_max;   /* instructions in a translation unit at most; 0: default */
 	bool no_chain;	   /* fragments return to the monitor instead of jumping to each other */
-	bool precheck_all; /* for tests: every access that can look first does, finds nothing, and passes if
-			      it can */
-	unsigned
-	    move_pages; /* for tests: guest pages moved to other machine pages at each exit to the monitor */
+	bool precheck_all; /* for tests: every access that can be prechecked is, finds no mapping, and is
+			      bypassed where possible */
+	/* for tests: guest pages moved to other machine pages at each exit to the monitor */
+	unsigned move_pages;
 };
 
 /* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL

@@ -41,7 +41,7 @@ static bool pin_covers(const struct pin *p, uint32_t pc)
 	return pc - p->pc < p->len;
 }
 
-/* The places of the fragments that cover PC, each once. */
+/* The address ranges of the fragments that cover PC, each listed once. */
 static unsigned pin_places(const struct bt_vcpu *b, uint32_t pc, struct pin at[MAX_PINS])
 {
 	unsigned found = 0;
@@ -63,7 +63,7 @@ static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
 	struct pin at[MAX_PINS];
 	unsigned found = pin_places(b, pc, at);
 
-	/* Fragments that were pinned are made anew, when they run next. */
+	/* Pinned fragments that were dropped are translated again when they next run. */
 	for (unsigned i = 0; !found && i < b->tc.npins; i++)
 		if (pin_covers(&b->tc.pins[i], pc))
 			return NULL;
@@ -81,7 +81,7 @@ static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
 	return NULL;
 }
 
-/* Those of fragments that cover PC, or did so when they were pinned. */
+/* Remove the pins of fragments that cover PC, or covered it when they were pinned. */
 static void unpin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
 {
 	struct pin at[MAX_PINS];
@@ -112,7 +112,7 @@ static const char *set_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
 
 const struct engine_pins bt_pins = { .set = set_pin };
 
-/* ---- made anew ---- */
+/* ---- retranslation ---- */
 
 /* Would a fragment made now at F's address be F's successor? */
 static bool same_place(struct bt_vcpu *b, const struct ccf *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The engine's outer loop: what happens between stays in the translation cache.
- * Interrupts, timers, stops, single steps, device accesses and self-modifying
- * stores are settled here with the guest's state exact in v.cpu. */
+ * The engine's outer loop, which runs between stays in the translation cache.
+ * It handles interrupts, timers, stops, single steps, device accesses and
+ * self-modifying stores, with the guest's state exact in v.cpu. */
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
 #include "bt/adapt/policy.h"
@@ -60,7 +60,7 @@ static bool deliver(struct bt_vcpu *b)
 	return cpu_deliver_exc(&b->v);
 }
 
-/* #DB for the breakpoints of the guest's own that BITS, of DR6, tell of. False: shutdown. */
+/* Deliver #DB for the guest's own breakpoints in BITS, of DR6. False: shutdown. */
 static bool deliver_own(struct bt_vcpu *b, unsigned bits, bool on_code)
 {
 	struct cpu *c = &b->v.cpu;
@@ -71,7 +71,7 @@ static bool deliver_own(struct bt_vcpu *b, unsigned bits, bool on_code)
 	return deliver(b);
 }
 
-/* A trap behind the instruction that touched what the guest watches. False: shutdown. */
+/* Deliver the trap after an instruction that accessed data the guest watches. False: shutdown. */
 static bool take_own_watch(struct bt_vcpu *b)
 {
 	unsigned bits = mmu_watch_guest_take(b->v.mmu);
@@ -79,7 +79,7 @@ static bool take_own_watch(struct bt_vcpu *b)
 	return !bits || deliver_own(b, bits, false);
 }
 
-/* Bits of DR6 for a fault in front of the instruction at pc; 0: it is to be executed. */
+/* Bits of DR6 for a fault before the instruction at pc; 0: execute it. */
 static unsigned guest_debug_now(const struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
@@ -88,7 +88,7 @@ static unsigned guest_debug_now(const struct bt_vcpu *b)
 									       : 0;
 }
 
-/* One instruction outside the cache. XC_STEPPED, or another code to act on. */
+/* Run one instruction outside the cache. XC_STEPPED, or another code to handle. */
 static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 {
 	struct cpu *c = &b->v.cpu;
@@ -134,7 +134,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	return b->exit.code;
 }
 
-/* Once more with watchpoints off. If that is device memory indeed: #GP(0), as no
+/* Retry with watchpoints off. If it accesses device memory after all: #GP(0), as no
  * processor defines what such an access does to a device. */
 static enum exit_code run_unwatched(struct bt_vcpu *b)
 {
@@ -228,11 +228,11 @@ static enum engine_exit failed(struct bt_vcpu *b)
 	return ENGINE_ERROR;
 }
 
-/* Act on the way the guest left. Returns ENGINE_STOP..., or -1 to go on. */
+/* Handle the reason translated code exited. Returns an enum engine_exit, or -1 to keep running. */
 static int settle(struct bt_vcpu *b, enum exit_code x)
 {
 	switch (x) {
-	case XC_BREAK: /* or the guest's own: guest_debug_now() is next */
+	case XC_BREAK: /* or the guest's own, which guest_debug_now() finds next */
 		return bp_user_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
@@ -270,7 +270,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 	return -1;
 }
 
-/* True: the guest touched what is watched. */
+/* True: the guest accessed watched memory. */
 static bool take_watch(struct bt_vcpu *b)
 {
 	if (!b->debug.watched)
@@ -280,7 +280,7 @@ static bool take_watch(struct bt_vcpu *b)
 	return b->v.ntouch;
 }
 
-/* The event's own request to stop has done its duty. */
+/* Report the event, and clear the stop request it made. */
 static enum engine_exit event_taken(struct bt_vcpu *b)
 {
 	b->debug.event_hit = false;

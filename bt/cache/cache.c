@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The translation cache: memory (one memfd, mapped read-write for us and
  * read-execute for running), the fragments in it, how they are found, linked and
- * dropped. TC memory and fragment records are handed out in order and come back
+ * dropped. TC memory and fragment records are allocated in order and freed
  * all at once, when the cache is flushed. Built with -mgeneral-regs-only: page
  * unmaps and code writes reach it while the guest's vector registers are live. */
 #include "bt/cache/cache.h"
@@ -52,7 +52,7 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->jt.poison = reserve(JT_BYTES, PROT_NONE);
 	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !b->jt.poison)
 		goto fail;
-	/* Like a window, the guard stands at a multiple of 4 GiB: string instructions keep
+	/* Like a window, the guard is aligned to 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
 	b->guard.trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
 	b->guard.no_shadow = reserve(MMU_SHADOW_BYTES, PROT_READ);
@@ -81,7 +81,7 @@ static void give_back(void *p, size_t n)
 		munmap(p, n);
 }
 
-/* Also of one that cache_init() could not finish. */
+/* Works after a cache_init() that failed, too. */
 void cache_fini(struct bt_vcpu *b)
 {
 	give_back(b->tc.rw, b->tc.size);
@@ -116,7 +116,8 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 	(void)b;
 	if (c->ntouched > JT_KEEP)
 		madvise(c->jt, JT_BYTES, MADV_DONTNEED);
-	/* Clearing a page costs less than the two page faults of its first look and its first entry. */
+	/* Clearing a page costs less than two page faults, one at its first load and one at its first entry.
+	 */
 	for (unsigned i = 0; i < ARRAY_LEN(c->touched); i++)
 		for (uint64_t bits = c->touched[i]; bits && c->ntouched <= JT_KEEP; bits &= bits - 1)
 			gpr_zero((uint8_t *)c->jt +
@@ -131,7 +132,7 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 		b->jt.cur = NULL;
 }
 
-/* With the page: processes have other code at the same address. */
+/* The page is part of the key: processes have different code at the same address. */
 static unsigned hash_of(uint32_t pc, uint32_t mode, ppn page)
 {
 	return ((pc ^ mode << 3 ^ page << 13) * 0x9e3779b1u) >> (32 - CCF_HASH_BITS);
@@ -152,7 +153,7 @@ struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t c
 	return NULL;
 }
 
-/* Make F findable, and have its source watched. */
+/* Make F findable, and trace its source pages. */
 static void hook(struct bt_vcpu *b, struct ccf *f)
 {
 	unsigned h = hash_of(f->pc, f->mode, f->page);
@@ -182,7 +183,7 @@ void cache_insert(struct bt_vcpu *b, struct ccf *f)
 	hook(b, f);
 }
 
-/* Fragments are handed out in order of address. The transient one stands apart. */
+/* order[] is sorted by address. The transient fragment is not in it. */
 struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip)
 {
 	uint32_t off = (uint32_t)(rip - b->tc_base), lo = 0, hi = b->tc.norder;
@@ -269,8 +270,8 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 
 /* ---- emptying ---- */
 
-/* A share of the cache for pinned fragments, behind the glue and in front of the others, so that a
- * flush can leave it alone. */
+/* A share of the cache for pinned fragments, behind the stub code and in front of the others, so that a
+ * flush can spare it. */
 static void zones_reset(struct bt_vcpu *b, bool keep_pinned)
 {
 	uint32_t share = (b->tc.size - b->tc.stub_end) / 8;
@@ -290,7 +291,7 @@ void cache_swap_zones(struct bt_vcpu *b)
 	b->tc.pin_zone = z;
 }
 
-/* F is among those that go. Only those that cost something are on record. */
+/* Account for F, which the flush drops. Only fragments that cost cycles get a record. */
 static void flushed(struct bt_vcpu *b, const struct ccf *f, enum drop_why why)
 {
 	if (f->dead)
@@ -300,7 +301,7 @@ static void flushed(struct bt_vcpu *b, const struct ccf *f, enum drop_why why)
 	history_count_drop(b, f, why);
 }
 
-/* F need not be unhooked: all that could lead to it goes too. */
+/* Remove the traces of F. It is not unhooked: the hash and the tables that lead to it are emptied too. */
 static void forget(struct bt_vcpu *b, struct ccf *f)
 {
 	b->tc.pages[f->page].list = NULL;

@@ -39,7 +39,7 @@ void chain_unlink_in(struct bt_vcpu *b, struct ccf *f)
 	f->in = NULL;
 }
 
-/* L, which leads somewhere, goes to its stub again. */
+/* Send L, which is linked, back to its stub. */
 static void unlink_link(struct bt_vcpu *b, struct exit_link *l)
 {
 	struct exit_link **p = &l->to->in;

@@ -63,11 +63,11 @@ static void measure_callouts(struct bt_vcpu *b)
 		*before = b->v.cpu; /* the stubs load and store the vCPU's registers */
 		for (int i = 0; i < TRIES; i++) {
 			uint64_t light = call_many(b, &s, (uint64_t)stub_callout, stack + len - 64);
-			uint64_t heavy = call_many(b, &s, (uint64_t)stub_callout_fpu, stack + len - 64);
+			uint64_t fpu = call_many(b, &s, (uint64_t)stub_callout_fpu, stack + len - 64);
 
 			b->adapt.cost.callout = light < b->adapt.cost.callout ? light : b->adapt.cost.callout;
 			b->adapt.cost.callout_fpu =
-			    heavy < b->adapt.cost.callout_fpu ? heavy : b->adapt.cost.callout_fpu;
+			    fpu < b->adapt.cost.callout_fpu ? fpu : b->adapt.cost.callout_fpu;
 		}
 		b->v.cpu = *before;
 	}
@@ -143,7 +143,8 @@ static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 	} rows[] = {
 		{ "signal", b->adapt.cost.signal, "host fault: delivery to the handler and return" },
 		{ "callout", b->adapt.cost.callout, "callout: entry and return, x87 and SSE registers live" },
-		{ "heavy", b->adapt.cost.callout_fpu, "callout that saves x87 and SSE: entry and return" },
+		{ "callout-fpu", b->adapt.cost.callout_fpu,
+		  "callout that saves x87 and SSE: entry and return" },
 		{ "plain", b->adapt.cost.plain, "memory access, direct" },
 		{ "quarter", b->adapt.cost.quarter, "access through the user window (user-page)" },
 		{ "precheck", b->adapt.cost.precheck, "access with a precheck (window-miss)" },

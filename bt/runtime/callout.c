@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The callouts (runtime/callout.h). Each puts cpu.rip at its instruction, lets a
- * semantic function of cpu/system.h do the work, and says where to go on. Built with
+ * semantic function of cpu/system.h do the work, and returns where execution continues. Built with
  * -mgeneral-regs-only: unless a site saves the FPU, the guest's x87 and SSE registers
  * are live meanwhile. */
 #include "bt/adapt/adapt.h"
@@ -47,7 +47,6 @@ uint64_t callout_raise(struct bt_vcpu *b, struct site *s)
 	return dispatch_raise(b);
 }
 
-/* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
 uint64_t callout_go_on(struct bt_vcpu *b, struct site *s)
 {
 	callout_unwind(b, s, 1);
@@ -59,7 +58,6 @@ uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r)
 	return r ? callout_raise(b, s) : callout_go_on(b, s);
 }
 
-/* An instruction in the middle of a TU: behind the call unless it faulted. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r)
 {
 	return r ? callout_raise(b, s) : b->debug.watched || s->ccf->dead ? callout_leave(b, s) : 0;
@@ -339,7 +337,7 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return dispatch_next_from(b, &was);
 }
 
-/* Site S, which may run in the TC, came to the present state: let the glue do the same next time. Which state
+/* Cache the present state as the result of site S, for the entry stub to replay. Which state
  * follows from the mode that S is for, sysenter_cs and the windows. */
 static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned which)
 {

@@ -70,8 +70,8 @@ uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_after_device(b, s);
 }
 
-/* A site promoted for device memory used LIN. One that rather uses RAM is demoted: a callout costs
- * less than a trap, but an access that needs neither far less. */
+/* A site promoted for device memory accessed LIN. One that mostly accesses RAM is demoted: a callout costs
+ * less than a trap, but a direct access costs far less than either. */
 static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool write)
 {
 	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
@@ -90,8 +90,8 @@ static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool wr
 	adapt_device(b, s->ccf, v, ram);
 }
 
-/* One use in DEVICE_SAMPLE is timed, and stands for those up to the next (imm2 of the
- * site that ends it). */
+/* One use in DEVICE_SAMPLE is timed; its cost (mmio.cycles of the site that ends it) is charged
+ * for those up to the next. */
 static void time_use(struct bt_vcpu *b, const struct site *s)
 {
 	if (s->ccf != b->transient.ccf)
@@ -135,7 +135,7 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_after_device(b, s);
 }
 
-/* The stack in device memory: push what is in scratch[3], or read there. */
+/* The stack in device memory: push scratch[3], or read into it. */
 uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;

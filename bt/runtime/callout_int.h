@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What callouts share: how one begins, and the ways it can end. */
+ * Shared by the callouts: how each begins, and the ways it can end. */
 #ifndef BT_RUNTIME_CALLOUT_INT_H
 #define BT_RUNTIME_CALLOUT_INT_H
 #include "bt/runtime/callout.h"
@@ -11,15 +11,15 @@ void callout_begin(struct bt_vcpu *b, struct site *s);
 void callout_unwind(struct bt_vcpu *b, const struct site *s, unsigned done);
 /* Deliver cpu.exc from the site's instruction. */
 uint64_t callout_raise(struct bt_vcpu *b, struct site *s);
-/* The instruction is complete and cpu.rip behind it (or at its target): go on there. */
+/* The instruction is complete and cpu.rip behind it (or at its target): continue there. */
 uint64_t callout_go_on(struct bt_vcpu *b, struct site *s);
-/* One of the two, by what a semantic function returned. */
+/* One of these two, by the result R of a semantic function. */
 uint64_t callout_ended(struct bt_vcpu *b, struct site *s, int r);
-/* In the middle of a TU: behind the call unless R tells of a fault. */
+/* In the middle of a TU: continue behind the call unless R reports a fault. */
 uint64_t callout_done(struct bt_vcpu *b, struct site *s, int r);
-/* The instruction is complete; it touched what is watched, or wrote the code that follows. */
+/* The instruction is complete; it accessed watched memory, or wrote the code that follows. Leave. */
 uint64_t callout_leave(struct bt_vcpu *b, struct site *s);
-/* A device was touched: behind the call unless an interrupt or a stop is due. */
+/* A device was accessed: continue behind the call unless an interrupt or a stop is due. */
 uint64_t callout_after_device(struct bt_vcpu *b, struct site *s);
 /* One iteration of a string instruction. 0, or -1 with an exception and nothing changed. */
 int callout_string_step(struct bt_vcpu *b, const struct site *s);

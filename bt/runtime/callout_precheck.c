@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Callouts of sites that look before they access (lower/precheck.c): what the fault
+ * Callouts of prechecked sites (lower/precheck.c): what the fault
  * handler would do, without the host's fault. Built with -mgeneral-regs-only, as all
  * light_*.c. */
 #include "bt/adapt/adapt.h"

@@ -83,8 +83,8 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-/* The masked elements in runs, as few accesses as they need; DATA NULL: look whether
- * they could be written. */
+/* The masked elements in runs, as few accesses as they need; DATA NULL: check that
+ * they can be written. */
 static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
 {
 	unsigned n = s->vector.n * s->op, from, to;
@@ -122,7 +122,7 @@ uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* MASKMOVQ: the fragment made sure that the x87 stack's top is 0, so that MMX
- * registers stand in order. */
+ * registers are in order. */
 uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	const struct xsave_image *x = &b->v.cpu.xsave;

@@ -138,7 +138,7 @@ void dispatch_quarters(struct bt_vcpu *b)
 		b->win.quarters_valid &= b->win.quarter[q] != (uint64_t)b->guard.base;
 }
 
-/* The jump table of the present context; the poisoned one when somebody waits. */
+/* Load the jump table of the present context; the poisoned one when a kick is pending. */
 static void use_table(struct bt_vcpu *b)
 {
 	b->jt_live = (uint64_t)b->jt.cur->jt;
@@ -261,7 +261,7 @@ void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s)
 	};
 }
 
-static bool stands(const struct bt_vcpu *b, const struct mode_inputs *was)
+static bool inputs_unchanged(const struct bt_vcpu *b, const struct mode_inputs *was)
 {
 	struct mode_inputs s;
 	uint64_t d;
@@ -277,7 +277,7 @@ static bool stands(const struct bt_vcpu *b, const struct mode_inputs *was)
 
 uint64_t dispatch_next_from(struct bt_vcpu *b, const struct mode_inputs *was)
 {
-	if (!stands(b, was) || !may_go_on(b) || (b->jt.dirty_windows | b->jt.unlink_cross) ||
+	if (!inputs_unchanged(b, was) || !may_go_on(b) || (b->jt.dirty_windows | b->jt.unlink_cross) ||
 	    mmu_stale(b->v.mmu))
 		return dispatch_next(b);
 	return find_and_go(b);
@@ -307,7 +307,7 @@ uint64_t dispatch_raise(struct bt_vcpu *b)
 	return dispatch_next_from(b, &was);
 }
 
-/* Indirect transfer to EIP that the jump table did not know, or knew otherwise. */
+/* Indirect transfer to EIP whose jump-table slot was empty or had another EIP. */
 uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 {
 	struct cpu *c = &b->v.cpu;
@@ -350,7 +350,7 @@ uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
 	return b->tc_base + f->host;
 }
 
-/* The fault handler has stored the state; on the vCPU's own stack again. */
+/* Runs on the vCPU's own stack, after the fault handler has stored the guest state. */
 uint64_t dispatch_after_fault(struct bt_vcpu *b)
 {
 	uint64_t r = 1;

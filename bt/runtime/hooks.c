@@ -28,8 +28,8 @@ static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor
 		b->jt.unlink_cross = true;
 }
 
-/* Callouts leave translated code behind the instruction that did it; what is no such callout
- * gets to the next poll. */
+/* A callout leaves translated code behind the instruction that hit the watchpoint; any other code runs on
+ * to the next poll. */
 static void on_watch_hit(void *ctx)
 {
 	struct bt_vcpu *b = ctx;

@@ -11,7 +11,7 @@
  *                struct syscall_cache while it is valid; otherwise stub_callout
  *   leave_tc     TC -> back to stub_enter's caller
  *   stub_resume  where the fault handler sends a thread whose state it has
- *                stored: dispatch_after_fault() decides how to go on */
+ *                stored: dispatch_after_fault() decides where execution continues */
 #include "bt/runtime/stubs.h"
 #include "bt/runtime/dispatch.h"
 
@@ -34,7 +34,8 @@
 #define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
 #define HOST_FPU "fninit\n\tfldcw %c[fcw](%%r15)\n\tldmxcsr %c[mx](%%r15)\n\tvzeroupper\n\t"
 
-/* r10: where to go. Everything else comes from the vcpu; r8 = EIP, for entries that check it. */
+/* r10: the host address to jump to. Everything else is loaded from the vCPU; r8 = EIP, for entries that check
+ * it. */
 __attribute__((naked, used)) static void reload(void)
 {
 	__asm__ volatile(
@@ -52,7 +53,7 @@ __attribute__((naked, used)) static void reload(void)
 	    : OFFSETS);
 }
 
-/* Behind a C function: rax is 0 (go on behind the call), 1 (leave) or an address. */
+/* After a C function: rax is 0 (continue behind the call), 1 (leave) or an address. */
 #define AFTER_CALL(leave)                                                                                    \
 	"movq %%rax, %%r10\n\tcmpq $1, %%rax\n\tje " leave "\n\t"                                            \
 	"testq %%rax, %%rax\n\tcmoveq %c[ret](%%r15), %%r10\n\t"
@@ -118,9 +119,10 @@ __attribute__((naked, used)) void stub_callout_fpu_timed(void)
 	    : OFFSETS, O(start, account.call_start), O(site, account.call_site));
 }
 
-/* SYSENTER and SYSEXIT as they went last. Flags are the guest's: nothing here changes them. A signal that
- * wants attention forgets the crossing and poisons the table to be loaded into r12; between stub_syscall and
- * stub_syscall_end it poisons r12 as well. What the jump finds is looked up in the table itself. */
+/* SYSENTER and SYSEXIT, replayed from the syscall cache. Flags are the guest's: nothing here changes them. A
+ * signal that asks for a stop invalidates the cache and poisons the table to be loaded into r12; between
+ * stub_syscall and stub_syscall_end it poisons r12 as well. What the jump finds is looked up in the table
+ * itself. */
 #define SYSCALL_IF_KNOWN                                                                                     \
 	"movq %%rcx, %%r8\n\tmovq %c[x](%%r15), %%rcx\n\tmovl %c[from](%%r9), %%r10d\n\t"                    \
 	"leaq (%%rcx,%%r10), %%rcx\n\tmovzbl %c[wait](%%r15), %%r10d\n\trorxq $32, %%r10, %%r10\n\t"         \

@@ -22,8 +22,8 @@ void timing_sample(struct bt_vcpu *b)
 	use_stub(b, true);
 }
 
-/* An event stops the vCPU behind the instruction of site S; where to go on from its callout. What
- * only prepares an access cannot be left: the next poll stops. */
+/* An event stops the vCPU behind the instruction of site S; returns where its callout continues. A callout
+ * that only prepares an access cannot be left: the next poll stops. */
 static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go_on)
 {
 	struct cpu *c = &b->v.cpu;
@@ -49,7 +49,7 @@ uint64_t timing_call_done(struct bt_vcpu *b, uint64_t go_on)
 	uint64_t cycles = __builtin_ia32_rdtsc() - b->account.call_start;
 
 	timing_choose(b);
-	/* Exit links and the jump table's miss come this way too; they are no callouts. */
+	/* Exit links and the jump table's miss use these stubs too; they are not callouts. */
 	if (s->fn == dispatch_miss || (void *)s->fn == (void *)dispatch_chain || !s->count)
 		return go_on;
 	pc = s->ccf->cs_base + s->eip;

@@ -108,7 +108,7 @@ struct bt_vcpu {
 		uint64_t cost;
 	} bypass;
 	struct {
-		bool armed; /* a #PF went to the guest from PC; at the IRET back, LIN is mapped at once */
+		bool armed; /* PC raised a #PF that the guest handles; the IRET back to it maps LIN */
 		uint32_t pc, lin;
 	} prefill;
 	uint64_t random; /* state of co_random */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * One TU in, one CCF out: decode until a control transfer (but on behind a few conditional branches
+ * One TU in, one CCF out: decode until a control transfer (continuing after a few conditional branches
  * that lead forward), the page's end, a breakpoint or the length limit; lower each instruction; emit
  * the ways out.
  *
@@ -31,8 +31,8 @@
 #define IND_BYTES 23
 #define ROOM 16384 /* host bytes that a TU may take, with all its checks */
 
-/* Nothing behind it can belong to the TU. (Others may end it too, as lowering finds.) FORWARD: conditional
- * branches before it. */
+/* Does IN end its TU? (Lowering may end it at other instructions, too.) FORWARD: conditional branches before
+ * it. */
 static bool ends_tu(const struct insn *in, unsigned forward)
 {
 	switch (in->z.meta.category) {
@@ -67,13 +67,14 @@ static int decode_tu(struct tx *t, unsigned max)
 		if (t->n && (bp_at(b, c->seg[SEG_CS].base + eip) ||
 			     ((c->seg[SEG_CS].base + eip) ^ f->pc) >> PAGE_SHIFT))
 			break;
-		/* One that straddles is a TU of its own; one that faults does so in its turn. */
+		/* An instruction that straddles pages gets its own TU; a fetch fault is raised only when
+		 * execution reaches it. */
 		r = decode_insn(b, eip, in, &page, t->n ? NULL : &page2);
 		if (r && t->n)
 			break;
 		if (r)
 			return -1;
-		/* What the fragment counts of sensitive instructions is how often it was entered. */
+		/* Sensitive instructions are counted by entries of the fragment, so none follows a branch. */
 		if (forward && policy_kind(in) != SENS_KINDS)
 			break;
 		if (!t->n)
@@ -261,7 +262,7 @@ static void body(struct tx *t)
 	}
 }
 
-/* Which instructions are sensitive, and what became of them. */
+/* Record the sensitive instructions and how each was lowered. */
 static void note_sensitive(struct tx *t)
 {
 	struct sens_use use[TU_LIMIT];
@@ -313,7 +314,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 	note_sensitive(t);
 }
 
-/* What is still on the way into a fresh fragment of the same TU: itself. */
+/* Link the exits of F that lead to its own start. */
 static void link_self(struct bt_vcpu *b, struct ccf *f)
 {
 	for (unsigned i = 0; i < f->nlink; i++)
@@ -321,21 +322,21 @@ static void link_self(struct bt_vcpu *b, struct ccf *f)
 			chain_patch(b, &f->link[i], f);
 }
 
-/* For one more fragment, whatever its size. */
+/* Is there room for one more fragment, whatever its size? */
 static bool has_room(const struct bt_vcpu *b)
 {
 	return b->tc.zone.pos + 2 * ROOM <= b->tc.zone.end &&
 	       b->tc.zone.arena_end - b->tc.zone.arena_pos >= 1 << 20;
 }
 
-/* Nothing came of what was allocated since MARK. */
+/* Free what was allocated since MARK. */
 static void take_back(struct bt_vcpu *b, uint8_t *mark)
 {
 	memset(mark, 0, (size_t)(b->tc.zone.arena_pos - mark));
 	b->tc.zone.arena_pos = mark;
 }
 
-/* A flush for want of room leaves pinned fragments their counters and takes back the others. */
+/* A flush of a full cache frees all counters but those of pinned fragments. */
 static void count_entries(struct tx *t, bool pinned)
 {
 	struct bt_vcpu *b = t->b;
@@ -347,7 +348,7 @@ static void count_entries(struct tx *t, bool pinned)
 	bump(t, OFF(entries.count) + 8 * (int32_t)t->f->counter);
 }
 
-static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind);
+static struct ccf *translate_transient(struct bt_vcpu *b, enum tx_kind kind);
 
 static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
 {
@@ -379,11 +380,11 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 		return NULL;
 	}
 	mixed = f->page == UINT32_MAX || b->tc.pages[f->page].mixed;
-	/* Code outside RAM, or on a watched page, is not kept: it could not be found again. */
+	/* Code outside RAM, or on a watched page, gets a transient fragment: a lookup could not find it. */
 	if (kind == TX_NORMAL &&
 	    (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
 		take_back(b, mark);
-		return translate_once(b, TX_TRANSIENT);
+		return translate_transient(b, TX_TRANSIENT);
 	}
 	if (mixed && kind == TX_NORMAL)
 		t->n = cut_at_store(t);
@@ -437,9 +438,9 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	return f;
 }
 
-/* A fragment of one instruction, to be run once. What belongs to it is in an arena of its own, which
- * the next one uses again: a guest may have millions of them between two flushes. */
-static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind)
+/* Translate one instruction into a transient fragment. Its allocations go to an arena of its own, which
+ * the next one reuses: a guest may have millions of them between two flushes. */
+static struct ccf *translate_transient(struct bt_vcpu *b, enum tx_kind kind)
 {
 	uint8_t *pos = b->tc.zone.arena_pos;
 	struct ccf *f;
@@ -452,7 +453,7 @@ static struct ccf *translate_once(struct bt_vcpu *b, enum tx_kind kind)
 	return f;
 }
 
-/* A pinned address has its fragments in a zone that a full cache does not lose, while there is room. */
+/* Does the fragment at the present pc go to the pinned zone? Only while there is room. */
 static bool pin_now(struct bt_vcpu *b)
 {
 	uint32_t pc = cpu_pc(&b->v.cpu), dead = 0;
@@ -481,7 +482,7 @@ struct ccf *translate(struct bt_vcpu *b, enum tx_kind kind)
 
 	if (pinned)
 		cache_swap_zones(b);
-	f = kind == TX_NORMAL ? translate_to_zone(b, kind, pinned) : translate_once(b, kind);
+	f = kind == TX_NORMAL ? translate_to_zone(b, kind, pinned) : translate_transient(b, kind);
 	if (pinned)
 		cache_swap_zones(b);
 	if (kind == TX_NORMAL)

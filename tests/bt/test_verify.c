@@ -334,7 +334,7 @@ static const struct row rows[] = {
 	{ "jmp r12", "41 ff e4", "guest register", 1 },
 	{ "way out", "41 ff a7 00 04 00 00", NULL, 1 },
 	{ "call", RECORD_IN_R9 CALL, NULL, 1 },
-	{ "heavy call", RECORD_IN_R9 "41 ff a7 10 04 00 00", NULL, 1 },
+	{ "call that saves x87 and SSE", RECORD_IN_R9 "41 ff a7 10 04 00 00", NULL, 1 },
 	{ "call by the field", "4d 8b 8f 18 04 00 00 " CALL, NULL, 1 },
 	{ "call, no record", CALL, "without a record", 1 },
 	{ "call, guest's record", "49 89 c1 " CALL, "without a record", 1 },
