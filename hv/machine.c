@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-enum { STEP_SPIN_TSC = 200000, ZERO_CHUNK = 1 << 16 };
+enum { STEP_SPIN_TSC = 200000 };
 #define MEMORY_MIN (1ull << 20)
 #define MEMORY_MAX (3ull << 30)
 
@@ -217,12 +217,10 @@ void machine_free(struct machine *m)
 
 static void zero_memory(struct machine *m)
 {
-	static const uint8_t zero[ZERO_CHUNK];
+	static const uint8_t zero[PAGE_SIZE];
 
-	for (uint64_t at = 0, n; at < m->memory; at += n) {
-		n = m->memory - at < ZERO_CHUNK ? m->memory - at : ZERO_CHUNK;
-		mm_phys_write(m->vm, at, zero, n);
-	}
+	for (gpa a = mm_next_populated(m->vm, 0); a < m->memory; a = mm_next_populated(m->vm, a + PAGE_SIZE))
+		mm_phys_write(m->vm, a, zero, sizeof(zero));
 }
 
 /* Power cycle, which also resets battery-backed state: each run starts alike. */

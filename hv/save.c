@@ -69,26 +69,12 @@ static bool same_machine(const struct machine *m, const json_t *saved, char *err
 	return same;
 }
 
-/* ---- memory: all pages of RAM, then of the BIOS ---- */
-
-static uint64_t page_count(const struct machine *m)
-{
-	return (m->memory + m->loader.bios.len) >> PAGE_SHIFT;
-}
-
-static gpa page_at(const struct machine *m, uint64_t i)
-{
-	uint64_t a = i << PAGE_SHIFT;
-
-	return a < m->memory ? a : 0x100000000ull - m->loader.bios.len + (a - m->memory);
-}
+/* ---- saving ---- */
 
 static bool all_zero(const uint8_t page[PAGE_SIZE])
 {
 	return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
 }
-
-/* ---- saving ---- */
 
 static bool put(struct state_file *s, const void *p, size_t n)
 {
@@ -150,9 +136,8 @@ static bool put_memory(struct state_file *s, struct machine *m)
 	uint64_t end = PAGES_END;
 	uint8_t page[PAGE_SIZE];
 
-	for (uint64_t i = 0; i < page_count(m); i++) {
-		gpa a = page_at(m, i);
-
+	for (gpa a = mm_next_populated(m->vm, 0); a != UINT64_MAX;
+	     a = mm_next_populated(m->vm, a + PAGE_SIZE)) {
 		if (!mm_phys_read(m->vm, a, page, sizeof(page)) || all_zero(page))
 			continue;
 		if (!put(s, &a, sizeof(a)) || !put(s, page, sizeof(page)))
@@ -251,15 +236,15 @@ static json_t *take_parts(struct state_file *s, char *err, size_t errlen)
 /* Read all pages. The hash at the end tells whether the file is whole. */
 static bool check_memory(struct state_file *s, const struct machine *m, char *err, size_t errlen)
 {
-	uint64_t i = 0, sum, want;
+	uint64_t sum, want;
 	uint8_t page[PAGE_SIZE];
-	gpa a;
+	gpa a, from = 0; /* where the next page may be */
 
 	while (take(s, &a, sizeof(a)) && a != PAGES_END) {
-		while (i < page_count(m) && page_at(m, i) != a)
-			i++;
-		if (i++ == page_count(m) || !take(s, page, sizeof(page)))
+		if (a < from || (a & PAGE_MASK) || !mm_is_ram(m->vm, a, PAGE_SIZE) ||
+		    !take(s, page, sizeof(page)))
 			return fail(err, errlen, "damaged or cut short");
+		from = a + PAGE_SIZE;
 	}
 	want = XXH3_64bits_digest(s->hash);
 	if (a != PAGES_END || fread(&sum, 1, sizeof(sum), s->f) != sizeof(sum) || sum != want)
@@ -416,22 +401,27 @@ static bool load_page(struct machine *m, gpa a, const uint8_t want[PAGE_SIZE])
 	       (!memcmp(now, want, PAGE_SIZE) || mm_phys_write(m->vm, a, want, PAGE_SIZE));
 }
 
+/* Load the pages of the file, and clear the others that are populated. */
 static bool load_memory(struct state_file *s, struct machine *m)
 {
 	static const uint8_t zero[PAGE_SIZE];
+	gpa next, old = mm_next_populated(m->vm, 0);
 	uint8_t page[PAGE_SIZE];
-	gpa next = 0;
 
 	if (!take(s, &next, sizeof(next)))
 		return false;
-	for (uint64_t i = 0; i < page_count(m); i++) {
-		if (page_at(m, i) != next) {
-			if (!load_page(m, page_at(m, i), zero))
+	while (next != PAGES_END || old != UINT64_MAX) {
+		gpa a = next < old ? next : old;
+
+		if (a == next) {
+			if (!take(s, page, sizeof(page)) || !load_page(m, a, page) ||
+			    !take(s, &next, sizeof(next)))
 				return false;
-		} else if (!take(s, page, sizeof(page)) || !load_page(m, next, page) ||
-			   !take(s, &next, sizeof(next))) {
+		} else if (mm_is_ram(m->vm, a, PAGE_SIZE) && !load_page(m, a, zero)) {
 			return false;
 		}
+		if (a == old)
+			old = mm_next_populated(m->vm, a + PAGE_SIZE);
 	}
 	return true;
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { CHUNK = 1 << 16 };
-
 /* Of the processor: the rows of the register table that are state, by what values they may have. */
 #define F_ROW(row, where, ...)                                                                               \
 	{ .name = #row, .off = offsetof(struct cpu, where), .size = F_SIZE_(cpu, where), ##__VA_ARGS__ },
@@ -112,14 +110,18 @@ static void hash_fpu(XXH3_state_t *h, const struct xsave_image *x)
 	add(h, avx->ymmh, sizeof(avx->ymmh));
 }
 
+/* Pages that are all zero are left out, populated or not. */
 static void hash_memory(XXH3_state_t *h, struct machine *m)
 {
-	uint8_t buf[CHUNK];
+	static const uint8_t zero[PAGE_SIZE];
+	uint8_t page[PAGE_SIZE];
 
-	for (uint64_t at = 0, n; at < m->memory; at += n) {
-		n = m->memory - at < CHUNK ? m->memory - at : CHUNK;
-		if (mm_phys_read(m->vm, at, buf, n))
-			add(h, buf, n);
+	for (gpa a = mm_next_populated(m->vm, 0); a < m->memory;
+	     a = mm_next_populated(m->vm, a + PAGE_SIZE)) {
+		if (!mm_phys_read(m->vm, a, page, sizeof(page)) || !memcmp(page, zero, sizeof(page)))
+			continue;
+		add(h, &a, sizeof(a));
+		add(h, page, sizeof(page));
 	}
 }
 

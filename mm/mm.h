@@ -38,6 +38,9 @@ void mm_vm_free(struct mm_vm *vm);
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
 /* Pages of VM that the host has populated (not those on shared frames). */
 uint64_t mm_vm_populated(const struct mm_vm *vm);
+/* The first page at or after A (page-aligned) that may hold anything but zeros: populated, or on a shared
+ * frame. UINT64_MAX: none. Reading any other page would populate it. */
+gpa mm_next_populated(const struct mm_vm *vm, gpa a);
 /* Is every byte of [A, A+N) RAM or ROM? */
 bool mm_is_ram(const struct mm_vm *vm, gpa a, uint64_t n);
 /* Copy from/to guest-physical memory (RAM and ROM only: the debugger and loaders

@@ -126,6 +126,19 @@ uint64_t mm_vm_populated(const struct mm_vm *vm)
 	return fstat(vm->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512 >> PAGE_SHIFT;
 }
 
+gpa mm_next_populated(const struct mm_vm *vm, gpa a)
+{
+	off_t data = lseek(vm->fd, (off_t)a, SEEK_DATA);
+	uint64_t end = data < 0 ? vm->nppn : (uint64_t)data >> PAGE_SHIFT;
+
+	if (data < 0 && errno != ENXIO)
+		return a >> PAGE_SHIFT < vm->nppn ? a : UINT64_MAX;
+	for (uint64_t p = a >> PAGE_SHIFT; p < end; p++)
+		if (vm->pmap[p].mpn != MPN_NONE && (vm->pmap[p].mpn & MPN_SHARED))
+			return p << PAGE_SHIFT;
+	return data < 0 ? UINT64_MAX : (gpa)data;
+}
+
 const uint8_t *page_elsewhere(const struct mm_vm *vm, ppn p)
 {
 	static const uint8_t zeros[PAGE_SIZE];

@@ -47,6 +47,7 @@ allowed()
 	vm.o memfd_create only when memory is made
 	vm.o ftruncate only when memory is made
 	vm.o close only when memory goes
+	vm.o lseek only while the machine is stopped
 	vm.o fstat only for figures
 	window.o calloc only when the MMU is made
 	window.o free only when the MMU goes

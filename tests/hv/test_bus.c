@@ -7,7 +7,7 @@
 
 #include "hv/board.h"
 
-enum { SPACE = 4096, DEVICES = 4, REGIONS = 8, REGION_MAX = 300, STEPS = 20000, ACCESS_MAX = 64 };
+enum { SPACE = 4096, DEVICES = 4, REGIONS = 8, REGION_MAX = 300, STEPS = 10000, ACCESS_MAX = 64 };
 
 struct ram_dev {
 	struct dev d;
@@ -21,9 +21,10 @@ struct ram_dev {
 
 static void check_access(const struct ram_dev *r, unsigned region, uint64_t off, unsigned size)
 {
-	ck_assert_uint_lt(region, REGIONS);
-	ck_assert(size && !(size & (size - 1)) && (r->sizes & size));
-	ck_assert_uint_le(off + size, r->len[region]);
+	/* (Check's own assertions are too slow for every access.) */
+	if (region >= REGIONS || !size || (size & (size - 1)) || !(r->sizes & size) ||
+	    off + size > r->len[region])
+		ck_abort_msg("region %u, offset %llu, size %u", region, (unsigned long long)off, size);
 }
 
 static uint64_t ram_read(struct dev *d, unsigned region, uint64_t off, unsigned size)
@@ -156,7 +157,8 @@ static void random_access(struct model *m)
 		for (unsigned i = 0; i < size; i++)
 			want[i] = m->at[at + i] ? *m->at[at + i] : 0xff;
 		mmio_read(&m->bus, m->base + at, buf, size);
-		ck_assert_mem_eq(buf, want, sizeof(buf));
+		if (memcmp(buf, want, sizeof(buf)))
+			ck_abort_msg("read of %u bytes at %#x", size, at);
 		m->missed_reads += first_miss(m, at, size);
 	} else {
 		for (unsigned i = 0; i < size; i++)
@@ -166,12 +168,13 @@ static void random_access(struct model *m)
 			if (m->at[at + i])
 				*m->at[at + i] = buf[i];
 		for (unsigned i = 0; i < DEVICES; i++)
-			ck_assert_mem_eq(m->want[i], m->dev[i].byte, sizeof(m->want[i]));
+			if (memcmp(m->want[i], m->dev[i].byte, sizeof(m->want[i])))
+				ck_abort_msg("bytes of device %u", i);
 		m->missed_writes += first_miss(m, at, size);
 	}
-	ck_assert_uint_eq(m->bus.missed.reads, m->missed_reads);
-	ck_assert_uint_eq(m->bus.missed.writes, m->missed_writes);
-	ck_assert_uint_eq(m->bus.missed.recent, m->recent);
+	if (m->bus.missed.reads != m->missed_reads || m->bus.missed.writes != m->missed_writes ||
+	    m->bus.missed.recent != m->recent)
+		ck_abort_msg("count of unanswered accesses, at %#x", at);
 }
 
 START_TEST(random_ranges)
@@ -337,7 +340,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, random_ranges, 0, 16);
+	tcase_add_loop_test(tc, random_ranges, 0, 8);
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(tc, all[i]);
 	suite_add_tcase(s, tc);

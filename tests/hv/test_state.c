@@ -202,6 +202,7 @@ START_TEST(processor_and_memory)
 {
 	struct cpu *c = &a->v->cpu;
 	uint8_t page[3 * PAGE_SIZE], got[3 * PAGE_SIZE];
+	uint64_t populated;
 
 	for (unsigned i = 0; i < sizeof(page); i++)
 		page[i] = (uint8_t)(i * 13 >> 3);
@@ -223,8 +224,10 @@ START_TEST(processor_and_memory)
 	a->v->icount = 987654321;
 	a->board.clock.skipped = 1234;
 	board_irq(&a->board, 5, true);
+	populated = mm_vm_populated(machine_vm(a));
 	ck_assert_uint_ne(machine_state_hash(a), machine_state_hash(b));
 	save(a, 0);
+	ck_assert_uint_eq(mm_vm_populated(machine_vm(a)), populated);
 	load(b, 0);
 	ck_assert_uint_eq(machine_state_hash(a), machine_state_hash(b));
 	ck_assert_mem_eq(&a->v->cpu.gpr, &b->v->cpu.gpr, sizeof(c->gpr));
