@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# vitrine.1 is generated and committed; tests/console/manual.sh fails when it is stale, and then this makes it anew.
+# vitrine.1 is generated and committed; tests/console/manual.sh fails when it is stale, and this target regenerates it.
 dist_man1_MANS += %D%/vitrine.1
 update-docs: vitrine$(EXEEXT)
 	./vitrine$(EXEEXT) --help-man >$(srcdir)/%D%/vitrine.1.new
@@ -13,4 +13,4 @@ EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine
 	%D%/screens/translation-80x24.txt %D%/screens/translation-160x44.txt %D%/screens/traps-80x24.txt %D%/screens/traps-linux-200x50.txt %D%/screens/actions-160x28.txt \
 	%D%/screens/spaces-140x36.txt %D%/screens/devices-140x36.txt
 EXTRA_DIST += %D%/performance.md
-EXTRA_DIST += %D%/shell.md %D%/control.md %D%/examples/control.py
+EXTRA_DIST += %D%/shell.md %D%/control.md %D%/renames.md %D%/examples/control.py

@@ -5,7 +5,7 @@
     vitrine shell --control unix:/tmp/v demo          (in one terminal)
     python3 control.py /tmp/v                         (in another)
 
-Stops the embedded guest at ten page faults and counts which functions caused them.
+Stops the embedded guest at ten page faults and counts the functions that caused them.
 """
 import collections
 import json

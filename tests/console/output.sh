@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Asynchronous output (lines of trace points and probes, results of a point's commands, the log) reaches every
-# face once. A client that does not read loses lines, is told how many, and blocks nothing.
+# face once. A client that does not read loses lines, gets their number, and blocks nothing.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
@@ -60,8 +60,8 @@ def await_(condition, seconds=60):
 
 def has_events(count): # wait for that many events
     def enough():
-        told.ask("print 1")
-        return len(told.output) >= count
+        subscriber.ask("print 1")
+        return len(subscriber.output) >= count
     return await_(enough)
 
 def hits(point):
@@ -70,42 +70,42 @@ def hits(point):
 def memory():
     return next(int(line.split()[1]) for line in open("/proc/%d/status" % plain.pid()) if line.startswith("VmRSS"))
 
-plain, told, waiting = Client(), Client(), Client()
-told.send(subscribe=["output", "stop"])
+plain, subscriber, waiting = Client(), Client(), Client()
+subscriber.send(subscribe=["output", "stop"])
 waiting.send(subscribe=["output"])
-say(told.answer()["ok"] and waiting.answer()["ok"], "output can be subscribed to")
+say(subscriber.answer()["ok"] and waiting.answer()["ok"], "output can be subscribed to")
 plain.ask('trace check_flags "flags at %x" 0x1234')
 plain.ask("tbreak check_flags")
 m = plain.ask("continue")["results"]
 say([r["event"] for r in m] == ["trace", "stop"] and m[0]["text"] == "flags at 1234", "a client that waits without a subscription has the line in its answer", m)
-told.until_stopped()
-say([(e["text"], e["results"]) for e in told.output] == [("flags at 1234\n", m[:1])], "a subscriber has the same as an event, before the stop", told.output)
+subscriber.until_stopped()
+say([(e["text"], e["results"]) for e in subscriber.output] == [("flags at 1234\n", m[:1])], "a subscriber has the same as an event, before the stop", subscriber.output)
 say(await_(lambda: open(sys.argv[2]).read() == "flags at 1234\n"), "the session's own shell shows it too")
 plain.ask("tbreak check_flags")
 m = waiting.ask("continue")["results"]
-say([r["event"] for r in m] == ["stop"] and waiting.output == told.output * 2, "a subscriber that waits has only events", (m, waiting.output))
-told.until_stopped()
+say([r["event"] for r in m] == ["stop"] and waiting.output == subscriber.output * 2, "a subscriber that waits has only events", (m, waiting.output))
+subscriber.until_stopped()
 plain.ask("delete")
 
 # The commands of a point, executed for a guest that runs in the background.
-told.output = []
+subscriber.output = []
 plain.ask("break check_flags")
 plain.ask('commands 4 "print 40 + 2; print $nosuch"')
 plain.ask("continue &")
-told.until_stopped()
+subscriber.until_stopped()
 has_events(2) # the session's shell executes them in its loop
-say([e["text"] for e in told.output] == ["42  0x2a\n", "no register or variable $nosuch\n"] and
-    told.output[0]["results"][0]["value"] == 42 and "error" in told.output[1], "results of a point's commands are events", told.output)
+say([e["text"] for e in subscriber.output] == ["42  0x2a\n", "no register or variable $nosuch\n"] and
+    subscriber.output[0]["results"][0]["value"] == 42 and "error" in subscriber.output[1], "results of a point's commands are events", subscriber.output)
 plain.ask("delete")
 
-told.output = []
+subscriber.output = []
 plain.ask('probe check_flags "probed %d" 42')
 plain.ask("tbreak check_flags")
 plain.ask("continue")
-told.until_stopped()
+subscriber.until_stopped()
 plain.ask("stepi 2")
 has_events(1)
-say("probed 42\n" in [e["text"] for e in told.output], "lines of probes are events", told.output)
+say("probed 42\n" in [e["text"] for e in subscriber.output], "lines of probes are events", subscriber.output)
 plain.ask("unprobe all")
 plain.ask("delete")
 
@@ -114,7 +114,7 @@ def tally(output):
 
 # A function executed thousands of times a second, while no client reads.
 hot = "trap"
-told.output = []
+subscriber.output = []
 plain.ask('trace %s "hot %%x%s" $eax' % (hot, "." * 1500))
 number = plain.ask("info break")["results"][0]["number"]
 def flood(lines):
@@ -133,18 +133,18 @@ while len(levels) < 2 or (levels[-1] - levels[-2] >= 4096 and len(levels) < 4):
 say(all(came), "the guest keeps running while no client reads", hits(number))
 say(levels[-1] - levels[-2] < 4096, "memory does not grow", levels)
 total = hits(number)
-told.ask("print 1") # its answer follows all earlier events
-got, lost = tally(told.output)
+subscriber.ask("print 1") # its answer follows all earlier events
+got, lost = tally(subscriber.output)
 say(got > 50 and lost > 0 and got + lost == total, "every line was received or is counted as lost", (got, lost, total))
-say(told.ask("print 42")["results"][0]["value"] == 42, "the client that did not read is still connected")
+say(subscriber.ask("print 42")["results"][0]["value"] == 42, "the client that did not read is still connected")
 waiting.output = []
 waiting.ask("print 1") # its answer follows all earlier events
 got, lost = tally(waiting.output)
 say(got > 50 and lost > 0 and got + lost >= total, "the other one's count is right too", (got, lost, total))
 
 # An answer has room for a limited number of lines.
-told.send(subscribe=["stop"])
-told.answer()
+subscriber.send(subscribe=["stop"])
+subscriber.answer()
 before = hits(number)
 waiting.send(subscribe=[])
 waiting.answer()
@@ -164,12 +164,12 @@ def logged():
     return [line for line in open(sys.argv[3]).read().splitlines() if line.startswith("[")]
 
 def received():
-    told.ask("print 1")
-    return [r["text"] for e in told.output for r in e.get("results", []) if r["event"] == "log"]
+    subscriber.ask("print 1")
+    return [r["text"] for e in subscriber.output for r in e.get("results", []) if r["event"] == "log"]
 
-told.send(subscribe=["output"])
-told.answer()
-told.output = []
+subscriber.send(subscribe=["output"])
+subscriber.answer()
+subscriber.output = []
 plain.ask("reset")
 plain.ask("log bt on")
 plain.ask("stepi 20")
@@ -178,14 +178,14 @@ plain.ask("continue")
 plain.ask("log all off")
 say(await_(lambda: received() and received() == logged()), "a subscriber has the lines of the log",
     (received()[-3:], logged()[-3:], len(received()), len(logged())))
-told.output = []
+subscriber.output = []
 plain.ask("log all on")
 plain.ask("continue &")
 await_(lambda: len(received()) > 100)
 plain.ask("stop")
 plain.ask("log all off")
-got, lost = len(received()), sum(e.get("lost", 0) for e in told.output)
-say(got > 100 and told.ask("print 42")["ok"], "also when there are very many", (got, lost, len(logged())))
+got, lost = len(received()), sum(e.get("lost", 0) for e in subscriber.output)
+say(got > 100 and subscriber.ask("print 42")["ok"], "also when there are very many", (got, lost, len(logged())))
 END
 while read -r verdict name; do
 	[ "$verdict" = yes ]
