@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A static 32-bit program without a C library: the same file runs on the host and in
-# the guests. `make bench` compares; bench/run says how.
+# the guests, and `make bench` compares (bench/run).
 BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -static -nostdlib \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	$(GUEST_NO_LOOP_CALLS) -Wl,-m,elf_i386 -Wl,--build-id=none

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# vitrine.1 is generated and committed; tests/console/manual.sh fails when it is stale, and this target regenerates it.
+# vitrine.1 is generated and committed. tests/console/manual.sh fails when it is stale; update-docs generates it.
 dist_man1_MANS += %D%/vitrine.1
 update-docs: vitrine$(EXEEXT)
 	./vitrine$(EXEEXT) --help-man >$(srcdir)/%D%/vitrine.1.new

@@ -33,7 +33,7 @@ nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 %D%/nano/nano.bin: %D%/nano/nano.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/nano/nano.elf $@
 
-# stress: pages that change their roles at random, checked against a model.
+# stress: pages change their roles at random; a model checks them.
 stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/stress/entry.S %D%/stress/main.c %D%/stress/model.c %D%/stress/interp.c %D%/stress/run.c \
 	%D%/stress/pages.c %D%/stress/gen.c

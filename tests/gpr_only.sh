@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# GPR-only code (base/gpr.h) runs while a guest's x87 and vector registers are live. Does the
-# built code keep away from them, and does it call only what is known to?
+# GPR-only code (base/gpr.h) runs while a guest's x87 and vector registers are live: the built
+# code must not use them, nor call code that may.
 . "${TOP_SRCDIR:=.}/tests/taplib.sh"
 cd "${TOP_BUILDDIR:=.}" || exit 99
-lights="base/libbasegpr.a x86/libx86gpr.a mm/libmm.a cpu/libcpu.a bt/libbtgpr.a hv/libhvgpr.a"
+libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmm.a cpu/libcpu.a bt/libbtgpr.a hv/libhvgpr.a"
 command -v objdump >/dev/null || skip_all "no objdump"
 
 # Columns: object (*: any), what it may call outside, why that is safe.
@@ -54,7 +54,7 @@ allowed()
 	END
 }
 
-# registers FILE...: instructions on x87, MMX, SSE or AVX state, but for putting it away whole.
+# registers FILE...: print instructions on x87, MMX, SSE or AVX state, except those that save all of it.
 registers()
 {
 	objdump -d --no-show-raw-insn "$@" | awk '
@@ -70,15 +70,15 @@ registers()
 	}'
 }
 
-# calls FILE...: what they want that no light library has and no row allows. Of sanitizers: what is called
-# before main, or never returns; __asan_stack_malloc_N only under detect_stack_use_after_return=1.
+# calls FILE...: print the symbols that no GPR-only library defines and no row allows. Sanitizers may call
+# code before main and code that never returns; __asan_stack_malloc_N only under detect_stack_use_after_return=1.
 calls()
 {
 	before_main='__asan_(init|version_mismatch_check_v[0-9]+|(un)?register_globals)|__gcov_.*'
 	at_the_end='__asan_(report_.*|handle_no_return)|__ubsan_handle_(.*_abort|builtin_unreachable|missing_return)'
 	on_request='__asan_(stack_(malloc|free)_.*|option_detect_stack_use_after_return)'
 	allowed >"$tmp/allowed"
-	nm -A --defined-only $lights | awk 'NF == 3 { print $3 }' >"$tmp/own"
+	nm -A --defined-only $libraries | awk 'NF == 3 { print $3 }' >"$tmp/own"
 	nm -A -u "$@" | awk -v allowed="$tmp/allowed" -v own="$tmp/own" \
 		-v tools="^(_GLOBAL_OFFSET_TABLE_|$before_main|$at_the_end|$on_request)$" '
 	BEGIN {
@@ -103,13 +103,13 @@ calls()
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 plan 4
-bad=$(registers $lights)
+bad=$(registers $libraries)
 [ -z "$bad" ]
 ok $? "GPR-only code does not touch x87 or vector registers" "$bad"
-bad=$(calls $lights)
+bad=$(calls $libraries)
 [ -z "$bad" ]
-ok $? "GPR-only code calls only what is known to leave them alone" "$bad"
-# Of a device that is not light both must be noticed, or the tests above mean nothing.
+ok $? "GPR-only code calls only functions known not to use them" "$bad"
+# In a device that is not GPR-only both must be noticed, or the tests above prove nothing.
 [ -n "$(registers hv/dev/mc146818.o)" ]
 ok $? "vector registers are noticed where they are used"
 [ -n "$(calls hv/dev/mc146818.o)" ]

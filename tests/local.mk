@@ -57,7 +57,7 @@ SHELL_TESTS = \
 	%D%/tui/keys.sh \
 	%D%/tui/actions.sh
 
-# Real guests, from packages that guests/fetch brought: `make check-guests`.
+# Real guests, from packages that guests/fetch fetched: `make check-guests`.
 GUEST_TESTS = \
 	%D%/guests/examples.sh \
 	%D%/guests/iso.sh \
@@ -83,7 +83,7 @@ EXTRA_DIST += \
 
 check-guests: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(GUEST_TESTS)"
-# What is run under sanitizers in every continuous integration: all of C, and the embedded guest.
+# The tests that continuous integration runs under sanitizers.
 sanitizer-tests:
 	@echo $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
 		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
@@ -97,7 +97,7 @@ UNIT_TESTS += %D%/base/test_loop
 UNIT_TESTS += %D%/cpu/test_system
 %C%_cpu_test_system_SOURCES = %D%/cpu/test_system.c %D%/cpu/fake_mmu.c %D%/cpu/fake_mmu.h
 %C%_cpu_test_system_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-# The semantics alone, over a memory of the test's own: no mm.
+# The semantics alone, over a fake memory: without mm.
 %C%_cpu_test_system_LDADD = cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_verify
 %C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c
@@ -158,7 +158,7 @@ UNIT_TESTS += %D%/conform/conform
 	%D%/conform/setup.c
 %C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 
-# The guest that misbehaves, and a boot sector: freestanding, with the embedded guest's flags.
+# The hostile guest and a boot sector: freestanding, with the embedded guest's flags.
 hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \
 	%D%/guests/hostile/wild.c %D%/guests/hostile/device.c %D%/guests/hostile/paging.c \
 	%D%/guests/hostile/insn.c %D%/guests/hostile/system.c

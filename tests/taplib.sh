@@ -3,13 +3,13 @@
 # skip_all WHY (instead of a plan).
 tap_n=0
 
-# Neither a language nor a shape of terminal of the user's may change what programs say; nor does gdb ask a
+# The user's language and terminal size must not change the output of programs, and gdb must not ask a
 # server for debug data.
 LC_ALL=C
 export LC_ALL
 unset LANGUAGE COLUMNS LINES GREP_OPTIONS GREP_COLORS POSIXLY_CORRECT PYTHONPATH TMUX DEBUGINFOD_URLS TERMINFO
 
-# scratch: a new directory whose path leaves room in the name of a socket (108 bytes).
+# scratch: a new directory with a path short enough for the name of a socket (108 bytes).
 scratch()
 {
 	[ -n "${TMPDIR:-}" ] && [ ${#TMPDIR} -le 60 ] || TMPDIR=/tmp
@@ -45,8 +45,8 @@ skip()
 	echo "ok $tap_n - $1 # SKIP $2"
 }
 
-# How often until_true looks, a tenth of a second apart: counted, not timed, so that it holds where this process
-# does not get the processor. What is there is seen at once; once something did not come, less is waited for the rest.
+# How often until_true tries, a tenth of a second apart. Tries are counted instead of timed, as this process may
+# not get the processor. After a condition that never became true, later ones get less time.
 patience=600
 
 # until_true COMMAND...: a minute at least, unless something has failed before.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Broken images and wrong words: one line on stderr, status 125 (could not) or 2 (usage).
+# Broken images and wrong options: one line on stderr, status 125 (cannot run) or 2 (usage).
 . "$(dirname "$0")/guestlib.sh"
 need
 cd "$TMP" || exit 1
@@ -89,7 +89,7 @@ linux=
 
 plan $(($(echo $images | wc -w) + 36 + 9))
 
-# The generator makes what it should: the good ones do start (and die of their zeros).
+# The images that the generators make correctly start (and fault on their zeros).
 for good in kludge elf-good; do
 	timeout -k 2 100 "$VITRINE" run --timeout 1 --no-reboot --memory 16M --kernel $good </dev/null >out 2>err
 	status=$?
@@ -136,13 +136,13 @@ n=0
 for bytes in 512 600 1024 4096 15000 16384 100000 1000000; do
 	n=$((n + 1))
 	if [ -z "$linux" ]; then
-		skip "Linux cut to $bytes bytes" "no linux-686: guests/fetch did not bring it"
+		skip "Linux cut to $bytes bytes" "no linux-686: guests/fetch could not fetch it"
 		continue
 	fi
 	head -c $bytes "$linux" >cut
 	timeout -k 2 100 "$VITRINE" run --timeout 5 --no-reboot --memory 64M --kernel cut </dev/null >out 2>err
 	status=$?
-	# What is long enough to be entered may die in the guest.
+	# A kernel long enough to be entered may fail inside the guest.
 	[ $status -eq 125 ] || { [ $bytes -ge 16384 ] && { [ $status -eq 126 ] || [ $status -eq 124 ]; }; }
 	r=$?
 	[ "$(wc -l <err)" -eq 1 ] && [ $r -eq 0 ]

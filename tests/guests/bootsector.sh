@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A boot sector of our own under Debian's SeaBIOS: it prints through INT 10h, and
 # `info screen` shows the text. It also reads a sector (INT 13h), the memory map (INT 15h),
-# a key (INT 16h), and goes to protected mode and back, which leaves it in unreal mode.
+# a key (INT 16h), and enters protected mode and returns, which leaves it in unreal mode.
 . "$(dirname "$0")/guestlib.sh"
 need
 IMAGE=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/guests/bootsector.bin

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The embedded guest runs all its checks, in every way of running it.
+# The embedded guest runs all its checks, in every translation mode.
 . "$(dirname "$0")/guestlib.sh"
 need
 plan 11

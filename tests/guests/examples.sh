@@ -29,7 +29,7 @@ ended 0 "traps-that-vanish runs to its end"
 [ "$(count '^guest pc +bytes ')" -ge 2 ]
 ok $? "the fragment is shown before and after" "$(tail -5 "$TMP/out")"
 [ "$(count ' promoted |a site was promoted')" -ge 1 ]
-ok $? "its history tells that a site was promoted" "$(grep -A40 ' event ' "$TMP/out" | head -40)"
+ok $? "its history shows that a site was promoted" "$(grep -A40 ' event ' "$TMP/out" | head -40)"
 [ "$(count '^0x[0-9a-f]{8} .* [0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +-?[0-9]+$')" -ge 1 ]
 ok $? "and the cycles saved" "$(tail -3 "$TMP/out")"
 
@@ -60,8 +60,8 @@ END
 status=$?
 ended 0 "Linux boots with a cache that is far too small"
 [ "$(sed -n 's/^flushes_full *\([0-9]*\).*/\1/p' "$TMP/out")" -gt 3 ]
-ok $? "which is emptied again and again" "$(tail -30 "$TMP/out")"
-# Its life is longer than that of the events that are kept, or the cache was emptied at least twice after it was
+ok $? "which is flushed repeatedly" "$(tail -30 "$TMP/out")"
+# It outlives the events in the ring, or the cache was flushed at least twice after it was
 # made. (Another fragment of the same address, for another mode, may be younger.)
 awk '/ made / { made++; n = 0 } /flushed +the cache was full/ { flushed++; n += made > 0; if (n > most) most = n }
 	/lives, pinned/ { lives++ } END { exit !(lives && (most >= 2 || (lives > made && flushed >= 2))) }' "$TMP/out"

@@ -11,7 +11,7 @@ need()
 {
 	[ -x "$VITRINE" ] || skip_all "no vitrine at $VITRINE"
 	for f in "$@"; do
-		[ -s "$CACHE/$f" ] || skip_all "no $f: guests/fetch did not bring it (network?)"
+		[ -s "$CACHE/$f" ] || skip_all "no $f: guests/fetch could not fetch it (network?)"
 	done
 }
 
@@ -26,7 +26,7 @@ run_guest()
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
 }
 
-# detail: what to show when a guest failed.
+# detail: the output to print when a guest failed.
 detail()
 {
 	echo "status $status"
@@ -34,14 +34,14 @@ detail()
 	tail -3 "$TMP/err"
 }
 
-# said TEXT NAME: one result, whether the guest printed TEXT.
+# said TEXT NAME: one result: the guest printed TEXT.
 said()
 {
 	grep -qF -- "$1" "$TMP/out"
 	ok $? "$2" "$(detail)"
 }
 
-# ended STATUS NAME: one result, whether the run ended with STATUS.
+# ended STATUS NAME: one result: the run ended with STATUS.
 ended()
 {
 	[ "$status" -eq "$1" ]

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A guest that misbehaves in every way it can (tests/guests/hostile): whatever it does to
-# itself, vitrine neither crashes nor hangs, and says at most a line. HOSTILE_SEEDS=N tries
-# more random seeds. A seed that fails is named: it is all that is needed to see it again.
+# A guest that misbehaves in every way it can (tests/guests/hostile). Vitrine must neither
+# crash nor hang, and print one line at most. HOSTILE_SEEDS=N tries more random seeds. The
+# name of a failing seed suffices to reproduce the failure.
 . "$(dirname "$0")/guestlib.sh"
 need
 KERNEL=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/guests/hostile.elf
@@ -17,7 +17,7 @@ hostile()
 	run_guest "$seconds" --memory 32M --no-reboot "$@" --kernel "$KERNEL" --append "$words"
 }
 
-# The guest lives through it, and finds all as it should be.
+# The guest survives, and its own checks pass.
 survives()
 {
 	hostile 300 "test=$1" $2
@@ -25,7 +25,7 @@ survives()
 	ok $? "$1 $2" "$(detail)"
 }
 
-# The guest dies of it, with one line that says so.
+# The guest ends, with one line that gives the reason.
 dies()
 {
 	hostile 100 "test=$1"
@@ -33,8 +33,8 @@ dies()
 	ok $? "$1: status 126 and one line" "$(detail)"
 }
 
-# Whatever becomes of the guest (its end by port, power off, a triple fault, the time
-# limit), vitrine is in order: not 125 (its own failure), no signal, at most one line.
+# However the guest ends (by its port, power off, a triple fault, the time limit), vitrine
+# does not fail: no status 125, no signal, at most one line.
 bears()
 {
 	bad=
@@ -49,7 +49,7 @@ bears()
 }
 
 # late WORDS: the guest loops with interrupts off. A wait that cannot succeed lets it run for a second and then stops
-# it; $ms is how much later than that it answered.
+# it; $ms is the delay of the answer beyond that second.
 late()
 {
 	printf '%s\n' 'wait "hostile: looping" 60' 'echo before' '-wait "never said" 1' 'echo after' 'info registers' \
@@ -61,8 +61,8 @@ late()
 	ms=$(awk '$2 == "before" { a = $1 } $2 == "after" { printf "%d", ($1 - a) / 1000000 - 1000 }' "$TMP/out")
 }
 
-# stops WORDS NAME: on a host whose processors are all busy the scheduler alone takes longer now and then, so the best
-# of ten counts; a monitor that is late by itself is so each time.
+# stops WORDS NAME: on a busy host the scheduler alone sometimes takes longer, so the best of ten counts; a monitor
+# that is itself late is late each time.
 stops()
 {
 	for attempt in 1 2 3 4 5 6 7 8 9 10; do
@@ -90,7 +90,7 @@ for mode in 0 1 2 3 4 5; do
 	bears "insn mode=$mode paging=0 rounds=2000"
 	bears "insn mode=$mode paging=1 rounds=2000" --verify-tc
 done
-# Code that faults when fetched, for ever: millions a second, and nothing may pile up.
+# Code that faults when fetched, for ever: millions a second, and memory use must not grow.
 hostile 4 "test=insn mode=5 paging=0 rounds=2000 seed=110"
 [ "$status" -eq 124 ]
 ok $? "page faults of code without end" "$(detail)"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What people who write kernels have: an image that grub-mkrescue made, booted by SeaBIOS as a hard disk. GRUB
+# The usual image of a kernel in development: made by grub-mkrescue, booted by SeaBIOS as a hard disk. GRUB
 # loads the embedded guest's kernel by Multiboot, and Debian's through its real-mode setup code.
 . "$(dirname "$0")/guestlib.sh"
 need
@@ -12,7 +12,7 @@ done
 [ -d /usr/lib/grub/i386-pc ] || skip_all "no GRUB for a BIOS (package grub-pc-bin)"
 [ -s "$DEMO" ] || skip_all "no demo.elf"
 
-# iso COMMAND...: $TMP/os.iso, whose GRUB does that.
+# iso COMMAND...: make $TMP/os.iso, whose GRUB executes COMMAND.
 iso()
 {
 	mkdir -p "$TMP/iso/boot/grub"
@@ -40,7 +40,7 @@ ended 0 "GRUB finds ACPI tables, and switches off by them"
 
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/initramfs-686.cpio.gz" ]; then
 	for what in 4 5 6; do
-		skip "Linux through its real-mode setup code" "guests/fetch did not bring it (network?)"
+		skip "Linux through its real-mode setup code" "guests/fetch could not fetch it (network?)"
 	done
 	exit
 fi

@@ -3,7 +3,7 @@
 # LONG=1: ten boots in a row after that, every second one with --verify-tc.
 . "$(dirname "$0")/guestlib.sh"
 
-# The script that runs inside the guest; expected lines come from the host's programs.
+# The script that runs in the guest. The host's programs give the expected lines.
 inside()
 {
 	cat <<'END'
@@ -32,7 +32,7 @@ expected()
 	echo "cpus 1"
 }
 
-# One boot of flavour $1 with OPTIONs that must end as it should, all in one result.
+# One boot of flavour $1 with OPTIONs and all its checks, as one result.
 linux_boot()
 {
 	flavour=$1 name=$2

@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # memtest86+ in 16 MiB: a full pass, all ten tests, without an error. The last test waits for
-# minutes to see whether bits fade; nothing is skipped, but with 20 ns of VM time to an
-# instruction (--clock icount:20) the wait is over sooner. It runs for ever, so it is ended
-# from here. A second run in the host's time goes up to the last test (MEMTEST_LIMIT=300:
-# through it too). MEMTEST_LIMIT is the time in seconds for either.
+# minutes and checks that bits have not faded; it is not skipped, but with 20 ns of VM time for each
+# instruction (--clock icount:20) the wait is shorter. memtest86+ never ends, so this test ends
+# it. A second run under the host's clock goes up to the last test (and through it with
+# MEMTEST_LIMIT=300). MEMTEST_LIMIT is the limit in seconds for each run.
 . "$(dirname "$0")/guestlib.sh"
 need memtest.bin
 plan 8
 
-# The screen arrives as cursor movements: keep the text.
+# The screen arrives with cursor movements: keep only the text.
 text()
 {
 	sed 's/\x1b\[[0-9;?]*[A-Za-z]/\n/g' "$TMP/raw" | tr -d '\r' >"$TMP/out"
 }
 
-# memtest SECONDS TEXT [OPTION...]: run until TEXT is on the screen or the time is over.
+# memtest SECONDS TEXT [OPTION...]: run until TEXT is on the screen or the time limit is reached.
 memtest()
 {
 	limit=$1 until=$2

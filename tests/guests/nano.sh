@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The nanobenchmark guest measures every item, in each way of running it. Nothing is asserted
-# about speed: that is what `make bench-nano` is for.
+# The nanobenchmark guest measures every item, in each translation mode. `make bench-nano` judges
+# speed; this test does not.
 . "$(dirname "$0")/guestlib.sh"
 need
 plan 6

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# By the deterministic clock every way of translating a guest gives the same state at the
-# same instruction: again, unchained, in TUs of 12 and of 1, without adaptation, with
-# everything by callout, by trap. tools/bisect-modes finds where two differ.
+# Under the deterministic clock every translation mode reaches the same state at the
+# same instruction: a second run, unchained, TUs of 12 and of 1, without adaptation, with
+# all sensitive instructions by callout, by trap. tools/bisect-modes finds where two modes differ.
 . "$(dirname "$0")/guestlib.sh"
 need
 [ -s "$CACHE/linux-686" ] && [ -s "$CACHE/busybox" ] && linux=yes || linux=
@@ -24,7 +24,7 @@ hashes()
 		awk '/^[0-9a-f]+ at icount [0-9]+$/ { print $1, $4 }'
 }
 
-# same NAME COMMAND OPTION...: the hashes are those of the first call, $reference.
+# same NAME COMMAND OPTION...: one result: the hashes equal those of the first call, $TMP/reference.
 same()
 {
 	name=$1
@@ -34,7 +34,7 @@ same()
 	ok $? "$name" "$(paste "$TMP/reference" "$TMP/hashes")"
 }
 
-# every NAME OPTION...: all ways with the guest that the options name.
+# every NAME OPTION...: all modes, with the guest that the options name.
 every()
 {
 	guest=$1

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Steering the translation on guests of our own: probes, patches, choices saved and loaded, pins, lives of
-# fragments, adaptation by cause. Probes are compared with trace, which stops and evaluates; inline
-# conditions with the same ones made too complex to be inline.
+# Steering the translation of the embedded guests: probes, patches, settings saved and loaded, pins, histories of
+# fragments, adaptation by cause. Probes are compared with trace, which stops and evaluates; in-line
+# conditions with equivalent ones that are too complex to be in line.
 . "$(dirname "$0")/guestlib.sh"
 need
 plan 67
@@ -19,14 +19,14 @@ vit()
 	cat "$TMP/err" >>"$TMP/out"
 }
 
-# match REGEX NAME: one result, whether a line matches.
+# match REGEX NAME: one result: a line matches.
 match()
 {
 	grep -qE -- "$1" "$TMP/out"
 	ok $? "$2" "$(detail)"
 }
 
-# cell COLUMN N: number in the N-th row with that JSON key.
+# cell COLUMN N: the number in the N-th row with that JSON key.
 cell()
 {
 	sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$TMP/out" | sed -n "$2p"
@@ -48,7 +48,7 @@ END
 sed -n 's/^T //p' "$TMP/out" >"$TMP/traced"
 sed -n 's/^P //p' "$TMP/out" >"$TMP/probed"
 [ "$(wc -l <"$TMP/traced")" -gt 50 ] && cmp -s "$TMP/traced" "$TMP/probed"
-ok $? "a probe's line says what trace says" "$(diff "$TMP/traced" "$TMP/probed" | head -6)"
+ok $? "a probe prints the same line as trace" "$(diff "$TMP/traced" "$TMP/probed" | head -6)"
 sed -n 's/^U \(.*\),.*/\1/p' "$TMP/out" >"$TMP/traced"
 sed -n 's/^Q //p' "$TMP/out" >"$TMP/probed"
 [ "$(wc -l <"$TMP/traced")" -gt 50 ] && cmp -s "$TMP/traced" "$TMP/probed"
@@ -76,9 +76,9 @@ END
 grep -o '"matched": *[0-9]*' "$TMP/out" | sed -n 'p;n' >"$TMP/inline"
 grep -o '"matched": *[0-9]*' "$TMP/out" | sed -n 'n;p' >"$TMP/called"
 [ "$(wc -l <"$TMP/inline")" -eq $n ] && cmp -s "$TMP/inline" "$TMP/called"
-ok $? "$n conditions match as often in line as called out" "$(paste "$TMP/inline" "$TMP/called")"
+ok $? "$n conditions match as often in line as by callout" "$(paste "$TMP/inline" "$TMP/called")"
 [ "$(grep -c '"way": *"inline"' "$TMP/out")" -eq $((n - 1)) ]
-ok $? "those that compare registers with constants are inline" "$(detail)"
+ok $? "conditions that compare registers with constants are in line" "$(detail)"
 sort -u "$TMP/inline" | wc -l | grep -qvx 1
 ok $? "and not all the same" "$(cat "$TMP/inline")"
 
@@ -108,7 +108,7 @@ match '^cannot read memory at 0x1$' "memory that cannot be read is said"
 match 'no probe 77' "unprobe names what is not there"
 match '\[1\] == 2' "info probes shows the condition"
 [ "$(grep -c '^{.*"matched"' "$TMP/out")" -eq 0 ]
-ok $? "unprobe takes out all at an address" "$(detail)"
+ok $? "unprobe removes all probes at an address" "$(detail)"
 
 # ---- patches ----
 
@@ -189,7 +189,7 @@ info policy -j
 END
 grep '^{.*:' "$TMP/out" | tail -n "$(wc -l <"$TMP/before")" >"$TMP/after"
 [ "$(wc -l <"$TMP/before")" -gt 20 ] && cmp -s "$TMP/before" "$TMP/after"
-ok $? "choices saved and sourced are the same" "$(diff "$TMP/before" "$TMP/after" | head -5)"
+ok $? "settings saved and sourced are the same" "$(diff "$TMP/before" "$TMP/after" | head -5)"
 grep -q '^probe 0x.* "a %d" \$eax if \$eax > 3$' "$TMP/saved"
 ok $? "as a script of commands" "$(cat "$TMP/saved")"
 vit demo <<'END'
@@ -197,7 +197,7 @@ vit demo <<'END'
 END
 match 'No such file' "a file that cannot be written"
 
-# Patches that have run hold only where the guest still has those bytes; the script may be run twice.
+# A saved patch applies only where the guest still has the bytes it replaced; the script may be run twice.
 vit demo <<END
 tbreak check_bcd
 continue
@@ -211,7 +211,7 @@ source $TMP/over
 info patches -j
 END
 [ "$(grep -c '^{"number"' "$TMP/out")" -eq 1 ] && grep -q '"over":"5557","fragments":0' "$TMP/out"
-ok $? "a saved patch sourced again is the same patch, and wants the guest's bytes" "$(detail)"
+ok $? "a saved patch sourced again is the same patch, and requires the guest's bytes" "$(detail)"
 match 'pinned already' "a pin sourced again says so"
 sed -i 's/over 5557/over 5657/; s/ 5557 / c3 /' "$TMP/over"
 vit demo <<END
@@ -230,13 +230,13 @@ info patches -j
 END
 grep '^{"number"' "$TMP/out" >"$TMP/rows"
 [ "$(grep -c '"fragments":0}' "$TMP/rows")" -eq 1 ] && sed -n 1p "$TMP/rows" | grep -q '"fragments":0}'
-ok $? "elsewhere the code stays as it is" "$(cat "$TMP/rows")"
+ok $? "other code is not changed" "$(cat "$TMP/rows")"
 match ' c3 +ret  \(patch 2\)' "disassemble shows the code as it runs"
 match '^0xc0.* 0x55$' "x the byte as the guest has it"
 sed -n 2p "$TMP/rows" | grep -qE '"over":"55","fragments":[1-9]'
-ok $? "where it is what was said, it is patched" "$(cat "$TMP/rows")"
+ok $? "code with the bytes named is patched" "$(cat "$TMP/rows")"
 
-# ---- adaptation by cause, pins, lives ----
+# ---- adaptation by cause, pins, histories ----
 
 vit bench-nano --append "rounds=1" <<'END'
 adapt threshold all 1
@@ -250,10 +250,10 @@ END
 for cause in window-miss device divide code-write; do
 	grep "\"promoted for $cause:" "$TMP/out" | grep -vE '"before": *[1-9][0-9]*.*"after": *[0-9]+' >"$TMP/without"
 	grep -q "\"promoted for $cause:" "$TMP/out" && [ ! -s "$TMP/without" ]
-	ok $? "promotions of $cause tell the cycles before and after" "$(head -3 "$TMP/without")"
+	ok $? "promotions of $cause show the cycles before and after" "$(head -3 "$TMP/without")"
 done
 grep -q '"demoted for code-write' "$TMP/out"
-ok $? "a page that calms down is demoted" "$(detail)"
+ok $? "a page that is no longer written is demoted" "$(detail)"
 grep -qE '"entries_before": *[1-9].*"saved": *[1-9]' "$TMP/out"
 ok $? "cycles saved are counted" "$(detail)"
 
@@ -264,7 +264,7 @@ continue
 info adapt -j
 END
 ! grep -q 'promoted for device' "$TMP/out"
-ok $? "a cause that is off promotes nobody" "$(detail)"
+ok $? "a cause that is off promotes no site" "$(detail)"
 
 vit demo <<'END'
 adapt threshold all 1
@@ -336,7 +336,7 @@ match 'no such cause' "a cause that is none"
 match 'usage: adapt' "adapt says what it takes"
 match '1 to 65535' "a threshold that is none"
 [ "$(grep -c 'expected a number of host cycles' "$TMP/out")" -eq 2 ]
-ok $? "host cycles that are none" "$(detail)"
+ok $? "invalid host cycles are refused" "$(detail)"
 match 'address 0 always' "a site that cannot be"
 match 'no fragment at that address has a sensitive instruction' "ways that no instruction there can take"
 match '^0xc0000000 .* in-tc +not translated' "what is chosen for code to come is said to be not translated"
@@ -347,4 +347,4 @@ grep -o '"cause":"[a-z-]*","on":[a-z]*' "$TMP/out" >"$TMP/causes"
 [ "$(head -5 "$TMP/causes" | grep -c true)" -eq 1 ] && head -5 "$TMP/causes" | grep -q '"device","on":true'
 ok $? "after all were turned off, one alone is turned on" "$(cat "$TMP/causes")"
 [ "$(tail -5 "$TMP/causes" | grep -c true)" -eq 5 ] && grep -q 'divide switched off by the user' "$TMP/out"
-ok $? "adapt default turns them on, and the log tells of both" "$(detail)"
+ok $? "adapt default turns them on, and the log has both" "$(detail)"

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Meddle with a guest that runs, through its session's control socket, until it ends.
+"""Change settings of a running guest through its session's control socket, until it ends.
 
     stress.py SOCKET PID toggle|steer|watch SEED
 
 toggle  adapt off, adapt on, every 50 ms
-steer   every 50 ms a random one of: adapt and its numbers, the way of a kind of sensitive
+steer   every 50 ms one command at random: adapt and its numbers, the way of a kind of sensitive
         instruction or of the instruction at an address, discard, retranslate, pins, probes, counting
-watch   nothing: only the samples below
+watch   no command, only samples
 
-Once a second a line with what the process and the translation cache hold: resident KiB,
-mappings, KiB of the cache in use, fragments. The last line says how many commands were answered.
+Each second it prints a line: resident KiB, mappings, KiB of the cache in use, fragments.
+The last line has the number of commands answered.
 """
 import json
 import random
@@ -21,7 +21,7 @@ import time
 PERIOD = 0.05
 KINDS = "all cli sti pushf popf rdtsc mov-from-cr sreg-read segment-load mov-to-cr io msr iret int tables".split()
 WAYS = "trap callout in-tc default".split()
-# around the fixed instructions, where user code lies, and around the zones of the guest
+# around the fixed instructions, in user code, and around the zones of the guest
 PLACES = [(0xC0100000, 0x8000), (0x400000, 0x400), (0x1FE0000, 0x40000), (0xFCFE0000, 0x40000)]
 STEERS = [
     "discard all", "discard", "retranslate", "retranslate {at}", "pin", "pin {at}", "unpin {at}", "count on", "count off",

@@ -12,9 +12,8 @@ seed=${STRESS_SEED:-1} seconds=15
 icounts="100000000 200000000"
 plan 14
 
-# meddled MODE SECONDS WORDS: the guest runs while stress.py meddles with it, in a small
-# translation cache that is filled again and again; its samples in
-# $TMP/samples.
+# meddled MODE SECONDS WORDS: run the guest, in a small translation cache that fills repeatedly, while
+# stress.py changes settings; its samples go to $TMP/samples.
 meddled()
 {
 	mode=$1 limit=$(($2 * 4 + 600)) words=$3
@@ -35,8 +34,8 @@ no_divergence()
 	ok $? "$1" "$(detail)"
 }
 
-# level NAME: neither memory, nor mappings, nor the translation cache grow: the most in the
-# second half of the samples is about the most in the first (without the first tenth). The first half lasts
+# level NAME: neither memory, nor mappings, nor the translation cache grow: the maximum of the
+# second half of the samples is about that of the first (without the first tenth). The first half lasts
 # until the cache was full once, which takes long on a busy host.
 level()
 {
@@ -61,7 +60,7 @@ hashes()
 		stress </dev/null 2>"$TMP/err" | grep "at icount" >"$TMP/out"
 }
 
-# same NAME OPTION...: the hashes are those of the first run
+# same NAME OPTION...: one result: the hashes equal those of the first run
 same()
 {
 	name=$1
@@ -84,7 +83,7 @@ if command -v python3 >/dev/null; then
 	no_divergence "no divergence with ways chosen at random"
 else
 	for n in 1 2 3 4 5 6; do
-		skip "meddled with" "no python3"
+		skip "with changing settings" "no python3"
 	done
 fi
 run_guest 600 --verify-tc --append "seed=$((seed + 3)) seconds=6 pae" stress

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Adaptation takes most traps away while Debian's kernel boots, forks and execs, and a page-table
-# change that is used costs a fraction. The bounds leave room below what docs/performance.md
-# has (91 %, 98 %, 150 times), for a busy host.
+# Adaptation avoids most traps while Debian's kernel boots, forks and execs, and makes using a changed
+# page-table entry cheap. The bounds are lower than the figures of docs/performance.md
+# (95 %, 98 %, 150 times), to allow for a busy host.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox
 plan 3
 
 VITRINE_CACHE=$CACHE "$TOP_SRCDIR/bench/traps" -v "$VITRINE" -n 400 >"$TMP/out" 2>"$TMP/err"
 status=$?
-# fewer ROW PERCENT: the row says at least so many per cent fewer.
+# fewer ROW PERCENT: one result: the row shows at least PERCENT fewer traps.
 fewer()
 {
 	awk -v row="$1" -v least="$2" 'index($0, row) == 1 && $(NF - 1) >= least { found = 1 } END { exit !found }' "$TMP/out"
@@ -18,7 +18,7 @@ fewer()
 fewer "boot and power-off" 80
 fewer "fork+exec x 400 alone" 85
 
-# cycles on|off: of one pte-use.
+# cycles on|off: the cycles of one pte-use.
 cycles()
 {
 	timeout 500 "$VITRINE" shell --no-rc --timeout 400 --serial "file:$TMP/raw" -c "adapt $1" -c continue \
