@@ -26,6 +26,6 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/window/sync.c \
 	%D%/window/watch.c \
 	%D%/window/window.c \
-	%D%/window/window.h \
+	%D%/window_int.h \
 	%D%/write.c
 %C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

@@ -4,7 +4,7 @@
 #define MM_MM_INT_H
 #include "mm/vm.h"
 #include "mm/watch.h"
-#include "mm/window/window.h"
+#include "mm/window_int.h"
 #include "x86/engine.h"
 
 #define MAX_WINDOWS MMU_MAX_WINDOWS

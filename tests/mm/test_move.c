@@ -14,7 +14,7 @@
 
 enum where { AT_HOME, ON_FRAME, NOWHERE };
 
-static const struct decision {
+static const struct write_row {
 	enum page_kind kind;
 	bool code;
 	enum where where;
@@ -35,7 +35,7 @@ static const struct decision {
 
 START_TEST(who_may_write)
 {
-	const struct decision *d = &decisions[_i];
+	const struct write_row *d = &decisions[_i];
 	struct world *w = world_new(NULL, 4, false, 9);
 	ppn p = d->kind == PAGE_ROM ? ROM_FIRST + 1 : d->kind == PAGE_RAM ? DATA_FIRST : RAM_PAGES + 5;
 	uint8_t *page;
