@@ -229,9 +229,8 @@ static unsigned gap_part(const struct mmio_bus *b, gpa a, unsigned left)
 	return b->hit.last - a < left - 1 ? (unsigned)(b->hit.last - a) + 1 : left;
 }
 
-void mmio_read(struct mmio_bus *b, gpa a, void *buf, unsigned size)
+static __attribute__((noinline)) void read_parts(struct mmio_bus *b, gpa a, uint8_t *out, unsigned size)
 {
-	uint8_t *out = buf;
 	bool missed = false;
 	gpa first_miss = 0;
 
@@ -253,9 +252,8 @@ void mmio_read(struct mmio_bus *b, gpa a, void *buf, unsigned size)
 		miss(b, first_miss, false);
 }
 
-void mmio_write(struct mmio_bus *b, gpa a, const void *buf, unsigned size)
+static __attribute__((noinline)) void write_parts(struct mmio_bus *b, gpa a, const uint8_t *in, unsigned size)
 {
-	const uint8_t *in = buf;
 	bool missed = false;
 	gpa first_miss = 0;
 
@@ -273,4 +271,28 @@ void mmio_write(struct mmio_bus *b, gpa a, const void *buf, unsigned size)
 	}
 	if (missed)
 		miss(b, first_miss, true);
+}
+
+/* The access lies in a gap as a whole, as those of a guest that polls missing memory do. */
+static inline bool in_gap(struct mmio_bus *b, gpa a, unsigned size)
+{
+	return !find(b, a) && size - 1 <= b->hit.last - a;
+}
+
+void mmio_read(struct mmio_bus *b, gpa a, void *buf, unsigned size)
+{
+	if (size != 4 || !in_gap(b, a, size)) {
+		read_parts(b, a, buf, size);
+		return;
+	}
+	*(any32 *)buf = UINT32_MAX;
+	miss(b, a, false);
+}
+
+void mmio_write(struct mmio_bus *b, gpa a, const void *buf, unsigned size)
+{
+	if (size && in_gap(b, a, size))
+		miss(b, a, true);
+	else
+		write_parts(b, a, buf, size);
 }
