@@ -53,6 +53,17 @@ struct row_sink {
 	void (*row)(struct row_sink *sink, const struct value *vals);
 };
 
+/* Facts about a view; bits. */
+enum view_flags {
+	VIEW_VERTICAL = 1, /* as text, a row is lines of "name value" */
+	VIEW_TEXT = 2,	   /* as text, a row is one line without a heading, by FORMAT where there is one */
+	/* It can be read beside a running vCPU: it is the control thread's own, or nothing but counters and
+	 * device registers in memory that stays where it is. A reader sees each value whole, though not all
+	 * of the same moment. */
+	VIEW_LIVE = 4,
+	VIEW_BARE = 8, /* as text, the reason why there are no rows is a line, not an error */
+};
+
 /* A view. rows() emits every row for OWNER (the object given at registration);
  * ARG is the rest of the command line ("" when none). Returns NULL, or a
  * static one-line error text. */
@@ -62,6 +73,9 @@ struct view {
 	const struct view_col *cols;
 	unsigned ncols;
 	const char *(*rows)(void *owner, const char *arg, struct row_sink *sink);
-	bool vertical; /* render a single row as "name value" lines */
+	unsigned flags;
+	const char *format; /* of a line of text, with "{column}" or "{column:width}"; NULL: all columns */
+	const char *words;  /* what may follow the name, for completion (inspect/complete.c); NULL: nothing */
 };
+#define VIEW_COLS(table) .cols = (table), .ncols = ARRAY_LEN(table)
 #endif

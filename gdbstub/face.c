@@ -42,9 +42,13 @@ static const char *rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-static const struct view view = { "gdb", "the gdb stub: address, client, counters",
-				  cols,	 ARRAY_LEN(cols),
-				  rows,	 true };
+static const struct view view = {
+	.name = "gdb",
+	.help = "the gdb stub: address, client, counters",
+	VIEW_COLS(cols),
+	.rows = rows,
+	.flags = VIEW_VERTICAL | VIEW_LIVE,
+};
 const struct view *const gdb_views[] = { &view, NULL };
 
 /* ---- commands ---- */

@@ -5,7 +5,7 @@
  * again and again. In each place '|' separates: a word as it stands; "<expr>", "<register>", "<file>",
  * "<view>", "<command>",
  * "<log>", "<key>"; "<event>", "<column>" and "<argument>" (of a view), which depend on the words before;
- * "<VIEW.COLUMN>", what stands in that column. A view's own arguments are in a table below. */
+ * "<VIEW.COLUMN>", what stands in that column. A view's own arguments are in its row (words). */
 #include "base/log.h"
 #include "inspect/session_int.h"
 #include "x86/regs.h"
@@ -14,16 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Columns: view, what may stand behind it. */
-static const struct {
-	const char *view, *words;
-} view_words[] = {
-	{ "registers", "all|general|segment|control|debug|system|float|part|<registers.name>" },
-	{ "mem", "x" },
-	{ "sites", "all" },
-	{ "trap-sites", "<traps.name>" },
-};
 
 struct finder {
 	struct inspect *s;
@@ -162,9 +152,8 @@ static void offer_view_words(struct finder *f, const char *view)
 
 	if (!v)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(view_words); i++)
-		if (strcmp(view_words[i].view, v->name) == 0)
-			offer_place(f, view_words[i].words);
+	if (v->words)
+		offer_place(f, v->words);
 	offer_place(f, "sort=|limit=|-j");
 	if (f->len)
 		offer_expressions(f);

@@ -4,21 +4,14 @@
 #include "inspect/session_int.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Views that hold nothing but counters and device registers in memory that stays where it is: a
- * reader beside the vCPU sees each value whole, though not all of the same moment. */
-static const char *const live_views[] = { "adapt",	"callouts",   "causes", "costs",  "cpus",   "e820",
-					  "exceptions", "irq",	      "mmu",	"mtree",  "pci",    "pic",
-					  "pit",	"policy",     "ports",	"rtc",	  "screen", "serial",
-					  "sites",	"trap-sites", "traps",	"windows" };
-
-bool inspect_view_is_live(const char *name)
+bool inspect_view_is_live(struct inspect *s, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(live_views); i++)
-		if (!strcmp(live_views[i], name))
-			return true;
-	return false;
+	char why[200];
+	void *owner;
+	const struct view *v = view_find(s, name, &owner, why, sizeof(why));
+
+	return v && (v->flags & VIEW_LIVE);
 }
 
 int inspect_query(struct inspect *s, const char *line, enum peek how, struct result *r)

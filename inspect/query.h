@@ -9,14 +9,14 @@
 
 enum peek {
 	QUERY_PAUSE, /* a guest that runs is stopped for the moment the look takes */
-	QUERY_LIVE,  /* it goes on; only for views of which inspect_view_is_live() */
+	QUERY_LIVE,  /* it goes on; a view that is not VIEW_LIVE is refused */
 };
 
 /* Execute LINE, which must only look, into R (initialised here; free with result_fini). 0, or -1
  * with the error in R. */
 int inspect_query(struct inspect *s, const char *line, enum peek how, struct result *r);
-/* Can view NAME be read beside a running guest? Its owner keeps it in plain counters. */
-bool inspect_view_is_live(const char *name);
+/* Can view NAME be read beside a running guest (VIEW_LIVE)? */
+bool inspect_view_is_live(struct inspect *s, const char *name);
 /* Stop a guest that runs, for several looks at one state. True: it ran, inspect_release() must follow. */
 bool inspect_hold(struct inspect *s);
 void inspect_release(struct inspect *s);

@@ -17,19 +17,6 @@ const struct view *const inspect_views[] = {
 /* Those that show the mmu's translation. */
 const struct view *const inspect_mmu_views[] = { &view_mem, &view_tlb, NULL };
 
-/* How the rows of some views look as text, where other programs read them (QEMU's
- * "info mem" and "info tlb", which gdb plug-ins parse) or a grid would not do. */
-static const struct {
-	const char *view, *format;
-	enum table_style style;
-	bool bare; /* why there are no rows is a line of its own, and no error */
-} layouts[] = {
-	{ "mem", "{start:16}-{end:16} {size:16} {rights}", TABLE_PLAIN, true },
-	{ "tlb", "{address:16}: {physical:16} {flags}", TABLE_PLAIN, true },
-	{ "screen", "{text}", TABLE_PLAIN, false },
-	{ "registers", NULL, TABLE_PLAIN, false },
-};
-
 /* What gdb, QEMU and Bochs call some views. */
 static const struct other_name {
 	const char *name, *view, *arg; /* ARG: unless one is given */
@@ -177,15 +164,13 @@ static void add_symbol_column(struct table *t, unsigned pc)
 
 static struct table *add_table(struct result *r, const struct view *v)
 {
-	struct table *t = result_table(r, v->cols, v->ncols, v->vertical ? TABLE_VERTICAL : TABLE_GRID, NULL);
+	enum table_style style = v->flags & VIEW_VERTICAL ? TABLE_VERTICAL
+				 : v->flags & VIEW_TEXT	  ? TABLE_PLAIN
+							  : TABLE_GRID;
+	struct table *t = result_table(r, v->cols, v->ncols, style, v->format);
 
 	if (view_pc_column(v) >= 0)
 		add_symbol_column(t, (unsigned)view_pc_column(v));
-	for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
-		if (!strcmp(layouts[i].view, v->name)) {
-			t->style = layouts[i].style;
-			t->format = layouts[i].format;
-		}
 	return t;
 }
 
@@ -223,14 +208,6 @@ static const char *fill_table(struct inspect *s, const struct view *v, void *own
 	return v->rows(owner, arg, &k.sink);
 }
 
-static bool bare_refusal(const struct view *v)
-{
-	for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
-		if (!strcmp(layouts[i].view, v->name))
-			return layouts[i].bare;
-	return false;
-}
-
 int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int first_arg, struct result *r)
 {
 	const struct other_name *other;
@@ -249,9 +226,11 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 	v = view_find(s, name, &owner, why, sizeof(why));
 	if (!v)
 		return result_fail(r, "info: %s", why);
+	if (s->query_live && s->running && !(v->flags & VIEW_LIVE))
+		return result_fail(r, "info %s: cannot be read while the guest runs", v->name);
 	t = add_table(r, v);
 	error = fill_table(s, v, owner, q.arg, t);
-	if (error && bare_refusal(v) && !r->json) {
+	if (error && (v->flags & VIEW_BARE) && !r->json) {
 		result_text(r, "%s", error);
 		return 0;
 	}

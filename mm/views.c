@@ -37,9 +37,13 @@ static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_windows = { "windows", "address-space windows (kernel*: shared by all roots)",
-					  win_cols,  ARRAY_LEN(win_cols),
-					  win_rows,  false };
+static const struct view view_windows = {
+	.name = "windows",
+	.help = "address-space windows (kernel*: shared by all roots)",
+	VIEW_COLS(win_cols),
+	.rows = win_rows,
+	.flags = VIEW_LIVE,
+};
 
 static const struct view_col st_cols[] = {
 	{ "name", "counter", VAL_STR, "", "what is counted" },
@@ -82,7 +86,12 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_mmu = { "mmu", "address-space counters", st_cols, ARRAY_LEN(st_cols), st_rows,
-				      false };
+static const struct view view_mmu = {
+	.name = "mmu",
+	.help = "address-space counters",
+	VIEW_COLS(st_cols),
+	.rows = st_rows,
+	.flags = VIEW_LIVE,
+};
 
 const struct view *const mm_views[] = { &view_windows, &view_mmu, NULL };

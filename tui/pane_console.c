@@ -29,8 +29,7 @@ static bool blank_screen(const struct table *k)
 static bool live(const struct pane *p, const struct tui *t)
 {
 	(void)p;
-	(void)t;
-	return inspect_view_is_live("screen");
+	return inspect_view_is_live(t->s, "screen");
 }
 
 static void update(struct pane *p, struct tui *t)

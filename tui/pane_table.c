@@ -306,9 +306,8 @@ bool table_live(const struct pane *p, const struct tui *t)
 	const char *view = table_spec_of(p)->view;
 	char name[32];
 
-	(void)t;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(view, " "), view);
-	return inspect_view_is_live(name);
+	return inspect_view_is_live(t->s, name);
 }
 
 void table_update(struct pane *p, struct tui *t)

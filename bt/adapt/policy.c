@@ -263,6 +263,10 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_policy = { "policy",    "how sensitive instructions run, by kind",
-				  policy_cols, ARRAY_LEN(policy_cols),
-				  policy_rows, false };
+const struct view view_policy = {
+	.name = "policy",
+	.help = "how sensitive instructions run, by kind",
+	VIEW_COLS(policy_cols),
+	.rows = policy_rows,
+	.flags = VIEW_LIVE,
+};

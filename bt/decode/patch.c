@@ -223,6 +223,9 @@ static const char *patch_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_patches = { "patches",  "guest code changed in the translation only",
-				   patch_cols, ARRAY_LEN(patch_cols),
-				   patch_rows, false };
+const struct view view_patches = {
+	.name = "patches",
+	.help = "guest code changed in the translation only",
+	VIEW_COLS(patch_cols),
+	.rows = patch_rows,
+};

@@ -160,6 +160,10 @@ static const char *cost_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_costs = { "costs",   "what traps, callouts and inline forms cost on this host",
-				 cost_cols, ARRAY_LEN(cost_cols),
-				 cost_rows, false };
+const struct view view_costs = {
+	.name = "costs",
+	.help = "what traps, callouts and inline forms cost on this host",
+	VIEW_COLS(cost_cols),
+	.rows = cost_rows,
+	.flags = VIEW_LIVE,
+};

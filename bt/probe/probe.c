@@ -338,6 +338,9 @@ static const char *probe_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_probes = { "probes",   "probes and their hits",
-				  probe_cols, ARRAY_LEN(probe_cols),
-				  probe_rows, false };
+const struct view view_probes = {
+	.name = "probes",
+	.help = "probes and their hits",
+	VIEW_COLS(probe_cols),
+	.rows = probe_rows,
+};

@@ -98,9 +98,12 @@ static const char *history_rows(void *owner, const char *arg, struct row_sink *k
 	return NULL;
 }
 
-const struct view view_history = { "history",	 "fragments made and dropped, and why (at an ADDRESS)",
-				   history_cols, ARRAY_LEN(history_cols),
-				   history_rows, false };
+const struct view view_history = {
+	.name = "history",
+	.help = "fragments made and dropped, and why (at an ADDRESS)",
+	VIEW_COLS(history_cols),
+	.rows = history_rows,
+};
 
 /* ---- info savings ---- */
 
@@ -197,7 +200,8 @@ static const char *savings_rows(void *owner, const char *arg, struct row_sink *k
 }
 
 const struct view view_savings = {
-	"savings",    "cycles that adaptation saved, by fragment (at an ADDRESS); needs count on",
-	savings_cols, ARRAY_LEN(savings_cols),
-	savings_rows, false
+	.name = "savings",
+	.help = "cycles that adaptation saved, by fragment (at an ADDRESS); needs count on",
+	VIEW_COLS(savings_cols),
+	.rows = savings_rows,
 };

@@ -194,9 +194,12 @@ static const char *tc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_tc = { "tc",    "translation cache totals and ratios",
-			      tc_cols, ARRAY_LEN(tc_cols),
-			      tc_rows, false };
+const struct view view_tc = {
+	.name = "tc",
+	.help = "translation cache totals and ratios",
+	VIEW_COLS(tc_cols),
+	.rows = tc_rows,
+};
 
 /* ---- info ways ---- */
 
@@ -325,7 +328,8 @@ static const char *way_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_ways = {
-	"ways",	  "how sensitive instructions ran: executions and cycles, by kind and way",
-	way_cols, ARRAY_LEN(way_cols),
-	way_rows, false
+	.name = "ways",
+	.help = "how sensitive instructions ran: executions and cycles, by kind and way",
+	VIEW_COLS(way_cols),
+	.rows = way_rows,
 };

@@ -170,9 +170,13 @@ static const char *trap_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_traps = { "traps",   "host traps taken by translated code, by cause",
-				 trap_cols, ARRAY_LEN(trap_cols),
-				 trap_rows, false };
+const struct view view_traps = {
+	.name = "traps",
+	.help = "host traps taken by translated code, by cause",
+	VIEW_COLS(trap_cols),
+	.rows = trap_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* ---- info callouts ---- */
 
@@ -206,9 +210,13 @@ static const char *callout_rows(void *owner, const char *arg, struct row_sink *k
 	return NULL;
 }
 
-const struct view view_callouts = { "callouts",	  "calls from translated code into the monitor, by kind",
-				    callout_cols, ARRAY_LEN(callout_cols),
-				    callout_rows, false };
+const struct view view_callouts = {
+	.name = "callouts",
+	.help = "calls from translated code into the monitor, by kind",
+	VIEW_COLS(callout_cols),
+	.rows = callout_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* ---- the decision on an instruction ---- */
 
@@ -347,7 +355,10 @@ static const char *place_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_trap_sites = {
-	"trap-sites", "guest instructions that trap, costliest first, without polls (CAUSE: only those)",
-	place_cols,   ARRAY_LEN(place_cols),
-	place_rows,   false
+	.name = "trap-sites",
+	.help = "guest instructions that trap, costliest first, without polls (CAUSE: only those)",
+	VIEW_COLS(place_cols),
+	.rows = place_rows,
+	.flags = VIEW_LIVE,
+	.words = "<traps.name>",
 };

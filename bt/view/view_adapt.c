@@ -48,9 +48,13 @@ static const char *cause_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_causes = { "causes",   "what adaptation acts on: thresholds, promotions, cycles",
-				  cause_cols, ARRAY_LEN(cause_cols),
-				  cause_rows, false };
+const struct view view_causes = {
+	.name = "causes",
+	.help = "what adaptation acts on: thresholds, promotions, cycles",
+	VIEW_COLS(cause_cols),
+	.rows = cause_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* ---- info sites ---- */
 
@@ -150,9 +154,12 @@ static const char *site_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 const struct view view_sites = {
-	"sites",   "instructions promoted, demoted or given a way (all: suspects too)",
-	site_cols, ARRAY_LEN(site_cols),
-	site_rows, false
+	.name = "sites",
+	.help = "instructions promoted, demoted or given a way (all: suspects too)",
+	VIEW_COLS(site_cols),
+	.rows = site_rows,
+	.flags = VIEW_LIVE,
+	.words = "all",
 };
 
 /* ---- info adapt ---- */
@@ -231,9 +238,13 @@ static const char *adapt_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_adapt = { "adapt",    "log of adaptation: promotions and demotions",
-				 adapt_cols, ARRAY_LEN(adapt_cols),
-				 adapt_rows, false };
+const struct view view_adapt = {
+	.name = "adapt",
+	.help = "log of adaptation: promotions and demotions",
+	VIEW_COLS(adapt_cols),
+	.rows = adapt_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* ---- info pins ---- */
 
@@ -259,6 +270,9 @@ static const char *pin_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-const struct view view_pins = { "pins",	  "fragments that adaptation and a full cache do not drop",
-				pin_cols, ARRAY_LEN(pin_cols),
-				pin_rows, false };
+const struct view view_pins = {
+	.name = "pins",
+	.help = "fragments that adaptation and a full cache do not drop",
+	VIEW_COLS(pin_cols),
+	.rows = pin_rows,
+};

@@ -94,9 +94,12 @@ static const char *ccf_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_ccf = { "ccf",	"compiled code fragments",
-				      ccf_cols, ARRAY_LEN(ccf_cols),
-				      ccf_rows, false };
+static const struct view view_ccf = {
+	.name = "ccf",
+	.help = "compiled code fragments",
+	VIEW_COLS(ccf_cols),
+	.rows = ccf_rows,
+};
 
 /* ---- info exceptions ---- */
 
@@ -120,9 +123,13 @@ static const char *exc_rows(void *owner, const char *arg, struct row_sink *k)
 	return NULL;
 }
 
-static const struct view view_excs = { "exceptions", "exceptions delivered to the guest",
-				       exc_cols,     ARRAY_LEN(exc_cols),
-				       exc_rows,     false };
+static const struct view view_excs = {
+	.name = "exceptions",
+	.help = "exceptions delivered to the guest",
+	VIEW_COLS(exc_cols),
+	.rows = exc_rows,
+	.flags = VIEW_LIVE,
+};
 
 const struct view *const bt_views[] = { &view_tc,	&view_ccf,     &view_traps, &view_trap_sites,
 					&view_callouts, &view_ways,    &view_excs,  &view_policy,

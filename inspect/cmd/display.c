@@ -37,9 +37,13 @@ static const char *display_rows(void *owner, const char *arg, struct row_sink *s
 	return NULL;
 }
 
-const struct view view_display = { "display",	 "what is shown at each stop",
-				   display_cols, ARRAY_LEN(display_cols),
-				   display_rows, false };
+const struct view view_display = {
+	.name = "display",
+	.help = "what is shown at each stop",
+	VIEW_COLS(display_cols),
+	.rows = display_rows,
+	.flags = VIEW_LIVE,
+};
 
 static const struct view_col shown_cols[] = {
 	{ "display", "Num", VAL_UINT, "", "number of the display" },

@@ -209,9 +209,13 @@ static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
 }
 
 const struct view view_mem = {
-	"mem",	  "mapped ranges of linear addresses ('info mem x': with the execute right)",
-	mem_cols, ARRAY_LEN(mem_cols),
-	mem_rows, false
+	.name = "mem",
+	.help = "mapped ranges of linear addresses ('info mem x': with the execute right)",
+	VIEW_COLS(mem_cols),
+	.rows = mem_rows,
+	.flags = VIEW_TEXT | VIEW_BARE,
+	.format = "{start:16}-{end:16} {size:16} {rights}",
+	.words = "x",
 };
 
 static const struct view_col tlb_cols[] = {
@@ -258,9 +262,14 @@ static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_tlb = { "tlb",	 "every mapped page with the flags of its entry",
-			       tlb_cols, ARRAY_LEN(tlb_cols),
-			       tlb_rows, false };
+const struct view view_tlb = {
+	.name = "tlb",
+	.help = "every mapped page with the flags of its entry",
+	VIEW_COLS(tlb_cols),
+	.rows = tlb_rows,
+	.flags = VIEW_TEXT | VIEW_BARE,
+	.format = "{address:16}: {physical:16} {flags}",
+};
 
 static const struct command commands[] = {
 	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL,

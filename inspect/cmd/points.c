@@ -61,9 +61,13 @@ static const char *break_rows(void *owner, const char *arg, struct row_sink *sin
 	return NULL;
 }
 
-const struct view view_break = { "break",    "breakpoints with hits and conditions",
-				 break_cols, ARRAY_LEN(break_cols),
-				 break_rows, false };
+const struct view view_break = {
+	.name = "break",
+	.help = "breakpoints with hits and conditions",
+	VIEW_COLS(break_cols),
+	.rows = break_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* TEXT is an expression: *COND. */
 static int condition_at(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,

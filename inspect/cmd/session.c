@@ -58,9 +58,11 @@ static const char *symbol_rows(void *owner, const char *arg, struct row_sink *si
 }
 
 const struct view view_symbols = {
-	"symbols",   "loaded symbols ('info symbols TEXT': names that contain it; ADDRESS: the one there)",
-	symbol_cols, ARRAY_LEN(symbol_cols),
-	symbol_rows, false
+	.name = "symbols",
+	.help = "loaded symbols ('info symbols TEXT': names that contain it; ADDRESS: the one there)",
+	VIEW_COLS(symbol_cols),
+	.rows = symbol_rows,
+	.flags = VIEW_LIVE,
 };
 
 static const struct view_col loaded_cols[] = {

@@ -79,9 +79,12 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 }
 
 const struct view view_registers = {
-	"registers",	"processor registers ('info registers all', groups, or names)",
-	reg_cols,	ARRAY_LEN(reg_cols),
-	registers_rows, false
+	.name = "registers",
+	.help = "processor registers ('info registers all', groups, or names)",
+	VIEW_COLS(reg_cols),
+	.rows = registers_rows,
+	.flags = VIEW_TEXT,
+	.words = "all|general|segment|control|debug|system|float|part|<registers.name>",
 };
 
 /* ---- x87 and SSE: the XSAVE image's legacy area, SDM vol. 1 10.5.1 ---- */
@@ -117,7 +120,12 @@ static const char *fpu_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_fpu = { "fpu", "the x87 registers", fpu_cols, ARRAY_LEN(fpu_cols), fpu_rows, false };
+const struct view view_fpu = {
+	.name = "fpu",
+	.help = "the x87 registers",
+	VIEW_COLS(fpu_cols),
+	.rows = fpu_rows,
+};
 
 static const struct view_col xmm_cols[] = {
 	{ "name", "Name", VAL_STR, "", "register" },
@@ -142,7 +150,12 @@ static const char *xmm_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_xmm = { "xmm", "the SSE registers", xmm_cols, ARRAY_LEN(xmm_cols), xmm_rows, false };
+const struct view view_xmm = {
+	.name = "xmm",
+	.help = "the SSE registers",
+	VIEW_COLS(xmm_cols),
+	.rows = xmm_rows,
+};
 
 /* ---- descriptor tables, SDM vol. 3A 3.4.5 and 6.11 ---- */
 
@@ -194,9 +207,12 @@ static const char *gdt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return desc_table(s, session_cpu(s)->gdtr.base, session_cpu(s)->gdtr.limit, 0, sink);
 }
 
-const struct view view_gdt = { "gdt",	  "the global descriptor table (entries that are not 0)",
-			       desc_cols, ARRAY_LEN(desc_cols),
-			       gdt_rows,  false };
+const struct view view_gdt = {
+	.name = "gdt",
+	.help = "the global descriptor table (entries that are not 0)",
+	VIEW_COLS(desc_cols),
+	.rows = gdt_rows,
+};
 
 static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
 {
@@ -210,9 +226,12 @@ static const char *ldt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return desc_table(s, session_cpu(s)->ldtr.base, session_cpu(s)->ldtr.limit, SEL_TI, sink);
 }
 
-const struct view view_ldt = { "ldt",	  "the local descriptor table (entries that are not 0)",
-			       desc_cols, ARRAY_LEN(desc_cols),
-			       ldt_rows,  false };
+const struct view view_ldt = {
+	.name = "ldt",
+	.help = "the local descriptor table (entries that are not 0)",
+	VIEW_COLS(desc_cols),
+	.rows = ldt_rows,
+};
 
 static const struct view_col idt_cols[] = {
 	{ "vector", "Vector", VAL_HEX, "", "interrupt or exception" },
@@ -271,9 +290,12 @@ static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
 	return NULL;
 }
 
-const struct view view_idt = { "idt",	 "the interrupt descriptor table (entries that are not 0)",
-			       idt_cols, ARRAY_LEN(idt_cols),
-			       idt_rows, false };
+const struct view view_idt = {
+	.name = "idt",
+	.help = "the interrupt descriptor table (entries that are not 0)",
+	VIEW_COLS(idt_cols),
+	.rows = idt_rows,
+};
 
 /* ---- TSS, SDM vol. 3A 7.2.1 ---- */
 
@@ -312,7 +334,10 @@ static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 }
 
 const struct view view_tss = {
-	"tss", "the task state segment", tss_cols, ARRAY_LEN(tss_cols), tss_rows, false
+	.name = "tss",
+	.help = "the task state segment",
+	VIEW_COLS(tss_cols),
+	.rows = tss_rows,
 };
 
 /* ---- commands ---- */
