@@ -19,8 +19,7 @@ struct parser {
 	const char *p;
 	unsigned skip, depth;
 	bool failed;
-	char *err;
-	size_t errlen;
+	struct expr_error *err;
 	struct program *prog; /* NULL: evaluate */
 };
 
@@ -36,7 +35,8 @@ static int64_t fail(struct parser *ps, const char *fmt, ...)
 		return 0;
 	ps->failed = true;
 	va_start(ap, fmt);
-	vsnprintf(ps->err, ps->errlen, fmt, ap);
+	ps->err->status = EXPR_WRONG;
+	vsnprintf(ps->err->text, sizeof(ps->err->text), fmt, ap);
 	va_end(ap);
 	return 0;
 }
@@ -164,8 +164,11 @@ static int64_t load(struct parser *ps, const struct type *t, uint64_t addr)
 			&(struct prog_op){ .code = PROG_LOAD, .size = (uint8_t)t->size, .sign = t->sign });
 	if (ps->skip || ps->failed || ps->prog)
 		return 0;
-	if (!ps->env->read || !ps->env->read(ps->env->ctx, addr, t->size, &v))
-		return fail(ps, "cannot read memory at 0x%llx", (unsigned long long)addr);
+	if (!ps->env->read || !ps->env->read(ps->env->ctx, addr, t->size, &v)) {
+		fail(ps, "cannot read memory at 0x%llx", (unsigned long long)addr);
+		ps->err->status = EXPR_UNREADABLE;
+		return 0;
+	}
 	return convert(ps, t, v);
 }
 
@@ -522,42 +525,46 @@ static int64_t ternary(struct parser *ps)
 
 /* ---- entry points ---- */
 
-bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen)
+bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, struct expr_error *err)
 {
-	struct parser ps = { .env = env, .p = *text, .err = err, .errlen = errlen };
+	struct parser ps = { .env = env, .p = *text, .err = err };
 
+	*err = (struct expr_error){ 0 };
 	*val = ternary(&ps);
 	blanks(&ps);
 	*text = ps.p;
 	return !ps.failed;
 }
 
-bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
-			 size_t errlen)
+bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog,
+			 struct expr_error *err)
 {
-	struct parser ps = { .env = env, .p = *text, .err = err, .errlen = errlen, .prog = prog };
+	struct parser ps = { .env = env, .p = *text, .err = err, .prog = prog };
 
+	*err = (struct expr_error){ 0 };
 	ternary(&ps);
 	blanks(&ps);
 	*text = ps.p;
 	return !ps.failed;
 }
 
-bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen)
+bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, struct expr_error *err)
 {
-	if (!expr_eval_prefix(env, &text, val, err, errlen))
+	if (!expr_eval_prefix(env, &text, val, err))
 		return false;
 	if (!*text)
 		return true;
-	snprintf(err, errlen, "unexpected '%.20s'", text);
+	err->status = EXPR_WRONG;
+	snprintf(err->text, sizeof(err->text), "unexpected '%.20s'", text);
 	return false;
 }
 
-bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, char *err, size_t errlen)
+bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, struct expr_error *err)
 {
-	struct parser ps = { .env = env, .p = *text, .err = err, .errlen = errlen };
+	struct parser ps = { .env = env, .p = *text, .err = err };
 	const struct type *t = NULL;
 
+	*err = (struct expr_error){ 0 };
 	*lv = (struct lvalue){ .memory = true, .size = 4 };
 	if (accept(&ps, "$")) {
 		lv->memory = false;
@@ -580,11 +587,4 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 	blanks(&ps);
 	*text = ps.p;
 	return !ps.failed;
-}
-
-bool expr_error_may_pass(const char *err)
-{
-	static const char unread[] = "cannot read";
-
-	return !strncmp(err, unread, sizeof(unread) - 1);
 }

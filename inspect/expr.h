@@ -27,17 +27,26 @@ struct lvalue {
 	unsigned size; /* 1, 2, 4, 8 */
 };
 
+enum expr_status {
+	EXPR_OK,
+	EXPR_WRONG,	 /* it can never be evaluated: syntax, an unknown name, a limit */
+	EXPR_UNREADABLE, /* memory that it reads is not mapped now */
+};
+
+/* Why an expression could not be evaluated. */
+struct expr_error {
+	enum expr_status status;
+	char text[200]; /* one line; "" with EXPR_OK */
+};
+
 /* Evaluate the longest expression at the start of *TEXT and move *TEXT behind it and the blanks
  * that follow. False with one line in ERR. */
-bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, char *err, size_t errlen);
+bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, struct expr_error *err);
 /* Likewise, but all of TEXT must be the expression. */
-bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, char *err, size_t errlen);
-/* Does ERR, from one of the two, say that memory could not be read? It may be mapped later; nonsense stays
- * nonsense. */
-bool expr_error_may_pass(const char *err);
+bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, struct expr_error *err);
 /* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
-bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog, char *err,
-			 size_t errlen);
+bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog,
+			 struct expr_error *err);
 /* Parse "$name", "[addr]", "*(type)addr" or "{type}addr" (addr: a unary expression). */
-bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, char *err, size_t errlen);
+bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *lv, struct expr_error *err);
 #endif

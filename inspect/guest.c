@@ -178,22 +178,23 @@ static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
 	return false;
 }
 
-bool session_place(struct inspect *s, const char **text, int64_t *addr, char *err, size_t errlen)
+bool session_place(struct inspect *s, const char **text, int64_t *addr, struct expr_error *err)
 {
 	struct expr_env env = session_env(s);
 	int64_t selector;
 	uint32_t base;
 
-	if (!expr_eval_prefix(&env, text, addr, err, errlen))
+	if (!expr_eval_prefix(&env, text, addr, err))
 		return false;
 	if (**text != ':' || !s->m)
 		return true;
 	selector = *addr;
 	++*text;
-	if (!expr_eval_prefix(&env, text, addr, err, errlen))
+	if (!expr_eval_prefix(&env, text, addr, err))
 		return false;
 	if (selector < 0 || selector > 0xffff || !segment_base(s, (uint16_t)selector, &base)) {
-		snprintf(err, errlen, "0x%llx is not the selector of a loaded segment",
+		err->status = EXPR_WRONG;
+		snprintf(err->text, sizeof(err->text), "0x%llx is not the selector of a loaded segment",
 			 (unsigned long long)selector);
 		return false;
 	}
@@ -203,21 +204,21 @@ bool session_place(struct inspect *s, const char **text, int64_t *addr, char *er
 
 int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r)
 {
-	char err[200];
+	struct expr_error err;
 
-	if (!session_place(s, &text, addr, err, sizeof(err)))
-		return result_fail(r, "%s", err);
+	if (!session_place(s, &text, addr, &err))
+		return result_fail(r, "%s", err.text);
 	return *text ? result_fail(r, "unexpected '%.20s'", text) : 0;
 }
 
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r)
 {
 	struct expr_env env = session_env(s);
-	char err[200];
+	struct expr_error err;
 
-	if (expr_eval(&env, text, val, err, sizeof(err)))
+	if (expr_eval(&env, text, val, &err))
 		return 0;
-	return result_fail(r, "%s", err);
+	return result_fail(r, "%s", err.text);
 }
 
 int session_address(struct inspect *s, const struct cmd_args *a, int i, struct result *r, gva *out)

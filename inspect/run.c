@@ -172,16 +172,16 @@ static bool goal_reached(struct inspect *s, gva pc)
 static bool condition_holds(struct inspect *s, const struct point *p, char *why, size_t whylen)
 {
 	struct expr_env env = session_env(s);
-	char err[160];
+	struct expr_error err;
 	int64_t val;
 
 	if (p->owner && p->owner->holds && p->extra && !p->owner->holds(p->owner->ctx, p->extra))
 		return false;
 	if (!p->cond)
 		return true;
-	if (expr_eval(&env, p->cond, &val, err, sizeof(err)))
+	if (expr_eval(&env, p->cond, &val, &err))
 		return val != 0;
-	snprintf(why, whylen, "condition: %s", err);
+	snprintf(why, whylen, "condition: %s", err.text);
 	return true;
 }
 

@@ -121,7 +121,7 @@ struct expr_env session_env(struct inspect *s);
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
 /* Evaluate an address at the start of *TEXT and move *TEXT behind it: an expression, or SEGMENT:OFFSET as the
  * processor's mode has it. False with one line in ERR. */
-bool session_place(struct inspect *s, const char **text, int64_t *addr, char *err, size_t errlen);
+bool session_place(struct inspect *s, const char **text, int64_t *addr, struct expr_error *err);
 /* Likewise, but all of TEXT. 0, or -1 with the error in R. */
 int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r);
 /* The address in argument I of A; pc when there is none. */

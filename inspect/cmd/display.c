@@ -146,8 +146,9 @@ static bool format_fits(const char *fmt)
 
 static int cmd_display(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
+	struct expr_env env = session_env(s);
+	struct expr_error err;
 	struct display *d;
-	struct result try;
 	int64_t v;
 
 	if (!a->rest[0]) {
@@ -159,12 +160,8 @@ static int cmd_display(struct inspect *s, const struct cmd_args *a, struct resul
 	if (s->ndisplays == MAX_DISPLAYS)
 		return result_fail(r, "display: there are %d already (undisplay removes them)", MAX_DISPLAYS);
 	/* memory that is not mapped yet may be later; nonsense may not */
-	result_init(&try);
-	if (session_eval(s, a->rest, &v, &try) && !expr_error_may_pass(try.error))
-		result_fail(r, "display: %s", try.error);
-	result_fini(&try);
-	if (r->error)
-		return -1;
+	if (!expr_eval(&env, a->rest, &v, &err) && err.status == EXPR_WRONG)
+		return result_fail(r, "display: %s", err.text);
 	s->displays = xreallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
 	d = &s->displays[s->ndisplays++];
 	*d = (struct display){ .number = ++s->last_display, .expr = xstrdup(a->rest) };

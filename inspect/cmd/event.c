@@ -134,16 +134,16 @@ static int numbers(struct inspect *s, const struct cmd_args *a, const char **tex
 {
 	struct expr_env env = session_env(s);
 	int64_t lo = 0, hi = kinds[p->event].max;
-	char err[200];
+	struct expr_error err;
 
 	if (**text && strncmp(*text, "if", 2)) {
-		if (!named(s, p->event, text, &lo) && !expr_eval_prefix(&env, text, &lo, err, sizeof(err)))
-			return result_fail(r, "%s: %s", a->name, err);
+		if (!named(s, p->event, text, &lo) && !expr_eval_prefix(&env, text, &lo, &err))
+			return result_fail(r, "%s: %s", a->name, err.text);
 		hi = lo;
 		if (!strncmp(*text, "to ", 3)) {
 			*text += 3;
-			if (!expr_eval_prefix(&env, text, &hi, err, sizeof(err)))
-				return result_fail(r, "%s: %s", a->name, err);
+			if (!expr_eval_prefix(&env, text, &hi, &err))
+				return result_fail(r, "%s: %s", a->name, err.text);
 		}
 	}
 	if (lo < 0 || hi < lo || hi > kinds[p->event].max)

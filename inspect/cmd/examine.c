@@ -190,17 +190,17 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 	struct expr_env env = session_env(s);
 	const char *text = a->rest;
 	struct lvalue lv;
-	char err[200];
+	struct expr_error err;
 	int64_t val;
 
 	if (!strchr("$[*{", text[0]))
 		return set_option(s, a, r);
-	if (!expr_lvalue(&env, &text, &lv, err, sizeof(err)))
-		return result_fail(r, "set: %s", err);
+	if (!expr_lvalue(&env, &text, &lv, &err))
+		return result_fail(r, "set: %s", err.text);
 	if (*text != '=')
 		return result_fail(r, "set: '=' must stand at '%.20s'", text);
-	if (!expr_eval(&env, text + 1, &val, err, sizeof(err)))
-		return result_fail(r, "set: %s", err);
+	if (!expr_eval(&env, text + 1, &val, &err))
+		return result_fail(r, "set: %s", err.text);
 	return lv.memory ? set_memory(s, &lv, (uint64_t)val, r) : set_register(s, lv.name, (uint64_t)val, r);
 }
 

@@ -74,12 +74,12 @@ static int condition_at(struct inspect *s, const struct cmd_args *a, const char 
 			struct result *r)
 {
 	struct expr_env env = session_env(s);
-	char err[200];
+	struct expr_error err;
 
 	*cond = text;
 	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
-	if (!expr_eval(&env, text, &(int64_t){ 0 }, err, sizeof(err)) && !expr_error_may_pass(err))
-		return result_fail(r, "%s: condition: %s", a->name, err);
+	if (!expr_eval(&env, text, &(int64_t){ 0 }, &err) && err.status == EXPR_WRONG)
+		return result_fail(r, "%s: condition: %s", a->name, err.text);
 	return 0;
 }
 
@@ -116,10 +116,10 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
 	int64_t addr = (int64_t)session_pc(s);
 	struct point *p;
-	char err[200];
+	struct expr_error err;
 
-	if (*text && !session_place(s, &text, &addr, err, sizeof(err)))
-		return result_fail(r, "%s: %s", a->name, err);
+	if (*text && !session_place(s, &text, &addr, &err))
+		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX)
@@ -165,12 +165,12 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 	struct expr_env env = session_env(s);
 	int64_t addr, len = 4;
 	struct point *p;
-	char err[200];
+	struct expr_error err;
 
 	text += *text == '*';
-	if (!expr_eval_prefix(&env, &text, &addr, err, sizeof(err)) ||
-	    (*text && strncmp(text, "if", 2) && !expr_eval_prefix(&env, &text, &len, err, sizeof(err))))
-		return result_fail(r, "%s: %s", a->name, err);
+	if (!expr_eval_prefix(&env, &text, &addr, &err) ||
+	    (*text && strncmp(text, "if", 2) && !expr_eval_prefix(&env, &text, &len, &err)))
+		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX || len < 1 || len > (1ll << 32) - addr)

@@ -74,10 +74,10 @@ static int compile_condition(struct inspect *s, const char *text, struct engine_
 	struct probe_env penv = { s, p->pc };
 	struct expr_env env = probe_expr_env(&penv);
 	const char *end = text;
-	char err[200];
+	struct expr_error err;
 
-	if (!expr_compile_prefix(&env, &end, &p->cond, err, sizeof(err)))
-		return result_fail(r, "probe: condition: %s", err);
+	if (!expr_compile_prefix(&env, &end, &p->cond, &err))
+		return result_fail(r, "probe: condition: %s", err.text);
 	if (*end)
 		return result_fail(r, "probe: unexpected '%.20s'", end);
 	p->cond_text = text;
@@ -89,12 +89,12 @@ static int compile_condition(struct inspect *s, const char *text, struct engine_
 static const char *compile_line(struct inspect *s, const char *text, struct engine_probe *p, char **line,
 				struct result *r)
 {
-	char err[200];
-	const char *end = trace_compile(s, text, p->pc, &p->record, err, sizeof(err));
+	struct expr_error err;
+	const char *end = trace_compile(s, text, p->pc, &p->record, &err);
 	size_t n;
 
 	if (!end) {
-		result_fail(r, "probe: %s", err);
+		result_fail(r, "probe: %s", err.text);
 		return NULL;
 	}
 	n = (size_t)(end - text);
@@ -128,11 +128,12 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 	struct expr_env env = session_env(s);
 	const char *text = a->rest;
 	int64_t addr = (int64_t)session_pc(s);
-	char err[200], *line = NULL;
+	struct expr_error err;
+	char *line = NULL;
 	int rc = 0;
 
-	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
-		rc = result_fail(r, "probe: %s", err);
+	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, &err))
+		rc = result_fail(r, "probe: %s", err.text);
 	else if (addr < 0 || addr > UINT32_MAX)
 		rc =
 		    result_fail(r, "probe: 0x%llx is not an address of this guest", (unsigned long long)addr);

@@ -14,8 +14,8 @@ struct probe_env {
 struct expr_env probe_expr_env(struct probe_env *e);
 
 /* Compile TRACE ('"FORMAT" EXPR,...'); returns what follows it, or NULL with one line in ERR. */
-const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err,
-			  size_t errlen);
+const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog,
+			  struct expr_error *err);
 /* Print the line of TRACE for a record. */
 void trace_replay(struct inspect *s, const char *trace, const struct engine_probe_hit *h);
 #endif

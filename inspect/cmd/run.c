@@ -228,7 +228,7 @@ static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 {
 	static const char *const names[] = { "$pc", "$eip" };
 	struct expr_env env = session_env(s);
-	char err[200];
+	struct expr_error err;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *p = text + strlen(names[i]);
@@ -238,8 +238,7 @@ static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 		p += strspn(p, " \t");
 		/* the address must not change on the way */
 		if (!strncmp(p, "==", 2) && !strpbrk(p + 2, "$*[&|?=<>"))
-			return expr_eval(&env, p + 2, addr, err, sizeof(err)) &&
-			       !session_cpu(s)->seg[SEG_CS].base;
+			return expr_eval(&env, p + 2, addr, &err) && !session_cpu(s)->seg[SEG_CS].base;
 	}
 	return false;
 }
@@ -249,15 +248,15 @@ static int step_until(struct inspect *s, const char *text, uint64_t max, struct 
 {
 	struct expr_env env = session_env(s);
 	int64_t next = session_now(), val;
-	char err[200];
+	struct expr_error err;
 
 	for (uint64_t n = 1;; n++) {
 		if (!run_step(s) && strcmp(s->stop.reason, "halted"))
 			return 0;
 		if (run_at_point(s) || !step_break(s, &next))
 			return 0;
-		if (!expr_eval(&env, text, &val, err, sizeof(err)))
-			return result_fail(r, "run-until: %s", err);
+		if (!expr_eval(&env, text, &val, &err))
+			return result_fail(r, "run-until: %s", err.text);
 		if (val) {
 			run_set_stop(s, "run-until");
 			return 0;
@@ -274,11 +273,12 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 	const char *text = a->rest;
 	bool irq = s->step_irq;
 	int64_t max = 0, val;
-	char err[200], *expr;
+	struct expr_error err;
+	char *expr;
 	int rc;
 
-	if (!expr_eval_prefix(&env, &text, &val, err, sizeof(err)))
-		return result_fail(r, "run-until: %s", err);
+	if (!expr_eval_prefix(&env, &text, &val, &err))
+		return result_fail(r, "run-until: %s", err.text);
 	expr = xstrndup(a->rest, (size_t)(text - a->rest));
 	if (!strncmp(text, "max ", 4) && (session_eval(s, text + 4, &max, r) || max < 1))
 		rc = result_fail(r, "run-until: a count from 1 on must stand behind max");

@@ -32,10 +32,10 @@ static const char *symbol_of(struct inspect *s, const char *text, struct row_sin
 {
 	struct expr_env env = session_env(s);
 	const struct symbol *y;
-	char err[200];
+	struct expr_error err;
 	int64_t addr;
 
-	if (!expr_eval(&env, text, &addr, err, sizeof(err)))
+	if (!expr_eval(&env, text, &addr, &err))
 		return "that is neither an address nor part of a name";
 	y = symbols_at(&s->symbols, (uint64_t)addr);
 	if (!y)

@@ -6,6 +6,7 @@
 #include "inspect/cmd/probe_line.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct printing {
 	const struct prog_record *rec;
 	gva pc;			/* PROG: where it will run */
 	unsigned nvals, ntexts; /* taken */
-	char err[200];		/* empty: fine so far */
+	struct expr_error err;
 };
 
 /* The format stands between quotes at TEXT. NULL: it does not; else what follows it. */
@@ -45,6 +46,17 @@ static const char *behind_format(const char *text)
 	return *p ? p + 1 : NULL;
 }
 
+static void fail(struct printing *pr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void fail(struct printing *pr, const char *fmt, ...)
+{
+	va_list ap;
+
+	pr->err.status = EXPR_WRONG;
+	va_start(ap, fmt);
+	vsnprintf(pr->err.text, sizeof(pr->err.text), fmt, ap);
+	va_end(ap);
+}
+
 /* One more op behind the value: what to do with it. */
 static bool record_arg(struct printing *pr, char kind)
 {
@@ -52,8 +64,7 @@ static bool record_arg(struct printing *pr, char kind)
 	bool text = kind == 's';
 
 	if ((text ? ++pr->ntexts > PROG_TEXTS : ++pr->nvals > PROG_VALUES) || p->n == PROG_OPS_MAX) {
-		snprintf(pr->err, sizeof(pr->err), "a probe's line takes at most %d values and %d texts",
-			 PROG_VALUES, PROG_TEXTS);
+		fail(pr, "a probe's line takes at most %d values and %d texts", PROG_VALUES, PROG_TEXTS);
 		return false;
 	}
 	p->op[p->n++] = (struct prog_op){ .code = text ? PROG_EMITS : PROG_EMIT };
@@ -72,17 +83,16 @@ static bool next_arg(struct printing *pr, char kind, int64_t *val)
 	}
 	pr->args += strspn(pr->args, " \t,");
 	if (!*pr->args) {
-		snprintf(pr->err, sizeof(pr->err), "the format asks for more values than there are");
+		fail(pr, "the format asks for more values than there are");
 		return false;
 	}
 	if (pr->prog) {
 		struct probe_env penv = { pr->s, pr->pc };
 
 		env = probe_expr_env(&penv);
-		return expr_compile_prefix(&env, &pr->args, pr->prog, pr->err, sizeof(pr->err)) &&
-		       record_arg(pr, kind);
+		return expr_compile_prefix(&env, &pr->args, pr->prog, &pr->err) && record_arg(pr, kind);
 	}
-	return expr_eval_prefix(&env, &pr->args, val, pr->err, sizeof(pr->err));
+	return expr_eval_prefix(&env, &pr->args, val, &pr->err);
 }
 
 static void print_string(struct printing *pr, int64_t addr)
@@ -134,8 +144,7 @@ static const char *convert(struct printing *pr, const char *text)
 		return text + 1;
 	}
 	if (!*text || !strchr("duxXocsapi", *text)) {
-		snprintf(pr->err, sizeof(pr->err), "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s",
-			 text);
+		fail(pr, "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s", text);
 		return text;
 	}
 	if (!next_arg(pr, *text, &val))
@@ -166,7 +175,7 @@ static char *walk(struct printing *pr, const char *trace)
 	pr->args = behind_format(trace);
 	end = pr->args - 1;
 	pr->f = xmemstream(&text, &len);
-	while (p < end && !pr->err[0]) {
+	while (p < end && !pr->err.status) {
 		if (*p == '%') {
 			p = convert(pr, p + 1);
 		} else if (*p == '\\') {
@@ -184,34 +193,35 @@ static char *walk(struct printing *pr, const char *trace)
 }
 
 /* The text that TRACE makes now; malloced. What is wrong stands in ERR, else that is empty. */
-static char *render(struct inspect *s, const char *trace, char *err, size_t errlen)
+static char *render(struct inspect *s, const char *trace, struct expr_error *err)
 {
 	struct printing pr = { .s = s };
 	char *text = walk(&pr, trace);
 
-	if (!pr.err[0] && *pr.args)
-		snprintf(pr.err, sizeof(pr.err), "unexpected '%.20s'", pr.args);
-	snprintf(err, errlen, "%s", pr.err);
+	if (!pr.err.status && *pr.args)
+		fail(&pr, "unexpected '%.20s'", pr.args);
+	*err = pr.err;
 	return text;
 }
 
-const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog, char *err,
-			  size_t errlen)
+const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct program *prog,
+			  struct expr_error *err)
 {
 	struct printing pr = { .s = s, .prog = prog, .pc = pc };
 
 	prog->n = 0;
 	if (!behind_format(trace)) {
-		snprintf(err, errlen, "the format is not closed by a quote");
+		fail(&pr, "the format is not closed by a quote");
+		*err = pr.err;
 		return NULL;
 	}
 	free(walk(&pr, trace));
-	if (!pr.err[0] && !prog->n) /* a line without values is on record by a 0 that nobody asks for */
+	if (!pr.err.status && !prog->n) /* a line without values is on record by a 0 that nobody asks for */
 		prog->op[prog->n++] = (struct prog_op){ .code = PROG_PUSH };
 	if (prog->n == 1)
 		prog->op[prog->n++] = (struct prog_op){ .code = PROG_EMIT };
-	snprintf(err, errlen, "%s", pr.err);
-	return pr.err[0] ? NULL : pr.args;
+	*err = pr.err;
+	return pr.err.status ? NULL : pr.args;
 }
 
 static void emit_line(struct inspect *s, const char *event, unsigned number, gva pc, const char *text)
@@ -243,9 +253,10 @@ void trace_replay(struct inspect *s, const char *trace, const struct engine_prob
 
 void trace_print(struct inspect *s, const struct point *p)
 {
-	char err[200], *text = render(s, p->trace, err, sizeof(err));
+	struct expr_error err;
+	char *text = render(s, p->trace, &err);
 
-	emit_line(s, "trace", p->number, session_pc(s), err[0] ? err : text);
+	emit_line(s, "trace", p->number, session_pc(s), err.status ? err.text : text);
 	free(text);
 }
 
@@ -253,12 +264,12 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*');
 	struct expr_env env = session_env(s);
-	char err[200];
+	struct expr_error err;
 	struct point *p;
 	int64_t addr;
 
-	if (!expr_eval_prefix(&env, &text, &addr, err, sizeof(err)))
-		return result_fail(r, "trace: %s", err);
+	if (!expr_eval_prefix(&env, &text, &addr, &err))
+		return result_fail(r, "trace: %s", err.text);
 	text += strspn(text, " \t,");
 	if (!behind_format(text))
 		return result_fail(r, "usage: trace ADDRESS \"FORMAT\" [EXPR,...]");
@@ -266,9 +277,9 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 		return result_fail(r, "trace: 0x%llx is not an address of this guest",
 				   (unsigned long long)addr);
 	/* memory that cannot be read now may be, where the point is hit */
-	free(render(s, text, err, sizeof(err)));
-	if (err[0] && !expr_error_may_pass(err))
-		return result_fail(r, "trace: %s", err);
+	free(render(s, text, &err));
+	if (err.status == EXPR_WRONG)
+		return result_fail(r, "trace: %s", err.text);
 	p = points_add(&s->points, (uint32_t)addr, false, NULL);
 	p->trace = xstrdup(text);
 	run_point_changed(s, p->addr);

@@ -86,57 +86,60 @@ static const struct {
 
 START_TEST(test_good)
 {
-	char err[100] = "";
+	struct expr_error err;
 	int64_t val;
 
-	ck_assert_msg(expr_eval(&env, good[_i].text, &val, err, sizeof(err)), "%s: %s", good[_i].text, err);
+	ck_assert_msg(expr_eval(&env, good[_i].text, &val, &err), "%s: %s", good[_i].text, err.text);
 	ck_assert_msg(val == good[_i].val, "%s = %lld", good[_i].text, (long long)val);
 }
 END_TEST
 
 static const struct {
 	const char *text, *err;
+	enum expr_status status;
 } bad[] = {
-	{ "", "not complete" },
-	{ "1+", "not complete" },
-	{ "(1", "expected ')'" },
-	{ "[0x100", "expected ']'" },
-	{ "1 2", "unexpected '2'" },
-	{ "1/0", "division by zero" },
-	{ "1%0", "division by zero" },
-	{ "[0]", "cannot read memory at 0x0" },
-	{ "*(u32)0x1fe", "cannot read memory at 0x1fe" },
-	{ "nosuch", "no symbol 'nosuch'" },
-	{ "$nosuch", "no register or variable $nosuch" },
-	{ "$", "a name must follow" },
-	{ "0xzz", "bad number" },
-	{ "12ab", "bad number" },
-	{ "99999999999999999999", "number too large" },
-	{ "1 ? 2", "expected ':'" },
-	{ "'a", "unfinished character" },
-	{ "@", "unexpected '@'" },
+	{ "", "not complete", EXPR_WRONG },
+	{ "1+", "not complete", EXPR_WRONG },
+	{ "(1", "expected ')'", EXPR_WRONG },
+	{ "[0x100", "expected ']'", EXPR_WRONG },
+	{ "1 2", "unexpected '2'", EXPR_WRONG },
+	{ "1/0", "division by zero", EXPR_WRONG },
+	{ "1%0", "division by zero", EXPR_WRONG },
+	{ "[0]", "cannot read memory at 0x0", EXPR_UNREADABLE },
+	{ "*(u32)0x1fe", "cannot read memory at 0x1fe", EXPR_UNREADABLE },
+	{ "nosuch", "no symbol 'nosuch'", EXPR_WRONG },
+	{ "$nosuch", "no register or variable $nosuch", EXPR_WRONG },
+	{ "$", "a name must follow", EXPR_WRONG },
+	{ "0xzz", "bad number", EXPR_WRONG },
+	{ "12ab", "bad number", EXPR_WRONG },
+	{ "99999999999999999999", "number too large", EXPR_WRONG },
+	{ "1 ? 2", "expected ':'", EXPR_WRONG },
+	{ "'a", "unfinished character", EXPR_WRONG },
+	{ "@", "unexpected '@'", EXPR_WRONG },
 };
 
 START_TEST(test_bad)
 {
-	char err[100] = "";
+	struct expr_error err;
 	int64_t val;
 
-	ck_assert_msg(!expr_eval(&env, bad[_i].text, &val, err, sizeof(err)), "%s", bad[_i].text);
-	ck_assert_msg(strstr(err, bad[_i].err) != NULL, "%s: %s", bad[_i].text, err);
+	ck_assert_msg(!expr_eval(&env, bad[_i].text, &val, &err), "%s", bad[_i].text);
+	ck_assert_int_eq(err.status, bad[_i].status);
+	ck_assert_msg(strstr(err.text, bad[_i].err) != NULL, "%s: %s", bad[_i].text, err.text);
 }
 END_TEST
 
 START_TEST(test_nesting_is_bounded)
 {
-	char *text = malloc(100001), err[100] = "";
+	struct expr_error err;
+	char *text = malloc(100001);
 	int64_t val;
 
 	for (const char *c = "(-!~*"; *c; c++) {
 		memset(text, *c, 100000);
 		text[100000] = 0;
-		ck_assert(!expr_eval(&env, text, &val, err, sizeof(err)));
-		ck_assert_str_eq(err, "the expression is nested too deeply");
+		ck_assert(!expr_eval(&env, text, &val, &err));
+		ck_assert_str_eq(err.text, "the expression is nested too deeply");
 	}
 	free(text);
 }
@@ -145,10 +148,10 @@ END_TEST
 START_TEST(test_prefix_stops_at_if)
 {
 	const char *text = "0x10 + 2 if $eax == 1";
-	char err[100];
+	struct expr_error err;
 	int64_t val;
 
-	ck_assert(expr_eval_prefix(&env, &text, &val, err, sizeof(err)));
+	ck_assert(expr_eval_prefix(&env, &text, &val, &err));
 	ck_assert_int_eq(val, 18);
 	ck_assert_str_eq(text, "if $eax == 1");
 }
@@ -170,9 +173,9 @@ START_TEST(test_lvalue)
 {
 	const char *text = lvalues[_i].text;
 	struct lvalue lv;
-	char err[100] = "";
+	struct expr_error err;
 
-	ck_assert_msg(expr_lvalue(&env, &text, &lv, err, sizeof(err)), "%s", err);
+	ck_assert_msg(expr_lvalue(&env, &text, &lv, &err), "%s", err.text);
 	ck_assert_int_eq(*text, '=');
 	ck_assert_int_eq(lv.memory, lvalues[_i].memory);
 	ck_assert_str_eq(lv.name, lvalues[_i].name);
