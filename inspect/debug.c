@@ -30,16 +30,6 @@ void debug_expect(struct inspect *s, bool expected)
 
 /* ---- stops ---- */
 
-/* The reasons that run control gives, as a debugger tells them apart. */
-static const struct {
-	const char *reason;
-	enum debug_stop_kind kind;
-} reasons[] = {
-	{ "breakpoint", DEBUG_POINT }, { "watchpoint", DEBUG_POINT }, { "stopped", DEBUG_STOPPED },
-	{ "powered off", DEBUG_OFF },  { "exited", DEBUG_EXITED },    { "died", DEBUG_DEAD },
-	{ "failed", DEBUG_DEAD },
-};
-
 bool debug_expected(const struct inspect *s)
 {
 	return s->expected;
@@ -49,10 +39,7 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out)
 {
 	struct point *p = points_find(&s->points, s->stop.point);
 
-	*out = (struct debug_stop){ .kind = DEBUG_STEPPED, .detail = s->stop.detail };
-	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-		if (!strcmp(reasons[i].reason, s->stop.reason))
-			out->kind = reasons[i].kind;
+	*out = (struct debug_stop){ .kind = run_stop_kind(s), .detail = s->stop.detail };
 	if (s->switched_off)
 		out->kind = DEBUG_OFF;
 	if (p) {
@@ -95,7 +82,7 @@ void debug_go(struct inspect *s)
 
 void debug_go_to(struct inspect *s, gva addr)
 {
-	start(s, &(struct run_goal){ .to_addr = true, .addr = addr, .reached = "step" });
+	start(s, &(struct run_goal){ .to_addr = true, .addr = addr, .reached = STOPPED_STEP });
 }
 
 /* Does the processor stand at the first instruction of the page fault handler, with a frame that
@@ -124,7 +111,7 @@ bool debug_pass_fault(struct inspect *s, const struct debug_place *before)
 				     .addr = (uint32_t)(c->seg[SEG_CS].base + before->eip),
 				     .check_stack = true,
 				     .stack = before->esp,
-				     .reached = "step" });
+				     .reached = STOPPED_STEP });
 	return true;
 }
 

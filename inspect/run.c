@@ -112,11 +112,37 @@ static void set_goal(struct inspect *s, bool on)
 
 /* ---- stops ---- */
 
-void run_set_stop(struct inspect *s, const char *reason)
+/* Columns: text, what a debugger is told. */
+static const struct {
+	const char *text;
+	enum debug_stop_kind kind;
+} reasons[STOPPED_REASONS] = {
+	[STOPPED_ASKED] = { "stopped", DEBUG_STOPPED },
+	[STOPPED_BREAKPOINT] = { "breakpoint", DEBUG_POINT },
+	[STOPPED_WATCHPOINT] = { "watchpoint", DEBUG_POINT },
+	[STOPPED_EVENT] = { "event", DEBUG_STEPPED },
+	[STOPPED_STEP] = { "step", DEBUG_STEPPED },
+	[STOPPED_ICOUNT] = { "icount", DEBUG_STEPPED },
+	[STOPPED_FINISH] = { "finish", DEBUG_STEPPED },
+	[STOPPED_UNTIL] = { "until", DEBUG_STEPPED },
+	[STOPPED_RUN_UNTIL] = { "run-until", DEBUG_STEPPED },
+	[STOPPED_HALTED] = { "halted", DEBUG_STEPPED },
+	[STOPPED_RESET] = { "reset", DEBUG_STEPPED },
+	[STOPPED_OFF] = { "powered off", DEBUG_OFF },
+	[STOPPED_EXITED] = { "exited", DEBUG_EXITED },
+	[STOPPED_DIED] = { "died", DEBUG_DEAD },
+	[STOPPED_FAILED] = { "failed", DEBUG_DEAD },
+};
+
+void run_set_stop(struct inspect *s, enum stopped_by reason)
 {
-	s->stop = (struct stop_info){ 0 };
-	snprintf(s->stop.reason, sizeof(s->stop.reason), "%s", reason);
+	s->stop = (struct stop_info){ .reason = reason };
 	s->shown = false;
+}
+
+enum debug_stop_kind run_stop_kind(const struct inspect *s)
+{
+	return reasons[s->stop.reason].kind;
 }
 
 void run_publish(struct inspect *s)
@@ -140,15 +166,15 @@ static bool ended(struct inspect *s)
 
 	switch (state) {
 	case MACHINE_OFF:
-		run_set_stop(s, "powered off");
+		run_set_stop(s, STOPPED_OFF);
 		return true;
 	case MACHINE_EXITED:
-		run_set_stop(s, "exited");
+		run_set_stop(s, STOPPED_EXITED);
 		snprintf(s->stop.detail, sizeof(s->stop.detail), "status %d", machine_exit_code(s->m));
 		return true;
 	case MACHINE_DEAD:
 	case MACHINE_FAILED:
-		run_set_stop(s, state == MACHINE_DEAD ? "died" : "failed");
+		run_set_stop(s, state == MACHINE_DEAD ? STOPPED_DIED : STOPPED_FAILED);
 		error = machine_error(s->m);
 		snprintf(s->stop.detail, sizeof(s->stop.detail), "%s",
 			 error && error[0] ? error : "triple fault or reset");
@@ -242,7 +268,7 @@ bool run_at_point(struct inspect *s)
 
 	if (!number)
 		return false;
-	run_set_stop(s, "breakpoint");
+	run_set_stop(s, STOPPED_BREAKPOINT);
 	s->stop.point = number;
 	memcpy(s->stop.detail, why, sizeof(why));
 	delete_used_up(s);
@@ -297,7 +323,7 @@ static bool watch_is_meant(struct inspect *s)
 			continue;
 		if (!why[0])
 			memcpy(why, change, sizeof(why));
-		run_set_stop(s, "watchpoint");
+		run_set_stop(s, STOPPED_WATCHPOINT);
 		s->stop.point = p->number;
 		s->stop.watched = t->at;
 		memcpy(s->stop.detail, why, sizeof(why));
@@ -318,7 +344,7 @@ static bool event_is_meant(struct inspect *s)
 		if (!p->enabled || p->kind != POINT_EVENT || p->event != h->kind || h->number < p->lo ||
 		    h->number > p->hi || !condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
 			continue;
-		run_set_stop(s, "event");
+		run_set_stop(s, STOPPED_EVENT);
 		s->stop.point = p->number;
 		event_text(s, h, s->stop.detail, sizeof(s->stop.detail));
 		return true;
@@ -351,14 +377,14 @@ static bool stop_is_meant(struct inspect *s, const struct machine_stop *st)
 	if (st->reason == STOP_BREAK && break_is_meant(s))
 		return true;
 	if (st->reason == STOP_ICOUNT && s->goal.to_icount && machine_vcpu(s->m)->icount >= s->goal.icount) {
-		run_set_stop(s, "icount");
+		run_set_stop(s, STOPPED_ICOUNT);
 		return true;
 	}
 	if (side_stop(s, st))
 		return true;
 	if (!s->halting && !session_interrupted(s))
 		return false;
-	run_set_stop(s, "stopped");
+	run_set_stop(s, STOPPED_ASKED);
 	return true;
 }
 
@@ -427,7 +453,7 @@ void run_start(struct inspect *s, const struct run_goal *goal)
 		return;
 	}
 	if (goal->to_icount && machine_vcpu(s->m)->icount >= goal->icount) {
-		run_set_stop(s, "icount");
+		run_set_stop(s, STOPPED_ICOUNT);
 		settle(s);
 		return;
 	}
@@ -491,7 +517,7 @@ bool run_pause(struct inspect *s)
 	s->pausing = true;
 	run_halt(s);
 	s->pausing = false;
-	if (!strcmp(s->stop.reason, "stopped"))
+	if (s->stop.reason == STOPPED_ASKED)
 		return true;
 	tell_listeners(s);
 	return false;
@@ -510,7 +536,7 @@ bool run_step(struct inspect *s)
 	probe_lines(s, true);
 	if (ended(s) || side_stop(s, &st))
 		return false;
-	run_set_stop(s, session_cpu(s)->halted ? "halted" : "step");
+	run_set_stop(s, session_cpu(s)->halted ? STOPPED_HALTED : STOPPED_STEP);
 	return !session_cpu(s)->halted;
 }
 
@@ -519,8 +545,8 @@ bool run_step(struct inspect *s)
 static const struct view_col stop_cols[] = {
 	{ "event", "Event", VAL_STR, "", "always \"stop\"" },
 	{ "reason", "Reason", VAL_STR, "",
-	  "breakpoint, watchpoint, event, step, stopped, icount, finish, until, halted, powered off, "
-	  "exited, died, failed" },
+	  "breakpoint, watchpoint, event, step, stopped, icount, finish, until, run-until, halted, reset, "
+	  "powered off, exited, died, failed" },
 	{ "breakpoint", "Breakpoint", VAL_UINT, "", "number of the breakpoint" },
 	{ "pc", "PC", VAL_ADDR, "", "linear address of the next instruction" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
@@ -556,7 +582,7 @@ void run_report(struct inspect *s, struct result *r)
 	if (over)
 		format = s->stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
 	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
-	table_row(t, (struct value[]){ V_STR("stop"), V_STR(s->stop.reason),
+	table_row(t, (struct value[]){ V_STR("stop"), V_STR(reasons[s->stop.reason].text),
 				       s->stop.point ? V_UINT(s->stop.point) : V_NONE, V_ADDR(pc),
 				       sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
 				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,

@@ -58,7 +58,7 @@ void inspect_attach(struct inspect *s, const struct inspect_machine *im)
 	s->known.count = 0;
 	if (!s->m)
 		return;
-	run_set_stop(s, "stopped");
+	run_set_stop(s, STOPPED_ASKED);
 	run_publish(s);
 }
 

@@ -11,6 +11,26 @@
 #include "inspect/serial.h"
 #include "inspect/debuginfo/symbols.h"
 
+/* Why the guest is stopped; run.c has the texts. */
+enum stopped_by {
+	STOPPED_ASKED, /* by a command, a signal or a client */
+	STOPPED_BREAKPOINT,
+	STOPPED_WATCHPOINT,
+	STOPPED_EVENT,
+	STOPPED_STEP,
+	STOPPED_ICOUNT,
+	STOPPED_FINISH,
+	STOPPED_UNTIL,
+	STOPPED_RUN_UNTIL,
+	STOPPED_HALTED,
+	STOPPED_RESET,
+	STOPPED_OFF,
+	STOPPED_EXITED,
+	STOPPED_DIED,
+	STOPPED_FAILED,
+	STOPPED_REASONS
+};
+
 /* What a run is for besides reaching a breakpoint. */
 struct run_goal {
 	bool to_addr; /* stop at ADDR ... */
@@ -19,15 +39,15 @@ struct run_goal {
 	uint32_t stack;
 	bool to_icount; /* stop at this instruction count */
 	uint64_t icount;
-	const char *reached; /* the reason to report: "finish", "until"... */
+	enum stopped_by reached; /* the reason to report */
 };
 
-/* Why the machine stands. Filled at each stop. */
+/* The last stop. */
 struct stop_info {
-	char reason[32]; /* "breakpoint", "step", "stopped", "icount", "off", "exited", "died", "failed"... */
-	unsigned point;	 /* number of the breakpoint, 0: none */
-	gva watched;	 /* of a watchpoint: the address that was touched */
-	char detail[256]; /* text for people: error of a condition, of the engine */
+	enum stopped_by reason;
+	unsigned point;	  /* number of the breakpoint, 0: none */
+	gva watched;	  /* of a watchpoint: the address that was touched */
+	char detail[256]; /* for display: error of a condition, of the engine */
 };
 
 struct gva_set {
@@ -162,7 +182,9 @@ bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
 /* Tell the engine about event point P, likewise. */
 bool run_event_changed(struct inspect *s, const struct point *p, bool on);
 void run_points_again(struct inspect *s); /* tell a fresh engine about all */
-void run_set_stop(struct inspect *s, const char *reason);
+void run_set_stop(struct inspect *s, enum stopped_by reason);
+/* The kind of the last stop, as a debugger tells them apart. */
+enum debug_stop_kind run_stop_kind(const struct inspect *s);
 void run_publish(struct inspect *s);
 /* Add the record of the present stop. */
 void run_report(struct inspect *s, struct result *r);
@@ -212,9 +234,11 @@ void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct fin
 		   struct finder *f);
 
 /* ---- cmd/stack.c ---- */
+/* How a frame was found. */
+enum frame_by { FRAME_PC, FRAME_CFI, FRAME_POINTER, FRAME_TOP, FRAME_GUESS, FRAME_WAYS };
 struct frame {
 	uint32_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
-	const char *how;    /* it was found: "pc", "cfi", "frame pointer", "stack top", "guess" */
+	enum frame_by by;
 };
 /* The call stack, innermost first, at most MAX frames: by the symbol file's call frame information
  * where it has some, otherwise by frame pointers. */

@@ -16,13 +16,19 @@ static void init_decoder(ZydisDecoder *d, unsigned bits)
 		ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
 }
 
+static bool is_iret(const ZydisDecodedInstruction *in)
+{
+	return in->mnemonic == ZYDIS_MNEMONIC_IRET || in->mnemonic == ZYDIS_MNEMONIC_IRETD ||
+	       in->mnemonic == ZYDIS_MNEMONIC_IRETQ;
+}
+
 static enum disas_kind kind_of(const ZydisDecodedInstruction *in)
 {
 	switch (in->meta.category) {
 	case ZYDIS_CATEGORY_CALL:
 		return DISAS_CALL;
 	case ZYDIS_CATEGORY_RET:
-		return DISAS_RET;
+		return is_iret(in) ? DISAS_IRET : DISAS_RET;
 	case ZYDIS_CATEGORY_INTERRUPT:
 	case ZYDIS_CATEGORY_SYSCALL:
 		return DISAS_INT;

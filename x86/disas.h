@@ -6,7 +6,7 @@
 
 #define DISAS_MAX_INSN 15
 
-enum disas_kind { DISAS_OTHER, DISAS_CALL, DISAS_RET, DISAS_INT, DISAS_JUMP, DISAS_REP };
+enum disas_kind { DISAS_OTHER, DISAS_CALL, DISAS_RET, DISAS_IRET, DISAS_INT, DISAS_JUMP, DISAS_REP };
 
 struct disas_insn {
 	unsigned len;

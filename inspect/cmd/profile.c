@@ -171,7 +171,7 @@ int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r)
 	show(&p, r);
 	if (path)
 		rc = write_folded(&p, path, r);
-	if (!s->running && !was_running && strcmp(s->stop.reason, "stopped"))
+	if (!s->running && !was_running && s->stop.reason != STOPPED_ASKED)
 		run_report(s, r);
 	tallies_fini(&p.stacks);
 	tallies_fini(&p.symbols);

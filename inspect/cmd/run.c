@@ -55,7 +55,7 @@ static bool step_break(struct inspect *s, int64_t *next)
 	}
 	if (!session_interrupted(s))
 		return true;
-	run_set_stop(s, "stopped");
+	run_set_stop(s, STOPPED_ASKED);
 	return false;
 }
 
@@ -90,16 +90,11 @@ static uint32_t stack_pointer(struct inspect *s)
 }
 
 /* Run to ADDR with the stack at least where it is now. */
-static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, const char *reached)
+static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, enum stopped_by reached)
 {
 	run_to(s,
 	       &(struct run_goal){
 		   .to_addr = true, .addr = addr, .check_stack = true, .stack = stack, .reached = reached });
-}
-
-static bool reached(const struct inspect *s, const char *reason)
-{
-	return !strcmp(s->stop.reason, reason);
 }
 
 /* One instruction, calls and the like at once. False: something else stopped it. */
@@ -110,8 +105,8 @@ static bool step_over(struct inspect *s)
 	if (!examine_insn(s, session_pc(s), &in) ||
 	    (in.kind != DISAS_CALL && in.kind != DISAS_INT && in.kind != DISAS_REP))
 		return run_step(s);
-	run_to_address(s, (uint32_t)session_pc(s) + in.len, stack_pointer(s), "step");
-	return reached(s, "step");
+	run_to_address(s, (uint32_t)session_pc(s) + in.len, stack_pointer(s), STOPPED_STEP);
+	return s->stop.reason == STOPPED_STEP;
 }
 
 static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -153,7 +148,7 @@ static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 	if (stack_return(s, addr, stack))
 		return true;
 	*stack = stack_pointer(s) + 4;
-	if ((in.kind == DISAS_RET && !strncmp(in.text, "ret", 3)) || (sym && sym->addr == session_pc(s)))
+	if (in.kind == DISAS_RET || (sym && sym->addr == session_pc(s)))
 		return read_word(s, base + stack_pointer(s), addr) && examine_follows_call(s, *addr);
 	if (!sym || session_pc(s) < sym->addr + 3 || session_read(s, false, sym->addr, head, 3) != 3)
 		return false;
@@ -171,7 +166,8 @@ static void step_out(struct inspect *s)
 	struct disas_insn in;
 
 	for (;;) {
-		bool last = examine_insn(s, session_pc(s), &in) && in.kind == DISAS_RET;
+		bool last =
+		    examine_insn(s, session_pc(s), &in) && (in.kind == DISAS_RET || in.kind == DISAS_IRET);
 
 		if (!step_over(s))
 			return;
@@ -180,7 +176,7 @@ static void step_out(struct inspect *s)
 		if (run_at_point(s) || !step_break(s, &next))
 			return;
 	}
-	run_set_stop(s, "finish");
+	run_set_stop(s, STOPPED_FINISH);
 }
 
 static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -189,7 +185,7 @@ static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result
 
 	(void)a;
 	if (return_address(s, &addr, &stack)) {
-		run_to_address(s, addr, stack, "finish");
+		run_to_address(s, addr, stack, STOPPED_FINISH);
 	} else {
 		session_moves(s, true);
 		step_out(s);
@@ -211,12 +207,13 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 		if (session_eval(s, a->rest + (a->rest[0] == '*'), &addr, r))
 			return -1;
 		return report_run(
-		    s, r, &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = "until" });
+		    s, r,
+		    &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = STOPPED_UNTIL });
 	}
 	if (!examine_insn(s, pc, &in))
 		return result_fail(r, "until: no instruction at pc");
 	if (step_over(s) && session_pc(s) <= pc && !run_at_point(s))
-		run_to_address(s, pc + in.len, stack, "until");
+		run_to_address(s, pc + in.len, stack, STOPPED_UNTIL);
 	run_publish(s);
 	return report(s, r);
 }
@@ -251,14 +248,14 @@ static int step_until(struct inspect *s, const char *text, uint64_t max, struct 
 	struct expr_error err;
 
 	for (uint64_t n = 1;; n++) {
-		if (!run_step(s) && strcmp(s->stop.reason, "halted"))
+		if (!run_step(s) && s->stop.reason != STOPPED_HALTED)
 			return 0;
 		if (run_at_point(s) || !step_break(s, &next))
 			return 0;
 		if (!expr_eval(&env, text, &val, &err))
 			return result_fail(r, "run-until: %s", err.text);
 		if (val) {
-			run_set_stop(s, "run-until");
+			run_set_stop(s, STOPPED_RUN_UNTIL);
 			return 0;
 		}
 		if (n == max)
@@ -287,8 +284,8 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 	else
 		rc = 0;
 	if (!rc && !max && address_goal(s, expr, &val)) {
-		run_to(s,
-		       &(struct run_goal){ .to_addr = true, .addr = (uint32_t)val, .reached = "run-until" });
+		run_to(s, &(struct run_goal){
+			      .to_addr = true, .addr = (uint32_t)val, .reached = STOPPED_RUN_UNTIL });
 	} else if (!rc) {
 		session_moves(s, true);
 		s->step_irq = true;
@@ -324,7 +321,7 @@ static int cmd_reset(struct inspect *s, const struct cmd_args *a, struct result 
 		return result_fail(r, "reset: %s", err);
 	s->switched_off = false;
 	run_points_again(s);
-	run_set_stop(s, "reset");
+	run_set_stop(s, STOPPED_RESET);
 	run_publish(s);
 	run_report(s, r);
 	return 0;

@@ -5,8 +5,6 @@
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 
-#include <string.h>
-
 enum {
 	MAX_FRAMES = 256,
 	FRAME_REACH = 1 << 20 /* greatest distance from one frame to the next */,
@@ -85,7 +83,7 @@ static enum cfi_step cfi_next(struct inspect *s, struct cursor *cur, struct fram
 	if (did == CFI_STEP && cur->regs.val[CFI_ESP] <= sp)
 		return CFI_END; /* a stack that goes down is none */
 	cur->exact = did == CFI_TRAP;
-	*f = (struct frame){ cur->regs.val[CFI_EIP], cur->regs.val[CFI_ESP], "cfi" };
+	*f = (struct frame){ cur->regs.val[CFI_EIP], cur->regs.val[CFI_ESP], FRAME_CFI };
 	return did;
 }
 
@@ -96,7 +94,7 @@ static bool top_next(struct inspect *s, struct cursor *cur, struct frame *f)
 
 	if (!before_frame(s, &at) || !read_word(s, at, &ret) || !examine_follows_call(s, ret))
 		return false;
-	*f = (struct frame){ ret, cur->regs.val[CFI_EBP], "stack top" };
+	*f = (struct frame){ ret, cur->regs.val[CFI_EBP], FRAME_TOP };
 	step_to(cur, ret, at + 4, cur->regs.val[CFI_EBP], true);
 	return true;
 }
@@ -108,7 +106,7 @@ static bool pointer_next(struct inspect *s, struct cursor *cur, struct frame *f)
 	if (!(cur->regs.known >> CFI_EBP & 1) || !ebp || (ebp & 3) || !read_word(s, ebp, &next) ||
 	    !read_word(s, ebp + 4, &ret) || !examine_follows_call(s, ret))
 		return false;
-	*f = (struct frame){ ret, next, "frame pointer" };
+	*f = (struct frame){ ret, next, FRAME_POINTER };
 	step_to(cur, ret, ebp + 8, next, next > ebp && next - ebp <= FRAME_REACH);
 	return true;
 }
@@ -136,7 +134,7 @@ unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max)
 
 	if (!max)
 		return 0;
-	frames[n++] = (struct frame){ cur.regs.val[CFI_EIP], cur.regs.val[CFI_EBP], "pc" };
+	frames[n++] = (struct frame){ cur.regs.val[CFI_EIP], cur.regs.val[CFI_EBP], FRAME_PC };
 	if (session_code_bits(s) != 32)
 		return n;
 	while (n < max && frame_next(s, &cur, &frames[n]))
@@ -169,7 +167,7 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 			continue;
 		if (sym && sym->code && (!sym->size || word - sym->addr <= sym->size) &&
 		    examine_follows_call(s, word))
-			frames[n++] = (struct frame){ word, at, "guess" };
+			frames[n++] = (struct frame){ word, at, FRAME_GUESS };
 	}
 	return n;
 }
@@ -186,6 +184,12 @@ static const struct view_col frame_cols[] = {
 };
 RECORD_DOC(frame_record, "backtrace", frame_cols);
 
+static const char *const frame_texts[FRAME_WAYS] = { [FRAME_PC] = "pc",
+						     [FRAME_CFI] = "cfi",
+						     [FRAME_POINTER] = "frame pointer",
+						     [FRAME_TOP] = "stack top",
+						     [FRAME_GUESS] = "guess" };
+
 static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct frame frames[MAX_FRAMES];
@@ -199,16 +203,15 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 	if (max < 1)
 		return result_fail(r, "backtrace: a count from 1 on must stand here");
 	n = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
-	if (n <= 2 && session_code_bits(s) == 32 && strcmp(frames[n - 1].how, "cfi"))
+	if (n <= 2 && session_code_bits(s) == 32 && frames[n - 1].by != FRAME_CFI)
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : (unsigned)max);
 	for (unsigned i = 0; i < n; i++) {
 		t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
 				 i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
 		symbols_text(&s->symbols, frames[i].pc, sym, sizeof(sym));
-		table_row(t,
-			  (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
-					    V_ADDR(frames[i].frame), V_BOOL(!strcmp(frames[i].how, "guess")),
-					    V_STR(frames[i].how) });
+		table_row(t, (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
+					       V_ADDR(frames[i].frame), V_BOOL(frames[i].by == FRAME_GUESS),
+					       V_STR(frame_texts[frames[i].by]) });
 	}
 	return 0;
 }
