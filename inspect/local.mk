@@ -54,6 +54,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/record.h \
 	%D%/records.c \
 	%D%/run.c \
+	%D%/run_int.h \
 	%D%/save_script.c \
 	%D%/serial.c \
 	%D%/serial.h \

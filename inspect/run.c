@@ -263,7 +263,7 @@ static void delete_used_up(struct inspect *s)
 
 bool run_at_point(struct inspect *s)
 {
-	char why[200] = "";
+	char why[220] = "";
 	unsigned number = hit_points(s, session_pc(s), why, sizeof(why));
 
 	if (!number)
@@ -312,7 +312,7 @@ static bool watch_is_meant(struct inspect *s)
 {
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
-		char why[200] = "", change[200] = "";
+		char why[220] = "", change[220] = "";
 		const struct engine_touch *t;
 
 		if (!p->enabled || !point_watches(p) || !(t = touch_of(s, p)))
@@ -336,7 +336,7 @@ static bool watch_is_meant(struct inspect *s)
 static bool event_is_meant(struct inspect *s)
 {
 	const struct engine_hit *h = &machine_vcpu(s->m)->event;
-	char why[200] = "";
+	char why[220] = "";
 
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];

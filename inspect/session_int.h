@@ -8,52 +8,9 @@
 #include "inspect/engine.h"
 #include "inspect/expr.h"
 #include "inspect/points.h"
+#include "inspect/run_int.h"
 #include "inspect/serial.h"
 #include "inspect/debuginfo/symbols.h"
-
-/* Why the guest is stopped; run.c has the texts. */
-enum stopped_by {
-	STOPPED_ASKED, /* by a command, a signal or a client */
-	STOPPED_BREAKPOINT,
-	STOPPED_WATCHPOINT,
-	STOPPED_EVENT,
-	STOPPED_STEP,
-	STOPPED_ICOUNT,
-	STOPPED_FINISH,
-	STOPPED_UNTIL,
-	STOPPED_RUN_UNTIL,
-	STOPPED_HALTED,
-	STOPPED_RESET,
-	STOPPED_OFF,
-	STOPPED_EXITED,
-	STOPPED_DIED,
-	STOPPED_FAILED,
-	STOPPED_REASONS
-};
-
-/* What a run is for besides reaching a breakpoint. */
-struct run_goal {
-	bool to_addr; /* stop at ADDR ... */
-	gva addr;
-	bool check_stack; /* ... when the stack pointer is in [STACK, STACK + 64 KiB) */
-	uint32_t stack;
-	bool to_icount; /* stop at this instruction count */
-	uint64_t icount;
-	enum stopped_by reached; /* the reason to report */
-};
-
-/* The last stop. */
-struct stop_info {
-	enum stopped_by reason;
-	unsigned point;	  /* number of the breakpoint, 0: none */
-	gva watched;	  /* of a watchpoint: the address that was touched */
-	char detail[256]; /* for display: error of a condition, of the engine */
-};
-
-struct gva_set {
-	gva *list;
-	size_t count;
-};
 
 struct variable {
 	char name[64];
@@ -160,34 +117,6 @@ int64_t session_now(void); /* monotonic ns */
 int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink);
 /* Do what was to be done when the point was hit at which the guest stopped. */
 enum inspect_status session_hit_commands(struct inspect *s, const struct inspect_sink *sink);
-
-/* ---- run.c ---- */
-void run_start(struct inspect *s, const struct run_goal *goal);
-/* True when the machine stands; S->stop says why. */
-bool run_settled(struct inspect *s);
-/* Start, wait, stop when interrupted. */
-void run_wait(struct inspect *s);
-void run_to(struct inspect *s, const struct run_goal *goal);
-/* Stop a machine that runs in the background. */
-void run_halt(struct inspect *s);
-/* Stop it for a look; true: it ran, and run_resume() must follow. */
-bool run_pause(struct inspect *s);
-void run_resume(struct inspect *s);
-/* One instruction. False: the machine ended or halted, S->stop says so. */
-bool run_step(struct inspect *s);
-bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoint that stops? sets the stop */
-void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
-/* Tell the engine about watchpoint P, new (true) or on its way out. False: the engine cannot. */
-bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
-/* Tell the engine about event point P, likewise. */
-bool run_event_changed(struct inspect *s, const struct point *p, bool on);
-void run_points_again(struct inspect *s); /* tell a fresh engine about all */
-void run_set_stop(struct inspect *s, enum stopped_by reason);
-/* The kind of the last stop, as a debugger tells them apart. */
-enum debug_stop_kind run_stop_kind(const struct inspect *s);
-void run_publish(struct inspect *s);
-/* Add the record of the present stop. */
-void run_report(struct inspect *s, struct result *r);
 
 /* ---- output.c ---- */
 /* Give R to SINK, which may be NULL. */
