@@ -76,6 +76,7 @@ EXTRA_DIST += \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
 	%D%/guests/stress.py \
+	%D%/suite.h \
 	%D%/taplib.sh \
 	%D%/tui/colors.py \
 	%D%/tui/tables.py \

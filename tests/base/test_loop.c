@@ -2,8 +2,8 @@
  * The event loop: many watchers, watchers that change the list, a watcher that runs the loop
  * itself. */
 #include "base/loop.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -134,15 +134,11 @@ int main(void)
 {
 	Suite *s = suite_create("loop");
 	TCase *t = tcase_create("loop");
-	SRunner *r;
 
 	tcase_add_test(t, many_watchers);
 	tcase_add_test(t, forgotten_while_served);
 	tcase_add_test(t, turn_within_a_turn);
 	tcase_add_test(t, also_is_left_alone);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	srunner_free(r);
-	return 0;
+	return suite_run(s);
 }

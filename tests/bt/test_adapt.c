@@ -6,8 +6,8 @@
 #include "bt/bt.h"
 #include "bt/cache/cache.h"
 #include "tests/bt/rig.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 enum { SITES = 4, COST = 1000 };
@@ -554,8 +554,6 @@ int main(void)
 {
 	Suite *s = suite_create("adaptation");
 	TCase *steps = tcase_create("steps"), *model = tcase_create("model");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(steps, setup, teardown);
 	tcase_add_loop_test(steps, threshold_promotes, 0, SITE_CAUSES);
@@ -577,9 +575,5 @@ int main(void)
 	tcase_add_loop_test(model, random_events_agree_with_the_model, 0, 4);
 	tcase_set_timeout(model, 60);
 	suite_add_tcase(s, model);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

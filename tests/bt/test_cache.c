@@ -4,8 +4,8 @@
  * list says. */
 #include "bt/cache/cache.h"
 #include "tests/bt/rig.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,8 +310,6 @@ int main(void)
 {
 	Suite *s = suite_create("cache");
 	TCase *t = tcase_create("cache");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, finds_what_was_inserted);
@@ -321,8 +319,5 @@ int main(void)
 	tcase_add_test(t, arena_is_zeroed);
 	tcase_add_test(t, drop_clears_jump_tables);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -4,8 +4,8 @@
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
 #include "tests/bt/rig.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 enum { FRAGMENTS = 60, CODE = 160, STEPS = 20000 };
@@ -206,16 +206,11 @@ int main(void)
 {
 	Suite *s = suite_create("chain");
 	TCase *t = tcase_create("chain");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, random_operations);
 	tcase_add_test(t, loop_is_unlinked);
 	tcase_add_test(t, flush_unlinks_pinned);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,8 +6,8 @@
 #include "bt/bt.h"
 #include "bt/decode/decode.h"
 #include "tests/bt/rig.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,8 +189,6 @@ int main(void)
 {
 	Suite *s = suite_create("policy");
 	TCase *t = tcase_create("policy");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, kind_of_instruction, 0, (int)ARRAY_LEN(kinds));
@@ -198,8 +196,5 @@ int main(void)
 	tcase_add_loop_test(t, way_of_instruction, 0, (int)ARRAY_LEN(choices));
 	tcase_add_test(t, site_at_address_0);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -5,8 +5,8 @@
 #include "bt/bt.h"
 #include "guests/embedded.h"
 #include "hv/machine.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 100000, PASSED = 1, STEPS = 3000 };
@@ -154,8 +154,6 @@ int main(void)
 {
 	Suite *s = suite_create("two machines");
 	TCase *t = tcase_create("two machines");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, one_after_the_other);
@@ -163,8 +161,5 @@ int main(void)
 	tcase_add_test(t, in_turns);
 	tcase_add_test(t, steps_on_one_thread);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

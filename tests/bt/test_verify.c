@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The verifier against hand-assembled fragments: those it must accept, and those it must refuse for the
  * stated reason. */
-#include <check.h>
+#include "tests/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -461,16 +461,10 @@ int main(void)
 {
 	Suite *s = suite_create("verify");
 	TCase *tc = tcase_create("fragments");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, fragment, 0, ARRAY_LEN(rows));
 	tcase_add_test(tc, strings_are_off_unless_asked_for);
 	tcase_add_test(tc, error_says_where);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The command line: what is accepted, what is refused, and the fields that result. */
 #include "console/options.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,15 +185,11 @@ int main(void)
 {
 	Suite *s = suite_create("options");
 	TCase *t = tcase_create("options");
-	SRunner *sr;
 
 	tcase_add_loop_test(t, result, 0, (int)ARRAY_LEN(results));
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, values);
 	tcase_add_test(t, scripts);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

@@ -2,8 +2,8 @@
  * The outbox of the control socket, over a real socket whose other end reads when the test lets it. The
  * oracle is a count: each line added is either received, whole and in order, or counted by a notice. */
 #include "console/outbox.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,15 +193,11 @@ int main(void)
 {
 	Suite *s = suite_create("outbox");
 	TCase *t = tcase_create("outbox");
-	SRunner *sr;
 
 	tcase_add_test(t, lines_arrive);
 	tcase_add_test(t, losses_are_counted);
 	tcase_add_test(t, a_cut_tears_no_line);
 	tcase_add_test(t, a_closed_end_is_reported);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

@@ -2,7 +2,7 @@
  * The system instructions against the manual's tables, on a flat fake memory. Each test builds a small
  * protected-mode environment (GDT, LDT, IDT, three TSSs); the rows name selectors in it and the expected
  * outcome. */
-#include <check.h>
+#include "tests/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -2278,8 +2278,6 @@ static void add_registers(Suite *s)
 int main(void)
 {
 	Suite *s = suite_create("sys");
-	SRunner *sr;
-	int failed;
 
 	add_segments(s);
 	add_delivery(s);
@@ -2287,9 +2285,5 @@ int main(void)
 	add_transfers(s);
 	add_tasks(s);
 	add_registers(s);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed;
+	return suite_run(s);
 }

@@ -2,8 +2,8 @@
  * Frames, hexadecimal, escapes, and agent expressions: bytes in, events and values out. */
 #include "gdbstub/agent.h"
 #include "gdbstub/packet.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,8 +276,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("packet");
 	Suite *su = suite_create("packet");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_loop_test(tc, test_frames, 0, ARRAY_LEN(frames));
 	tcase_add_test(tc, test_longest_packet);
@@ -287,8 +285,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_agent, 0, ARRAY_LEN(programs));
 	tcase_add_test(tc, test_agent_stack_overflow);
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

@@ -2,8 +2,8 @@
  * Target descriptions: what gdb's manual requires of them, and that every register reads
  * back what was written. */
 #include "gdbstub/regs.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,8 +221,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("regs");
 	Suite *su = suite_create("regs");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_loop_test(tc, test_names_are_unique, 0, 6);
 	tcase_add_loop_test(tc, test_core_order, 0, ARRAY_LEN(places));
@@ -233,8 +231,5 @@ int main(void)
 	tcase_add_test(tc, test_real_mode_pc);
 	tcase_add_test(tc, test_x87_tags);
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

@@ -6,8 +6,8 @@
 #include "inspect/command.h"
 #include "inspect/debug.h"
 #include "tests/inspect/fake_machine.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,8 +372,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("server");
 	Suite *su = suite_create("server");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_test(tc, test_conversation);
 	tcase_add_test(tc, test_interrupt);
@@ -385,8 +383,5 @@ int main(void)
 	tcase_add_test(tc, test_garbage);
 	tcase_add_loop_test(tc, test_bad_addresses, 0, 8);
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * MMIO dispatch. The oracle is linear: an array with one entry for each address, which names the byte
  * of the device that is there. Devices are arrays of bytes that check what they are asked. */
-#include <check.h>
+#include "tests/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,17 +336,11 @@ int main(void)
 				     class_declares_ranges };
 	Suite *s = suite_create("hv-bus");
 	TCase *tc = tcase_create("mmio");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, random_ranges, 0, 8);
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(tc, all[i]);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

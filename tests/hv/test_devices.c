@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Devices through their ports, run control, clock, with an engine that is a script. Time is the icount
  * clock's, so no test waits. */
-#include <check.h>
+#include "tests/suite.h"
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -923,7 +923,6 @@ int main(void)
 {
 	Suite *s = suite_create("hv-devices");
 	TCase *tc = tcase_create("machine");
-	SRunner *sr;
 
 	const TTest *const all[] = {
 		bus_unanswered,
@@ -978,9 +977,5 @@ int main(void)
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(tc, all[i]);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Image loaders: a good image is placed as its format demands, a bad one gives one line of text.
  * Mutated images must never crash a loader. */
-#include <check.h>
+#include "tests/suite.h"
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -491,8 +491,6 @@ int main(void)
 		acpi_tables,
 		machine_limits,
 	};
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 20);
@@ -500,9 +498,5 @@ int main(void)
 		tcase_add_test(tc, all[i]);
 	tcase_add_loop_test(tc, mutated, 0, 5);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -2,7 +2,7 @@
  * Saving and loading. For each device: random accesses, save, load into another machine that has had
  * other accesses, save again: the same file; and then both answer a random sequence of accesses and
  * the passing of time alike. Files that do not fit are refused and change nothing. */
-#include <check.h>
+#include "tests/suite.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -369,8 +369,6 @@ int main(void)
 {
 	Suite *s = suite_create("hv-state");
 	TCase *tc = tcase_create("state");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -380,9 +378,5 @@ int main(void)
 	tcase_add_loop_test(tc, forged, 0, ARRAY_LEN(forgeries));
 	tcase_add_test(tc, other_machine_or_version);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -5,8 +5,8 @@
 #include "inspect/session_int.h"
 #include "tests/inspect/fake_machine.h"
 #include "x86/regs.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -488,8 +488,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("command");
 	Suite *su = suite_create("command");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_loop_test(tc, test_session, 0, ARRAY_LEN(sessions));
 	tcase_add_loop_test(tc, test_status, 0, ARRAY_LEN(statuses));
@@ -505,8 +503,5 @@ int main(void)
 	tcase_add_test(tc, test_command_names_are_unique);
 	tcase_add_test(tc, test_views_and_registers);
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Expressions against a made-up environment: one register, one symbol, 256 bytes of memory at 0x100. */
 #include "inspect/expr.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,8 +188,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("expr");
 	Suite *su = suite_create("expr");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_loop_test(tc, test_good, 0, ARRAY_LEN(good));
 	tcase_add_loop_test(tc, test_bad, 0, ARRAY_LEN(bad));
@@ -197,8 +195,5 @@ int main(void)
 	tcase_add_test(tc, test_prefix_stops_at_if);
 	tcase_add_loop_test(tc, test_lvalue, 0, ARRAY_LEN(lvalues));
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

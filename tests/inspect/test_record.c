@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Records and their renderings, as exact text. */
 #include "inspect/record.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,8 +153,6 @@ int main(void)
 {
 	TCase *tc = tcase_create("record");
 	Suite *su = suite_create("record");
-	SRunner *sr = srunner_create(su);
-	int failed;
 
 	tcase_add_loop_test(tc, test_rendering, 0, ARRAY_LEN(cases));
 	tcase_add_test(tc, test_hostile_text);
@@ -162,8 +160,5 @@ int main(void)
 	tcase_add_test(tc, test_errors);
 	tcase_add_test(tc, test_sort_by_unknown_column);
 	suite_add_tcase(su, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(su);
 }

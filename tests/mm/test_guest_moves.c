@@ -6,8 +6,8 @@
 #include "guests/embedded.h"
 #include "hv/machine.h"
 #include "mm/mmu.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 110000, PASSED = 1, MEMORY = 64 << 20, SPARE = 8 << 20 };
@@ -91,13 +91,8 @@ int main(void)
 {
 	Suite *s = suite_create("guest moves");
 	TCase *t = tcase_create("guest moves");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, the_guest_does_not_notice, 0, sizeof(guests) / sizeof(guests[0]));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

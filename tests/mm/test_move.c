@@ -4,8 +4,8 @@
 #include "tests/mm/world.h"
 
 #include "mm/window/region.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,8 +256,6 @@ int main(void)
 {
 	Suite *s = suite_create("move");
 	TCase *t = tcase_create("move");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, who_may_write, 0, sizeof(decisions) / sizeof(decisions[0]));
 	tcase_add_loop_test(t, copied_on_write, 0, 2);
@@ -265,9 +263,5 @@ int main(void)
 	tcase_add_loop_test(t, moves_at_random, 0, 4);
 	tcase_add_test(t, two_vms_on_a_pool);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -3,8 +3,8 @@
  * populated pages. */
 #include "mm/vm.h"
 #include "x86/engine.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,8 +243,6 @@ int main(void)
 {
 	Suite *s = suite_create("pool");
 	TCase *t = tcase_create("pool");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, no_frame_twice);
 	tcase_add_test(t, random_frames);
@@ -253,9 +251,5 @@ int main(void)
 	tcase_add_test(t, vms_are_apart);
 	tcase_add_test(t, one_vcpu_for_each_vm);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -5,8 +5,8 @@
 #include "tests/mm/world.h"
 
 #include "mm/window/region.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -239,8 +239,6 @@ int main(void)
 {
 	Suite *s = suite_create("refused");
 	TCase *t = tcase_create("refused");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, a_fill_is_refused, 0, 2);
 	tcase_add_test(t, no_room_in_the_reverse_map);
@@ -249,9 +247,5 @@ int main(void)
 	tcase_add_loop_test(t, refused_at_random, 0, 4);
 	tcase_add_test(t, no_more_windows);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -3,8 +3,8 @@
  * against a second walker (tests/mm/oracle.c). */
 #include "mm/walk.h"
 #include "tests/mm/oracle.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -269,16 +269,10 @@ int main(void)
 {
 	Suite *s = suite_create("walk");
 	TCase *t = tcase_create("walk");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, by_hand, 0, sizeof(hands) / sizeof(hands[0]));
 	tcase_add_loop_test(t, random_tables, 0, 8);
 	tcase_add_test(t, pdptrs);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

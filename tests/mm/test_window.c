@@ -4,8 +4,8 @@
 #include "tests/mm/world.h"
 
 #include "mm/window/region.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,16 +235,10 @@ int main(void)
 {
 	Suite *s = suite_create("window");
 	TCase *t = tcase_create("window");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, at_random, 0, 6);
 	tcase_add_test(t, many_roots);
 	tcase_add_test(t, counted_by_place);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The canvas: clipping, fields, UTF-8, sparklines. */
 #include "tui/canvas.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +163,6 @@ int main(void)
 {
 	Suite *s = suite_create("canvas");
 	TCase *t = tcase_create("canvas");
-	SRunner *sr;
 
 	tcase_add_test(t, areas_clip_and_print);
 	tcase_add_test(t, cut_fields_are_marked);
@@ -172,8 +171,5 @@ int main(void)
 	tcase_add_test(t, random_areas);
 	tcase_add_loop_test(t, bad_utf8_is_marked, 0, (int)ARRAY_LEN(odd_texts));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

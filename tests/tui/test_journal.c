@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The journal keeps the newest lines. */
 #include "tui/journal.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +35,8 @@ int main(void)
 {
 	Suite *s = suite_create("journal");
 	TCase *t = tcase_create("journal");
-	SRunner *sr;
 
 	tcase_add_test(t, journal_keeps_the_newest);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

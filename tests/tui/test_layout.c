@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Layouts: their text, how they divide a rectangle, growing and swapping panes. */
 #include "tui/layout.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +144,6 @@ int main(void)
 {
 	Suite *s = suite_create("layout");
 	TCase *t = tcase_create("layout");
-	SRunner *sr;
 
 	tcase_add_loop_test(t, text_round_trip, 0, (int)ARRAY_LEN(good));
 	tcase_add_loop_test(t, bad_text_is_refused, 0, (int)ARRAY_LEN(bad));
@@ -153,8 +152,5 @@ int main(void)
 	tcase_add_test(t, grow_and_swap);
 	tcase_add_test(t, a_single_pane_does_not_grow);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Rates of counters: only time during which the guest ran counts. */
 #include "tui/rates.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +114,6 @@ int main(void)
 {
 	Suite *s = suite_create("rates");
 	TCase *t = tcase_create("rates");
-	SRunner *sr;
 
 	tcase_add_test(t, rates_count);
 	tcase_add_test(t, rates_are_bounded);
@@ -122,8 +121,5 @@ int main(void)
 	tcase_add_test(t, history_is_drawn);
 	tcase_add_loop_test(t, rate_text, 0, (int)ARRAY_LEN(texts));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Names of keys and styles in the dashboard protocol: what one end writes, the other reads. */
 #include "tui/remote_codec.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static void round_trip(struct term_event e)
@@ -88,7 +88,6 @@ int main(void)
 {
 	Suite *s = suite_create("remote_codec");
 	TCase *t = tcase_create("remote_codec");
-	SRunner *sr;
 
 	tcase_add_test(t, characters);
 	tcase_add_test(t, keys);
@@ -98,8 +97,5 @@ int main(void)
 	tcase_add_test(t, styles);
 	tcase_add_test(t, unknown_styles);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The terminal of the serial console: golden grids for the sequences it knows, and random bytes. */
 #include "tui/vt.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,7 +237,6 @@ int main(void)
 {
 	Suite *s = suite_create("vt");
 	TCase *t = tcase_create("vt");
-	SRunner *sr;
 
 	tcase_add_loop_test(t, grid, 0, (int)ARRAY_LEN(grids));
 	tcase_add_loop_test(t, color, 0, (int)ARRAY_LEN(colors));
@@ -246,8 +245,5 @@ int main(void)
 	tcase_add_loop_test(t, answer, 0, (int)ARRAY_LEN(answers));
 	tcase_add_test(t, cursor_keys_have_modes);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	srunner_free(sr);
-	return 0;
+	return suite_run(s);
 }

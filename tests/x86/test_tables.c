@@ -7,7 +7,7 @@
 #include "x86/regs.h"
 #include "x86/tss.h"
 
-#include <check.h>
+#include "tests/suite.h"
 #include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
@@ -423,11 +423,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }
