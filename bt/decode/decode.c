@@ -28,7 +28,7 @@ static int find_memory(const struct insn *in)
 	return -1;
 }
 
-static enum seg seg_of(ZydisRegister r)
+enum seg decode_seg(ZydisRegister r)
 {
 	switch (r) {
 	case ZYDIS_REGISTER_ES:
@@ -135,7 +135,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	} else {
 		in->len = in->z.length;
 		in->mem = find_memory(in);
-		in->seg = in->mem >= 0 ? seg_of(in->op[in->mem].mem.segment) : SEG_DS;
+		in->seg = in->mem >= 0 ? decode_seg(in->op[in->mem].mem.segment) : SEG_DS;
 		/* Zydis reads 3E before an indirect branch as NOTRACK alone. */
 		if (in->z.attributes & ZYDIS_ATTRIB_HAS_NOTRACK)
 			in->seg = SEG_DS;

@@ -9,6 +9,8 @@
  * straddles, without reading the second page (which would set its accessed bit
  * for an instruction that may never be reached). */
 int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
+/* The segment register that R is; DS for any other register. */
+enum seg decode_seg(ZydisRegister r);
 /* Decode N bytes of IN->bytes as MODE says; fills in z and op alone. */
 ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n);
 #endif

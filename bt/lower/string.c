@@ -3,6 +3,7 @@
  * GiB aligned, so the low halves of rsi and rdi hold the guest's registers throughout, even if a REP faults
  * midway. An access past the end of the window hits guard space, and execution resumes with the wrapped
  * offset. All other forms are emulated by a callout, element by element. */
+#include "bt/decode/decode.h"
 #include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
 
@@ -38,20 +39,7 @@ static enum seg source_seg(const struct insn *in)
 	for (unsigned i = 0; i < in->z.operand_count; i++)
 		if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 		    (in->op[i].mem.base == ZYDIS_REGISTER_ESI || in->op[i].mem.base == ZYDIS_REGISTER_SI))
-			switch (in->op[i].mem.segment) {
-			case ZYDIS_REGISTER_ES:
-				return SEG_ES;
-			case ZYDIS_REGISTER_CS:
-				return SEG_CS;
-			case ZYDIS_REGISTER_SS:
-				return SEG_SS;
-			case ZYDIS_REGISTER_FS:
-				return SEG_FS;
-			case ZYDIS_REGISTER_GS:
-				return SEG_GS;
-			default:
-				return SEG_DS;
-			}
+			return decode_seg(in->op[i].mem.segment);
 	return SEG_DS;
 }
 
