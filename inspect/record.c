@@ -2,6 +2,7 @@
  * Result records and their two renderers. Text that came from a guest (symbol
  * names, screens, serial lines) is cleaned of control characters here, once. */
 #include "inspect/record.h"
+#include "base/address.h"
 #include "base/alloc.h"
 
 #include <jansson.h>
@@ -201,7 +202,7 @@ void value_text(const struct value *v, char *buf, size_t len)
 		snprintf(buf, len, "0x%llx", (unsigned long long)v->u);
 		break;
 	case VAL_ADDR:
-		snprintf(buf, len, "0x%08llx", (unsigned long long)v->u);
+		snprintf(buf, len, "0x%s", ADDRESS(v->u));
 		break;
 	case VAL_BOOL:
 		snprintf(buf, len, "%s", v->u ? "yes" : "no");

@@ -7,6 +7,7 @@
  * handler would come first and the point be hit twice), then continues. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
+#include "base/address.h"
 #include "base/alloc.h"
 #include "x86/disas.h"
 
@@ -282,13 +283,13 @@ static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf
 	uint64_t now = 0;
 
 	if (p->len > sizeof(now) || session_read(s, p->physical, p->addr, &now, p->len) != p->len)
-		snprintf(buf, len, "access to %s0x%08llx", space, (unsigned long long)addr);
+		snprintf(buf, len, "access to %s0x%s", space, ADDRESS(addr));
 	else if (now == p->was)
-		snprintf(buf, len, "access to %s0x%08llx: value 0x%llx", space, (unsigned long long)addr,
+		snprintf(buf, len, "access to %s0x%s: value 0x%llx", space, ADDRESS(addr),
 			 (unsigned long long)now);
 	else
-		snprintf(buf, len, "access to %s0x%08llx: old value 0x%llx, new value 0x%llx", space,
-			 (unsigned long long)addr, (unsigned long long)p->was, (unsigned long long)now);
+		snprintf(buf, len, "access to %s0x%s: old value 0x%llx, new value 0x%llx", space,
+			 ADDRESS(addr), (unsigned long long)p->was, (unsigned long long)now);
 	p->was = now;
 }
 

@@ -2,6 +2,7 @@
  * What the user chose of the translation, as a script: each of the translator's views that shows choices
  * becomes commands, a row a command. */
 #include "inspect/session_int.h"
+#include "base/address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ static void save_policy(FILE *f, const struct value *vals, const struct view *v)
 static void save_site(FILE *f, const struct value *vals, const struct view *v)
 {
 	if (strcmp(text_of(v, vals, "way"), "default"))
-		fprintf(f, "-site 0x%08llx %s\n", number_of(v, vals, "pc"), text_of(v, vals, "way"));
+		fprintf(f, "-site 0x%s %s\n", ADDRESS(number_of(v, vals, "pc")), text_of(v, vals, "way"));
 }
 
 static void save_cause(FILE *f, const struct value *vals, const struct view *v)
@@ -60,7 +61,7 @@ static void save_cause(FILE *f, const struct value *vals, const struct view *v)
 
 static void save_pin(FILE *f, const struct value *vals, const struct view *v)
 {
-	fprintf(f, "pin 0x%08llx\n", number_of(v, vals, "pc"));
+	fprintf(f, "pin 0x%s\n", ADDRESS(number_of(v, vals, "pc")));
 }
 
 static void save_patch(FILE *f, const struct value *vals, const struct view *v)
@@ -70,7 +71,7 @@ static void save_patch(FILE *f, const struct value *vals, const struct view *v)
 	if (!over[0] && number_of(v, vals, "fragments")) /* it has run: there is code */
 		over = guest;
 	fprintf(f, "# %s\n", text_of(v, vals, "code"));
-	fprintf(f, "patch-code 0x%08llx %s%s%s\n", number_of(v, vals, "pc"), text_of(v, vals, "bytes"),
+	fprintf(f, "patch-code 0x%s %s%s%s\n", ADDRESS(number_of(v, vals, "pc")), text_of(v, vals, "bytes"),
 		over[0] ? " over " : "", over);
 }
 
@@ -78,7 +79,7 @@ static void save_probe(FILE *f, const struct value *vals, const struct view *v)
 {
 	const char *line = text_of(v, vals, "line"), *cond = text_of(v, vals, "condition");
 
-	fprintf(f, "probe 0x%08llx%s%s%s%s\n", number_of(v, vals, "pc"), line[0] ? " " : "", line,
+	fprintf(f, "probe 0x%s%s%s%s%s\n", ADDRESS(number_of(v, vals, "pc")), line[0] ? " " : "", line,
 		cond[0] ? " if " : "", cond);
 }
 

@@ -2,6 +2,7 @@
  * Stopping at what the processor does, wherever it does it: break-on. The engine looks
  * for the events (x86/engine.h); conditions and words are here. */
 #include "inspect/tables_int.h"
+#include "base/address.h"
 #include "base/alloc.h"
 
 #include <ctype.h>
@@ -106,8 +107,8 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 	else if (h->kind == ENGINE_EV_FRAGMENT)
 		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val,
 			 h->val == 1 ? "" : "s");
-	snprintf(buf, len, "%s %s%s at 0x%08llx%s%s%s", kinds[h->kind].name, number, how,
-		 (unsigned long long)h->pc, sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
+	snprintf(buf, len, "%s %s%s at 0x%s%s%s%s", kinds[h->kind].name, number, how, ADDRESS(h->pc),
+		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
 /* A name of a number of KIND at *TEXT, in any case, without its "#". False: none. */

@@ -3,6 +3,7 @@
  * itself is mm's; here its steps are shown, and the whole space is covered by
  * probing, where the level at which a walk ends says how much to skip. */
 #include "inspect/tables_int.h"
+#include "base/address.h"
 #include "mm/mmu.h"
 #include "x86/paging.h"
 
@@ -106,7 +107,7 @@ static int cmd_gva2gpa(struct inspect *s, const struct cmd_args *a, struct resul
 	if (probe(s, a, r, &lin, &w))
 		return -1;
 	if (!w.ok)
-		return result_fail(r, "gva2gpa: 0x%08x is not mapped", lin);
+		return result_fail(r, "gva2gpa: 0x%s is not mapped", ADDRESS(lin));
 	t = result_table(r, page_cols, 3, TABLE_PLAIN, "gpa: {physical}");
 	table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa) });
 	return 0;

@@ -2,6 +2,7 @@
  * A sampling profile: stop the guest for a moment now and then, note its call stack.
  * Stacks are kept as folded text ("outer;inner"), counted. */
 #include "inspect/tables_int.h"
+#include "base/address.h"
 #include "base/alloc.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ static void function_name(struct inspect *s, uint32_t pc, char *buf, size_t len)
 	if (sym)
 		snprintf(buf, len, "%s", sym->name);
 	else
-		snprintf(buf, len, "0x%08x", pc);
+		snprintf(buf, len, "0x%s", ADDRESS(pc));
 }
 
 static void sample(struct inspect *s, struct profile *p)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Points that print instead of stopping: a format and expressions, evaluated where
  * the point is hit. */
+#include "base/address.h"
 #include "base/alloc.h"
 #include "inspect/tables_int.h"
 #include "inspect/cmd/probe_line.h"
@@ -124,7 +125,7 @@ static void print_symbol(struct printing *pr, int64_t addr)
 	if (sym[0])
 		fputs(sym, pr->f);
 	else
-		fprintf(pr->f, "0x%08x", (uint32_t)addr);
+		fprintf(pr->f, "0x%s", ADDRESS((uint32_t)addr));
 }
 
 /* The conversion at TEXT, behind its %. Returns what follows it. */
@@ -157,7 +158,7 @@ static const char *convert(struct printing *pr, const char *text)
 	else if (*text == 'a')
 		print_symbol(pr, val);
 	else if (*text == 'p')
-		fprintf(pr->f, "0x%08x", (uint32_t)val);
+		fprintf(pr->f, "0x%s", ADDRESS((uint32_t)val));
 	else if (*text == 'c')
 		fputc(isprint((int)(val & 0xff)) ? (int)val : '.', pr->f);
 	else

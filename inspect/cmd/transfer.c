@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest memory in bulk: dump and load files, find bytes. */
 #include "inspect/tables_int.h"
+#include "base/address.h"
 #include "base/alloc.h"
 
 #include <ctype.h>
@@ -85,8 +86,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 	free(buf);
 	fclose(f);
 	session_changed(s);
-	result_text(r, "%zu byte%s written to 0x%08llx", done, done == 1 ? "" : "s",
-		    (unsigned long long)addr);
+	result_text(r, "%zu byte%s written to 0x%s", done, done == 1 ? "" : "s", ADDRESS((uint64_t)addr));
 	if (n)
 		return result_fail(r, "load: cannot write memory at 0x%llx",
 				   (unsigned long long)(addr + (int64_t)done));
