@@ -209,19 +209,6 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
 	return done;
 }
 
-/* Bytes of the mapping, or of the hole, that the walk of LIN speaks for. */
-static uint64_t walk_span(struct inspect *s, const struct walk *w)
-{
-	bool pae = session_cpu(s)->cr4 & CR4_PAE;
-	const char *level = w->nlevels ? w->level[w->nlevels - 1].name : "PTE";
-
-	if (w->ok)
-		return 1ull << w->page_shift;
-	if (!strcmp(level, "PDE"))
-		return pae ? 1u << 21 : 1u << 22;
-	return !strcmp(level, "PDPTE") ? 1u << 30 : PAGE_SIZE;
-}
-
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable)
 {
 	struct walk w;
@@ -230,13 +217,13 @@ bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *s
 	session_walk(s, (uint32_t)addr, &w);
 	ok = w.ok;
 	*writable = w.writable;
-	*size = walk_span(s, &w);
+	*size = session_walk_span(s, &w);
 	*start = (uint32_t)addr & ~(*size - 1);
 	while (*start + *size < 1ull << 32) {
 		session_walk(s, *start + *size, &w);
 		if (w.ok != ok || (ok && w.writable != *writable))
 			break;
-		*size += walk_span(s, &w);
+		*size += session_walk_span(s, &w);
 	}
 	return ok;
 }

@@ -42,6 +42,17 @@ bool session_walk(struct inspect *s, gva lin, struct walk *w)
 	return w->ok;
 }
 
+uint64_t session_walk_span(struct inspect *s, const struct walk *w)
+{
+	/* by the level at which the walk ended: log2 of what one entry there maps */
+	static const uint8_t shifts[2][3] = { { 22, 12, 12 }, { 30, 21, 12 } };
+	bool pae = session_cpu(s)->cr4 & CR4_PAE;
+
+	if (w->ok)
+		return 1ull << w->page_shift;
+	return w->nlevels ? 1ull << shifts[pae][w->nlevels - 1] : PAGE_SIZE;
+}
+
 static bool read_piece(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
 {
 	struct mmu *mmu = machine_vcpu(s->m)->mmu;

@@ -83,6 +83,8 @@ struct cpu *session_cpu(struct inspect *s);
 /* Walk the guest's page tables for LIN as a debugger does. False: the engine translates by itself, and paging
  * is on. */
 bool session_walk(struct inspect *s, gva lin, struct walk *w);
+/* Bytes of the mapping, or of the hole, that the walk W found. */
+uint64_t session_walk_span(struct inspect *s, const struct walk *w);
 gva session_pc(struct inspect *s);
 unsigned session_code_bits(struct inspect *s); /* 16 or 32 */
 /* Copy as many of N bytes at linear (or physical) ADDR as can be read; returns how many. */

@@ -141,19 +141,6 @@ static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct resul
 
 /* ---- the whole address space ---- */
 
-/* Bytes that a walk of one address speaks for. */
-static uint64_t covered(const struct inspect *s, const struct walk *w)
-{
-	bool pae = machine_vcpu(s->m)->cpu.cr4 & CR4_PAE;
-	const char *level = w->nlevels ? w->level[w->nlevels - 1].name : "PTE";
-
-	if (w->ok)
-		return 1ull << w->page_shift;
-	if (!strcmp(level, "PDE"))
-		return pae ? 1u << 21 : 1u << 22;
-	return !strcmp(level, "PDPTE") ? 1u << 30 : PAGE_SIZE;
-}
-
 static const char *no_paging(struct inspect *s)
 {
 	if (!s->m)
@@ -191,18 +178,18 @@ static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
 
 	if (no)
 		return no;
-	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
+	for (uint64_t lin = 0; lin < 1ull << 32; lin += session_walk_span(s, &w)) {
 		session_walk(s, lin, &w);
 		rights_text(&w, rights);
 		if (strcmp(arg, "x"))
 			rights[3] = 0;
 		if (w.ok && g.end == lin && g.end > g.start && !strcmp(g.rights, rights)) {
-			g.end = lin + covered(s, &w);
+			g.end = lin + session_walk_span(s, &w);
 			continue;
 		}
 		put_range(sink, &g);
 		g.start = lin;
-		g.end = w.ok ? lin + covered(s, &w) : lin;
+		g.end = w.ok ? lin + session_walk_span(s, &w) : lin;
 		memcpy(g.rights, rights, sizeof(rights));
 	}
 	put_range(sink, &g);
@@ -253,7 +240,7 @@ static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
 	(void)arg;
 	if (no)
 		return no;
-	for (uint64_t lin = 0; lin < 1ull << 32; lin += covered(s, &w)) {
+	for (uint64_t lin = 0; lin < 1ull << 32; lin += session_walk_span(s, &w)) {
 		session_walk(s, lin, &w);
 		if (!w.ok)
 			continue;
