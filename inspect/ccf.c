@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See ccf.h. The bytes are the translator's (x86/engine_translator.h); both sides are disassembled here. */
+ * See ccf.h. The engine hands out the bytes (x86/engine_translator.h); both sides are disassembled here. */
 #include "inspect/ccf.h"
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
@@ -29,16 +29,15 @@ static const struct view_col code_cols[] = {
 	{ "guest_bytes", "bytes", VAL_STR, "", "its bytes" },
 	{ "guest", "guest instruction", VAL_STR, "", "Intel syntax" },
 	{ "lowering", "lowered", VAL_STR, "",
-	  "how: ident, window, in-tc, callout, chain; exit for the stubs behind the code, entry for what "
-	  "stands "
-	  "before it" },
+	  "how: ident, window, in-tc, callout, chain; exit: stubs behind the code; entry: code before "
+	  "the first instruction" },
 	{ "host_pc", "host pc", VAL_HEX, "", "host address" },
 	{ "host", "host instruction", VAL_STR, "", "Intel syntax, 64-bit" },
 	{ "host_bytes", "host bytes", VAL_STR, "", "its bytes" },
 };
 RECORD_DOC(ccf_code_record, "ccf", code_cols);
 
-/* One guest instruction, or the code around them, on its way into rows. */
+/* One guest instruction, or the stubs around the code, being written as rows. */
 struct piece {
 	const struct engine_fragment *f;
 	struct table *t;
@@ -67,7 +66,7 @@ static void code_row(const struct piece *p, bool first, uint64_t host, const cha
 					  text ? V_STR(bytes) : V_NONE });
 }
 
-/* The host code [FROM, TO) as rows of P; a guest instruction that became nothing has one row too. */
+/* Add the host code [FROM, TO) as rows of P; a guest instruction without host code has one row too. */
 static void host_rows(const struct piece *p, unsigned from, unsigned to)
 {
 	struct disas_insn in;

@@ -10,6 +10,6 @@ struct inspect;
 
 /* Add two tables for each fragment that covers guest-linear ADDR: its figures, and its code, a row
  * a host instruction; the guest's columns are empty where the instruction is still the same.
- * Returns how many fragments there are. */
+ * Return the number of fragments. */
 unsigned ccf_records(struct inspect *s, uint64_t addr, struct result *r);
 #endif

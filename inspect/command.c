@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is derived from the command rows: look-up and arguments. Completion is in complete.c, help in
- * cmd/session.c. */
+ * Look-up of commands and splitting of arguments. Completion is in complete.c, help in cmd/session.c. */
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
 
@@ -31,7 +30,7 @@ const struct command_group *command_group_at(const struct inspect *s, unsigned i
 void inspect_add(struct inspect *s, const struct inspect_addon *addon)
 {
 	if (s->naddons == MAX_ADDONS)
-		abort(); /* our own bug: the composition root adds them */
+		abort(); /* a bug of ours: only the composition root adds them */
 	s->addons[s->naddons++] = addon;
 }
 
@@ -77,7 +76,7 @@ const struct command *command_find(const struct inspect *s, const char *word, si
 	size_t n;
 
 	if (found || !len) {
-		snprintf(why, whylen, "a command must stand here");
+		snprintf(why, whylen, "expected a command");
 		return found;
 	}
 	n = (size_t)snprintf(why, whylen, "'%.*s' is ambiguous:", (int)len, word);
@@ -107,7 +106,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The character that the escape at *P (behind the backslash) stands for. */
+/* Decode the escape at *P, behind the backslash. */
 static char escaped(const char **p)
 {
 	static const char names[] = "nrteab0", chars[] = "\n\r\t\033\a\b";
@@ -146,7 +145,7 @@ static bool take_argument(const char **p, char **out)
 
 char **command_split(const char *rest, int *argc, char *why, size_t whylen)
 {
-	/* one block: the pointers, then the text, which is never longer than REST */
+	/* one block: the pointers, then the text, which is at most as long as REST */
 	size_t most = strlen(rest) / 2 + 2;
 	char **argv = xmalloc(most * sizeof(*argv) + strlen(rest) + most);
 	char *out;

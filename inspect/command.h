@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Command rows. A command is declared once, in the file of its group
- * (cmd_*.c); look-up, abbreviations, usage errors, help, completion and the manual
- * come from the row. A handler fills a result and returns 0, or result_fail(). */
+ * (in cmd/); look-up, abbreviations, usage errors, help, completion and the manual
+ * are derived from the row. A handler fills a result and returns 0, or result_fail(). */
 #ifndef INSPECT_COMMAND_H
 #define INSPECT_COMMAND_H
 #include "inspect/engine.h"
@@ -9,7 +9,7 @@
 
 struct cmd_args {
 	const char *name; /* the command's full name */
-	const char *fmt;  /* what stood after a slash: "8xw" of x/8xw; "" */
+	const char *fmt;  /* the text after a slash: "8xw" of x/8xw; "": none */
 	const char *rest; /* everything after the command word, blanks trimmed */
 	int argc;	  /* REST split as a shell would: blanks, '..', ".." with \n \r \t \e \xNN */
 	char **argv;
@@ -18,19 +18,19 @@ struct cmd_args {
 
 enum command_flags {
 	CMD_MACHINE = 1, /* needs a guest */
-	CMD_PAUSE = 2,	 /* looks at it: stops it meanwhile when it runs in the background */
-	CMD_STOPPED = 4, /* changes or moves it: refused while it runs */
-	CMD_ALIVE = 8,	 /* makes it run: refused after it ended */
+	CMD_PAUSE = 2,	 /* reads it: a running guest is paused for the command */
+	CMD_STOPPED = 4, /* changes it or lets it run: refused while it runs */
+	CMD_ALIVE = 8,	 /* lets it run: refused after it ended */
 	CMD_FMT = 16,	 /* takes /FMT */
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
 	CMD_WAITS =
-	    64, /* waits while it runs: is told what points print meanwhile, as those that make it run are */
+	    64, /* waits while it runs, and gets asynchronous output meanwhile, as CMD_ALIVE commands do */
 	CMD_PART_SHIFT = 16
 };
 /* Needs this part of the engine: a command whose part is missing is not offered. */
 #define CMD_NEEDS(part) ((unsigned)(part) << CMD_PART_SHIFT)
 
-/* What may stand behind a command, for completion: complete.c has the grammar. */
+/* Arguments of a command, for completion; complete.c defines the grammar. */
 #define COMP_NONE NULL
 #define COMP_EXPR "<expr> ..."
 #define COMP_FILE "<file> ..."
@@ -38,7 +38,7 @@ enum command_flags {
 struct command {
 	const char *name, *aliases; /* aliases: separated by blanks, or NULL */
 	const char *args, *help;    /* for usage and one line of help */
-	const char *detail;	    /* more for "help NAME" and the manual, or NULL */
+	const char *detail;	    /* details for "help NAME" and the manual, or NULL */
 	int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
 	unsigned flags;
 	int min, max;	      /* arguments; max -1: free text */
@@ -52,7 +52,7 @@ struct command_group {
 
 extern const struct command_group *const command_groups[]; /* NULL-terminated */
 
-/* What commands answer, for help and the manual: the columns are the fields in JSON. */
+/* Records that commands return, for help and the manual: the columns are the fields in JSON. */
 struct record_doc {
 	const char *commands;	     /* separated by blanks */
 	const struct view_col *cols; /* NULL: those of ... */
@@ -62,12 +62,12 @@ struct record_doc {
 #define RECORD_DOC(name, of, table) const struct record_doc name = { of, table, ARRAY_LEN(table), NULL }
 
 extern const struct record_doc *const record_docs[]; /* NULL-terminated (records.c) */
-/* Those, then those of add-ons; NULL after the last. */
+/* Record type I: those of record_docs, then those of add-ons; NULL after the last. */
 const struct record_doc *record_doc_at(const struct inspect *s, unsigned i);
 /* Is C among the commands of DOC? */
 bool record_doc_is_of(const struct record_doc *doc, const struct command *c);
 
-/* What a face brings along: commands and views of its own, found like all others. */
+/* Commands and views that a face adds to the session. */
 struct inspect_addon {
 	const struct command_group *commands;
 	const struct view *const *views; /* NULL-terminated; their owner is OWNER */
@@ -76,9 +76,9 @@ struct inspect_addon {
 };
 /* ADDON is borrowed for the life of the session. */
 void inspect_add(struct inspect *s, const struct inspect_addon *addon);
-/* The owner given with the group that has C; NULL when C is not an add-on's. */
+/* The owner given with the group that has C; NULL if it is not an add-on's. */
 void *inspect_addon_owner(const struct inspect *s, const struct command_group *group);
-/* The groups of the table above, then those of add-ons; NULL after the last. */
+/* Group I: those of command_groups, then those of add-ons; NULL after the last. */
 const struct command_group *command_group_at(const struct inspect *s, unsigned i);
 #define FOR_EACH_COMMAND(s, c)                                                                               \
 	for (unsigned i_ = 0; command_group_at(s, i_); i_++)                                                 \
@@ -88,12 +88,13 @@ static inline enum engine_part command_needs(const struct command *c)
 {
 	return (enum engine_part)(c->flags >> CMD_PART_SHIFT);
 }
-/* Does the machine's engine have what C needs? */
+/* Does the machine's engine have the part that C needs? */
 bool command_offered(const struct inspect *s, const struct command *c);
-/* Exact name or alias, else an abbreviation that fits one command only. NULL with a line in WHY. */
+/* Find a command by name or alias, else by an abbreviation that fits one command only. NULL with the reason
+ * in WHY. */
 const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
 				   size_t whylen);
-/* Split REST into arguments. Returns argv (free with command_free_args), or NULL with a line in WHY. */
+/* Split REST into arguments. Return argv (free with command_free_args), or NULL with the reason in WHY. */
 char **command_split(const char *rest, int *argc, char *why, size_t whylen);
 void command_free_args(char **argv);
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the last word of a command line may become: from the command rows.
+ * Completion of the last word of a command line, from the command rows.
  *
- * A row says what stands first, second and so on behind the command, separated by blanks; "..." at the end:
- * again and again. In each place '|' separates: a word as it stands; "<expr>", "<register>", "<file>",
- * "<view>", "<command>",
- * "<log>", "<key>"; "<event>", "<column>" and "<argument>" (of a view), which depend on the words before;
- * "<VIEW.COLUMN>", what stands in that column. A view's own arguments are in its row (words). */
+ * A row lists the words that can follow the command, place by place, separated by
+ * blanks; "..." at the end repeats the last place. At each place '|' separates alternatives: a literal word;
+ * "<expr>", "<register>", "<file>", "<view>", "<command>", "<log>", "<key>"; "<event>", "<column>" and
+ * "<argument>" (of a view), which depend on the words before; "<VIEW.COLUMN>", the values in that column.
+ * The arguments of a view itself are in its row (words). */
 #include "base/log.h"
 #include "inspect/session_int.h"
 #include "x86/regs.h"
@@ -20,7 +20,7 @@ struct finder {
 	const struct command *c;
 	const char *word; /* to be completed */
 	size_t len;
-	char first[64], before[64]; /* the first argument, the one in front of it */
+	char first[64], before[64]; /* the first argument, the previous one */
 	bool files;
 	void (*found)(void *ctx, const char *text);
 	void *ctx;
@@ -71,7 +71,7 @@ static void offer_expressions(struct finder *f)
 		symbols_complete(&f->s->symbols, f->word, 200, f->found, f->ctx);
 }
 
-/* ---- what stands in a view ---- */
+/* ---- values in a view ---- */
 
 static const struct view *view_named(struct inspect *s, const char *name, size_t len, void **owner)
 {
@@ -120,7 +120,7 @@ static void offer_cells(struct finder *f, const char *name, size_t len)
 		run_resume(f->s);
 }
 
-/* Columns of VIEW, also behind the "-" of a sort downwards. */
+/* Offer the columns of VIEW, also behind the "-" of a descending sort. */
 static void offer_columns(struct finder *f, const char *view)
 {
 	void *owner;
@@ -144,7 +144,7 @@ static bool is(const char *alt, size_t len, const char *what)
 
 static void offer_place(struct finder *f, const char *place);
 
-/* What may stand behind "info VIEW". */
+/* Offer what may follow "info VIEW". */
 static void offer_view_words(struct finder *f, const char *view)
 {
 	void *owner;
@@ -159,7 +159,7 @@ static void offer_view_words(struct finder *f, const char *view)
 		offer_expressions(f);
 }
 
-/* Numbers of the event named before: those that have names; of a fragment, an address. */
+/* Offer numbers of the event named before, if they have names; for fragments, addresses. */
 static void offer_event(struct finder *f)
 {
 	if (!strcmp(f->before, "fragment"))
@@ -168,7 +168,7 @@ static void offer_event(struct finder *f)
 		event_numbers(f->s, f->before, complete_offer, f);
 }
 
-/* NAME as the last key of a chord. */
+/* Offer NAME as the last key of a chord. */
 static void offer_key(struct finder *f, const char *name)
 {
 	const char *dash = strrchr(f->word, '-');
@@ -211,7 +211,7 @@ static void offer_alternative(struct finder *f, const char *alt, size_t len)
 	}
 }
 
-/* The alternatives of one place, up to a blank. */
+/* Offer the alternatives of one place, up to a blank. */
 static void offer_place(struct finder *f, const char *place)
 {
 	for (size_t n; *place && *place != ' '; place += n + (place[n] == '|')) {
@@ -220,7 +220,7 @@ static void offer_place(struct finder *f, const char *place)
 	}
 }
 
-/* Place N of WORDS; the last one for all behind it where "..." says so. NULL: there is none. */
+/* Find place N of WORDS; "..." repeats the last one. NULL: no such place. */
 static const char *place_at(const char *words, unsigned n)
 {
 	const char *place = words;
@@ -239,8 +239,8 @@ static const char *place_at(const char *words, unsigned n)
 
 /* ---- the line ---- */
 
-/* The arguments of LINE that end before START; the last of them and the first go to LAST and FIRST. What of
- * the argument at START stands in front of it goes to WITHIN ("sort="). Returns how many. */
+/* Count the arguments of LINE that end before START; put the first and the last into FIRST and LAST. The part
+ * of the argument at START that precedes START goes to WITHIN ("sort="). */
 static unsigned arguments(const char *line, size_t start, char first[64], char last[64], char within[64])
 {
 	size_t at = strcspn(line, " \t/");

@@ -52,7 +52,7 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out)
 
 /* ---- run control ---- */
 
-/* What its owner took back and did not insert again. */
+/* Delete points that their owner removed and did not insert again. */
 static void purge(struct inspect *s)
 {
 	for (size_t i = s->points.count; i--;) {
@@ -85,8 +85,7 @@ void debug_go_to(struct inspect *s, gva addr)
 	start(s, &(struct run_goal){ .to_addr = true, .addr = addr, .reached = STOPPED_STEP });
 }
 
-/* Does the processor stand at the first instruction of the page fault handler, with a frame that
- * returns to P? */
+/* Is the guest at the first instruction of the page-fault handler, with a frame that returns to P? */
 static bool in_fault_of(struct inspect *s, const struct debug_place *p)
 {
 	const struct cpu *c = session_cpu(s);

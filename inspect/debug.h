@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What a remote debugger needs besides commands: memory and registers as bytes, points of
- * its own in the one table, run control that does not wait, and to be told of stops.
+ * Services for remote debuggers besides commands: memory and registers as bytes, points of
+ * its own in the common table, run control that does not wait, notification of stops.
  *
- * A debugger that is attached takes the stops: inspect_run() then does not end at one but
- * waits until somebody lets the guest go on. */
+ * While a debugger is attached, it handles the stops: inspect_run() does not return at one but
+ * waits until a face resumes the guest. */
 #ifndef INSPECT_DEBUG_H
 #define INSPECT_DEBUG_H
 #include "inspect/inspect.h"
 #include "inspect/points.h"
 
 enum debug_stop_kind {
-	DEBUG_STOPPED, /* somebody asked for it */
+	DEBUG_STOPPED, /* on request */
 	DEBUG_POINT,   /* a point; its kind, owner and address are below */
-	DEBUG_STEPPED, /* a step, or a run with a goal, got there */
+	DEBUG_STEPPED, /* a step or a run with a goal ended */
 	DEBUG_OFF,     /* powered off */
-	DEBUG_EXITED,  /* ended by itself, with a status */
+	DEBUG_EXITED,  /* the guest ended by itself, with a status */
 	DEBUG_DEAD,    /* triple fault and the like; its last state is visible */
 };
 
@@ -27,14 +27,14 @@ struct debug_place {
 struct debug_stop {
 	enum debug_stop_kind kind;
 	enum point_kind point_kind;
-	const struct point_owner *owner; /* of the point; NULL: a person */
-	gva watched;			 /* the address a watchpoint saw, in its own address space */
+	const struct point_owner *owner; /* of the point; NULL: set by a command */
+	gva watched;			 /* the address accessed, in the watchpoint's address space */
 	int status;			 /* exit status of a guest that ended */
 	const char *detail;		 /* one line, or ""; borrowed until the next stop */
 };
 
-/* Told after each stop of a guest that ran (not of single steps, nor of the moments in which it
- * stands so that somebody may look). */
+/* Called after each stop of a guest that ran, but not after single steps nor when the guest is only
+ * held for a query. */
 struct debug_listener {
 	void *ctx;
 	void (*stopped)(void *ctx);
@@ -44,49 +44,49 @@ struct debug_listener {
 /* LISTENER is borrowed until debug_detach(). */
 void debug_attach(struct inspect *s, struct debug_listener *listener);
 void debug_detach(struct inspect *s, struct debug_listener *listener);
-/* Keep inspect_run() waiting (true) even though nobody is attached yet. */
+/* EXPECTED: keep inspect_run() waiting although no debugger is attached yet. */
 void debug_expect(struct inspect *s, bool expected);
 bool debug_expected(const struct inspect *s);
 void debug_last_stop(struct inspect *s, struct debug_stop *out);
 
 /* ---- run control ---- */
 
-/* Let the guest run in the background. Points that their owner took back leave the engine now. */
+/* Resume the guest in the background. Points that their owner removed leave the engine now. */
 void debug_go(struct inspect *s);
-/* Run to ADDR, or to whatever stops the guest before. */
+/* Run to ADDR, or to an earlier stop. */
 void debug_go_to(struct inspect *s, gva addr);
-/* A step of BEFORE led to the page fault handler: let the guest run until that returns to the
- * instruction. False: it did not. */
+/* If a step from BEFORE led to the page-fault handler, run until the handler returns to the
+ * instruction. False: the step did not lead there. */
 bool debug_pass_fault(struct inspect *s, const struct debug_place *before);
-/* Notice, without waiting, that it has stopped. */
+/* Handle a stop that has happened; never waits. */
 void debug_look(struct inspect *s);
-/* Stop it; the stop is told to the listeners. */
+/* Stop the guest; listeners are notified. */
 void debug_halt(struct inspect *s);
-/* One instruction. False: the guest ended. */
+/* Execute one instruction. False: the guest ended. */
 bool debug_step(struct inspect *s, bool with_irq);
-/* After the last of a series of debug_step(): what stands is what everybody sees. */
+/* Publish the state after the last of a series of debug_step() to all faces. */
 void debug_steps_done(struct inspect *s);
 /* Is there an enabled point of any owner at pc? */
 bool debug_at_point(struct inspect *s);
-/* Switch the guest off, for good. */
+/* Switch the guest off; it does not run again. */
 void debug_power_off(struct inspect *s);
-/* inspect_exec() for a debugger, which knows of the last stop: that is left for people to be told of. */
+/* inspect_exec() for a debugger, which knows the last stop; other faces are still notified of it. */
 void debug_exec(struct inspect *s, const char *line, const struct inspect_sink *sink);
-/* An inspect_interrupt() was meant for a command that is over. */
+/* Drop an inspect_interrupt() whose command has ended. */
 void debug_clear_interrupt(struct inspect *s);
 /* Was the session asked to end ("quit")? */
 bool debug_quitting(const struct inspect *s);
 
 /* ---- the guest's state; while stopped ---- */
 
-/* Copy as many of N bytes at linear (or physical) ADDR as there are; returns how many. Devices
- * are not touched. Writes reach read-only pages and ROM. */
+/* Copy up to N bytes at linear (or physical) ADDR, as far as there is memory; return how many.
+ * Devices are not accessed. Writes reach read-only pages and ROM. */
 size_t debug_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n);
 size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n);
-/* The linear address range of one mapping that ADDR lies in, or of the hole. True: mapped. */
+/* Find the range of linear addresses around ADDR that is mapped alike, or unmapped. True: mapped. */
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable);
 struct cpu *debug_cpu(struct inspect *s);
-/* Registers were written through debug_cpu(). SYSTEM: also such as steer translation. */
+/* Registers were written through debug_cpu(). SYSTEM: some of them affect translation. */
 void debug_cpu_changed(struct inspect *s, bool system);
 bool debug_paging(struct inspect *s);
 
@@ -94,13 +94,13 @@ bool debug_paging(struct inspect *s);
 
 /* Does the engine have watchpoints? */
 bool debug_can_watch(const struct inspect *s);
-/* Add a point, or take back the removal of the same one. LEN: bytes watched. PHYSICAL: a watchpoint
- * on physical memory. EXTRA is malloced
- * and passes to the session; OWNER's holds() gets it. False: the engine cannot. */
+/* Add a point, or undo the removal of the same one. LEN: bytes watched. PHYSICAL: a watchpoint on
+ * physical memory. EXTRA is malloced, becomes the session's and is passed to OWNER's holds(). False: the
+ * engine has no room. */
 bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len, void *extra);
-/* Take a point back. It stays in the engine, without effect, until the guest is let run without
- * it: a debugger that removes all at each stop and inserts them again costs nothing. */
+/* Remove a point. It stays in the engine, without effect, until the guest resumes without it, because
+ * debuggers remove all points at each stop and insert them again. */
 void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len);
 void debug_points_clear(struct inspect *s, const struct point_owner *owner);

@@ -29,7 +29,7 @@ static bool has_table(const struct vcpu *v, size_t offset)
 }
 
 #define TABLE(member) NULL, offsetof(struct engine_translator, member)
-/* Columns: how to find out; or which table it is; what to say when it is missing. */
+/* Columns: the test for it; or its table; the text if it is missing. */
 static const struct part {
 	bool (*has)(const struct vcpu *v);
 	size_t table;

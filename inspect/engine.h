@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The optional parts of the engine interface. A command row names the part it needs; where the machine's
- * engine lacks it, the command is not offered, and answers in one line when it is called all the same. */
+ * The optional parts of the engine interface. A command row names the part it needs; if the machine's
+ * engine lacks it, the command is not offered, and answers with one line when it is called. */
 #ifndef INSPECT_ENGINE_H
 #define INSPECT_ENGINE_H
 #include "x86/engine_translator.h"
@@ -24,7 +24,7 @@ enum engine_part {
 
 /* Does the machine's engine have PART? True without a machine: nothing is known then. */
 bool engine_has(const struct inspect *s, enum engine_part part);
-/* One line that says what is missing: "this engine has no translation cache". */
+/* One line that names the missing part: "this engine has no translation cache". */
 const char *engine_lacks(enum engine_part part);
 /* The tables of an engine with a translation cache; NULL without a machine or in another engine. Handlers of
  * commands that need a part of it may rely on it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Looking at guest memory as numbers, characters, strings and instructions.
- * What cannot be read ends the listing; only a first byte that cannot is an error. */
+ * Guest memory as numbers, characters, strings and instructions. An unreadable byte
+ * ends the listing; it is an error only if nothing could be read. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "x86/disas.h"
@@ -34,7 +34,7 @@ bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 
 /* ---- code ---- */
 
-/* What of the N bytes at ADDR in BUF runs; BUF gets patches laid over it. */
+/* Decode the N bytes at ADDR in BUF after overlaying patches. */
 static bool decode(struct inspect *s, bool physical, uint64_t addr, uint8_t *buf, size_t n, unsigned bits,
 		   struct disas_insn *in)
 {
@@ -158,7 +158,7 @@ static int64_t sign_extend(uint64_t v, unsigned unit)
 	return (int64_t)(v << cut) >> cut;
 }
 
-/* One item as it is shown; TEXT is where strings live until the row is stored. */
+/* Format one item; TEXT holds its string until the row is stored. */
 static struct value item(uint64_t v, char format, unsigned unit, char *text, size_t len)
 {
 	switch (format) {
@@ -185,7 +185,7 @@ static unsigned per_line(char format, unsigned unit)
 	return format == 'c' || unit == 1 ? 8 : 16 / unit;
 }
 
-/* One line of up to COUNT items. Returns how many could be read. */
+/* Add a line of up to COUNT items; return how many could be read. */
 static unsigned data_row(struct inspect *s, struct table *t, bool physical, uint64_t addr, unsigned count,
 			 char format, unsigned unit)
 {

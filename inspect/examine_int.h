@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Code and memory as commands show them (examine.c). */
+ * Code and memory in the form that commands show (examine.c). */
 #ifndef INSPECT_EXAMINE_INT_H
 #define INSPECT_EXAMINE_INT_H
 #include "inspect/session_int.h"
 
-/* Add N instructions from ADDR on. Returns the address after the last. */
+/* Add N instructions from ADDR on; return the address after the last. */
 uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,
 		      unsigned bits);
 struct disas_insn;
 /* Does the code before ADDR look like a call that would return there? */
 bool examine_follows_call(struct inspect *s, uint32_t addr);
-/* The instruction that runs at linear ADDR in the present mode, patches included (its text then says which).
- */
+/* Decode the instruction at linear ADDR in the current mode, patches applied (the text names the patch). */
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in);
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit);
 unsigned examine_unit(char unit); /* bytes */
-/* V as "print/F" shows it; F 0: decimal and hexadecimal. */
+/* Format V as "print/F" does; F 0: decimal and hexadecimal. */
 void print_number(char format, int64_t v, char *buf, size_t len);
 bool print_format_is(char format);
 /* Parse "8xw". False: not a format. */

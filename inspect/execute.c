@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Command lines: what stands in the way of one, its words and its run; the commands of a point
- * that was hit; scripts. The commands themselves are in cmd_*.c, finding them is in command.c. */
+ * Execution of command lines: checks, splitting, running; the commands of a point that was hit;
+ * scripts. The commands themselves are in cmd/, look-up is in command.c. */
 #include "inspect/session_int.h"
 #include "base/alloc.h"
 
@@ -10,7 +10,7 @@
 
 enum { MAX_DEPTH = 16, MAX_FORMAT = 32 };
 
-/* Why the command cannot run now; NULL: it can. */
+/* Say why the command cannot be executed now; NULL: it can. */
 static const char *obstacle(struct inspect *s, const struct command *c)
 {
 	if ((c->flags & (CMD_MACHINE | CMD_STOPPED | CMD_ALIVE)) && !s->m)
@@ -18,9 +18,9 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 	if (!command_offered(s, c))
 		return engine_lacks(command_needs(c));
 	if ((c->flags & CMD_STOPPED) && s->running)
-		return "the guest runs; stop it first";
+		return "the guest is running; stop it first";
 	if ((c->flags & CMD_ALIVE) && s->moving)
-		return "another command makes the guest run";
+		return "another command is running the guest";
 	if ((c->flags & CMD_ALIVE) && inspect_ended(s))
 		return "the guest has ended; 'reset' starts it again";
 	return NULL;
@@ -52,8 +52,8 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	return rc;
 }
 
-/* The length of the format that stands apart from the command word, as in "x /5i $pc"; 0: there is none. A
- * path is not one. */
+/* The length of a format separated from the command word, as in "x /5i $pc"; 0: there is none. A path is
+ * no format. */
 static size_t format_apart(const struct command *c, const char *rest)
 {
 	size_t n = rest[0] == '/' && (c->flags & CMD_FMT) ? strcspn(rest + 1, " \t") : 0;
@@ -66,7 +66,7 @@ static size_t format_apart(const struct command *c, const char *rest)
 	return n < MAX_FORMAT ? n : 0;
 }
 
-/* What an empty line does after LINE; malloced, NULL: nothing. */
+/* The line that an empty line executes after LINE; malloced, NULL: none. */
 static char *repeated_line(const struct command *c, const char *line, const char *fmt)
 {
 	char *text = NULL;
@@ -75,7 +75,7 @@ static char *repeated_line(const struct command *c, const char *line, const char
 		return NULL;
 	if (!(c->flags & CMD_FMT))
 		return xstrdup(line);
-	/* x goes on where it was: no address */
+	/* without an address x continues */
 	text = xasprintf("%s%s%s", c->name, fmt[0] ? "/" : "", fmt);
 	return text;
 }
@@ -151,7 +151,7 @@ static enum inspect_status exec_line(struct inspect *s, const char *line, const 
 	return rc && !may_fail ? INSPECT_FAILED : INSPECT_OK;
 }
 
-/* ---- what a point is to do ---- */
+/* ---- commands of a point ---- */
 
 /* The end of the command at LINE: a semicolon outside quotes, or the end of the text. */
 static size_t command_end(const char *line)
@@ -166,7 +166,7 @@ static size_t command_end(const char *line)
 	return n;
 }
 
-/* Execute the commands of the LIST up to one that fails or lets the guest hit a point again. */
+/* Execute the commands of LIST until one fails or lets the guest hit a point again. */
 static enum inspect_status exec_list(struct inspect *s, const char *list, const struct inspect_sink *sink)
 {
 	enum inspect_status st = INSPECT_OK;
@@ -214,7 +214,7 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 	if (!s->depth && !s->in_hit_commands && !s->moving)
 		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
 	st = exec_line(s, line, sink);
-	repeat = s->repeat; /* not what a point's commands would repeat */
+	repeat = s->repeat; /* the commands of a point do not count */
 	s->repeat = NULL;
 	if (st == INSPECT_OK && !s->moving)
 		st = session_hit_commands(s, sink);
@@ -247,7 +247,7 @@ static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *nam
 		session_idle(s, 0);
 		if (st == INSPECT_FAILED)
 			emit_error(sink, "%s:%ld: the script ends here", name, number);
-		if (st == INSPECT_OK && s->quit) /* another face said so */
+		if (st == INSPECT_OK && s->quit) /* by another face */
 			st = INSPECT_QUIT;
 		if (st == INSPECT_OK && session_interrupted(s)) {
 			emit_error(sink, "%s:%ld: interrupted", name, number);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A recursive-descent evaluator. Binary operators are rows with a precedence; a
- * side that C would not evaluate is parsed with `skip` set, so that it neither
- * reads memory nor divides. With a program to write, nothing is evaluated and each
- * rule adds its op instead. */
+ * A recursive-descent evaluator. Binary operators are rows with a precedence. An
+ * operand that C would not evaluate is parsed with `skip` set: it neither reads
+ * memory nor divides. With a program to compile, nothing is evaluated; each rule
+ * emits its op instead. */
 #include "inspect/expr.h"
 
 #include <ctype.h>
@@ -41,7 +41,7 @@ static int64_t fail(struct parser *ps, const char *fmt, ...)
 	return 0;
 }
 
-/* Add an op. Returns its place, for put_jump(). */
+/* Add an op; return its index, for jump_here(). */
 static unsigned emit_op(struct parser *ps, const struct prog_op *op)
 {
 	if (!ps->prog || ps->failed)
@@ -120,8 +120,8 @@ static const struct type {
 	{ "char", 1, true }, { "short", 2, true }, { "int", 4, true },	{ "long", 4, true },
 };
 
-/* A type between OPEN and CLOSE at p, with a * behind it or not: take it. Anything else: NULL,
- * nothing taken. */
+/* Accept a type, with an optional *, between OPEN and CLOSE at p. Otherwise return NULL and consume
+ * nothing. */
 static const struct type *accept_between(struct parser *ps, const char *open, const char *close)
 {
 	const char *start = ps->p;
@@ -243,7 +243,7 @@ static int64_t named(struct parser *ps)
 	take_name(ps, name, sizeof(name));
 	if (reg) {
 		if (!name[0])
-			return fail(ps, "a name must follow '$'");
+			return fail(ps, "expected a name after '$'");
 		if (ps->prog)
 			return compiled_reg(ps, name);
 		if (!ps->env->reg || !ps->env->reg(ps->env->ctx, name, &v))
@@ -310,7 +310,7 @@ static int64_t unary_op(struct parser *ps)
 		return prefix(ps, PROG_LNOT);
 	if (accept(ps, "&")) { /* a symbol is its address already */
 		blanks(ps);
-		return name_char(*ps->p, true) ? named(ps) : fail(ps, "a symbol must follow '&'");
+		return name_char(*ps->p, true) ? named(ps) : fail(ps, "expected a symbol after '&'");
 	}
 	if (accept(ps, "*")) {
 		t = accept_type(ps);
@@ -338,7 +338,7 @@ static int64_t unary(struct parser *ps)
 
 /* ---- operators ---- */
 
-/* Those with an op of their own, which is the same number; then the two that jump. */
+/* Operators with an op have its number; the last two compile to jumps. */
 enum op {
 	OP_MUL = PROG_MUL,
 	OP_DIV = PROG_DIV,
@@ -360,7 +360,7 @@ enum op {
 	OP_LOR
 };
 
-/* Columns: text, operator, precedence. A longer text stands before its prefix. */
+/* Columns: text, operator, precedence. A longer text comes before its prefix. */
 static const struct op_row {
 	const char *text;
 	enum op op;
@@ -447,7 +447,7 @@ static int64_t apply(struct parser *ps, enum op op, int64_t a, int64_t b)
 	return 0;
 }
 
-/* The right side of O as a program: && and || do without it where the left side decides. */
+/* Compile the right operand of O: && and || skip it if the left one decides. */
 static int64_t binary_compiled(struct parser *ps, const struct op_row *o)
 {
 	unsigned other = 0, end;
@@ -570,7 +570,7 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 		lv->memory = false;
 		take_name(&ps, lv->name, sizeof(lv->name));
 		if (!lv->name[0])
-			fail(&ps, "a name must follow '$'");
+			fail(&ps, "expected a name after '$'");
 	} else if (accept(&ps, "[")) {
 		lv->addr = (uint64_t)ternary(&ps);
 		expect(&ps, "]");
@@ -580,7 +580,7 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 	} else if ((t = accept_between(&ps, "{", "}"))) {
 		lv->addr = (uint64_t)unary(&ps);
 	} else {
-		fail(&ps, "$name, [address], *(type)address or {type}address must stand here");
+		fail(&ps, "expected $name, [address], *(type)address or {type}address");
 	}
 	if (t)
 		lv->size = t->size;

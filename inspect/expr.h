@@ -3,8 +3,8 @@
  * unary - and +, ?:, parentheses, casts to u8..u64 and i8..i64, numbers (decimal,
  * 0x, 0b, 0 octal, 'c'), $registers and $variables, symbols, and guest-linear memory:
  * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits). Arithmetic is
- * 64-bit signed and wraps; registers and memory are unsigned. Pure: all it knows comes through the
- * environment. */
+ * 64-bit signed and wraps; registers and memory are unsigned. The evaluator is pure: it accesses the
+ * guest only through the environment. */
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
@@ -15,11 +15,12 @@ struct expr_env {
 	bool (*reg)(void *ctx, const char *name, uint64_t *val); /* without the $ */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	bool (*read)(void *ctx, uint64_t addr, unsigned size, uint64_t *val);
-	/* For expr_compile(): the op that gives $NAME later. NULL, or why there is none (a static line). */
+	/* For expr_compile_prefix(): get the op that loads $NAME at run time. NULL, or a static line that
+	 * says why there is none. */
 	const char *(*reg_op)(void *ctx, const char *name, struct prog_op *op);
 };
 
-/* What the left side of "set" names. */
+/* The left side of "set". */
 struct lvalue {
 	bool memory;
 	char name[64]; /* register or variable */
@@ -39,12 +40,12 @@ struct expr_error {
 	char text[200]; /* one line; "" with EXPR_OK */
 };
 
-/* Evaluate the longest expression at the start of *TEXT and move *TEXT behind it and the blanks
- * that follow. False with one line in ERR. */
+/* Evaluate the longest expression at the start of *TEXT and advance *TEXT past it and the blanks
+ * that follow. False with the reason in ERR. */
 bool expr_eval_prefix(const struct expr_env *env, const char **text, int64_t *val, struct expr_error *err);
 /* Likewise, but all of TEXT must be the expression. */
 bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, struct expr_error *err);
-/* Add to PROG what leaves the value of such an expression on the stack; nothing is read now. */
+/* Add to PROG the ops that leave the value of such an expression on the stack; nothing is read now. */
 bool expr_compile_prefix(const struct expr_env *env, const char **text, struct program *prog,
 			 struct expr_error *err);
 /* Parse "$name", "[addr]", "*(type)addr" or "{type}addr" (addr: a unary expression). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the parts of inspect/ know of the guest: its processor and memory, and the environment
- * in which expressions about it are evaluated. */
+ * Access to the guest's processor and memory, and the environment in which expressions about
+ * the guest are evaluated. */
 #include "inspect/session_int.h"
 #include "base/alloc.h"
 #include "x86/descriptor.h"
@@ -24,7 +24,7 @@ unsigned session_code_bits(struct inspect *s)
 	return session_cpu(s)->seg[SEG_CS].attr & SA_DB ? 32 : 16;
 }
 
-/* An engine without an mmu: linear addresses are physical while paging is off, else unknown. */
+/* Without an mmu linear addresses are known only while paging is off: they are physical then. */
 static bool is_flat(struct inspect *s)
 {
 	return !(session_cpu(s)->cr0 & CR0_PG);
@@ -44,7 +44,7 @@ bool session_walk(struct inspect *s, gva lin, struct walk *w)
 
 uint64_t session_walk_span(struct inspect *s, const struct walk *w)
 {
-	/* by the level at which the walk ended: log2 of what one entry there maps */
+	/* columns: level at which the walk ended; log2 of the bytes that an entry there maps */
 	static const uint8_t shifts[2][3] = { { 22, 12, 12 }, { 30, 21, 12 } };
 	bool pae = session_cpu(s)->cr4 & CR4_PAE;
 
@@ -172,8 +172,7 @@ struct expr_env session_env(struct inspect *s)
 	return (struct expr_env){ .ctx = s, .reg = env_reg, .symbol = env_symbol, .read = env_read };
 }
 
-/* Where the segment that SELECTOR means begins. False: it is neither loaded nor in real or virtual-8086 mode.
- */
+/* Find the base of SELECTOR's segment. False: in protected mode, and no segment register holds SELECTOR. */
 static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
 {
 	const struct cpu *c = session_cpu(s);

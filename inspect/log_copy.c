@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The log for faces that do not share the session's standard error: a pipe, as any thread may log
- * and none may wait for that, read by the main thread and told as what comes by itself. */
+ * The log for faces that do not share the session's standard error. Any thread may log and none may
+ * block: the log goes through a pipe that the main thread reads and sends as asynchronous output. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { A_TURN = 16 }; /* buffers read at once, so that a loquacious log leaves time for others */
+enum { A_TURN = 16 }; /* buffers read at once, so that a fast log leaves time for the rest */
 
 static const struct view_col log_cols[] = {
 	{ "event", "Event", VAL_STR, "", "\"log\"" },
@@ -42,11 +42,11 @@ static void tell_lost(struct inspect *s)
 
 	if (!lost)
 		return;
-	snprintf(text, sizeof(text), "(%lu lines of the log lost: they came too fast)", lost);
+	snprintf(text, sizeof(text), "(%lu lines of the log lost: too many at once)", lost);
 	tell_line(s, text);
 }
 
-/* Tell the whole lines that have come. */
+/* Send the complete lines received so far. */
 static void tell_lines(struct inspect *s, struct log_copy *c)
 {
 	char *end;
@@ -57,7 +57,7 @@ static void tell_lines(struct inspect *s, struct log_copy *c)
 		c->len -= (size_t)(end + 1 - c->line);
 		memmove(c->line, end + 1, c->len);
 	}
-	if (c->len == sizeof(c->line)) /* none is so long */
+	if (c->len == sizeof(c->line)) /* longer than any line */
 		c->len = 0;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Commands, views and registers as sections of vitrine(1), from their tables. */
+ * Sections of vitrine(1) on commands, views and registers, generated from their tables. */
 #include "inspect/session_int.h"
 #include "x86/regs.h"
 
 #include <stdio.h>
 
-/* Text for roff: backslashes and leading dots mean something there. */
+/* Write S for roff, in which backslashes and leading dots are special. */
 static void put_text(FILE *f, const char *s)
 {
 	if (*s == '.' || *s == '\'')
@@ -22,7 +22,7 @@ static void put_text(FILE *f, const char *s)
 	}
 }
 
-/* "name (help)" of each column. */
+/* Write "name (help)" for each column. */
 static void put_fields(FILE *f, const struct view_col *cols, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -104,7 +104,7 @@ void inspect_manual(FILE *f, const struct view *const *engine_views,
 	    "unless it says "
 	    "physical. Numbers are decimal unless they begin with 0x.\n.PP\n"
 	    "With \\-\\-json, and over the control socket, each row of a result is one object with the fields "
-	    "named; fields without a value are left out. Rows with a field \\fItext\\fR only are lines for people.\n",
+	    "named; fields without a value are left out. Rows with a field \\fItext\\fR only are lines of text.\n",
 	    f);
 	for (const struct command_group *const *g = command_groups; *g; g++)
 		put_group(f, *g, record_docs);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Who is told what: results go to whoever gave the command; what comes by itself (lines of
- * trace points and probes, what a point's commands answer) to all faces, each once. And the
- * guest's serial output on its way to its taker. */
+ * Distribution of output. The results of a command go to the face that gave it; asynchronous
+ * output (lines of trace points and probes, results of a point's commands) goes to all faces, to
+ * each once. Serial output goes to its taker. */
 #include "inspect/session_int.h"
 
 void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink)
@@ -46,18 +46,18 @@ void session_tell_others(struct inspect *s, const struct result *r)
 	}
 }
 
-/* Tell SINK, the session's own face and the taps. */
-static void tell(struct inspect *s, const struct inspect_sink *sink, const struct result *r)
+/* Send R to SINK, the session's own face and the taps. */
+static void send_unasked(struct inspect *s, const struct inspect_sink *sink, const struct result *r)
 {
 	struct result unasked = *r;
 
-	if (r->stop) { /* others are told of stops in their own way */
+	if (r->stop) { /* other faces are notified of stops by their listeners */
 		session_answer(sink, r);
 		return;
 	}
 	unasked.unasked = true;
 	session_answer(sink, &unasked);
-	if (s->home != sink) /* which waits for a command */
+	if (s->home != sink) /* that face is blocked in a command */
 		session_answer(s->home, &unasked);
 	session_tell_others(s, r);
 }
@@ -66,7 +66,7 @@ static void tell_all(void *ctx, const struct result *r)
 {
 	struct session_all *all = ctx;
 
-	tell(all->s, all->sink, r);
+	send_unasked(all->s, all->sink, r);
 }
 
 void session_all_init(struct session_all *all, struct inspect *s, const struct inspect_sink *sink)
@@ -79,7 +79,7 @@ void session_emit(struct inspect *s, struct result *r)
 	if (s->mover && s->mover->emit == tell_all)
 		session_answer(s->mover, r);
 	else
-		tell(s, s->mover, r);
+		send_unasked(s, s->mover, r);
 	result_fini(r);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The list of points. Telling the engine is run.c's part. */
+ * The list of points. run.c keeps the engine's points in step with it. */
 #include "inspect/points.h"
 #include "base/alloc.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Breakpoints and watchpoints as people know them: numbers, hits, conditions. One table
- * for all faces. The engine knows only sets of linear addresses and changes no guest byte. */
+ * Breakpoints, watchpoints and event points as users see them: numbers, hits, conditions. One
+ * table for all faces. The engine knows only sets of linear addresses and changes no guest byte. */
 #ifndef INSPECT_POINTS_H
 #define INSPECT_POINTS_H
 #include "base/types.h"
@@ -15,7 +15,7 @@ enum point_kind {
 	POINT_KINDS
 };
 
-/* Who set a point, when it was not a person at a command line. */
+/* The owner of a point that was not set by a command. */
 struct point_owner {
 	const char *name; /* for "info break" */
 	void *ctx;
@@ -30,16 +30,16 @@ struct point {
 	bool physical; /* ... unless it watches physical memory */
 	uint64_t len;  /* bytes watched; 1 for breakpoints */
 	bool enabled, temporary;
-	bool leaving; /* its owner took it back: without effect, gone at the next run */
+	bool leaving; /* its owner removed it: no effect now, deleted at the next run */
 	uint64_t hits;
-	uint64_t ignore;		 /* so many hits more do nothing */
+	uint64_t ignore;		 /* number of further hits without effect */
 	char *cond;			 /* expression, or NULL */
-	char *commands;			 /* run when it stopped the guest; NULL: none */
+	char *commands;			 /* executed after it stopped the guest; NULL: none */
 	char *trace;			 /* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
 	unsigned event;			 /* POINT_EVENT: an enum engine_event; ... */
-	uint32_t lo, hi;		 /* ... the numbers meant */
-	uint64_t was;			 /* a person's watchpoint of at most 8 bytes: what stood there */
-	const struct point_owner *owner; /* NULL: a person */
+	uint32_t lo, hi;		 /* ... range of its number */
+	uint64_t was;			 /* a command's watchpoint of at most 8 bytes: the last value */
+	const struct point_owner *owner; /* NULL: set by a command */
 	void *extra;			 /* the owner's condition; freed with the point */
 };
 
@@ -53,11 +53,11 @@ void points_fini(struct points *t);
 /* Add a breakpoint. COND is copied; NULL for none. */
 struct point *points_add(struct points *t, gva addr, bool temporary, const char *cond);
 struct point *points_find(struct points *t, unsigned number);
-/* The point of OWNER with exactly this place; NULL when there is none. */
+/* The point of OWNER with exactly this place; NULL if there is none. */
 struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len);
 void points_delete(struct points *t, unsigned number);
-/* Does an enabled breakpoint stand at ADDR (one that is leaving counts)? */
+/* Is there an enabled breakpoint at ADDR (one that is leaving counts)? */
 bool points_at(const struct points *t, gva addr);
 static inline bool point_watches(const struct point *p)
 {

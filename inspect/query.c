@@ -14,7 +14,7 @@ bool inspect_view_is_live(struct inspect *s, const char *name)
 	return v && (v->flags & VIEW_LIVE);
 }
 
-int inspect_query(struct inspect *s, const char *line, enum peek how, struct result *r)
+int inspect_query(struct inspect *s, const char *line, enum query_mode how, struct result *r)
 {
 	struct examine examine = s->examine;
 	char *repeat = s->repeat;

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * How a dashboard reads: it executes looking commands ("info ccf", "x/16xw $esp",
- * "page $pc") and draws the records. So it shows what the shell shows. A look leaves
- * no trace in the session: not in the line an empty line repeats, not in where a bare
- * "x" goes on, and it reports no stop. */
+ * How a dashboard reads: it executes commands that only read ("info ccf", "x/16xw $esp",
+ * "page $pc") and draws their records, so it shows the same as the shell. A query does not
+ * change the session: neither the line that an empty line repeats, nor the address at which a
+ * bare "x" continues; and it reports no stop. */
 #ifndef INSPECT_QUERY_H
 #define INSPECT_QUERY_H
 #include "inspect/inspect.h"
 
-enum peek {
-	QUERY_PAUSE, /* a guest that runs is stopped for the moment the look takes */
-	QUERY_LIVE,  /* it goes on; a view that is not VIEW_LIVE is refused */
+enum query_mode {
+	QUERY_PAUSE, /* a running guest is stopped during the query */
+	QUERY_LIVE,  /* it keeps running; a view that is not VIEW_LIVE is refused */
 };
 
-/* Execute LINE, which must only look, into R (initialised here; free with result_fini). 0, or -1
+/* Execute LINE, which must only read, into R (initialised here; free with result_fini). 0, or -1
  * with the error in R. */
-int inspect_query(struct inspect *s, const char *line, enum peek how, struct result *r);
-/* Can view NAME be read beside a running guest (VIEW_LIVE)? */
+int inspect_query(struct inspect *s, const char *line, enum query_mode how, struct result *r);
+/* Can view NAME be read while the guest runs (VIEW_LIVE)? */
 bool inspect_view_is_live(struct inspect *s, const char *name);
-/* Stop a guest that runs, for several looks at one state. True: it ran, inspect_release() must follow. */
+/* Hold a running guest for several queries of one state. True: it ran, and inspect_release() must follow. */
 bool inspect_hold(struct inspect *s);
 void inspect_release(struct inspect *s);
-/* Another number than before when a face executed a command, wrote, or let the guest run or step: what was
- * looked at before may be old. */
+/* A number that changes when a face executed a command, wrote, or ran or stepped the guest: earlier query
+ * results may be stale. */
 unsigned inspect_revision(const struct inspect *s);
-/* The record of the present stop, as a stepping command gives it, into R. */
+/* Put the record of the last stop, as a stepping command returns it, into R. */
 void inspect_stop_record(struct inspect *s, struct result *r);
 #endif

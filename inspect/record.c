@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Result records and their two renderers. Text that came from a guest (symbol
- * names, screens, serial lines) is cleaned of control characters here, once. */
+ * Result records and their two renderers. Text from a guest (symbol names, screens,
+ * serial lines) is cleaned of control characters here, in one place. */
 #include "inspect/record.h"
 #include "base/address.h"
 #include "base/alloc.h"
@@ -238,7 +238,7 @@ static void cell_text(const struct table *t, const struct value *v, char *buf, s
 		value_text(v, buf, len);
 }
 
-/* A column of which no row has a value takes no room when there is no heading. */
+/* Without a heading, a column without values has no width. */
 static void measure(const struct table *t, size_t *width, bool *used)
 {
 	char buf[CELL];
@@ -267,7 +267,7 @@ static void put_cell(FILE *f, const char *text, size_t width, bool right, size_t
 {
 	size_t n = strlen(text), fill = width > n ? width - n : 0;
 
-	/* trailing blanks are never written: they wait in *pad until something follows */
+	/* trailing blanks are not written: *pad counts them until text follows */
 	fprintf(f, "%*s%s", (int)(*pad + (right ? fill : 0)), "", text);
 	*pad = 2 + (right ? 0 : fill);
 }
@@ -334,7 +334,7 @@ static const struct value *cell_named(const struct table *t, size_t row, const c
 	return NULL;
 }
 
-/* "{name}" or "{name:digits}" at P; writes the value and returns what follows. */
+/* Write the value for "{name}" or "{name:digits}" at P; return what follows. */
 static const char *put_field(const struct table *t, size_t row, const char *p, FILE *f)
 {
 	size_t len = strcspn(p + 1, ":}");

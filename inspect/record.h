@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Result records: what every command returns. A result is a list of tables, a
- * table is typed columns and rows; text and JSON are two renderers for all of
- * them. Handlers never print. */
+ * Result records, which every command returns. A result is a list of tables; a
+ * table has typed columns and rows. Text and JSON are two renderers for all
+ * results. Handlers never print. */
 #ifndef INSPECT_RECORD_H
 #define INSPECT_RECORD_H
 #include "base/view.h"
@@ -22,9 +22,9 @@ struct table {
 	enum table_style style;
 	const char *format;  /* a text line of its own: "{col}" is replaced by the value, "{col:16}" by at
 				least 16 hex digits without 0x; NULL: by STYLE */
-	unsigned hidden;     /* so many last columns are for JSON only */
-	unsigned hex_digits; /* VAL_HEX cells have at least so many digits */
-	struct view_col *own_cols; /* COLS, when they were made for this table; freed with it */
+	unsigned hidden;     /* number of trailing columns that only JSON shows */
+	unsigned hex_digits; /* minimum of digits in VAL_HEX cells */
+	struct view_col *own_cols; /* COLS if allocated for this table; freed with it */
 	struct value *vals;	   /* nrows * ncols; strings are owned */
 	size_t nrows, cap;
 	struct table *next;
@@ -33,9 +33,9 @@ struct table {
 struct result {
 	struct table *first, *last;
 	char *error;  /* one line; NULL: the command succeeded */
-	bool json;    /* this result was asked for as JSON */
-	bool stop;    /* it tells why the guest stands */
-	bool unasked; /* it came by itself: what a point prints or does */
+	bool json;    /* render as JSON regardless of the face's default */
+	bool stop;    /* it says why the guest is stopped */
+	bool unasked; /* asynchronous output of a point */
 };
 
 void result_init(struct result *r);
@@ -45,22 +45,22 @@ struct table *result_table(struct result *r, const struct view_col *cols, unsign
 			   enum table_style style, const char *format);
 /* Add a row of ncols values; strings are copied. */
 void table_row(struct table *t, const struct value *vals);
-/* Move the tables of FROM behind those of R. */
+/* Append the tables of FROM to those of R. */
 void result_append(struct result *r, struct result *from);
 /* A table of one text column called "text", one row a line of TEXT. */
 void result_text(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Set the error (the first one stays) and return -1. */
+/* Set the error, unless one is set already, and return -1. */
 int result_fail(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sort by column NAME ("-NAME": descending). False when there is no such column. */
+/* Sort by column NAME ("-NAME": descending). False: there is no such column. */
 bool table_sort(struct table *t, const char *name);
 /* Keep the first N rows. */
 void table_limit(struct table *t, size_t n);
 
-/* One value as text: how it stands in a table cell. */
+/* Format one value as it appears in a table cell. */
 void value_text(const struct value *v, char *buf, size_t len);
 /* Render the tables (not the error) of R. JSON: one object a row and line. */
 void result_render(const struct result *r, bool json, FILE *f);
-/* Render the error, if there is one: "PREFIXtext" or {"error":"text"}. */
+/* Render the error, if any: "PREFIXtext" or {"error":"text"}. */
 void result_render_error(const struct result *r, bool json, const char *prefix, FILE *f);
 #endif

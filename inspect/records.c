@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Which records there are besides views; each is declared where it is made. */
+ * The list of record types besides views; each is declared where its records are made. */
 #include "inspect/tables_int.h"
 
 #include <string.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Run control over hv/machine.h: starting, waiting, deciding at each stop of the
- * engine whether people asked for it, and stepping off a breakpoint before going on.
+ * engine whether it ends the run, and stepping off a breakpoint before a run.
  *
  * The engine stops before it executes an address with a breakpoint. So a run that
- * starts on one does that instruction as a single step (without interrupts, or the
- * handler would come first and the point be hit twice), then continues. */
+ * starts at one executes that instruction as a single step, then continues. The step
+ * is without interrupts: otherwise the handler would run first, and the point would
+ * be hit twice. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "base/address.h"
@@ -62,7 +63,7 @@ void run_point_changed(struct inspect *s, gva addr)
 		engine_remove(s, addr);
 }
 
-/* What watchpoints are there for, as the engine has it. */
+/* Kinds of access of a watchpoint, as the engine defines them. */
 static unsigned watch_type(const struct point *p)
 {
 	static const unsigned types[POINT_KINDS] = {
@@ -113,7 +114,7 @@ static void set_goal(struct inspect *s, bool on)
 
 /* ---- stops ---- */
 
-/* Columns: text, what a debugger is told. */
+/* Columns: text, kind for debuggers. */
 static const struct {
 	const char *text;
 	enum debug_stop_kind kind;
@@ -159,7 +160,7 @@ void run_publish(struct inspect *s)
 	s->snapshot = snap;
 }
 
-/* The machine left its running life. */
+/* Has the machine ended? Sets the stop. */
 static bool ended(struct inspect *s)
 {
 	enum machine_state state = machine_state(s->m);
@@ -195,7 +196,7 @@ static bool goal_reached(struct inspect *s, gva pc)
 	return !s->goal.check_stack || sp - s->goal.stack < STACK_REACH;
 }
 
-/* Does the condition of P hold? A condition that cannot be evaluated stops too. */
+/* Does the condition of P hold? A condition that cannot be evaluated counts as true. */
 static bool condition_holds(struct inspect *s, const struct point *p, char *why, size_t whylen)
 {
 	struct expr_env env = session_env(s);
@@ -212,7 +213,7 @@ static bool condition_holds(struct inspect *s, const struct point *p, char *why,
 	return true;
 }
 
-/* P was hit and its condition holds. False: it only prints. */
+/* P was hit and its condition holds: does it stop the guest? */
 static bool point_stops(struct inspect *s, struct point *p)
 {
 	p->hits++;
@@ -231,7 +232,7 @@ static bool point_stops(struct inspect *s, struct point *p)
 	return true;
 }
 
-/* Count hits of the points at PC. The number of the first that stops, 0: none. */
+/* Count a hit of the points at PC. Return the number of the first that stops the guest, 0: none. */
 static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 {
 	unsigned first = 0;
@@ -276,7 +277,7 @@ bool run_at_point(struct inspect *s)
 	return true;
 }
 
-/* What stood at a watched place, and what stands there now. */
+/* Describe an access to P's range, with the value before and after. */
 static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf, size_t len)
 {
 	const char *space = p->physical ? "physical " : "";
@@ -293,7 +294,7 @@ static void watch_detail(struct inspect *s, struct point *p, gva addr, char *buf
 	p->was = now;
 }
 
-/* The access among the engine's that P is for, or NULL. */
+/* The first access reported by the engine that P watches for, or NULL. */
 static const struct engine_touch *touch_of(struct inspect *s, const struct point *p)
 {
 	const struct vcpu *v = machine_vcpu(s->m);
@@ -308,8 +309,8 @@ static const struct engine_touch *touch_of(struct inspect *s, const struct point
 	return NULL;
 }
 
-/* The guest touched what is watched: does somebody want to stop for that? */
-static bool watch_is_meant(struct inspect *s)
+/* The guest accessed a watched range: does a point stop it? Sets the stop. */
+static bool watch_stops(struct inspect *s)
 {
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
@@ -333,8 +334,8 @@ static bool watch_is_meant(struct inspect *s)
 	return false;
 }
 
-/* The engine saw an event that some point filters. */
-static bool event_is_meant(struct inspect *s)
+/* The engine reported an event: does a point stop the guest? Sets the stop. */
+static bool event_stops(struct inspect *s)
 {
 	const struct engine_hit *h = &machine_vcpu(s->m)->event;
 	char why[220] = "";
@@ -353,14 +354,13 @@ static bool event_is_meant(struct inspect *s)
 	return false;
 }
 
-/* Did the guest touch or do something that a point is for? */
+/* Did a watchpoint or an event point stop the guest? */
 static bool side_stop(struct inspect *s, const struct machine_stop *st)
 {
-	return (st->reason == STOP_WATCH && watch_is_meant(s)) ||
-	       (st->reason == STOP_EVENT && event_is_meant(s));
+	return (st->reason == STOP_WATCH && watch_stops(s)) || (st->reason == STOP_EVENT && event_stops(s));
 }
 
-static bool break_is_meant(struct inspect *s)
+static bool break_stops(struct inspect *s)
 {
 	if (run_at_point(s))
 		return true;
@@ -370,12 +370,12 @@ static bool break_is_meant(struct inspect *s)
 	return true;
 }
 
-/* Is this stop of the engine one that somebody asked for? Sets the stop. */
-static bool stop_is_meant(struct inspect *s, const struct machine_stop *st)
+/* Does this stop of the engine end the run? Sets the stop. */
+static bool ends_run(struct inspect *s, const struct machine_stop *st)
 {
 	if (ended(s))
 		return true;
-	if (st->reason == STOP_BREAK && break_is_meant(s))
+	if (st->reason == STOP_BREAK && break_stops(s))
 		return true;
 	if (st->reason == STOP_ICOUNT && s->goal.to_icount && machine_vcpu(s->m)->icount >= s->goal.icount) {
 		run_set_stop(s, STOPPED_ICOUNT);
@@ -407,7 +407,7 @@ static void go(struct inspect *s)
 		machine_continue(s->m);
 }
 
-/* Get off a breakpoint at pc. False: that ended the machine, or touched what is watched. */
+/* Step off a breakpoint at pc. False: the step ended the machine or hit another point. */
 static bool leave_point(struct inspect *s)
 {
 	struct machine_stop st;
@@ -418,7 +418,7 @@ static bool leave_point(struct inspect *s)
 	return !ended(s) && !side_stop(s, &st);
 }
 
-static void tell_listeners(struct inspect *s)
+static void notify_listeners(struct inspect *s)
 {
 	struct debug_listener *next;
 
@@ -440,7 +440,7 @@ static void settle(struct inspect *s)
 		s->stopped_at = session_now();
 	}
 	if (!s->pausing)
-		tell_listeners(s);
+		notify_listeners(s);
 }
 
 void run_start(struct inspect *s, const struct run_goal *goal)
@@ -467,13 +467,13 @@ bool run_settled(struct inspect *s)
 
 	if (!s->running)
 		return true;
-	drain_stop_fd(s); /* it may be for the probes' sake */
+	drain_stop_fd(s); /* it also announces records of probes */
 	probe_lines(s, false);
 	if (!machine_wait(s->m, 0, &st))
 		return false;
 	drain_stop_fd(s);
 	probe_lines(s, true);
-	if (!stop_is_meant(s, &st) && leave_point(s)) {
+	if (!ends_run(s, &st) && leave_point(s)) {
 		go(s);
 		return false;
 	}
@@ -520,7 +520,7 @@ bool run_pause(struct inspect *s)
 	s->pausing = false;
 	if (s->stop.reason == STOPPED_ASKED)
 		return true;
-	tell_listeners(s);
+	notify_listeners(s);
 	return false;
 }
 

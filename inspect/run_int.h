@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Run control inside the session: starting, waiting, why the guest is stopped (run.c). */
+ * Run control inside the session: run the guest, wait for it, say why it stopped (run.c). */
 #ifndef INSPECT_RUN_INT_H
 #define INSPECT_RUN_INT_H
 #include "hv/machine.h"
@@ -29,7 +29,7 @@ enum stopped_by {
 	STOPPED_REASONS
 };
 
-/* What a run is for besides reaching a breakpoint. */
+/* Where a run ends, apart from breakpoints. */
 struct run_goal {
 	bool to_addr; /* stop at ADDR ... */
 	gva addr;
@@ -45,7 +45,7 @@ struct stop_info {
 	enum stopped_by reason;
 	unsigned point;	  /* number of the breakpoint, 0: none */
 	gva watched;	  /* of a watchpoint: the address that was touched */
-	char detail[256]; /* for display: error of a condition, of the engine */
+	char detail[256]; /* more about it, one line: an error of a condition or of the engine */
 };
 
 struct gva_set {
@@ -54,29 +54,29 @@ struct gva_set {
 };
 
 void run_start(struct inspect *s, const struct run_goal *goal);
-/* True when the machine stands; S->stop says why. */
+/* Handle stops of the engine. True: the machine is stopped, S->stop says why. */
 bool run_settled(struct inspect *s);
-/* Start, wait, stop when interrupted. */
+/* Wait until the guest stops; stop it when interrupted. */
 void run_wait(struct inspect *s);
 void run_to(struct inspect *s, const struct run_goal *goal);
 /* Stop a machine that runs in the background. */
 void run_halt(struct inspect *s);
-/* Stop it for a look; true: it ran, and run_resume() must follow. */
+/* Stop the guest for a query. True: it ran, and run_resume() must follow. */
 bool run_pause(struct inspect *s);
 void run_resume(struct inspect *s);
-/* One instruction. False: the machine ended or halted, S->stop says so. */
+/* Execute one instruction. False: the machine ended or halted, S->stop says which. */
 bool run_step(struct inspect *s);
-bool run_at_point(struct inspect *s); /* do the steps so far lead to a breakpoint that stops? sets the stop */
-void run_point_changed(struct inspect *s, gva addr); /* tell the engine about ADDR */
-/* Tell the engine about watchpoint P, new (true) or on its way out. False: the engine cannot. */
+bool run_at_point(struct inspect *s); /* does a breakpoint at pc stop the guest? sets S->stop */
+void run_point_changed(struct inspect *s, gva addr); /* update the engine's breakpoint at ADDR */
+/* Add (ON) or remove watchpoint P in the engine. False: the engine cannot. */
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
-/* Tell the engine about event point P, likewise. */
+/* Likewise for event point P. */
 bool run_event_changed(struct inspect *s, const struct point *p, bool on);
-void run_points_again(struct inspect *s); /* tell a fresh engine about all */
+void run_points_again(struct inspect *s); /* insert all points into the engine again, after a reset */
 void run_set_stop(struct inspect *s, enum stopped_by reason);
-/* The kind of the last stop, as a debugger tells them apart. */
+/* The kind of the last stop for debuggers. */
 enum debug_stop_kind run_stop_kind(const struct inspect *s);
 void run_publish(struct inspect *s);
-/* Add the record of the present stop. */
+/* Add the record of the last stop. */
 void run_report(struct inspect *s, struct result *r);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the user chose of the translation, as a script: each of the translator's views that shows choices
- * becomes commands, a row a command. */
+ * The user's choices about the translation as a script: each row of the translator's views of choices is
+ * written as a command. */
 #include "inspect/session_int.h"
 #include "base/address.h"
 
@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a row of some view becomes in the script. */
+/* How rows of a view are written to the script. */
 struct saved_view {
 	const char *view, *arg;
-	/* Write the command for the row; VAL gives its cell NAME ("" when empty). */
+	/* Write the command for the row VALS of V. */
 	void (*write)(FILE *f, const struct value *vals, const struct view *v);
 };
 
@@ -68,7 +68,7 @@ static void save_patch(FILE *f, const struct value *vals, const struct view *v)
 {
 	const char *over = text_of(v, vals, "over"), *guest = text_of(v, vals, "guest");
 
-	if (!over[0] && number_of(v, vals, "fragments")) /* it has run: there is code */
+	if (!over[0] && number_of(v, vals, "fragments")) /* it was translated: the guest has code there */
 		over = guest;
 	fprintf(f, "# %s\n", text_of(v, vals, "code"));
 	fprintf(f, "patch-code 0x%s %s%s%s\n", ADDRESS(number_of(v, vals, "pc")), text_of(v, vals, "bytes"),

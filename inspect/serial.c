@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * One growing buffer with two read positions, taken and searched. What both are
- * past is dropped; the searched position may lag by KEEP bytes at most. */
+ * One growing buffer with two read positions, taken and searched. Bytes before both
+ * are dropped; the searched position lags by at most KEEP bytes. */
 #include "inspect/serial.h"
 #include "base/alloc.h"
 
@@ -71,7 +71,7 @@ static void append(struct serial_log *l, const uint8_t *buf, size_t n)
 	l->len += n;
 }
 
-/* Give the taker a moment; never longer, as the main thread may be waiting for the vCPU. */
+/* Give the taker a moment. Not longer: the main thread may be waiting for the vCPU. */
 static void hold_back(struct serial_log *l)
 {
 	struct timespec until;
@@ -90,7 +90,7 @@ void serial_log_put(struct serial_log *l, const uint8_t *buf, size_t n)
 	pthread_mutex_lock(&l->lock);
 	append(l, buf, n);
 	if (l->has_taker && write(l->fd, &one, sizeof(one)) < 0)
-		one = 0; /* the counter is at its limit: readable anyway */
+		one = 0; /* the counter is at its limit: the descriptor is readable */
 	if (l->has_taker && l->len - l->taken > FULL)
 		hold_back(l);
 	pthread_mutex_unlock(&l->lock);

@@ -9,13 +9,13 @@ struct serial_log;
 
 struct serial_log *serial_log_new(void);
 void serial_log_free(struct serial_log *l);
-/* Append. Any thread. When nobody takes the output it slows the caller down, but never stops it. */
+/* Append. Any thread. While a taker is slow, the caller is slowed down, never blocked. */
 void serial_log_put(struct serial_log *l, const uint8_t *buf, size_t n);
-/* Readable while there is something to take; for event loops. */
+/* A descriptor that is readable while there is output to take; for event loops. */
 int serial_log_fd(const struct serial_log *l);
 size_t serial_log_take(struct serial_log *l, uint8_t *buf, size_t n);
-/* Without a taker output is only searched. */
+/* Set whether a face takes the output; without a taker it is only searched. */
 void serial_log_set_taken(struct serial_log *l, bool taken);
-/* Has TEXT come since the last success (or the start)? Output up to its end is then used up. */
+/* Was TEXT printed since the last match (or the start)? If so, output up to its end is consumed. */
 bool serial_log_expect(struct serial_log *l, const char *text, size_t len);
 #endif

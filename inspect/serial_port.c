@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See serial_port.h. A reader that stands still is waited for once, then not again until it
- * has read something: a face that serves the socket goes on serving its user. */
+ * See serial_port.h. A client that does not read is waited for once, and not again until it has
+ * read something: the face that serves the socket must stay responsive. */
 #include "inspect/serial_port.h"
 #include "base/alloc.h"
 
@@ -19,7 +19,7 @@ struct serial_port {
 	struct inspect *s;
 	struct loop *loop;
 	int file, listening, conn; /* -1: none */
-	bool stuck;		   /* the one who is connected does not read */
+	bool stuck;		   /* the client does not read */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -131,7 +131,7 @@ static void write_all(struct serial_port *p, const uint8_t *buf, size_t n)
 			buf += done;
 			n -= (size_t)done;
 		} else if (done == 0 || (errno != EINTR && errno != EAGAIN)) {
-			close(p->file); /* a pipe whose reader is gone, a full disk */
+			close(p->file); /* a pipe without a reader, or a full disk */
 			p->file = -1;
 		}
 	}

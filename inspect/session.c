@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The session: its life, time and interruption, running for the face, the end. Command lines are
- * execute.c's, results output.c's, access to the guest guest.c's. */
+ * The session: creation, time and interruption, running the guest for a face, exit status. Command
+ * lines are in execute.c, results in output.c, access to the guest in guest.c. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { QUIET_NS = 150000000 /* how long a debugger's stop lasts before people are told */ };
+enum { QUIET_NS = 150000000 /* delay before other faces are notified of a debugger's stop */ };
 
 struct inspect *inspect_new(const struct inspect_face *face)
 {
@@ -172,7 +172,7 @@ int inspect_stop_fd(struct inspect *s)
 	return s->m ? machine_stop_fd(s->m) : -1;
 }
 
-/* ---- how it ended ---- */
+/* ---- exit status ---- */
 
 bool inspect_ended(const struct inspect *s)
 {
@@ -187,7 +187,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	if (whylen)
 		why[0] = 0;
 	if (s->timed_out) {
-		snprintf(why, whylen, "the time given ran out");
+		snprintf(why, whylen, "the time limit was reached");
 		return 124;
 	}
 	if (s->switched_off)
@@ -209,7 +209,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 
 /* ---- running for a face ---- */
 
-/* Is somebody attached, or expected, who decides when a stopped guest goes on? */
+/* Is a debugger attached or expected? It decides when a stopped guest resumes. */
 static bool held(const struct inspect *s)
 {
 	return (s->listeners || s->expected) && !s->quit && !s->switched_off;
@@ -246,7 +246,7 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 	result_fini(&r);
 }
 
-/* Has the guest stopped in the background, and is it time to say so? */
+/* Has the guest stopped in the background, and is the stop due to be reported? */
 static bool stop_is_due(struct inspect *s)
 {
 	if (s->running)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The tables that files of inspect/ own: groups of commands, one a file; records; views. */
+ * The tables of inspect/: groups of commands, one in each file, with their record types and views. */
 #ifndef INSPECT_TABLES_INT_H
 #define INSPECT_TABLES_INT_H
 #include "inspect/session_int.h"
@@ -8,12 +8,12 @@ extern const struct command_group cmd_run_group, cmd_point_group, cmd_examine_gr
     cmd_system_group, cmd_translator_group, cmd_adapt_group, cmd_patch_group, cmd_input_group,
     cmd_session_group, cmd_event_group, cmd_display_group, cmd_stack_group, cmd_transfer_group,
     cmd_state_group;
-/* What their commands answer, in the order of the manual (records.c). */
+/* Their record types, in the order of the manual (records.c). */
 extern const struct record_doc stop_record, point_record, trace_record, display_record, data_record,
     string_record, insn_record, print_record, walk_record, page_record, info_record, register_record,
     ccf_record, ccf_code_record, patch_record, frame_record, profile_record, find_record, loaded_record,
     log_record, hash_record, help_record, help_one_record, fields_record;
-/* Views that those files own. */
+/* Their views. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
     view_break, view_display, view_symbols, view_fpu, view_xmm;
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The registry of views: which tables of views there are and who owns the data.
- * Where two tables have a view of the same name the first one is shown. */
+ * The registry of views: the tables of views and the owners of their data. If two
+ * tables have a view of the same name, the first one is shown. */
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
 #include "x86/regs.h"
@@ -14,12 +14,12 @@ const struct view *const inspect_views[] = {
 	&view_tss,	 &view_fpu,   &view_xmm,     &view_symbols, NULL,
 };
 
-/* Those that show the mmu's translation. */
+/* Views of the mmu's translation. */
 const struct view *const inspect_mmu_views[] = { &view_mem, &view_tlb, NULL };
 
-/* What gdb, QEMU and Bochs call some views. */
+/* Names that gdb, QEMU and Bochs use for some views. */
 static const struct other_name {
-	const char *name, *view, *arg; /* ARG: unless one is given */
+	const char *name, *view, *arg; /* ARG: the default argument */
 } other_names[] = {
 	{ "r", "registers", "" },	{ "all-registers", "registers", "all" },
 	{ "b", "break", "" },		{ "breakpoints", "break", "" },
@@ -103,7 +103,7 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 	return NULL;
 }
 
-/* What "info NAME ..." was asked for besides the view's own argument. */
+/* The arguments of "info NAME ...". */
 struct view_request {
 	char arg[256];
 	const char *sort;
@@ -126,7 +126,7 @@ static int parse_request(const struct cmd_args *a, int first, struct view_reques
 			q->limit = strtoul(a->argv[i] + 6, &end, 0);
 			q->has_limit = true;
 			if (*end || end == a->argv[i] + 6)
-				return result_fail(r, "info: limit= takes a number");
+				return result_fail(r, "info: limit= needs a number");
 		} else if (n < sizeof(q->arg)) {
 			n += (size_t)snprintf(q->arg + n, sizeof(q->arg) - n, "%s%s", n ? " " : "",
 					      a->argv[i]);
@@ -135,8 +135,8 @@ static int parse_request(const struct cmd_args *a, int first, struct view_reques
 	return 0;
 }
 
-/* Modules below know no symbols: a view of theirs that has an address column named "pc"
- * gets a column "symbol" behind it here. -1: it has none, or symbols already. */
+/* The modules below inspect know no symbols: their views with an address column "pc" get a
+ * column "symbol" behind it here. -1: the view has no such column, or has symbols already. */
 int view_pc_column(const struct view *v)
 {
 	int pc = -1;
@@ -174,7 +174,7 @@ static struct table *add_table(struct result *r, const struct view *v)
 	return t;
 }
 
-/* Rows on their way from a view into a table, with the symbol of the pc put in. */
+/* A sink that inserts the symbol of pc into the rows of a view. */
 struct symbol_sink {
 	struct row_sink sink;
 	struct inspect *s;
@@ -227,7 +227,7 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 	if (!v)
 		return result_fail(r, "info: %s", why);
 	if (s->query_live && s->running && !(v->flags & VIEW_LIVE))
-		return result_fail(r, "info %s: cannot be read while the guest runs", v->name);
+		return result_fail(r, "info %s: cannot be read while the guest runs; stop it first", v->name);
 	t = add_table(r, v);
 	error = fill_table(s, v, owner, q.arg, t);
 	if (error && (v->flags & VIEW_BARE) && !r->json) {
@@ -270,7 +270,7 @@ int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r)
 	int rc;
 
 	if (a->argv[0][0] != '$' || !a->argv[0][1] || reg_find(a->argv[0] + 1))
-		return result_fail(r, "pick: the first word is a $variable");
+		return result_fail(r, "pick: the first argument must be a $variable");
 	result_init(&table);
 	if (view_show(s, a->argv[1], a, 3, &table)) {
 		rc = result_fail(r, "pick: %s", table.error);
@@ -285,7 +285,7 @@ int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r)
 	else if (!t->nrows)
 		rc = result_fail(r, "pick: info %s has no rows", a->argv[1]);
 	else if (!number_of(&t->vals[col], &n))
-		rc = result_fail(r, "pick: there is no number in column '%s'", a->argv[2]);
+		rc = result_fail(r, "pick: column '%s' has no number", a->argv[2]);
 	else
 		rc = (session_variable(s, a->argv[0] + 1, true)->val = n, 0);
 	result_fini(&table);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Steering the translation: ways of running sensitive instructions, adaptation,
- * the lives of fragments. What was chosen is shown by the translator's own views
- * (info policy, sites, causes, adapt, pins, history). */
+ * Control of the translation: how sensitive instructions run, adaptation, lifetime of
+ * fragments. The translator's views show the choices (info policy, sites, causes,
+ * adapt, pins, history). */
 #include "inspect/tables_int.h"
 #include "x86/engine_translator.h"
 
@@ -60,7 +60,7 @@ static int cmd_count(struct inspect *s, const struct cmd_args *a, struct result 
 	bool on = !strcmp(a->argv[0], "on");
 
 	if (!on && strcmp(a->argv[0], "off"))
-		return result_fail(r, "count takes on or off");
+		return result_fail(r, "usage: count on|off");
 	session_translator(s)->counting->set(machine_vcpu(s->m), on);
 	return 0;
 }
@@ -89,8 +89,8 @@ static int cmd_retranslate(struct inspect *s, const struct cmd_args *a, struct r
 	if (!dropped)
 		return result_fail(r, "retranslate: no fragment covers 0x%llx (info ccf lists them)",
 				   (unsigned long long)pc);
-	result_text(r, "%u fragment%s dropped, %u made anew%s", dropped, dropped == 1 ? "" : "s", made,
-		    made < dropped ? "; the others when next run" : "");
+	result_text(r, "%u fragment%s dropped, %u retranslated%s", dropped, dropped == 1 ? "" : "s", made,
+		    made < dropped ? "; the others when they run next" : "");
 	return 0;
 }
 
@@ -105,13 +105,13 @@ static int cmd_pin(struct inspect *s, const struct cmd_args *a, struct result *r
 		return -1;
 	err = session_translator(s)->pins->set(machine_vcpu(s->m), pc, on, &n);
 	if (!err && !n && !on)
-		return result_fail(r, "unpin: not pinned (info pins lists what is)");
+		return result_fail(r, "unpin: not pinned (info pins lists the pins)");
 	if (!err && !n)
-		result_text(r, "pinned already");
+		result_text(r, "already pinned");
 	return answer(r, a, err);
 }
 
-/* The view of that name, at the address in the argument. */
+/* Show VIEW for the address in the argument. */
 static int show_at(struct inspect *s, const struct cmd_args *a, const char *view, struct result *r)
 {
 	char text[24], *argv[] = { text };
@@ -137,45 +137,47 @@ static int cmd_savings(struct inspect *s, const struct cmd_args *a, struct resul
 static const struct command commands[] = {
 	{ "policy", NULL, "KIND WAY",
 	  "choose how a kind of sensitive instruction runs: trap, callout, in-tc, default",
-	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates. Callout: it "
-	  "calls the monitor. In-tc: a few inline instructions on the virtual processor's state.",
+	  "KIND is a name of info policy, or all. Trap: the translation faults and the monitor emulates the "
+	  "instruction. Callout: it calls the monitor. In-tc: inline instructions on the virtual processor's state.",
 	  cmd_policy, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_POLICY), 2, 2,
 	  "all|<policy.kind> trap|callout|in-tc|default" },
 	{ "site", NULL, "ADDRESS WAY [ccf]",
-	  "choose the way of the one sensitive instruction at ADDRESS (info sites)",
-	  "With ccf: of all sensitive instructions in the fragments that cover ADDRESS, as far as they can run so.",
+	  "choose how the sensitive instruction at ADDRESS runs (info sites)",
+	  "With ccf: all sensitive instructions in the fragments that cover ADDRESS, if they can run that way.",
 	  cmd_site, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_POLICY), 2, 3,
 	  "<expr> trap|callout|in-tc|default ccf" },
 	{ "adapt", NULL, "on|off|default [CAUSE] | threshold|span|calm CAUSE NUMBER",
-	  "adaptive translation: which causes it acts on, and when (info causes; info adapt is its log)",
+	  "choose the causes that adaptation acts on, and when (info causes; info adapt is its log)",
 	  "CAUSE is a name of info causes, or all. An instruction is promoted when it trapped threshold times within "
-	  "span host cycles (0: whenever), and demoted after calm host cycles without (0: not by time).",
+	  "span host cycles (0: no limit), and demoted after calm host cycles in which it would not have trapped (0: not "
+	  "by time).",
 	  cmd_adapt, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_ADAPTATION), 1, 3,
 	  "on|off|default|threshold|span|calm all|<causes.cause>" },
 	{ "count", NULL, "on|off", "count entries of every fragment (column entries of info ccf)", NULL,
 	  cmd_count, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_COUNTING), 1, 1, "on|off" },
 	{ "discard", NULL, "[ADDRESS|all]",
-	  "drop the fragments that cover ADDRESS or pc; they are translated anew", NULL, cmd_discard,
-	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, "<expr>|all" },
+	  "drop the fragments that cover ADDRESS or pc; they are translated again when they run", NULL,
+	  cmd_discard, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, "<expr>|all" },
 	{ "retranslate", NULL, "[ADDRESS]",
 	  "drop the fragments that cover ADDRESS or pc, and translate them at once",
-	  "At once where the processor's present mode and address space allow it, else when they are next run.",
+	  "Fragments that do not fit the processor's current mode and address space are translated when they run next.",
 	  cmd_retranslate, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, COMP_EXPR },
-	{ "pin", NULL, "[ADDRESS]", "keep the fragments that cover ADDRESS or pc as they are (info pins)",
-	  "Adaptation leaves them alone, and a full cache does not drop them. Still dropped, and then made anew pinned: "
-	  "when their code is written, and when breakpoints, probes, patches or choices of yours concern them.",
+	{ "pin", NULL, "[ADDRESS]",
+	  "exempt the fragments that cover ADDRESS or pc from adaptation and eviction (info pins)",
+	  "They are still dropped when the guest writes to their code, and when breakpoints, probes, patches or choices "
+	  "change them; their successors are pinned.",
 	  cmd_pin, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PINS), 0, 1, COMP_EXPR },
-	{ "unpin", NULL, "[ADDRESS]", "take a pin back", NULL, cmd_pin,
-	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PINS), 0, 1, COMP_EXPR },
+	{ "unpin", NULL, "[ADDRESS]", "remove the pins of the fragments that cover ADDRESS or pc", NULL,
+	  cmd_pin, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PINS), 0, 1, COMP_EXPR },
 	{ "ccf-history", NULL, "[ADDRESS]",
-	  "the lives of the fragments that cover ADDRESS or pc (info history: of all)",
-	  "When each was made, why it was dropped, what it cost; the last rows are those that live.",
+	  "show the history of the fragments that cover ADDRESS or pc (info history: of all)",
+	  "When each was made, why it was dropped and what it cost; the last rows are the current fragments.",
 	  cmd_history, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, 1, COMP_EXPR },
 	{ "ccf-savings", NULL, "[ADDRESS]",
-	  "cycles that adaptation saved there (info savings: everywhere); needs count on",
-	  "What an entry cost in traps before the last promotion, and costs since, times the entries since.",
+	  "show the cycles that adaptation saved there (info savings: everywhere); needs 'count on'",
+	  "The cost of an entry in traps before the last promotion minus its cost since, times the entries since.",
 	  cmd_savings, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_ADAPTATION), 0, 1, COMP_EXPR },
 	{ 0 },
 };
 
-const struct command_group cmd_adapt_group = { "adaptation", "Steering the translation", commands };
+const struct command_group cmd_adapt_group = { "adaptation", "Control of the translation", commands };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is shown at each stop besides where it is: display, undisplay. A display is a number, the format of
- * "x" or "print" and an expression; run_report() adds what all of them say. */
+ * Values shown at each stop: display, undisplay. A display is a number, a format of "x" or "print" and an
+ * expression; run_report() adds the values to the record of a stop. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
@@ -39,7 +39,7 @@ static const char *display_rows(void *owner, const char *arg, struct row_sink *s
 
 const struct view view_display = {
 	.name = "display",
-	.help = "what is shown at each stop",
+	.help = "expressions shown at each stop",
 	VIEW_COLS(display_cols),
 	.rows = display_rows,
 	.flags = VIEW_LIVE,
@@ -47,15 +47,15 @@ const struct view view_display = {
 
 static const struct view_col shown_cols[] = {
 	{ "display", "Num", VAL_UINT, "", "number of the display" },
-	{ "expression", "Expression", VAL_STR, "", "with the format in front" },
+	{ "expression", "Expression", VAL_STR, "", "with its format" },
 	{ "text", "Value", VAL_STR, "",
-	  "the value in the format asked for; memory follows in rows as those of x" },
+	  "the value in the requested format; memory follows in rows like those of x" },
 	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
 	{ "error", "Error", VAL_STR, "", "why there is none" },
 };
 RECORD_DOC(display_record, "display", shown_cols);
 
-/* Memory is meant, not a value: a count, a unit, instructions or strings. */
+/* Does FMT show memory, not a value: a count, a unit, instructions or strings? */
 static bool examines(const char *fmt)
 {
 	return fmt[strcspn(fmt, "0123456789bhwgis")] != 0;
@@ -76,7 +76,7 @@ static void shown_row(struct result *r, const struct display *d, const char *tex
 				       value ? V_INT(*value) : V_NONE, error ? V_STR(error) : V_NONE });
 }
 
-/* What of memory D shows goes to R. -1: R has the error. */
+/* Add the memory that D shows. 0, or -1 with the error in R. */
 static int show_memory(struct inspect *s, const struct display *d, int64_t addr, struct result *r)
 {
 	struct examine was = s->examine;
@@ -156,10 +156,11 @@ static int cmd_display(struct inspect *s, const struct cmd_args *a, struct resul
 		return 0;
 	}
 	if (!format_fits(a->fmt))
-		return result_fail(r, "display: /%s is neither a format of x nor of print", a->fmt);
+		return result_fail(r, "display: /%s is not a format of x or print", a->fmt);
 	if (s->ndisplays == MAX_DISPLAYS)
-		return result_fail(r, "display: there are %d already (undisplay removes them)", MAX_DISPLAYS);
-	/* memory that is not mapped yet may be later; nonsense may not */
+		return result_fail(r, "display: no room for more than %d (undisplay removes them)",
+				   MAX_DISPLAYS);
+	/* memory that is not mapped yet may be mapped later; other errors stay */
 	if (!expr_eval(&env, a->rest, &v, &err) && err.status == EXPR_WRONG)
 		return result_fail(r, "display: %s", err.text);
 	s->displays = xreallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
@@ -192,11 +193,12 @@ static int cmd_undisplay(struct inspect *s, const struct cmd_args *a, struct res
 
 static const struct command commands[] = {
 	{ "display", NULL, "[/FMT] [EXPR]", "show an expression now and at each stop",
-	  "With a count, a unit, i or s in FMT it is memory at EXPR, as x shows it (display/4i $pc, display/8xw $esp); otherwise "
-	  "a value, as print does. Without EXPR: show all of them. info display lists them, undisplay removes them.",
+	  "With a count, a unit, i or s in FMT, EXPR is the address of memory, shown as by x (display/4i $pc, display/8xw "
+	  "$esp); otherwise it is a value, shown as by print. Without EXPR, show all displays. info display lists them, "
+	  "undisplay removes them.",
 	  cmd_display, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
-	{ "undisplay", NULL, "[NUMBER...]", "show it no more, without NUMBER nothing", NULL, cmd_undisplay, 0,
-	  0, -1, "<display.number> ..." },
+	{ "undisplay", NULL, "[NUMBER...]", "remove displays; without NUMBER, all", NULL, cmd_undisplay, 0, 0,
+	  -1, "<display.number> ..." },
 	{ 0 },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Stopping at what the processor does, wherever it does it: break-on. The engine looks
- * for the events (x86/engine.h); conditions and words are here. */
+ * break-on: stop at events of the processor at any address. The engine detects the events
+ * (x86/engine.h); conditions and texts are here. */
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
@@ -20,7 +20,7 @@ static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 static const struct kind {
 	const char *name;
 	uint32_t max;
-	bool hex; /* how numbers are printed */
+	bool hex; /* print numbers in hexadecimal */
 } kinds[ENGINE_EVENTS] = {
 	[ENGINE_EV_EXCEPTION] = { "exception", EXC_VECTORS - 1, false },
 	[ENGINE_EV_IRQ] = { "irq", 255, true },
@@ -33,7 +33,7 @@ static const struct kind {
 	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
 };
 
-/* The name that number N of KIND has, NULL: none. */
+/* The name of number N of KIND; NULL: none. */
 static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 {
 	const struct engine_ops *ops = s->m ? machine_vcpu(s->m)->ops : NULL;
@@ -55,7 +55,7 @@ static void number_text(struct inspect *s, unsigned kind, uint32_t n, char *buf,
 		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
 }
 
-/* "PF" as "pf". */
+/* Offer "PF" as "pf". */
 static void offer_lower(struct finder *f, const char *name, void (*offer)(struct finder *f, const char *text))
 {
 	char lower[16];
@@ -111,7 +111,7 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
-/* A name of a number of KIND at *TEXT, in any case, without its "#". False: none. */
+/* Accept the name of a number of KIND at *TEXT, in any case and without "#". False: none. */
 static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *n)
 {
 	size_t len = strcspn(*text, " \t");
@@ -129,7 +129,8 @@ static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *
 	return false;
 }
 
-/* "N" or "N to M" or a name, or nothing: any. Moves *TEXT behind it. */
+/* Parse "N", "N to M", a name, or nothing (any) at *TEXT and advance *TEXT past it. 0, or -1 with the error
+ * in R. */
 static int numbers(struct inspect *s, const struct cmd_args *a, const char **text, struct point *p,
 		   struct result *r)
 {
@@ -148,8 +149,8 @@ static int numbers(struct inspect *s, const struct cmd_args *a, const char **tex
 		}
 	}
 	if (lo < 0 || hi < lo || hi > kinds[p->event].max)
-		return result_fail(r, "%s: a number of %s is from 0 to 0x%x", a->name, kinds[p->event].name,
-				   kinds[p->event].max);
+		return result_fail(r, "%s: the number of %s must be from 0 to 0x%x", a->name,
+				   kinds[p->event].name, kinds[p->event].max);
 	p->lo = (uint32_t)lo;
 	p->hi = (uint32_t)hi;
 	return 0;
@@ -166,7 +167,7 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 		want.event++;
 	if (want.event == ENGINE_EVENTS)
 		return result_fail(
-		    r, "break-on takes exception, irq, int, port, msr, cr, mode, callout or fragment");
+		    r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout or fragment");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -177,13 +178,13 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	p->hi = want.hi;
 	if (!run_event_changed(s, p, true)) {
 		points_delete(&s->points, p->number);
-		return result_fail(r, "break-on: the engine has no room for more of them");
+		return result_fail(r, "break-on: the engine has no room for another event point; delete one");
 	}
 	point_report(s, p, r);
 	return 0;
 }
 
-/* commands NUMBER "LIST": what to do after the point stopped the guest */
+/* commands NUMBER "LIST" */
 static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct point *p;
@@ -193,7 +194,8 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 		return -1;
 	p = n > 0 && n <= UINT32_MAX ? points_find(&s->points, (unsigned)n) : NULL;
 	if (!p || p->owner)
-		return result_fail(r, "commands: no point %s of yours (info break lists them)", a->argv[0]);
+		return result_fail(r, "commands: no point %s that can have commands (info break lists them)",
+				   a->argv[0]);
 	free(p->commands);
 	p->commands = a->argc > 1 && a->argv[1][0] ? xstrdup(a->argv[1]) : NULL;
 	return 0;
@@ -201,25 +203,25 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 
 static const struct command commands[] = {
 	{ "break-on", "catch", "exception|irq|int|port|msr|cr|mode|callout|fragment [N [to M]] [if EXPR]",
-	  "stop after an event of the processor, wherever it happens",
-	  "Exception: by vector or name (14, #PF, pf), stopped before the handler's first instruction. Irq: an external "
-	  "interrupt's vector. Int: an INT instruction. Port, msr: read or written. Cr: control register N written. "
-	  "Mode: real, protected, paging or v86 is entered. Callout: translated code called the monitor, by the kind's "
-	  "name (info callouts). Fragment: code at N, or from N to M, was translated, and is about to run. Without N: "
-	  "any. In EXPR $event is N and $value what was read, written or pushed as error code, the instruction's "
-	  "address of a callout, the number of instructions of a fragment. Costs nothing where no event is asked for; "
-	  "delete removes it.",
+	  "stop after an event of the processor, at any address",
+	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
+	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
+	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
+	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. Without N: "
+	  "any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
+	  "the instruction, for a fragment its number of instructions. Events without a point cost nothing. delete "
+	  "removes the point.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
 	  "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
-	  "execute COMMANDs when point NUMBER has stopped the guest",
-	  "If one of them lets the guest go on, those behind it are not executed once a point stops it again. Without "
-	  "COMMAND: nothing any more.",
+	  "execute COMMANDs after point NUMBER has stopped the guest",
+	  "If one of them resumes the guest and a point stops it again, the rest is not executed. Without COMMAND the "
+	  "list is removed.",
 	  cmd_commands, CMD_MACHINE | CMD_PAUSE, 1, 2, "<break.number>" },
 	{ "trace", "dprintf", "ADDRESS \"FORMAT\" [EXPR,...]",
 	  "print each time ADDRESS is reached, without stopping",
-	  "FORMAT as printf's: %d %u %x %c, %s a text in the guest's memory, %a an address as symbol, %%; widths as usual, "
-	  "\\n and \\t too. info break counts the hits; delete ends it.",
+	  "FORMAT is printf's: %d %u %x %c, %s for a string in guest memory, %a for an address as a symbol, %%; with "
+	  "widths, \\n and \\t. info break counts the hits; delete removes it.",
 	  cmd_trace, CMD_MACHINE | CMD_PAUSE, 2, -1, COMP_EXPR },
 	{ 0 },
 };

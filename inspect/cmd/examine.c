@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Looking at memory and values: x, xp, disassemble, print, set. */
+ * Memory and values: x, xp, disassemble, print, set. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "x86/regs.h"
@@ -64,7 +64,7 @@ static int cmd_disassemble(struct inspect *s, const struct cmd_args *a, struct r
 /* ---- print ---- */
 
 static const struct view_col print_cols[] = {
-	{ "text", "Value", VAL_STR, "", "the value in the format asked for" },
+	{ "text", "Value", VAL_STR, "", "the value in the requested format" },
 	{ "value", "Value", VAL_INT, "", "the value, 64-bit signed" },
 	{ "hex", "Hex", VAL_HEX, "", "the value, 64-bit unsigned" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is, as an address" },
@@ -112,7 +112,7 @@ void print_number(char format, int64_t v, char *buf, size_t len)
 
 bool print_format_is(char format)
 {
-	return strchr("xduocat", format) != NULL; /* none, too */
+	return strchr("xduocat", format) != NULL; /* NUL: no format */
 }
 
 static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -149,7 +149,7 @@ static int set_register(struct inspect *s, const char *name, uint64_t val, struc
 	if (!s->m)
 		return result_fail(r, "set: no machine");
 	if (s->running)
-		return result_fail(r, "set: the guest runs; stop it first");
+		return result_fail(r, "set: the guest is running; stop it first");
 	no = reg_set(session_cpu(s), reg, val);
 	if (no)
 		return result_fail(r, "set: $%s: %s", reg->name, no);
@@ -171,7 +171,7 @@ static int set_memory(struct inspect *s, const struct lvalue *lv, uint64_t val, 
 		session_changed(s);
 	if (paused)
 		run_resume(s);
-	return done ? 0 : result_fail(r, "cannot write memory at 0x%llx", (unsigned long long)lv->addr);
+	return done ? 0 : result_fail(r, "set: cannot write memory at 0x%llx", (unsigned long long)lv->addr);
 }
 
 static int set_option(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -198,7 +198,7 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 	if (!expr_lvalue(&env, &text, &lv, &err))
 		return result_fail(r, "set: %s", err.text);
 	if (*text != '=')
-		return result_fail(r, "set: '=' must stand at '%.20s'", text);
+		return result_fail(r, "set: expected '=' at '%.20s'", text);
 	if (!expr_eval(&env, text + 1, &val, &err))
 		return result_fail(r, "set: %s", err.text);
 	return lv.memory ? set_memory(s, &lv, (uint64_t)val, r) : set_register(s, lv.name, (uint64_t)val, r);
@@ -206,30 +206,27 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static const struct command commands[] = {
 	{ "x", NULL, "[/NFU] [ADDRESS]", "show memory at a linear address",
-	  "N: how many; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i "
-	  "instructions; "
-	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it goes on where the last one ended; format and unit "
-	  "stay.",
+	  "N: count; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i instructions; "
+	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it continues behind the last output. Format and unit are "
+	  "kept.",
 	  cmd_x, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "xp", NULL, "[/NFU] [ADDRESS]", "show memory at a physical address", NULL, cmd_xp,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "disassemble", "u disas", "[/N] [ADDRESS]", "show N instructions (10) from ADDRESS or pc on",
-	  "16 or 32-bit code as CS says; /h forces 16. => marks the next instruction, * a breakpoint.",
+	  "16 or 32-bit code according to CS; /h forces 16. => marks the next instruction, * a breakpoint.",
 	  cmd_disassemble, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
 	{ "print", "p", "[/F] EXPR", "evaluate an expression",
-	  "F: x d u o t (binary) c a (address with symbol). Operators as in C; $eax, $eflags, $pc (linear), $cr3, "
-	  "$cs_base, "
-	  "$cpl, $icount, $exit; own variables by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, "
-	  "*(u16)ADDR, "
-	  "*(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
+	  "F: x d u o t (binary) c a (address with symbol). Operators as in C; registers ($eax, $eflags, $pc (linear), "
+	  "$cr3, $cs_base, $cpl), $icount, $exit; variables made by 'set $name = EXPR'; symbols; memory as *(u8)ADDR, "
+	  "*(u16)ADDR, *(u32)ADDR or [ADDR]; casts (u8) ... (i64). Arithmetic is 64-bit and signed.",
 	  cmd_print, CMD_PAUSE | CMD_FMT, 1, -1, COMP_EXPR },
 	{ "set", NULL,
 	  "$NAME = EXPR | [ADDR] = EXPR | *(TYPE)ADDR = EXPR | {TYPE}ADDR = EXPR | step-irq on|off",
 	  "change a register, a variable, memory or a setting",
-	  "A $NAME that is no register becomes a variable. Selectors can be set in real and virtual-8086 "
-	  "mode only. TYPE is u8, i16, char, int and the like; [ADDR] has 32 bits. Code that was translated from "
-	  "the memory is dropped. The guest sees all of it; see patch-code for changes that it does not see. "
-	  "step-irq: whether interrupts are delivered while single-stepping.",
+	  "A $NAME that is not a register becomes a variable. Selectors can be set only in real and virtual-8086 "
+	  "mode. TYPE is u8, i16, char, int and the like; [ADDR] has 32 bits. Translations of changed memory are "
+	  "dropped. The guest sees these changes; patch-code makes changes that it does not see. "
+	  "step-irq: deliver interrupts while single-stepping.",
 	  cmd_set, 0, 1, -1, "<register>|step-irq <expr>|on|off <expr> ..." },
 	{ 0 },
 };

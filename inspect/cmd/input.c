@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Talking with the guest from a script: serial and type send, wait listens. */
+ * Input to the guest from scripts: serial and type send text, wait waits for output. */
 #include "inspect/tables_int.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static const struct named_key {
 	{ "grave_accent", 0x29 },
 };
 
-/* The code of the key named by LEN bytes at NAME, or 0. */
+/* The code of the key called by the LEN bytes at NAME; 0: none. */
 static uint16_t key_code(const char *name, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_LEN(named_keys); i++)
@@ -98,7 +98,7 @@ static void send_code(struct machine *m, uint16_t code, bool down)
 	machine_key(m, (uint8_t)(code | (down ? 0 : RELEASE)));
 }
 
-/* One chord: keys joined by "-". */
+/* Press and release a chord: keys joined by "-". */
 static int chord(struct inspect *s, const char *text, struct result *r)
 {
 	uint16_t codes[8];
@@ -109,7 +109,7 @@ static int chord(struct inspect *s, const char *text, struct result *r)
 
 		codes[n] = key_code(p, len);
 		if (!codes[n++])
-			return result_fail(r, "sendkey: no key is called '%.*s'", (int)len, p);
+			return result_fail(r, "sendkey: no key '%.*s'", (int)len, p);
 		p += len;
 		if (!*p)
 			break;
@@ -129,13 +129,13 @@ static int cmd_sendkey(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
-/* Wait for TEXT until UNTIL (monotonic ns) with the guest running. */
+/* Wait for TEXT until UNTIL (monotonic ns) while the guest runs. */
 static bool heard(struct inspect *s, const char *text, int64_t until)
 {
 	while (!serial_log_expect(s->serial, text, strlen(text))) {
 		int64_t left = until - session_now();
 
-		if (run_settled(s)) /* what it said last may have come since */
+		if (run_settled(s)) /* its last output may have arrived since */
 			return serial_log_expect(s->serial, text, strlen(text));
 		if (left <= 0 || session_interrupted(s))
 			return false;
@@ -147,13 +147,13 @@ static bool heard(struct inspect *s, const char *text, int64_t until)
 static int not_heard(struct inspect *s, const struct cmd_args *a, struct result *r, bool stopped_itself)
 {
 	if (s->timed_out)
-		return result_fail(r, "wait: the time given to vitrine ran out");
+		return result_fail(r, "wait: vitrine's time limit was reached");
 	if (session_interrupted(s))
 		return result_fail(r, "wait: interrupted");
 	if (!stopped_itself)
-		return result_fail(r, "wait: \"%s\" did not come in time", a->argv[0]);
+		return result_fail(r, "wait: timed out before \"%s\" was printed", a->argv[0]);
 	run_report(s, r);
-	return result_fail(r, "wait: the guest stopped before \"%s\" came", a->argv[0]);
+	return result_fail(r, "wait: the guest stopped before \"%s\" was printed", a->argv[0]);
 }
 
 static bool seconds_arg(const char *text, double *seconds)
@@ -187,11 +187,9 @@ static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "wait", NULL, "\"TEXT\" [SECONDS]", "let the guest run until TEXT came out of its serial port",
-	  "Looks at the output since the last wait that succeeded. A guest that stood is stopped again "
-	  "afterwards; "
-	  "one that runs in the background goes on. Fails after SECONDS (60), or when the guest stops "
-	  "before.",
+	{ "wait", NULL, "\"TEXT\" [SECONDS]", "run the guest until it has printed TEXT on its serial port",
+	  "It searches the output since the last successful wait. A guest that was stopped is stopped again afterwards; "
+	  "one that runs in the background keeps running. Fails after SECONDS (60), or when the guest stops first.",
 	  cmd_wait, CMD_MACHINE | CMD_WAITS, 1, 2, COMP_NONE },
 	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port",
 	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
@@ -199,8 +197,8 @@ static const struct command commands[] = {
 	  CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "sendkey", NULL, "KEY[-KEY...]...",
 	  "press keys of the guest's keyboard together, then release them",
-	  "Named as in QEMU: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; ctrl-alt-delete. "
-	  "Several chords may stand behind each other.",
+	  "Key names are QEMU's: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; for example "
+	  "ctrl-alt-delete. Several chords are pressed one after the other.",
 	  cmd_sendkey, CMD_MACHINE, 1, -1, "<key> ..." },
 	{ 0 },
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The guest's address translation: page, gva2gpa, info mem, info tlb. The walk
- * itself is mm's; here its steps are shown, and the whole space is covered by
- * probing, where the level at which a walk ends says how much to skip. */
+ * The guest's address translation: page, gva2gpa, info mem, info tlb. mm walks
+ * the tables; here the steps are shown. The whole space is listed by walks of single
+ * addresses; the level at which a walk ends says how much it covers. */
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "mm/mmu.h"
@@ -38,12 +38,12 @@ static void flags_text(uint64_t entry, char *buf, size_t len)
 }
 
 static const struct view_col page_cols[] = {
-	{ "linear", "Linear", VAL_ADDR, "", "address asked for" },
+	{ "linear", "Linear", VAL_ADDR, "", "linear address of the request" },
 	{ "mapped", "Mapped", VAL_BOOL, "", "whether there is a translation" },
-	{ "physical", "Physical", VAL_ADDR, "", "what it translates to" },
+	{ "physical", "Physical", VAL_ADDR, "", "its physical address" },
 	{ "size", "Size", VAL_UINT, "KiB", "of the page" },
 	{ "rights", "Rights", VAL_FLAGS, "", "u user, r read, w write, x execute" },
-	{ "error", "Error", VAL_HEX, "", "page-fault error code, when there is none" },
+	{ "error", "Error", VAL_HEX, "", "page-fault error code if there is no translation" },
 };
 RECORD_DOC(page_record, "page gva2gpa", page_cols);
 
@@ -114,11 +114,11 @@ static int cmd_gva2gpa(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct view_col host_cols[] = {
-	{ "physical", "Physical", VAL_HEX, "", "physical address asked for" },
-	{ "host", "Host", VAL_HEX, "", "address in this process; good to the end of the page at least" },
+	{ "physical", "Physical", VAL_HEX, "", "physical address of the request" },
+	{ "host", "Host", VAL_HEX, "", "address in this process, valid to the end of the page at least" },
 };
 
-/* In QEMU's words: tools read guests' memory through /proc/PID/mem there. */
+/* Worded as QEMU's: tools parse it and read guest memory through /proc/PID/mem. */
 static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct mm_vm *vm = machine_vm(s->m);
@@ -129,7 +129,7 @@ static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct resul
 	if (session_eval(s, a->rest, &addr, r))
 		return -1;
 	if (addr < 0 || addr > UINT32_MAX || !mm_phys_read(vm, (uint64_t)addr, &byte, 1))
-		return result_fail(r, "gpa2hva: there is no memory at 0x%llx", (unsigned long long)addr);
+		return result_fail(r, "gpa2hva: no memory at 0x%llx", (unsigned long long)addr);
 	t = result_table(r, host_cols, ARRAY_LEN(host_cols), TABLE_PLAIN,
 			 "Host virtual address for {physical} (ram) is {host}");
 	table_row(t,
@@ -146,12 +146,12 @@ static const char *no_paging(struct inspect *s)
 	if (!s->m)
 		return "no machine";
 	return session_cpu(s)->cr0 & CR0_PG ? NULL
-					    : "PG disabled"; /* as QEMU says it: plug-ins of gdb compare */
+					    : "PG disabled"; /* QEMU's text, which gdb plug-ins compare */
 }
 
 static const struct view_col mem_cols[] = {
 	{ "start", "Start", VAL_HEX, "", "first linear address" },
-	{ "end", "End", VAL_HEX, "", "first one behind it" },
+	{ "end", "End", VAL_HEX, "", "first address behind the range" },
 	{ "size", "Size", VAL_HEX, "B", "length" },
 	{ "rights", "Rights", VAL_FLAGS, "", "u user, r read, w write; with the argument x also x execute" },
 };
@@ -214,7 +214,7 @@ static const struct view_col tlb_cols[] = {
 	  "write-through, user, writable" },
 };
 
-/* Letters and the bits of the last-level entry they stand for, in QEMU's order. */
+/* Letters for bits of the last-level entry, in QEMU's order. */
 static void tlb_flags(const struct walk *w, char buf[10])
 {
 	static const char letters[] = "XGPDACTUW";
@@ -224,7 +224,7 @@ static void tlb_flags(const struct walk *w, char buf[10])
 	uint64_t entry = w->nlevels ? w->level[w->nlevels - 1].entry : 0;
 
 	if (w->page_shift == PAGE_SHIFT)
-		entry &= ~(uint64_t)PTE_PS; /* PAT there */
+		entry &= ~(uint64_t)PTE_PS; /* it is PAT */
 	for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
 		buf[i] = entry & bits[i] ? letters[i] : '-';
 	buf[ARRAY_LEN(bits)] = 0;
@@ -262,9 +262,9 @@ const struct view view_tlb = {
 static const struct command commands[] = {
 	{ "page", NULL, "ADDRESS", "walk the guest's page tables for a linear address, step by step", NULL,
 	  cmd_page, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_MMU), 1, -1, COMP_EXPR },
-	{ "gva2gpa", NULL, "ADDRESS", "the physical address of a linear address", NULL, cmd_gva2gpa,
+	{ "gva2gpa", NULL, "ADDRESS", "translate a linear address to a physical one", NULL, cmd_gva2gpa,
 	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_MMU), 1, -1, COMP_EXPR },
-	{ "gpa2hva", NULL, "ADDRESS", "where in vitrine's own memory a physical address is",
+	{ "gpa2hva", NULL, "ADDRESS", "show where a physical address is in vitrine's own memory",
 	  "For tools that read the guest through /proc/PID/mem, as they do with QEMU.", cmd_gpa2hva,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ 0 },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Guest code changed in the translation only, and probes. What there is of them
- * is shown by the translator's own views (info patches, probes). */
+ * Guest code changed in the translation only, and probes. The translator's views list
+ * them (info patches, probes). */
 #include "base/alloc.h"
 #include "inspect/debuginfo/asm.h"
 #include "inspect/examine_int.h"
@@ -19,7 +19,7 @@ static int hex_digit(int c)
 	return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
 }
 
-/* Words FROM to TO: "90 90 c3" or "9090c3"; and the words nop, ret, ud2, int3 for their bytes. */
+/* Parse arguments FROM to TO: "90 90 c3", "9090c3", or the words nop, ret, ud2, int3. -1: neither. */
 static int parse_code(const struct cmd_args *a, int from, int to, uint8_t *out, unsigned max)
 {
 	static const struct {
@@ -73,7 +73,7 @@ static bool asm_interrupted(void *ctx)
 	return session_interrupted(ctx);
 }
 
-/* "asm", "asm16", "asm32": code of so many bits; 0: none of them. */
+/* The code size that "asm", "asm16" or "asm32" means; 0: WORD is none of them. */
 static unsigned asm_bits(struct inspect *s, const char *word)
 {
 	if (!strcmp(word, "asm"))
@@ -102,7 +102,7 @@ static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, 
 	return n < 0 ? result_fail(r, "patch-code: %s", err) : n;
 }
 
-/* How many bytes it is from N bytes behind PC to the end of the guest's instruction there. */
+/* Count the bytes from PC + N to the end of the guest instruction that contains that byte. */
 static unsigned to_boundary(struct inspect *s, gva pc, unsigned n)
 {
 	unsigned at = 0;
@@ -124,11 +124,11 @@ static const struct view_col added_cols[] = {
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "length", "Length", VAL_UINT, "bytes", "of the patch" },
 	{ "nops", "Nops", VAL_UINT, "bytes",
-	  "of these filled up to the end of the last instruction replaced" },
+	  "of these, nops up to the end of the last instruction replaced" },
 };
 RECORD_DOC(patch_record, "patch-code probe", added_cols);
 
-/* Without and with a name for the address; a byte, bytes, bytes with nops. */
+/* Rows: without and with a symbol. Columns: one byte, bytes, bytes and nops. */
 static const char *const added_formats[2][3] = {
 	{ "patch {number} at {pc}, 1 byte", "patch {number} at {pc}, {length} bytes",
 	  "patch {number} at {pc}, {length} bytes, the last {nops} of them nop" },
@@ -158,8 +158,8 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 	if (n <= 0 || nover < 0 || (!bits && over < a->argc && !nover))
 		return result_fail(
 		    r,
-		    "patch-code: bytes are pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
-		    "text is asm \"...\"",
+		    "patch-code: expected bytes as pairs of hex digits (at most %d), or nop, ret, int3, ud2; "
+		    "or asm \"TEXT\"",
 		    MAX_PATCH);
 	if (bits && (fill = to_boundary(s, pc, (unsigned)n)) + (unsigned)n <= sizeof(code))
 		memset(code + n, 0x90, fill);
@@ -209,29 +209,29 @@ static int cmd_patches(struct inspect *s, const struct cmd_args *a, struct resul
 static const struct command commands[] = {
 	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT",
 	  "change guest code in the translation only: the guest cannot see it",
-	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT is one or several instructions in Intel syntax, "
-	  "separated by ';', in quotes, as GNU as (which is run) has it; names are the guest's symbols; asm16 and asm32 "
-	  "say the size where it is not that of the code at pc. When text ends inside an instruction of the guest, nops "
-	  "follow up to its end. A patch holds at its linear address in every address space; with over, which "
-	  "'patches save' writes, only where the guest has those bytes. unpatch undoes it.",
+	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT, in quotes, is one or more instructions in the "
+	  "Intel syntax of GNU as, which assembles it, separated by ';'; names are the guest's symbols. asm16 and asm32 "
+	  "set the code size if it differs from that at pc. If TEXT ends inside an instruction of the guest, the rest "
+	  "of that becomes nops. A patch applies at its linear address in every address space; with over, which "
+	  "'patches save' writes, only where the guest has those bytes. unpatch removes it.",
 	  cmd_patch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 2, -1,
 	  "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
-	{ "patches", NULL, "[save FILE]",
-	  "list the patches; or write all that was chosen as a script for source",
-	  "Saved are policy, site, adapt, patch-code, pin and probe, with absolute addresses. Patches that have "
-	  "run hold only where the guest has the bytes that it has there now: another kernel, or the same one loaded "
-	  "elsewhere, stays as it is. The script may be run twice, but probes are then there twice.",
+	{ "patches", NULL, "[save FILE]", "list the patches; or write all choices as a script for source",
+	  "The script has policy, site, adapt, patch-code, pin and probe commands with absolute addresses. Patches that "
+	  "have run apply only where the guest has the bytes that it has there now: another kernel, or the same one "
+	  "loaded elsewhere, is not changed. The script may run twice, but then adds its probes twice.",
 	  cmd_patches, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 0, 2, "save <file>" },
-	{ "unpatch", NULL, "NUMBER", "undo a patch-code (info patches lists them)", NULL, cmd_unpatch,
+	{ "unpatch", NULL, "NUMBER", "remove a patch (info patches lists them)", NULL, cmd_unpatch,
 	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
-	  "at the instruction at ADDRESS or pc, without stopping: count; where EXPR holds, print FORMAT (info probes)",
-	  "Done in the translation. A count is three inline instructions; a condition of comparisons of 32-bit registers "
-	  "with constants, joined by &&, is inline too; other conditions, and lines, call out. FORMAT is that of trace. "
-	  "Registers are those of the moment; $variables and symbols are what they are now. See also trace, which stops.",
+	  "count executions of the instruction at ADDRESS or pc without stopping; print FORMAT when EXPR holds (info probes)",
+	  "A probe is part of the translation. A count is three inline instructions; comparisons of 32-bit registers with "
+	  "constants, joined by &&, are inline too; other conditions, and printing, are callouts. FORMAT is that of "
+	  "trace. Registers are read when the probe is hit; $variables and symbols have their present values. See also "
+	  "trace, which stops the guest for a moment.",
 	  cmd_probe, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PROBES), 0, -1, COMP_EXPR },
 	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]",
-	  "take out the probe with this number, or those at ADDRESS or pc", NULL, cmd_unprobe,
+	  "remove the probe with this number, or those at ADDRESS or pc", NULL, cmd_unprobe,
 	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PROBES), 0, 2, "at|all|<probes.number> <expr>" },
 	{ 0 },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Breakpoints: break, tbreak, delete, enable, disable, info break. */
+ * Breakpoints and watchpoints: break, tbreak, watch, delete, enable, disable, info break. */
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
 
@@ -10,15 +10,15 @@
 static const struct view_col break_cols[] = {
 	{ "number", "Num", VAL_UINT, "", "number for delete, enable, disable" },
 	{ "kind", "Kind", VAL_STR, "", "break, or tbreak: deleted at its first hit" },
-	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points stop nothing" },
+	{ "enabled", "Enabled", VAL_BOOL, "", "disabled points have no effect" },
 	{ "address", "Address", VAL_ADDR, "", "linear address; see physical" },
-	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is; of an event, which" },
-	{ "hits", "Hits", VAL_UINT, "", "times it was reached and its condition held" },
-	{ "ignore", "Ignore", VAL_UINT, "", "so many hits more do nothing" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "symbol at the address; of an event point, the events" },
+	{ "hits", "Hits", VAL_UINT, "", "times it was reached while its condition held" },
+	{ "ignore", "Ignore", VAL_UINT, "", "number of further hits to ignore" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
-	{ "owner", "By", VAL_STR, "", "the debugger that set it; it alone removes it" },
+	{ "owner", "By", VAL_STR, "", "the debugger that set it and alone can remove it" },
 	{ "action", "Action", VAL_STR, "",
-	  "what it prints instead of stopping (trace), or does when it stops (commands)" },
+	  "format printed instead of stopping (trace), or commands executed after a stop (commands)" },
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
 	{ "physical", "Physical", VAL_BOOL, "", "the address is physical (watchpoints only)" },
 };
@@ -69,7 +69,7 @@ const struct view view_break = {
 	.flags = VIEW_LIVE,
 };
 
-/* TEXT is an expression: *COND. */
+/* Take TEXT, an expression, as *COND. 0, or -1 with the error in R. */
 static int condition_at(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
 			struct result *r)
 {
@@ -77,7 +77,7 @@ static int condition_at(struct inspect *s, const struct cmd_args *a, const char 
 	struct expr_error err;
 
 	*cond = text;
-	/* a condition that cannot be evaluated yet (memory not mapped) may be later; nonsense may not */
+	/* memory that is not mapped yet may be mapped later; other errors stay */
 	if (!expr_eval(&env, text, &(int64_t){ 0 }, &err) && err.status == EXPR_WRONG)
 		return result_fail(r, "%s: condition: %s", a->name, err.text);
 	return 0;
@@ -110,7 +110,7 @@ void point_report(struct inspect *s, const struct point *p, struct result *r)
 	break_row(s, p, &t->sink);
 }
 
-/* "[*]EXPR [if CONDITION]", nothing: pc. */
+/* "[*]EXPR [if CONDITION]"; without arguments pc. */
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
@@ -131,7 +131,7 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	return 0;
 }
 
-/* "-p " at the start of *TEXT: physical. */
+/* Accept "-p ", for a physical address, at the start of *TEXT. */
 static bool take_physical(const char **text)
 {
 	if (strncmp(*text, "-p", 2) || !isspace((unsigned char)(*text)[2]))
@@ -140,7 +140,7 @@ static bool take_physical(const char **text)
 	return true;
 }
 
-/* Bochs' "r " and "w " at the start of *TEXT, unless a symbol is called so. 0: none. */
+/* Accept Bochs' "r " or "w " at the start of *TEXT, unless it is a symbol. 0: neither. */
 static char take_access(struct inspect *s, const char **text)
 {
 	char word[2] = { **text, 0 };
@@ -184,7 +184,8 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 			p->kind = kinds[i].kind;
 	if (!run_watch_changed(s, p, true)) {
 		points_delete(&s->points, p->number);
-		return result_fail(r, "%s: the engine has no room for more watchpoints", a->name);
+		return result_fail(r, "%s: the engine has no room for another watchpoint; delete one",
+				   a->name);
 	}
 	if (len <= (int64_t)sizeof(p->was))
 		session_read(s, physical, p->addr, &p->was, (size_t)len);
@@ -192,9 +193,9 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 	return 0;
 }
 
-enum what { DELETE, ENABLE, DISABLE };
+enum change { DELETE, ENABLE, DISABLE };
 
-/* Points that the engine counts one by one: they go and come with their state. */
+/* Watchpoints and event points are in the engine only while enabled. */
 static bool change_counted(struct inspect *s, struct point *p, bool on)
 {
 	if (p->enabled == on)
@@ -202,39 +203,41 @@ static bool change_counted(struct inspect *s, struct point *p, bool on)
 	return point_watches(p) ? run_watch_changed(s, p, on) : run_event_changed(s, p, on);
 }
 
-static void change_point(struct inspect *s, struct point *p, enum what what)
+static void change_point(struct inspect *s, struct point *p, enum change change)
 {
 	gva addr = p->addr;
 
-	if (!point_is_code(p) && !change_counted(s, p, what == ENABLE))
+	if (!point_is_code(p) && !change_counted(s, p, change == ENABLE))
 		return;
-	if (what == DELETE)
+	if (change == DELETE)
 		points_delete(&s->points, p->number);
 	else
-		p->enabled = what == ENABLE;
+		p->enabled = change == ENABLE;
 	run_point_changed(s, addr);
 }
 
-static int change_points(struct inspect *s, const struct cmd_args *a, struct result *r, enum what what)
+static int change_points(struct inspect *s, const struct cmd_args *a, struct result *r, enum change change)
 {
 	struct point *p;
 	char *end;
 
 	for (size_t i = s->points.count; !a->argc && i--;)
 		if (!s->points.list[i].owner)
-			change_point(s, &s->points.list[i], what);
+			change_point(s, &s->points.list[i], change);
 	for (int i = 0; i < a->argc; i++) {
 		p = points_find(&s->points, (unsigned)strtoul(a->argv[i], &end, 10));
 		if (!p || *end)
-			return result_fail(r, "%s: no breakpoint %s", a->name, a->argv[i]);
+			return result_fail(r, "%s: no breakpoint %s (info break lists them)", a->name,
+					   a->argv[i]);
 		if (p->owner)
-			return result_fail(r, "%s: %s is %s's", a->name, a->argv[i], p->owner->name);
-		change_point(s, p, what);
+			return result_fail(r, "%s: point %s belongs to %s, which alone can change it",
+					   a->name, a->argv[i], p->owner->name);
+		change_point(s, p, change);
 	}
 	return 0;
 }
 
-/* The point that A's first argument numbers, and that is a person's; NULL with the error in R. */
+/* The point whose number is A's first argument, if a command set it; NULL with the error in R. */
 static struct point *own_point(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct point *p;
@@ -242,9 +245,10 @@ static struct point *own_point(struct inspect *s, const struct cmd_args *a, stru
 
 	p = points_find(&s->points, (unsigned)strtoul(a->argv[0], &end, 10));
 	if (!p || *end)
-		result_fail(r, "%s: no breakpoint %s", a->name, a->argv[0]);
+		result_fail(r, "%s: no breakpoint %s (info break lists them)", a->name, a->argv[0]);
 	else if (p->owner)
-		result_fail(r, "%s: %s is %s's", a->name, a->argv[0], p->owner->name);
+		result_fail(r, "%s: point %s belongs to %s, which alone can change it", a->name, a->argv[0],
+			    p->owner->name);
 	return r->error ? NULL : p;
 }
 
@@ -293,32 +297,33 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 static const struct command commands[] = {
 	{ "break", "b br bre brea lb vb", "[*]ADDRESS [if EXPR]",
 	  "stop before the instruction at linear ADDRESS is executed",
-	  "ADDRESS may be SEGMENT:OFFSET (0x7c0:0), here as in x and disassemble. No byte of the guest is changed. With 'if' it stops only when EXPR is not 0; an EXPR that cannot "
-	  "be "
-	  "evaluated stops too and says why. Without ADDRESS: here.",
+	  "ADDRESS may be SEGMENT:OFFSET (0x7c0:0), as in x and disassemble; the default is pc. Guest memory is not "
+	  "changed. With 'if' the guest stops only when EXPR is not 0, or when EXPR cannot be evaluated; the stop "
+	  "then says why.",
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]",
 	  "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
-	  "ADDRESS is linear, or physical with -p: then through whatever linear address it is reached. Both may be a device's. "
-	  "Memory that is not watched costs nothing; other accesses to the same page are slower. Any LENGTH. "
-	  "'watch r' and 'watch w', as Bochs has it, are rwatch and watch.",
+	  "ADDRESS is linear, or physical with -p: then it is watched through all its mappings. Device memory can be "
+	  "watched too. Accesses to other pages keep their speed; those to the same page get slower. "
+	  "LENGTH is not limited. 'watch r' and 'watch w' are rwatch and watch, as in Bochs.",
 	  set_watch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
-	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads", NULL, set_watch,
+	{ "rwatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, after an instruction that read", NULL,
+	  set_watch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
+	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]",
+	  "likewise, after an instruction that read or wrote", NULL, set_watch,
 	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
-	{ "awatch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]", "likewise, for reads and writes", NULL,
-	  set_watch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_WATCH), 1, -1, COMP_EXPR },
 	{ "condition", NULL, "NUMBER [EXPR]",
-	  "stop at point NUMBER only when EXPR is not 0; without EXPR always", NULL, cmd_condition,
+	  "stop at point NUMBER only when EXPR is not 0; without EXPR, always", NULL, cmd_condition,
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, "<break.number> <expr> ..." },
-	{ "ignore", NULL, "NUMBER COUNT", "let the next COUNT hits of point NUMBER pass", NULL, cmd_ignore,
+	{ "ignore", NULL, "NUMBER COUNT", "ignore the next COUNT hits of point NUMBER", NULL, cmd_ignore,
 	  CMD_MACHINE | CMD_PAUSE, 2, 2, "<break.number>" },
-	{ "delete", "d", "[NUMBER...]", "delete breakpoints, without NUMBER all", NULL, cmd_delete,
+	{ "delete", "d", "[NUMBER...]", "delete points; without NUMBER, all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
-	{ "enable", "bpe", "[NUMBER...]", "enable breakpoints, without NUMBER all", NULL, cmd_enable,
+	{ "enable", "bpe", "[NUMBER...]", "enable points; without NUMBER, all", NULL, cmd_enable,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
-	{ "disable", "bpd", "[NUMBER...]", "disable breakpoints, without NUMBER all", NULL, cmd_disable,
+	{ "disable", "bpd", "[NUMBER...]", "disable points; without NUMBER, all", NULL, cmd_disable,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
 	{ 0 },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Probes: what they ask for, compiled; what they recorded, printed. The list with its counters is the
- * translator's view (info probes). */
+ * Probes: compiling their conditions and lines, printing their records. The translator's view lists
+ * them with their counters (info probes). */
 #include "base/alloc.h"
 #include "inspect/cmd/probe_line.h"
 #include "x86/regs.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURN_NS 20000000 /* of printing lines, then others get their turn */
+#define TURN_NS 20000000 /* printing lines takes at most this long at a time */
 
 /* ---- registers in programs ---- */
 
@@ -35,10 +35,10 @@ static const char *reg_op(void *ctx, const char *name, struct prog_op *op)
 	}
 	if (!strcmp(name, "icount") || !strcmp(name, "event") || !strcmp(name, "value") ||
 	    !strcmp(name, "exit"))
-		return "is not known where a probe is hit";
+		return "is not available to probes";
 	v = session_variable(e->s, name, false);
 	if (!v)
-		return "is no register or variable";
+		return "is not a register or variable";
 	*op = (struct prog_op){ .code = PROG_PUSH, .imm = (int64_t)v->val };
 	return NULL;
 }
@@ -84,8 +84,8 @@ static int compile_condition(struct inspect *s, const char *text, struct engine_
 	return 0;
 }
 
-/* TEXT, a format with its values, into P; *LINE, malloced, is the text alone. Returns what follows, or NULL.
- */
+/* Compile TEXT, a format with its values, into P; *LINE, malloced, gets its text. Return what follows it, or
+ * NULL with the error in R. */
 static const char *compile_line(struct inspect *s, const char *text, struct engine_probe *p, char **line,
 				struct result *r)
 {
@@ -156,7 +156,7 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 	return rc;
 }
 
-/* "[NUMBER|at ADDRESS|all]", nothing: pc. */
+/* "[NUMBER|at ADDRESS|all]"; without arguments pc. */
 int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	bool all = a->argc == 1 && !strcmp(a->argv[0], "all");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A sampling profile: stop the guest for a moment now and then, note its call stack.
- * Stacks are kept as folded text ("outer;inner"), counted. */
+ * A sampling profile: hold the guest for a moment at intervals and record its call stack.
+ * Stacks are counted by their folded text ("outer;inner"). */
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
@@ -48,7 +48,7 @@ static void tallies_fini(struct tallies *t)
 	free(t->list);
 }
 
-/* The function that PC lies in, without an offset. */
+/* The name of the function that contains PC. */
 static void function_name(struct inspect *s, uint32_t pc, char *buf, size_t len)
 {
 	const struct symbol *sym = symbols_at(&s->symbols, pc);
@@ -79,7 +79,7 @@ static void sample(struct inspect *s, struct profile *p)
 	tally(&p->symbols, name);
 }
 
-/* Sample until UNTIL. The guest runs, or has stopped by itself, afterwards. */
+/* Sample until UNTIL. Afterwards the guest runs, or has stopped by itself. */
 static void collect(struct inspect *s, struct profile *p, int64_t until)
 {
 	while (session_now() < until && !session_interrupted(s) && !run_settled(s)) {
@@ -99,7 +99,7 @@ static int by_count(const void *a, const void *b)
 }
 
 static const struct view_col profile_cols[] = {
-	{ "samples", "Samples", VAL_UINT, "", "times the guest was seen there" },
+	{ "samples", "Samples", VAL_UINT, "", "number of samples in it" },
 	{ "share", "Share", VAL_REAL, "%", "of all samples" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "function, or (halted)" },
 };
@@ -124,12 +124,12 @@ static int write_folded(const struct profile *p, const char *path, struct result
 	bool bad;
 
 	if (!f)
-		return result_fail(r, "profile: %s: %s", path, strerror(errno));
+		return result_fail(r, "profile: cannot write %s: %s", path, strerror(errno));
 	for (size_t i = 0; i < p->stacks.count; i++)
 		fprintf(f, "%s %llu\n", p->stacks.list[i].name, (unsigned long long)p->stacks.list[i].count);
 	bad = ferror(f);
 	if (fclose(f) || bad)
-		return result_fail(r, "profile: %s: %s", path, strerror(errno));
+		return result_fail(r, "profile: cannot write %s: %s", path, strerror(errno));
 	return 0;
 }
 

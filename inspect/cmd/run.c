@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Commands that make the guest run: gdb's verbs. All end in one stop record. */
+ * Commands that run the guest, named as gdb's. Each returns one stop record. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Report the stop. A guest that failed (our own error) fails the command. */
+/* Report the stop. If the engine failed, the command fails. */
 static int report(struct inspect *s, struct result *r)
 {
 	run_report(s, r);
 	if (s->timed_out)
-		return result_fail(r, "the time given ran out");
+		return result_fail(r, "the time limit was reached");
 	if (machine_state(s->m) == MACHINE_FAILED)
 		return result_fail(r, "%s", s->stop.detail);
 	return 0;
@@ -44,7 +44,7 @@ static int cmd_stop(struct inspect *s, const struct cmd_args *a, struct result *
 	return 0;
 }
 
-/* Serve the face now and then in long runs of single steps. True: go on. */
+/* Serve the face now and then in long runs of single steps. True: continue. */
 static bool step_break(struct inspect *s, int64_t *next)
 {
 	int64_t now = session_now();
@@ -66,7 +66,7 @@ static int64_t count_arg(struct inspect *s, const struct cmd_args *a, struct res
 	if (a->argc && session_eval(s, a->rest, &n, r))
 		return -1;
 	if (n < 1)
-		return result_fail(r, "%s: a count from 1 on must stand here", a->name);
+		return result_fail(r, "%s: expected a count of at least 1", a->name);
 	return n;
 }
 
@@ -89,7 +89,7 @@ static uint32_t stack_pointer(struct inspect *s)
 	return (uint32_t)session_cpu(s)->gpr[R_ESP];
 }
 
-/* Run to ADDR with the stack at least where it is now. */
+/* Run to ADDR with the stack pointer at STACK or slightly above. */
 static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, enum stopped_by reached)
 {
 	run_to(s,
@@ -97,7 +97,7 @@ static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, enu
 		   .to_addr = true, .addr = addr, .check_stack = true, .stack = stack, .reached = reached });
 }
 
-/* One instruction, calls and the like at once. False: something else stopped it. */
+/* Execute one instruction, or a whole call, interrupt or REP. False: something else stopped the guest. */
 static bool step_over(struct inspect *s)
 {
 	struct disas_insn in;
@@ -131,9 +131,9 @@ static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
 	return session_read(s, false, addr, val, session_code_bits(s) / 8) == session_code_bits(s) / 8;
 }
 
-/* The return address, where it is certain: by call frame information, at the first instruction of a function,
- * at its return, and behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the return.
- */
+/* Find the return address where it is certain: by call frame information, at the first instruction of a
+ * function, at its return, and behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the
+ * return. */
 static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 {
 	static const uint8_t prologues[][3] = { { 0x55, 0x89, 0xe5 }, { 0x55, 0x8b, 0xec } };
@@ -159,7 +159,7 @@ static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
 	       examine_follows_call(s, *addr);
 }
 
-/* Without a certain return address: step, over calls, up to and through the return. */
+/* Step, over calls, until the function has returned. For functions without a certain return address. */
 static void step_out(struct inspect *s)
 {
 	int64_t next = session_now() + 20 * 1000 * 1000;
@@ -211,7 +211,7 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 		    &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = STOPPED_UNTIL });
 	}
 	if (!examine_insn(s, pc, &in))
-		return result_fail(r, "until: no instruction at pc");
+		return result_fail(r, "until: cannot read the instruction at pc");
 	if (step_over(s) && session_pc(s) <= pc && !run_at_point(s))
 		run_to_address(s, pc + in.len, stack, STOPPED_UNTIL);
 	run_publish(s);
@@ -220,7 +220,7 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 
 /* ---- run-until ---- */
 
-/* "$pc == ADDRESS" needs no steps. */
+/* Is TEXT "$pc == ADDRESS", which needs no single steps? */
 static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 {
 	static const char *const names[] = { "$pc", "$eip" };
@@ -233,14 +233,14 @@ static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 		if (strncmp(text, names[i], strlen(names[i])))
 			continue;
 		p += strspn(p, " \t");
-		/* the address must not change on the way */
+		/* the address must be constant */
 		if (!strncmp(p, "==", 2) && !strpbrk(p + 2, "$*[&|?=<>"))
 			return expr_eval(&env, p + 2, addr, &err) && !session_cpu(s)->seg[SEG_CS].base;
 	}
 	return false;
 }
 
-/* Step until EXPR, which is at TEXT, holds; at most MAX times (0: no limit). 0, or -1. */
+/* Step until the expression TEXT is not 0, at most MAX times (0: no limit). 0, or -1 with the error in R. */
 static int step_until(struct inspect *s, const char *text, uint64_t max, struct result *r)
 {
 	struct expr_env env = session_env(s);
@@ -259,7 +259,8 @@ static int step_until(struct inspect *s, const char *text, uint64_t max, struct 
 			return 0;
 		}
 		if (n == max)
-			return result_fail(r, "run-until: it did not hold within %llu instructions",
+			return result_fail(r,
+					   "run-until: the expression did not hold within %llu instructions",
 					   (unsigned long long)max);
 	}
 }
@@ -278,7 +279,7 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 		return result_fail(r, "run-until: %s", err.text);
 	expr = xstrndup(a->rest, (size_t)(text - a->rest));
 	if (!strncmp(text, "max ", 4) && (session_eval(s, text + 4, &max, r) || max < 1))
-		rc = result_fail(r, "run-until: a count from 1 on must stand behind max");
+		rc = result_fail(r, "run-until: expected a count of at least 1 after max");
 	else if (*text && !max)
 		rc = result_fail(r, "run-until: unexpected '%.20s'", text);
 	else
@@ -307,7 +308,7 @@ static int cmd_run_icount(struct inspect *s, const struct cmd_args *a, struct re
 	if (session_eval(s, a->rest, &n, r))
 		return -1;
 	if ((uint64_t)n < machine_vcpu(s->m)->icount)
-		return result_fail(r, "run-icount: the guest is past that, at %llu",
+		return result_fail(r, "run-icount: the guest is already at %llu",
 				   (unsigned long long)machine_vcpu(s->m)->icount);
 	return report_run(s, r, &(struct run_goal){ .to_icount = true, .icount = (uint64_t)n });
 }
@@ -338,28 +339,26 @@ static int cmd_poweroff(struct inspect *s, const struct cmd_args *a, struct resu
 }
 
 static const struct command commands[] = {
-	{ "continue", "c cont", "[&]", "let the guest run until something stops it",
+	{ "continue", "c cont", "[&]", "run the guest until it stops",
 	  "Ctrl-C stops it (in the shell also Ctrl-]). With & the command returns at once and the guest runs "
-	  "in the "
-	  "background.",
+	  "in the background.",
 	  cmd_continue, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 1, COMP_NONE },
 	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0,
 	  COMP_NONE },
 	{ "stepi", "s si step", "[N]", "execute one instruction, or N",
-	  "Ends early at a breakpoint. Interrupts are held back meanwhile unless 'set step-irq on'.",
+	  "Ends early at a breakpoint. Interrupts are held pending meanwhile, unless 'set step-irq on'.",
 	  cmd_stepi, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL,
 	  cmd_nexti, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
-	{ "finish", "fin", "", "run until the present function returns",
-	  "Where the return address is not certain (no symbol, no frame pointer) this steps up to the "
-	  "return, calls at "
-	  "full speed.",
+	{ "finish", "fin", "", "run until the current function returns",
+	  "If the return address is not certain (no symbol, no frame pointer), it single-steps to the return; "
+	  "calls run at full speed.",
 	  cmd_finish, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 0, COMP_NONE },
-	{ "until", "advance rla", "[ADDRESS]", "run up to ADDRESS; without one, past the end of a loop", NULL,
-	  cmd_until, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
+	{ "until", "advance rla", "[ADDRESS]", "run to ADDRESS; without ADDRESS, past the end of a loop",
+	  NULL, cmd_until, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "run-until", NULL, "EXPR [max N]",
-	  "run until EXPR is not 0, looking after every instruction; at most N of them",
-	  "Interrupts are taken meanwhile. $pc == ADDRESS runs at full speed.", cmd_run_until,
+	  "run until EXPR is not 0; it is evaluated after each instruction, at most N times",
+	  "Interrupts are delivered meanwhile. $pc == ADDRESS runs at full speed.", cmd_run_until,
 	  CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 1, -1, COMP_EXPR },
 	{ "run-icount", NULL, "N", "run until exactly N instructions have retired (--clock icount)", NULL,
 	  cmd_run_icount, CMD_STOPPED | CMD_ALIVE, 1, -1, COMP_EXPR },

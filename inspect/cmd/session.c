@@ -14,10 +14,10 @@
 
 static const struct view_col symbol_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "linear address" },
-	{ "size", "Size", VAL_UINT, "B", "where known" },
+	{ "size", "Size", VAL_UINT, "B", "if known" },
 	{ "kind", "Kind", VAL_STR, "", "code or data" },
 	{ "name", "Name", VAL_STR, "", "symbol" },
-	{ "module", "Module", VAL_STR, "", "file it came from" },
+	{ "module", "Module", VAL_STR, "", "its file" },
 };
 
 static void symbol_row(const struct symbol *y, struct row_sink *sink)
@@ -27,7 +27,7 @@ static void symbol_row(const struct symbol *y, struct row_sink *sink)
 				    V_STR(y->code ? "code" : "data"), V_STR(y->name), V_STR(y->module) });
 }
 
-/* The symbol that the address in the expression TEXT lies in. */
+/* Add the symbol that contains the address TEXT, an expression. */
 static const char *symbol_of(struct inspect *s, const char *text, struct row_sink *sink)
 {
 	struct expr_env env = session_env(s);
@@ -36,10 +36,10 @@ static const char *symbol_of(struct inspect *s, const char *text, struct row_sin
 	int64_t addr;
 
 	if (!expr_eval(&env, text, &addr, &err))
-		return "that is neither an address nor part of a name";
+		return "the argument is neither an address nor part of a name";
 	y = symbols_at(&s->symbols, (uint64_t)addr);
 	if (!y)
-		return "no symbol is known there";
+		return "no symbol contains that address";
 	symbol_row(y, sink);
 	return NULL;
 }
@@ -98,8 +98,8 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 
 static const struct view_col log_cols[] = {
 	{ "category", "Category", VAL_STR, "", "for 'log CATEGORY on'" },
-	{ "on", "On", VAL_BOOL, "", "is it written" },
-	{ "help", "Logs", VAL_HELP, "", "what it logs" },
+	{ "on", "On", VAL_BOOL, "", "whether it is written" },
+	{ "help", "Logs", VAL_HELP, "", "contents" },
 };
 RECORD_DOC(log_record, "log", log_cols);
 
@@ -120,7 +120,7 @@ static int log_to(struct inspect *s, const char *path, struct result *r)
 	if (strcmp(path, "-")) {
 		f = fopen(path, "we");
 		if (!f)
-			return result_fail(r, "log: %s: %s", path, strerror(errno));
+			return result_fail(r, "log: cannot open %s: %s", path, strerror(errno));
 	}
 	log_set_file(f);
 	if (s->log_file)
@@ -159,10 +159,10 @@ static int cmd_source(struct inspect *s, const struct cmd_args *a, struct result
 	enum inspect_status st;
 
 	if (!f)
-		return result_fail(r, "source: %s: %s", a->argv[0], strerror(errno));
+		return result_fail(r, "source: cannot open %s: %s", a->argv[0], strerror(errno));
 	st = inspect_script(s, f, a->argv[0], a->sink);
 	fclose(f);
-	return st == INSPECT_FAILED ? -1 : 0; /* the failing command has said why */
+	return st == INSPECT_FAILED ? -1 : 0; /* the failed command has reported the error */
 }
 
 static int cmd_expect(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -222,14 +222,14 @@ static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct view_col help_cols[] = {
 	{ "command", "Command", VAL_STR, "", "name and arguments" },
-	{ "help", "Does", VAL_HELP, "", "what it does" },
+	{ "help", "Does", VAL_HELP, "", "one line of help" },
 };
 RECORD_DOC(help_record, "help", help_cols);
 
 static const struct view_col help_one_cols[] = {
 	{ "usage", "Usage", VAL_STR, "", "name and arguments" },
 	{ "aliases", "Aliases", VAL_STR, "", "other names" },
-	{ "help", "Does", VAL_HELP, "", "what it does" },
+	{ "help", "Does", VAL_HELP, "", "one line of help" },
 	{ "detail", "More", VAL_STR, "", "details" },
 };
 RECORD_DOC(help_one_record, "help", help_one_cols);
@@ -239,12 +239,12 @@ static void usage_text(const struct command *c, char *buf, size_t len)
 	snprintf(buf, len, "%s%s%s", c->name, c->args[0] ? " " : "", c->args);
 }
 
-/* Columns of a view or record: they are the keys in JSON and, of views, for sort=. */
+/* Columns of a view or record: keys in JSON, and names for sort= in views. */
 static const struct view_col view_help_cols[] = {
 	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
 	{ "title", "Heading", VAL_STR, "", "in text" },
 	{ "unit", "Unit", VAL_STR, "", "of the value" },
-	{ "help", "Means", VAL_HELP, "", "what it says" },
+	{ "help", "Means", VAL_HELP, "", "meaning of the column" },
 };
 RECORD_DOC(fields_record, "help", view_help_cols);
 
@@ -261,7 +261,7 @@ static void help_fields(struct result *r, const struct view_col *cols, unsigned 
 		    t, (struct value[]){ V_STR("symbol"), V_STR("symbol"), V_STR(""), V_STR("where pc is") });
 }
 
-/* What there is to say about view NAME goes into R; -1: there is none. */
+/* Describe view NAME. 0, or -1 if there is no such view. */
 static int help_view(struct inspect *s, const char *name, bool only_fields, struct result *r)
 {
 	const struct view *v;
@@ -284,7 +284,7 @@ static void help_records(struct inspect *s, const struct command *c, struct resu
 	for (unsigned i = 0; (doc = record_doc_at(s, i)); i++) {
 		if (!record_doc_is_of(doc, c))
 			continue;
-		result_text(r, "  It answers, in JSON with these fields:");
+		result_text(r, "  Fields of its records in JSON:");
 		if (!doc->view)
 			help_fields(r, doc->cols, doc->ncols, false);
 		else if (s->m)
@@ -331,30 +331,31 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 			usage_text(c, usage, sizeof(usage));
 			table_row(t, (struct value[]){ V_STR(usage), V_STR(c->help) });
 		}
-	result_text(r, "Commands can be abbreviated. 'help COMMAND' and 'help info VIEW' say more.");
+	result_text(r, "Commands can be abbreviated. 'help COMMAND' and 'help info VIEW' give details.");
 	return 0;
 }
 
 static const struct command commands[] = {
 	{ "symbols", "file", "load FILE [OFFSET] | clear",
-	  "load symbols from an ELF file or a System.map, or forget all", NULL, cmd_symbols, 0, 1, 3,
+	  "load symbols from an ELF file or a System.map, or remove all", NULL, cmd_symbols, 0, 1, 3,
 	  "load|clear <file> <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
-	  "write what happens inside; without arguments: the categories", NULL, cmd_log, CMD_PAUSE, 0, 2,
+	  "log internal events; without arguments, list the categories", NULL, cmd_log, CMD_PAUSE, 0, 2,
 	  "<log>|all|file on|off" },
 	{ "source", NULL, "FILE", "execute the commands in a file",
-	  "The first that fails ends it, unless it is prefixed by '-'. Lines with # in front are comments.",
+	  "The first command that fails ends the script, unless '-' precedes it. Lines that start with # are comments.",
 	  cmd_source, 0, 1, 1, COMP_FILE },
 	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "pick", NULL, "$NAME VIEW COLUMN [ARGUMENT...] [sort=COLUMN]",
 	  "set $NAME to the number in COLUMN of the first row that 'info VIEW ...' shows",
-	  "As in 'pick $worst ccf pc sort=-traps'; help info VIEW lists the columns.", cmd_pick, CMD_PAUSE, 3,
-	  -1, "$ <view> <column>" },
+	  "For example 'pick $worst ccf pc sort=-traps'. 'help info VIEW' lists the columns.", cmd_pick,
+	  CMD_PAUSE, 3, -1, "$ <view> <column>" },
 	{ "echo", NULL, "[TEXT...]", "print TEXT", NULL, cmd_echo, 0, 0, -1, COMP_NONE },
-	{ "statehash", NULL, "", "hash of registers, devices and memory, the same for the same state", NULL,
-	  cmd_statehash, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	{ "statehash", NULL, "",
+	  "show a hash of registers, devices and memory; equal states have equal hashes", NULL, cmd_statehash,
+	  CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
 	{ "help", "?", "[COMMAND | info VIEW]",
-	  "list the commands, or say more about one, or about a view's columns", NULL, cmd_help, 0, 0, 2,
+	  "list the commands, or describe one command or the columns of a view", NULL, cmd_help, 0, 0, 2,
 	  "<command> <view>" },
 	{ "quit", "q exit", "", "end vitrine", NULL, cmd_quit, 0, 0, 0, COMP_NONE },
 	{ 0 },

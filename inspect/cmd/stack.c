@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The call stack, and backtrace. From each frame to the next by the symbol file's call frame
- * information, which says where the caller's registers are; where it has none, by frame pointers: such
- * a frame is believed only while its return address follows a call and frames go up the stack. */
+ * The call stack, and backtrace. Each frame is unwound by the symbol file's call frame information,
+ * which says where the caller's registers are, or else by frame pointers. The latter is accepted only
+ * if the return address follows a call and frames go up the stack. */
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 
@@ -18,8 +18,8 @@ static bool read_word(struct inspect *s, uint32_t offset, uint32_t *val)
 	return session_read(s, false, (uint32_t)session_cpu(s)->seg[SEG_SS].base + offset, val, 4) == 4;
 }
 
-/* Within the first two instructions of a function (push ebp; mov ebp, esp) the frame pointer is still
- * the caller's. True: the return address is at *AT. */
+/* Is pc in the first two instructions of a function (push ebp; mov ebp, esp), where the frame pointer is
+ * still the caller's? Then the return address is at *AT. */
 static bool before_frame(struct inspect *s, uint32_t *at)
 {
 	const struct symbol *sym = symbols_at(&s->symbols, session_pc(s));
@@ -36,11 +36,11 @@ static bool before_frame(struct inspect *s, uint32_t *at)
 	return sym && head == 0x55 && session_pc(s) == sym->addr + 1;
 }
 
-/* Where unwinding has got to. */
+/* The state of unwinding. */
 struct cursor {
 	struct cfi_regs regs;
 	bool exact; /* eip is an instruction that was or will be executed, not a return address */
-	bool first; /* nothing was unwound yet */
+	bool first; /* the innermost frame */
 };
 
 static struct cursor cursor_here(struct inspect *s)
@@ -55,7 +55,7 @@ static struct cursor cursor_here(struct inspect *s)
 	return cur;
 }
 
-/* Only the frame pointer, when it may be one, survives a step that is not by tables. */
+/* Without tables only the frame pointer is known in the next frame, if it is one (BP_GOOD). */
 static void step_to(struct cursor *cur, uint32_t pc, uint32_t sp, uint32_t bp, bool bp_good)
 {
 	cur->regs.val[CFI_EIP] = pc;
@@ -81,13 +81,13 @@ static enum cfi_step cfi_next(struct inspect *s, struct cursor *cur, struct fram
 	if (did == CFI_NONE || did == CFI_END)
 		return did;
 	if (did == CFI_STEP && cur->regs.val[CFI_ESP] <= sp)
-		return CFI_END; /* a stack that goes down is none */
+		return CFI_END; /* frames must go up the stack */
 	cur->exact = did == CFI_TRAP;
 	*f = (struct frame){ cur->regs.val[CFI_EIP], cur->regs.val[CFI_ESP], FRAME_CFI };
 	return did;
 }
 
-/* A return address on top of the stack, in code that has not made its frame yet. */
+/* Unwind a function that has not set up its frame: the return address is on top of the stack. */
 static bool top_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
 	uint32_t at, ret;
@@ -154,8 +154,8 @@ bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack)
 	return true;
 }
 
-/* Code without frame pointers: every word up the stack that follows a call and lies in a known
- * function may be a return address. Adds to the N frames there are. */
+/* Guess frames of code without frame pointers: any word on the stack that follows a call in a known
+ * function may be a return address. Adds to the N frames found; returns the new number. */
 static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n, unsigned max)
 {
 	uint32_t at = (uint32_t)session_cpu(s)->gpr[R_ESP], end = at + GUESS_REACH, word;
@@ -173,14 +173,14 @@ static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n
 }
 
 static const struct view_col frame_cols[] = {
-	{ "frame", "Frame", VAL_UINT, "", "0 is where the guest is" },
-	{ "pc", "PC", VAL_ADDR, "", "there; of callers, where they will go on" },
+	{ "frame", "Frame", VAL_UINT, "", "0 is the innermost" },
+	{ "pc", "PC", VAL_ADDR, "", "the next instruction; of callers, the return address" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "pointer", "Pointer", VAL_ADDR, "",
-	  "frame pointer; by cfi, the stack pointer there; where a guess stands on the stack" },
-	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address, or not" },
+	  "frame pointer; with cfi, the stack pointer; of a guess, its address on the stack" },
+	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address" },
 	{ "how", "How", VAL_STR, "",
-	  "it was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
+	  "how the frame was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
 };
 RECORD_DOC(frame_record, "backtrace", frame_cols);
 
@@ -201,7 +201,7 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 	if (a->argc && session_eval(s, a->rest, &max, r))
 		return -1;
 	if (max < 1)
-		return result_fail(r, "backtrace: a count from 1 on must stand here");
+		return result_fail(r, "backtrace: expected a count of at least 1");
 	n = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
 	if (n <= 2 && session_code_bits(s) == 32 && frames[n - 1].by != FRAME_CFI)
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : (unsigned)max);
@@ -217,15 +217,15 @@ static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct res
 }
 
 static const struct command commands[] = {
-	{ "backtrace", "bt where", "[N]", "the call stack (N innermost frames)",
-	  "By the call frame information (.debug_frame, .eh_frame) of the symbol file where it has some, otherwise by frame "
-	  "pointers; each frame says how it was found. Without either, words on the stack that may be return addresses are "
-	  "shown as guesses. Ends where a frame is not to be believed: no memory, no call before the return address, or not "
-	  "further up the stack.",
+	{ "backtrace", "bt where", "[N]", "show the call stack (N innermost frames)",
+	  "Frames are unwound by the symbol file's call frame information (.debug_frame, .eh_frame), or else by frame "
+	  "pointers; each frame says how it was found. Without either, words on the stack that may be return addresses "
+	  "are shown as guesses. The list ends at an implausible frame: unreadable, without a call before the return "
+	  "address, or not further up the stack.",
 	  cmd_backtrace, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "profile", NULL, "[SECONDS] [file PATH]", "let the guest run and sample where it is",
-	  "Prints the symbols most often seen. With file: also every call stack, in the folded format that flame-graph "
-	  "programs read. A guest that stood is stopped again afterwards.",
+	{ "profile", NULL, "[SECONDS] [file PATH]", "run the guest and sample its call stack",
+	  "Shows the functions most often seen. With file, writes all call stacks to PATH in the folded format of "
+	  "flame-graph programs. A guest that was stopped is stopped again afterwards.",
 	  cmd_profile, CMD_MACHINE | CMD_WAITS, 0, 3, "file file" },
 	{ 0 },
 };

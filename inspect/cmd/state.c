@@ -39,7 +39,7 @@ static const struct command commands[] = {
 	{ "load-state", NULL, "FILE", "continue from a state that save-state wrote",
 	  "The session must have been started with the same guest and the same --memory, --clock and --cpu. "
 	  "Points, patches and variables stay. A file that does not fit is refused and changes nothing. "
-	  "With --clock icount the guest runs on exactly as it did.",
+	  "With --clock icount the guest continues exactly as before.",
 	  cmd_load_state, CMD_STOPPED | CMD_ALIVE, 1, 1, COMP_FILE },
 	{ 0 },
 };

@@ -30,7 +30,7 @@ static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_si
 					  V_UINT(val) });
 }
 
-/* Does WORD, a register (also as in expressions) or a group, mean R? */
+/* Does WORD name R: a register, with or without $, or its group? */
 static bool means(const struct reg_info *r, const char *word, size_t len)
 {
 	const char *names[] = { r->name, reg_group_names[r->group], "all", "-a" };
@@ -45,7 +45,7 @@ static bool means(const struct reg_info *r, const char *word, size_t len)
 	return false;
 }
 
-/* One word of "info registers". */
+/* Add the rows for one word of "info registers". */
 static bool registers_meant(struct inspect *s, const char *word, size_t len, struct row_sink *sink)
 {
 	bool any = false;
@@ -73,7 +73,7 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 	for (size_t n; *arg; arg += n + strspn(arg + n, " ")) {
 		n = strcspn(arg, " ");
 		if (!registers_meant(s, arg, n, sink))
-			return "no such register or group (general segment control debug system float part all)";
+			return "no such register or group (groups: general segment control debug system float part all)";
 	}
 	return NULL;
 }
@@ -190,7 +190,7 @@ static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, 
 		limit = 0xffff;
 	for (uint32_t off = 0; off + 7 <= limit; off += 8) {
 		if (session_read(s, false, base + off, &raw, 8) != 8)
-			return "the table is not (all) readable";
+			return "the table cannot be read completely";
 		if (raw)
 			desc_row(off | ti, raw, sink);
 	}
@@ -239,7 +239,7 @@ static const struct view_col idt_cols[] = {
 	{ "selector", "Selector", VAL_HEX, "", "code segment or TSS" },
 	{ "offset", "Offset", VAL_ADDR, "", "of the handler" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "of the handler" },
-	{ "dpl", "DPL", VAL_UINT, "", "who may use it with INT" },
+	{ "dpl", "DPL", VAL_UINT, "", "privilege level that INT needs" },
 	{ "present", "Present", VAL_BOOL, "", "P bit" },
 };
 
@@ -281,7 +281,7 @@ static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
 		uint64_t raw = 0;
 
 		if (session_read(s, false, c->idtr.base + vec * size, &raw, size) != size)
-			return "the table is not (all) readable";
+			return "the table cannot be read completely";
 		if (raw && size == 8)
 			gate_row(s, vec, raw, sink);
 		else if (raw)
@@ -327,7 +327,7 @@ static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 
 		if (session_read(s, false, session_cpu(s)->tr.base + tss_fields[i].offset, &val,
 				 tss_fields[i].size) != tss_fields[i].size)
-			return "the TSS is not (all) readable";
+			return "the TSS cannot be read completely";
 		sink->row(sink, (struct value[]){ V_STR(tss_fields[i].name), V_HEX(val) });
 	}
 	return NULL;
@@ -343,8 +343,8 @@ const struct view view_tss = {
 /* ---- commands ---- */
 
 static const struct view_col info_cols[] = {
-	{ "view", "View", VAL_STR, "", "what follows 'info'" },
-	{ "help", "Shows", VAL_HELP, "", "what it shows" },
+	{ "view", "View", VAL_STR, "", "name of the view, for 'info'" },
+	{ "help", "Shows", VAL_HELP, "", "one line of help" },
 };
 RECORD_DOC(info_record, "info", info_cols);
 
@@ -394,11 +394,14 @@ static int cmd_dreg(struct inspect *s, const struct cmd_args *a, struct result *
 static const struct command commands[] = {
 	{ "info", "i", "[VIEW [ARGUMENT] [-j] [sort=[-]COLUMN] [limit=N]]",
 	  "show a view; without VIEW, list them",
-	  "-j: one JSON object a line. sort=-COLUMN sorts downwards. Columns are named as in JSON.", cmd_info,
-	  CMD_PAUSE, 0, -1, "<view> <argument> ..." },
-	{ "sreg", NULL, "", "segment registers", NULL, cmd_sreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
-	{ "creg", NULL, "", "control registers", NULL, cmd_creg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
-	{ "dreg", NULL, "", "debug registers", NULL, cmd_dreg, CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
+	  "-j: as JSON, one object a line. sort=-COLUMN sorts in descending order. Columns have their JSON names.",
+	  cmd_info, CMD_PAUSE, 0, -1, "<view> <argument> ..." },
+	{ "sreg", NULL, "", "show the segment registers", NULL, cmd_sreg, CMD_MACHINE | CMD_PAUSE, 0, 0,
+	  COMP_NONE },
+	{ "creg", NULL, "", "show the control registers", NULL, cmd_creg, CMD_MACHINE | CMD_PAUSE, 0, 0,
+	  COMP_NONE },
+	{ "dreg", NULL, "", "show the debug registers", NULL, cmd_dreg, CMD_MACHINE | CMD_PAUSE, 0, 0,
+	  COMP_NONE },
 	{ 0 },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Points that print instead of stopping: a format and expressions, evaluated where
- * the point is hit. */
+ * Points that print instead of stopping the guest: a format and expressions, evaluated
+ * when the point is hit. */
 #include "base/address.h"
 #include "base/alloc.h"
 #include "inspect/tables_int.h"
@@ -16,14 +16,14 @@ enum { LONGEST_STRING = 256 };
 
 static const struct view_col trace_cols[] = {
 	{ "event", "Event", VAL_STR, "", "\"trace\" or \"probe\"" },
-	{ "number", "Number", VAL_UINT, "", "of the point" },
+	{ "number", "Number", VAL_UINT, "", "number of the point" },
 	{ "pc", "PC", VAL_ADDR, "", "where it was hit" },
-	{ "text", "Text", VAL_STR, "", "what it printed" },
+	{ "text", "Text", VAL_STR, "", "the printed line" },
 };
 RECORD_DOC(trace_record, "trace probe", trace_cols);
 
-/* What is printed: TEXT is walked from the format's opening quote on, ARGS from its closing one. The
- * values are those of now; or PROG is written, that puts them on record; or HIT has them. */
+/* The state of printing a line: the format is read from its opening quote on, ARGS from its closing quote on.
+ * Values are evaluated now; or PROG is compiled, which will record them; or they are taken from REC. */
 struct printing {
 	struct inspect *s;
 	const char *args;
@@ -31,11 +31,11 @@ struct printing {
 	struct program *prog;
 	const struct prog_record *rec;
 	gva pc;			/* PROG: where it will run */
-	unsigned nvals, ntexts; /* taken */
+	unsigned nvals, ntexts; /* used so far */
 	struct expr_error err;
 };
 
-/* The format stands between quotes at TEXT. NULL: it does not; else what follows it. */
+/* The end of the quoted format at TEXT; NULL: there is none. */
 static const char *behind_format(const char *text)
 {
 	const char *p = text + 1;
@@ -58,14 +58,14 @@ static void fail(struct printing *pr, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* One more op behind the value: what to do with it. */
+/* Add the op that records the value just compiled. */
 static bool record_arg(struct printing *pr, char kind)
 {
 	struct program *p = pr->prog;
 	bool text = kind == 's';
 
 	if ((text ? ++pr->ntexts > PROG_TEXTS : ++pr->nvals > PROG_VALUES) || p->n == PROG_OPS_MAX) {
-		fail(pr, "a probe's line takes at most %d values and %d texts", PROG_VALUES, PROG_TEXTS);
+		fail(pr, "a probe prints at most %d values and %d strings", PROG_VALUES, PROG_TEXTS);
 		return false;
 	}
 	p->op[p->n++] = (struct prog_op){ .code = text ? PROG_EMITS : PROG_EMIT };
@@ -84,7 +84,7 @@ static bool next_arg(struct printing *pr, char kind, int64_t *val)
 	}
 	pr->args += strspn(pr->args, " \t,");
 	if (!*pr->args) {
-		fail(pr, "the format asks for more values than there are");
+		fail(pr, "the format needs more values than are given");
 		return false;
 	}
 	if (pr->prog) {
@@ -128,7 +128,7 @@ static void print_symbol(struct printing *pr, int64_t addr)
 		fprintf(pr->f, "0x%s", ADDRESS((uint32_t)addr));
 }
 
-/* The conversion at TEXT, behind its %. Returns what follows it. */
+/* Print the conversion at TEXT, behind its %; return what follows it. */
 static const char *convert(struct printing *pr, const char *text)
 {
 	char spec[24] = "%";
@@ -145,7 +145,7 @@ static const char *convert(struct printing *pr, const char *text)
 		return text + 1;
 	}
 	if (!*text || !strchr("duxXocsapi", *text)) {
-		fail(pr, "the format knows %%d %%u %%x %%c %%s %%a, not %%%.1s", text);
+		fail(pr, "unknown conversion %%%.1s (known: %%d %%u %%x %%c %%s %%a)", text);
 		return text;
 	}
 	if (!next_arg(pr, *text, &val))
@@ -166,7 +166,7 @@ static const char *convert(struct printing *pr, const char *text)
 	return text + 1;
 }
 
-/* Walk TRACE as PR says. What it printed; malloced. */
+/* Process TRACE as PR says; return the line, malloced. */
 static char *walk(struct printing *pr, const char *trace)
 {
 	const char *end, *p = trace + 1;
@@ -193,7 +193,7 @@ static char *walk(struct printing *pr, const char *trace)
 	return text;
 }
 
-/* The text that TRACE makes now; malloced. What is wrong stands in ERR, else that is empty. */
+/* Evaluate TRACE now; return the line, malloced. */
 static char *render(struct inspect *s, const char *trace, struct expr_error *err)
 {
 	struct printing pr = { .s = s };
@@ -212,12 +212,12 @@ const char *trace_compile(struct inspect *s, const char *trace, gva pc, struct p
 
 	prog->n = 0;
 	if (!behind_format(trace)) {
-		fail(&pr, "the format is not closed by a quote");
+		fail(&pr, "the format has no closing quote");
 		*err = pr.err;
 		return NULL;
 	}
 	free(walk(&pr, trace));
-	if (!pr.err.status && !prog->n) /* a line without values is on record by a 0 that nobody asks for */
+	if (!pr.err.status && !prog->n) /* a line without values needs a record too: push a 0 */
 		prog->op[prog->n++] = (struct prog_op){ .code = PROG_PUSH };
 	if (prog->n == 1)
 		prog->op[prog->n++] = (struct prog_op){ .code = PROG_EMIT };
@@ -277,7 +277,7 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 	if (addr < 0 || addr > UINT32_MAX)
 		return result_fail(r, "trace: 0x%llx is not an address of this guest",
 				   (unsigned long long)addr);
-	/* memory that cannot be read now may be, where the point is hit */
+	/* memory that cannot be read now may be mapped when the point is hit */
 	free(render(s, text, &err));
 	if (err.status == EXPR_WRONG)
 		return result_fail(r, "trace: %s", err.text);

@@ -12,23 +12,23 @@
 
 enum { CHUNK = 1 << 16, MAX_FOUND = 100, MAX_NEEDLE = 256 };
 
-/* /p: physical addresses. */
+/* Accept /p, for physical addresses. */
 static int physical_fmt(const struct cmd_args *a, struct result *r, bool *physical)
 {
 	*physical = !strcmp(a->fmt, "p");
 	return *physical || !a->fmt[0]
 		   ? 0
-		   : result_fail(r, "%s takes /p (physical addresses), not /%s", a->name, a->fmt);
+		   : result_fail(r, "%s: /%s is not /p (physical addresses)", a->name, a->fmt);
 }
 
-/* Address in argument I, and length in the next one. */
+/* Get the address in argument I and, with LEN, the length in the next one. */
 static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, int64_t *addr,
 		 int64_t *len)
 {
 	if (session_eval(s, a->argv[i], addr, r) || (len && session_eval(s, a->argv[i + 1], len, r)))
 		return -1;
 	if (*addr < 0 || *addr > UINT32_MAX || (len && (*len < 1 || *len > (1ll << 32) - *addr)))
-		return result_fail(r, "%s: that is not a range of this guest's addresses", a->name);
+		return result_fail(r, "%s: not a range of this guest's addresses", a->name);
 	return 0;
 }
 
@@ -44,7 +44,7 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 		return -1;
 	f = fopen(a->argv[0], "we");
 	if (!f)
-		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
+		return result_fail(r, "dump: cannot write %s: %s", a->argv[0], strerror(errno));
 	buf = xmalloc(CHUNK);
 	do {
 		want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
@@ -55,7 +55,7 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 	} while (n == want && done < len);
 	free(buf);
 	if (fclose(f) || (done < len && n == want))
-		return result_fail(r, "dump: %s: %s", a->argv[0], strerror(errno));
+		return result_fail(r, "dump: cannot write %s: %s", a->argv[0], strerror(errno));
 	result_text(r, "%lld bytes written to %s", (long long)done, a->argv[0]);
 	if (done < len)
 		return result_fail(r, "dump: cannot read memory at 0x%llx",
@@ -75,7 +75,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 		return -1;
 	f = fopen(a->argv[0], "re");
 	if (!f)
-		return result_fail(r, "load: %s: %s", a->argv[0], strerror(errno));
+		return result_fail(r, "load: cannot open %s: %s", a->argv[0], strerror(errno));
 	buf = xmalloc(CHUNK);
 	while ((n = fread(buf, 1, CHUNK, f))) {
 		put = debug_write(s, physical, (uint64_t)addr + done, buf, n);
@@ -102,7 +102,7 @@ static int hex_digit(char c)
 					    : -1;
 }
 
-/* Arguments from I on as bytes: a text when it stood in quotes, else pairs of hex digits. 0: neither. */
+/* Parse arguments from I on as bytes: a quoted text, or pairs of hex digits. 0: neither. */
 static size_t needle(const struct cmd_args *a, int i, uint8_t *bytes)
 {
 	size_t n = 0;
@@ -139,7 +139,7 @@ static void found(struct inspect *s, struct table *t, uint64_t addr)
 	table_row(t, (struct value[]){ V_ADDR(addr), sym[0] ? V_STR(sym) : V_NONE });
 }
 
-/* Look through [AT, END), page holes left out. Pieces overlap by the needle's length. */
+/* Search [AT, END), skipping unmapped pages. Chunks overlap by the length of the needle. */
 static void search(struct inspect *s, bool physical, uint64_t at, uint64_t end, const uint8_t *what, size_t n,
 		   struct table *t)
 {
@@ -171,22 +171,21 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 		return -1;
 	n = needle(a, 2, bytes);
 	if (!n)
-		return result_fail(r,
-				   "find: pairs of hex digits or one \"TEXT\" must stand behind the length");
+		return result_fail(r, "find: expected pairs of hex digits or one \"TEXT\" after the length");
 	t = result_table(r, find_cols, ARRAY_LEN(find_cols), TABLE_PLAIN, "{address} {symbol}");
 	search(s, physical, (uint64_t)addr, (uint64_t)(addr + len), bytes, n, t);
 	if (t->nrows == MAX_FOUND)
-		result_text(r, "(the first %d)", MAX_FOUND);
-	return t->nrows ? 0 : result_fail(r, "find: not found");
+		result_text(r, "only the first %d are shown", MAX_FOUND);
+	return t->nrows ? 0 : result_fail(r, "find: no match");
 }
 
 static const struct command commands[] = {
 	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
 	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3,
 	  "<file> <expr> <expr>" },
-	{ "load", "restore", "[/p] FILE ADDRESS", "write the bytes of FILE into guest memory",
+	{ "load", "restore", "[/p] FILE ADDRESS", "write the contents of FILE to guest memory",
 	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, "<file> <expr>" },
-	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "look for bytes or a text in guest memory",
+	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "search guest memory for bytes or a text",
 	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },
 	{ 0 },

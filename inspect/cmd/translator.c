@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Commands about the translator. Its tables (tc, ccf, traps, callouts, windows) are views
- * that bt and mm declare; what stands here needs an argument a view cannot take. */
+ * The command ccf. The other tables about the translator (tc, ccf, traps, callouts, windows) are
+ * views that the engine and mm declare. */
 #include "inspect/ccf.h"
 #include "inspect/tables_int.h"
 
@@ -21,11 +21,10 @@ static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static const struct command commands[] = {
 	{ "ccf", NULL, "[ADDRESS]",
-	  "the fragments that cover ADDRESS or pc: guest code beside its translation",
-	  "A row is a host instruction; the guest's columns stand at the first one. Lowered: ident (copied), "
-	  "window "
-	  "(memory operand through the address-space window), in-tc (emulated in line), callout (calls the "
-	  "monitor), chain (control flow), exit (stubs behind the code).",
+	  "show the fragments that cover ADDRESS or pc: guest code beside its translation",
+	  "Each row is a host instruction; the first row of a guest instruction has the guest's columns too. Lowered: "
+	  "ident (copied), window (memory operand through the address-space window), in-tc (emulated in line), "
+	  "callout (calls the monitor), chain (control flow), exit (stubs behind the code).",
 	  cmd_ccf, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_FRAGMENTS), 0, -1, COMP_EXPR },
 	{ 0 },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See debuginfo/asm.h. as makes an object of the text, ld puts it at its address and resolves the guest's
- * symbols. What they have to say about a wrong text is the error. */
+ * See debuginfo/asm.h. as assembles the text, ld links it at its address with the guest's symbols. Their
+ * diagnostics become the error. */
 #include "inspect/debuginfo/asm.h"
 #include "base/alloc.h"
 
@@ -21,7 +21,7 @@ enum { MAX_ARGS = 64, MAX_SYMBOLS = 24, LONGEST_MS = 5000 };
 
 extern char **environ;
 
-/* A command being put together. */
+/* An argument vector being built. */
 struct command_line {
 	char *argv[MAX_ARGS + 1];
 	unsigned n;
@@ -72,7 +72,7 @@ static int start(const struct command_line *c, const char *messages, pid_t *pid)
 	return rc;
 }
 
-/* Wait for PID. Its status; -1 when it took too long and was ended. */
+/* Wait for PID; return its status, or -1 if it took too long and was killed. */
 static int await(const struct assembly *a, pid_t pid)
 {
 	int status;
@@ -92,7 +92,7 @@ static int await(const struct assembly *a, pid_t pid)
 	return -1;
 }
 
-/* The first line in FILE that tells of an error (or else the first at all), without file name and
+/* Get the first line in FILE that reports an error (or else the first line), without file name and
  * line number. */
 static void first_message(const char *file, char *err, size_t errlen)
 {
@@ -143,9 +143,9 @@ static bool run(const struct assembly *a, const struct command_line *c, const ch
 		snprintf(err, errlen, "assembly text needs GNU %s (package binutils), which cannot be run",
 			 c->argv[0]);
 	else if (rc < 0)
-		snprintf(err, errlen, "%s took too long and was ended", c->argv[0]);
+		snprintf(err, errlen, "%s took too long and was killed", c->argv[0]);
 	else
-		snprintf(err, errlen, "%s: %s", c->argv[0], text[0] ? text : "failed without a word");
+		snprintf(err, errlen, "%s: %s", c->argv[0], text[0] ? text : "failed without a message");
 	return false;
 }
 
@@ -161,7 +161,7 @@ static bool write_source(const struct assembly *a, const char *file)
 	return !fclose(f);
 }
 
-/* A definition for each name in the text that the guest's symbols know. */
+/* Define each name in the text that is a symbol of the guest. */
 static void add_symbols(const struct assembly *a, struct command_line *c)
 {
 	unsigned found = 0;
@@ -196,9 +196,9 @@ static int read_code(const char *file, uint8_t *out, unsigned max, char *err, si
 	if (n && !more)
 		return (int)n;
 	if (more)
-		snprintf(err, errlen, "that is more than %u bytes of code", max);
+		snprintf(err, errlen, "the text makes more than %u bytes of code", max);
 	else
-		snprintf(err, errlen, "that text makes no code");
+		snprintf(err, errlen, "the text makes no code");
 	return -1;
 }
 
@@ -247,7 +247,7 @@ int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, s
 	if ((size_t)snprintf(dir, sizeof(dir), "%s/vitrine-XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >=
 		sizeof(dir) ||
 	    !mkdtemp(dir)) {
-		snprintf(err, errlen, "no temporary directory: %s", strerror(errno));
+		snprintf(err, errlen, "cannot create a temporary directory: %s", strerror(errno));
 		return -1;
 	}
 	n = assemble(a, dir, out, max, err, errlen);

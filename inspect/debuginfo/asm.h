@@ -5,16 +5,16 @@
 #include "base/types.h"
 
 struct assembly {
-	const char *text; /* Intel syntax, as GNU as has it; ';' between instructions */
+	const char *text; /* Intel syntax as of GNU as; ';' between instructions */
 	unsigned bits;	  /* 16 or 32 */
-	uint32_t at;	  /* where the code will stand: branches are relative to it */
-	/* Values of names in the text that it does not define itself. */
+	uint32_t at;	  /* where the code will run: branches are relative to it */
+	/* Get the value of a name that the text does not define. */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	bool (*interrupted)(void *ctx); /* give up? */
 	void *ctx;
 };
 
-/* The bytes of A into OUT, at most MAX. How many, or -1 with one line in ERR. Runs child processes in a
- * temporary directory, for a few seconds at most. */
+/* Assemble A into OUT, at most MAX bytes. Return how many, or -1 with the reason in ERR. Runs child processes
+ * in a temporary directory, for a few seconds at most. */
 int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, size_t errlen);
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See debuginfo/cfi.h. libdw finds the row of the table for an address; expressions are evaluated here.
+ * See debuginfo/cfi.h. libdw finds the table row for an address; expressions are evaluated here.
  *
- * The sections are copied into a small ELF image of our own: files of kernels have hundreds of
- * megabytes of other debug data, which libdw would read, and may be written anew while we use them.
- * Files come from anybody: libdw checks the tables, we check what they say of the guest. */
+ * The sections are copied into a small ELF image of our own: kernel files have hundreds of megabytes
+ * of other debug data, which libdw would read, and may be rewritten while we use them. Files are not
+ * trusted: libdw checks the tables, we check their statements about the guest. */
 #include "inspect/debuginfo/cfi.h"
 #include "base/alloc.h"
 
@@ -18,7 +18,7 @@ enum { SECTION_MAX = 256 << 20, STACK = 32, MAX_OPS = 256 };
 struct cfi {
 	struct cfi *next;
 	int64_t offset;
-	char *image; /* what ELF reads */
+	char *image; /* the image behind ELF */
 	Elf *elf;
 	Dwarf *dwarf;	/* of .debug_frame, or NULL */
 	Dwarf_CFI *cfi; /* of .eh_frame: ours; of .debug_frame: DWARF's */
@@ -61,7 +61,7 @@ static char *make_image(const void *bytes, uint32_t size, uint32_t addr, bool de
 			     .sh_size = size,
 			     .sh_addralign = 4 },
 	};
-	char *image = malloc(sizeof(h) + size); /* as large as a file says */
+	char *image = malloc(sizeof(h) + size); /* a file decides the size */
 
 	if (!image)
 		return NULL;
@@ -266,7 +266,7 @@ static bool swap(struct machine *m)
 	return true;
 }
 
-/* Branches are not among them: no compiler writes them into frame tables. */
+/* Branches are left out: no compiler writes them into frame tables. */
 static bool operate(struct machine *m, const Dwarf_Op *op)
 {
 	switch (op->atom) {
@@ -325,7 +325,7 @@ static bool evaluate(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t 
 	return true;
 }
 
-/* A location: what is there; a register, or a value by itself, is its own. */
+/* Load the value at a location; registers and immediate values need no load. */
 static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *val)
 {
 	uint8_t last = ops[n - 1].atom;
@@ -344,7 +344,7 @@ static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *va
 
 /* ---- one step ---- */
 
-/* The caller's register N. OUTERMOST: the return address is said not to exist. */
+/* Get the caller's register N. OUTERMOST: the table says that there is no return address. */
 static void recover(Dwarf_Frame *f, struct machine *m, unsigned n, int rule_of, struct cfi_regs *caller,
 		    bool *outermost)
 {

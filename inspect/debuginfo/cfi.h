@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Call frame information of symbol files: how to get from a place in a function to its caller's
- * registers, as compilers write it down in .eh_frame and .debug_frame (DWARF 5, 6.4). */
+ * Call frame information of symbol files: how to restore the caller's registers at an address in a
+ * function, as compilers record it in .eh_frame and .debug_frame (DWARF 5, 6.4). */
 #ifndef INSPECT_CFI_H
 #define INSPECT_CFI_H
 #include "base/types.h"
@@ -21,17 +21,17 @@ struct cfi_memory {
 
 struct cfi; /* a list of tables, one a section; NULL: empty */
 
-/* Add what ELF, a file for i386, has; addresses are moved by OFFSET. ELF is only read now. */
+/* Add the tables of ELF, an i386 file, moved by OFFSET. ELF is not used after the call. */
 void cfi_add(struct cfi **list, Elf *elf, int64_t offset);
 void cfi_free(struct cfi *list);
 
 enum cfi_step {
-	CFI_NONE, /* nothing is known of the code at eip */
+	CFI_NONE, /* no table covers eip */
 	CFI_END,  /* the outermost frame: it has no caller */
 	CFI_STEP, /* R is the caller's; its eip is a return address */
-	CFI_TRAP, /* R is what was interrupted; its eip is the next instruction */
+	CFI_TRAP, /* R is the interrupted context; its eip is the next instruction */
 };
-/* From a frame to its caller's. EXACT: eip is the next instruction, not a return address (which
- * may lie behind the function's last instruction). R is changed only where there is a caller. */
+/* Step from a frame to its caller. EXACT: eip is the next instruction, not a return address (which
+ * may lie behind the function's last instruction). R is changed only if there is a caller. */
 enum cfi_step cfi_step(struct cfi *list, struct cfi_regs *r, bool exact, const struct cfi_memory *mem);
 #endif

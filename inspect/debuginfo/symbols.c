@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The symbol table: loaded whole, sorted when first asked, searched by halving.
- * Files come from anybody; libelf checks the structure, we check what it returns. */
+ * The symbol table: loaded whole, sorted at the first query, searched by bisection.
+ * Files are not trusted: libelf checks the structure, we check its results. */
 #include "inspect/debuginfo/symbols.h"
 #include "base/alloc.h"
 
@@ -72,7 +72,7 @@ static void add(struct symbols *t, struct symbol sym)
 
 /* ---- order ---- */
 
-/* Local labels and mapping symbols lose against names people wrote. */
+/* Local labels and mapping symbols rank below names from the source. */
 static int rank(const struct symbol *s)
 {
 	return (s->code ? 0 : 2) + (s->name[0] == '.' || s->name[0] == '$' || !strncmp(s->name, "__", 2));
@@ -111,7 +111,7 @@ static void sort(struct symbols *t)
 	t->stale = false;
 }
 
-/* ---- looking up ---- */
+/* ---- queries ---- */
 
 const struct symbol *symbols_at(struct symbols *t, uint64_t addr)
 {
@@ -262,7 +262,7 @@ static long load_elf(struct symbols *t, Elf *elf, const char *module, int64_t of
 	return added;
 }
 
-/* ---- lists: "c0100000 T name [module]", also in the middle of something else: a console's log ---- */
+/* ---- lists: "c0100000 T name [module]", also inside other text such as a console log ---- */
 
 static bool load_line(struct symbols *t, char *line, const char *module, int64_t offset)
 {
@@ -328,7 +328,7 @@ long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const c
 			 size_t errlen)
 {
 	elf_version(EV_CURRENT);
-	/* libelf does not write to an image that is only read */
+	/* libelf does not write to an image opened for reading */
 	return load_elf(t, elf_memory((char *)(uintptr_t)elf, len), keep_string(t, name, strlen(name)), 0,
 			err, errlen);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Symbols of guests: from ELF files (libelf) and from System.map or kallsyms
- * lists. Names keep the module they came from. Of ELF files also how to unwind their stack. */
+ * lists. Names keep their module. ELF files also provide call frame information. */
 #ifndef INSPECT_SYMBOLS_H
 #define INSPECT_SYMBOLS_H
 #include "inspect/debuginfo/cfi.h"
@@ -17,25 +17,25 @@ struct symbols {
 	struct symbol *by_addr;	 /* sorted by address, better names first */
 	struct symbol **by_name; /* sorted by name */
 	size_t count, cap;
-	bool stale; /* by_addr and by_name want sorting */
+	bool stale; /* by_addr and by_name must be sorted before use */
 	struct string_chunk *strings;
 	struct cfi *cfi;
 };
 
 void symbols_init(struct symbols *t);
 void symbols_fini(struct symbols *t);
-/* Add the symbols of FILE, moved by OFFSET. Returns how many, or -1 with one line in ERR. */
+/* Add the symbols of FILE, moved by OFFSET. Return how many, or -1 with the reason in ERR. */
 long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err, size_t errlen);
 /* Likewise from an ELF file of LEN bytes in memory, called NAME. */
 long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
 			 size_t errlen);
-/* The symbol ADDR lies in (at most 64 KiB behind the last one known), or NULL. */
+/* The symbol that contains ADDR (up to 64 KiB behind the last symbol), or NULL. */
 const struct symbol *symbols_at(struct symbols *t, uint64_t addr);
-/* A symbol by exact name, NULL when there is none. */
+/* A symbol by exact name, NULL if there is none. */
 const struct symbol *symbols_find(struct symbols *t, const char *name);
 /* Call FOUND for each distinct name that starts with PREFIX, at most MAX times. */
 void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
 		      void (*found)(void *ctx, const char *name), void *ctx);
-/* "name+0x10", "name", or "" when nothing is known. */
+/* "name+0x10", "name", or "" if no symbol contains it. */
 void symbols_text(struct symbols *t, uint64_t addr, char *buf, size_t len);
 #endif

@@ -143,10 +143,10 @@ match '^64 bytes written to 0x' "load writes what dump wrote"
 ok $? "dump made a file of that length"
 [ "$(grep -cE '^0x[0-9a-f]{8}' "$TMP/out")" -ge 1 ]
 ok $? "find finds a text" "$(detail)"
-match "no key is called 'nosuchkey'" "sendkey names an unknown key"
-match 'break-on takes exception, irq' "break-on lists its kinds"
-match 'asks for more values' "trace counts its values"
-match 'the format knows' "trace checks its conversions"
+match "no key 'nosuchkey'" "sendkey names an unknown key"
+match 'break-on: expected exception, irq' "break-on lists its kinds"
+match 'needs more values' "trace counts its values"
+match 'unknown conversion' "trace checks its conversions"
 
 vit --append loop <<END
 profile 1 file $TMP/folded

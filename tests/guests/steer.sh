@@ -99,10 +99,10 @@ unprobe at print
 -unprobe at print
 info probes -j
 END
-match 'asks for more values' "a probe counts its values"
-match 'icount is not known where a probe is hit' "what is not known there is refused"
-match 'nosuch is no register or variable' "a register that is none"
-match 'at most 8 values and 2 texts' "too many texts"
+match 'needs more values than are given' "a probe counts its values"
+match 'icount is not available to probes' "a value that probes do not have is refused"
+match 'nosuch is not a register or variable' "a register that is none"
+match 'at most 8 values and 2 strings' "too many strings"
 match '^division by zero' "a division by zero is said, not done"
 match '^cannot read memory at 0x1$' "memory that cannot be read is said"
 match 'no probe 77' "unprobe names what is not there"
@@ -212,7 +212,7 @@ info patches -j
 END
 [ "$(grep -c '^{"number"' "$TMP/out")" -eq 1 ] && grep -q '"over":"5557","fragments":0' "$TMP/out"
 ok $? "a saved patch sourced again is the same patch, and requires the guest's bytes" "$(detail)"
-match 'pinned already' "a pin sourced again says so"
+match 'already pinned' "a pin sourced again says so"
 sed -i 's/over 5557/over 5657/; s/ 5557 / c3 /' "$TMP/over"
 vit demo <<END
 source $TMP/over
@@ -326,10 +326,10 @@ match '^site: not a sensitive instruction' "site wants a sensitive instruction"
 match '^[1-9][0-9]* sensitive instructions$' "site takes all of a fragment"
 [ "$(grep -c '"way": *"trap"' "$TMP/out")" -gt 4 ]
 ok $? "info sites shows them" "$(detail)"
-match '^1 fragment dropped, 1 made anew$' "retranslate makes it at once"
+match '^1 fragment dropped, 1 retranslated$' "retranslate makes it at once"
 match 'mov r10d, \[r10\]' "with the trap in it"
-match 'pick: there is no number' "pick wants a number"
-match 'pick: the first word is a \$variable' "and a variable"
+match "pick: column '.*' has no number" "pick wants a number"
+match 'pick: the first argument must be a \$variable' "and a variable"
 match 'no fragment covers 0x10' "retranslate wants a fragment"
 match 'is not an address of this guest' "an address that is none"
 match 'no such cause' "a cause that is none"

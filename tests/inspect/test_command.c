@@ -24,7 +24,7 @@ static const uint8_t looping[] = {
 static const uint8_t exiting[] = { 0xb8, 3, 0, 0, 0, 0xe6, 0xf4 };
 static const uint8_t failing[] = { 0x90, 0x0f, 0x0b };
 static const uint8_t ending[] = { 0x90, 0xf4 };
-/* says "ok" and ends, or goes on for ever */
+/* Prints "ok" and ends, or loops. */
 static const uint8_t talking[] = {
 	0xb8, 'o', 0, 0, 0, 0xe6, 0xe9, 0xb8, 'k', 0, 0, 0, 0xe6, 0xe9, 0xeb, 0xfe,
 };
@@ -81,7 +81,7 @@ static void end(struct run *run)
 
 #define PROGRAM(p) p, sizeof(p)
 
-/* Lines separated by newlines are executed one after the other; WANT is everything they print. */
+/* LINES, separated by newlines, are executed in order; WANT is their whole output. */
 static const struct {
 	const char *lines, *want;
 	const uint8_t *code;
@@ -103,7 +103,7 @@ static const struct {
 	{ "b 0x1005\nignore 1 2\nc\np/d $ebx\ncondition 1 $ebx == 7\nc\np/d $ebx\ncondition 1\nc\np/d $ebx\nignore 7 1\n"
 	  "condition 1 nosuch\nignore 1 -1",
 	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n2\nbreakpoint 1 at 0x00001005:  inc ebx\n7\n"
-	  "breakpoint 1 at 0x00001005:  inc ebx\n8\n! ignore: no breakpoint 7\n! condition: condition: no symbol 'nosuch'\n"
+	  "breakpoint 1 at 0x00001005:  inc ebx\n8\n! ignore: no breakpoint 7 (info break lists them)\n! condition: condition: no symbol 'nosuch'\n"
 	  "! ignore: -1 is not a number of hits\n",
 	  PROGRAM(looping) },
 	{ "display $ebx\ndisplay/i $pc\ndisplay [0x20000]\nb 0x1005\nc\nundisplay 2 3\nc\nundisplay\nc\ndisplay nosuch\n"
@@ -113,7 +113,7 @@ static const struct {
 	  "breakpoint 1 at 0x00001005:  inc ebx\n1: $ebx = 0  0x0\n2: x/i $pc\n=>*  0x00001005  43  inc ebx\n"
 	  "3: [0x20000]: cannot read memory at 0x20000\n"
 	  "breakpoint 1 at 0x00001005:  inc ebx\n1: $ebx = 1  0x1\nbreakpoint 1 at 0x00001005:  inc ebx\n"
-	  "! display: no symbol 'nosuch'\n! display: /q is neither a format of x nor of print\n"
+	  "! display: no symbol 'nosuch'\n! display: /q is not a format of x or print\n"
 	  "! undisplay: no display 1 (info display lists them)\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005 if $ebx == 10\nc\np/d $eax\ndelete 1\ninfo break -j",
@@ -139,7 +139,7 @@ static const struct {
 	  PROGRAM(looping) },
 	{ "run-icount 7\np $icount\nrun-icount 3",
 	  "icount at 0x00001000:  call 0x100d\n7  0x7\n"
-	  "! run-icount: the guest is past that, at 7\n",
+	  "! run-icount: the guest is already at 7\n",
 	  PROGRAM(looping) },
 	{ "c\np $exit\nc\nreset\nstepi",
 	  "guest exited: status 7\n7  0x7\n! continue: the guest has ended; 'reset' starts it again\n"
@@ -148,18 +148,19 @@ static const struct {
 	{ "c", "guest failed: no such instruction\n! no such instruction\n", PROGRAM(failing) },
 	{ "c\nx/xb $pc", "guest powered off\n0x00001002  0x00\n", PROGRAM(ending) },
 	{ "wait ok 10\np/x $pc", "0x100e\n", PROGRAM(talking) },
-	{ "wait \"o\"\nwait k\nwait nothing 0.01", "! wait: \"nothing\" did not come in time\n",
+	{ "wait \"o\"\nwait k\nwait nothing 0.01", "! wait: timed out before \"nothing\" was printed\n",
 	  PROGRAM(talking) },
-	{ "wait x", "guest powered off\n! wait: the guest stopped before \"x\" came\n", PROGRAM(ending) },
+	{ "wait x", "guest powered off\n! wait: the guest stopped before \"x\" was printed\n",
+	  PROGRAM(ending) },
 	{ "c &\nstepi\nx/xb 0x1000\nstop\nwait k",
-	  "! stepi: the guest runs; stop it first\n0x00001000  0xb8\nstopped at 0x0000100e:  jmp 0x100e\n",
+	  "! stepi: the guest is running; stop it first\n0x00001000  0xb8\nstopped at 0x0000100e:  jmp 0x100e\n",
 	  PROGRAM(talking) },
 	{ "x/3xb 0x1000\nx\nx/2i 0x1000\nx/2dw 0x1005",
 	  "0x00001000  0xe8  0x08  0x00\n0x00001003  0x00\n=>  0x00001000  e808000000  call 0x100d\n"
 	  "    0x00001005  43          inc ebx\n0x00001005  -1862735037  -1869574000\n",
 	  PROGRAM(looping) },
 	{ "x /2xb 0x1000\nx /1 0x1000\nprint /t 5\nprint /x &$eax\ninfo registers eax $edx",
-	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! a symbol must follow '&'\neax  0x0  0\nedx  0x0  0\n",
+	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! expected a symbol after '&'\neax  0x0  0\nedx  0x0  0\n",
 	  PROGRAM(looping) },
 	{ "x/2xb 0xffff", "0x0000ffff  0x00\n! cannot read memory at 0x10000\n", PROGRAM(looping) },
 	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n",
@@ -172,7 +173,7 @@ static const struct {
 	  "6  0x6\n! set: $cpl: this register is read-only\n",
 	  PROGRAM(looping) },
 	{ "set [0x20000] = 1\nset 5 = 1",
-	  "! cannot write memory at 0x20000\n"
+	  "! set: cannot write memory at 0x20000\n"
 	  "! usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005\nu/3 0x1000",
@@ -190,7 +191,7 @@ static const struct {
 	  PROGRAM(looping) },
 	{ "info registers ebx\ninfo registers cr0\ninfo reg nosuch",
 	  "ebx  0x0  0\ncr0  0x80000011  PE ET PG  2147483665\n"
-	  "! info registers: no such register or group (general segment control debug system float part "
+	  "! info registers: no such register or group (groups: general segment control debug system float part "
 	  "all)\n",
 	  PROGRAM(looping) },
 	{ "statehash", "feedface00000000 at icount 0\n", PROGRAM(looping) },
@@ -209,7 +210,8 @@ static const struct {
 	  "! info: no view 'nosuch' without a machine\n"
 	  "! info registers: no machine\n! echo: takes no /x\n",
 	  NULL, 0 },
-	{ "source /nonexistent/file", "! source: /nonexistent/file: No such file or directory\n", NULL, 0 },
+	{ "source /nonexistent/file", "! source: cannot open /nonexistent/file: No such file or directory\n",
+	  NULL, 0 },
 };
 
 static void say_lines(struct run *run, const char *lines)
@@ -400,7 +402,7 @@ static void join(void *ctx, const char *text)
 	snprintf(all + n, 400 - n, "%s%s", n ? " " : "", text);
 }
 
-/* Columns: the line in front of the word, the word, what it may become. */
+/* Columns: the line before the word, the word, its completions. */
 static const struct {
 	const char *line, *word, *words;
 } completions[] = {

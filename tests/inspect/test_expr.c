@@ -109,7 +109,7 @@ static const struct {
 	{ "*(u32)0x1fe", "cannot read memory at 0x1fe", EXPR_UNREADABLE },
 	{ "nosuch", "no symbol 'nosuch'", EXPR_WRONG },
 	{ "$nosuch", "no register or variable $nosuch", EXPR_WRONG },
-	{ "$", "a name must follow", EXPR_WRONG },
+	{ "$", "expected a name after '$'", EXPR_WRONG },
 	{ "0xzz", "bad number", EXPR_WRONG },
 	{ "12ab", "bad number", EXPR_WRONG },
 	{ "99999999999999999999", "number too large", EXPR_WRONG },
