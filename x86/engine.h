@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The engine interface: the one seam between what executes a processor (bt,
+ * The engine interface: the one seam between an executor of the processor (bt,
  * later vtx) and the machine around it (hv). Neither includes the other. */
 #ifndef X86_ENGINE_H
 #define X86_ENGINE_H
@@ -8,7 +8,7 @@
 #include "base/view.h"
 #include "x86/cpu.h"
 
-/* What the machine offers the processor. All callbacks run on the vCPU's
+/* The machine's side of the interface. All callbacks run on the vCPU's
  * thread, and all but run_timers may run while the guest's x87 and vector registers
  * are live: they keep them (base/gpr.h). An unanswered port reads as all ones. */
 struct platform {
@@ -18,37 +18,38 @@ struct platform {
 	void (*mmio_read)(void *ctx, gpa a, void *buf, unsigned size); /* 1..64 bytes */
 	void (*mmio_write)(void *ctx, gpa a, const void *buf, unsigned size);
 	bool (*irq_pending)(void *ctx); /* is INTR asserted? cheap */
-	int (*irq_ack)(void *ctx);	/* acknowledge: vector 0..255, or -1 when it went away */
+	int (*irq_ack)(void *ctx);	/* acknowledge: vector 0..255, or -1 if it went away */
 	void (*cpuid)(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 	/* MSRs the engine does not own. False: #GP. */
 	bool (*rdmsr)(void *ctx, uint32_t msr, uint64_t *val);
 	bool (*wrmsr)(void *ctx, uint32_t msr, uint64_t val);
 	uint64_t (*tsc)(void *ctx);    /* guest TSC now, used where it cannot be read in line */
 	void (*run_timers)(void *ctx); /* called after a kick and at icount deadlines */
-	void (*notify)(void *ctx); /* there is something to look at; the vCPU runs on. NULL: nobody cares */
+	/* A record of a probe is available; the vCPU keeps running. NULL: records are not announced. */
+	void (*notify)(void *ctx);
 };
 
 /* Interrupts translated code on the vCPU's thread. The engine installs the handler when it makes a vCPU; the
  * machine's timers and kick() send it to that thread alone. The handler sets the kick and returns. */
 #define ENGINE_KICK_SIGNAL (SIGRTMIN + 1)
 
-/* What VM time follows: the host's clock, or instructions retired (deterministic). */
+/* The source of VM time: the host's clock, or instructions retired (deterministic). */
 enum clock_mode { CLOCK_HOST, CLOCK_ICOUNT };
 
-/* Why run() came back. */
+/* Why run() returned. */
 enum engine_exit {
-	ENGINE_STOP,	 /* a stop was asked for by request_stop() */
+	ENGINE_STOP,	 /* request_stop() asked for it */
 	ENGINE_HALT,	 /* HLT with nothing pending; cpu.halted is set */
 	ENGINE_BREAK,	 /* about to execute an address with a breakpoint */
-	ENGINE_STEPPED,	 /* step() did one instruction */
+	ENGINE_STEPPED,	 /* step() executed one instruction */
 	ENGINE_WATCH,	 /* a watchpoint was hit (details in touch[]) */
 	ENGINE_EVENT,	 /* a filtered event happened (details in event) */
 	ENGINE_ICOUNT,	 /* retired == icount_limit (icount mode only) */
 	ENGINE_SHUTDOWN, /* triple fault */
-	ENGINE_ERROR,	 /* our own failure, text in error[]; guest state is kept */
+	ENGINE_ERROR,	 /* failure of the engine itself, text in error[]; guest state is kept */
 };
 
-/* What event_set() can watch for, and what the number it filters by is. */
+/* Events that event_set() can stop at, and the number that filters each. */
 enum engine_event {
 	ENGINE_EV_EXCEPTION, /* vector */
 	ENGINE_EV_IRQ,	     /* vector, external interrupts only */
@@ -75,7 +76,7 @@ struct engine_hit {
 			  * where it leads */
 };
 
-/* Kinds of access that a watchpoint is for, and that one made; bits. */
+/* Kinds of access that a watchpoint stops at, or that an instruction made; bits. */
 enum engine_watch {
 	ENGINE_WATCH_WRITE = 1,
 	ENGINE_WATCH_READ = 2,
@@ -83,9 +84,9 @@ enum engine_watch {
 	ENGINE_WATCH_PHYSICAL = 4, /* the address is physical, not linear */
 };
 
-/* One access to what a watchpoint watches; an instruction may make several. */
+/* One access to a watched range; an instruction may make several. */
 struct engine_touch {
-	uint64_t at;  /* the first byte that both have */
+	uint64_t at;  /* the first byte of the access that is watched */
 	uint8_t type; /* ENGINE_WATCH_WRITE or _READ, and _PHYSICAL if AT is physical */
 };
 enum { MAX_TOUCHES = 8 };
@@ -93,7 +94,7 @@ enum { MAX_TOUCHES = 8 };
 struct engine_ops;
 struct engine_translator; /* x86/engine_translator.h */
 
-/* One virtual processor as the machine and the inspectors see it. The engine
+/* One virtual processor as the machine and inspect/ see it. The engine
  * embeds it as the first member of its own struct. */
 struct vcpu {
 	struct cpu cpu; /* exact only while the vCPU is outside run() */
@@ -103,7 +104,7 @@ struct vcpu {
 	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */
-	struct engine_touch touch[MAX_TOUCHES]; /* after ENGINE_WATCH: what the instruction did */
+	struct engine_touch touch[MAX_TOUCHES]; /* after ENGINE_WATCH: accesses of the instruction */
 	unsigned ntouch;
 	struct engine_hit event; /* after ENGINE_EVENT */
 	char error[256];
@@ -116,7 +117,7 @@ struct engine_ops {
 	/* Execute exactly one instruction (interrupts pending are NOT delivered
 	 * unless with_irq). A breakpoint at pc is ignored. */
 	enum engine_exit (*step)(struct vcpu *v, bool with_irq);
-	/* Ask run() to look at interrupts and timers soon (bounded, < 1 ms).
+	/* Ask run() to check interrupts and timers soon (bounded, < 1 ms).
 	 * Any thread; async-signal-safe when called on the vCPU thread. */
 	void (*kick)(struct vcpu *v);
 	/* Ask run() to return ENGINE_STOP soon. Any thread. Sticky until honoured. */
@@ -125,12 +126,12 @@ struct engine_ops {
 	void (*bp_insert)(struct vcpu *v, gva lin);
 	void (*bp_remove)(struct vcpu *v, gva lin);
 	/* Watchpoints on [AT, AT+LEN), of any length; TYPE: bits of enum engine_watch. run() and step()
-	 * return ENGINE_WATCH after the instruction that touched one; touch[] says how. 0, or -1 when there
+	 * return ENGINE_WATCH after the instruction that touched one; touch[] says how. 0, or -1 if there
 	 * is no room. While stopped only. Both NULL in an engine without watchpoints. */
 	int (*watch_insert)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
 	void (*watch_remove)(struct vcpu *v, uint64_t at, uint64_t len, unsigned type);
 	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
-	 * instruction or the delivery is done. 0, or -1 when there is no room. While stopped only.
+	 * instruction or the delivery is done. 0, or -1 if there is no room. While stopped only.
 	 * NULL in an engine that cannot. */
 	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
 	/* The name of a kind of callout; NULL: there are no more. The member is NULL in an engine
@@ -139,7 +140,7 @@ struct engine_ops {
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	const struct view *const *views; /* NULL-terminated; owner is the vcpu; NULL: none */
-	/* What engines of one kind offer besides; NULL in the others. Callers look here, and never cast a
+	/* The tables of engines with a translation cache; NULL in others. Callers use them, and never cast a
 	 * vcpu to an engine's own struct. An engine over VMX adds a table of its own beside it (fields of the
 	 * VMCS, exits by reason). */
 	const struct engine_translator *translator;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What an engine with a translation cache offers besides running code: tables of functions that
- * engine_ops.translator points to. Each table is optional: NULL in an engine without that ability.
+ * Control of an engine with a translation cache: tables of functions that engine_ops.translator points to.
+ * Each table is optional: NULL in an engine without that ability.
  *
  * Functions may be called only while the vCPU is stopped, unless they say otherwise. Those that return text
- * return NULL on success, else one static line that says what is wrong. */
+ * return NULL on success, else one static line with the reason. */
 #ifndef X86_ENGINE_TRANSLATOR_H
 #define X86_ENGINE_TRANSLATOR_H
 #include "base/types.h"
@@ -20,10 +20,10 @@ struct engine_fragment {
 	uint32_t pc; /* guest-linear address */
 	ppn page;
 	unsigned insns, guest_bytes, host_bytes;
-	const uint8_t *guest; /* guest bytes as of now, patches included: CODE, or NULL */
+	const uint8_t *guest; /* current guest bytes, patches applied: CODE, or NULL */
 	uint8_t code[ENGINE_FRAGMENT_CODE];
 	const uint8_t *host; /* host code, readable */
-	uint64_t host_addr;  /* address it runs at */
+	uint64_t host_addr;  /* address at which it runs */
 	bool code16;
 	/* Of guest instruction I: offset into the guest code and into the host code (I = insns: the end);
 	 * how it was lowered, in one word; the number of its patch, 0: none. */
@@ -39,13 +39,13 @@ struct engine_fragments {
 	bool (*find)(struct vcpu *v, gva pc, unsigned n, struct engine_fragment *out);
 	/* Drop the fragments that cover PC (or all); return how many. */
 	unsigned (*discard)(struct vcpu *v, gva pc, bool all);
-	/* Likewise, and translate at once those that fit the processor's present state (*MADE); the others
+	/* Likewise, and translate at once those that fit the processor's current state (*MADE); the others
 	 * are translated when they run next. */
 	unsigned (*retranslate)(struct vcpu *v, gva pc, unsigned *made);
 };
 
-/* Keep the fragments that cover PC (or, if none does, the one that will start there) from adaptation and
- * from eviction; *N: how many places changed. They are still dropped, and translated again pinned, when
+/* Exempt the fragments that cover PC (or, if none does, the next one that starts there) from adaptation and
+ * eviction; *N: how many places changed. They are still dropped, and translated again pinned, when
  * their code is written and when breakpoints, patches, probes or choices change. */
 struct engine_pins {
 	const char *(*set)(struct vcpu *v, gva pc, bool on, unsigned *n);
@@ -72,9 +72,9 @@ struct engine_adaptation {
 	const char *(*set)(struct vcpu *v, const char *what, const char *cause, const char *value);
 };
 
-/* Code that the translator reads instead of the guest's, which never sees it: at linear PC, in all address
- * spaces; with OVER only where the guest has these bytes there (of a patch that straddles pages, each page
- * by itself). BITS is for display. */
+/* Code that the translator reads instead of the guest's; the guest cannot see it. It applies at linear PC, in
+ * all address spaces; with OVER only where the guest has these bytes there (of a patch that straddles pages,
+ * each page by itself). BITS is for display. */
 struct engine_patch {
 	gva pc;
 	unsigned len, nover, bits;
@@ -86,12 +86,12 @@ struct engine_patches {
 	 * gets the new OVER. */
 	const char *(*add)(struct vcpu *v, const struct engine_patch *is, unsigned *number);
 	bool (*remove)(struct vcpu *v, unsigned number);
-	/* Overlay BYTES, N of the guest's at LIN, with what the translator reads there in the present address
+	/* Overlay BYTES, N of the guest's at LIN, with what the translator reads there in the current address
 	 * space. Return the number of the last patch of any of them; 0: none. */
 	unsigned (*peek)(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n);
 };
 
-/* ---- probes: what the translation does at an instruction without stopping ---- */
+/* ---- probes: actions at an instruction that do not stop the guest ---- */
 
 struct engine_probe {
 	gva pc;

@@ -66,7 +66,7 @@ static enum engine_exit null_step(struct vcpu *v, bool with_irq)
 
 static void null_kick(struct vcpu *v)
 {
-	(void)v; /* run() looks by itself every millisecond */
+	(void)v; /* run() checks by itself every millisecond */
 }
 
 static void null_request_stop(struct vcpu *v)
