@@ -9,13 +9,13 @@
 
 void debug_attach(struct inspect *s, struct debug_listener *listener)
 {
-	listener->next = s->listeners;
-	s->listeners = listener;
+	listener->next = s->run.listeners;
+	s->run.listeners = listener;
 }
 
 void debug_detach(struct inspect *s, struct debug_listener *listener)
 {
-	struct debug_listener **at = &s->listeners;
+	struct debug_listener **at = &s->run.listeners;
 
 	while (*at && *at != listener)
 		at = &(*at)->next;
@@ -25,28 +25,28 @@ void debug_detach(struct inspect *s, struct debug_listener *listener)
 
 void debug_expect(struct inspect *s, bool expected)
 {
-	s->expected = expected;
+	s->run.expected = expected;
 }
 
 /* ---- stops ---- */
 
 bool debug_expected(const struct inspect *s)
 {
-	return s->expected;
+	return s->run.expected;
 }
 
 void debug_last_stop(struct inspect *s, struct debug_stop *out)
 {
-	struct point *p = points_find(&s->points, s->stop.point);
+	struct point *p = points_find(&s->points, s->run.stop.point);
 
-	*out = (struct debug_stop){ .kind = run_stop_kind(s), .detail = s->stop.detail };
+	*out = (struct debug_stop){ .kind = run_stop_kind(s), .detail = s->run.stop.detail };
 	if (s->switched_off)
 		out->kind = DEBUG_OFF;
 	if (p) {
 		out->point_kind = p->kind;
 		out->owner = p->owner;
 	}
-	out->watched = s->stop.watched;
+	out->watched = s->run.stop.watched;
 	out->status = inspect_exit_status(s, NULL, 0);
 }
 
@@ -72,7 +72,7 @@ static void start(struct inspect *s, const struct run_goal *goal)
 {
 	purge(s);
 	run_start(s, goal);
-	s->quiet = true;
+	s->run.quiet = true;
 }
 
 void debug_go(struct inspect *s)
@@ -116,45 +116,45 @@ bool debug_pass_fault(struct inspect *s, const struct debug_place *before)
 
 void debug_look(struct inspect *s)
 {
-	if (s->running)
+	if (s->run.running)
 		run_settled(s);
 }
 
 void debug_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
 {
-	bool unseen = s->unseen;
+	bool unseen = s->run.unseen;
 
-	s->unseen = false;
+	s->run.unseen = false;
 	inspect_exec(s, line, sink);
-	s->unseen |= unseen && !s->running;
+	s->run.unseen |= unseen && !s->run.running;
 }
 
 void debug_clear_interrupt(struct inspect *s)
 {
-	__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
 }
 
 void debug_halt(struct inspect *s)
 {
-	if (s->running)
+	if (s->run.running)
 		run_halt(s);
 }
 
 bool debug_step(struct inspect *s, bool with_irq)
 {
-	bool held_back = s->step_irq, alive;
+	bool held_back = s->run.step_irq, alive;
 
-	s->step_irq = with_irq;
+	s->run.step_irq = with_irq;
 	alive = run_step(s) || !inspect_ended(s);
-	s->step_irq = held_back;
+	s->run.step_irq = held_back;
 	return alive;
 }
 
 void debug_steps_done(struct inspect *s)
 {
-	s->shown = false;
-	s->unseen = true;
-	s->stopped_at = session_now();
+	s->run.shown = false;
+	s->run.unseen = true;
+	s->run.stopped_at = session_now();
 	run_publish(s);
 }
 

@@ -17,9 +17,9 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 		return "no machine (vitrine was started without a GUEST)";
 	if (!command_offered(s, c))
 		return engine_lacks(command_needs(c));
-	if ((c->flags & CMD_STOPPED) && s->running)
+	if ((c->flags & CMD_STOPPED) && s->run.running)
 		return "the guest is running; stop it first";
-	if ((c->flags & CMD_ALIVE) && s->moving)
+	if ((c->flags & CMD_ALIVE) && s->out.moving)
 		return "another command is running the guest";
 	if ((c->flags & CMD_ALIVE) && inspect_ended(s))
 		return "the guest has ended; 'reset' starts it again";
@@ -28,7 +28,7 @@ static const char *obstacle(struct inspect *s, const struct command *c)
 
 static int run_command(struct inspect *s, const struct command *c, struct cmd_args *a, struct result *r)
 {
-	const struct inspect_sink *mover = s->mover;
+	const struct inspect_sink *mover = s->out.mover;
 	const char *no = obstacle(s, c);
 	bool paused, moving;
 	int rc;
@@ -40,13 +40,13 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	if (a->argc < c->min || (c->max >= 0 && a->argc > c->max))
 		return result_fail(r, "usage: %s%s%s", c->name, c->args[0] ? " " : "", c->args);
 	paused = (c->flags & CMD_PAUSE) && !s->query_live && run_pause(s);
-	moving = s->moving;
-	s->moving = moving || (c->flags & CMD_ALIVE);
+	moving = s->out.moving;
+	s->out.moving = moving || (c->flags & CMD_ALIVE);
 	if (c->flags & (CMD_ALIVE | CMD_WAITS))
-		s->mover = a->sink;
+		s->out.mover = a->sink;
 	rc = c->run(s, a, r);
-	s->moving = moving;
-	s->mover = mover;
+	s->out.moving = moving;
+	s->out.mover = mover;
 	if (paused)
 		run_resume(s);
 	return rc;
@@ -171,7 +171,7 @@ static enum inspect_status exec_list(struct inspect *s, const char *list, const 
 {
 	enum inspect_status st = INSPECT_OK;
 
-	while (*list && st == INSPECT_OK && !s->hit_commands && !session_interrupted(s)) {
+	while (*list && st == INSPECT_OK && !s->out.hit_commands && !session_interrupted(s)) {
 		size_t n = command_end(list);
 		char *line = xstrndup(list, n);
 
@@ -188,18 +188,18 @@ enum inspect_status session_hit_commands(struct inspect *s, const struct inspect
 	struct session_all all;
 	char *list;
 
-	if (s->in_hit_commands)
+	if (s->out.in_hit_commands)
 		return st;
 	session_all_init(&all, s, sink);
-	s->in_hit_commands = true;
-	while (s->hit_commands && !s->running && st == INSPECT_OK) {
-		list = s->hit_commands;
-		s->hit_commands = NULL;
+	s->out.in_hit_commands = true;
+	while (s->out.hit_commands && !s->run.running && st == INSPECT_OK) {
+		list = s->out.hit_commands;
+		s->out.hit_commands = NULL;
 		st = exec_list(s, list, &all.to);
 		free(list);
 		session_idle(s, 0);
 	}
-	s->in_hit_commands = false;
+	s->out.in_hit_commands = false;
 	return st;
 }
 
@@ -211,12 +211,12 @@ enum inspect_status inspect_exec(struct inspect *s, const char *line, const stru
 	char *repeat;
 
 	inspect_poll(s, sink);
-	if (!s->depth && !s->in_hit_commands && !s->moving)
-		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+	if (!s->depth && !s->out.in_hit_commands && !s->out.moving)
+		__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
 	st = exec_line(s, line, sink);
 	repeat = s->repeat; /* the commands of a point do not count */
 	s->repeat = NULL;
-	if (st == INSPECT_OK && !s->moving)
+	if (st == INSPECT_OK && !s->out.moving)
 		st = session_hit_commands(s, sink);
 	free(s->repeat);
 	s->repeat = repeat;
@@ -268,7 +268,7 @@ enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,
 		return INSPECT_FAILED;
 	}
 	if (!s->depth++)
-		__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
 	st = run_lines(s, f, name, sink);
 	s->depth--;
 	return st;

@@ -63,7 +63,7 @@ static void tell_lines(struct inspect *s, struct log_copy *c)
 
 int inspect_log_fd(struct inspect *s)
 {
-	struct log_copy *c = s->log_copy;
+	struct log_copy *c = s->out.log_copy;
 
 	if (c)
 		return c->fd[0];
@@ -72,19 +72,19 @@ int inspect_log_fd(struct inspect *s)
 		free(c);
 		return -1;
 	}
-	s->log_copy = c;
+	s->out.log_copy = c;
 	return c->fd[0];
 }
 
 void inspect_log_wanted(struct inspect *s, bool wanted)
 {
-	if (s->log_copy)
-		log_set_copy(wanted ? s->log_copy->fd[1] : -1);
+	if (s->out.log_copy)
+		log_set_copy(wanted ? s->out.log_copy->fd[1] : -1);
 }
 
 void inspect_log_take(struct inspect *s)
 {
-	struct log_copy *c = s->log_copy;
+	struct log_copy *c = s->out.log_copy;
 	ssize_t n = 1;
 
 	for (int i = 0; i < A_TURN && n > 0; i++) {
@@ -98,10 +98,10 @@ void inspect_log_take(struct inspect *s)
 
 void session_log_fini(struct inspect *s)
 {
-	if (!s->log_copy)
+	if (!s->out.log_copy)
 		return;
 	log_set_copy(-1);
-	close(s->log_copy->fd[0]);
-	close(s->log_copy->fd[1]);
-	free(s->log_copy);
+	close(s->out.log_copy->fd[0]);
+	close(s->out.log_copy->fd[1]);
+	free(s->out.log_copy);
 }

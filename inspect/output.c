@@ -6,18 +6,18 @@
 
 void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink)
 {
-	s->home = sink;
+	s->out.home = sink;
 }
 
 void inspect_tap(struct inspect *s, struct inspect_tap *tap)
 {
-	tap->next = s->taps;
-	s->taps = tap;
+	tap->next = s->out.taps;
+	s->out.taps = tap;
 }
 
 void inspect_untap(struct inspect *s, struct inspect_tap *tap)
 {
-	struct inspect_tap **at = &s->taps;
+	struct inspect_tap **at = &s->out.taps;
 
 	while (*at && *at != tap)
 		at = &(*at)->next;
@@ -39,7 +39,7 @@ void session_tell_others(struct inspect *s, const struct result *r)
 	struct inspect_tap *next;
 
 	unasked.unasked = true;
-	for (struct inspect_tap *t = s->taps; t && (r->first || r->error); t = next) {
+	for (struct inspect_tap *t = s->out.taps; t && (r->first || r->error); t = next) {
 		next = t->next;
 		if (t->output)
 			t->output(t->ctx, &unasked);
@@ -57,8 +57,8 @@ static void send_unasked(struct inspect *s, const struct inspect_sink *sink, con
 	}
 	unasked.unasked = true;
 	session_answer(sink, &unasked);
-	if (s->home != sink) /* that face is blocked in a command */
-		session_answer(s->home, &unasked);
+	if (s->out.home != sink) /* that face is blocked in a command */
+		session_answer(s->out.home, &unasked);
 	session_tell_others(s, r);
 }
 
@@ -76,10 +76,10 @@ void session_all_init(struct session_all *all, struct inspect *s, const struct i
 
 void session_emit(struct inspect *s, struct result *r)
 {
-	if (s->mover && s->mover->emit == tell_all)
-		session_answer(s->mover, r);
+	if (s->out.mover && s->out.mover->emit == tell_all)
+		session_answer(s->out.mover, r);
 	else
-		send_unasked(s, s->mover, r);
+		send_unasked(s, s->out.mover, r);
 	result_fini(r);
 }
 
@@ -99,19 +99,19 @@ size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n)
 {
 	size_t len = serial_log_take(s->serial, buf, n);
 
-	for (struct inspect_tap *t = s->taps; t && len; t = t->next)
+	for (struct inspect_tap *t = s->out.taps; t && len; t = t->next)
 		t->serial(t->ctx, buf, len);
 	return len;
 }
 
 bool inspect_serial_is_taken(const struct inspect *s)
 {
-	return s->serial_taken;
+	return s->out.serial_taken;
 }
 
 void inspect_serial_taken(struct inspect *s, bool taken)
 {
-	s->serial_taken = taken;
+	s->out.serial_taken = taken;
 	serial_log_set_taken(s->serial, taken);
 }
 

@@ -50,6 +50,6 @@ unsigned inspect_revision(const struct inspect *s)
 void inspect_stop_record(struct inspect *s, struct result *r)
 {
 	result_init(r);
-	if (s->m && !s->running)
+	if (s->m && !s->run.running)
 		run_report(s, r);
 }

@@ -36,24 +36,24 @@ static void engine_insert(struct inspect *s, gva addr)
 {
 	struct vcpu *v = machine_vcpu(s->m);
 
-	s->known.list = xreallocarray(s->known.list, s->known.count + 1, sizeof(gva));
-	s->known.list[s->known.count++] = addr;
+	s->run.known.list = xreallocarray(s->run.known.list, s->run.known.count + 1, sizeof(gva));
+	s->run.known.list[s->run.known.count++] = addr;
 	v->ops->bp_insert(v, addr);
 }
 
 static void engine_remove(struct inspect *s, gva addr)
 {
 	struct vcpu *v = machine_vcpu(s->m);
-	size_t i = known_index(&s->known, addr);
+	size_t i = known_index(&s->run.known, addr);
 
-	s->known.list[i] = s->known.list[--s->known.count];
+	s->run.known.list[i] = s->run.known.list[--s->run.known.count];
 	v->ops->bp_remove(v, addr);
 }
 
 void run_point_changed(struct inspect *s, gva addr)
 {
-	bool want = points_at(&s->points, addr) || (s->goal_set && s->goal.addr == addr);
-	bool have = known_index(&s->known, addr) < s->known.count;
+	bool want = points_at(&s->points, addr) || (s->run.goal_set && s->run.goal.addr == addr);
+	bool have = known_index(&s->run.known, addr) < s->run.known.count;
 
 	if (!s->m || want == have)
 		return;
@@ -90,8 +90,8 @@ bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
 
 void run_points_again(struct inspect *s)
 {
-	while (s->known.count)
-		engine_remove(s, s->known.list[0]);
+	while (s->run.known.count)
+		engine_remove(s, s->run.known.list[0]);
 	for (size_t i = 0; i < s->points.count; i++)
 		if (point_is_code(&s->points.list[i]))
 			run_point_changed(s, s->points.list[i].addr);
@@ -107,9 +107,9 @@ bool run_event_changed(struct inspect *s, const struct point *p, bool on)
 
 static void set_goal(struct inspect *s, bool on)
 {
-	s->goal_set = on && s->goal.to_addr;
-	if (s->goal.to_addr)
-		run_point_changed(s, s->goal.addr);
+	s->run.goal_set = on && s->run.goal.to_addr;
+	if (s->run.goal.to_addr)
+		run_point_changed(s, s->run.goal.addr);
 }
 
 /* ---- stops ---- */
@@ -138,13 +138,13 @@ static const struct {
 
 void run_set_stop(struct inspect *s, enum stopped_by reason)
 {
-	s->stop = (struct stop_info){ .reason = reason };
-	s->shown = false;
+	s->run.stop = (struct stop_info){ .reason = reason };
+	s->run.shown = false;
 }
 
 enum debug_stop_kind run_stop_kind(const struct inspect *s)
 {
-	return reasons[s->stop.reason].kind;
+	return reasons[s->run.stop.reason].kind;
 }
 
 void run_publish(struct inspect *s)
@@ -172,13 +172,14 @@ static bool ended(struct inspect *s)
 		return true;
 	case MACHINE_EXITED:
 		run_set_stop(s, STOPPED_EXITED);
-		snprintf(s->stop.detail, sizeof(s->stop.detail), "status %d", machine_exit_code(s->m));
+		snprintf(s->run.stop.detail, sizeof(s->run.stop.detail), "status %d",
+			 machine_exit_code(s->m));
 		return true;
 	case MACHINE_DEAD:
 	case MACHINE_FAILED:
 		run_set_stop(s, state == MACHINE_DEAD ? STOPPED_DIED : STOPPED_FAILED);
 		error = machine_error(s->m);
-		snprintf(s->stop.detail, sizeof(s->stop.detail), "%s",
+		snprintf(s->run.stop.detail, sizeof(s->run.stop.detail), "%s",
 			 error && error[0] ? error : "triple fault or reset");
 		return true;
 	default:
@@ -191,9 +192,9 @@ static bool goal_reached(struct inspect *s, gva pc)
 	const struct cpu *c = session_cpu(s);
 	uint32_t sp = (uint32_t)c->gpr[R_ESP];
 
-	if (!s->goal_set || s->goal.addr != pc)
+	if (!s->run.goal_set || s->run.goal.addr != pc)
 		return false;
-	return !s->goal.check_stack || sp - s->goal.stack < STACK_REACH;
+	return !s->run.goal.check_stack || sp - s->run.goal.stack < STACK_REACH;
 }
 
 /* Does the condition of P hold? A condition that cannot be evaluated counts as true. */
@@ -226,8 +227,8 @@ static bool point_stops(struct inspect *s, struct point *p)
 		return false;
 	}
 	if (p->commands) {
-		free(s->hit_commands);
-		s->hit_commands = xstrdup(p->commands);
+		free(s->out.hit_commands);
+		s->out.hit_commands = xstrdup(p->commands);
 	}
 	return true;
 }
@@ -271,8 +272,8 @@ bool run_at_point(struct inspect *s)
 	if (!number)
 		return false;
 	run_set_stop(s, STOPPED_BREAKPOINT);
-	s->stop.point = number;
-	memcpy(s->stop.detail, why, sizeof(why));
+	s->run.stop.point = number;
+	memcpy(s->run.stop.detail, why, sizeof(why));
 	delete_used_up(s);
 	return true;
 }
@@ -326,9 +327,9 @@ static bool watch_stops(struct inspect *s)
 		if (!why[0])
 			memcpy(why, change, sizeof(why));
 		run_set_stop(s, STOPPED_WATCHPOINT);
-		s->stop.point = p->number;
-		s->stop.watched = t->at;
-		memcpy(s->stop.detail, why, sizeof(why));
+		s->run.stop.point = p->number;
+		s->run.stop.watched = t->at;
+		memcpy(s->run.stop.detail, why, sizeof(why));
 		return true;
 	}
 	return false;
@@ -347,8 +348,8 @@ static bool event_stops(struct inspect *s)
 		    h->number > p->hi || !condition_holds(s, p, why, sizeof(why)) || !point_stops(s, p))
 			continue;
 		run_set_stop(s, STOPPED_EVENT);
-		s->stop.point = p->number;
-		event_text(s, h, s->stop.detail, sizeof(s->stop.detail));
+		s->run.stop.point = p->number;
+		event_text(s, h, s->run.stop.detail, sizeof(s->run.stop.detail));
 		return true;
 	}
 	return false;
@@ -366,7 +367,7 @@ static bool break_stops(struct inspect *s)
 		return true;
 	if (!goal_reached(s, session_pc(s)))
 		return false;
-	run_set_stop(s, s->goal.reached);
+	run_set_stop(s, s->run.goal.reached);
 	return true;
 }
 
@@ -377,13 +378,14 @@ static bool ends_run(struct inspect *s, const struct machine_stop *st)
 		return true;
 	if (st->reason == STOP_BREAK && break_stops(s))
 		return true;
-	if (st->reason == STOP_ICOUNT && s->goal.to_icount && machine_vcpu(s->m)->icount >= s->goal.icount) {
+	if (st->reason == STOP_ICOUNT && s->run.goal.to_icount &&
+	    machine_vcpu(s->m)->icount >= s->run.goal.icount) {
 		run_set_stop(s, STOPPED_ICOUNT);
 		return true;
 	}
 	if (side_stop(s, st))
 		return true;
-	if (!s->halting && !session_interrupted(s))
+	if (!s->run.halting && !session_interrupted(s))
 		return false;
 	run_set_stop(s, STOPPED_ASKED);
 	return true;
@@ -400,9 +402,9 @@ static void drain_stop_fd(struct inspect *s)
 
 static void go(struct inspect *s)
 {
-	s->running = true;
-	if (s->goal.to_icount)
-		machine_continue_to_icount(s->m, s->goal.icount);
+	s->run.running = true;
+	if (s->run.goal.to_icount)
+		machine_continue_to_icount(s->m, s->run.goal.icount);
 	else
 		machine_continue(s->m);
 }
@@ -412,7 +414,7 @@ static bool leave_point(struct inspect *s)
 {
 	struct machine_stop st;
 
-	if (known_index(&s->known, session_pc(s)) == s->known.count)
+	if (known_index(&s->run.known, session_pc(s)) == s->run.known.count)
 		return true;
 	st = machine_step(s->m, false);
 	return !ended(s) && !side_stop(s, &st);
@@ -422,9 +424,9 @@ static void notify_listeners(struct inspect *s)
 {
 	struct debug_listener *next;
 
-	if (s->listeners && s->face.drain)
+	if (s->run.listeners && s->face.drain)
 		s->face.drain(s->face.ctx);
-	for (struct debug_listener *l = s->listeners; l; l = next) {
+	for (struct debug_listener *l = s->run.listeners; l; l = next) {
 		next = l->next;
 		l->stopped(l->ctx);
 	}
@@ -432,21 +434,21 @@ static void notify_listeners(struct inspect *s)
 
 static void settle(struct inspect *s)
 {
-	s->running = false;
+	s->run.running = false;
 	set_goal(s, false);
 	run_publish(s);
-	if (s->quiet) {
-		s->unseen = true;
-		s->stopped_at = session_now();
+	if (s->run.quiet) {
+		s->run.unseen = true;
+		s->run.stopped_at = session_now();
 	}
-	if (!s->pausing)
+	if (!s->run.pausing)
 		notify_listeners(s);
 }
 
 void run_start(struct inspect *s, const struct run_goal *goal)
 {
-	s->goal = *goal;
-	s->quiet = s->unseen = false;
+	s->run.goal = *goal;
+	s->run.quiet = s->run.unseen = false;
 	set_goal(s, true);
 	drain_stop_fd(s);
 	if (!leave_point(s)) {
@@ -465,7 +467,7 @@ bool run_settled(struct inspect *s)
 {
 	struct machine_stop st;
 
-	if (!s->running)
+	if (!s->run.running)
 		return true;
 	drain_stop_fd(s); /* it also announces records of probes */
 	probe_lines(s, false);
@@ -485,12 +487,12 @@ void run_halt(struct inspect *s)
 {
 	struct machine_stop st;
 
-	s->halting = true;
+	s->run.halting = true;
 	while (!run_settled(s)) {
 		machine_request_stop(s->m);
 		machine_wait(s->m, 50, &st);
 	}
-	s->halting = false;
+	s->run.halting = false;
 }
 
 void run_wait(struct inspect *s)
@@ -513,12 +515,12 @@ void run_to(struct inspect *s, const struct run_goal *goal)
 
 bool run_pause(struct inspect *s)
 {
-	if (!s->running)
+	if (!s->run.running)
 		return false;
-	s->pausing = true;
+	s->run.pausing = true;
 	run_halt(s);
-	s->pausing = false;
-	if (s->stop.reason == STOPPED_ASKED)
+	s->run.pausing = false;
+	if (s->run.stop.reason == STOPPED_ASKED)
 		return true;
 	notify_listeners(s);
 	return false;
@@ -532,7 +534,7 @@ void run_resume(struct inspect *s)
 
 bool run_step(struct inspect *s)
 {
-	struct machine_stop st = machine_step(s->m, s->step_irq);
+	struct machine_stop st = machine_step(s->m, s->run.step_irq);
 
 	probe_lines(s, true);
 	if (ended(s) || side_stop(s, &st))
@@ -579,20 +581,20 @@ void run_report(struct inspect *s, struct result *r)
 		examine_insn_text(s, &in, insn, sizeof(insn));
 	else
 		snprintf(insn, sizeof(insn), "(not readable)");
-	format = stop_formats[sym[0] != 0][s->stop.point != 0];
+	format = stop_formats[sym[0] != 0][s->run.stop.point != 0];
 	if (over)
-		format = s->stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
+		format = s->run.stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
 	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
-	table_row(t, (struct value[]){ V_STR("stop"), V_STR(reasons[s->stop.reason].text),
-				       s->stop.point ? V_UINT(s->stop.point) : V_NONE, V_ADDR(pc),
+	table_row(t, (struct value[]){ V_STR("stop"), V_STR(reasons[s->run.stop.reason].text),
+				       s->run.stop.point ? V_UINT(s->run.stop.point) : V_NONE, V_ADDR(pc),
 				       sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
 				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
 				       over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
-				       s->stop.detail[0] ? V_STR(s->stop.detail) : V_NONE });
-	if (!over && s->stop.detail[0])
-		result_text(r, "%s", s->stop.detail);
+				       s->run.stop.detail[0] ? V_STR(s->run.stop.detail) : V_NONE });
+	if (!over && s->run.stop.detail[0])
+		result_text(r, "%s", s->run.stop.detail);
 	if (!over)
 		display_show(s, r);
 	r->stop = true;
-	s->shown = true;
+	s->run.shown = true;
 }

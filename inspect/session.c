@@ -34,12 +34,12 @@ void inspect_free(struct inspect *s)
 	symbols_fini(&s->symbols);
 	serial_log_free(s->serial);
 	session_log_fini(s);
-	if (s->log_file) {
+	if (s->out.log_file) {
 		log_set_file(NULL);
-		fclose(s->log_file);
+		fclose(s->out.log_file);
 	}
-	free(s->known.list);
-	free(s->hit_commands);
+	free(s->run.known.list);
+	free(s->out.hit_commands);
 	free(s->vars);
 	free(s->repeat);
 	free(s->snapshot);
@@ -55,7 +55,7 @@ void inspect_attach(struct inspect *s, const struct inspect_machine *im)
 {
 	s->m = im->machine;
 	s->icount_clock = im->icount;
-	s->known.count = 0;
+	s->run.known.count = 0;
 	if (!s->m)
 		return;
 	run_set_stop(s, STOPPED_ASKED);
@@ -108,29 +108,29 @@ int64_t session_now(void)
 
 void inspect_set_deadline(struct inspect *s, double seconds)
 {
-	s->deadline = session_now() + (int64_t)(seconds * 1e9);
+	s->run.deadline = session_now() + (int64_t)(seconds * 1e9);
 }
 
 bool inspect_running(const struct inspect *s)
 {
-	return s->running;
+	return s->run.running;
 }
 
 bool inspect_timed_out(const struct inspect *s)
 {
-	return s->timed_out;
+	return s->run.timed_out;
 }
 
 bool session_interrupted(struct inspect *s)
 {
-	if (s->deadline && session_now() >= s->deadline)
-		s->timed_out = true;
-	return s->timed_out || __atomic_load_n(&s->interrupted, __ATOMIC_RELAXED);
+	if (s->run.deadline && session_now() >= s->run.deadline)
+		s->run.timed_out = true;
+	return s->run.timed_out || __atomic_load_n(&s->run.interrupted, __ATOMIC_RELAXED);
 }
 
 void inspect_interrupt(struct inspect *s)
 {
-	__atomic_store_n(&s->interrupted, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->run.interrupted, true, __ATOMIC_RELAXED);
 	if (s->m && machine_state(s->m) == MACHINE_RUNNING)
 		machine_request_stop(s->m);
 }
@@ -139,7 +139,7 @@ void session_moves(struct inspect *s, bool on)
 {
 	if (s->face.running)
 		s->face.running(s->face.ctx, on);
-	for (struct inspect_tap *t = s->taps; t; t = t->next)
+	for (struct inspect_tap *t = s->out.taps; t; t = t->next)
 		if (t->running)
 			t->running(t->ctx, on);
 }
@@ -148,9 +148,9 @@ static int until_deadline(struct inspect *s, int timeout_ms)
 {
 	int64_t left;
 
-	if (!s->deadline)
+	if (!s->run.deadline)
 		return timeout_ms;
-	left = (s->deadline - session_now() + 999999) / 1000000;
+	left = (s->run.deadline - session_now() + 999999) / 1000000;
 	if (left < 0)
 		left = 0;
 	return left < timeout_ms ? (int)left : timeout_ms;
@@ -160,7 +160,7 @@ void session_idle(struct inspect *s, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = inspect_stop_fd(s), .events = POLLIN };
 
-	timeout_ms = s->more_lines ? 0 : until_deadline(s, timeout_ms);
+	timeout_ms = s->out.more_lines ? 0 : until_deadline(s, timeout_ms);
 	if (s->face.idle)
 		s->face.idle(s->face.ctx, timeout_ms);
 	else
@@ -186,7 +186,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 
 	if (whylen)
 		why[0] = 0;
-	if (s->timed_out) {
+	if (s->run.timed_out) {
 		snprintf(why, whylen, "the time limit was reached");
 		return 124;
 	}
@@ -212,7 +212,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 /* Is a debugger attached or expected? It decides when a stopped guest resumes. */
 static bool held(const struct inspect *s)
 {
-	return (s->listeners || s->expected) && !s->quit && !s->switched_off;
+	return (s->run.listeners || s->run.expected) && !s->quit && !s->switched_off;
 }
 
 static void wait_held(struct inspect *s)
@@ -223,7 +223,7 @@ static void wait_held(struct inspect *s)
 			session_idle(s, 100);
 			continue;
 		}
-		if (s->running)
+		if (s->run.running)
 			run_halt(s);
 		break;
 	}
@@ -236,8 +236,8 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 
 	if (!s->m || inspect_ended(s))
 		return;
-	__atomic_store_n(&s->interrupted, false, __ATOMIC_RELAXED);
-	if (!held(s) && !s->running)
+	__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
+	if (!held(s) && !s->run.running)
 		run_start(s, &(struct run_goal){ 0 });
 	wait_held(s);
 	result_init(&r);
@@ -249,17 +249,17 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 /* Has the guest stopped in the background, and is the stop due to be reported? */
 static bool stop_is_due(struct inspect *s)
 {
-	if (s->running)
-		return run_settled(s) && !s->quiet;
-	return s->unseen && session_now() - s->stopped_at >= QUIET_NS;
+	if (s->run.running)
+		return run_settled(s) && !s->run.quiet;
+	return s->run.unseen && session_now() - s->run.stopped_at >= QUIET_NS;
 }
 
 void inspect_poll(struct inspect *s, const struct inspect_sink *sink)
 {
 	struct result r;
 
-	if (!s->moving && stop_is_due(s)) {
-		s->unseen = false;
+	if (!s->out.moving && stop_is_due(s)) {
+		s->run.unseen = false;
 		result_init(&r);
 		run_report(s, &r);
 		session_answer(sink, &r);

@@ -19,18 +19,14 @@ struct variable {
 
 enum { MAX_ADDONS = 4 };
 
-/* Large because commands, run control and listeners share one session. */
-struct inspect {
-	struct inspect_face face;
-	struct machine *m;
-	bool icount_clock;
-	bool switched_off; /* "poweroff": the guest does not run any more */
-	bool running;	   /* run control believes the vCPU runs */
-	bool shown;	   /* STOP has been reported */
-	bool halting;	   /* run control itself asked for a stop */
-	bool pausing;	   /* ... for a query only: listeners are not notified */
-	bool quiet;  /* a debugger resumed the guest: other faces are notified only of stops that last */
-	bool unseen; /* such a stop happened, at STOPPED_AT */
+/* Run control (run.c, debug.c). */
+struct run_state {
+	bool running; /* run control believes the vCPU runs */
+	bool shown;   /* STOP has been reported */
+	bool halting; /* run control itself asked for a stop */
+	bool pausing; /* ... for a query only: listeners are not notified */
+	bool quiet;   /* a debugger resumed the guest: other faces are notified only of stops that last */
+	bool unseen;  /* such a stop happened, at STOPPED_AT */
 	int64_t stopped_at;
 	bool expected; /* the session waits for a debugger */
 	struct debug_listener *listeners;
@@ -41,7 +37,31 @@ struct inspect {
 	bool interrupted; /* __atomic: set by inspect_interrupt() */
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
-	bool step_irq;	 /* "set step-irq on" */
+	bool step_irq; /* "set step-irq on" */
+};
+
+/* Where output goes (output.c, execute.c, log_copy.c). */
+struct output_state {
+	FILE *log_file;
+	struct log_copy *log_copy; /* NULL: not asked for */
+	struct inspect_tap *taps;
+	bool serial_taken;
+	const struct inspect_sink *home;  /* the session's own face's; NULL: none */
+	char *hit_commands;		  /* of the point that stopped the guest; not yet executed */
+	bool in_hit_commands;		  /* they are being executed */
+	bool moving;			  /* a command lets the guest run */
+	const struct inspect_sink *mover; /* that command's, or that of a command that waits; NULL: none */
+	bool more_lines;		  /* lines of probes are waiting to be printed */
+};
+
+struct inspect {
+	struct inspect_face face;
+	struct machine *m;
+	bool icount_clock;
+	bool switched_off; /* "poweroff": the guest does not run any more */
+	bool quit;
+	struct run_state run;
+	struct output_state out;
 	bool query_live; /* commands read a running guest without stopping it (query.c) */
 	struct points points;
 	struct symbols symbols;
@@ -56,23 +76,12 @@ struct inspect {
 		char format, unit;
 		bool physical;
 	} examine;
-	FILE *log_file;
-	struct log_copy *log_copy; /* NULL: not asked for */
-	struct inspect_tap *taps;
-	bool serial_taken;
-	const struct inspect_sink *home;  /* the session's own face's; NULL: none */
-	char *hit_commands;		  /* of the point that stopped the guest; not yet executed */
-	bool in_hit_commands;		  /* they are being executed */
-	bool moving;			  /* a command lets the guest run */
-	const struct inspect_sink *mover; /* that command's, or that of a command that waits; NULL: none */
 	char *repeat;
 	unsigned depth; /* of "source" */
-	bool quit;
 	const struct inspect_addon *addons[MAX_ADDONS];
 	unsigned naddons;
-	bool patching;	 /* a patch was added at some time */
-	bool probing;	 /* a probe that prints was added at some time */
-	bool more_lines; /* lines of probes are waiting to be printed */
+	bool patching; /* a patch was added at some time */
+	bool probing;  /* a probe that prints was added at some time */
 	unsigned generation;
 	unsigned revision; /* see inspect_revision() */
 	struct inspect_snapshot *snapshot;

@@ -226,7 +226,7 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 	v = view_find(s, name, &owner, why, sizeof(why));
 	if (!v)
 		return result_fail(r, "info: %s", why);
-	if (s->query_live && s->running && !(v->flags & VIEW_LIVE))
+	if (s->query_live && s->run.running && !(v->flags & VIEW_LIVE))
 		return result_fail(r, "info %s: cannot be read while the guest runs; stop it first", v->name);
 	t = add_table(r, v);
 	error = fill_table(s, v, owner, q.arg, t);

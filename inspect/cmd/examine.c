@@ -148,7 +148,7 @@ static int set_register(struct inspect *s, const char *name, uint64_t val, struc
 	}
 	if (!s->m)
 		return result_fail(r, "set: no machine");
-	if (s->running)
+	if (s->run.running)
 		return result_fail(r, "set: the guest is running; stop it first");
 	no = reg_set(session_cpu(s), reg, val);
 	if (no)
@@ -181,7 +181,7 @@ static int set_option(struct inspect *s, const struct cmd_args *a, struct result
 	if (a->argc != 2 || strcmp(a->argv[0], "step-irq") || (!on && strcmp(a->argv[1], "off")))
 		return result_fail(
 		    r, "usage: set $REG|$VAR|[ADDR]|*(TYPE)ADDR|{TYPE}ADDR = EXPR, or set step-irq on|off");
-	s->step_irq = on;
+	s->run.step_irq = on;
 	return 0;
 }
 

@@ -146,7 +146,7 @@ static bool heard(struct inspect *s, const char *text, int64_t until)
 
 static int not_heard(struct inspect *s, const struct cmd_args *a, struct result *r, bool stopped_itself)
 {
-	if (s->timed_out)
+	if (s->run.timed_out)
 		return result_fail(r, "wait: vitrine's time limit was reached");
 	if (session_interrupted(s))
 		return result_fail(r, "wait: interrupted");
@@ -166,7 +166,7 @@ static bool seconds_arg(const char *text, double *seconds)
 
 static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	bool was_running = s->running, ok, stopped_itself;
+	bool was_running = s->run.running, ok, stopped_itself;
 	double seconds = DEFAULT_WAIT;
 
 	if (!a->argv[0][0] || (a->argc > 1 && !seconds_arg(a->argv[1], &seconds)))
@@ -179,7 +179,7 @@ static int cmd_wait(struct inspect *s, const struct cmd_args *a, struct result *
 	if (!was_running)
 		run_start(s, &(struct run_goal){ 0 });
 	ok = heard(s, a->argv[0], session_now() + (int64_t)(seconds * 1e9));
-	stopped_itself = !s->running;
+	stopped_itself = !s->run.running;
 	if (!was_running || session_interrupted(s))
 		run_halt(s);
 	session_moves(s, false);

@@ -193,12 +193,12 @@ void probe_lines(struct inspect *s, bool all)
 	if (!v || !s->probing)
 		return;
 	probes = session_translator(s)->probes;
-	s->more_lines = false;
+	s->out.more_lines = false;
 	for (unsigned n = 1; probes->take(v, &h); n++) {
 		if ((text = probes->text(v, h.number)))
 			trace_replay(s, text, &h);
-		s->more_lines = !all && !(n % 16) && session_now() >= end;
-		if (s->more_lines)
+		s->out.more_lines = !all && !(n % 16) && session_now() >= end;
+		if (s->out.more_lines)
 			break;
 	}
 }

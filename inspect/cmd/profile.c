@@ -84,7 +84,7 @@ static void collect(struct inspect *s, struct profile *p, int64_t until)
 {
 	while (session_now() < until && !session_interrupted(s) && !run_settled(s)) {
 		session_idle(s, PERIOD_MS);
-		if (!s->running || !run_pause(s))
+		if (!s->run.running || !run_pause(s))
 			return;
 		sample(s, p);
 		run_resume(s);
@@ -153,7 +153,7 @@ static bool arguments(const struct cmd_args *a, double *seconds, const char **pa
 int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *path = NULL;
-	bool was_running = s->running;
+	bool was_running = s->run.running;
 	struct profile p = { 0 };
 	double seconds = 1;
 	int rc = 0;
@@ -166,13 +166,13 @@ int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r)
 		run_start(s, &(struct run_goal){ 0 });
 	session_moves(s, true);
 	collect(s, &p, session_now() + (int64_t)(seconds * 1e9));
-	if (!was_running && s->running)
+	if (!was_running && s->run.running)
 		run_halt(s);
 	session_moves(s, false);
 	show(&p, r);
 	if (path)
 		rc = write_folded(&p, path, r);
-	if (!s->running && !was_running && s->stop.reason != STOPPED_ASKED)
+	if (!s->run.running && !was_running && s->run.stop.reason != STOPPED_ASKED)
 		run_report(s, r);
 	tallies_fini(&p.stacks);
 	tallies_fini(&p.symbols);

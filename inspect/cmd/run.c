@@ -12,10 +12,10 @@
 static int report(struct inspect *s, struct result *r)
 {
 	run_report(s, r);
-	if (s->timed_out)
+	if (s->run.timed_out)
 		return result_fail(r, "the time limit was reached");
 	if (machine_state(s->m) == MACHINE_FAILED)
-		return result_fail(r, "%s", s->stop.detail);
+		return result_fail(r, "%s", s->run.stop.detail);
 	return 0;
 }
 
@@ -38,7 +38,7 @@ static int cmd_continue(struct inspect *s, const struct cmd_args *a, struct resu
 static int cmd_stop(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	(void)a;
-	if (s->running)
+	if (s->run.running)
 		run_halt(s);
 	run_report(s, r);
 	return 0;
@@ -106,7 +106,7 @@ static bool step_over(struct inspect *s)
 	    (in.kind != DISAS_CALL && in.kind != DISAS_INT && in.kind != DISAS_REP))
 		return run_step(s);
 	run_to_address(s, (uint32_t)session_pc(s) + in.len, stack_pointer(s), STOPPED_STEP);
-	return s->stop.reason == STOPPED_STEP;
+	return s->run.stop.reason == STOPPED_STEP;
 }
 
 static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -248,7 +248,7 @@ static int step_until(struct inspect *s, const char *text, uint64_t max, struct 
 	struct expr_error err;
 
 	for (uint64_t n = 1;; n++) {
-		if (!run_step(s) && s->stop.reason != STOPPED_HALTED)
+		if (!run_step(s) && s->run.stop.reason != STOPPED_HALTED)
 			return 0;
 		if (run_at_point(s) || !step_break(s, &next))
 			return 0;
@@ -269,7 +269,7 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 {
 	struct expr_env env = session_env(s);
 	const char *text = a->rest;
-	bool irq = s->step_irq;
+	bool irq = s->run.step_irq;
 	int64_t max = 0, val;
 	struct expr_error err;
 	char *expr;
@@ -289,9 +289,9 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 			      .to_addr = true, .addr = (uint32_t)val, .reached = STOPPED_RUN_UNTIL });
 	} else if (!rc) {
 		session_moves(s, true);
-		s->step_irq = true;
+		s->run.step_irq = true;
 		rc = step_until(s, expr, (uint64_t)max, r);
-		s->step_irq = irq;
+		s->run.step_irq = irq;
 		session_moves(s, false);
 	}
 	free(expr);
@@ -332,7 +332,7 @@ static int cmd_poweroff(struct inspect *s, const struct cmd_args *a, struct resu
 {
 	(void)a;
 	(void)r;
-	if (s->running)
+	if (s->run.running)
 		run_halt(s);
 	s->switched_off = true;
 	return 0;

@@ -123,9 +123,9 @@ static int log_to(struct inspect *s, const char *path, struct result *r)
 			return result_fail(r, "log: cannot open %s: %s", path, strerror(errno));
 	}
 	log_set_file(f);
-	if (s->log_file)
-		fclose(s->log_file);
-	s->log_file = f;
+	if (s->out.log_file)
+		fclose(s->out.log_file);
+	s->out.log_file = f;
 	return 0;
 }
 
@@ -212,7 +212,7 @@ static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *
 {
 	(void)a;
 	(void)r;
-	if (s->running)
+	if (s->run.running)
 		run_halt(s);
 	s->quit = true;
 	return 0;
