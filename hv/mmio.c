@@ -243,8 +243,7 @@ static __attribute__((noinline)) void read_parts(struct mmio_bus *b, gpa a, uint
 			continue;
 		}
 		n = r ? 1 : gap_part(b, a, size);
-		for (unsigned i = 0; i < n; i++)
-			out[i] = 0xff;
+		gpr_fill(out, 0xff, n);
 		first_miss = missed ? first_miss : a;
 		missed = true;
 	}

@@ -62,7 +62,9 @@ static gpa table_of(const struct walk_level_row *row, uint64_t entry)
 /* Bits from FROM up to, not including, TO. */
 static uint64_t bits(unsigned from, unsigned to)
 {
-	return from < to ? (1ull << to) - (1ull << from) : 0;
+	uint64_t end = to < 64 ? 1ull << to : 0;
+
+	return from < to ? end - (1ull << from) : 0;
 }
 
 static uint64_t reserved(const struct paging *pg, const struct walk_level_row *row, bool large)
