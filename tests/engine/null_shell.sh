@@ -7,11 +7,12 @@ VITRINE=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/tests/engine/vitrine-null
 need
 plan 16
 
-# null [OPTION...]: run the commands in $TMP/script; output in $TMP/out, messages in $TMP/err.
+# null [OPTION...]: run the commands in $TMP/script; output in $TMP/out, messages in $TMP/err. In $TMP, since
+# commands with an argument may write a file of that name.
 null()
 {
-	timeout -k 5 120 "$VITRINE" shell --no-rc --serial null --timeout 100 "$@" -x "$TMP/script" demo \
-		</dev/null >"$TMP/out" 2>"$TMP/err"
+	(cd "$TMP" && exec timeout -k 5 120 "$VITRINE" shell --no-rc --serial null --timeout 100 "$@" -x "$TMP/script" demo \
+		</dev/null >"$TMP/out" 2>"$TMP/err")
 	status=$?
 }
 
