@@ -75,6 +75,8 @@ static int character(const char *text)
 	const unsigned char *p = (const unsigned char *)text;
 	int ch = *p, more = ch < 0x80 ? 0 : ch < 0xe0 ? 1 : ch < 0xf0 ? 2 : 3;
 
+	if (!ch)
+		return 0;
 	if (more)
 		ch &= 0x3f >> more;
 	for (p++; more && (*p & 0xc0) == 0x80; more--)
