@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/log.c \
 	%D%/log.def \
 	%D%/log.h \
+	%D%/monotonic.h \
 	%D%/loop.c \
 	%D%/loop.h \
 	%D%/signals.c \

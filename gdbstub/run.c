@@ -6,13 +6,13 @@
  * ends at its next stop. Single steps are executed synchronously; a range step in slices: gdb
  * gets a stop within the range, resumes by itself, and between slices the event loop serves
  * 0x03 and the other front ends. */
+#include "base/monotonic.h"
 #include "base/alloc.h"
 #include "gdbstub/agent.h"
 #include "gdbstub/gdb_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { STEPS_PER_POLL = 64 };
 #define SLICE_NS 20000000
@@ -55,14 +55,6 @@ static void resume(struct gdb *g)
 	debug_go(g->s);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
 static struct debug_place here(struct gdb *g)
 {
 	const struct cpu *c = debug_cpu(g->s);
@@ -84,7 +76,7 @@ static bool resolves_fault(struct gdb *g, const struct debug_place *p)
 /* Step at least once, until the program counter leaves [LO, HI) or the slice ends. */
 static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 {
-	int64_t end = now_ns() + SLICE_NS;
+	int64_t end = monotonic_ns() + SLICE_NS;
 	bool irq = !(g->sstep & SSTEP_NOIRQ);
 	struct debug_stop stop;
 
@@ -103,7 +95,7 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 		}
 		if (gdb_pc(g) - lo >= hi - lo || debug_at_point(g->s))
 			break;
-		if (n % STEPS_PER_POLL == 0 && now_ns() >= end) {
+		if (n % STEPS_PER_POLL == 0 && monotonic_ns() >= end) {
 			g->sliced = true;
 			break;
 		}

@@ -5,6 +5,7 @@
  * The event loop may be entered again while a packet is being handled (a monitor command that
  * runs the guest). Bytes that come then are buffered and only searched for 0x03; a
  * connection that breaks then is only marked, and the outermost call drops it. */
+#include "base/monotonic.h"
 #include "gdbstub/gdb_int.h"
 #include "base/alloc.h"
 
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11, SEND_SECONDS = 5 };
@@ -231,20 +231,12 @@ static bool receive(struct gdb *g)
 	return true;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
-}
-
 /* Packets come in series, and a wake-up costs more than polling for a short time. */
 static bool more_soon(struct gdb *g)
 {
-	int64_t end = now_ns() + SPIN_NS;
+	int64_t end = monotonic_ns() + SPIN_NS;
 
-	while (g->conn >= 0 && !g->broken && now_ns() < end) {
+	while (g->conn >= 0 && !g->broken && monotonic_ns() < end) {
 		if (g->waiting)
 			debug_look(g->s);
 		if (receive(g))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The session: creation, time and interruption, running the guest for a face, exit status. Command
  * lines are in execute.c, results in output.c, access to the guest in guest.c. */
+#include "base/monotonic.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
@@ -8,7 +9,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { QUIET_NS = 150000000 /* delay before other faces are notified of a debugger's stop */ };
 
@@ -100,10 +100,7 @@ const struct inspect_snapshot *inspect_snapshot(const struct inspect *s)
 
 int64_t session_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+	return monotonic_ns();
 }
 
 void inspect_set_deadline(struct inspect *s, double seconds)

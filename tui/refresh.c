@@ -7,19 +7,16 @@
  * at least a hundred times as long. So refreshing costs it less than one percent, however slow
  * the queries. A user who moves the cursor or changes the screen meanwhile waits less, and moving
  * fetches only what the last refresh did not. */
+#include "base/monotonic.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { COST = 100, COST_WANTED = 10 };
 
 int64_t tui_clock(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+	return monotonic_ns();
 }
 
 void tui_drain(struct tui *t)
