@@ -22,6 +22,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/decode/insn.h \
 	%D%/decode/patch.c \
 	%D%/decode/patch.h \
+	%D%/emit/bmi.h \
+	%D%/emit/bytes.h \
 	%D%/emit/emit.h \
 	%D%/emit/encode.c \
 	%D%/emit/encode.h \
