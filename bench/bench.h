@@ -11,7 +11,7 @@ struct item {
 	void (*release)(void); /* or NULL */
 };
 
-extern const struct item compute_items[], kernel_items[];
-extern const u32 compute_count, kernel_count;
+extern const struct item compute_items[], kernel_items[], large_items[];
+extern const u32 compute_count, kernel_count, large_count;
 extern volatile u32 sink; /* results go here, to keep the compiler from removing work */
 #endif

@@ -4,7 +4,7 @@
 BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -static -nostdlib \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	$(GUEST_NO_LOOP_CALLS) -Wl,-m,elf_i386 -Wl,--build-id=none
-bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/sys.c
+bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/large.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv

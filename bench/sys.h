@@ -21,6 +21,7 @@ enum {
 	SYS_munmap = 91,
 	SYS_wait4 = 114,
 	SYS_mmap2 = 192,
+	SYS_madvise = 219,
 	SYS_clock_gettime = 265,
 };
 

@@ -39,6 +39,7 @@
 #define PTE_D 0x40u
 #define PTE_PS 0x80u
 #define PTE_G 0x100u
+#define CR0_WP 0x10000u
 #define CR4_PGE 0x80u
 
 #define SYS_INT 0x80

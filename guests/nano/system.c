@@ -88,6 +88,17 @@ static bool map_hole(void)
 	return true;
 }
 
+static bool map_global(void)
+{
+	test_map(PAGE_A, pte_a | PTE_G);
+	return true;
+}
+
+static void restore_cr4(void)
+{
+	write_cr4(read_cr4() & ~CR4_PGE);
+}
+
 static bool map_pages(void)
 {
 	test_map(PAGE_A, pte_a);
@@ -120,6 +131,12 @@ NANO_RUN(run_out, "outb %%al, $0x80", 0, 0, 0, 0)
 NANO_RUN(run_in_uart, "inb %%dx, %%al", 0, 0, 0, 0x3fd)
 NANO_RUN(run_cr0_read, "movl %%cr0, %%eax", 0, 0, 0, 0)
 NANO_RUN(run_cr0_write, "movl %%eax, %%cr0", read_cr0(), 0, 0, 0)
+/* WP is cleared for one store, as kernels do that write to a protected page. */
+NANO_RUN(run_cr0_wp, "movl %%ecx, %%cr0\nmovl %%edx, (%%ebx)\nmovl %%eax, %%cr0\nmovl (%%ebx), %%esi",
+	 read_cr0() | CR0_WP, test_va(PAGE_A), read_cr0() & ~CR0_WP, 0)
+/* PGE is cleared and set again, which flushes global pages; then one of them is used. */
+NANO_RUN(run_cr4_pge, "movl %%ecx, %%cr4\nmovl %%eax, %%cr4\nmovl (%%ebx), %%esi", read_cr4() | CR4_PGE,
+	 test_va(PAGE_A), read_cr4() & ~CR4_PGE, 0)
 NANO_RUN(run_cr3_write, "movl %%eax, %%cr3", read_cr3(), 0, 0, 0)
 NANO_RUN(run_cr3_switch, "movl %%eax, %%cr3\nmovl (%%ebx), %%esi\nmovl %%ecx, %%cr3\nmovl (%%ebx), %%esi",
 	 dir_b, SPACE_VA, dir_a, 0)
@@ -188,6 +205,8 @@ const struct nano_item nano_system_items[] = {
 	{ "in-uart", run_in_uart, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr0-read", run_cr0_read, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr0-write", run_cr0_write, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
+	{ "cr0-wp", run_cr0_wp, 2 * NANO_OPS, NULL, map_pages, NULL, NULL, 0 },
+	{ "cr4-pge", run_cr4_pge, 2 * NANO_OPS, NULL, map_global, restore_cr4, NULL, 0 },
 	{ "cr3-write", run_cr3_write, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr3-switch", run_cr3_switch, 2 * NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "rdmsr", run_rdmsr, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
