@@ -4,7 +4,7 @@
  * after the call and selects its context itself. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
-#include "x86/features.h"
+#include "x86/model.h"
 
 static int done(struct vcpu *v, uint32_t next)
 {
@@ -14,45 +14,10 @@ static int done(struct vcpu *v, uint32_t next)
 
 /* ---- control registers ---- */
 
-#define CR0_VALID                                                                                            \
-	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 #define CR0_PDPTR (CR0_CD | CR0_NW | CR0_PG) /* a change reloads the PDPTEs, SDM vol. 3A 4.4.1 */
 #define CR0_FLUSH (CR0_PG | CR0_WP | CR0_PE)
 #define CR4_PDPTR (uint32_t)(CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)
 #define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
-
-/* CR4 bits and the CPUID feature that allows each. */
-#define ROW(bit, feature)                                                                                    \
-	{                                                                                                    \
-		CR4_##bit, CPUID_##feature, CPUID_##feature##_LEAF, CPUID_##feature##_REG                    \
-	}
-static const struct cr4_row {
-	uint32_t bit, feature, leaf;
-	uint8_t reg;
-} cr4_rows[] = {
-	ROW(VME, VME),	      ROW(PVI, VME),	   ROW(TSD, TSC),   ROW(DE, DE),     ROW(PSE, PSE),
-	ROW(PAE, PAE),	      ROW(MCE, MCE),	   ROW(PGE, PGE),   ROW(PCE, MSR),   ROW(OSFXSR, FXSR),
-	ROW(OSXMMEXCPT, SSE), ROW(OSXSAVE, XSAVE), ROW(UMIP, UMIP), ROW(SMEP, SMEP), ROW(SMAP, SMAP),
-};
-#undef ROW
-
-/* Return the bits of WANTED that the processor model offers. */
-static uint32_t cr4_allowed(struct vcpu *v, uint32_t wanted)
-{
-	uint32_t allowed = 0;
-
-	for (unsigned i = 0; i < ARRAY_LEN(cr4_rows); i++) {
-		const struct cr4_row *r = &cr4_rows[i];
-		uint32_t out[4];
-
-		if (!(wanted & r->bit))
-			continue;
-		v->plat.cpuid(v->plat.ctx, &v->cpu, r->leaf, 0, out);
-		if (out[r->reg] & r->feature)
-			allowed |= r->bit;
-	}
-	return allowed;
-}
 
 static bool pae_paging(const struct cpu *c)
 {
@@ -107,7 +72,7 @@ static int write_cr4(struct vcpu *v, uint32_t val)
 	struct cpu *c = &v->cpu;
 	uint32_t fresh = val & ~c->cr4;
 
-	if (fresh && cr4_allowed(v, fresh) != fresh)
+	if (fresh && cpu_cr4_allowed(&v->plat, c, fresh) != fresh)
 		return cpu_raise_err(c, EXC_GP, 0);
 	return set_cr0_cr4(v, c->cr0, val);
 }
@@ -173,9 +138,6 @@ int cpu_clts(struct vcpu *v, uint32_t next)
 }
 
 /* ---- debug registers ---- */
-
-#define DR6_BITS (DR6_BP | DR6_BD | DR6_BS | DR6_BT)
-#define DR7_BITS 0xffff23ffu
 
 /* Checks common to reads and writes; *DR becomes 6 or 7 for the aliases 4 and 5. */
 static int dr_check(struct vcpu *v, unsigned *dr)

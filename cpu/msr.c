@@ -3,6 +3,7 @@
  * the platform implements all others, and an MSR that neither implements raises #GP(0) (SDM vol. 4). */
 #include "cpu/cpu_int.h"
 #include "x86/features.h"
+#include "x86/model.h"
 #include "x86/msrs.h"
 
 /* An MSR, or a range of them, of x86/msrs.def. A plain one is a field of struct cpu, and VALID says which
@@ -117,27 +118,13 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
-/* EFER bits and the feature that allows each. No LME: the engine has no long mode. */
-static const struct {
-	uint32_t bit, feature;
-} efer_rows[] = {
-	{ EFER_SCE, CPUID_SYSCALL },
-	{ EFER_NXE, CPUID_NX },
-};
-_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SYSCALL_REG == CPUID_NX_REG,
-	       "one query for both");
-
 static bool efer_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t features = cpuid_reg(v, CPUID_NX_LEAF, CPUID_NX_REG);
-	uint64_t allowed = 0, changed;
+	uint64_t changed;
 
 	(void)msr;
-	for (unsigned i = 0; i < ARRAY_LEN(efer_rows); i++)
-		if (features & efer_rows[i].feature)
-			allowed |= efer_rows[i].bit;
-	if (val & ~allowed)
+	if (val & ~cpu_efer_allowed(&v->plat, c))
 		return false;
 	changed = c->efer ^ val;
 	c->efer = val;

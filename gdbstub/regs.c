@@ -337,46 +337,31 @@ static void set_image(struct cpu *c, uint8_t *at, const uint8_t *bytes, unsigned
 	c->xsave.xstate_bv |= component;
 }
 
-static bool set_table(struct cpu *c, const struct reg_info *info, uint64_t val, bool *system)
-{
-	if (reg_set(c, info, val))
-		return false;
-	if (info->group != REG_GENERAL && info->group != REG_FLOAT)
-		*system = true;
-	if (info->kind == REG_SEL)
-		*system = true;
-	return true;
-}
-
-/* Outside long mode general registers keep 32 bits, also under a 64-bit description. */
-static uint64_t narrowed(const struct cpu *c, uint64_t val)
-{
-	return c->efer & EFER_LMA ? val : (uint32_t)val;
-}
-
-bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES],
-		 bool *system)
+const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
+			const uint8_t bytes[GDB_REG_BYTES], const struct reg_memory *mem)
 {
 	const struct gdb_reg *g;
 	uint8_t now[GDB_REG_BYTES];
 	uint64_t val = 0;
 
 	if (n >= r->count)
-		return false;
+		return "no such register";
 	g = &r->reg[n];
 	gdb_reg_get(r, c, n, now);
 	if (!memcmp(now, bytes, g->bits / 8))
-		return true; /* also for read-only registers */
+		return NULL; /* also for read-only registers */
 	memcpy(&val, bytes, g->bits > 64 ? 8 : g->bits / 8);
 	switch (g->source) {
 	case GDB_REG_TABLE:
-		return set_table(c, g->info, val, system);
+		return reg_set(c, g->info, val, mem);
 	case GDB_REG_WIDE:
-		val = narrowed(c, val);
+		if (g->index >= offsetof(struct cpu, gpr[8]))
+			return "this processor has no 64-bit registers";
+		val = (uint32_t)val; /* general registers keep 32 bits */
 		memcpy((uint8_t *)c + g->index, &val, sizeof(val));
 		break;
 	case GDB_REG_PC:
-		c->rip = r->arch->linear_pc ? (uint32_t)(val - c->seg[SEG_CS].base) : narrowed(c, val);
+		c->rip = (uint32_t)(r->arch->linear_pc ? val - c->seg[SEG_CS].base : val);
 		break;
 	case GDB_REG_IP:
 		c->rip = (uint32_t)val;
@@ -391,5 +376,5 @@ bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint
 		set_image(c, c->xsave.ymmh[g->index], bytes, 16, XCR0_AVX);
 		break;
 	}
-	return true;
+	return NULL;
 }

@@ -51,7 +51,7 @@ void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx);
 void gdb_regs_xml(const struct gdb_regs *r, struct out *o);
 /* Write the value of register N to BYTES. Return its size; 0 if there is no such register. */
 unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, uint8_t bytes[GDB_REG_BYTES]);
-/* Set register N. False if it cannot have this value. *SYSTEM becomes true if translation depends on it. */
-bool gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES],
-		 bool *system);
+/* Set register N; MEM as for reg_set(). Return NULL, or why not (a static line). */
+const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
+			const uint8_t bytes[GDB_REG_BYTES], const struct reg_memory *mem);
 #endif

@@ -139,7 +139,7 @@ static void set_pc(struct gdb *g, struct span a)
 	if (!span_hex(&a, &pc) || inspect_running(g->s))
 		return;
 	c = debug_cpu(g->s);
-	c->rip = g->regs.arch->linear_pc ? (uint32_t)(pc - c->seg[SEG_CS].base) : pc;
+	c->rip = g->regs.arch->linear_pc ? (uint32_t)(pc - c->seg[SEG_CS].base) : (uint32_t)pc;
 }
 
 /* Skip the signal of C and S: guests have no signals. */

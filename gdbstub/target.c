@@ -22,26 +22,39 @@ void on_read_regs(struct gdb *g, struct span a)
 		out_hex(&g->reply, bytes, gdb_reg_get(&g->regs, c, i, bytes));
 }
 
+/* Set register N of C. NULL, or why not. */
+static const char *set_reg(struct gdb *g, struct cpu *c, unsigned n, const uint8_t bytes[GDB_REG_BYTES])
+{
+	struct reg_memory mem = debug_memory(g->s);
+
+	return gdb_reg_set(&g->regs, c, n, bytes, &mem);
+}
+
+/* All registers, or none. */
 void on_write_regs(struct gdb *g, struct span a)
 {
-	bool system = false, fits = true;
+	static const char mismatch[] = "the registers do not match the target description";
+	struct cpu want = *debug_cpu(g->s);
+	const char *why = NULL;
 
-	for (unsigned i = 0; i < g->regs.count; i++) {
+	for (unsigned i = 0; i < g->regs.count && !why; i++) {
 		unsigned size = g->regs.reg[i].bits / 8;
 		uint8_t bytes[GDB_REG_BYTES] = { 0 };
 
-		if (span_left(&a) < 2 * size || hex_decode(a.p, 2 * size, bytes, size) != size) {
-			fits = i > 0 && !span_left(&a); /* a short tail is allowed */
-			break;
-		}
-		a.p += 2 * size;
-		gdb_reg_set(&g->regs, debug_cpu(g->s), i, bytes, &system);
+		if (i && !span_left(&a))
+			break; /* a short tail is allowed */
+		if (span_left(&a) < 2 * size || hex_decode(a.p, 2 * size, bytes, size) != size)
+			why = mismatch;
+		else
+			why = set_reg(g, &want, i, bytes);
+		a.p += why ? 0 : 2 * size;
 	}
-	debug_cpu_changed(g->s, system);
-	if (fits)
-		reply_ok(g);
+	if (!why)
+		why = debug_set_cpu(g->s, &want);
+	if (why)
+		reply_error(g, E_INVAL, why);
 	else
-		reply_error(g, E_INVAL, "the registers do not match the target description");
+		reply_ok(g);
 }
 
 void on_read_reg(struct gdb *g, struct span a)
@@ -61,17 +74,19 @@ void on_read_reg(struct gdb *g, struct span a)
 void on_write_reg(struct gdb *g, struct span a)
 {
 	uint8_t bytes[GDB_REG_BYTES] = { 0 };
-	bool system = false;
+	struct cpu want = *debug_cpu(g->s);
+	const char *why = "the register cannot be set to this value";
 	uint64_t n;
 
-	if (!span_hex(&a, &n) || !span_char(&a, '=') || n >= g->regs.count ||
-	    hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) != g->regs.reg[n].bits / 8 ||
-	    !gdb_reg_set(&g->regs, debug_cpu(g->s), (unsigned)n, bytes, &system)) {
-		reply_error(g, E_INVAL, "the register cannot be set to this value");
-		return;
-	}
-	debug_cpu_changed(g->s, system);
-	reply_ok(g);
+	if (span_hex(&a, &n) && span_char(&a, '=') && n < g->regs.count &&
+	    hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) == g->regs.reg[n].bits / 8)
+		why = set_reg(g, &want, (unsigned)n, bytes);
+	if (!why)
+		why = debug_set_cpu(g->s, &want);
+	if (why)
+		reply_error(g, E_INVAL, why);
+	else
+		reply_ok(g);
 }
 
 /* ---- memory ---- */

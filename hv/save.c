@@ -12,9 +12,9 @@
 
 #include "base/alloc.h"
 #include "hv/state_int.h"
+#include "x86/model.h"
 
 enum { VERSION = 1, HEADER_MAX = 64, JSON_MAX = 16 << 20, JSON_STYLE = JSON_INDENT(1) | JSON_SORT_KEYS };
-enum { FPU_MXCSR = 24, FPU_XSTATE_BV = 512, FPU_XCOMP_BV = 520, FPU_HEADER_END = 576 };
 #define MAGIC "VITRINE-STATE"
 #define PAGES_END UINT64_MAX
 
@@ -252,43 +252,23 @@ static bool check_memory(struct state_file *s, const struct machine *m, char *er
 	return true;
 }
 
-/* Constraints between fields on which translated code and the monitor's own XRSTOR rely. */
-static bool cpu_possible(const struct cpu *c)
-{
-	const uint32_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
-			     CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_OSXSAVE | CR4_SMEP |
-			     CR4_SMAP;
-	uint64_t bv, high = 0;
-	uint32_t mxcsr;
-
-	memcpy(&bv, c->fpu + FPU_XSTATE_BV, 8);
-	memcpy(&mxcsr, c->fpu + FPU_MXCSR, 4);
-	for (unsigned i = FPU_XCOMP_BV; i < FPU_HEADER_END; i++)
-		high |= c->fpu[i];
-	for (unsigned i = 0; i < ARRAY_LEN(c->gpr); i++)
-		high |= i < 8 ? c->gpr[i] >> 32 : c->gpr[i];
-	for (unsigned i = 0; i < SEG_COUNT; i++)
-		high |= c->seg[i].attr & SA_L;
-	return !high && !(bv & ~7ull) && !(mxcsr & ~0xffffu) && !(c->flags & ~(uint32_t)(FL_HOST | FL_ONE)) &&
-	       !(c->sysflags & ~(uint32_t)FL_SYS) && !(c->cr4 & ~cr4) && (!(c->cr0 & CR0_PG) || cpu_pe(c)) &&
-	       !(c->efer & ~(uint64_t)(EFER_SCE | EFER_NXE)) && (c->xcr0 & ~6ull) == 1 &&
-	       (c->xcr0 & 6) != 4 && (c->a20_mask | 1u << 20) == 0xffffffff;
-}
-
 static bool check_cpu(struct machine *m, const json_t *j, char *err, size_t errlen)
 {
 	struct state_part p = state_part(m, PART_CPU);
 	struct cpu *copy = aligned_alloc(_Alignof(struct cpu), sizeof(*copy));
-	bool ok;
+	const char *why;
 
 	if (!copy)
 		return fail(err, errlen, "out of memory");
 	*copy = m->v->cpu;
 	p.obj = copy;
 	part_load(&p, j);
-	ok = cpu_possible(copy) || fail(err, errlen, "cpu: impossible state");
+	why = cpu_refused(&m->v->plat, copy);
 	free(copy);
-	return ok;
+	if (!why)
+		return true;
+	snprintf(err, errlen, "cpu: impossible state: %s", why);
+	return false;
 }
 
 static int slot_named(const struct machine *m, const char *name)

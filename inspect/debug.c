@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See debug.h. */
 #include "inspect/session_int.h"
+#include "mm/mmu.h"
+#include "x86/model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -234,12 +236,60 @@ struct cpu *debug_cpu(struct inspect *s)
 	return session_cpu(s);
 }
 
-void debug_cpu_changed(struct inspect *s, bool system)
+static bool read_linear(void *s, uint32_t lin, void *buf, unsigned n)
 {
-	if (system)
-		session_changed(s);
-	else
+	return session_read(s, false, lin, buf, n) == n;
+}
+
+static bool write_linear(void *s, uint32_t lin, const void *buf, unsigned n)
+{
+	return session_write(s, false, lin, buf, n);
+}
+
+struct reg_memory debug_memory(struct inspect *s)
+{
+	return (struct reg_memory){ s, read_linear, write_linear };
+}
+
+/* Load the PDPTEs that PAE paging in the new state needs. */
+static bool load_pdptrs(struct vcpu *v)
+{
+	struct exc exc = v->cpu.exc;
+	bool ok = !v->mmu || !(v->cpu.cr0 & CR0_PG) || !(v->cpu.cr4 & CR4_PAE) ||
+		  mmu_load_pdptrs(v->mmu, v->cpu.cr3) == 0;
+
+	v->cpu.exc = exc;
+	return ok;
+}
+
+/* Does a register differ that translation or interrupts depend on? */
+static bool system_differs(const struct cpu *a, const struct cpu *b)
+{
+	const size_t from = offsetof(struct cpu, seg), to = offsetof(struct cpu, exc);
+
+	return memcmp((const char *)a + from, (const char *)b + from, to - from) != 0;
+}
+
+const char *debug_set_cpu(struct inspect *s, const struct cpu *want)
+{
+	struct vcpu *v = machine_vcpu(s->m);
+	const char *why = cpu_refused(&v->plat, want);
+	struct cpu old = v->cpu;
+
+	if (why)
+		return why;
+	v->cpu = *want;
+	if (!system_differs(&old, want)) {
 		run_publish(s);
+		return NULL;
+	}
+	if ((old.cr0 != want->cr0 || old.cr3 != want->cr3 || old.cr4 != want->cr4) && !load_pdptrs(v)) {
+		v->cpu = old;
+		return "CR3 does not lead to valid page-directory pointers";
+	}
+	session_flush(s);
+	session_changed(s);
+	return NULL;
 }
 
 bool debug_paging(struct inspect *s)

@@ -8,6 +8,7 @@
 #define INSPECT_DEBUG_H
 #include "inspect/inspect.h"
 #include "inspect/points.h"
+#include "x86/regs.h"
 
 enum debug_stop_kind {
 	DEBUG_STOPPED, /* on request */
@@ -86,8 +87,11 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
 /* Find the range of linear addresses around ADDR that is mapped alike, or unmapped. True: mapped. */
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable);
 struct cpu *debug_cpu(struct inspect *s);
-/* Registers were written through debug_cpu(). SYSTEM: some of them affect translation. */
-void debug_cpu_changed(struct inspect *s, bool system);
+/* Make WANT the processor's state. Return NULL, or why the processor cannot be in it (a static line); nothing
+ * has changed then. */
+const char *debug_set_cpu(struct inspect *s, const struct cpu *want);
+/* Linear memory, for reg_set(). */
+struct reg_memory debug_memory(struct inspect *s);
 bool debug_paging(struct inspect *s);
 
 /* ---- points of an owner ---- */

@@ -11,6 +11,9 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 	case REG_FIELD:
 	case REG_X87:
 	case REG_MXCSR:
+	case REG_CR0:
+	case REG_DR6:
+	case REG_DR7:
 		for (unsigned i = r->bits / 8; i--;)
 			val = val << 8 | at[i];
 		break;

@@ -18,6 +18,8 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/exceptions.h \
 	%D%/features.def \
 	%D%/features.h \
+	%D%/model.c \
+	%D%/model.h \
 	%D%/msrs.def \
 	%D%/msrs.h \
 	%D%/paging.h \
@@ -31,7 +33,7 @@ noinst_LIBRARIES += %D%/libx86.a
 
 # What GPR-only code (base/gpr.h) calls.
 noinst_LIBRARIES += %D%/libx86gpr.a
-%C%_libx86gpr_a_SOURCES = %D%/gpr_regs.c %D%/gpr_xsave.c
+%C%_libx86gpr_a_SOURCES = %D%/gpr_model.c %D%/gpr_regs.c %D%/gpr_xsave.c
 %C%_libx86gpr_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
 %C%_libx86_a_LIBADD = $(%C%_libx86gpr_a_OBJECTS)
 %C%_libx86_a_DEPENDENCIES = %D%/libx86gpr.a

@@ -2,6 +2,8 @@
  * Reading and writing registers by table row. A narrow register is the low bytes of its
  * storage: hosts are little-endian. */
 #include "x86/regs.h"
+#include "x86/descriptor.h"
+#include "x86/model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,29 +48,132 @@ static uint64_t width_mask(const struct reg_info *r)
 	return r->bits == 64 ? ~0ull : (1ull << r->bits) - 1;
 }
 
-static const char *set_selector(struct cpu *c, struct seg_cache *seg, uint16_t sel)
+/* ---- segment loads ---- */
+
+/* Read the descriptor that SEL selects. NULL, or why not. */
+static const char *fetch_descriptor(const struct cpu *c, uint16_t sel, struct desc *d,
+				    const struct reg_memory *mem)
+{
+	uint32_t base = c->gdtr.base, limit = c->gdtr.limit, off = sel & SEL_INDEX;
+	uint64_t raw;
+
+	if (sel & SEL_TI) {
+		base = c->ldtr.base;
+		limit = c->ldtr.limit;
+		if (c->ldtr.attr & SA_UNUSABLE)
+			return "there is no LDT";
+	}
+	if (off + 7 > limit)
+		return "the selector is behind the end of its descriptor table";
+	if (!mem || !mem->read(mem->ctx, base + off, &raw, sizeof(raw)))
+		return "the descriptor cannot be read";
+	*d = desc_of(raw);
+	d->at = base + off;
+	return NULL;
+}
+
+/* May CS hold D without a change of privilege? */
+static const char *refused_code(const struct cpu *c, uint16_t sel, const struct desc *d)
+{
+	if (!desc_code(d))
+		return "the descriptor is not a code segment";
+	if (desc_conforming(d) ? desc_dpl(d) > c->cpl : desc_dpl(d) != c->cpl)
+		return "the code segment has another privilege level";
+	return (sel & SEL_RPL) == c->cpl ? NULL : "the selector's RPL is not the CPL";
+}
+
+static const char *refused_stack(const struct cpu *c, uint16_t sel, const struct desc *d)
+{
+	if (!desc_wdata(d))
+		return "the descriptor is not a writable data segment";
+	return (sel & SEL_RPL) == c->cpl && desc_dpl(d) == c->cpl ? NULL : "RPL and DPL must be the CPL";
+}
+
+static const char *refused_data(const struct cpu *c, uint16_t sel, const struct desc *d)
+{
+	if (!(d->hi & D_S) || (d->hi & (D_CODE | D_RW)) == D_CODE)
+		return "the descriptor is not a readable segment";
+	if (desc_code(d) && desc_conforming(d))
+		return NULL;
+	return c->cpl <= desc_dpl(d) && (sel & SEL_RPL) <= desc_dpl(d)
+		   ? NULL
+		   : "the segment has a higher privilege level";
+}
+
+/* Load segment S as the processor does in protected mode (SDM vol. 2, MOV; CS: as a far jump at the same
+ * privilege). */
+static const char *load_segment(struct cpu *c, unsigned s, uint16_t sel, const struct reg_memory *mem)
+{
+	const char *why;
+	struct desc d;
+	uint8_t access;
+
+	if (sel_null(sel)) {
+		if (s == SEG_CS || s == SEG_SS)
+			return "CS and SS cannot hold a null selector";
+		c->seg[s] = (struct seg_cache){ .attr = SA_UNUSABLE, .sel = sel };
+		return NULL;
+	}
+	why = fetch_descriptor(c, sel, &d, mem);
+	if (!why)
+		why = s == SEG_CS   ? refused_code(c, sel, &d)
+		      : s == SEG_SS ? refused_stack(c, sel, &d)
+				    : refused_data(c, sel, &d);
+	if (!why && !desc_present(&d))
+		why = "the segment is not present";
+	if (why)
+		return why;
+	d.hi |= D_A;
+	access = (uint8_t)(d.hi >> 8);
+	if (!mem->write(mem->ctx, d.at + 5, &access, 1))
+		return "the descriptor cannot be marked as accessed";
+	desc_cache(&d, sel, &c->seg[s]);
+	return NULL;
+}
+
+static const char *set_selector(struct cpu *c, struct seg_cache *seg, uint16_t sel,
+				const struct reg_memory *mem)
 {
 	if (cpu_pe(c) && !cpu_v86(c))
-		return "a selector can be set in real and virtual-8086 mode only (set its _base, _limit, "
-		       "_attr)";
+		return load_segment(c, (unsigned)(seg - c->seg), sel, mem);
 	seg->sel = sel;
 	seg->base = (uint32_t)sel << 4;
 	return NULL;
 }
 
-const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val)
+/* ---- writing ---- */
+
+/* VAL with the bits that this register does not have as they read. */
+static uint64_t settled(const struct reg_info *r, uint64_t val)
+{
+	switch (r->kind) {
+	case REG_CR0:
+		return val | CR0_ET;
+	case REG_DR6:
+		return (val & DR6_BITS) | DR6_INIT;
+	case REG_DR7:
+		return (val & DR7_BITS) | DR7_INIT;
+	default:
+		return val;
+	}
+}
+
+const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const struct reg_memory *mem)
 {
 	uint8_t *at = (uint8_t *)c + r->offset;
 
 	if (!r->writable)
 		return "this register is read-only";
-	val &= width_mask(r);
+	val = settled(r, val & width_mask(r));
 	switch (r->kind) {
 	case REG_FIELD:
+	case REG_CR0:
+	case REG_DR6:
+	case REG_DR7:
 		memcpy(at, &val, r->bits / 8);
 		break;
 	case REG_SEL:
-		return set_selector(c, (struct seg_cache *)(void *)at, (uint16_t)val);
+		return set_selector(c, (struct seg_cache *)(void *)at, (uint16_t)val, mem);
 	case REG_PC:
 		c->rip = (uint32_t)(val - c->seg[SEG_CS].base);
 		break;

@@ -19,12 +19,15 @@ enum reg_group {
 /* How a register is stored. */
 enum reg_kind {
 	REG_FIELD,  /* as it is */
-	REG_SEL,    /* a selector; in real mode a write sets the base too */
+	REG_SEL,    /* a selector: a write loads the segment */
 	REG_PC,	    /* the linear address of the next instruction */
 	REG_EFLAGS, /* in three places, see x86/cpu.h */
 	REG_X87,    /* in the XSAVE image: a write marks x87 state as in use */
 	REG_TAG,    /* as REG_X87, abridged */
 	REG_MXCSR,  /* reserved bits cannot be set */
+	REG_CR0,    /* some bits read as 1, others as 0 */
+	REG_DR6,
+	REG_DR7,
 };
 
 /* The feature of gdb's target description that has a register (gdbstub/regs.c). */
@@ -62,8 +65,17 @@ static inline uint64_t reg_flag_value(const struct reg_flag *f, uint64_t val)
 const struct reg_info *reg_find(const char *name);
 /* Return the value of R, zero-extended. */
 uint64_t reg_get(const struct cpu *c, const struct reg_info *r);
-/* Set R, cut to its width. Return NULL, or why not (a static line). The caller tells the engine. */
-const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val);
+
+/* Linear memory, for descriptors. */
+struct reg_memory {
+	void *ctx;
+	bool (*read)(void *ctx, uint32_t lin, void *buf, unsigned n);
+	bool (*write)(void *ctx, uint32_t lin, const void *buf, unsigned n);
+};
+/* Set R, cut to its width. Return NULL, or why not (a static line). A selector loads its segment by the rules
+ * of the processor's mode; MEM is needed for that in protected mode. The state as a whole may then be
+ * impossible: cpu_refused() in x86/model.h. The caller notifies the engine. */
+const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const struct reg_memory *mem);
 /* Write the names of the bits set in VAL and all fields ("PE PG", "IF IOPL=0"; "" for a register without
  * named bits). */
 void reg_flags_text(const struct reg_info *r, uint64_t val, char *buf, size_t len);

@@ -140,6 +140,8 @@ static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result 
 static int set_register(struct inspect *s, const char *name, uint64_t val, struct result *r)
 {
 	const struct reg_info *reg = reg_find(name);
+	struct reg_memory mem;
+	struct cpu want;
 	const char *no;
 
 	if (!reg) {
@@ -150,13 +152,12 @@ static int set_register(struct inspect *s, const char *name, uint64_t val, struc
 		return result_fail(r, "set: no machine");
 	if (s->run.running)
 		return result_fail(r, "set: the guest is running; stop it first");
-	no = reg_set(session_cpu(s), reg, val);
-	if (no)
-		return result_fail(r, "set: $%s: %s", reg->name, no);
-	if (reg->group == REG_CONTROL)
-		session_flush(s);
-	session_changed(s);
-	return 0;
+	mem = debug_memory(s);
+	want = *session_cpu(s);
+	no = reg_set(&want, reg, val, &mem);
+	if (!no)
+		no = debug_set_cpu(s, &want);
+	return no ? result_fail(r, "set: $%s: %s", reg->name, no) : 0;
 }
 
 static int set_memory(struct inspect *s, const struct lvalue *lv, uint64_t val, struct result *r)

@@ -23,7 +23,8 @@ static const char *reg_op(void *ctx, const char *name, struct prog_op *op)
 		*op = (struct prog_op){ .code = PROG_PUSH, .imm = (int64_t)e->pc };
 		return NULL;
 	}
-	if (r && r->kind == REG_FIELD && (r->bits == 8 || r->bits == 16 || r->bits == 32 || r->bits == 64)) {
+	if (r && (r->kind == REG_FIELD || r->kind >= REG_CR0) &&
+	    (r->bits == 8 || r->bits == 16 || r->bits == 32 || r->bits == 64)) {
 		*op = (struct prog_op){ .code = PROG_FIELD,
 					.size = (uint8_t)(r->bits / 8),
 					.imm = (int64_t)r->offset };

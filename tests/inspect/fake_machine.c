@@ -80,6 +80,12 @@ void mmu_flush(struct mmu *u, bool global)
 	(void)global;
 }
 
+int mmu_load_pdptrs(struct mmu *u, uint32_t cr3)
+{
+	(void)u;
+	return cr3 & 0x1f ? -1 : 0;
+}
+
 void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 {
 	(void)u;

@@ -168,8 +168,7 @@ static const struct {
 	{ "set $eax = 0x41424344\nset *(u32)0x2000 = $eax\nx/4cb 0x2000\nx/s 0x2000\np [0x2000]",
 	  "0x00002000  'D'  'C'  'B'  'A'\n0x00002000  DCBA\n1094861636  0x41424344\n", PROGRAM(looping) },
 	{ "set $al = 0x1ff\np/x $eax\nset $cs = 8\nset $foo = 5\np $foo+1\nset $cpl = 3",
-	  "0xff\n! set: $cs: a selector can be set in real and virtual-8086 mode only (set its _base, "
-	  "_limit, _attr)\n"
+	  "0xff\n! set: $cs: the descriptor is not a code segment\n"
 	  "6  0x6\n! set: $cpl: this register is read-only\n",
 	  PROGRAM(looping) },
 	{ "set [0x20000] = 1\nset 5 = 1",

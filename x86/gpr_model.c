@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Bits of CR4 and EFER by CPUID (SDM vol. 3A 2.5). GPR-only code (base/gpr.h) calls it. */
+#include "x86/features.h"
+#include "x86/model.h"
+
+/* CR4 bits and the CPUID feature that allows each. */
+#define ROW(bit, feature)                                                                                    \
+	{                                                                                                    \
+		CR4_##bit, CPUID_##feature, CPUID_##feature##_LEAF, CPUID_##feature##_REG                    \
+	}
+static const struct cr4_row {
+	uint32_t bit, feature, leaf;
+	uint8_t reg;
+} cr4_rows[] = {
+	ROW(VME, VME),	      ROW(PVI, VME),	   ROW(TSD, TSC),   ROW(DE, DE),     ROW(PSE, PSE),
+	ROW(PAE, PAE),	      ROW(MCE, MCE),	   ROW(PGE, PGE),   ROW(PCE, MSR),   ROW(OSFXSR, FXSR),
+	ROW(OSXMMEXCPT, SSE), ROW(OSXSAVE, XSAVE), ROW(UMIP, UMIP), ROW(SMEP, SMEP), ROW(SMAP, SMAP),
+};
+#undef ROW
+
+uint32_t cpu_cr4_allowed(const struct platform *p, const struct cpu *c, uint32_t wanted)
+{
+	uint32_t allowed = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(cr4_rows); i++) {
+		const struct cr4_row *r = &cr4_rows[i];
+		uint32_t out[4];
+
+		if (!(wanted & r->bit))
+			continue;
+		p->cpuid(p->ctx, c, r->leaf, 0, out);
+		if (out[r->reg] & r->feature)
+			allowed |= r->bit;
+	}
+	return allowed;
+}
+
+/* EFER bits and the feature that allows each. */
+static const struct {
+	uint32_t bit, feature;
+} efer_rows[] = {
+	{ EFER_SCE, CPUID_SYSCALL },
+	{ EFER_NXE, CPUID_NX },
+};
+_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SYSCALL_REG == CPUID_NX_REG,
+	       "one query for both");
+
+uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c)
+{
+	uint64_t allowed = 0;
+	uint32_t out[4];
+
+	p->cpuid(p->ctx, c, CPUID_NX_LEAF, 0, out);
+	for (unsigned i = 0; i < ARRAY_LEN(efer_rows); i++)
+		if (out[CPUID_NX_REG] & efer_rows[i].feature)
+			allowed |= efer_rows[i].bit;
+	return allowed;
+}
