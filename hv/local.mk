@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/bios.c \
 	%D%/boot/bootrom.h \
 	%D%/boot/flat.c \
+	%D%/boot/identify.c \
 	%D%/boot/image.c \
 	%D%/boot/image.h \
 	%D%/boot/linux.c \

@@ -149,6 +149,15 @@ static bool put_bda(struct loader *l)
 	       image_put(l, 0xb8000, blank, sizeof(blank), "screen");
 }
 
+static bool unknown_kernel(struct loader *l, const struct blob *k)
+{
+	const char *what = image_identify(k);
+
+	if (what)
+		return image_fail(l, "%s: this is %s", l->cfg->kernel, what);
+	return image_fail(l, "%s: neither a Linux bzImage nor a Multiboot kernel", l->cfg->kernel);
+}
+
 static bool load_kernel(struct loader *l)
 {
 	struct blob k = { 0 };
@@ -161,7 +170,7 @@ static bool load_kernel(struct loader *l)
 	else if (multiboot_probe(&k))
 		ok = multiboot_load(l, &k);
 	else
-		ok = image_fail(l, "%s: neither a Linux bzImage nor a Multiboot kernel", l->cfg->kernel);
+		ok = unknown_kernel(l, &k);
 	blob_free(&k);
 	return ok;
 }

@@ -44,6 +44,9 @@ enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };
 /* The memory map that guests get; returns the number of ranges. */
 unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX]);
 
+/* What a file is that no loader takes, and which option it is for ("a firmware ROM; use --bios"); NULL:
+ * unknown. */
+const char *image_identify(const struct blob *k);
 bool linux_probe(const struct blob *k);
 bool linux_load(struct loader *l, const struct blob *k);
 bool multiboot_probe(const struct blob *k);

@@ -50,12 +50,13 @@ enum {
 	O_INITRD_MAX = 0x22c,
 	O_ALIGN = 0x230,
 	O_RELOCATABLE = 0x234,
+	O_XLOADFLAGS = 0x236,
 	O_CMDLINE_SIZE = 0x238,
 	O_PREF = 0x258,
 	O_INIT_SIZE = 0x260,
 	O_E820 = 0x2d0,
 };
-enum { LOADED_HIGH = 1, CAN_USE_HEAP = 0x80 };
+enum { LOADED_HIGH = 1, CAN_USE_HEAP = 0x80, XLF_KERNEL_64 = 1 };
 
 static uint64_t get(const uint8_t *p, unsigned n)
 {
@@ -197,6 +198,15 @@ static bool check(struct loader *l, const struct blob *k)
 				  (k->data[O_SETUP_SECTS] + 1u) * SECTOR);
 	if (!(k->data[O_LOADFLAGS] & LOADED_HIGH))
 		return image_fail(l, "%s: a zImage, which loads low, is not supported", name);
+	if (version >= 0x20c && (get(k->data + O_XLOADFLAGS, 2) & XLF_KERNEL_64))
+		return image_fail(
+		    l, "%s: a 64-bit kernel, which needs a 64-bit processor; this engine offers a 32-bit one",
+		    name);
+	if (!get(k->data + O_CODE32, 4))
+		return image_fail(l,
+				  "%s: has a real-mode entry only (as iPXE's .lkrn has): use a boot loader, "
+				  "with --boot-sector",
+				  name);
 	return true;
 }
 

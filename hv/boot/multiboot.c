@@ -22,6 +22,7 @@ enum {
 	MODS_MAX = 64,
 	AREA_END = 0x93000
 };
+#define ROM_AREA 0xff000000u
 enum {
 	MB_MAGIC = 0x1badb002,
 	MB_LOADER_MAGIC = 0x2badb002,
@@ -104,7 +105,10 @@ static bool load_kludge(struct loader *l, const struct blob *k, const struct mb_
 			uint32_t *entry, uint64_t *end)
 {
 	uint64_t start, len, size;
+	const char *what = h->load_addr >= ROM_AREA ? image_identify(k) : NULL;
 
+	if (what) /* U-Boot's ROM has a Multiboot header */
+		return image_fail(l, "%s: this is %s", name(l), what);
 	if (at + sizeof(*h) > k->len || h->load_addr > h->header_addr || h->header_addr - h->load_addr > at)
 		return image_fail(l, "%s: Multiboot header at %#llx has impossible load addresses", name(l),
 				  (unsigned long long)at);
@@ -138,6 +142,8 @@ static bool elf_header(struct loader *l, const struct blob *k, Elf32_Ehdr *eh)
 	if (k->len < sizeof(*eh))
 		return image_fail(l, "%s: truncated ELF header", name(l));
 	memcpy(eh, k->data, sizeof(*eh));
+	if (!memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_ident[EI_CLASS] == ELFCLASS64)
+		return image_fail(l, "%s: this is %s", name(l), image_identify(k));
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_ident[EI_CLASS] != ELFCLASS32 ||
 	    eh->e_machine != EM_386)
 		return image_fail(l, "%s: Multiboot header, but not a 32-bit x86 ELF file", name(l));

@@ -31,6 +31,31 @@ cannot()
 	wrong 125 "$name" run --timeout 5 --memory 16M "$@"
 }
 
+# tells TEXT FILE: as a kernel FILE is refused, with TEXT.
+tells()
+{
+	cannot "kernel: $2: $1" --kernel "$2"
+	grep -qF -- "$1" err
+	ok $? "says so: $2: $1" "$(detail)"
+}
+
+# at OFFSET BYTES FILE: overwrite, BYTES as for printf.
+at()
+{
+	printf "$2" | dd of="$3" bs=1 seek=$(($1)) conv=notrunc 2>dd
+}
+
+# bzimage XLOADFLAGS ENTRY FILE: a header of protocol 2.12, XLOADFLAGS and ENTRY as bytes.
+bzimage()
+{
+	head -c 8192 /dev/zero >"$3"
+	at 0x1f1 '\004' "$3"
+	at 0x1fe '\125\252\353\152HdrS\014\002' "$3"
+	at 0x211 '\001' "$3"
+	at 0x214 "$2" "$3"
+	at 0x236 "$1" "$3"
+}
+
 # multiboot FLAGS [FIELD...]: a header with a right checksum, padded to 8 KiB.
 multiboot()
 {
@@ -81,13 +106,40 @@ elf 52 65535 32 1 0 0x100000 0x100000 0x100 0x1000 >elf-phnum
 elf 52 1 31 1 0 0x100000 0x100000 0x100 0x1000 >elf-phentsize
 elf 52 1 32 1 0 0x100000 0x90000 0x100 0x1000 >elf-over-info
 
+bzimage '\011' '\000\000\020\000' bzimage-64 # as memtest86+'s for 64 bits
+bzimage '\000' '\000\000\000\000' lkrn # as iPXE's
+cp elf-good elf-64
+at 4 '\002' elf-64
+cp elf-64 elf-64-alone
+at 128 '\000' elf-64-alone
+cp elf-good elf-32-alone
+at 128 '\000' elf-32-alone
+head -c 1048576 /dev/zero >rom
+at 0xffff0 '\352\133\340\000\360' rom
+multiboot 0x00010000 0xfff00000 0xfff00000 0 0 0xfff00000 | cat - rom | head -c 1048576 >rom-multiboot
+at 0xffff0 '\372\374\351' rom-multiboot
+head -c 65536 /dev/zero >option-rom
+at 0 '\125\252\100' option-rom
+head -c 1474560 /dev/zero >floppy
+at 0x1fe '\125\252' floppy
+head -c 10485760 /dev/zero >disk
+at 0x1fe '\125\252' disk
+cp disk cd
+at 0x8001 CD001 cd
+{ words 0xe85250d6 0 24 $((-(0xe85250d6 + 24) & 0xffffffff)); head -c 5000 /dev/zero; } >multiboot2
+head -c 4096 /dev/zero >efi
+at 0 MZ efi
+at 0x3c '\200' efi
+at 0x80 PE efi
+printf '\037\213\010\000' >gzip
+
 images="kludge-load-behind-header kludge-header-far kludge-truncated kludge-end-first kludge-bss kludge-high
 kludge-over-info flags no-elf short elf-offset elf-filesz elf-wraps elf-memsz elf-memsz-small elf-nothing elf-phoff elf-phnum
 elf-phentsize elf-over-info empty zeros text directory missing pipe /dev/null /proc/self/mem"
 linux=
 [ -s "$CACHE/linux-686" ] && linux=$CACHE/linux-686
 
-plan $(($(echo $images | wc -w) + 36 + 9))
+plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14))
 
 # The images that the generators make correctly start (and fault on their zeros).
 for good in kludge elf-good; do
@@ -99,6 +151,22 @@ done
 for i in $images; do
 	cannot "kernel: $i" --kernel "$i"
 done
+
+# A file for another option, or for another processor, is recognized.
+for i in bzimage-64 elf-64 elf-64-alone; do
+	tells "needs a 64-bit processor; this engine offers a 32-bit one" $i
+done
+tells "real-mode entry only" lkrn
+tells "32-bit ELF file without a Multiboot header" elf-32-alone
+tells "a firmware ROM; use --bios" rom
+tells "a firmware ROM; use --bios" rom-multiboot
+tells "option ROM" option-rom
+tells "floppy disk; use --boot-sector" floppy
+tells "a disk; use --boot-sector" disk
+tells "a CD; use --boot-sector" cd
+tells "Multiboot 2" multiboot2
+tells "UEFI" efi
+tells "unpack it first" gzip
 
 for i in empty directory missing large; do
 	cannot "initrd of a Multiboot kernel: $i" --kernel elf-good --initrd $i

@@ -281,7 +281,7 @@ START_TEST(multiboot_bad)
 	make_elf();
 	elf[EI_CLASS] = ELFCLASS64;
 	ic.kernel = put_file("elf", elf, sizeof(elf));
-	refuse(ic, 4 << 20, "not a 32-bit");
+	refuse(ic, 4 << 20, "64-bit processor");
 	make_elf();
 	((Elf32_Ehdr *)elf)->e_phoff = 0xfffffff0;
 	ic.kernel = put_file("elf", elf, sizeof(elf));
