@@ -48,6 +48,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 			.flat_addr = o->flat_addr,
 			.blob = o->embedded ? o->embedded->blob : NULL,
 			.blob_len = o->embedded ? *o->embedded->len : 0,
+			.blob_name = o->embedded ? o->embedded->name : NULL,
 		},
 		.serial_out = inspect_serial_out,
 		.serial_ctx = s,

@@ -16,6 +16,7 @@ struct image_config {
 	gpa flat_addr;
 	const void *blob; /* Multiboot ELF in memory (the embedded guest) */
 	size_t blob_len;
+	const char *blob_name; /* first word of its command line */
 };
 
 struct machine_config {

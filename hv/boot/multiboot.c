@@ -5,6 +5,7 @@
 #include "hv/boot/image.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -250,17 +251,24 @@ static bool put_map(struct loader *l, struct mb_info *info)
 	return image_put(l, MMAP_AT, out, n * sizeof(*out), "memory map");
 }
 
+/* The command line: the file's name as the first word, as GRUB passes it, then the text of --append. */
 static bool put_texts(struct loader *l, struct mb_info *info)
 {
 	const char *text = l->cfg->append ? l->cfg->append : "";
-	size_t len = strlen(text) + 1;
+	const char *file = l->cfg->kernel      ? l->cfg->kernel
+			   : l->cfg->blob_name ? l->cfg->blob_name
+					       : "embedded";
+	char line[TEXT_MAX];
+	int n = snprintf(line, sizeof(line), "%s%s%s", file, *text ? " " : "", text);
+	size_t len = (size_t)n + 1;
 
-	if (len > TEXT_MAX)
-		return image_fail(l, "command line of %zu bytes: at most %u", len - 1, TEXT_MAX - 1);
+	if (n < 0 || len > sizeof(line))
+		return image_fail(l, "command line of %d bytes, file name included: at most %u", n,
+				  TEXT_MAX - 1);
 	info->flags |= INFO_CMDLINE | INFO_NAME;
 	info->cmdline = TEXT_AT;
 	info->loader_name = INFO_AT + 0xc0;
-	return image_put(l, TEXT_AT, text, len, "command line") &&
+	return image_put(l, TEXT_AT, line, len, "command line") &&
 	       image_put(l, info->loader_name, "vitrine", 8, "loader name");
 }
 

@@ -197,9 +197,11 @@ END_TEST
 START_TEST(multiboot_good)
 {
 	struct image_config ic = { .append = "arg" };
+	char kernel[256], want[300], line[300];
 	struct machine *m;
 
-	ic.kernel = put_file("elf", elf, sizeof(elf));
+	snprintf(kernel, sizeof(kernel), "%s", put_file("elf", elf, sizeof(elf)));
+	ic.kernel = kernel;
 	ic.initrd = put_file("mod", "module", 6);
 	m = boot(ic, 4 << 20);
 	ck_assert_msg(m, "%s", err);
@@ -215,6 +217,33 @@ START_TEST(multiboot_good)
 	ck_assert_uint_eq(mem32(m, mem32(m, mod)) & 0xffff, 'm' | 'o' << 8);
 	ck_assert_uint_eq(mem32(m, 0x101400), 0x5a5a5a5a);
 	ck_assert_uint_eq(mem32(m, 0x101800), 0);
+	snprintf(want, sizeof(want), "%s arg", kernel);
+	ck_assert(mm_phys_read(machine_vm(m), mem32(m, info + 16), line, strlen(want) + 1));
+	ck_assert_str_eq(line, want);
+	machine_free(m);
+	ic.append = NULL;
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	info = (uint32_t)machine_vcpu(m)->cpu.gpr[R_EBX];
+	ck_assert(mm_phys_read(machine_vm(m), mem32(m, info + 16), line, strlen(kernel) + 1));
+	ck_assert_str_eq(line, kernel);
+	machine_free(m);
+}
+END_TEST
+
+/* The first word of an embedded guest's command line is its name. */
+START_TEST(multiboot_embedded)
+{
+	struct image_config ic = {
+		.blob = elf, .blob_len = sizeof(elf), .blob_name = "guest", .append = "a b"
+	};
+	struct machine *m = boot(ic, 4 << 20);
+	char line[10];
+
+	ck_assert_msg(m, "%s", err);
+	ck_assert(mm_phys_read(machine_vm(m), mem32(m, (uint32_t)machine_vcpu(m)->cpu.gpr[R_EBX] + 16), line,
+			       sizeof(line)));
+	ck_assert_str_eq(line, "guest a b");
 	machine_free(m);
 }
 END_TEST
@@ -481,6 +510,7 @@ int main(void)
 		linux_bad,
 		linux_cmdline_too_long,
 		multiboot_good,
+		multiboot_embedded,
 		multiboot_modules,
 		multiboot_bad,
 		flat,
