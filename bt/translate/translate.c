@@ -94,7 +94,7 @@ static int decode_tu(struct tx *t, unsigned max)
 static void indirect_entry(struct tx *t)
 {
 	e_mov64(t, H_R11, H_RCX);
-	e_lea32(t, H_RCX, H_R8, -(int32_t)t->f->eip);
+	e_lea32(t, H_RCX, H_R8, (int32_t)(0u - t->f->eip));
 	uint8_t *ok = e_jrcxz(t);
 	e_mov64(t, H_RCX, H_R11);
 	e1(t, 0xe9);
