@@ -8,6 +8,7 @@
 #include "x86/paging.h"
 
 #include <cpuid.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
@@ -25,18 +26,19 @@ enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_MTRR | CPUID_PGE |    \
 	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
 #define EXT_ECX (CPUID_LAHF | CPUID_LZCNT | CPUID_SSE4A | CPUID_MISALIGNSSE | CPUID_PREFETCHW)
+#define XSAVE1 (CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1)
 
 /* A model: masks on the host's bits. Signature 0 and vendor NULL: the host's. */
 struct cpu_model {
 	const char *name, *help, *vendor;
 	uint32_t signature, max_basic, max_ext;
-	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx;
+	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx, xsave1;
 	bool hypervisor; /* show the hypervisor leaves */
 };
 
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
-	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .hypervisor = true
+	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .hypervisor = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 |    \
@@ -90,10 +92,11 @@ const char *cpuid_model_name(unsigned i, const char **help)
 	return models[i].name;
 }
 
-static const struct cpu_model *find_model(const char *name)
+/* Find the model whose name is the first LEN characters of NAME. */
+static const struct cpu_model *find_model(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(models); i++)
-		if (!strcmp(models[i].name, name ? name : "host"))
+		if (strlen(models[i].name) == len && !strncmp(models[i].name, name, len))
 			return &models[i];
 	return NULL;
 }
@@ -171,7 +174,7 @@ static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
 	r[C] = xsave_bytes(mask);
 	host(0xd, 1, h);
 	r = add(t, 0xd, 1, true);
-	r[A] = h[A] & 7; /* XSAVEOPT, XSAVEC, XGETBV 1 */
+	r[A] = h[A] & m->xsave1;
 	r[B] = xsave_bytes(mask);
 	if (mask & XCR0_AVX)
 		memcpy(add(t, 0xd, XSAVE_AVX_INDEX, true),
@@ -216,13 +219,9 @@ static void add_hypervisor(struct cpuid_table *t, uint32_t tsc_khz, uint32_t bus
 	r[B] = bus_khz;
 }
 
-bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz)
+static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc_khz, uint32_t bus_khz)
 {
-	const struct cpu_model *m = find_model(name);
-
 	memset(t, 0, sizeof(*t));
-	if (!m)
-		return false;
 	add_identity(t, m);
 	if (t->max_basic >= 2)
 		host(2, 0, add(t, 2, 0, false));
@@ -239,5 +238,115 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	add_extended(t, m);
 	if (m->hypervisor)
 		add_hypervisor(t, tsc_khz, bus_khz);
+}
+
+/* ---- names ---- */
+
+/* The mask of M that has feature ROW; NULL: no model offers it. */
+static uint32_t *mask_of(struct cpu_model *m, const struct feature_row *row)
+{
+	if (row->leaf == 1)
+		return row->reg == D ? &m->edx1 : row->reg == C ? &m->ecx1 : NULL;
+	if (row->leaf == 7)
+		return row->reg == B ? &m->ebx7 : NULL;
+	if (row->leaf == 0xd)
+		return &m->xsave1;
+	return row->reg == D ? &m->ext_edx : &m->ext_ecx;
+}
+
+static bool has(struct cpu_model *m, unsigned f)
+{
+	const uint32_t *mask = mask_of(m, &feature_rows[f]);
+
+	return mask && (*mask >> feature_rows[f].bit & 1);
+}
+
+static bool host_has(const struct feature_row *row)
+{
+	uint32_t r[4];
+
+	host(row->leaf, row->sub, r);
+	return r[row->reg] >> row->bit & 1;
+}
+
+/* Switch feature F, which some model offers. AMD's copy of leaf 1 follows it. */
+static void set(struct cpu_model *m, unsigned f, bool on)
+{
+	const struct feature_row *row = &feature_rows[f];
+	uint32_t bit = 1u << row->bit, *mask = mask_of(m, row);
+
+	*mask = on ? *mask | bit : *mask & ~bit;
+	if (mask == &m->edx1 && (bit & EXT_EDX_COPY) && m->max_ext)
+		m->ext_edx = on ? m->ext_edx | bit : m->ext_edx & ~bit;
+	if (on && row->leaf < 0x80000000u && m->max_basic < row->leaf)
+		m->max_basic = row->leaf;
+	if (on && f == FEATURE_XSAVE && m->max_basic < 0xd) /* the leaf that describes it */
+		m->max_basic = 0xd;
+	if (on && row->leaf > m->max_ext && row->leaf >= 0x80000000u)
+		m->max_ext = row->leaf;
+}
+
+/* Add F and what it builds on; or remove F and what builds on it. */
+static void apply(struct cpu_model *m, unsigned f, bool on)
+{
+	bool gone[FEATURES + 1] = { 0 };
+
+	for (; on && f != FEATURE_NONE; f = feature_rows[f].needs)
+		set(m, f, true);
+	if (on)
+		return;
+	gone[f] = true;
+	for (unsigned i = f; i < FEATURES; i++) { /* a row is below what it needs */
+		gone[i] |= gone[feature_rows[i].needs];
+		if (gone[i] && has(m, i))
+			set(m, i, false);
+	}
+}
+
+/* One item, "+NAME" or "-NAME", of LEN characters. */
+static bool feature_item(struct cpu_model *m, const char *item, size_t len, char *err, size_t errlen)
+{
+	struct cpu_model max = *find_model("max", 3);
+	char name[32];
+	unsigned f;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(len ? len - 1 : 0), item + 1);
+	f = len > 1 && len < sizeof(name) && (*item == '+' || *item == '-') ? feature_find(name)
+									    : FEATURE_NONE;
+	if (f == FEATURE_NONE) {
+		snprintf(err, errlen, "CPU model: \"%.*s\" is not + or - and a feature", (int)len, item);
+		return false;
+	}
+	for (unsigned g = f; *item == '+' && g != FEATURE_NONE; g = feature_rows[g].needs)
+		if (!has(&max, g) || !host_has(&feature_rows[g])) {
+			snprintf(err, errlen, "CPU model: this host cannot offer %s", name);
+			return false;
+		}
+	if (mask_of(m, &feature_rows[f]))
+		apply(m, f, *item == '+');
+	return true;
+}
+
+bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz, char *err,
+		 size_t errlen)
+{
+	const struct cpu_model *base;
+	struct cpu_model m;
+	size_t len;
+
+	name = name ? name : "host";
+	len = strcspn(name, ",");
+	base = find_model(name, len);
+	if (!base) {
+		snprintf(err, errlen, "no CPU model \"%.*s\"", (int)len, name);
+		return false;
+	}
+	m = *base;
+	for (name += len; *name; name += len) {
+		len = strcspn(++name, ",");
+		if (!feature_item(&m, name, len, err, errlen))
+			return false;
+	}
+	build(t, &m, tsc_khz, bus_khz);
 	return true;
 }

@@ -17,8 +17,11 @@ struct cpuid_table {
 	uint32_t max_basic;
 };
 
-/* Fill T for model NAME (NULL: host). False when there is no such model. */
-bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz);
+/* Fill T for NAME: a model and features to add or to take away, as in "pentium3,+sse2,-mmx" (NULL: "host"). A
+ * feature brings those it builds on, and takes with it those that build on it. False with one line in ERR:
+ * no such model or feature, or one that this host cannot offer. */
+bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz, char *err,
+		 size_t errlen);
 /* Answer of LEAF/SUB as CPU sees it now (OSXSAVE and XSAVE size follow its state). */
 void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		 uint32_t out[4]);

@@ -85,10 +85,8 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	b->disk_len = m->loader.disk.len;
 	b->vgabios = m->loader.vgabios.data;
 	b->vgabios_len = m->loader.vgabios.len;
-	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ)) {
-		snprintf(err, errlen, "no CPU model \"%s\"", m->cfg.cpu_model);
+	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ, err, errlen))
 		return false;
-	}
 	return board_init(b, err, errlen);
 }
 

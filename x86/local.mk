@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/exceptions.c \
 	%D%/exceptions.def \
 	%D%/exceptions.h \
+	%D%/features.c \
 	%D%/features.def \
 	%D%/features.h \
 	%D%/model.c \

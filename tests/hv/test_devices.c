@@ -9,6 +9,7 @@
 #include "hv/boot/acpi.h"
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
+#include "x86/features.h"
 
 static char sent[4096];
 static size_t nsent;
@@ -552,12 +553,13 @@ START_TEST(cpuid_models)
 {
 	const char *name;
 	struct cpu cpu = { .xcr0 = 1 };
+	char err[200] = "";
 	uint32_t r[4];
 
 	for (unsigned i = 0; (name = cpuid_model_name(i, NULL)); i++) {
 		struct cpuid_table t;
 
-		ck_assert(cpuid_build(&t, name, 1, 1));
+		ck_assert_msg(cpuid_build(&t, name, 1, 1, err, sizeof(err)), "%s", err);
 		ck_assert_uint_lt(t.n, CPUID_MAX);
 		cpuid_query(&t, &cpu, 1, 0, r);
 		ck_assert_uint_eq(r[3] & (1 << 9), 0); /* no APIC */
@@ -565,7 +567,51 @@ START_TEST(cpuid_models)
 		cpuid_query(&t, &cpu, 7, 0, r);
 		ck_assert_uint_eq(r[1] & (1 << 16), 0); /* no AVX-512 */
 	}
-	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1));
+	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1, err, sizeof(err)));
+	ck_assert_str_eq(err, "no CPU model \"8008\"");
+}
+END_TEST
+
+/* Does the model offer the feature? */
+static bool offers(const char *model, enum feature f)
+{
+	struct cpu cpu = { .xcr0 = 1 };
+	struct cpuid_table t;
+	char err[200] = "";
+	uint32_t r[4];
+
+	ck_assert_msg(cpuid_build(&t, model, 1, 1, err, sizeof(err)), "%s: %s", model, err);
+	cpuid_query(&t, &cpu, feature_rows[f].leaf, feature_rows[f].sub, r);
+	return r[feature_rows[f].reg] >> feature_rows[f].bit & 1;
+}
+
+START_TEST(cpuid_features)
+{
+	static const struct {
+		const char *model, *error;
+	} bad[] = {
+		{ "host,avx2", "\"avx2\" is not + or - and a feature" },
+		{ "host,-sse9", "\"-sse9\" is not + or - and a feature" },
+		{ "host,", "\"\" is not + or - and a feature" },
+		{ "host,+", "\"+\" is not + or - and a feature" },
+		{ "pentium,+smap", "this host cannot offer smap" },
+		{ "i8008,+sse", "no CPU model \"i8008\"" },
+	};
+	struct cpuid_table t;
+	char err[200];
+
+	ck_assert(offers("host", FEATURE_SSE2) && offers("pentium4", FEATURE_SSE2));
+	ck_assert(!offers("pentium3", FEATURE_SSE2) && offers("pentium3,+sse2", FEATURE_SSE2));
+	ck_assert(!offers("host,-sse2", FEATURE_SSE2) && offers("host,-sse2", FEATURE_SSE));
+	ck_assert(!offers("host,-sse2", FEATURE_SSE3) && !offers("host,-sse2", FEATURE_AES));
+	ck_assert(!offers("host,-xsave", FEATURE_AVX) && !offers("host,-xsave", FEATURE_XSAVEOPT));
+	ck_assert(offers("486,+sse3", FEATURE_SSE) && offers("486,+SSE3", FEATURE_FXSR));
+	ck_assert(!offers("host,+sse2,-mmx", FEATURE_MMX) && offers("host,-mmx,+mmx", FEATURE_MMX));
+	ck_assert(!offers("host,-smap", FEATURE_SMAP));
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		ck_assert_msg(!cpuid_build(&t, bad[i].model, 1, 1, err, sizeof(err)), "%s", bad[i].model);
+		ck_assert_msg(strstr(err, bad[i].error), "%s: %s", bad[i].model, err);
+	}
 }
 END_TEST
 
@@ -957,6 +1003,7 @@ int main(void)
 		tsc_written,
 		backdoor,
 		cpuid_models,
+		cpuid_features,
 		inbox_order,
 		two_machines_one_pool,
 		stop_and_go,

@@ -282,26 +282,20 @@ START_TEST(msrs_in_order)
 }
 END_TEST
 
-static const struct feature_row {
-	const char *id;
-	uint32_t leaf, reg, bit;
-} feature_rows[] = {
-#define FEATURE(id, leaf, reg, bit) { #id, leaf, CPUID_##reg, bit },
-#include "x86/features.def"
-#undef FEATURE
-};
-
 START_TEST(features_are_unique)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(feature_rows); i++) {
+	for (unsigned i = 0; i < FEATURES; i++) {
 		const struct feature_row *f = &feature_rows[i];
 
-		ck_assert_msg(f->bit < 32, "%s", f->id);
-		for (unsigned j = i + 1; j < ARRAY_LEN(feature_rows); j++) {
+		ck_assert_msg(f->bit < 32, "%s", f->name);
+		ck_assert_msg(f->needs == FEATURE_NONE || f->needs < i, "%s needs a row below it", f->name);
+		ck_assert_uint_eq(feature_find(f->name), i);
+		for (unsigned j = i + 1; j < FEATURES; j++) {
 			const struct feature_row *g = &feature_rows[j];
 
-			ck_assert_msg(f->leaf != g->leaf || f->reg != g->reg || f->bit != g->bit, "%s %s",
-				      f->id, g->id);
+			ck_assert_msg(f->leaf != g->leaf || f->sub != g->sub || f->reg != g->reg ||
+					  f->bit != g->bit,
+				      "%s %s", f->name, g->name);
 		}
 	}
 }
