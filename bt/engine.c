@@ -9,6 +9,7 @@
 #include "bt/cache/chain.h"
 #include "bt/control.h"
 #include "bt/debug/debug.h"
+#include "bt/decode/allow.h"
 #include "bt/decode/patch.h"
 #include "bt/fault/fault.h"
 #include "bt/probe/emit.h"
@@ -587,5 +588,6 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	b->st.flushes = 0;
 	adapt_init(b);
 	cpu_reset(&b->v.cpu);
+	isa_init(&b->isa, plat, &b->v.cpu);
 	return &b->v;
 }

@@ -17,6 +17,9 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/debug/breakpoint.c \
 	%D%/debug/debug.h \
 	%D%/debug/guest.c \
+	%D%/decode/allow.c \
+	%D%/decode/allow.def \
+	%D%/decode/allow.h \
 	%D%/decode/decode.c \
 	%D%/decode/decode.h \
 	%D%/decode/insn.h \
@@ -68,6 +71,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/state/exit.h \
 	%D%/state/fragment.h \
 	%D%/state/history.h \
+	%D%/state/isa.h \
 	%D%/state/memo.h \
 	%D%/state/mode.h \
 	%D%/state/patch.h \

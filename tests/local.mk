@@ -46,6 +46,7 @@ SHELL_TESTS = \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
+	%D%/guests/isa.sh \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
@@ -174,12 +175,19 @@ points_extra = %D%/guests/points/points.lds
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) -g0 -fomit-frame-pointer -fasynchronous-unwind-tables $(DEMO_LINK) \
 	-Wl,-T,%D%/guests/points/points.lds -o $$out/points.elf $(points_sources)
+# Instructions that a processor may lack.
+isa_sources = %D%/guests/isa/isa.S
+isa_extra = %D%/guests/isa/isa.lds
+%D%/guests/isa.elf: $(isa_sources) $(isa_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/isa/isa.lds -o $$out/isa.elf $(isa_sources)
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
-check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/bootsector.bin
+check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/bootsector.bin
 CLEANFILES += $(check_DATA)
-EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) %D%/guests/hostile/bootsector.S
+EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
+	$(isa_sources) $(isa_extra) %D%/guests/hostile/bootsector.S
 
 include tests/x86/local.mk
 include tests/gdbstub/local.mk

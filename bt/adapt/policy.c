@@ -174,7 +174,7 @@ static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned 
 	memset(in, 0, sizeof(*in));
 	patch_source(b, pc, in->bytes, n, f->page, f->page2);
 	in->pc = pc;
-	return ZYAN_SUCCESS(decode_bytes(f->mode, in, n));
+	return ZYAN_SUCCESS(decode_bytes(&b->isa, f->mode, in, n));
 }
 
 static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)

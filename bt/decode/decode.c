@@ -75,7 +75,20 @@ static int check_limit(struct bt_vcpu *b, const struct insn *in)
 	return 0;
 }
 
-ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n)
+/* Extensions whose encodings mean something else to a processor without them: hint NOPs, and BSR, BSF and
+ * WBINVD behind an ignored F3. */
+static void without_extensions(ZydisDecoder *d, const struct isa *isa)
+{
+	static const ZydisDecoderMode never[] = { ZYDIS_DECODER_MODE_MPX, ZYDIS_DECODER_MODE_CET,
+						  ZYDIS_DECODER_MODE_CLDEMOTE, ZYDIS_DECODER_MODE_WBNOINVD };
+
+	for (unsigned i = 0; i < ARRAY_LEN(never); i++)
+		ZydisDecoderEnableMode(d, never[i], ZYAN_FALSE);
+	ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_LZCNT, isa->has[FEATURE_LZCNT]);
+	ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_TZCNT, isa->has[FEATURE_BMI1]);
+}
+
+ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, unsigned n)
 {
 	ZydisDecoder d;
 
@@ -83,6 +96,7 @@ ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n)
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
 	else
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+	without_extensions(&d, isa);
 	return ZydisDecoderDecodeFull(&d, in->bytes, n, &in->z, in->op);
 }
 
@@ -113,7 +127,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 	memset(in->bytes, 0, sizeof(in->bytes));
 	if (page_bytes(b, lin, in->bytes, have, page))
 		return -1;
-	st = decode_bytes(b->mode, in, have);
+	st = decode_bytes(&b->isa, b->mode, in, have);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && (bounded || have == most))
 		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA && have < most) {
@@ -121,7 +135,7 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 			return 1;
 		if (page_bytes(b, lin + have, in->bytes + have, most - have, page2))
 			return -1;
-		st = decode_bytes(b->mode, in, most);
+		st = decode_bytes(&b->isa, b->mode, in, most);
 		if (st == ZYDIS_STATUS_NO_MORE_DATA)
 			return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	}
@@ -136,9 +150,6 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 		in->len = in->z.length;
 		in->mem = find_memory(in);
 		in->seg = in->mem >= 0 ? decode_seg(in->op[in->mem].mem.segment) : SEG_DS;
-		/* Zydis reads 3E before an indirect branch as NOTRACK alone. */
-		if (in->z.attributes & ZYDIS_ATTRIB_HAS_NOTRACK)
-			in->seg = SEG_DS;
 	}
 	in->next = eip + in->len;
 	return check_limit(b, in);

@@ -11,6 +11,6 @@
 int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
 /* The segment register that R is; DS for any other register. */
 enum seg decode_seg(ZydisRegister r);
-/* Decode N bytes of IN->bytes as MODE says; fills in z and op alone. */
-ZyanStatus decode_bytes(uint32_t mode, struct insn *in, unsigned n);
+/* Decode N bytes of IN->bytes as a processor with ISA does in MODE; fills in z and op alone. */
+ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, unsigned n);
 #endif

@@ -31,19 +31,21 @@ bool insn_is_vex(const struct insn *in)
 	return in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY;
 }
 
-/* Host code is 32-bit by default; in 16-bit guest code the prefix has the opposite meaning. */
-bool insn_wants_66(const struct tx *t, const struct insn *in)
+/* Does a 66 prefix select another instruction, although Zydis gives this one an operand size? */
+static bool other_with_66(const struct insn *in)
 {
-	bool has = false, mandatory = false;
+	return in->z.mnemonic == ZYDIS_MNEMONIC_CLFLUSH; /* CLFLUSHOPT */
+}
 
+/* A mandatory prefix is kept. Otherwise the host form says what operand size it has, whatever the guest's
+ * mode and prefixes: host code is 32-bit by default. */
+bool insn_wants_66(const struct insn *in)
+{
 	for (unsigned i = 0; i < in->z.raw.prefix_count; i++)
-		if (in->z.raw.prefixes[i].value == 0x66) {
-			has = true;
-			mandatory |= in->z.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY;
-		}
-	if (t->mode & MODE_D || mandatory)
-		return has;
-	if (insn_is_vex(in) || insn_is_vector(in))
+		if (in->z.raw.prefixes[i].value == 0x66 &&
+		    in->z.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY)
+			return true;
+	if (insn_is_vex(in) || insn_is_vector(in) || other_with_66(in))
 		return false;
 	return in->z.operand_width == 16;
 }
@@ -169,18 +171,24 @@ static unsigned tail_at(const struct insn *in)
 	       in->z.raw.disp.size / 8;
 }
 
-/* Emit the legacy prefixes of the host form; never a segment override or address size. */
+/* Emit the legacy prefixes of the host form: those that the instruction is made of. Never a segment override
+ * or address size; F2 and F3 that are ignored, or hints about locks, may be something else to another
+ * decoder. */
 void put_prefixes(struct tx *t, const struct insn *in, bool gs)
 {
 	if (gs)
 		e2(t, 0x6765);
-	if (insn_wants_66(t, in))
+	if (insn_wants_66(in))
 		e1(t, 0x66);
+	if (in->z.attributes & ZYDIS_ATTRIB_HAS_LOCK)
+		e1(t, 0xf0);
 	for (unsigned i = 0; i < in->z.raw.prefix_count; i++) {
 		uint8_t p = in->z.raw.prefixes[i].value;
 
-		if (p == 0xf0 || p == 0xf2 || p == 0xf3)
+		if ((p == 0xf2 || p == 0xf3) && in->z.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY) {
 			e1(t, p);
+			break;
+		}
 	}
 }
 

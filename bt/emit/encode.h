@@ -9,7 +9,7 @@ bool insn_is_vector(const struct insn *in); /* MMX and SSE by legacy encoding */
 bool insn_is_vex(const struct insn *in);
 bool insn_wants_alignment(const struct insn *in); /* raises #GP if the operand is not aligned to its size */
 /* Must the re-encoded instruction carry a 66 prefix? */
-bool insn_wants_66(const struct tx *t, const struct insn *in);
+bool insn_wants_66(const struct insn *in);
 bool insn_uses_high_byte(const struct insn *in);
 bool insn_has_index(const struct insn *in);
 bool insn_addr16(const struct insn *in);

@@ -81,7 +81,7 @@ void emit_plain(struct tx *t, struct insn *in)
 				e1(t, 0xc0 | in->z.raw.modrm.reg << 3);
 				return;
 			}
-			if (insn_wants_66(t, in))
+			if (insn_wants_66(in))
 				e1(t, 0x66);
 			e1(t, 0x8d);
 			put_address32(t, in, in->z.raw.modrm.reg);

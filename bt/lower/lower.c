@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Lowering of one instruction: decides whether the instruction is available in the current mode, then hands
- * it to its family. */
+ * Lowering of one instruction: decides whether the guest's processor has the instruction (decode/allow.def)
+ * and whether it is available in the current mode, then hands it to its family. */
 #include "bt/lower/lower.h"
 #include "bt/adapt/policy.h"
+#include "bt/decode/allow.h"
 #include "bt/emit/encode.h"
 #include "bt/lower/family.h"
 
@@ -68,24 +69,13 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 	return m & MODE_TS ? EXC_NM : -1;
 }
 
-static bool unsupported(const struct insn *in)
-{
-	switch (in->z.encoding) {
-	case ZYDIS_INSTRUCTION_ENCODING_LEGACY:
-	case ZYDIS_INSTRUCTION_ENCODING_VEX:
-		return false;
-	default: /* EVEX, MVEX, XOP, 3DNow!: offered by no CPU model */
-		return true;
-	}
-}
-
 void lower(struct tx *t, struct insn *in)
 {
 	int exc;
 
 	tx_mark(t, FIX_NONE, 0);
 	t->low[t->i] = LOW_IDENT;
-	if (in->invalid || unsupported(in)) {
+	if (in->invalid || !isa_allows(&t->b->isa, in)) {
 		emit_raise(t, in, EXC_UD);
 		return;
 	}

@@ -25,6 +25,7 @@
 #include "bt/state/exit.h"
 #include "bt/state/fragment.h"
 #include "bt/state/history.h"
+#include "bt/state/isa.h"
 #include "bt/state/memo.h"
 #include "bt/state/mode.h"
 #include "bt/state/patch.h"
@@ -112,6 +113,7 @@ struct bt_vcpu {
 		uint32_t pc, lin;
 	} prefill;
 	uint64_t random; /* state of co_random */
+	struct isa isa;
 	struct bt_config cfg;
 	struct mm_vm *vm;
 	struct tx *tx;		    /* the translator's work space */

@@ -32,7 +32,7 @@ static struct insn decode(const char *hex)
 
 	for (char *end; n < sizeof(in.bytes) && *hex; hex = end)
 		in.bytes[n++] = (uint8_t)strtoul(hex, &end, 16);
-	ck_assert(ZYAN_SUCCESS(decode_bytes(MODE_PE | MODE_D, &in, n)));
+	ck_assert(ZYAN_SUCCESS(decode_bytes(&(struct isa){ 0 }, MODE_PE | MODE_D, &in, n)));
 	return in;
 }
 

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Instructions that a processor may lack: each runs once, and a line on COM1 says what came of it, "NAME ok" or
+ * "NAME VECTOR". EAX, ESI and EDI point to memory, EBX and EDX are 0, ECX is 1. At the end a call to EIP
+ * 80000000h, the one address without a negative. */
+	.section .multiboot, "a"
+	.align 4
+	.long 0x1badb002, 3, -(0x1badb002 + 3)
+
+	.text
+	.globl start
+start:	cld
+	lgdt gdt_reg
+	ljmp $8, $1f
+1:	movl $0x10, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %fs
+	movl %eax, %gs
+	movl %eax, %ss
+	movl $stack_top, %esp
+	call fill_idt
+	lidt idt_reg
+	call enable
+	movl $cases, %ebp
+2:	movl (%ebp), %esi		/* the name */
+	testl %esi, %esi
+	jz 3f
+	call puts
+	movl %esp, saved_esp
+	movl %ebp, saved_ebp
+	movl $memory, %eax
+	movl %eax, %esi
+	movl %eax, %edi
+	xorl %ebx, %ebx
+	xorl %edx, %edx
+	movl $1, %ecx
+	call *4(%ebp)
+	movl $text_ok, %esi
+resume:	movl saved_ebp, %ebp
+	cld
+	call puts
+	addl $8, %ebp
+	cmpl $last + 8, %ebp
+	je halt
+	jmp 2b
+
+	/* Linear 80000000h is physical 0, on processors with 4 MiB pages. */
+3:	movl $last, saved_ebp		/* an exception from here on ends the guest */
+	movl $1, %eax
+	cpuid
+	testb $8, %dl
+	jz end
+	movl $0x83, directory
+	movl $0x83, directory + (0x80000000 >> 22) * 4
+	movb $0xc3, 0
+	movl %cr4, %eax
+	orl $0x10, %eax
+	movl %eax, %cr4
+	movl $directory, %eax
+	movl %eax, %cr3
+	movl %cr0, %eax
+	orl $0x80000000, %eax
+	movl %eax, %cr0
+	movl $0x80000000, %eax
+	call *%eax
+end:	movl $text_end, %esi
+	call puts
+	xorl %eax, %eax
+	outb %al, $0xf4
+halt:	cli
+	hlt
+
+	/* What an operating system enables before its programs use SSE and AVX. */
+enable:	movl $1, %eax
+	cpuid
+	movl %cr4, %eax
+	testl $1 << 24, %edx		/* FXSR */
+	jz 1f
+	orl $0x600, %eax
+1:	testl $1 << 26, %ecx		/* XSAVE */
+	jz 2f
+	orl $1 << 18, %eax
+2:	movl %eax, %cr4
+	testl $1 << 26, %ecx
+	jz 4f
+	movl $3, %eax
+	testl $1 << 28, %ecx		/* AVX */
+	jz 3f
+	movl $7, %eax
+3:	xorl %ecx, %ecx
+	xorl %edx, %edx
+	xsetbv
+4:	fninit
+	ret
+
+fill_idt:
+	movl $entries, %esi
+	movl $idt, %edi
+	movl $32, %ecx
+1:	movl %esi, %eax
+	movw %ax, (%edi)
+	movw $8, 2(%edi)
+	movw $0x8e00, 4(%edi)
+	shrl $16, %eax
+	movw %ax, 6(%edi)
+	addl $8, %edi
+	addl $8, %esi
+	loop 1b
+	ret
+
+	.align 8
+entries:
+	.set vector, 0
+	.rept 32
+	.align 8
+	pushl $vector
+	jmp caught
+	.set vector, vector + 1
+	.endr
+caught:	popl %eax
+	movl saved_esp, %esp
+	movb $' ', text_vector
+	aam
+	addw $0x3030, %ax
+	movb %ah, text_vector + 1
+	movb %al, text_vector + 2
+	movl $text_vector, %esi
+	jmp resume
+
+puts:	movw $0x3fd, %dx
+1:	inb %dx, %al
+	testb $0x20, %al
+	jz 1b
+	movw $0x3f8, %dx
+	lodsb
+	testb %al, %al
+	jz 2f
+	outb %al, %dx
+	jmp puts
+2:	ret
+
+	.section .cases, "a"
+cases:
+	.text
+
+	.macro try name, bytes:vararg
+	.pushsection .rodata
+801:	.asciz "\name"
+	.popsection
+	.pushsection .cases, "a"
+	.long 801b, 802f
+	.popsection
+802:	.byte \bytes
+	ret
+	.endm
+
+	try nop, 0x90
+	/* hints, which processors without the extension execute as NOPs */
+	try prefetch, 0x0f, 0x0d, 0x00
+	try prefetchw, 0x0f, 0x0d, 0x08
+	try prefetchwt1, 0x0f, 0x0d, 0x10
+	try prefetch_7, 0x0f, 0x0d, 0x38
+	try rdsspd, 0xf3, 0x0f, 0x1e, 0xc8
+	try endbr32, 0xf3, 0x0f, 0x1e, 0xfb
+	try bndmk, 0xf3, 0x0f, 0x1b, 0x00
+	try bndcl, 0xf3, 0x0f, 0x1a, 0xc0
+	try bndcu, 0xf2, 0x0f, 0x1a, 0x00
+	try bndmov, 0x66, 0x0f, 0x1b, 0x00
+	try bndldx, 0x0f, 0x1a, 0x04, 0x18
+	try cldemote, 0x0f, 0x1c, 0x00
+	/* prefixes that mean nothing */
+	try rep_fld1, 0xf3, 0xd9, 0xe8
+	try repne_mov, 0xf2, 0x89, 0x18
+	try rep_mov, 0xf3, 0x89, 0x18
+	try xacquire_lock_add, 0xf2, 0xf0, 0x01, 0x18
+	try repne_pause, 0xf2, 0xf3, 0x90
+	try rep_movsd, 0xf3, 0xf2, 0x0f, 0x10, 0x00
+	try size_movdqu, 0x66, 0xf3, 0x0f, 0x6f, 0x00
+	try rep_cmpxchg8b, 0xf3, 0x0f, 0xc7, 0x0e
+	try rep_cpuid, 0xf3, 0x0f, 0xa2
+	/* never offered */
+	try kmovw, 0xc5, 0xf8, 0x93, 0xc0
+	try kmovw_load, 0xc5, 0xf8, 0x90, 0x00
+	try kandw, 0xc5, 0xf4, 0x41, 0xc0
+	try vpdpbusd, 0xc4, 0xe2, 0x79, 0x50, 0xc0
+	try vaesenc_ymm, 0xc4, 0xe2, 0x7d, 0xdc, 0xc0
+	try vpclmulqdq_ymm, 0xc4, 0xe3, 0x7d, 0x44, 0xc0, 0x00
+	try gf2p8mulb, 0x66, 0x0f, 0x38, 0xcf, 0xc0
+	try aesenc128kl, 0xf3, 0x0f, 0x38, 0xdc, 0x00
+	try encodekey128, 0xf3, 0x0f, 0x38, 0xfa, 0xc0
+	try tdcall, 0x66, 0x0f, 0x01, 0xcc
+	try xstore, 0x0f, 0xa7, 0xc0
+	try rep_xcryptecb, 0xf3, 0x0f, 0xa7, 0xc8
+	try rep_montmul, 0xf3, 0x0f, 0xa6, 0xc0
+	try rep_xsha1, 0xf3, 0x0f, 0xa6, 0xc8
+	try incsspd, 0xf3, 0x0f, 0xae, 0xe8
+	try clwb, 0x66, 0x0f, 0xae, 0x30
+	try clflushopt, 0x66, 0x0f, 0xae, 0x38
+	try clzero, 0x0f, 0x01, 0xfc
+	try rdpid, 0xf3, 0x0f, 0xc7, 0xf8
+	try ptwrite, 0xf3, 0x0f, 0xae, 0xe0
+	try movdiri, 0x0f, 0x38, 0xf9, 0x00
+	try enqcmd, 0xf2, 0x0f, 0x38, 0xf8, 0x00
+	try pfadd, 0x0f, 0x0f, 0xc0, 0x9e
+	try xend, 0x0f, 0x01, 0xd5
+	try vmcall, 0x0f, 0x01, 0xc1
+	try syscall, 0x0f, 0x05
+	try vfmaddps_fma4, 0xc4, 0xe3, 0x79, 0x68, 0xc0, 0x00
+	try blcs_xop, 0x8f, 0xe9, 0x78, 0x01, 0xd8
+	try evex_vaddps, 0x62, 0xf1, 0x7c, 0x48, 0x58, 0xc0
+	/* as CPUID says */
+	try rdtsc, 0x0f, 0x31
+	try cmovz, 0x0f, 0x44, 0xc3
+	try fcomi, 0xdb, 0xf0
+	try emms, 0x0f, 0x77
+	try pmaxub_mmx, 0x0f, 0xde, 0xc0
+	try addps, 0x0f, 0x58, 0xc0
+	try addpd, 0x66, 0x0f, 0x58, 0xc0
+	try haddps, 0xf2, 0x0f, 0x7c, 0xc0
+	try pshufb, 0x66, 0x0f, 0x38, 0x00, 0xc0
+	try ptest, 0x66, 0x0f, 0x38, 0x17, 0xc0
+	try crc32, 0xf2, 0x0f, 0x38, 0xf0, 0xc0
+	try popcnt, 0xf3, 0x0f, 0xb8, 0xc0
+	try aesenc, 0x66, 0x0f, 0x38, 0xdc, 0xc0
+	try movbe, 0x0f, 0x38, 0xf0, 0x18
+	try clflush, 0x0f, 0xae, 0x38
+	try vaddps, 0xc5, 0xfc, 0x58, 0xc0
+	try vpaddd_ymm, 0xc5, 0xfd, 0xfe, 0xc0
+	try vpaddd_xmm, 0xc5, 0xf9, 0xfe, 0xc0
+	try vfmadd, 0xc4, 0xe2, 0x79, 0x98, 0xc0
+	try andn, 0xc4, 0xe2, 0x78, 0xf2, 0xc0
+	try shlx, 0xc4, 0xe2, 0x79, 0xf7, 0xc0
+	try xgetbv_1, 0x0f, 0x01, 0xd0
+	/* BSF and BSR behind an ignored F3 leave the destination of a zero alone; the codes give 32 */
+	try rep_bsf, 0xf3, 0x0f, 0xbc, 0xc3, 0x83, 0xf8, 0x20, 0x75, 0x02, 0x0f, 0x0b
+	try rep_bsr, 0xf3, 0x0f, 0xbd, 0xc3, 0x83, 0xf8, 0x20, 0x75, 0x02, 0x0f, 0x0b
+
+	.section .cases, "a"
+last:	.long 0, 0
+
+	.data
+text_ok:
+	.asciz " ok\n"
+text_vector:
+	.asciz " 00\n"
+text_end:
+	.asciz "isa: done\n"
+	.align 8
+gdt:	.quad 0
+	.quad 0x00cf9b000000ffff	/* 08: code */
+	.quad 0x00cf93000000ffff	/* 10: data */
+gdt_reg:
+	.word . - gdt - 1
+	.long gdt
+idt_reg:
+	.word 32 * 8 - 1
+	.long idt
+
+	.bss
+	.align 4096
+directory:
+	.skip 4096
+	.align 64
+memory:	.skip 1024
+saved_esp:
+	.skip 4
+saved_ebp:
+	.skip 4
+	.align 8
+idt:	.skip 32 * 8
+	.skip 8192
+stack_top:
+
+	.section .note.GNU-stack, "", @progbits
