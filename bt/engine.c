@@ -544,6 +544,13 @@ static uint32_t host_xcr0(void)
 	return lo & 7;
 }
 
+static bool host_xgetbv1(void)
+{
+	unsigned a, bx, c, d;
+
+	return __get_cpuid_count(0xd, 1, &a, &bx, &c, &d) && (a & CPUID_XGETBV1);
+}
+
 struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
 			 char *err, size_t errlen)
 {
@@ -589,5 +596,6 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	adapt_init(b);
 	cpu_reset(&b->v.cpu);
 	isa_init(&b->isa, plat, &b->v.cpu);
+	b->isa.has[FEATURE_XGETBV1] &= host_xgetbv1(); /* the callout executes it */
 	return &b->v;
 }

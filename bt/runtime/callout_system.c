@@ -112,7 +112,7 @@ uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		cpu_raise(c, EXC_UD);
 		return callout_raise(b, s);
 	}
-	if ((uint32_t)c->gpr[R_ECX] > 1) {
+	if ((uint32_t)c->gpr[R_ECX] > b->isa.has[FEATURE_XGETBV1]) {
 		cpu_raise_err(c, EXC_GP, 0);
 		return callout_raise(b, s);
 	}

@@ -36,7 +36,7 @@ never="kmovw kmovw_load kandw vpdpbusd vaesenc_ymm vpclmulqdq_ymm gf2p8mulb aese
 after_sse="addpd rep_movsd size_movdqu haddps pshufb ptest crc32 popcnt aesenc movbe clflush"
 after_avx="vaddps vpaddd_ymm vpaddd_xmm vfmadd andn shlx xgetbv_1"
 
-plan 32
+plan 34
 for how in "" --verify-tc; do
 	isa host $how
 	ended 1 "the guest ends $how"
@@ -64,6 +64,12 @@ for how in "" --verify-tc; do
 	ok $? "VPADDD of XMM registers is AVX $how" "$(grep vpaddd "$TMP/out")"
 	isa host,-xsave $how
 	all 06 "AVX" vaddps vpaddd_ymm vpaddd_xmm vfmadd xgetbv_1
+	if grep -qx "xgetbv_1 ok" "$TMP/host$how"; then
+		isa host,-xgetbv1 $how
+		all 13 "XGETBV with ECX=1" xgetbv_1
+	else
+		ok 0 "XGETBV with ECX=1 $how # SKIP the host has none"
+	fi
 	isa host,-bmi2,-aes $how
 	all 06 "BMI2, AES" shlx aesenc vaesenc_ymm
 	! grep -qi verifier "$TMP/err"
