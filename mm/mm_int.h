@@ -30,6 +30,7 @@ struct mmu {
 	unsigned ntouch;
 	uint8_t guest_hit;     /* the guest's own breakpoints that were hit, not taken yet */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
+	uint32_t root;	       /* of the last flush */
 	uint64_t meaning;      /* control bits as of the last global flush */
 	struct churn churn[CHURN_SLOTS];
 	/* The page of device memory accessed last, until the guest's next flush: DEVICE_KEY() of its

@@ -38,7 +38,8 @@ struct mm_hooks {
 
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
-	uint64_t syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions, windows;
+	uint64_t syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions,
+	    windows;
 };
 
 /* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */

@@ -73,6 +73,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "global_flushes", s->global_flushes, "of these, of global pages too" },
 		{ "invlpg", s->invlpgs, "single pages invalidated by the guest" },
 		{ "syncs", s->syncs, "windows compared with the guest's tables" },
+		{ "early_syncs", s->early_syncs, "user windows synchronized at the CR3 load, not by a trap" },
 		{ "sync_diffs", s->sync_diffs, "page tables found changed" },
 		{ "drops", s->drops, "ranges dropped" },
 		{ "evictions", s->evictions, "windows emptied for room" },

@@ -21,7 +21,8 @@ struct region {
 	gpa pt_at;	 /* address of the page table, when not a large page */
 	uint32_t mapped; /* VPNs mapped */
 	bool large;
-	uint8_t snap[PAGE_SIZE] __attribute__((aligned(8))); /* the page table then */
+	uint64_t lines; /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
+	uint8_t snap[PAGE_SIZE] __attribute__((aligned(64))); /* the page table then */
 };
 
 #define PEND_MAX 64
@@ -52,6 +53,7 @@ struct window {
 	uint32_t root;
 	uint64_t lru;
 	bool need_sync; /* CR3 was loaded since the last sync */
+	uint8_t early;	/* times more that it is synchronized at the CR3 load (sync_early) */
 	vpn32 *pend;	/* VPNs invalidated and not synchronized yet */
 	unsigned npend;
 	vpn32 *local; /* shared window: VPNs to drop at the next CR3 load */

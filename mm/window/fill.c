@@ -91,11 +91,8 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		rmap_add(m->vm, p + i, w->id, v + i);
 		w->shadow[v + i] = (s & PAGE_MASK) | (p + i) << 12;
-		if (r && !r->large) {
-			unsigned k = (v + i) & (region_pages(w) - 1);
-
-			put_entry(w, r, k, table_entry(w, table, k));
-		}
+		if (r && !r->large)
+			take_entry(w, r, (v + i) & (region_pages(w) - 1), table);
 		if (w->shared && !(s & SH_G)) {
 			if (w->nlocal == LOCAL_MAX)
 				drop_local(m, w); /* rare; pages of this run fault again */
@@ -151,7 +148,7 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 	r->large = wk->page_shift != 12;
 	if (fresh && !r->large) {
 		r->pt_at = (w->pae ? pde & PTE_ADDR64 : pde & PTE_ADDR32) & m->cpu->a20_mask;
-		copy_page(r->snap, page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
+		r->lines = 0;
 	}
 	return r;
 }

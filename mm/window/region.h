@@ -41,6 +41,32 @@ static inline void put_entry(const struct window *w, struct region *r, unsigned 
 		memcpy(r->snap + i * 4, &e, 4);
 }
 
+#define LINE_BYTES 64
+
+/* Entries in a line. */
+static inline unsigned line_entries(const struct window *w)
+{
+	return w->pae ? LINE_BYTES / 8 : LINE_BYTES / 4;
+}
+
+static inline void copy_line(struct region *r, const uint8_t *table, unsigned line)
+{
+	for (unsigned at = line * LINE_BYTES; at < (line + 1) * LINE_BYTES; at += 8)
+		memcpy(r->snap + at, table + at, 8);
+}
+
+/* Entry I of TABLE is about to be used: copy it. */
+static inline void take_entry(const struct window *w, struct region *r, unsigned i, const uint8_t *table)
+{
+	unsigned line = i / line_entries(w);
+
+	if (r->lines >> line & 1)
+		put_entry(w, r, i, table_entry(w, table, i));
+	else
+		copy_line(r, table, line);
+	r->lines |= 1ull << line;
+}
+
 /* Is a host mapping made for entry OLD still valid for NOW? A cleared A or D bit invalidates it: the
  * next access must set the bit again. */
 static inline bool entry_keeps(uint64_t old, uint64_t now)

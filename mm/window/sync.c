@@ -60,25 +60,54 @@ static void batch_add(struct batch *b, vpn32 vpn, enum fate f)
 	b->n = 1;
 }
 
-static void sync_table(struct mmu *m, struct window *w, struct region *r, vpn32 vpn0, const uint8_t *now)
+static bool same_line(const uint8_t *a, const uint8_t *b)
 {
-	struct batch b = { .m = m, .w = w };
+	uint64_t d = 0;
 
-	if (same_page(r->snap, now))
-		return;
-	m->st.sync_diffs++;
-	for (unsigned i = 0; i < region_pages(w); i++) {
+	for (unsigned i = 0; i < LINE_BYTES / 8; i++)
+		d |= ((const uint64_t *)a)[i] ^ ((const uint64_t *)b)[i];
+	return !d;
+}
+
+/* Synchronize the pages whose entries are in line LINE of the table NOW. */
+static void sync_line(struct batch *b, struct region *r, vpn32 vpn0, const uint8_t *now, unsigned line)
+{
+	struct window *w = b->w;
+	unsigned n = line_entries(w);
+	bool used = false;
+
+	for (unsigned i = line * n; i < (line + 1) * n; i++) {
 		uint64_t old = table_entry(w, r->snap, i), e = table_entry(w, now, i);
 		enum fate f;
 
-		if (old == e || !(w->shadow[vpn0 + i] & SH_P))
+		if (!(w->shadow[vpn0 + i] & SH_P))
 			continue;
-		f = fate_of(w->shadow[vpn0 + i], old, e);
+		f = old == e ? KEEP : fate_of(w->shadow[vpn0 + i], old, e);
 		if (f != KEEP)
-			batch_add(&b, vpn0 + i, f);
+			batch_add(b, vpn0 + i, f);
+		used |= f != DROP;
+	}
+	if (used)
+		copy_line(r, now, line);
+	else
+		r->lines &= ~(1ull << line);
+}
+
+static void sync_table(struct mmu *m, struct window *w, struct region *r, vpn32 vpn0, const uint8_t *now)
+{
+	struct batch b = { .m = m, .w = w };
+	bool differs = false;
+
+	for (uint64_t left = r->lines; left; left &= left - 1) {
+		unsigned line = (unsigned)__builtin_ctzll(left);
+
+		if (same_line(r->snap + line * LINE_BYTES, now + line * LINE_BYTES))
+			continue;
+		differs = true;
+		sync_line(&b, r, vpn0, now, line);
 	}
 	batch_flush(&b);
-	copy_page(r->snap, now);
+	m->st.sync_diffs += differs;
 }
 
 static const uint8_t *table_of(const struct mmu *m, const struct region *r)

@@ -55,17 +55,26 @@ static void win_take_over(struct mmu *m, struct window *w)
 		m->cur = NULL;
 }
 
-static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+/* The window of ROOT that exists, or NULL. */
+static struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae)
 {
-	struct window *w;
-
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-		w = &m->win[i];
+		struct window *w = &m->win[i];
+
 		if (w->used && w->view == view && w->root == root && w->pae == pae) {
 			w->lru = ++m->tick;
 			return w;
 		}
 	}
+	return NULL;
+}
+
+static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+{
+	struct window *w = win_existing(m, view, root, pae);
+
+	if (w)
+		return w;
 	w = win_spare(m);
 	if (w->used)
 		win_take_over(m, w);
@@ -75,6 +84,7 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 	w->root = root;
 	w->pae = pae;
 	w->shared = root == ROOT_SHARED;
+	w->early = 0;
 	w->lru = ++m->tick;
 	m->st.windows++;
 	return w;
@@ -170,13 +180,17 @@ bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
 	return m->uwin && m->cur != m->uwin && hva - (uint64_t)m->uwin->base < WIN_BYTES;
 }
 
+/* A trap costs as much as some dozens of synchronizations. */
+#define EARLY_SYNCS 32
+
 bool mmu_user_ready(struct mmu *m)
 {
 	if (!m->uwin)
 		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
-	if (m->uwin->need_sync)
+	if (m->uwin->need_sync) {
 		win_sync(m, m->uwin);
-	else if (m->uwin->npend)
+		m->uwin->early = EARLY_SYNCS;
+	} else if (m->uwin->npend)
 		sync_pending(m, m->uwin);
 	return true;
 }
@@ -216,12 +230,29 @@ static uint64_t meaning_of(const struct cpu *c)
 	       !(c->a20_mask & 0x100000);
 }
 
+/* CR3 has another root. Where kernel code keeps reaching user pages, synchronize that root's user window
+ * now, which is cheaper than the trap that the first access would be. A window that had enough of this
+ * waits for the next trap: so it ends where the accesses do. */
+static void sync_early(struct mmu *m)
+{
+	struct window *w = win_existing(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+
+	if (!w || !w->early)
+		return;
+	w->early--;
+	m->st.early_syncs++;
+	win_sync(m, w);
+	m->uwin = w;
+}
+
 void mmu_flush(struct mmu *m, bool global)
 {
+	bool other_root = root_of(m->cpu) != m->root;
 	bool changed = meaning_of(m->cpu) != m->meaning;
 
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
 	m->meaning = meaning_of(m->cpu);
+	m->root = root_of(m->cpu);
 	m->st.cr3_loads++;
 	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
@@ -251,6 +282,8 @@ void mmu_flush(struct mmu *m, bool global)
 		else
 			w->need_sync = true;
 	}
+	if (other_root && m->user_quarters)
+		sync_early(m);
 }
 
 const struct mmu_stats *mmu_stats(const struct mmu *m)

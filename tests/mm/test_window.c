@@ -231,6 +231,109 @@ START_TEST(counted_by_place)
 }
 END_TEST
 
+static void other_root(struct world *w, uint32_t root)
+{
+	uint8_t dir[PAGE_SIZE];
+
+	ck_assert(mm_phys_read(w->vm, PA_ROOT, dir, PAGE_SIZE));
+	ck_assert(mm_phys_write(w->vm, root, dir, PAGE_SIZE));
+}
+
+static void load_cr3(struct world *w, uint32_t root)
+{
+	unsigned win;
+
+	w->cpu.cr3 = root;
+	mmu_flush(w->m, false);
+	mmu_select(w->m, &win);
+}
+
+/* Does kernel code reach the user window of the present root without a trap? */
+static bool user_window_ready(struct world *w)
+{
+	uint64_t quarter[4], guard = 1;
+
+	mmu_quarters(w->m, quarter, guard);
+	return quarter[LIN_BASE >> 30] != guard;
+}
+
+/* Where kernel code reaches user pages, a CR3 load with another root brings its user window up to date, as
+ * often as a trap is worth; a load of the same root does not. */
+START_TEST(early_sync)
+{
+	struct world *w = world_new(NULL, 0, false, 6);
+	uint32_t a = PA_ROOT, b = 0x10000, lin = world_lin(w, 3);
+	uint64_t page = (uint64_t)DATA_FIRST << 12 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
+	unsigned early = 0, win;
+	struct mmu_fault f;
+
+	w->cpu.cr4 |= CR4_PGE;
+	world_set_entry(w, 3, page);
+	other_root(w, b);
+	mmu_flush(w->m, true);
+	load_cr3(w, a);
+	mmu_learn_quarter(w->m, lin);
+	for (int i = 0; i < 2; i++) { /* one trap for each root */
+		load_cr3(w, i ? b : a);
+		ck_assert(!user_window_ready(w));
+		ck_assert(mmu_user_ready(w->m));
+		ck_assert_int_eq(mmu_fill_user(w->m, lin, MM_WRITE, &f), FILL_OK);
+		load_cr3(w, i ? b : a);
+		ck_assert(!user_window_ready(w));
+		ck_assert(mmu_user_ready(w->m));
+	}
+	load_cr3(w, a);
+	ck_assert(user_window_ready(w));
+	ck_assert(w->m->uwin->shadow[lin >> PAGE_SHIFT] & SH_P);
+	world_set_entry(w, 3, page + PAGE_SIZE); /* both roots use the table */
+	load_cr3(w, b);
+	ck_assert(user_window_ready(w));
+	ck_assert(!(w->m->uwin->shadow[lin >> PAGE_SHIFT] & SH_P));
+	w->cpu.cpl = 3;
+	mmu_select(w->m, &win);
+	world_audit(w, true);
+	w->cpu.cpl = 0;
+	while (user_window_ready(w)) {
+		load_cr3(w, a);
+		load_cr3(w, b);
+		ck_assert_uint_lt(++early, 100);
+	}
+	ck_assert(mmu_user_ready(w->m) && user_window_ready(w));
+	world_free(w);
+}
+END_TEST
+
+/* Only the parts of a page table that are in use are compared. */
+START_TEST(lines_in_use)
+{
+	struct world *w = world_new(NULL, 0, _i, 7);
+	uint64_t flags = PTE_P | PTE_W | PTE_U | PTE_A, diffs;
+
+	for (unsigned k = 0; k < 512; k += 3)
+		world_set_entry(w, k, (uint64_t)(DATA_FIRST + k) << 12 | flags);
+	ck_assert(world_read(w, world_lin(w, 6)));
+	diffs = mmu_stats(w->m)->sync_diffs;
+	world_set_entry(w, 300, (uint64_t)(DATA_FIRST + 2) << 12 | flags);
+	flush(w);
+	ck_assert_uint_eq(mmu_stats(w->m)->sync_diffs, diffs);
+	world_set_entry(w, 3, 0);
+	flush(w);
+	flush(w);
+	ck_assert_uint_eq(mmu_stats(w->m)->sync_diffs, diffs + 1);
+	/* One that comes into use is known as it is then. */
+	w->cpu.cpl = 0;
+	ck_assert(world_read(w, world_lin(w, 300)));
+	world_set_entry(w, 300, (uint64_t)(DATA_FIRST + 1) << 12 | flags);
+	world_set_entry(w, 6, (uint64_t)(DATA_FIRST + 3) << 12 | flags);
+	flush(w);
+	world_audit(w, true);
+	w->cpu.cpl = 0;
+	ck_assert(world_read(w, world_lin(w, 300)) && world_read(w, world_lin(w, 6)));
+	world_audit(w, true);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("window");
@@ -239,6 +342,8 @@ int main(void)
 	tcase_add_loop_test(t, at_random, 0, 6);
 	tcase_add_test(t, many_roots);
 	tcase_add_test(t, counted_by_place);
+	tcase_add_test(t, early_sync);
+	tcase_add_loop_test(t, lines_in_use, 0, 2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
