@@ -34,6 +34,7 @@ allowed()
 	cache.o ftruncate only when the cache is made
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
+	cache.o getrlimit only when the cache is made
 	pool.o calloc only when memory is made
 	pool.o free only when memory goes
 	pool.o memfd_create only when memory is made

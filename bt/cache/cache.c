@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ARENA_BYTES (1ull << 30) /* address space; touched as used */
@@ -24,6 +25,27 @@ static void *reserve(size_t n, int prot)
 	void *p = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Entries are few and far between: not with huge pages. */
+static uint32_t *jt_reserve(struct bt_vcpu *b)
+{
+	void *p = b->jt.tables < b->jt.max_tables ? reserve(JT_BYTES, PROT_READ | PROT_WRITE) : NULL;
+
+	b->jt.tables += p != NULL;
+	if (p)
+		madvise(p, JT_BYTES, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* Where address space is limited, most of it is for windows. */
+static unsigned jt_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_AS, &r) || r.rlim_cur / 8 / JT_BYTES >= MAX_CTX)
+		return MAX_CTX;
+	return r.rlim_cur / 8 < JT_BYTES ? 1 : (unsigned)(r.rlim_cur / 8 / JT_BYTES);
 }
 
 bool cache_init(struct bt_vcpu *b, char *err, size_t n)
@@ -50,7 +72,9 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->tc.order = reserve(b->tc.cap_order * sizeof(*b->tc.order), PROT_READ | PROT_WRITE);
 	b->tc.arena = reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
 	b->jt.poison = reserve(JT_BYTES, PROT_NONE);
-	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !b->jt.poison)
+	b->jt.max_tables = jt_limit();
+	b->jt.ctx[0].jt = jt_reserve(b);
+	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !b->jt.poison || !b->jt.ctx[0].jt)
 		goto fail;
 	/* Like a window, the guard is aligned to 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
@@ -63,12 +87,8 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts ||
 	    !b->history.ring)
 		goto fail;
-	for (unsigned i = 0; i < MAX_CTX; i++) {
-		b->jt.ctx[i].jt = reserve(JT_BYTES, PROT_READ | PROT_WRITE);
+	for (unsigned i = 0; i < MAX_CTX; i++)
 		b->jt.ctx[i].next_used = &b->jt.ctx[i];
-		if (!b->jt.ctx[i].jt)
-			goto fail;
-	}
 	return true;
 fail:
 	snprintf(err, n, "no memory for the translation cache");
@@ -111,21 +131,71 @@ void *arena_alloc(struct bt_vcpu *b, size_t n)
 	return p;
 }
 
+void ctx_table(struct bt_vcpu *b, struct ctx *c)
+{
+	struct ctx *old = NULL;
+
+	if (!c->jt)
+		c->jt = jt_reserve(b);
+	if (c->jt)
+		return;
+	/* One context at least has a table. */
+	for (unsigned i = 0; i < MAX_CTX; i++)
+		if (b->jt.ctx[i].jt && (!old || b->jt.ctx[i].lru < old->lru))
+			old = &b->jt.ctx[i];
+	ctx_reset(b, old);
+	c->jt = old->jt;
+	old->jt = NULL;
+}
+
+/* The slot of JT_PAGE(EIP) in touched[], or the free one for it. NULL: it has none, and there is no room. */
+static uint32_t *touched_slot(struct ctx *c, uint32_t eip)
+{
+	uint32_t page = JT_PAGE(eip), h = page * 0x9e3779b1u >> 16;
+
+	for (unsigned i = 0; i < JT_PROBES; i++) {
+		uint32_t *t = &c->touched[(h + i) % JT_TOUCHED];
+
+		if (!*t || *t == page + 1)
+			return t;
+	}
+	return NULL;
+}
+
+void ctx_put(struct ctx *c, uint32_t eip, uint32_t host)
+{
+	uint32_t *t = touched_slot(c, eip);
+
+	c->any = true;
+	if (t)
+		*t = JT_PAGE(eip) + 1;
+	else
+		c->many = true;
+	c->jt[eip] = host;
+}
+
+/* Forget that EIP leads to HOST. Pages without entries are not read, which would map them. */
+static void ctx_drop(struct ctx *c, uint32_t eip, uint32_t host)
+{
+	uint32_t *t = c->any ? touched_slot(c, eip) : NULL;
+
+	if (c->any && (t ? *t != 0 : c->many) && c->jt[eip] == host)
+		c->jt[eip] = 0;
+}
+
 void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 {
 	(void)b;
-	if (c->ntouched > JT_KEEP)
+	if (c->many)
 		madvise(c->jt, JT_BYTES, MADV_DONTNEED);
 	/* Clearing a page costs less than two page faults, one at its first load and one at its first entry.
 	 */
-	for (unsigned i = 0; i < ARRAY_LEN(c->touched); i++)
-		for (uint64_t bits = c->touched[i]; bits && c->ntouched <= JT_KEEP; bits &= bits - 1)
-			gpr_zero((uint8_t *)c->jt +
-				     (((size_t)i * 64 + (unsigned)__builtin_ctzll(bits)) << PAGE_SHIFT),
-				 PAGE_SIZE);
-	gpr_zero(c->touched, sizeof(c->touched));
-	c->ntouched = 0;
-	c->used = false;
+	for (unsigned i = 0; i < JT_TOUCHED && c->any && !c->many; i++)
+		if (c->touched[i])
+			gpr_zero((uint8_t *)c->jt + ((uint64_t)(c->touched[i] - 1) << PAGE_SHIFT), PAGE_SIZE);
+	if (c->any)
+		gpr_zero(c->touched, sizeof(c->touched));
+	c->many = c->any = c->used = false;
 	b->st.ctx_flushes++;
 	syscall_cache_forget(b);
 	if (b->jt.cur == c)
@@ -190,14 +260,14 @@ struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip)
 
 	if (rip < b->tc_base || rip >= b->tc_base + b->tc.size)
 		return NULL;
-	if (b->transient.ccf && off >= b->transient.ccf->ind &&
+	if (b->transient.ccf && off >= b->transient.ccf->host &&
 	    off < b->transient.ccf->host + b->transient.ccf->hsize)
 		return b->transient.ccf;
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 		struct ccf *f = b->tc.order[mid];
 
-		if (off < f->ind)
+		if (off < f->host)
 			hi = mid;
 		else if (off >= f->host + f->hsize)
 			lo = mid + 1;
@@ -238,10 +308,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 	if (f->page2 != UINT32_MAX)
 		list_remove(b, f->page2, f);
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		if (b->jt.ctx[i].used &&
-		    (b->jt.ctx[i].touched[JT_PAGE(f->eip) / 64] >> JT_PAGE(f->eip) % 64 & 1) &&
-		    b->jt.ctx[i].jt[JT_SLOT(f->eip)] == f->ind)
-			b->jt.ctx[i].jt[JT_SLOT(f->eip)] = 0;
+		ctx_drop(&b->jt.ctx[i], f->eip, f->host);
 }
 
 unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_why why)

@@ -29,6 +29,10 @@ unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_w
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 /* Empty the cache. FULL: because it is full; pinned fragments stay. */
 void cache_flush_all(struct bt_vcpu *b, bool full);
+/* Give C a jump table: a new one or, if there is no address space for it, another context's. */
+void ctx_table(struct bt_vcpu *b, struct ctx *c);
+/* Indirect transfers to EIP go to TC offset HOST from now on. */
+void ctx_put(struct ctx *c, uint32_t eip, uint32_t host);
 /* Forget the jump table and the context. */
 void ctx_reset(struct bt_vcpu *b, struct ctx *c);
 #endif

@@ -140,11 +140,8 @@ void emit_indirect(struct tx *t)
 		e_jmp_vcpu(t, OFF(stubs.callout));
 		return;
 	}
-	e_movi32(t, H_R11, 32 - JT_BITS);
-	e_shiftx(t, true, H_R10, H_R8, H_R11);
-	e_shiftx(t, false, H_R10, H_R10, H_R11);
 	tx_mark(t, FIX_POLL_R8, 0);
-	e_rmi(t, 0, 0x8b, H_R9, H_R12, H_R10, 2, 0);
+	e_rmi(t, 0, 0x8b, H_R9, H_R12, H_R8, 2, 0);
 	e_rmi(t, F_W, 0x8d, H_R9, H_R9, H_R14, 0, 0);
 	e1(t, 0x41); /* jmp r9 */
 	e2(t, 0xe1ff);

@@ -28,7 +28,7 @@ static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG
 
 static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f, uint64_t rip)
 {
-	uint32_t off = (uint32_t)(rip - b->tc_base - f->ind);
+	uint32_t off = (uint32_t)(rip - b->tc_base - f->host);
 	const struct mark *m = NULL;
 
 	for (unsigned i = 0; i < f->nmark && f->marks[i].host <= off; i++)
@@ -126,7 +126,7 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 		g[REG_RAX] = (uint32_t)g[REG_R10];
 		g[REG_RDX] = (uint32_t)g[REG_R11];
 	}
-	g[REG_RIP] = (greg_t)(b->tc_base + f->ind + f->ioff[insn_of(m)]);
+	g[REG_RIP] = (greg_t)(b->tc_base + f->host + f->ioff[insn_of(m)]);
 }
 
 /* If F stores to its own page P: complete the store outside F. True if so. */

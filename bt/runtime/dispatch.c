@@ -97,8 +97,9 @@ static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint3
 		if (!spare || (spare->used && (!c->used || c->lru < spare->lru)))
 			spare = c;
 	}
-	if (spare->used || spare->ntouched)
+	if (spare->used || spare->any)
 		ctx_reset(b, spare);
+	ctx_table(b, spare);
 	spare->used = true;
 	spare->win = win;
 	spare->mode = mode;
@@ -208,17 +209,8 @@ static uint64_t leave_or_step(struct bt_vcpu *b)
 	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 }
 
-static void jt_put(struct ctx *c, uint32_t eip, uint32_t host)
-{
-	uint64_t *word = &c->touched[JT_PAGE(eip) / 64], bit = 1ull << JT_PAGE(eip) % 64;
-
-	c->ntouched += !(*word & bit);
-	*word |= bit;
-	c->jt[JT_SLOT(eip)] = host;
-}
-
-/* By the jump table, as indirect transfers go: stub_reload leaves EIP in r8 for the entry that checks it.
- * (Not where the CS limit is checked: the table knows nothing of it.) */
+/* By the jump table, as indirect transfers go. (Not where the CS limit is checked: the table knows nothing of
+ * it.) */
 static uint64_t find_and_go(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
@@ -227,15 +219,15 @@ static uint64_t find_and_go(struct bt_vcpu *b)
 
 	if (b->intr_wait && c->intf)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (table && b->jt.cur->jt[JT_SLOT((uint32_t)c->rip)]) {
+	if (table && b->jt.cur->jt[(uint32_t)c->rip]) {
 		b->account.indirects += b->entries.on;
-		return b->tc_base + b->jt.cur->jt[JT_SLOT((uint32_t)c->rip)];
+		return b->tc_base + b->jt.cur->jt[(uint32_t)c->rip];
 	}
 	f = dispatch_find(b, cpu_pc(c));
 	if (!f)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (table && !b->cfg.no_chain)
-		jt_put(b->jt.cur, (uint32_t)c->rip, f->ind);
+		ctx_put(b->jt.cur, (uint32_t)c->rip, f->host);
 	return b->tc_base + f->host;
 }
 
@@ -307,7 +299,7 @@ uint64_t dispatch_raise(struct bt_vcpu *b)
 	return dispatch_next_from(b, &was);
 }
 
-/* Indirect transfer to EIP whose jump-table slot was empty or had another EIP. */
+/* Indirect transfer to EIP whose jump-table entry is empty. */
 uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 {
 	struct cpu *c = &b->v.cpu;
@@ -325,7 +317,7 @@ uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (b->cfg.no_chain)
 		return b->tc_base + f->host;
-	jt_put(b->jt.cur, eip, f->ind);
+	ctx_put(b->jt.cur, eip, f->host);
 	b->st.jt_fills++;
 	return b->tc_base + f->host;
 }

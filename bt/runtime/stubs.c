@@ -34,8 +34,8 @@
 #define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
 #define HOST_FPU "fninit\n\tfldcw %c[fcw](%%r15)\n\tldmxcsr %c[mx](%%r15)\n\tvzeroupper\n\t"
 
-/* r10: the host address to jump to. Everything else is loaded from the vCPU; r8 = EIP, for entries that check
- * it. */
+/* r10: the host address to jump to. Everything else is loaded from the vCPU; r8 = EIP, for the jump table's
+ * miss. */
 __attribute__((naked, used)) static void reload(void)
 {
 	__asm__ volatile(
@@ -142,14 +142,13 @@ __attribute__((naked, used)) void stub_callout_fpu_timed(void)
 	"movq %c[x]+56(%%r15), %%r12\n\tmovq %%r12, %c[jt](%%r15)\n\t"
 /* To EIP in r8d. */
 #define SYSCALL_GO                                                                                           \
-	"movl %[slot], %%r10d\n\tpextl %%r10d, %%r8d, %%r10d\n\tmovq %c[x]+64(%%r15), %%r11\n\t"             \
-	"movl (%%r11,%%r10,4), %%r9d\n\tleaq (%%r9,%%r14), %%r9\n\tjmpq *%%r9\n\t"
+	"movq %c[x]+64(%%r15), %%r11\n\t"                                                                    \
+	"movl (%%r11,%%r8,4), %%r9d\n\tleaq (%%r9,%%r14), %%r9\n\tjmpq *%%r9\n\t"
 #define SYSCALL_OFFSETS(n)                                                                                   \
 	O(x, memo.syscall[n]), O(wait, intr_wait), O(callout, stubs.callout), O(seg, v.cpu.seg[SEG_CS]),     \
 	    O(shadow, win.shadow), O(ctx, jt.cur), O(mode, mode), O(selected, win.selected), O(gs, gs_live), \
 	    O(jt, jt_live), O(intf, v.cpu.intf), O(cpl, v.cpu.cpl), O(sysesp, v.cpu.sysenter_esp),           \
-	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, syscall.mode)),                  \
-	    [slot] "i"(JT_ENTRIES - 1)
+	    O(syseip, v.cpu.sysenter_eip), [from] "i"(offsetof(struct site, syscall.mode))
 #define SYSCALL_AT(field, at) _Static_assert(offsetof(struct syscall_cache, field) == (at), "a number above")
 SYSCALL_AT(from_neg, 0);
 SYSCALL_AT(seg, 8);

@@ -78,8 +78,7 @@ struct ccf {
 	uint32_t pc, eip, mode;
 	uint32_t cs_base, cs_limit;
 	ppn page, page2;      /* page2: UINT32_MAX unless an instruction straddles */
-	uint32_t host, hsize; /* TC offset of the main entry; size to the end of the stubs */
-	uint32_t ind;	      /* TC offset of the indirect entry (in front) */
+	uint32_t host, hsize; /* TC offset of the entry; size to the end of the stubs */
 	uint16_t body;	      /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;

@@ -3,8 +3,7 @@
  * that lead forward), the page's end, a breakpoint or the length limit; lower each instruction; emit
  * the ways out.
  *
- * Layout of a fragment: indirect entry (checks that the jump table was right
- * about EIP), main entry, [icount budget], [source check], body, stubs. */
+ * Layout of a fragment: entry, [icount budget], [source check], body, stubs. */
 #include "bt/translate/translate.h"
 #include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
@@ -26,9 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the indirect entry, for all but tiny EIPs: it lets the main entry, which loops
- * jump to, start a 32-byte line. */
-#define IND_BYTES 23
 #define ROOM 16384 /* host bytes that a TU may take, with all its checks */
 
 /* Does IN end its TU? (Lowering may end it at other instructions, too.) FORWARD: conditional branches before
@@ -89,18 +85,6 @@ static int decode_tu(struct tx *t, unsigned max)
 		forward += in->z.meta.category == ZYDIS_CATEGORY_COND_BR;
 	}
 	return 0;
-}
-
-static void indirect_entry(struct tx *t)
-{
-	e_mov64(t, H_R11, H_RCX);
-	e_lea32(t, H_RCX, H_R8, (int32_t)(0u - t->f->eip));
-	uint8_t *ok = e_jrcxz(t);
-	e_mov64(t, H_RCX, H_R11);
-	e1(t, 0xe9);
-	e4(t, 0u - (tx_host(t) + 4));
-	e_here8(t, ok);
-	e_mov64(t, H_RCX, H_R11);
 }
 
 /* icount: charge the fragment; leave before it when the budget does not cover it. */
@@ -357,8 +341,8 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	struct tx *t = b->tx;
 	struct ccf *f;
 	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
-	uint32_t start =
-	    kind == TX_NORMAL ? ((b->tc.zone.pos + IND_BYTES + 31) & ~31u) - IND_BYTES : b->transient.host;
+	/* Loops jump to the entry: it starts a line of the decoder. */
+	uint32_t start = kind == TX_NORMAL ? (b->tc.zone.pos + 31) & ~31u : b->transient.host;
 	uint8_t *imm = NULL;
 	bool mixed;
 
@@ -392,10 +376,7 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
 
 	t->base = t->p = b->tc.rw + start;
-	f->ind = start;
-	if (kind == TX_NORMAL)
-		indirect_entry(t);
-	f->host = tx_host(t);
+	f->host = start;
 	if (b->icount.on && kind == TX_NORMAL)
 		imm = budget_check(t);
 	f->counter = NOT_COUNTED;

@@ -36,7 +36,7 @@ bool verify_below(const struct check *c, unsigned r, unsigned bits)
 {
 	const struct fact *f = verify_fact(c, r);
 
-	if (f->kind != F_BELOW || f->value > bits)
+	if (f->kind == F_CONST ? f->value >> bits : f->kind != F_BELOW || f->value > bits)
 		return false;
 	verify_rely(c, f);
 	return true;

@@ -26,7 +26,7 @@ static bool ok_target(void *ctx, uint64_t host)
 	if (host == b->tc_base)
 		return true;
 	f = cache_by_host(b, host);
-	return f && (host == b->tc_base + f->host || host == b->tc_base + f->ind);
+	return f && host == b->tc_base + f->host;
 }
 
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
@@ -56,7 +56,7 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 		b->verifier = bt_verifier_new();
 	env.v = b->verifier;
 	b->st.verify_runs++;
-	why = bt_verify(&env, b->tc.rw + f->ind, f->host + f->hsize - f->ind, b->tc_base + f->ind, &e);
+	why = bt_verify(&env, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, &e);
 	if (!why)
 		return 0;
 	b->st.verify_fails++;

@@ -28,9 +28,9 @@ static uint64_t host_insns(const struct bt_vcpu *b, const ZydisDecoder *d, const
 	ZydisDecodedInstruction z;
 	uint64_t n = 0;
 
-	for (unsigned at = f->host - f->ind; at < f->body; at += z.length, n++)
+	for (unsigned at = 0; at < f->body; at += z.length, n++)
 		if (!ZYAN_SUCCESS(
-			ZydisDecoderDecodeInstruction(d, NULL, b->tc.rw + f->ind + at, f->body - at, &z)))
+			ZydisDecoderDecodeInstruction(d, NULL, b->tc.rw + f->host + at, f->body - at, &z)))
 			break;
 	return n;
 }

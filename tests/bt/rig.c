@@ -60,9 +60,8 @@ struct ccf *rig_insert(struct rig *r, const struct ccf *key, unsigned size)
 		f = arena_alloc(b, sizeof(*f));
 		ck_assert_uint_eq(f->pc | f->ninsn | f->nlink | f->dead, 0); /* arena memory is zeroed */
 		*f = *key;
-		f->ind = (b->tc.zone.pos + 15) & ~15u;
-		f->host = f->ind + 23;
-		f->hsize = size - 23;
+		f->host = (b->tc.zone.pos + 15) & ~15u;
+		f->hsize = size;
 		f->counter = NOT_COUNTED;
 		b->tc.zone.pos = f->host + f->hsize;
 		cache_insert(b, f);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define NO_PAGE UINT32_MAX
 
@@ -44,7 +45,7 @@ static struct known *insert(const struct ccf *key, unsigned size)
 
 	if (!f)
 		return NULL;
-	*k = (struct known){ .f = f, .key = *key, .ind = f->ind, .end = f->host + f->hsize, .live = true };
+	*k = (struct known){ .f = f, .key = *key, .ind = f->host, .end = f->host + f->hsize, .live = true };
 	nknown++;
 	return k;
 }
@@ -119,7 +120,7 @@ static void check_order(void)
 	}
 	ck_assert_uint_eq(tc->npinned, pinned);
 	for (unsigned i = 1; i < tc->norder; i++)
-		ck_assert_uint_lt(tc->order[i - 1]->host + tc->order[i - 1]->hsize, tc->order[i]->ind + 16);
+		ck_assert_uint_lt(tc->order[i - 1]->host + tc->order[i - 1]->hsize, tc->order[i]->host + 16);
 	for (unsigned i = 0; i < tc->norder; i++)
 		ck_assert_int_eq(tc->order[i]->pinned, i < tc->npinned);
 }
@@ -245,7 +246,7 @@ START_TEST(flush_keeps_pinned)
 				known[kept++] = known[i];
 		nknown = kept;
 		for (unsigned i = 0; i < kept; i++) {
-			ck_assert_uint_eq(known[i].f->ind, known[i].ind);
+			ck_assert_uint_eq(known[i].f->host, known[i].ind);
 			ck_assert_uint_eq(known[i].f->pc, known[i].key.pc);
 		}
 		check_pages();
@@ -283,26 +284,75 @@ START_TEST(arena_is_zeroed)
 }
 END_TEST
 
-/* A dropped fragment leaves no entry in any context's jump table; another's entry in the same slot stays. */
+/* A dropped fragment leaves no entry in any context's jump table; another's at the same EIP stays. */
 START_TEST(drop_clears_jump_tables)
 {
 	struct ccf key = { .pc = 0x3456, .eip = 0x3456, .page = 3, .page2 = NO_PAGE, .glen = 4 };
 	struct known *k = insert(&key, 60);
 	struct ctx *c = rig.b->jt.ctx;
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
+		ctx_table(rig.b, &c[i]);
 		c[i].used = true;
-		c[i].touched[JT_PAGE(key.eip) / 64] |= 1ull << JT_PAGE(key.eip) % 64;
-		c[i].ntouched = 1;
-		c[i].jt[JT_SLOT(key.eip)] = i == 1 ? 0x1230 : k->f->ind;
+		if (i < 3)
+			ctx_put(&c[i], key.eip, i == 1 ? 0x1230 : k->f->host);
 	}
 	cache_drop(rig.b, k->f, DROP_WRITE, 0);
-	ck_assert_uint_eq(c[0].jt[JT_SLOT(key.eip)], 0);
-	ck_assert_uint_eq(c[1].jt[JT_SLOT(key.eip)], 0x1230);
-	ck_assert_uint_eq(c[2].jt[JT_SLOT(key.eip)], 0);
+	ck_assert_uint_eq(c[0].jt[key.eip], 0);
+	ck_assert_uint_eq(c[1].jt[key.eip], 0x1230);
+	ck_assert_uint_eq(c[2].jt[key.eip], 0);
+	ck_assert(!c[3].any);
 	ctx_reset(rig.b, &c[1]);
-	ck_assert_uint_eq(c[1].jt[JT_SLOT(key.eip)], 0);
-	ck_assert(!c[1].used && !c[1].ntouched);
+	ck_assert_uint_eq(c[1].jt[key.eip], 0);
+	ck_assert(!c[1].used && !c[1].any);
+}
+END_TEST
+
+/* A table with entries on so many pages that not all are remembered is emptied, too, and entries are dropped
+ * from it. */
+START_TEST(table_with_many_pages)
+{
+	struct ccf key = { .pc = 0x3456, .eip = 0xfffffff0, .page = 3, .page2 = NO_PAGE, .glen = 4 };
+	struct known *k = insert(&key, 60);
+	struct ctx *c = rig.b->jt.ctx;
+	unsigned left = 0;
+
+	c->used = true;
+	for (unsigned i = 0; i < 2 * JT_TOUCHED; i++)
+		ctx_put(c, i * 0x123450, 0x1000 + i);
+	ck_assert(c->many);
+	ctx_put(c, key.eip, k->f->host);
+	cache_drop(rig.b, k->f, DROP_WRITE, 0);
+	ck_assert_uint_eq(c->jt[key.eip], 0);
+	for (unsigned i = 0; i < 2 * JT_TOUCHED; i++)
+		ck_assert_uint_eq(c->jt[i * 0x123450], 0x1000 + i);
+	ctx_reset(rig.b, c);
+	for (unsigned i = 0; i < 2 * JT_TOUCHED; i++)
+		left += c->jt[i * 0x123450] != 0;
+	ck_assert_uint_eq(left, 0);
+	ck_assert(!c->many && !c->any);
+}
+END_TEST
+
+/* Without address space for another table, contexts share those that there are. */
+START_TEST(tables_run_out)
+{
+	struct ctx *c = rig.b->jt.ctx;
+	struct rlimit was, now;
+	uint32_t *table = c[0].jt;
+
+	ctx_put(&c[0], 0x1000, 0x40);
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &was), 0);
+	now = was;
+	now.rlim_cur = 1 << 20;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &now), 0);
+	ctx_table(rig.b, &c[1]);
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &was), 0);
+	ck_assert_ptr_eq(c[1].jt, table);
+	ck_assert_ptr_null(c[0].jt);
+	ck_assert_uint_eq(table[0x1000], 0);
+	ctx_table(rig.b, &c[0]);
+	ck_assert_ptr_nonnull(c[0].jt);
 }
 END_TEST
 
@@ -318,6 +368,8 @@ int main(void)
 	tcase_add_test(t, flush_keeps_pinned);
 	tcase_add_test(t, arena_is_zeroed);
 	tcase_add_test(t, drop_clears_jump_tables);
+	tcase_add_test(t, table_with_many_pages);
+	tcase_add_test(t, tables_run_out);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
