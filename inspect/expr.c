@@ -26,6 +26,14 @@ struct parser {
 static int64_t ternary(struct parser *ps);
 static int64_t unary(struct parser *ps);
 
+/* A text may have any bytes, its error is one line. */
+static void make_one_line(struct expr_error *err)
+{
+	for (char *p = err->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
+}
+
 static int64_t fail(struct parser *ps, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static int64_t fail(struct parser *ps, const char *fmt, ...)
 {
@@ -37,6 +45,7 @@ static int64_t fail(struct parser *ps, const char *fmt, ...)
 	va_start(ap, fmt);
 	ps->err->status = EXPR_WRONG;
 	vsnprintf(ps->err->text, sizeof(ps->err->text), fmt, ap);
+	make_one_line(ps->err);
 	va_end(ap);
 	return 0;
 }
@@ -556,6 +565,7 @@ bool expr_eval(const struct expr_env *env, const char *text, int64_t *val, struc
 		return true;
 	err->status = EXPR_WRONG;
 	snprintf(err->text, sizeof(err->text), "unexpected '%.20s'", text);
+	make_one_line(err);
 	return false;
 }
 
