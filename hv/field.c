@@ -11,6 +11,12 @@
 #include "base/alloc.h"
 #include "hv/clock.h"
 
+/* A part without fields has no table: NULL + 0 is not defined. */
+static const struct state_field *fields_end(const struct state_part *p)
+{
+	return p->nfields ? p->fields + p->nfields : p->fields;
+}
+
 static uint8_t *element(const struct state_part *p, const struct state_field *f, unsigned i)
 {
 	return (uint8_t *)p->obj + f->off + (size_t)i * f->stride;
@@ -23,7 +29,7 @@ static unsigned elements(const struct state_field *f)
 
 void part_hash(const struct state_part *p, struct XXH3_state_s *h)
 {
-	for (const struct state_field *f = p->fields; f < p->fields + p->nfields; f++)
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++)
 		for (unsigned i = 0; !f->unhashed && i < elements(f); i++)
 			XXH3_64bits_update(h, element(p, f, i), f->size);
 }
@@ -107,7 +113,7 @@ json_t *part_save(const struct state_part *p, const struct vm_clock *clock)
 {
 	json_t *j = json_object();
 
-	for (const struct state_field *f = p->fields; f < p->fields + p->nfields; f++) {
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
 		json_t *v = f->kind == FIELD_NUMBERS ? save_numbers(p, f)
 			    : f->kind == FIELD_HEX   ? hex_save(element(p, f, 0), f->size)
 						     : save_timer((void *)element(p, f, 0), clock);
@@ -165,7 +171,7 @@ bool part_check(const struct state_part *p, const json_t *j, char *err, size_t e
 		snprintf(err, errlen, "%s: no such object", p->name);
 		return false;
 	}
-	for (const struct state_field *f = p->fields; f < p->fields + p->nfields; f++) {
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
 		const json_t *v = json_object_get(j, f->name);
 
 		if (v && field_fits(f, v))
@@ -190,7 +196,7 @@ static void load_numbers(const struct state_part *p, const struct state_field *f
 
 void part_load(const struct state_part *p, const json_t *j)
 {
-	for (const struct state_field *f = p->fields; f < p->fields + p->nfields; f++) {
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
 		const json_t *v = json_object_get(j, f->name);
 
 		if (f->kind == FIELD_NUMBERS)
@@ -204,7 +210,7 @@ void part_load(const struct state_part *p, const json_t *j)
 
 void part_timers(const struct state_part *p, const json_t *j, struct vm_clock *clock, struct timer_set *set)
 {
-	for (const struct state_field *f = p->fields; f < p->fields + p->nfields; f++) {
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
 		const json_t *v = json_object_get(j, f->name);
 		struct vm_timer *t = (void *)element(p, f, 0);
 
