@@ -1,26 +1,60 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Fuzz targets: with --enable-fuzzing, libFuzzer programs to run on their corpus; without, programs that
 # replay it in `make check`.
-check_PROGRAMS += %D%/fuzz_gdb %D%/fuzz_control
+fuzz_targets = \
+	%D%/fuzz_gdb \
+	%D%/fuzz_control \
+	%D%/fuzz_devices \
+	%D%/fuzz_expr \
+	%D%/fuzz_image \
+	%D%/fuzz_symbols \
+	%D%/fuzz_vt
+check_PROGRAMS += $(fuzz_targets)
 if FUZZING
 fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 fuzz_main = %D%/replay.c
+fuzz_ldflags = $(AM_LDFLAGS)
+SHELL_TESTS += \
+	%D%/replay.sh \
+	%D%/replay-control.sh \
+	%D%/replay-devices.sh \
+	%D%/replay-expr.sh \
+	%D%/replay-image.sh \
+	%D%/replay-symbols.sh \
+	%D%/replay-vt.sh
 endif
+fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
+# (The flags of its own give a target objects of its own: replay.c is built once for each.)
 %C%_fuzz_gdb_SOURCES = %D%/fuzz_gdb.c %D%/fuzz.h $(fuzz_main) $(gdbstub_fake)
+%C%_fuzz_gdb_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_gdb_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_gdb_LDADD = $(gdbstub_below) $(EXT_LIBS)
 %C%_fuzz_control_SOURCES = %D%/fuzz_control.c %D%/fuzz.h $(fuzz_main) $(gdbstub_fake)
+%C%_fuzz_control_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_control_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_control_LDADD = tui/libtui.a console/libconsole.a inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
-if FUZZING
-%C%_fuzz_gdb_CFLAGS = $(AM_CFLAGS)
-%C%_fuzz_gdb_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-%C%_fuzz_control_CFLAGS = $(AM_CFLAGS)
-%C%_fuzz_control_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-else
-%C%_fuzz_gdb_CFLAGS = $(AM_CFLAGS)
-%C%_fuzz_control_CFLAGS = $(AM_CFLAGS)
-SHELL_TESTS += %D%/replay.sh %D%/replay-control.sh
-endif
+%C%_fuzz_devices_SOURCES = %D%/fuzz_devices.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_devices_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_devices_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_devices_LDADD = $(fuzz_machine) $(EXT_LIBS)
+%C%_fuzz_expr_SOURCES = %D%/fuzz_expr.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_expr_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_expr_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_fuzz_image_SOURCES = %D%/fuzz_image.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_image_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_image_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_image_LDADD = $(fuzz_machine) $(EXT_LIBS)
+%C%_fuzz_symbols_SOURCES = %D%/fuzz_symbols.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_symbols_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_symbols_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_symbols_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_fuzz_vt_SOURCES = %D%/fuzz_vt.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_vt_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_vt_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_vt_LDADD = tui/libtui.a base/libbase.a $(EXT_LIBS)
 fuzz_corpus = \
 	%D%/corpus-gdb/opening \
 	%D%/corpus-gdb/points \
@@ -32,5 +66,43 @@ fuzz_corpus = \
 	%D%/corpus-control/dashboard \
 	%D%/corpus-control/dashboard-keys \
 	%D%/corpus-control/memory \
-	%D%/corpus-control/others
-EXTRA_DIST += %D%/replay.c $(fuzz_corpus) %D%/replay.sh %D%/replay-control.sh
+	%D%/corpus-control/others \
+	%D%/corpus-devices/fwcfg-disk \
+	%D%/corpus-devices/pci-pm \
+	%D%/corpus-devices/pic-pit \
+	%D%/corpus-devices/rtc-keyboard \
+	%D%/corpus-devices/uart \
+	%D%/corpus-devices/vga \
+	%D%/corpus-expr/arithmetic \
+	%D%/corpus-expr/control-characters \
+	%D%/corpus-expr/logic \
+	%D%/corpus-expr/memory \
+	%D%/corpus-expr/names \
+	%D%/corpus-expr/nested \
+	%D%/corpus-expr/wrong \
+	%D%/corpus-image/disk \
+	%D%/corpus-image/elf64 \
+	%D%/corpus-image/embedded \
+	%D%/corpus-image/firmware \
+	%D%/corpus-image/flat \
+	%D%/corpus-image/linux \
+	%D%/corpus-image/module \
+	%D%/corpus-image/multiboot-address \
+	%D%/corpus-image/multiboot-elf \
+	%D%/corpus-symbols/debug-object \
+	%D%/corpus-symbols/frames \
+	%D%/corpus-symbols/map \
+	%D%/corpus-symbols/wrong \
+	%D%/corpus-vt/color \
+	%D%/corpus-vt/cursor \
+	%D%/corpus-vt/edit \
+	%D%/corpus-vt/region \
+	%D%/corpus-vt/text
+EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
+	%D%/replay.sh \
+	%D%/replay-control.sh \
+	%D%/replay-devices.sh \
+	%D%/replay-expr.sh \
+	%D%/replay-image.sh \
+	%D%/replay-symbols.sh \
+	%D%/replay-vt.sh

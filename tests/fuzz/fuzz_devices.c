@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Devices against arbitrary sequences of accesses. Input: operations of eight bytes (what, size, 16 bits of
+ * address, 32 bits of value): port and memory accesses, input from outside, time that passes, interrupts
+ * acknowledged, resets, and what views ask. The engine is a script that never runs. */
+#include "hv/machine_int.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/hv/fake_engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OP = 8, MAX_OPS = 4096, DISK = 64 << 10, MAX_NS = 1 << 28, MAX_TIMERS = 2000 };
+
+static void on_serial(void *ctx, const uint8_t *buf, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		*(uint8_t *)ctx ^= buf[i];
+}
+
+/* Let NS of guest time pass and fire the timers that are due. */
+static void advance(struct machine *m, uint64_t ns)
+{
+	struct vm_clock *c = &m->board.clock;
+	uint64_t end = clock_now(c) + ns;
+
+	for (unsigned i = 0; i < MAX_TIMERS && clock_next(c) <= end; i++) {
+		if (clock_next(c) > clock_now(c))
+			m->v->icount += clock_next(c) - clock_now(c);
+		clock_run(c);
+	}
+	if (end > clock_now(c))
+		m->v->icount += end - clock_now(c);
+}
+
+/* An address of a device, or near one, from 16 bits: VGA's memory, or the top of the address space. */
+static gpa mmio_address(uint16_t at)
+{
+	return at & 1 ? 0xa0000 + (gpa)(at >> 1) * 4 : 0xfffffff0u + (at >> 1 & 31);
+}
+
+static void input(struct machine *m, enum board_slot slot, enum arrival_kind kind, uint32_t val)
+{
+	struct dev *d = m->board.dev[slot];
+	uint8_t bytes[4];
+
+	memcpy(bytes, &val, 4);
+	if (d->cls->accept(d, kind, bytes, sizeof(bytes)) > sizeof(bytes))
+		abort();
+}
+
+static void views(struct machine *m)
+{
+	struct vga_text t;
+
+	vga_text(m->board.dev[SLOT_vga], &t);
+	if (t.columns > VGA_COLUMNS || t.lines > VGA_LINES)
+		abort();
+}
+
+static void operation(struct machine *m, const uint8_t op[OP])
+{
+	unsigned size = 1u << op[1] % 3;
+	struct board *b = &m->board;
+	uint64_t wide = 0;
+	uint16_t at;
+	uint32_t val;
+
+	memcpy(&at, op + 2, 2);
+	memcpy(&val, op + 4, 4);
+	switch (op[0] % 12) {
+	case 0 ... 3:
+		bus_out(&b->bus, at, size, val);
+		break;
+	case 4 ... 5:
+		bus_in(&b->bus, at, size);
+		break;
+	case 6:
+		wide = val * 0x100000001ull;
+		mmio_write(&b->mmio, mmio_address(at), &wide, size << (op[1] >> 7));
+		break;
+	case 7:
+		mmio_read(&b->mmio, mmio_address(at), &wide, size << (op[1] >> 7));
+		break;
+	case 8:
+		input(m, at & 1 ? SLOT_com1 : SLOT_kbd, at & 1 ? ARRIVAL_SERIAL : ARRIVAL_KEYS, val);
+		break;
+	case 9:
+		advance(m, val % MAX_NS);
+		break;
+	case 10:
+		if (b->intr && (board_irq_ack(b) & ~0xff))
+			abort();
+		break;
+	default:
+		m->v->cpu.gpr[at & 7] = val;
+		m->v->cpu.seg[at >> 3 & 3].base = (at & 0xfff0u) << 4;
+		if (!(at & 15))
+			board_reset(b);
+		if (!(at & 31))
+			views(m);
+		if (at == 0x8000) /* takes long */
+			machine_state_hash(m);
+	}
+}
+
+/* The machine for all inputs of a process, as making one takes long. Each begins with a reset, which leaves
+ * memory as it is. */
+static struct machine *machine(void)
+{
+	/* Multiboot header with the address fields, then HLT */
+	static const uint8_t guest[] = {
+		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
+		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
+	};
+	static uint8_t disk[DISK], sum;
+	static struct machine *m;
+	struct machine_config cfg = {
+		.memory = 2 << 20,
+		.clock = CLOCK_ICOUNT,
+		.serial_out = on_serial,
+		.serial_ctx = &sum,
+		.image = { .blob = guest, .blob_len = sizeof(guest) },
+	};
+	char err[256] = "";
+
+	if (!m)
+		m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+	if (!m)
+		abort();
+	cpu_reset(&m->v->cpu);
+	board_reset(&m->board);
+	m->board.disk = disk;
+	m->board.disk_len = sizeof(disk);
+	return m;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct machine *m = machine();
+
+	for (size_t n = 0; size >= OP && n < MAX_OPS; n++, data += OP, size -= OP) {
+		operation(m, data);
+		m->board.event = EVENT_NONE;
+	}
+	return 0;
+}
