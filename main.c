@@ -111,6 +111,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	inspect_image_symbols(s, o->kernel, cfg.image.blob, cfg.image.blob_len,
 			      o->embedded ? o->embedded->name : NULL);
 	g = gdb_new(s, front_loop(f));
+	gdb_allow_files(g, o->gdb_files);
 	inspect_add(s, gdb_addon(g));
 	status = open_gdb(o, s, g) ? front_main(f) : STATUS_CANNOT;
 	gdb_free(g);

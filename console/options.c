@@ -55,6 +55,8 @@ static const struct option_row {
 	{ "engine", 0, "bt", SEC_MACHINE, TEXT, AT(engine), "execution engine: bt, the binary translator" },
 	{ "gdb", 0, "[HOST:]PORT|unix:PATH", SEC_MACHINE, TEXT, AT(gdb),
 	  "listen for gdb (HOST defaults to 127.0.0.1)" },
+	{ "gdb-files", 0, NULL, SEC_MACHINE, FLAG, AT(gdb_files),
+	  "let gdb's monitor commands read and write files of the host (dump, load, source...)" },
 	{ "control", 0, "unix:PATH", SEC_MACHINE, TEXT, AT(control),
 	  "listen for vitrine attach and programs, which send commands as JSON lines" },
 	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "wait for gdb to start the guest" },
@@ -372,6 +374,8 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 		return bad("--initrd needs --kernel", NULL, "");
 	if (o->wait_gdb && !o->gdb)
 		return bad("--wait-gdb needs --gdb", NULL, "");
+	if (o->gdb_files && !o->has_guest)
+		return bad("--gdb-files needs a GUEST", NULL, "");
 	if (o->gdb && !o->has_guest)
 		return bad("--gdb needs a GUEST", NULL, "");
 	if (o->flat && !parse_flat(o))

@@ -17,7 +17,8 @@ static const struct view_col cols[] = {
 	{ "points", "Points", VAL_UINT, "", "breakpoints and watchpoints it has inserted" },
 	{ "clients", "Clients", VAL_UINT, "", "so far" },
 	{ "packets", "Packets", VAL_UINT, "", "received" },
-	{ "bad", "Bad packets", VAL_UINT, "", "with an invalid checksum, or too long" },
+	{ "bad", "Bad packets", VAL_UINT, "",
+	  "with an invalid checksum, too long, or no packets at all (the connection was dropped)" },
 	{ "steps", "Steps", VAL_UINT, "", "single steps done" },
 	{ "stops", "Stops", VAL_UINT, "", "stop replies sent" },
 	{ "in", "Received", VAL_UINT, "B", "bytes" },
@@ -103,8 +104,8 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 static const struct command commands[] = {
 	{ "gdb", NULL, "start [[HOST:]PORT|unix:PATH] | stop",
 	  "listen for gdb (default 127.0.0.1:1234), or stop listening",
-	  "The default HOST is 127.0.0.1. 'info gdb' shows address and client.", cmd_gdb, 0, 1, 2,
-	  "start|stop" },
+	  "The default HOST is 127.0.0.1. 'info gdb' shows address and client.", cmd_gdb, CMD_FILES_BY_WORD,
+	  1, 2, "start|stop" },
 	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "choose the architecture of gdb's target description",
 	  "gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",

@@ -32,6 +32,7 @@ struct gdb {
 	char where[160]; /* as the user gave it */
 	char path[108];	 /* of the Unix socket to remove; "": none */
 	uint64_t inode;	 /* of PATH: a socket that replaced ours is not removed */
+	bool files;	 /* its commands may reach files of the host */
 	/* the client; reset for each */
 	int conn; /* -1: none */
 	struct packet_reader in;

@@ -19,6 +19,8 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop);
 void gdb_free(struct gdb *g);
 /* Listen at WHERE, "[HOST:]PORT" (default HOST 127.0.0.1) or "unix:PATH". False with one line in ERR. */
 bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen);
+/* Let commands from gdb ("monitor dump FILE ...") reach files of the host; at the start they may not. */
+void gdb_allow_files(struct gdb *g, bool allowed);
 /* Disconnect and stop listening. The client's breakpoints are removed and the guest resumes. */
 void gdb_close(struct gdb *g);
 /* Serve FD, a connected stream socket that the stub owns from now on. False, with FD closed, if a client is

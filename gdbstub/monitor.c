@@ -42,7 +42,7 @@ static void emit(void *ctx, const struct result *r)
 
 void on_monitor(struct gdb *g, struct span a)
 {
-	struct inspect_sink sink = { .ctx = g, .emit = emit };
+	struct inspect_sink sink = { .ctx = g, .emit = emit, .no_files = !g->files };
 	size_t n = span_left(&a) / 2;
 	char *line = xmalloc(n + 1);
 

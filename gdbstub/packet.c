@@ -26,7 +26,7 @@ static enum packet_event begin(struct packet_reader *r, uint8_t byte)
 	case '-':
 		return PACKET_NAK;
 	default:
-		return PACKET_MORE; /* noise */
+		return PACKET_NOISE;
 	}
 }
 

@@ -15,6 +15,7 @@ enum packet_event {
 	PACKET_INTERRUPT, /* 0x03 between packets */
 	PACKET_ACK,
 	PACKET_NAK,
+	PACKET_NOISE, /* between packets, a byte that no debugger sends there */
 };
 
 /* The receiving side. Zero it to initialize. */

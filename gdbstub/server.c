@@ -185,6 +185,10 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 		if (!g->noack && at >= g->stale)
 			send_raw(g, g->frame.data, g->frame.len);
 		break;
+	case PACKET_NOISE: /* no debugger: a browser, a port scanner */
+		g->stats.bad_packets++;
+		g->broken = true;
+		break;
 	case PACKET_ACK:
 	case PACKET_MORE:
 		break;
@@ -479,6 +483,11 @@ static void listen_no_more(struct gdb *g)
 	if (g->path[0] && inode_of(g->path) == g->inode)
 		unlink(g->path);
 	g->path[0] = g->where[0] = 0;
+}
+
+void gdb_allow_files(struct gdb *g, bool allowed)
+{
+	g->files = allowed;
 }
 
 void gdb_close(struct gdb *g)

@@ -68,6 +68,17 @@ bool command_offered(const struct inspect *s, const struct command *c)
 	return engine_has(s, command_needs(c));
 }
 
+bool command_reaches_files(const struct command *c, int argc, char **argv)
+{
+	static const char *const words[] = { "file", "load", "save", "start" };
+
+	for (int i = 0; (c->flags & CMD_FILES_BY_WORD) && i < argc; i++)
+		for (size_t w = 0; w < ARRAY_LEN(words); w++)
+			if (!strcmp(argv[i], words[w]))
+				return true;
+	return c->flags & CMD_FILES;
+}
+
 const struct command *command_find(const struct inspect *s, const char *word, size_t len, char *why,
 				   size_t whylen)
 {

@@ -25,6 +25,10 @@ enum command_flags {
 	CMD_REPEAT = 32, /* an empty line repeats it (otherwise an empty line does nothing) */
 	CMD_WAITS =
 	    64, /* waits while it runs, and gets asynchronous output meanwhile, as CMD_ALIVE commands do */
+	/* Reaches files of the host: always, or when one of the words of command_reaches_files() is among its
+	 * arguments. Faces that may not reach files (inspect_sink.no_files) are refused then. */
+	CMD_FILES = 128,
+	CMD_FILES_BY_WORD = 256,
 	CMD_PART_SHIFT = 16
 };
 /* Needs this part of the engine: a command whose part is missing is not offered. */
@@ -44,6 +48,8 @@ struct command {
 	int min, max;	      /* arguments; max -1: free text */
 	const char *complete; /* COMP_NONE: nothing */
 };
+/* Does C with the arguments ARGV reach files of the host? */
+bool command_reaches_files(const struct command *c, int argc, char **argv);
 
 struct command_group {
 	const char *name, *title;

@@ -33,6 +33,11 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	bool paused, moving;
 	int rc;
 
+	if (a->sink && a->sink->no_files && command_reaches_files(c, a->argc, a->argv))
+		return result_fail(r,
+				   "%s: refused, as it reaches files of the host (--gdb-files at the start "
+				   "of vitrine allows it)",
+				   c->name);
 	if (no)
 		return result_fail(r, "%s: %s", c->name, no);
 	if (a->fmt[0] && !(c->flags & CMD_FMT))
@@ -195,6 +200,7 @@ enum inspect_status session_hit_commands(struct inspect *s, const struct inspect
 	while (s->out.hit_commands && !s->run.running && st == INSPECT_OK) {
 		list = s->out.hit_commands;
 		s->out.hit_commands = NULL;
+		all.to.no_files = s->out.hit_no_files; /* by who wrote them, not by who let the guest run */
 		st = exec_list(s, list, &all.to);
 		free(list);
 		session_idle(s, 0);

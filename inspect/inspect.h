@@ -29,6 +29,7 @@ struct inspect_face {
 struct inspect_sink {
 	void *ctx;
 	void (*emit)(void *ctx, const struct result *r);
+	bool no_files; /* commands for it are refused where they reach files of the host (struct command) */
 };
 
 /* Facts about the session that the composition root knows. */

@@ -35,6 +35,7 @@ struct point {
 	uint64_t ignore;		 /* number of further hits without effect */
 	char *cond;			 /* expression, or NULL */
 	char *commands;			 /* executed after it stopped the guest; NULL: none */
+	bool no_files;			 /* the face that wrote them may not reach files of the host */
 	char *trace;			 /* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
 	unsigned event;			 /* POINT_EVENT: an enum engine_event; ... */
 	uint32_t lo, hi;		 /* ... range of its number */

@@ -229,6 +229,7 @@ static bool point_stops(struct inspect *s, struct point *p)
 	if (p->commands) {
 		free(s->out.hit_commands);
 		s->out.hit_commands = xstrdup(p->commands);
+		s->out.hit_no_files = p->no_files;
 	}
 	return true;
 }

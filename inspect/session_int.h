@@ -48,6 +48,7 @@ struct output_state {
 	bool serial_taken;
 	const struct inspect_sink *home;  /* the session's own face's; NULL: none */
 	char *hit_commands;		  /* of the point that stopped the guest; not yet executed */
+	bool hit_no_files;		  /* they may not reach files of the host */
 	bool in_hit_commands;		  /* they are being executed */
 	bool moving;			  /* a command lets the guest run */
 	const struct inspect_sink *mover; /* that command's, or that of a command that waits; NULL: none */

@@ -198,6 +198,7 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 				   a->argv[0]);
 	free(p->commands);
 	p->commands = a->argc > 1 && a->argv[1][0] ? xstrdup(a->argv[1]) : NULL;
+	p->no_files = a->sink && a->sink->no_files;
 	return 0;
 }
 

@@ -220,7 +220,8 @@ static const struct command commands[] = {
 	  "The script has policy, site, adapt, patch-code, pin and probe commands with absolute addresses. Patches that "
 	  "have run apply only where the guest has the bytes that it has there now: another kernel, or the same one "
 	  "loaded elsewhere, is not changed. The script may run twice, but then adds its probes twice.",
-	  cmd_patches, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 0, 2, "save <file>" },
+	  cmd_patches, CMD_MACHINE | CMD_PAUSE | CMD_FILES_BY_WORD | CMD_NEEDS(PART_PATCHES), 0, 2,
+	  "save <file>" },
 	{ "unpatch", NULL, "NUMBER", "remove a patch (info patches lists them)", NULL, cmd_unpatch,
 	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",

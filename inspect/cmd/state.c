@@ -35,12 +35,12 @@ static const struct command commands[] = {
 	{ "save-state", NULL, "FILE", "save the guest's whole state in FILE",
 	  "Registers, devices, memory, and input that is on its way. Host files that the guest uses, "
 	  "such as a boot disk, are not part of it. The device part of FILE is text.",
-	  cmd_save_state, CMD_STOPPED | CMD_ALIVE, 1, 1, COMP_FILE },
+	  cmd_save_state, CMD_STOPPED | CMD_ALIVE | CMD_FILES, 1, 1, COMP_FILE },
 	{ "load-state", NULL, "FILE", "continue from a state that save-state wrote",
 	  "The session must have been started with the same guest and the same --memory, --clock and --cpu. "
 	  "Points, patches and variables stay. A file that does not fit is refused and changes nothing. "
 	  "With --clock icount the guest continues exactly as before.",
-	  cmd_load_state, CMD_STOPPED | CMD_ALIVE, 1, 1, COMP_FILE },
+	  cmd_load_state, CMD_STOPPED | CMD_ALIVE | CMD_FILES, 1, 1, COMP_FILE },
 	{ 0 },
 };
 

@@ -181,10 +181,11 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct command commands[] = {
 	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
-	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, 3,
+	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_FILES, 3, 3,
 	  "<file> <expr> <expr>" },
 	{ "load", "restore", "[/p] FILE ADDRESS", "write the contents of FILE to guest memory",
-	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT, 2, 2, "<file> <expr>" },
+	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT | CMD_FILES, 2, 2,
+	  "<file> <expr>" },
 	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "search guest memory for bytes or a text",
 	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },

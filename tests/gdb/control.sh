@@ -4,7 +4,7 @@
 . "$(dirname "$0")/gdblib.sh"
 need
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
-plan 17
+plan 19
 
 code "$TMP/spin" fa eb fe       # cli; jmp .
 code "$TMP/idle" fa f4 eb fd    # cli; 1: hlt; jmp 1b
@@ -15,11 +15,19 @@ for kind in spin idle; do
 done
 
 start_guest --flat "$TMP/spin@0x100000"
-"$RSP" "$SOCK" p:qAttached raw:ff00fe242323247d7d2a0a03 long:100000 w p:m100000,2 raw:2424246d p:qAttached >"$TMP/out"
+"$RSP" "$SOCK" p:qAttached raw:242323247d7d2a0a03 long:100000 w p:m100000,2 raw:2424246d p:qAttached >"$TMP/out"
 [ "$(tail -1 "$TMP/out")" = 1 ]
 ok $? "garbage and an oversized packet do no harm" "$(cut -c1-60 "$TMP/out")"
 grep -q "^E16" "$TMP/out"
 ok $? "an oversized packet is refused" "$(cut -c1-60 "$TMP/out")"
+
+# what is no debugger: an HTTP request, and a command behind it
+"$RSP" "$SOCK" raw:504f5354202f20485454502f312e310d0a0d0a P:qRcmd,71756974 read >"$TMP/out" 2>&1
+! [ -s "$TMP/out" ] && kill -0 $guest_pid
+ok $? "an HTTP request is dropped without an answer, and nothing behind it is executed" "$(cat "$TMP/out")"
+"$RSP" "$SOCK" p:qAttached "P:qRcmd,$(printf 'dump %s 0 1' "$TMP/written" | od -An -tx1 | tr -d ' \n')" u:OK >"$TMP/out" 2>&1
+! [ -e "$TMP/written" ] && grep -q "^O$(printf 'dump: refused' | od -An -tx1 | tr -d ' \n')" "$TMP/out"
+ok $? "gdb reaches no file of the host" "$(cut -c1-70 "$TMP/out")"
 
 mkfifo "$TMP/hold"
 "$RSP" "$SOCK" p:qAttached eof <"$TMP/hold" >"$TMP/first" &
@@ -54,7 +62,7 @@ hex()
 	printf %s "$1" | od -An -tx1 | tr -d ' \n'
 }
 printf 'echo ready\nwait nothing 3600\n' >"$TMP/long"
-start_guest --wait-gdb --flat "$TMP/spin@0x100000"
+start_guest --gdb-files --wait-gdb --flat "$TMP/spin@0x100000"
 "$RSP" "$SOCK" 'p:?' "P:qRcmd,$(hex "source $TMP/long")" w p:qAttached p:p8 >"$TMP/out"
 [ "$(sed -n 2,3p "$TMP/out")" = "O$(hex ready)0a
 1" ] && grep -qE '^[0-9a-f]{8}$' "$TMP/out"

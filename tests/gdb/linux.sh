@@ -73,7 +73,7 @@ grep -E '^[0-9a-f]{8} [a-zA-Z] [^ ]*$' "$TMP/boot" >"$TMP/System.map"
 [ "$(wc -l <"$TMP/System.map")" -gt 10000 ]
 ok $? "reads the guest's kallsyms" "$(wc -l "$TMP/System.map")"
 
-GUEST_LIMIT=1000 start_guest --wait-gdb --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
+GUEST_LIMIT=1000 start_guest --gdb-files --wait-gdb --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1 nokaslr loglevel=0 run=loop.sh"
 GDB_LIMIT=900 run_gdb <<END
 source $TOP_SRCDIR/gdbstub/vitrine.gdb

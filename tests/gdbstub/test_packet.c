@@ -9,7 +9,7 @@
 
 /* ---- receiving ---- */
 
-static const char event_letters[] = ".RBLI+-"; /* in the order of enum packet_event */
+static const char event_letters[] = ".RBLI+-N"; /* in the order of enum packet_event */
 
 /* Rows: input; an event letter for each byte that completes something; the last packet. */
 static const struct {
@@ -19,9 +19,12 @@ static const struct {
 	{ "$#00", "R", "" },
 	{ "$?#3F", "R", "?" },
 	{ "$?#3e", "B", NULL },
-	{ "$?#zz", "B", NULL },
-	{ "$?#3$#00$?#3f", "BR", "?" }, /* a $ in the checksum: that packet is bad and the next one is lost */
-	{ "noise$?#3f", "R", "?" },
+	{ "$?#zz", "BN", NULL },
+	{ "$?#3$#00$?#3f", "BNNNR",
+	  "?" }, /* a $ in the checksum: that packet is bad, and the next one is noise */
+	{ "x$?#3f", "NR", "?" },
+	{ "$?#3f\n$?#3f", "RNR", "?" },
+	{ "GET", "NNN", NULL },
 	{ "+$?#3f-", "+R-", "?" },
 	{ "\003", "I", NULL },
 	{ "$\003#03", "R", "\003" },

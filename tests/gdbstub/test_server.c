@@ -25,6 +25,7 @@ struct talk {
 	struct gdb *g;
 	int fd;	    /* gdb's end; -1: disconnected */
 	char *said; /* the last packet's body, or "" */
+	bool all;   /* keep all packets in said, with their frames */
 };
 
 static bool call(struct talk *t)
@@ -79,6 +80,11 @@ static void hear(struct talk *t)
 	if (n > 0) {
 		buf[n] = 0;
 		last = memrchr(buf, '$', (size_t)n);
+	}
+	if (n > 0 && t->all) {
+		free(t->said);
+		t->said = strdup(buf);
+		last = NULL;
 	}
 	hash = last ? strchr(last, '#') : NULL;
 	if (hash) {
@@ -328,15 +334,11 @@ END_TEST
 
 START_TEST(test_garbage)
 {
-	static const char *const rubbish[] = { "\xff\xfe+-$$$###",
-					       "$#$#$",
-					       "$g#00",
-					       "}}}}",
-					       "$}#7d",
-					       "$vCont;s:p#3c",
-					       "$G#47",
-					       "$Z0,,,;X#b2",
-					       "$qXfer:features:read:target.xml:,#00" };
+	static const char *const rubbish[] = {
+		"+-$$$##",  "$#0$",	   "$g#00",
+		"$}}}}#00", "$}#7d",	   "$vCont;s:p#3c",
+		"$G#47",    "$Z0,,,;X#b2", "$qXfer:features:read:target.xml:,#00"
+	};
 	struct talk t;
 
 	begin(&t, looping, sizeof(looping));
@@ -344,9 +346,77 @@ START_TEST(test_garbage)
 		ck_assert_int_ge(send(t.fd, rubbish[i], strlen(rubbish[i]), 0), 1);
 		hear(&t);
 	}
-	send(t.fd, "#00", 3, 0);
-	hear(&t);
 	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	end(&t);
+}
+END_TEST
+
+/* What does not speak the protocol is dropped at its first byte that no debugger sends there: nothing of it
+ * is executed, nothing is answered, and the guest goes on. */
+static const char *const noise[] = {
+	"POST / HTTP/1.1\r\nHost: localhost:1234\r\n\r\n$qRcmd,71756974#00",
+	"GET / HTTP/1.0\r\n\r\n",
+	"\x16\x03\x01\x02",
+	"\n$k#6b",
+	"+\r\n$k#6b",
+	"++-\003 $k#6b",
+	"SSH-2.0-x\r\n",
+	" $qRcmd,71756974#be",
+};
+
+START_TEST(test_noise)
+{
+	struct talk t;
+	char byte;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "c");
+	close(t.fd);
+	for (int i = 0; i < 4; i++)
+		turn(&t);
+	ck_assert(inspect_running(t.s));
+	ck_assert(call(&t));
+	ck_assert_int_eq(send(t.fd, noise[_i], strlen(noise[_i]), 0), (ssize_t)strlen(noise[_i]));
+	for (int i = 0; i < 6; i++)
+		turn(&t);
+	ck_assert_int_eq(recv(t.fd, &byte, 1, MSG_DONTWAIT), 0);
+	ck_assert(inspect_running(t.s) && !debug_quitting(t.s) && !inspect_ended(t.s));
+	close(t.fd);
+	ck_assert(call(&t));
+	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_noise_between_packets)
+{
+	static const char quit[] = "$qRcmd,71756974#be";
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	ck_assert_int_eq(send(t.fd, "\r\n", 2, 0), 2);
+	ck_assert_int_eq(send(t.fd, quit, sizeof(quit) - 1, 0), sizeof(quit) - 1);
+	hear(&t);
+	ck_assert_str_eq(t.said, "");
+	ck_assert(!debug_quitting(t.s));
+	end(&t);
+}
+END_TEST
+
+/* The first text of a monitor command that reaches files, with and without leave: "... refused" and "...
+ * cannot". */
+START_TEST(test_files)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	gdb_allow_files(t.g, _i);
+	t.all = true;
+	ask(&t, "qRcmd,736f75726365202f6e6f6e6578697374656e742f78"); /* source /nonexistent/x */
+	ck_assert_msg(
+	    strstr(t.said, _i ? "O736f757263653a2063616e6e6f74" : "O736f757263653a2072656675736564"), "%s",
+	    t.said);
 	end(&t);
 }
 END_TEST
@@ -381,6 +451,9 @@ int main(void)
 	tcase_add_test(tc, test_lazy_removal);
 	tcase_add_test(tc, test_two_faces);
 	tcase_add_test(tc, test_garbage);
+	tcase_add_loop_test(tc, test_noise, 0, ARRAY_LEN(noise));
+	tcase_add_test(tc, test_noise_between_packets);
+	tcase_add_loop_test(tc, test_files, 0, 2);
 	tcase_add_loop_test(tc, test_bad_addresses, 0, 8);
 	suite_add_tcase(su, tc);
 	return suite_run(su);

@@ -59,7 +59,7 @@ static void begin(struct run *run, const uint8_t *code, size_t len)
 
 static enum inspect_status say(struct run *run, const char *line)
 {
-	struct inspect_sink sink = { run, emit };
+	struct inspect_sink sink = { .ctx = run, .emit = emit };
 
 	return inspect_exec(run->s, line, &sink);
 }
@@ -277,7 +277,7 @@ START_TEST(test_script)
 	struct run run;
 
 	begin(&run, NULL, 0);
-	sink = (struct inspect_sink){ &run, emit };
+	sink = (struct inspect_sink){ .ctx = &run, .emit = emit };
 	fputs("echo one\n-expect 0\nexpect 0\necho two\n", f);
 	rewind(f);
 	ck_assert_int_eq(inspect_script(run.s, f, "s", &sink), INSPECT_FAILED);
@@ -474,6 +474,70 @@ START_TEST(test_command_names_are_unique)
 }
 END_TEST
 
+static const unsigned reaching = CMD_FILES | CMD_FILES_BY_WORD;
+
+static bool mentions_files(const struct command *c)
+{
+	return strstr(c->args, "FILE") || strstr(c->args, "PATH") ||
+	       (c->complete && strstr(c->complete, "<file>"));
+}
+
+/* A sink without files: what reaches them is refused, whatever else is wrong with the line, and only that. */
+START_TEST(test_commands_without_files)
+{
+	static const char *const words[] = { "nothing", "file", "load", "save" };
+	unsigned rows = 0;
+	struct run run;
+	char line[100];
+
+	begin(&run, PROGRAM(looping));
+	for (const struct command_group *const *g = command_groups; *g; g++)
+		for (const struct command *c = (*g)->commands; c->name; c++) {
+			struct inspect_sink sink = { .ctx = &run, .emit = emit, .no_files = true };
+			size_t refused = 0;
+
+			ck_assert_msg(!mentions_files(c) || (c->flags & reaching),
+				      "%s takes files and does not say so", c->name);
+			for (size_t w = 0; (c->flags & reaching) && w < ARRAY_LEN(words); w++) {
+				const char *before = said(&run) ? run.text : "";
+				size_t at = strlen(before);
+
+				snprintf(line, sizeof(line), "%s %s /nonexistent/x", c->name, words[w]);
+				inspect_exec(run.s, line, &sink);
+				refused += strstr(said(&run) + at, "refused, as it reaches files") != NULL;
+			}
+			ck_assert_msg(refused == (c->flags & CMD_FILES		 ? ARRAY_LEN(words)
+						  : c->flags & CMD_FILES_BY_WORD ? ARRAY_LEN(words) - 1
+										 : 0),
+				      "%s: %zu refused", c->name, refused);
+			rows += refused > 0;
+		}
+	ck_assert_uint_ge(rows, 9);
+	end(&run);
+}
+END_TEST
+
+/* The commands of a point are executed with the rights of the face that wrote them. */
+START_TEST(test_commands_of_points_without_files)
+{
+	static const struct {
+		bool no_files, refused;
+	} ways[] = { { false, false }, { true, true } };
+	struct run run;
+
+	begin(&run, PROGRAM(looping));
+	struct inspect_sink sink = { .ctx = &run, .emit = emit, .no_files = ways[_i].no_files };
+	struct inspect_sink other = { .ctx = &run, .emit = emit, .no_files = !ways[_i].no_files };
+
+	inspect_exec(run.s, "break 0x1005", &sink);
+	inspect_exec(run.s, "commands 1 \"source /nonexistent/x\"", &sink);
+	inspect_exec(run.s, "continue", &other);
+	ck_assert_msg(strstr(said(&run), "source: "), "%s", said(&run));
+	ck_assert_msg((strstr(said(&run), "refused") != NULL) == ways[_i].refused, "%s", said(&run));
+	end(&run);
+}
+END_TEST
+
 START_TEST(test_views_and_registers)
 {
 	for (const struct view *const *v = inspect_views; *v; v++)
@@ -502,6 +566,8 @@ int main(void)
 	tcase_add_test(tc, test_completion);
 	tcase_add_loop_test(tc, test_completion_of_words, 0, ARRAY_LEN(completions));
 	tcase_add_test(tc, test_command_names_are_unique);
+	tcase_add_test(tc, test_commands_without_files);
+	tcase_add_loop_test(tc, test_commands_of_points_without_files, 0, 2);
 	tcase_add_test(tc, test_views_and_registers);
 	suite_add_tcase(su, tc);
 	return suite_run(su);
