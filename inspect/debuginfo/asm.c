@@ -46,6 +46,53 @@ static void clear(struct command_line *c)
 		free(c->argv[--c->n]);
 }
 
+/* ---- what the text may say ---- */
+
+/* The directives that may be used: those that make bytes, define names or choose the code size. None opens a
+ * file. None is a macro or a loop either, by which the name of one that does could be put together. */
+static const char *const directives[] = {
+	"2byte",  "4byte",     "8byte",	       "align",	 "ascii",  "asciz", "att_syntax", "balign", "byte",
+	"code16", "code16gcc", "code32",       "double", "dword",  "equ",   "equiv",	  "fill",   "float",
+	"hword",  "int",       "intel_syntax", "long",	 "octa",   "org",   "p2align",	  "quad",   "set",
+	"short",  "single",    "skip",	       "space",	 "string", "value", "word",	  "zero",
+};
+
+static bool in_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '$' || c == '@';
+}
+
+static bool may_follow_dot(const char *word, size_t n)
+{
+	if (!n || (word[0] == 'L' && isdigit((unsigned char)word[1])) ||
+	    strspn(word, "0123456789") == n) /* the location; a label; a number */
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(directives); i++)
+		if (strlen(directives[i]) == n && !strncasecmp(word, directives[i], n))
+			return true;
+	return false;
+}
+
+/* Is each word behind a dot that does not continue a name one of the above? In strings and comments too: what
+ * as takes for either need not be known here. */
+static bool text_is_allowed(const char *text, char *err, size_t errlen)
+{
+	for (const char *p = text; *p; p++) {
+		size_t n = 0;
+
+		if (*p != '.' || (p > text && (in_name(p[-1]) || p[-1] == '.')))
+			continue;
+		while (in_name(p[1 + n]) || p[1 + n] == '.')
+			n++;
+		if (may_follow_dot(p + 1, n))
+			continue;
+		snprintf(err, errlen, "the directive %.*s is not among those that can be used here",
+			 (int)(n < 40 ? n + 1 : 40), p);
+		return false;
+	}
+	return true;
+}
+
 /* ---- child processes ---- */
 
 static int start(const struct command_line *c, const char *messages, pid_t *pid)
@@ -244,6 +291,8 @@ int asm_bytes(const struct assembly *a, uint8_t *out, unsigned max, char *err, s
 	char dir[128], file[200];
 	int n;
 
+	if (!text_is_allowed(a->text, err, errlen))
+		return -1;
 	if ((size_t)snprintf(dir, sizeof(dir), "%s/vitrine-XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >=
 		sizeof(dir) ||
 	    !mkdtemp(dir)) {

@@ -5,9 +5,11 @@
 #include "base/types.h"
 
 struct assembly {
-	const char *text; /* Intel syntax as of GNU as; ';' between instructions */
-	unsigned bits;	  /* 16 or 32 */
-	uint32_t at;	  /* where the code will run: branches are relative to it */
+	/* Intel syntax as of GNU as; ';' between instructions. Directives that open files, macros and loops
+	 * are refused: the text may come from gdb, or from a script of somebody else. */
+	const char *text;
+	unsigned bits; /* 16 or 32 */
+	uint32_t at;   /* where the code will run: branches are relative to it */
 	/* Get the value of a name that the text does not define. */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	bool (*interrupted)(void *ctx); /* give up? */
