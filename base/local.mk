@@ -16,6 +16,8 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/signals.c \
 	%D%/signals.h \
 	%D%/types.h \
+	%D%/unix_socket.c \
+	%D%/unix_socket.h \
 	%D%/user.c \
 	%D%/user.h \
 	%D%/view.h

@@ -172,22 +172,11 @@ static void log_ready(void *ctx, int fd)
 
 static bool open_socket(struct control *ctl, const char *path, char *err, size_t errlen)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *why;
 
-	if (!path[0] || strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(err, errlen, "--control: the path '%s' is empty or too long", path);
-		return false;
-	}
-	strcpy(addr.sun_path, path);
-	ctl->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (ctl->listen_fd < 0 || bind(ctl->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		snprintf(err, errlen, "--control: %s: %s", path, strerror(errno));
-		return false;
-	}
-	strcpy(ctl->path, path);
-	if (listen(ctl->listen_fd, 8) == 0)
+	if (unix_socket_listen(&ctl->socket, path, SOCK_NONBLOCK, &why))
 		return true;
-	snprintf(err, errlen, "--control: %s: %s", path, strerror(errno));
+	snprintf(err, errlen, "--control: %s: %s", path, why);
 	return false;
 }
 
@@ -197,7 +186,7 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 
 	ctl->s = s;
 	ctl->loop = loop;
-	ctl->listen_fd = -1;
+	ctl->socket.fd = -1;
 	control_events_init(ctl);
 	ctl->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (where && !open_socket(ctl, where + strlen("unix:"), err, errlen)) {
@@ -205,7 +194,7 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 		return NULL;
 	}
 	if (where)
-		loop_watch(loop, ctl->listen_fd, listen_ready, ctl);
+		loop_watch(loop, ctl->socket.fd, listen_ready, ctl);
 	if (ctl->timer >= 0)
 		loop_watch(loop, ctl->timer, timer_ready, ctl);
 	if (inspect_log_fd(s) >= 0)
@@ -244,11 +233,8 @@ void control_free(struct control *ctl)
 		loop_forget(ctl->loop, inspect_serial_fd(ctl->s));
 		inspect_serial_taken(ctl->s, false);
 	}
-	if (ctl->listen_fd >= 0) {
-		loop_forget(ctl->loop, ctl->listen_fd);
-		close(ctl->listen_fd);
-	}
-	if (ctl->path[0])
-		unlink(ctl->path);
+	if (ctl->socket.fd >= 0)
+		loop_forget(ctl->loop, ctl->socket.fd);
+	unix_socket_close(&ctl->socket);
 	free(ctl);
 }

@@ -3,6 +3,7 @@
 #ifndef CONSOLE_CONTROL_INT_H
 #define CONSOLE_CONTROL_INT_H
 #include "base/loop.h"
+#include "base/unix_socket.h"
 #include "console/control.h"
 #include "console/outbox.h"
 #include "inspect/debug.h"
@@ -10,7 +11,6 @@
 #include "inspect/query.h"
 
 #include <stdio.h>
-#include <sys/un.h>
 
 struct control_client {
 	struct control *ctl;
@@ -27,8 +27,7 @@ struct control_client {
 struct control {
 	struct inspect *s;
 	struct loop *loop;
-	int listen_fd;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct unix_socket socket;
 	struct control_client *clients;
 	unsigned nclients, serving;
 	struct debug_listener listener;

@@ -32,7 +32,7 @@ static const char *rows(void *owner, const char *arg, struct row_sink *sink)
 	(void)arg;
 	sink->row(sink,
 		  (struct value[]){
-		      V_STR(g->listen_fd >= 0 ? g->where : "no"),
+		      V_STR(g->listening.fd >= 0 ? g->where : "no"),
 		      V_STR(g->conn < 0	 ? "none"
 			    : g->waiting ? "waits for a stop"
 					 : "holds the guest stopped"),

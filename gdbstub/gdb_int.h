@@ -4,6 +4,7 @@
 #ifndef GDBSTUB_GDB_INT_H
 #define GDBSTUB_GDB_INT_H
 #include "base/loop.h"
+#include "base/unix_socket.h"
 #include "gdbstub/gdbstub.h"
 #include "gdbstub/packet.h"
 #include "gdbstub/regs.h"
@@ -28,11 +29,9 @@ struct gdb {
 	struct gdb_regs regs;
 	struct gdb_stats stats;
 	/* the listening side */
-	int listen_fd;	 /* -1: none */
-	char where[160]; /* as the user gave it */
-	char path[108];	 /* of the Unix socket to remove; "": none */
-	uint64_t inode;	 /* of PATH: a socket that replaced ours is not removed */
-	bool files;	 /* its commands may reach files of the host */
+	struct unix_socket listening; /* a TCP port: without a path */
+	char where[160];	      /* as the user gave it */
+	bool files;		      /* its commands may reach files of the host */
 	/* the client; reset for each */
 	int conn; /* -1: none */
 	struct packet_reader in;

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11, SEND_SECONDS = 5 };
@@ -345,50 +343,6 @@ static bool fail(char *err, size_t errlen, const char *where, const char *why)
 	return false;
 }
 
-/* Is ADDR a socket that no process listens on? */
-static bool is_stale(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool stale =
-	    fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 && errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return stale;
-}
-
-static uint64_t inode_of(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) ? 0 : st.st_ino;
-}
-
-static int listen_unix(struct gdb *g, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 &&
-	    (errno != EADDRINUSE || !is_stale(&addr) || unlink(path) < 0 ||
-	     bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)) {
-		close(fd);
-		return -1;
-	}
-	strcpy(g->path, path);
-	g->inode = inode_of(path);
-	snprintf(g->where, sizeof(g->where), "unix:%s", path);
-	return fd;
-}
-
 /* Split "[HOST:]PORT", or QEMU's form "tcp:HOST:PORT". */
 static void split_address(const char *where, char *host, size_t len, const char **port)
 {
@@ -458,9 +412,16 @@ bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen)
 	const char *why = NULL;
 	int fd;
 
-	if (g->listen_fd >= 0)
+	if (g->listening.fd >= 0)
 		return fail(err, errlen, g->where, "already listening there");
-	fd = strncmp(where, "unix:", 5) ? listen_tcp(g, where, &why) : listen_unix(g, where + 5);
+	if (!strncmp(where, "unix:", 5)) {
+		if (!unix_socket_listen(&g->listening, where + 5, 0, &why))
+			return fail(err, errlen, where, why);
+		snprintf(g->where, sizeof(g->where), "%s", where);
+		loop_watch(g->loop, g->listening.fd, listen_ready, g);
+		return true;
+	}
+	fd = listen_tcp(g, where, &why);
 	if (fd < 0)
 		return fail(err, errlen, where, why ? why : strerror(errno));
 	if (listen(fd, 4) < 0) {
@@ -468,21 +429,18 @@ bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen)
 		close(fd);
 		return false;
 	}
-	g->listen_fd = fd;
+	g->listening.fd = fd;
 	loop_watch(g->loop, fd, listen_ready, g);
 	return true;
 }
 
 static void listen_no_more(struct gdb *g)
 {
-	if (g->listen_fd < 0)
+	if (g->listening.fd < 0)
 		return;
-	loop_forget(g->loop, g->listen_fd);
-	close(g->listen_fd);
-	g->listen_fd = -1;
-	if (g->path[0] && inode_of(g->path) == g->inode)
-		unlink(g->path);
-	g->path[0] = g->where[0] = 0;
+	loop_forget(g->loop, g->listening.fd);
+	unix_socket_close(&g->listening);
+	g->where[0] = 0;
 }
 
 void gdb_allow_files(struct gdb *g, bool allowed)
@@ -507,7 +465,7 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 
 	g->s = session;
 	g->loop = loop;
-	g->listen_fd = g->conn = -1;
+	g->listening.fd = g->conn = -1;
 	g->listener = (struct debug_listener){ .ctx = g, .stopped = stopped };
 	g->owner = (struct point_owner){ .name = "gdb", .ctx = g, .holds = gdb_condition_holds };
 	g->addon = (struct inspect_addon){

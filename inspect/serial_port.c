@@ -3,6 +3,7 @@
  * read something: the face that serves the socket must stay responsive. */
 #include "inspect/serial_port.h"
 #include "base/alloc.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 200 };
@@ -18,9 +18,9 @@ enum { PATIENCE_MS = 200 };
 struct serial_port {
 	struct inspect *s;
 	struct loop *loop;
-	int file, listening, conn; /* -1: none */
-	bool stuck;		   /* the client does not read */
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct unix_socket socket;
+	int file, conn; /* -1: none */
+	bool stuck;	/* the client does not read */
 };
 
 bool serial_port_is(const char *where)
@@ -69,21 +69,13 @@ static void listen_ready(void *ctx, int fd)
 
 static bool open_socket(struct serial_port *p, const char *path, char *err, size_t errlen)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *why;
 
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(err, errlen, "--serial: the path '%s' is too long", path);
+	if (!unix_socket_listen(&p->socket, path, 0, &why)) {
+		snprintf(err, errlen, "--serial: %s: %s", path, why);
 		return false;
 	}
-	strcpy(addr.sun_path, path);
-	p->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (p->listening < 0 || bind(p->listening, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(p->listening, 1) < 0) {
-		snprintf(err, errlen, "--serial: %s: %s", path, strerror(errno));
-		return false;
-	}
-	strcpy(p->path, path);
-	loop_watch(p->loop, p->listening, listen_ready, p);
+	loop_watch(p->loop, p->socket.fd, listen_ready, p);
 	return true;
 }
 
@@ -145,7 +137,7 @@ struct serial_port *serial_port_new(struct inspect *s, struct loop *loop, const 
 	struct serial_port *p = xcalloc(1, sizeof(*p));
 	bool ok;
 
-	*p = (struct serial_port){ .s = s, .loop = loop, .file = -1, .listening = -1, .conn = -1 };
+	*p = (struct serial_port){ .s = s, .loop = loop, .socket.fd = -1, .file = -1, .conn = -1 };
 	ok = !strncmp(where, "file:", 5) ? open_file(p, where + 5, err, errlen)
 					 : open_socket(p, where + 5, err, errlen);
 	if (ok)
@@ -161,12 +153,9 @@ void serial_port_free(struct serial_port *p)
 	hang_up(p);
 	if (p->file >= 0)
 		close(p->file);
-	if (p->listening >= 0) {
-		loop_forget(p->loop, p->listening);
-		close(p->listening);
-	}
-	if (p->path[0])
-		unlink(p->path);
+	if (p->socket.fd >= 0)
+		loop_forget(p->loop, p->socket.fd);
+	unix_socket_close(&p->socket);
 	free(p);
 }
 

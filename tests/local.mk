@@ -37,6 +37,7 @@ SHELL_TESTS = \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
 	%D%/console/script.sh \
+	%D%/console/sockets.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
@@ -96,6 +97,10 @@ UNIT_TESTS += %D%/base/test_loop
 %C%_base_test_loop_SOURCES = %D%/base/test_loop.c
 %C%_base_test_loop_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_base_test_loop_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/base/test_unix_socket
+%C%_base_test_unix_socket_SOURCES = %D%/base/test_unix_socket.c
+%C%_base_test_unix_socket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_base_test_unix_socket_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/cpu/test_system
 %C%_cpu_test_system_SOURCES = %D%/cpu/test_system.c %D%/cpu/fake_mmu.c %D%/cpu/fake_mmu.h
 %C%_cpu_test_system_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
