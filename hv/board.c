@@ -120,6 +120,7 @@ static const struct port_write post[] = {
 
 void board_post(struct board *b)
 {
+	pci_open_shadow(b->dev[SLOT_pci]);
 	for (unsigned i = 0; i < ARRAY_LEN(post); i++)
 		bus_out(&b->bus, post[i].port, 1, post[i].val);
 }

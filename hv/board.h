@@ -88,6 +88,14 @@ void pic_set(struct dev *d, unsigned line, bool level);
 int pic_ack(struct dev *d);
 unsigned pic_vector(const struct dev *d, unsigned line);
 void rtc_set_memory(struct dev *d, uint64_t bytes);
+/* Memory between 768 KiB and 1 MiB, by the host bridge's attribute registers: 13 segments. */
+enum { PAM_SEGMENTS = 13, PAM_READ = 1, PAM_WRITE = 2 };
+struct pam_segment {
+	uint32_t at, len;
+	unsigned rights; /* PAM_READ: RAM, not ROM; PAM_WRITE: writes reach it */
+};
+struct pam_segment pci_pam(const struct dev *d, unsigned i);
+void pci_open_shadow(struct dev *d); /* RAM throughout, as for guests without a BIOS */
 /* What the VGA displays by its registers, clamped to the limits below: text, or graphics.
  */
 struct vga_text {

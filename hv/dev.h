@@ -42,6 +42,7 @@ struct dev_class {
 	void (*init)(struct dev *d);  /* once, memory zeroed */
 	void (*reset)(struct dev *d); /* power-on state */
 	void (*fini)(struct dev *d);
+	void (*loaded)(struct dev *d); /* its fields were loaded from a saved state */
 	uint32_t (*in)(struct dev *d, uint16_t port, unsigned size);
 	void (*out)(struct dev *d, uint16_t port, unsigned size, uint32_t val);
 	/* SIZE: 1, 2, 4 or 8 bytes, among the sizes of the range; OFF from its start. */

@@ -368,6 +368,9 @@ static void load_parts(struct machine *m, const json_t *top)
 		part_load(&p, j);
 		part_timers(&p, j, &m->board.clock, &timers);
 	}
+	for (int i = 0; i < SLOT_COUNT; i++)
+		if (m->board.dev[i]->cls->loaded)
+			m->board.dev[i]->cls->loaded(m->board.dev[i]);
 	timers_arm(&timers, &m->board.clock);
 	load_inbox(m, json_object_get(top, "inbox"));
 }

@@ -133,7 +133,7 @@ static const char *port_rows(void *owner, const char *arg, struct row_sink *s)
 
 static const struct view_col mmio_cols[] = {
 	{ "first", "first", VAL_ADDR, "",
-	  "first guest-physical address; none: accesses that no device answered" },
+	  "first guest-physical address; none: accesses that no device answered, and to ROM" },
 	{ "last", "last", VAL_ADDR, "", "last guest-physical address" },
 	{ "device", "device", VAL_STR, "", "device" },
 	{ "region", "region", VAL_UINT, "", "the device's number for the range" },
@@ -147,6 +147,8 @@ static const char *mmio_rows(void *owner, const char *arg, struct row_sink *s)
 {
 	const struct mmio_bus *b = &((struct machine *)owner)->board.mmio;
 	const struct mmio_misses *n = &b->missed;
+	gpa rom_recent;
+	uint64_t rom_writes = mm_rom_writes(((struct machine *)owner)->vm, &rom_recent);
 
 	(void)arg;
 	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++)
@@ -158,6 +160,9 @@ static const char *mmio_rows(void *owner, const char *arg, struct row_sink *s)
 	       (const struct value[]){ V_NONE, V_NONE, V_STR("(unanswered)"), V_NONE, V_UINT(n->reads),
 				       V_UINT(n->writes), n->reads + n->writes ? V_ADDR(n->recent) : V_NONE,
 				       V_STR("addresses without memory or device") });
+	s->row(s, (const struct value[]){ V_NONE, V_NONE, V_STR("(ROM)"), V_NONE, V_NONE, V_UINT(rom_writes),
+					  rom_writes ? V_ADDR(rom_recent) : V_NONE,
+					  V_STR("writes to ROM, which are dropped") });
 	return NULL;
 }
 
@@ -189,6 +194,38 @@ static const char *e820_rows(void *owner, const char *arg, struct row_sink *s)
 	return NULL;
 }
 
+static const char *shadow_type(const struct pam_segment *p)
+{
+	switch (p->rights) {
+	case 0:
+		return p->at < 0xe0000 ? "no memory" : "ROM: BIOS";
+	case PAM_READ:
+		return "RAM: shadow, read-only";
+	case PAM_WRITE:
+		return "RAM: shadow, write-only";
+	default:
+		return "RAM: shadow";
+	}
+}
+
+/* Shadow memory as the host bridge has it: one row for neighbours that are alike. */
+static void shadow_rows(struct machine *m, struct row_sink *s)
+{
+	struct pam_segment run = pci_pam(m->board.dev[SLOT_pci], 0);
+
+	for (unsigned i = 1; i < PAM_SEGMENTS; i++) {
+		struct pam_segment p = pci_pam(m->board.dev[SLOT_pci], i);
+
+		if (!strcmp(shadow_type(&run), shadow_type(&p))) {
+			run.len += p.len;
+			continue;
+		}
+		range_row(s, run.at, run.len, shadow_type(&run));
+		run = p;
+	}
+	range_row(s, run.at, run.len, shadow_type(&run));
+}
+
 static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 {
 	struct machine *m = owner;
@@ -199,13 +236,13 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 	(void)arg;
 	range_row(s, 0, 0xa0000, "RAM");
 	range_row(s, 0xa0000, 0x20000, "video RAM");
-	range_row(s, 0xc0000, 0x20000, bios ? "RAM: option ROMs" : "RAM");
-	if (bios)
-		range_row(s, 0xe0000, 0x20000, "RAM: BIOS shadow");
-	else
+	if (bios) {
+		shadow_rows(m, s);
+	} else {
+		range_row(s, 0xc0000, 0x20000, "RAM");
 		range_row(s, ACPI_AT, ACPI_AREA, "RAM: ACPI tables");
-	if (!bios)
 		range_row(s, ACPI_AT + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
+	}
 	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
 	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "no memory");
 	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++) {

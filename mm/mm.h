@@ -36,6 +36,12 @@ void mm_vm_free(struct mm_vm *vm);
 /* Back [A, A+BYTES) (page-aligned, below 4 GiB) with zeroed machine pages, charged now and populated
  * when first touched. ROM: guest writes are ignored. Returns 0, or -1 when the pool is exhausted. */
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
+/* Make the memory of [A, A+BYTES) (page-aligned) ROM, or RAM again; its content stays. Pages that are not
+ * memory stay none. */
+void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
+bool mm_is_rom(const struct mm_vm *vm, gpa a);
+/* Writes by the guest to ROM so far, all of them dropped; the address of the last in *RECENT. */
+uint64_t mm_rom_writes(const struct mm_vm *vm, gpa *recent);
 /* Pages of VM that the host has populated (not those on shared frames). */
 uint64_t mm_vm_populated(const struct mm_vm *vm);
 /* The first page at or after A (page-aligned) that may hold anything but zeros: populated, or on a shared

@@ -43,18 +43,21 @@ void rmap_del(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn)
 	}
 }
 
-void mm_trace_code(struct mm_vm *vm, ppn p)
+void rmap_write_protect(struct mm_vm *vm, ppn p)
 {
-	uint32_t n;
-
-	if (vm->pmap[p].code)
-		return;
-	vm->pmap[p].code = 1;
-	for (n = vm->pmap[p].rmap; n;)
+	for (uint32_t n = vm->pmap[p].rmap; n;)
 		if (win_write_protect(vm->mmu, vm->rmap[n].win, vm->rmap[n].vpn))
 			n = vm->rmap[n].next;
 		else
 			n = vm->pmap[p].rmap; /* the window was emptied, and its nodes are gone */
+}
+
+void mm_trace_code(struct mm_vm *vm, ppn p)
+{
+	if (vm->pmap[p].code)
+		return;
+	vm->pmap[p].code = 1;
+	rmap_write_protect(vm, p);
 }
 
 /* Mappings become writable again at their next write. */

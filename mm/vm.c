@@ -119,6 +119,28 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 	return 0;
 }
 
+void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
+{
+	for (uint64_t p = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT; p < end && p < vm->nppn; p++) {
+		if (vm->pmap[p].kind == (rom ? PAGE_ROM : PAGE_RAM) || vm->pmap[p].kind == PAGE_NONE)
+			continue;
+		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
+		if (rom)
+			rmap_write_protect(vm, (ppn)p);
+	}
+}
+
+bool mm_is_rom(const struct mm_vm *vm, gpa a)
+{
+	return a >> PAGE_SHIFT < vm->nppn && vm->pmap[a >> PAGE_SHIFT].kind == PAGE_ROM;
+}
+
+uint64_t mm_rom_writes(const struct mm_vm *vm, gpa *recent)
+{
+	*recent = vm->rom_write;
+	return vm->rom_writes;
+}
+
 uint64_t mm_vm_populated(const struct mm_vm *vm)
 {
 	struct stat st;

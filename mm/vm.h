@@ -38,6 +38,8 @@ struct mm_vm {
 	enum mm_failure failure; /* the first */
 	uint64_t moves;		 /* pages that changed their machine page */
 	uint64_t random;	 /* state of mm_move_some() */
+	uint64_t rom_writes;	 /* by the guest, dropped */
+	gpa rom_write;		 /* address of the last */
 };
 
 /* ---- where a page is ---- */
@@ -117,6 +119,8 @@ bool rmap_room(const struct mm_vm *vm, uint32_t n);
 /* Note that P is mapped at VPN of WIN. False: no room. */
 bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
 void rmap_del(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
+/* Make all mappings of P read-only. */
+void rmap_write_protect(struct mm_vm *vm, ppn p);
 
 /* Note a failure of the host's and tell the engine, which stops before guest code runs on. */
 void vm_fail(struct mm_vm *vm, enum mm_failure why);

@@ -38,6 +38,10 @@ uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page
 		break;
 	case PAGE_WRITE_OK:
 		break;
+	case PAGE_WRITE_ROM:
+		vm->rom_writes++;
+		vm->rom_write = (gpa)p << PAGE_SHIFT | off;
+		return NULL;
 	default:
 		return NULL;
 	}

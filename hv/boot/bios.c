@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A BIOS: at the top of the first megabyte as RAM (it shadows itself) and below
- * 4 GiB as ROM, entered at the reset vector. The disk image reaches it through
+ * A BIOS: ROM below 4 GiB, entered at the reset vector. Its last 128 KiB are also below 1 MiB, where the
+ * host bridge makes them RAM when firmware demands it (dev/pci.c). The disk image reaches it through
  * an option ROM (hv/boot/bootrom.h), the video BIOS through fw_cfg. */
 #include "hv/boot/image.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x40000 };
+enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x20000 };
 #define DISK_LIMIT (1ull << 31)
 
 static const char *const bios_paths[] = { "/usr/share/seabios/bios.bin", "/usr/share/qemu/bios.bin" };

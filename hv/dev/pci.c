@@ -2,8 +2,12 @@
  * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the functions that firmware looks for: an
  * i440FX-like host bridge, a PIIX3-like ISA bridge and the PIIX4's power management, through which
  * SeaBIOS finds the block that switches the machine off (dev/acpi_pm.c, at a fixed address); and the
- * reset control register at 0xCF9 (82371SB 2.5.17). Memory behind the host bridge's PAM registers is
- * always readable and writable here. */
+ * reset control register at 0xCF9 (82371SB 2.5.17).
+ *
+ * The host bridge's PAM registers (82441FX 3.2.18) say for each segment from 768 KiB to 1 MiB whether reads
+ * and writes go to RAM or to the ROM behind it. Here a segment that is read from ROM holds a copy of the ROM,
+ * so what was in its RAM is lost; one that is written as RAM but read from ROM is RAM, which holds that
+ * copy: firmware that copies itself there finds the result it expects. */
 #include "base/view.h"
 #include "hv/boot/acpi.h"
 #include "hv/board.h"
@@ -70,6 +74,89 @@ static uint8_t *selected(struct pci *p)
 	return NULL;
 }
 
+/* ---- shadow memory ---- */
+
+enum { PAM_FIRST = 0xc0000, PAM_SEGMENT = 0x4000, PAM_LAST = 0xf0000, ROM_COPY = 0xe0000, PAM_REGS = 7 };
+
+static unsigned pam_rights(const struct pci *p, unsigned i)
+{
+	const uint8_t *pam = &p->cfg[0][PAM0];
+
+	/* The first register's high half is the last segment. */
+	return (i == PAM_SEGMENTS - 1 ? pam[0] >> 4 : pam[1 + i / 2] >> (i & 1 ? 4 : 0)) &
+	       (PAM_READ | PAM_WRITE);
+}
+
+struct pam_segment pci_pam(const struct dev *d, unsigned i)
+{
+	uint32_t at = PAM_FIRST + i * PAM_SEGMENT;
+
+	return (struct pam_segment){ .at = at,
+				     .len = at == PAM_LAST ? 0x10000 : PAM_SEGMENT,
+				     .rights = pam_rights((const struct pci *)d, i) };
+}
+
+/* Make a page what is read there without RAM: the ROM below 4 GiB shows through from 896 KiB on. */
+static void show_rom(struct mm_vm *vm, uint32_t at)
+{
+	uint8_t want[PAGE_SIZE], now[PAGE_SIZE];
+
+	if (at < ROM_COPY || !mm_phys_read(vm, 0xfff00000ull + at, want, sizeof(want)))
+		gpr_fill(want, 0xff, sizeof(want));
+	if (!mm_phys_read(vm, at, now, sizeof(now)))
+		return;
+	for (unsigned i = 0; i < sizeof(want); i++)
+		if (want[i] != now[i]) {
+			mm_phys_write(vm, at, want, sizeof(want));
+			return;
+		}
+}
+
+static bool has_rom(const struct pci *p)
+{
+	return mm_is_ram(p->d.board->vm, 0xfffff000, PAGE_SIZE);
+}
+
+/* HIDE: what was in RAM so far is to be hidden by the ROM, if there is one. */
+static void apply_segment(struct pci *p, unsigned i, bool hide)
+{
+	struct pam_segment s = pci_pam(&p->d, i);
+
+	if (hide && has_rom(p))
+		for (uint32_t at = s.at; at < s.at + s.len; at += PAGE_SIZE)
+			show_rom(p->d.board->vm, at);
+	mm_vm_set_rom(p->d.board->vm, s.at, s.len, !(s.rights & PAM_WRITE));
+}
+
+static void write_pam(struct pci *p, unsigned reg, uint8_t val)
+{
+	unsigned before[PAM_SEGMENTS];
+
+	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
+		before[i] = pam_rights(p, i);
+	p->cfg[0][reg] = val & 0x33;
+	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
+		if (pam_rights(p, i) != before[i])
+			apply_segment(p, i, before[i] & ~pam_rights(p, i) & PAM_READ);
+}
+
+void pci_open_shadow(struct dev *d)
+{
+	for (unsigned i = 0; i < PAM_REGS; i++)
+		write_pam((struct pci *)d, PAM0 + i, 0x33);
+}
+
+/* Make memory what the registers say; its content is right already. */
+static void pci_loaded(struct dev *d)
+{
+	struct pci *p = (struct pci *)d;
+
+	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
+		apply_segment(p, i, false);
+}
+
+/* ---- configuration space ---- */
+
 static bool writable(unsigned reg)
 {
 	return reg == PCI_COMMAND || reg == PCI_COMMAND + 1 || reg == PCI_LINE || reg >= PCI_DEVICE_SPECIFIC;
@@ -115,7 +202,9 @@ static void pci_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 	for (unsigned i = 0; cfg && i < size; i++) {
 		unsigned reg = ((p->address & 0xfc) + (port & 3) + i) & 0xff;
 
-		if (writable(reg))
+		if (cfg == p->cfg[0] && reg >= PAM0 && reg < PAM0 + PAM_REGS)
+			write_pam(p, reg, (uint8_t)(val >> (8 * i)));
+		else if (writable(reg))
 			cfg[reg] = (uint8_t)(val >> (8 * i));
 	}
 }
@@ -140,7 +229,8 @@ static void pci_reset(struct dev *d)
 		put16(c + 0x2c, SUBSYS_VENDOR);
 		put16(c + 0x2e, SUBSYS);
 	}
-	gpr_fill(&p->cfg[0][PAM0], 0x33, 7); /* shadow memory is present and writable */
+	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
+		apply_segment(p, i, true);
 	gpr_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
 	put16(&p->cfg[2][PM_BASE], ACPI_PM_BASE | 1);
 	p->cfg[2][PM_DEVACTB + 3] = PM_APMC_EN;
@@ -174,6 +264,7 @@ const struct dev_class pci_class = {
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),
 	.reset = pci_reset,
+	.loaded = pci_loaded,
 	.in = pci_in,
 	.out = pci_out,
 };

@@ -35,6 +35,7 @@ boot()
 	wait_socket "$TMP/control"
 	ask 'continue &' >"$TMP/out"
 	until_true shown "boot sector: done"
+	ask 'info mmio' >"$TMP/mmio"
 	ask 'type "k"' >"$TMP/typed"
 	until_true shown "key k"
 	echo quit >&9
@@ -44,13 +45,15 @@ boot()
 }
 mkfifo "$TMP/stdin"
 
-plan 18
+plan 22
 for how in "" --verify-tc; do
 	boot $how
 	ended 0 "the script ends well $how"
 	said "Hello from the boot sector" "INT 10h $how"
-	for what in "int 13h read" "int 15h e820" "unreal mode" "protected mode and back" "timer interrupts" "single step"; do
+	for what in "int 13h read" "int 15h e820" "unreal mode" "protected mode and back" "timer interrupts" "single step" "read-only bios"; do
 		said "$what ok" "$what $how"
 	done
 	said "key k" "INT 16h $how"
+	grep -qE '^- .*\(ROM\).* [1-9][0-9]* +0x000f0000' "$TMP/mmio"
+	ok $? "writes to ROM are counted $how" "$(cat "$TMP/mmio")"
 done

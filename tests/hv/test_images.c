@@ -359,6 +359,62 @@ START_TEST(bios)
 }
 END_TEST
 
+static void pam(struct machine *m, unsigned reg, uint8_t val)
+{
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80000000u | (reg & 0xfc));
+	bus_out(&m->board.bus, (uint16_t)(0xcfc + (reg & 3)), 1, val);
+}
+
+/* Memory below 1 MiB as the PAM registers say: ROM, RAM, a read-only shadow, ROM again. */
+START_TEST(shadow)
+{
+	static uint8_t rom[0x40000];
+	struct image_config ic = { 0 };
+	struct machine *m, *other;
+	struct mm_vm *vm;
+	char state[300];
+	const uint32_t val = 0x12345678;
+
+	memset(rom + 0x1f000, 0x11, 0x1000);
+	memset(rom + 0x20000, 0xee, 0x10000); /* 0xe0000 */
+	memset(rom + 0x30000, 0xff, 0x10000); /* 0xf0000 */
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	vm = machine_vm(m);
+	ck_assert(!mm_is_rom(vm, 0xb8000) && mm_is_rom(vm, 0xc0000) && mm_is_rom(vm, 0xe0000));
+	ck_assert(mm_is_rom(vm, 0xff000) && !mm_is_rom(vm, 0x100000));
+	ck_assert_uint_eq(mem32(m, 0xdf000), 0xffffffff); /* 128 KiB are copied, not more */
+	ck_assert_uint_eq(mem32(m, 0xe0000), 0xeeeeeeee);
+	pam(m, 0x59, 0x30);
+	ck_assert(!mm_is_rom(vm, 0xf0000) && !mm_is_rom(vm, 0xff000) && mm_is_rom(vm, 0xec000));
+	ck_assert_uint_eq(mem32(m, 0xf0000), 0xffffffff);
+	mm_phys_write(vm, 0xf0000, &val, 4);
+	pam(m, 0x59, 0x10);
+	ck_assert(mm_is_rom(vm, 0xf0000));
+	ck_assert_uint_eq(mem32(m, 0xf0000), val);
+	pam(m, 0x5f, 0x30); /* 0xec000 */
+	ck_assert(!mm_is_rom(vm, 0xec000) && mm_is_rom(vm, 0xe8000));
+	snprintf(state, sizeof(state), "%s/state", dir);
+	ck_assert_msg(machine_save_state(m, state, err, sizeof(err)), "%s", err);
+	other = boot(ic, 4 << 20);
+	ck_assert_msg(other && machine_load_state(other, state, err, sizeof(err)), "%s", err);
+	ck_assert(!mm_is_rom(machine_vm(other), 0xec000) && mm_is_rom(machine_vm(other), 0xf0000));
+	ck_assert_uint_eq(mem32(other, 0xf0000), val);
+	machine_free(other);
+	pam(m, 0x59, 0);
+	ck_assert_uint_eq(mem32(m, 0xf0000), 0xffffffff);
+	ck_assert_uint_eq(mem32(m, 0xfffffff0), 0xffffffff);
+	machine_free(m);
+	ic = (struct image_config){ .blob = elf, .blob_len = sizeof(elf) };
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	for (uint32_t a = 0xc0000; a < 0x100000; a += PAGE_SIZE)
+		ck_assert(!mm_is_rom(machine_vm(m), a));
+	machine_free(m);
+}
+END_TEST
+
 START_TEST(boot_rom_checksum)
 {
 	uint8_t rom[BOOTROM_BYTES], sum = 0;
@@ -515,6 +571,7 @@ int main(void)
 		multiboot_bad,
 		flat,
 		bios,
+		shadow,
 		boot_rom_checksum,
 		int13_read,
 		boot_entry,

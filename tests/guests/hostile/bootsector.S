@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A boot image of two sectors and what real-mode programs ask of a BIOS and a
+ * A boot image of three sectors and what real-mode programs ask of a BIOS and a
  * processor. Prints one line for each through INT 10h: "NAME ok" or "NAME BAD".
  * Ends with "boot sector: done" and a loop that waits for a key (INT 16h). */
 	.code16
@@ -17,8 +17,8 @@ _start:	ljmp $0, $1f
 	movw $hello, %si
 	call puts
 
-	/* INT 13h: the second sector */
-	movw $0x0201, %ax
+	/* INT 13h: the sectors behind this one */
+	movw $0x0202, %ax
 	movw $0x7e00, %bx
 	movw $0x0002, %cx
 	xorb %dh, %dh
@@ -63,7 +63,7 @@ drive:	.byte 0
 	.org 510
 	.word 0xaa55
 
-/* ---- the second sector ---- */
+/* ---- the other sectors ---- */
 more:
 	/* INT 15h E820: at least two entries, the first from 0 */
 	xorl %ebx, %ebx
@@ -142,6 +142,17 @@ more:
 	movw $n_trap, %si
 	call verdict
 
+	/* the BIOS segment cannot be written */
+	movw $0xf000, %ax
+	movw %ax, %fs
+	movl %fs:0, %eax
+	notl %eax
+	movl %eax, %fs:0
+	notl %eax
+	cmpl %fs:0, %eax
+	movw $n_rom, %si
+	call verdict
+
 	movw $done, %si
 	call puts
 	xorw %ax, %ax		/* INT 16h: wait for a key, then show it */
@@ -164,6 +175,7 @@ n_unreal: .asciz "unreal mode"
 n_prot:	.asciz "protected mode and back"
 n_timer: .asciz "timer interrupts"
 n_trap:	.asciz "single step"
+n_rom:	.asciz "read-only bios"
 done:	.asciz "boot sector: done\r\n"
 n_key:	.ascii "key "
 key:	.byte 0
@@ -173,7 +185,7 @@ trapped: .byte 0
 gdt:	.quad 0, 0x00009b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 gdtr:	.word gdtr - gdt - 1
 	.long gdt
-	.org 1020
+	.org 1532
 sector2_mark:
 	.long 0x5ec04d42
 	.section .note.GNU-stack, "", @progbits
