@@ -28,6 +28,11 @@ static const struct embedded_guest guests[] = {
 	{ 0 },
 };
 
+static struct drive_config drive(const struct drive_list *l, unsigned i)
+{
+	return (struct drive_config){ l->d[i].file, l->d[i].read_only };
+}
+
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
 {
 	*cfg = (struct machine_config){
@@ -43,6 +48,9 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 			.initrd = o->initrd,
 			.append = o->append,
 			.boot_sector = o->boot_sector,
+			.floppy = { drive(&o->floppies, 0), drive(&o->floppies, 1) },
+			.disk = { drive(&o->disks, 0), drive(&o->disks, 1) },
+			.cdrom = drive(&o->cdroms, 0),
 			.bios = o->bios,
 			.flat = o->flat_file,
 			.flat_addr = o->flat_addr,
@@ -152,6 +160,10 @@ static const char *guest_name(const struct options *o)
 	const char *file = o->embedded	    ? o->embedded->name
 			   : o->kernel	    ? o->kernel
 			   : o->boot_sector ? o->boot_sector
+			   : o->floppies.n  ? o->floppies.d[0].file
+			   : o->disks.n	    ? o->disks.d[0].file
+			   : o->cdroms.n    ? o->cdroms.d[0].file
+			   : o->bios	    ? o->bios
 					    : o->flat_file;
 	const char *slash = file ? strrchr(file, '/') : NULL;
 

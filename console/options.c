@@ -16,7 +16,7 @@
 #define PACKAGE_VERSION "0.1"
 #endif
 
-enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, SCRIPT_FILE, SCRIPT_LINE, HELP };
+enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, SCRIPT_FILE, SCRIPT_LINE, HELP };
 enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_GUEST, NSECTIONS };
 
 static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Guest" };
@@ -81,8 +81,15 @@ static const struct option_row {
 	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd),
 	  "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
-	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector), "boot a disk image through the BIOS" },
-	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios), "BIOS for --boot-sector (SeaBIOS)" },
+	{ "disk", 0, "FILE[,ro]", SEC_GUEST, DRIVE, AT(disks),
+	  "hard disk 0x80, and 0x81 when repeated; written unless ro" },
+	{ "cdrom", 0, "FILE", SEC_GUEST, DRIVE, AT(cdroms), "CD, started as El Torito says" },
+	{ "floppy", 0, "FILE[,ro]", SEC_GUEST, DRIVE, AT(floppies),
+	  "floppy 0, and 1 when repeated; written unless ro" },
+	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector),
+	  "boot an image that is never written, as a floppy up to 2880 KiB, else as a hard disk" },
+	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios),
+	  "firmware: a ROM of up to 16 MiB, by itself or for the drives (SeaBIOS)" },
 	{ "flat", 0, "FILE@ADDRESS", SEC_GUEST, TEXT, AT(flat),
 	  "load a flat binary and enter it in 32-bit protected mode" },
 #undef AT
@@ -149,6 +156,20 @@ static bool bad_value(const struct option_row *row, const char *what, const char
 	return complain(what, arg, why);
 }
 
+/* Take FILE[,ro]. */
+static bool take_drive(struct drive_list *l, const struct option_row *row, const char *arg)
+{
+	size_t len = strcspn(arg, ",");
+	bool ro = !strcmp(arg + len, ",ro"), cd = !strcmp(row->name, "cdrom");
+
+	if (!len || (arg[len] && !ro))
+		return bad_value(row, arg[len] ? "bad drive option" : "bad file name", arg);
+	if (l->n == (cd ? 1 : DRIVES_OF_A_KIND))
+		return bad_value(row, "one drive too many:", arg);
+	l->d[l->n++] = (struct drive_option){ xstrndup(arg, len), ro };
+	return true;
+}
+
 static bool take_option(struct options *o, const struct option_row *row, const char *arg)
 {
 	void *at = (char *)o + row->offset;
@@ -170,6 +191,8 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 		*seconds = strtod(arg, &end);
 		return (end != arg && !*end && isfinite(*seconds) && *seconds > 0 && *seconds < 1e9) ||
 		       bad_value(row, "bad number of seconds", arg);
+	case DRIVE:
+		return take_drive(at, row, arg);
 	case SCRIPT_FILE:
 	case SCRIPT_LINE:
 		add_script(o, row->kind == SCRIPT_FILE, arg);
@@ -189,8 +212,8 @@ static void print_usage(FILE *f, const struct embedded_guest *guests)
 	    "       vitrine shell [OPTION...] [GUEST]   command shell; the guest is stopped at first\n"
 	    "       vitrine tui   [OPTION...] [GUEST]   full-screen dashboard; likewise\n"
 	    "       vitrine attach [OPTION...] PATH     shell, or dashboard with --tui, on a session started with --control\n"
-	    "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --boot-sector FILE | --flat "
-	    "FILE@ADDRESS",
+	    "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --disk FILE | --cdrom FILE | --floppy FILE |\n"
+	    "       --boot-sector FILE | --bios FILE | --flat FILE@ADDRESS",
 	    f);
 	for (const struct embedded_guest *g = guests; g->name; g++)
 		fprintf(f, " | %s", g->name);
@@ -350,8 +373,14 @@ static const struct embedded_guest *embedded(const struct options *o, const char
 	return NULL;
 }
 
+static bool has_drives(const struct options *o)
+{
+	return o->floppies.n || o->disks.n || o->cdroms.n;
+}
+
 static enum options_result check_guest(struct options *o, int argc, char **argv)
 {
+	bool firmware = o->boot_sector || o->bios || has_drives(o);
 	int kinds;
 
 	if (optind < argc)
@@ -360,16 +389,20 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 		optind++;
 	if (optind < argc)
 		return bad("unexpected argument", argv[optind],
-			   " (a guest is --kernel, --boot-sector, --flat or demo; see vitrine --help)");
-	kinds = !!o->embedded + !!o->kernel + !!o->boot_sector + !!o->flat;
+			   " (a guest is --kernel, --disk, --bios, --flat or demo; see vitrine --help)");
+	kinds = !!o->embedded + !!o->kernel + !!o->flat;
 	if (kinds > 1)
-		return bad("only one of --kernel, --boot-sector, --flat and the embedded guests can be given",
+		return bad("only one of --kernel, --flat and the embedded guests can be given", NULL, "");
+	if (kinds && firmware)
+		return bad("drives and --bios go with firmware, not with --kernel, --flat and the embedded "
+			   "guests, which are entered without one",
 			   NULL, "");
+	kinds += firmware;
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
-		return bad(
-		    "run needs a GUEST: --kernel FILE, --boot-sector FILE, --flat FILE@ADDRESS or demo", NULL,
-		    "");
+		return bad("run needs a GUEST: --kernel FILE, --disk FILE, --cdrom FILE, --bios FILE, --flat "
+			   "FILE@ADDRESS or demo",
+			   NULL, "");
 	if (o->initrd && !o->kernel)
 		return bad("--initrd needs --kernel", NULL, "");
 	if (o->wait_gdb && !o->gdb)
@@ -405,7 +438,8 @@ static enum options_result check_attach(struct options *o, int argc, char **argv
 {
 	if (o->attach_tui && o->nscripts)
 		return bad("attach --tui takes no -c and -x", NULL, "");
-	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->control || o->gdb)
+	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->bios || has_drives(o) ||
+	    o->control || o->gdb)
 		return bad(
 		    "attach takes the path of a control socket and only the options -c, -x, -i, --json and --tui",
 		    NULL, "");
@@ -485,4 +519,9 @@ void options_fini(struct options *o)
 {
 	free(o->scripts);
 	free(o->flat_file);
+	for (unsigned i = 0; i < DRIVES_OF_A_KIND; i++) {
+		free(o->floppies.d[i].file);
+		free(o->disks.d[i].file);
+		free(o->cdroms.d[i].file);
+	}
 }

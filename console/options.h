@@ -17,6 +17,17 @@ struct embedded_guest {
 	const size_t *len;
 };
 
+/* A drive's image, as --disk FILE[,ro] gives it. */
+struct drive_option {
+	char *file;
+	bool read_only;
+};
+enum { DRIVES_OF_A_KIND = 2 };
+struct drive_list {
+	struct drive_option d[DRIVES_OF_A_KIND];
+	unsigned n;
+};
+
 /* Large because it has one field for each option, written once. */
 struct options {
 	enum face face;
@@ -41,6 +52,7 @@ struct options {
 	uint64_t icount_ns;
 	/* guest */
 	const char *kernel, *initrd, *append, *boot_sector, *bios, *flat;
+	struct drive_list floppies, disks, cdroms;
 	char *flat_file;
 	uint64_t flat_addr;
 	const struct embedded_guest *guests, *embedded; /* the table; the chosen row, or NULL */

@@ -17,6 +17,8 @@ enum board_slot {
 	SLOT_COUNT
 };
 
+struct drives;
+
 /* A device's request to the run loop. */
 enum board_event {
 	EVENT_NONE,
@@ -53,8 +55,7 @@ struct board {
 	struct byte_ring debug; /* ports 0xe9 and 0x402 */
 	char line[128];		/* the debug console's unfinished line */
 	size_t line_len;
-	const uint8_t *disk; /* boot image, borrowed from the image loader */
-	uint64_t disk_len;
+	const struct drives *drives; /* borrowed from the image loader, as is the video BIOS */
 	const uint8_t *vgabios;
 	size_t vgabios_len;
 };

@@ -9,7 +9,10 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/acpi.h \
 	%D%/boot/acpi_files.c \
 	%D%/boot/bios.c \
+	%D%/boot/bootrom.c \
 	%D%/boot/bootrom.h \
+	%D%/boot/drives.c \
+	%D%/boot/drives.h \
 	%D%/boot/flat.c \
 	%D%/boot/identify.c \
 	%D%/boot/image.c \

@@ -32,12 +32,15 @@ static void copy_string(const char **s)
 }
 
 /* The strings of which a machine keeps its own copy. */
-static const char **config_string(struct machine_config *c, unsigned i)
+static const char **config_string(struct machine_config *c, unsigned n)
 {
-	const char **all[] = { &c->name,	 &c->cpu_model,		&c->image.kernel, &c->image.initrd,
-			       &c->image.append, &c->image.boot_sector, &c->image.bios,	  &c->image.flat };
+	struct image_config *i = &c->image;
+	const char **all[] = { &c->name,	   &c->cpu_model,      &i->kernel,	 &i->initrd,
+			       &i->append,	   &i->boot_sector,    &i->bios,	 &i->flat,
+			       &i->floppy[0].file, &i->floppy[1].file, &i->disk[0].file, &i->disk[1].file,
+			       &i->cdrom.file,	   &i->blob_name };
 
-	return i < ARRAY_LEN(all) ? all[i] : NULL;
+	return n < ARRAY_LEN(all) ? all[n] : NULL;
 }
 
 static void copy_config(struct machine_config *c)
@@ -81,8 +84,7 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	b->cfg = &m->cfg;
 	b->memory = m->memory;
 	b->vm = m->vm;
-	b->disk = m->loader.disk.data;
-	b->disk_len = m->loader.disk.len;
+	b->drives = &m->loader.drives;
 	b->vgabios = m->loader.vgabios.data;
 	b->vgabios_len = m->loader.vgabios.len;
 	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ, err, errlen))

@@ -8,10 +8,16 @@
 #include "x86/engine.h"
 
 struct machine;
+/* An image file; without a name: no drive. */
+struct drive_config {
+	const char *file;
+	bool read_only;
+};
 struct image_config {
 	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, distinguished by content */
-	const char *boot_sector;	      /* floppy/boot sector image, with SeaBIOS */
-	const char *bios;		      /* BIOS file; NULL: the distribution's */
+	const char *boot_sector;	      /* boot image, a floppy or a hard disk by its size */
+	struct drive_config floppy[2], disk[2], cdrom;
+	const char *bios; /* BIOS file; NULL: the distribution's, when one is needed */
 	const char *flat; /* flat binary at flat_addr, entered in 32-bit flat protected mode */
 	gpa flat_addr;
 	const void *blob; /* Multiboot ELF in memory (the embedded guest) */

@@ -38,12 +38,19 @@ struct state_file {
 static json_t *identity(const struct machine *m)
 {
 	bool icount = m->cfg.clock == CLOCK_ICOUNT;
+	json_t *drives = json_array();
 
-	return json_pack("{s:I, s:s, s:i, s:s, s:I, s:I}", "memory", (json_int_t)m->memory, "clock",
+	for (unsigned i = 0; i < m->loader.drives.n; i++) {
+		const struct drive *d = &m->loader.drives.d[i];
+
+		json_array_append_new(
+		    drives, json_pack("{s:i, s:I}", "number", d->number, "bytes", (json_int_t)d->len));
+	}
+	return json_pack("{s:I, s:s, s:i, s:s, s:o, s:I}", "memory", (json_int_t)m->memory, "clock",
 			 icount ? "icount" : "host", "icount_ns",
 			 icount ? (int)m->board.clock.ns_per_insn : 0, "cpu_model",
-			 m->cfg.cpu_model ? m->cfg.cpu_model : "host", "disk_bytes",
-			 (json_int_t)m->loader.disk.len, "bios_bytes", (json_int_t)m->loader.bios.len);
+			 m->cfg.cpu_model ? m->cfg.cpu_model : "host", "drives", drives, "bios_bytes",
+			 (json_int_t)m->loader.bios.len);
 }
 
 static bool same_machine(const struct machine *m, const json_t *saved, char *err, size_t errlen)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A BIOS: ROM below 4 GiB, entered at the reset vector. Its last 128 KiB are also below 1 MiB, where the
- * host bridge makes them RAM when firmware demands it (dev/pci.c). The disk image reaches it through
+ * host bridge makes them RAM when firmware demands it (dev/pci.c). The drives reach it through
  * an option ROM (hv/boot/bootrom.h), the video BIOS through fw_cfg. */
 #include "hv/boot/image.h"
 
@@ -11,7 +11,6 @@
 #include "base/log.h"
 
 enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x20000 };
-#define DISK_LIMIT (1ull << 31)
 
 static const char *const bios_paths[] = { "/usr/share/seabios/bios.bin", "/usr/share/qemu/bios.bin" };
 static const char *const vga_paths[] = {
@@ -26,13 +25,6 @@ static const char *first_readable(const char *const *paths, unsigned n)
 		if (!access(paths[i], R_OK))
 			return paths[i];
 	return NULL;
-}
-
-static bool open_disk(struct loader *l)
-{
-	if (!l->cfg->boot_sector)
-		return true;
-	return image_read_file(l, l->cfg->boot_sector, DISK_LIMIT, &l->disk);
 }
 
 bool bios_open(struct loader *l)
@@ -51,7 +43,7 @@ bool bios_open(struct loader *l)
 		return false;
 	if (!vga)
 		LOG(image, "no video BIOS found (package seabios or vgabios): INT 10h will print nothing");
-	return open_disk(l);
+	return drives_open(l, &l->drives);
 }
 
 bool bios_load(struct loader *l)

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The option ROM through which SeaBIOS boots the image given by the user: a few instructions that
+ * The option ROM through which SeaBIOS boots from the user's drives: a few instructions that
  * write to two ports; dev/bootdisk.c does the work. */
 #ifndef HV_BOOTROM_H
 #define HV_BOOTROM_H
-#include "base/types.h"
+#include "hv/boot/drives.h"
 
 enum {
 	BOOTROM_BYTES = 512,
 	BOOTROM_PORT_INT13 = 0xea, /* written by the ROM's INT 13h handler */
 	BOOTROM_PORT_BOOT = 0xeb,  /* written by the ROM's boot entry */
 	BOOTROM_INT13 = 0x60,	   /* offset of the handler */
-	BOOTROM_OLD13 = 0x69,	   /* offset of the far pointer to the previous handler */
+	BOOTROM_OLD13 = 0xa0,	   /* offset of the far pointer to the previous handler */
+	BOOTROM_START = 0xa4,	   /* and of that to what the boot entry jumps to */
+	BOOTROM_DISKETTE = 0xb0,   /* diskette parameter tables, one for each floppy by number */
+	BOOTROM_DISKETTE_LEN = 16,
 };
 
-void bootrom_make(uint8_t rom[BOOTROM_BYTES], uint8_t drive);
-/* BIOS drive number of an image of LEN bytes. */
-uint8_t bootdisk_drive(uint64_t len);
+void bootrom_make(uint8_t rom[BOOTROM_BYTES], const struct drives *ds);
 #endif

@@ -112,14 +112,14 @@ static const struct identity {
 } identities[] = {
 	{ is_elf64, "a 64-bit ELF file, which" NEEDS_64 },
 	{ is_multiboot2,
-	  "a Multiboot 2 kernel; only version 1 is supported, or a boot loader (--boot-sector)" },
+	  "a Multiboot 2 kernel; only version 1 is supported, or a boot loader (--cdrom, --disk)" },
 	{ is_elf32, "a 32-bit ELF file without a Multiboot header" },
 	{ is_efi, "a program for UEFI firmware, not a kernel that a BIOS machine boots" },
 	{ is_option_rom, "an option ROM, which firmware loads, not a kernel" },
-	{ is_cd, "the image of a CD; use --boot-sector" },
+	{ is_cd, "the image of a CD; use --cdrom" },
 	{ is_rom, "a firmware ROM; use --bios" },
-	{ is_floppy, "the image of a floppy disk; use --boot-sector" },
-	{ is_disk, "the image of a disk; use --boot-sector" },
+	{ is_floppy, "the image of a floppy disk; use --floppy" },
+	{ is_disk, "the image of a disk; use --disk" },
 	{ is_gzip, "compressed (gzip): unpack it first" },
 	{ is_xz, "compressed (xz): unpack it first" },
 };

@@ -194,7 +194,7 @@ void image_close(struct loader *l)
 {
 	blob_free(&l->bios);
 	blob_free(&l->vgabios);
-	blob_free(&l->disk);
+	drives_close(&l->drives);
 }
 
 bool image_load(struct loader *l)

@@ -2,7 +2,7 @@
  * Guest images: put one into memory and the processor at its entry. */
 #ifndef HV_IMAGE_H
 #define HV_IMAGE_H
-#include "hv/machine.h"
+#include "hv/boot/drives.h"
 
 struct blob {
 	uint8_t *data;
@@ -13,9 +13,10 @@ struct blob {
 struct loader {
 	const struct image_config *cfg;
 	struct mm_vm *vm;
-	uint64_t memory;		 /* bytes of RAM from 0 */
-	struct cpu *cpu;		 /* reset state on entry; entry state on success */
-	struct blob bios, vgabios, disk; /* BIOS boot: owned by the machine */
+	uint64_t memory;	   /* bytes of RAM from 0 */
+	struct cpu *cpu;	   /* reset state on entry; entry state on success */
+	struct blob bios, vgabios; /* BIOS boot: owned by the machine, as are the drives */
+	struct drives drives;
 	char *err;
 	size_t errlen;
 };

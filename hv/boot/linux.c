@@ -205,7 +205,7 @@ static bool check(struct loader *l, const struct blob *k)
 	if (!get(k->data + O_CODE32, 4))
 		return image_fail(l,
 				  "%s: has a real-mode entry only (as iPXE's .lkrn has): use a boot loader, "
-				  "with --boot-sector",
+				  "with --cdrom or --disk",
 				  name);
 	return true;
 }

@@ -49,7 +49,7 @@ static struct blob file_blob(const struct fw_cfg *f, unsigned i)
 	case FILE_VGA:
 		return (struct blob){ b->vgabios, b->vgabios_len };
 	case FILE_BOOT:
-		return (struct blob){ f->rom, b->disk ? sizeof(f->rom) : 0 };
+		return (struct blob){ f->rom, b->drives->boot ? sizeof(f->rom) : 0 };
 	case FILE_RSDP:
 		return (struct blob){ f->acpi.image, ACPI_RSDP_LEN };
 	case FILE_TABLES:
@@ -139,7 +139,7 @@ static void fw_cfg_reset(struct dev *d)
 
 	f->key = 0;
 	f->pos = 0;
-	bootrom_make(f->rom, bootdisk_drive(d->board->disk_len));
+	bootrom_make(f->rom, d->board->drives);
 	acpi_files_make(&f->acpi);
 }
 

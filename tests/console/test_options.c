@@ -62,6 +62,19 @@ static const struct {
 	{ "run demo --memory", OPTIONS_BAD },
 	{ "run --initrd i demo", OPTIONS_BAD },
 	{ "run --kernel k --initrd i", OPTIONS_GO },
+	{ "run --bios b", OPTIONS_GO },
+	{ "run --bios b --kernel k", OPTIONS_BAD },
+	{ "run --disk d --bios b", OPTIONS_GO },
+	{ "run --disk d demo", OPTIONS_BAD },
+	{ "run --disk d --flat f@0", OPTIONS_BAD },
+	{ "run --disk d,ro --disk e --floppy f --floppy g,ro --cdrom c", OPTIONS_GO },
+	{ "run --disk d --disk e --disk f", OPTIONS_BAD },
+	{ "run --floppy d --floppy e --floppy f", OPTIONS_BAD },
+	{ "run --cdrom c --cdrom d", OPTIONS_BAD },
+	{ "run --disk d,rw", OPTIONS_BAD },
+	{ "run --disk ,ro", OPTIONS_BAD },
+	{ "run --boot-sector b --disk d", OPTIONS_GO },
+	{ "attach --disk d a", OPTIONS_BAD },
 	{ "shell", OPTIONS_GO },
 	{ "shell --gdb 1234", OPTIONS_BAD },
 	{ "shell --gdb 1234 demo", OPTIONS_GO },
@@ -163,6 +176,21 @@ START_TEST(values)
 }
 END_TEST
 
+START_TEST(drives)
+{
+	struct options o;
+	char words[200];
+
+	ck_assert_int_eq(parse(&o, "run --disk a,ro --disk b --cdrom c --floppy f", words), OPTIONS_GO);
+	ck_assert(o.has_guest && o.disks.n == 2 && o.cdroms.n == 1 && o.floppies.n == 1);
+	ck_assert_str_eq(o.disks.d[0].file, "a");
+	ck_assert_str_eq(o.disks.d[1].file, "b");
+	ck_assert(o.disks.d[0].read_only && !o.disks.d[1].read_only && !o.floppies.d[0].read_only);
+	ck_assert_str_eq(o.cdroms.d[0].file, "c");
+	options_fini(&o);
+}
+END_TEST
+
 /* Scripts keep the order in which -x and -c are given; options may follow the guest. */
 START_TEST(scripts)
 {
@@ -189,6 +217,7 @@ int main(void)
 	tcase_add_loop_test(t, result, 0, (int)ARRAY_LEN(results));
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, values);
+	tcase_add_test(t, drives);
 	tcase_add_test(t, scripts);
 	suite_add_tcase(s, t);
 	return suite_run(s);

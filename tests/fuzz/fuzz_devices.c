@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { OP = 8, MAX_OPS = 4096, DISK = 64 << 10, MAX_NS = 1 << 28, MAX_TIMERS = 2000 };
 
@@ -103,6 +105,29 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	}
 }
 
+/* A floppy, a hard disk and a CD, all on one file in memory; the CD is started by its catalog. */
+static void make_drives(struct drives *ds)
+{
+	int fd = memfd_create("drives", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, DISK))
+		abort();
+	*ds = (struct drives){ .n = 3, .cd = { .segment = 0x7c0, .sectors = 4, .lba = 1 } };
+	ds->d[0] = (struct drive){ .kind = DRIVE_FLOPPY, .number = 0, .geo = { DISK / 512, 80, 2, 18, 4 } };
+	ds->d[1] = (struct drive){ .kind = DRIVE_DISK,
+				   .number = DRIVE_DISK_0,
+				   .read_only = true,
+				   .geo = { DISK / 512, 2, 16, 63, 0 } };
+	ds->d[2] = (struct drive){ .kind = DRIVE_CD, .number = DRIVE_CD_0, .read_only = true };
+	for (unsigned i = 0; i < ds->n; i++) {
+		ds->d[i].fd = fd;
+		ds->d[i].len = DISK;
+		ds->d[i].sector = ds->d[i].kind == DRIVE_CD ? 2048 : 512;
+		ds->d[i].path = "drives";
+	}
+	ds->boot = ds->cdrom = &ds->d[2];
+}
+
 /* The machine for all inputs of a process, as making one takes long. Each begins with a reset, which leaves
  * memory as it is. */
 static struct machine *machine(void)
@@ -113,7 +138,8 @@ static struct machine *machine(void)
 		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
 		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
 	};
-	static uint8_t disk[DISK], sum;
+	static struct drives drives;
+	static uint8_t sum;
 	static struct machine *m;
 	struct machine_config cfg = {
 		.memory = 2 << 20,
@@ -130,8 +156,9 @@ static struct machine *machine(void)
 		abort();
 	cpu_reset(&m->v->cpu);
 	board_reset(&m->board);
-	m->board.disk = disk;
-	m->board.disk_len = sizeof(disk);
+	if (!drives.n)
+		make_drives(&drives);
+	m->board.drives = &drives;
 	return m;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MEMORY = 4 << 20, AS_KERNEL = 0, AS_BLOB, AS_INITRD, AS_FLAT, AS_DISK, AS_FIRMWARE, KINDS };
+enum { MEMORY = 4 << 20, AS_KERNEL = 0, AS_BLOB, AS_INITRD, AS_FLAT, AS_DISK, AS_FIRMWARE, AS_CD, KINDS };
 
 /* A Multiboot kernel by its address fields, of which the input is the module; and firmware, by its size. */
 static const uint8_t kernel[4096] = {
@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cfg.flat_addr = 0x3ff000;
 	cfg.blob = kind == AS_BLOB ? data : NULL;
 	cfg.blob_len = size;
-	cfg.boot_sector = kind >= AS_DISK ? file : NULL;
+	cfg.boot_sector = kind == AS_DISK || kind == AS_FIRMWARE ? file : NULL;
+	cfg.cdrom.file = kind == AS_CD ? file : NULL;
 	cfg.bios = kind == AS_FIRMWARE ? file : kind == AS_DISK ? other : NULL;
 	if (!load(&l, pool) && (!err[0] || strchr(err, '\n') || !memchr(err, 0, sizeof(err))))
 		abort();

@@ -161,9 +161,9 @@ tells "32-bit ELF file without a Multiboot header" elf-32-alone
 tells "a firmware ROM; use --bios" rom
 tells "a firmware ROM; use --bios" rom-multiboot
 tells "option ROM" option-rom
-tells "floppy disk; use --boot-sector" floppy
-tells "a disk; use --boot-sector" disk
-tells "a CD; use --boot-sector" cd
+tells "floppy disk; use --floppy" floppy
+tells "a disk; use --disk" disk
+tells "a CD; use --cdrom" cd
 tells "Multiboot 2" multiboot2
 tells "UEFI" efi
 tells "unpack it first" gzip

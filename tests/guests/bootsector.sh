@@ -24,11 +24,11 @@ shown()
 	ask 'info screen' >"$TMP/out" && grep -qF -- "$1" "$TMP/out"
 }
 
-# boot [OPTION...]: the screen when the sector is done, and after a key, in $TMP/out.
+# boot OPTION...: the screen when the sector is done, and after a key, in $TMP/out.
 boot()
 {
 	rm -f "$TMP/control"
-	timeout -k 5 600 "$VITRINE" shell --no-rc --serial null --memory 32M --bios "$bios" "$@" --boot-sector "$IMAGE" \
+	timeout -k 5 600 "$VITRINE" shell --no-rc --serial null --memory 32M --bios "$bios" "$@" \
 		--control "unix:$TMP/control" <"$TMP/stdin" >"$TMP/session" 2>"$TMP/err" &
 	session=$!
 	exec 9>"$TMP/stdin"
@@ -43,17 +43,67 @@ boot()
 	wait $session
 	status=$?
 }
+
+# passes HOW: all checks of the sector are good.
+passes()
+{
+	! grep -q BAD "$TMP/out" && grep -q "boot sector: done" "$TMP/out"
+	ok $? "all checks $1" "$(detail)"
+}
 mkfifo "$TMP/stdin"
 
-plan 22
+# An image of SIZE bytes that begins with the sectors.
+image()
+{
+	cp "$IMAGE" "$TMP/$1"
+	truncate -s "$2" "$TMP/$1"
+}
+
+plan 43
 for how in "" --verify-tc; do
-	boot $how
+	boot $how --boot-sector "$IMAGE"
 	ended 0 "the script ends well $how"
 	said "Hello from the boot sector" "INT 10h $how"
-	for what in "int 13h read" "int 15h e820" "unreal mode" "protected mode and back" "timer interrupts" "single step" "read-only bios"; do
+	for what in "int 13h read" "int 15h e820" "unreal mode" "protected mode and back" "timer interrupts" "single step" \
+		"read-only bios" "int 13h geometry" "int 13h drive type" "int 13h extensions" "int 13h write protection"; do
 		said "$what ok" "$what $how"
 	done
 	said "key k" "INT 16h $how"
 	grep -qE '^- .*\(ROM\).* [1-9][0-9]* +0x000f0000' "$TMP/mmio"
 	ok $? "writes to ROM are counted $how" "$(cat "$TMP/mmio")"
+done
+
+image floppy 1474560
+image disk 4000000
+boot --floppy "$TMP/floppy"
+passes "from a floppy"
+said "int 13h write ok" "which is written"
+cmp -s -n 512 "$TMP/floppy" "$IMAGE" && [ "$(dd if="$TMP/floppy" bs=512 skip=4 count=1 2>"$TMP/dd" | cksum)" = \
+	"$(dd if="$IMAGE" bs=512 skip=1 count=1 2>"$TMP/dd" | cksum)" ]
+ok $? "in its file"
+boot --disk "$TMP/disk,ro" --disk "$TMP/floppy"
+passes "from a hard disk"
+said "int 13h write protection ok" "which is not written with ro"
+cmp -s -n 1536 "$TMP/disk" "$IMAGE" && [ -z "$(dd if="$TMP/disk" bs=512 skip=3 2>"$TMP/dd" | tr -d '\0')" ]
+ok $? "nor is its file"
+
+# El Torito, with and without emulation of a floppy: the sectors are loaded at once in the latter case.
+if ! command -v xorriso >/dev/null; then
+	for what in 1 2 3 4 5; do
+		skip "El Torito $what" "no xorriso"
+	done
+	exit
+fi
+mkdir "$TMP/iso"
+cp "$TMP/floppy" "$TMP/iso/floppy"
+cp "$IMAGE" "$TMP/iso/sectors"
+xorriso -as mkisofs -quiet -b floppy -c catalog -o "$TMP/emulated.iso" "$TMP/iso" >"$TMP/xorriso" 2>&1
+boot --cdrom "$TMP/emulated.iso"
+passes "from a CD's floppy"
+said "int 13h write protection ok" "which is not written"
+xorriso -as mkisofs -quiet -b sectors -no-emul-boot -boot-load-size 4 -c catalog -o "$TMP/plain.iso" "$TMP/iso" >"$TMP/xorriso" 2>&1
+boot --cdrom "$TMP/plain.iso"
+said "Hello from the boot sector" "from a CD without emulation"
+for what in "unreal mode" "el torito"; do
+	said "$what ok" "$what, CD"
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The usual image of a kernel in development: made by grub-mkrescue, booted by SeaBIOS as a hard disk. GRUB
+# The usual image of a kernel in development: made by grub-mkrescue, booted by SeaBIOS as a hard disk and as a CD. GRUB
 # loads the embedded guest's kernel by Multiboot, and Debian's through its real-mode setup code.
 . "$(dirname "$0")/guestlib.sh"
 need
@@ -26,7 +26,7 @@ iso()
 		{ cat "$TMP/mkrescue" >&2; exit 99; }
 }
 
-plan 6
+plan 9
 mkdir "$TMP/iso"
 cp "$DEMO" "$TMP/iso/demo.elf"
 iso "multiboot /demo.elf from-grub"
@@ -34,12 +34,18 @@ run_guest 400 --memory 64M --boot-sector "$TMP/os.iso"
 ended 1 "GRUB boots the embedded guest's kernel"
 said "demo: all checks passed" "which passes its checks"
 
+run_guest 400 --memory 64M --cdrom "$TMP/os.iso"
+ended 1 "GRUB boots it from a CD"
+said "demo: all checks passed" "which passes its checks"
+
 iso "halt"
 run_guest 120 --memory 64M --boot-sector "$TMP/os.iso"
 ended 0 "GRUB finds ACPI tables, and switches off by them"
+run_guest 120 --memory 64M --disk "$TMP/os.iso,ro" --cdrom "$TMP/os.iso"
+ended 0 "and with two drives"
 
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/initramfs-686.cpio.gz" ]; then
-	for what in 4 5 6; do
+	for what in 7 8 9; do
 		skip "Linux through its real-mode setup code" "guests/fetch could not fetch it (network?)"
 	done
 	exit

@@ -418,14 +418,91 @@ END_TEST
 START_TEST(boot_rom_checksum)
 {
 	uint8_t rom[BOOTROM_BYTES], sum = 0;
+	struct drives ds = { .n = DRIVES_MAX };
 
-	bootrom_make(rom, 0x80);
+	for (unsigned i = 0; i < DRIVES_MAX; i++)
+		ds.d[i] = (struct drive){ .number = (uint8_t)i, .kind = i < 4 ? DRIVE_FLOPPY : DRIVE_DISK };
+	bootrom_make(rom, &ds);
 	for (unsigned i = 0; i < sizeof(rom); i++)
 		sum += rom[i];
 	ck_assert_uint_eq(sum, 0);
-	ck_assert_uint_eq(rom[BOOTROM_OLD13 - 1], 0xea);
-	ck_assert_uint_eq(bootdisk_drive(1474560), 0);
-	ck_assert_uint_eq(bootdisk_drive(10 << 20), 0x80);
+}
+END_TEST
+
+/* A sparse file of LEN bytes, with a boot signature if SIGNED. */
+static const char *put_disk(const char *name, off_t len, bool sign)
+{
+	static const uint8_t sector[512] = { [510] = 0x55, 0xaa };
+	const char *p = put_file(name, sector, sign ? 512 : 1);
+
+	ck_assert_int_eq(truncate(p, len), 0);
+	return p;
+}
+
+/* Columns: drives by kind (sizes in KiB, 0: none), boot signatures of the hard disks, numbers that result,
+ * the one to boot from; or what the message says. */
+static const struct {
+	unsigned image, floppy[2], disk[2], cdrom;
+	bool sign[2];
+	uint8_t numbers[5];
+	unsigned n;
+	uint8_t boot;
+	const char *refused;
+} drive_rows[] = {
+	{ .image = 1440, .numbers = { 0 }, .n = 1, .boot = 0 },
+	{ .image = 4000, .numbers = { 0x80 }, .n = 1, .boot = 0x80 },
+	{ .image = 2880, .floppy = { 720, 160 }, .disk = { 5000 }, .numbers = { 0, 1, 2, 0x80 }, .n = 4 },
+	{ .floppy = { 1440, 360 }, .disk = { 9000 }, .sign = { true }, .numbers = { 0, 1, 0x80 }, .n = 3 },
+	{ .disk = { 100, 200 }, .sign = { true }, .numbers = { 0x80, 0x81 }, .n = 2, .boot = 0x80 },
+	{ .disk = { 100, 200 }, .sign = { false, true }, .refused = "no boot signature" },
+	{ .cdrom = 700, .refused = "not a CD that a PC boots from" },
+	{ .disk = { 100 }, .cdrom = 700, .sign = { true }, .numbers = { 0x80, 0xe0 }, .n = 2, .boot = 0x80 },
+	{ .floppy = { 2881 }, .refused = "at most 2880 KiB; use --disk" },
+};
+
+START_TEST(drives)
+{
+	static const char *const names[] = { "f0", "f1", "d0", "d1" };
+	struct image_config ic = { 0 };
+	char path[6][300];
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned kib = i < 2 ? drive_rows[_i].floppy[i] : drive_rows[_i].disk[i - 2];
+		struct drive_config *c = i < 2 ? &ic.floppy[i] : &ic.disk[i - 2];
+
+		if (!kib)
+			continue;
+		snprintf(path[i], sizeof(path[i]), "%s",
+			 put_disk(names[i], (off_t)kib << 10, i >= 2 && drive_rows[_i].sign[i - 2]));
+		c->file = path[i];
+	}
+	if (drive_rows[_i].image) {
+		snprintf(path[4], sizeof(path[4]), "%s",
+			 put_disk("image", (off_t)drive_rows[_i].image << 10, false));
+		ic.boot_sector = path[4];
+	}
+	if (drive_rows[_i].cdrom) {
+		snprintf(path[5], sizeof(path[5]), "%s",
+			 put_disk("cd", (off_t)drive_rows[_i].cdrom << 10, false));
+		ic.cdrom.file = path[5];
+	}
+	struct loader l = { .cfg = &ic, .err = err, .errlen = sizeof(err) };
+	struct drives ds;
+	bool ok = drives_open(&l, &ds);
+
+	if (drive_rows[_i].refused) {
+		ck_assert(!ok);
+		ck_assert_msg(strstr(err, drive_rows[_i].refused), "%s", err);
+		drives_close(&ds);
+		return;
+	}
+	ck_assert_msg(ok, "%s", err);
+	ck_assert_uint_eq(ds.n, drive_rows[_i].n);
+	for (unsigned i = 0; i < ds.n; i++)
+		ck_assert_uint_eq(ds.d[i].number, drive_rows[_i].numbers[i]);
+	ck_assert_ptr_nonnull(ds.boot);
+	ck_assert_uint_eq(ds.boot->number, drive_rows[_i].boot);
+	drives_close(&ds);
 }
 END_TEST
 
@@ -454,7 +531,66 @@ START_TEST(int13_read)
 	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
 	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 4);
 	ck_assert_uint_eq(mem32(m, 0x7004) & 1, 1);
+	c->gpr[R_EAX] = 0x0301, c->gpr[R_ECX] = 0x0002; /* the boot image is never written */
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 3);
+	c->gpr[R_EAX] = 0x0201, c->gpr[R_EDX] = 0x0180; /* no such drive */
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 1);
 	machine_free(m);
+}
+END_TEST
+
+/* A hard disk of an odd size by AH=42h, 43h and 48h: the last sector is the last; memory that is ROM stays.
+ */
+START_TEST(int13_extensions)
+{
+	static uint8_t rom[0x20000];
+	struct image_config ic = { 0 };
+	struct machine *m;
+	uint16_t frame[3] = { 0, 0, 0x0203 }, edd[13] = { 26 };
+	struct {
+		uint8_t size, zero;
+		uint16_t count, off, seg;
+		uint64_t lba;
+	} p = { .size = 16, .count = 1, .off = 0x8000, .lba = 7812 };
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s", put_disk("disk", 4000000, true)); /* 7812.5 sectors */
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	ic.disk[1].file = path;
+	m = boot(ic, 4 << 20);
+	ck_assert_msg(m, "%s", err);
+	struct cpu *c = &machine_vcpu(m)->cpu;
+	c->gpr[R_ESP] = 0x7000, c->gpr[R_ESI] = 0x9000, c->gpr[R_EDX] = 0x80;
+	mm_phys_write(machine_vm(m), 0x7000, frame, 6);
+	for (unsigned i = 0; i < 3; i++) { /* write it, one behind it, read into ROM */
+		uint32_t x = 0x11223344;
+
+		p.lba = i == 1 ? 7813 : 7812;
+		p.seg = i == 2 ? 0xf000 : 0;
+		mm_phys_write(machine_vm(m), 0x8000, &x, 4);
+		mm_phys_write(machine_vm(m), 0x9000, &p, sizeof(p));
+		c->gpr[R_EAX] = i == 2 ? 0x4200 : 0x4300;
+		bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+		ck_assert_uint_eq(c->gpr[R_EAX] >> 8, i == 1 ? 4 : 0);
+		ck_assert_uint_eq(mem32(m, 0x9002) & 0xffff, i == 1 ? 0 : 1);
+	}
+	ck_assert_uint_eq(mem32(m, 0xf8000), 0);
+	mm_phys_write(machine_vm(m), 0x9000, edd, sizeof(edd));
+	c->gpr[R_EAX] = 0x4800;
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 0);
+	ck_assert_uint_eq(mem32(m, 0x9010), 7813);
+	ck_assert_uint_eq(mem32(m, 0x9018) & 0xffff, 512);
+	machine_free(m);
+	ck_assert_int_eq(truncate(path, 7812 * 512 + 4), 0);
+	FILE *f = fopen(path, "rb");
+	uint32_t got = 0;
+
+	ck_assert(f && !fseek(f, 7812 * 512, SEEK_SET) && fread(&got, 4, 1, f) == 1);
+	ck_assert_uint_eq(got, 0x11223344);
+	fclose(f);
 }
 END_TEST
 
@@ -574,6 +710,7 @@ int main(void)
 		shadow,
 		boot_rom_checksum,
 		int13_read,
+		int13_extensions,
 		boot_entry,
 		acpi_tables,
 		machine_limits,
@@ -583,6 +720,7 @@ int main(void)
 	tcase_set_timeout(tc, 20);
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(tc, all[i]);
+	tcase_add_loop_test(tc, drives, 0, (int)ARRAY_LEN(drive_rows));
 	tcase_add_loop_test(tc, mutated, 0, 5);
 	suite_add_tcase(s, tc);
 	return suite_run(s);

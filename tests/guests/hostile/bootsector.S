@@ -65,6 +65,114 @@ drive:	.byte 0
 
 /* ---- the other sectors ---- */
 more:
+	cmpb $0xe0, drive
+	jae cd
+	/* AH=08h: geometry, and of a floppy its parameter table at ES:DI */
+	xorw %di, %di
+	movb $0x08, %ah
+	movb drive, %dl
+	int $0x13
+	movw $n_geometry, %si
+	jc 2f
+	andb $63, %cl
+	testb %dl, %dl
+	jz 2f
+	testb $0x80, drive
+	jnz 1f
+	cmpb $2, %es:3(%di)
+	jne 3f
+	cmpb %cl, %es:4(%di)
+	jmp 3f
+1:	cmpb $63, %cl
+	jmp 3f
+2:	orw $1, %ax
+3:	call verdict
+	xorw %ax, %ax
+	movw %ax, %es
+
+	/* AH=15h: a floppy without a change line, or a hard disk */
+	movb $0x15, %ah
+	movb drive, %dl
+	int $0x13
+	movw $n_type, %si
+	jc 9f
+	testb $0x80, drive
+	movb $1, %al
+	jz 1f
+	movb $3, %al
+1:	cmpb %al, %ah
+	jmp 3f
+9:	orw $1, %ax
+3:	call verdict
+
+	/* AH=41h, 42h: extensions of a hard disk, which a floppy lacks */
+	movb $0x41, %ah
+	movw $0x55aa, %bx
+	movb drive, %dl
+	int $0x13
+	jc 1f
+	cmpw $0xaa55, %bx
+	jne 2f
+	movw $packet, %si
+	movb $0x42, %ah
+	movb drive, %dl
+	int $0x13
+	jc 2f
+	cmpl $0x5ec04d42, 0xa000 + 508
+	jmp 3f
+1:	testb $0x80, drive
+	jmp 3f
+2:	orw $1, %ax
+3:	movw $n_extensions, %si
+	call verdict
+
+	/* AH=03h: a sector is written, or protected */
+	movw $0x0301, %ax
+	movw $0x7e00, %bx
+	movw $0x0005, %cx
+	xorb %dh, %dh
+	movb drive, %dl
+	int $0x13
+	movw $n_protected, %si
+	jc 1f
+	movw $0x0201, %ax
+	movw $0xa000, %bx
+	int $0x13
+	movl 0x7e00, %eax
+	cmpl 0xa000, %eax
+	movw $n_write, %si
+	jmp 2f
+1:	cmpb $3, %ah
+2:	call verdict
+	jmp rest
+
+	/* AX=4B01h: how the CD was started; AH=42h: its boot image again */
+cd:	movw $0x4b01, %ax
+	movw $0xa000, %si
+	movb drive, %dl
+	int $0x13
+	movw $n_torito, %si
+	jc 1f
+	cmpw $0x0013, 0xa000
+	jne 2f
+	movb drive, %al
+	cmpb %al, 0xa002
+	jne 2f
+	movl 0xa004, %eax
+	movl %eax, packet + 8
+	movw $packet, %si
+	movb $0x42, %ah
+	movb drive, %dl
+	int $0x13
+	movw $n_torito, %si
+	jc 1f
+	movl 0x7c00, %eax
+	cmpl %eax, 0xa000
+	jmp 2f
+1:	orw $1, %ax
+2:	call verdict
+
+rest:
 	/* INT 15h E820: at least two entries, the first from 0 */
 	xorl %ebx, %ebx
 	movw $0x9000, %di
@@ -170,6 +278,15 @@ trap:	movb $1, trapped
 	popw %bp
 	iretw
 
+n_geometry: .asciz "int 13h geometry"
+n_type:	.asciz "int 13h drive type"
+n_extensions: .asciz "int 13h extensions"
+n_protected: .asciz "int 13h write protection"
+n_write: .asciz "int 13h write"
+n_torito: .asciz "el torito"
+packet:	.byte 16, 0
+	.word 1, 0xa000, 0
+	.quad 2
 n_e820:	.asciz "int 15h e820"
 n_unreal: .asciz "unreal mode"
 n_prot:	.asciz "protected mode and back"
