@@ -587,7 +587,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	stub_init(b);
-	if (!translate_init(b)) {
+	if (!translate_init(b) || (b->cfg.verify && !verify_init(b))) {
 		bt_free(&b->v);
 		return NULL;
 	}

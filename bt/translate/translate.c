@@ -334,15 +334,52 @@ static void count_entries(struct tx *t, bool pinned)
 
 static struct ccf *translate_transient(struct bt_vcpu *b, enum tx_kind kind);
 
-static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
+/* The instruction of the TU that the host code at AT, from t->base, belongs to. */
+static unsigned insn_at(const struct tx *t, uint32_t at)
+{
+	unsigned i = 0;
+
+	for (unsigned k = 0; k < t->nmark && t->marks[k].host <= at; k++)
+		i = t->marks[k].insn;
+	return i;
+}
+
+/* Is the fragment as the verifier wants it? If not, *REFUSED is the instruction that is not. */
+static bool passes(struct tx *t, unsigned *refused)
+{
+	uint32_t at;
+
+	if (!t->b->cfg.verify || !verify_ccf(t->b, t->f, &at))
+		return true;
+	*refused = insn_at(t, at);
+	return false;
+}
+
+/* The verifier refused the instruction at pc, or no code before it: the guest gets #UD, as for an instruction
+ * that its processor lacks. Said for the first few, then ever more seldom: the guest may do it again and
+ * again. */
+static void raise_refused(struct bt_vcpu *b)
+{
+	uint64_t n = ++b->st.refused;
+
+	if (n <= 8 || !(n & (n - 1)))
+		log_emit(LOG_bt, "%s; the guest gets #UD at %08x (%llu in all)", b->v.error,
+			 cpu_pc(&b->v.cpu), (unsigned long long)n);
+	cpu_raise(&b->v.cpu, EXC_UD);
+}
+
+/* Translate at most MAX instructions. NULL, and *REFUSED below MAX: the verifier refuses that one of them;
+ * nothing is left of the fragment. */
+static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pinned, unsigned max,
+				  unsigned *refused)
 {
 	uint8_t *mark = b->tc.zone.arena_pos;
 	struct cpu *c = &b->v.cpu;
 	struct tx *t = b->tx;
 	struct ccf *f;
-	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
 	/* Loops jump to the entry: it starts a line of the decoder. */
 	uint32_t start = kind == TX_NORMAL ? (b->tc.zone.pos + 31) & ~31u : b->transient.host;
+	uint32_t counted = b->entries.n, pinned_counted = b->entries.npinned;
 	uint8_t *imm = NULL;
 	bool mixed;
 
@@ -397,8 +434,10 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	b->st.insns += f->ninsn;
 	b->st.host_bytes += f->hsize;
 	b->st.guest_bytes += f->glen;
-	if (b->cfg.verify && verify_ccf(b, f)) {
-		b->exit.code = XC_ERROR;
+	if (!passes(t, refused)) {
+		b->entries.n = counted;
+		b->entries.npinned = pinned_counted;
+		take_back(b, mark);
 		return NULL;
 	}
 	if (kind != TX_NORMAL) {
@@ -417,6 +456,25 @@ static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool 
 	if (!pinned && (!has_room(b) || b->tc.norder + 1 >= b->tc.cap_order))
 		b->tc.full = true;
 	return f;
+}
+
+/* What the verifier refuses never runs: the TU ends in front of it, and on its own it is #UD. */
+static struct ccf *translate_to_zone(struct bt_vcpu *b, enum tx_kind kind, bool pinned)
+{
+	unsigned max = kind != TX_NORMAL ? 1 : b->cfg.tu_max ? b->cfg.tu_max : TU_DEFAULT;
+
+	for (;;) {
+		unsigned refused = max;
+		struct ccf *f = translate_some(b, kind, pinned, max, &refused);
+
+		if (refused == max)
+			return f;
+		if (!refused) {
+			raise_refused(b);
+			return NULL;
+		}
+		max = refused;
+	}
 }
 
 /* Translate one instruction into a transient fragment. Its allocations go to an arena of its own, which

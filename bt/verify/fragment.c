@@ -29,7 +29,13 @@ static bool ok_target(void *ctx, uint64_t host)
 	return f && host == b->tc_base + f->host;
 }
 
-int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
+bool verify_init(struct bt_vcpu *b)
+{
+	b->verifier = bt_verifier_new();
+	return b->verifier;
+}
+
+int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 {
 	struct verify_env env = { .tc_base = b->tc_base,
 				  .tc_size = b->tc.size,
@@ -52,13 +58,12 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f)
 	struct verify_error e;
 	const char *why;
 
-	if (!b->verifier)
-		b->verifier = bt_verifier_new();
 	env.v = b->verifier;
 	b->st.verify_runs++;
 	why = bt_verify(&env, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, &e);
 	if (!why)
 		return 0;
+	*at = e.off;
 	b->st.verify_fails++;
 	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08x, host offset %u: %s: %s", f->pc,
 		 e.off, e.text, why);

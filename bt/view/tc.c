@@ -176,6 +176,7 @@ static void loss_rows(const struct bt_vcpu *b, struct row_sink *k)
 		{ "low_chain", V_UINT(b->st.low[LOW_CHAIN]), "instructions lowered: control flow" },
 		{ "verified", V_UINT(b->st.verify_runs), "fragments checked by the verifier" },
 		{ "violations", V_UINT(b->st.verify_fails), "fragments refused by the verifier" },
+		{ "refused", V_UINT(b->st.refused), "#UDs of the guest's for instructions that it refused" },
 	};
 
 	put(k, r, ARRAY_LEN(r));

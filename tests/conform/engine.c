@@ -391,8 +391,9 @@ bool engine_run(struct engine *e, const struct conform_case *c, struct outcome *
 	setup_system(&e->v->cpu);
 	load_state(&e->v->cpu, &c->st);
 	e->v->ops->state_changed(e->v);
+	e->v->error[0] = 0;
 	x = e->v->ops->run(e->v);
-	if (x != ENGINE_BREAK) {
+	if (x != ENGINE_BREAK || e->v->error[0]) { /* a fragment refused by the verifier leaves a text, too */
 		snprintf(e->error, sizeof(e->error), "the engine ended with %d: %s", x, e->v->error);
 		return false;
 	}

@@ -41,9 +41,9 @@ said()
 	ok $? "$2" "$(detail)"
 }
 
-# ended STATUS NAME: one result: the run ended with STATUS.
+# ended STATUS NAME: one result: the run ended with STATUS, and the verifier refused no fragment.
 ended()
 {
-	[ "$status" -eq "$1" ]
+	[ "$status" -eq "$1" ] && ! grep -q 'verifier: ' "$TMP/err"
 	ok $? "$2" "$(detail)"
 }
