@@ -89,7 +89,7 @@ check-guests: all
 # The tests that continuous integration runs under sanitizers.
 sanitizer-tests:
 	@echo $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
-		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
+		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/fuzz/replay-tc.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
 .PHONY: check-guests sanitizer-tests
 
 if HAVE_CHECK
@@ -114,6 +114,10 @@ UNIT_TESTS += %D%/bt/test_refused
 %C%_bt_test_refused_SOURCES = %D%/bt/test_refused.c
 %C%_bt_test_refused_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_bt_test_refused_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/bt/test_sweep
+%C%_bt_test_sweep_SOURCES = %D%/bt/test_sweep.c %D%/bt/oracle.c %D%/bt/oracle.h
+%C%_bt_test_sweep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_bt_test_sweep_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_bus
 %C%_hv_test_bus_SOURCES = %D%/hv/test_bus.c
 %C%_hv_test_bus_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -8,6 +8,7 @@ fuzz_targets = \
 	%D%/fuzz_expr \
 	%D%/fuzz_image \
 	%D%/fuzz_symbols \
+	%D%/fuzz_tc \
 	%D%/fuzz_vt
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
@@ -23,6 +24,7 @@ SHELL_TESTS += \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
 	%D%/replay-symbols.sh \
+	%D%/replay-tc.sh \
 	%D%/replay-vt.sh
 endif
 fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
@@ -51,6 +53,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_symbols_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_symbols_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_symbols_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_fuzz_tc_SOURCES = %D%/fuzz_tc.c %D%/fuzz.h $(fuzz_main) tests/bt/oracle.c tests/bt/oracle.h
+%C%_fuzz_tc_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_tc_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_tc_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 %C%_fuzz_vt_SOURCES = %D%/fuzz_vt.c %D%/fuzz.h $(fuzz_main)
 %C%_fuzz_vt_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_vt_LDFLAGS = $(fuzz_ldflags)
@@ -93,6 +99,14 @@ fuzz_corpus = \
 	%D%/corpus-symbols/frames \
 	%D%/corpus-symbols/map \
 	%D%/corpus-symbols/wrong \
+	%D%/corpus-tc/device \
+	%D%/corpus-tc/kills \
+	%D%/corpus-tc/mixed \
+	%D%/corpus-tc/prechecked \
+	%D%/corpus-tc/real16 \
+	%D%/corpus-tc/stack \
+	%D%/corpus-tc/system \
+	%D%/corpus-tc/v86 \
 	%D%/corpus-vt/color \
 	%D%/corpus-vt/cursor \
 	%D%/corpus-vt/edit \
@@ -105,4 +119,5 @@ EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
 	%D%/replay-symbols.sh \
+	%D%/replay-tc.sh \
 	%D%/replay-vt.sh
