@@ -402,6 +402,12 @@ struct mm_vm *machine_vm(struct machine *m)
 	return m->vm;
 }
 
+uint64_t machine_unanswered(const struct machine *m, gpa *recent)
+{
+	*recent = m->board.mmio.missed.recent;
+	return m->board.mmio.missed.reads;
+}
+
 uint64_t machine_clock_ns(struct machine *m)
 {
 	return clock_now(&m->board.clock);

@@ -96,6 +96,8 @@ int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED
 const char *machine_error(const struct machine *m);
 struct vcpu *machine_vcpu(struct machine *m); /* exact while stopped */
 struct mm_vm *machine_vm(struct machine *m);
+/* Reads of addresses where there is neither memory nor a device; the last in *RECENT. Also while it runs. */
+uint64_t machine_unanswered(const struct machine *m, gpa *recent);
 uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */
 
 /* ---- the outside world ---- */

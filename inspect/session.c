@@ -176,6 +176,24 @@ bool inspect_ended(const struct inspect *s)
 	return s->m && (s->switched_off || machine_state(s->m) > MACHINE_RUNNING);
 }
 
+enum { POLLS = 100000 }; /* so many reads of missing memory are no search for a device */
+
+/* A guest that polls a device that this machine lacks hangs: say so. */
+static void time_limit_text(struct inspect *s, char *why, size_t whylen)
+{
+	gpa recent = 0;
+	uint64_t reads = s->m ? machine_unanswered(s->m, &recent) : 0;
+
+	if (reads < POLLS)
+		snprintf(why, whylen, "the time limit was reached");
+	else
+		snprintf(
+		    why, whylen,
+		    "the time limit was reached; the guest polls %#llx, where there is neither memory nor a "
+		    "device (%llu reads)",
+		    (unsigned long long)recent, (unsigned long long)reads);
+}
+
 int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 {
 	enum machine_state state = s->m ? machine_state(s->m) : MACHINE_STOPPED;
@@ -184,7 +202,7 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	if (whylen)
 		why[0] = 0;
 	if (s->run.timed_out) {
-		snprintf(why, whylen, "the time limit was reached");
+		time_limit_text(s, why, whylen);
 		return 124;
 	}
 	if (s->switched_off)

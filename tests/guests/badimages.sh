@@ -139,7 +139,7 @@ elf-phentsize elf-over-info empty zeros text directory missing pipe /dev/null /p
 linux=
 [ -s "$CACHE/linux-686" ] && linux=$CACHE/linux-686
 
-plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14))
+plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14 + 2))
 
 # The images that the generators make correctly start (and fault on their zeros).
 for good in kludge elf-good; do
@@ -198,6 +198,12 @@ wrong 2 "bad size" run --memory 12Q demo
 wrong 2 "size zero" run --memory 0 demo
 wrong 2 "bad time" run --timeout nan demo
 wrong 2 "bad clock" run --clock sundial demo
+
+# A guest that polls a missing device (mov eax, [0xd0000000]; test al, 1; jnz) runs into its time limit: the line says so.
+printf '\241\000\000\000\320\250\001\165\367' >polls
+wrong 124 "a guest that polls missing memory" run --timeout 2 --memory 16M --flat polls@0x100000
+grep -qF "the guest polls 0xd0000000" err
+ok $? "the line names the address" "$(detail)"
 
 # Truncated Linux kernels, at every stage of the loader.
 n=0

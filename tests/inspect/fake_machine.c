@@ -347,6 +347,13 @@ struct vcpu *machine_vcpu(struct machine *m)
 	return &m->v;
 }
 
+uint64_t machine_unanswered(const struct machine *m, gpa *recent)
+{
+	(void)m;
+	*recent = 0;
+	return 0;
+}
+
 struct mm_vm *machine_vm(struct machine *m)
 {
 	return (struct mm_vm *)m;
