@@ -10,7 +10,9 @@
  * values it takes (NULL: all). Others have functions; without WR they are read-only. False: #GP(0). */
 struct msr_row {
 	uint32_t first, last;
-	bool still; /* CPU state that only WRMSR changes */
+	uint32_t feature; /* of CPUID leaf 1 EDX, without which it does not exist; 0: none */
+	bool amd;	  /* AMD's processors alone have it */
+	bool still;	  /* CPU state that only WRMSR changes */
 	uint16_t field;
 	bool (*valid)(uint64_t val);
 	bool (*rd)(struct vcpu *v, uint32_t msr, uint64_t *val);
@@ -138,16 +140,37 @@ static bool tsc_aux_valid(uint64_t val)
 	return !(val >> 32);
 }
 
+/* Software can only clear a bank's status. */
+static bool mc_bank_wr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	return ((msr & 3) != 1 || !val) && plat_wr(v, msr, val);
+}
+
+#define AMD_CTR_BITS 48
+
+static bool amd_ctr_wr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	return plat_wr(v, msr, val & ((1ull << AMD_CTR_BITS) - 1));
+}
+
+static bool is_amd(struct vcpu *v)
+{
+	return cpuid_reg(v, 0, CPUID_B) == CPUID_AMD_EBX;
+}
+
 #define RANGE(id) .first = MSR_##id, .last = MSR_##id##_LAST
 #define FIELD(name) .still = true, .field = offsetof(struct cpu, name)
 static const struct msr_row msr_rows[] = {
 	{ RANGE(TSC), .rd = tsc_rd, .wr = tsc_wr },
-	{ RANGE(APIC_BASE), FIELD(apic_base), .valid = apic_base_valid },
+	{ RANGE(P5_MC), .feature = CPUID_MCE, .rd = plat_rd, .wr = plat_wr },
+	{ RANGE(APIC_BASE), .feature = CPUID_APIC, FIELD(apic_base), .valid = apic_base_valid },
 	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
 	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
 	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },
 	{ RANGE(SYSENTER_ESP), FIELD(sysenter_esp) },
 	{ RANGE(SYSENTER_EIP), FIELD(sysenter_eip) },
+	{ RANGE(MCG_CAP), .feature = CPUID_MCA, .rd = plat_rd },
+	{ RANGE(MCG_STATUS), .feature = CPUID_MCA, .rd = plat_rd, .wr = plat_wr },
 	{ RANGE(MISC_ENABLE), FIELD(misc_enable) },
 	{ RANGE(MTRR_VARIABLE), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
 	{ RANGE(MTRR_FIX64K), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
@@ -155,8 +178,11 @@ static const struct msr_row msr_rows[] = {
 	{ RANGE(MTRR_FIX4K), .rd = mtrr_range_rd, .wr = mtrr_range_wr },
 	{ RANGE(PAT), FIELD(pat), .valid = pat_valid },
 	{ RANGE(MTRR_DEF_TYPE), FIELD(mtrr_def), .valid = mtrr_def_valid },
+	{ RANGE(MC_BANKS), .feature = CPUID_MCA, .rd = plat_rd, .wr = mc_bank_wr },
 	{ RANGE(EFER), FIELD(efer), .wr = efer_wr },
 	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = tsc_aux_valid },
+	{ RANGE(AMD_PERF_CTL), .amd = true, .rd = plat_rd, .wr = plat_wr },
+	{ RANGE(AMD_PERF_CTR), .amd = true, .rd = plat_rd, .wr = amd_ctr_wr },
 };
 #undef RANGE
 #undef FIELD
@@ -166,10 +192,20 @@ static uint64_t *msr_field(struct cpu *c, const struct msr_row *r)
 	return (uint64_t *)(void *)((uint8_t *)c + r->field);
 }
 
+/* Does the processor model have it? */
+static bool msr_exists(struct vcpu *v, const struct msr_row *r)
+{
+	if (r->feature && !(cpuid_reg(v, 1, CPUID_D) & r->feature))
+		return false;
+	return !r->amd || is_amd(v);
+}
+
 static bool msr_get(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint64_t *val)
 {
 	if (!r)
 		return plat_rd(v, msr, val);
+	if (!msr_exists(v, r))
+		return false;
 	if (r->rd)
 		return r->rd(v, msr, val);
 	*val = *msr_field(&v->cpu, r);
@@ -180,6 +216,8 @@ static bool msr_set(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint6
 {
 	if (!r)
 		return plat_wr(v, msr, val);
+	if (!msr_exists(v, r))
+		return false;
 	if (r->wr)
 		return r->wr(v, msr, val);
 	if (!r->field || (r->valid && !r->valid(val)))
@@ -232,6 +270,21 @@ int cpu_wrmsr(struct vcpu *v, uint32_t next)
 	if (!msr_set(v, r, msr, val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->rip = next;
+	return 0;
+}
+
+/* AMD's four legacy counters; no other model has any (APM vol. 2 13.2). */
+int cpu_rdpmc(struct vcpu *v)
+{
+	struct cpu *c = &v->cpu;
+	uint32_t n = (uint32_t)c->gpr[R_ECX];
+	uint64_t val;
+
+	if ((c->cpl && !(c->cr4 & CR4_PCE)) || n > MSR_AMD_PERF_CTR_LAST - MSR_AMD_PERF_CTR || !is_amd(v) ||
+	    !plat_rd(v, MSR_AMD_PERF_CTR + n, &val))
+		return cpu_raise_err(c, EXC_GP, 0);
+	c->gpr[R_EAX] = (uint32_t)val;
+	c->gpr[R_EDX] = val >> 32;
 	return 0;
 }
 

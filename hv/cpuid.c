@@ -12,10 +12,12 @@
 #include <string.h>
 
 enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
+/* Needs nothing of the host: machine checks never happen. */
+#define MACHINE_CHECK (CPUID_MCE | CPUID_MCA)
 #define BASIC_EDX                                                                                            \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
 	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
-	 CPUID_SSE | CPUID_SSE2)
+	 CPUID_SSE | CPUID_SSE2 | MACHINE_CHECK)
 #define BASIC_ECX                                                                                            \
 	(CPUID_SSE3 | CPUID_PCLMULQDQ | CPUID_SSSE3 | CPUID_FMA | CPUID_SSE41 | CPUID_SSE42 | CPUID_MOVBE |  \
 	 CPUID_POPCNT | CPUID_AES | CPUID_XSAVE | CPUID_AVX | CPUID_F16C | CPUID_RDRAND)
@@ -24,7 +26,7 @@ enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 /* AMD's copy of leaf 1 in EDX of leaf 80000001H. */
 #define EXT_EDX_COPY                                                                                         \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_MTRR | CPUID_PGE |    \
-	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
+	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | MACHINE_CHECK)
 #define EXT_ECX (CPUID_LAHF | CPUID_LZCNT | CPUID_SSE4A | CPUID_MISALIGNSSE | CPUID_PREFETCHW)
 #define XSAVE1 (CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1)
 
@@ -39,10 +41,10 @@ struct cpu_model {
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
 	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .hypervisor = true
-#define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8)
+#define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE)
 #define P6_EDX                                                                                               \
-	(P5_EDX | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 |    \
-	 CPUID_MMX | CPUID_FXSR)
+	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
+	 CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
 
 static const struct cpu_model models[] = {
 	{ .name = "host", .help = "the host's processor, masked", HOST_MODEL },
@@ -148,7 +150,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
 	r[C] = (r[C] & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
-	r[D] &= m->edx1;
+	r[D] = (r[D] | MACHINE_CHECK) & m->edx1;
 }
 
 /* Deterministic caches of one core (SDM leaf 4): as the host's, not shared with other cores. */
@@ -200,6 +202,8 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 0;
 	r[C] &= m->ext_ecx;
+	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */
+		r[D] |= MACHINE_CHECK;
 	r[D] &= m->ext_edx;
 	for (uint32_t leaf = 0x80000002; leaf <= 0x80000006 && leaf <= max; leaf++)
 		host(leaf, 0, add(t, leaf, 0, false));

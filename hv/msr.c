@@ -26,6 +26,16 @@ static const struct msr_row rows[] = {
 #undef MSR
 };
 
+#define COUNT_CPU(first, last) 0
+#define COUNT_STORE(first, last) (last) - (first) + 1
+#define COUNT_CONST(first, last) (last) - (first) + 1
+#define MSR(id, first, last, where, init, name) +COUNT_##where(first, last)
+_Static_assert(0
+#include "x86/msrs.def"
+		   <= MSR_SLOTS,
+	       "a slot for each");
+#undef MSR
+
 /* The row of MSR and its place in the bank. */
 static const struct msr_row *find(uint32_t msr, unsigned *slot)
 {

@@ -4,7 +4,7 @@
 #define HV_MSR_H
 #include "base/types.h"
 
-enum { MSR_SLOTS = 96 };
+enum { MSR_SLOTS = 128 };
 struct msr_bank {
 	uint64_t val[MSR_SLOTS];
 };

@@ -5,6 +5,10 @@
 #define X86_FEATURES_H
 #include "base/types.h"
 
+/* EBX of leaf 0: "Genu", as in "GenuineIntel"; "Auth" as in "AuthenticAMD". */
+#define CPUID_INTEL_EBX 0x756e6547u
+#define CPUID_AMD_EBX 0x68747541u
+
 enum { CPUID_A, CPUID_B, CPUID_C, CPUID_D };
 
 enum {

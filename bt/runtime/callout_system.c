@@ -98,8 +98,7 @@ uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	cpu_raise_err(&b->v.cpu, EXC_GP, 0); /* no CPU model of ours has counters */
-	return callout_raise(b, s);
+	return callout_done(b, s, cpu_rdpmc(&b->v));
 }
 
 uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)

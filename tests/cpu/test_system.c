@@ -9,6 +9,7 @@
 #include "cpu/system.h"
 #include "mm/mm.h"
 #include "tests/cpu/fake_mmu.h"
+#include "x86/features.h"
 
 /* ---- the environment ---- */
 
@@ -169,6 +170,8 @@ static struct vcpu v;
 #define c (&v.cpu)
 static uint64_t fake_tsc;
 static uint32_t cpuid_mask = ~0u;
+static bool cpuid_amd;
+static uint64_t plat_written;
 
 static uint32_t peek(uint32_t a)
 {
@@ -214,23 +217,33 @@ static void cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 	(void)ctx, (void)cpu, (void)sub;
 	for (int i = 0; i < 4; i++)
 		out[i] = cpuid_mask;
+	if (leaf == 0)
+		out[CPUID_B] = cpuid_amd ? CPUID_AMD_EBX : CPUID_INTEL_EBX;
 	if (leaf == 0xd)
 		out[0] = 7;
 	if (leaf == 0x12345)
 		out[0] = 1, out[1] = 2, out[2] = 3, out[3] = 4;
 }
 
+/* Registers that the platform stores. */
+static bool plat_has(uint32_t msr)
+{
+	return msr == 0xabc || msr < 2 || msr == 0x179 || msr == 0x17a || (msr >= 0x400 && msr < 0x410) ||
+	       (msr >= 0xc0010000 && msr < 0xc0010008);
+}
+
 static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
 {
 	(void)ctx;
 	*val = 0x1122334455667788;
-	return msr == 0xabc;
+	return plat_has(msr);
 }
 
 static bool plat_wrmsr(void *ctx, uint32_t msr, uint64_t val)
 {
-	(void)ctx, (void)val;
-	return msr == 0xabc;
+	(void)ctx;
+	plat_written = val;
+	return plat_has(msr);
 }
 
 /* Task B: ring 0, flat, its own stack. */
@@ -321,6 +334,8 @@ static void setup(void)
 	v.plat = (struct platform){ .tsc = tsc, .cpuid = cpuid, .rdmsr = plat_rdmsr, .wrmsr = plat_wrmsr };
 	fake_tsc = 1000;
 	cpuid_mask = ~0u;
+	cpuid_amd = false;
+	plat_written = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(segs); i++)
 		put_seg(AT_GDT + (segs[i].sel & ~7u), segs[i].limit, segs[i].attr, segs[i].base);
 	for (unsigned i = 0; i < ARRAY_LEN(gates); i++)
@@ -2056,6 +2071,15 @@ static const struct {
 	{ 0xc0000103, 7, true, true },
 	{ 0xc0000103, 1ull << 32, false, false },
 	{ 0xabc, 1, true, false }, /* the platform's */
+	{ 0, 0, true, false },
+	{ 0x179, 0, false, false },
+	{ 0x17a, 4, true, false },
+	{ 0x400, ~0ull, true, false },
+	{ 0x401, 0, true, false },
+	{ 0x401, 1, false, false }, /* a bank's status can only be cleared */
+	{ 0x40d, 1, false, false },
+	{ 0x40e, 1, true, false },
+	{ 0xc0010000, 1, false, false }, /* not of Intel's processors */
 	{ 0x12345678, 0, false, false },
 };
 
@@ -2100,6 +2124,54 @@ START_TEST(msr_special)
 	FAULT(cpu_wrmsr(&v, NEXT), EXC_GP, 0);
 	c->gpr[R_ECX] = 0x12345678;
 	FAULT(cpu_rdmsr(&v, NEXT), EXC_GP, 0);
+}
+END_TEST
+
+/* Registers that CPUID takes away: with MCE, MCA and APIC clear. */
+START_TEST(msr_features)
+{
+	static const uint32_t gone[] = { 0, 1, 0x1b, 0x179, 0x17a, 0x400, 0x40f };
+
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(gone); i++) {
+		cpuid_mask = i & 1 ? ~(uint32_t)(CPUID_MCE | CPUID_MCA | CPUID_APIC) : ~0u;
+		c->gpr[R_ECX] = gone[i / 2];
+		c->gpr[R_EAX] = c->gpr[R_EDX] = 0;
+		OK_OR_FAULT(cpu_rdmsr(&v, NEXT), i & 1 ? EXC_GP : NO_FAULT, 0);
+		c->gpr[R_EAX] = c->gpr[R_EDX] = 0;
+		OK_OR_FAULT(cpu_wrmsr(&v, NEXT), i & 1 || gone[i / 2] == 0x179 ? EXC_GP : NO_FAULT, 0);
+	}
+	cpuid_mask = CPUID_MCE; /* the Pentium */
+	c->gpr[R_ECX] = 1;
+	OK(cpu_rdmsr(&v, NEXT));
+	OK(cpu_mov_to_cr(&v, 4, CR4_MCE, NEXT));
+	c->gpr[R_ECX] = 0x179;
+	FAULT(cpu_rdmsr(&v, NEXT), EXC_GP, 0);
+}
+END_TEST
+
+/* AMD's performance counters: stored, 48 bits, read by RDPMC as CR4.PCE allows. */
+START_TEST(amd_counters)
+{
+	c->gpr[R_ECX] = 0;
+	FAULT(cpu_rdpmc(&v), EXC_GP, 0);
+	cpuid_amd = true;
+	OK(cpu_rdpmc(&v));
+	ck_assert_uint_eq(c->gpr[R_EDX] << 32 | c->gpr[R_EAX], 0x1122334455667788);
+	c->gpr[R_ECX] = 4;
+	FAULT(cpu_rdpmc(&v), EXC_GP, 0);
+	c->gpr[R_ECX] = 0xc0010000;
+	c->gpr[R_EAX] = c->gpr[R_EDX] = 0xffffffff;
+	OK(cpu_wrmsr(&v, NEXT));
+	ck_assert_uint_eq(plat_written, ~0ull);
+	c->gpr[R_ECX] = 0xc0010007;
+	OK(cpu_wrmsr(&v, NEXT));
+	ck_assert_uint_eq(plat_written, 0xffffffffffff);
+	OK(cpu_rdmsr(&v, NEXT));
+	enter_ring(3);
+	c->gpr[R_ECX] = 3;
+	FAULT(cpu_rdpmc(&v), EXC_GP, 0);
+	c->cr4 |= CR4_PCE;
+	OK(cpu_rdpmc(&v));
 }
 END_TEST
 
@@ -2271,6 +2343,8 @@ static void add_registers(Suite *s)
 	tcase_add_test(tc, pushf);
 	LOOP(tc, msr, msr_rows);
 	tcase_add_test(tc, msr_special);
+	tcase_add_test(tc, msr_features);
+	tcase_add_test(tc, amd_counters);
 	tcase_add_test(tc, cpuid_regs);
 	LOOP(tc, xsetbv, xcr_rows);
 }
