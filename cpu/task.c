@@ -41,12 +41,13 @@ int tss_fetch(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
 	return 0;
 }
 
-/* Convert a 16-bit TSS to the 32-bit form. FS and GS become null. */
+/* Convert a 16-bit TSS to the 32-bit form. FS and GS become null. It has no upper halves of the general
+ * registers: processors set them to FFFFh. */
 static void widen(struct tss32 *t, const struct tss16 *s)
 {
 	*t = (struct tss32){ .link = s->link, .eip = s->ip, .eflags = s->flags, .ldt = s->ldt };
 	for (unsigned i = 0; i < 8; i++)
-		t->gpr[i] = s->gpr[i];
+		t->gpr[i] = 0xffff0000 | s->gpr[i];
 	for (unsigned i = 0; i < 4; i++)
 		t->seg[i] = s->seg[i];
 }

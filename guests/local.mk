@@ -8,7 +8,7 @@ DEMO_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fn
 DEMO_LINK = -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 DEMO_COMPILE = $(GUEST_CC) $(DEMO_FLAGS) -I.
 
-demo_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/main.c %D%/demo/lib.c %D%/demo/cpu.c \
+demo_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/steps.S %D%/demo/main.c %D%/demo/lib.c %D%/demo/cpu.c \
 	%D%/demo/paging.c %D%/demo/task.c %D%/demo/check_cpu.c %D%/demo/check_debug.c %D%/demo/check_mem.c
 demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 

@@ -591,6 +591,40 @@ static const char *check_code16(void)
 	return ax == 0xabcd0002 && cx == 0xffff0002 && dx == 0x77770003 ? NULL : "registers";
 }
 
+/* ---- tasks ---- */
+
+struct tss16 {
+	u16 link, sp0, ss0, sp1, ss1, sp2, ss2, ip, flags, reg[8], es, cs, ss, ds, ldt;
+};
+extern u8 task16_code[], task16_code_end[];
+u32 task16_saved[9];
+
+static const char *check_task16(void)
+{
+	static struct tss16 t;
+	static const struct {
+		u32 off;
+		u16 sel;
+	} __attribute__((packed)) to = { 0, SEL_TEST };
+
+	t = (struct tss16){ .flags = 2, .es = SEL_KDATA, .cs = SEL_CODE16, .ss = SEL_KDATA, .ds = SEL_KDATA };
+	for (u32 i = 0; i < 8; i++)
+		t.reg[i] = (u16)(0x1111 * (i + 1));
+	memset(task16_saved, 0xcc, sizeof(task16_saved));
+	gdt[SEL_TEST / 8] = descriptor((u32)&t, sizeof(t) - 1, 0x81);
+	gdt[SEL_CODE16 / 8] =
+	    descriptor((u32)task16_code, (u32)(task16_code_end - task16_code) - 1, A_CODE | A_32);
+	tss.cr3 = read_cr3();
+	asm volatile("lcall *%0" : : "m"(to) : "memory", "cc");
+	asm volatile("clts");
+	if (t.link != SEL_TSS)
+		return "link to the old task";
+	for (u32 i = 0; i < 8; i++)
+		if (task16_saved[i] != (0xffff0000 | 0x1111 * (i + 1)))
+			return "upper halves of the registers";
+	return task16_saved[8] ? "FS and GS are not null" : NULL;
+}
+
 static const char *check_v86(void)
 {
 	u32 dir = space_new(), frame = frame_alloc(), was = read_cr3();
@@ -733,6 +767,7 @@ const struct check cpu_checks[] = {
 	{ "segment queries", check_lar_lsl },
 	{ "call through the LDT", check_ldt_call },
 	{ "16-bit code segment", check_code16 },
+	{ "task with a 16-bit TSS", check_task16 },
 	{ "virtual-8086 mode", check_v86 },
 	{ "x87", check_x87 },
 	{ "SSE", check_sse },

@@ -1543,8 +1543,10 @@ START_TEST(task_16)
 	OK(cpu_call_far(&v, TSS16, 0, 4, NEXT));
 	AT(CS0, 0x4321, 0);
 	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_CF | FL_NT);
-	ck_assert_uint_eq(c->gpr[R_ECX], 0x161);
-	ck_assert_uint_eq(c->gpr[R_ESP], 0x7000);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_uint_eq(c->gpr[i], i == R_ESP ? 0xffff7000 : 0xffff0160 + i);
+	ck_assert_uint_eq(c->seg[SEG_FS].attr & c->seg[SEG_GS].attr, SA_UNUSABLE);
+	ck_assert_uint_eq(c->seg[SEG_FS].sel | c->seg[SEG_GS].sel, 0);
 	ck_assert_uint_eq(c->ldtr.attr, SA_UNUSABLE);
 	ck_assert_uint_eq(peek16(AT_TSS16), TSS);
 	c->gpr[R_EDX] = 0xffff9999;
