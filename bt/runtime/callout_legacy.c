@@ -41,11 +41,12 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, 0);
 }
 
+/* A write of the operand size at the final ESP must be possible, though ENTER makes none (SDM vol. 2A). */
 uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t esp = c->gpr[R_ESP];
-	uint32_t ebp = (uint32_t)c->gpr[R_EBP], frame, v;
+	uint32_t ebp = (uint32_t)c->gpr[R_EBP], frame, v, end;
 	bool big = c->seg[SEG_SS].attr & SA_DB;
 
 	(void)ea;
@@ -65,10 +66,10 @@ uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if (cpu_push(&b->v, v, s->op))
 			goto fault;
 	}
-	if (big)
-		c->gpr[R_ESP] = (uint32_t)(c->gpr[R_ESP] - s->enter.bytes);
-	else
-		callout_set_reg(c, R_ESP, 2, (uint32_t)c->gpr[R_ESP] - s->enter.bytes);
+	end = (uint32_t)c->gpr[R_ESP] - s->enter.bytes;
+	if (cpu_check_write(&b->v, SEG_SS, big ? end : end & 0xffff, s->op))
+		goto fault;
+	callout_set_reg(c, R_ESP, big ? 4 : 2, end);
 	callout_set_reg(c, R_EBP, s->op, frame);
 	return callout_done(b, s, 0);
 fault:

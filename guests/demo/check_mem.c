@@ -528,6 +528,66 @@ static const char *check_device_memory(void)
 	return NULL;
 }
 
+/* ENTER on a stack of one page, 1 KiB below its end; below it one page that is not mapped, and one that is.
+ * The operands are constants: ENTER takes nothing else. */
+static void do_enter_hole(void *esp)
+{
+	asm volatile("movl %%esp, %%ebx; movl %%ebp, %%esi; movl %0, %%esp\n\tenter $3068+4096+2, $0\n\t"
+		     "movl %%ebx, %%esp; movl %%esi, %%ebp"
+		     :
+		     : "r"(esp)
+		     : "ebx", "esi", "memory");
+}
+
+static void do_enter_end(void *esp)
+{
+	asm volatile("movl %%esp, %%ebx; movl %%ebp, %%esi; movl %0, %%esp\n\tenter $3068+4096+4, $0\n\t"
+		     "movl %%esp, %%ecx; movl %%ebp, %%edx; movl %%ebx, %%esp; movl %%esi, %%ebp"
+		     : "+r"(esp)
+		     :
+		     : "ebx", "ecx", "edx", "esi", "memory");
+}
+
+static void do_enter_nested(void *esp)
+{
+	asm volatile("movl %%esp, %%ebx; movl %%ebp, %%esi; movl %0, %%esp; movl %0, %%ebp\n\t"
+		     "enter $4096, $3\n\tmovl %%ebx, %%esp; movl %%esi, %%ebp"
+		     :
+		     : "r"(esp)
+		     : "ebx", "esi", "memory");
+}
+
+static bool enter_faults(void (*fn)(void *), u32 esp, u32 err, u32 at)
+{
+	return catch_fault(fn, (void *)esp) && caught.vec == 14 && caught.err == err && caught_cr2 == at;
+}
+
+static const char *check_enter(void)
+{
+	u32 top = frame_alloc(), low = frame_alloc(), esp = T(26) + 3072;
+	const char *wrong = NULL;
+
+	test_map(26, top | RW);
+	test_map(25, 0);
+	test_map(24, low | RW);
+	if (!enter_faults(do_enter_hole, esp, 2, T(25)))
+		wrong = "part of the last item in a page that is absent";
+	else if (*(u32 *)((u32)&caught + __builtin_offsetof(struct frame, ebp)) == esp - 4)
+		wrong = "EBP after a fault";
+	else if (!enter_faults(do_enter_nested, esp, 2, esp - 16 - 4096))
+		wrong = "nested";
+	else if (catch_fault(do_enter_end, (void *)esp))
+		wrong = "fits";
+	test_map(24, low | PTE_P);
+	if (!wrong && !enter_faults(do_enter_end, esp, 3, T(25) - 4))
+		wrong = "a page that cannot be written";
+	test_map(26, 0);
+	test_map(24, 0);
+	frame_free(top);
+	frame_free(low);
+	return wrong;
+}
+
 const struct check mem_checks[] = {
 	{ "page faults", check_page_faults },
 	{ "pages remapped", check_remap },
@@ -546,5 +606,6 @@ const struct check mem_checks[] = {
 	{ "jump to nowhere", check_jump_nowhere },
 	{ "device memory", check_device_memory },
 	{ "device memory remapped", check_device_remapped },
+	{ "ENTER", check_enter },
 };
 const unsigned mem_check_count = LEN(mem_checks);
