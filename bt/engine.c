@@ -54,11 +54,15 @@ static void budget_close(struct bt_vcpu *b)
 static bool deliver(struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
+	bool ok;
 
 	b->st.excs[c->exc.vector & 31]++;
 	b->v.cpu.shadow = 0;
 	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
-	return cpu_deliver_exc(&b->v);
+	ok = cpu_deliver_exc(&b->v);
+	if (b->v.nchain)
+		runtime_chain_events(b, 1, ok);
+	return ok;
 }
 
 /* Deliver #DB for the guest's own breakpoints in BITS, of DR6. False: shutdown. */
@@ -177,7 +181,7 @@ static enum exit_code step_once(struct bt_vcpu *b)
 static bool take_interrupt(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
-	bool pending;
+	bool pending, ok;
 
 	if (c->nmi_pending && !c->nmi_blocked && !c->shadow) {
 		c->halted = 0;
@@ -195,7 +199,10 @@ static bool take_interrupt(struct bt_vcpu *b)
 	b->st.irqs++;
 	c->halted = 0;
 	runtime_event(b, ENGINE_EV_IRQ, (uint32_t)vec, 0, false, cpu_pc(c));
-	return cpu_deliver_irq(&b->v, (unsigned)vec);
+	ok = cpu_deliver_irq(&b->v, (unsigned)vec);
+	if (b->v.nchain)
+		runtime_chain_events(b, 0, ok);
+	return ok;
 }
 
 /* Find or make the fragment at pc. NULL: see *x. */
@@ -227,6 +234,29 @@ static enum engine_exit failed(struct bt_vcpu *b)
 	b->memory_failed = false;
 	LOG(bt, "%s", b->v.error);
 	return ENGINE_ERROR;
+}
+
+/* Report the event, and clear the stop request it made. */
+static enum engine_exit event_taken(struct bt_vcpu *b)
+{
+	b->debug.event_hit = false;
+	b->stop = 0;
+	return ENGINE_EVENT;
+}
+
+/* The processor has shut down. The events of its last exceptions come first. */
+static enum engine_exit shut_down(struct bt_vcpu *b)
+{
+	b->debug.shut_down = true;
+	b->debug.shut_down_pc = cpu_pc(&b->v.cpu);
+	return b->debug.event_hit ? event_taken(b) : ENGINE_SHUTDOWN;
+}
+
+/* It stays so until somebody resets it or moves it elsewhere. */
+static bool is_shut_down(struct bt_vcpu *b)
+{
+	b->debug.shut_down &= cpu_pc(&b->v.cpu) == b->debug.shut_down_pc;
+	return b->debug.shut_down;
 }
 
 /* Handle the reason translated code exited. Returns an enum engine_exit, or -1 to keep running. */
@@ -263,7 +293,7 @@ static int settle(struct bt_vcpu *b, enum exit_code x)
 		break;
 	}
 	if (x == XC_SHUTDOWN)
-		return ENGINE_SHUTDOWN;
+		return shut_down(b);
 	if (x == XC_ERROR)
 		return failed(b);
 	if (x == XC_MMIO || x == XC_SMC)
@@ -279,14 +309,6 @@ static bool take_watch(struct bt_vcpu *b)
 	b->debug.watched = false;
 	b->v.ntouch = mmu_watch_take(b->v.mmu, b->v.touch);
 	return b->v.ntouch;
-}
-
-/* Report the event, and clear the stop request it made. */
-static enum engine_exit event_taken(struct bt_vcpu *b)
-{
-	b->debug.event_hit = false;
-	b->stop = 0;
-	return ENGINE_EVENT;
 }
 
 static enum engine_exit loop(struct bt_vcpu *b)
@@ -326,7 +348,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		if (b->tc.flush_wanted || b->tc.full)
 			cache_flush_all(b, !b->tc.flush_wanted);
 		if (!take_own_watch(b) || !take_interrupt(b))
-			return ENGINE_SHUTDOWN;
+			return shut_down(b);
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
 		runtime_vm_event(b);
@@ -339,7 +361,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		unsigned bits = guest_debug_now(b);
 		if (bits && !bp_user_at(b, cpu_pc(c))) {
 			if (!deliver_own(b, bits, true))
-				return ENGINE_SHUTDOWN;
+				return shut_down(b);
 			continue;
 		}
 		if (c->shadow || (c->sysflags & (FL_TF | FL_RF))) {
@@ -378,6 +400,8 @@ static enum engine_exit bt_run(struct vcpu *v)
 	struct bt_vcpu *b = bt_of(v);
 	enum engine_exit e;
 
+	if (is_shut_down(b))
+		return ENGINE_SHUTDOWN;
 	fault_thread_enter(b, true);
 	b->gs_live = 0;
 	memo_forget(b);
@@ -396,6 +420,8 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	enum engine_exit e = ENGINE_STEPPED;
 	unsigned bits;
 
+	if (is_shut_down(b))
+		return ENGINE_SHUTDOWN;
 	fault_thread_enter(b, false);
 	b->gs_live = 0;
 	b->kick = 0;
@@ -429,7 +455,9 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 		e = ENGINE_WATCH;
 	if ((e == ENGINE_STEPPED || e == ENGINE_WATCH) && !take_own_watch(b))
 		e = ENGINE_SHUTDOWN;
-	if (b->debug.event_hit)
+	if (e == ENGINE_SHUTDOWN)
+		e = shut_down(b);
+	else if (b->debug.event_hit)
 		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
 	fault_thread_leave(b);
 	return e;
@@ -470,6 +498,8 @@ static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32
 
 static void bt_state_changed(struct vcpu *v)
 {
+	bt_of(v)->debug.shut_down = false;
+	v->nchain = 0;
 	mmu_flush(v->mmu, true);
 }
 

@@ -328,6 +328,14 @@ static void deliver_done(struct cpu *c)
 	c->halted = 0;
 }
 
+static void chain_add(struct vcpu *v, const struct exc *x)
+{
+	const struct cpu *c = &v->cpu;
+
+	if (v->nchain < MAX_CHAIN)
+		v->chain[v->nchain++] = (struct engine_exc){ *x, c->seg[SEG_CS].sel, (uint32_t)c->rip };
+}
+
 bool cpu_deliver_exc(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
@@ -338,14 +346,19 @@ bool cpu_deliver_exc(struct vcpu *v)
 	while (RARE(deliver_one(v, &x))) {
 		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", c->exc.vector, c->exc.err,
 		    x.vector, x.err, (uint32_t)c->rip);
+		if (!v->nchain)
+			chain_add(v, &x);
+		chain_add(v, &c->exc);
 		if (x.vector == EXC_DF) {
 			LOG(cpu, "triple fault at %04x:%08x", c->seg[SEG_CS].sel, (uint32_t)c->rip);
 			return false;
 		}
-		if (makes_double_fault(x.vector, c->exc.vector))
+		if (makes_double_fault(x.vector, c->exc.vector)) {
 			x = (struct exc){ .vector = EXC_DF, .has_err = true };
-		else
+			chain_add(v, &x);
+		} else {
 			x = c->exc;
+		}
 	}
 	deliver_done(c);
 	return true;
@@ -362,8 +375,10 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 	};
 
 	LOG(cpu, "interrupt %u at %04x:%08x", vector, c->seg[SEG_CS].sel, (uint32_t)c->rip);
-	if (RARE(deliver(v, &e)))
+	if (RARE(deliver(v, &e))) {
+		chain_add(v, &c->exc);
 		return cpu_deliver_exc(v);
+	}
 	deliver_done(c);
 	return true;
 }

@@ -23,7 +23,8 @@ int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32
  * its place. False: the processor has shut down. */
 bool cpu_deliver_irq(struct vcpu *v, unsigned vector);
 /* Deliver cpu.exc at the current rip, with the contributory and double-fault rules. False on a triple fault
- * (SDM vol. 3A table 6-5). */
+ * (SDM vol. 3A table 6-5). Of exceptions raised on the way, v->chain gets a record, which the caller empties.
+ */
 bool cpu_deliver_exc(struct vcpu *v);
 int cpu_sysenter(struct vcpu *v);
 int cpu_sysexit(struct vcpu *v);

@@ -155,6 +155,25 @@ static bool board_events(struct machine *m, struct machine_stop *out)
 	}
 }
 
+/* Say which exceptions led to the triple fault. */
+static void describe_shutdown(struct vcpu *v)
+{
+	size_t n = (size_t)snprintf(v->error, sizeof(v->error), "triple fault at %#x", cpu_pc(&v->cpu));
+
+	for (unsigned i = 0; i < v->nchain && n < sizeof(v->error); i++) {
+		const struct engine_exc *e = &v->chain[i];
+		const char *name = exc_name(e->exc.vector);
+		char err[16] = "", cr2[24] = "";
+
+		if (e->exc.has_err)
+			snprintf(err, sizeof(err), "(%#x)", e->exc.err);
+		if (e->exc.vector == EXC_PF)
+			snprintf(cr2, sizeof(cr2), " cr2 %#x", e->exc.cr2);
+		n += (size_t)snprintf(v->error + n, sizeof(v->error) - n, "%s %s%s%s at %#x:%#x",
+				      i ? "," : ":", name ? name : "exception", err, cr2, e->cs, e->eip);
+	}
+}
+
 /* Handle an engine exit. Returns true to keep running. */
 static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_stop *out)
 {
@@ -176,7 +195,7 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 		*out = stopped(m, MACHINE_STOPPED, STOP_STEP);
 		return false;
 	case ENGINE_SHUTDOWN:
-		snprintf(m->v->error, sizeof(m->v->error), "triple fault at %#x", cpu_pc(&m->v->cpu));
+		describe_shutdown(m->v);
 		*out = stopped(m, MACHINE_DEAD, STOP_END);
 		return false;
 	default:

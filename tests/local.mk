@@ -37,6 +37,7 @@ SHELL_TESTS = \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
 	%D%/console/script.sh \
+	%D%/console/shutdown.sh \
 	%D%/console/sockets.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \

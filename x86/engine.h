@@ -91,6 +91,14 @@ struct engine_touch {
 };
 enum { MAX_TOUCHES = 8 };
 
+/* An exception, and where. */
+struct engine_exc {
+	struct exc exc;
+	uint16_t cs;
+	uint32_t eip;
+};
+enum { MAX_CHAIN = 6 };
+
 struct engine_ops;
 struct engine_translator; /* x86/engine_translator.h */
 
@@ -107,6 +115,10 @@ struct vcpu {
 	struct engine_touch touch[MAX_TOUCHES]; /* after ENGINE_WATCH: accesses of the instruction */
 	unsigned ntouch;
 	struct engine_hit event; /* after ENGINE_EVENT */
+	/* Where the delivery of an exception or interrupt raised another one: each in turn, of double faults
+	 * also the one that is replaced. Valid after ENGINE_SHUTDOWN. */
+	struct engine_exc chain[MAX_CHAIN];
+	unsigned nchain;
 	char error[256];
 };
 

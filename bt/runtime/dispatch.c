@@ -289,11 +289,15 @@ uint64_t dispatch_raise(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
 	struct mode_inputs was;
+	bool ok;
 
 	b->st.excs[c->exc.vector & 31]++;
 	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
 	dispatch_mode_inputs(b, &was);
-	if (!cpu_deliver_exc(&b->v))
+	ok = cpu_deliver_exc(&b->v);
+	if (__builtin_expect(b->v.nchain, 0))
+		runtime_chain_events(b, 1, ok);
+	if (!ok)
 		return dispatch_exit(b, XC_SHUTDOWN);
 	c->shadow = 0;
 	return dispatch_next_from(b, &was);

@@ -23,6 +23,18 @@ void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t numbe
 	}
 }
 
+void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok)
+{
+	for (unsigned i = first; i < b->v.nchain; i++) {
+		const struct engine_exc *e = &b->v.chain[i];
+
+		b->st.excs[e->exc.vector & 31]++;
+		runtime_event(b, ENGINE_EV_EXCEPTION, e->exc.vector, e->exc.err, false, cpu_pc(&b->v.cpu));
+	}
+	if (ok)
+		b->v.nchain = 0;
+}
+
 static enum engine_mode mode_of(uint32_t cr0)
 {
 	if (!(cr0 & CR0_PE))

@@ -13,6 +13,9 @@ static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint
 	if (__builtin_expect(b->debug.event_kinds >> kind & 1, 0))
 		runtime_event_hit(b, kind, number, val, write, pc);
 }
+/* The exceptions raised by the delivery of another (v.chain from FIRST on), which is emptied unless OK is
+ * false: the processor has shut down. */
+void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok);
 /* Likewise for the write of control register N, OLD the CR0 before. */
 void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
 /* Reports entering or leaving virtual-8086 mode. For places where control may have been transferred. */

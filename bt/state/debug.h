@@ -22,5 +22,7 @@ struct debug_state {
 	bool event_hit;	      /* v.event happened; stop is set too */
 	bool was_vm;	      /* EFLAGS.VM when an event of it was last reported */
 	bool watched;	      /* a watchpoint was hit; mm has the note */
+	bool shut_down;	      /* a triple fault happened, perhaps not reported yet */
+	uint32_t shut_down_pc;
 };
 #endif

@@ -929,6 +929,11 @@ START_TEST(double_fault)
 			poke(AT_IDT + 8 * i + 4, peek(AT_IDT + 8 * i + 4) & ~0x8000u);
 	cpu_raise(c, double_rows[_i].first);
 	ck_assert_int_eq(cpu_deliver_exc(&v), double_rows[_i].lands >= 0);
+	ck_assert_uint_eq(v.chain[0].exc.vector, double_rows[_i].first);
+	ck_assert_uint_eq(v.chain[1].exc.vector, EXC_NP);
+	ck_assert_uint_eq(v.chain[1].exc.err, double_rows[_i].first * 8u + 3);
+	ck_assert_uint_eq(v.chain[v.nchain - 1].exc.vector,
+			  double_rows[_i].lands < 0 ? EXC_NP : (unsigned)double_rows[_i].lands);
 	if (double_rows[_i].lands < 0)
 		return;
 	AT(CS0, (uint32_t)(HANDLER + double_rows[_i].lands * 16), 0);
@@ -966,12 +971,27 @@ END_TEST
 
 START_TEST(triple_fault)
 {
+	static const uint8_t by_ud[] = { EXC_UD, EXC_GP, EXC_GP, EXC_DF, EXC_GP };
+	static const uint8_t by_irq[] = { EXC_GP, EXC_GP, EXC_DF, EXC_GP };
+
 	c->idtr.limit = 0;
-	cpu_raise(c, EXC_UD);
+	c->exc = (struct exc){ .vector = EXC_UD };
 	ck_assert(!cpu_deliver_exc(&v));
+	ck_assert_uint_eq(v.nchain, ARRAY_LEN(by_ud));
+	for (unsigned i = 0; i < v.nchain; i++) {
+		ck_assert_uint_eq(v.chain[i].exc.vector, by_ud[i]);
+		ck_assert_uint_eq(v.chain[i].eip, CODE);
+		ck_assert_uint_eq(v.chain[i].cs, CS0);
+	}
+	ck_assert_uint_eq(v.chain[1].exc.err, EXC_UD * 8 + 3);
+	ck_assert_uint_eq(v.chain[4].exc.err, EXC_DF * 8 + 3);
+	v.nchain = 0;
 	enter_real();
 	c->idtr.limit = 0;
 	ck_assert(!cpu_deliver_irq(&v, 0x20));
+	ck_assert_uint_eq(v.nchain, ARRAY_LEN(by_irq));
+	for (unsigned i = 0; i < v.nchain; i++)
+		ck_assert_uint_eq(v.chain[i].exc.vector, by_irq[i]);
 }
 END_TEST
 
