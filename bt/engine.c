@@ -26,6 +26,7 @@
 #include "cpu/system.h"
 #include "mm/mmu.h"
 #include "mm/watch.h"
+#include "x86/features.h"
 
 #include <cpuid.h>
 #include <stdio.h>
@@ -65,32 +66,52 @@ static bool deliver(struct bt_vcpu *b)
 	return ok;
 }
 
-/* Deliver #DB for the guest's own breakpoints in BITS, of DR6. False: shutdown. */
-static bool deliver_own(struct bt_vcpu *b, unsigned bits, bool on_code)
+/* Processors of Intel and AMD differ in corners of the debug traps. */
+static bool is_intel(struct bt_vcpu *b)
+{
+	uint32_t out[4];
+
+	b->v.plat.cpuid(b->v.plat.ctx, &b->v.cpu, 0, 0, out);
+	return out[CPUID_B] == CPUID_INTEL_EBX;
+}
+
+/* Deliver #DB with BITS of DR6, and what data breakpoints have left. RF: push it as set. False: shutdown. */
+static bool deliver_debug(struct bt_vcpu *b, unsigned bits, bool rf)
 {
 	struct cpu *c = &b->v.cpu;
 
-	c->dr[6] |= bits;
+	c->dr[6] |= bits | mmu_watch_guest_take(b->v.mmu);
 	cpu_raise(c, EXC_DB);
-	c->exc.rf = on_code;
+	c->exc.rf = rf;
 	return deliver(b);
 }
 
-/* Deliver the trap after an instruction that accessed data the guest watches. False: shutdown. */
-static bool take_own_watch(struct bt_vcpu *b)
+/* Does a trap at pc push RF as set? Between two iterations of a REP Intel's do (SDM vol. 3B 18.3.1.1). */
+static bool trap_rf(struct bt_vcpu *b)
 {
-	unsigned bits = mmu_watch_guest_take(b->v.mmu);
-
-	return !bits || deliver_own(b, bits, false);
+	return b->transient.in_rep && is_intel(b);
 }
 
-/* Bits of DR6 for a fault before the instruction at pc; 0: execute it. */
-static unsigned guest_debug_now(const struct bt_vcpu *b)
+/* Deliver the trap after an instruction, or an iteration, that accessed data the guest watches. Behind MOV SS
+ * and POP SS it waits for the next instruction. False: shutdown. */
+static bool take_own_watch(struct bt_vcpu *b)
+{
+	if ((b->v.cpu.shadow & SHADOW_SS) || !mmu_watch_guest_pending(b->v.mmu))
+		return true;
+	return deliver_debug(b, 0, trap_rf(b));
+}
+
+/* Bits of DR6 for a fault before the instruction at pc; 0: execute it. Intel's processors ignore a breakpoint
+ * behind MOV SS and POP SS; AMD's do not. */
+static unsigned guest_debug_now(struct bt_vcpu *b)
 {
 	const struct cpu *c = &b->v.cpu;
+	unsigned bits;
 
-	return (b->debug.dr[7] & 0xff) && !c->shadow && !(c->sysflags & FL_RF) ? guest_debug_at(b, cpu_pc(c))
-									       : 0;
+	if (!(b->debug.dr[7] & DR7_ON) || (c->sysflags & FL_RF))
+		return 0;
+	bits = guest_debug_at(b, cpu_pc(c));
+	return bits && (c->shadow & SHADOW_SS) && is_intel(b) ? 0 : bits;
 }
 
 /* Run one instruction outside the cache. XC_STEPPED, or another code to handle. */
@@ -98,6 +119,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 {
 	struct cpu *c = &b->v.cpu;
 	bool tf = c->sysflags & FL_TF;
+	uint32_t rf = c->sysflags & FL_RF;
 	struct ccf *f;
 
 	c->shadow = 0;
@@ -107,7 +129,8 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	b->exit.code = XC_NONE;
 	b->stepping = true;
 	b->transient.completed = true;
-	b->transient.no_trap = false;
+	b->transient.no_trap = b->transient.in_rep = false;
+	b->transient.one = tf || b->debug.step_one;
 	f = translate(b, kind);
 	b->transient.retry = false;
 	if (!f) {
@@ -128,15 +151,14 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 			 (unsigned long long)b->exit.pa);
 		return XC_ERROR;
 	}
-	if (b->transient.completed && b->exit.code == XC_STEPPED) {
-		b->v.icount += b->icount.on;
-		if (tf && !b->transient.no_trap) {
-			c->dr[6] |= 1 << 14 | mmu_watch_guest_take(b->v.mmu);
-			cpu_raise(c, EXC_DB);
-			return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
-		}
-	}
-	return b->exit.code;
+	if (b->transient.in_rep)
+		c->sysflags |= rf;
+	if (b->exit.code != XC_STEPPED || !(b->transient.completed || b->transient.in_rep))
+		return b->exit.code;
+	b->v.icount += b->icount.on && b->transient.completed;
+	if (tf && !b->transient.no_trap && !(c->shadow & SHADOW_SS))
+		return deliver_debug(b, DR6_BS, trap_rf(b)) ? XC_STEPPED : XC_SHUTDOWN;
+	return XC_STEPPED;
 }
 
 /* Retry with watchpoints off. If it accesses device memory after all: #GP(0), as no
@@ -360,7 +382,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			return ENGINE_ICOUNT;
 		unsigned bits = guest_debug_now(b);
 		if (bits && !bp_user_at(b, cpu_pc(c))) {
-			if (!deliver_own(b, bits, true))
+			if (!deliver_debug(b, bits, true))
 				return shut_down(b);
 			continue;
 		}
@@ -414,7 +436,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	return e;
 }
 
-static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
+static enum engine_exit bt_step(struct vcpu *v, unsigned how)
 {
 	struct bt_vcpu *b = bt_of(v);
 	enum engine_exit e = ENGINE_STEPPED;
@@ -425,9 +447,10 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	fault_thread_enter(b, false);
 	b->gs_live = 0;
 	b->kick = 0;
+	b->debug.step_one = !(how & ENGINE_STEP_WHOLE);
 	if (guest_debug_stale(b))
 		guest_debug_set(b);
-	if (with_irq) {
+	if (how & ENGINE_STEP_IRQ) {
 		v->plat.run_timers(v->plat.ctx);
 		if (!take_interrupt(b))
 			e = ENGINE_SHUTDOWN;
@@ -435,7 +458,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 	if (e == ENGINE_STEPPED && v->cpu.halted) {
 		e = ENGINE_HALT;
 	} else if (e == ENGINE_STEPPED && (bits = guest_debug_now(b))) {
-		e = deliver_own(b, bits, true) ? ENGINE_STEPPED : ENGINE_SHUTDOWN;
+		e = deliver_debug(b, bits, true) ? ENGINE_STEPPED : ENGINE_SHUTDOWN;
 	} else if (e == ENGINE_STEPPED) {
 		switch (step_once(b)) {
 		case XC_SHUTDOWN:
@@ -448,6 +471,7 @@ static enum engine_exit bt_step(struct vcpu *v, bool with_irq)
 			break;
 		}
 	}
+	b->debug.step_one = false;
 	account_close(b);
 	if (b->memory_failed)
 		e = failed(b);

@@ -317,7 +317,7 @@ int cpu_sti(struct vcpu *v, uint32_t next)
 	switch (if_right(c)) {
 	case IF_REAL:
 		if (!c->intf)
-			c->shadow = 1;
+			c->shadow = SHADOW_STI;
 		c->intf = 1;
 		return done(v, next);
 	case IF_VIRTUAL:

@@ -344,13 +344,13 @@ bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out)
 	return rest;
 }
 
-struct machine_stop machine_step(struct machine *m, bool with_irq)
+struct machine_stop machine_step(struct machine *m, unsigned how)
 {
 	struct machine_stop out;
 	uint64_t t0;
 
-	if (machine_state(m) == MACHINE_STOPPED && !with_irq)
-		return run_step_here(m);
+	if (machine_state(m) == MACHINE_STOPPED && !(how & ENGINE_STEP_IRQ))
+		return run_step_here(m, how);
 	if (machine_state(m) == MACHINE_STOPPED) {
 		post_command(m, CMD_STEP_IRQ);
 		t0 = __rdtsc();

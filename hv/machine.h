@@ -82,8 +82,8 @@ void machine_continue(struct machine *m);
 void machine_request_stop(struct machine *m); /* any thread, async-signal-safe */
 /* Wait until the machine is not running (or TIMEOUT_MS passed; <0: forever). False on timeout. */
 bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out);
-/* One instruction, synchronously. The machine must be stopped. */
-struct machine_stop machine_step(struct machine *m, bool with_irq);
+/* One instruction, synchronously. The machine must be stopped. HOW: bits of enum engine_step. */
+struct machine_stop machine_step(struct machine *m, unsigned how);
 /* Run until icount reaches N exactly (icount clock only), then stop. */
 void machine_continue_to_icount(struct machine *m, uint64_t n);
 /* A descriptor that becomes readable when the machine stops (for event loops). */

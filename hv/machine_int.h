@@ -47,7 +47,7 @@ struct machine {
 
 /* Execute one instruction without interrupts on the calling thread while the vCPU thread waits. Debuggers
  * step in long series, and each hand-over would cost two wake-ups. */
-struct machine_stop run_step_here(struct machine *m);
+struct machine_stop run_step_here(struct machine *m, unsigned how);
 /* The vCPU thread's main function. */
 void *run_thread(void *m);
 /* Put memory, devices and processor into the state before the first instruction. Call on the vCPU thread,

@@ -251,8 +251,9 @@ static struct machine_stop run(struct machine *m)
 	return out;
 }
 
-static struct machine_stop step(struct machine *m, bool with_irq)
+static struct machine_stop step(struct machine *m, unsigned how)
 {
+	bool with_irq = how & ENGINE_STEP_IRQ;
 	struct machine_stop out;
 
 	do {
@@ -267,7 +268,7 @@ static struct machine_stop step(struct machine *m, bool with_irq)
 	if (with_irq)
 		m->v->cpu.halted = 0;
 	set_limit(m);
-	if (engine_exit(m, m->v->ops->step(m->v, with_irq), &out))
+	if (engine_exit(m, m->v->ops->step(m->v, how), &out))
 		out = stopped(m, MACHINE_STOPPED, STOP_STEP);
 	if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
 		board_events(m, &out);
@@ -289,7 +290,7 @@ static enum machine_cmd next_command(struct machine *m)
 	return cmd;
 }
 
-static struct machine_stop execute(struct machine *m, enum machine_cmd cmd)
+static struct machine_stop execute(struct machine *m, enum machine_cmd cmd, unsigned how)
 {
 	struct machine_stop out;
 
@@ -299,17 +300,17 @@ static struct machine_stop execute(struct machine *m, enum machine_cmd cmd)
 	}
 	drain(m->wake_fd);
 	clock_start(&m->board.clock);
-	out = cmd == CMD_RUN ? run(m) : step(m, cmd == CMD_STEP_IRQ);
+	out = cmd == CMD_RUN ? run(m) : step(m, how);
 	clock_stop(&m->board.clock);
 	board_flush(&m->board);
 	return out;
 }
 
-struct machine_stop run_step_here(struct machine *m)
+struct machine_stop run_step_here(struct machine *m, unsigned how)
 {
 	atomic_store(&m->stop_wanted, false);
 	m->board.clock.no_kicks = true;
-	m->stop = execute(m, CMD_STEP);
+	m->stop = execute(m, CMD_STEP, how);
 	m->board.clock.no_kicks = false;
 	atomic_store(&m->state, m->stop.state);
 	return m->stop;
@@ -353,6 +354,6 @@ void *run_thread(void *arg)
 	if (!clock_bind_thread(&m->board.clock))
 		LOG(dev, "cannot create a host timer: %s", strerror(errno));
 	while ((cmd = next_command(m)) != CMD_QUIT)
-		report(m, execute(m, cmd));
+		report(m, execute(m, cmd, cmd == CMD_STEP_IRQ ? ENGINE_STEP_IRQ : 0));
 	return NULL;
 }

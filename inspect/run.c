@@ -417,7 +417,7 @@ static bool leave_point(struct inspect *s)
 
 	if (known_index(&s->run.known, session_pc(s)) == s->run.known.count)
 		return true;
-	st = machine_step(s->m, false);
+	st = machine_step(s->m, ENGINE_STEP_WHOLE);
 	return !ended(s) && !side_stop(s, &st);
 }
 
@@ -535,7 +535,7 @@ void run_resume(struct inspect *s)
 
 bool run_step(struct inspect *s)
 {
-	struct machine_stop st = machine_step(s->m, s->run.step_irq);
+	struct machine_stop st = machine_step(s->m, s->run.step_irq ? ENGINE_STEP_IRQ : 0);
 
 	probe_lines(s, true);
 	if (ended(s) || side_stop(s, &st))

@@ -27,4 +27,6 @@ void mmu_watch_suspend(struct mmu *m, bool on);
 unsigned mmu_watch_take(struct mmu *m, struct engine_touch *touch);
 /* Take the guest's own breakpoints that were hit since the last call (bit N: N). */
 unsigned mmu_watch_guest_take(struct mmu *m);
+/* Is there such a hit that was not taken? */
+bool mmu_watch_guest_pending(const struct mmu *m);
 #endif

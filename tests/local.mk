@@ -39,6 +39,7 @@ SHELL_TESTS = \
 	%D%/console/script.sh \
 	%D%/console/shutdown.sh \
 	%D%/console/sockets.sh \
+	%D%/console/steps.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \
@@ -67,6 +68,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
 	%D%/guests/memtest.sh \
+	%D%/guests/steps.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
 	%D%/tui/linux.sh
@@ -195,13 +197,21 @@ isa_extra = %D%/guests/isa/isa.lds
 %D%/guests/isa.elf: $(isa_sources) $(isa_extra)
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/isa/isa.lds -o $$out/isa.elf $(isa_sources)
+# A Linux program without a C library: debug traps, to compare with the host's.
+steps_sources = %D%/guests/steps/steps.c %D%/guests/steps/traps.S
+steps_extra = %D%/guests/steps/pieces.def
+%D%/guests/steps.elf: $(steps_sources) $(steps_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) -g0 -mincoming-stack-boundary=2 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
+	-o $$out/steps.elf $(steps_sources)
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
-check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/bootsector.bin
+check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
+	%D%/guests/bootsector.bin
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
-	$(isa_sources) $(isa_extra) %D%/guests/hostile/bootsector.S
+	$(isa_sources) $(isa_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
 
 include tests/x86/local.mk
 include tests/gdbstub/local.mk

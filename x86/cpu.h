@@ -23,6 +23,7 @@ enum {
 	FL_HOST = FL_ARITH | FL_DF, /* live in the host's flags while in the TC */
 	FL_SYS = FL_TF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID,
 	DR6_BP = DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3,
+	DR7_ON = DR7_L0 | DR7_G0 | DR7_L1 | DR7_G1 | DR7_L2 | DR7_G2 | DR7_L3 | DR7_G3,
 	DR7_LOCAL = DR7_L0 | DR7_L1 | DR7_L2 | DR7_L3 | DR7_LE,
 };
 #define DR6_INIT 0xffff0ff0u /* the bits that read as 1 */
@@ -46,6 +47,10 @@ enum {
 	SA_UNUSABLE = 0x10000,
 };
 #define SA_DPL_SHIFT 5
+
+/* Interrupts are held off behind STI; they and debug traps behind MOV SS and POP SS (SDM vol. 3A 6.8.3). As
+ * VMX encodes interruptibility. */
+enum { SHADOW_STI = 1, SHADOW_SS = 2 };
 
 struct seg_cache {
 	uint32_t base;
@@ -75,7 +80,7 @@ struct cpu {
 	uint32_t flags;	   /* FL_HOST bits and FL_ONE only */
 	uint32_t sysflags; /* FL_SYS bits only */
 	uint8_t intf;	   /* EFLAGS.IF, 0 or 1 */
-	uint8_t shadow;	   /* interrupts inhibited for one instruction (STI, MOV SS) */
+	uint8_t shadow;	   /* SHADOW_*: what is held off until the next instruction is complete */
 	uint8_t cpl;	   /* 0..3; 3 in virtual-8086 mode */
 	uint8_t halted;	   /* HLT executed, waiting for an interrupt */
 	uint8_t nmi_blocked;

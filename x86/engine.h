@@ -91,6 +91,12 @@ struct engine_touch {
 };
 enum { MAX_TOUCHES = 8 };
 
+/* How step() steps; bits. */
+enum engine_step {
+	ENGINE_STEP_IRQ = 1,   /* deliver a pending interrupt first */
+	ENGINE_STEP_WHOLE = 2, /* all iterations of a REP */
+};
+
 /* An exception, and where. */
 struct engine_exc {
 	struct exc exc;
@@ -126,9 +132,9 @@ struct engine_ops {
 	const char *name;
 	/* Execute until there is a reason to stop. vCPU thread only. */
 	enum engine_exit (*run)(struct vcpu *v);
-	/* Execute exactly one instruction (interrupts pending are NOT delivered
-	 * unless with_irq). A breakpoint at pc is ignored. */
-	enum engine_exit (*step)(struct vcpu *v, bool with_irq);
+	/* Execute exactly one instruction, of a REP one iteration. HOW: bits of enum engine_step. A
+	 * breakpoint at pc is ignored. */
+	enum engine_exit (*step)(struct vcpu *v, unsigned how);
 	/* Ask run() to check interrupts and timers soon (bounded, < 1 ms).
 	 * Any thread; async-signal-safe when called on the vCPU thread. */
 	void (*kick)(struct vcpu *v);

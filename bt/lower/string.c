@@ -2,7 +2,8 @@
  * String instructions. Flat 32-bit ones run natively on host addresses: window base + offset. Windows are 4
  * GiB aligned, so the low halves of rsi and rdi hold the guest's registers throughout, even if a REP faults
  * midway. An access past the end of the window hits guard space, and execution resumes with the wrapped
- * offset. All other forms are emulated by a callout, element by element. */
+ * offset. All other forms, and the iterations of a REP that is stepped through, are emulated by a callout,
+ * element by element. */
 #include "bt/decode/decode.h"
 #include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
@@ -78,6 +79,7 @@ bool lower_string(struct tx *t, struct insn *in)
 	const struct string_row *r = NULL;
 	unsigned size, rep;
 	enum seg src;
+	bool one;
 
 	if (in->z.meta.category != ZYDIS_CATEGORY_STRINGOP &&
 	    in->z.meta.category != ZYDIS_CATEGORY_IOSTRINGOP)
@@ -90,7 +92,8 @@ bool lower_string(struct tx *t, struct insn *in)
 	size = in->bytes[in->z.raw.prefix_count] & 1 ? (in->z.operand_width == 16 ? 2 : 4) : 1;
 	rep = rep_of(in);
 	src = source_seg(in);
-	if (r->code < STR_INS && in->z.address_width == 32 && t->kind != TX_MMIO &&
+	one = rep && t->kind != TX_NORMAL && t->b->transient.one;
+	if (r->code < STR_INS && in->z.address_width == 32 && t->kind != TX_MMIO && !one &&
 	    (!r->si || mode_seg(t->mode, src) == SEGC_FLAT) &&
 	    (!r->di || mode_seg(t->mode, SEG_ES) == SEGC_FLAT)) {
 		native(t, in, r, size, rep);
@@ -101,6 +104,7 @@ bool lower_string(struct tx *t, struct insn *in)
 	s->string.op = r->code;
 	s->op = (uint8_t)size;
 	s->string.rep = (uint8_t)rep;
+	s->string.one = one;
 	s->seg = (uint8_t)src;
 	emit_callout(t, s);
 	t->done = true; /* a device access may change anything; and a long REP is resumed here */

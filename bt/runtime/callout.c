@@ -93,7 +93,7 @@ uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 uint64_t co_shadow(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	b->v.cpu.shadow = 1;
+	b->v.cpu.shadow = SHADOW_STI; /* of a load of SS too: debug traps are after_seg_load()'s concern */
 	return co_intr(b, s, ea);
 }
 
@@ -179,16 +179,18 @@ static void pop_bytes(struct cpu *c, unsigned n)
 		c->gpr[R_ESP] = (c->gpr[R_ESP] & 0xffff0000) | ((c->gpr[R_ESP] + n) & 0xffff);
 }
 
-static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg)
+/* SHADOW: MOV SS or POP SS. The dispatcher holds off interrupts, and debug traps if any can be due. */
+static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg, bool shadow)
 {
 	struct cpu *c = &b->v.cpu;
 	uint32_t mode = seg == SEG_SS ? dispatch_mode(c) : dispatch_seg_mode(b, seg);
+	bool traps = shadow && (b->stepping || (c->dr[7] & DR7_ON));
 
-	if (mode == b->mode)
+	if (mode == b->mode && !traps)
 		return callout_done(b, s, 0);
 	c->rip = s->next;
-	if (seg == SEG_SS)
-		c->shadow = 1;
+	if (shadow)
+		c->shadow = SHADOW_SS;
 	callout_unwind(b, s, 1);
 	return dispatch_next_mode(b, mode);
 }
@@ -234,7 +236,7 @@ uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
 	}
 	if (s->load.memo)
 		remember_seg(b, s->seg);
-	return after_seg_load(b, s, s->seg);
+	return after_seg_load(b, s, s->seg, s->seg == SEG_SS);
 }
 
 static int read_pointer(struct bt_vcpu *b, struct site *s, uint32_t ea, uint32_t *off, uint16_t *sel)
@@ -266,7 +268,7 @@ uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (read_pointer(b, s, ea, &off, &sel) || cpu_load_seg(&b->v, s->load_far.seg, sel))
 		return callout_raise(b, s);
 	callout_set_reg(&b->v.cpu, s->load_far.reg, s->op, off);
-	return after_seg_load(b, s, s->load_far.seg);
+	return after_seg_load(b, s, s->load_far.seg, false);
 }
 
 /* ---- far transfers ---- */

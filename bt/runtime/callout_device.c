@@ -249,6 +249,20 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 	return 0;
 }
 
+/* Leave a REP that has iterations to come, its registers as the last one left them. */
+static uint64_t between_iterations(struct bt_vcpu *b, struct site *s)
+{
+	b->transient.in_rep = true;
+	callout_unwind(b, s, 0);
+	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
+}
+
+/* A debug trap is due between two iterations: of TF, or of a data breakpoint. */
+static bool traps_here(const struct bt_vcpu *b, const struct site *s)
+{
+	return s->string.one || (b->debug.watched && mmu_watch_guest_pending(b->v.mmu));
+}
+
 uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
@@ -267,11 +281,11 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if ((s->string.op == STR_CMPS || s->string.op == STR_SCAS) &&
 		    !(c->flags & FL_ZF) == (s->string.rep == 1))
 			break;
+		if (!areg(c, s, R_ECX))
+			break;
 		/* Interruptible between elements: leave with the state at this instruction. */
-		if (n >= 4096 && (b->stop || (b->kick && !b->icount.on)) && areg(c, s, R_ECX)) {
-			callout_unwind(b, s, 0);
-			return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
-		}
+		if (traps_here(b, s) || (n >= 4096 && (b->stop || (b->kick && !b->icount.on))))
+			return between_iterations(b, s);
 	}
 	return callout_after_device(b, s);
 }

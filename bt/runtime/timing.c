@@ -37,7 +37,7 @@ static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go
 		return 0;
 	}
 	c->rip = s->next;
-	c->shadow = s->fn == co_sti || (s->fn == co_load_seg && s->seg == SEG_SS);
+	c->shadow = s->fn == co_sti ? SHADOW_STI : s->fn == co_load_seg && s->seg == SEG_SS ? SHADOW_SS : 0;
 	callout_unwind(b, s, 1);
 	return dispatch_exit(b, XC_POLL);
 }

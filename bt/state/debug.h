@@ -24,5 +24,6 @@ struct debug_state {
 	bool watched;	      /* a watchpoint was hit; mm has the note */
 	bool shut_down;	      /* a triple fault happened, perhaps not reported yet */
 	uint32_t shut_down_pc;
+	bool step_one; /* the debugger steps: of a REP, one iteration */
 };
 #endif

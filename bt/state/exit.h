@@ -40,6 +40,8 @@ struct transient {
 	bool retry;	    /* the instruction was begun before and not finished */
 	bool no_trap;	    /* it was INT: TF does not trap behind it */
 	bool completed;	    /* it did not fault */
+	bool one;	    /* of a REP, run one iteration */
+	bool in_rep;	    /* left between two iterations of a REP */
 	uint8_t arena[16384] __attribute__((aligned(16)));
 	uint32_t arena_used;
 };

@@ -69,6 +69,7 @@ struct site {
 			uint8_t op;  /* STR_* */
 			uint8_t rep; /* 1 REP/REPE, 2 REPNE */
 			bool user;   /* precheck: in the user window */
+			bool one;    /* leave after one iteration */
 		} string;
 		struct {
 			uint32_t pop; /* bytes to pop after the load of SEG */

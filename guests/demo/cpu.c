@@ -7,6 +7,7 @@ u64 gdt[GDT_ENTRIES], ldt[2];
 static u64 idt[256];
 volatile u32 ticks, db_traps, bp_traps;
 struct frame db_frame;
+struct db_record db_trace[DB_TRACE];
 u32 features_edx;
 bool have_sysenter;
 struct frame caught;
@@ -152,7 +153,7 @@ static void fault(struct frame *f, u32 cr2)
 /* RF should be set by now; on a machine that lost it, a code breakpoint would trap again for ever. */
 static void db_trap(struct frame *f)
 {
-	db_traps++;
+	db_trace[db_traps++ % DB_TRACE] = (struct db_record){ f->eip, f->ecx };
 	db_frame = *f;
 	f->eflags |= 0x10000;
 }

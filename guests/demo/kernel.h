@@ -117,6 +117,10 @@ extern u64 gdt[GDT_ENTRIES], ldt[2];
 extern volatile u32 ticks;
 extern volatile u32 db_traps; /* #DB taken */
 extern struct frame db_frame; /* frame of the last #DB */
+#define DB_TRACE 32
+extern struct db_record {
+	u32 eip, ecx;
+} db_trace[DB_TRACE];	      /* of each, by db_traps before it */
 extern volatile u32 bp_traps; /* INT3 and INTO traps taken */
 extern u32 features_edx;      /* CPUID.1:EDX, 0 without CPUID */
 extern bool have_sysenter;

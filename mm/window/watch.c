@@ -153,3 +153,8 @@ unsigned mmu_watch_guest_take(struct mmu *m)
 	m->guest_hit = 0;
 	return hit;
 }
+
+bool mmu_watch_guest_pending(const struct mmu *m)
+{
+	return m->guest_hit;
+}

@@ -58,9 +58,9 @@ static enum engine_exit null_run(struct vcpu *v)
 	return ENGINE_STOP;
 }
 
-static enum engine_exit null_step(struct vcpu *v, bool with_irq)
+static enum engine_exit null_step(struct vcpu *v, unsigned how)
 {
-	(void)with_irq;
+	(void)how;
 	return of(v)->idle ? ENGINE_STEPPED : fail(v);
 }
 

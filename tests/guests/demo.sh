@@ -3,17 +3,20 @@
 # The embedded guest runs all its checks, in every translation mode.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 11
+plan 12
 
 run_guest 300 demo
 said "demo: all checks passed" "all checks pass"
 ended 1 "debug-exit 0 is status 1"
-[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 39 ]
-ok $? "39 checks and no failure" "$(grep FAIL "$TMP/out")"
+[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 51 ]
+ok $? "51 checks and no failure" "$(grep FAIL "$TMP/out")"
 
 run_guest 300 --append exit=poweroff demo
 said "demo: all checks passed" "all checks pass with exit=poweroff"
 ended 0 "power off is status 0"
+
+run_guest 300 --cpu pentium4 demo
+said "demo: all checks passed" "all checks pass on a processor of Intel's"
 
 run_guest 300 --verify-tc demo
 said "demo: all checks passed" "all checks pass with --verify-tc"

@@ -29,9 +29,9 @@ static enum engine_exit fake_run(struct vcpu *v)
 	return f->script ? f->script(f) : spin(f);
 }
 
-static enum engine_exit fake_step(struct vcpu *v, bool with_irq)
+static enum engine_exit fake_step(struct vcpu *v, unsigned how)
 {
-	(void)with_irq;
+	(void)how;
 	v->cpu.rip++;
 	v->icount++;
 	return ENGINE_STEPPED;

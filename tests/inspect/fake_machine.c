@@ -306,9 +306,9 @@ bool machine_wait(struct machine *m, int timeout_ms, struct machine_stop *out)
 	return m->state != MACHINE_RUNNING;
 }
 
-struct machine_stop machine_step(struct machine *m, bool with_irq)
+struct machine_stop machine_step(struct machine *m, unsigned how)
 {
-	(void)with_irq;
+	(void)how;
 	step(m);
 	halt(m, m->state > MACHINE_RUNNING ? STOP_END : STOP_STEP);
 	return m->stop;
