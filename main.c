@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The composition root: the one place that knows engine, machine and front end,
  * and combines them by the command line. */
+#include "base/sandbox.h"
 #include "console/console.h"
 #include "console/control.h"
 #include "engines.h"
@@ -33,6 +34,16 @@ static struct drive_config drive(const struct drive_list *l, unsigned i)
 	return (struct drive_config){ l->d[i].file, l->d[i].read_only };
 }
 
+static const char *sandbox_text(const struct options *o)
+{
+	return o->no_sandbox ? "off (--no-sandbox)" : sandbox_missing() ? sandbox_missing() : "on";
+}
+
+static bool restrict_vcpu(char *err, size_t errlen)
+{
+	return sandbox_enter(SANDBOX_VCPU, err, errlen);
+}
+
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
 {
 	*cfg = (struct machine_config){
@@ -60,6 +71,8 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		},
 		.serial_out = inspect_serial_out,
 		.serial_ctx = s,
+		.thread_begins = o->no_sandbox ? NULL : restrict_vcpu,
+		.sandbox = sandbox_text(o),
 	};
 }
 
@@ -84,8 +97,15 @@ struct front {
 	struct tui *t;
 };
 
-static int front_main(const struct front *f)
+/* Everything is set up: restrict this thread, and serve. */
+static int front_main(const struct options *o, const struct front *f)
 {
+	char err[200];
+
+	if (!o->no_sandbox && !sandbox_enter(SANDBOX_MAIN, err, sizeof(err))) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return STATUS_CANNOT;
+	}
 	return f->t ? tui_main(f->t) : console_main(f->c);
 }
 
@@ -106,7 +126,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	int status;
 
 	if (!o->has_guest)
-		return front_main(f);
+		return front_main(o, f);
 	describe(o, s, &cfg);
 	config = engine->config ? engine->config(o) : NULL;
 	m = machine_new(&cfg, engine->vcpu_new, config, err, sizeof(err));
@@ -121,7 +141,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	g = gdb_new(s, front_loop(f));
 	gdb_allow_files(g, o->gdb_files);
 	inspect_add(s, gdb_addon(g));
-	status = open_gdb(o, s, g) ? front_main(f) : STATUS_CANNOT;
+	status = open_gdb(o, s, g) ? front_main(o, f) : STATUS_CANNOT;
 	gdb_free(g);
 	machine_free(m);
 	return status;
@@ -261,7 +281,10 @@ static int with_options(const struct options *o)
 
 	if (o->face == FACE_ATTACH)
 		return attach(o);
+	if (!o->no_sandbox)
+		sandbox_prepare();
 	s = inspect_new(NULL);
+	inspect_start_assembler(s, !o->no_sandbox);
 	status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
 
 	inspect_free(s);

@@ -13,6 +13,9 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/monotonic.h \
 	%D%/loop.c \
 	%D%/loop.h \
+	%D%/sandbox.c \
+	%D%/sandbox.def \
+	%D%/sandbox.h \
 	%D%/signals.c \
 	%D%/signals.h \
 	%D%/types.h \

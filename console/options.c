@@ -64,6 +64,8 @@ static const struct option_row {
 	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
 	  "VM time: the host's, or NS nanoseconds (1) per instruction, which makes runs repeatable" },
+	{ "no-sandbox", 0, NULL, SEC_MACHINE, FLAG, AT(no_sandbox),
+	  "let the threads make any system call, not only those they need" },
 	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "exit after SECONDS with status 124" },
 	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot),
 	  "exit with status 126 when the guest resets" },

@@ -108,10 +108,17 @@ static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, 
 
 static bool make_thread(struct machine *m, char *err, size_t errlen)
 {
+	bool ok;
+
 	if (pthread_create(&m->thread, NULL, run_thread, m))
 		return fail(err, errlen, "cannot start the vCPU thread");
 	m->have_thread = true;
-	return true;
+	pthread_mutex_lock(&m->lock);
+	while (m->thread_state == THREAD_STARTS)
+		pthread_cond_wait(&m->done, &m->lock);
+	ok = m->thread_state == THREAD_SERVES;
+	pthread_mutex_unlock(&m->lock);
+	return ok || fail(err, errlen, m->reload_err);
 }
 
 static bool check_config(const struct machine_config *cfg, char *err, size_t errlen)
@@ -370,6 +377,10 @@ bool machine_reset(struct machine *m, char *err, size_t errlen)
 {
 	if (!at_rest(m))
 		return fail(err, errlen, "the machine is running");
+	m->loader.err = err;
+	m->loader.errlen = errlen;
+	if (!image_reopen(&m->loader))
+		return false;
 	post_command(m, CMD_RELOAD);
 	machine_wait(m, -1, NULL);
 	if (!m->reload_ok)

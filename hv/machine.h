@@ -40,6 +40,10 @@ struct machine_config {
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
 	void (*serial_out)(void *ctx, const uint8_t *buf, size_t n);
 	void *serial_ctx;
+	/* Called on the vCPU's thread before its first command; false with one line in ERR: machine_new()
+	 * fails. NULL: nothing to do. */
+	bool (*thread_begins)(char *err, size_t errlen);
+	const char *sandbox; /* for "info cpus": what restricts the threads, static; NULL: nothing does */
 };
 
 /* The engine is handed in by the composition root, so that hv does not know which one it is. */

@@ -31,6 +31,7 @@ struct machine {
 
 	pthread_t thread;
 	bool have_thread;
+	enum { THREAD_STARTS, THREAD_SERVES, THREAD_FAILED } thread_state; /* under LOCK */
 	pthread_mutex_t lock; /* guards the next four, with both conditions */
 	pthread_cond_t wake, done;
 	_Atomic enum machine_cmd cmd;

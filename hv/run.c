@@ -343,6 +343,18 @@ static void block_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+static bool begin_thread(struct machine *m)
+{
+	bool (*begins)(char *err, size_t errlen) = m->cfg.thread_begins;
+	bool ok = !begins || begins(m->reload_err, sizeof(m->reload_err));
+
+	pthread_mutex_lock(&m->lock);
+	m->thread_state = ok ? THREAD_SERVES : THREAD_FAILED;
+	pthread_cond_broadcast(&m->done);
+	pthread_mutex_unlock(&m->lock);
+	return ok;
+}
+
 void *run_thread(void *arg)
 {
 	struct machine *m = arg;
@@ -353,6 +365,8 @@ void *run_thread(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1);
 	if (!clock_bind_thread(&m->board.clock))
 		LOG(dev, "cannot create a host timer: %s", strerror(errno));
+	if (!begin_thread(m))
+		return NULL;
 	while ((cmd = next_command(m)) != CMD_QUIT)
 		report(m, execute(m, cmd, cmd == CMD_STEP_IRQ ? ENGINE_STEP_IRQ : 0));
 	return NULL;

@@ -267,6 +267,8 @@ static const struct view_col cpu_cols[] = {
 	{ "tsc_khz", "tsc", VAL_UINT, "kHz", "time-stamp counter rate" },
 	{ "halts", "halts", VAL_UINT, "", "waits in HLT" },
 	{ "halted_ns", "idle", VAL_UINT, "ns", "VM time spent in HLT" },
+	{ "sandbox", "sandbox", VAL_STR, "",
+	  "whether its threads are restricted to the system calls they need" },
 };
 
 static const char *const state_names[] = {
@@ -296,7 +298,7 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 		      V_HEX(c->seg[SEG_CS].sel), V_ADDR(cpu_pc(c)), V_STR(mode_name(c)), V_UINT(c->cpl),
 		      m->board.clock.mode == CLOCK_ICOUNT ? V_UINT(m->v->icount) : V_NONE,
 		      V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz), V_UINT(m->halts),
-		      V_UINT(m->halted_ns) });
+		      V_UINT(m->halted_ns), V_STR(m->cfg.sandbox ? m->cfg.sandbox : "off") });
 	return NULL;
 }
 

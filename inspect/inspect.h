@@ -41,6 +41,10 @@ struct inspect_machine {
 
 struct inspect *inspect_new(const struct inspect_face *face);
 void inspect_free(struct inspect *s);
+/* Start the process that assembles text for the session, RESTRICTED to what it needs: before the first
+ * thread, and before this process is restricted itself. Without this call the process runs the assembler
+ * itself. */
+void inspect_start_assembler(struct inspect *s, bool restricted);
 void inspect_set_face(struct inspect *s, const struct inspect_face *face);
 void inspect_attach(struct inspect *s, const struct inspect_machine *im);
 /* Load the symbols of a guest image if it is an ELF file with symbols: a file, or (FILE NULL)

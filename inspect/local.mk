@@ -29,6 +29,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debug.h \
 	%D%/debuginfo/asm.c \
 	%D%/debuginfo/asm.h \
+	%D%/debuginfo/asm_helper.c \
+	%D%/debuginfo/asm_helper.h \
 	%D%/debuginfo/cfi.c \
 	%D%/debuginfo/cfi.h \
 	%D%/debuginfo/symbols.c \

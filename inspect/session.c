@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
+#include "inspect/debuginfo/asm_helper.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -25,6 +26,11 @@ struct inspect *inspect_new(const struct inspect_face *face)
 	return s;
 }
 
+void inspect_start_assembler(struct inspect *s, bool restricted)
+{
+	s->assembler = asm_helper_start(restricted);
+}
+
 void inspect_free(struct inspect *s)
 {
 	if (!s)
@@ -33,6 +39,7 @@ void inspect_free(struct inspect *s)
 	display_fini(s);
 	symbols_fini(&s->symbols);
 	serial_log_free(s->serial);
+	asm_helper_stop(s->assembler);
 	session_log_fini(s);
 	if (s->out.log_file) {
 		log_set_file(NULL);

@@ -67,6 +67,7 @@ struct inspect {
 	struct points points;
 	struct symbols symbols;
 	struct serial_log *serial;
+	struct asm_helper *assembler; /* NULL: as and ld are run by this process */
 	struct variable *vars;
 	size_t nvars;
 	struct display *displays; /* cmd/display.c */

@@ -36,6 +36,7 @@ SHELL_TESTS = \
 	%D%/console/faces.sh \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
+	%D%/console/sandbox.sh \
 	%D%/console/script.sh \
 	%D%/console/shutdown.sh \
 	%D%/console/sockets.sh \
@@ -100,6 +101,10 @@ UNIT_TESTS += %D%/base/test_loop
 %C%_base_test_loop_SOURCES = %D%/base/test_loop.c
 %C%_base_test_loop_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_base_test_loop_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/base/test_sandbox
+%C%_base_test_sandbox_SOURCES = %D%/base/test_sandbox.c
+%C%_base_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_base_test_sandbox_LDADD = base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/base/test_unix_socket
 %C%_base_test_unix_socket_SOURCES = %D%/base/test_unix_socket.c
 %C%_base_test_unix_socket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

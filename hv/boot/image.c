@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "hv/boot/acpi.h"
@@ -32,42 +33,98 @@ void blob_free(struct blob *b)
 	*b = (struct blob){ 0 };
 }
 
-static bool read_all(struct loader *l, FILE *f, const char *path, struct blob *out)
-{
-	size_t n = fread(out->data, 1, out->len, f);
+/* ---- files ---- */
 
+struct image_file {
+	struct image_file *next;
+	int fd;
+	char path[];
+};
+
+static int open_image(struct loader *l, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
+
+	if (fd < 0)
+		image_fail(l, "%s: cannot open: %s", path, strerror(errno));
+	return fd;
+}
+
+/* A descriptor of the file PATH, which the loader keeps; -1 with the error. */
+static int file_of(struct loader *l, const char *path)
+{
+	struct image_file *f = l->files;
+	size_t n = strlen(path) + 1;
+	int fd;
+
+	while (f && strcmp(f->path, path))
+		f = f->next;
+	if (f)
+		return f->fd;
+	fd = open_image(l, path);
+	f = fd < 0 ? NULL : malloc(sizeof(*f) + n);
+	if (f) {
+		*f = (struct image_file){ .next = l->files, .fd = fd };
+		memcpy(f->path, path, n);
+		l->files = f;
+		return fd;
+	}
+	if (fd >= 0) {
+		close(fd);
+		image_fail(l, "%s: out of memory", path);
+	}
+	return -1;
+}
+
+bool image_reopen(struct loader *l)
+{
+	for (struct image_file *f = l->files; f; f = f->next) {
+		int fd = open_image(l, f->path);
+
+		if (fd < 0)
+			return false;
+		close(f->fd);
+		f->fd = fd;
+	}
+	return true;
+}
+
+static bool read_all(struct loader *l, int fd, const char *path, struct blob *out)
+{
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (n < out->len && got > 0) {
+		got = pread(fd, out->data + n, out->len - n, (off_t)n);
+		if (got < 0 && errno == EINTR)
+			got = 1;
+		else if (got > 0)
+			n += (size_t)got;
+	}
 	if (n == out->len)
 		return true;
 	blob_free(out);
 	return image_fail(l, "%s: cannot read: %s", path,
-			  ferror(f) ? strerror(errno) : "file is shorter than it says");
+			  got < 0 ? strerror(errno) : "file is shorter than it says");
 }
 
 bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+	int fd = file_of(l, path);
 	struct stat st;
-	bool ok;
 
 	*out = (struct blob){ 0 };
-	if (!f)
-		return image_fail(l, "%s: cannot open: %s", path, strerror(errno));
-	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
-		fclose(f);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return image_fail(l, "%s: not a regular file", path);
-	}
-	if (!st.st_size || (uint64_t)st.st_size > max) {
-		fclose(f);
+	if (!st.st_size || (uint64_t)st.st_size > max)
 		return image_fail(l, "%s: %s (%llu bytes, at most %llu)", path,
 				  st.st_size ? "file too large" : "file is empty",
 				  (unsigned long long)st.st_size, (unsigned long long)max);
-	}
 	out->len = (size_t)st.st_size;
 	out->data = malloc(out->len);
-	ok = out->data ? read_all(l, f, path, out) : image_fail(l, "%s: out of memory", path);
-	fclose(f);
-	return ok;
+	return out->data ? read_all(l, fd, path, out) : image_fail(l, "%s: out of memory", path);
 }
 
 bool image_put(struct loader *l, gpa at, const void *data, uint64_t n, const char *what)
@@ -195,6 +252,13 @@ void image_close(struct loader *l)
 	blob_free(&l->bios);
 	blob_free(&l->vgabios);
 	drives_close(&l->drives);
+	while (l->files) {
+		struct image_file *f = l->files;
+
+		l->files = f->next;
+		close(f->fd);
+		free(f);
+	}
 }
 
 bool image_load(struct loader *l)

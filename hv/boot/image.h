@@ -17,6 +17,7 @@ struct loader {
 	struct cpu *cpu;	   /* reset state on entry; entry state on success */
 	struct blob bios, vgabios; /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;
+	struct image_file *files;  /* read so far; they stay open */
 	char *err;
 	size_t errlen;
 };
@@ -26,6 +27,10 @@ bool image_wants_bios(const struct image_config *cfg);
 /* Read the files that decide the memory layout: BIOS, disk image. */
 bool image_open(struct loader *l);
 void image_close(struct loader *l);
+/* Open again, by name, the files that were read so far: the user may have made new ones. The next
+ * image_load() reads these; without this call it opens no file, so the guest may reset on a thread that can
+ * open none. */
+bool image_reopen(struct loader *l);
 /* Load into zeroed memory. False with one line in l->err. */
 bool image_load(struct loader *l);
 

@@ -2,7 +2,7 @@
  * Guest code changed in the translation only, and probes. The translator's views list
  * them (info patches, probes). */
 #include "base/alloc.h"
-#include "inspect/debuginfo/asm.h"
+#include "inspect/debuginfo/asm_helper.h"
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 #include "x86/disas.h"
@@ -97,7 +97,8 @@ static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, 
 		strcat(text, " ");
 	}
 	as.text = text;
-	n = asm_bytes(&as, out, MAX_PATCH, err, sizeof(err));
+	n = s->assembler ? asm_helper_bytes(s->assembler, &as, out, MAX_PATCH, err, sizeof(err))
+			 : asm_bytes(&as, out, MAX_PATCH, err, sizeof(err));
 	free(text);
 	return n < 0 ? result_fail(r, "patch-code: %s", err) : n;
 }

@@ -208,28 +208,38 @@ static bool write_source(const struct assembly *a, const char *file)
 	return !fclose(f);
 }
 
-/* Define each name in the text that is a symbol of the guest. */
-static void add_symbols(const struct assembly *a, struct command_line *c)
+unsigned asm_symbols(const struct assembly *a, struct assembly_symbol *out, unsigned max)
 {
 	unsigned found = 0;
 
-	for (const char *p = a->text; *p && found < MAX_SYMBOLS;) {
-		size_t n = 0;
-		char name[128];
+	for (const char *p = a->text; *p && found < max;) {
+		struct assembly_symbol *y = &out[found];
 		uint64_t val;
+		size_t n = 0;
 
 		while (isalnum((unsigned char)p[n]) || (p[n] && strchr("_.$@", p[n])))
 			n++;
-		if (n && n < sizeof(name) && !isdigit((unsigned char)*p)) {
-			memcpy(name, p, n);
-			name[n] = 0;
-			if (a->symbol && a->symbol(a->ctx, name, &val)) {
-				add(c, "--defsym=%s=0x%llx", name, (unsigned long long)(uint32_t)val);
+		if (n && n < sizeof(y->name) && !isdigit((unsigned char)*p)) {
+			memcpy(y->name, p, n);
+			y->name[n] = 0;
+			if (a->symbol && a->symbol(a->ctx, y->name, &val)) {
+				y->val = (uint32_t)val;
 				found++;
 			}
 		}
 		p += n ? n : 1;
 	}
+	return found;
+}
+
+static void add_symbols(const struct assembly *a, struct command_line *c)
+{
+	struct assembly_symbol found[MAX_SYMBOLS];
+	const struct assembly_symbol *list = a->symbol ? found : a->symbols;
+	unsigned n = a->symbol ? asm_symbols(a, found, MAX_SYMBOLS) : a->nsymbols;
+
+	for (unsigned i = 0; i < n; i++)
+		add(c, "--defsym=%s=0x%x", list[i].name, list[i].val);
 }
 
 static int read_code(const char *file, uint8_t *out, unsigned max, char *err, size_t errlen)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Which system calls each thread may make once the machine is set up (seccomp). The table is sandbox.def.
+ *
+ * What the vCPU's thread may not do ends the process with one line: guest data reach that thread first, it
+ * runs only code of ours, and a call that the table does not have means that it no longer does. On the main
+ * thread such a call fails with EPERM instead, as libraries try calls that they can do without, and what
+ * needed it says so; except for calls that no library of ours makes (execve, ptrace...), which end the
+ * process there too. */
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sandbox_role {
+	SANDBOX_MAIN = 1,   /* front ends, sockets, symbols, run control */
+	SANDBOX_VCPU = 2,   /* the engine and the devices */
+	SANDBOX_HELPER = 4, /* the process that runs the assembler: anything but what no helper needs */
+};
+
+/* Why this build has no sandbox (its instrumentation makes calls of its own); NULL: it has. */
+const char *sandbox_missing(void);
+/* Do what must be done once, before the first thread: nothing that the process executes gets more rights, and
+ * a call that ends the process is reported on what is standard error now. */
+void sandbox_prepare(void);
+/* Restrict the calling thread, for ever, to the calls of ROLE; its children inherit that. False with one line
+ * in ERR. Without effect where sandbox_missing() is not NULL. */
+bool sandbox_enter(enum sandbox_role role, char *err, size_t errlen);
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What each role may do, tried in a child that has entered it: the call succeeds, fails with EPERM, or ends
+ * the process with one line. */
+#include "base/sandbox.h"
+#include "base/types.h"
+#include "tests/suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum fate { WORKS, REFUSED, ENDS };
+
+static long code_page(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1
+													 : 0;
+}
+
+static long data_page(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED || mprotect(p, 4096, PROT_READ) || munmap(p, 4096) ? -1 : 0;
+}
+
+static long make_code(void)
+{
+	static uint8_t page[8192] __attribute__((aligned(4096)));
+
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static long open_file(void)
+{
+	return open("/dev/null", O_RDONLY);
+}
+
+static long run_program(void)
+{
+	return execl("/bin/true", "true", (char *)NULL);
+}
+
+static long event(void)
+{
+	uint64_t one = 1;
+
+	return write(3, &one, sizeof(one)) == sizeof(one) && read(3, &one, sizeof(one)) == sizeof(one) ? 0
+												       : -1;
+}
+
+static long network(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long packets(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+static long trace(void)
+{
+	return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static long type_into_terminal(void)
+{
+	return ioctl(0, TIOCSTI, "x") < 0 && errno != EPERM ? 0 : -1;
+}
+
+static long terminal_size(void)
+{
+	struct winsize w;
+
+	return ioctl(0, TIOCGWINSZ, &w) < 0 && errno == EPERM ? -1 : 0;
+}
+
+static long signal_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static long fork_child(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_fork);
+
+	if (!pid)
+		_exit(0);
+	return pid;
+}
+
+static long block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	return sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+/* A call that is blocked from being reported must end the process all the same. */
+static long run_program_unreported(void)
+{
+	block_signals();
+	return run_program();
+}
+
+static long unknown_call(void)
+{
+	return syscall(400);
+}
+
+/* Columns: what is tried, what becomes of it on the main thread, on the vCPU's, and in the helper. */
+static const struct {
+	const char *name;
+	long (*call)(void);
+	enum fate main, vcpu, helper;
+} tries[] = {
+	{ "an anonymous page", data_page, WORKS, WORKS, WORKS },
+	{ "an executable page", code_page, REFUSED, ENDS, WORKS },
+	{ "a page made executable", make_code, REFUSED, ENDS, WORKS },
+	{ "an event descriptor", event, WORKS, WORKS, WORKS },
+	{ "opening a file", open_file, WORKS, ENDS, WORKS },
+	{ "running a program", run_program, ENDS, ENDS, WORKS },
+	{ "likewise, all signals blocked", run_program_unreported, ENDS, ENDS, WORKS },
+	{ "a socket", network, WORKS, ENDS, REFUSED },
+	{ "a packet socket", packets, REFUSED, ENDS, REFUSED },
+	{ "another process", trace, ENDS, ENDS, REFUSED },
+	{ "a new process", fork_child, REFUSED, ENDS, WORKS },
+	{ "a signal to another process", signal_parent, REFUSED, ENDS, WORKS },
+	{ "typing into the terminal", type_into_terminal, REFUSED, ENDS, WORKS },
+	{ "the terminal's size", terminal_size, WORKS, ENDS, WORKS },
+	{ "a call of a number without meaning", unknown_call, REFUSED, ENDS, WORKS },
+};
+
+/* The process that tries it: status 0 if it works, 1 if it is refused. */
+_Noreturn static void attempt(enum sandbox_role role, long (*call)(void), int out)
+{
+	char err[200];
+
+	dup2(out, STDERR_FILENO);
+	dup2(eventfd(0, 0), 3);
+	sandbox_prepare();
+	if (!sandbox_enter(role, err, sizeof(err)))
+		_exit(99);
+	_exit(call() < 0 && errno == EPERM);
+}
+
+static void check(const char *name, enum sandbox_role role, long (*call)(void), enum fate want)
+{
+	char line[200] = "";
+	int pair[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(pair), 0);
+	pid = fork();
+	if (!pid)
+		attempt(role, call, pair[1]);
+	close(pair[1]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	n = read(pair[0], line, sizeof(line) - 1);
+	close(pair[0]);
+	if (want == ENDS && call == run_program_unreported) {
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%s, role %d: status %#x",
+			      name, role, status);
+		return;
+	}
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == (want == ENDS ? 126 : want == REFUSED),
+		      "%s, role %d: status %#x", name, role, status);
+	ck_assert_msg((n > 0) == (want == ENDS), "%s, role %d: %s", name, role, line);
+	ck_assert(want != ENDS || strchr(line, '\n') == line + n - 1);
+}
+
+START_TEST(test_role)
+{
+	if (sandbox_missing())
+		return; /* the summary of configure says so; an instrumented build restricts nothing */
+	check(tries[_i].name, SANDBOX_MAIN, tries[_i].call, tries[_i].main);
+	check(tries[_i].name, SANDBOX_VCPU, tries[_i].call, tries[_i].vcpu);
+	check(tries[_i].name, SANDBOX_HELPER, tries[_i].call, tries[_i].helper);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("sandbox");
+	Suite *su = suite_create("sandbox");
+
+	tcase_add_loop_test(tc, test_role, 0, ARRAY_LEN(tries));
+	suite_add_tcase(su, tc);
+	return suite_run(su);
+}

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Threads of a running machine are restricted to the system calls they need, and work.
+. "$(dirname "$0")/../guests/guestlib.sh"
+need
+plan 8
+
+printf '\353\376' >"$TMP/spin" # jmp .
+printf '\260\376\346\144\353\376' >"$TMP/reset" # mov al, 0xfe; out 0x64, al; jmp .
+
+missing=$("$VITRINE" shell --no-rc -c 'info cpus' demo </dev/null 2>&1 | sed -n 's/^sandbox *//p')
+case $missing in
+on) want=2 ;;
+"built with"*) want=0 ;; # instrumentation makes calls of its own
+*) want= ;;
+esac
+[ -n "$want" ]
+ok $? "info status says whether it is on: $missing" "$missing"
+
+# threads ARGUMENT...: what the kernel says of each thread of a running machine.
+threads()
+{
+	rm -f "$TMP/control"
+	timeout -k 5 300 "$VITRINE" run --control "unix:$TMP/control" "$@" --flat "$TMP/spin@0x100000" </dev/null >"$TMP/out" 2>&1 &
+	guest=$!
+	wait_socket "$TMP/control"
+	until_true timeout 60 "$VITRINE" attach "$TMP/control" -c 'echo' >/dev/null 2>&1
+	child_of $guest
+	until_true two_threads
+	sed -n 's/^Seccomp:[ 	]*//p' /proc/"$child"/task/*/status | tr '\n' ' '
+	kill "$child"
+	wait $guest 2>/dev/null
+}
+two_threads()
+{
+	[ "$(ls "/proc/$child/task" | wc -l)" -eq 2 ] && grep -q "^Seccomp:.*${expected:-$want}" /proc/"$child"/task/*/status
+}
+got=$(threads)
+[ "$got" = "$want $want " ]
+ok $? "every thread is restricted" "$got"
+got=$(expected=0 threads --no-sandbox)
+[ "$got" = "0 0 " ]
+ok $? "none is with --no-sandbox" "$got"
+"$VITRINE" shell --no-rc --no-sandbox -c 'info status' demo </dev/null 2>&1 | grep -q '^sandbox *off (--no-sandbox)'
+ok $? "which info status says"
+
+if [ -x /usr/bin/as ] && [ -x /usr/bin/ld ]; then
+	got=$("$VITRINE" shell --no-rc -c 'patch-code $pc asm "mov eax, 0; ret"' demo </dev/null 2>&1)
+	echo "$got" | grep -q '^patch 1 at'
+	ok $? "text is assembled, by a process that was started before" "$got"
+	got=$("$VITRINE" shell --no-rc -c '-patch-code $pc asm "nosuch"' -c 'patch-code $pc asm "nop"' demo </dev/null 2>&1)
+	echo "$got" | grep -q 'as: no such instruction' && echo "$got" | grep -q '^patch 1 at'
+	ok $? "an error of as comes back, and it goes on" "$got"
+else
+	skip "text is assembled" "no as or ld"
+	skip "an error of as comes back" "no as or ld"
+fi
+
+# A guest that resets loads its image again, on a thread that may open no file.
+got=$("$VITRINE" shell --no-rc -c 'break *0x100000' -c 'continue' -c 'continue' -c 'print $pc' --flat "$TMP/reset@0x100000" </dev/null 2>&1)
+echo "$got" | tail -1 | grep -q '0x100000$'
+ok $? "a guest that resets itself starts again" "$got"
+got=$(printf 'log file %s\nx/1xb 0x100000\nload %s 0x100000\nx/1xb 0x100000\nreset\nx/1xb 0x100000\nsave-state %s\n' "$TMP/log" "$TMP/spin" "$TMP/state" |
+	"$VITRINE" shell --no-rc --serial null --flat "$TMP/reset@0x100000" 2>&1)
+[ "$(echo "$got" | grep -c 'b0')" -eq 2 ] && echo "$got" | grep -q 'eb' && [ -s "$TMP/state" ] && [ -e "$TMP/log" ]
+ok $? "files that the user's commands name are read and written" "$got"
