@@ -220,6 +220,7 @@ EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_ext
 
 include tests/x86/local.mk
 include tests/gdbstub/local.mk
+include tests/attack/local.mk
 include tests/fuzz/local.mk
 include tests/engine/local.mk
 include tests/inspect/local.mk

@@ -17,7 +17,7 @@ struct loader {
 	struct cpu *cpu;	   /* reset state on entry; entry state on success */
 	struct blob bios, vgabios; /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;
-	struct image_file *files;  /* read so far; they stay open */
+	struct image_file *files; /* read so far; they stay open */
 	char *err;
 	size_t errlen;
 };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Preloaded: a host that refuses mappings. After FEW_MAPS fixed mappings of files (which are pages of
+ * windows) each further one fails; with FEW_MAPS_EVERY only each so many-th does. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static long setting(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atol(text) : 0;
+}
+
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	static long limit = -1, every;
+	static long count;
+
+	if (limit < 0) {
+		every = setting("FEW_MAPS_EVERY");
+		limit = setting("FEW_MAPS");
+	}
+	if ((flags & MAP_FIXED) && fd >= 0 && ++count > limit && (!every || count % every == 0)) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
+}
