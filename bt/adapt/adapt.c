@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Decides on instructions. An instruction is innocent until the traps counted against it reach its cause's
  * threshold; one is forgiven for each span that has passed. Promoted, it is translated in another form. It is
- * demoted when it has been calm for long, or when that form does not serve it. Pinned fragments are left
+ * demoted when it has been calm for long, when it is hot and its traps would cost less than the checks that
+ * replace them, or when that form does not serve it. Pinned fragments are left
  * unchanged. Called from the fault handler and from callouts: built with -mgeneral-regs-only (base/gpr.h). */
 #include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
@@ -100,7 +101,8 @@ static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum ca
 {
 	v->guilty |= (uint8_t)(1u << c);
 	v->count[c] = 0;
-	v->last = v->decided = b->adapt.charge.start;
+	v->last = v->decided = v->review = b->adapt.charge.start;
+	v->review_n = v->after[CAUSE_MISS].n;
 	b->adapt.charge.entry = &b->adapt.log[b->adapt.nlog % MAX_ADAPT_LOG];
 	adapt_log(b, ADAPT_PROMOTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
@@ -239,7 +241,24 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 		demote(b, f, v, c, now, b->adapt.cost.callout, 0);
 }
 
-void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now)
+/* Would V's misses take little time as traps? Reviewed over times between half of CALM and CALM. */
+static bool misses_seldom(const struct bt_vcpu *b, struct verdict *v, uint64_t calm, uint64_t now)
+{
+	uint64_t time = now - v->review, n = v->after[CAUSE_MISS].n - v->review_n;
+
+	if (time < calm / 2)
+		return false;
+	if (n * b->adapt.cost.signal * SELDOM <= time)
+		return true;
+	if (time >= calm) {
+		v->review = now;
+		v->review_n = v->after[CAUSE_MISS].n;
+	}
+	return false;
+}
+
+/* Demote F's prechecked sites that have been calm for long and, if it is HOT, those that miss seldom. */
+static void demote_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now, bool hot)
 {
 	uint64_t calm = b->adapt.causes[CAUSE_MISS].calm;
 
@@ -248,9 +267,25 @@ void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now)
 	for (unsigned i = 0; i < f->ninsn; i++) {
 		struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + i]);
 
-		if (!guilty_of(v, CAUSE_MISS) || now - v->last < calm)
+		if (!guilty_of(v, CAUSE_MISS))
+			continue;
+		if (now - v->last < calm && !(hot && misses_seldom(b, v, calm, now)))
 			continue;
 		v->relapses += v->relapses < RELAPSES_MAX;
 		demote(b, f, v, CAUSE_MISS, now, b->adapt.cost.precheck, b->adapt.cost.plain);
 	}
+}
+
+void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now)
+{
+	demote_calm(b, f, now, false);
+}
+
+void adapt_polled(struct bt_vcpu *b, struct ccf *f, uint64_t now)
+{
+	bool hot = b->adapt.polled == f;
+
+	b->adapt.polled = f;
+	if (f->prechecks)
+		demote_calm(b, f, now, hot);
 }

@@ -42,6 +42,8 @@ void adapt_device(struct bt_vcpu *b, struct ccf *f, struct verdict *v, bool ram)
 void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c, uint64_t now);
 /* F was interrupted while it ran, at host TSC NOW: demote its sites that have been calm for long. */
 void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now);
+/* The same, and if the interruption before found F, too, demote its sites that miss seldom. */
+void adapt_polled(struct bt_vcpu *b, struct ccf *f, uint64_t now);
 void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
 	       uint64_t after);
 

@@ -369,8 +369,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (poll_fault(b, addr)) {
 		count(b, f, TRAP_POLL);
 		store_state(b, f, m, g);
-		if (f->prechecks && !b->icount.on)
-			adapt_calm(b, f, __builtin_ia32_rdtsc());
+		if (!b->icount.on)
+			adapt_polled(b, f, __builtin_ia32_rdtsc());
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
 		return true;
 	}

@@ -58,10 +58,15 @@ struct verdict {
 	uint64_t decided,
 	    last; /* host TSC of the last promotion or demotion; of the replacement's last use */
 	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
+	uint64_t review,
+	    review_n; /* prechecked: host TSC when its misses were last reviewed; their number then */
 };
 #define VERDICTS 16384u
 #define DEVICE_SAMPLE 16 /* one use in so many is timed, and checked for RAM that is only not mapped */
 #define RELAPSES_MAX 5
+#define SELDOM                                                                                               \
+	32 /* a hot site is demoted if its misses as traps would take less than 1/SELDOM of the time         \
+	    */
 #define MAX_FAILURES 8	 /* of a replacement, before its site is excluded */
 #define RAM_DEMOTIONS 64 /* uses of RAM in a row by a site promoted for device memory */
 
@@ -104,6 +109,7 @@ struct adapt {
 	struct verdict *verdicts;   /* VERDICTS slots by guest pc */
 	struct cause_state causes[CAUSES];
 	struct charge charge;
+	const struct ccf *polled; /* the last fragment that was interrupted; only compared */
 	struct bt_costs cost;
 	struct cost translate; /* making fragments */
 	struct adapt_entry log[MAX_ADAPT_LOG];

@@ -164,6 +164,49 @@ START_TEST(calm_demotes)
 }
 END_TEST
 
+/* A site that misses without end, but seldom, is demoted where two interruptions in a row found its
+ * fragment; one that misses often stays, and so does one in a fragment that is not hot. */
+START_TEST(a_hot_site_that_misses_seldom_is_demoted)
+{
+	const uint64_t calm = cause_infos[CAUSE_MISS].calm, signal = 4000, often = calm / (signal * SELDOM);
+	struct ccf *other = make(SITE_PC(1), false), *f = promoted(SITE_PC(0), CAUSE_MISS);
+	struct verdict *v = verdict_find(b, f->pc);
+
+	b->adapt.cost.signal = signal;
+	f->prechecks = true;
+	/* often: twice the limit in each half of a calm time */
+	for (unsigned round = 0; round < 6; round++) {
+		for (unsigned n = 0; n < often; n++)
+			adapt_after(b, v, f, CAUSE_MISS, 300);
+		v->last = now += calm / 2;
+		adapt_polled(b, f, now);
+		ck_assert(guilty_of(v, CAUSE_MISS));
+	}
+	/* seldom, but the fragment is not hot */
+	v->review = now;
+	v->review_n = v->after[CAUSE_MISS].n;
+	for (unsigned round = 0; round < 6; round++) {
+		adapt_after(b, v, f, CAUSE_MISS, 300);
+		v->last = now += calm / 4;
+		adapt_polled(b, f, now);
+		adapt_polled(b, other, now);
+		ck_assert(guilty_of(v, CAUSE_MISS) && !f->dead);
+	}
+	/* seldom, and hot */
+	v->review = now;
+	v->review_n = v->after[CAUSE_MISS].n;
+	adapt_after(b, v, f, CAUSE_MISS, 300);
+	v->last = now;
+	adapt_polled(b, f, now);
+	adapt_polled(b, f, now + calm / 2 - 1);
+	ck_assert(guilty_of(v, CAUSE_MISS));
+	adapt_polled(b, f, now + calm / 2);
+	ck_assert(!guilty_of(v, CAUSE_MISS) && f->dead);
+	ck_assert_uint_eq(v->relapses, 1);
+	logged(ADAPT_DEMOTED, CAUSE_MISS, f->pc);
+}
+END_TEST
+
 START_TEST(each_relapse_doubles_the_threshold)
 {
 	const struct cause_info *k = &cause_infos[CAUSE_MISS];
@@ -560,6 +603,7 @@ int main(void)
 	tcase_add_test(steps, a_form_that_cannot_be_replaced_stays);
 	tcase_add_test(steps, a_span_forgives_one_trap);
 	tcase_add_test(steps, calm_demotes);
+	tcase_add_test(steps, a_hot_site_that_misses_seldom_is_demoted);
 	tcase_add_test(steps, each_relapse_doubles_the_threshold);
 	tcase_add_test(steps, divide_is_calm_by_its_callouts);
 	tcase_add_test(steps, failures_exclude_for_good);
