@@ -37,6 +37,8 @@ void emit_poll(struct tx *t);
 /* lower/stack.c */
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
+bool stack_push_keeps_scratch(
+    const struct tx *t); /* would a push by this instruction leave r8 to r11 alone? */
 void emit_stack_peek(struct tx *t, int reg, unsigned size); /* REG = top of stack, zero-extended */
 
 /* lower/segment.c */

@@ -232,9 +232,13 @@ static void call(struct tx *t, struct insn *in, unsigned size)
 	} else {
 		emit_load_operand(t, in, 0, size);
 		check_target(t, in, H_R8, size);
-		e_st32(t, OFF(scratch[7]), H_R8);
-		emit_stack_push_imm(t, in->next, size);
-		e_ld32(t, H_R8, OFF(scratch[7]));
+		if (stack_push_keeps_scratch(t)) {
+			emit_stack_push_imm(t, in->next, size);
+		} else {
+			e_st32(t, OFF(scratch[7]), H_R8);
+			emit_stack_push_imm(t, in->next, size);
+			e_ld32(t, H_R8, OFF(scratch[7]));
+		}
 		emit_indirect(t);
 	}
 	t->low[t->i] = LOW_CHAIN;
@@ -267,6 +271,7 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 {
 	bool has_imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in->z.operand_count_visible;
 	uint32_t imm = has_imm ? (uint16_t)in->op[0].imm.value.u : 0;
+	int to = t->mode & MODE_B ? H_R8 : H_R11; /* adjusting a 16-bit stack pointer clobbers r8 */
 
 	if (in->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
 		struct site *s = new_site(t, in, CO_FAR, co_far_ret);
@@ -277,10 +282,11 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 		t->done = true;
 		return;
 	}
-	emit_stack_peek(t, H_R11, size);
-	check_target(t, in, H_R11, size);
+	emit_stack_peek(t, to, size);
+	check_target(t, in, to, size);
 	emit_stack_adjust(t, (int32_t)(size + imm));
-	e_mov32(t, H_R8, H_R11);
+	if (to != H_R8)
+		e_mov32(t, H_R8, to);
 	emit_indirect(t);
 	t->low[t->i] = LOW_CHAIN;
 	t->done = true;

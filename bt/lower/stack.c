@@ -70,6 +70,11 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 	emit_stack_adjust(t, -(int32_t)size);
 }
 
+bool stack_push_keeps_scratch(const struct tx *t)
+{
+	return flat_stack(t) && !site_prechecks(t, &t->in[t->i]);
+}
+
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 {
 	unsigned fl = size == 2 ? F_66 : 0;
