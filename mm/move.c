@@ -20,7 +20,7 @@ static void remap(struct mm_vm *vm, ppn p)
 			n = node.next;
 			continue;
 		}
-		if (w->shadow[node.vpn] & SH_P)
+		if (w->shadow[node.vpn] & SH_IN)
 			page_unmap(vm->mmu, w, node.vpn);
 		n = vm->pmap[p].rmap; /* those that are remade already are so again */
 	}

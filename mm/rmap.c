@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The reverse map: at which VPNs of which windows a PPN is mapped. Everything that takes
  * rights from a page (a code trace, a watchpoint, a move) finds its mappings here, so a page
- * that is mapped is in it, always: whoever maps asks rmap_room() first. */
+ * that a window knows is in it, always: whoever enters one asks rmap_room() first. */
 #include "mm/mm_int.h"
 
 bool rmap_room(const struct mm_vm *vm, uint32_t n)

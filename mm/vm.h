@@ -18,7 +18,7 @@ struct pmap_entry {
 	uint8_t code;  /* code trace: translated code was made from this page */
 };
 
-/* Reverse map node: PPN is mapped at VPN of window WIN. */
+/* Reverse map node: PPN is at VPN of window WIN, mapped or for fetching code alone. */
 struct rmap_node {
 	uint32_t next;
 	vpn32 vpn : 20, win : 12;

@@ -13,13 +13,14 @@ enum {
 	SH_NX = 1 << 4,	  /* guest: no execute */
 	SH_CODE = 1 << 5, /* the engine fetched code here: jump tables may name it */
 	SH_WOK = 1 << 6,  /* guest allows writing and D is set: only a trace forbids it */
+	SH_IN = 1 << 7,	  /* the translation is known, as in a TLB. Without SH_P: for fetching code alone */
 };
 
 /* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */
 struct region {
-	uint64_t pde;	 /* at the fill or the last sync */
-	gpa pt_at;	 /* address of the page table, when not a large page */
-	uint32_t mapped; /* VPNs mapped */
+	uint64_t pde;	/* at the fill or the last sync */
+	gpa pt_at;	/* address of the page table, when not a large page */
+	uint32_t known; /* VPNs with SH_IN */
 	bool large;
 	uint64_t lines; /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
 	uint8_t snap[PAGE_SIZE] __attribute__((aligned(64))); /* the page table then */
@@ -59,7 +60,8 @@ struct window {
 	vpn32 *local; /* shared window: VPNs to drop at the next CR3 load */
 	unsigned nlocal;
 	int64_t maps;	 /* host mappings, estimated: from above, exact after a recount */
-	uint64_t mapped; /* pages mapped now */
+	uint64_t known;	 /* pages with SH_IN */
+	uint64_t mapped; /* of these, mapped in the host */
 	uint64_t fills, syncs, drops, prots;
 };
 

@@ -17,7 +17,7 @@ static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool us
 {
 	bool wok = dirty && (writable || (w->view != WIN_USER && !(m->cpu->cr0 & CR0_WP)));
 
-	return SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
+	return SH_IN | SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
 }
 
 /* The same for table entry E under the directory entry PDE. */
@@ -72,6 +72,37 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	return s | write_bit(m, s);
 }
 
+/* Enter VPN, which has no host mapping yet, with shadow entry S. */
+static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
+		 const uint8_t *table)
+{
+	uint32_t old = w->shadow[vpn];
+
+	if (old & SH_IN) {
+		/* Code was fetched here. Jump tables that name the page stay right if it is the same. */
+		if ((old ^ s) >> 12 || (s & SH_NX))
+			page_forget(m, w, vpn);
+		else
+			s |= old & SH_CODE;
+	}
+	if (!(w->shadow[vpn] & SH_IN)) {
+		rmap_add(m->vm, s >> 12, w->id, vpn);
+		w->known++;
+		if (r)
+			r->known++;
+	}
+	w->shadow[vpn] = s;
+	w->mapped += s & SH_P;
+	if (r && !r->large)
+		take_entry(w, r, vpn & (region_pages(w) - 1), table);
+	if (w->shared && !(s & SH_G)) {
+		if (w->nlocal == LOCAL_MAX)
+			drop_local(m, w); /* rare; pages of this run fault again */
+		if (w->shadow[vpn] & SH_IN)
+			w->local[w->nlocal++] = vpn;
+	}
+}
+
 /* Record and map [V, V+N), whose PPNs and MPNs run on from S's. False: nothing was mapped, the
  * host or the reverse map has no room. */
 static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t v, uint32_t n, uint32_t s,
@@ -88,21 +119,8 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 		 at.offset) == MAP_FAILED)
 		return false;
 	maps_add(m, w, 1);
-	for (uint32_t i = 0; i < n; i++) {
-		rmap_add(m->vm, p + i, w->id, v + i);
-		w->shadow[v + i] = (s & PAGE_MASK) | (p + i) << 12;
-		if (r && !r->large)
-			take_entry(w, r, (v + i) & (region_pages(w) - 1), table);
-		if (w->shared && !(s & SH_G)) {
-			if (w->nlocal == LOCAL_MAX)
-				drop_local(m, w); /* rare; pages of this run fault again */
-			if (w->shadow[v + i] & SH_P)
-				w->local[w->nlocal++] = v + i;
-		}
-	}
-	w->mapped += n;
-	if (r)
-		r->mapped += n;
+	for (uint32_t i = 0; i < n; i++)
+		book(m, w, r, v + i, (s & PAGE_MASK) | (p + i) << 12, table);
 	m->st.fill_pages += n;
 	return true;
 }
@@ -125,7 +143,7 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 {
 	unsigned idx = lin >> region_shift(w);
 	struct region *r = w->regions[idx];
-	bool fresh = !r || !r->mapped;
+	bool fresh = !r || !r->known;
 	uint64_t pde = 0, at;
 
 	if (w->view == WIN_FLAT) {
@@ -385,15 +403,32 @@ ppn mmu_code_page_fast(struct mmu *m, gva lin)
 {
 	uint32_t *s = &m->cur->shadow[(gva32)lin >> PAGE_SHIFT];
 
-	if ((*s & (SH_P | SH_NX)) != SH_P)
+	if ((*s & (SH_IN | SH_NX)) != SH_IN)
 		return UINT32_MAX;
 	*s |= SH_CODE;
 	return *s >> 12;
 }
 
+/* Enter the page of LIN, which is in RAM, without a host mapping: translated code is made from its bytes,
+ * and most pages of code are never read as data. */
+static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
+{
+	struct region *r = region_for(m, w, lin, wk);
+	vpn32 vpn = lin >> PAGE_SHIFT;
+	uint32_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty);
+
+	if (!r || !rmap_room(m->vm, 1))
+		return false;
+	if (w->shadow[vpn] & SH_P) /* with other rights, or of another page: the guest changed the entry */
+		drop_range(m, w, vpn, 1);
+	s &= ~(uint32_t)(SH_P | SH_WOK);
+	book(m, w, r, vpn, s | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12,
+	     r->large ? NULL : table_of_region(m, r));
+	return true;
+}
+
 int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 {
-	struct mmu_fault f;
 	struct walk wk;
 	unsigned how = MM_EXEC | (m->cur->view == WIN_USER ? MM_USER : 0);
 
@@ -406,10 +441,16 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 		m->cpu->exc.cr2 = (gva32)lin;
 		return -1;
 	}
-	if (mmu_fill(m, lin, MM_READ, &f) != FILL_OK) {
-		*p = (ppn)(wk.pa >> PAGE_SHIFT);
-		return ppn_ram(m->vm, wk.pa >> PAGE_SHIFT) ? 0 : 1; /* RAM, but watched */
+	*p = (ppn)(wk.pa >> PAGE_SHIFT);
+	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
+		return 1;
+	if (m->nwatch && (watch_bits(m, (gva32)lin >> PAGE_SHIFT, *p) & WATCH_READ))
+		return 0; /* checks of code against its source would hit the watchpoint */
+	if (!know(m, m->cur, (gva32)lin, &wk)) {
+		drop_windows_but(m, NULL);
+		if (!know(m, m->cur, (gva32)lin, &wk))
+			vm_fail(m->vm, MM_FAIL_MAPPING);
 	}
-	*p = mmu_code_page_fast(m, lin);
-	return *p == UINT32_MAX ? 1 : 0;
+	mmu_code_page_fast(m, lin);
+	return 0;
 }

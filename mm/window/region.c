@@ -119,9 +119,10 @@ void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 	if ((s & SH_CODE) && m->vm->hooks.code_unmap)
 		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, vpn, w->view != WIN_USER);
 	w->shadow[vpn] = 0;
-	w->mapped--;
+	w->known--;
+	w->mapped -= s & SH_P;
 	if (r)
-		r->mapped--;
+		r->known--;
 }
 
 void maps_add(struct mmu *m, struct window *w, int64_t n)
@@ -139,12 +140,12 @@ static bool map_nothing(struct window *w, vpn32 vpn, uint32_t n)
 /* Unmap all of W and forget it; regions stay, because a caller may be in one. */
 static void win_empty(struct mmu *m, struct window *w)
 {
-	for (unsigned i = 0; w->mapped && i < w->nactive; i++) {
+	for (unsigned i = 0; w->known && i < w->nactive; i++) {
 		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT);
 		struct region *r = w->regions[w->active[i]];
 
-		for (vpn32 v = v0; r->mapped && v < v0 + region_pages(w); v++)
-			if (w->shadow[v] & SH_P)
+		for (vpn32 v = v0; r->known && v < v0 + region_pages(w); v++)
+			if (w->shadow[v] & SH_IN)
 				page_forget(m, w, v);
 	}
 	if (map_nothing(w, 0, WIN_PAGES))
@@ -187,6 +188,8 @@ bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 	uint32_t s = w->shadow[vpn] & ~(uint32_t)SH_W;
 	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
 
+	if (!(s & SH_P))
+		return true;
 	s |= write_bit(m, s);
 	if (mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE,
 		 s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, at.fd,
@@ -197,20 +200,25 @@ bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 	return true;
 }
 
-/* Drop the mapped pages among [VPN, VPN+N) with one host call: the gaps between them are unmapped
- * anyway. */
+/* Drop the pages among [VPN, VPN+N), those that are mapped with one host call: the gaps between them are
+ * unmapped anyway. */
 void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	uint32_t first = UINT32_MAX, last = 0;
 
-	for (vpn32 v = vpn; v < vpn + n; v++)
-		if (w->shadow[v] & SH_P) {
-			page_forget(m, w, v);
-			churn_note(m, w, v);
-			if (first == UINT32_MAX)
-				first = v;
-			last = v;
-		}
+	for (vpn32 v = vpn; v < vpn + n; v++) {
+		uint32_t s = w->shadow[v];
+
+		if (!(s & SH_IN))
+			continue;
+		page_forget(m, w, v);
+		if (!(s & SH_P))
+			continue;
+		churn_note(m, w, v);
+		if (first == UINT32_MAX)
+			first = v;
+		last = v;
+	}
 	if (first == UINT32_MAX)
 		return;
 	m->st.drops++;
@@ -219,13 +227,16 @@ void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 
 void page_unmap(struct mmu *m, struct window *w, vpn32 vpn)
 {
+	bool mapped = w->shadow[vpn] & SH_P;
+
 	page_forget(m, w, vpn);
-	host_unmap(m, w, vpn, 1);
+	if (mapped)
+		host_unmap(m, w, vpn, 1);
 }
 
 void win_drop_all(struct mmu *m, struct window *w)
 {
-	if (w->mapped)
+	if (w->known)
 		win_empty(m, w);
 	for (unsigned i = 0; i < w->nactive; i++) {
 		munmap(w->regions[w->active[i]], sizeof(struct region));
@@ -233,7 +244,6 @@ void win_drop_all(struct mmu *m, struct window *w)
 	}
 	w->nactive = w->npend = w->nlocal = 0;
 	w->need_sync = false;
-	w->mapped = 0;
 }
 
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)

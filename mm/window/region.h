@@ -90,9 +90,9 @@ void page_forget(struct mmu *m, struct window *w, vpn32 vpn);
 void host_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
-/* Drop one mapped page for a reason of ours: it does not count as churn (window/bypass.c). */
+/* Drop one page for a reason of ours: it does not count as churn (window/bypass.c). */
 void page_unmap(struct mmu *m, struct window *w, vpn32 vpn);
-/* Map VPN, which is mapped, to its PPN's present machine page. False: the host refused. */
+/* Map VPN, if it is mapped, to its PPN's present machine page. False: the host refused. */
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn);
 /* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and we do. */
 uint32_t write_bit(const struct mmu *m, uint32_t s);

@@ -41,11 +41,12 @@ static void batch_flush(struct batch *b)
 static void batch_add(struct batch *b, vpn32 vpn, enum fate f)
 {
 	struct window *w = b->w;
-	bool host_change = f == DROP || (w->shadow[vpn] & SH_W);
+	bool host_change = w->shadow[vpn] & (f == DROP ? SH_P : SH_W);
 
 	if (f == DROP) {
 		page_forget(b->m, w, vpn);
-		churn_note(b->m, w, vpn);
+		if (host_change)
+			churn_note(b->m, w, vpn);
 	} else
 		w->shadow[vpn] &= ~(uint32_t)(SH_W | SH_WOK);
 	if (!host_change)
@@ -80,7 +81,7 @@ static void sync_line(struct batch *b, struct region *r, vpn32 vpn0, const uint8
 		uint64_t old = table_entry(w, r->snap, i), e = table_entry(w, now, i);
 		enum fate f;
 
-		if (!(w->shadow[vpn0 + i] & SH_P))
+		if (!(w->shadow[vpn0 + i] & SH_IN))
 			continue;
 		f = old == e ? KEEP : fate_of(w->shadow[vpn0 + i], old, e);
 		if (f != KEEP)
@@ -123,7 +124,7 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 	vpn32 vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
 	uint64_t pde, at;
 
-	if (!r->mapped)
+	if (!r->known)
 		return;
 	if (!mmu_walk_directory(m, vpn0 << PAGE_SHIFT, &pde, &at))
 		pde = 0;
@@ -168,7 +169,7 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	uint64_t pde, at, old, e;
 	enum fate f;
 
-	if (!r || !(w->shadow[vpn] & SH_P))
+	if (!r || !(w->shadow[vpn] & SH_IN))
 		return;
 	if (r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) ||
 	    !table_of(m, r)) {
@@ -179,7 +180,7 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	old = table_entry(w, r->snap, i);
 	e = table_entry(w, table_of(m, r), i);
 	f = fate_of(w->shadow[vpn], old, e);
-	if (f == DROP && may_remap(w, r, e) && !churns(m, w, vpn)) {
+	if (f == DROP && (w->shadow[vpn] & SH_P) && may_remap(w, r, e) && !churns(m, w, vpn)) {
 		churn_note(m, w, vpn);
 		batch_flush(b);
 		page_forget(m, w, vpn);

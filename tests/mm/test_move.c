@@ -198,7 +198,7 @@ static void moves(struct world *w, int rounds)
 		move_one(w);
 		w->cpu.cpl = world_rnd(w, 2) ? 3 : 0;
 		if (world_rnd(w, 2))
-			world_read(w, world_lin(w, k));
+			(world_rnd(w, 3) ? world_read : world_fetch)(w, world_lin(w, k));
 		else
 			world_write(w, world_lin(w, k), (uint8_t)world_rnd(w, 8));
 		if (!world_rnd(w, 40))

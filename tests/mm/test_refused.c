@@ -179,7 +179,7 @@ START_TEST(refused_at_random)
 		case 5:
 		case 6:
 		case 7:
-			world_read(w, world_lin(w, k));
+			(i % 3 ? world_read : world_fetch)(w, world_lin(w, k));
 			break;
 		default:
 			world_write(w, world_lin(w, k), (uint8_t)i);

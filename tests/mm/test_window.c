@@ -42,7 +42,9 @@ static void access_some(struct world *w)
 
 	w->cpu.cpl = world_rnd(w, 2) ? 3 : 0;
 	for (; n && k < world_pages(w); n--, k++)
-		if (world_rnd(w, 2))
+		if (!world_rnd(w, 4))
+			world_fetch(w, world_lin(w, k));
+		else if (world_rnd(w, 2))
 			world_read(w, world_lin(w, k));
 		else
 			world_write(w, world_lin(w, k), (uint8_t)world_rnd(w, 256));
@@ -334,6 +336,62 @@ START_TEST(lines_in_use)
 }
 END_TEST
 
+/* Pages that were only fetched from have no mapping in the host, and are synchronized like the others. */
+START_TEST(known_not_mapped)
+{
+	struct world *w = world_new(NULL, 0, _i, 8);
+	uint64_t entry = (uint64_t)DATA_FIRST << 12 | PTE_P | PTE_U | PTE_A;
+	uint32_t lin = world_lin(w, 0), *s;
+	unsigned win;
+
+	for (unsigned k = 0; k < 64; k++)
+		world_set_entry(w, k, entry + k * PAGE_SIZE);
+	mmu_select(w->m, &win);
+	s = &w->m->cur->shadow[lin >> PAGE_SHIFT];
+	ck_assert(world_fetch(w, lin) && world_fetch(w, lin + PAGE_SIZE));
+	ck_assert_uint_eq(*s & (SH_P | SH_IN | SH_CODE), SH_IN | SH_CODE);
+	ck_assert(!can_read(w->m->cur->base + lin));
+	ck_assert_uint_eq(kernel_maps(w->m->cur), 1);
+	world_audit(w, true);
+	/* Read, it is mapped with its neighbours, and still the page that jump tables name. */
+	ck_assert(world_read(w, lin));
+	ck_assert_uint_eq(*s & (SH_P | SH_IN | SH_CODE), SH_P | SH_IN | SH_CODE);
+	ck_assert_uint_eq(w->m->cur->mapped, 64);
+	ck_assert_uint_eq(w->m->cur->known, 64);
+	world_audit(w, true);
+	/* Another page: forgotten, whether mapped or not, at the flush and at INVLPG. */
+	for (int round = 0; round < 4; round++) {
+		world_set_entry(w, 0, entry + (uint64_t)(100 + round) * PAGE_SIZE);
+		if (round & 1)
+			mmu_invlpg(w->m, lin);
+		else
+			mmu_flush(w->m, true);
+		mmu_select(w->m, &win);
+		ck_assert(!(*s & SH_CODE));
+		world_audit(w, true);
+		ck_assert(world_fetch(w, lin) && (round < 2 || world_read(w, lin)));
+	}
+	/* Known as one page, found mapped to another at a miss, before any flush. */
+	world_set_entry(w, 0, 0);
+	mmu_flush(w->m, true);
+	world_set_entry(w, 0, entry);
+	mmu_select(w->m, &win);
+	ck_assert(world_fetch(w, lin) && !(*s & SH_P));
+	world_set_entry(w, 0, entry + 200 * PAGE_SIZE);
+	ck_assert(world_read(w, lin));
+	ck_assert_uint_eq(*s >> 12, DATA_FIRST + 200);
+	world_audit(w, true);
+	/* A watchpoint on the page's memory finds it too. */
+	ck_assert(world_fetch(w, lin + 70 * PAGE_SIZE) == false);
+	world_set_entry(w, 70, entry + 70 * PAGE_SIZE);
+	ck_assert(world_fetch(w, lin + 70 * PAGE_SIZE));
+	ck_assert_int_eq(
+	    mmu_watch_insert(w->m, (uint64_t)(DATA_FIRST + 70) << 12, 1, WATCH_READ | WATCH_PHYSICAL), 0);
+	ck_assert_uint_eq(s[70], 0);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("window");
@@ -344,6 +402,7 @@ int main(void)
 	tcase_add_test(t, counted_by_place);
 	tcase_add_test(t, early_sync);
 	tcase_add_loop_test(t, lines_in_use, 0, 2);
+	tcase_add_loop_test(t, known_not_mapped, 0, 2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }

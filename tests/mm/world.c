@@ -99,6 +99,23 @@ static void on_failed(void *ctx, const char *text)
 	w->failed++;
 }
 
+#define NAMED_PAGES ((NTABLES + 1) * 1024)
+
+static uint32_t *named(struct world *w, unsigned win, unsigned k)
+{
+	return &w->named[win * NAMED_PAGES + k];
+}
+
+static void on_code_unmap(void *ctx, unsigned win, vpn32 vpn, bool supervisor)
+{
+	struct world *w = ctx;
+
+	(void)supervisor;
+	for (unsigned k = 0; k < world_pages(w); k++)
+		if (vpn == UINT32_MAX || vpn == world_lin(w, k) >> PAGE_SHIFT)
+			*named(w, win, k) = 0;
+}
+
 static void make_tables(struct world *w)
 {
 	unsigned dir = LIN_BASE >> (pae_of(w) ? 21 : 22), size = pae_of(w) ? 8 : 4;
@@ -119,8 +136,11 @@ static void make_tables(struct world *w)
 struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct mm_hooks hooks = { .ctx = w, .code_write = on_code_write, .failed = on_failed };
+	struct mm_hooks hooks = {
+		.ctx = w, .code_write = on_code_write, .code_unmap = on_code_unmap, .failed = on_failed
+	};
 
+	w->named = calloc(MAX_WINDOWS * NAMED_PAGES, sizeof(*w->named));
 	w->own_pool = !pool;
 	w->pool = pool ? pool : mm_pool_new((uint64_t)(RAM_PAGES + extra) << PAGE_SHIFT);
 	w->vm = mm_vm_new(w->pool);
@@ -154,6 +174,7 @@ void world_free(struct world *w)
 	mm_vm_free(w->vm);
 	if (w->own_pool)
 		mm_pool_free(w->pool);
+	free(w->named);
 	free(w);
 }
 
@@ -234,6 +255,29 @@ bool world_write(struct world *w, uint32_t lin, uint8_t v)
 	return true;
 }
 
+bool world_fetch(struct world *w, uint32_t lin)
+{
+	unsigned win, how = MM_EXEC | (w->cpu.cpl == 3 ? MM_USER : 0);
+	bool was;
+	struct oracle o;
+	ppn p;
+	int r;
+
+	mmu_select(w->m, &win);
+	was = w->m->cur->shadow[lin >> PAGE_SHIFT] & SH_IN; /* used as it is, like a TLB entry */
+	o = world_walk(w, lin, how);
+	r = mmu_code_page(w->m, lin, &p);
+	if (!was)
+		ck_assert_int_eq(r, !o.ok ? -1 : o.pa >> PAGE_SHIFT < RAM_PAGES ? 0 : 1);
+	if (r)
+		return false;
+	if (!was)
+		ck_assert_uint_eq(p, o.pa >> PAGE_SHIFT);
+	ck_assert_uint_eq(mmu_code_page_fast(w->m, lin), p);
+	*named(w, win, (lin - LIN_BASE) >> PAGE_SHIFT) = p + 1;
+	return true;
+}
+
 /* ---- the audit ---- */
 
 bool can_read(const void *p)
@@ -295,19 +339,28 @@ static bool in_rmap(const struct mm_vm *vm, ppn p, unsigned win, uint32_t vpn)
 static void audit_page(struct world *w, struct window *win, unsigned k, unsigned prot, bool tables)
 {
 	uint32_t lin = world_lin(w, k), s = win->shadow[lin >> PAGE_SHIFT];
-	ppn p = s >> 12;
+	ppn p = s >> 12, name = *named(w, win->id, k);
 	struct oracle o;
 
+	ck_assert_msg(!name || ((s & (SH_IN | SH_CODE | SH_NX)) == (SH_IN | SH_CODE) && p == name - 1),
+		      "%08x: jump tables have page %x, entry %x", lin, name - 1, s);
 	if (!(s & SH_P)) {
 		ck_assert_msg(!prot, "%08x is accessible but not in the books", lin);
+		ck_assert(!(s & SH_W));
+	}
+	if (!(s & SH_IN)) {
+		ck_assert_uint_eq(s, 0);
 		return;
 	}
 	ck_assert(ppn_ram(w->vm, p));
 	ck_assert_msg(in_rmap(w->vm, p, win->id, lin >> PAGE_SHIFT), "%08x is not in the reverse map", lin);
-	ck_assert_msg(prot == (s & SH_W ? 3 : 1), "%08x: noted as %x, but has rights %u", lin, s, prot);
+	ck_assert_msg(prot == (s & SH_W	  ? 3
+			       : s & SH_P ? 1
+					  : 0),
+		      "%08x: noted as %x, but has rights %u", lin, s, prot);
 	if (s & SH_W)
 		ck_assert_int_eq(page_write_check(w->vm, p, WRITE_BY_GUEST), PAGE_WRITE_OK);
-	if (is_data((gpa)p << PAGE_SHIFT))
+	if ((s & SH_P) && is_data((gpa)p << PAGE_SHIFT))
 		ck_assert_msg(win->base[lin] == w->model[p], "%08x: not the bytes of %x", lin, p);
 	if (!tables)
 		return;
@@ -333,7 +386,7 @@ static uint32_t count_rmap(const struct mm_vm *vm)
 void world_audit(struct world *w, bool tables)
 {
 	struct rights *r = calloc(MAX_WINDOWS, sizeof(*r));
-	uint64_t mapped_pages = 0;
+	uint64_t known = 0;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < MAX_WINDOWS; i++)
@@ -344,14 +397,14 @@ void world_audit(struct world *w, bool tables)
 	for (unsigned i = 0; i < n; i++) {
 		struct window *win = &w->m->win[i];
 
-		mapped_pages += win->mapped;
+		known += win->known;
 		for (unsigned k = 0; k < world_pages(w); k++)
 			audit_page(w, win, k, r[i].prot[k],
 				   tables && (win == w->m->kwin || win == w->m->uwin));
 	}
 	free(r);
-	ck_assert_uint_eq(count_rmap(w->vm), mapped_pages);
-	ck_assert_uint_eq(w->vm->rmap_used, mapped_pages);
+	ck_assert_uint_eq(count_rmap(w->vm), known);
+	ck_assert_uint_eq(w->vm->rmap_used, known);
 	for (ppn p = DATA_FIRST; p < RAM_PAGES; p++)
 		ck_assert_msg(page_read(w->vm, p)[p & PAGE_MASK] == w->model[p], "page %x has other bytes",
 			      p);

@@ -27,6 +27,7 @@ struct world {
 	struct platform plat;
 	uint64_t seed;
 	unsigned code_writes, failed;
+	uint32_t *named;	  /* by window and K: 1 + the PPN that a jump table would have for it */
 	uint8_t model[RAM_PAGES]; /* the byte that each page is full of, by our own account */
 };
 
@@ -47,6 +48,8 @@ struct oracle world_walk(struct world *w, uint32_t lin, unsigned how);
  * then made in the window. False: a true fault, or not memory. Checks it against the model. */
 bool world_read(struct world *w, uint32_t lin);
 bool world_write(struct world *w, uint32_t lin, uint8_t v);
+/* A fetch of code. False: a true fault, or not memory. */
+bool world_fetch(struct world *w, uint32_t lin);
 
 /* Can this process read, or write, a byte at P? */
 bool can_read(const void *p);
