@@ -2,6 +2,7 @@
  * See agent.h. A stack machine; every opcode is checked against stack and code. */
 #include "gdbstub/agent.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { STACK = 64, MAX_OPS = 10000 };
@@ -246,6 +247,83 @@ bool agent_eval(const struct agent_env *env, const uint8_t *code, size_t len, ui
 			if (!operate(&m, op, operand))
 				return false;
 		}
+	}
+	return false;
+}
+
+/* ---- as text ---- */
+
+enum { TERM = 200, TERMS = 16 };
+
+static const char *const symbols[256] = {
+	[OP_ADD] = "+",	   [OP_SUB] = "-",     [OP_MUL] = "*",	[OP_DIV_S] = "/",  [OP_DIV_U] = "/",
+	[OP_REM_S] = "%",  [OP_REM_U] = "%",   [OP_LSH] = "<<", [OP_RSH_S] = ">>", [OP_RSH_U] = ">>",
+	[OP_AND] = "&",	   [OP_OR] = "|",      [OP_XOR] = "^",	[OP_EQUAL] = "==", [OP_LESS_S] = "<",
+	[OP_LESS_U] = "<", [OP_LOG_NOT] = "!", [OP_NOT] = "~",
+};
+
+/* Combine the terms on top of the stack by OP. False if it has no such form or becomes too long. */
+static bool combine(enum op op, char term[][TERM], unsigned *depth)
+{
+	char *a, *b, out[2 * TERM + 40];
+
+	if (op == OP_EXT || op == OP_ZERO_EXT)
+		return true; /* a conversion */
+	b = term[*depth - 1];
+	switch (op) {
+	case OP_LOG_NOT:
+	case OP_NOT:
+		snprintf(out, sizeof(out), "%s%s", symbols[op], b);
+		break;
+	case OP_REF8:
+	case OP_REF16:
+	case OP_REF32:
+	case OP_REF64:
+		snprintf(out, sizeof(out), "*(uint%d_t *)%s", 8 << (op - OP_REF8), b);
+		break;
+	default:
+		if (!symbols[op])
+			return false;
+		a = term[*depth - 2];
+		snprintf(out, sizeof(out), "(%s %s %s)", a, symbols[op], b);
+		b = a;
+		--*depth;
+		break;
+	}
+	if (strlen(out) >= TERM)
+		return false;
+	strcpy(b, out);
+	return true;
+}
+
+bool agent_text(const uint8_t *code, size_t len, const char *(*name)(void *ctx, unsigned reg), void *ctx,
+		char *buf, size_t n)
+{
+	char term[TERMS][TERM];
+	unsigned depth = 0;
+
+	for (size_t at = 0; at < len;) {
+		enum op op = code[at];
+		const struct op_info *i = &infos[op];
+		uint64_t operand;
+
+		if (!i->known || len - at - 1 < i->operand || depth < i->takes || depth == TERMS)
+			return false;
+		operand = big_endian(code + at + 1, i->operand);
+		at += 1u + i->operand;
+		if (op == OP_END) {
+			if (depth != 1)
+				return false;
+			snprintf(buf, n, "%s", term[0]);
+			return true;
+		}
+		if (op == OP_REG)
+			snprintf(term[depth++], TERM, "$%.30s", name(ctx, (unsigned)operand));
+		else if (op >= OP_CONST8 && op <= OP_CONST64)
+			snprintf(term[depth++], TERM, operand < 10 ? "%llu" : "0x%llx",
+				 (unsigned long long)operand);
+		else if (!combine(op, term, &depth))
+			return false;
 	}
 	return false;
 }

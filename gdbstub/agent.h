@@ -14,4 +14,8 @@ struct agent_env {
 /* Evaluate LEN bytes of CODE. False if it cannot be completed: unreadable memory, too many operations, an
  * operation of tracepoints. */
 bool agent_eval(const struct agent_env *env, const uint8_t *code, size_t len, uint64_t *val);
+/* Write LEN bytes of CODE as an expression, with registers named by NAME. False if it is none: jumps, stack
+ * operations, or too long. */
+bool agent_text(const uint8_t *code, size_t len, const char *(*name)(void *ctx, unsigned reg), void *ctx,
+		char *buf, size_t n);
 #endif

@@ -20,11 +20,19 @@ struct gdb_stats {
 	uint64_t clients, packets, bad_packets, steps, stops, bytes_in, bytes_out;
 };
 
+/* Lines of trace points and probes that reach gdb, limited in rate. */
+struct gdb_line_rate {
+	int64_t since;		 /* ns: when the present interval began */
+	size_t bytes;		 /* sent in it */
+	unsigned long long lost; /* lines not sent, and not yet mentioned */
+};
+
 struct gdb {
 	struct inspect *s;
 	struct loop *loop;
 	struct inspect_addon addon;
 	struct debug_listener listener;
+	struct inspect_tap tap; /* lines of trace points and probes */
 	struct point_owner owner;
 	struct gdb_regs regs;
 	struct gdb_stats stats;
@@ -39,8 +47,12 @@ struct gdb {
 	size_t raw_len;
 	size_t stale; /* bytes of RAW that came before the last packet was sent */
 	struct out reply, frame;
+	bool greeted; /* it has sent a valid packet; before that it has no effect on the guest */
+	struct gdb_line_rate lines;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
 	bool read_regs;	    /* gdb has read all registers: it accepted our description */
+	bool extended;	    /* "target extended-remote": kill and run keep the connection */
+	bool killed;	    /* ... and it was killed: off for good unless "run" follows */
 	bool physical;	    /* addresses are physical (PhyMemMode) */
 	bool busy;	    /* a packet is being handled */
 	bool waiting;	    /* gdb waits for a stop reply */
@@ -85,8 +97,14 @@ void gdb_step_again(struct gdb *g);			 /* the fault of a step has been resolved;
 void gdb_drop(struct gdb *g, bool resume);		 /* end the connection */
 void gdb_stop_reply(struct gdb *g);			 /* send why the guest is stopped */
 void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; monitor.c */
+void gdb_line(void *g, const struct result *r);		 /* a tap's output; monitor.c */
+void gdb_lines_done(struct gdb *g);			 /* mention lines that were left out; monitor.c */
+void gdb_say_why(struct gdb *g);			 /* at the console, where the stop reply cannot */
 const char *gdb_thread(const struct gdb *g);		 /* the one thread's id; query.c */
-bool gdb_condition_holds(void *g, const void *extra);	 /* of a breakpoint; run.c */
+/* Of a breakpoint's condition; run.c. */
+bool gdb_condition_holds(void *g, const void *extra);
+bool gdb_condition_same(const void *a, const void *b);
+void gdb_condition_text(void *g, const void *extra, char *buf, size_t len);
 
 /* ---- handlers, by file ---- */
 /* A packet's handler; A is the rest of the packet behind its name. */
@@ -96,7 +114,7 @@ packet_handler on_read_regs, on_write_regs, on_read_reg, on_write_reg, on_read_m
     on_read_binary, on_write_binary, on_search;
 /* run.c: run control, points */
 packet_handler on_continue, on_continue_sig, on_step, on_step_sig, on_vcont, on_vcont_query, on_why,
-    on_point_insert, on_point_remove, on_detach, on_kill, on_vkill, on_restart, on_attach, on_vctrlc;
+    on_point_insert, on_point_remove, on_detach, on_kill, on_vkill, on_vrun, on_restart, on_attach, on_vctrlc;
 /* query.c */
 packet_handler on_supported, on_noack, on_features, on_memory_map, on_threads_xml, on_threads_first,
     on_threads_next, on_thread_info, on_current_thread, on_attached, on_set_thread, on_thread_alive,

@@ -61,6 +61,7 @@ void on_unknown(struct gdb *g, struct span a)
 void on_extended(struct gdb *g, struct span a)
 {
 	(void)a;
+	g->extended = true;
 	reply_ok(g);
 }
 

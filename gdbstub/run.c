@@ -101,6 +101,7 @@ static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 		}
 	}
 	debug_steps_done(g->s);
+	gdb_say_why(g);
 	gdb_stop_reply(g);
 }
 
@@ -282,6 +283,11 @@ void on_vctrlc(struct gdb *g, struct span a)
 
 void on_attach(struct gdb *g, struct span a)
 {
+	if (g->killed) {
+		reply_error(g, E_INVAL, "the machine was killed; run starts it again");
+		gdb_send(g, g->reply.data, g->reply.len);
+		return;
+	}
 	on_why(g, a);
 }
 
@@ -299,9 +305,24 @@ void on_kill(struct gdb *g, struct span a)
 	gdb_drop(g, false);
 }
 
+/* ";PID": the machine is process 1. A client without process ids makes one up. */
 void on_vkill(struct gdb *g, struct span a)
 {
+	uint64_t pid = 0;
+
+	span_char(&a, ';');
+	span_hex(&a, &pid);
+	if (g->multiprocess && pid != 1) {
+		reply_error(g, E_INVAL, "there is no such process");
+		gdb_send(g, g->reply.data, g->reply.len);
+		return;
+	}
 	send_ok(g);
+	if (g->extended) { /* "run" may follow */
+		debug_halt(g->s);
+		g->killed = true;
+		return;
+	}
 	on_kill(g, a);
 }
 
@@ -313,6 +334,14 @@ void on_restart(struct gdb *g, struct span a)
 	(void)a;
 	debug_halt(g->s);
 	inspect_exec(g->s, "reset", &silent);
+	g->killed = false;
+}
+
+/* FILE and arguments mean nothing to a machine. */
+void on_vrun(struct gdb *g, struct span a)
+{
+	on_restart(g, a);
+	gdb_stop_reply(g);
 }
 
 /* ---- points ---- */
@@ -351,6 +380,54 @@ bool gdb_condition_holds(void *ctx, const void *extra)
 			return false;
 		if (!agent_eval(&env, at, len, &val) || val)
 			return true; /* stop, and let gdb evaluate it */
+	}
+}
+
+static size_t conditions_size(const uint8_t *at)
+{
+	const uint8_t *from = at;
+	uint32_t len;
+
+	for (;; at += len) {
+		memcpy(&len, at, sizeof(len));
+		at += sizeof(len);
+		if (!len)
+			return (size_t)(at - from);
+	}
+}
+
+bool gdb_condition_same(const void *a, const void *b)
+{
+	size_t n = conditions_size(a);
+
+	return n == conditions_size(b) && !memcmp(a, b, n);
+}
+
+static const char *reg_name(void *ctx, unsigned n)
+{
+	const struct gdb *g = ctx;
+
+	return n < g->regs.count ? g->regs.reg[n].name : "?";
+}
+
+/* Any of the conditions stops the guest. */
+void gdb_condition_text(void *ctx, const void *extra, char *buf, size_t len)
+{
+	const uint8_t *at = extra;
+	size_t n = 0;
+	uint32_t size;
+
+	buf[0] = 0;
+	for (;; at += size) {
+		char text[200];
+
+		memcpy(&size, at, sizeof(size));
+		at += sizeof(size);
+		if (!size || n >= len)
+			return;
+		if (!agent_text(at, size, reg_name, ctx, text, sizeof(text)))
+			snprintf(text, sizeof(text), "(%u bytes of bytecode)", size);
+		n += (size_t)snprintf(buf + n, len - n, "%s%s", n ? " || " : "", text);
 	}
 }
 

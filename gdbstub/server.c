@@ -98,6 +98,22 @@ static int stop_signal(const struct gdb *g, const struct debug_stop *stop, bool 
 	return (stop->kind == DEBUG_STOPPED && ran) || g->interrupt ? SIG_INT : SIG_TRAP;
 }
 
+/* gdb knows of signals and of its own points only: name events, and points of other front ends. */
+void gdb_say_why(struct gdb *g)
+{
+	struct debug_stop stop;
+	char text[400] = "";
+
+	debug_last_stop(g->s, &stop);
+	if (stop.kind == DEBUG_DEAD)
+		snprintf(text, sizeof(text), "the guest died: %s\n", stop.detail);
+	else if (stop.kind == DEBUG_POINT && stop.point && stop.owner != &g->owner)
+		snprintf(text, sizeof(text), "%s %u%s%s\n", stop.reason, stop.point,
+			 stop.detail[0] ? ": " : "", stop.detail);
+	gdb_lines_done(g);
+	gdb_say(g, text, strlen(text));
+}
+
 void gdb_stop_reply(struct gdb *g)
 {
 	bool was_waiting = g->waiting;
@@ -109,11 +125,6 @@ void gdb_stop_reply(struct gdb *g)
 	if (stop.kind == DEBUG_OFF || stop.kind == DEBUG_EXITED) {
 		say_exit(g, &stop);
 		return;
-	}
-	if (stop.kind == DEBUG_DEAD && was_waiting) {
-		gdb_say(g, "the guest died: ", 16);
-		gdb_say(g, stop.detail, strlen(stop.detail));
-		gdb_say(g, "\n", 1);
 	}
 	out_clear(&g->reply);
 	out_printf(&g->reply, "T%02x", stop_signal(g, &stop, was_waiting));
@@ -130,14 +141,29 @@ static void stopped(void *ctx)
 
 	if (g->waiting && g->in_fault)
 		gdb_step_again(g);
-	if (g->waiting)
-		gdb_stop_reply(g);
+	if (!g->waiting)
+		return;
+	gdb_say_why(g);
+	gdb_stop_reply(g);
 }
 
 /* ---- receiving ---- */
 
+/* The first packet: only now is it known to be a debugger, and not a port scan. */
+static void greet(struct gdb *g)
+{
+	g->greeted = true;
+	g->found_stopped = !inspect_running(g->s) && !debug_expected(g->s);
+	debug_halt(g->s);
+	debug_attach(g->s, &g->listener);
+	inspect_tap(g->s, &g->tap);
+	debug_expect(g->s, false);
+}
+
 static void interrupt(struct gdb *g)
 {
+	if (!g->greeted)
+		return;
 	g->interrupt = !inspect_running(g->s) && g->sliced; /* gdb is about to resume: handled then */
 	if (inspect_running(g->s))
 		debug_halt(g->s);
@@ -146,6 +172,8 @@ static void interrupt(struct gdb *g)
 static void packet(struct gdb *g)
 {
 	g->stats.packets++;
+	if (!g->greeted)
+		greet(g);
 	if (!g->noack)
 		send_raw(g, "+", 1);
 	g->busy = true;
@@ -279,6 +307,8 @@ static void fresh_client(struct gdb *g, int fd)
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
 	g->in_fault = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up =
 	    g->sliced = g->broken = false;
+	g->greeted = g->extended = g->killed = false;
+	g->lines.bytes = g->lines.lost = 0;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;
 	g->stats.clients++;
 }
@@ -294,10 +324,6 @@ bool gdb_adopt(struct gdb *g, int fd)
 		return false;
 	}
 	fresh_client(g, fd);
-	g->found_stopped = !inspect_running(g->s) && !debug_expected(g->s);
-	debug_halt(g->s);
-	debug_attach(g->s, &g->listener);
-	debug_expect(g->s, false);
 	loop_watch(g->loop, fd, conn_ready, g);
 	return true;
 }
@@ -314,7 +340,13 @@ void gdb_drop(struct gdb *g, bool go_on)
 	close(g->conn);
 	g->conn = -1;
 	g->waiting = false;
+	if (!g->greeted)
+		return;
+	g->greeted = false;
+	if (g->killed)
+		debug_power_off(g->s);
 	debug_detach(g->s, &g->listener);
+	inspect_untap(g->s, &g->tap);
 	if (!inspect_has_machine(g->s))
 		return;
 	if (inspect_hold(g->s)) {
@@ -386,6 +418,9 @@ static int listen_tcp(struct gdb *g, const char *where, const char **why)
 	split_address(where, host, sizeof(host), &port);
 	*why = "expected [HOST:]PORT or unix:PATH";
 	if (!*port || port[strspn(port, "0123456789")])
+		return -1;
+	*why = "the port must be from 0 to 65535";
+	if (strlen(port) > 5 || strtoul(port, NULL, 10) > 65535)
 		return -1;
 	rc = getaddrinfo(host, port, &hints, &ai);
 	if (rc) {
@@ -467,7 +502,12 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 	g->loop = loop;
 	g->listening.fd = g->conn = -1;
 	g->listener = (struct debug_listener){ .ctx = g, .stopped = stopped };
-	g->owner = (struct point_owner){ .name = "gdb", .ctx = g, .holds = gdb_condition_holds };
+	g->tap = (struct inspect_tap){ .ctx = g, .output = gdb_line };
+	g->owner = (struct point_owner){ .name = "gdb",
+					 .ctx = g,
+					 .holds = gdb_condition_holds,
+					 .same = gdb_condition_same,
+					 .text = gdb_condition_text };
 	g->addon = (struct inspect_addon){
 		.commands = &gdb_commands, .views = gdb_views, .owner = g, .records = gdb_records
 	};

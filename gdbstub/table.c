@@ -13,6 +13,7 @@ const struct gdb_packet gdb_packets[] = {
 	{ "D", on_detach, P_SILENT },
 	{ "k", on_kill, P_SILENT },
 	{ "vKill", on_vkill, P_SILENT },
+	{ "vRun;", on_vrun, P_SILENT },
 	{ "vAttach", on_attach, P_SILENT },
 	{ "R", on_restart, P_SILENT },
 	{ "vMustReplyEmpty", on_unknown, P_EXACT },

@@ -388,6 +388,11 @@ bool machine_reset(struct machine *m, char *err, size_t errlen)
 	return m->reload_ok;
 }
 
+void machine_held(struct machine *m, bool held)
+{
+	m->held = held;
+}
+
 enum machine_state machine_state(const struct machine *m)
 {
 	return atomic_load(&m->state);

@@ -95,6 +95,8 @@ int machine_stop_fd(struct machine *m);
 /* Power cycle: memory zeroed, image loaded again, stopped at the first instruction. */
 bool machine_reset(struct machine *m, char *err, size_t errlen);
 
+/* HELD: a front end stopped the machine for a query only, and resumes it: views show it as running. */
+void machine_held(struct machine *m, bool held);
 enum machine_state machine_state(const struct machine *m);
 int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED */
 const char *machine_error(const struct machine *m);

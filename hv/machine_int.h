@@ -27,6 +27,7 @@ struct machine {
 	struct msr_bank msr;
 	struct loader loader;
 	struct inbox inbox;
+	bool held;   /* stopped for a query only */
 	bool loaded; /* an image has been loaded: memory is not all zero */
 
 	pthread_t thread;

@@ -292,6 +292,8 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 	enum machine_state st = machine_state(m);
 
 	(void)arg;
+	if (m->held && st == MACHINE_STOPPED)
+		st = MACHINE_RUNNING;
 	s->row(s, (const struct value[]){
 		      V_UINT(0), V_STR(m->v->ops->name), V_STR(m->cfg.cpu_model ? m->cfg.cpu_model : "host"),
 		      V_STR(st == MACHINE_STOPPED && c->halted ? "stopped, halted" : state_names[st]),

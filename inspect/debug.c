@@ -41,7 +41,10 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out)
 {
 	struct point *p = points_find(&s->points, s->run.stop.point);
 
-	*out = (struct debug_stop){ .kind = run_stop_kind(s), .detail = s->run.stop.detail };
+	*out = (struct debug_stop){ .kind = run_stop_kind(s),
+				    .detail = s->run.stop.detail,
+				    .reason = run_stop_text(s),
+				    .point = s->run.stop.point };
 	if (s->switched_off)
 		out->kind = DEBUG_OFF;
 	if (p) {
@@ -54,25 +57,8 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out)
 
 /* ---- run control ---- */
 
-/* Delete points that their owner removed and did not insert again. */
-static void purge(struct inspect *s)
-{
-	for (size_t i = s->points.count; i--;) {
-		struct point p = s->points.list[i];
-
-		if (!p.leaving)
-			continue;
-		if (point_watches(&p))
-			run_watch_changed(s, &p, false);
-		points_delete(&s->points, p.number);
-		if (!point_watches(&p))
-			run_point_changed(s, p.addr);
-	}
-}
-
 static void start(struct inspect *s, const struct run_goal *goal)
 {
-	purge(s);
 	run_start(s, goal);
 	s->run.quiet = true;
 }
@@ -304,6 +290,13 @@ bool debug_can_watch(const struct inspect *s)
 	return engine_has(s, PART_WATCH);
 }
 
+static bool same_condition(const struct point *p, const void *extra)
+{
+	if (!p->extra || !extra)
+		return p->extra == extra;
+	return p->owner->same(p->extra, extra);
+}
+
 bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len, void *extra)
 {
@@ -325,6 +318,8 @@ bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum
 		}
 		return true;
 	}
+	if (!same_condition(p, extra))
+		p->hits = 0; /* it is another one at the same place */
 	free(p->extra);
 	p->extra = extra;
 	p->leaving = false;
@@ -345,7 +340,7 @@ void debug_points_clear(struct inspect *s, const struct point_owner *owner)
 	for (size_t i = 0; i < s->points.count; i++)
 		if (s->points.list[i].owner == owner)
 			s->points.list[i].leaving = true;
-	purge(s);
+	run_drop_leaving(s);
 }
 
 size_t debug_points_count(const struct inspect *s, const struct point_owner *owner)

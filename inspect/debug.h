@@ -31,6 +31,8 @@ struct debug_stop {
 	const struct point_owner *owner; /* of the point; NULL: set by a command */
 	gva watched;			 /* the address accessed, in the watchpoint's address space */
 	int status;			 /* exit status of a guest that ended */
+	const char *reason;		 /* as in records of stops: "breakpoint", "event" */
+	unsigned point;			 /* number of the point; 0: none */
 	const char *detail;		 /* one line, or ""; borrowed until the next stop */
 };
 
@@ -52,7 +54,7 @@ void debug_last_stop(struct inspect *s, struct debug_stop *out);
 
 /* ---- run control ---- */
 
-/* Resume the guest in the background. Points that their owner removed leave the engine now. */
+/* Resume the guest in the background. */
 void debug_go(struct inspect *s);
 /* Run to ADDR, or to an earlier stop. */
 void debug_go_to(struct inspect *s, gva addr);
@@ -98,12 +100,12 @@ bool debug_paging(struct inspect *s);
 
 /* Does the engine have watchpoints? */
 bool debug_can_watch(const struct inspect *s);
-/* Add a point, or undo the removal of the same one. LEN: bytes watched. PHYSICAL: a watchpoint on
- * physical memory. EXTRA is malloced, becomes the session's and is passed to OWNER's holds(). False: the
- * engine has no room. */
+/* Add a point, or undo the removal of the same one (its hits count on if the condition is the same). LEN:
+ * bytes watched. PHYSICAL: a watchpoint on physical memory. EXTRA is malloced, becomes the session's and is
+ * passed to OWNER's holds(). False: the engine has no room. */
 bool debug_point_insert(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len, void *extra);
-/* Remove a point. It stays in the engine, without effect, until the guest resumes without it, because
+/* Remove a point. It stays in the engine, without effect, until anyone resumes the guest, because
  * debuggers remove all points at each stop and insert them again. */
 void debug_point_remove(struct inspect *s, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len);

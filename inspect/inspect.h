@@ -62,9 +62,10 @@ void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink);
 /* The sinks of another face; TAP is borrowed. Its functions may not block. */
 struct inspect_tap {
 	void *ctx;
-	void (*serial)(void *ctx, const uint8_t *buf, size_t n); /* serial output, when it is taken */
-	void (*output)(void *ctx, const struct result *r);	 /* asynchronous output */
-	void (*running)(void *ctx, bool on);			 /* as in struct inspect_face; may be NULL */
+	void (*serial)(void *ctx, const uint8_t *buf,
+		       size_t n);			   /* serial output, when it is taken; may be NULL */
+	void (*output)(void *ctx, const struct result *r); /* asynchronous output */
+	void (*running)(void *ctx, bool on);		   /* as in struct inspect_face; may be NULL */
 	struct inspect_tap *next;
 };
 void inspect_tap(struct inspect *s, struct inspect_tap *tap);
@@ -78,7 +79,8 @@ void inspect_log_take(struct inspect *s);
 
 enum inspect_status { INSPECT_OK, INSPECT_FAILED, INSPECT_QUIT };
 
-/* Execute one line; empty lines and comments do nothing. With a leading "-" failure is success. */
+/* Execute one line: commands separated by ';', until one fails. Empty lines and comments do nothing. With a
+ * leading "-" failure is success. */
 enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink);
 /* Execute the lines of F (NAME: for messages) until one fails. */
 enum inspect_status inspect_script(struct inspect *s, FILE *f, const char *name,

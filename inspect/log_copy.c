@@ -29,6 +29,7 @@ static void tell_line(struct inspect *s, const char *text)
 	struct table *t;
 
 	result_init(&r);
+	r.log = true;
 	t = result_table(&r, log_cols, ARRAY_LEN(log_cols), TABLE_PLAIN, "{text}");
 	table_row(t, (struct value[]){ V_STR("log"), V_STR(text) });
 	session_tell_others(s, &r);

@@ -100,7 +100,8 @@ size_t inspect_serial_take(struct inspect *s, uint8_t *buf, size_t n)
 	size_t len = serial_log_take(s->serial, buf, n);
 
 	for (struct inspect_tap *t = s->out.taps; t && len; t = t->next)
-		t->serial(t->ctx, buf, len);
+		if (t->serial)
+			t->serial(t->ctx, buf, len);
 	return len;
 }
 

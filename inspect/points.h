@@ -21,6 +21,10 @@ struct point_owner {
 	void *ctx;
 	/* Does the condition in EXTRA hold? */
 	bool (*holds)(void *ctx, const void *extra);
+	/* Are the conditions A and B the same? */
+	bool (*same)(const void *a, const void *b);
+	/* Write the condition as text. */
+	void (*text)(void *ctx, const void *extra, char *buf, size_t len);
 };
 
 struct point {

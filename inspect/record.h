@@ -36,6 +36,7 @@ struct result {
 	bool json;    /* render as JSON regardless of the face's default */
 	bool stop;    /* it says why the guest is stopped */
 	bool unasked; /* asynchronous output of a point */
+	bool log;     /* a line of the log */
 };
 
 void result_init(struct result *r);

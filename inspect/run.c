@@ -88,6 +88,21 @@ bool run_watch_changed(struct inspect *s, const struct point *p, bool on)
 	return true;
 }
 
+void run_drop_leaving(struct inspect *s)
+{
+	for (size_t i = s->points.count; i--;) {
+		struct point p = s->points.list[i];
+
+		if (!p.leaving)
+			continue;
+		if (point_watches(&p))
+			run_watch_changed(s, &p, false);
+		points_delete(&s->points, p.number);
+		if (!point_watches(&p))
+			run_point_changed(s, p.addr);
+	}
+}
+
 void run_points_again(struct inspect *s)
 {
 	while (s->run.known.count)
@@ -122,7 +137,7 @@ static const struct {
 	[STOPPED_ASKED] = { "stopped", DEBUG_STOPPED },
 	[STOPPED_BREAKPOINT] = { "breakpoint", DEBUG_POINT },
 	[STOPPED_WATCHPOINT] = { "watchpoint", DEBUG_POINT },
-	[STOPPED_EVENT] = { "event", DEBUG_STEPPED },
+	[STOPPED_EVENT] = { "event", DEBUG_POINT },
 	[STOPPED_STEP] = { "step", DEBUG_STEPPED },
 	[STOPPED_ICOUNT] = { "icount", DEBUG_STEPPED },
 	[STOPPED_FINISH] = { "finish", DEBUG_STEPPED },
@@ -145,6 +160,11 @@ void run_set_stop(struct inspect *s, enum stopped_by reason)
 enum debug_stop_kind run_stop_kind(const struct inspect *s)
 {
 	return reasons[s->run.stop.reason].kind;
+}
+
+const char *run_stop_text(const struct inspect *s)
+{
+	return reasons[s->run.stop.reason].text;
 }
 
 void run_publish(struct inspect *s)
@@ -242,7 +262,7 @@ static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || !point_is_code(p) || p->addr != pc ||
+		if (!p->enabled || p->leaving || !point_is_code(p) || p->addr != pc ||
 		    !condition_holds(s, p, why, whylen) || !point_stops(s, p))
 			continue;
 		if (!first)
@@ -319,7 +339,7 @@ static bool watch_stops(struct inspect *s)
 		char why[220] = "", change[220] = "";
 		const struct engine_touch *t;
 
-		if (!p->enabled || !point_watches(p) || !(t = touch_of(s, p)))
+		if (!p->enabled || p->leaving || !point_watches(p) || !(t = touch_of(s, p)))
 			continue;
 		if (!p->owner)
 			watch_detail(s, p, t->at, change, sizeof(change));
@@ -404,6 +424,7 @@ static void drain_stop_fd(struct inspect *s)
 static void go(struct inspect *s)
 {
 	s->run.running = true;
+	machine_held(s->m, false);
 	if (s->run.goal.to_icount)
 		machine_continue_to_icount(s->m, s->run.goal.icount);
 	else
@@ -448,6 +469,7 @@ static void settle(struct inspect *s)
 
 void run_start(struct inspect *s, const struct run_goal *goal)
 {
+	run_drop_leaving(s);
 	s->run.goal = *goal;
 	s->run.quiet = s->run.unseen = false;
 	set_goal(s, true);
@@ -521,14 +543,17 @@ bool run_pause(struct inspect *s)
 	s->run.pausing = true;
 	run_halt(s);
 	s->run.pausing = false;
-	if (s->run.stop.reason == STOPPED_ASKED)
+	if (s->run.stop.reason == STOPPED_ASKED) {
+		machine_held(s->m, true);
 		return true;
+	}
 	notify_listeners(s);
 	return false;
 }
 
 void run_resume(struct inspect *s)
 {
+	run_drop_leaving(s);
 	set_goal(s, true);
 	go(s);
 }

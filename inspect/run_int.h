@@ -72,10 +72,13 @@ void run_point_changed(struct inspect *s, gva addr); /* update the engine's brea
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
 /* Likewise for event point P. */
 bool run_event_changed(struct inspect *s, const struct point *p, bool on);
+/* Delete the points that their owner removed and did not insert again. */
+void run_drop_leaving(struct inspect *s);
 void run_points_again(struct inspect *s); /* insert all points into the engine again, after a reset */
 void run_set_stop(struct inspect *s, enum stopped_by reason);
-/* The kind of the last stop for debuggers. */
+/* The kind of the last stop for debuggers, and its name. */
 enum debug_stop_kind run_stop_kind(const struct inspect *s);
+const char *run_stop_text(const struct inspect *s);
 void run_publish(struct inspect *s);
 /* Add the record of the last stop. */
 void run_report(struct inspect *s, struct result *r);

@@ -107,7 +107,7 @@ ok $? "it is the exit status of vitrine" "status $status"
 
 code "$TMP/dead" 0f 0b          # ud2, no IDT: triple fault
 start_guest --wait-gdb --flat "$TMP/dead@0x100000"
-"$RSP" "$SOCK" p:c w w w p:p8 p:m100000,2 >"$TMP/out"
+"$RSP" "$SOCK" p:c w p:p8 p:m100000,2 >"$TMP/out"
 grep -q "^T0b" "$TMP/out" && grep -q "^0f0b" "$TMP/out"
 ok $? "a guest that died can be inspected" "$(cut -c1-70 "$TMP/out")"
 guest_status

@@ -19,6 +19,7 @@ endif
 GDB_TESTS = \
 	tests/gdb/demo.sh \
 	tests/gdb/control.sh \
+	tests/gdb/session.sh \
 	tests/gdb/state.sh \
 	tests/gdb/realmode.sh \
 	tests/gdb/tools.sh \

@@ -256,8 +256,8 @@ START_TEST(test_leaving)
 		close(t.fd);
 	/* a client may connect again */
 	ck_assert(call(&t));
-	ck_assert(!inspect_running(t.s));
 	ck_assert_str_eq(ask(&t, "qAttached:1"), "1");
+	ck_assert(!inspect_running(t.s));
 	end(&t);
 }
 END_TEST
@@ -312,10 +312,187 @@ START_TEST(test_lazy_removal)
 }
 END_TEST
 
+static const struct inspect_sink silent = { 0 };
+
+static void ten_turns(struct talk *t)
+{
+	for (int i = 0; i < 10; i++)
+		turn(t);
+}
+
+/* A point that gdb has removed stops nobody, and a new one at its place begins to count anew. */
+START_TEST(test_removed_point)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "Z0,1001,1");
+	ck_assert_msg(!strncmp(ask(&t, "c"), "T05", 3), "%s", t.said);
+	ask(&t, "z0,1001,1");
+	inspect_exec(t.s, "continue &", &silent);
+	ten_turns(&t);
+	ck_assert(inspect_running(t.s));
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 0);
+	inspect_exec(t.s, "stop", &silent);
+	/* the same, while the guest runs: removal by a client that does not stop it first */
+	ask(&t, "Z0,1002,1");
+	ask(&t, "z0,1002,1");
+	inspect_exec(t.s, "profile 0.02", &silent);
+	inspect_exec(t.s, "pick $n break hits", &silent);
+	ck_assert_uint_eq(fake_machine_breakpoints(t.m), 0);
+	end(&t);
+}
+END_TEST
+
+/* Run LINE; is TEXT in what it says? */
+static void keep_text(void *ctx, const struct result *r)
+{
+	char **text = ctx;
+	size_t len = 0;
+	FILE *f = open_memstream(text, &len);
+
+	result_render(r, false, f);
+	result_render_error(r, false, "", f);
+	fclose(f);
+}
+
+static bool says(struct talk *t, const char *line, const char *text)
+{
+	char *said = NULL;
+	struct inspect_sink sink = { .ctx = &said, .emit = keep_text };
+	bool is;
+
+	inspect_exec(t->s, line, &sink);
+	is = said && strstr(said, text);
+	if (!is)
+		printf("# %s: %s\n", line, said ? said : "nothing");
+	free(said);
+	return is;
+}
+
+/* reg 0 == const8 N */
+#define EAX_IS(n) ";X7,26000022" n "1327"
+
+START_TEST(test_condition)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ck_assert_str_eq(ask(&t, "Z0,1001,1" EAX_IS("05")), "OK");
+	ck_assert_msg(!strncmp(ask(&t, "c"), "T05", 3), "%s", t.said);
+	ck_assert(says(&t, "info break", "($eax == 5)"));
+	ck_assert(says(&t, "info break", "  1  "));
+	ask(&t, "z0,1001,1");
+	ask(&t, "Z0,1001,1" EAX_IS("05")); /* as at each stop */
+	ck_assert(says(&t, "pick $n break hits; print $n", "1  0x1"));
+	ask(&t, "z0,1001,1");
+	ask(&t, "Z0,1001,1" EAX_IS("09")); /* another one */
+	ck_assert(says(&t, "info break", "($eax == 9)"));
+	ck_assert(says(&t, "pick $n break hits; print $n", "0  0x0"));
+	ask(&t, "z0,1001,1");
+	inspect_exec(t.s, "run-icount 40", &silent);
+	ask(&t, "Z0,1001,1" EAX_IS("09"));
+	ck_assert(says(&t, "pick $n break hits; print $n", "0  0x0"));
+	end(&t);
+}
+END_TEST
+
+/* A client that says nothing is no debugger. */
+START_TEST(test_port_scan)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	debug_expect(t.s, true);
+	close(t.fd);
+	ten_turns(&t);
+	ck_assert(debug_expected(t.s));
+	ck_assert(!inspect_running(t.s));
+	inspect_exec(t.s, "continue &", &silent);
+	ck_assert(call(&t));
+	ten_turns(&t);
+	ck_assert(inspect_running(t.s));
+	ck_assert_str_eq(ask(&t, "qAttached"), "1");
+	ck_assert(!inspect_running(t.s));
+	ck_assert(!debug_expected(t.s));
+	end(&t);
+}
+END_TEST
+
+/* Receive everything; return the number of O packets with the text HEX, of all O packets in *ALL. */
+static unsigned lines_heard(struct talk *t, const char *hex, unsigned *all)
+{
+	static const size_t room = 1 << 20;
+	char *buf = malloc(room), want[80];
+	unsigned found = 0;
+	ssize_t n;
+
+	snprintf(want, sizeof(want), "$O%s", hex);
+	for (int i = 0; i < 20; i++)
+		turn(t);
+	n = recv(t->fd, buf, room - 1, MSG_DONTWAIT);
+	buf[n > 0 ? n : 0] = 0;
+	*all = 0;
+	for (char *p = buf; (p = strstr(p, "$O")); p++) {
+		found += !strncmp(p, want, strlen(want));
+		++*all;
+	}
+	free(buf);
+	return found;
+}
+
+/* Lines of trace points reach gdb while it waits, not too many of them, and never while it does not. */
+START_TEST(test_lines)
+{
+	struct talk t;
+	struct out o = { 0 };
+	unsigned n, all;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "QStartNoAckMode");
+	inspect_exec(t.s, "trace 0x1001 \"line\"", &silent);
+	packet_frame(&o, "c", 1);
+	ck_assert_int_eq(send(t.fd, o.data, o.len, MSG_NOSIGNAL), (ssize_t)o.len);
+	n = lines_heard(&t, "6c696e650a", &all);
+	ck_assert_uint_gt(n, 10);
+	ck_assert_uint_le(n * 5, 4 * 16384); /* a few intervals at most */
+	inspect_exec(t.s, "stop", &silent);
+	lines_heard(&t, "", &all);
+	inspect_exec(t.s, "run-icount 4000", &silent); /* another front end's run */
+	lines_heard(&t, "", &all);
+	ck_assert_uint_eq(all, 0);
+	out_fini(&o);
+	end(&t);
+}
+END_TEST
+
+START_TEST(test_kill)
+{
+	struct talk t;
+
+	begin(&t, looping, sizeof(looping));
+	ask(&t, "qSupported:multiprocess+");
+	ck_assert_str_eq(ask(&t, "vKill;2"), "E16");
+	ck_assert(!inspect_ended(t.s));
+	ck_assert_str_eq(ask(&t, "!"), "OK");
+	ask(&t, "s");
+	ck_assert_str_eq(ask(&t, "vKill;1"), "OK");
+	ck_assert(!strncmp(ask(&t, "vAttach;1"), "E", 1));
+	ck_assert_msg(!strncmp(ask(&t, "vRun;"), "T05", 3), "%s", t.said);
+	ck_assert_str_eq(ask(&t, "p8"), "00100000");
+	ck_assert(!inspect_ended(t.s));
+	ck_assert_str_eq(ask(&t, "vKill;1"), "OK");
+	close(t.fd);
+	t.fd = -1;
+	ten_turns(&t);
+	ck_assert(inspect_ended(t.s));
+	end(&t);
+}
+END_TEST
+
 /* Two front ends: the shell's breakpoint ends gdb's run, and a stop by the shell is reported. */
 START_TEST(test_two_faces)
 {
-	static const struct inspect_sink silent = { 0 };
 	struct talk t;
 
 	begin(&t, looping, sizeof(looping));
@@ -425,7 +602,8 @@ START_TEST(test_bad_addresses)
 {
 	static const char *const bad[] = { "",		 "x",		":",
 					   "1234x",	 "256.0.0.1:1", "unix:/nonexistent/dir/s",
-					   "no..host:1", "-1" };
+					   "no..host:1", "-1",		"99999",
+					   "65536",	 "123456789012" };
 	struct talk t;
 	char err[300] = "";
 
@@ -449,12 +627,17 @@ int main(void)
 	tcase_add_test(tc, test_second_client);
 	tcase_add_test(tc, test_exit);
 	tcase_add_test(tc, test_lazy_removal);
+	tcase_add_test(tc, test_removed_point);
+	tcase_add_test(tc, test_condition);
+	tcase_add_test(tc, test_port_scan);
+	tcase_add_test(tc, test_lines);
+	tcase_add_test(tc, test_kill);
 	tcase_add_test(tc, test_two_faces);
 	tcase_add_test(tc, test_garbage);
 	tcase_add_loop_test(tc, test_noise, 0, ARRAY_LEN(noise));
 	tcase_add_test(tc, test_noise_between_packets);
 	tcase_add_loop_test(tc, test_files, 0, 2);
-	tcase_add_loop_test(tc, test_bad_addresses, 0, 8);
+	tcase_add_loop_test(tc, test_bad_addresses, 0, 11);
 	suite_add_tcase(su, tc);
 	return suite_run(su);
 }

@@ -18,7 +18,7 @@ struct machine {
 	enum machine_state state;
 	struct machine_stop stop;
 	int exit_code, fd;
-	bool stop_asked;
+	bool stop_asked, held;
 	uint64_t icount_goal;
 	void (*out)(void *ctx, const uint8_t *buf, size_t n);
 	void *out_ctx;
@@ -245,6 +245,11 @@ unsigned fake_machine_breakpoints(const struct machine *m)
 const char *fake_machine_input(const struct machine *m)
 {
 	return m->input;
+}
+
+void machine_held(struct machine *m, bool held)
+{
+	m->held = held;
 }
 
 void machine_free(struct machine *m)
