@@ -6,6 +6,8 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/alloc.h \
 	%D%/address.c \
 	%D%/address.h \
+	%D%/file.c \
+	%D%/file.h \
 	%D%/gpr.h \
 	%D%/log.c \
 	%D%/log.def \

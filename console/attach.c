@@ -6,6 +6,7 @@
  * while any other command executes is kept for the next prompt. */
 #include "console/console_int.h"
 #include "base/alloc.h"
+#include "base/file.h"
 #include "console/control.h"
 #include "base/signals.h"
 
@@ -337,7 +338,7 @@ static bool execute(struct attached *a, const char *line)
 
 static bool run_file(struct attached *a, const char *path)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	FILE *f = strcmp(path, "-") ? file_open(path) : stdin;
 	char *line = NULL;
 	size_t cap = 0;
 	bool ok = f != NULL;

@@ -11,14 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_STRING = 200, MAX_ITEMS = 65536 };
+enum { MAX_STRING = 200, MAX_ITEMS = 1 << 20 };
 
 bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 {
 	char *end;
 
 	if (isdigit((unsigned char)*fmt)) {
-		*n = (unsigned)strtoul(fmt, &end, 10);
+		unsigned long count = strtoul(fmt, &end, 10);
+
+		*n = count < MAX_ITEMS + 1 ? (unsigned)count : MAX_ITEMS + 1;
 		fmt = end;
 	}
 	for (; *fmt; fmt++) {
@@ -29,7 +31,12 @@ bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 		else
 			return false;
 	}
-	return *n <= MAX_ITEMS;
+	return true;
+}
+
+bool examine_too_many(unsigned n)
+{
+	return n > MAX_ITEMS;
 }
 
 /* ---- code ---- */

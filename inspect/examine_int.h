@@ -20,5 +20,6 @@ void print_number(char format, int64_t v, char *buf, size_t len);
 bool print_format_is(char format);
 /* Parse "8xw". False: not a format. */
 bool examine_format(const char *fmt, unsigned *n, char *format, char *unit);
+bool examine_too_many(unsigned n); /* more than one command shows */
 void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf, size_t len);
 #endif

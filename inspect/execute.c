@@ -156,19 +156,34 @@ static enum inspect_status exec_line(struct inspect *s, const char *line, const 
 	return rc && !may_fail ? INSPECT_FAILED : INSPECT_OK;
 }
 
-/* ---- commands of a point ---- */
+/* ---- lists of commands ---- */
 
-/* The end of the command at LINE: a semicolon outside quotes, or the end of the text. */
+/* Does a comment begin at LINE[N]? A # with a blank, or nothing, on both sides: #PF is an argument. */
+static bool is_comment(const char *line, size_t n)
+{
+	return line[n] == '#' && n && isspace((unsigned char)line[n - 1]) &&
+	       (!line[n + 1] || isspace((unsigned char)line[n + 1]));
+}
+
+/* The end of the command at LINE: a semicolon or a comment outside quotes, or the end of the text. */
 static size_t command_end(const char *line)
 {
 	char quote = 0;
 	size_t n;
 
-	for (n = 0; line[n] && (quote || line[n] != ';'); n++) {
+	if (line[strspn(line, " \t")] == '#') /* the whole line */
+		return strlen(line);
+	for (n = 0; line[n] && (quote || (line[n] != ';' && !is_comment(line, n))); n++) {
 		if (quote ? line[n] == quote : line[n] == '"' || line[n] == '\'')
 			quote = quote ? 0 : line[n];
 	}
 	return n;
+}
+
+/* What follows a command that ends at END. */
+static const char *behind(const char *end)
+{
+	return *end == ';' ? end + 1 : end + strlen(end);
 }
 
 /* Execute the commands of LIST until one fails or lets the guest hit a point again. */
@@ -182,7 +197,7 @@ static enum inspect_status exec_list(struct inspect *s, const char *list, const 
 
 		st = exec_line(s, line, sink);
 		free(line);
-		list += n + (list[n] == ';');
+		list = behind(list + n);
 	}
 	return st;
 }
@@ -211,21 +226,36 @@ enum inspect_status session_hit_commands(struct inspect *s, const struct inspect
 
 /* ---- lines of a face, scripts ---- */
 
-enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+/* Execute one command, and those of the point at which it stopped the guest. */
+static enum inspect_status exec_and_hits(struct inspect *s, const char *command,
+					 const struct inspect_sink *sink)
 {
-	enum inspect_status st;
-	char *repeat;
+	enum inspect_status st = exec_line(s, command, sink);
+	char *repeat = s->repeat; /* the commands of a point do not count */
 
-	inspect_poll(s, sink);
-	if (!s->depth && !s->out.in_hit_commands && !s->out.moving)
-		__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
-	st = exec_line(s, line, sink);
-	repeat = s->repeat; /* the commands of a point do not count */
 	s->repeat = NULL;
 	if (st == INSPECT_OK && !s->out.moving)
 		st = session_hit_commands(s, sink);
 	free(s->repeat);
 	s->repeat = repeat;
+	return st;
+}
+
+enum inspect_status inspect_exec(struct inspect *s, const char *line, const struct inspect_sink *sink)
+{
+	enum inspect_status st;
+
+	inspect_poll(s, sink);
+	if (!s->depth && !s->out.in_hit_commands && !s->out.moving)
+		__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
+	do {
+		size_t n = command_end(line);
+		char *command = xstrndup(line, n);
+
+		st = exec_and_hits(s, command, sink);
+		free(command);
+		line = behind(line + n);
+	} while (*line && st == INSPECT_OK && !session_interrupted(s));
 	return st;
 }
 
@@ -246,9 +276,15 @@ static enum inspect_status run_lines(struct inspect *s, FILE *f, const char *nam
 	char *line = NULL;
 	size_t cap = 0;
 	long number = 0;
+	ssize_t n;
 
-	while (st == INSPECT_OK && getline(&line, &cap, f) > 0) {
+	while (st == INSPECT_OK && (n = getline(&line, &cap, f)) > 0) {
 		number++;
+		if (memchr(line, 0, (size_t)n)) {
+			emit_error(sink, "%s:%ld: the line has a NUL byte: not a script", name, number);
+			st = INSPECT_FAILED;
+			break;
+		}
 		st = inspect_exec(s, line, sink);
 		session_idle(s, 0);
 		if (st == INSPECT_FAILED)

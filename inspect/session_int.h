@@ -78,6 +78,9 @@ struct inspect {
 		char format, unit;
 		bool physical;
 	} examine;
+	struct {
+		unsigned number, generation; /* of the stop in which it was selected; else 0 */
+	} frame;			     /* frame, up, down */
 	char *repeat;
 	unsigned depth; /* of "source" */
 	const struct inspect_addon *addons[MAX_ADDONS];

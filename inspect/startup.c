@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See startup.h. */
 #include "inspect/startup.h"
+#include "base/file.h"
 #include "base/user.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 static enum inspect_status run_file(struct inspect *s, const char *path, const struct inspect_sink *sink)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	FILE *f = strcmp(path, "-") ? file_open(path) : stdin;
 	enum inspect_status st;
 
 	if (!f) {

@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "x86/regs.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,10 +125,11 @@ static int parse_request(const struct cmd_args *a, int first, struct view_reques
 		} else if (!strncmp(a->argv[i], "sort=", 5)) {
 			q->sort = a->argv[i] + 5;
 		} else if (!strncmp(a->argv[i], "limit=", 6)) {
+			errno = 0;
 			q->limit = strtoul(a->argv[i] + 6, &end, 0);
 			q->has_limit = true;
-			if (*end || end == a->argv[i] + 6)
-				return result_fail(r, "info: limit= needs a number");
+			if (!isdigit((unsigned char)a->argv[i][6]) || *end || errno || q->limit > UINT32_MAX)
+				return result_fail(r, "info: limit= needs a number from 0 to %u", UINT32_MAX);
 		} else if (n < sizeof(q->arg)) {
 			n += (size_t)snprintf(q->arg + n, sizeof(q->arg) - n, "%s%s", n ? " " : "",
 					      a->argv[i]);

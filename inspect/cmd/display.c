@@ -140,7 +140,7 @@ static bool format_fits(const char *fmt)
 	unsigned n = 1;
 
 	return strlen(fmt) < sizeof(((struct display *)0)->fmt) &&
-	       (examines(fmt) ? examine_format(fmt, &n, &format, &unit)
+	       (examines(fmt) ? examine_format(fmt, &n, &format, &unit) && !examine_too_many(n)
 			      : strlen(fmt) <= 1 && print_format_is(fmt[0]));
 }
 

@@ -23,6 +23,8 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 		return result_fail(r,
 				   "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)",
 				   a->name, a->fmt);
+	if (examine_too_many(n))
+		return result_fail(r, "%s: /%s is more than 1048576 items", a->name, a->fmt);
 	if (a->rest[0] &&
 	    (physical ? session_eval(s, a->rest, &addr, r) : session_place_all(s, a->rest, &addr, r)))
 		return -1;
@@ -52,6 +54,8 @@ static int cmd_disassemble(struct inspect *s, const struct cmd_args *a, struct r
 
 	if (!examine_format(a->fmt, &n, &format, &unit) || format != 'i')
 		return result_fail(r, "%s: /%s is not a count", a->name, a->fmt);
+	if (examine_too_many(n))
+		return result_fail(r, "%s: /%s is more than 1048576 items", a->name, a->fmt);
 	if (unit == 'h')
 		bits = 16;
 	if (a->rest[0] && session_place_all(s, a->rest, &addr, r))

@@ -186,10 +186,29 @@ static int cmd_patch(struct inspect *s, const struct cmd_args *a, struct result 
 	return 0;
 }
 
+static int unpatch_all(struct inspect *s, struct result *r)
+{
+	static const struct cmd_args none = { .name = "unpatch", .fmt = "", .rest = "" };
+	struct result list;
+	int rc;
+
+	result_init(&list);
+	rc = view_show(s, "patches", &none, 0, &list);
+	if (rc)
+		result_fail(r, "unpatch: %s", list.error);
+	for (size_t i = 0; !rc && i < list.first->nrows; i++)
+		session_translator(s)->patches->remove(machine_vcpu(s->m),
+						       (unsigned)list.first->vals[i * list.first->ncols].u);
+	result_fini(&list);
+	return rc;
+}
+
 static int cmd_unpatch(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	int64_t n;
 
+	if (!strcmp(a->argv[0], "all"))
+		return unpatch_all(s, r);
 	if (session_eval(s, a->argv[0], &n, r))
 		return -1;
 	if (n < 1 || n > UINT32_MAX ||
@@ -223,8 +242,8 @@ static const struct command commands[] = {
 	  "loaded elsewhere, is not changed. The script may run twice, but then adds its probes twice.",
 	  cmd_patches, CMD_MACHINE | CMD_PAUSE | CMD_FILES_BY_WORD | CMD_NEEDS(PART_PATCHES), 0, 2,
 	  "save <file>" },
-	{ "unpatch", NULL, "NUMBER", "remove a patch (info patches lists them)", NULL, cmd_unpatch,
-	  CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "<patches.number>" },
+	{ "unpatch", NULL, "NUMBER|all", "remove a patch (info patches lists them), or all", NULL,
+	  cmd_unpatch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "all|<patches.number>" },
 	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
 	  "count executions of the instruction at ADDRESS or pc without stopping; print FORMAT when EXPR holds (info probes)",
 	  "A probe is part of the translation. A count is three inline instructions; comparisons of 32-bit registers with "

@@ -29,8 +29,12 @@ static const char *const point_kind_names[POINT_KINDS] = { "break",  "hbreak", "
 
 static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
 {
-	char sym[300];
+	char sym[300], cond[300] = "";
 
+	if (p->owner && p->extra)
+		p->owner->text(p->owner->ctx, p->extra, cond, sizeof(cond));
+	else if (p->cond)
+		snprintf(cond, sizeof(cond), "%s", p->cond);
 	if (p->kind == POINT_EVENT)
 		event_name(s, p, sym, sizeof(sym));
 	else
@@ -42,7 +46,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 							 : point_kind_names[p->kind]),
 				    V_BOOL(p->enabled), p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr),
 				    sym[0] ? V_STR(sym) : V_NONE, V_UINT(p->hits),
-				    p->ignore ? V_UINT(p->ignore) : V_NONE, p->cond ? V_STR(p->cond) : V_NONE,
+				    p->ignore ? V_UINT(p->ignore) : V_NONE, cond[0] ? V_STR(cond) : V_NONE,
 				    p->owner ? V_STR(p->owner->name) : V_NONE,
 				    p->trace	  ? V_STR(p->trace)
 				    : p->commands ? V_STR(p->commands)
@@ -218,13 +222,14 @@ static void change_point(struct inspect *s, struct point *p, enum change change)
 
 static int change_points(struct inspect *s, const struct cmd_args *a, struct result *r, enum change change)
 {
+	bool all = !a->argc || (a->argc == 1 && !strcmp(a->argv[0], "all"));
 	struct point *p;
 	char *end;
 
-	for (size_t i = s->points.count; !a->argc && i--;)
+	for (size_t i = s->points.count; all && i--;)
 		if (!s->points.list[i].owner)
 			change_point(s, &s->points.list[i], change);
-	for (int i = 0; i < a->argc; i++) {
+	for (int i = 0; !all && i < a->argc; i++) {
 		p = points_find(&s->points, (unsigned)strtoul(a->argv[i], &end, 10));
 		if (!p || *end)
 			return result_fail(r, "%s: no breakpoint %s (info break lists them)", a->name,
@@ -319,12 +324,12 @@ static const struct command commands[] = {
 	  CMD_MACHINE | CMD_PAUSE, 1, -1, "<break.number> <expr> ..." },
 	{ "ignore", NULL, "NUMBER COUNT", "ignore the next COUNT hits of point NUMBER", NULL, cmd_ignore,
 	  CMD_MACHINE | CMD_PAUSE, 2, 2, "<break.number>" },
-	{ "delete", "d", "[NUMBER...]", "delete points; without NUMBER, all", NULL, cmd_delete,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
-	{ "enable", "bpe", "[NUMBER...]", "enable points; without NUMBER, all", NULL, cmd_enable,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
-	{ "disable", "bpd", "[NUMBER...]", "disable points; without NUMBER, all", NULL, cmd_disable,
-	  CMD_MACHINE | CMD_PAUSE, 0, -1, "<break.number> ..." },
+	{ "delete", "d", "[NUMBER...|all]", "delete points; without NUMBER, all", NULL, cmd_delete,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
+	{ "enable", "bpe", "[NUMBER...|all]", "enable points; without NUMBER, all", NULL, cmd_enable,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
+	{ "disable", "bpd", "[NUMBER...|all]", "disable points; without NUMBER, all", NULL, cmd_disable,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
 	{ 0 },
 };
 

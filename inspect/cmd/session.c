@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands about the session itself: symbols, log, scripts, checks, help. */
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "inspect/tables_int.h"
 
@@ -155,7 +156,7 @@ static int cmd_log(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static int cmd_source(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	FILE *f = fopen(a->argv[0], "re");
+	FILE *f = file_open(a->argv[0]);
 	enum inspect_status st;
 
 	if (!f)
@@ -343,7 +344,8 @@ static const struct command commands[] = {
 	  "log internal events; without arguments, list the categories", NULL, cmd_log,
 	  CMD_PAUSE | CMD_FILES_BY_WORD, 0, 2, "<log>|all|file on|off" },
 	{ "source", NULL, "FILE", "execute the commands in a file",
-	  "The first command that fails ends the script, unless '-' precedes it. Lines that start with # are comments.",
+	  "The first command that fails ends the script, unless '-' precedes it. A line may have several commands, "
+	  "separated by ';'. Lines that start with # are comments, and so is what follows ' # '.",
 	  cmd_source, CMD_FILES, 1, 1, COMP_FILE },
 	{ "expect", "assert", "EXPR", "fail when EXPR is 0", NULL, cmd_expect, CMD_PAUSE, 1, -1, COMP_EXPR },
 	{ "pick", NULL, "$NAME VIEW COLUMN [ARGUMENT...] [sort=COLUMN]",

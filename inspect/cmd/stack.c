@@ -5,6 +5,8 @@
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 
+#include <string.h>
+
 enum {
 	MAX_FRAMES = 256,
 	FRAME_REACH = 1 << 20 /* greatest distance from one frame to the next */,
@@ -190,30 +192,70 @@ static const char *const frame_texts[FRAME_WAYS] = { [FRAME_PC] = "pc",
 						     [FRAME_TOP] = "stack top",
 						     [FRAME_GUESS] = "guess" };
 
+static void frame_row(struct inspect *s, const struct frame *f, unsigned i, struct result *r)
+{
+	struct table *t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
+				       i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
+	char sym[300];
+
+	symbols_text(&s->symbols, f->pc, sym, sizeof(sym));
+	table_row(t, (struct value[]){ V_UINT(i), V_ADDR(f->pc), V_STR(sym[0] ? sym : "??"), V_ADDR(f->frame),
+				       V_BOOL(f->by == FRAME_GUESS), V_STR(frame_texts[f->by]) });
+}
+
+/* All frames, with guesses where there is nothing better. */
+static unsigned all_frames(struct inspect *s, struct frame *frames, unsigned max)
+{
+	unsigned n = stack_frames(s, frames, max);
+
+	if (n <= 2 && session_code_bits(s) == 32 && frames[n - 1].by != FRAME_CFI)
+		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : max);
+	return n;
+}
+
 static int cmd_backtrace(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct frame frames[MAX_FRAMES];
 	int64_t max = MAX_FRAMES;
-	struct table *t;
-	char sym[300];
 	unsigned n;
 
 	if (a->argc && session_eval(s, a->rest, &max, r))
 		return -1;
 	if (max < 1)
 		return result_fail(r, "backtrace: expected a count of at least 1");
-	n = stack_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
-	if (n <= 2 && session_code_bits(s) == 32 && frames[n - 1].by != FRAME_CFI)
-		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : (unsigned)max);
-	for (unsigned i = 0; i < n; i++) {
-		t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
-				 i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
-		symbols_text(&s->symbols, frames[i].pc, sym, sizeof(sym));
-		table_row(t, (struct value[]){ V_UINT(i), V_ADDR(frames[i].pc), V_STR(sym[0] ? sym : "??"),
-					       V_ADDR(frames[i].frame), V_BOOL(frames[i].by == FRAME_GUESS),
-					       V_STR(frame_texts[frames[i].by]) });
-	}
+	n = all_frames(s, frames, max > MAX_FRAMES ? MAX_FRAMES : (unsigned)max);
+	for (unsigned i = 0; i < n; i++)
+		frame_row(s, &frames[i], i, r);
 	return 0;
+}
+
+/* Select frame TO, which x then shows, and say which it is. */
+static int select_frame(struct inspect *s, const struct cmd_args *a, int64_t to, struct result *r)
+{
+	struct frame frames[MAX_FRAMES];
+	unsigned n = all_frames(s, frames, MAX_FRAMES);
+
+	if (to < 0 || to >= n)
+		return result_fail(r, "%s: there is no such frame (0 to %u)", a->name, n - 1);
+	s->frame.number = (unsigned)to;
+	s->frame.generation = s->generation;
+	s->examine.next = frames[to].pc;
+	session_variable(s, "frame", true)->val = frames[to].frame;
+	frame_row(s, &frames[to], (unsigned)to, r);
+	return 0;
+}
+
+/* frame [N], up [N], down [N] */
+static int cmd_frame(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool move = strcmp(a->name, "frame") != 0;
+	int64_t at = s->frame.generation == s->generation ? s->frame.number : 0, n = move ? 1 : at;
+
+	if (a->argc && session_eval(s, a->rest, &n, r))
+		return -1;
+	if (n < 0 || n > MAX_FRAMES)
+		return result_fail(r, "%s: there is no such frame", a->name);
+	return select_frame(s, a, !move ? n : a->name[0] == 'u' ? at + n : at - n, r);
 }
 
 static const struct command commands[] = {
@@ -223,6 +265,14 @@ static const struct command commands[] = {
 	  "are shown as guesses. The list ends at an implausible frame: unreadable, without a call before the return "
 	  "address, or not further up the stack.",
 	  cmd_backtrace, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "frame", NULL, "[N]", "select frame N of the call stack, or show which is selected",
+	  "0 is the innermost. x without an address then begins at the frame's pc, and $frame is its pointer, as "
+	  "backtrace -j shows it. The selection lasts until the guest runs.",
+	  cmd_frame, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "up", NULL, "[N]", "select the caller's frame, or that of the Nth caller", NULL, cmd_frame,
+	  CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
+	{ "down", NULL, "[N]", "select the callee's frame", NULL, cmd_frame, CMD_MACHINE | CMD_PAUSE, 0, -1,
+	  COMP_EXPR },
 	{ "profile", NULL, "[SECONDS] [file PATH]", "run the guest and sample its call stack",
 	  "Shows the functions most often seen. With file, writes all call stacks to PATH in the folded format of "
 	  "flame-graph programs. A guest that was stopped is stopped again afterwards.",

@@ -3,6 +3,7 @@
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -73,7 +74,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 
 	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, &addr, NULL))
 		return -1;
-	f = fopen(a->argv[0], "re");
+	f = file_open(a->argv[0]);
 	if (!f)
 		return result_fail(r, "load: cannot open %s: %s", a->argv[0], strerror(errno));
 	buf = xmalloc(CHUNK);

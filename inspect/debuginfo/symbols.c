@@ -3,6 +3,7 @@
  * Files are not trusted: libelf checks the structure, we check its results. */
 #include "inspect/debuginfo/symbols.h"
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -303,7 +304,7 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 	char magic[4] = "", why[160];
 	const char *module;
 	long added;
-	FILE *f = fopen(file, "re");
+	FILE *f = file_open(file);
 
 	if (!f) {
 		snprintf(err, errlen, "%s: %s", file, strerror(errno));

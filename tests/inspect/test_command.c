@@ -118,6 +118,19 @@ static const struct {
 	  PROGRAM(looping) },
 	{ "b 0x1005 if $ebx == 10\nc\np/d $eax\ndelete 1\ninfo break -j",
 	  "break 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n33\n", PROGRAM(looping) },
+	{ "b 0x1005; b 0x1010 # a comment\ndelete all; info break\n# delete all; quit\nprint 1 ; print 2;print 3 #\n"
+	  "b 0x1005\ncommands 1 \"print 4; print 5\"\nc; print 6\nprint nosuch; print 7",
+	  "break 1 at 0x00001005\nbreak 2 at 0x00001010\n"
+	  "Num  Kind  Enabled  Address  Symbol  Hits  Ignore  Condition  By  Action  Length/B  Physical\n"
+	  "1  0x1\n2  0x2\n3  0x3\nbreak 3 at 0x00001005\n"
+	  "! commands: no point 1 that can have commands (info break lists them)\n"
+	  "breakpoint 3 at 0x00001005:  inc ebx\n6  0x6\n! no symbol 'nosuch'\n",
+	  PROGRAM(looping) },
+	{ "info break limit=-1\ninfo break limit=99999999999\ninfo break limit=\nx/2000000xb 0x1000\nx/0000002xb 0x1000",
+	  "! info: limit= needs a number from 0 to 4294967295\n! info: limit= needs a number from 0 to 4294967295\n"
+	  "! info: limit= needs a number from 0 to 4294967295\n! x: /2000000xb is more than 1048576 items\n"
+	  "0x00001000  0xe8  0x08\n",
+	  PROGRAM(looping) },
 	{ "tbreak 0x1005\nc\ninfo break -j", "tbreak 1 at 0x00001005\nbreakpoint 1 at 0x00001005:  inc ebx\n",
 	  PROGRAM(looping) },
 	{ "b 0x1005\nb 0x1010\ndisable 1\nc\nenable\nc",
@@ -410,7 +423,7 @@ static const struct {
 	{ "break-on exception ", "p", "pf" },
 	{ "break-on exception ", "#P", "#PF" },
 	{ "catch exception 14 if ", "$ea", "$eax" },
-	{ "delete ", "", "1 2" },
+	{ "delete ", "", "all 1 2" },
 	{ "delete 1 ", "2", "2" },
 	{ "set ", "s", "step-irq" },
 	{ "set step-irq ", "", "on off" },
