@@ -3,6 +3,8 @@
  * operands, those that read an operand without writing it; and of registers as operands. */
 #include "bt/verify/verify_int.h"
 
+#include <string.h>
+
 /* Forbidden in a fragment, whatever the operands. */
 static const uint16_t forbidden[] = {
 	/* implicit stack (see verify_stack for a stack inside the vCPU) */
@@ -135,6 +137,16 @@ static const uint16_t forbidden[] = {
 	X86_INS_XCRYPTOFB,
 	X86_INS_XSHA1,
 	X86_INS_XSHA256,
+	X86_INS_CLWB,
+	X86_INS_CLFLUSHOPT,
+	X86_INS_PCOMMIT,
+};
+
+/* Extensions that no guest has and the translator does not use. */
+static const uint8_t forbidden_groups[] = {
+	X86_GRP_PRIVILEGE, X86_GRP_VM,	X86_GRP_3DNOW, X86_GRP_AVX512, X86_GRP_FMA4, X86_GRP_FSGSBASE,
+	X86_GRP_HLE,	   X86_GRP_RTM, X86_GRP_XOP,   X86_GRP_CDI,    X86_GRP_ERI,  X86_GRP_TBM,
+	X86_GRP_SGX,	   X86_GRP_DQI, X86_GRP_BWI,   X86_GRP_PFI,    X86_GRP_SMAP,
 };
 
 /* Memory accessed through an implicit register: how (enum implicit). */
@@ -173,6 +185,9 @@ static bool listed(const uint16_t *ids, unsigned n, unsigned id)
 
 bool verify_is_forbidden(const struct check *c)
 {
+	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
+		if (memchr(forbidden_groups, c->in->detail->groups[i], sizeof(forbidden_groups)))
+			return true;
 	return LISTED(forbidden, c->in->id);
 }
 

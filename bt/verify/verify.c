@@ -83,9 +83,6 @@ static const char *check_insn(struct check *c)
 		return verify_take_stack(c);
 	if (verify_is_forbidden(c))
 		return "instruction that a fragment must not contain";
-	for (unsigned i = 0; i < c->in->detail->groups_count; i++)
-		if (c->in->detail->groups[i] == X86_GRP_PRIVILEGE || c->in->detail->groups[i] == X86_GRP_VM)
-			return "privileged instruction";
 	if (verify_is_branch(c))
 		return verify_branch(c);
 	how = verify_implicit(c);
