@@ -11,6 +11,8 @@
 #include "gdbstub/agent.h"
 #include "gdbstub/gdb_int.h"
 
+#include "x86/engine.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,16 +75,17 @@ static bool resolves_fault(struct gdb *g, const struct debug_place *p)
 	return debug_pass_fault(g->s, p);
 }
 
-/* Step at least once, until the program counter leaves [LO, HI) or the slice ends. */
+/* Step at least once, until the program counter leaves [LO, HI) or the slice ends. A single step executes one
+ * iteration of a REP, a range step all. */
 static void step_range(struct gdb *g, uint64_t lo, uint64_t hi)
 {
 	int64_t end = monotonic_ns() + SLICE_NS;
-	bool irq = !(g->sstep & SSTEP_NOIRQ);
+	unsigned how = (g->sstep & SSTEP_NOIRQ ? 0 : ENGINE_STEP_IRQ) | (hi > lo ? ENGINE_STEP_WHOLE : 0);
 	struct debug_stop stop;
 
 	for (unsigned n = 1;; n++) {
 		struct debug_place before = here(g);
-		bool alive = debug_step(g->s, irq);
+		bool alive = debug_step(g->s, how);
 
 		g->stats.steps++;
 		debug_last_stop(g->s, &stop);
@@ -113,7 +116,7 @@ void gdb_step_again(struct gdb *g)
 	debug_last_stop(g->s, &stop);
 	if (stop.kind != DEBUG_STEPPED || inspect_ended(g->s))
 		return; /* stopped by something else meanwhile */
-	debug_step(g->s, false);
+	debug_step(g->s, 0);
 	g->stats.steps++;
 	debug_steps_done(g->s);
 }

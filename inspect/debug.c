@@ -128,14 +128,9 @@ void debug_halt(struct inspect *s)
 		run_halt(s);
 }
 
-bool debug_step(struct inspect *s, bool with_irq)
+bool debug_step(struct inspect *s, unsigned how)
 {
-	bool held_back = s->run.step_irq, alive;
-
-	s->run.step_irq = with_irq;
-	alive = run_step(s) || !inspect_ended(s);
-	s->run.step_irq = held_back;
-	return alive;
+	return run_step_as(s, how) || !inspect_ended(s);
 }
 
 void debug_steps_done(struct inspect *s)

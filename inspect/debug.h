@@ -66,7 +66,7 @@ void debug_look(struct inspect *s);
 /* Stop the guest; listeners are notified. */
 void debug_halt(struct inspect *s);
 /* Execute one instruction. False: the guest ended. */
-bool debug_step(struct inspect *s, bool with_irq);
+bool debug_step(struct inspect *s, unsigned how); /* bits of enum engine_step */
 /* Publish the state after the last of a series of debug_step() to all faces. */
 void debug_steps_done(struct inspect *s);
 /* Is there an enabled point of any owner at pc? */

@@ -560,7 +560,12 @@ void run_resume(struct inspect *s)
 
 bool run_step(struct inspect *s)
 {
-	struct machine_stop st = machine_step(s->m, s->run.step_irq ? ENGINE_STEP_IRQ : 0);
+	return run_step_as(s, s->run.step_irq ? ENGINE_STEP_IRQ : 0);
+}
+
+bool run_step_as(struct inspect *s, unsigned how)
+{
+	struct machine_stop st = machine_step(s->m, how);
 
 	probe_lines(s, true);
 	if (ended(s) || side_stop(s, &st))

@@ -66,7 +66,8 @@ bool run_pause(struct inspect *s);
 void run_resume(struct inspect *s);
 /* Execute one instruction. False: the machine ended or halted, S->stop says which. */
 bool run_step(struct inspect *s);
-bool run_at_point(struct inspect *s); /* does a breakpoint at pc stop the guest? sets S->stop */
+bool run_step_as(struct inspect *s, unsigned how); /* HOW: bits of enum engine_step */
+bool run_at_point(struct inspect *s);		   /* does a breakpoint at pc stop the guest? sets S->stop */
 void run_point_changed(struct inspect *s, gva addr); /* update the engine's breakpoint at ADDR */
 /* Add (ON) or remove watchpoint P in the engine. False: the engine cannot. */
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);

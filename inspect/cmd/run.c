@@ -346,7 +346,7 @@ static const struct command commands[] = {
 	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0,
 	  COMP_NONE },
 	{ "stepi", "s si step", "[N]", "execute one instruction, or N",
-	  "Ends early at a breakpoint. Interrupts are held pending meanwhile, unless 'set step-irq on'.",
+	  "Of a REP it executes one iteration. Ends early at a breakpoint. Interrupts are held pending meanwhile, unless 'set step-irq on'.",
 	  cmd_stepi, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL,
 	  cmd_nexti, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },

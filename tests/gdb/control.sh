@@ -4,7 +4,7 @@
 . "$(dirname "$0")/gdblib.sh"
 need
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
-plan 19
+plan 21
 
 code "$TMP/spin" fa eb fe       # cli; jmp .
 code "$TMP/idle" fa f4 eb fd    # cli; 1: hlt; jmp 1b
@@ -104,6 +104,15 @@ ok $? "the guest's exit status is reported" "$(cat "$TMP/out")"
 guest_status
 [ $status -eq 11 ]
 ok $? "it is the exit status of vitrine" "status $status"
+
+code "$TMP/rep" b9 04 00 00 00 bf 00 00 20 00 f3 aa 90 # mov ecx, 4; mov edi, 0x200000; rep stosb; nop
+start_guest --wait-gdb --flat "$TMP/rep@0x100000"
+"$RSP" "$SOCK" p:s p:s p:s p:p8 p:p1 "p:vCont;r10000a,10000c" p:p8 p:p1 >"$TMP/out" 2>&1
+[ "$(sed -n '4,5p' "$TMP/out" | tr '\n' ' ')" = "0a001000 03000000 " ]
+ok $? "a single step executes one iteration of REP" "$(cut -c1-70 "$TMP/out")"
+[ "$(sed -n '7,8p' "$TMP/out" | tr '\n' ' ')" = "0c001000 00000000 " ]
+ok $? "a range step executes all" "$(cut -c1-70 "$TMP/out")"
+stop_guest
 
 code "$TMP/dead" 0f 0b          # ud2, no IDT: triple fault
 start_guest --wait-gdb --flat "$TMP/dead@0x100000"
