@@ -47,11 +47,6 @@ static bool tsc_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 #define APIC_ENABLE 0x800u
 #define APIC_ADDR 0xffffff000ull
 
-static bool apic_base_valid(uint64_t val)
-{
-	return !(val & ~(APIC_ADDR | APIC_ENABLE | APIC_BSP));
-}
-
 /* Memory types, bit = encoding (SDM vol. 3A tables 11-8 and 11-10). */
 #define MTRR_TYPES 0x73u
 #define PAT_TYPES 0xf3u
@@ -120,6 +115,20 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
+/* Processors from the P6 on have the register even while they show no APIC in CPUID, which follows its enable
+ * bit (SDM vol. 3A 11.4.3); firmware reads it without asking. An APIC that is switched
+ * off stays so until the next reset: the enable bit cannot be set. */
+static bool apic_base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	(void)msr;
+	if (val & ~(APIC_ADDR | APIC_ENABLE | APIC_BSP))
+		return false;
+	if (!(cpuid_reg(v, 1, CPUID_D) & CPUID_APIC))
+		val &= ~(uint64_t)APIC_ENABLE;
+	v->cpu.apic_base = val;
+	return true;
+}
+
 static bool efer_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
@@ -163,7 +172,8 @@ static bool is_amd(struct vcpu *v)
 static const struct msr_row msr_rows[] = {
 	{ RANGE(TSC), .rd = tsc_rd, .wr = tsc_wr },
 	{ RANGE(P5_MC), .feature = CPUID_MCE, .rd = plat_rd, .wr = plat_wr },
-	{ RANGE(APIC_BASE), .feature = CPUID_APIC, FIELD(apic_base), .valid = apic_base_valid },
+	{ RANGE(APIC_BASE), .feature = CPUID_MCA /* also since the P6 */, FIELD(apic_base),
+	  .wr = apic_base_wr },
 	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
 	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
 	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },

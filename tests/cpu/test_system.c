@@ -2149,7 +2149,7 @@ START_TEST(msr_special)
 }
 END_TEST
 
-/* Registers that CPUID takes away: with MCE, MCA and APIC clear. */
+/* Registers that CPUID takes away. */
 START_TEST(msr_features)
 {
 	static const uint32_t gone[] = { 0, 1, 0x1b, 0x179, 0x17a, 0x400, 0x40f };
@@ -2162,7 +2162,17 @@ START_TEST(msr_features)
 		c->gpr[R_EAX] = c->gpr[R_EDX] = 0;
 		OK_OR_FAULT(cpu_wrmsr(&v, NEXT), i & 1 || gone[i / 2] == 0x179 ? EXC_GP : NO_FAULT, 0);
 	}
+	cpuid_mask = CPUID_MCA; /* the P6, with its APIC switched off */
+	c->gpr[R_ECX] = 0x1b;
+	OK(cpu_rdmsr(&v, NEXT));
+	c->gpr[R_EAX] = 0xfee00100, c->gpr[R_EDX] = 0;
+	OK(cpu_wrmsr(&v, NEXT));
+	c->gpr[R_EAX] = 0xfee00900;
+	OK(cpu_wrmsr(&v, NEXT));
+	OK(cpu_rdmsr(&v, NEXT));
+	ck_assert_uint_eq(c->gpr[R_EAX], 0xfee00100);
 	cpuid_mask = CPUID_MCE; /* the Pentium */
+	FAULT(cpu_rdmsr(&v, NEXT), EXC_GP, 0);
 	c->gpr[R_ECX] = 1;
 	OK(cpu_rdmsr(&v, NEXT));
 	OK(cpu_mov_to_cr(&v, 4, CR4_MCE, NEXT));
