@@ -65,6 +65,7 @@ SHELL_TESTS = \
 # Real guests, from packages that guests/fetch fetched: `make check-guests`.
 GUEST_TESTS = \
 	%D%/guests/examples.sh \
+	%D%/guests/firmware.sh \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
