@@ -69,6 +69,7 @@ GUEST_TESTS = \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
+	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/traps.sh \
@@ -82,6 +83,7 @@ EXTRA_DIST += \
 	$(GUEST_TESTS) \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
+	%D%/guests/maps.py \
 	%D%/guests/stress.py \
 	%D%/suite.h \
 	%D%/taplib.sh \
