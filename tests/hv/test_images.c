@@ -415,6 +415,29 @@ START_TEST(shadow)
 }
 END_TEST
 
+/* A ROM of the largest size, alone: entered at the reset vector, all of it below 4 GiB, and never written. */
+START_TEST(bios_alone)
+{
+	static uint8_t rom[(16 << 20) + PAGE_SIZE];
+	struct image_config ic = { 0 };
+	struct machine *m;
+
+	memcpy(rom, "head", 4);
+	rom[(16 << 20) - 16] = 0xea;
+	ic.bios = put_file("bios", rom, 16 << 20);
+	m = boot(ic, 2 << 20);
+	ck_assert_msg(m, "%s", err);
+	ck_assert_uint_eq(cpu_pc(&machine_vcpu(m)->cpu), 0xfffffff0);
+	ck_assert_uint_eq(mem32(m, 0xff000000), 'h' | 'e' << 8 | 'a' << 16 | 'd' << 24);
+	ck_assert_uint_eq(mem32(m, 0xfffffff0), 0xea);
+	ck_assert_uint_eq(mem32(m, 0xffff0), 0xea);
+	ck_assert(mm_is_rom(machine_vm(m), 0xff000000) && mm_is_rom(machine_vm(m), 0xfffff000));
+	machine_free(m);
+	ic.bios = put_file("bios", rom, sizeof(rom));
+	refuse(ic, 2 << 20, "too large");
+}
+END_TEST
+
 START_TEST(boot_rom_checksum)
 {
 	uint8_t rom[BOOTROM_BYTES], sum = 0;
@@ -708,6 +731,7 @@ int main(void)
 		flat,
 		bios,
 		shadow,
+		bios_alone,
 		boot_rom_checksum,
 		int13_read,
 		int13_extensions,
