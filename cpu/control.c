@@ -15,7 +15,7 @@ static int done(struct vcpu *v, uint32_t next)
 /* ---- control registers ---- */
 
 #define CR0_PDPTR (CR0_CD | CR0_NW | CR0_PG) /* a change reloads the PDPTEs, SDM vol. 3A 4.4.1 */
-#define CR0_FLUSH (CR0_PG | CR0_WP | CR0_PE)
+#define CR0_FLUSH (CR0_PG | CR0_PE)
 #define CR4_PDPTR (uint32_t)(CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)
 #define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
 
@@ -40,6 +40,8 @@ static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 	}
 	if ((d0 & CR0_FLUSH) || (d4 & CR4_FLUSH))
 		mmu_flush(v->mmu, true);
+	else if (d0 & CR0_WP)
+		mmu_wp_changed(v->mmu);
 	if (RARE(d0 & CR0_PE)) {
 		c->cpl = 0; /* CPL 0 before and after the change */
 		LOG(cpu, "%s mode, cr0 %08x", cr0 & CR0_PE ? "protected" : "real", cr0);

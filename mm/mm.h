@@ -71,6 +71,7 @@ void mmu_invlpg(struct mmu *m, gva lin);
 /* TLB flush as by MOV CR3 (global pages survive) or with GLOBAL as by toggling
  * CR4.PGE, CR0.PG, CR4.PAE... */
 void mmu_flush(struct mmu *m, bool global);
+void mmu_wp_changed(struct mmu *m); /* CR0.WP was changed, which is no flush */
 /* PAE: load the four PDPTEs (MOV CR3 and mode changes do). 0, or -1 (#GP(0) raised). */
 int mmu_load_pdptrs(struct mmu *m, uint32_t cr3);
 

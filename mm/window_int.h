@@ -35,6 +35,7 @@ struct win_lists {
 	vpn32 pend[PEND_MAX], local[LOCAL_MAX];
 };
 
+#define WP_MAX 31
 #define WIN_PAGES (1u << 20)
 #define WIN_BYTES (1ull << 32)
 #define WIN_REGIONS 2048
@@ -59,6 +60,9 @@ struct window {
 	unsigned npend;
 	vpn32 *local; /* shared window: VPNs to drop at the next CR3 load */
 	unsigned nlocal;
+	/* VPNs that became writable while CR0.WP was clear. More than WP_MAX: all pages count. */
+	vpn32 wp_clear[WP_MAX];
+	unsigned nwp_clear;
 	int64_t maps;	 /* host mappings, estimated: from above, exact after a recount */
 	uint64_t known;	 /* pages with SH_IN */
 	uint64_t mapped; /* of these, mapped in the host */

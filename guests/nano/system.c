@@ -99,6 +99,12 @@ static void restore_cr4(void)
 	write_cr4(read_cr4() & ~CR4_PGE);
 }
 
+static bool map_readonly(void)
+{
+	test_map(PAGE_A, pte_a & ~PTE_W);
+	return true;
+}
+
 static bool map_pages(void)
 {
 	test_map(PAGE_A, pte_a);
@@ -205,7 +211,7 @@ const struct nano_item nano_system_items[] = {
 	{ "in-uart", run_in_uart, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr0-read", run_cr0_read, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr0-write", run_cr0_write, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
-	{ "cr0-wp", run_cr0_wp, 2 * NANO_OPS, NULL, map_pages, NULL, NULL, 0 },
+	{ "cr0-wp", run_cr0_wp, 2 * NANO_OPS, NULL, map_readonly, NULL, NULL, 0 },
 	{ "cr4-pge", run_cr4_pge, 2 * NANO_OPS, NULL, map_global, restore_cr4, NULL, 0 },
 	{ "cr3-write", run_cr3_write, NANO_OPS, NULL, NULL, NULL, NULL, 0 },
 	{ "cr3-switch", run_cr3_switch, 2 * NANO_OPS, NULL, NULL, NULL, NULL, 0 },

@@ -95,6 +95,7 @@ static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, u
 	w->mapped += s & SH_P;
 	if (r && !r->large)
 		take_entry(w, r, vpn & (region_pages(w) - 1), table);
+	wp_note(m, w, r, vpn);
 	if (w->shared && !(s & SH_G)) {
 		if (w->nlocal == LOCAL_MAX)
 			drop_local(m, w); /* rare; pages of this run fault again */
@@ -240,6 +241,7 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 
 		put_entry(w, r, k, table_entry(w, page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)), k));
 	}
+	wp_note(m, w, r, vpn);
 	return true;
 }
 

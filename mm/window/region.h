@@ -99,7 +99,20 @@ uint32_t write_bit(const struct mmu *m, uint32_t s);
 /* Count N more host mappings of W, or fewer. */
 void maps_add(struct mmu *m, struct window *w, int64_t n);
 
+/* VPN, in region R, has become writable for kernel code: note it if only because CR0.WP is clear. */
+static inline void wp_note(const struct mmu *m, struct window *w, const struct region *r, vpn32 vpn)
+{
+	if ((m->cpu->cr0 & CR0_WP) || w->view != WIN_KERNEL || !(w->shadow[vpn] & SH_WOK))
+		return;
+	if (r->pde & (r->large ? PTE_W : table_entry(w, r->snap, vpn & (region_pages(w) - 1))) & PTE_W)
+		return;
+	if (w->nwp_clear < WP_MAX)
+		w->wp_clear[w->nwp_clear] = vpn;
+	w->nwp_clear += w->nwp_clear <= WP_MAX;
+}
+
 /* window/sync.c */
+void narrow_page(struct mmu *m, struct window *w, vpn32 vpn); /* no longer writable, if it is mapped */
 void win_sync(struct mmu *m, struct window *w);
 void sync_page(struct mmu *m, struct window *w, vpn32 vpn);
 void sync_pending(struct mmu *m, struct window *w);

@@ -212,6 +212,16 @@ void sync_pending(struct mmu *m, struct window *w)
 	batch_flush(&b);
 }
 
+void narrow_page(struct mmu *m, struct window *w, vpn32 vpn)
+{
+	struct batch b = { .m = m, .w = w };
+
+	if (!w->shadow[vpn])
+		return;
+	batch_add(&b, vpn, NARROW);
+	batch_flush(&b);
+}
+
 void drop_local(struct mmu *m, struct window *w)
 {
 	for (unsigned i = 0; i < w->nlocal;) {

@@ -222,12 +222,31 @@ void mmu_invlpg(struct mmu *m, gva lin)
 		m->uwin->pend[m->uwin->npend++] = vpn;
 }
 
-/* Control bits that change what a page-table entry means, except CR4.PGE. */
+/* CR0.WP is set again: what kernel code may write only without it loses that right. */
+static void write_protect(struct mmu *m, struct window *w)
+{
+	if (w->nwp_clear > WP_MAX)
+		win_drop_all(m, w);
+	for (unsigned i = 0; i < w->nwp_clear && i < WP_MAX; i++)
+		narrow_page(m, w, w->wp_clear[i]);
+	w->nwp_clear = 0;
+}
+
+void mmu_wp_changed(struct mmu *m)
+{
+	m->device_key = 0;
+	if (!(m->cpu->cr0 & CR0_WP))
+		return; /* a right that was added waits for the next fault */
+	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+		if (m->win[i].used && m->win[i].nwp_clear)
+			write_protect(m, &m->win[i]);
+}
+
+/* Control bits that change what a page-table entry means, except CR4.PGE and CR0.WP. */
 static uint64_t meaning_of(const struct cpu *c)
 {
-	return (c->cr0 & (CR0_PG | CR0_WP)) |
-	       (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 | (c->efer & EFER_NXE) |
-	       !(c->a20_mask & 0x100000);
+	return (c->cr0 & CR0_PG) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
+	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
 }
 
 /* CR3 has another root. Where kernel code keeps reaching user pages, synchronize that root's user window
@@ -256,6 +275,7 @@ void mmu_flush(struct mmu *m, bool global)
 	m->st.cr3_loads++;
 	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
+	mmu_wp_changed(m);
 	if (global) {
 		m->st.global_flushes++;
 		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
@@ -263,7 +283,9 @@ void mmu_flush(struct mmu *m, bool global)
 
 			if (!w->used)
 				continue;
-			drop_local(m, w);
+			/* Pages that are not global belong to this root, so comparing serves them, too. */
+			if (other_root)
+				drop_local(m, w);
 			w->need_sync = true;
 			if (changed || w->view == WIN_FLAT)
 				win_drop_all(m, w);

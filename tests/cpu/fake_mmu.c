@@ -82,6 +82,11 @@ void mmu_flush(struct mmu *m, bool global)
 	m->global_flushes += global;
 }
 
+void mmu_wp_changed(struct mmu *m)
+{
+	m->wp_changes++;
+}
+
 int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)
 {
 	m->pdptr_loads++;

@@ -12,7 +12,7 @@ struct mmu {
 	uint8_t *ram;
 	uint32_t absent_from; /* #PF at and above this address; FAKE_RAM: none */
 	uint32_t user_from;   /* MM_USER accesses below this are #PF; 0: all memory is user memory */
-	unsigned reads, writes, flushes, global_flushes, pdptr_loads, invlpgs;
+	unsigned reads, writes, flushes, global_flushes, wp_changes, pdptr_loads, invlpgs;
 	uint32_t pdptr_cr3;
 	bool pdptr_bad; /* mmu_load_pdptrs raises #GP(0) */
 };

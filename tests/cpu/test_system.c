@@ -1747,28 +1747,28 @@ static const struct {
 	uint8_t cpl, cr;
 	uint32_t val;
 	int vec;
-	unsigned flushes, globals;
+	unsigned flushes, globals, wp_changes;
 } cr_rows[] = {
-	{ 0, 0, CR0_PE | CR0_ET | CR0_TS, NO_FAULT, 0, 0 },
-	{ 0, 0, CR0_PE | CR0_PG, NO_FAULT, 1, 1 },
-	{ 0, 0, CR0_PE | CR0_WP, NO_FAULT, 1, 1 },
-	{ 0, 0, CR0_PG, EXC_GP, 0, 0 },
-	{ 0, 0, CR0_PE | CR0_NW, EXC_GP, 0, 0 },
-	{ 0, 0, CR0_PE | CR0_NW | CR0_CD, NO_FAULT, 0, 0 },
-	{ 3, 0, CR0_PE, EXC_GP, 0, 0 },
-	{ 0, 1, 0, EXC_UD, 0, 0 },
-	{ 3, 5, 0, EXC_UD, 0, 0 },
-	{ 0, 2, 0x1234, NO_FAULT, 0, 0 },
-	{ 0, 3, 0x5000, NO_FAULT, 1, 0 },
-	{ 3, 3, 0x5000, EXC_GP, 0, 0 },
-	{ 0, 4, CR4_PSE, NO_FAULT, 1, 1 },
-	{ 0, 4, CR4_PAE, NO_FAULT, 1, 1 },
-	{ 0, 4, CR4_PGE, NO_FAULT, 1, 1 },
-	{ 0, 4, CR4_SMEP, NO_FAULT, 1, 1 },
-	{ 0, 4, CR4_SMAP, NO_FAULT, 1, 1 },
-	{ 0, 4, CR4_OSFXSR | CR4_OSXSAVE, NO_FAULT, 0, 0 },
-	{ 0, 4, 1u << 13, EXC_GP, 0, 0 }, /* VMXE */
-	{ 0, 4, 1u << 31, EXC_GP, 0, 0 },
+	{ 0, 0, CR0_PE | CR0_ET | CR0_TS, NO_FAULT, 0, 0, 0 },
+	{ 0, 0, CR0_PE | CR0_PG, NO_FAULT, 1, 1, 0 },
+	{ 0, 0, CR0_PE | CR0_WP, NO_FAULT, 0, 0, 1 },
+	{ 0, 0, CR0_PG, EXC_GP, 0, 0, 0 },
+	{ 0, 0, CR0_PE | CR0_NW, EXC_GP, 0, 0, 0 },
+	{ 0, 0, CR0_PE | CR0_NW | CR0_CD, NO_FAULT, 0, 0, 0 },
+	{ 3, 0, CR0_PE, EXC_GP, 0, 0, 0 },
+	{ 0, 1, 0, EXC_UD, 0, 0, 0 },
+	{ 3, 5, 0, EXC_UD, 0, 0, 0 },
+	{ 0, 2, 0x1234, NO_FAULT, 0, 0, 0 },
+	{ 0, 3, 0x5000, NO_FAULT, 1, 0, 0 },
+	{ 3, 3, 0x5000, EXC_GP, 0, 0, 0 },
+	{ 0, 4, CR4_PSE, NO_FAULT, 1, 1, 0 },
+	{ 0, 4, CR4_PAE, NO_FAULT, 1, 1, 0 },
+	{ 0, 4, CR4_PGE, NO_FAULT, 1, 1, 0 },
+	{ 0, 4, CR4_SMEP, NO_FAULT, 1, 1, 0 },
+	{ 0, 4, CR4_SMAP, NO_FAULT, 1, 1, 0 },
+	{ 0, 4, CR4_OSFXSR | CR4_OSXSAVE, NO_FAULT, 0, 0, 0 },
+	{ 0, 4, 1u << 13, EXC_GP, 0, 0, 0 }, /* VMXE */
+	{ 0, 4, 1u << 31, EXC_GP, 0, 0, 0 },
 };
 
 START_TEST(mov_cr)
@@ -1779,6 +1779,7 @@ START_TEST(mov_cr)
 	OK_OR_FAULT(cpu_mov_to_cr(&v, cr_rows[_i].cr, cr_rows[_i].val, NEXT), cr_rows[_i].vec, 0);
 	ck_assert_uint_eq(v.mmu->flushes, cr_rows[_i].flushes);
 	ck_assert_uint_eq(v.mmu->global_flushes, cr_rows[_i].globals);
+	ck_assert_uint_eq(v.mmu->wp_changes, cr_rows[_i].wp_changes);
 	if (cr_rows[_i].vec != NO_FAULT)
 		return;
 	ck_assert_uint_eq(c->rip, NEXT);

@@ -117,10 +117,14 @@ static void trace_code(struct world *w)
 
 static void switch_mode(struct world *w)
 {
-	if (world_rnd(w, 2))
+	if (world_rnd(w, 2)) {
 		w->cpu.cr0 ^= CR0_WP;
-	else
+		mmu_wp_changed(w->m);
+		if (world_rnd(w, 2))
+			return;
+	} else {
 		w->cpu.cr4 ^= CR4_PGE;
+	}
 	flush_all(w);
 }
 
