@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See tests/bt/oracle.h. */
 #include "tests/bt/oracle.h"
+#include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
 #include "bt/decode/allow.h"
 #include "bt/runtime/dispatch.h"
@@ -110,6 +111,21 @@ static void set_cpu(struct bt_vcpu *b, const struct oracle_cpu *p)
 	b->icount.on = p->icount;
 }
 
+/* What adaptation and the user have decided on the N bytes of code at AT. */
+static void set_decisions(struct bt_vcpu *b, const struct oracle_cpu *p, uint32_t at, size_t n)
+{
+	static const enum way ways[] = { WAY_DEFAULT, WAY_TRAP, WAY_CALLOUT };
+
+	memset(b->adapt.policy, ways[p->way % ARRAY_LEN(ways)], sizeof(b->adapt.policy));
+	b->tc.pages[CODE_AT >> PAGE_SHIFT].mixed = b->tc.pages[(CODE_AT >> PAGE_SHIFT) + 1].mixed = p->mixed;
+	for (uint32_t pc = at; pc < at + n && pc < at + 128; pc++) {
+		struct verdict *v = p->guilty ? verdict_make(b, pc) : verdict_find(b, pc);
+
+		if (v)
+			v->guilty = p->guilty & ((1u << SITE_CAUSES) - 1);
+	}
+}
+
 /* ---- the fragment ---- */
 
 static const char *finding(struct oracle *o, const char *what, const uint8_t *code, size_t n)
@@ -212,6 +228,7 @@ const char *oracle_check(struct oracle *o, const struct oracle_cpu *p, const uin
 	n = n < 2 * PAGE_SIZE - at ? n : 2 * PAGE_SIZE - at;
 	mm_phys_write(o->vm, CODE_AT + at, code, (unsigned)n);
 	set_cpu(b, p);
+	set_decisions(b, p, CODE_AT + at, n);
 	for (unsigned i = 0; i < FEATURES; i++)
 		b->isa.has[i] = o->host.has[i] && !p->lacks[i];
 	if (memcmp(&o->cpu, p, sizeof(*p)))

@@ -21,7 +21,10 @@ struct oracle_cpu {
 	uint32_t base[SEG_COUNT];  /* CS: replaced, to make EIP lead there */
 	uint32_t limit[SEG_COUNT]; /* but CS */
 	bool device, stepping, prechecked, counted, icount; /* how it is translated */
-	bool lacks[FEATURES];				    /* of what the host has */
+	bool mixed;					    /* pages compare their code at entry */
+	uint8_t guilty;	      /* bit N: every instruction is promoted for cause N (bt/state/adapt.def) */
+	uint8_t way;	      /* enum way of every sensitive instruction */
+	bool lacks[FEATURES]; /* of what the host has */
 };
 
 /* Translate the first TU of CODE. NULL: as it should be; otherwise what is wrong, valid until the next call.

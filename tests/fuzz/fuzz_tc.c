@@ -41,6 +41,9 @@ static struct oracle_cpu make_cpu(const uint8_t *h)
 		.cr4 =
 		    (h[1] & 32 ? 0 : CR4_OSFXSR) | (h[1] & 64 ? 0 : CR4_OSXSAVE) | (h[1] & 128 ? CR4_TSD : 0),
 		.xcr0 = ~(uint32_t)h[2] & 7,
+		.mixed = h[2] & 8,
+		.way = h[2] >> 4 & 3,
+		.guilty = h[6] >> 4,
 		.eip = (uint32_t)h[5] << 24 | (uint32_t)(h[6] & 15) << 8 | h[7],
 	};
 
