@@ -227,6 +227,14 @@ static bool take_interrupt(struct bt_vcpu *b)
 	return ok;
 }
 
+/* The fragment at PC whose page is new to the window while its code is not new to us. */
+static struct ccf *find_fetched(struct bt_vcpu *b, uint32_t pc)
+{
+	ppn p;
+
+	return mmu_code_page(b->v.mmu, pc, &p) ? NULL : dispatch_find(b, pc);
+}
+
 /* Find or make the fragment at pc. NULL: see *x. */
 static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 {
@@ -238,6 +246,9 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 	f = dispatch_find(b, cpu_pc(&b->v.cpu));
 	if (!f) {
 		b->exit.code = XC_NONE;
+		f = find_fetched(b, cpu_pc(&b->v.cpu));
+	}
+	if (!f) {
 		f = translate(b, TX_NORMAL);
 		if (!f) {
 			*x = b->exit.code == XC_ERROR ? XC_ERROR : XC_EXC;

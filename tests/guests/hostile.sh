@@ -73,7 +73,7 @@ stops()
 	ok $? "stop within 100 ms: $2" "took ${ms:-for ever} ms in attempt $attempt; $(detail)"
 }
 
-plan 56
+plan 57
 dies nowhere
 dies stack
 dies idt-mmio
@@ -98,3 +98,9 @@ stops cli-loop "jump to itself"
 for kind in 0 1 2 3 4 5 6 7 8 9 10 11 12; do
 	stops "loop kind=$kind" "loop of kind $kind"
 done
+# Flushes cost mappings, not translations: 3000 rounds of them, and the code stays what it is.
+timeout -k 5 200 "$VITRINE" shell --no-rc --memory 32M --kernel "$KERNEL" --append test=page-tables -c continue -c "info tc" \
+	</dev/null >"$TMP/out" 2>"$TMP/err"
+made=$(awk '$1 == "translations" { print $2 }' "$TMP/out")
+[ -n "$made" ] && [ "$made" -lt 3000 ]
+ok $? "code stays translated across flushes" "$made translations; $(detail)"
