@@ -155,13 +155,6 @@ static bool mc_bank_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return ((msr & 3) != 1 || !val) && plat_wr(v, msr, val);
 }
 
-#define AMD_CTR_BITS 48
-
-static bool amd_ctr_wr(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-	return plat_wr(v, msr, val & ((1ull << AMD_CTR_BITS) - 1));
-}
-
 static bool is_amd(struct vcpu *v)
 {
 	return cpuid_reg(v, 0, CPUID_B) == CPUID_AMD_EBX;
@@ -192,7 +185,7 @@ static const struct msr_row msr_rows[] = {
 	{ RANGE(EFER), FIELD(efer), .wr = efer_wr },
 	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = tsc_aux_valid },
 	{ RANGE(AMD_PERF_CTL), .amd = true, .rd = plat_rd, .wr = plat_wr },
-	{ RANGE(AMD_PERF_CTR), .amd = true, .rd = plat_rd, .wr = amd_ctr_wr },
+	{ RANGE(AMD_PERF_CTR), .amd = true, .rd = plat_rd, .wr = plat_wr },
 };
 #undef RANGE
 #undef FIELD
