@@ -257,10 +257,13 @@ static uint64_t between_iterations(struct bt_vcpu *b, struct site *s)
 	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 }
 
-/* A debug trap is due between two iterations: of TF, or of a data breakpoint. */
-static bool traps_here(const struct bt_vcpu *b, const struct site *s)
+/* Must the REP be left behind iteration N, which is not its last? For a debug trap, of TF or of a data
+ * breakpoint; or because somebody waits. */
+static bool leaves_rep(const struct bt_vcpu *b, const struct site *s, unsigned n)
 {
-	return s->string.one || (b->debug.watched && mmu_watch_guest_pending(b->v.mmu));
+	if (s->string.one || (b->debug.watched && mmu_watch_guest_pending(b->v.mmu)))
+		return true;
+	return n >= 4096 && (b->stop || (b->kick && !b->icount.on));
 }
 
 uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
@@ -281,10 +284,8 @@ uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		if ((s->string.op == STR_CMPS || s->string.op == STR_SCAS) &&
 		    !(c->flags & FL_ZF) == (s->string.rep == 1))
 			break;
-		if (!areg(c, s, R_ECX))
-			break;
-		/* Interruptible between elements: leave with the state at this instruction. */
-		if (traps_here(b, s) || (n >= 4096 && (b->stop || (b->kick && !b->icount.on))))
+		if (__builtin_expect(n >= 4096 || s->string.one || b->debug.watched, 0) &&
+		    leaves_rep(b, s, n) && areg(c, s, R_ECX))
 			return between_iterations(b, s);
 	}
 	return callout_after_device(b, s);
