@@ -68,8 +68,10 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 		return false;
 	}
 	m->vm = mm_vm_new(m->pool);
-	if (!m->vm)
-		return fail(err, errlen, "out of memory for the machine");
+	if (!m->vm) {
+		snprintf(err, errlen, "cannot make the guest's memory: %s", strerror(errno));
+		return false;
+	}
 	if (mm_vm_add_ram(m->vm, 0, m->memory, false) ||
 	    (rom && mm_vm_add_ram(m->vm, 0x100000000ull - rom, rom, true)))
 		return fail(err, errlen, "machine memory is too small for the guest's memory");

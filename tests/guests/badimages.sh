@@ -139,7 +139,7 @@ elf-phentsize elf-over-info empty zeros text directory missing pipe /dev/null /p
 linux=
 [ -s "$CACHE/linux-686" ] && linux=$CACHE/linux-686
 
-plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14 + 2))
+plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14 + 3))
 
 # The images that the generators make correctly start (and fault on their zeros).
 for good in kludge elf-good; do
@@ -184,6 +184,10 @@ cannot "command line too long" --kernel elf-good --append "$(head -c 5000 /dev/z
 wrong 125 "memory: too little" run --memory 64K --timeout 5 demo
 wrong 125 "memory: too much" run --memory 64G --timeout 5 demo
 wrong 125 "machine memory smaller than the guest's" run --memory 64M --machine-memory 1M --timeout 5 demo
+(ulimit -f 8; exec timeout -k 2 100 "$VITRINE" run --memory 16M --timeout 5 demo) </dev/null >out 2>err
+status=$?
+[ $status -eq 125 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q "File too large" err
+ok $? "files limited to less than guest memory" "$(detail)"
 wrong 125 "translation cache too small" run --tc-size 4K --timeout 5 demo
 wrong 125 "unknown processor" run --cpu abacus --timeout 5 demo
 wrong 125 "engine that is not there" run --engine vtx demo
