@@ -3,6 +3,7 @@
  * Mutated images must never crash a loader. */
 #include "tests/suite.h"
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -606,6 +607,15 @@ START_TEST(int13_extensions)
 	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 0);
 	ck_assert_uint_eq(mem32(m, 0x9010), 7813);
 	ck_assert_uint_eq(mem32(m, 0x9018) & 0xffff, 512);
+	int fd = open(path, O_RDONLY); /* the host refuses a write: a write fault */
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(dup2(fd, m->loader.drives.d[0].fd), m->loader.drives.d[0].fd);
+	close(fd);
+	mm_phys_write(machine_vm(m), 0x9000, &p, sizeof(p));
+	c->gpr[R_EAX] = 0x4300;
+	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
+	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 0xcc);
 	machine_free(m);
 	ck_assert_int_eq(truncate(path, 7812 * 512 + 4), 0);
 	FILE *f = fopen(path, "rb");
