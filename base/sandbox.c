@@ -110,7 +110,7 @@ void sandbox_prepare(void)
 static int add(scmp_filter_ctx f, const struct row *r)
 {
 	int call = seccomp_syscall_resolve_name(r->name);
-	struct scmp_arg_cmp cmp;
+	struct scmp_arg_cmp cmp = { .arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->val };
 
 	if (call == __NR_SCMP_ERROR) /* newer than libseccomp: the default applies */
 		return 0;
@@ -122,11 +122,15 @@ static int add(scmp_filter_ctx f, const struct row *r)
 	case DENIED:
 		return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), call, 0);
 	case ALLOWED_SELF:
-		cmp = SCMP_CMP64(r->arg, SCMP_CMP_EQ, (uint64_t)getpid());
+		cmp.datum_a = (uint64_t)getpid();
 		break;
-	default:
-		cmp = r->mask == UINT64_MAX ? SCMP_CMP64(r->arg, SCMP_CMP_EQ, r->val)
-					    : SCMP_CMP64(r->arg, SCMP_CMP_MASKED_EQ, r->mask, r->val);
+	case ALLOWED_ARG:
+		if (r->mask == UINT64_MAX)
+			break;
+		cmp.op = SCMP_CMP_MASKED_EQ;
+		cmp.datum_a = r->mask;
+		cmp.datum_b = r->val;
+		break;
 	}
 	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &cmp);
 }
