@@ -100,7 +100,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/view/view.h \
 	%D%/view/view_adapt.c \
 	%D%/view/views.c
-%C%_libbt_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+%C%_libbt_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(NO_AUTO_INIT)
 
 # What translated code calls runs with the guest's vector and x87 registers live: the
 # compiler must not touch them (base/gpr.h), and instrumentation may call out only to

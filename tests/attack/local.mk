@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Attacks and hosts that refuse, as a whole program meets them.
 SHELL_TESTS += \
+	%D%/hardening.sh \
 	%D%/limits.sh \
 	%D%/port.sh
 %D%/few_maps.so: %D%/few_maps.c

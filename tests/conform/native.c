@@ -115,7 +115,8 @@ static inline __attribute__((always_inline)) void swap_segments(struct native *n
 		_exit(99);
 }
 
-static __attribute__((no_sanitize("address", "undefined"))) void on_signal(int sig, siginfo_t *si, void *ctx)
+static __attribute__((no_sanitize("address", "undefined"), no_stack_protector)) void
+on_signal(int sig, siginfo_t *si, void *ctx)
 {
 	struct native *n = current;
 	ucontext_t *uc = ctx;
