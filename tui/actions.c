@@ -95,12 +95,33 @@ void act_menu(struct tui *t, int key)
 	menu_open(t, addr, k ? cell_str(k, 0, "symbol") : "");
 }
 
-void act_reset(struct tui *t, int key)
+/* Is there a guest whose state would be lost? */
+static bool guest_alive(const struct tui *t)
 {
-	(void)key;
+	return inspect_has_machine(t->s) && !inspect_ended(t->s);
+}
+
+static void ask_first(struct tui *t, void (*action)(struct tui *t), const char *question)
+{
+	t->prompt.confirm = action;
+	tui_message(t, ST_ERROR, "%s", question);
+}
+
+static void reset_now(struct tui *t)
+{
 	if (inspect_running(t->s))
 		tui_exec(t, true, "stop");
 	tui_exec(t, true, "reset");
+}
+
+void act_reset(struct tui *t, int key)
+{
+	(void)key;
+	if (guest_alive(t))
+		ask_first(t, reset_now,
+			  "reset the guest to its first instruction? y: yes; any other key: no");
+	else
+		reset_now(t);
 }
 
 static void switch_to(struct tui *t, int n)
@@ -274,10 +295,19 @@ void act_redraw(struct tui *t, int key)
 	t->stale = true;
 }
 
-void act_quit(struct tui *t, int key)
+static void quit_now(struct tui *t)
 {
-	(void)key;
 	t->quit = true;
 	if (t->busy)
 		inspect_interrupt(t->s);
+}
+
+/* An attached dashboard leaves the guest to its session. */
+void act_quit(struct tui *t, int key)
+{
+	(void)key;
+	if (guest_alive(t) && !t->remote)
+		ask_first(t, quit_now, "quit and end the guest? y: yes; any other key: no");
+	else
+		quit_now(t);
 }

@@ -158,6 +158,23 @@ static void draw_message(struct tui *t)
 
 /* ---- panes ---- */
 
+/* How old the pane's data are, at the right end of A beyond FROM, if the guest has run on for a second or
+ * more. Returns the cells used. */
+static int draw_age(struct tui *t, const struct pane *p, const struct area *a, int from)
+{
+	int64_t seconds = (tui_clock() - p->updated) / 1000000000;
+	char buf[40];
+	int n;
+
+	if (!inspect_running(t->s) || !pane_fresh(t, p) || !p->updated || seconds < 1)
+		return 0;
+	n = snprintf(buf, sizeof(buf), " %lld s old ", (long long)seconds);
+	if (from + n >= a->w)
+		return 0;
+	area_put(a, a->w - n, 0, ST_CHANGED, buf);
+	return n;
+}
+
 static void draw_heading(struct tui *t, struct pane *p, const struct rect *at, bool focused)
 {
 	struct area all = canvas_area(&t->canvas), a = area_cut(&all, at->x, at->y, at->w, 1);
@@ -171,6 +188,7 @@ static void draw_heading(struct tui *t, struct pane *p, const struct rect *at, b
 		area_char(&a, x, 0, ST_RULE, ' ');
 	if (pane_fresh(t, p) && p->cls->heading)
 		p->cls->heading(p, t, detail, sizeof(detail));
+	a.w -= draw_age(t, p, &a, x + 4);
 	if (!detail[0] || x + 4 >= a.w)
 		return;
 	x = area_put(&a, x, 0, ST_DIM, focused ? " " : "");

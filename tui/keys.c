@@ -45,9 +45,10 @@ static const struct key_row {
 	{ 'b', 0, 9, "Break", "b F9", RUNNING, false, act_break, "set or delete a breakpoint at the cursor" },
 	{ 'a', 0, 11, "Menu", "a F11", RUNNING, false, act_menu,
 	  "menu of commands for the address under the cursor: discard, pin, patch, probe ..." },
-	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset, "reset the guest to its first instruction" },
+	{ 'R', 0, 0, NULL, "R", RUNNING, false, act_reset,
+	  "reset the guest to its first instruction (asks first)" },
 	{ 'q', 0, 10, "Quit", "q F10", OTHERS, true, act_quit,
-	  "quit; ends the guest too, unless the dashboard is attached" },
+	  "quit; ends the guest too (asks first), unless the dashboard is attached" },
 	{ CTRL_BRACKET, 0, 12, "Keys", "Ctrl-] F12", RUNNING, true, act_hand,
 	  "give the keyboard to the guest, or take it back" },
 	{ ':', 0, 0, NULL, ":", OTHERS, false, act_command, "a shell command; Tab completes, Up recalls" },
@@ -289,6 +290,17 @@ static bool pane_first(struct tui *t, int key)
 	return p && p->cls->key && pane_fresh(t, p) && p->cls->key(p, t, key);
 }
 
+/* A question was asked: y is yes, anything else is no. */
+static void answer_confirm(struct tui *t, int key)
+{
+	void (*action)(struct tui * t) = t->prompt.confirm;
+
+	t->prompt.confirm = NULL;
+	tui_message(t, ST_MESSAGE, "%s", "");
+	if (key == 'y' || key == 'Y')
+		action(t);
+}
+
 void keys_press(struct tui *t, const struct term_event *e)
 {
 	const struct key_row *row = find_row(e->key);
@@ -296,6 +308,10 @@ void keys_press(struct tui *t, const struct term_event *e)
 
 	t->dirty = true;
 	t->unread = 0;
+	if (t->prompt.confirm) {
+		answer_confirm(t, e->key);
+		return;
+	}
 	if (t->handed && !mouse) {
 		if (e->key == CTRL_BRACKET || e->key == TK_F12)
 			act_hand(t, e->key);

@@ -46,6 +46,7 @@ struct pane {
 	void *state;
 	struct area area; /* of the contents, where it was last drawn */
 	unsigned round;	  /* of the last update */
+	int64_t updated;  /* when that was, ns */
 };
 
 /* A list with a cursor: which rows are shown. */

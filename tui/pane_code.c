@@ -117,7 +117,8 @@ static void update(struct pane *p, struct tui *t)
 	bool moved = t->stop.generation != c->generation;
 	uint64_t from;
 
-	if (moved && !inspect_running(t->s))
+	/* A stop shows pc. A sample of a running guest does not: what the user went to stays. */
+	if (moved && !inspect_running(t->s) && !t->refresh.held)
 		c->elsewhere = false;
 	c->generation = t->stop.generation;
 	wanted = c->elsewhere ? c->wanted : pc;

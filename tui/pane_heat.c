@@ -17,7 +17,8 @@ struct part {
 struct heat {
 	struct part part[PARTS];
 	int n; /* parts in use */
-	uint64_t first, end, size, most;
+	uint64_t first, end, most;
+	uint64_t live, used, size; /* bytes: of the fragments, handed out, of the whole cache */
 	size_t fragments;
 };
 
@@ -52,10 +53,19 @@ static void add_all(struct heat *h, const struct table *k, uint64_t chosen)
 
 		h->first = at < h->first ? at : h->first;
 		h->end = end > h->end ? end : h->end;
+		h->live += number(k, r, size);
 	}
 	for (size_t r = 0; r < k->nrows; r++)
 		add(h, number(k, r, host), number(k, r, size), number(k, r, traps) + number(k, r, callouts),
 		    number(k, r, host) == chosen);
+}
+
+static uint64_t counter(const struct table *tc, const char *name)
+{
+	for (size_t r = 0; tc && r < tc->nrows; r++)
+		if (!strcmp(cell_str(tc, r, "name"), name))
+			return cell_u(tc, r, "value");
+	return 0;
 }
 
 static void update(struct pane *p, struct tui *t)
@@ -68,9 +78,8 @@ static void update(struct pane *p, struct tui *t)
 	h->n = w < PARTS ? w : PARTS;
 	if (!k || !k->nrows)
 		return;
-	for (size_t r = 0; tc && r < tc->nrows; r++)
-		if (!strcmp(cell_str(tc, r, "name"), "tc_size"))
-			h->size = cell_u(tc, r, "value");
+	h->used = counter(tc, "tc_used");
+	h->size = counter(tc, "tc_size");
 	h->fragments = k->nrows;
 	add_all(h, k, t->sel.has_ccf ? t->sel.ccf_host : 0);
 	for (int i = 0; i < h->n; i++)
@@ -119,9 +128,12 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	(void)t;
 	buf[0] = 0;
 	if (h->fragments)
-		snprintf(buf, len, "%zu fragments, %llu of %llu KiB; bright: traps, callouts; %s: selected",
-			 h->fragments, (unsigned long long)(h->end - h->first) >> 10,
-			 (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
+		snprintf(
+		    buf, len,
+		    "%zu fragments, KiB: %llu live, %llu handed out, %llu in all; bright: traps, callouts; %s: "
+		    "selected",
+		    h->fragments, (unsigned long long)h->live >> 10, (unsigned long long)h->used >> 10,
+		    (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
 }
 
 const struct pane_class pane_heat = {

@@ -123,6 +123,21 @@ bool table_flush_right(const struct table_pane *tp, int col)
 
 /* ---- rates ---- */
 
+/* The sum of the columns that count. */
+static uint64_t count_of(const struct table_pane *tp, const struct table_spec *sp, size_t row)
+{
+	uint64_t sum = 0;
+
+	for (const char *name = sp->count; *name; name += *name == ' ') {
+		char word[32];
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
+		name += strlen(word);
+		sum += cell_u(tp->k, row, word);
+	}
+	return sum;
+}
+
 static void sample(struct table_pane *tp, const struct table_spec *sp, struct tui *t)
 {
 	char name[RATES_NAME];
@@ -132,7 +147,7 @@ static void sample(struct table_pane *tp, const struct table_spec *sp, struct tu
 		return;
 	for (size_t r = 0; r < tp->k->nrows; r++) {
 		table_key_text(tp, sp, r, name, sizeof(name));
-		rates_add(&tp->rates, name, cell_u(tp->k, r, sp->count), seconds);
+		rates_add(&tp->rates, name, count_of(tp, sp, r), seconds);
 	}
 }
 
@@ -226,7 +241,7 @@ static void set_order(struct table_pane *tp, const struct table_spec *sp)
 	}
 	tp->norder = 0;
 	for (size_t r = 0; r < tp->k->nrows; r++) {
-		if (sp->nonzero && sp->count && !cell_u(tp->k, r, sp->count))
+		if (sp->nonzero && sp->count && !count_of(tp, sp, r))
 			continue;
 		if (!tp->filter[0] || contains(tp, r, tp->filter))
 			tp->order[tp->norder++] = (uint32_t)r;

@@ -12,7 +12,7 @@ struct table_spec {
 	const char *sort;    /* "-count", "pc"; NULL: in the view's order */
 	const char *key;     /* columns that identify a row, for rates and the cursor; NULL: by position */
 	const char *address; /* column with the address of a row; NULL: rows have none */
-	const char *count;   /* column that counts; NULL: no rates */
+	const char *count;   /* columns that count, added up; NULL: no rates */
 	bool spark;	     /* draw the rate's history */
 	bool nonzero;	     /* leave out rows whose COUNT is 0 */
 	const char *note;    /* shown in the heading */

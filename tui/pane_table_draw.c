@@ -179,8 +179,9 @@ static void draw_facts(struct table_pane *tp, const struct area *a)
 	}
 }
 
+/* STALE: the guest does not run, so the rates are those of its last run. */
 static void draw_rates(struct table_pane *tp, const struct table_spec *sp, const struct area *a, int y,
-		       size_t row, int x, bool selected)
+		       size_t row, int x, bool selected, bool stale)
 {
 	char name[RATES_NAME], buf[32];
 	const struct series *e;
@@ -190,11 +191,12 @@ static void draw_rates(struct table_pane *tp, const struct table_spec *sp, const
 	rates_text(e, buf, sizeof(buf));
 	area_right(a, x, y, RATE_W - 1,
 		   selected			 ? ST_SELECT
+		   : stale			 ? ST_DIM
 		   : e && e->n && e->rate[0] > 0 ? ST_RATE
 						 : ST_ZERO,
 		   buf);
 	if (sp->spark)
-		rates_draw(e, a, x + RATE_W, y, a->w - x - RATE_W);
+		rates_draw(e, a, x + RATE_W, y, a->w - x - RATE_W, stale ? ST_DIM : ST_SPARK);
 }
 
 static int last_edge(const struct column_place *at, int n)
@@ -207,6 +209,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	struct table_pane *tp = p->state;
 	const struct table_spec *sp = table_spec_of(p);
 	struct column_place at[TABLE_COLS];
+	bool stale = !inspect_running(t->s);
 	int first, last, n, rate_x,
 	    spark = sp->spark ? (a->w > 150  ? 60
 				 : a->w > 60 ? 24
@@ -229,7 +232,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	rate_x = last_edge(at, n);
 	draw_head(tp, a, at, n);
 	if (sp->count && n)
-		area_right(a, rate_x, 0, RATE_W - 1, ST_COLUMN, "per s");
+		area_right(a, rate_x, 0, RATE_W - 1, stale ? ST_DIM : ST_COLUMN, stale ? "was /s" : "per s");
 	if (!tp->norder)
 		area_put(a, 0, 1, ST_DIM,
 			 tp->filter[0] ? "no row contains the filter"
@@ -245,6 +248,6 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 		for (int c = 0; c < n; c++)
 			draw_cell(tp, a, 1 + i - first, row, &at[c], sel ? ST_SELECT : ST_NORMAL);
 		if (sp->count && n)
-			draw_rates(tp, sp, a, 1 + i - first, row, rate_x, sel);
+			draw_rates(tp, sp, a, 1 + i - first, row, rate_x, sel, stale);
 	}
 }

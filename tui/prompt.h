@@ -13,6 +13,8 @@ struct prompt {
 	char **history; /* of commands */
 	size_t nhistory, hist_at, hist_new;
 	char stash[512]; /* the line that was typed before Up recalled others */
+	/* the action that waits for y, because it ends the guest; NULL: none */
+	void (*confirm)(struct tui *t);
 };
 
 void prompt_init(struct tui *t);

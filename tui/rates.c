@@ -102,12 +102,12 @@ void rates_text(const struct series *e, char *buf, size_t len)
 		snprintf(buf, len, "%.*f", r > 0 && r < 10 ? 1 : 0, r);
 }
 
-void rates_draw(const struct series *e, const struct area *a, int x, int y, int w)
+void rates_draw(const struct series *e, const struct area *a, int x, int y, int w, enum style st)
 {
 	double most = 0;
 
 	for (int i = 0; e && i < e->n && i < w; i++)
 		most = e->rate[i] > most ? e->rate[i] : most;
 	for (int i = 0; e && i < e->n && i < w; i++)
-		area_char(a, x + w - 1 - i, y, ST_SPARK, spark_char(e->rate[i], most));
+		area_char(a, x + w - 1 - i, y, st, spark_char(e->rate[i], most));
 }

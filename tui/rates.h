@@ -33,5 +33,5 @@ const struct series *rates_find(const struct rates *r, const char *name); /* NUL
 /* The newest rate, in at most 8 characters; "-" when there is none. E may be NULL. */
 void rates_text(const struct series *e, char *buf, size_t len);
 /* The history in W cells, the newest at the right. */
-void rates_draw(const struct series *e, const struct area *a, int x, int y, int w);
+void rates_draw(const struct series *e, const struct area *a, int x, int y, int w, enum style st);
 #endif

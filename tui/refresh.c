@@ -55,6 +55,7 @@ static void update_pane(struct tui *t, struct pane *p)
 {
 	p->cls->update(p, t);
 	p->round = t->queries.round;
+	p->updated = tui_clock();
 }
 
 static bool is_live(const struct tui *t, const struct pane *p)

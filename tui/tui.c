@@ -314,10 +314,12 @@ static void watch_guest(struct tui *t)
 	tui_watch_guest(t);
 }
 
-int tui_timeout(const struct tui *t)
+int tui_timeout(struct tui *t)
 {
 	int64_t now = tui_clock(), until = now + 1000000000;
 
+	if (inspect_running(t->s) && t->paused && now - t->refresh.next_draw >= 1000000000)
+		t->dirty = true; /* the ages of the panes */
 	if (inspect_running(t->s) && t->refresh.next_live < until)
 		until = t->refresh.next_live;
 	if ((t->stale || t->moved) && inspect_running(t->s))

@@ -97,7 +97,7 @@ void tui_resize(struct tui *t, int w, int h);
 bool tui_draw(struct tui *t, int *cx, int *cy);
 /* Notice that the guest started or stopped. */
 void tui_watch_guest(struct tui *t);
-int tui_timeout(const struct tui *t); /* milliseconds until there is something to do */
+int tui_timeout(struct tui *t); /* milliseconds until there is something to do */
 
 /* Without a terminal: print screens (dump.c). Returns the exit status. */
 int dump_main(struct tui *t);

@@ -66,7 +66,7 @@ mouse 0 36 30
 sees " running" "a click on a function key"
 key Space
 until_true has " stopped"
-key q
+key q y
 ends 0 "q ends with status 0"
 
 # The older mouse protocol, of screen and tmux: three bytes, each with 32 added.
@@ -74,7 +74,7 @@ start 100x30 screen-256color --no-rc demo
 until_true has "Registers"
 t send-keys -t v -l "$(printf '\033[M \064\041')"
 sees "Fragments" "a click, from a terminal of the older kind"
-key q
+key q y
 until_true test -s "$TMP/status"
 
 # ---- the menu of an address ----
@@ -160,7 +160,7 @@ until_true has " Fragment "
 key a
 sees "a letter, or Enter" "and from the fragment"
 key Escape
-key q
+key q y
 ends 0 "q ends with status 0"
 
 # ---- the adaptation log ----
@@ -193,7 +193,7 @@ until_true more
 has "Adaptation log  1-"
 ok $? "and does not follow them while the cursor is on older ones" "$(screen)"
 key Space
-key q
+key q y
 ends 0 "q ends with status 0"
 
 # ---- the guest's keyboard: this guest prints scan codes on its VGA screen ----
@@ -215,5 +215,5 @@ key :
 t send-keys -t v -l "sendkey f12"
 key Enter
 sees "58 D8" "F12, by sendkey"
-key q
+key q y
 ends 0 "q ends with status 0"

@@ -177,5 +177,5 @@ eip_at_pc()
 }
 until_true eip_at_pc
 ok $? "and the registers pane too" "eip $eip, pc $pc"
-key q
+key q y
 ends 0 "q ends with status 0"

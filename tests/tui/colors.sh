@@ -38,7 +38,7 @@ colors()
 	zoom_console
 	until_true agrees "$2" "$4"
 	ok $? "$2 colours, $3: 256 attributes" "$(cat "$TMP/out"; screen)"
-	key q
+	key q y
 	until_true test -s "$TMP/status"
 }
 
@@ -63,5 +63,5 @@ until_true colored "$escape\[38;5;231m$escape\[48;5;19mVitrine demo guest"
 ok $? "the embedded guest's first line is white on blue" "$(cat "$TMP/capture")"
 until_true colored "$escape\[38;5;83m$escape\[[0-9;]*mPASS\|$escape\[38;5;83mPASS"
 ok $? "and PASS is bright green" "$(cat "$TMP/capture")"
-key q
+key q y
 until_true test -s "$TMP/status"

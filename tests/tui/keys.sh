@@ -3,7 +3,7 @@
 # Keys, mouse, prompt, layouts, and terminals that are small, colourless or gone.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 60
+plan 69
 
 start 80x24 screen-256color --no-rc --append loop demo
 sees "c runs the guest" "a hint suggests keys at first"
@@ -31,6 +31,53 @@ sees "Running the guest" "? shows the help"
 key q
 until_true has_not "Running the guest"
 ok $? "q closes it" "$(screen)"
+key q
+sees "quit and end the guest? y: yes" "one more q asks first"
+key q
+until_true has_not "quit and end"
+[ ! -s "$TMP/status" ] && has "Traps by cause"
+ok $? "and any key but y stays" "$(screen)"
+sees "was /s" "rates of a stopped guest are marked as old"
+key c
+until_true has "per s"
+key 5
+writes_counted()
+{
+	screen | awk '$1 == "20" && $4 == 0 && $5 > 0 { found = 1 } END { exit !found }' # read never
+}
+until_true writes_counted
+ok $? "the rate of a port counts writes" "$(screen)"
+key 2
+until_true screen_matches 'Cache .* KiB: [0-9]* live, [0-9]* handed out, [0-9]* in all'
+ok $? "the cache's heading has live, handed out, size" "$(screen)"
+key 1 Z
+sees " s old" "the age of what is shown, while refreshing is paused"
+key Z g
+t send-keys -t v -l 'kernel_main'
+key Enter
+until_true has "kernel_main:"
+sleep 1.5
+key b
+until_true screen_matches 'break [0-9]* at 0x[0-9a-f]* kernel_main *$'
+ok $? "what one goes to stays while the guest runs: b sets its breakpoint there" "$(screen)"
+key Space
+until_true has " stopped"
+key R
+sees "reset the guest to its first instruction? y" "R asks first"
+key n
+until_true has_not "reset the guest"
+key R y
+until_true has "0010000c"
+ok $? "and y resets" "$(screen)"
+key :
+t send-keys -t v -l "delete"
+key Enter s n
+key 3
+key c
+until_true has " running"
+key Space
+until_true has " stopped"
+key 3
 key Tab
 sees "Page walk" "Tab: the next screen"
 key BTab
@@ -92,26 +139,26 @@ t resize-window -t v -x 120 -y 40
 sees "F12Keys" "resized: the frame fits again"
 t resize-window -t v -x 80 -y 24
 sees "F12Keys" "and back"
-key q
+key q y
 ends 0 "q ends with status 0"
 grep -q '^machine 0 ' "$TMP/config/vitrine/layout"
 ok $? "the layout is saved" "$(cat "$TMP/config/vitrine/layout")"
 
 start 80x24 vt100 --no-rc demo
 sees "Registers" "a terminal without colour works"
-key q
+key q y
 ends 0 "and ends well"
 
 # A terminal without cursor movement, a locale without Unicode, sizes that change while the guest runs.
 start 80x24 dumb --no-rc demo
-until_true test -s "$TMP/status" || key q
+until_true test -s "$TMP/status" || key q y
 until_true test -s "$TMP/status"
 [ "$(cat "$TMP/status")" = 125 ] && grep -q "this terminal cannot be used; TERM is dumb" "$TMP/err"
 ok $? "a terminal without a cursor: status 125, and why" "status $(cat "$TMP/status"); $(cat "$TMP/err")"
 for name in xterm-mono linux; do
 	start 80x24 $name --no-rc demo
 	sees "Registers" "TERM=$name works"
-	key q
+	key q y
 	ends 0 "and ends well"
 done
 LC_ALL=C start 80x24 screen-256color --no-rc demo
@@ -119,7 +166,7 @@ sees "Registers" "without Unicode"
 screen | LC_ALL=C grep -q '[^ -~]'
 [ $? -ne 0 ]
 ok $? "everything is ASCII" "$(screen)"
-key q
+key q y
 ends 0 "and ends well"
 start 80x24 screen-256color --no-rc --append loop demo
 until_true has "Registers"
@@ -140,7 +187,7 @@ for size in 10x3 200x50 30x8 1x1 80x24 300x90 100x30; do
 	until_true fits $size
 done
 sees "F12Keys" "resized while the guest runs"
-key q
+key q y
 ends 0 "and ends well"
 
 # Asynchronous output and the log stay within the dashboard; serial output also goes to a socket.
@@ -179,7 +226,7 @@ python3 - "$TMP/serial" >"$TMP/out" 2>&1 <<-END
 END
 ok $? "the socket has the guest's output" "$(cat "$TMP/out")"
 unset ERRORS
-key q
+key q y
 until_true test -s "$TMP/status"
 
 start 80x24 screen-256color --no-rc --append loop demo

@@ -29,5 +29,5 @@ for size in 200x50 80x24; do
 	key 4; sees "physical" "$size: spaces"
 	key 5; sees "master" "$size: devices"
 done
-key q
+key q y
 ends 0 "q ends it"

@@ -56,7 +56,7 @@ $(screen)"
 	wide=$("$VITRINE" tui --no-rc --dump machine --size $size demo | wc -L)
 	[ "$wide" -le "${size%x*}" ]
 	ok $? "$size: no line is too long" "$wide columns"
-	key q
+	key q y
 	ends 0 "$size: q ends with status 0"
 done
 

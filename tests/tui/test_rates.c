@@ -102,7 +102,7 @@ START_TEST(history_is_drawn)
 	rates_add(&r, "fill", 1, 1);
 	rates_add(&r, "fill", 51, 1);
 	rates_add(&r, "fill", 151, 1);
-	rates_draw(rates_find(&r, "fill"), &a, 0, 0, 5);
+	rates_draw(rates_find(&r, "fill"), &a, 0, 0, 5, ST_SPARK);
 	for (int x = 0; x < 5; x++)
 		ck_assert_uint_eq(c.cells[x].ch, expected[x]);
 	rates_fini(&r);

@@ -54,6 +54,12 @@ has()
 	screen | grep -qF -- "$1"
 }
 
+# screen_matches PATTERN: a basic regular expression
+screen_matches()
+{
+	screen | grep -q -- "$1"
+}
+
 has_not()
 {
 	! has "$1"
