@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 enum { STACK_REACH = 0x10000 };
+enum { MAX_UNASKED = 20 }; /* stops for no reason before a run is given up */
 
 /* ---- the engine's set of breakpoints ---- */
 
@@ -472,6 +473,7 @@ void run_start(struct inspect *s, const struct run_goal *goal)
 	run_drop_leaving(s);
 	s->run.goal = *goal;
 	s->run.quiet = s->run.unseen = false;
+	s->run.unasked = 0;
 	set_goal(s, true);
 	drain_stop_fd(s);
 	if (!leave_point(s)) {
@@ -486,6 +488,21 @@ void run_start(struct inspect *s, const struct run_goal *goal)
 	go(s);
 }
 
+/* A request to stop may come late, but not again and again: an engine that stops without being asked would
+ * keep run control busy for ever. */
+static bool gives_up(struct inspect *s, const struct machine_stop *st)
+{
+	if (st->reason != STOP_REQUEST && st->reason != STOP_NONE)
+		s->run.unasked = 0;
+	else if (++s->run.unasked >= MAX_UNASKED) {
+		run_set_stop(s, STOPPED_ASKED);
+		snprintf(s->run.stop.detail, sizeof(s->run.stop.detail),
+			 "the engine stops again and again without a reason");
+		return true;
+	}
+	return false;
+}
+
 bool run_settled(struct inspect *s)
 {
 	struct machine_stop st;
@@ -498,7 +515,7 @@ bool run_settled(struct inspect *s)
 		return false;
 	drain_stop_fd(s);
 	probe_lines(s, true);
-	if (!ends_run(s, &st) && leave_point(s)) {
+	if (!ends_run(s, &st) && !gives_up(s, &st) && leave_point(s)) {
 		go(s);
 		return false;
 	}
@@ -553,6 +570,7 @@ bool run_pause(struct inspect *s)
 
 void run_resume(struct inspect *s)
 {
+	s->run.unasked = 0;
 	run_drop_leaving(s);
 	set_goal(s, true);
 	go(s);

@@ -37,7 +37,8 @@ struct run_state {
 	bool interrupted; /* __atomic: set by inspect_interrupt() */
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
-	bool step_irq; /* "set step-irq on" */
+	unsigned unasked; /* stops of the engine without a reason, in series */
+	bool step_irq;	  /* "set step-irq on" */
 };
 
 /* Where output goes (output.c, execute.c, log_copy.c). */

@@ -18,7 +18,7 @@ struct machine {
 	enum machine_state state;
 	struct machine_stop stop;
 	int exit_code, fd;
-	bool stop_asked, held;
+	bool stop_asked, held, refuses;
 	uint64_t icount_goal;
 	void (*out)(void *ctx, const uint8_t *buf, size_t n);
 	void *out_ctx;
@@ -237,6 +237,11 @@ void fake_machine_output(struct machine *m, void (*out)(void *ctx, const uint8_t
 	m->out_ctx = ctx;
 }
 
+void fake_machine_refuses(struct machine *m)
+{
+	m->refuses = true;
+}
+
 unsigned fake_machine_breakpoints(const struct machine *m)
 {
 	return m->nbreaks;
@@ -267,6 +272,10 @@ static void halt(struct machine *m, enum stop_reason why)
 
 static void run_slice(struct machine *m)
 {
+	if (m->refuses) {
+		halt(m, STOP_REQUEST);
+		return;
+	}
 	for (int i = 0; i < SLICE && m->state == MACHINE_RUNNING; i++) {
 		if (m->icount_goal && m->v.icount >= m->icount_goal)
 			halt(m, STOP_ICOUNT);

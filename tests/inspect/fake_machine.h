@@ -12,6 +12,8 @@ enum { FAKE_MEMORY = 0x10000, FAKE_START = 0x1000, FAKE_STACK = 0x8000 };
 
 struct machine *fake_machine(const uint8_t *code, size_t len);
 void fake_machine_output(struct machine *m, void (*out)(void *ctx, const uint8_t *buf, size_t n), void *ctx);
+/* Make its engine stop at once, and without a reason, whenever it runs. */
+void fake_machine_refuses(struct machine *m);
 /* The number of breakpoint addresses in the engine. */
 unsigned fake_machine_breakpoints(const struct machine *m);
 /* Input sent to the serial port and the keyboard. */

@@ -319,6 +319,23 @@ START_TEST(test_endless_source)
 }
 END_TEST
 
+/* An engine that stops whenever it runs does not keep a command, or the event loop, busy for ever. */
+START_TEST(test_engine_without_reason)
+{
+	struct run run;
+
+	begin(&run, looping, sizeof(looping));
+	fake_machine_refuses(run.m);
+	say(&run, "continue &");
+	for (int i = 0; i < 100 && inspect_running(run.s); i++)
+		inspect_poll(run.s, NULL);
+	ck_assert(!inspect_running(run.s));
+	say(&run, "continue");
+	ck_assert_ptr_nonnull(strstr(said(&run), "stops again and again without a reason"));
+	end(&run);
+}
+END_TEST
+
 START_TEST(test_deadline)
 {
 	char why[100];
@@ -572,6 +589,7 @@ int main(void)
 	tcase_add_test(tc, test_breakpoints_leave_the_engine);
 	tcase_add_test(tc, test_script);
 	tcase_add_test(tc, test_endless_source);
+	tcase_add_test(tc, test_engine_without_reason);
 	tcase_add_test(tc, test_deadline);
 	tcase_add_test(tc, test_json_stop);
 	tcase_add_test(tc, test_input);
