@@ -39,7 +39,7 @@ struct mm_hooks {
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions,
-	    windows;
+	    windows, lines;
 };
 
 /* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */
@@ -79,6 +79,9 @@ enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
 /* Is HVA an address in the selected window or in the user window that has a page mapped? */
 bool mmu_maps(const struct mmu *m, uint64_t hva);
+/* An access to HVA was a SIGBUS. True: it is no miss, the host has no memory for a page that is mapped;
+ * hooks.failed was called. */
+bool mmu_bus_error(struct mmu *m, uint64_t hva);
 
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);

@@ -13,16 +13,17 @@ enum {
 	SH_NX = 1 << 4,	  /* guest: no execute */
 	SH_CODE = 1 << 5, /* the engine fetched code here: jump tables may name it */
 	SH_WOK = 1 << 6,  /* guest allows writing and D is set: only a trace forbids it */
+	SH_LINE = 1 << 8, /* the host has a line's mapping here, of this PPN (window/line.c) */
 	SH_IN = 1 << 7,	  /* the translation is known, as in a TLB. Without SH_P: for fetching code alone */
 };
 
 /* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */
 struct region {
-	uint64_t pde;	/* at the fill or the last sync */
-	gpa pt_at;	/* address of the page table, when not a large page */
-	uint32_t known; /* VPNs with SH_IN */
-	bool large;
-	uint64_t lines; /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
+	uint64_t pde;	   /* at the fill or the last sync */
+	gpa pt_at;	   /* address of the page table, when not a large page */
+	uint32_t known;	   /* VPNs with SH_IN */
+	bool large, lined; /* lined: lines were begun here */
+	uint64_t lines;	   /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
 	uint8_t snap[PAGE_SIZE] __attribute__((aligned(64))); /* the page table then */
 };
 
@@ -50,6 +51,7 @@ struct window {
 	uint16_t *active;	 /* indices of regions that exist */
 	unsigned nactive;
 	uint16_t id;
+	bool lined;		/* lines were begun since it was emptied */
 	bool used, pae, shared; /* shared: kernel view of all roots, CR4.PGE on */
 	enum win_view view;
 	uint32_t root;

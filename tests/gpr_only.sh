@@ -15,6 +15,13 @@ allowed()
 	* munmap system call
 	* mprotect system call
 	* madvise system call
+	line.o ioctl system call
+	line.o syscall only when the machine is made
+	line.o close only when the machine is made
+	window.o close only when the machine ends
+	line.o getenv only when the machine is made
+	line.o strcmp only when the machine is made
+	line.o fallocate system call
 	* __errno_location address of a thread's variable
 	* log_mask data
 	clock.o clock_gettime the vDSO's, which the kernel builds without vector registers

@@ -374,11 +374,15 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
 		return true;
 	}
-	if (g[REG_TRAPNO] == EXC_GP || sig == SIGBUS) {
+	if (g[REG_TRAPNO] == EXC_GP || (sig == SIGBUS && g[REG_TRAPNO] != EXC_PF)) {
 		/* Misaligned SSE operands and the like: #GP(0) for the guest. */
 		count(b, f, TRAP_GP);
 		store_state(b, f, m, g);
 		raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	}
+	if (sig == SIGBUS && mmu_bus_error(b->v.mmu, addr)) {
+		host_refused(b, f, m, uc);
 		return true;
 	}
 	b->adapt.charge.start = __builtin_ia32_rdtsc();

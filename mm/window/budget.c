@@ -9,6 +9,10 @@
 
 static bool run_goes_on(const struct mmu *m, uint32_t prev, uint32_t s)
 {
+	if ((s ^ prev) & SH_LINE)
+		return false;
+	if (s & SH_LINE) /* whatever of it is open */
+		return s >> 12 == (prev >> 12) + 1;
 	if ((s ^ prev) & (SH_P | SH_W))
 		return false;
 	return !(s & SH_P) || mpn_follows(m->vm->pmap[prev >> 12].mpn, m->vm->pmap[s >> 12].mpn);

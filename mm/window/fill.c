@@ -116,10 +116,15 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 
 	if (!rmap_room(m->vm, n))
 		return false;
-	if (mmap(w->base + ((uint64_t)v << PAGE_SHIFT), (size_t)n << PAGE_SHIFT, prot, flags, at.fd,
-		 at.offset) == MAP_FAILED)
+	if (r && !r->large && !line_serves(m, w, v, n, p))
+		line_begin(m, w, r, v, n, p);
+	if (line_serves(m, w, v, n, p) && line_open(m, w, v, n, p, s & SH_W))
+		s |= SH_LINE;
+	else if (mmap(w->base + ((uint64_t)v << PAGE_SHIFT), (size_t)n << PAGE_SHIFT, prot, flags, at.fd,
+		      at.offset) == MAP_FAILED)
 		return false;
-	maps_add(m, w, 1);
+	else
+		maps_add(m, w, 1);
 	for (uint32_t i = 0; i < n; i++)
 		book(m, w, r, v + i, (s & PAGE_MASK) | (p + i) << 12, table);
 	m->st.fill_pages += n;
@@ -230,11 +235,16 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
 		return false;
 	if (s & SH_W)
-		return true;
-	if (mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE))
-		return false;
+		return !(s & SH_LINE); /* the host may have taken the page: open it again */
+	if (s & SH_LINE) {
+		if (!line_protect(m, w, vpn, 1, false))
+			return false;
+	} else {
+		if (mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE, PROT_READ | PROT_WRITE))
+			return false;
+		maps_add(m, w, 2);
+	}
 	w->shadow[vpn] = s | SH_W | SH_WOK;
-	maps_add(m, w, 2);
 	m->st.upgrades++;
 	if (r && !r->large && w->view != WIN_FLAT) {
 		unsigned k = vpn & (region_pages(w) - 1);
@@ -389,16 +399,29 @@ enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin)
 	return hva - base < WIN_BYTES ? MMU_WINDOW : MMU_GUARD;
 }
 
-bool mmu_maps(const struct mmu *m, uint64_t hva)
+/* The shadow entry for HVA in the selected window or the user window; 0 elsewhere. */
+static uint32_t shadow_at(const struct mmu *m, uint64_t hva)
 {
-	const struct window *w = NULL;
 	gva lin;
 
 	if (mmu_in_user_window(m, hva, &lin))
-		w = m->uwin;
-	else if (mmu_where(m, hva, &lin) == MMU_WINDOW)
-		w = m->cur;
-	return w && (w->shadow[(gva32)lin >> PAGE_SHIFT] & SH_P);
+		return m->uwin->shadow[(gva32)lin >> PAGE_SHIFT];
+	if (mmu_where(m, hva, &lin) == MMU_WINDOW)
+		return m->cur->shadow[(gva32)lin >> PAGE_SHIFT];
+	return 0;
+}
+
+bool mmu_maps(const struct mmu *m, uint64_t hva)
+{
+	return shadow_at(m, hva) & SH_P;
+}
+
+bool mmu_bus_error(struct mmu *m, uint64_t hva)
+{
+	if ((shadow_at(m, hva) & (SH_P | SH_LINE)) != SH_P)
+		return false;
+	vm_fail(m->vm, MM_FAIL_MEMORY);
+	return true;
 }
 
 ppn mmu_code_page_fast(struct mmu *m, gva lin)
@@ -423,9 +446,11 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 		return false;
 	if (w->shadow[vpn] & SH_P) /* with other rights, or of another page: the guest changed the entry */
 		drop_range(m, w, vpn, 1);
-	s &= ~(uint32_t)(SH_P | SH_WOK);
-	book(m, w, r, vpn, s | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12,
-	     r->large ? NULL : table_of_region(m, r));
+	s = (s & ~(uint32_t)(SH_P | SH_WOK)) | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12;
+	if ((w->shadow[vpn] & SH_LINE) && w->shadow[vpn] >> 12 != s >> 12)
+		line_cut(m, w, vpn);
+	s |= w->shadow[vpn] & SH_LINE;
+	book(m, w, r, vpn, s, r->large ? NULL : table_of_region(m, r));
 	return true;
 }
 

@@ -118,7 +118,7 @@ void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 	rmap_del(m->vm, s >> 12, w->id, vpn);
 	if ((s & SH_CODE) && m->vm->hooks.code_unmap)
 		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, vpn, w->view != WIN_USER);
-	w->shadow[vpn] = 0;
+	w->shadow[vpn] = s & SH_LINE ? s & (~(uint32_t)PAGE_MASK | SH_LINE) : 0;
 	w->known--;
 	w->mapped -= s & SH_P;
 	if (r)
@@ -137,17 +137,21 @@ static bool map_nothing(struct window *w, vpn32 vpn, uint32_t n)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
-/* Unmap all of W and forget it; regions stay, because a caller may be in one. */
+/* Unmap all of W and forget it, lines too; regions stay, because a caller may be in one. */
 static void win_empty(struct mmu *m, struct window *w)
 {
-	for (unsigned i = 0; w->known && i < w->nactive; i++) {
+	for (unsigned i = 0; (w->known || w->lined) && i < w->nactive; i++) {
 		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT);
 		struct region *r = w->regions[w->active[i]];
 
 		for (vpn32 v = v0; r->known && v < v0 + region_pages(w); v++)
 			if (w->shadow[v] & SH_IN)
 				page_forget(m, w, v);
+		if (r->lined)
+			line_forget(w, v0, region_pages(w));
+		r->lined = false;
 	}
+	w->lined = false;
 	if (map_nothing(w, 0, WIN_PAGES))
 		maps_add(m, w, 1 - w->maps);
 	/* At the limit even this may want a mapping more. Taking all access away never does: its
@@ -163,29 +167,64 @@ static void refused(struct mmu *m, struct window *w)
 	win_empty(m, w);
 }
 
+/* How many of [VPN, VPN+N) are, or are not, of lines as the first one is. */
+static uint32_t alike(const struct window *w, vpn32 vpn, uint32_t n)
+{
+	uint32_t i = 1;
+
+	while (i < n && !((w->shadow[vpn] ^ w->shadow[vpn + i]) & SH_LINE))
+		i++;
+	return i;
+}
+
+#define CLOSE_PAGES 64 /* for more pages a line is not kept */
+
 void host_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	w->drops++;
-	if (map_nothing(w, vpn, n))
+	if ((w->shadow[vpn] & SH_LINE) && n <= CLOSE_PAGES && alike(w, vpn, n) == n && line_close(w, vpn, n))
+		return;
+	if (map_nothing(w, vpn, n)) {
 		maps_add(m, w, 1);
-	else
+		line_forget(w, vpn, n);
+	} else
 		refused(m, w);
+}
+
+void line_cut(struct mmu *m, struct window *w, vpn32 vpn)
+{
+	if (map_nothing(w, vpn, 1)) {
+		maps_add(m, w, 2);
+		line_forget(w, vpn, 1);
+	} else
+		refused(m, w);
+}
+
+/* Write-protect pages that are all of lines, or none of them. */
+static bool protect_alike(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
+{
+	if (w->shadow[vpn] & SH_LINE)
+		return line_protect(m, w, vpn, n, true);
+	maps_add(m, w, 2);
+	return !mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_READ);
 }
 
 bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
 	w->prots++;
-	if (!mprotect(w->base + ((uint64_t)vpn << PAGE_SHIFT), (uint64_t)n << PAGE_SHIFT, PROT_READ)) {
-		maps_add(m, w, 2);
-		return true;
+	for (uint32_t i = 0, k; i < n; i += k) {
+		k = alike(w, vpn + i, n - i);
+		if (!protect_alike(m, w, vpn + i, k)) {
+			refused(m, w);
+			return false;
+		}
 	}
-	refused(m, w);
-	return false;
+	return true;
 }
 
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 {
-	uint32_t s = w->shadow[vpn] & ~(uint32_t)SH_W;
+	uint32_t s = w->shadow[vpn] & ~(uint32_t)(SH_W | SH_LINE);
 	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
 
 	if (!(s & SH_P))
@@ -236,7 +275,7 @@ void page_unmap(struct mmu *m, struct window *w, vpn32 vpn)
 
 void win_drop_all(struct mmu *m, struct window *w)
 {
-	if (w->known)
+	if (w->known || w->lined)
 		win_empty(m, w);
 	for (unsigned i = 0; i < w->nactive; i++) {
 		munmap(w->regions[w->active[i]], sizeof(struct region));

@@ -128,6 +128,22 @@ bool churns(struct mmu *m, const struct window *w, vpn32 vpn);
 /* Empty windows while the process is over its limit of host mappings, KEEP last. */
 void evict_for_limit(struct mmu *m, struct window *keep);
 
+/* window/line.c */
+int line_init(void); /* the userfaultfd, or -1: no lines */
+/* Begin a line at VPN, which is to map N pages from PPN P, when the page before makes it likely. */
+void line_begin(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t n, ppn p);
+/* Does a line have N pages from P at VPN? */
+bool line_serves(const struct mmu *m, const struct window *w, vpn32 vpn, uint32_t n, ppn p);
+/* Open them. False: they are closed; the host refused. */
+bool line_open(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n, ppn p, bool writable);
+/* Close N pages, write-protect them or lift that. All are of lines. False: the host refused. */
+bool line_close(const struct window *w, vpn32 vpn, uint32_t n);
+bool line_protect(const struct mmu *m, const struct window *w, vpn32 vpn, uint32_t n, bool on);
+/* Take the page out of its line: an entry for another PPN is to be kept there. */
+void line_cut(struct mmu *m, struct window *w, vpn32 vpn);
+/* Another mapping was made over N pages. */
+void line_forget(struct window *w, vpn32 vpn, uint32_t n);
+
 /* window/fill.c */
 /* Map VPN as its table entry E allows. False: nothing was mapped. */
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define ROOT_FLAT 0xffffffffu
 #define ROOT_SHARED 0xfffffffeu
@@ -214,7 +215,7 @@ void mmu_invlpg(struct mmu *m, gva lin)
 	if (!m->uwin)
 		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
 	sync_page(m, m->kwin, vpn);
-	if (m->uwin->need_sync || !m->uwin->shadow[vpn])
+	if (m->uwin->need_sync || !(m->uwin->shadow[vpn] & SH_IN))
 		return;
 	if (m->uwin->npend == PEND_MAX)
 		m->uwin->need_sync = true;
@@ -330,6 +331,7 @@ struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat)
 	m->vm = vm;
 	m->cpu = cpu;
 	m->plat = plat;
+	m->uffd = line_init();
 	vm->mmu = m;
 	atomic_fetch_add(&vm->pool->nmmu, 1);
 	if (reserve_windows(m))
@@ -347,6 +349,8 @@ void mmu_free(struct mmu *m)
 		win_release(m, &m->win[i]);
 		maps_add(m, &m->win[i], -m->win[i].maps);
 	}
+	if (m->uffd >= 0)
+		close(m->uffd);
 	atomic_fetch_sub(&m->vm->pool->nmmu, 1);
 	m->vm->mmu = NULL;
 	free(m);

@@ -34,6 +34,7 @@ struct world {
 /* POOL: borrowed; NULL: one of its own with EXTRA pages to spare. PAE or 32-bit. */
 struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed);
 void world_free(struct world *w);
+void world_no_lines(struct world *w); /* as where the host has no userfaultfd for us */
 uint32_t world_rnd(struct world *w, uint32_t below);
 
 /* Linear page K: of the NTABLES tables, then of the large page. */
@@ -55,7 +56,13 @@ bool world_fetch(struct world *w, uint32_t lin);
 bool can_read(const void *p);
 bool can_write(void *p);
 
+/* The host's own count of mappings inside W. */
+unsigned kernel_maps(const struct window *w);
+
 /* Every window against the kernel, the reverse map and the model; with TABLES also against the tables
  * (valid right after a global flush: before it, a window may lag as a TLB may). */
 void world_audit(struct world *w, bool tables);
+/* Nothing of the process but guest memory is in a window or the guard space around it, and no room for any.
+ */
+void world_audit_host(struct world *w);
 #endif
