@@ -50,7 +50,7 @@ run-until $pc == check_bcd
 run-until [ticks] >= 0 max 3
 -run-until 0 max 100
 END
-match '^caller run\+0x[0-9a-f]+, -5 of 0000beef, %$' "trace prints its values"
+match '^caller run\+0x[0-9a-f]+, -5 of 0000beef, demo%$' "trace prints its values"
 match '^breakpoint 3 at .* <print>' "and does not stop"
 match '^42  0x2a' "commands are executed at the stop"
 match '^#0 0x[0-9a-f]{8} print$' "all of them"
