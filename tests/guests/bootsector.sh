@@ -59,7 +59,7 @@ image()
 	truncate -s "$2" "$TMP/$1"
 }
 
-plan 43
+plan 41
 for how in "" --verify-tc; do
 	boot $how --boot-sector "$IMAGE"
 	ended 0 "the script ends well $how"
