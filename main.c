@@ -114,6 +114,16 @@ static struct loop *front_loop(const struct front *f)
 	return f->t ? tui_loop(f->t) : console_loop(f->c);
 }
 
+/* The dashboard has the terminal already; `info status` says it there. */
+static void warn_slow(const struct options *o, struct machine *m)
+{
+	const struct mmu *mmu = machine_vcpu(m)->mmu;
+	const char *slow = mmu ? mmu_pages_slow(mmu) : NULL;
+
+	if (slow && o->face != FACE_TUI)
+		fprintf(stderr, "vitrine: %s\n", slow);
+}
+
 /* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
@@ -141,7 +151,11 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	g = gdb_new(s, front_loop(f));
 	gdb_allow_files(g, o->gdb_files);
 	inspect_add(s, gdb_addon(g));
-	status = open_gdb(o, s, g) ? front_main(o, f) : STATUS_CANNOT;
+	status = STATUS_CANNOT;
+	if (open_gdb(o, s, g)) {
+		warn_slow(o, m);
+		status = front_main(o, f);
+	}
 	gdb_free(g);
 	machine_free(m);
 	return status;

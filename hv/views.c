@@ -269,6 +269,7 @@ static const struct view_col cpu_cols[] = {
 	{ "halted_ns", "idle", VAL_UINT, "ns", "VM time spent in HLT" },
 	{ "sandbox", "sandbox", VAL_STR, "",
 	  "whether its threads are restricted to the system calls they need" },
+	{ "pages", "pages", VAL_STR, "", "how the host maps the guest's pages: by userfaultfd, or slower" },
 };
 
 static const char *const state_names[] = {
@@ -290,6 +291,7 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 	struct machine *m = owner;
 	const struct cpu *c = &m->v->cpu;
 	enum machine_state st = machine_state(m);
+	const char *slow = m->v->mmu ? mmu_pages_slow(m->v->mmu) : NULL;
 
 	(void)arg;
 	if (m->held && st == MACHINE_STOPPED)
@@ -300,7 +302,10 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 		      V_HEX(c->seg[SEG_CS].sel), V_ADDR(cpu_pc(c)), V_STR(mode_name(c)), V_UINT(c->cpl),
 		      m->board.clock.mode == CLOCK_ICOUNT ? V_UINT(m->v->icount) : V_NONE,
 		      V_UINT(machine_clock_ns(m)), V_UINT(m->board.clock.tsc_khz), V_UINT(m->halts),
-		      V_UINT(m->halted_ns), V_STR(m->cfg.sandbox ? m->cfg.sandbox : "off") });
+		      V_UINT(m->halted_ns), V_STR(m->cfg.sandbox ? m->cfg.sandbox : "off"),
+		      slow	  ? V_STR(slow)
+		      : m->v->mmu ? V_STR("opened by userfaultfd")
+				  : V_NONE });
 	return NULL;
 }
 

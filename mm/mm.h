@@ -75,5 +75,7 @@ void mmu_wp_changed(struct mmu *m); /* CR0.WP was changed, which is no flush */
 /* PAE: load the four PDPTEs (MOV CR3 and mode changes do). 0, or -1 (#GP(0) raised). */
 int mmu_load_pdptrs(struct mmu *m, uint32_t cr3);
 
+/* Why each page takes an mmap, static; NULL: userfaultfd opens pages. */
+const char *mmu_pages_slow(const struct mmu *m);
 extern const struct view *const mm_views[]; /* owner: struct mmu */
 #endif

@@ -21,7 +21,7 @@ struct mmu {
 	struct window *cur;	    /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until selected */
 	uint64_t tick;
-	int uffd; /* opens pages of lines; -1: none */
+	int uffd; /* opens pages of lines; negative: none */
 	struct watch {
 		uint64_t at, len;
 		uint8_t type;

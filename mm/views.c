@@ -55,6 +55,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct mmu *m = owner;
 	const struct mmu_stats *s = &m->st;
+	const char *slow = mmu_pages_slow(m);
 	const struct {
 		const char *n;
 		uint64_t v;
@@ -77,9 +78,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "sync_diffs", s->sync_diffs, "page tables found changed" },
 		{ "drops", s->drops, "ranges dropped" },
 		{ "evictions", s->evictions, "windows emptied for room" },
-		{ "lines", s->lines,
-		  m->uffd >= 0 ? "mappings made whose pages are opened one by one"
-			       : "none: the host refused userfaultfd, and each page takes an mmap" },
+		{ "lines", s->lines, slow ? slow : "mappings made whose pages are opened one by one" },
 		{ "windows", s->windows, "windows set up" },
 		{ "moves", m->vm->moves, "pages moved to another machine page" },
 	};

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define LINE_PAGES 256
+#define LINES_OFF (-2)
 #define LINE_LEAST 8 /* for fewer it is not worth it */
 
 int line_init(void)
@@ -33,13 +34,21 @@ int line_init(void)
 	int fd;
 
 	if (use && !strcmp(use, "off"))
-		return -1;
+		return LINES_OFF;
 	fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
 		close(fd);
 		fd = -1;
 	}
 	return fd;
+}
+
+const char *mmu_pages_slow(const struct mmu *m)
+{
+	return m->uffd >= 0 ? NULL
+	       : m->uffd == LINES_OFF
+		   ? "userfaultfd is off (VITRINE_USERFAULTFD): each page takes an mmap, slower"
+		   : "the host refuses userfaultfd: each page takes an mmap, slower";
 }
 
 static struct uffdio_range range_of(const struct window *w, vpn32 vpn, uint32_t n)

@@ -129,7 +129,7 @@ bool churns(struct mmu *m, const struct window *w, vpn32 vpn);
 void evict_for_limit(struct mmu *m, struct window *keep);
 
 /* window/line.c */
-int line_init(void); /* the userfaultfd, or -1: no lines */
+int line_init(void); /* the userfaultfd; negative: no lines */
 /* Begin a line at VPN, which is to map N pages from PPN P, when the page before makes it likely. */
 void line_begin(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t n, ppn p);
 /* Does a line have N pages from P at VPN? */

@@ -33,7 +33,9 @@ ok $? "and lists the ten hottest fragments as JSON" "$(cat "$TMP/trace")"
 grep -q 'answer 42' "$TMP/out"
 ok $? "the guest's output is on the terminal" "$(tail -5 "$TMP/out")"
 linux_shell -c 'wait "never comes" 0.5' </dev/null >"$TMP/out" 2>"$TMP/err"
-[ $? -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
+status=$?
+clean_err
+[ $status -eq 1 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ]
 ok $? "a wait that times out is one line and status 1" "$(cat "$TMP/err")"
 linux_shell -c "log file $TMP/log" -c 'log irq on' -c 'log nothing on' </dev/null >"$TMP/out" 2>"$TMP/err"
 [ $? -eq 1 ] && grep -q "no category 'nothing'" "$TMP/err"

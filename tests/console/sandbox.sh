@@ -3,7 +3,7 @@
 # Threads of a running machine are restricted to the system calls they need, and work.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 8
+plan 11
 
 printf '\353\376' >"$TMP/spin" # jmp .
 printf '\260\376\346\144\353\376' >"$TMP/reset" # mov al, 0xfe; out 0x64, al; jmp .
@@ -64,3 +64,24 @@ got=$(printf 'log file %s\nx/1xb 0x100000\nload %s 0x100000\nx/1xb 0x100000\nres
 	"$VITRINE" shell --no-rc --serial null --flat "$TMP/reset@0x100000" 2>&1)
 [ "$(echo "$got" | grep -c 'b0')" -eq 2 ] && echo "$got" | grep -q 'eb' && [ -s "$TMP/state" ] && [ -e "$TMP/log" ]
 ok $? "files that the user's commands name are read and written" "$got"
+
+# What opens guest pages, and one line at the start where it is slow. (This host may refuse userfaultfd, too.)
+pages()
+{
+	"$VITRINE" "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+	sed -n '/^pages */{s///p;q}' "$TMP/out"
+}
+off='userfaultfd is off (VITRINE_USERFAULTFD): each page takes an mmap, slower'
+got=$(VITRINE_USERFAULTFD=off pages shell --no-rc -c 'info status' demo)
+[ "$got" = "$off" ] && [ "$(cat "$TMP/err")" = "vitrine: $off" ]
+ok $? "without userfaultfd info status and the start say that pages take longer" "$got; $(cat "$TMP/err")"
+VITRINE_USERFAULTFD=off pages run --serial null demo
+[ "$(cat "$TMP/err")" = "vitrine: $off" ]
+ok $? "so does the start of run" "$(cat "$TMP/err")"
+got=$(pages shell --no-rc -c 'info status' -c 'continue' -c 'info mmu' demo)
+case $got in
+"opened by userfaultfd") [ ! -s "$TMP/err" ] && grep -q '^lines *[1-9]' "$TMP/out" ;;
+"the host refuses userfaultfd"*) [ "$(cat "$TMP/err")" = "vitrine: $got" ] ;;
+*) false ;;
+esac
+ok $? "else what the host allows: $got" "$(grep '^lines' "$TMP/out") $(cat "$TMP/err")"

@@ -9,6 +9,7 @@ shell()
 {
 	timeout -k 5 200 "$VITRINE" shell --no-rc --serial null "$@" >"$TMP/out" 2>"$TMP/err"
 	status=$?
+	clean_err
 }
 
 # fails MESSAGE COMMAND: COMMAND ends with status 1 and one line with MESSAGE on standard error.

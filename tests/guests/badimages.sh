@@ -20,6 +20,7 @@ wrong()
 	shift 2
 	timeout -k 2 100 "$VITRINE" "$@" </dev/null >"$TMP/out" 2>"$TMP/err"
 	status=$?
+	clean_err
 	[ "$status" -eq "$want" ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] && [ ! -s "$TMP/out" ]
 	ok $? "$name" "$(detail)"
 }
@@ -220,6 +221,7 @@ for bytes in 512 600 1024 4096 15000 16384 100000 1000000; do
 	head -c $bytes "$linux" >cut
 	timeout -k 2 100 "$VITRINE" run --timeout 5 --no-reboot --memory 64M --kernel cut </dev/null >out 2>err
 	status=$?
+	clean_err
 	# A kernel long enough to be entered may fail inside the guest.
 	[ $status -eq 125 ] || { [ $bytes -ge 16384 ] && { [ $status -eq 126 ] || [ $status -eq 124 ]; }; }
 	r=$?
