@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Access to guest-linear memory for the semantics of instructions (interrupt delivery,
  * descriptor loads) and for the debugger. GPR-only code (base/gpr.h). */
-#include "mm/mm_int.h"
+#include "mm/window/region.h"
 
 #include "base/gpr.h"
 
@@ -84,6 +84,29 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 	}
 	p->ram = true;
 	return 0;
+}
+
+#define SETTLES 64 /* walks that cost about what a mapping does */
+
+/* An access to the page of LIN, which is memory, was made by a walk. Where many are made on end, and guest
+ * code never touches the page itself, map it as guest code would. */
+static void settle(struct mmu *m, gva32 lin, unsigned how)
+{
+	struct window *w = how & MM_USER ? m->uwin : m->kwin, *cur = m->cur;
+	struct walked *s = &m->walked[!!(how & MM_WRITE)];
+	uint32_t key = DEVICE_KEY(lin, how);
+	struct mmu_fault f;
+
+	if (s->key != key)
+		*s = (struct walked){ .key = key };
+	if (++s->n < SETTLES)
+		return;
+	s->n = 0;
+	if (!w || w->need_sync || w->npend || m->nwatch || churns(m, w, lin >> PAGE_SHIFT))
+		return;
+	m->cur = w;
+	mmu_fill(m, lin, how & MM_WRITE, &f);
+	m->cur = cur;
 }
 
 static void check_watches(struct mmu *m, gva32 lin, unsigned n, bool write, const struct piece p[2])
@@ -184,6 +207,8 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 		else
 			device(m, p[i].pa, out, p[i].n, false);
 	}
+	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
+		settle(m, (gva32)lin, how & ~MM_WRITE);
 	return 0;
 }
 
@@ -214,5 +239,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		else
 			device(m, p[i].pa, (void *)in, p[i].n, true);
 	}
+	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
+		settle(m, (gva32)lin, how | MM_WRITE);
 	return 0;
 }

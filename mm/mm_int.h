@@ -38,6 +38,11 @@ struct mmu {
 	 * linear page and the kind of access (0: none), and its physical address. */
 	uint32_t device_key;
 	gpa device_pa;
+	/* Reads and writes in a row, without a mapping, of a page of memory: DEVICE_KEY() and their number.
+	 */
+	struct walked {
+		uint32_t key, n;
+	} walked[2];
 	bool bypass_all;
 	struct mmu_stats st;
 };

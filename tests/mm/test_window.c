@@ -35,11 +35,23 @@ static void change_some(struct world *w)
 		world_set_entry(w, k, random_entry(w, k));
 }
 
+/* As a string instruction does that is emulated. */
+static void read_often(struct world *w, uint32_t lin)
+{
+	uint8_t byte;
+
+	for (int i = 0; i < 70; i++)
+		if (mmu_read(w->m, lin, &byte, 1, w->cpu.cpl == 3 ? MM_USER : 0))
+			return;
+}
+
 static void access_some(struct world *w)
 {
 	unsigned k = world_rnd(w, world_pages(w)), n = 1 + world_rnd(w, 12);
 
 	w->cpu.cpl = world_rnd(w, 2) ? 3 : 0;
+	if (!world_rnd(w, 8))
+		read_often(w, world_lin(w, k));
 	for (; n && k < world_pages(w); n--, k++)
 		if (!world_rnd(w, 4))
 			world_fetch(w, world_lin(w, k));
@@ -383,6 +395,76 @@ START_TEST(known_not_mapped)
 }
 END_TEST
 
+/* How many accesses of LIN as HOW it takes until it is mapped; 0: it is not in 1000. */
+static unsigned until_mapped(struct world *w, uint32_t lin, unsigned how)
+{
+	const uint32_t *s = &(how & MM_USER ? w->m->uwin : w->m->kwin)->shadow[lin >> PAGE_SHIFT];
+	uint8_t byte;
+
+	for (unsigned n = 1; n <= 1000; n++) {
+		ck_assert_int_eq(mmu_read(w->m, lin, &byte, 1, MM_PROBE), 0);
+		if (how & MM_WRITE)
+			ck_assert_int_eq(mmu_write(w->m, lin, &byte, 1, how), 0);
+		else
+			ck_assert_int_eq(mmu_read(w->m, lin, &byte, 1, how), 0);
+		if (*s & (how & MM_WRITE ? SH_W : SH_P))
+			return n;
+	}
+	return 0;
+}
+
+/* A page that only callouts access is mapped once they have walked to it often. */
+START_TEST(walked_often)
+{
+	struct world *w = world_new(NULL, 0, _i & 1, 9);
+	uint64_t entry = (uint64_t)DATA_FIRST << 12 | PTE_P | PTE_W | PTE_U;
+	uint32_t lin[4];
+	unsigned win, hit;
+
+	w->cpu.cr4 |= CR4_PGE;
+	for (unsigned k = 0; k < 4; k++) {
+		lin[k] = world_lin(w, 10 * k);
+		world_set_entry(w, 10 * k, entry + (uint64_t)k * 10 * PAGE_SIZE);
+	}
+	mmu_flush(w->m, true);
+	for (w->cpu.cpl = 0; w->cpu.cpl <= 3; w->cpu.cpl += 3)
+		mmu_select(w->m, &win);
+	w->cpu.cpl = 3; /* the kernel's accesses may come while the user window is selected */
+	ck_assert_uint_eq(until_mapped(w, lin[0], MM_PROBE), 0);
+	hit = until_mapped(w, lin[0], MM_READ);
+	ck_assert_uint_gt(hit, 10);
+	ck_assert_uint_lt(hit, 200);
+	ck_assert_uint_eq(until_mapped(w, lin[0], MM_WRITE), hit);
+	ck_assert_uint_eq(until_mapped(w, lin[0], MM_READ | MM_USER), hit);
+	ck_assert_uint_eq(until_mapped(w, lin[1], MM_WRITE | MM_USER), hit);
+	ck_assert(w->m->cur == w->m->uwin);
+	world_audit(w, true);
+	/* From one page to another as MOVS copies, and from a page where fetching code made it known. */
+	mmu_flush(w->m, true);
+	w->cpu.cpl = 0;
+	ck_assert(world_fetch(w, lin[2]));
+	for (unsigned n = 0; n < hit; n++) {
+		uint8_t byte;
+
+		ck_assert_int_eq(mmu_read(w->m, lin[3], &byte, 1, MM_PROBE), 0);
+		ck_assert_int_eq(mmu_read(w->m, lin[2], &(uint8_t){ 0 }, 1, 0), 0);
+		ck_assert_int_eq(mmu_write(w->m, lin[3], &byte, 1, 0), 0);
+	}
+	ck_assert(w->m->kwin->shadow[lin[2] >> PAGE_SHIFT] & SH_P);
+	ck_assert(w->m->kwin->shadow[lin[3] >> PAGE_SHIFT] & SH_W);
+	world_audit(w, true);
+	/* Where a watchpoint has to see each access, nothing is mapped for them. */
+	mmu_flush(w->m, true);
+	mmu_select(w->m, &win);
+	world_set_entry(w, 0, entry + 100 * PAGE_SIZE);
+	mmu_invlpg(w->m, lin[0]);
+	mmu_select(w->m, &win);
+	ck_assert_int_eq(mmu_watch_insert(w->m, lin[0], 1, WATCH_READ), 0);
+	ck_assert_uint_eq(until_mapped(w, lin[0], MM_READ), 0);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("window");
@@ -394,6 +476,7 @@ int main(void)
 	tcase_add_test(t, early_sync);
 	tcase_add_loop_test(t, lines_in_use, 0, 2);
 	tcase_add_loop_test(t, known_not_mapped, 0, 2);
+	tcase_add_loop_test(t, walked_often, 0, 2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }

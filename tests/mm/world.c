@@ -133,6 +133,12 @@ static void make_tables(struct world *w)
 	}
 }
 
+static void no_device(void *ctx, gpa a, void *buf, unsigned size)
+{
+	(void)ctx, (void)a;
+	memset(buf, 0xff, size);
+}
+
 struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -154,6 +160,7 @@ struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t
 	w->cpu.cr3 = PA_ROOT;
 	w->cpu.cpl = 0;
 	w->seed = seed;
+	w->plat.mmio_read = no_device;
 	w->m = mmu_new(w->vm, &w->cpu, &w->plat);
 	ck_assert(w->m != NULL);
 	mm_set_hooks(w->vm, &hooks);
