@@ -239,15 +239,28 @@ bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 	return true;
 }
 
+/* Is no page known whose entry is in the same line of the page table as VPN's? */
+static bool line_unused(const struct window *w, vpn32 vpn)
+{
+	const struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
+
+	return r && !r->large && !(r->lines >> (vpn & (region_pages(w) - 1)) / line_entries(w) & 1);
+}
+
 /* Drop the pages among [VPN, VPN+N), those that are mapped with one host call: the gaps between them are
  * unmapped anyway. */
 void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
-	uint32_t first = UINT32_MAX, last = 0;
+	uint32_t first = UINT32_MAX, last = 0, per_line = line_entries(w);
 
 	for (vpn32 v = vpn; v < vpn + n; v++) {
-		uint32_t s = w->shadow[v];
+		uint32_t s;
 
+		if (!(v % per_line) && line_unused(w, v)) {
+			v += per_line - 1;
+			continue;
+		}
+		s = w->shadow[v];
 		if (!(s & SH_IN))
 			continue;
 		page_forget(m, w, v);
