@@ -290,11 +290,16 @@ static void run_slice(struct machine *m)
 		halt(m, STOP_END);
 }
 
+/* It runs in machine_wait(): the descriptor asks for that. */
 void machine_continue_to_icount(struct machine *m, uint64_t n)
 {
+	uint64_t one = 1;
+
 	m->icount_goal = n;
 	m->stop_asked = false;
 	m->state = MACHINE_RUNNING;
+	if (write(m->fd, &one, sizeof(one)) < 0)
+		abort();
 }
 
 void machine_continue(struct machine *m)
