@@ -3,7 +3,7 @@
 # Scripts that fail: endless ones and Ctrl-C, expressions without a value. The log by category.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 37
+plan 44
 
 shell()
 {
@@ -141,3 +141,47 @@ rm -f "$TMP/log"
 shell -c "log file $TMP/log" -c 'log all on' -c 'log all off' -c continue demo </dev/null
 [ ! -s "$TMP/log" ]
 ok $? "log all off: nothing" "$(head -3 "$TMP/log")"
+
+# ---- frames ----
+# shows NAME LINE...: the output has these lines, in this order and without others between them.
+shows()
+{
+	name=$1
+	shift
+	printf '%s\n' "$@" >"$TMP/wanted"
+	case $(cat "$TMP/out") in *"$(cat "$TMP/wanted")"*) true ;; *) false ;; esac
+	ok $? "$name" "$(cat "$TMP/out" "$TMP/err")"
+}
+# from "backtrace": the whole lines, without their addresses known to this test
+shell -c 'tbreak putch' -c continue -c backtrace demo </dev/null
+frame0=$(grep '^#0 ' "$TMP/out") frame1=$(grep '^#1 ' "$TMP/out") frame2=$(grep '^#2 ' "$TMP/out") n=$(grep -c '^#' "$TMP/out")
+[ "${frame0##* }" = putch ] && [ "$n" -ge 4 ] && case $frame1$frame2 in *" print+"*" kernel_main+"*) true ;; *) false ;; esac
+ok $? "a call stack of the embedded guest" "$(cat "$TMP/out" "$TMP/err")"
+printf '%s\n' 'tbreak putch' continue 'echo start' frame up up down 'up 1' 'down 2' 'frame 1' frame >"$TMP/frames"
+shell -x "$TMP/frames" demo </dev/null
+shows "frame, up and down select frames" start "$frame0" "$frame1" "$frame2" "$frame1" "$frame2" "$frame0" "$frame1" "$frame1"
+printf '%s\n' 'tbreak putch' continue 'frame 2' 'x/1i' stepi frame 'echo end' >"$TMP/frames"
+shell -x "$TMP/frames" demo </dev/null
+at=${frame2#* } at=${at%% *}
+grep -q "^ *$at\|^=> *$at" "$TMP/out" && tail -2 "$TMP/out" | grep -q '^#0 .* putch+'
+ok $? "x begins in the selected frame, a step selects the innermost" "$(cat "$TMP/out" "$TMP/err")"
+shell -c 'tbreak putch' -c continue -c '-down' -c "-up $n" -c "-frame $n" -c frame demo </dev/null
+[ "$(grep -c "no such frame (0 to $((n - 1)))" "$TMP/err")" -eq 3 ] && [ "$(tail -1 "$TMP/out")" = "$frame0" ]
+ok $? "frames that are not there are one line" "$(cat "$TMP/out" "$TMP/err")"
+
+# ---- patches ----
+# (with c3, RET, at "run" the guest checks nothing)
+shell -c 'tbreak kernel_main' -c continue -c 'patch-code run c3' -c 'patch-code kernel_main 90' -c 'unpatch all' \
+	-c 'echo list' -c 'info patches' -c 'unpatch all' -c continue -c 'print [passed] > 40' demo </dev/null
+tail -1 "$TMP/out" | grep -q '^1 ' && [ "$(grep -c '^patch [12] at' "$TMP/out")" -eq 2 ] &&
+	! sed -n '/^list/,$p' "$TMP/out" | grep -qE '^ *[12] +0x[0-9a-f]{8} '
+ok $? "unpatch all removes all patches, and none is no error" "$(head -12 "$TMP/out") $(cat "$TMP/err")"
+shell -c 'tbreak kernel_main' -c continue -c 'patch-code run c3' -c 'info patches' -c continue -c 'print [passed] > 40' demo </dev/null
+grep -qE '^ *1 +0x.* run ' "$TMP/out" && tail -1 "$TMP/out" | grep -q '^0 '
+ok $? "which info patches would list, and the guest show" "$(cat "$TMP/out" "$TMP/err")"
+
+# ---- NUL ----
+printf 'print 1\nprint 2\000 print 3\nprint 4\n' >"$TMP/nul"
+shell -x "$TMP/nul" demo </dev/null
+[ $status -eq 1 ] && [ "$(cat "$TMP/out")" = "1  0x1" ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] && grep -q '/nul:2: the line has a NUL byte' "$TMP/err"
+ok $? "a NUL in a script ends it, with one line" "$(cat "$TMP/out" "$TMP/err")"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/gdblib.sh"
 need_gdb
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
-plan 23
+plan 26
 
 # 1: call f; jmp 1b; nop; f: inc eax; ret
 code "$TMP/busy" e8 03 00 00 00 eb f9 90 40 c3
@@ -59,6 +59,29 @@ kill
 END
 shows "^breakpoint 2$" "a breakpoint of the session is named at gdb's console"
 shows "^event 1: exception #PF at 0x" "so is the exception at which the guest stopped"
+stop_guest
+
+# gdb removes its breakpoint in a busy function, and stays: nothing stops the guest for another front end.
+start_guest --wait-gdb --control "unix:$TMP/control" --memory 16M --flat "$TMP/busy@0x100000"
+wait_socket "$TMP/control"
+mkfifo "$TMP/hold"
+"$RSP" "$SOCK" p:qAttached p:Z0,100008,1 P:c w p:z0,100008,1 eof <"$TMP/hold" >"$TMP/first" &
+first=$!
+exec 8>"$TMP/hold"
+removed()
+{
+	[ "$(grep -c . "$TMP/first")" -eq 4 ]
+}
+until_true removed
+grep -q '^T05' "$TMP/first"
+ok $? "gdb's breakpoint stops the guest, and is removed" "$(cat "$TMP/first")"
+timeout 60 "$VITRINE" attach "$TMP/control" -c 'profile 0.3' -c 'continue &' -c '-wait nothing 0.3' -c 'info status' \
+	-c stop -c 'info break' >"$TMP/out" 2>&1
+shows '^ *[0-9][0-9][0-9]*  *[0-9.]*  *0x0*1000' "an attached shell's profile lasts"
+grep -q '^state *running' "$TMP/out" && ! grep -q '^breakpoint\|^ *1 *break' "$TMP/out"
+ok $? "and its guest runs until it stops it" "$(cat "$TMP/out")"
+exec 8>&-
+wait $first
 stop_guest
 
 # A connection that says nothing releases no guest that waits for gdb.
