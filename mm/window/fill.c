@@ -96,12 +96,17 @@ static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, u
 	if (r && !r->large)
 		take_entry(w, r, vpn & (region_pages(w) - 1), table);
 	wp_note(m, w, r, vpn);
-	if (w->shared && !(s & SH_G)) {
-		if (w->nlocal == LOCAL_MAX)
-			drop_local(m, w); /* rare; pages of this run fault again */
-		if (w->shadow[vpn] & SH_IN)
-			w->local[w->nlocal++] = vpn;
-	}
+	if (w->shared && !(s & SH_G))
+		w->local[w->nlocal++] = vpn; /* local_room() made room */
+}
+
+/* Make room in the list of W's local pages for N pages with shadow bits S, which have no host mapping yet:
+ * the drop unmaps the gaps between pages that it drops, too. */
+static void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n)
+{
+	_Static_assert(LOCAL_MAX >= 1024, "a run has room in an empty list");
+	if (w->shared && !(s & SH_G) && w->nlocal + n > LOCAL_MAX)
+		drop_local(m, w);
 }
 
 /* Record and map [V, V+N), whose PPNs and MPNs run on from S's. False: nothing was mapped, the
@@ -116,6 +121,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 
 	if (!rmap_room(m->vm, n))
 		return false;
+	local_room(m, w, s, n);
 	if (r && !r->large && !line_serves(m, w, v, n, p))
 		line_begin(m, w, r, v, n, p);
 	if (line_serves(m, w, v, n, p) && line_open(m, w, v, n, p, s & SH_W))
@@ -444,6 +450,7 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 
 	if (!r || !rmap_room(m->vm, 1))
 		return false;
+	local_room(m, w, s, 1);
 	if (w->shadow[vpn] & SH_P) /* with other rights, or of another page: the guest changed the entry */
 		drop_range(m, w, vpn, 1);
 	s = (s & ~(uint32_t)(SH_P | SH_WOK)) | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12;
