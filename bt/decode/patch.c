@@ -58,7 +58,8 @@ static const char *add_patch(struct vcpu *v, const struct engine_patch *is, unsi
 				  .number = *number,
 				  .nover = (uint8_t)is->nover };
 	memcpy(p->bytes, is->bytes, is->len);
-	memcpy(p->over, is->over, is->nover);
+	if (is->nover)
+		memcpy(p->over, is->over, is->nover);
 	cache_drop_at(b, p->pc, p->len, DROP_PATCH);
 	return NULL;
 }

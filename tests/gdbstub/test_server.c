@@ -349,7 +349,10 @@ static void keep_text(void *ctx, const struct result *r)
 {
 	char **text = ctx;
 	size_t len = 0;
-	FILE *f = open_memstream(text, &len);
+	FILE *f;
+
+	free(*text); /* of the command before on the line */
+	f = open_memstream(text, &len);
 
 	result_render(r, false, f);
 	result_render_error(r, false, "", f);
