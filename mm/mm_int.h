@@ -38,7 +38,7 @@ struct mmu {
 	 * linear page and the kind of access (0: none), and its physical address. */
 	uint32_t device_key;
 	gpa device_pa;
-	/* Reads and writes in a row, without a mapping, of a page of memory: DEVICE_KEY() and their number.
+	/* Reads and writes in a row of a page of memory that is not mapped: its DEVICE_KEY(), their number.
 	 */
 	struct walked {
 		uint32_t key, n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Callouts of prechecked sites (lower/precheck.c): what the fault
  * handler would do, without the host's fault. Built with -mgeneral-regs-only, as all
- * light_*.c. */
+ * callout_*.c. */
 #include "bt/adapt/adapt.h"
 #include "bt/runtime/callout_int.h"
 

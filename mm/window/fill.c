@@ -72,7 +72,8 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	return s | write_bit(m, s);
 }
 
-/* Enter VPN, which has no host mapping yet, with shadow entry S. */
+/* Enter VPN with shadow entry S; in the shared window local_room() has made room for it. Its host mapping, if
+ * S has SH_P, has just been made. */
 static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
 		 const uint8_t *table)
 {
