@@ -93,6 +93,7 @@ void board_reset(struct board *b)
 	b->event = EVENT_NONE;
 	b->intr = false;
 	b->lines = 0;
+	gpr_zero(b->driven, sizeof(b->driven));
 	board_a20(b, true);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		if (b->dev[i]->cls->reset)

@@ -28,6 +28,20 @@ enum board_event {
 	EVENT_RESET,	 /* whole board: 0xcf9 */
 };
 
+/* Who drives an interrupt line. Devices that share one have a source each, or share a source that ORs them
+ * itself, as the PCI bus does for each of its four wires. */
+enum irq_source {
+	IRQ_ISA, /* the devices of the ISA bus: at most one on a line */
+	IRQ_PIRQA,
+	IRQ_PIRQB,
+	IRQ_PIRQC,
+	IRQ_PIRQD,
+	IRQ_SCI,
+	IRQ_HPET,
+	IRQ_SOURCES
+};
+enum { IRQ_LINES = 16 };
+
 enum { BOARD_RING = 4096 };
 
 /* Ring buffer of the last bytes that a guest wrote to its debug port. */
@@ -47,9 +61,12 @@ struct board {
 	struct dev *dev[SLOT_COUNT];
 	bool intr; /* level of the processor's INTR pin */
 	bool a20;
-	uint16_t lines;		 /* levels of the interrupt lines */
-	uint64_t irq_raised[16]; /* rising edges by line */
-	uint64_t irq_acked[16];
+	uint16_t lines;			/* levels of the interrupt lines: OR of the sources' */
+	uint16_t driven[IRQ_SOURCES];	/* lines that each source drives */
+	uint64_t irq_raised[IRQ_LINES]; /* rising edges by line */
+	uint64_t irq_acked[IRQ_LINES];
+	uint64_t msis, msis_dropped; /* messages; those that no controller took */
+	uint64_t nmis;
 	enum board_event event;
 	int exit_code;
 	struct byte_ring debug; /* ports 0xe9 and 0x402 */
@@ -72,7 +89,12 @@ void board_post(struct board *b);
 void board_flush(struct board *b);
 
 /* ---- interrupts: the one way from a device's line to the processor's pin and back ---- */
-void board_irq(struct board *b, unsigned line, bool level);	 /* a device drives ISA line 0..15 */
+void board_irq(struct board *b, unsigned line, bool level); /* a device drives ISA line 0..15 */
+/* The same of a line with several sources: its level is the OR of theirs. */
+void board_irq_from(struct board *b, enum irq_source source, unsigned line, bool level);
+/* A message-signalled interrupt: the write of DATA to address A. False: no controller takes it there. */
+bool board_msi(struct board *b, gpa a, uint32_t data);
+void board_nmi(struct board *b);				 /* a device or the user's button */
 void board_intr(struct board *b, bool level);			 /* a controller drives the INTR pin */
 int board_irq_ack(struct board *b);				 /* the processor acknowledges: the vector */
 void board_irq_taken(struct board *b, unsigned line);		 /* a controller has acknowledged LINE */

@@ -4,18 +4,62 @@
 #include "base/log.h"
 #include "hv/board.h"
 
-void board_irq(struct board *b, unsigned line, bool level)
+/* Have the engine look at its pins soon. */
+static void kick(struct vcpu *v)
 {
-	uint16_t bit = (uint16_t)(1u << line);
+	struct vector_state s;
 
-	if (level == !!(b->lines & bit))
-		return;
-	b->lines ^= bit;
+	vectors_away(&s);
+	v->ops->kick(v);
+	vectors_back(&s);
+}
+
+static void line_changed(struct board *b, unsigned line, bool level)
+{
+	b->lines ^= (uint16_t)(1u << line);
 	if (level) {
 		b->irq_raised[line]++;
 		LOG(irq, "line %u raised", line);
 	}
 	pic_set(b->dev[SLOT_pic], line, level);
+}
+
+void board_irq_from(struct board *b, enum irq_source source, unsigned line, bool level)
+{
+	uint16_t bit = (uint16_t)(1u << line), all = 0;
+
+	if (level)
+		b->driven[source] |= bit;
+	else
+		b->driven[source] &= (uint16_t)~bit;
+	for (unsigned i = 0; i < IRQ_SOURCES; i++)
+		all |= b->driven[i];
+	if ((all ^ b->lines) & bit)
+		line_changed(b, line, all & bit);
+}
+
+void board_irq(struct board *b, unsigned line, bool level)
+{
+	if (level != !!(b->driven[IRQ_ISA] & 1u << line))
+		board_irq_from(b, IRQ_ISA, line, level);
+}
+
+bool board_msi(struct board *b, gpa a, uint32_t data)
+{
+	b->msis++;
+	b->msis_dropped++;
+	LOG(irq, "message %#x to %#llx: no controller", data, (unsigned long long)a);
+	return false;
+}
+
+void board_nmi(struct board *b)
+{
+	b->nmis++;
+	LOG(irq, "NMI");
+	if (!b->v)
+		return;
+	b->v->cpu.nmi_pending = 1;
+	kick(b->v);
 }
 
 void board_intr(struct board *b, bool level)

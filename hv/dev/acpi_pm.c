@@ -35,7 +35,7 @@ static void update(struct acpi_pm *p)
 		p->half = half;
 		p->reg[EVT_STS] |= TMR_STS;
 	}
-	board_irq(p->d.board, ACPI_SCI_IRQ, p->reg[EVT_STS] & p->reg[EVT_EN]);
+	board_irq_from(p->d.board, IRQ_SCI, ACPI_SCI_IRQ, p->reg[EVT_STS] & p->reg[EVT_EN]);
 	if (p->reg[EVT_EN] & TMR_STS)
 		timer_arm(&p->d.board->clock, &p->carry, muldiv64((half + 1) << 23, NS_PER_SEC, PM_HZ) + 1);
 	else

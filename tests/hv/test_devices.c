@@ -197,6 +197,25 @@ START_TEST(pic_rotate_poll)
 }
 END_TEST
 
+/* A line's level is the OR of its sources', and only its edges count. */
+START_TEST(line_of_two_sources)
+{
+	unmask_all();
+	out8(0x4d1, 0x08); /* IRQ 11 */
+	board_irq_from(&m->board, IRQ_PIRQA, 11, true);
+	board_irq_from(&m->board, IRQ_PIRQC, 11, true);
+	ck_assert_uint_eq(m->board.irq_raised[11], 1);
+	board_irq_from(&m->board, IRQ_PIRQA, 11, false);
+	ck_assert(m->board.intr);
+	board_irq(&m->board, 11, false); /* drives nothing anyway */
+	ck_assert(m->board.intr);
+	board_irq_from(&m->board, IRQ_PIRQC, 11, false);
+	ck_assert(!m->board.intr);
+	board_irq(&m->board, 11, true);
+	ck_assert_uint_eq(m->board.irq_raised[11], 2);
+}
+END_TEST
+
 /* ---- 8254 ---- */
 
 START_TEST(pit_periodic)
@@ -978,6 +997,7 @@ int main(void)
 		pic_cascade,
 		pic_spurious,
 		pic_level,
+		line_of_two_sources,
 		pic_rotate_poll,
 		pit_periodic,
 		pit_one_shot,
