@@ -37,6 +37,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/fault/cost.c \
 	%D%/fault/fault.c \
 	%D%/fault/fault.h \
+	%D%/fault/progress.c \
 	%D%/lower/bits.c \
 	%D%/lower/divide.c \
 	%D%/lower/family.h \

@@ -9,6 +9,7 @@
 #include "bt/cache/cache.h"
 #include "bt/runtime/callout.h"
 #include "bt/runtime/dispatch.h"
+#include "bt/runtime/hooks.h"
 #include "bt/runtime/stubs.h"
 
 #include "mm/mmu.h"
@@ -323,6 +324,29 @@ static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 	adapt_settled(b, __builtin_ia32_rdtsc());
 }
 
+/* End a loop of faults within one instruction: when it is of no use, and when a kick waits, which it would
+ * keep from the next poll. */
+static bool end_loop(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	enum fault_loop loop;
+	uint64_t regs[8];
+
+	for (int r = 0; r < 8; r++)
+		regs[r] = (uint64_t)uc->uc_mcontext.gregs[greg_of[r]];
+	loop = fault_loop(b, f, insn_of(m), regs);
+	if (loop == LOOP_STUCK) {
+		runtime_failed(b, "an instruction keeps faulting on a page that is mapped: the host does not "
+				  "keep its mappings");
+		host_refused(b, f, m, uc);
+	} else if (loop == LOOP_LONG && b->kick && !b->stepping) {
+		store_state(b, f, m, uc->uc_mcontext.gregs);
+		resume_in_c(b, uc, XC_LOOKUP);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
@@ -385,6 +409,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		host_refused(b, f, m, uc);
 		return true;
 	}
+	if (end_loop(b, f, m, uc))
+		return true;
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
 	source_first(b, m, g, &addr, &write);
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {

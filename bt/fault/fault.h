@@ -12,6 +12,15 @@ void fault_thread_leave(struct bt_vcpu *b);
 /* From any thread: have the thread that runs B notice b->kick. */
 void fault_kick(struct bt_vcpu *b);
 
+/* ---- fault/progress.c ---- */
+/* What instruction INSN of F, which faulted with registers REGS, seems to be in. */
+enum fault_loop {
+	LOOP_NONE,
+	LOOP_LONG, /* some equal faults in a row: kicks must be heard */
+	LOOP_STUCK /* very many, while nothing changed: resolving them is no use */
+};
+enum fault_loop fault_loop(struct bt_vcpu *b, const struct ccf *f, unsigned insn, const uint64_t regs[8]);
+
 /* ---- fault/cost.c ---- */
 void costs_measure(struct bt_vcpu *b);
 extern const struct view view_costs;

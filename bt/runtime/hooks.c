@@ -40,9 +40,8 @@ static void on_watch_hit(void *ctx)
 	syscall_cache_forget(b);
 }
 
-static void on_failed(void *ctx, const char *text)
+void runtime_failed(struct bt_vcpu *b, const char *text)
 {
-	struct bt_vcpu *b = ctx;
 	unsigned n = 0;
 
 	for (; text[n] && n + 1 < sizeof(b->v.error); n++)
@@ -52,6 +51,11 @@ static void on_failed(void *ctx, const char *text)
 	b->kick = 1;
 	b->jt_live = (uint64_t)b->jt.poison;
 	syscall_cache_forget(b);
+}
+
+static void on_failed(void *ctx, const char *text)
+{
+	runtime_failed(ctx, text);
 }
 
 static void on_reselect(void *ctx)

@@ -69,6 +69,12 @@ struct icount {
 	uint64_t limit; /* icount_limit when LEFT was set */
 };
 
+/* Faults in a row of one guest instruction that has made no progress (fault/progress.c). */
+struct stuck {
+	uint64_t insn, windows;	    /* hashed: the instruction with its registers; what removes mappings */
+	uint32_t faults, unchanged; /* with the same INSN; with the same WINDOWS too */
+};
+
 /* Large because translated code addresses everything from r15: one structure holds the parts. */
 struct bt_vcpu {
 	struct vcpu v; /* first: r15 points here */
@@ -112,6 +118,7 @@ struct bt_vcpu {
 		bool armed; /* PC raised a #PF that the guest handles; the IRET back to it maps LIN */
 		uint32_t pc, lin;
 	} prefill;
+	struct stuck stuck;
 	uint64_t random; /* state of co_random */
 	struct isa isa;
 	struct bt_config cfg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Preloaded: a host that refuses mappings. After FEW_MAPS fixed mappings of files (which are pages of
- * windows) each further one fails; with FEW_MAPS_EVERY only each so many-th does. */
+ * windows) each further one fails; with FEW_MAPS_EVERY only each so many-th does. With FEW_MAPS_LIE it claims
+ * success and maps nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,14 +17,17 @@ static long setting(const char *name)
 
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	static long limit = -1, every;
+	static long limit = -1, every, lie;
 	static long count;
 
 	if (limit < 0) {
 		every = setting("FEW_MAPS_EVERY");
+		lie = setting("FEW_MAPS_LIE");
 		limit = setting("FEW_MAPS");
 	}
 	if ((flags & MAP_FIXED) && fd >= 0 && ++count > limit && (!every || count % every == 0)) {
+		if (lie)
+			return addr;
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}

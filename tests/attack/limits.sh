@@ -14,7 +14,7 @@ if [ "${LONG:-0}" = 1 ]; then
 	megabytes="$megabytes $(seq 200 400 6000) $(seq 6500 2500 300000)"
 	maps="$maps $(for n in 1 2 3 5 20 50 80 100 120 150 170 190 210 230 260 300 400 600 800; do echo "$n:0 $n:2 $n:3 $n:7"; done)"
 fi
-plan $(($(echo $megabytes | wc -w) + $(echo $maps | wc -w) + 2))
+plan $(($(echo $megabytes | wc -w) + $(echo $maps | wc -w) + 4))
 
 # judge NAME: the run has said what it must.
 judge()
@@ -39,6 +39,17 @@ for n in $maps; do
 	status=$?
 	judge "mappings refused after ${n%:*}, every ${n#*:}"
 done
+
+# A host that claims to have mapped pages: the same access faults again and again.
+LD_PRELOAD=$SHIM FEW_MAPS=0 FEW_MAPS_LIE=1 timeout -s KILL 60 "$VITRINE" run --no-rc --memory 32M demo </dev/null >"$TMP/out" 2>"$TMP/err"
+status=$?
+[ $status -eq 125 ] && grep -q 'keeps faulting' "$TMP/err"
+ok $? "mappings that are none: status $status" "$(cat "$TMP/err")"
+# Here each of them takes an older mapping away as well.
+LD_PRELOAD=$SHIM FEW_MAPS=20 FEW_MAPS_LIE=1 timeout -s KILL 60 "$VITRINE" run --no-rc --timeout 1 --memory 32M demo </dev/null >"$TMP/out" 2>"$TMP/err"
+status=$?
+[ $status -eq 124 ] || [ $status -eq 125 ]
+ok $? "the time limit is heard in a loop of faults: status $status" "$(cat "$TMP/err")"
 
 # Guests that would run for ever, while every other mapping is refused.
 LD_PRELOAD=$SHIM FEW_MAPS=50 FEW_MAPS_EVERY=2 timeout -s KILL 120 "$VITRINE" run --no-rc --timeout 2 --memory 32M stress </dev/null >"$TMP/out" 2>"$TMP/err"
