@@ -97,8 +97,8 @@ static void features_init(void)
 		wrmsr(0x175, (u32)&tss.esp0);
 		wrmsr(0x176, (u32)sysenter_entry);
 	}
-	if (d & 1 << 24) /* FXSR: SSE may be used */
-		write_cr4(read_cr4() | 0x600);
+	if (d & 1 << 24) /* OSFXSR, and OSXMMEXCPT where there is SSE */
+		write_cr4(read_cr4() | 0x200 | (d & 1 << 25 ? 0x400 : 0));
 	write_cr0((read_cr0() & ~4u) | 0x22); /* MP, NE, not EM */
 	asm volatile("fninit");
 }

@@ -3,7 +3,7 @@
 # The embedded guest runs all its checks, in every translation mode.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 12
+plan 15
 
 run_guest 300 demo
 said "demo: all checks passed" "all checks pass"
@@ -17,6 +17,12 @@ ended 0 "power off is status 0"
 
 run_guest 300 --cpu pentium4 demo
 said "demo: all checks passed" "all checks pass on a processor of Intel's"
+
+run_guest 300 --cpu pentium2 demo
+said "demo: all checks passed" "all checks pass without SSE"
+run_guest 60 --cpu 486 demo
+said "demo: this kernel needs an i686" "a processor that is too old is refused in one line"
+ended 3 "as one failure"
 
 run_guest 300 --verify-tc demo
 said "demo: all checks passed" "all checks pass with --verify-tc"
