@@ -146,10 +146,10 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	if (b->exit.code == XC_HALT)
 		b->exit.code = XC_STEPPED;
 	if (kind == TX_MMIO && b->exit.code == XC_MMIO) {
-		snprintf(b->v.error, sizeof(b->v.error),
-			 "instruction at %08x: no way to reach device memory at %#llx", cpu_pc(c),
-			 (unsigned long long)b->exit.pa);
-		return XC_ERROR;
+		LOG(cpu, "%08x: this instruction cannot access device memory at %#llx: #GP", cpu_pc(c),
+		    (unsigned long long)b->exit.pa);
+		cpu_raise_err(c, EXC_GP, 0);
+		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 	}
 	if (b->transient.in_rep)
 		c->sysflags |= rf;
