@@ -9,18 +9,7 @@ plan 35
 # vit OPTION...: run the commands on standard input; the shell's output is in $TMP/out.
 vit()
 {
-	cat >"$TMP/script"
-	timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --timeout 300 "$@" -x "$TMP/script" demo \
-		</dev/null >"$TMP/out" 2>"$TMP/err"
-	status=$?
-	cat "$TMP/err" >>"$TMP/out"
-}
-
-# match REGEX NAME: one result, whether a line matches.
-match()
-{
-	grep -qE -- "$1" "$TMP/out"
-	ok $? "$2" "$(detail)"
+	shell_script --serial null "$@" demo
 }
 
 vit <<'END'

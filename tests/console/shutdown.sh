@@ -11,15 +11,7 @@ printf '\271\003\000\000\000\277\000\000\040\000\363\252\220\270\377\377\377\377
 # vit COMMANDS: the shell's output is in $TMP/out.
 vit()
 {
-	timeout -k 5 100 "$VITRINE" shell --no-rc --flat "$TMP/code@0x100000" -x /dev/stdin >"$TMP/out" 2>&1
-	status=$?
-}
-
-# match REGEX NAME: one result, whether a line matches.
-match()
-{
-	grep -qE -- "$1" "$TMP/out"
-	ok $? "$2" "$(cat "$TMP/out")"
+	shell_script --flat "$TMP/code@0x100000"
 }
 
 vit <<'END_OF_SCRIPT'

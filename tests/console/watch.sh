@@ -12,17 +12,7 @@ plan 26
 # vit [OPTION...]: run the commands on standard input; the shell's output is in $TMP/out.
 vit()
 {
-	cat >"$TMP/script"
-	timeout -k 5 400 "$VITRINE" shell --no-rc --serial null --timeout 300 --kernel "$GUEST" "$@" -x "$TMP/script" \
-		</dev/null >"$TMP/out" 2>"$TMP/err"
-	status=$?
-	cat "$TMP/err" >>"$TMP/out"
-}
-
-match()
-{
-	grep -qE -- "$1" "$TMP/out"
-	ok $? "$2" "$(detail)"
+	shell_script --serial null --kernel "$GUEST" "$@"
 }
 
 # stops N LABEL: were there N stops right after the instruction?

@@ -54,3 +54,20 @@ ended()
 	[ "$status" -eq "$1" ] && ! grep -q 'verifier: ' "$TMP/err"
 	ok $? "$2" "$(detail)"
 }
+
+# match REGEX NAME: one result: a line of $TMP/out matches.
+match()
+{
+	grep -qE -- "$1" "$TMP/out"
+	ok $? "$2" "$(detail)"
+}
+
+# shell_script ARGUMENT...: the shell executes the commands on standard input; all that it prints, messages
+# last, is in $TMP/out, its status in $status.
+shell_script()
+{
+	cat >"$TMP/script"
+	timeout -k 5 400 "$VITRINE" shell --no-rc --timeout 300 "$@" -x "$TMP/script" </dev/null >"$TMP/out" 2>"$TMP/err"
+	status=$?
+	cat "$TMP/err" >>"$TMP/out"
+}

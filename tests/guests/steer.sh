@@ -12,18 +12,7 @@ vit()
 {
 	guest=$1
 	shift
-	cat >"$TMP/script"
-	timeout -k 5 400 "$VITRINE" shell --no-rc --serial "file:$TMP/serial" --timeout 300 --verify-tc "$@" \
-		-x "$TMP/script" "$guest" </dev/null >"$TMP/out" 2>"$TMP/err"
-	status=$?
-	cat "$TMP/err" >>"$TMP/out"
-}
-
-# match REGEX NAME: one result: a line matches.
-match()
-{
-	grep -qE -- "$1" "$TMP/out"
-	ok $? "$2" "$(detail)"
+	shell_script --serial "file:$TMP/serial" --verify-tc "$@" "$guest"
 }
 
 # cell COLUMN N: the number in the N-th row with that JSON key.
