@@ -31,7 +31,7 @@ static const struct embedded_guest guests[] = {
 
 static struct drive_config drive(const struct drive_list *l, unsigned i)
 {
-	return (struct drive_config){ l->d[i].file, l->d[i].read_only };
+	return (struct drive_config){ .file = l->d[i].file, .read_only = l->d[i].read_only };
 }
 
 static const char *sandbox_text(const struct options *o)

@@ -31,6 +31,13 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/field.h \
 	%D%/inbox.c \
 	%D%/inbox.h \
+	%D%/io/backend.h \
+	%D%/io/block.c \
+	%D%/io/block.h \
+	%D%/io/nbd.c \
+	%D%/io/notice.h \
+	%D%/io/overlay.c \
+	%D%/io/raw.c \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \

@@ -8,10 +8,16 @@
 #include "x86/engine.h"
 
 struct machine;
-/* An image file; without a name: no drive. */
+/* Limits of a drive, a second of VM time; 0: none. */
+struct drive_limits {
+	uint64_t iops_read, iops_write, bps_read, bps_write;
+};
+/* A drive; without a file: none. */
 struct drive_config {
-	const char *file;
-	bool read_only;
+	const char *file;    /* raw image, or the URI of an NBD server ("nbd:...", "nbd+unix:...") */
+	const char *overlay; /* file that takes what is written, "temp": one that goes away; NULL: none */
+	bool read_only, virtio;
+	struct drive_limits limits;
 };
 struct image_config {
 	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, distinguished by content */
