@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/view.h"
 
@@ -39,30 +40,59 @@ static bool claim_mmio(struct board *b, struct dev *d)
 	return true;
 }
 
-static struct dev *refuse(struct dev *d, char *err, size_t errlen, const char *what)
+static bool refuse(const char *name, char *err, size_t errlen, const char *why)
 {
-	snprintf(err, errlen, "device %s: another device has some of its %s", d->cls->name, what);
-	free(d);
+	snprintf(err, errlen, "device %s: %s", name, why);
+	return false;
+}
+
+struct dev *board_find(const struct board *b, const char *name)
+{
+	for (unsigned i = 0; i < b->ndevs; i++)
+		if (!strcmp(b->dev[i]->name, name))
+			return b->dev[i];
 	return NULL;
 }
 
-struct dev *board_attach(struct board *b, const struct dev_class *cls, char *err, size_t errlen)
+/* Give D its ports, ranges and configuration. */
+static bool begin(struct board *b, struct dev *d, char *err, size_t errlen)
 {
-	struct dev *d = calloc(1, cls->size);
+	if (!claim_ports(b, d))
+		return refuse(d->name, err, errlen, "another device has some of its ports");
+	if (!claim_mmio(b, d))
+		return refuse(d->name, err, errlen, "another device has some of its memory ranges");
+	if (d->cls->open && !d->cls->open(d, err, errlen))
+		return false;
+	if (d->cls->init)
+		d->cls->init(d);
+	return true;
+}
 
-	if (!d) {
-		snprintf(err, errlen, "device %s: out of memory", cls->name);
+struct dev *board_add(struct board *b, const struct dev_class *cls, const char *name, const void *config,
+		      char *err, size_t errlen)
+{
+	struct dev *d = NULL;
+
+	if (b->ndevs == BOARD_MAX_DEVS)
+		refuse(name, err, errlen, "the board has no room for more devices");
+	else if (board_find(b, name))
+		refuse(name, err, errlen, "the board has a device of that name");
+	else if (!(d = calloc(1, cls->size)))
+		refuse(name, err, errlen, "out of memory");
+	if (!d)
 		return NULL;
-	}
+	b->dev[b->ndevs] = d;
 	d->cls = cls;
 	d->board = b;
-	if (!claim_ports(b, d))
-		return refuse(d, err, errlen, "ports");
-	if (!claim_mmio(b, d))
-		return refuse(d, err, errlen, "memory ranges");
-	if (cls->init)
-		cls->init(d);
-	return d;
+	d->config = config;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	if (begin(b, d, err, errlen)) {
+		b->ndevs++;
+		return d;
+	}
+	b->dev[b->ndevs] = NULL;
+	free(d);
+	return NULL;
 }
 
 bool board_init(struct board *b, char *err, size_t errlen)
@@ -70,21 +100,21 @@ bool board_init(struct board *b, char *err, size_t errlen)
 	bus_init(&b->bus);
 	mmio_init(&b->mmio);
 	b->a20 = true;
-	for (int i = 0; i < SLOT_COUNT; i++) {
-		b->dev[i] = board_attach(b, classes[i], err, errlen);
-		if (!b->dev[i])
+	for (int i = 0; i < SLOT_COUNT; i++)
+		if (!board_add(b, classes[i], classes[i]->name, NULL, err, errlen))
 			return false;
-	}
 	return true;
 }
 
 void board_fini(struct board *b)
 {
-	for (int i = SLOT_COUNT - 1; i >= 0; i--) {
-		if (b->dev[i] && b->dev[i]->cls->fini)
-			b->dev[i]->cls->fini(b->dev[i]);
-		free(b->dev[i]);
-		b->dev[i] = NULL;
+	while (b->ndevs) {
+		struct dev *d = b->dev[--b->ndevs];
+
+		if (d->cls->fini)
+			d->cls->fini(d);
+		free(d);
+		b->dev[b->ndevs] = NULL;
 	}
 }
 
@@ -95,14 +125,14 @@ void board_reset(struct board *b)
 	b->lines = 0;
 	gpr_zero(b->driven, sizeof(b->driven));
 	board_a20(b, true);
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < b->ndevs; i++)
 		if (b->dev[i]->cls->reset)
 			b->dev[i]->cls->reset(b->dev[i]);
 }
 
 void board_flush(struct board *b)
 {
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < b->ndevs; i++)
 		if (b->dev[i]->cls->flush)
 			b->dev[i]->cls->flush(b->dev[i]);
 }

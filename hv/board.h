@@ -16,6 +16,7 @@ enum board_slot {
 #undef BOARD
 	SLOT_COUNT
 };
+enum { BOARD_MAX_DEVS = 48 };
 
 struct drives;
 
@@ -57,8 +58,9 @@ struct board {
 	struct mm_vm *vm;
 	struct vcpu *v;
 	const struct machine_config *cfg;
-	uint64_t memory; /* bytes of RAM */
-	struct dev *dev[SLOT_COUNT];
+	uint64_t memory;		 /* bytes of RAM */
+	struct dev *dev[BOARD_MAX_DEVS]; /* those of the board list, then those of the configuration */
+	unsigned ndevs;
 	bool intr; /* level of the processor's INTR pin */
 	bool a20;
 	uint16_t lines;			/* levels of the interrupt lines: OR of the sources' */
@@ -77,11 +79,13 @@ struct board {
 	size_t vgabios_len;
 };
 
-/* Create all devices. False with one line in ERR. */
+/* Create the devices of the board list. False with one line in ERR. */
 bool board_init(struct board *b, char *err, size_t errlen);
-/* Create a device of class CLS and register its ports and memory ranges. NULL with one line in ERR when
- * another device has some of them: the board is then of no use. */
-struct dev *board_attach(struct board *b, const struct dev_class *cls, char *err, size_t errlen);
+/* Add a device of class CLS called NAME, register its ports and memory ranges, and let it open CONFIG, which
+ * is borrowed. NULL with one line in ERR: the board is then of no use. */
+struct dev *board_add(struct board *b, const struct dev_class *cls, const char *name, const void *config,
+		      char *err, size_t errlen);
+struct dev *board_find(const struct board *b, const char *name); /* NULL: there is none */
 void board_fini(struct board *b);
 void board_reset(struct board *b);
 /* Put the devices into the state a BIOS leaves, for guests that are entered without one. */

@@ -12,19 +12,70 @@ void bus_init(struct bus *b)
 {
 	gpr_zero(b, sizeof(*b));
 	b->nranges = 1;
-	b->range[0] = (struct port_range){ .last = 0xffff, .sizes = 1 };
+	b->range[0] = (struct port_range){ .last = 0xffff, .sizes = 1, .region = BUS_NO_REGION };
+}
+
+/* A free row of the table, or BUS_MAX_RANGES. */
+static unsigned free_row(const struct bus *b)
+{
+	for (unsigned i = 1; i < b->nranges; i++)
+		if (!b->range[i].dev)
+			return i;
+	return b->nranges;
+}
+
+static bool claim(struct bus *b, const struct port_range *r)
+{
+	unsigned row = free_row(b);
+
+	if (row == BUS_MAX_RANGES || r->last < r->first)
+		return false;
+	for (unsigned p = r->first; p <= r->last; p++)
+		if (b->port[p])
+			return false;
+	gpr_fill(&b->port[r->first], (uint8_t)row, (size_t)(r->last - r->first) + 1);
+	b->range[row] = *r;
+	if (row == b->nranges)
+		b->nranges++;
+	return true;
 }
 
 bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint8_t sizes)
 {
-	if (b->nranges == BUS_MAX_RANGES)
+	struct port_range r = {
+		.dev = d, .first = first, .last = last, .sizes = sizes, .region = BUS_NO_REGION
+	};
+
+	return claim(b, &r);
+}
+
+static int row_of(const struct bus *b, const struct dev *d, unsigned region)
+{
+	for (unsigned i = 1; i < b->nranges; i++)
+		if (b->range[i].dev == d && b->range[i].region == region)
+			return (int)i;
+	return -1;
+}
+
+bool bus_claim_region(struct bus *b, struct dev *d, unsigned region, uint16_t first, uint16_t last,
+		      uint8_t sizes)
+{
+	struct port_range r = {
+		.dev = d, .first = first, .last = last, .sizes = sizes, .region = (uint8_t)region
+	};
+
+	return region < BUS_NO_REGION && row_of(b, d, region) < 0 && claim(b, &r);
+}
+
+bool bus_release_region(struct bus *b, const struct dev *d, unsigned region)
+{
+	int row = region < BUS_NO_REGION ? row_of(b, d, region) : -1;
+	struct port_range *r = &b->range[row < 0 ? 0 : row];
+
+	if (row < 0)
 		return false;
-	for (unsigned p = first; p <= last; p++)
-		if (b->port[p])
-			return false;
-	gpr_fill(&b->port[first], (uint8_t)b->nranges, (size_t)(last - first) + 1);
-	b->range[b->nranges++] =
-	    (struct port_range){ .dev = d, .first = first, .last = last, .sizes = sizes };
+	gpr_zero(&b->port[r->first], (size_t)(r->last - r->first) + 1);
+	r->dev = NULL;
 	return true;
 }
 
@@ -52,33 +103,48 @@ static uint32_t ones(unsigned size)
 	return size == 4 ? 0xffffffffu : (1u << (8 * size)) - 1;
 }
 
-static uint32_t dev_in(struct dev *d, uint16_t port, unsigned size)
+static uint32_t call_in(const struct port_range *r, uint16_t port, unsigned size)
+{
+	const struct dev_class *cls = r->dev->cls;
+
+	if (r->region == BUS_NO_REGION)
+		return (cls->in ? cls->in(r->dev, port, size) : UINT32_MAX) & ones(size);
+	return (uint32_t)cls->mmio_read(r->dev, r->region, port - r->first, size) & ones(size);
+}
+
+static void call_out(const struct port_range *r, uint16_t port, unsigned size, uint32_t val)
+{
+	const struct dev_class *cls = r->dev->cls;
+
+	if (r->region != BUS_NO_REGION)
+		cls->mmio_write(r->dev, r->region, port - r->first, size, val & ones(size));
+	else if (cls->out)
+		cls->out(r->dev, port, size, val & ones(size));
+}
+
+static uint32_t dev_in(const struct port_range *r, uint16_t port, unsigned size)
 {
 	struct vector_state s;
 	uint32_t val;
 
-	if (!d->cls->in)
-		return ones(size);
-	if (d->cls->gpr_only)
-		return d->cls->in(d, port, size) & ones(size);
+	if (r->dev->cls->gpr_only)
+		return call_in(r, port, size);
 	vectors_away(&s);
-	val = d->cls->in(d, port, size) & ones(size);
+	val = call_in(r, port, size);
 	vectors_back(&s);
 	return val;
 }
 
-static void dev_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
+static void dev_out(const struct port_range *r, uint16_t port, unsigned size, uint32_t val)
 {
 	struct vector_state s;
 
-	if (!d->cls->out)
-		return;
-	if (d->cls->gpr_only) {
-		d->cls->out(d, port, size, val & ones(size));
+	if (r->dev->cls->gpr_only) {
+		call_out(r, port, size, val);
 		return;
 	}
 	vectors_away(&s);
-	d->cls->out(d, port, size, val & ones(size));
+	call_out(r, port, size, val);
 	vectors_back(&s);
 }
 
@@ -89,7 +155,7 @@ uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
 
 	if (r && r->dev) {
 		r->reads++;
-		return dev_in(r->dev, port, size);
+		return dev_in(r, port, size);
 	}
 	if (!answered(b, port, size)) {
 		b->range[0].reads++;
@@ -109,7 +175,7 @@ void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val)
 
 	if (r && r->dev) {
 		r->writes++;
-		dev_out(r->dev, port, size, val);
+		dev_out(r, port, size, val);
 		return;
 	}
 	if (!answered(b, port, size)) {

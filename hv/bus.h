@@ -6,14 +6,15 @@
 #include "base/types.h"
 
 struct dev;
-enum { BUS_MAX_RANGES = 64 };
+enum { BUS_MAX_RANGES = 128, BUS_NO_REGION = 255 };
 
 /* A claimed range of ports. SIZES: sum of the access sizes (1, 2, 4) the
- * device takes whole; others are split into bytes. */
+ * device takes whole; others are split into bytes. REGION: the device's own number for the range, by which
+ * its accesses arrive as those to memory do; BUS_NO_REGION: they arrive by port. */
 struct port_range {
-	struct dev *dev;
+	struct dev *dev; /* NULL: a range that was released */
 	uint16_t first, last;
-	uint8_t sizes;
+	uint8_t sizes, region;
 	uint64_t reads, writes;
 };
 
@@ -26,6 +27,11 @@ struct bus {
 void bus_init(struct bus *b);
 /* False when the table is full or a port is taken. */
 bool bus_claim(struct bus *b, struct dev *d, uint16_t first, uint16_t last, uint8_t sizes);
+/* Ranges by region come and go at run time. False, and nothing changed, as above (claim), or when the device
+ * has no range of that number (release). */
+bool bus_claim_region(struct bus *b, struct dev *d, unsigned region, uint16_t first, uint16_t last,
+		      uint8_t sizes);
+bool bus_release_region(struct bus *b, const struct dev *d, unsigned region);
 uint32_t bus_in(struct bus *b, uint16_t port, unsigned size);
 void bus_out(struct bus *b, uint16_t port, unsigned size, uint32_t val);
 #endif

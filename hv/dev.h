@@ -28,6 +28,8 @@ enum arrival_kind {
 	ARRIVAL_KINDS
 };
 
+enum { DEV_NAME = 16 };
+
 struct dev;
 struct dev_class {
 	const char *name, *help;
@@ -39,13 +41,17 @@ struct dev_class {
 	bool gpr_only; /* built as GPR-only code: accesses leave the guest's vector registers alone */
 	const struct state_field *fields; /* all state that does not follow from reset and the image */
 	unsigned nfields;
-	void (*init)(struct dev *d);  /* once, memory zeroed */
+	/* Once, before all else: take what the device's configuration names, join the PCI bus. False with one
+	 * line in ERR and nothing taken. fini() gives it back. */
+	bool (*open)(struct dev *d, char *err, size_t errlen);
+	void (*init)(struct dev *d);  /* at each power-on */
 	void (*reset)(struct dev *d); /* power-on state */
 	void (*fini)(struct dev *d);
 	void (*loaded)(struct dev *d); /* its fields were loaded from a saved state */
 	uint32_t (*in)(struct dev *d, uint16_t port, unsigned size);
 	void (*out)(struct dev *d, uint16_t port, unsigned size, uint32_t val);
-	/* SIZE: 1, 2, 4 or 8 bytes, among the sizes of the range; OFF from its start. */
+	/* SIZE: 1, 2, 4 or 8 bytes, among the sizes of the range; OFF from its start. Also accesses to ports
+	 * that were claimed by region (hv/bus.h), as those of PCI functions are. */
 	uint64_t (*mmio_read)(struct dev *d, unsigned region, uint64_t off, unsigned size);
 	void (*mmio_write)(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val);
 	void (*flush)(struct dev *d); /* hand over buffered output now */
@@ -57,6 +63,8 @@ struct dev_class {
 struct dev {
 	const struct dev_class *cls;
 	struct board *board;
+	char name[DEV_NAME]; /* unique on the board: saved states, views */
+	const void *config;  /* what board_add() was given: borrowed, for as long as the device exists */
 };
 
 #define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .gpr_only = GPR_ONLY_BUILD

@@ -67,7 +67,7 @@ bool part_check(const struct state_part *p, const struct json_t *j, char *err, s
 void part_load(const struct state_part *p, const struct json_t *j);
 
 /* Timers and their order in the clock's list: timers with the same deadline fire in it. */
-enum { TIMERS_MAX = 32 };
+enum { TIMERS_MAX = 64 };
 struct timer_set {
 	struct saved_timer {
 		struct vm_timer *timer;

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-_Static_assert(SLOT_COUNT <= 64, "a bit for each slot");
+_Static_assert(BOARD_MAX_DEVS <= 64, "a bit for each slot");
 
 /* Most bytes queued of each kind: enough for a pasted text, and for keys typed ahead. */
 static const size_t limits[ARRIVAL_KINDS] = { [ARRIVAL_SERIAL] = 65536, [ARRIVAL_KEYS] = 256 };

@@ -243,7 +243,7 @@ static void power_cycle(struct machine *m)
 		m->v->icount = 0;
 		c->skipped = 0;
 	}
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < m->board.ndevs; i++)
 		if (m->board.dev[i]->cls->init)
 			m->board.dev[i]->cls->init(m->board.dev[i]);
 }

@@ -6,7 +6,7 @@
 #include "base/types.h"
 
 struct dev;
-enum { MMIO_MAX_RANGES = 64, MMIO_LOGGED_PAGES = 32 };
+enum { MMIO_MAX_RANGES = 128, MMIO_LOGGED_PAGES = 32 };
 
 /* An address range of a device. REGION is the device's own number for it, as of a PCI base
  * address register. SIZES: sum of the access sizes (1, 2, 4, 8) that the device takes. */

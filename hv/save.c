@@ -96,7 +96,7 @@ static json_t *save_inbox(struct machine *m)
 	pthread_mutex_lock(&m->inbox.lock);
 	for (const struct arrival *a = m->inbox.head; a; a = a->next)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "kind", kind_names[a->kind],
-						      "device", m->board.dev[a->slot]->cls->name, "bytes",
+						      "device", m->board.dev[a->slot]->name, "bytes",
 						      (int)(a->len - a->taken), "data",
 						      hex_save(a->data + a->taken, a->len - a->taken)));
 	pthread_mutex_unlock(&m->inbox.lock);
@@ -113,7 +113,7 @@ static json_t *save_parts(struct machine *m)
 
 		json_object_set_new(top, p.name, part_save(&p, &m->board.clock));
 	}
-	for (int i = 0; i < SLOT_COUNT; i++) {
+	for (unsigned i = 0; i < m->board.ndevs; i++) {
 		struct state_part p = state_dev_part(m->board.dev[i]);
 
 		json_object_set_new(devices, p.name, part_save(&p, &m->board.clock));
@@ -280,9 +280,9 @@ static bool check_cpu(struct machine *m, const json_t *j, char *err, size_t errl
 
 static int slot_named(const struct machine *m, const char *name)
 {
-	for (int i = 0; i < SLOT_COUNT; i++)
-		if (name && !strcmp(m->board.dev[i]->cls->name, name))
-			return i;
+	for (unsigned i = 0; i < m->board.ndevs; i++)
+		if (name && !strcmp(m->board.dev[i]->name, name))
+			return (int)i;
 	return -1;
 }
 
@@ -324,13 +324,13 @@ static bool check_parts(struct machine *m, const json_t *top, char *err, size_t 
 		if (!part_check(&p, json_object_get(top, p.name), err, errlen))
 			return false;
 	}
-	for (int i = 0; i < SLOT_COUNT; i++) {
+	for (unsigned i = 0; i < m->board.ndevs; i++) {
 		struct state_part p = state_dev_part(m->board.dev[i]);
 
 		if (!part_check(&p, json_object_get(devices, p.name), err, errlen))
 			return false;
 	}
-	if (json_object_size(devices) != SLOT_COUNT)
+	if (json_object_size(devices) != m->board.ndevs)
 		return fail(err, errlen, "has devices that this machine does not");
 	if (!check_inbox(m, json_object_get(top, "inbox")))
 		return fail(err, errlen, "inbox: impossible value");
@@ -368,14 +368,14 @@ static void load_parts(struct machine *m, const json_t *top)
 
 		part_load(&p, json_object_get(top, p.name));
 	}
-	for (int i = 0; i < SLOT_COUNT; i++) {
+	for (unsigned i = 0; i < m->board.ndevs; i++) {
 		struct state_part p = state_dev_part(m->board.dev[i]);
 		const json_t *j = json_object_get(devices, p.name);
 
 		part_load(&p, j);
 		part_timers(&p, j, &m->board.clock, &timers);
 	}
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < m->board.ndevs; i++)
 		if (m->board.dev[i]->cls->loaded)
 			m->board.dev[i]->cls->loaded(m->board.dev[i]);
 	timers_arm(&timers, &m->board.clock);

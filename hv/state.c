@@ -140,7 +140,7 @@ uint64_t machine_state_hash(struct machine *m)
 	for (unsigned i = 0; i < MACHINE_PARTS; i++)
 		hash_part(h, state_part(m, i));
 	hash_fpu(h, &m->v->cpu.xsave);
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < m->board.ndevs; i++)
 		hash_part(h, state_dev_part(m->board.dev[i]));
 	if (m->cfg.clock == CLOCK_ICOUNT) {
 		add(h, &m->v->icount, sizeof(m->v->icount));

@@ -122,11 +122,12 @@ static const char *port_rows(void *owner, const char *arg, struct row_sink *s)
 	for (unsigned i = 1; i <= b->nranges; i++) {
 		const struct port_range *r = &b->range[i % b->nranges];
 
-		s->row(s,
-		       (const struct value[]){
-			   V_HEX(r->first), V_HEX(r->last),
-			   V_STR(r->dev ? r->dev->cls->name : "(unanswered)"), V_UINT(r->reads),
-			   V_UINT(r->writes), V_STR(r->dev ? r->dev->cls->help : "ports without a device") });
+		if (!r->dev && r != b->range)
+			continue;
+		s->row(s, (const struct value[]){
+			      V_HEX(r->first), V_HEX(r->last), V_STR(r->dev ? r->dev->name : "(unanswered)"),
+			      V_UINT(r->reads), V_UINT(r->writes),
+			      V_STR(r->dev ? r->dev->cls->help : "ports without a device") });
 	}
 	return NULL;
 }
@@ -152,7 +153,7 @@ static const char *mmio_rows(void *owner, const char *arg, struct row_sink *s)
 
 	(void)arg;
 	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++)
-		s->row(s, (const struct value[]){ V_ADDR(r->first), V_ADDR(r->last), V_STR(r->dev->cls->name),
+		s->row(s, (const struct value[]){ V_ADDR(r->first), V_ADDR(r->last), V_STR(r->dev->name),
 						  V_UINT(r->region), V_UINT(r->reads), V_UINT(r->writes),
 						  r->reads + r->writes ? V_ADDR(r->recent) : V_NONE,
 						  V_STR(r->dev->cls->help) });
@@ -246,7 +247,7 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
 	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "no memory");
 	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++) {
-		snprintf(device, sizeof(device), "device: %s", r->dev->cls->name);
+		snprintf(device, sizeof(device), "device: %s", r->dev->name);
 		range_row(s, r->first, r->last - r->first + 1, device);
 	}
 	range_row(s, 0x100000000ull - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");

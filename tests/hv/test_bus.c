@@ -317,23 +317,64 @@ START_TEST(class_declares_ranges)
 
 	bus_init(&b->bus);
 	mmio_init(&b->mmio);
-	d = board_attach(b, &with_ranges, err, sizeof(err));
+	d = board_add(b, &with_ranges, "ranges", NULL, err, sizeof(err));
 	ck_assert_msg(d, "%s", err);
 	ck_assert_uint_eq(b->mmio.nranges, 2);
 	ck_assert_uint_eq(b->mmio.range[0].first, 0xfec00000);
 	ck_assert_uint_eq(b->mmio.range[0].last, 0xfec0001f);
 	ck_assert(b->mmio.range[1].dev == d);
-	ck_assert_ptr_null(board_attach(b, &with_ranges, err, sizeof(err)));
-	ck_assert_str_eq(err, "device with-ranges: another device has some of its memory ranges");
+	ck_assert_ptr_null(board_add(b, &with_ranges, "ranges", NULL, err, sizeof(err)));
+	ck_assert_str_eq(err, "device ranges: the board has a device of that name");
+	ck_assert_ptr_null(board_add(b, &with_ranges, "more", NULL, err, sizeof(err)));
+	ck_assert_str_eq(err, "device more: another device has some of its memory ranges");
+	ck_assert_uint_eq(b->ndevs, 1);
+	ck_assert_ptr_eq(board_find(b, "ranges"), d);
 	free(d);
+	free(b);
+}
+END_TEST
+
+/* Ports by region: the access arrives as one to memory does; a range that goes leaves room for others. */
+START_TEST(ports_by_region)
+{
+	struct board *b = calloc(1, sizeof(*b));
+	struct ram_dev *r = calloc(1, sizeof(*r));
+	struct bus *bus = &b->bus;
+	struct dev *d = &r->d;
+
+	d->cls = &with_ranges;
+	r->sizes = 7;
+	r->len[1] = r->len[2] = 16;
+	bus_init(bus);
+	ck_assert(bus_claim_region(bus, d, 1, 0xc000, 0xc00f, 7));
+	ck_assert(!bus_claim_region(bus, d, 1, 0xd000, 0xd00f, 7));
+	ck_assert(!bus_claim_region(bus, d, 2, 0xc00f, 0xc010, 7));
+	ck_assert(!bus_claim_region(bus, d, 2, 0xffff, 0, 7));
+	bus_out(bus, 0xc004, 4, 0x11223344);
+	ck_assert_uint_eq(bus_in(bus, 0xc004, 4), 0x11223344);
+	ck_assert_uint_eq(bus_in(bus, 0xc006, 1), 0x22);
+	ck_assert_uint_eq(bus_in(bus, 0xc00e, 4) >> 16, 0xffff);
+	for (unsigned i = 0; i < 3 * BUS_MAX_RANGES; i++) { /* rows of the table are used again */
+		ck_assert(bus_release_region(bus, d, 1));
+		ck_assert_uint_eq(bus_in(bus, 0xc004, 4), 0xffffffff);
+		ck_assert(bus_claim_region(bus, d, 1, 0xc000, 0xc00f, 7));
+	}
+	ck_assert(bus_release_region(bus, d, 1));
+	ck_assert(!bus_release_region(bus, d, 1));
+	ck_assert(!bus_release_region(bus, d, BUS_NO_REGION));
+	ck_assert(bus_claim_region(bus, d, 1, 0xfff0, 0xffff, 7));
+	bus_out(bus, 0xfff4, 2, 0x5566);
+	ck_assert_uint_eq(bus_in(bus, 0xfff4, 2), 0x5566);
+	free(r);
 	free(b);
 }
 END_TEST
 
 int main(void)
 {
-	const TTest *const all[] = { pieces, refused, moved_by_an_access, pages_logged_once,
-				     class_declares_ranges };
+	const TTest *const all[] = {
+		pieces, refused, moved_by_an_access, pages_logged_once, class_declares_ranges, ports_by_region
+	};
 	Suite *s = suite_create("hv-bus");
 	TCase *tc = tcase_create("mmio");
 

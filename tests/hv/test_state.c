@@ -166,7 +166,7 @@ static void carry_over(const struct dev_class *cls)
 	static uint8_t one[FILE_MAX], two[FILE_MAX];
 	size_t n;
 
-	for (int i = 0; i < SLOT_COUNT; i++)
+	for (unsigned i = 0; i < b->board.ndevs; i++)
 		if (b->board.dev[i]->cls->nports)
 			play_random(b, b->board.dev[i]->cls, 100);
 	play_random(a, cls, (unsigned)rand() % WRITES);
