@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/view.h"
+#include "hv/pci.h"
 
 #define BOARD(slot, cls) extern const struct dev_class cls;
 #include "hv/board.def"
@@ -151,9 +152,10 @@ static const struct port_write post[] = {
 
 void board_post(struct board *b)
 {
-	pci_open_shadow(b->dev[SLOT_pci]);
+	i440fx_open_shadow(b->dev[SLOT_i440fx]);
 	for (unsigned i = 0; i < ARRAY_LEN(post); i++)
 		bus_out(&b->bus, post[i].port, 1, post[i].val);
+	pci_assign(b);
 }
 
 void board_ratio(struct value *v, uint64_t num, uint64_t den)

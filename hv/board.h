@@ -110,6 +110,11 @@ void board_exit(struct board *b, uint32_t val);
 void board_a20(struct board *b, bool on);
 void board_debug_byte(struct board *b, uint8_t c);
 
+/* ---- DMA: memory as a bus master has it. False, and nothing done, when part of the range is no memory. What
+ * is written to ROM is lost. ---- */
+bool board_dma_read(struct board *b, gpa a, void *buf, uint64_t n);
+bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n);
+
 /* ---- entry points of single devices ---- */
 void pic_set(struct dev *d, unsigned line, bool level);
 int pic_ack(struct dev *d);
@@ -121,8 +126,8 @@ struct pam_segment {
 	uint32_t at, len;
 	unsigned rights; /* PAM_READ: RAM, not ROM; PAM_WRITE: writes reach it */
 };
-struct pam_segment pci_pam(const struct dev *d, unsigned i);
-void pci_open_shadow(struct dev *d); /* RAM throughout, as for guests without a BIOS */
+struct pam_segment i440fx_pam(const struct dev *d, unsigned i);
+void i440fx_open_shadow(struct dev *d); /* RAM throughout, as for guests without a BIOS */
 /* What the VGA displays by its registers, clamped to the limits below: text, or graphics.
  */
 struct vga_text {
@@ -142,5 +147,8 @@ void pic_rows(struct dev *d, struct row_sink *s);
 void pit_rows(struct dev *d, struct row_sink *s);
 void rtc_rows(struct dev *d, struct row_sink *s);
 void uart_rows(struct dev *d, struct row_sink *s);
-void pci_rows(struct dev *d, struct row_sink *s);
+/* ARG: the address of a PCI function, as "00:03.0"; "": all. An error text, or NULL. */
+const char *pci_rows(struct dev *d, const char *arg, struct row_sink *s);
+const char *pci_region_rows(struct dev *d, const char *arg, struct row_sink *s);
+const char *pci_config_rows(struct dev *d, const char *arg, struct row_sink *s);
 #endif

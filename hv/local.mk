@@ -27,6 +27,9 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/bootdisk.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
+	%D%/dev/pci_int.h \
+	%D%/dev/pci_setup.c \
+	%D%/dev/pci_view.c \
 	%D%/field.c \
 	%D%/field.h \
 	%D%/inbox.c \
@@ -43,6 +46,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/machine_int.h \
 	%D%/mmio.h \
 	%D%/msr.h \
+	%D%/pci.h \
 	%D%/run.c \
 	%D%/save.c \
 	%D%/state.c \
@@ -58,10 +62,12 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/acpi_pm.c \
 	%D%/dev/backdoor.c \
 	%D%/dev/debug.c \
+	%D%/dev/i440fx.c \
 	%D%/dev/i8042.c \
 	%D%/dev/i8254.c \
 	%D%/dev/i8259.c \
 	%D%/dev/pci.c \
+	%D%/dev/piix.c \
 	%D%/dev/port92.c \
 	%D%/dev/stubs.c \
 	%D%/dev/uart.c \

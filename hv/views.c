@@ -20,7 +20,15 @@ DEV_VIEW(pic, pic_rows)
 DEV_VIEW(pit, pit_rows)
 DEV_VIEW(rtc, rtc_rows)
 DEV_VIEW(com1, uart_rows)
-DEV_VIEW(pci, pci_rows)
+
+#define PCI_VIEW(name)                                                                                       \
+	static const char *name##_view(void *owner, const char *arg, struct row_sink *s)                     \
+	{                                                                                                    \
+		return name##_rows(((struct machine *)owner)->board.dev[SLOT_pci], arg, s);                  \
+	}
+PCI_VIEW(pci)
+PCI_VIEW(pci_region)
+PCI_VIEW(pci_config)
 
 static const struct view_col pic_cols[] = {
 	{ "chip", "chip", VAL_STR, "", "master (IRQ 0-7) or slave (IRQ 8-15)" },
@@ -75,11 +83,38 @@ static const struct view_col serial_cols[] = {
 
 static const struct view_col pci_cols[] = {
 	{ "address", "address", VAL_STR, "", "bus:device.function" },
+	{ "kind", "kind", VAL_STR, "", "name of the class" },
+	{ "name", "name", VAL_STR, "", "name of the function" },
 	{ "vendor", "vendor", VAL_HEX, "", "vendor id" },
 	{ "device", "device", VAL_HEX, "", "device id" },
 	{ "class", "class", VAL_HEX, "", "class, subclass, interface" },
+	{ "revision", "rev", VAL_HEX, "", "revision" },
 	{ "command", "command", VAL_HEX, "", "command register" },
-	{ "name", "name", VAL_STR, "", "name of the function" },
+	{ "wire", "wire", VAL_STR, "", "interrupt pin, and the wire it is connected to" },
+	{ "line", "irq", VAL_UINT, "", "interrupt line that the ISA bridge routes the wire to" },
+	{ "intx", "intx", VAL_BOOL, "", "the device asserts its pin" },
+	{ "raised", "raised", VAL_UINT, "", "times it did" },
+	{ "messages", "messages", VAL_UINT, "", "message-signalled interrupts sent" },
+	{ "denied", "denied", VAL_UINT, "", "DMA and messages lost, as it was no bus master" },
+	{ "board", "board", VAL_STR, "", "name of the device on the board" },
+	{ "regions", "regions", VAL_STR, "", "base address registers and ROM: address+size" },
+	{ "capabilities", "capabilities", VAL_STR, "", "offset and kind; + or -: enabled or not" },
+};
+
+static const struct view_col pci_region_cols[] = {
+	{ "address", "address", VAL_STR, "", "bus:device.function" },
+	{ "board", "device", VAL_STR, "", "name of the device on the board" },
+	{ "region", "region", VAL_UINT, "", "base address register 0-5; 6: expansion ROM" },
+	{ "type", "type", VAL_STR, "", "ports or memory" },
+	{ "at", "at", VAL_ADDR, "", "address in the register" },
+	{ "size", "size", VAL_UINT, "B", "size" },
+	{ "state", "state", VAL_STR, "", "whether accesses to it reach the device" },
+};
+
+static const struct view_col pci_config_cols[] = {
+	{ "address", "address", VAL_STR, "", "bus:device.function" },
+	{ "offset", "offset", VAL_HEX, "", "offset of the first byte" },
+	{ "bytes", "bytes", VAL_STR, "", "sixteen bytes of configuration space" },
 };
 
 static const struct view_col irq_cols[] = {
@@ -212,10 +247,10 @@ static const char *shadow_type(const struct pam_segment *p)
 /* Shadow memory as the host bridge has it: one row for neighbours that are alike. */
 static void shadow_rows(struct machine *m, struct row_sink *s)
 {
-	struct pam_segment run = pci_pam(m->board.dev[SLOT_pci], 0);
+	struct pam_segment run = i440fx_pam(m->board.dev[SLOT_i440fx], 0);
 
 	for (unsigned i = 1; i < PAM_SEGMENTS; i++) {
-		struct pam_segment p = pci_pam(m->board.dev[SLOT_pci], i);
+		struct pam_segment p = i440fx_pam(m->board.dev[SLOT_i440fx], i);
 
 		if (!strcmp(shadow_type(&run), shadow_type(&p))) {
 			run.len += p.len;
@@ -446,9 +481,19 @@ static const struct view views[] = {
 	  .rows = com1_view_rows,
 	  .flags = VIEW_VERTICAL | VIEW_LIVE },
 	{ .name = "pci",
-	  .help = "PCI functions",
+	  .help = "PCI functions, or one: info pci 00:01.0",
 	  VIEW_COLS(pci_cols),
-	  .rows = pci_view_rows,
+	  .rows = pci_view,
+	  .flags = VIEW_LIVE },
+	{ .name = "pci-regions",
+	  .help = "ports, memory and ROMs of PCI functions, or of one",
+	  VIEW_COLS(pci_region_cols),
+	  .rows = pci_region_view,
+	  .flags = VIEW_LIVE },
+	{ .name = "pci-config",
+	  .help = "configuration space of PCI functions, or of one",
+	  VIEW_COLS(pci_config_cols),
+	  .rows = pci_config_view,
 	  .flags = VIEW_LIVE },
 	{ .name = "mtree",
 	  .help = "guest-physical memory map",
@@ -482,6 +527,6 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0], &views[1], &views[2], &views[3],  &views[4],	 &views[5],  &views[6],
-	&views[7], &views[8], &views[9], &views[10], &views[11], &views[12], NULL,
+	&views[0], &views[1], &views[2],  &views[3],  &views[4],  &views[5],  &views[6],  &views[7],
+	&views[8], &views[9], &views[10], &views[11], &views[12], &views[13], &views[14], NULL,
 };

@@ -119,6 +119,24 @@ void board_a20(struct board *b, bool on)
 	b->a20 = on;
 }
 
+bool board_dma_read(struct board *b, gpa a, void *buf, uint64_t n)
+{
+	return mm_phys_read(b->vm, a, buf, n);
+}
+
+bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n)
+{
+	const uint8_t *from = buf;
+	bool ok = mm_is_ram(b->vm, a, n);
+
+	for (uint64_t part; ok && n; a += part, from += part, n -= part) {
+		part = PAGE_SIZE - (a & PAGE_MASK);
+		part = part < n ? part : n;
+		ok = mm_is_rom(b->vm, a) || mm_phys_write(b->vm, a, from, part);
+	}
+	return ok;
+}
+
 static void log_line(struct board *b)
 {
 	if (b->line_len)

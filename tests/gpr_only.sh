@@ -42,6 +42,10 @@ allowed()
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
 	cache.o getrlimit only when the cache is made
+	i440fx.o pci_add only when the machine is made
+	i440fx.o pci_remove only when the machine ends
+	piix.o pci_add only when the machine is made
+	piix.o pci_remove only when the machine ends
 	pool.o calloc only when memory is made
 	pool.o free only when memory goes
 	pool.o memfd_create only when memory is made

@@ -1,183 +1,356 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * PCI configuration mechanism #1 (PCI 2.1, 3.2.2.3) with the functions that firmware looks for: an
- * i440FX-like host bridge, a PIIX3-like ISA bridge and the PIIX4's power management, through which
- * SeaBIOS finds the block that switches the machine off (dev/acpi_pm.c, at a fixed address); and the
- * reset control register at 0xCF9 (82371SB 2.5.17).
+ * The PCI bus: configuration mechanism #1 (PCI 3.0, 3.2.2.3), configuration space of type 0 (chapter 6), base
+ * address registers that move ranges of ports and memory, interrupt pins and wires, MSI and MSI-X (6.8); and
+ * the reset control register at 0xCF9 (82371SB 2.5.17). What the functions are is up to devices (hv/pci.h);
+ * which line a wire raises, to the ISA bridge (piix.c). GPR-only code (base/gpr.h).
  *
- * The host bridge's PAM registers (82441FX 3.2.18) say for each segment from 768 KiB to 1 MiB whether reads
- * and writes go to RAM or to the ROM behind it. Here a segment that is read from ROM holds a copy of the ROM,
- * so what was in its RAM is lost; one that is written as RAM but read from ROM is RAM, which holds that
- * copy: firmware that copies itself there finds the result it expects. */
-#include "base/view.h"
-#include "hv/boot/acpi.h"
-#include "hv/board.h"
+ * A region is decoded while the command register enables it, its address is not 0, and no other device has
+ * part of it; one that is refused is tried again whenever a region moves. */
+#include "base/log.h"
+#include "hv/dev/pci_int.h"
 
-enum { CFG_BYTES = 256, NFUNC = 3, ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
-enum {
-	PCI_COMMAND = 4,
-	PCI_STATUS = 6,
-	PCI_LINE = 0x3c,
-	PCI_PIN = 0x3d,
-	PCI_DEVICE_SPECIFIC = 0x40,
-	PAM0 = 0x59
-};
-/* Power management: base and enable bit of its block; device activity B, whose APMC_EN tells SeaBIOS that
- * system management mode is set up, else it would set that up and wait for it (82371AB 7.1, 7.2). */
-enum { PM_BASE = 0x40, PM_DEVACTB = 0x58, PM_MISC = 0x80, PM_APMC_EN = 1 << 1 /* of byte 3 */ };
-
-/* Identity of each function on bus 0. */
-struct pci_id {
-	const char *name;
-	uint8_t dev, fn;
-	uint16_t vendor, device, command;
-	uint32_t class_rev; /* class, subclass, interface, revision */
-	uint8_t header;
-};
-
-static const struct pci_id ids[NFUNC] = {
-	{ "host bridge", 0, 0, 0x8086, 0x1237, 0x0006, 0x06000002, 0x00 },
-	{ "ISA bridge", 1, 0, 0x8086, 0x7000, 0x0007, 0x06010000, 0x80 },
-	{ "power management", 1, 3, 0x8086, 0x7113, 0x0001, 0x06800003, 0x00 },
-};
-enum { SUBSYS_VENDOR = 0x1af4, SUBSYS = 0x1100 }; /* SeaBIOS asks for these before it reads fw_cfg */
-
-struct pci {
-	struct dev d;
-	uint32_t address;
-	uint8_t reset;
-	uint8_t cfg[NFUNC][CFG_BYTES];
-};
+enum { ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
+enum { STATUS_INTX = 8, STATUS_CLEARABLE = 0xf9 /* of its high byte */ };
 
 static const struct dev_ports ports[] = { { 0xcf8, 0xcff, 7 } };
 static const struct state_field fields[] = {
 	F_NUM(pci, address),
 	F_NUM(pci, reset),
-	F_HEX(pci, cfg),
 };
 
-static void put16(uint8_t *p, uint16_t v)
+static struct pci *bus_of(const struct pci_function *f)
 {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
+	return (struct pci *)f->d->board->dev[SLOT_pci];
 }
 
-/* Configuration space that the address register points to, or NULL. */
-static uint8_t *selected(struct pci *p)
+struct pci_function *pci_at(const struct pci *p, unsigned devfn)
 {
-	unsigned bus = p->address >> 16 & 0xff, dev = p->address >> 11 & 31, fn = p->address >> 8 & 7;
-
-	if (!(p->address & ADDR_ENABLE) || bus)
-		return NULL;
-	for (int i = 0; i < NFUNC; i++)
-		if (ids[i].dev == dev && ids[i].fn == fn)
-			return p->cfg[i];
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		if (p->fn[i] && p->fn[i]->devfn == devfn)
+			return p->fn[i];
 	return NULL;
 }
 
-/* ---- shadow memory ---- */
+/* ---- regions ---- */
 
-enum { PAM_FIRST = 0xc0000, PAM_SEGMENT = 0x4000, PAM_LAST = 0xf0000, ROM_COPY = 0xe0000, PAM_REGS = 7 };
-
-static unsigned pam_rights(const struct pci *p, unsigned i)
+uint64_t pci_region_size(const struct pci_function *f, unsigned region)
 {
-	const uint8_t *pam = &p->cfg[0][PAM0];
-
-	/* The first register's high half is the last segment. */
-	return (i == PAM_SEGMENTS - 1 ? pam[0] >> 4 : pam[1 + i / 2] >> (i & 1 ? 4 : 0)) &
-	       (PAM_READ | PAM_WRITE);
+	if (region == PCI_ROM)
+		return f->rom_len;
+	return f->cls->bar[region].kind == PCI_BAR_NONE ? 0 : f->cls->bar[region].size;
 }
 
-struct pam_segment pci_pam(const struct dev *d, unsigned i)
+unsigned pci_region_reg(unsigned region)
 {
-	uint32_t at = PAM_FIRST + i * PAM_SEGMENT;
-
-	return (struct pam_segment){ .at = at,
-				     .len = at == PAM_LAST ? 0x10000 : PAM_SEGMENT,
-				     .rights = pam_rights((const struct pci *)d, i) };
+	return region == PCI_ROM ? PCI_ROM_BAR : PCI_BAR0 + 4 * region;
 }
 
-/* Make a page what is read there without RAM: the ROM below 4 GiB shows through from 896 KiB on. */
-static void show_rom(struct mm_vm *vm, uint32_t at)
+static bool is_io(const struct pci_function *f, unsigned region)
 {
-	uint8_t want[PAGE_SIZE], now[PAGE_SIZE];
+	return region != PCI_ROM && f->cls->bar[region].kind == PCI_BAR_IO;
+}
 
-	if (at < ROM_COPY || !mm_phys_read(vm, 0xfff00000ull + at, want, sizeof(want)))
-		gpr_fill(want, 0xff, sizeof(want));
-	if (!mm_phys_read(vm, at, now, sizeof(now)))
+uint64_t pci_region_address(const struct pci_function *f, unsigned region)
+{
+	const uint8_t *reg = &f->cfg[pci_region_reg(region)];
+	uint64_t a = pci_get32(reg);
+
+	if (region != PCI_ROM && f->cls->bar[region].kind == PCI_BAR_MEMORY64)
+		a |= (uint64_t)pci_get32(reg + 4) << 32;
+	return a & ~(pci_region_size(f, region) - 1);
+}
+
+static uint64_t wanted(const struct pci_function *f, unsigned region)
+{
+	uint64_t size = pci_region_size(f, region), a = pci_region_address(f, region);
+
+	if (!size || !a || !(pci_command(f) & (is_io(f, region) ? PCI_IO : PCI_MEMORY)))
+		return PCI_UNMAPPED;
+	if (region == PCI_ROM && !(f->cfg[PCI_ROM_BAR] & 1))
+		return PCI_UNMAPPED;
+	return is_io(f, region) && a + size > 0x10000 ? PCI_UNMAPPED : a;
+}
+
+/* Device and number by which a range is registered. */
+static struct dev *owner(struct pci *p, const struct pci_function *f, unsigned *region)
+{
+	if (*region == PCI_ROM) {
+		*region = REGION_ROM + f->index;
+	} else if (f->cls->msix && *region == f->cls->msix_bar) {
+		*region = REGION_MSIX + f->index;
+	} else {
+		return f->d;
+	}
+	return &p->d;
+}
+
+static void unmap(struct pci *p, struct pci_function *f, unsigned region)
+{
+	unsigned number = region;
+	struct dev *d = owner(p, f, &number);
+
+	if (is_io(f, region))
+		bus_release_region(&p->d.board->bus, d, number);
+	else
+		mmio_remove(&p->d.board->mmio, d, number);
+	f->mapped[region] = PCI_UNMAPPED;
+}
+
+static void map(struct pci *p, struct pci_function *f, unsigned region, uint64_t at)
+{
+	uint64_t size = pci_region_size(f, region);
+	unsigned number = region, sizes = region == PCI_ROM ? 15 : f->cls->bar[region].sizes;
+	struct dev *d = owner(p, f, &number);
+	bool ok;
+
+	if (d == &p->d && region != PCI_ROM)
+		sizes = 12;
+	if (is_io(f, region))
+		ok = bus_claim_region(&p->d.board->bus, d, number, (uint16_t)at, (uint16_t)(at + size - 1),
+				      (uint8_t)sizes);
+	else
+		ok = mmio_add(&p->d.board->mmio, d, number, at, size, sizes);
+	if (ok)
+		f->mapped[region] = at;
+	else
+		LOG(dev, "PCI %02x.%x: region %u at %#llx: another device is there", f->devfn >> 3,
+		    f->devfn & 7, region, (unsigned long long)at);
+}
+
+void pci_remap(struct pci *p)
+{
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		for (unsigned r = 0; p->fn[i] && r < PCI_REGIONS; r++)
+			if (p->fn[i]->mapped[r] != PCI_UNMAPPED && p->fn[i]->mapped[r] != wanted(p->fn[i], r))
+				unmap(p, p->fn[i], r);
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		for (unsigned r = 0; p->fn[i] && r < PCI_REGIONS; r++)
+			if (p->fn[i]->mapped[r] == PCI_UNMAPPED && wanted(p->fn[i], r) != PCI_UNMAPPED)
+				map(p, p->fn[i], r, wanted(p->fn[i], r));
+}
+
+/* ---- interrupts ---- */
+
+static unsigned control(const struct pci_function *f, unsigned cap)
+{
+	return cap ? f->cfg[cap + CAP_CONTROL] | f->cfg[cap + CAP_CONTROL + 1] << 8 : 0;
+}
+
+bool pci_msi_on(const struct pci_function *f)
+{
+	return control(f, f->cap_msi) & MSI_ENABLE;
+}
+
+bool pci_msix_on(const struct pci_function *f)
+{
+	return control(f, f->cap_msix) & MSIX_ENABLE;
+}
+
+static bool asserts(const struct pci_function *f)
+{
+	return f->intx && f->cls->pin && !(pci_command(f) & PCI_INTX_OFF) && !pci_msi_on(f) &&
+	       !pci_msix_on(f);
+}
+
+static uint8_t wire_levels(const struct pci *p)
+{
+	unsigned levels = 0;
+
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		if (p->fn[i] && asserts(p->fn[i]))
+			levels |= 1u << pci_wire(p->fn[i]);
+	return (uint8_t)levels;
+}
+
+static void update_wires(struct pci *p)
+{
+	uint8_t levels = wire_levels(p), changed = levels ^ p->wires;
+
+	p->wires = levels;
+	for (unsigned i = 0; i < PCI_PIRQS; i++)
+		if (changed >> i & 1)
+			piix_pirq(p->d.board->dev[SLOT_piix], i, levels >> i & 1);
+}
+
+void pci_intx(struct pci_function *f, bool level)
+{
+	if (f->intx == level)
 		return;
-	for (unsigned i = 0; i < sizeof(want); i++)
-		if (want[i] != now[i]) {
-			mm_phys_write(vm, at, want, sizeof(want));
-			return;
+	f->intx = level;
+	f->raised += level;
+	update_wires(bus_of(f));
+}
+
+/* A message is a write by the function as a bus master. */
+static void message(struct pci_function *f, gpa a, uint32_t data)
+{
+	if (!(pci_command(f) & PCI_MASTER)) {
+		f->denied++;
+		return;
+	}
+	f->messages++;
+	board_msi(f->d->board, a, data);
+}
+
+static void msi_send(struct pci_function *f, unsigned n)
+{
+	uint8_t *cap = &f->cfg[f->cap_msi];
+	uint64_t a = pci_get32(cap + MSI_ADDRESS) | (uint64_t)pci_get32(cap + MSI_ADDRESS + 4) << 32;
+	unsigned given = 1u << (control(f, f->cap_msi) >> 4 & 7);
+	uint32_t data = (uint32_t)(cap[MSI_DATA] | cap[MSI_DATA + 1] << 8);
+
+	if (given > f->cls->msi)
+		given = f->cls->msi;
+	message(f, a, (data & ~(given - 1)) | (n & (given - 1)));
+}
+
+void pci_msi(struct pci_function *f, unsigned n)
+{
+	uint8_t *cap = &f->cfg[f->cap_msi];
+
+	if (!pci_msi_on(f) || n >= f->cls->msi)
+		return;
+	if (pci_get32(cap + MSI_MASK) >> n & 1)
+		pci_put32(cap + MSI_PENDING, pci_get32(cap + MSI_PENDING) | 1u << n);
+	else
+		msi_send(f, n);
+}
+
+static bool msix_masked(const struct pci_function *f, unsigned n)
+{
+	return (control(f, f->cap_msix) & MSIX_MASK_ALL) || (f->msix_table[n * MSIX_ENTRY + 12] & 1);
+}
+
+static void msix_send(struct pci_function *f, unsigned n)
+{
+	const uint8_t *e = &f->msix_table[n * MSIX_ENTRY];
+
+	message(f, pci_get32(e) | (uint64_t)pci_get32(e + 4) << 32, pci_get32(e + 8));
+}
+
+void pci_msix(struct pci_function *f, unsigned n)
+{
+	if (!pci_msix_on(f) || n >= f->cls->msix)
+		return;
+	if (msix_masked(f, n))
+		f->msix_pending |= 1u << n;
+	else
+		msix_send(f, n);
+}
+
+/* Send what was pending and is not masked any more. */
+static void send_pending(struct pci_function *f)
+{
+	uint8_t *cap = &f->cfg[f->cap_msi];
+	uint32_t ready = pci_msi_on(f) ? pci_get32(cap + MSI_PENDING) & ~pci_get32(cap + MSI_MASK) : 0;
+
+	if (ready)
+		pci_put32(cap + MSI_PENDING, pci_get32(cap + MSI_PENDING) & ~ready);
+	for (unsigned n = 0; n < f->cls->msi; n++)
+		if (ready >> n & 1)
+			msi_send(f, n);
+	for (unsigned n = 0; pci_msix_on(f) && n < f->cls->msix; n++)
+		if ((f->msix_pending >> n & 1) && !msix_masked(f, n)) {
+			f->msix_pending &= ~(1u << n);
+			msix_send(f, n);
 		}
 }
 
-static bool has_rom(const struct pci *p)
+/* ---- DMA ---- */
+
+bool pci_dma_read(struct pci_function *f, gpa a, void *buf, uint64_t n)
 {
-	return mm_is_ram(p->d.board->vm, 0xfffff000, PAGE_SIZE);
+	if (pci_command(f) & PCI_MASTER)
+		return board_dma_read(f->d->board, a, buf, n);
+	f->denied++;
+	return false;
 }
 
-/* HIDE: what was in RAM so far is to be hidden by the ROM, if there is one. */
-static void apply_segment(struct pci *p, unsigned i, bool hide)
+bool pci_dma_write(struct pci_function *f, gpa a, const void *buf, uint64_t n)
 {
-	struct pam_segment s = pci_pam(&p->d, i);
-
-	if (hide && has_rom(p))
-		for (uint32_t at = s.at; at < s.at + s.len; at += PAGE_SIZE)
-			show_rom(p->d.board->vm, at);
-	mm_vm_set_rom(p->d.board->vm, s.at, s.len, !(s.rights & PAM_WRITE));
-}
-
-static void write_pam(struct pci *p, unsigned reg, uint8_t val)
-{
-	unsigned before[PAM_SEGMENTS];
-
-	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
-		before[i] = pam_rights(p, i);
-	p->cfg[0][reg] = val & 0x33;
-	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
-		if (pam_rights(p, i) != before[i])
-			apply_segment(p, i, before[i] & ~pam_rights(p, i) & PAM_READ);
-}
-
-void pci_open_shadow(struct dev *d)
-{
-	for (unsigned i = 0; i < PAM_REGS; i++)
-		write_pam((struct pci *)d, PAM0 + i, 0x33);
-}
-
-/* Make memory what the registers say; its content is right already. */
-static void pci_loaded(struct dev *d)
-{
-	struct pci *p = (struct pci *)d;
-
-	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
-		apply_segment(p, i, false);
+	if (pci_command(f) & PCI_MASTER)
+		return board_dma_write(f->d->board, a, buf, n);
+	f->denied++;
+	return false;
 }
 
 /* ---- configuration space ---- */
 
-static bool writable(unsigned reg)
+static void call_hook(struct pci_function *f, void (*hook)(struct pci_function *, unsigned, unsigned),
+		      unsigned reg, unsigned size)
 {
-	return reg == PCI_COMMAND || reg == PCI_COMMAND + 1 || reg == PCI_LINE || reg >= PCI_DEVICE_SPECIFIC;
+	struct vector_state s;
+
+	if (f->d->cls->gpr_only) {
+		hook(f, reg, size);
+		return;
+	}
+	vectors_away(&s);
+	hook(f, reg, size);
+	vectors_back(&s);
+}
+
+uint32_t pci_config_read(struct pci_function *f, unsigned reg, unsigned size)
+{
+	uint32_t val = 0;
+
+	if (f->cls->config_read)
+		call_hook(f, f->cls->config_read, reg, size);
+	for (unsigned i = 0; i < size; i++) {
+		uint8_t byte = f->cfg[reg + i];
+
+		if (reg + i == PCI_STATUS && f->intx)
+			byte |= STATUS_INTX;
+		val |= (uint32_t)byte << (8 * i);
+	}
+	return val;
+}
+
+static bool touches(unsigned reg, unsigned size, unsigned first, unsigned len)
+{
+	return reg < first + len && first < reg + size;
+}
+
+void pci_config_write(struct pci_function *f, unsigned reg, unsigned size, uint32_t val)
+{
+	struct pci *p = bus_of(f);
+
+	for (unsigned i = 0; i < size; i++) {
+		uint8_t byte = (uint8_t)(val >> (8 * i)), *at = &f->cfg[reg + i];
+
+		if (reg + i == PCI_STATUS + 1)
+			*at &= (uint8_t) ~(byte & STATUS_CLEARABLE);
+		else
+			*at = (uint8_t)((*at & ~f->writable[reg + i]) | (byte & f->writable[reg + i]));
+	}
+	if (touches(reg, size, PCI_COMMAND, 2) || touches(reg, size, PCI_BAR0, 4 * PCI_BARS) ||
+	    touches(reg, size, PCI_ROM_BAR, 4))
+		pci_remap(p);
+	send_pending(f);
+	update_wires(p);
+	if (f->cls->config_written)
+		call_hook(f, f->cls->config_written, reg, size);
+}
+
+/* The function that the address register points to, or NULL. */
+static struct pci_function *selected(struct pci *p)
+{
+	if (!(p->address & ADDR_ENABLE) || p->address >> 16 & 0xff)
+		return NULL;
+	return pci_at(p, p->address >> 8 & 0xff);
 }
 
 static uint32_t pci_in(struct dev *d, uint16_t port, unsigned size)
 {
 	struct pci *p = (struct pci *)d;
-	uint8_t *cfg = selected(p);
-	uint32_t val = 0;
+	struct pci_function *f;
 
-	if (port < 0xcfc) {
-		if (port == 0xcf9 && size == 1)
-			return p->reset;
-		return port == 0xcf8 && size == 4 ? p->address : 0xffffffffu;
-	}
-	if (!cfg)
-		return 0xffffffffu;
-	for (unsigned i = 0; i < size; i++)
-		val |= (uint32_t)cfg[((p->address & 0xfc) + (port & 3) + i) & 0xff] << (8 * i);
-	return val;
+	if (port == 0xcf9 && size == 1)
+		return p->reset;
+	if (port < 0xcfc)
+		return port == 0xcf8 && size == 4 ? p->address : UINT32_MAX;
+	f = selected(p);
+	return f ? pci_config_read(f, (p->address & 0xfc) + (port & 3), size) : UINT32_MAX;
 }
 
 static void reset_control(struct pci *p, uint8_t val)
@@ -190,23 +363,64 @@ static void reset_control(struct pci *p, uint8_t val)
 static void pci_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 {
 	struct pci *p = (struct pci *)d;
-	uint8_t *cfg = selected(p);
+	struct pci_function *f;
 
-	if (port < 0xcfc) {
-		if (port == 0xcf9 && size == 1)
-			reset_control(p, (uint8_t)val);
-		else if (port == 0xcf8 && size == 4)
-			p->address = val & 0x80fffffc;
+	if (port == 0xcf9 && size == 1)
+		reset_control(p, (uint8_t)val);
+	else if (port == 0xcf8 && size == 4)
+		p->address = val & 0x80fffffc;
+	if (port < 0xcfc)
 		return;
-	}
-	for (unsigned i = 0; cfg && i < size; i++) {
-		unsigned reg = ((p->address & 0xfc) + (port & 3) + i) & 0xff;
+	f = selected(p);
+	if (f)
+		pci_config_write(f, (p->address & 0xfc) + (port & 3), size, val);
+}
 
-		if (cfg == p->cfg[0] && reg >= PAM0 && reg < PAM0 + PAM_REGS)
-			write_pam(p, reg, (uint8_t)(val >> (8 * i)));
-		else if (writable(reg))
-			cfg[reg] = (uint8_t)(val >> (8 * i));
-	}
+/* ---- regions of the bus itself: MSI-X tables, ROMs ---- */
+
+static uint64_t load(const uint8_t *p, unsigned size)
+{
+	uint64_t val = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		val |= (uint64_t)p[i] << (8 * i);
+	return val;
+}
+
+static uint64_t region_read(struct dev *d, unsigned region, uint64_t off, unsigned size)
+{
+	struct pci_function *f = ((struct pci *)d)->fn[region % PCI_MAX_FUNCTIONS];
+
+	if (!f)
+		return UINT64_MAX;
+	if (region >= REGION_ROM)
+		return off + size <= f->rom_len ? load(f->rom + off, size) : UINT64_MAX;
+	if (off + size <= f->cls->msix * (uint64_t)MSIX_ENTRY)
+		return load(f->msix_table + off, size);
+	return off == MSIX_PBA ? f->msix_pending : 0;
+}
+
+static void region_write(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val)
+{
+	struct pci_function *f = ((struct pci *)d)->fn[region % PCI_MAX_FUNCTIONS];
+
+	if (!f || region >= REGION_ROM || off + size > f->cls->msix * (uint64_t)MSIX_ENTRY)
+		return;
+	for (unsigned i = 0; i < size; i++)
+		f->msix_table[off + i] = (uint8_t)(val >> (8 * i));
+	send_pending(f);
+}
+
+/* ---- the device ---- */
+
+static void reset_function(struct pci_function *f)
+{
+	gpr_copy(f->cfg, f->initial, sizeof(f->cfg));
+	gpr_zero(f->msix_table, sizeof(f->msix_table));
+	for (unsigned i = 0; i < PCI_MAX_VECTORS; i++)
+		f->msix_table[i * MSIX_ENTRY + 12] = 1; /* masked */
+	f->msix_pending = 0;
+	f->intx = false;
 }
 
 static void pci_reset(struct dev *d)
@@ -215,51 +429,26 @@ static void pci_reset(struct dev *d)
 
 	p->address = 0;
 	p->reset = 0;
-	gpr_zero(p->cfg, sizeof(p->cfg));
-	for (int i = 0; i < NFUNC; i++) {
-		uint8_t *c = p->cfg[i];
-
-		put16(c, ids[i].vendor);
-		put16(c + 2, ids[i].device);
-		put16(c + PCI_COMMAND, ids[i].command);
-		put16(c + PCI_STATUS, 0x0200);
-		put16(c + 8, (uint16_t)ids[i].class_rev);
-		put16(c + 10, (uint16_t)(ids[i].class_rev >> 16));
-		c[0xe] = ids[i].header;
-		put16(c + 0x2c, SUBSYS_VENDOR);
-		put16(c + 0x2e, SUBSYS);
-	}
-	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
-		apply_segment(p, i, true);
-	gpr_fill(&p->cfg[1][0x60], 0x80, 4); /* PIRQ A-D: not routed */
-	put16(&p->cfg[2][PM_BASE], ACPI_PM_BASE | 1);
-	p->cfg[2][PM_DEVACTB + 3] = PM_APMC_EN;
-	p->cfg[2][PM_MISC] = 1;
-	p->cfg[2][PCI_LINE] = ACPI_SCI_IRQ;
-	p->cfg[2][PCI_PIN] = 1;
+	p->wires = 0; /* the ISA bridge's own reset follows */
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		if (p->fn[i])
+			reset_function(p->fn[i]);
+	pci_remap(p);
 }
 
-void pci_rows(struct dev *d, struct row_sink *s)
+static void pci_loaded(struct dev *d)
 {
 	struct pci *p = (struct pci *)d;
 
-	for (int i = 0; i < NFUNC; i++) {
-		char where[] = "00:00.0";
-		const uint8_t *c = p->cfg[i];
-
-		where[3] += (char)(ids[i].dev >> 4);
-		where[4] = "0123456789abcdef"[ids[i].dev & 15];
-		where[6] += (char)ids[i].fn;
-		s->row(s, (const struct value[]){ V_STR(where), V_HEX(ids[i].vendor), V_HEX(ids[i].device),
-						  V_HEX(ids[i].class_rev >> 8),
-						  V_HEX((uint64_t)c[PCI_COMMAND] | c[PCI_COMMAND + 1] << 8),
-						  V_STR(ids[i].name) });
-	}
+	p->wires = wire_levels(p);
+	for (unsigned i = 0; i < PCI_PIRQS; i++)
+		piix_pirq(d->board->dev[SLOT_piix], i, p->wires >> i & 1);
+	pci_remap(p);
 }
 
 const struct dev_class pci_class = {
 	.name = "pci",
-	.help = "PCI configuration space, reset control",
+	.help = "PCI bus: configuration space, MSI-X tables, ROMs; reset control",
 	.size = sizeof(struct pci),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),
@@ -267,4 +456,6 @@ const struct dev_class pci_class = {
 	.loaded = pci_loaded,
 	.in = pci_in,
 	.out = pci_out,
+	.mmio_read = region_read,
+	.mmio_write = region_write,
 };
