@@ -36,7 +36,7 @@ static const struct row {
 #define EQUAL(name, roles, arg, val, why) { #name, roles, ALLOWED_ARG, arg, UINT64_MAX, (uint64_t)(val) },
 #define MASKED(name, roles, arg, mask, val, why) { #name, roles, ALLOWED_ARG, arg, mask, (uint64_t)(val) },
 #define SELF(name, roles, arg, why) { #name, roles, ALLOWED_SELF, arg, UINT64_MAX, 0 },
-#define NEVER(name, why) { #name, SANDBOX_MAIN | SANDBOX_VCPU, KILLED, 0, 0, 0 },
+#define NEVER(name, why) { #name, SANDBOX_MAIN | SANDBOX_VCPU | SANDBOX_LINK | SANDBOX_NET, KILLED, 0, 0, 0 },
 #define DENY(name, roles, why) { #name, roles, DENIED, 0, 0, 0 },
 #include "base/sandbox.def"
 #undef CALL
@@ -137,9 +137,9 @@ static int add(scmp_filter_ctx f, const struct row *r)
 
 static uint32_t otherwise(enum sandbox_role role)
 {
-	return role == SANDBOX_HELPER ? SCMP_ACT_ALLOW
-	       : role == SANDBOX_MAIN ? SCMP_ACT_ERRNO(EPERM)
-				      : SCMP_ACT_TRAP;
+	return role == SANDBOX_HELPER		     ? SCMP_ACT_ALLOW
+	       : role & (SANDBOX_MAIN | SANDBOX_NET) ? SCMP_ACT_ERRNO(EPERM)
+						     : SCMP_ACT_TRAP;
 }
 
 static int fill(scmp_filter_ctx f, enum sandbox_role role)

@@ -4,8 +4,8 @@
  * What the vCPU's thread may not do ends the process with one line: guest data reach that thread first, it
  * runs only code of ours, and a call that the table does not have means that it no longer does. On the main
  * thread such a call fails with EPERM instead, as libraries try calls that they can do without, and what
- * needed it says so; except for calls that no library of ours makes (execve, ptrace...), which end the
- * process there too. */
+ * needed it says so (likewise on a network's thread, for libslirp); except for calls that no library of ours
+ * makes (execve, ptrace...), which end the process there too. */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
 #include <stdbool.h>
@@ -14,6 +14,8 @@
 enum sandbox_role {
 	SANDBOX_MAIN = 1,   /* front ends, sockets, symbols, run control */
 	SANDBOX_VCPU = 2,   /* the engine and the devices */
+	SANDBOX_LINK = 8,   /* a network's thread: frames */
+	SANDBOX_NET = 16,   /* one that makes connections, too: libslirp, a hub */
 	SANDBOX_HELPER = 4, /* the process that runs the assembler: anything but what no helper needs */
 };
 

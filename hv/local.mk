@@ -37,9 +37,20 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/io/backend.h \
 	%D%/io/block.c \
 	%D%/io/block.h \
+	%D%/io/frames.h \
 	%D%/io/nbd.c \
+	%D%/io/net.c \
+	%D%/io/net.h \
+	%D%/io/net_hub.c \
+	%D%/io/net_int.h \
+	%D%/io/net_options.c \
+	%D%/io/net_passt.c \
+	%D%/io/net_tap.c \
+	%D%/io/net_user.c \
 	%D%/io/notice.h \
 	%D%/io/overlay.c \
+	%D%/io/pcap.c \
+	%D%/io/pcap.h \
 	%D%/io/raw.c \
 	%D%/machine.c \
 	%D%/machine.h \
