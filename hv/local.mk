@@ -37,6 +37,8 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/io/backend.h \
 	%D%/io/block.c \
 	%D%/io/block.h \
+	%D%/io/door.def \
+	%D%/io/door.h \
 	%D%/io/frames.h \
 	%D%/io/nbd.c \
 	%D%/io/net.c \
@@ -83,6 +85,7 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/stubs.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/io/door.c \
 	%D%/mmio.c \
 	%D%/msr.c \
 	%D%/platform.c \
