@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/bootrom.h \
 	%D%/boot/drives.c \
 	%D%/boot/drives.h \
+	%D%/boot/dsdt.c \
 	%D%/boot/flat.c \
 	%D%/boot/identify.c \
 	%D%/boot/image.c \

@@ -23,7 +23,7 @@ enum {
 	ACPI_FADT = 0x80,
 	ACPI_FACS = 0x200,
 	ACPI_DSDT = 0x280,
-	ACPI_IMAGE = 0xa80,
+	ACPI_IMAGE = 0x1680,
 	ACPI_RSDP_LEN = 20,
 	ACPI_RSDT_LEN = 40,
 	ACPI_FADT_LEN = 244,
@@ -37,6 +37,10 @@ enum {
 
 /* Build RSDP, RSDT, FADT, FACS and DSDT for an IMAGE that begins at physical address AT. */
 void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at);
+
+/* Write the DSDT's code to TABLE, from offset AT on; return the offset of its end, before ACPI_IMAGE -
+ * ACPI_DSDT. */
+size_t dsdt_build(uint8_t *table, size_t at);
 
 /* Write them for a guest that is entered without a BIOS. False when the guest has no memory there. */
 bool acpi_write(struct mm_vm *vm);

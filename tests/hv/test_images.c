@@ -666,7 +666,7 @@ START_TEST(acpi_tables)
 {
 	struct image_config ic = { .flat_addr = 0x8000 };
 	struct machine *m;
-	uint32_t rsdt, fadt, dsdt;
+	uint32_t rsdt, fadt, dsdt, scope;
 
 	ic.flat = put_file("flat", "\xf4", 1);
 	m = boot(ic, 2 << 20);
@@ -679,6 +679,12 @@ START_TEST(acpi_tables)
 	dsdt = mem32(m, fadt + 40);
 	ck_assert_uint_eq(mem32(m, dsdt), 0x54445344);
 	ck_assert_uint_eq(sum_of(m, dsdt, mem32(m, dsdt + 4)), 0);
+	/* Behind the header and \_S5: a scope that ends where the table does. Code that does not fit is cut
+	 * off. */
+	scope = mem32(m, dsdt + 36 + 17);
+	ck_assert_uint_eq(scope & 0xf0ff, 0x8010);
+	ck_assert_uint_eq(36 + 17 + 1 + ((scope >> 8 & 15) | scope >> 16 << 4), mem32(m, dsdt + 4));
+	ck_assert_uint_lt(mem32(m, dsdt + 4), ACPI_IMAGE - ACPI_DSDT);
 	machine_free(m);
 }
 END_TEST
