@@ -82,7 +82,7 @@ struct state_part state_part(struct machine *m, unsigned i)
 
 struct state_part state_dev_part(struct dev *d)
 {
-	return (struct state_part){ d->cls->name, d->cls->fields, d->cls->nfields, d };
+	return (struct state_part){ d->name, d->cls->fields, d->cls->nfields, d };
 }
 
 /* ---- the hash ---- */
