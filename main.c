@@ -31,7 +31,15 @@ static const struct embedded_guest guests[] = {
 
 static struct drive_config drive(const struct drive_list *l, unsigned i)
 {
-	return (struct drive_config){ .file = l->d[i].file, .read_only = l->d[i].read_only };
+	const struct drive_option *d = &l->d[i];
+
+	return (struct drive_config){
+		.file = d->file,
+		.overlay = d->overlay,
+		.read_only = d->read_only,
+		.virtio = d->virtio,
+		.limits = { d->iops_read, d->iops_write, d->bps_read, d->bps_write },
+	};
 }
 
 static const char *sandbox_text(const struct options *o)
@@ -42,6 +50,16 @@ static const char *sandbox_text(const struct options *o)
 static bool restrict_vcpu(char *err, size_t errlen)
 {
 	return sandbox_enter(SANDBOX_VCPU, err, errlen);
+}
+
+static bool restrict_drive(char *err, size_t errlen)
+{
+	return sandbox_enter(SANDBOX_DRIVE, err, errlen);
+}
+
+static void tell_user(const char *line)
+{
+	fprintf(stderr, "vitrine: %s\n", line);
 }
 
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
@@ -59,8 +77,6 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 			.initrd = o->initrd,
 			.append = o->append,
 			.boot_sector = o->boot_sector,
-			.floppy = { drive(&o->floppies, 0), drive(&o->floppies, 1) },
-			.disk = { drive(&o->disks, 0), drive(&o->disks, 1) },
 			.cdrom = drive(&o->cdroms, 0),
 			.bios = o->bios,
 			.flat = o->flat_file,
@@ -72,8 +88,14 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.serial_out = inspect_serial_out,
 		.serial_ctx = s,
 		.thread_begins = o->no_sandbox ? NULL : restrict_vcpu,
+		.drive_thread_begins = o->no_sandbox ? NULL : restrict_drive,
+		.report = tell_user,
 		.sandbox = sandbox_text(o),
 	};
+	for (unsigned i = 0; i < FLOPPIES_MAX; i++)
+		cfg->image.floppy[i] = drive(&o->floppies, i);
+	for (unsigned i = 0; i < DISKS_MAX; i++)
+		cfg->image.disk[i] = drive(&o->disks, i);
 }
 
 /* Listen at the address of --gdb. */

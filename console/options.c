@@ -83,11 +83,13 @@ static const struct option_row {
 	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd),
 	  "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
 	{ "append", 0, "TEXT", SEC_GUEST, TEXT, AT(append), "kernel command line" },
-	{ "disk", 0, "FILE[,ro]", SEC_GUEST, DRIVE, AT(disks),
-	  "hard disk 0x80, and 0x81 when repeated; written unless ro" },
-	{ "cdrom", 0, "FILE", SEC_GUEST, DRIVE, AT(cdroms), "CD, started as El Torito says" },
-	{ "floppy", 0, "FILE[,ro]", SEC_GUEST, DRIVE, AT(floppies),
-	  "floppy 0, and 1 when repeated; written unless ro" },
+	{ "disk", 0, "FILE[,OPTION...]", SEC_GUEST, DRIVE, AT(disks),
+	  "hard disk (repeatable): a raw image or an NBD URI. Options: ro, bus=ide|virtio, overlay=FILE|temp "
+	  "(takes what is written), iops-read=N, iops-write=N, bps-read=SIZE, bps-write=SIZE (a second)" },
+	{ "cdrom", 0, "FILE[,OPTION...]", SEC_GUEST, DRIVE, AT(cdroms),
+	  "CD. Options: iops-read=N, bps-read=SIZE" },
+	{ "floppy", 0, "FILE[,OPTION...]", SEC_GUEST, DRIVE, AT(floppies),
+	  "floppy 0, and 1 when repeated. Options: as --disk, without bus=" },
 	{ "boot-sector", 0, "FILE", SEC_GUEST, TEXT, AT(boot_sector),
 	  "boot an image that is never written, as a floppy up to 2880 KiB, else as a hard disk" },
 	{ "bios", 0, "FILE", SEC_GUEST, TEXT, AT(bios),
@@ -158,18 +160,100 @@ static bool bad_value(const struct option_row *row, const char *what, const char
 	return complain(what, arg, why);
 }
 
-/* Take FILE[,ro]. */
+/* ---- drives ---- */
+
+enum drive_kind { FLOPPY_DRIVE = 1, DISK_DRIVE = 2, CD_DRIVE = 4, WRITABLE = FLOPPY_DRIVE | DISK_DRIVE };
+
+static bool take_flag(void *at, const char *val)
+{
+	*(bool *)at = true;
+	return !*val;
+}
+
+static bool take_bus(void *at, const char *val)
+{
+	*(bool *)at = !strcmp(val, "virtio");
+	return !strcmp(val, "virtio") || !strcmp(val, "ide");
+}
+
+static bool take_text(void *at, const char *val)
+{
+	free(*(char **)at);
+	*(char **)at = xstrdup(val);
+	return *val;
+}
+
+static bool take_rate(void *at, const char *val)
+{
+	return parse_size(val, at);
+}
+
+/* What may follow a drive's file. Columns: word (with a value if it ends in "="), kinds of drives, field,
+ * how. */
+static const struct drive_word {
+	const char *name;
+	unsigned kinds;
+	size_t offset;
+	bool (*take)(void *at, const char *val);
+} drive_words[] = {
+#define AT(field) offsetof(struct drive_option, field)
+	{ "ro", WRITABLE, AT(read_only), take_flag },
+	{ "bus=", DISK_DRIVE, AT(virtio), take_bus },
+	{ "overlay=", WRITABLE, AT(overlay), take_text },
+	{ "iops-read=", WRITABLE | CD_DRIVE, AT(iops_read), take_rate },
+	{ "iops-write=", WRITABLE, AT(iops_write), take_rate },
+	{ "bps-read=", WRITABLE | CD_DRIVE, AT(bps_read), take_rate },
+	{ "bps-write=", WRITABLE, AT(bps_write), take_rate },
+#undef AT
+};
+
+/* Take one of a drive's words. */
+static bool take_word(struct drive_option *d, unsigned kind, const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(drive_words); i++) {
+		const struct drive_word *w = &drive_words[i];
+		size_t n = strlen(w->name);
+		bool valued = w->name[n - 1] == '=';
+
+		if ((w->kinds & kind) && (valued ? !strncmp(word, w->name, n) : !strcmp(word, w->name)))
+			return w->take((char *)d + w->offset, word + n);
+	}
+	return false;
+}
+
+/* The next of the words that commas separate; *REST is what follows. The caller frees it. */
+static char *next_word(const char **rest)
+{
+	const char *at = *rest;
+	size_t len = strcspn(at, ",");
+
+	*rest = at[len] ? at + len + 1 : NULL;
+	return xstrndup(at, len);
+}
+
+/* Take FILE[,WORD...]. */
 static bool take_drive(struct drive_list *l, const struct option_row *row, const char *arg)
 {
-	size_t len = strcspn(arg, ",");
-	bool ro = !strcmp(arg + len, ",ro"), cd = !strcmp(row->name, "cdrom");
+	unsigned kind = row->name[0] == 'c' ? CD_DRIVE : row->name[0] == 'f' ? FLOPPY_DRIVE : DISK_DRIVE;
+	unsigned most = kind == CD_DRIVE ? 1 : kind == FLOPPY_DRIVE ? 2 : DRIVES_OF_A_KIND;
+	struct drive_option *d = &l->d[l->n];
+	const char *rest = arg;
 
-	if (!len || (arg[len] && !ro))
-		return bad_value(row, arg[len] ? "bad drive option" : "bad file name", arg);
-	if (l->n == (cd ? 1 : DRIVES_OF_A_KIND))
+	if (l->n == most)
 		return bad_value(row, "one drive too many:", arg);
-	l->d[l->n++] = (struct drive_option){ xstrndup(arg, len), ro };
-	return true;
+	l->n++;
+	d->file = next_word(&rest);
+	if (!*d->file)
+		return bad_value(row, "bad file name", arg);
+	while (rest) {
+		char *word = next_word(&rest);
+		bool ok = take_word(d, kind, word) || bad_value(row, "bad drive option", word);
+
+		free(word);
+		if (!ok)
+			return false;
+	}
+	return !d->read_only || !d->overlay || bad_value(row, "ro and overlay= exclude each other:", arg);
 }
 
 static bool take_option(struct options *o, const struct option_row *row, const char *arg)
@@ -382,7 +466,7 @@ static bool has_drives(const struct options *o)
 
 static enum options_result check_guest(struct options *o, int argc, char **argv)
 {
-	bool firmware = o->boot_sector || o->bios || has_drives(o);
+	bool firmware = o->boot_sector || o->bios;
 	int kinds;
 
 	if (optind < argc)
@@ -396,10 +480,11 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 	if (kinds > 1)
 		return bad("only one of --kernel, --flat and the embedded guests can be given", NULL, "");
 	if (kinds && firmware)
-		return bad("drives and --bios go with firmware, not with --kernel, --flat and the embedded "
-			   "guests, which are entered without one",
-			   NULL, "");
-	kinds += firmware;
+		return bad(
+		    "--bios and --boot-sector do not go with --kernel, --flat and the embedded guests, "
+		    "which are entered without firmware",
+		    NULL, "");
+	kinds += firmware || has_drives(o);
 	o->has_guest = kinds;
 	if (!o->has_guest && o->face == FACE_RUN)
 		return bad("run needs a GUEST: --kernel FILE, --disk FILE, --cdrom FILE, --bios FILE, --flat "
@@ -525,5 +610,7 @@ void options_fini(struct options *o)
 		free(o->floppies.d[i].file);
 		free(o->disks.d[i].file);
 		free(o->cdroms.d[i].file);
+		free(o->floppies.d[i].overlay);
+		free(o->disks.d[i].overlay);
 	}
 }

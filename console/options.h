@@ -17,12 +17,13 @@ struct embedded_guest {
 	const size_t *len;
 };
 
-/* A drive's image, as --disk FILE[,ro] gives it. */
+/* A drive, as --disk FILE[,OPTION...] gives it. Limits are a second's; 0: none. */
 struct drive_option {
-	char *file;
-	bool read_only;
+	char *file, *overlay;
+	bool read_only, virtio;
+	uint64_t iops_read, iops_write, bps_read, bps_write;
 };
-enum { DRIVES_OF_A_KIND = 2 };
+enum { DRIVES_OF_A_KIND = 8 };
 struct drive_list {
 	struct drive_option d[DRIVES_OF_A_KIND];
 	unsigned n;

@@ -23,6 +23,22 @@ static bool fail(char *err, size_t errlen, const char *text)
 	return false;
 }
 
+/* ---- the vCPU's thread ---- */
+
+static bool at_rest(const struct machine *m)
+{
+	return atomic_load(&m->state) != MACHINE_RUNNING;
+}
+
+static void wake_vcpu(struct machine *m)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	if (write(m->wake_fd, &one, sizeof(one)) < 0)
+		errno = saved; /* the counter is full: the thread is awake */
+}
+
 /* ---- construction ---- */
 
 static void copy_string(const char **s)
@@ -35,12 +51,19 @@ static void copy_string(const char **s)
 static const char **config_string(struct machine_config *c, unsigned n)
 {
 	struct image_config *i = &c->image;
-	const char **all[] = { &c->name,	   &c->cpu_model,      &i->kernel,	 &i->initrd,
-			       &i->append,	   &i->boot_sector,    &i->bios,	 &i->flat,
-			       &i->floppy[0].file, &i->floppy[1].file, &i->disk[0].file, &i->disk[1].file,
-			       &i->cdrom.file,	   &i->blob_name };
+	const char **all[] = { &c->name,	&c->cpu_model, &i->kernel, &i->initrd,	 &i->append,
+			       &i->boot_sector, &i->bios,      &i->flat,   &i->blob_name };
+	unsigned d = n - ARRAY_LEN(all);
+	struct drive_config *drive;
 
-	return n < ARRAY_LEN(all) ? all[n] : NULL;
+	if (n < ARRAY_LEN(all))
+		return all[n];
+	if (d / 2 > FLOPPIES_MAX + DISKS_MAX)
+		return NULL;
+	drive = d / 2 < FLOPPIES_MAX		   ? &i->floppy[d / 2]
+		: d / 2 < FLOPPIES_MAX + DISKS_MAX ? &i->disk[d / 2 - FLOPPIES_MAX]
+						   : &i->cdrom;
+	return d & 1 ? &drive->overlay : &drive->file;
 }
 
 static void copy_config(struct machine_config *c)
@@ -106,6 +129,38 @@ static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, 
 	m->loader.cpu = &m->v->cpu;
 	m->loader.vm = m->vm;
 	return true;
+}
+
+/* A drive has completed something: wake the thread where it is, halted or in the guest's code. Any thread. */
+static void io_wake(void *ctx)
+{
+	struct machine *m = ctx;
+
+	if (atomic_load(&m->napping))
+		wake_vcpu(m);
+	else if (!at_rest(m))
+		m->v->ops->kick(m->v);
+}
+
+static void io_report(void *ctx, const char *line)
+{
+	struct machine *m = ctx;
+
+	if (m->cfg.report)
+		m->cfg.report(line);
+}
+
+static bool start_drives(struct machine *m, char *err, size_t errlen)
+{
+	const struct block_host host = { .notice = &m->io,
+					 .clock = &m->board.clock,
+					 .report = io_report,
+					 .ctx = m,
+					 .thread_begins = m->cfg.drive_thread_begins };
+
+	m->io.wake = io_wake;
+	m->io.ctx = m;
+	return drives_start(&m->loader.drives, &host, err, errlen);
 }
 
 static bool make_thread(struct machine *m, char *err, size_t errlen)
@@ -174,8 +229,8 @@ struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, 
 	if ((m->stop_fd < 0 || m->wake_fd < 0) && !fail(err, errlen, "out of file descriptors"))
 		goto bad;
 	if (!image_open(&m->loader) || !make_memory(m, err, errlen) || !make_board(m, err, errlen) ||
-	    !make_vcpu(m, ctor, engine_config, err, errlen) || !machine_load(m, err, errlen) ||
-	    !make_thread(m, err, errlen))
+	    !make_vcpu(m, ctor, engine_config, err, errlen) || !start_drives(m, err, errlen) ||
+	    !machine_load(m, err, errlen) || !make_thread(m, err, errlen))
 		goto bad;
 	return m;
 bad:
@@ -201,6 +256,7 @@ void machine_free(struct machine *m)
 	if (!m)
 		return;
 	end_thread(m);
+	drives_close(&m->loader.drives); /* the devices own the buffers of what is in flight */
 	clock_fini(&m->board.clock);
 	board_fini(&m->board);
 	if (m->v)
@@ -268,11 +324,6 @@ bool machine_load(struct machine *m, char *err, size_t errlen)
 
 /* ---- run control ---- */
 
-static bool at_rest(const struct machine *m)
-{
-	return atomic_load(&m->state) != MACHINE_RUNNING;
-}
-
 /* Hand CMD to the vCPU thread. */
 static void post_command(struct machine *m, enum machine_cmd cmd)
 {
@@ -302,15 +353,6 @@ void machine_continue_to_icount(struct machine *m, uint64_t n)
 		return;
 	m->target = n;
 	post_command(m, CMD_RUN);
-}
-
-static void wake_vcpu(struct machine *m)
-{
-	uint64_t one = 1;
-	int saved = errno;
-
-	if (write(m->wake_fd, &one, sizeof(one)) < 0)
-		errno = saved; /* the counter is full: the thread is awake */
 }
 
 void machine_request_stop(struct machine *m)

@@ -19,10 +19,11 @@ struct drive_config {
 	bool read_only, virtio;
 	struct drive_limits limits;
 };
+enum { FLOPPIES_MAX = 2, DISKS_MAX = 8, IDE_MAX = 4 };
 struct image_config {
 	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, distinguished by content */
 	const char *boot_sector;	      /* boot image, a floppy or a hard disk by its size */
-	struct drive_config floppy[2], disk[2], cdrom;
+	struct drive_config floppy[FLOPPIES_MAX], disk[DISKS_MAX], cdrom;
 	const char *bios; /* BIOS file; NULL: the distribution's, when one is needed */
 	const char *flat; /* flat binary at flat_addr, entered in 32-bit flat protected mode */
 	gpa flat_addr;
@@ -49,6 +50,10 @@ struct machine_config {
 	/* Called on the vCPU's thread before its first command; false with one line in ERR: machine_new()
 	 * fails. NULL: nothing to do. */
 	bool (*thread_begins)(char *err, size_t errlen);
+	/* Likewise on the thread of each drive. */
+	bool (*drive_thread_begins)(char *err, size_t errlen);
+	/* One line for the user, on the vCPU's thread: the host failed a drive. NULL: nobody is told. */
+	void (*report)(const char *line);
 	const char *sandbox; /* for "info cpus": what restricts the threads, static; NULL: nothing does */
 };
 

@@ -27,8 +27,10 @@ struct machine {
 	struct msr_bank msr;
 	struct loader loader;
 	struct inbox inbox;
-	bool held;   /* stopped for a query only */
-	bool loaded; /* an image has been loaded: memory is not all zero */
+	struct io_notice io; /* of the drives */
+	atomic_bool napping; /* the vCPU's thread sleeps, or is about to */
+	bool held;	     /* stopped for a query only */
+	bool loaded;	     /* an image has been loaded: memory is not all zero */
 
 	pthread_t thread;
 	bool have_thread;

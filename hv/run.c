@@ -25,6 +25,7 @@ static void plat_run_timers(void *ctx)
 
 	if (m->board.clock.mode == CLOCK_HOST)
 		inbox_deliver(&m->inbox, &m->board);
+	drives_deliver(&m->loader.drives, &m->io);
 	clock_run(&m->board.clock);
 }
 
@@ -84,8 +85,10 @@ static void nap(struct machine *m, uint64_t timeout)
 	struct timespec ts = { .tv_sec = (time_t)(timeout / NS_PER_SEC),
 			       .tv_nsec = (long)(timeout % NS_PER_SEC) };
 
-	if (ppoll(&p, 1, timeout == CLOCK_NEVER ? NULL : &ts, NULL) > 0)
+	atomic_store(&m->napping, true);
+	if (!io_notice_any(&m->io) && ppoll(&p, 1, timeout == CLOCK_NEVER ? NULL : &ts, NULL) > 0)
 		drain(m->wake_fd);
+	atomic_store(&m->napping, false);
 }
 
 /* Wait while the processor is halted. Timers matter only when an interrupt could be taken. */
@@ -208,6 +211,7 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 static bool service(struct machine *m, struct machine_stop *out)
 {
 	inbox_deliver(&m->inbox, &m->board);
+	drives_deliver(&m->loader.drives, &m->io);
 	clock_run(&m->board.clock);
 	if (!board_events(m, out))
 		return false;

@@ -191,6 +191,7 @@ bool machine_save_state(struct machine *m, const char *path, char *err, size_t e
 	bool ok = stopped(m, err, errlen) && open_file(&s, part, "we", err, errlen);
 
 	if (ok) {
+		drives_drain(&m->loader.drives);
 		board_flush(&m->board);
 		ok = put_all(&s, m);
 		XXH3_freeState(s.hash);
@@ -438,6 +439,7 @@ static bool load_all(struct state_file *s, struct machine *m, const json_t *top,
 		return false;
 	if (fseek(s->f, pages, SEEK_SET))
 		return fail(err, errlen, strerror(errno));
+	drives_drain(&m->loader.drives);
 	board_flush(&m->board);
 	load_parts(m, top);
 	if (!load_memory(s, m))

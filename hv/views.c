@@ -449,6 +449,56 @@ static const char *debug_rows(void *owner, const char *arg, struct row_sink *s)
 	return NULL;
 }
 
+static const struct view_col block_cols[] = {
+	{ "drive", "drive", VAL_STR, "", "where it is attached: floppy, ide, virtio, with its number" },
+	{ "kind", "back end", VAL_STR, "", "what is behind it: raw, overlay, nbd" },
+	{ "file", "file", VAL_STR, "", "image file or URI" },
+	{ "size", "size", VAL_UINT, "bytes", "size of the medium" },
+	{ "writable", "writable", VAL_BOOL, "", "the guest may write" },
+	{ "reads", "reads", VAL_UINT, "", "read requests" },
+	{ "read_bytes", "bytes read", VAL_UINT, "bytes", "bytes read" },
+	{ "writes", "writes", VAL_UINT, "", "write requests" },
+	{ "write_bytes", "bytes written", VAL_UINT, "bytes", "bytes written" },
+	{ "flushes", "flushes", VAL_UINT, "", "flush requests" },
+	{ "discards", "discards", VAL_UINT, "", "discard requests" },
+	{ "errors", "errors", VAL_UINT, "", "requests that failed" },
+	{ "last_error", "last error", VAL_STR, "", "why the last of them failed" },
+	{ "delayed", "delayed", VAL_UINT, "", "requests that a limit held back" },
+	{ "depth", "depth", VAL_UINT, "", "requests in flight" },
+	{ "depth_max", "most", VAL_UINT, "", "most requests in flight so far" },
+	{ "latency", "latency", VAL_UINT, "ns", "mean VM time from a request to its completion" },
+	{ "latency_max", "longest", VAL_UINT, "ns", "the longest" },
+};
+
+static const char *block_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	static const char *const where[] = {
+		[DRIVE_FLOPPY] = "floppy", [DRIVE_DISK] = "ide", [DRIVE_CD] = "ide"
+	};
+	const struct drives *ds = &((struct machine *)owner)->loader.drives;
+
+	(void)arg;
+	for (unsigned i = 0; i < ds->n; i++) {
+		const struct drive *d = &ds->d[i];
+		const struct block_stats *t = d->block ? block_stats(d->block) : NULL;
+		char name[32];
+
+		if (!t)
+			continue;
+		snprintf(name, sizeof(name), "%s%u", d->virtio ? "virtio" : where[d->kind], d->unit);
+		s->row(s, (const struct value[]){
+			      V_STR(name), V_STR(block_kind(d->block)), V_STR(d->path),
+			      V_UINT(block_size(d->block)), V_BOOL(!d->read_only),
+			      V_UINT(t->requests[BLOCK_READ]), V_UINT(t->bytes[BLOCK_READ]),
+			      V_UINT(t->requests[BLOCK_WRITE]), V_UINT(t->bytes[BLOCK_WRITE]),
+			      V_UINT(t->requests[BLOCK_FLUSH]), V_UINT(t->requests[BLOCK_DISCARD]),
+			      V_UINT(t->errors), t->last_error ? V_STR(strerror(t->last_error)) : V_NONE,
+			      V_UINT(t->delayed), V_UINT(t->depth), V_UINT(t->depth_max),
+			      V_UINT(t->completed ? t->latency / t->completed : 0), V_UINT(t->latency_max) });
+	}
+	return NULL;
+}
+
 static const struct view views[] = {
 	{ .name = "cpus",
 	  .help = "virtual processors",
@@ -495,6 +545,11 @@ static const struct view views[] = {
 	  VIEW_COLS(pci_config_cols),
 	  .rows = pci_config_view,
 	  .flags = VIEW_LIVE },
+	{ .name = "block",
+	  .help = "drives, what is behind them and their use",
+	  VIEW_COLS(block_cols),
+	  .rows = block_rows,
+	  .flags = VIEW_LIVE | VIEW_VERTICAL },
 	{ .name = "mtree",
 	  .help = "guest-physical memory map",
 	  VIEW_COLS(range_cols),
@@ -527,6 +582,7 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0], &views[1], &views[2],  &views[3],  &views[4],  &views[5],  &views[6],  &views[7],
-	&views[8], &views[9], &views[10], &views[11], &views[12], &views[13], &views[14], NULL,
+	&views[0],  &views[1],	&views[2],  &views[3],	&views[4],  &views[5],
+	&views[6],  &views[7],	&views[8],  &views[9],	&views[10], &views[11],
+	&views[12], &views[13], &views[14], &views[15], NULL,
 };

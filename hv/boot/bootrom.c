@@ -3,16 +3,16 @@
  * handler, which takes the drives that there are:
  *
  *   50  out BOOT, al ; jmp far cs:[START]
- *   60  cmp dl, NUMBER ; je 90      (for each drive)
+ *   60  cmp dl, NUMBER ; je a8      (for each drive)
  *       jmp far cs:[OLD13]
- *   90  cmp ah, 8 ; jne 9c ; cmp dl, 80 ; jae 9c
+ *   a8  cmp ah, 8 ; jne b4 ; cmp dl, 80 ; jae b4
  *       push cs ; pop es            (AH=08h of a floppy: ES:DI is its parameter table)
- *   9c  out INT13, al ; iret */
+ *   b4  out INT13, al ; iret */
 #include "hv/boot/bootrom.h"
 
 #include <string.h>
 
-enum { O_PNP = 0x20, O_NAME = 0x40, O_BOOT = 0x50, O_SERVE = 0x90, PNP_SUM = 9 };
+enum { O_PNP = 0x20, O_NAME = 0x40, O_BOOT = 0x50, O_SERVE = 0xa8, PNP_SUM = 9 };
 
 static uint8_t checksum(const uint8_t *p, size_t n)
 {

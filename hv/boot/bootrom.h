@@ -10,9 +10,9 @@ enum {
 	BOOTROM_PORT_INT13 = 0xea, /* written by the ROM's INT 13h handler */
 	BOOTROM_PORT_BOOT = 0xeb,  /* written by the ROM's boot entry */
 	BOOTROM_INT13 = 0x60,	   /* offset of the handler */
-	BOOTROM_OLD13 = 0xa0,	   /* offset of the far pointer to the previous handler */
-	BOOTROM_START = 0xa4,	   /* and of that to what the boot entry jumps to */
-	BOOTROM_DISKETTE = 0xb0,   /* diskette parameter tables, one for each floppy by number */
+	BOOTROM_OLD13 = 0xd0,	   /* offset of the far pointer to the previous handler */
+	BOOTROM_START = 0xd4,	   /* and of that to what the boot entry jumps to */
+	BOOTROM_DISKETTE = 0xe0,   /* diskette parameter tables, one for each floppy by number */
 	BOOTROM_DISKETTE_LEN = 16,
 };
 

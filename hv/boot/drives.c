@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/boot/drives.h. The files stay open and are accessed sector by sector: an image may be larger than
- * the host's memory. A CD is started as El Torito 1.0 says: without emulation, or as a floppy. */
+ * See hv/boot/drives.h. A CD is started as El Torito 1.0 says: without emulation, or as a floppy. */
 #include "hv/boot/drives.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "hv/boot/image.h"
+#include "hv/machine.h"
 
 enum { SECTOR = 512, CD_SECTOR = 2048, FLOPPY_MAX = 2880 * 1024, CYLS_MAX = 1024 };
 
@@ -38,46 +35,23 @@ static struct geometry disk_geometry(uint64_t len)
 
 /* ---- access ---- */
 
-bool drive_read(const struct drive *d, uint64_t at, void *buf, size_t n)
+static struct block *block_of(const struct drives *ds, const struct drive *d)
 {
-	size_t in = at >= d->len ? 0 : d->len - at < n ? (size_t)(d->len - at) : n;
-	uint8_t *to = buf;
-
-	memset(to + in, 0, n - in);
-	while (in) {
-		ssize_t got = pread(d->fd, to, in, (off_t)(d->start + at));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return false;
-		if (!got) { /* the file has become shorter */
-			memset(to, 0, in);
-			return true;
-		}
-		to += got;
-		at += (uint64_t)got;
-		in -= (size_t)got;
-	}
-	return true;
+	return d->block ? d->block : ds->cdrom->block;
 }
 
-bool drive_write(const struct drive *d, uint64_t at, const void *buf, size_t n)
+bool drive_read(const struct drives *ds, const struct drive *d, uint64_t at, void *buf, size_t n)
 {
-	const uint8_t *from = buf;
+	uint64_t size = block_size(block_of(ds, d)), from = d->start + at;
+	size_t in = from >= size ? 0 : size - from < n ? (size_t)(size - from) : n;
 
-	while (n) {
-		ssize_t put = pwrite(d->fd, from, n, (off_t)(d->start + at));
+	memset((uint8_t *)buf + in, 0, n - in);
+	return !in || !block_transfer(block_of(ds, d), BLOCK_READ, from, buf, in);
+}
 
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		from += put;
-		at += (uint64_t)put;
-		n -= (size_t)put;
-	}
-	return true;
+bool drive_write(const struct drives *ds, const struct drive *d, uint64_t at, const void *buf, size_t n)
+{
+	return !block_transfer(block_of(ds, d), BLOCK_WRITE, d->start + at, (void *)(uintptr_t)buf, n);
 }
 
 const struct drive *drive_find(const struct drives *ds, uint8_t number)
@@ -86,6 +60,27 @@ const struct drive *drive_find(const struct drives *ds, uint8_t number)
 		if (ds->d[i].number == number)
 			return &ds->d[i];
 	return NULL;
+}
+
+static const struct drive *attached(const struct drives *ds, bool floppy, unsigned unit)
+{
+	for (unsigned i = 0; i < ds->n; i++) {
+		const struct drive *d = &ds->d[i];
+
+		if (d->block && !d->virtio && (d->kind == DRIVE_FLOPPY) == floppy && d->unit == unit)
+			return d;
+	}
+	return NULL;
+}
+
+const struct drive *drive_ide(const struct drives *ds, unsigned unit)
+{
+	return attached(ds, false, unit);
+}
+
+const struct drive *drive_floppy(const struct drives *ds, unsigned unit)
+{
+	return attached(ds, true, unit);
 }
 
 unsigned drives_count(const struct drives *ds, enum drive_kind kind)
@@ -99,71 +94,94 @@ unsigned drives_count(const struct drives *ds, enum drive_kind kind)
 
 /* ---- opening ---- */
 
-static bool open_file(struct loader *l, const struct drive_config *c, bool read_only, struct drive *d)
-{
-	struct stat st;
+/* Where a drive opens, and what it complains to. */
+struct opening {
+	struct drives *ds;
+	unsigned ide; /* a bit for each IDE drive that is taken */
+	char *err;
+	size_t errlen;
+};
 
-	*d = (struct drive){ .read_only = read_only, .path = c->file, .sector = SECTOR };
-	d->fd = open(c->file, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-	if (d->fd < 0)
-		return image_fail(l, "%s: cannot open%s: %s", c->file,
-				  read_only || errno == ENOENT ? "" : " for writing (see option ro)",
-				  strerror(errno));
-	if (!fstat(d->fd, &st) && S_ISREG(st.st_mode) && st.st_size) {
-		d->len = (uint64_t)st.st_size;
-		return true;
-	}
-	close(d->fd);
-	return image_fail(l, "%s: %s", c->file, S_ISREG(st.st_mode) ? "file is empty" : "not a regular file");
+static bool refuse(struct opening *o, const char *file, const char *why)
+{
+	snprintf(o->err, o->errlen, "%s: %s", file, why);
+	return false;
 }
 
-static void add(struct drives *ds, struct drive d)
+static void number(struct drives *ds, struct drive *d)
 {
 	static const uint8_t first[] = {
 		[DRIVE_FLOPPY] = 0, [DRIVE_DISK] = DRIVE_DISK_0, [DRIVE_CD] = DRIVE_CD_0
 	};
 
-	d.number = (uint8_t)(first[d.kind] + drives_count(ds, d.kind));
-	if (d.kind == DRIVE_FLOPPY)
-		d.geo = floppy_geometry(d.len);
-	else if (d.kind == DRIVE_DISK)
-		d.geo = disk_geometry(d.len);
-	else
-		d.sector = CD_SECTOR;
-	ds->d[ds->n++] = d;
+	d->number = (uint8_t)(first[d->kind] + drives_count(ds, d->kind));
 }
 
-static bool open_drive(struct loader *l, struct drives *ds, const struct drive_config *c,
-		       enum drive_kind kind)
+/* A CD is the second channel's first drive, disks have what is left, in order. */
+static bool attach(struct opening *o, struct drive *d)
 {
-	struct drive d;
-
-	if (!c->file)
-		return true;
-	if (!open_file(l, c, c->read_only || kind == DRIVE_CD, &d))
-		return false;
-	d.kind = kind;
-	if (kind != DRIVE_FLOPPY || d.len <= FLOPPY_MAX) {
-		add(ds, d);
-		return true;
+	if (d->kind == DRIVE_FLOPPY || d->virtio) {
+		d->unit = 0;
+		for (unsigned i = 0; i < o->ds->n; i++)
+			d->unit += o->ds->d[i].kind == d->kind && o->ds->d[i].virtio == d->virtio;
+		return d->kind != DRIVE_FLOPPY || d->unit < FLOPPIES_MAX ||
+		       refuse(o, d->path, "one floppy drive too many");
 	}
-	close(d.fd);
-	return image_fail(l, "%s: a floppy disk has at most 2880 KiB; use --disk", c->file);
+	d->unit = d->kind == DRIVE_CD ? 2 : 0;
+	while (d->unit < IDE_MAX && (o->ide >> d->unit & 1))
+		d->unit++;
+	if (d->unit == IDE_MAX)
+		return refuse(o, d->path, "one IDE drive too many: use bus=virtio");
+	o->ide |= 1u << d->unit;
+	return true;
 }
 
-/* The boot image: never written, and a floppy if it is small enough for one. */
-static bool open_boot_image(struct loader *l, struct drives *ds)
+static bool add(struct opening *o, struct drive *d)
 {
-	const struct drive_config c = { .file = l->cfg->boot_sector };
-	struct drive d;
+	if (d->kind == DRIVE_FLOPPY && d->len > FLOPPY_MAX)
+		return refuse(o, d->path, "a floppy disk has at most 2880 KiB; use --disk");
+	if (!attach(o, d))
+		return false;
+	number(o->ds, d);
+	if (d->kind == DRIVE_FLOPPY)
+		d->geo = floppy_geometry(d->len);
+	else if (d->kind == DRIVE_DISK)
+		d->geo = disk_geometry(d->len);
+	else
+		d->sector = CD_SECTOR;
+	o->ds->d[o->ds->n++] = *d;
+	return true;
+}
+
+static bool open_drive(struct opening *o, struct drive_config c, enum drive_kind kind)
+{
+	struct drive d = { .kind = kind, .virtio = c.virtio, .sector = SECTOR, .path = c.file };
 
 	if (!c.file)
 		return true;
-	if (!open_file(l, &c, true, &d))
+	c.read_only |= kind == DRIVE_CD;
+	d.block = block_open(&c, o->err, o->errlen);
+	if (!d.block)
 		return false;
-	d.kind = d.len > FLOPPY_MAX ? DRIVE_DISK : DRIVE_FLOPPY;
-	add(ds, d);
-	ds->boot = &ds->d[0];
+	d.len = block_size(d.block);
+	d.read_only = block_read_only(d.block);
+	if (add(o, &d))
+		return true;
+	block_close(d.block);
+	return false;
+}
+
+/* The boot image: never written, and a floppy if it is small enough for one. */
+static bool open_boot_image(struct opening *o, const char *file)
+{
+	struct drive_config c = { .file = file, .read_only = true };
+	struct stat st;
+
+	if (!file)
+		return true;
+	if (!open_drive(o, c, !stat(file, &st) && st.st_size > FLOPPY_MAX ? DRIVE_DISK : DRIVE_FLOPPY))
+		return false;
+	o->ds->boot = &o->ds->d[0];
 	return true;
 }
 
@@ -188,12 +206,12 @@ static uint32_t get(const uint8_t *p, unsigned n)
 }
 
 /* Find the boot record among the volume descriptors: the sector of the boot catalog, or 0. */
-static uint32_t find_catalog(const struct drive *d)
+static uint32_t find_catalog(const struct drives *ds, const struct drive *d)
 {
 	uint8_t s[CD_SECTOR];
 
 	for (unsigned i = DESCRIPTOR_FIRST; i < DESCRIPTOR_LAST; i++) {
-		if (!drive_read(d, (uint64_t)i * CD_SECTOR, s, sizeof(s)) || memcmp(s + 1, "CD001", 5) ||
+		if (!drive_read(ds, d, (uint64_t)i * CD_SECTOR, s, sizeof(s)) || memcmp(s + 1, "CD001", 5) ||
 		    s[0] == TYPE_END)
 			return 0;
 		if (s[0] == TYPE_BOOT && !memcmp(s + 7, "EL TORITO SPECIFICATION", 23))
@@ -203,13 +221,13 @@ static uint32_t find_catalog(const struct drive *d)
 }
 
 /* Read the initial entry for a PC. False: there is none. */
-static bool read_catalog(const struct drive *d, struct el_torito *e)
+static bool read_catalog(const struct drives *ds, const struct drive *d, struct el_torito *e)
 {
-	uint32_t at = find_catalog(d);
+	uint32_t at = find_catalog(ds, d);
 	uint8_t s[CD_SECTOR];
 	const uint8_t *p = s + INITIAL;
 
-	if (!at || !drive_read(d, (uint64_t)at * CD_SECTOR, s, sizeof(s)) || s[0] != VALIDATION || s[1] ||
+	if (!at || !drive_read(ds, d, (uint64_t)at * CD_SECTOR, s, sizeof(s)) || s[0] != VALIDATION || s[1] ||
 	    get(s + 0x1e, 2) != 0xaa55 || p[0] != BOOTABLE)
 		return false;
 	*e = (struct el_torito){ .media = p[1] & MEDIA_MASK,
@@ -230,6 +248,7 @@ static void emulate_floppy(struct drives *ds)
 	for (unsigned i = 0; i < ds->n; i++)
 		ds->d[i].number = (uint8_t)(ds->d[i].number + (ds->d[i].kind == DRIVE_FLOPPY));
 	d.kind = DRIVE_FLOPPY;
+	d.block = NULL;
 	d.number = 0;
 	d.sector = SECTOR;
 	d.start = (uint64_t)ds->cd.lba * CD_SECTOR;
@@ -241,15 +260,16 @@ static void emulate_floppy(struct drives *ds)
 
 /* ---- what to boot from ---- */
 
-static bool has_signature(const struct drive *d)
+static bool has_signature(const struct drives *ds, const struct drive *d)
 {
 	uint8_t s[SECTOR];
 
-	return drive_read(d, 0, s, sizeof(s)) && s[SECTOR - 2] == 0x55 && s[SECTOR - 1] == 0xaa;
+	return drive_read(ds, d, 0, s, sizeof(s)) && s[SECTOR - 2] == 0x55 && s[SECTOR - 1] == 0xaa;
 }
 
-static bool choose(struct loader *l, struct drives *ds)
+static bool choose(struct opening *o, bool need)
 {
+	struct drives *ds = o->ds;
 	const struct drive *floppy = drive_find(ds, 0), *disk = drive_find(ds, DRIVE_DISK_0);
 
 	ds->cdrom = drive_find(ds, DRIVE_CD_0);
@@ -257,42 +277,64 @@ static bool choose(struct loader *l, struct drives *ds)
 		return true;
 	if (floppy)
 		ds->boot = floppy;
-	else if (disk && has_signature(disk))
+	else if (disk && has_signature(ds, disk))
 		ds->boot = disk;
-	else if (ds->cdrom && read_catalog(ds->cdrom, &ds->cd) && ds->cd.media)
+	else if (ds->cdrom && read_catalog(ds, ds->cdrom, &ds->cd) && ds->cd.media)
 		emulate_floppy(ds);
 	else if (ds->cdrom && ds->cd.segment && !ds->cd.media)
 		ds->boot = ds->cdrom;
-	if (ds->boot || !ds->n || l->cfg->bios)
+	if (ds->boot || !ds->n || !need)
 		return true;
-	if (ds->cdrom)
-		return image_fail(l,
-				  "%s: not a CD that a PC boots from (no El Torito entry that is supported)",
-				  ds->cdrom->path);
-	return image_fail(l, "%s: no boot signature, and no other drive to boot from", ds->d[0].path);
+	return refuse(o, ds->cdrom ? ds->cdrom->path : ds->d[0].path,
+		      ds->cdrom ? "not a CD that a PC boots from (no El Torito entry that is supported)"
+				: "no boot signature, and no other drive to boot from");
 }
 
-bool drives_open(struct loader *l, struct drives *ds)
+bool drives_open(struct drives *ds, const struct image_config *c, bool boot, char *err, size_t errlen)
 {
-	const struct image_config *c = l->cfg;
+	struct opening o = { .ds = ds, .err = err, .errlen = errlen };
 
 	*ds = (struct drives){ .n = 0 };
-	if (!open_boot_image(l, ds))
+	if (!open_boot_image(&o, c->boot_sector) || !open_drive(&o, c->cdrom, DRIVE_CD))
 		return false;
 	for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
-		if (!open_drive(l, ds, &c->floppy[i], DRIVE_FLOPPY))
+		if (!open_drive(&o, c->floppy[i], DRIVE_FLOPPY))
 			return false;
 	for (unsigned i = 0; i < ARRAY_LEN(c->disk); i++)
-		if (!open_drive(l, ds, &c->disk[i], DRIVE_DISK))
+		if (!open_drive(&o, c->disk[i], DRIVE_DISK))
 			return false;
-	return open_drive(l, ds, &c->cdrom, DRIVE_CD) && choose(l, ds);
+	return !boot || choose(&o, !c->bios);
 }
 
-/* The floppy that a CD emulates shares the CD's descriptor. */
+bool drives_start(struct drives *ds, const struct block_host *host, char *err, size_t errlen)
+{
+	for (unsigned i = 0; i < ds->n; i++)
+		if (ds->d[i].block && !block_start(ds->d[i].block, host, i, err, errlen))
+			return false;
+	return true;
+}
+
 void drives_close(struct drives *ds)
 {
 	for (unsigned i = 0; i < ds->n; i++)
-		if (!ds->cdrom || ds->d[i].fd != ds->cdrom->fd || &ds->d[i] == ds->cdrom)
-			close(ds->d[i].fd);
+		block_close(ds->d[i].block);
 	*ds = (struct drives){ .n = 0 };
+}
+
+void drives_deliver(struct drives *ds, struct io_notice *n)
+{
+	uint64_t ready = io_notice_any(n) ? io_notice_take(n) : 0;
+
+	for (; ready; ready &= ready - 1)
+		block_deliver(ds->d[__builtin_ctzll(ready)].block);
+}
+
+void drives_drain(struct drives *ds)
+{
+	for (unsigned i = 0; i < ds->n; i++) {
+		if (!ds->d[i].block)
+			continue;
+		block_drain(ds->d[i].block);
+		block_rebase(ds->d[i].block);
+	}
 }

@@ -244,7 +244,9 @@ static bool load_blob(struct loader *l)
 
 bool image_open(struct loader *l)
 {
-	return image_wants_bios(l->cfg) ? bios_open(l) : true;
+	bool bios = image_wants_bios(l->cfg);
+
+	return (!bios || bios_open(l)) && drives_open(&l->drives, l->cfg, bios, l->err, l->errlen);
 }
 
 void image_close(struct loader *l)

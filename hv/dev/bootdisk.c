@@ -103,11 +103,11 @@ static uint8_t transfer(struct board *b, const struct drive *d, enum transfer ho
 		return DISK_PROTECTED;
 	for (unsigned k; n && how != VERIFY; at += k, n -= k, lin = (uint32_t)(lin + k)) {
 		k = n < sizeof(buf) ? (unsigned)n : sizeof(buf);
-		if (how == READ && !drive_read(d, at, buf, k))
+		if (how == READ && !drive_read(b->drives, d, at, buf, k))
 			return DISK_READ_ERROR;
 		if (!(how == READ ? guest_write(b, lin, buf, k) : guest_read(b, lin, buf, k)))
 			return DISK_DMA;
-		if (how == WRITE && !drive_write(d, at, buf, k))
+		if (how == WRITE && !drive_write(b->drives, d, at, buf, k))
 			return DISK_WRITE_FAULT;
 	}
 	return DISK_OK;

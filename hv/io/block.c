@@ -379,11 +379,23 @@ void block_rebase(struct block *b)
 		b->ops[i].full = b->bytes[i].full = 0;
 }
 
-int block_read_now(struct block *b, uint64_t at, void *buf, size_t n)
+static void transferred(struct block_request *r)
 {
-	struct block_request r = { .op = BLOCK_READ, .at = at, .len = n, .buf = buf };
+	*(bool *)r->ctx = true;
+}
 
-	return serve(b->back, &r);
+int block_transfer(struct block *b, enum block_op op, uint64_t at, void *buf, size_t n)
+{
+	bool done = false;
+	struct block_request r = {
+		.op = op, .at = at, .len = n, .buf = buf, .done = transferred, .ctx = &done
+	};
+
+	if (!b->have_thread)
+		return serve(b->back, &r);
+	block_submit(b, &r);
+	block_drain(b);
+	return done ? r.error : ECANCELED;
 }
 
 /* ---- opening and closing ---- */

@@ -51,7 +51,7 @@ struct block_host {
 };
 
 struct block;
-/* Open what CONFIG names. NULL with one line in ERR. Until block_start() only block_read_now() works. */
+/* Open what CONFIG names. NULL with one line in ERR. Until block_start() only block_transfer() works. */
 struct block *block_open(const struct drive_config *config, char *err, size_t errlen);
 /* Start the drive's thread; BIT of the notice is the drive's. False with one line in ERR. */
 bool block_start(struct block *b, const struct block_host *host, unsigned bit, char *err, size_t errlen);
@@ -74,6 +74,6 @@ void block_drain(struct block *b);
 void block_cancel(struct block *b);
 /* Limits begin anew: VM time may have jumped. Nothing is in flight. */
 void block_rebase(struct block *b);
-/* Read at once; an errno value or 0. Nothing is in flight. */
-int block_read_now(struct block *b, uint64_t at, void *buf, size_t n);
+/* A request and all before it, waiting for the host; before block_start() too. An errno value or 0. */
+int block_transfer(struct block *b, enum block_op op, uint64_t at, void *buf, size_t n);
 #endif

@@ -25,7 +25,7 @@ static inline void io_notice_set(struct io_notice *n, unsigned bit)
 
 static inline bool io_notice_any(struct io_notice *n)
 {
-	return atomic_load_explicit(&n->ready, memory_order_relaxed) != 0;
+	return atomic_load(&n->ready) != 0;
 }
 
 /* Take all bits. */

@@ -64,11 +64,22 @@ static const struct {
 	{ "run --kernel k --initrd i", OPTIONS_GO },
 	{ "run --bios b", OPTIONS_GO },
 	{ "run --bios b --kernel k", OPTIONS_BAD },
+	{ "run --disk d --kernel k", OPTIONS_GO },
+	{ "run --disk d --bios b --kernel k", OPTIONS_BAD },
+	{ "run --boot-sector d --kernel k", OPTIONS_BAD },
 	{ "run --disk d --bios b", OPTIONS_GO },
-	{ "run --disk d demo", OPTIONS_BAD },
-	{ "run --disk d --flat f@0", OPTIONS_BAD },
+	{ "run --disk d demo", OPTIONS_GO },
+	{ "run --disk d --flat f@0", OPTIONS_GO },
 	{ "run --disk d,ro --disk e --floppy f --floppy g,ro --cdrom c", OPTIONS_GO },
-	{ "run --disk d --disk e --disk f", OPTIONS_BAD },
+	{ "run --disk 1 --disk 2 --disk 3 --disk 4 --disk 5 --disk 6 --disk 7 --disk 8", OPTIONS_GO },
+	{ "run --disk 1 --disk 2 --disk 3 --disk 4 --disk 5 --disk 6 --disk 7 --disk 8 --disk 9",
+	  OPTIONS_BAD },
+	{ "run --disk d,bus=virtio,overlay=temp,iops-read=10,bps-write=1M", OPTIONS_GO },
+	{ "run --disk d,bus=scsi", OPTIONS_BAD },
+	{ "run --disk d,ro,overlay=o", OPTIONS_BAD },
+	{ "run --disk d,iops-read=0", OPTIONS_BAD },
+	{ "run --floppy d,bus=ide", OPTIONS_BAD },
+	{ "run --cdrom d,ro", OPTIONS_BAD },
 	{ "run --floppy d --floppy e --floppy f", OPTIONS_BAD },
 	{ "run --cdrom c --cdrom d", OPTIONS_BAD },
 	{ "run --disk d,rw", OPTIONS_BAD },
@@ -187,6 +198,11 @@ START_TEST(drives)
 	ck_assert_str_eq(o.disks.d[1].file, "b");
 	ck_assert(o.disks.d[0].read_only && !o.disks.d[1].read_only && !o.floppies.d[0].read_only);
 	ck_assert_str_eq(o.cdroms.d[0].file, "c");
+	options_fini(&o);
+	ck_assert_int_eq(parse(&o, "run --disk a,overlay=b,iops-write=7,bps-read=2K,bus=virtio", words),
+			 OPTIONS_GO);
+	ck_assert_str_eq(o.disks.d[0].overlay, "b");
+	ck_assert(o.disks.d[0].virtio && o.disks.d[0].iops_write == 7 && o.disks.d[0].bps_read == 2048);
 	options_fini(&o);
 }
 END_TEST

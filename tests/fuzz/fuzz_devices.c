@@ -6,12 +6,13 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/hv/fake_engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { OP = 8, MAX_OPS = 4096, DISK = 64 << 10, MAX_NS = 1 << 28, MAX_TIMERS = 2000 };
+enum { OP = 8, MAX_OPS = 4096, DISK = 64 << 10, FLOPPY = 1440 << 10, MAX_NS = 1 << 28, MAX_TIMERS = 2000 };
 
 static void on_serial(void *ctx, const uint8_t *buf, size_t n)
 {
@@ -105,27 +106,15 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	}
 }
 
-/* A floppy, a hard disk and a CD, all on one file in memory; the CD is started by its catalog. */
-static void make_drives(struct drives *ds)
+/* A file in memory of N bytes, for a drive. */
+static const char *memory_file(char path[32], off_t n)
 {
-	int fd = memfd_create("drives", MFD_CLOEXEC);
+	int fd = memfd_create("drive", MFD_CLOEXEC);
 
-	if (fd < 0 || ftruncate(fd, DISK))
+	if (fd < 0 || ftruncate(fd, n))
 		abort();
-	*ds = (struct drives){ .n = 3, .cd = { .segment = 0x7c0, .sectors = 4, .lba = 1 } };
-	ds->d[0] = (struct drive){ .kind = DRIVE_FLOPPY, .number = 0, .geo = { DISK / 512, 80, 2, 18, 4 } };
-	ds->d[1] = (struct drive){ .kind = DRIVE_DISK,
-				   .number = DRIVE_DISK_0,
-				   .read_only = true,
-				   .geo = { DISK / 512, 2, 16, 63, 0 } };
-	ds->d[2] = (struct drive){ .kind = DRIVE_CD, .number = DRIVE_CD_0, .read_only = true };
-	for (unsigned i = 0; i < ds->n; i++) {
-		ds->d[i].fd = fd;
-		ds->d[i].len = DISK;
-		ds->d[i].sector = ds->d[i].kind == DRIVE_CD ? 2048 : 512;
-		ds->d[i].path = "drives";
-	}
-	ds->boot = ds->cdrom = &ds->d[2];
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return path;
 }
 
 /* The machine for all inputs of a process, as making one takes long. Each begins with a reset, which leaves
@@ -138,7 +127,7 @@ static struct machine *machine(void)
 		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
 		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
 	};
-	static struct drives drives;
+	static char floppy[32], disk[32], disk2[32], cd[32];
 	static uint8_t sum;
 	static struct machine *m;
 	struct machine_config cfg = {
@@ -150,15 +139,18 @@ static struct machine *machine(void)
 	};
 	char err[256] = "";
 
-	if (!m)
+	if (!m) {
+		cfg.image.floppy[0].file = memory_file(floppy, FLOPPY);
+		cfg.image.disk[0].file = memory_file(disk, DISK);
+		cfg.image.disk[1] =
+		    (struct drive_config){ .file = memory_file(disk2, DISK), .read_only = true };
+		cfg.image.cdrom.file = memory_file(cd, DISK);
 		m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+	}
 	if (!m)
 		abort();
 	cpu_reset(&m->v->cpu);
 	board_reset(&m->board);
-	if (!drives.n)
-		make_drives(&drives);
-	m->board.drives = &drives;
 	return m;
 }
 
