@@ -42,7 +42,7 @@ struct machine_config {
 				    NULL: host */
 	enum clock_mode clock;
 	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */
-	bool no_reboot;
+	bool no_reboot, testdev;
 	struct image_config image;
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
 	void (*serial_out)(void *ctx, const uint8_t *buf, size_t n);
