@@ -62,6 +62,11 @@ static void tell_user(const char *line)
 	fprintf(stderr, "vitrine: %s\n", line);
 }
 
+static bool restrict_net(bool sockets, char *err, size_t errlen)
+{
+	return sandbox_enter(sockets ? SANDBOX_NET : SANDBOX_LINK, err, errlen);
+}
+
 static void describe(const struct options *o, struct inspect *s, struct machine_config *cfg)
 {
 	*cfg = (struct machine_config){
@@ -72,7 +77,6 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.clock = o->icount ? CLOCK_ICOUNT : CLOCK_HOST,
 		.icount_ns = (unsigned)o->icount_ns,
 		.no_reboot = o->no_reboot,
-		.testdev = o->testdev,
 		.image = {
 			.kernel = o->kernel,
 			.initrd = o->initrd,
@@ -91,12 +95,15 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.thread_begins = o->no_sandbox ? NULL : restrict_vcpu,
 		.drive_thread_begins = o->no_sandbox ? NULL : restrict_drive,
 		.report = tell_user,
+		.net_thread_begins = o->no_sandbox ? NULL : restrict_net,
 		.sandbox = sandbox_text(o),
 	};
 	for (unsigned i = 0; i < FLOPPIES_MAX; i++)
 		cfg->image.floppy[i] = drive(&o->floppies, i);
 	for (unsigned i = 0; i < DISKS_MAX; i++)
 		cfg->image.disk[i] = drive(&o->disks, i);
+	for (unsigned i = 0; i < NETS_MAX; i++)
+		cfg->net[i] = i < o->nnets ? o->nets[i] : NULL;
 }
 
 /* Listen at the address of --gdb. */

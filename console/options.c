@@ -16,7 +16,7 @@
 #define PACKAGE_VERSION "0.1"
 #endif
 
-enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, SCRIPT_FILE, SCRIPT_LINE, HELP };
+enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, NET, SCRIPT_FILE, SCRIPT_LINE, HELP };
 enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_GUEST, NSECTIONS };
 
 static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Guest" };
@@ -60,6 +60,10 @@ static const struct option_row {
 	{ "control", 0, "unix:PATH", SEC_MACHINE, TEXT, AT(control),
 	  "listen for vitrine attach and programs, which send commands as JSON lines" },
 	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "wait for gdb to start the guest" },
+	{ "net", 0, "user|tap:NAME|hub[:PATH][,KEY=VALUE...]", SEC_MACHINE, NET, 0,
+	  "network device (repeatable): the user's own network, an interface of the host, a cable between machines; "
+	  "keys: model=pcnet, mac=, rate=BITS, pcap=FILE, and for user hostfwd=tcp:HOST:PORT-GUESTPORT, bootfile=URL; "
+	  "user:socket=PATH is passt's" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
@@ -69,8 +73,6 @@ static const struct option_row {
 	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "exit after SECONDS with status 124" },
 	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot),
 	  "exit with status 126 when the guest resets" },
-	{ "pc-testdev", 0, NULL, SEC_MACHINE, FLAG, AT(testdev),
-	  "add the test device of kvm-unit-tests: ports 0xe0-0xf3, lines at 0x2000, memory at 0xff000000" },
 	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
 	  "size of the pool that guest memory is allocated from (as large as needed)" },
@@ -281,6 +283,11 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 		       bad_value(row, "bad number of seconds", arg);
 	case DRIVE:
 		return take_drive(at, row, arg);
+	case NET:
+		if (o->nnets == ARRAY_LEN(o->nets))
+			return bad_value(row, "one network too many:", arg);
+		o->nets[o->nnets++] = arg;
+		return true;
 	case SCRIPT_FILE:
 	case SCRIPT_LINE:
 		add_script(o, row->kind == SCRIPT_FILE, arg);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/view.h"
+#include "hv/io/door.h"
 #include "hv/pci.h"
 
 #define BOARD(slot, cls) extern const struct dev_class cls;
@@ -55,6 +56,41 @@ struct dev *board_find(const struct board *b, const char *name)
 	return NULL;
 }
 
+static void set_direct(struct dev *d)
+{
+	d->direct = d->cls->gpr_only && !(d->cls->hosted && !d->board->door->io.vmm);
+}
+
+void board_set_direct(struct board *b)
+{
+	for (unsigned i = 0; i < b->ndevs; i++)
+		set_direct(b->dev[i]);
+}
+
+static struct dev *make(struct board *b, const struct dev_class *cls, const char *name, const void *config)
+{
+	struct dev *d = calloc(1, cls->size);
+
+	if (!d || !(d->user = calloc(1, sizeof(*d->user)))) {
+		free(d);
+		return NULL;
+	}
+	d->cls = cls;
+	d->board = b;
+	d->config = config;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	door_add(b->door, d->user, d->name);
+	set_direct(d);
+	return d;
+}
+
+static void unmake(struct board *b, struct dev *d)
+{
+	door_remove(b->door, d->user);
+	free(d->user);
+	free(d);
+}
+
 /* Give D its ports, ranges and configuration. */
 static bool begin(struct board *b, struct dev *d, char *err, size_t errlen)
 {
@@ -78,21 +114,17 @@ struct dev *board_add(struct board *b, const struct dev_class *cls, const char *
 		refuse(name, err, errlen, "the board has no room for more devices");
 	else if (board_find(b, name))
 		refuse(name, err, errlen, "the board has a device of that name");
-	else if (!(d = calloc(1, cls->size)))
+	else if (!(d = make(b, cls, name, config)))
 		refuse(name, err, errlen, "out of memory");
 	if (!d)
 		return NULL;
 	b->dev[b->ndevs] = d;
-	d->cls = cls;
-	d->board = b;
-	d->config = config;
-	snprintf(d->name, sizeof(d->name), "%s", name);
 	if (begin(b, d, err, errlen)) {
 		b->ndevs++;
 		return d;
 	}
 	b->dev[b->ndevs] = NULL;
-	free(d);
+	unmake(b, d);
 	return NULL;
 }
 
@@ -104,7 +136,7 @@ bool board_init(struct board *b, char *err, size_t errlen)
 	for (int i = 0; i < SLOT_COUNT; i++)
 		if (!board_add(b, classes[i], classes[i]->name, NULL, err, errlen))
 			return false;
-	return board_configured(b, err, errlen);
+	return true;
 }
 
 void board_fini(struct board *b)
@@ -114,7 +146,7 @@ void board_fini(struct board *b)
 
 		if (d->cls->fini)
 			d->cls->fini(d);
-		free(d);
+		unmake(b, d);
 		b->dev[b->ndevs] = NULL;
 	}
 }

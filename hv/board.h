@@ -19,6 +19,8 @@ enum board_slot {
 enum { BOARD_MAX_DEVS = 48 };
 
 struct drives;
+struct door;
+struct nics;
 
 /* A device's request to the run loop. */
 enum board_event {
@@ -39,7 +41,6 @@ enum irq_source {
 	IRQ_PIRQD,
 	IRQ_SCI,
 	IRQ_HPET,
-	IRQ_TEST, /* pc-testdev */
 	IRQ_SOURCES
 };
 enum { IRQ_LINES = 16 };
@@ -58,6 +59,8 @@ struct board {
 	struct mmio_bus mmio;
 	struct mm_vm *vm;
 	struct vcpu *v;
+	struct door *door; /* the machine's, as the next */
+	struct nics *nics;
 	const struct machine_config *cfg;
 	uint64_t memory;		 /* bytes of RAM */
 	struct dev *dev[BOARD_MAX_DEVS]; /* those of the board list, then those of the configuration */
@@ -71,6 +74,7 @@ struct board {
 	uint64_t msis, msis_dropped; /* messages; those that no controller took */
 	uint64_t nmis;
 	enum board_event event;
+	struct machine_hit hit;
 	int exit_code;
 	struct byte_ring debug; /* ports 0xe9 and 0x402 */
 	char line[128];		/* the debug console's unfinished line */
@@ -80,10 +84,8 @@ struct board {
 	size_t vgabios_len;
 };
 
-/* Create all devices. False with one line in ERR. */
+/* Create the devices of the board list. False with one line in ERR. */
 bool board_init(struct board *b, char *err, size_t errlen);
-/* Of these, add those that b->cfg asks for. */
-bool board_configured(struct board *b, char *err, size_t errlen);
 /* Add a device of class CLS called NAME, register its ports and memory ranges, and let it open CONFIG, which
  * is borrowed. NULL with one line in ERR: the board is then of no use. */
 struct dev *board_add(struct board *b, const struct dev_class *cls, const char *name, const void *config,
@@ -107,11 +109,16 @@ int board_irq_ack(struct board *b);				 /* the processor acknowledges: the vecto
 void board_irq_taken(struct board *b, unsigned line);		 /* a controller has acknowledged LINE */
 unsigned board_irq_vector(const struct board *b, unsigned line); /* that LINE would have now */
 
+/* Serve the registers of I/O devices in the VMM world, or through the door. */
+void board_set_direct(struct board *b);
+
 /* ---- requests of devices ---- */
 void board_event(struct board *b, enum board_event ev);
 void board_exit(struct board *b, uint32_t val);
 void board_a20(struct board *b, bool on);
 void board_debug_byte(struct board *b, uint8_t c);
+/* An event that a point waits for (hv/machine.h): the machine stops soon, unless one did so already. */
+void board_hit(struct board *b, const struct machine_hit *hit);
 
 /* ---- DMA: memory as a bus master has it. False, and nothing done, when part of the range is no memory. What
  * is written to ROM is lost. ---- */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/bus.h. Unanswered reads are all ones, as on a bus with pull-ups. GPR-only code
- * (base/gpr.h): for devices that are not, the guest's vector registers are saved around
- * the call. */
+ * (base/gpr.h): accesses to devices that are not go through the door. */
 #include "hv/bus.h"
 
 #include "base/gpr.h"
 #include "base/log.h"
-#include "hv/dev.h"
+#include "hv/board.h"
+#include "hv/io/door.h"
 
 void bus_init(struct bus *b)
 {
@@ -122,30 +122,48 @@ static void call_out(const struct port_range *r, uint16_t port, unsigned size, u
 		cls->out(r->dev, port, size, val & ones(size));
 }
 
+/* An access on its way through the door. */
+struct host_access {
+	const struct port_range *r;
+	uint16_t port;
+	uint8_t size;
+	uint32_t val;
+};
+
+static void host_in(void *arg)
+{
+	struct host_access *a = arg;
+
+	a->val = call_in(a->r, a->port, a->size);
+}
+
+static void host_out(void *arg)
+{
+	const struct host_access *a = arg;
+
+	call_out(a->r, a->port, a->size, a->val);
+}
+
+static __attribute__((noinline)) uint32_t through_door(const struct port_range *r, uint16_t port,
+						       unsigned size, uint32_t val, void (*fn)(void *))
+{
+	struct host_access a = { r, port, (uint8_t)size, val };
+
+	door_call(r->dev->board->door, r->dev->user, DOOR_REGISTER, fn, &a);
+	return a.val;
+}
+
 static uint32_t dev_in(const struct port_range *r, uint16_t port, unsigned size)
 {
-	struct vector_state s;
-	uint32_t val;
-
-	if (r->dev->cls->gpr_only)
-		return call_in(r, port, size);
-	vectors_away(&s);
-	val = call_in(r, port, size);
-	vectors_back(&s);
-	return val;
+	return r->dev->direct ? call_in(r, port, size) : through_door(r, port, size, 0, host_in);
 }
 
 static void dev_out(const struct port_range *r, uint16_t port, unsigned size, uint32_t val)
 {
-	struct vector_state s;
-
-	if (r->dev->cls->gpr_only) {
+	if (r->dev->direct)
 		call_out(r, port, size, val);
-		return;
-	}
-	vectors_away(&s);
-	call_out(r, port, size, val);
-	vectors_back(&s);
+	else
+		through_door(r, port, size, val, host_out);
 }
 
 uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)

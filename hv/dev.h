@@ -7,6 +7,7 @@
 #include "hv/field.h"
 
 struct board;
+struct door_user;
 
 struct dev_ports {
 	uint16_t first, last;
@@ -39,6 +40,7 @@ struct dev_class {
 	const struct dev_mmio *mmio;
 	unsigned nmmio;
 	bool gpr_only; /* built as GPR-only code: accesses leave the guest's vector registers alone */
+	bool hosted;   /* does I/O by the host: a network device, a disk controller (hv/io/door.h) */
 	const struct state_field *fields; /* all state that does not follow from reset and the image */
 	unsigned nfields;
 	/* Once, before all else: take what the device's configuration names, join the PCI bus. False with one
@@ -63,8 +65,10 @@ struct dev_class {
 struct dev {
 	const struct dev_class *cls;
 	struct board *board;
-	char name[DEV_NAME]; /* unique on the board: saved states, views */
-	const void *config;  /* what board_add() was given: borrowed, for as long as the device exists */
+	bool direct;		/* accesses are served in the VMM world; else they go through the door */
+	struct door_user *user; /* counts its switches */
+	char name[DEV_NAME];	/* unique on the board: saved states, views */
+	const void *config;	/* what board_add() was given: borrowed, for as long as the device exists */
 };
 
 #define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .gpr_only = GPR_ONLY_BUILD

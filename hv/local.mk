@@ -22,7 +22,6 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/multiboot.c \
 	%D%/bus.h \
 	%D%/clock.h \
-	%D%/configured.c \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev.h \
@@ -34,6 +33,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/pci_view.c \
 	%D%/field.c \
 	%D%/field.h \
+	%D%/hosted.c \
 	%D%/inbox.c \
 	%D%/inbox.h \
 	%D%/io/backend.h \
@@ -51,7 +51,14 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/io/net_passt.c \
 	%D%/io/net_tap.c \
 	%D%/io/net_user.c \
+	%D%/io/nic.h \
+	%D%/io/nic_host.c \
 	%D%/io/notice.h \
+	%D%/dev/pcnet_int.h \
+	%D%/network.c \
+	%D%/network_int.h \
+	%D%/views_int.h \
+	%D%/views_io.c \
 	%D%/io/overlay.c \
 	%D%/io/pcap.c \
 	%D%/io/pcap.h \
@@ -85,10 +92,12 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \
 	%D%/dev/stubs.c \
-	%D%/dev/testdev.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/dev/pcnet.c \
+	%D%/dev/pcnet_ring.c \
 	%D%/io/door.c \
+	%D%/io/nic.c \
 	%D%/mmio.c \
 	%D%/msr.c \
 	%D%/platform.c \

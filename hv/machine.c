@@ -70,12 +70,16 @@ static void copy_config(struct machine_config *c)
 {
 	for (unsigned i = 0; config_string(c, i); i++)
 		copy_string(config_string(c, i));
+	for (unsigned i = 0; i < NETS_MAX; i++)
+		copy_string(&c->net[i]);
 }
 
 static void free_config(struct machine_config *c)
 {
 	for (unsigned i = 0; config_string(c, i); i++)
 		free((char *)(uintptr_t)*config_string(c, i));
+	for (unsigned i = 0; i < NETS_MAX; i++)
+		free((char *)(uintptr_t)c->net[i]);
 }
 
 static bool make_memory(struct machine *m, char *err, size_t errlen)
@@ -114,7 +118,8 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	b->vgabios_len = m->loader.vgabios.len;
 	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ, err, errlen))
 		return false;
-	return board_init(b, err, errlen);
+	hosted_init(m);
+	return board_init(b, err, errlen) && network_open(&m->network, &m->cfg, b, err, errlen);
 }
 
 static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, char *err, size_t errlen)
@@ -230,7 +235,7 @@ struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, 
 		goto bad;
 	if (!image_open(&m->loader) || !make_memory(m, err, errlen) || !make_board(m, err, errlen) ||
 	    !make_vcpu(m, ctor, engine_config, err, errlen) || !start_drives(m, err, errlen) ||
-	    !machine_load(m, err, errlen) || !make_thread(m, err, errlen))
+	    !hosted_start(m, err, errlen) || !machine_load(m, err, errlen) || !make_thread(m, err, errlen))
 		goto bad;
 	return m;
 bad:
@@ -256,6 +261,7 @@ void machine_free(struct machine *m)
 	if (!m)
 		return;
 	end_thread(m);
+	hosted_fini(m);
 	drives_close(&m->loader.drives); /* the devices own the buffers of what is in flight */
 	clock_fini(&m->board.clock);
 	board_fini(&m->board);

@@ -32,6 +32,7 @@ struct image_config {
 	const char *blob_name; /* first word of its command line */
 };
 
+enum { NETS_MAX = 8 };
 struct machine_config {
 	const char *name;
 	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 3 GiB */
@@ -42,7 +43,8 @@ struct machine_config {
 				    NULL: host */
 	enum clock_mode clock;
 	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */
-	bool no_reboot, testdev;
+	bool no_reboot;
+	const char *net[NETS_MAX]; /* texts of "--net" options; NULL: no more */
 	struct image_config image;
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
 	void (*serial_out)(void *ctx, const uint8_t *buf, size_t n);
@@ -54,7 +56,24 @@ struct machine_config {
 	bool (*drive_thread_begins)(char *err, size_t errlen);
 	/* One line for the user, on the vCPU's thread: the host failed a drive. NULL: nobody is told. */
 	void (*report)(const char *line);
+	/* Likewise on the thread of each network; SOCKETS: it makes connections. */
+	bool (*net_thread_begins)(bool sockets, char *err, size_t errlen);
 	const char *sandbox; /* for "info cpus": what restricts the threads, static; NULL: nothing does */
+};
+
+/* Events of the machine that a point can wait for, beside the engine's: numbers go on behind those. */
+enum machine_event {
+	MACHINE_EV_WORLD_SWITCH =
+	    ENGINE_EVENTS, /* the reason, an enum door_reason; value: cycles of it all */
+	MACHINE_EV_PACKET, /* 0 sent, 1 received; value: bytes */
+	MACHINE_EVENTS
+};
+enum { MACHINE_EVENT_NUMBERS = 8 };
+/* KIND 0: none. */
+struct machine_hit {
+	unsigned kind;
+	uint32_t number;
+	uint64_t val;
 };
 
 /* The engine is handed in by the composition root, so that hv does not know which one it is. */
@@ -116,6 +135,13 @@ struct mm_vm *machine_vm(struct machine *m);
 /* Reads of addresses where there is neither memory nor a device; the last in *RECENT. Also while it runs. */
 uint64_t machine_unanswered(const struct machine *m, gpa *recent);
 uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */
+
+/* Stop (ON) at events of KIND with numbers LO..HI, as the engine's event_set(). While stopped only. */
+void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on);
+/* Why the VMM world was left: the name of reason N; NULL: there is none. */
+const char *machine_switch_reason(unsigned n);
+/* The optimizations of hosted I/O: "vmm", "combine", "vector". While stopped. False: no such name. */
+bool machine_hosted_io(struct machine *m, const char *name, bool on);
 
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */

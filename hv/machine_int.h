@@ -9,12 +9,24 @@
 #include "hv/cpuid.h"
 #include "hv/boot/image.h"
 #include "hv/inbox.h"
+#include "hv/io/door.h"
+#include "hv/io/notice.h"
 #include "hv/msr.h"
+#include "hv/network_int.h"
 
 enum { BUS_KHZ = 66000 };
 
 /* Command from the controlling thread to the vCPU thread. */
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
+
+/* Hosted I/O, around the door (hosted.c). */
+struct hosted {
+	enum door_reason left_for; /* why the engine returned last */
+	struct vm_timer poll;	   /* vector off: when the descriptors are polled at the latest */
+	uint64_t polls, notices, visits;
+	uint8_t wanted[MACHINE_EVENTS - ENGINE_EVENTS]
+		      [MACHINE_EVENT_NUMBERS]; /* points, by kind and number */
+};
 
 struct machine {
 	struct machine_config cfg; /* strings are our own copies */
@@ -27,10 +39,13 @@ struct machine {
 	struct msr_bank msr;
 	struct loader loader;
 	struct inbox inbox;
-	struct io_notice io; /* of the drives */
+	struct io_notice io; /* of the drives and the networks */
 	atomic_bool napping; /* the vCPU's thread sleeps, or is about to */
-	bool held;	     /* stopped for a query only */
-	bool loaded;	     /* an image has been loaded: memory is not all zero */
+	struct door door;
+	struct network network;
+	struct hosted hosted;
+	bool held;   /* stopped for a query only */
+	bool loaded; /* an image has been loaded: memory is not all zero */
 
 	pthread_t thread;
 	bool have_thread;
@@ -59,6 +74,15 @@ void *run_thread(void *m);
 bool machine_load(struct machine *m, char *err, size_t errlen);
 /* Platform callbacks for the engine. */
 struct platform run_platform(struct machine *m);
+/* ---- hosted.c ---- */
+void hosted_init(struct machine *m);
+/* Start the networks' threads. */
+bool hosted_start(struct machine *m, char *err, size_t errlen);
+void hosted_fini(struct machine *m);
+/* In the host world: send what has waited, take what has arrived. Not in the middle of a drive's access. */
+void hosted_serve(struct machine *m);
+/* Sleep until a wake-up from another thread, or for TIMEOUT ns (CLOCK_NEVER: no limit). */
+void hosted_nap(struct machine *m, uint64_t timeout);
 /* The callbacks that translated code reaches (platform.c). */
 struct platform platform_callbacks(struct machine *m);
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/mmio.h. The look-up is a binary search with the last result kept, gaps included:
  * drivers use one register block at a time, and a guest that polls missing memory stays in
- * one gap. GPR-only code (base/gpr.h): for devices that are not, the guest's vector registers
- * are saved around the call. */
+ * one gap. GPR-only code (base/gpr.h): accesses to devices that are not go through the door. */
 #include "hv/mmio.h"
 
 #include "base/gpr.h"
 #include "base/log.h"
-#include "hv/dev.h"
+#include "hv/board.h"
+#include "hv/io/door.h"
 
 enum { MAX_ACCESS = 8 };
 
@@ -164,32 +164,49 @@ static void miss(struct mmio_bus *b, gpa a, bool write)
 		log_page(m, a, write);
 }
 
+/* An access on its way through the door. */
+struct host_access {
+	struct dev *d;
+	unsigned region, size;
+	uint64_t off, val;
+};
+
+static void host_read(void *arg)
+{
+	struct host_access *a = arg;
+
+	a->val = a->d->cls->mmio_read(a->d, a->region, a->off, a->size);
+}
+
+static void host_write(void *arg)
+{
+	const struct host_access *a = arg;
+
+	a->d->cls->mmio_write(a->d, a->region, a->off, a->size, a->val);
+}
+
+static __attribute__((noinline)) uint64_t through_door(const struct mmio_range *r, uint64_t off,
+						       unsigned size, uint64_t val, void (*fn)(void *))
+{
+	struct host_access a = { r->dev, r->region, size, off, val };
+
+	door_call(r->dev->board->door, r->dev->user, DOOR_REGISTER, fn, &a);
+	return a.val;
+}
+
 static uint64_t call_read(const struct mmio_range *r, uint64_t off, unsigned size)
 {
-	const struct dev_class *cls = r->dev->cls;
-	struct vector_state s;
-	uint64_t val;
-
-	if (cls->gpr_only)
-		return cls->mmio_read(r->dev, r->region, off, size);
-	vectors_away(&s);
-	val = cls->mmio_read(r->dev, r->region, off, size);
-	vectors_back(&s);
-	return val;
+	if (r->dev->direct)
+		return r->dev->cls->mmio_read(r->dev, r->region, off, size);
+	return through_door(r, off, size, 0, host_read);
 }
 
 static void call_write(const struct mmio_range *r, uint64_t off, unsigned size, uint64_t val)
 {
-	const struct dev_class *cls = r->dev->cls;
-	struct vector_state s;
-
-	if (cls->gpr_only) {
-		cls->mmio_write(r->dev, r->region, off, size, val);
-		return;
-	}
-	vectors_away(&s);
-	cls->mmio_write(r->dev, r->region, off, size, val);
-	vectors_back(&s);
+	if (r->dev->direct)
+		r->dev->cls->mmio_write(r->dev, r->region, off, size, val);
+	else
+		through_door(r, off, size, val, host_write);
 }
 
 /* Size of the next access that the device of R takes, of LEFT bytes from A; 0: it takes none here. */

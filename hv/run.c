@@ -2,7 +2,6 @@
  * The vCPU thread: takes commands, runs the engine, and waits in HLT. Everything here except the inbox
  * and the command word belongs to this thread alone. */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,10 +22,12 @@ static void plat_run_timers(void *ctx)
 {
 	struct machine *m = ctx;
 
+	door_opens(&m->door);
 	if (m->board.clock.mode == CLOCK_HOST)
 		inbox_deliver(&m->inbox, &m->board);
-	drives_deliver(&m->loader.drives, &m->io);
+	hosted_serve(m);
 	clock_run(&m->board.clock);
+	door_closes(&m->door, DOOR_KICK);
 }
 
 /* Make the stop descriptor readable although the machine runs on. The guest's vector registers may be live.
@@ -78,19 +79,6 @@ static void drain(int fd)
 		;
 }
 
-/* Sleep until a wake-up from another thread, or for TIMEOUT ns (CLOCK_NEVER: no limit). */
-static void nap(struct machine *m, uint64_t timeout)
-{
-	struct pollfd p = { .fd = m->wake_fd, .events = POLLIN };
-	struct timespec ts = { .tv_sec = (time_t)(timeout / NS_PER_SEC),
-			       .tv_nsec = (long)(timeout % NS_PER_SEC) };
-
-	atomic_store(&m->napping, true);
-	if (!io_notice_any(&m->io) && ppoll(&p, 1, timeout == CLOCK_NEVER ? NULL : &ts, NULL) > 0)
-		drain(m->wake_fd);
-	atomic_store(&m->napping, false);
-}
-
 /* Wait while the processor is halted. Timers matter only when an interrupt could be taken. */
 static void halt_wait(struct machine *m)
 {
@@ -106,7 +94,7 @@ static void halt_wait(struct machine *m)
 	if (next <= now)
 		return;
 	m->halts++;
-	nap(m, next == CLOCK_NEVER ? next : next - now);
+	hosted_nap(m, next == CLOCK_NEVER ? next : next - now);
 	m->halted_ns += clock_now(c) - now;
 }
 
@@ -207,16 +195,32 @@ static bool engine_exit(struct machine *m, enum engine_exit e, struct machine_st
 	}
 }
 
+/* A point waits for what has happened in the machine: tell it as the engine tells of its events. */
+static struct machine_stop hit(struct machine *m)
+{
+	const struct machine_hit h = m->board.hit;
+
+	m->board.hit = (struct machine_hit){ 0 };
+	m->v->event = (struct engine_hit){
+		.kind = (enum engine_event)h.kind, .number = h.number, .val = h.val, .pc = cpu_pc(&m->v->cpu)
+	};
+	return stopped(m, MACHINE_STOPPED, STOP_EVENT);
+}
+
 /* Handle input, timers, device events and stop requests. Returns true to keep running. */
 static bool service(struct machine *m, struct machine_stop *out)
 {
 	inbox_deliver(&m->inbox, &m->board);
-	drives_deliver(&m->loader.drives, &m->io);
+	hosted_serve(m);
 	clock_run(&m->board.clock);
 	if (!board_events(m, out))
 		return false;
 	if (atomic_exchange(&m->stop_wanted, false)) {
 		*out = stopped(m, MACHINE_STOPPED, STOP_REQUEST);
+		return false;
+	}
+	if (m->board.hit.kind) {
+		*out = hit(m);
 		return false;
 	}
 	return true;
@@ -233,6 +237,28 @@ static void set_limit(struct machine *m)
 	clock_set_icount_limit(c);
 }
 
+/* The engine executes: in the VMM world. */
+static enum engine_exit execute_guest(struct machine *m)
+{
+	enum engine_exit e;
+
+	door_closes(&m->door, m->hosted.left_for);
+	e = m->v->ops->run(m->v);
+	door_opens(&m->door);
+	m->hosted.left_for = e == ENGINE_HALT ? DOOR_HALT : DOOR_STOP;
+	return e;
+}
+
+static enum engine_exit step_guest(struct machine *m, unsigned how)
+{
+	enum engine_exit e;
+
+	m->door.host = false;
+	e = m->v->ops->step(m->v, how);
+	m->door.host = true;
+	return e;
+}
+
 static struct machine_stop run(struct machine *m)
 {
 	struct machine_stop out;
@@ -246,7 +272,7 @@ static struct machine_stop run(struct machine *m)
 		}
 		m->v->cpu.halted = 0;
 		set_limit(m);
-		if (!engine_exit(m, m->v->ops->run(m->v), &out)) {
+		if (!engine_exit(m, execute_guest(m), &out)) {
 			if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
 				board_events(m, &out);
 			break;
@@ -272,7 +298,7 @@ static struct machine_stop step(struct machine *m, unsigned how)
 	if (with_irq)
 		m->v->cpu.halted = 0;
 	set_limit(m);
-	if (engine_exit(m, m->v->ops->step(m->v, how), &out))
+	if (engine_exit(m, step_guest(m, how), &out))
 		out = stopped(m, MACHINE_STOPPED, STOP_STEP);
 	if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
 		board_events(m, &out);
@@ -304,6 +330,7 @@ static struct machine_stop execute(struct machine *m, enum machine_cmd cmd, unsi
 	}
 	drain(m->wake_fd);
 	clock_start(&m->board.clock);
+	m->door.opened = 0; /* the time while it was stopped is nobody's */
 	out = cmd == CMD_RUN ? run(m) : step(m, how);
 	clock_stop(&m->board.clock);
 	board_flush(&m->board);

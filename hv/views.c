@@ -6,6 +6,7 @@
 
 #include "hv/boot/acpi.h"
 #include "hv/machine_int.h"
+#include "hv/views_int.h"
 
 enum { TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
 
@@ -582,7 +583,7 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0],  &views[1],	&views[2],  &views[3],	&views[4],  &views[5],
-	&views[6],  &views[7],	&views[8],  &views[9],	&views[10], &views[11],
-	&views[12], &views[13], &views[14], &views[15], NULL,
+	&views[0],  &views[1],	&views[2],    &views[3],      &views[4],    &views[5],	&views[6],
+	&views[7],  &views[8],	&views[9],    &views[10],     &views[11],   &views[12], &views[13],
+	&views[14], &views[15], &view_worlds, &view_switches, &view_hosted, &view_net,	NULL,
 };

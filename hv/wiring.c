@@ -137,6 +137,15 @@ bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n)
 	return ok;
 }
 
+void board_hit(struct board *b, const struct machine_hit *hit)
+{
+	if (b->hit.kind)
+		return;
+	b->hit = *hit;
+	if (b->v)
+		stop(b->v);
+}
+
 static void log_line(struct board *b)
 {
 	if (b->line_len)

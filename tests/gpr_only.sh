@@ -44,6 +44,10 @@ allowed()
 	cache.o getrlimit only when the cache is made
 	i440fx.o pci_add only when the machine is made
 	i440fx.o pci_remove only when the machine ends
+	pcnet.o pci_add only when the machine is made
+	pcnet.o pci_remove only when the machine ends
+	pcnet.o nic_join only when the machine is made
+	pcnet.o nic_leave only when the machine ends
 	piix.o pci_add only when the machine is made
 	piix.o pci_remove only when the machine ends
 	pool.o calloc only when memory is made

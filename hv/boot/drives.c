@@ -323,7 +323,7 @@ void drives_close(struct drives *ds)
 
 void drives_deliver(struct drives *ds, struct io_notice *n)
 {
-	uint64_t ready = io_notice_any(n) ? io_notice_take(n) : 0;
+	uint64_t ready = io_notice_any(n) ? io_notice_take(n, (1ull << ds->n) - 1) : 0;
 
 	for (; ready; ready &= ready - 1)
 		block_deliver(ds->d[__builtin_ctzll(ready)].block);

@@ -96,10 +96,10 @@ void door_closes(struct door *d, enum door_reason why)
 {
 	struct door_switch s = { .tsc = d->opened, .user = &d->cpu, .reason = (uint8_t)why };
 
-	if (d->visit)
-		d->visit(d->ctx);
-	s.host = tsc() - d->opened;
 	d->host = false;
+	if (!d->opened)
+		return;
+	s.host = tsc() - d->opened;
 	account(d, &d->cpu, &s);
 }
 

@@ -76,7 +76,8 @@ void door_add(struct door *d, struct door_user *u, const char *name);
 void door_remove(struct door *d, struct door_user *u);
 /* Run FN(ARG) in the host world. GPR-only code may call it, from either world. */
 void door_call(struct door *d, struct door_user *u, enum door_reason why, void (*fn)(void *), void *arg);
-/* The engine has left the VMM world, with the guest's registers saved; it goes back there. */
+/* The engine has left the VMM world, with the guest's registers saved; it goes back there. (No visit: what
+ * the machine does in between is that.) With D->opened 0 it was not there before, and nothing is counted. */
 void door_opens(struct door *d);
 void door_closes(struct door *d, enum door_reason why);
 /* An event that calls for a switch: are they so frequent now that it should wait for company? */

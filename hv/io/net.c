@@ -432,9 +432,9 @@ const struct net_config *net_config(const struct net *n)
 	return n->config;
 }
 
-bool net_is_up(const struct net *n)
+const atomic_bool *net_up(const struct net *n)
 {
-	return atomic_load_explicit(&n->up, memory_order_relaxed);
+	return &n->up;
 }
 
 void net_queued(const struct net *n, uint32_t *out, uint32_t *in)

@@ -57,7 +57,7 @@ void net_close(struct net *n); /* NULL is fine */
 
 const struct net_stats *net_stats(const struct net *n);
 const struct net_config *net_config(const struct net *n);
-bool net_is_up(const struct net *n); /* there is somebody at the other end */
+const atomic_bool *net_up(const struct net *n); /* is there somebody at the other end? */
 /* Bytes that wait, out and in. Any thread. */
 void net_queued(const struct net *n, uint32_t *out, uint32_t *in);
 

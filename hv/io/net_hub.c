@@ -209,7 +209,7 @@ static bool join(struct hub *h)
 	h->is_switch = h->is_switch || flock(h->lock, LOCK_EX | LOCK_NB) == 0;
 	atomic_store(&h->n->up, h->is_switch ? begin_switch(h) : connect_to_switch(h));
 	h->retry = monotonic_ns() + RETRY_NS;
-	return net_is_up(h->n);
+	return atomic_load(&h->n->up);
 }
 
 static bool default_path(char *path, size_t len)

@@ -4,12 +4,18 @@
 #ifndef HV_IO_NOTICE_H
 #define HV_IO_NOTICE_H
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/types.h"
 
 enum { IO_NOTICE_BITS = 64 };
 
 struct io_notice {
+	/* Instead of all that: write to FD[BIT], which the vCPU's thread polls, as programs did before the
+	 * vector
+	 * ("hosted-io vector off"). 0: this bit has no descriptor. */
+	atomic_bool by_fd;
+	int fd[IO_NOTICE_BITS];
 	_Atomic uint64_t ready; /* bit N: back end N has completions */
 	/* Make the vCPU's thread look at READY; any thread, after the bit is set. NULL: it looks without. */
 	void (*wake)(void *ctx);
@@ -19,6 +25,10 @@ struct io_notice {
 /* Set BIT; wake the vCPU's thread if nothing has been waiting for it. */
 static inline void io_notice_set(struct io_notice *n, unsigned bit)
 {
+	uint64_t one = 1;
+
+	if (atomic_load(&n->by_fd) && n->fd[bit] && write(n->fd[bit], &one, sizeof(one)) == sizeof(one))
+		return;
 	if (!atomic_fetch_or(&n->ready, 1ull << bit) && n->wake)
 		n->wake(n->ctx);
 }
@@ -28,9 +38,9 @@ static inline bool io_notice_any(struct io_notice *n)
 	return atomic_load(&n->ready) != 0;
 }
 
-/* Take all bits. */
-static inline uint64_t io_notice_take(struct io_notice *n)
+/* Take the bits of MASK. */
+static inline uint64_t io_notice_take(struct io_notice *n, uint64_t mask)
 {
-	return atomic_exchange(&n->ready, 0);
+	return atomic_fetch_and(&n->ready, ~mask) & mask;
 }
 #endif

@@ -169,7 +169,7 @@ static int transfer(struct rig *r, enum block_op op, uint64_t at, void *buf, uin
 		if (r->clock.mode == CLOCK_ICOUNT)
 			clock_skip_to(&r->clock, clock_next(&r->clock));
 		clock_run(&r->clock);
-		if (io_notice_take(&r->notice) & 1ull << 3)
+		if (io_notice_take(&r->notice, ~0ull) & 1ull << 3)
 			block_deliver(r->b);
 		else
 			sched_yield();
@@ -570,7 +570,7 @@ START_TEST(limit_of_host_clock)
 	ck_assert_uint_lt(m.done, MANY);
 	while (m.done < MANY) {
 		clock_run(&r.clock);
-		if (io_notice_take(&r.notice))
+		if (io_notice_take(&r.notice, ~0ull))
 			block_deliver(r.b);
 	}
 	ck_assert_uint_ge(clock_now(&r.clock), 140000000);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/board.h"
+#include "hv/io/door.h"
 
 enum { SPACE = 4096, DEVICES = 4, REGIONS = 8, REGION_MAX = 300, STEPS = 10000, ACCESS_MAX = 64 };
 
@@ -55,7 +56,7 @@ static const struct dev_class ram_class = {
 
 static struct ram_dev device(unsigned sizes)
 {
-	return (struct ram_dev){ .d = { .cls = &ram_class }, .sizes = (uint8_t)sizes };
+	return (struct ram_dev){ .d = { .cls = &ram_class, .direct = true }, .sizes = (uint8_t)sizes };
 }
 
 /* ---- against the linear model ---- */
@@ -313,8 +314,11 @@ START_TEST(class_declares_ranges)
 {
 	struct board *b = calloc(1, sizeof(*b));
 	char err[128] = "";
+	struct door door;
 	struct dev *d;
 
+	door_init(&door);
+	b->door = &door;
 	bus_init(&b->bus);
 	mmio_init(&b->mmio);
 	d = board_add(b, &with_ranges, "ranges", NULL, err, sizeof(err));
@@ -329,7 +333,7 @@ START_TEST(class_declares_ranges)
 	ck_assert_str_eq(err, "device more: another device has some of its memory ranges");
 	ck_assert_uint_eq(b->ndevs, 1);
 	ck_assert_ptr_eq(board_find(b, "ranges"), d);
-	free(d);
+	board_fini(b);
 	free(b);
 }
 END_TEST
@@ -343,6 +347,7 @@ START_TEST(ports_by_region)
 	struct dev *d = &r->d;
 
 	d->cls = &with_ranges;
+	d->direct = true;
 	r->sizes = 7;
 	r->len[1] = r->len[2] = 16;
 	bus_init(bus);

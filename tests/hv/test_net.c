@@ -95,9 +95,9 @@ static void send_frame(struct end *e, const uint8_t *f, uint32_t len)
 
 static void wait_up(struct end *e)
 {
-	for (int i = 0; i < PATIENCE_MS && !net_is_up(e->net); i++)
+	for (int i = 0; i < PATIENCE_MS && !*net_up(e->net); i++)
 		usleep(1000);
-	ck_assert(net_is_up(e->net));
+	ck_assert(*net_up(e->net));
 }
 
 /* ---- options ---- */
@@ -289,7 +289,6 @@ END_TEST
 START_TEST(test_hub_blocked)
 {
 	struct end a, b, c;
-	const uint8_t *g;
 	uint8_t f[1514];
 	uint32_t len, out, in;
 
@@ -301,14 +300,11 @@ START_TEST(test_hub_blocked)
 	f[0] = 3;			      /* a group */
 	for (unsigned i = 0; i < 4000; i++) { /* b takes nothing; c does */
 		send_frame(&a, f, sizeof(f));
-		if ((g = arrival(&c, &len, 0)))
-			take(&c, len);
-	}
-	while (arrival(&c, &len, 500))
+		ck_assert_msg(arrival(&c, &len, PATIENCE_MS) != NULL, "frame %u", i);
 		take(&c, len);
+	}
 	net_queued(b.net, &out, &in);
 	ck_assert_uint_le(in, 1 << 20);
-	ck_assert_uint_gt(net_stats(c.net)->frames_in, 3000);
 	ck_assert_uint_lt(net_stats(b.net)->frames_in, 1000);
 	end_close(&a);
 	end_close(&b);
@@ -409,9 +405,9 @@ START_TEST(test_passt)
 	ck_assert(!memcmp(back, wire, 204));
 	/* What is not the protocol ends the connection, not the process. */
 	ck_assert_int_eq(write(fd, "\xff\xff\xff\xff", 4), 4);
-	for (int i = 0; i < PATIENCE_MS && net_is_up(a.net); i++)
+	for (int i = 0; i < PATIENCE_MS && *net_up(a.net); i++)
 		usleep(1000);
-	ck_assert(!net_is_up(a.net));
+	ck_assert(!*net_up(a.net));
 	send_frame(&a, f, 200);
 	end_close(&a);
 	close(fd);

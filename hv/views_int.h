@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Views that are declared in files of their own. */
+#ifndef HV_VIEWS_INT_H
+#define HV_VIEWS_INT_H
+#include "base/view.h"
+
+extern const struct view view_worlds, view_switches, view_hosted, view_net;
+#endif
