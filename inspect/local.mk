@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/display.c \
 	%D%/cmd/event.c \
 	%D%/cmd/examine.c \
+	%D%/cmd/hosted.c \
 	%D%/cmd/input.c \
 	%D%/cmd/memory.c \
 	%D%/cmd/patch.c \

@@ -55,7 +55,7 @@ static void account(struct door *d, struct door_user *u, const struct door_switc
 	use->in += s->in;
 	use->host += s->host;
 	d->ring[d->total++ % DOOR_RING] = *s;
-	if (__builtin_expect(d->watch != NULL, 0))
+	if (__builtin_expect(d->watch != NULL, 0) && s->reason != DOOR_STOP) /* which a watch causes */
 		d->watch(d->ctx, s);
 }
 

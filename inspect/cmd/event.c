@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * break-on: stop at events of the processor at any address. The engine detects the events
- * (x86/engine.h); conditions and texts are here. */
+ * break-on: stop at events of the processor at any address, and at events of the machine. The engine detects
+ * the former (x86/engine.h), the machine the latter (hv/machine.h); conditions and texts are here. */
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
@@ -16,12 +16,14 @@ static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PAGING] = "paging",
 					  [ENGINE_MODE_V86] = "v86" };
 
-/* Columns: name, greatest number, printed in hex. By enum engine_event. */
+static const char *const packet_names[] = { "sent", "received" };
+
+/* Columns: name, greatest number, printed in hex. By enum engine_event, then enum machine_event. */
 static const struct kind {
 	const char *name;
 	uint32_t max;
 	bool hex; /* print numbers in hexadecimal */
-} kinds[ENGINE_EVENTS] = {
+} kinds[MACHINE_EVENTS] = {
 	[ENGINE_EV_EXCEPTION] = { "exception", EXC_VECTORS - 1, false },
 	[ENGINE_EV_IRQ] = { "irq", 255, true },
 	[ENGINE_EV_INT] = { "int", 255, true },
@@ -31,6 +33,8 @@ static const struct kind {
 	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_V86, false },
 	[ENGINE_EV_CALLOUT] = { "callout", 255, false },
 	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
+	[MACHINE_EV_WORLD_SWITCH] = { "world-switch", MACHINE_EVENT_NUMBERS - 1, false },
+	[MACHINE_EV_PACKET] = { "packet", ARRAY_LEN(packet_names) - 1, false },
 };
 
 /* The name of number N of KIND; NULL: none. */
@@ -42,6 +46,10 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 		return exc_name(n);
 	if (kind == ENGINE_EV_MODE)
 		return n < ARRAY_LEN(mode_names) ? mode_names[n] : NULL;
+	if (kind == MACHINE_EV_WORLD_SWITCH)
+		return machine_switch_reason(n);
+	if (kind == MACHINE_EV_PACKET)
+		return n < ARRAY_LEN(packet_names) ? packet_names[n] : NULL;
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
@@ -72,7 +80,7 @@ void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct fin
 {
 	const char *name;
 
-	for (unsigned k = 0; k < ENGINE_EVENTS; k++)
+	for (unsigned k = 0; k < MACHINE_EVENTS; k++)
 		for (uint32_t n = 0; !strcmp(kinds[k].name, kind) && (name = number_name(s, k, n)); n++) {
 			offer(f, name);
 			if (name[0] == '#')
@@ -104,6 +112,10 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 	else if (h->kind == ENGINE_EV_PORT || h->kind == ENGINE_EV_MSR || h->kind == ENGINE_EV_CR)
 		snprintf(how, sizeof(how), " %s 0x%llx", h->write ? "written with" : "read as",
 			 (unsigned long long)h->val);
+	else if ((unsigned)h->kind == MACHINE_EV_WORLD_SWITCH)
+		snprintf(how, sizeof(how), " (%llu cycles)", (unsigned long long)h->val);
+	else if ((unsigned)h->kind == MACHINE_EV_PACKET)
+		snprintf(how, sizeof(how), " (%llu bytes)", (unsigned long long)h->val);
 	else if (h->kind == ENGINE_EV_FRAGMENT)
 		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val,
 			 h->val == 1 ? "" : "s");
@@ -162,12 +174,12 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	size_t word = (size_t)(text - a->rest);
 	struct point want = { 0 }, *p;
 
-	while (want.event < ENGINE_EVENTS &&
+	while (want.event < MACHINE_EVENTS &&
 	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
 		want.event++;
-	if (want.event == ENGINE_EVENTS)
-		return result_fail(
-		    r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout or fragment");
+	if (want.event == MACHINE_EVENTS)
+		return result_fail(r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
+				      "fragment, world-switch or packet");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -203,17 +215,18 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 }
 
 static const struct command commands[] = {
-	{ "break-on", "catch", "exception|irq|int|port|msr|cr|mode|callout|fragment [N [to M]] [if EXPR]",
-	  "stop after an event of the processor, at any address",
+	{ "break-on", "catch",
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet [N [to M]] [if EXPR]",
+	  "stop after an event of the processor or the machine, at any address",
 	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
 	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
-	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. Without N: "
-	  "any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
-	  "the instruction, for a fragment its number of instructions. Events without a point cost nothing. delete "
+	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. world-switch: the VMM "
+	  "world was left, by reason (info worlds). packet: sent or received. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
+	  "the instruction, for a fragment its number of instructions, for a world switch its cycles, for a packet its bytes. Events without a point cost nothing. delete "
 	  "removes the point.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment <event> <expr> ..." },
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
 	  "execute COMMANDs after point NUMBER has stopped the guest",
 	  "If one of them resumes the guest and a point stops it again, the rest is not executed. Without COMMAND the "

@@ -373,6 +373,22 @@ uint64_t machine_unanswered(const struct machine *m, gpa *recent)
 	return 0;
 }
 
+void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
+{
+	(void)m, (void)kind, (void)lo, (void)hi, (void)on;
+}
+
+const char *machine_switch_reason(unsigned n)
+{
+	return n ? NULL : "register";
+}
+
+bool machine_hosted_io(struct machine *m, const char *name, bool on)
+{
+	(void)m, (void)on;
+	return !strcmp(name, "vmm");
+}
+
 struct mm_vm *machine_vm(struct machine *m)
 {
 	return (struct mm_vm *)m;
