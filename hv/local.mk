@@ -82,12 +82,16 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/clock.c \
 	%D%/cpuid_query.c \
 	%D%/dev/acpi_pm.c \
+	%D%/dev/ata.c \
+	%D%/dev/atapi.c \
 	%D%/dev/backdoor.c \
 	%D%/dev/debug.c \
 	%D%/dev/i440fx.c \
 	%D%/dev/i8042.c \
 	%D%/dev/i8254.c \
 	%D%/dev/i8259.c \
+	%D%/dev/ide.c \
+	%D%/dev/ide_int.h \
 	%D%/dev/pci.c \
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \

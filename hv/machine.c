@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 
+extern const struct dev_class ide_class;
+
 enum { STEP_SPIN_TSC = 200000 };
 #define MEMORY_MIN (1ull << 20)
 #define MEMORY_MAX (3ull << 30)
@@ -105,6 +107,16 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 	return true;
 }
 
+/* Controllers, if something is attached to them. */
+static bool add_drives(struct board *b, char *err, size_t errlen)
+{
+	bool ide = false;
+
+	for (unsigned i = 0; i < IDE_MAX; i++)
+		ide |= drive_ide(b->drives, i) != NULL;
+	return !ide || board_add(b, &ide_class, "ide", NULL, err, errlen);
+}
+
 static bool make_board(struct machine *m, char *err, size_t errlen)
 {
 	struct board *b = &m->board;
@@ -119,7 +131,8 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ, err, errlen))
 		return false;
 	hosted_init(m);
-	return board_init(b, err, errlen) && network_open(&m->network, &m->cfg, b, err, errlen);
+	return board_init(b, err, errlen) && add_drives(b, err, errlen) &&
+	       network_open(&m->network, &m->cfg, b, err, errlen);
 }
 
 static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, char *err, size_t errlen)

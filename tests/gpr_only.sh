@@ -36,6 +36,13 @@ allowed()
 	timing.o stub_callout_fpu an address
 	timing.o stub_callout_fpu_timed an address
 	gpr_log.o log_vemit between vectors_away and vectors_back
+	ide.o drive_ide only when the machine is made
+	ide.o pci_add only when the machine is made
+	ide.o pci_remove only when the machine ends
+	ide.o block_submit between vectors_away and vectors_back
+	ide.o block_cancel between vectors_away and vectors_back
+	* block_size only reads a number
+	* block_read_only only reads a flag
 	i8254.o board_ratio only for views of a stopped machine
 	cache.o memfd_create only when the cache is made
 	cache.o ftruncate only when the cache is made
