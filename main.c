@@ -77,6 +77,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.clock = o->icount ? CLOCK_ICOUNT : CLOCK_HOST,
 		.icount_ns = (unsigned)o->icount_ns,
 		.no_reboot = o->no_reboot,
+		.testdev = o->testdev,
 		.image = {
 			.kernel = o->kernel,
 			.initrd = o->initrd,

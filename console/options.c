@@ -73,6 +73,8 @@ static const struct option_row {
 	{ "timeout", 0, "SECONDS", SEC_MACHINE, SECONDS, AT(timeout), "exit after SECONDS with status 124" },
 	{ "no-reboot", 0, NULL, SEC_MACHINE, FLAG, AT(no_reboot),
 	  "exit with status 126 when the guest resets" },
+	{ "pc-testdev", 0, NULL, SEC_MACHINE, FLAG, AT(testdev),
+	  "add the test device of kvm-unit-tests: ports 0xe0-0xf3, lines at 0x2000, memory at 0xff000000" },
 	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
 	  "size of the pool that guest memory is allocated from (as large as needed)" },

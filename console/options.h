@@ -46,7 +46,7 @@ struct options {
 	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
 	const char *attach; /* path of the control socket to attach to */
 	bool attach_tui;
-	bool verify_tc, no_reboot, no_chain, wait_gdb, gdb_files, no_sandbox;
+	bool verify_tc, no_reboot, testdev, no_chain, wait_gdb, gdb_files, no_sandbox;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;
 	bool icount;

@@ -136,7 +136,7 @@ bool board_init(struct board *b, char *err, size_t errlen)
 	for (int i = 0; i < SLOT_COUNT; i++)
 		if (!board_add(b, classes[i], classes[i]->name, NULL, err, errlen))
 			return false;
-	return true;
+	return board_configured(b, err, errlen);
 }
 
 void board_fini(struct board *b)

@@ -41,6 +41,7 @@ enum irq_source {
 	IRQ_PIRQD,
 	IRQ_SCI,
 	IRQ_HPET,
+	IRQ_TEST, /* pc-testdev */
 	IRQ_SOURCES
 };
 enum { IRQ_LINES = 16 };
@@ -84,8 +85,10 @@ struct board {
 	size_t vgabios_len;
 };
 
-/* Create the devices of the board list. False with one line in ERR. */
+/* Create all devices. False with one line in ERR. */
 bool board_init(struct board *b, char *err, size_t errlen);
+/* Of these, add those that b->cfg asks for. */
+bool board_configured(struct board *b, char *err, size_t errlen);
 /* Add a device of class CLS called NAME, register its ports and memory ranges, and let it open CONFIG, which
  * is borrowed. NULL with one line in ERR: the board is then of no use. */
 struct dev *board_add(struct board *b, const struct dev_class *cls, const char *name, const void *config,

@@ -14,7 +14,7 @@ enum field_kind {
 struct state_field {
 	const char *name;
 	uint32_t off;
-	uint16_t size;		/* of an element; FIELD_HEX: of all bytes */
+	uint32_t size;		/* of an element; FIELD_HEX: of all bytes */
 	uint16_t count, stride; /* elements and their distance; count 0: one element, no array */
 	enum field_kind kind;
 	bool unhashed;	  /* saved, but invisible to the guest */

@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/multiboot.c \
 	%D%/bus.h \
 	%D%/clock.h \
+	%D%/configured.c \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev.h \
@@ -96,6 +97,7 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \
 	%D%/dev/stubs.c \
+	%D%/dev/testdev.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
 	%D%/dev/pcnet.c \

@@ -43,7 +43,7 @@ struct machine_config {
 				    NULL: host */
 	enum clock_mode clock;
 	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */
-	bool no_reboot;
+	bool no_reboot, testdev;
 	const char *net[NETS_MAX]; /* texts of "--net" options; NULL: no more */
 	struct image_config image;
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */

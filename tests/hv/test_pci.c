@@ -516,6 +516,34 @@ START_TEST(carried_over)
 }
 END_TEST
 
+/* pc-testdev: registers, lines, memory that takes any access. */
+START_TEST(test_device)
+{
+	extern const struct dev_class testdev_class;
+	char err[128] = "";
+	uint64_t val = 0x1122334455667788, got = 0;
+
+	ck_assert_msg(board_add(b, &testdev_class, "testdev", NULL, err, sizeof(err)), "%s", err);
+	board_reset(b);
+	bus_out(&b->bus, 0xe0, 4, 0x12345678);
+	ck_assert_uint_eq(bus_in(&b->bus, 0xe1, 2), 0x3456);
+	bus_out(&b->bus, 0xe8, 1, 0x9a);
+	ck_assert_uint_eq(bus_in(&b->bus, 0xe8, 1), 0x9a);
+	bus_out(&b->bus, 0x2000 + 14, 1, 1);
+	ck_assert(line(14));
+	board_irq(b, 14, true);
+	bus_out(&b->bus, 0x2000 + 14, 1, 0);
+	ck_assert(line(14));
+	board_irq(b, 14, false);
+	ck_assert(!line(14));
+	mmio_write(&b->mmio, 0xff000003, &val, 8);
+	mmio_read(&b->mmio, 0xff000003, &got, 8);
+	ck_assert_uint_eq(got, val);
+	bus_out(&b->bus, 0xf1, 1, 'x');
+	ck_assert_uint_eq(b->debug.buf[0], 'x');
+}
+END_TEST
+
 /* More devices than the bus has places, and a name twice. */
 START_TEST(full)
 {
@@ -539,8 +567,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const all[] = {
-		identity, sizes, regions_move, regions_at_the_top, regions_collide, rom, wires,
-		msi,	  msix,	 dma,	       assigned,	   carried_over,    full
+		identity, sizes, regions_move, regions_at_the_top, regions_collide, rom,	 wires,
+		msi,	  msix,	 dma,	       assigned,	   carried_over,    test_device, full
 	};
 	Suite *s = suite_create("hv-pci");
 	TCase *tc = tcase_create("pci");
