@@ -32,6 +32,10 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/pci_int.h \
 	%D%/dev/pci_setup.c \
 	%D%/dev/pci_view.c \
+	%D%/dev/virtio.c \
+	%D%/dev/virtio.h \
+	%D%/dev/virtio_blk.c \
+	%D%/dev/virtqueue.c \
 	%D%/field.c \
 	%D%/field.h \
 	%D%/hosted.c \
