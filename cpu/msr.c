@@ -38,12 +38,13 @@ static bool tsc_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static bool tsc_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	(void)msr;
 	v->cpu.tsc_offset += val - v->plat.tsc(v->plat.ctx);
+	plat_wr(v, msr, val); /* a deadline in TSC units may be nearer now */
 	return true;
 }
 
 #define APIC_BSP 0x100u
+#define APIC_EXTD 0x400u
 #define APIC_ENABLE 0x800u
 #define APIC_ADDR 0xffffff000ull
 
@@ -115,16 +116,24 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
-/* Processors from the P6 on have the register even while they show no APIC in CPUID, which follows its enable
- * bit (SDM vol. 3A 11.4.3); firmware reads it without asking. An APIC that is switched
- * off stays so until the next reset: the enable bit cannot be set. */
+#define APIC_MODE (APIC_ENABLE | APIC_EXTD)
+
+/* Modes change as in SDM vol. 3A figure 11-27: into x2APIC mode from xAPIC mode alone, and out of it by
+ * switching it off. */
 static bool apic_base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	(void)msr;
-	if (val & ~(APIC_ADDR | APIC_ENABLE | APIC_BSP))
+	uint64_t old = v->cpu.apic_base, known = APIC_ADDR | APIC_ENABLE | APIC_BSP;
+
+	if (cpuid_reg(v, 1, CPUID_C) & CPUID_X2APIC)
+		known |= APIC_EXTD;
+	if ((val & ~known) || (val & APIC_MODE) == APIC_EXTD)
 		return false;
-	if (!(cpuid_reg(v, 1, CPUID_D) & CPUID_APIC))
-		val &= ~(uint64_t)APIC_ENABLE;
+	if ((val & APIC_EXTD) && !(old & APIC_ENABLE))
+		return false;
+	if ((old & APIC_EXTD) && (val & APIC_MODE) == APIC_ENABLE)
+		return false;
+	if (!plat_wr(v, msr, val))
+		return false;
 	v->cpu.apic_base = val;
 	return true;
 }
@@ -165,8 +174,8 @@ static bool is_amd(struct vcpu *v)
 static const struct msr_row msr_rows[] = {
 	{ RANGE(TSC), .rd = tsc_rd, .wr = tsc_wr },
 	{ RANGE(P5_MC), .feature = CPUID_MCE, .rd = plat_rd, .wr = plat_wr },
-	{ RANGE(APIC_BASE), .feature = CPUID_MCA /* also since the P6 */, FIELD(apic_base),
-	  .wr = apic_base_wr },
+	{ RANGE(APIC_BASE), .feature = CPUID_MCA /* also since the P6 */, FIELD(apic_base), .rd = plat_rd,
+	  .wr = apic_base_wr }, /* the platform knows whether there is an APIC */
 	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
 	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
 	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },
@@ -235,6 +244,11 @@ static const struct msr_row *msr_find(uint32_t msr)
 		if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
 			return &msr_rows[i];
 	return NULL;
+}
+
+bool cpu_msr_is_device(uint32_t msr)
+{
+	return (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST) || msr == MSR_TSC_DEADLINE;
 }
 
 bool cpu_msr_is_still(uint32_t msr)

@@ -42,8 +42,9 @@ int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next);
 int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next);
 int cpu_rdmsr(struct vcpu *v, uint32_t next); /* ECX -> EDX:EAX */
 int cpu_wrmsr(struct vcpu *v, uint32_t next);
-int cpu_rdpmc(struct vcpu *v);	     /* ECX -> EDX:EAX */
-bool cpu_msr_is_still(uint32_t msr); /* Does it keep its value until the next WRMSR? */
+int cpu_rdpmc(struct vcpu *v);	      /* ECX -> EDX:EAX */
+bool cpu_msr_is_still(uint32_t msr);  /* Does it keep its value until the next WRMSR? */
+bool cpu_msr_is_device(uint32_t msr); /* Does it belong to a device, and is no state of the processor? */
 int cpu_xsetbv(struct vcpu *v, uint32_t next);
 int cpu_cpuid(struct vcpu *v, uint32_t next);
 int cpu_hlt(struct vcpu *v, uint32_t next);		  /* sets halted */

@@ -154,7 +154,7 @@ void board_fini(struct board *b)
 void board_reset(struct board *b)
 {
 	b->event = EVENT_NONE;
-	b->intr = false;
+	b->intr = b->apic_intr = b->pic_intr = false;
 	b->lines = 0;
 	gpr_zero(b->driven, sizeof(b->driven));
 	board_a20(b, true);
@@ -185,6 +185,7 @@ static const struct port_write post[] = {
 void board_post(struct board *b)
 {
 	i440fx_open_shadow(b->dev[SLOT_i440fx]);
+	lapic_post(b->dev[SLOT_lapic]);
 	for (unsigned i = 0; i < ARRAY_LEN(post); i++)
 		bus_out(&b->bus, post[i].port, 1, post[i].val);
 	pci_assign(b);

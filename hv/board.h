@@ -3,6 +3,7 @@
  * Everything here runs on the vCPU thread. */
 #ifndef HV_BOARD_H
 #define HV_BOARD_H
+#include "hv/apic.h"
 #include "hv/bus.h"
 #include "hv/clock.h"
 #include "hv/dev.h"
@@ -44,7 +45,7 @@ enum irq_source {
 	IRQ_TEST, /* pc-testdev */
 	IRQ_SOURCES
 };
-enum { IRQ_LINES = 16 };
+enum { ISA_LINES = 16, IRQ_LINES = IOAPIC_PINS }; /* those from 16 on lead to the IO-APIC alone */
 
 enum { BOARD_RING = 4096 };
 
@@ -66,14 +67,18 @@ struct board {
 	uint64_t memory;		 /* bytes of RAM */
 	struct dev *dev[BOARD_MAX_DEVS]; /* those of the board list, then those of the configuration */
 	unsigned ndevs;
-	bool intr; /* level of the processor's INTR pin */
+	struct apic_caps apic;
+	bool intr;		  /* level of the processor's INTR pin, by the next three */
+	bool apic_intr, pic_intr; /* outputs of local APIC and 8259 */
+	bool extint;		  /* the 8259's reaches the processor */
+	bool legacy_off;	  /* the HPET has lines 0 and 8 instead of PIT and RTC */
 	bool a20;
-	uint16_t lines;			/* levels of the interrupt lines: OR of the sources' */
-	uint16_t driven[IRQ_SOURCES];	/* lines that each source drives */
+	uint32_t lines;			/* levels of the interrupt lines: OR of the sources' */
+	uint32_t driven[IRQ_SOURCES];	/* lines that each source drives */
 	uint64_t irq_raised[IRQ_LINES]; /* rising edges by line */
 	uint64_t irq_acked[IRQ_LINES];
 	uint64_t msis, msis_dropped; /* messages; those that no controller took */
-	uint64_t nmis;
+	uint64_t nmis, nmis_taken;   /* edges of LINT1; that the processor got */
 	enum board_event event;
 	struct machine_hit hit;
 	int exit_code;
@@ -106,11 +111,19 @@ void board_irq(struct board *b, unsigned line, bool level); /* a device drives I
 void board_irq_from(struct board *b, enum irq_source source, unsigned line, bool level);
 /* A message-signalled interrupt: the write of DATA to address A. False: no controller takes it there. */
 bool board_msi(struct board *b, gpa a, uint32_t data);
-void board_nmi(struct board *b);				 /* a device or the user's button */
-void board_intr(struct board *b, bool level);			 /* a controller drives the INTR pin */
-int board_irq_ack(struct board *b);				 /* the processor acknowledges: the vector */
-void board_irq_taken(struct board *b, unsigned line);		 /* a controller has acknowledged LINE */
-unsigned board_irq_vector(const struct board *b, unsigned line); /* that LINE would have now */
+void board_nmi(struct board *b); /* a device or the user's button: by way of LINT1 */
+void board_irq_legacy_off(struct board *b, bool off);
+void board_intr(struct board *b, bool level);	      /* the 8259 drives its output */
+void board_apic_intr(struct board *b, bool level);    /* the local APIC wants to interrupt, or not */
+void board_extint_changed(struct board *b);	      /* a path of the 8259's output opened or closed */
+void board_cpu_nmi(struct board *b);		      /* the processor's NMI */
+int board_irq_ack(struct board *b);		      /* the processor acknowledges: the vector */
+void board_irq_taken(struct board *b, unsigned line); /* a controller has acknowledged LINE */
+/* The pin of the IO-APIC to which LINE leads. */
+static inline unsigned board_irq_pin(unsigned line)
+{
+	return line ? line : 2;
+}
 
 /* Serve the registers of I/O devices in the VMM world, or through the door. */
 void board_set_direct(struct board *b);
@@ -131,7 +144,8 @@ bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n);
 /* ---- entry points of single devices ---- */
 void pic_set(struct dev *d, unsigned line, bool level);
 int pic_ack(struct dev *d);
-unsigned pic_vector(const struct dev *d, unsigned line);
+/* The vector that LINE would have now; false: it is masked. */
+bool pic_entry(const struct dev *d, unsigned line, unsigned *vector);
 void rtc_set_memory(struct dev *d, uint64_t bytes);
 /* Memory between 768 KiB and 1 MiB, by the host bridge's attribute registers: 13 segments. */
 enum { PAM_SEGMENTS = 13, PAM_READ = 1, PAM_WRITE = 2 };

@@ -11,6 +11,7 @@
 
 #define CLOCK_NEVER UINT64_MAX
 #define NS_PER_SEC 1000000000ull
+#define BUS_HZ 66000000u /* the processor's bus, which the APIC timer counts */
 
 struct vm_timer {
 	struct vm_timer *next;

@@ -12,21 +12,22 @@
 #include <string.h>
 
 enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
-/* Needs nothing of the host: machine checks never happen. */
-#define MACHINE_CHECK (CPUID_MCE | CPUID_MCA)
+/* Of leaf 1, what needs nothing of the host: machine checks never happen, the APIC is a device. */
+#define OWN_EDX (CPUID_MCE | CPUID_MCA | CPUID_APIC)
+#define OWN_ECX (CPUID_X2APIC | CPUID_TSC_DEADLINE)
 #define BASIC_EDX                                                                                            \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
 	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
-	 CPUID_SSE | CPUID_SSE2 | MACHINE_CHECK)
+	 CPUID_SSE | CPUID_SSE2 | OWN_EDX)
 #define BASIC_ECX                                                                                            \
 	(CPUID_SSE3 | CPUID_PCLMULQDQ | CPUID_SSSE3 | CPUID_FMA | CPUID_SSE41 | CPUID_SSE42 | CPUID_MOVBE |  \
-	 CPUID_POPCNT | CPUID_AES | CPUID_XSAVE | CPUID_AVX | CPUID_F16C | CPUID_RDRAND)
+	 CPUID_POPCNT | CPUID_AES | CPUID_XSAVE | CPUID_AVX | CPUID_F16C | CPUID_RDRAND | OWN_ECX)
 #define LEAF7_EBX (CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS | CPUID_RDSEED | CPUID_ADX | CPUID_SHA)
 #define EXT_EDX (CPUID_NX | CPUID_MMXEXT | CPUID_RDTSCP)
 /* AMD's copy of leaf 1 in EDX of leaf 80000001H. */
 #define EXT_EDX_COPY                                                                                         \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_MTRR | CPUID_PGE |    \
-	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | MACHINE_CHECK)
+	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | OWN_EDX)
 #define EXT_ECX (CPUID_LAHF | CPUID_LZCNT | CPUID_SSE4A | CPUID_MISALIGNSSE | CPUID_PREFETCHW)
 #define XSAVE1 (CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1)
 
@@ -41,7 +42,7 @@ struct cpu_model {
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
 	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .hypervisor = true
-#define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE)
+#define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
 	 CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
@@ -149,8 +150,8 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	host(1, 0, r);
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
-	r[C] = (r[C] & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
-	r[D] = (r[D] | MACHINE_CHECK) & m->edx1;
+	r[C] = ((r[C] | OWN_ECX) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
+	r[D] = (r[D] | OWN_EDX) & m->edx1;
 }
 
 /* Deterministic caches of one core (SDM leaf 4): as the host's, not shared with other cores. */
@@ -165,6 +166,16 @@ static void add_caches(struct cpuid_table *t)
 		if (!(r[A] & 31))
 			break;
 	}
+}
+
+/* Extended topology: one thread, one core; EDX is the x2APIC id. */
+static void add_topology(struct cpuid_table *t)
+{
+	enum { SMT = 1, CORE = 2 };
+	const uint32_t level[][4] = { { 0, 1, SMT << 8 | 0, 0 }, { 0, 1, CORE << 8 | 1, 0 }, { 0, 0, 2, 0 } };
+
+	for (unsigned sub = 0; sub < ARRAY_LEN(level); sub++)
+		memcpy(add(t, 0xb, sub, true), level[sub], 16);
 }
 
 static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
@@ -203,7 +214,7 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	r[B] = 0;
 	r[C] &= m->ext_ecx;
 	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */
-		r[D] |= MACHINE_CHECK;
+		r[D] |= OWN_EDX;
 	r[D] &= m->ext_edx;
 	for (uint32_t leaf = 0x80000002; leaf <= 0x80000006 && leaf <= max; leaf++)
 		host(leaf, 0, add(t, leaf, 0, false));
@@ -237,6 +248,8 @@ static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc
 		host(7, 0, h);
 		memcpy(add(t, 7, 0, true), (const uint32_t[]){ 0, h[B] & m->ebx7, 0, 0 }, 16);
 	}
+	if (t->max_basic >= 0xb && (t->e[1].reg[C] & CPUID_X2APIC))
+		add_topology(t);
 	if (t->max_basic >= 0xd && (t->e[1].reg[C] & CPUID_XSAVE))
 		add_xsave(t, m);
 	add_extended(t, m);
@@ -270,6 +283,10 @@ static bool host_has(const struct feature_row *row)
 	uint32_t r[4];
 
 	host(row->leaf, row->sub, r);
+	if (row->leaf == 1) {
+		r[D] |= OWN_EDX;
+		r[C] |= OWN_ECX;
+	}
 	return r[row->reg] >> row->bit & 1;
 }
 
@@ -353,4 +370,13 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	}
 	build(t, &m, tsc_khz, bus_khz);
 	return true;
+}
+
+struct apic_caps cpuid_apic(const struct cpuid_table *t)
+{
+	const uint32_t *leaf1 = t->e[1].reg;
+
+	return (struct apic_caps){ .present = leaf1[D] & CPUID_APIC,
+				   .x2apic = leaf1[C] & CPUID_X2APIC,
+				   .deadline = leaf1[C] & CPUID_TSC_DEADLINE };
 }

@@ -2,6 +2,7 @@
  * Results of CPUID: the host's, masked by a processor model, computed once. */
 #ifndef HV_CPUID_H
 #define HV_CPUID_H
+#include "hv/apic.h"
 #include "x86/cpu.h"
 
 enum { CPUID_MAX = 96 };
@@ -22,9 +23,10 @@ struct cpuid_table {
  * no such model or feature, or one that this host cannot offer. */
 bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz, char *err,
 		 size_t errlen);
-/* Answer of LEAF/SUB as CPU sees it now (OSXSAVE and XSAVE size follow its state). */
+/* Answer of LEAF/SUB as CPU sees it now (APIC, OSXSAVE and XSAVE size follow its state). */
 void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		 uint32_t out[4]);
+struct apic_caps cpuid_apic(const struct cpuid_table *t);
 /* Name and help of model I, NULL past the last. */
 const char *cpuid_model_name(unsigned i, const char **help);
 #endif

@@ -24,6 +24,8 @@ void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t le
 		out[i] = e->reg[i];
 	if (leaf == 1 && (out[CPUID_C] & CPUID_XSAVE) && (cpu->cr4 & CR4_OSXSAVE))
 		out[CPUID_C] |= CPUID_OSXSAVE;
+	if ((leaf == 1 || leaf == 0x80000001) && !(cpu->apic_base & APIC_BASE_ENABLE))
+		out[CPUID_D] &= ~(uint32_t)CPUID_APIC; /* SDM vol. 3A 11.4.3 */
 	if (leaf == 0xd && sub <= 1)
 		out[CPUID_B] = xsave_bytes(cpu->xcr0);
 }

@@ -2,11 +2,13 @@
 # The machine and its devices.
 noinst_LIBRARIES += %D%/libhv.a
 %C%_libhv_a_SOURCES = \
+	%D%/apic.h \
 	%D%/board.c \
 	%D%/board.def \
 	%D%/board.h \
 	%D%/boot/acpi.c \
 	%D%/boot/acpi.h \
+	%D%/boot/acpi_apic.c \
 	%D%/boot/acpi_files.c \
 	%D%/boot/bios.c \
 	%D%/boot/bootrom.c \
@@ -78,7 +80,8 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/save.c \
 	%D%/state.c \
 	%D%/state_int.h \
-	%D%/views.c
+	%D%/views.c \
+	%D%/views_irq.c
 
 # On the way from translated code to a device: GPR-only code (base/gpr.h).
 noinst_LIBRARIES += %D%/libhvgpr.a
@@ -91,12 +94,15 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/atapi.c \
 	%D%/dev/backdoor.c \
 	%D%/dev/debug.c \
+	%D%/dev/hpet.c \
 	%D%/dev/i440fx.c \
 	%D%/dev/i8042.c \
 	%D%/dev/i8254.c \
 	%D%/dev/i8259.c \
 	%D%/dev/ide.c \
 	%D%/dev/ide_int.h \
+	%D%/dev/ioapic.c \
+	%D%/dev/lapic.c \
 	%D%/dev/pci.c \
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \

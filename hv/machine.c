@@ -128,8 +128,12 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	b->drives = &m->loader.drives;
 	b->vgabios = m->loader.vgabios.data;
 	b->vgabios_len = m->loader.vgabios.len;
-	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_KHZ, err, errlen))
+	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_HZ / 1000, err, errlen))
 		return false;
+	b->apic = cpuid_apic(&m->cpuid);
+	m->loader.apic = b->apic.present;
+	m->loader.cpu_signature = m->cpuid.e[1].reg[0];
+	m->loader.cpu_features = m->cpuid.e[1].reg[3];
 	hosted_init(m);
 	return board_init(b, err, errlen) && add_drives(b, err, errlen) &&
 	       network_open(&m->network, &m->cfg, b, err, errlen);

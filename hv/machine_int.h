@@ -14,8 +14,6 @@
 #include "hv/msr.h"
 #include "hv/network_int.h"
 
-enum { BUS_KHZ = 66000 };
-
 /* Command from the controlling thread to the vCPU thread. */
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
 
@@ -74,6 +72,8 @@ void *run_thread(void *m);
 bool machine_load(struct machine *m, char *err, size_t errlen);
 /* Platform callbacks for the engine. */
 struct platform run_platform(struct machine *m);
+/* Of interrupts: irq lapic ioapic hpet (views_irq.c). */
+extern const struct view irq_views[4];
 /* ---- hosted.c ---- */
 void hosted_init(struct machine *m);
 /* Start the networks' threads. */

@@ -16,8 +16,9 @@ struct msr_row {
 	uint64_t init;
 };
 
-/* Those of the processor itself are in cpu/msr.c. */
+/* Those of the processor itself are in cpu/msr.c, those of the APIC in dev/lapic.c. */
 #define ROW_CPU(...)
+#define ROW_APIC(...)
 #define ROW_STORE(first, last, init) { first, last, MSR_KIND_STORE, init },
 #define ROW_CONST(first, last, init) { first, last, MSR_KIND_CONST, init },
 static const struct msr_row rows[] = {
@@ -27,6 +28,7 @@ static const struct msr_row rows[] = {
 };
 
 #define COUNT_CPU(first, last) 0
+#define COUNT_APIC(first, last) 0
 #define COUNT_STORE(first, last) (last) - (first) + 1
 #define COUNT_CONST(first, last) (last) - (first) + 1
 #define MSR(id, first, last, where, init, name) +COUNT_##where(first, last)

@@ -2,6 +2,7 @@
  * The callbacks that the machine offers the engine (struct platform): the path from translated code to
  * a device. GPR-only code (base/gpr.h). */
 #include "hv/machine_int.h"
+#include "x86/msrs.h"
 
 static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
 {
@@ -38,14 +39,39 @@ static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t
 	cpuid_query(&((struct machine *)ctx)->cpuid, cpu, leaf, sub, out);
 }
 
+/* MSRs of the local APIC, which the processor's model may not have. */
+static bool is_apic_msr(uint32_t msr)
+{
+	return (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST) || msr == MSR_TSC_DEADLINE;
+}
+
 static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
 {
-	return msr_read(&((struct machine *)ctx)->msr, msr, val);
+	struct machine *m = ctx;
+
+	if (is_apic_msr(msr))
+		return lapic_rdmsr(m->board.dev[SLOT_lapic], msr, val);
+	if (msr != MSR_APIC_BASE)
+		return msr_read(&m->msr, msr, val);
+	*val = m->v->cpu.apic_base;
+	return m->board.apic.present;
 }
 
 static bool plat_wrmsr(void *ctx, uint32_t msr, uint64_t val)
 {
-	return msr_write(&((struct machine *)ctx)->msr, msr, val);
+	struct machine *m = ctx;
+
+	if (is_apic_msr(msr))
+		return lapic_wrmsr(m->board.dev[SLOT_lapic], msr, val);
+	if (msr == MSR_TSC) {
+		lapic_tsc_changed(m->board.dev[SLOT_lapic]);
+		return true;
+	}
+	if (msr != MSR_APIC_BASE)
+		return msr_write(&m->msr, msr, val);
+	if (m->board.apic.present)
+		lapic_set_base(m->board.dev[SLOT_lapic], val);
+	return m->board.apic.present;
 }
 
 static uint64_t plat_tsc(void *ctx)

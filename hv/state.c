@@ -42,6 +42,10 @@ static const struct state_field clock_fields[] = {
 };
 static const struct state_field board_fields[] = {
 	F_NUM_IN(board, intr, 0, 1),
+	F_NUM_IN(board, apic_intr, 0, 1),
+	F_NUM_IN(board, pic_intr, 0, 1),
+	F_NUM_IN(board, extint, 0, 1),
+	F_NUM_IN(board, legacy_off, 0, 1),
 	F_NUM_IN(board, a20, 0, 1),
 	F_NUM(board, lines),
 	F_ARRAY(board, driven),
@@ -60,6 +64,7 @@ static const struct state_field board_fields[] = {
 	F_COUNTER(board, msis),
 	F_COUNTER(board, msis_dropped),
 	F_COUNTER(board, nmis),
+	F_COUNTER(board, nmis_taken),
 };
 static const struct state_field msr_fields[] = { F_ARRAY(msr_bank, val) };
 

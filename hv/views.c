@@ -118,29 +118,6 @@ static const struct view_col pci_config_cols[] = {
 	{ "bytes", "bytes", VAL_STR, "", "sixteen bytes of configuration space" },
 };
 
-static const struct view_col irq_cols[] = {
-	{ "line", "line", VAL_UINT, "", "ISA interrupt line" },
-	{ "level", "level", VAL_BOOL, "", "present level" },
-	{ "raised", "raised", VAL_UINT, "", "rising edges" },
-	{ "taken", "taken", VAL_UINT, "", "acknowledged by the processor" },
-	{ "vector", "vector", VAL_HEX, "", "vector by the controller's base" },
-};
-
-static const char *irq_rows(void *owner, const char *arg, struct row_sink *s)
-{
-	struct board *b = &((struct machine *)owner)->board;
-
-	(void)arg;
-	for (unsigned i = 0; i < 16; i++) {
-		if (!b->irq_raised[i] && !b->irq_acked[i])
-			continue;
-		s->row(s,
-		       (const struct value[]){ V_UINT(i), V_BOOL(b->lines >> i & 1), V_UINT(b->irq_raised[i]),
-					       V_UINT(b->irq_acked[i]), V_HEX(board_irq_vector(b, i)) });
-	}
-	return NULL;
-}
-
 static const struct view_col port_cols[] = {
 	{ "first", "first", VAL_HEX, "", "first port" },
 	{ "last", "last", VAL_HEX, "", "last port" },
@@ -516,11 +493,6 @@ static const struct view views[] = {
 	  VIEW_COLS(pit_cols),
 	  .rows = pit_view_rows,
 	  .flags = VIEW_LIVE },
-	{ .name = "irq",
-	  .help = "interrupts by line",
-	  VIEW_COLS(irq_cols),
-	  .rows = irq_rows,
-	  .flags = VIEW_LIVE },
 	{ .name = "rtc",
 	  .help = "real-time clock",
 	  VIEW_COLS(rtc_cols),
@@ -583,7 +555,8 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0],  &views[1],	&views[2],    &views[3],      &views[4],    &views[5],	&views[6],
-	&views[7],  &views[8],	&views[9],    &views[10],     &views[11],   &views[12], &views[13],
-	&views[14], &views[15], &view_worlds, &view_switches, &view_hosted, &view_net,	NULL,
+	&views[0],     &views[1],    &views[2],	     &irq_views[0], &irq_views[1], &irq_views[2],
+	&irq_views[3], &views[3],    &views[4],	     &views[5],	    &views[6],	   &views[7],
+	&views[8],     &views[9],    &views[10],     &views[11],    &views[12],	   &views[13],
+	&views[14],    &view_worlds, &view_switches, &view_hosted,  &view_net,	   NULL,
 };

@@ -14,47 +14,105 @@ static void kick(struct vcpu *v)
 	vectors_back(&s);
 }
 
+static struct dev *lapic(const struct board *b)
+{
+	return b->dev[SLOT_lapic];
+}
+
+static struct dev *ioapic(const struct board *b)
+{
+	return b->dev[SLOT_ioapic];
+}
+
+const char *const apic_mode_names[8] = {
+	[APIC_FIXED] = "fixed",	    [APIC_LOWEST] = "lowest", [APIC_SMI] = "SMI",
+	[3] = "reserved",	    [APIC_NMI] = "NMI",	      [APIC_INIT] = "INIT",
+	[APIC_STARTUP] = "startup", [APIC_EXTINT] = "ExtINT",
+};
+
+/* ---- lines ---- */
+
 static void line_changed(struct board *b, unsigned line, bool level)
 {
-	b->lines ^= (uint16_t)(1u << line);
+	b->lines ^= 1u << line;
 	if (level) {
 		b->irq_raised[line]++;
 		LOG(irq, "line %u raised", line);
 	}
-	pic_set(b->dev[SLOT_pic], line, level);
+	if (line < ISA_LINES)
+		pic_set(b->dev[SLOT_pic], line, level);
+	if (b->apic.present)
+		ioapic_set(ioapic(b), board_irq_pin(line), level);
+}
+
+/* Levels by what the sources drive. */
+static uint32_t levels(const struct board *b)
+{
+	uint32_t all = 0;
+
+	for (unsigned i = 0; i < IRQ_SOURCES; i++)
+		all |= b->driven[i] & ~(i == IRQ_ISA && b->legacy_off ? 1u << 0 | 1u << 8 : 0);
+	return all;
 }
 
 void board_irq_from(struct board *b, enum irq_source source, unsigned line, bool level)
 {
-	uint16_t bit = (uint16_t)(1u << line), all = 0;
+	uint32_t bit = 1u << line, all;
 
 	if (level)
 		b->driven[source] |= bit;
 	else
-		b->driven[source] &= (uint16_t)~bit;
-	for (unsigned i = 0; i < IRQ_SOURCES; i++)
-		all |= b->driven[i];
+		b->driven[source] &= ~bit;
+	all = levels(b);
 	if ((all ^ b->lines) & bit)
 		line_changed(b, line, all & bit);
 }
 
 void board_irq(struct board *b, unsigned line, bool level)
 {
-	if (level != !!(b->driven[IRQ_ISA] & 1u << line))
+	if (level != (b->driven[IRQ_ISA] >> line & 1))
 		board_irq_from(b, IRQ_ISA, line, level);
 }
 
+void board_irq_legacy_off(struct board *b, bool off)
+{
+	b->legacy_off = off;
+	for (unsigned line = 0; line <= 8; line += 8)
+		if ((levels(b) ^ b->lines) >> line & 1)
+			line_changed(b, line, levels(b) >> line & 1);
+}
+
+void board_irq_taken(struct board *b, unsigned line)
+{
+	if (line < IRQ_LINES)
+		b->irq_acked[line]++;
+}
+
+/* ---- messages and NMI ---- */
+
+/* SDM vol. 3A 11.11: address bits 19 to 12 are the destination, bit 2 says that it is logical. */
 bool board_msi(struct board *b, gpa a, uint32_t data)
 {
+	struct apic_message m = {
+		.dest = a >> 12 & 0xff,
+		.logical = a & 4,
+		.level = data >> 15 & 1,
+		.mode = data >> 8 & 7,
+		.vector = (uint8_t)data,
+		.from = FROM_MSI,
+	};
+
 	b->msis++;
+	if (b->apic.present && a >= MSI_FIRST && a <= MSI_LAST && lapic_deliver(lapic(b), &m))
+		return true;
 	b->msis_dropped++;
-	LOG(irq, "message %#x to %#llx: no controller", data, (unsigned long long)a);
+	LOG(irq, "message %#x to %#llx: nobody takes it", data, (unsigned long long)a);
 	return false;
 }
 
-void board_nmi(struct board *b)
+void board_cpu_nmi(struct board *b)
 {
-	b->nmis++;
+	b->nmis_taken++;
 	LOG(irq, "NMI");
 	if (!b->v)
 		return;
@@ -62,25 +120,59 @@ void board_nmi(struct board *b)
 	kick(b->v);
 }
 
+/* An edge of pin LINT1, which is the processor's NMI pin while there is no APIC in between. */
+void board_nmi(struct board *b)
+{
+	b->nmis++;
+	if (!lapic_enabled(lapic(b))) {
+		board_cpu_nmi(b);
+		return;
+	}
+	lapic_lint(lapic(b), 1, true);
+	lapic_lint(lapic(b), 1, false);
+}
+
+/* ---- the processor's INTR pin ---- */
+
+static void set_intr(struct board *b)
+{
+	b->intr = b->apic_intr || (b->pic_intr && b->extint);
+}
+
 void board_intr(struct board *b, bool level)
 {
-	b->intr = level;
+	if (level == b->pic_intr)
+		return;
+	b->pic_intr = level;
+	if (b->apic.present) {
+		lapic_lint(lapic(b), 0, level);
+		ioapic_set(ioapic(b), 0, level);
+	}
+	set_intr(b);
+}
+
+void board_apic_intr(struct board *b, bool level)
+{
+	b->apic_intr = level;
+	set_intr(b);
+}
+
+void board_extint_changed(struct board *b)
+{
+	b->extint = lapic_extint(lapic(b)) || ioapic_extint(ioapic(b));
+	set_intr(b);
 }
 
 int board_irq_ack(struct board *b)
 {
+	int v = b->apic_intr ? lapic_ack(lapic(b)) : -1;
+
+	if (v >= 0 || !b->extint)
+		return v;
 	return pic_ack(b->dev[SLOT_pic]);
 }
 
-void board_irq_taken(struct board *b, unsigned line)
-{
-	b->irq_acked[line]++;
-}
-
-unsigned board_irq_vector(const struct board *b, unsigned line)
-{
-	return pic_vector(b->dev[SLOT_pic], line);
-}
+/* ---- requests of devices ---- */
 
 static void stop(struct vcpu *v)
 {

@@ -34,6 +34,6 @@ struct feature_row {
 };
 extern const struct feature_row feature_rows[FEATURES];
 
-/* Return the feature called NAME, in any case; FEATURE_NONE. */
+/* Return the feature called NAME, in any case and with - for _; FEATURE_NONE. */
 enum feature feature_find(const char *name);
 #endif

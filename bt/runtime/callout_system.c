@@ -86,11 +86,18 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	pc = cpu_pc(c);
 	r = cpu_wrmsr(&b->v, s->next);
-	memo_forget(b);
-	syscall_cache_forget(b);
 	if (!r)
 		runtime_event(b, ENGINE_EV_MSR, (uint32_t)c->gpr[R_ECX],
 			      c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], true, pc);
+	if (!cpu_msr_is_device((uint32_t)c->gpr[R_ECX])) {
+		memo_forget(b);
+		syscall_cache_forget(b);
+	}
+	b->intr_wait = b->v.plat.irq_pending(b->v.plat.ctx);
+	if (!r && b->icount.on && b->v.icount_limit != b->icount.limit) {
+		callout_unwind(b, s, 1);
+		return dispatch_exit(b, XC_POLL);
+	}
 	return callout_ended(b, s, r);
 }
 

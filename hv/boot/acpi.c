@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * ACPI tables (ACPI 6.5 ch. 5), which a BIOS gets through fw_cfg. The DSDT is in dsdt.c. No APIC, so no
- * MADT. */
+ * ACPI tables (ACPI 6.5 ch. 5), which a BIOS gets through fw_cfg. The DSDT is in dsdt.c, tables of
+ * interrupts and timers in acpi_apic.c. */
 #include "hv/boot/acpi.h"
 
 #include <string.h>
 
 enum { SIG = 4, HEADER = 36, FACS_LEN = 64 };
-_Static_assert(ACPI_RSDT_LEN == HEADER + 4, "the RSDT has one entry");
+_Static_assert(ACPI_RSDT_LEN == HEADER + 3 * 4, "the RSDT has three entries");
 
 static void put(uint8_t *p, uint64_t v, unsigned n)
 {
@@ -14,7 +14,7 @@ static void put(uint8_t *p, uint64_t v, unsigned n)
 		p[i] = (uint8_t)(v >> (8 * i));
 }
 
-static uint8_t checksum(const uint8_t *p, size_t n)
+uint8_t acpi_checksum(const uint8_t *p, size_t n)
 {
 	uint8_t sum = 0;
 
@@ -23,7 +23,7 @@ static uint8_t checksum(const uint8_t *p, size_t n)
 	return (uint8_t)-sum;
 }
 
-static void header(uint8_t *p, const char *sig, uint32_t len, uint8_t rev)
+void acpi_header(uint8_t *p, const char *sig, uint32_t len, uint8_t rev)
 {
 	memcpy(p, sig, SIG);
 	put(p + 4, len, 4);
@@ -34,7 +34,7 @@ static void header(uint8_t *p, const char *sig, uint32_t len, uint8_t rev)
 	memcpy(p + 28, "VTRN", 4);
 	put(p + 32, 1, 4);
 	p[9] = 0;
-	p[9] = checksum(p, len);
+	p[9] = acpi_checksum(p, len);
 }
 
 /* ---- fixed tables ---- */
@@ -85,30 +85,37 @@ static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at)
 	p[151] = 2; /* by words */
 	gas(p + 172, ACPI_PM1_CNT, 16);
 	gas(p + 208, ACPI_PM_TMR, 32);
-	header(p, "FACP", ACPI_FADT_LEN, 3);
+	acpi_header(p, "FACP", ACPI_FADT_LEN, 3);
 }
 
-void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at)
+void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, bool apic)
 {
 	uint8_t *rsdp = image + ACPI_RSDP, *rsdt = image + ACPI_RSDT, *facs = image + ACPI_FACS;
+
 	memset(image, 0, ACPI_IMAGE);
-	header(image + ACPI_DSDT, "DSDT", (uint32_t)dsdt_build(image + ACPI_DSDT, HEADER), 1);
+	acpi_header(image + ACPI_DSDT, "DSDT", (uint32_t)dsdt_build(image + ACPI_DSDT, HEADER), 1);
 	memcpy(facs, "FACS", SIG);
 	put(facs + 4, FACS_LEN, 4);
 	facs[32] = 1;
 	make_fadt(image + ACPI_FADT, at);
+	acpi_hpet(image + ACPI_HPET);
 	put(rsdt + HEADER, at + ACPI_FADT, 4);
-	header(rsdt, "RSDT", ACPI_RSDT_LEN, 1);
+	put(rsdt + HEADER + 4, at + ACPI_HPET, 4);
+	if (apic) {
+		acpi_madt(image + ACPI_MADT);
+		put(rsdt + HEADER + 8, at + ACPI_MADT, 4);
+	}
+	acpi_header(rsdt, "RSDT", apic ? ACPI_RSDT_LEN : ACPI_RSDT_LEN - 4, 1);
 	memcpy(rsdp, "RSD PTR ", 8);
 	memcpy(rsdp + 9, "VITRIN", 6);
 	put(rsdp + ACPI_RSDP_RSDT, at + ACPI_RSDT, 4);
-	rsdp[8] = checksum(rsdp, ACPI_RSDP_LEN);
+	rsdp[8] = acpi_checksum(rsdp, ACPI_RSDP_LEN);
 }
 
-bool acpi_write(struct mm_vm *vm)
+bool acpi_write(struct mm_vm *vm, bool apic)
 {
 	uint8_t image[ACPI_IMAGE];
 
-	acpi_build(image, ACPI_AT);
+	acpi_build(image, ACPI_AT, apic);
 	return mm_phys_write(vm, ACPI_AT, image, sizeof(image));
 }

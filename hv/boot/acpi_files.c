@@ -8,27 +8,33 @@
 
 enum loader_command { LOADER_ALLOCATE = 1, LOADER_ADD_POINTER, LOADER_ADD_CHECKSUM };
 enum { ZONE_HIGH = 1, ZONE_FSEG, NAME_LEN = 56 };
-enum { FADT = ACPI_FADT - ACPI_RSDT, RSDT = 0 }; /* in the tables' file */
+enum { FADT = ACPI_FADT - ACPI_RSDT, MADT = ACPI_MADT - ACPI_RSDT, RSDT = 0 }; /* in the tables' file */
 
 /* Allocate: alignment, zone. Pointer into the tables: offset, size. Checksum: its offset, start, length. */
+enum only { ALWAYS, WITH_APIC, WITHOUT_APIC };
 struct loader_row {
 	enum loader_command command;
 	const char *file;
 	uint32_t arg[3];
+	enum only only;
 };
 
 static const struct loader_row rows[] = {
-	{ LOADER_ALLOCATE, ACPI_FILE_RSDP, { 16, ZONE_FSEG } },
-	{ LOADER_ALLOCATE, ACPI_FILE_TABLES, { 64, ZONE_HIGH } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_FACS, 4 } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_DSDT, 4 } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_X_FACS, 8 } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_X_DSDT, 8 } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { RSDT + ACPI_RSDT_ENTRY, 4 } },
-	{ LOADER_ADD_POINTER, ACPI_FILE_RSDP, { ACPI_RSDP_RSDT, 4 } },
-	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { FADT + 9, FADT, ACPI_FADT_LEN } },
-	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { RSDT + 9, RSDT, ACPI_RSDT_LEN } },
-	{ LOADER_ADD_CHECKSUM, ACPI_FILE_RSDP, { 8, 0, ACPI_RSDP_LEN } },
+	{ LOADER_ALLOCATE, ACPI_FILE_RSDP, { 16, ZONE_FSEG }, ALWAYS },
+	{ LOADER_ALLOCATE, ACPI_FILE_TABLES, { 64, ZONE_HIGH }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_FACS, 4 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_DSDT, 4 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_X_FACS, 8 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { FADT + ACPI_FADT_X_DSDT, 8 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { RSDT + ACPI_RSDT_ENTRY, 4 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { RSDT + ACPI_RSDT_ENTRY + 4, 4 }, ALWAYS },
+	{ LOADER_ADD_POINTER, ACPI_FILE_TABLES, { RSDT + ACPI_RSDT_ENTRY + 8, 4 }, WITH_APIC },
+	{ LOADER_ADD_POINTER, ACPI_FILE_RSDP, { ACPI_RSDP_RSDT, 4 }, ALWAYS },
+	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { FADT + 9, FADT, ACPI_FADT_LEN }, ALWAYS },
+	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { RSDT + 9, RSDT, ACPI_RSDT_LEN }, WITH_APIC },
+	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { RSDT + 9, RSDT, ACPI_RSDT_LEN - 4 }, WITHOUT_APIC },
+	{ LOADER_ADD_CHECKSUM, ACPI_FILE_TABLES, { MADT + 9, MADT, ACPI_MADT_LEN }, WITH_APIC },
+	{ LOADER_ADD_CHECKSUM, ACPI_FILE_RSDP, { 8, 0, ACPI_RSDP_LEN }, ALWAYS },
 };
 _Static_assert(ARRAY_LEN(rows) * ACPI_LOADER_ENTRY == ACPI_LOADER, "one entry for each row");
 
@@ -49,10 +55,17 @@ static void make_entry(uint8_t p[ACPI_LOADER_ENTRY], const struct loader_row *ro
 		args[4] = (uint8_t)row->arg[1];
 }
 
-void acpi_files_make(struct acpi_files *f)
+/* Entries left over are zero: commands that the BIOS does not know, and passes over. */
+void acpi_files_make(struct acpi_files *f, bool apic)
 {
+	uint8_t *at = f->loader;
+
 	memset(f, 0, sizeof(*f));
-	acpi_build(f->image, 0u - ACPI_RSDT);
-	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-		make_entry(f->loader + i * ACPI_LOADER_ENTRY, &rows[i]);
+	acpi_build(f->image, 0u - ACPI_RSDT, apic);
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].only == (apic ? WITHOUT_APIC : WITH_APIC))
+			continue;
+		make_entry(at, &rows[i]);
+		at += ACPI_LOADER_ENTRY;
+	}
 }

@@ -13,9 +13,11 @@ struct blob {
 struct loader {
 	const struct image_config *cfg;
 	struct mm_vm *vm;
-	uint64_t memory;	   /* bytes of RAM from 0 */
-	struct cpu *cpu;	   /* reset state on entry; entry state on success */
-	struct blob bios, vgabios; /* BIOS boot: owned by the machine, as are the drives */
+	uint64_t memory;		      /* bytes of RAM from 0 */
+	struct cpu *cpu;		      /* reset state on entry; entry state on success */
+	bool apic;			      /* the machine has one */
+	uint32_t cpu_signature, cpu_features; /* CPUID leaf 1, EAX and EDX: for the MP table */
+	struct blob bios, vgabios;	      /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;
 	struct image_file *files; /* read so far; they stay open */
 	char *err;

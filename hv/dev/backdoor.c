@@ -5,7 +5,6 @@
 
 enum { BACKDOOR_PORT = 0x5658, CMD_VERSION = 10, CMD_HZ = 45, VERSION = 6, PRODUCT_SERVER = 2 };
 #define BACKDOOR_MAGIC 0x564d5868u
-#define BUS_HZ 66000000u
 
 static const struct dev_ports ports[] = { { BACKDOOR_PORT, BACKDOOR_PORT + 3, 7 } };
 

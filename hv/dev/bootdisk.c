@@ -335,13 +335,15 @@ static void int13(struct bootdisk *k, const struct drive *d)
 
 /* ---- the ROM's boot entry ---- */
 
-/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. This machine has no
- * APIC, and a kernel that believed the table would mask the PICs: erase the pointer to it. */
+/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. On a machine without an
+ * APIC a kernel that believed the table would mask the PICs: erase the pointer to it. */
 static void hide_mp_table(struct board *b)
 {
 	enum { MP_POINTER = 16, MP_FROM = 0xf0000, MP_TO = 0x100000 };
 	uint8_t p[MP_POINTER], none[MP_POINTER] = { 0 };
 
+	if (b->apic.present)
+		return;
 	for (uint32_t at = MP_FROM; at < MP_TO; at += MP_POINTER)
 		if (mm_phys_read(b->vm, at, p, sizeof(p)) && !memcmp(p, "_MP_", 4))
 			mm_phys_write(b->vm, at, none, sizeof(none));

@@ -140,7 +140,7 @@ static void fw_cfg_reset(struct dev *d)
 	f->key = 0;
 	f->pos = 0;
 	bootrom_make(f->rom, d->board->drives);
-	acpi_files_make(&f->acpi);
+	acpi_files_make(&f->acpi, d->board->apic.present);
 }
 
 const struct dev_class fw_cfg_class = {

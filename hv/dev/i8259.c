@@ -290,9 +290,12 @@ static void pic_reset(struct dev *d)
 	board_intr(p->d.board, false);
 }
 
-unsigned pic_vector(const struct dev *d, unsigned line)
+bool pic_entry(const struct dev *d, unsigned line, unsigned *vector)
 {
-	return ((const struct i8259 *)d)->chip[line >> 3].base | (line & 7);
+	const struct i8259_chip *c = &((const struct i8259 *)d)->chip[line >> 3];
+
+	*vector = c->base | (line & 7);
+	return !(c->imr >> (line & 7) & 1);
 }
 
 void pic_rows(struct dev *d, struct row_sink *s)

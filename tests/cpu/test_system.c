@@ -228,14 +228,14 @@ static void cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 /* Registers that the platform stores. */
 static bool plat_has(uint32_t msr)
 {
-	return msr == 0xabc || msr < 2 || msr == 0x179 || msr == 0x17a || (msr >= 0x400 && msr < 0x410) ||
-	       (msr >= 0xc0010000 && msr < 0xc0010008);
+	return msr == 0xabc || msr < 2 || (msr == 0x1b && (cpuid_mask & CPUID_APIC)) || msr == 0x179 ||
+	       msr == 0x17a || (msr >= 0x400 && msr < 0x410) || (msr >= 0xc0010000 && msr < 0xc0010008);
 }
 
 static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
 {
 	(void)ctx;
-	*val = 0x1122334455667788;
+	*val = msr == 0x1b ? c->apic_base : 0x1122334455667788;
 	return plat_has(msr);
 }
 
@@ -2073,7 +2073,7 @@ static const struct {
 	bool write_ok, reads_back;
 } msr_rows[] = {
 	{ 0x1b, 0xfee00900, true, true },
-	{ 0x1b, 0xfee00d00, false, false }, /* x2APIC is not offered */
+	{ 0x1b, 0xfee00d00, false, false }, /* the APIC is off */
 	{ 0x1b, 1, false, false },
 	{ 0x8b, 0, true, true },
 	{ 0xfe, 0, false, false },
@@ -2163,22 +2163,39 @@ START_TEST(msr_features)
 		c->gpr[R_EAX] = c->gpr[R_EDX] = 0;
 		OK_OR_FAULT(cpu_wrmsr(&v, NEXT), i & 1 || gone[i / 2] == 0x179 ? EXC_GP : NO_FAULT, 0);
 	}
-	cpuid_mask = CPUID_MCA; /* the P6, with its APIC switched off */
-	c->gpr[R_ECX] = 0x1b;
-	OK(cpu_rdmsr(&v, NEXT));
-	c->gpr[R_EAX] = 0xfee00100, c->gpr[R_EDX] = 0;
-	OK(cpu_wrmsr(&v, NEXT));
-	c->gpr[R_EAX] = 0xfee00900;
-	OK(cpu_wrmsr(&v, NEXT));
-	OK(cpu_rdmsr(&v, NEXT));
-	ck_assert_uint_eq(c->gpr[R_EAX], 0xfee00100);
 	cpuid_mask = CPUID_MCE; /* the Pentium */
+	c->gpr[R_ECX] = 0x1b;
 	FAULT(cpu_rdmsr(&v, NEXT), EXC_GP, 0);
 	c->gpr[R_ECX] = 1;
 	OK(cpu_rdmsr(&v, NEXT));
 	OK(cpu_mov_to_cr(&v, 4, CR4_MCE, NEXT));
 	c->gpr[R_ECX] = 0x179;
 	FAULT(cpu_rdmsr(&v, NEXT), EXC_GP, 0);
+}
+END_TEST
+
+/* IA32_APIC_BASE: which mode leads to which; x2APIC mode only where CPUID offers it. */
+static const struct {
+	uint32_t from, to;
+	bool x2apic, ok;
+} apic_rows[] = {
+	{ 0xfee00900, 0xfee00100, true, true },	 { 0xfee00100, 0xfee00900, true, true },
+	{ 0xfee00900, 0xfee00d00, true, true },	 { 0xfee00900, 0xfee00d00, false, false },
+	{ 0xfee00d00, 0xfee00d00, true, true },	 { 0xfee00d00, 0xfee00900, true, false },
+	{ 0xfee00d00, 0xfee00100, true, true },	 { 0xfee00100, 0xfee00d00, true, false },
+	{ 0xfee00900, 0xfee00500, true, false }, { 0xfee00900, 0xfed01800, true, true },
+	{ 0xfee00900, 0xfee00901, true, false }, { 0xfee00900, 0xfee00b00, true, false },
+};
+
+START_TEST(apic_base)
+{
+	cpuid_mask = apic_rows[_i].x2apic ? ~0u : ~(uint32_t)CPUID_X2APIC;
+	c->apic_base = apic_rows[_i].from;
+	c->gpr[R_ECX] = 0x1b;
+	c->gpr[R_EAX] = apic_rows[_i].to, c->gpr[R_EDX] = 0;
+	OK_OR_FAULT(cpu_wrmsr(&v, NEXT), apic_rows[_i].ok ? NO_FAULT : EXC_GP, 0);
+	ck_assert_uint_eq(c->apic_base, apic_rows[_i].ok ? apic_rows[_i].to : apic_rows[_i].from);
+	ck_assert(!apic_rows[_i].ok || plat_written == apic_rows[_i].to);
 }
 END_TEST
 
@@ -2375,6 +2392,7 @@ static void add_registers(Suite *s)
 	tcase_add_test(tc, popf_vme_faults);
 	tcase_add_test(tc, pushf);
 	LOOP(tc, msr, msr_rows);
+	LOOP(tc, apic_base, apic_rows);
 	tcase_add_test(tc, msr_special);
 	tcase_add_test(tc, msr_features);
 	tcase_add_test(tc, amd_counters);

@@ -487,8 +487,8 @@ START_TEST(acpi_files)
 	uint8_t *tables = f.image + ACPI_RSDT;
 	uint32_t len[2] = { 0 }, at;
 
-	acpi_files_make(&f);
-	for (const uint8_t *e = f.loader; e < f.loader + sizeof(f.loader); e += ACPI_LOADER_ENTRY) {
+	acpi_files_make(&f, _i);
+	for (const uint8_t *e = f.loader; e < f.loader + sizeof(f.loader) && e[0]; e += ACPI_LOADER_ENTRY) {
 		bool rsdp = !strcmp((const char *)e + 4, ACPI_FILE_RSDP);
 		uint8_t *file = rsdp ? f.image : tables, sum = 0;
 		uint32_t arg[3];
@@ -515,14 +515,22 @@ START_TEST(acpi_files)
 	}
 	memcpy(&at, f.image + ACPI_RSDP_RSDT, 4);
 	ck_assert_uint_eq(at, TABLES);
-	memcpy(&at, tables + ACPI_RSDT_ENTRY, 4);
-	ck_assert_mem_eq(tables + (at - TABLES), "FACP", 4);
+	memcpy(&at, tables + 4, 4);
+	ck_assert_uint_eq(at, 36 + 4 * (_i ? 3 : 2));
+	for (unsigned i = 0; i < (_i ? 3 : 2); i++) {
+		memcpy(&at, tables + ACPI_RSDT_ENTRY + 4 * i, 4);
+		ck_assert_mem_eq(tables + (at - TABLES), i == 0 ? "FACP" : i == 1 ? "HPET" : "APIC", 4);
+	}
 	for (unsigned i = ACPI_FADT_FACS; i <= ACPI_FADT_X_FACS; i += ACPI_FADT_X_FACS - ACPI_FADT_FACS) {
 		memcpy(&at, f.image + ACPI_FADT + i, 4);
 		ck_assert_mem_eq(tables + (at - TABLES), "FACS", 4);
 	}
 	memcpy(&at, f.image + ACPI_FADT + ACPI_FADT_DSDT, 4);
 	ck_assert_mem_eq(tables + (at - TABLES), "DSDT", 4);
+	for (unsigned i = 0, sum = 0, n = _i ? 48 : 44; i < n; i++) {
+		sum += tables[i];
+		ck_assert(i + 1 < n || !(sum & 0xff));
+	}
 	for (unsigned i = 0, sum = 0; i < ACPI_FADT_LEN; i++) {
 		sum += f.image[ACPI_FADT + i];
 		ck_assert(i + 1 < ACPI_FADT_LEN || !(sum & 0xff));
@@ -1018,7 +1026,6 @@ int main(void)
 		pci_config,
 		pm_timer,
 		fw_cfg_signature,
-		acpi_files,
 		vga_palette,
 		tsc_written,
 		backdoor,
@@ -1043,6 +1050,7 @@ int main(void)
 	tcase_set_timeout(tc, 20);
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(tc, all[i]);
+	tcase_add_loop_test(tc, acpi_files, 0, 2); /* without an APIC, with one */
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
