@@ -18,6 +18,7 @@ struct mmu {
 	struct platform *plat;
 	uint64_t pdptr[4]; /* PAE: loaded by mmu_load_pdptrs() */
 	struct window win[MAX_WINDOWS];
+	bool crowded;		    /* the host has no address space for another window */
 	struct window *cur;	    /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until selected */
 	uint64_t tick;

@@ -34,8 +34,13 @@ static struct window *win_spare(struct mmu *m)
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 
-		if (!w->used && (w->base || win_reserve(w)))
+		if (!w->used && w->base)
 			return w;
+		if (!w->used && !m->crowded) {
+			if (win_reserve(w))
+				return w;
+			m->crowded = true;
+		}
 		/* The window that guest code may still run in is the last choice. */
 		if (!w->used || in_use(m, w))
 			continue;

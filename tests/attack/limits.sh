@@ -8,7 +8,7 @@ need
 [ -e "${TOP_BUILDDIR:=$TOP_SRCDIR/build}/tests/attack/few_maps.so" ] || skip_all "no tests/attack/few_maps.so (make check builds it)"
 SHIM=$TOP_BUILDDIR/tests/attack/few_maps.so
 "$VITRINE" shell --no-rc -c 'info status' demo </dev/null 2>&1 | grep -q 'sanitizers' && skip_all "a sanitizer needs address space, and to be loaded first"
-megabytes="100 1000 8000 60000 140000 300000"
+megabytes="100 1000 8000 60000 140000 300000 90000"
 maps="0:0 10:0 50:2 200:0"
 if [ "${LONG:-0}" = 1 ]; then
 	megabytes="$megabytes $(seq 200 400 6000) $(seq 6500 2500 300000)"
