@@ -65,6 +65,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/network.c \
 	%D%/network_int.h \
 	%D%/views_int.h \
+	%D%/views_virtio.c \
 	%D%/views_io.c \
 	%D%/io/overlay.c \
 	%D%/io/pcap.c \

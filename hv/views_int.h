@@ -4,5 +4,5 @@
 #define HV_VIEWS_INT_H
 #include "base/view.h"
 
-extern const struct view view_worlds, view_switches, view_hosted, view_net;
+extern const struct view view_worlds, view_switches, view_hosted, view_net, view_virtio;
 #endif

@@ -8,6 +8,7 @@
  * part of it; one that is refused is tried again whenever a region moves. */
 #include "base/log.h"
 #include "hv/dev/pci_int.h"
+#include "hv/io/door.h"
 
 enum { ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
 enum { STATUS_INTX = 8, STATUS_CLEARABLE = 0xf9 /* of its high byte */ };
@@ -276,18 +277,29 @@ bool pci_dma_write(struct pci_function *f, gpa a, const void *buf, uint64_t n)
 
 /* ---- configuration space ---- */
 
+/* A call of a device's hook, on its way through the door. */
+struct host_hook {
+	void (*hook)(struct pci_function *f, unsigned reg, unsigned size);
+	struct pci_function *f;
+	unsigned reg, size;
+};
+
+static void host_hook(void *arg)
+{
+	const struct host_hook *h = arg;
+
+	h->hook(h->f, h->reg, h->size);
+}
+
 static void call_hook(struct pci_function *f, void (*hook)(struct pci_function *, unsigned, unsigned),
 		      unsigned reg, unsigned size)
 {
-	struct vector_state s;
+	struct host_hook h = { hook, f, reg, size };
 
-	if (f->d->cls->gpr_only) {
+	if (f->d->cls->gpr_only)
 		hook(f, reg, size);
-		return;
-	}
-	vectors_away(&s);
-	hook(f, reg, size);
-	vectors_back(&s);
+	else
+		door_call(f->d->board->door, f->d->user, DOOR_REGISTER, host_hook, &h);
 }
 
 uint32_t pci_config_read(struct pci_function *f, unsigned reg, unsigned size)
