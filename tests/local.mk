@@ -71,6 +71,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686.sh \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
+	%D%/guests/network.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
@@ -96,7 +97,7 @@ check-guests: all
 # The tests that continuous integration runs under sanitizers.
 sanitizer-tests:
 	@echo $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
-		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-vt.sh %D%/fuzz/replay-tc.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
+		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh %D%/fuzz/replay-pcnet.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-vt.sh %D%/fuzz/replay-tc.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
 .PHONY: check-guests sanitizer-tests
 
 if HAVE_CHECK
@@ -165,6 +166,10 @@ UNIT_TESTS += %D%/hv/test_net
 %C%_hv_test_net_SOURCES = %D%/hv/test_net.c
 %C%_hv_test_net_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_net_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_pcnet
+%C%_hv_test_pcnet_SOURCES = %D%/hv/test_pcnet.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_pcnet_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_pcnet_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_devices
 %C%_hv_test_devices_SOURCES = %D%/hv/test_devices.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_devices_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -154,9 +154,14 @@ static bool transmits(const struct pcnet *p)
 	return (p->csr[0] & CSR0_TXON) && p->tx.len && !(p->csr[CSR_EXTENDED] & CSR5_SPND);
 }
 
-/* A descriptor that the controller owns, but the driver's frame is not all there. */
+/* Give back the descriptors of a frame that is not all there. The last one is E, N-th of the frame. */
 static void underflow(struct pcnet *p, struct desc *e, unsigned n)
 {
+	struct desc before;
+
+	for (unsigned i = 0; i + 1 < n; i++)
+		if (read_desc(p, &p->tx, p->tx.index + i, &before))
+			write_desc(p, &before, true);
 	e->flags |= ERR;
 	e->status |= TX_BUFF | TX_UFLO;
 	write_desc(p, e, true);
@@ -204,23 +209,19 @@ static uint32_t append(struct pcnet *p, const struct desc *e, uint8_t *buf, uint
 static uint32_t next(struct dev *d, uint8_t *buf)
 {
 	struct pcnet *p = (struct pcnet *)d;
+	struct desc e, after;
 	uint32_t len = 0;
-	struct desc e;
 
 	p->tx_used = 0;
 	if (!transmits(p) || !find_start(p, &e))
 		return 0;
-	for (;;) {
+	for (;; e = after) {
 		len = append(p, &e, buf, len);
-		if (!len) {
-			underflow(p, &e, p->tx_used + 1u);
-			return 0;
-		}
 		p->tx_used++;
-		if (e.flags & ENP)
+		if (len && (e.flags & ENP))
 			return len;
-		if (p->tx_used == p->tx.len || !read_desc(p, &p->tx, p->tx.index + p->tx_used, &e) ||
-		    !(e.flags & OWN)) {
+		if (!len || p->tx_used == p->tx.len ||
+		    !read_desc(p, &p->tx, p->tx.index + p->tx_used, &after) || !(after.flags & OWN)) {
 			underflow(p, &e, p->tx_used);
 			return 0;
 		}

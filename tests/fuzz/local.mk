@@ -7,6 +7,7 @@ fuzz_targets = \
 	%D%/fuzz_devices \
 	%D%/fuzz_expr \
 	%D%/fuzz_image \
+	%D%/fuzz_pcnet \
 	%D%/fuzz_symbols \
 	%D%/fuzz_tc \
 	%D%/fuzz_vt
@@ -23,6 +24,7 @@ SHELL_TESTS += \
 	%D%/replay-devices.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
+	%D%/replay-pcnet.sh \
 	%D%/replay-symbols.sh \
 	%D%/replay-tc.sh \
 	%D%/replay-vt.sh
@@ -49,6 +51,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_image_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_image_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_image_LDADD = $(fuzz_machine) $(EXT_LIBS)
+%C%_fuzz_pcnet_SOURCES = %D%/fuzz_pcnet.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_pcnet_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_pcnet_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_pcnet_LDADD = $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_symbols_SOURCES = %D%/fuzz_symbols.c %D%/fuzz.h $(fuzz_main)
 %C%_fuzz_symbols_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_symbols_LDFLAGS = $(fuzz_ldflags)
@@ -73,6 +79,10 @@ fuzz_corpus = \
 	%D%/corpus-control/dashboard-keys \
 	%D%/corpus-control/memory \
 	%D%/corpus-control/others \
+	%D%/corpus-pcnet/style-0 \
+	%D%/corpus-pcnet/style-1 \
+	%D%/corpus-pcnet/style-2 \
+	%D%/corpus-pcnet/style-3 \
 	%D%/corpus-devices/fwcfg-disk \
 	%D%/corpus-devices/pci-pm \
 	%D%/corpus-devices/pic-pit \
@@ -118,6 +128,7 @@ EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay-devices.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
+	%D%/replay-pcnet.sh \
 	%D%/replay-symbols.sh \
 	%D%/replay-tc.sh \
 	%D%/replay-vt.sh

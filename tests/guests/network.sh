@@ -1,0 +1,192 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Linux' pcnet32 on the network: DHCP, names and TCP through `user` to servers on the loopback; two machines on a
+# hub; a tap in a network namespace; the optimizations of hosted I/O, switched while frames flow.
+. "$(dirname "$0")/guestlib.sh"
+need linux-686 busybox
+command -v python3 >/dev/null || skip_all "no python3"
+plan 15
+
+# Servers on the loopback: a file by HTTP, a sink that says what it got, a name server.
+cat >"$TMP/servers.py" <<'END'
+import hashlib, http.server, os, socket, sys, threading
+tmp = sys.argv[1]
+os.chdir(tmp)
+class quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *a): pass
+web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet)
+sink = socket.create_server(("127.0.0.1", 0))
+def serve_sink():
+    while True:
+        c, _ = sink.accept()
+        h, n = hashlib.sha256(), 0
+        while data := c.recv(1 << 16):
+            h.update(data)
+            n += len(data)
+        with open("sink", "a") as f: f.write("%d %s\n" % (n, h.hexdigest()))
+        c.close()
+threading.Thread(target=serve_sink, daemon=True).start()
+with open("ports.part", "w") as f: f.write("%d %d\n" % (web.server_port, sink.getsockname()[1]))
+os.rename("ports.part", "ports")
+web.serve_forever()
+END
+head -c 8000000 /dev/urandom >"$TMP/file"
+python3 "$TMP/servers.py" "$TMP" &
+servers=$!
+trap 'kill $servers 2>/dev/null; rm -rf "$TMP"' EXIT
+until_true test -s "$TMP/ports"
+read -r web sink <"$TMP/ports"
+
+cat >"$TMP/begin.sh" <<'END'
+insmod /modules/mii.ko
+insmod /modules/pcnet32.ko
+ip link set lo up
+ip link set eth0 up
+cat >/bin/lease <<'X'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/24 dev eth0
+ip route add default via $router
+echo "nameserver $dns" >/etc/resolv.conf
+X
+chmod 755 /bin/lease
+END
+cat >"$TMP/user.sh" <<END
+. /begin.sh
+udhcpc -i eth0 -n -q -s /bin/lease 2>&1 | grep -c 'lease of 10.0.2.15 obtained' | sed 's/^/dhcp /'
+ping -c 2 -w 20 10.0.2.2 | grep -c ttl= | sed 's/^/ping /'
+wget -q -O /tmp/file http://10.0.2.2:$web/file
+echo "get \$(sha256sum /tmp/file | cut -d' ' -f1)"
+nc 10.0.2.2 $sink </tmp/file
+echo "put \$?"
+nc -l -p 7 -e cat &
+echo "listening"
+wait
+END
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/user.img" "$CACHE" "$TMP/begin.sh" "$TMP/user.sh" 2>"$TMP/err" ||
+	skip_all "no initramfs: $(cat "$TMP/err")"
+
+# linux IMAGE SCRIPT: the arguments that boot it.
+linux()
+{
+	echo "--memory 128M --no-reboot --kernel $CACHE/linux-686 --initrd $1 --append"
+}
+append="console=ttyS0 quiet panic=-1 run"
+
+port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$TMP/echo.py" <<'END'
+import socket, sys, time
+for _ in range(600):
+    try:
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)
+        s.sendall(b"to the guest and back\n")
+        s.shutdown(socket.SHUT_WR)
+        if s.makefile().read() == "to the guest and back\n": sys.exit(0)
+    except OSError: pass
+    time.sleep(0.2)
+sys.exit(1)
+END
+(until_true grep -q listening "$TMP/raw" && python3 "$TMP/echo.py" "$port"; echo $? >"$TMP/echoed") &
+# shellcheck disable=SC2046
+run_guest 200 --net "user,hostfwd=tcp:127.0.0.1:$port-7,pcap=$TMP/cap" $(linux "$TMP/user.img") "$append=user.sh"
+wait $!
+said "dhcp 1" "DHCP"
+said "ping 2" "the gateway answers"
+want=$(sha256sum "$TMP/file" | cut -d' ' -f1)
+said "get $want" "8 MB from a server on the loopback"
+grep -q "^8000000 $want\$" "$TMP/sink"
+ok $? "8 MB to a server on the loopback" "$(cat "$TMP/sink")"
+[ "$(cat "$TMP/echoed")" -eq 0 ]
+ok $? "a port of the host leads to the guest" "$(detail)"
+ended 0 "poweroff -f is status 0"
+if command -v tcpdump >/dev/null; then
+	n=$(tcpdump -r "$TMP/cap" -nn 'udp port 67' 2>/dev/null | wc -l)
+	m=$(tcpdump -r "$TMP/cap" -nn "tcp port $sink" 2>/dev/null | wc -l)
+	[ "$n" -ge 4 ] && [ "$m" -ge 1000 ]
+	ok $? "tcpdump reads the capture" "$n of DHCP, $m of TCP"
+else
+	skip "tcpdump reads the capture" "no tcpdump"
+fi
+
+# ---- optimizations, switched while frames flow ----
+cat >"$TMP/flow.sh" <<END
+. /begin.sh
+ip addr add 10.0.2.15/24 dev eth0
+ip route add default via 10.0.2.2
+for i in 1 2 3; do wget -q -O - http://10.0.2.2:$web/file | nc 10.0.2.2 $sink; done
+END
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/flow.img" "$CACHE" "$TMP/begin.sh" "$TMP/flow.sh"
+rm -f "$TMP/sink"
+# shellcheck disable=SC2046
+shell_script --net user $(linux "$TMP/flow.img") "$append=flow.sh" <<'END'
+break-on packet sent
+continue
+delete 1
+hosted-io off
+break-on packet received if $value > 1000
+ignore 2 20
+continue
+info worlds
+hosted-io vmm on
+ignore 2 20
+continue
+hosted-io combine on
+ignore 2 20
+continue
+hosted-io vector on
+delete
+continue
+info hosted-io
+END
+match 'packet sent \([0-9]+ bytes\)' "it stops at a packet"
+match '^net0 +register +[0-9]{3}' "without optimization, registers cost world switches"
+match '^combine +yes +[1-9]' "transmissions are combined"
+[ "$(grep -c "^8000000 $want\$" "$TMP/sink")" -eq 3 ]
+ok $? "and nothing is lost meanwhile" "$(cat "$TMP/sink"; detail)"
+
+# ---- two machines on a hub ----
+cat >"$TMP/hub.sh" <<'END'
+. /begin.sh
+me=$(sed 's/.*me=\([12]\).*/\1/' /proc/cmdline)
+ip addr add 192.168.7.$me/24 dev eth0
+if [ $me = 1 ]; then
+	dd if=/dev/urandom of=/tmp/file bs=1M count=20 2>/dev/null
+	echo "first $(sha256sum /tmp/file | cut -d' ' -f1)"
+	echo "one is ready"
+	nc -l -p 9 </tmp/file
+else
+	while ! ping -c 1 -w 1 192.168.7.1 >/dev/null; do :; done
+	echo "ping $(ping -c 3 -w 20 192.168.7.1 | grep -c ttl=)"
+	while ! nc 192.168.7.1 9 >/tmp/file; do sleep 1; done
+	echo "second $(sha256sum /tmp/file | cut -d' ' -f1)"
+fi
+END
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/hub.img" "$CACHE" "$TMP/begin.sh" "$TMP/hub.sh"
+# shellcheck disable=SC2046
+timeout -k 5 300 "$VITRINE" run --net "hub:$TMP/hub" $(linux "$TMP/hub.img") "$append=hub.sh me=1" </dev/null >"$TMP/one" 2>&1 &
+one=$!
+# shellcheck disable=SC2046
+run_guest 300 --net "hub:$TMP/hub" $(linux "$TMP/hub.img") "$append=hub.sh me=2"
+wait $one
+said "ping 3" "two machines on a hub ping"
+sum=$(tr -d '\r' <"$TMP/one" | sed -n 's/^first //p')
+[ -n "$sum" ]
+ok $? "the other one works" "$(tail -3 "$TMP/one")"
+said "second $sum" "20 MB from one to the other"
+
+# ---- a tap, in a network namespace of our own ----
+cat >"$TMP/tap.sh" <<'END'
+. /begin.sh
+ip addr add 10.9.0.2/24 dev eth0
+ping -c 3 -w 20 10.9.0.1 | grep -c ttl= | sed 's/^/tap /'
+END
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/tap.img" "$CACHE" "$TMP/begin.sh" "$TMP/tap.sh"
+if unshare -rn sh -c 'ip tuntap add vt0 mode tap && ip addr add 10.9.0.1/24 dev vt0 && ip link set vt0 up' 2>/dev/null; then
+	# shellcheck disable=SC2046
+	timeout -k 5 200 unshare -rn sh -c 'ip tuntap add vt0 mode tap && ip addr add 10.9.0.1/24 dev vt0 && ip link set vt0 up && exec "$@"' \
+		sh "$VITRINE" run --net tap:vt0 $(linux "$TMP/tap.img") "$append=tap.sh" </dev/null >"$TMP/raw" 2>&1
+	tr -d '\r' <"$TMP/raw" >"$TMP/out"
+	said "tap 3" "a tap in a network namespace"
+else
+	skip "a tap in a network namespace" "no network namespaces, or no tun device"
+fi
