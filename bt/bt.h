@@ -13,6 +13,7 @@ struct bt_config {
 	bool no_chain;	   /* fragments return to the monitor instead of jumping to each other */
 	bool precheck_all; /* for tests: every access that can be prechecked is, finds no mapping, and is
 			      bypassed where possible */
+	bool soft_all;	   /* for tests: every access that can be is made in a soft page, mapped or not */
 	/* for tests: guest pages moved to other machine pages at each exit to the monitor */
 	unsigned move_pages;
 };

@@ -26,9 +26,10 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 		*d = *s;
 }
 
-/* The byte at LIN in its window, and its physical address in *PA, when the window maps it with enough
- * rights: the window is a TLB, and no walk is needed. The access goes to the address that guest code
- * uses too: the processor forwards stores to loads of the same address, not of another mapping. */
+/* The byte at LIN in its window, or in its home slot if the page is soft, and its physical address in *PA,
+ * when the window knows it with enough rights: the window is a TLB, and no walk is needed. The access goes to
+ * the address that guest code uses too: the processor forwards stores to loads of the same address, not of
+ * another mapping. */
 static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
 {
 	struct window *w = how & MM_USER ? m->uwin : m->kwin;
@@ -37,10 +38,10 @@ static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
 	if (!w || w->need_sync || w->npend || (how & (MM_PROBE | MM_EXEC)))
 		return NULL;
 	s = w->shadow[lin >> PAGE_SHIFT];
-	if (!(s & (how & MM_WRITE ? SH_W : SH_P)))
-		return NULL;
 	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
-	return w->base + lin;
+	if (s & (how & MM_WRITE ? SH_W : SH_P))
+		return w->base + lin;
+	return s & (how & MM_WRITE ? SH_SW : SH_SR) ? m->vm->home + *pa : NULL;
 }
 
 static int page_fault(struct mmu *m, gva32 lin, uint32_t err)
@@ -52,7 +53,7 @@ static int page_fault(struct mmu *m, gva32 lin, uint32_t err)
 
 /* The part of an access that lies in one page, translated. */
 struct piece {
-	uint8_t *host; /* in the window; NULL: at PA */
+	uint8_t *host; /* as cached() found it; NULL: at PA */
 	gpa pa;
 	unsigned n;
 	bool ram; /* at PA there is memory: resolved when it is read or written, not before */

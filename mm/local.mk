@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/window/bypass.c \
 	%D%/window/fill.c \
 	%D%/window/line.c \
+	%D%/window/soft.c \
 	%D%/window/region.c \
 	%D%/window/region.h \
 	%D%/window/sync.c \

@@ -39,7 +39,7 @@ struct mm_hooks {
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions,
-	    windows, lines;
+	    windows, lines, softs;
 };
 
 /* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */
@@ -72,15 +72,17 @@ struct mmu_fault {
 	bool user_access; /* a user page was mapped into the shared kernel window, until the next CR3 load */
 };
 /* Resolve an access by translated code to LIN in the selected window.
- * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0. */
+ * Async-signal-safe: called from the fault handler. HOW: MM_WRITE or 0; with MMU_SOFT the code can access the
+ * page in its home slot, so that no mapping is needed where the shadow entry then allows that. */
+enum { MMU_SOFT = 1 << 8 };
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 /* Is HVA in the selected window, or in the guard space around it? */
 enum mmu_where { MMU_ELSEWHERE, MMU_WINDOW, MMU_GUARD };
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin);
 /* Is HVA an address in the selected window or in the user window that has a page mapped? */
 bool mmu_maps(const struct mmu *m, uint64_t hva);
-/* An access to HVA was a SIGBUS. True: it is no miss, the host has no memory for a page that is mapped;
- * hooks.failed was called. */
+/* An access to HVA was a SIGBUS. True: it is no miss, the host has no memory for a page that is mapped (or
+ * soft); hooks.failed was called. */
 bool mmu_bus_error(struct mmu *m, uint64_t hva);
 
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
@@ -102,8 +104,8 @@ bool mmu_user_ready(struct mmu *m);
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 /* The guest has handled a page fault at LIN and is about to retry: map the page if the guest's
  * tables map it now, without any side effect. PRECHECKS: the code calls mmu_bypass() first, so
- * pages whose mappings never last are left to that. */
-void mmu_prefill(struct mmu *m, gva lin, bool prechecks);
+ * pages whose mappings never last are left to that. SOFT: as MMU_SOFT. */
+void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft);
 
 /* For an access of N bytes at LIN that has no mapping (in the selected window; USER_ACCESS:
  * by kernel code, in the user window). When mappings of that page never last, set its accessed
@@ -118,12 +120,23 @@ bool mmu_would_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool use
 void mmu_bypass_all(struct mmu *m); /* for tests: of every page */
 
 /* Shadow entries of the selected window, by VPN. In each, MMU_SHADOW_P and MMU_SHADOW_W say that
- * the page is mapped, and mapped writable. */
+ * the page is mapped, and mapped writable. MMU_SHADOW_SR and MMU_SHADOW_SW: its bytes may be read, or
+ * written, at mmu_home() + its PPN (the upper 20 bits of the entry) << 12. */
 const uint32_t *mmu_shadow(const struct mmu *m);
 /* The same by quarter of the 4 GiB, as mmu_quarters() chooses windows. NONE, all 0, takes the place
  * of the user window's while that must be synchronized first. */
 void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none);
-enum { MMU_SHADOW_P = 1, MMU_SHADOW_W = 2, MMU_SHADOW_BYTES = 4 << 20 };
+enum {
+	MMU_SHADOW_P = 1,
+	MMU_SHADOW_W = 2,
+	MMU_SHADOW_SR = 1 << 9,
+	MMU_SHADOW_SW = 1 << 10,
+	MMU_SHADOW_BYTES = 4 << 20
+};
+/* Base of the guest's physical memory, 4 GiB followed by guard space: adding any 32-bit value and accessing
+ * up to MMU_HOME_GUARD bytes there reaches nothing of the monitor's. */
+uint64_t mmu_home(const struct mmu *m);
+enum { MMU_HOME_GUARD = 1 << 20 };
 
 /* The page that code at LIN is fetched from; marks it as used for code in the selected window.
  * Returns 0; -1 with #PF raised; 1 when it is not RAM. */

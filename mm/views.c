@@ -79,6 +79,8 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "drops", s->drops, "ranges dropped" },
 		{ "evictions", s->evictions, "windows emptied for room" },
 		{ "lines", s->lines, slow ? slow : "mappings made whose pages are opened one by one" },
+		{ "softs", s->softs,
+		  "pages entered without a mapping: prechecked accesses reach their home slots" },
 		{ "windows", s->windows, "windows set up" },
 		{ "moves", m->vm->moves, "pages moved to another machine page" },
 	};

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NPPN (1u << 20)	       /* 4 GiB */
+#define NPPN (1u << 20) /* 4 GiB */
+#define HOME_RESERVED (((uint64_t)NPPN << PAGE_SHIFT) + MMU_HOME_GUARD)
 #define RMAP_NODES (64u << 20) /* one for each page of each window */
 
 static void *reserve(size_t n)
@@ -32,8 +33,9 @@ static bool make_home(struct mm_vm *vm)
 	vm->fd = memfd_create("vitrine-guest-memory", MFD_CLOEXEC);
 	if (vm->fd < 0 || ftruncate(vm->fd, (off_t)bytes))
 		return false;
-	vm->home = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, vm->fd, 0);
-	if (vm->home == MAP_FAILED)
+	vm->home = mmap(NULL, HOME_RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->home == MAP_FAILED || mmap(vm->home, bytes, PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_NORESERVE | MAP_FIXED, vm->fd, 0) == MAP_FAILED)
 		return false;
 	/* Large host pages, where the system allows them for shared memory: cheaper
 	 * host faults, and fewer host TLB misses in the guest's linear map. */
@@ -80,7 +82,7 @@ void mm_vm_free(struct mm_vm *vm)
 		return;
 	if (vm->pmap)
 		put_frames(vm);
-	give_back(vm->home, (uint64_t)vm->nppn << PAGE_SHIFT);
+	give_back(vm->home, HOME_RESERVED);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	give_back(vm->pmap, vm->nppn * sizeof(*vm->pmap));

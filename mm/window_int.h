@@ -14,7 +14,11 @@ enum {
 	SH_CODE = 1 << 5, /* the engine fetched code here: jump tables may name it */
 	SH_WOK = 1 << 6,  /* guest allows writing and D is set: only a trace forbids it */
 	SH_LINE = 1 << 8, /* the host has a line's mapping here, of this PPN (window/line.c) */
-	SH_IN = 1 << 7,	  /* the translation is known, as in a TLB. Without SH_P: for fetching code alone */
+	SH_IN = 1 << 7,	  /* the translation is known, as in a TLB. Without SH_P: no host mapping */
+	/* Soft page (window/soft.c): prechecked accesses may read, or write, it in its home slot. */
+	SH_SR = 1 << 9,
+	SH_SW = 1 << 10,
+	SH_SOFT = SH_SR | SH_SW,
 };
 
 /* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */

@@ -46,6 +46,7 @@ SHELL_TESTS = \
 	%D%/conform/device.sh \
 	%D%/conform/divide.sh \
 	%D%/conform/precheck.sh \
+	%D%/conform/soft.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \

@@ -7,6 +7,8 @@
 #include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
 
+#include "mm/mmu.h"
+
 /* ---- verdicts ---- */
 
 static unsigned slot(uint32_t pc)
@@ -97,12 +99,20 @@ static uint64_t trap_cost(const struct bt_vcpu *b, const struct verdict *v, enum
 	return n ? n : b->adapt.cost.signal;
 }
 
+static void begin_review(struct bt_vcpu *b, struct verdict *v, uint64_t now)
+{
+	v->review = now;
+	v->review_n = v->after[CAUSE_MISS].n;
+	v->review_softs = mmu_stats(b->v.mmu)->softs;
+	b->soft_used[soft_use(v->pc)] = 0;
+}
+
 static void promote(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum cause c)
 {
 	v->guilty |= (uint8_t)(1u << c);
 	v->count[c] = 0;
-	v->last = v->decided = v->review = b->adapt.charge.start;
-	v->review_n = v->after[CAUSE_MISS].n;
+	v->last = v->decided = b->adapt.charge.start;
+	begin_review(b, v, v->decided);
 	b->adapt.charge.entry = &b->adapt.log[b->adapt.nlog % MAX_ADAPT_LOG];
 	adapt_log(b, ADAPT_PROMOTED, c, v->pc, trap_cost(b, v, c), inline_cost(b, c));
 	cache_drop(b, f, DROP_PROMOTED, v->pc);
@@ -241,19 +251,28 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 		demote(b, f, v, c, now, b->adapt.cost.callout, 0);
 }
 
-/* Would V's misses take little time as traps? Reviewed over times between half of CALM and CALM. */
-static bool misses_seldom(const struct bt_vcpu *b, struct verdict *v, uint64_t calm, uint64_t now)
+/* What V would fault on without its precheck, since its last review: the pages it missed, and if it uses soft
+ * pages all that became soft, since it is not known which of them it uses. */
+static uint64_t faults_saved(const struct bt_vcpu *b, const struct verdict *v)
 {
-	uint64_t time = now - v->review, n = v->after[CAUSE_MISS].n - v->review_n;
+	uint64_t n = v->after[CAUSE_MISS].n - v->review_n;
+
+	return b->soft_used[soft_use(v->pc)] ? n + mmu_stats(b->v.mmu)->softs - v->review_softs : n;
+}
+
+/* Would V's misses take little time as traps? Reviewed over times between half of CALM and CALM. */
+static bool misses_seldom(struct bt_vcpu *b, struct verdict *v, uint64_t calm, uint64_t now)
+{
+	uint64_t time = now - v->review, trap = cost_mean(&b->adapt.causes[CAUSE_MISS].trap);
 
 	if (time < calm / 2)
 		return false;
-	if (n * b->adapt.cost.signal * SELDOM <= time)
+	if (trap < b->adapt.cost.signal)
+		trap = b->adapt.cost.signal;
+	if (faults_saved(b, v) * trap * SELDOM <= time)
 		return true;
-	if (time >= calm) {
-		v->review = now;
-		v->review_n = v->after[CAUSE_MISS].n;
-	}
+	if (time >= calm)
+		begin_review(b, v, now);
 	return false;
 }
 
@@ -269,7 +288,9 @@ static void demote_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now, bool hot
 
 		if (!guilty_of(v, CAUSE_MISS))
 			continue;
-		if (now - v->last < calm && !(hot && misses_seldom(b, v, calm, now)))
+		if (!hot && now - v->last < calm)
+			continue;
+		if (!misses_seldom(b, v, calm, now))
 			continue;
 		v->relapses += v->relapses < RELAPSES_MAX;
 		demote(b, f, v, CAUSE_MISS, now, b->adapt.cost.precheck, b->adapt.cost.plain);

@@ -18,10 +18,23 @@ struct stub {
 
 #define MAX_STUBS 16
 
-/* An access that may be bypassed (lower/precheck.c). */
+/* How an access is made: the guest's instruction, or OP REG,[...] with FL (bytes.h) and an immediate. */
+struct access {
+	bool insn;
+	unsigned fl, op;
+	int reg;
+	unsigned imm_bytes;
+	uint32_t imm;
+};
+
+/* An access that may be bypassed, or made in a soft page (lower/precheck.c). */
 struct precheck {
 	struct site *site;
 	unsigned insn;
+	struct access access;
+	bool bypass, user, keep;
+	uint8_t *soft; /* rel32 of the jump there */
+	uint8_t *miss; /* where it returns to if the page is not soft */
 	uint8_t *back; /* where the TU continues */
 };
 
@@ -39,7 +52,7 @@ struct tx {
 		unsigned i;
 	} refund[MAX_EXITS];
 	unsigned nrefund;
-	struct mark marks[TU_LIMIT * 6];
+	struct mark marks[TU_LIMIT * 10];
 	unsigned nmark;
 	uint16_t ioff[TU_LIMIT + 1], goff[TU_LIMIT + 1];
 	uint8_t low[TU_LIMIT];

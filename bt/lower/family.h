@@ -61,9 +61,9 @@ bool site_prechecks(const struct tx *t, const struct insn *in);
 bool can_precheck(const struct insn *in);
 /* Emit the precheck before a flat access and the join after it. No-op for sites not promoted for misses. */
 void emit_precheck(struct tx *t, struct insn *in, bool user_access);
-void emit_precheck_r8(struct tx *t, unsigned size,
-		      bool write); /* the linear address is in r8; preserves r8 and r11 */
-void emit_precheck_end(struct tx *t);
+/* The same for access A at the linear address in r8; preserves r8 and r11. */
+void emit_precheck_r8(struct tx *t, unsigned size, bool write, const struct access *a);
+void emit_precheck_end(struct tx *t); /* right behind the access */
 struct string_op {
 	uint8_t code, size, rep; /* as in struct site */
 	bool si, di;		 /* operands */

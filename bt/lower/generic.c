@@ -152,6 +152,8 @@ void emit_plain(struct tx *t, struct insn *in)
 	emit_linear(t, in, insn_mem_size(in));
 	if (can_precheck(in))
 		emit_precheck_r8(t, insn_mem_size(in),
-				 in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+				 in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE,
+				 &(struct access){ .insn = true });
 	put_through_r8(t, in, true);
+	emit_precheck_end(t);
 }

@@ -95,10 +95,21 @@ void emit_linear(struct tx *t, const struct insn *in, unsigned size)
 	emit_seg(t, in->seg, size, insn_addr16(in), writes_operand(in));
 }
 
-/* MOVZX from [BASE+DISP]; F_GS addresses the window. */
+/* MOVZX r8d; F_GS addresses the window. */
+static struct access load_access(unsigned fl, unsigned size)
+{
+	return (struct access){ .fl = fl | (size < 4 ? F_0F : 0),
+				.op = size == 1	  ? 0xb6
+				      : size == 2 ? 0xb7
+						  : 0x8b,
+				.reg = H_R8 };
+}
+
 static void load_zx(struct tx *t, unsigned fl, int base, int32_t disp, unsigned size)
 {
-	e_rm(t, fl | (size < 4 ? F_0F : 0), size == 1 ? 0xb6 : size == 2 ? 0xb7 : 0x8b, H_R8, base, disp);
+	struct access a = load_access(fl, size);
+
+	e_rm(t, a.fl, a.op, a.reg, base, disp);
 }
 
 static void load_register(struct tx *t, const ZydisDecodedOperand *o, unsigned size)
@@ -135,8 +146,11 @@ void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned siz
 		load_zx(t, 0, H_R15, OFF(bounce), size);
 		return;
 	}
-	emit_precheck_r8(t, size, false);
+	struct access a = load_access(0, size);
+
+	emit_precheck_r8(t, size, false, &a);
 	load_zx(t, F_GS, H_R8, 0, size);
+	emit_precheck_end(t);
 }
 
 void emit_quarter(struct tx *t, int reg)

@@ -20,12 +20,12 @@ static void stack_linear(struct tx *t, int32_t disp, unsigned size, bool write)
 }
 
 /* Precheck a stack access; a flat stack needs the linear address for nothing else. */
-static void precheck_stack(struct tx *t, int32_t disp, unsigned size, bool write)
+static void precheck_stack(struct tx *t, int32_t disp, unsigned size, bool write, const struct access *a)
 {
 	if (!site_prechecks(t, &t->in[t->i]))
 		return;
 	e_lea32(t, H_R8, H_RSP, disp);
-	emit_precheck_r8(t, size, write);
+	emit_precheck_r8(t, size, write, a);
 }
 
 /* The stack is in device memory: push r11 by callout, which preserves it. */
@@ -52,7 +52,7 @@ static void mmio_peek(struct tx *t, int reg, int from, unsigned size)
 
 void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 {
-	unsigned fl = size == 2 ? F_66 : 0;
+	struct access a = { .fl = size == 2 ? F_66 : 0, .op = 0x89, .reg = reg };
 
 	if (t->kind == TX_MMIO) {
 		e_st32(t, OFF(scratch[3]), reg);
@@ -60,13 +60,14 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
-		precheck_stack(t, -(int32_t)size, size, true);
-		e_gs(t, fl, 0x89, reg, H_RSP, -(int32_t)size);
+		precheck_stack(t, -(int32_t)size, size, true, &a);
+		e_gs(t, a.fl, a.op, reg, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
-		emit_precheck_r8(t, size, true);
-		e_gs(t, fl, 0x89, reg, H_R8, 0);
+		emit_precheck_r8(t, size, true, &a);
+		e_gs(t, a.fl, a.op, reg, H_R8, 0);
 	}
+	emit_precheck_end(t);
 	emit_stack_adjust(t, -(int32_t)size);
 }
 
@@ -77,7 +78,7 @@ bool stack_push_keeps_scratch(const struct tx *t)
 
 void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 {
-	unsigned fl = size == 2 ? F_66 : 0;
+	struct access a = { .fl = size == 2 ? F_66 : 0, .op = 0xc7, .imm = v, .imm_bytes = size };
 
 	if (t->kind == TX_MMIO) {
 		e_st32i(t, OFF(scratch[3]), v);
@@ -85,37 +86,40 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 		return;
 	}
 	if (flat_stack(t)) {
-		precheck_stack(t, -(int32_t)size, size, true);
-		e_gs(t, fl, 0xc7, 0, H_RSP, -(int32_t)size);
+		precheck_stack(t, -(int32_t)size, size, true, &a);
+		e_gs(t, a.fl, a.op, 0, H_RSP, -(int32_t)size);
 	} else {
 		stack_linear(t, -(int32_t)size, size, true);
-		emit_precheck_r8(t, size, true);
-		e_gs(t, fl, 0xc7, 0, H_R8, 0);
+		emit_precheck_r8(t, size, true, &a);
+		e_gs(t, a.fl, a.op, 0, H_R8, 0);
 	}
 	if (size == 2)
 		e2(t, v);
 	else
 		e4(t, v);
+	emit_precheck_end(t);
 	emit_stack_adjust(t, -(int32_t)size);
 }
 
 /* REG (r11 or r8; not ESP) = top of stack, zero-extended; ESP is unchanged. */
 void emit_stack_peek(struct tx *t, int reg, unsigned size)
 {
-	unsigned fl = size == 2 ? F_0F : 0, op = size == 2 ? 0xb7 : 0x8b;
+	struct access a = { .fl = size == 2 ? F_0F : 0, .op = size == 2 ? 0xb7 : 0x8b, .reg = reg };
 
 	if (t->kind == TX_MMIO) {
 		mmio_peek(t, reg, H_RSP, size);
 		return;
 	}
 	if (flat_stack(t)) {
-		precheck_stack(t, 0, size, false);
-		e_gs(t, fl, op, reg, H_RSP, 0);
+		precheck_stack(t, 0, size, false, &a);
+		e_gs(t, a.fl, a.op, reg, H_RSP, 0);
+		emit_precheck_end(t);
 		return;
 	}
 	stack_linear(t, 0, size, false);
-	emit_precheck_r8(t, size, false);
-	e_gs(t, fl, op, reg, H_R8, 0);
+	emit_precheck_r8(t, size, false, &a);
+	e_gs(t, a.fl, a.op, reg, H_R8, 0);
+	emit_precheck_end(t);
 }
 
 static void push(struct tx *t, struct insn *in, unsigned size)

@@ -305,6 +305,15 @@ uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_ended(b, s, cpu_ret_far(&b->v, s->op, s->far_ret.pop));
 }
 
+/* The instruction that had a page fault is about to run again: it will touch the page. */
+static void prefill(struct bt_vcpu *b)
+{
+	const struct verdict *v = verdict_find(b, b->prefill.pc);
+	bool guilty = guilty_of(v, CAUSE_MISS);
+
+	mmu_prefill(b->v.mmu, b->prefill.lin, guilty, guilty && v->soft && !b->cfg.precheck_all);
+}
+
 uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct mode_inputs was;
@@ -314,11 +323,10 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	dispatch_mode_inputs(b, &was);
 	if (cpu_iret(&b->v, s->op, s->next))
 		return callout_raise(b, s);
-	/* Back from a page fault to the instruction that had it: it will touch the page. */
 	if (b->prefill.armed && cpu_pc(&b->v.cpu) == b->prefill.pc) {
 		b->prefill.armed = false;
 		dispatch_select(b);
-		mmu_prefill(b->v.mmu, b->prefill.lin, guilty_of(verdict_find(b, b->prefill.pc), CAUSE_MISS));
+		prefill(b);
 	}
 	callout_unwind(b, s, 1);
 	return dispatch_next_from(b, &was);

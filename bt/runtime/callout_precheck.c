@@ -85,9 +85,27 @@ static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned 
 	return false;
 }
 
+/* Could the access of N bytes at LIN be made in a soft page? */
+static bool may_be_soft(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+{
+	return s->precheck.again && !b->cfg.precheck_all && (lin & PAGE_MASK) + s->precheck.size <= PAGE_SIZE;
+}
+
+/* Is its page soft, and not mapped as it needs? */
+static bool is_soft(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+{
+	uint64_t shadow = s->precheck.user ? b->win.shadow_quarter[lin >> 30] : b->win.shadow;
+	uint32_t entry = ((const uint32_t *)shadow)[lin >> PAGE_SHIFT];
+	uint32_t hard = s->precheck.write ? MMU_SHADOW_P | MMU_SHADOW_W : MMU_SHADOW_P;
+
+	return (b->cfg.soft_all || (entry & hard) != hard) &&
+	       (entry & (s->precheck.write ? MMU_SHADOW_SW : MMU_SHADOW_SR));
+}
+
 uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 {
 	unsigned how = s->precheck.write ? MM_WRITE : MM_READ;
+	bool soft = may_be_soft(b, s, lin);
 	uint64_t start = timed(b);
 	const uint8_t *at;
 
@@ -96,7 +114,7 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 		return 0; /* misaligned: if that is a #GP, it goes before a page fault */
 	if (s->precheck.user && !user_ready(b))
 		return 0;
-	at = s->precheck.bypass
+	at = s->precheck.bypass && !soft
 		 ? mmu_bypass(b->v.mmu, lin, s->precheck.size, how, s->precheck.user, &b->bypass.pa)
 		 : NULL;
 	if (at) {
@@ -104,7 +122,9 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 		bypassed(b, s, start);
 		return b->tc_base + s->precheck.bypass;
 	}
-	return map(b, s, lin, how, s->precheck.user) ? 0 : callout_raise(b, s);
+	if (!map(b, s, lin, how | (soft ? MMU_SOFT : 0), s->precheck.user))
+		return callout_raise(b, s);
+	return soft && is_soft(b, s, lin) ? b->tc_base + s->precheck.again : 0;
 }
 
 uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)

@@ -52,17 +52,24 @@ struct verdict {
 	uint8_t guilty;	  /* bit N: promoted for cause N */
 	uint8_t excluded; /* bit N: demoted for cause N for good */
 	uint8_t failures; /* times its replacement did not serve it */
+	bool soft;	  /* prechecked: it can access soft pages */
 	uint8_t relapses; /* demotions for misses: each doubles what it takes to promote it again */
 	uint16_t count[SITE_CAUSES]; /* traps less those forgiven, towards the threshold */
 	uint64_t since[SITE_CAUSES]; /* host TSC of the last trap counted */
 	uint64_t decided,
 	    last; /* host TSC of the last promotion or demotion; of the replacement's last use */
 	struct cost trap[SITE_CAUSES], after[SITE_CAUSES];
-	uint64_t review,
-	    review_n; /* prechecked: host TSC when its misses were last reviewed; their number then */
+	/* Prechecked: host TSC when its misses were last reviewed; their number then, and that of soft pages
+	 */
+	uint64_t review, review_n, review_softs;
 };
 #define VERDICTS 16384u
 #define DEVICE_SAMPLE 16 /* one use in so many is timed, and checked for RAM that is only not mapped */
+#define SOFT_USES 4096u	 /* a power of two */
+static inline unsigned soft_use(uint32_t pc)
+{
+	return pc * 0x9e3779b1u >> 20;
+}
 #define RELAPSES_MAX 5
 #define SELDOM                                                                                               \
 	32 /* a hot site is demoted if its misses as traps would take less than 1/SELDOM of the time         \

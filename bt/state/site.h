@@ -60,10 +60,11 @@ struct site {
 			bool alone;	    /* end: there was no begin */
 		} mmio;
 		struct {
-			uint32_t size;
-			uint32_t bypass;  /* TC offset of the access on the bounce buffer, 0: none */
-			bool write, user; /* USER: in the user window */
-			bool aligned;	  /* raises #GP when misaligned */
+			uint32_t bypass; /* TC offset of the access on the bounce buffer, 0: none */
+			uint32_t again;	 /* of the precheck that can lead to a soft page, 0: none */
+			uint16_t size;
+			bool write : 1, user : 1; /* USER: in the user window */
+			bool aligned : 1;	  /* raises #GP when misaligned */
 		} precheck;
 		struct {
 			uint8_t op;  /* STR_* */

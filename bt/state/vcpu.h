@@ -52,6 +52,7 @@ struct windows {
 	struct window **selected;   /* mmu_selected() */
 	bool quarters_valid;	    /* the two arrays of quarters are what the mmu gives for kernel code */
 	uint64_t quarter[4];	    /* window base by the upper two address bits (mmu_quarters) */
+	uint64_t home;		    /* mmu_home(): base of soft pages */
 	uint64_t shadow;	    /* shadow entries of the selected window, by VPN */
 	uint64_t shadow_quarter[4]; /* likewise by the upper two address bits (mmu_shadow_quarters) */
 };
@@ -94,7 +95,9 @@ struct bt_vcpu {
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	struct exit_state exit;
 	struct contexts jt;
-	uint32_t mode; /* of the context that runs */
+	uint32_t mode;		      /* of the context that runs */
+	uint8_t soft_used[SOFT_USES]; /* by soft_use(pc): the site has accessed soft pages since the last
+					 review */
 	struct probes probes;
 	struct entries entries;
 	struct account account;

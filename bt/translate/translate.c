@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM 16384 /* host bytes that a TU may take, with all its checks */
+#define ROOM 32768 /* host bytes that a TU may take, with all its checks */
 
 /* Does IN end its TU? (Lowering may end it at other instructions, too.) FORWARD: conditional branches before
  * it. */
@@ -213,7 +213,7 @@ static void body(struct tx *t)
 		struct insn *in = &t->in[t->i];
 		bool inhibited = sti_before;
 
-		if (t->i && !inhibited && t->p - t->base > ROOM / 2) /* probes take room */
+		if (t->i && !inhibited && t->p - t->base > ROOM / 4) /* probes take room */
 			break;
 		if (bp_at(t->b, in->pc) && t->kind == TX_NORMAL) {
 			t->ioff[t->i] = (uint16_t)(t->p - t->base);

@@ -108,6 +108,12 @@ static size_t earlier(const struct fact *a, const struct fact *b)
 	return a->from < b->from ? a->from : b->from;
 }
 
+/* The base of the guest's memory, with guard space behind its 4 GiB. */
+static bool is_home(const struct check *c, const struct fact *f)
+{
+	return f->kind == F_FIELD && f->value == c->env->home;
+}
+
 static struct fact fact_sum(const struct check *c, const x86_op_mem *m, size_t here)
 {
 	const struct fact *a = verify_fact(c, m->base), *b = verify_fact(c, m->index);
@@ -118,7 +124,7 @@ static struct fact fact_sum(const struct check *c, const x86_op_mem *m, size_t h
 		return (struct fact){ 0 };
 	if (a->kind == F_ENTRY && m->index == X86_REG_R14)
 		return (struct fact){ F_TARGET, 0, a->from };
-	if (a->kind == F_BELOW && b->kind == F_BASE)
+	if (a->kind == F_BELOW && (b->kind == F_BASE || is_home(c, b)))
 		return (struct fact){ F_HOST, 0, earlier(a, b) };
 	return (struct fact){ 0 };
 }

@@ -12,9 +12,9 @@
 		offsetof(struct bt_vcpu, f), sizeof(((struct bt_vcpu *)0)->f)                                \
 	}
 static const struct verify_range writable[] = {
-	PART(v.cpu.rip),     PART(v.cpu.intf),	      PART(icount.left),  PART(scratch),
-	PART(bounce),	     PART(exit.mmio_lin),     PART(probes.count), PART(probes.match),
-	PART(entries.count), PART(account.indirects),
+	PART(v.cpu.rip),    PART(v.cpu.intf),	 PART(icount.left),	  PART(scratch),
+	PART(bounce),	    PART(exit.mmio_lin), PART(soft_used),	  PART(probes.count),
+	PART(probes.match), PART(entries.count), PART(account.indirects),
 };
 
 /* Valid jump targets: entries of fragments, their stubs, and offset 0 (the jump table's miss). */
@@ -45,6 +45,7 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 				  .quarter = OFF(win.quarter),
 				  .shadow = OFF(win.shadow),
 				  .shadow_quarter = OFF(win.shadow_quarter),
+				  .home = OFF(win.home),
 				  .trap = OFF(guard.trap_page),
 				  .exit = OFF(stubs.exit),
 				  .call = { OFF(stubs.callout), OFF(stubs.callout_fpu),

@@ -12,6 +12,8 @@
  *  - the window selected by a quarter of the address space: base loaded from the vCPU by
  *    the address's upper two bits, added to a 32-bit scratch register, then one access
  *    through that register: guard space follows each window;
+ *  - the guest's physical memory: base loaded from its field of the vCPU, added to a 32-bit
+ *    scratch register, then one access through that register: guard space follows;
  *  - the translation cache: a load relative to RIP;
  *  - the window by string instructions, whose destination takes no override: between
  *    "lea rsi|rdi,[same+r13]" (or + a quarter's base) and the next 32-bit write of it

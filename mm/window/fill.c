@@ -72,10 +72,7 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	return s | write_bit(m, s);
 }
 
-/* Enter VPN with shadow entry S; in the shared window local_room() has made room for it. Its host mapping, if
- * S has SH_P, has just been made. */
-static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
-		 const uint8_t *table)
+void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s, const uint8_t *table)
 {
 	uint32_t old = w->shadow[vpn];
 
@@ -101,9 +98,7 @@ static void book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, u
 		w->local[w->nlocal++] = vpn; /* local_room() made room */
 }
 
-/* Make room in the list of W's local pages for N pages with shadow bits S, which have no host mapping yet:
- * the drop unmaps the gaps between pages that it drops, too. */
-static void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n)
+void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n)
 {
 	_Static_assert(LOCAL_MAX >= 1024, "a run has room in an empty list");
 	if (w->shared && !(s & SH_G) && w->nlocal + n > LOCAL_MAX)
@@ -133,20 +128,28 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 	else
 		maps_add(m, w, 1);
 	for (uint32_t i = 0; i < n; i++)
-		book(m, w, r, v + i, (s & PAGE_MASK) | (p + i) << 12, table);
+		fill_book(m, w, r, v + i, (s & PAGE_MASK) | (p + i) << 12, table);
 	m->st.fill_pages += n;
 	return true;
 }
 
-bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e)
+uint32_t fill_bits(const struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
 {
 	ppn p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
 	uint32_t s;
 
 	if (!may_come_along(m, vpn, p))
-		return false;
+		return 0;
 	s = entry_bits(m, w, r->pde, e) | p << 12;
-	s |= write_bit(m, s);
+	return s | write_bit(m, s);
+}
+
+bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e)
+{
+	uint32_t s = fill_bits(m, w, r, vpn, e);
+
+	if (!s)
+		return false;
 	m->st.prefills++;
 	return map_run(m, w, r, vpn, 1, s, table_of_region(m, r));
 }
@@ -190,6 +193,26 @@ static bool joins(const struct mmu *m, uint32_t a, uint32_t b)
 	       mpn_follows(m->vm->pmap[a >> 12].mpn, m->vm->pmap[b >> 12].mpn);
 }
 
+/* The shadow entry for LIN, whose walk is WK. */
+static uint32_t walk_bits(const struct mmu *m, const struct window *w, gva32 lin, const struct walk *wk)
+{
+	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
+	uint32_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
+
+	s |= write_bit(m, s);
+	if (m->nwatch && watch_bits(m, lin >> PAGE_SHIFT, p))
+		s &= ~(uint32_t)(SH_W | SH_WOK);
+	return s;
+}
+
+/* Enter the page of LIN as a soft one. False: it must be mapped. */
+static bool soften(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
+{
+	struct region *r = region_for(m, w, lin, wk);
+
+	return r && soft_enter(m, w, r, lin >> PAGE_SHIFT, walk_bits(m, w, lin, wk));
+}
+
 static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
 {
 	vpn32 vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn, s, first;
@@ -203,10 +226,7 @@ static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct wa
 		return false;
 	if (!r->large)
 		table = page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
-	s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
-	s |= write_bit(m, s);
-	if (m->nwatch && watch_bits(m, vpn, p))
-		s &= ~(uint32_t)(SH_W | SH_WOK);
+	s = walk_bits(m, w, lin, wk);
 	if (w->shadow[vpn] & SH_P) {
 		/* Mapped with other rights or to another page: the guest changed the entry. */
 		drop_range(m, w, vpn, 1);
@@ -297,9 +317,11 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 {
 	struct window *w = m->cur;
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
+	bool soft = how & MMU_SOFT;
 	struct walk wk;
 	ppn p;
 
+	how &= ~(unsigned)MMU_SOFT;
 	if (w->view == WIN_USER)
 		how |= MM_USER;
 	mmu_walk(m, lin, how, &wk);
@@ -338,6 +360,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	case PAGE_WRITE_OK:
 		break;
 	}
+	if (soft && soften(m, w, (gva32)lin, &wk))
+		return FILL_OK;
 	if ((how & MM_WRITE) && upgrade(m, w, vpn, &wk))
 		return FILL_OK;
 	LOG(mmu, "%08x: filled from %llx", (gva32)lin, (unsigned long long)wk.pa);
@@ -350,7 +374,8 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	enum mmu_fill r;
 	struct walk wk;
 
-	mmu_walk(m, lin, how, &wk); /* with supervisor rights: sets A and D, gives the error code */
+	mmu_walk(m, lin, how & ~(unsigned)MMU_SOFT,
+		 &wk); /* with supervisor rights: sets A and D, gives the error code */
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
@@ -371,7 +396,7 @@ static bool was_accessed(const struct walk *wk)
 	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
 }
 
-void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
+void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft)
 {
 	struct window *cur = m->cur, *w = cur;
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
@@ -384,14 +409,16 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks)
 			return;
 		w = m->uwin;
 	}
-	if ((w->shadow[vpn] & SH_P) || (prechecks && churns(m, w, vpn)))
+	if ((w->shadow[vpn] & SH_P) || (prechecks && !soft && churns(m, w, vpn)))
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
 	    !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
 	m->cur = w;
-	if (fill_run(m, w, (gva32)lin, &wk))
+	if (soft && soften(m, w, (gva32)lin, &wk))
+		m->st.prefills++;
+	else if (fill_run(m, w, (gva32)lin, &wk))
 		m->st.prefills++;
 	m->cur = cur;
 }
@@ -425,7 +452,7 @@ bool mmu_maps(const struct mmu *m, uint64_t hva)
 
 bool mmu_bus_error(struct mmu *m, uint64_t hva)
 {
-	if ((shadow_at(m, hva) & (SH_P | SH_LINE)) != SH_P)
+	if (hva - (uint64_t)m->vm->home >= WIN_BYTES && (shadow_at(m, hva) & (SH_P | SH_LINE)) != SH_P)
 		return false;
 	vm_fail(m->vm, MM_FAIL_MEMORY);
 	return true;
@@ -458,7 +485,7 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 	if ((w->shadow[vpn] & SH_LINE) && w->shadow[vpn] >> 12 != s >> 12)
 		line_cut(m, w, vpn);
 	s |= w->shadow[vpn] & SH_LINE;
-	book(m, w, r, vpn, s, r->large ? NULL : table_of_region(m, r));
+	fill_book(m, w, r, vpn, s, r->large ? NULL : table_of_region(m, r));
 	return true;
 }
 

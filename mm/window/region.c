@@ -224,11 +224,12 @@ bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 {
-	uint32_t s = w->shadow[vpn] & ~(uint32_t)(SH_W | SH_LINE);
+	uint32_t s = w->shadow[vpn] &= ~(uint32_t)SH_SOFT;
 	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
 
 	if (!(s & SH_P))
 		return true;
+	s &= ~(uint32_t)(SH_W | SH_LINE);
 	s |= write_bit(m, s);
 	if (mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE,
 		 s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, at.fd,
@@ -302,6 +303,7 @@ bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)
 {
 	struct window *w = &m->win[win];
 
+	w->shadow[vpn] &= ~(uint32_t)SH_SW;
 	if (!(w->shadow[vpn] & SH_W))
 		return true;
 	w->shadow[vpn] &= ~SH_W;

@@ -144,7 +144,24 @@ void line_cut(struct mmu *m, struct window *w, vpn32 vpn);
 /* Another mapping was made over N pages. */
 void line_forget(struct window *w, vpn32 vpn, uint32_t n);
 
+/* window/soft.c */
+/* Enter VPN, which may be accessed as S says (SH_P and the rights it would be mapped with), as a soft page.
+ * False: it must be mapped. */
+bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s);
+/* The same as its table entry E allows. */
+bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
+
 /* window/fill.c */
+/* The shadow entry for VPN as its table entry E allows. 0: it may not be entered before it is accessed. */
+uint32_t fill_bits(const struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn,
+		   uint64_t e);
+/* Enter VPN with shadow entry S; in the shared window local_room() has made room for it. Its host mapping, if
+ * S has SH_P, has just been made. TABLE: the region's, if it is not one large page. */
+void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
+	       const uint8_t *table);
+/* Make room in the list of W's local pages for N pages with shadow bits S, which have no host mapping yet:
+ * the drop unmaps the gaps between pages that it drops, too. */
+void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n);
 /* Map VPN as its table entry E allows. False: nothing was mapped. */
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
 #endif

@@ -48,7 +48,7 @@ static void batch_add(struct batch *b, vpn32 vpn, enum fate f)
 		if (host_change)
 			churn_note(b->m, w, vpn);
 	} else
-		w->shadow[vpn] &= ~(uint32_t)(SH_W | SH_WOK);
+		w->shadow[vpn] &= ~(uint32_t)(SH_W | SH_WOK | SH_SW);
 	if (!host_change)
 		return;
 	if (b->n && b->fate == f && vpn == b->first + b->n) {
@@ -180,6 +180,12 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	old = table_entry(w, r->snap, i);
 	e = table_entry(w, table_of(m, r), i);
 	f = fate_of(w->shadow[vpn], old, e);
+	if (f == DROP && (w->shadow[vpn] & (SH_P | SH_SR)) == SH_SR && may_remap(w, r, e)) {
+		page_forget(m, w, vpn);
+		put_entry(w, r, i, e);
+		soft_entry(m, w, r, vpn, e);
+		return;
+	}
 	if (f == DROP && (w->shadow[vpn] & SH_P) && may_remap(w, r, e) && !churns(m, w, vpn)) {
 		churn_note(m, w, vpn);
 		batch_flush(b);

@@ -155,11 +155,18 @@ void mmu_quarters(const struct mmu *m, uint64_t quarter[4], uint64_t guard)
 	}
 }
 
-_Static_assert(MMU_SHADOW_P == (int)SH_P && MMU_SHADOW_W == (int)SH_W, "translated code tests these bits");
+_Static_assert(MMU_SHADOW_P == (int)SH_P && MMU_SHADOW_W == (int)SH_W && MMU_SHADOW_SR == (int)SH_SR &&
+		   MMU_SHADOW_SW == (int)SH_SW,
+	       "translated code tests these bits");
 
 const uint32_t *mmu_shadow(const struct mmu *m)
 {
 	return m->cur->shadow;
+}
+
+uint64_t mmu_home(const struct mmu *m)
+{
+	return (uint64_t)m->vm->home;
 }
 
 void mmu_shadow_quarters(const struct mmu *m, uint64_t shadow[4], uint64_t none)

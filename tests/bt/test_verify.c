@@ -20,7 +20,8 @@ enum {
 	RECORD = 0x418,
 	SHADOW = 0x420,
 	QUARTER = 0x428,
-	TRAP = 0x448
+	TRAP = 0x448,
+	HOME = 0x450
 };
 
 /* Pieces of fragments. */
@@ -32,6 +33,8 @@ enum {
 #define QUARTERED ADDRESS COUNT("1e") SHIFT BASE SUM
 #define SI_BASE COUNT("1e") "c4 62 2b f7 ce " BASE "4a 8d 34 0e " /* ... lea rsi,[rsi+r9] */
 #define DI_BASE COUNT("1e") "c4 62 2b f7 cf " BASE "4a 8d 3c 0f "
+#define HOME_IN(field) "4d 8b 8f " field " 04 00 00 " /* mov r9,[r15+field] */
+#define AT_HOME ADDRESS HOME_IN("50") SUM
 #define PAGE ADDRESS COUNT("0c") SHIFT
 #define POINTER "4d 8b 97 20 04 00 00 "		      /* mov r10,[r15+SHADOW] */
 #define ENTRY "47 8b 0c 8a "			      /* mov r9d,[r10+r9*4] */
@@ -166,6 +169,29 @@ static const struct row rows[] = {
 	{ "quarter, branched to the access", "74 1b " QUARTERED "41 8b 00", "of a sequence", 0 },
 	{ "quarter, branched to behind", "74 1e " QUARTERED "41 8b 00", NULL, 0 },
 	{ "quarter, after a jump", QUARTERED "eb 00 41 8b 00", "no allowed form", 0 },
+	{ "home", AT_HOME "41 8b 00", NULL, 0 },
+	{ "home, store", AT_HOME "66 41 0f 7f 00", NULL, 0 },
+	{ "home, exchanged", AT_HOME SWAP "00 27 " SWAP, NULL, 0 },
+	{ "home, locked", AT_HOME "f0 41 01 00", NULL, 0 },
+	{ "home, base first", HOME_IN("50") ADDRESS SUM "41 8b 00", NULL, 0 },
+	{ "home, another field", ADDRESS HOME_IN("20") SUM "41 8b 00", "no allowed form", 0 },
+	{ "home, half the base", ADDRESS "45 8b 8f 50 04 00 00 " SUM "41 8b 00", "no allowed form", 0 },
+	{ "home, base changed", ADDRESS HOME_IN("50") "49 01 c1 " SUM "41 8b 00", "no allowed form", 0 },
+	{ "home, base alone", ADDRESS HOME_IN("50") "41 8b 01", "no allowed form", 0 },
+	{ "home, twice the base", AT_HOME SUM "41 8b 00", "no allowed form", 0 },
+	{ "home, 64-bit address", HOME_IN("50") SUM "41 8b 00", "no allowed form", 0 },
+	{ "home, scaled", ADDRESS HOME_IN("50") "4f 8d 04 48 41 8b 00", "no allowed form", 0 },
+	{ "home, with more", ADDRESS HOME_IN("50") "4f 8d 44 08 10 41 8b 00", "no allowed form", 0 },
+	{ "home, sum changed", AT_HOME "49 01 c0 41 8b 00", "no allowed form", 0 },
+	{ "home, displacement", AT_HOME "41 8b 40 04", "no allowed form", 0 },
+	{ "home, index", AT_HOME "41 8b 04 08", "no allowed form", 0 },
+	{ "home, gather", AT_HOME "c4 c2 69 90 0c 80", "no allowed form", 0 },
+	{ "home, bit string", AT_HOME "41 0f a3 08", "bit string", 0 },
+	{ "home, string", ADDRESS HOME_IN("50") "4a 8d 34 0e ac 8b f6", "64-bit write of rsi", 0 },
+	{ "home, branched to the sum", "74 0b " AT_HOME "41 8b 00", "of a sequence", 0 },
+	{ "home, branched to the access", "74 0f " AT_HOME "41 8b 00", "of a sequence", 0 },
+	{ "home, branched to behind", "74 12 " AT_HOME "41 8b 00", NULL, 0 },
+	{ "home, stored to its field", "4d 89 8f 50 04 00 00", "monitor's part", 0 },
 	{ "quarter, lods", SI_BASE "ac 8b f6", NULL, 0 },
 	{ "quarter, rep stos", DI_BASE "f3 aa 8b ff", NULL, 0 },
 	{ "quarter, rep movs", SI_BASE DI_BASE "f3 a4 8b f6 8b ff", NULL, 0 },
@@ -397,6 +423,7 @@ static struct verify_env test_env(bool strings)
 				    .nwritable = ARRAY_LEN(writable),
 				    .quarter = QUARTER,
 				    .shadow = SHADOW,
+				    .home = HOME,
 				    .trap = TRAP,
 				    .exit = EXIT,
 				    .call = { CALL0, CALL1 },

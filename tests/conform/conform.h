@@ -155,6 +155,7 @@ struct engine;
 struct engine_options {
 	bool mmio;     /* the HIGH region is a device, not RAM */
 	bool divide;   /* promote at the first divide error */
+	bool soft;     /* make every access in a soft page where possible */
 	bool precheck; /* precheck every access, and bypass where possible */
 	bool no_chain;
 	bool no_verify;	 /* run without the verifier */
@@ -168,6 +169,7 @@ const char *engine_error(const struct engine *e);
 /* Divide errors found by callouts, not host signals, so far. */
 uint64_t engine_divide_callouts(const struct engine *e);
 uint64_t engine_bypasses(const struct engine *e); /* accesses served without a mapping */
+uint64_t engine_softs(const struct engine *e);	  /* pages that became soft so far */
 /* Does LIN belong to the engine guest's own kernel? */
 bool engine_owns(uint32_t lin);
 

@@ -364,7 +364,8 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 	e->cfg = (struct bt_config){ .verify = !o->no_verify,
 				     .tu_max = o->tu_max,
 				     .no_chain = o->no_chain,
-				     .precheck_all = o->precheck };
+				     .precheck_all = o->precheck,
+				     .soft_all = o->soft };
 	e->mmio = o->mmio;
 	if (build(e, err, errlen) && (!o->divide || promote_early(e)))
 		return e;
@@ -427,6 +428,11 @@ static void cause_row(struct row_sink *sink, const struct value *v)
 uint64_t engine_bypasses(const struct engine *e)
 {
 	return mmu_stats(e->v->mmu)->bypasses;
+}
+
+uint64_t engine_softs(const struct engine *e)
+{
+	return mmu_stats(e->v->mmu)->softs;
 }
 
 uint64_t engine_divide_callouts(const struct engine *e)

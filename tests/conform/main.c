@@ -327,13 +327,21 @@ static void finish(struct run *r)
 }
 
 static const struct option long_options[] = {
-	{ "seed", required_argument, NULL, 's' },   { "cases", required_argument, NULL, 'n' },
-	{ "only", required_argument, NULL, 'o' },   { "case", required_argument, NULL, 'k' },
-	{ "native", no_argument, NULL, 'N' },	    { "verbose", no_argument, NULL, 'v' },
-	{ "report", required_argument, NULL, 'r' }, { "mmio", no_argument, NULL, 'm' },
-	{ "no-verify", no_argument, NULL, 'V' },    { "no-chain", no_argument, NULL, 'c' },
-	{ "tu-max", required_argument, NULL, 't' }, { "divide", no_argument, NULL, 'd' },
-	{ "precheck", no_argument, NULL, 'l' },	    { NULL, 0, NULL, 0 },
+	{ "seed", required_argument, NULL, 's' },
+	{ "cases", required_argument, NULL, 'n' },
+	{ "only", required_argument, NULL, 'o' },
+	{ "case", required_argument, NULL, 'k' },
+	{ "native", no_argument, NULL, 'N' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "report", required_argument, NULL, 'r' },
+	{ "mmio", no_argument, NULL, 'm' },
+	{ "no-verify", no_argument, NULL, 'V' },
+	{ "no-chain", no_argument, NULL, 'c' },
+	{ "tu-max", required_argument, NULL, 't' },
+	{ "divide", no_argument, NULL, 'd' },
+	{ "precheck", no_argument, NULL, 'l' },
+	{ "soft", no_argument, NULL, 'S' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static bool parse(struct options *o, int argc, char **argv)
@@ -341,7 +349,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	int ch;
 
 	*o = (struct options){ .seed = 1, .cases = 1, .max_report = 40, .only_case = -1 };
-	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdlct:V", long_options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:mdlSct:V", long_options, NULL)) != -1) {
 		switch (ch) {
 		case 's':
 			o->seed = strtoull(optarg, NULL, 0);
@@ -372,6 +380,9 @@ static bool parse(struct options *o, int argc, char **argv)
 			break;
 		case 'l':
 			o->engine.precheck = true;
+			break;
+		case 'S':
+			o->engine.soft = true;
 			break;
 		case 'c':
 			o->engine.no_chain = true;
@@ -409,11 +420,18 @@ int main(int argc, char **argv)
 	printf("\n# conformance: %u forms, %u cases, %u failed, %u known differences\n", gen_forms(r.gen),
 	       r.cases, r.failed, r.known);
 	printf("1..%d\n%s 1 - instructions behave as on the host CPU\n",
-	       1 + (r.opt.engine.divide | r.opt.engine.precheck), r.failed ? "not ok" : "ok");
+	       1 + (r.opt.engine.divide | r.opt.engine.precheck | r.opt.engine.soft),
+	       r.failed ? "not ok" : "ok");
 	if (r.opt.engine.precheck) {
 		uint64_t n = engine_bypasses(r.engine);
 
 		printf("%s 2 - accesses are bypassed (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
+		r.failed += !n;
+	}
+	if (r.opt.engine.soft) {
+		uint64_t n = engine_softs(r.engine);
+
+		printf("%s 2 - pages are soft (%llu)\n", n ? "ok" : "not ok", (unsigned long long)n);
 		r.failed += !n;
 	}
 	if (r.opt.engine.divide) {

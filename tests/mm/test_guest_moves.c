@@ -26,15 +26,18 @@ static const struct guest {
 	const size_t *len;
 	unsigned moves; /* at each exit to the monitor */
 	bool precheck;	/* accesses are bypassed where they can be */
+	bool soft;	/* or made in soft pages */
 	uint64_t least; /* moves */
 } guests[] = {
-	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, 2000 },
+	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, false, 2000 },
 	{ "seed=11 rounds=250 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 4, false,
-	  4000 },
-	{ "seed=12 rounds=250 quiet pae", "stress: no divergence", stress_kernel, &stress_kernel_len, 4,
 	  false, 4000 },
+	{ "seed=12 rounds=250 quiet pae", "stress: no divergence", stress_kernel, &stress_kernel_len, 4,
+	  false, false, 4000 },
 	{ "seed=13 rounds=20 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 2, true,
-	  1000 },
+	  false, 1000 },
+	{ "seed=14 rounds=60 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 2, false,
+	  true, 1000 },
 };
 
 static void on_serial(void *ctx, const uint8_t *buf, size_t n)
@@ -58,7 +61,9 @@ static void run(struct run *r, const struct guest *g, unsigned moves)
 	char err[256] = "";
 
 	memset(r, 0, sizeof(*r));
-	r->cfg = (struct bt_config){ .verify = true, .precheck_all = g->precheck, .move_pages = moves };
+	r->cfg = (struct bt_config){
+		.verify = true, .precheck_all = g->precheck, .soft_all = g->soft, .move_pages = moves
+	};
 	r->m = machine_new(&cfg, bt_vcpu_new, &r->cfg, err, sizeof(err));
 	ck_assert_msg(r->m, "%s", err);
 	machine_continue(r->m);

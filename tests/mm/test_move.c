@@ -214,6 +214,7 @@ START_TEST(moves_at_random)
 {
 	struct world *w = world_new(NULL, 200, _i & 1, 100 + (uint64_t)_i);
 
+	w->soft = 2;
 	moves(w, 8000);
 	ck_assert_uint_eq(w->failed, 0);
 	world_free(w);

@@ -146,6 +146,7 @@ START_TEST(refused_at_random)
 {
 	struct world *w = world_new(NULL, 100, _i & 1, 200 + (uint64_t)_i);
 
+	w->soft = 3;
 	map_all(w);
 	for (int i = 0; i < 3000; i++) {
 		unsigned k = world_rnd(w, NTABLES * 512);

@@ -76,10 +76,10 @@ static void invalidate(struct world *w)
 		mmu_select(w->m, &win);
 		s = w->m->cur->shadow[lin >> PAGE_SHIFT];
 		o = world_walk(w, lin, MM_PROBE);
-		if (!(s & SH_P))
+		if (!(s & (SH_P | SH_SR)))
 			continue;
 		ck_assert(o.ok && o.accessed && o.pa >> PAGE_SHIFT == s >> 12);
-		if (s & SH_W)
+		if (s & (SH_W | SH_SW))
 			ck_assert(o.dirty && (o.writable || (!cpl && !(w->cpu.cr0 & CR0_WP))));
 	}
 }
@@ -145,6 +145,7 @@ START_TEST(at_random)
 
 	if (_i >= 6)
 		world_no_lines(w);
+	w->soft = (unsigned[]){ 0, 2, 3 }[_i % 3];
 	for (unsigned k = 0; k < world_pages(w); k++)
 		world_set_entry(w, k, random_entry(w, k));
 	for (int round = 0; round < 1500; round++) {

@@ -200,7 +200,7 @@ static bool reach(struct world *w, uint32_t lin, unsigned how)
 
 	mmu_select(w->m, &win);
 	for (int tries = 0; tries < 4; tries++) {
-		struct oracle o = world_walk(w, lin, how | (w->cpu.cpl == 3 ? MM_USER : 0));
+		struct oracle o = world_walk(w, lin, (how & MM_WRITE) | (w->cpu.cpl == 3 ? MM_USER : 0));
 		struct mmu_fault f;
 
 		switch (mmu_fill(w->m, lin, how, &f)) {
@@ -233,23 +233,34 @@ static bool is_data(uint64_t pa)
 	return pa >> PAGE_SHIFT >= DATA_FIRST && pa >> PAGE_SHIFT < RAM_PAGES;
 }
 
-/* A mapping that is there is used as it is, like a TLB entry. */
-static bool mapped(struct world *w, uint32_t lin, uint32_t bit)
+/* Where the byte at LIN is accessed; an entry that is there is used as it is, like a TLB's. NULL: a true
+ * fault, or not memory. */
+static uint8_t *place(struct world *w, uint32_t lin, unsigned how)
 {
+	uint32_t hard = how & MM_WRITE ? SH_W : SH_P, soft = how & MM_WRITE ? SH_SW : SH_SR, s;
+	bool prechecked = w->soft && ++w->turn % w->soft == 0;
 	unsigned win;
 
 	mmu_select(w->m, &win);
-	return w->m->cur->shadow[lin >> PAGE_SHIFT] & bit;
+	s = w->m->cur->shadow[lin >> PAGE_SHIFT];
+	if (!(s & hard) && !(prechecked && (s & soft)) && !reach(w, lin, how | (prechecked ? MMU_SOFT : 0)))
+		return NULL;
+	s = w->m->cur->shadow[lin >> PAGE_SHIFT];
+	if (s & hard)
+		return w->m->cur->base + lin;
+	ck_assert(prechecked && (s & soft));
+	return w->vm->home + ((uint64_t)(s >> 12) << PAGE_SHIFT) + (lin & PAGE_MASK);
 }
 
 bool world_read(struct world *w, uint32_t lin)
 {
+	const uint8_t *at = place(w, lin, MM_READ);
 	ppn p;
 
-	if (!mapped(w, lin, SH_P) && !reach(w, lin, MM_READ))
+	if (!at)
 		return false;
 	p = w->m->cur->shadow[lin >> PAGE_SHIFT] >> 12;
-	ck_assert_uint_eq(w->m->cur->base[lin],
+	ck_assert_uint_eq(*at,
 			  is_data((gpa)p << PAGE_SHIFT) ? w->model[p] : page_read(w->vm, p)[lin & PAGE_MASK]);
 	return true;
 }
@@ -257,14 +268,15 @@ bool world_read(struct world *w, uint32_t lin)
 /* Whole pages, as the model has it. */
 bool world_write(struct world *w, uint32_t lin, uint8_t v)
 {
+	uint8_t *at = place(w, lin, MM_WRITE);
 	ppn p;
 
-	if (!mapped(w, lin, SH_W) && !reach(w, lin, MM_WRITE))
+	if (!at)
 		return false;
 	p = w->m->cur->shadow[lin >> PAGE_SHIFT] >> 12;
 	if (!is_data((gpa)p << PAGE_SHIFT)) /* the tables themselves, through the large page */
 		return false;
-	memset(w->m->cur->base + (lin & ~PAGE_MASK), v, PAGE_SIZE);
+	memset(at - (lin & PAGE_MASK), v, PAGE_SIZE);
 	w->model[p] = v;
 	return true;
 }
@@ -391,8 +403,12 @@ static void audit_page(struct world *w, struct window *win, unsigned k, unsigned
 			       : s & SH_P ? 1
 					  : 0),
 		      "%08x: noted as %x, but has rights %u", lin, s, prot);
-	if (s & SH_W)
+	if (s & (SH_W | SH_SW))
 		ck_assert_int_eq(page_write_check(w->vm, p, WRITE_BY_GUEST), PAGE_WRITE_OK);
+	if (s & SH_SOFT)
+		ck_assert_msg(w->vm->pmap[p].mpn == p, "%08x: soft, and not at home", lin);
+	if ((s & SH_SOFT) && is_data((gpa)p << PAGE_SHIFT))
+		ck_assert_uint_eq(w->vm->home[(uint64_t)p << PAGE_SHIFT], w->model[p]);
 	if ((s & SH_P) && is_data((gpa)p << PAGE_SHIFT))
 		ck_assert_msg(win->base[lin] == w->model[p], "%08x: not the bytes of %x", lin, p);
 	if (!tables)
@@ -401,7 +417,7 @@ static void audit_page(struct world *w, struct window *win, unsigned k, unsigned
 	ck_assert_msg(o.ok && o.accessed && o.pa >> PAGE_SHIFT == p, "%08x: mapped unlike the tables", lin);
 	if (win->view == WIN_USER)
 		ck_assert(o.user);
-	if (s & SH_W)
+	if (s & (SH_W | SH_SW))
 		ck_assert_msg(o.dirty && (o.writable || (win->view == WIN_KERNEL && !(w->cpu.cr0 & CR0_WP))),
 			      "%08x: writable unlike the tables", lin);
 }

@@ -27,6 +27,7 @@ struct world {
 	struct platform plat;
 	uint64_t seed;
 	unsigned code_writes, failed;
+	unsigned soft, turn;	  /* one access in SOFT (0: none) is made as prechecked code makes it */
 	uint32_t *named;	  /* by window and K: 1 + the PPN that a jump table would have for it */
 	uint8_t model[RAM_PAGES]; /* the byte that each page is full of, by our own account */
 };
