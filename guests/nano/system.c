@@ -4,10 +4,13 @@
 #include "guests/demo/kernel.h"
 #include "guests/nano/system.h"
 
-#define PAGE_A 0	    /* pages of the test table: flipped between two frames, */
-#define PAGE_ABSENT 1	    /* never present, or filled by the handler, */
-#define PAGE_DEVICE 2	    /* MMIO */
-#define HOLE 0xf0000000u    /* no device is there */
+#define PAGE_A 0	 /* pages of the test table: flipped between two frames, */
+#define PAGE_ABSENT 1	 /* never present, or filled by the handler, */
+#define PAGE_DEVICE 2	 /* MMIO */
+#define HOLE 0xf0000000u /* no device is there */
+#define APIC 0xfee00000u
+#define APIC_EOI 0xb0 /* offsets of its registers */
+#define APIC_TIMER_COUNT 0x380
 #define SPACE_VA 0x10000000 /* another frame in each of two address spaces */
 #define PIC_MASK 0x21
 #define MSR_SYSENTER_CS 0x174
@@ -88,6 +91,26 @@ static bool map_hole(void)
 	return true;
 }
 
+static bool has_apic(void)
+{
+	u32 eax = 1, edx;
+
+	asm volatile("cpuid" : "+a"(eax), "=d"(edx) : : "ebx", "ecx");
+	return edx & 0x200;
+}
+
+static bool map_apic(void)
+{
+	test_map(PAGE_DEVICE, APIC | PTE_P | PTE_W | 0x18);
+	return has_apic();
+}
+
+/* Write registers whose value does not matter; the timer's entry is masked. */
+static void forget_apic(void)
+{
+	*(volatile u32 *)(test_va(PAGE_DEVICE) + APIC_TIMER_COUNT) = 0;
+}
+
 static bool map_global(void)
 {
 	test_map(PAGE_A, pte_a | PTE_G);
@@ -160,6 +183,9 @@ NANO_RUN(run_pte_use,
 NANO_RUN(run_device_read, "movl (%%ebx), %%eax", 0, test_va(PAGE_DEVICE), 0, 0)
 NANO_RUN(run_device_write, "movl %%eax, (%%ebx)", 0, test_va(PAGE_DEVICE), 0, 0)
 
+NANO_RUN(run_apic_eoi, "movl %%eax, (%%ebx)", 0, test_va(PAGE_DEVICE) + APIC_EOI, 0, 0)
+NANO_RUN(run_apic_timer, "movl %%eax, (%%ebx)", ~0u, test_va(PAGE_DEVICE) + APIC_TIMER_COUNT, 0, 0)
+
 /* Delay that one timer interrupt causes in a program that reads the clock continuously. The
  * interrupt may come between reading `ticks` and the clock, so its gap may be the one before. */
 static u32 timer_gap(void)
@@ -224,6 +250,8 @@ const struct nano_item nano_system_items[] = {
 	{ "pte-use", run_pte_use, 2 * NANO_OPS, NULL, map_pages, NULL, NULL, 0 },
 	{ "mmio-read", run_device_read, NANO_OPS, NULL, map_hole, NULL, NULL, 0 },
 	{ "mmio-write", run_device_write, NANO_OPS, NULL, map_hole, NULL, NULL, 0 },
+	{ "apic-eoi", run_apic_eoi, NANO_OPS, NULL, map_apic, NULL, NULL, 0 },
+	{ "apic-timer", run_apic_timer, NANO_OPS, NULL, map_apic, forget_apic, NULL, 0 },
 	{ "timer", NULL, 1, NULL, timer_on, timer_off, timer_gap, 0 },
 };
 const u32 nano_system_count = LEN(nano_system_items);

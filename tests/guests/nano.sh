@@ -18,13 +18,13 @@ steered()
 		--append rounds=1 bench-nano </dev/null >"$TMP/err" 2>&1
 	status=$?
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
-	[ "$(items)" -eq 33 ]
-	ok $? "33 items with $1" "$(detail)"
+	[ "$(items)" -eq 35 ]
+	ok $? "35 items with $1" "$(detail)"
 }
 
 run_guest 300 --append rounds=1 bench-nano
-[ "$(items)" -eq 33 ]
-ok $? "33 items" "$(detail)"
+[ "$(items)" -eq 35 ]
+ok $? "35 items" "$(detail)"
 ended 0 "it switches off"
 run_guest 300 --verify-tc --append "rounds=3 rdtsc call/ret no-such-item" bench-nano
 [ "$(items)" -eq 2 ]
