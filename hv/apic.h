@@ -91,7 +91,7 @@ void lapic_lint(struct dev *d, unsigned n, bool level);
 /* Is LINT0 a path for the 8259's INTR output, and does it answer as an APIC at all? */
 bool lapic_extint(const struct dev *d);
 bool lapic_enabled(const struct dev *d);
-/* Does pin LINT1 lead to NMI now? */
+/* Does pin LINT1, the NMI button's, lead anywhere now? */
 bool lapic_nmi_open(const struct dev *d);
 /* The processor's reset: of it alone, or with the board. */
 void lapic_cpu_reset(struct dev *d);

@@ -26,6 +26,7 @@ struct dev_mmio {
 enum arrival_kind {
 	ARRIVAL_SERIAL, /* bytes for a serial port */
 	ARRIVAL_KEYS,	/* scan codes of set 1 for a keyboard */
+	ARRIVAL_NMI,	/* the NMI button: a byte for each time it is pressed */
 	ARRIVAL_KINDS
 };
 

@@ -515,3 +515,12 @@ void machine_key(struct machine *m, uint8_t scancode)
 {
 	post(m, ARRIVAL_KEYS, SLOT_kbd, &scancode, 1);
 }
+
+bool machine_nmi(struct machine *m)
+{
+	bool open = lapic_nmi_open(m->board.dev[SLOT_lapic]);
+
+	if (open)
+		post(m, ARRIVAL_NMI, SLOT_lapic, "", 1);
+	return open;
+}

@@ -146,6 +146,8 @@ bool machine_hosted_io(struct machine *m, const char *name, bool on);
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
 void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
+/* Press the NMI button, from any thread. False, without effect: LINT1 of the local APIC is masked. */
+bool machine_nmi(struct machine *m);
 /* Deterministic hash of registers, device state and RAM. While stopped. */
 uint64_t machine_state_hash(struct machine *m);
 /* Write the whole state to the file PATH, and put a state so written back into a machine that was made

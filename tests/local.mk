@@ -65,6 +65,7 @@ SHELL_TESTS = \
 
 # Real guests, from packages that guests/fetch fetched: `make check-guests`.
 GUEST_TESTS = \
+	%D%/guests/apic.sh \
 	%D%/guests/examples.sh \
 	%D%/guests/firmware.sh \
 	%D%/guests/iso.sh \

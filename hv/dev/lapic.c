@@ -252,7 +252,7 @@ bool lapic_nmi_open(const struct dev *d)
 {
 	const struct lapic *l = (const struct lapic *)d;
 
-	return !enabled(l) || (!(l->lvt[LVT_LINT1] & LVT_MASK) && lint_mode(l, 1) == APIC_NMI);
+	return !enabled(l) || !(l->lvt[LVT_LINT1] & LVT_MASK);
 }
 
 /* ---- messages ---- */
@@ -798,6 +798,15 @@ void lapic_post(struct dev *d)
 	write_lvt(l, LVT_LINT1, APIC_NMI << 8);
 }
 
+/* The NMI button. */
+static size_t lapic_accept(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n)
+{
+	(void)data;
+	if (kind == ARRIVAL_NMI)
+		board_nmi(d->board);
+	return n;
+}
+
 static void lapic_init(struct dev *d)
 {
 	of(d)->timer = (struct vm_timer){ .fire = timer_fire, .ctx = d };
@@ -842,4 +851,5 @@ const struct dev_class lapic_class = {
 	.loaded = lapic_loaded,
 	.mmio_read = lapic_read,
 	.mmio_write = lapic_write,
+	.accept = lapic_accept,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Input to the guest from scripts: serial and type send text, wait waits for output. */
+ * Input to the guest from scripts: serial and type send text, nmi presses a button, wait waits for output. */
 #include "inspect/tables_int.h"
 
 #include <errno.h>
@@ -129,6 +129,15 @@ static int cmd_sendkey(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
+static int cmd_nmi(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	(void)a;
+	if (!machine_nmi(s->m))
+		return result_fail(r, "nmi: the guest has masked LINT1 of its local APIC (info lapic)");
+	result_text(r, s->run.running ? "NMI sent" : "NMI sent: the guest gets it when it resumes");
+	return 0;
+}
+
 /* Wait for TEXT until UNTIL (monotonic ns) while the guest runs. */
 static bool heard(struct inspect *s, const char *text, int64_t until)
 {
@@ -200,6 +209,10 @@ static const struct command commands[] = {
 	  "Key names are QEMU's: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; for example "
 	  "ctrl-alt-delete. Several chords are pressed one after the other.",
 	  cmd_sendkey, CMD_MACHINE, 1, -1, "<key> ..." },
+	{ "nmi", NULL, "", "press the NMI button: a non-maskable interrupt",
+	  "It reaches the processor by LINT1 of the local APIC. Linux says what it was doing when it was started with "
+	  "'unknown_nmi_panic', and otherwise that the reason is unknown.",
+	  cmd_nmi, CMD_MACHINE, 0, 0, COMP_NONE },
 	{ 0 },
 };
 

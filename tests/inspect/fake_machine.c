@@ -399,6 +399,12 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
 	strncat(m->input, (const char *)buf, n);
 }
 
+bool machine_nmi(struct machine *m)
+{
+	m->v.cpu.nmi_pending = 1;
+	return true;
+}
+
 void machine_key(struct machine *m, uint8_t scancode)
 {
 	char text[8];
