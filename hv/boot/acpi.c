@@ -57,9 +57,9 @@ enum {
 	FADT_TMR_32 = 0x100,
 	FADT_RESET = 0x400
 };
-enum { BOOT_LEGACY = 1, BOOT_8042 = 2 };
+enum { BOOT_LEGACY = 1, BOOT_8042 = 2, BOOT_NO_MSI = 8 };
 
-static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at)
+static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at, bool apic)
 {
 	put(p + ACPI_FADT_FACS, at + ACPI_FACS, 4);
 	put(p + ACPI_FADT_DSDT, at + ACPI_DSDT, 4);
@@ -73,7 +73,7 @@ static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at)
 	put(p + 96, 0xfff, 2); /* no C2 */
 	put(p + 98, 0xfff, 2); /* no C3 */
 	p[108] = 0x32;	       /* century register */
-	put(p + 109, BOOT_LEGACY | BOOT_8042, 2);
+	put(p + 109, BOOT_LEGACY | BOOT_8042 | (apic ? 0 : BOOT_NO_MSI), 2);
 	put(p + 112,
 	    FADT_WBINVD | FADT_C1 | FADT_NO_PWR | FADT_NO_SLP | FADT_NO_FIX_RTC | FADT_TMR_32 | FADT_RESET,
 	    4);
@@ -97,7 +97,7 @@ void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, bool apic)
 	memcpy(facs, "FACS", SIG);
 	put(facs + 4, FACS_LEN, 4);
 	facs[32] = 1;
-	make_fadt(image + ACPI_FADT, at);
+	make_fadt(image + ACPI_FADT, at, apic);
 	acpi_hpet(image + ACPI_HPET);
 	put(rsdt + HEADER, at + ACPI_FADT, 4);
 	put(rsdt + HEADER + 4, at + ACPI_HPET, 4);

@@ -7,6 +7,7 @@ fuzz_targets = \
 	%D%/fuzz_devices \
 	%D%/fuzz_expr \
 	%D%/fuzz_image \
+	%D%/fuzz_pci \
 	%D%/fuzz_pcnet \
 	%D%/fuzz_symbols \
 	%D%/fuzz_tc \
@@ -24,6 +25,7 @@ SHELL_TESTS += \
 	%D%/replay-devices.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
+	%D%/replay-pci.sh \
 	%D%/replay-pcnet.sh \
 	%D%/replay-symbols.sh \
 	%D%/replay-tc.sh \
@@ -43,6 +45,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_devices_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_devices_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_devices_LDADD = $(fuzz_machine) $(EXT_LIBS)
+%C%_fuzz_pci_SOURCES = %D%/fuzz_pci.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_pci_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_pci_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_pci_LDADD = $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_expr_SOURCES = %D%/fuzz_expr.c %D%/fuzz.h $(fuzz_main)
 %C%_fuzz_expr_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
@@ -73,6 +79,9 @@ fuzz_corpus = \
 	%D%/corpus-gdb/memory \
 	%D%/corpus-gdb/raw \
 	%D%/corpus-gdb/register-number \
+	%D%/corpus-pci/registers \
+	%D%/corpus-pci/requests \
+	%D%/corpus-pci/rings \
 	%D%/corpus-control/broken \
 	%D%/corpus-control/commands \
 	%D%/corpus-control/dashboard \
