@@ -48,6 +48,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen.c \
 	%D%/screen.h \
 	%D%/screen_devices.c \
+	%D%/screen_io.c \
 	%D%/screen_machine.c \
 	%D%/screen_spaces.c \
 	%D%/screen_translation.c \

@@ -425,7 +425,7 @@ void tui_greet(struct tui *t)
 	else
 		tui_message(
 		    t, ST_MESSAGE,
-		    "c runs the guest, s steps, b breaks, o next pane, 1-5 screens, : command, ? help");
+		    "c runs the guest, s steps, b breaks, o next pane, 1-6 screens, : command, ? help");
 }
 
 static int interactive(struct tui *t)

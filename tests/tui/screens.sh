@@ -14,6 +14,7 @@ expected()
 	3 traps Traps by cause|Callouts by kind|Exceptions|Costliest fragments|true-fault|#PF|Adaptation log|promoted for
 	4 spaces Windows|Page walk|Counters|physical|fill_pages
 	5 devices Interrupts|Interrupt controllers|Timer|Serial port|I/O ports|PCI|master
+	6 io World switches|Hosted I/O|Networks|Throughput|Drives|processor|vmm
 	END
 }
 
@@ -27,7 +28,7 @@ shown_as_printed()
 		esac
 }
 
-plan 30
+plan 34
 for size in 80x24 200x50; do
 	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
 	sees "stopped" "$size: the dashboard starts with the guest stopped"
