@@ -147,6 +147,10 @@ int pic_ack(struct dev *d);
 /* The vector that LINE would have now; false: it is masked. */
 bool pic_entry(const struct dev *d, unsigned line, unsigned *vector);
 void rtc_set_memory(struct dev *d, uint64_t bytes);
+/* DMA: bytes that channel CH is programmed to move, 0: it is off; move up to N of them between BUF and
+ * memory, in the channel's direction, and return how many. *END: the channel's count has run out. */
+unsigned dma_available(const struct dev *d, unsigned ch);
+unsigned dma_move(struct dev *d, unsigned ch, uint8_t *buf, unsigned n, bool *end);
 /* Memory between 768 KiB and 1 MiB, by the host bridge's attribute registers: 13 segments. */
 enum { PAM_SEGMENTS = 13, PAM_READ = 1, PAM_WRITE = 2 };
 struct pam_segment {

@@ -11,8 +11,6 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/acpi_apic.c \
 	%D%/boot/acpi_files.c \
 	%D%/boot/bios.c \
-	%D%/boot/bootrom.c \
-	%D%/boot/bootrom.h \
 	%D%/boot/drives.c \
 	%D%/boot/drives.h \
 	%D%/boot/dsdt.c \
@@ -28,7 +26,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev.h \
-	%D%/dev/bootdisk.c \
+	%D%/dev/fdc.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
 	%D%/dev/pci_int.h \
@@ -98,6 +96,7 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/hpet.c \
 	%D%/dev/i440fx.c \
 	%D%/dev/i8042.c \
+	%D%/dev/i8237.c \
 	%D%/dev/i8254.c \
 	%D%/dev/i8259.c \
 	%D%/dev/ide.c \

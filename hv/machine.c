@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-extern const struct dev_class ide_class;
+extern const struct dev_class ide_class, fdc_class;
 
 enum { STEP_SPIN_TSC = 200000 };
 #define MEMORY_MIN (1ull << 20)
@@ -110,11 +110,14 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 /* Controllers, if something is attached to them. */
 static bool add_drives(struct board *b, char *err, size_t errlen)
 {
-	bool ide = false;
+	bool ide = false, floppy = false;
 
-	for (unsigned i = 0; i < IDE_MAX; i++)
+	for (unsigned i = 0; i < IDE_MAX; i++) {
 		ide |= drive_ide(b->drives, i) != NULL;
-	return !ide || board_add(b, &ide_class, "ide", NULL, err, errlen);
+		floppy |= drive_floppy(b->drives, i) != NULL;
+	}
+	return (!ide || board_add(b, &ide_class, "ide", NULL, err, errlen)) &&
+	       (!floppy || board_add(b, &fdc_class, "fdc", NULL, err, errlen));
 }
 
 static bool make_board(struct machine *m, char *err, size_t errlen)

@@ -45,8 +45,9 @@ static json_t *identity(const struct machine *m)
 	for (unsigned i = 0; i < m->loader.drives.n; i++) {
 		const struct drive *d = &m->loader.drives.d[i];
 
-		json_array_append_new(
-		    drives, json_pack("{s:i, s:I}", "number", d->number, "bytes", (json_int_t)d->len));
+		json_array_append_new(drives, json_pack("{s:i, s:b, s:i, s:I}", "kind", (int)d->kind,
+							"virtio", d->virtio, "unit", (int)d->unit, "bytes",
+							(json_int_t)block_size(d->block)));
 	}
 	return json_pack("{s:I, s:s, s:i, s:s, s:o, s:I}", "memory", (json_int_t)m->memory, "clock",
 			 icount ? "icount" : "host", "icount_ns",

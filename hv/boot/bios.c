@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A BIOS: ROM below 4 GiB, entered at the reset vector. Its last 128 KiB are also below 1 MiB, where the
- * host bridge makes them RAM when firmware demands it (dev/pci.c). The drives reach it through
- * an option ROM (hv/boot/bootrom.h), the video BIOS through fw_cfg. */
+ * host bridge makes them RAM when firmware demands it (dev/i440fx.c). The video BIOS reaches it through
+ * fw_cfg. */
 #include "hv/boot/image.h"
 
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 
 #include "hv/boot/acpi.h"
 #include "hv/board.h"
-#include "hv/boot/bootrom.h"
 
 enum { PORT_SELECT = 0x510, PORT_DATA = 0x511 };
 enum {
@@ -22,7 +21,6 @@ struct fw_cfg {
 	struct dev d;
 	uint16_t key;
 	uint32_t pos;
-	uint8_t rom[BOOTROM_BYTES];
 	struct acpi_files acpi;
 };
 
@@ -37,9 +35,9 @@ static const struct state_field fields[] = {
 	F_NUM(fw_cfg, pos),
 };
 
-enum { FILE_VGA, FILE_BOOT, FILE_RSDP, FILE_TABLES, FILE_LOADER, NFILES };
-static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", "genroms/boot.rom", ACPI_FILE_RSDP,
-						ACPI_FILE_TABLES, ACPI_FILE_LOADER };
+enum { FILE_VGA, FILE_RSDP, FILE_TABLES, FILE_LOADER, NFILES };
+static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", ACPI_FILE_RSDP, ACPI_FILE_TABLES,
+						ACPI_FILE_LOADER };
 
 static struct blob file_blob(const struct fw_cfg *f, unsigned i)
 {
@@ -48,8 +46,6 @@ static struct blob file_blob(const struct fw_cfg *f, unsigned i)
 	switch (i) {
 	case FILE_VGA:
 		return (struct blob){ b->vgabios, b->vgabios_len };
-	case FILE_BOOT:
-		return (struct blob){ f->rom, b->drives->boot ? sizeof(f->rom) : 0 };
 	case FILE_RSDP:
 		return (struct blob){ f->acpi.image, ACPI_RSDP_LEN };
 	case FILE_TABLES:
@@ -139,7 +135,6 @@ static void fw_cfg_reset(struct dev *d)
 
 	f->key = 0;
 	f->pos = 0;
-	bootrom_make(f->rom, d->board->drives);
 	acpi_files_make(&f->acpi, d->board->apic.present);
 }
 

@@ -68,14 +68,31 @@ static void apply_segment(struct i440fx *h, unsigned i, bool hide)
 	h->rights[i] = (uint8_t)s.rights;
 }
 
+/* SeaBIOS makes an MP table (Intel MP specification 1.4, 4.1) whatever CPUID says. On a machine without an
+ * APIC a kernel that believed the table would mask the PICs: erase the pointer to it. */
+static void hide_mp_table(struct board *b)
+{
+	enum { MP_POINTER = 16, MP_END = 0x100000 };
+	uint8_t p[MP_POINTER], none[MP_POINTER];
+
+	gpr_zero(none, sizeof(none));
+	for (uint32_t at = PAM_LAST; at < MP_END; at += MP_POINTER)
+		if (mm_phys_read(b->vm, at, p, sizeof(p)) && *(const any32 *)p == 0x5f504d5f /* "_MP_" */)
+			mm_phys_write(b->vm, at, none, sizeof(none));
+}
+
 static void config_written(struct pci_function *f, unsigned reg, unsigned size)
 {
 	struct i440fx *h = (struct i440fx *)f->d;
+	bool last_open = h->rights[PAM_SEGMENTS - 1] & PAM_WRITE;
 
 	(void)reg, (void)size;
 	for (unsigned i = 0; i < PAM_SEGMENTS; i++)
 		if (pam_rights(h, i) != h->rights[i])
 			apply_segment(h, i, h->rights[i] & ~pam_rights(h, i) & PAM_READ);
+	/* The BIOS locks its tables when they are complete. */
+	if (last_open && !(h->rights[PAM_SEGMENTS - 1] & PAM_WRITE) && !f->d->board->apic.present)
+		hide_mp_table(f->d->board);
 }
 
 void i440fx_open_shadow(struct dev *d)

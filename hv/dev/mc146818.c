@@ -8,6 +8,7 @@
 
 #include "base/view.h"
 #include "hv/board.h"
+#include "hv/boot/drives.h"
 
 enum {
 	SEC,
@@ -324,7 +325,20 @@ void rtc_set_memory(struct dev *d, uint64_t bytes)
 	put16(r->cmos + 0x34, high >> 16);
 	r->cmos[0x5b] = r->cmos[0x5c] = r->cmos[0x5d] = 0; /* nothing above 4 GiB */
 	r->cmos[0x14] = 0x06;				   /* equipment: 80x25 colour by VGA, FPU */
-	r->cmos[0x3d] = 0x04;				   /* boot order: option ROM first */
+}
+
+/* Floppy drives, and the order in which SeaBIOS boots: 1 floppy (of any signature), 2 hard disk, 3 CD, 4
+ * network. */
+static void set_drives(struct mc146818 *r, const struct drives *ds)
+{
+	static const uint8_t codes[] = { [DRIVE_FLOPPY] = 1, [DRIVE_DISK] = 2, [DRIVE_CD] = 3 };
+	const struct drive *f[] = { drive_floppy(ds, 0), drive_floppy(ds, 1) };
+	uint8_t boot = ds->boot ? codes[ds->boot->kind] : 4, next = boot == 2 ? 3 : 2;
+
+	r->cmos[0x10] = (uint8_t)((f[0] ? f[0]->geo.type << 4 : 0) | (f[1] ? f[1]->geo.type : 0));
+	r->cmos[0x14] |= f[0] ? (f[1] ? 0x41 : 1) : 0;
+	r->cmos[0x3d] = (uint8_t)(boot | next << 4);
+	r->cmos[0x38] = 0x41;
 }
 
 static void rtc_init(struct dev *d)
@@ -339,6 +353,8 @@ static void rtc_init(struct dev *d)
 	r->cmos[REG_D] = D_VALID;
 	r->offset = d->board->clock.mode == CLOCK_ICOUNT ? FIXED_DATE : (int64_t)time(NULL);
 	rtc_set_memory(d, d->board->memory);
+	if (d->board->drives)
+		set_drives(r, d->board->drives);
 }
 
 /* RESET clears enables and flags; date and memory are battery-backed. */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "hv/boot/acpi.h"
-#include "hv/boot/bootrom.h"
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
 
@@ -443,20 +442,6 @@ START_TEST(bios_alone)
 }
 END_TEST
 
-START_TEST(boot_rom_checksum)
-{
-	uint8_t rom[BOOTROM_BYTES], sum = 0;
-	struct drives ds = { .n = DRIVES_MAX };
-
-	for (unsigned i = 0; i < DRIVES_MAX; i++)
-		ds.d[i] = (struct drive){ .number = (uint8_t)i, .kind = i < 4 ? DRIVE_FLOPPY : DRIVE_DISK };
-	bootrom_make(rom, &ds);
-	for (unsigned i = 0; i < sizeof(rom); i++)
-		sum += rom[i];
-	ck_assert_uint_eq(sum, 0);
-}
-END_TEST
-
 /* A sparse file of LEN bytes, with a boot signature if SIGNED. */
 static const char *put_disk(const char *name, off_t len, bool sign)
 {
@@ -467,35 +452,36 @@ static const char *put_disk(const char *name, off_t len, bool sign)
 	return p;
 }
 
-/* Columns: drives by kind (sizes in KiB, 0: none), boot signatures of the hard disks, numbers that result,
- * the one to boot from; or what the message says. */
+/* Columns: drives by kind (sizes in KiB, 0: none), boot signatures of the hard disks; kind and unit of each
+ * drive that results, the one to boot from; or what the message says. */
 static const struct {
-	unsigned image, floppy[2], disk[2], cdrom;
-	bool sign[2];
-	uint8_t numbers[5];
-	unsigned n;
-	uint8_t boot;
+	unsigned image, floppy[2], disk[5], cdrom;
+	bool sign[5];
+	const char *drives;
+	unsigned boot;
 	const char *refused;
 } drive_rows[] = {
-	{ .image = 1440, .numbers = { 0 }, .n = 1, .boot = 0 },
-	{ .image = 4000, .numbers = { 0x80 }, .n = 1, .boot = 0x80 },
-	{ .image = 2880, .floppy = { 720 }, .disk = { 5000 }, .numbers = { 0, 1, 0x80 }, .n = 3 },
+	{ .image = 1440, .drives = "f0" },
+	{ .image = 4000, .drives = "d0" },
+	{ .image = 2880, .floppy = { 720 }, .disk = { 5000 }, .drives = "f0 f1 d0" },
 	{ .image = 2880, .floppy = { 720, 160 }, .refused = "one floppy drive too many" },
-	{ .floppy = { 1440, 360 }, .disk = { 9000 }, .sign = { true }, .numbers = { 0, 1, 0x80 }, .n = 3 },
-	{ .disk = { 100, 200 }, .sign = { true }, .numbers = { 0x80, 0x81 }, .n = 2, .boot = 0x80 },
+	{ .floppy = { 1440, 360 }, .disk = { 9000 }, .sign = { true }, .drives = "f0 f1 d0" },
+	{ .disk = { 100, 200 }, .sign = { true }, .drives = "d0 d1" },
 	{ .disk = { 100, 200 }, .sign = { false, true }, .refused = "no boot signature" },
+	{ .disk = { 1, 1, 1, 1 }, .sign = { true }, .drives = "d0 d1 d2 d3" },
+	{ .disk = { 1, 1, 1, 1, 1 }, .sign = { true }, .refused = "one IDE drive too many" },
+	{ .disk = { 1, 1, 1 }, .cdrom = 10, .sign = { true }, .drives = "c2 d0 d1 d3", .boot = 1 },
 	{ .cdrom = 700, .refused = "not a CD that a PC boots from" },
-	{ .disk = { 100 }, .cdrom = 700, .sign = { true }, .numbers = { 0xe0, 0x80 }, .n = 2, .boot = 0x80 },
 	{ .floppy = { 2881 }, .refused = "at most 2880 KiB; use --disk" },
 };
 
 START_TEST(drives)
 {
-	static const char *const names[] = { "f0", "f1", "d0", "d1" };
+	static const char *const names[] = { "f0", "f1", "d0", "d1", "d2", "d3", "d4" };
 	struct image_config ic = { 0 };
-	char path[6][300];
+	char path[9][300], got[100] = "";
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
 		unsigned kib = i < 2 ? drive_rows[_i].floppy[i] : drive_rows[_i].disk[i - 2];
 		struct drive_config *c = i < 2 ? &ic.floppy[i] : &ic.disk[i - 2];
 
@@ -506,14 +492,14 @@ START_TEST(drives)
 		c->file = path[i];
 	}
 	if (drive_rows[_i].image) {
-		snprintf(path[4], sizeof(path[4]), "%s",
+		snprintf(path[7], sizeof(path[7]), "%s",
 			 put_disk("image", (off_t)drive_rows[_i].image << 10, false));
-		ic.boot_sector = path[4];
+		ic.boot_sector = path[7];
 	}
 	if (drive_rows[_i].cdrom) {
-		snprintf(path[5], sizeof(path[5]), "%s",
+		snprintf(path[8], sizeof(path[8]), "%s",
 			 put_disk("cd", (off_t)drive_rows[_i].cdrom << 10, false));
-		ic.cdrom.file = path[5];
+		ic.cdrom.file = path[8];
 	}
 	struct drives ds;
 	bool ok = drives_open(&ds, &ic, true, err, sizeof(err));
@@ -525,124 +511,30 @@ START_TEST(drives)
 		return;
 	}
 	ck_assert_msg(ok, "%s", err);
-	ck_assert_uint_eq(ds.n, drive_rows[_i].n);
 	for (unsigned i = 0; i < ds.n; i++)
-		ck_assert_uint_eq(ds.d[i].number, drive_rows[_i].numbers[i]);
-	ck_assert_ptr_nonnull(ds.boot);
-	ck_assert_uint_eq(ds.boot->number, drive_rows[_i].boot);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%c%u", i ? " " : "",
+			 "fdc"[ds.d[i].kind], ds.d[i].unit);
+	ck_assert_str_eq(got, drive_rows[_i].drives);
+	ck_assert_ptr_eq(ds.boot, &ds.d[drive_rows[_i].boot]);
 	drives_close(&ds);
 }
 END_TEST
 
-/* INT 13h on a real-mode frame, without the ROM. */
-START_TEST(int13_read)
-{
-	static uint8_t rom[0x20000], disk[1474560];
-	struct image_config ic = { 0 };
-	struct machine *m;
-	uint16_t frame[3] = { 0, 0, 0x0203 };
-
-	memset(disk + 19 * 512, 0xab, 512); /* cylinder 0, head 1, sector 2 */
-	ic.bios = put_file("bios", rom, sizeof(rom));
-	ic.boot_sector = put_file("disk", disk, sizeof(disk));
-	m = boot(ic, 4 << 20);
-	ck_assert_msg(m, "%s", err);
-	struct cpu *c = &machine_vcpu(m)->cpu;
-	c->gpr[R_ESP] = 0x7000;
-	c->gpr[R_EAX] = 0x0201, c->gpr[R_ECX] = 0x0002, c->gpr[R_EDX] = 0x0100, c->gpr[R_EBX] = 0x8000;
-	mm_phys_write(machine_vm(m), 0x7000, frame, 6);
-	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-	ck_assert_uint_eq(mem32(m, 0x8000), 0xabababab);
-	ck_assert_uint_eq(c->gpr[R_EAX], 0x0001);
-	ck_assert_uint_eq(mem32(m, 0x7004) & 1, 0);
-	c->gpr[R_EAX] = 0x0201, c->gpr[R_ECX] = 0x0013;
-	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 4);
-	ck_assert_uint_eq(mem32(m, 0x7004) & 1, 1);
-	c->gpr[R_EAX] = 0x0301, c->gpr[R_ECX] = 0x0002; /* the boot image is never written */
-	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 3);
-	c->gpr[R_EAX] = 0x0201, c->gpr[R_EDX] = 0x0180; /* no such drive */
-	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 1);
-	machine_free(m);
-}
-END_TEST
-
-/* A hard disk of an odd size by AH=42h, 43h and 48h: the last sector is the last; memory that is ROM stays.
- */
-START_TEST(int13_extensions)
+/* The BIOS' MP table is hidden when it locks its segment, where there is no APIC. */
+START_TEST(mp_table)
 {
 	static uint8_t rom[0x20000];
-	struct image_config ic = { 0 };
-	struct machine *m;
-	uint16_t frame[3] = { 0, 0, 0x0203 }, edd[13] = { 26 };
-	struct {
-		uint8_t size, zero;
-		uint16_t count, off, seg;
-		uint64_t lba;
-	} p = { .size = 16, .count = 1, .off = 0x8000, .lba = 7812 };
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s", put_disk("disk", 4000000, true)); /* 7812.5 sectors */
-	ic.bios = put_file("bios", rom, sizeof(rom));
-	ic.disk[1].file = path;
-	m = boot(ic, 4 << 20);
-	ck_assert_msg(m, "%s", err);
-	struct cpu *c = &machine_vcpu(m)->cpu;
-	c->gpr[R_ESP] = 0x7000, c->gpr[R_ESI] = 0x9000, c->gpr[R_EDX] = 0x80;
-	mm_phys_write(machine_vm(m), 0x7000, frame, 6);
-	for (unsigned i = 0; i < 3; i++) { /* write it, one behind it, read into ROM */
-		uint32_t x = 0x11223344;
-
-		p.lba = i == 1 ? 7813 : 7812;
-		p.seg = i == 2 ? 0xf000 : 0;
-		mm_phys_write(machine_vm(m), 0x8000, &x, 4);
-		mm_phys_write(machine_vm(m), 0x9000, &p, sizeof(p));
-		c->gpr[R_EAX] = i == 2 ? 0x4200 : 0x4300;
-		bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-		ck_assert_uint_eq(c->gpr[R_EAX] >> 8, i == 1 ? 4 : 0);
-		ck_assert_uint_eq(mem32(m, 0x9002) & 0xffff, i == 1 ? 0 : 1);
-	}
-	ck_assert_uint_eq(mem32(m, 0xf8000), 0);
-	mm_phys_write(machine_vm(m), 0x9000, edd, sizeof(edd));
-	c->gpr[R_EAX] = 0x4800;
-	bus_out(&m->board.bus, BOOTROM_PORT_INT13, 1, 0);
-	ck_assert_uint_eq(c->gpr[R_EAX] >> 8, 0);
-	ck_assert_uint_eq(mem32(m, 0x9010), 7813);
-	ck_assert_uint_eq(mem32(m, 0x9018) & 0xffff, 512);
-	machine_free(m);
-	ck_assert_int_eq(truncate(path, 7812 * 512 + 4), 0);
-	FILE *f = fopen(path, "rb");
-	uint32_t got = 0;
-
-	ck_assert(f && !fseek(f, 7812 * 512, SEEK_SET) && fread(&got, 4, 1, f) == 1);
-	ck_assert_uint_eq(got, 0x11223344);
-	fclose(f);
-}
-END_TEST
-
-/* State after the option ROM's boot entry: the first sector, INT 13h, the drive; the BIOS's MP table is
- * hidden where there is no APIC. */
-START_TEST(boot_entry)
-{
-	static uint8_t rom[0x20000], disk[1474560] = { 0xeb, 0xfe, 0x12, 0x34 };
 	struct image_config ic = { 0 };
 	struct machine *m;
 
 	memcpy(rom + 0x16920, "_MP_", 4); /* the last 128 KiB below 1 MiB */
 	ic.bios = put_file("bios", rom, sizeof(rom));
-	ic.boot_sector = put_file("disk", disk, sizeof(disk));
 	cpu_model = _i ? "host" : "host,-apic";
 	m = boot(ic, 4 << 20);
 	ck_assert_msg(m, "%s", err);
+	pam(m, 0x59, 0x30);
 	ck_assert_uint_eq(mem32(m, 0xf6920), 0x5f504d5f);
-	struct cpu *c = &machine_vcpu(m)->cpu;
-	c->seg[SEG_CS].sel = 0xca00, c->seg[SEG_CS].base = 0xca000;
-	bus_out(&m->board.bus, BOOTROM_PORT_BOOT, 1, 0);
-	ck_assert_uint_eq(mem32(m, 0x7c00), 0x3412feeb);
-	ck_assert_uint_eq(mem32(m, 0x13 * 4), 0xca000000 | BOOTROM_INT13);
-	ck_assert_uint_eq(c->gpr[R_EDX] & 0xff, 0);
+	pam(m, 0x59, 0x10);
 	ck_assert_uint_eq(mem32(m, 0xf6920), _i ? 0x5f504d5f : 0);
 	machine_free(m);
 }
@@ -779,9 +671,6 @@ int main(void)
 		bios,
 		shadow,
 		bios_alone,
-		boot_rom_checksum,
-		int13_read,
-		int13_extensions,
 		machine_limits,
 	};
 
@@ -791,7 +680,7 @@ int main(void)
 		tcase_add_test(tc, all[i]);
 	tcase_add_loop_test(tc, drives, 0, (int)ARRAY_LEN(drive_rows));
 	tcase_add_loop_test(tc, mutated, 0, 5);
-	tcase_add_loop_test(tc, boot_entry, 0, 2);
+	tcase_add_loop_test(tc, mp_table, 0, 2);
 	tcase_add_loop_test(tc, acpi_tables, 0, 2);
 	suite_add_tcase(s, tc);
 	return suite_run(s);

@@ -142,7 +142,11 @@ more:
 	cmpl 0xa000, %eax
 	movw $n_write, %si
 	jmp 2f
-1:	cmpb $3, %ah
+1:	testb $0x80, drive
+	jz 3f
+	cmpb %al, %al		/* of a hard disk SeaBIOS tells no reason */
+	jmp 2f
+3:	cmpb $3, %ah
 2:	call verdict
 	jmp rest
 
