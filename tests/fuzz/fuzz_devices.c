@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Devices against arbitrary sequences of accesses. Input: operations of eight bytes (what, size, 16 bits of
  * address, 32 bits of value): port and memory accesses, input from outside, time that passes, interrupts
- * acknowledged, resets, and what views ask. The engine is a script that never runs. */
+ * acknowledged, lines, messages and MSRs of the APIC, resets, and what views ask. The engine is a script that
+ * never runs. */
 #include "hv/machine_int.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/hv/fake_engine.h"
+#include "x86/msrs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,49 @@ static void advance(struct machine *m, uint64_t ns)
 		m->v->icount += end - clock_now(c);
 }
 
+/* A register of local APIC, IO-APIC or HPET, or near one. */
+static gpa apic_address(uint16_t at)
+{
+	gpa off = at >> 2;
+
+	switch (at & 3) {
+	case 0:
+		return HPET_AT + (off & 0xff) * 4;
+	case 1:
+		return IOAPIC_AT + (off & 0x10) + (off & 0x20) * 2 + (off & 3);
+	default:
+		return LAPIC_AT + (off & 0x7f) * 16 + (off >> 7 & 15) % 5;
+	}
+}
+
+/* An MSR of the local APIC: IA32_APIC_BASE with values that cpu/msr.c lets through, or one of its own. */
+static void apic_msr(struct machine *m, uint16_t at, uint64_t val)
+{
+	const struct platform *p = &m->v->plat;
+	uint64_t seen;
+
+	if (at & 0x8000)
+		p->wrmsr(p->ctx, MSR_APIC_BASE, (val & 0xf00000) << 8 | (val & 0xc00) | APIC_BASE_BSP);
+	else if (at & 0x4000)
+		p->wrmsr(p->ctx, MSR_TSC_DEADLINE,
+			 at & 1 ? val : clock_tsc(&m->board.clock) + (val & 0xffff));
+	else if (at & 0x2000)
+		p->rdmsr(p->ctx, MSR_X2APIC + (at & 0x3f), &seen);
+	else
+		p->wrmsr(p->ctx, MSR_X2APIC + (at & 0x3f), val >> (at >> 6 & 31));
+}
+
+/* Lines, messages, the NMI button. */
+static void interrupt(struct board *b, uint16_t at, uint32_t val)
+{
+	if (at & 1)
+		board_irq_from(b, (at >> 1) % IRQ_SOURCES, (at >> 4) % IRQ_LINES, val & 1);
+	else if (at & 2)
+		board_msi(b, MSI_FIRST + ((gpa)at << 4), val);
+	else
+		board_nmi(b);
+}
+
 /* An address of a device, or near one, from 16 bits: VGA's memory, or the top of the address space. */
 static gpa mmio_address(uint16_t at)
 {
@@ -51,10 +96,18 @@ static void input(struct machine *m, enum board_slot slot, enum arrival_kind kin
 		abort();
 }
 
+static void forget_row(struct row_sink *s, const struct value *v)
+{
+	(void)s, (void)v;
+}
+
 static void views(struct machine *m)
 {
+	struct row_sink none = { .row = forget_row };
 	struct vga_text t;
 
+	for (unsigned i = 0; i < ARRAY_LEN(irq_views); i++)
+		irq_views[i].rows(m, "", &none);
 	vga_text(m->board.dev[SLOT_vga], &t);
 	if (t.columns > VGA_COLUMNS || t.lines > VGA_LINES)
 		abort();
@@ -70,7 +123,7 @@ static void operation(struct machine *m, const uint8_t op[OP])
 
 	memcpy(&at, op + 2, 2);
 	memcpy(&val, op + 4, 4);
-	switch (op[0] % 12) {
+	switch (op[0] % 16) {
 	case 0 ... 3:
 		bus_out(&b->bus, at, size, val);
 		break;
@@ -93,6 +146,19 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	case 10:
 		if (b->intr && (board_irq_ack(b) & ~0xff))
 			abort();
+		break;
+	case 12:
+		wide = val * 0x100000001ull;
+		mmio_write(&b->mmio, apic_address(at), &wide, size << (op[1] >> 7));
+		break;
+	case 13:
+		mmio_read(&b->mmio, apic_address(at), &wide, size << (op[1] >> 7));
+		break;
+	case 14:
+		apic_msr(m, at, val * 0x100000001ull);
+		break;
+	case 15:
+		interrupt(b, at, val);
 		break;
 	default:
 		m->v->cpu.gpr[at & 7] = val;
