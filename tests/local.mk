@@ -75,6 +75,7 @@ GUEST_TESTS = \
 	%D%/guests/memtest.sh \
 	%D%/guests/network.sh \
 	%D%/guests/pci.sh \
+	%D%/guests/rootfs.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
@@ -137,6 +138,10 @@ UNIT_TESTS += %D%/hv/test_block
 %C%_hv_test_block_SOURCES = %D%/hv/test_block.c
 %C%_hv_test_block_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_block_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_ide
+%C%_hv_test_ide_SOURCES = %D%/hv/test_ide.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_ide_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_ide_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_bus
 %C%_hv_test_bus_SOURCES = %D%/hv/test_bus.c
 %C%_hv_test_bus_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

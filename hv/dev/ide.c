@@ -10,7 +10,7 @@
 #include "hv/dev/ide_int.h"
 
 #include "base/log.h"
-#include "base/view.h"
+#include "hv/io/door.h"
 
 enum { DATA, ERROR, COUNT, LBAL, LBAM, LBAH, SELECT, COMMAND };
 enum { CTL_NIEN = 2, CTL_SRST = 4, CTL_HOB = 0x80 };
@@ -108,30 +108,41 @@ static void no_interrupt(struct ide_drive *d)
 
 static void on_done(struct block_request *r);
 
+static void submit(void *arg)
+{
+	struct ide_drive *d = arg;
+
+	block_submit(d->block, &d->req);
+}
+
+static void forget(void *arg)
+{
+	struct ide_drive *d = arg;
+
+	block_cancel(d->block);
+}
+
+static void through_door(struct ide_drive *d, void (*fn)(void *))
+{
+	door_call(d->ide->d.board->door, d->ide->d.user, DOOR_DISK, fn, d);
+}
+
 void ide_submit(struct ide_drive *d, enum block_op op, void *buf, uint32_t n)
 {
-	struct vector_state s;
-
 	d->phase = IDE_HOST;
 	d->status = ST_DRDY | ST_DSC | ST_BSY;
 	d->now = n;
 	d->req =
 	    (struct block_request){ .op = op, .at = d->at, .len = n, .buf = buf, .done = on_done, .ctx = d };
-	vectors_away(&s);
-	block_submit(d->block, &d->req);
-	vectors_back(&s);
+	through_door(d, submit);
 }
 
 /* Forget the request that is with the host, if any. */
 static void cancel(struct ide_drive *d)
 {
-	struct vector_state s;
-
 	if (d->phase != IDE_HOST)
 		return;
-	vectors_away(&s);
-	block_cancel(d->block);
-	vectors_back(&s);
+	through_door(d, forget);
 	d->phase = IDE_IDLE;
 }
 
@@ -363,31 +374,40 @@ static void buffer_done(struct ide_drive *d)
 		ide_submit(d, BLOCK_WRITE, ide_pio(d), d->now);
 }
 
-/* Words of the data register; behind the end there is nothing. */
-static uint32_t data_in(struct ide_drive *d, unsigned size)
+/* How many bytes of an access of SIZE are data: the last one may be half a word's. */
+static unsigned data_bytes(const struct ide_drive *d, unsigned size)
 {
-	const uint8_t *p = ide_pio(d) + d->pos;
-	uint32_t val;
+	return size < d->stop - d->pos ? size : d->stop - d->pos;
+}
 
-	if (d->phase != IDE_PIO_IN || d->pos + size > d->stop)
-		return 0;
-	val = size == 4 ? *(const any32 *)p : size == 2 ? *(const any16 *)p : *p;
-	d->pos += size;
-	ide_channel(d)->pio_bytes += size;
+static void advance(struct ide_drive *d, unsigned n)
+{
+	d->pos += n;
+	ide_channel(d)->pio_bytes += n;
 	if (d->pos == d->stop)
 		buffer_done(d);
+}
+
+static uint32_t data_in(struct ide_drive *d, unsigned size)
+{
+	unsigned n = data_bytes(d, size);
+	uint32_t val = 0;
+
+	if (d->phase != IDE_PIO_IN || !n)
+		return 0;
+	gpr_copy(&val, ide_pio(d) + d->pos, n);
+	advance(d, n);
 	return val;
 }
 
 static void data_out(struct ide_drive *d, unsigned size, uint32_t val)
 {
-	if ((d->phase != IDE_PIO_OUT && d->phase != IDE_PACKET) || d->pos + size > d->stop)
+	unsigned n = data_bytes(d, size);
+
+	if ((d->phase != IDE_PIO_OUT && d->phase != IDE_PACKET) || !n)
 		return;
-	gpr_copy(ide_pio(d) + d->pos, &val, size);
-	d->pos += size;
-	ide_channel(d)->pio_bytes += size;
-	if (d->pos == d->stop)
-		buffer_done(d);
+	gpr_copy(ide_pio(d) + d->pos, &val, n);
+	advance(d, n);
 }
 
 /* ---- resets ---- */
@@ -599,6 +619,7 @@ static void bm_halt(struct ide *x, unsigned ch)
 		if (x->drive[i].phase == IDE_HOST && x->drive[i].dma) {
 			cancel(&x->drive[i]);
 			x->drive[i].phase = IDE_DMA;
+			x->drive[i].status = ST_DRDY | ST_DSC | ST_DRQ;
 		}
 }
 
@@ -712,9 +733,10 @@ static void ide_loaded(struct dev *d)
 		bool buffered = v->phase != IDE_DMA || v->reply;
 
 		if (v->kind == IDE_NONE || v->phase == IDE_HOST ||
-		    (buffered && (v->now > IDE_PIO_BYTES || v->pos > v->now)))
+		    (buffered &&
+		     (v->now > IDE_PIO_BYTES || v->pos > v->now || v->stop > v->now || v->pos > v->stop)))
 			v->phase = IDE_IDLE;
-		if (!v->heads || !v->spt)
+		if (v->kind == IDE_ATA && (!v->heads || !v->spt))
 			v->heads = 16, v->spt = 63;
 	}
 }
@@ -729,6 +751,7 @@ const struct dev_class ide_class = {
 	.help = "IDE controller: disks and CD, bus master",
 	.size = sizeof(struct ide),
 	DEV_PORTS(ports),
+	.hosted = true,
 	DEV_FIELDS(fields),
 	.open = ide_open,
 	.reset = ide_reset,
