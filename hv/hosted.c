@@ -177,8 +177,46 @@ __attribute__((target("general-regs-only"))) static void on_packet(void *ctx, st
 		board_hit(&m->board, &h);
 }
 
-void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
+/* The request R of a drive is about to begin. */
+static void on_request(void *ctx, const struct block_request *r)
 {
+	struct machine *m = ctx;
+	unsigned kind = r->op == BLOCK_READ ? MACHINE_EV_DISK_READ : MACHINE_EV_DISK_WRITE;
+	uint64_t first = r->at / BLOCK_SECTOR, last = (r->at + r->len - 1) / BLOCK_SECTOR;
+
+	if ((r->op != BLOCK_READ && r->op != BLOCK_WRITE) || !r->len)
+		return;
+	for (unsigned i = 0; i < m->hosted.nsectors; i++) {
+		const struct sectors *s = &m->hosted.sectors[i];
+		struct machine_hit h = { kind, (uint32_t)(first < s->lo ? s->lo : first), r->len };
+
+		if (s->kind == kind && first <= s->hi && last >= s->lo)
+			board_hit(&m->board, &h);
+	}
+}
+
+static bool sectors_set(struct machine *m, const struct sectors *want, bool on)
+{
+	struct hosted *h = &m->hosted;
+
+	if (on && h->nsectors == SECTOR_POINTS)
+		return false;
+	if (on)
+		h->sectors[h->nsectors++] = *want;
+	for (unsigned i = 0; !on && i < h->nsectors; i++)
+		if (!memcmp(&h->sectors[i], want, sizeof(*want))) {
+			h->sectors[i] = h->sectors[--h->nsectors];
+			break;
+		}
+	for (unsigned i = 0; i < m->loader.drives.n; i++)
+		block_watch(m->loader.drives.d[i].block, h->nsectors ? on_request : NULL, m);
+	return true;
+}
+
+bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
+{
+	if (kind >= MACHINE_EV_DISK_READ)
+		return sectors_set(m, &(struct sectors){ kind, lo, hi }, on);
 	for (uint32_t i = lo; i <= hi && i < MACHINE_EVENT_NUMBERS; i++)
 		m->hosted.wanted[kind - ENGINE_EVENTS][i] += on ? 1 : -1;
 	m->door.watch = any_wanted(m, MACHINE_EV_WORLD_SWITCH) ? on_switch : NULL;
@@ -186,6 +224,7 @@ void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t h
 		k->watch = any_wanted(m, MACHINE_EV_PACKET) ? on_packet : NULL;
 		k->ctx = m;
 	}
+	return true;
 }
 
 /* ---- construction ---- */

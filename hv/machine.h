@@ -66,6 +66,9 @@ enum machine_event {
 	MACHINE_EV_WORLD_SWITCH =
 	    ENGINE_EVENTS, /* the reason, an enum door_reason; value: cycles of it all */
 	MACHINE_EV_PACKET, /* 0 sent, 1 received; value: bytes */
+	/* The first sector of a request that a point names; value: bytes of the request. */
+	MACHINE_EV_DISK_READ,
+	MACHINE_EV_DISK_WRITE,
 	MACHINE_EVENTS
 };
 enum { MACHINE_EVENT_NUMBERS = 8 };
@@ -136,8 +139,9 @@ struct mm_vm *machine_vm(struct machine *m);
 uint64_t machine_unanswered(const struct machine *m, gpa *recent);
 uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */
 
-/* Stop (ON) at events of KIND with numbers LO..HI, as the engine's event_set(). While stopped only. */
-void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on);
+/* Stop (ON) at events of KIND with numbers LO..HI, as the engine's event_set(). While stopped only. False: no
+ * room for another. */
+bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on);
 /* Why the VMM world was left: the name of reason N; NULL: there is none. */
 const char *machine_switch_reason(unsigned n);
 /* The optimizations of hosted I/O: "vmm", "combine", "vector". While stopped. False: no such name. */

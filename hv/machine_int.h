@@ -18,12 +18,18 @@
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
 
 /* Hosted I/O, around the door (hosted.c). */
+enum { SECTOR_POINTS = 32 };
 struct hosted {
 	enum door_reason left_for; /* why the engine returned last */
 	struct vm_timer poll;	   /* vector off: when the descriptors are polled at the latest */
 	uint64_t polls, notices, visits;
-	uint8_t wanted[MACHINE_EVENTS - ENGINE_EVENTS]
+	uint8_t wanted[MACHINE_EV_DISK_READ - ENGINE_EVENTS]
 		      [MACHINE_EVENT_NUMBERS]; /* points, by kind and number */
+	struct sectors {
+		unsigned kind;
+		uint32_t lo, hi;
+	} sectors[SECTOR_POINTS]; /* points at requests of drives */
+	unsigned nsectors;
 };
 
 struct machine {

@@ -42,6 +42,8 @@ struct block {
 	struct block_request *later;   /* by DUE, linked by LATER */
 	struct vm_timer timer;
 	struct block_stats stats;
+	void (*watch)(void *ctx, const struct block_request *r);
+	void *watch_ctx;
 	bool reported;
 	/* shared */
 	pthread_mutex_t lock;
@@ -323,6 +325,8 @@ void block_submit(struct block *b, struct block_request *r)
 	if (r->op == BLOCK_FLUSH)
 		r->at = r->len = 0;
 	count(b, r);
+	if (b->watch)
+		b->watch(b->watch_ctx, r);
 	begin = begin_time(b, r, now);
 	b->stats.delayed += begin > now;
 	r->due = begin;
@@ -334,6 +338,12 @@ void block_submit(struct block *b, struct block_request *r)
 		add_later(b, r);
 	else
 		to_thread(b, r);
+}
+
+void block_watch(struct block *b, void (*watch)(void *ctx, const struct block_request *r), void *ctx)
+{
+	b->watch = watch;
+	b->watch_ctx = ctx;
 }
 
 /* ---- draining, cancelling ---- */

@@ -66,6 +66,8 @@ const struct block_stats *block_stats(const struct block *b);
 
 /* Begin R. A range outside the medium, or a write to a read-only drive, completes with an error. */
 void block_submit(struct block *b, struct block_request *r);
+/* Call WATCH at the beginning of each request, on the thread that submits it; NULL: no more. */
+void block_watch(struct block *b, void (*watch)(void *ctx, const struct block_request *r), void *ctx);
 /* Run DONE of the requests that the host has completed (host clock). */
 void block_deliver(struct block *b);
 /* Complete all requests, with DONE; those that DONE submits too. */

@@ -59,7 +59,7 @@ image()
 	truncate -s "$2" "$TMP/$1"
 }
 
-plan 41
+plan 45
 for how in "" --verify-tc; do
 	boot $how --boot-sector "$IMAGE"
 	ended 0 "the script ends well $how"
@@ -86,6 +86,23 @@ passes "from a hard disk"
 said "int 13h write protection ok" "which is not written with ro"
 cmp -s -n 1536 "$TMP/disk" "$IMAGE" && [ -z "$(dd if="$TMP/disk" bs=512 skip=3 2>"$TMP/dd" | tr -d '\0')" ]
 ok $? "nor is its file"
+
+# Points at requests of the disk: its boot sector is read, and the sector at 1 is read and written (3 sectors).
+shell_script --bios "$bios" --memory 32M --disk "$TMP/disk,overlay=temp" <<'END'
+break-on disk-read 7000 to 7999
+break-on disk-read 0 if $value == 512
+break-on disk-write
+continue
+print $event
+continue
+delete 3
+info break
+END
+match '^disk-read 0 \(512 bytes\) at 0x' "break-on disk-read stops at the boot sector"
+match '^0 ' "\$event is the sector"
+match '^disk-write [0-9]+ \([0-9]+ bytes\) at 0x' "break-on disk-write stops at a write"
+grep -qE 'disk-read 7000-7999 +0 ' "$TMP/out"
+ok $? "not at other sectors" "$(detail)"
 
 # El Torito, with and without emulation of a floppy: the sectors are loaded at once in the latter case.
 if ! command -v xorriso >/dev/null; then

@@ -373,9 +373,10 @@ uint64_t machine_unanswered(const struct machine *m, gpa *recent)
 	return 0;
 }
 
-void machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
+bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
 {
 	(void)m, (void)kind, (void)lo, (void)hi, (void)on;
+	return true;
 }
 
 const char *machine_switch_reason(unsigned n)
