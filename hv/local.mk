@@ -32,10 +32,10 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/pci_int.h \
 	%D%/dev/pci_setup.c \
 	%D%/dev/pci_view.c \
-	%D%/dev/virtio.c \
 	%D%/dev/virtio.h \
 	%D%/dev/virtio_blk.c \
-	%D%/dev/virtqueue.c \
+	%D%/dev/virtio_int.h \
+	%D%/dev/virtio_setup.c \
 	%D%/field.c \
 	%D%/field.h \
 	%D%/hosted.c \
@@ -110,6 +110,9 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/testdev.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/dev/virtio.c \
+	%D%/dev/virtio_net.c \
+	%D%/dev/virtqueue.c \
 	%D%/dev/pcnet.c \
 	%D%/dev/pcnet_ring.c \
 	%D%/io/door.c \

@@ -8,7 +8,7 @@
 
 #include "hv/board.h"
 
-extern const struct dev_class pcnet_class;
+extern const struct dev_class pcnet_class, virtio_net_class;
 
 /* An address of our own for network I, if its option names none: local, and likely to be unique among the
  * machines of a hub. */
@@ -54,7 +54,8 @@ static bool open_one(struct network *w, const struct machine_config *cfg, struct
 	l->bit = NETWORK_BIT + w->n;
 	l->net = net_open(c, err, errlen);
 	snprintf(name, sizeof(name), "net%u", w->n);
-	return l->net && board_add(b, &pcnet_class, name, l, err, errlen);
+	return l->net &&
+	       board_add(b, c->model == NET_VIRTIO ? &virtio_net_class : &pcnet_class, name, l, err, errlen);
 }
 
 bool network_open(struct network *w, const struct machine_config *cfg, struct board *b, char *err,

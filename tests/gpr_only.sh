@@ -49,6 +49,10 @@ allowed()
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
 	cache.o getrlimit only when the cache is made
+	virtio_net.o nic_join only when the machine is made
+	virtio_net.o nic_leave only when the machine ends
+	virtio_net.o virtio_open only when the machine is made
+	virtio_net.o virtio_fini only when the machine ends
 	i440fx.o pci_add only when the machine is made
 	i440fx.o pci_remove only when the machine ends
 	pcnet.o pci_add only when the machine is made

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The registers of virtio devices on the PCI bus (Virtual I/O Device 1.2, 4.1): those of 1.0, in one region
  * of memory that capabilities describe, and those from before it (4.1.4.8, "legacy"), in ports; device status
- * and features (2.1, 2.2, 3.1). A driver chooses by using one or the other. MSI-X or the interrupt pin. */
-#include "hv/dev/virtio.h"
-
-#include <stdlib.h>
-#include <string.h>
-
+ * and features (2.1, 2.2, 3.1). A driver chooses by using one or the other. MSI-X or the interrupt pin.
+ * GPR-only code (base/gpr.h), as network devices are reached without leaving the VMM world. */
 #include "base/log.h"
+#include "hv/dev/virtio_int.h"
 
 enum { STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8, STATUS_NEEDS_RESET = 0x40 };
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
-enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
-enum { VENDOR = 0x1af4, DEVICE_LEGACY = 0x1000, DEVICE_MODERN = 0x1040 };
-enum { LEGACY_SIZE = 128, MODERN_SIZE = 0x4000, PART = 0x1000, NOTIFY_STRIDE = 4, LEGACY_ALIGN = 4096 };
-/* Parts of the modern region, in order; the types of their capabilities; that of the window. */
-enum { AT_COMMON, AT_ISR, AT_DEVICE, AT_NOTIFY, PARTS };
-static const uint8_t cap_types[PARTS] = { [AT_COMMON] = 1, [AT_ISR] = 3, [AT_DEVICE] = 4, [AT_NOTIFY] = 2 };
-enum { CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_MORE = 16, CAP_WINDOW_TYPE = 5 };
 
 /* Common configuration (4.1.4.3). */
 enum common_reg {
@@ -62,11 +52,9 @@ static void reset_queues(struct virtio *v)
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
 		struct virtqueue *q = &v->vq[i];
 
-		*q = (struct virtqueue){ .size = i < v->type->nqueues ? v->type->queue_size[i] : 0,
-					 .vector = VIRTIO_NO_VECTOR,
-					 .kicks = q->kicks,
-					 .taken = q->taken,
-					 .interrupts = q->interrupts };
+		gpr_zero(q, offsetof(struct virtqueue, kicks));
+		q->size = i < v->type->nqueues ? v->type->queue_size[i] : 0;
+		q->vector = VIRTIO_NO_VECTOR;
 	}
 }
 
@@ -180,16 +168,11 @@ static void config_write(struct virtio *v, uint64_t off, unsigned size, uint64_t
 
 /* ---- common configuration of 1.0 ---- */
 
-static void set(uint8_t *image, unsigned at, uint64_t val, unsigned n)
-{
-	memcpy(image + at, &val, n);
-}
-
 static uint64_t get(const uint8_t *image, unsigned at, unsigned n)
 {
 	uint64_t val = 0;
 
-	memcpy(&val, image + at, n);
+	gpr_copy(&val, image + at, n);
 	return val;
 }
 
@@ -197,25 +180,25 @@ static void common_image(struct virtio *v, uint8_t image[COMMON_LEN])
 {
 	const struct virtqueue *q = selected(v);
 
-	memset(image, 0, COMMON_LEN);
-	set(image, OFFERED_SELECT, v->offered_select, 4);
-	set(image, OFFERED, v->offered_select < 2 ? v->offered >> (32 * v->offered_select) : 0, 4);
-	set(image, ACCEPTED_SELECT, v->features_select, 4);
-	set(image, ACCEPTED, v->features_select < 2 ? v->features >> (32 * v->features_select) : 0, 4);
-	set(image, CONFIG_VECTOR, v->config_vector, 2);
-	set(image, NUM_QUEUES, v->type->nqueues, 2);
+	gpr_zero(image, COMMON_LEN);
+	virtio_set(image, OFFERED_SELECT, v->offered_select, 4);
+	virtio_set(image, OFFERED, v->offered_select < 2 ? v->offered >> (32 * v->offered_select) : 0, 4);
+	virtio_set(image, ACCEPTED_SELECT, v->features_select, 4);
+	virtio_set(image, ACCEPTED, v->features_select < 2 ? v->features >> (32 * v->features_select) : 0, 4);
+	virtio_set(image, CONFIG_VECTOR, v->config_vector, 2);
+	virtio_set(image, NUM_QUEUES, v->type->nqueues, 2);
 	image[STATUS] = v->status;
 	image[GENERATION] = v->generation;
-	set(image, QUEUE_SELECT, v->queue_select, 2);
+	virtio_set(image, QUEUE_SELECT, v->queue_select, 2);
 	if (!q)
 		return;
-	set(image, QUEUE_SIZE, q->size, 2);
-	set(image, QUEUE_VECTOR, q->vector, 2);
-	set(image, QUEUE_ENABLE, q->enabled, 2);
-	set(image, QUEUE_NOTIFY_OFF, v->queue_select, 2);
-	set(image, QUEUE_DESC, q->desc, 8);
-	set(image, QUEUE_AVAIL, q->avail, 8);
-	set(image, QUEUE_USED, q->used, 8);
+	virtio_set(image, QUEUE_SIZE, q->size, 2);
+	virtio_set(image, QUEUE_VECTOR, q->vector, 2);
+	virtio_set(image, QUEUE_ENABLE, q->enabled, 2);
+	virtio_set(image, QUEUE_NOTIFY_OFF, v->queue_select, 2);
+	virtio_set(image, QUEUE_DESC, q->desc, 8);
+	virtio_set(image, QUEUE_AVAIL, q->avail, 8);
+	virtio_set(image, QUEUE_USED, q->used, 8);
 }
 
 static void accept_features(struct virtio *v, uint32_t val)
@@ -295,7 +278,7 @@ static void common_write(struct virtio *v, unsigned off, unsigned size, uint64_t
 	if (off + size > COMMON_LEN)
 		return;
 	common_image(v, image);
-	set(image, off, val, size);
+	virtio_set(image, off, val, size);
 	for (unsigned i = 0; i < ARRAY_LEN(writable); i++)
 		if (off < (unsigned)writable[i].reg + writable[i].len && writable[i].reg < off + size)
 			common_field(v, writable[i].reg, image);
@@ -451,87 +434,20 @@ static bool at_window(const struct pci_function *f, unsigned reg, unsigned size)
 	return reg < f->cap_last + CAP_MORE + 4u && f->cap_last + CAP_MORE < (int)(reg + size);
 }
 
-static void window_read(struct pci_function *f, unsigned reg, unsigned size)
+void virtio_window_read(struct pci_function *f, unsigned reg, unsigned size)
 {
 	uint64_t off;
 	unsigned n;
 
 	if (at_window(f, reg, size) && window(f, &off, &n))
-		set(f->cfg, f->cap_last + CAP_MORE, modern_read((struct virtio *)f->d, off, n), n);
+		virtio_set(f->cfg, f->cap_last + CAP_MORE, modern_read((struct virtio *)f->d, off, n), n);
 }
 
-static void window_written(struct pci_function *f, unsigned reg, unsigned size)
+void virtio_window_written(struct pci_function *f, unsigned reg, unsigned size)
 {
 	uint64_t off;
 	unsigned n;
 
 	if (at_window(f, reg, size) && window(f, &off, &n))
 		modern_write((struct virtio *)f->d, off, n, get(f->cfg, f->cap_last + CAP_MORE, n));
-}
-
-/* ---- building ---- */
-
-static void describe(struct virtio *v)
-{
-	const struct virtio_type *t = v->type;
-
-	v->pci = (struct pci_class){
-		.name = t->name,
-		.vendor = VENDOR,
-		/* The ids of legacy devices are by age: network 0, block 1... */
-		.device =
-		    t->id <= 2 ? (uint16_t)(DEVICE_LEGACY + t->id - 1) : (uint16_t)(DEVICE_MODERN + t->id),
-		.subsystem_vendor = VENDOR,
-		.subsystem = t->id,
-		.class_code = t->class_code,
-		.revision = t->id <= 2 ? 0 : 1,
-		.pin = 1,
-		.msix = (uint8_t)(t->nqueues + 1),
-		.msix_bar = BAR_MSIX,
-		.bar = { [BAR_MSIX] = { PCI_BAR_MEMORY, false, 0, 4096 },
-			 [BAR_MODERN] = { PCI_BAR_MEMORY64, true, 7, MODERN_SIZE } },
-		.config_read = window_read,
-		.config_written = window_written,
-	};
-	if (t->id <= 2)
-		v->pci.bar[BAR_LEGACY] = (struct pci_bar){ PCI_BAR_IO, false, 7, LEGACY_SIZE };
-}
-
-static void add_capabilities(struct virtio *v)
-{
-	uint8_t cap[CAP_MORE + 4] = { [CAP_BAR] = BAR_MODERN };
-	unsigned at;
-
-	for (unsigned i = 0; i < PARTS; i++) {
-		unsigned len = i == AT_NOTIFY ? CAP_MORE + 4 : CAP_MORE;
-
-		cap[2] = (uint8_t)len;
-		cap[CAP_TYPE] = cap_types[i];
-		set(cap, CAP_OFFSET, i * PART, 4);
-		set(cap, CAP_LENGTH, PART, 4);
-		set(cap, CAP_MORE, NOTIFY_STRIDE, 4);
-		pci_capability(&v->f, PCI_CAP_VENDOR, cap, len);
-	}
-	memset(cap, 0, sizeof(cap));
-	cap[2] = sizeof(cap);
-	cap[CAP_TYPE] = CAP_WINDOW_TYPE;
-	at = pci_capability(&v->f, PCI_CAP_VENDOR, cap, sizeof(cap));
-	v->f.writable[at + CAP_BAR] = 0xff;
-	memset(v->f.writable + at + CAP_OFFSET, 0xff, 12);
-}
-
-bool virtio_open(struct virtio *v, const struct virtio_type *type, char *err, size_t errlen)
-{
-	v->type = type;
-	v->offered = type->features | VIRTIO_1 | VIRTIO_INDIRECT | VIRTIO_EVENT_IDX | VIRTIO_ANY_LAYOUT;
-	describe(v);
-	if (!pci_add(&v->f, &v->pci, &v->d, PCI_ANY, err, errlen))
-		return false;
-	add_capabilities(v);
-	return true;
-}
-
-void virtio_fini(struct virtio *v)
-{
-	pci_remove(&v->f);
 }

@@ -19,11 +19,11 @@ enum { VIRTIO_QUEUES = 3, VIRTIO_CONFIG = 64, VIRTIO_SEGMENTS = 256, VIRTIO_NO_V
 struct virtqueue {
 	uint16_t size; /* entries: 0 to the type's */
 	bool enabled;
-	uint16_t vector;	    /* of MSI-X, or VIRTIO_NO_VECTOR */
-	uint64_t desc, avail, used; /* guest-physical */
-	uint16_t next;		    /* of the driver's ring: the next entry to take */
-	uint16_t done;		    /* index of the device's ring */
-	uint64_t kicks, taken, interrupts;
+	uint16_t vector;		   /* of MSI-X, or VIRTIO_NO_VECTOR */
+	uint64_t desc, avail, used;	   /* guest-physical */
+	uint16_t next;			   /* of the driver's ring: the next entry to take */
+	uint16_t done;			   /* index of the device's ring */
+	uint64_t kicks, taken, interrupts; /* last: a reset leaves them */
 };
 
 struct virtio;
@@ -84,6 +84,8 @@ void virtio_write(struct dev *d, unsigned region, uint64_t off, unsigned size, u
 bool virtio_ready(const struct virtio *v, unsigned queue);
 /* Take the next chain of QUEUE. False: there is none, or the device is broken now. */
 bool virtio_pop(struct virtio *v, unsigned queue, struct virtio_chain *c);
+/* Put the chain just taken back: the next virtio_pop() takes it again. */
+void virtio_unpop(struct virtio *v, unsigned queue);
 /* Copy N bytes at offset OFF of the part that the device reads (writes). False: the chain has no such part,
  * or there is no memory in it. */
 bool virtio_get(struct virtio *v, const struct virtio_chain *c, uint64_t off, void *buf, uint64_t n);

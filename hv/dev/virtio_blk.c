@@ -345,6 +345,7 @@ const struct dev_class virtio_blk_class = {
 	.name = "virtio-blk",
 	.help = "virtio block device",
 	.size = sizeof(struct virtio_blk),
+	.hosted = true,
 	DEV_FIELDS(fields),
 	.open = blk_open,
 	.reset = virtio_reset,

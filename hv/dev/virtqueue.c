@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Split virtqueues (Virtual I/O Device 1.2, 2.7), from the device's side. The rings are in guest memory and
- * reached by DMA: a place without memory breaks the device, as a descriptor out of range does. */
+ * reached by DMA: a place without memory breaks the device, as a descriptor out of range does. GPR-only code
+ * (base/gpr.h). */
 #include "hv/dev/virtio.h"
 
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, DESC_SIZE = 16, NO_INTERRUPT = 1 };
@@ -155,6 +156,12 @@ bool virtio_pop(struct virtio *v, unsigned queue, struct virtio_chain *c)
 	q->next++;
 	q->taken++;
 	return walk_chain(v, &w, c);
+}
+
+void virtio_unpop(struct virtio *v, unsigned queue)
+{
+	v->vq[queue].next--;
+	v->vq[queue].taken--;
 }
 
 /* ---- what a chain describes ---- */

@@ -47,11 +47,13 @@ static bool parse_rate(uint64_t *rate, const char *text)
 
 static bool parse_model(struct net_config *c, const char *name, char *err, size_t errlen)
 {
-	if (!strcmp(name, "pcnet")) {
+	if (!strcmp(name, "pcnet"))
 		c->model = NET_PCNET;
-		return true;
-	}
-	return bad(err, errlen, "no such model: there is pcnet", name);
+	else if (!strcmp(name, "virtio"))
+		c->model = NET_VIRTIO;
+	else
+		return bad(err, errlen, "no such model: there are pcnet, virtio", name);
+	return true;
 }
 
 static bool parse_key(struct net_config *c, const char *key, const char *val, char *err, size_t errlen)
