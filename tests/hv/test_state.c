@@ -104,22 +104,67 @@ static void advance(struct machine *m, uint64_t ns)
 }
 
 struct step {
+	gpa mmio; /* 0: at PORT */
 	uint16_t port;
 	uint8_t size, kind;
 	uint32_t val, wait;
 };
 
-/* A step on a port of CLS; some let time pass, acknowledge an interrupt, or bring input. */
+static bool is_slot(const struct dev_class *cls, enum board_slot slot)
+{
+	return a->board.dev[slot]->cls == cls;
+}
+
+/* The interrupt controllers and timers whose registers are memory. */
+static bool in_memory(const struct dev_class *cls)
+{
+	return is_slot(cls, SLOT_lapic) || is_slot(cls, SLOT_ioapic) || is_slot(cls, SLOT_hpet);
+}
+
+/* A register of theirs; the IO-APIC's window shows the entries of a few pins. */
+static gpa random_register(const struct dev_class *cls, uint32_t *val)
+{
+	unsigned n = (unsigned)rand();
+
+	if (is_slot(cls, SLOT_lapic))
+		return LAPIC_AT + n % 64 * 16;
+	if (is_slot(cls, SLOT_hpet))
+		return HPET_AT + (n % 8 ? n / 8 % 12 * 8 + 0x100 : n / 8 % 6 * 8);
+	if (n % 2) {
+		*val = n / 2 % 24 + 0x10;
+		return IOAPIC_AT;
+	}
+	return IOAPIC_AT + (n % 16 ? 0x10 : 0x40);
+}
+
+/* A step on a port or register of CLS; some let time pass, acknowledge an interrupt, or bring input. */
 static struct step random_step(const struct dev_class *cls)
 {
-	const struct dev_ports *p = &cls->ports[(unsigned)rand() % cls->nports];
 	struct step s = { .val = (uint32_t)rand() * 5u, .wait = (uint32_t)rand() % 3000000 };
+	const struct dev_ports *p;
 
+	s.kind = (uint8_t)(rand() % 16);
+	if (in_memory(cls)) {
+		s.size = 4;
+		s.mmio = random_register(cls, &s.val);
+		return s;
+	}
+	p = &cls->ports[(unsigned)rand() % cls->nports];
 	s.size = (uint8_t)(1u << rand() % 3);
 	s.size = p->sizes & s.size ? s.size : 1;
 	s.port = (uint16_t)(p->first + (unsigned)rand() % (p->last - p->first + 1u));
-	s.kind = (uint8_t)(rand() % 16);
 	return s;
+}
+
+static uint32_t access_memory(struct machine *m, const struct step *s)
+{
+	uint32_t v = s->val;
+
+	if (s->kind & 1)
+		mmio_write(&m->board.mmio, s->mmio, &v, s->size);
+	else
+		mmio_read(&m->board.mmio, s->mmio, &v, s->size);
+	return v;
 }
 
 /* What the guest sees of one step. */
@@ -142,7 +187,9 @@ static uint32_t play(struct machine *m, const struct step *s)
 		inbox_deliver(&m->inbox, &m->board);
 		break;
 	default:
-		if (s->kind & 1)
+		if (s->mmio)
+			seen = access_memory(m, s);
+		else if (s->kind & 1)
 			bus_out(&m->board.bus, s->port, s->size, s->val);
 		else
 			seen = bus_in(&m->board.bus, s->port, s->size);
@@ -167,7 +214,7 @@ static void carry_over(const struct dev_class *cls)
 	size_t n;
 
 	for (unsigned i = 0; i < b->board.ndevs; i++)
-		if (b->board.dev[i]->cls->nports)
+		if (b->board.dev[i]->cls->nports || in_memory(b->board.dev[i]->cls))
 			play_random(b, b->board.dev[i]->cls, 100);
 	play_random(a, cls, (unsigned)rand() % WRITES);
 	save(a, 0);
@@ -190,7 +237,7 @@ START_TEST(device)
 	const struct dev_class *cls = a->board.dev[_i]->cls;
 
 	srand((unsigned)_i + 1);
-	if (!cls->nports) /* reached through configuration space */
+	if (!cls->nports && !in_memory(cls)) /* reached through configuration space */
 		cls = a->board.dev[SLOT_pci]->cls;
 	for (unsigned i = 0; i < ROUNDS; i++)
 		carry_over(cls);
