@@ -69,6 +69,7 @@ enum mmu_fill {
 struct mmu_fault {
 	uint32_t err;
 	gpa pa;
+	bool was_soft;	  /* the page was a soft one: the code does not look at shadow entries */
 	bool user_access; /* a user page was mapped into the shared kernel window, until the next CR3 load */
 };
 /* Resolve an access by translated code to LIN in the selected window.

@@ -104,6 +104,8 @@ static void begin_review(struct bt_vcpu *b, struct verdict *v, uint64_t now)
 	v->review = now;
 	v->review_n = v->after[CAUSE_MISS].n;
 	v->review_softs = mmu_stats(b->v.mmu)->softs;
+	if (b->soft_used[soft_use(v->pc)])
+		v->last = now;
 	b->soft_used[soft_use(v->pc)] = 0;
 }
 
@@ -260,7 +262,8 @@ static uint64_t faults_saved(const struct bt_vcpu *b, const struct verdict *v)
 	return b->soft_used[soft_use(v->pc)] ? n + mmu_stats(b->v.mmu)->softs - v->review_softs : n;
 }
 
-/* Would V's misses take little time as traps? Reviewed over times between half of CALM and CALM. */
+/* Would V's misses take little time as traps? Reviewed over times between half of CALM and CALM; two reviews
+ * in a row must say so. */
 static bool misses_seldom(struct bt_vcpu *b, struct verdict *v, uint64_t calm, uint64_t now)
 {
 	uint64_t time = now - v->review, trap = cost_mean(&b->adapt.causes[CAUSE_MISS].trap);
@@ -288,9 +291,8 @@ static void demote_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now, bool hot
 
 		if (!guilty_of(v, CAUSE_MISS))
 			continue;
-		if (!hot && now - v->last < calm)
-			continue;
-		if (!misses_seldom(b, v, calm, now))
+		if (now - v->last < calm ? !(hot && misses_seldom(b, v, calm, now))
+					 : b->soft_used[soft_use(v->pc)] && !misses_seldom(b, v, calm, now))
 			continue;
 		v->relapses += v->relapses < RELAPSES_MAX;
 		demote(b, f, v, CAUSE_MISS, now, b->adapt.cost.precheck, b->adapt.cost.plain);

@@ -104,6 +104,18 @@ static bool can_precheck(const struct mark *m)
 	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
 }
 
+/* Does the fault resolved in MF count against its site? Not while faults only map what soft pages there are,
+ * as when a hot loop has been demoted. */
+static bool counts(struct bt_vcpu *b, const struct mmu_fault *mf)
+{
+	uint64_t softs = mmu_stats(b->v.mmu)->softs;
+	bool draining = mf->was_soft && softs == b->adapt.drained;
+
+	if (mf->was_soft)
+		b->adapt.drained = softs;
+	return !draining;
+}
+
 /* Kernel code accessed a user page through the shared kernel window, whose user mappings do not last. */
 static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, gva lin)
 {
@@ -168,7 +180,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
 		count(b, f, TRAP_FILL);
-		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) && counts(b, &mf));
 		return;
 	case FILL_FAULT:
 		count(b, f, TRAP_TRUE);
@@ -272,7 +284,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			if (mf.user_access)
 				user_access(b, f, m, lin);
 			else
-				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) && counts(b, &mf));
 			map_ahead(b, m, g, lin, write);
 			return true;
 		case FILL_FAULT:

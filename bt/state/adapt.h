@@ -115,6 +115,7 @@ struct adapt {
 	unsigned nsites;	    /* verdicts with a way of their own were made */
 	struct verdict *verdicts;   /* VERDICTS slots by guest pc */
 	struct cause_state causes[CAUSES];
+	uint64_t drained; /* soft pages entered so far, when a fault last mapped one */
 	struct charge charge;
 	const struct ccf *polled; /* the last fragment that was interrupted; only compared */
 	struct bt_costs cost;

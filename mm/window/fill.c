@@ -321,6 +321,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	struct walk wk;
 	ppn p;
 
+	f->was_soft = w->shadow[vpn] & SH_SR;
 	how &= ~(unsigned)MMU_SOFT;
 	if (w->view == WIN_USER)
 		how |= MM_USER;

@@ -12,7 +12,7 @@ static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn3
 {
 	uint32_t same = ~(uint32_t)PAGE_MASK | SH_P | SH_U | SH_G | SH_NX;
 
-	if (((w->shadow[vpn] ^ s) & same) || r->large || w->view == WIN_FLAT || !(s & SH_W))
+	if (((w->shadow[vpn] ^ s) & same) || !(s & SH_W))
 		return false;
 	w->shadow[vpn] |= SH_SW | SH_WOK;
 	take_entry(w, r, vpn & (region_pages(w) - 1), page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
@@ -23,11 +23,12 @@ static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn3
 
 bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s)
 {
-	const uint8_t *table = r->large ? NULL : page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
-	uint32_t old = w->shadow[vpn];
+	uint32_t old = w->shadow[vpn], same = ~(uint32_t)PAGE_MASK | SH_P | SH_W | SH_U | SH_G | SH_NX;
 
-	if (m->vm->pmap[s >> 12].mpn != s >> 12 || !rmap_room(m->vm, 1))
-		return false;
+	if (r->large && !((old ^ s) & same))
+		return true; /* it is mapped like that */
+	if (r->large || m->vm->pmap[s >> 12].mpn != s >> 12 || !rmap_room(m->vm, 1))
+		return false; /* of a large page many are mapped at once, and they stay */
 	if ((old & SH_P) && soft_upgrade(m, w, r, vpn, s))
 		return true;
 	if (old & SH_P) /* with other rights, or of another page: the guest changed the entry */
@@ -36,7 +37,8 @@ bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 		return false;
 	local_room(m, w, s, 1);
 	s |= SH_SR | (s & SH_W ? SH_SW : 0) | (w->shadow[vpn] & SH_LINE);
-	fill_book(m, w, r, vpn, s & ~(uint32_t)(SH_P | SH_W), table);
+	fill_book(m, w, r, vpn, s & ~(uint32_t)(SH_P | SH_W),
+		  page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
 	m->st.softs++;
 	return true;
 }

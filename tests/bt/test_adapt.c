@@ -5,6 +5,7 @@
 #include "bt/adapt/adapt.h"
 #include "bt/bt.h"
 #include "bt/cache/cache.h"
+#include "mm/mmu.h"
 #include "tests/bt/rig.h"
 #include "tests/suite.h"
 
@@ -204,6 +205,32 @@ START_TEST(a_hot_site_that_misses_seldom_is_demoted)
 	ck_assert(!guilty_of(v, CAUSE_MISS) && f->dead);
 	ck_assert_uint_eq(v->relapses, 1);
 	logged(ADAPT_DEMOTED, CAUSE_MISS, f->pc);
+}
+END_TEST
+
+/* A site that uses soft pages has no callouts: the pages that became soft say what it would fault on. */
+START_TEST(a_site_that_uses_soft_pages)
+{
+	const uint64_t calm = cause_infos[CAUSE_MISS].calm, signal = 4000;
+	struct ccf *f = promoted(SITE_PC(0), CAUSE_MISS);
+	struct verdict *v = verdict_find(b, f->pc);
+	struct mmu_stats *st = (struct mmu_stats *)(uintptr_t)mmu_stats(b->v.mmu);
+
+	b->adapt.cost.signal = signal;
+	f->prechecks = true;
+	for (unsigned round = 0; round < 6; round++) {
+		b->soft_used[soft_use(v->pc)] = 1;
+		st->softs += calm / signal;
+		now += calm + 1;
+		adapt_polled(b, f, now);
+		ck_assert(guilty_of(v, CAUSE_MISS) && !f->dead);
+		ck_assert_uint_eq(b->soft_used[soft_use(v->pc)], 0); /* reviewed */
+	}
+	/* none any more: the loop is to use mappings */
+	b->soft_used[soft_use(v->pc)] = 1;
+	now += calm + 1;
+	adapt_polled(b, f, now);
+	ck_assert(!guilty_of(v, CAUSE_MISS) && f->dead);
 }
 END_TEST
 
@@ -603,6 +630,7 @@ int main(void)
 	tcase_add_test(steps, a_form_that_cannot_be_replaced_stays);
 	tcase_add_test(steps, a_span_forgives_one_trap);
 	tcase_add_test(steps, calm_demotes);
+	tcase_add_test(steps, a_site_that_uses_soft_pages);
 	tcase_add_test(steps, a_hot_site_that_misses_seldom_is_demoted);
 	tcase_add_test(steps, each_relapse_doubles_the_threshold);
 	tcase_add_test(steps, divide_is_calm_by_its_callouts);
