@@ -64,7 +64,22 @@ boot()
 if ! "$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err"; then
 	skip_all "no initramfs: $(cat "$TMP/err")"
 fi
-plan 11
+plan 12
+# A boot sector that writes "VB" to the debug console and switches the machine off.
+{
+	printf '\260\126\346\351\260\102\346\351\260\012\346\351\272\004\006\270\000\040\357\364'
+	head -c 490 /dev/zero
+	printf '\125\252'
+	head -c 1048576 /dev/zero
+} >"$TMP/boot"
+if [ -s "$CACHE/bios-256k.bin" ]; then
+	timeout 120 "$VITRINE" shell --bios "$CACHE/bios-256k.bin" --disk "$TMP/boot,bus=virtio" --timeout 60 \
+		-c continue -c 'info debugcon' -c 'info virtio' >"$TMP/out" 2>&1
+	grep -q '^VB' "$TMP/out" && grep -q '^virtio-blk0 *modern' "$TMP/out"
+	ok $? "SeaBIOS boots from a virtio disk, by its own driver" "$(tail -5 "$TMP/out")"
+else
+	skip "SeaBIOS boots from a virtio disk, by its own driver" "no bios-256k.bin"
+fi
 boot 0 modern
 grep -E '^(function|region)' "$TMP/out" | sort >"$TMP/guest"
 by_views | sort >"$TMP/views"
