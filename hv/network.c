@@ -52,6 +52,7 @@ static bool open_one(struct network *w, const struct machine_config *cfg, struct
 	}
 	choose_mac(l->mac, c, cfg->name, w->n);
 	l->bit = NETWORK_BIT + w->n;
+	l->rom = c->rom;
 	l->net = net_open(c, err, errlen);
 	snprintf(name, sizeof(name), "net%u", w->n);
 	return l->net &&

@@ -49,6 +49,7 @@ allowed()
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
 	cache.o getrlimit only when the cache is made
+	virtio_net.o pci_rom only when the machine is made
 	virtio_net.o nic_join only when the machine is made
 	virtio_net.o nic_leave only when the machine ends
 	virtio_net.o virtio_open only when the machine is made
@@ -56,6 +57,7 @@ allowed()
 	i440fx.o pci_add only when the machine is made
 	i440fx.o pci_remove only when the machine ends
 	pcnet.o pci_add only when the machine is made
+	pcnet.o pci_rom only when the machine is made
 	pcnet.o pci_remove only when the machine ends
 	pcnet.o nic_join only when the machine is made
 	pcnet.o nic_leave only when the machine ends

@@ -351,6 +351,10 @@ static bool pcnet_open(struct dev *d, char *err, size_t errlen)
 
 	if (!pci_add(&p->pci, &function, d, PCI_ANY, err, errlen))
 		return false;
+	if (link->rom && !pci_rom(&p->pci, link->rom, err, errlen)) {
+		pci_remove(&p->pci);
+		return false;
+	}
 	p->poll = (struct vm_timer){ .fire = poll_ring, .ctx = p };
 	fill_aprom(p, link->mac);
 	nic_join(d->board->nics, &p->nic, d, &pcnet_nic_ops);

@@ -107,6 +107,10 @@ static bool net_open(struct dev *d, char *err, size_t errlen)
 
 	if (!virtio_open(&n->v, &type, err, errlen))
 		return false;
+	if (link->rom && !pci_rom(&n->v.f, link->rom, err, errlen)) {
+		virtio_fini(&n->v);
+		return false;
+	}
 	gpr_copy(n->v.config, link->mac, MAC);
 	nic_join(d->board->nics, &n->nic, d, &ops);
 	return true;

@@ -12,7 +12,7 @@
 
 enum { NET_FORWARDS = 8, NET_FRAME_MIN = 14 };
 
-enum net_model { NET_PCNET, NET_VIRTIO, NET_E1000 };
+enum net_model { NET_PCNET, NET_VIRTIO };
 
 /* One "--net" option. Text that others point into is a copy of it. */
 struct net_config {
@@ -21,9 +21,10 @@ struct net_config {
 	enum net_model model;
 	uint8_t mac[6];
 	bool have_mac;
-	uint64_t rate;	  /* bits a second, each way; 0: no limit */
-	const char *pcap; /* file to write */
-	const char *bootfile;
+	uint64_t rate;			   /* bits a second, each way; 0: no limit */
+	const char *pcap;		   /* file to write */
+	const char *bootfile;		   /* what libslirp's DHCP names */
+	const char *rom;		   /* expansion ROM of the device */
 	const char *forward[NET_FORWARDS]; /* "tcp:HOST:PORT-GUESTPORT" */
 	unsigned nforwards;
 };

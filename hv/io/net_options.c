@@ -69,6 +69,8 @@ static bool parse_key(struct net_config *c, const char *key, const char *val, ch
 		       bad(err, errlen, "not a rate in bits a second, from 8K (suffix K, M or G)", val);
 	if (!strcmp(key, "pcap"))
 		c->pcap = val;
+	else if (!strcmp(key, "rom"))
+		c->rom = val;
 	else if (!strcmp(key, "bootfile") && !strcmp(c->backend, "user"))
 		c->bootfile = val;
 	else if (!strcmp(key, "hostfwd") && !strcmp(c->backend, "user") && c->nforwards < NET_FORWARDS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What network devices have in common: the way of their frames through the door and back. A device gives
- * nic_ops, whose functions are GPR-only; it calls nic_transmit() when the guest wants frames sent, and
- * nic_take() when it may have room for those that wait. Frames that the link does not take stay in the
- * guest's memory until it does. GPR-only code, except for nic_join() and nic_leave(). */
+ * nic_ops, whose functions are GPR-only if the device is; it calls nic_transmit() when the guest wants frames
+ * sent, and nic_take() when it may have room for those that wait. Frames that the link does not take stay in
+ * the guest's memory until it does. GPR-only code, except for nic_join() and nic_leave(). */
 #ifndef HV_IO_NIC_H
 #define HV_IO_NIC_H
 #include "hv/clock.h"
@@ -25,7 +25,8 @@ struct nic_ops {
 struct nic_link {
 	struct net *net;
 	uint8_t mac[6];
-	unsigned bit; /* of the notice */
+	unsigned bit;	 /* of the notice */
+	const char *rom; /* file; NULL: none */
 };
 
 struct nic_stats {

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox
 command -v python3 >/dev/null || skip_all "no python3"
-plan 15
+plan 19
 
 # Servers on the loopback: a file by HTTP, a sink that says what it got, a name server.
 cat >"$TMP/servers.py" <<'END'
@@ -143,6 +143,52 @@ match '^net0 +register +[0-9]{3}' "without optimization, registers cost world sw
 match '^combine +yes +[1-9]' "transmissions are combined"
 [ "$(grep -c "^8000000 $want\$" "$TMP/sink")" -eq 3 ]
 ok $? "and nothing is lost meanwhile" "$(cat "$TMP/sink"; detail)"
+
+# ---- iPXE, from the device's ROM: kernel and initramfs by HTTP ----
+if [ -s "$CACHE/pxe-pcnet.rom" ] && [ -s "$CACHE/bios-256k.bin" ]; then
+	echo 'echo "booted from the network"' >"$TMP/hello.sh"
+	"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/initrd" "$CACHE" "$TMP/hello.sh"
+	cp "$CACHE/linux-686" "$TMP/linux"
+	cat >"$TMP/boot.ipxe" <<-END
+	#!ipxe
+	kernel http://10.0.2.2:$web/linux $append=hello.sh initrd=initrd
+	initrd http://10.0.2.2:$web/initrd
+	boot
+	END
+	run_guest 200 --no-reboot --memory 256M --bios "$CACHE/bios-256k.bin" \
+		--net "user,rom=$CACHE/pxe-pcnet.rom,bootfile=http://10.0.2.2:$web/boot.ipxe"
+	said "booted from the network" "iPXE boots Linux by HTTP"
+	ended 0 "which switches off"
+else
+	skip "iPXE boots Linux by HTTP" "no pxe-pcnet.rom or SeaBIOS: guests/fetch could not fetch it"
+	skip "which switches off" "likewise"
+fi
+
+# ---- virtio ----
+if [ -s "$CACHE/modules-686/virtio_pci_modern_dev.ko" ]; then
+	cat >"$TMP/virtio.sh" <<-END
+	for m in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev; do insmod /modules/\$m.ko; done
+	insmod /modules/virtio_pci.ko force_legacy=\$(sed 's/.*legacy=\\([01]\\).*/\\1/' /proc/cmdline)
+	for m in failover net_failover virtio_net; do insmod /modules/\$m.ko; done
+	ip link set eth0 up
+	ip addr add 10.0.2.15/24 dev eth0
+	ip route add default via 10.0.2.2
+	wget -q -O /tmp/file http://10.0.2.2:$web/file
+	echo "get \$(sha256sum /tmp/file | cut -d' ' -f1)"
+	nc 10.0.2.2 $sink </tmp/file
+	END
+	"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/virtio.img" "$CACHE" "$TMP/virtio.sh"
+	for legacy in 0 1; do
+		rm -f "$TMP/sink"
+		# shellcheck disable=SC2046
+		run_guest 200 --net user,model=virtio $(linux "$TMP/virtio.img") "$append=virtio.sh legacy=$legacy"
+		grep -q "^get $want\$" "$TMP/out" && grep -q "^8000000 $want\$" "$TMP/sink"
+		ok $? "virtio, legacy=$legacy: 8 MB each way" "$(detail)"
+	done
+else
+	skip "virtio, modern: 8 MB each way" "no virtio_pci_modern_dev.ko: guests/fetch is from before"
+	skip "virtio, legacy: 8 MB each way" "likewise"
+fi
 
 # ---- two machines on a hub ----
 cat >"$TMP/hub.sh" <<'END'

@@ -433,6 +433,8 @@ static void send_one(unsigned i)
 {
 	uint8_t f[100];
 
+	/* As if switches had been frequent: by the clock they would not be on a busy host. */
+	m->door.rate = (struct door_rate){ __builtin_ia32_rdtsc(), 1 << 20 };
 	make_frame(f, 2, i, sizeof(f));
 	put_mem(buffer_of(TX, i % RING), f, sizeof(f));
 	put_desc(TX, i % RING, buffer_of(TX, i % RING), 0x83, sizeof(f));
@@ -453,7 +455,7 @@ START_TEST(test_combining)
 		ck_assert_uint_eq(use->switches, i + 1);
 	}
 	machine_hosted_io(m, "combine", true);
-	for (unsigned i = 0; i < 40; i++) { /* the rate is high by now: three wait, the fourth goes */
+	for (unsigned i = 0; i < 40; i++) { /* three wait, the fourth goes */
 		send_one(i);
 		ck_assert_uint_eq(use->switches, 40 + (i + 1) / 4);
 		ck_assert_uint_eq(get_desc(TX, i % RING, &status) >> 7, i % 4 != 3);
