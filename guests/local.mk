@@ -54,4 +54,4 @@ noinst_LIBRARIES += %D%/libguests.a
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
 	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o
 EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
-	%D%/fetch %D%/mkinitramfs
+	%D%/fetch %D%/mkinitramfs %D%/mkrootfs

@@ -101,7 +101,7 @@ check-guests: all
 # The tests that continuous integration runs under sanitizers.
 sanitizer-tests:
 	@echo $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
-		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh %D%/fuzz/replay-pci.sh %D%/fuzz/replay-pcnet.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-vt.sh %D%/fuzz/replay-tc.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
+		%D%/fuzz/replay.sh %D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-disks.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh %D%/fuzz/replay-pci.sh %D%/fuzz/replay-pcnet.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-vt.sh %D%/fuzz/replay-tc.sh %D%/guests/demo.sh %D%/guests/bootsector.sh
 .PHONY: check-guests sanitizer-tests
 
 if HAVE_CHECK

@@ -5,6 +5,7 @@ fuzz_targets = \
 	%D%/fuzz_gdb \
 	%D%/fuzz_control \
 	%D%/fuzz_devices \
+	%D%/fuzz_disks \
 	%D%/fuzz_expr \
 	%D%/fuzz_image \
 	%D%/fuzz_pci \
@@ -23,6 +24,7 @@ SHELL_TESTS += \
 	%D%/replay.sh \
 	%D%/replay-control.sh \
 	%D%/replay-devices.sh \
+	%D%/replay-disks.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
 	%D%/replay-pci.sh \
@@ -45,6 +47,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_devices_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_devices_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_devices_LDADD = $(fuzz_machine) $(EXT_LIBS)
+%C%_fuzz_disks_SOURCES = %D%/fuzz_disks.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_disks_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_disks_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_disks_LDADD = $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_pci_SOURCES = %D%/fuzz_pci.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
 %C%_fuzz_pci_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_pci_LDFLAGS = $(fuzz_ldflags)
@@ -79,6 +85,12 @@ fuzz_corpus = \
 	%D%/corpus-gdb/memory \
 	%D%/corpus-gdb/raw \
 	%D%/corpus-gdb/register-number \
+	%D%/corpus-disks/dma \
+	%D%/corpus-disks/floppy \
+	%D%/corpus-disks/identify \
+	%D%/corpus-disks/packets \
+	%D%/corpus-disks/pio \
+	%D%/corpus-disks/resets \
 	%D%/corpus-pci/registers \
 	%D%/corpus-pci/requests \
 	%D%/corpus-pci/rings \
@@ -135,6 +147,7 @@ EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay.sh \
 	%D%/replay-control.sh \
 	%D%/replay-devices.sh \
+	%D%/replay-disks.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
 	%D%/replay-pcnet.sh \
