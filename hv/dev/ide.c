@@ -505,7 +505,7 @@ static void command(struct ide *x, unsigned ch, uint8_t val)
 		diagnose(x, ch);
 		return;
 	}
-	if (d->kind == IDE_NONE || (d->phase != IDE_IDLE && val != DEVICE_RESET))
+	if (d->kind == IDE_NONE || (d->phase != IDE_IDLE && (val != DEVICE_RESET || d->kind != IDE_ATAPI)))
 		return;
 	x->ch[ch].commands++;
 	no_interrupt(d);

@@ -377,6 +377,8 @@ START_TEST(resets)
 	address(300, 9, false);
 	out(7, 0x20);
 	ck_assert(status() & BSY);
+	out(7, 0x08); /* is no command for a disk */
+	ck_assert(status() & BSY);
 	control(4); /* with a request at the host */
 	ck_assert(in(7) & BSY);
 	control(0);
