@@ -137,7 +137,7 @@ static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now
 	v->since[c] = now;
 }
 
-struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, unsigned weight)
 {
 	const struct cause_state *k = &b->adapt.causes[c];
 	struct verdict *v;
@@ -145,23 +145,24 @@ struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum
 	if (f == b->transient.ccf || c >= SITE_CAUSES)
 		return NULL;
 	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
-	if (!v || !may || !adapt_on(k) || f->pinned || v->excluded >> c & 1)
+	if (!v || !weight || !adapt_on(k) || f->pinned || v->excluded >> c & 1)
 		return v;
 	if (guilty_of(v, c)) {
 		trapped_again(b, f, v);
 		return v;
 	}
 	forgive(v, c, k->span, b->adapt.charge.start);
-	if (++v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
+	v->count[c] = (uint16_t)(v->count[c] + weight);
+	if (v->count[c] >= k->threshold << (c == CAUSE_MISS ? v->relapses : 0))
 		promote(b, f, v, c);
 	return v;
 }
 
-void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may)
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, unsigned weight)
 {
 	b->adapt.charge.f = f;
 	b->adapt.charge.cause = (uint8_t)c;
-	b->adapt.charge.v = adapt_suspect(b, f, i, c, may);
+	b->adapt.charge.v = adapt_suspect(b, f, i, c, weight);
 }
 
 void adapt_settled(struct bt_vcpu *b, uint64_t now)

@@ -24,10 +24,10 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);
 
 /* ---- adapt/adapt.c ---- */
 /* Count a trap of instruction I of F by CAUSE, which began at host TSC charge.start, and promote the
- * instruction at its threshold. MAY: the lowered form can be replaced. */
-void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
+ * instruction at its threshold. WEIGHT: how much it counts; 0 when the lowered form cannot be replaced. */
+void adapt_trap(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, unsigned weight);
 /* The same for a trap that is charged to another cause. Returns the site's verdict, NULL: none. */
-struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, bool may);
+struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, unsigned weight);
 /* Charge the trap last given to adapt_trap(), which was resolved at host TSC NOW. */
 void adapt_settled(struct bt_vcpu *b, uint64_t now);
 /* Charge CYCLES, including entry and exit, for one use of V's replacement in F. */

@@ -104,16 +104,22 @@ static bool can_precheck(const struct mark *m)
 	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
 }
 
-/* Does the fault resolved in MF count against its site? Not while faults only map what soft pages there are,
- * as when a hot loop has been demoted. */
-static bool counts(struct bt_vcpu *b, const struct mmu_fault *mf)
+enum { SOFT_WEIGHT = 4 };
+
+/* How much the fault at M, resolved in MF, counts against its site. Nothing while faults of a site that was
+ * demoted before only map what soft pages there are, as those of a hot loop do. As much as the default
+ * threshold when it is of a soft page: each site has to learn of those by itself, where one site's mapping
+ * serves all. */
+static unsigned weight(struct bt_vcpu *b, const struct ccf *f, const struct mark *m,
+		       const struct mmu_fault *mf)
 {
+	const struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + insn_of(m)]);
 	uint64_t softs = mmu_stats(b->v.mmu)->softs;
-	bool draining = mf->was_soft && softs == b->adapt.drained;
+	bool relapsed = v && v->relapses, draining = mf->was_soft && softs == b->adapt.drained && relapsed;
 
 	if (mf->was_soft)
 		b->adapt.drained = softs;
-	return !draining;
+	return draining ? 0 : mf->was_soft && !relapsed ? SOFT_WEIGHT : 1;
 }
 
 /* Kernel code accessed a user page through the shared kernel window, whose user mappings do not last. */
@@ -180,7 +186,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
 		count(b, f, TRAP_FILL);
-		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) && counts(b, &mf));
+		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) ? weight(b, f, m, &mf) : 0);
 		return;
 	case FILL_FAULT:
 		count(b, f, TRAP_TRUE);
@@ -192,7 +198,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		return;
 	case FILL_CODE:
 		count(b, f, TRAP_CODE);
-		adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
+		adapt_trap(b, f, insn_of(m), CAUSE_CODE, 0);
 		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
 			return;
 		adapt_code_written(b, (ppn)(mf.pa >> PAGE_SHIFT));
@@ -284,7 +290,8 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			if (mf.user_access)
 				user_access(b, f, m, lin);
 			else
-				adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) && counts(b, &mf));
+				adapt_trap(b, f, insn_of(m), CAUSE_MISS,
+					   can_precheck(m) ? weight(b, f, m, &mf) : 0);
 			map_ahead(b, m, g, lin, write);
 			return true;
 		case FILL_FAULT:
@@ -298,7 +305,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			return false;
 		case FILL_MMIO:
 			count(b, f, TRAP_MMIO);
-			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, true);
+			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, 1);
 			store_state(b, f, m, g);
 			b->exit.pa = mf.pa;
 			resume_in_c(b, uc, XC_MMIO);
@@ -307,7 +314,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			ppn p = (ppn)(mf.pa >> PAGE_SHIFT);
 
 			count(b, f, TRAP_CODE);
-			adapt_trap(b, f, insn_of(m), CAUSE_CODE, false);
+			adapt_trap(b, f, insn_of(m), CAUSE_CODE, 0);
 			if (rewrites_itself(b, f, m, uc, p))
 				return false;
 			/* A write to other code: with a precheck, the site would handle this without a fault.
@@ -330,7 +337,7 @@ static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
-	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, true);
+	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, 1);
 	store_state(b, f, m, uc->uc_mcontext.gregs);
 	raise_exc(b, uc, EXC_DE, false, 0);
 	adapt_settled(b, __builtin_ia32_rdtsc());
