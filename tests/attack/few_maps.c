@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Preloaded: a host that refuses mappings. After FEW_MAPS fixed mappings of files (which are pages of
- * windows) each further one fails; with FEW_MAPS_EVERY only each so many-th does. With FEW_MAPS_LIE it claims
- * success and maps nothing. */
+ * Preloaded: a host that refuses mappings, but not the guest's whole memory. After FEW_MAPS fixed mappings of
+ * files (which are pages of windows) each further one fails; with FEW_MAPS_EVERY only each so many-th does.
+ * With FEW_MAPS_LIE it claims success and maps nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { MEMORY = 32 << 20 }; /* of the guests in limits.sh */
 
 static long setting(const char *name)
 {
@@ -25,7 +27,8 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 		lie = setting("FEW_MAPS_LIE");
 		limit = setting("FEW_MAPS");
 	}
-	if ((flags & MAP_FIXED) && fd >= 0 && ++count > limit && (!every || count % every == 0)) {
+	if ((flags & MAP_FIXED) && fd >= 0 && len < MEMORY && ++count > limit &&
+	    (!every || count % every == 0)) {
 		if (lie)
 			return addr;
 		errno = ENOMEM;
