@@ -130,7 +130,7 @@ sees ":unpin 0x" "unpin"
 key a t
 sees ":site 0x" "t forces a trap"
 key :
-t send-keys -t v -l "info sites"
+t send-keys -t v -l "info sites sort=-way"
 key Enter
 sees "$at" "info sites shows it"
 key Escape
