@@ -30,7 +30,7 @@ x/2i \$pc
 python
 import json
 idt = [json.loads(l) for l in gdb.execute("monitor info -j idt", to_string=True).splitlines()]
-timer = [g["offset"] for g in idt if int(str(g["vector"]), 0) == 0x30]
+timer = [g["offset"] for g in idt if int(str(g["vector"]), 0) == 0xec]
 gdb.execute("hbreak *%s" % timer[0])
 end
 continue
