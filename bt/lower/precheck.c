@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Sites promoted for window misses precheck: they test the window's shadow entry before the access. If the
- * page is not mapped, a callout maps it for a tenth of the cost of a host fault; or
- * enters it as a soft page, which the access reaches in its home slot, out of line after the TU's body
- * (mm/window/soft.c); or, where neither pays or is possible, it serves this one access without a mapping
- * (bypass, mm/window/bypass.c): the instruction then runs on the bounce buffer, also out of line. */
+ * page is not mapped, a callout maps it for a tenth of the cost of a host fault; or enters it as a soft page,
+ * which the access reaches in its home slot, out of line after the TU's body (mm/window/soft.c); or, where
+ * neither pays or is possible, serves this one access without a mapping (bypass, mm/window/bypass.c): the
+ * instruction then runs on the bounce buffer, also out of line. */
 #include "bt/adapt/adapt.h"
 #include "bt/emit/encode.h"
 #include "bt/lower/family.h"
@@ -174,8 +174,8 @@ void emit_precheck_end(struct tx *t)
 		return;
 	l->back = t->p;
 	if (!l->access.insn && l->access.reg >= H_R8 && !l->site->precheck.write)
-		e_mov32(t, l->access.reg,
-			l->access.reg); /* what joins here: the verifier sees 32 bits again */
+		/* Two paths join here: let the verifier see 32 bits on both. */
+		e_mov32(t, l->access.reg, l->access.reg);
 }
 
 static void put_access(struct tx *t, const struct access *a)
