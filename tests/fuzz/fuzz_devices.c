@@ -172,27 +172,10 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	}
 }
 
-/* A file in memory of N bytes, for a drive. */
-static const char *memory_file(char path[32], off_t n)
-{
-	int fd = memfd_create("drive", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, n))
-		abort();
-	snprintf(path, 32, "/proc/self/fd/%d", fd);
-	return path;
-}
-
 /* The machine for all inputs of a process, as making one takes long. Each begins with a reset, which leaves
  * memory as it is. */
 static struct machine *machine(void)
 {
-	/* Multiboot header with the address fields, then HLT */
-	static const uint8_t guest[] = {
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	static char floppy[32], disk[32], disk2[32], cd[32];
 	static uint8_t sum;
 	static struct machine *m;
@@ -201,7 +184,7 @@ static struct machine *machine(void)
 		.clock = CLOCK_ICOUNT,
 		.serial_out = on_serial,
 		.serial_ctx = &sum,
-		.image = { .blob = guest, .blob_len = sizeof(guest) },
+		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
 

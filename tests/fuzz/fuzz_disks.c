@@ -92,32 +92,15 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	}
 }
 
-/* A file in memory of N bytes, for a drive. */
-static const char *memory_file(char path[32], off_t n)
-{
-	int fd = memfd_create("drive", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, n))
-		abort();
-	snprintf(path, 32, "/proc/self/fd/%d", fd);
-	return path;
-}
-
 /* The machine for all inputs of a process: each begins with a reset. */
 static struct machine *machine(void)
 {
-	/* Multiboot header with the address fields, then HLT */
-	static const uint8_t guest[] = {
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	static char floppy[2][32], disk[2][32], cd[32];
 	static struct machine *m;
 	struct machine_config cfg = {
 		.memory = 2 * MEMORY,
 		.clock = CLOCK_ICOUNT,
-		.image = { .blob = guest, .blob_len = sizeof(guest) },
+		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
 

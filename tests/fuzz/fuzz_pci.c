@@ -172,12 +172,6 @@ static void operation(struct machine *m, struct virtio *v, const uint8_t op[OP])
  */
 static struct machine *machine(void)
 {
-	/* Multiboot header with the address fields, then HLT */
-	static const uint8_t guest[] = {
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	static const uint8_t zero[PAGE_SIZE];
 	static struct machine *m;
 	char err[256] = "", name[64];
@@ -185,8 +179,8 @@ static struct machine *machine(void)
 		.memory = MEMORY,
 		.clock = CLOCK_ICOUNT,
 		.testdev = true,
-		.image = { .blob = guest,
-			   .blob_len = sizeof(guest),
+		.image = { .blob = fake_guest,
+			   .blob_len = sizeof(fake_guest),
 			   .disk[0] = { .file = name, .virtio = true } },
 	};
 

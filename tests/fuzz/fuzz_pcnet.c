@@ -16,16 +16,10 @@ enum { OP = 8, MAX_OPS = 512, MEMORY = 2 << 20 };
 
 static struct machine *machine(void)
 {
-	/* Multiboot header with the address fields, then HLT */
-	static const uint8_t guest[] = {
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	static struct machine *m;
 	struct machine_config cfg = { .memory = MEMORY,
 				      .clock = CLOCK_HOST,
-				      .image = { .blob = guest, .blob_len = sizeof(guest) } };
+				      .image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) } };
 	char err[256] = "", text[100];
 
 	if (m)

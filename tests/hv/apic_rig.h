@@ -12,17 +12,11 @@ static struct machine *m;
 
 static inline struct machine *rig_make(const char *cpu)
 {
-	static const uint8_t guest[] = {
-		/* Multiboot header with the address fields, then HLT */
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	struct machine_config cfg = {
 		.memory = 2 << 20,
 		.clock = CLOCK_ICOUNT,
 		.cpu_model = cpu,
-		.image = { .blob = guest, .blob_len = sizeof(guest) },
+		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
 	struct machine *r = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
@@ -102,16 +96,7 @@ static inline int take(void)
 /* Let NS of guest time pass and fire the timers that are due. */
 static inline void advance(uint64_t ns)
 {
-	struct vm_clock *c = &m->board.clock;
-	uint64_t end = clock_now(c) + ns;
-
-	while (clock_next(c) <= end) {
-		if (clock_next(c) > clock_now(c))
-			m->v->icount += clock_next(c) - clock_now(c);
-		clock_run(c);
-	}
-	if (end > clock_now(c))
-		m->v->icount += end - clock_now(c);
+	fake_advance(m, ns);
 }
 
 /* No interrupts but those a test makes: timer and RTC of the board are off. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/hv/fake_engine.h"
 
+#include "hv/machine_int.h"
+
 #include <signal.h>
 #include <stdlib.h>
 
@@ -80,4 +82,24 @@ struct vcpu *fake_new(void *script, struct mm_vm *vm, const struct platform *pla
 	*(void **)&f->script = script;
 	signal(ENGINE_KICK_SIGNAL, on_kick);
 	return &f->v;
+}
+
+const uint8_t fake_guest[36] = {
+	0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
+	0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
+};
+
+void fake_advance(struct machine *m, uint64_t ns)
+{
+	struct vm_clock *c = &m->board.clock;
+	uint64_t end = clock_now(c) + ns;
+
+	while (clock_next(c) <= end) {
+		if (clock_next(c) > clock_now(c))
+			m->v->icount += clock_next(c) - clock_now(c);
+		clock_run(c);
+	}
+	if (end > clock_now(c))
+		m->v->icount += end - clock_now(c);
 }

@@ -18,6 +18,10 @@ struct fake_engine {
 	atomic_bool stop, kicked;
 };
 
+/* An image for the machine: a Multiboot header with the address fields, then HLT. */
+extern const uint8_t fake_guest[36];
+/* Under the icount clock: let NS of guest time pass and fire the timers that are due. */
+void fake_advance(struct machine *m, uint64_t ns);
 struct vcpu *fake_new(void *script, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
 		      char *err, size_t errlen);
 static inline struct fake_engine *fake_of(struct machine *m)

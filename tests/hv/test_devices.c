@@ -28,18 +28,12 @@ enum { PATIENCE_MS = 60000 }; /* limit for waits on another thread */
 
 static struct machine *make(enum clock_mode clock, bool no_reboot, void *script)
 {
-	static const uint8_t guest[] = {
-		/* Multiboot header with the address fields, then HLT */
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	struct machine_config cfg = {
 		.memory = 2 << 20,
 		.clock = clock,
 		.no_reboot = no_reboot,
 		.serial_out = on_serial,
-		.image = { .blob = guest, .blob_len = sizeof(guest) },
+		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
 	struct machine *r;
@@ -78,16 +72,7 @@ static size_t accept_by(enum board_slot slot, enum arrival_kind kind, const void
 /* Let NS of guest time pass and fire the timers that are due. */
 static void advance(uint64_t ns)
 {
-	struct vm_clock *c = &m->board.clock;
-	uint64_t end = clock_now(c) + ns;
-
-	while (clock_next(c) <= end) {
-		if (clock_next(c) > clock_now(c))
-			m->v->icount += clock_next(c) - clock_now(c);
-		clock_run(c);
-	}
-	if (end > clock_now(c))
-		m->v->icount += end - clock_now(c);
+	fake_advance(m, ns);
 }
 
 static void unmask_all(void)

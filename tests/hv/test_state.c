@@ -20,16 +20,10 @@ static char path[2][64];
 
 static struct machine *make(uint64_t memory)
 {
-	static const uint8_t guest[] = {
-		/* Multiboot header with the address fields, then HLT */
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	struct machine_config cfg = {
 		.memory = memory,
 		.clock = CLOCK_ICOUNT,
-		.image = { .blob = guest, .blob_len = sizeof(guest) },
+		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
 	struct machine *m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
@@ -88,20 +82,6 @@ static void spill(int i, const uint8_t *buf, size_t n)
 }
 
 /* ---- each device ---- */
-
-static void advance(struct machine *m, uint64_t ns)
-{
-	struct vm_clock *c = &m->board.clock;
-	uint64_t end = clock_now(c) + ns;
-
-	while (clock_next(c) <= end) {
-		if (clock_next(c) > clock_now(c))
-			m->v->icount += clock_next(c) - clock_now(c);
-		clock_run(c);
-	}
-	if (end > clock_now(c))
-		m->v->icount += end - clock_now(c);
-}
 
 struct step {
 	gpa mmio; /* 0: at PORT */
@@ -174,7 +154,7 @@ static uint32_t play(struct machine *m, const struct step *s)
 
 	switch (s->kind) {
 	case 0:
-		advance(m, s->wait);
+		fake_advance(m, s->wait);
 		break;
 	case 1:
 		seen = m->board.intr ? (uint32_t)board_irq_ack(&m->board) : 0;

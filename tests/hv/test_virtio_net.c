@@ -50,15 +50,9 @@ static void start_driver(void)
 
 static void setup(void)
 {
-	static const uint8_t guest[] = {
-		/* Multiboot header with the address fields, then HLT */
-		0x02, 0xb0, 0xad, 0x1b, 0x00, 0x00, 0x01, 0x00, 0xfe, 0x4f, 0x51, 0xe4,
-		0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, 0x00, 0xf4, 0xf4, 0xf4, 0xf4,
-	};
 	struct machine_config cfg = { .memory = 2 << 20,
 				      .clock = CLOCK_HOST,
-				      .image = { .blob = guest, .blob_len = sizeof(guest) } };
+				      .image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) } };
 	const struct net_host host = { .notice = &other_notice };
 	char err[256] = "", text[300], option[350];
 
