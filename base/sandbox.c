@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,6 +106,9 @@ void sandbox_prepare(void)
 	sigaction(SIGSYS, &sa, NULL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	tzset(); /* or the RTC's first date would open a file */
+	/* All threads share one heap: where each has its own, the C library opens a file to learn whether it
+	 * may give memory of it back. */
+	mallopt(M_ARENA_MAX, 1);
 }
 
 /* ---- the filter ---- */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -122,6 +124,24 @@ static long unknown_call(void)
 	return syscall(400);
 }
 
+static long cached_pages(int flags)
+{
+	char c;
+	struct iovec v = { &c, 1 };
+
+	return preadv2(3, &v, 1, 0, flags); /* of no file: another error than EPERM */
+}
+
+static long read_without_waiting(void)
+{
+	return cached_pages(RWF_NOWAIT);
+}
+
+static long read_waiting(void)
+{
+	return cached_pages(RWF_HIPRI);
+}
+
 /* Columns: what is tried, what becomes of it on the main thread, on the vCPU's, and in the helper. */
 static const struct {
 	const char *name;
@@ -142,6 +162,8 @@ static const struct {
 	{ "a signal to another process", signal_parent, REFUSED, ENDS, WORKS },
 	{ "typing into the terminal", type_into_terminal, REFUSED, ENDS, WORKS },
 	{ "the terminal's size", terminal_size, WORKS, ENDS, WORKS },
+	{ "reading what is cached", read_without_waiting, WORKS, WORKS, WORKS },
+	{ "the same call with other flags", read_waiting, REFUSED, ENDS, WORKS },
 	{ "a call of a number without meaning", unknown_call, REFUSED, ENDS, WORKS },
 };
 
@@ -194,12 +216,51 @@ START_TEST(test_role)
 }
 END_TEST
 
+static void *allocate_and_free(void *arg)
+{
+	enum { N = 64, EACH = 100000 };
+	void *p[N];
+	char err[200];
+
+	(void)arg;
+	free(malloc(EACH)); /* as before the machine runs */
+	if (!sandbox_enter(SANDBOX_VCPU, err, sizeof(err)))
+		_exit(99);
+	for (unsigned i = 0; i < N; i++)
+		p[i] = malloc(EACH);
+	for (unsigned i = N; i--;)
+		free(p[i]);
+	_exit(0);
+}
+
+/* The vCPU's thread gives memory back, for which the C library must not open a file. */
+START_TEST(test_heap)
+{
+	pthread_t t;
+	int status;
+	pid_t pid;
+
+	if (sandbox_missing())
+		return;
+	pid = fork();
+	if (!pid) {
+		sandbox_prepare();
+		pthread_create(&t, NULL, allocate_and_free, NULL);
+		pthread_join(t, NULL);
+		_exit(98);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "status %#x", status);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("sandbox");
 	Suite *su = suite_create("sandbox");
 
 	tcase_add_loop_test(tc, test_role, 0, ARRAY_LEN(tries));
+	tcase_add_test(tc, test_heap);
 	suite_add_tcase(su, tc);
 	return suite_run(su);
 }
