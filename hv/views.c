@@ -442,6 +442,7 @@ static const struct view_col block_cols[] = {
 	{ "errors", "errors", VAL_UINT, "", "requests that failed" },
 	{ "last_error", "last error", VAL_STR, "", "why the last of them failed" },
 	{ "delayed", "delayed", VAL_UINT, "", "requests that a limit held back" },
+	{ "at_once", "at once", VAL_UINT, "", "requests that were served without the drive's thread" },
 	{ "depth", "depth", VAL_UINT, "", "requests in flight" },
 	{ "depth_max", "most", VAL_UINT, "", "most requests in flight so far" },
 	{ "latency", "latency", VAL_UINT, "ns", "mean VM time from a request to its completion" },
@@ -471,7 +472,7 @@ static const char *block_rows(void *owner, const char *arg, struct row_sink *s)
 			      V_UINT(t->requests[BLOCK_WRITE]), V_UINT(t->bytes[BLOCK_WRITE]),
 			      V_UINT(t->requests[BLOCK_FLUSH]), V_UINT(t->requests[BLOCK_DISCARD]),
 			      V_UINT(t->errors), t->last_error ? V_STR(strerror(t->last_error)) : V_NONE,
-			      V_UINT(t->delayed), V_UINT(t->depth), V_UINT(t->depth_max),
+			      V_UINT(t->delayed), V_UINT(t->at_once), V_UINT(t->depth), V_UINT(t->depth_max),
 			      V_UINT(t->completed ? t->latency / t->completed : 0), V_UINT(t->latency_max) });
 	}
 	return NULL;

@@ -251,14 +251,18 @@ static void start(struct virtio_blk *b)
 	}
 }
 
-/* Work on the queue; not again from a request that completes at once. */
+/* Work on the queue; not again from a request that completes at once. No more than a ring's entries, which is
+ * all that can wait: what requests write may be the ring itself, without end. */
 static void serve(struct virtio_blk *b)
 {
 	if (b->busy)
 		return;
 	b->busy = true;
-	while (b->free && b->flight < FLIGHT_MAX && virtio_pop(&b->v, 0, &b->scratch))
+	for (unsigned i = 0; i < QUEUE_SIZE && b->free && b->flight < FLIGHT_MAX; i++) {
+		if (!virtio_pop(&b->v, 0, &b->scratch))
+			break;
 		start(b);
+	}
 	b->busy = false;
 }
 

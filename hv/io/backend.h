@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What block.c wants of a back end. Its functions run on the drive's thread, one at a time (before that
- * exists: on the one that opens the drive); ranges are inside the size. They return 0 or an errno value. */
+ * What block.c wants of a back end. Its functions run one at a time, on the drive's thread (before that
+ * exists: on the one that opens the drive) unless they say otherwise; ranges are inside the size. They return
+ * 0 or an errno value. */
 #ifndef HV_IO_BACKEND_H
 #define HV_IO_BACKEND_H
 #include <stddef.h>
@@ -16,6 +17,11 @@ struct backend_ops {
 	int (*flush)(struct backend *e);
 	int (*discard)(struct backend *e, uint64_t at,
 		       uint64_t n); /* reads as zero afterwards, or as before */
+	/* On the vCPU's thread, while the drive's has nothing to do: transfer all N bytes if that waits for
+	 * no device. False: it would, or it fails; the drive's thread does it then, from the beginning. NULL:
+	 * never. */
+	bool (*read_now)(struct backend *e, uint64_t at, void *buf, size_t n);
+	bool (*write_now)(struct backend *e, uint64_t at, const void *buf, size_t n);
 	void (*close)(struct backend *e);
 };
 
@@ -42,4 +48,9 @@ int backend_open_file(const char *file, bool read_only, int flags, char *err, si
  * had: they are an error then. */
 int backend_pread(int fd, uint64_t at, void *buf, size_t n, uint64_t had);
 int backend_pwrite(int fd, uint64_t at, const void *buf, size_t n);
+/* Is FD a file in memory (tmpfs), whose reads and writes wait for no device? */
+bool backend_in_memory(int fd);
+/* For read_now() and write_now(): what a file in memory has, or the host's page cache. */
+bool backend_pread_now(int fd, bool in_memory, uint64_t at, void *buf, size_t n);
+bool backend_pwrite_now(int fd, bool in_memory, uint64_t at, const void *buf, size_t n);
 #endif

@@ -2,8 +2,9 @@
  * See hv/io/block.h: queues, limits, completions and figures, over a back end (hv/io/backend.h).
  *
  * A request goes from the vCPU's thread to the drive's (QUEUE) and comes back (FINISHED, and a bit in the
- * notice). Host clock: one that a limit holds back waits in LATER until its time. Icount clock: every request
- * is in LATER as well, until the VM time of its completion, which depends on nothing but requests. */
+ * notice), or is served at once (NOW). Host clock: one that a limit holds back waits in LATER until its time.
+ * Icount clock: every request is in LATER as well, until the VM time of its completion, which depends on
+ * nothing but requests. */
 #include "hv/io/block.h"
 
 #include <errno.h>
@@ -21,6 +22,9 @@
 enum { BURST_NS = 100000000 };
 /* What a request takes under the icount clock: about a solid-state disk. */
 enum { ICOUNT_NS = 100000, ICOUNT_BYTES_PER_NS = 1 };
+
+/* Longer transfers are better made beside the vCPU. */
+#define NOW_MAX (256u << 10)
 
 /* A token bucket, as the time at which it is full again (virtual scheduling). */
 struct limit {
@@ -41,6 +45,8 @@ struct block {
 	struct limit ops[2], bytes[2]; /* reads, writes */
 	struct block_request *later;   /* by DUE, linked by LATER */
 	struct vm_timer timer;
+	struct list now; /* served at once, to be completed */
+	bool completing; /* DONE of one of them, or of another request, runs */
 	struct block_stats stats;
 	void (*watch)(void *ctx, const struct block_request *r);
 	void *watch_ctx;
@@ -195,7 +201,18 @@ static void complete(struct block *b, struct block_request *r)
 		s->latency_max = took;
 	if (r->error)
 		report(b, r);
+	b->completing = true;
 	r->done(r);
+	b->completing = false;
+}
+
+/* Complete what was served at once, also by requests that DONE submits. */
+static void complete_now(struct block *b)
+{
+	struct block_request *r;
+
+	while (!b->completing && (r = list_take(&b->now)))
+		complete(b, r);
 }
 
 static void wait_served(struct block *b, const struct block_request *r)
@@ -215,9 +232,10 @@ void block_deliver(struct block *b)
 		r = list_take(&b->finished);
 		pthread_mutex_unlock(&b->lock);
 		if (!r)
-			return;
+			break;
 		complete(b, r);
 	}
+	complete_now(b);
 }
 
 /* ---- submission ---- */
@@ -293,6 +311,7 @@ static void due(struct block *b)
 	}
 	wait_served(b, r);
 	complete(b, r);
+	complete_now(b);
 }
 
 static void on_timer(void *ctx)
@@ -303,6 +322,25 @@ static void on_timer(void *ctx)
 	while (b->later && b->later->due <= now)
 		due(b);
 	arm(b);
+}
+
+/* Serve R here and now, if the host need not wait. No other request is in flight: the drive's thread does not
+ * use the back end, and order is kept. */
+static bool serve_now(struct block *b, struct block_request *r)
+{
+	const struct backend_ops *ops = b->back->ops;
+	uint64_t size = b->back->size;
+
+	if (b->stats.depth != 1 || r->op > BLOCK_WRITE || !r->len || r->len > NOW_MAX || r->at > size ||
+	    r->len > size - r->at)
+		return false;
+	if (r->op == BLOCK_READ)
+		r->served = ops->read_now && ops->read_now(b->back, r->at, r->buf, (size_t)r->len);
+	else
+		r->served = ops->write_now && !b->back->read_only &&
+			    ops->write_now(b->back, r->at, r->buf, (size_t)r->len);
+	b->stats.at_once += r->served;
+	return r->served;
 }
 
 static void count(struct block *b, const struct block_request *r)
@@ -332,12 +370,17 @@ void block_submit(struct block *b, struct block_request *r)
 	r->due = begin;
 	if (icount(b)) {
 		r->due += ICOUNT_NS + (r->op == BLOCK_DISCARD ? 0 : r->len / ICOUNT_BYTES_PER_NS);
+		if (!serve_now(b, r))
+			to_thread(b, r);
+	}
+	if (icount(b) || begin > now) {
+		add_later(b, r);
+	} else if (serve_now(b, r)) {
+		list_add(&b->now, r);
+		complete_now(b);
+	} else {
 		to_thread(b, r);
 	}
-	if (icount(b) || begin > now)
-		add_later(b, r);
-	else
-		to_thread(b, r);
 }
 
 void block_watch(struct block *b, void (*watch)(void *ctx, const struct block_request *r), void *ctx)
@@ -375,6 +418,7 @@ void block_cancel(struct block *b)
 	b->later = NULL;
 	arm(b);
 	pthread_mutex_lock(&b->lock);
+	list_init(&b->now);
 	list_init(&b->queue);
 	while (b->busy)
 		pthread_cond_wait(&b->served, &b->lock);
@@ -436,6 +480,7 @@ struct block *block_open(const struct drive_config *c, char *err, size_t errlen)
 	b->bytes[BLOCK_READ].rate = l->bps_read;
 	b->bytes[BLOCK_WRITE].rate = l->bps_write;
 	b->timer = (struct vm_timer){ .fire = on_timer, .ctx = b };
+	list_init(&b->now);
 	list_init(&b->queue);
 	list_init(&b->finished);
 	pthread_mutex_init(&b->lock, NULL);

@@ -2,8 +2,10 @@
  * What is behind a drive: a raw file, a copy-on-write overlay, an NBD server. A device submits requests,
  * which never block; a thread of the drive's own makes the host's calls, and the vCPU's thread runs the
  * completions where it chooses: when it has been woken (host clock), or at a VM time that follows from the
- * request alone (icount clock, where it waits for the host if need be). Limits on the drive (requests and
- * bytes a second) are applied on VM time, before the host sees a request.
+ * request alone (icount clock, where it waits for the host if need be). A short transfer for which the host
+ * waits for no device, as its page cache has it or the file is in memory, is made at once on the vCPU's
+ * thread when no other request is in flight: going to another thread and back costs more than the copy.
+ * Limits on the drive (requests and bytes a second) are applied on VM time, before the host sees a request.
  *
  * All functions but block_open() and block_close() belong to the vCPU's thread, or to the controlling thread
  * while the machine is stopped. Files are opened here and nowhere later: the threads open nothing. */
@@ -33,6 +35,7 @@ struct block_request {
 struct block_stats {
 	uint64_t requests[BLOCK_OPS], bytes[BLOCK_OPS], errors;
 	uint64_t delayed;	       /* requests that a limit held back */
+	uint64_t at_once;	       /* requests that were served on the vCPU's thread */
 	uint64_t latency, latency_max; /* VM ns, from submission to completion: sum, maximum */
 	uint64_t completed;
 	unsigned depth, depth_max; /* requests in flight */
@@ -64,7 +67,8 @@ const char *block_name(const struct block *b); /* the file or the URI */
 const char *block_kind(const struct block *b); /* "raw", "overlay", "nbd" */
 const struct block_stats *block_stats(const struct block *b);
 
-/* Begin R. A range outside the medium, or a write to a read-only drive, completes with an error. */
+/* Begin R. A range outside the medium, or a write to a read-only drive, completes with an error. DONE may run
+ * before this returns, but then not within the DONE of another request. */
 void block_submit(struct block *b, struct block_request *r);
 /* Call WATCH at the beginning of each request, on the thread that submits it; NULL: no more. */
 void block_watch(struct block *b, void (*watch)(void *ctx, const struct block_request *r), void *ctx);

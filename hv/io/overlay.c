@@ -38,6 +38,7 @@ struct overlay {
 	struct backend e;
 	struct backend *base;
 	int fd;
+	bool in_memory;
 	uint64_t data; /* where the blocks begin */
 	uint64_t nblocks;
 	uint8_t *map;	 /* a bit for each block */
@@ -104,6 +105,17 @@ static int whole_block(struct overlay *o, uint64_t block, uint8_t *buf)
 	return o->base->ops->read(o->base, at, buf, n);
 }
 
+/* How many of the bytes between AT and END are, with the first, in this file, or in the base (*OWN). */
+static size_t run_of(const struct overlay *o, uint64_t at, uint64_t end, bool *own)
+{
+	uint64_t block = block_of(at);
+
+	*own = present(o, block);
+	while (++block * BLOCK < end && present(o, block) == *own)
+		;
+	return (size_t)((block * BLOCK < end ? block * BLOCK : end) - at);
+}
+
 static int overlay_read(struct backend *e, uint64_t at, void *buf, size_t n)
 {
 	struct overlay *o = (struct overlay *)e;
@@ -112,20 +124,34 @@ static int overlay_read(struct backend *e, uint64_t at, void *buf, size_t n)
 	int error = 0;
 
 	while (at < end && !error) {
-		uint64_t block = block_of(at), next;
-		bool own = present(o, block);
-		size_t k;
+		bool own;
+		size_t k = run_of(o, at, end, &own);
 
-		while (++block * BLOCK < end && present(o, block) == own)
-			;
-		next = block * BLOCK < end ? block * BLOCK : end;
-		k = (size_t)(next - at);
 		error = own ? backend_pread(o->fd, o->data + at, to, k, 0)
 			    : o->base->ops->read(o->base, at, to, k);
-		at = next;
+		at += k;
 		to += k;
 	}
 	return error;
+}
+
+static bool overlay_read_now(struct backend *e, uint64_t at, void *buf, size_t n)
+{
+	struct overlay *o = (struct overlay *)e;
+	uint64_t end = at + n;
+	uint8_t *to = buf;
+	bool ok = true;
+
+	while (at < end && ok) {
+		bool own;
+		size_t k = run_of(o, at, end, &own);
+
+		ok = own ? backend_pread_now(o->fd, o->in_memory, o->data + at, to, k)
+			 : o->base->ops->read_now && o->base->ops->read_now(o->base, at, to, k);
+		at += k;
+		to += k;
+	}
+	return ok;
 }
 
 /* Write a part of one block, with the rest from the base if the block is new. */
@@ -163,6 +189,19 @@ static int overlay_write(struct backend *e, uint64_t at, const void *buf, size_t
 		from += k;
 	}
 	return 0;
+}
+
+/* Whole blocks, or parts of those that are here. */
+static bool overlay_write_now(struct backend *e, uint64_t at, const void *buf, size_t n)
+{
+	struct overlay *o = (struct overlay *)e;
+	uint64_t end = at + n;
+
+	if (!n || (at % BLOCK && !present(o, block_of(at))) || (end % BLOCK && !present(o, block_of(end))) ||
+	    !backend_pwrite_now(o->fd, o->in_memory, o->data + at, buf, n))
+		return false;
+	set_present(o, block_of(at), block_of(end - 1) + 1);
+	return true;
 }
 
 static int overlay_flush(struct backend *e)
@@ -217,6 +256,8 @@ static const struct backend_ops overlay_ops = {
 	.write = overlay_write,
 	.flush = overlay_flush,
 	.discard = overlay_discard,
+	.read_now = overlay_read_now,
+	.write_now = overlay_write_now,
 	.close = overlay_close,
 };
 
@@ -267,6 +308,7 @@ static const char *prepare(struct overlay *o)
 		return "the base is larger than 16 TiB";
 	if (fstat(o->fd, &st) || !S_ISREG(st.st_mode))
 		return "not a regular file";
+	o->in_memory = backend_in_memory(o->fd);
 	o->nblocks = (o->e.size + BLOCK - 1) / BLOCK;
 	o->npages = (o->nblocks + PAGE_BITS - 1) / PAGE_BITS;
 	o->data = HEADER + o->npages * BLOCK;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -89,11 +92,36 @@ int backend_pwrite(int fd, uint64_t at, const void *buf, size_t n)
 	return 0;
 }
 
+bool backend_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+}
+
+/* tmpfs has no RWF_NOWAIT, and no use for it. */
+bool backend_pread_now(int fd, bool in_memory, uint64_t at, void *buf, size_t n)
+{
+	struct iovec v = { buf, n };
+	ssize_t got = in_memory ? pread(fd, buf, n, (off_t)at) : preadv2(fd, &v, 1, (off_t)at, RWF_NOWAIT);
+
+	return got >= 0 && (size_t)got == n;
+}
+
+/* A write to the host's page cache may wait for memory or for a journal: file systems refuse RWF_NOWAIT. */
+bool backend_pwrite_now(int fd, bool in_memory, uint64_t at, const void *buf, size_t n)
+{
+	ssize_t put = in_memory ? pwrite(fd, buf, n, (off_t)at) : -1;
+
+	return put >= 0 && (size_t)put == n;
+}
+
 /* ---- the back end ---- */
 
 struct raw {
 	struct backend e;
 	int fd;
+	bool in_memory;
 	uint64_t had; /* bytes of the file when it was opened */
 };
 
@@ -107,6 +135,20 @@ static int raw_read(struct backend *e, uint64_t at, void *buf, size_t n)
 static int raw_write(struct backend *e, uint64_t at, const void *buf, size_t n)
 {
 	return backend_pwrite(((struct raw *)e)->fd, at, buf, n);
+}
+
+static bool raw_read_now(struct backend *e, uint64_t at, void *buf, size_t n)
+{
+	struct raw *r = (struct raw *)e;
+
+	return backend_pread_now(r->fd, r->in_memory, at, buf, n);
+}
+
+static bool raw_write_now(struct backend *e, uint64_t at, const void *buf, size_t n)
+{
+	struct raw *r = (struct raw *)e;
+
+	return backend_pwrite_now(r->fd, r->in_memory, at, buf, n);
 }
 
 static int raw_flush(struct backend *e)
@@ -135,6 +177,8 @@ static const struct backend_ops raw_ops = {
 	.write = raw_write,
 	.flush = raw_flush,
 	.discard = raw_discard,
+	.read_now = raw_read_now,
+	.write_now = raw_write_now,
 	.close = raw_close,
 };
 
@@ -166,6 +210,7 @@ struct backend *raw_open(const char *file, bool read_only, char *err, size_t err
 	r = xcalloc(1, sizeof(*r));
 	*r = (struct raw){ .e = { &raw_ops, (had + SECTOR - 1) & ~(uint64_t)(SECTOR - 1), read_only },
 			   .fd = fd,
+			   .in_memory = backend_in_memory(fd),
 			   .had = had };
 	return &r->e;
 }

@@ -5,6 +5,7 @@
 #include "tests/suite.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +35,8 @@ static struct host {
 	int sync_fails; /* likewise of fdatasync() */
 	int crash_at;	/* the call that ends the process; 0: none */
 	int calls, syncs;
+	bool in_memory; /* files are in tmpfs */
+	bool cached;	/* the page cache has what is read */
 	bool keep_undo;
 	struct undo log[LOG_MAX];
 	unsigned nlog;
@@ -70,6 +75,21 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 		crash(fd);
 	}
 	return syscall(SYS_pwrite64, fd, buf, n, at);
+}
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	(void)fd;
+	*fs = (struct statfs){ .f_type = host.in_memory ? TMPFS_MAGIC : EXT4_SUPER_MAGIC };
+	return 0;
+}
+
+ssize_t preadv2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+	ck_assert_int_eq(flags, RWF_NOWAIT);
+	ck_assert_int_eq(n, 1);
+	errno = EAGAIN;
+	return host.cached ? syscall(SYS_pread64, fd, v->iov_base, v->iov_len, at) : -1;
 }
 
 int fdatasync(int fd)
@@ -236,7 +256,8 @@ static void one_step(struct rig *r, uint8_t *model, unsigned *seed)
 	}
 }
 
-/* A raw file, an overlay that is kept, one that is not, whose base keeps its content. */
+/* A raw file, an overlay that is kept, one that is not, whose base keeps its content; by both clocks; on a
+ * disk, and where the vCPU's thread need not wait for it. */
 START_TEST(contents)
 {
 	static uint8_t model[MEDIUM], before[MEDIUM];
@@ -244,15 +265,18 @@ START_TEST(contents)
 	struct drive_config c;
 	unsigned seed = (unsigned)_i + 1;
 
+	host.cached = _i >= 6;
+	host.in_memory = _i >= 12;
 	make_base(&r, MEDIUM);
 	for (size_t i = 0; i < MEDIUM; i++)
 		model[i] = before[i] = byte_of_base(i);
 	c = config(&r, _i % 3);
-	rig_open(&r, &c, _i < 3 ? CLOCK_HOST : CLOCK_ICOUNT);
+	rig_open(&r, &c, _i / 3 % 2 ? CLOCK_ICOUNT : CLOCK_HOST);
 	ck_assert_uint_eq(block_size(r.b), MEDIUM);
 	for (unsigned i = 0; i < STEPS; i++)
 		one_step(&r, model, &seed);
 	same(&r, model, MEDIUM);
+	ck_assert(!block_stats(r.b)->at_once == !host.cached);
 	rig_close(&r);
 	if (_i % 3 != 2) {
 		rig_open(&r, &c, CLOCK_HOST);
@@ -632,6 +656,125 @@ START_TEST(drain_and_cancel)
 }
 END_TEST
 
+/* ---- without the drive's thread ---- */
+
+struct chain {
+	struct block_request q[3];
+	uint8_t buf[3][512];
+	struct rig *r;
+	unsigned done;
+	bool inside; /* a DONE runs */
+};
+
+/* Each request but the last submits the next. */
+static void chain_done(struct block_request *q)
+{
+	struct chain *c = q->ctx;
+	unsigned i = c->done++;
+
+	ck_assert(!c->inside && q == &c->q[i]);
+	c->inside = true;
+	if (i < 2)
+		block_submit(c->r->b, &c->q[i + 1]);
+	c->inside = false;
+}
+
+static void chain_init(struct chain *c, struct rig *r)
+{
+	*c = (struct chain){ .r = r };
+	for (unsigned i = 0; i < 3; i++)
+		c->q[i] = (struct block_request){ .op = i == 1 ? BLOCK_WRITE : BLOCK_READ,
+						  .at = 512ull * i,
+						  .len = 512,
+						  .buf = c->buf[i],
+						  .done = chain_done,
+						  .ctx = c };
+}
+
+/* Requests complete before block_submit() returns, one after the other. */
+START_TEST(at_once)
+{
+	struct rig r = { .reports = 0 };
+	struct drive_config d;
+	struct chain c;
+
+	host.in_memory = true;
+	make_base(&r, MEDIUM);
+	d = config(&r, 0);
+	rig_open(&r, &d, CLOCK_HOST);
+	chain_init(&c, &r);
+	block_submit(r.b, &c.q[0]);
+	ck_assert_uint_eq(c.done, 3);
+	ck_assert_uint_eq(block_stats(r.b)->at_once, 3);
+	ck_assert_uint_eq(block_stats(r.b)->depth, 0);
+	ck_assert_uint_eq(c.buf[2][0], byte_of_base(1024));
+	rig_close(&r);
+	remove_files(&r);
+}
+END_TEST
+
+/* What fails, what is long, and what comes behind a request of the thread's goes to the thread. */
+START_TEST(at_once_falls_back)
+{
+	static uint8_t buf[MEDIUM];
+	static struct many m;
+	struct rig r = { .reports = 0 };
+	struct drive_config d;
+
+	host.in_memory = true;
+	make_base(&r, MEDIUM);
+	d = config(&r, 0);
+	rig_open(&r, &d, CLOCK_HOST);
+	host.fail = ENOSPC;
+	ck_assert_int_eq(transfer(&r, BLOCK_WRITE, 0, buf, 512), ENOSPC);
+	host.fail = 0;
+	ck_assert_int_eq(transfer(&r, BLOCK_READ, MEDIUM, buf, 512), EINVAL);
+	ck_assert_int_eq(transfer(&r, BLOCK_READ, 0, buf, MEDIUM), 0);
+	ck_assert_uint_eq(block_stats(r.b)->at_once, 0);
+	ck_assert_int_eq(transfer(&r, BLOCK_FLUSH, 0, NULL, 0), 0);
+	m = (struct many){ .r = &r };
+	for (unsigned i = 0; i < 2; i++) {
+		m.q[i] = (struct block_request){ .op = i ? BLOCK_WRITE : BLOCK_FLUSH,
+						 .len = i * 512,
+						 .buf = m.buf[i],
+						 .done = many_done,
+						 .ctx = &m };
+		block_submit(r.b, &m.q[i]);
+		ck_assert_uint_eq(m.done, 0);
+	}
+	block_drain(r.b);
+	ck_assert(m.done == 2 && !m.order[0] && m.order[1] == 1);
+	ck_assert_uint_eq(block_stats(r.b)->at_once, 0);
+	rig_close(&r);
+	d.read_only = true;
+	rig_open(&r, &d, CLOCK_HOST);
+	ck_assert_int_eq(transfer(&r, BLOCK_WRITE, 0, buf, 512), EROFS);
+	rig_close(&r);
+	remove_files(&r);
+}
+END_TEST
+
+/* Icount clock: the VM time of the completion is the same. */
+START_TEST(at_once_icount)
+{
+	static struct many m;
+	struct rig r = { .reports = 0 };
+	struct drive_config d;
+
+	host.in_memory = true;
+	make_base(&r, MANY * 4096);
+	d = config(&r, 0);
+	rig_open(&r, &d, CLOCK_ICOUNT);
+	submit_many(&r, &m, BLOCK_WRITE, 4096);
+	ck_assert_uint_eq(m.done, 0);
+	finish_many(&r, &m);
+	ck_assert_uint_eq(block_stats(r.b)->at_once, 1); /* the others were behind it */
+	ck_assert_uint_eq(m.at[0], 104096);
+	rig_close(&r);
+	remove_files(&r);
+}
+END_TEST
+
 /* ---- NBD ---- */
 
 static const char *nbdkit(void)
@@ -695,7 +838,10 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, contents, 0, 6);
+	tcase_add_loop_test(t, contents, 0, 18);
+	tcase_add_test(t, at_once);
+	tcase_add_test(t, at_once_falls_back);
+	tcase_add_test(t, at_once_icount);
 	tcase_add_loop_test(t, odd_size, 0, 3);
 	tcase_add_test(t, crashes);
 	tcase_add_test(t, errors);
