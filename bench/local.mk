@@ -7,8 +7,8 @@ BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-
 bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/large.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/io
-CLEANFILES += %D%/net %D%/bench %D%/nano-native bench-nano.out/*
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/io %D%/disks
+CLEANFILES += %D%/net %D%/disk %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \
@@ -22,9 +22,14 @@ CLEANFILES += %D%/net %D%/bench %D%/nano-native bench-nano.out/*
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/net && cd $(top_srcdir) && \
 	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/net.c %D%/sys.c
 
-# Hosted I/O: world switches, idle time, the network against TCG: bench/io.
-bench-io: all %D%/net
+%D%/disk: %D%/disk.c %D%/sys.c %D%/sys.h
+	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/disk && cd $(top_srcdir) && \
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/disk.c %D%/sys.c
+
+# Hosted I/O: world switches, idle time, the network (bench/io) and disks (bench/disks) against TCG.
+bench-io: all %D%/net %D%/disk
 	$(top_srcdir)/%D%/io -v ./vitrine -n %D%/net
+	$(top_srcdir)/%D%/disks -v ./vitrine -k %D%/disk
 
 bench: all %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/run -v ./vitrine -b %D%/bench

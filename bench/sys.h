@@ -39,6 +39,15 @@ static inline long sys3(long nr, long a, long b, long c)
 	return sys4(nr, a, b, c, 0);
 }
 
+static inline long sys5(long nr, long a, long b, long c, long d, long e)
+{
+	asm volatile("call *%6"
+		     : "+a"(nr)
+		     : "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), "m"(sys_entry)
+		     : "memory", "cc");
+	return nr;
+}
+
 static inline void *sys_mmap(u32 bytes)
 {
 	void *p;
