@@ -12,6 +12,7 @@ fuzz_targets = \
 	%D%/fuzz_pcnet \
 	%D%/fuzz_symbols \
 	%D%/fuzz_tc \
+	%D%/fuzz_virtio_net \
 	%D%/fuzz_vt
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
@@ -31,6 +32,7 @@ SHELL_TESTS += \
 	%D%/replay-pcnet.sh \
 	%D%/replay-symbols.sh \
 	%D%/replay-tc.sh \
+	%D%/replay-virtio-net.sh \
 	%D%/replay-vt.sh
 endif
 fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
@@ -75,6 +77,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_tc_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_tc_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_tc_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_fuzz_virtio_net_SOURCES = %D%/fuzz_virtio_net.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_virtio_net_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_virtio_net_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_virtio_net_LDADD = $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_vt_SOURCES = %D%/fuzz_vt.c %D%/fuzz.h $(fuzz_main)
 %C%_fuzz_vt_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_vt_LDFLAGS = $(fuzz_ldflags)
@@ -138,6 +144,11 @@ fuzz_corpus = \
 	%D%/corpus-tc/stack \
 	%D%/corpus-tc/system \
 	%D%/corpus-tc/v86 \
+	%D%/corpus-virtio-net/arrivals \
+	%D%/corpus-virtio-net/features \
+	%D%/corpus-virtio-net/indirect \
+	%D%/corpus-virtio-net/legacy \
+	%D%/corpus-virtio-net/races \
 	%D%/corpus-vt/color \
 	%D%/corpus-vt/cursor \
 	%D%/corpus-vt/edit \
@@ -150,7 +161,9 @@ EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay-disks.sh \
 	%D%/replay-expr.sh \
 	%D%/replay-image.sh \
+	%D%/replay-pci.sh \
 	%D%/replay-pcnet.sh \
 	%D%/replay-symbols.sh \
 	%D%/replay-tc.sh \
+	%D%/replay-virtio-net.sh \
 	%D%/replay-vt.sh

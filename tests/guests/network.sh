@@ -5,7 +5,7 @@
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox
 command -v python3 >/dev/null || skip_all "no python3"
-plan 19
+plan 25
 
 # Servers on the loopback: a file by HTTP, a sink that says what it got, a name server.
 cat >"$TMP/servers.py" <<'END'
@@ -40,6 +40,9 @@ read -r web sink <"$TMP/ports"
 cat >"$TMP/begin.sh" <<'END'
 insmod /modules/mii.ko
 insmod /modules/pcnet32.ko
+. /lease.sh
+END
+cat >"$TMP/lease.sh" <<'END'
 ip link set lo up
 ip link set eth0 up
 cat >/bin/lease <<'X'
@@ -63,15 +66,44 @@ nc -l -p 7 -e cat &
 echo "listening"
 wait
 END
-"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/user.img" "$CACHE" "$TMP/begin.sh" "$TMP/user.sh" 2>"$TMP/err" ||
-	skip_all "no initramfs: $(cat "$TMP/err")"
 
-# linux IMAGE SCRIPT: the arguments that boot it.
+# initramfs IMAGE SCRIPT...: files of $TMP.
+initramfs()
+{
+	img=$1
+	shift
+	for f in "$@"; do
+		shift
+		set -- "$@" "$TMP/$f"
+	done
+	"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/$img" "$CACHE" "$@"
+}
+
+# linux IMAGE [MEMORY]: the arguments that boot it.
 linux()
 {
-	echo "--memory 128M --no-reboot --kernel $CACHE/linux-686 --initrd $1 --append"
+	echo "--memory ${2:-128M} --no-reboot --kernel $CACHE/linux-686 --initrd $TMP/$1 --append"
 }
 append="console=ttyS0 quiet panic=-1 run"
+
+# captured FILE NAME: a capture of DHCP and TCP on `user`.
+captured()
+{
+	if command -v tcpdump >/dev/null; then
+		n=$(tcpdump -r "$TMP/$1" -nn 'udp port 67' 2>/dev/null | wc -l)
+		m=$(tcpdump -r "$TMP/$1" -nn "tcp port $sink" 2>/dev/null | wc -l)
+		[ "$n" -ge 4 ] && [ "$m" -ge 1000 ]
+		ok $? "$2" "$n of DHCP, $m of TCP"
+	else
+		skip "$2" "no tcpdump"
+	fi
+}
+
+# skip_some N NAME REASON
+skip_some()
+{
+	for i in $(seq "$1"); do skip "$2 ($i)" "$3"; done
+}
 
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat >"$TMP/echo.py" <<'END'
@@ -86,9 +118,16 @@ for _ in range(600):
     time.sleep(0.2)
 sys.exit(1)
 END
-(until_true grep -q listening "$TMP/raw" && python3 "$TMP/echo.py" "$port"; echo $? >"$TMP/echoed") &
+# Once the guest listens, send it something through the port and have it back.
+echo_through()
+{
+	until_true grep -q listening "$TMP/raw" && python3 "$TMP/echo.py" "$port"
+	echo $? >"$TMP/echoed"
+}
+initramfs user.img begin.sh lease.sh user.sh 2>"$TMP/err" || skip_all "no initramfs: $(cat "$TMP/err")"
+echo_through &
 # shellcheck disable=SC2046
-run_guest 200 --net "user,hostfwd=tcp:127.0.0.1:$port-7,pcap=$TMP/cap" $(linux "$TMP/user.img") "$append=user.sh"
+run_guest 200 --net "user,hostfwd=tcp:127.0.0.1:$port-7,pcap=$TMP/cap" $(linux user.img) "$append=user.sh"
 wait $!
 said "dhcp 1" "DHCP"
 said "ping 2" "the gateway answers"
@@ -99,14 +138,7 @@ ok $? "8 MB to a server on the loopback" "$(cat "$TMP/sink")"
 [ "$(cat "$TMP/echoed")" -eq 0 ]
 ok $? "a port of the host leads to the guest" "$(detail)"
 ended 0 "poweroff -f is status 0"
-if command -v tcpdump >/dev/null; then
-	n=$(tcpdump -r "$TMP/cap" -nn 'udp port 67' 2>/dev/null | wc -l)
-	m=$(tcpdump -r "$TMP/cap" -nn "tcp port $sink" 2>/dev/null | wc -l)
-	[ "$n" -ge 4 ] && [ "$m" -ge 1000 ]
-	ok $? "tcpdump reads the capture" "$n of DHCP, $m of TCP"
-else
-	skip "tcpdump reads the capture" "no tcpdump"
-fi
+captured cap "tcpdump reads the capture"
 
 # ---- optimizations, switched while frames flow ----
 cat >"$TMP/flow.sh" <<END
@@ -115,10 +147,10 @@ ip addr add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 for i in 1 2 3; do wget -q -O - http://10.0.2.2:$web/file | nc 10.0.2.2 $sink; done
 END
-"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/flow.img" "$CACHE" "$TMP/begin.sh" "$TMP/flow.sh"
+initramfs flow.img begin.sh lease.sh flow.sh
 rm -f "$TMP/sink"
 # shellcheck disable=SC2046
-shell_script --net user $(linux "$TMP/flow.img") "$append=flow.sh" <<'END'
+shell_script --net user $(linux flow.img) "$append=flow.sh" <<'END'
 break-on packet sent
 continue
 delete 1
@@ -165,60 +197,72 @@ else
 fi
 
 # ---- virtio ----
+cat >"$TMP/virtio-begin.sh" <<'END'
+for m in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev; do insmod /modules/$m.ko; done
+insmod /modules/virtio_pci.ko force_legacy=$(sed 's/.*legacy=\([01]\).*/\1/' /proc/cmdline)
+for m in failover net_failover virtio_net; do insmod /modules/$m.ko; done
+. /lease.sh
+END
 if [ -s "$CACHE/modules-686/virtio_pci_modern_dev.ko" ]; then
-	cat >"$TMP/virtio.sh" <<-END
-	for m in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev; do insmod /modules/\$m.ko; done
-	insmod /modules/virtio_pci.ko force_legacy=\$(sed 's/.*legacy=\\([01]\\).*/\\1/' /proc/cmdline)
-	for m in failover net_failover virtio_net; do insmod /modules/\$m.ko; done
-	ip link set eth0 up
-	ip addr add 10.0.2.15/24 dev eth0
-	ip route add default via 10.0.2.2
-	wget -q -O /tmp/file http://10.0.2.2:$web/file
-	echo "get \$(sha256sum /tmp/file | cut -d' ' -f1)"
-	nc 10.0.2.2 $sink </tmp/file
-	END
-	"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/virtio.img" "$CACHE" "$TMP/virtio.sh"
+	sed 's/^\. .*/. \/virtio-begin.sh/' "$TMP/user.sh" >"$TMP/virtio.sh"
+	initramfs virtio.img virtio-begin.sh lease.sh virtio.sh
 	for legacy in 0 1; do
-		rm -f "$TMP/sink"
+		rm -f "$TMP/sink" "$TMP/raw"
+		echo_through &
 		# shellcheck disable=SC2046
-		run_guest 200 --net user,model=virtio $(linux "$TMP/virtio.img") "$append=virtio.sh legacy=$legacy"
-		grep -q "^get $want\$" "$TMP/out" && grep -q "^8000000 $want\$" "$TMP/sink"
-		ok $? "virtio, legacy=$legacy: 8 MB each way" "$(detail)"
+		run_guest 200 --net "user,model=virtio,hostfwd=tcp:127.0.0.1:$port-7,pcap=$TMP/vcap" \
+			$(linux virtio.img) "$append=virtio.sh legacy=$legacy"
+		wait $!
+		said "dhcp 1" "virtio, legacy=$legacy: DHCP"
+		grep -q "^get $want\$" "$TMP/out" && grep -q "^8000000 $want\$" "$TMP/sink" && [ "$(cat "$TMP/echoed")" -eq 0 ]
+		ok $? "virtio, legacy=$legacy: 8 MB each way, a port of the host" "$(detail)"
 	done
+	captured vcap "virtio: tcpdump reads the capture"
 else
-	skip "virtio, modern: 8 MB each way" "no virtio_pci_modern_dev.ko: guests/fetch is from before"
-	skip "virtio, legacy: 8 MB each way" "likewise"
+	skip_some 5 "virtio" "no virtio_pci_modern_dev.ko: guests/fetch is from before"
 fi
 
-# ---- two machines on a hub ----
-cat >"$TMP/hub.sh" <<'END'
-. /begin.sh
-me=$(sed 's/.*me=\([12]\).*/\1/' /proc/cmdline)
-ip addr add 192.168.7.$me/24 dev eth0
-if [ $me = 1 ]; then
-	dd if=/dev/urandom of=/tmp/file bs=1M count=20 2>/dev/null
-	echo "first $(sha256sum /tmp/file | cut -d' ' -f1)"
-	echo "one is ready"
+# ---- two machines on a hub: a file goes from one to the other ----
+megabytes=8
+[ -z "${LONG:-}" ] || megabytes=100
+cat >"$TMP/copy.sh" <<END
+me=\$(sed 's/.*me=\([12]\).*/\1/' /proc/cmdline)
+ip addr add 192.168.7.\$me/24 dev eth0
+if [ \$me = 1 ]; then
+	dd if=/dev/urandom of=/tmp/file bs=1M count=$megabytes 2>/dev/null
+	echo "first \$(sha256sum /tmp/file | cut -d' ' -f1)"
 	nc -l -p 9 </tmp/file
 else
 	while ! ping -c 1 -w 1 192.168.7.1 >/dev/null; do :; done
-	echo "ping $(ping -c 3 -w 20 192.168.7.1 | grep -c ttl=)"
+	echo "ping \$(ping -c 3 -w 20 192.168.7.1 | grep -c ttl=)"
 	while ! nc 192.168.7.1 9 >/tmp/file; do sleep 1; done
-	echo "second $(sha256sum /tmp/file | cut -d' ' -f1)"
+	echo "second \$(sha256sum /tmp/file | cut -d' ' -f1)"
 fi
 END
-"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/hub.img" "$CACHE" "$TMP/begin.sh" "$TMP/hub.sh"
-# shellcheck disable=SC2046
-timeout -k 5 300 "$VITRINE" run --net "hub:$TMP/hub" $(linux "$TMP/hub.img") "$append=hub.sh me=1" </dev/null >"$TMP/one" 2>&1 &
-one=$!
-# shellcheck disable=SC2046
-run_guest 300 --net "hub:$TMP/hub" $(linux "$TMP/hub.img") "$append=hub.sh me=2"
-wait $one
-said "ping 3" "two machines on a hub ping"
-sum=$(tr -d '\r' <"$TMP/one" | sed -n 's/^first //p')
-[ -n "$sum" ]
-ok $? "the other one works" "$(tail -3 "$TMP/one")"
-said "second $sum" "20 MB from one to the other"
+# hub MODEL BEGIN: Linux loads the drivers as BEGIN does.
+hub()
+{
+	{ echo ". /$2"; cat "$TMP/copy.sh"; } >"$TMP/hub.sh"
+	initramfs hub.img "$2" lease.sh hub.sh
+	# shellcheck disable=SC2046
+	timeout -k 5 300 "$VITRINE" run --net "hub:$TMP/hub,model=$1" $(linux hub.img 384M) \
+		"$append=hub.sh legacy=0 me=1" </dev/null >"$TMP/one" 2>&1 &
+	one=$!
+	# shellcheck disable=SC2046
+	run_guest 300 --net "hub:$TMP/hub,model=$1" $(linux hub.img 384M) "$append=hub.sh legacy=0 me=2"
+	wait $one
+	said "ping 3" "$1: two machines on a hub ping"
+	sum=$(tr -d '\r' <"$TMP/one" | sed -n 's/^first //p')
+	[ -n "$sum" ]
+	ok $? "$1: the other one works" "$(tail -3 "$TMP/one")"
+	said "second $sum" "$1: $megabytes MB from one to the other"
+}
+hub pcnet begin.sh
+if [ -s "$CACHE/modules-686/virtio_pci_modern_dev.ko" ]; then
+	hub virtio virtio-begin.sh
+else
+	skip_some 3 "virtio: a hub" "no virtio_pci_modern_dev.ko: guests/fetch is from before"
+fi
 
 # ---- a tap, in a network namespace of our own ----
 cat >"$TMP/tap.sh" <<'END'
@@ -226,11 +270,11 @@ cat >"$TMP/tap.sh" <<'END'
 ip addr add 10.9.0.2/24 dev eth0
 ping -c 3 -w 20 10.9.0.1 | grep -c ttl= | sed 's/^/tap /'
 END
-"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/tap.img" "$CACHE" "$TMP/begin.sh" "$TMP/tap.sh"
+initramfs tap.img begin.sh lease.sh tap.sh
 if unshare -rn sh -c 'ip tuntap add vt0 mode tap && ip addr add 10.9.0.1/24 dev vt0 && ip link set vt0 up' 2>/dev/null; then
 	# shellcheck disable=SC2046
 	timeout -k 5 200 unshare -rn sh -c 'ip tuntap add vt0 mode tap && ip addr add 10.9.0.1/24 dev vt0 && ip link set vt0 up && exec "$@"' \
-		sh "$VITRINE" run --net tap:vt0 $(linux "$TMP/tap.img") "$append=tap.sh" </dev/null >"$TMP/raw" 2>&1
+		sh "$VITRINE" run --net tap:vt0 $(linux tap.img) "$append=tap.sh" </dev/null >"$TMP/raw" 2>&1
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
 	said "tap 3" "a tap in a network namespace"
 else
