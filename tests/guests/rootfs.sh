@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A Debian root file system on an IDE disk (guests/mkrootfs): boots by --kernel and by its own loader, logs in, reads and
-# writes, shuts down clean. kill -9 while it writes leaves nothing but a journal to replay, and what was flushed. LONG=1:
-# 20 kills.
+# A Debian root file system (guests/mkrootfs) on IDE and on virtio: boots by --kernel and by its own loader, logs in, reads
+# and writes, shuts down clean. kill -9 while it writes leaves nothing but a journal to replay, and what was flushed.
+# LONG=1: both ways on both buses, and 20 kills on each.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox bios-256k.bin
 PATH=$PATH:/sbin:/usr/sbin
 for p in e2fsck debugfs mkfs.ext4 apt-get dpkg; do
 	command -v $p >/dev/null || skip_all "no $p"
 done
-if [ ! -s "$CACHE/rootfs-686.img" ]; then
+if ! debugfs -R "cat /boot/grub/grub.cfg" "$CACHE/rootfs-686.img?offset=1048576" 2>/dev/null | grep -q LABEL=; then
 	"$TOP_SRCDIR/guests/mkrootfs" "$CACHE" >"$TMP/made" 2>&1 || skip_all "$(tail -1 "$TMP/made")"
 fi
 "$TOP_SRCDIR/guests/mkinitramfs" -d -o "$TMP/initrd" "$CACHE" || skip_all "no initramfs"
 cp --sparse=always "$CACHE/rootfs-686.img" "$TMP/disk"
 fs="$TMP/disk?offset=1048576"
-kills=2
+kills=1
 [ -z "${LONG:-}" ] || kills=20
-plan $((11 + 2 * kills))
+plan $((${LONG:+11} + 11 + 4 * kills))
 
 # session OPTION...: log in, write and read back, shut down; output in $TMP/out.
 session()
@@ -47,23 +47,38 @@ clean()
 	ok $? "$1" "$(cat "$TMP/fsck")"
 }
 
-session --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" --append "console=ttyS0 root=/dev/sda1 panic=-1" --disk "$TMP/disk"
-ended 0 "boots by --kernel, and switches off"
-said "files are the same" "logs in, writes and reads"
-said "root file system is clean" "shuts down"
-said "12." "it is Debian 12"
-grep -qE '^writes +[1-9]' "$TMP/screen"
-ok $? "info block counts" "$(cat "$TMP/screen")"
-clean "e2fsck finds nothing"
+# by_kernel BUS ROOT: log in on the disk itself.
+by_kernel()
+{
+	session --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" --append "console=ttyS0 root=$2 panic=-1" --disk "$TMP/disk,bus=$1"
+	ended 0 "$1: boots by --kernel, and switches off"
+	said "files are the same" "$1: logs in, writes and reads"
+	said "root file system is clean" "$1: shuts down"
+	said "12." "$1: it is Debian 12"
+	grep -qE "^drive +$1" "$TMP/screen" && grep -qE '^writes +[1-9]' "$TMP/screen"
+	ok $? "$1: info block counts" "$(cat "$TMP/screen")"
+	clean "$1: e2fsck finds nothing"
+}
 
-session --bios "$CACHE/bios-256k.bin" --disk "$TMP/disk,overlay=$TMP/overlay"
-ended 0 "boots by its own loader, on an overlay"
-said "files are the same" "logs in, writes and reads"
-clean "the base is as it was"
-session --bios "$CACHE/bios-256k.bin" --disk "$TMP/disk,overlay=$TMP/overlay"
-ended 0 "boots again from the overlay"
-said "root file system is clean" "which it left clean"
-rm -f "$TMP/overlay"
+# by_loader BUS: log in on an overlay, twice.
+by_loader()
+{
+	session --bios "$CACHE/bios-256k.bin" --disk "$TMP/disk,bus=$1,overlay=$TMP/overlay"
+	ended 0 "$1: boots by its own loader, on an overlay"
+	said "files are the same" "$1: logs in, writes and reads"
+	clean "$1: the base is as it was"
+	session --bios "$CACHE/bios-256k.bin" --disk "$TMP/disk,bus=$1,overlay=$TMP/overlay"
+	ended 0 "$1: boots again from the overlay"
+	said "root file system is clean" "$1: which it left clean"
+	rm -f "$TMP/overlay"
+}
+
+by_kernel ide /dev/sda1
+by_loader virtio
+if [ -n "${LONG:-}" ]; then
+	by_kernel virtio LABEL=root
+	by_loader ide
+fi
 
 # The guest writes files, flushes each, and says its number and hash.
 cat >"$TMP/churn" <<'END'
@@ -76,18 +91,18 @@ while :; do
 done
 END
 debugfs -w -R "write $TMP/churn /root/churn" "$fs" >"$TMP/debugfs" 2>&1
-n=0
-while [ $n -lt $kills ]; do
-	n=$((n + 1))
+# kill_it BUS ROOT N: kill the process while the guest writes.
+kill_it()
+{
 	"$VITRINE" run --timeout 300 --memory 128M --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" \
-		--append "console=ttyS0 root=/dev/sda1 panic=-1 run=/root/churn" --disk "$TMP/disk" </dev/null >"$TMP/raw" 2>"$TMP/err" &
+		--append "console=ttyS0 root=$2 panic=-1 run=/root/churn" --disk "$TMP/disk,bus=$1" </dev/null >"$TMP/raw" 2>"$TMP/err" &
 	vm=$!
-	until_true eval "[ \$(grep -c flushed \"$TMP/raw\") -gt $((20 + n * 7)) ]"
+	until_true eval "[ \$(grep -c flushed \"$TMP/raw\") -gt $((20 + $3 * 7)) ]"
 	kill -9 $vm
 	wait $vm 2>/dev/null
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
 	e2fsck -fy -E journal_only "$fs" >"$TMP/journal" 2>&1
-	clean "kill $n: a journal to replay, and nothing else"
+	clean "$1, kill $3: a journal to replay, and nothing else"
 	# The last line may be incomplete; older files may be in the middle of their next life.
 	bad=
 	grep -a '^flushed f[0-9]* [0-9a-f]\{64\}  -$' "$TMP/out" | tail -15 >"$TMP/flushed"
@@ -96,5 +111,12 @@ while [ $n -lt $kills ]; do
 		[ "$got" = "$hash" ] || bad="$bad $f"
 	done <"$TMP/flushed"
 	[ -z "$bad" ] && [ "$(wc -l <"$TMP/flushed")" -eq 15 ]
-	ok $? "kill $n: what was flushed is there" "lost:$bad $(tail -3 "$TMP/out")"
+	ok $? "$1, kill $3: what was flushed is there" "lost:$bad $(tail -3 "$TMP/out")"
+}
+
+n=0
+while [ $n -lt $kills ]; do
+	n=$((n + 1))
+	kill_it ide /dev/sda1 $n
+	kill_it virtio /dev/vda1 $n
 done
