@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Commands of an IDE disk (ATA/ATAPI-6): a table of them, addresses by cylinder, 28 and 48 bits, IDENTIFY.
- * The medium has a volatile write cache, which is the host's: a flush is durable, a write only with the cache
- * off or by FUA. There is no SMART, no security, no host protected area. GPR-only code (base/gpr.h). */
+ * Commands of an IDE disk (ATA/ATAPI-6, and TRIM of ATA8-ACS): a table of them, addresses by cylinder, 28 and
+ * 48 bits, IDENTIFY. The medium has a volatile write cache, which is the host's: a flush is durable, a write
+ * only with the cache off or by FUA. There is no SMART, no security, no host protected area. GPR-only code
+ * (base/gpr.h). */
 #include <errno.h>
 
 #include "hv/dev/ide_int.h"
 
 enum { SECTOR = BLOCK_SECTOR, MAX_HEADS = 16, MAX_SPT = 63, MAX_CYLS = 16383, CHS_SECTORS = 16514064 };
+/* DATA SET MANAGEMENT: ranges by their first sector (48 bits) and their number (16 bits). */
+enum { TRIM = 1, RANGE = 8, TRIM_MAX = 8 /* sectors of ranges */ };
 enum { MWDMA = 0x20, UDMA = 0x40, UDMA_MAX = 5, MWDMA_MAX = 2 };
 #define LBA28 (1ull << 28)
 
@@ -45,9 +48,11 @@ static void run_parameters(struct ide_drive *d);
 static void run_native_max(struct ide_drive *d);
 static void run_power(struct ide_drive *d);
 static void run_flush(struct ide_drive *d);
+static void run_trim(struct ide_drive *d);
 
 /* Others are aborted. */
 static const struct ata_row rows[] = {
+	{ 0x06, 0x06, EXT, run_trim },	/* DATA SET MANAGEMENT */
 	{ 0x10, 0x1f, 0, run_nothing }, /* RECALIBRATE */
 	{ 0x20, 0x21, IN, NULL },	/* READ SECTORS */
 	{ 0x24, 0x24, IN | EXT, NULL },
@@ -194,6 +199,10 @@ void ata_done(struct ide_drive *d, enum block_op op, int error)
 {
 	const struct ata_row *r = find(d->command);
 
+	if (!error && op == BLOCK_DISCARD) {
+		ata_trim(d);
+		return;
+	}
 	if (error && (op == BLOCK_READ || op == BLOCK_WRITE))
 		show_address(d, d->at / SECTOR, r && (r->how & EXT));
 	ide_finish(d, !error ? 0 : error == EINVAL ? ERR_IDNF : op == BLOCK_READ ? ERR_UNC : ERR_ABRT);
@@ -203,6 +212,49 @@ static void run_flush(struct ide_drive *d)
 {
 	d->at = 0;
 	ide_submit(d, BLOCK_FLUSH, NULL, 0);
+}
+
+/* ---- trim ---- */
+
+static void run_trim(struct ide_drive *d)
+{
+	uint32_t n = amount(d, true);
+
+	if (d->feature != TRIM || n > TRIM_MAX || block_read_only(d->block)) {
+		ide_finish(d, ERR_ABRT);
+		return;
+	}
+	d->left = n * SECTOR;
+	d->pos = 0;
+	d->in = 0;
+	d->dma = 1;
+	ide_transfer(d);
+}
+
+bool ata_is_trim(const struct ide_drive *d)
+{
+	return d->kind == IDE_ATA && find(d->command)->run == run_trim;
+}
+
+void ata_trim(struct ide_drive *d)
+{
+	while (d->pos < d->left) {
+		const uint8_t *range = ide_dma(d) + d->pos;
+		uint64_t first = *(const any64 *)range, n = first >> 48;
+
+		first &= (1ull << 48) - 1;
+		d->pos += RANGE;
+		if (!n)
+			continue;
+		if (first >= sectors(d) || n > sectors(d) - first) {
+			ide_finish(d, ERR_IDNF);
+			return;
+		}
+		d->at = first * SECTOR;
+		ide_submit(d, BLOCK_DISCARD, NULL, (uint32_t)n * SECTOR);
+		return;
+	}
+	ide_finish(d, 0);
 }
 
 /* ---- settings ---- */
@@ -309,16 +361,17 @@ static uint16_t mode_word(const struct ide_drive *d, unsigned kind, unsigned max
 /* Columns: word, value. */
 static const uint16_t fixed_words[][2] = {
 	{ 0, 0x0040 }, /* fixed disk */
-	{ 20, 3 },	{ 21, 512 },	{ 22, 4 },   { 47, 0x8000 | IDE_MULTIPLE },
-	{ 48, 1 },						/* 32-bit PIO */
-	{ 49, 0x0f00 },						/* IORDY, LBA, DMA */
-	{ 51, 0x0200 }, { 52, 0x0200 }, { 53, 7 },   { 64, 3 }, /* PIO 3, 4 */
-	{ 65, 120 },	{ 66, 120 },	{ 67, 120 }, { 68, 120 },
-	{ 80, 0x007e },			/* ATA-1 to ATA-6 */
-	{ 81, 0x0019 }, { 82, 0x4060 }, /* NOP, write cache, read look-ahead */
-	{ 83, 0x7400 },			/* FLUSH (EXT), 48 bits */
-	{ 84, 0x4040 },			/* FUA */
-	{ 87, 0x4040 }, { 93, 0x600b }, /* 80 wires */
+	{ 20, 3 },	   { 21, 512 },	   { 22, 4 },	{ 47, 0x8000 | IDE_MULTIPLE },
+	{ 48, 1 },						   /* 32-bit PIO */
+	{ 49, 0x0f00 },						   /* IORDY, LBA, DMA */
+	{ 51, 0x0200 },	   { 52, 0x0200 }, { 53, 7 },	{ 64, 3 }, /* PIO 3, 4 */
+	{ 65, 120 },	   { 66, 120 },	   { 67, 120 }, { 68, 120 },
+	{ 80, 0x01fe },			   /* ATA-1 to ATA8-ACS, which has TRIM */
+	{ 82, 0x4060 },			   /* NOP, write cache, read look-ahead */
+	{ 83, 0x7400 },			   /* FLUSH (EXT), 48 bits */
+	{ 84, 0x4040 },			   /* FUA */
+	{ 87, 0x4040 },	   { 93, 0x600b }, /* 80 wires */
+	{ 105, TRIM_MAX }, { 169, 1 },	   /* TRIM */
 };
 
 static void identify_size(const struct ide_drive *d, uint16_t *w)

@@ -275,7 +275,10 @@ static void dma_part(struct ide_drive *d)
 	} else if (d->in) {
 		ide_submit(d, BLOCK_READ, buf, n);
 	} else if (move(d, buf, n)) {
-		ide_submit(d, BLOCK_WRITE, buf, n);
+		if (ata_is_trim(d))
+			ata_trim(d);
+		else
+			ide_submit(d, BLOCK_WRITE, buf, n);
 	}
 }
 

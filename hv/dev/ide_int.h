@@ -103,6 +103,10 @@ void ata_command(struct ide_drive *d);
 void ata_done(struct ide_drive *d, enum block_op op, int error);
 /* Is the write in progress to be durable when it is complete? */
 bool ata_through(const struct ide_drive *d);
+/* Is the command in progress one that brings ranges to discard? They are in the DMA buffer, d->left bytes:
+ * discard the next one from d->pos on, or end the command. */
+bool ata_is_trim(const struct ide_drive *d);
+void ata_trim(struct ide_drive *d);
 /* How much of d->left goes through the PIO buffer at once. */
 uint32_t ata_chunk(const struct ide_drive *d);
 void atapi_reset(struct ide_drive *d);

@@ -31,6 +31,8 @@ wait "bash-" 30
 serial "dd if=/dev/urandom of=/root/a bs=1M count=8 conv=fsync 2>&1 | tail -1; cp /root/a /root/b; sync\n"
 serial "echo 3 >/proc/sys/vm/drop_caches; cmp /root/a /root/b && echo files are the sa''me; cat /etc/debian_version\n"
 wait "files are the same" 60
+serial "rm /root/b; sync; fstrim -v /; echo trim e''nds\n"
+wait "trim ends" 60
 serial "init 0\n"
 END
 	rm -f "$TMP/raw"
@@ -55,7 +57,7 @@ by_kernel()
 	said "files are the same" "$1: logs in, writes and reads"
 	said "root file system is clean" "$1: shuts down"
 	said "12." "$1: it is Debian 12"
-	grep -qE "^drive +$1" "$TMP/screen" && grep -qE '^writes +[1-9]' "$TMP/screen"
+	grep -qE "^drive +$1" "$TMP/screen" && grep -qE '^writes +[1-9]' "$TMP/screen" && grep -qE '^discards +[1-9]' "$TMP/screen"
 	ok $? "$1: info block counts" "$(cat "$TMP/screen")"
 	clean "$1: e2fsck finds nothing"
 }

@@ -529,6 +529,48 @@ START_TEST(no_master)
 }
 END_TEST
 
+/* Columns: number of sectors with ranges; up to three ranges (first sector, number); error register. */
+static const struct trim_row {
+	unsigned n;
+	uint64_t e[3][2];
+	uint8_t error;
+} trim_rows[] = {
+	{ 1, { { 8, 16 }, { 0, 0 }, { 64, 8 } }, 0 },
+	{ 8, { { 8, 8 } }, 0 },
+	{ 1, { { 8, 8 }, { SECTORS - 4, 5 }, { 64, 8 } }, IDNF },
+	{ 1, { { (1ull << 48) - 1, 65535 } }, IDNF },
+	{ 9, { { 8, 8 } }, ABRT },
+	{ 0, { { 8, 8 } }, ABRT }, /* 65536 */
+};
+
+/* What is discarded is zero, up to the first range that is wrong; the rest stays. */
+START_TEST(trim)
+{
+	static const uint32_t e[][2] = { { BUF, 8 * 512 } };
+	const struct trim_row *r = &trim_rows[_i];
+	uint64_t ranges[8 * 64] = { 0 };
+	bool failed = false;
+
+	for (unsigned i = 0; i < 3; i++)
+		ranges[r->n > 1 ? 64 * i : i] = r->e[i][0] | r->e[i][1] << 48;
+	mm_phys_write(m->vm, BUF, ranges, sizeof(ranges));
+	table(e, 1);
+	address(0, r->n, true);
+	out(1, 1);
+	out(7, 0x06);
+	bm_out(0, 1, 1);
+	ck_assert_uint_eq(wait() & (BSY | DRQ), 0);
+	ck_assert(line());
+	ck_assert_uint_eq(in(7) & ERR ? in(1) : 0, r->error);
+	for (unsigned i = 0; i < 3; i++) {
+		failed |= r->error == ABRT || r->e[i][0] + r->e[i][1] > SECTORS;
+		if (!failed && r->e[i][1])
+			memset(image + r->e[i][0] * 512, 0, r->e[i][1] * 512);
+	}
+	check_file(0, image, sizeof(image));
+}
+END_TEST
+
 /* ---- packets ---- */
 
 static void packet(const uint8_t c[12], bool dma, unsigned limit)
@@ -685,6 +727,7 @@ int main(void)
 	tcase_add_loop_test(t, pio, 0, (int)ARRAY_LEN(pio_rows));
 	tcase_add_loop_test(t, answers, 0, (int)ARRAY_LEN(answer_rows));
 	tcase_add_loop_test(t, dma, 0, (int)ARRAY_LEN(dma_rows));
+	tcase_add_loop_test(t, trim, 0, (int)ARRAY_LEN(trim_rows));
 	tcase_add_loop_test(t, packets, 0, 2 * (int)ARRAY_LEN(packet_rows));
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
 		tcase_add_test(t, all[i]);
