@@ -371,6 +371,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		}
 		if (b->kick) {
 			b->kick = 0;
+			poll_pass(b);
 			b->v.plat.run_timers(b->v.plat.ctx);
 			account_tick(b);
 			if (b->tc.nmixed && !b->icount.on)
@@ -513,8 +514,17 @@ static void bt_kick(struct vcpu *v)
 	struct bt_vcpu *b = bt_of(v);
 
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->jt.poison;
+	poll_poison(b);
 	fault_kick(b);
+}
+
+/* Only the next poll notices, without a signal. */
+static void bt_nudge(struct vcpu *v)
+{
+	struct bt_vcpu *b = bt_of(v);
+
+	b->kick = 1;
+	__atomic_store_n(&b->poll, (uint64_t)b->jt.poison, __ATOMIC_RELEASE);
 }
 
 static void bt_request_stop(struct vcpu *v)
@@ -569,6 +579,7 @@ static const struct engine_ops bt_ops = {
 	.run = bt_run,
 	.step = bt_step,
 	.kick = bt_kick,
+	.nudge = bt_nudge,
 	.request_stop = bt_request_stop,
 	.bp_insert = bp_insert,
 	.bp_remove = bp_remove,
@@ -649,6 +660,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	}
 	if (b->cfg.precheck_all)
 		mmu_bypass_all(b->v.mmu);
+	poll_pass(b);
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	b->win.home = mmu_home(b->v.mmu);

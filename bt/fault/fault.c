@@ -411,6 +411,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	}
 	if (poll_fault(b, addr)) {
 		count(b, f, TRAP_POLL);
+		b->kick = 1; /* a nudge may have come when the one before was being served */
 		store_state(b, f, m, g);
 		if (!b->icount.on)
 			adapt_polled(b, f, __builtin_ia32_rdtsc());
@@ -482,8 +483,8 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 }
 
 /* Another thread wants the vCPU to stop or to take an interrupt. In the TC (or on the way into it) the
- * jump-table register is poisoned, which makes the next poll or indirect jump fault; a REP in progress is
- * left at once. Outside, the flag and the poisoned table take effect on entry. */
+ * jump-table register is poisoned like the polls, which makes the next poll or indirect jump fault; a REP in
+ * progress is left at once. Outside, the flag and the poisoned table take effect on entry. */
 static void on_kick(int sig, siginfo_t *si, void *ctx)
 {
 	struct bt_vcpu *b = current;
@@ -497,7 +498,7 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 	if (!b)
 		return;
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->jt.poison;
+	poll_poison(b);
 	syscall_cache_forget(b);
 	if ((rip >= (uint64_t)stub_reload && rip < (uint64_t)stub_reload_end) ||
 	    (rip >= (uint64_t)stub_syscall && rip < (uint64_t)stub_syscall_end))

@@ -16,7 +16,8 @@ void emit_poll(struct tx *t)
 		return;
 	probed = probe_rewind(t);
 	tx_mark(t, FIX_POLL, 0);
-	e_rm(t, 0, 0x8b, H_R9, H_R12, 0);
+	e_ld64(t, H_R9, OFF(poll));
+	e_rm(t, 0, 0x8b, H_R9, H_R9, 0);
 	tx_mark(t, FIX_NONE, 0);
 	if (probed)
 		probe_emit(t, &t->in[t->i]);

@@ -145,7 +145,7 @@ static void use_table(struct bt_vcpu *b)
 	b->jt_live = (uint64_t)b->jt.cur->jt;
 	__asm__ volatile("" : : : "memory");
 	if (b->kick)
-		b->jt_live = (uint64_t)b->jt.poison;
+		poll_poison(b);
 }
 
 void dispatch_select(struct bt_vcpu *b)

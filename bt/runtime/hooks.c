@@ -36,7 +36,7 @@ static void on_watch_hit(void *ctx)
 
 	b->debug.watched = true;
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->jt.poison;
+	poll_poison(b);
 	syscall_cache_forget(b);
 }
 
@@ -49,7 +49,7 @@ void runtime_failed(struct bt_vcpu *b, const char *text)
 	b->v.error[n] = 0;
 	b->memory_failed = true;
 	b->kick = 1;
-	b->jt_live = (uint64_t)b->jt.poison;
+	poll_poison(b);
 	syscall_cache_forget(b);
 }
 

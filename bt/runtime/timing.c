@@ -33,7 +33,7 @@ static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go
 	if (go_on)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (s->kind == CO_SEGCHECK || s->kind == CO_MMIO || s->kind == CO_PRECHECK) {
-		b->jt_live = (uint64_t)b->jt.poison;
+		poll_poison(b);
 		return 0;
 	}
 	c->rip = s->next;

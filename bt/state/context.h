@@ -31,8 +31,8 @@ struct contexts {
 	struct ctx *cur;	     /* of the code that runs; entry stubs write it */
 	unsigned tables, max_tables; /* reserved, and how many may be */
 	uint32_t tick;		     /* of the least-recently-used order */
-	uint8_t *poison;	/* PROT_NONE, JT_BYTES: loaded instead of a table, the next poll faults */
-	uint64_t dirty_windows; /* bit N: code was unmapped from window N */
-	bool unlink_cross;	/* links across pages are no longer safe */
+	uint8_t *poison;	     /* PROT_NONE, JT_BYTES: read by polls, or instead of a table, to fault */
+	uint64_t dirty_windows;	     /* bit N: code was unmapped from window N */
+	bool unlink_cross;	     /* links across pages are no longer safe */
 };
 #endif

@@ -8,10 +8,13 @@
  *   gs base   the window of the present address space and view
  *   r8-r11    scratch
  *   r12       jump table of the present context; a poisoned one to stop at the
- *             next poll (the table load faults)
+ *             next indirect jump (the table load faults)
  *   r13       window base (string instructions)
  *   r14       base of the translation cache (executable view)
  *   r15       struct bt_vcpu
+ *
+ * At backward branches fragments load through POLL, which another thread may make
+ * point to where the load faults.
  *
  * Nothing in a fragment but window accesses, and string instructions between
  * "lea rsi,[rsi+r13]" and the matching truncation, reaches guest memory. */
@@ -88,6 +91,7 @@ struct bt_vcpu {
 	uint64_t cr0_neg;      /* likewise -cpu.cr0; 1, which matches none, while its writes are watched */
 	uint8_t intr_wait;     /* an interrupt is pending and IF was 0 */
 	volatile uint8_t kick, stop;
+	uint64_t poll; /* address that polls read: itself, or the poison */
 	uint64_t scratch[16];
 	struct windows win;
 	struct guards guard;
@@ -143,6 +147,20 @@ _Static_assert(offsetof(struct bt_vcpu, account) + sizeof(struct account) < INT3
 static inline struct bt_vcpu *bt_of(struct vcpu *v)
 {
 	return (struct bt_vcpu *)v;
+}
+
+/* Leave translated code at the next poll or indirect jump; on the vCPU's thread, not in translated code. */
+static inline void poll_poison(struct bt_vcpu *b)
+{
+	b->jt_live = (uint64_t)b->jt.poison;
+	__atomic_store_n(&b->poll, (uint64_t)b->jt.poison, __ATOMIC_RELAXED);
+}
+
+/* Let polls pass. Another thread that poisons them sets KICK first: look at it, or do what it asks for,
+ * after this. */
+static inline void poll_pass(struct bt_vcpu *b)
+{
+	__atomic_store_n(&b->poll, (uint64_t)&b->poll, __ATOMIC_SEQ_CST);
 }
 
 /* From now on SYSENTER and SYSEXIT go by callouts, until one of those. */

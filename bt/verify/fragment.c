@@ -47,6 +47,7 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 				  .shadow_quarter = OFF(win.shadow_quarter),
 				  .home = OFF(win.home),
 				  .trap = OFF(guard.trap_page),
+				  .poll = OFF(poll),
 				  .exit = OFF(stubs.exit),
 				  .call = { OFF(stubs.callout), OFF(stubs.callout_fpu),
 					    OFF(stubs.syscall[SYSCALL_ENTER]),

@@ -67,13 +67,15 @@ static const char *check_vcpu(const struct check *c, const x86_op_mem *m, unsign
 
 static const char *check_table(const struct check *c, const x86_op_mem *m, unsigned i)
 {
-	if (m->index != X86_REG_INVALID && (!scratch64(m->index) || m->scale != 4))
+	if (m->index == X86_REG_INVALID)
+		return "jump table access without an index";
+	if (!scratch64(m->index) || m->scale != 4)
 		return "jump table access with another index";
 	if (m->disp)
 		return "jump table access with a displacement";
 	if (!only_read(c, i))
 		return "jump table access is not a load";
-	if (m->index == X86_REG_INVALID || verify_below(c, m->index, c->env->table_bits))
+	if (verify_below(c, m->index, c->env->table_bits))
 		return NULL;
 	return "jump table index may be too large";
 }
@@ -117,6 +119,14 @@ static const char *check_trap(const struct check *c, const x86_op_mem *m, unsign
 	return NULL;
 }
 
+/* [poll]: a load that may fault; its value means nothing. */
+static const char *check_poll(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
+{
+	if (m->disp || m->index != X86_REG_INVALID || size != 4 || !is_load(c, i))
+		return "polled address accessed in a form not allowed";
+	return c->pointers ? "poll with a host address in rsi or rdi" : NULL;
+}
+
 /* [register + disp], allowed according to the fact known about the register. */
 static const char *check_known(const struct check *c, const x86_op_mem *m, unsigned size, unsigned i)
 {
@@ -127,6 +137,8 @@ static const char *check_known(const struct check *c, const x86_op_mem *m, unsig
 	verify_rely(c, f);
 	if (f->kind == F_FIELD && f->value == c->env->shadow)
 		return check_shadow(c, m, size, i);
+	if (f->kind == F_FIELD && f->value == c->env->poll)
+		return check_poll(c, m, size, i);
 	if (verify_is_trap_page(c, m))
 		return check_trap(c, m, size, i);
 	if (m->index != X86_REG_INVALID)

@@ -7,6 +7,8 @@
  *    stay inside the table;
  *  - the shadow entries: a load from [scratch+page*4], the pointer loaded from its field
  *    of the vCPU, the page a 32-bit value shifted right by 12;
+ *  - the polled address: a load through its field of the vCPU, which faults where the
+ *    vCPU is to leave;
  *  - the trap page, with a constant in r9: a load through its field of the vCPU, which
  *    faults and makes the monitor perform a callout;
  *  - the window selected by a quarter of the address space: base loaded from the vCPU by

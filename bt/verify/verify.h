@@ -24,6 +24,7 @@ struct verify_env {
 	uint32_t shadow;	 /* 2^20 32-bit entries */
 	uint32_t shadow_quarter; /* four such, by the upper two bits of an address */
 	uint32_t home;		 /* 4 GiB, followed by guard space */
+	uint32_t poll;		 /* address that polls load from; the load may fault */
 	uint32_t trap;		 /* PROT_NONE page; a load from it traps and performs a callout */
 	uint32_t exit, call[4];	 /* exit stub; calls into the monitor, with a record in r9: */
 	uint32_t record;	 /* the record: a constant, or this field */

@@ -21,7 +21,8 @@ enum {
 	SHADOW = 0x420,
 	QUARTER = 0x428,
 	TRAP = 0x448,
-	HOME = 0x450
+	HOME = 0x450,
+	POLL = 0x458
 };
 
 /* Pieces of fragments. */
@@ -44,6 +45,7 @@ enum {
 #define RECORD_IN_R9 "49 b9 00 00 00 00 01 00 00 00 " /* movabs r9,... */
 #define CALL "41 ff a7 08 04 00 00 "		      /* jmp [r15+CALL0] */
 #define TRAP_PAGE "4d 8b 97 48 04 00 00 "	      /* mov r10,[r15+TRAP] */
+#define POLLED "4d 8b 8f 58 04 00 00 "		      /* mov r9,[r15+POLL] */
 #define SWAP "4c 87 c7 "			      /* xchg rdi,r8 */
 
 struct row {
@@ -201,7 +203,15 @@ static const struct row rows[] = {
 	{ "quarter, rsi twice", SI_BASE "4a 8d 34 0e", "over another", 0 },
 	{ "quarter, rsi without a base", COUNT("1e") "c4 62 2b f7 ce 4a 8d 34 0e ac", "64-bit write", 0 },
 	{ "quarter, rsi, branched to", "74 0b " SI_BASE "ac 8b f6", "of a sequence", 0 },
-	{ "poll", "45 8b 0c 24", NULL, 0 },
+	{ "poll", POLLED "45 8b 09", NULL, 0 },
+	{ "poll, beside it", POLLED "45 8b 49 04", "form not allowed", 0 },
+	{ "poll, indexed", POLLED "47 8b 0c 01", "form not allowed", 0 },
+	{ "poll, store", POLLED "45 89 09", "form not allowed", 0 },
+	{ "poll, 64 bits", POLLED "4d 8b 09", "form not allowed", 0 },
+	{ "poll, address changed", POLLED "49 ff c1 45 8b 09", "no allowed form", 0 },
+	{ "poll, branched to", "74 07 " POLLED "45 8b 09", "of a sequence", 0 },
+	{ "poll with a host address", SI_BASE POLLED "45 8b 09 8b f6", "host address", 0 },
+	{ "jump table, no index", "45 8b 0c 24", "without an index", 0 },
 	{ "jump table, guest index", "45 8b 0c 84", "another index", 0 },
 	{ "jump table, scale", "47 8b 0c c4", "another index", 0 },
 	{ "jump table, displacement", "47 8b 4c 84 04", "displacement", 0 },
@@ -424,6 +434,7 @@ static struct verify_env test_env(bool strings)
 				    .quarter = QUARTER,
 				    .shadow = SHADOW,
 				    .home = HOME,
+				    .poll = POLL,
 				    .trap = TRAP,
 				    .exit = EXIT,
 				    .call = { CALL0, CALL1 },
