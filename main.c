@@ -52,6 +52,11 @@ static bool restrict_vcpu(char *err, size_t errlen)
 	return sandbox_enter(SANDBOX_VCPU, err, errlen);
 }
 
+static bool restrict_alarm(char *err, size_t errlen)
+{
+	return sandbox_enter(SANDBOX_ALARM, err, errlen);
+}
+
 static bool restrict_drive(char *err, size_t errlen)
 {
 	return sandbox_enter(SANDBOX_DRIVE, err, errlen);
@@ -94,6 +99,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.serial_out = inspect_serial_out,
 		.serial_ctx = s,
 		.thread_begins = o->no_sandbox ? NULL : restrict_vcpu,
+		.alarm_thread_begins = o->no_sandbox ? NULL : restrict_alarm,
 		.drive_thread_begins = o->no_sandbox ? NULL : restrict_drive,
 		.report = tell_user,
 		.net_thread_begins = o->no_sandbox ? NULL : restrict_net,

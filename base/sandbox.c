@@ -38,8 +38,8 @@ static const struct row {
 #define EQUAL(name, roles, arg, val, why) { #name, roles, ALLOWED_ARG, arg, UINT64_MAX, (uint64_t)(val) },
 #define MASKED(name, roles, arg, mask, val, why) { #name, roles, ALLOWED_ARG, arg, mask, (uint64_t)(val) },
 #define SELF(name, roles, arg, why) { #name, roles, ALLOWED_SELF, arg, UINT64_MAX, 0 },
-#define NEVER(name, why)                                                                                     \
-	{ #name, SANDBOX_MAIN | SANDBOX_VCPU | SANDBOX_LINK | SANDBOX_NET | SANDBOX_DRIVE, KILLED, 0, 0, 0 },
+#define ALL_THREADS (SANDBOX_MAIN | SANDBOX_VCPU | SANDBOX_LINK | SANDBOX_NET | SANDBOX_DRIVE | SANDBOX_ALARM)
+#define NEVER(name, why) { #name, ALL_THREADS, KILLED, 0, 0, 0 },
 #define DENY(name, roles, why) { #name, roles, DENIED, 0, 0, 0 },
 #include "base/sandbox.def"
 #undef CALL

@@ -17,6 +17,7 @@ enum sandbox_role {
 	SANDBOX_LINK = 8,   /* a network's thread: frames */
 	SANDBOX_NET = 16,   /* one that makes connections, too: libslirp, a hub */
 	SANDBOX_DRIVE = 32, /* a drive's: transfers on descriptors that are open */
+	SANDBOX_ALARM = 64, /* the one that announces deadlines to the vCPU */
 	SANDBOX_HELPER = 4, /* the process that runs the assembler: anything but what no helper needs */
 };
 

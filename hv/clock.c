@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See hv/clock.h. The host timer is set lazily: only when the next deadline is earlier than what it is
  * set for; it repeats every millisecond until clock_run() sets it again, because a single kick can
- * come when the vCPU thread does not notice it. GPR-only code (base/gpr.h): devices read the time and
- * set timers. */
+ * come when the vCPU thread does not notice it. While the alarm (hv/alarm.h) serves, it is told each
+ * deadline, which is a store, and the host timer is set some milliseconds behind, once for several
+ * deadlines: it expires only where the alarm's thread gets no processor. GPR-only code (base/gpr.h): devices
+ * read the time and set timers. */
 #include "hv/clock.h"
 
+#include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +19,8 @@
 #endif
 
 enum { ICOUNT_TSC_KHZ = 1000000, KICK_REPEAT_NS = 1000000, CALIBRATE_NS = 4000000 };
+/* How far behind a deadline the host timer is set while the alarm serves. */
+enum { BACKUP_MIN_NS = 1000000, BACKUP_NS = 9000000 };
 
 static uint64_t host_ns(void)
 {
@@ -62,7 +68,7 @@ void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn)
 	c->mode = mode;
 	c->ns_per_insn = ns_per_insn ? ns_per_insn : 1;
 	c->tsc_khz = mode == CLOCK_ICOUNT ? ICOUNT_TSC_KHZ : calibrate_tsc();
-	c->armed_for = CLOCK_NEVER;
+	c->armed_for = c->timer_for = CLOCK_NEVER;
 	c->limit = UINT64_MAX;
 }
 
@@ -84,7 +90,7 @@ bool clock_bind_thread(struct vm_clock *c)
 	return c->have_host_timer;
 }
 
-static void set_host_timer(struct vm_clock *c, uint64_t deadline)
+static void set_timer(struct vm_clock *c, uint64_t deadline)
 {
 	uint64_t at = deadline + c->base;
 	struct itimerspec its = {
@@ -92,12 +98,49 @@ static void set_host_timer(struct vm_clock *c, uint64_t deadline)
 		.it_interval = { .tv_nsec = KICK_REPEAT_NS },
 	};
 
-	if (!c->have_host_timer || c->no_kicks)
-		return;
 	if (deadline == CLOCK_NEVER)
 		its = (struct itimerspec){ 0 };
 	timer_settime(c->host_timer, TIMER_ABSTIME, &its, NULL);
+	c->timer_for = deadline;
+}
+
+static void set_alarm(struct vm_clock *c, uint64_t deadline)
+{
+	struct alarm *a = c->alarm;
+	uint64_t at = deadline == CLOCK_NEVER ? ALARM_NEVER : deadline + c->base;
+
+	atomic_store(&a->deadline, at);
+	if (at >= atomic_load(&a->looks_at))
+		return;
+	atomic_fetch_add(&a->seq, 1);
+	syscall(SYS_futex, &a->seq, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+}
+
+static bool alarm_serves(const struct vm_clock *c)
+{
+	return c->alarm && atomic_load_explicit(&c->alarm->serves, memory_order_relaxed);
+}
+
+/* Have this thread notice DEADLINE. NOW: the time; 0: not known, and the host timer has not expired. */
+static void set_host_timer(struct vm_clock *c, uint64_t deadline, uint64_t now)
+{
+	bool none = deadline == CLOCK_NEVER;
+
+	if (!c->have_host_timer || c->no_kicks)
+		return;
 	c->armed_for = deadline;
+	if (alarm_serves(c)) {
+		c->by_alarm = true;
+		set_alarm(c, deadline);
+		if (c->timer_for <= now || (!none && (c->timer_for < deadline + BACKUP_MIN_NS ||
+						      c->timer_for > deadline + BACKUP_NS)))
+			set_timer(c, none ? CLOCK_NEVER : deadline + BACKUP_NS);
+		return;
+	}
+	if (c->by_alarm)
+		set_alarm(c, CLOCK_NEVER);
+	c->by_alarm = false;
+	set_timer(c, deadline);
 }
 
 /* The earliest deadline may have become earlier: make the run loop or the host timer notice in time. */
@@ -108,7 +151,13 @@ static void deadline_changed(struct vm_clock *c)
 	if (c->mode == CLOCK_ICOUNT)
 		clock_set_icount_limit(c);
 	else if (clock_next(c) < c->armed_for)
-		set_host_timer(c, clock_next(c));
+		set_host_timer(c, clock_next(c), 0);
+}
+
+void clock_sleeps(struct vm_clock *c, bool asleep)
+{
+	if (c->alarm)
+		atomic_store(&c->alarm->asleep, asleep);
 }
 
 void clock_start(struct vm_clock *c)
@@ -131,7 +180,13 @@ void clock_stop(struct vm_clock *c)
 	if (c->mode == CLOCK_HOST) {
 		c->held = clock_now(c);
 		c->held_tsc = clock_tsc(c);
-		set_host_timer(c, CLOCK_NEVER);
+		if (c->have_host_timer && !c->no_kicks) {
+			if (c->by_alarm)
+				set_alarm(c, CLOCK_NEVER);
+			set_timer(c, CLOCK_NEVER);
+			c->armed_for = CLOCK_NEVER;
+			c->by_alarm = false;
+		}
 	}
 	c->running = false;
 }
@@ -180,6 +235,7 @@ void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline)
 		unlink_timer(c, t);
 	t->deadline = deadline;
 	link_timer(c, t);
+	c->rearmed = true;
 	if (c->head == t)
 		deadline_changed(c);
 }
@@ -190,25 +246,45 @@ void timer_cancel(struct vm_clock *c, struct vm_timer *t)
 		unlink_timer(c, t);
 }
 
+/* Behind a deadline: have the next one noticed. Where a timer FIRED that does not repeat, the guest will set
+ * it soon, so the signal is left to repeat until then: one system call less. */
+static void watch_next(struct vm_clock *c, uint64_t now, bool fired)
+{
+	uint64_t next = clock_next(c);
+	bool alarm = alarm_serves(c), passed = c->armed_for <= now;
+
+	if (c->alarm)
+		atomic_store_explicit(&c->alarm->cpu, sched_getcpu(), memory_order_relaxed);
+	if (fired && passed && !c->rearmed && !alarm && !c->by_alarm && next > now + KICK_REPEAT_NS) {
+		c->armed_for = CLOCK_NEVER;
+		c->timer_for = now + KICK_REPEAT_NS / 2;
+	} else if (passed || next < c->armed_for || c->by_alarm != alarm || c->timer_for <= now) {
+		set_host_timer(c, next, now);
+	}
+}
+
 void clock_run(struct vm_clock *c)
 {
 	uint64_t now;
+	bool fired = false;
 
-	if (!c->head)
+	if (!c->head && c->armed_for == CLOCK_NEVER && c->timer_for == CLOCK_NEVER)
 		return;
+	c->rearmed = false;
 	now = clock_now(c);
 	while (c->head && c->head->deadline <= now) {
 		struct vm_timer *t = c->head;
 
 		unlink_timer(c, t);
+		fired = true;
 		t->fire(t->ctx);
 	}
 	if (!c->running)
 		return;
 	if (c->mode == CLOCK_ICOUNT)
 		clock_set_icount_limit(c);
-	else if (c->armed_for <= now || clock_next(c) < c->armed_for)
-		set_host_timer(c, clock_next(c));
+	else
+		watch_next(c, now, fired);
 }
 
 void clock_skip_to(struct vm_clock *c, uint64_t t)

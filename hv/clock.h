@@ -7,6 +7,7 @@
 #define HV_CLOCK_H
 #include <time.h>
 
+#include "hv/alarm.h"
 #include "hv/machine.h"
 
 #define CLOCK_NEVER UINT64_MAX
@@ -35,7 +36,11 @@ struct vm_clock {
 	uint64_t limit;	    /* icount mode: the run loop's own limit (instructions) */
 	timer_t host_timer; /* kicks the vCPU thread */
 	bool have_host_timer;
-	uint64_t armed_for; /* VM ns the host timer is set for; CLOCK_NEVER: not set */
+	uint64_t timer_for;  /* VM ns the host timer is set for, or signals next; CLOCK_NEVER: not set */
+	uint64_t armed_for;  /* VM ns at which the vCPU thread will notice; CLOCK_NEVER: not set */
+	bool by_alarm;	     /* ... by the alarm, and by the host timer only where that fails */
+	bool rearmed;	     /* a timer was set since clock_run() began */
+	struct alarm *alarm; /* NULL: there is none */
 	bool no_kicks; /* leave the host timer unset: one instruction is being executed on another thread */
 };
 
@@ -43,6 +48,8 @@ void clock_init(struct vm_clock *c, enum clock_mode mode, unsigned ns_per_insn);
 void clock_fini(struct vm_clock *c);
 /* Call on the vCPU thread once: host timers will kick the calling thread. */
 bool clock_bind_thread(struct vm_clock *c);
+/* The vCPU's thread is about to sleep until a deadline, or is awake. */
+void clock_sleeps(struct vm_clock *c, bool asleep);
 void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);
 uint64_t clock_now(const struct vm_clock *c);

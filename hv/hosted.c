@@ -101,6 +101,7 @@ void hosted_nap(struct machine *m, uint64_t timeout)
 
 	p[WAKE_FD] = (struct pollfd){ .fd = m->wake_fd, .events = POLLIN };
 	atomic_store(&m->napping, true);
+	clock_sleeps(&m->board.clock, true);
 	if (atomic_load(&m->io.by_fd))
 		n = descriptors(m, p, bit);
 	if (!io_notice_any(&m->io) && ppoll(p, n + 1, timeout == CLOCK_NEVER ? NULL : &ts, NULL) > 0) {
@@ -108,6 +109,7 @@ void hosted_nap(struct machine *m, uint64_t timeout)
 			drain(m->wake_fd);
 		take_ready(m, p, bit, n);
 	}
+	clock_sleeps(&m->board.clock, false);
 	atomic_store(&m->napping, false);
 }
 

@@ -2,6 +2,8 @@
 # The machine and its devices.
 noinst_LIBRARIES += %D%/libhv.a
 %C%_libhv_a_SOURCES = \
+	%D%/alarm.c \
+	%D%/alarm.h \
 	%D%/apic.h \
 	%D%/board.c \
 	%D%/board.def \

@@ -188,6 +188,18 @@ static bool start_drives(struct machine *m, char *err, size_t errlen)
 	return drives_start(&m->loader.drives, &host, err, errlen);
 }
 
+/* A thread that announces the clock's deadlines, where it is of use. */
+static bool make_alarm(struct machine *m, char *err, size_t errlen)
+{
+	struct vm_clock *c = &m->board.clock;
+
+	if (c->mode == CLOCK_HOST && alarm_useful(m->v)) {
+		c->alarm = alarm_new(m->v, m->cfg.alarm_thread_begins, err, errlen);
+		return c->alarm;
+	}
+	return true;
+}
+
 static bool make_thread(struct machine *m, char *err, size_t errlen)
 {
 	bool ok;
@@ -255,7 +267,8 @@ struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, 
 		goto bad;
 	if (!image_open(&m->loader) || !make_memory(m, err, errlen) || !make_board(m, err, errlen) ||
 	    !make_vcpu(m, ctor, engine_config, err, errlen) || !start_drives(m, err, errlen) ||
-	    !hosted_start(m, err, errlen) || !machine_load(m, err, errlen) || !make_thread(m, err, errlen))
+	    !hosted_start(m, err, errlen) || !machine_load(m, err, errlen) || !make_alarm(m, err, errlen) ||
+	    !make_thread(m, err, errlen))
 		goto bad;
 	return m;
 bad:
@@ -283,6 +296,7 @@ void machine_free(struct machine *m)
 	end_thread(m);
 	hosted_fini(m);
 	drives_close(&m->loader.drives); /* the devices own the buffers of what is in flight */
+	alarm_free(m->board.clock.alarm);
 	clock_fini(&m->board.clock);
 	board_fini(&m->board);
 	if (m->v)

@@ -52,6 +52,8 @@ struct machine_config {
 	/* Called on the vCPU's thread before its first command; false with one line in ERR: machine_new()
 	 * fails. NULL: nothing to do. */
 	bool (*thread_begins)(char *err, size_t errlen);
+	/* Likewise on the thread of the alarm (hv/alarm.h). */
+	bool (*alarm_thread_begins)(char *err, size_t errlen);
 	/* Likewise on the thread of each drive. */
 	bool (*drive_thread_begins)(char *err, size_t errlen);
 	/* One line for the user, on the vCPU's thread: the host failed a drive. NULL: nobody is told. */

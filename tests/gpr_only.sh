@@ -29,7 +29,8 @@ allowed()
 	clock.o timer_create only when the machine is made
 	clock.o timer_delete only when the machine ends
 	clock.o nanosleep only when the machine is made
-	clock.o syscall only when the machine is made
+	clock.o syscall system call
+	clock.o sched_getcpu reads memory that the kernel keeps for the thread
 	clock.o __libc_current_sigrtmin only when the machine is made
 	timing.o stub_callout an address
 	timing.o stub_callout_timed an address

@@ -202,6 +202,11 @@ UNIT_TESTS += %D%/hv/test_ioapic
 %C%_hv_test_ioapic_SOURCES = %D%/hv/test_ioapic.c %D%/hv/apic_rig.h %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_ioapic_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_ioapic_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_alarm
+%C%_hv_test_alarm_SOURCES = %D%/hv/test_alarm.c
+%C%_hv_test_alarm_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_alarm_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+
 UNIT_TESTS += %D%/hv/test_hpet
 %C%_hv_test_hpet_SOURCES = %D%/hv/test_hpet.c %D%/hv/apic_rig.h %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_hpet_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

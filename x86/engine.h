@@ -138,10 +138,9 @@ struct engine_ops {
 	/* Ask run() to check interrupts and timers soon (bounded, < 1 ms).
 	 * Any thread; async-signal-safe when called on the vCPU thread. */
 	void (*kick)(struct vcpu *v);
-	/* The same by a store, without a signal: cheap for the caller, and the vCPU pays one host fault. Code
-	 * without backward branches does not notice: see to it, later, that it has worked, and kick()
-	 * otherwise. Any thread. NULL: absent.
-	 */
+	/* The same by a store, without a signal: cheap for the caller, and the vCPU pays one host fault.
+	 * Code without backward branches does not notice: see to it, later, that it has worked, and kick()
+	 * otherwise. Any thread. NULL: absent. */
 	void (*nudge)(struct vcpu *v);
 	/* Ask run() to return ENGINE_STOP soon. Any thread. Sticky until honoured. */
 	void (*request_stop)(struct vcpu *v);
