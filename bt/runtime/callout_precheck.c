@@ -194,6 +194,13 @@ static bool may_bypass(const struct bt_vcpu *b, const struct site *s, const stru
 	       mmu_would_bypass(b->v.mmu, o->lin, o->bytes, o->how, in_user_window(b, s, o->lin));
 }
 
+/* Can the string be done here as far as operand O goes? If the other one faults, the processor has marked the
+ * source's page as accessed by then: a bypass would not, so both must be good for one. */
+static bool good_for_bypass(const struct bt_vcpu *b, const struct site *s, const struct operand *o)
+{
+	return !o->used || mapped(b, s, o->lin, o->how) || may_bypass(b, s, o);
+}
+
 uint64_t co_precheck_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct cpu *c = &b->v.cpu;
@@ -216,7 +223,8 @@ uint64_t co_precheck_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 		if (!ops[i].used)
 			continue;
-		if (!mapped(b, s, ops[i].lin, ops[i].how) && may_bypass(b, s, &ops[i])) {
+		if (!mapped(b, s, ops[i].lin, ops[i].how) && may_bypass(b, s, &ops[i]) &&
+		    good_for_bypass(b, s, &ops[!i])) {
 			bypass = true;
 			continue;
 		}
