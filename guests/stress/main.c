@@ -6,13 +6,14 @@
  *   seconds=N  duration by the machine's clock (10)
  *   rounds=N   number of rounds instead of a duration
  *   pae        PAE paging
+ *   noglobal   no global pages: no translation outlives a load of CR3, which would leave accessed bits open
  *   quiet      no progress lines
  *   check=N    from round N on compare all pages after every run
  *   trace=N    print runs and changes from round N on
  * Writes 0 to port 0xf4 at the end, or 1 at the first divergence, after a line that names it. */
 #include "guests/stress/stress.h"
 
-u32 round_no, pae, check_from, trace_from;
+u32 round_no, pae, noglobal, check_from, trace_from;
 static u32 seed = 1, seconds = 10, rounds, random_state;
 
 u32 rnd(void)
@@ -135,6 +136,7 @@ void kernel_main(u32 magic, u32 info)
 	seconds = word_number("seconds=", seconds);
 	rounds = word_number("rounds=", 0);
 	pae = has_word(cmdline, "pae");
+	noglobal = has_word(cmdline, "noglobal");
 	check_from = word_number("check=", ~0u);
 	trace_from = word_number("trace=", ~0u);
 	random_state = seed * 2654435761u | 1;

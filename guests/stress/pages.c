@@ -69,6 +69,10 @@ static void do_reload(void)
 
 static void do_pge(bool keep)
 {
+	if (noglobal) {
+		do_reload();
+		return;
+	}
 	st.pge ^= !keep;
 	flush_all();
 	add_action(A_PGE, !keep, 0);

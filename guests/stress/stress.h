@@ -113,7 +113,7 @@ static inline bool chance(u32 percent)
 {
 	return below(100) < percent;
 }
-extern u32 round_no, pae, check_from, trace_from;
+extern u32 round_no, pae, noglobal, check_from, trace_from;
 static inline bool tracing(void)
 {
 	return round_no >= trace_from;

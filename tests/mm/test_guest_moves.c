@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * PPNs move to other machine pages at random, thousands of times, under guests that run. The guest
  * must not notice: with the icount clock a machine's state is a function of the instructions it has
- * run, so its hash and its output are those of a machine whose pages stay where they are. */
+ * run, so its hash and its output are those of a machine whose pages stay where they are, and in every
+ * way of accessing memory. Only where global translations outlive a load of CR3 may accessed bits differ:
+ * the manual leaves open whether one is kept, and the directory marked that is loaded when it is not. */
 #include "bt/bt.h"
 #include "guests/embedded.h"
 #include "hv/machine.h"
@@ -27,17 +29,18 @@ static const struct guest {
 	unsigned moves; /* at each exit to the monitor */
 	bool precheck;	/* accesses are bypassed where they can be */
 	bool soft;	/* or made in soft pages */
+	bool open;	/* uses global pages */
 	uint64_t least; /* moves */
 } guests[] = {
-	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, false, 2000 },
+	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, false, false, 2000 },
 	{ "seed=11 rounds=250 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 4, false,
-	  false, 4000 },
-	{ "seed=12 rounds=250 quiet pae", "stress: no divergence", stress_kernel, &stress_kernel_len, 4,
-	  false, false, 4000 },
-	{ "seed=13 rounds=20 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 2, true,
-	  false, 1000 },
-	{ "seed=14 rounds=60 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 2, false,
-	  true, 1000 },
+	  false, true, 4000 },
+	{ "seed=12 rounds=250 quiet noglobal pae", "stress: no divergence", stress_kernel, &stress_kernel_len,
+	  4, false, false, false, 4000 },
+	{ "seed=14 rounds=20 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,
+	  true, false, false, 1000 },
+	{ "seed=14 rounds=60 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,
+	  false, true, false, 1000 },
 };
 
 static void on_serial(void *ctx, const uint8_t *buf, size_t n)
@@ -77,7 +80,7 @@ static void run(struct run *r, const struct guest *g, unsigned moves)
 	machine_free(r->m);
 }
 
-static struct run still, moved;
+static struct run still, moved, mapped;
 
 START_TEST(the_guest_does_not_notice)
 {
@@ -88,7 +91,16 @@ START_TEST(the_guest_does_not_notice)
 	ck_assert_uint_eq(still.moves, 0);
 	ck_assert_uint_ge(moved.moves, g->least);
 	ck_assert_str_eq(moved.out, still.out);
+	if (g->open)
+		return;
 	ck_assert_uint_eq(moved.hash, still.hash);
+	if (g->precheck || g->soft) {
+		struct guest other = *g;
+
+		other.precheck = other.soft = false;
+		run(&mapped, &other, 0);
+		ck_assert_uint_eq(mapped.hash, still.hash);
+	}
 }
 END_TEST
 
