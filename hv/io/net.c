@@ -20,12 +20,15 @@
 enum { OUT_BYTES = 256 << 10, IN_BYTES = 1 << 20, HELD_BYTES = 256 << 10 };
 enum { WIRE_EXTRA = 24, WIRE_MIN = 60 }; /* preamble, checksum and gap; the least frame */
 enum { STUCK_NS = 200000000 };
+enum { QUEUED_SHARE = 250, BURST_SHARE = 1000 }; /* of a second at the link's rate */
 
 /* ---- rate ---- */
 
 void bucket_init(struct net_bucket *b, uint64_t rate, uint64_t now)
 {
-	*b = (struct net_bucket){ .rate = rate, .burst = rate / 1000, .since = now };
+	*b = (struct net_bucket){
+		.rate = rate, .burst = rate / BURST_SHARE, .late = rate / QUEUED_SHARE, .since = now
+	};
 	if (b->burst < 2 * FRAME_MAX)
 		b->burst = 2 * FRAME_MAX;
 	b->tokens = b->burst;
@@ -38,22 +41,30 @@ static uint64_t on_wire(uint32_t len)
 
 bool bucket_take(struct net_bucket *b, uint32_t len, uint64_t now)
 {
-	uint64_t ns = now - b->since, gain;
+	uint64_t ns = now - b->since, most = b->burst + (b->waits ? b->late : 0), gain;
 
 	if (!b->rate)
 		return true;
-	gain = ns > 1000000000 ? b->burst : ns * b->rate / 1000000000;
-	if (gain >= b->burst - b->tokens) {
-		b->tokens = b->burst;
+	gain = ns > 1000000000 ? most : ns * b->rate / 1000000000;
+	if (b->tokens + gain >= most) {
+		b->tokens = most;
 		b->since = now;
 	} else if (gain) {
 		b->tokens += gain;
 		b->since += gain * 1000000000 / b->rate;
 	}
+	b->waits = b->waits || b->tokens < on_wire(len);
 	if (b->tokens < on_wire(len))
 		return false;
 	b->tokens -= on_wire(len);
 	return true;
+}
+
+void bucket_idle(struct net_bucket *b)
+{
+	b->waits = false;
+	if (b->tokens > b->burst)
+		b->tokens = b->burst;
 }
 
 uint64_t bucket_wait(const struct net_bucket *b, uint32_t len)
@@ -97,7 +108,7 @@ static void wake(struct net *n)
 /* Most bytes in the queue: some milliseconds of a link with a rate. */
 static uint32_t out_limit(const struct net *n)
 {
-	uint64_t some_ms = n->out_rate.rate / 250;
+	uint64_t some_ms = n->out_rate.rate / QUEUED_SHARE;
 
 	if (!n->out_rate.rate || some_ms > OUT_BYTES)
 		return OUT_BYTES;
@@ -175,6 +186,7 @@ static void drop_queue(struct net *n)
 		frames_take(&n->out, len);
 	}
 	n->stuck_since = 0;
+	n->captured = false;
 }
 
 /* The back end takes nothing now. A peer that has not read for long loses what waits for it. */
@@ -199,18 +211,21 @@ static void send_queued(struct net *n, struct net_poll *p)
 			poll_sooner(p, bucket_wait(&n->out_rate, len));
 			break;
 		}
+		if (n->pcap && !n->captured) /* before what it brings about */
+			pcap_write(n->pcap, f, len);
 		how = n->ops->send(n->backend, f, len);
+		n->captured = how == NET_LATER;
 		if (how == NET_LATER) {
 			n->out_rate.tokens += n->out_rate.rate ? on_wire(len) : 0;
 			stuck(n, p, now);
 			break;
 		}
 		n->stuck_since = 0;
-		if (n->pcap && how == NET_SENT)
-			pcap_write(n->pcap, f, len);
 		count_out(n, how, len);
 		frames_take(&n->out, len);
 	}
+	if (!f)
+		bucket_idle(&n->out_rate);
 	if (frames_used(&n->out) <= out_limit(n) / 2 && atomic_exchange(&n->want_out, false))
 		io_notice_set(n->host.notice, n->bit);
 }
@@ -260,6 +275,8 @@ static void release_held(struct net *n, struct net_poll *p)
 		let_in(n, f, len);
 		frames_take(&n->held, len);
 	}
+	if (!frames_used(&n->held))
+		bucket_idle(&n->in_rate);
 }
 
 static bool roomy(const struct frames *q)

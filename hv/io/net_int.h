@@ -32,14 +32,18 @@ struct net_backend {
 };
 extern const struct net_backend net_user, net_passt, net_tap, net_hub;
 
-/* A bucket of bytes that fills at the link's rate. */
+/* A bucket of bytes that fills at the link's rate. An idle line saves up BURST bytes. While a frame waits the
+ * line is busy: if the thread wakes late it catches up, by LATE bytes at most. */
 struct net_bucket {
 	uint64_t rate; /* bytes a second, 0: no limit */
-	uint64_t burst, tokens, since;
+	uint64_t burst, late, tokens, since;
+	bool waits; /* a frame has been refused, and others are behind it */
 };
 void bucket_init(struct net_bucket *b, uint64_t rate, uint64_t now);
 /* May a frame of LEN bytes pass at NOW (ns)? Takes its tokens. */
 bool bucket_take(struct net_bucket *b, uint32_t len, uint64_t now);
+/* No frame is left that waits. */
+void bucket_idle(struct net_bucket *b);
 /* Nanoseconds until LEN bytes may pass, after a refusal. */
 uint64_t bucket_wait(const struct net_bucket *b, uint32_t len);
 
@@ -54,6 +58,7 @@ struct net {
 	struct net_bucket out_rate, in_rate;
 	struct net_stats stats;
 	struct pcap *pcap;
+	bool captured; /* the first frame of OUT, which the back end has refused */
 	pthread_t thread;
 	bool started;
 	int wake_fd;	    /* the link's thread waits for this */

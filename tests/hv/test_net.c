@@ -199,7 +199,7 @@ END_TEST
 START_TEST(test_bucket)
 {
 	struct net_bucket b;
-	uint64_t now = 1000, bytes = 0;
+	uint64_t now = 1000, bytes = 0, end;
 
 	bucket_init(&b, 12500000, now); /* 100 Mbit/s */
 	while (now < 1000000000) {
@@ -214,6 +214,25 @@ START_TEST(test_bucket)
 	ck_assert(bucket_take(&b, 1514, now));
 	/* An idle minute does not save up for more than a burst. */
 	bucket_init(&b, 12500000, now);
+	now += 60000000000;
+	for (bytes = 0; bucket_take(&b, 1514, now); bytes += 1538)
+		;
+	ck_assert_uint_le(bytes, 12500);
+	/* Waking late by 3 ms loses nothing while frames wait; what a late minute saves up is bounded. */
+	bucket_init(&b, 12500000, now);
+	end = now + 1000000000;
+	for (bytes = 0; now < end;)
+		if (bucket_take(&b, 1514, now))
+			bytes += 1538;
+		else
+			now += bucket_wait(&b, 1514) + 3000000;
+	ck_assert_msg(bytes > 12300000 && bytes < 12600000, "%llu bytes, late each time",
+		      (unsigned long long)bytes);
+	now += 60000000000;
+	for (bytes = 0; bucket_take(&b, 1514, now); bytes += 1538)
+		;
+	ck_assert_uint_le(bytes, 12500 + 50000);
+	bucket_idle(&b);
 	now += 60000000000;
 	for (bytes = 0; bucket_take(&b, 1514, now); bytes += 1538)
 		;
