@@ -62,7 +62,7 @@ static const struct option_row {
 	{ "wait-gdb", 0, NULL, SEC_MACHINE, FLAG, AT(wait_gdb), "wait for gdb to start the guest" },
 	{ "net", 0, "user|tap:NAME|hub[:PATH][,KEY=VALUE...]", SEC_MACHINE, NET, 0,
 	  "network device (repeatable): the user's own network, an interface of the host, a cable between machines; "
-	  "keys: model=pcnet|virtio, mac=, rate=BITS, pcap=FILE, rom=FILE, and for user hostfwd=tcp:HOST:PORT-GUESTPORT, bootfile=URL; "
+	  "keys: model=pcnet|virtio, mac=, rate=BITS, pcap=FILE, rom=FILE, and for user hostfwd=tcp:HOST:PORT-GUESTPORT, tftp=DIRECTORY, bootfile=FILE|URL; "
 	  "user:socket=PATH is passt's" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },

@@ -14,6 +14,8 @@
 
 enum { STATUS_CAPABILITIES = 0x10, STATUS_MEDIUM = 2 /* of the high byte: DEVSEL timing */ };
 enum { BAR_IO = 1, BAR_64 = 4, BAR_PREFETCH = 8, ROM_ENABLE = 1, ROM_MIN = 2048, ROM_MAX = 16 << 20 };
+/* Of a ROM's header, where its data structure is; offsets in that. */
+enum { ROM_DATA = 0x18, ROM_VENDOR = 4, ROM_DEVICE = 6, ROM_REVISION = 0x12, ROM_DATA_LEN = 0x1c };
 enum { CACHE_LINE = 0xc, LATENCY = 0xd, COMMAND_BITS = 0x547, FIRST_FREE_DEVICE = 3, DEVICES = 32 };
 /* Without one of its own, a function has this identity: SeaBIOS asks for it before it reads fw_cfg. */
 enum { SUBSYSTEM_VENDOR = 0x1af4, SUBSYSTEM = 0x1100 };
@@ -184,6 +186,27 @@ static bool read_rom(struct pci_function *f, int fd, uint64_t len)
 	return true;
 }
 
+static unsigned rom16(const struct pci_function *f, uint32_t at)
+{
+	return at + 2 <= f->rom_len ? f->rom[at] | (unsigned)f->rom[at + 1] << 8 : 0;
+}
+
+/* A driver for several devices of a vendor (virtio, old and new) names one of them in its ROM's header, and
+ * SeaBIOS executes it for no other. The user has said that it is for F: the header gets F's number, and the
+ * vendor's revision, which is data for nobody, makes up for the change in the image's sum. */
+static void adopt_rom(struct pci_function *f)
+{
+	uint32_t at = rom16(f, ROM_DATA);
+	unsigned old = rom16(f, at + ROM_DEVICE), id = f->cls->device;
+
+	if (at + ROM_DATA_LEN > f->rom_len || memcmp(f->rom + at, "PCIR", 4) ||
+	    rom16(f, at + ROM_VENDOR) != f->cls->vendor)
+		return;
+	f->rom[at + ROM_DEVICE] = (uint8_t)id;
+	f->rom[at + ROM_DEVICE + 1] = (uint8_t)(id >> 8);
+	f->rom[at + ROM_REVISION] = (uint8_t)(f->rom[at + ROM_REVISION] + old + (old >> 8) - id - (id >> 8));
+}
+
 bool pci_rom(struct pci_function *f, const char *path, char *err, size_t errlen)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -202,6 +225,7 @@ bool pci_rom(struct pci_function *f, const char *path, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: %s", path, why);
 		return false;
 	}
+	adopt_rom(f);
 	pci_put32(f->writable + PCI_ROM_BAR, ~(f->rom_len - 1) | ROM_ENABLE);
 	return true;
 }

@@ -21,10 +21,10 @@ struct net_config {
 	enum net_model model;
 	uint8_t mac[6];
 	bool have_mac;
-	uint64_t rate;			   /* bits a second, each way; 0: no limit */
-	const char *pcap;		   /* file to write */
-	const char *bootfile;		   /* what libslirp's DHCP names */
-	const char *rom;		   /* expansion ROM of the device */
+	uint64_t rate;		     /* bits a second, each way; 0: no limit */
+	const char *pcap;	     /* file to write */
+	const char *bootfile, *tftp; /* what libslirp's DHCP names, the directory that its TFTP serves */
+	const char *rom;	     /* expansion ROM of the device */
 	const char *forward[NET_FORWARDS]; /* "tcp:HOST:PORT-GUESTPORT" */
 	unsigned nforwards;
 };

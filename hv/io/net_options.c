@@ -73,6 +73,8 @@ static bool parse_key(struct net_config *c, const char *key, const char *val, ch
 		c->rom = val;
 	else if (!strcmp(key, "bootfile") && !strcmp(c->backend, "user"))
 		c->bootfile = val;
+	else if (!strcmp(key, "tftp") && !strcmp(c->backend, "user"))
+		c->tftp = val;
 	else if (!strcmp(key, "hostfwd") && !strcmp(c->backend, "user") && c->nforwards < NET_FORWARDS)
 		c->forward[c->nforwards++] = val;
 	else

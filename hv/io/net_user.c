@@ -202,6 +202,7 @@ static Slirp *make_slirp(struct user *u)
 		.vnameserver = { htonl(0x0a000203) },
 		.vhostname = "vitrine",
 		.bootfile = u->n->config->bootfile,
+		.tftp_path = u->n->config->tftp,
 		.if_mtu = MTU,
 		.if_mru = MTU,
 		.in6_enabled = true,

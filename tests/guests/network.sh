@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Linux' pcnet32 on the network: DHCP, names and TCP through `user` to servers on the loopback; two machines on a
-# hub; a tap in a network namespace; the optimizations of hosted I/O, switched while frames flow.
+# Linux' pcnet32 and virtio_net on the network: DHCP and TCP through `user` to servers on the loopback; two
+# machines on a hub; a tap in a network namespace; the optimizations of hosted I/O, switched while frames flow; iPXE.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox
 command -v python3 >/dev/null || skip_all "no python3"
@@ -176,25 +176,25 @@ match '^combine +yes +[1-9]' "transmissions are combined"
 [ "$(grep -c "^8000000 $want\$" "$TMP/sink")" -eq 3 ]
 ok $? "and nothing is lost meanwhile" "$(cat "$TMP/sink"; detail)"
 
-# ---- iPXE, from the device's ROM: kernel and initramfs by HTTP ----
-if [ -s "$CACHE/pxe-pcnet.rom" ] && [ -s "$CACHE/bios-256k.bin" ]; then
-	echo 'echo "booted from the network"' >"$TMP/hello.sh"
-	"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/initrd" "$CACHE" "$TMP/hello.sh"
-	cp "$CACHE/linux-686" "$TMP/linux"
-	cat >"$TMP/boot.ipxe" <<-END
-	#!ipxe
-	kernel http://10.0.2.2:$web/linux $append=hello.sh initrd=initrd
-	initrd http://10.0.2.2:$web/initrd
-	boot
-	END
-	run_guest 200 --no-reboot --memory 256M --bios "$CACHE/bios-256k.bin" \
-		--net "user,rom=$CACHE/pxe-pcnet.rom,bootfile=http://10.0.2.2:$web/boot.ipxe"
-	said "booted from the network" "iPXE boots Linux by HTTP"
-	ended 0 "which switches off"
-else
-	skip "iPXE boots Linux by HTTP" "no pxe-pcnet.rom or SeaBIOS: guests/fetch could not fetch it"
-	skip "which switches off" "likewise"
-fi
+# ---- iPXE, from the device's ROM: kernel and initramfs by HTTP and by TFTP ----
+echo 'echo "booted from the network, $(sed "s/.*by=//" /proc/cmdline)"' >"$TMP/hello.sh"
+initramfs initrd hello.sh
+cp "$CACHE/linux-686" "$TMP/linux"
+# netboot ROM URL FROM MODEL OPTION...: FROM is what the script and its files are named by.
+netboot()
+{
+	if ! [ -s "$CACHE/$1" ] || ! [ -s "$CACHE/bios-256k.bin" ]; then
+		skip "iPXE boots Linux by $4 and ${2%%:*}" "no $1 or SeaBIOS: guests/fetch could not fetch it"
+		return
+	fi
+	printf '#!ipxe\nkernel %s/linux %s=hello.sh initrd=initrd by=%s\ninitrd %s/initrd\nboot\n' "$2" "$append" "${2%%:*}" "$2" \
+		>"$TMP/boot.ipxe"
+	run_guest 200 --no-reboot --memory 256M --bios "$CACHE/bios-256k.bin" --net "user,model=$4,rom=$CACHE/$1,$3"
+	[ "$status" -eq 0 ] && grep -q "booted from the network, ${2%%:*}" "$TMP/out"
+	ok $? "iPXE boots Linux by $4 and ${2%%:*}" "$(detail)"
+}
+netboot pxe-pcnet.rom "http://10.0.2.2:$web" "bootfile=http://10.0.2.2:$web/boot.ipxe" pcnet
+netboot pxe-virtio.rom "tftp://10.0.2.2" "tftp=$TMP,bootfile=boot.ipxe" virtio
 
 # ---- virtio ----
 cat >"$TMP/virtio-begin.sh" <<'END'

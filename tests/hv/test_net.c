@@ -125,6 +125,8 @@ static const struct {
 	{ "user,mac=53:54:00:12:34:56", false }, /* a group */
 	{ "user,mac=52:54:00:12:34", false },
 	{ "user,mac=52:54:00:12:34:56:78", false },
+	{ "user,tftp=/tmp,bootfile=x", true },
+	{ "hub,tftp=/tmp", false },
 	{ "user,rate=", false },
 	{ "user,rate=-5M", false },
 	{ "user,rate=100MB", false },

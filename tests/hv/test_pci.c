@@ -306,6 +306,33 @@ START_TEST(rom)
 }
 END_TEST
 
+/* A ROM for another device of the same vendor, and one of another vendor. */
+START_TEST(rom_for_another)
+{
+	const uint16_t id = one->f.cls->device;
+
+	for (int same = 0; same < 2; same++) {
+		char name[] = "/tmp/vitrine-rom-XXXXXX", err[128] = "";
+		uint8_t bytes[1024] = { 0x55, 0xaa, 2, [0x18] = 0x40, [0x40] = 'P', 'C', 'I', 'R' };
+		unsigned sum = 0;
+		int fd = mkstemp(name);
+
+		memcpy(bytes + 0x44, &(uint16_t){ (uint16_t)(one->f.cls->vendor ^ !same) }, 2);
+		memcpy(bytes + 0x46, &(uint16_t){ 0x7777 }, 2);
+		ck_assert_int_eq(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+		close(fd);
+		ck_assert_msg(pci_rom(&one->f, name, err, sizeof(err)), "%s", err);
+		unlink(name);
+		ck_assert_uint_eq(one->f.rom[0x46] | one->f.rom[0x47] << 8, same ? id : 0x7777);
+		for (unsigned i = 0; i < sizeof(bytes); i++)
+			sum += one->f.rom[i] - bytes[i];
+		ck_assert_uint_eq(sum & 0xff, 0);
+		free(one->f.rom);
+		one->f.rom = NULL;
+	}
+}
+END_TEST
+
 /* ---- interrupts ---- */
 
 static void route(unsigned wire, uint8_t val)
@@ -560,10 +587,21 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const all[] = {
-		identity, sizes, regions_move, regions_at_the_top, regions_collide, rom,	 wires,
-		msi,	  msix,	 dma,	       assigned,	   carried_over,    test_device, full
-	};
+	const TTest *const all[] = { identity,
+				     sizes,
+				     regions_move,
+				     regions_at_the_top,
+				     regions_collide,
+				     rom,
+				     rom_for_another,
+				     wires,
+				     msi,
+				     msix,
+				     dma,
+				     assigned,
+				     carried_over,
+				     test_device,
+				     full };
 	Suite *s = suite_create("hv-pci");
 	TCase *tc = tcase_create("pci");
 
