@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Linux' pcnet32 and virtio_net on the network: DHCP and TCP through `user` to servers on the loopback; two
+# Linux' pcnet32 and virtio_net on the network: DHCP and TCP through `user` and passt to servers on the loopback; two
 # machines on a hub; a tap in a network namespace; the optimizations of hosted I/O, switched while frames flow; iPXE.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 busybox
 command -v python3 >/dev/null || skip_all "no python3"
-plan 25
+plan 27
 
 # Servers on the loopback: a file by HTTP, a sink that says what it got, a name server.
 cat >"$TMP/servers.py" <<'END'
@@ -220,6 +220,27 @@ if [ -s "$CACHE/modules-686/virtio_pci_modern_dev.ko" ]; then
 	captured vcap "virtio: tcpdump reads the capture"
 else
 	skip_some 5 "virtio" "no virtio_pci_modern_dev.ko: guests/fetch is from before"
+fi
+
+# ---- passt ----
+# It drops to a user without rights, who must reach its socket.
+if command -v passt >/dev/null; then
+	chmod 711 "$TMP"
+	mkdir -m 777 "$TMP/passt"
+	timeout 200 passt -f -1 -s "$TMP/passt/socket" -a 10.0.2.15 -n 24 -g 10.0.2.2 -m 1500 -t "127.0.0.1/$port:7" >"$TMP/passt.log" 2>&1 &
+	passt=$!
+	until_true test -S "$TMP/passt/socket"
+	rm -f "$TMP/sink" "$TMP/raw"
+	echo_through &
+	# shellcheck disable=SC2046
+	run_guest 200 --net "user:socket=$TMP/passt/socket" $(linux user.img) "$append=user.sh"
+	wait $!
+	wait $passt
+	said "dhcp 1" "passt: DHCP"
+	grep -q "^get $want\$" "$TMP/out" && grep -q "^8000000 $want\$" "$TMP/sink" && [ "$(cat "$TMP/echoed")" -eq 0 ]
+	ok $? "passt: 8 MB each way, a port of the host" "$(detail); $(cat "$TMP/passt.log")"
+else
+	skip_some 2 "passt" "no passt"
 fi
 
 # ---- two machines on a hub: a file goes from one to the other ----
