@@ -235,7 +235,8 @@ void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline)
 		unlink_timer(c, t);
 	t->deadline = deadline;
 	link_timer(c, t);
-	c->rearmed = true;
+	if (deadline < c->rearmed)
+		c->rearmed = deadline;
 	if (c->head == t)
 		deadline_changed(c);
 }
@@ -246,18 +247,21 @@ void timer_cancel(struct vm_clock *c, struct vm_timer *t)
 		unlink_timer(c, t);
 }
 
-/* Behind a deadline: have the next one noticed. Where a timer FIRED that does not repeat, the guest will set
- * it soon, so the signal is left to repeat until then: one system call less. */
+/* Behind a deadline: have the next one noticed. Where what FIRED did not set the timer that is next, the
+ * guest will set its own soon, so the signal is left to repeat until then: one system call less. */
 static void watch_next(struct vm_clock *c, uint64_t now, bool fired)
 {
 	uint64_t next = clock_next(c);
-	bool alarm = alarm_serves(c), passed = c->armed_for <= now;
+	bool alarm = alarm_serves(c), passed = c->armed_for <= now, signals = !alarm && !c->by_alarm;
+	uint64_t late = now - c->armed_for;
 
 	if (c->alarm)
 		atomic_store_explicit(&c->alarm->cpu, sched_getcpu(), memory_order_relaxed);
-	if (fired && passed && !c->rearmed && !alarm && !c->by_alarm && next > now + KICK_REPEAT_NS) {
+	if (signals && c->armed_for == CLOCK_NEVER && c->timer_for != CLOCK_NEVER && now < c->timer_for)
+		return; /* it was left to repeat */
+	if (signals && fired && passed && c->rearmed > next && next > now + KICK_REPEAT_NS) {
+		c->timer_for = now + KICK_REPEAT_NS - late % KICK_REPEAT_NS;
 		c->armed_for = CLOCK_NEVER;
-		c->timer_for = now + KICK_REPEAT_NS / 2;
 	} else if (passed || next < c->armed_for || c->by_alarm != alarm || c->timer_for <= now) {
 		set_host_timer(c, next, now);
 	}
@@ -270,7 +274,7 @@ void clock_run(struct vm_clock *c)
 
 	if (!c->head && c->armed_for == CLOCK_NEVER && c->timer_for == CLOCK_NEVER)
 		return;
-	c->rearmed = false;
+	c->rearmed = CLOCK_NEVER;
 	now = clock_now(c);
 	while (c->head && c->head->deadline <= now) {
 		struct vm_timer *t = c->head;

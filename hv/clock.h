@@ -39,7 +39,7 @@ struct vm_clock {
 	uint64_t timer_for;  /* VM ns the host timer is set for, or signals next; CLOCK_NEVER: not set */
 	uint64_t armed_for;  /* VM ns at which the vCPU thread will notice; CLOCK_NEVER: not set */
 	bool by_alarm;	     /* ... by the alarm, and by the host timer only where that fails */
-	bool rearmed;	     /* a timer was set since clock_run() began */
+	uint64_t rearmed;    /* earliest deadline set since clock_run() began; CLOCK_NEVER: none */
 	struct alarm *alarm; /* NULL: there is none */
 	bool no_kicks; /* leave the host timer unset: one instruction is being executed on another thread */
 };
