@@ -4,6 +4,7 @@
 #ifndef HV_APIC_H
 #define HV_APIC_H
 #include "base/types.h"
+#include "hv/latency.h"
 
 struct board;
 struct dev;
@@ -121,6 +122,7 @@ struct lapic_counts {
 	uint64_t merged;  /* interrupts whose vector was pending already */
 	uint64_t refused; /* while it was disabled by software */
 	uint64_t taken[FROM_LINE + 1];
+	struct latency timer; /* from its expiry to the acknowledge */
 };
 uint32_t lapic_register(const struct dev *d, unsigned n, uint64_t *base, uint64_t *deadline);
 const struct lapic_counts *lapic_counts(const struct dev *d);

@@ -281,6 +281,7 @@ void clock_run(struct vm_clock *c)
 
 		unlink_timer(c, t);
 		fired = true;
+		latency_add(&c->late, now - t->deadline);
 		t->fire(t->ctx);
 	}
 	if (!c->running)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "hv/alarm.h"
+#include "hv/latency.h"
 #include "hv/machine.h"
 
 #define CLOCK_NEVER UINT64_MAX
@@ -41,6 +42,7 @@ struct vm_clock {
 	bool by_alarm;	     /* ... by the alarm, and by the host timer only where that fails */
 	uint64_t rearmed;    /* earliest deadline set since clock_run() began; CLOCK_NEVER: none */
 	struct alarm *alarm; /* NULL: there is none */
+	struct latency late; /* from a timer's deadline to its function */
 	bool no_kicks; /* leave the host timer unset: one instruction is being executed on another thread */
 };
 

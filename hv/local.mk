@@ -71,6 +71,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/io/pcap.c \
 	%D%/io/pcap.h \
 	%D%/io/raw.c \
+	%D%/latency.h \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_int.h \
@@ -105,6 +106,8 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/ide_int.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/lapic.c \
+	%D%/dev/lapic_int.h \
+	%D%/dev/lapic_timer.c \
 	%D%/dev/pci.c \
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \

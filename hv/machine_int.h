@@ -78,8 +78,8 @@ void *run_thread(void *m);
 bool machine_load(struct machine *m, char *err, size_t errlen);
 /* Platform callbacks for the engine. */
 struct platform run_platform(struct machine *m);
-/* Of interrupts: irq lapic ioapic hpet (views_irq.c). */
-extern const struct view irq_views[4];
+/* Of interrupts: irq lapic ioapic hpet timers (views_irq.c). */
+extern const struct view irq_views[5];
 /* ---- hosted.c ---- */
 void hosted_init(struct machine *m);
 /* Start the networks' threads. */

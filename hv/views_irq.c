@@ -335,7 +335,54 @@ static const char *hpet_view_rows(void *owner, const char *arg, struct row_sink 
 	return NULL;
 }
 
-const struct view irq_views[4] = {
+/* ---- latency of timers ---- */
+
+#define BIN_COL(us) { "us" #us, #us " us", VAL_UINT, "", "up to " #us " microseconds late" },
+static const struct view_col timer_cols[] = {
+	{ "from", "from", VAL_STR, "", "whose deadlines" },
+	{ "to", "to", VAL_STR, "", "what follows them" },
+	{ "count", "count", VAL_UINT, "", "how many" },
+	{ "least", "least", VAL_UINT, "ns", "shortest delay" },
+	{ "mean", "mean", VAL_UINT, "ns", "mean delay" },
+	{ "most", "most", VAL_UINT, "ns", "longest delay" },
+	LATENCY_BINS(BIN_COL){ "more", "more", VAL_UINT, "", "later than that" },
+	{ "announced", "announced", VAL_UINT, "",
+	  "deadlines announced by the alarm's store, without a signal; none: this machine has no alarm" },
+	{ "signalled", "signalled", VAL_UINT, "", "of those, how many needed a signal after all" },
+	{ "serves", "serves", VAL_BOOL, "", "the alarm serves now; otherwise signals do, as on a busy host" },
+};
+
+static void latency_row(const char *from, const char *to, const struct latency *l, const struct alarm *a,
+			struct row_sink *s)
+{
+	struct value v[ARRAY_LEN(timer_cols)] = { V_STR(from),
+						  V_STR(to),
+						  V_UINT(l->count),
+						  V_UINT(l->least),
+						  V_UINT(l->count ? l->sum / l->count : 0),
+						  V_UINT(l->most) };
+	unsigned n = 6;
+
+	for (unsigned i = 0; i < LATENCY_NBINS; i++)
+		v[n++] = V_UINT(l->bin[i]);
+	v[n++] = a ? V_UINT(atomic_load(&a->nudges)) : V_NONE;
+	v[n++] = a ? V_UINT(atomic_load(&a->missed)) : V_NONE;
+	v[n++] = a ? V_BOOL(atomic_load(&a->serves)) : V_NONE;
+	s->row(s, v);
+}
+
+static const char *timer_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	const struct board *b = board_of(owner);
+
+	(void)arg;
+	latency_row("any timer", "its device", &b->clock.late, b->clock.alarm, s);
+	if (b->apic.present)
+		latency_row("local APIC", "acknowledge", &lapic_counts(b->dev[SLOT_lapic])->timer, NULL, s);
+	return NULL;
+}
+
+const struct view irq_views[5] = {
 	{ .name = "irq",
 	  .help = "interrupts: lines, where they lead, counts",
 	  VIEW_COLS(irq_cols),
@@ -356,4 +403,9 @@ const struct view irq_views[4] = {
 	  VIEW_COLS(hpet_cols),
 	  .rows = hpet_view_rows,
 	  .flags = VIEW_LIVE },
+	{ .name = "timers",
+	  .help = "timers: how late they are served and their interrupts taken",
+	  VIEW_COLS(timer_cols),
+	  .rows = timer_rows,
+	  .flags = VIEW_VERTICAL | VIEW_LIVE },
 };

@@ -2,46 +2,19 @@
  * The processor's local APIC (SDM vol. 3A ch. 11), as memory at the base of IA32_APIC_BASE or, in x2APIC
  * mode, as MSRs 800H to 83FH: register N is at offset 16 N, and MSR 800H + N. It drives the INTR pin after
  * each change (board_apic_intr()) and leaves pins to hv/wiring.c. There is one processor: a message reaches
- * it or nobody. The timer counts nothing: the count follows from the VM time since it was loaded. GPR-only
- * code (base/gpr.h): end of interrupt, task priority, ICR and timer are on a kernel's hot path. */
+ * it or nobody. The timer is in lapic_timer.c. GPR-only code (base/gpr.h): end of interrupt, task priority,
+ * ICR and timer are on a kernel's hot path. */
 #include "base/log.h"
-#include "hv/apic.h"
-#include "hv/board.h"
+#include "hv/dev/lapic_int.h"
 #include "x86/msrs.h"
 
 enum { REGS = LAPIC_REGS, LAPIC_BYTES = 0x1000, LVT_LINTS = 2 };
 
-enum { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 enum { SVR_ENABLE = 0x100 };
 enum { ICR_ASSERT = 1 << 14, ICR_LEVEL = 1 << 15, ICR_BUSY = 1 << 12 };
 enum { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 enum { ERR_SEND_VECTOR = 0x20, ERR_RECEIVE_VECTOR = 0x40, ERR_REGISTER = 0x80 };
 enum { BROADCAST = 0xff, VECTORS_MIN = 16 };
-
-/* 256 bits, one for each vector. */
-struct vectors {
-	uint32_t word[8];
-};
-
-struct lapic {
-	struct dev d;
-	uint64_t base; /* IA32_APIC_BASE */
-	uint32_t id, tpr, svr, ldr, dfr;
-	uint32_t esr;	 /* as last written by the guest */
-	uint32_t errors; /* since then */
-	uint32_t icr, icr_high;
-	uint32_t lvt[LVTS];
-	struct vectors irr, isr, tmr;
-	uint8_t lint;	   /* levels of pins LINT0 and LINT1 */
-	uint32_t initial;  /* timer: initial count */
-	uint32_t count;	   /* count at time START */
-	uint32_t divide;   /* divide configuration register */
-	uint64_t start;	   /* VM ns */
-	uint64_t deadline; /* IA32_TSC_DEADLINE; 0: disarmed */
-	uint8_t from[256]; /* enum apic_from of each vector in IRR; past FROM_LINE, of a line */
-	struct lapic_counts n;
-	struct vm_timer timer;
-};
 
 #define VECTOR_FIELD(name) F_ARRAY(lapic, name.word)
 static const struct state_field fields[] = {
@@ -81,18 +54,10 @@ static const struct state_field fields[] = {
 	  .count = FROM_LINE + 1,
 	  .stride = 8,
 	  .unhashed = true },
+	F_COUNTER(lapic, due),
+	F_LATENCY(lapic, n.timer),
 	F_TIMER(lapic, timer),
 };
-
-static struct lapic *of(struct dev *d)
-{
-	return (struct lapic *)d;
-}
-
-static bool enabled(const struct lapic *l)
-{
-	return l->base & APIC_BASE_ENABLE;
-}
 
 static bool x2apic(const struct lapic *l)
 {
@@ -142,10 +107,8 @@ static int deliverable(const struct lapic *l)
 
 static void update(struct lapic *l)
 {
-	board_apic_intr(l->d.board, enabled(l) && deliverable(l) >= 0);
+	board_apic_intr(l->d.board, lapic_is_on(l) && deliverable(l) >= 0);
 }
-
-static void deliver_local(struct lapic *l, unsigned lvt, uint8_t from);
 
 /* The first error since the guest cleared them raises the error interrupt. */
 static void error(struct lapic *l, uint32_t bit)
@@ -154,7 +117,7 @@ static void error(struct lapic *l, uint32_t bit)
 
 	l->errors |= bit;
 	if (first)
-		deliver_local(l, LVT_ERROR, FROM_ERROR);
+		lapic_local(l, LVT_ERROR, FROM_ERROR);
 }
 
 static bool accept(struct lapic *l, uint8_t vector, bool level, uint8_t from)
@@ -192,7 +155,7 @@ static bool deliver(struct lapic *l, unsigned mode, uint8_t vector, bool level, 
 	}
 }
 
-static void deliver_local(struct lapic *l, unsigned lvt, uint8_t from)
+void lapic_local(struct lapic *l, unsigned lvt, uint8_t from)
 {
 	uint32_t e = l->lvt[lvt];
 
@@ -223,36 +186,36 @@ static void lint_level(struct lapic *l, unsigned n)
 
 void lapic_lint(struct dev *d, unsigned n, bool level)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	bool was = l->lint >> n & 1;
 	uint32_t e = l->lvt[LVT_LINT0 + n];
 
 	l->lint = (uint8_t)((l->lint & ~(1u << n)) | (unsigned)level << n);
-	if (!enabled(l) || lint_mode(l, n) == APIC_EXTINT)
+	if (!lapic_is_on(l) || lint_mode(l, n) == APIC_EXTINT)
 		return;
 	if ((e & LVT_LEVEL) && lint_mode(l, n) == APIC_FIXED)
 		lint_level(l, n);
 	else if (level && !was)
-		deliver_local(l, LVT_LINT0 + n, FROM_LINT);
+		lapic_local(l, LVT_LINT0 + n, FROM_LINT);
 }
 
 bool lapic_enabled(const struct dev *d)
 {
-	return enabled((const struct lapic *)d);
+	return lapic_is_on((const struct lapic *)d);
 }
 
 bool lapic_extint(const struct dev *d)
 {
 	const struct lapic *l = (const struct lapic *)d;
 
-	return !enabled(l) || (!(l->lvt[LVT_LINT0] & LVT_MASK) && lint_mode(l, 0) == APIC_EXTINT);
+	return !lapic_is_on(l) || (!(l->lvt[LVT_LINT0] & LVT_MASK) && lint_mode(l, 0) == APIC_EXTINT);
 }
 
 bool lapic_nmi_open(const struct dev *d)
 {
 	const struct lapic *l = (const struct lapic *)d;
 
-	return !enabled(l) || !(l->lvt[LVT_LINT1] & LVT_MASK);
+	return !lapic_is_on(l) || !(l->lvt[LVT_LINT1] & LVT_MASK);
 }
 
 /* ---- messages ---- */
@@ -274,16 +237,16 @@ static bool addressed(const struct lapic *l, uint32_t dest, bool logical)
 
 bool lapic_deliver(struct dev *d, const struct apic_message *m)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 
-	return enabled(l) && addressed(l, m->dest, m->logical) &&
+	return lapic_is_on(l) && addressed(l, m->dest, m->logical) &&
 	       deliver(l, m->mode, m->vector, m->level, m->from);
 }
 
 int lapic_ack(struct dev *d)
 {
-	struct lapic *l = of(d);
-	int v = enabled(l) ? deliverable(l) : -1;
+	struct lapic *l = lapic_of(d);
+	int v = lapic_is_on(l) ? deliverable(l) : -1;
 	uint8_t from;
 
 	if (v < 0)
@@ -292,6 +255,8 @@ int lapic_ack(struct dev *d)
 	put(&l->isr, (unsigned)v, true);
 	from = l->from[v];
 	l->n.taken[from < FROM_LINE ? from : FROM_LINE]++;
+	if (from == FROM_TIMER)
+		lapic_timer_taken(l);
 	if (from >= FROM_LINE)
 		board_irq_taken(d->board, from - FROM_LINE);
 	update(l);
@@ -334,124 +299,6 @@ static void send_ipi(struct lapic *l)
 		return; /* INIT level de-assert: processors with a system bus ignore it */
 	if (here && (mode <= APIC_LOWEST || to == TO_DEST))
 		deliver(l, mode, (uint8_t)l->icr, false, FROM_IPI);
-}
-
-/* ---- timer ---- */
-
-static unsigned timer_mode(const struct lapic *l)
-{
-	return l->lvt[LVT_TIMER] >> 17 & 3;
-}
-
-/* Bus clocks of a count, as a shift: 0 to 7. */
-static unsigned timer_shift(const struct lapic *l)
-{
-	return ((l->divide & 3) + (l->divide >> 1 & 4) + 1) & 7;
-}
-
-static uint64_t elapsed(const struct lapic *l)
-{
-	return muldiv64(clock_now(&l->d.board->clock) - l->start, BUS_HZ, NS_PER_SEC) >> timer_shift(l);
-}
-
-/* The count after AT counts from l->start. */
-static uint32_t count_at(const struct lapic *l, uint64_t at)
-{
-	if (at < l->count)
-		return (uint32_t)(l->count - at);
-	if (timer_mode(l) != TIMER_PERIODIC || !l->initial)
-		return 0;
-	return (uint32_t)(l->initial - (at - l->count) % l->initial);
-}
-
-static uint32_t current_count(const struct lapic *l)
-{
-	return timer_mode(l) == TIMER_DEADLINE || !l->count ? 0 : count_at(l, elapsed(l));
-}
-
-/* VM time of the TSC value AT, from now on: rounded up. */
-static uint64_t tsc_time(const struct vm_clock *c, uint64_t at)
-{
-	uint64_t now = clock_tsc(c), ns;
-
-	ns = at > now ? muldiv64(at - now, 1000000, c->tsc_khz) + 1 : 0;
-	return clock_now(c) + (ns < CLOCK_NEVER / 2 ? ns : CLOCK_NEVER / 2);
-}
-
-/* Set the clock's timer for the next expiry that is seen. */
-static void arm(struct lapic *l)
-{
-	struct vm_clock *c = &l->d.board->clock;
-	uint64_t at, n;
-
-	timer_cancel(c, &l->timer);
-	if (!enabled(l) || (l->lvt[LVT_TIMER] & LVT_MASK))
-		return;
-	if (timer_mode(l) == TIMER_DEADLINE) {
-		if (l->deadline)
-			timer_arm(c, &l->timer, tsc_time(c, l->deadline));
-		return;
-	}
-	if (!l->count)
-		return;
-	at = elapsed(l);
-	n = at + count_at(l, at);
-	if (n <= at)
-		return;
-	at = l->start + muldiv64(n << timer_shift(l), NS_PER_SEC, BUS_HZ) + 1;
-	n = clock_now(c);
-	timer_arm(c, &l->timer, at > n ? at : n + 1); /* never at once: clock_run() would not end */
-}
-
-static void timer_fire(void *ctx)
-{
-	struct lapic *l = ctx;
-
-	if (timer_mode(l) == TIMER_DEADLINE) {
-		if (clock_tsc(&l->d.board->clock) < l->deadline) {
-			arm(l); /* the host's two clocks differ a little */
-			return;
-		}
-		l->deadline = 0;
-	}
-	deliver_local(l, LVT_TIMER, FROM_TIMER);
-	arm(l);
-}
-
-/* An expiry up to now that the clock has not announced yet: what is written next must not lose it. */
-static void settle(struct lapic *l)
-{
-	struct vm_clock *c = &l->d.board->clock;
-
-	if (!l->timer.armed || l->timer.deadline > clock_now(c))
-		return;
-	timer_cancel(c, &l->timer);
-	timer_fire(l);
-}
-
-static void load_count(struct lapic *l, uint32_t count)
-{
-	l->start = clock_now(&l->d.board->clock);
-	l->count = count;
-	arm(l);
-}
-
-static void write_deadline(struct lapic *l, uint64_t val)
-{
-	if (timer_mode(l) != TIMER_DEADLINE)
-		return;
-	settle(l);
-	l->deadline = val;
-	if (val && val <= clock_tsc(&l->d.board->clock)) {
-		l->deadline = 0;
-		deliver_local(l, LVT_TIMER, FROM_TIMER);
-	}
-	arm(l);
-}
-
-void lapic_tsc_changed(struct dev *d)
-{
-	arm(of(d));
 }
 
 /* ---- registers ---- */
@@ -523,7 +370,7 @@ static uint32_t read_reg(const struct lapic *l, unsigned n)
 	case LAPIC_INITIAL:
 		return l->initial;
 	case LAPIC_CURRENT:
-		return current_count(l);
+		return lapic_timer_count(l);
 	case LAPIC_DIVIDE:
 		return l->divide;
 	default:
@@ -539,7 +386,7 @@ static void write_svr(struct lapic *l, uint32_t val)
 	if (!(val & SVR_ENABLE))
 		for (unsigned i = 0; i < LVTS; i++)
 			l->lvt[i] |= LVT_MASK;
-	arm(l);
+	lapic_timer_arm(l);
 	board_extint_changed(l->d.board);
 	if (on)
 		ioapic_retry(l->d.board->dev[SLOT_ioapic]);
@@ -547,8 +394,6 @@ static void write_svr(struct lapic *l, uint32_t val)
 
 static void write_lvt(struct lapic *l, unsigned n, uint32_t val)
 {
-	unsigned old;
-
 	if (!(l->svr & SVR_ENABLE))
 		val |= LVT_MASK;
 	if (n != LVT_TIMER) {
@@ -559,24 +404,7 @@ static void write_lvt(struct lapic *l, unsigned n, uint32_t val)
 			board_extint_changed(l->d.board);
 		return;
 	}
-	settle(l);
-	old = timer_mode(l);
-	l->lvt[n] = val;
-	if ((old == TIMER_DEADLINE) != (timer_mode(l) == TIMER_DEADLINE)) {
-		l->initial = l->count = 0;
-		l->deadline = 0;
-	}
-	arm(l);
-}
-
-static void write_divide(struct lapic *l, uint32_t val)
-{
-	uint32_t left;
-
-	settle(l);
-	left = current_count(l);
-	l->divide = val;
-	load_count(l, left);
+	lapic_timer_write_lvt(l, val);
 }
 
 static void write_reg(struct lapic *l, unsigned n, uint32_t val)
@@ -616,14 +444,10 @@ static void write_reg(struct lapic *l, unsigned n, uint32_t val)
 		write_lvt(l, n - LAPIC_LVT, val);
 		break;
 	case LAPIC_INITIAL:
-		if (timer_mode(l) == TIMER_DEADLINE)
-			break;
-		settle(l);
-		l->initial = val;
-		load_count(l, val);
+		lapic_timer_write_initial(l, val);
 		break;
 	case LAPIC_DIVIDE:
-		write_divide(l, val);
+		lapic_timer_write_divide(l, val);
 		break;
 	case LAPIC_SELF_IPI:
 		if (val < VECTORS_MIN)
@@ -645,7 +469,7 @@ static uint32_t bits_of(const struct lapic *l, unsigned n)
 /* Registers are the first four bytes of 16, and read as a whole; smaller writes have no effect. */
 static uint64_t lapic_read(struct dev *d, unsigned region, uint64_t off, unsigned size)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	unsigned n = (unsigned)(off >> 4);
 
 	(void)region;
@@ -660,7 +484,7 @@ static uint64_t lapic_read(struct dev *d, unsigned region, uint64_t off, unsigne
 
 static void lapic_write(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	unsigned n = (unsigned)(off >> 4);
 
 	(void)region;
@@ -677,7 +501,7 @@ static void lapic_write(struct dev *d, unsigned region, uint64_t off, unsigned s
 
 bool lapic_rdmsr(struct dev *d, uint32_t msr, uint64_t *val)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	unsigned n = msr - MSR_X2APIC;
 
 	if (msr == MSR_TSC_DEADLINE) {
@@ -702,12 +526,12 @@ static bool x2_valid(const struct lapic *l, unsigned n, uint64_t val)
 
 bool lapic_wrmsr(struct dev *d, uint32_t msr, uint64_t val)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	unsigned n = msr - MSR_X2APIC;
 
 	if (msr == MSR_TSC_DEADLINE) {
 		if (d->board->apic.deadline)
-			write_deadline(l, val);
+			lapic_timer_write_deadline(l, val);
 		return d->board->apic.deadline;
 	}
 	if (!x2apic(l) || !x2_valid(l, n, val))
@@ -747,7 +571,7 @@ static void map(struct lapic *l)
 	gpa at = l->base & APIC_BASE_ADDR;
 
 	mmio_remove(m, &l->d, 0);
-	if (!enabled(l) || x2apic(l))
+	if (!lapic_is_on(l) || x2apic(l))
 		return;
 	if (!mmio_add(m, &l->d, 0, at, LAPIC_BYTES, 1 | 2 | 4))
 		LOG(dev, "APIC base %#llx: another device is there", (unsigned long long)at);
@@ -755,7 +579,7 @@ static void map(struct lapic *l)
 
 void lapic_set_base(struct dev *d, uint64_t val)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	uint64_t old = l->base;
 
 	if (old == val)
@@ -775,7 +599,7 @@ void lapic_set_base(struct dev *d, uint64_t val)
 
 void lapic_cpu_reset(struct dev *d)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 	struct vcpu *v = d->board->v;
 
 	l->base = LAPIC_AT | APIC_BASE_BSP | (d->board->apic.present ? APIC_BASE_ENABLE : 0);
@@ -789,9 +613,9 @@ void lapic_cpu_reset(struct dev *d)
 
 void lapic_post(struct dev *d)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 
-	if (!enabled(l))
+	if (!lapic_is_on(l))
 		return;
 	write_svr(l, SVR_ENABLE | 0xff);
 	write_lvt(l, LVT_LINT0, APIC_EXTINT << 8);
@@ -809,12 +633,12 @@ static size_t lapic_accept(struct dev *d, enum arrival_kind kind, const uint8_t 
 
 static void lapic_init(struct dev *d)
 {
-	of(d)->timer = (struct vm_timer){ .fire = timer_fire, .ctx = d };
+	lapic_timer_init(lapic_of(d));
 }
 
 static void lapic_reset(struct dev *d)
 {
-	struct lapic *l = of(d);
+	struct lapic *l = lapic_of(d);
 
 	l->lint = 0;
 	gpr_zero(&l->n, sizeof(l->n));
@@ -823,7 +647,7 @@ static void lapic_reset(struct dev *d)
 
 static void lapic_loaded(struct dev *d)
 {
-	map(of(d));
+	map(lapic_of(d));
 }
 
 uint32_t lapic_register(const struct dev *d, unsigned n, uint64_t *base, uint64_t *deadline)

@@ -4,7 +4,7 @@
 # nothing complains, and what the NMI button does. LONG=1: with kernel options that take it away by parts, too.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 linux-686-pae busybox
-[ -z "${LONG:-}" ] && plan 26 || plan 57
+[ -z "${LONG:-}" ] && plan 27 || plan 58
 
 cat >"$TMP/inside.sh" <<'END'
 cat /proc/interrupts
@@ -32,6 +32,7 @@ boot()
 		info lapic
 		info ioapic
 		info hpet
+		info timers
 		nmi
 		wait "end Kernel panic" 60
 	END
@@ -71,6 +72,9 @@ shown '^clock tsc$' "the TSC is the clock"
 printed '^0 .*IO-APIC pin 2 +0x30 +edge' "info irq: where line 0 leads"
 printed '^timer +no +[1-9][0-9]* +[1-9][0-9]* +local APIC +0xec' "info irq: the APIC's timer"
 printed '^NMI|^lvt_lint1 .*NMI' "info lapic: LINT1 is NMI"
+awk '$1 == "from" { apic = $2 == "local" } apic && $1 == "count" { n = $2 } apic && $1 == "mean/ns" { mean = $2 }
+	END { exit !(n > 100 && mean > 0 && mean < 500000000) }' "$TMP/shell"
+ok $? "info timers: how late the APIC's timer was" "$(grep -A20 '^from ' "$TMP/shell")"
 printed '^ *2 .*no +0x30 +fixed +edge' "info ioapic: pin 2"
 
 boot 686-pae max,-apic ""

@@ -319,6 +319,38 @@ END_TEST
 
 /* ---- pins, messages ---- */
 
+/* Expiry at 1 ms; the processor takes the interrupt LATE ns after it: in bin BIN. */
+static const struct {
+	uint64_t late;
+	unsigned bin;
+} latency_rows[] = { { 100, 0 }, { 5000, 0 }, { 5001, 1 }, { 700000, 7 }, { 90000000, 9 } };
+
+START_TEST(timer_latency)
+{
+	const struct latency *l = &lapic_counts(m->board.dev[SLOT_lapic])->timer;
+	uint64_t late = latency_rows[_i].late;
+
+	set_apic(LAPIC_DIVIDE, BY_1);
+	set_apic(LAPIC_LVT + LVT_TIMER, 0x40);
+	set_apic(LAPIC_INITIAL, 66000);
+	advance(1000001);
+	ck_assert_uint_eq(l->count, 0);
+	advance(late);
+	ck_assert_int_eq(take(), 0x40);
+	ck_assert_uint_eq(l->count, 1);
+	ck_assert_uint_eq(l->least, late);
+	ck_assert_uint_eq(l->sum, late);
+	ck_assert_uint_eq(l->bin[latency_rows[_i].bin], 1);
+	set_apic(LAPIC_EOI, 0);
+	set_apic(LAPIC_INITIAL, 66000);
+	advance(1000001);
+	ck_assert_int_eq(take(), 0x40);
+	ck_assert_uint_eq(l->least, 0);
+	ck_assert_uint_eq(l->most, late);
+	ck_assert_uint_eq(l->count, 2);
+}
+END_TEST
+
 START_TEST(nmi_button)
 {
 	board_nmi(&m->board);
@@ -547,6 +579,7 @@ int main(void)
 	tcase_add_loop_test(tc, priorities, 0, (int)ARRAY_LEN(prio_rows));
 	tcase_add_loop_test(tc, ipi, 0, (int)ARRAY_LEN(ipi_rows));
 	tcase_add_loop_test(tc, timer_divide, 0, (int)ARRAY_LEN(divide_rows));
+	tcase_add_loop_test(tc, timer_latency, 0, (int)ARRAY_LEN(latency_rows));
 	tcase_add_loop_test(tc, msi, 0, (int)ARRAY_LEN(msi_rows));
 	tcase_add_loop_test(tc, x2apic, 0, (int)ARRAY_LEN(x2_rows));
 	tcase_add_loop_test(tc, models, 0, (int)ARRAY_LEN(model_rows));
