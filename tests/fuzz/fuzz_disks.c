@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * IDE and floppy controller, their DMA, and the drives behind them against arbitrary accesses. Input:
  * operations of eight bytes (what, register, 16 bits, 32 bits of value), on registers of these devices alone;
- * series of data words; tables in memory; time that passes; states saved in between. */
+ * series of data words; tables in memory; time that passes. With an odd number of operations the clock is the
+ * host's, and short requests complete at once. */
 #include "hv/machine_int.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/hv/fake_engine.h"
@@ -92,14 +93,15 @@ static void operation(struct machine *m, const uint8_t op[OP])
 	}
 }
 
-/* The machine for all inputs of a process: each begins with a reset. */
-static struct machine *machine(void)
+/* The machine for all inputs of a process, one for each clock: each input begins with a reset. */
+static struct machine *machine(enum clock_mode clock)
 {
 	static char floppy[2][32], disk[2][32], cd[32];
-	static struct machine *m;
+	static struct machine *machines[2];
+	struct machine *m = machines[clock == CLOCK_ICOUNT];
 	struct machine_config cfg = {
 		.memory = 2 * MEMORY,
-		.clock = CLOCK_ICOUNT,
+		.clock = clock,
 		.image = { .blob = fake_guest, .blob_len = sizeof(fake_guest) },
 	};
 	char err[256] = "";
@@ -112,7 +114,7 @@ static struct machine *machine(void)
 		cfg.image.disk[1] =
 		    (struct drive_config){ .file = memory_file(disk[1], DISK), .overlay = "temp" };
 		cfg.image.cdrom.file = memory_file(cd, CD);
-		m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+		m = machines[clock == CLOCK_ICOUNT] = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
 	}
 	if (!m) {
 		fprintf(stderr, "%s\n", err);
@@ -127,7 +129,7 @@ static struct machine *machine(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct machine *m = machine();
+	struct machine *m = machine(size / OP & 1 ? CLOCK_HOST : CLOCK_ICOUNT);
 
 	for (size_t n = 0; size >= OP && n < MAX_OPS; n++, data += OP, size -= OP) {
 		operation(m, data);
