@@ -74,6 +74,7 @@ GUEST_TESTS = \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
 	%D%/guests/network.sh \
+	%D%/guests/disks.sh \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
 	%D%/guests/steps.sh \

@@ -99,6 +99,7 @@ kill_it()
 	"$VITRINE" run --timeout 300 --memory 128M --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 root=$2 panic=-1 run=/root/churn" --disk "$TMP/disk,bus=$1" </dev/null >"$TMP/raw" 2>"$TMP/err" &
 	vm=$!
+	patience=1200
 	until_true eval "[ \$(grep -c flushed \"$TMP/raw\") -gt $((20 + $3 * 7)) ]"
 	kill -9 $vm
 	wait $vm 2>/dev/null
@@ -113,7 +114,7 @@ kill_it()
 		[ "$got" = "$hash" ] || bad="$bad $f"
 	done <"$TMP/flushed"
 	[ -z "$bad" ] && [ "$(wc -l <"$TMP/flushed")" -eq 15 ]
-	ok $? "$1, kill $3: what was flushed is there" "lost:$bad $(tail -3 "$TMP/out")"
+	ok $? "$1, kill $3: what was flushed is there" "lost:$bad; $(wc -l <"$TMP/flushed") of 15; $(tail -3 "$TMP/out" "$TMP/err")"
 }
 
 n=0
