@@ -16,6 +16,7 @@ struct bt_config {
 	bool soft_all;	   /* for tests: every access that can be is made in a soft page, mapped or not */
 	/* for tests: guest pages moved to other machine pages at each exit to the monitor */
 	unsigned move_pages;
+	unsigned change_pages; /* likewise: guest pages that get another state, swapped out for example */
 };
 
 /* Make a vCPU on this engine. CONFIG is a struct bt_config (NULL: defaults). NULL

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "cpu/system.h"
 #include "mm/mmu.h"
+#include "mm/pages.h"
 #include "mm/watch.h"
 #include "x86/features.h"
 
@@ -358,6 +359,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			guest_debug_set(b);
 		if (b->cfg.move_pages)
 			mm_move_some(b->vm, b->cfg.move_pages);
+		if (b->cfg.change_pages)
+			mm_change_some(b->vm, b->cfg.change_pages);
 		if (b->memory_failed)
 			return failed(b);
 		if (b->debug.event_hit)

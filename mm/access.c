@@ -156,6 +156,17 @@ static void write_ram(struct mmu *m, gpa pa, const uint8_t *in, unsigned n, unsi
 		copy(page + off, in, n);
 }
 
+/* Where piece P was found in a window, unless pages were swapped out since (there were GONE then): it may be
+ * one of them, and is resolved anew. */
+static uint8_t *still_there(const struct mmu *m, struct piece *p, uint64_t gone)
+{
+	if (p->host && m->vm->swap.gone != gone) {
+		p->host = NULL;
+		p->ram = true;
+	}
+	return p->host;
+}
+
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 {
 	uint32_t at[2] = { (gva32)lin, (uint32_t)(lin + n - 1) };
@@ -185,6 +196,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {
 	uint8_t *out = buf, *host = fast_path(m, (gva32)lin, n, how & ~MM_WRITE);
 	struct piece p[2];
+	uint64_t gone;
 
 	if (__builtin_expect(!!host, 1)) {
 		copy(out, host, n);
@@ -197,10 +209,11 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 		out += PAGE_SIZE / 2;
 		n -= PAGE_SIZE / 2;
 	}
+	gone = m->vm->swap.gone;
 	if (split(m, (gva32)lin, n, how & ~MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
-		if (p[i].host)
+		if (still_there(m, &p[i], gone))
 			copy(out, p[i].host, p[i].n);
 		else if (p[i].ram)
 			copy(out, page_read(m->vm, (ppn)(p[i].pa >> PAGE_SHIFT)) + (p[i].pa & PAGE_MASK),
@@ -218,6 +231,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 	const uint8_t *in = buf;
 	uint8_t *host = fast_path(m, (gva32)lin, n, how | MM_WRITE);
 	struct piece p[2];
+	uint64_t gone;
 
 	if (__builtin_expect(!!host, 1)) {
 		copy(host, in, n);
@@ -230,10 +244,11 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		in += PAGE_SIZE / 2;
 		n -= PAGE_SIZE / 2;
 	}
+	gone = m->vm->swap.gone;
 	if (split(m, (gva32)lin, n, how | MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
-		if (p[i].host)
+		if (still_there(m, &p[i], gone))
 			copy(p[i].host, in, p[i].n);
 		else if (p[i].ram)
 			write_ram(m, p[i].pa, in, p[i].n, how);

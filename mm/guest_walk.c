@@ -14,6 +14,10 @@ static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
 
 	if (!ppn_ram(m->vm, at >> PAGE_SHIFT))
 		return false;
+	if (m->vm->swap.no_wait && page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED) {
+		m->vm->swap.wanted = (ppn)(at >> PAGE_SHIFT);
+		return false;
+	}
 	page = page_read(m->vm, (ppn)(at >> PAGE_SHIFT));
 	if (size == 8) {
 		memcpy(e, page + (at & PAGE_MASK), 8);

@@ -4,11 +4,14 @@
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
 	%D%/access.c \
+	%D%/check.c \
 	%D%/guest_walk.c \
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
 	%D%/move.c \
+	%D%/pages.h \
+	%D%/policy/swap.c \
 	%D%/pool.c \
 	%D%/pool.h \
 	%D%/rmap.c \

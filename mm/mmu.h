@@ -15,6 +15,7 @@ enum { MMU_MAX_WINDOWS = 64 };
 enum mm_failure {
 	MM_FAIL_NONE,
 	MM_FAIL_MEMORY,	 /* no machine page left */
+	MM_FAIL_SWAP,	 /* the swap file failed */
 	MM_FAIL_MAPPING, /* mmap or mprotect failed although other mappings were given up */
 };
 const char *mm_failure_text(enum mm_failure why);
@@ -64,8 +65,12 @@ enum mmu_fill {
 	FILL_FAULT, /* true fault: err holds the error code */
 	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
 	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
+	FILL_WAIT, /* a page that this takes is swapped out, or one must be for it: call mm_wait() outside the
+		      fault handler, then retry */
 	FILL_ERROR, /* the host refused memory or a mapping; hooks.failed was called */
 };
+/* Make present what the last FILL_WAIT lacked; waits for I/O. False: hooks.failed was called. */
+bool mm_wait(struct mm_vm *vm);
 struct mmu_fault {
 	uint32_t err;
 	gpa pa;
@@ -145,7 +150,7 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p);
 /* The same for a page that is mapped. UINT32_MAX: it is not, call mmu_code_page(). */
 ppn mmu_code_page_fast(struct mmu *m, gva lin);
 /* The bytes of P, good until the next guest instruction. */
-const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p);
+const uint8_t *mm_page_bytes(struct mm_vm *vm, ppn p);
 /* Write-protect P everywhere, so that writes give FILL_CODE; and lift that. */
 void mm_trace_code(struct mm_vm *vm, ppn p);
 void mm_untrace_code(struct mm_vm *vm, ppn p);

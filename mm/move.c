@@ -28,15 +28,18 @@ static void remap(struct mm_vm *vm, ppn p)
 
 static void leave(struct mm_vm *vm, ppn p, mpn from)
 {
-	if (from == MPN_NONE)
-		return;
-	if (from & MPN_SHARED) {
+	switch (mpn_state(from)) {
+	case PAGE_PRIVATE:
+		pool_punch(vm->fd, p);
+		vm->charged--;
+		pool_credit(vm->pool, 1);
+		break;
+	case PAGE_SHARED:
 		pool_frame_put(vm->pool, from);
-		return;
+		break;
+	default:
+		break;
 	}
-	pool_punch(vm->fd, p);
-	vm->charged--;
-	pool_credit(vm->pool, 1);
 }
 
 static void settle(struct mm_vm *vm, ppn p, mpn to)
@@ -51,28 +54,46 @@ static void settle(struct mm_vm *vm, ppn p, mpn to)
 
 bool page_bring_home(struct mm_vm *vm, ppn p)
 {
-	if (!(vm->pmap[p].mpn & MPN_SHARED))
+	enum page_state state = page_state(vm, p);
+
+	if (state == PAGE_PRIVATE)
 		return true;
-	if (!pool_charge(vm->pool, 1))
+	if (state == PAGE_SWAPPED && vm->swap.no_wait) {
+		vm->swap.wanted = p;
+		return false;
+	}
+	if (!swap_charge(vm, p))
 		return false;
 	vm->charged++;
-	if (vm->pmap[p].mpn != MPN_NONE)
+	if (state == PAGE_SWAPPED && !swap_read_home(vm, p)) {
+		leave(vm, p, p);
+		return false;
+	}
+	if (state == PAGE_SHARED)
 		copy_page(vm->home + ((uint64_t)p << PAGE_SHIFT), page_read(vm, p));
+	vm->n.cow += state == PAGE_SHARED;
+	vm->n.popped += state == PAGE_BALLOONED;
 	settle(vm, p, p);
 	return true;
+}
+
+void page_refused(struct mm_vm *vm)
+{
+	if (vm->swap.wanted == UINT32_MAX)
+		vm_fail(vm, vm->swap.broken ? MM_FAIL_SWAP : MM_FAIL_MEMORY);
 }
 
 bool page_move(struct mm_vm *vm, ppn p, mpn to)
 {
 	uint8_t *frame;
 
-	if (!ppn_ram(vm, p) || vm->pmap[p].mpn == MPN_NONE)
+	if (!ppn_ram(vm, p) || !mpn_in_memory(vm->pmap[p].mpn))
 		return false;
 	if (to == vm->pmap[p].mpn)
-		return !(to & MPN_SHARED);
-	if (!(to & MPN_SHARED))
+		return !(to & MPN_AWAY);
+	if (!(to & MPN_AWAY))
 		return to == p && page_bring_home(vm, p);
-	frame = vm->pool->frames + ((uint64_t)(to & ~MPN_SHARED) << PAGE_SHIFT);
+	frame = vm->pool->frames + ((uint64_t)(to & MPN_INDEX) << PAGE_SHIFT);
 	if (pool_frame_refs(vm->pool, to) == 1)
 		copy_page(frame, page_read(vm, p));
 	else if (!same_page(frame, page_read(vm, p)))
@@ -81,9 +102,24 @@ bool page_move(struct mm_vm *vm, ppn p, mpn to)
 	return true;
 }
 
-void page_release(struct mm_vm *vm, ppn p)
+void page_put(struct mm_vm *vm, ppn p, mpn to)
 {
-	if (!ppn_ram(vm, p) || vm->pmap[p].mpn == MPN_NONE)
+	mpn from = vm->pmap[p].mpn;
+
+	while (vm->pmap[p].rmap) {
+		const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
+
+		page_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn);
+	}
+	vm->pmap[p].mpn = to;
+	vm->swap.gone++;
+	leave(vm, p, from);
+}
+
+/* P loses its content. */
+static void empty(struct mm_vm *vm, ppn p, mpn to)
+{
+	if (!ppn_ram(vm, p) || vm->pmap[p].mpn == to)
 		return;
 	/* Its content changes: what was translated from it goes as at a write. */
 	if (vm->pmap[p].code) {
@@ -91,24 +127,26 @@ void page_release(struct mm_vm *vm, ppn p)
 			vm->hooks.code_write(vm->hooks.ctx, p, 0, PAGE_SIZE);
 		mm_untrace_code(vm, p);
 	}
-	while (vm->pmap[p].rmap) {
-		const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
-
-		page_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn);
-	}
-	mpn from = vm->pmap[p].mpn;
-
-	vm->pmap[p].mpn = MPN_NONE;
-	leave(vm, p, from);
+	page_put(vm, p, to);
 }
 
-/* ---- for tests ---- */
+void page_release(struct mm_vm *vm, ppn p)
+{
+	empty(vm, p, MPN_NONE);
+}
 
-static uint32_t random_below(struct mm_vm *vm, uint32_t n)
+void page_balloon(struct mm_vm *vm, ppn p)
+{
+	empty(vm, p, MPN_BALLOONED);
+}
+
+uint32_t vm_random(struct mm_vm *vm, uint32_t n)
 {
 	vm->random = vm->random * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)(vm->random >> 33) % n;
 }
+
+/* ---- for tests ---- */
 
 /* A page of RAM or ROM, if possible one that is mapped. */
 static ppn random_page(struct mm_vm *vm)
@@ -116,7 +154,7 @@ static ppn random_page(struct mm_vm *vm)
 	ppn p = 0;
 
 	for (int tries = 0; tries < 64; tries++) {
-		p = random_below(vm, vm->charged ? vm->charged : 1);
+		p = vm_random(vm, vm->low ? vm->low : 1);
 		if (ppn_ram(vm, p) && vm->pmap[p].rmap)
 			break;
 	}
@@ -127,12 +165,55 @@ void mm_move_some(struct mm_vm *vm, unsigned n)
 {
 	while (n--) {
 		ppn p = random_page(vm);
-		mpn frame = random_below(vm, 4) ? pool_frame_new(vm->pool) : MPN_NONE;
+		mpn frame = vm_random(vm, 4) ? pool_frame_new(vm->pool) : MPN_NONE;
 
 		if (frame == MPN_NONE)
 			page_bring_home(vm, p);
 		else if (!page_move(vm, p, frame))
 			pool_frame_put(vm->pool, frame);
+	}
+}
+
+static bool zeros(const uint8_t *page)
+{
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		if (((const uint64_t *)page)[i])
+			return false;
+	return true;
+}
+
+/* One of the states that P can have with its bytes. */
+static void change(struct mm_vm *vm, ppn p)
+{
+	mpn frame;
+
+	switch (vm_random(vm, 8)) {
+	case 0:
+		page_bring_home(vm, p);
+		break;
+	case 1:
+	case 2:
+	case 3:
+		mm_swap_out(vm, p);
+		break;
+	case 4:
+		if (page_state(vm, p) != PAGE_SWAPPED && !vm->pmap[p].code && zeros(page_read(vm, p)))
+			page_balloon(vm, p);
+		break;
+	default:
+		frame = pool_frame_new(vm->pool);
+		if (frame != MPN_NONE && !page_move(vm, p, frame))
+			pool_frame_put(vm->pool, frame);
+	}
+}
+
+void mm_change_some(struct mm_vm *vm, unsigned n)
+{
+	while (n--) {
+		ppn p = random_page(vm);
+
+		if (ppn_ram(vm, p))
+			change(vm, p);
 	}
 }
 

@@ -53,7 +53,7 @@ struct mm_pool *mm_pool_new(uint64_t bytes)
 
 	if (!p)
 		return NULL;
-	p->limit = pages < 1 ? 1 : pages < MPN_SHARED ? (uint32_t)pages : MPN_SHARED - 1;
+	p->limit = pages < 1 ? 1 : pages < MPN_INDEX ? (uint32_t)pages : MPN_INDEX;
 	p->fd = -1;
 	p->maps_limit = read_maps_limit();
 	if (make_frames(p))
@@ -112,7 +112,7 @@ void pool_punch(int fd, uint64_t page)
 
 static _Atomic uint32_t *refs_of(const struct mm_pool *p, mpn frame)
 {
-	return &p->refs[frame & ~MPN_SHARED];
+	return &p->refs[frame & MPN_INDEX];
 }
 
 mpn pool_frame_new(struct mm_pool *p)
@@ -146,7 +146,7 @@ void pool_frame_put(struct mm_pool *p, mpn frame)
 		;
 	if (n != 1)
 		return;
-	pool_punch(p->fd, frame & ~MPN_SHARED);
+	pool_punch(p->fd, frame & MPN_INDEX);
 	atomic_store(refs, 0);
 	pool_credit(p, 1);
 }

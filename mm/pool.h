@@ -5,14 +5,35 @@
  * on a thread of its own and charges from its fault handler. */
 #ifndef MM_POOL_H
 #define MM_POOL_H
-#include "base/types.h"
+#include "mm/pages.h"
 
 #include <stdatomic.h>
 
-/* An MPN names a machine page of one VM: its home slot, whose number is the PPN, or with
- * MPN_SHARED set a frame of the pool. MPN_NONE: the page is not populated and not charged. */
+/* An MPN names a machine page of one VM: its home slot, whose number is the PPN, or with MPN_AWAY
+ * set another place. MPN_SHARED | N: frame N of the pool, copy-on-write. MPN_SWAPPED | N: page N of
+ * the swap file. Pages that are MPN_BALLOONED (given back by the guest) and MPN_NONE (never touched,
+ * or released) have no machine page and read as zeros. */
+#define MPN_AWAY 0x80000000u
 #define MPN_SHARED 0x80000000u
+#define MPN_SWAPPED 0xc0000000u
+#define MPN_BALLOONED (UINT32_MAX - 1)
 #define MPN_NONE UINT32_MAX
+#define MPN_INDEX 0x3fffffffu
+
+static inline enum page_state mpn_state(mpn m)
+{
+	if (!(m & MPN_AWAY))
+		return PAGE_PRIVATE;
+	if (m >= MPN_BALLOONED)
+		return m == MPN_NONE ? PAGE_ABSENT : PAGE_BALLOONED;
+	return m >= MPN_SWAPPED ? PAGE_SWAPPED : PAGE_SHARED;
+}
+
+/* Is M a page of machine memory, which can be mapped? */
+static inline bool mpn_in_memory(mpn m)
+{
+	return m < MPN_SWAPPED;
+}
 
 struct mm_pool {
 	uint32_t limit;		/* machine pages there are */

@@ -50,7 +50,8 @@ struct mm_vm *mm_vm_new(struct mm_pool *p)
 	if (!vm)
 		return NULL;
 	vm->pool = p;
-	vm->fd = -1;
+	vm->fd = vm->swap.fd = -1;
+	vm->swap.wanted = UINT32_MAX;
 	vm->nppn = NPPN;
 	vm->pmap = reserve(NPPN * sizeof(*vm->pmap));
 	vm->rmap_cap = RMAP_NODES;
@@ -71,8 +72,7 @@ static void give_back(void *p, size_t n)
 static void put_frames(struct mm_vm *vm)
 {
 	for (ppn p = 0; p < vm->nppn; p++)
-		if (vm->pmap[p].kind != PAGE_NONE && (vm->pmap[p].mpn & MPN_SHARED) &&
-		    vm->pmap[p].mpn != MPN_NONE)
+		if (vm->pmap[p].kind != PAGE_NONE && page_state(vm, p) == PAGE_SHARED)
 			pool_frame_put(vm->pool, vm->pmap[p].mpn);
 }
 
@@ -85,6 +85,7 @@ void mm_vm_free(struct mm_vm *vm)
 	give_back(vm->home, HOME_RESERVED);
 	if (vm->fd >= 0)
 		close(vm->fd);
+	swap_free(vm);
 	give_back(vm->pmap, vm->nppn * sizeof(*vm->pmap));
 	give_back(vm->rmap, (size_t)RMAP_NODES * sizeof(*vm->rmap));
 	pool_credit(vm->pool, vm->charged);
@@ -103,21 +104,25 @@ static uint32_t count_new(const struct mm_vm *vm, uint64_t first, uint64_t end)
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 {
 	uint64_t first = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT;
+	bool charged;
 	uint32_t n;
 
 	if (end > vm->nppn)
 		end = vm->nppn;
 	n = count_new(vm, first, end);
-	if (!pool_charge(vm->pool, n)) {
+	charged = pool_charge(vm->pool, n);
+	if (!charged && vm->swap.fd < 0) {
 		errno = ENOMEM;
 		return -1;
 	}
-	vm->charged += n;
+	vm->charged += charged ? n : 0;
 	for (uint64_t p = first; p < end; p++) {
 		if (vm->pmap[p].kind == PAGE_NONE)
-			vm->pmap[p].mpn = (mpn)p;
+			vm->pmap[p].mpn = charged ? (mpn)p : MPN_NONE;
 		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
 	}
+	if (first <= vm->low && end > vm->low)
+		vm->low = (uint32_t)end;
 	return 0;
 }
 
@@ -158,17 +163,23 @@ gpa mm_next_populated(const struct mm_vm *vm, gpa a)
 	if (data < 0 && errno != ENXIO)
 		return a >> PAGE_SHIFT < vm->nppn ? a : UINT64_MAX;
 	for (uint64_t p = a >> PAGE_SHIFT; p < end; p++)
-		if (vm->pmap[p].mpn != MPN_NONE && (vm->pmap[p].mpn & MPN_SHARED))
+		if (page_state(vm, (ppn)p) == PAGE_SHARED || page_state(vm, (ppn)p) == PAGE_SWAPPED)
 			return p << PAGE_SHIFT;
 	return data < 0 ? UINT64_MAX : (gpa)data;
 }
 
-const uint8_t *page_elsewhere(const struct mm_vm *vm, ppn p)
+const uint8_t *page_elsewhere(struct mm_vm *vm, ppn p)
 {
 	static const uint8_t zeros[PAGE_SIZE];
-	mpn m = vm->pmap[p].mpn;
 
-	return m == MPN_NONE ? zeros : vm->pool->frames + ((uint64_t)(m & ~MPN_SHARED) << PAGE_SHIFT);
+	switch (page_state(vm, p)) {
+	case PAGE_SHARED:
+		return vm->pool->frames + ((uint64_t)(vm->pmap[p].mpn & MPN_INDEX) << PAGE_SHIFT);
+	case PAGE_SWAPPED:
+		return swap_peek(vm, p);
+	default:
+		return zeros;
+	}
 }
 
 /* ---- access to guest-physical memory ---- */
@@ -195,7 +206,10 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
 		unsigned off = a & PAGE_MASK;
 		uint64_t chunk = PAGE_SIZE - off < n ? PAGE_SIZE - off : n;
 
-		gpr_copy(out, page_read(vm, (ppn)(a >> PAGE_SHIFT)) + off, chunk);
+		if (page_state(vm, (ppn)(a >> PAGE_SHIFT)) != PAGE_SWAPPED)
+			gpr_copy(out, page_read(vm, (ppn)(a >> PAGE_SHIFT)) + off, chunk);
+		else if (!swap_read(vm, (ppn)(a >> PAGE_SHIFT), off, out, chunk))
+			return false;
 		out += chunk;
 		a += chunk;
 		n -= chunk;
@@ -225,7 +239,7 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 	return true;
 }
 
-const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p)
+const uint8_t *mm_page_bytes(struct mm_vm *vm, ppn p)
 {
 	return page_read(vm, p);
 }
@@ -250,6 +264,8 @@ const char *mm_failure_text(enum mm_failure why)
 	switch (why) {
 	case MM_FAIL_MEMORY:
 		return "machine memory is exhausted";
+	case MM_FAIL_SWAP:
+		return "the swap file cannot be read or written";
 	case MM_FAIL_MAPPING:
 		return "the host refused to map guest memory; see vm.max_map_count and ulimit -v";
 	default:

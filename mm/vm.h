@@ -6,13 +6,14 @@
 #ifndef MM_VM_H
 #define MM_VM_H
 #include "mm/mmu.h"
+#include "mm/pages.h"
 #include "mm/pool.h"
 
 enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
 
 /* One PPN's entry in the pmap. */
 struct pmap_entry {
-	mpn mpn;       /* its home (the PPN itself), a shared frame, or MPN_NONE */
+	mpn mpn;       /* its home (the PPN itself), or elsewhere (mm/pool.h) */
 	uint32_t rmap; /* index of the first reverse-map node, 0: none */
 	uint8_t kind;  /* enum page_kind */
 	uint8_t code;  /* code trace: translated code was made from this page */
@@ -24,6 +25,16 @@ struct rmap_node {
 	vpn32 vpn : 20, win : 12;
 };
 
+/* Swapping (mm/policy/swap.c). */
+struct vm_swap {
+	int fd;		    /* PPN P is at P << PAGE_SHIFT, once swapped out; negative: none are */
+	bool no_wait;	    /* a fault is being resolved: what takes I/O is noted in WANTED, and fails */
+	bool broken;	    /* the file cannot be read or written */
+	ppn wanted;	    /* the page that was lacking then; UINT32_MAX: none */
+	uint64_t gone;	    /* pages swapped out or dropped: pointers from before may dangle */
+	struct peeks *peek; /* pages for looking at what is swapped out */
+};
+
 struct mm_vm {
 	struct mm_pool *pool;
 	int fd;			 /* home slots: PPN P is at P << PAGE_SHIFT */
@@ -31,13 +42,16 @@ struct mm_vm {
 	uint32_t charged;	 /* homes that are charged to the pool */
 	struct pmap_entry *pmap; /* NPPN entries */
 	uint32_t nppn;
+	uint32_t low; /* PPNs below are all RAM or ROM: where victims are looked for */
+	struct vm_swap swap;
+	struct mm_counts n;
 	struct rmap_node *rmap;
 	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
 	struct mm_hooks hooks;
 	struct mmu *mmu;	 /* the one vCPU's; NULL: none yet */
 	enum mm_failure failure; /* the first */
 	uint64_t moves;		 /* pages that changed their machine page */
-	uint64_t random;	 /* state of mm_move_some() */
+	uint64_t random;	 /* state of vm_random() */
 	uint64_t rom_writes;	 /* by the guest, dropped */
 	gpa rom_write;		 /* address of the last */
 };
@@ -56,26 +70,32 @@ struct page_place {
 };
 static inline struct page_place page_place(const struct mm_vm *vm, mpn m)
 {
-	if (m & MPN_SHARED)
-		return (struct page_place){ vm->pool->fd, (int64_t)(m & ~MPN_SHARED) << PAGE_SHIFT };
+	if (m & MPN_AWAY)
+		return (struct page_place){ vm->pool->fd, (int64_t)(m & MPN_INDEX) << PAGE_SHIFT };
 	return (struct page_place){ vm->fd, (int64_t)m << PAGE_SHIFT };
 }
 
 /* Does machine page B follow A where they are kept, so that one mapping can span both? */
 static inline bool mpn_follows(mpn a, mpn b)
 {
-	return b == a + 1 && b != MPN_NONE;
+	return b == a + 1 && mpn_in_memory(b);
+}
+
+static inline enum page_state page_state(const struct mm_vm *vm, ppn p)
+{
+	return mpn_state(vm->pmap[p].mpn);
 }
 
 /* The bytes of a page that is not at home. */
-const uint8_t *page_elsewhere(const struct mm_vm *vm, ppn p);
+const uint8_t *page_elsewhere(struct mm_vm *vm, ppn p);
 
-/* The bytes of P (RAM or ROM) for reading, now. */
-static inline const uint8_t *page_read(const struct mm_vm *vm, ppn p)
+/* The bytes of P (RAM or ROM) for reading, now, whatever its state, which stays. A page that is swapped
+ * out is read into one of a few pages in turn. */
+static inline const uint8_t *page_read(struct mm_vm *vm, ppn p)
 {
 	mpn m = vm->pmap[p].mpn;
 
-	if (__builtin_expect(m & MPN_SHARED, 0))
+	if (__builtin_expect(m & MPN_AWAY, 0))
 		return page_elsewhere(vm, p);
 	return vm->home + ((uint64_t)m << PAGE_SHIFT);
 }
@@ -88,11 +108,12 @@ enum page_writer {
 };
 enum page_write {
 	PAGE_WRITE_OK,
-	PAGE_WRITE_NONE,   /* no memory there */
-	PAGE_WRITE_ROM,	   /* ignored */
-	PAGE_WRITE_CODE,   /* translated code must go first (hooks.code_write) */
-	PAGE_WRITE_SHARED, /* copy on write: the page must come home first */
-	PAGE_WRITE_ABSENT, /* likewise; it is to be charged */
+	PAGE_WRITE_NONE,    /* no memory there */
+	PAGE_WRITE_ROM,	    /* ignored */
+	PAGE_WRITE_CODE,    /* translated code must go first (hooks.code_write) */
+	PAGE_WRITE_SHARED,  /* copy on write: the page must come home first */
+	PAGE_WRITE_ABSENT,  /* likewise; it is to be charged */
+	PAGE_WRITE_SWAPPED, /* likewise; it is to be read back */
 };
 /* The one place that says whether P may be written as it is now. */
 enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer by);
@@ -103,14 +124,33 @@ uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page
 
 /* ---- moving it (mm/move.c) ---- */
 
-/* Bring P to its home slot: content copied, mappings remade. False: no machine memory. */
+/* Bring P to its home slot, from wherever it is: content copied or read back, mappings remade. When
+ * machine memory is used up, others are swapped out for it. While a fault is being resolved (swap.no_wait)
+ * nothing waits for I/O: false then, with P in swap.wanted. False too when there is no memory. */
 bool page_bring_home(struct mm_vm *vm, ppn p);
+/* P could not come home: a failure of the host's, unless it is only wanted. */
+void page_refused(struct mm_vm *vm);
 /* Move P to machine page TO: its home, or a frame of which the caller's reference goes to P.
  * A frame that others are on too must hold what P holds. False, and nothing changed, when it does
  * not, when P has no content to move, or when there is no machine memory. */
 bool page_move(struct mm_vm *vm, ppn p, mpn to);
 /* Give P's machine page back; its next touch finds zeros. */
 void page_release(struct mm_vm *vm, ppn p);
+/* Likewise, because the guest's balloon has P. */
+void page_balloon(struct mm_vm *vm, ppn p);
+/* P, whose mappings go, is at TO from now on, which holds the same bytes. */
+void page_put(struct mm_vm *vm, ppn p, mpn to);
+
+/* ---- swapping it (mm/policy/swap.c) ---- */
+
+void swap_free(struct mm_vm *vm);
+/* Charge a machine page for P, for which others may be swapped out. */
+bool swap_charge(struct mm_vm *vm, ppn p);
+/* Read P, which is swapped out, into its home slot, which is charged. */
+bool swap_read_home(struct mm_vm *vm, ppn p);
+/* Copy N bytes at OFF of P, which is swapped out. False, and zeros: the file cannot be read. */
+bool swap_read(struct mm_vm *vm, ppn p, unsigned off, void *buf, size_t n);
+const uint8_t *swap_peek(struct mm_vm *vm, ppn p);
 
 /* ---- reverse map (mm/rmap.c) ---- */
 
@@ -121,6 +161,9 @@ bool rmap_add(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
 void rmap_del(struct mm_vm *vm, ppn p, unsigned win, vpn32 vpn);
 /* Make all mappings of P read-only. */
 void rmap_write_protect(struct mm_vm *vm, ppn p);
+
+/* A number below N, of VM's own sequence. */
+uint32_t vm_random(struct mm_vm *vm, uint32_t n);
 
 /* Note a failure of the host's and tell the engine, which stops before guest code runs on. */
 void vm_fail(struct mm_vm *vm, enum mm_failure why);

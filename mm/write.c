@@ -13,9 +13,16 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
 		return PAGE_WRITE_ROM;
 	if (e->code)
 		return PAGE_WRITE_CODE;
-	if (e->mpn == MPN_NONE)
+	if (__builtin_expect(!(e->mpn & MPN_AWAY), 1))
+		return PAGE_WRITE_OK;
+	switch (mpn_state(e->mpn)) {
+	case PAGE_SHARED:
+		return PAGE_WRITE_SHARED;
+	case PAGE_SWAPPED:
+		return PAGE_WRITE_SWAPPED;
+	default:
 		return PAGE_WRITE_ABSENT;
-	return e->mpn & MPN_SHARED ? PAGE_WRITE_SHARED : PAGE_WRITE_OK;
+	}
 }
 
 uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by)
@@ -29,10 +36,14 @@ uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page
 		may = page_write_check(vm, p, by);
 	}
 	switch (may) {
+	case PAGE_WRITE_SWAPPED:
+		if (n == PAGE_SIZE) /* its old content is not needed */
+			vm->pmap[p].mpn = MPN_NONE;
+		/* fallthrough */
 	case PAGE_WRITE_SHARED:
 	case PAGE_WRITE_ABSENT:
 		if (!page_bring_home(vm, p)) {
-			vm_fail(vm, MM_FAIL_MEMORY);
+			page_refused(vm);
 			return NULL;
 		}
 		break;

@@ -72,6 +72,9 @@ allowed()
 	pool.o read only when memory is made
 	pool.o close only when memory goes
 	pool.o fallocate system call
+	swap.o pread system call
+	swap.o pwrite system call
+	swap.o close only when memory goes
 	vm.o calloc only when memory is made
 	vm.o free only when memory goes
 	vm.o memfd_create only when memory is made

@@ -166,6 +166,21 @@ static void host_refused(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 	resume_in_c(b, uc, XC_ERROR);
 }
 
+/* The page is not in memory. It is brought there outside the handler, and the instruction retried in place
+ * (dispatch_after_fault()). What comes before the first instruction is done again by entering the fragment.
+ */
+static void page_away(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	uint64_t body = b->tc_base + f->host + f->ioff[0];
+
+	b->exit.retry = 0;
+	if ((uint64_t)uc->uc_mcontext.gregs[REG_RIP] >= body)
+		b->exit.retry = b->tc_base + f->host + f->ioff[insn_of(m)];
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	b->exit.retry_cost = b->icount.on && f != b->transient.ccf ? f->ninsn - insn_of(m) : 0;
+	resume_in_c(b, uc, XC_WAIT);
+}
+
 /* An access through quarter[] missed: in the user window, or in the guard that replaces it while it is stale.
  */
 static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
@@ -203,6 +218,9 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 			return;
 		adapt_code_written(b, (ppn)(mf.pa >> PAGE_SHIFT));
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
+		return;
+	case FILL_WAIT:
+		page_away(b, f, m, uc);
 		return;
 	case FILL_ERROR:
 		host_refused(b, f, m, uc);
@@ -299,6 +317,9 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
 			store_state(b, f, m, g);
 			page_fault(b, uc, lin, mf.err);
+			return false;
+		case FILL_WAIT:
+			page_away(b, f, m, uc);
 			return false;
 		case FILL_ERROR:
 			host_refused(b, f, m, uc);

@@ -346,6 +346,22 @@ uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
 	return b->tc_base + f->host;
 }
 
+/* Wait for the page that the access lacked, and retry the instruction where it is, or without its probes
+ * when there are any: they have fired. The exit code is as on entry, for the fragment to change. */
+static uint64_t page_back(struct bt_vcpu *b)
+{
+	if (!mm_wait(b->vm))
+		return dispatch_exit(b, XC_ERROR);
+	if (!b->exit.retry)
+		return dispatch_exit(b, XC_LOOKUP);
+	if (b->probes.n && !b->stepping)
+		return dispatch_exit(b, XC_TRANSIENT);
+	b->icount.left -= b->exit.retry_cost;
+	b->transient.completed = true;
+	b->exit.code = b->stepping ? XC_STEPPED : XC_LOOKUP;
+	return b->exit.retry;
+}
+
 /* Runs on the vCPU's own stack, after the fault handler has stored the guest state. */
 uint64_t dispatch_after_fault(struct bt_vcpu *b)
 {
@@ -353,6 +369,8 @@ uint64_t dispatch_after_fault(struct bt_vcpu *b)
 
 	if (b->exit.code == XC_EXC)
 		r = dispatch_raise(b);
+	else if (b->exit.code == XC_WAIT)
+		r = page_back(b);
 	if (r != 1)
 		account_close(b);
 	return r;

@@ -20,6 +20,7 @@ enum exit_code {
 	XC_EXC,
 	XC_STEPPED,
 	XC_STALE,
+	XC_WAIT, /* resolved by dispatch_after_fault(): never the reason of an exit */
 	XC_ERROR,
 	XC_TRANSIENT
 };
@@ -31,6 +32,8 @@ struct exit_state {
 	gpa pa;			/* XC_MMIO */
 	uint32_t mmio_lin;	/* XC_MMIO; fragments write it too */
 	struct ccf *stale;	/* XC_STALE: its source bytes have changed */
+	uint64_t retry;	     /* XC_WAIT: host address of the instruction; 0: the fragment is entered again */
+	unsigned retry_cost; /* XC_WAIT: instructions that the budget pays again */
 };
 
 struct transient {

@@ -76,7 +76,8 @@ static bool may_bypass(struct mmu *m, gva32 lin, unsigned n, unsigned how, bool 
 	if ((lin & PAGE_MASK) + n > PAGE_SIZE || m->nwatch || (!m->bypass_all && !churns(m, w, vpn)))
 		return false;
 	mmu_walk(m, lin, how | MM_PROBE, wk);
-	if (!wk->ok || !ppn_ram(m->vm, wk->pa >> PAGE_SHIFT))
+	if (!wk->ok || !ppn_ram(m->vm, wk->pa >> PAGE_SHIFT) ||
+	    page_state(m->vm, (ppn)(wk->pa >> PAGE_SHIFT)) == PAGE_SWAPPED)
 		return false;
 	if (!m->bypass_all && settled(m, w, e, wk)) {
 		e->drops = 0;

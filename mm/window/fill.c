@@ -35,7 +35,8 @@ uint32_t write_bit(const struct mmu *m, uint32_t s)
 /* May P be mapped along with the page that was touched? Not where that would take machine memory. */
 static bool may_come_along(const struct mmu *m, vpn32 vpn, ppn p)
 {
-	return ppn_ram(m->vm, p) && m->vm->pmap[p].mpn != MPN_NONE && !(m->nwatch && watch_bits(m, vpn, p));
+	return ppn_ram(m->vm, p) && mpn_in_memory(m->vm->pmap[p].mpn) &&
+	       !(m->nwatch && watch_bits(m, vpn, p));
 }
 
 /* The shadow entry for VPN, in the region of the faulting page VPN0. 0: only an access of its own
@@ -285,7 +286,7 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 /* For a read, only the page's presence counts. */
 static enum page_write read_check(const struct mm_vm *vm, ppn p)
 {
-	return vm->pmap[p].mpn == MPN_NONE ? PAGE_WRITE_ABSENT : PAGE_WRITE_OK;
+	return mpn_in_memory(vm->pmap[p].mpn) ? PAGE_WRITE_OK : PAGE_WRITE_ABSENT;
 }
 
 static void drop_windows_but(struct mmu *m, const struct window *keep)
@@ -313,7 +314,7 @@ static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, gva32 lin, c
 	return FILL_ERROR;
 }
 
-enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
 {
 	struct window *w = m->cur;
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
@@ -326,6 +327,8 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	if (w->view == WIN_USER)
 		how |= MM_USER;
 	mmu_walk(m, lin, how, &wk);
+	if (m->vm->swap.wanted != UINT32_MAX)
+		return FILL_WAIT;
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
@@ -353,11 +356,11 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 		return FILL_CODE;
 	case PAGE_WRITE_SHARED:
 	case PAGE_WRITE_ABSENT:
-		if (!page_bring_home(m->vm, p)) {
-			vm_fail(m->vm, MM_FAIL_MEMORY);
-			return FILL_ERROR;
-		}
-		break;
+	case PAGE_WRITE_SWAPPED:
+		if (page_bring_home(m->vm, p))
+			break;
+		page_refused(m->vm);
+		return m->vm->swap.wanted != UINT32_MAX ? FILL_WAIT : FILL_ERROR;
 	case PAGE_WRITE_OK:
 		break;
 	}
@@ -369,7 +372,18 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 	return fill_or_evict(m, w, (gva32)lin, &wk);
 }
 
-enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+{
+	enum mmu_fill r;
+
+	m->vm->swap.wanted = UINT32_MAX;
+	m->vm->swap.no_wait = true;
+	r = fill(m, lin, how, f);
+	m->vm->swap.no_wait = false;
+	return r;
+}
+
+static enum mmu_fill fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
 {
 	struct window *cur = m->cur;
 	enum mmu_fill r;
@@ -377,6 +391,8 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 
 	mmu_walk(m, lin, how & ~(unsigned)MMU_SOFT,
 		 &wk); /* with supervisor rights: sets A and D, gives the error code */
+	if (m->vm->swap.wanted != UINT32_MAX)
+		return FILL_WAIT;
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
@@ -386,8 +402,19 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	if (!wk.user || ((how & MM_WRITE) && !wk.writable))
 		return FILL_MMIO;
 	m->cur = m->uwin;
-	r = mmu_fill(m, lin, how, f);
+	r = fill(m, lin, how, f);
 	m->cur = cur;
+	return r;
+}
+
+enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+{
+	enum mmu_fill r;
+
+	m->vm->swap.wanted = UINT32_MAX;
+	m->vm->swap.no_wait = true;
+	r = fill_user(m, lin, how, f);
+	m->vm->swap.no_wait = false;
 	return r;
 }
 
@@ -507,6 +534,8 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 	*p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
 		return 1;
+	if (page_state(m->vm, *p) == PAGE_SWAPPED)
+		page_bring_home(m->vm, *p); /* else it is read from the file each time */
 	if (m->nwatch && (watch_bits(m, (gva32)lin >> PAGE_SHIFT, *p) & WATCH_READ))
 		return 0; /* checks of code against its source would hit the watchpoint */
 	if (!know(m, m->cur, (gva32)lin, &wk)) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -139,7 +140,7 @@ static void no_device(void *ctx, gpa a, void *buf, unsigned size)
 	memset(buf, 0xff, size);
 }
 
-struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
+static struct world *make(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed, bool swap)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct mm_hooks hooks = {
@@ -150,6 +151,7 @@ struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t
 	w->own_pool = !pool;
 	w->pool = pool ? pool : mm_pool_new((uint64_t)(RAM_PAGES + extra) << PAGE_SHIFT);
 	w->vm = mm_vm_new(w->pool);
+	ck_assert(!swap || (w->vm && !mm_vm_set_swap(w->vm, memfd_create("swap", MFD_CLOEXEC))));
 	ck_assert(w->vm && !mm_vm_add_ram(w->vm, 0, (uint64_t)ROM_FIRST << PAGE_SHIFT, false) &&
 		  !mm_vm_add_ram(w->vm, (uint64_t)ROM_FIRST << PAGE_SHIFT,
 				 (uint64_t)(RAM_PAGES - ROM_FIRST) << PAGE_SHIFT, true));
@@ -173,6 +175,16 @@ struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t
 		ck_assert(mm_phys_write(w->vm, (gpa)p << PAGE_SHIFT, page, sizeof(page)));
 	}
 	return w;
+}
+
+struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
+{
+	return make(pool, extra, pae, seed, false);
+}
+
+struct world *world_new_swapped(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed)
+{
+	return make(pool, extra, pae, seed, true);
 }
 
 void world_free(struct world *w)
@@ -199,7 +211,7 @@ static bool reach(struct world *w, uint32_t lin, unsigned how)
 	unsigned win;
 
 	mmu_select(w->m, &win);
-	for (int tries = 0; tries < 4; tries++) {
+	for (int tries = 0; tries < 8; tries++) {
 		struct oracle o = world_walk(w, lin, (how & MM_WRITE) | (w->cpu.cpl == 3 ? MM_USER : 0));
 		struct mmu_fault f;
 
@@ -218,6 +230,12 @@ static bool reach(struct world *w, uint32_t lin, unsigned how)
 		case FILL_CODE:
 			ck_assert(how & MM_WRITE);
 			mm_untrace_code(w->vm, (ppn)(f.pa >> PAGE_SHIFT));
+			break;
+		case FILL_WAIT:
+			ck_assert(w->vm->swap.fd >= 0);
+			if (!mm_wait(w->vm))
+				return false;
+			mmu_select(w->m, &win);
 			break;
 		case FILL_ERROR:
 			ck_assert_uint_gt(w->failed, 0);

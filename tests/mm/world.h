@@ -34,6 +34,8 @@ struct world {
 
 /* POOL: borrowed; NULL: one of its own with EXTRA pages to spare. PAE or 32-bit. */
 struct world *world_new(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed);
+/* The same with a file to swap to: POOL may have fewer pages than the world. */
+struct world *world_new_swapped(struct mm_pool *pool, unsigned extra, bool pae, uint64_t seed);
 void world_free(struct world *w);
 void world_no_lines(struct world *w); /* as where the host has no userfaultfd for us */
 uint32_t world_rnd(struct world *w, uint32_t below);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the pages of a VM are, for its owner and for views: states as in Waldspurger, OSDI 2002, section 2,
+ * swapping by hand, the books. On the vCPU's thread between two guest instructions, or on another while the
+ * VM is stopped. */
+#ifndef MM_PAGES_H
+#define MM_PAGES_H
+#include "mm/mm.h"
+
+/* The state of a PPN's memory. Accesses of any kind are right in each. */
+enum page_state {
+	PAGE_PRIVATE,	/* in its home slot, charged to the pool */
+	PAGE_SHARED,	/* on a frame of the pool, copy-on-write */
+	PAGE_SWAPPED,	/* in the swap file */
+	PAGE_BALLOONED, /* the guest gave it back: zeros, no memory */
+	PAGE_ABSENT,	/* zeros, no memory: not touched yet, or released */
+	PAGE_STATES
+};
+const char *mm_state_name(enum page_state s);
+/* False: there is no memory at P. */
+bool mm_state_of(const struct mm_vm *vm, ppn p, enum page_state *s);
+
+/* What happened to pages. */
+struct mm_counts {
+	uint64_t out, in;      /* swapped out; read back */
+	uint64_t zeros;	       /* victims that held zeros: dropped instead of written */
+	uint64_t peeks, waits; /* looked at where they are; accesses that waited for I/O */
+	uint64_t cow, popped;  /* writes to shared pages; touches of ballooned ones */
+};
+const struct mm_counts *mm_counts(const struct mm_vm *vm);
+
+/* Let pages of VM be swapped out to FD, which VM closes; before memory is added. Memory that the pool has
+ * no room for is then charged page by page when it is touched. -1: no memory for it. */
+int mm_vm_set_swap(struct mm_vm *vm, int fd);
+bool mm_has_swap(const struct mm_vm *vm);
+/* Swap P out; a page of zeros becomes absent. False: P is not private memory, or the file cannot be
+ * written. */
+bool mm_swap_out(struct mm_vm *vm, ppn p);
+/* Swap out N private pages chosen at random. Returns how many were. */
+uint32_t mm_swap_out_some(struct mm_vm *vm, uint32_t n);
+/* Read P back if it is swapped out. False: no memory, or the file cannot be read. */
+bool mm_swap_in(struct mm_vm *vm, ppn p);
+
+/* The books of a VM, as counted page by page. */
+struct mm_books {
+	uint64_t pages[PAGE_STATES];
+	uint64_t charged, populated; /* home slots: as noted; as the host counts them */
+	uint64_t mapped;	     /* entries of windows that can be accessed */
+	const char *wrong;	     /* the first thing that does not add up; NULL: all does */
+	ppn at;			     /* the page, where it is one's */
+};
+void mm_count(const struct mm_vm *vm, struct mm_books *b);
+/* Also check everything against everything. False: see WRONG. ALONE: no other VM is on the pool. */
+bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b);
+
+/* For tests: change the state of N pages of VM at random, none of their bytes. */
+void mm_change_some(struct mm_vm *vm, unsigned n);
+#endif
