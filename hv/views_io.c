@@ -162,9 +162,10 @@ static const char *hosted_rows(void *owner, const char *arg, struct row_sink *s)
 									: &tx,
 							 false, saved)),
 					  V_STR("registers of I/O devices are served in the VMM world") });
-	s->row(s, (const struct value[]){ V_STR("combine"), V_BOOL(m->door.io.combine), V_UINT(combined),
-					  V_UINT(spared), V_REAL(cost_ms(m, &tx, true, spared)),
-					  V_STR("transmissions wait while world switches are frequent") });
+	s->row(s, (const struct value[]){
+		      V_STR("combine"), V_BOOL(m->door.io.combine), V_UINT(combined), V_UINT(spared),
+		      V_REAL(cost_ms(m, &tx, true, spared)),
+		      V_STR("transmissions wait while world switches are frequent, or need none") });
 	s->row(s,
 	       (const struct value[]){ V_STR("vector"), V_BOOL(m->door.io.vector), V_UINT(m->hosted.notices),
 				       V_UINT(m->hosted.visits), V_REAL(0),
@@ -191,7 +192,8 @@ static const struct view_col net_cols[] = {
 	{ "drop_in", "drop in", VAL_UINT, "", "frames lost for lack of room" },
 	{ "waited", "waited", VAL_UINT, "", "times that the back end had no room" },
 	{ "requests", "requests", VAL_UINT, "", "times that the guest asked to send" },
-	{ "combined", "combined", VAL_UINT, "", "of those, waited for company" },
+	{ "combined", "combined", VAL_UINT, "",
+	  "of those, waited for company or met the link's thread awake" },
 	{ "sends", "sends", VAL_UINT, "", "times that frames were handed over" },
 };
 

@@ -106,18 +106,18 @@ static void wake(struct net *n)
 /* ---- out: the vCPU's thread ---- */
 
 /* Most bytes in the queue: some milliseconds of a link with a rate. */
-static uint32_t out_limit(const struct net *n)
+static uint32_t out_limit(uint64_t rate)
 {
-	uint64_t some_ms = n->out_rate.rate / QUEUED_SHARE;
+	uint64_t some_ms = rate / QUEUED_SHARE;
 
-	if (!n->out_rate.rate || some_ms > OUT_BYTES)
+	if (!rate || some_ms > OUT_BYTES)
 		return OUT_BYTES;
 	return some_ms < 8 * FRAME_MAX ? 8 * FRAME_MAX : (uint32_t)some_ms;
 }
 
 static bool has_room(const struct net *n, uint32_t len)
 {
-	return frames_used(&n->out) + frames_room_for(len) <= out_limit(n);
+	return frames_used(&n->out) + frames_room_for(len) <= n->out_most;
 }
 
 static void count_out(struct net *n, enum net_sent how, uint32_t len)
@@ -138,24 +138,31 @@ bool net_send(struct net *n, const uint8_t *frame, uint32_t len)
 			return true;
 		}
 	}
-	if (has_room(n, len) && frames_put(&n->out, frame, len)) {
-		n->unsent = true;
+	if (has_room(n, len) && frames_put(&n->out, frame, len))
 		return true;
-	}
 	n->stats.waited++;
 	atomic_store(&n->want_out, true);
-	n->unsent = true;
 	return false;
 }
 
 void net_push(struct net *n)
 {
-	if (!n->unsent)
+	if (!frames_used(&n->out))
 		return;
-	n->unsent = false;
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_exchange(&n->sleeps, false))
 		wake(n);
+}
+
+struct frames *net_leaving(struct net *n, uint32_t *most)
+{
+	*most = n->out_most;
+	return n->ops->direct ? NULL : &n->out;
+}
+
+const atomic_bool *net_sleeps(const struct net *n)
+{
+	return &n->sleeps;
 }
 
 struct frames *net_arrived(struct net *n)
@@ -199,15 +206,18 @@ static void stuck(struct net *n, struct net_poll *p, uint64_t now)
 	poll_sooner(p, STUCK_NS);
 }
 
-static void send_queued(struct net *n, struct net_poll *p)
+/* True: the first frame waits for the rate. */
+static bool send_queued(struct net *n, struct net_poll *p)
 {
 	uint64_t now = (uint64_t)monotonic_ns();
 	const uint8_t *f;
 	enum net_sent how;
+	bool rated = false;
 	uint32_t len;
 
 	while ((f = frames_first(&n->out, &len))) {
 		if (!bucket_take(&n->out_rate, len, now)) {
+			rated = true;
 			poll_sooner(p, bucket_wait(&n->out_rate, len));
 			break;
 		}
@@ -226,8 +236,9 @@ static void send_queued(struct net *n, struct net_poll *p)
 	}
 	if (!f)
 		bucket_idle(&n->out_rate);
-	if (frames_used(&n->out) <= out_limit(n) / 2 && atomic_exchange(&n->want_out, false))
+	if (frames_used(&n->out) <= n->out_most / 2 && atomic_exchange(&n->want_out, false))
 		io_notice_set(n->host.notice, n->bit);
+	return rated;
 }
 
 /* ---- in: the link's thread ---- */
@@ -297,16 +308,17 @@ bool net_can_receive(struct net *n)
 
 /* ---- the link's thread ---- */
 
-static void wait_for_work(struct net *n, struct net_poll *p, uint32_t seen)
+/* RATED: more frames behind the one that waits for the rate change nothing. */
+static void wait_for_work(struct net *n, struct net_poll *p, uint32_t seen, bool rated)
 {
 	struct timespec ts;
 	uint64_t count;
 
 	if (n->pcap)
 		pcap_flush(n->pcap);
-	atomic_store(&n->sleeps, true);
-	if (atomic_load(&n->out.put) != seen || atomic_load(&n->ends) ||
-	    (atomic_load(&n->want_out) && frames_used(&n->out) <= out_limit(n) / 2) ||
+	atomic_store(&n->sleeps, !rated);
+	if ((atomic_load(&n->out.put) != seen && !rated) || atomic_load(&n->ends) ||
+	    (atomic_load(&n->want_out) && frames_used(&n->out) <= n->out_most / 2) ||
 	    (n->full && !atomic_load(&n->want_in)))
 		p->timeout = 0;
 	n->full = false;
@@ -323,14 +335,15 @@ static void serve(struct net *n, struct net_poll *p)
 {
 	while (!atomic_load(&n->ends)) {
 		uint32_t seen = atomic_load(&n->out.put);
+		bool rated;
 
 		p->n = 0;
 		p->timeout = -1;
 		poll_add(p, n->wake_fd, POLLIN);
-		send_queued(n, p);
+		rated = send_queued(n, p);
 		release_held(n, p);
 		n->ops->fill(n->backend, p);
-		wait_for_work(n, p, seen);
+		wait_for_work(n, p, seen, rated);
 		n->ops->ready(n->backend, p);
 	}
 }
@@ -379,6 +392,7 @@ struct net *net_open(const struct net_config *config, char *err, size_t errlen)
 	n->ops = backend_named(config);
 	bucket_init(&n->out_rate, config->rate / 8, now);
 	bucket_init(&n->in_rate, config->rate / 8, now);
+	n->out_most = out_limit(config->rate / 8);
 	n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (n->wake_fd < 0 || !make_queue(&n->out, OUT_BYTES) || !make_queue(&n->in, IN_BYTES) ||
 	    !make_queue(&n->held, HELD_BYTES)) {

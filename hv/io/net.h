@@ -64,8 +64,12 @@ void net_queued(const struct net *n, uint32_t *out, uint32_t *in);
 
 /* Send a frame of NET_FRAME_MIN to FRAME_MAX bytes. False: no room; BIT is set when there is some again. */
 bool net_send(struct net *n, const uint8_t *frame, uint32_t len);
-/* Call after the last of some net_send(). */
+/* Call after the last of some net_send(): wakes the thread if it sleeps. */
 void net_push(struct net *n);
+/* The queue to the thread, for MOST bytes, in which the VMM world may put frames by itself; net_push() is
+ * needed if the thread sleeps then. NULL: only net_send() knows what becomes of a frame. */
+struct frames *net_leaving(struct net *n, uint32_t *most);
+const atomic_bool *net_sleeps(const struct net *n);
 /* Frames from outside; take them with frames_take(), from either world. */
 struct frames *net_arrived(struct net *n);
 /* Call after frames_take() when net_wants_room(), which any world may ask. */

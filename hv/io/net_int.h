@@ -62,13 +62,13 @@ struct net {
 	pthread_t thread;
 	bool started;
 	int wake_fd;	    /* the link's thread waits for this */
-	atomic_bool sleeps; /* it does so, and wants to be woken */
+	atomic_bool sleeps; /* it does so, and wants to be woken: not while frames of OUT wait for the rate */
 	atomic_bool ends;
 	atomic_bool want_out; /* the vCPU waits for room in OUT */
 	atomic_bool want_in;  /* the link's thread waits for room in IN */
 	atomic_bool up;
 	bool full;	      /* the link's thread: IN was full when the back end asked */
-	bool unsent;	      /* net_send() has queued something since net_push() */
+	uint32_t out_most;    /* bytes of OUT that may wait */
 	uint64_t stuck_since; /* the first frame of OUT has been refused since (ns); 0: it has not */
 	enum { NET_STARTS, NET_SERVES, NET_FAILED } state;
 	char why[200];

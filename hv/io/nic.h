@@ -31,7 +31,7 @@ struct nic_link {
 
 struct nic_stats {
 	uint64_t requests;	     /* the guest asked to send */
-	uint64_t combined;	     /* ... and had to wait for company */
+	uint64_t combined;	     /* ... and waited for company, or met the link's thread awake */
 	uint64_t spared;	     /* ... which cost no switch of its own */
 	uint64_t sends;		     /* times that frames were handed to the link */
 	uint64_t delivered, refused; /* arrivals; no room in the guest */
@@ -45,6 +45,9 @@ struct nic {
 	struct door *door;
 	struct vm_clock *clock;
 	struct frames *arrived;
+	struct frames *leaving; /* the link's queue; NULL: frames go through net_send() alone */
+	uint32_t leaving_most;
+	const atomic_bool *sleeps;     /* the link's thread does: frames in LEAVING do not wake it */
 	const atomic_bool *up;	       /* the link is */
 	const atomic_bool *wants_room; /* the link waits for room in ARRIVED */
 	unsigned waiting;	       /* requests that wait for company */

@@ -53,11 +53,13 @@ void nic_join(struct nics *all, struct nic *k, struct dev *d, const struct nic_o
 			   .door = all->door,
 			   .clock = all->clock,
 			   .arrived = net_arrived(link->net),
+			   .sleeps = net_sleeps(link->net),
 			   .up = net_up(link->net),
 			   .wants_room = net_wants_room(link->net),
 			   .tick = { .fire = tick, .ctx = k },
 			   .send = send_frames,
 			   .made_room = made_room };
+	k->leaving = net_leaving(link->net, &k->leaving_most);
 	while (*at)
 		at = &(*at)->next;
 	*at = k;

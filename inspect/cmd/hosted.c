@@ -27,7 +27,7 @@ static const struct command commands[] = {
 	  "switch optimizations of hosted I/O, all or one; without arguments, show them and what they have saved",
 	  "vmm: registers of network devices and disk controllers are served in the VMM world, without a world switch. "
 	  "combine: transmissions wait for company while world switches are frequent, three at most, for a millisecond at "
-	  "most. vector: arrivals and completions are told by bits in memory; off, descriptors are polled at each switch "
+	  "most, and need no switch while the link's thread is awake. vector: arrivals and completions are told by bits in memory; off, descriptors are polled at each switch "
 	  "and each tick. info worlds has the switches, info switches the last of them.",
 	  cmd_hosted_io, CMD_MACHINE | CMD_PAUSE, 0, 2, "vmm|combine|vector|on|off on|off" },
 	{ 0 },

@@ -435,6 +435,7 @@ static void send_one(unsigned i)
 	csr_out(0, CSR0_TDMD);
 }
 
+/* A link whose frames only the host world can send: they wait in the ring. */
 START_TEST(test_combining)
 {
 	const struct door_use *use = &p->d.user->use[DOOR_TRANSMIT];
@@ -442,6 +443,7 @@ START_TEST(test_combining)
 	uint32_t len, status;
 
 	start(2, 0);
+	p->nic.leaving = NULL;
 	m->door.host = false;
 	machine_hosted_io(m, "combine", false);
 	for (unsigned i = 0; i < 40; i++) {
@@ -473,6 +475,37 @@ START_TEST(test_combining)
 		clock_run(&m->board.clock);
 	}
 	ck_assert(at_other_end(&len));
+	m->door.host = true;
+}
+END_TEST
+
+/* Frames leave for the link's queue at once: without a switch while its thread is awake. */
+START_TEST(test_hand_over)
+{
+	const struct door_use *use = &p->d.user->use[DOOR_TRANSMIT];
+	atomic_bool asleep = false;
+	const uint8_t *g;
+	uint32_t len, status;
+
+	start(2, 0);
+	m->door.host = false;
+	p->nic.sleeps = &asleep;
+	for (unsigned i = 0; i < 80; i++) {
+		if (i == 40)
+			atomic_store(&asleep, true);
+		send_one(i);
+		ck_assert_uint_eq(use->switches, i < 40 ? 0 : (i - 39) / 4);
+		ck_assert_uint_eq(get_desc(TX, i % RING, &status) >> 7, 0);
+	}
+	ck_assert_uint_eq(p->nic.waiting, 0);
+	for (unsigned i = 0; i < 80; i++) {
+		ck_assert(g = at_other_end(&len));
+		ck_assert_uint_eq(g[20], i);
+		frames_take(net_arrived(other), len);
+	}
+	machine_hosted_io(m, "combine", false);
+	send_one(0);
+	ck_assert_uint_eq(use->switches, 11);
 	m->door.host = true;
 }
 END_TEST
@@ -556,6 +589,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_loopback, 0, 4);
 	tcase_add_loop_test(tc, test_bad_rings, 0, 4);
 	tcase_add_test(tc, test_combining);
+	tcase_add_test(tc, test_hand_over);
 	tcase_add_test(tc, test_vmm);
 	tcase_add_test(tc, test_vector);
 	tcase_add_test(tc, test_state);
