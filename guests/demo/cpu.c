@@ -10,6 +10,7 @@ struct frame db_frame;
 struct db_record db_trace[DB_TRACE];
 u32 features_edx;
 bool have_sysenter;
+void (*vector_hook)(struct frame *);
 struct frame caught;
 u32 caught_cr2;
 static u8 trap_stack[STACK_SIZE] __attribute__((aligned(16)));
@@ -166,6 +167,8 @@ void trap(struct frame *f)
 		task_syscall(f);
 	else if (f->vec >= 0x20 && f->vec < 0x30)
 		irq(f);
+	else if (vector_hook && (f->vec == 2 || f->vec >= 0x50))
+		vector_hook(f);
 	else if (f->vec == 1)
 		db_trap(f);
 	else if (f->vec == 3 || f->vec == 4)

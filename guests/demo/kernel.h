@@ -92,9 +92,9 @@ struct check {
 	const char *name;
 	const char *(*run)(void);
 };
-extern const struct check cpu_checks[], debug_checks[], mem_checks[], task_checks[];
+extern const struct check cpu_checks[], debug_checks[], mem_checks[], task_checks[], apic_checks[];
 extern const struct check limit_checks[]; /* separate, because some emulators do not check segment limits */
-extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count,
+extern const unsigned cpu_check_count, debug_check_count, mem_check_count, task_check_count, apic_check_count,
     limit_check_count;
 
 /* lib.c: serial and VGA output, strings */
@@ -124,6 +124,7 @@ extern struct db_record {
 extern volatile u32 bp_traps; /* INT3 and INTO traps taken */
 extern u32 features_edx;      /* CPUID.1:EDX, 0 without CPUID */
 extern bool have_sysenter;
+extern void (*vector_hook)(struct frame *); /* takes NMIs and vectors from 0x50, while set */
 void cpu_init(void);
 u64 descriptor(u32 base, u32 limit, u32 attr); /* attr: access byte, G and D in bits 12..15 */
 void panic(const char *why, const struct frame *f);

@@ -50,6 +50,7 @@ static void run_all(void)
 	run(debug_checks, debug_check_count);
 	run(mem_checks, mem_check_count);
 	run(task_checks, task_check_count);
+	run(apic_checks, apic_check_count);
 }
 
 void kernel_main(u32 magic, u32 info)

@@ -8,8 +8,8 @@ plan 15
 run_guest 300 demo
 said "demo: all checks passed" "all checks pass"
 ended 1 "debug-exit 0 is status 1"
-[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 51 ]
-ok $? "51 checks and no failure" "$(grep FAIL "$TMP/out")"
+[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 57 ]
+ok $? "57 checks and no failure" "$(grep FAIL "$TMP/out")"
 
 run_guest 300 --append exit=poweroff demo
 said "demo: all checks passed" "all checks pass with exit=poweroff"
