@@ -68,6 +68,7 @@ GUEST_TESTS = \
 	%D%/guests/apic.sh \
 	%D%/guests/examples.sh \
 	%D%/guests/firmware.sh \
+	%D%/guests/installer.sh \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
@@ -75,6 +76,7 @@ GUEST_TESTS = \
 	%D%/guests/memtest.sh \
 	%D%/guests/network.sh \
 	%D%/guests/disks.sh \
+	%D%/guests/others.sh \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
 	%D%/guests/steps.sh \
