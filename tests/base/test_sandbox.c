@@ -21,6 +21,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum fate { WORKS, REFUSED, ENDS };
@@ -48,6 +49,36 @@ static long make_code(void)
 static long open_file(void)
 {
 	return open("/dev/null", O_RDONLY);
+}
+
+static long open_to_write(void)
+{
+	return open("/dev/null", O_WRONLY);
+}
+
+/* These have no file or peer: they fail in another way than by EPERM where they may be made. */
+static long flush(void)
+{
+	return fdatasync(3);
+}
+
+static long send_frame(void)
+{
+	return sendto(3, "x", 1, 0, NULL, 0);
+}
+
+static long connection(void)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	return connect(3, &none, sizeof(none));
+}
+
+static long sleep_a_little(void)
+{
+	struct timespec t = { 0, 1000 };
+
+	return clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL) == EPERM ? (errno = EPERM, -1) : 0;
 }
 
 static long run_program(void)
@@ -142,29 +173,48 @@ static long read_waiting(void)
 	return cached_pages(RWF_HIPRI);
 }
 
-/* Columns: what is tried, what becomes of it on the main thread, on the vCPU's, and in the helper. */
+static const enum sandbox_role roles[] = { SANDBOX_MAIN, SANDBOX_VCPU,	SANDBOX_DRIVE, SANDBOX_LINK,
+					   SANDBOX_NET,	 SANDBOX_ALARM, SANDBOX_HELPER };
+
+/* Columns: what is tried; what becomes of it on the main thread, on the vCPU's, a drive's, a link's, a
+ * network's that makes connections, the alarm's, and in the helper. */
 static const struct {
 	const char *name;
 	long (*call)(void);
-	enum fate main, vcpu, helper;
+	enum fate fate[ARRAY_LEN(roles)];
 } tries[] = {
-	{ "an anonymous page", data_page, WORKS, WORKS, WORKS },
-	{ "an executable page", code_page, REFUSED, ENDS, WORKS },
-	{ "a page made executable", make_code, REFUSED, ENDS, WORKS },
-	{ "an event descriptor", event, WORKS, WORKS, WORKS },
-	{ "opening a file", open_file, WORKS, ENDS, WORKS },
-	{ "running a program", run_program, ENDS, ENDS, WORKS },
-	{ "likewise, all signals blocked", run_program_unreported, ENDS, ENDS, WORKS },
-	{ "a socket", network, WORKS, ENDS, REFUSED },
-	{ "a packet socket", packets, REFUSED, ENDS, REFUSED },
-	{ "another process", trace, ENDS, ENDS, REFUSED },
-	{ "a new process", fork_child, REFUSED, ENDS, WORKS },
-	{ "a signal to another process", signal_parent, REFUSED, ENDS, WORKS },
-	{ "typing into the terminal", type_into_terminal, REFUSED, ENDS, WORKS },
-	{ "the terminal's size", terminal_size, WORKS, ENDS, WORKS },
-	{ "reading what is cached", read_without_waiting, WORKS, WORKS, WORKS },
-	{ "the same call with other flags", read_waiting, REFUSED, ENDS, WORKS },
-	{ "a call of a number without meaning", unknown_call, REFUSED, ENDS, WORKS },
+	{ "an anonymous page", data_page, { WORKS, WORKS, WORKS, WORKS, WORKS, ENDS, WORKS } },
+	{ "an executable page", code_page, { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "a page made executable", make_code, { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "an event descriptor", event, { WORKS, WORKS, WORKS, WORKS, WORKS, ENDS, WORKS } },
+	{ "opening a file", open_file, { WORKS, ENDS, ENDS, ENDS, WORKS, ENDS, WORKS } },
+	{ "opening a file to write", open_to_write, { WORKS, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "a drive's flush", flush, { WORKS, ENDS, WORKS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "a frame to a socket", send_frame, { WORKS, ENDS, WORKS, WORKS, WORKS, ENDS, WORKS } },
+	{ "a connection", connection, { WORKS, ENDS, ENDS, ENDS, WORKS, ENDS, REFUSED } },
+	{ "a short sleep", sleep_a_little, { WORKS, WORKS, ENDS, ENDS, REFUSED, WORKS, WORKS } },
+	{ "running a program", run_program, { ENDS, ENDS, ENDS, ENDS, ENDS, ENDS, WORKS } },
+	{ "likewise, all signals blocked",
+	  run_program_unreported,
+	  { ENDS, ENDS, ENDS, ENDS, ENDS, ENDS, WORKS } },
+	{ "a socket", network, { WORKS, ENDS, ENDS, ENDS, WORKS, ENDS, REFUSED } },
+	{ "a packet socket", packets, { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, REFUSED } },
+	{ "another process", trace, { ENDS, ENDS, ENDS, ENDS, ENDS, ENDS, REFUSED } },
+	{ "a new process", fork_child, { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "a signal to another process", signal_parent, { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "typing into the terminal",
+	  type_into_terminal,
+	  { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "the terminal's size", terminal_size, { WORKS, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "reading what is cached",
+	  read_without_waiting,
+	  { WORKS, WORKS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "the same call with other flags",
+	  read_waiting,
+	  { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
+	{ "a call of a number without meaning",
+	  unknown_call,
+	  { REFUSED, ENDS, ENDS, ENDS, REFUSED, ENDS, WORKS } },
 };
 
 /* The process that tries it: status 0 if it works, 1 if it is refused. */
@@ -210,9 +260,8 @@ START_TEST(test_role)
 {
 	if (sandbox_missing())
 		return; /* the summary of configure says so; an instrumented build restricts nothing */
-	check(tries[_i].name, SANDBOX_MAIN, tries[_i].call, tries[_i].main);
-	check(tries[_i].name, SANDBOX_VCPU, tries[_i].call, tries[_i].vcpu);
-	check(tries[_i].name, SANDBOX_HELPER, tries[_i].call, tries[_i].helper);
+	for (unsigned i = 0; i < ARRAY_LEN(roles); i++)
+		check(tries[_i].name, roles[i], tries[_i].call, tries[_i].fate[i]);
 }
 END_TEST
 

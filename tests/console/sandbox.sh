@@ -3,7 +3,7 @@
 # Threads of a running machine are restricted to the system calls they need, and work.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 11
+plan 12
 
 printf '\353\376' >"$TMP/spin" # jmp .
 printf '\260\376\346\144\353\376' >"$TMP/reset" # mov al, 0xfe; out 0x64, al; jmp .
@@ -40,6 +40,14 @@ all_threads()
 got=$(threads)
 [ "$got" = "$want $want $([ $nthreads -eq 2 ] || echo "$want ")" ]
 ok $? "every thread is restricted" "$got"
+# One thread more for each drive and each network.
+truncate -s 1M "$TMP/disk" "$TMP/virtio" "$TMP/cd" "$TMP/floppy"
+nthreads=$((nthreads + 6))
+got=$(threads --disk "$TMP/disk" --disk "$TMP/virtio,bus=virtio,overlay=temp" --cdrom "$TMP/cd" --floppy "$TMP/floppy" \
+	--net user --net "hub:$TMP/hub,model=virtio")
+[ "$(echo "$got" | grep -o "$want" | wc -l)" -eq $nthreads ]
+ok $? "and those of drives and networks" "$got"
+nthreads=$((nthreads - 6))
 got=$(expected=0 threads --no-sandbox)
 [ "$got" = "0 0 $([ $nthreads -eq 2 ] || echo "0 ")" ]
 ok $? "none is with --no-sandbox" "$got"
