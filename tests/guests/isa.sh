@@ -28,8 +28,9 @@ all()
 	ok $? "$model $how: $what: $want" "$wrong"
 }
 
-hints="nop prefetch prefetchw prefetchwt1 prefetch_7 rdsspd endbr32 bndmk bndcl bndcu bndmov bndldx cldemote
-	rep_fld1 repne_mov rep_mov xacquire_lock_add repne_pause rep_cpuid"
+p6_hints="prefetch prefetchw prefetchwt1 prefetch_7 rdsspd endbr32 bndmk bndcl bndcu bndmov bndldx cldemote"
+old_hints="nop rep_fld1 repne_mov rep_mov xacquire_lock_add repne_pause rep_cpuid"
+hints="$old_hints $p6_hints"
 never="kmovw kmovw_load kandw vpdpbusd vaesenc_ymm vpclmulqdq_ymm gf2p8mulb aesenc128kl encodekey128 tdcall xstore
 	rep_xcryptecb rep_montmul rep_xsha1 incsspd clwb clflushopt clzero rdpid ptwrite movdiri enqcmd pfadd xend
 	vmcall syscall vfmaddps_fma4 blcs_xop evex_vaddps"
@@ -55,8 +56,8 @@ for how in "" --verify-tc; do
 
 	isa 486 $how
 	said "isa: done" "486: the guest ends $how"
-	all ok "hints, BSF" $hints rep_bsf rep_bsr
-	all 06 "from the Pentium on" $never rdtsc rep_cmpxchg8b cmovz fcomi emms pmaxub_mmx addps $after_sse $after_avx
+	all ok "prefixes without effect, BSF" $old_hints rep_bsf rep_bsr
+	all 06 "from the Pentium on" $p6_hints $never rdtsc rep_cmpxchg8b cmovz fcomi emms pmaxub_mmx addps $after_sse $after_avx
 
 	isa host,-avx2 $how
 	all 06 "AVX2" vpaddd_ymm
