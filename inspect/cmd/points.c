@@ -16,7 +16,8 @@ static const struct view_col break_cols[] = {
 	{ "hits", "Hits", VAL_UINT, "", "times it was reached while its condition held" },
 	{ "ignore", "Ignore", VAL_UINT, "", "number of further hits to ignore" },
 	{ "condition", "Condition", VAL_STR, "", "stops only when this is not 0" },
-	{ "owner", "By", VAL_STR, "", "the debugger that set it and alone can remove it" },
+	{ "owner", "By", VAL_STR, "",
+	  "the debugger that set it and alone can remove it; \"(removed)\" when it has, until the guest resumes" },
 	{ "action", "Action", VAL_STR, "",
 	  "format printed instead of stopping (trace), or commands executed after a stop (commands)" },
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
@@ -29,12 +30,14 @@ static const char *const point_kind_names[POINT_KINDS] = { "break",  "hbreak", "
 
 static void break_row(struct inspect *s, const struct point *p, struct row_sink *sink)
 {
-	char sym[300], cond[300] = "";
+	char sym[300], cond[300] = "", by[80] = "";
 
 	if (p->owner && p->extra)
 		p->owner->text(p->owner->ctx, p->extra, cond, sizeof(cond));
 	else if (p->cond)
 		snprintf(cond, sizeof(cond), "%s", p->cond);
+	if (p->owner)
+		snprintf(by, sizeof(by), "%s%s", p->owner->name, p->leaving ? " (removed)" : "");
 	if (p->kind == POINT_EVENT)
 		event_name(s, p, sym, sizeof(sym));
 	else
@@ -47,7 +50,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 				    V_BOOL(p->enabled), p->kind == POINT_EVENT ? V_NONE : V_ADDR(p->addr),
 				    sym[0] ? V_STR(sym) : V_NONE, V_UINT(p->hits),
 				    p->ignore ? V_UINT(p->ignore) : V_NONE, cond[0] ? V_STR(cond) : V_NONE,
-				    p->owner ? V_STR(p->owner->name) : V_NONE,
+				    by[0] ? V_STR(by) : V_NONE,
 				    p->trace	  ? V_STR(p->trace)
 				    : p->commands ? V_STR(p->commands)
 						  : V_NONE,
