@@ -62,7 +62,7 @@ fi
 
 # ---- notices ----
 
-shell_script $linux "console=ttyS0 panic=-1 run=sums.sh" --disk "$TMP/base,bus=virtio,iops-read=100" <<'END'
+shell_script $linux "console=ttyS0 panic=-1 run=sums.sh" --disk "$TMP/base,bus=virtio,iops-read=20" <<'END'
 wait "transfer 1" 60
 hosted-io vector off
 wait "transfer 3" 60
