@@ -78,6 +78,8 @@ static const struct option_row {
 	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
 	  "size of the pool that guest memory is allocated from (as large as needed)" },
+	{ "swap", 0, "FILE", SEC_MACHINE, TEXT, AT(swap),
+	  "swap guest memory to FILE, which is made and goes away: --machine-memory may be less than --memory" },
 	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
 	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc),
 	  "verify every translated fragment with an independent decoder" },

@@ -12,6 +12,8 @@
 #include <x86intrin.h>
 
 #include "base/log.h"
+#include "hv/io/swap.h"
+#include "mm/pages.h"
 
 extern const struct dev_class ide_class, fdc_class;
 
@@ -53,8 +55,8 @@ static void copy_string(const char **s)
 static const char **config_string(struct machine_config *c, unsigned n)
 {
 	struct image_config *i = &c->image;
-	const char **all[] = { &c->name,	&c->cpu_model, &i->kernel, &i->initrd,	 &i->append,
-			       &i->boot_sector, &i->bios,      &i->flat,   &i->blob_name };
+	const char **all[] = { &c->name,   &c->cpu_model,   &c->swap, &i->kernel, &i->initrd,
+			       &i->append, &i->boot_sector, &i->bios, &i->flat,	  &i->blob_name };
 	unsigned d = n - ARRAY_LEN(all);
 	struct drive_config *drive;
 
@@ -84,6 +86,19 @@ static void free_config(struct machine_config *c)
 		free((char *)(uintptr_t)c->net[i]);
 }
 
+/* The file is as large as physical address space: a page's place in it is its address. */
+static bool add_swap(struct machine *m, char *err, size_t errlen)
+{
+	int fd = swap_open(m->cfg.swap, m->loader.bios.len ? 1ull << 32 : m->memory, err, errlen);
+
+	if (fd < 0)
+		return false;
+	if (!mm_vm_set_swap(m->vm, fd))
+		return true;
+	close(fd);
+	return fail(err, errlen, "out of memory for the machine");
+}
+
 static bool make_memory(struct machine *m, char *err, size_t errlen)
 {
 	uint64_t rom = m->loader.bios.len, size = m->cfg.machine_memory;
@@ -101,9 +116,12 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 		snprintf(err, errlen, "cannot make the guest's memory: %s", strerror(errno));
 		return false;
 	}
+	if (m->cfg.swap && !add_swap(m, err, errlen))
+		return false;
 	if (mm_vm_add_ram(m->vm, 0, m->memory, false) ||
 	    (rom && mm_vm_add_ram(m->vm, 0x100000000ull - rom, rom, true)))
-		return fail(err, errlen, "machine memory is too small for the guest's memory");
+		return fail(err, errlen,
+			    "machine memory is too small for the guest's memory, and there is no --swap");
 	return true;
 }
 

@@ -39,6 +39,7 @@ struct machine_config {
 	struct mm_pool
 	    *pool; /* machine memory shared with other machines, borrowed; NULL: a pool of its own */
 	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus ROMs */
+	const char *swap;	 /* file for pages that the pool has no room for; NULL: none */
 	const char *cpu_model;	 /* "host" (masked), "max", "pentium", "486", ..., and features (hv/cpuid.h).
 				    NULL: host */
 	enum clock_mode clock;

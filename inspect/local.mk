@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/hosted.c \
 	%D%/cmd/input.c \
 	%D%/cmd/memory.c \
+	%D%/cmd/pages.c \
 	%D%/cmd/patch.c \
 	%D%/cmd/points.c \
 	%D%/cmd/probe.c \

@@ -11,11 +11,15 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/mmu.h \
 	%D%/move.c \
 	%D%/pages.h \
+	%D%/policy/share.c \
+	%D%/policy/share.h \
 	%D%/policy/swap.c \
 	%D%/pool.c \
 	%D%/pool.h \
 	%D%/rmap.c \
 	%D%/views.c \
+	%D%/views_int.h \
+	%D%/views_share.c \
 	%D%/vm.c \
 	%D%/vm.h \
 	%D%/walk.c \

@@ -52,8 +52,16 @@ static void settle(struct mm_vm *vm, ppn p, mpn to)
 	leave(vm, p, from); /* last: nothing maps it any more */
 }
 
+static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
+{
+	vm->cow[vm->n.cow++ % COW_NOTES] = (struct cow_note){ p, from, pool_frame_refs(vm->pool, from),
+							      (uint32_t)(__builtin_ia32_rdtsc() - start) };
+}
+
 bool page_bring_home(struct mm_vm *vm, ppn p)
 {
+	uint64_t start = __builtin_ia32_rdtsc();
+	mpn from = vm->pmap[p].mpn;
 	enum page_state state = page_state(vm, p);
 
 	if (state == PAGE_PRIVATE)
@@ -71,9 +79,10 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 	}
 	if (state == PAGE_SHARED)
 		copy_page(vm->home + ((uint64_t)p << PAGE_SHIFT), page_read(vm, p));
-	vm->n.cow += state == PAGE_SHARED;
 	vm->n.popped += state == PAGE_BALLOONED;
 	settle(vm, p, p);
+	if (state == PAGE_SHARED)
+		note_cow(vm, p, from, start);
 	return true;
 }
 
@@ -187,7 +196,7 @@ static void change(struct mm_vm *vm, ppn p)
 {
 	mpn frame;
 
-	switch (vm_random(vm, 8)) {
+	switch (vm_random(vm, 9)) {
 	case 0:
 		page_bring_home(vm, p);
 		break;
@@ -199,6 +208,9 @@ static void change(struct mm_vm *vm, ppn p)
 	case 4:
 		if (page_state(vm, p) != PAGE_SWAPPED && !vm->pmap[p].code && zeros(page_read(vm, p)))
 			page_balloon(vm, p);
+		break;
+	case 5:
+		mm_share_page(vm, p);
 		break;
 	default:
 		frame = pool_frame_new(vm->pool);

@@ -40,6 +40,31 @@ uint32_t mm_swap_out_some(struct mm_vm *vm, uint32_t n);
 /* Read P back if it is swapped out. False: no memory, or the file cannot be read. */
 bool mm_swap_in(struct mm_vm *vm, ppn p);
 
+/* ---- content-based sharing (mm/policy/share.c) ---- */
+
+enum mm_share {
+	MM_SHARE_DONE,	      /* the page is on a frame with others of its content */
+	MM_SHARE_HINT,	      /* none has its content: it is known now */
+	MM_SHARE_NOT_PRIVATE, /* it is shared already, or not in memory */
+	MM_SHARE_FALSE,	      /* another content has its hash */
+	MM_SHARE_NO_ROOM,     /* no machine page for the frame */
+};
+/* Look for the content of P, and share it. */
+enum mm_share mm_share_page(struct mm_vm *vm, ppn p);
+/* The same for pages of [FIRST, FIRST + N) that the host has populated. Returns how many pages it moved onto
+ * frames, in that range or not. */
+uint64_t mm_share_range(struct mm_vm *vm, ppn first, uint32_t n);
+/* Give P a page of its own. False: it is not shared, or there is no memory. */
+bool mm_unshare_page(struct mm_vm *vm, ppn p);
+/* What was done, for all VMs of the pool. */
+struct mm_sharing {
+	uint64_t scanned, shared; /* pages hashed; moved onto frames */
+	uint64_t entries, hints;  /* in use; of these, hints */
+	uint64_t evicted, stale;  /* hints that made room; that were wrong */
+	uint64_t false_matches;
+};
+const struct mm_sharing *mm_sharing(const struct mm_vm *vm);
+
 /* The books of a VM, as counted page by page. */
 struct mm_books {
 	uint64_t pages[PAGE_STATES];

@@ -3,6 +3,7 @@
  * limited is populated pages, not offsets: memfds are sparse, so that private memory can
  * stay linear (mm/vm.c) and a frame keeps its offset for as long as anyone uses it. */
 #include "mm/mm.h"
+#include "mm/policy/share.h"
 #include "mm/pool.h"
 
 #include <fcntl.h>
@@ -43,7 +44,8 @@ static bool make_frames(struct mm_pool *p)
 	p->frames = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, p->fd, 0);
 	p->refs = mmap(NULL, p->limit * sizeof(*p->refs), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return p->frames != MAP_FAILED && p->refs != MAP_FAILED;
+	p->share = share_new(p->limit, &p->share_bytes);
+	return p->frames != MAP_FAILED && p->refs != MAP_FAILED && p->share;
 }
 
 struct mm_pool *mm_pool_new(uint64_t bytes)
@@ -72,6 +74,7 @@ void mm_pool_free(struct mm_pool *p)
 {
 	if (!p)
 		return;
+	share_free(p->share, p->share_bytes);
 	give_back(p->frames, (uint64_t)p->limit << PAGE_SHIFT);
 	give_back((void *)p->refs, p->limit * sizeof(*p->refs));
 	if (p->fd >= 0)

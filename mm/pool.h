@@ -35,14 +35,17 @@ static inline bool mpn_in_memory(mpn m)
 	return m < MPN_SWAPPED;
 }
 
+struct share_table;
 struct mm_pool {
-	uint32_t limit;		/* machine pages there are */
-	_Atomic uint32_t used;	/* of these, charged */
-	int fd;			/* shared frames: frame N is at N << PAGE_SHIFT */
-	uint8_t *frames;	/* the monitor's mapping of them */
-	_Atomic uint32_t *refs; /* PPNs on each frame; 0: free */
-	_Atomic uint32_t hint;	/* where to look for a free frame */
-	_Atomic int64_t maps;	/* host mappings of all windows, estimated */
+	uint32_t limit;		   /* machine pages there are */
+	_Atomic uint32_t used;	   /* of these, charged */
+	int fd;			   /* shared frames: frame N is at N << PAGE_SHIFT */
+	uint8_t *frames;	   /* the monitor's mapping of them */
+	_Atomic uint32_t *refs;	   /* PPNs on each frame; 0: free */
+	struct share_table *share; /* contents that are known (mm/policy/share.c) */
+	size_t share_bytes;
+	_Atomic uint32_t hint; /* where to look for a free frame */
+	_Atomic int64_t maps;  /* host mappings of all windows, estimated */
 	int64_t maps_limit;
 	_Atomic unsigned nmmu; /* who shares that limit */
 };

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Views of memory management. */
 #include "mm/mm_int.h"
+#include "mm/pages.h"
+#include "mm/views_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct view_col win_cols[] = {
 	{ "id", "id", VAL_UINT, "", "window number" },
@@ -99,4 +102,97 @@ static const struct view view_mmu = {
 	.flags = VIEW_LIVE,
 };
 
-const struct view *const mm_views[] = { &view_windows, &view_mmu, NULL };
+static const struct view_col pmap_cols[] = {
+	{ "state", "state", VAL_STR, "", "private, shared (copy-on-write), swapped, ballooned, absent" },
+	{ "pages", "pages", VAL_UINT, "", "pages in this state" },
+	{ "ppn", "PPN", VAL_HEX, "", "with an argument: the page" },
+	{ "mpn", "MPN", VAL_HEX, "", "its machine page: its home slot has the same number" },
+	{ "mappings", "mappings", VAL_UINT, "", "entries of windows that know it" },
+	{ "code", "code", VAL_BOOL, "", "translated code was made from it" },
+};
+
+static const char *pmap_page(const struct mm_vm *vm, uint64_t p, struct row_sink *k)
+{
+	uint64_t maps = 0;
+
+	if (!ppn_ram(vm, p))
+		return "no memory at this PPN";
+	for (uint32_t n = vm->pmap[p].rmap; n; n = vm->rmap[n].next)
+		maps++;
+	k->row(k, (struct value[]){ V_STR(mm_state_name(page_state(vm, (ppn)p))), V_UINT(1), V_HEX(p),
+				    mpn_in_memory(vm->pmap[p].mpn) ? V_HEX(vm->pmap[p].mpn) : V_NONE,
+				    V_UINT(maps), V_BOOL(vm->pmap[p].code) });
+	return NULL;
+}
+
+static const char *pmap_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	struct mm_books b;
+	char *end;
+
+	if (*arg) {
+		uint64_t p = strtoull(arg, &end, 0);
+
+		return *end ? "expected a PPN" : pmap_page(vm, p, k);
+	}
+	mm_count(vm, &b);
+	for (unsigned i = 0; i < PAGE_STATES; i++)
+		k->row(k, (struct value[]){ V_STR(mm_state_name((enum page_state)i)), V_UINT(b.pages[i]),
+					    V_NONE, V_NONE, V_NONE, V_NONE });
+	return NULL;
+}
+
+static const struct view view_pmap = {
+	.name = "pmap",
+	.help = "states of guest pages, how many are in each; with a PPN: that page's",
+	VIEW_COLS(pmap_cols),
+	.rows = pmap_rows,
+};
+
+static const struct view_col swap_cols[] = {
+	{ "name", "counter", VAL_STR, "", "what is counted" },
+	{ "value", "value", VAL_UINT, "pages", "its value" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
+};
+
+static const char *swap_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	struct mm_usage u;
+	struct mm_books b;
+
+	(void)arg;
+	if (vm->swap.fd < 0)
+		return "no swap file (--swap)";
+	mm_count(vm, &b);
+	mm_pool_usage(vm->pool, &u);
+	const struct {
+		const char *n;
+		uint64_t v;
+		const char *h;
+	} r[] = {
+		{ "machine", u.pages, "machine pages there are" },
+		{ "charged", u.charged, "of these, in use" },
+		{ "swapped", b.pages[PAGE_SWAPPED], "pages in the file now" },
+		{ "out", vm->n.out, "pages written to the file" },
+		{ "zeros", vm->n.zeros, "victims that held zeros: dropped, not written" },
+		{ "in", vm->n.in, "pages read back" },
+		{ "waits", vm->n.waits, "faults that waited for a page or for room" },
+		{ "peeks", vm->n.peeks, "pages read where they are, by devices, walks and debuggers" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(r); i++)
+		k->row(k, (struct value[]){ V_STR(r[i].n), V_UINT(r[i].v), V_STR(r[i].h) });
+	return NULL;
+}
+
+static const struct view view_swap = {
+	.name = "swap",
+	.help = "pages swapped out and read back",
+	VIEW_COLS(swap_cols),
+	.rows = swap_rows,
+};
+
+const struct view *const mm_views[] = { &view_windows, &view_mmu,     &view_pmap, &view_swap,
+					&view_share,   &view_sharing, &view_cow,  NULL };

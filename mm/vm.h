@@ -35,6 +35,14 @@ struct vm_swap {
 	struct peeks *peek; /* pages for looking at what is swapped out */
 };
 
+/* A shared page that was copied. */
+enum { COW_NOTES = 64 };
+struct cow_note {
+	ppn p;
+	mpn frame;
+	uint32_t left, cycles; /* pages still on it; the copy and its mappings */
+};
+
 struct mm_vm {
 	struct mm_pool *pool;
 	int fd;			 /* home slots: PPN P is at P << PAGE_SHIFT */
@@ -45,6 +53,7 @@ struct mm_vm {
 	uint32_t low; /* PPNs below are all RAM or ROM: where victims are looked for */
 	struct vm_swap swap;
 	struct mm_counts n;
+	struct cow_note cow[COW_NOTES]; /* the last, by their number */
 	struct rmap_node *rmap;
 	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
 	struct mm_hooks hooks;

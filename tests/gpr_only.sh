@@ -72,6 +72,8 @@ allowed()
 	pool.o read only when memory is made
 	pool.o close only when memory goes
 	pool.o fallocate system call
+	views.o strtoull only for views
+	views_share.o strtoull only for views
 	swap.o pread system call
 	swap.o pwrite system call
 	swap.o close only when memory goes

@@ -80,6 +80,7 @@ GUEST_TESTS = \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
 	%D%/guests/steps.sh \
+	%D%/guests/swap.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
 	%D%/tui/linux.sh

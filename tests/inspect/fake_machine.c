@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See fake_machine.h. No thread: the processor runs inside machine_wait(). */
 #include "tests/inspect/fake_machine.h"
+#include "mm/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +53,62 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 	return true;
 }
 
-const uint8_t *mm_page_bytes(const struct mm_vm *vm, ppn p)
+const uint8_t *mm_page_bytes(struct mm_vm *vm, ppn p)
 {
 	return ((const struct machine *)vm)->mem + ((uint64_t)p << PAGE_SHIFT);
+}
+
+/* All of it is private, and there is no swap file. */
+bool mm_state_of(const struct mm_vm *vm, ppn p, enum page_state *s)
+{
+	(void)vm;
+	*s = PAGE_PRIVATE;
+	return p < FAKE_MEMORY >> PAGE_SHIFT;
+}
+
+bool mm_has_swap(const struct mm_vm *vm)
+{
+	(void)vm;
+	return false;
+}
+
+bool mm_swap_out(struct mm_vm *vm, ppn p)
+{
+	(void)vm, (void)p;
+	return false;
+}
+
+bool mm_swap_in(struct mm_vm *vm, ppn p)
+{
+	(void)vm, (void)p;
+	return true;
+}
+
+uint32_t mm_swap_out_some(struct mm_vm *vm, uint32_t n)
+{
+	(void)vm, (void)n;
+	return 0;
+}
+
+uint64_t mm_share_range(struct mm_vm *vm, ppn first, uint32_t n)
+{
+	(void)vm, (void)first, (void)n;
+	return 0;
+}
+
+bool mm_unshare_page(struct mm_vm *vm, ppn p)
+{
+	(void)vm, (void)p;
+	return false;
+}
+
+bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b)
+{
+	(void)vm, (void)alone;
+	*b = (struct mm_books){ .pages[PAGE_PRIVATE] = FAKE_MEMORY >> PAGE_SHIFT,
+				.charged = FAKE_MEMORY >> PAGE_SHIFT,
+				.at = UINT32_MAX };
+	return true;
 }
 
 int mmu_read(struct mmu *u, gva lin, void *buf, unsigned n, unsigned how)

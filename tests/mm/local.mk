@@ -2,7 +2,7 @@
 # Guest memory, with an oracle of its own for every answer: a second page walker, and the
 # kernel's view of what is mapped and populated.
 if HAVE_CHECK
-UNIT_TESTS += %D%/test_guest_moves %D%/test_line %D%/test_move %D%/test_pool %D%/test_refused %D%/test_soft %D%/test_states %D%/test_walk %D%/test_window
+UNIT_TESTS += %D%/test_guest_moves %D%/test_guest_moves_out %D%/test_line %D%/test_move %D%/test_pool %D%/test_refused %D%/test_share %D%/test_soft %D%/test_states %D%/test_walk %D%/test_window
 mm_world = %D%/oracle.c %D%/oracle.h %D%/world.c %D%/world.h
 mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_pool_SOURCES = %D%/test_pool.c
@@ -23,6 +23,9 @@ mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_move_SOURCES = %D%/test_move.c $(mm_world)
 %C%_test_move_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_move_LDADD = $(mm_libs)
+%C%_test_share_SOURCES = %D%/test_share.c $(mm_world)
+%C%_test_share_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_share_LDADD = $(mm_libs)
 %C%_test_states_SOURCES = %D%/test_states.c $(mm_world)
 %C%_test_states_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_states_LDADD = $(mm_libs)
@@ -36,4 +39,7 @@ mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_guest_moves_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_guest_moves_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a \
 	guests/libguests.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_test_guest_moves_out_SOURCES = %D%/test_guest_moves_out.c
+%C%_test_guest_moves_out_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_guest_moves_out_LDADD = $(%C%_test_guest_moves_LDADD)
 endif
