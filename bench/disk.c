@@ -2,51 +2,13 @@
  * Disk accesses for `make bench-io`, in the guest: a static program without a C library. WHAT is read or
  * write, DEVICE a block device of at least MEGABYTES, all of which are used.
  *   disk seq WHAT DEVICE MEGABYTES             in order, 1 MiB at a time, by the page cache; fsync at the end
- *   disk random WHAT DEVICE MEGABYTES COUNT    COUNT blocks of 4 KiB anywhere, one by one, O_DIRECT
- * It prints "begin", and at the end "end BYTES MICROSECONDS". */
-#include "bench/sys.h"
+ *   disk random WHAT DEVICE MEGABYTES COUNT    COUNT blocks of 4 KiB anywhere, one by one, O_DIRECT */
+#include "bench/traffic.h"
 
 enum { SYS_open = 5, SYS_fsync = 118, SYS_pread64 = 180, SYS_pwrite64 = 181 };
 enum { RDWR = 2, DIRECT = 0x4000, CHUNK = 1 << 20, BLOCK = 4096 };
 
 static u8 buf[CHUNK] __attribute__((aligned(BLOCK)));
-
-static void put(const char *s)
-{
-	u32 n = 0;
-
-	while (s[n])
-		n++;
-	sys3(SYS_write, 1, (long)s, n);
-}
-
-static void put_number(u32 n)
-{
-	char digits[12], *p = digits + sizeof(digits) - 1;
-
-	*p = 0;
-	do
-		*--p = (char)('0' + n % 10);
-	while (n /= 10);
-	put(p);
-}
-
-static u32 number(const char *s)
-{
-	u32 n = 0;
-
-	while (*s >= '0' && *s <= '9')
-		n = n * 10 + (u32)(*s++ - '0');
-	return n;
-}
-
-static u32 now_us(void)
-{
-	long ts[2];
-
-	sys3(SYS_clock_gettime, 1, (long)ts, 0);
-	return (u32)ts[0] * 1000000u + (u32)ts[1] / 1000u;
-}
 
 static void transfer(long nr, long fd, u32 n, u32 at)
 {
@@ -76,7 +38,7 @@ static u32 at_random(long nr, long fd, u32 bytes, u32 count)
 	return count * BLOCK;
 }
 
-static int run(int argc, char **argv)
+int run(int argc, char **argv)
 {
 	u32 bytes, t0;
 	int random;
@@ -92,28 +54,8 @@ static int run(int argc, char **argv)
 		put("disk: cannot open the device\n");
 		return 1;
 	}
-	put("begin\n");
-	t0 = now_us();
+	t0 = begin();
 	bytes = random ? at_random(nr, fd, bytes, number(argv[5])) : sequential(nr, fd, bytes);
-	t0 = now_us() - t0;
-	put("end ");
-	put_number(bytes);
-	put(" ");
-	put_number(t0);
-	put("\n");
+	end(bytes, t0);
 	return 0;
-}
-
-__attribute__((used)) static void begin(long *stack)
-{
-	int argc = (int)stack[0];
-	char **argv = (char **)(stack + 1);
-
-	sys_find_entry(argv + argc + 1);
-	sys_exit(run(argc, argv));
-}
-
-__attribute__((naked, used)) void _start(void)
-{
-	asm volatile("movl %esp, %eax; andl $-16, %esp; subl $12, %esp; pushl %eax; call begin");
 }

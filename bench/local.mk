@@ -6,8 +6,9 @@ BENCH_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-
 	$(GUEST_NO_LOOP_CALLS) -Wl,-m,elf_i386 -Wl,--build-id=none
 bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/large.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
+traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/io %D%/disks
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks
 CLEANFILES += %D%/net %D%/disk %D%/bench %D%/nano-native bench-nano.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
@@ -18,13 +19,13 @@ CLEANFILES += %D%/net %D%/disk %D%/bench %D%/nano-native bench-nano.out/*
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/nano-native && cd $(top_srcdir) && \
 	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out $(nano_native_sources)
 
-%D%/net: %D%/net.c %D%/sys.c %D%/sys.h
+%D%/net: %D%/net.c $(traffic)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/net && cd $(top_srcdir) && \
-	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/net.c %D%/sys.c
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/net.c %D%/traffic.c %D%/sys.c
 
-%D%/disk: %D%/disk.c %D%/sys.c %D%/sys.h
+%D%/disk: %D%/disk.c $(traffic)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/disk && cd $(top_srcdir) && \
-	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/disk.c %D%/sys.c
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/disk.c %D%/traffic.c %D%/sys.c
 
 # Hosted I/O: world switches, idle time, the network (bench/io) and disks (bench/disks) against TCG.
 bench-io: all %D%/net %D%/disk

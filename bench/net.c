@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Traffic for `make bench-io`, in the guest: a static program without a C library. ADDRESS is that of a
- * server, as a number. net send ADDRESS PORT BYTES      by TCP net recv ADDRESS PORT            by TCP, until
- * the server closes net pace ADDRESS PORT RATE MS    datagrams of 1,400 bytes, RATE a second It prints
- * "begin", and at the end "end BYTES MICROSECONDS". */
-#include "bench/sys.h"
+ * server, as a number.
+ *   net send ADDRESS PORT BYTES      by TCP
+ *   net recv ADDRESS PORT            by TCP, until the server closes
+ *   net pace ADDRESS PORT RATE MS    datagrams of 1,400 bytes, RATE a second */
+#include "bench/traffic.h"
 
 enum { SYS_nanosleep = 162, SYS_socketcall = 102 };
 enum {
@@ -18,48 +19,6 @@ enum {
 enum { BATCH_US = 5000 };
 
 static u8 buf[CHUNK];
-
-static u32 length(const char *s)
-{
-	u32 n = 0;
-
-	while (s[n])
-		n++;
-	return n;
-}
-
-static void put(const char *s)
-{
-	sys3(SYS_write, 1, (long)s, length(s));
-}
-
-static void put_number(u32 n)
-{
-	char digits[12], *p = digits + sizeof(digits) - 1;
-
-	*p = 0;
-	do
-		*--p = (char)('0' + n % 10);
-	while (n /= 10);
-	put(p);
-}
-
-static u32 number(const char *s)
-{
-	u32 n = 0;
-
-	while (*s >= '0' && *s <= '9')
-		n = n * 10 + (u32)(*s++ - '0');
-	return n;
-}
-
-static u32 now_us(void)
-{
-	long ts[2];
-
-	sys3(SYS_clock_gettime, 1, (long)ts, 0);
-	return (u32)ts[0] * 1000000u + (u32)ts[1] / 1000u;
-}
 
 static long open_socket(int kind, u32 address, u32 port)
 {
@@ -116,7 +75,7 @@ static u32 pace(long fd, u32 rate, u32 ms)
 	return bytes;
 }
 
-static int run(int argc, char **argv)
+int run(int argc, char **argv)
 {
 	u32 address, port, t0, bytes;
 	long fd;
@@ -126,8 +85,7 @@ static int run(int argc, char **argv)
 	address = number(argv[2]);
 	port = number(argv[3]);
 	fd = open_socket(argv[1][0] == 'p' ? DGRAM : STREAM, address, port);
-	put("begin\n");
-	t0 = now_us();
+	t0 = begin();
 	if (argv[1][0] == 's')
 		bytes = send_all(fd, number(argv[4]));
 	else if (argv[1][0] == 'r')
@@ -135,25 +93,6 @@ static int run(int argc, char **argv)
 	else
 		bytes = pace(fd, number(argv[4]), number(argv[5]));
 	sys3(SYS_close, fd, 0, 0);
-	t0 = now_us() - t0;
-	put("end ");
-	put_number(bytes);
-	put(" ");
-	put_number(t0);
-	put("\n");
+	end(bytes, t0);
 	return 0;
-}
-
-__attribute__((used)) static void begin(long *stack)
-{
-	int argc = (int)stack[0];
-	char **argv = (char **)(stack + 1);
-
-	sys_find_entry(argv + argc + 1);
-	sys_exit(run(argc, argv));
-}
-
-__attribute__((naked, used)) void _start(void)
-{
-	asm volatile("movl %esp, %eax; andl $-16, %esp; subl $12, %esp; pushl %eax; call begin");
 }
