@@ -33,10 +33,10 @@ static const struct guest {
 	uint64_t least; /* moves */
 } guests[] = {
 	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, false, false, 2000 },
-	{ "seed=11 rounds=250 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 4, false,
-	  false, true, 4000 },
-	{ "seed=12 rounds=250 quiet noglobal pae", "stress: no divergence", stress_kernel, &stress_kernel_len,
-	  4, false, false, false, 4000 },
+	{ "seed=11 rounds=100 quiet", "stress: no divergence", stress_kernel, &stress_kernel_len, 4, false,
+	  false, true, 1500 },
+	{ "seed=12 rounds=100 quiet noglobal pae", "stress: no divergence", stress_kernel, &stress_kernel_len,
+	  4, false, false, false, 1500 },
 	{ "seed=14 rounds=20 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,
 	  true, false, false, 1000 },
 	{ "seed=14 rounds=60 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,

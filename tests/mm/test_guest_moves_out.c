@@ -32,14 +32,14 @@ static const struct guest {
 	uint64_t least;		 /* pages swapped out */
 } guests[] = {
 	{ "", "demo: all checks passed", demo_kernel, &demo_kernel_len, 4, false, false, MEMORY * 2, 100 },
-	{ "seed=21 rounds=50 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 4,
-	  false, false, MEMORY * 2, 150 },
-	{ "seed=22 rounds=20 quiet noglobal pae", "stress: no divergence", stress_kernel, &stress_kernel_len,
-	  2, false, true, MEMORY * 2, 150 },
-	{ "seed=23 rounds=6 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,
-	  true, false, MEMORY * 2, 100 },
-	{ "seed=24 rounds=30 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 0,
-	  false, false, 1 << 20, 100 },
+	{ "seed=21 rounds=15 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 4,
+	  false, false, MEMORY * 2, 40 },
+	{ "seed=22 rounds=8 quiet noglobal pae", "stress: no divergence", stress_kernel, &stress_kernel_len,
+	  2, false, true, MEMORY * 2, 40 },
+	{ "seed=23 rounds=3 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 2,
+	  true, false, MEMORY * 2, 40 },
+	{ "seed=24 rounds=10 quiet noglobal", "stress: no divergence", stress_kernel, &stress_kernel_len, 0,
+	  false, false, 1 << 20, 40 },
 };
 
 static void on_serial(void *ctx, const uint8_t *buf, size_t n)
