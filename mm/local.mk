@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/mmu.h \
 	%D%/move.c \
 	%D%/pages.h \
+	%D%/slot.h \
 	%D%/policy/share.c \
 	%D%/policy/share.h \
 	%D%/policy/swap.c \

@@ -3,11 +3,13 @@
  * limited is populated pages, not offsets: memfds are sparse, so that private memory can
  * stay linear (mm/vm.c) and a frame keeps its offset for as long as anyone uses it. */
 #include "mm/mm.h"
+#include "base/gpr.h"
 #include "mm/policy/share.h"
 #include "mm/pool.h"
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,8 +46,10 @@ static bool make_frames(struct mm_pool *p)
 	p->frames = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, p->fd, 0);
 	p->refs = mmap(NULL, p->limit * sizeof(*p->refs), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p->slots =
+	    mmap(NULL, MM_VMS * sizeof(*p->slots), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	p->share = share_new(p->limit, &p->share_bytes);
-	return p->frames != MAP_FAILED && p->refs != MAP_FAILED && p->share;
+	return p->frames != MAP_FAILED && p->refs != MAP_FAILED && p->slots != MAP_FAILED && p->share;
 }
 
 struct mm_pool *mm_pool_new(uint64_t bytes)
@@ -77,6 +81,7 @@ void mm_pool_free(struct mm_pool *p)
 	share_free(p->share, p->share_bytes);
 	give_back(p->frames, (uint64_t)p->limit << PAGE_SHIFT);
 	give_back((void *)p->refs, p->limit * sizeof(*p->refs));
+	give_back(p->slots, MM_VMS * sizeof(*p->slots));
 	if (p->fd >= 0)
 		close(p->fd);
 	free(p);
@@ -89,6 +94,35 @@ void mm_pool_usage(const struct mm_pool *p, struct mm_usage *u)
 	u->maps = (uint64_t)atomic_load(&p->maps);
 	u->maps_limit = (uint64_t)p->maps_limit;
 }
+
+/* ---- slots ---- */
+
+struct mm_slot *pool_slot_take(struct mm_pool *p)
+{
+	for (unsigned i = 0; i < MM_VMS; i++) {
+		struct mm_slot *s = &p->slots[i];
+		uint32_t none = SLOT_FREE;
+
+		if (!atomic_compare_exchange_strong(&s->state, &none, SLOT_JOINS))
+			continue;
+		s->id = atomic_fetch_add(&p->ids, 1) + 1;
+		return s;
+	}
+	return NULL;
+}
+
+void pool_slot_free(struct mm_slot *s)
+{
+	gpr_zero(&s->id, sizeof(*s) - offsetof(struct mm_slot, id));
+	atomic_store(&s->state, SLOT_FREE);
+}
+
+struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i)
+{
+	return i < MM_VMS ? &p->slots[i] : NULL;
+}
+
+/* ---- the credit ---- */
 
 bool pool_charge(struct mm_pool *p, uint32_t n)
 {

@@ -5,7 +5,7 @@
  * on a thread of its own and charges from its fault handler. */
 #ifndef MM_POOL_H
 #define MM_POOL_H
-#include "mm/pages.h"
+#include "mm/slot.h"
 
 #include <stdatomic.h>
 
@@ -44,11 +44,17 @@ struct mm_pool {
 	_Atomic uint32_t *refs;	   /* PPNs on each frame; 0: free */
 	struct share_table *share; /* contents that are known (mm/policy/share.c) */
 	size_t share_bytes;
+	struct mm_slot *slots; /* MM_VMS */
+	_Atomic uint32_t ids;  /* given out */
 	_Atomic uint32_t hint; /* where to look for a free frame */
 	_Atomic int64_t maps;  /* host mappings of all windows, estimated */
 	int64_t maps_limit;
 	_Atomic unsigned nmmu; /* who shares that limit */
 };
+
+/* A free slot for a VM, or NULL; give it back. */
+struct mm_slot *pool_slot_take(struct mm_pool *p);
+void pool_slot_free(struct mm_slot *s);
 
 /* Charge N pages. False, and nothing charged, when there are not as many. */
 bool pool_charge(struct mm_pool *p, uint32_t n);

@@ -57,7 +57,8 @@ struct mm_vm *mm_vm_new(struct mm_pool *p)
 	vm->rmap_cap = RMAP_NODES;
 	vm->rmap = reserve((size_t)RMAP_NODES * sizeof(*vm->rmap));
 	vm->rmap_next = 1;
-	if (vm->pmap && vm->rmap && make_home(vm))
+	vm->slot = pool_slot_take(p);
+	if (vm->slot && vm->pmap && vm->rmap && make_home(vm))
 		return vm;
 	mm_vm_free(vm);
 	return NULL;
@@ -89,6 +90,8 @@ void mm_vm_free(struct mm_vm *vm)
 	give_back(vm->pmap, vm->nppn * sizeof(*vm->pmap));
 	give_back(vm->rmap, (size_t)RMAP_NODES * sizeof(*vm->rmap));
 	pool_credit(vm->pool, vm->charged);
+	if (vm->slot)
+		pool_slot_free(vm->slot);
 	free(vm);
 }
 
@@ -116,6 +119,8 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 		return -1;
 	}
 	vm->charged += charged ? n : 0;
+	vm->slot->configured += n;
+	atomic_store(&vm->slot->max, vm->slot->configured);
 	for (uint64_t p = first; p < end; p++) {
 		if (vm->pmap[p].kind == PAGE_NONE)
 			vm->pmap[p].mpn = charged ? (mpn)p : MPN_NONE;
@@ -124,6 +129,11 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 	if (first <= vm->low && end > vm->low)
 		vm->low = (uint32_t)end;
 	return 0;
+}
+
+struct mm_slot *mm_slot(const struct mm_vm *vm)
+{
+	return vm->slot;
 }
 
 void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)

@@ -45,6 +45,7 @@ struct cow_note {
 
 struct mm_vm {
 	struct mm_pool *pool;
+	struct mm_slot *slot;	 /* in the pool */
 	int fd;			 /* home slots: PPN P is at P << PAGE_SHIFT */
 	uint8_t *home;		 /* the monitor's mapping of them */
 	uint32_t charged;	 /* homes that are charged to the pool */

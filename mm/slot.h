@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A VM's slot in the block that all VMs of a pool share: its name, what it is entitled to, what the policy
+ * wants of it, and its figures (Waldspurger, OSDI 2002, sections 3 and 5). Each word has one writer, which
+ * its group names; anyone may read, also while the VM runs. Counts of pages are of 4 KiB. Another process may
+ * be the writer, so nothing here is trusted as an index or a length. */
+#ifndef MM_SLOT_H
+#define MM_SLOT_H
+#include "mm/pages.h"
+
+#include <stdatomic.h>
+
+enum { MM_VMS = 32, MM_NAME = 32 };
+
+/* Who talks to the host about the guest's balloon. */
+enum mm_balloon_driver { BALLOON_NONE, BALLOON_VMWARE, BALLOON_VIRTIO, BALLOON_EMBEDDED };
+
+enum mm_slot_state {
+	SLOT_FREE,
+	SLOT_JOINS, /* taken; its VM has no memory yet */
+	SLOT_LIVES,
+	SLOT_DIED, /* its process has ended, its pages are being taken back */
+};
+
+struct mm_slot {
+	/* ---- the pool's owner, when the VM joins; read-only from then on ---- */
+	_Atomic uint32_t state; /* enum mm_slot_state */
+	uint32_t id;		/* a number that no VM of this pool had before; 0: none */
+	int32_t pid;
+	char name[MM_NAME];
+	uint32_t configured; /* pages of memory and ROM */
+
+	/* ---- the policy, or the user by hand ---- */
+	_Atomic uint32_t min, max; /* pages guaranteed; pages at most */
+	_Atomic uint32_t shares;
+	_Atomic uint32_t target;      /* pages the VM shall have, by the policy */
+	_Atomic uint32_t balloon;     /* of its memory, pages the balloon shall have */
+	_Atomic uint32_t swap_target; /* pages the VM shall have at most: those beyond are swapped out */
+	_Atomic uint32_t scan_rate;   /* pages looked at for sharing, a second of VM time; 0: none */
+	_Atomic uint32_t blocked;     /* 1: the VM waits until the pool has memory (state low) */
+
+	/* ---- the VM's thread ---- */
+	_Atomic uint32_t pages[PAGE_STATES];
+	_Atomic uint32_t ballooned;	  /* pages in the balloon, as its driver says */
+	_Atomic uint32_t driver;	  /* enum mm_balloon_driver */
+	_Atomic uint32_t sampled;	  /* pages of the last complete sample */
+	_Atomic uint32_t touched;	  /* of these, touched in its period */
+	_Atomic uint32_t slow, fast, now; /* averages of the active share, in 1/65536: section 5.3 */
+	_Atomic uint64_t scanned, cow, swapped_out, swapped_in, popped;
+	_Atomic uint64_t vm_ns; /* VM time of these figures */
+};
+
+/* The slot of VM; of VM number I of its pool. NULL: there is none. */
+struct mm_slot *mm_slot(const struct mm_vm *vm);
+struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i);
+#endif
