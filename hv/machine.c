@@ -93,7 +93,7 @@ static bool add_swap(struct machine *m, char *err, size_t errlen)
 
 	if (fd < 0)
 		return false;
-	if (!mm_vm_set_swap(m->vm, fd))
+	if (!mm_vm_set_swap(m->vm, fd, 0))
 		return true;
 	close(fd);
 	return fail(err, errlen, "out of memory for the machine");

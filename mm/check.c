@@ -14,7 +14,7 @@ const char *mm_state_name(enum page_state s)
 
 bool mm_state_of(const struct mm_vm *vm, ppn p, enum page_state *s)
 {
-	if (!ppn_ram(vm, p))
+	if (vm_next_ram(vm, p) != p || !ppn_ram(vm, p))
 		return false;
 	*s = page_state(vm, p);
 	return true;
@@ -27,10 +27,12 @@ const struct mm_counts *mm_counts(const struct mm_vm *vm)
 
 void mm_count(const struct mm_vm *vm, struct mm_books *b)
 {
-	*b = (struct mm_books){ .charged = vm->charged, .populated = mm_vm_populated(vm), .at = UINT32_MAX };
-	for (ppn p = 0; p < vm->nppn; p++)
+	*b = (struct mm_books){ .charged = atomic_load(&vm->slot->charged),
+				.populated = mm_vm_populated(vm),
+				.at = UINT32_MAX };
+	for (uint64_t p = vm_next_ram(vm, 0); p < vm->nppn; p = vm_next_ram(vm, p + 1))
 		if (ppn_ram(vm, p))
-			b->pages[page_state(vm, p)]++;
+			b->pages[page_state(vm, (ppn)p)]++;
 }
 
 static void wrong(struct mm_books *b, const char *what, ppn at)
@@ -118,18 +120,21 @@ static void check_frames(const struct mm_vm *vm, struct mm_books *b)
 	}
 	if (refs != b->pages[PAGE_SHARED])
 		wrong(b, "references of frames are not as many as shared pages", UINT32_MAX);
-	if (atomic_load(&p->used) != vm->charged + frames)
+	if (atomic_load(&p->block->used) != b->charged + frames)
 		wrong(b, "the pool has charged another number of pages than there are", UINT32_MAX);
 }
 
 bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b)
 {
 	mm_count(vm, b);
-	for (ppn p = 0; p < vm->nppn; p++)
-		check_page(vm, p, b);
+	for (uint64_t p = vm_next_ram(vm, 0); p < vm->nppn; p = vm_next_ram(vm, p + 1))
+		check_page(vm, (ppn)p, b);
 	check_windows(vm, b);
 	if (alone)
 		check_frames(vm, b);
+	for (unsigned i = 0; i < PAGE_STATES; i++)
+		if (atomic_load(&vm->slot->pages[i]) != b->pages[i])
+			wrong(b, "a VM's figures of its pages differ from its pmap", UINT32_MAX);
 	if (b->charged != b->pages[PAGE_PRIVATE])
 		wrong(b, "not as many pages are charged as are private", UINT32_MAX);
 	if (vm->swap.fd >= 0 && b->populated > b->charged) /* without it the host may use large pages */

@@ -4,19 +4,24 @@
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
 	%D%/access.c \
+	%D%/block.c \
+	%D%/block.h \
 	%D%/check.c \
 	%D%/guest_walk.c \
+	%D%/host.h \
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
 	%D%/move.c \
 	%D%/pages.h \
 	%D%/slot.h \
+	%D%/policy/scan.c \
 	%D%/policy/share.c \
 	%D%/policy/share.h \
 	%D%/policy/swap.c \
 	%D%/pool.c \
 	%D%/pool.h \
+	%D%/recover.c \
 	%D%/rmap.c \
 	%D%/views.c \
 	%D%/views_int.h \

@@ -17,6 +17,7 @@ enum mm_failure {
 	MM_FAIL_MEMORY,	 /* no machine page left */
 	MM_FAIL_SWAP,	 /* the swap file failed */
 	MM_FAIL_MAPPING, /* mmap or mprotect failed although other mappings were given up */
+	MM_FAIL_HOST,	 /* the host of the pool has ended */
 };
 const char *mm_failure_text(enum mm_failure why);
 

@@ -31,8 +31,7 @@ static void leave(struct mm_vm *vm, ppn p, mpn from)
 	switch (mpn_state(from)) {
 	case PAGE_PRIVATE:
 		pool_punch(vm->fd, p);
-		vm->charged--;
-		pool_credit(vm->pool, 1);
+		vm_credit(vm, 1);
 		break;
 	case PAGE_SHARED:
 		pool_frame_put(vm->pool, from);
@@ -46,10 +45,12 @@ static void settle(struct mm_vm *vm, ppn p, mpn to)
 {
 	mpn from = vm->pmap[p].mpn;
 
-	vm->pmap[p].mpn = to;
+	vm_enter(vm);
+	page_set(vm, p, to);
 	remap(vm, p);
 	vm->moves++;
 	leave(vm, p, from); /* last: nothing maps it any more */
+	vm_leave(vm);
 }
 
 static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
@@ -72,7 +73,6 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 	}
 	if (!swap_charge(vm, p))
 		return false;
-	vm->charged++;
 	if (state == PAGE_SWAPPED && !swap_read_home(vm, p)) {
 		leave(vm, p, p);
 		return false;
@@ -120,9 +120,11 @@ void page_put(struct mm_vm *vm, ppn p, mpn to)
 
 		page_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn);
 	}
-	vm->pmap[p].mpn = to;
+	vm_enter(vm);
+	page_set(vm, p, to);
 	vm->swap.gone++;
 	leave(vm, p, from);
+	vm_leave(vm);
 }
 
 /* P loses its content. */
@@ -170,16 +172,29 @@ static ppn random_page(struct mm_vm *vm)
 	return p;
 }
 
+/* Put P onto a frame of its own. */
+static void move_alone(struct mm_vm *vm, ppn p)
+{
+	mpn frame;
+
+	if (!vm_may_share(vm))
+		return;
+	vm_enter(vm);
+	frame = pool_frame_new(vm->pool);
+	if (frame != MPN_NONE && !page_move(vm, p, frame))
+		pool_frame_put(vm->pool, frame);
+	vm_leave(vm);
+}
+
 void mm_move_some(struct mm_vm *vm, unsigned n)
 {
 	while (n--) {
 		ppn p = random_page(vm);
-		mpn frame = vm_random(vm, 4) ? pool_frame_new(vm->pool) : MPN_NONE;
 
-		if (frame == MPN_NONE)
+		if (vm_random(vm, 4))
+			move_alone(vm, p);
+		else
 			page_bring_home(vm, p);
-		else if (!page_move(vm, p, frame))
-			pool_frame_put(vm->pool, frame);
 	}
 }
 
@@ -194,8 +209,6 @@ static bool zeros(const uint8_t *page)
 /* One of the states that P can have with its bytes. */
 static void change(struct mm_vm *vm, ppn p)
 {
-	mpn frame;
-
 	switch (vm_random(vm, 9)) {
 	case 0:
 		page_bring_home(vm, p);
@@ -213,9 +226,7 @@ static void change(struct mm_vm *vm, ppn p)
 		mm_share_page(vm, p);
 		break;
 	default:
-		frame = pool_frame_new(vm->pool);
-		if (frame != MPN_NONE && !page_move(vm, p, frame))
-			pool_frame_put(vm->pool, frame);
+		move_alone(vm, p);
 	}
 }
 

@@ -28,9 +28,10 @@ struct mm_counts {
 };
 const struct mm_counts *mm_counts(const struct mm_vm *vm);
 
-/* Let pages of VM be swapped out to FD, which VM closes; before memory is added. Memory that the pool has
- * no room for is then charged page by page when it is touched. -1: no memory for it. */
-int mm_vm_set_swap(struct mm_vm *vm, int fd);
+/* Let pages of VM be swapped out to the 4 GiB from offset BASE of FD, which VM closes; before memory is
+ * added. Memory that the pool has no room for is then charged page by page when it is touched. -1: no memory
+ * for it. */
+int mm_vm_set_swap(struct mm_vm *vm, int fd, uint64_t base);
 bool mm_has_swap(const struct mm_vm *vm);
 /* Swap P out; a page of zeros becomes absent. False: P is not private memory, or the file cannot be
  * written. */
@@ -48,12 +49,18 @@ enum mm_share {
 	MM_SHARE_NOT_PRIVATE, /* it is shared already, or not in memory */
 	MM_SHARE_FALSE,	      /* another content has its hash */
 	MM_SHARE_NO_ROOM,     /* no machine page for the frame */
+	MM_SHARE_BUSY,	      /* another VM has the table, or the VM has not joined its host yet */
 };
 /* Look for the content of P, and share it. */
 enum mm_share mm_share_page(struct mm_vm *vm, ppn p);
 /* The same for pages of [FIRST, FIRST + N) that the host has populated. Returns how many pages it moved onto
  * frames, in that range or not. */
 uint64_t mm_share_range(struct mm_vm *vm, ppn first, uint32_t n);
+/* The scan for pages to share at VM time NOW: look at the pages that are due. Returns when to call it again:
+ * not more than 20 times a second; UINT64_MAX: the VM's rate is 0. */
+uint64_t mm_scan(struct mm_vm *vm, uint64_t now);
+/* Pages that it looks at a second, by the VM's rate and that of the pool. */
+uint32_t mm_scan_rate(const struct mm_vm *vm);
 /* Give P a page of its own. False: it is not shared, or there is no memory. */
 bool mm_unshare_page(struct mm_vm *vm, ppn p);
 /* What was done, for all VMs of the pool. */

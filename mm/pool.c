@@ -4,18 +4,19 @@
  * stay linear (mm/vm.c) and a frame keeps its offset for as long as anyone uses it. */
 #include "mm/mm.h"
 #include "base/gpr.h"
+#include "mm/host.h"
 #include "mm/policy/share.h"
 #include "mm/pool.h"
 
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MAPS_DEFAULT = 65530, MAPS_MAX = 1 << 17 };
-#define FRAME_DYING UINT32_MAX /* in refs[]: being emptied */
 
 /* What all windows of the process may take together: five eighths of what the host allows
  * it, the rest for everything else and for how much the counts may be off. */
@@ -36,34 +37,83 @@ static int64_t read_maps_limit(void)
 	return limit < MAPS_MAX ? limit : MAPS_MAX;
 }
 
-static bool make_frames(struct mm_pool *p)
+static bool map_frames(struct mm_pool *p)
 {
 	uint64_t bytes = (uint64_t)p->limit << PAGE_SHIFT;
 
-	p->fd = memfd_create("vitrine-shared-frames", MFD_CLOEXEC);
-	if (p->fd < 0 || ftruncate(p->fd, (off_t)bytes))
-		return false;
 	p->frames = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, p->fd, 0);
-	p->refs = mmap(NULL, p->limit * sizeof(*p->refs), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	p->slots =
-	    mmap(NULL, MM_VMS * sizeof(*p->slots), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	p->share = share_new(p->limit, &p->share_bytes);
-	return p->frames != MAP_FAILED && p->refs != MAP_FAILED && p->slots != MAP_FAILED && p->share;
+	return p->frames != MAP_FAILED;
 }
 
-struct mm_pool *mm_pool_new(uint64_t bytes)
+static struct mm_pool *pool_alloc(void)
 {
-	uint64_t pages = (bytes + PAGE_MASK) >> PAGE_SHIFT;
 	struct mm_pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->limit = pages < 1 ? 1 : pages < MPN_INDEX ? (uint32_t)pages : MPN_INDEX;
-	p->fd = -1;
+	p->fd = p->block_fd = p->host_fd = p->joined = -1;
+	for (unsigned i = 0; i < MM_VMS; i++)
+		p->pmaps[i].fd = -1;
 	p->maps_limit = read_maps_limit();
-	if (make_frames(p))
+	return p;
+}
+
+static struct mm_pool *pool_make(uint64_t bytes, bool hosted)
+{
+	uint64_t pages = (bytes + PAGE_MASK) >> PAGE_SHIFT;
+	struct mm_pool *p = pool_alloc();
+
+	if (!p)
+		return NULL;
+	p->limit = pages < 1 ? 1 : pages < MPN_INDEX ? (uint32_t)pages : MPN_INDEX;
+	p->fd = block_file("vitrine-shared-frames", (uint64_t)p->limit << PAGE_SHIFT);
+	if (p->fd >= 0 && block_make(p, hosted) && map_frames(p))
 		return p;
+	mm_pool_free(p);
+	return NULL;
+}
+
+struct mm_pool *mm_pool_new(uint64_t bytes)
+{
+	return pool_make(bytes, false);
+}
+
+struct mm_pool *mm_pool_host(uint64_t bytes)
+{
+	struct mm_pool *p = pool_make(bytes, true);
+
+	if (p)
+		p->host_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	return p;
+}
+
+void mm_pool_fds(const struct mm_pool *p, struct mm_pool_fds *f)
+{
+	*f = (struct mm_pool_fds){ .block = p->block_fd, .frames = p->fd, .host = p->host_fd };
+}
+
+struct mm_pool *mm_pool_join(const struct mm_pool_fds *f, unsigned slot, char *err, size_t errlen)
+{
+	struct mm_pool *p = pool_alloc();
+	const char *wrong = NULL;
+
+	if (!p) {
+		snprintf(err, errlen, "no memory for the host's pool");
+		return NULL;
+	}
+	p->block_fd = f->block;
+	p->fd = f->frames;
+	p->host_fd = f->host;
+	p->joined = (int)slot;
+	if (!block_map(p))
+		wrong = "the host is of another build, or sent no pool";
+	else if (slot >= MM_VMS || atomic_load(&p->slots[slot].state) != SLOT_JOINS)
+		wrong = "the host sent no slot of its pool";
+	else if (!block_file_is(p->fd, (uint64_t)p->limit << PAGE_SHIFT) || !map_frames(p))
+		wrong = "the host's shared frames cannot be mapped";
+	if (!wrong)
+		return p;
+	snprintf(err, errlen, "%s", wrong);
 	mm_pool_free(p);
 	return NULL;
 }
@@ -78,10 +128,9 @@ void mm_pool_free(struct mm_pool *p)
 {
 	if (!p)
 		return;
-	share_free(p->share, p->share_bytes);
 	give_back(p->frames, (uint64_t)p->limit << PAGE_SHIFT);
-	give_back((void *)p->refs, p->limit * sizeof(*p->refs));
-	give_back(p->slots, MM_VMS * sizeof(*p->slots));
+	pool_forget_pmaps(p);
+	block_unmap(p);
 	if (p->fd >= 0)
 		close(p->fd);
 	free(p);
@@ -90,54 +139,28 @@ void mm_pool_free(struct mm_pool *p)
 void mm_pool_usage(const struct mm_pool *p, struct mm_usage *u)
 {
 	u->pages = p->limit;
-	u->charged = atomic_load(&p->used);
+	u->charged = atomic_load(&p->block->used);
 	u->maps = (uint64_t)atomic_load(&p->maps);
 	u->maps_limit = (uint64_t)p->maps_limit;
-}
-
-/* ---- slots ---- */
-
-struct mm_slot *pool_slot_take(struct mm_pool *p)
-{
-	for (unsigned i = 0; i < MM_VMS; i++) {
-		struct mm_slot *s = &p->slots[i];
-		uint32_t none = SLOT_FREE;
-
-		if (!atomic_compare_exchange_strong(&s->state, &none, SLOT_JOINS))
-			continue;
-		s->id = atomic_fetch_add(&p->ids, 1) + 1;
-		return s;
-	}
-	return NULL;
-}
-
-void pool_slot_free(struct mm_slot *s)
-{
-	gpr_zero(&s->id, sizeof(*s) - offsetof(struct mm_slot, id));
-	atomic_store(&s->state, SLOT_FREE);
-}
-
-struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i)
-{
-	return i < MM_VMS ? &p->slots[i] : NULL;
 }
 
 /* ---- the credit ---- */
 
 bool pool_charge(struct mm_pool *p, uint32_t n)
 {
-	uint32_t used = atomic_load(&p->used);
+	_Atomic uint32_t *count = &p->block->used;
+	uint32_t used = atomic_load(count);
 
 	do {
-		if (n > p->limit - used)
+		if (used > p->limit || n > p->limit - used)
 			return false;
-	} while (!atomic_compare_exchange_weak(&p->used, &used, used + n));
+	} while (!atomic_compare_exchange_weak(count, &used, used + n));
 	return true;
 }
 
 void pool_credit(struct mm_pool *p, uint32_t n)
 {
-	atomic_fetch_sub(&p->used, n);
+	atomic_fetch_sub(&p->block->used, n);
 }
 
 void pool_punch(int fd, uint64_t page)
@@ -149,24 +172,37 @@ void pool_punch(int fd, uint64_t page)
 
 static _Atomic uint32_t *refs_of(const struct mm_pool *p, mpn frame)
 {
-	return &p->refs[frame & MPN_INDEX];
+	return &p->refs[(frame & MPN_INDEX) < p->limit ? frame & MPN_INDEX : 0];
+}
+
+mpn pool_frame_near(struct mm_pool *p, uint32_t near)
+{
+	uint32_t i = near % p->limit;
+
+	pool_step(p);
+	if (!pool_charge(p, 1))
+		return MPN_NONE;
+	pool_step(p);
+	/* One is free: there are as many as pages, and this one's charge has been taken. */
+	for (uint64_t tries = 0; tries < 2ull * p->limit; tries++, i = i + 1 < p->limit ? i + 1 : 0) {
+		uint32_t none = 0;
+
+		if (atomic_load(&p->refs[i]) || !atomic_compare_exchange_strong(&p->refs[i], &none, 1))
+			continue;
+		pool_step(p);
+		return i | MPN_SHARED;
+	}
+	pool_credit(p, 1);
+	return MPN_NONE;
 }
 
 mpn pool_frame_new(struct mm_pool *p)
 {
-	uint32_t from = atomic_load(&p->hint);
+	mpn frame = pool_frame_near(p, atomic_load(&p->block->hint));
 
-	if (!pool_charge(p, 1))
-		return MPN_NONE;
-	/* One is free: there are as many as pages, and this one's charge has been taken. */
-	for (uint32_t i = from;; i = i + 1 < p->limit ? i + 1 : 0) {
-		uint32_t none = 0;
-
-		if (!atomic_compare_exchange_strong(&p->refs[i], &none, 1))
-			continue;
-		atomic_store(&p->hint, i + 1 < p->limit ? i + 1 : 0);
-		return i | MPN_SHARED;
-	}
+	if (frame != MPN_NONE)
+		atomic_store(&p->block->hint, (frame & MPN_INDEX) + 1);
+	return frame;
 }
 
 void pool_frame_get(struct mm_pool *p, mpn frame)
@@ -174,21 +210,49 @@ void pool_frame_get(struct mm_pool *p, mpn frame)
 	atomic_fetch_add(refs_of(p, frame), 1);
 }
 
+bool pool_frame_try(struct mm_pool *p, mpn frame)
+{
+	_Atomic uint32_t *refs = refs_of(p, frame);
+	uint32_t n = atomic_load(refs);
+
+	pool_step(p);
+	do {
+		if (!n || n == FRAME_DYING)
+			return false;
+	} while (!atomic_compare_exchange_weak(refs, &n, n + 1));
+	pool_step(p);
+	return true;
+}
+
 void pool_frame_put(struct mm_pool *p, mpn frame)
 {
 	_Atomic uint32_t *refs = refs_of(p, frame);
 	uint32_t n = atomic_load(refs);
 
-	while (!atomic_compare_exchange_weak(refs, &n, n == 1 ? FRAME_DYING : n - 1))
-		;
+	pool_step(p);
+	do {
+		if (!n || n == FRAME_DYING)
+			return;
+	} while (!atomic_compare_exchange_weak(refs, &n, n == 1 ? FRAME_DYING : n - 1));
+	pool_step(p);
 	if (n != 1)
 		return;
+	share_forget(p, frame & MPN_INDEX);
+	pool_step(p);
 	pool_punch(p->fd, frame & MPN_INDEX);
+	pool_step(p);
 	atomic_store(refs, 0);
+	pool_step(p);
 	pool_credit(p, 1);
+	pool_step(p);
 }
 
 uint32_t pool_frame_refs(const struct mm_pool *p, mpn frame)
 {
 	return atomic_load(refs_of(p, frame));
+}
+
+bool pool_frame_zeros(const struct mm_pool *p, mpn frame)
+{
+	return share_zeros(p, frame & MPN_INDEX);
 }

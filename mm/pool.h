@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside mm: what several VMs share. The pool counts machine pages (a credit that is
- * charged before a page may be populated), owns the memfd of shared frames, and counts
- * the host mappings of the whole process. Its counters are atomic, because each VM runs
- * on a thread of its own and charges from its fault handler. */
+ * Inside mm: a process's view of machine memory. The pool counts machine pages (a credit that is charged
+ * before a page may be populated), has the memfd of shared frames, and counts the host mappings of the whole
+ * process. What VMs share is in the block (mm/block.h), the rest is this process's own. Counters are atomic,
+ * because VMs run on threads or processes of their own, and charge from their fault handlers. */
 #ifndef MM_POOL_H
 #define MM_POOL_H
-#include "mm/slot.h"
+#include "mm/block.h"
 
 #include <stdatomic.h>
 
@@ -35,37 +35,63 @@ static inline bool mpn_in_memory(mpn m)
 	return m < MPN_SWAPPED;
 }
 
-struct share_table;
-struct mm_pool {
-	uint32_t limit;		   /* machine pages there are */
-	_Atomic uint32_t used;	   /* of these, charged */
-	int fd;			   /* shared frames: frame N is at N << PAGE_SHIFT */
-	uint8_t *frames;	   /* the monitor's mapping of them */
-	_Atomic uint32_t *refs;	   /* PPNs on each frame; 0: free */
-	struct share_table *share; /* contents that are known (mm/policy/share.c) */
-	size_t share_bytes;
-	struct mm_slot *slots; /* MM_VMS */
-	_Atomic uint32_t ids;  /* given out */
-	_Atomic uint32_t hint; /* where to look for a free frame */
-	_Atomic int64_t maps;  /* host mappings of all windows, estimated */
-	int64_t maps_limit;
-	_Atomic unsigned nmmu; /* who shares that limit */
+struct pmap_entry;
+/* The table of contents, in the block (mm/policy/share.c). */
+struct share_parts {
+	struct share_table *table;
+	uint32_t nbucket, nentry; /* nbucket: a power of two */
+	uint32_t *buckets;
+	struct share_entry *entries;
+	_Atomic uint32_t *frames; /* a word a frame */
 };
 
-/* A free slot for a VM, or NULL; give it back. */
-struct mm_slot *pool_slot_take(struct mm_pool *p);
-void pool_slot_free(struct mm_slot *s);
+struct mm_pool {
+	uint32_t limit;	     /* machine pages there are */
+	struct block *block; /* shared with all VMs */
+	size_t block_bytes;
+	_Atomic uint32_t *refs;	  /* in it: PPNs on each frame */
+	struct share_parts share; /* in it: contents that are known */
+	struct mm_slot *slots;	  /* in it */
+	int block_fd;		  /* negative: the block is this process's alone */
+	int host_fd;		  /* readable when the host has ended; negative: there is none */
+	int joined;		  /* in the pool of a host: the slot for our VM; negative: it is our pool */
+	bool joined_used;	  /* ... has a VM */
+	int fd;			  /* shared frames: frame N is at N << PAGE_SHIFT */
+	uint8_t *frames;	  /* the monitor's mapping of them */
+	struct pool_pmap {
+		int fd; /* negative: has not come */
+		const struct pmap_entry *map;
+	} pmaps[MM_VMS];      /* of the VMs that we answer for */
+	_Atomic int64_t maps; /* host mappings of all windows, estimated */
+	int64_t maps_limit;
+	_Atomic unsigned nmmu; /* who shares that limit */
+	void (*step)(void);    /* for tests: called before each store that others see */
+};
+
+/* For tests: here a process may die. */
+static inline void pool_step(const struct mm_pool *p)
+{
+	if (__builtin_expect(p->step != NULL, 0))
+		p->step();
+}
 
 /* Charge N pages. False, and nothing charged, when there are not as many. */
 bool pool_charge(struct mm_pool *p, uint32_t n);
 void pool_credit(struct mm_pool *p, uint32_t n);
 
-/* Take a free, zeroed frame, charged, with one reference: its MPN, or MPN_NONE. */
+/* Take a free, zeroed frame, charged, with one reference, if possible number NEAR: its MPN, or MPN_NONE. */
+mpn pool_frame_near(struct mm_pool *p, uint32_t near);
 mpn pool_frame_new(struct mm_pool *p);
 void pool_frame_get(struct mm_pool *p, mpn frame);
+/* The same unless nobody has the frame any more: false. */
+bool pool_frame_try(struct mm_pool *p, mpn frame);
 /* Drop a reference. The last one frees the frame: its content and its charge go. */
 void pool_frame_put(struct mm_pool *p, mpn frame);
 uint32_t pool_frame_refs(const struct mm_pool *p, mpn frame);
+/* Does it hold zeros? It is known from when it became the table's. */
+bool pool_frame_zeros(const struct mm_pool *p, mpn frame);
+/* Unmap what is left of other processes' pmaps. */
+void pool_forget_pmaps(struct mm_pool *p);
 
 /* Free the page at offset PAGE of FD; a later touch finds zeros. */
 void pool_punch(int fd, uint64_t page);

@@ -40,6 +40,9 @@ struct mm_slot {
 
 	/* ---- the VM's thread ---- */
 	_Atomic uint32_t pages[PAGE_STATES];
+	_Atomic uint32_t zeros;		  /* of the shared ones, those on a frame of zeros */
+	_Atomic uint32_t charged;	  /* machine pages charged for it, shared frames not counted */
+	_Atomic uint32_t inside;	  /* 1: in the middle of a change of the block */
 	_Atomic uint32_t ballooned;	  /* pages in the balloon, as its driver says */
 	_Atomic uint32_t driver;	  /* enum mm_balloon_driver */
 	_Atomic uint32_t sampled;	  /* pages of the last complete sample */
@@ -48,6 +51,13 @@ struct mm_slot {
 	_Atomic uint64_t scanned, cow, swapped_out, swapped_in, popped;
 	_Atomic uint64_t vm_ns; /* VM time of these figures */
 };
+
+/* What concerns all VMs of a pool. */
+struct mm_common {
+	/* ---- the policy, or the user by hand ---- */
+	_Atomic uint32_t scan_rate; /* pages looked at for sharing by all VMs, a second, at most */
+};
+struct mm_common *mm_common(struct mm_pool *p);
 
 /* The slot of VM; of VM number I of its pool. NULL: there is none. */
 struct mm_slot *mm_slot(const struct mm_vm *vm);

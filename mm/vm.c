@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * One guest's physical memory: home slots and pmap. A VM has one sparse memfd in which PPN P
- * is at P << PAGE_SHIFT. RAM is charged to the pool when it is added, because a fault handler
- * has nobody to ask for a page yet; the host populates it at its first touch. A page that was
- * released is charged again at its next touch. When the VM goes, so do its memfd and all that
+ * is at P << PAGE_SHIFT. RAM is charged to a private pool when it is added, and the host populates it at its
+ * first touch; in the pool of a host it is charged at that touch. A page that was released is charged again
+ * at its next touch. When the VM goes, so do its memfd and all that
  * it held, and the next VM finds zeros. Also access to guest-physical memory for everything
  * that is not translated code. */
 #include "mm/vm.h"
 
 #include "base/gpr.h"
+#include "mm/host.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NPPN (1u << 20) /* 4 GiB */
 #define HOME_RESERVED (((uint64_t)NPPN << PAGE_SHIFT) + MMU_HOME_GUARD)
 #define RMAP_NODES (64u << 20) /* one for each page of each window */
 
@@ -38,8 +38,43 @@ static bool make_home(struct mm_vm *vm)
 					   MAP_SHARED | MAP_NORESERVE | MAP_FIXED, vm->fd, 0) == MAP_FAILED)
 		return false;
 	/* Large host pages, where the system allows them for shared memory: cheaper
-	 * host faults, and fewer host TLB misses in the guest's linear map. */
-	madvise(vm->home, bytes, MADV_HUGEPAGE);
+	 * host faults, and fewer host TLB misses in the guest's linear map. Where pages are
+	 * charged one by one, a large one would take memory that is not. */
+	madvise(vm->home, bytes, vm->pool->block_fd < 0 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return true;
+}
+
+/* In a file, so that the host of the pool can read it. */
+static bool make_pmap(struct mm_vm *vm)
+{
+	size_t bytes = NPPN * sizeof(*vm->pmap);
+
+	vm->pmap_fd = block_file("vitrine-pmap", bytes);
+	vm->pmap = vm->pmap_fd < 0 ? MAP_FAILED
+				   : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+					  vm->pmap_fd, 0);
+	return vm->pmap != MAP_FAILED;
+}
+
+/* A slot of our own pool, or the one that its host gave us. */
+static bool take_slot(struct mm_vm *vm)
+{
+	struct mm_pool *p = vm->pool;
+	unsigned i;
+
+	if (p->joined >= 0) {
+		if (p->joined_used)
+			return false;
+		p->joined_used = true;
+		vm->slot = &p->slots[p->joined];
+		return true;
+	}
+	vm->slot = block_slot_take(p);
+	if (!vm->slot)
+		return false;
+	i = vm_slot_number(vm);
+	p->pmaps[i] = (struct pool_pmap){ vm->pmap_fd, vm->pmap };
+	atomic_store(&vm->slot->state, SLOT_LIVES);
 	return true;
 }
 
@@ -50,15 +85,13 @@ struct mm_vm *mm_vm_new(struct mm_pool *p)
 	if (!vm)
 		return NULL;
 	vm->pool = p;
-	vm->fd = vm->swap.fd = -1;
+	vm->fd = vm->swap.fd = vm->pmap_fd = -1;
 	vm->swap.wanted = UINT32_MAX;
 	vm->nppn = NPPN;
-	vm->pmap = reserve(NPPN * sizeof(*vm->pmap));
 	vm->rmap_cap = RMAP_NODES;
 	vm->rmap = reserve((size_t)RMAP_NODES * sizeof(*vm->rmap));
 	vm->rmap_next = 1;
-	vm->slot = pool_slot_take(p);
-	if (vm->slot && vm->pmap && vm->rmap && make_home(vm))
+	if (vm->rmap && make_pmap(vm) && make_home(vm) && take_slot(vm))
 		return vm;
 	mm_vm_free(vm);
 	return NULL;
@@ -70,29 +103,107 @@ static void give_back(void *p, size_t n)
 		munmap(p, n);
 }
 
-static void put_frames(struct mm_vm *vm)
+/* The VM leaves its slot without pages. The host of the pool frees it, or else we do. */
+static void leave_slot(struct mm_vm *vm)
 {
-	for (ppn p = 0; p < vm->nppn; p++)
-		if (vm->pmap[p].kind != PAGE_NONE && page_state(vm, p) == PAGE_SHARED)
-			pool_frame_put(vm->pool, vm->pmap[p].mpn);
+	vm_enter(vm);
+	for (uint64_t p = vm_next_ram(vm, 0); p < vm->nppn; p = vm_next_ram(vm, p + 1)) {
+		mpn m = vm->pmap[p].mpn;
+
+		if (vm->pmap[p].kind == PAGE_NONE || mpn_state(m) != PAGE_SHARED)
+			continue;
+		page_set(vm, (ppn)p, MPN_NONE);
+		pool_frame_put(vm->pool, m);
+	}
+	vm_credit(vm, atomic_load(&vm->slot->charged));
+	vm_leave(vm);
+	if (vm->pool->joined >= 0)
+		return;
+	vm->pool->pmaps[vm_slot_number(vm)] = (struct pool_pmap){ .fd = -1 };
+	block_slot_free(vm->pool, vm->slot);
 }
 
 void mm_vm_free(struct mm_vm *vm)
 {
 	if (!vm)
 		return;
-	if (vm->pmap)
-		put_frames(vm);
 	give_back(vm->home, HOME_RESERVED);
 	if (vm->fd >= 0)
 		close(vm->fd);
+	if (vm->slot)
+		leave_slot(vm);
 	swap_free(vm);
 	give_back(vm->pmap, vm->nppn * sizeof(*vm->pmap));
+	if (vm->pmap_fd >= 0)
+		close(vm->pmap_fd);
 	give_back(vm->rmap, (size_t)RMAP_NODES * sizeof(*vm->rmap));
-	pool_credit(vm->pool, vm->charged);
-	if (vm->slot)
-		pool_slot_free(vm->slot);
 	free(vm);
+}
+
+int mm_vm_pmap_fd(const struct mm_vm *vm)
+{
+	return vm->pmap_fd;
+}
+
+unsigned vm_slot_number(const struct mm_vm *vm)
+{
+	return (unsigned)(vm->slot - vm->pool->slots);
+}
+
+bool vm_may_share(const struct mm_vm *vm)
+{
+	return atomic_load(&vm->slot->state) == SLOT_LIVES;
+}
+
+/* ---- the credit and the states of pages ---- */
+
+/* One thread at a time adds to a VM's figures. */
+static void add(_Atomic uint32_t *figure, uint32_t n)
+{
+	atomic_store_explicit(figure, atomic_load_explicit(figure, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+bool vm_charge(struct mm_vm *vm, uint32_t n)
+{
+	bool ok;
+
+	vm_enter(vm);
+	pool_step(vm->pool);
+	ok = pool_charge(vm->pool, n);
+	pool_step(vm->pool);
+	if (ok)
+		add(&vm->slot->charged, n);
+	pool_step(vm->pool);
+	vm_leave(vm);
+	return ok;
+}
+
+void vm_credit(struct mm_vm *vm, uint32_t n)
+{
+	vm_enter(vm);
+	pool_step(vm->pool);
+	add(&vm->slot->charged, -n);
+	pool_step(vm->pool);
+	pool_credit(vm->pool, n);
+	pool_step(vm->pool);
+	vm_leave(vm);
+}
+
+static void count(struct mm_vm *vm, mpn m, uint32_t n)
+{
+	add(&vm->slot->pages[mpn_state(m)], n);
+	if (mpn_state(m) == PAGE_SHARED && pool_frame_zeros(vm->pool, m))
+		add(&vm->slot->zeros, n);
+}
+
+void page_set(struct mm_vm *vm, ppn p, mpn to)
+{
+	pool_step(vm->pool);
+	count(vm, vm->pmap[p].mpn, -1u);
+	count(vm, to, 1);
+	vm->pmap[p].mpn = to;
+	pool_step(vm->pool);
 }
 
 static uint32_t count_new(const struct mm_vm *vm, uint64_t first, uint64_t end)
@@ -107,24 +218,27 @@ static uint32_t count_new(const struct mm_vm *vm, uint64_t first, uint64_t end)
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 {
 	uint64_t first = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT;
-	bool charged;
+	bool hosted, charged;
 	uint32_t n;
 
 	if (end > vm->nppn)
 		end = vm->nppn;
 	n = count_new(vm, first, end);
-	charged = pool_charge(vm->pool, n);
-	if (!charged && vm->swap.fd < 0) {
+	hosted = vm->pool->block_fd >= 0;
+	charged = !hosted && vm_charge(vm, n);
+	if (!charged && !hosted && vm->swap.fd < 0) {
 		errno = ENOMEM;
 		return -1;
 	}
-	vm->charged += charged ? n : 0;
 	vm->slot->configured += n;
-	atomic_store(&vm->slot->max, vm->slot->configured);
+	if (!hosted)
+		atomic_store(&vm->slot->max, vm->slot->configured);
+	add(&vm->slot->pages[charged ? PAGE_PRIVATE : PAGE_ABSENT], n);
 	for (uint64_t p = first; p < end; p++) {
 		if (vm->pmap[p].kind == PAGE_NONE)
 			vm->pmap[p].mpn = charged ? (mpn)p : MPN_NONE;
 		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
+		vm->chunks[p >> CHUNK_SHIFT >> 6] |= 1ull << (p >> CHUNK_SHIFT & 63);
 	}
 	if (first <= vm->low && end > vm->low)
 		vm->low = (uint32_t)end;
@@ -172,7 +286,7 @@ gpa mm_next_populated(const struct mm_vm *vm, gpa a)
 
 	if (data < 0 && errno != ENXIO)
 		return a >> PAGE_SHIFT < vm->nppn ? a : UINT64_MAX;
-	for (uint64_t p = a >> PAGE_SHIFT; p < end; p++)
+	for (uint64_t p = vm_next_ram(vm, a >> PAGE_SHIFT); p < end; p = vm_next_ram(vm, p + 1))
 		if (page_state(vm, (ppn)p) == PAGE_SHARED || page_state(vm, (ppn)p) == PAGE_SWAPPED)
 			return p << PAGE_SHIFT;
 	return data < 0 ? UINT64_MAX : (gpa)data;
@@ -278,6 +392,8 @@ const char *mm_failure_text(enum mm_failure why)
 		return "the swap file cannot be read or written";
 	case MM_FAIL_MAPPING:
 		return "the host refused to map guest memory; see vm.max_map_count and ulimit -v";
+	case MM_FAIL_HOST:
+		return "the host of the VM's memory has ended";
 	default:
 		return "";
 	}

@@ -27,7 +27,8 @@ struct rmap_node {
 
 /* Swapping (mm/policy/swap.c). */
 struct vm_swap {
-	int fd;		    /* PPN P is at P << PAGE_SHIFT, once swapped out; negative: none are */
+	int fd;		    /* PPN P is at BASE + (P << PAGE_SHIFT), once swapped out; negative: none are */
+	uint64_t base;	    /* the file may be others', too */
 	bool no_wait;	    /* a fault is being resolved: what takes I/O is noted in WANTED, and fails */
 	bool broken;	    /* the file cannot be read or written */
 	ppn wanted;	    /* the page that was lacking then; UINT32_MAX: none */
@@ -43,16 +44,33 @@ struct cow_note {
 	uint32_t left, cycles; /* pages still on it; the copy and its mappings */
 };
 
+/* The scan for pages to share (mm/policy/scan.c). */
+struct vm_scan {
+	uint32_t at, key;	/* how far this pass is, of a power of two; what its order is made from */
+	uint32_t credit;	/* pages due, in 1/65536 */
+	uint64_t last;		/* VM time of the last tick */
+	uint64_t passes;	/* complete ones */
+	uint64_t pages, cycles; /* looked at, and what it took */
+	uint64_t answered;	/* of these, because another VM asked */
+};
+
+#define NPPN (1u << 20) /* 4 GiB */
+#define CHUNK_SHIFT 10	/* of PPNs */
 struct mm_vm {
 	struct mm_pool *pool;
 	struct mm_slot *slot;	 /* in the pool */
+	unsigned inside;	 /* vm_enter() is nested as deep */
+	bool orphan;		 /* the host of the pool has ended */
 	int fd;			 /* home slots: PPN P is at P << PAGE_SHIFT */
 	uint8_t *home;		 /* the monitor's mapping of them */
-	uint32_t charged;	 /* homes that are charged to the pool */
+	int pmap_fd;		 /* the file that the pmap is in, for the host */
 	struct pmap_entry *pmap; /* NPPN entries */
 	uint32_t nppn;
+	uint64_t
+	    chunks[(NPPN >> CHUNK_SHIFT) / 64]; /* chunks of PPNs that have memory: the rest is not read */
 	uint32_t low; /* PPNs below are all RAM or ROM: where victims are looked for */
 	struct vm_swap swap;
+	struct vm_scan scan;
 	struct mm_counts n;
 	struct cow_note cow[COW_NOTES]; /* the last, by their number */
 	struct rmap_node *rmap;
@@ -66,7 +84,43 @@ struct mm_vm {
 	gpa rom_write;		 /* address of the last */
 };
 
+/* ---- changing what the VMs of a pool share (mm/block.h) ---- */
+
+void vm_enter_slowly(struct mm_vm *vm);
+/* Begin and end a change of the block, of the pmap or of frames. May be nested. What is inside waits for
+ * nothing. Also in a fault handler. */
+static inline void vm_enter(struct mm_vm *vm)
+{
+	if (vm->inside++)
+		return;
+	atomic_exchange(&vm->slot->inside, 1); /* a full fence: the host sees this, or we see its hold */
+	if (__builtin_expect(atomic_load(&vm->pool->block->hold), 0))
+		vm_enter_slowly(vm);
+}
+
+static inline void vm_leave(struct mm_vm *vm)
+{
+	if (!--vm->inside)
+		atomic_store_explicit(&vm->slot->inside, 0, memory_order_release);
+}
+
+/* Charge N machine pages for VM's home slots. False, and nothing charged: there are not as many. */
+bool vm_charge(struct mm_vm *vm, uint32_t n);
+void vm_credit(struct mm_vm *vm, uint32_t n);
+/* May VM have pages on frames? Not before the host knows its pmap. */
+bool vm_may_share(const struct mm_vm *vm);
+unsigned vm_slot_number(const struct mm_vm *vm);
+
 /* ---- where a page is ---- */
+
+/* The first PPN at or after P that may be memory; NPPN: there is none. */
+static inline uint64_t vm_next_ram(const struct mm_vm *vm, uint64_t p)
+{
+	for (; p < vm->nppn; p = ((p >> CHUNK_SHIFT) + 1) << CHUNK_SHIFT)
+		if (vm->chunks[p >> CHUNK_SHIFT >> 6] >> (p >> CHUNK_SHIFT & 63) & 1)
+			break;
+	return p;
+}
 
 static inline bool ppn_ram(const struct mm_vm *vm, uint64_t p)
 {
@@ -148,6 +202,8 @@ bool page_move(struct mm_vm *vm, ppn p, mpn to);
 void page_release(struct mm_vm *vm, ppn p);
 /* Likewise, because the guest's balloon has P. */
 void page_balloon(struct mm_vm *vm, ppn p);
+/* Note that P is at TO. Inside. */
+void page_set(struct mm_vm *vm, ppn p, mpn to);
 /* P, whose mappings go, is at TO from now on, which holds the same bytes. */
 void page_put(struct mm_vm *vm, ppn p, mpn to);
 

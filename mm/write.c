@@ -37,8 +37,11 @@ uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page
 	}
 	switch (may) {
 	case PAGE_WRITE_SWAPPED:
-		if (n == PAGE_SIZE) /* its old content is not needed */
-			vm->pmap[p].mpn = MPN_NONE;
+		if (n == PAGE_SIZE) { /* its old content is not needed */
+			vm_enter(vm);
+			page_set(vm, p, MPN_NONE);
+			vm_leave(vm);
+		}
 		/* fallthrough */
 	case PAGE_WRITE_SHARED:
 	case PAGE_WRITE_ABSENT:

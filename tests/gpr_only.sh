@@ -66,8 +66,20 @@ allowed()
 	piix.o pci_remove only when the machine ends
 	pool.o calloc only when memory is made
 	pool.o free only when memory goes
-	pool.o memfd_create only when memory is made
-	pool.o ftruncate only when memory is made
+	block.o memfd_create only when memory is made
+	block.o ftruncate only when memory is made
+	block.o fcntl only when memory is made
+	block.o fstat only when memory is made
+	block.o close only when memory is made, or goes
+	block.o poll system call
+	share.o sched_yield system call
+	scan.o lseek system call
+	recover.o lseek only in the host's process
+	recover.o nanosleep only in the host's process
+	recover.o close only in the host's process
+	pool.o syscall only when memory is made
+	pool.o getpid only when memory is made
+	pool.o snprintf only when memory is made
 	pool.o open only when memory is made
 	pool.o read only when memory is made
 	pool.o close only when memory goes

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Swapping: pages of a VM in a file, where PPN P is at P << PAGE_SHIFT. Victims are chosen at random,
+ * Swapping: pages of a VM in a file, where a page's place is its address. Victims are chosen at random,
  * because any other order may meet the guest's own the wrong way (Waldspurger, OSDI 2002, section 3.3). A
  * victim of zeros is not written: it becomes absent. Translated code stays, as the bytes do.
  *
@@ -24,7 +24,7 @@ struct peeks {
 	uint8_t page[PEEKS][PAGE_SIZE] __attribute__((aligned(64)));
 };
 
-int mm_vm_set_swap(struct mm_vm *vm, int fd)
+int mm_vm_set_swap(struct mm_vm *vm, int fd, uint64_t base)
 {
 	void *p =
 	    mmap(NULL, sizeof(struct peeks), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -33,6 +33,7 @@ int mm_vm_set_swap(struct mm_vm *vm, int fd)
 		return -1;
 	vm->swap.peek = p;
 	vm->swap.fd = fd;
+	vm->swap.base = base;
 	/* A large host page takes memory that is not charged. */
 	madvise(vm->home, (uint64_t)vm->nppn << PAGE_SHIFT, MADV_NOHUGEPAGE);
 	return 0;
@@ -58,11 +59,15 @@ static uint8_t *home_of(const struct mm_vm *vm, ppn p)
 
 /* ---- the file ---- */
 
+static off_t place(const struct mm_vm *vm, ppn p, size_t off)
+{
+	return (off_t)(vm->swap.base + ((uint64_t)p << PAGE_SHIFT) + off);
+}
+
 static bool read_file(struct mm_vm *vm, ppn p, unsigned off, uint8_t *to, size_t n)
 {
 	for (size_t done = 0; done < n;) {
-		ssize_t r =
-		    pread(vm->swap.fd, to + done, n - done, (off_t)p << PAGE_SHIFT | (off_t)(off + done));
+		ssize_t r = pread(vm->swap.fd, to + done, n - done, place(vm, p, off + done));
 
 		if (r <= 0 && !(r < 0 && errno == EINTR)) {
 			vm->swap.broken = true;
@@ -76,8 +81,7 @@ static bool read_file(struct mm_vm *vm, ppn p, unsigned off, uint8_t *to, size_t
 static bool write_file(struct mm_vm *vm, ppn p, const uint8_t *from)
 {
 	for (size_t done = 0; done < PAGE_SIZE;) {
-		ssize_t r = pwrite(vm->swap.fd, from + done, PAGE_SIZE - done,
-				   ((off_t)p << PAGE_SHIFT) + (off_t)done);
+		ssize_t r = pwrite(vm->swap.fd, from + done, PAGE_SIZE - done, place(vm, p, done));
 
 		if (r <= 0 && !(r < 0 && errno == EINTR)) {
 			vm->swap.broken = true;
@@ -180,7 +184,7 @@ bool mm_swap_in(struct mm_vm *vm, ppn p)
 
 bool swap_charge(struct mm_vm *vm, ppn p)
 {
-	while (!pool_charge(vm->pool, 1)) {
+	while (!vm_charge(vm, 1)) {
 		if (vm->swap.fd < 0)
 			return false;
 		if (vm->swap.no_wait) {

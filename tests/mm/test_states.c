@@ -188,7 +188,7 @@ START_TEST(across_pages)
 		ck_assert_int_eq(mmu_write(w->m, lin + PAGE_SIZE - 4, &v, 8, 0), 0);
 		ck_assert_int_eq(mmu_read(w->m, lin + PAGE_SIZE - 4, &r, 8, 0), 0);
 		ck_assert_uint_eq(r, v);
-		pool_credit(pool, atomic_load(&pool->used) - w->vm->charged);
+		pool_credit(pool, atomic_load(&pool->block->used) - atomic_load(&w->vm->slot->charged));
 	}
 	ck_assert_uint_gt(w->vm->n.out, 600);
 	world_free(w);
@@ -337,12 +337,15 @@ START_TEST(the_books_find)
 
 	ck_assert(world_write(w, lin, 1));
 	books(w);
-	w->vm->charged++;
+	w->vm->slot->charged++;
 	ck_assert(!mm_check(w->vm, false, &b));
-	w->vm->charged--;
+	w->vm->slot->charged--;
 	w->vm->pmap[p].mpn = MPN_SWAPPED | p;
 	ck_assert(!mm_check(w->vm, false, &b) && b.at == p);
 	w->vm->pmap[p].mpn = p;
+	w->vm->slot->pages[PAGE_SHARED]++;
+	ck_assert(!mm_check(w->vm, false, &b));
+	w->vm->slot->pages[PAGE_SHARED]--;
 	w->vm->rmap_used++;
 	ck_assert(!mm_check(w->vm, false, &b));
 	w->vm->rmap_used--;

@@ -151,7 +151,7 @@ static struct world *make(struct mm_pool *pool, unsigned extra, bool pae, uint64
 	w->own_pool = !pool;
 	w->pool = pool ? pool : mm_pool_new((uint64_t)(RAM_PAGES + extra) << PAGE_SHIFT);
 	w->vm = mm_vm_new(w->pool);
-	ck_assert(!swap || (w->vm && !mm_vm_set_swap(w->vm, memfd_create("swap", MFD_CLOEXEC))));
+	ck_assert(!swap || (w->vm && !mm_vm_set_swap(w->vm, memfd_create("swap", MFD_CLOEXEC), 0)));
 	ck_assert(w->vm && !mm_vm_add_ram(w->vm, 0, (uint64_t)ROM_FIRST << PAGE_SHIFT, false) &&
 		  !mm_vm_add_ram(w->vm, (uint64_t)ROM_FIRST << PAGE_SHIFT,
 				 (uint64_t)(RAM_PAGES - ROM_FIRST) << PAGE_SHIFT, true));
