@@ -303,6 +303,7 @@ include tests/fuzz/local.mk
 include tests/engine/local.mk
 include tests/inspect/local.mk
 include tests/mm/local.mk
+include %D%/vtx/local.mk
 include tests/console/local.mk
 include tests/tui/local.mk
 

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# VMX: the VMCS, its instructions, VM entries and exits. GPR-only code (base/gpr.h): callouts will run it.
+noinst_LIBRARIES += %D%/libvtx.a
+%C%_libvtx_a_SOURCES = \
+	%D%/bits.h \
+	%D%/capabilities.def \
+	%D%/capability.c \
+	%D%/capability.h \
+	%D%/control.c \
+	%D%/control.h \
+	%D%/controls.def \
+	%D%/fields.def \
+	%D%/msrs.def \
+	%D%/processor.c \
+	%D%/processor.h \
+	%D%/vmcs.c \
+	%D%/vmcs.h
+%C%_libvtx_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
