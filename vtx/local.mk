@@ -6,9 +6,13 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/capabilities.def \
 	%D%/capability.c \
 	%D%/capability.h \
+	%D%/checks.c \
+	%D%/checks.def \
+	%D%/checks.h \
 	%D%/control.c \
 	%D%/control.h \
 	%D%/controls.def \
+	%D%/errors.def \
 	%D%/fields.def \
 	%D%/msrs.def \
 	%D%/processor.c \
