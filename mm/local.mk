@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/move.c \
 	%D%/pages.h \
 	%D%/slot.h \
+	%D%/policy/balloon.c \
 	%D%/policy/scan.c \
 	%D%/policy/share.c \
 	%D%/policy/share.h \

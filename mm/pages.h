@@ -41,6 +41,27 @@ uint32_t mm_swap_out_some(struct mm_vm *vm, uint32_t n);
 /* Read P back if it is swapped out. False: no memory, or the file cannot be read. */
 bool mm_swap_in(struct mm_vm *vm, ppn p);
 
+/* ---- pages that the guest gives back (mm/policy/balloon.c) ---- */
+
+enum mm_balloon {
+	MM_BALLOON_DONE,
+	MM_BALLOON_NO_RAM, /* one of the pages is no RAM */
+	MM_BALLOON_WAS,	   /* one of them is in the balloon already; or none is */
+};
+/* Take the N pages from FIRST on, whatever their state, from the guest: their content and their memory go,
+ * and a touch finds a fresh page (mm_counts.popped). All or, unless MM_BALLOON_DONE, none. FIRST may be any
+ * number that a guest says. */
+enum mm_balloon mm_balloon_pages(struct mm_vm *vm, uint64_t first, uint32_t n);
+/* Give them back: they become absent, those that were touched stay as they are. MM_BALLOON_WAS: none of them
+ * was in the balloon. */
+enum mm_balloon mm_deflate_pages(struct mm_vm *vm, uint64_t first, uint32_t n);
+void mm_deflate_all(struct mm_vm *vm);
+/* The pages in the balloon as runs: the first one at or after FROM, its length in *N. False: no more. */
+bool mm_next_ballooned(const struct mm_vm *vm, ppn from, ppn *first, uint32_t *n);
+/* The guest does not need the content of the N pages from FIRST on: those that are RAM become absent, unless
+ * they are in the balloon. Returns how many became so. */
+uint32_t mm_release_pages(struct mm_vm *vm, uint64_t first, uint32_t n);
+
 /* ---- content-based sharing (mm/policy/share.c) ---- */
 
 enum mm_share {

@@ -210,6 +210,8 @@ void page_put(struct mm_vm *vm, ppn p, mpn to);
 /* ---- swapping it (mm/policy/swap.c) ---- */
 
 void swap_free(struct mm_vm *vm);
+/* The content of P in the file is not needed any more. */
+void swap_drop(struct mm_vm *vm, ppn p);
 /* Charge a machine page for P, for which others may be swapped out. */
 bool swap_charge(struct mm_vm *vm, ppn p);
 /* Read P, which is swapped out, into its home slot, which is charged. */
