@@ -79,6 +79,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.memory = o->memory,
 		.machine_memory = o->machine_memory,
 		.swap = o->swap,
+		.balloon = o->balloon,
 		.cpu_model = o->cpu,
 		.clock = o->icount ? CLOCK_ICOUNT : CLOCK_HOST,
 		.icount_ns = (unsigned)o->icount_ns,

@@ -80,6 +80,8 @@ static const struct option_row {
 	  "size of the pool that guest memory is allocated from (as large as needed)" },
 	{ "swap", 0, "FILE", SEC_MACHINE, TEXT, AT(swap),
 	  "swap guest memory to FILE, which is made and goes away: --machine-memory may be less than --memory" },
+	{ "balloon", 0, "vmware|virtio|none", SEC_MACHINE, TEXT, AT(balloon),
+	  "device by which a driver in the guest gives memory back: VMware's port (default), for Linux' vmw_balloon, or virtio's" },
 	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
 	{ "verify-tc", 0, NULL, SEC_MACHINE, FLAG, AT(verify_tc),
 	  "verify every translated fragment with an independent decoder" },

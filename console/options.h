@@ -43,7 +43,7 @@ struct options {
 	int width, height;
 	/* machine */
 	uint64_t memory, machine_memory, tc_size;
-	const char *swap;
+	const char *swap, *balloon;
 	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
 	const char *attach; /* path of the control socket to attach to */
 	bool attach_tui;

@@ -4,6 +4,7 @@
 #ifndef HV_BOARD_H
 #define HV_BOARD_H
 #include "hv/apic.h"
+#include "hv/balloon.h"
 #include "hv/bus.h"
 #include "hv/clock.h"
 #include "hv/dev.h"
@@ -64,7 +65,8 @@ struct board {
 	struct door *door; /* the machine's, as the next */
 	struct nics *nics;
 	const struct machine_config *cfg;
-	uint64_t memory;		 /* bytes of RAM */
+	uint64_t memory; /* bytes of RAM */
+	struct balloon balloon;
 	struct dev *dev[BOARD_MAX_DEVS]; /* those of the board list, then those of the configuration */
 	unsigned ndevs;
 	struct apic_caps apic;

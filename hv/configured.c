@@ -5,7 +5,7 @@
 #include "hv/board.h"
 #include "hv/boot/drives.h"
 
-extern const struct dev_class testdev_class, virtio_blk_class;
+extern const struct dev_class testdev_class, virtio_balloon_class, virtio_blk_class;
 
 static bool add_virtio_disks(struct board *b, char *err, size_t errlen)
 {
@@ -24,6 +24,9 @@ static bool add_virtio_disks(struct board *b, char *err, size_t errlen)
 bool board_configured(struct board *b, char *err, size_t errlen)
 {
 	if (b->cfg->testdev && !board_add(b, &testdev_class, "testdev", NULL, err, errlen))
+		return false;
+	if (b->balloon.device == BALLOON_BY_VIRTIO &&
+	    !board_add(b, &virtio_balloon_class, "virtio-balloon", NULL, err, errlen))
 		return false;
 	return add_virtio_disks(b, err, errlen);
 }

@@ -221,6 +221,8 @@ bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t h
 		return sectors_set(m, &(struct sectors){ kind, lo, hi }, on);
 	for (uint32_t i = lo; i <= hi && i < MACHINE_EVENT_NUMBERS; i++)
 		m->hosted.wanted[kind - ENGINE_EVENTS][i] += on ? 1 : -1;
+	for (unsigned i = 0; i < BALLOON_EVENTS; i++)
+		m->board.balloon.wanted[i] = wanted(m, MACHINE_EV_BALLOON, i);
 	m->door.watch = any_wanted(m, MACHINE_EV_WORLD_SWITCH) ? on_switch : NULL;
 	for (struct nic *k = m->network.nics.first; k; k = k->next) {
 		k->watch = any_wanted(m, MACHINE_EV_PACKET) ? on_packet : NULL;

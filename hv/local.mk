@@ -67,6 +67,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/network.c \
 	%D%/network_int.h \
 	%D%/views_int.h \
+	%D%/views_balloon.c \
 	%D%/views_virtio.c \
 	%D%/views_io.c \
 	%D%/io/overlay.c \
@@ -90,6 +91,8 @@ noinst_LIBRARIES += %D%/libhv.a
 # On the way from translated code to a device: GPR-only code (base/gpr.h).
 noinst_LIBRARIES += %D%/libhvgpr.a
 %C%_libhvgpr_a_SOURCES = \
+	%D%/balloon.c \
+	%D%/balloon.h \
 	%D%/bus.c \
 	%D%/clock.c \
 	%D%/cpuid_query.c \
@@ -117,7 +120,9 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/testdev.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/dev/vmware_balloon.c \
 	%D%/dev/virtio.c \
+	%D%/dev/virtio_balloon.c \
 	%D%/dev/virtio_net.c \
 	%D%/dev/virtqueue.c \
 	%D%/dev/pcnet.c \

@@ -55,8 +55,8 @@ static void copy_string(const char **s)
 static const char **config_string(struct machine_config *c, unsigned n)
 {
 	struct image_config *i = &c->image;
-	const char **all[] = { &c->name,   &c->cpu_model,   &c->swap, &i->kernel, &i->initrd,
-			       &i->append, &i->boot_sector, &i->bios, &i->flat,	  &i->blob_name };
+	const char **all[] = { &c->name,   &c->cpu_model,   &c->swap, &c->balloon, &i->kernel,	 &i->initrd,
+			       &i->append, &i->boot_sector, &i->bios, &i->flat,	   &i->blob_name };
 	unsigned d = n - ARRAY_LEN(all);
 	struct drive_config *drive;
 
@@ -144,6 +144,11 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 
 	clock_init(&b->clock, m->cfg.clock, m->cfg.icount_ns);
 	b->cfg = &m->cfg;
+	if (!balloon_device(m->cfg.balloon, &b->balloon.device)) {
+		snprintf(err, errlen, "no balloon device \"%s\": there are vmware, virtio and none",
+			 m->cfg.balloon);
+		return false;
+	}
 	b->memory = m->memory;
 	b->vm = m->vm;
 	b->drives = &m->loader.drives;
@@ -513,6 +518,11 @@ const char *machine_error(const struct machine *m)
 struct vcpu *machine_vcpu(struct machine *m)
 {
 	return m->v;
+}
+
+uint32_t machine_balloon_most(const struct machine *m)
+{
+	return m->board.balloon.device == BALLOON_BY_NOBODY ? 0 : (uint32_t)(m->memory >> PAGE_SHIFT);
 }
 
 struct mm_vm *machine_vm(struct machine *m)

@@ -43,7 +43,9 @@ struct machine_config {
 	const char *cpu_model;	 /* "host" (masked), "max", "pentium", "486", ..., and features (hv/cpuid.h).
 				    NULL: host */
 	enum clock_mode clock;
-	unsigned icount_ns; /* VM nanoseconds per instruction in icount mode, default 1 */
+	unsigned icount_ns;  /* VM nanoseconds per instruction in icount mode, default 1 */
+	const char *balloon; /* the device by which a driver has the guest's balloon: "vmware" (NULL),
+				"virtio", "none" */
 	bool no_reboot, testdev;
 	const char *net[NETS_MAX]; /* texts of "--net" options; NULL: no more */
 	struct image_config image;
@@ -67,8 +69,9 @@ struct machine_config {
 /* Events of the machine that a point can wait for, beside the engine's: numbers go on behind those. */
 enum machine_event {
 	MACHINE_EV_WORLD_SWITCH =
-	    ENGINE_EVENTS, /* the reason, an enum door_reason; value: cycles of it all */
-	MACHINE_EV_PACKET, /* 0 sent, 1 received; value: bytes */
+	    ENGINE_EVENTS,  /* the reason, an enum door_reason; value: cycles of it all */
+	MACHINE_EV_PACKET,  /* 0 sent, 1 received; value: bytes */
+	MACHINE_EV_BALLOON, /* an enum balloon_event; value: pages */
 	/* The first sector of a request that a point names; value: bytes of the request. */
 	MACHINE_EV_DISK_READ,
 	MACHINE_EV_DISK_WRITE,
@@ -138,6 +141,7 @@ int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED
 const char *machine_error(const struct machine *m);
 struct vcpu *machine_vcpu(struct machine *m); /* exact while stopped */
 struct mm_vm *machine_vm(struct machine *m);
+uint32_t machine_balloon_most(const struct machine *m); /* pages; 0: the machine has no balloon device */
 /* Reads of addresses where there is neither memory nor a device; the last in *RECENT. Also while it runs. */
 uint64_t machine_unanswered(const struct machine *m, gpa *recent);
 uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */

@@ -49,11 +49,11 @@ static json_t *identity(const struct machine *m)
 							"virtio", d->virtio, "unit", (int)d->unit, "bytes",
 							(json_int_t)block_size(d->block)));
 	}
-	return json_pack("{s:I, s:s, s:i, s:s, s:o, s:I}", "memory", (json_int_t)m->memory, "clock",
-			 icount ? "icount" : "host", "icount_ns",
-			 icount ? (int)m->board.clock.ns_per_insn : 0, "cpu_model",
-			 m->cfg.cpu_model ? m->cfg.cpu_model : "host", "drives", drives, "bios_bytes",
-			 (json_int_t)m->loader.bios.len);
+	return json_pack(
+	    "{s:I, s:s, s:i, s:s, s:o, s:I, s:s}", "memory", (json_int_t)m->memory, "clock",
+	    icount ? "icount" : "host", "icount_ns", icount ? (int)m->board.clock.ns_per_insn : 0,
+	    "cpu_model", m->cfg.cpu_model ? m->cfg.cpu_model : "host", "drives", drives, "bios_bytes",
+	    (json_int_t)m->loader.bios.len, "balloon", balloon_device_name(m->board.balloon.device));
 }
 
 static bool same_machine(const struct machine *m, const json_t *saved, char *err, size_t errlen)
@@ -106,10 +106,22 @@ static json_t *save_inbox(struct machine *m)
 	return list;
 }
 
+/* The pages in the guest's balloon, as runs: first page, length. */
+static json_t *save_ballooned(struct machine *m)
+{
+	json_t *list = json_array();
+	uint32_t n = 0;
+
+	for (ppn p = 0; mm_next_ballooned(m->vm, p, &p, &n); p += n)
+		json_array_append_new(list, json_pack("[i, i]", (int)p, (int)n));
+	return list;
+}
+
 static json_t *save_parts(struct machine *m)
 {
 	json_t *top = json_object(), *devices = json_object();
 
+	balloon_sync(&m->board);
 	json_object_set_new(top, "machine", identity(m));
 	for (unsigned i = 0; i < MACHINE_PARTS; i++) {
 		struct state_part p = state_part(m, i);
@@ -123,6 +135,7 @@ static json_t *save_parts(struct machine *m)
 	}
 	json_object_set_new(top, "devices", devices);
 	json_object_set_new(top, "inbox", save_inbox(m));
+	json_object_set_new(top, "ballooned", save_ballooned(m));
 	return top;
 }
 
@@ -316,6 +329,32 @@ static bool check_inbox(const struct machine *m, const json_t *list)
 	return json_is_array(list);
 }
 
+/* Element I of a run, -1: none. */
+static json_int_t run_part(const json_t *run, size_t i)
+{
+	const json_t *v = json_array_get(run, i);
+
+	return json_is_integer(v) ? json_integer_value(v) : -1;
+}
+
+static bool check_ballooned(const struct machine *m, const json_t *list)
+{
+	json_int_t from = 0;
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(list, i, run)
+	{
+		json_int_t first = run_part(run, 0), n = run_part(run, 1);
+
+		if (first < from || first > UINT32_MAX || n < 1 || n > UINT32_MAX ||
+		    ((uint64_t)first + (uint64_t)n) << PAGE_SHIFT > m->memory)
+			return false;
+		from = first + n;
+	}
+	return json_is_array(list);
+}
+
 static bool check_parts(struct machine *m, const json_t *top, char *err, size_t errlen)
 {
 	const json_t *devices = json_object_get(top, "devices");
@@ -338,6 +377,8 @@ static bool check_parts(struct machine *m, const json_t *top, char *err, size_t 
 		return fail(err, errlen, "has devices that this machine does not");
 	if (!check_inbox(m, json_object_get(top, "inbox")))
 		return fail(err, errlen, "inbox: impossible value");
+	if (!check_ballooned(m, json_object_get(top, "ballooned")))
+		return fail(err, errlen, "ballooned: impossible value");
 	return check_cpu(m, json_object_get(top, "cpu"), err, errlen);
 }
 
@@ -420,6 +461,21 @@ static bool load_memory(struct state_file *s, struct machine *m)
 	return true;
 }
 
+/* Behind their content, which is none. ROM that a guest made of a page in its balloon is left out. */
+static void load_ballooned(struct machine *m, const json_t *list)
+{
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(list, i, run)
+	{
+		ppn first = (ppn)run_part(run, 0);
+
+		for (json_int_t k = 0; k < run_part(run, 1); k++)
+			mm_balloon_pages(m->vm, first + (uint64_t)k, 1);
+	}
+}
+
 /* Drop or recompute state that is derived from registers and memory: translations, windows, PAE directory
  * pointers. */
 static void derive(struct machine *m)
@@ -445,8 +501,10 @@ static bool load_all(struct state_file *s, struct machine *m, const json_t *top,
 	drives_drain(&m->loader.drives);
 	board_flush(&m->board);
 	load_parts(m, top);
+	balloon_loaded(&m->board);
 	if (!load_memory(s, m))
 		return fail(err, errlen, "memory could not be restored whole; reset the machine");
+	load_ballooned(m, json_object_get(top, "ballooned"));
 	derive(m);
 	return true;
 }

@@ -67,6 +67,29 @@ static const struct state_field board_fields[] = {
 	F_COUNTER(board, nmis_taken),
 };
 static const struct state_field msr_fields[] = { F_ARRAY(msr_bank, val) };
+static const struct state_field balloon_fields[] = {
+	F_NUM_IN(balloon, driver, 0, BALLOON_EMBEDDED),
+	F_NUM(balloon, capabilities),
+	F_NUM(balloon, guest),
+	F_NUM(balloon, limit),
+	F_NUM(balloon, held),
+	F_NUM(balloon, target),
+	F_NUM_IN(balloon, reset, 0, 1),
+	F_COUNTER(balloon, contact),
+	F_COUNTER(balloon, inflated),
+	F_COUNTER(balloon, deflated),
+	F_COUNTER(balloon, refused),
+	F_COUNTER(balloon, popped),
+	F_COUNTER(balloon, reported),
+	F_COUNTER(balloon, starts),
+	F_COUNTER(balloon, resets),
+	F_COUNTER(balloon, rate),
+	F_COUNTER(balloon, rate_at),
+	F_COUNTER(balloon, rate_from),
+	F_ARRAY(balloon, stat),
+	F_NUM(balloon, stats_known),
+	F_COUNTER(balloon, stats_at),
+};
 
 struct state_part state_part(struct machine *m, unsigned i)
 {
@@ -80,6 +103,7 @@ struct state_part state_part(struct machine *m, unsigned i)
 		[PART_CLOCK] = PART("clock", clock_fields, &m->board.clock),
 		[PART_BOARD] = PART("board", board_fields, &m->board),
 		[PART_MSRS] = PART("msrs", msr_fields, &m->msr),
+		[PART_BALLOON] = PART("balloon", balloon_fields, &m->board.balloon),
 	};
 
 	return parts[i];
@@ -134,6 +158,17 @@ static void hash_memory(XXH3_state_t *h, struct machine *m)
 	}
 }
 
+/* Which pages are in the balloon. */
+static void hash_balloon(XXH3_state_t *h, struct machine *m)
+{
+	uint32_t n = 0;
+
+	for (ppn p = 0; mm_next_ballooned(m->vm, p, &p, &n); p += n) {
+		add(h, &p, sizeof(p));
+		add(h, &n, sizeof(n));
+	}
+}
+
 uint64_t machine_state_hash(struct machine *m)
 {
 	XXH3_state_t *h = XXH3_createState();
@@ -141,6 +176,7 @@ uint64_t machine_state_hash(struct machine *m)
 
 	if (!h)
 		return 0;
+	balloon_sync(&m->board);
 	XXH3_64bits_reset(h);
 	for (unsigned i = 0; i < MACHINE_PARTS; i++)
 		hash_part(h, state_part(m, i));
@@ -152,6 +188,7 @@ uint64_t machine_state_hash(struct machine *m)
 		add(h, &m->board.clock.skipped, sizeof(m->board.clock.skipped));
 	}
 	hash_memory(h, m);
+	hash_balloon(h, m);
 	sum = XXH3_64bits_digest(h);
 	XXH3_freeState(h);
 	return sum;

@@ -6,7 +6,7 @@
 #include "hv/machine_int.h"
 
 /* Parts of the machine itself; devices follow by slot. */
-enum { PART_CPU, PART_RUN, PART_CLOCK, PART_BOARD, PART_MSRS, MACHINE_PARTS };
+enum { PART_CPU, PART_RUN, PART_CLOCK, PART_BOARD, PART_MSRS, PART_BALLOON, MACHINE_PARTS };
 
 /* Part I of M, 0..MACHINE_PARTS-1. */
 struct state_part state_part(struct machine *m, unsigned i);

@@ -4,5 +4,6 @@
 #define HV_VIEWS_INT_H
 #include "base/view.h"
 
-extern const struct view view_worlds, view_switches, view_hosted, view_net, view_virtio;
+extern const struct view view_worlds, view_switches, view_hosted, view_net, view_virtio, view_balloon,
+    view_balloon_stats;
 #endif

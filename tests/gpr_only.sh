@@ -53,6 +53,8 @@ allowed()
 	virtio_net.o pci_rom only when the machine is made
 	virtio_net.o nic_join only when the machine is made
 	virtio_net.o nic_leave only when the machine ends
+	virtio_balloon.o virtio_open only when the machine is made
+	virtio_balloon.o virtio_fini only when the machine ends
 	virtio_net.o virtio_open only when the machine is made
 	virtio_net.o virtio_fini only when the machine ends
 	i440fx.o pci_add only when the machine is made

@@ -9,7 +9,7 @@
 #define HV_DEV_VIRTIO_H
 #include "hv/pci.h"
 
-enum { VIRTIO_QUEUES = 3, VIRTIO_CONFIG = 64, VIRTIO_SEGMENTS = 256, VIRTIO_NO_VECTOR = 0xffff };
+enum { VIRTIO_QUEUES = 4, VIRTIO_CONFIG = 64, VIRTIO_SEGMENTS = 256, VIRTIO_NO_VECTOR = 0xffff };
 /* Features that are not of one device type. */
 #define VIRTIO_ANY_LAYOUT (1ull << 27)
 #define VIRTIO_INDIRECT (1ull << 28)

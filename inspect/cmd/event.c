@@ -4,6 +4,7 @@
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
+#include "hv/balloon.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static const struct kind {
 	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
 	[MACHINE_EV_WORLD_SWITCH] = { "world-switch", MACHINE_EVENT_NUMBERS - 1, false },
 	[MACHINE_EV_PACKET] = { "packet", ARRAY_LEN(packet_names) - 1, false },
+	[MACHINE_EV_BALLOON] = { "balloon", BALLOON_EVENTS - 1, false },
 	[MACHINE_EV_DISK_READ] = { "disk-read", UINT32_MAX, false },
 	[MACHINE_EV_DISK_WRITE] = { "disk-write", UINT32_MAX, false },
 };
@@ -52,6 +54,8 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 		return machine_switch_reason(n);
 	if (kind == MACHINE_EV_PACKET)
 		return n < ARRAY_LEN(packet_names) ? packet_names[n] : NULL;
+	if (kind == MACHINE_EV_BALLOON)
+		return balloon_event_name(n);
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
@@ -116,6 +120,8 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 			 (unsigned long long)h->val);
 	else if ((unsigned)h->kind == MACHINE_EV_WORLD_SWITCH)
 		snprintf(how, sizeof(how), " (%llu cycles)", (unsigned long long)h->val);
+	else if ((unsigned)h->kind == MACHINE_EV_BALLOON)
+		snprintf(how, sizeof(how), " (%llu pages)", (unsigned long long)h->val);
 	else if ((unsigned)h->kind >= MACHINE_EV_PACKET)
 		snprintf(how, sizeof(how), " (%llu bytes)", (unsigned long long)h->val);
 	else if (h->kind == ENGINE_EV_FRAGMENT)
@@ -181,7 +187,7 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 		want.event++;
 	if (want.event == MACHINE_EVENTS)
 		return result_fail(r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
-				      "fragment, world-switch, packet, disk-read or disk-write");
+				      "fragment, world-switch, packet, balloon, disk-read or disk-write");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -218,17 +224,17 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 
 static const struct command commands[] = {
 	{ "break-on", "catch",
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|disk-read|disk-write [N [to M]] [if EXPR]",
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write [N [to M]] [if EXPR]",
 	  "stop after an event of the processor or the machine, at any address",
 	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
 	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
 	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. world-switch: the VMM "
-	  "world was left, by reason (info worlds). packet: sent or received. disk-read, disk-write: a request of a drive, by sector of 512 bytes. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
-	  "the instruction, for a fragment its number of instructions, for a world switch its cycles, for a packet or a disk request its bytes. Events without a point cost nothing. delete "
+	  "world was left, by reason (info worlds). packet: sent or received. balloon: inflate, deflate, reached (its target), start (of a driver), reset. disk-read, disk-write: a request of a drive, by sector of 512 bytes. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
+	  "the instruction, for a fragment its number of instructions, for a world switch its cycles, for a packet or a disk request its bytes, for the balloon pages. Events without a point cost nothing. delete "
 	  "removes the point.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|disk-read|disk-write <event> <expr> ..." },
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
 	  "execute COMMANDs after point NUMBER has stopped the guest",
 	  "If one of them resumes the guest and a point stops it again, the rest is not executed. Without COMMAND the "

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Machine memory under the guest's: swap pages by hand, check the books (mm/pages.h). */
 #include "inspect/tables_int.h"
-#include "mm/pages.h"
+#include "mm/slot.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,52 @@ static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result 
 	return 0;
 }
 
+static const struct view_col balloon_cols[] = {
+	{ "target", "Target", VAL_UINT, "pages", "what the balloon shall have" },
+	{ "reached", "Reached", VAL_UINT, "pages", "what it has now" },
+};
+RECORD_DOC(balloon_record, "balloon", balloon_cols);
+
+/* Pages, or with a suffix K, M or G bytes. */
+static bool amount(const char *word, uint64_t *pages)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+
+	*pages = strtoull(word, &end, 0);
+	if (end == word || *word == '-')
+		return false;
+	if (!*end)
+		return true;
+	unit = strchr(units, toupper((unsigned char)*end));
+	if (!unit || end[1] || *pages > UINT32_MAX)
+		return false;
+	*pages = *pages << (10 * (unit - units + 1)) >> PAGE_SHIFT;
+	return true;
+}
+
+static int cmd_balloon(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct mm_slot *slot = mm_slot(machine_vm(s->m));
+	uint64_t n, most = machine_balloon_most(s->m);
+	struct table *t;
+
+	if (!amount(a->argv[0], &n))
+		return result_fail(r, "balloon: expected pages, or a size with K, M or G, not '%s'",
+				   a->argv[0]);
+	if (!most)
+		return result_fail(r, "balloon: this machine has no balloon device (--balloon)");
+	if (n > most)
+		return result_fail(r, "balloon: the guest has %llu pages of memory, not %llu",
+				   (unsigned long long)most, (unsigned long long)n);
+	atomic_store(&slot->balloon, (uint32_t)n);
+	t = result_table(r, balloon_cols, ARRAY_LEN(balloon_cols), TABLE_PLAIN,
+			 "the balloon's target: {target} pages; it has {reached}");
+	table_row(t, (struct value[]){ V_UINT(n), V_UINT(atomic_load(&slot->ballooned)) });
+	return 0;
+}
+
 static const struct view_col books_cols[] = {
 	{ "ok", "OK", VAL_BOOL, "", "everything adds up" },
 	{ "private", "Private", VAL_UINT, "pages", "at home" },
@@ -155,6 +202,10 @@ static const struct command commands[] = {
 	  cmd_share, CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
 	{ "unshare", NULL, "PPN [N] | all", "give shared pages memory of their own again", NULL, cmd_share,
 	  CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
+	{ "balloon", NULL, "N[K|M|G]", "set how many pages the guest's balloon shall have",
+	  "Its driver in the guest allocates pages and gives them back, or takes some back, until it has N pages or that many "
+	  "bytes: Linux' vmw_balloon asks once a second, virtio_balloon is told within one. How far it is: info balloon.",
+	  cmd_balloon, CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "vm", NULL, "check",
 	  "check the books of guest memory: states of pages, charges, reference counts, windows", NULL,
 	  cmd_vm, CMD_MACHINE | CMD_PAUSE, 1, 1, "check" },

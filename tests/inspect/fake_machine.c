@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See fake_machine.h. No thread: the processor runs inside machine_wait(). */
 #include "tests/inspect/fake_machine.h"
+#include "hv/balloon.h"
 #include "mm/pages.h"
 
 #include <stdio.h>
@@ -436,6 +437,24 @@ bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t h
 const char *machine_switch_reason(unsigned n)
 {
 	return n ? NULL : "register";
+}
+
+const char *balloon_event_name(unsigned n)
+{
+	return n ? NULL : "inflate";
+}
+
+/* No balloon device. */
+uint32_t machine_balloon_most(const struct machine *m)
+{
+	(void)m;
+	return 0;
+}
+
+struct mm_slot *mm_slot(const struct mm_vm *vm)
+{
+	(void)vm;
+	return NULL;
 }
 
 bool machine_hosted_io(struct machine *m, const char *name, bool on)
