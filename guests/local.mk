@@ -10,7 +10,7 @@ DEMO_COMPILE = $(GUEST_CC) $(DEMO_FLAGS) -I.
 
 demo_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/steps.S %D%/demo/main.c %D%/demo/lib.c %D%/demo/cpu.c \
 	%D%/demo/paging.c %D%/demo/task.c %D%/demo/check_cpu.c %D%/demo/check_debug.c %D%/demo/check_mem.c \
-	%D%/demo/check_apic.c
+	%D%/demo/check_apic.c %D%/demo/balloon.c
 demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 
 %D%/demo/demo.elf: $(demo_sources) $(demo_extra)

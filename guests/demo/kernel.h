@@ -155,6 +155,7 @@ extern volatile u32 kernel_dir[1024], test_table[1024];
 void paging_init(u32 mem_top);
 u32 frame_alloc(void); /* physical address of a zeroed page */
 void frame_free(u32 pa);
+bool frames_free(u32 n); /* are there N more? */
 static inline void *phys(u32 pa)
 {
 	return (void *)(pa + KERNEL_BASE);
@@ -174,6 +175,9 @@ bool task_trap(struct frame *f); /* a fault in user mode: ends the process */
 void task_syscall(struct frame *f);
 void task_tick(struct frame *f);
 void task_fpu(void); /* #NM */
+
+/* balloon.c: give memory back to the host, for ever */
+void balloon_main(void) __attribute__((noreturn));
 
 /* user.c, linked at USER_TEXT */
 void user_start(void);

@@ -5,7 +5,9 @@
  *   exit=debug     (default) end by writing the number of failures to port 0xf4
  *   exit=poweroff  power off through ACPI when all checks pass
  *   nolimits       skip the checks of segment limits
- *   loop           run the checks for ever */
+ *   loop           run the checks for ever
+ *   balloon        run a balloon driver instead, for ever; balloon=basic: one that moves pages one by one;
+ *                  balloon=touch: one that once touches a page in its balloon */
 #include "guests/demo/kernel.h"
 
 static unsigned passed, failed;
@@ -68,6 +70,9 @@ void kernel_main(u32 magic, u32 info)
 	print("memory %u KiB, command line \"%s\"\n", mem_top(info) >> 10, cmdline);
 	paging_init(mem_top(info));
 	cpu_init();
+	if (has_word(cmdline, "balloon") || has_word(cmdline, "balloon=basic") ||
+	    has_word(cmdline, "balloon=touch"))
+		balloon_main();
 	do {
 		run_all();
 		print("%u passed, %u failed, %u ticks\n", passed, failed, ticks);

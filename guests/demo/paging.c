@@ -5,7 +5,7 @@
 extern char kernel_end[];
 volatile u32 test_table[1024] __attribute__((aligned(4096)));
 volatile u32 demand_fills;
-static u32 next_frame, frame_limit, free_frames;
+static u32 next_frame, frame_limit, free_frames, nfree;
 
 void paging_init(u32 mem_top)
 {
@@ -20,6 +20,7 @@ u32 frame_alloc(void)
 
 	if (pa) {
 		free_frames = *(u32 *)phys(pa);
+		nfree--;
 	} else {
 		if (next_frame >= frame_limit) {
 			print("out of memory\n");
@@ -36,6 +37,12 @@ void frame_free(u32 pa)
 {
 	*(u32 *)phys(pa) = free_frames;
 	free_frames = pa;
+	nfree++;
+}
+
+bool frames_free(u32 n)
+{
+	return nfree + (frame_limit - next_frame) / 4096 >= n;
 }
 
 u32 space_new(void)
