@@ -293,6 +293,8 @@ bool mm_pool_check(struct mm_pool *p, struct mm_pool_books *b)
 		if (any_died(p))
 			wrong(&c, "pages of a VM that died are not taken back yet", -1);
 		check_frames(p, &c);
+		if (!share_check(p))
+			wrong(&c, "the table of contents is damaged", -1);
 		block_release(p);
 	}
 	counts_end(p, &c);

@@ -116,11 +116,11 @@ static void leave_slot(struct mm_vm *vm)
 		pool_frame_put(vm->pool, m);
 	}
 	vm_credit(vm, atomic_load(&vm->slot->charged));
+	if (vm->pool->joined < 0)
+		vm->pool->pmaps[vm_slot_number(vm)] = (struct pool_pmap){ .fd = -1 };
 	vm_leave(vm);
-	if (vm->pool->joined >= 0)
-		return;
-	vm->pool->pmaps[vm_slot_number(vm)] = (struct pool_pmap){ .fd = -1 };
-	block_slot_free(vm->pool, vm->slot);
+	if (vm->pool->joined < 0)
+		block_slot_free(vm->pool, vm->slot);
 }
 
 void mm_vm_free(struct mm_vm *vm)

@@ -47,6 +47,7 @@ SHELL_TESTS = \
 	%D%/conform/divide.sh \
 	%D%/conform/precheck.sh \
 	%D%/conform/soft.sh \
+	%D%/mm/block_threads.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \

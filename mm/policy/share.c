@@ -470,6 +470,36 @@ void share_rebuild(struct mm_pool *p)
 	}
 }
 
+/* Count the entries of the chain from E on, and the hints. False: it has no end, or an entry of another
+ * bucket. */
+static bool count_chain(const struct mm_pool *p, uint32_t e, uint32_t bucket, uint64_t *n, uint64_t *hints)
+{
+	while (e) {
+		const struct share_entry *x = entry_at(p, e);
+
+		if (e >= p->share.nentry || ++*n > p->share.nentry)
+			return false;
+		if (bucket != UINT32_MAX && (x->hash & (p->share.nbucket - 1)) != bucket)
+			return false;
+		*hints += x->link & HINT ? 1 : 0;
+		e = x->link & LINK;
+	}
+	return true;
+}
+
+bool share_check(const struct mm_pool *p)
+{
+	const struct share_table *t = p->share.table;
+	uint64_t n = 0, hints = 0, all, none = 0;
+
+	for (uint32_t b = 0; b < p->share.nbucket; b++)
+		if (!count_chain(p, p->share.buckets[b] & LINK, b, &n, &hints))
+			return false;
+	all = n;
+	return count_chain(p, t->free, UINT32_MAX, &all, &none) && n == t->n.entries && hints == t->n.hints &&
+	       all + 1 == t->next;
+}
+
 /* ---- looking at it ---- */
 
 bool share_next(const struct mm_vm *vm, uint32_t *bucket, uint32_t *entry, struct share_row *r)

@@ -11,6 +11,8 @@ void share_find(struct mm_pool *p, void *at);
 void share_init(struct mm_pool *p);
 /* Make it anew from the frames that have references; the caller is alone with it. */
 void share_rebuild(struct mm_pool *p);
+/* Is every entry in its chain, or free? The caller is alone with it. */
+bool share_check(const struct mm_pool *p);
 /* FRAME is about to be free: its entry does not count any more. Also in a fault handler. */
 void share_forget(struct mm_pool *p, uint32_t frame);
 /* FRAME holds zeros, as its entry says. */

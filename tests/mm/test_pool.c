@@ -3,6 +3,7 @@
  * populated pages. */
 #include "mm/vm.h"
 #include "x86/engine.h"
+#include "tests/mm/small_pages.h"
 #include "tests/suite.h"
 
 #include <stdio.h>
@@ -24,20 +25,6 @@ static uint64_t populated(int fd)
 
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	return (uint64_t)st.st_blocks * 512 / PAGE_SIZE;
-}
-
-/* Where the host gives shared memory large pages, its counts go by them. */
-static bool small_pages(void)
-{
-	char line[128] = "[never]";
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "r");
-
-	if (f) {
-		if (!fgets(line, sizeof(line), f))
-			line[0] = 0;
-		fclose(f);
-	}
-	return strstr(line, "[never]") || strstr(line, "[deny]");
 }
 
 /* Allocated, freed, allocated again: the order in which the former pool handed pages out twice. */
