@@ -47,6 +47,9 @@ void inspect_free(struct inspect *s);
 void inspect_start_assembler(struct inspect *s, bool restricted);
 void inspect_set_face(struct inspect *s, const struct inspect_face *face);
 void inspect_attach(struct inspect *s, const struct inspect_machine *im);
+/* A host's session: of a pool, without a machine. Borrowed. */
+struct mm_pool;
+void inspect_attach_pool(struct inspect *s, struct mm_pool *p);
 /* Load the symbols of a guest image if it is an ELF file with symbols: a file, or (FILE NULL)
  * LEN bytes at IMAGE called NAME. */
 void inspect_image_symbols(struct inspect *s, const char *file, const void *image, size_t len,

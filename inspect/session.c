@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "inspect/session_int.h"
+#include "mm/slot.h"
 #include "inspect/debuginfo/asm_helper.h"
 
 #include <poll.h>
@@ -61,12 +62,18 @@ void inspect_set_face(struct inspect *s, const struct inspect_face *face)
 void inspect_attach(struct inspect *s, const struct inspect_machine *im)
 {
 	s->m = im->machine;
+	s->pool = s->m ? mm_vm_pool(machine_vm(s->m)) : NULL;
 	s->icount_clock = im->icount;
 	s->run.known.count = 0;
 	if (!s->m)
 		return;
 	run_set_stop(s, STOPPED_ASKED);
 	run_publish(s);
+}
+
+void inspect_attach_pool(struct inspect *s, struct mm_pool *p)
+{
+	s->pool = p;
 }
 
 static bool is_elf_file(const char *file)

@@ -59,6 +59,7 @@ struct output_state {
 struct inspect {
 	struct inspect_face face;
 	struct machine *m;
+	struct mm_pool *pool; /* the machine's, or the host's; NULL: none */
 	bool icount_clock;
 	bool switched_off; /* "poweroff": the guest does not run any more */
 	bool quit;

@@ -80,6 +80,7 @@ bool block_make(struct mm_pool *p, bool hosted)
 	p->block->layout = LAYOUT;
 	p->block->limit = p->limit;
 	atomic_store(&p->block->common.scan_rate, hosted ? SCAN_RATE_ALL : UINT32_MAX);
+	mm_policy_init(&p->block->policy);
 	share_init(p);
 	return true;
 }
@@ -123,6 +124,7 @@ struct mm_slot *block_slot_take(struct mm_pool *p)
 		if (!atomic_compare_exchange_strong(&s->state, &none, SLOT_JOINS))
 			continue;
 		s->id = atomic_fetch_add(&p->block->ids, 1) + 1;
+		atomic_store(&s->swap_target, UINT32_MAX);
 		return s;
 	}
 	return NULL;

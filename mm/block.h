@@ -9,7 +9,7 @@
  * inside; then the pmaps say what is whose, and the words here can be counted anew. */
 #ifndef MM_BLOCK_H
 #define MM_BLOCK_H
-#include "mm/slot.h"
+#include "mm/policy.h"
 
 #define BLOCK_MAGIC 0x6b6c624du
 enum { RING = 1022 };
@@ -30,6 +30,7 @@ struct block {
 	_Atomic uint32_t hold;	/* 1: the host is, or will be, alone */
 	_Atomic uint32_t lock;	/* 1 + the slot of the VM that changes the table; 0: none does */
 	struct mm_common common;
+	struct mm_policy policy;
 	struct mm_slot slots[MM_VMS] __attribute__((aligned(64)));
 	struct block_ring rings[MM_VMS] __attribute__((aligned(4096)));
 	/* a word a frame: PPNs on it, 0: free; then the table */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Guest memory. GPR-only code (base/gpr.h): the compiler must not touch vector and x87
 # registers, and instrumentation may call out only to end the program (tests/gpr_only.sh).
-noinst_LIBRARIES += %D%/libmm.a
-%C%_libmm_a_SOURCES = \
+noinst_LIBRARIES += %D%/libmmgpr.a
+%C%_libmmgpr_a_SOURCES = \
 	%D%/access.c \
 	%D%/block.c \
 	%D%/block.h \
@@ -44,4 +44,16 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/window/window.c \
 	%D%/window_int.h \
 	%D%/write.c
-%C%_libmm_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)
+%C%_libmmgpr_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)
+
+# What only the host world calls: the policy, and views with numbers that are not whole.
+noinst_LIBRARIES += %D%/libmm.a
+%C%_libmm_a_SOURCES = \
+	%D%/policy.h \
+	%D%/policy/alloc.c \
+	%D%/policy/alloc.h \
+	%D%/policy/policy.c \
+	%D%/views_pool.c
+%C%_libmm_a_CFLAGS = $(AM_CFLAGS)
+%C%_libmm_a_LIBADD = $(%C%_libmmgpr_a_OBJECTS)
+%C%_libmm_a_DEPENDENCIES = %D%/libmmgpr.a

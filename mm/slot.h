@@ -21,6 +21,18 @@ enum mm_slot_state {
 	SLOT_DIED, /* its process has ended, its pages are being taken back */
 };
 
+/* What the user has set by hand, until he takes it back. */
+enum mm_hand { HAND_TARGET = 1, HAND_BALLOON = 2, HAND_SWAP = 4 };
+
+/* A period of sampling (section 5.3). Shares are in 1/65536. */
+enum { MM_SAMPLES = 16 };
+struct mm_sample {
+	_Atomic uint64_t vm_ns;		   /* when it ended */
+	_Atomic uint32_t sampled, touched; /* pages */
+	_Atomic uint32_t slow, fast;	   /* averages behind it */
+	_Atomic uint32_t mappings, cycles; /* taken from the pages; what that cost */
+};
+
 struct mm_slot {
 	/* ---- the pool's owner, when the VM joins; read-only from then on ---- */
 	_Atomic uint32_t state; /* enum mm_slot_state */
@@ -28,6 +40,7 @@ struct mm_slot {
 	int32_t pid;
 	char name[MM_NAME];
 	uint32_t configured; /* pages of memory and ROM */
+	uint32_t overhead;   /* pages that its process takes beside them */
 
 	/* ---- the policy, or the user by hand ---- */
 	_Atomic uint32_t min, max; /* pages guaranteed; pages at most */
@@ -37,6 +50,7 @@ struct mm_slot {
 	_Atomic uint32_t swap_target; /* pages the VM shall have at most: those beyond are swapped out */
 	_Atomic uint32_t scan_rate;   /* pages looked at for sharing, a second of VM time; 0: none */
 	_Atomic uint32_t blocked;     /* 1: the VM waits until the pool has memory (state low) */
+	_Atomic uint32_t hand;	      /* bits of enum mm_hand: what the user has set, and the policy leaves */
 
 	/* ---- the VM's thread ---- */
 	_Atomic uint32_t pages[PAGE_STATES];
@@ -49,7 +63,12 @@ struct mm_slot {
 	_Atomic uint32_t touched;	  /* of these, touched in its period */
 	_Atomic uint32_t slow, fast, now; /* averages of the active share, in 1/65536: section 5.3 */
 	_Atomic uint64_t scanned, cow, swapped_out, swapped_in, popped;
-	_Atomic uint64_t vm_ns; /* VM time of these figures */
+	_Atomic uint64_t vm_ns;	  /* VM time of these figures */
+	_Atomic uint32_t swaps;	  /* 1: it has a place to swap to */
+	_Atomic uint32_t in_file; /* pages for which its file has a place taken */
+	_Atomic uint64_t double_paged, blocked_ns;
+	_Atomic uint64_t periods; /* of sampling that are complete; the last are here, by their number */
+	struct mm_sample sample[MM_SAMPLES];
 };
 
 /* What concerns all VMs of a pool. */
@@ -59,6 +78,7 @@ struct mm_common {
 };
 struct mm_common *mm_common(struct mm_pool *p);
 
+struct mm_pool *mm_vm_pool(const struct mm_vm *vm);
 /* The slot of VM; of VM number I of its pool. NULL: there is none. */
 struct mm_slot *mm_slot(const struct mm_vm *vm);
 struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i);

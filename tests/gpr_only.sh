@@ -4,7 +4,7 @@
 # code must not use them, nor call code that may.
 . "${TOP_SRCDIR:=.}/tests/taplib.sh"
 cd "${TOP_BUILDDIR:=.}" || exit 99
-libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmm.a cpu/libcpu.a vtx/libvtx.a bt/libbtgpr.a hv/libhvgpr.a"
+libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmmgpr.a cpu/libcpu.a vtx/libvtx.a bt/libbtgpr.a hv/libhvgpr.a"
 command -v objdump >/dev/null || skip_all "no objdump"
 
 # Columns: object (*: any), what it may call outside, why that is safe.
@@ -66,6 +66,7 @@ allowed()
 	pcnet.o nic_leave only when the machine ends
 	piix.o pci_add only when the machine is made
 	piix.o pci_remove only when the machine ends
+	block.o mm_policy_init only when memory is made
 	pool.o calloc only when memory is made
 	pool.o free only when memory goes
 	block.o memfd_create only when memory is made

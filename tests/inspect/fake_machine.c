@@ -3,6 +3,7 @@
 #include "tests/inspect/fake_machine.h"
 #include "hv/balloon.h"
 #include "mm/pages.h"
+#include "mm/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,12 @@ bool mm_state_of(const struct mm_vm *vm, ppn p, enum page_state *s)
 	(void)vm;
 	*s = PAGE_PRIVATE;
 	return p < FAKE_MEMORY >> PAGE_SHIFT;
+}
+
+struct mm_pool *mm_vm_pool(const struct mm_vm *vm)
+{
+	(void)vm;
+	return NULL;
 }
 
 bool mm_has_swap(const struct mm_vm *vm)
@@ -157,6 +164,7 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 }
 
 const struct view *const mm_views[] = { NULL };
+const struct view *const mm_pool_views[] = { NULL };
 const struct view *const machine_views[] = { NULL };
 
 /* ---- processor ---- */

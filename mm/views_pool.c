@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Views of a pool and its VMs: memory in esxtop's words, what the policy computes with, samples. The figures
+ * are those of the slots, so that each process that has the pool shows the same. */
+#include "base/view.h"
+#include "mm/policy/alloc.h"
+#include "mm/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIB(pages) V_REAL((double)(pages) / 256)
+#define PART(x) V_REAL((double)(x) / ALLOC_ONE)
+
+static const struct mm_slot *vm_at(struct mm_pool *p, unsigned i)
+{
+	const struct mm_slot *s = mm_pool_slot(p, i);
+	uint32_t state = s ? atomic_load(&s->state) : SLOT_FREE;
+
+	return state == SLOT_LIVES || state == SLOT_JOINS ? s : NULL;
+}
+
+struct vm_name {
+	char text[MM_NAME + 8];
+};
+static const char *name_of(const struct mm_slot *s, struct vm_name *n)
+{
+	if (s->name[0])
+		snprintf(n->text, sizeof(n->text), "%.*s", MM_NAME - 1, s->name);
+	else
+		snprintf(n->text, sizeof(n->text), "VM %u", s->id);
+	return n->text;
+}
+
+static const char *vm_state(const struct mm_slot *s)
+{
+	return atomic_load(&s->state) == SLOT_JOINS && !s->configured ? "joins"
+	       : atomic_load(&s->blocked)			      ? "blocked"
+								      : "lives";
+}
+
+static uint32_t count(const struct mm_slot *s, enum page_state what)
+{
+	return atomic_load(&s->pages[what]);
+}
+
+static uint32_t granted(const struct mm_slot *s)
+{
+	return count(s, PAGE_PRIVATE) + count(s, PAGE_SHARED);
+}
+
+static uint32_t saved(struct mm_pool *p, unsigned i)
+{
+	const struct mm_slot *s = mm_pool_slot(p, i);
+	uint32_t own = mm_machine_pages(p, i);
+
+	return granted(s) > own ? granted(s) - own : 0;
+}
+
+static struct value target_of(const struct mm_slot *s)
+{
+	return atomic_load(&s->target) ? MIB(atomic_load(&s->target)) : MIB(atomic_load(&s->max));
+}
+
+static struct value swap_target_of(const struct mm_slot *s)
+{
+	uint32_t t = atomic_load(&s->swap_target);
+
+	return t == ALLOC_ANY ? V_NONE : MIB(t);
+}
+
+/* ---- info memory ---- */
+
+static const struct view_col memory_cols[] = {
+	{ "name", "name", VAL_STR, "", "VM; (pool): machine memory" },
+	{ "state", "state", VAL_STR, "",
+	  "of the VM: joins, lives, blocked (waits for memory); of the pool: high, soft, hard, low" },
+	{ "memsz", "MEMSZ", VAL_REAL, "MiB", "memory configured; of the pool: machine memory" },
+	{ "grant", "GRANT", VAL_REAL, "MiB", "guest memory that is in machine memory; of the pool: in use" },
+	{ "machine", "MACH", VAL_REAL, "MiB", "machine memory that this takes: shared frames by parts" },
+	{ "free", "FREE", VAL_REAL, "MiB", "of the pool" },
+	{ "sztgt", "SZTGT", VAL_REAL, "MiB", "machine memory that the policy wants it to have" },
+	{ "tchd", "TCHD", VAL_REAL, "MiB", "memory in active use, estimated from samples" },
+	{ "active", "ACTV", VAL_REAL, "", "the same as a share of what is granted: the largest average" },
+	{ "shrd", "SHRD", VAL_REAL, "MiB", "guest memory on shared frames" },
+	{ "zero", "ZERO", VAL_REAL, "MiB", "of that, pages of zeros" },
+	{ "shrdsvd", "SHRDSVD", VAL_REAL, "MiB", "machine memory that sharing saves" },
+	{ "swcur", "SWCUR", VAL_REAL, "MiB", "guest memory that is swapped out" },
+	{ "swtgt", "SWTGT", VAL_REAL, "MiB",
+	  "machine memory beyond which it is to swap; none: it is not to" },
+	{ "mctlsz", "MCTLSZ", VAL_REAL, "MiB", "memory in its balloon" },
+	{ "mctltgt", "MCTLTGT", VAL_REAL, "MiB", "memory that its balloon is to have" },
+	{ "untouched", "UNTCHD", VAL_REAL, "MiB", "memory that has no content yet" },
+	{ "ovhd", "OVHD", VAL_REAL, "MiB", "what its process takes beside guest memory" },
+	{ "min", "min", VAL_REAL, "MiB", "machine memory guaranteed" },
+	{ "max", "max", VAL_REAL, "MiB", "machine memory at most" },
+	{ "shares", "shares", VAL_UINT, "", "shares of machine memory" },
+};
+
+static void memory_row(struct mm_pool *p, unsigned i, struct row_sink *k)
+{
+	const struct mm_slot *s = mm_pool_slot(p, i);
+	uint32_t active = mm_active(s);
+	bool known = atomic_load(&s->periods);
+	struct vm_name name;
+
+	k->row(k, (struct value[]){ V_STR(name_of(s, &name)),
+				    V_STR(vm_state(s)),
+				    MIB(s->configured),
+				    MIB(granted(s)),
+				    MIB(mm_machine_pages(p, i)),
+				    V_NONE,
+				    target_of(s),
+				    known ? MIB((uint64_t)granted(s) * active / ALLOC_ONE) : V_NONE,
+				    known ? PART(active) : V_NONE,
+				    MIB(count(s, PAGE_SHARED)),
+				    MIB(atomic_load(&s->zeros)),
+				    MIB(saved(p, i)),
+				    MIB(count(s, PAGE_SWAPPED)),
+				    swap_target_of(s),
+				    MIB(atomic_load(&s->ballooned)),
+				    MIB(atomic_load(&s->balloon)),
+				    MIB(count(s, PAGE_ABSENT)),
+				    MIB(s->overhead),
+				    MIB(atomic_load(&s->min)),
+				    MIB(atomic_load(&s->max)),
+				    V_UINT(atomic_load(&s->shares)) });
+}
+
+static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct mm_pool *p = owner;
+	uint64_t size = 0, shared = 0, zeros = 0, save = 0, swapped = 0, ballooned = 0, overhead = 0;
+	uint32_t used = atomic_load(&p->block->used);
+
+	(void)arg;
+	for (unsigned i = 0; i < MM_VMS; i++) {
+		const struct mm_slot *s = vm_at(p, i);
+
+		if (!s)
+			continue;
+		memory_row(p, i, k);
+		size += s->configured;
+		shared += count(s, PAGE_SHARED);
+		zeros += atomic_load(&s->zeros);
+		save += saved(p, i);
+		swapped += count(s, PAGE_SWAPPED);
+		ballooned += atomic_load(&s->ballooned);
+		overhead += s->overhead;
+	}
+	k->row(k, (struct value[]){
+		      V_STR("(pool)"), V_STR(mm_pool_state_name(atomic_load(&p->block->policy.state))),
+		      MIB(p->limit),   V_NONE,
+		      MIB(used),       MIB(used < p->limit ? p->limit - used : 0),
+		      V_NONE,	       V_NONE,
+		      V_NONE,	       MIB(shared),
+		      MIB(zeros),      MIB(save),
+		      MIB(swapped),    V_NONE,
+		      MIB(ballooned),  V_NONE,
+		      V_NONE,	       MIB(overhead),
+		      V_NONE,	       MIB(size),
+		      V_NONE });
+	return NULL;
+}
+
+static const struct view view_memory = {
+	.name = "memory",
+	.help = "machine memory: each VM's, and the pool's with its state",
+	VIEW_COLS(memory_cols),
+	.rows = memory_rows,
+	.flags = VIEW_LIVE,
+};
+
+/* ---- info alloc ---- */
+
+static const struct view_col alloc_cols[] = {
+	{ "name", "name", VAL_STR, "", "VM" },
+	{ "s", "S", VAL_UINT, "", "its shares" },
+	{ "p", "P", VAL_REAL, "MiB", "machine memory that it takes" },
+	{ "f", "f", VAL_REAL, "", "active part of it" },
+	{ "k", "k", VAL_REAL, "", "what an idle page costs: 1 / (1 - tax)" },
+	{ "rho", "rho", VAL_REAL, "", "S / (P * (f + k * (1 - f))): shares paid for a MiB" },
+	{ "min", "min", VAL_REAL, "MiB", "what is not revoked" },
+	{ "target", "target", VAL_REAL, "MiB", "machine memory that it shall have" },
+	{ "what", "what", VAL_STR, "", "last rows: what was revoked, the latest last" },
+};
+
+/* Copy R if it is whole. */
+static bool revocation(const struct mm_revocation *r, uint64_t number, char *text)
+{
+	if (atomic_load(&r->number) != number)
+		return false;
+	memcpy(text, r->text, MM_REVOCATION_TEXT);
+	text[MM_REVOCATION_TEXT - 1] = 0;
+	return atomic_load(&r->number) == number;
+}
+
+static const char *alloc_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct mm_pool *p = owner;
+	const struct mm_policy *y = &p->block->policy;
+	uint64_t last = atomic_load(&y->revocations);
+	uint32_t tax = atomic_load(&y->params.tax);
+	char text[MM_REVOCATION_TEXT];
+	struct vm_name name;
+
+	(void)arg;
+	tax = tax < ALLOC_TAX_MAX ? tax : ALLOC_TAX_MAX;
+	for (unsigned i = 0; i < MM_VMS; i++) {
+		const struct mm_slot *s = vm_at(p, i);
+		struct alloc_vm v = { 0 };
+		uint32_t own;
+		uint64_t rho;
+
+		if (!s)
+			continue;
+		own = mm_machine_pages(p, i);
+		v.shares = atomic_load(&s->shares);
+		v.active = mm_active(s);
+		rho = alloc_rho(&v, own, tax);
+		k->row(k,
+		       (struct value[]){ V_STR(name_of(s, &name)), V_UINT(v.shares), MIB(own), PART(v.active),
+					 V_REAL((double)ALLOC_ONE / (double)(ALLOC_ONE - tax)),
+					 rho == UINT64_MAX ? V_NONE : V_REAL((double)rho / 1000),
+					 MIB(atomic_load(&s->min)), target_of(s), V_NONE });
+	}
+	for (uint64_t n = last > MM_REVOCATIONS ? last - MM_REVOCATIONS + 1 : 1; n <= last; n++)
+		if (revocation(&y->log[n % MM_REVOCATIONS], n, text))
+			k->row(k, (struct value[]){ V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE,
+						    V_NONE, V_STR(text) });
+	return NULL;
+}
+
+static const struct view view_alloc = {
+	.name = "alloc",
+	.help = "what memory is divided by: shares, active parts, prices; the last revocations",
+	VIEW_COLS(alloc_cols),
+	.rows = alloc_rows,
+	.flags = VIEW_LIVE,
+};
+
+/* ---- info idle ---- */
+
+static const struct view_col idle_cols[] = {
+	{ "name", "name", VAL_STR, "", "VM" },
+	{ "period", "period", VAL_UINT, "", "number of the period of sampling" },
+	{ "time", "time", VAL_REAL, "s", "VM time at its end" },
+	{ "sampled", "sampled", VAL_UINT, "pages", "pages chosen" },
+	{ "touched", "touched", VAL_UINT, "pages", "of these, accessed in the period" },
+	{ "slow", "slow", VAL_REAL, "", "slow average of the active part behind it" },
+	{ "fast", "fast", VAL_REAL, "", "fast average" },
+	{ "now", "now", VAL_REAL, "", "fast average with the period that runs (last row of a VM)" },
+	{ "mappings", "mappings", VAL_UINT, "", "mappings taken from the pages" },
+	{ "cycles", "cycles", VAL_UINT, "", "choosing the pages and taking their mappings" },
+};
+
+static void idle_of(const struct mm_slot *s, struct row_sink *k)
+{
+	uint64_t last = atomic_load(&s->periods);
+	struct vm_name name;
+
+	name_of(s, &name);
+	for (uint64_t i = last > MM_SAMPLES ? last - MM_SAMPLES : 0; i < last; i++) {
+		const struct mm_sample *x = &s->sample[i % MM_SAMPLES];
+
+		k->row(k, (struct value[]){
+			      V_STR(name.text), V_UINT(i + 1), V_REAL((double)atomic_load(&x->vm_ns) / 1e9),
+			      V_UINT(atomic_load(&x->sampled)), V_UINT(atomic_load(&x->touched)),
+			      PART(atomic_load(&x->slow)), PART(atomic_load(&x->fast)),
+			      i + 1 == last ? PART(atomic_load(&s->now)) : V_NONE,
+			      V_UINT(atomic_load(&x->mappings)), V_UINT(atomic_load(&x->cycles)) });
+	}
+}
+
+static const char *idle_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	struct mm_pool *p = owner;
+	struct vm_name name;
+	bool found = !*arg;
+
+	for (unsigned i = 0; i < MM_VMS; i++) {
+		const struct mm_slot *s = vm_at(p, i);
+
+		if (!s || (*arg && strcmp(name_of(s, &name), arg)))
+			continue;
+		found = true;
+		idle_of(s, k);
+	}
+	return found ? NULL : "no VM of that name";
+}
+
+static const struct view view_idle = {
+	.name = "idle",
+	.help = "samples of the memory in use, by period; with a name: of that VM",
+	VIEW_COLS(idle_cols),
+	.rows = idle_rows,
+	.flags = VIEW_LIVE,
+};
+
+/* ---- info policy ---- */
+
+static const struct view_col policy_cols[] = {
+	{ "name", "name", VAL_STR, "", "parameter or counter" },
+	{ "value", "value", VAL_REAL, "", "its value" },
+	{ "unit", "unit", VAL_STR, "", "of the value" },
+	{ "help", "meaning", VAL_HELP, "", "one line" },
+};
+
+static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct mm_policy *y = mm_policy(owner);
+	const struct mm_policy_params *a = &y->params;
+	const struct {
+		const char *name;
+		double value;
+		const char *unit, *help;
+	} r[] = {
+		{ "tax", (double)atomic_load(&a->tax) / ALLOC_ONE, "", "on idle memory: memory tax" },
+		{ "high", atomic_load(&a->threshold[POOL_HIGH]) / 100.0, "%",
+		  "free memory that targets aim for, and more of which is state high: memory thresholds" },
+		{ "soft", atomic_load(&a->threshold[POOL_SOFT]) / 100.0, "%",
+		  "less is state soft: balloons grow" },
+		{ "hard", atomic_load(&a->threshold[POOL_HARD]) / 100.0, "%",
+		  "less is state hard: VMs swap" },
+		{ "low", atomic_load(&a->threshold[POOL_LOW]) / 100.0, "%",
+		  "less is state low: VMs above their target wait" },
+		{ "hysteresis", atomic_load(&a->hysteresis) / 100.0, "%",
+		  "beyond the next threshold, before a better state" },
+		{ "period", atomic_load(&a->period) / 1000.0, "s", "targets are computed at least as often" },
+		{ "balloon_max", atomic_load(&a->balloon_max), "%",
+		  "of a VM's memory, in its balloon at most" },
+		{ "frozen", atomic_load(&a->frozen), "", "1: nothing changes: memory freeze" },
+		{ "sample_pages", atomic_load(&a->sample_pages), "pages",
+		  "in a sample: memory sample pages" },
+		{ "sample_period", atomic_load(&a->sample_period) / 1000.0, "s",
+		  "of VM time: memory sample period" },
+		{ "swap", atomic_load(&a->swap) / 256.0, "MiB", "size of the host's swap file" },
+		{ "soft_times", (double)atomic_load(&y->entered[POOL_SOFT]), "", "times it was entered" },
+		{ "hard_times", (double)atomic_load(&y->entered[POOL_HARD]), "", "times it was entered" },
+		{ "low_times", (double)atomic_load(&y->entered[POOL_LOW]), "", "times it was entered" },
+		{ "runs", (double)atomic_load(&y->runs), "", "times that targets were computed" },
+		{ "revocations", (double)atomic_load(&y->revocations), "",
+		  "times that a target fell: info alloc" },
+	};
+
+	(void)arg;
+	for (unsigned i = 0; i < ARRAY_LEN(r); i++)
+		k->row(k, (struct value[]){ V_STR(r[i].name), V_REAL(r[i].value), V_STR(r[i].unit),
+					    V_STR(r[i].help) });
+	return NULL;
+}
+
+static const struct view view_policy = {
+	.name = "policy",
+	.help = "parameters of the memory policy, and what it did",
+	VIEW_COLS(policy_cols),
+	.rows = policy_rows,
+	.flags = VIEW_LIVE,
+};
+
+const struct view *const mm_pool_views[] = { &view_memory, &view_alloc, &view_idle, &view_policy, NULL };
