@@ -84,6 +84,8 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 		return 0;
 	}
 	p->ram = true;
+	if (!(how & MM_PROBE))
+		page_touched(m->vm, (ppn)(w.pa >> PAGE_SHIFT));
 	return 0;
 }
 

@@ -28,6 +28,17 @@ static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
 	return true;
 }
 
+/* A walk of the processor's. */
+static bool touch_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
+{
+	struct mmu *m = ctx;
+
+	if (!load_entry(m, at, size, e))
+		return false;
+	page_touched(m->vm, (ppn)(at >> PAGE_SHIFT));
+	return true;
+}
+
 /* Tables in ROM stay as they are. */
 static void set_bits(void *ctx, gpa at, uint8_t bits)
 {
@@ -38,9 +49,9 @@ static void set_bits(void *ctx, gpa at, uint8_t bits)
 		page[at & PAGE_MASK] |= bits;
 }
 
-static struct walk_memory memory_of(struct mmu *m)
+static struct walk_memory memory_of(struct mmu *m, bool touches)
 {
-	return (struct walk_memory){ m, load_entry, set_bits };
+	return (struct walk_memory){ m, touches ? touch_entry : load_entry, set_bits };
 }
 
 static struct paging paging_of(const struct mmu *m)
@@ -59,7 +70,7 @@ static struct paging paging_of(const struct mmu *m)
 void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
 {
 	struct paging pg = paging_of(m);
-	struct walk_memory mem = memory_of(m);
+	struct walk_memory mem = memory_of(m, !(how & MM_PROBE));
 
 	walk_linear(&pg, &mem, lin, how, w);
 }
@@ -67,7 +78,7 @@ void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
 bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at)
 {
 	struct paging pg = paging_of(m);
-	struct walk_memory mem = memory_of(m);
+	struct walk_memory mem = memory_of(m, false);
 
 	return walk_directory(&pg, &mem, lin, pde, at);
 }
@@ -75,7 +86,7 @@ bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at)
 int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)
 {
 	struct paging pg = paging_of(m);
-	struct walk_memory mem = memory_of(m);
+	struct walk_memory mem = memory_of(m, true);
 
 	return walk_load_pdptrs(&pg, &mem, cr3, m->pdptr) ? 0 : cpu_raise_err(m->cpu, EXC_GP, 0);
 }

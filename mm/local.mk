@@ -17,6 +17,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/slot.h \
 	%D%/policy/balloon.c \
 	%D%/policy/scan.c \
+	%D%/policy/sample.c \
 	%D%/policy/share.c \
 	%D%/policy/share.h \
 	%D%/policy/swap.c \
@@ -29,6 +30,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/views_share.c \
 	%D%/vm.c \
 	%D%/vm.h \
+	%D%/vm_parts.h \
 	%D%/walk.c \
 	%D%/walk.h \
 	%D%/watch.h \

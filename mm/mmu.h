@@ -26,6 +26,8 @@ struct mm_hooks {
 	/* A page with a code trace is about to be written, not by translated code: drop what
 	 * was translated from it and call mm_untrace_code(). */
 	void (*code_write)(void *ctx, ppn p, unsigned off, unsigned len);
+	/* Look up the code of P at each next entry into it. */
+	void (*code_revisit)(void *ctx, ppn p);
 	/* A mapping from which code was looked up has gone from window WIN (below MMU_MAX_WINDOWS;
 	 * all of it when VPN is UINT32_MAX). */
 	void (*code_unmap)(void *ctx, unsigned win, vpn32 vpn, bool supervisor);

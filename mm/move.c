@@ -138,8 +138,6 @@ static void empty(struct mm_vm *vm, ppn p, mpn to)
 			vm->hooks.code_write(vm->hooks.ctx, p, 0, PAGE_SIZE);
 		mm_untrace_code(vm, p);
 	}
-	if (page_state(vm, p) == PAGE_SWAPPED)
-		swap_drop(vm, p);
 	page_put(vm, p, to);
 }
 

@@ -25,6 +25,10 @@ struct mm_counts {
 	uint64_t zeros;	       /* victims that held zeros: dropped instead of written */
 	uint64_t peeks, waits; /* looked at where they are; accesses that waited for I/O */
 	uint64_t cow, popped;  /* writes to shared pages; touches of ballooned ones */
+	uint64_t shared;       /* victims that were shared instead of written */
+	uint64_t in_file;      /* pages that have a place in the file */
+	uint64_t cleaned;      /* places given back, as their page came home or went */
+	uint64_t double_paged; /* pages written to the guest's disk that were swapped out then */
 };
 const struct mm_counts *mm_counts(const struct mm_vm *vm);
 
@@ -61,6 +65,19 @@ bool mm_next_ballooned(const struct mm_vm *vm, ppn from, ppn *first, uint32_t *n
 /* The guest does not need the content of the N pages from FIRST on: those that are RAM become absent, unless
  * they are in the balloon. Returns how many became so. */
 uint32_t mm_release_pages(struct mm_vm *vm, uint64_t first, uint32_t n);
+
+/* ---- sampling (mm/policy/sample.c) ---- */
+
+/* End VM's period of sampling, if there is one, at VM time VM_NS, and begin another with PAGES pages (0:
+ * none). The averages are in the slot. */
+void mm_sample(struct mm_vm *vm, uint32_t pages, uint64_t vm_ns);
+/* Bring the average with the unfinished period up to date. */
+void mm_sample_now(struct mm_vm *vm);
+/* A device accesses [A, A + N), by DMA. */
+void mm_dma_touched(struct mm_vm *vm, gpa a, uint64_t n);
+/* A drive is about to write [A, A + N) of memory to its medium: pages of it that are swapped out are paged
+ * twice. */
+void mm_disk_written(struct mm_vm *vm, gpa a, uint64_t n);
 
 /* ---- content-based sharing (mm/policy/share.c) ---- */
 

@@ -8,50 +8,23 @@
 #include "mm/mmu.h"
 #include "mm/pages.h"
 #include "mm/pool.h"
+#include "mm/vm_parts.h"
 
 enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
 
 /* One PPN's entry in the pmap. */
 struct pmap_entry {
-	mpn mpn;       /* its home (the PPN itself), or elsewhere (mm/pool.h) */
-	uint32_t rmap; /* index of the first reverse-map node, 0: none */
-	uint8_t kind;  /* enum page_kind */
-	uint8_t code;  /* code trace: translated code was made from this page */
+	mpn mpn;	 /* its home (the PPN itself), or elsewhere (mm/pool.h) */
+	uint32_t rmap;	 /* index of the first reverse-map node, 0: none */
+	uint8_t kind;	 /* enum page_kind */
+	uint8_t code;	 /* code trace: translated code was made from this page */
+	uint8_t sampled; /* it counts when it is accessed (mm/policy/sample.c) */
 };
 
 /* Reverse map node: PPN is at VPN of window WIN, mapped or for fetching code alone. */
 struct rmap_node {
 	uint32_t next;
 	vpn32 vpn : 20, win : 12;
-};
-
-/* Swapping (mm/policy/swap.c). */
-struct vm_swap {
-	int fd;		    /* PPN P is at BASE + (P << PAGE_SHIFT), once swapped out; negative: none are */
-	uint64_t base;	    /* the file may be others', too */
-	bool no_wait;	    /* a fault is being resolved: what takes I/O is noted in WANTED, and fails */
-	bool broken;	    /* the file cannot be read or written */
-	ppn wanted;	    /* the page that was lacking then; UINT32_MAX: none */
-	uint64_t gone;	    /* pages swapped out or dropped: pointers from before may dangle */
-	struct peeks *peek; /* pages for looking at what is swapped out */
-};
-
-/* A shared page that was copied. */
-enum { COW_NOTES = 64 };
-struct cow_note {
-	ppn p;
-	mpn frame;
-	uint32_t left, cycles; /* pages still on it; the copy and its mappings */
-};
-
-/* The scan for pages to share (mm/policy/scan.c). */
-struct vm_scan {
-	uint32_t at, key;	/* how far this pass is, of a power of two; what its order is made from */
-	uint32_t credit;	/* pages due, in 1/65536 */
-	uint64_t last;		/* VM time of the last tick */
-	uint64_t passes;	/* complete ones */
-	uint64_t pages, cycles; /* looked at, and what it took */
-	uint64_t answered;	/* of these, because another VM asked */
 };
 
 #define NPPN (1u << 20) /* 4 GiB */
@@ -72,6 +45,7 @@ struct mm_vm {
 	struct vm_swap swap;
 	struct vm_scan scan;
 	struct mm_counts n;
+	struct vm_sample sample;
 	struct cow_note cow[COW_NOTES]; /* the last, by their number */
 	struct rmap_node *rmap;
 	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
@@ -186,6 +160,17 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
  * ignored, or cannot be made (then vm->failure is set). */
 uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by);
 
+/* ---- noticing accesses (mm/policy/sample.c) ---- */
+
+void sample_touched(struct mm_vm *vm, ppn p);
+/* The guest, or the machine on its behalf, accesses P: called where a page is resolved for that, not where a
+ * mapping is used. */
+static inline void page_touched(struct mm_vm *vm, ppn p)
+{
+	if (__builtin_expect(vm->pmap[p].sampled, 0))
+		sample_touched(vm, p);
+}
+
 /* ---- moving it (mm/move.c) ---- */
 
 /* Bring P to its home slot, from wherever it is: content copied or read back, mappings remade. When
@@ -210,8 +195,8 @@ void page_put(struct mm_vm *vm, ppn p, mpn to);
 /* ---- swapping it (mm/policy/swap.c) ---- */
 
 void swap_free(struct mm_vm *vm);
-/* The content of P in the file is not needed any more. */
-void swap_drop(struct mm_vm *vm, ppn p);
+/* P is not in the file any more: give its place there back. */
+void swap_clean(struct mm_vm *vm, ppn p);
 /* Charge a machine page for P, for which others may be swapped out. */
 bool swap_charge(struct mm_vm *vm, ppn p);
 /* Read P, which is swapped out, into its home slot, which is charged. */

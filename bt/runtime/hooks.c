@@ -3,6 +3,7 @@
  * Built with -mgeneral-regs-only (base/gpr.h). */
 #include "bt/runtime/hooks.h"
 #include "bt/adapt/adapt.h"
+#include "bt/cache/chain.h"
 
 #include "mm/mmu.h"
 
@@ -14,6 +15,15 @@ static void on_code_write(void *ctx, ppn p, unsigned off, unsigned len)
 	(void)len;
 	adapt_code_written(b, p);
 	mm_untrace_code(b->vm, p);
+}
+
+/* Jump tables forget the page with its mappings (on_code_unmap). Links do not. */
+static void on_code_revisit(void *ctx, ppn p)
+{
+	struct bt_vcpu *b = ctx;
+
+	for (struct ccf *f = b->tc.pages[p].list; f; f = f->page == p ? f->pnext : f->pnext2)
+		chain_unlink_in(b, f);
 }
 
 static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor)
@@ -70,6 +80,7 @@ void runtime_hooks(struct bt_vcpu *b)
 {
 	struct mm_hooks h = { .ctx = b,
 			      .code_write = on_code_write,
+			      .code_revisit = on_code_revisit,
 			      .code_unmap = on_code_unmap,
 			      .reselect = on_reselect,
 			      .watch_hit = on_watch_hit,

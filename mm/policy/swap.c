@@ -118,11 +118,6 @@ bool swap_read_home(struct mm_vm *vm, ppn p)
 	return true;
 }
 
-void swap_drop(struct mm_vm *vm, ppn p)
-{
-	pool_punch(vm->swap.fd, p);
-}
-
 /* ---- victims ---- */
 
 static bool all_zero(const uint8_t *page)

@@ -108,6 +108,7 @@ const uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool
 	if (!wk.ok)
 		return NULL;
 	m->st.bypasses++;
+	page_touched(m->vm, (ppn)(wk.pa >> PAGE_SHIFT));
 	*pa = wk.pa;
 	return page_read(m->vm, (ppn)(wk.pa >> PAGE_SHIFT)) + (lin & PAGE_MASK);
 }

@@ -32,10 +32,11 @@ uint32_t write_bit(const struct mmu *m, uint32_t s)
 	return (s & SH_WOK) && page_write_check(m->vm, s >> 12, WRITE_BY_GUEST) == PAGE_WRITE_OK ? SH_W : 0;
 }
 
-/* May P be mapped along with the page that was touched? Not where that would take machine memory. */
+/* May P be mapped along with the page that was touched? Not where that would take machine memory, or hide
+ * P's first access. */
 static bool may_come_along(const struct mmu *m, vpn32 vpn, ppn p)
 {
-	return ppn_ram(m->vm, p) && mpn_in_memory(m->vm->pmap[p].mpn) &&
+	return ppn_ram(m->vm, p) && mpn_in_memory(m->vm->pmap[p].mpn) && !m->vm->pmap[p].sampled &&
 	       !(m->nwatch && watch_bits(m, vpn, p));
 }
 
@@ -344,6 +345,7 @@ static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault
 		return FILL_MMIO;
 	}
 	p = (ppn)(wk.pa >> PAGE_SHIFT);
+	page_touched(m->vm, p);
 	if (m->nwatch && (watch_bits(m, vpn, p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
 		return FILL_MMIO;
 	switch (how & MM_WRITE ? page_write_check(m->vm, p, WRITE_BY_GUEST) : read_check(m->vm, p)) {
@@ -534,6 +536,7 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 	*p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
 		return 1;
+	page_touched(m->vm, *p);
 	if (page_state(m->vm, *p) == PAGE_SWAPPED)
 		page_bring_home(m->vm, *p); /* else it is read from the file each time */
 	if (m->nwatch && (watch_bits(m, (gva32)lin >> PAGE_SHIFT, *p) & WATCH_READ))

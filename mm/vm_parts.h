@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: what the policies of mm/policy/ keep with a VM. */
+#ifndef MM_VM_PARTS_H
+#define MM_VM_PARTS_H
+#include "mm/pages.h"
+
+/* Swapping (mm/policy/swap.c). */
+struct vm_swap {
+	int fd;		    /* PPN P is at BASE + (P << PAGE_SHIFT), once swapped out; negative: none are */
+	uint64_t base;	    /* the file may be others', too */
+	bool no_wait;	    /* a fault is being resolved: what takes I/O is noted in WANTED, and fails */
+	bool broken;	    /* the file cannot be read or written */
+	ppn wanted;	    /* the page that was lacking then; UINT32_MAX: none */
+	uint64_t gone;	    /* pages swapped out or dropped: pointers from before may dangle */
+	struct peeks *peek; /* pages for looking at what is swapped out */
+};
+
+/* The sample of pages whose accesses count (mm/policy/sample.c). */
+enum { SAMPLE_MAX = 1000 };
+struct vm_sample {
+	uint32_t n, touched;  /* pages; accessed since the period began */
+	uint32_t slow, fast;  /* averages, in 1/65536 */
+	uint32_t mappings;    /* that were taken from the pages */
+	uint64_t cycles;      /* which that took */
+	ppn page[SAMPLE_MAX]; /* N */
+};
+
+/* A shared page that was copied. */
+enum { COW_NOTES = 64 };
+struct cow_note {
+	ppn p;
+	mpn frame;
+	uint32_t left, cycles; /* pages still on it; the copy and its mappings */
+};
+
+/* The scan for pages to share (mm/policy/scan.c). */
+struct vm_scan {
+	uint32_t at, key;	/* how far this pass is, of a power of two; what its order is made from */
+	uint32_t credit;	/* pages due, in 1/65536 */
+	uint64_t last;		/* VM time of the last tick */
+	uint64_t passes;	/* complete ones */
+	uint64_t pages, cycles; /* looked at, and what it took */
+	uint64_t answered;	/* of these, because another VM asked */
+};
+#endif
