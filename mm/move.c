@@ -36,6 +36,9 @@ static void leave(struct mm_vm *vm, ppn p, mpn from)
 	case PAGE_SHARED:
 		pool_frame_put(vm->pool, from);
 		break;
+	case PAGE_SWAPPED:
+		swap_clean(vm, p);
+		break;
 	default:
 		break;
 	}

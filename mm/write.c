@@ -41,6 +41,7 @@ uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page
 			vm_enter(vm);
 			page_set(vm, p, MPN_NONE);
 			vm_leave(vm);
+			swap_clean(vm, p);
 		}
 		/* fallthrough */
 	case PAGE_WRITE_SHARED:

@@ -34,6 +34,7 @@ int mm_vm_set_swap(struct mm_vm *vm, int fd, uint64_t base)
 	vm->swap.peek = p;
 	vm->swap.fd = fd;
 	vm->swap.base = base;
+	atomic_store(&vm->slot->swaps, 1);
 	/* A large host page takes memory that is not charged. */
 	madvise(vm->home, (uint64_t)vm->nppn << PAGE_SHIFT, MADV_NOHUGEPAGE);
 	return 0;
@@ -142,8 +143,27 @@ bool mm_swap_out(struct mm_vm *vm, ppn p)
 	if (!write_file(vm, p, home_of(vm, p)))
 		return false;
 	vm->n.out++;
+	vm->n.in_file++;
 	page_put(vm, p, MPN_SWAPPED | p);
 	return true;
+}
+
+void swap_clean(struct mm_vm *vm, ppn p)
+{
+	pool_punch(vm->swap.fd, (vm->swap.base >> PAGE_SHIFT) + p);
+	vm->n.in_file--;
+	vm->n.cleaned++;
+}
+
+/* Free the machine page of P, which is a victim: by sharing it if another page has its content, which takes
+ * no I/O now and none later (section 4.3). */
+static bool evict(struct mm_vm *vm, ppn p)
+{
+	if (mm_share_page(vm, p) == MM_SHARE_DONE) {
+		vm->n.shared++;
+		return true;
+	}
+	return mm_swap_out(vm, p);
 }
 
 /* A private page, the first at or after a random one if several guesses find none; UINT32_MAX: there is
@@ -170,11 +190,19 @@ uint32_t mm_swap_out_some(struct mm_vm *vm, uint32_t n)
 	while (done < n) {
 		ppn p = vm->low ? victim(vm) : UINT32_MAX;
 
-		if (p == UINT32_MAX || !mm_swap_out(vm, p))
+		if (p == UINT32_MAX || !evict(vm, p))
 			break;
 		done++;
 	}
 	return done;
+}
+
+void mm_disk_written(struct mm_vm *vm, gpa a, uint64_t n)
+{
+	if (!vm->n.in_file || !n || !mm_is_ram(vm, a, n))
+		return;
+	for (uint64_t p = a >> PAGE_SHIFT; p <= (a + n - 1) >> PAGE_SHIFT; p++)
+		vm->n.double_paged += page_state(vm, (ppn)p) == PAGE_SWAPPED;
 }
 
 bool mm_swap_in(struct mm_vm *vm, ppn p)
