@@ -15,11 +15,15 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/monotonic.h \
 	%D%/loop.c \
 	%D%/loop.h \
+	%D%/runtime.c \
+	%D%/runtime.h \
 	%D%/sandbox.c \
 	%D%/sandbox.def \
 	%D%/sandbox.h \
 	%D%/signals.c \
 	%D%/signals.h \
+	%D%/swap_file.c \
+	%D%/swap_file.h \
 	%D%/types.h \
 	%D%/unix_socket.c \
 	%D%/unix_socket.h \

@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 
 #define HWCAP2_FSGSBASE_BIT 2
 
@@ -577,6 +578,13 @@ static const struct engine_translator translator = {
 	.probes = &bt_probes,
 };
 
+static uint64_t bt_host_memory(struct vcpu *v)
+{
+	struct stat st;
+
+	return fstat(bt_of(v)->tc.fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
 static const struct engine_ops bt_ops = {
 	.name = "bt",
 	.run = bt_run,
@@ -591,6 +599,7 @@ static const struct engine_ops bt_ops = {
 	.event_set = event_set,
 	.callout_name = callout_name,
 	.state_changed = bt_state_changed,
+	.host_memory = bt_host_memory,
 	.translator = &translator,
 	.views = bt_views,
 	.free = bt_free,

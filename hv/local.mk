@@ -50,8 +50,6 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/io/door.h \
 	%D%/io/frames.h \
 	%D%/io/nbd.c \
-	%D%/io/swap.c \
-	%D%/io/swap.h \
 	%D%/io/net.c \
 	%D%/io/net.h \
 	%D%/io/net_hub.c \

@@ -4,15 +4,18 @@
 #include "hv/machine_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "base/log.h"
-#include "hv/io/swap.h"
+#include "base/swap_file.h"
+#include "mm/host.h"
 #include "mm/pages.h"
 
 extern const struct dev_class ide_class, fdc_class;
@@ -86,14 +89,19 @@ static void free_config(struct machine_config *c)
 		free((char *)(uintptr_t)c->net[i]);
 }
 
-/* The file is as large as physical address space: a page's place in it is its address. */
+/* A file of its own is as large as physical address space: a page's place in it is its address. */
 static bool add_swap(struct machine *m, char *err, size_t errlen)
 {
-	int fd = swap_open(m->cfg.swap, m->loader.bios.len ? 1ull << 32 : m->memory, err, errlen);
+	uint64_t base = m->cfg.shared_swap ? m->cfg.shared_swap->base : 0;
+	int fd;
 
+	if (m->cfg.shared_swap)
+		fd = fcntl(m->cfg.shared_swap->fd, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = swap_open(m->cfg.swap, m->loader.bios.len ? 1ull << 32 : m->memory, err, errlen);
 	if (fd < 0)
-		return false;
-	if (!mm_vm_set_swap(m->vm, fd, 0))
+		return m->cfg.shared_swap ? fail(err, errlen, "out of file descriptors") : false;
+	if (!mm_vm_set_swap(m->vm, fd, base))
 		return true;
 	close(fd);
 	return fail(err, errlen, "out of memory for the machine");
@@ -116,7 +124,7 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 		snprintf(err, errlen, "cannot make the guest's memory: %s", strerror(errno));
 		return false;
 	}
-	if (m->cfg.swap && !add_swap(m, err, errlen))
+	if ((m->cfg.swap || m->cfg.shared_swap) && !add_swap(m, err, errlen))
 		return false;
 	if (mm_vm_add_ram(m->vm, 0, m->memory, false) ||
 	    (rom && mm_vm_add_ram(m->vm, 0x100000000ull - rom, rom, true)))
@@ -534,6 +542,14 @@ uint64_t machine_unanswered(const struct machine *m, gpa *recent)
 {
 	*recent = m->board.mmio.missed.recent;
 	return m->board.mmio.missed.reads;
+}
+
+uint64_t machine_overhead(struct machine *m)
+{
+	uint64_t engine = m->v->ops->host_memory ? m->v->ops->host_memory(m->v) : 0;
+	struct stat pmap;
+
+	return engine + (fstat(mm_vm_pmap_fd(m->vm), &pmap) ? 0 : (uint64_t)pmap.st_blocks * 512);
 }
 
 uint64_t machine_clock_ns(struct machine *m)

@@ -40,8 +40,13 @@ struct machine_config {
 	    *pool; /* machine memory shared with other machines, borrowed; NULL: a pool of its own */
 	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus ROMs */
 	const char *swap;	 /* file for pages that the pool has no room for; NULL: none */
-	const char *cpu_model;	 /* "host" (masked), "max", "pentium", "486", ..., and features (hv/cpuid.h).
-				    NULL: host */
+	/* Instead of SWAP: a file that machines of one host share; borrowed for machine_new(). */
+	const struct machine_swap {
+		int fd;
+		uint64_t base; /* where 4 GiB for this machine begin */
+	} * shared_swap;
+	const char *cpu_model; /* "host" (masked), "max", "pentium", "486", ..., and features (hv/cpuid.h).
+				  NULL: host */
 	enum clock_mode clock;
 	unsigned icount_ns;  /* VM nanoseconds per instruction in icount mode, default 1 */
 	const char *balloon; /* the device by which a driver has the guest's balloon: "vmware" (NULL),
@@ -144,6 +149,8 @@ struct mm_vm *machine_vm(struct machine *m);
 uint32_t machine_balloon_most(const struct machine *m); /* pages; 0: the machine has no balloon device */
 /* Reads of addresses where there is neither memory nor a device; the last in *RECENT. Also while it runs. */
 uint64_t machine_unanswered(const struct machine *m, gpa *recent);
+/* Bytes of the host's memory that M takes beside the guest's, apart from anonymous memory. */
+uint64_t machine_overhead(struct machine *m);
 uint64_t machine_clock_ns(struct machine *m); /* VM time; does not advance while stopped */
 
 /* Stop (ON) at events of KIND with numbers LO..HI, as the engine's event_set(). While stopped only. False: no

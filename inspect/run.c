@@ -10,6 +10,7 @@
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
+#include "mm/slot.h"
 #include "x86/disas.h"
 
 #include <poll.h>
@@ -424,9 +425,20 @@ static void drain_stop_fd(struct inspect *s)
 		return;
 }
 
+/* Others of the pool see in the VM's slot whether it runs. */
+static void show_running(struct inspect *s, bool on)
+{
+	struct mm_vm *vm = machine_vm(s->m);
+	struct mm_slot *slot = vm ? mm_slot(vm) : NULL;
+
+	if (slot)
+		atomic_store_explicit(&slot->runs, on, memory_order_relaxed);
+}
+
 static void go(struct inspect *s)
 {
 	s->run.running = true;
+	show_running(s, true);
 	machine_held(s->m, false);
 	if (s->run.goal.to_icount)
 		machine_continue_to_icount(s->m, s->run.goal.icount);
@@ -466,8 +478,10 @@ static void settle(struct inspect *s)
 		s->run.unseen = true;
 		s->run.stopped_at = session_now();
 	}
-	if (!s->run.pausing)
-		notify_listeners(s);
+	if (s->run.pausing)
+		return;
+	show_running(s, false);
+	notify_listeners(s);
 }
 
 void run_start(struct inspect *s, const struct run_goal *goal)
@@ -566,6 +580,7 @@ bool run_pause(struct inspect *s)
 		machine_held(s->m, true);
 		return true;
 	}
+	show_running(s, false);
 	notify_listeners(s);
 	return false;
 }

@@ -69,6 +69,10 @@ struct mm_slot {
 	_Atomic uint64_t double_paged, blocked_ns;
 	_Atomic uint64_t periods; /* of sampling that are complete; the last are here, by their number */
 	struct mm_sample sample[MM_SAMPLES];
+
+	/* ---- the VM's main thread ---- */
+	_Atomic uint32_t runs;	   /* 1: the guest runs; 0: it is stopped */
+	_Atomic uint32_t overhead; /* pages that its process takes beside the guest's memory, measured */
 };
 
 /* What concerns all VMs of a pool. */

@@ -161,6 +161,8 @@ struct engine_ops {
 	const char *(*callout_name)(unsigned kind);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
+	/* Bytes of the host's memory that the engine takes, apart from anonymous memory. NULL: none. */
+	uint64_t (*host_memory)(struct vcpu *v);
 	const struct view *const *views; /* NULL-terminated; owner is the vcpu; NULL: none */
 	/* The tables of engines with a translation cache; NULL in others. Callers use them, and never cast a
 	 * vcpu to an engine's own struct. An engine over VMX adds a table of its own beside it (fields of the

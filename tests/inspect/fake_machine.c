@@ -4,6 +4,7 @@
 #include "hv/balloon.h"
 #include "mm/pages.h"
 #include "mm/policy.h"
+#include "mm/slot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,12 @@ bool mm_unshare_page(struct mm_vm *vm, ppn p)
 {
 	(void)vm, (void)p;
 	return false;
+}
+
+struct mm_slot *mm_slot(const struct mm_vm *vm)
+{
+	(void)vm;
+	return NULL;
 }
 
 bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b)

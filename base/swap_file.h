@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The file that a machine's memory is swapped to. */
-#ifndef HV_IO_SWAP_H
-#define HV_IO_SWAP_H
+#ifndef BASE_SWAP_FILE_H
+#define BASE_SWAP_FILE_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

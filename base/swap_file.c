@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * See hv/io/swap.h. The file is opened before threads are restricted. It holds what the guest has in memory:
- * nobody else may read it. */
-#include "hv/io/swap.h"
+ * See base/swap_file.h. The file is opened before threads are restricted. It holds what the guest has in
+ * memory: nobody else may read it. */
+#include "base/swap_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
