@@ -143,9 +143,9 @@ static int add(scmp_filter_ctx f, const struct row *r)
 
 static uint32_t otherwise(enum sandbox_role role)
 {
-	return role == SANDBOX_HELPER		     ? SCMP_ACT_ALLOW
-	       : role & (SANDBOX_MAIN | SANDBOX_NET) ? SCMP_ACT_ERRNO(EPERM)
-						     : SCMP_ACT_TRAP;
+	return role & (SANDBOX_HELPER | SANDBOX_STARTER) ? SCMP_ACT_ALLOW
+	       : role & (SANDBOX_MAIN | SANDBOX_NET)	 ? SCMP_ACT_ERRNO(EPERM)
+							 : SCMP_ACT_TRAP;
 }
 
 static int fill(scmp_filter_ctx f, enum sandbox_role role)

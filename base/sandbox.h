@@ -12,13 +12,15 @@
 #include <stddef.h>
 
 enum sandbox_role {
-	SANDBOX_MAIN = 1,   /* front ends, sockets, symbols, run control */
-	SANDBOX_VCPU = 2,   /* the engine and the devices */
-	SANDBOX_LINK = 8,   /* a network's thread: frames */
-	SANDBOX_NET = 16,   /* one that makes connections, too: libslirp, a hub */
-	SANDBOX_DRIVE = 32, /* a drive's: transfers on descriptors that are open */
-	SANDBOX_ALARM = 64, /* the one that announces deadlines to the vCPU */
-	SANDBOX_HELPER = 4, /* the process that runs the assembler: anything but what no helper needs */
+	SANDBOX_MAIN = 1,      /* front ends, sockets, symbols, run control */
+	SANDBOX_VCPU = 2,      /* the engine and the devices */
+	SANDBOX_LINK = 8,      /* a network's thread: frames */
+	SANDBOX_NET = 16,      /* one that makes connections, too: libslirp, a hub */
+	SANDBOX_DRIVE = 32,    /* a drive's: transfers on descriptors that are open */
+	SANDBOX_ALARM = 64,    /* the one that announces deadlines to the vCPU */
+	SANDBOX_HELPER = 4,    /* the process that runs the assembler: anything but what no helper needs */
+	SANDBOX_HOST = 128,    /* a host's main thread; beside SANDBOX_MAIN */
+	SANDBOX_STARTER = 256, /* the process that starts a host's VMs, and those VMs: likewise */
 };
 
 /* Why this build has no sandbox (its instrumentation makes calls of its own); NULL: it has. */
@@ -26,7 +28,7 @@ const char *sandbox_missing(void);
 /* Do what must be done once, before the first thread: nothing that the process executes gets more rights, and
  * a call that ends the process is reported on what is standard error now. */
 void sandbox_prepare(void);
-/* Restrict the calling thread, for ever, to the calls of ROLE; its children inherit that. False with one line
- * in ERR. Without effect where sandbox_missing() is not NULL. */
+/* Restrict the calling thread, for ever, to the calls of ROLE (or of several); its children inherit that.
+ * False with one line in ERR. Without effect where sandbox_missing() is not NULL. */
 bool sandbox_enter(enum sandbox_role role, char *err, size_t errlen);
 #endif

@@ -18,8 +18,8 @@ static uint64_t inode_of(const char *path)
 	return lstat(path, &st) || !S_ISSOCK(st.st_mode) ? 0 : st.st_ino;
 }
 
-/* Is there a socket file that no process has open? A datagram socket cannot be connected to a stream socket,
- * so a process that listens there does not notice. */
+/* Is there a socket file that no process has open? A datagram socket cannot be connected to one of
+ * another type, so a process that listens there does not notice. */
 static bool is_stale(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -51,7 +51,7 @@ static bool bind_to(int fd, const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) == 0 && bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
 }
 
-bool unix_socket_listen(struct unix_socket *u, const char *path, int flags, const char **why)
+bool unix_socket_listen(struct unix_socket *u, const char *path, int type, const char **why)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	bool ok;
@@ -61,7 +61,7 @@ bool unix_socket_listen(struct unix_socket *u, const char *path, int flags, cons
 	if (!path[0] || strlen(path) >= sizeof(addr.sun_path))
 		return false;
 	strcpy(addr.sun_path, path);
-	u->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	u->fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	ok = u->fd >= 0 && bind_to(u->fd, &addr);
 	if (ok) {
 		strcpy(u->path, path);

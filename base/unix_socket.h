@@ -11,9 +11,10 @@ struct unix_socket {
 	uint64_t inode; /* of PATH: a file that has replaced it since is not removed */
 };
 
-/* Listen at PATH with mode 0600, whatever the umask. FLAGS: SOCK_NONBLOCK or 0. False with the reason,
- * without the path, in *WHY: static, or valid until the next strerror(). */
-bool unix_socket_listen(struct unix_socket *u, const char *path, int flags, const char **why);
+/* Listen at PATH with mode 0600, whatever the umask. TYPE: SOCK_STREAM or SOCK_SEQPACKET, with or without
+ * SOCK_NONBLOCK. False with the reason, without the path, in *WHY: static, or valid until the next
+ * strerror(). */
+bool unix_socket_listen(struct unix_socket *u, const char *path, int type, const char **why);
 /* Stop listening and remove the file. */
 void unix_socket_close(struct unix_socket *u);
 #endif

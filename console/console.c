@@ -45,7 +45,7 @@ static bool pager_is_abandoned(void *ctx)
 {
 	const struct console *c = ctx;
 
-	return c->ended_by || c->sigint || debug_quitting(c->s) || inspect_timed_out(c->s);
+	return c->ended_by || c->sigint || debug_quitting(c->s) || inspect_must_end(c->s);
 }
 
 /* Show the result of a command typed at the prompt, a page at a time. */
@@ -165,7 +165,7 @@ static enum inspect_status run_guest(struct console *c)
 	static const struct inspect_sink silent = { 0 };
 
 	inspect_run(c->s, &silent);
-	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_timed_out(c->s) ||
+	if (c->wish == WISH_QUIT || debug_quitting(c->s) || inspect_ended(c->s) || inspect_must_end(c->s) ||
 	    c->ended_by)
 		return INSPECT_OK;
 	/* Ctrl-A c, or a breakpoint: enter the shell, where keys have their usual meaning */
@@ -185,7 +185,7 @@ static int final_status(struct console *c, enum inspect_status st, bool scripted
 	fflush(stdout);
 	if (c->ended_by)
 		return 128 + c->ended_by;
-	if (inspect_timed_out(c->s) || guest == STATUS_CANNOT || (scripted && st != INSPECT_FAILED)) {
+	if (inspect_must_end(c->s) || guest == STATUS_CANNOT || (scripted && st != INSPECT_FAILED)) {
 		if (why[0])
 			fprintf(stderr, "%svitrine: %s\n", c->mid_line ? "\n" : "", why);
 		return guest;

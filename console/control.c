@@ -174,7 +174,7 @@ static bool open_socket(struct control *ctl, const char *path, char *err, size_t
 {
 	const char *why;
 
-	if (unix_socket_listen(&ctl->socket, path, SOCK_NONBLOCK, &why))
+	if (unix_socket_listen(&ctl->socket, path, SOCK_STREAM | SOCK_NONBLOCK, &why))
 		return true;
 	snprintf(err, errlen, "--control: %s: %s", path, why);
 	return false;

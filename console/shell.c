@@ -79,7 +79,7 @@ static bool read_line(struct console *c)
 	c->reading = true;
 	show_prompt(c);
 	loop_watch(c->loop, STDIN_FILENO, key_ready, c);
-	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_timed_out(c->s)) {
+	while (!c->line_ready && !c->ended_by && !debug_quitting(c->s) && !inspect_must_end(c->s)) {
 		loop_turn(c->loop, async_output_timeout(&c->async, 200),
 			  inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink); /* the guest may have stopped in the background */
@@ -172,7 +172,7 @@ static ssize_t read_pipe(void *ctx, char *buf, size_t n)
 	c->reading = true;
 	loop_watch(c->loop, STDIN_FILENO, pipe_ready, c);
 	while (!c->line_ready && !c->sigint && !c->ended_by && !debug_quitting(c->s) &&
-	       !inspect_timed_out(c->s)) {
+	       !inspect_must_end(c->s)) {
 		loop_turn(c->loop, 200, inspect_running(c->s) ? inspect_stop_fd(c->s) : -1);
 		inspect_poll(c->s, &c->sink);
 	}

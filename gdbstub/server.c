@@ -450,7 +450,7 @@ bool gdb_listen(struct gdb *g, const char *where, char *err, size_t errlen)
 	if (g->listening.fd >= 0)
 		return fail(err, errlen, g->where, "already listening there");
 	if (!strncmp(where, "unix:", 5)) {
-		if (!unix_socket_listen(&g->listening, where + 5, 0, &why))
+		if (!unix_socket_listen(&g->listening, where + 5, SOCK_STREAM, &why))
 			return fail(err, errlen, where, why);
 		snprintf(g->where, sizeof(g->where), "%s", where);
 		loop_watch(g->loop, g->listening.fd, listen_ready, g);

@@ -57,17 +57,29 @@ static bool in_aliases(const char *aliases, const char *word, size_t len)
 	return false;
 }
 
+/* Has an add-on a command that takes the place of C? */
+static bool is_replaced(const struct inspect *s, const struct command *c)
+{
+	for (unsigned k = 0; k < s->naddons; k++)
+		if (s->addons[k]->commands)
+			for (const struct command *at = s->addons[k]->commands->commands; at->name; at++)
+				if (at != c && !strcmp(at->name, c->name))
+					return true;
+	return false;
+}
+
 static const struct command *find_exact(const struct inspect *s, const char *word, size_t len)
 {
 	FOR_EACH_COMMAND(s, c)
-	if ((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len))
+	if (((strlen(c->name) == len && !memcmp(c->name, word, len)) || in_aliases(c->aliases, word, len)) &&
+	    !is_replaced(s, c))
 		return c;
 	return NULL;
 }
 
 bool command_offered(const struct inspect *s, const struct command *c)
 {
-	return engine_has(s, command_needs(c));
+	return engine_has(s, command_needs(c)) && !is_replaced(s, c);
 }
 
 bool command_reaches_files(const struct command *c, int argc, char **argv)

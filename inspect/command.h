@@ -48,6 +48,8 @@ struct command {
 	int min, max;	      /* arguments; max -1: free text */
 	const char *complete; /* COMP_NONE: nothing */
 };
+/* For handlers that wait: serve the faces for at most TIMEOUT_MS. False: the command was interrupted. */
+bool command_wait(struct inspect *s, int timeout_ms);
 /* Does C with the arguments ARGV reach files of the host? */
 bool command_reaches_files(const struct command *c, int argc, char **argv);
 
@@ -73,7 +75,8 @@ const struct record_doc *record_doc_at(const struct inspect *s, unsigned i);
 /* Is C among the commands of DOC? */
 bool record_doc_is_of(const struct record_doc *doc, const struct command *c);
 
-/* Commands and views that a face adds to the session. */
+/* Commands and views that a face, or a host, adds to the session. A command of the same name as one of
+ * command_groups takes its place. */
 struct inspect_addon {
 	const struct command_group *commands;
 	const struct view *const *views; /* NULL-terminated; their owner is OWNER */

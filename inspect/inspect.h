@@ -62,6 +62,9 @@ bool inspect_has_machine(const struct inspect *s);
  * client blocked in a command that lets the guest run receives it too. */
 void inspect_set_sink(struct inspect *s, const struct inspect_sink *sink);
 
+/* Send R, asynchronous output of an add-on, to all faces; R is freed. */
+void inspect_tell(struct inspect *s, struct result *r);
+
 /* The sinks of another face; TAP is borrowed. Its functions may not block. */
 struct inspect_tap {
 	void *ctx;
@@ -112,7 +115,10 @@ bool inspect_running(const struct inspect *s);
 void inspect_interrupt(struct inspect *s);
 /* Wall-clock limit for the whole session, from now on. */
 void inspect_set_deadline(struct inspect *s, double seconds);
-bool inspect_timed_out(const struct inspect *s);
+/* End the session with status 126: its host is gone. WHY, one line, is borrowed. */
+void inspect_end(struct inspect *s, const char *why);
+/* Has the limit been reached, or inspect_end() been called? */
+bool inspect_must_end(const struct inspect *s);
 int inspect_stop_fd(struct inspect *s); /* -1 without a machine */
 
 /* Has the guest ended: off, exited, dead or failed? */

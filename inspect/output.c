@@ -83,6 +83,11 @@ void session_emit(struct inspect *s, struct result *r)
 	result_fini(r);
 }
 
+void inspect_tell(struct inspect *s, struct result *r)
+{
+	session_emit(s, r);
+}
+
 /* ---- serial port ---- */
 
 void inspect_serial_out(void *session, const uint8_t *buf, size_t n)

@@ -31,6 +31,8 @@ void result_fini(struct result *r)
 		table_limit(t, 0);
 		free(t->vals);
 		free(t->own_cols);
+		free(t->text);
+		free(t->lines);
 		free(t);
 	}
 	free(r->error);
@@ -105,6 +107,14 @@ void result_text(struct result *r, const char *fmt, ...)
 		table_row(t, &V_STR(line));
 	}
 	free(text);
+}
+
+void result_rendered(struct result *r, const char *text, const char *lines)
+{
+	struct table *t = result_table(r, NULL, 0, TABLE_PLAIN, NULL);
+
+	t->text = xstrdup(text);
+	t->lines = xstrdup(lines);
 }
 
 int result_fail(struct result *r, const char *fmt, ...)
@@ -447,7 +457,9 @@ static void render_json(const struct table *t, FILE *f)
 void result_render(const struct result *r, bool json, FILE *f)
 {
 	for (const struct table *t = r->first; t; t = t->next) {
-		if (json || r->json)
+		if (t->text)
+			fputs(json || r->json ? t->lines : t->text, f);
+		else if (json || r->json)
 			render_json(t, f);
 		else if (t->format)
 			render_format(t, f);

@@ -25,6 +25,7 @@ struct table {
 	unsigned hidden;     /* number of trailing columns that only JSON shows */
 	unsigned hex_digits; /* minimum of digits in VAL_HEX cells */
 	struct view_col *own_cols; /* COLS if allocated for this table; freed with it */
+	char *text, *lines;	   /* rendered already, as text and as JSON lines; NULL: by the rows */
 	struct value *vals;	   /* nrows * ncols; strings are owned */
 	size_t nrows, cap;
 	struct table *next;
@@ -50,6 +51,8 @@ void table_row(struct table *t, const struct value *vals);
 void result_append(struct result *r, struct result *from);
 /* A table of one text column called "text", one row a line of TEXT. */
 void result_text(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Add output that another session has rendered: TEXT, and the same as JSON LINES. It has no rows here. */
+void result_rendered(struct result *r, const char *text, const char *lines);
 /* Set the error, unless one is set already, and return -1. */
 int result_fail(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -71,7 +71,7 @@ static bool open_socket(struct serial_port *p, const char *path, char *err, size
 {
 	const char *why;
 
-	if (!unix_socket_listen(&p->socket, path, 0, &why)) {
+	if (!unix_socket_listen(&p->socket, path, SOCK_STREAM, &why)) {
 		snprintf(err, errlen, "--serial: %s: %s", path, why);
 		return false;
 	}

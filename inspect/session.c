@@ -127,16 +127,22 @@ bool inspect_running(const struct inspect *s)
 	return s->run.running;
 }
 
-bool inspect_timed_out(const struct inspect *s)
+void inspect_end(struct inspect *s, const char *why)
 {
-	return s->run.timed_out;
+	s->run.lost = why;
+	inspect_interrupt(s);
+}
+
+bool inspect_must_end(const struct inspect *s)
+{
+	return s->run.timed_out || s->run.lost;
 }
 
 bool session_interrupted(struct inspect *s)
 {
 	if (s->run.deadline && session_now() >= s->run.deadline)
 		s->run.timed_out = true;
-	return s->run.timed_out || __atomic_load_n(&s->run.interrupted, __ATOMIC_RELAXED);
+	return inspect_must_end(s) || __atomic_load_n(&s->run.interrupted, __ATOMIC_RELAXED);
 }
 
 void inspect_interrupt(struct inspect *s)
@@ -176,6 +182,13 @@ void session_idle(struct inspect *s, int timeout_ms)
 		s->face.idle(s->face.ctx, timeout_ms);
 	else
 		poll(&pfd, 1, timeout_ms);
+}
+
+bool command_wait(struct inspect *s, int timeout_ms)
+{
+	if (!session_interrupted(s))
+		session_idle(s, timeout_ms);
+	return !session_interrupted(s);
 }
 
 int inspect_stop_fd(struct inspect *s)
@@ -218,6 +231,10 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	if (s->run.timed_out) {
 		time_limit_text(s, why, whylen);
 		return 124;
+	}
+	if (s->run.lost) {
+		snprintf(why, whylen, "%s", s->run.lost);
+		return 126;
 	}
 	if (s->switched_off)
 		return 0;

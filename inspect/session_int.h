@@ -37,6 +37,7 @@ struct run_state {
 	bool interrupted; /* __atomic: set by inspect_interrupt() */
 	int64_t deadline; /* monotonic ns, 0: none */
 	bool timed_out;
+	const char *lost; /* why the session must end, else NULL */
 	unsigned unasked; /* stops of the engine without a reason, in series */
 	bool step_irq;	  /* "set step-irq on" */
 };

@@ -56,7 +56,7 @@ static void batch(struct tui *t)
 	take_screen(t);
 	if (inspect_has_machine(t->s) && !inspect_running(t->s) && !inspect_ended(t->s))
 		tui_exec(t, true, "continue &");
-	for (unsigned i = 0; i < t->cfg->count && !t->quit && !t->ended_by && !inspect_timed_out(t->s); i++) {
+	for (unsigned i = 0; i < t->cfg->count && !t->quit && !t->ended_by && !inspect_must_end(t->s); i++) {
 		wait_seconds(t, delay);
 		take_screen(t);
 		if (i)

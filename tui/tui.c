@@ -333,7 +333,7 @@ int tui_timeout(struct tui *t)
 
 static void live(struct tui *t)
 {
-	while (!t->quit && !t->ended_by && !inspect_timed_out(t->s)) {
+	while (!t->quit && !t->ended_by && !inspect_must_end(t->s)) {
 		tui_refresh(t);
 		show(t);
 		loop_turn(t->loop, tui_timeout(t), inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
@@ -486,7 +486,7 @@ int tui_main(struct tui *t)
 		status = t->ended_by ? 128 + t->ended_by : st == INSPECT_FAILED ? FAILED : 0;
 	else
 		status = interactive(t);
-	if (inspect_timed_out(t->s)) {
+	if (inspect_must_end(t->s)) {
 		status = inspect_exit_status(t->s, why, sizeof(why));
 		fprintf(stderr, "vitrine: %s\n", why);
 	}

@@ -265,6 +265,45 @@ START_TEST(test_role)
 }
 END_TEST
 
+static long open_process(void)
+{
+	return syscall(SYS_pidfd_open, getppid(), 0);
+}
+
+static long kill_process(void)
+{
+	return syscall(SYS_pidfd_send_signal, 3, 0, NULL, 0); /* of no process: another error than EPERM */
+}
+
+/* A host, and the process that starts its VMs. Columns: name, role, call, what becomes of it. */
+static const struct {
+	const char *name;
+	unsigned role;
+	long (*call)(void);
+	enum fate fate;
+} host_tries[] = {
+	{ "opening a process", SANDBOX_MAIN, open_process, REFUSED },
+	{ "opening a process", SANDBOX_MAIN | SANDBOX_HOST, open_process, WORKS },
+	{ "a signal to an open process", SANDBOX_MAIN, kill_process, REFUSED },
+	{ "a signal to an open process", SANDBOX_MAIN | SANDBOX_HOST, kill_process, WORKS },
+	{ "running a program", SANDBOX_MAIN | SANDBOX_HOST, run_program, ENDS },
+	{ "a new process", SANDBOX_MAIN | SANDBOX_HOST, fork_child, REFUSED },
+	{ "a file", SANDBOX_MAIN | SANDBOX_HOST, open_file, WORKS },
+	{ "running a program", SANDBOX_STARTER, run_program, WORKS },
+	{ "a new process", SANDBOX_STARTER, fork_child, WORKS },
+	{ "a socket", SANDBOX_STARTER, network, WORKS },
+	{ "another process", SANDBOX_STARTER, trace, REFUSED },
+};
+
+START_TEST(test_host)
+{
+	if (sandbox_missing())
+		return;
+	check(host_tries[_i].name, (enum sandbox_role)host_tries[_i].role, host_tries[_i].call,
+	      host_tries[_i].fate);
+}
+END_TEST
+
 static void *allocate_and_free(void *arg)
 {
 	enum { N = 64, EACH = 100000 };
@@ -309,6 +348,7 @@ int main(void)
 	Suite *su = suite_create("sandbox");
 
 	tcase_add_loop_test(tc, test_role, 0, ARRAY_LEN(tries));
+	tcase_add_loop_test(tc, test_host, 0, ARRAY_LEN(host_tries));
 	tcase_add_test(tc, test_heap);
 	suite_add_tcase(su, tc);
 	return suite_run(su);

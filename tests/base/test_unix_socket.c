@@ -59,7 +59,7 @@ START_TEST(test_mode)
 	struct stat st;
 
 	umask(masks[_i]);
-	ck_assert_msg(unix_socket_listen(&u, path, 0, &why), "%s", why);
+	ck_assert_msg(unix_socket_listen(&u, path, SOCK_STREAM, &why), "%s", why);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600 & ~masks[_i]);
 	unix_socket_close(&u);
@@ -73,7 +73,7 @@ START_TEST(test_stale)
 
 	leave_stale();
 	ck_assert(!can_connect());
-	ck_assert_msg(unix_socket_listen(&u, path, 0, &why), "%s", why);
+	ck_assert_msg(unix_socket_listen(&u, path, SOCK_STREAM, &why), "%s", why);
 	ck_assert(can_connect());
 	unix_socket_close(&u);
 }
@@ -83,8 +83,8 @@ START_TEST(test_live)
 {
 	struct unix_socket u, second;
 
-	ck_assert_msg(unix_socket_listen(&u, path, SOCK_NONBLOCK, &why), "%s", why);
-	ck_assert(!unix_socket_listen(&second, path, 0, &why));
+	ck_assert_msg(unix_socket_listen(&u, path, SOCK_STREAM | SOCK_NONBLOCK, &why), "%s", why);
+	ck_assert(!unix_socket_listen(&second, path, SOCK_STREAM, &why));
 	ck_assert_msg(strstr(why, "in use"), "%s", why);
 	ck_assert_int_eq(accept(u.fd, NULL, NULL), -1); /* the attempt made no connection */
 	ck_assert(can_connect());
@@ -101,10 +101,10 @@ START_TEST(test_no_socket)
 	FILE *f = fopen(path, "w");
 
 	fclose(f);
-	ck_assert(!unix_socket_listen(&u, path, 0, &why));
+	ck_assert(!unix_socket_listen(&u, path, SOCK_STREAM, &why));
 	ck_assert_int_eq(access(path, F_OK), 0);
-	ck_assert(!unix_socket_listen(&u, dir, 0, &why));
-	ck_assert(!unix_socket_listen(&u, "", 0, &why));
+	ck_assert(!unix_socket_listen(&u, dir, SOCK_STREAM, &why));
+	ck_assert(!unix_socket_listen(&u, "", SOCK_STREAM, &why));
 }
 END_TEST
 
@@ -113,9 +113,9 @@ START_TEST(test_replaced)
 {
 	struct unix_socket u, second;
 
-	ck_assert_msg(unix_socket_listen(&u, path, 0, &why), "%s", why);
+	ck_assert_msg(unix_socket_listen(&u, path, SOCK_STREAM, &why), "%s", why);
 	unlink(path);
-	ck_assert_msg(unix_socket_listen(&second, path, 0, &why), "%s", why);
+	ck_assert_msg(unix_socket_listen(&second, path, SOCK_STREAM, &why), "%s", why);
 	unix_socket_close(&u);
 	ck_assert(can_connect());
 	unix_socket_close(&second);
