@@ -111,12 +111,12 @@ static void client_ready(void *ctx, int fd)
 	control_sweep(ctl);
 }
 
-void control_adopt(struct control *ctl, int fd)
+static void adopt(struct control *ctl, int fd, bool follows)
 {
 	struct control_client *c = xcalloc(1, sizeof(*c));
 	int size = SEND_BUFFER;
 
-	*c = (struct control_client){ .ctl = ctl, .fd = fd, .next = ctl->clients };
+	*c = (struct control_client){ .ctl = ctl, .fd = fd, .follows = follows, .next = ctl->clients };
 	if (ctl->nclients >= MAX_CLIENTS) {
 		control_refuse(c, "null", "too many clients");
 		control_drop(c);
@@ -128,7 +128,20 @@ void control_adopt(struct control *ctl, int fd)
 	ctl->nclients++;
 	inspect_log_wanted(ctl->s, true);
 	loop_watch(ctl->loop, fd, client_ready, c);
+	ctl->listener.follows = true;
+	for (c = ctl->clients; c; c = c->next)
+		ctl->listener.follows &= c->follows;
 	control_attach(ctl, inspect_has_machine(ctl->s) && !inspect_ended(ctl->s));
+}
+
+void control_adopt(struct control *ctl, int fd)
+{
+	adopt(ctl, fd, false);
+}
+
+void control_adopt_host(struct control *ctl, int fd)
+{
+	adopt(ctl, fd, true);
 }
 
 static void listen_ready(void *ctx, int fd)

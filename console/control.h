@@ -31,6 +31,8 @@ struct control *control_new(struct inspect *s, struct loop *loop, const char *wh
 void control_free(struct control *ctl);
 /* Serve the connected socket FD, and close it at the end. */
 void control_adopt(struct control *ctl, int fd);
+/* Likewise, for a client that does not keep the guest from starting: the machine's host. */
+void control_adopt_host(struct control *ctl, int fd);
 /* Offer SERVICE (borrowed) as well; at most one. */
 void control_serve(struct control *ctl, const struct control_service *service);
 /* For services: send a line with its newline. */
@@ -38,8 +40,9 @@ void control_send(struct control_client *c, const char *line, size_t n);
 /* Bytes sent that the client has not read. */
 size_t control_waiting(const struct control_client *c);
 
-/* Connect to the control socket at PATH, which may begin with "unix:". Return -1 after a line on stderr. */
-int attach_connect(const char *path);
+/* Connect to the control socket WHERE: a path, which may begin with "unix:", or HOST or HOST/VM. Return -1
+ * after a line on stderr. */
+int attach_connect(const char *where);
 /* Run a shell on the session at O->attach; return the exit status. */
 int attach_main(const struct options *o);
 #endif

@@ -78,6 +78,8 @@ void answer_emit(void *ctx, const struct result *r)
 		answer_rows(a, r);
 	if (r->error && !a->error)
 		a->error = xstrdup(r->error);
+	if (a->rows)
+		answer_emit(a->rows, r);
 }
 
 void answer_open(struct answer *a)
@@ -101,6 +103,13 @@ void answer_send(struct control_client *c, struct answer *a, const char *id, boo
 		control_string(f, a->buf ? a->buf : "", a->len);
 	} else if (ok || a->any) {
 		fprintf(f, ",\"results\":[%s]", a->buf ? a->buf : "");
+	}
+	if (a->rows) {
+		add_lost(a->rows);
+		fclose(a->rows->f);
+		fprintf(f, ",\"results\":[%s]", a->rows->buf);
+		free(a->rows->buf);
+		free(a->rows->error);
 	}
 	if (!ok) {
 		fputs(",\"error\":", f);

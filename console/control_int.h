@@ -19,6 +19,7 @@ struct control_client {
 	size_t len, cap;
 	bool skipping; /* discard the rest of a line that was too long */
 	bool stops, serial, output, runs;
+	bool follows;	   /* it does not keep the guest from starting */
 	struct outbox out; /* for the events of OUTPUT */
 	void *state;	   /* the service's; NULL: not requested yet */
 	struct control_client *next;
@@ -53,8 +54,9 @@ struct answer {
 	char *error;
 	char *repeat; /* the command an empty line repeats; NULL: the client has no such lines */
 	bool any;
-	bool no_output; /* the client gets asynchronous output as events */
-	uint64_t lost;	/* lines of output that did not fit */
+	bool no_output;	     /* the client gets asynchronous output as events */
+	uint64_t lost;	     /* lines of output that did not fit */
+	struct answer *rows; /* with TEXT: the same as rows, too; NULL: not wanted */
 };
 
 void answer_open(struct answer *a);

@@ -10,9 +10,10 @@
 
 enum { MAX_NESTING = 8 /* requests being executed at a time */ };
 
-static void execute(struct control_client *c, const char *id, const char *command, bool text)
+static void execute(struct control_client *c, const char *id, const char *command, bool text, bool rows)
 {
-	struct answer a = { .text = text, .no_output = c->output };
+	struct answer as_rows = { .no_output = c->output };
+	struct answer a = { .text = text, .no_output = c->output, .rows = text && rows ? &as_rows : NULL };
 	struct inspect_sink sink = { .ctx = &a, .emit = answer_emit };
 	char *line = xstrdup(command);
 	enum inspect_status st;
@@ -21,6 +22,8 @@ static void execute(struct control_client *c, const char *id, const char *comman
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
 	answer_open(&a);
+	if (a.rows)
+		answer_open(a.rows);
 	st = inspect_exec(c->ctl->s, line, &sink);
 	a.repeat = text ? xstrdup(inspect_repeat_line(c->ctl->s)) : NULL;
 	answer_send(c, &a, id, st != INSPECT_FAILED);
@@ -119,7 +122,8 @@ static void request(struct control_client *c, const json_t *req, const char *id)
 	else if (command && !json_is_string(command))
 		control_refuse(c, id, "\"command\" takes a string");
 	else if (command)
-		execute(c, id, json_string_value(command), json_is_true(json_object_get(req, "text")));
+		execute(c, id, json_string_value(command), json_is_true(json_object_get(req, "text")),
+			json_is_true(json_object_get(req, "rows")));
 	else if (line && !json_is_string(line))
 		control_refuse(c, id, "\"complete\" takes a string");
 	else if (line)

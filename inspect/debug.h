@@ -41,6 +41,7 @@ struct debug_stop {
 struct debug_listener {
 	void *ctx;
 	void (*stopped)(void *ctx);
+	bool follows;		     /* it does not decide when the guest starts, only when it resumes */
 	struct debug_listener *next; /* the session's */
 };
 

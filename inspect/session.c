@@ -261,6 +261,15 @@ static bool held(const struct inspect *s)
 	return (s->run.listeners || s->run.expected) && !s->quit && !s->switched_off;
 }
 
+/* Likewise of a guest that has not been started yet. */
+static bool held_at_start(const struct inspect *s)
+{
+	for (const struct debug_listener *l = s->run.listeners; l; l = l->next)
+		if (!l->follows)
+			return held(s);
+	return s->run.expected && held(s);
+}
+
 static void wait_held(struct inspect *s)
 {
 	session_moves(s, true);
@@ -283,7 +292,7 @@ void inspect_run(struct inspect *s, const struct inspect_sink *sink)
 	if (!s->m || inspect_ended(s))
 		return;
 	__atomic_store_n(&s->run.interrupted, false, __ATOMIC_RELAXED);
-	if (!held(s) && !s->run.running)
+	if (!held_at_start(s) && !s->run.running)
 		run_start(s, &(struct run_goal){ 0 });
 	wait_held(s);
 	result_init(&r);
