@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The composition root: the one place that knows engine, machine and front end,
  * and combines them by the command line. */
+#include "base/loop.h"
+#include "base/runtime.h"
 #include "base/sandbox.h"
 #include "console/console.h"
 #include "console/control.h"
 #include "engines.h"
 #include "gdbstub/gdbstub.h"
 #include "guests/embedded.h"
+#include "host/host.h"
+#include "host/join.h"
 #include "hv/machine.h"
 #include "inspect/command.h"
 #include "inspect/debug.h"
@@ -130,10 +134,13 @@ static bool open_gdb(const struct options *o, struct inspect *s, struct gdb *g)
 	return true;
 }
 
-/* The front end: one of the two. */
+/* The front end: one of the first two; what else serves the session, NULL where it is absent. */
 struct front {
 	struct console *c;
 	struct tui *t;
+	struct control *control;
+	struct host_link *link; /* to the host that the machine is on */
+	bool host;		/* this process is a host */
 };
 
 /* Everything is set up: restrict this thread, and serve. */
@@ -141,7 +148,8 @@ static int front_main(const struct options *o, const struct front *f)
 {
 	char err[200];
 
-	if (!o->no_sandbox && !sandbox_enter(SANDBOX_MAIN, err, sizeof(err))) {
+	if (!o->no_sandbox &&
+	    !sandbox_enter(f->host ? SANDBOX_MAIN | SANDBOX_HOST : SANDBOX_MAIN, err, sizeof(err))) {
 		fprintf(stderr, "vitrine: %s\n", err);
 		return STATUS_CANNOT;
 	}
@@ -163,11 +171,54 @@ static void warn_slow(const struct options *o, struct machine *m)
 		fprintf(stderr, "vitrine: %s\n", slow);
 }
 
+/* ---- a machine on a host ---- */
+
+static struct host_link *join_host(const struct options *o, char *err, size_t errlen)
+{
+	return host_link_new(&(struct host_join){ .host = o->host,
+						  .vm = o->name,
+						  .memory = o->memory,
+						  .min = o->min,
+						  .max = o->max,
+						  .shares = o->shares },
+			     err, errlen);
+}
+
+/* The machine takes its memory from the host. */
+static void use_host(const struct front *f, struct machine_config *cfg, struct machine_swap *swap)
+{
+	if (!f->link)
+		return;
+	cfg->pool = host_link_pool(f->link);
+	swap->fd = host_link_swap(f->link, &swap->base);
+	cfg->shared_swap = swap->fd < 0 ? NULL : swap;
+}
+
+/* The machine is made: the host lists it, and is a client of its session. */
+static bool report_to_host(const struct front *f, struct inspect *s, struct machine *m)
+{
+	char err[300];
+	int fd;
+
+	if (!f->link)
+		return true;
+	fd = host_link_ready(f->link, m, err, sizeof(err));
+	if (fd < 0) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return false;
+	}
+	control_adopt_host(f->control, fd);
+	host_link_serve(f->link, s, front_loop(f));
+	loop_turn(front_loop(f), 0, -1); /* the host wants the first output, too */
+	return true;
+}
+
 /* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
 	const struct engine_choice *engine = &engines[0];
 	struct machine_config cfg;
+	struct machine_swap swap;
 	struct machine *m;
 	struct gdb *g;
 	char err[512];
@@ -177,6 +228,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	if (!o->has_guest)
 		return front_main(o, f);
 	describe(o, s, &cfg);
+	use_host(f, &cfg, &swap);
 	config = engine->config ? engine->config(o) : NULL;
 	m = machine_new(&cfg, engine->vcpu_new, config, err, sizeof(err));
 	free(config);
@@ -191,7 +243,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	gdb_allow_files(g, o->gdb_files);
 	inspect_add(s, gdb_addon(g));
 	status = STATUS_CANNOT;
-	if (open_gdb(o, s, g)) {
+	if (open_gdb(o, s, g) && report_to_host(f, s, m)) {
 		warn_slow(o, m);
 		status = front_main(o, f);
 	}
@@ -230,43 +282,90 @@ static const char *ask_dashboard(void *r, const json_t *value)
 
 static const char *guest_name(const struct options *o)
 {
-	const char *file = o->embedded	    ? o->embedded->name
-			   : o->kernel	    ? o->kernel
-			   : o->boot_sector ? o->boot_sector
-			   : o->floppies.n  ? o->floppies.d[0].file
-			   : o->disks.n	    ? o->disks.d[0].file
-			   : o->cdroms.n    ? o->cdroms.d[0].file
-			   : o->bios	    ? o->bios
-					    : o->flat_file;
+	const char *file = o->face == FACE_HOST ? o->host
+			   : o->embedded	? o->embedded->name
+			   : o->kernel		? o->kernel
+			   : o->boot_sector	? o->boot_sector
+			   : o->floppies.n	? o->floppies.d[0].file
+			   : o->disks.n		? o->disks.d[0].file
+			   : o->cdroms.n	? o->cdroms.d[0].file
+			   : o->bios		? o->bios
+						: o->flat_file;
 	const char *slash = file ? strrchr(file, '/') : NULL;
 
 	return slash ? slash + 1 : file;
 }
 
-/* Run the session with its control socket, if one was requested. */
-static int with_machine(const struct options *o, struct inspect *s, const struct front *f)
+/* Where the control socket is to be: "" for none. False with one line in ERR. */
+static bool control_place(const struct options *o, char *where, size_t len, char *err, size_t errlen)
+{
+	char path[RUNTIME_PATH];
+
+	snprintf(where, len, "%s", o->control ? o->control : "");
+	if (!o->host)
+		return true;
+	if (!runtime_path(o->host, o->face == FACE_HOST ? NULL : o->name, RUNTIME_CONTROL, path, err, errlen))
+		return false;
+	snprintf(where, len, "unix:%s", path);
+	return true;
+}
+
+/* Run the session with its control socket, if it has one. */
+static int with_control(const struct options *o, struct inspect *s, struct front *f)
 {
 	struct control_service dashboard = { .word = "dashboard",
 					     .open = open_dashboard,
 					     .close = close_dashboard,
 					     .request = ask_dashboard };
+	char err[300], where[RUNTIME_PATH + 200];
 	struct tui_service *v;
-	struct control *ctl;
-	char err[300];
+	struct control *ctl = NULL;
+	bool ok = control_place(o, where, sizeof(where), err, sizeof(err));
 	int status;
 
-	if (!o->control)
+	if (ok && !where[0])
 		return run_machine(o, s, f);
-	ctl = control_new(s, front_loop(f), o->control, err, sizeof(err));
+	if (ok)
+		ctl = control_new(s, front_loop(f), where, err, sizeof(err));
 	if (!ctl) {
 		fprintf(stderr, "vitrine: %s\n", err);
 		return STATUS_CANNOT;
 	}
+	f->control = ctl;
 	dashboard.ctx = v = tui_service_new(s, front_loop(f), guest_name(o));
 	control_serve(ctl, &dashboard);
 	status = run_machine(o, s, f);
 	control_free(ctl);
 	tui_service_free(v);
+	return status;
+}
+
+/* Run the session as a host's, or on a host, if it is one of these. */
+static int with_machine(const struct options *o, struct inspect *s, struct front *f)
+{
+	const struct host_config cfg = { .name = o->host,
+					 .machine_memory = o->machine_memory,
+					 .swap = o->swap,
+					 .restricted = !o->no_sandbox };
+	struct host *host = NULL;
+	char err[300];
+	int status;
+
+	if (o->face == FACE_HOST) {
+		f->host = true;
+		host = host_new(&cfg, err, sizeof(err));
+	} else if (o->host) {
+		f->link = join_host(o, err, sizeof(err));
+	}
+	if (o->host && !host && !f->link) {
+		fprintf(stderr, "vitrine: %s\n", err);
+		return STATUS_CANNOT;
+	}
+	if (host)
+		host_serve(host, s, front_loop(f));
+	status = with_control(o, s, f);
+	host_free(host);
+	host_link_free(f->link, status);
 	return status;
 }
 
@@ -317,7 +416,7 @@ static int attach(const struct options *o)
 {
 	int fd, status;
 
-	if (!o->attach_tui)
+	if (!o->want_tui)
 		return attach_main(o);
 	fd = attach_connect(o->attach);
 	if (fd < 0)
@@ -338,7 +437,7 @@ static int with_options(const struct options *o)
 		sandbox_prepare();
 	s = inspect_new(NULL);
 	inspect_start_assembler(s, !o->no_sandbox);
-	status = o->face == FACE_TUI ? with_tui(o, s) : with_console(o, s);
+	status = o->face == FACE_TUI || o->want_tui ? with_tui(o, s) : with_console(o, s);
 
 	inspect_free(s);
 	return status;
@@ -356,8 +455,9 @@ int main(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(stdout, guests, engines[0].views,
-			       (const struct inspect_addon *const[]){ &gdb_addon_manual, NULL });
+		console_manual(
+		    stdout, guests, engines[0].views,
+		    (const struct inspect_addon *const[]){ &gdb_addon_manual, &host_addon_manual, NULL });
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

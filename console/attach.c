@@ -7,6 +7,7 @@
 #include "console/console_int.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/runtime.h"
 #include "console/control.h"
 #include "base/signals.h"
 
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -486,13 +488,29 @@ static void take_signals(struct attached *a)
 		loop_watch(a->loop, a->signal_fd, signal_ready, a);
 }
 
-int attach_connect(const char *path)
+/* Is WHERE the name of a host or its VM, and no socket? Its socket's path. */
+static bool is_name(const char *where, char path[RUNTIME_PATH])
+{
+	char host[RUNTIME_NAME], vm[RUNTIME_NAME], err[200];
+	struct stat st;
+
+	if (!stat(where, &st) && S_ISSOCK(st.st_mode))
+		return false;
+	return runtime_split(where, host, vm) &&
+	       runtime_path(host, vm, RUNTIME_CONTROL, path, err, sizeof(err));
+}
+
+int attach_connect(const char *where)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char named[RUNTIME_PATH];
+	const char *path = where;
 
 	if (!strncmp(path, "unix:", 5))
 		path += 5;
+	else if (is_name(path, named))
+		path = named;
 	if (strlen(path) >= sizeof(addr.sun_path)) {
 		errno = ENAMETOOLONG;
 	} else if (fd >= 0) {
@@ -500,7 +518,10 @@ int attach_connect(const char *path)
 		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 			return fd;
 	}
-	fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
+	if (path == named && (errno == ENOENT || errno == ECONNREFUSED))
+		fprintf(stderr, "vitrine: %s: no socket, host or VM of this name\n", where);
+	else
+		fprintf(stderr, "vitrine: %s: %s\n", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;

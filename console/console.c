@@ -193,6 +193,13 @@ static int final_status(struct console *c, enum inspect_status st, bool scripted
 	return st == INSPECT_FAILED ? STATUS_FAILED : 0;
 }
 
+/* A host whose commands came from a pipe goes on when that ends. */
+static void serve_on(struct console *c)
+{
+	while (!c->sigint && !c->ended_by && !debug_quitting(c->s) && !inspect_must_end(c->s))
+		loop_turn(c->loop, 200, -1);
+}
+
 int console_main(struct console *c)
 {
 	bool run = c->o->face == FACE_RUN, scripts = c->o->nscripts > 0;
@@ -212,6 +219,8 @@ int console_main(struct console *c)
 		c->run_keys = run;
 		scripted = run || !c->term.is_tty;
 		st = run ? run_guest(c) : shell_loop(c);
+		if (c->o->face == FACE_HOST && !c->term.is_tty && st == INSPECT_OK)
+			serve_on(c);
 		if (c->sigint && !run && !c->term.is_tty && !c->ended_by)
 			c->ended_by = SIGINT; /* Ctrl-C ends a pipe of commands, like a script */
 	}

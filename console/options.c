@@ -2,6 +2,7 @@
  * The command line, parsed by a table of options. --help and the manual are generated from its rows. */
 #include "console/options.h"
 #include "base/alloc.h"
+#include "base/runtime.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,10 +17,13 @@
 #define PACKAGE_VERSION "0.1"
 #endif
 
-enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, NET, SCRIPT_FILE, SCRIPT_LINE, HELP };
-enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_GUEST, NSECTIONS };
+#define NAME_RULE " (a name has letters, digits, '-' and '_', at most 31)"
 
-static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Guest" };
+enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, NET, SCRIPT_FILE, SCRIPT_LINE, HELP };
+enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_HOST, SEC_GUEST, NSECTIONS };
+
+static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Several VMs",
+						       "Guest" };
 
 /* Columns: long name (NULL: none), letter (0: none), argument, section, kind, offset of the field, help. */
 static const struct option_row {
@@ -40,7 +44,8 @@ static const struct option_row {
 	{ "json", 0, NULL, SEC_FACE, FLAG, AT(json), "print results as JSON lines" },
 	{ "no-rc", 0, NULL, SEC_FACE, FLAG, AT(no_rc), "do not read ~/.config/vitrine/rc" },
 	{ "help", 'h', NULL, SEC_FACE, HELP, 0, "print this help and exit" },
-	{ "tui", 0, NULL, SEC_TUI, FLAG, AT(attach_tui), "with attach: the dashboard instead of the shell" },
+	{ "tui", 0, NULL, SEC_TUI, FLAG, AT(want_tui),
+	  "with attach and host: the dashboard instead of the shell" },
 	{ "dump", 0, "SCREEN", SEC_TUI, TEXT, AT(dump),
 	  "print SCREEN as text after -x and -c, and exit; needs no terminal" },
 	{ "size", 0, "WxH", SEC_TUI, TEXT, AT(size), "size of a printed screen (80x24)" },
@@ -75,11 +80,11 @@ static const struct option_row {
 	  "exit with status 126 when the guest resets" },
 	{ "pc-testdev", 0, NULL, SEC_MACHINE, FLAG, AT(testdev),
 	  "add the test device of kvm-unit-tests: ports 0xe0-0xf3, lines at 0x2000, memory at 0xff000000" },
-	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine" },
+	{ "name", 0, "NAME", SEC_MACHINE, TEXT, AT(name), "name of the machine (vitrine)" },
 	{ "machine-memory", 0, "SIZE", SEC_MACHINE, SIZE, AT(machine_memory),
-	  "size of the pool that guest memory is allocated from (as large as needed)" },
+	  "size of the pool that guest memory is allocated from (as large as needed; host: half of the computer's memory)" },
 	{ "swap", 0, "FILE", SEC_MACHINE, TEXT, AT(swap),
-	  "swap guest memory to FILE, which is made and goes away: --machine-memory may be less than --memory" },
+	  "swap guest memory to FILE, which is made and goes away: --machine-memory may be less than --memory, or all VMs' memory" },
 	{ "balloon", 0, "vmware|virtio|none", SEC_MACHINE, TEXT, AT(balloon),
 	  "device by which a driver in the guest gives memory back: VMware's port (default), for Linux' vmw_balloon, or virtio's" },
 	{ "tc-size", 0, "SIZE", SEC_MACHINE, SIZE, AT(tc_size), "size of the translation cache" },
@@ -89,6 +94,12 @@ static const struct option_row {
 	  "translate at most N instructions at a time (for bisecting)" },
 	{ "no-chain", 0, NULL, SEC_MACHINE, FLAG, AT(no_chain),
 	  "do not link fragments to each other (for bisecting)" },
+	{ "host", 0, "HOST", SEC_HOST, TEXT, AT(host),
+	  "join HOST, a 'vitrine host', and share its machine memory with its other VMs; needs --name" },
+	{ "min", 0, "SIZE", SEC_HOST, SIZE, AT(min), "memory that the host always leaves to the guest" },
+	{ "max", 0, "SIZE", SEC_HOST, SIZE, AT(max), "memory that it gives to the guest at most (--memory)" },
+	{ "shares", 0, "N", SEC_HOST, NUMBER, AT(shares),
+	  "the guest's part of the host's memory, against the shares of other VMs" },
 	{ "kernel", 0, "FILE", SEC_GUEST, TEXT, AT(kernel), "boot a Linux bzImage or a Multiboot kernel" },
 	{ "initrd", 0, "FILE", SEC_GUEST, TEXT, AT(initrd),
 	  "initial RAM disk, or Multiboot modules: \"FILE [TEXT],FILE...\"" },
@@ -312,7 +323,8 @@ static void print_usage(FILE *f, const struct embedded_guest *guests)
 	    "usage: vitrine run   [OPTION...] GUEST     boot; the guest's serial port is the terminal\n"
 	    "       vitrine shell [OPTION...] [GUEST]   command shell; the guest is stopped at first\n"
 	    "       vitrine tui   [OPTION...] [GUEST]   full-screen dashboard; likewise\n"
-	    "       vitrine attach [OPTION...] PATH     shell, or dashboard with --tui, on a session started with --control\n"
+	    "       vitrine host  [OPTION...] NAME      own machine memory that several VMs share; command shell, or dashboard with --tui\n"
+	    "       vitrine attach [OPTION...] PATH|HOST[/VM]   shell, or dashboard with --tui, on a session started with --control, a host, its VM\n"
 	    "GUEST: --kernel FILE [--initrd FILE] [--append TEXT] | --disk FILE | --cdrom FILE | --floppy FILE |\n"
 	    "       --boot-sector FILE | --bios FILE | --flat FILE@ADDRESS",
 	    f);
@@ -518,14 +530,58 @@ static enum options_result check_guest(struct options *o, int argc, char **argv)
 	return OPTIONS_GO;
 }
 
+/* A machine on a host. */
+static enum options_result check_join(struct options *o)
+{
+	if (!o->host && (o->min || o->max || o->shares))
+		return bad("--min, --max and --shares need --host", NULL, "");
+	if (!o->host) {
+		o->name = o->name ? o->name : "vitrine";
+		return OPTIONS_GO;
+	}
+	if (!runtime_name_ok(o->host))
+		return bad("no host can be called", o->host, NAME_RULE);
+	if (!o->name)
+		return bad("--host needs --name, the VM's on the host", NULL, "");
+	if (!runtime_name_ok(o->name))
+		return bad("no VM can be called", o->name, NAME_RULE);
+	if (!o->has_guest)
+		return bad("--host needs a GUEST", NULL, "");
+	if (o->machine_memory || o->swap)
+		return bad("--machine-memory and --swap are the host's; they do not go with --host", NULL,
+			   "");
+	if (o->control)
+		return bad("--control does not go with --host: vitrine attach HOST/NAME finds the socket",
+			   NULL, "");
+	return OPTIONS_GO;
+}
+
+/* host takes a name instead of a guest. */
+static enum options_result check_host(struct options *o, int argc, char **argv)
+{
+	if (optind + 1 != argc)
+		return bad("host takes one NAME", NULL, " (see vitrine --help)");
+	if (!runtime_name_ok(argv[optind]))
+		return bad("no host can be called", argv[optind], NAME_RULE);
+	if (o->kernel || o->flat || o->boot_sector || o->bios || has_drives(o) || o->nnets || o->gdb ||
+	    o->control || o->host || o->min || o->max || o->shares || o->name)
+		return bad(
+		    "host takes no GUEST, and no options of a machine but --machine-memory, --swap, --timeout "
+		    "and --no-sandbox",
+		    NULL, "");
+	o->host = argv[optind];
+	return OPTIONS_GO;
+}
+
 /* Options of the dashboard alone. */
 static enum options_result check_tui(struct options *o)
 {
 	int end = 0;
 
-	if (o->face != FACE_ATTACH && o->attach_tui)
-		return bad("--tui belongs to vitrine attach", NULL, "");
-	if (o->face != FACE_TUI && (o->dump || o->size || o->batch || o->count || o->delay > 0))
+	if (o->face != FACE_ATTACH && o->face != FACE_HOST && o->want_tui)
+		return bad("--tui belongs to vitrine attach and host", NULL, "");
+	if (o->face != FACE_TUI && !(o->face == FACE_HOST && o->want_tui) &&
+	    (o->dump || o->size || o->batch || o->count || o->delay > 0))
 		return bad("--dump, --size, --batch, -n and -d belong to vitrine tui", NULL, "");
 	if (!o->count)
 		o->count = 1;
@@ -538,12 +594,12 @@ static enum options_result check_tui(struct options *o)
 /* attach takes a path instead of a guest. */
 static enum options_result check_attach(struct options *o, int argc, char **argv)
 {
-	if (o->attach_tui && o->nscripts)
+	if (o->want_tui && o->nscripts)
 		return bad("attach --tui takes no -c and -x", NULL, "");
 	if (optind + 1 != argc || o->kernel || o->flat || o->boot_sector || o->bios || has_drives(o) ||
 	    o->control || o->gdb)
 		return bad(
-		    "attach takes the path of a control socket and only the options -c, -x, -i, --json and --tui",
+		    "attach takes the path of a control socket, or HOST[/VM], and only the options -c, -x, -i, --json and --tui",
 		    NULL, "");
 	o->attach = argv[optind];
 	return OPTIONS_GO;
@@ -551,10 +607,10 @@ static enum options_result check_attach(struct options *o, int argc, char **argv
 
 static enum options_result check(struct options *o, int argc, char **argv)
 {
-	enum options_result tui = check_tui(o);
+	enum options_result res = check_tui(o);
 
-	if (tui != OPTIONS_GO)
-		return tui;
+	if (res != OPTIONS_GO)
+		return res;
 	if (o->face == FACE_ATTACH)
 		return check_attach(o, argc, argv);
 	if (o->control && (strncmp(o->control, "unix:", 5) || !o->control[5]))
@@ -564,20 +620,24 @@ static enum options_result check(struct options *o, int argc, char **argv)
 	if (o->serial && !serial_is_known(o->serial))
 		return bad("--serial takes stdio, null, file:PATH or unix:PATH, not", o->serial, "");
 	if (!o->serial)
-		o->serial = o->json ? "null" : "stdio";
+		o->serial = o->json || o->face == FACE_HOST ? "null" : "stdio";
 	if (!strcmp(o->engine, "vtx")) {
 		complain("engine", o->engine, " is not built in this version");
 		return OPTIONS_CANNOT;
 	}
 	if (strcmp(o->engine, "bt"))
 		return bad("unknown engine", o->engine, "");
-	return check_guest(o, argc, argv);
+	if (o->face == FACE_HOST)
+		return check_host(o, argc, argv);
+	res = check_guest(o, argc, argv);
+	return res == OPTIONS_GO ? check_join(o) : res;
 }
 
 static bool parse_face(struct options *o, const char *word)
 {
 	static const char *const words[] = {
-		[FACE_RUN] = "run", [FACE_SHELL] = "shell", [FACE_TUI] = "tui", [FACE_ATTACH] = "attach"
+		[FACE_RUN] = "run",	  [FACE_SHELL] = "shell", [FACE_TUI] = "tui",
+		[FACE_ATTACH] = "attach", [FACE_HOST] = "host",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -593,9 +653,7 @@ enum options_result options_parse(struct options *o, const struct embedded_guest
 {
 	enum options_result res;
 
-	*o = (struct options){
-		.memory = 512u << 20, .engine = "bt", .clock = "host", .name = "vitrine", .guests = guests
-	};
+	*o = (struct options){ .memory = 512u << 20, .engine = "bt", .clock = "host", .guests = guests };
 	if (argc < 2) {
 		print_usage(stderr, guests);
 		return OPTIONS_BAD;
@@ -611,7 +669,7 @@ enum options_result options_parse(struct options *o, const struct embedded_guest
 		return OPTIONS_DONE;
 	}
 	if (!parse_face(o, argv[1]))
-		return bad("the first argument must be run, shell, tui or attach, not", argv[1],
+		return bad("the first argument must be run, shell, tui, host or attach, not", argv[1],
 			   " (see vitrine --help)");
 	res = parse_options(o, argc - 1, argv + 1);
 	return res == OPTIONS_GO ? check(o, argc - 1, argv + 1) : res;

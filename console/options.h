@@ -8,7 +8,7 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_TIMEOUT = 124, STATUS_CANNOT = 125 };
 
-enum face { FACE_RUN, FACE_SHELL, FACE_TUI, FACE_ATTACH };
+enum face { FACE_RUN, FACE_SHELL, FACE_TUI, FACE_ATTACH, FACE_HOST };
 
 /* A guest that is linked into the program. */
 struct embedded_guest {
@@ -45,8 +45,12 @@ struct options {
 	uint64_t memory, machine_memory, tc_size;
 	const char *swap, *balloon;
 	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
-	const char *attach; /* path of the control socket to attach to */
-	bool attach_tui;
+	const char *attach; /* path of the control socket to attach to, or HOST[/VM] */
+	bool want_tui;	    /* attach, host: the dashboard */
+	/* several VMs */
+	const char
+	    *host; /* the host that the machine joins; with FACE_HOST the host's own name; NULL: none */
+	uint64_t min, max, shares; /* 0: the defaults */
 	bool verify_tc, no_reboot, testdev, no_chain, wait_gdb, gdb_files, no_sandbox;
 	double timeout; /* seconds; 0: none */
 	uint64_t tu_max;

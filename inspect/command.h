@@ -82,6 +82,7 @@ struct inspect_addon {
 	const struct view *const *views; /* NULL-terminated; their owner is OWNER */
 	void *owner;
 	const struct record_doc *const *records; /* NULL-terminated, or NULL */
+	const char *no_machine;			 /* why the session has none; NULL: the usual reason */
 };
 /* ADDON is borrowed for the life of the session. */
 void inspect_add(struct inspect *s, const struct inspect_addon *addon);

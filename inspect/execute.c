@@ -10,11 +10,19 @@
 
 enum { MAX_DEPTH = 16, MAX_FORMAT = 32 };
 
+static const char *no_machine(const struct inspect *s)
+{
+	for (unsigned i = 0; i < s->naddons; i++)
+		if (s->addons[i]->no_machine)
+			return s->addons[i]->no_machine;
+	return "no machine (vitrine was started without a GUEST)";
+}
+
 /* Say why the command cannot be executed now; NULL: it can. */
 static const char *obstacle(struct inspect *s, const struct command *c)
 {
 	if ((c->flags & (CMD_MACHINE | CMD_STOPPED | CMD_ALIVE)) && !s->m)
-		return "no machine (vitrine was started without a GUEST)";
+		return no_machine(s);
 	if (!command_offered(s, c))
 		return engine_lacks(command_needs(c));
 	if ((c->flags & CMD_STOPPED) && s->run.running)

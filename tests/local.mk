@@ -32,6 +32,7 @@ SHELL_TESTS = \
 	%D%/layers.sh \
 	%D%/gpr_only.sh \
 	%D%/console/control.sh \
+	%D%/host/host.sh \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
 	%D%/console/manual.sh \
@@ -306,6 +307,7 @@ include tests/inspect/local.mk
 include tests/mm/local.mk
 include %D%/vtx/local.mk
 include tests/console/local.mk
+include tests/host/local.mk
 include tests/tui/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
