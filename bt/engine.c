@@ -598,6 +598,7 @@ static const struct engine_ops bt_ops = {
 	.watch_remove = bt_watch_remove,
 	.event_set = event_set,
 	.callout_name = callout_name,
+	.times = account_times,
 	.state_changed = bt_state_changed,
 	.host_memory = bt_host_memory,
 	.translator = &translator,

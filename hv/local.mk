@@ -84,6 +84,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/state.c \
 	%D%/state_int.h \
 	%D%/views.c \
+	%D%/views_time.c \
 	%D%/views_irq.c
 
 # On the way from translated code to a device: GPR-only code (base/gpr.h).

@@ -14,6 +14,7 @@
 #include <x86intrin.h>
 
 #include "base/log.h"
+#include "base/monotonic.h"
 #include "base/swap_file.h"
 #include "mm/host.h"
 #include "mm/pages.h"
@@ -292,6 +293,8 @@ struct machine *machine_new(const struct machine_config *cfg, engine_ctor ctor, 
 		fail(err, errlen, "out of memory for the machine");
 		return NULL;
 	}
+	m->tsc_start = __rdtsc();
+	m->ns_start = monotonic_ns();
 	m->loader.err = err;
 	m->loader.errlen = errlen;
 	if ((m->stop_fd < 0 || m->wake_fd < 0) && !fail(err, errlen, "out of file descriptors"))

@@ -17,6 +17,13 @@
 /* Command from the controlling thread to the vCPU thread. */
 enum machine_cmd { CMD_NONE, CMD_RUN, CMD_STEP, CMD_STEP_IRQ, CMD_RELOAD, CMD_QUIT };
 
+/* Host cycles of the vCPU's thread while the machine runs, for the view "time". Only that thread (or the one
+ * that steps in its place) writes; a reader sees each word whole. */
+struct spent {
+	uint64_t ran, halted;	    /* so far, without what lasts still, */
+	uint64_t since, halt_since; /* which began then; 0: none does */
+};
+
 /* Hosted I/O, around the door (hosted.c). */
 enum { SECTOR_POINTS = 32 };
 struct hosted {
@@ -66,6 +73,9 @@ struct machine {
 	int stop_fd;		   /* readable: stopped */
 	int wake_fd;		   /* ends the HLT wait */
 	uint64_t halts, halted_ns; /* HLT waits and the time in them */
+	struct spent spent;
+	uint64_t tsc_start; /* the time-stamp counter, and ... */
+	int64_t ns_start;   /* ... the host's monotonic clock when the machine was made */
 };
 
 /* Execute one instruction without interrupts on the calling thread while the vCPU thread waits. Debuggers

@@ -94,7 +94,10 @@ static void halt_wait(struct machine *m)
 	if (next <= now)
 		return;
 	m->halts++;
+	m->spent.halt_since = __rdtsc();
 	hosted_nap(m, next == CLOCK_NEVER ? next : next - now);
+	m->spent.halted += __rdtsc() - m->spent.halt_since;
+	m->spent.halt_since = 0;
 	m->halted_ns += clock_now(c) - now;
 }
 
@@ -332,7 +335,10 @@ static struct machine_stop execute(struct machine *m, enum machine_cmd cmd, unsi
 	drain(m->wake_fd);
 	clock_start(&m->board.clock);
 	m->door.opened = 0; /* the time while it was stopped is nobody's */
+	m->spent.since = __rdtsc();
 	out = cmd == CMD_RUN ? run(m) : step(m, how);
+	m->spent.ran += __rdtsc() - m->spent.since;
+	m->spent.since = 0;
 	clock_stop(&m->board.clock);
 	board_flush(&m->board);
 	return out;

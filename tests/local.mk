@@ -42,6 +42,7 @@ SHELL_TESTS = \
 	%D%/console/shutdown.sh \
 	%D%/console/sockets.sh \
 	%D%/console/steps.sh \
+	%D%/console/time.sh \
 	%D%/console/views.sh \
 	%D%/console/watch.sh \
 	%D%/conform/device.sh \

@@ -105,6 +105,12 @@ struct engine_exc {
 };
 enum { MAX_CHAIN = 6 };
 
+/* Host cycles of run() so far, and what parts of them went to; parts may be estimated from samples. */
+struct engine_times {
+	uint64_t run; /* in all */
+	uint64_t callouts, traps, translating;
+};
+
 struct engine_ops;
 struct engine_translator; /* x86/engine_translator.h */
 
@@ -159,6 +165,8 @@ struct engine_ops {
 	/* The name of a kind of callout; NULL: there are no more. The member is NULL in an engine
 	 * without callouts. */
 	const char *(*callout_name)(unsigned kind);
+	/* Any thread; each number is whole, though not all are of one moment. NULL: not known. */
+	void (*times)(struct vcpu *v, struct engine_times *t);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	/* Bytes of the host's memory that the engine takes, apart from anonymous memory. NULL: none. */

@@ -13,7 +13,8 @@ void account_enter(struct bt_vcpu *b);
 void account_leave(struct bt_vcpu *b);
 void account_tick(struct bt_vcpu *b); /* begins a new interval for rates when it is time */
 uint64_t account_now(const struct bt_vcpu *b);
-uint64_t account_host_ns(void); /* the host's monotonic clock */
+uint64_t account_host_ns(void);				    /* the host's monotonic clock */
+void account_times(struct vcpu *v, struct engine_times *t); /* for struct engine_ops */
 
 /* ---- traps: at, trap, handled in the signal handler; close where the guest continues ---- */
 void account_at(struct bt_vcpu *b, struct ccf *f, uint32_t pc);

@@ -83,3 +83,25 @@ void account_tick(struct bt_vcpu *b)
 	for (unsigned i = 0; i < CO_KINDS; i++)
 		a->snap[1].callouts[i] = account_called(b, i);
 }
+
+/* Callouts of KIND in host cycles: those timed, with entry and return, stand for all. */
+static uint64_t callout_cycles(const struct bt_vcpu *b, unsigned kind)
+{
+	struct timed t = account_timed(b, kind);
+	uint64_t n = account_called(b, kind);
+
+	return t.count ? (uint64_t)(((double)t.cycles / (double)t.count + (double)b->adapt.cost.callout) *
+				    (double)n)
+		       : n * b->adapt.cost.callout;
+}
+
+void account_times(struct vcpu *v, struct engine_times *t)
+{
+	const struct bt_vcpu *b = bt_of(v);
+
+	*t = (struct engine_times){ .run = account_now(b), .translating = b->adapt.translate.cycles };
+	for (unsigned i = 0; i < CO_KINDS; i++)
+		t->callouts += callout_cycles(b, i);
+	for (unsigned i = 0; i < TRAP_CAUSES; i++)
+		t->traps += b->account.trap_cycles[i];
+}
