@@ -27,6 +27,11 @@ static const char *state_text(struct tui *t, enum style *st)
 	return t->busy ? " stepping " : " stopped ";
 }
 
+static const char *vm_name(const struct tui *t)
+{
+	return t->cfg->guest ? t->cfg->guest : "no guest";
+}
+
 static const char *mode_text(const struct tui *t)
 {
 	const struct cpu *c = &t->stop.cpu;
@@ -38,11 +43,63 @@ static const char *mode_text(const struct tui *t)
 	return c->cpl == 3 ? "user" : "kernel";
 }
 
-int frame_tab(const struct tui *t, int i, char *buf, size_t len)
+/* ---- the bar: the VM's name, the tabs, the state ---- */
+
+enum { NAME_LEAST = 8 };
+
+/* How tabs are written, from the widest form on: whole titles, short ones, short ones without blanks, numbers
+ * and the title of the current one alone. */
+enum tab_form { TAB_TITLE, TAB_BRIEF, TAB_DENSE, TAB_NUMBER };
+
+static int tab_text(const struct tui *t, int i, enum tab_form form, char *buf, size_t len)
 {
 	const struct screen_class *sc = screens[i];
+	const char *title = form != TAB_TITLE && sc->brief ? sc->brief : sc->title;
 
-	return snprintf(buf, len, " %d %s ", i + 1, t->canvas.w < 100 && sc->brief ? sc->brief : sc->title);
+	if (form == TAB_DENSE)
+		return snprintf(buf, len, "%d%s", i + 1, title);
+	if (form == TAB_NUMBER && i != t->screen)
+		return snprintf(buf, len, " %d ", i + 1);
+	return snprintf(buf, len, " %d %s ", i + 1, title);
+}
+
+static int tab_gap(enum tab_form form)
+{
+	return form == TAB_DENSE;
+}
+
+static int tabs_width(const struct tui *t, enum tab_form form)
+{
+	char buf[80];
+	int w = 0;
+
+	for (int i = 0; screens[i]; i++)
+		w += tab_text(t, i, form, buf, sizeof(buf)) + tab_gap(form);
+	return w;
+}
+
+/* The form of the tabs, and the cells that are left for the name. */
+static enum tab_form bar_form(struct tui *t, int *name)
+{
+	int want = (int)strlen(vm_name(t)) + 3, least = want < NAME_LEAST ? want : NAME_LEAST;
+	enum style st;
+	int room = t->canvas.w - (int)strlen(state_text(t, &st));
+	enum tab_form form = TAB_TITLE;
+
+	while (form < TAB_NUMBER && tabs_width(t, form) + (form == TAB_DENSE ? least : want) > room)
+		form++;
+	room -= tabs_width(t, form);
+	*name = want < room ? want : room > least ? room : least;
+	return form;
+}
+
+int frame_tab(struct tui *t, int i, char *buf, size_t len, int *from)
+{
+	enum tab_form form = bar_form(t, from);
+
+	for (int k = 0; k < i; k++)
+		*from += tab_text(t, k, form, buf, len) + tab_gap(form);
+	return tab_text(t, i, form, buf, len);
 }
 
 /* Registers of a running guest are from the last hold; outdated ones are not shown. */
@@ -51,25 +108,28 @@ static bool pc_is_known(const struct tui *t)
 	return t->stop.known && (!inspect_running(t->s) || tui_clock() - t->stop.time < 2000000000);
 }
 
-static void draw_tabs(struct tui *t)
+static void draw_bar(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
 	char buf[80];
 	enum style st;
 	const char *state = state_text(t, &st);
-	int x = 0, right;
+	int right = a.w - (int)strlen(state), x, n;
 
 	area_fill(&a, 0, 0, a.w, ST_BAR, ' ');
+	bar_form(t, &n);
+	if (n > 2)
+		area_field(&a, 1, 0, n - 2, ST_VMNAME, vm_name(t));
+	x = n;
 	for (int i = 0; screens[i]; i++) {
-		frame_tab(t, i, buf, sizeof(buf));
+		n = frame_tab(t, i, buf, sizeof(buf), &x);
 		x = area_put(&a, x, 0, i == t->screen ? ST_TAB : ST_BAR, buf);
 	}
-	right = a.w - (int)strlen(state);
-	area_put(&a, right > x ? right : x, 0, st, state);
-	if (pc_is_known(t) && right - x > 40 && t->cfg->guest) {
-		snprintf(buf, sizeof(buf), "%.30s  %s  pc %s ", t->cfg->guest, mode_text(t),
-			 ADDRESS(cpu_pc(&t->stop.cpu)));
-		area_put(&a, right - (int)strlen(buf) - 1, 0, ST_BAR, buf);
+	area_put(&a, right > 0 ? right : 0, 0, st, state);
+	if (pc_is_known(t)) {
+		n = snprintf(buf, sizeof(buf), "%s  pc %s ", mode_text(t), ADDRESS(cpu_pc(&t->stop.cpu)));
+		if (right - x > n + 1)
+			area_put(&a, right - n - 1, 0, ST_BAR, buf);
 	}
 }
 
@@ -206,12 +266,12 @@ static void draw_heading(struct tui *t, struct pane *p, const struct rect *at, b
 
 static void draw_pane(struct tui *t, struct pane *p, struct rect at)
 {
-	draw_heading(t, p, &at, p == screen_focus(t));
 	if (pane_fresh(t, p))
 		p->cls->draw(p, t, &p->area);
 	else
 		area_put(&p->area, 0, 0, ST_DIM,
 			 inspect_running(t->s) ? "waiting for a sample of the guest ..." : "");
+	draw_heading(t, p, &at, p == screen_focus(t)); /* it says what the drawing has left out */
 }
 
 /* Rules between panes side by side. */
@@ -296,7 +356,8 @@ void frame_draw(struct tui *t, int *cx, int *cy)
 		return;
 	}
 	screen_arrange(t);
-	draw_tabs(t);
+	draw_bar(t);
+	time_line_draw(t);
 	draw_panes(t);
 	draw_footer(t);
 	if (t->overlay.open)

@@ -22,8 +22,8 @@ struct overlay {
 
 /* Draw everything on T->canvas. The text cursor goes to CX, CY (-1: none). */
 void frame_draw(struct tui *t, int *cx, int *cy);
-/* The text of tab I; its length. */
-int frame_tab(const struct tui *t, int i, char *buf, size_t len);
+/* The text of tab I; its length. It begins at cell FROM. */
+int frame_tab(struct tui *t, int i, char *buf, size_t len, int *from);
 /* Label N of the footer: where it begins and ends. False: no more. */
 bool frame_label(struct tui *t, unsigned n, int *from, int *to);
 

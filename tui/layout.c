@@ -18,7 +18,7 @@ static bool parse_size(const char **p, struct layout *l)
 	long n;
 
 	l->share = 1;
-	if (kind != ':' && kind != '*')
+	if (kind != ':' && kind != '*' && kind != '=')
 		return true;
 	if (!isdigit((unsigned char)(*p)[1]))
 		return false;
@@ -27,7 +27,8 @@ static bool parse_size(const char **p, struct layout *l)
 	if (n < 1 || n > MAX_CELLS)
 		return false;
 	l->share = kind == '*' ? (int)n : 0;
-	l->cells = kind == ':' ? (int)n : 0;
+	l->cells = kind == '*' ? 0 : (int)n;
+	l->set = kind == '=';
 	return true;
 }
 
@@ -117,7 +118,7 @@ static void put_node(const struct layout *l, char *buf, size_t len, size_t *n)
 	if (l->child)
 		put(buf, len, n, ")");
 	if (l->cells)
-		snprintf(size, sizeof(size), ":%d", l->cells);
+		snprintf(size, sizeof(size), "%c%d", l->set ? '=' : ':', l->cells);
 	else if (l->share != 1)
 		snprintf(size, sizeof(size), "*%d", l->share);
 	put(buf, len, n, size);
@@ -205,6 +206,65 @@ static void sizes(const struct layout *l, int n, int room, int *size)
 	size[last] += shares ? spare - given : spare;
 }
 
+/* Lines that L can fill, one below the other or the most of those side by side; 0: any number. */
+static int useful(const struct layout *l)
+{
+	int sum = 0, most = 0;
+
+	if (!l->child)
+		return l->need > 0 && l->need < LAYOUT_MIN_H ? LAYOUT_MIN_H : l->need;
+	for (const struct layout *c = l->child; c; c = c->next) {
+		int n = useful(c);
+
+		if (!n)
+			return 0;
+		sum += n;
+		most = n > most ? n : most;
+	}
+	return l->beside ? most : sum;
+}
+
+/* Take from the first N children, one below the other, the lines that they cannot fill. */
+static int take_unused(const struct layout *l, int n, int *size)
+{
+	const struct layout *c = l->child;
+	int spare = 0;
+
+	for (int i = 0; i < n; i++, c = c->next) {
+		int need = useful(c), low = least(c, false);
+
+		need = need && need < low ? low : need;
+		if (c->set || !need || size[i] <= need)
+			continue;
+		spare += size[i] - need;
+		size[i] = need;
+	}
+	return spare;
+}
+
+/* Deal the lines that some cannot fill to those that can, one each in turn; the last child gets what nobody
+ * needs. */
+static void fit_needs(const struct layout *l, int n, int *size)
+{
+	int spare = take_unused(l, n, size), given = 1;
+
+	while (spare > 0 && given) {
+		const struct layout *c = l->child;
+
+		given = 0;
+		for (int i = 0; i < n && spare > 0; i++, c = c->next) {
+			int need = useful(c);
+
+			if (c->set || (need && size[i] >= need))
+				continue;
+			size[i]++;
+			spare--;
+			given++;
+		}
+	}
+	size[n - 1] += spare;
+}
+
 static void solve_split(struct layout *l, struct rect r)
 {
 	int n = fitting(l, l->beside ? r.w : r.h), i = 0;
@@ -212,6 +272,8 @@ static void solve_split(struct layout *l, struct rect r)
 	int *size = xcalloc((size_t)n + 1, sizeof(*size));
 
 	sizes(l, n, room, size);
+	if (!l->beside)
+		fit_needs(l, n, size);
 	for (struct layout *c = l->child; c; c = c->next, i++) {
 		struct rect at = r;
 
@@ -307,6 +369,7 @@ bool layout_grow(struct layout *l, const char *name, int d)
 		return false;
 	child->cells = now + d;
 	child->share = 0;
+	child->set = true;
 	/* one child must take the remaining space */
 	for (struct layout *c = split->child; c; c = c->next)
 		if (c->share)
@@ -315,6 +378,7 @@ bool layout_grow(struct layout *l, const char *name, int d)
 		if (c != child) {
 			c->cells = 0;
 			c->share = 1;
+			c->set = false;
 			break;
 		}
 	return true;

@@ -3,7 +3,10 @@
  * screen declares it in one line and the layout file keeps it.
  *
  *   NODE = h(NODE,...) side by side | v(NODE,...) stacked | PANE
- *   each followed by nothing (a share of 1), *N (a share of N) or :N (N cells)
+ *   each followed by nothing (a share of 1), *N (a share of N), :N (N cells) or =N (N cells, set by the user)
+ *
+ * Lines that a pane cannot fill go to others in the same column that can use them, unless the user has set
+ * its height.
  *
  * Pure: pane names are only words here. */
 #ifndef TUI_LAYOUT_H
@@ -20,6 +23,8 @@ struct layout {
 	char name[LAYOUT_NAME]; /* of the pane; "" for a split */
 	bool beside;		/* a split: h */
 	int cells, share;	/* one of them is 0 */
+	bool set;		/* CELLS are the user's */
+	int need;		/* lines that a pane can fill, with its title; 0: any number */
 	struct layout *child, *next;
 	struct rect at; /* w or h 0: it did not fit */
 };

@@ -6,6 +6,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/actions.h \
 	%D%/canvas.c \
 	%D%/canvas.h \
+	%D%/columns.c \
+	%D%/columns.h \
 	%D%/dump.c \
 	%D%/frame.c \
 	%D%/frame.h \
@@ -60,6 +62,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/styles.def \
 	%D%/term.c \
 	%D%/term.h \
+	%D%/time_line.c \
+	%D%/time_line.h \
 	%D%/tui.c \
 	%D%/tui.h \
 	%D%/tui_int.h \

@@ -32,6 +32,8 @@ struct pane_class {
 	bool (*live)(const struct pane *p, const struct tui *t);
 	void (*update)(struct pane *p, struct tui *t);
 	void (*draw)(struct pane *p, struct tui *t, const struct area *a);
+	/* Lines that the contents can use; 0: any number. NULL: likewise. */
+	int (*need)(const struct pane *p, const struct tui *t);
 	void (*heading)(struct pane *p, struct tui *t, char *buf, size_t len); /* text after the title */
 	bool (*key)(struct pane *p, struct tui *t, int key);		       /* true: the pane used it */
 	void (*mouse)(struct pane *p, struct tui *t,

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t FRESH_NS = 3000000000;
+static const int64_t FRESH_NS = 3000000000, SHRINK_NS = 5000000000;
 
 const struct pane_key table_keys[] = {
 	{ '>', "> F6", "sort by the next column (<: the previous one)" },
@@ -316,6 +316,17 @@ static void follow_end(struct table_pane *tp, const struct table_spec *sp)
 		tp->list.at = (int)tp->norder - 1;
 }
 
+/* A pane grows with its rows at once, and shrinks when they have been fewer for some seconds. */
+static void count_rows(struct table_pane *tp, const struct table_spec *sp)
+{
+	int rows = (int)(sp->nonzero ? tp->norder : tp->k->nrows);
+
+	if (rows < tp->rows_most && tui_clock() < tp->rows_until)
+		return;
+	tp->rows_most = rows;
+	tp->rows_until = tui_clock() + SHRINK_NS;
+}
+
 bool table_live(const struct pane *p, const struct tui *t)
 {
 	const char *view = table_spec_of(p)->view;
@@ -338,6 +349,7 @@ void table_update(struct pane *p, struct tui *t)
 	if (sp->count)
 		sample(tp, sp, t);
 	set_order(tp, sp);
+	count_rows(tp, sp);
 	if (sp->follow)
 		follow_end(tp, sp);
 	else
@@ -378,6 +390,9 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 					 ? (int)tp->norder
 					 : tp->list.top + tp->list.view,
 				     tp->norder);
+	if (tp->left_out && n < len)
+		n += (size_t)snprintf(buf + n, len - n, "%s+%d column%s", n ? ", " : "", tp->left_out,
+				      tp->left_out == 1 ? "" : "s");
 	if (tp->filter[0] && n < len)
 		n += (size_t)snprintf(buf + n, len - n, "%sfilter \"%s\"", n ? ", " : "", tp->filter);
 	if (table_spec_of(p)->note && n < len)
@@ -402,7 +417,6 @@ static void next_sort(struct table_pane *tp, int d)
 	snprintf(tp->sort, sizeof(tp->sort), "%s", tp->k->cols[tp->cols[at]].name);
 	tp->down = table_flush_right(tp, tp->cols[at]);
 	tp->list.at = tp->list.top = tp->list.left = 0;
-	tp->sort_moved = true;
 }
 
 bool table_key(struct pane *p, struct tui *t, int key)

@@ -8,7 +8,9 @@
 
 struct table_spec {
 	const char *view;    /* with its arguments, as after "info" */
-	const char *cols;    /* column names in order (the rightmost are dropped first); NULL: all */
+	const char *cols;    /* column names in order; NULL: all */
+	const char *drop;    /* of these, those left out where there is no room for all, the first one first;
+			      * then    the others from the right. The first column and the sort column stay. */
 	const char *sort;    /* "-count", "pc"; NULL: in the view's order */
 	const char *key;     /* columns that identify a row, for rates and the cursor; NULL: by position */
 	const char *address; /* column with the address of a row; NULL: rows have none */
@@ -27,6 +29,7 @@ void table_fini(struct pane *p);
 bool table_live(const struct pane *p, const struct tui *t);
 void table_update(struct pane *p, struct tui *t);
 void table_draw(struct pane *p, struct tui *t, const struct area *a);
+int table_need(const struct pane *p, const struct tui *t);
 void table_heading(struct pane *p, struct tui *t, char *buf, size_t len);
 bool table_key(struct pane *p, struct tui *t, int key);
 void table_mouse(struct pane *p, struct tui *t, const struct term_event *e);
@@ -48,6 +51,7 @@ extern const struct pane_key table_keys[];
 		.fini = table_fini,                                                                          \
 		.update = table_update,                                                                      \
 		.draw = table_draw,                                                                          \
+		.need = table_need,                                                                          \
 		.heading = table_heading,                                                                    \
 		.key = table_key,                                                                            \
 		.mouse = table_mouse,                                                                        \

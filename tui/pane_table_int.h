@@ -19,11 +19,14 @@ struct table_pane {
 	int fresh_col;	     /* of a log: the column with the row's number */
 	uint64_t fresh;	     /* rows from that number on are marked as new, */
 	int64_t fresh_until; /* until then (monotonic ns) */
-	bool at_end, down, sorted,
-	    sort_moved; /* sort_moved: the user changed the sort column, so scroll to it */
+	bool at_end, down, sorted;
 	char filter[64], search[64];
 	int cols[TABLE_COLS], ncols; /* columns shown, in order */
-	int width[TABLE_COLS];	     /* never shrinks, so columns do not jump */
+	int width[TABLE_COLS];	     /* of the widest text yet, so columns do not jump ... */
+	int width_for;		     /* ... in an area of this width */
+	int left_out;		     /* columns that did not fit when it was last drawn */
+	int rows_most;		     /* of the last seconds, so heights do not jump either */
+	int64_t rows_until;	     /* when that is taken anew (monotonic ns) */
 	char chosen[RATES_NAME];     /* key of the row under the cursor */
 	struct rates rates;
 };

@@ -128,6 +128,7 @@ static void update_running(struct tui *t, bool hold)
 	bool all = t->stale || t->refresh.now >= t->refresh.next_hold;
 
 	new_round(t);
+	time_line_update(t);
 	follow_cursor(t);
 	t->refresh.want_hold = false;
 	screen_each(t, update_live);
@@ -153,6 +154,7 @@ void tui_update(struct tui *t, bool again)
 	t->dirty = true;
 	t->stale = t->moved = false;
 	take_snapshot(t);
+	time_line_update(t);
 	follow_cursor(t);
 	screen_each(t, update_pane);
 	if (again)
@@ -174,9 +176,9 @@ static void notice_others(struct tui *t)
 {
 	unsigned revision = inspect_revision(t->s);
 
-	if (revision != t->revision && !inspect_running(t->s))
+	if (revision != t->refresh.revision && !inspect_running(t->s))
 		t->stale = true;
-	t->revision = revision;
+	t->refresh.revision = revision;
 }
 
 void tui_refresh(struct tui *t)

@@ -17,8 +17,9 @@ struct refresh {
 	int64_t held_ns, run_ns; /* how long the guest was held; how long it ran in all, */
 	int64_t run_mark;	 /* the time since RUN_MARK not included (0: it is stopped) */
 	uint64_t holds;
-	bool held;	/* it is running, and held right now */
-	bool want_hold; /* a pane on the screen needs it held */
+	unsigned revision; /* of the session at the last refresh */
+	bool held;	   /* it is running, and held right now */
+	bool want_hold;	   /* a pane on the screen needs it held */
 };
 
 int64_t tui_clock(void); /* monotonic ns */

@@ -75,7 +75,7 @@ struct layout *screen_layout(struct tui *t)
 
 struct rect screen_body(const struct tui *t)
 {
-	return (struct rect){ 0, 1, t->canvas.w, t->canvas.h - 3 };
+	return (struct rect){ 0, 2, t->canvas.w, t->canvas.h - 4 };
 }
 
 static bool on_screen(struct tui *t, const char *name)
@@ -98,11 +98,25 @@ static void check_focus(struct tui *t)
 		snprintf(st->focus, sizeof(st->focus), "%s", leaf->name);
 }
 
+/* How many lines each pane can fill. */
+static void measure_panes(struct tui *t, struct layout *l)
+{
+	struct layout *leaf;
+
+	for (int i = 0; (leaf = layout_leaf(l, i)); i++) {
+		struct pane *p = pane_named(t, leaf->name);
+		int n = p && p->cls->need && pane_fresh(t, p) ? p->cls->need(p, t) : 0;
+
+		leaf->need = n ? n + 1 : 0;
+	}
+}
+
 void screen_arrange(struct tui *t)
 {
 	struct layout *l = screen_layout(t), *leaf;
 	struct rect r = screen_body(t);
 
+	measure_panes(t, l);
 	layout_solve(l, r);
 	check_focus(t);
 	for (int i = 0; (leaf = layout_leaf(l, i)); i++) {
@@ -166,14 +180,14 @@ void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
 
 static bool click_tab(struct tui *t, const struct term_event *e)
 {
-	int x = 0;
 	char buf[80];
 
 	if (e->y != 0 || (e->key != TK_CLICK && e->key != TK_DOUBLE))
 		return false;
-	for (int i = 0; screens[i]; i++) {
-		x += frame_tab(t, i, buf, sizeof(buf));
-		if (e->x < x) {
+	for (int i = 0, from; screens[i]; i++) {
+		int n = frame_tab(t, i, buf, sizeof(buf), &from);
+
+		if (e->x >= from && e->x < from + n) {
 			keys_press(t, &(struct term_event){ .key = '1' + i });
 			break;
 		}

@@ -3,12 +3,13 @@
 #include "tui/pane_table.h"
 
 TABLE_PANE(irqs, "irq", "Interrupts", "interrupt lines: requests raised, taken by the processor, rate",
-	   .view = "irq", .cols = "line vector level raised taken", .key = "line", .count = "taken",
-	   .spark = true, .empty = "no interrupts yet");
+	   .view = "irq", .cols = "line vector level raised taken", .drop = "level vector raised",
+	   .key = "line", .count = "taken", .spark = true, .empty = "no interrupts yet");
 TABLE_PANE(pic, "pic", "Interrupt controllers", "the two 8259s", .view = "pic",
-	   .cols = "chip irr isr imr base lines elcr lowest auto_eoi special spurious");
+	   .cols = "chip irr isr imr base lines elcr lowest auto_eoi special spurious",
+	   .drop = "special auto_eoi lowest elcr spurious base");
 TABLE_PANE(pit, "pit", "Timer", "the channels of the 8254", .view = "pit",
-	   .cols = "channel mode hz irqs count now out gate", .key = "channel");
+	   .cols = "channel mode hz irqs count now out gate", .drop = "gate out now count", .key = "channel");
 TABLE_PANE(serial, "serial", "Serial port", "COM1", .view = "serial", .facts = true);
 TABLE_PANE(rtc, "rtc", "Clock", "the MC146818", .view = "rtc", .facts = true);
 TABLE_PANE(pci, "pci", "PCI", "PCI functions", .view = "pci", .empty = "no PCI functions");

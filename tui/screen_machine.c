@@ -12,6 +12,6 @@ const struct screen_class screen_machine = {
 	.help = "the guest's screen, its registers, code around pc, stack and memory",
 	.panes = panes,
 	.layouts = { { 0, 0, "h(v(code:9,console,memory:5),v(registers:14,stack):31)" },
-		     { 110, 30, "h(v(console:26,code),v(registers:14,stack,memory*2))" },
+		     { 110, 30, "h(v(console:26,code):80,v(registers:14,stack,memory*2))" },
 		     { 150, 40, "h(v(console:27,code):80,v(registers:20,stack:11,memory))" } },
 };

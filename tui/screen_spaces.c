@@ -6,12 +6,12 @@
 
 TABLE_PANE(windows, "windows", "Windows", "host windows that mirror the guest's address spaces",
 	   .view = "windows", .cols = "id view root current pages regions fills syncs drops maps base",
-	   .key = "id", .count = "fills", .empty = "no windows yet");
+	   .drop = "base maps regions drops syncs", .key = "id", .count = "fills", .empty = "no windows yet");
 TABLE_PANE(ranges, "ranges", "Mapped by the guest", "linear addresses that the guest's page tables map",
-	   .view = "mem x", .address = "start", .cols = "start end size rights",
+	   .view = "mem x", .address = "start", .cols = "start end size rights", .drop = "size",
 	   .empty = "nothing is mapped");
 TABLE_PANE(counters, "counters", "Counters", "what it has cost to keep the windows consistent", .view = "mmu",
-	   .cols = "name value help", .key = "name", .count = "value", .spark = true);
+	   .cols = "name value help", .drop = "help", .key = "name", .count = "value", .spark = true);
 
 static const struct pane_class *const panes[] = { &ranges, &windows, &pane_walk, &counters, NULL };
 

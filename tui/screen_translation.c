@@ -8,6 +8,7 @@ TABLE_PANE(fragments, "fragments", "Fragments", "every compiled code fragment (C
 	   .view = "ccf",
 	   .cols = "pc symbol mode insns bytes size entries traps cycles callouts fill true_faults mmio "
 		   "code_writes in out state page host",
+	   .drop = "host page state out in code_writes mmio true_faults fill mode bytes cycles size insns",
 	   .sort = "-callouts", .key = "host", .address = "pc", .selects = true,
 	   .empty = "nothing is translated yet: s steps, c continues");
 

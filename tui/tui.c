@@ -55,9 +55,9 @@ static void append_output(struct tui *t, const char *text)
 {
 	size_t n = strlen(text);
 
-	t->output = xrealloc(t->output, t->output_len + n + 1);
-	memcpy(t->output + t->output_len, text, n + 1);
-	t->output_len += n;
+	t->output.text = xrealloc(t->output.text, t->output.len + n + 1);
+	memcpy(t->output.text + t->output.len, text, n + 1);
+	t->output.len += n;
 }
 
 void tui_note(struct tui *t, const struct result *r)
@@ -98,14 +98,14 @@ static void show_output(struct tui *t, const char *line)
 {
 	size_t lines = 0;
 
-	for (const char *p = t->output; p && *p; p++)
+	for (const char *p = t->output.text; p && *p; p++)
 		lines += *p == '\n';
 	if (lines < 2)
 		return;
 	free(t->overlay.text);
-	t->overlay = (struct overlay){ .open = true, .text = t->output };
+	t->overlay = (struct overlay){ .open = true, .text = t->output.text };
 	snprintf(t->overlay.title, sizeof(t->overlay.title), "%.70s", line);
-	t->output = NULL;
+	t->output.text = NULL;
 	tui_message(t, ST_MESSAGE, "%s", "");
 }
 
@@ -154,9 +154,9 @@ void tui_exec(struct tui *t, bool brief, const char *fmt, ...)
 	va_end(ap);
 	if (t->busy)
 		return;
-	free(t->output);
-	t->output = NULL;
-	t->output_len = 0;
+	free(t->output.text);
+	t->output.text = NULL;
+	t->output.len = 0;
 	t->message[0] = 0;
 	t->busy = true;
 	t->stale = t->dirty = true;
@@ -372,7 +372,7 @@ void tui_fini(struct tui *t)
 	canvas_fini(&t->canvas);
 	vt_fini(&t->vt);
 	free(t->overlay.text);
-	free(t->output);
+	free(t->output.text);
 	journal_fini(&t->journal);
 }
 

@@ -16,6 +16,7 @@
 #include "tui/screen.h"
 #include "tui/stderr_capture.h"
 #include "tui/term.h"
+#include "tui/time_line.h"
 #include "tui/tui.h"
 #include "tui/vt.h"
 #include "x86/cpu.h"
@@ -69,7 +70,7 @@ struct tui {
 	bool moved; /* a cursor has moved: update panes from results that are there */
 	struct refresh refresh;
 	struct query_cache queries;
-	unsigned revision; /* of the session at the last refresh */
+	struct time_line time_line;
 	struct stop_state stop;
 	struct selection sel;
 	/* messages */
@@ -78,8 +79,10 @@ struct tui {
 	struct journal journal;
 	uint64_t unread;	/* unsolicited lines of the journal since the last key */
 	unsigned reported_stop; /* generation of the stop that the message line has reported */
-	char *output;		/* text of the results of the command being executed */
-	size_t output_len;
+	struct {
+		char *text;
+		size_t len;
+	} output; /* of the results of the command being executed */
 };
 
 /* Execute a command line; its output goes to the message line, or over the screen when it is long. BRIEF: to

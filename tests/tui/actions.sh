@@ -18,27 +18,27 @@ mouse()
 # ---- the mouse ----
 start 100x30 xterm-256color --no-rc --append loop -c 'tbreak check_processes' -c c demo
 until_true has "Registers"
-mouse 0 20 1
+mouse 0 26 1
 sees "Fragments" "a click on a tab"
 until_true has " Fragments "
 first_row()
 {
-	first=$(screen | sed -n 4p | grep -oE '^[0-9a-f]{8}')
+	first=$(screen | sed -n 5p | grep -oE '^[0-9a-f]{8}')
 	[ -n "$first" ]
 }
 until_true first_row
-mouse 0 10 6
+mouse 0 10 7
 chosen()
 {
-	row=$(screen | sed -n 6p | cut -c1-8)
+	row=$(screen | sed -n 7p | cut -c1-8)
 	has "Fragment $row"
 }
 until_true chosen
 ok $? "a click on a row chooses its fragment" "$(screen)"
-for i in 1 2 3 4 5 6 7 8; do mouse 65 10 6; done
+for i in 1 2 3 4 5 6 7 8; do mouse 65 10 7; done
 scrolled()
 {
-	[ "$(screen | sed -n 4p | cut -c1-8)" != "$first" ]
+	[ "$(screen | sed -n 5p | cut -c1-8)" != "$first" ]
 }
 until_true scrolled
 ok $? "the wheel scrolls" "$(screen)"
@@ -50,12 +50,12 @@ below()
 until_true below
 mouse 0 10 $((y + 2))
 sees " Fragment " "a click on a pane gives it the keys"
-mouse 0 10 6
+mouse 0 10 7
 until_true has " Fragments "
 # Two clicks are a double click if the dashboard reads them within 0.4 seconds; a single click must be older than that.
 for attempt in 1 2 3 4 5; do
 	sleep 0.6
-	mouse 0 10 6 0 10 6
+	mouse 0 10 7 0 10 7
 	patience=50 until_true has "a letter, or Enter" && break
 done
 sees "a letter, or Enter" "a double click opens the menu"
@@ -72,7 +72,7 @@ ends 0 "q ends with status 0"
 # The older mouse protocol, of screen and tmux: three bytes, each with 32 added.
 start 100x30 screen-256color --no-rc demo
 until_true has "Registers"
-t send-keys -t v -l "$(printf '\033[M \064\041')"
+t send-keys -t v -l "$(printf '\033[M \072\041')"
 sees "Fragments" "a click, from a terminal of the older kind"
 key q y
 until_true test -s "$TMP/status"

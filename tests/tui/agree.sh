@@ -113,7 +113,7 @@ changed()
 
 zoomed()
 {
-	screen | sed -n 2p | grep -q "^ $name "
+	screen | sed -n 3p | grep -q "^ $name "
 }
 
 tables_agree()

@@ -178,7 +178,7 @@ fits()
 	case $1 in
 	10x3) has "too small" ;;
 	1x1) has "t" ;;
-	*) screen | tail -1 | grep -q '^F1Help' && screen | grep -q '^ 1 ' ;;
+	*) screen | tail -1 | grep -q '^F1Help' && screen | grep -q '^ demo ' ;;
 	esac
 }
 for size in 10x3 200x50 30x8 1x1 80x24 300x90 100x30; do

@@ -3,6 +3,7 @@
 if HAVE_CHECK
 UNIT_TESTS += \
 	%D%/test_canvas \
+	%D%/test_columns \
 	%D%/test_journal \
 	%D%/test_layout \
 	%D%/test_rates \
@@ -11,6 +12,9 @@ UNIT_TESTS += \
 %C%_test_canvas_SOURCES = %D%/test_canvas.c
 %C%_test_canvas_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_canvas_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_test_columns_SOURCES = %D%/test_columns.c
+%C%_test_columns_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_columns_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_journal_SOURCES = %D%/test_journal.c
 %C%_test_journal_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_journal_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)

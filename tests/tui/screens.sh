@@ -21,7 +21,7 @@ expected()
 # shown_as_printed: does the screen called $name show the text in $TMP/printed?
 shown_as_printed()
 {
-	screen | sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
+	screen | sed '1,2d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/shown"
 	[ -s "$TMP/printed" ] && [ "$(wc -l <"$TMP/shown")" -eq "$(wc -l <"$TMP/printed")" ] &&
 		case $name in
 		machine | devices) cmp -s "$TMP/shown" "$TMP/printed" ;;
@@ -48,9 +48,9 @@ for size in 80x24 200x50; do
 		[ -z "$missing" ]
 		ok $? "$size: screen $name has its texts" "missing:$missing
 $(screen)"
-		# The message and host addresses, which differ between processes, are left out.
+		# The line of time, the message and host addresses, which differ between processes, are left out.
 		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c s --dump "$name" --size $size demo |
-			sed '1d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
+			sed '1,2d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
 		until_true shown_as_printed
 		ok $? "$size: --dump $name prints what the terminal shows" "$(diff "$TMP/shown" "$TMP/printed" | head -10)"
 	done <"$TMP/expected"

@@ -40,7 +40,7 @@ def same(shown, said):
     return said.startswith(shown[:-1]) if shown.endswith("…") else shown == said
 
 pane, path, command, keys = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
-shown = list(table(open(pane).read().splitlines()[2:-2]))
+shown = list(table(open(pane).read().splitlines()[3:-2]))
 said = {tuple(plain(r.get(k)) for k in keys): r for r in table(ask(path, command))}
 rows = cells = 0
 for row in shown:

@@ -16,6 +16,7 @@ static const char *const good[] = {
 	"v(a*2,b)",
 	"h(v(code:9,console,memory:5),v(registers:14,stack):31)",
 	"v(h(a,b):8,h(c,d:38):6,e)",
+	"v(a=7,h(b:9,c)*2)",
 };
 
 START_TEST(text_round_trip)
@@ -38,6 +39,7 @@ static const char *const bad[] = {
 	"a,b",
 	"a:0",
 	"a:x",
+	"a=0",
 	"a*",
 	"A",
 	"h(a,b))",
@@ -68,13 +70,24 @@ static void mark(char *seen, const struct layout *l, struct rect r)
 		}
 }
 
-static void check_division(const char *text, struct rect r)
+/* Panes that can fill from nothing ("any number") to N lines. */
+static void set_needs(struct layout *l, int n)
+{
+	struct layout *leaf;
+
+	for (int i = 0; (leaf = layout_leaf(l, i)); i++)
+		leaf->need = (i * 7 + n) % 31;
+}
+
+static void check_division(const char *text, struct rect r, int needs)
 {
 	static const char empty[FULL_W * FULL_H];
 	struct layout *l = layout_parse(text), *leaf;
 	char *seen = malloc(sizeof(empty));
 
 	memcpy(seen, empty, sizeof(empty));
+	if (needs)
+		set_needs(l, needs);
 	layout_solve(l, r);
 	for (int i = 0; (leaf = layout_leaf(l, i)); i++)
 		mark(seen, leaf, r);
@@ -95,7 +108,8 @@ START_TEST(division)
 {
 	for (int w = 1; w <= 200; w += 7)
 		for (int h = 1; h <= 50; h += 3)
-			check_division(good[_i], (struct rect){ 2, 1, w, h });
+			for (int needs = 0; needs < 40; needs += 9)
+				check_division(good[_i], (struct rect){ 2, 1, w, h }, needs);
 }
 END_TEST
 
@@ -108,6 +122,36 @@ START_TEST(sizes_in_cells_are_kept)
 	ck_assert_int_eq(layout_find(l, "code")->at.h, 9);
 	ck_assert_int_eq(layout_find(l, "code")->at.w, 48);
 	ck_assert_int_eq(layout_find(l, "console")->at.h, 12);
+	layout_free(l);
+}
+END_TEST
+
+/* Columns: layout; lines that a, b, c can fill (0: any number); their heights in 30 lines. */
+static const struct {
+	const char *text;
+	int need[3], h[3];
+} heights[] = {
+	{ "v(a,b,c)", { 0, 0, 0 }, { 10, 10, 10 } },
+	{ "v(a,b,c)", { 4, 0, 0 }, { 4, 13, 13 } },	 /* what a cannot use is dealt out */
+	{ "v(a,b,c)", { 4, 12, 0 }, { 4, 12, 14 } },	 /* no more than b can use */
+	{ "v(a,b,c)", { 4, 5, 6 }, { 4, 5, 21 } },	 /* nobody needs the rest */
+	{ "v(a:20,b,c)", { 3, 40, 0 }, { 3, 14, 13 } },	 /* declared cells yield, */
+	{ "v(a=20,b,c)", { 3, 40, 0 }, { 20, 5, 5 } },	 /* the user's do not */
+	{ "v(h(a,b):20,c)", { 3, 9, 0 }, { 9, 9, 21 } }, /* side by side: the one that needs more */
+	{ "v(h(a,b):20,c)", { 3, 0, 0 }, { 20, 20, 10 } },
+	{ "v(a,b,c)", { 1, 0, 0 }, { 2, 14, 14 } }, /* a pane has its least height anyway */
+};
+
+START_TEST(heights_by_need)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct layout *l = layout_parse(heights[_i].text);
+
+	for (int i = 0; i < 3; i++)
+		layout_find(l, names[i])->need = heights[_i].need[i];
+	layout_solve(l, (struct rect){ 0, 0, 80, 30 });
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(layout_find(l, names[i])->at.h, heights[_i].h[i]);
 	layout_free(l);
 }
 END_TEST
@@ -149,6 +193,7 @@ int main(void)
 	tcase_add_loop_test(t, bad_text_is_refused, 0, (int)ARRAY_LEN(bad));
 	tcase_add_loop_test(t, division, 0, (int)ARRAY_LEN(good));
 	tcase_add_test(t, sizes_in_cells_are_kept);
+	tcase_add_loop_test(t, heights_by_need, 0, (int)ARRAY_LEN(heights));
 	tcase_add_test(t, grow_and_swap);
 	tcase_add_test(t, a_single_pane_does_not_grow);
 	suite_add_tcase(s, t);
