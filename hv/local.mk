@@ -107,6 +107,7 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/i8254.c \
 	%D%/dev/i8259.c \
 	%D%/dev/ide.c \
+	%D%/dev/ide_data.c \
 	%D%/dev/ide_int.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/lapic.c \

@@ -40,8 +40,8 @@ allowed()
 	ide.o drive_ide only when the machine is made
 	ide.o pci_add only when the machine is made
 	ide.o pci_remove only when the machine ends
-	ide.o block_submit through the door
-	ide.o block_cancel through the door
+	ide_data.o block_submit through the door
+	ide_data.o block_cancel through the door
 	* block_size only reads a number
 	* block_read_only only reads a flag
 	i8254.o board_ratio only for views of a stopped machine

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A PIIX3-like IDE controller: two channels at their old ports and lines, two drives on each, and a bus
  * master (82371SB 2.7, Programming Interface for Bus Master IDE 1.0), as PCI function 00:01.1. Here are the
- * registers, the interrupts and how data move (ATA/ATAPI-6, 9); commands are ata.c's and atapi.c's. There
- * only when a drive is attached. A channel has one command in progress, and each drive one request with the
- * host.
+ * registers and the interrupts; ide_data.c moves data, commands are ata.c's and atapi.c's. There only when a
+ * drive is attached.
  *
- * GPR-only code (base/gpr.h), but for the block layer, which is called with the guest's registers saved, and
- * calls on_done() so. */
+ * GPR-only code (base/gpr.h). */
 #include "hv/dev/ide_int.h"
 
 #include "base/log.h"
-#include "hv/io/door.h"
 
 enum { DATA, ERROR, COUNT, LBAL, LBAM, LBAH, SELECT, COMMAND };
 enum { CTL_NIEN = 2, CTL_SRST = 4, CTL_HOB = 0x80 };
-enum { DIAGNOSTIC = 0x90, DEVICE_RESET = 8, PACKET = 0xa0 };
+enum { DIAGNOSTIC = 0x90, DEVICE_RESET = 8 };
 enum { BM_BAR = 4, BM_COMMAND = 0, BM_STATUS = 2, BM_TABLE = 4, BM_CHANNEL = 8 };
-enum { BM_START = 1, BM_READ = 8, BM_ACTIVE = 1, BM_ERROR = 2, BM_INTR = 4, BM_CAPABLE = 0x60 };
-enum { PRD_BYTES = 8, PRD_LAST = 0x80, PRD_MAX = 0x10000 };
+enum { BM_START = 1, BM_READ = 8, BM_CAPABLE = 0x60 };
 enum { IDETIM = 0x40, IDETIM_ON = 0x80 };
 
 static const struct dev_ports ports[] = {
@@ -36,7 +32,7 @@ static const struct state_field fields[] = {
 	F_EACH(ide, ch, bm_table),
 	F_EACH(ide, ch, prd_next),
 	F_EACH(ide, ch, prd_at),
-	F_EACH_IN(ide, ch, prd_left, 0, PRD_MAX),
+	F_EACH_IN(ide, ch, prd_left, 0, IDE_PRD_MAX),
 	F_EACH_IN(ide, ch, prd_last, 0, 1),
 	DRIVE(feature),
 	DRIVE(count),
@@ -104,320 +100,11 @@ static void no_interrupt(struct ide_drive *d)
 	update(d->ide, d->unit / 2);
 }
 
-/* ---- the host ---- */
-
-static void on_done(struct block_request *r);
-
-static void submit(void *arg)
-{
-	struct ide_drive *d = arg;
-
-	block_submit(d->block, &d->req);
-}
-
-static void forget(void *arg)
-{
-	struct ide_drive *d = arg;
-
-	block_cancel(d->block);
-}
-
-static void through_door(struct ide_drive *d, void (*fn)(void *))
-{
-	door_call(d->ide->d.board->door, d->ide->d.user, DOOR_DISK, fn, d);
-}
-
-void ide_submit(struct ide_drive *d, enum block_op op, void *buf, uint32_t n)
-{
-	d->phase = IDE_HOST;
-	d->status = ST_DRDY | ST_DSC | ST_BSY;
-	d->now = n;
-	d->req =
-	    (struct block_request){ .op = op, .at = d->at, .len = n, .buf = buf, .done = on_done, .ctx = d };
-	through_door(d, submit);
-}
-
-/* Forget the request that is with the host, if any. */
-static void cancel(struct ide_drive *d)
-{
-	if (d->phase != IDE_HOST)
-		return;
-	through_door(d, forget);
-	d->phase = IDE_IDLE;
-}
-
-/* ---- the bus master ---- */
-
-/* Its end, well or not. */
-static void bm_stop(struct ide_channel *c, uint8_t how)
-{
-	c->bm_status = (uint8_t)((c->bm_status & ~BM_ACTIVE) | how);
-}
-
-static bool next_prd(struct ide *x, struct ide_channel *c)
-{
-	uint8_t e[PRD_BYTES];
-
-	if (c->prd_last || !pci_dma_read(&x->pci, c->prd_next, e, sizeof(e)))
-		return false;
-	c->prd_next += PRD_BYTES;
-	c->prd_at = *(const any32 *)e & ~1u;
-	c->prd_left = *(const any16 *)(e + 4) & ~1u;
-	if (!c->prd_left)
-		c->prd_left = PRD_MAX;
-	c->prd_last = (e[7] & PRD_LAST) != 0;
-	return true;
-}
-
-/* Move N bytes between BUF and memory as the table says. False: the table's end, or no memory there. */
-static bool bm_move(struct ide_drive *d, uint8_t *buf, uint32_t n)
-{
-	struct ide_channel *c = ide_channel(d);
-	struct pci_function *f = &d->ide->pci;
-
-	for (uint32_t k; n; n -= k, buf += k) {
-		if (!c->prd_left && !next_prd(d->ide, c))
-			return false;
-		k = n < c->prd_left ? n : c->prd_left;
-		if (!(d->in ? pci_dma_write(f, c->prd_at, buf, k) : pci_dma_read(f, c->prd_at, buf, k)))
-			return false;
-		c->prd_at += k;
-		c->prd_left -= k;
-		c->dma_bytes += k;
-	}
-	return true;
-}
-
-static void fail(struct ide_drive *d);
-
-/* The same; if it is false, the command is over. */
-static bool move(struct ide_drive *d, uint8_t *buf, uint32_t n)
-{
-	if (bm_move(d, buf, n))
-		return true;
-	bm_stop(ide_channel(d), BM_ERROR);
-	fail(d);
-	return false;
-}
-
-/* ---- how data move ---- */
-
-void ide_finish(struct ide_drive *d, uint8_t error)
-{
-	struct ide_channel *c = ide_channel(d);
-
-	d->phase = IDE_IDLE;
-	d->error = error;
-	d->status = ST_DRDY | ST_DSC | (error ? ST_ERR : 0);
-	/* A table longer than the transfer leaves the bus master active (1.0, 3.1). */
-	if (d->dma && c->prd_last && !c->prd_left)
-		bm_stop(c, 0);
-	ide_interrupt(d);
-}
-
-static void fail(struct ide_drive *d)
-{
-	if (d->kind == IDE_ATAPI)
-		atapi_finish(d, 0xb, 0); /* aborted command */
-	else
-		ide_finish(d, ERR_ABRT);
-}
-
-static void well(struct ide_drive *d)
-{
-	if (d->kind == IDE_ATAPI)
-		atapi_finish(d, 0, 0);
-	else
-		ide_finish(d, 0);
-}
-
-/* The guest may read up to the next interrupt. */
-static void drq_in(struct ide_drive *d)
-{
-	uint32_t n = d->now - d->pos;
-
-	if (d->kind == IDE_ATAPI) {
-		n = n < d->limit ? n : d->limit;
-		d->count = REASON_IO;
-		d->lbam = (uint8_t)n;
-		d->lbah = (uint8_t)(n >> 8);
-	}
-	d->stop = d->pos + n;
-	d->phase = IDE_PIO_IN;
-	d->status = ST_DRDY | ST_DSC | ST_DRQ;
-	ide_interrupt(d);
-}
-
-void ide_expect(struct ide_drive *d, enum ide_phase phase, uint32_t n)
-{
-	d->phase = phase;
-	d->now = d->stop = n;
-	d->pos = 0;
-	d->status = ST_DRDY | ST_DSC | ST_DRQ;
-}
-
-static uint32_t chunk(const struct ide_drive *d)
-{
-	uint32_t n = d->kind == IDE_ATA ? ata_chunk(d) : IDE_PIO_BYTES;
-
-	return n < d->left ? n : d->left;
-}
-
-static void dma_part(struct ide_drive *d)
-{
-	uint8_t *buf = ide_dma(d);
-	uint32_t n = d->left < IDE_DMA_BYTES ? d->left : IDE_DMA_BYTES;
-
-	if (d->reply) {
-		d->left = 0;
-		if (move(d, ide_pio(d), d->now))
-			well(d);
-	} else if (d->in) {
-		ide_submit(d, BLOCK_READ, buf, n);
-	} else if (move(d, buf, n)) {
-		if (ata_is_trim(d))
-			ata_trim(d);
-		else
-			ide_submit(d, BLOCK_WRITE, buf, n);
-	}
-}
-
-/* By bus master: now if it is active, else when it is started. */
-static void by_master(struct ide_drive *d)
-{
-	d->phase = IDE_DMA;
-	d->status = ST_DRDY | ST_DSC | ST_DRQ;
-	if (ide_channel(d)->bm_status & BM_ACTIVE)
-		dma_part(d);
-}
-
-void ide_transfer(struct ide_drive *d)
-{
-	d->reply = 0;
-	if (!d->left)
-		well(d);
-	else if (d->dma)
-		by_master(d);
-	else if (d->in)
-		ide_submit(d, BLOCK_READ, ide_pio(d), chunk(d));
-	else
-		ide_expect(d, IDE_PIO_OUT, chunk(d));
-}
-
-void ide_send(struct ide_drive *d, uint32_t n)
-{
-	d->reply = 1;
-	d->in = 1;
-	d->now = d->left = n;
-	d->pos = 0;
-	if (!n)
-		well(d);
-	else if (d->dma)
-		by_master(d);
-	else
-		drq_in(d);
-}
-
-/* A part of the medium has come from the host, or gone there. */
-static void part_done(struct ide_drive *d)
-{
-	if (d->in && d->dma && !move(d, ide_dma(d), d->now))
-		return;
-	d->at += d->now;
-	d->left -= d->now;
-	if (d->in && !d->dma) {
-		d->pos = 0;
-		drq_in(d);
-		return;
-	}
-	if (!d->left) {
-		well(d);
-		return;
-	}
-	ide_transfer(d);
-	if (!d->dma)
-		ide_interrupt(d);
-}
-
-static void on_done(struct block_request *r)
-{
-	struct ide_drive *d = r->ctx;
-
-	if (d->kind == IDE_ATA && (r->error || r->op == BLOCK_FLUSH || r->op == BLOCK_DISCARD))
-		ata_done(d, r->op, r->error);
-	else if (r->error)
-		atapi_finish(d, 3, 0x11); /* medium error: unrecovered read error */
-	else if (r->op == BLOCK_WRITE && d->left == d->now && ata_through(d))
-		ide_submit(d, BLOCK_FLUSH, NULL, d->now);
-	else
-		part_done(d);
-}
-
-/* The guest has reached the end of what it may read. */
-static void read_on(struct ide_drive *d)
-{
-	d->status &= (uint8_t)~ST_DRQ;
-	if (d->pos < d->now)
-		drq_in(d);
-	else if (d->reply || !d->left) {
-		d->phase = IDE_IDLE;
-		if (d->command == PACKET)
-			atapi_finish(d, 0, 0);
-	} else
-		ide_transfer(d);
-}
-
-static void buffer_done(struct ide_drive *d)
-{
-	if (d->phase == IDE_PIO_IN)
-		read_on(d);
-	else if (d->phase == IDE_PACKET)
-		atapi_packet(d);
-	else
-		ide_submit(d, BLOCK_WRITE, ide_pio(d), d->now);
-}
-
-/* How many bytes of an access of SIZE are data: the last one may be half a word's. */
-static unsigned data_bytes(const struct ide_drive *d, unsigned size)
-{
-	return size < d->stop - d->pos ? size : d->stop - d->pos;
-}
-
-static void advance(struct ide_drive *d, unsigned n)
-{
-	d->pos += n;
-	ide_channel(d)->pio_bytes += n;
-	if (d->pos == d->stop)
-		buffer_done(d);
-}
-
-static uint32_t data_in(struct ide_drive *d, unsigned size)
-{
-	unsigned n = data_bytes(d, size);
-	uint32_t val = 0;
-
-	if (d->phase != IDE_PIO_IN || !n)
-		return 0;
-	gpr_copy(&val, ide_pio(d) + d->pos, n);
-	advance(d, n);
-	return val;
-}
-
-static void data_out(struct ide_drive *d, unsigned size, uint32_t val)
-{
-	unsigned n = data_bytes(d, size);
-
-	if ((d->phase != IDE_PIO_OUT && d->phase != IDE_PACKET) || !n)
-		return;
-	gpr_copy(ide_pio(d) + d->pos, &val, n);
-	advance(d, n);
-}
-
 /* ---- resets ---- */
 
 static void reset_drive(struct ide_drive *d)
 {
-	cancel(d);
+	ide_cancel(d);
 	d->intrq = 0;
 	d->phase = IDE_IDLE;
 	d->select = SEL_FIXED;
@@ -557,6 +244,7 @@ static void reg_out(struct ide *x, unsigned ch, unsigned reg, uint8_t val)
 		return;
 	c->selected = (val & SEL_DEV) != 0;
 	update(x, ch);
+	ide_master_serve(selected(x, ch));
 }
 
 static void control_out(struct ide *x, unsigned ch, uint8_t val)
@@ -579,7 +267,7 @@ static uint32_t ide_in(struct dev *d, uint16_t port, unsigned size)
 	if (port & 0x200)
 		return selected(x, ch)->kind ? selected(x, ch)->status : 0;
 	if (reg == DATA)
-		return data_in(selected(x, ch), size);
+		return ide_data_in(selected(x, ch), size);
 	for (unsigned i = 0; i < size; i++)
 		val |= (uint32_t)reg_in(x, ch, reg + i) << (8 * i);
 	return val;
@@ -593,7 +281,7 @@ static void ide_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 	if (port & 0x200)
 		control_out(x, ch, (uint8_t)val);
 	else if (reg == DATA)
-		data_out(selected(x, ch), size, val);
+		ide_data_out(selected(x, ch), size, val);
 	else
 		for (unsigned i = 0; i < size; i++)
 			reg_out(x, ch, reg + i, (uint8_t)(val >> (8 * i)));
@@ -609,18 +297,16 @@ static void bm_start(struct ide *x, unsigned ch)
 	c->prd_next = c->bm_table;
 	c->prd_left = 0;
 	c->prd_last = 0;
-	for (unsigned i = 2 * ch; i < 2 * ch + 2; i++)
-		if (x->drive[i].phase == IDE_DMA)
-			dma_part(&x->drive[i]);
+	ide_master_serve(selected(x, ch));
 }
 
 /* What is with the host is forgotten; the drive waits for the bus master again. */
 static void bm_halt(struct ide *x, unsigned ch)
 {
-	bm_stop(&x->ch[ch], 0);
+	ide_master_stop(&x->ch[ch], 0);
 	for (unsigned i = 2 * ch; i < 2 * ch + 2; i++)
 		if (x->drive[i].phase == IDE_HOST && x->drive[i].dma) {
-			cancel(&x->drive[i]);
+			ide_cancel(&x->drive[i]);
 			x->drive[i].phase = IDE_DMA;
 			x->drive[i].status = ST_DRDY | ST_DSC | ST_DRQ;
 		}

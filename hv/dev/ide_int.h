@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Private to the IDE controller: ide.c (registers, interrupts, bus master), ata.c (disks), atapi.c (CDs). All
- * of it is GPR-only code (base/gpr.h); the block layer is called through ide_submit() alone. */
+ * Private to the IDE controller: ide.c (registers, interrupts), ide_data.c (how data move), ata.c (disks),
+ * atapi.c (CDs). All of it is GPR-only code (base/gpr.h); the block layer is called through ide_submit()
+ * alone. */
 #ifndef HV_DEV_IDE_INT_H
 #define HV_DEV_IDE_INT_H
 #include "hv/boot/drives.h"
@@ -12,6 +13,7 @@ enum { IDE_PIO_BYTES = 8192, IDE_DMA_BYTES = 128 << 10, IDE_MULTIPLE = IDE_PIO_B
 enum { ST_ERR = 1, ST_DRQ = 8, ST_DSC = 0x10, ST_DF = 0x20, ST_DRDY = 0x40, ST_BSY = 0x80 };
 enum { ERR_DIAG_OK = 1, ERR_ABRT = 4, ERR_IDNF = 0x10, ERR_UNC = 0x40 };
 enum { SEL_DEV = 0x10, SEL_LBA = 0x40, SEL_FIXED = 0xa0 };
+enum { BM_ACTIVE = 1, BM_ERROR = 2, BM_INTR = 4, IDE_PRD_MAX = 0x10000 };
 enum { REASON_COD = 1, REASON_IO = 2 }; /* in the count register of a packet command */
 
 enum ide_kind { IDE_NONE, IDE_ATA, IDE_ATAPI };
@@ -85,6 +87,8 @@ static inline uint8_t *ide_dma(struct ide_drive *d)
 	return d->ide->dma[d->unit / 2];
 }
 void ide_interrupt(struct ide_drive *d);
+
+/* ---- ide_data.c ---- */
 /* The command ends: with an error, unless ERROR is 0. */
 void ide_finish(struct ide_drive *d, uint8_t error);
 /* Have the host do OP for N bytes at d->at. */
@@ -95,6 +99,15 @@ void ide_transfer(struct ide_drive *d);
 void ide_send(struct ide_drive *d, uint32_t n);
 /* Expect N bytes of the guest's in the PIO buffer. */
 void ide_expect(struct ide_drive *d, enum ide_phase phase, uint32_t n);
+/* Forget the request that is with the host, if any. */
+void ide_cancel(struct ide_drive *d);
+/* Let the bus master move data if it is active and D, which waits for it, is selected. */
+void ide_master_serve(struct ide_drive *d);
+/* The bus master's end; HOW: 0 or BM_ERROR. */
+void ide_master_stop(struct ide_channel *c, uint8_t how);
+/* An access of SIZE bytes to the data register. */
+uint32_t ide_data_in(struct ide_drive *d, unsigned size);
+void ide_data_out(struct ide_drive *d, unsigned size, uint32_t val);
 
 /* ---- ata.c, atapi.c ---- */
 void ata_reset(struct ide_drive *d);

@@ -18,7 +18,7 @@ enum { PRD = 0x1000, BUF = 0x10000 };
 enum { ERR = 1, DRQ = 8, DRDY = 0x40, BSY = 0x80, ABRT = 4, IDNF = 0x10, UNC = 0x40 };
 
 static struct machine *m;
-static char dir[] = "/tmp/vitrine-ide-XXXXXX", disk[64], cd[64];
+static char dir[] = "/tmp/vitrine-ide-XXXXXX", disk[64], cd[64], *slave; /* SLAVE: file of a second disk */
 static uint8_t image[SECTORS * 512], cd_image[CD_SECTORS * 2048];
 
 static void put(const char *path, const void *p, size_t n)
@@ -40,6 +40,7 @@ static void start(bool read_only)
 	cfg.image.flat = flat;
 	cfg.image.flat_addr = 0x8000;
 	cfg.image.disk[0] = (struct drive_config){ .file = disk, .read_only = read_only };
+	cfg.image.disk[1].file = slave;
 	cfg.image.cdrom.file = cd;
 	m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
 	ck_assert_msg(m, "%s", err);
@@ -692,6 +693,47 @@ START_TEST(cd_dma)
 }
 END_TEST
 
+/* Two drives of a channel with a command each that waits for the bus master: it serves the selected one
+ * alone. */
+START_TEST(two_wait)
+{
+	static uint8_t second[300 * 512];
+	uint8_t buf[2][4096];
+	char path[80];
+
+	for (size_t i = 0; i < sizeof(second); i++)
+		second[i] = (uint8_t)(i * 7 + 1);
+	snprintf(path, sizeof(path), "%s/second", dir);
+	put(path, second, sizeof(second));
+	machine_free(m);
+	slave = path;
+	start(false);
+	slave = NULL;
+	table((const uint32_t[1][2]){ { BUF, 4096 } }, 1);
+	for (unsigned drive = 0; drive < 2; drive++) {
+		out(6, (uint8_t)(0x40 | drive << 4));
+		out(2, 8);
+		out(3, (uint8_t)(100 + drive));
+		out(4, 0);
+		out(5, 0);
+		out(7, 0xc8);
+		ck_assert_uint_eq(status() & (BSY | DRQ), DRQ);
+	}
+	for (unsigned drive = 2; drive--;) {
+		out(6, (uint8_t)(0x40 | drive << 4));
+		bm_out(0, 1, 9);
+		wait();
+		ck_assert_uint_eq(in(7) & (ERR | BSY | DRQ), 0);
+		ck_assert_uint_eq(bm(2) & 7, 4);
+		bm_out(0, 1, 0);
+		bm_out(2, 1, 4);
+		mm_phys_read(m->vm, BUF, buf[drive], 4096);
+	}
+	ck_assert(!memcmp(buf[1], second + 101 * 512, 4096));
+	ck_assert(!memcmp(buf[0], image + 100 * 512, 4096));
+}
+END_TEST
+
 /* ---- state ---- */
 
 /* A machine that is saved in the middle of a transfer goes on as the other does. */
@@ -719,8 +761,8 @@ int main(void)
 {
 	Suite *s = suite_create("ide");
 	TCase *t = tcase_create("ide");
-	const TTest *const all[] = { chs,    identify,	read_only, lost, interrupts,
-				     resets, no_master, cd_dma,	   saved };
+	const TTest *const all[] = { chs,    identify,	read_only, lost,  interrupts,
+				     resets, no_master, cd_dma,	   saved, two_wait };
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 20);
