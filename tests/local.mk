@@ -2,7 +2,9 @@
 # Unit tests (Check programs speaking TAP) mirror the tree: tests/<module>/test_*.c links
 # with <module> and what lies below it. Shell tests speak TAP too.
 TEST_EXTENSIONS = .sh
-TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+# (Each test's duration goes to tests/times.)
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/%D%/timed.sh $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+CLEANFILES += %D%/times
 LOG_DRIVER = $(TAP_DRIVER)
 AM_LOG_DRIVER_FLAGS = --comments --ignore-exit
 SH_LOG_DRIVER = $(TAP_DRIVER)
@@ -99,6 +101,7 @@ EXTRA_DIST += \
 	%D%/guests/stress.py \
 	%D%/suite.h \
 	%D%/taplib.sh \
+	%D%/timed.sh \
 	%D%/tui/colors.py \
 	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh
@@ -114,13 +117,24 @@ BUILD_TESTS = $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/di
 	%D%/fuzz/replay-pci.sh %D%/fuzz/replay-pcnet.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-tc.sh %D%/fuzz/replay-virtio-net.sh \
 	%D%/fuzz/replay-vt.sh %D%/fuzz/replay.sh
 WHOLE_GUESTS = %D%/bt/test_two_machines %D%/mm/test_guest_moves %D%/mm/test_guest_moves_out
+# Those that take longest, by their times on an idle machine: ./check begins with them, or one runs at the end while
+# the other processor idles.
+LONGEST_TESTS = %D%/mm/test_window %D%/guests/network.sh %D%/guests/hostile.sh %D%/guests/memtest.sh %D%/guests/stress.sh \
+	%D%/guests/rootfs.sh %D%/bt/test_two_machines %D%/mm/test_guest_moves %D%/mm/test_guest_moves_out %D%/conform/soft.sh \
+	%D%/guests/disks.sh %D%/guests/apic.sh %D%/guests/state.sh %D%/hv/test_state %D%/guests/same.sh %D%/guests/others.sh \
+	%D%/guests/swap.sh %D%/gdb/linux.sh %D%/bt/test_adapt %D%/format.sh %D%/conform/precheck.sh %D%/hv/test_block
+print_tests = for t in $(LONGEST_TESTS); do case " $$tests " in *" $$t "*) printf "%s " $$t ;; esac; done; \
+	for t in $$tests; do case " $(LONGEST_TESTS) " in *" $$t "*) ;; *) printf "%s " $$t ;; esac; done
+gcc-tests:
+	@tests="$(UNIT_TESTS) $(SHELL_TESTS) $(GUEST_TESTS)"; $(print_tests)
 clang-tests:
-	@echo $(BUILD_TESTS) %D%/conform/soft.sh %D%/guests/isa.sh %D%/guests/hostile.sh %D%/gdb/demo.sh %D%/tui/screens.sh
+	@tests="$(BUILD_TESTS) %D%/conform/soft.sh %D%/guests/isa.sh %D%/guests/hostile.sh %D%/gdb/demo.sh %D%/tui/screens.sh"; \
+	$(print_tests)
 sanitizer-tests:
-	@for t in $(BUILD_TESTS); do \
-		case "$$LONG  $(WHOLE_GUESTS) " in " "*" $$t "*) ;; *) printf "%s " $$t ;; esac; \
-	done
-.PHONY: check-guests clang-tests sanitizer-tests
+	@tests=; for t in $(BUILD_TESTS); do \
+		case "$$LONG  $(WHOLE_GUESTS) " in " "*" $$t "*) ;; *) tests="$$tests $$t" ;; esac; \
+	done; $(print_tests)
+.PHONY: check-guests gcc-tests clang-tests sanitizer-tests
 
 if HAVE_CHECK
 UNIT_TESTS += %D%/base/test_loop

@@ -39,7 +39,7 @@ bears()
 {
 	bad=
 	for seed in $(seq 1 "$seeds"); do
-		hostile 3 "test=$1 seed=$seed" $2
+		hostile 2 "test=$1 seed=$seed" $2
 		if [ "$status" -ge 128 ] && [ $((status % 2)) -eq 0 ]; then bad="$bad $seed:$status"; fi
 		case $status in 125 | 137 | 139) bad="$bad $seed:$status" ;; esac
 		[ "$(wc -l <"$TMP/err")" -le 1 ] || bad="$bad $seed:lines"
@@ -48,17 +48,17 @@ bears()
 	ok $? "$1 $2" "seeds and statuses:$bad; $(detail)"
 }
 
-# late WORDS: the guest loops with interrupts off. A wait that cannot succeed lets it run for a second and then stops
-# it; $ms is the delay of the answer beyond that second.
+# late WORDS: the guest loops with interrupts off. A wait that cannot succeed lets it run for 200 ms and then stops
+# it; $ms is the delay of the answer beyond these.
 late()
 {
-	printf '%s\n' 'wait "hostile: looping" 60' 'echo before' '-wait "never said" 1' 'echo after' 'info registers' \
+	printf '%s\n' 'wait "hostile: looping" 60' 'echo before' '-wait "never said" 0.2' 'echo after' 'info registers' \
 		>"$TMP/script"
 	timeout -k 5 200 "$VITRINE" shell --no-rc --memory 32M --kernel "$KERNEL" --append "test=$1" -x "$TMP/script" \
 		</dev/null 2>"$TMP/err" |
 		while read -r line; do echo "$(date +%s%N) $line"; done >"$TMP/out"
 	status=$?
-	ms=$(awk '$2 == "before" { a = $1 } $2 == "after" { printf "%d", ($1 - a) / 1000000 - 1000 }' "$TMP/out")
+	ms=$(awk '$2 == "before" { a = $1 } $2 == "after" { printf "%d", ($1 - a) / 1000000 - 200 }' "$TMP/out")
 }
 
 # stops WORDS NAME: on a busy host the scheduler alone sometimes takes longer, so the best of ten counts; a monitor
