@@ -40,7 +40,6 @@ struct mm_slot {
 	int32_t pid;
 	char name[MM_NAME];
 	uint32_t configured; /* pages of memory and ROM */
-	uint32_t overhead;   /* pages that its process takes beside them */
 
 	/* ---- the policy, or the user by hand ---- */
 	_Atomic uint32_t min, max; /* pages guaranteed; pages at most */
