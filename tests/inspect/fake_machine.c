@@ -466,12 +466,6 @@ uint32_t machine_balloon_most(const struct machine *m)
 	return 0;
 }
 
-struct mm_slot *mm_slot(const struct mm_vm *vm)
-{
-	(void)vm;
-	return NULL;
-}
-
 bool machine_hosted_io(struct machine *m, const char *name, bool on)
 {
 	(void)m, (void)on;
