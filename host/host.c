@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/monotonic.h"
 #include "base/swap_file.h"
+#include "mm/policy.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 500, QUIT_MS = 5000 };
+enum { TICK_MS = 500, QUIT_MS = 5000, NS_PER_S = 1000000000 };
 
 /* ---- time ---- */
 
@@ -49,6 +52,27 @@ static void timer_ready(void *ctx, int fd)
 		set_ticks(h, false);
 }
 
+/* ---- the policy ---- */
+
+/* Run it, and again when it says. */
+void host_run_policy(struct host *h)
+{
+	uint64_t now = (uint64_t)monotonic_ns(), next = mm_policy_run(h->pool, now);
+	uint64_t wait = next > now ? next - now : 1;
+	struct itimerspec when = { .it_value = { .tv_sec = (time_t)(wait / NS_PER_S),
+						 .tv_nsec = (long)(wait % NS_PER_S) } };
+
+	timerfd_settime(h->policy_timer, 0, &when, NULL);
+}
+
+static void policy_ready(void *ctx, int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		host_run_policy(ctx);
+}
+
 /* ---- the beginning ---- */
 
 static uint64_t half_of_memory(void)
@@ -64,6 +88,22 @@ static bool open_swap(struct host *h, char *err, size_t errlen)
 	return h->swap >= 0;
 }
 
+/* Pages that the swap file may take: the file is sparse, and ends where its file system is full. */
+static uint32_t swap_pages(const struct host *h)
+{
+	struct statvfs v;
+	uint64_t most = (uint64_t)MM_VMS << 20, n;
+	struct stat st;
+
+	if (h->swap < 0 || fstat(h->swap, &st))
+		return 0;
+	if (S_ISBLK(st.st_mode))
+		n = (uint64_t)lseek(h->swap, 0, SEEK_END) >> PAGE_SHIFT;
+	else
+		n = fstatvfs(h->swap, &v) ? 0 : (uint64_t)v.f_bavail * v.f_frsize >> PAGE_SHIFT;
+	return (uint32_t)(n < most ? n : most);
+}
+
 static bool open_pool(struct host *h, char *err, size_t errlen)
 {
 	uint64_t bytes = h->cfg->machine_memory ? h->cfg->machine_memory : half_of_memory();
@@ -72,6 +112,8 @@ static bool open_pool(struct host *h, char *err, size_t errlen)
 	if (!h->pool)
 		snprintf(err, errlen, "cannot reserve %llu MiB of machine memory: %s",
 			 (unsigned long long)bytes >> 20, strerror(errno));
+	else
+		atomic_store(&mm_policy(h->pool)->params.swap, swap_pages(h));
 	return h->pool;
 }
 
@@ -95,7 +137,7 @@ struct host *host_new(const struct host_config *cfg, char *err, size_t errlen)
 {
 	struct host *h = xcalloc(1, sizeof(*h));
 
-	*h = (struct host){ .cfg = cfg, .swap = -1, .timer = -1, .socket.fd = -1 };
+	*h = (struct host){ .cfg = cfg, .swap = -1, .timer = -1, .policy_timer = -1, .socket.fd = -1 };
 	/* The starter first: it must not have what this process opens. */
 	h->starter = starter_new(cfg->restricted, vm_reaped, h, err, errlen);
 	if (!h->starter || !open_socket(h, err, errlen) || !open_swap(h, err, errlen) ||
@@ -104,6 +146,7 @@ struct host *host_new(const struct host_config *cfg, char *err, size_t errlen)
 		return NULL;
 	}
 	h->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	h->policy_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return h;
 }
 
@@ -122,8 +165,11 @@ void host_serve(struct host *h, struct inspect *s, struct loop *loop)
 	h->addon = host_addon_manual;
 	h->addon.owner = h;
 	inspect_add(s, &h->addon);
+	inspect_attach_pool(s, h->pool);
 	loop_watch(loop, starter_fd(h->starter), starter_ready, h);
 	loop_watch(loop, h->timer, timer_ready, h);
+	loop_watch(loop, h->policy_timer, policy_ready, h);
+	host_run_policy(h);
 	joining_open(h);
 }
 
@@ -174,11 +220,15 @@ void host_free(struct host *h)
 		vm_sweep(h, true);
 		loop_forget(h->loop, starter_fd(h->starter));
 		loop_forget(h->loop, h->timer);
+		loop_forget(h->loop, h->policy_timer);
+		inspect_attach_pool(h->s, NULL);
 	}
 	unix_socket_close(&h->socket);
 	starter_free(h->starter);
 	if (h->timer >= 0)
 		close(h->timer);
+	if (h->policy_timer >= 0)
+		close(h->policy_timer);
 	if (h->swap >= 0)
 		close(h->swap);
 	mm_pool_free(h->pool);

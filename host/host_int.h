@@ -83,6 +83,7 @@ struct host {
 	struct starter *starter;
 	struct unix_socket socket;
 	int timer; /* ticks while something has a time limit */
+	int policy_timer;
 	bool ticks;
 	bool reclaims; /* pages of a VM that died may be left to take back */
 	bool ends;     /* it ends, and its VMs with it */
@@ -97,6 +98,8 @@ struct host {
 /* ---- host.c ---- */
 /* Call host_tick() twice a second until nothing has a time limit. */
 void host_need_ticks(struct host *h);
+/* Run the pool's policy now: a VM has come, or gone. */
+void host_run_policy(struct host *h);
 
 /* ---- vms.c: the VMs, and their ends ---- */
 struct host_vm *vm_find(struct host *h, const char *name); /* not those that have ended; NULL: none */
@@ -134,6 +137,8 @@ const char *joining_ready(struct host_vm *vm, const struct host_message *m, cons
 /* FD is a connection to it, which VM takes. */
 void remote_open(struct host_vm *vm, int fd);
 void remote_close(struct host_vm *vm);
+/* Take what is still to be read, when its process has ended. */
+void remote_drain(struct host_vm *vm);
 /* Send COMMAND and wait for its answer; both as text and as records in R. Interrupted, send "stop". 0, or -1
  * with the error in R. */
 int remote_command(struct host_vm *vm, const char *command, struct result *r);

@@ -4,6 +4,7 @@
 #include "host/host_int.h"
 #include "base/alloc.h"
 #include "base/monotonic.h"
+#include "mm/policy.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -91,19 +92,56 @@ static uint32_t pages(uint64_t bytes)
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
+/* Pages that the VM is guaranteed: as the user says, else all of them, or where the host swaps a quarter. */
+static uint32_t guaranteed(const struct host *h, const struct host_message *m)
+{
+	uint64_t most = m->max && m->max < m->memory ? m->max : m->memory;
+
+	return pages(m->min ? m->min : h->swap < 0 ? most : most / 4);
+}
+
+/* Pages that its process will take beside the guest: before it has a machine it takes less than the processes
+ * of VMs that live, which say what they take now. */
+static uint32_t expected_overhead(const struct host *h, const struct host_message *m)
+{
+	uint32_t most = pages(m->overhead);
+
+	for (const struct host_vm *vm = h->vms; vm; vm = vm->next) {
+		const struct mm_slot *slot =
+		    vm->state == VM_LIVES ? mm_pool_slot(h->pool, (unsigned)vm->slot) : NULL;
+		uint32_t now = slot ? atomic_load(&slot->overhead) : 0;
+
+		if (now > most)
+			most = now;
+	}
+	return most;
+}
+
 /* Give the VM a slot, with what the user wants for it. -1: refused. */
 static int admit(struct host_conn *c, const struct host_message *m, int pid)
 {
+	uint32_t most = pages(m->max ? m->max : m->memory);
+	uint32_t least = guaranteed(c->h, m);
 	struct mm_slot *slot;
-	int n = mm_pool_admit(c->h->pool, m->name, pid);
+	char err[HOST_LINE];
+	int n;
 
+	if (least > most) {
+		refuse(c->fd, "--min is more than --max, or than the guest's memory");
+		return -1;
+	}
+	if (!mm_admit(c->h->pool, least, most, expected_overhead(c->h, m), err, sizeof(err))) {
+		refuse(c->fd, "%s", err);
+		return -1;
+	}
+	n = mm_pool_admit(c->h->pool, m->name, pid);
 	if (n < 0) {
 		refuse(c->fd, "it has as many VMs as it can have, %d", MM_VMS);
 		return -1;
 	}
 	slot = mm_pool_slot(c->h->pool, (unsigned)n);
-	if (m->min)
-		atomic_store(&slot->min, pages(m->min));
+	atomic_store(&slot->min, least);
+	atomic_store(&slot->max, most);
 	if (m->shares)
 		atomic_store(&slot->shares, m->shares);
 	atomic_store(&slot->overhead, pages(m->overhead));
@@ -137,8 +175,10 @@ static void hello(struct host_conn *c, const struct host_message *m)
 	int pid, pidfd = peer_process(c->fd, &pid), slot;
 	struct host_vm *vm;
 
-	if (pidfd < 0)
+	if (pidfd < 0) {
+		refuse(c->fd, "only processes of its own user may join");
 		return;
+	}
 	if (!runtime_name_ok(m->name)) {
 		refuse(c->fd, "a VM's name has letters, digits, '-' and '_', at most %d", RUNTIME_NAME - 1);
 		close(pidfd);
@@ -191,11 +231,12 @@ const char *joining_ready(struct host_vm *vm, const struct host_message *m, cons
 		return "its control connection is none";
 	}
 	atomic_store(&slot->overhead, pages(m->overhead));
-	if (vm->max) /* not earlier: adding memory sets the default */
-		atomic_store(&slot->max, vm->max);
+	if (!vm->max) /* ROMs are known only now */
+		atomic_store(&slot->max, slot->configured);
 	vm->state = VM_LIVES;
 	vm->lived = true;
 	remote_open(vm, fds[1]);
+	host_run_policy(vm->h);
 	if (!host_send(vm->link, &listed, NULL, 0))
 		return "it does not read";
 	vm_say(vm, "lives", "joined: process %d, %llu MiB", vm->pid, (unsigned long long)vm->memory >> 20);

@@ -64,9 +64,9 @@ static void take_message(struct host_vm *vm, json_t *msg)
 			c->answer = json_incref(msg);
 }
 
-static void control_ready(void *ctx, int fd)
+/* Take some of what has come. False: there is no more. */
+static bool take_some(struct host_vm *vm)
 {
-	struct host_vm *vm = ctx;
 	struct vm_control *k = &vm->control;
 	json_t *msg;
 	ssize_t n;
@@ -76,12 +76,12 @@ static void control_ready(void *ctx, int fd)
 		k->cap = k->len + 2 * CHUNK;
 		k->in = xrealloc(k->in, k->cap);
 	}
-	n = recv(fd, k->in + k->len, k->cap - k->len, MSG_DONTWAIT);
+	n = recv(k->fd, k->in + k->len, k->cap - k->len, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0 || k->len > MAX_LINE) {
 		remote_close(vm);
-		return;
+		return false;
 	}
 	k->len += (size_t)n;
 	while (k->len && (end = memchr(k->in, '\n', k->len))) {
@@ -92,6 +92,19 @@ static void control_ready(void *ctx, int fd)
 			take_message(vm, msg);
 		json_decref(msg);
 	}
+	return true;
+}
+
+static void control_ready(void *ctx, int fd)
+{
+	(void)fd;
+	take_some(ctx);
+}
+
+void remote_drain(struct host_vm *vm)
+{
+	while (vm->control.fd >= 0 && take_some(vm))
+		;
 }
 
 void remote_open(struct host_vm *vm, int fd)

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEPT = 16 /* VMs that ended, for their log */ };
+enum { KEPT = 16 /* VMs that ended, for their log */, LAST_MESSAGES = 4 };
 #define LINGER_NS 5000000000ll /* from the end of the connection to the process', before it is killed */
 #define STATUS_NS 1000000000ll /* from the end of the process to the starter's notice */
 #define JOIN_NS 120000000000ll /* from ADMIT to READY: an image may have to be read from a slow disk */
@@ -142,6 +142,7 @@ static void take_pages_back(struct host_vm *vm)
 		fallocate(h->swap, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			  (off_t)((uint64_t)vm->slot * SWAP_RANGE), (off_t)SWAP_RANGE);
 	vm->slot = -1;
+	host_run_policy(h);
 }
 
 /* The socket of a process that was killed stays behind. */
@@ -199,14 +200,19 @@ static void note_gone(struct host_vm *vm)
 }
 
 static void take_output(struct host_vm *vm);
+static void link_ready(void *ctx, int fd);
 
 static void process_ended(void *ctx, int fd)
 {
 	struct host_vm *vm = ctx;
 
 	(void)fd;
-	take_output(vm);
 	close_watched(vm, &vm->pidfd);
+	/* What it said before: it may be heard of only now. */
+	for (int i = 0; i < LAST_MESSAGES && vm->link >= 0; i++)
+		link_ready(vm, vm->link);
+	remote_drain(vm);
+	take_output(vm);
 	note_gone(vm);
 	finish_if_known(vm, vm->gone);
 }

@@ -66,8 +66,9 @@ got=$(for name in '' . .. a/b 'a b' -x _x a.b ä 0123456789012345678901234567890
 done | sort -u)
 [ "$got" = 21 ]
 ok $? "odd names are refused, in one line" "$got"
-got=$(ask "vm start list $SPIN"; ask "vm start a.b $SPIN"; ask "vm start ok --memory 16M --kernel $TMP/none"; ask "vm start ok"; ask 'vm nosuch print 1'; ask 'print $pc')
-[ "$(echo "$got" | wc -l)" -eq 6 ] && echo "$got" | grep -q "^vm start: ok: $TMP/none: .*No such file"
+got=$(ask "vm start list $SPIN"; ask "vm start a.b $SPIN"; ask "vm start ok --memory 16M --kernel $TMP/none"; ask "vm start ok"; ask 'vm nosuch print 1'; ask 'print $pc'
+	ask "vm start big --memory 256M --min 200M --flat $TMP/spin@0x100000"; ask "vm start big --min 17M $SPIN")
+[ "$(echo "$got" | wc -l)" -eq 8 ] && [ "$(echo "$got" | grep -c '^vm start: big: host t: ')" -eq 2 ] && echo "$got" | grep -q "^vm start: ok: $TMP/none: .*No such file"
 ok $? "so are VMs that cannot be started" "$got"
 
 for vm in a b; do
