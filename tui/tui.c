@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/signals.h"
 #include "inspect/command.h"
+#include "inspect/debug.h"
 #include "inspect/startup.h"
 
 #include <errno.h>
@@ -333,7 +334,7 @@ int tui_timeout(struct tui *t)
 
 static void live(struct tui *t)
 {
-	while (!t->quit && !t->ended_by && !inspect_must_end(t->s)) {
+	while (!t->quit && !t->ended_by && !inspect_must_end(t->s) && !debug_quitting(t->s)) {
 		tui_refresh(t);
 		show(t);
 		loop_turn(t->loop, tui_timeout(t), inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
