@@ -893,9 +893,12 @@ START_TEST(views_emit)
 
 	for (unsigned i = 0; machine_views[i]; i++) {
 		const struct view *v = machine_views[i];
+		const char *refused;
 
 		view_rows = 0;
-		ck_assert_ptr_null(v->rows(m, "", &s));
+		/* What this machine lacks is said together with the option that gives it. */
+		refused = v->rows(m, "", &s);
+		ck_assert(!refused || strstr(refused, "(--"));
 		for (unsigned j = 0; j < i; j++)
 			ck_assert_str_ne(v->name, machine_views[j]->name);
 		ck_assert(v->ncols && v->help[0]);
