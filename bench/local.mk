@@ -8,8 +8,9 @@ bench_sources = %D%/main.c %D%/compute.c %D%/kernel.c %D%/large.c %D%/sys.c
 bench_headers = %D%/bench.h %D%/sys.h
 traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks
-CLEANFILES += %D%/net %D%/disk %D%/bench %D%/nano-native bench-nano.out/*
+memory_parts = %D%/memory/run %D%/memory/lab.py %D%/memory/dbench.py %D%/memory/alone.py %D%/memory/cost.py %D%/memory/swap.py
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
+CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/nano-native bench-nano.out/* bench-memory.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \
@@ -27,10 +28,18 @@ CLEANFILES += %D%/net %D%/disk %D%/bench %D%/nano-native bench-nano.out/*
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/disk && cd $(top_srcdir) && \
 	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/disk.c %D%/traffic.c %D%/sys.c
 
+%D%/toucher: %D%/toucher.c $(traffic)
+	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/toucher && cd $(top_srcdir) && \
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -o $$out %D%/toucher.c %D%/traffic.c %D%/sys.c
+
 # Hosted I/O: world switches, idle time, the network (bench/io) and disks (bench/disks) against TCG.
 bench-io: all %D%/net %D%/disk
 	$(top_srcdir)/%D%/io -v ./vitrine -n %D%/net
 	$(top_srcdir)/%D%/disks -v ./vitrine -k %D%/disk
+
+# Memory of one and several VMs, after Waldspurger: bench/memory. PARTS names some of its parts.
+bench-memory: all %D%/toucher
+	$(top_srcdir)/%D%/memory/run -v ./vitrine -t %D%/toucher $(PARTS)
 
 bench: all %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/run -v ./vitrine -b %D%/bench
@@ -46,4 +55,4 @@ bench-traps: all
 bench-dashboard: all
 	$(top_srcdir)/%D%/dashboard -v ./vitrine
 
-.PHONY: bench bench-io bench-nano bench-traps bench-dashboard
+.PHONY: bench bench-io bench-memory bench-nano bench-traps bench-dashboard

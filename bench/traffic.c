@@ -11,7 +11,7 @@ void put(const char *s)
 	sys3(SYS_write, 1, (long)s, n);
 }
 
-static void put_number(u32 n)
+void put_number(u32 n)
 {
 	char digits[12], *p = digits + sizeof(digits) - 1;
 
