@@ -85,6 +85,7 @@ GUEST_TESTS = \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
 	%D%/guests/steps.sh \
+	%D%/guests/balloon.sh \
 	%D%/guests/swap.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
@@ -243,6 +244,14 @@ UNIT_TESTS += %D%/hv/test_hpet
 %C%_hv_test_hpet_SOURCES = %D%/hv/test_hpet.c %D%/hv/apic_rig.h %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_hpet_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_hpet_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_balloon
+%C%_hv_test_balloon_SOURCES = %D%/hv/test_balloon.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_balloon_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_balloon_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_virtio_balloon
+%C%_hv_test_virtio_balloon_SOURCES = %D%/hv/test_virtio_balloon.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_virtio_balloon_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_virtio_balloon_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_virtio
 %C%_hv_test_virtio_SOURCES = %D%/hv/test_virtio.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_virtio_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -2,6 +2,7 @@
 # Fuzz targets: with --enable-fuzzing, libFuzzer programs to run on their corpus; without, programs that
 # replay it in `make check`.
 fuzz_targets = \
+	%D%/fuzz_balloon \
 	%D%/fuzz_gdb \
 	%D%/fuzz_control \
 	%D%/fuzz_devices \
@@ -23,6 +24,7 @@ fuzz_main = %D%/replay.c
 fuzz_ldflags = $(AM_LDFLAGS)
 SHELL_TESTS += \
 	%D%/replay.sh \
+	%D%/replay-balloon.sh \
 	%D%/replay-control.sh \
 	%D%/replay-devices.sh \
 	%D%/replay-disks.sh \
@@ -41,6 +43,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_gdb_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_gdb_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_gdb_LDADD = $(gdbstub_below) $(EXT_LIBS)
+%C%_fuzz_balloon_SOURCES = %D%/fuzz_balloon.c %D%/fuzz.h $(fuzz_main) tests/hv/fake_engine.c tests/hv/fake_engine.h
+%C%_fuzz_balloon_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_balloon_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_balloon_LDADD = $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_control_SOURCES = %D%/fuzz_control.c %D%/fuzz.h $(fuzz_main) $(gdbstub_fake)
 %C%_fuzz_control_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_control_LDFLAGS = $(fuzz_ldflags)
@@ -86,6 +92,12 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_vt_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_vt_LDADD = tui/libtui.a base/libbase.a $(EXT_LIBS)
 fuzz_corpus = \
+	%D%/corpus-balloon/basic \
+	%D%/corpus-balloon/batches \
+	%D%/corpus-balloon/large-popped \
+	%D%/corpus-balloon/lists \
+	%D%/corpus-balloon/mixed \
+	%D%/corpus-balloon/stats-reports \
 	%D%/corpus-gdb/opening \
 	%D%/corpus-gdb/points \
 	%D%/corpus-gdb/memory \
@@ -156,6 +168,7 @@ fuzz_corpus = \
 	%D%/corpus-vt/text
 EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay.sh \
+	%D%/replay-balloon.sh \
 	%D%/replay-control.sh \
 	%D%/replay-devices.sh \
 	%D%/replay-disks.sh \
