@@ -55,6 +55,7 @@ static void show(struct board *b)
 
 	atomic_store_explicit(&s->ballooned, b->balloon.held, memory_order_relaxed);
 	atomic_store_explicit(&s->driver, b->balloon.driver, memory_order_relaxed);
+	atomic_store_explicit(&s->popped, b->balloon.popped, memory_order_relaxed);
 }
 
 uint32_t balloon_target(struct board *b)
@@ -72,6 +73,8 @@ void balloon_sync(struct board *b)
 	x->target = balloon_target(b);
 	x->pops = pops;
 	x->popped += n;
+	if (n)
+		show(b);
 	/* virtio's driver cannot be told, and may use pages before it says so. */
 	if (!n || x->reset || x->driver == BALLOON_NONE || x->driver == BALLOON_VIRTIO)
 		return;
@@ -102,7 +105,7 @@ void balloon_reset(struct board *b)
 	empty(b, BALLOON_NONE, 0);
 	x->guest = x->limit = 0;
 	x->stats_known = 0;
-	x->contact = 0;
+	x->contact = clock_now(&b->clock);
 }
 
 void balloon_loaded(struct board *b)

@@ -53,7 +53,7 @@ struct balloon {
 	uint32_t target;       /* the slot's, as of balloon_sync() */
 	bool reset;	       /* it has to begin anew */
 	uint64_t pops;	       /* mm_counts.popped as of balloon_sync() */
-	uint64_t contact;      /* VM time of the last call */
+	uint64_t contact;      /* VM time of the last call; of the reset, if there was none */
 	/* Since power-on; pages. */
 	uint64_t inflated, deflated, refused, popped, reported;
 	uint64_t starts, resets;

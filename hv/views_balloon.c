@@ -19,7 +19,7 @@ static const struct view_col cols[] = {
 	{ "rate", "rate", VAL_UINT, "pages/s",
 	  "pages that came or went, in the second before the last call" },
 	{ "contact", "contact", VAL_REAL, "s",
-	  "since the driver's last call, in VM time; none: it has not begun" },
+	  "since the driver's last call, in VM time; since the reset, if none has called" },
 	{ "starts", "starts", VAL_UINT, "", "times that a driver began" },
 	{ "inflated", "inflated", VAL_UINT, "pages", "given back by the guest" },
 	{ "deflated", "deflated", VAL_UINT, "pages", "taken back by it" },
@@ -67,14 +67,13 @@ static const char *rows(void *owner, const char *arg, struct row_sink *s)
 
 	(void)arg;
 	capabilities_text(x, capabilities, sizeof(capabilities));
-	s->row(s,
-	       (const struct value[]){
-		   V_STR(driver_name(x->driver)), V_STR(balloon_device_name(x->device)), V_STR(capabilities),
-		   x->guest ? V_HEX(x->guest) : V_NONE, x->limit ? V_UINT(x->limit) : V_NONE,
-		   V_UINT(balloon_target(&m->board)), V_UINT(x->held), V_UINT(x->rate),
-		   x->driver ? V_REAL((double)(now - x->contact) / NS_PER_SEC) : V_NONE, V_UINT(x->starts),
-		   V_UINT(x->inflated), V_UINT(x->deflated), V_UINT(x->refused), V_UINT(x->popped + pops),
-		   V_UINT(x->resets), V_UINT(x->reported) });
+	s->row(s, (const struct value[]){
+		      V_STR(driver_name(x->driver)), V_STR(balloon_device_name(x->device)),
+		      V_STR(capabilities), x->guest ? V_HEX(x->guest) : V_NONE,
+		      x->limit ? V_UINT(x->limit) : V_NONE, V_UINT(balloon_target(&m->board)),
+		      V_UINT(x->held), V_UINT(x->rate), V_REAL((double)(now - x->contact) / NS_PER_SEC),
+		      V_UINT(x->starts), V_UINT(x->inflated), V_UINT(x->deflated), V_UINT(x->refused),
+		      V_UINT(x->popped + pops), V_UINT(x->resets), V_UINT(x->reported) });
 	return NULL;
 }
 
@@ -113,8 +112,6 @@ static const char *stat_rows(void *owner, const char *arg, struct row_sink *s)
 	const struct balloon *x = &((struct machine *)owner)->board.balloon;
 
 	(void)arg;
-	if (x->device != BALLOON_BY_VIRTIO)
-		return "only virtio's balloon has statistics (--balloon virtio)";
 	for (unsigned i = 0; i < BALLOON_STAT_COUNT; i++)
 		if (x->stats_known >> i & 1)
 			s->row(s, (const struct value[]){ V_STR(stats[i].name), V_UINT(x->stat[i]),
