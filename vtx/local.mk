@@ -13,10 +13,18 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/control.h \
 	%D%/controls.def \
 	%D%/errors.def \
+	%D%/event.c \
+	%D%/event.h \
 	%D%/fields.def \
+	%D%/insn.c \
+	%D%/insn.h \
+	%D%/insns.def \
 	%D%/msrs.def \
 	%D%/processor.c \
 	%D%/processor.h \
+	%D%/reasons.def \
+	%D%/transition.c \
+	%D%/transition.h \
 	%D%/vmcs.c \
 	%D%/vmcs.h
 %C%_libvtx_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * VM entries and exits: what they check, load, save and record; MSR lists, events, aborts. */
+#include "tests/suite.h"
+#include "tests/vtx/rig.h"
+#include "vtx/checks.h"
+#include "vtx/event.h"
+#include "vtx/insn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct break_row {
+	enum vmx_check row;
+	enum rig_mode mode;
+	const char *prepare, *change, *with;
+} breaks[] = {
+#define BREAK(row, mode, prepare, change, with) { VMX_CHECK_##row, RIG_##mode, prepare, change, with },
+#include "tests/vtx/breaks.def"
+#undef BREAK
+};
+
+static struct rig *rig_new(enum rig_mode mode, const char *change)
+{
+	struct rig *r = malloc(sizeof(*r));
+
+	rig_init(r, mode);
+	rig_set(r, change);
+	return r;
+}
+
+static enum vmx_result launch(struct rig *r)
+{
+	return vmx_execute(&r->x, &(struct vmx_insn){ .id = VMX_INSN_VMLAUNCH, .length = 3 });
+}
+
+static enum vmx_result leave(struct rig *r, enum vmx_reason reason)
+{
+	return vmx_leave(&r->x, &(struct vmx_exit){ .reason = reason });
+}
+
+static void put_msr(struct rig *r, unsigned i, uint32_t index, uint64_t value)
+{
+	uint32_t words[4] = { index, 0, (uint32_t)value, (uint32_t)(value >> 32) };
+
+	memcpy(r->memory + AT_LIST + 16 * i, words, sizeof(words));
+}
+
+/* ---- failed entries ---- */
+
+/* The row that is checked first among ROW and those that cannot hold with it. */
+static enum vmx_check first_of(const struct break_row *b)
+{
+	for (unsigned i = 0; i < VMX_CHECKS; i++)
+		if (i == b->row || strcmp(vmx_check_rows[i].id, b->with) == 0)
+			return (enum vmx_check)i;
+	return VMX_CHECKS;
+}
+
+START_TEST(entry_fails)
+{
+	const struct break_row *b = &breaks[_i];
+	struct rig *r = rig_new(b->mode, b->prepare);
+	enum vmx_check first = first_of(b);
+	const struct vmx_check_group_row *g = &vmx_check_groups[vmx_check_rows[first].group];
+	struct vmcs_region before;
+	enum vmx_result result;
+
+	rig_set(r, b->change);
+	before = r->x.vmcs.r;
+	r->x.s.rip = 0x5000;
+	result = launch(r);
+	ck_assert_int_eq(r->x.failed_check, first);
+	ck_assert(!r->x.guest);
+	ck_assert_uint_eq(r->x.vmcs.r.launch, VMCS_CLEAR);
+	if (g->error) {
+		ck_assert_int_eq(result, VMX_NEXT);
+		ck_assert_uint_eq(r->x.s.rflags & FL_ARITH, FL_ZF);
+		ck_assert_uint_eq(r->x.s.rip, 0x5003);
+		before.value[VMCS_VM_INSTRUCTION_ERROR] = g->error;
+	} else {
+		ck_assert_int_eq(result, VMX_ENTRY_FAILED);
+		ck_assert_uint_eq(r->x.s.rflags, FL_ONE);
+		ck_assert_uint_eq(r->x.s.rip, before.value[VMCS_HOST_RIP]);
+		before.value[VMCS_EXIT_REASON] = 0x80000021;
+		before.value[VMCS_EXIT_QUALIFICATION] = g->qualification;
+	}
+	/* Nothing else in the VMCS has changed, the event to inject included. */
+	ck_assert_int_eq(memcmp(&before, &r->x.vmcs.r, sizeof(before)), 0);
+	free(r);
+}
+END_TEST
+
+static const struct {
+	uint32_t index;
+	uint64_t value;
+} bad_msrs[] = {
+	{ 0xc0000100, 0 }, /* FS base */
+	{ 0xc0000101, 0 },
+	{ 0x808, 0 }, /* x2APIC */
+	{ 0x9b, 0 },  /* IA32_SMM_MONITOR_CTL, outside SMM */
+	{ 0x480, 0 }, /* read-only */
+	{ 0x999, 0 }, /* none */
+	{ 0x277, 2 }, /* no memory type */
+	{ 0x175, 0x800000000000 },
+	{ 0xc0000080, 1ull << 40 },
+	{ 0xc0000080, EFER_LME }, /* while paging is on */
+	{ RIG_MSR, 0 },		  /* good, with reserved bits 63:32 */
+};
+
+START_TEST(entry_fails_by_msr)
+{
+	struct rig *r = rig_new(RIG_32, "ENTRY_MSR_LOAD_COUNT=2 ENTRY_MSR_LOAD_ADDRESS=a000");
+
+	put_msr(r, 0, RIG_MSR, 5);
+	put_msr(r, 1, bad_msrs[_i].index, bad_msrs[_i].value);
+	if (bad_msrs[_i].index == RIG_MSR)
+		r->memory[AT_LIST + 16 + 4] = 1;
+	ck_assert_int_eq(launch(r), VMX_ENTRY_FAILED);
+	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_REASON), 0x80000022);
+	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_QUALIFICATION), 2);
+	ck_assert_uint_eq(r->other_msr, 5);
+	ck_assert_uint_eq(r->x.s.rip, 0x3000);
+	ck_assert_uint_eq(r->x.vmcs.r.launch, VMCS_CLEAR);
+	ck_assert_uint_eq(r->x.s.seg[SEG_CS].selector, 8);
+	free(r);
+}
+END_TEST
+
+/* A list of more entries than the processor recommends ends there. */
+START_TEST(msr_lists_are_bounded)
+{
+	struct rig *r = rig_new(RIG_32, "ENTRY_MSR_LOAD_COUNT=ffffff ENTRY_MSR_LOAD_ADDRESS=a000");
+
+	for (unsigned i = 0; i < VMX_MSR_LIST_MAX; i++)
+		put_msr(r, i, RIG_MSR, i);
+	ck_assert_int_eq(launch(r), VMX_ENTRY_FAILED);
+	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_QUALIFICATION), VMX_MSR_LIST_MAX + 1);
+	free(r);
+}
+END_TEST
+
+/* ---- what is loaded and saved ---- */
+
+/* Distinct values in fields without rules between them. */
+#define DISTINCT                                                                                              \
+	"GUEST_CR3=a1000 GUEST_RSP=a2 GUEST_RIP=a3 GUEST_CS_BASE=a4 GUEST_SS_BASE=a5 GUEST_DS_BASE=a6 "       \
+	"GUEST_ES_BASE=a7 GUEST_FS_BASE=a8 GUEST_GS_BASE=a9 GUEST_LDTR_BASE=aa GUEST_TR_BASE=ab "             \
+	"GUEST_GDTR_BASE=ac GUEST_IDTR_BASE=ad GUEST_GDTR_LIMIT=ae GUEST_IDTR_LIMIT=af GUEST_ES_SELECTOR=b0 " \
+	"GUEST_FS_SELECTOR=b8 GUEST_GS_SELECTOR=c0 GUEST_LDTR_SELECTOR=c8 GUEST_IA32_SYSENTER_CS=d0 "         \
+	"GUEST_IA32_SYSENTER_ESP=d1 GUEST_IA32_SYSENTER_EIP=d2 GUEST_INTERRUPTIBILITY=8 "                     \
+	"GUEST_PENDING_DEBUG=1 HOST_CR3=e1000 HOST_FS_BASE=e2 HOST_GS_BASE=e3 HOST_TR_BASE=e4 "               \
+	"HOST_GDTR_BASE=e5 HOST_IDTR_BASE=e6 HOST_IA32_SYSENTER_CS=e7 HOST_IA32_SYSENTER_ESP=e8 "             \
+	"HOST_IA32_SYSENTER_EIP=e9 HOST_FS_SELECTOR=f0 "
+
+static void check_guest(const struct vmx_state *s, bool mode64)
+{
+	static const unsigned bases[SEG_COUNT] = { 0xa7, 0xa4, 0xa5, 0xa6, 0xa8, 0xa9 };
+
+	ck_assert_uint_eq(s->cr3, 0xa1000);
+	ck_assert_uint_eq(s->gpr[R_ESP], 0xa2);
+	ck_assert_uint_eq(s->rip, 0xa3);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		ck_assert_uint_eq(s->seg[i].base, bases[i]);
+	ck_assert_uint_eq(s->ldtr.base, 0xaa);
+	ck_assert_uint_eq(s->tr.base, 0xab);
+	ck_assert_uint_eq(s->tr.rights, 0x8b);
+	ck_assert_uint_eq(s->gdtr.base, 0xac);
+	ck_assert_uint_eq(s->idtr.base, 0xad);
+	ck_assert_uint_eq(s->gdtr.limit, 0xae);
+	ck_assert_uint_eq(s->idtr.limit, 0xaf);
+	ck_assert_uint_eq(s->seg[SEG_ES].selector, 0xb0);
+	ck_assert_uint_eq(s->seg[SEG_FS].selector, 0xb8);
+	ck_assert_uint_eq(s->msr[VMX_MSR_SYSENTER_CS], 0xd0);
+	ck_assert_uint_eq(s->msr[VMX_MSR_SYSENTER_ESP], 0xd1);
+	ck_assert_uint_eq(s->msr[VMX_MSR_SYSENTER_EIP], 0xd2);
+	ck_assert_uint_eq(s->interruptibility, BLOCK_NMI);
+	ck_assert_uint_eq(s->pending_debug, 1);
+	ck_assert(!vmx_mode64(s) == !mode64);
+	ck_assert_uint_eq(s->rflags, FL_ONE);
+	ck_assert_uint_eq(s->cpl, 0);
+}
+
+static void check_host(const struct vmx_state *s, bool mode64)
+{
+	ck_assert_uint_eq(s->cr3, 0xe1000);
+	ck_assert_uint_eq(s->rip, 0x3000);
+	ck_assert_uint_eq(s->gpr[R_ESP], 0x4000);
+	ck_assert_uint_eq(s->dr7, DR7_INIT);
+	ck_assert_uint_eq(s->seg[SEG_CS].rights, mode64 ? 0xa09b : 0xc09b);
+	ck_assert_uint_eq(s->seg[SEG_DS].rights, 0xc093);
+	ck_assert_uint_eq(s->seg[SEG_DS].limit, 0xffffffff);
+	ck_assert_uint_eq(s->seg[SEG_FS].base, 0xe2);
+	ck_assert_uint_eq(s->seg[SEG_FS].selector, 0xf0);
+	ck_assert(s->seg[SEG_GS].rights & SA_UNUSABLE); /* null */
+	ck_assert_uint_eq(s->seg[SEG_GS].base, 0xe3);
+	ck_assert_uint_eq(s->tr.base, 0xe4);
+	ck_assert_uint_eq(s->tr.limit, 0x67);
+	ck_assert_uint_eq(s->tr.rights, 0x8b);
+	ck_assert(s->ldtr.rights & SA_UNUSABLE && !s->ldtr.selector);
+	ck_assert_uint_eq(s->gdtr.base, 0xe5);
+	ck_assert_uint_eq(s->idtr.base, 0xe6);
+	ck_assert_uint_eq(s->gdtr.limit, 0xffff);
+	ck_assert_uint_eq(s->msr[VMX_MSR_SYSENTER_CS], 0xe7);
+	ck_assert_uint_eq(s->msr[VMX_MSR_SYSENTER_EIP], 0xe9);
+	ck_assert_uint_eq(s->msr[VMX_MSR_DEBUGCTL], 0);
+	ck_assert_uint_eq(s->rflags, FL_ONE);
+	ck_assert_uint_eq(s->pending_debug, 0);
+	ck_assert_uint_eq(s->activity, VMX_ACTIVE);
+	ck_assert(!vmx_mode64(s) == !mode64);
+}
+
+/* Entered and left again: the guest's fields are as before, and entered once more it is the same guest. */
+START_TEST(there_and_back)
+{
+	bool mode64 = _i;
+	struct rig *r = rig_new(mode64 ? RIG_64 : RIG_32, DISTINCT);
+	struct vmx_exit e = {
+		.reason = VMX_REASON_EPT_VIOLATION, .qualification = 0x181, .linear = 1, .physical = 2
+	};
+	struct vmcs_region before = r->x.vmcs.r;
+
+	for (unsigned round = 0; round < 2; round++) {
+		struct vmx_insn i = { .id = round ? VMX_INSN_VMRESUME : VMX_INSN_VMLAUNCH };
+
+		ck_assert_int_eq(vmx_execute(&r->x, &i), VMX_ENTERED);
+		ck_assert(r->x.guest && r->x.failed_check == -1);
+		ck_assert_uint_eq(r->x.vmcs.r.launch, VMCS_LAUNCHED);
+		check_guest(&r->x.s, mode64);
+		ck_assert_int_eq(vmx_leave(&r->x, &e), VMX_EXITED);
+		ck_assert(!r->x.guest);
+		check_host(&r->x.s, mode64);
+		ck_assert_uint_eq(r->x.s.interruptibility,
+				  BLOCK_NMI); /* without virtual NMIs it is the host's too */
+		ck_assert_uint_eq(rig_field(r, VMCS_EXIT_REASON), 48);
+		ck_assert_uint_eq(rig_field(r, VMCS_EXIT_QUALIFICATION), 0x181);
+		ck_assert_uint_eq(rig_field(r, VMCS_GUEST_LINEAR_ADDRESS), 1);
+		ck_assert_uint_eq(rig_field(r, VMCS_GUEST_PHYSICAL_ADDRESS), 2);
+		for (unsigned f = 0; f < VMCS_FIELDS; f++)
+			ck_assert_msg(vmcs_encoding_type(vmcs_fields[f].encoding) != VMCS_GUEST ||
+					  rig_field(r, (enum vmcs_field)f) == before.value[f],
+				      "%s", vmcs_fields[f].id);
+	}
+	free(r);
+}
+END_TEST
+
+/* Bits of CR0 that transitions leave alone; DR7; EFER. */
+START_TEST(special_registers)
+{
+	struct rig *r =
+	    rig_new(RIG_64, "+ENTRY_LOAD_DEBUG +EXIT_SAVE_DEBUG GUEST_CR0+60000000 GUEST_DR7=f401 "
+			    "GUEST_IA32_DEBUGCTL=1");
+
+	r->x.s.msr[VMX_MSR_EFER] |= EFER_SCE;
+	r->x.s.cr0 &= ~(uint64_t)CR0_NW;
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(r->x.s.cr0, 0x80000031); /* not CD and NW of the field */
+	ck_assert_uint_eq(r->x.s.dr7, 0x2401);
+	ck_assert_uint_eq(r->x.s.msr[VMX_MSR_DEBUGCTL], 1);
+	ck_assert_uint_eq(vmx_efer(&r->x.s), EFER_SCE | EFER_LME | EFER_LMA);
+	r->x.s.dr7 = 0x455;
+	/* The guest leaves IA-32e mode: the VM-entry control follows. */
+	r->x.s.msr[VMX_MSR_EFER] &= ~(uint64_t)EFER_LMA;
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+	ck_assert_uint_eq(rig_field(r, VMCS_GUEST_DR7), 0x455);
+	ck_assert(!vmx_on(&r->x.vmcs.r, VMX_ENTRY_IA32E_GUEST));
+	ck_assert_uint_eq(vmx_efer(&r->x.s), EFER_SCE | EFER_LME | EFER_LMA);
+	free(r);
+}
+END_TEST
+
+/* Each MSR with fields: loaded, saved, loaded for the host and cleared under its controls, and only then. */
+START_TEST(msr_fields)
+{
+	enum vmx_msr m = (enum vmx_msr)_i;
+	const struct vmx_msr_row *row = &vmx_msrs[m];
+	uint64_t guest = m == VMX_MSR_EFER ? 0 : 1, host = m == VMX_MSR_PAT ? 4 : 0,
+		 was = m == VMX_MSR_EFER ? 0x800 : 6;
+	static const enum vmx_control none = VMX_CONTROLS;
+
+	for (unsigned on = 0; on < 2; on++) {
+		struct rig *r = rig_new(RIG_32, "");
+		const enum vmx_control controls[] = { row->entry, row->save, row->load, row->clear };
+		bool loads, saves;
+
+		for (unsigned i = 0; i < ARRAY_LEN(controls); i++)
+			if (controls[i] < none && on) {
+				char text[80];
+
+				snprintf(text, sizeof(text), "+%s", vmx_controls[controls[i]].id);
+				rig_set(r, text);
+			}
+		r->x.vmcs.r.value[row->guest] = guest;
+		if (row->host != VMCS_NO_FIELD)
+			r->x.vmcs.r.value[row->host] = host;
+		r->x.s.msr[m] = was;
+		loads = vmx_on(&r->x.vmcs.r, row->entry);
+		ck_assert_int_eq(launch(r), VMX_ENTERED);
+		ck_assert_uint_eq(r->x.s.msr[m], loads ? guest : was);
+		r->x.s.msr[m] = 5;
+		saves = row->save == VMX_OFFERED || vmx_on(&r->x.vmcs.r, row->save);
+		ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+		ck_assert_uint_eq(rig_field(r, row->guest), saves ? 5 : guest);
+		if (vmx_on(&r->x.vmcs.r, row->clear))
+			ck_assert_uint_eq(r->x.s.msr[m], 0);
+		else
+			ck_assert_uint_eq(r->x.s.msr[m], vmx_on(&r->x.vmcs.r, row->load) ? host : 5);
+		free(r);
+	}
+}
+END_TEST
+
+START_TEST(pdptes)
+{
+	struct rig *r = rig_new(RIG_32, "GUEST_CR4+20 GUEST_CR3=a020 GUEST_PDPTE1=7001");
+
+	r->memory[0xa020] = 1;
+	r->memory[0xa021] = 0x60;
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(r->x.s.pdpte[0], 0x6001);
+	free(r);
+	/* With EPT they are fields, and saved. */
+	r = rig_new(RIG_32,
+		    "GUEST_CR4+20 GUEST_PDPTE1=7001 EPT_POINTER=501e +PROC2_EPT HOST_CR4+20 HOST_CR3=a040");
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(r->x.s.pdpte[1], 0x7001);
+	r->x.s.pdpte[2] = 0x9001;
+	r->memory[0xa040 + 24] = 1;
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+	ck_assert_uint_eq(rig_field(r, VMCS_GUEST_PDPTE2), 0x9001);
+	ck_assert_uint_eq(r->x.s.pdpte[3], 1); /* the host's, from memory */
+	free(r);
+}
+END_TEST
+
+START_TEST(exit_msr_lists)
+{
+	struct rig *r =
+	    rig_new(RIG_64, "EXIT_MSR_STORE_COUNT=2 EXIT_MSR_STORE_ADDRESS=a000 EXIT_MSR_LOAD_COUNT=1 "
+			    "EXIT_MSR_LOAD_ADDRESS=a020 ENTRY_MSR_LOAD_COUNT=1 ENTRY_MSR_LOAD_ADDRESS=a020");
+	uint64_t stored;
+
+	put_msr(r, 0, RIG_MSR, 0);
+	put_msr(r, 1, 0xc0000101, 0);
+	put_msr(r, 2, RIG_MSR, 0x77);
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(r->other_msr, 0x77);
+	r->other_msr = 0x1234567890;
+	r->x.s.seg[SEG_GS].base = 0x99;
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+	memcpy(&stored, r->memory + 0xa008, 8);
+	ck_assert_uint_eq(stored, 0x1234567890);
+	memcpy(&stored, r->memory + 0xa018, 8);
+	ck_assert_uint_eq(stored, 0x99);
+	ck_assert_uint_eq(r->other_msr, 0x77);
+	free(r);
+}
+END_TEST
+
+/* ---- aborts ---- */
+
+static const struct {
+	enum vmx_abort why;
+	const char *change;
+} aborts[] = {
+	{ VMX_ABORT_SAVE_MSR, "EXIT_MSR_STORE_COUNT=1 EXIT_MSR_STORE_ADDRESS=a000" },
+	{ VMX_ABORT_HOST_PDPTE, "HOST_CR4+20 HOST_CR3=a000" },
+	{ VMX_ABORT_LOAD_MSR, "EXIT_MSR_LOAD_COUNT=1 EXIT_MSR_LOAD_ADDRESS=a000" },
+	{ VMX_ABORT_HOST_32, "" },
+};
+
+START_TEST(aborts_are_indicated)
+{
+	struct rig *r = rig_new(RIG_32, aborts[_i].change);
+
+	put_msr(r, 0, 0x999, 0);
+	r->memory[0xa000] |= 1; /* of a PDPTE: present, and bits 4 and above reserved */
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	if (aborts[_i].why == VMX_ABORT_HOST_32)
+		r->x.s.msr[VMX_MSR_EFER] |= EFER_LMA;
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_ABORTED);
+	ck_assert(r->x.aborted);
+	ck_assert_uint_eq(r->memory[AT_VMCS + 4], aborts[_i].why);
+	ck_assert_uint_eq(r->x.s.activity, VMX_SHUTDOWN);
+	free(r);
+}
+END_TEST
+
+/* ---- events ---- */
+
+static const struct {
+	const char *change;
+	struct vmx_event event;
+	uint64_t return_rip;
+	uint32_t interruptibility;
+} injections[] = {
+	{ "GUEST_RFLAGS=202 ENTRY_INTERRUPTION_INFO=80000020 GUEST_ACTIVITY=1",
+	  { VMX_EVENT_EXTERNAL, 0x20, false, 0, 0 },
+	  0x1000,
+	  0 },
+	{ "ENTRY_INTERRUPTION_INFO=80000202", { VMX_EVENT_NMI, 2, false, 0, 0 }, 0x1000, BLOCK_NMI },
+	{ "ENTRY_INTERRUPTION_INFO=80000b0e ENTRY_EXCEPTION_ERROR_CODE=7",
+	  { VMX_EVENT_EXCEPTION, 14, true, 7, 0 },
+	  0x1000,
+	  0 },
+	{ "ENTRY_INTERRUPTION_INFO=80000480 ENTRY_INSTRUCTION_LENGTH=2",
+	  { VMX_EVENT_INT_N, 0x80, false, 0, 2 },
+	  0x1002,
+	  0 },
+	{ "ENTRY_INTERRUPTION_INFO=80000501 ENTRY_INSTRUCTION_LENGTH=1",
+	  { VMX_EVENT_INT1, 1, false, 0, 1 },
+	  0x1001,
+	  0 },
+	{ "ENTRY_INTERRUPTION_INFO=80000603 ENTRY_INSTRUCTION_LENGTH=1 GUEST_RIP=ffffffff",
+	  { VMX_EVENT_INT3_INTO, 3, false, 0, 1 },
+	  0,
+	  0 },
+	{ "ENTRY_INTERRUPTION_INFO=80000700 GUEST_INTERRUPTIBILITY=2",
+	  { VMX_EVENT_OTHER, 0, false, 0, 0 },
+	  0x1000,
+	  BLOCK_MOV_SS },
+};
+
+START_TEST(events_are_injected)
+{
+	struct rig *r = rig_new(RIG_32, injections[_i].change);
+	const struct vmx_event *want = &injections[_i].event;
+	struct vmx_exit exit = { .reason = VMX_REASON_EPT_VIOLATION };
+	struct vmx_event e;
+	uint64_t rip, info = rig_field(r, VMCS_ENTRY_INTERRUPTION_INFO);
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(rig_field(r, VMCS_ENTRY_INTERRUPTION_INFO), info); /* until an exit */
+	ck_assert(vmx_take_injection(&r->x, &e, &rip));
+	ck_assert(!vmx_take_injection(&r->x, &e, &rip));
+	ck_assert_uint_eq(e.type, want->type);
+	ck_assert_uint_eq(e.vector, want->vector);
+	ck_assert_uint_eq(e.has_error, want->has_error);
+	ck_assert_uint_eq(e.error, want->error);
+	ck_assert_uint_eq(e.length, want->length);
+	ck_assert_uint_eq(rip, injections[_i].return_rip);
+	ck_assert_uint_eq(r->x.s.interruptibility, injections[_i].interruptibility);
+	ck_assert_uint_eq(r->x.s.activity, VMX_ACTIVE);
+	/* An exit while it is being delivered. */
+	vmx_exit_vectoring(&exit, &e);
+	ck_assert_int_eq(vmx_leave(&r->x, &exit), VMX_EXITED);
+	ck_assert_uint_eq(rig_field(r, VMCS_IDT_VECTORING_INFO), want->type == VMX_EVENT_OTHER ? 0 : info);
+	ck_assert_uint_eq(rig_field(r, VMCS_IDT_VECTORING_ERROR_CODE), want->error);
+	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_INSTRUCTION_LENGTH), want->length);
+	ck_assert_uint_eq(rig_field(r, VMCS_ENTRY_INTERRUPTION_INFO), info & ~(uint64_t)EVENT_VALID);
+	free(r);
+}
+END_TEST
+
+START_TEST(no_event)
+{
+	struct rig *r = rig_new(RIG_32, "ENTRY_INTERRUPTION_INFO=202");
+	struct vmx_event e;
+	uint64_t rip;
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert(!vmx_take_injection(&r->x, &e, &rip));
+	free(r);
+}
+END_TEST
+
+static const struct {
+	const char *change;
+	struct vmx_event event;
+	bool exits;
+} exceptions[] = {
+	{ "", { VMX_EVENT_EXCEPTION, 6, false, 0, 0 }, false },
+	{ "EXCEPTION_BITMAP=40", { VMX_EVENT_EXCEPTION, 6, false, 0, 0 }, true },
+	{ "EXCEPTION_BITMAP=8", { VMX_EVENT_INT3_INTO, 3, false, 0, 1 }, true },
+	{ "EXCEPTION_BITMAP=8", { VMX_EVENT_INT_N, 3, false, 0, 2 }, false },
+	{ "EXCEPTION_BITMAP=4", { VMX_EVENT_NMI, 2, false, 0, 0 }, false },
+	{ "+PIN_NMI", { VMX_EVENT_NMI, 2, false, 0, 0 }, true },
+	/* #PF: bit, mask and match. */
+	{ "EXCEPTION_BITMAP=4000", { VMX_EVENT_EXCEPTION, 14, true, 2, 0 }, true },
+	{ "EXCEPTION_BITMAP=4000 PF_ERROR_CODE_MASK=1 PF_ERROR_CODE_MATCH=1",
+	  { VMX_EVENT_EXCEPTION, 14, true, 2, 0 },
+	  false },
+	{ "EXCEPTION_BITMAP=4000 PF_ERROR_CODE_MASK=1 PF_ERROR_CODE_MATCH=1",
+	  { VMX_EVENT_EXCEPTION, 14, true, 3, 0 },
+	  true },
+	{ "PF_ERROR_CODE_MASK=1 PF_ERROR_CODE_MATCH=1", { VMX_EVENT_EXCEPTION, 14, true, 2, 0 }, true },
+	{ "", { VMX_EVENT_EXCEPTION, 14, true, 2, 0 }, false },
+};
+
+START_TEST(exceptions_exit)
+{
+	struct rig *r = rig_new(RIG_32, exceptions[_i].change);
+	const struct vmx_event *e = &exceptions[_i].event;
+	struct vmx_exit exit;
+
+	ck_assert_int_eq(vmx_exception_exits(&r->x, e), exceptions[_i].exits);
+	vmx_exit_by_event(&exit, e, 0x1234);
+	ck_assert_uint_eq(exit.reason, VMX_REASON_EXCEPTION_NMI);
+	ck_assert_uint_eq(exit.qualification, e->vector == 14 ? 0x1234 : 0);
+	ck_assert_uint_eq(exit.event, vmx_event_info(e));
+	ck_assert_uint_eq(exit.event_error, e->error);
+	free(r);
+}
+END_TEST
+
+/* A double or triple fault replaces the event whose delivery caused it. */
+START_TEST(vectoring_of_faults)
+{
+	struct vmx_event df = { VMX_EVENT_EXCEPTION, EXC_DF, true, 0, 0 },
+			 gp = { VMX_EVENT_EXCEPTION, EXC_GP, true, 8, 0 };
+	struct vmx_event interrupt = { VMX_EVENT_EXTERNAL, 0x31, false, 0, 0 };
+	struct vmx_exit exit;
+
+	vmx_exit_by_event(&exit, &df, 0);
+	vmx_exit_vectoring(&exit, &gp);
+	ck_assert_uint_eq(exit.vectoring, 0);
+	exit = (struct vmx_exit){ .reason = VMX_REASON_TRIPLE_FAULT };
+	vmx_exit_vectoring(&exit, &gp);
+	ck_assert_uint_eq(exit.vectoring, 0);
+	vmx_exit_by_event(&exit, &gp, 0);
+	vmx_exit_vectoring(&exit, &interrupt);
+	ck_assert_uint_eq(exit.event, 0x80000b0d);
+	ck_assert_uint_eq(exit.event_error, 8);
+	ck_assert_uint_eq(exit.vectoring, 0x80000031);
+	vmx_exit_by_event(&exit, &interrupt, 0);
+	ck_assert_uint_eq(exit.reason, VMX_REASON_EXTERNAL_INTERRUPT);
+}
+END_TEST
+
+/* Blocking by NMI across an exit: by an NMI; with virtual NMIs. */
+START_TEST(nmi_blocking)
+{
+	struct vmx_event nmi = { VMX_EVENT_NMI, 2, false, 0, 0 };
+	struct rig *r = rig_new(RIG_32, "+PIN_NMI +PIN_VIRTUAL_NMIS GUEST_INTERRUPTIBILITY=8");
+	struct vmx_exit exit;
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+	ck_assert_uint_eq(r->x.s.interruptibility, 0);
+	ck_assert_uint_eq(rig_field(r, VMCS_GUEST_INTERRUPTIBILITY), BLOCK_NMI);
+	ck_assert_int_eq(vmx_execute(&r->x, &(struct vmx_insn){ .id = VMX_INSN_VMRESUME }), VMX_ENTERED);
+	vmx_exit_by_event(&exit, &nmi, 0);
+	ck_assert_int_eq(vmx_leave(&r->x, &exit), VMX_EXITED);
+	ck_assert_uint_eq(r->x.s.interruptibility, BLOCK_NMI);
+	free(r);
+}
+END_TEST
+
+/* ---- returns from SMM ---- */
+
+START_TEST(return_from_smm)
+{
+	/* To root operation: the linked VMCS becomes current, here none. */
+	struct rig *r = rig_new(RIG_SMM, "");
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert(!r->x.smm && !r->x.guest && r->x.dual_monitor);
+	ck_assert_uint_eq(r->x.vmcs.at, VMCS_NONE);
+	ck_assert_uint_eq(r->x.smm_transfer, AT_VMCS);
+	free(r);
+	/* To non-root operation: the executive VMCS becomes current. */
+	r = rig_new(RIG_SMM, "EXECUTIVE_VMCS_POINTER=8000");
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert(!r->x.smm && r->x.guest);
+	ck_assert_uint_eq(r->x.vmcs.at, AT_LAUNCHED);
+	free(r);
+	/* And the end of the dual-monitor treatment. */
+	r = rig_new(RIG_SMM, "+ENTRY_END_DUAL_MONITOR VMCS_LINK_POINTER=4000");
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert(!r->x.dual_monitor && !r->x.guest);
+	ck_assert_uint_eq(r->x.vmcs.at, AT_EXECUTIVE);
+	free(r);
+}
+END_TEST
+
+START_TEST(reasons_are_listed)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VMX_REASONS; i++) {
+		n += vmx_reasons[i].name != NULL;
+		for (unsigned k = 0; k < i && vmx_reasons[i].id; k++)
+			ck_assert(!vmx_reasons[k].id || strcmp(vmx_reasons[k].id, vmx_reasons[i].id) != 0);
+	}
+	ck_assert_uint_eq(n, 76);
+	ck_assert_uint_eq(VMX_REASONS, 80);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("vtx-transition");
+	TCase *t = tcase_create("transition");
+
+	tcase_add_loop_test(t, entry_fails, 0, ARRAY_LEN(breaks));
+	tcase_add_loop_test(t, entry_fails_by_msr, 0, ARRAY_LEN(bad_msrs));
+	tcase_add_test(t, msr_lists_are_bounded);
+	tcase_add_loop_test(t, there_and_back, 0, 2);
+	tcase_add_test(t, special_registers);
+	tcase_add_loop_test(t, msr_fields, 0, VMX_MSRS);
+	tcase_add_test(t, pdptes);
+	tcase_add_test(t, exit_msr_lists);
+	tcase_add_loop_test(t, aborts_are_indicated, 0, ARRAY_LEN(aborts));
+	tcase_add_loop_test(t, events_are_injected, 0, ARRAY_LEN(injections));
+	tcase_add_test(t, no_event);
+	tcase_add_loop_test(t, exceptions_exit, 0, ARRAY_LEN(exceptions));
+	tcase_add_test(t, vectoring_of_faults);
+	tcase_add_test(t, nmi_blocking);
+	tcase_add_test(t, return_from_smm);
+	tcase_add_test(t, reasons_are_listed);
+	suite_add_tcase(s, t);
+	return suite_run(s);
+}
