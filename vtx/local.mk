@@ -19,6 +19,9 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/insn.c \
 	%D%/insn.h \
 	%D%/insns.def \
+	%D%/intercept.c \
+	%D%/intercept.h \
+	%D%/intercepts.def \
 	%D%/msrs.def \
 	%D%/processor.c \
 	%D%/processor.h \
