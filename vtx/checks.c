@@ -33,7 +33,7 @@ const char *vmx_error_text(unsigned n)
 /* ---- what the rows are written in ---- */
 
 #define F(id) (c->r->value[VMCS_##id])
-#define ON(id) vmx_on(c->r, VMX_##id)
+#define ON(id) (c->on[VMX_WORD_OF_##id] >> VMX_BIT_OF_##id & 1)
 #define LONG_MODE (c->x->caps.model.long_mode)
 #define IN_LONG_MODE ((vmx_efer(&c->x->s) & EFER_LMA) != 0)
 #define IA32E ON(ENTRY_IA32E_GUEST)
@@ -231,6 +231,12 @@ static bool executive_launched(const struct vmx_checking *c)
 	return word_at(c, F(EXECUTIVE_VMCS_POINTER) + offsetof(struct vmcs_region, launch)) == VMCS_LAUNCHED;
 }
 
+static void find_active(struct vmx_checking *c)
+{
+	for (unsigned w = 0; w < VMX_WORDS; w++)
+		c->on[w] = vmx_on(c->r, vmx_words[w].under) ? c->r->value[vmx_words[w].field] : 0;
+}
+
 static bool executive_controls(const struct vmx_checking *c)
 {
 	struct vmx_checking executive = *c;
@@ -239,6 +245,7 @@ static bool executive_controls(const struct vmx_checking *c)
 	vmcs_load(&v, &c->x->mem, F(EXECUTIVE_VMCS_POINTER), LONG_MODE);
 	executive.r = &v.r;
 	executive.at = v.at;
+	find_active(&executive);
 	return vmx_check_first(&executive, (enum vmx_check)0, VMX_CHECK_EXIT_CONTROLS_RESERVED) ==
 	       VMX_CHECK_EXIT_CONTROLS_RESERVED;
 }
@@ -270,6 +277,7 @@ const struct vmx_check_row vmx_check_rows[VMX_CHECKS] = {
 void vmx_checking_init(struct vmx_checking *c, const struct vmx *x, const struct vmcs *v)
 {
 	*c = (struct vmx_checking){ .x = x, .r = &v->r, .at = v->at };
+	find_active(c);
 	c->pae = F(GUEST_CR0) & CR0_PG && F(GUEST_CR4) & CR4_PAE && !IA32E;
 	if (!c->pae)
 		return;
@@ -287,6 +295,17 @@ enum vmx_verdict vmx_check_row(const struct vmx_checking *c, enum vmx_check row)
 	if (!r->when(c))
 		return VMX_NOT_APPLICABLE;
 	return r->holds(c) ? VMX_HOLDS : VMX_FAILS;
+}
+
+/* All rows in one function: no calls, and controls and fields are loaded once. */
+enum vmx_check vmx_check_all(const struct vmx_checking *c)
+{
+#define CHECK(id, group, section, field, text, when, holds)                                                  \
+	if ((when) && !(holds))                                                                              \
+		return VMX_CHECK_##id;
+#include "vtx/checks.def"
+#undef CHECK
+	return VMX_CHECKS;
 }
 
 enum vmx_check vmx_check_first(const struct vmx_checking *c, enum vmx_check from, enum vmx_check to)

@@ -20,6 +20,13 @@ enum vmx_control {
 	VMX_NONE,		   /* no second control */
 };
 
+/* Word and bit of each, as constants: VMX_WORD_OF_PIN_NMI, VMX_BIT_OF_PIN_NMI. */
+enum {
+#define CONTROL(word, bit, id, since, mode, name) VMX_WORD_OF_##id = VMX_##word, VMX_BIT_OF_##id = bit,
+#include "vtx/controls.def"
+#undef CONTROL
+};
+
 /* The processors that capability.h describes, each with all that those before it have. */
 enum vmx_generation { VMX_GEN_EARLY, VMX_GEN_NEHALEM, VMX_GEN_HASWELL, VMX_GEN_ALL, VMX_GEN_NONE };
 

@@ -345,7 +345,7 @@ enum vmx_result vmx_enter(struct vmx *x, unsigned *error)
 	uint32_t nmi = x->s.interruptibility & (BLOCK_NMI | BLOCK_SMI), bad;
 
 	vmx_checking_init(&c, x, &x->vmcs);
-	row = vmx_check_first(&c, (enum vmx_check)0, VMX_CHECKS);
+	row = vmx_check_all(&c);
 	x->failed_check = row < VMX_CHECKS ? (int)row : -1;
 	if (row < VMX_CHECK_FIRST_GUEST) {
 		*error = vmx_check_groups[vmx_check_rows[row].group].error;
