@@ -22,6 +22,9 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/intercept.c \
 	%D%/intercept.h \
 	%D%/intercepts.def \
+	%D%/msr_checks.def \
+	%D%/msr_list.c \
+	%D%/msr_list.h \
 	%D%/msrs.def \
 	%D%/processor.c \
 	%D%/processor.h \

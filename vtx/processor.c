@@ -115,15 +115,10 @@ bool vmx_rdmsr(struct vmx *x, uint32_t msr, uint64_t *val)
 	return true;
 }
 
-/* EFER: LMA is not software's to write, and LME not while paging is on. */
-static bool efer_write(struct vmx *x, uint64_t val)
+/* LMA is not software's to write, and LME not while paging is on. */
+static bool efer_ok(const struct vmx *x, uint64_t val)
 {
-	uint64_t *efer = &x->s.msr[VMX_MSR_EFER];
-
-	if (val & ~x->caps.model.efer || ((val ^ *efer) & EFER_LME && x->s.cr0 & CR0_PG))
-		return false;
-	*efer = (val & ~(uint64_t)EFER_LMA) | (*efer & EFER_LMA);
-	return true;
+	return !(val & ~x->caps.model.efer) && !((val ^ vmx_efer(&x->s)) & EFER_LME && x->s.cr0 & CR0_PG);
 }
 
 static bool msr_value_ok(const struct vmx_caps *c, enum vmx_msr slot, uint64_t val)
@@ -154,25 +149,44 @@ static bool msr_value_ok(const struct vmx_caps *c, enum vmx_msr slot, uint64_t v
 	}
 }
 
-bool vmx_wrmsr(struct vmx *x, uint32_t msr, uint64_t val)
+static bool is_base(const struct vmx *x, uint32_t msr)
+{
+	return x->caps.model.long_mode && (msr == MSR_FS_BASE_64 || msr == MSR_GS_BASE_64);
+}
+
+bool vmx_msr_is_state(const struct vmx *x, uint32_t msr)
+{
+	return msr_find(x, msr) < VMX_MSRS || is_base(x, msr);
+}
+
+bool vmx_wrmsr_ok(struct vmx *x, uint32_t msr, uint64_t val)
 {
 	enum vmx_msr slot = msr_find(x, msr);
 
 	if (slot == VMX_MSR_EFER)
-		return efer_write(x, val);
-	if (slot < VMX_MSRS) {
-		if (!msr_value_ok(&x->caps, slot, val))
-			return false;
-		x->s.msr[slot] = val;
-		return true;
-	}
-	if (x->caps.model.long_mode && (msr == MSR_FS_BASE_64 || msr == MSR_GS_BASE_64)) {
-		if (!vmx_canonical(&x->caps, val))
-			return false;
-		x->s.seg[msr == MSR_FS_BASE_64 ? SEG_FS : SEG_GS].base = val;
-		return true;
-	}
+		return efer_ok(x, val);
+	if (slot < VMX_MSRS)
+		return msr_value_ok(&x->caps, slot, val);
+	if (is_base(x, msr))
+		return vmx_canonical(&x->caps, val);
 	if (msr >= VMX_MSR_FIRST && msr <= VMX_MSR_LAST)
 		return false;
-	return x->ops->wrmsr(x, msr, val);
+	return x->ops->wrmsr(x, msr, val, true);
+}
+
+bool vmx_wrmsr(struct vmx *x, uint32_t msr, uint64_t val)
+{
+	enum vmx_msr slot = msr_find(x, msr);
+
+	if (!vmx_wrmsr_ok(x, msr, val))
+		return false;
+	if (slot == VMX_MSR_EFER)
+		val = (val & ~(uint64_t)EFER_LMA) | (vmx_efer(&x->s) & EFER_LMA);
+	if (slot < VMX_MSRS)
+		x->s.msr[slot] = val;
+	else if (is_base(x, msr))
+		x->s.seg[msr == MSR_FS_BASE_64 ? SEG_FS : SEG_GS].base = val;
+	else
+		return x->ops->wrmsr(x, msr, val, false);
+	return true;
 }

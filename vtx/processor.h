@@ -70,9 +70,9 @@ struct vmx_ops {
 	/* Access the memory operand OP of the current instruction. False: X->exception says why. */
 	bool (*load)(struct vmx *x, const struct vmx_operand *op, void *buf, unsigned n);
 	bool (*store)(struct vmx *x, const struct vmx_operand *op, const void *buf, unsigned n);
-	/* MSRs that are in no field. False: #GP. */
+	/* MSRs that are in no field. False: #GP. ASK: nothing is written. */
 	bool (*rdmsr)(struct vmx *x, uint32_t msr, uint64_t *val);
-	bool (*wrmsr)(struct vmx *x, uint32_t msr, uint64_t val);
+	bool (*wrmsr)(struct vmx *x, uint32_t msr, uint64_t val, bool ask);
 	/* Drop translations: of EPT pointer EPTP (ALL: of all), of VPID; ADDRESS if TYPE is 0. NULL: there
 	 * are none. */
 	void (*invept)(struct vmx *x, unsigned type, uint64_t eptp);
@@ -116,6 +116,8 @@ void vmx_init(struct vmx *x, const struct vmx_model *m);
 /* Read and write an MSR as RDMSR and WRMSR at CPL 0 do. False: #GP. */
 bool vmx_rdmsr(struct vmx *x, uint32_t msr, uint64_t *val);
 bool vmx_wrmsr(struct vmx *x, uint32_t msr, uint64_t val);
+bool vmx_wrmsr_ok(struct vmx *x, uint32_t msr, uint64_t val); /* would it? */
+bool vmx_msr_is_state(const struct vmx *x, uint32_t msr);     /* Is it in struct vmx_state? */
 
 /* What a value must be like. */
 bool vmx_canonical(const struct vmx_caps *c, uint64_t address);

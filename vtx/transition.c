@@ -4,6 +4,7 @@
 #include "vtx/transition.h"
 #include "vtx/bits.h"
 #include "vtx/checks.h"
+#include "vtx/msr_list.h"
 #include "x86/descriptor.h"
 
 const struct vmx_reason_row vmx_reasons[VMX_REASONS] = {
@@ -233,53 +234,6 @@ bool vmx_load_host(struct vmx *x)
 	return ok;
 }
 
-/* ---- MSR lists ---- */
-
-struct msr_entry {
-	uint32_t index, reserved;
-	uint64_t value;
-};
-enum { MSR_SMM_MONITOR_CTL = 0x9b, MSR_SMBASE = 0x9e, MSR_FS_BASE = 0xc0000100u, MSR_GS_BASE };
-
-static bool x2apic_msr(uint32_t msr)
-{
-	return msr >> 8 == 8;
-}
-
-/* Read entry I of a list. False: it is none that can be used. */
-static bool msr_entry(struct vmx *x, gpa at, uint32_t i, struct msr_entry *e)
-{
-	if (i >= VMX_MSR_LIST_MAX)
-		return false;
-	x->mem.read(x->mem.ctx, at + 16ull * i, e, sizeof(*e));
-	return !e->reserved && !x2apic_msr(e->index);
-}
-
-uint32_t vmx_msrs_load(struct vmx *x, gpa at, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		struct msr_entry e;
-
-		if (!msr_entry(x, at, i, &e) || e.index == MSR_FS_BASE || e.index == MSR_GS_BASE ||
-		    (e.index == MSR_SMM_MONITOR_CTL && !x->smm) || !vmx_wrmsr(x, e.index, e.value))
-			return i + 1;
-	}
-	return 0;
-}
-
-uint32_t vmx_msrs_store(struct vmx *x, gpa at, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		struct msr_entry e;
-
-		if (!msr_entry(x, at, i, &e) || (e.index == MSR_SMBASE && !x->smm) ||
-		    !vmx_rdmsr(x, e.index, &e.value))
-			return i + 1;
-		x->mem.write(x->mem.ctx, at + 16ull * i + offsetof(struct msr_entry, value), &e.value, 8);
-	}
-	return 0;
-}
-
 /* ---- transitions ---- */
 
 /* A VMX abort (28.7): the indicator is in memory, the processor shuts down. */
@@ -300,7 +254,7 @@ static enum vmx_result to_host(struct vmx *x, enum vmx_result result)
 {
 	if (!vmx_load_host(x))
 		return abort_exit(x, VMX_ABORT_HOST_PDPTE);
-	if (vmx_msrs_load(x, F(EXIT_MSR_LOAD_ADDRESS), (uint32_t)F(EXIT_MSR_LOAD_COUNT)))
+	if (vmx_msrs_load(x, F(EXIT_MSR_LOAD_ADDRESS), (uint32_t)F(EXIT_MSR_LOAD_COUNT)).number)
 		return abort_exit(x, VMX_ABORT_LOAD_MSR);
 	x->guest = false;
 	x->injection = 0;
@@ -355,7 +309,7 @@ enum vmx_result vmx_enter(struct vmx *x, unsigned *error)
 		return entry_failure(x, VMX_REASON_ENTRY_GUEST_STATE,
 				     vmx_check_groups[vmx_check_rows[row].group].qualification, nmi);
 	vmx_load_guest(x, c.pdpte);
-	bad = vmx_msrs_load(x, F(ENTRY_MSR_LOAD_ADDRESS), (uint32_t)F(ENTRY_MSR_LOAD_COUNT));
+	bad = vmx_msrs_load(x, F(ENTRY_MSR_LOAD_ADDRESS), (uint32_t)F(ENTRY_MSR_LOAD_COUNT)).number;
 	if (bad)
 		return entry_failure(x, VMX_REASON_ENTRY_MSR_LOADING, bad, nmi);
 	x->vmcs.r.launch = VMCS_LAUNCHED;
@@ -391,7 +345,7 @@ enum vmx_result vmx_leave(struct vmx *x, const struct vmx_exit *e)
 
 	record(x, e);
 	vmx_save_guest(x);
-	if (vmx_msrs_store(x, F(EXIT_MSR_STORE_ADDRESS), (uint32_t)F(EXIT_MSR_STORE_COUNT)))
+	if (vmx_msrs_store(x, F(EXIT_MSR_STORE_ADDRESS), (uint32_t)F(EXIT_MSR_STORE_COUNT)).number)
 		return abort_exit(x, VMX_ABORT_SAVE_MSR);
 	if (long_guest && !ON(EXIT_HOST_64))
 		return abort_exit(x, VMX_ABORT_HOST_32);

@@ -64,11 +64,4 @@ void vmx_load_guest(struct vmx *x, const uint64_t pdpte[4]);
 void vmx_save_guest(struct vmx *x);
 /* False: the host's PDPTEs are not valid. */
 bool vmx_load_host(struct vmx *x);
-
-/* Load N MSRs from, store them to, the list at AT (27.4, 28.4, 28.6). Return 0, or the number of the first
- * entry, from 1, that could not be. */
-uint32_t vmx_msrs_load(struct vmx *x, gpa at, uint32_t n);
-uint32_t vmx_msrs_store(struct vmx *x, gpa at, uint32_t n);
-/* So many entries a list may have (IA32_VMX_MISC bits 27:25): the next one fails. */
-#define VMX_MSR_LIST_MAX 512u
 #endif

@@ -60,9 +60,9 @@ static bool other_rdmsr(struct vmx *x, uint32_t msr, uint64_t *val)
 	return msr == RIG_MSR;
 }
 
-static bool other_wrmsr(struct vmx *x, uint32_t msr, uint64_t val)
+static bool other_wrmsr(struct vmx *x, uint32_t msr, uint64_t val, bool ask)
 {
-	if (msr == RIG_MSR)
+	if (msr == RIG_MSR && !ask)
 		((struct rig *)x->owner)->other_msr = val;
 	return msr == RIG_MSR;
 }

@@ -5,6 +5,7 @@
 #include "vtx/checks.h"
 #include "vtx/event.h"
 #include "vtx/insn.h"
+#include "vtx/msr_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,31 +92,53 @@ START_TEST(entry_fails)
 }
 END_TEST
 
+/* Entries that cannot be loaded, stored: the rule that each breaks. */
 static const struct {
+	enum vmx_msr_check row;
 	uint32_t index;
 	uint64_t value;
 } bad_msrs[] = {
-	{ 0xc0000100, 0 }, /* FS base */
-	{ 0xc0000101, 0 },
-	{ 0x808, 0 }, /* x2APIC */
-	{ 0x9b, 0 },  /* IA32_SMM_MONITOR_CTL, outside SMM */
-	{ 0x480, 0 }, /* read-only */
-	{ 0x999, 0 }, /* none */
-	{ 0x277, 2 }, /* no memory type */
-	{ 0x175, 0x800000000000 },
-	{ 0xc0000080, 1ull << 40 },
-	{ 0xc0000080, EFER_LME }, /* while paging is on */
-	{ RIG_MSR, 0 },		  /* good, with reserved bits 63:32 */
+	{ VMX_MSR_CHECK_SEGMENT_BASE, 0xc0000100, 0 },
+	{ VMX_MSR_CHECK_SEGMENT_BASE, 0xc0000101, 0 },
+	{ VMX_MSR_CHECK_X2APIC, 0x808, 0 },
+	{ VMX_MSR_CHECK_SMM_WRITE, 0x9b, 0 },
+	{ VMX_MSR_CHECK_RESERVED, RIG_MSR, 0 }, /* bits 63:32 are set below */
+	{ VMX_MSR_CHECK_WRITE, 0x480, 0 },	/* read-only */
+	{ VMX_MSR_CHECK_WRITE, 0x999, 0 },	/* none */
+	{ VMX_MSR_CHECK_WRITE, 0x277, 2 },	/* no memory type */
+	{ VMX_MSR_CHECK_WRITE, 0x175, 0x800000000000 },
+	{ VMX_MSR_CHECK_WRITE, 0xc0000080, 1ull << 40 },
+	{ VMX_MSR_CHECK_WRITE, 0xc0000080, EFER_LME }, /* while paging is on */
+	{ VMX_MSR_CHECK_WRITE, 0x570, 0x40000 },
+	{ VMX_MSR_CHECK_WRITE, 0x6a2, 0x40 },
+	{ VMX_MSR_CHECK_WRITE, 0x6e1, 1ull << 32 },
+	{ VMX_MSR_CHECK_WRITE, 0x14ce, 0x10 },
+	{ VMX_MSR_CHECK_WRITE, 0xd90, 4 },
+	{ VMX_MSR_CHECK_WRITE, 0x38f, 0x10 },
+	{ VMX_MSR_CHECK_WRITE, 0x1d9, 8 },
+}, bad_stores[] = {
+	{ VMX_MSR_CHECK_X2APIC, 0x808, 0 },
+	{ VMX_MSR_CHECK_SMM_READ, 0x9e, 0 },
+	{ VMX_MSR_CHECK_RESERVED, RIG_MSR, 0 },
+	{ VMX_MSR_CHECK_READ, 0x999, 0 },
 };
 
 START_TEST(entry_fails_by_msr)
 {
 	struct rig *r = rig_new(RIG_32, "ENTRY_MSR_LOAD_COUNT=2 ENTRY_MSR_LOAD_ADDRESS=a000");
+	struct vmx_msr_failure f;
+	struct vmx before;
 
 	put_msr(r, 0, RIG_MSR, 5);
 	put_msr(r, 1, bad_msrs[_i].index, bad_msrs[_i].value);
-	if (bad_msrs[_i].index == RIG_MSR)
-		r->memory[AT_LIST + 16 + 4] = 1;
+	r->memory[AT_LIST + 16 + 4] = bad_msrs[_i].row == VMX_MSR_CHECK_RESERVED;
+	before = r->x;
+	f = vmx_msrs_would_fail(&r->x);
+	ck_assert_uint_eq(f.number, 2);
+	ck_assert_uint_eq(f.row, bad_msrs[_i].row);
+	ck_assert_uint_eq(f.index, bad_msrs[_i].index);
+	ck_assert_int_eq(memcmp(&before, &r->x, sizeof(before)), 0);
+	ck_assert_uint_eq(r->other_msr, 0);
 	ck_assert_int_eq(launch(r), VMX_ENTRY_FAILED);
 	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_REASON), 0x80000022);
 	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_QUALIFICATION), 2);
@@ -127,6 +150,51 @@ START_TEST(entry_fails_by_msr)
 }
 END_TEST
 
+START_TEST(stores_fail)
+{
+	struct rig *r = rig_new(RIG_32, "");
+	struct vmx_msr_failure f;
+
+	put_msr(r, 0, bad_stores[_i].index, 0);
+	r->memory[AT_LIST + 4] = bad_stores[_i].row == VMX_MSR_CHECK_RESERVED;
+	f = vmx_msrs_store(&r->x, AT_LIST, 1);
+	ck_assert_uint_eq(f.number, 1);
+	ck_assert_uint_eq(f.row, bad_stores[_i].row);
+	free(r);
+}
+END_TEST
+
+/* With those of the bounded list below, every rule is broken once. */
+START_TEST(every_msr_rule_is_broken)
+{
+	for (unsigned i = 0; i < VMX_MSR_CHECKS; i++) {
+		bool broken = i == VMX_MSR_CHECK_COUNT;
+
+		for (unsigned k = 0; k < ARRAY_LEN(bad_msrs); k++)
+			broken = broken || bad_msrs[k].row == i;
+		for (unsigned k = 0; k < ARRAY_LEN(bad_stores); k++)
+			broken = broken || bad_stores[k].row == i;
+		ck_assert_msg(broken, "%s", vmx_msr_check_rows[i].id);
+	}
+}
+END_TEST
+
+/* The guest's EFER.LME is asked against the guest's CR0.PG, and a list sees its own writes. */
+START_TEST(lists_depend_on_the_guest)
+{
+	struct rig *r =
+	    rig_new(RIG_32, "EPT_POINTER=501e +PROC2_EPT +PROC2_UNRESTRICTED_GUEST GUEST_CR0-80000001 "
+			    "ENTRY_MSR_LOAD_COUNT=2 ENTRY_MSR_LOAD_ADDRESS=a000");
+
+	put_msr(r, 0, 0xc0000080, EFER_LME);
+	put_msr(r, 1, 0xc0000080, EFER_LME | EFER_NXE);
+	ck_assert_uint_eq(vmx_msrs_would_fail(&r->x).number, 0);
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(vmx_efer(&r->x.s), EFER_LME | EFER_NXE);
+	free(r);
+}
+END_TEST
+
 /* A list of more entries than the processor recommends ends there. */
 START_TEST(msr_lists_are_bounded)
 {
@@ -134,6 +202,7 @@ START_TEST(msr_lists_are_bounded)
 
 	for (unsigned i = 0; i < VMX_MSR_LIST_MAX; i++)
 		put_msr(r, i, RIG_MSR, i);
+	ck_assert_uint_eq(vmx_msrs_would_fail(&r->x).row, VMX_MSR_CHECK_COUNT);
 	ck_assert_int_eq(launch(r), VMX_ENTRY_FAILED);
 	ck_assert_uint_eq(rig_field(r, VMCS_EXIT_QUALIFICATION), VMX_MSR_LIST_MAX + 1);
 	free(r);
@@ -574,6 +643,64 @@ START_TEST(return_from_smm)
 }
 END_TEST
 
+/* ---- any VMCS ---- */
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005 + 1442695040888963407;
+	return *seed >> 16 ^ *seed << 40;
+}
+
+/* Change a bit, or the whole, of some field; controls by one that the processor offers. */
+static void disturb(struct rig *r, uint64_t *seed)
+{
+	enum vmcs_field f = (enum vmcs_field)(next_random(seed) % VMCS_FIELDS);
+	uint64_t *v = &r->x.vmcs.r.value[f], n = next_random(seed);
+	enum vmx_control c = (enum vmx_control)(next_random(seed) % VMX_CONTROLS);
+
+	if (n & 1) {
+		if (vmx_offers(&r->x.caps, c))
+			r->x.vmcs.r.value[vmx_words[vmx_controls[c].word].field] ^= vmx_bit(c);
+		return;
+	}
+	*v = (n & 6 ? *v ^ 1ull << (n >> 8 & 63) : next_random(seed)) & vmcs_mask(f, true);
+}
+
+/* Disturbed VMCSs: the rows and their function agree; what is entered, left at once, can be resumed. */
+START_TEST(any_vmcs)
+{
+	uint64_t seed = (uint64_t)_i + 1;
+	unsigned entered = 0;
+
+	for (unsigned round = 0; round < 1500; round++) {
+		struct rig *r =
+		    rig_new((enum rig_mode)(round % 4), round & 4 ? "EPT_POINTER=501e +PROC2_EPT" : "");
+		struct vmx_checking c;
+		enum vmx_check row;
+		enum vmx_result result;
+
+		for (unsigned n = next_random(&seed) % 5; n; n--)
+			disturb(r, &seed);
+		vmx_checking_init(&c, &r->x, &r->x.vmcs);
+		row = vmx_check_first(&c, (enum vmx_check)0, VMX_CHECKS);
+		ck_assert_uint_eq(vmx_check_all(&c), row);
+		result = launch(r);
+		ck_assert(row == VMX_CHECKS || result != VMX_ENTERED);
+		if (result == VMX_ENTERED && r->x.guest && r->x.vmcs.at == AT_VMCS) {
+			entered++;
+			if (leave(r, VMX_REASON_CPUID) == VMX_EXITED) {
+				result = vmx_execute(&r->x, &(struct vmx_insn){ .id = VMX_INSN_VMRESUME });
+				ck_assert_msg(r->x.failed_check == -1, "seed %d, round %u: %s", _i, round,
+					      vmx_check_rows[r->x.failed_check].id);
+				ck_assert_int_eq(result, VMX_ENTERED);
+			}
+		}
+		free(r);
+	}
+	ck_assert_uint_gt(entered, 150);
+}
+END_TEST
+
 START_TEST(reasons_are_listed)
 {
 	unsigned n = 0;
@@ -595,6 +722,9 @@ int main(void)
 
 	tcase_add_loop_test(t, entry_fails, 0, ARRAY_LEN(breaks));
 	tcase_add_loop_test(t, entry_fails_by_msr, 0, ARRAY_LEN(bad_msrs));
+	tcase_add_loop_test(t, stores_fail, 0, ARRAY_LEN(bad_stores));
+	tcase_add_test(t, every_msr_rule_is_broken);
+	tcase_add_test(t, lists_depend_on_the_guest);
 	tcase_add_test(t, msr_lists_are_bounded);
 	tcase_add_loop_test(t, there_and_back, 0, 2);
 	tcase_add_test(t, special_registers);
@@ -608,6 +738,7 @@ int main(void)
 	tcase_add_test(t, vectoring_of_faults);
 	tcase_add_test(t, nmi_blocking);
 	tcase_add_test(t, return_from_smm);
+	tcase_add_loop_test(t, any_vmcs, 0, 2);
 	tcase_add_test(t, reasons_are_listed);
 	suite_add_tcase(s, t);
 	return suite_run(s);
