@@ -12,6 +12,8 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/control.c \
 	%D%/control.h \
 	%D%/controls.def \
+	%D%/ept.c \
+	%D%/ept.h \
 	%D%/errors.def \
 	%D%/event.c \
 	%D%/event.h \
