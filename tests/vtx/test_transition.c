@@ -339,6 +339,22 @@ START_TEST(special_registers)
 }
 END_TEST
 
+/* Without "load IA32_EFER", LME follows LMA for a guest with paging, and stays what it is for one without. */
+START_TEST(long_mode_enable)
+{
+	struct rig *r = rig_new(RIG_64, "-ENTRY_IA32E_GUEST GUEST_CS_ACCESS_RIGHTS=c09b");
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(vmx_efer(&r->x.s), 0);
+	free(r);
+	r = rig_new(RIG_64, "-ENTRY_IA32E_GUEST EPT_POINTER=501e +PROC2_EPT +PROC2_UNRESTRICTED_GUEST "
+			    "GUEST_CR0-80000001 GUEST_CS_ACCESS_RIGHTS=c09b");
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	ck_assert_uint_eq(vmx_efer(&r->x.s), EFER_LME);
+	free(r);
+}
+END_TEST
+
 /* Each MSR with fields: loaded, saved, loaded for the host and cleared under its controls, and only then. */
 START_TEST(msr_fields)
 {
@@ -728,6 +744,7 @@ int main(void)
 	tcase_add_test(t, msr_lists_are_bounded);
 	tcase_add_loop_test(t, there_and_back, 0, 2);
 	tcase_add_test(t, special_registers);
+	tcase_add_test(t, long_mode_enable);
 	tcase_add_loop_test(t, msr_fields, 0, VMX_MSRS);
 	tcase_add_test(t, pdptes);
 	tcase_add_test(t, exit_msr_lists);
