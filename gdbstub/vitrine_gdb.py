@@ -3,9 +3,13 @@
 #   vitrine COMMAND       any command of the shell, as `monitor COMMAND`, with completion of names
 #   vitrine ccf [N]       the N most entered fragments, with gdb's symbols
 #   vitrine symbols FILE  symbols of a System.map or kallsyms list, which gdb cannot read by itself
+#   vms VM...             give each of several VMs an inferior: a host's, or addresses of stubs
 #   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (number or first cell), column
+import glob
 import json
 import os
+import re
+import socket
 import struct
 import tempfile
 
@@ -170,7 +174,105 @@ ROW is a number from 0, or the first cell of the row: $vitrine_view("tc", "fragm
         return value if value is not None else "none"
 
 
+def control(path, command):
+    """The rows of COMMAND, executed by the session with control socket PATH."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(path)
+        s.sendall((json.dumps({"id": 1, "command": command}) + "\n").encode())
+        for line in s.makefile("rb"):
+            answer = json.loads(line)
+            if answer.get("id") == 1:
+                return answer.get("results", [])
+    return []
+
+
+def control_sockets(name):
+    """Control sockets of the VMs of host NAME, by VM."""
+    run = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = os.path.join(run, "vitrine") if run.startswith("/") else "/tmp/vitrine-%d" % os.geteuid()
+    found = glob.glob(os.path.join(glob.escape(folder), glob.escape(name) + ".*.control"))
+    return {os.path.basename(p).split(".")[1]: p for p in sorted(found)}
+
+
+class Vms(gdb.Command):
+    """vms VM...: give each of several VMs an inferior, so that one gdb debugs them all.
+VM is HOST (all VMs of that host that have a gdb stub), the control socket of a VM (PATH.control), or the
+address of its stub ([HOST]:PORT or PATH); VM=FILE also loads the symbols of FILE. Without arguments: list them.
+`inferior N` goes to a VM. A VM stops when gdb connects to it; `continue` resumes that of the current inferior,
+with `set schedule-multiple on` all of them."""
+
+    def __init__(self):
+        super().__init__("vms", gdb.COMMAND_RUNNING, gdb.COMPLETE_FILENAME)
+        self.names = {}
+
+    @staticmethod
+    def stub(path):
+        """The address of the stub of the session with control socket PATH; None: it has none."""
+        where = [r["listening"] for r in control(path, "info gdb") if "listening" in r]
+        return where[0] if where and where[0] not in ("", "no") else None
+
+    def addresses(self, word):
+        """(name, address) of the VMs that WORD means."""
+        if word.endswith(".control"):
+            return [(os.path.basename(word)[:-len(".control")], self.stub(word))]
+        if ":" in word or "/" in word:
+            return [(word, word)]
+        found = [("%s/%s" % (word, vm), self.stub(path)) for vm, path in control_sockets(word).items()]
+        if not found:
+            raise gdb.GdbError("vms: no host '%s' that has VMs" % word)
+        return found
+
+    def free_inferior(self):
+        """Go to an inferior without a process: the current one, or a new one."""
+        now = gdb.selected_inferior()
+        if now.pid == 0 and now.connection is None:
+            return now
+        out = gdb.execute("add-inferior -no-connection", to_string=True)
+        gdb.execute("inferior " + re.search(r"inferior (\d+)", out).group(1), to_string=True)
+        return gdb.selected_inferior()
+
+    def connect(self, name, address, file):
+        before = gdb.selected_inferior()
+        now = self.free_inferior()
+        try:
+            if file:
+                gdb.execute("file " + os.path.expanduser(file), to_string=True)
+            gdb.execute("target remote " + re.sub("^unix:", "", address), to_string=True)
+        except gdb.error as e:
+            gdb.execute("inferior %d" % before.num, to_string=True)
+            if now.num != before.num:
+                gdb.execute("remove-inferiors %d" % now.num, to_string=True)
+            raise gdb.GdbError("vms: %s: %s" % (name, e))
+        self.names[now.num] = name
+
+    def show(self):
+        now = gdb.selected_inferior()
+        for i in sorted(gdb.inferiors(), key=lambda i: i.num):
+            if i.num not in self.names or i.pid == 0:
+                continue
+            gdb.execute("inferior %d" % i.num, to_string=True)
+            pc = int(gdb.parse_and_eval("$pc")) & 0xFFFFFFFFFFFFFFFF
+            gdb.write("%s %-3d %-20s 0x%08x %s\n" % ("*" if i == now else " ", i.num, self.names[i.num], pc, symbol(pc)))
+        gdb.execute("inferior %d" % now.num, to_string=True)
+
+    def invoke(self, arg, from_tty):
+        for word in gdb.string_to_argv(arg):
+            vm, _, file = word.partition("=")
+            try:
+                found = self.addresses(vm)
+            except OSError as e:
+                raise gdb.GdbError("vms: %s: %s" % (vm, e.strerror or e))
+            for name, address in found:
+                if address:
+                    self.connect(name, address, file)
+                else:
+                    gdb.write("%s has no gdb stub (gdb listen)\n" % name)
+        self.show()
+
+
 Vitrine()
 VitrineCcf()
 VitrineSymbols()
 VitrineView()
+Vms()

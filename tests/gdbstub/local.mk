@@ -23,6 +23,7 @@ GDB_TESTS = \
 	tests/gdb/state.sh \
 	tests/gdb/realmode.sh \
 	tests/gdb/tools.sh \
+	tests/gdb/vms.sh \
 	tests/gdb/wide.sh \
 	tests/gdb/conditions.sh
 SHELL_TESTS += $(GDB_TESTS)
