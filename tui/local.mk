@@ -24,6 +24,9 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_ccf.c \
 	%D%/pane_code.c \
 	%D%/pane_console.c \
+	%D%/pane_hash.c \
+	%D%/pane_pool.c \
+	%D%/pane_vms.c \
 	%D%/pane_heat.c \
 	%D%/pane_memory.c \
 	%D%/pane_registers.c \
@@ -52,6 +55,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen_devices.c \
 	%D%/screen_io.c \
 	%D%/screen_machine.c \
+	%D%/screen_memory.c \
+	%D%/screen_sharing.c \
 	%D%/screen_spaces.c \
 	%D%/screen_translation.c \
 	%D%/screen_traps.c \

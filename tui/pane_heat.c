@@ -87,7 +87,7 @@ static void update(struct pane *p, struct tui *t)
 }
 
 /* Each step of heat is four times the previous one, because a few sites take most of the traps. */
-static enum style heat_style(uint64_t events, uint64_t most)
+enum style heat_style(uint64_t events, uint64_t most)
 {
 	int step = 6;
 
@@ -136,6 +136,14 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		    (unsigned long long)h->size >> 10, p->area.h > 1 ? "↑" : "◆");
 }
 
+/* A line for the strip, and one for the mark of what is selected. */
+static int strip_need(const struct pane *p, const struct tui *t)
+{
+	(void)p;
+	(void)t;
+	return 2;
+}
+
 const struct pane_class pane_heat = {
 	.name = "heat",
 	.title = "Cache",
@@ -143,5 +151,6 @@ const struct pane_class pane_heat = {
 	.size = sizeof(struct heat),
 	.update = update,
 	.draw = draw,
+	.need = strip_need,
 	.heading = heading,
 };

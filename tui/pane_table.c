@@ -262,7 +262,12 @@ static void share_choice(struct pane *p, struct tui *t)
 		return;
 	row = tp->order[tp->list.at];
 	table_key_text(tp, sp, row, tp->chosen, sizeof(tp->chosen));
-	if (!sp->selects)
+	if (sp->selects == SELECTS_CONTENT) {
+		t->sel.bucket = cell_u(tp->k, row, "bucket");
+		t->sel.hash = cell_u(tp->k, row, "hash");
+		t->sel.has_content = true;
+	}
+	if (sp->selects != SELECTS_FRAGMENT)
 		return;
 	t->sel.ccf_pc = cell_u(tp->k, row, "pc");
 	t->sel.ccf_host = cell_u(tp->k, row, "host");
@@ -273,7 +278,7 @@ static void share_choice(struct pane *p, struct tui *t)
  * code. -1: there is none. */
 static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const struct tui *t)
 {
-	int pc = sp->selects ? column_of(tp->k, "pc") : -1, same = -1;
+	int pc = sp->selects == SELECTS_FRAGMENT ? column_of(tp->k, "pc") : -1, same = -1;
 	char name[RATES_NAME];
 
 	for (size_t i = 0; i < tp->norder; i++) {

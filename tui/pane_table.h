@@ -21,7 +21,11 @@ struct table_spec {
 	const char *empty;   /* text for an empty table */
 	bool facts;	     /* one row, shown as "name value" pairs */
 	bool follow;	     /* a log: new rows are appended, and the cursor stays at the end */
-	bool selects;	     /* the row under the cursor is a fragment: select it for the other panes */
+	enum {
+		SELECTS_NOTHING,
+		SELECTS_FRAGMENT,
+		SELECTS_CONTENT, /* a content of pages */
+	} selects;		 /* what the row under the cursor is, for the other panes */
 };
 
 void table_init(struct pane *p);

@@ -73,17 +73,29 @@ static struct series *add(struct rates *r, const char *name)
 	return e;
 }
 
+static void push(struct series *e, float value)
+{
+	memmove(e->rate + 1, e->rate, (RATES_HISTORY - 1) * sizeof(*e->rate));
+	e->rate[0] = value;
+	e->n += e->n < RATES_HISTORY;
+}
+
+void rates_put(struct rates *r, const char *name, double value)
+{
+	struct series *e = find(r, name);
+
+	if (e || (e = add(r, name)))
+		push(e, (float)value);
+}
+
 void rates_add(struct rates *r, const char *name, uint64_t count, double seconds)
 {
 	struct series *e = find(r, name);
 
 	if (!e && !(e = add(r, name)))
 		return;
-	if (e->seen && seconds > 0) {
-		memmove(e->rate + 1, e->rate, (RATES_HISTORY - 1) * sizeof(*e->rate));
-		e->rate[0] = count >= e->last ? (float)((double)(count - e->last) / seconds) : 0;
-		e->n += e->n < RATES_HISTORY;
-	}
+	if (e->seen && seconds > 0)
+		push(e, count >= e->last ? (float)((double)(count - e->last) / seconds) : 0);
 	e->last = count;
 	e->seen = true;
 }

@@ -29,6 +29,8 @@ void rates_fini(struct rates *r);
  * computed. */
 bool rates_sample(struct rates *r, int64_t now, bool runs, double *seconds);
 void rates_add(struct rates *r, const char *name, uint64_t count, double seconds);
+/* Note a VALUE as it is, for a history of what does not count. */
+void rates_put(struct rates *r, const char *name, double value);
 const struct series *rates_find(const struct rates *r, const char *name); /* NULL: unknown */
 /* The newest rate, in at most 8 characters; "-" when there is none. E may be NULL. */
 void rates_text(const struct series *e, char *buf, size_t len);

@@ -15,7 +15,7 @@ TABLE_PANE(exceptions, "exceptions", "Exceptions", "exceptions delivered to the 
 TABLE_PANE(places, "places", "Costliest fragments", "fragments whose traps cost most", .view = "ccf",
 	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state host",
 	   .drop = "host state insns mode mmio code_writes true_faults fill callouts", .sort = "-cycles",
-	   .key = "host", .address = "pc", .selects = true, .empty = "nothing is translated yet");
+	   .key = "host", .address = "pc", .selects = SELECTS_FRAGMENT, .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc",
 	   "instructions that trapped: cause, count, cycles, verdict, traps avoided since",
 	   .view = "trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles",

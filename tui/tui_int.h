@@ -34,6 +34,8 @@ struct selection {
 	uint64_t address; /* under the cursor of the pane that has the keys */
 	bool has_ccf;
 	uint64_t ccf_pc, ccf_host; /* the chosen fragment */
+	bool has_content;
+	uint64_t bucket, hash; /* the chosen content of pages: where it is in the hash table */
 };
 
 struct tui {

@@ -15,6 +15,8 @@ expected()
 	4 spaces Windows|Page walk|Counters|physical|fill_pages
 	5 devices Interrupts|Interrupt controllers|Timer|Serial port|I/O ports|PCI|master
 	6 io World switches|Hosted I/O|Networks|Throughput|Drives|processor|vmm
+	7 memory VMs|Pool|Who pays|Pages by state|private|ballooned
+	8 sharing Hash table|hints|Contents|zeros|Chain|of bucket|Copy-on-write breaks|reclaimed
 	END
 }
 
@@ -28,9 +30,9 @@ shown_as_printed()
 		esac
 }
 
-plan 34
+plan 42
 for size in 80x24 200x50; do
-	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c s demo
+	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c 'share all' -c s demo
 	sees "stopped" "$size: the dashboard starts with the guest stopped"
 	expected >"$TMP/expected"
 	while read -r number name words; do
@@ -49,7 +51,7 @@ for size in 80x24 200x50; do
 		ok $? "$size: screen $name has its texts" "missing:$missing
 $(screen)"
 		# The line of time, the message and host addresses, which differ between processes, are left out.
-		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c s --dump "$name" --size $size demo |
+		"$VITRINE" tui --no-rc --clock icount -c 'tbreak check_processes' -c c -c 'share all' -c s --dump "$name" --size $size demo |
 			sed '1,2d;$d' | sed '$d' | tr -d '[:blank:]' | sed 's/[0-9a-f]\{12\}/HOST/g' >"$TMP/printed"
 		until_true shown_as_printed
 		ok $? "$size: --dump $name prints what the terminal shows" "$(diff "$TMP/shown" "$TMP/printed" | head -10)"
