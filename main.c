@@ -296,6 +296,12 @@ static const char *guest_name(const struct options *o)
 	return slash ? slash + 1 : file;
 }
 
+/* What the dashboard calls the VM: its own name if it was given one, else that of the guest. */
+static const char *vm_name(const struct options *o)
+{
+	return o->name && strcmp(o->name, OPTIONS_NAME) ? o->name : guest_name(o);
+}
+
 /* Where the control socket is to be: "" for none. False with one line in ERR. */
 static bool control_place(const struct options *o, char *where, size_t len, char *err, size_t errlen)
 {
@@ -332,7 +338,7 @@ static int with_control(const struct options *o, struct inspect *s, struct front
 		return STATUS_CANNOT;
 	}
 	f->control = ctl;
-	dashboard.ctx = v = tui_service_new(s, front_loop(f), guest_name(o));
+	dashboard.ctx = v = tui_service_new(s, front_loop(f), vm_name(o));
 	control_serve(ctl, &dashboard);
 	status = run_machine(o, s, f);
 	control_free(ctl);
@@ -386,7 +392,7 @@ static int with_console(const struct options *o, struct inspect *s)
 static int with_tui(const struct options *o, struct inspect *s)
 {
 	struct tui_config cfg = {
-		.guest = guest_name(o),
+		.guest = vm_name(o),
 		.scripts = o->scripts,
 		.nscripts = o->nscripts,
 		.no_rc = o->no_rc,
@@ -401,8 +407,10 @@ static int with_tui(const struct options *o, struct inspect *s)
 	};
 	struct front f = { 0 };
 	int status = STATUS_CANNOT;
-	char err[512];
+	char err[512], control[sizeof("unix:") + RUNTIME_PATH];
 
+	if (control_place(o, control, sizeof(control), err, sizeof(err)) && control[0])
+		cfg.control = control; /* where it cannot be is said when it is opened */
 	f.t = tui_new(&cfg, s, err, sizeof(err));
 	if (f.t)
 		status = with_machine(o, s, &f);

@@ -537,7 +537,7 @@ static enum options_result check_join(struct options *o)
 	if (!o->host && (o->min || o->max || o->shares))
 		return bad("--min, --max and --shares need --host", NULL, "");
 	if (!o->host) {
-		o->name = o->name ? o->name : "vitrine";
+		o->name = o->name ? o->name : OPTIONS_NAME;
 		return OPTIONS_GO;
 	}
 	if (!runtime_name_ok(o->host))

@@ -29,6 +29,8 @@ struct drive_list {
 	unsigned n;
 };
 
+#define OPTIONS_NAME "vitrine" /* of a machine that is not given a name */
+
 /* Large because it has one field for each option, written once. */
 struct options {
 	enum face face;

@@ -63,6 +63,7 @@ SHELL_TESTS = \
 	%D%/guests/state.sh \
 	%D%/guests/stress.sh \
 	%D%/tui/screens.sh \
+	%D%/tui/vms.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/colors.sh \
 	%D%/tui/keys.sh \

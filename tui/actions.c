@@ -295,6 +295,16 @@ void act_redraw(struct tui *t, int key)
 	t->stale = true;
 }
 
+/* The list is shown by who has the terminal. */
+void act_vms(struct tui *t, int key)
+{
+	(void)key;
+	if (t->remote)
+		t->away.wanted = true;
+	else
+		away_choose(t);
+}
+
 static void quit_now(struct tui *t)
 {
 	t->quit = true;

@@ -31,5 +31,6 @@ void act_help(struct tui *t, int key);
 void act_journal(struct tui *t, int key);
 void act_hand(struct tui *t, int key);
 void act_redraw(struct tui *t, int key);
+void act_vms(struct tui *t, int key);
 void act_quit(struct tui *t, int key);
 #endif

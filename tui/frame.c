@@ -362,6 +362,11 @@ void frame_draw(struct tui *t, int *cx, int *cy)
 	draw_footer(t);
 	if (t->overlay.open)
 		draw_overlay(t);
+	if (t->away.selector.open) {
+		struct area all = canvas_area(&t->canvas), a = area_cut(&all, 0, 1, all.w, all.h - 3);
+
+		selector_draw(&t->away.selector, &a);
+	}
 	if (t->menu.open) {
 		struct area all = canvas_area(&t->canvas), a = area_cut(&all, 0, 1, all.w, all.h - 3);
 

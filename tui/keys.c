@@ -57,6 +57,7 @@ static const struct key_row {
 	{ 'g', 0, 0, NULL, "g", INSPECTING, true, act_goto, "go to an address, symbol or expression" },
 	{ 'Z', 0, 0, NULL, "Z", INSPECTING, true, act_pause,
 	  "pause or resume refreshing while the guest runs" },
+	{ 'V', 0, 0, NULL, "V", PLACES, true, act_vms, "another VM: the list of those that can be reached" },
 	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen,
 	  "next screen, previous screen" },
 	{ 'o', 'O', 0, NULL, "o O", PLACES, true, act_pane, "next pane, previous pane (or click on it)" },

@@ -4,6 +4,8 @@ noinst_LIBRARIES += %D%/libtui.a
 %C%_libtui_a_SOURCES = \
 	%D%/actions.c \
 	%D%/actions.h \
+	%D%/away.c \
+	%D%/away.h \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/columns.c \
@@ -18,6 +20,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/layout.c \
 	%D%/layout.h \
 	%D%/layout_file.c \
+	%D%/link.c \
+	%D%/link.h \
 	%D%/list.c \
 	%D%/menu.c \
 	%D%/menu.h \
@@ -62,6 +66,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen_traps.c \
 	%D%/screens.c \
 	%D%/screens.def \
+	%D%/selector.c \
+	%D%/selector.h \
 	%D%/stderr_capture.c \
 	%D%/stderr_capture.h \
 	%D%/styles.def \

@@ -126,6 +126,9 @@ static void turn(struct tui_remote *r)
 
 	if (!r->open)
 		return;
+	if (r->t.away.wanted)
+		send_message(r, json_pack("{ss}", "event", "choose"));
+	r->t.away.wanted = false;
 	if (r->t.quit && !r->said_over) {
 		r->said_over = true;
 		send_message(r, json_pack("{ss}", "event", "over"));

@@ -210,7 +210,7 @@ static void show(struct tui *t)
 {
 	int cx, cy;
 
-	if (t->term && tui_draw(t, &cx, &cy))
+	if (t->term && !t->away.link && tui_draw(t, &cx, &cy))
 		term_show(t->term, &t->canvas, cx, cy);
 }
 
@@ -232,6 +232,7 @@ static void signal_ready(void *ctx, int fd)
 			if (t->term) {
 				term_resized(t->term);
 				fit_canvas(t);
+				away_resize(t);
 			}
 			t->dirty = true;
 			continue;
@@ -253,7 +254,8 @@ static void keys_ready(void *ctx, int fd)
 
 	while (!t->quit && term_key(t->term, &e)) {
 		any = true;
-		keys_press(t, &e);
+		if (!away_key(t, &e))
+			keys_press(t, &e);
 	}
 	if (!any && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)))
 		lose_terminal(t);
@@ -335,10 +337,13 @@ int tui_timeout(struct tui *t)
 static void live(struct tui *t)
 {
 	while (!t->quit && !t->ended_by && !inspect_must_end(t->s) && !debug_quitting(t->s)) {
-		tui_refresh(t);
+		if (!t->away.link)
+			tui_refresh(t);
 		show(t);
-		loop_turn(t->loop, tui_timeout(t), inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
+		loop_turn(t->loop, t->away.link ? 1000 : tui_timeout(t),
+			  inspect_running(t->s) ? inspect_stop_fd(t->s) : -1);
 		watch_guest(t);
+		away_check(t);
 	}
 }
 
@@ -426,7 +431,7 @@ void tui_greet(struct tui *t)
 	else
 		tui_message(
 		    t, ST_MESSAGE,
-		    "c runs the guest, s steps, b breaks, o next pane, 1-6 screens, : command, ? help");
+		    "c runs the guest, s steps, b breaks, o next pane, 1-8 screens, : command, ? help");
 }
 
 static int interactive(struct tui *t)
@@ -451,6 +456,7 @@ static int interactive(struct tui *t)
 		inspect_exec(t->s, "stop", NULL);
 	layouts_save(t);
 	prompt_fini(t);
+	away_fini(t);
 	stderr_capture_end(t);
 	term_free(t->term);
 	t->term = NULL;

@@ -12,7 +12,8 @@ struct script;
 struct tui;
 
 struct tui_config {
-	const char *guest;	      /* for the title; NULL: none */
+	const char *guest;	      /* the VM's name, for the title; NULL: none */
+	const char *control;	      /* address of this session's control socket; NULL: none */
 	const struct script *scripts; /* executed first, in order */
 	size_t nscripts;
 	bool no_rc;

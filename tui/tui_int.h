@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "inspect/query.h"
 #include "inspect/serial_port.h"
+#include "tui/away.h"
 #include "tui/canvas.h"
 #include "tui/frame.h"
 #include "tui/journal.h"
@@ -54,6 +55,7 @@ struct tui {
 	unsigned npanes;
 	struct screen_state screen_state[MAX_SCREENS];
 	int screen;
+	struct away away; /* another VM, and the list of all */
 	struct prompt prompt;
 	struct overlay overlay;
 	struct menu menu;

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The terminal's side of an attached dashboard: displays frames, sends keys and its size. It does
- * not interpret what it displays. */
-#include "base/alloc.h"
-#include "tui/remote.h"
+ * not interpret what it displays; when the session says that another VM is to be chosen, it shows the list
+ * of those that can be reached, and connects to the one chosen. */
 #include "base/loop.h"
 #include "base/signals.h"
-#include "tui/remote_codec.h"
+#include "tui/link.h"
+#include "tui/remote.h"
+#include "tui/selector.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { CANNOT = 125, LOST = 129, CHUNK = 65536 };
+enum { CANNOT = 125, LOST = 129, KEYS = 64 };
 
 struct viewer {
 	struct loop *loop;
 	struct term *term;
-	struct canvas canvas;
-	int fd, signal_fd, cx, cy;
-	char *in;
-	size_t len, cap;
+	struct link *link;
+	struct selector selector;
+	struct canvas overlay;	   /* what is displayed while the selector is open */
+	char path[SELECTOR_PATH];  /* of the session that is shown, */
+	char first[SELECTOR_PATH]; /* of the first one; "": unknown */
+	int signal_fd;
+	bool over; /* the connection is */
 	bool quit; /* by the user, a signal or the session */
 	int status;
 	char error[300]; /* printed when the terminal has been restored */
@@ -36,51 +39,122 @@ static void finish(struct viewer *v, int status, const char *why)
 	snprintf(v->error, sizeof(v->error), "%s", why);
 }
 
-/* ---- to the session ---- */
+/* ---- display ---- */
 
-static void ask(struct viewer *v, const char *what, json_t *value)
+static void show(struct viewer *v)
 {
-	json_t *req = json_pack("{ss s{so}}", "id", what, "dashboard", what, value);
-	char *line = json_dumps(req, JSON_COMPACT);
-	size_t n = strlen(line), done = 0;
-	ssize_t k;
+	int cx, cy;
+	const struct canvas *c = link_canvas(v->link, &cx, &cy);
+	struct area a;
 
-	line[n++] = '\n';
-	while (done < n && ((k = send(v->fd, line + done, n - done, MSG_NOSIGNAL)) > 0 || errno == EINTR))
-		done += k > 0 ? (size_t)k : 0;
-	if (done < n)
-		finish(v, 0, "the session has ended");
-	free(line);
-	json_decref(req);
+	if (!v->selector.open) {
+		term_show(v->term, c, cx, cy);
+		return;
+	}
+	canvas_fini(&v->overlay);
+	canvas_init(&v->overlay, c->w, c->h);
+	memcpy(v->overlay.cells, c->cells, (size_t)c->w * (size_t)c->h * sizeof(*c->cells));
+	a = canvas_area(&v->overlay);
+	a = area_cut(&a, 0, 1, a.w, a.h - 3);
+	selector_draw(&v->selector, &a);
+	term_show(v->term, &v->overlay, -1, -1);
 }
 
-static void send_size(struct viewer *v)
+static void frame(void *ctx)
+{
+	show(ctx);
+}
+
+static void choose(void *ctx)
+{
+	struct viewer *v = ctx;
+
+	selector_open(&v->selector, NULL, v->first, v->path);
+	show(v);
+}
+
+static void over(void *ctx, const char *why)
+{
+	struct viewer *v = ctx;
+
+	v->over = true;
+	snprintf(v->error, sizeof(v->error), "%s", why);
+}
+
+/* ---- connections ---- */
+
+static void connect_to(struct viewer *v, int fd, const char *path)
 {
 	int w, h;
 
+	link_free(v->link);
+	snprintf(v->path, sizeof(v->path), "%s", path);
+	v->link = link_new(fd, v->loop,
+			   &(struct link_events){ .ctx = v, .frame = frame, .choose = choose, .over = over });
 	term_size(v->term, &w, &h);
-	ask(v, "size", json_pack("[ii]", w, h));
+	term_redraw(v->term);
+	link_size(v->link, w, h);
 }
+
+static void switch_to(struct viewer *v, const struct session *at)
+{
+	char err[200];
+	int fd;
+
+	if (!strcmp(at->path, v->path)) {
+		show(v);
+		return;
+	}
+	fd = selector_connect(at->path, err, sizeof(err));
+	if (fd < 0)
+		choose(v); /* it has just ended */
+	else
+		connect_to(v, fd, at->path);
+}
+
+/* The connection is over: leave, or go back to the first session when another one had been chosen and has
+ * ended. */
+static void leave(struct viewer *v)
+{
+	char why[sizeof(v->error)], err[200];
+	int fd = -1;
+
+	v->over = false;
+	memcpy(why, v->error, sizeof(why));
+	v->error[0] = 0;
+	if (why[0] && !link_refused(v->link) && v->first[0] && strcmp(v->path, v->first))
+		fd = selector_connect(v->first, err, sizeof(err));
+	if (fd >= 0)
+		connect_to(v, fd, v->first);
+	else
+		finish(v, link_refused(v->link) ? CANNOT : 0, why);
+}
+
+/* ---- events ---- */
 
 static void keys_ready(void *ctx, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	json_t *keys = json_array();
 	struct viewer *v = ctx;
-	struct term_event e;
-	char name[REMOTE_KEY];
+	struct term_event keys[KEYS];
+	const struct session *at;
+	unsigned n = 0;
 	bool any = false;
 
-	while (term_key(v->term, &e)) {
+	while (n < KEYS && term_key(v->term, &keys[n])) {
 		any = true;
-		remote_put_key(&e, name);
-		if (name[0])
-			json_array_append_new(keys, json_string(name));
+		if (!v->selector.open) {
+			n++;
+			continue;
+		}
+		at = selector_key(&v->selector, &keys[n]);
+		if (at)
+			switch_to(v, at);
+		else
+			show(v);
 	}
-	if (json_array_size(keys))
-		ask(v, "keys", keys);
-	else
-		json_decref(keys);
+	if (n)
+		link_keys(v->link, keys, n);
 	if (!any && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)))
 		finish(v, LOST, "");
 }
@@ -88,7 +162,7 @@ static void keys_ready(void *ctx, int fd)
 static void signal_ready(void *ctx, int fd)
 {
 	struct viewer *v = ctx;
-	int signo;
+	int signo, w, h;
 
 	while ((signo = signals_next(fd))) {
 		if (signo != SIGWINCH) {
@@ -96,96 +170,28 @@ static void signal_ready(void *ctx, int fd)
 			continue;
 		}
 		term_resized(v->term);
-		send_size(v);
-	}
-}
-
-/* ---- from the session ---- */
-
-static void put_row(struct viewer *v, const json_t *row)
-{
-	struct area a = canvas_area(&v->canvas);
-	const json_t *runs = json_array_get(row, 1), *run;
-	int y = (int)json_integer_value(json_array_get(row, 0)), x = 0;
-	size_t i;
-
-	if (y < 0 || y >= v->canvas.h)
-		return;
-	json_array_foreach(runs, i, run)
-	{
-		const char *style = json_string_value(json_array_get(run, 0)),
-			   *text = json_string_value(json_array_get(run, 1));
-
-		if (style && text)
-			x = area_put(&a, x, y, remote_get_style(style), text);
-	}
-}
-
-static void show_frame(struct viewer *v, const json_t *frame)
-{
-	const json_t *size = json_object_get(frame, "size"), *cursor = json_object_get(frame, "cursor"), *row;
-	int w = (int)json_integer_value(json_array_get(size, 0)),
-	    h = (int)json_integer_value(json_array_get(size, 1));
-	size_t i;
-
-	if (w < 1 || h < 1 || w > 1000 || h > 1000)
-		return;
-	if (w != v->canvas.w || h != v->canvas.h) {
-		canvas_fini(&v->canvas);
-		canvas_init(&v->canvas, w, h);
-	}
-	json_array_foreach(json_object_get(frame, "rows"), i, row) put_row(v, row);
-	v->cx = json_is_array(cursor) ? (int)json_integer_value(json_array_get(cursor, 0)) : -1;
-	v->cy = (int)json_integer_value(json_array_get(cursor, 1));
-	term_show(v->term, &v->canvas, v->cx, v->cy);
-}
-
-static void take_message(struct viewer *v, const json_t *msg)
-{
-	const char *event = json_string_value(json_object_get(msg, "event")), *error;
-
-	if (event && !strcmp(event, "frame"))
-		show_frame(v, msg);
-	else if (event && !strcmp(event, "over"))
-		finish(v, 0, "");
-	else if ((error = json_string_value(json_object_get(msg, "error"))))
-		finish(v, CANNOT, error);
-}
-
-static void socket_ready(void *ctx, int fd)
-{
-	struct viewer *v = ctx;
-	json_t *msg;
-	ssize_t n;
-	char *end;
-
-	if (v->cap - v->len < CHUNK) {
-		v->cap = v->cap * 2 + CHUNK;
-		v->in = xrealloc(v->in, v->cap);
-	}
-	n = recv(fd, v->in + v->len, v->cap - v->len, 0);
-	if (n <= 0) {
-		if (n == 0 || errno != EINTR)
-			finish(v, 0, "the session has ended");
-		return;
-	}
-	v->len += (size_t)n;
-	while (v->len && (end = memchr(v->in, '\n', v->len))) {
-		msg = json_loadb(v->in, (size_t)(end - v->in), 0, NULL);
-		if (msg)
-			take_message(v, msg);
-		json_decref(msg);
-		v->len -= (size_t)(end + 1 - v->in);
-		memmove(v->in, end + 1, v->len);
+		term_size(v->term, &w, &h);
+		link_size(v->link, w, h);
 	}
 }
 
 /* ---- life ---- */
 
+/* The path of the socket that FD is connected to. */
+static void peer_path(int fd, char buf[SELECTOR_PATH])
+{
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	buf[0] = 0;
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0 && addr.sun_family == AF_UNIX)
+		snprintf(buf, SELECTOR_PATH, "%.*s", SELECTOR_PATH - 1, addr.sun_path);
+}
+
 int tui_view(int fd)
 {
 	static const int signals[] = { SIGTERM, SIGHUP, SIGWINCH, SIGINT, 0 };
-	struct viewer v = { .fd = fd, .cx = -1 };
+	struct viewer v = { 0 };
 
 	v.term = term_new(v.error, sizeof(v.error));
 	if (!v.term) {
@@ -193,22 +199,24 @@ int tui_view(int fd)
 		return CANNOT;
 	}
 	v.loop = loop_new();
-	canvas_init(&v.canvas, 1, 1);
 	v.signal_fd = signals_take(signals);
 	if (v.signal_fd >= 0)
 		loop_watch(v.loop, v.signal_fd, signal_ready, &v);
-	loop_watch(v.loop, fd, socket_ready, &v);
 	loop_watch(v.loop, STDIN_FILENO, keys_ready, &v);
-	send_size(&v);
-	while (!v.quit)
+	peer_path(fd, v.first);
+	connect_to(&v, dup(fd), v.first);
+	while (!v.quit) {
 		loop_turn(v.loop, -1, -1);
+		if (v.over && !v.quit)
+			leave(&v);
+	}
 	term_free(v.term);
 	if (v.error[0])
 		fprintf(stderr, "vitrine: %s\n", v.error);
 	if (v.signal_fd >= 0)
 		close(v.signal_fd);
+	link_free(v.link);
 	loop_free(v.loop);
-	canvas_fini(&v.canvas);
-	free(v.in);
+	canvas_fini(&v.overlay);
 	return v.status;
 }
