@@ -11,6 +11,7 @@ EXTRA_DIST += %D%/testing.md %D%/architecture.md
 EXTRA_DIST += %D%/examples/linux-session.vit %D%/examples/traps-that-vanish.vit %D%/examples/unseen-patch.vit
 EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine-linux-200x50.txt \
 	%D%/screens/translation-80x24.txt %D%/screens/translation-160x44.txt %D%/screens/traps-80x24.txt %D%/screens/traps-linux-200x50.txt %D%/screens/actions-160x28.txt \
-	%D%/screens/spaces-140x36.txt %D%/screens/devices-140x36.txt
+	%D%/screens/spaces-140x36.txt %D%/screens/devices-140x36.txt %D%/screens/memory-120x40.txt %D%/screens/sharing-120x40.txt \
+	%D%/screens/vms-100x24.txt %D%/screens/capture
 EXTRA_DIST += %D%/performance.md
 EXTRA_DIST += %D%/shell.md %D%/control.md %D%/renames.md %D%/examples/control.py
