@@ -11,6 +11,10 @@ enum { MIN_W = 30, MIN_H = 8 };
 
 static const char *state_text(struct tui *t, enum style *st)
 {
+	if (tui_is_host(t)) {
+		*st = ST_RUN;
+		return " host ";
+	}
 	if (!inspect_has_machine(t->s)) {
 		*st = ST_OVER;
 		return " no guest ";

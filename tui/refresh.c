@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+static const int64_t HOST_NS = 1000000000;
 enum { COST = 100, COST_WANTED = 10 };
 
 int64_t tui_clock(void)
@@ -181,6 +182,11 @@ static void notice_others(struct tui *t)
 	t->refresh.revision = revision;
 }
 
+bool tui_host_is_due(const struct tui *t)
+{
+	return tui_is_host(t) && !t->paused && tui_clock() >= t->refresh.next_live;
+}
+
 void tui_refresh(struct tui *t)
 {
 	bool wanted;
@@ -189,8 +195,10 @@ void tui_refresh(struct tui *t)
 	wanted = t->stale || t->moved; /* the user is waiting to see it */
 	count_running(t);
 	if (!inspect_running(t->s)) {
-		if (wanted)
-			tui_update(t, t->stale);
+		if (!wanted && !tui_host_is_due(t))
+			return;
+		tui_update(t, t->stale || !wanted);
+		t->refresh.next_live = t->refresh.now + HOST_NS;
 		return;
 	}
 	t->refresh.now = tui_clock();

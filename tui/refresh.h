@@ -25,6 +25,8 @@ struct refresh {
 int64_t tui_clock(void); /* monotonic ns */
 /* Update the panes on the screen that are due. */
 void tui_refresh(struct tui *t);
+/* The session is a host's, whose VMs run elsewhere: is it time to look at them again? */
+bool tui_host_is_due(const struct tui *t);
 /* Update everything now; AGAIN: fetch anew what was fetched in this round. */
 void tui_update(struct tui *t, bool again);
 /* Take the guest's serial output. */

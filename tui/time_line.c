@@ -93,10 +93,8 @@ void time_line_draw(struct tui *t)
 	bool wide = a.w >= 100, stale = !inspect_running(t->s);
 	int x = 0;
 
-	if (!l->n) {
-		area_put(&a, 0, 1, ST_DIM, inspect_has_machine(t->s) ? "time: not known yet" : "");
+	if (!l->n) /* no guest, or an engine that says nothing */
 		return;
-	}
 	for (int i = 0; i < l->n; i++) {
 		size_t k = look(l->part[i].name);
 		double share = l->part[i].share;

@@ -329,6 +329,8 @@ int tui_timeout(struct tui *t)
 		until = t->refresh.next_wanted < until ? t->refresh.next_wanted : until;
 	else if (t->stale || t->moved)
 		return 0;
+	if (tui_is_host(t) && t->refresh.next_live < until)
+		until = t->refresh.next_live;
 	if (t->dirty)
 		until = t->refresh.next_draw < until ? t->refresh.next_draw : until;
 	return until > now ? (int)((until - now) / 1000000) + 1 : 0;
@@ -421,11 +423,29 @@ struct loop *tui_loop(struct tui *t)
 
 /* ---- main ---- */
 
+bool tui_is_host(const struct tui *t)
+{
+	return !inspect_has_machine(t->s) && inspect_view_is_live(t->s, "memory");
+}
+
+static void show_screen(struct tui *t, const char *name)
+{
+	for (int i = 0; screens[i]; i++)
+		if (!strcmp(screens[i]->name, name))
+			t->screen = i;
+}
+
 void tui_greet(struct tui *t)
 {
 	t->reported_stop = generation(t);
+	if (tui_is_host(t))
+		show_screen(t, "memory");
 	if (t->message[0])
 		return;
+	if (tui_is_host(t)) {
+		tui_message(t, ST_MESSAGE, "V shows one of the VMs, : command (vm start, vm list), ? help");
+		return;
+	}
 	if (!inspect_has_machine(t->s))
 		tui_message(t, ST_MESSAGE, "no guest: vitrine tui demo runs the embedded one");
 	else

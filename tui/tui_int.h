@@ -98,7 +98,8 @@ void tui_show_journal(struct tui *t);		      /* over the screen; it follows new 
 /* The state alone, without terminal, loop and signals. */
 void tui_init(struct tui *t, const struct tui_config *cfg, struct inspect *s);
 void tui_fini(struct tui *t);
-void tui_greet(struct tui *t); /* suggest keys, when there is no message */
+void tui_greet(struct tui *t);	       /* suggest keys, when there is no message */
+bool tui_is_host(const struct tui *t); /* a session without a machine, about the memory of others */
 void tui_resize(struct tui *t, int w, int h);
 /* Draw on T->canvas, if something has changed and the last drawing is old enough. */
 bool tui_draw(struct tui *t, int *cx, int *cy);
