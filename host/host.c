@@ -195,6 +195,7 @@ static void end_vms(struct host *h)
 
 	h->ends = true;
 	for (struct host_vm *vm = h->vms; vm; vm = vm->next) {
+		vm->quits = true;
 		if (vm->state == VM_LIVES)
 			remote_send(vm, "quit");
 		else if (vm->state != VM_ENDED)

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
 command -v python3 >/dev/null || skip_all "no python3"
-plan 26
+plan 27
 
 XDG_RUNTIME_DIR=$TMP
 export XDG_RUNTIME_DIR
@@ -141,6 +141,13 @@ refused = [text(answer(m)) for m in (b"x", b"x" * 70000, head(), head(magic=1) +
     head(kind=99) + b"\0" * (SIZE - 12), head(kind=4) + b"\0" * (SIZE - 12), head() + b"\xff" * (SIZE - 12), head() + b"\0" * (SIZE - 12))]
 say(all(refused) and len(set(refused)) >= 7, "nonsense is refused with one line: " + "; ".join(refused).replace("\n", "|"))
 say("descriptors" in text(answer(head() + b"\0" * (SIZE - 12), [0, 1])), "descriptors that do not belong there are refused")
+s = conn()
+s.send(struct.pack("<IIIIIIi4xQQQQQ32s240s", MAGIC, 1, 1, 0, 0, 0, 0, 16 << 20, 0, 0, 0, 0, b"liar", b""))
+r, fds, flags, where = socket.recv_fds(s, 4096, 4)
+admitted = struct.unpack("<III", r[:12])[2] == 3 and len(fds) >= 2
+null = open("/dev/null")
+socket.send_fds(s, [head(kind=4) + b"\0" * (SIZE - 12)], [null.fileno(), null.fileno()])
+say(admitted and text(s.recv(4096)) == "its memory is not as it must be", "a VM that is admitted and lies about its memory is refused")
 crowd = []
 while len(crowd) < 100:
     try:
@@ -154,8 +161,8 @@ while read -r verdict name; do
 	[ "$verdict" = yes ]
 	ok $? "${name%%:*}" "$name"
 done <"$TMP/tap"
-[ "$(wc -l <"$TMP/tap")" -eq 3 ] || sed 's/^/# /' "$TMP/trace"
-listed a runs && listed b runs && books 3
+[ "$(wc -l <"$TMP/tap")" -eq 4 ] || sed 's/^/# /' "$TMP/trace"
+until_true not_listed liar && listed a runs && listed b runs && books 3
 ok $? "others are not affected, and the books balance" "$(ask 'vm list'; ask 'vm check')"
 
 kill -9 "$(pid_of a)"
