@@ -80,7 +80,7 @@ bool block_make(struct mm_pool *p, bool hosted)
 	p->block->layout = LAYOUT;
 	p->block->limit = p->limit;
 	atomic_store(&p->block->common.scan_rate, hosted ? SCAN_RATE_ALL : UINT32_MAX);
-	mm_policy_init(&p->block->policy);
+	mm_policy_init(&p->block->policy, hosted);
 	share_init(p);
 	return true;
 }

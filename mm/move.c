@@ -58,8 +58,12 @@ static void settle(struct mm_vm *vm, ppn p, mpn to)
 
 static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
 {
-	vm->cow[vm->n.cow++ % COW_NOTES] = (struct cow_note){ p, from, pool_frame_refs(vm->pool, from),
-							      (uint32_t)(__builtin_ia32_rdtsc() - start) };
+	uint64_t cycles = __builtin_ia32_rdtsc() - start;
+
+	vm->cow[vm->n.cow++ % COW_NOTES] =
+	    (struct cow_note){ p, from, pool_frame_refs(vm->pool, from), (uint32_t)cycles };
+	if (vm->note)
+		vm->note(vm->note_ctx, MM_COW, p, cycles);
 }
 
 bool page_bring_home(struct mm_vm *vm, ppn p)
@@ -86,6 +90,8 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 	settle(vm, p, p);
 	if (state == PAGE_SHARED)
 		note_cow(vm, p, from, start);
+	else if (state == PAGE_SWAPPED && vm->note)
+		vm->note(vm->note_ctx, MM_SWAP_IN, p, __builtin_ia32_rdtsc() - start);
 	return true;
 }
 

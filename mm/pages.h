@@ -32,6 +32,17 @@ struct mm_counts {
 };
 const struct mm_counts *mm_counts(const struct mm_vm *vm);
 
+/* What a point may wait for. */
+enum mm_event {
+	MM_COW,	    /* a shared page was copied: VAL cycles */
+	MM_SWAP_IN, /* a page was read back: VAL cycles */
+};
+/* Call NOTE at each of these, also in the fault handler, with the guest's vector registers live; NULL: no
+ * more.
+ */
+void mm_watch_pages(struct mm_vm *vm, void (*note)(void *ctx, enum mm_event e, ppn p, uint64_t val),
+		    void *ctx);
+
 /* Let pages of VM be swapped out to the 4 GiB from offset BASE of FD, which VM closes; before memory is
  * added. Memory that the pool has no room for is then charged page by page when it is touched. -1: no memory
  * for it. */

@@ -61,14 +61,19 @@ struct mm_policy {
 };
 
 struct mm_policy *mm_policy(struct mm_pool *p);
-/* The defaults; when the pool is made. */
-void mm_policy_init(struct mm_policy *y);
+/* The defaults; when the pool is made. VMs are sampled in a host's pool only. */
+void mm_policy_init(struct mm_policy *y, bool hosted);
 /* A parameter was changed, or a VM's min, max or shares. */
 void mm_policy_changed(struct mm_pool *p);
 
 /* Look at free memory, and when its state or anything else has changed, or the period is over, compute
  * targets anew; tell VMs what to do (their slots). NOW: ns, of any clock. Returns when to call it next. */
 uint64_t mm_policy_run(struct mm_pool *p, uint64_t now);
+
+/* Have the VMs of P processes of their own? */
+bool mm_policy_hosted(const struct mm_pool *p);
+/* Is VM the one on whose thread the policy is to run, as nobody else does and memory may become short? */
+bool mm_policy_wanted(struct mm_pool *p, const struct mm_vm *vm);
 
 /* Pages of machine memory that the VM in slot I takes: its own, and its part of what is shared. */
 uint32_t mm_machine_pages(struct mm_pool *p, unsigned i);

@@ -84,5 +84,8 @@ struct mm_common *mm_common(struct mm_pool *p);
 struct mm_pool *mm_vm_pool(const struct mm_vm *vm);
 /* The slot of VM; of VM number I of its pool. NULL: there is none. */
 struct mm_slot *mm_slot(const struct mm_vm *vm);
+unsigned mm_slot_number(const struct mm_vm *vm);
 struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i);
+/* Bring the figures in VM's slot up to date that are not kept there, at VM time VM_NS. On its thread. */
+void mm_figures(struct mm_vm *vm, uint64_t vm_ns);
 #endif

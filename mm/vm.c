@@ -258,6 +258,31 @@ struct mm_slot *mm_slot(const struct mm_vm *vm)
 	return vm->slot;
 }
 
+unsigned mm_slot_number(const struct mm_vm *vm)
+{
+	return vm_slot_number(vm);
+}
+
+void mm_figures(struct mm_vm *vm, uint64_t vm_ns)
+{
+	struct mm_slot *s = vm->slot;
+
+	atomic_store(&s->cow, vm->n.cow);
+	atomic_store(&s->popped, vm->n.popped);
+	atomic_store(&s->swapped_out, vm->n.out);
+	atomic_store(&s->swapped_in, vm->n.in);
+	atomic_store(&s->in_file, (uint32_t)vm->n.in_file);
+	atomic_store(&s->double_paged, vm->n.double_paged);
+	atomic_store(&s->vm_ns, vm_ns);
+}
+
+void mm_watch_pages(struct mm_vm *vm, void (*note)(void *ctx, enum mm_event e, ppn p, uint64_t val),
+		    void *ctx)
+{
+	vm->note = note;
+	vm->note_ctx = ctx;
+}
+
 void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 {
 	for (uint64_t p = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT; p < end && p < vm->nppn; p++) {

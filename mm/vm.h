@@ -50,7 +50,9 @@ struct mm_vm {
 	struct rmap_node *rmap;
 	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
 	struct mm_hooks hooks;
-	struct mmu *mmu;	 /* the one vCPU's; NULL: none yet */
+	struct mmu *mmu;					       /* the one vCPU's; NULL: none yet */
+	void (*note)(void *ctx, enum mm_event e, ppn p, uint64_t val); /* of mm_watch_pages() */
+	void *note_ctx;
 	enum mm_failure failure; /* the first */
 	uint64_t moves;		 /* pages that changed their machine page */
 	uint64_t random;	 /* state of vm_random() */

@@ -152,8 +152,8 @@ static uint32_t balloon_of(const struct alloc_vm *v, enum mm_pool_state s, uint3
 /* Where V is to swap to. */
 static uint32_t swap_of(const struct alloc_vm *v, enum mm_pool_state s, uint32_t limit)
 {
-	bool must =
-	    !v->balloons || beyond(v, v->target) > limit; /* ballooning is impossible, or not enough */
+	bool must = !v->balloons || v->stuck ||
+		    beyond(v, v->target) > limit; /* ballooning is impossible, or not enough */
 
 	if (!v->swaps)
 		return ALLOC_ANY;

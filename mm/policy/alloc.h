@@ -17,14 +17,14 @@ enum { ALLOC_ONE = 1 << 16, ALLOC_TAX_MAX = ALLOC_ONE - 1 };
 struct alloc_vm {
 	/* given */
 	uint32_t shares, min, max;
-	uint32_t size;	      /* pages configured */
-	uint32_t machine;     /* pages of machine memory that it takes */
-	uint32_t wants;	      /* that it would take if none were ballooned or swapped */
-	uint32_t saved;	      /* that sharing saves it */
-	uint32_t active;      /* f */
-	uint32_t was;	      /* target before */
-	uint32_t balloon_was; /* target of its balloon before */
-	bool balloons, swaps; /* its balloon answers; it has a file */
+	uint32_t size;		     /* pages configured */
+	uint32_t machine;	     /* pages of machine memory that it takes */
+	uint32_t wants;		     /* that it would take if none were ballooned or swapped */
+	uint32_t saved;		     /* that sharing saves it */
+	uint32_t active;	     /* f */
+	uint32_t was;		     /* target before */
+	uint32_t balloon_was;	     /* target of its balloon before */
+	bool balloons, stuck, swaps; /* it has a balloon, which does not do what it is told; a file */
 	/* found */
 	uint32_t target;      /* pages of machine memory that it shall have */
 	uint32_t balloon;     /* pages its balloon shall have */

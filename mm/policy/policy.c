@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See mm/policy.h: figures from the slots go into mm/policy/alloc.h, what it finds goes into the slots. The
  * state of memory is looked at each second, or more often while memory is short; targets are computed
- * when it has changed, when a parameter or the set of VMs has, and once a period. */
+ * each time while it is short, when it has changed, when a parameter or the set of VMs has, and once a
+ * period. */
 #include "mm/policy/alloc.h"
 #include "mm/pool.h"
 
@@ -22,7 +23,7 @@ struct mm_policy *mm_policy(struct mm_pool *p)
 	return &p->block->policy;
 }
 
-void mm_policy_init(struct mm_policy *y)
+void mm_policy_init(struct mm_policy *y, bool hosted)
 {
 	static const uint32_t threshold[POOL_STATES] = { 600, 400, 200, 100 };
 	struct mm_policy_params *a = &y->params;
@@ -33,7 +34,7 @@ void mm_policy_init(struct mm_policy *y)
 	atomic_store(&a->hysteresis, 25);
 	atomic_store(&a->period, 15000);
 	atomic_store(&a->balloon_max, 65);
-	atomic_store(&a->sample_pages, 100);
+	atomic_store(&a->sample_pages, hosted ? 100 : 0);
 	atomic_store(&a->sample_period, 30000);
 	atomic_store(&a->changes, 1);
 }
@@ -117,7 +118,8 @@ static struct alloc_vm figures(const struct mm_slot *s, const struct sharing *x,
 		.active = mm_active(s),
 		.was = was->target,
 		.balloon_was = atomic_load(&s->balloon),
-		.balloons = atomic_load(&s->driver) != BALLOON_NONE && !was->stuck,
+		.balloons = atomic_load(&s->driver) != BALLOON_NONE,
+		.stuck = was->stuck,
 		.swaps = atomic_load(&s->swaps),
 	};
 
@@ -125,6 +127,29 @@ static struct alloc_vm figures(const struct mm_slot *s, const struct sharing *x,
 	v.wants = v.size > absent ? v.size - absent : 0;
 	v.wants = v.wants > v.saved ? v.wants - v.saved : 0;
 	return v;
+}
+
+bool mm_policy_hosted(const struct mm_pool *p)
+{
+	return p->block_fd >= 0;
+}
+
+bool mm_policy_wanted(struct mm_pool *p, const struct mm_vm *vm)
+{
+	const struct mm_slot *first = NULL;
+	bool capped = false;
+	uint64_t maxs = 0;
+
+	if (mm_policy_hosted(p))
+		return false;
+	for (unsigned i = 0; i < MM_VMS; i++) {
+		if (!lives(&p->slots[i]))
+			continue;
+		first = first ? first : &p->slots[i];
+		capped |= atomic_load(&p->slots[i].max) < p->slots[i].configured;
+		maxs += atomic_load(&p->slots[i].max);
+	}
+	return (capped || maxs > p->limit) && first == mm_slot(vm);
 }
 
 /* ---- balloons that do not answer ---- */
@@ -207,7 +232,9 @@ static void take_figures(struct mm_pool *p, struct round *r, uint64_t now)
 		if (!lives(s))
 			continue;
 		if (w->id != s->id)
-			*w = (struct mm_policy_vm){ .id = s->id, .since = now };
+			*w = (struct mm_policy_vm){ .id = s->id,
+						    .target = y->ids ? 0 : atomic_load(&s->max),
+						    .since = now };
 		watch_balloon(w, s, now);
 		r->vm[r->n] = figures(s, &x, w);
 		r->maxs += r->vm[r->n].max;
@@ -290,7 +317,8 @@ uint64_t mm_policy_run(struct mm_pool *p, uint64_t now)
 
 	take_figures(p, &r, now);
 	s = state_now(p, &r);
-	due = state_changed(y, s, now) | (changes != y->seen) | (r.ids != y->ids) | (now >= y->next);
+	due = state_changed(y, s, now) | (s != POOL_HIGH) | (changes != y->seen) | (r.ids != y->ids) |
+	      (now >= y->next);
 	if (atomic_load(&y->params.frozen)) {
 		for (unsigned i = 0; i < r.n; i++)
 			atomic_store(&p->slots[r.slot[i]].blocked, 0);

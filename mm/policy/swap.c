@@ -7,7 +7,7 @@
  * retried when the page is there (mm_wait()). Devices, loaders and the semantics of instructions wait
  * where they are. Walks and the debugger look at the page in the file, and leave it there. All of it on the
  * vCPU's thread, or on another while the VM is stopped. GPR-only code (base/gpr.h). */
-#include "mm/vm.h"
+#include "mm/policy/share.h"
 
 #include "base/gpr.h"
 
@@ -159,7 +159,7 @@ void swap_clean(struct mm_vm *vm, ppn p)
  * no I/O now and none later (section 4.3). */
 static bool evict(struct mm_vm *vm, ppn p)
 {
-	if (mm_share_page(vm, p) == MM_SHARE_DONE) {
+	if (!all_zero(home_of(vm, p)) && share_before_swap(vm, p) == MM_SHARE_DONE) {
 		vm->n.shared++;
 		return true;
 	}
@@ -201,7 +201,8 @@ void mm_disk_written(struct mm_vm *vm, gpa a, uint64_t n)
 {
 	if (!vm->n.in_file || !n || !mm_is_ram(vm, a, n))
 		return;
-	for (uint64_t p = a >> PAGE_SHIFT; p <= (a + n - 1) >> PAGE_SHIFT; p++)
+	/* By their first byte: a request may take a page in parts. */
+	for (uint64_t p = (a + PAGE_MASK) >> PAGE_SHIFT; p <= (a + n - 1) >> PAGE_SHIFT; p++)
 		vm->n.double_paged += page_state(vm, (ppn)p) == PAGE_SWAPPED;
 }
 
