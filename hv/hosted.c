@@ -217,6 +217,8 @@ static bool sectors_set(struct machine *m, const struct sectors *want, bool on)
 
 bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on)
 {
+	if (kind >= MACHINE_EV_COW)
+		return memory_event_set(m, kind, lo, hi, on);
 	if (kind >= MACHINE_EV_DISK_READ)
 		return sectors_set(m, &(struct sectors){ kind, lo, hi }, on);
 	for (uint32_t i = lo; i <= hi && i < MACHINE_EVENT_NUMBERS; i++)

@@ -77,6 +77,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/machine.h \
 	%D%/machine_int.h \
 	%D%/mmio.h \
+	%D%/memory.c \
 	%D%/msr.h \
 	%D%/pci.h \
 	%D%/run.c \

@@ -170,6 +170,7 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	m->loader.cpu_signature = m->cpuid.e[1].reg[0];
 	m->loader.cpu_features = m->cpuid.e[1].reg[3];
 	hosted_init(m);
+	memory_init(m);
 	return board_init(b, err, errlen) && add_drives(b, err, errlen) &&
 	       network_open(&m->network, &m->cfg, b, err, errlen);
 }
@@ -393,6 +394,7 @@ bool machine_load(struct machine *m, char *err, size_t errlen)
 	if (!image_load(&m->loader))
 		return false;
 	m->v->ops->state_changed(m->v);
+	machine_memory_changed(m); /* VM time may have gone back */
 	return true;
 }
 

@@ -80,6 +80,9 @@ enum machine_event {
 	/* The first sector of a request that a point names; value: bytes of the request. */
 	MACHINE_EV_DISK_READ,
 	MACHINE_EV_DISK_WRITE,
+	MACHINE_EV_COW,	    /* a shared page was copied: its PPN; value: cycles */
+	MACHINE_EV_SWAP_IN, /* a page was read back: its PPN; value: cycles */
+	MACHINE_EV_STATE,   /* the pool has another state: enum mm_pool_state; value: the state before */
 	MACHINE_EVENTS
 };
 enum { MACHINE_EVENT_NUMBERS = 8 };
@@ -160,6 +163,10 @@ bool machine_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t h
 const char *machine_switch_reason(unsigned n);
 /* The optimizations of hosted I/O: "vmm", "combine", "vector". While stopped. False: no such name. */
 bool machine_hosted_io(struct machine *m, const char *name, bool on);
+
+/* A parameter of the pool's policy, or something in the VM's slot, has been changed by hand. While stopped,
+ * or in the pool of a host. */
+void machine_memory_changed(struct machine *m);
 
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */

@@ -39,6 +39,21 @@ struct hosted {
 	unsigned nsectors;
 };
 
+/* Work on memory that comes back in VM time (memory.c). */
+enum { MEMORY_POINTS = 32 };
+struct memory_work {
+	struct vm_timer tick;
+	bool sampling;	  /* a period runs ... */
+	uint64_t sampled; /* ... since then, VM ns */
+	uint64_t policy;  /* when it is to run next */
+	uint32_t state;	  /* of the pool, last seen */
+	struct memory_point {
+		unsigned kind;
+		uint32_t lo, hi;
+	} point[MEMORY_POINTS];
+	unsigned npoints;
+};
+
 struct machine {
 	struct machine_config cfg; /* strings are our own copies */
 	uint64_t memory;
@@ -55,6 +70,7 @@ struct machine {
 	struct door door;
 	struct network network;
 	struct hosted hosted;
+	struct memory_work memory_work;
 	bool held;   /* stopped for a query only */
 	bool loaded; /* an image has been loaded: memory is not all zero */
 
@@ -99,6 +115,13 @@ void hosted_fini(struct machine *m);
 void hosted_serve(struct machine *m);
 /* Sleep until a wake-up from another thread, or for TIMEOUT ns (CLOCK_NEVER: no limit). */
 void hosted_nap(struct machine *m, uint64_t timeout);
+/* ---- memory.c ---- */
+void memory_init(struct machine *m);
+/* Until when a processor that cannot be interrupted may sleep; CLOCK_NEVER: for ever. */
+uint64_t memory_deadline(const struct machine *m);
+/* The VM is blocked until there is memory: wait for a moment. False, at once: it is not. */
+bool memory_waits(struct machine *m);
+bool memory_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on);
 /* The callbacks that translated code reaches (platform.c). */
 struct platform platform_callbacks(struct machine *m);
 #endif

@@ -102,6 +102,8 @@ void pci_msix(struct pci_function *f, unsigned n);
 /* DMA of a bus master. False, and nothing done: it is none now, or there is no memory in part of the range.
  * What it writes to ROM is lost. */
 bool pci_dma_read(struct pci_function *f, gpa a, void *buf, uint64_t n);
+/* The same for what goes to a drive's medium. */
+bool pci_dma_read_for_disk(struct pci_function *f, gpa a, void *buf, uint64_t n);
 bool pci_dma_write(struct pci_function *f, gpa a, const void *buf, uint64_t n);
 
 /* ---- the bus ---- */

@@ -83,7 +83,7 @@ static void drain(int fd)
 static void halt_wait(struct machine *m)
 {
 	struct vm_clock *c = &m->board.clock;
-	uint64_t next = interruptible(m) ? clock_next(c) : CLOCK_NEVER, now;
+	uint64_t next = interruptible(m) ? clock_next(c) : memory_deadline(m), now;
 
 	board_flush(&m->board);
 	if (c->mode == CLOCK_ICOUNT && next != CLOCK_NEVER) {
@@ -270,6 +270,8 @@ static struct machine_stop run(struct machine *m)
 	while (service(m, &out)) {
 		if (m->board.clock.mode == CLOCK_ICOUNT && m->v->icount >= m->target)
 			return stopped(m, MACHINE_STOPPED, STOP_ICOUNT);
+		if (memory_waits(m))
+			continue;
 		if (m->v->cpu.halted && !wakes(m)) {
 			halt_wait(m);
 			continue;

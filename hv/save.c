@@ -506,6 +506,7 @@ static bool load_all(struct state_file *s, struct machine *m, const json_t *top,
 		return fail(err, errlen, "memory could not be restored whole; reset the machine");
 	load_ballooned(m, json_object_get(top, "ballooned"));
 	derive(m);
+	machine_memory_changed(m);
 	return true;
 }
 

@@ -3,6 +3,7 @@
  * console. GPR-only code (base/gpr.h). */
 #include "base/log.h"
 #include "hv/board.h"
+#include "mm/pages.h"
 
 /* Have the engine look at its pins soon. */
 static void kick(struct vcpu *v)
@@ -213,6 +214,7 @@ void board_a20(struct board *b, bool on)
 
 bool board_dma_read(struct board *b, gpa a, void *buf, uint64_t n)
 {
+	mm_dma_touched(b->vm, a, n);
 	return mm_phys_read(b->vm, a, buf, n);
 }
 
@@ -221,6 +223,7 @@ bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n)
 	const uint8_t *from = buf;
 	bool ok = mm_is_ram(b->vm, a, n);
 
+	mm_dma_touched(b->vm, a, n);
 	for (uint64_t part; ok && n; a += part, from += part, n -= part) {
 		part = PAGE_SIZE - (a & PAGE_MASK);
 		part = part < n ? part : n;

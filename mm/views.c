@@ -152,13 +152,14 @@ static const struct view view_pmap = {
 
 static const struct view_col swap_cols[] = {
 	{ "name", "counter", VAL_STR, "", "what is counted" },
-	{ "value", "value", VAL_UINT, "pages", "its value" },
+	{ "value", "value", VAL_UINT, "", "its value, in pages unless it says otherwise" },
 	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
 
 static const char *swap_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	uint32_t target = atomic_load(&vm->slot->swap_target);
 	struct mm_usage u;
 	struct mm_books b;
 
@@ -175,11 +176,21 @@ static const char *swap_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "machine", u.pages, "machine pages there are" },
 		{ "charged", u.charged, "of these, in use" },
 		{ "swapped", b.pages[PAGE_SWAPPED], "pages in the file now" },
+		{ "places", vm->n.in_file, "places taken in the file" },
+		{ "cleaned", vm->n.cleaned, "places given back, as their page came home or went" },
+		{ "target", target == UINT32_MAX ? b.charged : target,
+		  target == UINT32_MAX ? "charged to this VM; nothing is to be swapped out"
+				       : "pages beyond which the VM is to swap" },
 		{ "out", vm->n.out, "pages written to the file" },
 		{ "zeros", vm->n.zeros, "victims that held zeros: dropped, not written" },
+		{ "shared", vm->n.shared, "victims whose content another page has: shared, not written" },
 		{ "in", vm->n.in, "pages read back" },
 		{ "waits", vm->n.waits, "faults that waited for a page or for room" },
 		{ "peeks", vm->n.peeks, "pages read where they are, by devices, walks and debuggers" },
+		{ "double", vm->n.double_paged,
+		  "paged twice: swapped out when the guest wrote them to its own disk" },
+		{ "blocked", atomic_load(&vm->slot->blocked_ns) / 1000000,
+		  "ms that the VM has waited for memory (state low)" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(r); i++)

@@ -268,7 +268,6 @@ void mm_figures(struct mm_vm *vm, uint64_t vm_ns)
 	struct mm_slot *s = vm->slot;
 
 	atomic_store(&s->cow, vm->n.cow);
-	atomic_store(&s->popped, vm->n.popped);
 	atomic_store(&s->swapped_out, vm->n.out);
 	atomic_store(&s->swapped_in, vm->n.in);
 	atomic_store(&s->in_file, (uint32_t)vm->n.in_file);

@@ -87,7 +87,8 @@ static bool bm_move(struct ide_drive *d, uint8_t *buf, uint32_t n)
 		if (!c->prd_left && !next_prd(d->ide, c))
 			return false;
 		k = n < c->prd_left ? n : c->prd_left;
-		if (!(d->in ? pci_dma_write(f, c->prd_at, buf, k) : pci_dma_read(f, c->prd_at, buf, k)))
+		if (!(d->in ? pci_dma_write(f, c->prd_at, buf, k)
+			    : pci_dma_read_for_disk(f, c->prd_at, buf, k)))
 			return false;
 		c->prd_at += k;
 		c->prd_left -= k;

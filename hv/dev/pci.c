@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "hv/dev/pci_int.h"
 #include "hv/io/door.h"
+#include "mm/pages.h"
 
 enum { ADDR_ENABLE = 1u << 31, RESET_CPU = 4 };
 enum { STATUS_INTX = 8, STATUS_CLEARABLE = 0xf9 /* of its high byte */ };
@@ -265,6 +266,13 @@ bool pci_dma_read(struct pci_function *f, gpa a, void *buf, uint64_t n)
 		return board_dma_read(f->d->board, a, buf, n);
 	f->denied++;
 	return false;
+}
+
+bool pci_dma_read_for_disk(struct pci_function *f, gpa a, void *buf, uint64_t n)
+{
+	if (pci_command(f) & PCI_MASTER)
+		mm_disk_written(f->d->board->vm, a, n);
+	return pci_dma_read(f, a, buf, n);
 }
 
 bool pci_dma_write(struct pci_function *f, gpa a, const void *buf, uint64_t n)

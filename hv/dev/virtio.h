@@ -89,6 +89,8 @@ void virtio_unpop(struct virtio *v, unsigned queue);
 /* Copy N bytes at offset OFF of the part that the device reads (writes). False: the chain has no such part,
  * or there is no memory in it. */
 bool virtio_get(struct virtio *v, const struct virtio_chain *c, uint64_t off, void *buf, uint64_t n);
+/* The same for what goes to a drive's medium. */
+bool virtio_get_for_disk(struct virtio *v, const struct virtio_chain *c, uint64_t off, void *buf, uint64_t n);
 bool virtio_put(struct virtio *v, const struct virtio_chain *c, uint64_t off, const void *buf, uint64_t n);
 /* Give back the chain that began at HEAD, with N bytes written; interrupt the driver if it wants that. */
 void virtio_push(struct virtio *v, unsigned queue, uint16_t head, uint32_t n);

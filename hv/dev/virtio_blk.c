@@ -169,7 +169,7 @@ static void do_write(struct virtio_blk *b, uint64_t sector)
 		return;
 	}
 	q = take(b, len);
-	if (virtio_get(&b->v, &b->scratch, HEADER, q->buf, len)) {
+	if (virtio_get_for_disk(&b->v, &b->scratch, HEADER, q->buf, len)) {
 		submit(b, q, BLOCK_WRITE, sector << SECTOR_SHIFT, len);
 		return;
 	}

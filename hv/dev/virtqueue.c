@@ -198,6 +198,11 @@ bool virtio_get(struct virtio *v, const struct virtio_chain *c, uint64_t off, vo
 	return copy_all(v, c->seg, c->nout, off, buf, n, pci_dma_read);
 }
 
+bool virtio_get_for_disk(struct virtio *v, const struct virtio_chain *c, uint64_t off, void *buf, uint64_t n)
+{
+	return copy_all(v, c->seg, c->nout, off, buf, n, pci_dma_read_for_disk);
+}
+
 bool virtio_put(struct virtio *v, const struct virtio_chain *c, uint64_t off, const void *buf, uint64_t n)
 {
 	return copy_all(v, c->seg + c->nout, c->nin, off, (uint8_t *)(uintptr_t)buf, n, copy_in);

@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/alloc.h"
 #include "hv/balloon.h"
+#include "mm/policy.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -39,6 +40,9 @@ static const struct kind {
 	[MACHINE_EV_BALLOON] = { "balloon", BALLOON_EVENTS - 1, false },
 	[MACHINE_EV_DISK_READ] = { "disk-read", UINT32_MAX, false },
 	[MACHINE_EV_DISK_WRITE] = { "disk-write", UINT32_MAX, false },
+	[MACHINE_EV_COW] = { "cow", UINT32_MAX, true },
+	[MACHINE_EV_SWAP_IN] = { "swap-in", UINT32_MAX, true },
+	[MACHINE_EV_STATE] = { "state", POOL_STATES - 1, false },
 };
 
 /* The name of number N of KIND; NULL: none. */
@@ -56,6 +60,8 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 		return n < ARRAY_LEN(packet_names) ? packet_names[n] : NULL;
 	if (kind == MACHINE_EV_BALLOON)
 		return balloon_event_name(n);
+	if (kind == MACHINE_EV_STATE)
+		return n < POOL_STATES ? mm_pool_state_name(n) : NULL;
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
@@ -118,7 +124,10 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 	else if (h->kind == ENGINE_EV_PORT || h->kind == ENGINE_EV_MSR || h->kind == ENGINE_EV_CR)
 		snprintf(how, sizeof(how), " %s 0x%llx", h->write ? "written with" : "read as",
 			 (unsigned long long)h->val);
-	else if ((unsigned)h->kind == MACHINE_EV_WORLD_SWITCH)
+	else if ((unsigned)h->kind == MACHINE_EV_STATE)
+		snprintf(how, sizeof(how), " after %s", mm_pool_state_name((unsigned)h->val));
+	else if ((unsigned)h->kind == MACHINE_EV_WORLD_SWITCH || (unsigned)h->kind == MACHINE_EV_COW ||
+		 (unsigned)h->kind == MACHINE_EV_SWAP_IN)
 		snprintf(how, sizeof(how), " (%llu cycles)", (unsigned long long)h->val);
 	else if ((unsigned)h->kind == MACHINE_EV_BALLOON)
 		snprintf(how, sizeof(how), " (%llu pages)", (unsigned long long)h->val);
@@ -186,8 +195,10 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
 		want.event++;
 	if (want.event == MACHINE_EVENTS)
-		return result_fail(r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
-				      "fragment, world-switch, packet, balloon, disk-read or disk-write");
+		return result_fail(
+		    r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
+		       "fragment, world-switch, packet, balloon, disk-read, disk-write, cow, swap-in or "
+		       "state");
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -224,17 +235,17 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 
 static const struct command commands[] = {
 	{ "break-on", "catch",
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write [N [to M]] [if EXPR]",
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state [N [to M]] [if EXPR]",
 	  "stop after an event of the processor or the machine, at any address",
 	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
 	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
 	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. world-switch: the VMM "
-	  "world was left, by reason (info worlds). packet: sent or received. balloon: inflate, deflate, reached (its target), start (of a driver), reset. disk-read, disk-write: a request of a drive, by sector of 512 bytes. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
-	  "the instruction, for a fragment its number of instructions, for a world switch its cycles, for a packet or a disk request its bytes, for the balloon pages. Events without a point cost nothing. delete "
+	  "world was left, by reason (info worlds). packet: sent or received. balloon: inflate, deflate, reached (its target), start (of a driver), reset. disk-read, disk-write: a request of a drive, by sector of 512 bytes. cow: a shared page was copied, swap-in: a page was read back, by PPN. state: the machine's memory is in another state, high, soft, hard or low. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
+	  "the instruction, for a fragment its number of instructions, for a world switch, a copy or a page read back its cycles, for a state the one before, for a packet or a disk request its bytes, for the balloon pages. Events without a point cost nothing. delete "
 	  "removes the point.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write <event> <expr> ..." },
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
 	  "execute COMMANDs after point NUMBER has stopped the guest",
 	  "If one of them resumes the guest and a point stops it again, the rest is not executed. Without COMMAND the "

@@ -75,6 +75,35 @@ struct mm_pool *mm_vm_pool(const struct mm_vm *vm)
 	return NULL;
 }
 
+/* There is no pool, so none of these is called. */
+struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i)
+{
+	(void)p, (void)i;
+	return NULL;
+}
+
+struct mm_policy *mm_policy(struct mm_pool *p)
+{
+	(void)p;
+	return NULL;
+}
+
+void mm_policy_changed(struct mm_pool *p)
+{
+	(void)p;
+}
+
+const char *mm_pool_state_name(unsigned s)
+{
+	(void)s;
+	return "high";
+}
+
+void machine_memory_changed(struct machine *m)
+{
+	(void)m;
+}
+
 bool mm_has_swap(const struct mm_vm *vm)
 {
 	(void)vm;
