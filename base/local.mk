@@ -24,6 +24,8 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/signals.h \
 	%D%/swap_file.c \
 	%D%/swap_file.h \
+	%D%/size.c \
+	%D%/size.h \
 	%D%/types.h \
 	%D%/unix_socket.c \
 	%D%/unix_socket.h \

@@ -3,6 +3,7 @@
 #include "console/options.h"
 #include "base/alloc.h"
 #include "base/runtime.h"
+#include "base/size.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -127,32 +128,9 @@ static bool complain(const char *what, const char *arg, const char *why)
 	return false;
 }
 
-/* Parse a size such as "64M" into bytes. */
 static bool parse_size(const char *text, uint64_t *size)
 {
-	unsigned shift = 0;
-	char *end;
-
-	errno = 0;
-	*size = strtoull(text, &end, 0);
-	switch (*end) {
-	case 'k':
-	case 'K':
-		shift = 10;
-		break;
-	case 'm':
-	case 'M':
-		shift = 20;
-		break;
-	case 'g':
-	case 'G':
-		shift = 30;
-		break;
-	}
-	if (end == text || errno || text[0] == '-' || end[shift != 0] || *size > UINT64_MAX >> shift)
-		return false;
-	*size <<= shift;
-	return *size != 0;
+	return size_parse(text, size) && *size;
 }
 
 static bool parse_number(const char *text, uint64_t *n)

@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/input.c \
 	%D%/cmd/memory.c \
 	%D%/cmd/pages.c \
+	%D%/cmd/policy.c \
 	%D%/cmd/patch.c \
 	%D%/cmd/points.c \
 	%D%/cmd/probe.c \
