@@ -296,7 +296,7 @@ static const struct view view_idle = {
 	.flags = VIEW_LIVE,
 };
 
-/* ---- info policy ---- */
+/* ---- info memory-policy ---- */
 
 static const struct view_col policy_cols[] = {
 	{ "name", "name", VAL_STR, "", "parameter or counter" },
@@ -350,7 +350,7 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 }
 
 static const struct view view_policy = {
-	.name = "policy",
+	.name = "memory-policy",
 	.help = "parameters of the memory policy, and what it did",
 	VIEW_COLS(policy_cols),
 	.rows = policy_rows,

@@ -239,7 +239,7 @@ static int cmd_memory(struct inspect *s, const struct cmd_args *a, struct result
 	if (!s->pool)
 		return result_fail(r, "memory: there is no machine memory without a guest or a host");
 	if (!a->argc)
-		return view_show(s, "policy", a, 0, r);
+		return view_show(s, "memory-policy", a, 0, r);
 	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
 		if (!strcmp(a->argv[0], words[i].word))
 			return words[i].run(s, a, r);
@@ -267,4 +267,4 @@ static const struct command commands[] = {
 	{ 0 },
 };
 
-const struct command_group cmd_policy_group = { "policy", "Dividing memory", commands };
+const struct command_group cmd_policy_group = { "division", "Dividing memory", commands };
