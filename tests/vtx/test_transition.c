@@ -314,6 +314,63 @@ START_TEST(there_and_back)
 }
 END_TEST
 
+/* What the guest has changed is in its fields after the exit. */
+static const struct {
+	enum vmcs_field field;
+	size_t at;
+	unsigned size;
+} saved[] = {
+#define SAVED(field, member)                                                                                 \
+	{                                                                                                    \
+		VMCS_##field, offsetof(struct vmx_state, member), sizeof(((struct vmx_state *)0)->member)    \
+	}
+#define SAVED_SEGMENT(s, member)                                                                             \
+	SAVED(GUEST_##s##_SELECTOR, member.selector), SAVED(GUEST_##s##_BASE, member.base),                  \
+	    SAVED(GUEST_##s##_LIMIT, member.limit), SAVED(GUEST_##s##_ACCESS_RIGHTS, member.rights)
+	SAVED(GUEST_CR0, cr0),
+	SAVED(GUEST_CR3, cr3),
+	SAVED(GUEST_CR4, cr4),
+	SAVED(GUEST_RSP, gpr[R_ESP]),
+	SAVED(GUEST_RIP, rip),
+	SAVED(GUEST_RFLAGS, rflags),
+	SAVED(GUEST_SSP, ssp),
+	SAVED_SEGMENT(ES, seg[SEG_ES]),
+	SAVED_SEGMENT(CS, seg[SEG_CS]),
+	SAVED_SEGMENT(SS, seg[SEG_SS]),
+	SAVED_SEGMENT(DS, seg[SEG_DS]),
+	SAVED_SEGMENT(FS, seg[SEG_FS]),
+	SAVED_SEGMENT(GS, seg[SEG_GS]),
+	SAVED_SEGMENT(LDTR, ldtr),
+	SAVED_SEGMENT(TR, tr),
+	SAVED(GUEST_GDTR_BASE, gdtr.base),
+	SAVED(GUEST_GDTR_LIMIT, gdtr.limit),
+	SAVED(GUEST_IDTR_BASE, idtr.base),
+	SAVED(GUEST_IDTR_LIMIT, idtr.limit),
+	SAVED(GUEST_INTERRUPTIBILITY, interruptibility),
+	SAVED(GUEST_ACTIVITY, activity),
+	SAVED(GUEST_PENDING_DEBUG, pending_debug),
+#undef SAVED
+#undef SAVED_SEGMENT
+};
+
+START_TEST(changes_are_saved)
+{
+	struct rig *r = rig_new(RIG_32, "");
+	uint64_t n;
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	for (unsigned i = 0; i < ARRAY_LEN(saved); i++) {
+		n = 0x5a00 + i;
+		memcpy((uint8_t *)&r->x.s + saved[i].at, &n, saved[i].size);
+	}
+	ck_assert_int_eq(leave(r, VMX_REASON_CPUID), VMX_EXITED);
+	for (unsigned i = 0; i < ARRAY_LEN(saved); i++)
+		ck_assert_msg(rig_field(r, saved[i].field) == 0x5a00 + i, "%s",
+			      vmcs_fields[saved[i].field].id);
+	free(r);
+}
+END_TEST
+
 /* Bits of CR0 that transitions leave alone; DR7; EFER. */
 START_TEST(special_registers)
 {
@@ -480,6 +537,10 @@ static const struct {
 	uint64_t return_rip;
 	uint32_t interruptibility;
 } injections[] = {
+	{ "ENTRY_INTERRUPTION_INFO=80000306 GUEST_INTERRUPTIBILITY=2",
+	  { VMX_EVENT_EXCEPTION, 6, false, 0, 0 },
+	  0x1000,
+	  0 },
 	{ "GUEST_RFLAGS=202 ENTRY_INTERRUPTION_INFO=80000020 GUEST_ACTIVITY=1",
 	  { VMX_EVENT_EXTERNAL, 0x20, false, 0, 0 },
 	  0x1000,
@@ -743,6 +804,7 @@ int main(void)
 	tcase_add_test(t, lists_depend_on_the_guest);
 	tcase_add_test(t, msr_lists_are_bounded);
 	tcase_add_loop_test(t, there_and_back, 0, 2);
+	tcase_add_test(t, changes_are_saved);
 	tcase_add_test(t, special_registers);
 	tcase_add_test(t, long_mode_enable);
 	tcase_add_loop_test(t, msr_fields, 0, VMX_MSRS);
