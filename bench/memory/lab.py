@@ -55,16 +55,19 @@ class Session:
 class Guest:
     """A VM with a shell on its serial line: commands typed there, and those of its session."""
 
-    def __init__(self, lab, memory, *options, initrd=None, append="", log=None):
+    def __init__(self, lab, memory, *options, initrd=None, append="", log=None, host=None, name=None):
         self.lab = lab
         self.dir = tempfile.mkdtemp(dir=lab.tmp)
         path = self.dir + "/control"
+        place = ["--control", "unix:" + path]
+        if host:
+            path = "%s/vitrine/%s.%s.control" % (lab.tmp, host.name, name)
+            place = ["--host", host.name, "--name", name]
         self.log = log or self.dir + "/serial"
         self.process = subprocess.Popen(
-            [lab.a.vitrine, "run", "--memory", "%dM" % memory, "--control", "unix:" + path, "--serial",
-             "file:" + self.log, "--kernel", lab.kernel, "--initrd", initrd or lab.initrd, "--append",
+            [lab.a.vitrine, "run", *place, "--memory", "%dM" % memory, "--serial", "file:" + self.log, "--kernel", lab.kernel, "--initrd", initrd or lab.initrd, "--append",
              ("console=ttyS0 quiet panic=-1 " + append).strip(), *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir + "/err", "w"))
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir + "/err", "w"), env=lab.env)
         lab.guests.append(self)
         self.turn = 0
         try:
@@ -127,6 +130,34 @@ class Guest:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class Host:
+    """The process that owns machine memory for several VMs, and its session."""
+    name = "lab"
+
+    def __init__(self, lab, machine_mb, *options):
+        self.lab = lab
+        self.err = lab.tmp + "/host.err"
+        self.process = subprocess.Popen(
+            [lab.a.vitrine, "host", "--no-rc", "--machine-memory", "%dM" % machine_mb, *options, self.name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.err, "w"), env=lab.env)
+        lab.guests.append(self)
+        try:
+            self.session = Session("%s/vitrine/%s.control" % (lab.tmp, self.name))
+        except OSError as e:
+            with open(self.err) as f:
+                sys.exit("bench: no host: %s\n%s" % (e, f.read()))
+
+    def __call__(self, command):
+        return self.session(command)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait()
+        if self in self.lab.guests:
+            self.lab.guests.remove(self)
+
+
 class Lab:
     """Directories, images, results."""
 
@@ -138,13 +169,14 @@ class Lab:
             sys.exit("bench: no guest in %s: run guests/fetch first" % self.cache)
         os.makedirs(a.out, exist_ok=True)
         self.tmp = tempfile.mkdtemp(prefix="vitrine.", dir=a.dir)
+        self.env = dict(os.environ, XDG_RUNTIME_DIR=self.tmp)
         self.guests = []
         self.results = []
         self.initrd = self.tmp + "/initrd"
         self.make_initrd(self.initrd, a.toucher + ":toucher")
 
     def close(self):
-        for g in list(self.guests):
+        for g in reversed(self.guests[:]):
             g.end()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
