@@ -4,7 +4,7 @@
 # plausible, and counting changes no state that the guest can see.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 19
+plan 20
 
 # vit [OPTION...]: run the commands on standard input; their output is in $TMP/out as JSON lines.
 vit()
@@ -122,3 +122,10 @@ statehash
 END
 [ -s "$TMP/hash" ] && grep '"hash"' "$TMP/out" | cmp -s - "$TMP/hash"
 ok $? "counting and timing do not change the guest's state" "$(cat "$TMP/hash" "$TMP/out" "$TMP/err")"
+
+vit <<'END'
+info
+END
+rows view >"$TMP/names"
+[ "$(wc -l <"$TMP/names")" -gt 40 ] && [ -z "$(sort "$TMP/names" | uniq -d)" ]
+ok $? "each view has a name of its own" "$(sort "$TMP/names" | uniq -d; detail)"
