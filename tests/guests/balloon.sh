@@ -3,9 +3,11 @@
 # The balloon: the embedded guest's driver in three ways, saved and restored, reset; Linux' virtio_balloon and vmw_balloon,
 # unmodified: they inflate to 64 MB and deflate, what they say agrees with the guest's own figures and with the memory
 # that the host has populated. A 32-bit vmw_balloon does nothing in its first 300 seconds: the icount clock skips them.
+# LONG=1: large pages, with PAE.
 . "$(dirname "$0")/guestlib.sh"
 need
-plan 19
+flavour=686
+[ -z "${LONG:-}" ] && plan 19 || plan 23
 
 # column NAME N: the value of NAME in the Nth info balloon of $TMP/out.
 column()
@@ -82,13 +84,14 @@ books 2 "touched, reset"
 # ---- Linux ----
 
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/busybox" ]; then
-	for t in 1 2 3 4 5 6 7 8 9; do skip "Linux" "guests/fetch could not fetch it (network?)"; done
+	for t in 1 2 3 4 5 6 7 8 9 ${LONG:+10 11 12 13}; do skip "Linux" "guests/fetch could not fetch it (network?)"; done
 	exit 0
 fi
 cat >"$TMP/memory.sh" <<'END'
 # Use memory once, so that the host has it.
 dd if=/dev/zero of=/tmp/fill bs=1M count=100 2>/dev/null
 rm /tmp/fill
+sleep 8 # free pages are reported, statistics asked for
 while read -r line; do
 	echo "$line: $(awk '$1 == "MemTotal:" || $1 == "MemFree:" { printf "%s ", $2 }' /proc/meminfo)"
 done
@@ -113,7 +116,7 @@ linux()
 {
 	name=$1
 	shift
-	shell_script --memory 192M --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" --append "console=ttyS0 quiet panic=-1 run=$name.sh" \
+	shell_script --memory 192M --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" --append "console=ttyS0 quiet panic=-1 run=$name.sh" \
 		"$@" <<-END
 			wait "loaded the driver" 200
 			serial "first\n"
@@ -155,7 +158,7 @@ agree()
 	books 3 $name
 }
 
-linux virtio --balloon virtio
+linux virtio --clock icount --balloon virtio
 agree
 [ $(($(guest first 1) - $(guest second 1))) -eq 65536 ] && [ "$(guest third 1)" -eq "$(guest first 1)" ]
 ok $? "virtio: its total changes" "$(detail)"
@@ -165,3 +168,14 @@ linux vmware --clock icount
 agree
 [ $(($(populated 1) - $(populated 2))) -gt 15000 ] && [ "$(column popped 2)" -eq 0 ] && grep -q '^capabilities *basic batched *$' "$TMP/out"
 ok $? "vmware: what is in the balloon has no memory" "$(detail)"
+[ -n "${LONG:-}" ] || exit 0
+if [ ! -s "$CACHE/linux-686-pae" ]; then
+	for t in 1 2 3 4; do skip "large pages" "guests/fetch could not fetch it (network?)"; done
+	exit 0
+fi
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" "$TMP/memory.sh" "$TMP/vmware.sh" || exit 99
+flavour=686-pae
+linux vmware --clock icount
+agree
+grep -q '^capabilities *basic batched large *$' "$TMP/out"
+ok $? "with PAE by large pages" "$(detail)"
