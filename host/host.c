@@ -75,9 +75,11 @@ static void policy_ready(void *ctx, int fd)
 
 /* ---- the beginning ---- */
 
-static uint64_t half_of_memory(void)
+static uint64_t computer_pages(void)
 {
-	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	long n = sysconf(_SC_PHYS_PAGES);
+
+	return n > 0 ? (uint64_t)n : 1 << 18;
 }
 
 static bool open_swap(struct host *h, char *err, size_t errlen)
@@ -106,15 +108,17 @@ static uint32_t swap_pages(const struct host *h)
 
 static bool open_pool(struct host *h, char *err, size_t errlen)
 {
-	uint64_t bytes = h->cfg->machine_memory ? h->cfg->machine_memory : half_of_memory();
+	uint64_t bytes = h->cfg->machine_memory ? h->cfg->machine_memory : computer_pages() / 2 << PAGE_SHIFT;
 
 	h->pool = mm_pool_host(bytes);
 	if (!h->pool)
 		snprintf(err, errlen, "cannot reserve %llu MiB of machine memory: %s",
 			 (unsigned long long)bytes >> 20, strerror(errno));
-	else
-		atomic_store(&mm_policy(h->pool)->params.swap, swap_pages(h));
-	return h->pool;
+	if (!h->pool)
+		return false;
+	atomic_store(&mm_policy(h->pool)->params.swap, swap_pages(h));
+	atomic_store(&mm_policy(h->pool)->params.computer, (uint32_t)computer_pages());
+	return true;
 }
 
 static bool open_socket(struct host *h, char *err, size_t errlen)

@@ -26,6 +26,7 @@ struct mm_policy_params {
 	_Atomic uint32_t sample_pages;		 /* of each VM in a period; 0: none */
 	_Atomic uint32_t sample_period;		 /* ms of VM time */
 	_Atomic uint32_t swap;			 /* pages that the host's file may have; 0: there is none */
+	_Atomic uint32_t computer;		 /* pages of memory that the host's computer has */
 	_Atomic uint32_t changes;		 /* of these, and of a VM's min, max and shares */
 };
 

@@ -214,7 +214,7 @@ unsigned alloc_moves(const struct alloc_vm *vm, unsigned n, uint32_t tax, struct
 
 enum alloc_refusal alloc_admit(const struct alloc_admission *a, uint64_t *lacking)
 {
-	uint64_t memory = a->mins + a->overheads + a->min + a->overhead;
+	uint64_t memory = a->mins + a->min, all = a->memory + a->overheads + a->overhead;
 	uint64_t swap = a->maxs - a->mins + (a->max > a->min ? a->max - a->min : 0);
 
 	*lacking = 0;
@@ -225,6 +225,10 @@ enum alloc_refusal alloc_admit(const struct alloc_admission *a, uint64_t *lackin
 	if (swap > a->swap) {
 		*lacking = swap - a->swap;
 		return ALLOC_NO_SWAP;
+	}
+	if (all > a->computer) {
+		*lacking = all - a->computer;
+		return ALLOC_NO_ROOM;
 	}
 	return ALLOC_ADMITTED;
 }

@@ -68,8 +68,10 @@ struct alloc_admission {
 	uint64_t min, overhead, max;	/* the VM's */
 	uint64_t mins, overheads, maxs; /* of the VMs there are, together */
 	uint64_t memory, swap;
+	uint64_t computer; /* all of its memory, of which MEMORY is a part */
 };
-enum alloc_refusal { ALLOC_ADMITTED, ALLOC_NO_MEMORY, ALLOC_NO_SWAP };
-/* min + overhead must fit into machine memory, max - min into the swap file. *SHORT: pages lacking. */
+enum alloc_refusal { ALLOC_ADMITTED, ALLOC_NO_MEMORY, ALLOC_NO_SWAP, ALLOC_NO_ROOM };
+/* min must fit into machine memory, max - min into the swap file, and overhead, which machine memory is not
+ * charged for, into the computer's memory beside it. *LACKING: pages. */
 enum alloc_refusal alloc_admit(const struct alloc_admission *a, uint64_t *lacking);
 #endif

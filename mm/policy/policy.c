@@ -347,7 +347,8 @@ bool mm_admit(struct mm_pool *p, uint64_t min, uint64_t max, uint64_t overhead, 
 				     .max = max,
 				     .overhead = overhead,
 				     .memory = p->limit,
-				     .swap = atomic_load(&p->block->policy.params.swap) };
+				     .swap = atomic_load(&p->block->policy.params.swap),
+				     .computer = atomic_load(&p->block->policy.params.computer) };
 	enum { MIB_PAGES = 256 };
 	uint64_t lacking;
 
@@ -367,12 +368,18 @@ bool mm_admit(struct mm_pool *p, uint64_t min, uint64_t max, uint64_t overhead, 
 	case ALLOC_NO_MEMORY:
 		snprintf(
 		    err, errlen,
-		    "machine memory lacks %llu MiB: %llu are promised to VMs or taken by their processes, "
-		    "this one needs %llu and %llu for its process, of %llu",
+		    "machine memory lacks %llu MiB: %llu are promised to VMs, this one needs %llu, of %llu (--min)",
 		    (unsigned long long)(lacking + MIB_PAGES - 1) / MIB_PAGES,
-		    (unsigned long long)(a.mins + a.overheads) / MIB_PAGES,
-		    (unsigned long long)min / MIB_PAGES, (unsigned long long)overhead / MIB_PAGES,
+		    (unsigned long long)a.mins / MIB_PAGES, (unsigned long long)min / MIB_PAGES,
 		    (unsigned long long)a.memory / MIB_PAGES);
+		return false;
+	case ALLOC_NO_ROOM:
+		snprintf(
+		    err, errlen,
+		    "the computer lacks %llu MiB: beside machine memory, VMs' processes take %llu, this one "
+		    "needs %llu",
+		    (unsigned long long)(lacking + MIB_PAGES - 1) / MIB_PAGES,
+		    (unsigned long long)a.overheads / MIB_PAGES, (unsigned long long)overhead / MIB_PAGES);
 		return false;
 	default:
 		snprintf(err, errlen,

@@ -294,15 +294,20 @@ START_TEST(admission)
 				     .mins = 500,
 				     .overheads = 80,
 				     .maxs = 900,
-				     .memory = 700,
-				     .swap = 600 };
+				     .memory = 600,
+				     .swap = 600,
+				     .computer = 700 };
 	uint64_t lacking;
 
 	ck_assert_int_eq(alloc_admit(&a, &lacking), ALLOC_ADMITTED);
 	a.overhead++;
-	ck_assert_int_eq(alloc_admit(&a, &lacking), ALLOC_NO_MEMORY);
+	ck_assert_int_eq(alloc_admit(&a, &lacking), ALLOC_NO_ROOM);
 	ck_assert_uint_eq(lacking, 1);
 	a.overhead--;
+	a.min++;
+	ck_assert_int_eq(alloc_admit(&a, &lacking), ALLOC_NO_MEMORY);
+	ck_assert_uint_eq(lacking, 1);
+	a.min--;
 	a.max += 7;
 	ck_assert_int_eq(alloc_admit(&a, &lacking), ALLOC_NO_SWAP);
 	ck_assert_uint_eq(lacking, 7);
