@@ -35,6 +35,7 @@ struct mm_pool_books {
 	uint64_t vms, frames, used;  /* VMs; frames in use; pages charged */
 	const char *wrong;	     /* the first thing that does not add up; NULL: all does */
 	int slot;		     /* the VM, where it is one's; -1 */
+	bool busy;		     /* a VM did not come to rest in time: nothing was counted */
 };
 bool mm_pool_check(struct mm_pool *p, struct mm_pool_books *b);
 

@@ -285,6 +285,7 @@ bool mm_pool_check(struct mm_pool *p, struct mm_pool_books *b)
 		return false;
 	}
 	if (!block_hold(p)) {
+		c.b.busy = true;
 		wrong(&c, "a VM does not come to rest", -1);
 	} else {
 		for (unsigned i = 0; i < MM_VMS; i++)

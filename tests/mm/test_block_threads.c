@@ -43,7 +43,7 @@ START_TEST(together)
 		ck_assert_int_eq(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
 	}
 	for (unsigned i = 0; i < 20; i++)
-		ck_assert_msg(mm_pool_check(pool, &b), "%s (slot %d)", b.wrong, b.slot);
+		ck_assert_msg(mm_pool_check(pool, &b) || b.busy, "%s (slot %d)", b.wrong, b.slot);
 	for (unsigned i = 0; i < VMS; i++) {
 		pthread_join(w[i].thread, NULL);
 		ck_assert(w[i].right);
