@@ -130,7 +130,7 @@ bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b)
 	for (uint64_t p = vm_next_ram(vm, 0); p < vm->nppn; p = vm_next_ram(vm, p + 1))
 		check_page(vm, (ppn)p, b);
 	check_windows(vm, b);
-	if (alone)
+	if (alone && vm->pool->joined < 0) /* the host has the others' pmaps: mm_pool_check() */
 		check_frames(vm, b);
 	for (unsigned i = 0; i < PAGE_STATES; i++)
 		if (atomic_load(&vm->slot->pages[i]) != b->pages[i])

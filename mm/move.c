@@ -56,6 +56,34 @@ static void settle(struct mm_vm *vm, ppn p, mpn to)
 	vm_leave(vm);
 }
 
+enum { RUN = 16 };
+
+/* May P, which is absent, be charged along with a page that is touched? */
+static bool may_run(const struct mm_vm *vm, ppn p)
+{
+	return ppn_ram(vm, p) && vm->pmap[p].mpn == MPN_NONE && !vm->pmap[p].rmap;
+}
+
+/* P, which is absent, is touched: charge its run of pages with it while the pool has plenty, so that they can
+ * be mapped as one. The scan gives back those that are never touched. False: nothing was done. */
+static bool bring_run(struct mm_vm *vm, ppn p)
+{
+	const struct mm_pool *pool = vm->pool;
+	uint32_t n = 0, first = p & ~(RUN - 1u), limit = pool->limit - pool->limit / 16;
+
+	for (ppn q = first; q < first + RUN; q++)
+		n += q == p || may_run(vm, q);
+	if (n == 1 || atomic_load(&pool->block->used) + n > limit || !vm_charge(vm, n))
+		return false;
+	vm_enter(vm);
+	for (ppn q = first; q < first + RUN; q++)
+		if (q != p && may_run(vm, q))
+			page_set(vm, q, q);
+	settle(vm, p, p);
+	vm_leave(vm);
+	return true;
+}
+
 static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
 {
 	uint64_t cycles = __builtin_ia32_rdtsc() - start;
@@ -78,6 +106,8 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 		vm->swap.wanted = p;
 		return false;
 	}
+	if (state == PAGE_ABSENT && vm->pool->block_fd >= 0 && bring_run(vm, p))
+		return true;
 	if (!swap_charge(vm, p))
 		return false;
 	if (state == PAGE_SWAPPED && !swap_read_home(vm, p)) {

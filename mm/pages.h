@@ -120,6 +120,7 @@ struct mm_sharing {
 	uint64_t false_matches;
 };
 const struct mm_sharing *mm_sharing(const struct mm_vm *vm);
+const struct mm_sharing *mm_pool_sharing(const struct mm_pool *p);
 
 /* The books of a VM, as counted page by page. */
 struct mm_books {

@@ -83,6 +83,36 @@ static const struct view_col share_cols[] = {
 };
 RECORD_DOC(share_record, "share unshare", share_cols);
 
+static const struct view_col rate_cols[] = {
+	{ "rate", "Rate", VAL_UINT, "", "pages that this VM looks at a second, to share them" },
+	{ "all", "All", VAL_UINT, "",
+	  "pages that all VMs of one machine's memory may look at a second; none: no limit" },
+};
+RECORD_DOC(rate_record, "share", rate_cols);
+
+/* share rate [N | all N] */
+static int share_rate(struct mm_vm *vm, const struct cmd_args *a, struct result *r)
+{
+	struct mm_common *common = mm_common(mm_vm_pool(vm));
+	bool all = a->argc == 3 && !strcmp(a->argv[1], "all");
+	uint64_t n = 0;
+	struct table *t;
+
+	if (a->argc == 3 && !all)
+		return result_fail(r, "share: expected rate N or rate all N");
+	if (a->argc > 1 && (!number(a->argv[a->argc - 1], &n) || n > UINT32_MAX))
+		return result_fail(r, "share: '%s' is no number of pages", a->argv[a->argc - 1]);
+	if (a->argc > 1)
+		atomic_store(all ? &common->scan_rate : &mm_slot(vm)->scan_rate, (uint32_t)n);
+	n = atomic_load(&common->scan_rate);
+	t = result_table(r, rate_cols, ARRAY_LEN(rate_cols), TABLE_PLAIN,
+			 n == UINT32_MAX ? "{rate} pages a second are looked at"
+					 : "{rate} pages a second are looked at; by all VMs at most {all}");
+	table_row(t, (struct value[]){ V_UINT(atomic_load(&mm_slot(vm)->scan_rate)),
+				       n == UINT32_MAX ? V_NONE : V_UINT(n) });
+	return 0;
+}
+
 /* share and unshare. */
 static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
@@ -91,6 +121,8 @@ static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result 
 	uint64_t first = 0, n = 1 << 20, done = 0;
 	struct table *t;
 
+	if (share && !strcmp(a->argv[0], "rate"))
+		return share_rate(vm, a, r);
 	if (strcmp(a->argv[0], "all") && range(a, 0, r, &first, &n))
 		return -1;
 	if (share)
@@ -195,11 +227,12 @@ static const struct command commands[] = {
 	  "pages come back when they are touched. Pages of zeros are not written but dropped. info swap counts; "
 	  "info pmap shows states.",
 	  cmd_swap, CMD_MACHINE | CMD_PAUSE, 2, 3, "out|in random|all" },
-	{ "share", NULL, "PPN [N] | all", "share pages of the same content, copy-on-write",
-	  "The content of each page is looked up by its hash; where another page has it, all bytes are compared, and both "
+	{ "share", NULL, "PPN [N] | all | rate [N | all N]", "share pages of the same content, copy-on-write",
+	  "share rate N has the VM look at N of its pages a second while it runs, in random order; rate all N "
+	  "limits that for all VMs of a machine's memory together; 0: none. The content of each page is looked up by its hash; where another page has it, all bytes are compared, and both "
 	  "are moved onto one frame. A write copies the page again. info share shows the contents that are known, info "
 	  "sharing what is saved, info cow the copies.",
-	  cmd_share, CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
+	  cmd_share, CMD_MACHINE | CMD_PAUSE, 1, 3, "all|rate" },
 	{ "unshare", NULL, "PPN [N] | all", "give shared pages memory of their own again", NULL, cmd_share,
 	  CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
 	{ "balloon", NULL, "N[K|M|G]", "set how many pages the guest's balloon shall have",

@@ -448,7 +448,12 @@ uint64_t mm_share_range(struct mm_vm *vm, ppn first, uint32_t n)
 
 const struct mm_sharing *mm_sharing(const struct mm_vm *vm)
 {
-	return &vm->pool->share.table->n;
+	return mm_pool_sharing(vm->pool);
+}
+
+const struct mm_sharing *mm_pool_sharing(const struct mm_pool *p)
+{
+	return &p->share.table->n;
 }
 
 /* ---- after a death ---- */
@@ -502,10 +507,8 @@ bool share_check(const struct mm_pool *p)
 
 /* ---- looking at it ---- */
 
-bool share_next(const struct mm_vm *vm, uint32_t *bucket, uint32_t *entry, struct share_row *r)
+bool share_next(const struct mm_pool *p, uint32_t *bucket, uint32_t *entry, struct share_row *r)
 {
-	const struct mm_pool *p = vm->pool;
-
 	/* The table may change meanwhile: what is found need not be complete, but ends. */
 	for (; *bucket < p->share.nbucket; ++*bucket, *entry = 0) {
 		uint32_t e = (*entry ? entry_at(p, *entry)->link : p->share.buckets[*bucket]) & LINK;

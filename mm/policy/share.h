@@ -31,5 +31,5 @@ struct share_row {
 	bool hint;
 };
 /* The entry behind the one that *BUCKET and *ENTRY are at; first: 0, 0. False: there is none. */
-bool share_next(const struct mm_vm *vm, uint32_t *bucket, uint32_t *entry, struct share_row *r);
+bool share_next(const struct mm_pool *p, uint32_t *bucket, uint32_t *entry, struct share_row *r);
 #endif

@@ -206,8 +206,7 @@ static void prepare_bystander(struct block_vm *b)
 static void prepare_victim(struct block_vm *b)
 {
 	for (ppn p = 0; p < 16; p++)
-		if (p != 12)
-			bvm_fill(b, p, bvm_own(b, p));
+		bvm_fill(b, p, bvm_own(b, p));
 	bvm_fill(b, 1, W_HINT);
 	bvm_fill(b, 2, W_FRAME);
 	fill_and_share(b, 3, W_FRAME);
@@ -224,6 +223,8 @@ static void prepare_victim(struct block_vm *b)
 	bvm_fill(b, 13, bvm_own(b, 13)); /* entry of a frame that goes */
 	bvm_fill(b, 14, bvm_own(b, 14));
 	bvm_fill(b, 15, 20);
+	page_release(b->vm, 12);
+	b->model[12] = 0;
 }
 
 /* The table is full of hints. */
@@ -235,6 +236,7 @@ static void fill_table(struct block_vm *b)
 
 enum {
 	OP_TOUCH,
+	OP_TOUCH_RUN,
 	OP_RELEASE,
 	OP_HINT,
 	OP_PAIR,
@@ -255,13 +257,16 @@ enum {
 };
 
 /* At how many instants at least each of them can die. */
-static const unsigned few_steps[OPS] = { 5, 5, 7, 12, 10, 10, 10, 7, 8, 5, 5, 5, 8, 8, 20, 80, 10 };
+static const unsigned few_steps[OPS] = { 5, 20, 5, 7, 12, 10, 10, 10, 7, 8, 5, 5, 5, 8, 8, 20, 80, 10 };
 
 static void operate(struct block_vm *b, unsigned op)
 {
 	switch (op) {
 	case OP_TOUCH:
 		bvm_fill(b, 12, bvm_own(b, 12));
+		break;
+	case OP_TOUCH_RUN:
+		bvm_fill(b, 70, bvm_own(b, 70));
 		break;
 	case OP_RELEASE:
 		page_release(b->vm, 0);
