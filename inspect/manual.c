@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Sections of vitrine(1) on commands, views and registers, generated from their tables. */
 #include "inspect/session_int.h"
+#include "mm/host.h"
 #include "mm/policy.h"
 #include "x86/regs.h"
 
@@ -118,6 +119,7 @@ void inspect_manual(FILE *f, const struct view *const *engine_views,
 	put_views(f, machine_views);
 	put_views(f, mm_views);
 	put_views(f, mm_pool_views);
+	put_views(f, mm_host_views);
 	put_views(f, engine_views);
 	for (const struct inspect_addon *const *a = addons; *a; a++)
 		put_views(f, (*a)->views);

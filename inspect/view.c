@@ -3,6 +3,7 @@
  * tables have a view of the same name, the first one is shown. */
 #include "inspect/tables_int.h"
 #include "base/alloc.h"
+#include "mm/host.h"
 #include "mm/policy.h"
 #include "x86/regs.h"
 
@@ -40,7 +41,7 @@ static const struct other_name *other_name(const char *name)
 	return NULL;
 }
 
-enum { NTABLES = 6 + MAX_ADDONS, MAX_COLS = 40 };
+enum { NTABLES = 7 + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -57,11 +58,12 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	t[2] = (struct view_table){ s->m ? machine_views : none, s->m };
 	t[3] = (struct view_table){ v && v->mmu ? mm_views : none, v ? v->mmu : NULL };
 	t[4] = (struct view_table){ s->pool ? mm_pool_views : none, s->pool };
+	t[6] = (struct view_table){ s->pool && !s->m ? mm_host_views : none, s->pool };
 	t[5] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
 	for (unsigned i = 0; i < MAX_ADDONS; i++) {
 		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;
 
-		t[6 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
+		t[7 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
 					 : (struct view_table){ none, NULL };
 	}
 }

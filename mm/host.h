@@ -39,6 +39,9 @@ struct mm_pool_books {
 };
 bool mm_pool_check(struct mm_pool *p, struct mm_pool_books *b);
 
+/* Views of all VMs' sharing, for the host's session; owner: struct mm_pool. */
+extern const struct view *const mm_host_views[];
+
 /* ---- a VM's process ---- */
 
 /* The pool that was sent as F, for the VM of SLOT. Takes the descriptors. NULL with one line in ERR. */

@@ -5,5 +5,4 @@
 #include "base/view.h"
 
 extern const struct view view_share, view_sharing, view_cow;
-extern const struct view view_pool_share, view_pool_sharing; /* owner: struct mm_pool */
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Views of page sharing: the table of contents, what it did, and the last pages that parted. */
 #include "base/gpr.h"
+#include "mm/host.h"
 #include "mm/mm_int.h"
 #include "mm/policy/share.h"
 #include "mm/views_int.h"
@@ -125,7 +126,7 @@ static const char *pool_share_rows(void *owner, const char *arg, struct row_sink
 	return NULL;
 }
 
-const struct view view_pool_share = {
+static const struct view view_pool_share = {
 	.name = "share",
 	.help = "contents of pages that are known: shared frames and hints; with a VM and a PPN: that page's",
 	VIEW_COLS(share_cols),
@@ -213,12 +214,14 @@ static const char *pool_sharing_rows(void *owner, const char *arg, struct row_si
 	return NULL;
 }
 
-const struct view view_pool_sharing = {
+static const struct view view_pool_sharing = {
 	.name = "sharing",
 	.help = "what page sharing did and saves, for all VMs",
 	VIEW_COLS(sharing_cols),
 	.rows = pool_sharing_rows,
 };
+
+const struct view *const mm_host_views[] = { &view_pool_share, &view_pool_sharing, NULL };
 
 static const struct view_col cow_cols[] = {
 	{ "number", "number", VAL_UINT, "", "of the copy, from the first" },

@@ -91,8 +91,9 @@ static const struct view_col rate_cols[] = {
 RECORD_DOC(rate_record, "share", rate_cols);
 
 /* share rate [N | all N] */
-static int share_rate(struct mm_vm *vm, const struct cmd_args *a, struct result *r)
+static int share_rate(struct machine *m, const struct cmd_args *a, struct result *r)
 {
+	struct mm_vm *vm = machine_vm(m);
 	struct mm_common *common = mm_common(mm_vm_pool(vm));
 	bool all = a->argc == 3 && !strcmp(a->argv[1], "all");
 	uint64_t n = 0;
@@ -104,6 +105,8 @@ static int share_rate(struct mm_vm *vm, const struct cmd_args *a, struct result 
 		return result_fail(r, "share: '%s' is no number of pages", a->argv[a->argc - 1]);
 	if (a->argc > 1)
 		atomic_store(all ? &common->scan_rate : &mm_slot(vm)->scan_rate, (uint32_t)n);
+	if (a->argc > 1)
+		machine_memory_changed(m);
 	n = atomic_load(&common->scan_rate);
 	t = result_table(r, rate_cols, ARRAY_LEN(rate_cols), TABLE_PLAIN,
 			 n == UINT32_MAX ? "{rate} pages a second are looked at"
@@ -122,7 +125,7 @@ static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result 
 	struct table *t;
 
 	if (share && !strcmp(a->argv[0], "rate"))
-		return share_rate(vm, a, r);
+		return share_rate(s->m, a, r);
 	if (strcmp(a->argv[0], "all") && range(a, 0, r, &first, &n))
 		return -1;
 	if (share)

@@ -3,6 +3,7 @@
 #include "tests/inspect/fake_machine.h"
 #include "hv/balloon.h"
 #include "mm/pages.h"
+#include "mm/host.h"
 #include "mm/policy.h"
 #include "mm/slot.h"
 
@@ -80,6 +81,14 @@ struct mm_slot *mm_pool_slot(struct mm_pool *p, unsigned i)
 {
 	(void)p, (void)i;
 	return NULL;
+}
+
+struct mm_common *mm_common(struct mm_pool *p)
+{
+	static struct mm_common common;
+
+	(void)p;
+	return &common;
 }
 
 struct mm_policy *mm_policy(struct mm_pool *p)
@@ -201,6 +210,7 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 
 const struct view *const mm_views[] = { NULL };
 const struct view *const mm_pool_views[] = { NULL };
+const struct view *const mm_host_views[] = { NULL };
 const struct view *const machine_views[] = { NULL };
 
 /* ---- processor ---- */
