@@ -180,6 +180,7 @@ static const char *sharing_rows(void *owner, const char *arg, struct row_sink *k
 	(void)arg;
 	counter(k, "shared", atomic_load(&vm->slot->pages[PAGE_SHARED]), "pages on shared frames now");
 	counter(k, "zeros", atomic_load(&vm->slot->zeros), "of these, pages of zeros");
+	table_counters(vm->pool, k);
 	counter(k, "parted", vm->n.cow, "pages copied at a write, or by unshare");
 	counter(k, "rate", atomic_load(&vm->slot->scan_rate), "pages to look at a second (share rate)");
 	counter(k, "rate_now", mm_scan_rate(vm), "of these, as many as the rate for all VMs leaves");
@@ -187,7 +188,6 @@ static const char *sharing_rows(void *owner, const char *arg, struct row_sink *k
 	counter(k, "looked_at", s->pages, "pages that the scan has looked at");
 	counter(k, "asked", s->answered, "of these, because another VM has a page like it");
 	counter(k, "cycles", s->pages ? s->cycles / s->pages : 0, "of the processor for each of them");
-	table_counters(vm->pool, k);
 	return NULL;
 }
 

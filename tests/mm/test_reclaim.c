@@ -251,10 +251,13 @@ START_TEST(admitted)
 		r.s[i]->min = 100 * MIB;
 		r.s[i]->overhead = 20 * MIB;
 	}
+	atomic_store(&r.y->params.computer, r.p->limit + 60 * MIB);
 	atomic_store(&r.y->params.swap, 1024 * MIB);
-	ck_assert(mm_admit(r.p, 124 * MIB, 256 * MIB, 20 * MIB, err, sizeof(err)));
-	ck_assert(!mm_admit(r.p, 125 * MIB, 256 * MIB, 20 * MIB, err, sizeof(err)));
+	ck_assert(mm_admit(r.p, 184 * MIB, 256 * MIB, 20 * MIB, err, sizeof(err)));
+	ck_assert(!mm_admit(r.p, 185 * MIB, 256 * MIB, 20 * MIB, err, sizeof(err)));
 	ck_assert_ptr_nonnull(strstr(err, "machine memory lacks 1 MiB"));
+	ck_assert(!mm_admit(r.p, 184 * MIB, 256 * MIB, 21 * MIB, err, sizeof(err)));
+	ck_assert_ptr_nonnull(strstr(err, "the computer lacks 1 MiB"));
 	atomic_store(&r.y->params.swap, 400 * MIB);
 	ck_assert(!mm_admit(r.p, 100 * MIB, 256 * MIB, 20 * MIB, err, sizeof(err)));
 	ck_assert_ptr_nonnull(strstr(err, "swap file lacks 68 MiB"));
