@@ -141,6 +141,23 @@ static int by_hand(struct inspect *s, const struct cmd_args *a, struct result *r
 	return 0;
 }
 
+/* scan [VM|all] RATE */
+static int scan(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool all = a->argc == 3 && !strcmp(a->argv[1], "all");
+	int at = 1 + all;
+	struct mm_slot *slot = all ? NULL : slot_for(s, a, 1, &at, r);
+	double x;
+
+	if (!all && !slot)
+		return -1;
+	if (a->argc != at + 1 || !real(a->argv[at], 0, 1e9, &x) || x != floor(x))
+		return result_fail(r, "memory scan: expected [VM|all] and pages a second");
+	atomic_store(all ? &mm_common(s->pool)->scan_rate : &slot->scan_rate, (uint32_t)x);
+	changed(s);
+	return 0;
+}
+
 /* ---- of the pool ---- */
 
 static int tax(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -232,9 +249,16 @@ static int cmd_memory(struct inspect *s, const struct cmd_args *a, struct result
 	static const struct {
 		const char *word;
 		int (*run)(struct inspect *s, const struct cmd_args *a, struct result *r);
-	} words[] = { { "set", set },	    { "target", by_hand }, { "swap-target", by_hand },
-		      { "tax", tax },	    { "sample", sample },  { "thresholds", thresholds },
-		      { "freeze", freeze }, { "period", period },  { "balloon-max", balloon_max } };
+	} words[] = { { "set", set },
+		      { "target", by_hand },
+		      { "swap-target", by_hand },
+		      { "scan", scan },
+		      { "tax", tax },
+		      { "sample", sample },
+		      { "thresholds", thresholds },
+		      { "freeze", freeze },
+		      { "period", period },
+		      { "balloon-max", balloon_max } };
 
 	if (!s->pool)
 		return result_fail(r, "memory: there is no machine memory without a guest or a host");
@@ -245,25 +269,26 @@ static int cmd_memory(struct inspect *s, const struct cmd_args *a, struct result
 			return words[i].run(s, a, r);
 	return result_fail(
 	    r,
-	    "memory: expected set, target, swap-target, tax, sample, thresholds, freeze, period or "
+	    "memory: expected set, target, swap-target, scan, tax, sample, thresholds, freeze, period or "
 	    "balloon-max, not '%s'",
 	    a->argv[0]);
 }
 
 static const struct command commands[] = {
 	{ "memory", NULL,
-	  "[set [VM] min|max|shares VALUE | target|swap-target [VM] SIZE|auto | tax PART | sample pages|period N | "
+	  "[set [VM] min|max|shares VALUE | target|swap-target [VM] SIZE|auto | scan [VM|all] RATE | tax PART | sample pages|period N | "
 	  "thresholds HIGH SOFT HARD LOW [HYSTERESIS] | freeze on|off | period SECONDS | balloon-max PERCENT]",
 	  "set parameters by which machine memory is divided; without arguments, show them",
 	  "set: machine memory guaranteed to a VM, its most, its shares; without VM, those of the session's. target: the machine "
-	  "memory that the VM shall have, instead of what the policy finds; swap-target: the memory beyond which it swaps. tax: the part "
+	  "memory that the VM shall have, instead of what the policy finds; swap-target: the memory beyond which it swaps. scan: pages that the VM, or all of them together, may "
+	  "look at a second to share them (0: none). tax: the part "
 	  "of idle memory that may be taken from a VM for others. sample: the pages whose use is watched in a period (0: none), its "
 	  "length in seconds of VM time. thresholds: percentages of machine memory that must be free, for the states high, soft (balloons "
 	  "grow), hard (VMs swap) and low (VMs wait). freeze: nothing changes any more. period: targets are computed at least as often. "
 	  "balloon-max: of a VM's memory. info memory, info alloc and info idle show what comes of it.",
 	  cmd_memory, CMD_PAUSE, 0, 6,
-	  "set|target|swap-target|tax|sample|thresholds|freeze|period|balloon-max "
-	  "min|max|shares|pages|period|on|off|auto min|max|shares" },
+	  "set|target|swap-target|scan|tax|sample|thresholds|freeze|period|balloon-max "
+	  "min|max|shares|all|pages|period|on|off|auto min|max|shares" },
 	{ 0 },
 };
 
