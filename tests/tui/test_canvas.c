@@ -82,9 +82,10 @@ START_TEST(utf8_round_trip)
 	for (uint32_t ch = 0x20; ch < 0x110000; ch++) {
 		if ((ch >= 0xd800 && ch <= 0xdfff) || ch == 0x7f)
 			continue;
-		ck_assert_int_eq(utf8_put(ch, text), (int)strlen(text));
-		ck_assert_int_eq(area_put(&a, 0, 0, ST_NORMAL, text), 1);
-		ck_assert_uint_eq(c.cells[0].ch, ch);
+		/* An assertion that holds costs a write to a pipe. */
+		if (utf8_put(ch, text) != (int)strlen(text) || area_put(&a, 0, 0, ST_NORMAL, text) != 1 ||
+		    c.cells[0].ch != ch)
+			ck_abort_msg("character %x", ch);
 	}
 	canvas_fini(&c);
 }

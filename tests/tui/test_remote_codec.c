@@ -11,10 +11,13 @@ static void round_trip(struct term_event e)
 	struct term_event back;
 
 	remote_put_key(&e, name);
-	ck_assert_msg(name[0], "key %x has no name", (unsigned)e.key);
-	ck_assert_msg(remote_get_key(name, &back), "\"%s\" is not read", name);
-	ck_assert_msg(back.key == e.key && back.x == e.x && back.y == e.y, "\"%s\" is read as %x at %d,%d",
-		      name, (unsigned)back.key, back.x, back.y);
+	/* An assertion that holds costs a write to a pipe, and there are a million keys. */
+	if (!name[0])
+		ck_abort_msg("key %x has no name", (unsigned)e.key);
+	if (!remote_get_key(name, &back))
+		ck_abort_msg("\"%s\" is not read", name);
+	if (back.key != e.key || back.x != e.x || back.y != e.y)
+		ck_abort_msg("\"%s\" is read as %x at %d,%d", name, (unsigned)back.key, back.x, back.y);
 }
 
 START_TEST(characters)
