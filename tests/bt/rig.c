@@ -3,8 +3,7 @@
 #include "tests/bt/rig.h"
 #include "bt/cache/cache.h"
 #include "mm/mmu.h"
-
-#include <check.h>
+#include "tests/suite.h"
 
 static uint64_t state;
 

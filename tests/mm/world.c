@@ -2,8 +2,8 @@
 #include "tests/mm/world.h"
 
 #include "mm/window/region.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See tests/vtx/rig.h. */
 #include "tests/vtx/rig.h"
+#include "tests/suite.h"
 #include "vtx/bits.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
