@@ -153,18 +153,41 @@ bool balloon_contact(struct board *b)
 	return b->balloon.driver != BALLOON_NONE && !b->balloon.reset;
 }
 
-enum mm_balloon balloon_inflate(struct board *b, uint64_t first, uint32_t n)
+static enum mm_balloon inflate(struct board *b, uint64_t first, uint32_t n)
 {
-	struct balloon *x = &b->balloon;
 	enum mm_balloon r = mm_balloon_pages(b->vm, first, n);
 
 	if (r == MM_BALLOON_DONE) {
-		x->held += n;
-		x->inflated += n;
-	} else {
-		x->refused += n;
+		b->balloon.held += n;
+		b->balloon.inflated += n;
 	}
 	return r;
+}
+
+enum mm_balloon balloon_inflate(struct board *b, uint64_t first, uint32_t n)
+{
+	enum mm_balloon r = inflate(b, first, n);
+
+	if (r != MM_BALLOON_DONE)
+		b->balloon.refused += n;
+	return r;
+}
+
+uint32_t balloon_run(const uint64_t *list, uint32_t n, unsigned shift, uint64_t *first)
+{
+	uint64_t p = list[0] >> shift;
+	bool down = n > 1 && list[1] >> shift == p - 1;
+	uint32_t k = 1;
+
+	while (k < n && list[k] >> shift == (down ? p - k : p + k))
+		k++;
+	*first = down ? p - (k - 1) : p;
+	return k;
+}
+
+bool balloon_inflate_run(struct board *b, uint64_t first, uint32_t n)
+{
+	return inflate(b, first, n) == MM_BALLOON_DONE;
 }
 
 enum mm_balloon balloon_deflate(struct board *b, uint64_t first, uint32_t n)

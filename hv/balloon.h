@@ -82,6 +82,12 @@ uint32_t balloon_target(struct board *b);
 /* Put the N pages from FIRST on into the balloon, and get them out: see mm/pages.h. */
 enum mm_balloon balloon_inflate(struct board *b, uint64_t first, uint32_t n);
 enum mm_balloon balloon_deflate(struct board *b, uint64_t first, uint32_t n);
+/* How many of the N numbers of pages in LIST, each of which is shifted left by SHIFT, are adjacent from its
+ * first one on, up or down; the lowest in *FIRST. */
+uint32_t balloon_run(const uint64_t *list, uint32_t n, unsigned shift, uint64_t *first);
+/* Put the N pages from FIRST on into the balloon at the cost of about one. False, with nothing done or
+ * counted: not all of them can be, which is to be found out one by one. */
+bool balloon_inflate_run(struct board *b, uint64_t first, uint32_t n);
 /* The driver's call is complete; there were BEFORE pages in the balloon. */
 void balloon_moved(struct board *b, uint32_t before);
 #endif

@@ -30,7 +30,7 @@ static void leave(struct mm_vm *vm, ppn p, mpn from)
 {
 	switch (mpn_state(from)) {
 	case PAGE_PRIVATE:
-		pool_punch(vm->fd, p);
+		pool_punch(vm->fd, p, 1);
 		vm_credit(vm, 1);
 		break;
 	case PAGE_SHARED:
@@ -150,15 +150,22 @@ bool page_move(struct mm_vm *vm, ppn p, mpn to)
 	return true;
 }
 
+/* Drop all mappings of the N pages from P on. */
+static void unmap(struct mm_vm *vm, ppn p, uint32_t n)
+{
+	for (; n; p++, n--)
+		while (vm->pmap[p].rmap) {
+			const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
+
+			pages_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn, n);
+		}
+}
+
 void page_put(struct mm_vm *vm, ppn p, mpn to)
 {
 	mpn from = vm->pmap[p].mpn;
 
-	while (vm->pmap[p].rmap) {
-		const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
-
-		page_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn);
-	}
+	unmap(vm, p, 1);
 	vm_enter(vm);
 	page_set(vm, p, to);
 	vm->swap.gone++;
@@ -166,18 +173,51 @@ void page_put(struct mm_vm *vm, ppn p, mpn to)
 	vm_leave(vm);
 }
 
-/* P loses its content. */
+/* The content of P changes: what was translated from it goes as at a write. */
+static void drop_code(struct mm_vm *vm, ppn p)
+{
+	if (!vm->pmap[p].code)
+		return;
+	if (vm->hooks.code_write)
+		vm->hooks.code_write(vm->hooks.ctx, p, 0, PAGE_SIZE);
+	mm_untrace_code(vm, p);
+}
+
+/* Move the first of the N pages from P on, which are not mapped, to TO, and those after it that can go with
+ * it: private pages are adjacent in their file, too. Returns how many. Inside. */
+static uint32_t put_run(struct mm_vm *vm, ppn p, uint32_t n, mpn to)
+{
+	mpn from = vm->pmap[p].mpn;
+	uint32_t k = 0;
+
+	for (; k < n && page_state(vm, p + k) == PAGE_PRIVATE; k++)
+		page_set(vm, p + k, to);
+	if (k) {
+		pool_punch(vm->fd, p, k);
+		vm_credit(vm, k);
+		return k;
+	}
+	page_set(vm, p, to);
+	leave(vm, p, from);
+	return 1;
+}
+
+void pages_empty(struct mm_vm *vm, ppn p, uint32_t n, mpn to)
+{
+	for (uint32_t i = 0; i < n; i++)
+		drop_code(vm, p + i);
+	unmap(vm, p, n);
+	vm_enter(vm);
+	for (uint32_t i = 0; i < n;)
+		i += put_run(vm, p + i, n - i, to);
+	vm->swap.gone += n;
+	vm_leave(vm);
+}
+
 static void empty(struct mm_vm *vm, ppn p, mpn to)
 {
-	if (!ppn_ram(vm, p) || vm->pmap[p].mpn == to)
-		return;
-	/* Its content changes: what was translated from it goes as at a write. */
-	if (vm->pmap[p].code) {
-		if (vm->hooks.code_write)
-			vm->hooks.code_write(vm->hooks.ctx, p, 0, PAGE_SIZE);
-		mm_untrace_code(vm, p);
-	}
-	page_put(vm, p, to);
+	if (ppn_ram(vm, p) && vm->pmap[p].mpn != to)
+		pages_empty(vm, p, 1, to);
 }
 
 void page_release(struct mm_vm *vm, ppn p)

@@ -163,9 +163,10 @@ void pool_credit(struct mm_pool *p, uint32_t n)
 	atomic_fetch_sub(&p->block->used, n);
 }
 
-void pool_punch(int fd, uint64_t page)
+void pool_punch(int fd, uint64_t page, uint32_t n)
 {
-	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(page << PAGE_SHIFT), PAGE_SIZE);
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(page << PAGE_SHIFT),
+		  (off_t)n << PAGE_SHIFT);
 }
 
 /* ---- shared frames ---- */
@@ -239,7 +240,7 @@ void pool_frame_put(struct mm_pool *p, mpn frame)
 		return;
 	share_forget(p, frame & MPN_INDEX);
 	pool_step(p);
-	pool_punch(p->fd, frame & MPN_INDEX);
+	pool_punch(p->fd, frame & MPN_INDEX, 1);
 	pool_step(p);
 	atomic_store(refs, 0);
 	pool_step(p);

@@ -93,6 +93,6 @@ bool pool_frame_zeros(const struct mm_pool *p, mpn frame);
 /* Unmap what is left of other processes' pmaps. */
 void pool_forget_pmaps(struct mm_pool *p);
 
-/* Free the page at offset PAGE of FD; a later touch finds zeros. */
-void pool_punch(int fd, uint64_t page);
+/* Free N pages from offset PAGE of FD on; a later touch finds zeros. */
+void pool_punch(int fd, uint64_t page, uint32_t n);
 #endif

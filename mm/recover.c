@@ -180,7 +180,7 @@ static void set_frame(struct mm_pool *p, uint32_t frame, uint32_t refs)
 
 	if (!refs && were) {
 		share_forget(p, frame);
-		pool_punch(p->fd, frame);
+		pool_punch(p->fd, frame, 1);
 	}
 	if (refs != were)
 		atomic_store(&p->refs[frame], refs);

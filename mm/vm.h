@@ -189,6 +189,9 @@ bool page_move(struct mm_vm *vm, ppn p, mpn to);
 void page_release(struct mm_vm *vm, ppn p);
 /* Likewise, because the guest's balloon has P. */
 void page_balloon(struct mm_vm *vm, ppn p);
+/* The N pages from P on, which are RAM or ROM, lose their content: each is at TO from now on, MPN_NONE or
+ * MPN_BALLOONED, where none of them is yet. What is adjacent goes in one host call. */
+void pages_empty(struct mm_vm *vm, ppn p, uint32_t n, mpn to);
 /* Note that P is at TO. Inside. */
 void page_set(struct mm_vm *vm, ppn p, mpn to);
 /* P, whose mappings go, is at TO from now on, which holds the same bytes. */

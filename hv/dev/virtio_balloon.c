@@ -54,12 +54,26 @@ static unsigned role(const struct virtio *v, unsigned n)
 	return n == STATS && !(v->features & F_STATS) ? REPORTS : n;
 }
 
+static void inflate_all(struct board *b, const uint64_t *pfn, uint32_t n)
+{
+	uint64_t first;
+
+	for (uint32_t k; n; n -= k, pfn += k) {
+		k = balloon_run(pfn, n, 0, &first);
+		if (balloon_inflate_run(b, first, k))
+			continue;
+		for (uint32_t i = 0; i < k; i++)
+			balloon_inflate(b, pfn[i], 1);
+	}
+}
+
 /* A list of pages: 32 bits each, numbers of 4 KiB pages. */
 static void move_pages(struct virtio_balloon *x, bool inflate)
 {
 	struct board *b = x->v.d.board;
 	uint64_t n = x->chain.out_len / sizeof(uint32_t);
 	uint32_t pfn[PFNS];
+	uint64_t list[PFNS];
 
 	if (n > PFNS_MAX) {
 		virtio_break(&x->v, "too many pages at once");
@@ -70,10 +84,12 @@ static void move_pages(struct virtio_balloon *x, bool inflate)
 		if (!virtio_get(&x->v, &x->chain, done * sizeof(pfn[0]), pfn, part * sizeof(pfn[0])))
 			return;
 		for (unsigned i = 0; i < part; i++)
-			if (inflate)
-				balloon_inflate(b, pfn[i], 1);
-			else
-				balloon_deflate(b, pfn[i], 1);
+			list[i] = pfn[i];
+		if (inflate)
+			inflate_all(b, list, (uint32_t)part);
+		else
+			for (unsigned i = 0; i < part; i++)
+				balloon_deflate(b, list[i], 1);
 	}
 }
 

@@ -97,6 +97,25 @@ static bool batch_page(struct board *b, uint32_t pfn)
 	return mm_state_of(b->vm, pfn, &s) && s != PAGE_BALLOONED && !mm_is_rom(b->vm, a);
 }
 
+/* The same, unless OWN is one of them: the statuses go there. */
+static uint32_t move(struct board *b, uint64_t first, uint32_t n, bool lock, uint64_t own)
+{
+	return own - first < n ? BAD_PPN : pages(b, first, n, lock);
+}
+
+/* Try to lock the first ones of N entries together. Returns how many those are: as many as are adjacent. */
+static uint32_t lock_run(struct board *b, const uint64_t *entry, uint32_t n, uint64_t own, bool *together)
+{
+	uint32_t target = balloon_target(b), held = b->balloon.held, k;
+	uint64_t first;
+
+	if (held >= target)
+		return 1;
+	k = balloon_run(entry, n < target - held ? n : target - held, PAGE_SHIFT, &first);
+	*together = own - first >= k && balloon_inflate_run(b, first, k);
+	return k;
+}
+
 static uint32_t batch(struct vmware_balloon *v, uint32_t pfn, uint32_t n, uint32_t each, bool lock)
 {
 	struct board *b = v->d.board;
@@ -106,12 +125,13 @@ static uint32_t batch(struct vmware_balloon *v, uint32_t pfn, uint32_t n, uint32
 		return BAD_COMMAND;
 	if (!batch_page(b, pfn) || !board_dma_read(b, a, v->batch, n * sizeof(v->batch[0])))
 		return BAD_PPN;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t first = v->batch[i] >> PAGE_SHIFT;
-		bool own = pfn - first < each; /* the statuses go there */
+	for (uint32_t i = 0, k; i < n; i += k) {
+		bool together = false;
 
-		v->batch[i] =
-		    (v->batch[i] & ~(uint64_t)STATUS_MASK) | (own ? BAD_PPN : pages(b, first, each, lock));
+		k = lock && each == 1 ? lock_run(b, v->batch + i, n - i, pfn, &together) : 1;
+		for (uint32_t j = i; j < i + k; j++)
+			v->batch[j] = (v->batch[j] & ~(uint64_t)STATUS_MASK) |
+				      (together ? OK : move(b, v->batch[j] >> PAGE_SHIFT, each, lock, pfn));
 	}
 	board_dma_write(b, a, v->batch, n * sizeof(v->batch[0]));
 	return OK;

@@ -6,6 +6,8 @@
  * while the VM is stopped. GPR-only code (base/gpr.h). */
 #include "mm/vm.h"
 
+enum { TOGETHER = 512 }; /* pages, at most: the host waits for changes of the pmap */
+
 /* Is all of [FIRST, FIRST + N) RAM? */
 static bool all_ram(const struct mm_vm *vm, uint64_t first, uint32_t n)
 {
@@ -32,8 +34,7 @@ enum mm_balloon mm_balloon_pages(struct mm_vm *vm, uint64_t first, uint32_t n)
 		return MM_BALLOON_NO_RAM;
 	if (in_balloon(vm, (ppn)first, n))
 		return MM_BALLOON_WAS;
-	for (uint32_t i = 0; i < n; i++)
-		page_balloon(vm, (ppn)first + i);
+	pages_empty(vm, (ppn)first, n, MPN_BALLOONED);
 	return MM_BALLOON_DONE;
 }
 
@@ -70,18 +71,24 @@ void mm_deflate_all(struct mm_vm *vm)
 		mm_deflate_pages(vm, p, n);
 }
 
+static bool releasable(const struct mm_vm *vm, ppn p)
+{
+	enum page_state s = page_state(vm, p);
+
+	return vm->pmap[p].kind == PAGE_RAM && s != PAGE_ABSENT && s != PAGE_BALLOONED;
+}
+
 uint32_t mm_release_pages(struct mm_vm *vm, uint64_t first, uint32_t n)
 {
 	uint64_t end = first + n < vm->nppn ? first + n : vm->nppn;
-	uint32_t done = 0;
+	uint32_t done = 0, k;
 
-	for (uint64_t p = first; p < end; p++) {
-		enum page_state s = page_state(vm, (ppn)p);
-
-		if (vm->pmap[p].kind != PAGE_RAM || s == PAGE_ABSENT || s == PAGE_BALLOONED)
-			continue;
-		page_release(vm, (ppn)p);
-		done++;
+	for (uint64_t p = first; p < end; p += k ? k : 1) {
+		for (k = 0; k < TOGETHER && p + k < end && releasable(vm, (ppn)p + k); k++)
+			;
+		if (k)
+			pages_empty(vm, (ppn)p, k, MPN_NONE);
+		done += k;
 	}
 	return done;
 }

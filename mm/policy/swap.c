@@ -150,7 +150,7 @@ bool mm_swap_out(struct mm_vm *vm, ppn p)
 
 void swap_clean(struct mm_vm *vm, ppn p)
 {
-	pool_punch(vm->swap.fd, (vm->swap.base >> PAGE_SHIFT) + p);
+	pool_punch(vm->swap.fd, (vm->swap.base >> PAGE_SHIFT) + p, 1);
 	vm->n.in_file--;
 	vm->n.cleaned++;
 }

@@ -278,13 +278,30 @@ void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 	host_unmap(m, w, first, last - first + 1);
 }
 
+void pages_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
+{
+	uint32_t first = UINT32_MAX, last = 0, p = w->shadow[vpn] >> 12;
+
+	n = n < WIN_PAGES - vpn ? n : WIN_PAGES - vpn;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t s = w->shadow[vpn + i];
+
+		if (!(s & SH_IN) || s >> 12 != p + i)
+			break;
+		page_forget(m, w, vpn + i);
+		if (!(s & SH_P))
+			continue;
+		if (first == UINT32_MAX)
+			first = vpn + i;
+		last = vpn + i;
+	}
+	if (first != UINT32_MAX)
+		host_unmap(m, w, first, last - first + 1);
+}
+
 void page_unmap(struct mmu *m, struct window *w, vpn32 vpn)
 {
-	bool mapped = w->shadow[vpn] & SH_P;
-
-	page_forget(m, w, vpn);
-	if (mapped)
-		host_unmap(m, w, vpn, 1);
+	pages_unmap(m, w, vpn, 1);
 }
 
 void win_drop_all(struct mmu *m, struct window *w)

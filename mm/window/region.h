@@ -92,6 +92,9 @@ bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 /* Drop one page for a reason of ours: it does not count as churn (window/bypass.c). */
 void page_unmap(struct mmu *m, struct window *w, vpn32 vpn);
+/* Likewise VPN and those of the N pages from it on that map the PPNs that follow its own, in one host call.
+ */
+void pages_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 /* Map VPN, if it is mapped, to its PPN's present machine page. False: the host refused. */
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn);
 /* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and we do. */

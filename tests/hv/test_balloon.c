@@ -267,6 +267,67 @@ START_TEST(whole_batch)
 }
 END_TEST
 
+/* Fill PFN with the N pages from FIRST on, up or down, and WANT with STATUS. */
+static void list(uint64_t *pfn, uint8_t *want, uint32_t first, unsigned n, bool down, uint8_t status)
+{
+	for (unsigned i = 0; i < n; i++) {
+		pfn[i] = first + (down ? n - 1 - i : i);
+		want[i] = status;
+	}
+}
+
+/* Adjacent pages, up and down: each has the status that it has alone. */
+START_TEST(runs)
+{
+	enum { N = 40, AT = 500 };
+	uint64_t pfn[N];
+	uint8_t want[N];
+
+	begin(CAPS_32);
+	fill(AT + 7, 1);
+	list(pfn, want, AT, N, _i, OK);
+	batch(LOCKS, pfn, want, N);
+	ck_assert_uint_eq(byte(AT + 7), 0);
+	list(pfn, want, AT, N, _i, LOCKED);
+	batch(LOCKS, pfn, want, N);
+	list(pfn, want, AT + N / 2, N, _i, OK); /* half of them are in the balloon already */
+	memset(_i ? want + N / 2 : want, LOCKED, N / 2);
+	batch(LOCKS, pfn, want, N);
+	ck_assert_uint_eq(m->board.balloon.held, N + N / 2);
+	ck_assert_uint_eq(m->board.balloon.refused, N + N / 2);
+	list(pfn, want, BATCH_AT - 10, N, _i, OK); /* the page of entries is one of them */
+	want[_i ? N - 1 - 10 : 10] = BAD_PPN;
+	batch(LOCKS, pfn, want, N);
+	list(pfn, want, PAGES - 10, N, _i, BAD_PPN); /* the end of memory */
+	memset(_i ? want + N - 10 : want, OK, 10);
+	batch(LOCKS, pfn, want, N);
+	ck_assert_uint_eq(m->board.balloon.held, N + N / 2 + N - 1 + 10);
+	ck_assert_uint_eq(m->board.balloon.popped, 0);
+}
+END_TEST
+
+/* A run that leads beyond the target ends there. */
+START_TEST(runs_to_the_target)
+{
+	enum { N = 20, ROOM = 7 };
+	uint64_t entry[N];
+
+	begin(CAPS_32);
+	set_target(ROOM);
+	for (unsigned i = 0; i < N; i++)
+		entry[i] = (600ull + i) << PAGE_SHIFT;
+	put_batch(BATCH_AT, entry, N);
+	ck_assert_uint_eq(call(LOCKS, BATCH_AT, N), OK);
+	ck_assert(mm_phys_read(m->vm, (gpa)BATCH_AT << PAGE_SHIFT, entry, sizeof(entry)));
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_uint_eq(entry[i] & 0x1f, i < ROOM ? OK : NOT_NEEDED);
+	ck_assert_uint_eq(m->board.balloon.held, ROOM);
+	ck_assert_uint_eq(m->board.balloon.refused, N - ROOM);
+	ck_assert_int_eq(state(600 + ROOM), PAGE_PRIVATE);
+	books();
+}
+END_TEST
+
 /* Pages of entries that are none, and how many entries there are. */
 START_TEST(batch_pages)
 {
@@ -474,13 +535,27 @@ int main(void)
 {
 	Suite *s = suite_create("hv/balloon");
 	TCase *tc = tcase_create("port");
-	const TTest *const tests[] = { magic,	capabilities, devices,	     basic,  limits,
-				       batches, whole_batch,  batch_pages,   large,  swapped_and_shared,
-				       popped,	reboot,	      rom_meanwhile, events, saved };
+	const TTest *const tests[] = { magic,
+				       capabilities,
+				       devices,
+				       basic,
+				       limits,
+				       batches,
+				       whole_batch,
+				       batch_pages,
+				       large,
+				       swapped_and_shared,
+				       runs_to_the_target,
+				       popped,
+				       reboot,
+				       rom_meanwhile,
+				       events,
+				       saved };
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (unsigned i = 0; i < ARRAY_LEN(tests); i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_loop_test(tc, runs, 0, 2);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }

@@ -2,6 +2,7 @@
 #include "tests/mm/block_vm.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 bool bvm_init(struct block_vm *b, struct mm_pool *pool, unsigned name, uint64_t seed)
@@ -66,6 +67,7 @@ bool bvm_right(struct block_vm *b)
 bool bvm_random(struct block_vm *b)
 {
 	ppn p = bvm_rnd(b, BVM_PAGES);
+	uint32_t n;
 
 	switch (bvm_rnd(b, 14)) {
 	case 0:
@@ -98,6 +100,9 @@ bool bvm_random(struct block_vm *b)
 	case 11:
 		page_balloon(b->vm, p);
 		b->model[p] = 0;
+		n = bvm_rnd(b, 8);
+		if (mm_balloon_pages(b->vm, p + 1, n) == MM_BALLOON_DONE)
+			memset(b->model + p + 1, 0, n * sizeof(b->model[0]));
 		break;
 	case 12:
 		mm_unshare_page(b->vm, p);

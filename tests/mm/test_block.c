@@ -248,6 +248,7 @@ enum {
 	OP_SWAP_OUT,
 	OP_SWAP_IN,
 	OP_BALLOON,
+	OP_BALLOON_RUN,
 	OP_DROP,
 	OP_EVICT,
 	OP_ANSWER,
@@ -257,7 +258,7 @@ enum {
 };
 
 /* At how many instants at least each of them can die. */
-static const unsigned few_steps[OPS] = { 5, 20, 5, 7, 12, 10, 10, 10, 7, 8, 5, 5, 5, 8, 8, 20, 80, 10 };
+static const unsigned few_steps[OPS] = { 5, 20, 5, 7, 12, 10, 10, 10, 7, 8, 5, 5, 5, 40, 8, 8, 20, 80, 10 };
 
 static void operate(struct block_vm *b, unsigned op)
 {
@@ -302,6 +303,11 @@ static void operate(struct block_vm *b, unsigned op)
 	case OP_BALLOON:
 		page_balloon(b->vm, 0);
 		b->model[0] = 0;
+		break;
+	case OP_BALLOON_RUN:
+		if (mm_balloon_pages(b->vm, 0, 16) != MM_BALLOON_DONE)
+			_exit(13);
+		memset(b->model, 0, 16 * sizeof(b->model[0]));
 		break;
 	case OP_DROP:
 		mm_share_page(b->vm, 15);

@@ -214,7 +214,7 @@ START_TEST(holes)
 	ck_assert(world_read(w, world_lin(w, 3)) && world_write(w, world_lin(w, 3), 8));
 	world_audit(w, true);
 	/* Not populated yet, and so not in the file: opened all the same. */
-	pool_punch(w->vm->fd, DATA_FIRST + 4);
+	pool_punch(w->vm->fd, DATA_FIRST + 4, 1);
 	w->model[DATA_FIRST + 4] = 0;
 	ck_assert(world_read(w, world_lin(w, 4)));
 	ck_assert_int_eq(touch(page_at(w, 4), false), 0);

@@ -212,8 +212,9 @@ static void touch(struct world *w)
 static void change(struct world *w)
 {
 	ppn p = DATA_FIRST + world_rnd(w, RAM_PAGES - DATA_FIRST);
+	uint32_t n = 1 + world_rnd(w, 12);
 
-	switch (world_rnd(w, 5)) {
+	switch (world_rnd(w, 7)) {
 	case 0:
 		page_balloon(w->vm, p);
 		w->model[p] = 0;
@@ -223,6 +224,15 @@ static void change(struct world *w)
 		w->model[p] = 0;
 		break;
 	case 2:
+		if (mm_balloon_pages(w->vm, p, n) == MM_BALLOON_DONE)
+			memset(w->model + p, 0, n);
+		break;
+	case 3:
+		mm_release_pages(w->vm, p, n);
+		for (ppn q = p; q < p + n && q < ROM_FIRST; q++)
+			w->model[q] = 0;
+		break;
+	case 4:
 		mm_swap_in(w->vm, p);
 		break;
 	default:
@@ -241,6 +251,48 @@ static void map_all(struct world *w)
 					(uint64_t)(DATA_FIRST + k % (RAM_PAGES - DATA_FIRST)) << 12 | flags);
 	}
 }
+
+/* Adjacent pages in all states go together: in one window, the private ones of a run in one host call. */
+START_TEST(adjacent)
+{
+	struct world *w = world_new_swapped(NULL, 4, _i & 1, 9);
+	ppn p = DATA_FIRST + 8;
+	uint64_t drops, changed = 0;
+	unsigned win;
+
+	if (_i & 2)
+		world_no_lines(w);
+	for (unsigned k = 0; k < 40; k++)
+		ck_assert(world_write(w, map(w, k, p + k), (uint8_t)(k + 1)));
+	mmu_select(w->m, &win);
+	enter(w, p + 5, PAGE_SHARED);
+	enter(w, p + 6, PAGE_SWAPPED);
+	enter(w, p + 7, PAGE_ABSENT);
+	mm_trace_code(w->vm, p + 20);
+	ck_assert_int_eq(mm_balloon_pages(w->vm, p + 1000, 1), MM_BALLOON_NO_RAM);
+	drops = w->m->win[win].drops;
+	ck_assert_int_eq(mm_balloon_pages(w->vm, p, 32), MM_BALLOON_DONE);
+	drops = w->m->win[win].drops - drops;
+	ck_assert_uint_le(drops, 4); /* not one a page */
+	ck_assert_uint_eq(w->code_writes, 1);
+	memset(w->model + p, 0, 32);
+	for (unsigned k = 0; k < 40; k++)
+		changed += page_state(w->vm, p + k) == PAGE_BALLOONED;
+	ck_assert_uint_eq(changed, 32);
+	books(w);
+	world_audit(w, true);
+	ck_assert_int_eq(mm_balloon_pages(w->vm, p + 31, 2), MM_BALLOON_WAS);
+	ck_assert_int_eq(page_state(w->vm, p + 32), PAGE_PRIVATE);
+	ck_assert_uint_eq(mm_release_pages(w->vm, p, 36), 4);
+	memset(w->model + p, 0, 36);
+	for (unsigned k = 0; k < 40; k++)
+		ck_assert(world_read(w, world_lin(w, k)));
+	ck_assert_uint_eq(w->vm->n.popped, 32);
+	books(w);
+	world_audit(w, true);
+	world_free(w);
+}
+END_TEST
 
 /* Machine memory for half the guest. */
 START_TEST(at_random)
@@ -377,6 +429,7 @@ int main(void)
 	tcase_add_loop_test(t, by_a_window, 0, 4 * PAGE_STATES);
 	tcase_add_loop_test(t, tables_swapped, 0, 4);
 	tcase_add_test(t, across_pages);
+	tcase_add_loop_test(t, adjacent, 0, 4);
 	tcase_add_loop_test(t, at_random, 0, 4);
 	tcase_add_test(t, the_file_fails);
 	tcase_add_test(t, the_file_is_full);
