@@ -1,10 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """dbench in a guest, on a disk limited so that memory makes a difference."""
-import os, re, subprocess, sys
+import os, re, subprocess, sys, time
 
-from lab import Guest, say
+from lab import PAGE, Guest, say
 
 LIMITS = "iops-read=60,bps-write=40M"
+PAGES_A_MB = (1 << 20) // PAGE
+
+
+def traffic(g, swaps):
+    """So far: bytes read from and written to the guest's disk; pages written to the swap file, read back, and paged
+    twice."""
+    disks = g("info block")
+    t = {"read": sum(d["read_bytes"] or 0 for d in disks), "written": sum(d["write_bytes"] or 0 for d in disks),
+         "in": 0, "out": 0, "double": 0}
+    if swaps:
+        s = g.counters("swap")
+        t.update({k: s[k] for k in ("in", "out", "double")})
+    return t
+
+
+def has_balloon(g):
+    """Load the driver of a guest with --balloon virtio."""
+    g.run("insmod /modules/virtio_balloon.ko")
+
+
+def balloon(g, mb):
+    """Load it, inflate the balloon to MB, and wait until it has them."""
+    has_balloon(g)
+    g("balloon %dM" % mb)
+    end = time.monotonic() + 120
+    while g("info balloon")[0]["reached"] < mb * PAGES_A_MB:
+        if time.monotonic() > end:
+            sys.exit("bench: the balloon does not reach %d MB: %s\n%s" % (mb, g("info balloon")[0], g.tail()))
+        time.sleep(0.1)
 
 
 class Dbench:
@@ -16,23 +45,26 @@ class Dbench:
         self.image = lab.image()
 
     def throughput(self, memory, *options, before=None):
-        """Run it once, on a fresh copy of the image: MB/s, and what the host swapped."""
+        """Run it once, on a fresh copy of the image: MB/s, and what went over disk and swap file meanwhile. BEFORE is
+        called with the guest when all is ready."""
         disk = self.lab.tmp + "/dbench"
         subprocess.run(["cp", "--sparse=always", self.image, disk], check=True)
         g = Guest(self.lab, memory, "--disk", "%s,bus=virtio,%s" % (disk, LIMITS), *options)
         g.run("mkdir -p /mnt; mount -t ext4 /dev/vda1 /mnt")
         if before:
             before(g)
+        was = traffic(g, "--swap" in options)
         out = g.run("chroot /mnt /usr/bin/dbench -t %d -D /root -c /usr/share/dbench/client.txt %d | tail -2" %
                     (self.lab.a.seconds, self.clients), 60 + 10 * self.lab.a.seconds)
         found = re.search(r"Throughput ([0-9.]+) MB/sec", out)
         if not found:
             sys.exit("bench: dbench printed\n" + out + g.tail())
-        r = {"mb_s": float(found.group(1)), "in": 0, "out": 0}
-        if "--swap" in options:
-            s = g.counters("swap")
-            r["in"], r["out"] = s["in"], s["out"]
-        say("dbench, %d MB %s: %.2f MB/s" % (memory, " ".join(options[:2]), r["mb_s"]))
+        now = traffic(g, "--swap" in options)
+        r = {"mb_s": float(found.group(1)), **{k: now[k] - was[k] for k in now}}
+        b = g("info balloon")[0] if "--balloon" in options else {"reached": 0, "popped": 0}
+        r.update({"ballooned": b["reached"] // PAGES_A_MB, "popped": b["popped"]})
+        less = ", balloon of %d MB" % r["ballooned"] if r["ballooned"] else " with swap file" if "--swap" in options else ""
+        say("dbench, %d MB%s: %.2f MB/s" % (memory, less, r["mb_s"]))
         g.end()
         os.unlink(disk)
         return r

@@ -208,7 +208,8 @@ class Lab:
         self.results.append((key, value))
 
     def save(self, name, rows):
-        """Rows for programs and for plots."""
+        """Rows for programs and for plots. An interval of one value is none."""
+        rows = [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in r.items()} for r in rows]
         with open("%s/%s.json" % (self.a.out, name), "w") as f:
             json.dump(rows, f, indent=1)
             f.write("\n")
@@ -217,7 +218,7 @@ class Lab:
             with open("%s/%s.tsv" % (self.a.out, name), "w") as f:
                 f.write("#" + "\t".join(keys) + "\n")
                 for r in rows:
-                    f.write("\t".join(str(r.get(k, "-")) for k in keys) + "\n")
+                    f.write("\t".join("-" if r.get(k) is None else str(r[k]) for k in keys) + "\n")
 
     def plot(self, name):
         """bench/memory/NAME.gp with the data in the output directory, if gnuplot is there."""
@@ -226,6 +227,11 @@ class Lab:
             return
         subprocess.run(["gnuplot", "-e", "out='%s'; here='%s'" % (os.path.abspath(self.a.out), HERE),
                         "%s/%s.gp" % (HERE, name)], check=False)
+
+
+def shown(form, value):
+    """A number as text; "-" for none."""
+    return "-" if math.isnan(value) else form % value
 
 
 def table(title, head, rows, widths=None):

@@ -13,7 +13,7 @@ SIZES = [192, 160]
 def run(lab):
     d = Dbench(lab)
     rows = []
-    for size in SIZES:
+    for size in lab.a.sizes or SIZES:
         pairs = []
         for i in range(lab.a.pairs):
             swap = "%s/swap-%d" % (lab.tmp, i)
