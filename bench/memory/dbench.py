@@ -44,27 +44,39 @@ class Dbench:
         self.lab = lab
         self.image = lab.image()
 
-    def throughput(self, memory, *options, before=None):
-        """Run it once, on a fresh copy of the image: MB/s, and what went over disk and swap file meanwhile. BEFORE is
-        called with the guest when all is ready."""
+    def disk(self):
+        """The option for a fresh copy of the image, limited."""
         disk = self.lab.tmp + "/dbench"
         subprocess.run(["cp", "--sparse=always", self.image, disk], check=True)
-        g = Guest(self.lab, memory, "--disk", "%s,bus=virtio,%s" % (disk, LIMITS), *options)
+        return "%s,bus=virtio,%s" % (disk, LIMITS)
+
+    def mount(self, g):
         g.run("mkdir -p /mnt; mount -t ext4 /dev/vda1 /mnt")
-        if before:
-            before(g)
-        was = traffic(g, "--swap" in options)
+
+    def once(self, g):
+        """Run it in a guest with that disk: MB/s."""
         out = g.run("chroot /mnt /usr/bin/dbench -t %d -D /root -c /usr/share/dbench/client.txt %d | tail -2" %
                     (self.lab.a.seconds, self.clients), 60 + 10 * self.lab.a.seconds)
         found = re.search(r"Throughput ([0-9.]+) MB/sec", out)
         if not found:
             sys.exit("bench: dbench printed\n" + out + g.tail())
+        return float(found.group(1))
+
+    def throughput(self, memory, *options, before=None):
+        """Run it once in a VM of its own: MB/s, and what went over disk and swap file meanwhile. BEFORE is called with
+        the guest when all is ready."""
+        g = Guest(self.lab, memory, "--disk", self.disk(), *options)
+        self.mount(g)
+        if before:
+            before(g)
+        was = traffic(g, "--swap" in options)
+        mb_s = self.once(g)
         now = traffic(g, "--swap" in options)
-        r = {"mb_s": float(found.group(1)), **{k: now[k] - was[k] for k in now}}
+        r = {"mb_s": mb_s, **{k: now[k] - was[k] for k in now}}
         b = g("info balloon")[0] if "--balloon" in options else {"reached": 0, "popped": 0}
         r.update({"ballooned": b["reached"] // PAGES_A_MB, "popped": b["popped"]})
         less = ", balloon of %d MB" % r["ballooned"] if r["ballooned"] else " with swap file" if "--swap" in options else ""
         say("dbench, %d MB%s: %.2f MB/s" % (memory, less, r["mb_s"]))
         g.end()
-        os.unlink(disk)
+        os.unlink(self.lab.tmp + "/dbench")
         return r

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the parts of bench/memory share: guests and their sessions, images, intervals, tables and results."""
-import json, math, os, shutil, socket, statistics, subprocess, sys, tempfile, time
+import json, math, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PAGE = 4096
+REPORT_NONE = 11  # an order that no free block of the guest has
 # Quantiles of Student's distribution, two-sided 95 %, by degrees of freedom.
 T95 = [0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13]
 
@@ -55,13 +56,13 @@ class Session:
 class Guest:
     """A VM with a shell on its serial line: commands typed there, and those of its session."""
 
-    def __init__(self, lab, memory, *options, initrd=None, append="", log=None, host=None, name=None):
-        self.lab = lab
+    def __init__(self, lab, memory, *options, initrd=None, append="", log=None, host=None, name=None, boot=True):
+        self.lab, self.name = lab, name
         self.dir = tempfile.mkdtemp(dir=lab.tmp)
-        path = self.dir + "/control"
-        place = ["--control", "unix:" + path]
+        self.path = self.dir + "/control"
+        place = ["--control", "unix:" + self.path]
         if host:
-            path = "%s/vitrine/%s.%s.control" % (lab.tmp, host.name, name)
+            self.path = "%s/vitrine/%s.%s.control" % (lab.tmp, host.name, name)
             place = ["--host", host.name, "--name", name]
         self.log = log or self.dir + "/serial"
         self.process = subprocess.Popen(
@@ -70,17 +71,23 @@ class Guest:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir + "/err", "w"), env=lab.env)
         lab.guests.append(self)
         self.turn = 0
+        if not boot:
+            return
         try:
-            self.session = Session(path)
+            self.attach()
             self.wait("vitrine: shell ready", 120)
         except (OSError, RuntimeError) as e:
             sys.exit("bench: a guest does not boot: %s\n%s" % (e, self.tail()))
 
+    def attach(self):
+        self.session = Session(self.path)
+
     def tail(self):
         out = ""
         for name in self.log, self.dir + "/err":
-            with open(name, errors="replace") as f:
-                out += f.read()[-1500:]
+            if os.path.exists(name):
+                with open(name, errors="replace") as f:
+                    out += f.read()[-1500:]
         return out
 
     def __call__(self, command):
@@ -91,6 +98,8 @@ class Guest:
         return {r["name"]: r["value"] for r in self("info " + view)}
 
     def said(self):
+        if not os.path.exists(self.log):
+            return ""
         with open(self.log, "rb") as f:
             return f.read().decode(errors="replace").replace("\r", "")
 
@@ -121,6 +130,23 @@ class Guest:
                 return int(n), int(us) / 1e6
         sys.exit("bench: %s printed\n%s" % (line, out))
 
+    def free_mb(self):
+        return int(re.search(r"MemFree: *(\d+)", self.run("cat /proc/meminfo")).group(1)) // 1024
+
+    def balloon(self):
+        """Start the driver of the balloon that the VM was made with."""
+        if self.lab.a.driver == "vmware":
+            # On a 32-bit kernel it does nothing before its count of ticks, which begins at -300 s, is positive.
+            while float(self.run("sleep 5; cat /proc/uptime").split()[-2]) < 301:
+                pass
+            self.run("insmod /modules/vmw_vmci.ko; insmod /modules/vmw_balloon.ko")
+            return
+        # Free pages would be reported: what a guest has used and does not use any more would not be idle.
+        order = "/sys/module/page_reporting/parameters/page_reporting_order"
+        out = self.run("insmod /modules/virtio_balloon.ko; echo %d >%s; cat %s" % (REPORT_NONE, order, order))
+        if str(REPORT_NONE) not in out.split():
+            sys.exit("bench: the guest reports free pages all the same: " + out)
+
     def end(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -137,12 +163,13 @@ class Host:
     def __init__(self, lab, machine_mb, *options):
         self.lab = lab
         self.err = lab.tmp + "/host.err"
+        self.path = "%s/vitrine/%s.control" % (lab.tmp, self.name)
         self.process = subprocess.Popen(
             [lab.a.vitrine, "host", "--no-rc", "--machine-memory", "%dM" % machine_mb, *options, self.name],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.err, "w"), env=lab.env)
         lab.guests.append(self)
         try:
-            self.session = Session("%s/vitrine/%s.control" % (lab.tmp, self.name))
+            self.session = Session(self.path)
         except OSError as e:
             with open(self.err) as f:
                 sys.exit("bench: no host: %s\n%s" % (e, f.read()))
