@@ -103,7 +103,10 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 		}
 	if (fits == 1)
 		return found;
-	if (!fits)
+	if (!fits && s->pool && !s->m)
+		snprintf(why, whylen, "no view '%s' in a host's session; 'vm NAME info %s' shows a VM's",
+			 name, name);
+	else if (!fits)
 		snprintf(why, whylen, "no view '%s'%s", name,
 			 s->m ? " (info lists them)" : " without a machine");
 	return NULL;
