@@ -4,6 +4,7 @@
  * from it are the hottest paths here: five memory accesses in, three out, and no other calls. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
+#include "cpu/virt.h"
 
 /* The event to deliver. */
 struct event {
@@ -260,6 +261,34 @@ static int v86_int(struct vcpu *v, const struct event *e)
 	return deliver(v, e);
 }
 
+/* In guest mode the extension is asked first, and learns what is being delivered. */
+static int guest_soft_int(struct vcpu *v, const struct event *e, enum cpu_int_kind kind)
+{
+	static const uint8_t types[] = { VIRT_EVENT_INT_N, VIRT_EVENT_INT3_INTO, VIRT_EVENT_INT3_INTO,
+					 VIRT_EVENT_INT1 };
+	struct cpu *c = &v->cpu;
+	struct virt_event event = { .type = types[kind],
+				    .vector = e->vector,
+				    .length = (uint8_t)(e->ret - (uint32_t)c->rip) };
+	int r;
+
+	if (virt_wants(v, VIRT_SOFT_INT)) {
+		struct virt_insn i = {
+			.id = VIRT_SOFT_INT, .vector = e->vector, .how = (uint8_t)kind, .next = e->ret
+		};
+
+		if (v->virt->ops->intercept(v, &i))
+			return -1;
+	}
+	if (kind != CPU_INT_N && v->virt->ops->exits(v, &event))
+		return cpu_raise(c, EXC_EXIT);
+	v->virt->delivering = event;
+	r = cpu_v86(c) && kind == CPU_INT_N ? v86_int(v, e) : deliver(v, e);
+	if (!r)
+		v->virt->delivering.type = VIRT_EVENT_NONE;
+	return r;
+}
+
 int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
@@ -271,6 +300,8 @@ int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32
 		.flags = cpu_eflags(c) & ~(uint32_t)FL_RF,
 	};
 
+	if (RARE(virt_guest(v)))
+		return guest_soft_int(v, &e, kind);
 	if (RARE(cpu_v86(c)) && kind == CPU_INT_N)
 		return v86_int(v, &e);
 	return deliver(v, &e);
@@ -336,32 +367,93 @@ static void chain_add(struct vcpu *v, const struct exc *x)
 		v->chain[v->nchain++] = (struct engine_exc){ *x, c->seg[SEG_CS].sel, (uint32_t)c->rip };
 }
 
+/* ---- guest mode: events that exit ---- */
+
+static struct virt_event exc_event(const struct exc *x)
+{
+	return (struct virt_event){
+		.type = x->vector == EXC_NMI ? VIRT_EVENT_NMI : VIRT_EVENT_EXCEPTION,
+		.vector = x->vector,
+		.has_err = x->has_err,
+		.err = x->err,
+		.address = x->cr2,
+	};
+}
+
+static bool exits(struct vcpu *v, const struct exc *x)
+{
+	struct virt_event e = exc_event(x);
+
+	return x->vector == EXC_EXIT || v->virt->ops->exits(v, &e);
+}
+
+static bool triple_fault_exits(struct vcpu *v)
+{
+	struct virt_event e = { .type = VIRT_EVENT_SHUTDOWN };
+
+	return v->virt->ops->exits(v, &e);
+}
+
+static bool leave(struct vcpu *v)
+{
+	bool ok = v->virt->ops->leave(v);
+
+	v->virt->delivering.type = VIRT_EVENT_NONE;
+	return ok;
+}
+
+static int deliver_noted(struct vcpu *v, const struct exc *x)
+{
+	if (RARE(virt_guest(v)))
+		v->virt->delivering = exc_event(x);
+	return deliver_one(v, x);
+}
+
+/* Deliver X; FAILED: its first delivery has raised cpu.exc. False: shutdown. */
+static bool deliver_chain(struct vcpu *v, struct exc x, int failed)
+{
+	struct cpu *c = &v->cpu;
+	bool guest = virt_guest(v);
+
+	for (; RARE(failed); failed = deliver_noted(v, &x)) {
+		struct exc second = c->exc;
+
+		if (RARE(guest) && exits(v, &second))
+			return leave(v);
+		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", second.vector, second.err,
+		    x.vector, x.err, (uint32_t)c->rip);
+		if (!v->nchain)
+			chain_add(v, &x);
+		chain_add(v, &second);
+		if (x.vector == EXC_DF) {
+			LOG(cpu, "triple fault at %04x:%08x", c->seg[SEG_CS].sel, (uint32_t)c->rip);
+			return RARE(guest) && triple_fault_exits(v) ? leave(v) : false;
+		}
+		if (makes_double_fault(x.vector, second.vector)) {
+			x = (struct exc){ .vector = EXC_DF, .has_err = true };
+			chain_add(v, &x);
+			if (RARE(guest) && exits(v, &x))
+				return leave(v);
+		} else {
+			x = second;
+		}
+	}
+	deliver_done(c);
+	if (RARE(guest))
+		v->virt->delivering.type = VIRT_EVENT_NONE;
+	return true;
+}
+
 bool cpu_deliver_exc(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
 	struct exc x = c->exc;
 
+	if (RARE(virt_guest(v)) && exits(v, &x))
+		return leave(v);
 	LOG(cpu, "exception %u(%x) at %04x:%08x, cr2 %08x", x.vector, x.err, c->seg[SEG_CS].sel,
 	    (uint32_t)c->rip, x.vector == EXC_PF ? (uint32_t)x.cr2 : (uint32_t)c->cr2);
-	while (RARE(deliver_one(v, &x))) {
-		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", c->exc.vector, c->exc.err,
-		    x.vector, x.err, (uint32_t)c->rip);
-		if (!v->nchain)
-			chain_add(v, &x);
-		chain_add(v, &c->exc);
-		if (x.vector == EXC_DF) {
-			LOG(cpu, "triple fault at %04x:%08x", c->seg[SEG_CS].sel, (uint32_t)c->rip);
-			return false;
-		}
-		if (makes_double_fault(x.vector, c->exc.vector)) {
-			x = (struct exc){ .vector = EXC_DF, .has_err = true };
-			chain_add(v, &x);
-		} else {
-			x = c->exc;
-		}
-	}
-	deliver_done(c);
-	return true;
+	return deliver_chain(v, x, deliver_noted(v, &x));
 }
 
 bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
@@ -375,12 +467,40 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 	};
 
 	LOG(cpu, "interrupt %u at %04x:%08x", vector, c->seg[SEG_CS].sel, (uint32_t)c->rip);
+	if (RARE(virt_guest(v)))
+		v->virt->delivering =
+		    (struct virt_event){ .type = VIRT_EVENT_INTR, .vector = (uint8_t)vector };
 	if (RARE(deliver(v, &e))) {
-		chain_add(v, &c->exc);
+		if (c->exc.vector != EXC_EXIT)
+			chain_add(v, &c->exc);
 		return cpu_deliver_exc(v);
 	}
 	deliver_done(c);
+	if (RARE(virt_guest(v)))
+		v->virt->delivering.type = VIRT_EVENT_NONE;
 	return true;
+}
+
+/* A vector that makes no double fault. */
+#define BENIGN 0xfe
+
+bool cpu_deliver_event(struct vcpu *v, const struct virt_event *e)
+{
+	struct cpu *c = &v->cpu;
+	bool exception = e->type == VIRT_EVENT_EXCEPTION, int_n = e->type == VIRT_EVENT_INT_N;
+	struct exc x = { .vector = exception ? e->vector : BENIGN, .has_err = e->has_err, .err = e->err };
+	struct event d = {
+		.vector = e->vector,
+		.ext = !int_n && e->type != VIRT_EVENT_INT3_INTO,
+		.soft = int_n || e->type == VIRT_EVENT_INT3_INTO,
+		.has_err = e->has_err,
+		.err = e->err,
+		.ret = (uint32_t)c->rip + e->length,
+		.flags = cpu_eflags(c),
+	};
+
+	v->virt->delivering = *e;
+	return deliver_chain(v, x, cpu_v86(c) && int_n ? v86_int(v, &d) : deliver(v, &d));
 }
 
 /* ---- IRET ---- */

@@ -9,5 +9,7 @@ noinst_LIBRARIES += %D%/libcpu.a
 	%D%/msr.c \
 	%D%/segment.c \
 	%D%/system.h \
-	%D%/task.c
+	%D%/task.c \
+	%D%/virt.h \
+	%D%/virt_points.def
 %C%_libcpu_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)

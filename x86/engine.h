@@ -112,6 +112,7 @@ struct engine_times {
 };
 
 struct engine_ops;
+struct virt;
 struct engine_translator; /* x86/engine_translator.h */
 
 /* One virtual processor as the machine and inspect/ see it. The engine
@@ -121,6 +122,7 @@ struct vcpu {
 	const struct engine_ops *ops;
 	struct platform plat;
 	struct mmu *mmu;       /* NULL in an engine that translates addresses by itself */
+	struct virt *virt;     /* the processor's virtualization extension (cpu/virt.h); NULL: none */
 	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */

@@ -12,6 +12,7 @@ enum {
 #include "x86/exceptions.def"
 #undef EXC
 	EXC_VECTORS = 32, /* the architecture reserves so many for exceptions */
+	EXC_EXIT = 0xff,  /* in place of an exception: leave guest mode (cpu/virt.h) */
 };
 
 /* Sets of vectors, a bit each. */
