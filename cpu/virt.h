@@ -10,7 +10,7 @@
  * registers are live: GPR-only code (base/gpr.h), on the vCPU's thread. */
 #ifndef CPU_VIRT_H
 #define CPU_VIRT_H
-#include "x86/engine.h"
+#include "x86/engine_virt.h"
 
 enum virt_point {
 #define VIRT_POINT(id, name) VIRT_##id,
@@ -135,9 +135,9 @@ struct virt {
 	bool window;	     /* due() must be asked when interrupts become possible */
 	uint64_t points;     /* what is intercepted at present: VIRT_BIT() of enum virt_point */
 	uint64_t tsc_offset; /* guest mode: added to what RDTSC reads */
-	struct virt_event delivering;	 /* through the IDT at present; VIRT_EVENT_NONE: none */
-	struct virt_event due;		 /* for VIRT_DUE_EVENT */
-	const struct view *const *views; /* NULL-terminated; owner is this; NULL: none */
+	struct virt_event delivering;	    /* through the IDT at present; VIRT_EVENT_NONE: none */
+	struct virt_event due;		    /* for VIRT_DUE_EVENT */
+	const struct engine_virt *controls; /* views and controls of it; NULL: none */
 };
 
 static inline bool virt_guest(const struct vcpu *v)

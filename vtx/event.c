@@ -41,7 +41,7 @@ bool vmx_take_injection(struct vmx *x, struct vmx_event *e, uint64_t *return_rip
 	return true;
 }
 
-bool vmx_exception_exits(const struct vmx *x, const struct vmx_event *e)
+static bool exception_controlled(const struct vmx *x, const struct vmx_event *e)
 {
 	const uint64_t *v = x->vmcs.r.value;
 	bool bit = v[VMCS_EXCEPTION_BITMAP] >> (e->vector & 31) & 1;
@@ -53,6 +53,16 @@ bool vmx_exception_exits(const struct vmx *x, const struct vmx_event *e)
 	if (e->vector != EXC_PF || e->type != VMX_EVENT_EXCEPTION)
 		return bit;
 	return bit == ((e->error & v[VMCS_PF_ERROR_CODE_MASK]) == v[VMCS_PF_ERROR_CODE_MATCH]);
+}
+
+/* Forced, all exit; NMIs and INT N are not concerned. */
+bool vmx_exception_exits(const struct vmx *x, const struct vmx_event *e)
+{
+	uint8_t how = x->steer.how[VMX_REASON_EXCEPTION_NMI];
+
+	if (!how || e->type == VMX_EVENT_NMI || e->type == VMX_EVENT_INT_N)
+		return exception_controlled(x, e);
+	return how == VMX_FORCED;
 }
 
 void vmx_exit_by_event(struct vmx_exit *exit, const struct vmx_event *e, uint64_t address)

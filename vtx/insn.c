@@ -4,6 +4,7 @@
 #include "vtx/insn.h"
 #include "vtx/bits.h"
 #include "vtx/checks.h"
+#include "vtx/log.h"
 
 typedef enum vmx_result handler(struct vmx *x, const struct vmx_insn *i);
 
@@ -41,7 +42,7 @@ static enum vmx_result fail(struct vmx *x, enum vmx_error error)
 	return x->vmcs.at == VMCS_NONE ? fail_invalid(x) : fail_valid(x, error);
 }
 
-static enum vmx_result raise(struct vmx *x, unsigned vector)
+static enum vmx_result raise_exception(struct vmx *x, unsigned vector)
 {
 	x->exception = (struct vmx_exception){ .vector = (uint8_t)vector, .has_error = vector == EXC_GP };
 	return VMX_FAULT;
@@ -120,13 +121,13 @@ static enum vmx_result vmxon(struct vmx *x, const struct vmx_insn *i)
 	uint64_t at;
 
 	if (!mode_ok(x) || !(x->s.cr4 & VMX_CR4_VMXE))
-		return raise(x, EXC_UD);
+		return raise_exception(x, EXC_UD);
 	if (x->on && x->guest)
 		return intercept(x, i, VMX_REASON_VMXON);
 	if (x->on)
-		return x->s.cpl ? raise(x, EXC_GP) : fail(x, VMX_ERROR_VMXON_IN_ROOT);
+		return x->s.cpl ? raise_exception(x, EXC_GP) : fail(x, VMX_ERROR_VMXON_IN_ROOT);
 	if (!vmxon_allowed(x))
-		return raise(x, EXC_GP);
+		return raise_exception(x, EXC_GP);
 	if (!x->ops->load(x, &i->operand, &at, 8))
 		return VMX_FAULT;
 	if (!region_ok(x, at) || read32(x, at) != VMCS_REVISION)
@@ -291,6 +292,13 @@ static enum vmx_result enter(struct vmx *x)
 	return r == VMX_NEXT ? fail_valid(x, (enum vmx_error)error) : r;
 }
 
+/* A VM entry that was not even tried. */
+static enum vmx_result refused(struct vmx *x, enum vmx_error error)
+{
+	vmx_log_failed(x, VMX_CHECKS, NULL, error);
+	return fail_valid(x, error);
+}
+
 /* The conditions of any VM entry (27.1). */
 static bool no_entry(const struct vmx *x)
 {
@@ -303,9 +311,9 @@ static enum vmx_result vmlaunch(struct vmx *x, const struct vmx_insn *i)
 	if (no_entry(x))
 		return fail_invalid(x);
 	if (x->s.interruptibility & BLOCK_MOV_SS)
-		return fail_valid(x, VMX_ERROR_MOV_SS);
+		return refused(x, VMX_ERROR_MOV_SS);
 	if (x->vmcs.r.launch != VMCS_CLEAR)
-		return fail_valid(x, VMX_ERROR_VMLAUNCH_NOT_CLEAR);
+		return refused(x, VMX_ERROR_VMLAUNCH_NOT_CLEAR);
 	return enter(x);
 }
 
@@ -315,11 +323,11 @@ static enum vmx_result vmresume(struct vmx *x, const struct vmx_insn *i)
 	if (no_entry(x))
 		return fail_invalid(x);
 	if (x->s.interruptibility & BLOCK_MOV_SS)
-		return fail_valid(x, VMX_ERROR_MOV_SS);
+		return refused(x, VMX_ERROR_MOV_SS);
 	if (x->vmcs.r.launch != VMCS_LAUNCHED)
-		return fail_valid(x, VMX_ERROR_VMRESUME_NOT_LAUNCHED);
+		return refused(x, VMX_ERROR_VMRESUME_NOT_LAUNCHED);
 	if (x->vmcs.r.vmxon != x->vmxon_count)
-		return fail_valid(x, VMX_ERROR_VMRESUME_AFTER_VMXOFF);
+		return refused(x, VMX_ERROR_VMRESUME_AFTER_VMXOFF);
 	return enter(x);
 }
 
@@ -350,13 +358,13 @@ static enum vmx_result activate_dual_monitor(struct vmx *x)
 static enum vmx_result vmcall(struct vmx *x, const struct vmx_insn *i)
 {
 	if (!x->on)
-		return raise(x, EXC_UD);
+		return raise_exception(x, EXC_UD);
 	if (x->guest)
 		return intercept(x, i, VMX_REASON_VMCALL);
 	if (!mode_ok(x))
-		return raise(x, EXC_UD);
+		return raise_exception(x, EXC_UD);
 	if (x->s.cpl)
-		return raise(x, EXC_GP);
+		return raise_exception(x, EXC_GP);
 	if (x->smm || !vmx_capable(&x->caps, VMX_CAP_DUAL_MONITOR) ||
 	    !(x->smm_monitor_ctl & SMM_MONITOR_VALID))
 		return fail(x, VMX_ERROR_VMCALL_IN_ROOT);
@@ -385,7 +393,7 @@ static enum vmx_result vmfunc(struct vmx *x, const struct vmx_insn *i)
 	uint32_t function = (uint32_t)x->s.gpr[R_EAX];
 
 	if (!x->on || !x->guest || !vmx_on(&x->vmcs.r, VMX_PROC2_VM_FUNCTIONS) || function > 63)
-		return raise(x, EXC_UD);
+		return raise_exception(x, EXC_UD);
 	if (function || !(x->vmcs.r.value[VMCS_VM_FUNCTION_CONTROLS] & 1))
 		return intercept(x, i, VMX_REASON_VMFUNC);
 	return switch_eptp(x, i);
@@ -477,14 +485,14 @@ static bool exits(const struct vmx *x, const struct vmx_insn *i)
 static enum vmx_result execute(struct vmx *x, const struct vmx_insn *i)
 {
 	if (!has_insn(x, i->id) || (insns[i->id].operand == MEMORY && !i->operand.memory))
-		return raise(x, EXC_UD);
+		return raise_exception(x, EXC_UD);
 	if (insns[i->id].rules != OWN) {
 		if (!x->on || !mode_ok(x))
-			return raise(x, EXC_UD);
+			return raise_exception(x, EXC_UD);
 		if (exits(x, i))
 			return intercept(x, i, insns[i->id].reason);
 		if (x->s.cpl)
-			return raise(x, EXC_GP);
+			return raise_exception(x, EXC_GP);
 	}
 	return insns[i->id].handle(x, i);
 }

@@ -11,13 +11,30 @@ const struct vmx_intercept_row vmx_intercepts[VMX_INTERCEPTS] = {
 #undef INTERCEPT
 };
 
+/* EXITS, unless a person decided otherwise. */
+static inline bool steered(const struct vmx *x, enum vmx_reason reason, bool exits)
+{
+	uint8_t how = x->steer.how[reason];
+
+	return how ? how == VMX_FORCED : exits;
+}
+
 enum vmx_intercepted vmx_intercepted(const struct vmx *x, enum vmx_intercept i)
 {
 	const struct vmx_intercept_row *r = &vmx_intercepts[i];
 
 	if (!vmx_on(&x->vmcs.r, r->enable))
 		return VMX_UNDEFINED;
-	return vmx_on(&x->vmcs.r, r->control) ? VMX_EXITS : VMX_RUNS;
+	return steered(x, r->reason, vmx_on(&x->vmcs.r, r->control)) ? VMX_EXITS : VMX_RUNS;
+}
+
+bool vmx_steerable(enum vmx_reason reason)
+{
+	for (unsigned i = 0; i < VMX_INTERCEPTS; i++)
+		if (vmx_intercepts[i].reason == reason)
+			return true;
+	return reason == VMX_REASON_IO || reason == VMX_REASON_RDMSR || reason == VMX_REASON_WRMSR ||
+	       reason == VMX_REASON_EXCEPTION_NMI;
 }
 
 /* ---- bitmaps in guest memory ---- */
@@ -31,7 +48,7 @@ static bool bit_at(const struct vmx *x, gpa bitmap, unsigned n)
 }
 
 /* An access beyond the last port exits with bitmaps. They take precedence over unconditional exiting. */
-bool vmx_io_exits(const struct vmx *x, uint16_t port, unsigned size)
+static bool io_controlled(const struct vmx *x, uint16_t port, unsigned size)
 {
 	if (!ON(PROC_IO_BITMAPS))
 		return ON(PROC_UNCONDITIONAL_IO);
@@ -43,14 +60,24 @@ bool vmx_io_exits(const struct vmx *x, uint16_t port, unsigned size)
 	return false;
 }
 
+bool vmx_io_exits(const struct vmx *x, uint16_t port, unsigned size)
+{
+	return steered(x, VMX_REASON_IO, io_controlled(x, port, size));
+}
+
 /* Four bitmaps of 1 KiB: reads of low and high MSRs, writes of them. */
-bool vmx_msr_exits(const struct vmx *x, uint32_t msr, bool write)
+static bool msr_controlled(const struct vmx *x, uint32_t msr, bool write)
 {
 	bool high = msr >= 0xc0000000 && msr <= 0xc0001fff;
 
 	if (!ON(PROC_MSR_BITMAPS) || (msr > 0x1fff && !high))
 		return true;
 	return bit_at(x, F(MSR_BITMAPS) + (high ? 0x400 : 0) + (write ? 0x800 : 0), msr & 0x1fff);
+}
+
+bool vmx_msr_exits(const struct vmx *x, uint32_t msr, bool write)
+{
+	return steered(x, write ? VMX_REASON_WRMSR : VMX_REASON_RDMSR, msr_controlled(x, msr, write));
 }
 
 /* ---- control registers ---- */
@@ -60,6 +87,11 @@ static bool owned_exits(uint64_t mask, uint64_t shadow, uint64_t real, uint64_t 
 {
 	*result = (real & mask) | (value & ~mask);
 	return (value ^ shadow) & mask;
+}
+
+bool vmx_mtf(const struct vmx *x)
+{
+	return x->steer.step || ON(PROC_MONITOR_TRAP_FLAG);
 }
 
 bool vmx_cr0_exits(const struct vmx *x, uint64_t real, uint64_t value, uint64_t *result)

@@ -21,6 +21,10 @@ extern const struct vmx_intercept_row vmx_intercepts[VMX_INTERCEPTS];
 
 enum vmx_intercepted { VMX_RUNS, VMX_EXITS, VMX_UNDEFINED /* #UD */ };
 enum vmx_intercepted vmx_intercepted(const struct vmx *x, enum vmx_intercept i);
+/* Can exits for REASON be forced and suppressed (vtx/steer.h)? Questions here and in event.h heed it. */
+bool vmx_steerable(enum vmx_reason reason);
+/* Does an MTF VM exit follow the guest's next instruction? */
+bool vmx_mtf(const struct vmx *x);
 
 /* IN, OUT, INS, OUTS of SIZE bytes at PORT; RDMSR and WRMSR. */
 bool vmx_io_exits(const struct vmx *x, uint16_t port, unsigned size);

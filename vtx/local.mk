@@ -24,6 +24,8 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/intercept.c \
 	%D%/intercept.h \
 	%D%/intercepts.def \
+	%D%/log.c \
+	%D%/log.h \
 	%D%/msr_checks.def \
 	%D%/msr_list.c \
 	%D%/msr_list.h \
@@ -31,6 +33,7 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/processor.c \
 	%D%/processor.h \
 	%D%/reasons.def \
+	%D%/steer.h \
 	%D%/transition.c \
 	%D%/transition.h \
 	%D%/vmcs.c \

@@ -6,6 +6,7 @@
 #ifndef VTX_PROCESSOR_H
 #define VTX_PROCESSOR_H
 #include "vtx/capability.h"
+#include "vtx/steer.h"
 #include "x86/cpu.h"
 
 struct vmx_segment {
@@ -77,6 +78,8 @@ struct vmx_ops {
 	 * are none. */
 	void (*invept)(struct vmx *x, unsigned type, uint64_t eptp);
 	void (*invvpid)(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address);
+	/* A debugger wrote fields of the current VMCS, or changed X->steer. NULL: nothing depends on them. */
+	void (*changed)(struct vmx *x);
 };
 
 struct vmx {
@@ -99,7 +102,9 @@ struct vmx {
 	struct vmcs vmcs;     /* the current VMCS */
 	uint64_t injection;   /* event to be delivered before the guest's first instruction, or 0 */
 	uint32_t injection_error, injection_length;
-	int failed_check; /* the row of checks.h that failed the last VM entry, or -1 */
+	int failed_check;    /* the row of checks.h that failed the last VM entry, or -1 */
+	struct vmx_log *log; /* NULL: exits are not logged */
+	struct vmx_steer steer;
 };
 
 static inline uint64_t vmx_efer(const struct vmx_state *s)

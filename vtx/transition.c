@@ -4,6 +4,7 @@
 #include "vtx/transition.h"
 #include "vtx/bits.h"
 #include "vtx/checks.h"
+#include "vtx/log.h"
 #include "vtx/msr_list.h"
 #include "x86/descriptor.h"
 
@@ -292,32 +293,51 @@ static void leave_smm(struct vmx *x)
 		vmcs_load(&x->vmcs, &x->mem, next, x->caps.model.long_mode);
 }
 
+/* The event to be delivered first: that of the VMCS, else one that a person asked for. */
+static void inject(struct vmx *x)
+{
+	x->injection = F(ENTRY_INTERRUPTION_INFO) & EVENT_VALID ? F(ENTRY_INTERRUPTION_INFO) : 0;
+	x->injection_error = (uint32_t)F(ENTRY_EXCEPTION_ERROR_CODE);
+	x->injection_length = (uint32_t)F(ENTRY_INSTRUCTION_LENGTH);
+	if (!x->steer.event || x->injection)
+		return;
+	x->injection = x->steer.event;
+	x->injection_error = x->steer.event_error;
+	x->injection_length = x->steer.event_length;
+	x->steer.event = 0;
+}
+
 enum vmx_result vmx_enter(struct vmx *x, unsigned *error)
 {
 	struct vmx_checking c;
 	enum vmx_check row;
-	uint32_t nmi = x->s.interruptibility & (BLOCK_NMI | BLOCK_SMI), bad;
+	uint32_t nmi = x->s.interruptibility & (BLOCK_NMI | BLOCK_SMI);
+	struct vmx_msr_failure bad;
 
 	vmx_checking_init(&c, x, &x->vmcs);
 	row = vmx_check_all(&c);
 	x->failed_check = row < VMX_CHECKS ? (int)row : -1;
 	if (row < VMX_CHECK_FIRST_GUEST) {
 		*error = vmx_check_groups[vmx_check_rows[row].group].error;
+		vmx_log_failed(x, row, NULL, *error);
 		return VMX_NEXT;
 	}
-	if (row < VMX_CHECKS)
+	if (row < VMX_CHECKS) {
+		vmx_log_failed(x, row, NULL, 0);
 		return entry_failure(x, VMX_REASON_ENTRY_GUEST_STATE,
 				     vmx_check_groups[vmx_check_rows[row].group].qualification, nmi);
+	}
 	vmx_load_guest(x, c.pdpte);
-	bad = vmx_msrs_load(x, F(ENTRY_MSR_LOAD_ADDRESS), (uint32_t)F(ENTRY_MSR_LOAD_COUNT)).number;
-	if (bad)
-		return entry_failure(x, VMX_REASON_ENTRY_MSR_LOADING, bad, nmi);
+	bad = vmx_msrs_load(x, F(ENTRY_MSR_LOAD_ADDRESS), (uint32_t)F(ENTRY_MSR_LOAD_COUNT));
+	if (bad.number) {
+		vmx_log_failed(x, VMX_CHECKS, &bad, 0);
+		return entry_failure(x, VMX_REASON_ENTRY_MSR_LOADING, bad.number, nmi);
+	}
 	x->vmcs.r.launch = VMCS_LAUNCHED;
 	x->vmcs.r.vmxon = x->vmxon_count;
-	x->injection = F(ENTRY_INTERRUPTION_INFO) & EVENT_VALID ? F(ENTRY_INTERRUPTION_INFO) : 0;
-	x->injection_error = (uint32_t)F(ENTRY_EXCEPTION_ERROR_CODE);
-	x->injection_length = (uint32_t)F(ENTRY_INSTRUCTION_LENGTH);
+	inject(x);
 	x->guest = true;
+	vmx_log_entered(x, vmx_log_now(x));
 	if (x->smm && !ON(ENTRY_TO_SMM))
 		leave_smm(x);
 	return VMX_ENTERED;
@@ -343,8 +363,12 @@ enum vmx_result vmx_leave(struct vmx *x, const struct vmx_exit *e)
 {
 	bool long_guest = vmx_efer(&x->s) & EFER_LMA;
 
+	vmx_log_exit(x, e, vmx_log_now(x));
 	record(x, e);
 	vmx_save_guest(x);
+	vmx_log_left(x);
+	if (e->reason == VMX_REASON_MONITOR_TRAP_FLAG)
+		x->steer.step = false;
 	if (vmx_msrs_store(x, F(EXIT_MSR_STORE_ADDRESS), (uint32_t)F(EXIT_MSR_STORE_COUNT)).number)
 		return abort_exit(x, VMX_ABORT_SAVE_MSR);
 	if (long_guest && !ON(EXIT_HOST_64))

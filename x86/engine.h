@@ -51,15 +51,17 @@ enum engine_exit {
 
 /* Events that event_set() can stop at, and the number that filters each. */
 enum engine_event {
-	ENGINE_EV_EXCEPTION, /* vector */
-	ENGINE_EV_IRQ,	     /* vector, external interrupts only */
-	ENGINE_EV_INT,	     /* vector of an INT instruction */
-	ENGINE_EV_PORT,	     /* port */
-	ENGINE_EV_MSR,	     /* MSR number, read or written */
-	ENGINE_EV_CR,	     /* control register written: 0, 2, 3, 4 */
-	ENGINE_EV_MODE,	     /* the mode entered, an enum engine_mode */
-	ENGINE_EV_CALLOUT,   /* translated code called the monitor: the kind, see callout_name() */
-	ENGINE_EV_FRAGMENT,  /* code was translated: its guest-linear address; before it runs */
+	ENGINE_EV_EXCEPTION,	 /* vector */
+	ENGINE_EV_IRQ,		 /* vector, external interrupts only */
+	ENGINE_EV_INT,		 /* vector of an INT instruction */
+	ENGINE_EV_PORT,		 /* port */
+	ENGINE_EV_MSR,		 /* MSR number, read or written */
+	ENGINE_EV_CR,		 /* control register written: 0, 2, 3, 4 */
+	ENGINE_EV_MODE,		 /* the mode entered, an enum engine_mode */
+	ENGINE_EV_CALLOUT,	 /* translated code called the monitor: the kind, see callout_name() */
+	ENGINE_EV_FRAGMENT,	 /* code was translated: its guest-linear address; before it runs */
+	ENGINE_EV_EXIT,		 /* a VM exit, by its reason; before the host's first instruction */
+	ENGINE_EV_ENTRY_FAILURE, /* a VM entry failed: the VM-instruction error, or the exit reason */
 	ENGINE_EVENTS,
 };
 /* V86: virtual-8086; leaving it enters PROTECTED or PAGING. */
@@ -71,9 +73,9 @@ struct engine_hit {
 	uint32_t number; /* see above */
 	bool write;	 /* to a port, an MSR */
 	uint64_t val;	 /* read or written; error code of an exception; instructions in a fragment;
-			  * pc of a callout */
+			  * pc of a callout; qualification of a VM exit; the field that failed an entry */
 	gva pc;		 /* of the instruction; of an interrupt, where it came; into and out of V86,
-			  * where it leads */
+			  * where it leads; of a VM exit, in the guest */
 };
 
 /* Kinds of access that a watchpoint stops at, or that an instruction made; bits. */

@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/disas.h \
 	%D%/engine.h \
 	%D%/engine_translator.h \
+	%D%/engine_virt.h \
 	%D%/exceptions.c \
 	%D%/exceptions.def \
 	%D%/exceptions.h \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # VMX, over a fake processor and memory: without any engine.
 if HAVE_CHECK
-UNIT_TESTS += %D%/test_checks %D%/test_ept %D%/test_insn %D%/test_intercept %D%/test_transition %D%/test_vmcs
+UNIT_TESTS += %D%/test_checks %D%/test_ept %D%/test_insn %D%/test_intercept %D%/test_log %D%/test_transition %D%/test_vmcs
 vtx_rig = %D%/rig.c %D%/rig.h
 vtx_libs = vtx/libvtx.a cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_checks_SOURCES = %D%/test_checks.c %D%/breaks.def $(vtx_rig)
@@ -16,6 +16,9 @@ vtx_libs = vtx/libvtx.a cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $
 %C%_test_intercept_SOURCES = %D%/test_intercept.c $(vtx_rig)
 %C%_test_intercept_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_intercept_LDADD = $(vtx_libs)
+%C%_test_log_SOURCES = %D%/test_log.c $(vtx_rig)
+%C%_test_log_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_log_LDADD = $(vtx_libs)
 %C%_test_transition_SOURCES = %D%/test_transition.c %D%/breaks.def $(vtx_rig)
 %C%_test_transition_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_transition_LDADD = $(vtx_libs)
