@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See engine.h. */
 #include "inspect/engine.h"
+#include "cpu/virt.h"
 #include "inspect/session_int.h"
 
 #include <stddef.h>
@@ -18,6 +19,11 @@ static bool has_events(const struct vcpu *v)
 static bool has_mmu(const struct vcpu *v)
 {
 	return v->mmu;
+}
+
+static bool has_virt(const struct vcpu *v)
+{
+	return v->virt && v->virt->controls;
 }
 
 /* A table of the translator, by its place in struct engine_translator. */
@@ -45,6 +51,7 @@ static const struct part {
 	[PART_ADAPTATION] = { TABLE(adaptation), "this engine does not adapt translations" },
 	[PART_PATCHES] = { TABLE(patches), "this engine has no patches of translated code" },
 	[PART_PROBES] = { TABLE(probes), "this engine has no probes" },
+	[PART_VIRT] = { has_virt, 0, "this processor has neither VMX nor SVM (--cpu MODEL,+vmx)" },
 };
 
 bool engine_has(const struct inspect *s, enum engine_part part)
@@ -64,4 +71,11 @@ const char *engine_lacks(enum engine_part part)
 const struct engine_translator *session_translator(const struct inspect *s)
 {
 	return s->m ? machine_vcpu(s->m)->ops->translator : NULL;
+}
+
+const struct engine_virt *session_virt(const struct inspect *s)
+{
+	const struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
+
+	return v && has_virt(v) ? v->virt->controls : NULL;
 }

@@ -4,6 +4,7 @@
 #ifndef INSPECT_ENGINE_H
 #define INSPECT_ENGINE_H
 #include "x86/engine_translator.h"
+#include "x86/engine_virt.h"
 
 struct inspect;
 
@@ -19,6 +20,7 @@ enum engine_part {
 	PART_ADAPTATION,
 	PART_PATCHES,
 	PART_PROBES,
+	PART_VIRT,
 	PARTS
 };
 
@@ -29,4 +31,6 @@ const char *engine_lacks(enum engine_part part);
 /* The tables of an engine with a translation cache; NULL without a machine or in another engine. Handlers of
  * commands that need a part of it may rely on it. */
 const struct engine_translator *session_translator(const struct inspect *s);
+/* The processor's virtualization extension; NULL without a machine or without one. */
+const struct engine_virt *session_virt(const struct inspect *s);
 #endif

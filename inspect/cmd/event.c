@@ -35,6 +35,8 @@ static const struct kind {
 	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_V86, false },
 	[ENGINE_EV_CALLOUT] = { "callout", 255, false },
 	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
+	[ENGINE_EV_EXIT] = { "exit", UINT32_MAX, false },
+	[ENGINE_EV_ENTRY_FAILURE] = { "entry-failure", UINT32_MAX, false },
 	[MACHINE_EV_WORLD_SWITCH] = { "world-switch", MACHINE_EVENT_NUMBERS - 1, false },
 	[MACHINE_EV_PACKET] = { "packet", ARRAY_LEN(packet_names) - 1, false },
 	[MACHINE_EV_BALLOON] = { "balloon", BALLOON_EVENTS - 1, false },
@@ -45,7 +47,12 @@ static const struct kind {
 	[MACHINE_EV_STATE] = { "state", POOL_STATES - 1, false },
 };
 
-/* The name of number N of KIND; NULL: none. */
+static bool is_virt(unsigned kind)
+{
+	return kind == ENGINE_EV_EXIT || kind == ENGINE_EV_ENTRY_FAILURE;
+}
+
+/* The name of number N of KIND; NULL: none, nor of those after it; "": none. */
 static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 {
 	const struct engine_ops *ops = s->m ? machine_vcpu(s->m)->ops : NULL;
@@ -62,6 +69,8 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 		return balloon_event_name(n);
 	if (kind == MACHINE_EV_STATE)
 		return n < POOL_STATES ? mm_pool_state_name(n) : NULL;
+	if (kind == ENGINE_EV_EXIT && session_virt(s))
+		return session_virt(s)->ops->reason_name(session_virt(s)->ctx, n);
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
@@ -69,7 +78,7 @@ static void number_text(struct inspect *s, unsigned kind, uint32_t n, char *buf,
 {
 	const char *name = number_name(s, kind, n);
 
-	if (name)
+	if (name && name[0])
 		snprintf(buf, len, "%s", name);
 	else
 		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
@@ -94,7 +103,8 @@ void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct fin
 
 	for (unsigned k = 0; k < MACHINE_EVENTS; k++)
 		for (uint32_t n = 0; !strcmp(kinds[k].name, kind) && (name = number_name(s, k, n)); n++) {
-			offer(f, name);
+			if (name[0])
+				offer(f, name);
 			if (name[0] == '#')
 				offer_lower(f, name + 1, offer);
 		}
@@ -133,6 +143,10 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 		snprintf(how, sizeof(how), " (%llu pages)", (unsigned long long)h->val);
 	else if ((unsigned)h->kind >= MACHINE_EV_PACKET)
 		snprintf(how, sizeof(how), " (%llu bytes)", (unsigned long long)h->val);
+	else if (h->kind == ENGINE_EV_EXIT)
+		snprintf(how, sizeof(how), ", qualification 0x%llx,", (unsigned long long)h->val);
+	else if (h->kind == ENGINE_EV_ENTRY_FAILURE)
+		snprintf(how, sizeof(how), " (info vmx says why)");
 	else if (h->kind == ENGINE_EV_FRAGMENT)
 		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val,
 			 h->val == 1 ? "" : "s");
@@ -149,7 +163,7 @@ static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *
 	for (uint32_t i = 0; (name = number_name(s, kind, i)); i++) {
 		if (name[0] == '#' && **text != '#')
 			name++;
-		if (strlen(name) != len || strncasecmp(name, *text, len))
+		if (!len || strlen(name) != len || strncasecmp(name, *text, len))
 			continue;
 		*n = (int64_t)i;
 		*text += len + strspn(*text + len, " \t");
@@ -195,10 +209,12 @@ static int cmd_break_on(struct inspect *s, const struct cmd_args *a, struct resu
 	       (strlen(kinds[want.event].name) != word || strncmp(kinds[want.event].name, a->rest, word)))
 		want.event++;
 	if (want.event == MACHINE_EVENTS)
-		return result_fail(
-		    r, "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
-		       "fragment, world-switch, packet, balloon, disk-read, disk-write, cow, swap-in or "
-		       "state");
+		return result_fail(r,
+				   "break-on: expected exception, irq, int, port, msr, cr, mode, callout, "
+				   "fragment, exit, entry-failure, world-switch, packet, balloon, disk-read, "
+				   "disk-write, cow, swap-in or state");
+	if (is_virt(want.event) && !session_virt(s))
+		return result_fail(r, "break-on: %s", engine_lacks(PART_VIRT));
 	text += strspn(text, " \t");
 	if (numbers(s, a, &text, &want, r) || point_condition(s, a, text, &cond, r))
 		return -1;
@@ -235,17 +251,19 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 
 static const struct command commands[] = {
 	{ "break-on", "catch",
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state [N [to M]] [if EXPR]",
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|exit|entry-failure|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state [N [to M]] [if EXPR]",
 	  "stop after an event of the processor or the machine, at any address",
 	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
 	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
-	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. world-switch: the VMM "
+	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. exit: a guest of the guest left, by "
+	  "reason or its name (CPUID, EPT_VIOLATION; info exits), before its hypervisor's first instruction. "
+	  "entry-failure: a VM entry failed, by VM-instruction error or exit reason. world-switch: the VMM "
 	  "world was left, by reason (info worlds). packet: sent or received. balloon: inflate, deflate, reached (its target), start (of a driver), reset. disk-read, disk-write: a request of a drive, by sector of 512 bytes. cow: a shared page was copied, swap-in: a page was read back, by PPN. state: the machine's memory is in another state, high, soft, hard or low. Without N: any. In EXPR $event is N. $value is the value read or written, or the error code; for a callout the address of "
-	  "the instruction, for a fragment its number of instructions, for a world switch, a copy or a page read back its cycles, for a state the one before, for a packet or a disk request its bytes, for the balloon pages. Events without a point cost nothing. delete "
+	  "the instruction, for a fragment its number of instructions, for an exit its qualification, for a world switch, a copy or a page read back its cycles, for a state the one before, for a packet or a disk request its bytes, for the balloon pages. Events without a point cost nothing. delete "
 	  "removes the point.",
 	  cmd_break_on, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_EVENTS), 1, -1,
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state <event> <expr> ..." },
+	  "exception|irq|int|port|msr|cr|mode|callout|fragment|exit|entry-failure|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state <event> <expr> ..." },
 	{ "commands", NULL, "NUMBER [\"COMMAND; COMMAND...\"]",
 	  "execute COMMANDs after point NUMBER has stopped the guest",
 	  "If one of them resumes the guest and a point stops it again, the rest is not executed. Without COMMAND the "
