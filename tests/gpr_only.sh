@@ -4,7 +4,7 @@
 # code must not use them, nor call code that may.
 . "${TOP_SRCDIR:=.}/tests/taplib.sh"
 cd "${TOP_BUILDDIR:=.}" || exit 99
-libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmmgpr.a cpu/libcpu.a vtx/libvtx.a bt/libbtgpr.a hv/libhvgpr.a"
+libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmmgpr.a cpu/libcpu.a vtx/libvtx.a svm/libsvm.a bt/libbtgpr.a hv/libhvgpr.a"
 command -v objdump >/dev/null || skip_all "no objdump"
 
 # Columns: object (*: any), what it may call outside, why that is safe.

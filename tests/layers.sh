@@ -13,7 +13,7 @@ STRUCT_FIELDS=40
 sources()
 {
 	for pattern; do
-		find base x86 mm cpu bt vtx hv inspect host console tui gdbstub tests main.c engines.c engines.h \
+		find base x86 mm cpu bt vtx svm hv inspect host console tui gdbstub tests main.c engines.c engines.h \
 			-name "$pattern" 2>/dev/null
 	done | sort
 }
@@ -94,7 +94,7 @@ includes()
 
 unlisted()
 {
-	find base x86 mm cpu bt vtx hv inspect host console tui gdbstub -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
+	find base x86 mm cpu bt vtx svm hv inspect host console tui gdbstub -name '*.[chS]' -o -name '*.def' | sort | while read -r f; do
 		m=${f%%/*}
 		grep -qF "%D%/${f#*/}" "$m/local.mk" || echo "$f: not in $m/local.mk"
 	done

@@ -335,6 +335,7 @@ include tests/engine/local.mk
 include tests/inspect/local.mk
 include tests/mm/local.mk
 include %D%/vtx/local.mk
+include %D%/svm/local.mk
 include tests/console/local.mk
 include tests/host/local.mk
 include tests/tui/local.mk
