@@ -48,11 +48,23 @@ stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.inc
 %D%/stress/stress.bin: %D%/stress/stress.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/stress/stress.elf $@
 
+# hyper: a minimal hypervisor, which checks and measures VMX and SVM.
+hyper_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
+	%D%/hyper/entry.S %D%/hyper/main.c %D%/hyper/vm.c %D%/hyper/vmx.c %D%/hyper/svm.c %D%/hyper/cases.c \
+	%D%/hyper/events.c %D%/hyper/controls.c %D%/hyper/nested.c %D%/hyper/errors.c %D%/hyper/timing.c %D%/hyper/fuzz.c \
+	%D%/hyper/fuzz_vmx.c %D%/hyper/fuzz_svm.c
+hyper_extra = %D%/hyper/hyper.h %D%/hyper/vmx.h %D%/hyper/svm.h %D%/hyper/cases.h %D%/hyper/fuzz.h \
+	%D%/hyper/cases.def %D%/hyper/state.def %D%/hyper/hyper.lds
+
+%D%/hyper/hyper.elf: $(hyper_sources) $(hyper_extra) %D%/demo/kernel.h %D%/hyper/hyper.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/hyper && out=`pwd`/%D%/hyper && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/hyper/hyper.lds -o $$out/hyper.elf $(hyper_sources)
+
 noinst_LIBRARIES += %D%/libguests.a
 %C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
 %D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin
 
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
-	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o
+	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf
 EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
-	%D%/fetch %D%/mkinitramfs %D%/mkrootfs
+	$(hyper_sources) $(hyper_extra) %D%/fetch %D%/mkinitramfs %D%/mkrootfs

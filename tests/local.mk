@@ -56,6 +56,7 @@ SHELL_TESTS = \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
+	%D%/guests/hyper.sh \
 	%D%/guests/isa.sh \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
@@ -322,7 +323,7 @@ steps_extra = %D%/guests/steps/pieces.def
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
-	%D%/guests/bootsector.bin
+	%D%/guests/bootsector.bin guests/hyper/hyper.elf
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
 	$(isa_sources) $(isa_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Nested paging: who may not fetch, tables of the guest that are not mapped, changed mappings, accessed and
+ * dirty flags. */
+#include "guests/hyper/cases.h"
+
+PROGRAM(jump_hole, "movl $0xf000, %eax\njmp *%eax");
+PROGRAM(jump_free, "movl $0xc000, %eax\njmp *%eax");
+PROGRAM(read_high, "movl 0x400123, %eax");
+PROGRAM(read_free, "movl 0xc000, %eax");
+PROGRAM(write_free, "movl %eax, 0xc000");
+PROGRAM(read_data, "movl 0x2000, %eax");
+
+static const char *fetch_hole(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(jump_hole);
+	wrong = until_exit(48, SVM_NPF);
+	if (wrong)
+		return wrong;
+	CHECK("eip", be->get(S_EIP), G_HOLE);
+	CHECK("address", out.info2, G_HOLE);
+	if (be->on == ON_VMX)
+		CHECK("qualification", out.info1, 0x184);
+	else
+		CHECK("EXITINFO1", out.info1 & ~0x10ull, 1ull << 32 | 4); /* fetches show with NX alone */
+	return NULL;
+}
+
+/* A page directory entry that names a table in a hole. */
+static const char *table_in_hole(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(read_high);
+	ram32(G_DIR)[1] = G_HOLE | 7;
+	wrong = until_exit(48, SVM_NPF);
+	if (wrong)
+		return wrong;
+	CHECK("eip", be->get(S_EIP), G_CODE);
+	if (be->on == ON_VMX) {
+		CHECK("address", out.info2, G_HOLE);
+		CHECK("linear address", out.linear, 0x400123);
+		CHECK("qualification", out.info1, 0x81);
+	} else {
+		CHECK("address", out.info2 & ~0xfffull, G_HOLE);
+		CHECK("EXITINFO1, of a table", out.info1 & (3ull << 32 | 5), 2ull << 32 | 4);
+	}
+	return NULL;
+}
+
+/* Translations of before must not survive a change that was made known. */
+static const char *remap(enum mode m)
+{
+	static u8 other[4096] __attribute__((aligned(4096)));
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(read_free);
+	*ram32(G_FREE) = 0x1111;
+	*(u32 *)other = 0x2222;
+	for (u32 i = 0; i < 6; i++) {
+		be->nested(G_FREE / 4096, phys_of(i & 1 ? other : ram + G_FREE), RIGHT_ALL);
+		be->set(S_EIP, G_CODE);
+		wrong = until_hypercall(END_OF(read_free));
+		if (wrong)
+			return wrong;
+		CHECK("what the guest reads", regs.eax, i & 1 ? 0x2222 : 0x1111);
+	}
+	be->nested(G_FREE / 4096, 0, 0);
+	be->set(S_EIP, G_CODE);
+	return until_exit(48, SVM_NPF);
+}
+
+/* A write to a page that was read before, then protected. */
+static const char *write_protect(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(write_free);
+	wrong = until_hypercall(END_OF(write_free));
+	if (wrong)
+		return wrong;
+	be->nested(G_FREE / 4096, phys_of(ram + G_FREE), RIGHT_R | RIGHT_X);
+	be->set(S_EIP, G_CODE);
+	wrong = until_exit(48, SVM_NPF);
+	if (wrong)
+		return wrong;
+	be->nested(G_FREE / 4096, phys_of(ram + G_FREE), RIGHT_ALL);
+	regs.eax = 0xfeed;
+	wrong = until_hypercall(END_OF(write_free));
+	if (!wrong)
+		CHECK("memory", *ram32(G_FREE), 0xfeed);
+	return wrong;
+}
+
+static const char *no_execute(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(jump_free);
+	memcpy(ram + G_FREE, be->hypercall, 3);
+	be->nested(G_FREE / 4096, phys_of(ram + G_FREE), RIGHT_R | RIGHT_W);
+	wrong = until_exit(48, 0);
+	if (wrong)
+		return wrong;
+	CHECK("qualification", out.info1, 0x19c);
+	CHECK("eip", be->get(S_EIP), G_FREE);
+	be->nested(G_FREE / 4096, phys_of(ram + G_FREE), RIGHT_ALL);
+	return until_hypercall(G_FREE);
+}
+
+static const char *execute_only(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(jump_free);
+	memcpy(ram + G_FREE, be->hypercall, 3);
+	be->nested(G_FREE / 4096, phys_of(ram + G_FREE), RIGHT_X);
+	if (!(vmx_caps.ept & 1))
+		return until_exit(49, 0);
+	wrong = until_hypercall(G_FREE);
+	if (wrong)
+		return wrong;
+	LOAD_PROGRAM(read_free);
+	be->set(S_EIP, G_CODE);
+	wrong = until_exit(48, 0);
+	if (!wrong)
+		CHECK("qualification", out.info1, 0x1a1);
+	return wrong;
+}
+
+static const char *misconfigured(enum mode m)
+{
+	/* Bits to set in an entry that allows all, after clearing others. */
+	static const struct {
+		u64 clear, set;
+	} rows[] = {
+		{ RIGHT_R, 0 }, { 7 << 3, 2 << 3 }, { 7 << 3, 3 << 3 }, { 7 << 3, 7 << 3 }, { 0, 1ull << 51 }
+	};
+	const char *wrong;
+
+	for (u32 i = 0; i < LEN(rows); i++) {
+		vm_reset(m);
+		LOAD_PROGRAM(read_free);
+		ept_table[G_FREE / 4096] = (ept_table[G_FREE / 4096] & ~rows[i].clear) | rows[i].set;
+		invept_all();
+		wrong = until_exit(49, 0);
+		if (wrong)
+			return wrong;
+		CHECK("address", out.info2, G_FREE);
+	}
+	return NULL;
+}
+
+static const char *accessed_dirty(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!(vmx_caps.ept >> 21 & 1))
+		return not_here;
+	LOAD_PROGRAM(read_free);
+	vm_or(VM_EPTP, 1 << 6);
+	wrong = until_hypercall(END_OF(read_free));
+	if (wrong)
+		return wrong;
+	CHECK("flags after a read", ept_table[G_FREE / 4096] & 0x300, 0x100);
+	CHECK("flags of an unused page", ept_table[G_READONLY / 4096] & 0x300, 0);
+	LOAD_PROGRAM(write_free);
+	be->set(S_EIP, G_CODE);
+	wrong = until_hypercall(END_OF(write_free));
+	if (!wrong)
+		CHECK("flags after a write", ept_table[G_FREE / 4096] & 0x300, 0x300);
+	return wrong;
+}
+
+static const char *modification_log(enum mode m)
+{
+	static u64 log[512] __attribute__((aligned(4096)));
+	const char *wrong;
+
+	(void)m;
+	if (!(vmx_caps.ept >> 21 & 1) || !vmx_has(vmx_caps.proc2, PROC2_PML))
+		return not_here;
+	LOAD_PROGRAM(write_free);
+	vm_or(VM_EPTP, 1 << 6);
+	vmx_set_proc2(PROC2_PML);
+	vmwrite64(VM_PML, phys_of(log));
+	vmwrite(VM_GUEST_PML_INDEX, 511);
+	for (u32 p = 0; p < G_BYTES / 4096; p++)
+		if (p != G_FREE / 4096 && ept_table[p])
+			ept_table[p] |= 0x300;
+	wrong = until_hypercall(END_OF(write_free));
+	if (wrong)
+		return wrong;
+	CHECK("index", vmread(VM_GUEST_PML_INDEX), 510);
+	CHECK("entry", log[511], G_FREE);
+	ept_table[G_FREE / 4096] &= ~0x300ull;
+	invept_all();
+	vmwrite(VM_GUEST_PML_INDEX, 0xffff);
+	be->set(S_EIP, G_CODE);
+	wrong = until_exit(62, 0);
+	if (!wrong)
+		CHECK("eip", be->get(S_EIP), G_CODE);
+	return wrong;
+}
+
+/* SVM: a change of the guest's mappings is seen by another ASID at once. */
+static const char *other_asid(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(read_data);
+	*ram32(G_DATA) = 0x3333;
+	*ram32(G_FREE) = 0x4444;
+	wrong = until_hypercall(END_OF(read_data));
+	if (wrong)
+		return wrong;
+	be->nested(G_DATA / 4096, phys_of(ram + G_FREE), RIGHT_ALL);
+	vmcb[VMCB_TLB] = 0;
+	*vmcb32(VMCB_ASID) = 2;
+	be->set(S_EIP, G_CODE);
+	wrong = until_hypercall(END_OF(read_data));
+	if (!wrong)
+		CHECK("what the guest reads", regs.eax, 0x4444);
+	return wrong;
+}
+
+/* Columns: name, modes (0: all), back ends (0: both), function. */
+const struct program nested_programs[] = {
+	{ "fetch_hole", IN(FLAT) | IN(PAGED), 0, fetch_hole },
+	{ "table_in_hole", IN(PAGED), 0, table_in_hole },
+	{ "remap", IN(FLAT) | IN(PAGED), 0, remap },
+	{ "write_protect", IN(FLAT) | IN(PAGED), 0, write_protect },
+	{ "no_execute", IN(FLAT) | IN(PAGED), ON_VMX, no_execute },
+	{ "execute_only", IN(FLAT) | IN(PAGED), ON_VMX, execute_only },
+	{ "misconfigured", IN(FLAT) | IN(PAGED), ON_VMX, misconfigured },
+	{ "accessed_dirty", IN(FLAT) | IN(PAGED), ON_VMX, accessed_dirty },
+	{ "modification_log", IN(FLAT) | IN(PAGED), ON_VMX, modification_log },
+	{ "other_asid", IN(FLAT) | IN(PAGED), ON_SVM, other_asid },
+};
+const u32 nested_program_count = LEN(nested_programs);
