@@ -44,13 +44,6 @@ static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
 	return s & (how & MM_WRITE ? SH_SW : SH_SR) ? m->vm->home + *pa : NULL;
 }
 
-static int page_fault(struct mmu *m, gva32 lin, uint32_t err)
-{
-	cpu_raise_err(m->cpu, EXC_PF, err);
-	m->cpu->exc.cr2 = lin;
-	return -1;
-}
-
 /* The part of an access that lies in one page, translated. */
 struct piece {
 	uint8_t *host; /* as cached() found it; NULL: at PA */
@@ -74,7 +67,7 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 	}
 	mmu_walk(m, lin, how, &w);
 	if (!w.ok)
-		return how & MM_PROBE ? -1 : page_fault(m, lin, w.err);
+		return how & MM_PROBE ? -1 : walk_raise(m, lin, &w);
 	p->pa = w.pa;
 	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT)) {
 		if (how & (MM_PROBE | MM_EXEC))
@@ -181,7 +174,7 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 			at[i] &= ~PAGE_MASK;
 		mmu_walk(m, at[i], how | MM_WRITE, &w);
 		if (!w.ok)
-			return page_fault(m, at[i], w.err);
+			return walk_raise(m, at[i], &w);
 	}
 	return 0;
 }

@@ -1,52 +1,59 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The page walk of a vCPU: mm/walk.h over its control registers and its VM's memory. */
-#include "mm/mm_int.h"
+#include "mm/nested_int.h"
 
 #include "x86/paging.h"
 
 #include <string.h>
 
-static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
+bool mmu_load_entry(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *e)
 {
-	struct mmu *m = ctx;
 	const uint8_t *page;
+	ppn p = (ppn)(at >> PAGE_SHIFT);
 	uint32_t e32;
 
 	if (!ppn_ram(m->vm, at >> PAGE_SHIFT))
 		return false;
-	if (m->vm->swap.no_wait && page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED) {
-		m->vm->swap.wanted = (ppn)(at >> PAGE_SHIFT);
+	if (m->vm->swap.no_wait && page_state(m->vm, p) == PAGE_SWAPPED) {
+		m->vm->swap.wanted = p;
 		return false;
 	}
-	page = page_read(m->vm, (ppn)(at >> PAGE_SHIFT));
+	page = page_read(m->vm, p) + (at & PAGE_MASK);
 	if (size == 8) {
-		memcpy(e, page + (at & PAGE_MASK), 8);
-		return true;
+		memcpy(e, page, 8);
+	} else {
+		memcpy(&e32, page, 4);
+		*e = e32;
 	}
-	memcpy(&e32, page + (at & PAGE_MASK), 4);
-	*e = e32;
+	if (!probe)
+		page_touched(m->vm, p);
 	return true;
+}
+
+void mmu_set_entry(struct mmu *m, gpa at, unsigned size, uint64_t bits)
+{
+	uint8_t *page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, size, WRITE_BY_GUEST);
+
+	for (unsigned i = 0; page && i < size; i++)
+		page[(at & PAGE_MASK) + i] |= (uint8_t)(bits >> 8 * i);
+}
+
+static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
+{
+	return mmu_load_entry(ctx, at, size, true, e);
 }
 
 /* A walk of the processor's. */
 static bool touch_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
 {
-	struct mmu *m = ctx;
-
-	if (!load_entry(m, at, size, e))
-		return false;
-	page_touched(m->vm, (ppn)(at >> PAGE_SHIFT));
-	return true;
+	return mmu_load_entry(ctx, at, size, false, e);
 }
 
 /* Tables in ROM stay as they are. */
-static void set_bits(void *ctx, gpa at, uint8_t bits)
+static bool set_bits(void *ctx, gpa at, uint8_t bits)
 {
-	struct mmu *m = ctx;
-	uint8_t *page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, 1, WRITE_BY_GUEST);
-
-	if (page)
-		page[at & PAGE_MASK] |= bits;
+	mmu_set_entry(ctx, at, 1, bits);
+	return true;
 }
 
 static struct walk_memory memory_of(struct mmu *m, bool touches)
@@ -63,7 +70,7 @@ static struct paging paging_of(const struct mmu *m)
 				.cr4 = c->cr4,
 				.efer = c->efer,
 				.pdptr = { m->pdptr[0], m->pdptr[1], m->pdptr[2], m->pdptr[3] },
-				.a20_mask = c->a20_mask | ~(gpa)UINT32_MAX,
+				.a20_mask = nested_on(m) ? ~(gpa)0 : c->a20_mask | ~(gpa)UINT32_MAX,
 				.maxphyaddr = MAXPHYADDR };
 }
 
@@ -72,7 +79,21 @@ void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m, !(how & MM_PROBE));
 
+	if (nested_on(m)) {
+		nested_walk(m, &pg, lin, how, w);
+		return;
+	}
+	w->second.on = w->second.exits = false;
 	walk_linear(&pg, &mem, lin, how, w);
+}
+
+int walk_raise(struct mmu *m, gva32 lin, const struct walk *w)
+{
+	if (w->second.exits)
+		return cpu_raise(m->cpu, EXC_EXIT);
+	cpu_raise_err(m->cpu, EXC_PF, w->err);
+	m->cpu->exc.cr2 = lin;
+	return -1;
 }
 
 bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at)
@@ -80,6 +101,8 @@ bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at)
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m, false);
 
+	if (nested_on(m))
+		return nested_directory(m, &pg, lin, pde, at);
 	return walk_directory(&pg, &mem, lin, pde, at);
 }
 
@@ -88,5 +111,7 @@ int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m, true);
 
+	if (nested_on(m))
+		return nested_load_pdptrs(m, &pg, cr3);
 	return walk_load_pdptrs(&pg, &mem, cr3, m->pdptr) ? 0 : cpu_raise_err(m->cpu, EXC_GP, 0);
 }

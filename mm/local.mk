@@ -13,6 +13,9 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/mm_int.h \
 	%D%/mmu.h \
 	%D%/move.c \
+	%D%/nested.c \
+	%D%/nested.h \
+	%D%/nested_int.h \
 	%D%/pages.h \
 	%D%/slot.h \
 	%D%/policy/balloon.c \
@@ -39,6 +42,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/fill.c \
 	%D%/window/line.c \
 	%D%/window/soft.c \
+	%D%/window/space.c \
 	%D%/window/region.c \
 	%D%/window/region.h \
 	%D%/window/sync.c \

@@ -2,6 +2,7 @@
  * Inside mm: one vCPU's view of memory. */
 #ifndef MM_MM_INT_H
 #define MM_MM_INT_H
+#include "mm/nested.h"
 #include "mm/vm.h"
 #include "mm/watch.h"
 #include "mm/window_int.h"
@@ -11,6 +12,25 @@
 #define MIN_WINDOWS 2	  /* reserved from the start: for the kernel and the user view of a root */
 #define MAX_GUEST_WATCH 4 /* of the guest's own */
 #define MAX_WATCH (64 + MAX_GUEST_WATCH)
+
+/* One translation of the second dimension, for the pages around. */
+struct nested_near {
+	gpa base;
+	uint64_t size; /* 0: none */
+	struct nested_result r;
+};
+
+/* What windows are keyed by beside root and view: an address space of mm/nested.h. */
+struct space {
+	bool used, seen; /* seen: ROOT and MEANING are valid */
+	struct mmu_nested n;
+	uint64_t lru;
+	uint32_t root;	  /* of the last flush */
+	uint64_t meaning; /* control bits as of the last global flush */
+	/* While it is not the present one: mmu.kwin and mmu.uwin, and control bits they are for. */
+	struct window *kwin, *uwin;
+	uint64_t chosen;
+};
 
 struct mmu {
 	struct mm_vm *vm;
@@ -32,8 +52,13 @@ struct mmu {
 	unsigned ntouch;
 	uint8_t guest_hit;     /* the guest's own breakpoints that were hit, not taken yet */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
-	uint32_t root;	       /* of the last flush */
-	uint64_t meaning;      /* control bits as of the last global flush */
+	struct space space[MMU_SPACES];
+	struct space *sp; /* the present one */
+	/* During a fill or a comparison: what translate() last said, of pages and of tables; calls of it that
+	 * may be made for neighbours. */
+	struct nested_near near[2];
+	unsigned asks;
+	uint64_t tables[64]; /* two dimensions: a bit for each guest table in use, by hash; never cleared */
 	struct churn churn[CHURN_SLOTS];
 	/* The page of device memory accessed last, until the guest's next flush: DEVICE_KEY() of its
 	 * linear page and the kind of access (0: none), and its physical address. */
@@ -53,8 +78,11 @@ struct mmu {
 void mmu_reselect(struct mmu *m);
 
 /* Read the directory entry that covers LIN from the present root. False: its upper level is absent
- * or outside RAM. *AT: where it is. */
+ * or outside RAM. *AT: where it is. Two dimensions: after nested_begin(). */
 bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at);
+
+/* Raise what W, the walk of LIN, ended in: #PF, or an exit. Returns -1. */
+int walk_raise(struct mmu *m, gva32 lin, const struct walk *w);
 
 /* Types of the watchpoints on page VPN, which maps P: WATCH_READ, WATCH_WRITE, both. */
 unsigned watch_bits(const struct mmu *m, vpn32 vpn, ppn p);

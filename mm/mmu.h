@@ -43,7 +43,7 @@ struct mm_hooks {
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
 	uint64_t syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions,
-	    windows, lines, softs;
+	    windows, lines, softs, refusals;
 };
 
 /* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */
@@ -65,7 +65,7 @@ bool mmu_stale(const struct mmu *m);
 
 enum mmu_fill {
 	FILL_OK,    /* mapped: retry the access */
-	FILL_FAULT, /* true fault: err holds the error code */
+	FILL_FAULT, /* true fault: vector says which, err holds the error code of #PF */
 	FILL_MMIO,  /* not RAM (or a write to ROM); pa holds the address */
 	FILL_CODE,  /* a write to a page with a code trace; pa holds the address */
 	FILL_WAIT, /* a page that this takes is swapped out, or one must be for it: call mm_wait() outside the
@@ -76,6 +76,7 @@ enum mmu_fill {
 bool mm_wait(struct mm_vm *vm);
 struct mmu_fault {
 	uint32_t err;
+	uint8_t vector; /* EXC_PF; EXC_EXIT: the second dimension refused (mm/nested.h) */
 	gpa pa;
 	bool was_soft;	  /* the page was a soft one: the code does not look at shadow entries */
 	bool user_access; /* a user page was mapped into the shared kernel window, until the next CR3 load */

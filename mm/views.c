@@ -71,6 +71,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		  "accesses served without a mapping, on pages whose mappings never last" },
 		{ "upgrades", s->upgrades, "mappings made writable at the first write" },
 		{ "true_faults", s->true_faults, "page faults that the guest gets" },
+		{ "refusals", s->refusals, "accesses that the second dimension of the walk refused" },
 		{ "mmio_faults", s->mmio_faults, "accesses outside RAM" },
 		{ "code_faults", s->code_faults, "writes to pages with a code trace" },
 		{ "flushes", s->cr3_loads, "TLB flushes by the guest" },

@@ -111,11 +111,12 @@ static void fail(const struct paging *pg, struct walk *w, unsigned how, uint32_t
 	w->err = err;
 }
 
-static void set(const struct paging *pg, const struct walk_memory *mem, const struct walk_level *l,
-		uint8_t want)
+static bool set(const struct paging *pg, const struct walk_memory *mem, struct walk_level *l, uint8_t want)
 {
-	if ((l->entry & want) != want)
-		mem->set(mem->ctx, l->at & pg->a20_mask, want);
+	if ((l->entry & want) == want)
+		return true;
+	l->entry |= want;
+	return mem->set(mem->ctx, l->at & pg->a20_mask, want);
 }
 
 static gpa page_of(const struct walk_level_row *row, uint64_t entry, gva lin)
@@ -132,7 +133,7 @@ static gpa page_of(const struct walk_level_row *row, uint64_t entry, gva lin)
 static void finish(const struct paging *pg, const struct walk_memory *mem, const struct walk_level_row *rows,
 		   gva lin, unsigned how, struct walk *w)
 {
-	const struct walk_level *leaf = &w->level[w->nlevels - 1];
+	struct walk_level *leaf = &w->level[w->nlevels - 1];
 	const struct walk_level_row *row = &rows[w->nlevels - 1];
 
 	w->page_shift = row->shift;
@@ -146,10 +147,10 @@ static void finish(const struct paging *pg, const struct walk_memory *mem, const
 	w->ok = true;
 	if (how & MM_PROBE)
 		return;
-	for (unsigned i = 0; i + 1 < w->nlevels; i++)
+	for (unsigned i = 0; i + 1 < w->nlevels && w->ok; i++)
 		if (!rows[i].loaded)
-			set(pg, mem, &w->level[i], PTE_A);
-	set(pg, mem, leaf, (uint8_t)(PTE_A | (how & MM_WRITE ? PTE_D : 0)));
+			w->ok = set(pg, mem, &w->level[i], PTE_A);
+	w->ok = w->ok && set(pg, mem, leaf, (uint8_t)(PTE_A | (how & MM_WRITE ? PTE_D : 0)));
 	w->dirty |= !!(how & MM_WRITE);
 }
 

@@ -27,15 +27,27 @@ struct walk_memory {
 	void *ctx;
 	/* Load SIZE (4, 8) bytes. False: there is no memory. */
 	bool (*load)(void *ctx, gpa at, unsigned size, uint64_t *entry);
-	/* Set BITS of the low byte of an entry that was loaded. */
-	void (*set)(void *ctx, gpa at, uint8_t bits);
+	/* Set BITS of the low byte of an entry that was loaded. False: the walk ends, !ok with err 0. */
+	bool (*set)(void *ctx, gpa at, uint8_t bits);
 };
 
 /* One level of a walk, as the `page` command shows it. */
 struct walk_level {
 	const char *name; /* "PDPTE", "PDE", "PTE" */
 	gpa at;		  /* where the entry is */
-	uint64_t entry;
+	uint64_t entry;	  /* with the bits that the walk has set */
+};
+
+/* What a second dimension (mm/nested.h) adds: PA is physical then; NX and DIRTY are set as if the rights of
+ * both dimensions were in the guest's tables. */
+struct walk_second {
+	bool on;
+	bool exits;	/* the second dimension refused the access, or that of a table: !ok, err 0 */
+	bool readable;	/* allowed there, with its accessed flag set */
+	uint8_t rights; /* NESTED_* */
+	uint8_t shift;	/* log2 of the size of its page */
+	gpa guest;	/* guest-physical address: of the access, or of the table that was refused */
+	gpa table;	/* physical address of the table of the last level */
 };
 
 struct walk {
@@ -46,6 +58,7 @@ struct walk {
 	uint32_t err;				/* page-fault error code when !ok */
 	unsigned nlevels;
 	struct walk_level level[4];
+	struct walk_second second; /* of mmu_walk() */
 };
 
 /* Walk for an access to LIN; how = MM_* bits. Sets accessed and dirty bits as the processor

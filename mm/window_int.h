@@ -24,10 +24,11 @@ enum {
 /* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */
 struct region {
 	uint64_t pde;	   /* at the fill or the last sync */
-	gpa pt_at;	   /* address of the page table, when not a large page */
+	gpa pt_at;	   /* physical address of the page table, when not a large page */
 	uint32_t known;	   /* VPNs with SH_IN */
 	bool large, lined; /* lined: lines were begun here */
 	uint64_t lines;	   /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
+	gpa first; /* two dimensions, a large page: guest-physical address of the region's first page */
 	uint8_t snap[PAGE_SIZE] __attribute__((aligned(64))); /* the page table then */
 };
 
@@ -59,6 +60,9 @@ struct window {
 	bool used, pae, shared; /* shared: kernel view of all roots, CR4.PGE on */
 	enum win_view view;
 	uint32_t root;
+	uint8_t space; /* index of its struct space */
+	bool nested;   /* that has a second dimension */
+	bool outdated; /* what translate() said is to be compared at the next sync */
 	uint64_t lru;
 	bool need_sync; /* CR3 was loaded since the last sync */
 	uint8_t early;	/* times more that it is synchronized at the CR3 load (sync_early) */

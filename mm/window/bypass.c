@@ -79,7 +79,7 @@ static bool may_bypass(struct mmu *m, gva32 lin, unsigned n, unsigned how, bool 
 	if (!wk->ok || !ppn_ram(m->vm, wk->pa >> PAGE_SHIFT) ||
 	    page_state(m->vm, (ppn)(wk->pa >> PAGE_SHIFT)) == PAGE_SWAPPED)
 		return false;
-	if (!m->bypass_all && settled(m, w, e, wk)) {
+	if (!m->bypass_all && (!wk->nlevels || settled(m, w, e, wk))) {
 		e->drops = 0;
 		return false;
 	}

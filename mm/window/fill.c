@@ -40,6 +40,32 @@ static bool may_come_along(const struct mmu *m, vpn32 vpn, ppn p)
 	       !(m->nwatch && watch_bits(m, vpn, p));
 }
 
+/* The same with a second dimension, which knows no runs. */
+static uint32_t nested_neighbour(struct mmu *m, const struct window *w, const struct region *r,
+				 const uint8_t *table, vpn32 vpn)
+{
+	unsigned i = vpn & (region_pages(w) - 1);
+	gpa a = (gpa)vpn << PAGE_SHIFT;
+	uint64_t e = r->pde;
+	uint32_t s;
+
+	if (w->view == WIN_FLAT) {
+		s = shadow_bits(m, w, true, true, true, false, true);
+	} else {
+		if (!r->large)
+			e = table_entry(w, table, i);
+		if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A) ||
+		    (w->view == WIN_USER && !(e & r->pde & PTE_U)))
+			return 0;
+		a = r->large ? r->first + ((gpa)i << PAGE_SHIFT) : e & PTE_ADDR64;
+		s = entry_bits(m, w, r->pde, e);
+	}
+	s = nested_bits(m, a, s);
+	if (!s || !may_come_along(m, vpn, s >> 12))
+		return 0;
+	return s | write_bit(m, s);
+}
+
 /* The shadow entry for VPN, in the region of the faulting page VPN0. 0: only an access of its own
  * may map it. */
 static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
@@ -51,6 +77,8 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 
 	if (w->shadow[vpn] & SH_P)
 		return 0;
+	if (__builtin_expect(w->nested, 0))
+		return nested_neighbour(m, w, r, table, vpn);
 	if (!r || r->large) {
 		p = p0 + (vpn - vpn0);
 		s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty);
@@ -135,14 +163,20 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 	return true;
 }
 
-uint32_t fill_bits(const struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
+uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
 {
 	ppn p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
-	uint32_t s;
+	uint32_t s = entry_bits(m, w, r->pde, e);
 
+	if (__builtin_expect(w->nested, 0)) {
+		s = nested_bits(m, e & PTE_ADDR64, s);
+		if (!s)
+			return 0;
+		p = s >> 12;
+	}
 	if (!may_come_along(m, vpn, p))
 		return 0;
-	s = entry_bits(m, w, r->pde, e) | p << 12;
+	s |= p << 12;
 	return s | write_bit(m, s);
 }
 
@@ -161,8 +195,9 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 {
 	unsigned idx = lin >> region_shift(w);
 	struct region *r = w->regions[idx];
-	bool fresh = !r || !r->known;
-	uint64_t pde = 0, at;
+	bool fresh = !r || !r->known, large = wk->page_shift != PAGE_SHIFT;
+	uint64_t pde;
+	gpa table;
 
 	if (w->view == WIN_FLAT) {
 		r = region_get(w, idx);
@@ -170,8 +205,9 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 			r->large = true;
 		return r;
 	}
-	mmu_walk_directory(m, lin, &pde, &at);
-	if (!fresh && !entry_keeps(r->pde, pde)) {
+	pde = wk->level[wk->nlevels - (large ? 1 : 2)].entry;
+	table = w->nested ? wk->second.table : pde & (w->pae ? PTE_ADDR64 : PTE_ADDR32) & m->cpu->a20_mask;
+	if (!fresh && (!entry_keeps(r->pde, pde) || (!large && r->pt_at != table))) {
 		/* The directory entry of mapped pages changed, and no flush came yet. Start the
 		 * region again: a TLB may drop entries at any time. */
 		drop_range(m, w, idx << (region_shift(w) - PAGE_SHIFT), region_pages(w));
@@ -181,11 +217,14 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 	if (!r)
 		return NULL;
 	r->pde = pde;
-	r->large = wk->page_shift != 12;
-	if (fresh && !r->large) {
-		r->pt_at = (w->pae ? pde & PTE_ADDR64 : pde & PTE_ADDR32) & m->cpu->a20_mask;
+	r->large = large;
+	r->first = w->nested && large ? wk->second.guest & ~((1ull << region_shift(w)) - 1) : 0;
+	if (fresh && !large) {
+		r->pt_at = table;
 		r->lines = 0;
 	}
+	if (w->nested && !large)
+		space_note_table(m, pde & PTE_ADDR64);
 	return r;
 }
 
@@ -223,6 +262,8 @@ static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct wa
 	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
 
 	evict_for_limit(m, w);
+	if (w->nested)
+		nested_begin(m, NESTED_FILL_ASKS);
 	r = region_for(m, w, lin, wk);
 	if (!r)
 		return false;
@@ -259,6 +300,8 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 
 	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
+		return false;
+	if (w->nested && r && !r->large && r->pt_at != wk->second.table)
 		return false;
 	/* The mapping was made from another entry (global then, say, and not now). */
 	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
@@ -333,6 +376,7 @@ static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
+		f->vector = wk.second.exits ? EXC_EXIT : EXC_PF;
 		if (!(wk.err & PF_ERR_P))
 			churn_absent(m, w, vpn);
 		LOG(mmu, "%08x: page fault, error %x", (gva32)lin, wk.err);
@@ -398,6 +442,7 @@ static enum mmu_fill fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_
 	if (!wk.ok) {
 		m->st.true_faults++;
 		f->err = wk.err;
+		f->vector = wk.second.exits ? EXC_EXIT : EXC_PF;
 		return FILL_FAULT;
 	}
 	f->pa = wk.pa;
@@ -443,7 +488,7 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft)
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
-	    !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
+	    (wk.second.on && !wk.second.readable) || !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
 	m->cur = w;
 	if (soft && soften(m, w, (gva32)lin, &wk))
@@ -528,11 +573,8 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 	if (*p != UINT32_MAX)
 		return 0;
 	mmu_walk(m, lin, how, &wk);
-	if (!wk.ok) {
-		cpu_raise_err(m->cpu, EXC_PF, wk.err);
-		m->cpu->exc.cr2 = (gva32)lin;
-		return -1;
-	}
+	if (!wk.ok)
+		return walk_raise(m, (gva32)lin, &wk);
 	*p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
 		return 1;

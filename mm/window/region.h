@@ -4,7 +4,7 @@
  * filled from. */
 #ifndef MM_REGION_H
 #define MM_REGION_H
-#include "mm/mm_int.h"
+#include "mm/nested_int.h"
 #include "x86/paging.h"
 
 #include <string.h>
@@ -114,6 +114,18 @@ static inline void wp_note(const struct mmu *m, struct window *w, const struct r
 	w->nwp_clear += w->nwp_clear <= WP_MAX;
 }
 
+/* window/window.c */
+/* Empty W, which another root is to have. */
+void win_take_over(struct mmu *m, struct window *w);
+/* VPN is to be synchronized before W is used again. */
+void win_pend(struct window *w, vpn32 vpn);
+
+/* What the root of C's tables is called in struct window. */
+static inline uint32_t root_of(const struct cpu *c)
+{
+	return c->cr4 & CR4_PAE ? c->cr3 & ~0x1fu : c->cr3 & ~PAGE_MASK;
+}
+
 /* window/sync.c */
 void narrow_page(struct mmu *m, struct window *w, vpn32 vpn); /* no longer writable, if it is mapped */
 void win_sync(struct mmu *m, struct window *w);
@@ -156,8 +168,7 @@ bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 
 /* window/fill.c */
 /* The shadow entry for VPN as its table entry E allows. 0: it may not be entered before it is accessed. */
-uint32_t fill_bits(const struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn,
-		   uint64_t e);
+uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e);
 /* Enter VPN with shadow entry S; in the shared window local_room() has made room for it. Its host mapping, if
  * S has SH_P, has just been made. TABLE: the region's, if it is not one large page. */
 void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,

@@ -111,6 +111,55 @@ static void sync_table(struct mmu *m, struct window *w, struct region *r, vpn32 
 	m->st.sync_diffs += differs;
 }
 
+/* ---- the second dimension ---- */
+
+static gpa guest_page(const struct window *w, const struct region *r, vpn32 vpn)
+{
+	unsigned i = vpn & (region_pages(w) - 1);
+
+	if (w->view == WIN_FLAT)
+		return (gpa)vpn << PAGE_SHIFT;
+	return r->large ? r->first + ((gpa)i << PAGE_SHIFT) : table_entry(w, r->snap, i) & PTE_ADDR64;
+}
+
+static void sync_second(struct batch *b, const struct region *r, vpn32 vpn)
+{
+	struct window *w = b->w;
+
+	switch (nested_fate(b->m, guest_page(w, r, vpn), w->shadow[vpn])) {
+	case NESTED_DROP:
+		batch_add(b, vpn, DROP);
+		break;
+	case NESTED_NARROW:
+		batch_add(b, vpn, NARROW);
+		break;
+	case NESTED_KEEP:
+		break;
+	}
+}
+
+static void sync_all_second(struct mmu *m, struct window *w, const struct region *r, vpn32 vpn0)
+{
+	struct batch b = { .m = m, .w = w };
+	unsigned n = line_entries(w);
+
+	for (unsigned i = 0; i < region_pages(w); i++)
+		if (!r->large && !(i % n) && !(r->lines >> i / n & 1))
+			i += n - 1;
+		else if (w->shadow[vpn0 + i] & SH_IN)
+			sync_second(&b, r, vpn0 + i);
+	batch_flush(&b);
+}
+
+/* Begin to compare W: each table and page of the guest is looked up once. */
+static void sync_begin(struct mmu *m, const struct window *w)
+{
+	if (w->nested)
+		nested_begin(m, NESTED_ALL_ASKS);
+}
+
+/* ---- pages and regions ---- */
+
 static const uint8_t *table_of(const struct mmu *m, const struct region *r)
 {
 	if (!ppn_ram(m->vm, r->pt_at >> PAGE_SHIFT))
@@ -126,8 +175,15 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 
 	if (!r->known)
 		return;
+	if (w->view == WIN_FLAT) {
+		if (w->outdated)
+			sync_all_second(m, w, r, vpn0);
+		return;
+	}
 	if (!mmu_walk_directory(m, vpn0 << PAGE_SHIFT, &pde, &at))
 		pde = 0;
+	if (w->nested && !r->large && (w->outdated || r->pt_at == NO_TABLE))
+		r->pt_at = nested_table(m, pde & PTE_ADDR64);
 	if (!entry_keeps(r->pde, pde) || (!r->large && !table_of(m, r))) {
 		drop_range(m, w, vpn0, region_pages(w));
 		return;
@@ -135,6 +191,22 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 	r->pde = pde;
 	if (!r->large)
 		sync_table(m, w, r, vpn0, table_of(m, r));
+	if (w->outdated)
+		sync_all_second(m, w, r, vpn0);
+}
+
+/* Refused accesses invalidate results even where no INVEPT came. */
+static void sync_refused(struct mmu *m, struct window *w)
+{
+	struct batch b = { .m = m, .w = w };
+
+	for (unsigned i = 0; i < w->npend; i++) {
+		const struct region *r = w->regions[w->pend[i] >> (region_shift(w) - PAGE_SHIFT)];
+
+		if (r && (w->shadow[w->pend[i]] & SH_IN))
+			sync_second(&b, r, w->pend[i]);
+	}
+	batch_flush(&b);
 }
 
 void win_sync(struct mmu *m, struct window *w)
@@ -142,9 +214,13 @@ void win_sync(struct mmu *m, struct window *w)
 	m->st.syncs++;
 	w->syncs++;
 	w->need_sync = false;
-	w->npend = 0;
+	sync_begin(m, w);
 	for (unsigned i = 0; i < w->nactive; i++)
 		sync_region(m, w, w->active[i]);
+	if (w->nested && !w->outdated)
+		sync_refused(m, w);
+	w->npend = 0;
+	w->outdated = false;
 }
 
 /* May E be mapped before it is accessed? In the shared window only global pages are worth it:
@@ -171,10 +247,12 @@ static void sync_one(struct batch *b, vpn32 vpn)
 
 	if (!r || !(w->shadow[vpn] & SH_IN))
 		return;
-	if (r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) || !entry_keeps(r->pde, pde) ||
-	    !table_of(m, r)) {
+	if (w->view == WIN_FLAT || r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) ||
+	    !entry_keeps(r->pde, pde) || !table_of(m, r)) {
 		batch_flush(b);
 		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT));
+		if (w->nested && (w->shadow[vpn] & SH_IN))
+			sync_second(b, r, vpn);
 		return;
 	}
 	old = table_entry(w, r->snap, i);
@@ -198,12 +276,15 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	put_entry(w, r, i, e);
 	if (f != KEEP)
 		batch_add(b, vpn, f);
+	if (w->nested && (w->shadow[vpn] & SH_IN))
+		sync_second(b, r, vpn);
 }
 
 void sync_page(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	struct batch b = { .m = m, .w = w };
 
+	sync_begin(m, w);
 	sync_one(&b, vpn);
 	batch_flush(&b);
 }
@@ -212,6 +293,7 @@ void sync_pending(struct mmu *m, struct window *w)
 {
 	struct batch b = { .m = m, .w = w };
 
+	sync_begin(m, w);
 	for (unsigned i = 0; i < w->npend; i++)
 		sync_one(&b, w->pend[i]);
 	w->npend = 0;

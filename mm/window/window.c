@@ -50,7 +50,7 @@ static struct window *win_spare(struct mmu *m)
 	return old;
 }
 
-static void win_take_over(struct mmu *m, struct window *w)
+void win_take_over(struct mmu *m, struct window *w)
 {
 	LOG(mmu, "window of root %08x given to another", w->root);
 	m->st.evictions++;
@@ -59,15 +59,18 @@ static void win_take_over(struct mmu *m, struct window *w)
 		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT32_MAX, w->view != WIN_USER);
 	if (w == m->cur)
 		m->cur = NULL;
+	space_forget(m, w);
 }
 
-/* The window of ROOT that exists, or NULL. */
+/* The window of ROOT in the present space that exists, or NULL. */
 static struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae)
 {
+	unsigned space = mmu_space(m);
+
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 
-		if (w->used && w->view == view && w->root == root && w->pae == pae) {
+		if (w->used && w->view == view && w->root == root && w->pae == pae && w->space == space) {
 			w->lru = ++m->tick;
 			return w;
 		}
@@ -90,15 +93,13 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 	w->root = root;
 	w->pae = pae;
 	w->shared = root == ROOT_SHARED;
+	w->space = (uint8_t)mmu_space(m);
+	w->nested = nested_on(m);
+	w->outdated = false;
 	w->early = 0;
 	w->lru = ++m->tick;
 	m->st.windows++;
 	return w;
-}
-
-static uint32_t root_of(const struct cpu *c)
-{
-	return c->cr4 & CR4_PAE ? c->cr3 & ~0x1fu : c->cr3 & ~PAGE_MASK;
 }
 
 static struct window *select_kernel(struct mmu *m)
@@ -106,9 +107,16 @@ static struct window *select_kernel(struct mmu *m)
 	struct cpu *c = m->cpu;
 	bool pae = c->cr4 & CR4_PAE;
 
+	space_chosen(m);
 	if (!(c->cr0 & CR0_PG))
 		return win_find(m, WIN_FLAT, ROOT_FLAT, false);
 	return win_find(m, WIN_KERNEL, c->cr4 & CR4_PGE ? ROOT_SHARED : root_of(c), pae);
+}
+
+static struct window *select_user(struct mmu *m)
+{
+	space_chosen(m);
+	return win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
 }
 
 uint8_t *mmu_select(struct mmu *m, unsigned *win)
@@ -119,7 +127,7 @@ uint8_t *mmu_select(struct mmu *m, unsigned *win)
 
 	if (!*slot) {
 		evict_for_limit(m, NULL);
-		*slot = user ? win_find(m, WIN_USER, root_of(c), c->cr4 & CR4_PAE) : select_kernel(m);
+		*slot = user ? select_user(m) : select_kernel(m);
 	}
 	struct window *w = *slot;
 	if (w->need_sync)
@@ -199,7 +207,7 @@ bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
 bool mmu_user_ready(struct mmu *m)
 {
 	if (!m->uwin)
-		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+		m->uwin = select_user(m);
 	if (m->uwin->need_sync) {
 		win_sync(m, m->uwin);
 		m->uwin->early = EARLY_SYNCS;
@@ -225,14 +233,20 @@ void mmu_invlpg(struct mmu *m, gva lin)
 	if (!m->kwin)
 		m->kwin = select_kernel(m);
 	if (!m->uwin)
-		m->uwin = win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+		m->uwin = select_user(m);
 	sync_page(m, m->kwin, vpn);
-	if (m->uwin->need_sync || !(m->uwin->shadow[vpn] & SH_IN))
+	win_pend(m->uwin, vpn);
+	space_invlpg(m, vpn);
+}
+
+void win_pend(struct window *w, vpn32 vpn)
+{
+	if (w->need_sync || !(w->shadow[vpn] & SH_IN))
 		return;
-	if (m->uwin->npend == PEND_MAX)
-		m->uwin->need_sync = true;
+	if (w->npend == PEND_MAX)
+		w->need_sync = true;
 	else
-		m->uwin->pend[m->uwin->npend++] = vpn;
+		w->pend[w->npend++] = vpn;
 }
 
 /* CR0.WP is set again: what kernel code may write only without it loses that right. */
@@ -251,15 +265,8 @@ void mmu_wp_changed(struct mmu *m)
 	if (!(m->cpu->cr0 & CR0_WP))
 		return; /* a right that was added waits for the next fault */
 	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used && m->win[i].nwp_clear)
+		if (m->win[i].used && m->win[i].nwp_clear && m->win[i].space == mmu_space(m))
 			write_protect(m, &m->win[i]);
-}
-
-/* Control bits that change what a page-table entry means, except CR4.PGE and CR0.WP. */
-static uint64_t meaning_of(const struct cpu *c)
-{
-	return (c->cr0 & CR0_PG) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
-	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
 }
 
 /* CR3 has another root. Where kernel code keeps reaching user pages, synchronize that root's user window
@@ -274,17 +281,19 @@ static void sync_early(struct mmu *m)
 	w->early--;
 	m->st.early_syncs++;
 	win_sync(m, w);
+	space_chosen(m);
 	m->uwin = w;
 }
 
 void mmu_flush(struct mmu *m, bool global)
 {
-	bool other_root = root_of(m->cpu) != m->root;
-	bool changed = meaning_of(m->cpu) != m->meaning;
+	bool other_root = root_of(m->cpu) != m->sp->root;
+	bool changed = space_meaning(m->cpu) != m->sp->meaning;
 
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
-	m->meaning = meaning_of(m->cpu);
-	m->root = root_of(m->cpu);
+	m->sp->seen = true;
+	m->sp->meaning = space_meaning(m->cpu);
+	m->sp->root = root_of(m->cpu);
 	m->st.cr3_loads++;
 	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
@@ -294,13 +303,13 @@ void mmu_flush(struct mmu *m, bool global)
 		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 			struct window *w = &m->win[i];
 
-			if (!w->used)
+			if (!w->used || !same_asid(m, w))
 				continue;
 			/* Pages that are not global belong to this root, so comparing serves them, too. */
 			if (other_root)
 				drop_local(m, w);
 			w->need_sync = true;
-			if (changed || w->view == WIN_FLAT)
+			if ((changed && w->space == mmu_space(m)) || w->view == WIN_FLAT)
 				win_drop_all(m, w);
 		}
 		return;
@@ -310,7 +319,7 @@ void mmu_flush(struct mmu *m, bool global)
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 
-		if (!w->used || w->view == WIN_FLAT)
+		if (!w->used || w->view == WIN_FLAT || !same_asid(m, w))
 			continue;
 		if (w->shared)
 			drop_local(m, w);
@@ -344,6 +353,8 @@ struct mmu *mmu_new(struct mm_vm *vm, struct cpu *cpu, struct platform *plat)
 	m->cpu = cpu;
 	m->plat = plat;
 	m->uffd = line_init();
+	m->sp = m->space;
+	m->sp->used = true;
 	vm->mmu = m;
 	atomic_fetch_add(&vm->pool->nmmu, 1);
 	if (reserve_windows(m))

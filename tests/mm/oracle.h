@@ -7,6 +7,8 @@
 
 struct oracle {
 	bool ok;
+	bool readable; /* in the second dimension, if there is one */
+	bool exits;    /* !ok: the second dimension refuses, the tests' own (tests/mm/world.c) */
 	uint64_t pa;
 	unsigned shift;
 	uint32_t err;

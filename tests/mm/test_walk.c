@@ -31,7 +31,7 @@ static bool mem_load(void *ctx, gpa at, unsigned size, uint64_t *e)
 	return true;
 }
 
-static void mem_set(void *ctx, gpa at, uint8_t bits)
+static bool mem_set(void *ctx, gpa at, uint8_t bits)
 {
 	struct mem *m = ctx;
 
@@ -39,6 +39,7 @@ static void mem_set(void *ctx, gpa at, uint8_t bits)
 	ck_assert_uint_eq(bits & ~(A | D), 0);
 	m->bytes[at] |= bits;
 	m->sets++;
+	return true;
 }
 
 static void put(struct mem *m, gpa at, unsigned size, uint64_t e)

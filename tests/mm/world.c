@@ -45,13 +45,31 @@ uint64_t world_entry(struct world *w, unsigned k)
 {
 	uint64_t e = 0;
 
-	ck_assert(mm_phys_read(w->vm, world_entry_at(w, k), &e, pae_of(w) ? 8 : 4));
+	ck_assert(mm_phys_read(w->vm, world_pa(w, world_entry_at(w, k)), &e, pae_of(w) ? 8 : 4));
 	return e;
 }
 
 void world_set_entry(struct world *w, unsigned k, uint64_t e)
 {
-	ck_assert(mm_phys_write(w->vm, world_entry_at(w, k), &e, pae_of(w) ? 8 : 4));
+	ck_assert(mm_phys_write(w->vm, world_pa(w, world_entry_at(w, k)), &e, pae_of(w) ? 8 : 4));
+}
+
+gpa world_pa(const struct world *w, gpa a)
+{
+	return w->second ? (gpa)w->second->page[a >> PAGE_SHIFT] << PAGE_SHIFT | (a & PAGE_MASK) : a;
+}
+
+static bool allows(const struct second *s, gpa a, unsigned how)
+{
+	unsigned rights = a >> PAGE_SHIFT < GUEST_PAGES ? s->rights[a >> PAGE_SHIFT] : 0, need = NESTED_R;
+
+	if (how & MM_PROBE)
+		return rights;
+	if (how & MM_EXEC)
+		need = how & MM_USER ? NESTED_XU : NESTED_X;
+	if (how & MM_WRITE)
+		need |= NESTED_W;
+	return (rights & need) == need;
 }
 
 static bool read_entry(void *ctx, uint64_t at, unsigned size, uint64_t *e)
@@ -59,7 +77,50 @@ static bool read_entry(void *ctx, uint64_t at, unsigned size, uint64_t *e)
 	struct world *w = ctx;
 
 	*e = 0;
-	return mm_phys_read(w->vm, at, e, size);
+	if (w->second && !allows(w->second, at, MM_READ)) {
+		w->second->hit = true;
+		return false;
+	}
+	return mm_phys_read(w->vm, world_pa(w, at), e, size);
+}
+
+/* May the accessed and dirty bits be set that an access to LIN needs? */
+static bool tables_take(struct world *w, uint32_t lin, unsigned how)
+{
+	gpa last = world_entry_at(w, (lin - LIN_BASE) >> PAGE_SHIFT);
+	unsigned size = pae_of(w) ? 8 : 4;
+	gpa dir = PA_ROOT + (gpa)(lin >> (pae_of(w) ? 21 : 22)) * size;
+	uint64_t e, d;
+
+	if ((how & MM_PROBE) || !(w->cpu.cr0 & CR0_PG))
+		return true;
+	read_entry(w, last, size, &e);
+	read_entry(w, dir, size, &d);
+	return ((d & PTE_A) || allows(w->second, dir, MM_WRITE)) &&
+	       ((e & PTE_A && (e & PTE_D || !(how & MM_WRITE))) || allows(w->second, last, MM_WRITE));
+}
+
+/* Go on from where the guest's tables lead. A probe: as far as a mapping may be. */
+static void walk_second(struct world *w, uint32_t lin, unsigned how, struct oracle *o)
+{
+	struct second *s = w->second;
+	unsigned p = (unsigned)(o->pa >> PAGE_SHIFT);
+
+	if (o->ok && !tables_take(w, lin, how))
+		s->hit = true;
+	if (s->hit || (o->ok && !allows(s, o->pa, how | (o->user ? MM_USER : 0)))) {
+		o->ok = false;
+		o->exits = true;
+		return;
+	}
+	if (!o->ok)
+		return;
+	o->pa = world_pa(w, o->pa);
+	o->readable = s->rights[p] & NESTED_R;
+	o->nx |= !(s->rights[p] & (o->user ? NESTED_XU : NESTED_X));
+	if (s->flags)
+		o->accessed &= s->accessed[p];
+	o->dirty &= (s->rights[p] & NESTED_W) && (!s->flags || s->dirty[p]);
 }
 
 struct oracle world_walk(struct world *w, uint32_t lin, unsigned how)
@@ -72,7 +133,61 @@ struct oracle world_walk(struct world *w, uint32_t lin, unsigned how)
 			     .a20_mask = ~0ull,
 			     .maxphyaddr = MAXPHYADDR };
 
-	return oracle_walk(&pg, read_entry, w, lin, how);
+	struct oracle o;
+
+	if (w->second)
+		w->second->hit = false;
+	o = oracle_walk(&pg, read_entry, w, lin, how);
+	if (w->second)
+		walk_second(w, lin, how, &o);
+	return o;
+}
+
+static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
+{
+	struct second *s = ctx;
+	unsigned p = (unsigned)(a >> PAGE_SHIFT);
+
+	s->asks++;
+	if (!allows(s, a, how)) {
+		if (how & MM_PROBE)
+			return false;
+		s->refusals++;
+		s->refused = a;
+		s->refused_how = how;
+		s->refused_lin = r->lin;
+		return false;
+	}
+	if (s->flags && !(how & MM_PROBE)) {
+		s->accessed[p] = true;
+		s->logs += (how & MM_WRITE) && !s->dirty[p];
+		s->dirty[p] |= !!(how & MM_WRITE);
+	}
+	*r = (struct nested_result){ .lin = r->lin,
+				     .pa = (gpa)s->page[p] << PAGE_SHIFT | (a & PAGE_MASK),
+				     .shift = (uint8_t)s->shift,
+				     .rights = s->rights[p],
+				     .accessed = !s->flags || s->accessed[p],
+				     .dirty = !s->flags || s->dirty[p] };
+	return true;
+}
+
+void second_init(struct second *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->shift = PAGE_SHIFT;
+	for (unsigned p = 0; p < GUEST_PAGES; p++) {
+		s->page[p] = (uint16_t)p;
+		s->rights[p] = NESTED_R | NESTED_W | NESTED_X | NESTED_XU;
+	}
+}
+
+void world_enter(struct world *w, struct second *s, uint64_t tag, uint32_t asid)
+{
+	struct mmu_nested n = { .ctx = s, .tag = tag, .asid = asid, .translate = translate };
+
+	w->second = s;
+	mmu_nested(w->m, s ? &n : NULL);
 }
 
 uint32_t world_rnd(struct world *w, uint32_t below)
@@ -221,7 +336,9 @@ static bool reach(struct world *w, uint32_t lin, unsigned how)
 			return true;
 		case FILL_FAULT:
 			ck_assert(!o.ok);
-			ck_assert_uint_eq(f.err, o.err);
+			ck_assert_uint_eq(f.vector, o.exits ? EXC_EXIT : EXC_PF);
+			if (!o.exits)
+				ck_assert_uint_eq(f.err, o.err);
 			return false;
 		case FILL_MMIO:
 			ck_assert(o.ok && (o.pa >> PAGE_SHIFT >= RAM_PAGES ||
@@ -313,6 +430,8 @@ bool world_fetch(struct world *w, uint32_t lin)
 	r = mmu_code_page(w->m, lin, &p);
 	if (!was)
 		ck_assert_int_eq(r, !o.ok ? -1 : o.pa >> PAGE_SHIFT < RAM_PAGES ? 0 : 1);
+	if (r < 0)
+		ck_assert_uint_eq(w->cpu.exc.vector, o.exits ? EXC_EXIT : EXC_PF);
 	if (r)
 		return false;
 	if (!was)
@@ -433,6 +552,9 @@ static void audit_page(struct world *w, struct window *win, unsigned k, unsigned
 		return;
 	o = world_walk(w, lin, MM_PROBE);
 	ck_assert_msg(o.ok && o.accessed && o.pa >> PAGE_SHIFT == p, "%08x: mapped unlike the tables", lin);
+	ck_assert_msg((s & SH_NX) || !o.nx || !w->second, "%08x: executable unlike the tables", lin);
+	if (w->second && (s & (SH_P | SH_SR)))
+		ck_assert_msg(o.readable, "%08x: readable unlike the tables", lin);
 	if (win->view == WIN_USER)
 		ck_assert(o.user);
 	if (s & (SH_W | SH_SW))

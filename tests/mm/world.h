@@ -18,6 +18,22 @@ enum {
 	/* Directory entries used: NTABLES tables and one large page behind them. */
 };
 
+enum { GUEST_PAGES = 2048 };
+
+/* A second dimension of the tests' own: no tables, an entry for each guest-physical page. */
+struct second {
+	uint16_t page[GUEST_PAGES];  /* the PPN it leads to */
+	uint8_t rights[GUEST_PAGES]; /* NESTED_*; 0: none */
+	bool flags;		     /* has accessed and dirty flags */
+	bool accessed[GUEST_PAGES], dirty[GUEST_PAGES];
+	unsigned shift; /* of its pages; PAGE runs on within one */
+	unsigned asks, refusals, logs;
+	gpa refused; /* the last that was; how, at which linear address */
+	unsigned refused_how;
+	gva refused_lin;
+	bool hit; /* the second walker met a hole */
+};
+
 struct world {
 	struct mm_pool *pool; /* owned unless given */
 	bool own_pool;
@@ -29,6 +45,7 @@ struct world {
 	unsigned code_writes, failed;
 	unsigned soft, turn;	  /* one access in SOFT (0: none) is made as prechecked code makes it */
 	uint32_t *named;	  /* by window and K: 1 + the PPN that a jump table would have for it */
+	struct second *second;	  /* the present one; NULL: one dimension */
 	uint8_t model[RAM_PAGES]; /* the byte that each page is full of, by our own account */
 };
 
@@ -47,6 +64,13 @@ gpa world_entry_at(const struct world *w, unsigned k); /* the entry that maps K 
 uint64_t world_entry(struct world *w, unsigned k);
 void world_set_entry(struct world *w, unsigned k, uint64_t e); /* a store of the guest's */
 struct oracle world_walk(struct world *w, uint32_t lin, unsigned how);
+
+/* Every page leads to itself, with all rights. */
+void second_init(struct second *s);
+/* Enter the space of S under TAG and ASID; NULL: the host's. */
+void world_enter(struct world *w, struct second *s, uint64_t tag, uint32_t asid);
+/* Where the guest's A is. */
+gpa world_pa(const struct world *w, gpa a);
 
 /* An access of the guest to a byte of LIN as translated code makes it: filled until it is there,
  * then made in the window. False: a true fault, or not memory. Checks it against the model. */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm: the second dimension (mm/nested.h), as walks, fills and comparisons use it. */
+#ifndef MM_NESTED_INT_H
+#define MM_NESTED_INT_H
+#include "mm/mm_int.h"
+
+static inline bool nested_on(const struct mmu *m)
+{
+	return __builtin_expect(m->sp->n.translate != NULL, 0);
+}
+
+/* mmu_walk(), mmu_walk_directory() and mmu_load_pdptrs() where nested_on(). PG: with A20_MASK of 1s. */
+void nested_walk(struct mmu *m, const struct paging *pg, gva lin, unsigned how, struct walk *w);
+bool nested_directory(struct mmu *m, const struct paging *pg, gva lin, uint64_t *pde, gpa *at);
+int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3);
+
+/* ---- what windows were filled from ---- */
+
+/* Forget answers that are kept from one page for the next, and allow ASKS calls of translate(). */
+void nested_begin(struct mmu *m, unsigned asks);
+enum { NESTED_FILL_ASKS = 32, NESTED_ALL_ASKS = 1 << 30 };
+/* Where the table at guest-physical A is, by a probe. UINT64_MAX: nowhere in RAM. */
+#define NO_TABLE UINT64_MAX
+gpa nested_table(struct mmu *m, gpa a);
+/* Shadow entry S (without PPN) for guest-physical A, as far as the second dimension allows: with PPN, and
+ * without rights that A lacks. 0: it may not be entered before it is accessed. */
+uint32_t nested_bits(struct mmu *m, gpa a, uint32_t s);
+/* Does shadow entry S, of guest-physical A, still hold? NESTED_NARROW: but for the right to write. */
+enum nested_fate { NESTED_KEEP, NESTED_NARROW, NESTED_DROP };
+enum nested_fate nested_fate(struct mmu *m, gpa a, uint32_t s);
+
+/* ---- mm/window/space.c ---- */
+
+/* The access to LIN in the present windows was refused, as W says: what it was about is to be compared. */
+void space_refused(struct mmu *m, gva32 lin, const struct walk *w);
+/* A is the guest-physical address of a table that a region of a window is filled from. */
+void space_note_table(struct mmu *m, gpa a);
+/* Window W has another owner now: no space may select it. */
+void space_forget(struct mmu *m, const struct window *w);
+/* INVLPG: windows of the present ASID under other tags. */
+void space_invlpg(struct mmu *m, vpn32 vpn);
+/* Control bits that change what a page-table entry means, except CR4.PGE and CR0.WP. */
+uint64_t space_meaning(const struct cpu *c);
+/* The present windows were chosen for the control bits as they are. */
+void space_chosen(struct mmu *m);
+static inline bool same_asid(const struct mmu *m, const struct window *w)
+{
+	return m->space[w->space].n.asid == m->sp->n.asid;
+}
+#endif
