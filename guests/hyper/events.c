@@ -264,6 +264,7 @@ static const char *interrupt_acknowledged(enum mode m)
 	if (!vmx_has(vmx_caps.exits, EXITS_ACK))
 		return not_here;
 	LOAD_PROGRAM(wait_loop);
+	be->set(S_EFLAGS, 0x202);
 	vm_or(VM_PIN, PIN_INTR);
 	vm_or(VM_EXITS, EXITS_ACK);
 	timer_on();

@@ -12,6 +12,7 @@
 u8 scratch[SCRATCH_PAGES * 4096] ALIGNED;
 static u32 canary[CANARY_PAGES * 1024] ALIGNED;
 static u32 reasons[256], entered, refused;
+static bool alone; /* one round, which is shown */
 extern char kernel_text[], kernel_text_end[];
 
 u32 below(u32 n)
@@ -144,22 +145,35 @@ static void random_guest(enum mode m)
 	}
 }
 
+static void inject_good(void)
+{
+	u32 vector = below(20);
+	bool error = (vector == 8 || (vector >= 10 && vector <= 14) || vector == 17) && be->get(S_CR0) & 1;
+
+	if (vector == 2)
+		be->inject(EVENT_NMI, 2, false, 0, 0);
+	else
+		be->inject(EVENT_EXCEPTION, vector, error, below(0x100), 0);
+}
+
 /* State that a guest may have whatever it is: in mode SHADOW paging stays as it is, or machine memory is the
  * guest's. */
 static void random_state(enum mode m)
 {
-	for (u32 n = below(4); n; n--) {
+	for (u32 n = below(3); n; n--) {
 		enum state s = below(STATES);
 
 		if (m == SHADOW && (s == S_CR0 || s == S_CR3 || s == S_CR4))
 			continue;
 		be->set(s, one_in(3) ? odd_value() : be->get(s) ^ 1u << below(32));
 	}
-	if (one_in(3))
+	if (one_in(8))
 		be->set_segment(below(8), below(0x60), odd_value(), odd_value(), random32() & 0x1f0ff);
-	if (one_in(3))
+	if (one_in(8))
 		be->inject(below(8), below(4) ? below(32) : below(256), one_in(2),
 			   one_in(3) ? odd_value() : below(0x100), below(17));
+	else if (one_in(4)) /* of those that enter */
+		inject_good();
 	if (one_in(4))
 		be->set(S_EIP, odd_value());
 }
@@ -182,6 +196,15 @@ static void take_interrupts(void)
 	asm volatile("sti\nnop\nnop\ncli\nfninit\ncld");
 }
 
+static void show(enum mode m)
+{
+	print("mode %u, code", m);
+	for (u32 i = 0; i < 16; i++)
+		print(" %02x", ram[(be->get(S_EIP) + i) & (G_BYTES - 1)]);
+	print("\n");
+	be->on == ON_VMX ? fuzz_vmx_show() : fuzz_svm_show();
+}
+
 static void one_round(u32 modes)
 {
 	enum mode m;
@@ -194,6 +217,8 @@ static void one_round(u32 modes)
 	be->on == ON_VMX ? fuzz_vmx(m) : fuzz_svm(m);
 	random_state(m);
 	for (u32 n = 0; n < ENTRIES; n++) {
+		if (alone)
+			show(m);
 		be->enter();
 		count();
 		take_interrupts();
@@ -268,12 +293,13 @@ void fuzz_run(u32 modes)
 	for (u32 i = 0; i < LEN(canary); i++)
 		canary[i] = i * 0x9e3779b1u;
 	text = checksum((u32 *)kernel_text, (u32 *)kernel_text_end);
+	alone = limit == 1;
 	outb(0x21, 0xfe); /* each guest is interrupted in a millisecond */
 	while (round - first < limit && left) {
 		u32 passed_now = seconds_passed();
 
 		left = passed_now < left ? left - passed_now : 0;
-		if (limit == 1 || has_word(cmdline, "verbose") || !(round & 0x3fff))
+		if (alone || has_word(cmdline, "verbose") || !(round & 0x3fff))
 			print("fuzz: round %u\n", round);
 		seed = (base * 0x85ebca6bu ^ round * 0xc2b2ae35u) | 1;
 		random32();

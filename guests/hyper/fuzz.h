@@ -21,4 +21,7 @@ void fuzz_vmx(enum mode m);
 void fuzz_svm(enum mode m);
 void fuzz_vmx_entry(u32 page, enum mode m); /* a random entry for a guest-physical page */
 void fuzz_svm_entry(u32 page, enum mode m);
+/* Print the control block, for a round that is run alone. */
+void fuzz_vmx_show(void);
+void fuzz_svm_show(void);
 #endif

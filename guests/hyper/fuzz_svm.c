@@ -80,3 +80,11 @@ void fuzz_svm_entry(u32 page, enum mode m)
 	else
 		svm_entry(page, pa | (one_in(2) ? bits : 7));
 }
+
+void fuzz_svm_show(void)
+{
+	for (u32 at = 0; at < 0x680; at += 4)
+		if (*vmcb32(at))
+			print(" %x=%x", at, *vmcb32(at));
+	print("\n");
+}

@@ -14,7 +14,7 @@ static u32 some_bits(u64 cap)
 
 	for (u32 n = below(6); n; n--)
 		set |= 1u << below(32);
-	return one_in(16) ? set : set & may;
+	return one_in(32) ? set : set & may & ~(u32)cap;
 }
 
 static void controls(enum mode m)
@@ -51,9 +51,9 @@ static u64 address(void)
 {
 	u64 a = scratch_page();
 
-	if (one_in(8))
+	if (one_in(32))
 		a |= below(0x1000);
-	if (one_in(16))
+	if (one_in(32))
 		a |= 1ull << (40 + below(24));
 	return a;
 }
@@ -73,9 +73,9 @@ static void addresses(void)
 		vmwrite64(fields[i], address());
 	memset(scratch, 0, sizeof(scratch)); /* an EPTP list of invalid pointers */
 	vmwrite64(VM_FUNCTIONS, below(2));
-	vmwrite(VM_VPID, one_in(4) ? odd_value() : below(3));
+	vmwrite(VM_VPID, one_in(4) ? odd_value() : 1 + below(3));
 	vmwrite(VM_GUEST_PML_INDEX, one_in(4) ? odd_value() : below(512));
-	vmwrite(VM_TPR_THRESHOLD, one_in(4) ? odd_value() : below(16));
+	vmwrite(VM_TPR_THRESHOLD, one_in(16) ? odd_value() : below(16));
 	vmwrite(0x0002, below(300));
 	vmwrite(0x0810, random32());
 	for (u32 i = 0; i < 4; i++)
@@ -120,7 +120,7 @@ static void msr_lists(void)
 		entry[i][0] = one_in(2)						 ? 0x174 + i % 3
 			      : msr == 0xc0000080 || msr == 0x1b || msr == 0x277 ? 0x174
 										 : msr;
-		entry[i][1] = one_in(16) ? odd_value() : 0;
+		entry[i][1] = one_in(32) ? odd_value() : 0;
 		entry[i][2] = odd_value();
 		exits[i][0] = 0x174 + i % 3;
 		exits[i][1] = exits[i][3] = 0;
@@ -151,7 +151,7 @@ static void host(void)
 	vmwrite64(0x2804, one_in(4) ? random32() : rdmsr(0x277));
 	vmwrite64(0x2806, one_in(4) ? odd_value() : 0);
 	vmwrite64(0x2808, 0);
-	if (one_in(16))
+	if (one_in(32))
 		vm_or(VM_HOST_SEL + 2 * below(7), 1 + below(7));
 	if (one_in(32))
 		vmwrite(VM_HOST_CR4, vmread(VM_HOST_CR4) & ~0x2000u);
@@ -177,4 +177,17 @@ void fuzz_vmx_entry(u32 page, enum mode m)
 	else
 		ept_table[page] = one_in(2) ? (e & ~0x7full) | 0x30 | (random32() & 7) : e;
 	invept_all();
+}
+
+void fuzz_vmx_show(void)
+{
+	static const u16 fields[] = { VM_PIN,	   VM_PROC,	    VM_PROC2,	   VM_EXITS,
+				      VM_ENTRIES,  VM_INJECT,	    VM_EIP,	   0x6820,
+				      0x6800,	   0x6802,	    0x6804,	   VM_INTERRUPTIBILITY,
+				      VM_ACTIVITY, VM_EPTP,	    VM_EXCEPTIONS, VM_PENDING_DEBUG,
+				      VM_TIMER,	   VM_TPR_THRESHOLD };
+
+	for (u32 i = 0; i < LEN(fields); i++)
+		print(" %x=%x", fields[i], vmread(fields[i]));
+	print("\n");
 }

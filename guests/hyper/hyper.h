@@ -81,6 +81,7 @@ struct backend {
 	void (*set_segment)(enum segment s, u32 sel, u32 base, u32 limit,
 			    u32 access);		   /* access as in a VMCS */
 	void (*nested)(u32 page, u32 machine, u32 rights); /* the guest-physical page; flushes */
+	void (*allow)(u32 page, u32 machine);		   /* a page that had no entry; flushes nothing */
 	void (*inject)(u32 type, u32 vector, bool has_error, u32 error, u32 len);
 	void (*cpl)(u32 level);
 	u64 (*round_trips)(u32 n, u32 skip); /* cycles of n exits, the guest's EIP moved by SKIP after each */

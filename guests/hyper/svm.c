@@ -104,6 +104,11 @@ static void nested(u32 page, u32 machine, u32 rights)
 	vmcb[VMCB_TLB] = 1;
 }
 
+static void allow(u32 page, u32 machine)
+{
+	nested_table[page] = machine | PTE_P | PTE_W | PTE_U;
+}
+
 static void reset(enum mode m)
 {
 	memset(vmcb, 0, sizeof(vmcb));
@@ -179,6 +184,6 @@ static u64 round_trips(u32 n, u32 skip)
 }
 
 const struct backend svm_backend = {
-	"svm", ON_SVM, { 0x0f, 0x01, 0xd9 }, 0x81,   enable, modes, reset,	 enter,
-	get,   set,    set_segment,	     nested, inject, cpl,   round_trips,
+	"svm", ON_SVM, { 0x0f, 0x01, 0xd9 }, 0x81,   enable, modes,  reset, enter,
+	get,   set,    set_segment,	     nested, allow,  inject, cpl,   round_trips,
 };

@@ -208,6 +208,11 @@ static void use_ept(enum mode m)
 	vmx_set_proc2(PROC2_EPT | (m == PAGED ? 0 : PROC2_UNRESTRICTED));
 }
 
+static void allow(u32 page, u32 machine)
+{
+	ept_table[page] = machine | RIGHT_ALL | (vmx_caps.ept & 1 << 14 ? 6 << 3 : 0);
+}
+
 static void reset(enum mode m)
 {
 	vmclear(phys_of(vmcs_region));
@@ -280,6 +285,6 @@ static u64 round_trips(u32 n, u32 skip)
 }
 
 const struct backend vmx_backend = {
-	"vmx", ON_VMX, { 0x0f, 0x01, 0xc1 }, 18,     enable, modes, reset,	 enter,
-	get,   set,    set_segment,	     nested, inject, cpl,   round_trips,
+	"vmx", ON_VMX, { 0x0f, 0x01, 0xc1 }, 18,     enable, modes,  reset, enter,
+	get,   set,    set_segment,	     nested, allow,  inject, cpl,   round_trips,
 };
