@@ -119,7 +119,7 @@ static bool same_place(struct bt_vcpu *b, const struct ccf *f)
 {
 	const struct cpu *c = &b->v.cpu;
 
-	return f->mode == dispatch_mode(c) && f->cs_base == c->seg[SEG_CS].base &&
+	return f->mode == dispatch_mode_now(b) && f->cs_base == c->seg[SEG_CS].base &&
 	       mmu_code_page_fast(b->v.mmu, f->pc) == f->page;
 }
 

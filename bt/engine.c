@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "cpu/system.h"
+#include "cpu/virt.h"
 #include "mm/mmu.h"
 #include "mm/pages.h"
 #include "mm/watch.h"
@@ -59,9 +60,11 @@ static bool deliver(struct bt_vcpu *b)
 	const struct cpu *c = &b->v.cpu;
 	bool ok;
 
-	b->st.excs[c->exc.vector & 31]++;
-	b->v.cpu.shadow = 0;
-	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	if (c->exc.vector != EXC_EXIT) {
+		b->st.excs[c->exc.vector & 31]++;
+		b->v.cpu.shadow = 0;
+		runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	}
 	ok = cpu_deliver_exc(&b->v);
 	if (b->v.nchain)
 		runtime_chain_events(b, 1, ok);
@@ -82,9 +85,16 @@ static bool deliver_debug(struct bt_vcpu *b, unsigned bits, bool rf)
 {
 	struct cpu *c = &b->v.cpu;
 
-	c->dr[6] |= bits | mmu_watch_guest_take(b->v.mmu);
+	uint32_t before = c->dr[6];
+
+	bits |= mmu_watch_guest_take(b->v.mmu);
+	c->dr[6] |= bits;
 	cpu_raise(c, EXC_DB);
 	c->exc.rf = rf;
+	if (b->v.virt) { /* for an exit instead */
+		c->exc.err = before;
+		c->exc.cr2 = bits;
+	}
 	return deliver(b);
 }
 
@@ -124,6 +134,8 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	uint32_t rf = c->sysflags & FL_RF;
 	struct ccf *f;
 
+	if (b->v.virt)
+		b->v.virt->shadow = c->shadow;
 	c->shadow = 0;
 	c->sysflags &= ~(uint32_t)FL_RF; /* faults push it as set again */
 	b->st.transients++;
@@ -201,19 +213,43 @@ static enum exit_code step_once(struct bt_vcpu *b)
 	return x;
 }
 
+/* A virtualization extension decides about interrupts. *GO: they are taken as without it. False: shutdown. */
+static bool take_due(struct bt_vcpu *b, bool *go)
+{
+	struct virt *x = b->v.virt;
+	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
+	enum virt_due due = x->ops->due(&b->v, pending);
+
+	*go = due == VIRT_DUE_USUAL;
+	b->intr_wait = pending || x->window;
+	if (due == VIRT_DUE_EXC)
+		return deliver(b);
+	if (due != VIRT_DUE_EVENT)
+		return true;
+	b->v.cpu.halted = 0;
+	return cpu_deliver_event(&b->v, &x->due);
+}
+
 /* Take a deliverable interrupt. False: shutdown. */
 static bool take_interrupt(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
-	bool pending, ok;
+	bool pending, ok, go;
 
+	if (b->v.virt)
+		b->v.virt->shadow = 0;
+	if (b->v.virt && (b->v.virt->guest || b->v.virt->ask)) {
+		ok = take_due(b, &go);
+		if (!ok || !go)
+			return ok;
+	}
 	if (c->nmi_pending && !c->nmi_blocked && !c->shadow) {
 		c->halted = 0;
 		cpu_raise(c, EXC_NMI);
 		return deliver(b);
 	}
 	pending = b->v.plat.irq_pending(b->v.plat.ctx);
-	b->intr_wait = pending;
+	b->intr_wait = pending || (virt_guest(&b->v) && b->v.virt->window);
 	if (!pending || !c->intf || c->shadow)
 		return true;
 	int vec = b->v.plat.irq_ack(b->v.plat.ctx);
@@ -402,7 +438,11 @@ static enum engine_exit loop(struct bt_vcpu *b)
 				return shut_down(b);
 			continue;
 		}
-		if (c->shadow || (c->sysflags & (FL_TF | FL_RF))) {
+		if (b->v.virt && b->v.virt->step) {
+			b->v.virt->step = false;
+			b->v.virt->stepped = true;
+			x = step_once(b);
+		} else if (c->shadow || (c->sysflags & (FL_TF | FL_RF))) {
 			x = step_once(b);
 		} else {
 			f = fragment(b, &x);
@@ -444,6 +484,8 @@ static enum engine_exit bt_run(struct vcpu *v)
 	b->gs_live = 0;
 	memo_forget(b);
 	syscall_cache_forget(b);
+	if (v->virt)
+		v->virt->changed = true;
 	b->kick = 1;
 	account_enter(b);
 	e = loop(b);
@@ -545,8 +587,16 @@ static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32
 	return r;
 }
 
+static void bt_reset(struct vcpu *v)
+{
+	if (v->virt)
+		v->virt->ops->reset(v);
+}
+
 static void bt_state_changed(struct vcpu *v)
 {
+	if (v->virt)
+		v->virt->ops->loaded(v);
 	bt_of(v)->debug.shut_down = false;
 	v->nchain = 0;
 	mmu_flush(v->mmu, true);
@@ -558,6 +608,8 @@ static void bt_free(struct vcpu *v)
 
 	if (!b)
 		return;
+	if (v->virt)
+		v->virt->free(v);
 	probes_free(b);
 	mmu_free(v->mmu);
 	verify_fini(b);
@@ -599,6 +651,7 @@ static const struct engine_ops bt_ops = {
 	.event_set = event_set,
 	.callout_name = callout_name,
 	.times = account_times,
+	.reset = bt_reset,
 	.state_changed = bt_state_changed,
 	.host_memory = bt_host_memory,
 	.translator = &translator,

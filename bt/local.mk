@@ -43,6 +43,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/family.h \
 	%D%/lower/flow.c \
 	%D%/lower/generic.c \
+	%D%/lower/guest.c \
 	%D%/lower/legacy.c \
 	%D%/lower/lower.c \
 	%D%/lower/lower.h \
@@ -71,6 +72,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/state/drop.def \
 	%D%/state/exit.h \
 	%D%/state/fragment.h \
+	%D%/state/guest.h \
 	%D%/state/history.h \
 	%D%/state/isa.h \
 	%D%/state/memo.h \
@@ -118,6 +120,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/runtime/callout.c \
 	%D%/runtime/callout_device.c \
 	%D%/runtime/callout_divide.c \
+	%D%/runtime/callout_guest.c \
 	%D%/runtime/callout_int.h \
 	%D%/runtime/callout_legacy.c \
 	%D%/runtime/callout_precheck.c \

@@ -4,6 +4,7 @@
  * after the call and selects its context itself. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
+#include "cpu/virt.h"
 #include "x86/model.h"
 
 static int done(struct vcpu *v, uint32_t next)
@@ -30,6 +31,8 @@ static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 	struct cpu *c = &v->cpu;
 	uint32_t d0 = c->cr0 ^ cr0, d4 = c->cr4 ^ cr4;
 
+	if (RARE(v->virt != NULL) && !v->virt->ops->cr_ok(v, cr0, cr4))
+		return cpu_raise_err(c, EXC_GP, 0);
 	c->cr0 = cr0;
 	c->cr4 = cr4;
 	if (RARE(((d0 & CR0_PDPTR) || (d4 & CR4_PDPTR)) && pae_paging(c)) &&
@@ -156,8 +159,13 @@ static int dr_check(struct vcpu *v, unsigned *dr)
 	if (need_cpl0(c))
 		return -1;
 	if (c->dr[7] & DR7_GD) {
+		cpu_raise(c, EXC_DB);
+		if (v->virt) { /* for an exit instead */
+			c->exc.err = c->dr[6];
+			c->exc.cr2 = DR6_BD;
+		}
 		c->dr[6] |= DR6_BD;
-		return cpu_raise(c, EXC_DB);
+		return -1;
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
  * Model-specific registers, CPUID and XCR0. MSRs that are architectural CPU state are rows of a table here;
  * the platform implements all others, and an MSR that neither implements raises #GP(0) (SDM vol. 4). */
 #include "cpu/cpu_int.h"
+#include "cpu/virt.h"
 #include "x86/features.h"
 #include "x86/model.h"
 #include "x86/msrs.h"
@@ -258,16 +259,50 @@ bool cpu_msr_is_still(uint32_t msr)
 	return r && r->still;
 }
 
+/* The virtualization extension's answer: as virt_ops.rdmsr, 0 without one. */
+static int virt_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	return RARE(v->virt != NULL) ? v->virt->ops->rdmsr(v, msr, val) : 0;
+}
+
+static int virt_wr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	return RARE(v->virt != NULL) ? v->virt->ops->wrmsr(v, msr, val) : 0;
+}
+
+bool cpu_msr_get(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	int virt = virt_rd(v, msr, val);
+
+	return virt ? virt > 0 : msr_get(v, msr_find(msr), msr, val);
+}
+
+bool cpu_msr_set(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	int virt = virt_wr(v, msr, val);
+
+	return virt ? virt > 0 : msr_set(v, msr_find(msr), msr, val);
+}
+
+bool cpu_msr_valid(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	const struct msr_row *r = msr_find(msr);
+	uint64_t now;
+
+	if (!cpu_msr_get(v, msr, &now))
+		return false;
+	return !r || ((r->wr || r->field) && (!r->valid || r->valid(val)));
+}
+
 int cpu_rdmsr(struct vcpu *v, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint32_t msr = (uint32_t)c->gpr[R_ECX];
-	const struct msr_row *r = msr_find(msr);
 	uint64_t val;
 
 	if (need_cpl0(c))
 		return -1;
-	if (!msr_get(v, r, msr, &val))
+	if (!cpu_msr_get(v, msr, &val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->gpr[R_EAX] = (uint32_t)val;
 	c->gpr[R_EDX] = val >> 32;
@@ -280,11 +315,10 @@ int cpu_wrmsr(struct vcpu *v, uint32_t next)
 	struct cpu *c = &v->cpu;
 	uint32_t msr = (uint32_t)c->gpr[R_ECX];
 	uint64_t val = (uint32_t)c->gpr[R_EAX] | c->gpr[R_EDX] << 32;
-	const struct msr_row *r = msr_find(msr);
 
 	if (need_cpl0(c))
 		return -1;
-	if (!msr_set(v, r, msr, val))
+	if (!cpu_msr_set(v, msr, val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->rip = next;
 	return 0;

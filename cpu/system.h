@@ -42,6 +42,10 @@ int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next);
 int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next);
 int cpu_rdmsr(struct vcpu *v, uint32_t next); /* ECX -> EDX:EAX */
 int cpu_wrmsr(struct vcpu *v, uint32_t next);
+/* The same by number, without privilege. False: #GP. valid: would a write succeed? */
+bool cpu_msr_get(struct vcpu *v, uint32_t msr, uint64_t *val);
+bool cpu_msr_set(struct vcpu *v, uint32_t msr, uint64_t val);
+bool cpu_msr_valid(struct vcpu *v, uint32_t msr, uint64_t val);
 int cpu_rdpmc(struct vcpu *v);	      /* ECX -> EDX:EAX */
 bool cpu_msr_is_still(uint32_t msr);  /* Does it keep its value until the next WRMSR? */
 bool cpu_msr_is_device(uint32_t msr); /* Does it belong to a device, and is no state of the processor? */

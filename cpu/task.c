@@ -3,6 +3,7 @@
  * I/O permission (SDM vol. 3A ch. 7). TSS accesses have supervisor rights at any CPL. */
 #include "base/log.h"
 #include "cpu/cpu_int.h"
+#include "cpu/virt.h"
 #include "x86/tss.h"
 
 static bool tr_is32(const struct cpu *c)
@@ -236,6 +237,14 @@ static int enter_new(struct vcpu *v, const struct tss32 *t, unsigned ext)
 	return 0;
 }
 
+/* Guest mode: a task switch exits. */
+static int guest_task_switch(struct vcpu *v, uint16_t sel, enum task_via via, uint32_t eip)
+{
+	struct virt_insn i = { .id = VIRT_TASK_SWITCH, .selector = sel, .how = (uint8_t)via, .next = eip };
+
+	return v->virt->ops->intercept(v, &i);
+}
+
 int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via, uint32_t eip, uint32_t flags,
 		unsigned ext)
 {
@@ -243,6 +252,8 @@ int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via,
 	bool is32 = desc_type(d) & DT_32BIT;
 	struct tss32 t;
 
+	if (RARE(virt_wants(v, VIRT_TASK_SWITCH)) && guest_task_switch(v, sel, via, eip))
+		return -1;
 	if (desc_limit(d) < (is32 ? sizeof(struct tss32) : sizeof(struct tss16)) - 1)
 		return cpu_raise_err(c, EXC_TS, sel_err(sel, ext));
 	if (tss_read(v, d, &t) || leave_old(v, d, via, eip, flags))

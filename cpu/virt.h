@@ -89,7 +89,7 @@ struct virt_event {
 	bool has_err;
 	uint8_t length; /* of the instruction, for software events */
 	uint32_t err;
-	uint32_t address; /* #PF: for CR2; #DB: bits for DR6 */
+	uint32_t address; /* #PF: for CR2. #DB: the bits that are set in DR6 for it; ERR is DR6 before */
 };
 
 /* What comes before the next instruction. */
@@ -129,14 +129,18 @@ struct virt_ops {
 
 struct virt {
 	const struct virt_ops *ops;
-	bool guest;	     /* in guest mode */
-	bool changed;	     /* mode, points or tsc_offset changed; the engine clears it */
-	bool ask;	     /* due() must be asked before the next instruction even if nothing is pending */
-	bool window;	     /* due() must be asked when interrupts become possible */
-	uint64_t points;     /* what is intercepted at present: VIRT_BIT() of enum virt_point */
-	uint64_t tsc_offset; /* guest mode: added to what RDTSC reads */
-	struct virt_event delivering;	    /* through the IDT at present; VIRT_EVENT_NONE: none */
-	struct virt_event due;		    /* for VIRT_DUE_EVENT */
+	bool guest;   /* in guest mode */
+	bool changed; /* mode, points or tsc_offset changed; the engine clears it */
+	bool ask;     /* due() must be asked before the next instruction even if nothing is pending */
+	bool step;    /* run one instruction; then the engine sets STEPPED instead, and asks due() */
+	bool stepped;
+	uint8_t shadow;		      /* SHADOW_*, in force at the instruction that runs */
+	bool window;		      /* due() must be asked when interrupts become possible */
+	uint64_t points;	      /* what is intercepted at present: VIRT_BIT() of enum virt_point */
+	uint64_t tsc_offset;	      /* guest mode: added to what RDTSC reads */
+	struct virt_event delivering; /* through the IDT at present; VIRT_EVENT_NONE: none */
+	struct virt_event due;	      /* for VIRT_DUE_EVENT */
+	void (*free)(struct vcpu *v); /* this struct and what it is part of */
 	const struct engine_virt *controls; /* views and controls of it; NULL: none */
 };
 

@@ -171,6 +171,8 @@ struct engine_ops {
 	const char *(*callout_name)(unsigned kind);
 	/* Any thread; each number is whole, though not all are of one moment. NULL: not known. */
 	void (*times)(struct vcpu *v, struct engine_times *t);
+	/* The processor was reset, and struct cpu with it; state_changed() follows. */
+	void (*reset)(struct vcpu *v);
 	/* The debugger changed registers, mode or memory mappings: drop derived state. */
 	void (*state_changed)(struct vcpu *v);
 	/* Bytes of the host's memory that the engine takes, apart from anonymous memory. NULL: none. */

@@ -62,7 +62,8 @@ struct tx {
 	unsigned nprecheck;
 	enum way way;			/* of the current instruction, if it is sensitive */
 	uint8_t *probe_from, *probe_to; /* code for the probes of the current instruction */
-	bool sti; /* the previous instruction was STI or MOV SS: no interrupt before the next */
+	bool sti;	/* the instruction was STI or a load of SS: no interrupt before the next */
+	bool inhibited; /* the one before it was */
 };
 
 static inline uint32_t tx_host(const struct tx *t)

@@ -84,9 +84,11 @@ static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_er
 	resume_in_c(b, uc, XC_EXC);
 }
 
-static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, uint32_t err)
+static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct mmu_fault *mf)
 {
-	raise_exc(b, uc, EXC_PF, true, err);
+	raise_exc(b, uc, mf->vector, mf->vector == EXC_PF, mf->err);
+	if (mf->vector != EXC_PF)
+		return;
 	b->v.cpu.exc.cr2 = (uint32_t)lin;
 	b->prefill.armed = true;
 	b->prefill.pc = cpu_pc(&b->v.cpu);
@@ -209,7 +211,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 		store_state(b, f, m, g);
 		if (m && m->fix == FIX_XCHG)
 			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
-		page_fault(b, uc, lin, mf.err);
+		page_fault(b, uc, lin, &mf);
 		return;
 	case FILL_CODE:
 		count(b, f, TRAP_CODE);
@@ -316,7 +318,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			count(b, f, TRAP_TRUE);
 			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
 			store_state(b, f, m, g);
-			page_fault(b, uc, lin, mf.err);
+			page_fault(b, uc, lin, &mf);
 			return false;
 		case FILL_WAIT:
 			page_away(b, f, m, uc);

@@ -14,6 +14,11 @@ bool lower_system(struct tx *t, struct insn *in);
 bool lower_legacy(struct tx *t, struct insn *in);
 bool lower_divide(struct tx *t, struct insn *in);
 
+/* lower/guest.c: an instruction of a virtualization extension; one that is intercepted in guest mode. False:
+ * not one of them, or what it does otherwise follows the intercept. */
+bool lower_virt(struct tx *t, struct insn *in);
+bool lower_guest(struct tx *t, struct insn *in);
+
 /* lower/generic.c: re-emit the instruction, with its memory operand, if any, in the window. */
 void emit_plain(struct tx *t, struct insn *in);
 

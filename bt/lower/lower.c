@@ -75,6 +75,8 @@ void lower(struct tx *t, struct insn *in)
 
 	tx_mark(t, FIX_NONE, 0);
 	t->low[t->i] = LOW_IDENT;
+	if (!in->invalid && t->b->v.virt && lower_virt(t, in))
+		return;
 	if (in->invalid || !isa_allows(&t->b->isa, in)) {
 		emit_raise(t, in, EXC_UD);
 		return;
@@ -85,6 +87,8 @@ void lower(struct tx *t, struct insn *in)
 		return;
 	}
 	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
+	if ((t->mode & MODE_GUEST) && lower_guest(t, in))
+		return;
 	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
 	    lower_legacy(t, in) || lower_divide(t, in))
 		return;

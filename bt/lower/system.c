@@ -175,6 +175,10 @@ static void rdtsc(struct tx *t, struct insn *in)
 	e_rmi(t, F_W, 0x8d, H_RAX, H_RAX, H_RDX, 0, 0);
 	e_ld64(t, H_RDX, OFF_CPU(tsc_offset));
 	e_rmi(t, F_W, 0x8d, H_RAX, H_RAX, H_RDX, 0, 0);
+	if (t->mode & MODE_GUEST) {
+		e_ld64(t, H_RDX, OFF(guest.tsc_offset));
+		e_rmi(t, F_W, 0x8d, H_RAX, H_RAX, H_RDX, 0, 0);
+	}
 	e_rorx64(t, H_RDX, H_RAX, 32);
 	e_mov32(t, H_RDX, H_RDX);
 	e_mov32(t, H_RAX, H_RAX);

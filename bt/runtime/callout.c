@@ -183,7 +183,7 @@ static void pop_bytes(struct cpu *c, unsigned n)
 static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg, bool shadow)
 {
 	struct cpu *c = &b->v.cpu;
-	uint32_t mode = seg == SEG_SS ? dispatch_mode(c) : dispatch_seg_mode(b, seg);
+	uint32_t mode = seg == SEG_SS ? dispatch_mode_now(b) : dispatch_seg_mode(b, seg);
 	bool traps = shadow && (b->stepping || (c->dr[7] & DR7_ON));
 
 	if (mode == b->mode && !traps)

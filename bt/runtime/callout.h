@@ -54,6 +54,21 @@ callout_fn co_bcd;    /* bcd */
 callout_fn co_divide; /* divide; EA: divisor */
 callout_fn co_random; /* regs; icount: RDRAND from a seeded generator */
 
+/* runtime/callout_guest.c: guest. Of a virtualization extension and its guest mode (cpu/virt.h). EA:
+ * effective address of a memory operand. */
+callout_fn co_virt;	 /* execute one of its own instructions */
+callout_fn co_intercept; /* before an instruction that is intercepted: an exit, or behind the call */
+callout_fn co_guest_cr_write, co_guest_cr_read, co_guest_smsw, co_guest_rdtsc; /* in place of it */
+enum {
+	GUEST_ENDS = 1, /* the TU ends behind it */
+	GUEST_IN = 2,
+	GUEST_STRING = 4,
+	GUEST_REP = 8,
+	GUEST_IMMEDIATE = 16,
+	GUEST_LINEAR = 32, /* the extension gets the linear address */
+	GUEST_SHADOW = 6,  /* from here: SHADOW_* of the instruction before it */
+};
+
 /* runtime/callout_vector.c: vector. EA: offset in SEG. */
 callout_fn co_gather, co_masked_load, co_masked_store, co_maskmovq;
 

@@ -19,8 +19,8 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
 
 	b->intr_wait = pending;
-	if (!(pending && c->intf) && !b->stop && !b->debug.watched && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
-	    !(b->icount.on && b->v.icount_limit != b->icount.limit))
+	if (!(pending && (c->intf | (b->guest.mode != 0))) && !b->stop && !b->debug.watched &&
+	    !s->ccf->dead && !mmu_stale(b->v.mmu) && !(b->icount.on && b->v.icount_limit != b->icount.limit))
 		return 0;
 	if (b->stepping)
 		return 0;

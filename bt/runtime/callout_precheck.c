@@ -77,6 +77,10 @@ static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned 
 		    __builtin_ia32_rdtsc() - start + b->adapt.cost.callout);
 	if (r != FILL_FAULT)
 		return true; /* mapped; or for the fault handler after all */
+	if (mf.vector != EXC_PF) {
+		cpu_raise(&b->v.cpu, mf.vector);
+		return false;
+	}
 	cpu_raise_err(&b->v.cpu, EXC_PF, mf.err);
 	b->v.cpu.exc.cr2 = lin;
 	b->prefill.armed = true;

@@ -6,9 +6,11 @@
 #include "bt/cache/chain.h"
 #include "bt/runtime/dispatch.h"
 #include "bt/runtime/event.h"
+#include "bt/runtime/hooks.h"
 
 #include "base/gpr.h"
 #include "cpu/system.h"
+#include "cpu/virt.h"
 #include "mm/mmu.h"
 
 static enum seg_class classify(const struct cpu *c, enum seg s)
@@ -148,19 +150,51 @@ static void use_table(struct bt_vcpu *b)
 		poll_poison(b);
 }
 
+/* The number of intercept set SET. When all are in use, they are used anew, without the old code. */
+static uint32_t set_number(struct bt_vcpu *b, uint64_t set)
+{
+	struct guest_mode *g = &b->guest;
+
+	for (unsigned i = 0; i < g->nsets; i++)
+		if (g->sets[i] == set)
+			return i;
+	if (g->nsets == GUEST_SETS) {
+		g->nsets = 0;
+		b->tc.flush_wanted = true;
+		b->kick = 1; /* the flush comes before any code */
+	}
+	g->sets[g->nsets] = set;
+	return g->nsets++;
+}
+
+/* What virt.changed stands for: other registers, another meaning of code. */
+static void follow_virt(struct bt_vcpu *b)
+{
+	struct virt *x = b->v.virt;
+
+	x->changed = false;
+	b->guest.mode = x->guest ? MODE_GUEST | set_number(b, x->points) << MODE_SET : 0;
+	b->guest.tsc_offset = x->tsc_offset;
+	memo_forget(b);
+	syscall_cache_forget(b);
+}
+
 void dispatch_select(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
 	unsigned win = 0;
-	uint64_t base = (uint64_t)mmu_select(b->v.mmu, &win);
+	uint64_t base;
 
+	if (__builtin_expect(b->v.virt != NULL, 0) && b->v.virt->changed)
+		follow_virt(b);
+	base = (uint64_t)mmu_select(b->v.mmu, &win);
 	if (base != b->gs_live) {
 		b->gs_live = base;
 		__asm__ volatile("wrgsbase %0" : : "r"(base));
 	}
 	if (b->jt.dirty_windows | b->jt.unlink_cross)
 		settle_unmaps(b);
-	b->mode = dispatch_mode(c);
+	b->mode = dispatch_mode_now(b);
 	b->jt.cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
 	if (b->win.quarters_valid)
 		live_shadow(b);
@@ -285,12 +319,41 @@ uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode)
 	return find_and_go(b);
 }
 
+uint64_t dispatch_switched(struct bt_vcpu *b)
+{
+	const struct virt *x = b->v.virt;
+	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
+
+	b->intr_wait = pending;
+	if (x->ask || (pending && (x->guest || b->v.cpu.intf)))
+		return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
+	return dispatch_next(b);
+}
+
+/* dispatch_raise() with a virtualization extension: in guest mode it may be an exit. */
+static uint64_t raise_virt(struct bt_vcpu *b)
+{
+	struct cpu *c = &b->v.cpu;
+
+	if (c->exc.vector != EXC_EXIT) {
+		b->st.excs[c->exc.vector & 31]++;
+		runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
+	}
+	if (!cpu_deliver_exc(&b->v))
+		return dispatch_exit(b, XC_SHUTDOWN);
+	if (b->v.nchain)
+		runtime_chain_events(b, 1, true);
+	return b->v.virt->changed ? dispatch_switched(b) : dispatch_next(b);
+}
+
 uint64_t dispatch_raise(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
 	struct mode_inputs was;
 	bool ok;
 
+	if (__builtin_expect(b->v.virt != NULL, 0) && b->v.virt->guest)
+		return raise_virt(b);
 	b->st.excs[c->exc.vector & 31]++;
 	runtime_event(b, ENGINE_EV_EXCEPTION, c->exc.vector, c->exc.err, false, cpu_pc(c));
 	dispatch_mode_inputs(b, &was);

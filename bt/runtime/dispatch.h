@@ -6,6 +6,14 @@
 #include "bt/state/vcpu.h"
 
 uint32_t dispatch_mode(const struct cpu *c);
+/* The same with guest mode. */
+static inline uint32_t dispatch_mode_now(const struct bt_vcpu *b)
+{
+	uint32_t m = dispatch_mode(&b->v.cpu);
+
+	/* Guests' global mappings are not those of each other: links stay within pages. */
+	return __builtin_expect(b->guest.mode, 0) ? (m & ~(uint32_t)MODE_XCHAIN) | b->guest.mode : m;
+}
 void dispatch_quarters(struct bt_vcpu *b); /* win.quarter[] and the pointers to shadows */
 void dispatch_select(struct bt_vcpu *b);   /* window, context, jump table for the present state */
 struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc);
@@ -30,6 +38,8 @@ uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s);
 /* Leave translated code with C. */
 uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c);
 uint64_t dispatch_raise(struct bt_vcpu *b); /* deliver cpu.exc and continue in its handler */
+/* Guest mode has begun or ended, or its intercepts changed: continue by what holds now. */
+uint64_t dispatch_switched(struct bt_vcpu *b);
 uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
 uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
 uint64_t dispatch_after_fault(struct bt_vcpu *b);

@@ -21,7 +21,9 @@ enum {
 	MODE_CSLIM = 1 << 12,  /* CS limit below 4 GiB: checked by the dispatcher */
 	MODE_XCHAIN = 1 << 13, /* supervisor mappings are global: links may cross pages */
 	MODE_TSD = 1 << 14,    /* RDTSC is for CPL 0 */
+	MODE_GUEST = 1 << 15,  /* guest mode of a virtualization extension */
 	MODE_SEG = 16,	       /* from here: 2 bits for each segment register */
+	MODE_SET = 28, /* from here: 4 bits, the number of the set that is intercepted (state/guest.h) */
 };
 static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 {

@@ -112,6 +112,13 @@ struct site {
 			uint8_t code;  /* TAB_*, CPU_LAR and family */
 		} regs;
 		struct {
+			uint8_t id;	/* enum virt_point, enum virt_own */
+			uint8_t reg;	/* general register */
+			uint8_t number; /* CR, DR, vector; VMREAD, VMWRITE: the other register */
+			uint8_t bits;	/* GUEST_* of runtime/callout.h */
+			uint32_t info, displacement;
+		} guest;
+		struct {
 			uint32_t bytes;
 			uint8_t level;
 		} enter;

@@ -27,6 +27,7 @@
 #include "bt/state/debug.h"
 #include "bt/state/exit.h"
 #include "bt/state/fragment.h"
+#include "bt/state/guest.h"
 #include "bt/state/history.h"
 #include "bt/state/isa.h"
 #include "bt/state/memo.h"
@@ -99,7 +100,8 @@ struct bt_vcpu {
 	uint8_t bounce[1024] __attribute__((aligned(64)));
 	struct exit_state exit;
 	struct contexts jt;
-	uint32_t mode;		      /* of the context that runs */
+	uint32_t mode; /* of the context that runs */
+	struct guest_mode guest;
 	uint8_t soft_used[SOFT_USES]; /* by soft_use(pc): the site has accessed soft pages since the last
 					 review */
 	struct probes probes;

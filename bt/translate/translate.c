@@ -225,6 +225,7 @@ static void body(struct tx *t)
 		}
 		t->ioff[t->i] = (uint16_t)(t->p - t->base);
 		t->sti = false;
+		t->inhibited = inhibited;
 		t->probe_from = t->probe_to = t->p;
 		if (t->b->probes.n &&
 		    (t->kind == TX_NORMAL || (t->kind == TX_TRANSIENT && !t->b->transient.retry)))

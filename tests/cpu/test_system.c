@@ -1767,7 +1767,8 @@ static const struct {
 	{ 0, 4, CR4_SMEP, NO_FAULT, 1, 1, 0 },
 	{ 0, 4, CR4_SMAP, NO_FAULT, 1, 1, 0 },
 	{ 0, 4, CR4_OSFXSR | CR4_OSXSAVE, NO_FAULT, 0, 0, 0 },
-	{ 0, 4, 1u << 13, EXC_GP, 0, 0, 0 }, /* VMXE */
+	{ 0, 4, CR4_VMXE, NO_FAULT, 0, 0, 0 },
+	{ 0, 4, 1u << 12, EXC_GP, 0, 0, 0 },
 	{ 0, 4, 1u << 31, EXC_GP, 0, 0, 0 },
 };
 
