@@ -12,6 +12,9 @@ struct engine_choice {
 	const struct view *const *views; /* what its vCPU shows, for the manual; NULL: nothing */
 	/* What VCPU_NEW gets as configuration, from the command line; malloced. NULL: it gets NULL. */
 	void *(*config)(const struct options *o);
+	/* State of its vCPU beside struct cpu, for snapshots; P->fields NULL: none. The member may be NULL.
+	 */
+	void (*state)(struct vcpu *v, struct state_part *p);
 };
 
 extern const struct engine_choice engines[]; /* the first is the default; ends with a row without a name */

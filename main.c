@@ -7,6 +7,7 @@
 #include "console/console.h"
 #include "console/control.h"
 #include "engines.h"
+#include "hv/field.h"
 #include "gdbstub/gdbstub.h"
 #include "guests/embedded.h"
 #include "host/host.h"
@@ -213,6 +214,15 @@ static bool report_to_host(const struct front *f, struct inspect *s, struct mach
 	return true;
 }
 
+static void add_state(const struct engine_choice *engine, struct machine *m)
+{
+	struct state_part p = { 0 };
+
+	engine->state(machine_vcpu(m), &p);
+	if (p.fields)
+		machine_add_state(m, &p);
+}
+
 /* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
@@ -236,6 +246,8 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 		fprintf(stderr, "vitrine: %s\n", err);
 		return STATUS_CANNOT;
 	}
+	if (engine->state)
+		add_state(engine, m);
 	inspect_attach(s, &(struct inspect_machine){ .machine = m, .icount = o->icount });
 	inspect_image_symbols(s, o->kernel, cfg.image.blob, cfg.image.blob_len,
 			      o->embedded ? o->embedded->name : NULL);

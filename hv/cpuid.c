@@ -15,6 +15,8 @@ enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 /* Of leaf 1, what needs nothing of the host: machine checks never happen, the APIC is a device. */
 #define OWN_EDX (CPUID_MCE | CPUID_MCA | CPUID_APIC)
 #define OWN_ECX (CPUID_X2APIC | CPUID_TSC_DEADLINE)
+/* Offered where the model is asked for it alone (+vmx). */
+#define ASKED_ECX CPUID_VMX
 #define BASIC_EDX                                                                                            \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
 	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
@@ -50,6 +52,19 @@ struct cpu_model {
 static const struct cpu_model models[] = {
 	{ .name = "host", .help = "the host's processor, masked", HOST_MODEL },
 	{ .name = "max", .help = "all that can be offered", HOST_MODEL },
+	{ .name = "haswell",
+	  .help = "Haswell, as far as the host has its features; +vmx: with VMX",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x306c3,
+	  .max_basic = 0xd,
+	  .max_ext = 0x80000008,
+	  .edx1 = BASIC_EDX,
+	  .ecx1 = BASIC_ECX,
+	  .ebx7 = CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS,
+	  .ext_edx = CPUID_NX | CPUID_RDTSCP,
+	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT,
+	  .xsave1 = CPUID_XSAVEOPT,
+	  .hypervisor = true },
 	{ .name = "pentium4",
 	  .help = "Pentium 4: up to SSE2",
 	  .vendor = "GenuineIntel",
@@ -150,7 +165,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	host(1, 0, r);
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
-	r[C] = ((r[C] | OWN_ECX) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
+	r[C] = ((r[C] | OWN_ECX | ASKED_ECX) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
 	r[D] = (r[D] | OWN_EDX) & m->edx1;
 }
 
@@ -285,7 +300,7 @@ static bool host_has(const struct feature_row *row)
 	host(row->leaf, row->sub, r);
 	if (row->leaf == 1) {
 		r[D] |= OWN_EDX;
-		r[C] |= OWN_ECX;
+		r[C] |= OWN_ECX | ASKED_ECX;
 	}
 	return r[row->reg] >> row->bit & 1;
 }
@@ -332,6 +347,7 @@ static bool feature_item(struct cpu_model *m, const char *item, size_t len, char
 	unsigned f;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(len ? len - 1 : 0), item + 1);
+	max.ecx1 |= ASKED_ECX;
 	f = len > 1 && len < sizeof(name) && (*item == '+' || *item == '-') ? feature_find(name)
 									    : FEATURE_NONE;
 	if (f == FEATURE_NONE) {

@@ -387,6 +387,8 @@ bool machine_load(struct machine *m, char *err, size_t errlen)
 	m->loader.err = err;
 	m->loader.errlen = errlen;
 	cpu_reset(&m->v->cpu);
+	if (m->v->ops->reset)
+		m->v->ops->reset(m->v);
 	msr_reset(&m->msr);
 	board_reset(&m->board);
 	if (!image_wants_bios(&m->cfg.image))

@@ -7,6 +7,7 @@
 
 #include "hv/board.h"
 #include "hv/cpuid.h"
+#include "hv/field.h"
 #include "hv/boot/image.h"
 #include "hv/inbox.h"
 #include "hv/io/door.h"
@@ -54,6 +55,7 @@ struct memory_work {
 	unsigned npoints;
 };
 
+/* Large because it composes the parts of the machine. */
 struct machine {
 	struct machine_config cfg; /* strings are our own copies */
 	uint64_t memory;
@@ -63,6 +65,7 @@ struct machine {
 	struct board board;
 	struct cpuid_table cpuid;
 	struct msr_bank msr;
+	struct state_part extra; /* machine_add_state(); fields NULL: none */
 	struct loader loader;
 	struct inbox inbox;
 	struct io_notice io; /* of the drives and the networks */

@@ -105,6 +105,8 @@ static void cpu_init_line(struct machine *m)
 {
 	LOG(cpu, "processor reset");
 	cpu_reset(&m->v->cpu);
+	if (m->v->ops->reset)
+		m->v->ops->reset(m->v);
 	m->v->cpu.a20_mask = m->board.a20 ? 0xffffffffu : 0xffefffffu;
 	lapic_cpu_reset(m->board.dev[SLOT_lapic]);
 	m->v->ops->state_changed(m->v);

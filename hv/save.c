@@ -123,7 +123,7 @@ static json_t *save_parts(struct machine *m)
 
 	balloon_sync(&m->board);
 	json_object_set_new(top, "machine", identity(m));
-	for (unsigned i = 0; i < MACHINE_PARTS; i++) {
+	for (unsigned i = 0; i < machine_parts(m); i++) {
 		struct state_part p = state_part(m, i);
 
 		json_object_set_new(top, p.name, part_save(&p, &m->board.clock));
@@ -361,7 +361,7 @@ static bool check_parts(struct machine *m, const json_t *top, char *err, size_t 
 
 	if (!same_machine(m, json_object_get(top, "machine"), err, errlen))
 		return false;
-	for (unsigned i = 0; i < MACHINE_PARTS; i++) {
+	for (unsigned i = 0; i < machine_parts(m); i++) {
 		struct state_part p = state_part(m, i);
 
 		if (!part_check(&p, json_object_get(top, p.name), err, errlen))
@@ -408,7 +408,7 @@ static void load_parts(struct machine *m, const json_t *top)
 	const json_t *devices = json_object_get(top, "devices");
 	struct timer_set timers = { .n = 0 };
 
-	for (unsigned i = 0; i < MACHINE_PARTS; i++) {
+	for (unsigned i = 0; i < machine_parts(m); i++) {
 		struct state_part p = state_part(m, i);
 
 		part_load(&p, json_object_get(top, p.name));

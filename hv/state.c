@@ -91,6 +91,11 @@ static const struct state_field balloon_fields[] = {
 	F_COUNTER(balloon, stats_at),
 };
 
+void machine_add_state(struct machine *m, const struct state_part *p)
+{
+	m->extra = *p;
+}
+
 struct state_part state_part(struct machine *m, unsigned i)
 {
 #define PART(name, fields, obj)                                                                              \
@@ -104,6 +109,7 @@ struct state_part state_part(struct machine *m, unsigned i)
 		[PART_BOARD] = PART("board", board_fields, &m->board),
 		[PART_MSRS] = PART("msrs", msr_fields, &m->msr),
 		[PART_BALLOON] = PART("balloon", balloon_fields, &m->board.balloon),
+		[PART_EXTRA] = m->extra,
 	};
 
 	return parts[i];
@@ -178,7 +184,7 @@ uint64_t machine_state_hash(struct machine *m)
 		return 0;
 	balloon_sync(&m->board);
 	XXH3_64bits_reset(h);
-	for (unsigned i = 0; i < MACHINE_PARTS; i++)
+	for (unsigned i = 0; i < machine_parts(m); i++)
 		hash_part(h, state_part(m, i));
 	hash_fpu(h, &m->v->cpu.xsave);
 	for (unsigned i = 0; i < m->board.ndevs; i++)

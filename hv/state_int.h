@@ -6,9 +6,14 @@
 #include "hv/machine_int.h"
 
 /* Parts of the machine itself; devices follow by slot. */
-enum { PART_CPU, PART_RUN, PART_CLOCK, PART_BOARD, PART_MSRS, PART_BALLOON, MACHINE_PARTS };
+enum { PART_CPU, PART_RUN, PART_CLOCK, PART_BOARD, PART_MSRS, PART_BALLOON, PART_EXTRA, MACHINE_PARTS };
 
-/* Part I of M, 0..MACHINE_PARTS-1. */
+/* How many of them M has: the last is what machine_add_state() added. */
+static inline unsigned machine_parts(const struct machine *m)
+{
+	return m->extra.fields ? MACHINE_PARTS : PART_EXTRA;
+}
+/* Part I of M. */
 struct state_part state_part(struct machine *m, unsigned i);
 struct state_part state_dev_part(struct dev *d);
 #endif

@@ -58,6 +58,7 @@ SHELL_TESTS = \
 	%D%/guests/hostile.sh \
 	%D%/guests/hyper.sh \
 	%D%/guests/isa.sh \
+	%D%/guests/vmx.sh \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
@@ -312,6 +313,12 @@ isa_extra = %D%/guests/isa/isa.lds
 %D%/guests/isa.elf: $(isa_sources) $(isa_extra)
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/isa/isa.lds -o $$out/isa.elf $(isa_sources)
+# The smallest hypervisor.
+vmx_sources = %D%/guests/vmx/entry.S %D%/guests/vmx/main.c
+vmx_extra = %D%/guests/vmx/vmx.lds
+%D%/guests/vmx.elf: $(vmx_sources) $(vmx_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/vmx/vmx.lds -o $$out/vmx.elf $(vmx_sources)
 # A Linux program without a C library: debug traps, to compare with the host's.
 steps_sources = %D%/guests/steps/steps.c %D%/guests/steps/traps.S
 steps_extra = %D%/guests/steps/pieces.def
@@ -323,10 +330,10 @@ steps_extra = %D%/guests/steps/pieces.def
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
-	%D%/guests/bootsector.bin guests/hyper/hyper.elf
+	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
-	$(isa_sources) $(isa_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
+	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
 
 include tests/x86/local.mk
 include tests/gdbstub/local.mk

@@ -75,7 +75,25 @@ bool vmx_offers(const struct vmx_caps *c, enum vmx_control control)
 
 bool vmx_capable(const struct vmx_caps *c, enum vmx_capability cap)
 {
-	return vmx_capabilities[cap].since <= c->model.generation;
+	const struct vmx_capability_row *r = &vmx_capabilities[cap];
+	uint64_t msr = r->msr == VMX_MSR_BASIC		? c->basic
+		       : r->msr == VMX_MSR_MISC		? c->misc
+		       : r->msr == VMX_MSR_EPT_VPID_CAP ? c->ept_vpid
+							: c->vmfunc;
+
+	return msr >> r->bit & 1;
+}
+
+void vmx_caps_without(struct vmx_caps *c, const uint8_t *controls, unsigned ncontrols,
+		      const uint8_t *capabilities, unsigned ncapabilities)
+{
+	for (unsigned i = 0; i < ncontrols; i++)
+		c->word[vmx_controls[controls[i]].word].may &= ~vmx_bit((enum vmx_control)controls[i]);
+	for (unsigned i = 0; i < ncapabilities; i++) {
+		const struct vmx_capability_row *r = &vmx_capabilities[capabilities[i]];
+
+		*capability_msr(c, r->msr) &= ~(1ull << r->bit);
+	}
 }
 
 bool vmx_has_field(const struct vmx_caps *c, enum vmcs_field f)

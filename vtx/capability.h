@@ -63,6 +63,9 @@ enum {
 	VMX_PREEMPTION_SHIFT = 5, /* the preemption timer counts every 32nd tick of the TSC */
 };
 
+/* Take controls and capabilities away that an engine does not implement. */
+void vmx_caps_without(struct vmx_caps *c, const uint8_t *controls, unsigned ncontrols,
+		      const uint8_t *capabilities, unsigned ncapabilities);
 void vmx_caps_init(struct vmx_caps *c, const struct vmx_model *m);
 /* RDMSR of a capability MSR. False: the processor does not have it (#GP). */
 bool vmx_caps_msr(const struct vmx_caps *c, uint32_t msr, uint64_t *val);

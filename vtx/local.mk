@@ -17,6 +17,11 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/errors.def \
 	%D%/event.c \
 	%D%/event.h \
+	%D%/executor.c \
+	%D%/executor.h \
+	%D%/executor_ept.c \
+	%D%/executor_intercept.c \
+	%D%/executor_state.c \
 	%D%/fields.def \
 	%D%/insn.c \
 	%D%/insn.h \

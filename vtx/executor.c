@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See vtx/executor.h. */
+#include "vtx/executor.h"
+#include "base/gpr.h"
+#include "base/log.h"
+#include "cpu/system.h"
+#include "mm/nested.h"
+#include "vtx/bits.h"
+#include "vtx/event.h"
+#include "vtx/insn.h"
+#include "vtx/intercept.h"
+#include "x86/model.h"
+#include "x86/msrs.h"
+#include "x86/paging.h"
+
+#define F(id) (x->vmcs.r.value[VMCS_##id])
+#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+
+/* ---- what is offered ---- */
+
+/* Controls and capabilities of a Haswell and those before it that are not implemented here. */
+static const uint8_t controls_without[] = {
+	VMX_PIN_PREEMPTION_TIMER,
+	VMX_PIN_POSTED_INTERRUPTS,
+	VMX_PROC_TPR_SHADOW,
+	VMX_PROC2_APIC_ACCESSES,
+	VMX_PROC2_X2APIC,
+	VMX_PROC2_APIC_REGISTERS,
+	VMX_PROC2_VIRTUAL_INTERRUPTS,
+	VMX_PROC2_PAUSE_LOOP,
+	VMX_PROC2_INVPCID,
+	VMX_PROC2_VM_FUNCTIONS,
+	VMX_EXIT_LOAD_PERF_GLOBAL_CTRL,
+	VMX_EXIT_SAVE_PREEMPTION_TIMER,
+	VMX_ENTRY_TO_SMM,
+	VMX_ENTRY_END_DUAL_MONITOR,
+	VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL,
+};
+static const uint8_t capabilities_without[] = {
+	VMX_CAP_DUAL_MONITOR,  VMX_CAP_ACTIVITY_SHUTDOWN, VMX_CAP_ACTIVITY_WAIT_FOR_SIPI,
+	VMX_CAP_SMBASE_IN_SMM, VMX_CAP_SMM_UNBLOCK,
+};
+
+/* ---- switching sides ---- */
+
+static void enter_side(struct vmx_executor *e, bool guest)
+{
+	const struct vmx *x = &e->x;
+
+	e->virt.guest = guest;
+	e->virt.changed = true;
+	e->virt.points = guest ? vmx_points(e) : 0;
+	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
+	e->virt.window = guest && ON(PROC_INTERRUPT_WINDOW);
+	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
+	e->virt.stepped = false;
+	e->virt.shadow = 0;
+	e->virt.ask = guest && (e->virt.window || e->virt.step || ON(PROC_NMI_WINDOW));
+}
+
+/* The processor is in the guest. False: it has shut down. */
+static bool entered(struct vmx_executor *e)
+{
+	struct vmx_event event;
+	uint64_t rip;
+	bool inject = vmx_take_injection(&e->x, &event, &rip);
+	struct virt_event ev;
+	static const uint8_t types[] = {
+		[VMX_EVENT_EXTERNAL] = VIRT_EVENT_INTR,	      [VMX_EVENT_NMI] = VIRT_EVENT_NMI,
+		[VMX_EVENT_EXCEPTION] = VIRT_EVENT_EXCEPTION, [VMX_EVENT_INT_N] = VIRT_EVENT_INT_N,
+		[VMX_EVENT_INT1] = VIRT_EVENT_INT1,	      [VMX_EVENT_INT3_INTO] = VIRT_EVENT_INT3_INTO,
+		[VMX_EVENT_OTHER] = VIRT_EVENT_NONE,
+	};
+
+	vmx_copy_out(e);
+	vmx_switch_space(e, true);
+	enter_side(e, true);
+	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
+		e->virt.step = false; /* an MTF VM exit comes before the first instruction */
+		e->virt.stepped = e->virt.ask = true;
+	}
+	if (!inject || event.type == VMX_EVENT_OTHER)
+		return true;
+	ev = (struct virt_event){
+		.type = types[event.type],
+		.vector = event.vector,
+		.has_err = event.has_error,
+		.err = event.error,
+		.length = event.length,
+	};
+	return cpu_deliver_event(e->v, &ev);
+}
+
+static bool left(struct vmx_executor *e, enum vmx_result r)
+{
+	vmx_copy_out(e);
+	vmx_switch_space(e, false);
+	enter_side(e, false);
+	return r != VMX_ABORTED;
+}
+
+/* The processor shuts down: by way of leave(). */
+static int shut_down(struct vmx_executor *e)
+{
+	e->x.aborted = true;
+	e->virt.guest = true;
+	return cpu_raise(&e->v->cpu, EXC_EXIT);
+}
+
+static bool leave(struct vcpu *v)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	const struct virt_event *d = &e->virt.delivering;
+
+	if (e->x.aborted)
+		return false;
+	if (d->type != VIRT_EVENT_NONE) {
+		struct vmx_event event = {
+			.type = d->type == VIRT_EVENT_INTR	  ? VMX_EVENT_EXTERNAL
+				: d->type == VIRT_EVENT_NMI	  ? VMX_EVENT_NMI
+				: d->type == VIRT_EVENT_EXCEPTION ? VMX_EVENT_EXCEPTION
+				: d->type == VIRT_EVENT_INT_N	  ? VMX_EVENT_INT_N
+				: d->type == VIRT_EVENT_INT1	  ? VMX_EVENT_INT1
+								  : VMX_EVENT_INT3_INTO,
+			.vector = d->vector,
+			.has_error = d->has_err,
+			.error = d->err,
+			.length = d->length,
+		};
+
+		vmx_exit_vectoring(&e->exit, &event);
+	}
+	vmx_copy_in(e);
+	return left(e, vmx_leave(&e->x, &e->exit));
+}
+
+/* ---- instructions ---- */
+
+static bool raised(struct vmx_executor *e)
+{
+	e->faulted = true;
+	return false;
+}
+
+static bool op_load(struct vmx *x, const struct vmx_operand *op, void *buf, unsigned n)
+{
+	struct vmx_executor *e = x->owner;
+
+	return !cpu_read(e->v, op->seg, (uint32_t)op->offset, buf, n) || raised(e);
+}
+
+static bool op_store(struct vmx *x, const struct vmx_operand *op, const void *buf, unsigned n)
+{
+	struct vmx_executor *e = x->owner;
+
+	return !cpu_write(e->v, op->seg, (uint32_t)op->offset, buf, n) || raised(e);
+}
+
+static bool op_rdmsr(struct vmx *x, uint32_t msr, uint64_t *val)
+{
+	return cpu_msr_get(((struct vmx_executor *)x->owner)->v, msr, val);
+}
+
+static bool op_wrmsr(struct vmx *x, uint32_t msr, uint64_t val, bool ask)
+{
+	struct vmx_executor *e = x->owner;
+
+	return ask ? cpu_msr_valid(e->v, msr, val) : cpu_msr_set(e->v, msr, val);
+}
+
+/* A debugger changed fields or exits. */
+static void op_changed(struct vmx *x)
+{
+	struct vmx_executor *e = x->owner;
+
+	e->points_of[0] = ~0ull;
+	enter_side(e, x->guest);
+}
+
+static const struct vmx_ops ops = {
+	.load = op_load,
+	.store = op_store,
+	.rdmsr = op_rdmsr,
+	.wrmsr = op_wrmsr,
+	.invept = vmx_op_invept,
+	.invvpid = vmx_op_invvpid,
+	.changed = op_changed,
+};
+
+static void mem_read(void *ctx, gpa at, void *buf, unsigned n)
+{
+	struct vmx_executor *e = ctx;
+	bool ok =
+	    e->walking ? mmu_load_entry(e->v->mmu, at, n, e->probing, buf) : mm_phys_read(e->vm, at, buf, n);
+
+	if (!ok)
+		gpr_fill(buf, 0xff, n);
+}
+
+static void mem_write(void *ctx, gpa at, const void *buf, unsigned n)
+{
+	struct vmx_executor *e = ctx;
+
+	if (e->walking)
+		mmu_set_entry(e->v->mmu, at, n, gpr_load64(buf));
+	else
+		mm_phys_write(e->vm, at, buf, n);
+}
+
+static int raise_fault(struct vmx_executor *e)
+{
+	const struct vmx_exception *x = &e->x.exception;
+
+	if (e->faulted)
+		return -1;
+	return x->has_error ? cpu_raise_err(&e->v->cpu, x->vector, x->error)
+			    : cpu_raise(&e->v->cpu, x->vector);
+}
+
+static bool is_entry(unsigned id)
+{
+	return id == VIRT_VMLAUNCH || id == VIRT_VMRESUME;
+}
+
+static const uint8_t insn_ids[] = {
+#define INSN(id) [VIRT_##id] = VMX_INSN_##id + 1
+	INSN(VMXON),  INSN(VMXOFF),  INSN(VMCLEAR),  INSN(VMPTRLD),  INSN(VMPTRST),
+	INSN(VMREAD), INSN(VMWRITE), INSN(VMLAUNCH), INSN(VMRESUME), INSN(VMCALL),
+	INSN(VMFUNC), INSN(INVEPT),  INSN(INVVPID),
+#undef INSN
+};
+
+static int execute(struct vcpu *v, const struct virt_insn *i)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	struct vmx_insn insn;
+
+	if (i->id >= ARRAY_LEN(insn_ids) || !insn_ids[i->id])
+		return cpu_raise(&v->cpu, EXC_UD);
+	insn = (struct vmx_insn){
+		.id = (enum vmx_insn_id)(insn_ids[i->id] - 1),
+		.length = (uint8_t)(i->next - (uint32_t)v->cpu.rip),
+		.reg = i->reg,
+		.operand = { .memory = i->memory,
+			     .reg = i->number,
+			     .seg = (enum seg)i->seg,
+			     .offset = i->offset },
+		.info = i->info,
+		.displacement = i->displacement,
+	};
+	e->faulted = false;
+	if (e->x.guest || is_entry(i->id))
+		vmx_copy_in(e);
+	else
+		vmx_copy_in_some(e);
+	switch (vmx_execute(&e->x, &insn)) {
+	case VMX_NEXT:
+		vmx_copy_out_some(e);
+		return 0;
+	case VMX_FAULT:
+		return raise_fault(e);
+	case VMX_ENTERED:
+		return entered(e) ? 0 : shut_down(e);
+	case VMX_ENTRY_FAILED:
+		return left(e, VMX_ENTRY_FAILED) ? 0 : shut_down(e);
+	case VMX_EXITED:
+		return left(e, VMX_EXITED) ? 0 : shut_down(e);
+	default:
+		return shut_down(e);
+	}
+}
+
+/* ---- events ---- */
+
+static bool exits(struct vcpu *v, const struct virt_event *ev)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	static const uint8_t types[] = {
+		[VIRT_EVENT_NMI] = VMX_EVENT_NMI,
+		[VIRT_EVENT_EXCEPTION] = VMX_EVENT_EXCEPTION,
+		[VIRT_EVENT_INT1] = VMX_EVENT_INT1,
+		[VIRT_EVENT_INT3_INTO] = VMX_EVENT_INT3_INTO,
+	};
+	struct vmx_event event;
+
+	if (ev->type == VIRT_EVENT_SHUTDOWN) {
+		e->exit = (struct vmx_exit){ .reason = VMX_REASON_TRIPLE_FAULT };
+		return true;
+	}
+	event = (struct vmx_event){ .type = (enum vmx_event_type)types[ev->type],
+				    .vector = ev->vector,
+				    .has_error = ev->has_err,
+				    .error = ev->err,
+				    .length = ev->length };
+	if (!vmx_exception_exits(&e->x, &event))
+		return false;
+	vmx_exit_by_event(&e->exit, &event, ev->address);
+	if (ev->type == VIRT_EVENT_EXCEPTION && ev->vector == EXC_DB && ev->address)
+		v->cpu.dr[6] = ev->err; /* it changes with the delivery alone */
+	return true;
+}
+
+static enum virt_due exit_due(struct vmx_executor *e, enum vmx_reason reason)
+{
+	e->exit = (struct vmx_exit){ .reason = reason };
+	cpu_raise(&e->v->cpu, EXC_EXIT);
+	return VIRT_DUE_EXC;
+}
+
+static enum virt_due nmi_due(struct vmx_executor *e)
+{
+	struct vmx_event event = { .type = VMX_EVENT_NMI, .vector = EXC_NMI };
+
+	e->v->cpu.nmi_pending = 0;
+	vmx_exit_by_event(&e->exit, &event, 0);
+	cpu_raise(&e->v->cpu, EXC_EXIT);
+	return VIRT_DUE_EXC;
+}
+
+static enum virt_due intr_due(struct vmx_executor *e)
+{
+	const struct vmx *x = &e->x;
+	struct platform *p = &e->v->plat;
+	int vector = ON(EXIT_ACK_INTERRUPT) ? p->irq_ack(p->ctx) : -1;
+
+	exit_due(e, VMX_REASON_EXTERNAL_INTERRUPT);
+	if (vector >= 0) {
+		struct vmx_event event = { .type = VMX_EVENT_EXTERNAL, .vector = (uint8_t)vector };
+
+		vmx_exit_by_event(&e->exit, &event, 0);
+	} else if (ON(EXIT_ACK_INTERRUPT)) {
+		return VIRT_DUE_HELD; /* it went away */
+	}
+	return VIRT_DUE_EXC;
+}
+
+static enum virt_due due(struct vcpu *v, bool intr)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	const struct vmx *x = &e->x;
+	const struct cpu *c = &v->cpu;
+
+	e->virt.ask = false;
+	if (!e->virt.guest)
+		return VIRT_DUE_USUAL;
+	if (e->virt.stepped)
+		return exit_due(e, VMX_REASON_MONITOR_TRAP_FLAG);
+	if (c->nmi_pending && ON(PIN_NMI) && !c->shadow && (!c->nmi_blocked || ON(PIN_VIRTUAL_NMIS)))
+		return nmi_due(e);
+	if (c->nmi_pending && !ON(PIN_NMI) && !c->shadow && !c->nmi_blocked)
+		return VIRT_DUE_USUAL;
+	if (ON(PROC_NMI_WINDOW) && !c->nmi_blocked && !c->shadow)
+		return exit_due(e, VMX_REASON_NMI_WINDOW);
+	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow)
+		return intr_due(e);
+	if (e->virt.window && c->intf && !c->shadow)
+		return exit_due(e, VMX_REASON_INTERRUPT_WINDOW);
+	return ON(PIN_EXTERNAL_INTERRUPT) ? VIRT_DUE_HELD : VIRT_DUE_USUAL;
+}
+
+/* ---- MSRs, control registers, reset ---- */
+
+static int read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+
+	switch (msr) {
+	case MSR_FEATURE_CONTROL:
+		*val = e->x.feature_control;
+		return 1;
+	case MSR_DEBUGCTL:
+		*val = e->x.s.msr[VMX_MSR_DEBUGCTL];
+		return 1;
+	case MSR_TSC:
+		*val = v->plat.tsc(v->plat.ctx);
+		if (e->virt.guest)
+			*val = vmx_guest_tsc(&e->x, *val);
+		return 1;
+	default:
+		if (msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST)
+			return 0;
+		return vmx_caps_msr(&e->x.caps, msr, val) ? 1 : -1;
+	}
+}
+
+static int write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+
+	switch (msr) {
+	case MSR_FEATURE_CONTROL:
+		if (e->x.feature_control & FEATURE_LOCK || val & ~(uint64_t)(FEATURE_LOCK | FEATURE_VMX))
+			return -1;
+		e->x.feature_control = val;
+		return 1;
+	case MSR_DEBUGCTL:
+		if (val & ~vmx_debugctl_valid(&e->x.caps))
+			return -1;
+		e->x.s.msr[VMX_MSR_DEBUGCTL] = val;
+		return 1;
+	default:
+		return msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST ? 0 : -1;
+	}
+}
+
+/* Bits that VMX operation fixes. */
+static bool cr_ok(struct vcpu *v, uint32_t cr0, uint32_t cr4)
+{
+	const struct vmx *x = &vmx_executor_of(v)->x;
+
+	if (!x->on)
+		return true;
+	if (x->guest && ON(PROC2_UNRESTRICTED_GUEST))
+		cr0 |= CR0_PE | CR0_PG;
+	return vmx_cr0_supported(&x->caps, cr0) && vmx_cr4_supported(&x->caps, cr4);
+}
+
+static void reset(struct vcpu *v)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	struct vmx_caps caps = e->x.caps;
+	struct vmx_steer steer = e->x.steer; /* the debugger's */
+	struct vmx_log *log = e->x.log;
+
+	vmx_init(&e->x, &caps.model);
+	e->x.caps = caps;
+	e->x.ops = &ops;
+	e->x.mem = (struct vmx_memory){ e, mem_read, mem_write };
+	e->x.log = log;
+	e->x.steer = steer;
+	e->x.owner = e;
+	e->x.feature_control = FEATURE_LOCK | FEATURE_VMX; /* as firmware leaves it */
+	enter_side(e, false);
+}
+
+static void loaded(struct vcpu *v)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+
+	for (unsigned i = 0; i < 4; i++)
+		e->x.s.pdpte[i] = mmu_pdptrs(v->mmu)[i];
+	vmx_switch_space(e, e->x.guest);
+	enter_side(e, e->x.guest);
+}
+
+static const struct virt_ops vmx_virt_ops = {
+	.name = "vmx",
+	.execute = execute,
+	.intercept = vmx_intercept_insn,
+	.rdmsr = read_msr,
+	.wrmsr = write_msr,
+	.cr_ok = cr_ok,
+	.exits = exits,
+	.leave = leave,
+	.due = due,
+	.reset = reset,
+	.loaded = loaded,
+};
+
+void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model *m)
+{
+	*m = (struct vmx_model){
+		.generation = g,
+		.address = MAXPHYADDR,
+		.linear = 32,
+		.cr4 = cpu_cr4_allowed(&v->plat, &v->cpu, ~0u),
+		.efer = cpu_efer_allowed(&v->plat, &v->cpu),
+	};
+}
+
+void vmx_executor_init(struct vmx_executor *e, struct vcpu *v, struct mm_vm *vm, const struct vmx_model *m)
+{
+	e->v = v;
+	e->vm = vm;
+	e->virt.ops = &vmx_virt_ops;
+	e->points_of[0] = ~0ull; /* no VMCS's */
+	vmx_caps_init(&e->x.caps, m);
+	vmx_caps_without(&e->x.caps, controls_without, ARRAY_LEN(controls_without), capabilities_without,
+			 ARRAY_LEN(capabilities_without));
+	v->virt = &e->virt;
+	reset(v);
+}

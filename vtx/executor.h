@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * VMX of a processor that an engine executes: struct virt_ops (cpu/virt.h) over struct vmx. The guest runs in
+ * the engine's struct cpu; its state is copied into struct vmx and out of it where an instruction, an entry
+ * or an exit needs it. */
+#ifndef VTX_EXECUTOR_H
+#define VTX_EXECUTOR_H
+#include "cpu/virt.h"
+#include "vtx/transition.h"
+
+struct mm_vm;
+
+struct vmx_executor {
+	struct virt virt; /* first: vcpu.virt points here */
+	struct vmx x;
+	struct vcpu *v;
+	struct mm_vm *vm;
+	struct vmx_exit exit;  /* noted, for leave() */
+	bool faulted;	       /* an operand's access failed: the exception is in cpu.exc */
+	bool walking, probing; /* entries of the EPT are being read: as mmu_load_entry() takes it */
+	/* The intercepts that the words below amount to. */
+	uint64_t points, points_of[4];
+};
+
+/* What the executor implements of generation G on a processor like V's. */
+void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model *m);
+/* Give V the extension; E is zeroed. */
+void vmx_executor_init(struct vmx_executor *e, struct vcpu *v, struct mm_vm *vm, const struct vmx_model *m);
+
+/* ---- parts (vtx/executor_state.c) ---- */
+
+/* What VMX instructions look at; everything that entries and exits exchange. */
+void vmx_copy_in_some(struct vmx_executor *e);
+void vmx_copy_in(struct vmx_executor *e);
+/* The results of an instruction; the state of the other side. */
+void vmx_copy_out_some(struct vmx_executor *e);
+void vmx_copy_out(struct vmx_executor *e);
+
+/* ---- parts (vtx/executor_ept.c) ---- */
+
+/* Use the address space of the current VMCS' guest, or the host's. struct cpu is that side's. */
+void vmx_switch_space(struct vmx_executor *e, bool guest);
+/* vmx_ops.invept and invvpid. */
+void vmx_op_invept(struct vmx *x, unsigned type, uint64_t eptp);
+void vmx_op_invvpid(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address);
+
+/* ---- parts (vtx/executor_intercept.c) ---- */
+
+/* The points of cpu/virt.h that the current VMCS intercepts. */
+uint64_t vmx_points(struct vmx_executor *e);
+/* virt_ops.intercept. */
+int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i);
+
+static inline struct vmx_executor *vmx_executor_of(struct vcpu *v)
+{
+	return (struct vmx_executor *)(void *)v->virt;
+}
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See vtx/executor.h: address spaces (mm/nested.h). Windows of host and guests are kept apart by EPT pointer
+ * and VPID, so entries and exits flush nothing unless they have to (SDM vol. 3C 29.4.3.1). */
+#include "mm/nested.h"
+#include "vtx/ept.h"
+#include "vtx/executor.h"
+
+#define F(id) (x->vmcs.r.value[VMCS_##id])
+#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+
+static unsigned access_of(unsigned how)
+{
+	unsigned a = how & MM_WRITE ? VMX_EPT_WRITE : how & MM_EXEC ? VMX_EPT_FETCH : VMX_EPT_READ;
+
+	return a | (how & MM_USER ? VMX_EPT_USER : 0) | (how & NESTED_LINEAR ? VMX_EPT_LINEAR : 0) |
+	       (how & NESTED_TABLE ? VMX_EPT_TABLE : 0);
+}
+
+static void answer(const struct vmx *x, const struct vmx_ept_walk *w, struct nested_result *r)
+{
+	bool flags = F(EPT_POINTER) & EPTP_ACCESSED_DIRTY;
+	uint64_t all = ~0ull;
+
+	for (unsigned i = 0; i < w->levels; i++)
+		all &= w->entry[i];
+	r->pa = w->result;
+	r->shift = w->size == PAGE_SIZE ? 12 : w->size == 2u << 20 ? 21 : 30;
+	r->rights = (uint8_t)((w->rights & EPT_R ? NESTED_R : 0) | (w->rights & EPT_W ? NESTED_W : 0) |
+			      (w->rights & EPT_X ? NESTED_X | NESTED_XU : 0));
+	r->accessed = !flags || all & EPT_A;
+	r->dirty = !flags || (r->accessed && w->entry[w->levels - 1] & EPT_D);
+}
+
+/* mmu_nested.translate. What is refused is noted as the exit. */
+static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
+{
+	struct vmx_executor *e = ctx;
+	struct vmx_ept_walk w;
+	enum vmx_ept_result result;
+
+	e->walking = true;
+	e->probing = how & MM_PROBE;
+	if (e->probing)
+		result = vmx_ept_look(&e->x, a, 0, &w);
+	else
+		result = vmx_ept_access(&e->x, a, access_of(how), &w);
+	e->walking = e->probing = false;
+	if (result == VMX_EPT_OK) {
+		answer(&e->x, &w, r);
+		return true;
+	}
+	if (how & MM_PROBE)
+		return false;
+	e->exit = (struct vmx_exit){
+		.reason = result == VMX_EPT_VIOLATION	       ? VMX_REASON_EPT_VIOLATION
+			  : result == VMX_EPT_MISCONFIGURATION ? VMX_REASON_EPT_MISCONFIGURATION
+							       : VMX_REASON_PML_FULL,
+		.qualification = result == VMX_EPT_VIOLATION ? w.qualification : 0,
+		.linear = how & NESTED_LINEAR ? r->lin : 0,
+		.physical = a,
+	};
+	return false;
+}
+
+void vmx_switch_space(struct vmx_executor *e, bool guest)
+{
+	const struct vmx *x = &e->x;
+	const struct cpu *c = &e->v->cpu;
+	bool ept = ON(PROC2_EPT), vpid = ON(PROC2_VPID);
+	struct mmu_nested n = {
+		.ctx = e,
+		.tag = ept ? F(EPT_POINTER) : 0,
+		.asid = vpid ? (uint32_t)F(VPID) : 0,
+		.translate = ept ? translate : NULL,
+	};
+
+	mmu_nested(e->v->mmu, guest ? &n : NULL);
+	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+		mmu_set_pdptrs(e->v->mmu, x->s.pdpte);
+	if (!vpid)
+		mmu_nested_invalidate(e->v->mmu, NESTED_ONE_ASID, 0, 0, 0);
+}
+
+void vmx_op_invept(struct vmx *x, unsigned type, uint64_t eptp)
+{
+	struct vmx_executor *e = x->owner;
+
+	mmu_nested_invalidate(e->v->mmu, NESTED_SECOND | (type == 1 ? NESTED_ONE_TAG : 0), eptp, 0, 0);
+}
+
+void vmx_op_invvpid(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address)
+{
+	struct vmx_executor *e = x->owner;
+	unsigned what = (type != 2 ? NESTED_ONE_ASID : 0) | (type == 0 ? NESTED_ONE_PAGE : 0);
+
+	mmu_nested_invalidate(e->v->mmu, what, 0, vpid, address);
+}

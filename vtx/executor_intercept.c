@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See vtx/executor.h: instructions that a guest executes and the VMCS intercepts. */
+#include "vtx/executor.h"
+#include "vtx/intercept.h"
+
+#include "cpu/system.h"
+
+#define F(id) (x->vmcs.r.value[VMCS_##id])
+#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+
+/* Points that one control decides. */
+static const struct simple {
+	uint8_t point, intercept;
+} simple[] = {
+#define SIMPLE(id)                                                                                           \
+	{                                                                                                    \
+		VIRT_##id, VMX_INTERCEPT_##id                                                                \
+	}
+	SIMPLE(CPUID), SIMPLE(HLT),  SIMPLE(INVLPG), SIMPLE(INVD),   SIMPLE(WBINVD), SIMPLE(RDPMC),
+	SIMPLE(PAUSE), SIMPLE(SGDT), SIMPLE(SIDT),   SIMPLE(LGDT),   SIMPLE(LIDT),   SIMPLE(SLDT),
+	SIMPLE(STR),   SIMPLE(LLDT), SIMPLE(LTR),    SIMPLE(XSETBV), SIMPLE(RDRAND), SIMPLE(RDSEED),
+#undef SIMPLE
+};
+
+static enum vmx_intercept intercept_of(unsigned point)
+{
+	unsigned i = 0;
+
+	while (simple[i].point != point)
+		i++;
+	return (enum vmx_intercept)simple[i].intercept;
+}
+
+static uint64_t points_now(const struct vmx *x)
+{
+	uint64_t p = VIRT_BIT(TASK_SWITCH) | VIRT_BIT(IO) | VIRT_BIT(RDMSR) | VIRT_BIT(WRMSR);
+	bool offset = ON(PROC_TSC_OFFSETTING);
+
+	for (unsigned i = 0; i < ARRAY_LEN(simple); i++)
+		if (vmx_intercepted(x, (enum vmx_intercept)simple[i].intercept) != VMX_RUNS)
+			p |= 1ull << simple[i].point;
+	if (!ON(PROC_IO_BITMAPS) && !ON(PROC_UNCONDITIONAL_IO))
+		p &= ~VIRT_BIT(IO);
+	if (ON(PROC_RDTSC) || (offset && ON(PROC2_TSC_SCALING)))
+		p |= VIRT_BIT(RDTSC) | VIRT_BIT(RDTSCP);
+	if (!ON(PROC2_RDTSCP))
+		p |= VIRT_BIT(RDTSCP);
+	if (F(CR0_MASK))
+		p |= VIRT_BIT(CR0_READ) | VIRT_BIT(CR0_WRITE);
+	if (F(CR4_MASK))
+		p |= VIRT_BIT(CR4_READ) | VIRT_BIT(CR4_WRITE);
+	if (ON(PROC_CR3_LOAD))
+		p |= VIRT_BIT(CR3_WRITE);
+	if (ON(PROC_CR3_STORE))
+		p |= VIRT_BIT(CR3_READ);
+	if (ON(PROC_MOV_DR))
+		p |= VIRT_BIT(DR_READ) | VIRT_BIT(DR_WRITE);
+	return p;
+}
+
+/* They follow from these words alone. */
+uint64_t vmx_points(struct vmx_executor *e)
+{
+	const struct vmx *x = &e->x;
+	uint64_t of[] = { F(PROC_CONTROLS), F(SECONDARY_PROC_CONTROLS), !F(CR0_MASK), !F(CR4_MASK) };
+	uint64_t differ = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(of); i++)
+		differ |= of[i] ^ e->points_of[i];
+	if (!differ)
+		return e->points;
+	for (unsigned i = 0; i < ARRAY_LEN(of); i++)
+		e->points_of[i] = of[i];
+	e->points = points_now(x);
+	return e->points;
+}
+
+/* ---- exits ---- */
+
+/* Note an exit by the instruction at cpu.rip. */
+static int exit_by(struct vmx_executor *e, const struct virt_insn *i, enum vmx_reason reason,
+		   uint64_t qualification)
+{
+	e->exit = (struct vmx_exit){
+		.reason = reason,
+		.qualification = qualification,
+		.instruction_length = i->next - (uint32_t)e->v->cpu.rip,
+		.instruction_info = i->info,
+	};
+	return cpu_raise(&e->v->cpu, EXC_EXIT);
+}
+
+static int io(struct vmx_executor *e, const struct virt_insn *i)
+{
+	struct vmx_io io = { i->port, i->size, i->in, i->string, i->rep, i->immediate };
+
+	if (!vmx_io_exits(&e->x, i->port, i->size))
+		return 0;
+	exit_by(e, i, VMX_REASON_IO, vmx_io_qualification(&io));
+	if (i->string)
+		e->exit.linear = i->offset;
+	if (!vmx_capable(&e->x.caps, VMX_CAP_INS_OUTS_INFO))
+		e->exit.instruction_info = 0;
+	return -1;
+}
+
+static int cr0_write(struct vmx_executor *e, struct virt_insn *i)
+{
+	const uint32_t real = e->v->cpu.cr0;
+	uint64_t q = vmx_cr_qualification(0, VMX_CR_WRITE, i->reg, 0, false);
+	bool exits;
+
+	switch (i->number) {
+	case VIRT_CR0_CLTS:
+		q = vmx_cr_qualification(0, VMX_CR_CLTS, 0, 0, false);
+		exits = vmx_clts_exits(&e->x, real, &i->data);
+		break;
+	case VIRT_CR0_LMSW:
+		q = vmx_cr_qualification(0, VMX_CR_LMSW, 0, (uint16_t)i->data, i->memory);
+		exits = vmx_lmsw_exits(&e->x, real, (uint16_t)i->data, &i->data);
+		break;
+	default:
+		exits = vmx_cr0_exits(&e->x, real, i->data, &i->data);
+		break;
+	}
+	return exits ? exit_by(e, i, VMX_REASON_CR_ACCESS, q) : 0;
+}
+
+static int cr_access(struct vmx_executor *e, struct virt_insn *i)
+{
+	const struct cpu *c = &e->v->cpu;
+
+	switch (i->id) {
+	case VIRT_CR0_READ:
+		i->data = vmx_cr0_read(&e->x, c->cr0);
+		return 0;
+	case VIRT_CR4_READ:
+		i->data = vmx_cr4_read(&e->x, c->cr4);
+		return 0;
+	case VIRT_CR3_READ:
+		return exit_by(e, i, VMX_REASON_CR_ACCESS,
+			       vmx_cr_qualification(3, VMX_CR_READ, i->reg, 0, false));
+	case VIRT_CR3_WRITE:
+		if (!vmx_cr3_exits(&e->x, i->data))
+			return 0;
+		return exit_by(e, i, VMX_REASON_CR_ACCESS,
+			       vmx_cr_qualification(3, VMX_CR_WRITE, i->reg, 0, false));
+	default:
+		if (!vmx_cr4_exits(&e->x, c->cr4, i->data, &i->data))
+			return 0;
+		return exit_by(e, i, VMX_REASON_CR_ACCESS,
+			       vmx_cr_qualification(4, VMX_CR_WRITE, i->reg, 0, false));
+	}
+}
+
+static int rdtsc(struct vmx_executor *e, struct virt_insn *i)
+{
+	enum vmx_intercepted how =
+	    vmx_intercepted(&e->x, i->id == VIRT_RDTSC ? VMX_INTERCEPT_RDTSC : VMX_INTERCEPT_RDTSCP);
+
+	if (how == VMX_UNDEFINED)
+		return cpu_raise(&e->v->cpu, EXC_UD);
+	if (how == VMX_EXITS)
+		return exit_by(e, i, i->id == VIRT_RDTSC ? VMX_REASON_RDTSC : VMX_REASON_RDTSCP, 0);
+	i->data = vmx_guest_tsc(&e->x, i->data);
+	return 0;
+}
+
+static int msr(struct vmx_executor *e, const struct virt_insn *i)
+{
+	bool write = i->id == VIRT_WRMSR;
+
+	if (!vmx_msr_exits(&e->x, i->msr, write))
+		return 0;
+	return exit_by(e, i, write ? VMX_REASON_WRMSR : VMX_REASON_RDMSR, 0);
+}
+
+static int task_switch(struct vmx_executor *e, const struct virt_insn *i)
+{
+	static const uint8_t sources[] = { VMX_TASK_JMP, VMX_TASK_CALL, VMX_TASK_IRET, VMX_TASK_GATE };
+
+	exit_by(e, i, VMX_REASON_TASK_SWITCH,
+		vmx_task_qualification(i->selector, (enum vmx_task_source)sources[i->how]));
+	return -1;
+}
+
+int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	enum vmx_intercept k;
+
+	switch (i->id) {
+	case VIRT_IO:
+		return io(e, i);
+	case VIRT_RDMSR:
+	case VIRT_WRMSR:
+		return msr(e, i);
+	case VIRT_RDTSC:
+	case VIRT_RDTSCP:
+		return rdtsc(e, i);
+	case VIRT_CR0_WRITE:
+		return cr0_write(e, i);
+	case VIRT_CR0_READ:
+	case VIRT_CR3_READ:
+	case VIRT_CR4_READ:
+	case VIRT_CR3_WRITE:
+	case VIRT_CR4_WRITE:
+		return cr_access(e, i);
+	case VIRT_DR_READ:
+	case VIRT_DR_WRITE:
+		return exit_by(e, i, VMX_REASON_MOV_DR,
+			       vmx_dr_qualification(i->number, i->id == VIRT_DR_READ, i->reg));
+	case VIRT_TASK_SWITCH:
+		return task_switch(e, i);
+	default:
+		break;
+	}
+	k = intercept_of(i->id);
+	if (vmx_intercepted(&e->x, k) == VMX_UNDEFINED)
+		return cpu_raise(&v->cpu, EXC_UD);
+	return exit_by(e, i, vmx_intercepts[k].reason, i->id == VIRT_INVLPG ? i->offset : i->displacement);
+}

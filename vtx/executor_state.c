@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * See vtx/executor.h: struct cpu and struct vmx_state. In VMX's, unusable segments keep their fields, and the
+ * DPL of SS is the privilege level. */
+#include "mm/nested.h"
+#include "vtx/bits.h"
+#include "vtx/executor.h"
+
+static void segment_in(struct vmx_segment *s, const struct seg_cache *g)
+{
+	*s =
+	    (struct vmx_segment){ .base = g->base, .limit = g->limit, .rights = g->attr, .selector = g->sel };
+}
+
+static void segment_out(struct seg_cache *g, const struct vmx_segment *s)
+{
+	*g = (struct seg_cache){
+		.base = (uint32_t)s->base, .limit = s->limit, .attr = s->rights, .sel = s->selector
+	};
+}
+
+void vmx_copy_in_some(struct vmx_executor *e)
+{
+	const struct cpu *c = &e->v->cpu;
+	struct vmx_state *s = &e->x.s;
+
+	for (unsigned i = 0; i < 8; i++)
+		s->gpr[i] = (uint32_t)c->gpr[i];
+	s->rip = (uint32_t)c->rip;
+	s->rflags = cpu_eflags(c);
+	s->cr0 = c->cr0;
+	s->cr4 = c->cr4;
+	s->msr[VMX_MSR_EFER] = c->efer;
+	s->seg[SEG_CS].rights = c->seg[SEG_CS].attr;
+	s->cpl = c->cpl;
+	s->interruptibility =
+	    ((c->shadow | e->virt.shadow) & (BLOCK_STI | BLOCK_MOV_SS)) | (c->nmi_blocked ? BLOCK_NMI : 0);
+	e->x.a20_masked = c->a20_mask != ~0u;
+}
+
+void vmx_copy_in(struct vmx_executor *e)
+{
+	const struct cpu *c = &e->v->cpu;
+	struct vmx_state *s = &e->x.s;
+
+	vmx_copy_in_some(e);
+	s->cr3 = c->cr3;
+	s->dr7 = c->dr[7];
+	s->msr[VMX_MSR_SYSENTER_CS] = c->sysenter_cs;
+	s->msr[VMX_MSR_SYSENTER_ESP] = c->sysenter_esp;
+	s->msr[VMX_MSR_SYSENTER_EIP] = c->sysenter_eip;
+	s->msr[VMX_MSR_PAT] = c->pat;
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		segment_in(&s->seg[i], &c->seg[i]);
+	s->seg[SEG_SS].rights = (s->seg[SEG_SS].rights & ~(uint32_t)SA_DPL) | (uint32_t)c->cpl
+										  << SA_DPL_SHIFT;
+	segment_in(&s->ldtr, &c->ldtr);
+	segment_in(&s->tr, &c->tr);
+	s->gdtr.base = c->gdtr.base;
+	s->gdtr.limit = c->gdtr.limit;
+	s->idtr.base = c->idtr.base;
+	s->idtr.limit = c->idtr.limit;
+	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+		for (unsigned i = 0; i < 4; i++)
+			s->pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
+	s->activity = c->halted ? VMX_HALTED : VMX_ACTIVE;
+}
+
+void vmx_copy_out_some(struct vmx_executor *e)
+{
+	struct cpu *c = &e->v->cpu;
+	const struct vmx_state *s = &e->x.s;
+
+	for (unsigned i = 0; i < 8; i++)
+		c->gpr[i] = (uint32_t)s->gpr[i];
+	c->rip = (uint32_t)s->rip;
+	c->flags = (uint32_t)(s->rflags & FL_HOST) | FL_ONE;
+}
+
+void vmx_copy_out(struct vmx_executor *e)
+{
+	struct cpu *c = &e->v->cpu;
+	const struct vmx_state *s = &e->x.s;
+
+	for (unsigned i = 0; i < 8; i++)
+		c->gpr[i] = (uint32_t)s->gpr[i];
+	c->rip = (uint32_t)s->rip;
+	c->dr[7] = (uint32_t)s->dr7;
+	cpu_set_eflags(c, (uint32_t)s->rflags);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		segment_out(&c->seg[i], &s->seg[i]);
+	segment_out(&c->ldtr, &s->ldtr);
+	segment_out(&c->tr, &s->tr);
+	c->gdtr = (struct dt_reg){ .base = (uint32_t)s->gdtr.base, .limit = s->gdtr.limit };
+	c->idtr = (struct dt_reg){ .base = (uint32_t)s->idtr.base, .limit = s->idtr.limit };
+	c->cpl = s->cpl;
+	c->sysenter_cs = s->msr[VMX_MSR_SYSENTER_CS];
+	c->sysenter_esp = s->msr[VMX_MSR_SYSENTER_ESP];
+	c->sysenter_eip = s->msr[VMX_MSR_SYSENTER_EIP];
+	c->pat = s->msr[VMX_MSR_PAT];
+	c->efer = s->msr[VMX_MSR_EFER];
+	c->cr0 = (uint32_t)s->cr0;
+	c->cr3 = (uint32_t)s->cr3;
+	c->cr4 = (uint32_t)s->cr4;
+	c->shadow = (uint8_t)(s->interruptibility & (BLOCK_STI | BLOCK_MOV_SS));
+	c->nmi_blocked = !!(s->interruptibility & BLOCK_NMI);
+	c->halted = s->activity != VMX_ACTIVE;
+}
