@@ -26,6 +26,7 @@
 #include "cpu/system.h"
 #include "cpu/virt.h"
 #include "mm/mmu.h"
+#include "mm/nested.h"
 #include "mm/pages.h"
 #include "mm/watch.h"
 #include "x86/features.h"
@@ -600,6 +601,7 @@ static void bt_state_changed(struct vcpu *v)
 	bt_of(v)->debug.shut_down = false;
 	v->nchain = 0;
 	mmu_flush(v->mmu, true);
+	mmu_nested_invalidate(v->mmu, NESTED_SECOND, 0, 0, 0);
 }
 
 static void bt_free(struct vcpu *v)

@@ -313,7 +313,7 @@ void win_drop_all(struct mmu *m, struct window *w)
 		w->regions[w->active[i]] = NULL;
 	}
 	w->nactive = w->npend = w->nlocal = 0;
-	w->need_sync = false;
+	w->need_sync = w->outdated = false;
 }
 
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)

@@ -386,6 +386,49 @@ START_TEST(dirty_log)
 }
 END_TEST
 
+/* A fill hides no first access of the pages that it maps along. */
+START_TEST(neighbours)
+{
+	struct second s;
+	struct world *w = nested_world(&s, _i & 1, KERNEL | DIRTY);
+
+	s.flags = true;
+	for (unsigned p = DATA_FIRST; p < DATA_FIRST + 16; p++)
+		s.accessed[p] = p != DATA_FIRST + 6;
+	s.dirty[DATA_FIRST + 4] = true;
+	s.rights[DATA_FIRST + 2] = ALL - NESTED_W;
+	ck_assert(world_write(w, world_lin(w, 3), 1));
+	ck_assert(shadow(w, w->m->kwin, 4) & SH_W);
+	ck_assert(!(shadow(w, w->m->kwin, 5) & SH_W));
+	ck_assert(!(shadow(w, w->m->kwin, 2) & SH_W));
+	ck_assert(world_read(w, world_lin(w, 5)));
+	ck_assert(shadow(w, w->m->kwin, 5) & SH_P);
+	ck_assert(!(shadow(w, w->m->kwin, 6) & SH_IN));
+	ck_assert(!s.accessed[DATA_FIRST + 6]);
+	world_audit(w, true);
+	world_free(w);
+}
+END_TEST
+
+/* Windows that were emptied have nothing left to compare. */
+START_TEST(emptied)
+{
+	struct second s;
+	struct world *w = nested_world(&s, _i & 1, KERNEL | DIRTY);
+	struct mm_books b;
+
+	ck_assert(world_read(w, world_lin(w, 3)));
+	mmu_nested_invalidate(w->m, NESTED_SECOND, 0, 0, 0);
+	w->cpu.cr4 |= CR4_SMEP;
+	mmu_flush(w->m, true);
+	ck_assert_msg(mm_check(w->vm, true, &b), "%s", b.wrong);
+	select_as(w, 0);
+	ck_assert(world_read(w, world_lin(w, 3)));
+	invept(w);
+	world_free(w);
+}
+END_TEST
+
 /* ---- what is kept, and what goes ---- */
 
 /* Spaces in alternation: nothing is filled, compared or dropped again. */
@@ -401,6 +444,7 @@ START_TEST(cheap_switches)
 	for (int round = 0; round < 1000; round++) {
 		for (int i = 0; i < 3; i++) {
 			world_enter(w, seconds[i], i ? TAG_A + (unsigned)i * 0x1000 : 0, i > 0);
+			ck_assert(!round || (w->m->kwin == win[i][0] && w->m->uwin == win[i][1]));
 			if (round < 2)
 				for (unsigned k = 0; k < 64; k++)
 					world_set_entry(w, k, DATA(k) | USER | DIRTY);
@@ -892,6 +936,8 @@ int main(void)
 	tcase_add_loop_test(t, refusals, 0, 2);
 	tcase_add_loop_test(t, executing, 0, 2);
 	tcase_add_loop_test(t, dirty_log, 0, 2);
+	tcase_add_loop_test(t, neighbours, 0, 2);
+	tcase_add_loop_test(t, emptied, 0, 2);
 	tcase_add_loop_test(t, cheap_switches, 0, 2);
 	tcase_add_loop_test(t, compared_not_dropped, 0, 4);
 	tcase_add_loop_test(t, scopes, 0, 8);

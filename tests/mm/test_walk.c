@@ -161,6 +161,35 @@ START_TEST(by_hand)
 }
 END_TEST
 
+static bool mem_refuse(void *ctx, gpa at, uint8_t bits)
+{
+	struct mem *m = ctx;
+
+	(void)bits;
+	m->sets++;
+	return at != TABLE + 3 * 4;
+}
+
+/* Where a bit may not be set the walk ends without a page fault. */
+START_TEST(refused_bits)
+{
+	struct paging pg = { .cr0 = CR0_PG, .cr3 = ROOT, .a20_mask = A20_ON, .maxphyaddr = 36 };
+	struct mem *m = calloc(1, sizeof(*m));
+	struct walk_memory mem = { m, mem_load, mem_refuse };
+	struct walk w;
+
+	put(m, ROOT + 2 * 4, 4, TABLE | P);
+	put(m, TABLE + 3 * 4, 4, 0x5000 | P);
+	walk_linear(&pg, &mem, LIN, MM_READ, &w);
+	ck_assert(!w.ok && !w.err);
+	ck_assert_uint_eq(m->sets, 2);
+	put(m, TABLE + 3 * 4, 4, 0x5000 | P | A);
+	walk_linear(&pg, &mem, LIN, MM_READ, &w);
+	ck_assert(w.ok && w.pa == 0x5004);
+	free(m);
+}
+END_TEST
+
 /* ---- against the second walker ---- */
 
 static uint64_t rnd(uint64_t *s)
@@ -273,6 +302,7 @@ int main(void)
 
 	tcase_add_loop_test(t, by_hand, 0, sizeof(hands) / sizeof(hands[0]));
 	tcase_add_loop_test(t, random_tables, 0, 8);
+	tcase_add_test(t, refused_bits);
 	tcase_add_test(t, pdptrs);
 	suite_add_tcase(s, t);
 	return suite_run(s);
