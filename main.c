@@ -18,6 +18,7 @@
 #include "inspect/inspect.h"
 #include "tui/remote.h"
 #include "tui/tui.h"
+#include "vtx/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -475,9 +476,10 @@ int main(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	case OPTIONS_MANUAL:
-		console_manual(
-		    stdout, guests, engines[0].views,
-		    (const struct inspect_addon *const[]){ &gdb_addon_manual, &host_addon_manual, NULL });
+		console_manual(stdout, guests, engines[0].views,
+			       (const struct inspect_addon *const[]){
+				   &gdb_addon_manual, &host_addon_manual,
+				   &(const struct inspect_addon){ .views = vmx_views }, NULL });
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

@@ -25,6 +25,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/trace.c \
 	%D%/cmd/transfer.c \
 	%D%/cmd/translator.c \
+	%D%/cmd/virt.c \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \

@@ -41,7 +41,20 @@ static const struct other_name *other_name(const char *name)
 	return NULL;
 }
 
-enum { NTABLES = 7 + MAX_ADDONS, MAX_COLS = 40 };
+/* Views of a virtualization extension, without which they are missing for a reason. */
+static const char *const virt_views[] = { "vmx",       "vmcs",	     "vmx-controls", "vmcs-check",
+					  "vmcs-list", "exits",	     "exit-log",     "exit-sites",
+					  "ept",       "msr-bitmap", "io-bitmap" };
+
+static bool is_virt_view(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(virt_views); i++)
+		if (!strcmp(name, virt_views[i]))
+			return true;
+	return false;
+}
+
+enum { NTABLES = 8 + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -52,6 +65,7 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 {
 	static const struct view *const none[] = { NULL };
 	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
+	const struct engine_virt *virt = session_virt(s);
 
 	t[0] = (struct view_table){ inspect_views, s };
 	t[1] = (struct view_table){ engine_has(s, PART_MMU) ? inspect_mmu_views : none, s };
@@ -59,11 +73,12 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	t[3] = (struct view_table){ v && v->mmu ? mm_views : none, v ? v->mmu : NULL };
 	t[4] = (struct view_table){ s->pool ? mm_pool_views : none, s->pool };
 	t[6] = (struct view_table){ s->pool && !s->m ? mm_host_views : none, s->pool };
+	t[7] = (struct view_table){ virt ? virt->views : none, virt ? virt->ctx : NULL };
 	t[5] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
 	for (unsigned i = 0; i < MAX_ADDONS; i++) {
 		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;
 
-		t[7 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
+		t[8 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
 					 : (struct view_table){ none, NULL };
 	}
 }
@@ -106,6 +121,8 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 	if (!fits && s->pool && !s->m)
 		snprintf(why, whylen, "no view '%s' in a host's session; 'vm NAME info %s' shows a VM's",
 			 name, name);
+	else if (!fits && s->m && !session_virt(s) && is_virt_view(name))
+		snprintf(why, whylen, "%s: %s", name, engine_lacks(PART_VIRT));
 	else if (!fits)
 		snprintf(why, whylen, "no view '%s'%s", name,
 			 s->m ? " (info lists them)" : " without a machine");

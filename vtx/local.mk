@@ -41,6 +41,17 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/steer.h \
 	%D%/transition.c \
 	%D%/transition.h \
+	%D%/view.h \
 	%D%/vmcs.c \
 	%D%/vmcs.h
 %C%_libvtx_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
+
+# Views of it, and controls by hand: they use libc, and run while the vCPU is stopped.
+noinst_LIBRARIES += %D%/libvtxview.a
+%C%_libvtxview_a_SOURCES = \
+	%D%/view/controls.c \
+	%D%/view/decode.c \
+	%D%/view/exits.c \
+	%D%/view/maps.c \
+	%D%/view/view_int.h \
+	%D%/view/vmcs.c

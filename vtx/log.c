@@ -167,3 +167,14 @@ void vmx_log_failed(struct vmx *x, enum vmx_check row, const struct vmx_msr_fail
 	    (struct engine_hit){ ENGINE_EV_ENTRY_FAILURE, error ? error : reason, false, f->value, f->pc };
 	l->has_hit = true;
 }
+
+bool vmx_log_take(void *x, struct engine_hit *hit)
+{
+	struct vmx_log *l = ((struct vmx *)x)->log;
+
+	if (!l || !l->has_hit)
+		return false;
+	*hit = l->hit;
+	l->has_hit = false;
+	return true;
+}

@@ -56,6 +56,7 @@ struct vmx_log_failure {
 
 struct vmx_log {
 	uint64_t exits, entries;
+	int64_t since;	 /* when counting began, monotonic ns; set by whoever resets it */
 	uint64_t turned; /* TSC at the last entry or exit */
 	struct vmx_log_reason reason[VMX_REASONS];
 	struct vmx_log_exit last[VMX_LOG_EXITS]; /* exit N is at N % VMX_LOG_EXITS */
@@ -85,6 +86,9 @@ void vmx_log_entered(struct vmx *x, uint64_t now);
 /* A VM entry failed: by check ROW (VMX_CHECKS: none), by MSR (NULL: not), with the VM-instruction error ERROR
  * (0: exit reason 33 or 34). */
 void vmx_log_failed(struct vmx *x, enum vmx_check row, const struct vmx_msr_failure *msr, unsigned error);
+
+/* Take the last exit or failed entry of struct vmx X, once: engine_virt_ops.take. */
+bool vmx_log_take(void *x, struct engine_hit *hit);
 
 static inline uint64_t vmx_log_now(const struct vmx *x)
 {

@@ -80,6 +80,8 @@ struct vmx_ops {
 	void (*invvpid)(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address);
 	/* A debugger wrote fields of the current VMCS, or changed X->steer. NULL: nothing depends on them. */
 	void (*changed)(struct vmx *x);
+	/* Views are about to be read while the vCPU is stopped: bring X->s up to date. NULL: it is. */
+	void (*refresh)(struct vmx *x);
 };
 
 struct vmx {

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",
@@ -154,6 +153,16 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 		 sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
+/* Are LEN characters of A and B the same, in any case, and '-' for '_'? */
+static bool same_word(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i]) &&
+		    !(a[i] == '_' && b[i] == '-'))
+			return false;
+	return true;
+}
+
 /* Accept the name of a number of KIND at *TEXT, in any case and without "#". False: none. */
 static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *n)
 {
@@ -163,7 +172,7 @@ static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *
 	for (uint32_t i = 0; (name = number_name(s, kind, i)); i++) {
 		if (name[0] == '#' && **text != '#')
 			name++;
-		if (!len || strlen(name) != len || strncasecmp(name, *text, len))
+		if (!len || strlen(name) != len || !same_word(name, *text, len))
 			continue;
 		*n = (int64_t)i;
 		*text += len + strspn(*text + len, " \t");
@@ -250,10 +259,9 @@ static int cmd_commands(struct inspect *s, const struct cmd_args *a, struct resu
 }
 
 static const struct command commands[] = {
-	{ "break-on", "catch",
-	  "exception|irq|int|port|msr|cr|mode|callout|fragment|exit|entry-failure|world-switch|packet|balloon|disk-read|disk-write|cow|swap-in|state [N [to M]] [if EXPR]",
+	{ "break-on", "catch", "EVENT [N [to M]] [if EXPR]",
 	  "stop after an event of the processor or the machine, at any address",
-	  "exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
+	  "EVENT is one of these. exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
 	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
 	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. exit: a guest of the guest left, by "
