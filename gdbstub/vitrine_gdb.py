@@ -5,6 +5,7 @@
 #   vitrine symbols FILE  symbols of a System.map or kallsyms list, which gdb cannot read by itself
 #   vms VM...             give each of several VMs an inferior: a host's, or addresses of stubs
 #   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (number or first cell), column
+#   $vitrine_vmcs("GUEST_RIP")        a field of the current VMCS
 import glob
 import json
 import os
@@ -174,6 +175,20 @@ ROW is a number from 0, or the first cell of the row: $vitrine_view("tc", "fragm
         return value if value is not None else "none"
 
 
+class VitrineVmcs(gdb.Function):
+    """$vitrine_vmcs("FIELD"): a field of the current VMCS, by name (GUEST_RIP) or encoding (info vmcs lists them).
+For conditions, too: break *0xc0100000 if $vitrine_vmcs("EXIT_REASON") == 48."""
+
+    def __init__(self):
+        super().__init__("vitrine_vmcs")
+
+    def invoke(self, field):
+        rows = view("vmcs " + field.string())
+        if len(rows) != 1:
+            raise gdb.GdbError("%s is %d fields; name one" % (field.string(), len(rows)))
+        return number(rows[0]["value"])
+
+
 def control(path, command):
     """The rows of COMMAND, executed by the session with control socket PATH."""
     with socket.socket(socket.AF_UNIX) as s:
@@ -275,4 +290,5 @@ Vitrine()
 VitrineCcf()
 VitrineSymbols()
 VitrineView()
+VitrineVmcs()
 Vms()

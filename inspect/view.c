@@ -122,7 +122,7 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 		snprintf(why, whylen, "no view '%s' in a host's session; 'vm NAME info %s' shows a VM's",
 			 name, name);
 	else if (!fits && s->m && !session_virt(s) && is_virt_view(name))
-		snprintf(why, whylen, "%s: %s", name, engine_lacks(PART_VIRT));
+		snprintf(why, whylen, "%s", engine_lacks(PART_VIRT));
 	else if (!fits)
 		snprintf(why, whylen, "no view '%s'%s", name,
 			 s->m ? " (info lists them)" : " without a machine");

@@ -30,6 +30,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_console.c \
 	%D%/pane_hash.c \
 	%D%/pane_pool.c \
+	%D%/pane_switches.c \
+	%D%/pane_vmcs.c \
 	%D%/pane_vms.c \
 	%D%/pane_heat.c \
 	%D%/pane_memory.c \
@@ -64,6 +66,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen_spaces.c \
 	%D%/screen_translation.c \
 	%D%/screen_traps.c \
+	%D%/screen_vmx.c \
 	%D%/screens.c \
 	%D%/screens.def \
 	%D%/selector.c \

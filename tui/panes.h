@@ -5,7 +5,7 @@
 #include "tui/pane.h"
 
 extern const struct pane_class pane_console, pane_registers, pane_code, pane_stack, pane_memory, pane_ccf,
-    pane_heat, pane_walk, pane_vms, pane_pool, pane_hash, pane_chain;
+    pane_heat, pane_walk, pane_vms, pane_pool, pane_hash, pane_chain, pane_vmcs, pane_switches;
 
 /* Does P, the console pane, show the VGA screen, not the serial port? */
 bool console_shows_vga(const struct pane *p);

@@ -17,6 +17,7 @@ expected()
 	6 io World switches|Hosted I/O|Networks|Throughput|Drives|processor|vmm
 	7 memory VMs|Pool|Who pays|Pages by state|private|ballooned
 	8 sharing Hash table|hints|Contents|zeros|Chain|of bucket|Copy-on-write breaks|reclaimed
+	9 vmx VMCS|VM exits|Last exits|Controls|no VMX or SVM
 	END
 }
 
@@ -30,7 +31,7 @@ shown_as_printed()
 		esac
 }
 
-plan 42
+plan 46
 for size in 80x24 200x50; do
 	start $size screen-256color --no-rc --clock icount -c 'tbreak check_processes' -c c -c 'share all' -c s demo
 	sees "stopped" "$size: the dashboard starts with the guest stopped"

@@ -18,27 +18,20 @@ static void changed(struct vmx *x)
 
 /* ---- fields and controls ---- */
 
-static enum vmcs_field field_named(const char *name, bool *high)
+/* Is NAME the encoding of the high half of a field? */
+static bool is_high(const char *name)
 {
 	char *end;
 	unsigned long encoding = strtoul(name, &end, 0);
 
-	*high = false;
-	if (end != name && !*end) {
-		*high = encoding & VMCS_HIGH;
-		return vmcs_find(encoding);
-	}
-	for (unsigned f = 0; f < VMCS_FIELDS; f++)
-		if (vmx_same_name(name, vmcs_fields[f].id))
-			return (enum vmcs_field)f;
-	return VMCS_NO_FIELD;
+	return end != name && !*end && encoding & VMCS_HIGH;
 }
 
 static const char *write_field(void *ctx, const char *name, uint64_t value)
 {
 	struct vmx *x = ctx;
-	bool high, wide = x->caps.model.long_mode;
-	enum vmcs_field f = field_named(name, &high);
+	bool high = is_high(name), wide = x->caps.model.long_mode;
+	enum vmcs_field f = vmx_field_named(name);
 	uint64_t *at;
 
 	if (x->vmcs.at == VMCS_NONE)

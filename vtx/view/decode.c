@@ -57,6 +57,19 @@ bool vmx_same_name(const char *a, const char *b)
 	return false;
 }
 
+enum vmcs_field vmx_field_named(const char *name)
+{
+	char *end;
+	unsigned long encoding = strtoul(name, &end, 0);
+
+	if (end != name && !*end)
+		return vmcs_find(encoding);
+	for (unsigned f = 0; f < VMCS_FIELDS; f++)
+		if (vmx_same_name(name, vmcs_fields[f].id))
+			return (enum vmcs_field)f;
+	return VMCS_NO_FIELD;
+}
+
 unsigned vmx_reason_named(const char *name)
 {
 	char *end;

@@ -32,6 +32,8 @@ void vmx_failure_text(const struct vmx_log_failure *f, char *buf, size_t len);
 
 /* Are A and B the same, but for case and '-' for '_'? */
 bool vmx_same_name(const char *a, const char *b);
+/* The field called NAME, or with that encoding; VMCS_NO_FIELD: none. */
+enum vmcs_field vmx_field_named(const char *name);
 /* The reason called NAME, or numbered so; VMX_REASONS: none. */
 unsigned vmx_reason_named(const char *name);
 #endif

@@ -41,20 +41,12 @@ static bool wanted(const char *arg, const char *change, enum vmcs_field f)
 	const struct vmcs_field_row *row = &vmcs_fields[f];
 	size_t n = strlen(arg);
 
-	if (!n || vmx_same_name(arg, row->id))
+	if (!n)
 		return true;
 	if (!strcmp(arg, "changed"))
 		return change != NULL;
 	for (const char *p = vmcs_group_names[row->group]; *p; p++)
 		if (!strncasecmp(p, arg, n))
-			return true;
-	return false;
-}
-
-static bool is_field(const char *arg)
-{
-	for (unsigned f = 0; f < VMCS_FIELDS; f++)
-		if (vmx_same_name(arg, vmcs_fields[f].id))
 			return true;
 	return false;
 }
@@ -75,7 +67,8 @@ static void vmcs_row(const struct vmx *x, enum vmcs_field f, const char *change,
 static const char *vmcs_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct vmx *x = owner;
-	bool field = is_field(arg), any = false;
+	enum vmcs_field only = vmx_field_named(arg);
+	bool any = false;
 
 	if (x->vmcs.at == VMCS_NONE)
 		return NO_VMCS;
@@ -86,7 +79,7 @@ static const char *vmcs_rows(void *owner, const char *arg, struct row_sink *k)
 			const char *change = changed(x, f);
 
 			if (vmcs_fields[f].group != g || !vmx_has_field(&x->caps, f) ||
-			    !(field ? vmx_same_name(arg, vmcs_fields[f].id) : wanted(arg, change, f)))
+			    !(only < VMCS_NO_FIELD ? f == only : wanted(arg, change, f)))
 				continue;
 			vmcs_row(x, f, change, k);
 			any = true;
