@@ -6,7 +6,7 @@
 #include "cpu/virt.h"
 #include "hv/field.h"
 #include "vtx/executor.h"
-#include "vtx/log.h"
+#include "vtx/view.h"
 #include "x86/features.h"
 
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static bool offers(const struct vcpu *v, uint32_t leaf, unsigned reg, uint32_t f
 
 static void free_vmx(struct vcpu *v)
 {
-	free(((struct vmx_executor *)(void *)v->virt)->x.log);
+	vmx_controls_free(v->virt->controls);
 	free(v->virt);
 }
 
@@ -48,7 +48,7 @@ static void add_virt(struct vcpu *v, struct mm_vm *vm)
 	vmx_executor_model(v, VMX_GEN_HASWELL, &m);
 	vmx_executor_init(e, v, vm, &m);
 	e->virt.free = free_vmx;
-	e->x.log = xcalloc(1, sizeof(*e->x.log));
+	e->virt.controls = vmx_controls_new(&e->x);
 }
 
 static struct vcpu *new_bt(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,

@@ -427,6 +427,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
 		runtime_vm_event(b);
+		runtime_virt_event(b);
 		if (b->debug.event_hit)
 			return event_taken(b);
 		if (c->halted)

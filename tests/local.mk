@@ -57,6 +57,7 @@ SHELL_TESTS = \
 	%D%/guests/demo.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/hyper.sh \
+	%D%/guests/vmx_views.sh \
 	%D%/guests/isa.sh \
 	%D%/guests/vmx.sh \
 	%D%/guests/nano.sh \

@@ -60,10 +60,39 @@ static void take_state(struct vmcs *v, struct tui *t)
 		 operation);
 }
 
+/* In each group RIP, CR0 and their like come before PDPTEs; what an exit says begins with its reason. */
+static bool is_first(const struct vmcs *v, size_t row)
+{
+	unsigned width = (unsigned)(cell_u(v->k, row, "encoding") >> 13 & 3);
+	bool exit = !strcmp(cell_str(v->k, row, "group"), "VM-exit information");
+
+	return width == (exit ? 2 : 3);
+}
+
+/* The rows of the group from FIRST on; return the row behind them. */
+static size_t add_group(struct vmcs *v, size_t first)
+{
+	const char *group = cell_str(v->k, first, "group");
+	size_t end = first;
+	bool headed = false;
+
+	while (end < v->k->nrows && !strcmp(cell_str(v->k, end, "group"), group))
+		end++;
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t r = first; r < end; r++) {
+			if (is_first(v, r) != !pass || !wanted(v, r))
+				continue;
+			if (!headed)
+				add_line(v, -1, group);
+			headed = true;
+			add_line(v, (int)r, NULL);
+		}
+	return end;
+}
+
 static void update(struct pane *p, struct tui *t)
 {
 	struct vmcs *v = p->state;
-	const char *group = "";
 
 	v->k = query(t, &v->error, "info vmcs");
 	v->nlines = 0;
@@ -71,14 +100,10 @@ static void update(struct pane *p, struct tui *t)
 	v->state[0] = 0;
 	if (v->k && v->k->nrows)
 		take_state(v, t);
-	for (size_t r = 0; v->k && r < v->k->nrows; r++) {
+	for (size_t r = 0; v->k && r < v->k->nrows; r++)
 		v->nchanged += cell(v->k, r, "changed") != NULL;
-		if (!wanted(v, r))
-			continue;
-		if (strcmp(group, cell_str(v->k, r, "group")) != 0)
-			add_line(v, -1, group = cell_str(v->k, r, "group"));
-		add_line(v, (int)r, NULL);
-	}
+	for (size_t r = 0; v->k && r < v->k->nrows;)
+		r = add_group(v, r);
 	list_fit(&v->list, v->nlines, p->area.h);
 }
 

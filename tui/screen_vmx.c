@@ -25,9 +25,9 @@ const struct screen_class screen_vmx = {
 	.title = "VMX",
 	.help = "guests of the guest: VMCS by group, VM exits by reason and one by one, controls to flip",
 	.panes = panes,
-	.layouts = { { 0, 0, "v(h(vmcs*5,exits*4)*3,h(exit-log,controls:34)*2)" },
+	.layouts = { { 0, 0, "v(h(vmcs*5,exits*4)*3,h(exit-log,controls:25)*2)" },
 		     { 110, 30,
-		       "v(h(vmcs*3,v(exits*2,controls*3)*2)*3,h(exit-log*3,exit-sites*2):9,operation:5)" },
+		       "v(h(vmcs*3,v(exits*2,controls*3)*2)*3,h(exit-log*3,exit-sites*2):9,operation:6)" },
 		     { 150, 40,
 		       "h(vmcs*2,v(exits*2,exit-log*3,exit-sites*2)*2,v(controls*3,operation:14)*1)" } },
 };

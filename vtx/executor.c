@@ -177,6 +177,16 @@ static void op_changed(struct vmx *x)
 	enter_side(e, x->guest);
 }
 
+/* Views ask. */
+static void op_refresh(struct vmx *x)
+{
+	struct vmx_executor *e = x->owner;
+
+	vmx_copy_in(e);
+	for (unsigned i = 0; i < 4; i++)
+		x->s.pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
+}
+
 static const struct vmx_ops ops = {
 	.load = op_load,
 	.store = op_store,
@@ -185,6 +195,7 @@ static const struct vmx_ops ops = {
 	.invept = vmx_op_invept,
 	.invvpid = vmx_op_invvpid,
 	.changed = op_changed,
+	.refresh = op_refresh,
 };
 
 static void mem_read(void *ctx, gpa at, void *buf, unsigned n)

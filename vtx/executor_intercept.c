@@ -39,7 +39,7 @@ static uint64_t points_now(const struct vmx *x)
 	for (unsigned i = 0; i < ARRAY_LEN(simple); i++)
 		if (vmx_intercepted(x, (enum vmx_intercept)simple[i].intercept) != VMX_RUNS)
 			p |= 1ull << simple[i].point;
-	if (!ON(PROC_IO_BITMAPS) && !ON(PROC_UNCONDITIONAL_IO))
+	if (!ON(PROC_IO_BITMAPS) && !ON(PROC_UNCONDITIONAL_IO) && !x->steer.how[VMX_REASON_IO])
 		p &= ~VIRT_BIT(IO);
 	if (ON(PROC_RDTSC) || (offset && ON(PROC2_TSC_SCALING)))
 		p |= VIRT_BIT(RDTSC) | VIRT_BIT(RDTSCP);

@@ -3,6 +3,7 @@
  * inserting or removing one drops the fragments that cover it. */
 #include "bt/cache/cache.h"
 #include "bt/debug/debug.h"
+#include "cpu/virt.h"
 
 bool bp_user_at(const struct bt_vcpu *b, uint32_t pc)
 {
@@ -44,6 +45,8 @@ int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t h
 	struct bt_vcpu *b = bt_of(v);
 	unsigned n = 0;
 
+	if (v->virt && v->virt->controls) /* an old one is no news */
+		v->virt->controls->ops->take(v->virt->controls->ctx, &(struct engine_hit){ 0 });
 	if (on) {
 		if (b->debug.nfilters == MAX_FILTERS)
 			return -1;

@@ -43,6 +43,7 @@ uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	if (b->v.virt->ops->execute(&b->v, &i))
 		return callout_raise(b, s);
+	runtime_virt_event(b);
 	b->v.virt->shadow = 0;
 	if (b->v.virt->changed || (s->guest.bits & GUEST_ENDS))
 		return switched(b, s);

@@ -324,6 +324,7 @@ uint64_t dispatch_switched(struct bt_vcpu *b)
 	const struct virt *x = b->v.virt;
 	bool pending = b->v.plat.irq_pending(b->v.plat.ctx);
 
+	runtime_virt_event(b);
 	b->intr_wait = pending;
 	if (x->ask || (pending && (x->guest || b->v.cpu.intf)))
 		return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);

@@ -2,6 +2,7 @@
  * Events: matched against the filters, and remembered for the engine's loop. Built with -mgeneral-regs-only
  * (base/gpr.h). */
 #include "bt/runtime/event.h"
+#include "cpu/virt.h"
 
 void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
 		       uint32_t pc)
@@ -21,6 +22,15 @@ void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t numbe
 		syscall_cache_forget(b);
 		return;
 	}
+}
+
+void runtime_virt_hit(struct bt_vcpu *b)
+{
+	const struct engine_virt *c = b->v.virt ? b->v.virt->controls : NULL;
+	struct engine_hit h;
+
+	if (c && c->ops->take(c->ctx, &h))
+		runtime_event(b, h.kind, h.number, h.val, false, (uint32_t)h.pc);
 }
 
 void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok)

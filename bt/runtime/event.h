@@ -13,6 +13,14 @@ static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint
 	if (__builtin_expect(b->debug.event_kinds >> kind & 1, 0))
 		runtime_event_hit(b, kind, number, val, write, pc);
 }
+/* Reports the last exit, or failed entry, of a virtualization extension. Where one may have happened. */
+void runtime_virt_hit(struct bt_vcpu *b);
+static inline void runtime_virt_event(struct bt_vcpu *b)
+{
+	if (__builtin_expect(b->debug.event_kinds & (1u << ENGINE_EV_EXIT | 1u << ENGINE_EV_ENTRY_FAILURE),
+			     0))
+		runtime_virt_hit(b);
+}
 /* The exceptions raised by the delivery of another (v.chain from FIRST on), which is emptied unless OK is
  * false: the processor has shut down. */
 void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok);

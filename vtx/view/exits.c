@@ -200,23 +200,23 @@ static const char *vmx_rows(void *owner, const char *arg, struct row_sink *k)
 	    : x->guest ? "non-root: the guest runs, guest fields are those of the last exit or entry"
 	    : x->on    ? "root"
 		       : "off");
+	if (x->vmcs.at == VMCS_NONE)
+		say(k, "current VMCS", "none");
+	else
+		say_number(k, "current VMCS", "0x%llx", x->vmcs.at);
+	say_number(k, "failed entries", "%llu", l->failure.count);
+	vmx_failure_text(&l->failure, text, sizeof(text));
+	say(k, "last failure", text[0] ? text : "none");
+	say_number(k, "entries", "%llu", l->entries);
+	say_number(k, "exits", "%llu", l->exits);
+	if (x->on)
+		say_number(k, "VMXON region", "0x%llx", x->vmxon);
 	if (x->caps.model.generation < ARRAY_LEN(generations))
 		say(k, "model", generations[x->caps.model.generation]);
 	say(k, "enabled",
 	    (x->feature_control & (FEATURE_LOCK | FEATURE_VMX)) == (FEATURE_LOCK | FEATURE_VMX)
 		? "yes"
 		: "not by IA32_FEATURE_CONTROL (yet)");
-	if (x->on)
-		say_number(k, "VMXON region", "0x%llx", x->vmxon);
-	if (x->vmcs.at == VMCS_NONE)
-		say(k, "current VMCS", "none");
-	else
-		say_number(k, "current VMCS", "0x%llx", x->vmcs.at);
-	say_number(k, "entries", "%llu", l->entries);
-	say_number(k, "exits", "%llu", l->exits);
-	say_number(k, "failed entries", "%llu", l->failure.count);
-	vmx_failure_text(&l->failure, text, sizeof(text));
-	say(k, "last failure", text[0] ? text : "none");
 	say_steering(x, k);
 	return NULL;
 }
