@@ -55,23 +55,24 @@ static void add(struct vmx *x, const struct vmx_exit *e, uint64_t pc, uint64_t g
 	uint32_t basic = e->reason & 0xffff;
 	uint64_t n = ++l->exits;
 	struct vmx_log_vmcs *v = current(l, x->vmcs.at);
+	struct vmx_log_exit *to = &l->last[n % VMX_LOG_EXITS];
 
 	v->exits++;
 	v->last = n;
 	v->reason = e->reason;
-	l->last[n % VMX_LOG_EXITS] = (struct vmx_log_exit){
-		.number = n,
-		.pc = pc,
-		.qualification = e->qualification,
-		.linear = e->linear,
-		.physical = e->physical,
-		.guest = guest,
-		.vmcs = x->vmcs.at,
-		.reason = e->reason,
-		.event = e->event,
-		.event_error = e->event_error,
-		.vectoring = e->vectoring,
-	};
+	/* Field by field: compilers clear a whole one first, which takes as long as all the rest. */
+	to->number = n;
+	to->pc = pc;
+	to->qualification = e->qualification;
+	to->linear = e->linear;
+	to->physical = e->physical;
+	to->guest = guest;
+	to->host = 0;
+	to->vmcs = x->vmcs.at;
+	to->reason = e->reason;
+	to->event = e->event;
+	to->event_error = e->event_error;
+	to->vectoring = e->vectoring;
 	if (basic < VMX_REASONS) {
 		struct vmx_log_reason *r = &l->reason[basic];
 
