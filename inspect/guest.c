@@ -3,6 +3,7 @@
  * the guest are evaluated. */
 #include "inspect/session_int.h"
 #include "base/alloc.h"
+#include "mm/nested.h"
 #include "x86/descriptor.h"
 #include "x86/regs.h"
 
@@ -48,6 +49,10 @@ uint64_t session_walk_span(struct inspect *s, const struct walk *w)
 	static const uint8_t shifts[2][3] = { { 22, 12, 12 }, { 30, 21, 12 } };
 	bool pae = session_cpu(s)->cr4 & CR4_PAE;
 
+	if (w->second.exits)
+		return PAGE_SIZE;
+	if (w->ok && w->second.on && w->second.shift < w->page_shift)
+		return 1ull << w->second.shift;
 	if (w->ok)
 		return 1ull << w->page_shift;
 	return w->nlevels ? 1ull << shifts[pae][w->nlevels - 1] : PAGE_SIZE;
@@ -79,8 +84,10 @@ void session_flush(struct inspect *s)
 {
 	struct mmu *mmu = machine_vcpu(s->m)->mmu;
 
-	if (mmu)
-		mmu_flush(mmu, true);
+	if (!mmu)
+		return;
+	mmu_flush(mmu, true);
+	mmu_nested_invalidate(mmu, NESTED_SECOND, 0, 0, 0);
 }
 
 size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)

@@ -70,6 +70,17 @@ static void check_page(const struct mm_vm *vm, ppn p, struct mm_books *b)
 	}
 }
 
+/* A window belongs to a space that exists, and has as many dimensions. */
+static void check_space(const struct mmu *m, const struct window *w, struct mm_books *b)
+{
+	const struct space *s = &m->space[w->space];
+
+	if (!s->used || w->nested != (s->n.translate != NULL))
+		wrong(b, "a window belongs to no address space", UINT32_MAX);
+	if (w->outdated && !w->need_sync)
+		wrong(b, "a window is used that was invalidated", UINT32_MAX);
+}
+
 /* An entry of window W that is known. */
 static void check_entry(const struct mm_vm *vm, uint32_t s, struct mm_books *b)
 {
@@ -97,6 +108,8 @@ static void check_windows(const struct mm_vm *vm, struct mm_books *b)
 		unsigned shift = w->pae ? 9 : 10;
 
 		known += w->used ? w->known : 0;
+		if (w->used)
+			check_space(vm->mmu, w, b);
 		for (unsigned k = 0; w->used && k < w->nactive; k++)
 			for (vpn32 v = (vpn32)w->active[k] << shift; v < (w->active[k] + 1u) << shift; v++)
 				if (w->shadow[v] & SH_IN)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-bool mmu_load_entry(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *e)
+static inline bool load(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *e)
 {
 	const uint8_t *page;
 	ppn p = (ppn)(at >> PAGE_SHIFT);
@@ -30,6 +30,11 @@ bool mmu_load_entry(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *
 	return true;
 }
 
+bool mmu_load_entry(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *e)
+{
+	return load(m, at, size, probe, e);
+}
+
 void mmu_set_entry(struct mmu *m, gpa at, unsigned size, uint64_t bits)
 {
 	uint8_t *page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, size, WRITE_BY_GUEST);
@@ -40,13 +45,13 @@ void mmu_set_entry(struct mmu *m, gpa at, unsigned size, uint64_t bits)
 
 static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
 {
-	return mmu_load_entry(ctx, at, size, true, e);
+	return load(ctx, at, size, true, e);
 }
 
 /* A walk of the processor's. */
 static bool touch_entry(void *ctx, gpa at, unsigned size, uint64_t *e)
 {
-	return mmu_load_entry(ctx, at, size, false, e);
+	return load(ctx, at, size, false, e);
 }
 
 /* Tables in ROM stay as they are. */
@@ -70,7 +75,7 @@ static struct paging paging_of(const struct mmu *m)
 				.cr4 = c->cr4,
 				.efer = c->efer,
 				.pdptr = { m->pdptr[0], m->pdptr[1], m->pdptr[2], m->pdptr[3] },
-				.a20_mask = nested_on(m) ? ~(gpa)0 : c->a20_mask | ~(gpa)UINT32_MAX,
+				.a20_mask = c->a20_mask | ~(gpa)UINT32_MAX,
 				.maxphyaddr = MAXPHYADDR };
 }
 

@@ -22,14 +22,13 @@ struct nested_near {
 
 /* What windows are keyed by beside root and view: an address space of mm/nested.h. */
 struct space {
-	bool used, seen; /* seen: ROOT and MEANING are valid */
+	bool used;
+	bool wp_clear; /* a window has pages that are writable because CR0.WP was clear */
 	struct mmu_nested n;
 	uint64_t lru;
-	uint32_t root;	  /* of the last flush */
-	uint64_t meaning; /* control bits as of the last global flush */
-	/* While it is not the present one: mmu.kwin and mmu.uwin, and control bits they are for. */
-	struct window *kwin, *uwin;
-	uint64_t chosen;
+	uint32_t root;		    /* of the last flush */
+	uint64_t meaning;	    /* control bits as of the last global flush */
+	struct window *kwin, *uwin; /* mmu.kwin and mmu.uwin while it is not the present one */
 };
 
 struct mmu {
@@ -38,6 +37,7 @@ struct mmu {
 	struct platform *plat;
 	uint64_t pdptr[4]; /* PAE: loaded by mmu_load_pdptrs() */
 	struct window win[MAX_WINDOWS];
+	unsigned nwin;		    /* none from here on was ever used */
 	bool crowded;		    /* the host has no address space for another window */
 	struct window *cur;	    /* the window of the present mode */
 	struct window *kwin, *uwin; /* of the present root; NULL until selected */
@@ -54,6 +54,8 @@ struct mmu {
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	struct space space[MMU_SPACES];
 	struct space *sp; /* the present one */
+	uint8_t here;	  /* its index */
+	bool nested;	  /* it has a second dimension */
 	/* During a fill or a comparison: what translate() last said, of pages and of tables; calls of it that
 	 * may be made for neighbours. */
 	struct nested_near near[2];

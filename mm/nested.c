@@ -77,6 +77,15 @@ static struct walk_memory memory_of(struct tables *t)
 	return (struct walk_memory){ t, load, set };
 }
 
+/* Guest-physical addresses are not masked by A20. */
+static struct paging guest_paging(const struct paging *pg)
+{
+	struct paging guest = *pg;
+
+	guest.a20_mask = ~(gpa)0;
+	return guest;
+}
+
 /* SVM: the PDPTE of LIN is read like any entry; a reserved bit is a page fault, not #GP. */
 static bool fetch_pdpte(const struct mmu *m, const struct walk_memory *mem, struct paging *pg, gva lin)
 {
@@ -128,7 +137,7 @@ void nested_walk(struct mmu *m, const struct paging *guest, gva lin, unsigned ho
 {
 	struct tables t = { .m = m, .lin = (gva32)lin, .how = NESTED_LINEAR | (how & MM_PROBE) };
 	struct walk_memory mem = memory_of(&t);
-	struct paging pg = *guest;
+	struct paging pg = guest_paging(guest);
 	uint32_t reserved = 0;
 
 	if (!fetch_pdpte(m, &mem, &pg, lin)) {
@@ -151,13 +160,14 @@ bool nested_directory(struct mmu *m, const struct paging *guest, gva lin, uint64
 {
 	struct tables t = { .m = m, .how = MM_PROBE, .near = true };
 	struct walk_memory mem = memory_of(&t);
-	struct paging pg = *guest;
+	struct paging pg = guest_paging(guest);
 
 	return fetch_pdpte(m, &mem, &pg, lin) && walk_directory(&pg, &mem, lin, pde, at);
 }
 
-int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3)
+int nested_load_pdptrs(struct mmu *m, const struct paging *guest, uint32_t cr3)
 {
+	struct paging pg = guest_paging(guest);
 	struct tables t = { .m = m };
 	struct walk_memory mem = memory_of(&t);
 	uint64_t pdptr[4];
@@ -165,7 +175,7 @@ int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3)
 
 	if (m->sp->n.walks_pdptes)
 		return 0;
-	ok = walk_load_pdptrs(pg, &mem, cr3, pdptr);
+	ok = walk_load_pdptrs(&pg, &mem, cr3, pdptr);
 	if (t.refused)
 		return cpu_raise(m->cpu, EXC_EXIT);
 	if (!ok)

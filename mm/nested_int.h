@@ -6,10 +6,10 @@
 
 static inline bool nested_on(const struct mmu *m)
 {
-	return __builtin_expect(m->sp->n.translate != NULL, 0);
+	return __builtin_expect(m->nested, 0);
 }
 
-/* mmu_walk(), mmu_walk_directory() and mmu_load_pdptrs() where nested_on(). PG: with A20_MASK of 1s. */
+/* mmu_walk(), mmu_walk_directory() and mmu_load_pdptrs() where nested_on(). */
 void nested_walk(struct mmu *m, const struct paging *pg, gva lin, unsigned how, struct walk *w);
 bool nested_directory(struct mmu *m, const struct paging *pg, gva lin, uint64_t *pde, gpa *at);
 int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3);
@@ -40,11 +40,18 @@ void space_forget(struct mmu *m, const struct window *w);
 /* INVLPG: windows of the present ASID under other tags. */
 void space_invlpg(struct mmu *m, vpn32 vpn);
 /* Control bits that change what a page-table entry means, except CR4.PGE and CR0.WP. */
-uint64_t space_meaning(const struct cpu *c);
-/* The present windows were chosen for the control bits as they are. */
-void space_chosen(struct mmu *m);
+static inline uint64_t space_meaning(const struct cpu *c)
+{
+	return (c->cr0 & CR0_PG) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
+	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
+}
+/* Is there another space than the hypervisor's? */
+static inline bool space_others(const struct mmu *m)
+{
+	return __builtin_expect(m->space[1].used, 0);
+}
 static inline bool same_asid(const struct mmu *m, const struct window *w)
 {
-	return m->space[w->space].n.asid == m->sp->n.asid;
+	return !space_others(m) || m->space[w->space].n.asid == m->sp->n.asid;
 }
 #endif

@@ -19,6 +19,8 @@ static const struct view_col win_cols[] = {
 	{ "syncs", "syncs", VAL_UINT, "", "comparisons with the guest's tables" },
 	{ "drops", "drops", VAL_UINT, "", "ranges unmapped" },
 	{ "maps", "maps", VAL_UINT, "", "host mappings, estimated from above" },
+	{ "asid", "ASID", VAL_UINT, "", "VPID or ASID, of a hypervisor's guest" },
+	{ "tag", "tag", VAL_HEX, "", "EPTP or nCR3, where there is a second dimension of the walk" },
 };
 
 static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
@@ -29,13 +31,16 @@ static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
 	(void)arg;
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
+		const struct mmu_nested *n = &m->space[w->space].n;
 
 		if (!w->used)
 			continue;
 		k->row(k, (struct value[]){ V_UINT(i), V_STR(w->shared ? "kernel*" : views[w->view]),
 					    V_HEX(w->root), V_BOOL(w == m->cur), V_HEX((uint64_t)w->base),
 					    V_UINT(w->mapped), V_UINT(w->nactive), V_UINT(w->fills),
-					    V_UINT(w->syncs), V_UINT(w->drops), V_UINT(w->maps) });
+					    V_UINT(w->syncs), V_UINT(w->drops), V_UINT(w->maps),
+					    w->space ? V_UINT(n->asid) : V_NONE,
+					    w->nested ? V_HEX(n->tag) : V_NONE });
 	}
 	return NULL;
 }

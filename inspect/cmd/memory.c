@@ -5,6 +5,7 @@
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "mm/mmu.h"
+#include "mm/nested.h"
 #include "x86/paging.h"
 
 #include <stdio.h>
@@ -44,12 +45,33 @@ static const struct view_col page_cols[] = {
 	{ "size", "Size", VAL_UINT, "KiB", "of the page" },
 	{ "rights", "Rights", VAL_FLAGS, "", "u user, r read, w write, x execute" },
 	{ "error", "Error", VAL_HEX, "", "page-fault error code if there is no translation" },
+	{ "guest", "Guest", VAL_ADDR, "", "under nested paging: guest-physical address" },
+	{ "nested_size", "Nested size", VAL_UINT, "KiB", "of the page that maps it" },
 };
 RECORD_DOC(page_record, "page gva2gpa", page_cols);
 
 static void rights_text(const struct walk *w, char buf[5])
 {
-	snprintf(buf, 5, "%cr%c%c", w->user ? 'u' : '-', w->writable ? 'w' : '-', w->nx ? '-' : 'x');
+	unsigned second = w->second.on ? w->second.rights : ~0u;
+
+	snprintf(buf, 5, "%c%c%c%c", w->user ? 'u' : '-', second & NESTED_R ? 'r' : '-',
+		 w->writable && (second & NESTED_W) ? 'w' : '-', w->nx ? '-' : 'x');
+}
+
+static const char *page_format(const struct walk *w)
+{
+	if (w->second.exits)
+		return "{linear}: nested paging has no translation of guest-physical {guest}";
+	if (!w->ok)
+		return "{linear} is not mapped";
+	if (w->second.on)
+		return w->page_shift < 32
+			   ? "{linear} -> guest-physical {guest} -> {physical}, pages of {size} and "
+			     "{nested_size} KiB, {rights}"
+			   : "{linear} -> guest-physical {guest} -> {physical}, page of {nested_size} KiB, "
+			     "{rights}, paging is off";
+	return w->page_shift < 32 ? "{linear} -> {physical}, page of {size} KiB, {rights}"
+				  : "{linear} -> {physical}, paging is off";
 }
 
 static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, uint32_t *lin, struct walk *w)
@@ -70,6 +92,7 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 {
 	char flags[80], rights[5];
 	struct table *t;
+	struct value guest;
 	struct walk w;
 	uint32_t lin;
 
@@ -83,18 +106,17 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 					       V_HEX(w.level[i].entry), V_STR(flags) });
 	}
 	rights_text(&w, rights);
-	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN,
-			 w.ok ? w.page_shift < 32 ? "{linear} -> {physical}, page of {size} KiB, {rights}"
-						  : "{linear} -> {physical}, paging is off"
-			      : "{linear} is not mapped");
+	t = result_table(r, page_cols, ARRAY_LEN(page_cols), TABLE_PLAIN, page_format(&w));
+	guest = w.second.on && (w.ok || w.second.exits) ? V_ADDR(w.second.guest) : V_NONE;
 	if (w.ok)
 		table_row(
 		    t, (struct value[]){ V_ADDR(lin), V_BOOL(true), V_ADDR(w.pa),
 					 V_UINT(w.page_shift < 32 ? (1u << w.page_shift) / 1024 : 4u << 20),
-					 V_STR(rights), V_NONE });
+					 V_STR(rights), V_NONE, guest,
+					 w.second.on ? V_UINT((1ull << w.second.shift) / 1024) : V_NONE });
 	else
-		table_row(
-		    t, (struct value[]){ V_ADDR(lin), V_BOOL(false), V_NONE, V_NONE, V_NONE, V_HEX(w.err) });
+		table_row(t, (struct value[]){ V_ADDR(lin), V_BOOL(false), V_NONE, V_NONE, V_NONE,
+					       w.second.exits ? V_NONE : V_HEX(w.err), guest, V_NONE });
 	return 0;
 }
 

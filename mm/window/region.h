@@ -103,7 +103,7 @@ uint32_t write_bit(const struct mmu *m, uint32_t s);
 void maps_add(struct mmu *m, struct window *w, int64_t n);
 
 /* VPN, in region R, has become writable for kernel code: note it if only because CR0.WP is clear. */
-static inline void wp_note(const struct mmu *m, struct window *w, const struct region *r, vpn32 vpn)
+static inline void wp_note(struct mmu *m, struct window *w, const struct region *r, vpn32 vpn)
 {
 	if ((m->cpu->cr0 & CR0_WP) || w->view != WIN_KERNEL || !(w->shadow[vpn] & SH_WOK))
 		return;
@@ -112,18 +112,43 @@ static inline void wp_note(const struct mmu *m, struct window *w, const struct r
 	if (w->nwp_clear < WP_MAX)
 		w->wp_clear[w->nwp_clear] = vpn;
 	w->nwp_clear += w->nwp_clear <= WP_MAX;
+	m->space[w->space].wp_clear = true;
 }
 
 /* window/window.c */
 /* Empty W, which another root is to have. */
 void win_take_over(struct mmu *m, struct window *w);
 /* VPN is to be synchronized before W is used again. */
-void win_pend(struct window *w, vpn32 vpn);
+static inline void win_pend(struct window *w, vpn32 vpn)
+{
+	if (!(w->shadow[vpn] & SH_IN) || (w->need_sync && !w->nested))
+		return;
+	if (w->npend < PEND_MAX)
+		w->pend[w->npend++] = vpn;
+	else {
+		w->need_sync = true;
+		w->outdated |= w->nested;
+	}
+}
 
 /* What the root of C's tables is called in struct window. */
 static inline uint32_t root_of(const struct cpu *c)
 {
 	return c->cr4 & CR4_PAE ? c->cr3 & ~0x1fu : c->cr3 & ~PAGE_MASK;
+}
+
+#define ROOT_FLAT 0xffffffffu
+#define ROOT_SHARED 0xfffffffeu
+
+/* View and root of the window in which C's kernel code runs. */
+static inline enum win_view kernel_view(const struct cpu *c)
+{
+	return c->cr0 & CR0_PG ? WIN_KERNEL : WIN_FLAT;
+}
+
+static inline uint32_t kernel_root(const struct cpu *c)
+{
+	return !(c->cr0 & CR0_PG) ? ROOT_FLAT : c->cr4 & CR4_PGE ? ROOT_SHARED : root_of(c);
 }
 
 /* window/sync.c */

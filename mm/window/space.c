@@ -7,32 +7,9 @@
 
 #include "base/log.h"
 
-uint64_t space_meaning(const struct cpu *c)
-{
-	return (c->cr0 & CR0_PG) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
-	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
-}
-
-static uint64_t choice(const struct cpu *c)
-{
-	return c->cr3 | (uint64_t)(c->cr4 & (CR4_PAE | CR4_PGE)) << 32 | (uint64_t)(c->cr0 & CR0_PG) << 32;
-}
-
-void space_chosen(struct mmu *m)
-{
-	struct space *s = m->sp;
-
-	s->chosen = choice(m->cpu);
-	if (s->seen)
-		return;
-	s->seen = true;
-	s->root = root_of(m->cpu);
-	s->meaning = space_meaning(m->cpu);
-}
-
 unsigned mmu_space(const struct mmu *m)
 {
-	return (unsigned)(m->sp - m->space);
+	return m->here;
 }
 
 /* ---- finding one ---- */
@@ -45,13 +22,14 @@ static bool is_space(const struct space *s, const struct mmu_nested *n)
 /* Give up the windows of the space that was not present for longest. The hypervisor's stays. */
 static struct space *oldest_space(struct mmu *m)
 {
+	const struct space *in_use = m->cur ? &m->space[m->cur->space] : NULL;
 	struct space *old = NULL;
 
 	for (struct space *s = m->space + 1; s < m->space + MMU_SPACES; s++)
-		if (s != m->sp && (!old || s->lru < old->lru))
+		if (s != m->sp && s != in_use && (!old || s->lru < old->lru))
 			old = s;
 	LOG(mmu, "windows of tag %llx, asid %x given up", (unsigned long long)old->n.tag, old->n.asid);
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (!w->used || &m->space[w->space] != old)
@@ -76,7 +54,7 @@ static struct space *find_space(struct mmu *m, const struct mmu_nested *n)
 	}
 	if (!none)
 		none = oldest_space(m);
-	*none = (struct space){ .used = true };
+	*none = (struct space){ .used = true, .root = root_of(m->cpu), .meaning = space_meaning(m->cpu) };
 	return none;
 }
 
@@ -99,7 +77,7 @@ static void catch_up(struct mmu *m, struct space *s)
 
 	s->meaning = space_meaning(m->cpu);
 	s->root = root_of(m->cpu);
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (!w->used || &m->space[w->space] != s)
@@ -111,10 +89,14 @@ static void catch_up(struct mmu *m, struct space *s)
 	}
 }
 
-static void touch(struct mmu *m, struct window *w)
+/* W if it still is the window of ROOT. */
+static struct window *take_up(struct mmu *m, struct window *w, enum win_view view, uint32_t root)
 {
-	if (w)
-		w->lru = ++m->tick;
+	if (!w || w->view != view || w->root != root ||
+	    w->pae != (view != WIN_FLAT && (m->cpu->cr4 & CR4_PAE)))
+		return NULL;
+	w->lru = ++m->tick;
+	return w;
 }
 
 void mmu_nested(struct mmu *m, const struct mmu_nested *n)
@@ -124,18 +106,17 @@ void mmu_nested(struct mmu *m, const struct mmu_nested *n)
 	m->sp->kwin = m->kwin;
 	m->sp->uwin = m->uwin;
 	m->sp = s;
+	m->here = (uint8_t)(s - m->space);
 	if (n)
 		s->n = *n;
+	m->nested = s->n.translate != NULL;
 	s->lru = ++m->tick;
-	if (s->seen && (s->meaning != space_meaning(m->cpu) || s->root != root_of(m->cpu)))
+	if (s->meaning != space_meaning(m->cpu) || s->root != root_of(m->cpu))
 		catch_up(m, s);
-	if (s->chosen != choice(m->cpu))
-		s->kwin = s->uwin = NULL;
-	m->kwin = s->kwin;
-	m->uwin = s->uwin;
-	touch(m, m->kwin);
-	touch(m, m->uwin);
-	mmu_wp_changed(m);
+	m->kwin = take_up(m, s->kwin, kernel_view(m->cpu), kernel_root(m->cpu));
+	m->uwin = take_up(m, s->uwin, WIN_USER, root_of(m->cpu));
+	if (s->wp_clear)
+		mmu_wp_changed(m);
 	mmu_reselect(m);
 }
 
@@ -152,7 +133,7 @@ static bool concerns(const struct mmu *m, const struct window *w, unsigned what,
 
 void mmu_nested_invalidate(struct mmu *m, unsigned what, uint64_t tag, uint32_t asid, gva lin)
 {
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (!w->used || !concerns(m, w, what, tag, asid))
@@ -169,7 +150,7 @@ void mmu_nested_invalidate(struct mmu *m, unsigned what, uint64_t tag, uint32_t 
 
 void space_invlpg(struct mmu *m, vpn32 vpn)
 {
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (w->used && w->space != mmu_space(m) && same_asid(m, w))
@@ -204,7 +185,7 @@ static void forget_tables(struct mmu *m, gpa a)
 {
 	if (!(m->tables[table_bit(a) / 64] >> table_bit(a) % 64 & 1))
 		return; /* most pages that are refused are a device's, and no table */
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
+	for (unsigned i = 0; i < m->nwin; i++)
 		if (m->win[i].used && concerns(m, &m->win[i], NESTED_ONE_TAG, m->sp->n.tag, 0))
 			forget_table(&m->win[i], a);
 }

@@ -17,9 +17,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ROOT_FLAT 0xffffffffu
-#define ROOT_SHARED 0xfffffffeu
-
 static bool in_use(const struct mmu *m, const struct window *w)
 {
 	return w == m->kwin || w == m->uwin;
@@ -65,9 +62,9 @@ void win_take_over(struct mmu *m, struct window *w)
 /* The window of ROOT in the present space that exists, or NULL. */
 static struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae)
 {
-	unsigned space = mmu_space(m);
+	unsigned space = m->here;
 
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (w->used && w->view == view && w->root == root && w->pae == pae && w->space == space) {
@@ -89,11 +86,13 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 		win_take_over(m, w);
 	w->used = true;
 	w->id = (uint16_t)(w - m->win);
+	if (m->nwin <= w->id)
+		m->nwin = w->id + 1u;
 	w->view = view;
 	w->root = root;
 	w->pae = pae;
 	w->shared = root == ROOT_SHARED;
-	w->space = (uint8_t)mmu_space(m);
+	w->space = (uint8_t)m->here;
 	w->nested = nested_on(m);
 	w->outdated = false;
 	w->early = 0;
@@ -104,18 +103,14 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 
 static struct window *select_kernel(struct mmu *m)
 {
-	struct cpu *c = m->cpu;
-	bool pae = c->cr4 & CR4_PAE;
+	const struct cpu *c = m->cpu;
+	enum win_view view = kernel_view(c);
 
-	space_chosen(m);
-	if (!(c->cr0 & CR0_PG))
-		return win_find(m, WIN_FLAT, ROOT_FLAT, false);
-	return win_find(m, WIN_KERNEL, c->cr4 & CR4_PGE ? ROOT_SHARED : root_of(c), pae);
+	return win_find(m, view, kernel_root(c), view != WIN_FLAT && (c->cr4 & CR4_PAE));
 }
 
 static struct window *select_user(struct mmu *m)
 {
-	space_chosen(m);
 	return win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
 }
 
@@ -236,17 +231,8 @@ void mmu_invlpg(struct mmu *m, gva lin)
 		m->uwin = select_user(m);
 	sync_page(m, m->kwin, vpn);
 	win_pend(m->uwin, vpn);
-	space_invlpg(m, vpn);
-}
-
-void win_pend(struct window *w, vpn32 vpn)
-{
-	if (w->need_sync || !(w->shadow[vpn] & SH_IN))
-		return;
-	if (w->npend == PEND_MAX)
-		w->need_sync = true;
-	else
-		w->pend[w->npend++] = vpn;
+	if (space_others(m))
+		space_invlpg(m, vpn);
 }
 
 /* CR0.WP is set again: what kernel code may write only without it loses that right. */
@@ -264,8 +250,9 @@ void mmu_wp_changed(struct mmu *m)
 	m->device_key = 0;
 	if (!(m->cpu->cr0 & CR0_WP))
 		return; /* a right that was added waits for the next fault */
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used && m->win[i].nwp_clear && m->win[i].space == mmu_space(m))
+	m->sp->wp_clear = false;
+	for (unsigned i = 0; i < m->nwin; i++)
+		if (m->win[i].used && m->win[i].nwp_clear && m->win[i].space == m->here)
 			write_protect(m, &m->win[i]);
 }
 
@@ -281,18 +268,16 @@ static void sync_early(struct mmu *m)
 	w->early--;
 	m->st.early_syncs++;
 	win_sync(m, w);
-	space_chosen(m);
 	m->uwin = w;
 }
 
 void mmu_flush(struct mmu *m, bool global)
 {
-	bool other_root = root_of(m->cpu) != m->sp->root;
-	bool changed = space_meaning(m->cpu) != m->sp->meaning;
+	uint64_t meaning = space_meaning(m->cpu);
+	bool other_root = root_of(m->cpu) != m->sp->root, changed = meaning != m->sp->meaning;
 
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
-	m->sp->seen = true;
-	m->sp->meaning = space_meaning(m->cpu);
+	m->sp->meaning = meaning;
 	m->sp->root = root_of(m->cpu);
 	m->st.cr3_loads++;
 	mmu_reselect(m);
@@ -300,7 +285,7 @@ void mmu_flush(struct mmu *m, bool global)
 	mmu_wp_changed(m);
 	if (global) {
 		m->st.global_flushes++;
-		for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+		for (unsigned i = 0; i < m->nwin; i++) {
 			struct window *w = &m->win[i];
 
 			if (!w->used || !same_asid(m, w))
@@ -309,14 +294,14 @@ void mmu_flush(struct mmu *m, bool global)
 			if (other_root)
 				drop_local(m, w);
 			w->need_sync = true;
-			if ((changed && w->space == mmu_space(m)) || w->view == WIN_FLAT)
+			if ((changed && w->space == m->here) || w->view == WIN_FLAT)
 				win_drop_all(m, w);
 		}
 		return;
 	}
 	if (!(m->cpu->cr0 & CR0_PG))
 		return;
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
+	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
 		if (!w->used || w->view == WIN_FLAT || !same_asid(m, w))

@@ -2,6 +2,7 @@
  * See fake_machine.h. No thread: the processor runs inside machine_wait(). */
 #include "tests/inspect/fake_machine.h"
 #include "hv/balloon.h"
+#include "mm/nested.h"
 #include "mm/pages.h"
 #include "mm/host.h"
 #include "mm/policy.h"
@@ -193,6 +194,11 @@ int mmu_load_pdptrs(struct mmu *u, uint32_t cr3)
 	return cr3 & 0x1f ? -1 : 0;
 }
 
+void mmu_nested_invalidate(struct mmu *u, unsigned what, uint64_t tag, uint32_t asid, gva lin)
+{
+	(void)u, (void)what, (void)tag, (void)asid, (void)lin;
+}
+
 void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 {
 	(void)u;
@@ -201,6 +207,15 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 			    .level[0] = { "PDE", 0x2000 + (lin >> 22) * 4, 0 },
 			    .page_shift = 22 };
 	w->ok = lin < 1 << 22;
+	if (lin >> 22 == 2 &&
+	    (lin & PAGE_MASK) == 0x234) { /* under nested paging, the second half in a hole */
+		w->second = (struct walk_second){ .on = true,
+						  .exits = lin & 1 << 21,
+						  .rights = NESTED_R | NESTED_X | NESTED_XU,
+						  .shift = 21,
+						  .guest = lin & 0x3fffff };
+		w->ok = !w->second.exits;
+	}
 	if (w->ok) {
 		w->pa = lin;
 		w->user = w->writable = true;

@@ -201,6 +201,13 @@ static const struct {
 	  "0x00001234 -> 0x00001234, page of 4096 KiB, urwx\n"
 	  "Level  At          Entry  Flags\nPDE    0x00002004    0x0\n0x00500000 is not mapped\n",
 	  PROGRAM(looping) },
+	{ "page 0x801234\npage 0xa01234\ngva2gpa 0x801234",
+	  "Level  At          Entry  Flags\nPDE    0x00002008   0xe7  P W U A D PS/PAT\n"
+	  "0x00801234 -> guest-physical 0x00001234 -> 0x00801234, pages of 4096 and 2048 KiB, ur-x\n"
+	  "Level  At          Entry  Flags\nPDE    0x00002008    0x0\n"
+	  "0x00a01234: nested paging has no translation of guest-physical 0x00201234\n"
+	  "gpa: 0x00801234\n",
+	  PROGRAM(looping) },
 	{ "info registers ebx\ninfo registers cr0\ninfo reg nosuch",
 	  "ebx  0x0  0\ncr0  0x80000011  PE ET PG  2147483665\n"
 	  "! info registers: no such register or group (groups: general segment control debug system float part "

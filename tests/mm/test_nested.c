@@ -48,9 +48,12 @@ static void select_both(struct world *w)
 /* INVEPT of all, and everything is as both dimensions have it. */
 static void invept(struct world *w)
 {
+	struct mm_books b;
+
 	mmu_nested_invalidate(w->m, NESTED_SECOND, 0, 0, 0);
 	select_both(w);
 	world_audit(w, true);
+	ck_assert_msg(mm_check(w->vm, true, &b), "%s (%x)", b.wrong, b.at);
 }
 
 static uint32_t shadow(const struct world *w, const struct window *win, unsigned k)
@@ -410,6 +413,31 @@ START_TEST(neighbours)
 }
 END_TEST
 
+/* A large page of the guest's on small ones of the second dimension. */
+START_TEST(large_page)
+{
+	struct second s;
+	struct world *w = nested_world(&s, _i & 1, KERNEL);
+	unsigned k = world_pages(w) - (_i & 1 ? 512 : 1024), first = _i & 1 ? 512 : 0, n = DATA_FIRST + 40;
+
+	world_set_entry(w, k, (uint64_t)first << PAGE_SHIFT | KERNEL | DIRTY | PTE_PS);
+	s.rights[first + n + 2] = ALL - NESTED_W;
+	s.page[first + n + 1] = DATA_FIRST + 3;
+	ck_assert(world_write(w, world_lin(w, k + n), 1));
+	ck_assert(world_write(w, world_lin(w, k + n + 1), 1));
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(world_read(w, world_lin(w, k + n + i)));
+		ck_assert_uint_eq(shadow(w, w->m->kwin, k + n + i) >> 12, s.page[first + n + i]);
+	}
+	ck_assert(!world_write(w, world_lin(w, k + n + 2), 1));
+	world_audit(w, true);
+	s.page[first + n] = DATA_FIRST + 5;
+	invept(w);
+	ck_assert(!(shadow(w, w->m->kwin, k + n) & SH_IN) && (shadow(w, w->m->kwin, k + n + 1) & SH_P));
+	world_free(w);
+}
+END_TEST
+
 /* Windows that were emptied have nothing left to compare. */
 START_TEST(emptied)
 {
@@ -616,6 +644,7 @@ START_TEST(many_spaces)
 	struct window *host;
 
 	world_set_entry(w, 0, DATA(0) | KERNEL);
+	mmu_flush(w->m, true);
 	ck_assert(world_read(w, world_lin(w, 0)));
 	host = w->m->cur;
 	for (unsigned round = 0; round < 3 * n; round++) {
@@ -632,6 +661,11 @@ START_TEST(many_spaces)
 		world_set_entry(w, 0, DATA(0) | USER);
 		ck_assert(world_read(w, world_lin(w, 0)));
 		ck_assert_uint_eq(w->m->cur->shadow[world_lin(w, 0) >> PAGE_SHIFT] >> 12, DATA_FIRST + i);
+		/* One that is entered again and again is not the oldest. */
+		world_enter(w, &s[0], 0, 1);
+		select_as(w, 0);
+		ck_assert(!round || (shadow(w, w->m->cur, 0) & SH_P));
+		ck_assert(world_read(w, world_lin(w, 0)));
 		world_enter(w, NULL, 0, 0);
 		ck_assert_uint_eq(mmu_space(w->m), 0);
 		select_as(w, 0);
@@ -899,6 +933,79 @@ START_TEST(user_window)
 }
 END_TEST
 
+/* Each access finds one more page swapped out: tables of the guest's, then the page itself. A fill never
+ * waits, and the extension is not told of a refusal. */
+START_TEST(swapped_out)
+{
+	struct world *w = world_new_swapped(NULL, 16, _i & 1, 3);
+	struct second s;
+	struct mmu_fault f;
+	unsigned waits = 0;
+	enum mmu_fill r;
+
+	second_make(w, &s, 8, 100);
+	world_enter(w, &s, TAG_A, 1);
+	world_set_entry(w, 3, DATA(3) | KERNEL);
+	select_as(w, 0);
+	ck_assert(mm_swap_out(w->vm, s.page[PA_ROOT >> PAGE_SHIFT]));
+	ck_assert(mm_swap_out(w->vm, s.page[PA_TABLES >> PAGE_SHIFT]));
+	ck_assert(mm_swap_out(w->vm, s.page[DATA_FIRST + 3]));
+	while ((r = mmu_fill(w->m, world_lin(w, 3), MM_WRITE, &f)) == FILL_WAIT) {
+		ck_assert(mm_wait(w->vm));
+		ck_assert_uint_lt(++waits, 10);
+	}
+	ck_assert_int_eq(r, FILL_OK);
+	ck_assert_uint_eq(waits, 3);
+	ck_assert_uint_eq(s.refusals, 0);
+	/* Comparing peeks at tables that are out. */
+	ck_assert(mm_swap_out(w->vm, s.page[PA_TABLES >> PAGE_SHIFT]));
+	mmu_flush(w->m, true);
+	invept(w);
+	ck_assert(shadow(w, w->m->kwin, 3) & SH_W);
+	/* An entry of the extension's is out: nothing refused, and nothing noted. */
+	s.waits_for = s.page[6];
+	ck_assert(mm_phys_write(w->vm, (gpa)s.waits_for << PAGE_SHIFT, &waits, sizeof(waits)));
+	ck_assert(mm_swap_out(w->vm, s.waits_for));
+	select_as(w, 0);
+	world_set_entry(w, 4, DATA(4) | KERNEL);
+	ck_assert_int_eq(mmu_fill(w->m, world_lin(w, 4), 0, &f), FILL_WAIT);
+	ck_assert_uint_eq(mmu_stats(w->m)->refusals, 0);
+	ck_assert(mm_wait(w->vm));
+	ck_assert_int_eq(mmu_fill(w->m, world_lin(w, 4), 0, &f), FILL_OK);
+	world_free(w);
+}
+END_TEST
+
+/* A refusal counts for both views, even where a flush was pending already, and when there are many. */
+START_TEST(refused_in_both_views)
+{
+	struct second s;
+	struct world *w = nested_world(&s, _i & 1, USER | DIRTY);
+	unsigned n = _i & 2 ? 64 + 36 : 1;
+
+	for (unsigned k = 64; k < n; k++)
+		world_set_entry(w, k, DATA(k) | USER | DIRTY);
+	for (unsigned k = 0; k < n; k++) {
+		s.rights[DATA_FIRST + k] = ALL - NESTED_W;
+		select_as(w, 3);
+		ck_assert(world_read(w, world_lin(w, k)));
+		select_as(w, 0);
+		ck_assert(world_read(w, world_lin(w, k)));
+	}
+	w->m->uwin->need_sync = true; /* as after a CR3 load, while only the kernel runs */
+	for (unsigned k = 0; k < n; k++) {
+		struct mmu_fault f;
+
+		ck_assert_int_eq(mmu_fill(w->m, world_lin(w, k), MM_WRITE, &f), FILL_FAULT);
+		s.page[DATA_FIRST + k] = (uint16_t)(DATA_FIRST + 700 - k);
+		s.rights[DATA_FIRST + k] = ALL;
+	}
+	for (unsigned k = 0; k < n; k++)
+		check_page(w, world_lin(w, k));
+	world_free(w);
+}
+END_TEST
+
 /* A guest without a second dimension: windows of its own, and the host's tables are none of its. */
 START_TEST(windows_alone)
 {
@@ -907,6 +1014,7 @@ START_TEST(windows_alone)
 	struct window *host;
 
 	world_set_entry(w, 0, DATA(0) | KERNEL);
+	mmu_flush(w->m, true);
 	ck_assert(world_read(w, world_lin(w, 0)));
 	host = w->m->cur;
 	mmu_nested(w->m, &n);
@@ -937,6 +1045,7 @@ int main(void)
 	tcase_add_loop_test(t, executing, 0, 2);
 	tcase_add_loop_test(t, dirty_log, 0, 2);
 	tcase_add_loop_test(t, neighbours, 0, 2);
+	tcase_add_loop_test(t, large_page, 0, 2);
 	tcase_add_loop_test(t, emptied, 0, 2);
 	tcase_add_loop_test(t, cheap_switches, 0, 2);
 	tcase_add_loop_test(t, compared_not_dropped, 0, 4);
@@ -951,6 +1060,8 @@ int main(void)
 	tcase_add_test(t, a_device);
 	tcase_add_test(t, user_window);
 	tcase_add_loop_test(t, windows_alone, 0, 2);
+	tcase_add_loop_test(t, swapped_out, 0, 2);
+	tcase_add_loop_test(t, refused_in_both_views, 0, 4);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }

@@ -147,8 +147,11 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 {
 	struct second *s = ctx;
 	unsigned p = (unsigned)(a >> PAGE_SHIFT);
+	uint64_t e;
 
 	s->asks++;
+	if (s->waits_for && !mmu_load_entry(s->m, (gpa)s->waits_for << PAGE_SHIFT, 8, how & MM_PROBE, &e))
+		return false;
 	if (!allows(s, a, how)) {
 		if (how & MM_PROBE)
 			return false;
@@ -187,6 +190,8 @@ void world_enter(struct world *w, struct second *s, uint64_t tag, uint32_t asid)
 	struct mmu_nested n = { .ctx = s, .tag = tag, .asid = asid, .translate = translate };
 
 	w->second = s;
+	if (s)
+		s->m = w->m;
 	mmu_nested(w->m, s ? &n : NULL);
 }
 

@@ -32,6 +32,9 @@ struct second {
 	unsigned refused_how;
 	gva refused_lin;
 	bool hit; /* the second walker met a hole */
+	/* A page that holds entries of the extension's; 0: none. */
+	ppn waits_for;
+	struct mmu *m;
 };
 
 struct world {
