@@ -474,7 +474,8 @@ void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model 
 		.generation = g,
 		.address = MAXPHYADDR,
 		.linear = 32,
-		.cr4 = cpu_cr4_allowed(&v->plat, &v->cpu, ~0u),
+		/* KVM enters guests in real mode as virtual-8086 ones with VME, whatever CPUID says. */
+		.cr4 = cpu_cr4_allowed(&v->plat, &v->cpu, ~0u) | CR4_VME,
 		.efer = cpu_efer_allowed(&v->plat, &v->cpu),
 	};
 }
