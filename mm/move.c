@@ -6,6 +6,8 @@
  * afterwards. */
 #include "mm/window/region.h"
 
+#include <unistd.h>
+
 /* Make every mapping of P one of its present machine page, with the rights it has there.
  * A mapping that the host refuses to remake is dropped. */
 static void remap(struct mm_vm *vm, ppn p)
@@ -94,6 +96,16 @@ static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
 		vm->note(vm->note_ctx, MM_COW, p, cycles);
 }
 
+/* Copy P, which is away, to its place at home. By its file the host neither clears the new page first nor
+ * maps it, which P's windows do anyway. */
+static void copy_home(struct mm_vm *vm, ppn p)
+{
+	const uint8_t *from = page_read(vm, p);
+
+	if (pwrite(vm->fd, from, PAGE_SIZE, (off_t)p << PAGE_SHIFT) != PAGE_SIZE)
+		copy_page(vm->home + ((uint64_t)p << PAGE_SHIFT), from);
+}
+
 bool page_bring_home(struct mm_vm *vm, ppn p)
 {
 	uint64_t start = __builtin_ia32_rdtsc();
@@ -115,7 +127,7 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 		return false;
 	}
 	if (state == PAGE_SHARED)
-		copy_page(vm->home + ((uint64_t)p << PAGE_SHIFT), page_read(vm, p));
+		copy_home(vm, p);
 	vm->n.popped += state == PAGE_BALLOONED;
 	settle(vm, p, p);
 	if (state == PAGE_SHARED)

@@ -86,6 +86,7 @@ allowed()
 	pool.o open only when memory is made
 	pool.o read only when memory is made
 	pool.o close only when memory goes
+	move.o pwrite system call
 	pool.o fallocate system call
 	views.o strtoull only for views
 	views_share.o strtoull only for views
