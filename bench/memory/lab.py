@@ -95,7 +95,7 @@ class Guest:
 
     def counters(self, view):
         """A view of names and values."""
-        return {r["name"]: r["value"] for r in self("info " + view)}
+        return {r["name"]: r.get("value") for r in self("info " + view)}
 
     def said(self):
         if not os.path.exists(self.log):
@@ -105,6 +105,14 @@ class Guest:
 
     def wait(self, text, seconds=60):
         self('wait "%s" %g' % (text, seconds))
+
+    def resume(self):
+        """Waiting leaves it stopped, unless it was running."""
+        try:
+            self("continue &")
+        except RuntimeError as e:
+            if "is running" not in str(e):
+                raise
 
     def type(self, line):
         self('serial "%s\\n"' % line.replace("\\", "\\\\").replace('"', '\\"'))
@@ -130,8 +138,11 @@ class Guest:
                 return int(n), int(us) / 1e6
         sys.exit("bench: %s printed\n%s" % (line, out))
 
+    def meminfo_kb(self, what):
+        return int(re.search(what + r": *(\d+)", self.run("cat /proc/meminfo")).group(1))
+
     def free_mb(self):
-        return int(re.search(r"MemFree: *(\d+)", self.run("cat /proc/meminfo")).group(1)) // 1024
+        return self.meminfo_kb("MemFree") // 1024
 
     def balloon(self):
         """Start the driver of the balloon that the VM was made with."""
