@@ -11,6 +11,8 @@ from watch import POOL, Watch, value
 MB, MACHINE = 128, 400
 VMS = ["%s-has-this-page" % c for c in "abcde"]  # told apart by the first letter: a name may be cut off at the end of a page
 RATE = 1000  # pages looked at for sharing a second and VM, once all have joined: a pass takes half a minute
+SHORT = 60    # MB in balloons or swapped out: VMs are killed, as nothing much can go wrong while there is memory,
+PATIENCE = 30  # or when it takes so many seconds to get there
 COLUMNS = ["shrd", "zero", "shrdsvd", "mctlsz", "swcur"]
 FILL = """#!/bin/sh
 for word in $(cat /proc/cmdline); do
@@ -79,6 +81,11 @@ class Crowd:
             sys.exit("bench: %s failed\n%s" % (name, g.tail()))
         return bool(ended)
 
+    def short(self):
+        """Has memory been taken from VMs?"""
+        pool = self.watch.rows[-1][1] if self.watch.rows else {}
+        return value(pool, POOL, "mctlsz") + value(pool, POOL, "swcur") > SHORT
+
     def raise_rate(self):
         self.host("vm %s share rate all %d" % (VMS[0], RATE * len(VMS)))
         for name in VMS:
@@ -132,7 +139,7 @@ def run(lab):
             sys.exit("bench: it does not end\n" + "".join(g.tail() for g in c.guest.values()))
         if not c.raised and all("filled" in c.guest[name].said() for name in VMS):
             c.raise_rate()
-        if c.kills < lab.a.kills and now >= next_kill:
+        if c.kills < lab.a.kills and now >= next_kill and (c.short() or now >= next_kill + PATIENCE):
             c.kill(rand.choice(VMS), lab.a.seconds)
             next_kill = time.monotonic() + rand.uniform(0.1, 10)
         time.sleep(0.05)

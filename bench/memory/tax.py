@@ -104,10 +104,11 @@ def run(lab):
     for name in VMS:
         disk = ["--disk", d.disk()] if name == "busy" else []
         guests.append(Guest(lab, MB, "--balloon", lab.a.driver, *disk, host=host, name=name))
+        guests[-1].resume()  # VMware's driver begins five minutes after the boot
     d.mount(guests[1])
     for g in guests:
         g.balloon()
-        g("continue &")  # waiting leaves it stopped, unless it was running
+        g.resume()
     turns = [turn(d, host, watch, guests) for _ in range(lab.a.pairs)]
     books = host("vm check")[0]
     if not books["ok"]:
