@@ -27,10 +27,11 @@ def has_balloon(g):
 
 def balloon(g, mb):
     """Load it, inflate the balloon to MB, and wait until it has them."""
+    pages = int(mb * PAGES_A_MB)
     has_balloon(g)
-    g("balloon %dM" % mb)
+    g("balloon %d" % pages)
     end = time.monotonic() + 120
-    while g("info balloon")[0]["reached"] < mb * PAGES_A_MB:
+    while g("info balloon")[0]["reached"] < pages:
         if time.monotonic() > end:
             sys.exit("bench: the balloon does not reach %d MB: %s\n%s" % (mb, g("info balloon")[0], g.tail()))
         time.sleep(0.1)
@@ -69,12 +70,14 @@ class Dbench:
         self.mount(g)
         if before:
             before(g)
+        available = g.meminfo_kb("MemAvailable")
         was = traffic(g, "--swap" in options)
         mb_s = self.once(g)
         now = traffic(g, "--swap" in options)
         r = {"mb_s": mb_s, **{k: now[k] - was[k] for k in now}}
         b = g("info balloon")[0] if "--balloon" in options else {"reached": 0, "popped": 0}
-        r.update({"ballooned": b["reached"] // PAGES_A_MB, "popped": b["popped"]})
+        r.update({"ballooned": b["reached"] // PAGES_A_MB, "popped": b["popped"],
+                  "available_kb": available})
         less = ", balloon of %d MB" % r["ballooned"] if r["ballooned"] else " with swap file" if "--swap" in options else ""
         say("dbench, %d MB%s: %.2f MB/s" % (memory, less, r["mb_s"]))
         g.end()
