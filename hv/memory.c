@@ -204,6 +204,9 @@ bool memory_waits(struct machine *m)
 	if (!make_room(m))
 		atomic_store(&s->swaps, 0); /* it would wait forever */
 	mm_figures(m->vm, clock_now(c));
+	/* Its time stands still: the tick would not find that there is memory again. */
+	if (mm_policy_wanted(m->pool, m->vm))
+		mm_policy_run(m->pool, clock_now(c));
 	if (!above_swap_target(m))
 		hosted_nap(m, BLOCKED_MS * MS);
 	if (running)

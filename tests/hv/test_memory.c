@@ -283,6 +283,30 @@ START_TEST(blocked_swaps)
 }
 END_TEST
 
+/* A VM with a pool of its own, whose policy runs in VM time: it finds out that there is memory again. */
+START_TEST(blocked_alone)
+{
+	struct machine *m = make(CLOCK_HOST, MEMORY / 2, true, go_on);
+	struct mm_slot *s = slot_of(m);
+
+	fill(m);
+	machine_continue(m);
+	ck_assert(moves(m));
+	s->swap_target = PAGES * 7 / 16;
+	mm_policy(m->pool)->state = POOL_LOW;
+	s->blocked = 1;
+	for (int tries = 0; atomic_load(&s->blocked) && tries < 500; tries++)
+		sleep_ms(10);
+	ck_assert_uint_eq(s->blocked, 0);
+	ck_assert_uint_eq(mm_policy(m->pool)->state, POOL_HIGH);
+	ck_assert(moves(m));
+	machine_request_stop(m);
+	machine_wait(m, -1, NULL);
+	books(m);
+	machine_free(m);
+}
+END_TEST
+
 START_TEST(points)
 {
 	struct machine *m = make(CLOCK_ICOUNT, MEMORY + (2 << 20), true, NULL);
@@ -325,6 +349,7 @@ int main(void)
 	tcase_add_test(t, policy_alone);
 	tcase_add_test(t, blocked);
 	tcase_add_test(t, blocked_swaps);
+	tcase_add_test(t, blocked_alone);
 	tcase_add_test(t, points);
 	suite_add_tcase(s, t);
 	return suite_run(s);
