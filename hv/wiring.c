@@ -227,7 +227,7 @@ bool board_dma_write(struct board *b, gpa a, const void *buf, uint64_t n)
 	for (uint64_t part; ok && n; a += part, from += part, n -= part) {
 		part = PAGE_SIZE - (a & PAGE_MASK);
 		part = part < n ? part : n;
-		ok = mm_is_rom(b->vm, a) || mm_phys_write(b->vm, a, from, part);
+		ok = mm_is_rom(b->vm, a) || mm_dma_write(b->vm, a, from, part);
 	}
 	return ok;
 }

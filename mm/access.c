@@ -65,6 +65,8 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 		p->pa = m->device_pa | (lin & PAGE_MASK);
 		return 0;
 	}
+	if (!(how & MM_PROBE))
+		note_access(m->vm, WRITER_PROCESSOR, lin, cpu_pc(m->cpu));
 	mmu_walk(m, lin, how, &w);
 	if (!w.ok)
 		return how & MM_PROBE ? -1 : walk_raise(m, lin, &w);
@@ -91,7 +93,7 @@ static void settle(struct mmu *m, gva32 lin, unsigned how)
 	struct window *w = how & MM_USER ? m->uwin : m->kwin, *cur = m->cur;
 	struct walked *s = &m->walked[!!(how & MM_WRITE)];
 	uint32_t key = DEVICE_KEY(lin, how);
-	struct mmu_fault f;
+	struct mmu_fault f = { .pc = cpu_pc(m->cpu) };
 
 	if (s->key != key)
 		*s = (struct walked){ .key = key };
@@ -141,12 +143,17 @@ static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
 }
 
 /* Ignored where there is ROM, but for the debugger. */
-static void write_ram(struct mmu *m, gpa pa, const uint8_t *in, unsigned n, unsigned how)
+static void write_ram(struct mmu *m, gva32 lin, gpa pa, const uint8_t *in, unsigned n, unsigned how)
 {
 	enum page_writer by = how & MM_PROBE ? WRITE_BY_OPERATOR : WRITE_BY_GUEST;
 	unsigned off = pa & PAGE_MASK;
-	uint8_t *page = page_write(m->vm, (ppn)(pa >> PAGE_SHIFT), off, n, by);
+	uint8_t *page;
 
+	if (how & MM_PROBE)
+		note_access(m->vm, WRITER_OPERATOR, lin, MM_ANYWHERE);
+	else
+		note_access(m->vm, WRITER_PROCESSOR, lin, cpu_pc(m->cpu));
+	page = page_write(m->vm, (ppn)(pa >> PAGE_SHIFT), off, n, by);
 	if (page)
 		copy(page + off, in, n);
 }
@@ -172,6 +179,7 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 			break;
 		if (i)
 			at[i] &= ~PAGE_MASK;
+		note_access(m->vm, WRITER_PROCESSOR, at[i], cpu_pc(m->cpu));
 		mmu_walk(m, at[i], how | MM_WRITE, &w);
 		if (!w.ok)
 			return walk_raise(m, at[i], &w);
@@ -246,7 +254,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		if (still_there(m, &p[i], gone))
 			copy(p[i].host, in, p[i].n);
 		else if (p[i].ram)
-			write_ram(m, p[i].pa, in, p[i].n, how);
+			write_ram(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, in, p[i].n, how);
 		else
 			device(m, p[i].pa, (void *)in, p[i].n, true);
 	}

@@ -37,8 +37,11 @@ bool mmu_load_entry(struct mmu *m, gpa at, unsigned size, bool probe, uint64_t *
 
 void mmu_set_entry(struct mmu *m, gpa at, unsigned size, uint64_t bits)
 {
-	uint8_t *page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, size, WRITE_BY_GUEST);
+	uint8_t by = m->vm->access.by, *page;
 
+	m->vm->access.by = WRITER_WALK;
+	page = page_write(m->vm, (ppn)(at >> PAGE_SHIFT), at & PAGE_MASK, size, WRITE_BY_GUEST);
+	m->vm->access.by = by;
 	for (unsigned i = 0; page && i < size; i++)
 		page[(at & PAGE_MASK) + i] |= (uint8_t)(bits >> 8 * i);
 }

@@ -59,6 +59,8 @@ noinst_LIBRARIES += %D%/libmm.a
 	%D%/policy/alloc.c \
 	%D%/policy/alloc.h \
 	%D%/policy/policy.c \
+	%D%/views_cow.c \
+	%D%/views_host.c \
 	%D%/views_pool.c
 %C%_libmm_a_CFLAGS = $(AM_CFLAGS)
 %C%_libmm_a_LIBADD = $(%C%_libmmgpr_a_OBJECTS)

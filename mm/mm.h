@@ -54,6 +54,8 @@ bool mm_is_ram(const struct mm_vm *vm, gpa a, uint64_t n);
  * may also end early, with false, when machine memory is exhausted. Writes honour code traces. */
 bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n);
 bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
+/* The same by a device. */
+bool mm_dma_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n);
 
 /* ---- translation ---- */
 

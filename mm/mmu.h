@@ -75,6 +75,7 @@ enum mmu_fill {
 /* Make present what the last FILL_WAIT lacked; waits for I/O. False: hooks.failed was called. */
 bool mm_wait(struct mm_vm *vm);
 struct mmu_fault {
+	gva pc; /* set by the caller: linear address of the instruction, for `info cow` */
 	uint32_t err;
 	uint8_t vector; /* EXC_PF; EXC_EXIT: the second dimension refused (mm/nested.h) */
 	gpa pa;

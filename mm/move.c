@@ -6,6 +6,8 @@
  * afterwards. */
 #include "mm/window/region.h"
 
+#include "base/gpr.h"
+
 #include <unistd.h>
 
 /* Make every mapping of P one of its present machine page, with the rights it has there.
@@ -86,12 +88,53 @@ static bool bring_run(struct mm_vm *vm, ppn p)
 	return true;
 }
 
+/* Copy N bytes of code at PC, in one page. False: they are not in memory. */
+static bool copy_code(struct mm_vm *vm, gva pc, uint8_t *to, unsigned n)
+{
+	struct walk w;
+	ppn p;
+
+	mmu_walk(vm->mmu, pc, MM_PROBE, &w);
+	p = (ppn)(w.pa >> PAGE_SHIFT);
+	if (!w.ok || !ppn_ram(vm, w.pa >> PAGE_SHIFT) || page_state(vm, p) == PAGE_SWAPPED)
+		return false;
+	gpr_copy(to, page_read(vm, p) + (w.pa & PAGE_MASK), n);
+	return true;
+}
+
+/* The instruction at C->PC, as far as its bytes are in memory. */
+static void note_insn(struct mm_vm *vm, struct mm_cow *c)
+{
+	unsigned room = PAGE_SIZE - (c->pc & PAGE_MASK), n = room < MM_COW_INSN ? room : MM_COW_INSN;
+	ppn wanted = vm->swap.wanted;
+
+	c->bytes = 0;
+	if (c->pc == MM_ANYWHERE || !vm->mmu)
+		return;
+	c->bits = vm->mmu->cpu->seg[SEG_CS].attr & SA_DB ? 32 : 16;
+	if (copy_code(vm, c->pc, c->insn, n))
+		c->bytes = (uint8_t)n;
+	if (c->bytes && n < MM_COW_INSN && copy_code(vm, c->pc + n, c->insn + n, MM_COW_INSN - n))
+		c->bytes = MM_COW_INSN;
+	vm->swap.wanted = wanted; /* a walk may have missed a table */
+}
+
 static void note_cow(struct mm_vm *vm, ppn p, mpn from, uint64_t start)
 {
+	struct mm_cow *c = &vm->slot->cow_log[vm->n.cow++ % MM_COWS];
 	uint64_t cycles = __builtin_ia32_rdtsc() - start;
 
-	vm->cow[vm->n.cow++ % COW_NOTES] =
-	    (struct cow_note){ p, from, pool_frame_refs(vm->pool, from), (uint32_t)cycles };
+	atomic_store(&c->number, 0);
+	c->lin = vm->access.lin;
+	c->pc = vm->access.pc;
+	c->by = vm->access.by;
+	c->ppn = p;
+	c->frame = from;
+	c->left = pool_frame_refs(vm->pool, from);
+	c->cycles = (uint32_t)cycles;
+	note_insn(vm, c);
+	atomic_store(&c->number, atomic_fetch_add(&vm->pool->block->common.cows, 1) + 1);
+	atomic_store_explicit(&vm->slot->cow, vm->n.cow, memory_order_relaxed);
 	if (vm->note)
 		vm->note(vm->note_ctx, MM_COW, p, cycles);
 }
@@ -128,7 +171,10 @@ bool page_bring_home(struct mm_vm *vm, ppn p)
 	}
 	if (state == PAGE_SHARED)
 		copy_home(vm, p);
-	vm->n.popped += state == PAGE_BALLOONED;
+	if (state == PAGE_BALLOONED) {
+		vm->n.popped++;
+		atomic_fetch_add_explicit(&vm->slot->popped, 1, memory_order_relaxed);
+	}
 	settle(vm, p, p);
 	if (state == PAGE_SHARED)
 		note_cow(vm, p, from, start);

@@ -33,6 +33,41 @@ struct mm_sample {
 	_Atomic uint32_t mappings, cycles; /* taken from the pages; what that cost */
 };
 
+/* Who wrote a page. */
+enum mm_writer {
+	WRITER_INSN,	  /* an instruction, in translated code or a part of it */
+	WRITER_PROCESSOR, /* the processor for it, or for an event: stack frames, descriptors */
+	WRITER_WALK,	  /* ... an accessed or dirty bit */
+	WRITER_DEVICE,	  /* by DMA */
+	WRITER_OPERATOR,  /* a loader or debugger */
+	WRITER_NONE,	  /* nobody: it was unshared by hand */
+	WRITERS
+};
+
+/* A shared page that was copied. Written by the VM's thread, also in the fault handler. */
+enum { MM_COWS = 64, MM_COW_INSN = 15 };
+struct mm_cow {
+	_Atomic uint64_t number; /* of all VMs' copies, from 1; 0: none, or it is being written */
+	uint64_t lin, pc;	 /* linear addresses: what was written, the instruction; ANYWHERE */
+	uint32_t ppn, frame;	 /* frame: its MPN */
+	uint32_t left, cycles;	 /* pages still on it; the copy and its mappings */
+	uint8_t by;		 /* enum mm_writer */
+	uint8_t bits, bytes;	 /* of the instruction's code: 16 or 32; how many are here */
+	uint8_t insn[MM_COW_INSN];
+};
+#define MM_ANYWHERE UINT64_MAX
+
+/* Swapping. The VM's thread; pages. */
+struct mm_swapping {
+	_Atomic uint64_t out, in; /* written to the file; read back */
+	_Atomic uint64_t zeros;	  /* victims that held zeros: dropped */
+	_Atomic uint64_t shared;  /* victims that were shared instead of written */
+	_Atomic uint64_t cleaned; /* places given back */
+	_Atomic uint64_t waits;	  /* accesses that waited for I/O */
+	_Atomic uint64_t double_paged;
+	_Atomic uint32_t in_file; /* pages for which the file has a place taken */
+};
+
 struct mm_slot {
 	/* ---- the pool's owner, when the VM joins; read-only from then on ---- */
 	_Atomic uint32_t state; /* enum mm_slot_state */
@@ -61,13 +96,14 @@ struct mm_slot {
 	_Atomic uint32_t sampled;	  /* pages of the last complete sample */
 	_Atomic uint32_t touched;	  /* of these, touched in its period */
 	_Atomic uint32_t slow, fast, now; /* averages of the active share, in 1/65536: section 5.3 */
-	_Atomic uint64_t scanned, cow, swapped_out, swapped_in, popped;
-	_Atomic uint64_t vm_ns;	  /* VM time of these figures */
-	_Atomic uint32_t swaps;	  /* 1: it has a place to swap to */
-	_Atomic uint32_t in_file; /* pages for which its file has a place taken */
-	_Atomic uint64_t double_paged, blocked_ns;
+	_Atomic uint64_t scanned, cow, popped;
+	_Atomic uint64_t vm_ns; /* VM time of these figures */
+	_Atomic uint32_t swaps; /* 1: it has a place to swap to */
+	struct mm_swapping swap;
+	_Atomic uint64_t blocked_ns;
 	_Atomic uint64_t periods; /* of sampling that are complete; the last are here, by their number */
 	struct mm_sample sample[MM_SAMPLES];
+	struct mm_cow cow_log[MM_COWS]; /* the last COW copies, by their number */
 
 	/* ---- the VM's main thread ---- */
 	_Atomic uint32_t runs;	   /* 1: the guest runs; 0: it is stopped */
@@ -78,6 +114,8 @@ struct mm_slot {
 struct mm_common {
 	/* ---- the policy, or the user by hand ---- */
 	_Atomic uint32_t scan_rate; /* pages looked at for sharing by all VMs, a second, at most */
+	/* ---- all VMs ---- */
+	_Atomic uint64_t cows; /* shared pages that were copied so far */
 };
 struct mm_common *mm_common(struct mm_pool *p);
 

@@ -4,6 +4,7 @@
 #include "base/view.h"
 #include "mm/policy/alloc.h"
 #include "mm/pool.h"
+#include "mm/views_int.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #define MIB(pages) V_REAL((double)(pages) / 256)
 #define PART(x) V_REAL((double)(x) / ALLOC_ONE)
 
-static const struct mm_slot *vm_at(struct mm_pool *p, unsigned i)
+const struct mm_slot *view_vm(struct mm_pool *p, unsigned i)
 {
 	const struct mm_slot *s = mm_pool_slot(p, i);
 	uint32_t state = s ? atomic_load(&s->state) : SLOT_FREE;
@@ -19,10 +20,7 @@ static const struct mm_slot *vm_at(struct mm_pool *p, unsigned i)
 	return state == SLOT_LIVES || state == SLOT_JOINS ? s : NULL;
 }
 
-struct vm_name {
-	char text[MM_NAME + 8];
-};
-static const char *name_of(const struct mm_slot *s, struct vm_name *n)
+const char *view_vm_name(const struct mm_slot *s, struct vm_name *n)
 {
 	if (s->name[0])
 		snprintf(n->text, sizeof(n->text), "%.*s", MM_NAME - 1, s->name);
@@ -94,7 +92,20 @@ static const struct view_col memory_cols[] = {
 	{ "min", "min", VAL_REAL, "MiB", "machine memory guaranteed" },
 	{ "max", "max", VAL_REAL, "MiB", "machine memory at most" },
 	{ "shares", "shares", VAL_UINT, "", "shares of machine memory" },
+	{ "hand", "by hand", VAL_STR, "",
+	  "what was set by hand and the policy leaves: target, balloon, swap; none: nothing" },
 };
+
+/* By bits of enum mm_hand. */
+static const char *const hands[8] = { NULL,   "target",	     "balloon",	     "target balloon",
+				      "swap", "target swap", "balloon swap", "target balloon swap" };
+
+static struct value hand_of(const struct mm_slot *s)
+{
+	const char *what = hands[atomic_load(&s->hand) & (HAND_TARGET | HAND_BALLOON | HAND_SWAP)];
+
+	return what ? V_STR(what) : V_NONE;
+}
 
 static void memory_row(struct mm_pool *p, unsigned i, struct row_sink *k)
 {
@@ -103,7 +114,7 @@ static void memory_row(struct mm_pool *p, unsigned i, struct row_sink *k)
 	bool known = atomic_load(&s->periods);
 	struct vm_name name;
 
-	k->row(k, (struct value[]){ V_STR(name_of(s, &name)),
+	k->row(k, (struct value[]){ V_STR(view_vm_name(s, &name)),
 				    V_STR(vm_state(s)),
 				    MIB(s->configured),
 				    MIB(granted(s)),
@@ -123,7 +134,8 @@ static void memory_row(struct mm_pool *p, unsigned i, struct row_sink *k)
 				    MIB(s->overhead),
 				    MIB(atomic_load(&s->min)),
 				    MIB(atomic_load(&s->max)),
-				    V_UINT(atomic_load(&s->shares)) });
+				    V_UINT(atomic_load(&s->shares)),
+				    hand_of(s) });
 }
 
 static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
@@ -134,7 +146,7 @@ static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
 
 	(void)arg;
 	for (unsigned i = 0; i < MM_VMS; i++) {
-		const struct mm_slot *s = vm_at(p, i);
+		const struct mm_slot *s = view_vm(p, i);
 
 		if (!s)
 			continue;
@@ -158,7 +170,7 @@ static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
 		      MIB(ballooned),  V_NONE,
 		      V_NONE,	       MIB(overhead),
 		      V_NONE,	       MIB(size),
-		      V_NONE });
+		      V_NONE,	       V_NONE });
 	return NULL;
 }
 
@@ -206,7 +218,7 @@ static const char *alloc_rows(void *owner, const char *arg, struct row_sink *k)
 	(void)arg;
 	tax = tax < ALLOC_TAX_MAX ? tax : ALLOC_TAX_MAX;
 	for (unsigned i = 0; i < MM_VMS; i++) {
-		const struct mm_slot *s = vm_at(p, i);
+		const struct mm_slot *s = view_vm(p, i);
 		struct alloc_vm v = { 0 };
 		uint32_t own;
 		uint64_t rho;
@@ -217,11 +229,11 @@ static const char *alloc_rows(void *owner, const char *arg, struct row_sink *k)
 		v.shares = atomic_load(&s->shares);
 		v.active = mm_active(s);
 		rho = alloc_rho(&v, own, tax);
-		k->row(k,
-		       (struct value[]){ V_STR(name_of(s, &name)), V_UINT(v.shares), MIB(own), PART(v.active),
-					 V_REAL((double)ALLOC_ONE / (double)(ALLOC_ONE - tax)),
-					 rho == UINT64_MAX ? V_NONE : V_REAL((double)rho / 1000),
-					 MIB(atomic_load(&s->min)), target_of(s), V_NONE });
+		k->row(k, (struct value[]){ V_STR(view_vm_name(s, &name)), V_UINT(v.shares), MIB(own),
+					    PART(v.active),
+					    V_REAL((double)ALLOC_ONE / (double)(ALLOC_ONE - tax)),
+					    rho == UINT64_MAX ? V_NONE : V_REAL((double)rho / 1000),
+					    MIB(atomic_load(&s->min)), target_of(s), V_NONE });
 	}
 	for (uint64_t n = last > MM_REVOCATIONS ? last - MM_REVOCATIONS + 1 : 1; n <= last; n++)
 		if (revocation(&y->log[n % MM_REVOCATIONS], n, text))
@@ -258,7 +270,7 @@ static void idle_of(const struct mm_slot *s, struct row_sink *k)
 	uint64_t last = atomic_load(&s->periods);
 	struct vm_name name;
 
-	name_of(s, &name);
+	view_vm_name(s, &name);
 	for (uint64_t i = last > MM_SAMPLES ? last - MM_SAMPLES : 0; i < last; i++) {
 		const struct mm_sample *x = &s->sample[i % MM_SAMPLES];
 
@@ -278,9 +290,9 @@ static const char *idle_rows(void *owner, const char *arg, struct row_sink *k)
 	bool found = !*arg;
 
 	for (unsigned i = 0; i < MM_VMS; i++) {
-		const struct mm_slot *s = vm_at(p, i);
+		const struct mm_slot *s = view_vm(p, i);
 
-		if (!s || (*arg && strcmp(name_of(s, &name), arg)))
+		if (!s || (*arg && strcmp(view_vm_name(s, &name), arg)))
 			continue;
 		found = true;
 		idle_of(s, k);

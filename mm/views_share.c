@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Views of page sharing: the table of contents, what it did, and the last pages that parted. */
+ * Views of page sharing: the table of contents, and what it did. */
 #include "base/gpr.h"
 #include "mm/host.h"
 #include "mm/mm_int.h"
@@ -126,7 +126,7 @@ static const char *pool_share_rows(void *owner, const char *arg, struct row_sink
 	return NULL;
 }
 
-static const struct view view_pool_share = {
+const struct view view_host_share = {
 	.name = "share",
 	.help = "contents of pages that are known: shared frames and hints; with a VM and a PPN: that page's",
 	VIEW_COLS(share_cols),
@@ -182,7 +182,7 @@ static const char *sharing_rows(void *owner, const char *arg, struct row_sink *k
 	counter(k, "zeros", atomic_load(&vm->slot->zeros), "of these, pages of zeros");
 	table_counters(vm->pool, k);
 	counter(k, "parted", vm->n.cow, "pages copied at a write, or by unshare");
-	counter(k, "rate", atomic_load(&vm->slot->scan_rate), "pages to look at a second (share rate)");
+	counter(k, "rate", atomic_load(&vm->slot->scan_rate), "pages to look at a second (memory scan)");
 	counter(k, "rate_now", mm_scan_rate(vm), "of these, as many as the rate for all VMs leaves");
 	counter(k, "passes", s->passes, "times that the scan has been through memory");
 	counter(k, "looked_at", s->pages, "pages that the scan has looked at");
@@ -214,41 +214,9 @@ static const char *pool_sharing_rows(void *owner, const char *arg, struct row_si
 	return NULL;
 }
 
-static const struct view view_pool_sharing = {
+const struct view view_host_sharing = {
 	.name = "sharing",
 	.help = "what page sharing did and saves, for all VMs",
 	VIEW_COLS(sharing_cols),
 	.rows = pool_sharing_rows,
-};
-
-const struct view *const mm_host_views[] = { &view_pool_share, &view_pool_sharing, NULL };
-
-static const struct view_col cow_cols[] = {
-	{ "number", "number", VAL_UINT, "", "of the copy, from the first" },
-	{ "ppn", "PPN", VAL_HEX, "", "page that was copied to its home slot" },
-	{ "mpn", "MPN", VAL_HEX, "", "frame that it was on" },
-	{ "left", "left", VAL_UINT, "", "pages still on the frame" },
-	{ "cycles", "cycles", VAL_UINT, "", "the copy, and mapping it" },
-};
-
-static const char *cow_rows(void *owner, const char *arg, struct row_sink *k)
-{
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
-	uint64_t from = vm->n.cow > COW_NOTES ? vm->n.cow - COW_NOTES : 0;
-
-	(void)arg;
-	for (uint64_t i = from; i < vm->n.cow; i++) {
-		const struct cow_note *c = &vm->cow[i % COW_NOTES];
-
-		k->row(k, (struct value[]){ V_UINT(i + 1), V_HEX(c->p), V_HEX(c->frame), V_UINT(c->left),
-					    V_UINT(c->cycles) });
-	}
-	return NULL;
-}
-
-const struct view view_cow = {
-	.name = "cow",
-	.help = "the last copies of shared pages: copy-on-write, unshare",
-	VIEW_COLS(cow_cols),
-	.rows = cow_rows,
 };

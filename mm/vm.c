@@ -267,11 +267,6 @@ void mm_figures(struct mm_vm *vm, uint64_t vm_ns)
 {
 	struct mm_slot *s = vm->slot;
 
-	atomic_store(&s->cow, vm->n.cow);
-	atomic_store(&s->swapped_out, vm->n.out);
-	atomic_store(&s->swapped_in, vm->n.in);
-	atomic_store(&s->in_file, (uint32_t)vm->n.in_file);
-	atomic_store(&s->double_paged, vm->n.double_paged);
 	atomic_store(&s->vm_ns, vm_ns);
 }
 
@@ -373,12 +368,13 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
 	return true;
 }
 
-bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
+static bool phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n, enum mm_writer who)
 {
 	const uint8_t *in = buf;
 
 	if (!mm_is_ram(vm, a, n))
 		return false;
+	note_access(vm, who, MM_ANYWHERE, MM_ANYWHERE);
 	while (n) {
 		unsigned off = a & PAGE_MASK;
 		uint64_t chunk = PAGE_SIZE - off < n ? PAGE_SIZE - off : n;
@@ -393,6 +389,16 @@ bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 		n -= chunk;
 	}
 	return true;
+}
+
+bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
+{
+	return phys_write(vm, a, buf, n, WRITER_OPERATOR);
+}
+
+bool mm_dma_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
+{
+	return phys_write(vm, a, buf, n, WRITER_DEVICE);
 }
 
 const uint8_t *mm_page_bytes(struct mm_vm *vm, ppn p)

@@ -46,7 +46,7 @@ struct mm_vm {
 	struct vm_scan scan;
 	struct mm_counts n;
 	struct vm_sample sample;
-	struct cow_note cow[COW_NOTES]; /* the last, by their number */
+	struct vm_access access; /* the one that is being resolved */
 	struct rmap_node *rmap;
 	uint32_t rmap_cap, rmap_next, rmap_free, rmap_used;
 	struct mm_hooks hooks;
@@ -161,6 +161,12 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
  * it comes home. Returns the page's bytes, good for this write; NULL when the write is to be
  * ignored, or cannot be made (then vm->failure is set). */
 uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by);
+
+/* LIN is accessed by the instruction at PC, or by the processor for it. */
+static inline void note_access(struct mm_vm *vm, enum mm_writer by, gva lin, gva pc)
+{
+	vm->access = (struct vm_access){ (uint8_t)by, lin, pc };
+}
 
 /* ---- noticing accesses (mm/policy/sample.c) ---- */
 

@@ -2,7 +2,7 @@
  * Inside mm: what the policies of mm/policy/ keep with a VM. */
 #ifndef MM_VM_PARTS_H
 #define MM_VM_PARTS_H
-#include "mm/pages.h"
+#include "mm/slot.h"
 
 /* Swapping (mm/policy/swap.c). */
 struct vm_swap {
@@ -25,12 +25,10 @@ struct vm_sample {
 	ppn page[SAMPLE_MAX]; /* N */
 };
 
-/* A shared page that was copied. */
-enum { COW_NOTES = 64 };
-struct cow_note {
-	ppn p;
-	mpn frame;
-	uint32_t left, cycles; /* pages still on it; the copy and its mappings */
+/* Who writes, and where: kept for a page that has to come home for it. */
+struct vm_access {
+	uint8_t by;	  /* enum mm_writer */
+	uint64_t lin, pc; /* linear addresses: what is accessed, the instruction; MM_ANYWHERE */
 };
 
 /* The scan for pages to share (mm/policy/scan.c). */

@@ -89,6 +89,7 @@ allowed()
 	move.o pwrite system call
 	pool.o fallocate system call
 	views.o strtoull only for views
+	views.o view_cow data
 	views_share.o strtoull only for views
 	swap.o pread system call
 	swap.o pwrite system call

@@ -100,6 +100,12 @@ static unsigned insn_of(const struct mark *m)
 	return m ? m->insn : 0;
 }
 
+/* The linear address of the instruction at M. */
+static gva pc_of(const struct ccf *f, const struct mark *m)
+{
+	return f->pc + f->ioff[f->ninsn + insn_of(m)];
+}
+
 /* Can the access be lowered with a precheck? */
 static bool can_precheck(const struct mark *m)
 {
@@ -115,7 +121,7 @@ enum { SOFT_WEIGHT = 4 };
 static unsigned weight(struct bt_vcpu *b, const struct ccf *f, const struct mark *m,
 		       const struct mmu_fault *mf)
 {
-	const struct verdict *v = verdict_find(b, f->pc + f->ioff[f->ninsn + insn_of(m)]);
+	const struct verdict *v = verdict_find(b, (uint32_t)pc_of(f, m));
 	uint64_t softs = mmu_stats(b->v.mmu)->softs;
 	bool relapsed = v && v->relapses, draining = mf->was_soft && softs == b->adapt.drained && relapsed;
 
@@ -189,7 +195,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 			      bool write, bool guard)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = pc_of(f, m) };
 
 	if (guard) {
 		count(b, f, TRAP_USER);
@@ -240,9 +246,9 @@ failed:
 }
 
 /* Is the page of LIN mapped for reading? Maps it if the guest's tables allow. */
-static bool readable(struct bt_vcpu *b, uint32_t lin)
+static bool readable(struct bt_vcpu *b, uint32_t lin, gva pc)
 {
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = pc };
 
 	return (((const uint32_t *)b->win.shadow)[lin >> PAGE_SHIFT] & MMU_SHADOW_P) ||
 	       mmu_fill(b->v.mmu, lin, MM_READ, &mf) == FILL_OK;
@@ -250,19 +256,19 @@ static bool readable(struct bt_vcpu *b, uint32_t lin)
 
 /* Map ahead for a promoted REP MOVS or STOS. Dirties a page only if the source is mapped that far. Off in
  * icount mode: early dirty bits would be guest-visible. */
-static void map_ahead(struct bt_vcpu *b, const struct mark *m, const greg_t *g, gva lin, bool write)
+static void map_ahead(struct bt_vcpu *b, const struct mark *m, gva pc, const greg_t *g, gva lin, bool write)
 {
 	uint32_t at = (uint32_t)g[write ? REG_RDI : REG_RSI], room = PAGE_SIZE - (at & PAGE_MASK), pages;
 	uint32_t size = m ? STRING_SIZE(m->arg) : 0, from = (uint32_t)g[REG_RSI];
 	uint64_t bytes = (uint64_t)(uint32_t)g[REG_RCX] * size;
 	bool source = m && (m->arg & STRING_SOURCE) && write;
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = pc };
 
 	if (!m || m->fix != FIX_STRING || !(m->arg & STRING_MAP_AHEAD) || b->icount.on ||
 	    (g[REG_EFL] & FL_DF) || bytes <= room || (at ^ (uint32_t)lin) >> PAGE_SHIFT ||
 	    !guilty_of(b->adapt.charge.v, CAUSE_MISS))
 		return;
-	if (source && !readable(b, from))
+	if (source && !readable(b, from, pc))
 		return;
 	pages = bytes - room > STRING_AHEAD * PAGE_SIZE
 		    ? STRING_AHEAD
@@ -270,7 +276,7 @@ static void map_ahead(struct bt_vcpu *b, const struct mark *m, const greg_t *g, 
 	at &= ~(uint32_t)PAGE_MASK;
 	from += room;
 	for (; pages; pages--, from += PAGE_SIZE) {
-		if (source && (!readable(b, from) || !readable(b, from + size - 1)))
+		if (source && (!readable(b, from, pc) || !readable(b, from + size - 1, pc)))
 			return;
 		if (mmu_fill(b->v.mmu, at += PAGE_SIZE, write ? MM_WRITE : MM_READ, &mf) != FILL_OK)
 			return;
@@ -299,7 +305,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			 bool write)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = pc_of(f, m) };
 
 	for (int tries = 0; tries < 4; tries++) {
 		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
@@ -312,7 +318,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			else
 				adapt_trap(b, f, insn_of(m), CAUSE_MISS,
 					   can_precheck(m) ? weight(b, f, m, &mf) : 0);
-			map_ahead(b, m, g, lin, write);
+			map_ahead(b, m, mf.pc, g, lin, write);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);
@@ -401,7 +407,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (!f)
 		return false;
 	m = find_mark(b, f, (uint64_t)g[REG_RIP]);
-	account_at(b, f, f->pc + f->ioff[f->ninsn + insn_of(m)]);
+	account_at(b, f, (uint32_t)pc_of(f, m));
 	switch (sig) {
 	case SIGFPE:
 		count(b, f, TRAP_FPE);

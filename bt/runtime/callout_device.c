@@ -75,7 +75,7 @@ uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
 static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool write)
 {
 	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = cpu_pc(&b->v.cpu) };
 	bool ram;
 
 	if (b->adapt.charge.start)

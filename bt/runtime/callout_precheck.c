@@ -70,7 +70,7 @@ static enum mmu_fill fill(struct bt_vcpu *b, const struct site *s, uint32_t lin,
 static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned how, bool user_access)
 {
 	uint64_t start = __builtin_ia32_rdtsc();
-	struct mmu_fault mf;
+	struct mmu_fault mf = { .pc = cpu_pc(&b->v.cpu) };
 	enum mmu_fill r = fill(b, s, lin, how, user_access, &mf);
 
 	adapt_after(b, verdict_of(b, s), s->ccf, CAUSE_MISS,

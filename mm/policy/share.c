@@ -430,6 +430,7 @@ enum mm_share share_before_swap(struct mm_vm *vm, ppn p)
 
 bool mm_unshare_page(struct mm_vm *vm, ppn p)
 {
+	note_access(vm, WRITER_NONE, MM_ANYWHERE, MM_ANYWHERE);
 	return vm_next_ram(vm, p) == p && ppn_ram(vm, p) && page_state(vm, p) == PAGE_SHARED &&
 	       page_bring_home(vm, p);
 }

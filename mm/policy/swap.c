@@ -58,6 +58,23 @@ static uint8_t *home_of(const struct mm_vm *vm, ppn p)
 	return vm->home + ((uint64_t)p << PAGE_SHIFT);
 }
 
+/* What others may read. */
+static void show(struct mm_vm *vm)
+{
+	struct mm_swapping *x = &vm->slot->swap;
+
+#define SHOW(word, n) atomic_store_explicit(&x->word, n, memory_order_relaxed)
+	SHOW(out, vm->n.out);
+	SHOW(in, vm->n.in);
+	SHOW(zeros, vm->n.zeros);
+	SHOW(shared, vm->n.shared);
+	SHOW(cleaned, vm->n.cleaned);
+	SHOW(waits, vm->n.waits);
+	SHOW(double_paged, vm->n.double_paged);
+	SHOW(in_file, (uint32_t)vm->n.in_file);
+#undef SHOW
+}
+
 /* ---- the file ---- */
 
 static off_t place(const struct mm_vm *vm, ppn p, size_t off)
@@ -116,6 +133,7 @@ bool swap_read_home(struct mm_vm *vm, ppn p)
 	if (!read_file(vm, p, 0, home_of(vm, p), PAGE_SIZE))
 		return false;
 	vm->n.in++;
+	show(vm);
 	return true;
 }
 
@@ -137,6 +155,7 @@ bool mm_swap_out(struct mm_vm *vm, ppn p)
 		return false;
 	if (all_zero(home_of(vm, p))) {
 		vm->n.zeros++;
+		show(vm);
 		page_put(vm, p, MPN_NONE);
 		return true;
 	}
@@ -144,6 +163,7 @@ bool mm_swap_out(struct mm_vm *vm, ppn p)
 		return false;
 	vm->n.out++;
 	vm->n.in_file++;
+	show(vm);
 	page_put(vm, p, MPN_SWAPPED | p);
 	return true;
 }
@@ -153,6 +173,7 @@ void swap_clean(struct mm_vm *vm, ppn p)
 	pool_punch(vm->swap.fd, (vm->swap.base >> PAGE_SHIFT) + p, 1);
 	vm->n.in_file--;
 	vm->n.cleaned++;
+	show(vm);
 }
 
 /* Free the machine page of P, which is a victim: by sharing it if another page has its content, which takes
@@ -161,6 +182,7 @@ static bool evict(struct mm_vm *vm, ppn p)
 {
 	if (!all_zero(home_of(vm, p)) && share_before_swap(vm, p) == MM_SHARE_DONE) {
 		vm->n.shared++;
+		show(vm);
 		return true;
 	}
 	return mm_swap_out(vm, p);
@@ -204,6 +226,7 @@ void mm_disk_written(struct mm_vm *vm, gpa a, uint64_t n)
 	/* By their first byte: a request may take a page in parts. */
 	for (uint64_t p = (a + PAGE_MASK) >> PAGE_SHIFT; p <= (a + n - 1) >> PAGE_SHIFT; p++)
 		vm->n.double_paged += page_state(vm, (ppn)p) == PAGE_SWAPPED;
+	show(vm);
 }
 
 bool mm_swap_in(struct mm_vm *vm, ppn p)
@@ -234,6 +257,7 @@ bool mm_wait(struct mm_vm *vm)
 	if (p == UINT32_MAX)
 		return true;
 	vm->n.waits++;
+	show(vm);
 	if (page_bring_home(vm, p))
 		return true;
 	page_refused(vm);

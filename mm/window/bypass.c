@@ -104,6 +104,7 @@ const uint8_t *mmu_bypass(struct mmu *m, gva lin, unsigned n, unsigned how, bool
 		return NULL;
 	if (m->cur->view == WIN_USER)
 		how |= MM_USER;
+	note_access(m->vm, WRITER_INSN, (gva32)lin, cpu_pc(m->cpu));
 	mmu_walk(m, lin, how, &wk); /* checks rights, sets accessed and dirty bits */
 	if (!wk.ok)
 		return NULL;

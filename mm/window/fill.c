@@ -424,6 +424,7 @@ enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f
 
 	m->vm->swap.wanted = UINT32_MAX;
 	m->vm->swap.no_wait = true;
+	note_access(m->vm, WRITER_INSN, (gva32)lin, f->pc);
 	r = fill(m, lin, how, f);
 	m->vm->swap.no_wait = false;
 	return r;
@@ -460,6 +461,7 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 
 	m->vm->swap.wanted = UINT32_MAX;
 	m->vm->swap.no_wait = true;
+	note_access(m->vm, WRITER_INSN, (gva32)lin, f->pc);
 	r = fill_user(m, lin, how, f);
 	m->vm->swap.no_wait = false;
 	return r;
@@ -572,6 +574,7 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 	*p = mmu_code_page_fast(m, lin);
 	if (*p != UINT32_MAX)
 		return 0;
+	note_access(m->vm, WRITER_PROCESSOR, (gva32)lin, (gva32)lin);
 	mmu_walk(m, lin, how, &wk);
 	if (!wk.ok)
 		return walk_raise(m, (gva32)lin, &wk);

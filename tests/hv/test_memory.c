@@ -126,13 +126,13 @@ START_TEST(swaps_to_target)
 	s->swap_target = PAGES / 4;
 	machine_memory_changed(m);
 	pass(m, 1);
-	out = s->swapped_out;
+	out = s->swap.out;
 	ck_assert(out > 0 && out <= 256); /* a step */
 	pass(m, 60000000);
-	ck_assert(s->swapped_out > out && s->swapped_out <= 2 * 256);
+	ck_assert(s->swap.out > out && s->swap.out <= 2 * 256);
 	pass(m, 2 * SECOND);
 	ck_assert_uint_eq(mm_machine_pages(m->pool, 0), PAGES / 4);
-	ck_assert_uint_eq(s->pages[PAGE_SWAPPED], s->in_file);
+	ck_assert_uint_eq(s->pages[PAGE_SWAPPED], s->swap.in_file);
 	ck_assert(!m->memory_work.tick.armed);
 	books(m);
 	machine_free(m);
