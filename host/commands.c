@@ -239,7 +239,7 @@ static const struct command commands[] = {
 	  "in order, kill at once. log shows the last lines of its serial port. check looks through the books of the "
 	  "pool's memory. vm NAME COMMAND executes a command in the VM's session, as vitrine attach HOST/NAME does.",
 	  cmd_vm, CMD_WAITS | CMD_FILES, 1, -1,
-	  "start|list|stop|kill|pause|continue|log|check|<vms.vm> <vms.vm>|<command> ..." },
+	  "start|list|stop|kill|pause|continue|log|check|<vms.vm> <vms.vm>" },
 	{ "stop", NULL, "", "interrupt the command of another face that waits for a VM", NULL, cmd_stop, 0, 0,
 	  0, COMP_NONE },
 	{ 0 },
@@ -251,4 +251,5 @@ const struct inspect_addon host_addon_manual = { .commands = &host_commands,
 						 .views = host_views,
 						 .records = records,
 						 .no_machine = "no machine in a host's session: 'vm NAME "
-							       "COMMAND' executes a command in a VM's" };
+							       "COMMAND' executes a command in a VM's",
+						 .complete = host_complete };

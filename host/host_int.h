@@ -142,6 +142,9 @@ void remote_drain(struct host_vm *vm);
 /* Send COMMAND and wait for its answer; both as text and as records in R. Interrupted, send "stop". 0, or -1
  * with the error in R. */
 int remote_command(struct host_vm *vm, const char *command, struct result *r);
+/* Complete the word at [START, END) of LINE, a line of its session, as struct inspect_addon does. */
+enum completion remote_complete(struct host_vm *vm, const char *line, size_t start, size_t end,
+				void (*found)(void *ctx, const char *text), void *ctx);
 /* Send COMMAND, of which the answer does not matter. */
 void remote_send(struct host_vm *vm, const char *command);
 
@@ -155,6 +158,11 @@ void log_add(struct host_vm *vm, const char *text, size_t n);
 void log_free(struct host_vm *vm);
 /* Add its last N lines to R. */
 void log_show(const struct host_vm *vm, unsigned n, struct result *r);
+
+/* ---- complete.c ---- */
+/* For struct inspect_addon. */
+enum completion host_complete(void *owner, const struct command *c, const char *line, size_t start,
+			      size_t end, void (*found)(void *ctx, const char *text), void *ctx);
 
 /* ---- commands.c, views.c ---- */
 extern const struct command_group host_commands;

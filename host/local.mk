@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libhost.a
 %C%_libhost_a_SOURCES = \
 	%D%/check.c \
 	%D%/commands.c \
+	%D%/complete.c \
 	%D%/host.c \
 	%D%/host.h \
 	%D%/host_int.h \

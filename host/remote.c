@@ -4,14 +4,16 @@
  * in a list until those who asked come by, as several faces of the host may wait for one VM. */
 #include "host/host_int.h"
 #include "base/alloc.h"
+#include "base/monotonic.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_LINE = 64 << 20, CHUNK = 65536, TURN_MS = 100, PATIENCE_MS = 3000 };
+enum { MAX_LINE = 64 << 20, CHUNK = 65536, TURN_MS = 100, PATIENCE_MS = 3000, COMPLETE_MS = 1000 };
 
 static void send_line(struct host_vm *vm, json_t *request)
 {
@@ -212,4 +214,63 @@ int remote_command(struct host_vm *vm, const char *command, struct result *r)
 	vm->users--;
 	forget_call(vm, &call);
 	return rc;
+}
+
+/* ---- completion ---- */
+
+/* Read from VM until CALL is answered, for at most COMPLETE_MS: no command waits, so the loop does not turn.
+ */
+static void await_words(struct host_vm *vm, const struct vm_call *call)
+{
+	int64_t until = monotonic_ns() + COMPLETE_MS * 1000000ll, left;
+
+	while (!call->answer && vm->control.fd >= 0 && (left = until - monotonic_ns()) > 0) {
+		struct pollfd p = { .fd = vm->control.fd, .events = POLLIN };
+
+		if (poll(&p, 1, (int)(left / 1000000) + 1) > 0)
+			take_some(vm);
+	}
+}
+
+/* Report the words of the answer MSG for a word that begins at START. */
+static enum completion report_words(const json_t *msg, size_t start,
+				    void (*found)(void *ctx, const char *text), void *ctx)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(msg, "results"), i, row)
+	{
+		const char *word = json_string_value(json_object_get(row, "word"));
+		size_t at = (size_t)json_integer_value(json_object_get(row, "start"));
+
+		if (json_is_true(json_object_get(row, "file")))
+			return COMPLETION_FILES;
+		/* The VM may split the line elsewhere. */
+		if (word && at <= start && strlen(word) >= start - at)
+			found(ctx, word + (start - at));
+	}
+	return COMPLETION_DONE;
+}
+
+enum completion remote_complete(struct host_vm *vm, const char *line, size_t start, size_t end,
+				void (*found)(void *ctx, const char *text), void *ctx)
+{
+	struct vm_call call = { .id = ++vm->control.last_id, .next = vm->control.calls };
+	json_t *request = json_pack("{sI ss%}", "id", (json_int_t)call.id, "complete", line, end);
+	enum completion how = COMPLETION_DONE;
+
+	if (!request || vm->control.fd < 0) {
+		json_decref(request);
+		return how;
+	}
+	vm->control.calls = &call;
+	vm->users++;
+	send_line(vm, request);
+	await_words(vm, &call);
+	if (call.answer)
+		how = report_words(call.answer, start, found, ctx);
+	vm->users--;
+	forget_call(vm, &call);
+	return how;
 }

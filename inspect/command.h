@@ -77,12 +77,20 @@ bool record_doc_is_of(const struct record_doc *doc, const struct command *c);
 
 /* Commands and views that a face, or a host, adds to the session. A command of the same name as one of
  * command_groups takes its place. */
+enum completion {
+	COMPLETION_MINE_NOT, /* the command's row says what may follow */
+	COMPLETION_DONE,
+	COMPLETION_FILES, /* complete file names */
+};
 struct inspect_addon {
 	const struct command_group *commands;
 	const struct view *const *views; /* NULL-terminated; their owner is OWNER */
 	void *owner;
 	const struct record_doc *const *records; /* NULL-terminated, or NULL */
 	const char *no_machine;			 /* why the session has none; NULL: the usual reason */
+	/* Complete the word at [START, END) of LINE, a line of COMMANDS' command C. NULL: by the rows. */
+	enum completion (*complete)(void *owner, const struct command *c, const char *line, size_t start,
+				    size_t end, void (*found)(void *ctx, const char *text), void *ctx);
 };
 /* ADDON is borrowed for the life of the session. */
 void inspect_add(struct inspect *s, const struct inspect_addon *addon);

@@ -290,6 +290,26 @@ static void offer_arguments(struct finder *f, const char *line, size_t start)
 		offer_place(f, place);
 }
 
+/* Does the add-on that has the command complete its arguments? */
+static bool by_addon(struct finder *f, const char *line, size_t start)
+{
+	for (unsigned i = 0; i < f->s->naddons; i++) {
+		const struct inspect_addon *a = f->s->addons[i];
+		enum completion how = COMPLETION_MINE_NOT;
+
+		if (!a->complete)
+			continue;
+		for (const struct command *c = a->commands->commands; c->name; c++)
+			if (c == f->c)
+				how = a->complete(a->owner, c, line, start, start + f->len, f->found, f->ctx);
+		if (how == COMPLETION_MINE_NOT)
+			continue;
+		f->files = how == COMPLETION_FILES;
+		return true;
+	}
+	return false;
+}
+
 bool inspect_complete(struct inspect *s, const char *line, size_t start, const char *word,
 		      void (*found)(void *ctx, const char *text), void *ctx)
 {
@@ -305,7 +325,7 @@ bool inspect_complete(struct inspect *s, const char *line, size_t start, const c
 		return true;
 	}
 	f.c = command_find(s, line, strcspn(line, " \t/"), why, sizeof(why));
-	if (f.c)
+	if (f.c && !by_addon(&f, line, start))
 		offer_arguments(&f, line, start);
 	return !f.files;
 }
