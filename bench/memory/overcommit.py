@@ -87,9 +87,9 @@ class Crowd:
         return value(pool, POOL, "mctlsz") + value(pool, POOL, "swcur") > SHORT
 
     def raise_rate(self):
-        self.host("vm %s share rate all %d" % (VMS[0], RATE * len(VMS)))
+        self.host("vm %s memory scan all %d" % (VMS[0], RATE * len(VMS)))
         for name in VMS:
-            self.host("vm %s share rate %d" % (name, RATE))
+            self.host("vm %s memory scan %d" % (name, RATE))
         self.raised = True
 
     def strangers(self):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Machine memory under the guest's: swap pages by hand, check the books (mm/pages.h). */
 #include "inspect/tables_int.h"
-#include "mm/slot.h"
+#include "mm/policy.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -83,39 +83,6 @@ static const struct view_col share_cols[] = {
 };
 RECORD_DOC(share_record, "share unshare", share_cols);
 
-static const struct view_col rate_cols[] = {
-	{ "rate", "Rate", VAL_UINT, "", "pages that this VM looks at a second, to share them" },
-	{ "all", "All", VAL_UINT, "",
-	  "pages that all VMs of one machine's memory may look at a second; none: no limit" },
-};
-RECORD_DOC(rate_record, "share", rate_cols);
-
-/* share rate [N | all N] */
-static int share_rate(struct machine *m, const struct cmd_args *a, struct result *r)
-{
-	struct mm_vm *vm = machine_vm(m);
-	struct mm_common *common = mm_common(mm_vm_pool(vm));
-	bool all = a->argc == 3 && !strcmp(a->argv[1], "all");
-	uint64_t n = 0;
-	struct table *t;
-
-	if (a->argc == 3 && !all)
-		return result_fail(r, "share: expected rate N or rate all N");
-	if (a->argc > 1 && (!number(a->argv[a->argc - 1], &n) || n > UINT32_MAX))
-		return result_fail(r, "share: '%s' is no number of pages", a->argv[a->argc - 1]);
-	if (a->argc > 1)
-		atomic_store(all ? &common->scan_rate : &mm_slot(vm)->scan_rate, (uint32_t)n);
-	if (a->argc > 1)
-		machine_memory_changed(m);
-	n = atomic_load(&common->scan_rate);
-	t = result_table(r, rate_cols, ARRAY_LEN(rate_cols), TABLE_PLAIN,
-			 n == UINT32_MAX ? "{rate} pages a second are looked at"
-					 : "{rate} pages a second are looked at; by all VMs at most {all}");
-	table_row(t, (struct value[]){ V_UINT(atomic_load(&mm_slot(vm)->scan_rate)),
-				       n == UINT32_MAX ? V_NONE : V_UINT(n) });
-	return 0;
-}
-
 /* share and unshare. */
 static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
@@ -125,7 +92,7 @@ static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result 
 	struct table *t;
 
 	if (share && !strcmp(a->argv[0], "rate"))
-		return share_rate(s->m, a, r);
+		return result_fail(r, "share: the rate is set by 'memory scan [all] RATE'");
 	if (strcmp(a->argv[0], "all") && range(a, 0, r, &first, &n))
 		return -1;
 	if (share)
@@ -142,6 +109,7 @@ static int cmd_share(struct inspect *s, const struct cmd_args *a, struct result 
 static const struct view_col balloon_cols[] = {
 	{ "target", "Target", VAL_UINT, "pages", "what the balloon shall have" },
 	{ "reached", "Reached", VAL_UINT, "pages", "what it has now" },
+	{ "set_by", "Set by", VAL_STR, "", "hand, or policy (balloon auto)" },
 };
 RECORD_DOC(balloon_record, "balloon", balloon_cols);
 
@@ -167,21 +135,32 @@ static bool amount(const char *word, uint64_t *pages)
 static int cmd_balloon(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	struct mm_slot *slot = mm_slot(machine_vm(s->m));
-	uint64_t n, most = machine_balloon_most(s->m);
+	bool automatic = !strcmp(a->argv[0], "auto");
+	uint64_t n = 0, most = machine_balloon_most(s->m);
 	struct table *t;
 
-	if (!amount(a->argv[0], &n))
-		return result_fail(r, "balloon: expected pages, or a size with K, M or G, not '%s'",
+	if (!automatic && !amount(a->argv[0], &n))
+		return result_fail(r, "balloon: expected pages, a size with K, M or G, or auto, not '%s'",
 				   a->argv[0]);
 	if (!most)
 		return result_fail(r, "balloon: this machine has no balloon device (--balloon)");
 	if (n > most)
 		return result_fail(r, "balloon: the guest has %llu pages of memory, not %llu",
 				   (unsigned long long)most, (unsigned long long)n);
-	atomic_store(&slot->balloon, (uint32_t)n);
+	if (automatic)
+		atomic_fetch_and(&slot->hand, ~(uint32_t)HAND_BALLOON);
+	else
+		atomic_fetch_or(&slot->hand, HAND_BALLOON);
+	/* Where a policy runs it says how many. */
+	if (!automatic || !(mm_policy_hosted(s->pool) || mm_policy_wanted(s->pool, machine_vm(s->m))))
+		atomic_store(&slot->balloon, (uint32_t)n);
+	mm_policy_changed(s->pool);
+	machine_memory_changed(s->m);
 	t = result_table(r, balloon_cols, ARRAY_LEN(balloon_cols), TABLE_PLAIN,
-			 "the balloon's target: {target} pages; it has {reached}");
-	table_row(t, (struct value[]){ V_UINT(n), V_UINT(atomic_load(&slot->ballooned)) });
+			 "the balloon's target, set by {set_by}: {target} pages; it has {reached}");
+	table_row(t, (struct value[]){ V_UINT(atomic_load(&slot->balloon)),
+				       V_UINT(atomic_load(&slot->ballooned)),
+				       V_STR(automatic ? "policy" : "hand") });
 	return 0;
 }
 
@@ -230,18 +209,18 @@ static const struct command commands[] = {
 	  "pages come back when they are touched. Pages of zeros are not written but dropped. info swap counts; "
 	  "info pmap shows states.",
 	  cmd_swap, CMD_MACHINE | CMD_PAUSE, 2, 3, "out|in random|all" },
-	{ "share", NULL, "PPN [N] | all | rate [N | all N]", "share pages of the same content, copy-on-write",
-	  "share rate N has the VM look at N of its pages a second while it runs, in random order; rate all N "
-	  "limits that for all VMs of a machine's memory together; 0: none. The content of each page is looked up by its hash; where another page has it, all bytes are compared, and both "
+	{ "share", NULL, "PPN [N] | all", "share pages of the same content, copy-on-write",
+	  "Looks at these pages now; how many a VM looks at a second while it runs is set by memory scan. The content of each page is looked up by its hash; where another page has it, all bytes are compared, and both "
 	  "are moved onto one frame. A write copies the page again. info share shows the contents that are known, info "
 	  "sharing what is saved, info cow the copies.",
-	  cmd_share, CMD_MACHINE | CMD_PAUSE, 1, 3, "all|rate" },
+	  cmd_share, CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
 	{ "unshare", NULL, "PPN [N] | all", "give shared pages memory of their own again", NULL, cmd_share,
 	  CMD_MACHINE | CMD_PAUSE, 1, 2, "all" },
-	{ "balloon", NULL, "N[K|M|G]", "set how many pages the guest's balloon shall have",
+	{ "balloon", NULL, "N[K|M|G] | auto", "set how many pages the guest's balloon shall have",
 	  "Its driver in the guest allocates pages and gives them back, or takes some back, until it has N pages or that many "
-	  "bytes: Linux' vmw_balloon asks once a second, virtio_balloon is told within one. How far it is: info balloon.",
-	  cmd_balloon, CMD_MACHINE, 1, 1, COMP_NONE },
+	  "bytes: Linux' vmw_balloon asks once a second, virtio_balloon is told within one. How far it is: info balloon. A target that was set by hand stays until "
+	  "balloon auto, whatever the memory policy of a host finds (info memory says what was set by hand).",
+	  cmd_balloon, CMD_MACHINE, 1, 1, "auto" },
 	{ "vm", NULL, "check",
 	  "check the books of guest memory: states of pages, charges, reference counts, windows", NULL,
 	  cmd_vm, CMD_MACHINE | CMD_PAUSE, 1, 1, "check" },

@@ -98,6 +98,18 @@ struct mm_policy *mm_policy(struct mm_pool *p)
 	return NULL;
 }
 
+bool mm_policy_hosted(const struct mm_pool *p)
+{
+	(void)p;
+	return false;
+}
+
+bool mm_policy_wanted(struct mm_pool *p, const struct mm_vm *vm)
+{
+	(void)p, (void)vm;
+	return false;
+}
+
 void mm_policy_changed(struct mm_pool *p)
 {
 	(void)p;
