@@ -292,9 +292,27 @@ static void draw_rules(struct tui *t, const struct layout *l)
 	}
 }
 
+/* What to press on a screen that a host has nothing for. */
+static void draw_of_vm(struct tui *t)
+{
+	struct area all = canvas_area(&t->canvas);
+	struct rect r = screen_body(t);
+	struct area a = area_cut(&all, r.x, r.y, r.w, r.h);
+
+	area_printf(&a, 1, 1, ST_TEXT, "%s: a screen about one VM.", screens[t->screen]->title);
+	area_put(&a, 1, 3, ST_TEXT,
+		 "Press V and a digit to go to a VM; there it is this screen's number again.");
+	area_put(&a, 1, 4, ST_TEXT, "7 and 8 are about the memory of all VMs of this host.");
+}
+
 static void draw_panes(struct tui *t)
 {
 	struct layout *l = screen_layout(t), *leaf;
+
+	if (screen_is_of_vm(t)) {
+		draw_of_vm(t);
+		return;
+	}
 
 	if (t->screen_state[t->screen].zoomed) {
 		draw_pane(t, screen_focus(t), screen_body(t));

@@ -66,7 +66,7 @@ static void update(struct pane *p, struct tui *t)
 		m->swapped = real(k, r, "swcur");
 		m->ballooned = real(k, r, "mctlsz");
 	}
-	take_thresholds(m, m->known ? query(t, NULL, "info policy") : NULL);
+	take_thresholds(m, m->known ? query(t, NULL, "info memory-policy") : NULL);
 }
 
 static void draw_figures(const struct pool_pane *m, const struct area *a)
@@ -77,10 +77,10 @@ static void draw_figures(const struct pool_pane *m, const struct area *a)
 		k++;
 	x = area_put(a, x, 0, ST_DIM, "state ");
 	x = area_printf(a, x, 0, states[k].style, " %s ", m->state);
-	x = area_printf(a, x + 1, 0, ST_VALUE, "%.1f MiB", m->free);
-	x = area_printf(a, x, 0, ST_DIM, " free of ");
+	x = area_printf(a, x + 1, 0, ST_VALUE, "%.1f", m->free);
+	x = area_printf(a, x, 0, ST_DIM, " of ");
 	x = area_printf(a, x, 0, ST_VALUE, "%.0f", m->size);
-	x = area_put(a, x, 0, ST_DIM, "  saved by sharing ");
+	x = area_put(a, x, 0, ST_DIM, " MiB free  sharing saves ");
 	x = area_printf(a, x, 0, ST_VALUE, "%.1f", m->saved);
 	x = area_put(a, x, 0, ST_DIM, "  ballooned ");
 	x = area_printf(a, x, 0, ST_VALUE, "%.1f", m->ballooned);

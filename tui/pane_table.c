@@ -143,7 +143,8 @@ static void sample(struct table_pane *tp, const struct table_spec *sp, struct tu
 	char name[RATES_NAME];
 	double seconds;
 
-	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->refresh.held, &seconds))
+	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->refresh.held || tui_is_host(t),
+			  &seconds))
 		return;
 	for (size_t r = 0; r < tp->k->nrows; r++) {
 		table_key_text(tp, sp, r, name, sizeof(name));

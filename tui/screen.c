@@ -130,6 +130,11 @@ void screen_arrange(struct tui *t)
 	}
 }
 
+bool screen_is_of_vm(const struct tui *t)
+{
+	return tui_is_host(t) && screens[t->screen]->of_vm;
+}
+
 struct pane *screen_focus(struct tui *t)
 {
 	return pane_named(t, t->screen_state[t->screen].focus);
@@ -166,6 +171,8 @@ void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
 {
 	struct layout *leaf;
 
+	if (screen_is_of_vm(t))
+		return;
 	screen_arrange(t);
 	for (int pass = 0; pass < 2; pass++) /* first the one with the keys: others follow its cursor */
 		for (int i = 0; (leaf = layout_leaf(screen_layout(t), i)); i++) {

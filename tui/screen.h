@@ -11,6 +11,7 @@ struct screen_class {
 	const char *name, *title;
 	const char *brief; /* the title in a narrow terminal's tab; NULL: the title */
 	const char *help;
+	bool of_vm; /* it is about one machine: a host's session has nothing to show */
 	const struct pane_class *const *panes; /* NULL-terminated; the first has the keys at first */
 	struct {
 		int w, h; /* the least size of a terminal it is for */
@@ -28,6 +29,8 @@ struct screen_state {
 
 void screens_init(struct tui *t);
 void screens_fini(struct tui *t);
+/* Is the current screen about one VM, and this the session of a host? Then it has no panes. */
+bool screen_is_of_vm(const struct tui *t);
 /* The part of the canvas that panes share. */
 struct rect screen_body(const struct tui *t);
 /* The layout of the current screen that fits the canvas. */

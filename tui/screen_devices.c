@@ -26,6 +26,7 @@ const struct screen_class screen_devices = {
 	.name = "devices",
 	.title = "Devices",
 	.help = "interrupt controllers, timers, serial port, PCI, I/O ports",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(h(irq,pic:36):8,h(pit,serial:38):6,h(ports,pci:38))" },
 		     { 110, 30, "v(h(irq,v(pic:4,pit)):9,h(v(serial,rtc:4):60,v(cpus:8,pci)):13,ports)" } },

@@ -33,6 +33,7 @@ const struct screen_class screen_io = {
 	.name = "io",
 	.title = "I/O",
 	.help = "world switches by reason, optimizations of hosted I/O, networks, drives",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(worlds:8,hosted:5,h(net,throughput:34):4,drives)" },
 		     { 110, 30, "v(h(worlds,hosted:44):11,h(net,throughput:44):6,h(drives,switches:60))" } },

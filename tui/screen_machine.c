@@ -10,6 +10,7 @@ const struct screen_class screen_machine = {
 	.name = "machine",
 	.title = "Machine",
 	.help = "the guest's screen, its registers, code around pc, stack and memory",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "h(v(code:9,console,memory:5),v(registers:14,stack):31)" },
 		     { 110, 30, "h(v(console:26,code):80,v(registers:14,stack,memory*2))" },

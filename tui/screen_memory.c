@@ -7,7 +7,7 @@ TABLE_PANE(figures, "figures", "Figures", "machine memory of each VM and of the 
 	   .view = "memory",
 	   .cols =
 	       "name state memsz grant machine free sztgt tchd active shrd zero shrdsvd swcur swtgt mctlsz "
-	       "mctltgt untouched ovhd min max shares",
+	       "mctltgt untouched ovhd min max shares hand",
 	   .drop = "untouched ovhd swtgt shrdsvd zero active max min shares tchd free machine state",
 	   .key = "name", .note = "MiB");
 TABLE_PANE(alloc, "alloc", "Who pays", "what memory is divided by, and the last revocations", .view = "alloc",
@@ -17,10 +17,13 @@ TABLE_PANE(samples, "samples", "Samples of memory in use", "pages sampled and to
 	   .view = "idle", .cols = "name period time sampled touched slow fast now cycles",
 	   .drop = "cycles time now sampled", .key = "period", .follow = true,
 	   .empty = "no sample is complete yet");
-TABLE_PANE(states, "pages", "Pages by state", "the states of this VM's pages", .view = "pmap",
-	   .cols = "state pages", .key = "state");
-TABLE_PANE(swapping, "swapping", "Swapping", "pages of this VM that were swapped out and read back",
-	   .view = "swap", .cols = "name value help", .drop = "help", .key = "name", .count = "value",
+TABLE_PANE(states, "pages", "Pages by state", "the states of this VM's pages; on a host those of each VM's",
+	   .view = "pmap", .cols = "state pages name private shared swapped ballooned absent",
+	   .drop = "absent ballooned swapped", .key = "state name");
+TABLE_PANE(swapping, "swapping", "Swapping",
+	   "pages of this VM that were swapped out and read back; on a host of each VM", .view = "swap",
+	   .cols = "name value help swapped places file target out in zeros shared waits double blocked",
+	   .drop = "help blocked file zeros waits target shared", .key = "name", .count = "value out in",
 	   .spark = true);
 
 static const struct pane_class *const panes[] = { &pane_vms, &pane_pool, &figures,  &alloc,

@@ -9,8 +9,8 @@ TABLE_PANE(contents, "contents", "Contents",
 	   .sort = "-refs", .key = "hash page", .selects = SELECTS_CONTENT,
 	   .empty = "no content is known yet: :share all looks at all pages");
 TABLE_PANE(breaks, "breaks", "Copy-on-write breaks", "shared pages that were written: who, where, cost",
-	   .view = "cow", .cols = "number vm ppn mpn pc symbol left cycles what",
-	   .drop = "what left symbol vm mpn", .key = "number", .follow = true, .address = "pc",
+	   .view = "cow", .cols = "vm by lin ppn pc symbol insn mpn left cycles number",
+	   .drop = "number left mpn ppn by symbol lin insn", .key = "number", .follow = true, .address = "pc",
 	   .empty = "no shared page has been written yet");
 TABLE_PANE(sharing, "sharing", "Sharing", "what page sharing did and saves", .view = "sharing",
 	   .cols = "name value help", .drop = "help", .key = "name", .count = "value", .spark = true);

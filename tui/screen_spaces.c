@@ -20,6 +20,7 @@ const struct screen_class screen_spaces = {
 	.title = "Address spaces",
 	.brief = "Spaces",
 	.help = "windows, their mappings, fills and evictions; page walk of the address under the cursor",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(windows:6,h(v(walk:6,ranges),counters:34))" },
 		     { 110, 30, "v(windows:14,h(v(walk:7,ranges),counters))" } },

@@ -18,6 +18,7 @@ const struct screen_class screen_translation = {
 	.name = "translation",
 	.title = "Translation",
 	.help = "fragments in the translation cache; the selected one beside its guest code",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(fragments:9,heat:2,fragment)" },
 		     { 110, 30, "v(fragments*2,heat:3,fragment*3)" } },

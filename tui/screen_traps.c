@@ -43,6 +43,7 @@ const struct screen_class screen_traps = {
 	.name = "traps",
 	.title = "Traps",
 	.help = "traps, callouts and exceptions: totals, rates, costs, places; adaptation",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(h(causes,callouts):8,h(places,exceptions:22):6,log)" },
 		     { 110, 30, "v(h(causes,callouts):10,h(places,sites):8,log)" },
