@@ -34,6 +34,7 @@ SHELL_TESTS = \
 	%D%/layers.sh \
 	%D%/gpr_only.sh \
 	%D%/console/control.sh \
+	%D%/host/agree.sh \
 	%D%/host/host.sh \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
