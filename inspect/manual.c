@@ -118,6 +118,7 @@ void inspect_manual(FILE *f, const struct view *const *engine_views,
 	put_views(f, inspect_mmu_views);
 	put_views(f, machine_views);
 	put_views(f, mm_views);
+	put_views(f, mm_vm_views);
 	put_views(f, mm_pool_views);
 	put_views(f, mm_host_views);
 	put_views(f, engine_views);

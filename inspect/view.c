@@ -54,7 +54,7 @@ static bool is_virt_view(const char *name)
 	return false;
 }
 
-enum { NTABLES = 8 + MAX_ADDONS, MAX_COLS = 40 };
+enum { OWN_TABLES = 9, NTABLES = OWN_TABLES + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -75,11 +75,12 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	t[6] = (struct view_table){ s->pool && !s->m ? mm_host_views : none, s->pool };
 	t[7] = (struct view_table){ virt ? virt->views : none, virt ? virt->ctx : NULL };
 	t[5] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
+	t[8] = (struct view_table){ s->m ? mm_vm_views : none, s->m ? machine_vm(s->m) : NULL };
 	for (unsigned i = 0; i < MAX_ADDONS; i++) {
 		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;
 
-		t[8 + i] = a && a->views ? (struct view_table){ a->views, a->owner }
-					 : (struct view_table){ none, NULL };
+		t[OWN_TABLES + i] = a && a->views ? (struct view_table){ a->views, a->owner }
+						  : (struct view_table){ none, NULL };
 	}
 }
 

@@ -17,7 +17,6 @@
 
 #define LAYOUT                                                                                               \
 	((uint32_t)(sizeof(struct block) * 31 + sizeof(struct mm_slot) * 7 + sizeof(struct pmap_entry)))
-#define SCAN_RATE_ALL 200
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static size_t table_at(uint32_t limit)
@@ -79,7 +78,7 @@ bool block_make(struct mm_pool *p, bool hosted)
 	p->block->magic = BLOCK_MAGIC;
 	p->block->layout = LAYOUT;
 	p->block->limit = p->limit;
-	atomic_store(&p->block->common.scan_rate, hosted ? SCAN_RATE_ALL : UINT32_MAX);
+	atomic_store(&p->block->common.scan_rate, hosted ? MM_SCAN_RATE_ALL : UINT32_MAX);
 	mm_policy_init(&p->block->policy, hosted);
 	share_init(p);
 	return true;

@@ -79,5 +79,6 @@ int mmu_load_pdptrs(struct mmu *m, uint32_t cr3);
 
 /* Why each page takes an mmap, static; NULL: userfaultfd opens pages. */
 const char *mmu_pages_slow(const struct mmu *m);
-extern const struct view *const mm_views[]; /* owner: struct mmu */
+extern const struct view *const mm_views[];    /* owner: struct mmu */
+extern const struct view *const mm_vm_views[]; /* owner: struct mm_vm; no engine is needed for them */
 #endif

@@ -61,6 +61,9 @@ struct mm_policy {
 	uint32_t ids;  /* of the VMs then, hashed */
 };
 
+/* What a host's VMs begin with: pages to look at for sharing, a second, by one and by all; shares. */
+enum { MM_SCAN_RATE = 50, MM_SCAN_RATE_ALL = 200, MM_SHARES_PER_MIB = 10 };
+
 struct mm_policy *mm_policy(struct mm_pool *p);
 /* The defaults; when the pool is made. VMs are sampled in a host's pool only. */
 void mm_policy_init(struct mm_policy *y, bool hosted);

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REST_TRIES = 400, REST_NS = 250000, SCAN_RATE = 50 };
+enum { REST_TRIES = 400, REST_NS = 250000 };
 
 static enum mm_slot_state state_of(const struct mm_pool *p, unsigned slot)
 {
@@ -127,7 +127,7 @@ int mm_pool_admit(struct mm_pool *p, const char *name, int pid)
 	for (unsigned i = 0; i < MM_NAME - 1 && name[i]; i++)
 		s->name[i] = name[i];
 	s->pid = pid;
-	atomic_store(&s->scan_rate, SCAN_RATE);
+	atomic_store(&s->scan_rate, MM_SCAN_RATE);
 	return (int)(s - p->slots);
 }
 

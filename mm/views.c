@@ -133,7 +133,7 @@ static const char *pmap_page(const struct mm_vm *vm, uint64_t p, struct row_sink
 
 static const char *pmap_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	const struct mm_vm *vm = owner;
 	struct mm_books b;
 	char *end;
 
@@ -164,7 +164,7 @@ static const struct view_col swap_cols[] = {
 
 static const char *swap_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	const struct mm_vm *vm = owner;
 	uint32_t target = atomic_load(&vm->slot->swap_target);
 	struct mm_usage u;
 	struct mm_books b;
@@ -211,5 +211,7 @@ static const struct view view_swap = {
 	.rows = swap_rows,
 };
 
-const struct view *const mm_views[] = { &view_windows, &view_mmu,     &view_pmap, &view_swap,
-					&view_share,   &view_sharing, &view_cow,  NULL };
+const struct view *const mm_views[] = { &view_windows, &view_mmu, NULL };
+const struct view *const mm_vm_views[] = {
+	&view_pmap, &view_swap, &view_share, &view_sharing, &view_cow, NULL
+};

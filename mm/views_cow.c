@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The log of copy-on-write breaks: of a VM, and in the host's session of all VMs. Each VM writes its own, in
  * its slot (struct mm_cow), with the bytes of the instruction as they were then. */
-#include "mm/mm_int.h"
+#include "mm/vm.h"
 #include "mm/views_int.h"
 #include "x86/disas.h"
 
@@ -10,7 +10,7 @@
 
 static const struct view_col cols[] = {
 	{ "number", "number", VAL_UINT, "", "of the copy, among those of all VMs of this machine memory" },
-	{ "vm", "VM", VAL_STR, "", "whose page it is" },
+	{ "vm", "VM", VAL_STR, "", "whose page it is, in a host's session" },
 	{ "by", "by", VAL_STR, "",
 	  "who wrote: an instruction; the processor for one, or for an event; its page walk (accessed or dirty "
 	  "bit); a device; the debugger; unshare: nobody" },
@@ -60,7 +60,8 @@ static struct value address(uint64_t a)
 	return a == MM_ANYWHERE ? V_NONE : V_ADDR(a);
 }
 
-static void show(const struct row *r, struct row_sink *k)
+/* NAMED: among those of other VMs. */
+static void show(const struct row *r, bool named, struct row_sink *k)
 {
 	unsigned n = r->c.bytes < MM_COW_INSN ? r->c.bytes : MM_COW_INSN;
 	struct disas_insn d = { 0 };
@@ -68,13 +69,13 @@ static void show(const struct row *r, struct row_sink *k)
 
 	if (n)
 		disas_decode(r->c.insn, n, r->c.pc, r->c.bits == 16 ? 16 : 32, &d);
-	k->row(k, (struct value[]){ V_UINT(r->number), V_STR(view_vm_name(r->slot, &name)),
+	k->row(k, (struct value[]){ V_UINT(r->number), named ? V_STR(view_vm_name(r->slot, &name)) : V_NONE,
 				    V_STR(writer_name(r->c.by)), address(r->c.lin), V_HEX(r->c.ppn),
 				    address(r->c.pc), n ? V_STR(d.text) : V_NONE, V_HEX(r->c.frame),
 				    V_UINT(r->c.left), V_UINT(r->c.cycles) });
 }
 
-/* Of the VMs in slots [FIRST, END), or of the one that is called NAME. */
+/* Of the VMs in slots [FIRST, END), or of the one that is called NAME; in a VM's session of one slot. */
 static const char *rows_of(struct mm_pool *p, unsigned first, unsigned end, const char *name,
 			   struct row_sink *k)
 {
@@ -98,14 +99,14 @@ static const char *rows_of(struct mm_pool *p, unsigned first, unsigned end, cons
 	}
 	qsort(r, n, sizeof(*r), by_number);
 	for (size_t i = 0; i < n; i++)
-		show(&r[i], k);
+		show(&r[i], end - first > 1, k);
 	free(r);
 	return found ? NULL : "no VM of that name";
 }
 
 static const char *rows(void *owner, const char *arg, struct row_sink *k)
 {
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	const struct mm_vm *vm = owner;
 	unsigned slot = vm_slot_number(vm);
 
 	(void)arg;

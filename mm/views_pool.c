@@ -92,6 +92,7 @@ static const struct view_col memory_cols[] = {
 	{ "min", "min", VAL_REAL, "MiB", "machine memory guaranteed" },
 	{ "max", "max", VAL_REAL, "MiB", "machine memory at most" },
 	{ "shares", "shares", VAL_UINT, "", "shares of machine memory" },
+	{ "scan", "scan", VAL_UINT, "pages/s", "that it looks at to share them; the pool: that all may" },
 	{ "hand", "by hand", VAL_STR, "",
 	  "what was set by hand and the policy leaves: target, balloon, swap; none: nothing" },
 };
@@ -135,6 +136,7 @@ static void memory_row(struct mm_pool *p, unsigned i, struct row_sink *k)
 				    MIB(atomic_load(&s->min)),
 				    MIB(atomic_load(&s->max)),
 				    V_UINT(atomic_load(&s->shares)),
+				    V_UINT(atomic_load(&s->scan_rate)),
 				    hand_of(s) });
 }
 
@@ -142,7 +144,7 @@ static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct mm_pool *p = owner;
 	uint64_t size = 0, shared = 0, zeros = 0, save = 0, swapped = 0, ballooned = 0, overhead = 0;
-	uint32_t used = atomic_load(&p->block->used);
+	uint32_t used = atomic_load(&p->block->used), scan = atomic_load(&p->block->common.scan_rate);
 
 	(void)arg;
 	for (unsigned i = 0; i < MM_VMS; i++) {
@@ -170,7 +172,8 @@ static const char *memory_rows(void *owner, const char *arg, struct row_sink *k)
 		      MIB(ballooned),  V_NONE,
 		      V_NONE,	       MIB(overhead),
 		      V_NONE,	       MIB(size),
-		      V_NONE,	       V_NONE });
+		      V_NONE,	       scan == UINT32_MAX ? V_NONE : V_UINT(scan),
+		      V_NONE });
 	return NULL;
 }
 
@@ -181,6 +184,67 @@ static const struct view view_memory = {
 	.rows = memory_rows,
 	.flags = VIEW_LIVE,
 };
+
+/* ---- parameters ---- */
+
+struct param {
+	const char *name;
+	double value, usual; /* as it is; as it was when the pool was made */
+	const char *unit, *help;
+};
+enum { PARAMS = 12 };
+#define UNLIMITED(x) ((x) == UINT32_MAX ? -1 : (double)(x))
+
+static void params_of(struct mm_pool *p, struct param out[PARAMS])
+{
+	const struct mm_policy_params *a = &mm_policy(p)->params;
+	uint32_t all = atomic_load(&p->block->common.scan_rate);
+	bool hosted = mm_policy_hosted(p);
+	struct mm_policy usual = { 0 };
+	const struct mm_policy_params *u = &usual.params;
+
+	mm_policy_init(&usual, hosted);
+#define BOTH(field, by) (double)atomic_load(&a->field) / (by), (double)atomic_load(&u->field) / (by)
+	const struct param r[PARAMS] = {
+		{ "tax", BOTH(tax, ALLOC_ONE), "", "on idle memory: memory tax" },
+		{ "high", BOTH(threshold[POOL_HIGH], 100), "%",
+		  "free memory that targets aim for, and more of which is state high: memory thresholds" },
+		{ "soft", BOTH(threshold[POOL_SOFT], 100), "%", "less is state soft: balloons grow" },
+		{ "hard", BOTH(threshold[POOL_HARD], 100), "%", "less is state hard: VMs swap" },
+		{ "low", BOTH(threshold[POOL_LOW], 100), "%",
+		  "less is state low: VMs above their target wait" },
+		{ "hysteresis", BOTH(hysteresis, 100), "%",
+		  "beyond the next threshold, before a better state" },
+		{ "period", BOTH(period, 1000), "s",
+		  "targets are computed at least as often: memory period" },
+		{ "balloon_max", BOTH(balloon_max, 1), "%",
+		  "of a VM's memory, in its balloon at most: memory balloon-max" },
+		{ "frozen", BOTH(frozen, 1), "", "1: nothing changes: memory freeze" },
+		{ "sample_pages", BOTH(sample_pages, 1), "pages", "in a sample: memory sample pages" },
+		{ "sample_period", BOTH(sample_period, 1000), "s", "of VM time: memory sample period" },
+		{ "scan_all", UNLIMITED(all), hosted ? MM_SCAN_RATE_ALL : -1, "pages/s",
+		  "that all VMs may look at to share them: memory scan all; -1: any number" },
+	};
+#undef BOTH
+
+	for (unsigned i = 0; i < PARAMS; i++)
+		out[i] = r[i];
+}
+
+/* Those that differ from their defaults, in words. */
+static void params_text(struct mm_pool *p, char *buf, size_t len)
+{
+	struct param r[PARAMS];
+	size_t n = 0;
+
+	params_of(p, r);
+	for (unsigned i = 0; i < PARAMS && n < len; i++)
+		if (r[i].value < r[i].usual || r[i].value > r[i].usual)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s %g (default %g)",
+					      n ? ", " : "parameters: ", r[i].name, r[i].value, r[i].usual);
+	if (!n)
+		snprintf(buf, len, "parameters: all at their defaults (info memory-policy)");
+}
 
 /* ---- info alloc ---- */
 
@@ -193,7 +257,8 @@ static const struct view_col alloc_cols[] = {
 	{ "rho", "rho", VAL_REAL, "", "S / (P * (f + k * (1 - f))): shares paid for a MiB" },
 	{ "min", "min", VAL_REAL, "MiB", "what is not revoked" },
 	{ "target", "target", VAL_REAL, "MiB", "machine memory that it shall have" },
-	{ "what", "what", VAL_STR, "", "last rows: what was revoked, the latest last" },
+	{ "what", "what", VAL_STR, "",
+	  "last rows: parameters that are not at their defaults; what was revoked, the latest last" },
 };
 
 /* Copy R if it is whole. */
@@ -206,13 +271,19 @@ static bool revocation(const struct mm_revocation *r, uint64_t number, char *tex
 	return atomic_load(&r->number) == number;
 }
 
+static void note_row(struct row_sink *k, const char *text)
+{
+	k->row(k, (struct value[]){ V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE,
+				    V_STR(text) });
+}
+
 static const char *alloc_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct mm_pool *p = owner;
 	const struct mm_policy *y = &p->block->policy;
 	uint64_t last = atomic_load(&y->revocations);
 	uint32_t tax = atomic_load(&y->params.tax);
-	char text[MM_REVOCATION_TEXT];
+	char text[MM_REVOCATION_TEXT], params[500];
 	struct vm_name name;
 
 	(void)arg;
@@ -235,16 +306,17 @@ static const char *alloc_rows(void *owner, const char *arg, struct row_sink *k)
 					    rho == UINT64_MAX ? V_NONE : V_REAL((double)rho / 1000),
 					    MIB(atomic_load(&s->min)), target_of(s), V_NONE });
 	}
+	params_text(p, params, sizeof(params));
+	note_row(k, params);
 	for (uint64_t n = last > MM_REVOCATIONS ? last - MM_REVOCATIONS + 1 : 1; n <= last; n++)
 		if (revocation(&y->log[n % MM_REVOCATIONS], n, text))
-			k->row(k, (struct value[]){ V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE, V_NONE,
-						    V_NONE, V_STR(text) });
+			note_row(k, text);
 	return NULL;
 }
 
 static const struct view view_alloc = {
 	.name = "alloc",
-	.help = "what memory is divided by: shares, active parts, prices; the last revocations",
+	.help = "what memory is divided by: shares, active parts, prices; parameters; the last revocations",
 	VIEW_COLS(alloc_cols),
 	.rows = alloc_rows,
 	.flags = VIEW_LIVE,
@@ -313,6 +385,7 @@ static const struct view view_idle = {
 static const struct view_col policy_cols[] = {
 	{ "name", "name", VAL_STR, "", "parameter or counter" },
 	{ "value", "value", VAL_REAL, "", "its value" },
+	{ "default", "default", VAL_REAL, "", "of a parameter" },
 	{ "unit", "unit", VAL_STR, "", "of the value" },
 	{ "help", "meaning", VAL_HELP, "", "one line" },
 };
@@ -320,32 +393,19 @@ static const struct view_col policy_cols[] = {
 static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct mm_policy *y = mm_policy(owner);
-	const struct mm_policy_params *a = &y->params;
+	bool hosted = mm_policy_hosted(owner);
 	const struct {
 		const char *name;
 		double value;
 		const char *unit, *help;
 	} r[] = {
-		{ "tax", (double)atomic_load(&a->tax) / ALLOC_ONE, "", "on idle memory: memory tax" },
-		{ "high", atomic_load(&a->threshold[POOL_HIGH]) / 100.0, "%",
-		  "free memory that targets aim for, and more of which is state high: memory thresholds" },
-		{ "soft", atomic_load(&a->threshold[POOL_SOFT]) / 100.0, "%",
-		  "less is state soft: balloons grow" },
-		{ "hard", atomic_load(&a->threshold[POOL_HARD]) / 100.0, "%",
-		  "less is state hard: VMs swap" },
-		{ "low", atomic_load(&a->threshold[POOL_LOW]) / 100.0, "%",
-		  "less is state low: VMs above their target wait" },
-		{ "hysteresis", atomic_load(&a->hysteresis) / 100.0, "%",
-		  "beyond the next threshold, before a better state" },
-		{ "period", atomic_load(&a->period) / 1000.0, "s", "targets are computed at least as often" },
-		{ "balloon_max", atomic_load(&a->balloon_max), "%",
-		  "of a VM's memory, in its balloon at most" },
-		{ "frozen", atomic_load(&a->frozen), "", "1: nothing changes: memory freeze" },
-		{ "sample_pages", atomic_load(&a->sample_pages), "pages",
-		  "in a sample: memory sample pages" },
-		{ "sample_period", atomic_load(&a->sample_period) / 1000.0, "s",
-		  "of VM time: memory sample period" },
-		{ "swap", atomic_load(&a->swap) / 256.0, "MiB", "size of the host's swap file" },
+		{ "vm_shares", MM_SHARES_PER_MIB, "per MiB", "that a VM begins with: --shares, memory set" },
+		{ "vm_max", 100, "%", "of its memory: --max, memory set" },
+		{ "vm_min", hosted && atomic_load(&y->params.swap) ? 25 : 100, "%",
+		  "of its max, where there is a swap file 25: --min, memory set" },
+		{ "vm_scan", hosted ? MM_SCAN_RATE : 0, "pages/s",
+		  "that a VM begins with to look at: memory scan" },
+		{ "swap", atomic_load(&y->params.swap) / 256.0, "MiB", "size of the host's swap file" },
 		{ "soft_times", (double)atomic_load(&y->entered[POOL_SOFT]), "", "times it was entered" },
 		{ "hard_times", (double)atomic_load(&y->entered[POOL_HARD]), "", "times it was entered" },
 		{ "low_times", (double)atomic_load(&y->entered[POOL_LOW]), "", "times it was entered" },
@@ -353,10 +413,15 @@ static const char *policy_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "revocations", (double)atomic_load(&y->revocations), "",
 		  "times that a target fell: info alloc" },
 	};
+	struct param x[PARAMS];
 
 	(void)arg;
+	params_of(owner, x);
+	for (unsigned i = 0; i < PARAMS; i++)
+		k->row(k, (struct value[]){ V_STR(x[i].name), V_REAL(x[i].value), V_REAL(x[i].usual),
+					    V_STR(x[i].unit), V_STR(x[i].help) });
 	for (unsigned i = 0; i < ARRAY_LEN(r); i++)
-		k->row(k, (struct value[]){ V_STR(r[i].name), V_REAL(r[i].value), V_STR(r[i].unit),
+		k->row(k, (struct value[]){ V_STR(r[i].name), V_REAL(r[i].value), V_NONE, V_STR(r[i].unit),
 					    V_STR(r[i].help) });
 	return NULL;
 }

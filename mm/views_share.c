@@ -61,7 +61,7 @@ static void table_rows(struct mm_pool *p, const struct wanted *w, struct row_sin
 
 static const char *share_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	const struct mm_vm *vm = owner;
 	struct wanted w = { .all = !*arg, .slot = vm_slot_number(vm) };
 	uint64_t p;
 	char *end;
@@ -174,7 +174,7 @@ static void table_counters(const struct mm_pool *p, struct row_sink *k)
 
 static const char *sharing_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	const struct mm_vm *vm = ((struct mmu *)owner)->vm;
+	const struct mm_vm *vm = owner;
 	const struct vm_scan *s = &vm->scan;
 
 	(void)arg;

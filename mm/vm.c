@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define HOME_RESERVED (((uint64_t)NPPN << PAGE_SHIFT) + MMU_HOME_GUARD)
-#define SHARES_PER_MIB 10      /* at first */
 #define RMAP_NODES (64u << 20) /* one for each page of each window */
 
 static void *reserve(size_t n)
@@ -235,7 +234,8 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 	if (!hosted)
 		atomic_store(&vm->slot->max, vm->slot->configured);
 	if (!atomic_load(&vm->slot->shares))
-		atomic_store(&vm->slot->shares, n * SHARES_PER_MIB > 256 ? n * SHARES_PER_MIB / 256 : 1);
+		atomic_store(&vm->slot->shares,
+			     n * MM_SHARES_PER_MIB > 256 ? n * MM_SHARES_PER_MIB / 256 : 1);
 	add(&vm->slot->pages[charged ? PAGE_PRIVATE : PAGE_ABSENT], n);
 	for (uint64_t p = first; p < end; p++) {
 		if (vm->pmap[p].kind == PAGE_NONE)

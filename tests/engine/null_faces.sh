@@ -11,7 +11,7 @@ S=$TMP/control
 need_tmux
 command -v gdb >/dev/null || skip_all "no gdb"
 gdb -nx -batch -ex 'set architecture i386' >/dev/null 2>&1 || skip_all "gdb knows no i386"
-plan 37
+plan 46
 
 # ---- the dashboard ----
 
@@ -36,6 +36,9 @@ for engine in fails idle; do
 	3 Traps
 	4 Windows
 	5 Interrupts
+	6 switches
+	7 Who
+	8 zeros
 	END
 	key 2
 	until_true has "no view"
@@ -53,7 +56,7 @@ for engine in fails idle; do
 	[ "$(cat "$TMP/status")" -lt 126 ]
 	ok $? "$engine: q ends it" "status $(cat "$TMP/status"); $(cat "$TMP/err")"
 done
-for name in machine translation traps spaces devices; do
+for name in machine translation traps spaces devices io memory sharing; do
 	timeout -k 5 60 "$VITRINE" tui --no-rc --dump $name --size 100x30 demo >"$TMP/dump" 2>&1
 	[ $? -eq 0 ] && [ -s "$TMP/dump" ]
 	ok $? "--dump $name" "$(head -3 "$TMP/dump")"

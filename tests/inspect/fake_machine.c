@@ -236,6 +236,7 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 }
 
 const struct view *const mm_views[] = { NULL };
+const struct view *const mm_vm_views[] = { NULL };
 const struct view *const mm_pool_views[] = { NULL };
 const struct view *const mm_host_views[] = { NULL };
 const struct view *const machine_views[] = { NULL };
