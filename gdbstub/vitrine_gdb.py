@@ -282,7 +282,7 @@ with `set schedule-multiple on` all of them."""
                 if address:
                     self.connect(name, address, file)
                 else:
-                    gdb.write("%s has no gdb stub (gdb listen)\n" % name)
+                    gdb.write("%s has no gdb stub (gdb start makes one)\n" % name)
         self.show()
 
 

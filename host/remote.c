@@ -34,6 +34,26 @@ static void send_line(struct host_vm *vm, json_t *request)
 
 /* ---- what comes ---- */
 
+/* A stop in one line; of other output each line. */
+static void say_lines(struct host_vm *vm, const char *what, const char *text)
+{
+	bool stop = !strcmp(what, "stopped");
+	char *copy = xstrdup(text), *save = NULL, *all = NULL;
+
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *more = stop && all ? xasprintf("%s; %s", all, line) : xstrdup(line);
+
+		if (!stop)
+			vm_say(vm, what, "%s", line);
+		free(all);
+		all = more;
+	}
+	if (stop && all)
+		vm_say(vm, what, "%s", all);
+	free(all);
+	free(copy);
+}
+
 static void take_event(struct host_vm *vm, const char *event, const json_t *msg)
 {
 	const json_t *text = json_object_get(msg, "text");
@@ -47,9 +67,7 @@ static void take_event(struct host_vm *vm, const char *event, const json_t *msg)
 	}
 	if (!strcmp(event, "stopped") && (vm->control.calls || vm->quits))
 		return; /* the answer, or its end, is reported */
-	while (n && json_string_value(text)[n - 1] == '\n')
-		n--;
-	vm_say(vm, strcmp(event, "stopped") ? "output" : "stopped", "%.*s", (int)n, json_string_value(text));
+	say_lines(vm, strcmp(event, "stopped") ? "output" : "stopped", json_string_value(text));
 }
 
 static void take_message(struct host_vm *vm, json_t *msg)
