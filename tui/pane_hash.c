@@ -99,7 +99,7 @@ static void strip_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 	if (h->frames || h->hints)
 		snprintf(
 		    buf, len,
-		    "%llu pages on %llu frames, %llu hints, longest chain %llu; bright: shared; %s: selected",
+		    "%llu pages on %llu frames, %llu hints, chains up to %llu; bright: shared; %s: selected",
 		    (unsigned long long)h->pages, (unsigned long long)h->frames, (unsigned long long)h->hints,
 		    (unsigned long long)h->longest, p->area.h > 1 ? "↑" : "◆");
 }

@@ -141,7 +141,7 @@ static int plan(const struct vms *m, struct column *c, int room)
 
 	for (int i = 0; i < m->n; i++)
 		name = (int)strlen(m->vm[i].name) > name ? (int)strlen(m->vm[i].name) : name;
-	c[NAME] = (struct column){ .need = name, .least = name < 12 ? name : 12, .keep = true };
+	c[NAME] = (struct column){ .need = name, .least = name < 16 ? name : 16, .keep = true };
 	c[BAR] = (struct column){ .need = BAR_W, .least = BAR_LEAST, .keep = true };
 	for (int i = 0; i < FIGURES; i++)
 		c[FIRST + i] =

@@ -7,7 +7,7 @@ TABLE_PANE(figures, "figures", "Figures", "machine memory of each VM and of the 
 	   .view = "memory",
 	   .cols =
 	       "name state memsz grant machine free sztgt tchd active shrd zero shrdsvd swcur swtgt mctlsz "
-	       "mctltgt untouched ovhd min max shares hand",
+	       "mctltgt untouched ovhd min max shares scan hand",
 	   .drop = "untouched ovhd swtgt shrdsvd zero active max min shares tchd free machine state",
 	   .key = "name", .note = "MiB");
 TABLE_PANE(alloc, "alloc", "Who pays", "what memory is divided by, and the last revocations", .view = "alloc",
@@ -34,6 +34,6 @@ const struct screen_class screen_memory = {
 	.title = "Memory",
 	.help = "machine memory: each VM's with bars and trends, the pool's state, who pays whom",
 	.panes = panes,
-	.layouts = { { 0, 0, "v(vms*2,pool:5,h(alloc,pages:24))" },
-		     { 110, 30, "v(vms*3,pool:5,figures,h(alloc*3,samples*2),h(swapping,pages:24))" } },
+	.layouts = { { 0, 0, "v(vms*2,pool:5,h(alloc,pages:32))" },
+		     { 110, 30, "v(vms*3,pool:5,figures,h(alloc*3,samples*2),h(swapping,pages:36))" } },
 };
