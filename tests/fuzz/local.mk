@@ -8,6 +8,7 @@ fuzz_targets = \
 	%D%/fuzz_devices \
 	%D%/fuzz_disks \
 	%D%/fuzz_expr \
+	%D%/fuzz_host \
 	%D%/fuzz_image \
 	%D%/fuzz_pci \
 	%D%/fuzz_pcnet \
@@ -29,6 +30,7 @@ SHELL_TESTS += \
 	%D%/replay-devices.sh \
 	%D%/replay-disks.sh \
 	%D%/replay-expr.sh \
+	%D%/replay-host.sh \
 	%D%/replay-image.sh \
 	%D%/replay-pci.sh \
 	%D%/replay-pcnet.sh \
@@ -67,6 +69,10 @@ fuzz_machine = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a
 %C%_fuzz_expr_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_expr_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+%C%_fuzz_host_SOURCES = %D%/fuzz_host.c %D%/fuzz.h $(fuzz_main)
+%C%_fuzz_host_CFLAGS = $(AM_CFLAGS)
+%C%_fuzz_host_LDFLAGS = $(fuzz_ldflags)
+%C%_fuzz_host_LDADD = host/libhost.a inspect/libinspect.a $(fuzz_machine) $(EXT_LIBS)
 %C%_fuzz_image_SOURCES = %D%/fuzz_image.c %D%/fuzz.h $(fuzz_main)
 %C%_fuzz_image_CFLAGS = $(AM_CFLAGS)
 %C%_fuzz_image_LDFLAGS = $(fuzz_ldflags)
@@ -135,6 +141,12 @@ fuzz_corpus = \
 	%D%/corpus-expr/names \
 	%D%/corpus-expr/nested \
 	%D%/corpus-expr/wrong \
+	%D%/corpus-host/completion \
+	%D%/corpus-host/lies \
+	%D%/corpus-host/lives \
+	%D%/corpus-host/nonsense \
+	%D%/corpus-host/several \
+	%D%/corpus-host/turns \
 	%D%/corpus-image/disk \
 	%D%/corpus-image/elf64 \
 	%D%/corpus-image/embedded \
@@ -173,6 +185,7 @@ EXTRA_DIST += %D%/replay.c $(fuzz_corpus) \
 	%D%/replay-devices.sh \
 	%D%/replay-disks.sh \
 	%D%/replay-expr.sh \
+	%D%/replay-host.sh \
 	%D%/replay-image.sh \
 	%D%/replay-pci.sh \
 	%D%/replay-pcnet.sh \
