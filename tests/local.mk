@@ -36,6 +36,7 @@ SHELL_TESTS = \
 	%D%/console/control.sh \
 	%D%/host/agree.sh \
 	%D%/host/host.sh \
+	%D%/host/steer.sh \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
 	%D%/console/manual.sh \
@@ -109,6 +110,7 @@ EXTRA_DIST += \
 	%D%/taplib.sh \
 	%D%/timed.sh \
 	%D%/tui/colors.py \
+	%D%/host/steer.py \
 	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh
 
