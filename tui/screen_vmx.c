@@ -24,6 +24,7 @@ const struct screen_class screen_vmx = {
 	.name = "vmx",
 	.title = "VMX",
 	.help = "guests of the guest: VMCS by group, VM exits by reason and one by one, controls to flip",
+	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(h(vmcs*5,exits*4)*3,h(exit-log,controls:25)*2)" },
 		     { 110, 30,
