@@ -239,7 +239,7 @@ static bool take_interrupt(struct bt_vcpu *b)
 
 	if (b->v.virt)
 		b->v.virt->shadow = 0;
-	if (b->v.virt && (b->v.virt->guest || b->v.virt->ask)) {
+	if (b->v.virt && (b->v.virt->guest || b->v.virt->ask || b->v.virt->held)) {
 		ok = take_due(b, &go);
 		if (!ok || !go)
 			return ok;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "hv/machine_int.h"
+#include "x86/model.h"
 
 enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between deliveries of input */ };
 
@@ -63,12 +64,16 @@ static struct machine_stop stopped(struct machine *m, enum machine_state state, 
 
 static bool interruptible(const struct machine *m)
 {
-	return m->v->cpu.intf || m->v->cpu.nmi_pending;
+	const struct cpu *c = &m->v->cpu;
+
+	return c->intf || c->nmi_pending || c->halted == CPU_HALTED_ANY;
 }
 
 static bool wakes(const struct machine *m)
 {
-	return (m->board.intr && m->v->cpu.intf) || m->v->cpu.nmi_pending;
+	const struct cpu *c = &m->v->cpu;
+
+	return (m->board.intr && (c->intf || c->halted == CPU_HALTED_ANY)) || c->nmi_pending;
 }
 
 static void drain(int fd)
