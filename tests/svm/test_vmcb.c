@@ -73,15 +73,19 @@ END_TEST
 /* A #VMEXIT writes the fields of use OUT and BOTH, VMSAVE those of use SWAP, and neither any other. */
 static void check_written(const struct rig *r, bool exits, bool all)
 {
+	bool wanted[VMCB_SIZE] = { false };
+
 	for (unsigned f = 0; f < VMCB_FIELDS; f++) {
 		const struct vmcb_field_row *row = &vmcb_fields[f];
-		bool wanted = exits ? row->use == VMCB_OUT || row->use == VMCB_BOTH : row->use == VMCB_SWAP;
+		bool written = exits ? row->use == VMCB_OUT || row->use == VMCB_BOTH : row->use == VMCB_SWAP;
 
 		if (!all && (row->clean == VMCB_CLEAN_LBR || f == VMCB_G_PAT))
-			wanted = false;
+			written = false;
 		for (unsigned i = 0; i < row->width; i++)
-			ck_assert_msg((r->memory[AT_OTHER + row->at + i] == 0xaa) == wanted, "%s", row->id);
+			wanted[row->at + i] = written;
 	}
+	for (unsigned i = 0; i < VMCB_SIZE; i++)
+		ck_assert_msg((r->memory[AT_OTHER + i] == 0xaa) == wanted[i], "byte %x", i);
 }
 
 START_TEST(what_is_written)
@@ -231,7 +235,7 @@ START_TEST(msrs)
 
 	rig_init(r, RIG_64);
 	for (unsigned i = 0; i < ARRAY_LEN(writes); i++) {
-		r->x.s.efer = writes[i].enabled ? SVM_EFER_SVME : 0;
+		r->x.s.efer = writes[i].enabled ? EFER_SVME : 0;
 		ck_assert_msg(svm_wrmsr(&r->x, writes[i].msr, writes[i].val) == !writes[i].fails, "write %u",
 			      i);
 		ck_assert(svm_rdmsr(&r->x, writes[i].msr, &v));
@@ -240,6 +244,11 @@ START_TEST(msrs)
 	}
 	ck_assert(svm_wrmsr(&r->x, SVM_MSR_SMM_CTL, 1) && !svm_rdmsr(&r->x, SVM_MSR_SMM_CTL, &v));
 	ck_assert(!svm_wrmsr(&r->x, 0x174, 0) && !svm_rdmsr(&r->x, 0x174, &v));
+	/* No key is set: nothing unlocks. */
+	rig_init(r, RIG_64);
+	r->x.s.efer = 0;
+	ck_assert(svm_wrmsr(&r->x, SVM_MSR_VM_CR, VM_CR_LOCK) && svm_wrmsr(&r->x, SVM_MSR_KEY, 0));
+	ck_assert_uint_eq(r->x.vm_cr, VM_CR_LOCK);
 	/* The first processor has neither the lock nor the ratio. */
 	rig_init(r, RIG_K8);
 	ck_assert(!svm_rdmsr(&r->x, SVM_MSR_KEY, &v) && !svm_wrmsr(&r->x, SVM_MSR_TSC_RATIO, 1ull << 32));
