@@ -5,6 +5,7 @@
 #include "bt/bt.h"
 #include "cpu/virt.h"
 #include "hv/field.h"
+#include "svm/executor.h"
 #include "vtx/executor.h"
 #include "vtx/view.h"
 #include "x86/features.h"
@@ -36,12 +37,31 @@ static void free_vmx(struct vcpu *v)
 	free(v->virt);
 }
 
+static void free_svm(struct vcpu *v)
+{
+	free(v->virt);
+}
+
+static void add_svm(struct vcpu *v, struct mm_vm *vm)
+{
+	struct svm_executor *e = xcalloc(1, sizeof(*e));
+	struct svm_model m;
+
+	svm_executor_model(v, SVM_GEN_ALL, &m);
+	svm_executor_init(e, v, vm, &m);
+	e->virt.free = free_svm;
+}
+
 /* Give V the virtualization extension that its processor offers. */
 static void add_virt(struct vcpu *v, struct mm_vm *vm)
 {
 	struct vmx_executor *e;
 	struct vmx_model m;
 
+	if (offers(v, CPUID_SVM_LEAF, CPUID_SVM_REG, CPUID_SVM)) {
+		add_svm(v, vm);
+		return;
+	}
 	if (!offers(v, CPUID_VMX_LEAF, CPUID_VMX_REG, CPUID_VMX))
 		return;
 	e = xcalloc(1, sizeof(*e));
@@ -78,9 +98,49 @@ static const struct state_field vmx_fields[] = {
 	F_ARRAY(vmx_executor, x.vmcs.r.value),
 };
 
+static const struct state_field svm_fields[] = {
+	F_NUM_IN(svm_executor, x.guest, 0, 1),
+	F_NUM_IN(svm_executor, x.gif, 0, 1),
+	F_NUM_IN(svm_executor, x.shutdown, 0, 1),
+	F_NUM(svm_executor, x.vm_cr),
+	F_NUM(svm_executor, x.hsave),
+	F_NUM(svm_executor, x.tsc_ratio),
+	F_NUM(svm_executor, x.ignne),
+	F_NUM(svm_executor, x.smm_ctl),
+	F_NUM(svm_executor, x.key),
+	F_ARRAY(svm_executor, x.s.msr),
+	F_NUM(svm_executor, x.host.rax),
+	F_NUM(svm_executor, x.host.rsp),
+	F_NUM(svm_executor, x.host.rip),
+	F_NUM(svm_executor, x.host.rflags),
+	F_NUM(svm_executor, x.host.cr0),
+	F_NUM(svm_executor, x.host.cr3),
+	F_NUM(svm_executor, x.host.cr4),
+	F_NUM(svm_executor, x.host.efer),
+	F_NUM(svm_executor, x.host.pat),
+	F_ARRAY(svm_executor, x.host.msr),
+	F_EACH(svm_executor, x.host.seg, base),
+	F_EACH(svm_executor, x.host.seg, limit),
+	F_EACH(svm_executor, x.host.seg, rights),
+	F_EACH(svm_executor, x.host.seg, selector),
+	F_NUM(svm_executor, x.host.gdtr.base),
+	F_NUM(svm_executor, x.host.gdtr.limit),
+	F_NUM(svm_executor, x.host.idtr.base),
+	F_NUM(svm_executor, x.host.idtr.limit),
+	F_NUM(svm_executor, x.vmcb.at),
+	F_HEX(svm_executor, x.vmcb.bytes),
+};
+
+static bool is_svm(const struct vcpu *v)
+{
+	return v->virt->free == free_svm;
+}
+
 static void virt_state(struct vcpu *v, struct state_part *p)
 {
-	if (v->virt)
+	if (v->virt && is_svm(v))
+		*p = (struct state_part){ "svm", svm_fields, ARRAY_LEN(svm_fields), v->virt };
+	else if (v->virt)
 		*p = (struct state_part){ "vmx", vmx_fields, ARRAY_LEN(vmx_fields), v->virt };
 }
 

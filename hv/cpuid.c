@@ -17,6 +17,13 @@ enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 #define OWN_ECX (CPUID_X2APIC | CPUID_TSC_DEADLINE)
 /* Offered where the model is asked for it alone (+vmx). */
 #define ASKED_ECX CPUID_VMX
+#define ASKED_EXT_ECX CPUID_SVM
+/* Features of SVM: those that svm/executor.h implements. */
+#define SVM_EDX                                                                                              \
+	(CPUID_SVM_NP | CPUID_SVM_LOCK | CPUID_SVM_NEXT_RIP | CPUID_SVM_TSC_RATIO | CPUID_SVM_CLEAN |        \
+	 CPUID_SVM_FLUSH_BY_ASID | CPUID_SVM_DECODE_ASSISTS | CPUID_SVM_VIRTUAL_VMLOAD |                     \
+	 CPUID_SVM_VIRTUAL_GIF | CPUID_SVM_VIRTUAL_NMI | CPUID_SVM_ADDRESS_CHECK | CPUID_SVM_IDLE_HLT)
+enum { SVM_REVISION = 1, SVM_ASIDS = 32 };
 #define BASIC_EDX                                                                                            \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
 	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
@@ -38,6 +45,7 @@ struct cpu_model {
 	const char *name, *help, *vendor;
 	uint32_t signature, max_basic, max_ext;
 	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx, xsave1;
+	uint32_t svm;	 /* of leaf 8000000AH, if the model has SVM */
 	bool hypervisor; /* show the hypervisor leaves */
 };
 
@@ -211,12 +219,13 @@ static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
 
 static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 {
+	bool svm = m->ext_ecx & CPUID_SVM;
 	uint32_t *r, h[4], max;
 
 	if (!m->max_ext)
 		return;
 	host(0x80000000, 0, h);
-	max = h[A] < m->max_ext ? h[A] : m->max_ext;
+	max = h[A] < m->max_ext && !svm ? h[A] : m->max_ext;
 	h[A] = max;
 	if (m->vendor)
 		put_vendor(h, m->vendor);
@@ -227,7 +236,7 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	host(0x80000001, 0, r);
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 0;
-	r[C] &= m->ext_ecx;
+	r[C] = (r[C] | ASKED_EXT_ECX) & m->ext_ecx;
 	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */
 		r[D] |= OWN_EDX;
 	r[D] &= m->ext_edx;
@@ -236,6 +245,9 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	if (max >= 0x80000008)
 		add(t, 0x80000008, 0, false)[A] =
 		    32 << 8 | MAXPHYADDR; /* bits of linear and physical addresses */
+	if (svm)
+		memcpy(add(t, 0x8000000a, 0, false), (const uint32_t[]){ SVM_REVISION, SVM_ASIDS, 0, m->svm },
+		       16);
 }
 
 static void add_hypervisor(struct cpuid_table *t, uint32_t tsc_khz, uint32_t bus_khz)
@@ -283,6 +295,8 @@ static uint32_t *mask_of(struct cpu_model *m, const struct feature_row *row)
 		return row->reg == B ? &m->ebx7 : NULL;
 	if (row->leaf == 0xd)
 		return &m->xsave1;
+	if (row->leaf == 0x8000000a)
+		return &m->svm;
 	return row->reg == D ? &m->ext_edx : &m->ext_ecx;
 }
 
@@ -301,6 +315,10 @@ static bool host_has(const struct feature_row *row)
 	if (row->leaf == 1) {
 		r[D] |= OWN_EDX;
 		r[C] |= OWN_ECX | ASKED_ECX;
+	} else if (row->leaf == 0x80000001) {
+		r[C] |= ASKED_EXT_ECX;
+	} else if (row->leaf == 0x8000000a) {
+		r[D] = SVM_EDX;
 	}
 	return r[row->reg] >> row->bit & 1;
 }
@@ -320,6 +338,8 @@ static void set(struct cpu_model *m, unsigned f, bool on)
 		m->max_basic = 0xd;
 	if (on && row->leaf > m->max_ext && row->leaf >= 0x80000000u)
 		m->max_ext = row->leaf;
+	if (on && f == FEATURE_SVM) /* the leaf that describes it */
+		m->max_ext = 0x8000000a;
 }
 
 /* Add F and what it builds on; or remove F and what builds on it. */
@@ -348,6 +368,8 @@ static bool feature_item(struct cpu_model *m, const char *item, size_t len, char
 
 	snprintf(name, sizeof(name), "%.*s", (int)(len ? len - 1 : 0), item + 1);
 	max.ecx1 |= ASKED_ECX;
+	max.ext_ecx |= ASKED_EXT_ECX;
+	max.svm = SVM_EDX;
 	f = len > 1 && len < sizeof(name) && (*item == '+' || *item == '-') ? feature_find(name)
 									    : FEATURE_NONE;
 	if (f == FEATURE_NONE) {
@@ -379,10 +401,15 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 		return false;
 	}
 	m = *base;
+	m.svm = SVM_EDX;
 	for (name += len; *name; name += len) {
 		len = strcspn(++name, ",");
 		if (!feature_item(&m, name, len, err, errlen))
 			return false;
+	}
+	if (m.ecx1 & CPUID_VMX && m.ext_ecx & CPUID_SVM) {
+		snprintf(err, errlen, "CPU model: no processor has both VMX and SVM");
+		return false;
 	}
 	build(t, &m, tsc_khz, bus_khz);
 	return true;

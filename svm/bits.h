@@ -2,9 +2,8 @@
  * Bits that SVM knows of and the processors of x86/ do not have yet. */
 #ifndef SVM_BITS_H
 #define SVM_BITS_H
-#include "x86/cpu.h"
+#include "x86/model.h"
 
-#define SVM_EFER_SVME (1ull << 12)
 #define SVM_CR4_LA57 (1ull << 12)
 
 /* MSRs of SVM (APM vol. 2 15.30). */

@@ -11,7 +11,7 @@ typedef enum svm_result handler(struct svm *x, const struct svm_insn *i, struct 
 
 /* ---- outcomes ---- */
 
-static enum svm_result raise(struct svm *x, unsigned vector)
+static enum svm_result raise_exc(struct svm *x, unsigned vector)
 {
 	x->exception = (struct svm_exception){ .vector = (uint8_t)vector, .has_error = vector == EXC_GP };
 	return SVM_FAULT;
@@ -54,7 +54,7 @@ static int vmcb_rules(struct svm *x, const struct svm_insn *i, unsigned code)
 
 	if (exits && (ok || SVM_HAS(&x->caps, ADDRESS_CHECK)))
 		return (int)intercept(x, i, code, 0);
-	return ok ? GO_ON : (int)raise(x, EXC_GP);
+	return ok ? GO_ON : (int)raise_exc(x, EXC_GP);
 }
 
 /* ---- VMRUN, VMLOAD, VMSAVE ---- */
@@ -114,7 +114,7 @@ static enum svm_result vmmcall(struct svm *x, const struct svm_insn *i, struct s
 	(void)walk;
 	if (svm_exits(x, SVM_EXIT_VMMCALL))
 		return intercept(x, i, SVM_EXIT_VMMCALL, 0);
-	return raise(x, EXC_UD);
+	return raise_exc(x, EXC_UD);
 }
 
 static enum svm_result stgi(struct svm *x, const struct svm_insn *i, struct svm_walk *walk)
@@ -141,7 +141,7 @@ static enum svm_result skinit(struct svm *x, const struct svm_insn *i, struct sv
 	(void)walk;
 	if (svm_exits(x, SVM_EXIT_SKINIT))
 		return intercept(x, i, SVM_EXIT_SKINIT, 0);
-	return raise(x, EXC_UD);
+	return raise_exc(x, EXC_UD);
 }
 
 static enum svm_result invlpga(struct svm *x, const struct svm_insn *i, struct svm_walk *walk)
@@ -177,13 +177,13 @@ const char *svm_insn_name(enum svm_insn_id id)
 
 static enum svm_result execute(struct svm *x, const struct svm_insn *i, struct svm_walk *walk)
 {
-	if (!(x->s.efer & SVM_EFER_SVME))
-		return raise(x, EXC_UD);
+	if (!(x->s.efer & EFER_SVME))
+		return raise_exc(x, EXC_UD);
 	if (insns[i->id].rules == COMMON) {
 		if (!(x->s.cr0 & CR0_PE) || x->s.rflags & FL_VM)
-			return raise(x, EXC_UD);
+			return raise_exc(x, EXC_UD);
 		if (x->s.cpl)
-			return raise(x, EXC_GP);
+			return raise_exc(x, EXC_GP);
 	}
 	return insns[i->id].handle(x, i, walk);
 }

@@ -14,6 +14,11 @@ noinst_LIBRARIES += %D%/libsvm.a
 	%D%/controls.def \
 	%D%/event.c \
 	%D%/event.h \
+	%D%/executor.c \
+	%D%/executor.h \
+	%D%/executor_intercept.c \
+	%D%/executor_nested.c \
+	%D%/executor_state.c \
 	%D%/exits.c \
 	%D%/exits.def \
 	%D%/exits.h \

@@ -98,9 +98,9 @@ static enum svm_npt_result fault(const struct svm *x, const struct mode *m, unsi
 	return SVM_NPT_FAULT;
 }
 
-static bool allowed(const struct svm_walk *w, bool user, unsigned access)
+static bool allowed(const struct svm_walk *w, unsigned access)
 {
-	return user && (w->writable || !(access & (SVM_NPT_WRITE | SVM_NPT_TABLE))) &&
+	return w->user && (w->writable || !(access & (SVM_NPT_WRITE | SVM_NPT_TABLE))) &&
 	       (w->executable || !(access & SVM_NPT_FETCH) || access & SVM_NPT_TABLE);
 }
 
@@ -129,12 +129,11 @@ enum svm_npt_result svm_npt_look(const struct svm *x, gpa address, unsigned acce
 	const struct mode *m = mode_of(x);
 	const struct level *l = m->level;
 	gpa table = root_of(x, m);
-	bool user = true;
 	uint64_t entry;
 
 	gpr_zero(w, sizeof(*w));
 	w->address = address;
-	w->writable = w->executable = true;
+	w->user = w->writable = w->executable = w->accessed = true;
 	/* Bits that the mode does not translate: no entry maps them. */
 	if (address >> m->address)
 		return fault(x, m, access, 0, w);
@@ -148,7 +147,8 @@ enum svm_npt_result svm_npt_look(const struct svm *x, gpa address, unsigned acce
 		if (entry & reserved_bits(x, m, l, entry))
 			return fault(x, m, access, PF_ERR_P | PF_ERR_RSVD, w);
 		if (!l->bare) {
-			user = user && entry & PTE_U;
+			w->user = w->user && entry & PTE_U;
+			w->accessed = w->accessed && entry & PTE_A;
 			w->writable = w->writable && entry & PTE_W;
 			w->executable = w->executable && !(m->size == 8 && entry & PTE_NX);
 		}
@@ -157,7 +157,7 @@ enum svm_npt_result svm_npt_look(const struct svm *x, gpa address, unsigned acce
 		table = entry & (m->size == 8 ? PTE_ADDR64 : PTE_ADDR32);
 	}
 	finish(m, l, entry, w);
-	return allowed(w, user, access) ? SVM_NPT_OK : fault(x, m, access, PF_ERR_P, w);
+	return allowed(w, access) ? SVM_NPT_OK : fault(x, m, access, PF_ERR_P, w);
 }
 
 static void set_bits(struct svm *x, struct svm_walk *w, unsigned i, uint8_t bits)
@@ -182,6 +182,7 @@ enum svm_npt_result svm_npt_access(struct svm *x, gpa address, unsigned access, 
 		if (!m->level[i].bare)
 			set_bits(x, w, i, PTE_A);
 	set_bits(x, w, leaf, PTE_A | (access & (SVM_NPT_WRITE | SVM_NPT_TABLE) ? PTE_D : 0));
+	w->accessed = true;
 	return SVM_NPT_OK;
 }
 

@@ -22,13 +22,14 @@ enum svm_npt_result {
 struct svm_walk {
 	gpa at[SVM_NPT_LEVELS]; /* of the entries, the root's first */
 	uint64_t entry[SVM_NPT_LEVELS];
-	unsigned levels;	   /* how many of them were read */
-	bool writable, executable; /* by all of them */
-	gpa result;		   /* with SVM_NPT_OK */
-	uint64_t size;		   /* of the page: 4 KiB, 2 or 4 MiB, 1 GiB */
-	unsigned pat;		   /* index of the memory type in the host's PAT */
-	gpa address;		   /* what was looked up */
-	uint64_t error;		   /* with SVM_NPT_FAULT: EXITINFO1 */
+	unsigned levels;		 /* how many of them were read */
+	bool user, writable, executable; /* by all of them */
+	bool accessed;			 /* all of them are marked so */
+	gpa result;			 /* with SVM_NPT_OK */
+	uint64_t size;			 /* of the page: 4 KiB, 2 or 4 MiB, 1 GiB */
+	unsigned pat;			 /* index of the memory type in the host's PAT */
+	gpa address;			 /* what was looked up */
+	uint64_t error;			 /* with SVM_NPT_FAULT: EXITINFO1 */
 };
 
 /* Look up ADDRESS under the VMCB of the guest that runs. Nothing changes in memory: it is what a view shows.

@@ -86,7 +86,7 @@ static bool write_vm_cr(struct svm *x, uint64_t val)
 {
 	uint64_t kept = x->vm_cr & VM_CR_LOCK ? VM_CR_LOCK | VM_CR_SVMDIS : 0;
 
-	if (val & ~(uint64_t)VM_CR_VALID || (val & VM_CR_SVMDIS && x->s.efer & SVM_EFER_SVME))
+	if (val & ~(uint64_t)VM_CR_VALID || (val & VM_CR_SVMDIS && x->s.efer & EFER_SVME))
 		return false;
 	x->vm_cr = (val & ~kept) | (x->vm_cr & kept);
 	return true;

@@ -39,12 +39,13 @@ uint32_t cpu_cr4_allowed(const struct platform *p, const struct cpu *c, uint32_t
 /* EFER bits and the feature that allows each. */
 static const struct {
 	uint32_t bit, feature;
+	uint8_t reg;
 } efer_rows[] = {
-	{ EFER_SCE, CPUID_SYSCALL },
-	{ EFER_NXE, CPUID_NX },
+	{ EFER_SCE, CPUID_SYSCALL, CPUID_SYSCALL_REG },
+	{ EFER_NXE, CPUID_NX, CPUID_NX_REG },
+	{ EFER_SVME, CPUID_SVM, CPUID_SVM_REG },
 };
-_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SYSCALL_REG == CPUID_NX_REG,
-	       "one query for both");
+_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SVM_LEAF == CPUID_NX_LEAF, "one query for all");
 
 uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c)
 {
@@ -53,7 +54,7 @@ uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c)
 
 	p->cpuid(p->ctx, c, CPUID_NX_LEAF, 0, out);
 	for (unsigned i = 0; i < ARRAY_LEN(efer_rows); i++)
-		if (out[CPUID_NX_REG] & efer_rows[i].feature)
+		if (out[efer_rows[i].reg] & efer_rows[i].feature)
 			allowed |= efer_rows[i].bit;
 	return allowed;
 }

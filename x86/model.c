@@ -46,7 +46,8 @@ static const char *refused_control(const struct platform *p, const struct cpu *c
 		return "CR0.NW cannot be set without CD";
 	if ((c->cr4 & ~all4) || (p->cpuid && cpu_cr4_allowed(p, c, c->cr4) != c->cr4))
 		return "CR4 has bits that this processor does not offer";
-	if ((c->efer & ~(uint64_t)(EFER_SCE | EFER_NXE)) || (p->cpuid && (c->efer & ~cpu_efer_allowed(p, c))))
+	if ((c->efer & ~(uint64_t)(EFER_SCE | EFER_NXE | EFER_SVME)) ||
+	    (p->cpuid && (c->efer & ~cpu_efer_allowed(p, c))))
 		return "EFER has bits that this processor does not offer";
 	if ((c->a20_mask | 1u << 20) != ~0u)
 		return "the A20 mask has one bit";

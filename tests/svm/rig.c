@@ -170,7 +170,7 @@ void rig_init(struct rig *r, enum rig_mode mode)
 	r->x.mem = (struct svm_memory){ r, memory_read, memory_write };
 	s->cr0 = CR0_PE | CR0_PG | CR0_ET;
 	s->cr3 = 0x7000;
-	s->efer = SVM_EFER_SVME;
+	s->efer = EFER_SVME;
 	s->rflags = FL_ONE | FL_IF;
 	s->dr7 = DR7_INIT;
 	s->rip = HOST_RIP;
