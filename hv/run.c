@@ -66,14 +66,15 @@ static bool interruptible(const struct machine *m)
 {
 	const struct cpu *c = &m->v->cpu;
 
-	return c->intf || c->nmi_pending || c->halted == CPU_HALTED_ANY;
+	return c->intf || m->v->any_intr || c->nmi_pending || c->halted == CPU_HALTED_ANY;
 }
 
 static bool wakes(const struct machine *m)
 {
 	const struct cpu *c = &m->v->cpu;
+	bool any = c->intf || m->v->any_intr || c->halted == CPU_HALTED_ANY;
 
-	return (m->board.intr && (c->intf || c->halted == CPU_HALTED_ANY)) || c->nmi_pending;
+	return (m->board.intr && any) || c->nmi_pending;
 }
 
 static void drain(int fd)

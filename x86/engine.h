@@ -123,9 +123,10 @@ struct vcpu {
 	struct cpu cpu; /* exact only while the vCPU is outside run() */
 	const struct engine_ops *ops;
 	struct platform plat;
-	struct mmu *mmu;       /* NULL in an engine that translates addresses by itself */
-	struct virt *virt;     /* the processor's virtualization extension (cpu/virt.h); NULL: none */
-	uint64_t icount;       /* instructions retired (icount mode; exact outside run()) */
+	struct mmu *mmu;   /* NULL in an engine that translates addresses by itself */
+	struct virt *virt; /* the processor's virtualization extension (cpu/virt.h); NULL: none */
+	bool any_intr;	   /* guest mode: an external interrupt ends HLT whatever EFLAGS.IF is, as it exits */
+	uint64_t icount;   /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */
 	struct engine_touch touch[MAX_TOUCHES]; /* after ENGINE_WATCH: accesses of the instruction */

@@ -10,6 +10,7 @@
 PROGRAM(nops, "nop\nnop\nnop\nnop");
 PROGRAM(sti_nops, "nop\nsti\nnop\nnop");
 PROGRAM(wait_loop, "1: jmp 1b");
+PROGRAM(hlt, "hlt");
 PROGRAM(ud2, "ud2");
 PROGRAM(bad_selector, "movl $0x58, %eax\nmovl %eax, %fs");
 PROGRAM(sti_cpuid, "sti\ncpuid");
@@ -256,6 +257,32 @@ static const char *interrupt_exit_masked(enum mode m)
 	return interrupt_exits(2);
 }
 
+/* The guest waits in HLT, by its instruction and from the entry on. */
+static const char *interrupt_ends_hlt(enum mode m)
+{
+	const char *wrong = NULL;
+
+	(void)m;
+	LOAD_PROGRAM(hlt);
+	vm_or(VM_PIN, PIN_INTR);
+	timer_on();
+	for (u32 i = 0; i < 10; i++) { /* one that is pending already exits in front of HLT */
+		wrong = until_exit(1, 0);
+		asm volatile("sti\nnop\nnop\ncli");
+		if (wrong || be->get(S_EIP) != G_CODE)
+			break;
+	}
+	if (!wrong)
+		wrong = differs("eip", be->get(S_EIP), G_CODE + 1);
+	if (!wrong && vmx_caps.misc & 1 << 6) {
+		vmwrite(VM_ACTIVITY, 1);
+		wrong = until_exit(1, 0);
+		asm volatile("sti\nnop\nnop\ncli");
+	}
+	timer_off();
+	return wrong;
+}
+
 static const char *interrupt_acknowledged(enum mode m)
 {
 	const char *wrong;
@@ -477,6 +504,7 @@ const struct program event_programs[] = {
 	{ "nested_fault_in_delivery", NESTED, 0, nested_fault_in_delivery },
 	{ "interrupt_exit", 0, 0, interrupt_exit },
 	{ "interrupt_exit_masked", 0, ON_VMX, interrupt_exit_masked },
+	{ "interrupt_ends_hlt", 0, ON_VMX, interrupt_ends_hlt },
 	{ "interrupt_acknowledged", 0, ON_VMX, interrupt_acknowledged },
 	{ "interrupt_in_guest", 0, 0, interrupt_in_guest },
 	{ "interrupt_by_host_flag", 0, ON_SVM, interrupt_by_host_flag },

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A hypervisor in the guest (guests/hyper): each exit with its information, failed entries, then random control
-# blocks for a few seconds; LONG=1: for ten minutes. It prints one line for each case that fails.
+# A hypervisor in the guest (guests/hyper): each exit with its information, failed entries, then 2000 rounds of random
+# control blocks; LONG=1: for ten minutes. It prints one line for each case that fails. #AC is left out, which
+# vitrine never raises (docs/architecture.md).
 . "$(dirname "$0")/guestlib.sh"
 need
 KERNEL=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/hyper/hyper.elf
@@ -24,15 +25,15 @@ done
 
 plan $(($(echo $have | wc -w) * 4))
 for extension in $have; do
-	hyper 120 "host,+$extension" verbose
+	hyper 120 "host,+$extension" "verbose -ac"
 	grep FAIL "$TMP/out" >"$TMP/failed"
 	[ "$status" -eq 1 ] && [ ! -s "$TMP/failed" ]
 	ok $? "$extension: each exit, with its information" "$(cat "$TMP/failed"; detail)"
 	[ "$(grep -c '^ok' "$TMP/out")" -ge 100 ]
 	ok $? "$extension: at least 100 cases" "$(detail)"
-	hyper 120 "host,+$extension" "" --verify-tc
+	hyper 120 "host,+$extension" "-ac" --verify-tc
 	ended 1 "$extension: the same with --verify-tc"
-	if [ -n "${LONG:-}" ]; then span=600; else span=3; fi
-	hyper $((span + 60)) "host,+$extension" "fuzz seconds=$span seed=${HYPER_SEED:-1}"
-	ended 1 "$extension: random control blocks for $span seconds"
+	if [ -n "${LONG:-}" ]; then span=seconds=600; else span="seconds=30 rounds=2000"; fi
+	hyper 660 "host,+$extension" "fuzz $span seed=${HYPER_SEED:-1}"
+	ended 1 "$extension: random control blocks, $span"
 done
