@@ -93,12 +93,20 @@ static bool entered(struct vmx_executor *e)
 	return cpu_deliver_event(e->v, &ev);
 }
 
-static bool left(struct vmx_executor *e, enum vmx_result r)
+static void to_host(struct vmx_executor *e)
 {
 	vmx_copy_out(e);
 	vmx_switch_space(e, false);
 	enter_side(e, false);
-	return r != VMX_ABORTED;
+	e->virt.delivering.type = VIRT_EVENT_NONE;
+}
+
+static bool left(struct vmx_executor *e, enum vmx_result r)
+{
+	to_host(e);
+	if (r == VMX_ABORTED)
+		return false;
+	return !e->root || e->root(e->root_ctx);
 }
 
 /* The processor shuts down: by way of leave(). */
@@ -281,6 +289,38 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 	default:
 		return shut_down(e);
 	}
+}
+
+/* ---- a hypervisor in C ---- */
+
+void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *ctx)
+{
+	e->root = exited;
+	e->root_ctx = ctx;
+}
+
+enum vmx_result vmx_executor_enter(struct vmx_executor *e, unsigned *error)
+{
+	enum vmx_result r;
+
+	vmx_copy_in(e);
+	r = vmx_enter(&e->x, error);
+	if (r == VMX_ENTRY_FAILED)
+		to_host(e);
+	else if (r == VMX_ENTERED && !entered(e))
+		r = VMX_ABORTED;
+	return r;
+}
+
+bool vmx_executor_exit(struct vmx_executor *e, enum vmx_reason reason)
+{
+	struct vmx_exit exit = { .reason = reason };
+	enum vmx_result r;
+
+	vmx_copy_in(e);
+	r = vmx_leave(&e->x, &exit);
+	to_host(e);
+	return r != VMX_ABORTED;
 }
 
 /* ---- events ---- */

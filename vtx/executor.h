@@ -14,7 +14,9 @@ struct vmx_executor {
 	struct vmx x;
 	struct vcpu *v;
 	struct mm_vm *vm;
-	struct vmx_exit exit;  /* noted, for leave() */
+	struct vmx_exit exit;	 /* noted, for leave() */
+	bool (*root)(void *ctx); /* see vmx_executor_root() */
+	void *root_ctx;
 	bool faulted;	       /* an operand's access failed: the exception is in cpu.exc */
 	bool walking, probing; /* entries of the EPT are being read: as mmu_load_entry() takes it */
 	/* The intercepts that the words below amount to. */
@@ -25,6 +27,18 @@ struct vmx_executor {
 void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model *m);
 /* Give V the extension; E is zeroed. */
 void vmx_executor_init(struct vmx_executor *e, struct vcpu *v, struct mm_vm *vm, const struct vmx_model *m);
+
+/* ---- for a hypervisor in C, in the place of code in root operation ---- */
+
+/* Call EXITED(CTX) after each exit and each failed entry, instead of going on at the host's RIP: it may enter
+ * the guest again. False: the processor shuts down. Set once; resetting the processor keeps it. */
+void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *ctx);
+/* Enter the guest of the current VMCS, whatever its launch state; general registers are struct cpu's.
+ * VMX_ENTERED: an event that the entry injects has been delivered, or EXITED been called. VMX_NEXT: it failed
+ * by error *ERROR; VMX_ENTRY_FAILED: by an exit, of which EXITED is not told. */
+enum vmx_result vmx_executor_enter(struct vmx_executor *e, unsigned *error);
+/* Leave the guest for REASON, without calling EXITED. False: the processor has shut down. */
+bool vmx_executor_exit(struct vmx_executor *e, enum vmx_reason reason);
 
 /* ---- parts (vtx/executor_state.c) ---- */
 
