@@ -6,20 +6,44 @@
 #include "cpu/virt.h"
 #include "hv/field.h"
 #include "svm/executor.h"
+#include "vmm/vmm.h"
 #include "vtx/executor.h"
 #include "vtx/view.h"
 #include "x86/features.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static void configure_bt(struct bt_config *c, const struct options *o)
+{
+	c->tc_size = o->tc_size;
+	c->verify = o->verify_tc;
+	c->tu_max = (unsigned)o->tu_max;
+	c->no_chain = o->no_chain;
+}
 
 static void *bt_config(const struct options *o)
 {
 	struct bt_config *c = xcalloc(1, sizeof(*c));
 
-	c->tc_size = o->tc_size;
-	c->verify = o->verify_tc;
-	c->tu_max = (unsigned)o->tu_max;
-	c->no_chain = o->no_chain;
+	configure_bt(c, o);
+	return c;
+}
+
+/* The processor below the monitor is the translator's. */
+struct vtx_config {
+	struct vmm_config vmm; /* first */
+	struct bt_config bt;
+};
+
+static void *vtx_config(const struct options *o)
+{
+	struct vtx_config *c = xcalloc(1, sizeof(*c));
+
+	configure_bt(&c->bt, o);
+	c->vmm = (struct vmm_config){ .processor = bt_vcpu_new,
+				      .processor_config = &c->bt,
+				      .paging = strcmp(o->vtx, "shadow") ? VMM_EPT : VMM_SHADOW };
 	return c;
 }
 
@@ -145,6 +169,7 @@ static void virt_state(struct vcpu *v, struct state_part *p)
 }
 
 const struct engine_choice engines[] = {
-	{ "bt", new_bt, bt_views, bt_config, virt_state },
+	{ "bt", new_bt, bt_views, 0, bt_config, virt_state },
+	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, vtx_config, NULL },
 	{ 0 },
 };

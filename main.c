@@ -215,6 +215,15 @@ static bool report_to_host(const struct front *f, struct inspect *s, struct mach
 	return true;
 }
 
+/* A test's table has one engine, whatever the option says. */
+static const struct engine_choice *engine_named(const char *name)
+{
+	for (const struct engine_choice *e = engines; e->name; e++)
+		if (!strcmp(e->name, name))
+			return e;
+	return &engines[0];
+}
+
 static void add_state(const struct engine_choice *engine, struct machine *m)
 {
 	struct state_part p = { 0 };
@@ -227,7 +236,7 @@ static void add_state(const struct engine_choice *engine, struct machine *m)
 /* Run the session, with a machine if there is a guest. */
 static int run_machine(const struct options *o, struct inspect *s, const struct front *f)
 {
-	const struct engine_choice *engine = &engines[0];
+	const struct engine_choice *engine = engine_named(o->engine);
 	struct machine_config cfg;
 	struct machine_swap swap;
 	struct machine *m;
@@ -240,6 +249,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 		return front_main(o, f);
 	describe(o, s, &cfg);
 	use_host(f, &cfg, &swap);
+	cfg.engine_memory = engine->memory;
 	config = engine->config ? engine->config(o) : NULL;
 	m = machine_new(&cfg, engine->vcpu_new, config, err, sizeof(err));
 	free(config);

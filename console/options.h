@@ -46,7 +46,7 @@ struct options {
 	/* machine */
 	uint64_t memory, machine_memory, tc_size;
 	const char *swap, *balloon;
-	const char *cpu, *engine, *serial, *name, *clock, *gdb, *control;
+	const char *cpu, *engine, *vtx, *serial, *name, *clock, *gdb, *control;
 	const char *attach; /* path of the control socket to attach to, or HOST[/VM] */
 	bool want_tui;	    /* attach, host: the dashboard */
 	/* several VMs */

@@ -38,7 +38,8 @@ struct machine_config {
 	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 3 GiB */
 	struct mm_pool
 	    *pool; /* machine memory shared with other machines, borrowed; NULL: a pool of its own */
-	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus ROMs */
+	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus what else there is */
+	uint64_t engine_memory;	 /* what the engine takes of it for itself */
 	const char *swap;	 /* file for pages that the pool has no room for; NULL: none */
 	/* Instead of SWAP: a file that machines of one host share; borrowed for machine_new(). */
 	const struct machine_swap {

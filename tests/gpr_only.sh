@@ -4,7 +4,7 @@
 # code must not use them, nor call code that may.
 . "${TOP_SRCDIR:=.}/tests/taplib.sh"
 cd "${TOP_BUILDDIR:=.}" || exit 99
-libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmmgpr.a cpu/libcpu.a vtx/libvtx.a svm/libsvm.a bt/libbtgpr.a hv/libhvgpr.a"
+libraries="base/libbasegpr.a x86/libx86gpr.a mm/libmmgpr.a cpu/libcpu.a vtx/libvtx.a vmm/libvmm.a svm/libsvm.a bt/libbtgpr.a hv/libhvgpr.a"
 command -v objdump >/dev/null || skip_all "no objdump"
 
 # Columns: object (*: any), what it may call outside, why that is safe.
@@ -50,6 +50,13 @@ allowed()
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
 	cache.o getrlimit only when the cache is made
+	vmm.o calloc only when the vCPU is made
+	vmm.o snprintf only when the vCPU is made
+	vmm.o free only when the vCPU ends
+	vmm.o vmx_controls_new only when the vCPU is made
+	vmm.o vmx_controls_free only when the vCPU ends
+	shadow.o calloc only when the vCPU is made
+	shadow.o free only when the vCPU ends
 	virtio_net.o pci_rom only when the machine is made
 	virtio_net.o nic_join only when the machine is made
 	virtio_net.o nic_leave only when the machine ends

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The engine vtx, with EPT and with shadow page tables: what runs on the translator runs the same under a monitor over VT-x.
+# LONG=1: both kernels in both ways.
+. "$(dirname "$0")/linuxlib.sh"
+need
+
+demo()
+{
+	run_guest 300 --engine vtx "$@" demo
+	[ "$(grep -c FAIL "$TMP/out")" -eq 0 ] && [ "$(grep -c PASS "$TMP/out")" -ge 57 ] && grep -q "all checks passed" "$TMP/out"
+	ok $? "the demo guest's checks pass: vtx $*" "$(grep FAIL "$TMP/out"); $(detail)"
+}
+
+refused()
+{
+	grep -qF -- "$1" "$TMP/err" && [ "$status" -ne 0 ] && [ "$(wc -l <"$TMP/err")" -le 2 ]
+	ok $? "$2" "status $status: $(cat "$TMP/err")"
+}
+
+# Kernel $1 under vtx with OPTIONs.
+kernel()
+{
+	flavour=$1
+	shift
+	if ! "$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err"; then
+		skip "Linux $flavour" "no initramfs: $(cat "$TMP/err")"
+		return
+	fi
+	linux_boot "$flavour" "Linux $flavour boots and runs programs: vtx $*" --engine vtx "$@"
+}
+
+kernels=2
+[ -z "${LONG:-}" ] || kernels=4
+plan $((6 + kernels))
+
+demo --vtx ept --verify-tc
+demo --vtx shadow --verify-tc
+demo --vtx shadow --cpu pentium2
+
+run_guest 20 --engine vtx --vtx npt demo
+refused "--vtx takes ept or shadow, not" "a way that there is not is refused in one line"
+run_guest 20 --vtx ept demo
+refused "--vtx is an option of --engine vtx" "--vtx without the engine is refused"
+run_guest 20 --engine vtx --machine-memory 16M --memory 16M demo
+refused "engine vtx" "too little machine memory is refused in one line"
+
+if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/linux-686-pae" ] || [ ! -s "$CACHE/busybox" ]; then
+	i=0
+	while [ $i -lt $kernels ]; do
+		skip "a kernel" "guests/fetch could not fetch it (network?)"
+		i=$((i + 1))
+	done
+	exit 0
+fi
+inside >"$TMP/inside.sh"
+expected >"$TMP/expected"
+kernel 686 --vtx ept
+kernel 686-pae --vtx shadow
+[ -z "${LONG:-}" ] && exit 0
+kernel 686 --vtx shadow
+kernel 686-pae --vtx ept

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The machine around the processor, as the monitor passes it on. */
+#include "vmm/vmm_int.h"
+
+static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
+{
+	struct vmm *m = ctx;
+
+	return m->machine.in(m->machine.ctx, port, size);
+}
+
+static void plat_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
+{
+	struct vmm *m = ctx;
+
+	m->machine.out(m->machine.ctx, port, size, val);
+}
+
+static void plat_mmio_read(void *ctx, gpa a, void *buf, unsigned size)
+{
+	struct vmm *m = ctx;
+
+	m->machine.mmio_read(m->machine.ctx, a, buf, size);
+}
+
+static void plat_mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
+{
+	struct vmm *m = ctx;
+
+	m->machine.mmio_write(m->machine.ctx, a, buf, size);
+}
+
+/* The processor hears of an interrupt once: after that the interrupt window tells when to take it. */
+static bool plat_irq_pending(void *ctx)
+{
+	struct vmm *m = ctx;
+
+	return !m->window && m->machine.irq_pending(m->machine.ctx);
+}
+
+static int plat_irq_ack(void *ctx)
+{
+	struct vmm *m = ctx;
+
+	return m->machine.irq_ack(m->machine.ctx);
+}
+
+static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	struct vmm *m = ctx;
+
+	m->machine.cpuid(m->machine.ctx, cpu, leaf, sub, out);
+}
+
+static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+{
+	struct vmm *m = ctx;
+
+	return m->machine.rdmsr && m->machine.rdmsr(m->machine.ctx, msr, val);
+}
+
+static bool plat_wrmsr(void *ctx, uint32_t msr, uint64_t val)
+{
+	struct vmm *m = ctx;
+
+	return m->machine.wrmsr && m->machine.wrmsr(m->machine.ctx, msr, val);
+}
+
+static uint64_t plat_tsc(void *ctx)
+{
+	struct vmm *m = ctx;
+
+	return m->machine.tsc(m->machine.ctx);
+}
+
+static void plat_run_timers(void *ctx)
+{
+	struct vmm *m = ctx;
+
+	m->machine.run_timers(m->machine.ctx);
+}
+
+static void plat_notify(void *ctx)
+{
+	struct vmm *m = ctx;
+
+	m->machine.notify(m->machine.ctx);
+}
+
+struct platform vmm_platform(struct vmm *m)
+{
+	return (struct platform){ .ctx = m,
+				  .in = plat_in,
+				  .out = plat_out,
+				  .mmio_read = plat_mmio_read,
+				  .mmio_write = plat_mmio_write,
+				  .irq_pending = plat_irq_pending,
+				  .irq_ack = plat_irq_ack,
+				  .cpuid = plat_cpuid,
+				  .rdmsr = plat_rdmsr,
+				  .wrmsr = plat_wrmsr,
+				  .tsc = plat_tsc,
+				  .run_timers = plat_run_timers,
+				  .notify = m->machine.notify ? plat_notify : NULL };
+}

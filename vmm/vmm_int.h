@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Shared by the files behind vmm/vmm.h. GPR-only code (base/gpr.h): exits come while the guest's vector
+ * registers are live. */
+#ifndef VMM_VMM_INT_H
+#define VMM_VMM_INT_H
+#include "mm/mm.h"
+#include "vmm/vmm.h"
+#include "vtx/event.h"
+#include "vtx/executor.h"
+#include "vtx/processor.h"
+#include "vtx/transition.h"
+#include "x86/engine.h"
+
+/* The monitor's own memory: pages from VMM_AT on, where neither the machine's memory nor its devices are. The
+ * machine knows it as ROM, so that no DMA writes it. */
+#define VMM_AT 0xf4000000u
+#define VMM_PAGES (VMM_MEMORY >> PAGE_SHIFT)
+
+struct shadows;
+
+/* What an exit leaves to be done when the processor has stopped. */
+enum vmm_pending {
+	PENDING_NONE,
+	PENDING_EMULATE, /* execute the instruction that exited */
+	PENDING_DELIVER, /* deliver the event that the exit interrupted */
+	PENDING_SHUTDOWN,
+};
+
+struct vmm {
+	struct vcpu *v;			/* the processor, as the machine sees it */
+	const struct engine_ops *inner; /* how it executes */
+	struct engine_ops ops;		/* that, with what is ours in front */
+	struct platform machine;
+	struct vmx_executor e; /* VMX of the processor */
+	struct vmx *x;	       /* of E */
+	struct mm_vm *vm;
+	enum vmm_paging paging;
+	enum vmm_pending pending;
+	volatile bool stop; /* somebody asked for a stop */
+	bool inside;	    /* the processor is in non-root operation */
+	bool shadowing;	    /* now: EPT is off */
+	uint32_t cr3;	    /* the guest's, while shadowing */
+	uint64_t pdptr[4];  /* and its PDPTEs, with PAE */
+	bool window;	    /* an interrupt waits until the guest can take one */
+	unsigned pages;	    /* of ours, given out */
+	gpa vmcs, msr_bitmap, io_bitmap, ept /* the EPT pointer */;
+	gpa ones; /* a page of ones: what the guest finds where our memory is */
+	struct shadows *shadows;
+	uint64_t flushes, flushed; /* by the guest, with shadow page tables; those that emulation knows of */
+	uint64_t emulated;	   /* instructions */
+	uint64_t invalid_state;	   /* of these, because the VMCS cannot hold the state */
+};
+
+#define VMM_VPID 1u
+
+/* ---- vmm/setup.c ---- */
+
+/* VMREAD and VMWRITE, as the instructions do them. */
+uint64_t vm_read(const struct vmm *m, enum vmcs_field f);
+void vm_write(struct vmm *m, enum vmcs_field f, uint64_t val);
+void vm_control(struct vmm *m, enum vmx_control c, bool on);
+/* A zeroed page of our own memory; 0: none is left. */
+gpa vmm_page(struct vmm *m);
+/* Memory of ours. */
+void vmm_store64(struct vmm *m, gpa at, uint64_t val);
+/* Take the pages of all tables. False: they are too few. */
+bool vmm_take_pages(struct vmm *m);
+/* As VMXON and VMPTRLD, and write what stays the same in the VMCS. */
+void vmm_begin(struct vmm *m);
+/* Is A in our own memory? */
+static inline bool vmm_owns(gpa a)
+{
+	return a - VMM_AT < (gpa)VMM_PAGES << PAGE_SHIFT;
+}
+
+/* ---- vmm/platform.c ---- */
+
+/* What the processor is around: the machine, but for its interrupts. */
+struct platform vmm_platform(struct vmm *m);
+
+/* ---- vmm/state.c: the guest's state, in struct cpu as the guest sees it and in the VMCS ---- */
+
+void vmm_to_vmcs(struct vmm *m);
+void vmm_from_vmcs(struct vmm *m);
+/* The control registers as the guest sees them, by the VMCS. */
+uint32_t vmm_cr0(const struct vmm *m);
+uint32_t vmm_cr4(const struct vmm *m);
+
+/* ---- vmm/exits.c ---- */
+
+/* Handle the exit that the VMCS describes. False: M->pending says what is left. */
+bool vmm_handle(struct vmm *m);
+
+/* ---- vmm/ept.c ---- */
+
+bool vmm_ept_init(struct vmm *m);
+
+/* ---- vmm/shadow.c ---- */
+
+bool shadow_init(struct vmm *m);
+void shadow_free(struct vmm *m);
+/* The guest's CR3 is to be CR3, which it may be already: select its shadow tables, brought up to date as by a
+ * flush, and set CR3 in the VMCS. */
+void shadow_enter(struct vmm *m, uint32_t cr3);
+/* The guest executed INVLPG. */
+void shadow_invlpg(struct vmm *m, gva lin);
+/* Drop everything: modes changed. */
+void shadow_drop_all(struct vmm *m);
+enum shadow_fault { SHADOW_MAPPED, SHADOW_GUEST_FAULT /* *ERR */, SHADOW_DEVICE };
+/* Resolve a page fault at LIN with error code ERR. */
+enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err);
+#endif
