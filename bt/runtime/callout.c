@@ -204,14 +204,15 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 	struct seg_memo *m = &b->memo.seg[s];
 	uint32_t off = g->sel & 0xfff8u;
 	bool again = g->sel == m->sel;
+	uint32_t at = gdtr->base + off;
 	uint64_t raw;
 
 	m->sel = g->sel;
 	if (!again || (g->sel & 4) || off + 7 > gdtr->limit)
 		return;
-	m->at = gdtr->base + off;
-	if (mmu_read(b->v.mmu, m->at, &raw, 8, MM_PROBE))
-		return;
+	if (mmu_read(b->v.mmu, at, &raw, 8, MM_PROBE))
+		return; /* the memo that there is stays whole */
+	m->at = at;
 	m->sel_neg = -(uint64_t)g->sel;
 	m->cache_neg[0] = -gpr_load64(&g->base);
 	m->cache_neg[1] = -gpr_load64(&g->attr);

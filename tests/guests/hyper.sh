@@ -33,7 +33,7 @@ for extension in $have; do
 	ok $? "$extension: at least 100 cases" "$(detail)"
 	hyper 120 "host,+$extension" "-ac" --verify-tc
 	ended 1 "$extension: the same with --verify-tc"
-	if [ -n "${LONG:-}" ]; then span=seconds=600; else span="seconds=30 rounds=2000"; fi
+	if [ -n "${LONG:-}" ]; then span=seconds=600; else span="seconds=30 rounds=4000"; fi
 	hyper 660 "host,+$extension" "fuzz $span seed=${HYPER_SEED:-1}"
 	ended 1 "$extension: random control blocks, $span"
 done
