@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A hypervisor in the guest (guests/hyper): each exit with its information, failed entries, then 2000 rounds of random
+# A hypervisor in the guest (guests/hyper): each exit with its information, failed entries, then 4000 rounds of random
 # control blocks; LONG=1: for ten minutes. It prints one line for each case that fails. #AC is left out, which
 # vitrine never raises (docs/architecture.md).
 . "$(dirname "$0")/guestlib.sh"
