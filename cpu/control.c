@@ -279,7 +279,7 @@ int cpu_hlt(struct vcpu *v, uint32_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
-	v->cpu.halted = RARE(virt_guest(v)) && v->virt->irq_wakes ? CPU_HALTED_ANY : 1;
+	v->cpu.halted = 1;
 	return done(v, next);
 }
 

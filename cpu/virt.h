@@ -129,12 +129,11 @@ struct virt_ops {
 
 struct virt {
 	const struct virt_ops *ops;
-	bool guest;	/* in guest mode */
-	bool changed;	/* mode, points or tsc_offset changed; the engine clears it */
-	bool ask;	/* due() must be asked before the next instruction even if nothing is pending */
-	bool irq_wakes; /* guest mode: an interrupt ends HLT although IF is 0, as it exits */
-	bool held;	/* outside guest mode due() decides about interrupts, too */
-	bool step;	/* run one instruction; then the engine sets STEPPED instead, and asks due() */
+	bool guest;   /* in guest mode */
+	bool changed; /* mode, points or tsc_offset changed; the engine clears it */
+	bool ask;     /* due() must be asked before the next instruction even if nothing is pending */
+	bool held;    /* outside guest mode due() decides about interrupts, too */
+	bool step;    /* run one instruction; then the engine sets STEPPED instead, and asks due() */
 	bool stepped;
 	uint8_t shadow;		      /* SHADOW_*, in force at the instruction that runs */
 	bool window;		      /* due() must be asked when interrupts become possible */

@@ -11,7 +11,6 @@
 
 #include "base/log.h"
 #include "hv/machine_int.h"
-#include "x86/model.h"
 
 enum { SPIN_TSC = 100000, ICOUNT_POLL = 1 << 20 /* instructions between deliveries of input */ };
 
@@ -64,17 +63,12 @@ static struct machine_stop stopped(struct machine *m, enum machine_state state, 
 
 static bool interruptible(const struct machine *m)
 {
-	const struct cpu *c = &m->v->cpu;
-
-	return c->intf || m->v->any_intr || c->nmi_pending || c->halted == CPU_HALTED_ANY;
+	return m->v->cpu.intf || m->v->any_intr || m->v->cpu.nmi_pending;
 }
 
 static bool wakes(const struct machine *m)
 {
-	const struct cpu *c = &m->v->cpu;
-	bool any = c->intf || m->v->any_intr || c->halted == CPU_HALTED_ANY;
-
-	return (m->board.intr && any) || c->nmi_pending;
+	return (m->board.intr && (m->v->cpu.intf || m->v->any_intr)) || m->v->cpu.nmi_pending;
 }
 
 static void drain(int fd)

@@ -13,7 +13,6 @@
 #define STATE_NO(row, where)
 #define STATE_ANY(row, where) F_ROW(row, where)
 #define STATE_BIT(row, where) F_ROW(row, where, .max = 1)
-#define STATE_HALT(row, where) F_ROW(row, where, .max = 2)
 #define STATE_RING(row, where) F_ROW(row, where, .max = 3)
 #define STATE_U32(row, where) F_ROW(row, where, .max = UINT32_MAX)
 #define STATE_ATTR(row, where) F_ROW(row, where, .max = 0x1ffff)

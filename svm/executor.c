@@ -26,7 +26,7 @@ static void ask_when(struct svm_executor *e)
 
 	e->virt.window = virtual;
 	e->virt.ask = e->virt.guest && (virtual || e->v->cpu.nmi_pending);
-	e->virt.irq_wakes = e->virt.guest && BITS(V_INTR_MASKING) && e->x.host.rflags & FL_IF && e->x.gif;
+	e->v->any_intr = e->virt.guest && BITS(V_INTR_MASKING) && e->x.host.rflags & FL_IF && e->x.gif;
 	e->virt.held = !e->virt.guest && !e->x.gif;
 }
 

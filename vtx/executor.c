@@ -53,7 +53,6 @@ static void enter_side(struct vmx_executor *e, bool guest)
 	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
 	e->v->any_intr = guest && ON(PIN_EXTERNAL_INTERRUPT);
 	e->virt.window = guest && ON(PROC_INTERRUPT_WINDOW);
-	e->virt.irq_wakes = guest && ON(PIN_EXTERNAL_INTERRUPT);
 	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
 	e->virt.stepped = false;
 	e->virt.shadow = 0;
