@@ -404,6 +404,7 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 		madvise(from, (size_t)(b->tc.zone.arena_pos - from), MADV_DONTNEED);
 	zones_reset(b, full);
 	b->tc.norder = b->tc.npinned = keep;
+	b->tc.cross = NULL;
 	b->entries.n = 0;
 	b->entries.npinned = full ? b->entries.npinned : 0;
 	for (uint32_t i = 0; i < keep; i++)

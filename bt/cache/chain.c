@@ -11,6 +11,26 @@ static void set_rel32(struct bt_vcpu *b, uint32_t at, uint32_t to)
 	*(volatile any32 *)(b->tc.rw + at) = to - (at + 4);
 }
 
+/* The links that chain_unlink_cross() is about. */
+static void cross_add(struct bt_vcpu *b, struct exit_link *l)
+{
+	l->cross_at = &b->tc.cross;
+	l->cross_next = b->tc.cross;
+	if (l->cross_next)
+		l->cross_next->cross_at = &l->cross_next;
+	b->tc.cross = l;
+}
+
+static void cross_remove(struct exit_link *l)
+{
+	if (!l->cross_at)
+		return;
+	*l->cross_at = l->cross_next;
+	if (l->cross_next)
+		l->cross_next->cross_at = l->cross_at;
+	l->cross_at = NULL;
+}
+
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 {
 	if (l->no_chain || l->to || to->dead || l->from->dead ||
@@ -19,6 +39,8 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 	l->to = to;
 	l->next_in = to->in;
 	to->in = l;
+	if (l->cross || to->page2 != UINT32_MAX)
+		cross_add(b, l);
 	b->st.chains++;
 	LOG(bt, "%08x: chained to %08x", l->from->pc, to->pc);
 	set_rel32(b, l->patch, to->host);
@@ -27,6 +49,7 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 static void unlink_one(struct bt_vcpu *b, struct exit_link *l)
 {
 	set_rel32(b, l->patch, l->stub);
+	cross_remove(l);
 	l->to = NULL;
 }
 
@@ -58,18 +81,11 @@ void chain_unlink_out(struct bt_vcpu *b, struct ccf *f)
 			unlink_link(b, &f->link[i]);
 }
 
-/* A supervisor mapping with code behind it changed: links from page to page rested on
- * it, and those to an instruction that straddles two. Rare (modules, text protection). */
+/* A supervisor mapping with code behind it changed: links from page to page rested on it, and those to an
+ * instruction that straddles two. Kernels that switch page tables without global pages do that all the time.
+ */
 void chain_unlink_cross(struct bt_vcpu *b)
 {
-	for (uint32_t i = 0; i < b->tc.norder; i++) {
-		struct ccf *f = b->tc.order[i];
-
-		for (unsigned k = 0; k < f->nlink; k++) {
-			struct exit_link *l = &f->link[k];
-
-			if (l->to && (l->cross || l->to->page2 != UINT32_MAX))
-				unlink_link(b, l);
-		}
-	}
+	while (b->tc.cross)
+		unlink_link(b, b->tc.cross);
 }

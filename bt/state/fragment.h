@@ -52,9 +52,10 @@ enum trap_cause {
 struct exit_link {
 	uint64_t (*fn)(struct bt_vcpu *b, struct exit_link *l, uint32_t ea); /* as in struct site */
 	struct ccf *from;
-	struct ccf *to;		   /* chained to, or NULL */
-	struct exit_link *next_in; /* other links into TO */
-	uint32_t eip;		   /* target */
+	struct ccf *to;				  /* chained to, or NULL */
+	struct exit_link *next_in;		  /* other links into TO */
+	struct exit_link *cross_next, **cross_at; /* while it is in tc.cross: the next, what points to it */
+	uint32_t eip;				  /* target */
 	uint32_t pc;
 	uint32_t patch; /* TC offset of the rel32 */
 	uint32_t stub;	/* TC offset of the stub */

@@ -6,6 +6,7 @@
 #include "base/types.h"
 
 struct ccf;
+struct exit_link;
 
 #define CCF_HASH_BITS 18
 #define CCF_HASH (1u << CCF_HASH_BITS)
@@ -42,6 +43,7 @@ struct tc {
 	uint32_t norder, cap_order, npinned;
 	ppn mixed[MAX_MIXED]; /* pages with page_info.mixed */
 	unsigned nmixed;
+	struct exit_link *cross; /* links that rest on mappings of supervisor code (cache/chain.c) */
 	struct pin pins[MAX_PINS];
 	unsigned npins;
 	bool flush_wanted;
