@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See vtx/capability.h. */
 #include "vtx/capability.h"
+#include "vtx/processor.h"
 #include "base/gpr.h"
 #include "vtx/bits.h"
 
@@ -43,6 +44,14 @@ static void init_words(struct vmx_caps *c)
 	}
 }
 
+static void note_saved_msrs(struct vmx_caps *c)
+{
+	c->saved_msrs = 0;
+	for (unsigned i = 0; i < VMX_MSRS; i++)
+		if (vmx_has_field(c, vmx_msrs[i].guest))
+			c->saved_msrs |= 1u << i;
+}
+
 void vmx_caps_init(struct vmx_caps *c, const struct vmx_model *m)
 {
 	unsigned highest = 0;
@@ -64,6 +73,7 @@ void vmx_caps_init(struct vmx_caps *c, const struct vmx_model *m)
 		    vmcs_encoding_index(vmcs_fields[f].encoding) > highest)
 			highest = vmcs_encoding_index(vmcs_fields[f].encoding);
 	c->vmcs_enum = highest << 1;
+	note_saved_msrs(c);
 }
 
 bool vmx_offers(const struct vmx_caps *c, enum vmx_control control)
@@ -94,6 +104,7 @@ void vmx_caps_without(struct vmx_caps *c, const uint8_t *controls, unsigned ncon
 
 		*capability_msr(c, r->msr) &= ~(1ull << r->bit);
 	}
+	note_saved_msrs(c);
 }
 
 bool vmx_has_field(const struct vmx_caps *c, enum vmcs_field f)

@@ -51,6 +51,7 @@ struct vmx_caps {
 	struct vmx_model model;
 	uint64_t basic, misc, vmcs_enum, ept_vpid, vmfunc;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	uint32_t saved_msrs; /* bit by enum vmx_msr: exits save those whose fields there are */
 	struct {
 		uint64_t must;	    /* bits that must be 1 */
 		uint64_t true_must; /* by the TRUE MSR: what is checked where there is one */

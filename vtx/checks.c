@@ -92,7 +92,16 @@ static uint32_t word_at(const struct vmx_checking *c, gpa at)
 
 static bool word_active(const struct vmx_checking *c, enum vmx_word w)
 {
-	return vmx_on(c->r, vmx_words[w].under);
+	switch (w) {
+	case VMX_PROC2:
+		return VMX_ON(c->r, PROC_SECONDARY);
+	case VMX_PROC3:
+		return VMX_ON(c->r, PROC_TERTIARY);
+	case VMX_EXIT2:
+		return VMX_ON(c->r, EXIT_SECONDARY);
+	default:
+		return true;
+	}
 }
 
 static bool word_allowed(const struct vmx_checking *c, enum vmx_word w)
@@ -234,7 +243,7 @@ static bool executive_launched(const struct vmx_checking *c)
 static void find_active(struct vmx_checking *c)
 {
 	for (unsigned w = 0; w < VMX_WORDS; w++)
-		c->on[w] = vmx_on(c->r, vmx_words[w].under) ? c->r->value[vmx_words[w].field] : 0;
+		c->on[w] = word_active(c, (enum vmx_word)w) ? c->r->value[vmx_words[w].field] : 0;
 }
 
 static bool executive_controls(const struct vmx_checking *c)

@@ -22,6 +22,12 @@ enum vmx_control {
 
 /* Word and bit of each, as constants: VMX_WORD_OF_PIN_NMI, VMX_BIT_OF_PIN_NMI. */
 enum {
+	VMX_WORD_OF_ALWAYS = VMX_WORDS,
+	VMX_WORD_OF_NEVER,
+	VMX_WORD_OF_OFFERED,
+	VMX_BIT_OF_ALWAYS = 0,
+	VMX_BIT_OF_NEVER = 0,
+	VMX_BIT_OF_OFFERED = 0,
 #define CONTROL(word, bit, id, since, mode, name) VMX_WORD_OF_##id = VMX_##word, VMX_BIT_OF_##id = bit,
 #include "vtx/controls.def"
 #undef CONTROL

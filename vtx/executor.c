@@ -14,7 +14,7 @@
 #include "x86/paging.h"
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
-#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+#define ON(id) VMX_ON(&x->vmcs.r, id)
 
 /* ---- what is offered ---- */
 

@@ -6,7 +6,7 @@
 #include "vtx/executor.h"
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
-#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+#define ON(id) VMX_ON(&x->vmcs.r, id)
 
 static unsigned access_of(unsigned how)
 {

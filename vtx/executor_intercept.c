@@ -6,7 +6,7 @@
 #include "cpu/system.h"
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
-#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+#define ON(id) VMX_ON(&x->vmcs.r, id)
 
 /* Points that one control decides. */
 static const struct simple {

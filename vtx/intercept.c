@@ -3,7 +3,7 @@
 #include "vtx/intercept.h"
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
-#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+#define ON(id) VMX_ON(&x->vmcs.r, id)
 
 const struct vmx_intercept_row vmx_intercepts[VMX_INTERCEPTS] = {
 #define INTERCEPT(id, reason, control, enable) { #id, VMX_REASON_##reason, VMX_##control, VMX_##enable },

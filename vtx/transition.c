@@ -15,7 +15,7 @@ const struct vmx_reason_row vmx_reasons[VMX_REASONS] = {
 };
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
-#define ON(id) vmx_on(&x->vmcs.r, VMX_##id)
+#define ON(id) VMX_ON(&x->vmcs.r, id)
 
 /* Bits of CR0 that entries and exits leave alone: ET, CD, NW, and those that are reserved (27.3.2.1, 28.5.1).
  */
@@ -87,9 +87,11 @@ void vmx_load_guest(struct vmx *x, const uint64_t pdpte[4])
 	s->cr4 = F(GUEST_CR4);
 	if (ON(ENTRY_LOAD_DEBUG))
 		s->dr7 = (F(GUEST_DR7) & ~DR7_ZERO) | DR7_ONE;
-	for (unsigned i = 0; i < VMX_MSRS; i++)
-		if (vmx_on(&x->vmcs.r, vmx_msrs[i].entry))
-			s->msr[i] = x->vmcs.r.value[vmx_msrs[i].guest];
+#define VMX_MSR(id, number, guest, host, entry, save, load, clear)                                           \
+	if (ON(entry))                                                                                       \
+		s->msr[VMX_MSR_##id] = F(guest);
+#include "vtx/msrs.def"
+#undef VMX_MSR
 	load_guest_efer(x);
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		load_segment(x, &s->seg[i], &segment_fields[i]);
@@ -121,13 +123,13 @@ static bool pae_paging(const struct vmx_state *s)
 
 static void save_guest_msrs(struct vmx *x)
 {
-	for (unsigned i = 0; i < VMX_MSRS; i++) {
-		const struct vmx_msr_row *m = &vmx_msrs[i];
+	bool long_mode = x->caps.model.long_mode;
 
-		if (m->save == VMX_OFFERED ? vmx_has_field(&x->caps, m->guest) : vmx_on(&x->vmcs.r, m->save))
-			x->vmcs.r.value[m->guest] =
-			    x->s.msr[i] & vmcs_mask(m->guest, x->caps.model.long_mode);
-	}
+#define VMX_MSR(id, number, guest, host, entry, save, load, clear)                                           \
+	if (VMX_##save == VMX_OFFERED ? x->caps.saved_msrs >> VMX_MSR_##id & 1 : ON(save))                   \
+		F(guest) = x->s.msr[VMX_MSR_##id] & vmcs_mask(VMCS_##guest, long_mode);
+#include "vtx/msrs.def"
+#undef VMX_MSR
 }
 
 void vmx_save_guest(struct vmx *x)
@@ -172,12 +174,13 @@ static void load_host_msrs(struct vmx *x)
 {
 	uint64_t *efer = &x->s.msr[VMX_MSR_EFER], long_mode = EFER_LMA | EFER_LME;
 
-	for (unsigned i = 0; i < VMX_MSRS; i++) {
-		if (vmx_on(&x->vmcs.r, vmx_msrs[i].load))
-			x->s.msr[i] = x->vmcs.r.value[vmx_msrs[i].host];
-		if (vmx_on(&x->vmcs.r, vmx_msrs[i].clear))
-			x->s.msr[i] = 0;
-	}
+#define VMX_MSR(id, number, guest, host, entry, save, load, clear)                                           \
+	if (ON(load))                                                                                        \
+		x->s.msr[VMX_MSR_##id] = x->vmcs.r.value[VMCS_##host % VMCS_FIELDS];                         \
+	if (ON(clear))                                                                                       \
+		x->s.msr[VMX_MSR_##id] = 0;
+#include "vtx/msrs.def"
+#undef VMX_MSR
 	*efer = ON(EXIT_HOST_64) ? *efer | long_mode : *efer & ~long_mode;
 }
 

@@ -102,6 +102,36 @@ gpa vmcs_field_at(gpa at, enum vmcs_field f);
 
 /* Is control C 1, and the word that it is in activated? */
 bool vmx_on(const struct vmcs_region *r, enum vmx_control c);
+/* The same for a control that is known when this is compiled, which transitions ask some 60 times:
+ * VMX_ON(r, PROC2_EPT). */
+#define VMX_ON(r, id) vmx_word_on(r, VMX_WORD_OF_##id, VMX_BIT_OF_##id)
+static inline __attribute__((always_inline)) bool vmx_word_on(const struct vmcs_region *r, unsigned word,
+							      unsigned bit)
+{
+	const uint64_t *v = r->value;
+
+	switch (word) {
+	case VMX_PIN:
+		return v[VMCS_PIN_CONTROLS] >> bit & 1;
+	case VMX_PROC:
+		return v[VMCS_PROC_CONTROLS] >> bit & 1;
+	case VMX_PROC2:
+		return v[VMCS_PROC_CONTROLS] >> VMX_BIT_OF_PROC_SECONDARY &
+		       v[VMCS_SECONDARY_PROC_CONTROLS] >> bit & 1;
+	case VMX_PROC3:
+		return v[VMCS_PROC_CONTROLS] >> VMX_BIT_OF_PROC_TERTIARY &
+		       v[VMCS_TERTIARY_PROC_CONTROLS] >> bit & 1;
+	case VMX_EXIT:
+		return v[VMCS_EXIT_CONTROLS] >> bit & 1;
+	case VMX_EXIT2:
+		return v[VMCS_EXIT_CONTROLS] >> VMX_BIT_OF_EXIT_SECONDARY &
+		       v[VMCS_SECONDARY_EXIT_CONTROLS] >> bit & 1;
+	case VMX_ENTRY:
+		return v[VMCS_ENTRY_CONTROLS] >> bit & 1;
+	default:
+		return word == VMX_WORD_OF_ALWAYS;
+	}
+}
 /* Does F count under the controls in R? */
 bool vmcs_counts(const struct vmcs_region *r, enum vmcs_field f);
 #endif
