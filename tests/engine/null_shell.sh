@@ -133,11 +133,11 @@ for option in '' --json; do
 done
 cat >"$TMP/script" <<'END'
 -info ccf
--info pmap
+-info sites
 -info windows
 END
 null
-[ "$(cat "$TMP/out" "$TMP/err" | grep -c "no view '\(ccf\|pmap\|windows\)'")" -eq 3 ]
+[ "$(cat "$TMP/out" "$TMP/err" | grep -c "no view '\(ccf\|sites\|windows\)'")" -eq 3 ]
 ok $? "a view that is not there is one line" "$(cat "$TMP/out" "$TMP/err")"
 cat >"$TMP/script" <<'END'
 info cpus

@@ -191,7 +191,7 @@ status=$?
 ok $? "files limited to less than guest memory" "$(detail)"
 wrong 125 "translation cache too small" run --tc-size 4K --timeout 5 demo
 wrong 125 "unknown processor" run --cpu abacus --timeout 5 demo
-wrong 125 "engine that is not there" run --engine vtx demo
+wrong 2 "engine that is not there" run --engine vt demo
 wrong 125 "serial to a directory" run --serial file:directory --timeout 5 demo
 wrong 2 "unknown option" run --frobnicate demo
 wrong 2 "option without its argument" run demo --memory
