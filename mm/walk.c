@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The page walk: no paging, 32-bit with PSE, PAE with NX (SDM vol. 3A 4.3, 4.4, 4.6, 4.7, 4.8). */
 #include "mm/walk.h"
+#include "base/gpr.h"
 
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -156,13 +157,10 @@ static void finish(const struct paging *pg, const struct walk_memory *mem, const
 
 static void no_paging(const struct paging *pg, gva lin, struct walk *w)
 {
-	*w = (struct walk){ .ok = true,
-			    .pa = lin & pg->a20_mask,
-			    .page_shift = 32,
-			    .user = true,
-			    .writable = true,
-			    .dirty = true,
-			    .global = true };
+	gpr_zero(w, sizeof(*w));
+	w->ok = w->user = w->writable = w->dirty = w->global = true;
+	w->pa = lin & pg->a20_mask;
+	w->page_shift = 32;
 }
 
 void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin, unsigned how,

@@ -282,7 +282,7 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 		snprintf(err, errlen, "engine vtx: no memory");
 		return NULL;
 	}
-	m->machine = *plat;
+	gpr_copy(&m->machine, plat, sizeof(m->machine));
 	m->vm = vm;
 	m->paging = c->paging;
 	if (mm_is_ram(vm, VMM_AT, 1) || mm_vm_add_ram(vm, VMM_AT, (uint64_t)VMM_PAGES << PAGE_SHIFT, true)) {
@@ -298,7 +298,7 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 		return NULL;
 	}
 	m->inner = m->v->ops;
-	m->ops = *m->inner;
+	gpr_copy(&m->ops, m->inner, sizeof(m->ops));
 	m->ops.name = "vtx";
 	m->ops.run = run;
 	m->ops.step = step;

@@ -470,12 +470,13 @@ static bool cr_ok(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 static void reset(struct vcpu *v)
 {
 	struct vmx_executor *e = vmx_executor_of(v);
-	struct vmx_caps caps = e->x.caps;
+	struct vmx_caps caps;
 	struct vmx_steer steer = e->x.steer; /* the debugger's */
 	struct vmx_log *log = e->x.log;
 
+	gpr_copy(&caps, &e->x.caps, sizeof(caps));
 	vmx_init(&e->x, &caps.model);
-	e->x.caps = caps;
+	gpr_copy(&e->x.caps, &caps, sizeof(caps));
 	e->x.ops = &ops;
 	e->x.mem = (struct vmx_memory){ e, mem_read, mem_write };
 	e->x.log = log;
