@@ -201,29 +201,33 @@ static bool stop_asked(struct vmm *m)
 	return asked;
 }
 
+/* The guest can go on after E, unless somebody asked for a stop. */
+static bool goes_on(struct vmm *m, enum engine_exit e)
+{
+	return e == ENGINE_STEPPED || (e == ENGINE_STOP && !m->stop);
+}
+
 static enum engine_exit run(struct vcpu *v)
 {
 	struct vmm *m = vmm_of(v);
-	enum engine_exit e;
+	enum engine_exit e, settled;
 
-	for (;;) {
+	do {
 		if (stop_asked(m))
 			return ENGINE_STOP;
 		if (!enter(m)) {
 			e = get_over(m);
-		} else {
-			e = m->inner->run(v);
-			leave(m);
-			if (m->pending == PENDING_NONE && (e != ENGINE_STOP || m->stop)) {
-				if (e == ENGINE_STOP)
-					m->stop = false;
-				return e;
-			}
-			e = settle(m);
+			continue;
 		}
-		if (e != ENGINE_STEPPED)
-			return e;
-	}
+		e = m->inner->run(v);
+		leave(m);
+		settled = settle(m);
+		if (settled != ENGINE_STEPPED)
+			e = settled;
+	} while (goes_on(m, e));
+	if (e == ENGINE_STOP)
+		m->stop = false;
+	return e;
 }
 
 static enum engine_exit step(struct vcpu *v, unsigned how)
