@@ -27,18 +27,27 @@ static struct vmm *vmm_of(struct vcpu *v)
 
 /* ---- in and out of non-root operation ---- */
 
-/* An exit, in the place of what a hypervisor's code at HOST_RIP would do. True: the guest goes on. */
+/* VM entry. Delivering an event that it injects may exit again, to exited(), which has the last word about
+ * INSIDE then. */
+static bool go_inside(struct vmm *m)
+{
+	unsigned error = 0;
+
+	m->inside = true;
+	if (vmx_executor_enter(&m->e, &error) != VMX_ENTERED)
+		m->inside = false;
+	return m->inside;
+}
+
+/* An exit, in the place of what a hypervisor's code at HOST_RIP would do. What it leaves to be done, or an
+ * entry that fails, is for run(), when the processor has stopped. */
 static bool exited(void *ctx)
 {
 	struct vmm *m = ctx;
-	unsigned error;
 
 	m->inside = false;
-	if (!vmm_handle(m) || vmx_executor_enter(&m->e, &error) != VMX_ENTERED) {
+	if (!vmm_handle(m) || !go_inside(m))
 		m->inner->request_stop(m->v);
-		return true;
-	}
-	m->inside = true;
 	return true;
 }
 
@@ -46,18 +55,14 @@ static bool exited(void *ctx)
  * hold it, or not under these controls. */
 static bool enter(struct vmm *m)
 {
-	unsigned error = 0;
-	enum vmx_result r;
-
 	if (!m->x->on) /* the machine was reset */
 		vmm_begin(m);
 	vmm_to_vmcs(m);
 	m->pending = PENDING_NONE;
-	r = vmx_executor_enter(&m->e, &error);
-	m->inside = r == VMX_ENTERED;
-	if (!m->inside)
-		vmm_from_vmcs(m);
-	return m->inside;
+	if (go_inside(m))
+		return true;
+	vmm_from_vmcs(m);
+	return false;
 }
 
 /* Leave the guest at the present instruction, as an interrupt of the monitor's own does. */
