@@ -24,7 +24,7 @@ static uint64_t leaf(const struct vmm *m, gpa a, bool large)
 	return a | EPT_R | EPT_W | EPT_X | WRITE_BACK | (large ? EPT_LEAF : 0);
 }
 
-/* Our own pages are at addresses that 2 MiB pages begin at, and where nothing else is. */
+/* Is any page of the 2 MiB at A mapped by itself? */
 static bool mixed(const struct vmm *m, gpa a)
 {
 	for (unsigned i = 0; i < LARGE_PAGES; i++)

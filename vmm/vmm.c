@@ -8,11 +8,9 @@
 #include "cpu/virt.h"
 #include "mm/mmu.h"
 #include "mm/nested.h"
-#include "vtx/bits.h"
 #include "vtx/checks.h"
 #include "vtx/executor.h"
 #include "vtx/view.h"
-#include "x86/msrs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +124,6 @@ static enum engine_exit step_outside(struct vmm *m, unsigned how)
 	use_guest_space(m);
 	e = m->inner->step(m->v, how);
 	leave_guest_space(m);
-	m->emulated++;
 	return e;
 }
 
@@ -192,7 +189,6 @@ static enum engine_exit get_over(struct vmm *m)
 {
 	int row = m->x->failed_check;
 
-	m->invalid_state++;
 	LOG(cpu, "vtx: %08x: no VM entry: %s; instruction emulated", cpu_pc(&m->v->cpu),
 	    row < 0 ? "controls" : vmx_check_rows[row].text);
 	return step_outside(m, 0);

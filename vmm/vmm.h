@@ -30,7 +30,4 @@ struct vmm_config {
 /* Make a vCPU on this engine. CONFIG is a struct vmm_config. NULL with one line in ERR. */
 struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,
 			  char *err, size_t errlen);
-
-/* Its views, and those of a vCPU with it. NULL-terminated; owner is the vcpu. */
-extern const struct view *const vmm_views[];
 #endif

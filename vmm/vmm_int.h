@@ -47,8 +47,6 @@ struct vmm {
 	gpa ones; /* a page of ones: what the guest finds where our memory is */
 	struct shadows *shadows;
 	uint64_t flushes, flushed; /* by the guest, with shadow page tables; those that emulation knows of */
-	uint64_t emulated;	   /* instructions */
-	uint64_t invalid_state;	   /* of these, because the VMCS cannot hold the state */
 };
 
 #define VMM_VPID 1u
