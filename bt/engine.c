@@ -424,6 +424,8 @@ static enum engine_exit loop(struct bt_vcpu *b)
 			cache_flush_all(b, !b->tc.flush_wanted);
 		if (!take_own_watch(b) || !take_interrupt(b))
 			return shut_down(b);
+		if (b->v.virt && guest_debug_stale(b)) /* an exit instead, to a host with a DR7 of its own */
+			guest_debug_set(b);
 		if (take_watch(b)) /* the delivery pushed there */
 			return ENGINE_WATCH;
 		runtime_vm_event(b);

@@ -9,6 +9,7 @@
 
 #include "cpu/system.h"
 #include "mm/nested.h"
+#include "mm/watch.h"
 #include "x86/model.h"
 #include "x86/msrs.h"
 #include "x86/paging.h"
@@ -94,8 +95,11 @@ static bool entered(struct svm_executor *e)
 	return cpu_deliver_event(e->v, &ev);
 }
 
+/* Data breakpoints of the guest that matched, but whose trap had not come, are forgotten: DR7 is the host's.
+ */
 static bool left(struct svm_executor *e)
 {
+	mmu_watch_guest_take(e->v->mmu);
 	svm_copy_out(e);
 	svm_switch_space(e, false);
 	enter_side(e, false);

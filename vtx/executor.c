@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cpu/system.h"
 #include "mm/nested.h"
+#include "mm/watch.h"
 #include "vtx/bits.h"
 #include "vtx/event.h"
 #include "vtx/insn.h"
@@ -92,8 +93,10 @@ static bool entered(struct vmx_executor *e)
 	return cpu_deliver_event(e->v, &ev);
 }
 
+/* Data breakpoints of the guest that matched, but whose trap had not come, are not the host's. */
 static void to_host(struct vmx_executor *e)
 {
+	mmu_watch_guest_take(e->v->mmu);
 	vmx_copy_out(e);
 	vmx_switch_space(e, false);
 	enter_side(e, false);

@@ -15,6 +15,7 @@ PROGRAM(ud2, "ud2");
 PROGRAM(bad_selector, "movl $0x58, %eax\nmovl %eax, %fs");
 PROGRAM(sti_cpuid, "sti\ncpuid");
 PROGRAM(ss_cpuid, "movl %ss, %eax\nmovl %eax, %ss\ncpuid");
+PROGRAM(watched_ss, "movw 0x2000, %ss\ncpuid");
 PROGRAM(send_nmi, "movl $0, 0xc310\nmovl $0x4400, 0xc300\n1: jmp 1b");
 PROGRAM(iret_nop, "pushfl\npushl %cs\npushl $0x1008\niretl\nnop\nnop");
 
@@ -490,6 +491,28 @@ static const char *ss_blocking(enum mode m)
 	return NULL;
 }
 
+/* A data breakpoint matched in the shadow of MOV SS, and the next instruction exits: the trap is the guest's,
+ * and the host sees none. */
+static const char *trap_left_behind(enum mode m)
+{
+	u32 before = db_traps;
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(watched_ss);
+	*(u16 *)(ram + G_DATA) = SEL_KDATA;
+	asm volatile("movl %0, %%dr0" : : "r"(G_DATA));
+	be->set(S_DR7, 0x70401);
+	if (be->on == ON_VMX)
+		vm_or(VM_ENTRIES, ENTRIES_DEBUG);
+	svm_intercept(0x72);
+	wrong = until_exit(10, 0x72);
+	asm volatile("movl %0, %%dr0\nmovl %1, %%dr6" : : "r"(0), "r"(0xffff0ff0));
+	if (!wrong)
+		CHECK("#DB that the host took", db_traps - before, 0);
+	return wrong;
+}
+
 /* Columns: name, modes (0: all), back ends (0: both), function. */
 const struct program event_programs[] = {
 	{ "inject_exceptions", PROTECTED, 0, inject_exceptions },
@@ -516,5 +539,6 @@ const struct program event_programs[] = {
 	{ "nmi_window", PROTECTED, ON_VMX, nmi_window },
 	{ "sti_blocking", 0, 0, sti_blocking },
 	{ "ss_blocking", PROTECTED, 0, ss_blocking },
+	{ "trap_left_behind", PROTECTED, 0, trap_left_behind },
 };
 const u32 event_program_count = LEN(event_programs);
