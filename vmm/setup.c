@@ -18,9 +18,9 @@ uint64_t vm_read(const struct vmm *m, enum vmcs_field f)
 
 void vm_write(struct vmm *m, enum vmcs_field f, uint64_t val)
 {
-	uint64_t *at = &m->x->vmcs.r.value[f];
+	struct vmcs *v = &m->x->vmcs;
 
-	*at = vmcs_write(f, *at, vmcs_fields[f].encoding, val, true);
+	vmcs_put(v, f, vmcs_write(f, v->r.value[f], vmcs_fields[f].encoding, val, true));
 }
 
 void vm_control(struct vmm *m, enum vmx_control c, bool on)

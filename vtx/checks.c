@@ -317,6 +317,26 @@ enum vmx_check vmx_check_all(const struct vmx_checking *c)
 	return VMX_CHECKS;
 }
 
+/* Beside the fields that move, checks read memory (PDPTEs, VTPR, the linked VMCS) and the state of SMM. */
+bool vmx_checks_steady(const struct vmx_checking *c)
+{
+	uint64_t unusual = F(GUEST_ACTIVITY) | F(GUEST_PENDING_DEBUG) |
+			   (F(GUEST_INTERRUPTIBILITY) & ~(uint64_t)BLOCK_NMI) |
+			   (F(GUEST_RFLAGS) & (RFLAGS_RESERVED | FL_VM)) | (~F(GUEST_RFLAGS) & FL_ONE);
+
+	if (unusual || injecting(c) || !cr3_ok(c, F(GUEST_CR3)))
+		return false;
+	if (GUEST_64 ? !canonical_rip(c, F(GUEST_RIP)) : F(GUEST_RIP) >> 32)
+		return false;
+	if (c->x->smm || F(VMCS_LINK_POINTER) != VMCS_NONE ||
+	    (ON(PROC_TPR_SHADOW) && !ON(PROC2_VIRTUAL_INTERRUPTS) && !ON(PROC2_APIC_ACCESSES)))
+		return false;
+	for (unsigned i = 0; i < 4 && c->pae; i++)
+		if (!vmx_pdpte_ok(&c->x->caps, c->pdpte[i]))
+			return false;
+	return true;
+}
+
 enum vmx_check vmx_check_first(const struct vmx_checking *c, enum vmx_check from, enum vmx_check to)
 {
 	unsigned row = from;

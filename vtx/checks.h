@@ -72,7 +72,11 @@ enum vmx_verdict vmx_check_row(const struct vmx_checking *c, enum vmx_check row)
 /* Return the first row that fails; VMX_CHECKS: none. This is what a VM entry asks, in a third of the time
  * that the rows take one by one. */
 enum vmx_check vmx_check_all(const struct vmx_checking *c);
-/* The same from row FROM to before TO; TO: none. */
+/* Is nothing special about the state that moves and about memory: no event to inject, none blocked, the guest
+ * active, not in virtual-8086 mode, PDPTEs valid? Of two such states with the same other fields, the checks
+ * say the same. */
+bool vmx_checks_steady(const struct vmx_checking *c);
+/* vmx_check_all() from row FROM to before TO; TO: none. */
 enum vmx_check vmx_check_first(const struct vmx_checking *c, enum vmx_check from, enum vmx_check to);
 /* The first row about guest state; those before it are failures of the instruction. */
 #define VMX_CHECK_FIRST_GUEST VMX_CHECK_GUEST_CR0

@@ -240,7 +240,7 @@ static void put_field(struct vmx *x, enum vmcs_field f, uint64_t val)
 	if (x->guest)
 		x->mem.write(x->mem.ctx, vmcs_field_at(accessed(x), f), &val, 8);
 	else
-		x->vmcs.r.value[f] = val;
+		vmcs_put(&x->vmcs, f, val);
 }
 
 static enum vmcs_field find_field(const struct vmx *x, uint64_t encoding)
@@ -374,16 +374,17 @@ static enum vmx_result vmcall(struct vmx *x, const struct vmx_insn *i)
 /* EPTP switching (26.5.6.3): the guest chooses among the EPT pointers of a list. */
 static enum vmx_result switch_eptp(struct vmx *x, const struct vmx_insn *i)
 {
-	uint64_t *v = x->vmcs.r.value, n = get_reg(x, R_ECX) & 0xffffffff, eptp;
+	const uint64_t *v = x->vmcs.r.value;
+	uint64_t n = get_reg(x, R_ECX) & 0xffffffff, eptp;
 
 	if (n >= 512)
 		return intercept(x, i, VMX_REASON_VMFUNC);
 	x->mem.read(x->mem.ctx, v[VMCS_EPTP_LIST_ADDRESS] + 8 * n, &eptp, 8);
 	if (!vmx_eptp_ok(&x->caps, eptp))
 		return intercept(x, i, VMX_REASON_VMFUNC);
-	v[VMCS_EPT_POINTER] = eptp;
+	vmcs_put(&x->vmcs, VMCS_EPT_POINTER, eptp);
 	if (vmx_has_field(&x->caps, VMCS_EPTP_INDEX))
-		v[VMCS_EPTP_INDEX] = n;
+		vmcs_put(&x->vmcs, VMCS_EPTP_INDEX, n);
 	return VMX_NEXT;
 }
 

@@ -55,12 +55,18 @@ static void load_segment(const struct vmx *x, struct vmx_segment *s, const struc
 	s->rights = (uint32_t)x->vmcs.r.value[f->rights];
 }
 
-static void save_segment(struct vmx *x, const struct vmx_segment *s, const struct segment_fields *f)
+/* Returns bits that are set if a field changes. */
+static uint64_t save_segment(struct vmx *x, const struct vmx_segment *s, const struct segment_fields *f)
 {
-	x->vmcs.r.value[f->selector] = s->selector;
-	x->vmcs.r.value[f->base] = s->base;
-	x->vmcs.r.value[f->limit] = s->limit;
-	x->vmcs.r.value[f->rights] = s->rights;
+	uint64_t *v = x->vmcs.r.value;
+	uint64_t differ = (v[f->selector] ^ s->selector) | (v[f->base] ^ s->base) | (v[f->limit] ^ s->limit) |
+			  (v[f->rights] ^ s->rights);
+
+	v[f->selector] = s->selector;
+	v[f->base] = s->base;
+	v[f->limit] = s->limit;
+	v[f->rights] = s->rights;
+	return differ;
 }
 
 /* ---- guest state in ---- */
@@ -121,50 +127,60 @@ static bool pae_paging(const struct vmx_state *s)
 	return s->cr0 & CR0_PG && s->cr4 & CR4_PAE && !(vmx_efer(s) & EFER_LMA);
 }
 
+#define PUT(id, val) vmcs_put(&x->vmcs, VMCS_##id, val)
+
 static void save_guest_msrs(struct vmx *x)
 {
 	bool long_mode = x->caps.model.long_mode;
 
 #define VMX_MSR(id, number, guest, host, entry, save, load, clear)                                           \
 	if (VMX_##save == VMX_OFFERED ? x->caps.saved_msrs >> VMX_MSR_##id & 1 : ON(save))                   \
-		F(guest) = x->s.msr[VMX_MSR_##id] & vmcs_mask(VMCS_##guest, long_mode);
+		PUT(guest, x->s.msr[VMX_MSR_##id] & vmcs_mask(VMCS_##guest, long_mode));
 #include "vtx/msrs.def"
 #undef VMX_MSR
+}
+
+static void save_segments(struct vmx *x)
+{
+	const struct vmx_state *s = &x->s;
+	uint64_t differ = save_segment(x, &s->ldtr, &ldtr_fields) | save_segment(x, &s->tr, &tr_fields);
+
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		differ |= save_segment(x, &s->seg[i], &segment_fields[i]);
+	if (differ)
+		x->vmcs.checked = false;
+	PUT(GUEST_GDTR_BASE, s->gdtr.base);
+	PUT(GUEST_GDTR_LIMIT, s->gdtr.limit);
+	PUT(GUEST_IDTR_BASE, s->idtr.base);
+	PUT(GUEST_IDTR_LIMIT, s->idtr.limit);
 }
 
 void vmx_save_guest(struct vmx *x)
 {
 	const struct vmx_state *s = &x->s;
 
-	F(GUEST_CR0) = s->cr0;
-	F(GUEST_CR3) = s->cr3;
-	F(GUEST_CR4) = s->cr4;
+	PUT(GUEST_CR0, s->cr0);
+	PUT(GUEST_CR3, s->cr3);
+	PUT(GUEST_CR4, s->cr4);
 	if (ON(EXIT_SAVE_DEBUG))
-		F(GUEST_DR7) = s->dr7;
+		PUT(GUEST_DR7, s->dr7);
 	save_guest_msrs(x);
-	for (unsigned i = 0; i < SEG_COUNT; i++)
-		save_segment(x, &s->seg[i], &segment_fields[i]);
-	save_segment(x, &s->ldtr, &ldtr_fields);
-	save_segment(x, &s->tr, &tr_fields);
-	F(GUEST_GDTR_BASE) = s->gdtr.base;
-	F(GUEST_GDTR_LIMIT) = s->gdtr.limit;
-	F(GUEST_IDTR_BASE) = s->idtr.base;
-	F(GUEST_IDTR_LIMIT) = s->idtr.limit;
-	F(GUEST_RIP) = s->rip;
-	F(GUEST_RSP) = s->gpr[R_ESP];
-	F(GUEST_RFLAGS) = s->rflags;
+	save_segments(x);
+	PUT(GUEST_RIP, s->rip);
+	PUT(GUEST_RSP, s->gpr[R_ESP]);
+	PUT(GUEST_RFLAGS, s->rflags);
 	if (vmx_has_field(&x->caps, VMCS_GUEST_SSP))
-		F(GUEST_SSP) = s->ssp;
+		PUT(GUEST_SSP, s->ssp);
 	if (ON(PROC2_EPT) && pae_paging(s))
 		for (unsigned i = 0; i < 4; i++)
-			x->vmcs.r.value[VMCS_GUEST_PDPTE0 + i] = s->pdpte[i];
-	F(GUEST_INTERRUPTIBILITY) = s->interruptibility;
-	F(GUEST_ACTIVITY) = s->activity;
-	F(GUEST_PENDING_DEBUG) = s->pending_debug;
+			vmcs_put(&x->vmcs, VMCS_GUEST_PDPTE0 + i, s->pdpte[i]);
+	PUT(GUEST_INTERRUPTIBILITY, s->interruptibility);
+	PUT(GUEST_ACTIVITY, s->activity);
+	PUT(GUEST_PENDING_DEBUG, s->pending_debug);
 	if (vmx_capable(&x->caps, VMX_CAP_STORE_LMA)) {
-		F(ENTRY_CONTROLS) &= ~vmx_bit(VMX_ENTRY_IA32E_GUEST);
-		if (vmx_efer(s) & EFER_LMA)
-			F(ENTRY_CONTROLS) |= vmx_bit(VMX_ENTRY_IA32E_GUEST);
+		uint64_t lma = vmx_efer(s) & EFER_LMA ? vmx_bit(VMX_ENTRY_IA32E_GUEST) : 0;
+
+		PUT(ENTRY_CONTROLS, (F(ENTRY_CONTROLS) & ~vmx_bit(VMX_ENTRY_IA32E_GUEST)) | lma);
 	}
 }
 
@@ -310,6 +326,16 @@ static void inject(struct vmx *x)
 	x->steer.event = 0;
 }
 
+/* All checks; those that held before with the same fields are not asked again. */
+static enum vmx_check check(struct vmx *x, const struct vmx_checking *c)
+{
+	bool steady = vmx_checks_steady(c);
+	enum vmx_check row = steady && x->vmcs.checked ? VMX_CHECKS : vmx_check_all(c);
+
+	x->vmcs.checked = row == VMX_CHECKS && (steady || x->vmcs.checked);
+	return row;
+}
+
 enum vmx_result vmx_enter(struct vmx *x, unsigned *error)
 {
 	struct vmx_checking c;
@@ -318,7 +344,7 @@ enum vmx_result vmx_enter(struct vmx *x, unsigned *error)
 	struct vmx_msr_failure bad;
 
 	vmx_checking_init(&c, x, &x->vmcs);
-	row = vmx_check_all(&c);
+	row = check(x, &c);
 	x->failed_check = row < VMX_CHECKS ? (int)row : -1;
 	if (row < VMX_CHECK_FIRST_GUEST) {
 		*error = vmx_check_groups[vmx_check_rows[row].group].error;

@@ -21,6 +21,36 @@ const char *const vmcs_group_names[VMCS_GROUPS] = {
 	[VMCS_GROUP_INFO] = "VM-exit information",
 };
 
+/* What checks read of them, vmx_checks_steady() looks at. */
+const bool vmcs_moves[VMCS_FIELDS] = {
+	[VMCS_GUEST_RIP] = true,
+	[VMCS_GUEST_RSP] = true,
+	[VMCS_GUEST_RFLAGS] = true,
+	[VMCS_GUEST_ACTIVITY] = true,
+	[VMCS_GUEST_INTERRUPTIBILITY] = true,
+	[VMCS_GUEST_PENDING_DEBUG] = true,
+	[VMCS_ENTRY_INTERRUPTION_INFO] = true,
+	[VMCS_ENTRY_EXCEPTION_ERROR_CODE] = true,
+	[VMCS_ENTRY_INSTRUCTION_LENGTH] = true,
+	[VMCS_GUEST_CR3] = true,
+	/* no check reads these */
+	[VMCS_HOST_RSP] = true,
+	[VMCS_TSC_OFFSET] = true,
+	[VMCS_PML_INDEX] = true,
+	/* what exits record */
+	[VMCS_EXIT_REASON] = true,
+	[VMCS_EXIT_QUALIFICATION] = true,
+	[VMCS_EXIT_INTERRUPTION_INFO] = true,
+	[VMCS_EXIT_INTERRUPTION_ERROR_CODE] = true,
+	[VMCS_EXIT_INSTRUCTION_LENGTH] = true,
+	[VMCS_EXIT_INSTRUCTION_INFO] = true,
+	[VMCS_IDT_VECTORING_INFO] = true,
+	[VMCS_IDT_VECTORING_ERROR_CODE] = true,
+	[VMCS_GUEST_LINEAR_ADDRESS] = true,
+	[VMCS_GUEST_PHYSICAL_ADDRESS] = true,
+	[VMCS_VM_INSTRUCTION_ERROR] = true,
+};
+
 /* Fields by width, type and the low bits of the index; 0: none. */
 #define INDEXES 64u
 #define KEY(encoding)                                                                                        \
@@ -80,6 +110,7 @@ uint64_t vmcs_write(enum vmcs_field f, uint64_t value, uint64_t encoding, uint64
 void vmcs_load(struct vmcs *v, const struct vmx_memory *m, gpa at, bool long_mode)
 {
 	v->at = at;
+	v->checked = false;
 	m->read(m->ctx, at, &v->r, sizeof(v->r));
 	if (v->r.launch != VMCS_LAUNCHED)
 		v->r.launch = VMCS_CLEAR;

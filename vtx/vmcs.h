@@ -77,6 +77,9 @@ _Static_assert(sizeof(struct vmcs_region) <= VMCS_REGION_SIZE, "the region holds
 struct vmcs {
 	gpa at; /* VMCS_NONE: none is current */
 	struct vmcs_region r;
+	/* All checks held at an entry with a steady state (vmx_checks_steady()), and no field has changed
+	 * since but those in vmcs_moves[]. */
+	bool checked;
 };
 
 /* Guest-physical memory. Reads of nothing give all ones, writes to nothing are dropped. */
@@ -85,6 +88,15 @@ struct vmx_memory {
 	void (*read)(void *ctx, gpa at, void *buf, unsigned n);
 	void (*write)(void *ctx, gpa at, const void *buf, unsigned n);
 };
+
+/* Fields that may differ between entries without all checks being repeated. */
+extern const bool vmcs_moves[VMCS_FIELDS];
+/* Every write of a field, but for those of vmcs_load(). */
+static inline void vmcs_put(struct vmcs *v, enum vmcs_field f, uint64_t value)
+{
+	v->checked &= vmcs_moves[f] | (v->r.value[f] == value);
+	v->r.value[f] = value;
+}
 
 /* Find the field with ENCODING (access bit included); VMCS_NO_FIELD. */
 enum vmcs_field vmcs_find(uint64_t encoding);

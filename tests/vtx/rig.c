@@ -144,19 +144,18 @@ static enum vmcs_field field_named(const char *id, size_t len)
 static void set_control(struct rig *r, const char *id, size_t len, bool on)
 {
 	unsigned i = 0;
-	uint64_t *word;
+	enum vmcs_field f;
+	uint64_t bit, word;
 
 	while (i < VMX_CONTROLS &&
 	       (strlen(vmx_controls[i].id) != len || memcmp(vmx_controls[i].id, id, len) != 0))
 		i++;
 	ck_assert_msg(i < VMX_CONTROLS, "no control %s", id);
-	word = &r->x.vmcs.r.value[vmx_words[vmx_controls[i].word].field];
-	if (!on) {
-		*word &= ~(1ull << vmx_controls[i].bit);
-		return;
-	}
-	*word |= 1ull << vmx_controls[i].bit;
-	if (vmx_words[vmx_controls[i].word].under < VMX_CONTROLS) {
+	f = vmx_words[vmx_controls[i].word].field;
+	word = rig_field(r, f);
+	bit = 1ull << vmx_controls[i].bit;
+	vmcs_put(&r->x.vmcs, f, on ? word | bit : word & ~bit);
+	if (on && vmx_words[vmx_controls[i].word].under < VMX_CONTROLS) {
 		const char *under = vmx_controls[vmx_words[vmx_controls[i].word].under].id;
 
 		set_control(r, under, strlen(under), true);
@@ -173,14 +172,16 @@ void rig_set(struct rig *r, const char *text)
 			set_control(r, text + 1, len, *text == '+');
 			text += 1 + len;
 		} else {
-			uint64_t *v, n;
+			enum vmcs_field f;
+			uint64_t v, n;
 			char how;
 
 			len = strcspn(text, "=+-");
-			v = &r->x.vmcs.r.value[field_named(text, len)];
+			f = field_named(text, len);
+			v = rig_field(r, f);
 			how = text[len];
 			n = strtoull(text + len + 1, (char **)&text, 16);
-			*v = how == '=' ? n : how == '+' ? *v | n : *v & ~n;
+			vmcs_put(&r->x.vmcs, f, how == '=' ? n : how == '+' ? v | n : v & ~n);
 		}
 	}
 }

@@ -45,6 +45,7 @@ static const char *write_field(void *ctx, const char *name, uint64_t value)
 	if (!high && value & ~vmcs_mask(f, wide))
 		return "the value is wider than the field";
 	at = &x->vmcs.r.value[f];
+	x->vmcs.checked = false;
 	*at = high ? (uint32_t)*at | value << 32 : value;
 	changed(x);
 	return NULL;
@@ -65,6 +66,7 @@ static const char *flip(void *ctx, const char *name, int on, bool *now)
 	if (x->vmcs.at == VMCS_NONE)
 		return NO_VMCS;
 	word = &x->vmcs.r.value[vmx_words[vmx_controls[i].word].field];
+	x->vmcs.checked = false;
 	set = on < 0 ? !(*word >> vmx_controls[i].bit & 1) : on;
 	if (set && !vmx_offers(&x->caps, (enum vmx_control)i))
 		return "this processor does not offer it; the next VM entry would fail";
