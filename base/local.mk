@@ -31,7 +31,9 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/unix_socket.h \
 	%D%/user.c \
 	%D%/user.h \
-	%D%/view.h
+	%D%/view.h \
+	%D%/words.c \
+	%D%/words.h
 
 # What GPR-only code (base/gpr.h) calls.
 noinst_LIBRARIES += %D%/libbasegpr.a

@@ -29,6 +29,8 @@ noinst_LIBRARIES += %D%/libx86.a
 	%D%/regs.c \
 	%D%/regs.def \
 	%D%/regs.h \
+	%D%/state_text.c \
+	%D%/state_text.h \
 	%D%/tss.def \
 	%D%/tss.h \
 	%D%/xsave.h

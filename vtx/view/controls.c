@@ -6,6 +6,7 @@
 #include "vtx/event.h"
 #include "vtx/intercept.h"
 #include "vtx/view/view_int.h"
+#include "x86/state_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,8 @@ static const char *flip(void *ctx, const char *name, int on, bool *now)
 	uint64_t *word;
 	bool set;
 
-	while (i < VMX_CONTROLS && !vmx_same_name(name, vmx_controls[i].id) &&
-	       !vmx_same_name(name, vmx_controls[i].name))
+	while (i < VMX_CONTROLS && !text_same_name(name, vmx_controls[i].id) &&
+	       !text_same_name(name, vmx_controls[i].name))
 		i++;
 	if (i == VMX_CONTROLS)
 		return "no such control (info vmx-controls lists them)";
@@ -85,7 +86,7 @@ static const char *steer(void *ctx, const char *name, enum engine_steering how)
 	struct vmx *x = ctx;
 	unsigned reason;
 
-	if (how == ENGINE_STEER_DEFAULT && vmx_same_name(name, "all")) {
+	if (how == ENGINE_STEER_DEFAULT && text_same_name(name, "all")) {
 		memset(x->steer.how, VMX_AS_CONTROLLED, sizeof(x->steer.how));
 		changed(x);
 		return NULL;

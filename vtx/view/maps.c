@@ -5,19 +5,11 @@
 #include "vtx/ept.h"
 #include "vtx/intercept.h"
 #include "vtx/view/view_int.h"
+#include "x86/state_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* All of TEXT as a number. */
-static bool number(const char *text, uint64_t most, uint64_t *n)
-{
-	char *end;
-
-	*n = strtoull(text, &end, 0);
-	return *text && *text != '-' && !*end && *n <= most;
-}
 
 /* ---- info ept ---- */
 
@@ -41,11 +33,9 @@ struct two {
 
 static void ept_bits(uint64_t entry, bool leaf, char *buf, size_t len)
 {
-	static const char *const types[] = { "UC", "WC", "?", "?", "WT", "WP", "WB", "?" };
-
 	snprintf(buf, len, "%s%s%s%s%s%s%s", entry & EPT_R ? "r" : "-", entry & EPT_W ? "w" : "-",
 		 entry & EPT_X ? "x" : "-", entry & EPT_A ? " A" : "", leaf && entry & EPT_D ? " D" : "",
-		 leaf ? " " : "", leaf ? types[(entry & EPT_TYPE) >> 3] : "");
+		 leaf ? " " : "", leaf ? text_memory_type((entry & EPT_TYPE) >> 3 & 7) : "");
 }
 
 /* Translate ADDRESS, and show how. False: it leads nowhere. */
@@ -161,7 +151,7 @@ static const char *ept_rows(void *owner, const char *arg, struct row_sink *k)
 	bool physical = !strncmp(arg, "physical ", 9);
 	uint64_t address, to;
 
-	if (!number(physical ? arg + 9 : arg, UINT64_MAX, &address))
+	if (!text_number(physical ? arg + 9 : arg, UINT64_MAX, &address))
 		return "expected [physical] ADDRESS: a linear address of the guest, or a physical one";
 	if (x->vmcs.at == VMCS_NONE)
 		return NO_VMCS;
@@ -222,7 +212,7 @@ static const char *msr_rows(void *owner, const char *arg, struct row_sink *k)
 	const struct vmx *x = owner;
 	uint64_t m;
 
-	if (*arg && !number(arg, UINT32_MAX, &m))
+	if (*arg && !text_number(arg, UINT32_MAX, &m))
 		return "expected the number of an MSR, or nothing";
 	if (x->vmcs.at == VMCS_NONE)
 		return NO_VMCS;
@@ -254,7 +244,7 @@ static const char *io_rows(void *owner, const char *arg, struct row_sink *k)
 	const struct vmx *x = owner;
 	uint64_t port = 0, last = 0xffff, from;
 
-	if (*arg && !number(arg, 0xffff, &port))
+	if (*arg && !text_number(arg, 0xffff, &port))
 		return "expected a port, or nothing";
 	if (x->vmcs.at == VMCS_NONE)
 		return NO_VMCS;

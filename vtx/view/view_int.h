@@ -30,8 +30,6 @@ const char *vmx_reason_text(uint32_t reason, char *buf, size_t len);
 /* Why the last entry failed, in one line. */
 void vmx_failure_text(const struct vmx_log_failure *f, char *buf, size_t len);
 
-/* Are A and B the same, but for case and '-' for '_'? */
-bool vmx_same_name(const char *a, const char *b);
 /* The field called NAME, or with that encoding; VMCS_NO_FIELD: none. */
 enum vmcs_field vmx_field_named(const char *name);
 /* The reason called NAME, or numbered so; VMX_REASONS: none. */
