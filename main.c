@@ -18,6 +18,7 @@
 #include "inspect/inspect.h"
 #include "tui/remote.h"
 #include "tui/tui.h"
+#include "cpu/exit_view.h"
 #include "vtx/view.h"
 
 #include <stdio.h>
@@ -489,7 +490,8 @@ int main(int argc, char **argv)
 		console_manual(stdout, guests, engines[0].views,
 			       (const struct inspect_addon *const[]){
 				   &gdb_addon_manual, &host_addon_manual,
-				   &(const struct inspect_addon){ .views = vmx_views }, NULL });
+				   &(const struct inspect_addon){ .views = vmx_views },
+				   &(const struct inspect_addon){ .views = exit_views }, NULL });
 		break;
 	case OPTIONS_BAD:
 		status = STATUS_USAGE;

@@ -4,6 +4,9 @@ noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES = \
 	%D%/control.c \
 	%D%/cpu_int.h \
+	%D%/exit_log.c \
+	%D%/exit_log.h \
+	%D%/exit_view.h \
 	%D%/far.c \
 	%D%/interrupt.c \
 	%D%/msr.c \
@@ -13,3 +16,7 @@ noinst_LIBRARIES += %D%/libcpu.a
 	%D%/virt.h \
 	%D%/virt_points.def
 %C%_libcpu_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)
+
+# Views of guests' exits: they use libc, and run while the vCPU is stopped.
+noinst_LIBRARIES += %D%/libcpuview.a
+%C%_libcpuview_a_SOURCES = %D%/view/exits.c %D%/view/maps.c

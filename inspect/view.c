@@ -54,7 +54,7 @@ static bool is_virt_view(const char *name)
 	return false;
 }
 
-enum { OWN_TABLES = 9, NTABLES = OWN_TABLES + MAX_ADDONS, MAX_COLS = 40 };
+enum { OWN_TABLES = 10, NTABLES = OWN_TABLES + MAX_ADDONS, MAX_COLS = 40 };
 
 struct view_table {
 	const struct view *const *views;
@@ -75,6 +75,7 @@ static void tables(struct inspect *s, struct view_table t[NTABLES])
 	t[6] = (struct view_table){ s->pool && !s->m ? mm_host_views : none, s->pool };
 	t[7] = (struct view_table){ virt ? virt->views : none, virt ? virt->ctx : NULL };
 	t[5] = (struct view_table){ v && v->ops->views ? v->ops->views : none, v };
+	t[9] = (struct view_table){ virt ? virt->exit_views : none, virt ? virt->exits : NULL };
 	t[8] = (struct view_table){ s->m ? mm_vm_views : none, s->m ? machine_vm(s->m) : NULL };
 	for (unsigned i = 0; i < MAX_ADDONS; i++) {
 		const struct inspect_addon *a = i < s->naddons ? s->addons[i] : NULL;

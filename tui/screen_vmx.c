@@ -4,9 +4,9 @@
 #include "tui/panes.h"
 
 TABLE_PANE(exits, "exits", "VM exits", "VM exits by reason: count, rate, cycles", .view = "exits",
-	   .cols = "reason count guest host qualification guest_pc steered",
-	   .drop = "guest_pc qualification guest host", .sort = "-count", .key = "reason", .count = "count",
-	   .spark = true, .note = "in guest, handling: mean cycles", .empty = "no VM exit yet");
+	   .cols = "reason count guest host info guest_pc steered", .drop = "guest_pc info guest host",
+	   .sort = "-count", .key = "reason", .count = "count", .spark = true,
+	   .note = "in guest, handling: mean cycles", .empty = "no VM exit yet");
 TABLE_PANE(last, "exit-log", "Last exits", "the last VM exits, one by one, decoded", .view = "exit-log",
 	   .cols = "number reason guest_pc what guest host", .drop = "guest host", .key = "number",
 	   .follow = true, .empty = "no VM exit yet");

@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What the VM exits of a processor were: counters by reason and by place, the last exits one by one, the last
- * entry that failed, the VMCSs that were used. It is no part of the machine's state: views read it, nothing
- * in the guest depends on it. An exit costs a read of the TSC and some stores.
+ * The log of VM exits (cpu/exit_log.h), and what VMX adds: the last entry that failed, the VMCS as exits left
+ * it.
  *
  * vmx_enter() and vmx_leave() log by themselves. Only an engine that leaves a guest without vmx_leave() calls
  * vmx_log_exit(). Without a log (vmx.log is NULL) nothing is done. */
 #ifndef VTX_LOG_H
 #define VTX_LOG_H
+#include "cpu/exit_log.h"
 #include "vtx/checks.h"
 #include "vtx/msr_list.h"
 #include "vtx/transition.h"
-#include "x86/engine.h"
-
-enum { VMX_LOG_EXITS = 256, VMX_LOG_SITES = 1024, VMX_LOG_PROBES = 4, VMX_LOG_VMCSS = 32 };
-
-struct vmx_log_exit {
-	uint64_t number; /* from 1 */
-	uint64_t pc;	 /* guest-linear address of the guest's RIP */
-	uint64_t qualification, linear, physical;
-	uint64_t guest; /* host cycles from the entry to this exit */
-	uint64_t host;	/* and from here to the next entry; 0: there was none yet */
-	gpa vmcs;
-	uint32_t reason; /* with VMX_REASON_ENTRY_FAILURE */
-	uint32_t event, event_error, vectoring;
-};
-
-struct vmx_log_reason {
-	uint64_t count, guest, host; /* exits, cycles as above */
-	uint64_t qualification, pc;  /* of the last one */
-};
-
-/* Exits for one reason at one guest pc. */
-struct vmx_log_site {
-	uint64_t pc, count;
-	uint32_t reason;
-};
-
-struct vmx_log_vmcs {
-	gpa at;
-	uint64_t entries, exits;
-	uint64_t last; /* number of its last exit */
-	uint32_t reason;
-};
 
 /* A VM entry that failed. */
 struct vmx_log_failure {
@@ -55,19 +23,8 @@ struct vmx_log_failure {
 };
 
 struct vmx_log {
-	uint64_t exits, entries;
-	int64_t since;	 /* when counting began, monotonic ns; set by whoever resets it */
-	uint64_t turned; /* TSC at the last entry or exit */
-	struct vmx_log_reason reason[VMX_REASONS];
-	struct vmx_log_exit last[VMX_LOG_EXITS]; /* exit N is at N % VMX_LOG_EXITS */
-	struct vmx_log_site site[VMX_LOG_SITES]; /* a hash table */
-	uint64_t elsewhere;			 /* exits for which it had no room */
-	struct vmx_log_vmcs vmcs[VMX_LOG_VMCSS];
-	unsigned nvmcs, current; /* the entry of the current VMCS */
+	struct exit_log l; /* first; slots are basic exit reasons */
 	struct vmx_log_failure failure;
-	/* For a debugger: the last exit or failed entry, until it is taken. */
-	struct engine_hit hit;
-	bool has_hit;
 	/* The fields as the last exit left them and as the one before did, if somebody WATCHES. */
 	bool watches;
 	unsigned newest; /* which of the two is the last one */

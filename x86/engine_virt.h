@@ -47,5 +47,7 @@ struct engine_virt {
 	const struct engine_virt_ops *ops;
 	const struct view *const *views; /* NULL-terminated; their owner is CTX */
 	void *ctx;
+	const struct view *const *exit_views; /* likewise; their owner is EXITS */
+	void *exits;
 };
 #endif

@@ -50,8 +50,8 @@ static void leave(struct rig *r, uint32_t reason, uint64_t qualification, uint64
 START_TEST(counts)
 {
 	struct rig *r = rig_new("");
-	const struct vmx_log *l = r->x.log;
-	const struct vmx_log_exit *e = &l->last[3];
+	const struct exit_log *l = &r->x.log->l;
+	const struct exit_log_exit *e = &l->last[3];
 
 	leave(r, VMX_REASON_CPUID, 0, 0x1000);
 	leave(r, VMX_REASON_IO, 0x3f80000, 0x1010);
@@ -59,17 +59,17 @@ START_TEST(counts)
 	ck_assert_uint_eq(l->exits, 3);
 	ck_assert_uint_eq(l->entries, 3);
 	ck_assert_uint_eq(l->reason[VMX_REASON_IO].count, 2);
-	ck_assert_uint_eq(l->reason[VMX_REASON_IO].qualification, 0x3f90000);
+	ck_assert_uint_eq(l->reason[VMX_REASON_IO].info, 0x3f90000);
 	ck_assert_uint_gt(l->reason[VMX_REASON_IO].guest, 0);
 	ck_assert_uint_gt(l->reason[VMX_REASON_CPUID].host, 0);
 	ck_assert_uint_eq(e->number, 3);
 	ck_assert_uint_eq(e->pc, 0x1010);
 	ck_assert_uint_eq(e->host, 0); /* there was no entry since */
 	ck_assert_uint_gt(l->last[2].host, 0);
-	ck_assert_uint_eq(l->nvmcs, 1);
-	ck_assert_uint_eq(l->vmcs[0].at, AT_VMCS);
-	ck_assert_uint_eq(l->vmcs[0].exits, 3);
-	ck_assert_uint_eq(l->vmcs[0].entries, 3);
+	ck_assert_uint_eq(l->nblocks, 1);
+	ck_assert_uint_eq(l->block[0].at, AT_VMCS);
+	ck_assert_uint_eq(l->block[0].exits, 3);
+	ck_assert_uint_eq(l->block[0].entries, 3);
 	rig_free(r);
 }
 END_TEST
@@ -82,14 +82,14 @@ START_TEST(sites)
 
 	for (unsigned i = 0; i < 3000; i++)
 		leave(r, i & 1 ? VMX_REASON_HLT : VMX_REASON_CPUID, 0, 0x1000 + i / 4 * 5);
-	for (unsigned i = 0; i < VMX_LOG_SITES; i++) {
-		sum += r->x.log->site[i].count;
-		if (r->x.log->site[i].pc == 0x1000 && r->x.log->site[i].reason == VMX_REASON_HLT)
-			at_one = r->x.log->site[i].count;
+	for (unsigned i = 0; i < EXIT_LOG_SITES; i++) {
+		sum += r->x.log->l.site[i].count;
+		if (r->x.log->l.site[i].pc == 0x1000 && r->x.log->l.site[i].slot == VMX_REASON_HLT)
+			at_one = r->x.log->l.site[i].count;
 	}
 	ck_assert_uint_eq(at_one, 2);
-	ck_assert_uint_gt(r->x.log->elsewhere, 0);
-	ck_assert_uint_eq(sum + r->x.log->elsewhere, 3000);
+	ck_assert_uint_gt(r->x.log->l.elsewhere, 0);
+	ck_assert_uint_eq(sum + r->x.log->l.elsewhere, 3000);
 	rig_free(r);
 }
 END_TEST
@@ -99,13 +99,13 @@ START_TEST(many_vmcss)
 {
 	struct rig *r = rig_new("");
 
-	for (unsigned i = 0; i <= VMX_LOG_VMCSS; i++) {
+	for (unsigned i = 0; i <= EXIT_LOG_BLOCKS; i++) {
 		r->x.vmcs.at = AT_VMCS + 0x1000ull * i;
 		leave(r, VMX_REASON_CPUID, 0, 0x1000);
 	}
-	ck_assert_uint_eq(r->x.log->nvmcs, VMX_LOG_VMCSS);
-	ck_assert_uint_eq(r->x.log->vmcs[0].at, AT_VMCS + 0x1000ull * VMX_LOG_VMCSS);
-	ck_assert_uint_eq(r->x.log->vmcs[1].at, AT_VMCS + 0x1000ull);
+	ck_assert_uint_eq(r->x.log->l.nblocks, EXIT_LOG_BLOCKS);
+	ck_assert_uint_eq(r->x.log->l.block[0].at, AT_VMCS + 0x1000ull * EXIT_LOG_BLOCKS);
+	ck_assert_uint_eq(r->x.log->l.block[1].at, AT_VMCS + 0x1000ull);
 	rig_free(r);
 }
 END_TEST
@@ -148,9 +148,9 @@ START_TEST(failures)
 	ck_assert_uint_eq(last->error, f->error);
 	if (f->check)
 		ck_assert_str_eq(vmx_check_rows[last->check].id, f->check);
-	ck_assert_uint_eq(r->x.log->exits, f->error ? 0 : 1);
-	ck_assert(r->x.log->has_hit);
-	ck_assert_int_eq(r->x.log->hit.kind, ENGINE_EV_ENTRY_FAILURE);
+	ck_assert_uint_eq(r->x.log->l.exits, f->error ? 0 : 1);
+	ck_assert(r->x.log->l.has_hit);
+	ck_assert_int_eq(r->x.log->l.hit.kind, ENGINE_EV_ENTRY_FAILURE);
 	free(text);
 	rig_free(r);
 }

@@ -150,7 +150,7 @@ static void reset(void *ctx)
 	struct vmx *x = ctx;
 
 	vmx_log_reset(x->log);
-	x->log->since = monotonic_ns();
+	x->log->l.since = monotonic_ns();
 }
 
 static const char *reason_name(void *ctx, uint32_t n)
@@ -175,20 +175,23 @@ static const struct engine_virt_ops ops = {
 /* ---- making it ---- */
 
 const struct view *const vmx_views[] = {
-	&view_vmx,	&view_vmcs,	  &view_vmx_controls, &view_vmcs_check, &view_vmcs_list, &view_exits,
-	&view_exit_log, &view_exit_sites, &view_ept,	      &view_msr_bitmap, &view_io_bitmap, NULL,
+	&view_vmx,	  &view_vmcs,	   &view_vmx_controls,
+	&view_vmcs_check, &view_vmcs_list, &view_ept,
+	&view_msr_bitmap, &view_io_bitmap, NULL,
 };
 
 struct controls {
 	struct engine_virt virt;
 	struct vmx_log log;
+	struct exit_show exits;
 };
 
 const struct engine_virt *vmx_controls_new(struct vmx *x)
 {
 	struct controls *c = xcalloc(1, sizeof(*c));
 
-	c->virt = (struct engine_virt){ "VMX", "VMCS", &ops, vmx_views, x };
+	c->exits = (struct exit_show){ &c->log.l, &vmx_exit_texts, x };
+	c->virt = (struct engine_virt){ "VMX", "VMCS", &ops, vmx_views, x, exit_views, &c->exits };
 	x->log = &c->log;
 	reset(x);
 	return &c->virt;

@@ -189,7 +189,7 @@ static void put_qualification(struct words *t, uint32_t reason, uint32_t event, 
 	}
 }
 
-void vmx_exit_text(const struct vmx_log_exit *e, char *buf, size_t len)
+void vmx_exit_text(const struct exit_log_exit *e, char *buf, size_t len)
 {
 	struct words t = words_in(buf, len);
 	char event[80];
@@ -199,10 +199,10 @@ void vmx_exit_text(const struct vmx_log_exit *e, char *buf, size_t len)
 		words_put(&t, "%s", event);
 	if (e->event & EVENT_ERROR_CODE && e->event & EVENT_VALID)
 		words_put(&t, "0x%x", e->event_error);
-	put_qualification(&t, e->reason, e->event, e->qualification);
-	if ((e->reason & 0xffff) == VMX_REASON_EPT_VIOLATION ||
-	    (e->reason & 0xffff) == VMX_REASON_EPT_MISCONFIGURATION)
-		words_put(&t, "physical 0x%llx", (unsigned long long)e->physical);
+	put_qualification(&t, e->code, e->event, e->info[0]);
+	if ((e->code & 0xffff) == VMX_REASON_EPT_VIOLATION ||
+	    (e->code & 0xffff) == VMX_REASON_EPT_MISCONFIGURATION)
+		words_put(&t, "physical 0x%llx", (unsigned long long)e->info[2]);
 	vmx_event_text(e->vectoring, event, sizeof(event));
 	if (event[0])
 		words_put(&t, "while delivering %s", event);

@@ -4,11 +4,12 @@
 #define VTX_VIEW_VIEW_INT_H
 #include <stddef.h>
 
+#include "cpu/exit_view.h"
 #include "vtx/view.h"
 
 /* Their owner is the struct vmx. */
-extern const struct view view_vmx, view_vmcs, view_vmcs_list, view_vmcs_check, view_vmx_controls, view_exits,
-    view_exit_log, view_exit_sites, view_ept, view_msr_bitmap, view_io_bitmap;
+extern const struct view view_vmx, view_vmcs, view_vmcs_list, view_vmcs_check, view_vmx_controls, view_ept,
+    view_msr_bitmap, view_io_bitmap;
 
 /* The state of X, as it is while the vCPU is stopped. */
 static inline void vmx_refresh(struct vmx *x)
@@ -19,11 +20,13 @@ static inline void vmx_refresh(struct vmx *x)
 
 #define NO_VMCS "no VMCS is current; VMPTRLD makes one current"
 
-enum { DECODE_TEXT = 512 };
+extern const struct exit_texts vmx_exit_texts;
+
+enum { DECODE_TEXT = EXIT_TEXT };
 /* The meaning of VALUE in field F of R, bit by bit; "" if it is a plain number. */
 void vmx_field_text(const struct vmcs_region *r, enum vmcs_field f, uint64_t value, char *buf, size_t len);
 /* The meaning of an exit's qualification, and of what it says of events. */
-void vmx_exit_text(const struct vmx_log_exit *e, char *buf, size_t len);
+void vmx_exit_text(const struct exit_log_exit *e, char *buf, size_t len);
 void vmx_event_text(uint32_t info, char *buf, size_t len);
 /* The name of an exit reason, "reason N" if it has none. */
 const char *vmx_reason_text(uint32_t reason, char *buf, size_t len);

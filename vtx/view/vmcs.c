@@ -237,20 +237,20 @@ static const struct view_col list_cols[] = {
 static const char *list_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	const struct vmx *x = owner;
-	const struct vmx_log *l = x->log;
+	const struct exit_log *l = &x->log->l;
 	bool listed = false;
 
 	(void)arg;
-	for (unsigned i = 0; i <= l->nvmcs; i++) {
-		struct vmx_log_vmcs v = { .at = x->vmcs.at };
+	for (unsigned i = 0; i <= l->nblocks; i++) {
+		struct exit_log_block v = { .at = x->vmcs.at };
 		struct {
 			uint32_t revision, abort, launch, vmxon;
 		} head;
 		bool current;
 		char reason[80];
 
-		if (i < l->nvmcs)
-			v = l->vmcs[i];
+		if (i < l->nblocks)
+			v = l->block[i];
 		else if (listed || v.at == VMCS_NONE)
 			continue;
 		current = v.at == x->vmcs.at;
@@ -268,7 +268,7 @@ static const char *list_rows(void *owner, const char *arg, struct row_sink *k)
 				 : head.launch == VMCS_LAUNCHED	   ? "launched"
 								   : "clear"),
 			   V_HEX(head.revision & ~VMCS_SHADOW), V_UINT(v.entries), V_UINT(v.exits),
-			   v.exits ? V_STR(vmx_reason_text(v.reason, reason, sizeof(reason))) : V_NONE,
+			   v.exits ? V_STR(vmx_reason_text(v.code, reason, sizeof(reason))) : V_NONE,
 			   head.abort && (head.revision & ~VMCS_SHADOW) == VMCS_REVISION ? V_UINT(head.abort)
 											 : V_NONE });
 	}
