@@ -114,6 +114,8 @@ static const struct state_field vmx_fields[] = {
 	F_NUM(vmx_executor, x.vmxon_count),
 	F_NUM(vmx_executor, x.s.msr[VMX_MSR_DEBUGCTL]),
 	F_NUM(vmx_executor, x.s.pending_debug),
+	F_NUM_IN(vmx_executor, timer_on, 0, 1),
+	F_NUM(vmx_executor, timer_end),
 	F_NUM(vmx_executor, x.vmcs.at),
 	F_NUM(vmx_executor, x.vmcs.r.revision),
 	F_NUM(vmx_executor, x.vmcs.r.abort),

@@ -404,8 +404,10 @@ static bool leave(struct vcpu *v)
 
 static int deliver_noted(struct vcpu *v, const struct exc *x)
 {
-	if (RARE(virt_guest(v)))
+	if (RARE(virt_guest(v))) {
 		v->virt->delivering = exc_event(x);
+		v->virt->unblocked = false;
+	}
 	return deliver_one(v, x);
 }
 
@@ -687,16 +689,41 @@ static int iret_pm(struct vcpu *v, unsigned op)
 	return iret_outer(v, f, &cs, op);
 }
 
-int cpu_iret(struct vcpu *v, unsigned op, uint32_t next)
+static int iret(struct vcpu *v, unsigned op, uint32_t next)
 {
 	struct cpu *c = &v->cpu;
 
-	c->nmi_blocked = 0; /* even if the instruction faults, SDM vol. 3A 6.7.1 */
 	if (RARE(!cpu_pe(c)))
 		return iret_86(v, op, (op == 4 ? IRET32_FLAGS : IRET16_FLAGS) | FL_IF | FL_IOPL);
 	if (RARE(c->sysflags & (FL_VM | FL_NT)))
 		return cpu_v86(c) ? iret_v86(v, op) : iret_task(v, next);
 	return iret_pm(v, op);
+}
+
+/* In guest mode the extension may keep NMIs blocked, and learns what an IRET that faults has unblocked. */
+static int guest_iret(struct vcpu *v, unsigned op, uint32_t next)
+{
+	struct virt *x = v->virt;
+	int r;
+
+	if (!x->iret_keeps_nmi) {
+		x->unblocked = v->cpu.nmi_blocked;
+		v->cpu.nmi_blocked = 0;
+	}
+	r = iret(v, op, next);
+	if (r)
+		return r;
+	x->ask |= x->unblocked;
+	x->unblocked = false;
+	return 0;
+}
+
+int cpu_iret(struct vcpu *v, unsigned op, uint32_t next)
+{
+	if (RARE(virt_guest(v)))
+		return guest_iret(v, op, next);
+	v->cpu.nmi_blocked = 0; /* even if the instruction faults, SDM vol. 3A 6.7.1 */
+	return iret(v, op, next);
 }
 
 /* ---- SYSENTER, SYSEXIT: no memory at all ---- */

@@ -136,6 +136,8 @@ struct virt {
 	bool step;    /* run one instruction; then the engine sets STEPPED instead, and asks due() */
 	bool stepped;
 	uint8_t shadow;		      /* SHADOW_*, in force at the instruction that runs */
+	bool iret_keeps_nmi;	      /* guest mode: IRET does not end the blocking of NMIs */
+	bool unblocked;		      /* guest mode: the IRET that faults has ended it */
 	bool window;		      /* due() must be asked when interrupts become possible */
 	uint64_t points;	      /* what is intercepted at present: VIRT_BIT() of enum virt_point */
 	uint64_t tsc_offset;	      /* guest mode: added to what RDTSC reads */

@@ -207,6 +207,14 @@ uint64_t clock_tsc(const struct vm_clock *c)
 	return c->running ? __builtin_ia32_rdtsc() + offset : c->held_tsc;
 }
 
+uint64_t clock_at_tsc(const struct vm_clock *c, uint64_t at)
+{
+	uint64_t now = clock_tsc(c), ns;
+
+	ns = at > now ? muldiv64(at - now, 1000000, c->tsc_khz) + 1 : 0;
+	return clock_now(c) + (ns < CLOCK_NEVER / 2 ? ns : CLOCK_NEVER / 2);
+}
+
 static void unlink_timer(struct vm_clock *c, struct vm_timer *t)
 {
 	struct vm_timer **p = &c->head;

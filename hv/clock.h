@@ -56,6 +56,8 @@ void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);
 uint64_t clock_now(const struct vm_clock *c);
 uint64_t clock_tsc(const struct vm_clock *c);
+/* VM time at which the TSC is AT, from now on: rounded up. */
+uint64_t clock_at_tsc(const struct vm_clock *c, uint64_t at);
 
 /* Set T for DEADLINE; one that is set already is moved. */
 void timer_arm(struct vm_clock *c, struct vm_timer *t, uint64_t deadline);

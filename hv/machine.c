@@ -171,6 +171,8 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	m->loader.cpu_features = m->cpuid.e[1].reg[3];
 	hosted_init(m);
 	memory_init(m);
+	m->alarm =
+	    (struct processor_alarm){ .timer = { .fire = platform_alarm, .ctx = m }, .at = UINT64_MAX };
 	return board_init(b, err, errlen) && add_drives(b, err, errlen) &&
 	       network_open(&m->network, &m->cfg, b, err, errlen);
 }

@@ -55,6 +55,13 @@ struct memory_work {
 	unsigned npoints;
 };
 
+/* When a guest hypervisor's timer is due (platform.alarm_at). */
+struct processor_alarm {
+	struct vm_timer timer;
+	uint64_t at;	  /* TSC; UINT64_MAX: never */
+	uint64_t set_for; /* what the timer is set for: AT, or earlier, and it sets itself again */
+};
+
 /* Large because it composes the parts of the machine. */
 struct machine {
 	struct machine_config cfg; /* strings are our own copies */
@@ -74,6 +81,7 @@ struct machine {
 	struct network network;
 	struct hosted hosted;
 	struct memory_work memory_work;
+	struct processor_alarm alarm;
 	bool held;   /* stopped for a query only */
 	bool loaded; /* an image has been loaded: memory is not all zero */
 
@@ -127,4 +135,6 @@ bool memory_waits(struct machine *m);
 bool memory_event_set(struct machine *m, unsigned kind, uint32_t lo, uint32_t hi, bool on);
 /* The callbacks that translated code reaches (platform.c). */
 struct platform platform_callbacks(struct machine *m);
+/* Of the processor's alarm. */
+void platform_alarm(void *m);
 #endif

@@ -79,6 +79,29 @@ static uint64_t plat_tsc(void *ctx)
 	return clock_tsc(&((struct machine *)ctx)->board.clock);
 }
 
+/* A timer that is set for an earlier time stays. */
+static void plat_alarm_at(void *ctx, uint64_t at)
+{
+	struct machine *m = ctx;
+	struct processor_alarm *a = &m->alarm;
+
+	a->at = at;
+	if (at == UINT64_MAX || (a->timer.armed && a->set_for <= at))
+		return;
+	a->set_for = at;
+	timer_arm(&m->board.clock, &a->timer, clock_at_tsc(&m->board.clock, at));
+}
+
+void platform_alarm(void *ctx)
+{
+	struct machine *m = ctx;
+
+	if (clock_tsc(&m->board.clock) < m->alarm.at)
+		plat_alarm_at(m, m->alarm.at);
+	else
+		m->v->due = true;
+}
+
 struct platform platform_callbacks(struct machine *m)
 {
 	return (struct platform){
@@ -93,5 +116,6 @@ struct platform platform_callbacks(struct machine *m)
 		.rdmsr = plat_rdmsr,
 		.wrmsr = plat_wrmsr,
 		.tsc = plat_tsc,
+		.alarm_at = plat_alarm_at,
 	};
 }

@@ -63,12 +63,15 @@ static struct machine_stop stopped(struct machine *m, enum machine_state state, 
 
 static bool interruptible(const struct machine *m)
 {
-	return m->v->cpu.intf || m->v->any_intr || m->v->cpu.nmi_pending;
+	return m->v->cpu.intf || m->v->any_intr || m->v->cpu.nmi_pending || m->alarm.at != UINT64_MAX;
 }
 
 static bool wakes(const struct machine *m)
 {
-	return (m->board.intr && (m->v->cpu.intf || m->v->any_intr)) || m->v->cpu.nmi_pending;
+	const struct vcpu *v = m->v;
+
+	return (m->board.intr && (v->cpu.intf || v->any_intr)) || v->due ||
+	       (v->cpu.nmi_pending && (!v->cpu.nmi_blocked || v->any_nmi));
 }
 
 static void drain(int fd)
@@ -278,7 +281,8 @@ static struct machine_stop run(struct machine *m)
 			halt_wait(m);
 			continue;
 		}
-		m->v->cpu.halted = 0;
+		if (!m->v->keeps_halt)
+			m->v->cpu.halted = 0;
 		set_limit(m);
 		if (!engine_exit(m, execute_guest(m), &out)) {
 			if (m->board.event != EVENT_NONE && out.state == MACHINE_STOPPED)
@@ -303,7 +307,7 @@ static struct machine_stop step(struct machine *m, unsigned how)
 	} while (true);
 	if (m->v->cpu.halted && !wakes(m))
 		return stopped(m, MACHINE_STOPPED, STOP_STEP);
-	if (with_irq)
+	if (with_irq && !m->v->keeps_halt)
 		m->v->cpu.halted = 0;
 	set_limit(m);
 	if (engine_exit(m, step_guest(m, how), &out))

@@ -80,6 +80,13 @@ static void plat_run_timers(void *ctx)
 	m->machine.run_timers(m->machine.ctx);
 }
 
+static void plat_alarm_at(void *ctx, uint64_t at)
+{
+	struct vmm *m = ctx;
+
+	m->machine.alarm_at(m->machine.ctx, at);
+}
+
 static void plat_notify(void *ctx)
 {
 	struct vmm *m = ctx;
@@ -101,5 +108,6 @@ struct platform vmm_platform(struct vmm *m)
 				  .wrmsr = plat_wrmsr,
 				  .tsc = plat_tsc,
 				  .run_timers = plat_run_timers,
+				  .alarm_at = m->machine.alarm_at ? plat_alarm_at : NULL,
 				  .notify = m->machine.notify ? plat_notify : NULL };
 }

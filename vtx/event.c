@@ -92,3 +92,17 @@ void vmx_exit_vectoring(struct vmx_exit *exit, const struct vmx_event *delivered
 	if (vmx_event_is_software(delivered))
 		exit->instruction_length = delivered->length;
 }
+
+/* 28.2.2, 28.2.1: bit 12 of the interruption information, and of the qualification of EPT violations and
+ * of a full log. */
+void vmx_exit_unblocked(struct vmx_exit *exit)
+{
+	if (exit->vectoring & EVENT_VALID)
+		return;
+	if (exit->reason == VMX_REASON_EPT_VIOLATION || exit->reason == VMX_REASON_PML_FULL)
+		exit->qualification |= EVENT_NMI_UNBLOCKING;
+	else if (exit->reason == VMX_REASON_EXCEPTION_NMI &&
+		 vmx_event_type(exit->event) == VMX_EVENT_EXCEPTION &&
+		 vmx_event_vector(exit->event) != EXC_DF)
+		exit->event |= EVENT_NMI_UNBLOCKING;
+}

@@ -30,4 +30,7 @@ void vmx_exit_by_event(struct vmx_exit *exit, const struct vmx_event *e, uint64_
 /* Record in EXIT that DELIVERED was being delivered. Without effect when the exit is a triple fault or by
  * #DF, which replace that event. */
 void vmx_exit_vectoring(struct vmx_exit *exit, const struct vmx_event *delivered);
+/* EXIT, its vectoring included, is by a fault of an IRET that has unblocked NMIs: say so where it is defined.
+ */
+void vmx_exit_unblocked(struct vmx_exit *exit);
 #endif

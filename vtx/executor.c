@@ -21,7 +21,6 @@
 
 /* Controls and capabilities of a Haswell and those before it that are not implemented here. */
 static const uint8_t controls_without[] = {
-	VMX_PIN_PREEMPTION_TIMER,
 	VMX_PIN_POSTED_INTERRUPTS,
 	VMX_PROC_TPR_SHADOW,
 	VMX_PROC2_APIC_ACCESSES,
@@ -32,7 +31,6 @@ static const uint8_t controls_without[] = {
 	VMX_PROC2_INVPCID,
 	VMX_PROC2_VM_FUNCTIONS,
 	VMX_EXIT_LOAD_PERF_GLOBAL_CTRL,
-	VMX_EXIT_SAVE_PREEMPTION_TIMER,
 	VMX_ENTRY_TO_SMM,
 	VMX_ENTRY_END_DUAL_MONITOR,
 	VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL,
@@ -53,6 +51,11 @@ static void enter_side(struct vmx_executor *e, bool guest)
 	e->virt.points = guest ? vmx_points(e) : 0;
 	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
 	e->v->any_intr = guest && ON(PIN_EXTERNAL_INTERRUPT);
+	e->v->any_nmi = guest && ON(PIN_NMI) && ON(PIN_VIRTUAL_NMIS);
+	e->v->keeps_halt = guest;
+	e->virt.iret_keeps_nmi = guest && ON(PIN_NMI) && !ON(PIN_VIRTUAL_NMIS);
+	e->virt.unblocked = false;
+	e->v->due = false;
 	e->virt.window = guest && ON(PROC_INTERRUPT_WINDOW);
 	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
 	e->virt.stepped = false;
@@ -77,6 +80,7 @@ static bool entered(struct vmx_executor *e)
 	vmx_copy_out(e);
 	vmx_switch_space(e, true);
 	enter_side(e, true);
+	vmx_timer_start(e);
 	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
 		e->virt.step = false; /* an MTF VM exit comes before the first instruction */
 		e->virt.stepped = e->virt.ask = true;
@@ -97,6 +101,7 @@ static bool entered(struct vmx_executor *e)
 static void to_host(struct vmx_executor *e)
 {
 	mmu_watch_guest_take(e->v->mmu);
+	vmx_timer_stop(e);
 	vmx_copy_out(e);
 	vmx_switch_space(e, false);
 	enter_side(e, false);
@@ -142,6 +147,8 @@ static bool leave(struct vcpu *v)
 
 		vmx_exit_vectoring(&e->exit, &event);
 	}
+	if (e->virt.unblocked)
+		vmx_exit_unblocked(&e->exit);
 	vmx_copy_in(e);
 	return left(e, vmx_leave(&e->x, &e->exit));
 }
@@ -355,64 +362,6 @@ static bool exits(struct vcpu *v, const struct virt_event *ev)
 	return true;
 }
 
-static enum virt_due exit_due(struct vmx_executor *e, enum vmx_reason reason)
-{
-	e->exit = (struct vmx_exit){ .reason = reason };
-	cpu_raise(&e->v->cpu, EXC_EXIT);
-	return VIRT_DUE_EXC;
-}
-
-static enum virt_due nmi_due(struct vmx_executor *e)
-{
-	struct vmx_event event = { .type = VMX_EVENT_NMI, .vector = EXC_NMI };
-
-	e->v->cpu.nmi_pending = 0;
-	vmx_exit_by_event(&e->exit, &event, 0);
-	cpu_raise(&e->v->cpu, EXC_EXIT);
-	return VIRT_DUE_EXC;
-}
-
-static enum virt_due intr_due(struct vmx_executor *e)
-{
-	const struct vmx *x = &e->x;
-	struct platform *p = &e->v->plat;
-	int vector = ON(EXIT_ACK_INTERRUPT) ? p->irq_ack(p->ctx) : -1;
-
-	exit_due(e, VMX_REASON_EXTERNAL_INTERRUPT);
-	if (vector >= 0) {
-		struct vmx_event event = { .type = VMX_EVENT_EXTERNAL, .vector = (uint8_t)vector };
-
-		vmx_exit_by_event(&e->exit, &event, 0);
-	} else if (ON(EXIT_ACK_INTERRUPT)) {
-		return VIRT_DUE_HELD; /* it went away */
-	}
-	return VIRT_DUE_EXC;
-}
-
-static enum virt_due due(struct vcpu *v, bool intr)
-{
-	struct vmx_executor *e = vmx_executor_of(v);
-	const struct vmx *x = &e->x;
-	const struct cpu *c = &v->cpu;
-
-	e->virt.ask = false;
-	if (!e->virt.guest)
-		return VIRT_DUE_USUAL;
-	if (e->virt.stepped)
-		return exit_due(e, VMX_REASON_MONITOR_TRAP_FLAG);
-	if (c->nmi_pending && ON(PIN_NMI) && !c->shadow && (!c->nmi_blocked || ON(PIN_VIRTUAL_NMIS)))
-		return nmi_due(e);
-	if (c->nmi_pending && !ON(PIN_NMI) && !c->shadow && !c->nmi_blocked)
-		return VIRT_DUE_USUAL;
-	if (ON(PROC_NMI_WINDOW) && !c->nmi_blocked && !c->shadow)
-		return exit_due(e, VMX_REASON_NMI_WINDOW);
-	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow)
-		return intr_due(e);
-	if (e->virt.window && c->intf && !c->shadow)
-		return exit_due(e, VMX_REASON_INTERRUPT_WINDOW);
-	return ON(PIN_EXTERNAL_INTERRUPT) ? VIRT_DUE_HELD : VIRT_DUE_USUAL;
-}
-
 /* ---- MSRs, control registers, reset ---- */
 
 static int read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -486,6 +435,7 @@ static void reset(struct vcpu *v)
 	e->x.steer = steer;
 	e->x.owner = e;
 	e->x.feature_control = FEATURE_LOCK | FEATURE_VMX; /* as firmware leaves it */
+	vmx_timer_stop(e);
 	enter_side(e, false);
 }
 
@@ -497,6 +447,8 @@ static void loaded(struct vcpu *v)
 		e->x.s.pdpte[i] = mmu_pdptrs(v->mmu)[i];
 	vmx_switch_space(e, e->x.guest);
 	enter_side(e, e->x.guest);
+	if (e->timer_on)
+		vmx_timer_set(e);
 }
 
 static const struct virt_ops vmx_virt_ops = {
@@ -508,7 +460,7 @@ static const struct virt_ops vmx_virt_ops = {
 	.cr_ok = cr_ok,
 	.exits = exits,
 	.leave = leave,
-	.due = due,
+	.due = vmx_due,
 	.reset = reset,
 	.loaded = loaded,
 };

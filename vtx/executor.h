@@ -17,6 +17,8 @@ struct vmx_executor {
 	struct vmx_exit exit;	 /* noted, for leave() */
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
 	void *root_ctx;
+	bool timer_on;	       /* the preemption timer counts ... */
+	uint64_t timer_end;    /* ... until then, in its own units of the TSC */
 	bool faulted;	       /* an operand's access failed: the exception is in cpu.exc */
 	bool walking, probing; /* entries of the EPT are being read: as mmu_load_entry() takes it */
 	/* The intercepts that the words below amount to. */
@@ -56,6 +58,17 @@ void vmx_switch_space(struct vmx_executor *e, bool guest);
 /* vmx_ops.invept and invvpid. */
 void vmx_op_invept(struct vmx *x, unsigned type, uint64_t eptp);
 void vmx_op_invvpid(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address);
+
+/* ---- parts (vtx/executor_due.c) ---- */
+
+/* virt_ops.due. */
+enum virt_due vmx_due(struct vcpu *v, bool intr);
+/* The preemption timer: start it as the VMCS has it, stop it, set the machine's alarm for its end. */
+void vmx_timer_start(struct vmx_executor *e);
+void vmx_timer_stop(struct vmx_executor *e);
+void vmx_timer_set(struct vmx_executor *e);
+/* What is left of it. */
+uint32_t vmx_timer_left(const struct vmx_executor *e);
 
 /* ---- parts (vtx/executor_intercept.c) ---- */
 

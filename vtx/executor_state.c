@@ -63,6 +63,8 @@ void vmx_copy_in(struct vmx_executor *e)
 		for (unsigned i = 0; i < 4; i++)
 			s->pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
 	s->activity = c->halted ? VMX_HALTED : VMX_ACTIVE;
+	if (e->timer_on)
+		s->preemption_timer = vmx_timer_left(e);
 }
 
 void vmx_copy_out_some(struct vmx_executor *e)

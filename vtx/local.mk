@@ -19,6 +19,7 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/event.h \
 	%D%/executor.c \
 	%D%/executor.h \
+	%D%/executor_due.c \
 	%D%/executor_ept.c \
 	%D%/executor_intercept.c \
 	%D%/executor_state.c \

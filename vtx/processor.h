@@ -46,6 +46,7 @@ struct vmx_state {
 	uint64_t pending_debug;	   /* PENDING_* of bits.h */
 	uint32_t interruptibility; /* BLOCK_* */
 	uint32_t activity;	   /* enum vmx_activity */
+	uint32_t preemption_timer; /* what is left of it at an exit; the engine counts */
 	uint32_t smbase;
 	uint8_t cpl;
 };

@@ -177,6 +177,8 @@ void vmx_save_guest(struct vmx *x)
 	PUT(GUEST_INTERRUPTIBILITY, s->interruptibility);
 	PUT(GUEST_ACTIVITY, s->activity);
 	PUT(GUEST_PENDING_DEBUG, s->pending_debug);
+	if (ON(EXIT_SAVE_PREEMPTION_TIMER))
+		PUT(PREEMPTION_TIMER, s->preemption_timer);
 	if (vmx_capable(&x->caps, VMX_CAP_STORE_LMA)) {
 		uint64_t lma = vmx_efer(s) & EFER_LMA ? vmx_bit(VMX_ENTRY_IA32E_GUEST) : 0;
 

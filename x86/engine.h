@@ -25,6 +25,9 @@ struct platform {
 	bool (*wrmsr)(void *ctx, uint32_t msr, uint64_t val);
 	uint64_t (*tsc)(void *ctx);    /* guest TSC now, used where it cannot be read in line */
 	void (*run_timers)(void *ctx); /* called after a kick and at icount deadlines */
+	/* Have run() ask virt_ops.due when tsc() reaches AT, by setting vcpu.due; UINT64_MAX: never. Replaces
+	 * the time before it, cheaply. NULL: absent. */
+	void (*alarm_at)(void *ctx, uint64_t at);
 	/* A record of a probe is available; the vCPU keeps running. NULL: records are not announced. */
 	void (*notify)(void *ctx);
 };
@@ -126,6 +129,9 @@ struct vcpu {
 	struct mmu *mmu;   /* NULL in an engine that translates addresses by itself */
 	struct virt *virt; /* the processor's virtualization extension (cpu/virt.h); NULL: none */
 	bool any_intr;	   /* guest mode: an external interrupt ends HLT whatever EFLAGS.IF is, as it exits */
+	bool any_nmi;	   /* likewise an NMI, whatever blocks it */
+	bool due;	   /* guest mode: virt_ops.due is to be asked, in HLT too; that clears it */
+	bool keeps_halt;   /* guest mode: HLT lasts until what ends it is taken, as an exit saves it */
 	uint64_t icount;   /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */

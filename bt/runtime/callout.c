@@ -10,6 +10,7 @@
 
 #include "base/gpr.h"
 #include "cpu/system.h"
+#include "cpu/virt.h"
 #include "mm/mmu.h"
 
 /* icount: the fragment was charged whole; give back what did not run. */
@@ -330,6 +331,8 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		prefill(b);
 	}
 	callout_unwind(b, s, 1);
+	if (__builtin_expect(b->v.virt != NULL, 0) && b->v.virt->ask) /* an NMI, or its window */
+		return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
 	return dispatch_next_from(b, &was);
 }
 

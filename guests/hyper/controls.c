@@ -15,6 +15,7 @@ PROGRAM(wrmsr, "wrmsr");
 PROGRAM(read_absent, "movl 0xd000, %eax");
 PROGRAM(write_absent, "movl %eax, 0xd000");
 PROGRAM(two_nops, "nop\nnop");
+PROGRAM(hlt_once, "hlt");
 PROGRAM(forever, "1: jmp 1b");
 PROGRAM(sysenter_msrs,
 	"movl $0x175, %ecx\nrdmsr\nmovl %eax, %ebx\nmovl $0x176, %ecx\nrdmsr\nmovl %eax, %esi");
@@ -319,6 +320,31 @@ static const char *preemption_timer(enum mode m)
 	return NULL;
 }
 
+/* It ends HLT, which the exit saves; what is left is saved when it is asked for. */
+static const char *preemption_timer_in_hlt(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.pin, PIN_TIMER) || !vmx_has(vmx_caps.exits, EXITS_SAVE_TIMER))
+		return not_here;
+	LOAD_PROGRAM(hlt_once);
+	vm_or(VM_PIN, PIN_TIMER);
+	vm_or(VM_EXITS, EXITS_SAVE_TIMER);
+	vmwrite(VM_TIMER, 300000 >> (vmx_caps.misc & 31));
+	wrong = plain_exit(until_exit(52, 0), END_OF(hlt_once));
+	if (wrong)
+		return wrong;
+	CHECK("activity", vmread(VM_ACTIVITY), 1);
+	CHECK("what is left", vmread(VM_TIMER), 0);
+	vmwrite(VM_ACTIVITY, 0);
+	vmwrite(VM_TIMER, ~0u);
+	wrong = until_hypercall(END_OF(hlt_once));
+	if (!wrong && vmread(VM_TIMER) < 0x80000000)
+		CHECK("what is left of 2^32 - 1", vmread(VM_TIMER), 0xfffffff0);
+	return wrong;
+}
+
 static const char *msr_lists(enum mode m)
 {
 	static struct {
@@ -378,6 +404,7 @@ const struct program control_programs[] = {
 	{ "page_fault_filter", IN(PAGED) | IN(SHADOW), ON_VMX, page_fault_filter },
 	{ "monitor_trap", PROTECTED, ON_VMX, monitor_trap },
 	{ "preemption_timer", PROTECTED, ON_VMX, preemption_timer },
+	{ "preemption_timer_in_hlt", PROTECTED, ON_VMX, preemption_timer_in_hlt },
 	{ "msr_lists", PROTECTED, ON_VMX, msr_lists },
 	{ "virtual_gif", PROTECTED, ON_SVM, virtual_gif },
 };

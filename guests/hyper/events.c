@@ -17,6 +17,8 @@ PROGRAM(sti_cpuid, "sti\ncpuid");
 PROGRAM(ss_cpuid, "movl %ss, %eax\nmovl %eax, %ss\ncpuid");
 PROGRAM(watched_ss, "movw 0x2000, %ss\ncpuid");
 PROGRAM(send_nmi, "movl $0, 0xc310\nmovl $0x4400, 0xc300\n1: jmp 1b");
+PROGRAM(iret_bad, "pushfl\npushl $0x58\npushl $0x1008\niretl");
+PROGRAM(iret_hole, "movl $0xf000, %esp\niretl");
 PROGRAM(iret_nop, "pushfl\npushl %cs\npushl $0x1008\niretl\nnop\nnop");
 
 static u32 pushed(u32 n)
@@ -457,6 +459,68 @@ static const char *nmi_window(enum mode m)
 	return wrong;
 }
 
+/* A second time, when its code has been translated and linked. */
+static const char *nmi_window_again(enum mode m)
+{
+	const char *wrong = NULL;
+
+	if (!vmx_has(vmx_caps.pin, PIN_VNMI) || !vmx_has(vmx_caps.proc, PROC_NMI_WINDOW))
+		return not_here;
+	for (u32 i = 0; i < 4 && !wrong; i++) {
+		be->set(S_EIP, G_CODE);
+		be->set(S_ESP, G_STACK);
+		wrong = nmi_window(m);
+	}
+	return wrong;
+}
+
+/* NMI exiting without virtual NMIs: blocking is the host's. */
+static const char *iret_keeps_nmi_blocked(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(iret_nop);
+	vm_or(VM_PIN, PIN_NMI);
+	vmwrite(VM_INTERRUPTIBILITY, 8);
+	wrong = until_hypercall(END_OF(iret_nop));
+	if (!wrong)
+		CHECK("blocking by NMI", vmread(VM_INTERRUPTIBILITY), 8);
+	asm volatile("pushfl\npushl %cs\npushl $1f\niretl\n1:"); /* and now the host's is over */
+	return wrong;
+}
+
+/* An IRET that faults has unblocked NMIs: the exit says so. */
+static const char *nmi_unblocked_by_fault(enum mode m)
+{
+	const char *wrong;
+
+	if (!vmx_has(vmx_caps.pin, PIN_VNMI))
+		return not_here;
+	LOAD_PROGRAM(iret_bad);
+	vm_or(VM_PIN, PIN_NMI | PIN_VNMI);
+	vmwrite(VM_INTERRUPTIBILITY, 8);
+	intercept_exception(13);
+	wrong = until_exit(0, 0);
+	if (wrong)
+		return wrong;
+	CHECK("interruption information", out.event, 0x80001b0d);
+	CHECK("blocking by NMI", vmread(VM_INTERRUPTIBILITY), 0);
+	if (m == SHADOW)
+		return NULL;
+	LOAD_PROGRAM(iret_hole);
+	be->set(S_EIP, G_CODE);
+	vmwrite(VM_INTERRUPTIBILITY, 8);
+	wrong = until_exit(48, 0);
+	if (!wrong)
+		CHECK("qualification", out.info1, 0x1181);
+	be->set(S_EIP, END_OF(iret_hole) - 1);
+	wrong = until_exit(48, 0);
+	if (!wrong)
+		CHECK("qualification of the second IRET", out.info1, 0x181);
+	return wrong;
+}
+
 static const char *sti_blocking(enum mode m)
 {
 	const char *wrong;
@@ -537,6 +601,9 @@ const struct program event_programs[] = {
 	{ "virtual_interrupt", 0, ON_SVM, virtual_interrupt },
 	{ "virtual_priority", 0, ON_SVM, virtual_priority },
 	{ "nmi_window", PROTECTED, ON_VMX, nmi_window },
+	{ "nmi_window_again", PROTECTED, ON_VMX, nmi_window_again },
+	{ "iret_keeps_nmi_blocked", PROTECTED, ON_VMX, iret_keeps_nmi_blocked },
+	{ "nmi_unblocked_by_fault", PROTECTED, ON_VMX, nmi_unblocked_by_fault },
 	{ "sti_blocking", 0, 0, sti_blocking },
 	{ "ss_blocking", PROTECTED, 0, ss_blocking },
 	{ "trap_left_behind", PROTECTED, 0, trap_left_behind },

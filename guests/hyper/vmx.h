@@ -115,6 +115,7 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40 };
 #define PROC2_SHADOWING (1u << 14)
 #define PROC2_RDSEED (1u << 16)
 #define PROC2_PML (1u << 17)
+#define EXITS_SAVE_TIMER (1u << 22)
 #define EXITS_ACK (1u << 15)
 #define ENTRIES_DEBUG (1u << 2)
 #define ENTRIES_EFER (1u << 15)

@@ -30,15 +30,6 @@ uint32_t lapic_timer_count(const struct lapic *l)
 	return lapic_timer_mode(l) == TIMER_DEADLINE || !l->count ? 0 : count_at(l, elapsed(l));
 }
 
-/* VM time of the TSC value AT, from now on: rounded up. */
-static uint64_t tsc_time(const struct vm_clock *c, uint64_t at)
-{
-	uint64_t now = clock_tsc(c), ns;
-
-	ns = at > now ? muldiv64(at - now, 1000000, c->tsc_khz) + 1 : 0;
-	return clock_now(c) + (ns < CLOCK_NEVER / 2 ? ns : CLOCK_NEVER / 2);
-}
-
 void lapic_timer_arm(struct lapic *l)
 {
 	struct vm_clock *c = &l->d.board->clock;
@@ -49,7 +40,7 @@ void lapic_timer_arm(struct lapic *l)
 		return;
 	if (lapic_timer_mode(l) == TIMER_DEADLINE) {
 		if (l->deadline)
-			timer_arm(c, &l->timer, tsc_time(c, l->deadline));
+			timer_arm(c, &l->timer, clock_at_tsc(c, l->deadline));
 		return;
 	}
 	if (!l->count)
