@@ -37,6 +37,8 @@ const bool vmcs_moves[VMCS_FIELDS] = {
 	[VMCS_HOST_RSP] = true,
 	[VMCS_TSC_OFFSET] = true,
 	[VMCS_PML_INDEX] = true,
+	[VMCS_PREEMPTION_TIMER] = true,
+	[VMCS_GUEST_INTERRUPT_STATUS] = true,
 	/* what exits record */
 	[VMCS_EXIT_REASON] = true,
 	[VMCS_EXIT_QUALIFICATION] = true,
