@@ -105,6 +105,9 @@ struct virt_ops {
 	/* Execute I (enum virt_own), in any mode. 0: cpu.rip is where execution continues, and the mode may
 	 * have changed, an injected event been delivered. -1: cpu.exc is to be delivered. */
 	int (*execute)(struct vcpu *v, const struct virt_insn *i);
+	/* VMREAD and VMWRITE of general registers: the encoding is in register FIELD, the value in VALUE.
+	 * False: nothing was done, and execute() is to be called. NULL: there are none. */
+	bool (*field)(struct vcpu *v, bool write, unsigned field, unsigned value);
 	/* Guest mode: I, of a point in the set, is about to execute; the checks of mode and privilege that
 	 * precede an exit have been made. 0: execute it, with I->data. -1: cpu.exc. */
 	int (*intercept)(struct vcpu *v, struct virt_insn *i);

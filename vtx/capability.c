@@ -44,8 +44,17 @@ static void init_words(struct vmx_caps *c)
 	}
 }
 
-static void note_saved_msrs(struct vmx_caps *c)
+static bool offers_field(const struct vmx_caps *c, enum vmcs_field f)
 {
+	return vmx_offers(c, vmcs_fields[f].a) || vmx_offers(c, vmcs_fields[f].b);
+}
+
+static void note_fields(struct vmx_caps *c)
+{
+	gpr_zero(c->fields, sizeof(c->fields));
+	for (unsigned f = 0; f < VMCS_FIELDS; f++)
+		if (offers_field(c, (enum vmcs_field)f))
+			c->fields[f / 64] |= 1ull << f % 64;
 	c->saved_msrs = 0;
 	for (unsigned i = 0; i < VMX_MSRS; i++)
 		if (vmx_has_field(c, vmx_msrs[i].guest))
@@ -68,12 +77,12 @@ void vmx_caps_init(struct vmx_caps *c, const struct vmx_model *m)
 	c->cr0_fixed1 = 0xffffffff;
 	c->cr4_fixed0 = VMX_CR4_VMXE;
 	c->cr4_fixed1 = m->cr4 | VMX_CR4_VMXE;
+	note_fields(c);
 	for (unsigned f = 0; f < VMCS_FIELDS; f++)
 		if (vmx_has_field(c, (enum vmcs_field)f) &&
 		    vmcs_encoding_index(vmcs_fields[f].encoding) > highest)
 			highest = vmcs_encoding_index(vmcs_fields[f].encoding);
 	c->vmcs_enum = highest << 1;
-	note_saved_msrs(c);
 }
 
 bool vmx_offers(const struct vmx_caps *c, enum vmx_control control)
@@ -104,12 +113,7 @@ void vmx_caps_without(struct vmx_caps *c, const uint8_t *controls, unsigned ncon
 
 		*capability_msr(c, r->msr) &= ~(1ull << r->bit);
 	}
-	note_saved_msrs(c);
-}
-
-bool vmx_has_field(const struct vmx_caps *c, enum vmcs_field f)
-{
-	return vmx_offers(c, vmcs_fields[f].a) || vmx_offers(c, vmcs_fields[f].b);
+	note_fields(c);
 }
 
 /* A word's MSR: allowed 0-settings below allowed 1-settings; the words of 64 bits only have the latter. */

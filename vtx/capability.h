@@ -52,6 +52,7 @@ struct vmx_caps {
 	uint64_t basic, misc, vmcs_enum, ept_vpid, vmfunc;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	uint32_t saved_msrs; /* bit by enum vmx_msr: exits save those whose fields there are */
+	uint64_t fields[(VMCS_FIELDS + 63) / 64]; /* bit by enum vmcs_field: those that there are */
 	struct {
 		uint64_t must;	    /* bits that must be 1 */
 		uint64_t true_must; /* by the TRUE MSR: what is checked where there is one */
@@ -73,7 +74,10 @@ bool vmx_caps_msr(const struct vmx_caps *c, uint32_t msr, uint64_t *val);
 /* Does the processor offer the 1-setting of a control, a capability, a field? */
 bool vmx_offers(const struct vmx_caps *c, enum vmx_control control);
 bool vmx_capable(const struct vmx_caps *c, enum vmx_capability cap);
-bool vmx_has_field(const struct vmx_caps *c, enum vmcs_field f);
+static inline bool vmx_has_field(const struct vmx_caps *c, enum vmcs_field f)
+{
+	return c->fields[f / 64] >> f % 64 & 1;
+}
 /* Are CR0 and CR4 values that VMX operation supports (SDM vol. 3C 24.8)? */
 bool vmx_cr0_supported(const struct vmx_caps *c, uint64_t cr0);
 bool vmx_cr4_supported(const struct vmx_caps *c, uint64_t cr4);

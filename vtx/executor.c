@@ -202,6 +202,7 @@ static void op_refresh(struct vmx *x)
 	struct vmx_executor *e = x->owner;
 
 	vmx_copy_in(e);
+	vmx_copy_in_gprs(e);
 	for (unsigned i = 0; i < 4; i++)
 		x->s.pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
 }
@@ -279,13 +280,17 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 		.displacement = i->displacement,
 	};
 	e->faulted = false;
-	if (e->x.guest || is_entry(i->id))
+	if (e->x.guest)
 		vmx_copy_in(e);
 	else
 		vmx_copy_in_some(e);
+	if (!is_entry(i->id))
+		vmx_copy_in_gprs(e);
 	switch (vmx_execute(&e->x, &insn)) {
 	case VMX_NEXT:
 		vmx_copy_out_some(e);
+		if (!is_entry(i->id))
+			vmx_copy_out_gprs(e);
 		return 0;
 	case VMX_FAULT:
 		return raise_fault(e);
@@ -300,6 +305,26 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 	}
 }
 
+/* Most VMREADs and VMWRITEs succeed, and need no copy of the state. */
+static bool field(struct vcpu *v, bool write, unsigned encoding, unsigned value)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	struct cpu *c = &v->cpu;
+	uint64_t val;
+
+	if (c->cpl || !(c->cr0 & CR0_PE))
+		return false;
+	if (write && !vmx_field_write(&e->x, (uint32_t)c->gpr[encoding], false, (uint32_t)c->gpr[value]))
+		return false;
+	if (!write) {
+		if (!vmx_field_read(&e->x, (uint32_t)c->gpr[encoding], false, &val))
+			return false;
+		c->gpr[value] = (uint32_t)val;
+	}
+	c->flags &= ~(uint64_t)FL_ARITH;
+	return true;
+}
+
 /* ---- a hypervisor in C ---- */
 
 void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *ctx)
@@ -312,7 +337,7 @@ enum vmx_result vmx_executor_enter(struct vmx_executor *e, unsigned *error)
 {
 	enum vmx_result r;
 
-	vmx_copy_in(e);
+	vmx_copy_in_some(e);
 	r = vmx_enter(&e->x, error);
 	if (r == VMX_ENTRY_FAILED)
 		to_host(e);
@@ -454,6 +479,7 @@ static void loaded(struct vcpu *v)
 static const struct virt_ops vmx_virt_ops = {
 	.name = "vmx",
 	.execute = execute,
+	.field = field,
 	.intercept = vmx_intercept_insn,
 	.rdmsr = read_msr,
 	.wrmsr = write_msr,

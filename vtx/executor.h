@@ -44,12 +44,15 @@ bool vmx_executor_exit(struct vmx_executor *e, enum vmx_reason reason);
 
 /* ---- parts (vtx/executor_state.c) ---- */
 
-/* What VMX instructions look at; everything that entries and exits exchange. */
+/* What VMX instructions look at, operands apart, and what entries leave as it is; everything that exits save.
+ * Of general registers, entries and exits exchange RSP alone. */
 void vmx_copy_in_some(struct vmx_executor *e);
 void vmx_copy_in(struct vmx_executor *e);
-/* The results of an instruction; the state of the other side. */
+void vmx_copy_in_gprs(struct vmx_executor *e);
+/* RIP and flags after an instruction; the state of the other side. */
 void vmx_copy_out_some(struct vmx_executor *e);
 void vmx_copy_out(struct vmx_executor *e);
+void vmx_copy_out_gprs(struct vmx_executor *e);
 
 /* ---- parts (vtx/executor_ept.c) ---- */
 

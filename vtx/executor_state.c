@@ -18,19 +18,26 @@ static void segment_out(struct seg_cache *g, const struct vmx_segment *s)
 	};
 }
 
+void vmx_copy_in_gprs(struct vmx_executor *e)
+{
+	for (unsigned i = 0; i < 8; i++)
+		e->x.s.gpr[i] = (uint32_t)e->v->cpu.gpr[i];
+}
+
 void vmx_copy_in_some(struct vmx_executor *e)
 {
 	const struct cpu *c = &e->v->cpu;
 	struct vmx_state *s = &e->x.s;
 
-	for (unsigned i = 0; i < 8; i++)
-		s->gpr[i] = (uint32_t)c->gpr[i];
 	s->rip = (uint32_t)c->rip;
 	s->rflags = cpu_eflags(c);
 	s->cr0 = c->cr0;
 	s->cr4 = c->cr4;
 	s->msr[VMX_MSR_EFER] = c->efer;
+	s->dr7 = c->dr[7];
+	s->msr[VMX_MSR_PAT] = c->pat;
 	s->seg[SEG_CS].rights = c->seg[SEG_CS].attr;
+	s->seg[SEG_CS].base = c->seg[SEG_CS].base;
 	s->cpl = c->cpl;
 	s->interruptibility =
 	    ((c->shadow | e->virt.shadow) & (BLOCK_STI | BLOCK_MOV_SS)) | (c->nmi_blocked ? BLOCK_NMI : 0);
@@ -43,12 +50,11 @@ void vmx_copy_in(struct vmx_executor *e)
 	struct vmx_state *s = &e->x.s;
 
 	vmx_copy_in_some(e);
+	s->gpr[R_ESP] = (uint32_t)c->gpr[R_ESP];
 	s->cr3 = c->cr3;
-	s->dr7 = c->dr[7];
 	s->msr[VMX_MSR_SYSENTER_CS] = c->sysenter_cs;
 	s->msr[VMX_MSR_SYSENTER_ESP] = c->sysenter_esp;
 	s->msr[VMX_MSR_SYSENTER_EIP] = c->sysenter_eip;
-	s->msr[VMX_MSR_PAT] = c->pat;
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		segment_in(&s->seg[i], &c->seg[i]);
 	s->seg[SEG_SS].rights = (s->seg[SEG_SS].rights & ~(uint32_t)SA_DPL) | (uint32_t)c->cpl
@@ -67,13 +73,17 @@ void vmx_copy_in(struct vmx_executor *e)
 		s->preemption_timer = vmx_timer_left(e);
 }
 
+void vmx_copy_out_gprs(struct vmx_executor *e)
+{
+	for (unsigned i = 0; i < 8; i++)
+		e->v->cpu.gpr[i] = (uint32_t)e->x.s.gpr[i];
+}
+
 void vmx_copy_out_some(struct vmx_executor *e)
 {
 	struct cpu *c = &e->v->cpu;
 	const struct vmx_state *s = &e->x.s;
 
-	for (unsigned i = 0; i < 8; i++)
-		c->gpr[i] = (uint32_t)s->gpr[i];
 	c->rip = (uint32_t)s->rip;
 	c->flags = (uint32_t)(s->rflags & FL_HOST) | FL_ONE;
 }
@@ -83,8 +93,7 @@ void vmx_copy_out(struct vmx_executor *e)
 	struct cpu *c = &e->v->cpu;
 	const struct vmx_state *s = &e->x.s;
 
-	for (unsigned i = 0; i < 8; i++)
-		c->gpr[i] = (uint32_t)s->gpr[i];
+	c->gpr[R_ESP] = (uint32_t)s->gpr[R_ESP];
 	c->rip = (uint32_t)s->rip;
 	c->dr[7] = (uint32_t)s->dr7;
 	cpu_set_eflags(c, (uint32_t)s->rflags);

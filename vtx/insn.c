@@ -250,6 +250,29 @@ static enum vmcs_field find_field(const struct vmx *x, uint64_t encoding)
 	return f != VMCS_NO_FIELD && vmx_has_field(&x->caps, f) ? f : VMCS_NO_FIELD;
 }
 
+bool vmx_field_read(const struct vmx *x, uint64_t encoding, bool mode64, uint64_t *val)
+{
+	enum vmcs_field f = find_field(x, encoding);
+
+	if (!x->on || x->guest || x->vmcs.at == VMCS_NONE || f == VMCS_NO_FIELD)
+		return false;
+	*val = vmcs_read(f, x->vmcs.r.value[f], encoding, mode64);
+	return true;
+}
+
+bool vmx_field_write(struct vmx *x, uint64_t encoding, bool mode64, uint64_t val)
+{
+	enum vmcs_field f = find_field(x, encoding);
+
+	if (!x->on || x->guest || x->vmcs.at == VMCS_NONE || f == VMCS_NO_FIELD)
+		return false;
+	if (vmcs_encoding_type((uint32_t)encoding) == VMCS_READ_ONLY)
+		return false;
+	val = vmcs_write(f, x->vmcs.r.value[f], encoding, val, mode64);
+	vmcs_put(&x->vmcs, f, val & vmcs_mask(f, x->caps.model.long_mode));
+	return true;
+}
+
 static enum vmx_result vmread(struct vmx *x, const struct vmx_insn *i)
 {
 	uint64_t encoding = get_reg(x, i->reg), val;

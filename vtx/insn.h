@@ -25,5 +25,9 @@ struct vmx_insn {
 
 /* Execute I at X's RIP. After VMX_NEXT RIP is behind it. */
 enum vmx_result vmx_execute(struct vmx *x, const struct vmx_insn *i);
+/* VMREAD and VMWRITE in root operation, at CPL 0 in a mode that has them, as far as they succeed. False:
+ * nothing is done, and vmx_execute() has to say why. The caller clears the arithmetic flags. */
+bool vmx_field_read(const struct vmx *x, uint64_t encoding, bool mode64, uint64_t *val);
+bool vmx_field_write(struct vmx *x, uint64_t encoding, bool mode64, uint64_t val);
 const char *vmx_insn_name(enum vmx_insn_id id);
 #endif

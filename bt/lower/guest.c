@@ -113,6 +113,12 @@ static void own_operands(struct site *s, const struct insn *in, unsigned id)
 	}
 }
 
+/* VMREAD or VMWRITE whose value is in a register. */
+static bool field_of_register(const struct tx *t, const struct insn *in, unsigned id)
+{
+	return (id == VIRT_VMREAD || id == VIRT_VMWRITE) && in->mem < 0 && t->b->v.virt->ops->field;
+}
+
 bool lower_virt(struct tx *t, struct insn *in)
 {
 	const struct own *o = NULL;
@@ -127,7 +133,7 @@ bool lower_virt(struct tx *t, struct insn *in)
 		return false;
 	if (in->mem >= 0)
 		emit_ea(t, in);
-	s = guest_site(t, in, CO_SYSTEM, co_virt, o->id);
+	s = guest_site(t, in, CO_SYSTEM, field_of_register(t, in, o->id) ? co_virt_field : co_virt, o->id);
 	own_operands(s, in, o->id);
 	s->guest.bits |= o->ends ? GUEST_ENDS : 0;
 	emit_callout(t, s);

@@ -56,8 +56,9 @@ callout_fn co_random; /* regs; icount: RDRAND from a seeded generator */
 
 /* runtime/callout_guest.c: guest. Of a virtualization extension and its guest mode (cpu/virt.h). EA:
  * effective address of a memory operand. */
-callout_fn co_virt;	 /* execute one of its own instructions */
-callout_fn co_intercept; /* before an instruction that is intercepted: an exit, or behind the call */
+callout_fn co_virt;	  /* execute one of its own instructions */
+callout_fn co_virt_field; /* VMREAD, VMWRITE of a register */
+callout_fn co_intercept;  /* before an instruction that is intercepted: an exit, or behind the call */
 callout_fn co_guest_cr_write, co_guest_cr_read, co_guest_smsw, co_guest_rdtsc; /* in place of it */
 enum {
 	GUEST_ENDS = 1, /* the TU ends behind it */

@@ -36,11 +36,10 @@ static uint64_t switched(struct bt_vcpu *b, struct site *s)
 	return b->v.virt->changed ? dispatch_switched(b) : dispatch_next(b);
 }
 
-uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint32_t ea)
+static uint64_t execute(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 
-	callout_begin(b, s);
 	if (b->v.virt->ops->execute(&b->v, &i))
 		return callout_raise(b, s);
 	runtime_virt_event(b);
@@ -48,6 +47,22 @@ uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	if (b->v.virt->changed || (s->guest.bits & GUEST_ENDS))
 		return switched(b, s);
 	return callout_done(b, s, 0);
+}
+
+uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	callout_begin(b, s);
+	return execute(b, s, ea);
+}
+
+uint64_t co_virt_field(struct bt_vcpu *b, struct site *s, uint32_t ea)
+{
+	const struct virt_ops *o = b->v.virt->ops;
+
+	callout_begin(b, s);
+	if (o->field(&b->v, s->guest.id == VIRT_VMWRITE, s->guest.reg, s->guest.number))
+		return callout_done(b, s, 0);
+	return execute(b, s, ea);
 }
 
 static uint32_t address_register(const struct cpu *c, const struct site *s, unsigned r)

@@ -12,6 +12,9 @@
 
 void memo_forget(struct bt_vcpu *b)
 {
+	if (b->memo.none)
+		return;
+	b->memo.none = true;
 	for (unsigned i = 0; i < MEMOS; i++) {
 		b->memo.cpuid[i].empty = 1;
 		b->memo.msr[i].question_neg = 1;
@@ -28,6 +31,7 @@ uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	cpu_cpuid(&b->v, s->next);
 	if (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1)
 		return callout_done(b, s, 0);
+	b->memo.none = false;
 	b->memo.cpuid[s->memo.index] = (struct memo){
 		.question_neg = -question,
 		.answer = { (uint32_t)g[R_EAX], (uint32_t)g[R_EBX], (uint32_t)g[R_ECX], (uint32_t)g[R_EDX] },
@@ -68,11 +72,13 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		runtime_event(b, ENGINE_EV_MSR, msr, c->gpr[R_EDX] << 32 | (uint32_t)c->gpr[R_EAX], false,
 			      pc);
 	if (!r && cpu_msr_is_still(msr) &&
-	    !(b->debug.event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT)))
+	    !(b->debug.event_kinds & (1u << ENGINE_EV_MSR | 1u << ENGINE_EV_CALLOUT))) {
+		b->memo.none = false;
 		b->memo.msr[s->memo.index] = (struct memo){
 			.question_neg = -(uint64_t)msr,
 			.answer = { (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_EDX] },
 		};
+	}
 	return b->debug.event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
 }
 

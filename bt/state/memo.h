@@ -40,5 +40,6 @@ struct memos {
 	struct seg_memo seg[SEG_COUNT];
 	struct syscall_cache syscall[SYSCALL_PATHS];
 	struct memo cpuid[MEMOS], msr[MEMOS];
+	bool none; /* in neither of the two */
 };
 #endif
