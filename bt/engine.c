@@ -335,8 +335,14 @@ static bool is_shut_down(struct bt_vcpu *b)
 static int settle(struct bt_vcpu *b, enum exit_code x)
 {
 	switch (x) {
-	case XC_BREAK: /* or the guest's own, which guest_debug_now() finds next */
-		return bp_user_at(b, cpu_pc(&b->v.cpu)) ? ENGINE_BREAK : -1;
+	case XC_BREAK:
+		if (bp_user_at(b, cpu_pc(&b->v.cpu)))
+			return ENGINE_BREAK;
+		if (guest_debug_at(b, cpu_pc(&b->v.cpu))) /* guest_debug_now() finds it next */
+			return -1;
+		guest_debug_vain(b, cpu_pc(&b->v.cpu));
+		x = step_once(b);
+		break;
 	case XC_MMIO:
 		x = run_transient(b, TX_MMIO);
 		if (x == XC_MMIO) /* a form that the bounce buffer does not serve (XSAVE) */

@@ -15,7 +15,7 @@ bool bp_user_at(const struct bt_vcpu *b, uint32_t pc)
 
 bool bp_at(const struct bt_vcpu *b, uint32_t pc)
 {
-	return bp_user_at(b, pc) || guest_debug_at(b, pc);
+	return bp_user_at(b, pc) || guest_debug_splits(b, pc);
 }
 
 void bp_insert(struct vcpu *v, gva lin)

@@ -16,4 +16,8 @@ int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t h
 bool guest_debug_stale(const struct bt_vcpu *b);	       /* DR0 to DR3 or DR7 have changed since: */
 void guest_debug_set(struct bt_vcpu *b);		       /* put them in force */
 unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
+/* Does translation end in front of pc for a breakpoint in force, or one that was? */
+bool guest_debug_splits(const struct bt_vcpu *b, uint32_t pc);
+/* Such a pc was reached while there is no breakpoint. */
+void guest_debug_vain(struct bt_vcpu *b, uint32_t pc);
 #endif

@@ -6,16 +6,26 @@
 
 #define MAX_BPS 1024
 #define MAX_FILTERS 64 /* of event_set() */
+#define MAX_SPLITS 8
 
 struct event_filter {
 	uint32_t lo, hi;
 	uint8_t kind; /* enum engine_event */
 };
 
+/* Translation ends in front of PC: the guest has, or had, a breakpoint there. */
+struct split {
+	uint32_t pc;
+	uint32_t vain; /* times it was reached without one */
+	bool used;
+};
+
 struct debug_state {
 	gva bps[MAX_BPS];
 	unsigned nbps;
 	uint32_t dr[8]; /* DR0 to DR3 and DR7 that are in force (debug/guest.c) */
+	struct split splits[MAX_SPLITS];
+	unsigned next_split; /* the one to be replaced */
 	struct event_filter filters[MAX_FILTERS];
 	unsigned nfilters;
 	uint32_t event_kinds; /* bit N: there is a filter of kind N */
