@@ -375,6 +375,7 @@ static struct virt_event exc_event(const struct exc *x)
 		.type = x->vector == EXC_NMI ? VIRT_EVENT_NMI : VIRT_EVENT_EXCEPTION,
 		.vector = x->vector,
 		.has_err = x->has_err,
+		.rf = pushes_rf(x->vector) || x->rf,
 		.err = x->err,
 		.address = x->cr2,
 	};
@@ -498,7 +499,7 @@ bool cpu_deliver_event(struct vcpu *v, const struct virt_event *e)
 		.has_err = e->has_err,
 		.err = e->err,
 		.ret = (uint32_t)c->rip + e->length,
-		.flags = cpu_eflags(c),
+		.flags = cpu_eflags(c) | (e->rf ? FL_RF : 0),
 	};
 
 	v->virt->delivering = *e;

@@ -87,6 +87,7 @@ struct virt_event {
 	uint8_t type; /* enum virt_event_type */
 	uint8_t vector;
 	bool has_err;
+	bool rf;	/* the image of EFLAGS has RF set, whatever EFLAGS has */
 	uint8_t length; /* of the instruction, for software events */
 	uint32_t err;
 	uint32_t address; /* #PF: for CR2. #DB: the bits that are set in DR6 for it; ERR is DR6 before */

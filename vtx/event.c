@@ -35,6 +35,9 @@ bool vmx_take_injection(struct vmx *x, struct vmx_event *e, uint64_t *return_rip
 			*return_rip = (uint32_t)*return_rip;
 	}
 	x->s.activity = VMX_ACTIVE;
+	/* Software events leave what waits behind MOV SS (27.7.3). */
+	if (!vmx_event_is_software(e) || !(x->s.interruptibility & BLOCK_MOV_SS))
+		x->s.pending_debug = 0;
 	x->s.interruptibility &= ~(uint32_t)(BLOCK_STI | BLOCK_MOV_SS);
 	if (e->type == VMX_EVENT_NMI)
 		x->s.interruptibility |= BLOCK_NMI;

@@ -92,6 +92,7 @@ static bool entered(struct vmx_executor *e)
 		.vector = event.vector,
 		.has_err = event.has_error,
 		.err = event.error,
+		.rf = e->x.s.rflags & FL_RF,
 		.length = event.length,
 	};
 	return cpu_deliver_event(e->v, &ev);
@@ -146,6 +147,8 @@ static bool leave(struct vcpu *v)
 		};
 
 		vmx_exit_vectoring(&e->exit, &event);
+		if (e->exit.reason != VMX_REASON_EXCEPTION_NMI)
+			e->exit.rf = d->rf;
 	}
 	if (e->virt.unblocked)
 		vmx_exit_unblocked(&e->exit);
@@ -382,6 +385,7 @@ static bool exits(struct vcpu *v, const struct virt_event *ev)
 	if (!vmx_exception_exits(&e->x, &event))
 		return false;
 	vmx_exit_by_event(&e->exit, &event, ev->address);
+	e->exit.rf = ev->rf;
 	if (ev->type == VIRT_EVENT_EXCEPTION && ev->vector == EXC_DB && ev->address)
 		v->cpu.dr[6] = ev->err; /* it changes with the delivery alone */
 	return true;

@@ -55,6 +55,7 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 		.reason = result == VMX_EPT_VIOLATION	       ? VMX_REASON_EPT_VIOLATION
 			  : result == VMX_EPT_MISCONFIGURATION ? VMX_REASON_EPT_MISCONFIGURATION
 							       : VMX_REASON_PML_FULL,
+		.rf = true,
 		.qualification = result == VMX_EPT_VIOLATION ? w.qualification : 0,
 		.linear = how & NESTED_LINEAR ? r->lin : 0,
 		.physical = a,

@@ -396,6 +396,8 @@ enum vmx_result vmx_leave(struct vmx *x, const struct vmx_exit *e)
 
 	vmx_log_exit(x, e, vmx_log_now(x));
 	record(x, e);
+	if (e->rf)
+		x->s.rflags |= FL_RF;
 	vmx_save_guest(x);
 	vmx_log_left(x);
 	if (e->reason == VMX_REASON_MONITOR_TRAP_FLAG)

@@ -45,6 +45,7 @@ enum vmx_abort {
 /* What an exit records (28.2). Fields that do not apply are 0. */
 struct vmx_exit {
 	uint32_t reason; /* and bits above the basic reason; not bit 31 */
+	bool rf;	 /* RF is saved as set, whatever RFLAGS has (28.3.3) */
 	uint64_t qualification;
 	uint32_t instruction_length, instruction_info;
 	uint32_t event, event_error;	     /* what exited */

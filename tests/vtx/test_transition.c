@@ -604,7 +604,9 @@ START_TEST(events_are_injected)
 
 	ck_assert_int_eq(launch(r), VMX_ENTERED);
 	ck_assert_uint_eq(rig_field(r, VMCS_ENTRY_INTERRUPTION_INFO), info); /* until an exit */
+	r->x.s.pending_debug = 1;
 	ck_assert(vmx_take_injection(&r->x, &e, &rip));
+	ck_assert_uint_eq(r->x.s.pending_debug, want->type == VMX_EVENT_OTHER);
 	ck_assert(!vmx_take_injection(&r->x, &e, &rip));
 	ck_assert_uint_eq(e.type, want->type);
 	ck_assert_uint_eq(e.vector, want->vector);
@@ -715,6 +717,26 @@ START_TEST(nmi_blocking)
 	vmx_exit_by_event(&exit, &nmi, 0);
 	ck_assert_int_eq(vmx_leave(&r->x, &exit), VMX_EXITED);
 	ck_assert_uint_eq(r->x.s.interruptibility, BLOCK_NMI);
+	free(r);
+}
+END_TEST
+
+/* RF in the VMCS: as it was, or as the image of RFLAGS on the stack would have it. */
+START_TEST(resume_flag)
+{
+	static const struct {
+		uint64_t before;
+		bool rf;
+		uint64_t saved;
+	} rows[] = { { 2, false, 2 }, { 2, true, FL_RF | 2 }, { FL_RF | 2, false, FL_RF | 2 } };
+	struct rig *r = rig_new(RIG_32, "");
+	struct vmx_exit exit = { .reason = VMX_REASON_EPT_VIOLATION, .rf = rows[_i].rf };
+
+	ck_assert_int_eq(launch(r), VMX_ENTERED);
+	r->x.s.rflags = rows[_i].before;
+	ck_assert_int_eq(vmx_leave(&r->x, &exit), VMX_EXITED);
+	ck_assert_uint_eq(rig_field(r, VMCS_GUEST_RFLAGS), rows[_i].saved);
+	ck_assert_uint_eq(r->x.s.rflags, FL_ONE);
 	free(r);
 }
 END_TEST
@@ -868,6 +890,7 @@ int main(void)
 	tcase_add_loop_test(t, exceptions_exit, 0, ARRAY_LEN(exceptions));
 	tcase_add_test(t, vectoring_of_faults);
 	tcase_add_test(t, nmi_blocking);
+	tcase_add_loop_test(t, resume_flag, 0, 3);
 	tcase_add_test(t, return_from_smm);
 	tcase_add_loop_test(t, any_vmcs, 0, 2);
 	tcase_add_test(t, reasons_are_listed);
