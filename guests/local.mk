@@ -60,11 +60,19 @@ hyper_extra = %D%/hyper/hyper.h %D%/hyper/vmx.h %D%/hyper/svm.h %D%/hyper/cases.
 	$(AM_V_GEN)$(MKDIR_P) %D%/hyper && out=`pwd`/%D%/hyper && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/hyper/hyper.lds -o $$out/hyper.elf $(hyper_sources)
 
+# A KVM client, static, for Linux in a guest.
+kvm_sources = %D%/kvm/main.c %D%/kvm/boot.c %D%/kvm/ports.c
+%D%/kvm/kvm: $(kvm_sources) %D%/kvm/client.h bench/traffic.c bench/traffic.h bench/sys.c bench/sys.h
+	$(AM_V_GEN)$(MKDIR_P) %D%/kvm && out=`pwd`/%D%/kvm/kvm && cd $(top_srcdir) && \
+	$(GUEST_CC) $(BENCH_FLAGS) -I. -idirafter /usr/include/`$(GUEST_CC) -print-multiarch` -o $$out \
+	$(kvm_sources) bench/traffic.c bench/sys.c
+
 noinst_LIBRARIES += %D%/libguests.a
 %C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
 %D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin
 
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
-	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf
+	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf \
+	%D%/kvm/kvm
 EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
-	$(hyper_sources) $(hyper_extra) %D%/fetch %D%/mkinitramfs %D%/mkrootfs
+	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/fetch %D%/mkinitramfs %D%/mkrootfs
