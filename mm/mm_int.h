@@ -20,6 +20,14 @@ struct nested_near {
 	struct nested_result r;
 };
 
+/* Where a table of the guest is, by the second dimension: a translation that walks use again, as a processor
+ * caches guest-physical mappings. */
+#define KEPT_TABLES 16
+struct kept_table {
+	gpa page, pa; /* PAGE: KEPT_NONE in an unused entry */
+};
+#define KEPT_NONE UINT64_MAX
+
 /* What windows are keyed by beside root and view: an address space of mm/nested.h. */
 struct space {
 	bool used;
@@ -60,6 +68,8 @@ struct mmu {
 	 * may be made for neighbours. */
 	struct nested_near near[2];
 	unsigned asks;
+	struct kept_table kept[KEPT_TABLES]; /* by the low bits of the page */
+	uint8_t kept_by;		     /* the space that they are of; 0: none */
 	uint64_t tables[64]; /* two dimensions: a bit for each guest table in use, by hash; never cleared */
 	struct churn churn[CHURN_SLOTS];
 	/* The page of device memory accessed last, until the guest's next flush: DEVICE_KEY() of its

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The walk of both dimensions. Every access of the walk, to a table or to the page in the end, is translated
- * anew: there is no cache of guest-physical mappings but windows, whose fills and comparisons keep one answer
- * for the pages around it. Probes have no side effects and do not tell the extension. */
+ * anew, but for reads of tables, whose places are kept until INVEPT and the like; windows are the cache of
+ * all others. Their fills and comparisons keep one answer for the pages around it. Probes have no side
+ * effects and do not tell the extension. */
 #include "mm/nested_int.h"
 
 #include "x86/exceptions.h"
@@ -47,6 +48,45 @@ static bool translate_table(struct tables *t, gpa at, unsigned how, gpa *pa)
 	return true;
 }
 
+static struct kept_table *kept_of(struct mmu *m, gpa at)
+{
+	return &m->kept[(at >> PAGE_SHIFT) % KEPT_TABLES];
+}
+
+void nested_forget_table(struct mmu *m, gpa at)
+{
+	struct kept_table *k = kept_of(m, at);
+
+	if (k->page == at >> PAGE_SHIFT)
+		k->page = KEPT_NONE;
+}
+
+static void keep_for(struct mmu *m, uint8_t space)
+{
+	m->kept_by = space;
+	for (unsigned i = 0; i < KEPT_TABLES; i++)
+		m->kept[i].page = KEPT_NONE;
+}
+
+/* For a read. Accessed and dirty flags were set when the page was translated first. */
+static bool find_table(struct tables *t, gpa at, gpa *pa)
+{
+	struct mmu *m = t->m;
+	struct kept_table *k = kept_of(m, at);
+
+	if (m->kept_by != m->here)
+		keep_for(m, m->here);
+	if (k->page == at >> PAGE_SHIFT) {
+		*pa = masked(m, k->pa | (at & PAGE_MASK));
+		return true;
+	}
+	if (!translate_table(t, at, MM_READ, pa))
+		return false;
+	if (!(t->how & MM_PROBE))
+		*k = (struct kept_table){ at >> PAGE_SHIFT, *pa & ~(gpa)PAGE_MASK };
+	return true;
+}
+
 static bool load(void *ctx, gpa at, unsigned size, uint64_t *e)
 {
 	struct tables *t = ctx;
@@ -54,7 +94,7 @@ static bool load(void *ctx, gpa at, unsigned size, uint64_t *e)
 
 	if (t->near)
 		pa = nested_table(t->m, at);
-	else if (t->refused || !translate_table(t, at, MM_READ, &pa))
+	else if (t->refused || !find_table(t, at, &pa))
 		return false;
 	t->table = pa & ~(gpa)PAGE_MASK;
 	return mmu_load_entry(t->m, pa, size, t->how & MM_PROBE, e);

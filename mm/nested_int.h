@@ -14,6 +14,13 @@ void nested_walk(struct mmu *m, const struct paging *pg, gva lin, unsigned how, 
 bool nested_directory(struct mmu *m, const struct paging *pg, gva lin, uint64_t *pde, gpa *at);
 int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3);
 
+/* The second dimension says something else of the page at A: what walks keep of it. */
+void nested_forget_table(struct mmu *m, gpa a);
+static inline void nested_forget_tables(struct mmu *m)
+{
+	m->kept_by = 0;
+}
+
 /* ---- what windows were filled from ---- */
 
 /* Forget answers that are kept from one page for the next, and allow ASKS calls of translate(). */

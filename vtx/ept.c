@@ -15,7 +15,7 @@ static unsigned level_shift(unsigned level)
 
 static bool mode_based(const struct vmx *x)
 {
-	return vmx_on(&x->vmcs.r, VMX_PROC2_MODE_BASED_EXECUTE);
+	return VMX_ON(&x->vmcs.r, PROC2_MODE_BASED_EXECUTE);
 }
 
 static uint64_t right_bits(const struct vmx *x)
@@ -56,9 +56,9 @@ static bool type_ok(uint64_t entry)
 }
 
 /* 29.3.3.1, of an entry that is present. */
-static bool misconfigured(const struct vmx *x, uint64_t entry, unsigned level)
+static bool misconfigured(const struct vmx *x, uint64_t entry, unsigned level, uint64_t rights)
 {
-	bool executable = entry & right_bits(x) & (EPT_X | EPT_XU);
+	bool executable = entry & rights & (EPT_X | EPT_XU);
 
 	if (!(entry & EPT_R) &&
 	    (entry & EPT_W || (executable && !vmx_capable(&x->caps, VMX_CAP_EPT_EXECUTE_ONLY))))
@@ -96,11 +96,12 @@ enum vmx_ept_result vmx_ept_look(const struct vmx *x, gpa address, unsigned acce
 {
 	gpa table = F(EPT_POINTER) & ENTRY_ADDRESS;
 	unsigned level = LEVEL_PML4;
+	const uint64_t rights = right_bits(x);
 	uint64_t entry;
 
 	gpr_zero(w, sizeof(*w));
 	access = effective_access(x, access);
-	w->rights = right_bits(x);
+	w->rights = rights;
 	/* Bits that four levels do not translate: no entry maps them. */
 	if (address >> 48) {
 		w->rights = 0;
@@ -111,14 +112,14 @@ enum vmx_ept_result vmx_ept_look(const struct vmx *x, gpa address, unsigned acce
 		x->mem.read(x->mem.ctx, w->at[level], &entry, sizeof(entry));
 		w->entry[level] = entry;
 		w->levels = level + 1;
-		if (entry & right_bits(x) && misconfigured(x, entry, level))
+		if (entry & rights && misconfigured(x, entry, level, rights))
 			return VMX_EPT_MISCONFIGURATION;
 		w->rights &= entry;
-		if (!(entry & right_bits(x)) || is_leaf(entry, level))
+		if (!(entry & rights) || is_leaf(entry, level))
 			break;
 		table = entry & ENTRY_ADDRESS;
 	}
-	if (needed_rights(x, access) & ~w->rights || !(entry & right_bits(x)))
+	if (needed_rights(x, access) & ~w->rights || !(entry & rights))
 		return violation(x, access, w);
 	w->size = 1ull << level_shift(level);
 	w->result = (entry & ENTRY_ADDRESS & ~(w->size - 1)) | (address & (w->size - 1));
@@ -154,7 +155,7 @@ enum vmx_ept_result vmx_ept_access(struct vmx *x, gpa address, unsigned access, 
 
 	if (r != VMX_EPT_OK || !(F(EPT_POINTER) & EPTP_ACCESSED_DIRTY))
 		return r;
-	if (writes && !(w->entry[leaf] & EPT_D) && vmx_on(&x->vmcs.r, VMX_PROC2_PML) && !log_page(x, address))
+	if (writes && !(w->entry[leaf] & EPT_D) && VMX_ON(&x->vmcs.r, PROC2_PML) && !log_page(x, address))
 		return VMX_EPT_LOG_FULL;
 	for (unsigned level = 0; level < leaf; level++)
 		set_flags(x, w, level, EPT_A);

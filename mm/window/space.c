@@ -54,6 +54,7 @@ static struct space *find_space(struct mmu *m, const struct mmu_nested *n)
 	}
 	if (!none)
 		none = oldest_space(m);
+	nested_forget_tables(m);
 	*none = (struct space){ .used = true, .root = root_of(m->cpu), .meaning = space_meaning(m->cpu) };
 	return none;
 }
@@ -133,6 +134,8 @@ static bool concerns(const struct mmu *m, const struct window *w, unsigned what,
 
 void mmu_nested_invalidate(struct mmu *m, unsigned what, uint64_t tag, uint32_t asid, gva lin)
 {
+	if (what & NESTED_SECOND)
+		nested_forget_tables(m);
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
@@ -194,6 +197,7 @@ void space_refused(struct mmu *m, gva32 lin, const struct walk *w)
 {
 	m->st.refusals++;
 	forget_tables(m, w->second.guest & ~(gpa)PAGE_MASK);
+	nested_forget_table(m, w->second.guest);
 	if (m->kwin)
 		win_pend(m->kwin, lin >> PAGE_SHIFT);
 	if (m->uwin)

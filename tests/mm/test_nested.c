@@ -777,9 +777,49 @@ START_TEST(pdptes_walked)
 	ck_assert_uint_eq(w->cpu.exc.vector, EXC_PF);
 	ck_assert_uint_eq(w->cpu.exc.err, PF_ERR_P | PF_ERR_RSVD | PF_ERR_U);
 	s.rights[at >> PAGE_SHIFT] = 0;
+	mmu_nested_invalidate(w->m, NESTED_SECOND, 0, 0, 0);
 	ck_assert_int_eq(mmu_read(w->m, world_lin(w, 0), &byte, 1, 0), -1);
 	ck_assert_uint_eq(w->cpu.exc.vector, EXC_EXIT);
 	ck_assert_uint_eq(s.refused_how, MM_READ | NESTED_LINEAR | NESTED_TABLE);
+	world_free(w);
+}
+END_TEST
+
+/* Where tables are is kept, for one space, until INVEPT, or until the page of a table is refused. */
+START_TEST(tables_are_kept)
+{
+	struct second a, b;
+	struct world *w = nested_world(&a, _i & 1, KERNEL);
+	gva lin = world_lin(w, 0), other = world_lin(w, 1);
+	uint8_t byte, *rights = &a.rights[PA_TABLES >> PAGE_SHIFT];
+
+	ck_assert_int_eq(mmu_read(w->m, lin, &byte, 1, 0), 0);
+	*rights = 0;
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), 0);
+	second_make(w, &b, 24, 300);
+	b.rights[PA_TABLES >> PAGE_SHIFT] = 0;
+	world_enter(w, &b, TAG_B, 2);
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), -1);
+	ck_assert_uint_eq(w->cpu.exc.vector, EXC_EXIT);
+	b.rights[PA_TABLES >> PAGE_SHIFT] = ALL;
+	world_set_entry(w, 1, DATA(1) | KERNEL);
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), 0);
+	world_enter(w, &a, TAG_A, 1);
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), -1);
+	*rights = ALL;
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), 0);
+	*rights = 0;
+	mmu_nested_invalidate(w->m, NESTED_SECOND, 0, 0, 0);
+	ck_assert_int_eq(mmu_read(w->m, other, &byte, 1, 0), -1);
+	/* The table is a page to the guest, too. */
+	*rights = ALL;
+	ck_assert_int_eq(mmu_read(w->m, lin, &byte, 1, 0), 0);
+	*rights = NESTED_R;
+	world_set_entry(w, 2, (uint64_t)PA_TABLES | KERNEL | DIRTY);
+	ck_assert_int_eq(mmu_write(w->m, world_lin(w, 2), &byte, 1, 0), -1);
+	*rights = 0;
+	ck_assert_int_eq(mmu_read(w->m, lin, &byte, 1, 0), -1);
+	ck_assert_uint_eq(a.refused_how, MM_READ | NESTED_LINEAR | NESTED_TABLE);
 	world_free(w);
 }
 END_TEST
@@ -1055,6 +1095,7 @@ int main(void)
 	tcase_add_test(t, paging_off);
 	tcase_add_test(t, pdptes);
 	tcase_add_test(t, pdptes_walked);
+	tcase_add_loop_test(t, tables_are_kept, 0, 2);
 	tcase_add_loop_test(t, entered_with_others, 0, 2);
 	tcase_add_loop_test(t, watched_and_bypassed, 0, 2);
 	tcase_add_test(t, a_device);
