@@ -55,6 +55,8 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 # What only the host world calls: the policy, and views with numbers that are not whole.
 noinst_LIBRARIES += %D%/libmm.a
 %C%_libmm_a_SOURCES = \
+	%D%/mirror.c \
+	%D%/mirror.h \
 	%D%/policy.h \
 	%D%/policy/alloc.c \
 	%D%/policy/alloc.h \

@@ -57,6 +57,7 @@ void mm_trace_code(struct mm_vm *vm, ppn p)
 	if (vm->pmap[p].code)
 		return;
 	vm->pmap[p].code = 1;
+	vm_page_changed(vm, p);
 	rmap_write_protect(vm, p);
 }
 
@@ -64,4 +65,5 @@ void mm_trace_code(struct mm_vm *vm, ppn p)
 void mm_untrace_code(struct mm_vm *vm, ppn p)
 {
 	vm->pmap[p].code = 0;
+	vm_page_changed(vm, p);
 }

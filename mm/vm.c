@@ -203,6 +203,7 @@ void page_set(struct mm_vm *vm, ppn p, mpn to)
 	count(vm, vm->pmap[p].mpn, -1u);
 	count(vm, to, 1);
 	vm->pmap[p].mpn = to;
+	vm_page_changed(vm, p);
 	pool_step(vm->pool);
 }
 
@@ -242,6 +243,7 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 			vm->pmap[p].mpn = charged ? (mpn)p : MPN_NONE;
 		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
 		vm->chunks[p >> CHUNK_SHIFT >> 6] |= 1ull << (p >> CHUNK_SHIFT & 63);
+		vm_page_changed(vm, (ppn)p);
 	}
 	if (first <= vm->low && end > vm->low)
 		vm->low = (uint32_t)end;
@@ -283,6 +285,7 @@ void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 		if (vm->pmap[p].kind == (rom ? PAGE_ROM : PAGE_RAM) || vm->pmap[p].kind == PAGE_NONE)
 			continue;
 		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
+		vm_page_changed(vm, (ppn)p);
 		if (rom)
 			rmap_write_protect(vm, (ppn)p);
 	}

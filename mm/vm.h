@@ -27,8 +27,8 @@ struct rmap_node {
 	vpn32 vpn : 20, win : 12;
 };
 
-#define NPPN (1u << 20) /* 4 GiB */
-#define CHUNK_SHIFT 10	/* of PPNs */
+#define NPPN VM_PPNS
+#define CHUNK_SHIFT 10 /* of PPNs */
 struct mm_vm {
 	struct mm_pool *pool;
 	struct mm_slot *slot;	 /* in the pool */
@@ -53,11 +53,12 @@ struct mm_vm {
 	struct mmu *mmu;					       /* the one vCPU's; NULL: none yet */
 	void (*note)(void *ctx, enum mm_event e, ppn p, uint64_t val); /* of mm_watch_pages() */
 	void *note_ctx;
-	enum mm_failure failure; /* the first */
-	uint64_t moves;		 /* pages that changed their machine page */
-	uint64_t random;	 /* state of vm_random() */
-	uint64_t rom_writes;	 /* by the guest, dropped */
-	gpa rom_write;		 /* address of the last */
+	enum mm_failure failure;    /* the first */
+	uint64_t moves;		    /* pages that changed their machine page */
+	uint64_t random;	    /* state of vm_random() */
+	struct vm_changed *changed; /* for the mirror (mm/mirror.h); NULL: there is none */
+	uint64_t rom_writes;	    /* by the guest, dropped */
+	gpa rom_write;		    /* address of the last */
 };
 
 /* ---- changing what the VMs of a pool share (mm/block.h) ---- */
@@ -138,6 +139,18 @@ static inline const uint8_t *page_read(struct mm_vm *vm, ppn p)
 	if (__builtin_expect(m & MPN_AWAY, 0))
 		return page_elsewhere(vm, p);
 	return vm->home + ((uint64_t)m << PAGE_SHIFT);
+}
+
+/* P is elsewhere now, or its rights are others. */
+static inline void vm_page_changed(struct mm_vm *vm, ppn p)
+{
+	struct vm_changed *c = vm->changed;
+
+	if (__builtin_expect(!c, 1))
+		return;
+	c->page[p / 64] |= 1ull << p % 64;
+	c->word[p / 64 / 64] |= 1ull << (p / 64) % 64;
+	c->any = true;
 }
 
 /* ---- who may write it (mm/write.c) ---- */

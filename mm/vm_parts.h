@@ -40,4 +40,12 @@ struct vm_scan {
 	uint64_t pages, cycles; /* looked at, and what it took */
 	uint64_t answered;	/* of these, because another VM asked */
 };
+
+/* For the mirror (mm/mirror.c): pages whose place or rights have changed since it was up to date, a bit each;
+ * of the words of these, those that may have any. */
+#define VM_PPNS (1u << 20) /* 4 GiB */
+struct vm_changed {
+	uint64_t page[VM_PPNS / 64], word[VM_PPNS / 64 / 64];
+	bool any;
+};
 #endif
