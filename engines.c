@@ -3,6 +3,7 @@
 #include "engines.h"
 #include "base/alloc.h"
 #include "bt/bt.h"
+#include "kvm/kvm.h"
 #include "cpu/virt.h"
 #include "hv/field.h"
 #include "svm/executor.h"
@@ -44,6 +45,21 @@ static void *vtx_config(const struct options *o)
 	c->vmm = (struct vmm_config){ .processor = bt_vcpu_new,
 				      .processor_config = &c->bt,
 				      .paging = strcmp(o->vtx, "shadow") ? VMM_EPT : VMM_SHADOW };
+	return c;
+}
+
+/* What KVM leaves is the translator's. */
+struct kvm_choice {
+	struct kvm_config kvm; /* first */
+	struct bt_config bt;
+};
+
+static void *kvm_config(const struct options *o)
+{
+	struct kvm_choice *c = xcalloc(1, sizeof(*c));
+
+	configure_bt(&c->bt, o);
+	c->kvm = (struct kvm_config){ .processor = bt_vcpu_new, .processor_config = &c->bt };
 	return c;
 }
 
@@ -173,5 +189,6 @@ static void virt_state(struct vcpu *v, struct state_part *p)
 const struct engine_choice engines[] = {
 	{ "bt", new_bt, bt_views, 0, bt_config, virt_state },
 	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, vtx_config, NULL },
+	{ "kvm", kvm_vcpu_new, kvm_views, 0, kvm_config, NULL },
 	{ 0 },
 };

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>

@@ -58,8 +58,8 @@ static const struct option_row {
 	  "guest memory (512M); with suffix K, M or G" },
 	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu),
 	  "processor model the guest sees (host), then features: pentium3,+sse2,-mmx" },
-	{ "engine", 0, "bt|vtx", SEC_MACHINE, TEXT, AT(engine),
-	  "execution engine: bt, the binary translator, or vtx, a monitor over VT-x (on a processor that the translator executes)" },
+	{ "engine", 0, "bt|vtx|kvm", SEC_MACHINE, TEXT, AT(engine),
+	  "execution engine: bt, the binary translator; vtx, a monitor over VT-x (on a processor that the translator executes); kvm, the host's KVM" },
 	{ "vtx", 0, "ept|shadow", SEC_MACHINE, TEXT, AT(vtx),
 	  "how the engine vtx virtualizes memory: by EPT (default) or by shadow page tables" },
 	{ "gdb", 0, "[HOST:]PORT|unix:PATH", SEC_MACHINE, TEXT, AT(gdb),
@@ -603,8 +603,8 @@ static enum options_result check(struct options *o, int argc, char **argv)
 		return bad("--serial takes stdio, null, file:PATH or unix:PATH, not", o->serial, "");
 	if (!o->serial)
 		o->serial = o->json || o->face == FACE_HOST ? "null" : "stdio";
-	if (strcmp(o->engine, "bt") && strcmp(o->engine, "vtx"))
-		return bad("--engine takes bt or vtx, not", o->engine, "");
+	if (strcmp(o->engine, "bt") && strcmp(o->engine, "vtx") && strcmp(o->engine, "kvm"))
+		return bad("--engine takes bt, vtx or kvm, not", o->engine, "");
 	if (o->vtx && strcmp(o->engine, "vtx"))
 		return bad("--vtx is an option of --engine vtx, not of", o->engine, "");
 	if (o->vtx && strcmp(o->vtx, "ept") && strcmp(o->vtx, "shadow"))

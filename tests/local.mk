@@ -62,6 +62,7 @@ SHELL_TESTS = \
 	%D%/guests/vmx_views.sh \
 	%D%/guests/isa.sh \
 	%D%/guests/vmx.sh \
+	%D%/guests/kvm.sh \
 	%D%/guests/vtx.sh \
 	%D%/guests/nano.sh \
 	%D%/guests/steer.sh \
