@@ -5,6 +5,7 @@
 #include "bt/bt.h"
 #include "kvm/kvm.h"
 #include "cpu/virt.h"
+#include "hv/cpuid.h"
 #include "hv/field.h"
 #include "svm/executor.h"
 #include "vmm/vmm.h"
@@ -23,11 +24,17 @@ static void configure_bt(struct bt_config *c, const struct options *o)
 	c->no_chain = o->no_chain;
 }
 
+struct bt_choice {
+	struct bt_config bt; /* first */
+	enum vmx_generation vmx;
+};
+
 static void *bt_config(const struct options *o)
 {
-	struct bt_config *c = xcalloc(1, sizeof(*c));
+	struct bt_choice *c = xcalloc(1, sizeof(*c));
 
-	configure_bt(c, o);
+	configure_bt(&c->bt, o);
+	c->vmx = (enum vmx_generation)cpuid_vmx(o->cpu);
 	return c;
 }
 
@@ -93,7 +100,7 @@ static void add_svm(struct vcpu *v, struct mm_vm *vm)
 }
 
 /* Give V the virtualization extension that its processor offers. */
-static void add_virt(struct vcpu *v, struct mm_vm *vm)
+static void add_virt(struct vcpu *v, struct mm_vm *vm, const struct bt_choice *c)
 {
 	struct vmx_executor *e;
 	struct vmx_model m;
@@ -105,7 +112,7 @@ static void add_virt(struct vcpu *v, struct mm_vm *vm)
 	if (!offers(v, CPUID_VMX_LEAF, CPUID_VMX_REG, CPUID_VMX))
 		return;
 	e = xcalloc(1, sizeof(*e));
-	vmx_executor_model(v, VMX_GEN_HASWELL, &m);
+	vmx_executor_model(v, c ? c->vmx : VMX_GEN_ALL, &m);
 	vmx_executor_init(e, v, vm, &m);
 	e->virt.free = free_vmx;
 	e->virt.controls = vmx_controls_new(&e->x);
@@ -117,7 +124,7 @@ static struct vcpu *new_bt(void *config, struct mm_vm *vm, const struct platform
 	struct vcpu *v = bt_vcpu_new(config, vm, plat, clock, err, errlen);
 
 	if (v)
-		add_virt(v, vm);
+		add_virt(v, vm, config);
 	return v;
 }
 

@@ -57,7 +57,8 @@ static const struct option_row {
 	{ "memory", 'm', "SIZE", SEC_MACHINE, SIZE, AT(memory),
 	  "guest memory (512M); with suffix K, M or G" },
 	{ "cpu", 0, "MODEL", SEC_MACHINE, TEXT, AT(cpu),
-	  "processor model the guest sees (host), then features: pentium3,+sse2,-mmx" },
+	  "processor model the guest sees (host), then features: pentium3,+sse2,-mmx; +vmx: VT-x as the model has it, or "
+	  "vmx=early|nehalem|haswell|all; +svm: AMD-V" },
 	{ "engine", 0, "bt|vtx|kvm", SEC_MACHINE, TEXT, AT(engine),
 	  "execution engine: bt, the binary translator; vtx, a monitor over VT-x (on a processor that the translator executes); kvm, the host's KVM" },
 	{ "vtx", 0, "ept|shadow", SEC_MACHINE, TEXT, AT(vtx),

@@ -45,13 +45,15 @@ struct cpu_model {
 	const char *name, *help, *vendor;
 	uint32_t signature, max_basic, max_ext;
 	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx, xsave1;
-	uint32_t svm;	 /* of leaf 8000000AH, if the model has SVM */
-	bool hypervisor; /* show the hypervisor leaves */
+	uint32_t svm;	    /* of leaf 8000000AH, if the model has SVM */
+	enum cpuid_vmx vmx; /* if it has VMX */
+	bool hypervisor;    /* show the hypervisor leaves */
 };
 
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
-	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .hypervisor = true
+	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL,       \
+	.hypervisor = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
@@ -72,6 +74,7 @@ static const struct cpu_model models[] = {
 	  .ext_edx = CPUID_NX | CPUID_RDTSCP,
 	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT,
 	  .xsave1 = CPUID_XSAVEOPT,
+	  .vmx = CPUID_VMX_HASWELL,
 	  .hypervisor = true },
 	{ .name = "pentium4",
 	  .help = "Pentium 4: up to SSE2",
@@ -359,6 +362,26 @@ static void apply(struct cpu_model *m, unsigned f, bool on)
 	}
 }
 
+static const char *const vmx_names[] = {
+	[CPUID_VMX_EARLY] = "early",
+	[CPUID_VMX_NEHALEM] = "nehalem",
+	[CPUID_VMX_HASWELL] = "haswell",
+	[CPUID_VMX_ALL] = "all",
+};
+
+/* The item "vmx=GENERATION". False: it is none. */
+static bool vmx_item(struct cpu_model *m, const char *item, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(vmx_names); i++)
+		if (len == 4 + strlen(vmx_names[i]) && !strncmp(item, "vmx=", 4) &&
+		    !strncmp(item + 4, vmx_names[i], len - 4)) {
+			m->vmx = (enum cpuid_vmx)i;
+			apply(m, FEATURE_VMX, true);
+			return true;
+		}
+	return false;
+}
+
 /* One item, "+NAME" or "-NAME", of LEN characters. */
 static bool feature_item(struct cpu_model *m, const char *item, size_t len, char *err, size_t errlen)
 {
@@ -372,6 +395,8 @@ static bool feature_item(struct cpu_model *m, const char *item, size_t len, char
 	max.svm = SVM_EDX;
 	f = len > 1 && len < sizeof(name) && (*item == '+' || *item == '-') ? feature_find(name)
 									    : FEATURE_NONE;
+	if (f == FEATURE_NONE && vmx_item(m, item, len))
+		return true;
 	if (f == FEATURE_NONE) {
 		snprintf(err, errlen, "CPU model: \"%.*s\" is not + or - and a feature", (int)len, item);
 		return false;
@@ -412,7 +437,16 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 		return false;
 	}
 	build(t, &m, tsc_khz, bus_khz);
+	t->vmx = m.vmx;
 	return true;
+}
+
+enum cpuid_vmx cpuid_vmx(const char *name)
+{
+	struct cpuid_table t;
+	char err[128];
+
+	return cpuid_build(&t, name, 1, 1, err, sizeof(err)) ? t.vmx : CPUID_VMX_EARLY;
 }
 
 struct apic_caps cpuid_apic(const struct cpuid_table *t)

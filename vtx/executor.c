@@ -19,9 +19,10 @@
 
 /* ---- what is offered ---- */
 
-/* Controls and capabilities of a Haswell and those before it that are not implemented here. */
+/* Controls and capabilities of all processors that are not implemented here. */
 static const uint8_t controls_without[] = {
 	VMX_PIN_POSTED_INTERRUPTS,
+	VMX_PROC_TERTIARY,
 	VMX_PROC_TPR_SHADOW,
 	VMX_PROC2_APIC_ACCESSES,
 	VMX_PROC2_X2APIC,
@@ -30,14 +31,48 @@ static const uint8_t controls_without[] = {
 	VMX_PROC2_PAUSE_LOOP,
 	VMX_PROC2_INVPCID,
 	VMX_PROC2_VM_FUNCTIONS,
-	VMX_EXIT_LOAD_PERF_GLOBAL_CTRL,
+	VMX_PROC2_ENCLS,
+	VMX_PROC2_EPT_VIOLATION_VE,
+	VMX_PROC2_CONCEAL_PT,
+	VMX_PROC2_XSAVES,
+	VMX_PROC2_PASID,
+	VMX_PROC2_SUB_PAGE_WRITE,
+	VMX_PROC2_PT_GUEST_PHYSICAL,
+	VMX_PROC2_USER_WAIT,
+	VMX_PROC2_PCONFIG,
+	VMX_PROC2_ENCLV,
+	VMX_PROC2_BUS_LOCK,
+	VMX_PROC2_INSTRUCTION_TIMEOUT,
+	VMX_PROC3_LOADIWKEY,
+	VMX_PROC3_HLAT,
+	VMX_PROC3_EPT_PAGING_WRITE,
+	VMX_PROC3_GUEST_PAGING_VERIFICATION,
+	VMX_PROC3_IPI_VIRTUALIZATION,
+	VMX_PROC3_MSR_LISTS,
+	VMX_PROC3_SPEC_CTRL,
+	VMX_EXIT_CLEAR_BNDCFGS,
+	VMX_EXIT_CONCEAL_PT,
+	VMX_EXIT_CLEAR_RTIT_CTL,
+	VMX_EXIT_CLEAR_LBR_CTL,
+	VMX_EXIT_CLEAR_UINV,
+	VMX_EXIT_LOAD_CET,
+	VMX_EXIT_LOAD_PKRS,
+	VMX_EXIT_SECONDARY,
+	VMX_EXIT2_BUSY_SHADOW_STACK,
 	VMX_ENTRY_TO_SMM,
 	VMX_ENTRY_END_DUAL_MONITOR,
-	VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL,
+	VMX_ENTRY_LOAD_BNDCFGS,
+	VMX_ENTRY_CONCEAL_PT,
+	VMX_ENTRY_LOAD_RTIT_CTL,
+	VMX_ENTRY_LOAD_UINV,
+	VMX_ENTRY_LOAD_CET,
+	VMX_ENTRY_LOAD_LBR_CTL,
+	VMX_ENTRY_LOAD_PKRS,
 };
 static const uint8_t capabilities_without[] = {
-	VMX_CAP_DUAL_MONITOR,  VMX_CAP_ACTIVITY_SHUTDOWN, VMX_CAP_ACTIVITY_WAIT_FOR_SIPI,
-	VMX_CAP_SMBASE_IN_SMM, VMX_CAP_SMM_UNBLOCK,
+	VMX_CAP_DUAL_MONITOR,	    VMX_CAP_ACTIVITY_SHUTDOWN, VMX_CAP_ACTIVITY_WAIT_FOR_SIPI,
+	VMX_CAP_SMBASE_IN_SMM,	    VMX_CAP_SMM_UNBLOCK,       VMX_CAP_PT_IN_VMX,
+	VMX_CAP_EPT_VIOLATION_INFO, VMX_CAP_EPT_SHADOW_STACK,
 };
 
 /* ---- switching sides ---- */
@@ -404,6 +439,11 @@ static int read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_DEBUGCTL:
 		*val = e->x.s.msr[VMX_MSR_DEBUGCTL];
 		return 1;
+	case MSR_PERF_GLOBAL_CTRL:
+		if (!vmx_offers(&e->x.caps, VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL))
+			return 0;
+		*val = e->x.s.msr[VMX_MSR_PERF_GLOBAL_CTRL];
+		return 1;
 	case MSR_TSC:
 		*val = v->plat.tsc(v->plat.ctx);
 		if (e->virt.guest)
@@ -430,6 +470,13 @@ static int write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 		if (val & ~vmx_debugctl_valid(&e->x.caps))
 			return -1;
 		e->x.s.msr[VMX_MSR_DEBUGCTL] = val;
+		return 1;
+	case MSR_PERF_GLOBAL_CTRL:
+		if (!vmx_offers(&e->x.caps, VMX_ENTRY_LOAD_PERF_GLOBAL_CTRL))
+			return 0;
+		if (val & ~e->x.caps.model.perf_global)
+			return -1;
+		e->x.s.msr[VMX_MSR_PERF_GLOBAL_CTRL] = val;
 		return 1;
 	default:
 		return msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST ? 0 : -1;

@@ -19,14 +19,14 @@ static unsigned access_of(unsigned how)
 static void answer(const struct vmx *x, const struct vmx_ept_walk *w, struct nested_result *r)
 {
 	bool flags = F(EPT_POINTER) & EPTP_ACCESSED_DIRTY;
-	uint64_t all = ~0ull;
+	uint64_t all = ~0ull, user = ON(PROC2_MODE_BASED_EXECUTE) ? EPT_XU : EPT_X;
 
 	for (unsigned i = 0; i < w->levels; i++)
 		all &= w->entry[i];
 	r->pa = w->result;
 	r->shift = w->size == PAGE_SIZE ? 12 : w->size == 2u << 20 ? 21 : 30;
 	r->rights = (uint8_t)((w->rights & EPT_R ? NESTED_R : 0) | (w->rights & EPT_W ? NESTED_W : 0) |
-			      (w->rights & EPT_X ? NESTED_X | NESTED_XU : 0));
+			      (w->rights & EPT_X ? NESTED_X : 0) | (w->rights & user ? NESTED_XU : 0));
 	r->accessed = !flags || all & EPT_A;
 	r->dirty = !flags || (r->accessed && w->entry[w->levels - 1] & EPT_D);
 }

@@ -80,7 +80,7 @@ static const char *cr3_targets(enum mode m)
 	const char *wrong;
 
 	(void)m;
-	if (!(vmx_caps.misc >> 16 & 0x1ff))
+	if (!(vmx_caps.misc >> 16 & 0x1ff) || vmx_caps.proc & PROC_CR3_STORE)
 		return not_here;
 	LOAD_PROGRAM(load_cr3);
 	vm_or(VM_PROC, PROC_CR3_LOAD);
@@ -116,6 +116,49 @@ static const char *tsc_offset(enum mode m)
 	seen = ((u64)regs.edx << 32 | regs.eax) - before - offset;
 	if (seen > rdtsc() - before)
 		CHECK("time since before the entry, without the offset", seen, rdtsc() - before);
+	return NULL;
+}
+
+/* The counter at half its rate, and an offset. */
+static const char *tsc_scaling(enum mode m)
+{
+	u64 before, after, offset = 1ull << 44, seen;
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.proc2, PROC2_TSC_SCALING))
+		return not_here;
+	LOAD_PROGRAM(rdtsc);
+	vm_or(VM_PROC, PROC_TSC_OFFSET);
+	vmx_set_proc2(PROC2_TSC_SCALING);
+	vmwrite64(VM_TSC_OFFSET, offset);
+	vmwrite64(VM_TSC_MULTIPLIER, 1ull << 47);
+	before = rdtsc();
+	wrong = until_hypercall(END_OF(rdtsc));
+	if (wrong)
+		return wrong;
+	after = rdtsc();
+	seen = ((u64)regs.edx << 32 | regs.eax) - offset;
+	if (seen < before / 2 || seen > after / 2)
+		CHECK("half the counter", seen, before / 2);
+	return NULL;
+}
+
+/* There may be no counter to enable: then 0 is all that the MSR holds. */
+static const char *perf_global(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!use_perf_global())
+		return not_here;
+	LOAD_PROGRAM(rdmsr);
+	regs.ecx = 0x38f;
+	regs.eax = 0xbad;
+	wrong = until_hypercall(G_CODE + 2);
+	if (wrong)
+		return wrong;
+	CHECK("IA32_PERF_GLOBAL_CTRL in the guest", regs.eax, 0);
 	return NULL;
 }
 
@@ -175,6 +218,8 @@ static const char *msr_bitmap_bits(enum mode m)
 	static const u32 msrs[] = { 0x174, 0x176, 0xc0000080 };
 
 	(void)m;
+	if (be->on == ON_VMX && !vmx_has(vmx_caps.proc, PROC_MSR_BITMAPS))
+		return not_here; /* each access exits */
 	svm_intercept(0x7c);
 	for (u32 i = 0; i < LEN(msrs); i++)
 		for (u32 exiting = 0; exiting < 2; exiting++)
@@ -210,6 +255,8 @@ static const char *sysenter_loaded(enum mode m)
 	const char *wrong;
 
 	(void)m;
+	if (be->on == ON_VMX && !vmx_has(vmx_caps.proc, PROC_MSR_BITMAPS))
+		return not_here; /* each access exits */
 	LOAD_PROGRAM(sysenter_msrs);
 	be->set(S_SYSENTER_ESP, 0x11112222);
 	be->set(S_SYSENTER_EIP, 0x33334444);
@@ -331,7 +378,7 @@ static const char *preemption_timer_in_hlt(enum mode m)
 	LOAD_PROGRAM(hlt_once);
 	vm_or(VM_PIN, PIN_TIMER);
 	vm_or(VM_EXITS, EXITS_SAVE_TIMER);
-	vmwrite(VM_TIMER, 300000 >> (vmx_caps.misc & 31));
+	vmwrite(VM_TIMER, 20000000 >> (vmx_caps.misc & 31));
 	wrong = plain_exit(until_exit(52, 0), END_OF(hlt_once));
 	if (wrong)
 		return wrong;
@@ -356,6 +403,8 @@ static const char *msr_lists(enum mode m)
 	const char *wrong;
 
 	(void)m;
+	if (be->on == ON_VMX && !vmx_has(vmx_caps.proc, PROC_MSR_BITMAPS))
+		return not_here; /* each access exits */
 	LOAD_PROGRAM(sysenter_msrs);
 	entry[0].msr = store[0].msr = load[0].msr = 0x176;
 	entry[0].value = 0x7777;
@@ -397,6 +446,8 @@ const struct program control_programs[] = {
 	{ "cr_writes_as_shown", PROTECTED, ON_VMX, cr_writes_as_shown },
 	{ "cr3_targets", PROTECTED, ON_VMX, cr3_targets },
 	{ "tsc_offset", 0, 0, tsc_offset },
+	{ "tsc_scaling", 0, ON_VMX, tsc_scaling },
+	{ "perf_global", 0, ON_VMX, perf_global },
 	{ "io_bitmap", PROTECTED, 0, io_bitmap },
 	{ "msr_bitmap", PROTECTED, 0, msr_bitmap_bits },
 	{ "sysenter_loaded", PROTECTED, 0, sysenter_loaded },

@@ -193,6 +193,8 @@ static const char *entry_failures(enum mode m)
 
 		if (spoilt[i].set == 1 << 9 && !vmx_has(vmx_caps.exits, 1 << 9))
 			continue; /* no 64-bit hosts: a reserved control */
+		if (spoilt[i].field == VM_MSR_BITMAP && !vmx_has(vmx_caps.proc, PROC_MSR_BITMAPS))
+			continue;
 		vm_reset(m);
 		LOAD_PROGRAM(nothing);
 		vmwrite64(VM_ENTRY_LOAD, phys_of(list));
@@ -214,6 +216,22 @@ static const char *entry_failures(enum mode m)
 		if (wrong)
 			return wrong;
 	}
+	return NULL;
+}
+
+static const char *perf_global_failures(enum mode m)
+{
+	(void)m;
+	if (!use_perf_global())
+		return not_here;
+	LOAD_PROGRAM(nothing);
+	vmwrite64(VM_GUEST_PERF, 1ull << 63);
+	be->enter();
+	CHECK("reserved bit of the guest's", out.reason, FAILED_ENTRY | 33);
+	vmwrite64(VM_GUEST_PERF, 0);
+	vmwrite64(VM_HOST_PERF, 1ull << 63);
+	be->enter();
+	CHECK("reserved bit of the host's", out.info1, 8);
 	return NULL;
 }
 
@@ -306,6 +324,7 @@ const struct program error_programs[] = {
 	{ "pointers", IN(SHADOW), ON_VMX, pointers },
 	{ "launch_state", IN(SHADOW), ON_VMX, launch_state },
 	{ "entry_failures", PROTECTED, ON_VMX, entry_failures },
+	{ "perf_global_failures", IN(SHADOW), ON_VMX, perf_global_failures },
 	{ "inconsistent_vmcb", 0, ON_SVM, inconsistent_vmcb },
 	{ "inconsistent_long_mode", IN(PAGED) | IN(SHADOW), ON_SVM, inconsistent_long_mode },
 	{ "faults_of_instructions", IN(SHADOW), ON_SVM, faults_of_instructions },

@@ -135,6 +135,41 @@ static const char *execute_only(enum mode m)
 	return wrong;
 }
 
+/* Bit 10 of an entry, not bit 2, decides at user-mode linear addresses. */
+static const char *mode_based_execute(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.proc2, PROC2_MODE_EXECUTE))
+		return not_here;
+	vmx_set_proc2(PROC2_MODE_EXECUTE);
+	for (u32 p = 0; p < G_BYTES / 4096; p++)
+		if (ept_table[p] & 4)
+			ept_table[p] |= 0x400;
+	ept_table[G_FREE / 4096] &= ~0x400ull;
+	invept_all();
+	LOAD_PROGRAM(jump_free);
+	memcpy(ram + G_FREE, be->hypercall, 3);
+	wrong = until_exit(48, 0); /* all pages of the guest are user-mode ones */
+	if (wrong)
+		return wrong;
+	CHECK("qualification", out.info1, 0x1bc);
+	ram32(G_TABLE)[G_FREE / 4096] &= ~4u;
+	be->set(S_EIP, G_CODE);
+	invept_all();
+	wrong = until_hypercall(G_FREE);
+	if (wrong)
+		return wrong;
+	ept_table[G_FREE / 4096] = (ept_table[G_FREE / 4096] & ~4ull) | 0x400;
+	be->set(S_EIP, G_CODE);
+	invept_all();
+	wrong = until_exit(48, 0);
+	if (!wrong)
+		CHECK("qualification of a supervisor's page", out.info1, 0x1dc);
+	return wrong;
+}
+
 static const char *misconfigured(enum mode m)
 {
 	/* Bits to set in an entry that allows all, after clearing others. */
@@ -241,6 +276,7 @@ const struct program nested_programs[] = {
 	{ "write_protect", IN(FLAT) | IN(PAGED), 0, write_protect },
 	{ "no_execute", IN(FLAT) | IN(PAGED), ON_VMX, no_execute },
 	{ "execute_only", IN(FLAT) | IN(PAGED), ON_VMX, execute_only },
+	{ "mode_based_execute", IN(PAGED), ON_VMX, mode_based_execute },
 	{ "misconfigured", IN(FLAT) | IN(PAGED), ON_VMX, misconfigured },
 	{ "accessed_dirty", IN(FLAT) | IN(PAGED), ON_VMX, accessed_dirty },
 	{ "modification_log", IN(FLAT) | IN(PAGED), ON_VMX, modification_log },

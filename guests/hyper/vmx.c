@@ -137,6 +137,17 @@ void vmx_set_proc2(u32 bits)
 	vm_or(VM_PROC2, bits);
 }
 
+bool use_perf_global(void)
+{
+	if (!vmx_has(vmx_caps.entries, ENTRIES_PERF) || !vmx_has(vmx_caps.exits, EXITS_PERF))
+		return false;
+	vm_or(VM_ENTRIES, ENTRIES_PERF);
+	vm_or(VM_EXITS, EXITS_PERF);
+	vmwrite64(VM_GUEST_PERF, 0);
+	vmwrite64(VM_HOST_PERF, 0);
+	return true;
+}
+
 static void host_state(void)
 {
 	struct pseudo_desc g, i;
@@ -201,9 +212,10 @@ static void zero_fields(void)
 static void use_ept(enum mode m)
 {
 	memset(ept_table, 0, sizeof(ept_table));
-	ept_pml4[0] = phys_of(ept_pdpt) | RIGHT_ALL;
-	ept_pdpt[0] = phys_of(ept_pd) | RIGHT_ALL;
-	ept_pd[0] = phys_of(ept_table) | RIGHT_ALL;
+	/* Bit 10 counts with mode-based execute control only. */
+	ept_pml4[0] = phys_of(ept_pdpt) | RIGHT_ALL | 0x400;
+	ept_pdpt[0] = phys_of(ept_pd) | RIGHT_ALL | 0x400;
+	ept_pd[0] = phys_of(ept_table) | RIGHT_ALL | 0x400;
 	vmwrite64(VM_EPTP, phys_of(ept_pml4) | 3 << 3 | (vmx_caps.ept & 1 << 14 ? 6 : 0));
 	vmx_set_proc2(PROC2_EPT | (m == PAGED ? 0 : PROC2_UNRESTRICTED));
 }

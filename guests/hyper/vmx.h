@@ -25,10 +25,13 @@ enum {
 	VM_EPTP_LIST = 0x2024,
 	VM_VMREAD_BITMAP = 0x2026,
 	VM_VMWRITE_BITMAP = 0x2028,
+	VM_TSC_MULTIPLIER = 0x2032,
 	VM_GPA = 0x2400,
 	VM_LINK = 0x2800,
 	VM_DEBUGCTL = 0x2802,
+	VM_GUEST_PERF = 0x2808,
 	VM_PDPTE0 = 0x280a,
+	VM_HOST_PERF = 0x2c04,
 	VM_PIN = 0x4000,
 	VM_PROC = 0x4002,
 	VM_EXCEPTIONS = 0x4004,
@@ -115,9 +118,13 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40 };
 #define PROC2_SHADOWING (1u << 14)
 #define PROC2_RDSEED (1u << 16)
 #define PROC2_PML (1u << 17)
+#define PROC2_MODE_EXECUTE (1u << 22)
+#define PROC2_TSC_SCALING (1u << 25)
+#define EXITS_PERF (1u << 12)
 #define EXITS_SAVE_TIMER (1u << 22)
 #define EXITS_ACK (1u << 15)
 #define ENTRIES_DEBUG (1u << 2)
+#define ENTRIES_PERF (1u << 13)
 #define ENTRIES_EFER (1u << 15)
 #define FAILED_ENTRY (1u << 31)
 
@@ -135,6 +142,7 @@ u32 vmx_control(u64 cap, u32 wanted); /* WANTED with the bits that must be 1, wi
 bool vmx_has(u64 cap, u32 bits);
 void vmx_set_proc2(u32 bits); /* set them in the secondary controls, which it activates */
 void invept_all(void);
+bool use_perf_global(void); /* load IA32_PERF_GLOBAL_CTRL, as 0, in both directions; false: it cannot */
 
 /* The VM instructions return their outcome: 0, or the error number; NO_CURRENT for VMfailInvalid. */
 #define NO_CURRENT 0xffu

@@ -50,10 +50,10 @@ inject-fault 2 0 0 0 0
 vmx: done
 END
 for how in "" --verify-tc; do
-	vmx --cpu pentium4,+vmx $how
+	vmx --cpu pentium4,vmx=haswell $how
 	ended 1 "the guest ends $how"
 	grep -v cycles "$TMP/out" | diff "$TMP/want" - >"$TMP/diff"
 	ok $? "each exit as the manual has it $how" "$(cat "$TMP/diff")"
 done
-vmx --cpu pentium4,+vmx --clock icount
+vmx --cpu pentium4,vmx=haswell --clock icount
 said "vmx: done" "with VM time by instructions"

@@ -606,6 +606,8 @@ START_TEST(cpuid_features)
 		{ "host,-sse9", "\"-sse9\" is not + or - and a feature" },
 		{ "host,", "\"\" is not + or - and a feature" },
 		{ "host,+", "\"+\" is not + or - and a feature" },
+		{ "host,vmx=skylake", "\"vmx=skylake\" is not + or - and a feature" },
+		{ "host,vmx=", "\"vmx=\" is not + or - and a feature" },
 		{ "pentium,+smap", "this host cannot offer smap" },
 		{ "i8008,+sse", "no CPU model \"i8008\"" },
 	};
@@ -620,6 +622,10 @@ START_TEST(cpuid_features)
 	ck_assert(offers("486,+sse3", FEATURE_SSE) && offers("486,+SSE3", FEATURE_FXSR));
 	ck_assert(!offers("host,+sse2,-mmx", FEATURE_MMX) && offers("host,-mmx,+mmx", FEATURE_MMX));
 	ck_assert(!offers("host,-smap", FEATURE_SMAP));
+	ck_assert(!offers("haswell", FEATURE_VMX) && offers("haswell,vmx=nehalem", FEATURE_VMX));
+	ck_assert(cpuid_vmx("haswell,vmx=nehalem") == CPUID_VMX_NEHALEM);
+	ck_assert(cpuid_vmx("haswell,+vmx") == CPUID_VMX_HASWELL && cpuid_vmx("max,+vmx") == CPUID_VMX_ALL);
+	ck_assert(cpuid_vmx("pentium4,+vmx") == CPUID_VMX_EARLY);
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		ck_assert_msg(!cpuid_build(&t, bad[i].model, 1, 1, err, sizeof(err)), "%s", bad[i].model);
 		ck_assert_msg(strstr(err, bad[i].error), "%s: %s", bad[i].model, err);
