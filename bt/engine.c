@@ -740,6 +740,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	poll_pass(b);
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
+	b->win.apart = mmu_apart(b->v.mmu);
 	b->win.home = mmu_home(b->v.mmu);
 	stub_init(b);
 	if (!translate_init(b) || (b->cfg.verify && !verify_init(b))) {

@@ -35,7 +35,7 @@ static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
 	struct window *w = how & MM_USER ? m->uwin : m->kwin;
 	uint32_t s;
 
-	if (!w || w->need_sync || w->npend || (how & (MM_PROBE | MM_EXEC)))
+	if (!w || win_behind(w) || (how & (MM_PROBE | MM_EXEC)))
 		return NULL;
 	s = w->shadow[lin >> PAGE_SHIFT];
 	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
@@ -100,7 +100,7 @@ static void settle(struct mmu *m, gva32 lin, unsigned how)
 	if (++s->n < SETTLES)
 		return;
 	s->n = 0;
-	if (!w || w->need_sync || w->npend || m->nwatch || churns(m, w, lin >> PAGE_SHIFT))
+	if (!w || win_behind(w) || m->nwatch || churns(m, w, lin >> PAGE_SHIFT))
 		return;
 	m->cur = w;
 	mmu_fill(m, lin, how & MM_WRITE, &f);

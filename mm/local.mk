@@ -42,6 +42,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/fill.c \
 	%D%/window/line.c \
 	%D%/window/soft.c \
+	%D%/window/root.c \
 	%D%/window/space.c \
 	%D%/window/region.c \
 	%D%/window/region.h \

@@ -28,6 +28,17 @@ struct kept_table {
 };
 #define KEPT_NONE UINT64_MAX
 
+#define MAX_SHARED 4   /* shared windows of a space */
+#define ROOT_SLOTS 128 /* roots whose windows are remembered */
+
+/* The windows that a root used last (window/root.c). */
+struct root_slot {
+	bool used;
+	uint8_t space;
+	uint32_t root;
+	struct window *kwin; /* a shared window, or NULL */
+};
+
 /* What windows are keyed by beside root and view: an address space of mm/nested.h. */
 struct space {
 	bool used;
@@ -37,6 +48,8 @@ struct space {
 	uint32_t root;		    /* of the last flush */
 	uint64_t meaning;	    /* control bits as of the last global flush */
 	struct window *kwin, *uwin; /* mmu.kwin and mmu.uwin while it is not the present one */
+	struct window *shared[MAX_SHARED];
+	unsigned nshared;
 };
 
 struct mmu {
@@ -61,6 +74,8 @@ struct mmu {
 	uint8_t guest_hit;     /* the guest's own breakpoints that were hit, not taken yet */
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	struct space space[MMU_SPACES];
+	struct root_slot roots[ROOT_SLOTS];
+	uint64_t apart;	  /* bit N: window N is one of struct window.apart */
 	struct space *sp; /* the present one */
 	uint8_t here;	  /* its index */
 	bool nested;	  /* it has a second dimension */

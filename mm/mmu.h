@@ -29,8 +29,8 @@ struct mm_hooks {
 	/* Look up the code of P at each next entry into it. */
 	void (*code_revisit)(void *ctx, ppn p);
 	/* A mapping from which code was looked up has gone from window WIN (below MMU_MAX_WINDOWS;
-	 * all of it when VPN is UINT32_MAX). */
-	void (*code_unmap)(void *ctx, unsigned win, vpn32 vpn, bool supervisor);
+	 * all of it when VPN is UINT32_MAX). LINKED: links between pages may rest on it. */
+	void (*code_unmap)(void *ctx, unsigned win, vpn32 vpn, bool linked);
 	/* The results of mmu_select() and mmu_quarters() may have changed. */
 	void (*reselect)(void *ctx);
 	/* mmu_read() or mmu_write() hit a watchpoint. */
@@ -42,8 +42,8 @@ struct mm_hooks {
 
 struct mmu_stats {
 	uint64_t fills, fill_pages, prefills, upgrades, bypasses, true_faults, mmio_faults, code_faults;
-	uint64_t syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes, evictions,
-	    windows, lines, softs, refusals;
+	uint64_t syncs, local_syncs, early_syncs, sync_diffs, drops, invlpgs, cr3_loads, global_flushes,
+	    evictions, windows, lines, softs, refusals;
 };
 
 /* The view of VM's one vCPU. NULL: the VM has one already, or no memory or address space. */
@@ -54,6 +54,10 @@ void mm_set_hooks(struct mm_vm *vm, const struct mm_hooks *hooks);
 /* Bring the window for the present mode (CR0, CR3, CR4, CPL) up to date and
  * return its base; *WIN its number. Cheap when nothing changed. */
 uint8_t *mmu_select(struct mmu *m, unsigned *win);
+
+/* A bit for each window, by number: translated code may not be linked from page to page in it. (There are
+ * other windows in which kernel code runs, and the bits of all links are the same.) */
+const uint64_t *mmu_apart(const struct mmu *m);
 
 /* The place that holds the selected window. Until hooks.reselect, a window that mmu_select() chose
  * can be selected again by storing it there. */

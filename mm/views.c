@@ -10,7 +10,7 @@
 static const struct view_col win_cols[] = {
 	{ "id", "id", VAL_UINT, "", "window number" },
 	{ "view", "view", VAL_STR, "", "flat (no paging), kernel or user" },
-	{ "root", "root", VAL_HEX, "", "page-table root; shared: all roots" },
+	{ "root", "root", VAL_HEX, "", "page-table root; fffffffe: many" },
 	{ "current", "cur", VAL_BOOL, "", "selected now" },
 	{ "base", "base", VAL_HEX, "", "host address of guest-linear 0" },
 	{ "pages", "pages", VAL_UINT, "", "pages mapped" },
@@ -47,7 +47,7 @@ static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
 
 static const struct view view_windows = {
 	.name = "windows",
-	.help = "address-space windows (kernel*: shared by all roots)",
+	.help = "address-space windows (kernel*: shared by roots with the same kernel mappings)",
 	VIEW_COLS(win_cols),
 	.rows = win_rows,
 	.flags = VIEW_LIVE,
@@ -83,6 +83,7 @@ static const char *st_rows(void *owner, const char *arg, struct row_sink *k)
 		{ "global_flushes", s->global_flushes, "of these, of global pages too" },
 		{ "invlpg", s->invlpgs, "single pages invalidated by the guest" },
 		{ "syncs", s->syncs, "windows compared with the guest's tables" },
+		{ "local_syncs", s->local_syncs, "shared windows compared, but for global pages" },
 		{ "early_syncs", s->early_syncs, "user windows synchronized at the CR3 load, not by a trap" },
 		{ "sync_diffs", s->sync_diffs, "page tables found changed" },
 		{ "drops", s->drops, "ranges dropped" },

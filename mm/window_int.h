@@ -23,9 +23,11 @@ enum {
 
 /* The range of one page-directory entry (4 MiB, or 2 MiB with PAE). */
 struct region {
-	uint64_t pde;	   /* at the fill or the last sync */
-	gpa pt_at;	   /* physical address of the page table, when not a large page */
-	uint32_t known;	   /* VPNs with SH_IN */
+	uint64_t pde;	/* at the fill or the last sync */
+	gpa pt_at;	/* physical address of the page table, when not a large page */
+	uint32_t known; /* VPNs with SH_IN */
+	/* Shared window: of these, pages that are not global, and of those the supervisor's. */
+	uint32_t local, local_super;
 	bool large, lined; /* lined: lines were begun here */
 	uint64_t lines;	   /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
 	gpa first; /* two dimensions, a large page: guest-physical address of the region's first page */
@@ -33,19 +35,18 @@ struct region {
 };
 
 #define PEND_MAX 64
-#define LOCAL_MAX 4096
-
-/* Lists of a window, in one mapping of their own. */
-struct win_lists {
-	uint16_t active[2048];
-	vpn32 pend[PEND_MAX], local[LOCAL_MAX];
-};
-
-#define WP_MAX 31
 #define WIN_PAGES (1u << 20)
 #define WIN_BYTES (1ull << 32)
 #define WIN_REGIONS 2048
 
+/* Lists of a window, in one mapping of their own. */
+struct win_lists {
+	uint16_t active[2048];
+	vpn32 pend[PEND_MAX];
+	uint64_t local[WIN_REGIONS / 64];
+};
+
+#define WP_MAX 31
 enum win_view { WIN_FLAT, WIN_KERNEL, WIN_USER };
 
 struct window {
@@ -57,19 +58,20 @@ struct window {
 	unsigned nactive;
 	uint16_t id;
 	bool lined;		/* lines were begun since it was emptied */
-	bool used, pae, shared; /* shared: kernel view of all roots, CR4.PGE on */
+	bool used, pae, shared; /* shared: kernel view of many roots, CR4.PGE on (window/root.c) */
+	bool apart; /* shared, but not the first of its space: no links between pages rest on it */
 	enum win_view view;
 	uint32_t root;
 	uint8_t space; /* index of its struct space */
 	bool nested;   /* that has a second dimension */
 	bool outdated; /* what translate() said is to be compared at the next sync */
 	uint64_t lru;
-	bool need_sync; /* CR3 was loaded since the last sync */
-	uint8_t early;	/* times more that it is synchronized at the CR3 load (sync_early) */
-	vpn32 *pend;	/* VPNs invalidated and not synchronized yet */
+	bool need_sync;	 /* CR3 was loaded since the last sync */
+	bool need_local; /* shared: the same, but global pages need no comparison */
+	uint8_t early;	 /* times more that it is synchronized at the CR3 load (sync_early) */
+	vpn32 *pend;	 /* VPNs invalidated and not synchronized yet */
 	unsigned npend;
-	vpn32 *local; /* shared window: VPNs to drop at the next CR3 load */
-	unsigned nlocal;
+	uint64_t *local; /* shared window, a bit for each region: it may have pages that are not global */
 	/* VPNs that became writable while CR0.WP was clear. More than WP_MAX: all pages count. */
 	vpn32 wp_clear[WP_MAX];
 	unsigned nwp_clear;

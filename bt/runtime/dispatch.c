@@ -188,6 +188,7 @@ void dispatch_select(struct bt_vcpu *b)
 	if (__builtin_expect(b->v.virt != NULL, 0) && b->v.virt->changed)
 		follow_virt(b);
 	base = (uint64_t)mmu_select(b->v.mmu, &win);
+	b->win.no_links = *b->win.apart >> win & 1;
 	if (base != b->gs_live) {
 		b->gs_live = base;
 		__asm__ volatile("wrgsbase %0" : : "r"(base));

@@ -6,13 +6,15 @@
 #include "bt/state/vcpu.h"
 
 uint32_t dispatch_mode(const struct cpu *c);
-/* The same with guest mode. */
+/* The same with guest mode, for the selected window. */
 static inline uint32_t dispatch_mode_now(const struct bt_vcpu *b)
 {
 	uint32_t m = dispatch_mode(&b->v.cpu);
 
 	/* Guests' global mappings are not those of each other: links stay within pages. */
-	return __builtin_expect(b->guest.mode, 0) ? (m & ~(uint32_t)MODE_XCHAIN) | b->guest.mode : m;
+	return __builtin_expect(b->guest.mode || b->win.no_links, 0)
+		   ? (m & ~(uint32_t)MODE_XCHAIN) | b->guest.mode
+		   : m;
 }
 void dispatch_quarters(struct bt_vcpu *b); /* win.quarter[] and the pointers to shadows */
 void dispatch_select(struct bt_vcpu *b);   /* window, context, jump table for the present state */

@@ -26,7 +26,7 @@ static void on_code_revisit(void *ctx, ppn p)
 		chain_unlink_in(b, f);
 }
 
-static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor)
+static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool linked)
 {
 	struct bt_vcpu *b = ctx;
 
@@ -34,7 +34,7 @@ static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool supervisor
 	_Static_assert(MMU_MAX_WINDOWS <= 64, "dirty_windows has a bit for each window");
 	b->jt.dirty_windows |= 1ull << win;
 	syscall_cache_forget(b);
-	if (supervisor)
+	if (linked)
 		b->jt.unlink_cross = true;
 }
 

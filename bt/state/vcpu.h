@@ -54,6 +54,8 @@ struct stubs {
 /* The selected windows of guest memory as translated code reaches them. */
 struct windows {
 	struct window **selected;   /* mmu_selected() */
+	const uint64_t *apart;	    /* mmu_apart() */
+	bool no_links;		    /* its bit for the selected window */
 	bool quarters_valid;	    /* the two arrays of quarters are what the mmu gives for kernel code */
 	uint64_t quarter[4];	    /* window base by the upper two address bits (mmu_quarters) */
 	uint64_t home;		    /* mmu_home(): base of soft pages */

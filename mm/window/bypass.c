@@ -52,11 +52,11 @@ bool churns(struct mmu *m, const struct window *w, vpn32 vpn)
 }
 
 /* Has the page been used so often since its entry last changed that a mapping would
- * have paid? The shared window drops pages that are not global at every CR3 load. */
+ * have paid? The shared window loses user pages at every CR3 load with another root. */
 static bool settled(struct mmu *m, const struct window *w, struct churn *e, const struct walk *wk)
 {
 	uint32_t entry = (uint32_t)wk->level[wk->nlevels - 1].entry & ~(uint32_t)(PTE_A | PTE_D);
-	uint32_t epoch = w->shared && !wk->global ? (uint32_t)m->st.cr3_loads : 0;
+	uint32_t epoch = w->shared && !wk->global && wk->user ? (uint32_t)m->st.cr3_loads : 0;
 
 	if (e->entry != entry || e->epoch != epoch) {
 		e->entry = entry;

@@ -105,6 +105,7 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s, const uint8_t *table)
 {
 	uint32_t old = w->shadow[vpn];
+	unsigned idx = vpn >> (region_shift(w) - PAGE_SHIFT);
 
 	if (old & SH_IN) {
 		/* Code was fetched here. Jump tables that name the page stay right if it is the same. */
@@ -116,23 +117,15 @@ void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uin
 	if (!(w->shadow[vpn] & SH_IN)) {
 		rmap_add(m->vm, s >> 12, w->id, vpn);
 		w->known++;
-		if (r)
-			r->known++;
-	}
+		r->known++;
+	} else
+		count_local(w, r, idx, old, -1u);
+	count_local(w, r, idx, s, 1);
 	w->shadow[vpn] = s;
 	w->mapped += s & SH_P;
-	if (r && !r->large)
+	if (!r->large)
 		take_entry(w, r, vpn & (region_pages(w) - 1), table);
 	wp_note(m, w, r, vpn);
-	if (w->shared && !(s & SH_G))
-		w->local[w->nlocal++] = vpn; /* local_room() made room */
-}
-
-void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n)
-{
-	_Static_assert(LOCAL_MAX >= 1024, "a run has room in an empty list");
-	if (w->shared && !(s & SH_G) && w->nlocal + n > LOCAL_MAX)
-		drop_local(m, w);
 }
 
 /* Record and map [V, V+N), whose PPNs and MPNs run on from S's. False: nothing was mapped, the
@@ -147,8 +140,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 
 	if (!rmap_room(m->vm, n))
 		return false;
-	local_room(m, w, s, n);
-	if (r && !r->large && !line_serves(m, w, v, n, p))
+	if (!r->large && !line_serves(m, w, v, n, p))
 		line_begin(m, w, r, v, n, p);
 	if (line_serves(m, w, v, n, p) && line_open(m, w, v, n, p, s & SH_W))
 		s |= SH_LINE;
@@ -555,7 +547,6 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 
 	if (!r || !rmap_room(m->vm, 1))
 		return false;
-	local_room(m, w, s, 1);
 	if (w->shadow[vpn] & SH_P) /* with other rights, or of another page: the guest changed the entry */
 		drop_range(m, w, vpn, 1);
 	s = (s & ~(uint32_t)(SH_P | SH_WOK)) | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12;

@@ -113,16 +113,17 @@ struct region *region_get(struct window *w, unsigned idx)
 void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	uint32_t s = w->shadow[vpn];
-	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
+	unsigned idx = vpn >> (region_shift(w) - PAGE_SHIFT);
+	struct region *r = w->regions[idx];
 
 	rmap_del(m->vm, s >> 12, w->id, vpn);
 	if ((s & SH_CODE) && m->vm->hooks.code_unmap)
-		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, vpn, w->view != WIN_USER);
+		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, vpn, win_links(w));
 	w->shadow[vpn] = s & SH_LINE ? s & (~(uint32_t)PAGE_MASK | SH_LINE) : 0;
 	w->known--;
 	w->mapped -= s & SH_P;
-	if (r)
-		r->known--;
+	r->known--;
+	count_local(w, r, idx, s, -1u);
 }
 
 void maps_add(struct mmu *m, struct window *w, int64_t n)
@@ -312,8 +313,10 @@ void win_drop_all(struct mmu *m, struct window *w)
 		munmap(w->regions[w->active[i]], sizeof(struct region));
 		w->regions[w->active[i]] = NULL;
 	}
-	w->nactive = w->npend = w->nlocal = 0;
-	w->need_sync = w->outdated = false;
+	w->nactive = w->npend = 0;
+	w->need_sync = w->need_local = w->outdated = false;
+	for (unsigned i = 0; i < WIN_REGIONS / 64; i++)
+		w->local[i] = 0;
 }
 
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)

@@ -118,6 +118,19 @@ static inline void wp_note(struct mmu *m, struct window *w, const struct region 
 /* window/window.c */
 /* Empty W, which another root is to have. */
 void win_take_over(struct mmu *m, struct window *w);
+/* The window of ROOT in the present space that exists, or NULL; a new one. */
+struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae);
+struct window *win_make(struct mmu *m, enum win_view view, uint32_t root, bool pae);
+/* Is W of a kind on which links between pages rest? */
+static inline bool win_links(const struct window *w)
+{
+	return w->view != WIN_USER && !w->apart;
+}
+/* Is W to be synchronized before it is used? */
+static inline bool win_behind(const struct window *w)
+{
+	return w->need_sync || w->need_local || w->npend;
+}
 /* VPN is to be synchronized before W is used again. */
 static inline void win_pend(struct window *w, vpn32 vpn)
 {
@@ -155,8 +168,24 @@ static inline uint32_t kernel_root(const struct cpu *c)
 void narrow_page(struct mmu *m, struct window *w, vpn32 vpn); /* no longer writable, if it is mapped */
 void win_sync(struct mmu *m, struct window *w);
 void sync_page(struct mmu *m, struct window *w, vpn32 vpn);
-void sync_pending(struct mmu *m, struct window *w);
-void drop_local(struct mmu *m, struct window *w);
+/* What need_local and the list of pending pages ask for. */
+void sync_some(struct mmu *m, struct window *w);
+
+/* window/root.c */
+/* The windows of the present root in the present space, made if there are none. */
+struct window *root_kernel(struct mmu *m);
+struct window *root_user(struct mmu *m);
+/* Window W has another owner now. */
+void root_forget(struct mmu *m, struct window *w);
+/* Shadow entry S of W's region IDX is added to the books (N: 1) or taken out of them (-1). */
+static inline void count_local(struct window *w, struct region *r, unsigned idx, uint32_t s, uint32_t n)
+{
+	if (!w->shared || (s & SH_G))
+		return;
+	r->local += n;
+	r->local_super += s & SH_U ? 0 : n;
+	w->local[idx / 64] |= 1ull << idx % 64;
+}
 
 /* window/bypass.c */
 void churn_note(struct mmu *m, const struct window *w, vpn32 vpn);
@@ -194,13 +223,10 @@ bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 /* window/fill.c */
 /* The shadow entry for VPN as its table entry E allows. 0: it may not be entered before it is accessed. */
 uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e);
-/* Enter VPN with shadow entry S; in the shared window local_room() has made room for it. Its host mapping, if
- * S has SH_P, has just been made. TABLE: the region's, if it is not one large page. */
+/* Enter VPN with shadow entry S. Its host mapping, if S has SH_P, has just been made. TABLE: the region's, if
+ * it is not one large page. */
 void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
 	       const uint8_t *table);
-/* Make room in the list of W's local pages for N pages with shadow bits S, which have no host mapping yet:
- * the drop unmaps the gaps between pages that it drops, too. */
-void local_room(struct mmu *m, struct window *w, uint32_t s, uint32_t n);
 /* Map VPN as its table entry E allows. False: nothing was mapped. */
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
 #endif

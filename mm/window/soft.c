@@ -35,7 +35,6 @@ bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 		drop_range(m, w, vpn, 1);
 	if ((old & SH_LINE) && old >> 12 != s >> 12)
 		return false;
-	local_room(m, w, s, 1);
 	s |= SH_SR | (s & SH_W ? SH_SW : 0) | (w->shadow[vpn] & SH_LINE);
 	fill_book(m, w, r, vpn, s & ~(uint32_t)(SH_P | SH_W),
 		  page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));

@@ -67,6 +67,9 @@ void space_forget(struct mmu *m, const struct window *w)
 		s->kwin = NULL;
 	if (s->uwin == w)
 		s->uwin = NULL;
+	for (unsigned i = 0; i < s->nshared; i++)
+		if (s->shared[i] == w)
+			s->shared[i--] = s->shared[--s->nshared];
 }
 
 /* ---- switching ---- */
@@ -78,6 +81,8 @@ static void catch_up(struct mmu *m, struct space *s)
 
 	s->meaning = space_meaning(m->cpu);
 	s->root = root_of(m->cpu);
+	if (other_root)
+		s->kwin = NULL; /* another shared window may suit this root */
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
@@ -85,8 +90,8 @@ static void catch_up(struct mmu *m, struct space *s)
 			continue;
 		if (changed)
 			win_drop_all(m, w);
-		else if (other_root)
-			drop_local(m, w);
+		else if (other_root && w->shared)
+			w->need_local = true;
 	}
 }
 

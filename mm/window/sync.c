@@ -167,7 +167,23 @@ static const uint8_t *table_of(const struct mmu *m, const struct region *r)
 	return page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT));
 }
 
-static void sync_region(struct mmu *m, struct window *w, unsigned idx)
+/* The region's tables are others now: drop its pages, but for global ones if LOCAL. */
+static void drop_region(struct mmu *m, struct window *w, vpn32 vpn0, bool local)
+{
+	struct batch b = { .m = m, .w = w };
+
+	if (!local) {
+		drop_range(m, w, vpn0, region_pages(w));
+		return;
+	}
+	for (vpn32 v = vpn0; v < vpn0 + region_pages(w); v++)
+		if ((w->shadow[v] & (SH_IN | SH_G)) == SH_IN)
+			batch_add(&b, v, DROP);
+	batch_flush(&b);
+}
+
+/* LOCAL: global pages need no comparison. */
+static void sync_region(struct mmu *m, struct window *w, unsigned idx, bool local)
 {
 	struct region *r = w->regions[idx];
 	vpn32 vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
@@ -185,7 +201,7 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx)
 	if (w->nested && !r->large && (w->outdated || r->pt_at == NO_TABLE))
 		r->pt_at = nested_table(m, pde & PTE_ADDR64);
 	if (!entry_keeps(r->pde, pde) || (!r->large && !table_of(m, r))) {
-		drop_range(m, w, vpn0, region_pages(w));
+		drop_region(m, w, vpn0, local);
 		return;
 	}
 	r->pde = pde;
@@ -213,25 +229,42 @@ void win_sync(struct mmu *m, struct window *w)
 {
 	m->st.syncs++;
 	w->syncs++;
-	w->need_sync = false;
+	w->need_sync = w->need_local = false;
 	sync_begin(m, w);
 	for (unsigned i = 0; i < w->nactive; i++)
-		sync_region(m, w, w->active[i]);
+		sync_region(m, w, w->active[i], false);
 	if (w->nested && !w->outdated)
 		sync_refused(m, w);
 	w->npend = 0;
 	w->outdated = false;
 }
 
-/* May E be mapped before it is accessed? In the shared window only global pages are worth it:
- * the next CR3 load drops the others. */
+/* Compare the regions that have pages which are not global. */
+static void sync_local(struct mmu *m, struct window *w)
+{
+	m->st.local_syncs++;
+	w->need_local = false;
+	sync_begin(m, w);
+	for (unsigned i = 0; i < WIN_REGIONS / 64; i++)
+		for (uint64_t left = w->local[i]; left; left &= left - 1) {
+			unsigned idx = i * 64 + (unsigned)__builtin_ctzll(left);
+
+			if (w->regions[idx]->local)
+				sync_region(m, w, idx, true);
+			if (!w->regions[idx]->local)
+				w->local[i] &= ~(1ull << idx % 64);
+		}
+}
+
+/* May E be mapped before it is accessed? In the shared window another root's tables seldom have a user
+ * page that this one has. */
 static bool may_remap(const struct window *w, const struct region *r, uint64_t e)
 {
 	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return false;
 	if (w->view == WIN_USER)
 		return e & r->pde & PTE_U;
-	return !w->shared || (e & PTE_G);
+	return !w->shared || (e & PTE_G) || !(e & r->pde & PTE_U);
 }
 
 /* Synchronize one invalidated page. If its entry maps another page now, as after copy-on-write,
@@ -250,7 +283,7 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	if (w->view == WIN_FLAT || r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) ||
 	    !entry_keeps(r->pde, pde) || !table_of(m, r)) {
 		batch_flush(b);
-		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT));
+		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT), false);
 		if (w->nested && (w->shadow[vpn] & SH_IN))
 			sync_second(b, r, vpn);
 		return;
@@ -289,7 +322,7 @@ void sync_page(struct mmu *m, struct window *w, vpn32 vpn)
 	batch_flush(&b);
 }
 
-void sync_pending(struct mmu *m, struct window *w)
+static void sync_pending(struct mmu *m, struct window *w)
 {
 	struct batch b = { .m = m, .w = w };
 
@@ -300,6 +333,14 @@ void sync_pending(struct mmu *m, struct window *w)
 	batch_flush(&b);
 }
 
+void sync_some(struct mmu *m, struct window *w)
+{
+	if (w->need_local)
+		sync_local(m, w);
+	if (w->npend)
+		sync_pending(m, w);
+}
+
 void narrow_page(struct mmu *m, struct window *w, vpn32 vpn)
 {
 	struct batch b = { .m = m, .w = w };
@@ -308,17 +349,4 @@ void narrow_page(struct mmu *m, struct window *w, vpn32 vpn)
 		return;
 	batch_add(&b, vpn, NARROW);
 	batch_flush(&b);
-}
-
-void drop_local(struct mmu *m, struct window *w)
-{
-	for (unsigned i = 0; i < w->nlocal;) {
-		uint32_t v = w->local[i], n = 1;
-
-		while (i + n < w->nlocal && w->local[i + n] == v + n)
-			n++;
-		drop_range(m, w, v, n);
-		i += n;
-	}
-	w->nlocal = 0;
 }

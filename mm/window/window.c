@@ -3,8 +3,8 @@
  *
  * There is one flat window while paging is off, and one user view for each page-table
  * root. Each root has a supervisor view too, unless the guest uses global pages (CR4.PGE):
- * then all roots share one, which keeps its global pages and drops the others at every
- * CR3 load, as a TLB does.
+ * then roots share one (window/root.c), which keeps its global pages and compares the others
+ * with the new root's tables at every CR3 load.
  *
  * A window may lag behind the guest's tables only as a TLB may. At a CR3 load, INVLPG or
  * global flush, the tables that a window was filled from are compared with the copies taken
@@ -53,14 +53,14 @@ void win_take_over(struct mmu *m, struct window *w)
 	m->st.evictions++;
 	win_drop_all(m, w);
 	if (m->vm->hooks.code_unmap)
-		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT32_MAX, w->view != WIN_USER);
+		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT32_MAX, win_links(w));
 	if (w == m->cur)
 		m->cur = NULL;
+	root_forget(m, w);
 	space_forget(m, w);
 }
 
-/* The window of ROOT in the present space that exists, or NULL. */
-static struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae)
 {
 	unsigned space = m->here;
 
@@ -75,13 +75,10 @@ static struct window *win_existing(struct mmu *m, enum win_view view, uint32_t r
 	return NULL;
 }
 
-static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root, bool pae)
+struct window *win_make(struct mmu *m, enum win_view view, uint32_t root, bool pae)
 {
-	struct window *w = win_existing(m, view, root, pae);
+	struct window *w = win_spare(m);
 
-	if (w)
-		return w;
-	w = win_spare(m);
 	if (w->used)
 		win_take_over(m, w);
 	w->used = true;
@@ -92,6 +89,7 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 	w->root = root;
 	w->pae = pae;
 	w->shared = root == ROOT_SHARED;
+	w->apart = false;
 	w->space = (uint8_t)m->here;
 	w->nested = nested_on(m);
 	w->outdated = false;
@@ -99,19 +97,6 @@ static struct window *win_find(struct mmu *m, enum win_view view, uint32_t root,
 	w->lru = ++m->tick;
 	m->st.windows++;
 	return w;
-}
-
-static struct window *select_kernel(struct mmu *m)
-{
-	const struct cpu *c = m->cpu;
-	enum win_view view = kernel_view(c);
-
-	return win_find(m, view, kernel_root(c), view != WIN_FLAT && (c->cr4 & CR4_PAE));
-}
-
-static struct window *select_user(struct mmu *m)
-{
-	return win_find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
 }
 
 uint8_t *mmu_select(struct mmu *m, unsigned *win)
@@ -122,13 +107,13 @@ uint8_t *mmu_select(struct mmu *m, unsigned *win)
 
 	if (!*slot) {
 		evict_for_limit(m, NULL);
-		*slot = user ? select_user(m) : select_kernel(m);
+		*slot = user ? root_user(m) : root_kernel(m);
 	}
 	struct window *w = *slot;
 	if (w->need_sync)
 		win_sync(m, w);
-	else if (w->npend)
-		sync_pending(m, w);
+	else if (__builtin_expect(w->need_local || w->npend, 0))
+		sync_some(m, w);
 	m->cur = w;
 	*win = w->id;
 	return w->base;
@@ -202,12 +187,12 @@ bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
 bool mmu_user_ready(struct mmu *m)
 {
 	if (!m->uwin)
-		m->uwin = select_user(m);
+		m->uwin = root_user(m);
 	if (m->uwin->need_sync) {
 		win_sync(m, m->uwin);
 		m->uwin->early = EARLY_SYNCS;
 	} else if (m->uwin->npend)
-		sync_pending(m, m->uwin);
+		sync_some(m, m->uwin);
 	return true;
 }
 
@@ -226,11 +211,14 @@ void mmu_invlpg(struct mmu *m, gva lin)
 	if (!(m->cpu->cr0 & CR0_PG))
 		return;
 	if (!m->kwin)
-		m->kwin = select_kernel(m);
+		m->kwin = root_kernel(m);
 	if (!m->uwin)
-		m->uwin = select_user(m);
+		m->uwin = root_user(m);
 	sync_page(m, m->kwin, vpn);
 	win_pend(m->uwin, vpn);
+	for (unsigned i = 0; i < m->sp->nshared; i++) /* the page may be global */
+		if (m->sp->shared[i] != m->kwin)
+			win_pend(m->sp->shared[i], vpn);
 	if (space_others(m))
 		space_invlpg(m, vpn);
 }
@@ -290,9 +278,6 @@ void mmu_flush(struct mmu *m, bool global)
 
 			if (!w->used || !same_asid(m, w))
 				continue;
-			/* Pages that are not global belong to this root, so comparing serves them, too. */
-			if (other_root)
-				drop_local(m, w);
 			w->need_sync = true;
 			if ((changed && w->space == m->here) || w->view == WIN_FLAT)
 				win_drop_all(m, w);
@@ -307,7 +292,7 @@ void mmu_flush(struct mmu *m, bool global)
 		if (!w->used || w->view == WIN_FLAT || !same_asid(m, w))
 			continue;
 		if (w->shared)
-			drop_local(m, w);
+			w->need_local = true;
 		else
 			w->need_sync = true;
 	}

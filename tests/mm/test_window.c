@@ -414,43 +414,6 @@ static unsigned until_mapped(struct world *w, uint32_t lin, unsigned how)
 	return 0;
 }
 
-/* The list of local pages of the shared window is full when a run of them is mapped that lies between two
- * pages of the list: emptying the list drops these, and must not take the new run's mapping along. */
-START_TEST(full_list_of_local_pages)
-{
-	struct world *w = world_new(NULL, 0, _i & 1, 10);
-	uint64_t entry = (uint64_t)DATA_FIRST << 12 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
-	uint32_t vpn = world_lin(w, 8) >> PAGE_SHIFT;
-	struct window *win;
-	unsigned index;
-
-	w->cpu.cr4 |= CR4_PGE;
-	for (unsigned k = 7; k < 13; k++)
-		world_set_entry(w, k, 0);
-	world_set_entry(w, 8, entry);
-	world_set_entry(w, 11, entry + 3 * PAGE_SIZE);
-	mmu_flush(w->m, true);
-	w->cpu.cpl = 0;
-	mmu_select(w->m, &index);
-	ck_assert(world_read(w, world_lin(w, 8)));
-	ck_assert(world_read(w, world_lin(w, 11)));
-	win = w->m->cur;
-	ck_assert(win->shared);
-	for (win->nlocal = 0; win->nlocal < LOCAL_MAX; win->nlocal++) /* most were dropped long ago */
-		win->local[win->nlocal] = vpn + (win->nlocal & 3);
-	for (unsigned k = 9; k < 11; k++)
-		world_set_entry(w, k, entry + (k - 8) * PAGE_SIZE);
-	ck_assert(world_read(w, world_lin(w, 9)));
-	for (unsigned k = 8; k < 12; k++)
-		ck_assert_int_eq(!!(win->shadow[vpn + k - 8] & SH_P), k == 9 || k == 10);
-	world_audit(w, true);
-	for (unsigned k = 8; k < 12; k++)
-		ck_assert(world_write(w, world_lin(w, k), 5));
-	world_audit(w, true);
-	world_free(w);
-}
-END_TEST
-
 /* A page that only callouts access is mapped once they have walked to it often. */
 START_TEST(walked_often)
 {
@@ -515,7 +478,6 @@ int main(void)
 	tcase_add_loop_test(t, lines_in_use, 0, 2);
 	tcase_add_loop_test(t, known_not_mapped, 0, 2);
 	tcase_add_loop_test(t, walked_often, 0, 2);
-	tcase_add_loop_test(t, full_list_of_local_pages, 0, 2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
