@@ -204,10 +204,10 @@ static enum kvm_reason unfit(const struct kvm_engine *k)
 
 	if (points_need_other(k))
 		return REASON_POINTS;
+	if (c->a20_mask != UINT32_MAX) /* the machine's, and no register of KVM's */
+		return REASON_A20;
 	if (k->in_kvm)
 		return REASON_NONE;
-	if (c->a20_mask != UINT32_MAX)
-		return REASON_A20;
 	if (k->points.nbreaks && c->dr[7] & DR7_ON) /* both want the debug registers */
 		return REASON_POINTS;
 	return (c->cr0 & CR0_PG) && !k->pages ? REASON_PAGING : REASON_NONE;

@@ -78,22 +78,13 @@ static int on_nothing(struct kvm_engine *k)
 	return GO_ON;
 }
 
-/* Bring what cpu/ needs for an MSR into struct cpu, although the instruction is not complete. */
-static bool system_state(struct kvm_engine *k)
-{
-	bool ok = state_from_kvm(k) == GO_ON;
-
-	k->in_kvm = true;
-	return ok;
-}
-
+/* MSRs that exit are in struct cpu, or the machine's. */
 static int on_rdmsr(struct kvm_engine *k)
 {
 	struct kvm_run *r = k->run;
 	uint64_t val = 0;
 
-	if (!system_state(k))
-		return ENGINE_ERROR;
+	state_peek(k);
 	r->msr.error = !cpu_msr_get(k->v, r->msr.index, &val);
 	r->msr.data = val;
 	return GO_ON;
@@ -103,10 +94,9 @@ static int on_wrmsr(struct kvm_engine *k)
 {
 	struct kvm_run *r = k->run;
 
-	if (!system_state(k))
-		return ENGINE_ERROR;
+	state_peek(k);
 	r->msr.error = !cpu_msr_set(k->v, r->msr.index, r->msr.data);
-	return state_poke_system(k) ? GO_ON : ENGINE_ERROR;
+	return state_poke_msrs(k) ? GO_ON : ENGINE_ERROR;
 }
 
 /* A breakpoint of the user's, the end of a step, or the guest's own #DB while there are either. */
@@ -140,9 +130,15 @@ static int on_shutdown(struct kvm_engine *k)
 
 static int on_internal_error(struct kvm_engine *k)
 {
-	if (k->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
+	switch (k->run->internal.suberror) {
+	case KVM_INTERNAL_ERROR_EMULATION:
 		k->once = REASON_EMULATION;
 		return GO_ON;
+	case KVM_INTERNAL_ERROR_DELIVERY_EV: /* its stack or tables are not in memory that KVM has */
+		k->once = REASON_MEMORY;
+		return GO_ON;
+	default:
+		break;
 	}
 	snprintf(k->v->error, sizeof(k->v->error), "KVM: internal error %u", k->run->internal.suberror);
 	return ENGINE_ERROR;

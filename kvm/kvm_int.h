@@ -87,9 +87,9 @@ bool state_to_kvm(struct kvm_engine *k);
 int state_from_kvm(struct kvm_engine *k);
 /* Only the general registers, at an exit. */
 void state_peek(struct kvm_engine *k);
-/* The handler of an exit changed general registers, or others, in struct cpu: tell KVM. */
+/* The handler of an exit may have changed general registers, or what MSRs are, in struct cpu: tell KVM. */
 void state_poke_general(struct kvm_engine *k);
-bool state_poke_system(struct kvm_engine *k);
+bool state_poke_msrs(struct kvm_engine *k);
 /* Does KVM keep CR0.PG in 32-bit modes, for a new vCPU that nothing else is done with? */
 bool state_keeps_paging(int cpu_fd);
 

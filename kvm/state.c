@@ -234,35 +234,43 @@ static bool get_debug(struct kvm_engine *k)
 	return true;
 }
 
-enum { MSRS_BOTH = 3, MSRS_MAX = 5 };
+enum { MSRS_MAX = 3 };
 struct msr_list {
 	struct kvm_msrs head;
 	struct kvm_msr_entry e[MSRS_MAX];
 };
 
-/* The PAT and TSC_AUX come last: a model without them has none to give. */
+/* A model without the PAT or TSC_AUX has none to give. */
+static bool put_caching(struct kvm_engine *k)
+{
+	const struct cpu *c = &k->v->cpu;
+	struct msr_list l = { .head = { .nmsrs = 2 },
+			      .e = { { .index = MSR_PAT, .data = c->pat },
+				     { .index = MSR_TSC_AUX, .data = c->tsc_aux } } };
+
+	return ioctl(k->cpu_fd, KVM_SET_MSRS, &l) >= 0;
+}
+
 static bool put_msrs(struct kvm_engine *k)
 {
 	const struct cpu *c = &k->v->cpu;
 	struct msr_list l = { .head = { .nmsrs = MSRS_MAX },
 			      .e = { { .index = MSR_SYSENTER_CS, .data = c->sysenter_cs },
 				     { .index = MSR_SYSENTER_ESP, .data = c->sysenter_esp },
-				     { .index = MSR_SYSENTER_EIP, .data = c->sysenter_eip },
-				     { .index = MSR_PAT, .data = c->pat },
-				     { .index = MSR_TSC_AUX, .data = c->tsc_aux } } };
+				     { .index = MSR_SYSENTER_EIP, .data = c->sysenter_eip } } };
 
-	return ioctl(k->cpu_fd, KVM_SET_MSRS, &l) >= MSRS_BOTH;
+	return ioctl(k->cpu_fd, KVM_SET_MSRS, &l) == MSRS_MAX && put_caching(k);
 }
 
 static bool get_msrs(struct kvm_engine *k)
 {
 	struct cpu *c = &k->v->cpu;
-	struct msr_list l = { .head = { .nmsrs = MSRS_BOTH },
+	struct msr_list l = { .head = { .nmsrs = MSRS_MAX },
 			      .e = { { .index = MSR_SYSENTER_CS },
 				     { .index = MSR_SYSENTER_ESP },
 				     { .index = MSR_SYSENTER_EIP } } };
 
-	if (ioctl(k->cpu_fd, KVM_GET_MSRS, &l) < MSRS_BOTH)
+	if (ioctl(k->cpu_fd, KVM_GET_MSRS, &l) < MSRS_MAX)
 		return false;
 	c->sysenter_cs = l.e[0].data;
 	c->sysenter_esp = l.e[1].data;
@@ -367,7 +375,19 @@ int state_from_kvm(struct kvm_engine *k)
 	return deliver(k, &e) ? GO_ON : ENGINE_SHUTDOWN;
 }
 
-bool state_poke_system(struct kvm_engine *k)
+/* What WRMSR may have changed of what KVM has, too. */
+bool state_poke_msrs(struct kvm_engine *k)
 {
-	return (put_msrs(k) && put_system(k) && put_tsc(k)) || refused(k, "control registers");
+	const struct cpu *c = &k->v->cpu;
+	struct kvm_sregs r;
+
+	if (ioctl(k->cpu_fd, KVM_GET_SREGS, &r))
+		return refused(k, "to show registers");
+	if (r.efer != c->efer || r.apic_base != c->apic_base) {
+		r.efer = c->efer;
+		r.apic_base = c->apic_base;
+		if (ioctl(k->cpu_fd, KVM_SET_SREGS, &r))
+			return refused(k, "EFER or the APIC's base");
+	}
+	return (put_caching(k) && put_tsc(k)) || refused(k, "an MSR");
 }

@@ -78,22 +78,26 @@ static const char *hidden_rows(void *owner, const char *arg, struct row_sink *s)
 	(void)owner;
 	(void)arg;
 	(void)s;
-	return "hidden: the host's KVM executes this guest, with no translation cache, no fragments and a VMCS "
-	       "that only it knows (info kvm)";
+	return "hidden: the host's KVM executes this guest (info kvm)";
 }
 
 /* What KVM keeps to itself. */
 static const struct view_col none_cols[] = { { "field", "field", VAL_STR, "", "hidden" } };
 static const struct view host_views[] = {
-	{ .name = "vmcs", .help = "hidden: KVM's VMCS", VIEW_COLS(none_cols) },
-	{ .name = "vmcb", .help = "hidden: KVM's VMCB", VIEW_COLS(none_cols) },
+#define HOST_VIEW(id)                                                                                        \
+	{                                                                                                    \
+		.name = id, .help = "hidden: KVM's own", VIEW_COLS(none_cols)                                \
+	}
+	HOST_VIEW("vmx"),   HOST_VIEW("vmcs"),	   HOST_VIEW("vmcb"),	    HOST_VIEW("vmx-controls"),
+	HOST_VIEW("exits"), HOST_VIEW("exit-log"), HOST_VIEW("exit-sites"), HOST_VIEW("ept"),
+#undef HOST_VIEW
 };
 
 static void hide(struct kvm_engine *k, unsigned i, const struct view *v)
 {
 	k->hidden[i] = *v;
 	k->hidden[i].rows = hidden_rows;
-	k->hidden[i].flags |= VIEW_BARE | VIEW_LIVE;
+	k->hidden[i].flags = VIEW_LIVE | VIEW_TEXT; /* without a heading */
 	k->views[i + 1] = &k->hidden[i];
 }
 

@@ -350,6 +350,7 @@ include tests/inspect/local.mk
 include tests/mm/local.mk
 include %D%/vtx/local.mk
 include %D%/svm/local.mk
+include %D%/kvm/local.mk
 include tests/console/local.mk
 include tests/host/local.mk
 include tests/tui/local.mk
