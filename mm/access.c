@@ -52,6 +52,12 @@ struct piece {
 	bool ram; /* at PA there is memory: resolved when it is read or written, not before */
 };
 
+/* Does the second dimension let an access be made of what it keeps for itself? */
+static int ask_device(struct mmu *m, gpa a, unsigned n, unsigned how)
+{
+	return m->sp->n.device(m->sp->n.ctx, a, NULL, n, how & MM_WRITE) ? 0 : cpu_raise(m->cpu, EXC_EXIT);
+}
+
 static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piece *p)
 {
 	struct walk w;
@@ -74,6 +80,8 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 	if (!ppn_ram(m->vm, w.pa >> PAGE_SHIFT)) {
 		if (how & (MM_PROBE | MM_EXEC))
 			return how & MM_PROBE ? -1 : 0;
+		if (w.pa >= NESTED_DEVICE)
+			return ask_device(m, w.pa, n, how);
 		m->device_key = DEVICE_KEY(lin, how);
 		m->device_pa = w.pa & ~(gpa)PAGE_MASK;
 		return 0;
@@ -135,7 +143,9 @@ static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
 {
 	for (unsigned at = 0, k; at < n; at += k) {
 		k = n - at < 64 ? n - at : 64;
-		if (write)
+		if (a >= NESTED_DEVICE)
+			m->sp->n.device(m->sp->n.ctx, a + at, (uint8_t *)buf + at, k, write ? MM_WRITE : 0);
+		else if (write)
 			m->plat->mmio_write(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
 		else
 			m->plat->mmio_read(m->plat->ctx, a + at, (uint8_t *)buf + at, k);
@@ -183,6 +193,9 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 		mmu_walk(m, at[i], how | MM_WRITE, &w);
 		if (!w.ok)
 			return walk_raise(m, at[i], &w);
+		if (w.pa >= NESTED_DEVICE &&
+		    ask_device(m, w.pa, i ? n - (unsigned)(at[1] - at[0]) : n, MM_WRITE))
+			return -1;
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #ifndef MM_NESTED_H
 #define MM_NESTED_H
 #include "mm/mm.h"
+#include "x86/paging.h"
 
 /* What translate() is asked for, beside MM_READ, MM_WRITE and MM_EXEC. MM_USER: of a user-mode linear address
  * (by the guest's tables, not by CPL). MM_PROBE: change nothing, note nothing, refuse only where there is no
@@ -39,7 +40,13 @@ struct mmu_nested {
 	 * be called again for the same access. GPR-only code, also in the fault handler.
 	 * NULL: one dimension, windows of their own nevertheless (a guest without EPT or NPT). */
 	bool (*translate)(void *ctx, gpa a, unsigned how, struct nested_result *r);
+	/* An access of N bytes at A, which translate() says is at or above NESTED_DEVICE: ask (BUF NULL)
+	 * whether it may be made, then make it. False, of the question: refused, as by translate(). HOW:
+	 * MM_WRITE. */
+	bool (*device)(void *ctx, gpa a, void *buf, unsigned n, unsigned how);
 };
+/* Physical addresses that no memory and no device of the machine has. */
+#define NESTED_DEVICE (1ull << MAXPHYADDR)
 
 /* Enter the address space of *N, which is copied; NULL: the hypervisor's, which is where M begins. To be
  * called when struct cpu has the control registers and the CPL of the side that is entered. Nothing is

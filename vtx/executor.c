@@ -21,13 +21,7 @@
 
 /* Controls and capabilities of all processors that are not implemented here. */
 static const uint8_t controls_without[] = {
-	VMX_PIN_POSTED_INTERRUPTS,
 	VMX_PROC_TERTIARY,
-	VMX_PROC_TPR_SHADOW,
-	VMX_PROC2_APIC_ACCESSES,
-	VMX_PROC2_X2APIC,
-	VMX_PROC2_APIC_REGISTERS,
-	VMX_PROC2_VIRTUAL_INTERRUPTS,
 	VMX_PROC2_PAUSE_LOOP,
 	VMX_PROC2_INVPCID,
 	VMX_PROC2_VM_FUNCTIONS,
@@ -91,11 +85,11 @@ static void enter_side(struct vmx_executor *e, bool guest)
 	e->virt.iret_keeps_nmi = guest && ON(PIN_NMI) && !ON(PIN_VIRTUAL_NMIS);
 	e->virt.unblocked = false;
 	e->v->due = false;
-	e->virt.window = guest && ON(PROC_INTERRUPT_WINDOW);
+	e->virt.window = guest && (ON(PROC_INTERRUPT_WINDOW) || vmx_apic_pending(x));
 	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
 	e->virt.stepped = false;
 	e->virt.shadow = 0;
-	e->virt.ask = guest && (e->virt.window || e->virt.step || ON(PROC_NMI_WINDOW));
+	e->virt.ask = guest && (e->trap.due || e->virt.window || e->virt.step || ON(PROC_NMI_WINDOW));
 }
 
 /* The processor is in the guest. False: it has shut down. */
@@ -114,6 +108,7 @@ static bool entered(struct vmx_executor *e)
 
 	vmx_copy_out(e);
 	vmx_switch_space(e, true);
+	e->trap = vmx_apic_enter(&e->x);
 	enter_side(e, true);
 	vmx_timer_start(e);
 	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
@@ -138,6 +133,7 @@ static void to_host(struct vmx_executor *e)
 {
 	mmu_watch_guest_take(e->v->mmu);
 	vmx_timer_stop(e);
+	e->trap.due = false;
 	vmx_copy_out(e);
 	vmx_switch_space(e, false);
 	enter_side(e, false);
@@ -451,7 +447,7 @@ static int read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 		return 1;
 	default:
 		if (msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST)
-			return 0;
+			return e->virt.guest ? vmx_apic_rdmsr(&e->x, msr, val) : 0;
 		return vmx_caps_msr(&e->x.caps, msr, val) ? 1 : -1;
 	}
 }
@@ -479,7 +475,9 @@ static int write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 		e->x.s.msr[VMX_MSR_PERF_GLOBAL_CTRL] = val;
 		return 1;
 	default:
-		return msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST ? 0 : -1;
+		if (msr < VMX_MSR_FIRST || msr > VMX_MSR_LAST)
+			return e->virt.guest ? vmx_apic_msr_write(e, msr, val) : 0;
+		return -1;
 	}
 }
 

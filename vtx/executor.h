@@ -5,9 +5,10 @@
 #ifndef VTX_EXECUTOR_H
 #define VTX_EXECUTOR_H
 #include "cpu/virt.h"
-#include "vtx/transition.h"
+#include "vtx/apic.h"
 
 struct mm_vm;
+struct nested_result;
 
 struct vmx_executor {
 	struct virt virt; /* first: vcpu.virt points here */
@@ -17,10 +18,11 @@ struct vmx_executor {
 	struct vmx_exit exit;	 /* noted, for leave() */
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
 	void *root_ctx;
-	bool timer_on;	       /* the preemption timer counts ... */
-	uint64_t timer_end;    /* ... until then, in its own units of the TSC */
-	bool faulted;	       /* an operand's access failed: the exception is in cpu.exc */
-	bool walking, probing; /* entries of the EPT are being read: as mmu_load_entry() takes it */
+	struct vmx_apic_trap trap; /* an exit behind the instruction that runs */
+	bool timer_on;		   /* the preemption timer counts ... */
+	uint64_t timer_end;	   /* ... until then, in its own units of the TSC */
+	bool faulted;		   /* an operand's access failed: the exception is in cpu.exc */
+	bool walking, probing;	   /* entries of the EPT are being read: as mmu_load_entry() takes it */
 	/* The intercepts that the words below amount to. */
 	uint64_t points, points_of[4];
 };
@@ -61,6 +63,18 @@ void vmx_switch_space(struct vmx_executor *e, bool guest);
 /* vmx_ops.invept and invvpid. */
 void vmx_op_invept(struct vmx *x, unsigned type, uint64_t eptp);
 void vmx_op_invvpid(struct vmx *x, unsigned type, uint16_t vpid, uint64_t address);
+
+/* ---- parts (vtx/executor_apic.c) ---- */
+
+/* mmu_nested.translate of A, which leads to the APIC-access page, and mmu_nested.device. */
+bool vmx_apic_translate(struct vmx_executor *e, gpa a, unsigned how, struct nested_result *r);
+bool vmx_apic_device(void *ctx, gpa a, void *buf, unsigned n, unsigned how);
+/* WRMSR in the guest: as vmx_apic_wrmsr(). */
+int vmx_apic_msr_write(struct vmx_executor *e, uint32_t msr, uint64_t val);
+/* Interrupt VECTOR was acknowledged. True: it announced posted ones, and does not exit. */
+bool vmx_apic_notified(struct vmx_executor *e, unsigned vector);
+/* True: a virtual interrupt is taken now, and is in virt.due. */
+bool vmx_apic_interrupts(struct vmx_executor *e);
 
 /* ---- parts (vtx/executor_due.c) ---- */
 

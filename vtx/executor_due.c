@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * See vtx/executor.h: what comes before a guest's next instruction, in the order of priority (SDM vol. 3C
- * 26.2, 26.5, vol. 3A table 6-2): MTF, the preemption timer, the NMI window, NMIs, the interrupt window,
- * interrupts. */
+ * 26.2, 26.5, 30.4.3.3, vol. 3A table 6-2): what a write to the virtual APIC has caused, MTF, the preemption
+ * timer, the NMI window, NMIs, the interrupt window, interrupts, virtual ones. */
 #include "vtx/executor.h"
 #include "cpu/system.h"
 #include "vtx/bits.h"
@@ -81,6 +81,8 @@ static enum virt_due intr_due(struct vmx_executor *e)
 	struct platform *p = &e->v->plat;
 	int vector = ON(EXIT_ACK_INTERRUPT) ? p->irq_ack(p->ctx) : -1;
 
+	if (vector >= 0 && vmx_apic_notified(e, (unsigned)vector))
+		return VIRT_DUE_HELD;
 	exit_due(e, VMX_REASON_EXTERNAL_INTERRUPT);
 	if (vector >= 0) {
 		struct vmx_event event = { .type = VMX_EVENT_EXTERNAL, .vector = (uint8_t)vector };
@@ -101,6 +103,11 @@ enum virt_due vmx_due(struct vcpu *v, bool intr)
 	e->virt.ask = v->due = false;
 	if (!e->virt.guest)
 		return VIRT_DUE_USUAL;
+	if (e->trap.due) {
+		exit_due(e, (enum vmx_reason)e->trap.reason);
+		e->exit.qualification = e->trap.qualification;
+		return VIRT_DUE_EXC;
+	}
 	if (e->virt.stepped)
 		return exit_due(e, VMX_REASON_MONITOR_TRAP_FLAG);
 	if (e->timer_on && !vmx_timer_left(e))
@@ -111,9 +118,11 @@ enum virt_due vmx_due(struct vcpu *v, bool intr)
 		return nmi_due(e);
 	if (c->nmi_pending && !ON(PIN_NMI) && !c->shadow && !c->nmi_blocked)
 		return VIRT_DUE_USUAL;
-	if (e->virt.window && c->intf && !c->shadow)
+	if (ON(PROC_INTERRUPT_WINDOW) && c->intf && !c->shadow)
 		return exit_due(e, VMX_REASON_INTERRUPT_WINDOW);
-	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow)
-		return intr_due(e);
+	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow && intr_due(e) == VIRT_DUE_EXC)
+		return VIRT_DUE_EXC;
+	if (ON(PROC2_VIRTUAL_INTERRUPTS) && vmx_apic_interrupts(e))
+		return VIRT_DUE_EVENT;
 	return ON(PIN_EXTERNAL_INTERRUPT) ? VIRT_DUE_HELD : VIRT_DUE_USUAL;
 }

@@ -16,6 +16,20 @@ static unsigned access_of(unsigned how)
 	       (how & NESTED_TABLE ? VMX_EPT_TABLE : 0);
 }
 
+/* Guest-physical A leads to physical address PA. */
+static bool is_apic(const struct vmx *x, gpa pa)
+{
+	return ON(PROC2_APIC_ACCESSES) && (pa ^ F(APIC_ACCESS_ADDRESS)) < PAGE_SIZE;
+}
+
+/* A page of SIZE at PA: where the APIC-access page is in it, each of its small pages is for itself. */
+static uint8_t shift_of(const struct vmx *x, gpa pa, uint64_t size)
+{
+	if (ON(PROC2_APIC_ACCESSES) && !((pa ^ F(APIC_ACCESS_ADDRESS)) & ~(size - 1)))
+		return PAGE_SHIFT;
+	return size == PAGE_SIZE ? 12 : size == 2u << 20 ? 21 : 30;
+}
+
 static void answer(const struct vmx *x, const struct vmx_ept_walk *w, struct nested_result *r)
 {
 	bool flags = F(EPT_POINTER) & EPTP_ACCESSED_DIRTY;
@@ -24,7 +38,7 @@ static void answer(const struct vmx *x, const struct vmx_ept_walk *w, struct nes
 	for (unsigned i = 0; i < w->levels; i++)
 		all &= w->entry[i];
 	r->pa = w->result;
-	r->shift = w->size == PAGE_SIZE ? 12 : w->size == 2u << 20 ? 21 : 30;
+	r->shift = shift_of(x, w->result, w->size);
 	r->rights = (uint8_t)((w->rights & EPT_R ? NESTED_R : 0) | (w->rights & EPT_W ? NESTED_W : 0) |
 			      (w->rights & EPT_X ? NESTED_X : 0) | (w->rights & user ? NESTED_XU : 0));
 	r->accessed = !flags || all & EPT_A;
@@ -45,6 +59,8 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 	else
 		result = vmx_ept_access(&e->x, a, access_of(how), &w);
 	e->walking = e->probing = false;
+	if (result == VMX_EPT_OK && is_apic(&e->x, w.result))
+		return vmx_apic_translate(e, w.result, how, r);
 	if (result == VMX_EPT_OK) {
 		answer(&e->x, &w, r);
 		return true;
@@ -63,16 +79,36 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 	return false;
 }
 
+/* The same without EPT, where the APIC-access page is all there is to it. */
+static bool translate_flat(void *ctx, gpa a, unsigned how, struct nested_result *r)
+{
+	struct vmx_executor *e = ctx;
+
+	if (is_apic(&e->x, a))
+		return vmx_apic_translate(e, a, how, r);
+	r->pa = a;
+	r->shift = shift_of(&e->x, a, 1u << 30);
+	r->rights = NESTED_R | NESTED_W | NESTED_X | NESTED_XU;
+	r->accessed = r->dirty = true;
+	return true;
+}
+
+/* Windows of a guest whose APIC accesses are virtualized are windows of their own. */
+#define TAG_APIC 0x800u
+
 void vmx_switch_space(struct vmx_executor *e, bool guest)
 {
 	const struct vmx *x = &e->x;
 	const struct cpu *c = &e->v->cpu;
-	bool ept = ON(PROC2_EPT), vpid = ON(PROC2_VPID);
+	bool ept = ON(PROC2_EPT), vpid = ON(PROC2_VPID), apic = ON(PROC2_APIC_ACCESSES);
 	struct mmu_nested n = {
 		.ctx = e,
-		.tag = ept ? F(EPT_POINTER) : 0,
+		.tag = (ept ? F(EPT_POINTER) : 0) | (apic ? TAG_APIC : 0),
 		.asid = vpid ? (uint32_t)F(VPID) : 0,
-		.translate = ept ? translate : NULL,
+		.translate = ept    ? translate
+			     : apic ? translate_flat
+				    : NULL,
+		.device = vmx_apic_device,
 	};
 
 	mmu_nested(e->v->mmu, guest ? &n : NULL);

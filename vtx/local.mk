@@ -2,6 +2,8 @@
 # VMX: the VMCS, its instructions, VM entries and exits. GPR-only code (base/gpr.h): callouts will run it.
 noinst_LIBRARIES += %D%/libvtx.a
 %C%_libvtx_a_SOURCES = \
+	%D%/apic.c \
+	%D%/apic.h \
 	%D%/bits.h \
 	%D%/capabilities.def \
 	%D%/capability.c \
@@ -19,6 +21,7 @@ noinst_LIBRARIES += %D%/libvtx.a
 	%D%/event.h \
 	%D%/executor.c \
 	%D%/executor.h \
+	%D%/executor_apic.c \
 	%D%/executor_due.c \
 	%D%/executor_ept.c \
 	%D%/executor_intercept.c \

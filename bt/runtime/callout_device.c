@@ -7,6 +7,7 @@
 #include "bt/runtime/event.h"
 
 #include "cpu/system.h"
+#include "cpu/virt.h"
 #include "mm/mmu.h"
 #include "mm/watch.h"
 
@@ -20,7 +21,8 @@ uint64_t callout_after_device(struct bt_vcpu *b, struct site *s)
 
 	b->intr_wait = pending;
 	if (!(pending && (c->intf | (b->guest.mode != 0))) && !b->stop && !b->debug.watched &&
-	    !s->ccf->dead && !mmu_stale(b->v.mmu) && !(b->icount.on && b->v.icount_limit != b->icount.limit))
+	    !(b->guest.mode && b->v.virt->ask) && !s->ccf->dead && !mmu_stale(b->v.mmu) &&
+	    !(b->icount.on && b->v.icount_limit != b->icount.limit))
 		return 0;
 	if (b->stepping)
 		return 0;

@@ -7,6 +7,7 @@
 #include "bt/runtime/hooks.h"
 
 #include "cpu/system.h"
+#include "cpu/virt.h"
 
 /* ---- identification, time, MSRs ---- */
 
@@ -50,7 +51,7 @@ uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		cpu_raise_err(c, EXC_GP, 0);
 		return callout_raise(b, s);
 	}
-	t = b->v.plat.tsc(b->v.plat.ctx);
+	t = b->v.plat.tsc(b->v.plat.ctx) + b->guest.tsc_offset;
 	c->gpr[R_EAX] = (uint32_t)t;
 	c->gpr[R_EDX] = t >> 32;
 	if (s->rdtsc.aux)
@@ -100,6 +101,10 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 		syscall_cache_forget(b);
 	}
 	b->intr_wait = b->v.plat.irq_pending(b->v.plat.ctx);
+	if (!r && b->guest.mode && b->v.virt->ask && !b->stepping) {
+		callout_unwind(b, s, 1);
+		return dispatch_exit(b, XC_POLL);
+	}
 	if (!r && b->icount.on && b->v.icount_limit != b->icount.limit) {
 		callout_unwind(b, s, 1);
 		return dispatch_exit(b, XC_POLL);

@@ -397,6 +397,7 @@ void cases_run(u32 modes)
 			run_row(&cases[i], m);
 		run_programs(event_programs, event_program_count, m);
 		run_programs(control_programs, control_program_count, m);
+		run_programs(apic_programs, apic_program_count, m);
 		run_programs(nested_programs, nested_program_count, m);
 		run_programs(error_programs, error_program_count, m);
 	}

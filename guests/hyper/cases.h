@@ -56,8 +56,10 @@ struct program {
 	const char *(*run)(enum mode m);
 };
 extern const char not_here[]; /* the processor lacks something */
-extern const struct program event_programs[], control_programs[], nested_programs[], error_programs[];
-extern const u32 event_program_count, control_program_count, nested_program_count, error_program_count;
+extern const struct program event_programs[], control_programs[], nested_programs[], error_programs[],
+    apic_programs[];
+extern const u32 event_program_count, control_program_count, nested_program_count, error_program_count,
+    apic_program_count;
 
 /* Say what was wrong: "WHAT: GOT, expected WANT", or NULL when equal. */
 const char *differs(const char *what, u64 got, u64 want);

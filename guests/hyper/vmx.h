@@ -7,7 +7,9 @@
 
 enum {
 	VM_VPID = 0x0000,
+	VM_POSTED_VECTOR = 0x0002,
 	VM_GUEST_SEL = 0x0800, /* + 2 * segment */
+	VM_INTERRUPT_STATUS = 0x0810,
 	VM_GUEST_PML_INDEX = 0x0812,
 	VM_HOST_SEL = 0x0c00,
 	VM_IO_A = 0x2000,
@@ -20,8 +22,10 @@ enum {
 	VM_TSC_OFFSET = 0x2010,
 	VM_VIRTUAL_APIC = 0x2012,
 	VM_APIC_ACCESS = 0x2014,
+	VM_POSTED = 0x2016,
 	VM_FUNCTIONS = 0x2018,
 	VM_EPTP = 0x201a,
+	VM_EOI_EXIT = 0x201c,
 	VM_EPTP_LIST = 0x2024,
 	VM_VMREAD_BITMAP = 0x2026,
 	VM_VMWRITE_BITMAP = 0x2028,
@@ -85,7 +89,7 @@ enum {
 	VM_HOST_EIP = 0x6c16,
 };
 
-enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40 };
+enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40, PIN_POSTED = 0x80 };
 #define PROC_INTR_WINDOW (1u << 2)
 #define PROC_TSC_OFFSET (1u << 3)
 #define PROC_HLT (1u << 7)
@@ -109,9 +113,12 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40 };
 #define PROC2_EPT (1u << 1)
 #define PROC2_TABLES (1u << 2)
 #define PROC2_RDTSCP (1u << 3)
+#define PROC2_X2APIC (1u << 4)
 #define PROC2_VPID (1u << 5)
 #define PROC2_WBINVD (1u << 6)
 #define PROC2_UNRESTRICTED (1u << 7)
+#define PROC2_REGISTERS (1u << 8)
+#define PROC2_DELIVERY (1u << 9)
 #define PROC2_RDRAND (1u << 11)
 #define PROC2_INVPCID (1u << 12)
 #define PROC2_VMFUNC (1u << 13)
