@@ -94,9 +94,11 @@ static int on_wrmsr(struct kvm_engine *k)
 {
 	struct kvm_run *r = k->run;
 
+	struct kvm_shared old = state_shared(k);
+
 	state_peek(k);
 	r->msr.error = !cpu_msr_set(k->v, r->msr.index, r->msr.data);
-	return state_poke_msrs(k) ? GO_ON : ENGINE_ERROR;
+	return state_poke_msrs(k, &old) ? GO_ON : ENGINE_ERROR;
 }
 
 /* A breakpoint of the user's, the end of a step, or the guest's own #DB while there are either. */

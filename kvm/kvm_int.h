@@ -87,9 +87,16 @@ bool state_to_kvm(struct kvm_engine *k);
 int state_from_kvm(struct kvm_engine *k);
 /* Only the general registers, at an exit. */
 void state_peek(struct kvm_engine *k);
-/* The handler of an exit may have changed general registers, or what MSRs are, in struct cpu: tell KVM. */
+/* The handler of an exit may have changed general registers in struct cpu: tell KVM. */
 void state_poke_general(struct kvm_engine *k);
-bool state_poke_msrs(struct kvm_engine *k);
+/* MSRs that are in struct cpu, and that KVM has as well. */
+struct kvm_shared {
+	uint64_t efer, apic_base, pat, tsc_aux;
+};
+struct kvm_shared state_shared(const struct kvm_engine *k);
+/* They were OLD: tell KVM what is different, and the time-stamp counter's offset. False: v->error says why.
+ */
+bool state_poke_msrs(struct kvm_engine *k, const struct kvm_shared *old);
 /* Does KVM keep CR0.PG in 32-bit modes, for a new vCPU that nothing else is done with? */
 bool state_keeps_paging(int cpu_fd);
 

@@ -375,19 +375,27 @@ int state_from_kvm(struct kvm_engine *k)
 	return deliver(k, &e) ? GO_ON : ENGINE_SHUTDOWN;
 }
 
-/* What WRMSR may have changed of what KVM has, too. */
-bool state_poke_msrs(struct kvm_engine *k)
+struct kvm_shared state_shared(const struct kvm_engine *k)
 {
 	const struct cpu *c = &k->v->cpu;
+
+	return (struct kvm_shared){ c->efer, c->apic_base, c->pat, c->tsc_aux };
+}
+
+bool state_poke_msrs(struct kvm_engine *k, const struct kvm_shared *old)
+{
+	const struct kvm_shared new = state_shared(k);
 	struct kvm_sregs r;
 
-	if (ioctl(k->cpu_fd, KVM_GET_SREGS, &r))
-		return refused(k, "to show registers");
-	if (r.efer != c->efer || r.apic_base != c->apic_base) {
-		r.efer = c->efer;
-		r.apic_base = c->apic_base;
+	if (new.efer != old->efer || new.apic_base != old->apic_base) {
+		if (ioctl(k->cpu_fd, KVM_GET_SREGS, &r))
+			return refused(k, "to show registers");
+		r.efer = new.efer;
+		r.apic_base = new.apic_base;
 		if (ioctl(k->cpu_fd, KVM_SET_SREGS, &r))
 			return refused(k, "EFER or the APIC's base");
 	}
-	return (put_caching(k) && put_tsc(k)) || refused(k, "an MSR");
+	if ((new.pat != old->pat || new.tsc_aux != old->tsc_aux) && !put_caching(k))
+		return refused(k, "the PAT or TSC_AUX");
+	return put_tsc(k) || refused(k, "the time-stamp counter");
 }

@@ -38,7 +38,8 @@ printf '\004\000\000\000\004\000\000\000\004\000\000\000\004\000\000\000\000\000
 
 run_guest 60 --engine kvm --flat "$TMP/flat@0x100000"
 ! grep -q "lacks what it takes" "$TMP/err" || skip_all "$(cat "$TMP/err")"
-plan 20
+[ -z "${LONG:-}" ] || [ ! -s "$CACHE/bios-256k.bin" ] && n=21 || n=22
+plan $n
 [ "$status" -eq 17 ] && [ "$(cat "$TMP/out")" = kvm ] && [ ! -s "$TMP/err" ]
 ok $? "flat code runs" "$(detail)"
 
@@ -61,6 +62,22 @@ shell --flat "$TMP/flat@0x100000" -c 'break *0x10003b' -c continue -c "save-stat
 shows "^1048635 " "a state saved and loaded"
 [ "$status" -eq 17 ] && grep -q "status 17" "$TMP/out"
 ok $? "it goes on from there" "$(cat "$TMP/out" "$TMP/err")"
+
+# At 100000: store in each page from 2 MiB to 10 MiB, read all of them again, end with the number of those that are right / 128.
+printf '\061\377\273\000\000\040\000\211\033\201\303\000\020\000\000\201\373\000\000\240\000\162\360\273\000\000\040\000\071\033\165\017\107\201\303\000\020\000\000\201\373\000\000\240\000\162\355\211\370\301\350\007\346\364\364' >"$TMP/pages"
+run_guest 60 --engine kvm --memory 16M --machine-memory 8M --swap "$TMP/swap" --flat "$TMP/pages@0x100000"
+[ "$status" -eq 33 ]
+ok $? "memory that is swapped out and in again under KVM" "$(detail)"
+
+if [ $n -eq 22 ]; then
+	printf '\272\370\003\260\142\356\260\012\356\260\020\346\364' >"$TMP/floppy" # print "b", end with status 33
+	dd if=/dev/zero bs=1 count=$((510 - $(wc -c <"$TMP/floppy"))) 2>/dev/null >>"$TMP/floppy"
+	printf '\125\252' >>"$TMP/floppy"
+	truncate -s 1474560 "$TMP/floppy"
+	run_guest 300 --engine kvm --bios "$CACHE/bios-256k.bin" --boot-sector "$TMP/floppy"
+	[ "$status" -eq 33 ] && grep -q "^b" "$TMP/out"
+	ok $? "SeaBIOS boots a boot sector" "$(detail)"
+fi
 
 for view in tc vmcs; do
 	shell -c "info $view" demo
