@@ -199,7 +199,7 @@ int cpu_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n)
 {
 	if (seg_check(v, s, off, n, true))
 		return -1;
-	return mmu_check_write(v->mmu, v->cpu.seg[s].base + off, n, cpl_how(v->cpu.cpl));
+	return mmu_check_write(v->mmu, (uint32_t)(v->cpu.seg[s].base + off), n, cpl_how(v->cpu.cpl));
 }
 
 /* Are the N bytes at OFF contiguous both as stack offsets and in linear memory? */

@@ -2,6 +2,7 @@
  * The vCPU thread: takes commands, runs the engine, and waits in HLT. Everything here except the inbox
  * and the command word belongs to this thread alone. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,7 +169,7 @@ static void describe_shutdown(struct vcpu *v)
 		if (e->exc.has_err)
 			snprintf(err, sizeof(err), "(%#x)", e->exc.err);
 		if (e->exc.vector == EXC_PF)
-			snprintf(cr2, sizeof(cr2), " cr2 %#x", e->exc.cr2);
+			snprintf(cr2, sizeof(cr2), " cr2 %#" PRIx64, e->exc.cr2);
 		n += (size_t)snprintf(v->error + n, sizeof(v->error) - n, "%s %s%s%s at %#x:%#x",
 				      i ? "," : ":", name ? name : "exception", err, cr2, e->cs, e->eip);
 	}

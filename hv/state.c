@@ -15,7 +15,7 @@
 #define STATE_BIT(row, where) F_ROW(row, where, .max = 1)
 #define STATE_RING(row, where) F_ROW(row, where, .max = 3)
 #define STATE_U32(row, where) F_ROW(row, where, .max = UINT32_MAX)
-#define STATE_ATTR(row, where) F_ROW(row, where, .max = 0x1ffff)
+#define STATE_ATTR(row, where) F_ROW(row, where, .max = 0xf1ff)
 #define STATE_SEL(row, where) F_ROW(row, where.sel)
 #define STATE_FLAGS(row, where) F_ROW(flags, flags) F_ROW(sysflags, sysflags) F_ROW(intf, intf, .max = 1)
 #define STATE_COUNTER(row, where) F_ROW(row, where, .unhashed = true)

@@ -155,8 +155,8 @@ static bool get_system(struct kvm_engine *k)
 		set_segment(&c->seg[i], at[i]);
 	set_segment(&c->ldtr, &r.ldt);
 	set_segment(&c->tr, &r.tr);
-	c->gdtr = (struct dt_reg){ (uint32_t)r.gdt.base, r.gdt.limit };
-	c->idtr = (struct dt_reg){ (uint32_t)r.idt.base, r.idt.limit };
+	c->gdtr = (struct dt_reg){ .base = (uint32_t)r.gdt.base, .limit = r.gdt.limit };
+	c->idtr = (struct dt_reg){ .base = (uint32_t)r.idt.base, .limit = r.idt.limit };
 	c->cr0 = (uint32_t)r.cr0;
 	c->cr2 = (uint32_t)r.cr2;
 	c->cr3 = (uint32_t)r.cr3;

@@ -35,6 +35,6 @@ static inline uint32_t svm_rights(uint64_t attributes)
 }
 static inline uint16_t svm_attributes(uint32_t rights)
 {
-	return rights & SA_UNUSABLE ? 0 : (uint16_t)((rights & 0xff) | (rights & 0xf000) >> 4);
+	return rights & AR_UNUSABLE ? 0 : (uint16_t)((rights & 0xff) | (rights & 0xf000) >> 4);
 }
 #endif

@@ -368,8 +368,8 @@ static void check_host(struct svm *x)
 	h->idtr.limit &= 0xffff;
 	for (unsigned i = 0; i <= SEG_DS; i++)
 		h->seg[i].rights &= 0x1f0ff & ~(uint32_t)SA_L;
-	h->seg[SEG_CS].rights &= ~(uint32_t)SA_UNUSABLE;
-	h->seg[SEG_SS].rights &= ~(uint32_t)SA_UNUSABLE;
+	h->seg[SEG_CS].rights &= ~(uint32_t)AR_UNUSABLE;
+	h->seg[SEG_SS].rights &= ~(uint32_t)AR_UNUSABLE;
 }
 
 static void loaded(struct vcpu *v)

@@ -8,7 +8,7 @@
 
 static void segment_in(struct svm_segment *s, const struct seg_cache *g)
 {
-	*s = (struct svm_segment){ g->base, g->limit, g->attr, g->sel };
+	*s = (struct svm_segment){ g->base, g->limit, seg_rights(g), g->sel };
 }
 
 static void segment_out(struct seg_cache *g, const struct svm_segment *s)
@@ -16,7 +16,7 @@ static void segment_out(struct seg_cache *g, const struct svm_segment *s)
 	*g = (struct seg_cache){
 		.base = (uint32_t)s->base,
 		.limit = s->limit,
-		.attr = s->rights & ~(uint32_t)SA_L,
+		.attr = rights_attr(s->rights & ~(uint32_t)SA_L),
 		.sel = s->selector,
 	};
 }
@@ -50,7 +50,7 @@ void svm_copy_in_some(struct svm_executor *e)
 	s->rflags = cpu_eflags(c);
 	s->cr0 = c->cr0;
 	s->efer = c->efer;
-	s->seg[SEG_CS].rights = c->seg[SEG_CS].attr;
+	s->seg[SEG_CS].rights = seg_rights(&c->seg[SEG_CS]);
 	s->cpl = c->cpl;
 	s->shadow = c->shadow || e->virt.shadow;
 	s->nmi_blocked = c->nmi_blocked;
@@ -100,8 +100,8 @@ void svm_copy_out(struct svm_executor *e)
 	segments_out(c, s);
 	segment_out(&c->ldtr, &s->ldtr);
 	segment_out(&c->tr, &s->tr);
-	c->gdtr = (struct dt_reg){ (uint32_t)s->gdtr.base, s->gdtr.limit };
-	c->idtr = (struct dt_reg){ (uint32_t)s->idtr.base, s->idtr.limit };
+	c->gdtr = (struct dt_reg){ .base = (uint32_t)s->gdtr.base, .limit = s->gdtr.limit };
+	c->idtr = (struct dt_reg){ .base = (uint32_t)s->idtr.base, .limit = s->idtr.limit };
 	c->cpl = s->cpl;
 	c->sysenter_cs = s->msr[SVM_SYSENTER_CS];
 	c->sysenter_esp = s->msr[SVM_SYSENTER_ESP];

@@ -13,7 +13,7 @@
 struct svm_segment {
 	uint64_t base;
 	uint32_t limit;
-	uint32_t rights; /* SA_* */
+	uint32_t rights; /* SA_*, AR_UNUSABLE */
 	uint16_t selector;
 };
 struct svm_table {

@@ -29,7 +29,7 @@ static void load_slot(const struct svm_caps *caps, const struct vmcb *v, unsigne
 	s->limit = (uint32_t)vmcb_get_at(v, slot + SLOT_LIMIT, 4);
 	s->base = svm_canonical(caps, vmcb_get_at(v, slot + SLOT_BASE, 8));
 	if (!(s->rights & SA_P))
-		s->rights |= SA_UNUSABLE;
+		s->rights |= AR_UNUSABLE;
 }
 
 static void save_slot(struct vmcb *v, unsigned slot, const struct svm_segment *s)
@@ -234,7 +234,7 @@ void svm_load_swapped(struct svm *x, gpa at)
 	load_slot(&x->caps, &v, VMCB_AT_TR_SELECTOR, &s->tr);
 	/* Of LDTR P alone is observed, of TR whether it is a 16- or a 32-bit TSS. */
 	s->ldtr.rights = (s->ldtr.rights & ~(uint32_t)(SA_TYPE | SA_S)) | DT_LDT;
-	s->tr.rights = (s->tr.rights & ~(uint32_t)(SA_UNUSABLE | SA_TYPE | SA_S)) | SA_P |
+	s->tr.rights = (s->tr.rights & ~(uint32_t)(AR_UNUSABLE | SA_TYPE | SA_S)) | SA_P |
 		       (s->tr.rights & DT_32BIT ? DT_TSS32_BUSY : DT_TSS16_BUSY);
 #define LOAD(id, field) s->msr[SVM_##id] = VMCB_GET(&v, field);
 	SWAPPED_MSRS(LOAD)

@@ -58,7 +58,7 @@ static void update(struct pane *p, struct tui *t)
 	want += s->top;
 	want = want > MAX_WORDS ? MAX_WORDS : want;
 	s->size = t->stop.cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
-	s->base = t->stop.cpu.seg[SEG_SS].base +
+	s->base = (uint32_t)t->stop.cpu.seg[SEG_SS].base +
 		  (uint32_t)(s->size == 4 ? t->stop.cpu.gpr[R_ESP] : t->stop.cpu.gpr[R_ESP] & 0xffff);
 	k = query(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
 		  (unsigned long long)(uint32_t)s->base);

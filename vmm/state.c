@@ -27,7 +27,7 @@ static void write_segment(struct vmm *m, const struct segment_fields *f, const s
 	vm_write(m, f->selector, s->sel);
 	vm_write(m, f->base, s->base);
 	vm_write(m, f->limit, s->limit);
-	vm_write(m, f->rights, s->attr);
+	vm_write(m, f->rights, seg_rights(s));
 }
 
 static void read_segment(const struct vmm *m, const struct segment_fields *f, struct seg_cache *s)
@@ -35,7 +35,7 @@ static void read_segment(const struct vmm *m, const struct segment_fields *f, st
 	s->sel = (uint16_t)vm_read(m, f->selector);
 	s->base = (uint32_t)vm_read(m, f->base);
 	s->limit = (uint32_t)vm_read(m, f->limit);
-	s->attr = (uint32_t)vm_read(m, f->rights);
+	s->attr = rights_attr((uint32_t)vm_read(m, f->rights));
 }
 
 /* Bits of the control registers that are the monitor's: the guest reads the shadow, and a write that would

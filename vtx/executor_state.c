@@ -7,15 +7,17 @@
 
 static void segment_in(struct vmx_segment *s, const struct seg_cache *g)
 {
-	*s =
-	    (struct vmx_segment){ .base = g->base, .limit = g->limit, .rights = g->attr, .selector = g->sel };
+	*s = (struct vmx_segment){
+		.base = g->base, .limit = g->limit, .rights = seg_rights(g), .selector = g->sel
+	};
 }
 
 static void segment_out(struct seg_cache *g, const struct vmx_segment *s)
 {
-	*g = (struct seg_cache){
-		.base = (uint32_t)s->base, .limit = s->limit, .attr = s->rights, .sel = s->selector
-	};
+	*g = (struct seg_cache){ .base = (uint32_t)s->base,
+				 .limit = s->limit,
+				 .attr = rights_attr(s->rights),
+				 .sel = s->selector };
 }
 
 void vmx_copy_in_gprs(struct vmx_executor *e)
@@ -36,7 +38,7 @@ void vmx_copy_in_some(struct vmx_executor *e)
 	s->msr[VMX_MSR_EFER] = c->efer;
 	s->dr7 = c->dr[7];
 	s->msr[VMX_MSR_PAT] = c->pat;
-	s->seg[SEG_CS].rights = c->seg[SEG_CS].attr;
+	s->seg[SEG_CS].rights = seg_rights(&c->seg[SEG_CS]);
 	s->seg[SEG_CS].base = c->seg[SEG_CS].base;
 	s->cpl = c->cpl;
 	s->interruptibility =

@@ -12,7 +12,7 @@
 struct vmx_segment {
 	uint64_t base;
 	uint32_t limit;
-	uint32_t rights; /* SA_* */
+	uint32_t rights; /* SA_*, AR_UNUSABLE */
 	uint16_t selector;
 };
 

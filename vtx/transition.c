@@ -207,7 +207,7 @@ static void load_host_segment(struct vmx_segment *s, uint64_t selector, uint64_t
 	s->selector = (uint16_t)selector;
 	s->base = base;
 	s->limit = 0xffffffff;
-	s->rights = RIGHTS_DATA | (can_be_null && !selector ? SA_UNUSABLE : 0);
+	s->rights = RIGHTS_DATA | (can_be_null && !selector ? AR_UNUSABLE : 0);
 }
 
 static void load_host_segments(struct vmx *x)
@@ -222,7 +222,7 @@ static void load_host_segments(struct vmx *x)
 	load_host_segment(&s->seg[SEG_FS], F(HOST_FS_SELECTOR), F(HOST_FS_BASE), true);
 	load_host_segment(&s->seg[SEG_GS], F(HOST_GS_SELECTOR), F(HOST_GS_BASE), true);
 	s->tr = (struct vmx_segment){ F(HOST_TR_BASE), TSS_LIMIT, RIGHTS_TSS, (uint16_t)F(HOST_TR_SELECTOR) };
-	s->ldtr = (struct vmx_segment){ .rights = SA_UNUSABLE };
+	s->ldtr = (struct vmx_segment){ .rights = AR_UNUSABLE };
 	s->gdtr.base = F(HOST_GDTR_BASE);
 	s->idtr.base = F(HOST_IDTR_BASE);
 	s->gdtr.limit = s->idtr.limit = TABLE_LIMIT;

@@ -44,7 +44,8 @@ enum {
 	SA_L = 0x2000,
 	SA_DB = 0x4000,
 	SA_G = 0x8000,
-	SA_UNUSABLE = 0x10000,
+	SA_UNUSABLE = 0x100,   /* no bit of a descriptor's */
+	AR_UNUSABLE = 0x10000, /* the same in a VMCS */
 };
 #define SA_DPL_SHIFT 5
 
@@ -53,16 +54,17 @@ enum {
 enum { SHADOW_STI = 1, SHADOW_SS = 2 };
 
 struct seg_cache {
-	uint32_t base;
+	uint64_t base;	/* 4 GiB and more: FS, GS, LDTR and TR in IA-32e mode alone */
 	uint32_t limit; /* in bytes, inclusive, already scaled by G */
-	uint32_t attr;	/* SA_* */
+	uint16_t attr;	/* SA_* */
 	uint16_t sel;
-	uint16_t pad;
 };
 
+/* The limit stands in front of the base: translated 32-bit code compares both by one load. */
 struct dt_reg {
-	uint32_t base;
+	uint32_t pad;
 	uint32_t limit; /* 16 bits used */
+	uint64_t base;
 };
 
 /* An exception that a semantic function has raised and not yet delivered. */
@@ -71,7 +73,7 @@ struct exc {
 	bool has_err;
 	bool rf; /* push RF as set, as for a fault: an instruction breakpoint */
 	uint32_t err;
-	uint32_t cr2; /* valid for #PF; written to CR2 at delivery */
+	uint64_t cr2; /* valid for #PF; written to CR2 at delivery */
 };
 
 struct cpu {
@@ -88,8 +90,8 @@ struct cpu {
 	struct seg_cache seg[SEG_COUNT];
 	struct seg_cache ldtr, tr;
 	struct dt_reg gdtr, idtr;
-	uint32_t cr0, cr2, cr3, cr4;
-	uint32_t dr[8];
+	uint64_t cr0, cr2, cr3, cr4;
+	uint64_t dr[8];
 	uint64_t efer, xcr0;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t pat, apic_base, tsc_aux, misc_enable;
@@ -103,6 +105,16 @@ struct cpu {
 	};
 };
 
+/* Attributes and the access rights of a VMCS. */
+static inline uint32_t seg_rights(const struct seg_cache *s)
+{
+	return (s->attr & ~(uint32_t)SA_UNUSABLE) | (s->attr & SA_UNUSABLE ? AR_UNUSABLE : 0u);
+}
+static inline uint16_t rights_attr(uint32_t rights)
+{
+	return (uint16_t)((rights & 0xf0ff) | (rights & AR_UNUSABLE ? SA_UNUSABLE : 0u));
+}
+
 static inline uint32_t cpu_eflags(const struct cpu *c)
 {
 	return c->flags | FL_ONE | c->sysflags | (c->intf ? FL_IF : 0);
@@ -110,7 +122,7 @@ static inline uint32_t cpu_eflags(const struct cpu *c)
 
 /* The kind of the guest's own breakpoint N (DR0 to DR3), from DR7 (SDM vol. 3B 18.2.4). */
 enum cpu_dr_kind { DR_OFF = -1, DR_CODE, DR_WRITE, DR_IO, DR_ACCESS };
-static inline enum cpu_dr_kind cpu_dr_kind(uint32_t dr7, unsigned n)
+static inline enum cpu_dr_kind cpu_dr_kind(uint64_t dr7, unsigned n)
 {
 	return dr7 >> 2 * n & 3 ? (enum cpu_dr_kind)(dr7 >> (16 + 4 * n) & 3) : DR_OFF;
 }
@@ -144,7 +156,7 @@ static inline bool cpu_v86(const struct cpu *c)
 }
 static inline uint32_t cpu_pc(const struct cpu *c) /* linear address of the next instruction */
 {
-	return c->seg[SEG_CS].base + (uint32_t)c->rip;
+	return (uint32_t)c->seg[SEG_CS].base + (uint32_t)c->rip;
 }
 
 /* Record exception VEC. Return -1, for "return cpu_raise(...)". */

@@ -22,7 +22,7 @@ void text_register(struct words *w, const char *name, uint64_t value)
 
 void text_rights(struct words *w, uint32_t rights)
 {
-	if (rights & SA_UNUSABLE) {
+	if (rights & AR_UNUSABLE) {
 		words_put(w, "unusable");
 		return;
 	}

@@ -18,7 +18,7 @@
 
 bool guest_debug_stale(const struct bt_vcpu *b)
 {
-	const uint32_t *now = b->v.cpu.dr, *set = b->debug.dr;
+	const uint64_t *now = b->v.cpu.dr, *set = b->debug.dr;
 
 	return now[7] != set[7] || ((now[7] & 0xff) && memcmp(now, set, 4 * sizeof(*now)) != 0);
 }
@@ -79,16 +79,16 @@ struct data {
 };
 
 /* Breakpoint N on data, of KIND. */
-static struct data data_of(const uint32_t dr[8], unsigned n, enum cpu_dr_kind kind)
+static struct data data_of(const uint64_t dr[8], unsigned n, enum cpu_dr_kind kind)
 {
 	static const uint8_t lengths[4] = { 1, 2, 8, 4 };
-	unsigned len = lengths[dr[7] >> (18 + 4 * n) & 3];
+	uint64_t len = lengths[dr[7] >> (18 + 4 * n) & 3];
 
 	return (struct data){ dr[n] & ~(len - 1), len,
 			      WATCH_GUEST(n) | WATCH_WRITE | (kind == DR_ACCESS ? WATCH_READ : 0) };
 }
 
-static void set_one(struct bt_vcpu *b, const uint32_t dr[8], unsigned n, bool on)
+static void set_one(struct bt_vcpu *b, const uint64_t dr[8], unsigned n, bool on)
 {
 	enum cpu_dr_kind kind = cpu_dr_kind(dr[7], n);
 	struct data d;
@@ -106,7 +106,7 @@ static void set_one(struct bt_vcpu *b, const uint32_t dr[8], unsigned n, bool on
 
 void guest_debug_set(struct bt_vcpu *b)
 {
-	uint32_t was[8];
+	uint64_t was[8];
 
 	memcpy(was, b->debug.dr, sizeof(was));
 	memcpy(b->debug.dr, b->v.cpu.dr, sizeof(b->debug.dr));

@@ -36,8 +36,10 @@ static uint8_t *unless_equal(struct tx *t, int32_t memo)
 	return differs;
 }
 
+enum { COMPARISONS = 5 };
+
 /* Compare with the memo; selector in r9, guest ECX in r8. DIFFERS receives the jumps to the callout. */
-static void compare(struct tx *t, enum seg s, uint8_t *differs[5])
+static void compare(struct tx *t, enum seg s, uint8_t *differs[COMPARISONS])
 {
 	int32_t memo = OFF(memo.seg) + (int32_t)sizeof(struct seg_memo) * s;
 
@@ -45,23 +47,23 @@ static void compare(struct tx *t, enum seg s, uint8_t *differs[5])
 	differs[0] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, sel_neg));
 	e_ld64(t, H_RCX, OFF_SEG(s, base));
 	differs[1] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, cache_neg[0]));
-	e_ld64(t, H_RCX, OFF_SEG(s, attr));
+	e_ld64(t, H_RCX, OFF_SEG(s, limit));
 	differs[2] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, cache_neg[1]));
-	e_ld64(t, H_RCX, OFF_CPU(gdtr));
+	e_ld64(t, H_RCX, OFF_CPU(gdtr.limit)); /* with the lower half of the base */
 	differs[3] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, gdtr_neg));
 	e_ld32(t, H_R10, memo + (int32_t)offsetof(struct seg_memo, at));
 	e_gs(t, F_W, 0x8b, H_RCX, H_R10, 0);
 	differs[4] = unless_equal(t, memo + (int32_t)offsetof(struct seg_memo, raw_neg));
 }
 
-_Static_assert(offsetof(struct seg_cache, limit) == 4 && offsetof(struct seg_cache, attr) == 8 &&
-		   sizeof(struct seg_cache) == 16 && sizeof(struct dt_reg) == 8,
+_Static_assert(offsetof(struct seg_cache, limit) == 8 && sizeof(struct seg_cache) == 16 &&
+		   offsetof(struct dt_reg, base) == offsetof(struct dt_reg, limit) + 4,
 	       "compared in eights");
 
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop)
 {
 	struct site *s = new_site(t, in, CO_SEGLOAD, co_load_seg);
-	uint8_t *differs[5], *end;
+	uint8_t *differs[COMPARISONS], *end;
 
 	s->seg = (uint8_t)seg;
 	s->load.pop = pop;

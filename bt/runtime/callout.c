@@ -205,7 +205,7 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 	struct seg_memo *m = &b->memo.seg[s];
 	uint32_t off = g->sel & 0xfff8u;
 	bool again = g->sel == m->sel;
-	uint32_t at = gdtr->base + off;
+	uint32_t at = (uint32_t)gdtr->base + off;
 	uint64_t raw;
 
 	m->sel = g->sel;
@@ -215,9 +215,9 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 		return; /* the memo that there is stays whole */
 	m->at = at;
 	m->sel_neg = -(uint64_t)g->sel;
-	m->cache_neg[0] = -gpr_load64(&g->base);
-	m->cache_neg[1] = -gpr_load64(&g->attr);
-	m->gdtr_neg = -gpr_load64(gdtr);
+	m->cache_neg[0] = -g->base;
+	m->cache_neg[1] = -gpr_load64(&g->limit);
+	m->gdtr_neg = -gpr_load64(&gdtr->limit);
 	m->raw_neg = -raw;
 }
 
@@ -363,8 +363,8 @@ static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned w
 		return;
 	*x = (struct syscall_cache){
 		.from_neg = 1,
-		.seg = { gpr_load64(&cs->base), gpr_load64(&cs->attr), gpr_load64(&ss->base),
-			 gpr_load64(&ss->attr) },
+		.seg = { gpr_load64(&cs->base), gpr_load64(&cs->limit), gpr_load64(&ss->base),
+			 gpr_load64(&ss->limit) },
 		.gs = b->gs_live,
 		.shadow = b->win.shadow,
 		.jt = (uint64_t)b->jt.cur->jt,

@@ -279,7 +279,7 @@ uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint32_t ea)
 uint64_t co_invlpg(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	callout_begin(b, s);
-	return callout_ended(b, s, cpu_invlpg(&b->v, b->v.cpu.seg[s->seg].base + ea, s->next));
+	return callout_ended(b, s, cpu_invlpg(&b->v, (uint32_t)(b->v.cpu.seg[s->seg].base + ea), s->next));
 }
 
 uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint32_t ea)

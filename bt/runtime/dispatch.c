@@ -280,9 +280,8 @@ void dispatch_mode_inputs(const struct bt_vcpu *b, struct mode_inputs *s)
 	const struct cpu *c = &b->v.cpu;
 
 	*s = (struct mode_inputs){
-		.seg = { gpr_load64(&c->seg[SEG_CS].base), gpr_load64(&c->seg[SEG_CS].attr),
-			 gpr_load64(&c->seg[SEG_SS].base), gpr_load64(&c->seg[SEG_SS].attr),
-			 gpr_load64(&c->tr.base) },
+		.seg = { c->seg[SEG_CS].base, gpr_load64(&c->seg[SEG_CS].limit), c->seg[SEG_SS].base,
+			 gpr_load64(&c->seg[SEG_SS].limit), c->tr.base, c->tr.limit },
 		.sysflags = c->sysflags,
 		.cpl = c->cpl,
 	};

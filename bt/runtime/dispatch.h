@@ -25,7 +25,7 @@ uint64_t dispatch_next(struct bt_vcpu *b);
 /* The inputs of dispatch_select() that an interrupt, an exception or a return from one changes. (A
  * task switch, which changes anything, changes TR too.) */
 struct mode_inputs {
-	uint64_t seg[5]; /* CS, SS; base and limit of TR */
+	uint64_t seg[6]; /* CS, SS; base and limit of TR */
 	uint32_t sysflags;
 	uint8_t cpl;
 };

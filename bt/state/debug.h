@@ -23,7 +23,7 @@ struct split {
 struct debug_state {
 	gva bps[MAX_BPS];
 	unsigned nbps;
-	uint32_t dr[8]; /* DR0 to DR3 and DR7 that are in force (debug/guest.c) */
+	uint64_t dr[8]; /* DR0 to DR3 and DR7 that are in force (debug/guest.c) */
 	struct split splits[MAX_SPLITS];
 	unsigned next_split; /* the one to be replaced */
 	struct event_filter filters[MAX_FILTERS];

@@ -58,10 +58,10 @@ static int decode_tu(struct tx *t, unsigned max)
 	for (t->n = 0; t->n < max; t->n++) {
 		struct insn *in = &t->in[t->n];
 		ppn page, page2 = UINT32_MAX;
+		uint32_t pc = (uint32_t)c->seg[SEG_CS].base + eip;
 		int r;
 
-		if (t->n && (bp_at(b, c->seg[SEG_CS].base + eip) ||
-			     ((c->seg[SEG_CS].base + eip) ^ f->pc) >> PAGE_SHIFT))
+		if (t->n && (bp_at(b, pc) || (pc ^ f->pc) >> PAGE_SHIFT))
 			break;
 		/* An instruction that straddles pages gets its own TU; a fetch fault is raised only when
 		 * execution reaches it. */

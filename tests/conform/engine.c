@@ -256,10 +256,10 @@ static void setup_system(struct cpu *c)
 	c->efer = EFER_NXE;
 	c->xcr0 = 7;
 	c->cr3 = PA_PDPT;
-	c->gdtr = (struct dt_reg){ KERNEL + PA_GDT, SEL_LDTR + 7 };
-	c->idtr = (struct dt_reg){ KERNEL + PA_IDT, VECTORS * 8 - 1 };
-	c->ldtr = (struct seg_cache){ KERNEL + PA_LDT, LDT_COUNT * 8 - 1, ATTR_LDT, SEL_LDTR, 0 };
-	c->tr = (struct seg_cache){ KERNEL + PA_TSS, 0x67, ATTR_TSS, SEL_TSS, 0 };
+	c->gdtr = (struct dt_reg){ .base = KERNEL + PA_GDT, .limit = SEL_LDTR + 7 };
+	c->idtr = (struct dt_reg){ .base = KERNEL + PA_IDT, .limit = VECTORS * 8 - 1 };
+	c->ldtr = (struct seg_cache){ KERNEL + PA_LDT, LDT_COUNT * 8 - 1, ATTR_LDT, SEL_LDTR };
+	c->tr = (struct seg_cache){ KERNEL + PA_TSS, 0x67, ATTR_TSS, SEL_TSS };
 	c->a20_mask = ~0u;
 }
 

@@ -352,8 +352,8 @@ static void setup(void)
 	put_task_b();
 	put_task_16();
 	c->cr0 = CR0_PE | CR0_ET;
-	c->gdtr = (struct dt_reg){ AT_GDT, GDT_END - 1 };
-	c->idtr = (struct dt_reg){ AT_IDT, V_END * 8 - 1 };
+	c->gdtr = (struct dt_reg){ .base = AT_GDT, .limit = GDT_END - 1 };
+	c->idtr = (struct dt_reg){ .base = AT_IDT, .limit = V_END * 8 - 1 };
 	c->tr = (struct seg_cache){ .sel = TSS, .base = AT_TSS, .limit = 0x1fff, .attr = SA_P | 11 };
 	poke(AT_GDT + TSS + 4, peek(AT_GDT + TSS + 4) | 0x200);
 	c->ldtr = (struct seg_cache){ .sel = LDT, .base = AT_LDT, .limit = 0x1f, .attr = SA_P | 2 };

@@ -202,8 +202,8 @@ START_TEST(swapped_state)
 	/* A null LDTR. */
 	s->gpr[R_EAX] = AT_ZERO;
 	ck_assert_int_eq(execute(r, SVM_INSN_VMLOAD), SVM_NEXT);
-	ck_assert(s->ldtr.rights & SA_UNUSABLE && s->seg[SEG_FS].rights & SA_UNUSABLE);
-	ck_assert(s->tr.rights & SA_P && !(s->tr.rights & SA_UNUSABLE));
+	ck_assert(s->ldtr.rights & AR_UNUSABLE && s->seg[SEG_FS].rights & AR_UNUSABLE);
+	ck_assert(s->tr.rights & SA_P && !(s->tr.rights & AR_UNUSABLE));
 	free(r);
 }
 END_TEST

@@ -36,7 +36,7 @@ START_TEST(loads_the_guest)
 	ck_assert_uint_eq(s->cpl, 3);
 	ck_assert_uint_eq(s->seg[SEG_CS].rights,
 			  SA_G | SA_DB | SA_P | SA_S | SA_CODE | SA_RW | SA_A | 3 << SA_DPL_SHIFT);
-	ck_assert_uint_eq(s->seg[SEG_ES].rights, SA_UNUSABLE);
+	ck_assert_uint_eq(s->seg[SEG_ES].rights, AR_UNUSABLE);
 	ck_assert_uint_eq(s->seg[SEG_DS].base, 0x23456789);
 	ck_assert_uint_eq(s->gdtr.base, 0x5000);
 	ck_assert_uint_eq(s->idtr.limit, 0x7ff);
@@ -135,7 +135,7 @@ START_TEST(saves_the_guest)
 	s->shadow = true;
 	s->msr[SVM_BR_TO] = 0x66;
 	s->seg[SEG_SS] = (struct svm_segment){ 0x10, 0xfff, SA_P | SA_S | SA_RW | SA_DB | 0x60, 0x2b };
-	s->seg[SEG_ES] = (struct svm_segment){ 0, 0, SA_UNUSABLE, 0 };
+	s->seg[SEG_ES] = (struct svm_segment){ 0, 0, AR_UNUSABLE, 0 };
 	s->idtr = (struct svm_table){ 0x7777, 0x888 };
 	ck_assert_int_eq(svm_leave(&r->x, &cpuid), SVM_EXITED);
 	ck_assert_uint_eq(rig_field(r, VMCB_RIP), 0x1111);

@@ -287,12 +287,12 @@ static void check_host(const struct vmx_state *s, bool mode64)
 	ck_assert_uint_eq(s->seg[SEG_DS].limit, 0xffffffff);
 	ck_assert_uint_eq(s->seg[SEG_FS].base, 0xe2);
 	ck_assert_uint_eq(s->seg[SEG_FS].selector, 0xf0);
-	ck_assert(s->seg[SEG_GS].rights & SA_UNUSABLE); /* null */
+	ck_assert(s->seg[SEG_GS].rights & AR_UNUSABLE); /* null */
 	ck_assert_uint_eq(s->seg[SEG_GS].base, 0xe3);
 	ck_assert_uint_eq(s->tr.base, 0xe4);
 	ck_assert_uint_eq(s->tr.limit, 0x67);
 	ck_assert_uint_eq(s->tr.rights, 0x8b);
-	ck_assert(s->ldtr.rights & SA_UNUSABLE && !s->ldtr.selector);
+	ck_assert(s->ldtr.rights & AR_UNUSABLE && !s->ldtr.selector);
 	ck_assert_uint_eq(s->gdtr.base, 0xe5);
 	ck_assert_uint_eq(s->idtr.base, 0xe6);
 	ck_assert_uint_eq(s->gdtr.limit, 0xffff);

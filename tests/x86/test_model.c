@@ -148,7 +148,7 @@ START_TEST(segment_loads)
 
 	memcpy(memory + GDT, gdt, sizeof(gdt));
 	protected_mode(loads[_i].cpl);
-	c.gdtr = (struct dt_reg){ GDT, sizeof(gdt) - 1 };
+	c.gdtr = (struct dt_reg){ .base = GDT, .limit = sizeof(gdt) - 1 };
 	c.ldtr.attr = SA_UNUSABLE;
 	s = (struct seg_cache *)(void *)((uint8_t *)&c + r->offset);
 	why = reg_set(&c, r, loads[_i].sel, &mem);
@@ -171,7 +171,7 @@ END_TEST
 START_TEST(load_without_memory)
 {
 	protected_mode(0);
-	c.gdtr = (struct dt_reg){ sizeof(memory), 0xffff };
+	c.gdtr = (struct dt_reg){ .base = sizeof(memory), .limit = 0xffff };
 	ck_assert_ptr_nonnull(reg_set(&c, reg_find("ds"), 8, &mem));
 	ck_assert_ptr_nonnull(reg_set(&c, reg_find("ds"), 8, NULL));
 	cpu_reset(&c);
