@@ -27,6 +27,7 @@ enum {
 	EPT_D = 1 << 9,
 	EPT_XU = 1 << 10, /* execute for user-mode linear addresses */
 };
+#define EPT_SUPPRESS_VE (1ull << 63)
 #define EPTP_ACCESSED_DIRTY 0x40u
 
 enum vmx_ept_result {

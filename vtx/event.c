@@ -109,3 +109,24 @@ void vmx_exit_unblocked(struct vmx_exit *exit)
 		 vmx_event_vector(exit->event) != EXC_DF)
 		exit->event |= EVENT_NMI_UNBLOCKING;
 }
+
+bool vmx_exit_converted(struct vmx *x, const struct vmx_exit *exit)
+{
+	gpa at = x->vmcs.r.value[VMCS_VE_INFORMATION_ADDRESS];
+	struct {
+		uint32_t reason, busy;
+		uint64_t qualification, linear, physical;
+		uint16_t eptp_index;
+	} info = { VMX_REASON_EPT_VIOLATION, ~0u,
+		   exit->qualification,	     exit->linear,
+		   exit->physical,	     (uint16_t)x->vmcs.r.value[VMCS_EPTP_INDEX] };
+	uint32_t busy;
+
+	if (exit->reason != VMX_REASON_EPT_VIOLATION || !VMX_ON(&x->vmcs.r, PROC2_EPT_VIOLATION_VE))
+		return false;
+	x->mem.read(x->mem.ctx, at + 4, &busy, 4);
+	if (busy)
+		return false;
+	x->mem.write(x->mem.ctx, at, &info, 34);
+	return true;
+}

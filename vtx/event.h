@@ -33,4 +33,8 @@ void vmx_exit_vectoring(struct vmx_exit *exit, const struct vmx_event *delivered
 /* EXIT, its vectoring included, is by a fault of an IRET that has unblocked NMIs: say so where it is defined.
  */
 void vmx_exit_unblocked(struct vmx_exit *exit);
+/* EXIT happened outside of the delivery of an event, in protected mode. True: it is an EPT violation that is
+ * a virtualization exception instead (SDM vol. 3C 26.5.7), whose information has been stored; the caller
+ * raises it. */
+bool vmx_exit_converted(struct vmx *x, const struct vmx_exit *exit);
 #endif

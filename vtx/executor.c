@@ -22,11 +22,8 @@
 /* Controls and capabilities of all processors that are not implemented here. */
 static const uint8_t controls_without[] = {
 	VMX_PROC_TERTIARY,
-	VMX_PROC2_PAUSE_LOOP,
 	VMX_PROC2_INVPCID,
-	VMX_PROC2_VM_FUNCTIONS,
 	VMX_PROC2_ENCLS,
-	VMX_PROC2_EPT_VIOLATION_VE,
 	VMX_PROC2_CONCEAL_PT,
 	VMX_PROC2_XSAVES,
 	VMX_PROC2_PASID,
@@ -109,6 +106,7 @@ static bool entered(struct vmx_executor *e)
 	vmx_copy_out(e);
 	vmx_switch_space(e, true);
 	e->trap = vmx_apic_enter(&e->x);
+	e->pauses = 0;
 	enter_side(e, true);
 	vmx_timer_start(e);
 	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
@@ -183,6 +181,11 @@ static bool leave(struct vcpu *v)
 	}
 	if (e->virt.unblocked)
 		vmx_exit_unblocked(&e->exit);
+	if (d->type == VIRT_EVENT_NONE && e->convertible && v->cpu.cr0 & CR0_PE &&
+	    vmx_exit_converted(&e->x, &e->exit)) {
+		cpu_raise(&v->cpu, EXC_VE);
+		return cpu_deliver_exc(v);
+	}
 	vmx_copy_in(e);
 	return left(e, vmx_leave(&e->x, &e->exit));
 }
@@ -325,6 +328,10 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 		vmx_copy_out_some(e);
 		if (!is_entry(i->id))
 			vmx_copy_out_gprs(e);
+		if (i->id == VIRT_VMFUNC) {
+			vmx_switch_space(e, true);
+			e->virt.changed = true;
+		}
 		return 0;
 	case VMX_FAULT:
 		return raise_fault(e);

@@ -19,10 +19,14 @@ struct vmx_executor {
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
 	void *root_ctx;
 	struct vmx_apic_trap trap; /* an exit behind the instruction that runs */
-	bool timer_on;		   /* the preemption timer counts ... */
-	uint64_t timer_end;	   /* ... until then, in its own units of the TSC */
-	bool faulted;		   /* an operand's access failed: the exception is in cpu.exc */
-	bool walking, probing;	   /* entries of the EPT are being read: as mmu_load_entry() takes it */
+	bool convertible;	   /* the EPT violation that is noted may become #VE, by its EPT entry */
+	/* PAUSE-loop exiting: PAUSEs since the entry, the TSC at the last one and at the first one of its
+	 * loop. */
+	uint64_t pauses, pause_last, pause_first;
+	bool timer_on;	       /* the preemption timer counts ... */
+	uint64_t timer_end;    /* ... until then, in its own units of the TSC */
+	bool faulted;	       /* an operand's access failed: the exception is in cpu.exc */
+	bool walking, probing; /* entries of the EPT are being read: as mmu_load_entry() takes it */
 	/* The intercepts that the words below amount to. */
 	uint64_t points, points_of[4];
 };

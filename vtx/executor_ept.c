@@ -67,6 +67,7 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 	}
 	if (how & MM_PROBE)
 		return false;
+	e->convertible = w.levels && !(w.entry[w.levels - 1] & EPT_SUPPRESS_VE);
 	e->exit = (struct vmx_exit){
 		.reason = result == VMX_EPT_VIOLATION	       ? VMX_REASON_EPT_VIOLATION
 			  : result == VMX_EPT_MISCONFIGURATION ? VMX_REASON_EPT_MISCONFIGURATION

@@ -43,6 +43,8 @@ static uint64_t points_now(const struct vmx *x)
 		p &= ~VIRT_BIT(IO);
 	if (ON(PROC_RDTSC) || (offset && ON(PROC2_TSC_SCALING)))
 		p |= VIRT_BIT(RDTSC) | VIRT_BIT(RDTSCP);
+	if (ON(PROC2_PAUSE_LOOP))
+		p |= VIRT_BIT(PAUSE);
 	if (!ON(PROC2_RDTSCP))
 		p |= VIRT_BIT(RDTSCP);
 	if (F(CR0_MASK))
@@ -184,6 +186,18 @@ static int task_switch(struct vmx_executor *e, const struct virt_insn *i)
 	return -1;
 }
 
+/* PAUSE at CPL 0 that does not exit by itself: is it one in a loop that has lasted too long (26.1.3)? */
+static bool pause_loop(struct vmx_executor *e)
+{
+	const struct vmx *x = &e->x;
+	uint64_t now = e->v->plat.tsc(e->v->plat.ctx);
+
+	if (!e->pauses++ || now - e->pause_last > F(PLE_GAP))
+		e->pause_first = now;
+	e->pause_last = now;
+	return now - e->pause_first > F(PLE_WINDOW);
+}
+
 int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
 {
 	struct vmx_executor *e = vmx_executor_of(v);
@@ -218,5 +232,7 @@ int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
 	k = intercept_of(i->id);
 	if (vmx_intercepted(&e->x, k) == VMX_UNDEFINED)
 		return cpu_raise(&v->cpu, EXC_UD);
+	if (i->id == VIRT_PAUSE && vmx_intercepted(&e->x, k) == VMX_RUNS && (v->cpu.cpl || !pause_loop(e)))
+		return 0;
 	return exit_by(e, i, vmx_intercepts[k].reason, i->id == VIRT_INVLPG ? i->offset : i->displacement);
 }

@@ -14,6 +14,7 @@ PROGRAM(rdmsr, "rdmsr");
 PROGRAM(wrmsr, "wrmsr");
 PROGRAM(read_absent, "movl 0xd000, %eax");
 PROGRAM(write_absent, "movl %eax, 0xd000");
+PROGRAM(pauses, "pause\npause\npause");
 PROGRAM(two_nops, "nop\nnop");
 PROGRAM(hlt_once, "hlt");
 PROGRAM(forever, "1: jmp 1b");
@@ -392,6 +393,34 @@ static const char *preemption_timer_in_hlt(enum mode m)
 	return wrong;
 }
 
+static const char *pause_loop(enum mode m)
+{
+	/* gap, window, at CPL 3: where it exits, 0: nowhere */
+	static const struct {
+		u32 gap, window;
+		bool user;
+		u32 at;
+	} rows[] = { { ~0u, 0, 0, 2 }, { ~0u, ~0u, 0, 0 }, { 0, 0, 0, 0 }, { ~0u, 0, 1, 0 } };
+	const char *wrong;
+
+	if (!vmx_has(vmx_caps.proc2, PROC2_PAUSE_LOOP))
+		return not_here;
+	for (u32 i = 0; i < LEN(rows); i++) {
+		vm_reset(m);
+		LOAD_PROGRAM(pauses);
+		vmx_set_proc2(PROC2_PAUSE_LOOP);
+		vmwrite(VM_PLE_GAP, rows[i].gap);
+		vmwrite(VM_PLE_WINDOW, rows[i].window);
+		if (rows[i].user)
+			vm_user();
+		wrong = rows[i].at ? plain_exit(until_exit(40, 0), G_CODE + rows[i].at)
+				   : until_hypercall(END_OF(pauses));
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}
+
 static const char *msr_lists(enum mode m)
 {
 	static struct {
@@ -456,6 +485,7 @@ const struct program control_programs[] = {
 	{ "monitor_trap", PROTECTED, ON_VMX, monitor_trap },
 	{ "preemption_timer", PROTECTED, ON_VMX, preemption_timer },
 	{ "preemption_timer_in_hlt", PROTECTED, ON_VMX, preemption_timer_in_hlt },
+	{ "pause_loop", PROTECTED, ON_VMX, pause_loop },
 	{ "msr_lists", PROTECTED, ON_VMX, msr_lists },
 	{ "virtual_gif", PROTECTED, ON_SVM, virtual_gif },
 };

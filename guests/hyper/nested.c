@@ -5,6 +5,10 @@
 
 PROGRAM(jump_hole, "movl $0xf000, %eax\njmp *%eax");
 PROGRAM(jump_free, "movl $0xc000, %eax\njmp *%eax");
+PROGRAM(switch_twice, "xorl %eax, %eax\nmovl $7, %ecx\nvmfunc\nmovl 0xc000, %ebx\nxorl %ecx, %ecx\nvmfunc\n"
+		      "movl 0xc000, %edx");
+PROGRAM(vmfunc_any, "vmfunc");
+PROGRAM(read_hole, "movl 0xf010, %eax");
 PROGRAM(read_high, "movl 0x400123, %eax");
 PROGRAM(read_free, "movl 0xc000, %eax");
 PROGRAM(write_free, "movl %eax, 0xc000");
@@ -246,6 +250,101 @@ static const char *modification_log(enum mode m)
 	return wrong;
 }
 
+/* The guest takes another of two tables, which differ in one page. */
+static const char *eptp_switching(enum mode m)
+{
+	static u64 other[4][512] __attribute__((aligned(4096))), list[512] __attribute__((aligned(4096)));
+	static u8 page[4096] __attribute__((aligned(4096)));
+	u64 eptp = vmread(VM_EPTP) | (u64)vmread(VM_EPTP + 1) << 32;
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.proc2, PROC2_VMFUNC) || !(rdmsr(0x491) & 1))
+		return not_here;
+	for (u32 i = 0; i < 3; i++)
+		other[i][0] = phys_of(other[i + 1]) | 0x407;
+	memcpy(other[3], ept_table, sizeof(ept_table));
+	other[3][G_FREE / 4096] = (ept_table[G_FREE / 4096] & 0xfff) | phys_of(page);
+	memset(list, 0, sizeof(list));
+	list[0] = eptp;
+	list[7] = (eptp & 0xfff) | phys_of(other[0]);
+	*ram32(G_FREE) = 0x1111;
+	*(u32 *)page = 0x2222;
+	vmx_set_proc2(PROC2_VMFUNC);
+	vmwrite64(VM_FUNCTIONS, 1);
+	vmwrite64(VM_EPTP_LIST, phys_of(list));
+	LOAD_PROGRAM(switch_twice);
+	for (u32 i = 0; i < 3; i++) {
+		be->set(S_EIP, G_CODE);
+		wrong = until_hypercall(END_OF(switch_twice));
+		if (wrong)
+			return wrong;
+		CHECK("in the other table", regs.ebx, 0x2222);
+		CHECK("in the first table again", regs.edx, 0x1111);
+	}
+	CHECK("EPT pointer", vmread(VM_EPTP), (u32)eptp);
+	LOAD_PROGRAM(vmfunc_any);
+	for (u32 i = 0; i < 3; i++) { /* no such pointer, no such entry, no such function */
+		be->set(S_EIP, G_CODE);
+		regs.eax = i == 2;
+		regs.ecx = i ? 512 : 3;
+		wrong = until_exit(59, 0);
+		if (wrong)
+			return wrong;
+		CHECK("eip", be->get(S_EIP), G_CODE);
+		CHECK("length", out.len, 3);
+	}
+	be->set(S_EIP, G_CODE);
+	regs.eax = 64;
+	return until_hypercall(handler(6));
+}
+
+static const char *virtualization_exception(enum mode m)
+{
+	static struct {
+		u32 reason, busy;
+		u64 qualification, linear, physical;
+		u16 index;
+	} info __attribute__((aligned(4096)));
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.proc2, PROC2_VE))
+		return not_here;
+	memset(&info, 0, sizeof(info));
+	LOAD_PROGRAM(read_hole);
+	vmx_set_proc2(PROC2_VE);
+	vmwrite64(VM_VE, phys_of(&info));
+	vmwrite(VM_EPTP_INDEX, 0x1234);
+	wrong = until_hypercall(handler(20));
+	if (wrong)
+		return wrong;
+	CHECK("pushed eip", *ram32(be->get(S_ESP)), G_CODE);
+	CHECK("reason", info.reason, 48);
+	CHECK("busy", info.busy, ~0u);
+	CHECK("qualification", info.qualification, 0x181);
+	CHECK("linear address", info.linear, G_HOLE + 0x10);
+	CHECK("guest-physical address", info.physical, G_HOLE + 0x10);
+	CHECK("EPTP index", info.index, 0x1234);
+	be->set(S_EIP, G_CODE); /* the information has not been taken */
+	wrong = until_exit(48, 0);
+	if (wrong)
+		return wrong;
+	info.busy = 0;
+	ept_table[G_HOLE / 4096] = 1ull << 63; /* suppressed */
+	invept_all();
+	wrong = until_exit(48, 0);
+	if (wrong)
+		return wrong;
+	ept_table[G_HOLE / 4096] = 0;
+	invept_all();
+	vm_or(VM_EXCEPTIONS, 1 << 20);
+	wrong = until_exit(0, 0);
+	if (!wrong)
+		CHECK("interruption information", out.event, 0x80000314);
+	return wrong;
+}
+
 /* SVM: a change of the guest's mappings is seen by another ASID at once. */
 static const char *other_asid(enum mode m)
 {
@@ -280,6 +379,8 @@ const struct program nested_programs[] = {
 	{ "misconfigured", IN(FLAT) | IN(PAGED), ON_VMX, misconfigured },
 	{ "accessed_dirty", IN(FLAT) | IN(PAGED), ON_VMX, accessed_dirty },
 	{ "modification_log", IN(FLAT) | IN(PAGED), ON_VMX, modification_log },
+	{ "eptp_switching", IN(FLAT) | IN(PAGED), ON_VMX, eptp_switching },
+	{ "virtualization_exception", IN(FLAT) | IN(PAGED), ON_VMX, virtualization_exception },
 	{ "other_asid", IN(FLAT) | IN(PAGED), ON_SVM, other_asid },
 };
 const u32 nested_program_count = LEN(nested_programs);

@@ -7,6 +7,7 @@
 
 enum {
 	VM_VPID = 0x0000,
+	VM_EPTP_INDEX = 0x0004,
 	VM_POSTED_VECTOR = 0x0002,
 	VM_GUEST_SEL = 0x0800, /* + 2 * segment */
 	VM_INTERRUPT_STATUS = 0x0810,
@@ -29,6 +30,7 @@ enum {
 	VM_EPTP_LIST = 0x2024,
 	VM_VMREAD_BITMAP = 0x2026,
 	VM_VMWRITE_BITMAP = 0x2028,
+	VM_VE = 0x202a,
 	VM_TSC_MULTIPLIER = 0x2032,
 	VM_GPA = 0x2400,
 	VM_LINK = 0x2800,
@@ -52,6 +54,8 @@ enum {
 	VM_INJECT_LEN = 0x401a,
 	VM_TPR_THRESHOLD = 0x401c,
 	VM_PROC2 = 0x401e,
+	VM_PLE_GAP = 0x4020,
+	VM_PLE_WINDOW = 0x4022,
 	VM_ERROR = 0x4400,
 	VM_REASON = 0x4402,
 	VM_EVENT = 0x4404,
@@ -119,12 +123,14 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40, PIN_POSTED 
 #define PROC2_UNRESTRICTED (1u << 7)
 #define PROC2_REGISTERS (1u << 8)
 #define PROC2_DELIVERY (1u << 9)
+#define PROC2_PAUSE_LOOP (1u << 10)
 #define PROC2_RDRAND (1u << 11)
 #define PROC2_INVPCID (1u << 12)
 #define PROC2_VMFUNC (1u << 13)
 #define PROC2_SHADOWING (1u << 14)
 #define PROC2_RDSEED (1u << 16)
 #define PROC2_PML (1u << 17)
+#define PROC2_VE (1u << 18)
 #define PROC2_MODE_EXECUTE (1u << 22)
 #define PROC2_TSC_SCALING (1u << 25)
 #define EXITS_PERF (1u << 12)
