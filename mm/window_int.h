@@ -72,6 +72,7 @@ struct window {
 	vpn32 *pend;	 /* VPNs invalidated and not synchronized yet */
 	unsigned npend;
 	uint64_t *local; /* shared window, a bit for each region: it may have pages that are not global */
+	uint32_t local_words; /* a bit for each word of it that is not 0 */
 	/* VPNs that became writable while CR0.WP was clear. More than WP_MAX: all pages count. */
 	vpn32 wp_clear[WP_MAX];
 	unsigned nwp_clear;

@@ -185,6 +185,7 @@ static inline void count_local(struct window *w, struct region *r, unsigned idx,
 	r->local += n;
 	r->local_super += s & SH_U ? 0 : n;
 	w->local[idx / 64] |= 1ull << idx % 64;
+	w->local_words |= 1u << idx / 64;
 }
 
 /* window/bypass.c */

@@ -61,13 +61,14 @@ static void batch_add(struct batch *b, vpn32 vpn, enum fate f)
 	b->n = 1;
 }
 
-static bool same_line(const uint8_t *a, const uint8_t *b)
+/* A loop over eight words took three times as long. */
+static inline bool same_line(const uint8_t *a, const uint8_t *b)
 {
-	uint64_t d = 0;
+	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
 
-	for (unsigned i = 0; i < LINE_BYTES / 8; i++)
-		d |= ((const uint64_t *)a)[i] ^ ((const uint64_t *)b)[i];
-	return !d;
+	_Static_assert(LINE_BYTES == 64, "eight words");
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]) |
+		 (x[5] ^ y[5]) | (x[6] ^ y[6]) | (x[7] ^ y[7]));
 }
 
 /* Synchronize the pages whose entries are in line LINE of the table NOW. */
@@ -182,12 +183,49 @@ static void drop_region(struct mmu *m, struct window *w, vpn32 vpn0, bool local)
 	batch_flush(&b);
 }
 
+/* The directory of the regions that are compared in a row; PAE has one for each GiB. */
+struct directory {
+	unsigned top; /* which; DIR_NONE */
+	const uint8_t *page;
+};
+#define DIR_NONE UINT32_MAX
+
+static uint64_t walked_entry(struct mmu *m, const struct window *w, unsigned idx)
+{
+	uint64_t pde, at;
+
+	return mmu_walk_directory(m, (gva)idx << region_shift(w), &pde, &at) ? pde : 0;
+}
+
+/* The present directory entry of region IDX. */
+static uint64_t directory_entry(struct mmu *m, const struct window *w, struct directory *d, unsigned idx)
+{
+	unsigned bits = w->pae ? 9 : 10, top = idx >> bits;
+	gpa at;
+
+	if (__builtin_expect(w->nested, 0))
+		return walked_entry(m, w, idx);
+	if (d->top != top) {
+		d->top = DIR_NONE;
+		if (w->pae && !(m->pdptr[top] & PTE_P))
+			return 0;
+		at = (w->pae ? m->pdptr[top] & PTE_ADDR64 : m->cpu->cr3 & PTE_ADDR32) &
+		     (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
+		if (!ppn_ram(m->vm, at >> PAGE_SHIFT) ||
+		    page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED)
+			return walked_entry(m, w, idx);
+		d->top = top;
+		d->page = page_read(m->vm, (ppn)(at >> PAGE_SHIFT));
+	}
+	return table_entry(w, d->page, idx & ((1u << bits) - 1));
+}
+
 /* LOCAL: global pages need no comparison. */
-static void sync_region(struct mmu *m, struct window *w, unsigned idx, bool local)
+static void sync_region(struct mmu *m, struct window *w, struct directory *d, unsigned idx, bool local)
 {
 	struct region *r = w->regions[idx];
 	vpn32 vpn0 = (uint32_t)idx << (region_shift(w) - PAGE_SHIFT);
-	uint64_t pde, at;
+	uint64_t pde;
 
 	if (!r->known)
 		return;
@@ -196,8 +234,7 @@ static void sync_region(struct mmu *m, struct window *w, unsigned idx, bool loca
 			sync_all_second(m, w, r, vpn0);
 		return;
 	}
-	if (!mmu_walk_directory(m, vpn0 << PAGE_SHIFT, &pde, &at))
-		pde = 0;
+	pde = directory_entry(m, w, d, idx);
 	if (w->nested && !r->large && (w->outdated || r->pt_at == NO_TABLE))
 		r->pt_at = nested_table(m, pde & PTE_ADDR64);
 	if (!entry_keeps(r->pde, pde) || (!r->large && !table_of(m, r))) {
@@ -227,12 +264,14 @@ static void sync_refused(struct mmu *m, struct window *w)
 
 void win_sync(struct mmu *m, struct window *w)
 {
+	struct directory d = { .top = DIR_NONE };
+
 	m->st.syncs++;
 	w->syncs++;
 	w->need_sync = w->need_local = false;
 	sync_begin(m, w);
 	for (unsigned i = 0; i < w->nactive; i++)
-		sync_region(m, w, w->active[i], false);
+		sync_region(m, w, &d, w->active[i], false);
 	if (w->nested && !w->outdated)
 		sync_refused(m, w);
 	w->npend = 0;
@@ -242,18 +281,24 @@ void win_sync(struct mmu *m, struct window *w)
 /* Compare the regions that have pages which are not global. */
 static void sync_local(struct mmu *m, struct window *w)
 {
+	struct directory d = { .top = DIR_NONE };
+
 	m->st.local_syncs++;
 	w->need_local = false;
 	sync_begin(m, w);
-	for (unsigned i = 0; i < WIN_REGIONS / 64; i++)
+	for (uint32_t words = w->local_words; words; words &= words - 1) {
+		unsigned i = (unsigned)__builtin_ctz(words);
+
 		for (uint64_t left = w->local[i]; left; left &= left - 1) {
 			unsigned idx = i * 64 + (unsigned)__builtin_ctzll(left);
 
 			if (w->regions[idx]->local)
-				sync_region(m, w, idx, true);
+				sync_region(m, w, &d, idx, true);
 			if (!w->regions[idx]->local)
 				w->local[i] &= ~(1ull << idx % 64);
 		}
+		w->local_words &= w->local[i] ? UINT32_MAX : ~(1u << i);
+	}
 }
 
 /* May E be mapped before it is accessed? In the shared window another root's tables seldom have a user
@@ -283,7 +328,8 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	if (w->view == WIN_FLAT || r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) ||
 	    !entry_keeps(r->pde, pde) || !table_of(m, r)) {
 		batch_flush(b);
-		sync_region(m, w, vpn >> (region_shift(w) - PAGE_SHIFT), false);
+		sync_region(m, w, &(struct directory){ .top = DIR_NONE },
+			    vpn >> (region_shift(w) - PAGE_SHIFT), false);
 		if (w->nested && (w->shadow[vpn] & SH_IN))
 			sync_second(b, r, vpn);
 		return;
