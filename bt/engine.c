@@ -92,7 +92,8 @@ static bool deliver_debug(struct bt_vcpu *b, unsigned bits, bool rf)
 	c->dr[6] |= bits;
 	cpu_raise(c, EXC_DB);
 	c->exc.rf = rf;
-	if (b->v.virt) { /* for an exit instead */
+	if (b->v.virt) { /* for an exit instead; the shadow of the instruction before is over */
+		b->v.virt->shadow = 0;
 		c->exc.err = before;
 		c->exc.cr2 = bits;
 	}
