@@ -72,6 +72,16 @@ static struct svm_event svm_event_from(const struct virt_event *v)
 	};
 }
 
+/* Is EFLAGS pushed with RF = 1? An injected exception is "treated in every way as though it had occurred
+ * normally" (15.20); whether a #DB is a fault RFLAGS says, as it was when it exited. */
+static bool pushes_rf(const struct svm_executor *e, const struct svm_event *event)
+{
+	if (event->type != SVM_EVENT_EXCEPTION)
+		return false;
+	return event->vector == EXC_DB ? (e->x.s.rflags & FL_RF) != 0
+				       : exc_in(EXC_SET_FAULT | 1 << EXC_DF, event->vector);
+}
+
 /* The processor is in the guest. False: it has shut down. */
 static bool entered(struct svm_executor *e)
 {
@@ -87,6 +97,7 @@ static bool entered(struct svm_executor *e)
 	if (!inject)
 		return true;
 	ev = virt_event_of(&event);
+	ev.rf = pushes_rf(e, &event);
 	length = (uint32_t)(rip - c->rip);
 	if (length <= UINT8_MAX)
 		ev.length = (uint8_t)length;
@@ -224,6 +235,8 @@ static bool exits(struct vcpu *v, const struct virt_event *ev)
 	if (!svm_exception_exits(&e->x, &event))
 		return false;
 	svm_exit_by_event(&e->exit, &event, ev->address);
+	if (event.type == SVM_EVENT_EXCEPTION && event.vector == EXC_DB && ev->rf)
+		v->cpu.sysflags |= FL_RF; /* a breakpoint on code */
 	e->exit.next_rip = ev->length ? (uint32_t)v->cpu.rip + ev->length : 0;
 	e->data_access = event.vector == EXC_PF && !(event.error & PF_ERR_ID);
 	return true;
