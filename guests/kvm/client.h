@@ -13,7 +13,7 @@
 
 typedef unsigned short u16;
 
-enum { SYS_open = 5, SYS_ioctl = 54, SYS_fstat64 = 197, SYS_lseek = 19 };
+enum { SYS_open = 5, SYS_ioctl = 54, SYS_lseek = 19, SYS_sigaction = 67, SYS_setitimer = 104 };
 
 struct client {
 	long kvm, vm, cpu;
