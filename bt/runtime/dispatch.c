@@ -326,7 +326,8 @@ uint64_t dispatch_switched(struct bt_vcpu *b)
 
 	runtime_virt_event(b);
 	b->intr_wait = pending;
-	if (x->ask || (pending && (x->guest || b->v.cpu.intf)))
+	/* Breakpoints of the other side's DR7 are put in force by the engine's loop. */
+	if (x->ask || (pending && (x->guest || b->v.cpu.intf)) || b->v.cpu.dr[7] != b->debug.dr[7])
 		return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
 	return dispatch_next(b);
 }
