@@ -87,6 +87,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686.sh \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
+	%D%/guests/nested.sh \
 	%D%/guests/network.sh \
 	%D%/guests/disks.sh \
 	%D%/guests/others.sh \

@@ -207,7 +207,8 @@ static void on_alarm(int number)
 /* End KVM_RUN ten times a second. */
 static void start_alarm(void)
 {
-	static const long action[4] = { (long)on_alarm, 0, 0x10000000, 0 }, every[4] = { 0, 100000, 0, 100000 };
+	static const long action[4] = { (long)on_alarm, 0, 0x10000000, 0 },
+			  every[4] = { 0, 100000, 0, 100000 };
 
 	sys3(SYS_sigaction, 14, (long)action, 0);
 	sys3(SYS_setitimer, 0, (long)every, 0);
