@@ -138,9 +138,15 @@ static int split(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piec
 	return 0;
 }
 
-/* A device takes at most 64 bytes at a time. */
-static void device(struct mmu *m, gpa a, void *buf, unsigned n, bool write)
+gva mmu_device_lin(const struct mmu *m)
 {
+	return m->device_lin;
+}
+
+/* A device takes at most 64 bytes at a time. */
+static void device(struct mmu *m, gva32 lin, gpa a, void *buf, unsigned n, bool write)
+{
+	m->device_lin = lin;
 	for (unsigned at = 0, k; at < n; at += k) {
 		k = n - at < 64 ? n - at : 64;
 		if (a >= NESTED_DEVICE)
@@ -235,7 +241,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 			copy(out, page_read(m->vm, (ppn)(p[i].pa >> PAGE_SHIFT)) + (p[i].pa & PAGE_MASK),
 			     p[i].n);
 		else
-			device(m, p[i].pa, out, p[i].n, false);
+			device(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, out, p[i].n, false);
 	}
 	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
 		settle(m, (gva32)lin, how & ~MM_WRITE);
@@ -269,7 +275,7 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		else if (p[i].ram)
 			write_ram(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, in, p[i].n, how);
 		else
-			device(m, p[i].pa, (void *)in, p[i].n, true);
+			device(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, (void *)in, p[i].n, true);
 	}
 	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
 		settle(m, (gva32)lin, how | MM_WRITE);

@@ -91,6 +91,7 @@ struct mmu {
 	 * linear page and the kind of access (0: none), and its physical address. */
 	uint32_t device_key;
 	gpa device_pa;
+	gva32 device_lin; /* of the access that the platform is asked for */
 	/* Reads and writes in a row of a page of memory that is not mapped: its DEVICE_KEY(), their number.
 	 */
 	struct walked {

@@ -103,6 +103,9 @@ bool mmu_bus_error(struct mmu *m, uint64_t hva);
 /* Could [LIN, LIN+N) be written now? 0, or -1 with #PF raised. */
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how);
 
+/* The linear address of the access to a device that the platform is asked for now. */
+gva mmu_device_lin(const struct mmu *m);
+
 /* ---- kernel code that accesses user pages ----
  * The shared kernel window drops user pages at every CR3 load. Sites known to access them
  * (copy_to_user and the like) use the user window of the present root instead: they choose a

@@ -24,6 +24,14 @@ static uint64_t leaf(const struct vmm *m, gpa a, bool large)
 	return a | EPT_R | EPT_W | EPT_X | WRITE_BACK | (large ? EPT_LEAF : 0);
 }
 
+/* Not while somebody wants to stop at exits: then there is one before the access. */
+bool vmm_device(void *ctx, gpa a)
+{
+	const struct vmm *m = ctx;
+
+	return !m->watched && !vmm_owns(a) && !mm_is_ram(m->vm, a, 1);
+}
+
 /* Is any page of the 2 MiB at A mapped by itself? */
 static bool mixed(const struct vmm *m, gpa a)
 {

@@ -186,15 +186,29 @@ static bool on_invlpg(struct vmm *m)
 /* Qualification of a control-register access (table 28-3). */
 enum { CR_NUMBER = 15, CR_KIND_SHIFT = 4, CR_REGISTER_SHIFT = 8 };
 
+/* MOV to CR4 that changes PGE alone: a flush of all translations. */
+static bool toggle_global(struct vmm *m, uint32_t cr4)
+{
+	vm_write(m, VMCS_CR4_READ_SHADOW, cr4);
+	vm_write(m, VMCS_GUEST_CR4, (vm_read(m, VMCS_GUEST_CR4) & ~(uint64_t)CR4_PGE) | (cr4 & CR4_PGE));
+	shadow_enter(m, m->cr3);
+	skip(m);
+	return true;
+}
+
 static bool on_cr(struct vmm *m)
 {
 	uint64_t q = vm_read(m, VMCS_EXIT_QUALIFICATION);
 	unsigned kind = q >> CR_KIND_SHIFT & 3, reg = q >> CR_REGISTER_SHIFT & 15;
 	uint64_t *gpr = &m->v->cpu.gpr[reg & 7];
 
-	/* With PAE, MOV to CR3 reads and checks PDPTEs. */
-	if ((q & CR_NUMBER) != 3 || steps(m) || reg == R_ESP || (kind == 0 && vmm_cr4(m) & CR4_PAE))
+	if ((q & CR_NUMBER) == 4 && kind == 0 && reg != R_ESP && !steps(m) &&
+	    ((uint32_t)*gpr ^ vmm_cr4(m)) == CR4_PGE)
+		return toggle_global(m, (uint32_t)*gpr);
+	if ((q & CR_NUMBER) != 3 || steps(m) || reg == R_ESP)
 		return emulate(m);
+	if (kind == 0 && !shadow_pdptes(m, (uint32_t)*gpr))
+		return inject_exception(m, EXC_GP, true, 0);
 	if (kind == 0)
 		shadow_enter(m, (uint32_t)*gpr);
 	else
@@ -255,10 +269,18 @@ static bool (*const handlers[])(struct vmm *m) = {
 };
 
 /* Without a handler: device memory (EPT violations), task switches, mode changes, and what else is rare. */
+static bool is_access(uint32_t reason)
+{
+	return reason == VMX_REASON_IO || reason == VMX_REASON_CR_ACCESS || reason == VMX_REASON_RDMSR ||
+	       reason == VMX_REASON_WRMSR;
+}
+
 bool vmm_handle(struct vmm *m)
 {
 	uint32_t reason = (uint32_t)vm_read(m, VMCS_EXIT_REASON) & 0xffff;
 
+	if (m->watched_accesses && is_access(reason))
+		return emulate(m);
 	if (reason < ARRAY_LEN(handlers) && handlers[reason])
 		return handlers[reason](m);
 	return emulate(m);

@@ -2,6 +2,10 @@
  * The machine around the processor, as the monitor passes it on. */
 #include "vmm/vmm_int.h"
 
+#include "mm/mmu.h"
+#include "vtx/ept.h"
+#include "x86/paging.h"
+
 static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
 {
 	struct vmm *m = ctx;
@@ -16,10 +20,33 @@ static void plat_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
 	m->machine.out(m->machine.ctx, port, size, val);
 }
 
+/* A device is accessed from inside: no EPT entry or shadow leads there but for this. The exit changes nothing
+ * of the guest's state, and is handled in the middle of the instruction. */
+static void note_exit(struct vmm *m, gpa a, bool write)
+{
+	enum { LINEAR_VALID = 1 << 7, LINEAR_FINAL = 1 << 8 }; /* of the qualification (table 28-7) */
+	gva lin = mmu_device_lin(m->v->mmu);
+	struct vmx_event fault = { .type = VMX_EVENT_EXCEPTION, .vector = EXC_PF, .has_error = true };
+	struct vmx_exit exit = {
+		.reason = VMX_REASON_EPT_VIOLATION,
+		.qualification = (write ? VMX_EPT_WRITE : VMX_EPT_READ) | LINEAR_VALID | LINEAR_FINAL,
+		.linear = lin,
+		.physical = a,
+	};
+
+	if (m->shadowing) {
+		fault.error = (write ? PF_ERR_W : 0) | (m->v->cpu.cpl == 3 ? PF_ERR_U : 0);
+		vmx_exit_by_event(&exit, &fault, lin);
+	}
+	vmx_executor_note(&m->e, &exit);
+}
+
 static void plat_mmio_read(void *ctx, gpa a, void *buf, unsigned size)
 {
 	struct vmm *m = ctx;
 
+	if (m->inside)
+		note_exit(m, a, false);
 	m->machine.mmio_read(m->machine.ctx, a, buf, size);
 }
 
@@ -27,6 +54,8 @@ static void plat_mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
 {
 	struct vmm *m = ctx;
 
+	if (m->inside)
+		note_exit(m, a, true);
 	m->machine.mmio_write(m->machine.ctx, a, buf, size);
 }
 

@@ -172,7 +172,7 @@ static bool keeps(uint64_t old, uint64_t now)
 static void sync_table(struct vmm *m, struct table *t)
 {
 	uint64_t now[ENTRIES];
-	unsigned n = copy_words(m);
+	unsigned n = copy_words(m), each = ENTRIES / n;
 
 	if (t->large)
 		return;
@@ -181,11 +181,9 @@ static void sync_table(struct vmm *m, struct table *t)
 		return;
 	}
 	for (unsigned w = 0; w < n; w++) {
-		unsigned first = narrow(m) ? 2 * w : w, last = narrow(m) ? first + 1 : first;
-
 		if (now[w] == t->copy[w])
 			continue;
-		for (unsigned i = first; i <= last; i++)
+		for (unsigned i = w * each; i < (w + 1) * each; i++)
 			if (t->entry[i] && !keeps(copy_entry(m, t->copy, i), copy_entry(m, now, i)))
 				put(m, t, i, 0);
 		t->copy[w] = now[w];
@@ -243,6 +241,14 @@ void shadow_enter(struct vmm *m, uint32_t cr3)
 	sync_root(m, r);
 	vm_write(m, VMCS_GUEST_CR3, r->pointers);
 	flush_processor(m);
+}
+
+bool shadow_pdptes(struct vmm *m, uint32_t cr3)
+{
+	struct paging pg = paging_of(m);
+	struct walk_memory mem = memory_of(m);
+
+	return !(pg.cr4 & CR4_PAE) || walk_load_pdptrs(&pg, &mem, cr3, m->pdptr);
 }
 
 void shadow_invlpg(struct vmm *m, gva lin)
@@ -332,7 +338,7 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	page = w.pa & ~(gpa)PAGE_MASK;
 	if (vmm_owns(page))
 		page = m->ones;
-	else if (!mm_is_ram(m->vm, page, PAGE_SIZE))
+	else if (!mm_is_ram(m->vm, page, PAGE_SIZE) && (how & MM_EXEC || !vmm_device(m, page)))
 		return SHADOW_DEVICE;
 	if (page == m->ones && how & MM_WRITE)
 		return SHADOW_DEVICE;

@@ -261,6 +261,28 @@ static void state_changed(struct vcpu *v)
 	m->inner->state_changed(v);
 }
 
+static bool is_access(enum engine_event kind)
+{
+	return kind == ENGINE_EV_PORT || kind == ENGINE_EV_CR || kind == ENGINE_EV_MSR;
+}
+
+/* Who wants to stop at exits gets one before each access to a device; who wants to stop at ports, control
+ * registers or MSRs, the instruction executed by the processor. */
+static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+{
+	struct vmm *m = vmm_of(v);
+	int r = m->inner->event_set(v, kind, lo, hi, on);
+
+	if (!r && is_access(kind))
+		m->watched_accesses += on ? 1u : -1u;
+	if (r || kind != ENGINE_EV_EXIT)
+		return r;
+	m->watched += on ? 1u : -1u;
+	shadow_drop_all(m);
+	mmu_nested_invalidate(v->mmu, NESTED_SECOND, 0, 0, 0);
+	return r;
+}
+
 static void vmm_free(struct vcpu *v)
 {
 	struct vmm *m = vmm_of(v);
@@ -309,12 +331,14 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 	m->ops.step = step;
 	m->ops.request_stop = request_stop;
 	m->ops.state_changed = state_changed;
+	m->ops.event_set = event_set;
 	m->ops.free = vmm_free;
 	m->v->ops = &m->ops;
 	vmx_executor_model(m->v, VMX_GEN_HASWELL, &model);
 	vmx_executor_init(&m->e, m->v, vm, &model);
 	m->x = &m->e.x;
 	vmx_executor_root(&m->e, exited, m);
+	vmx_executor_devices(&m->e, vmm_device);
 	m->e.virt.controls = vmx_controls_new(&m->e.x);
 	if (!vmm_take_pages(m)) {
 		snprintf(err, errlen, "engine vtx: no memory for its tables");

@@ -36,13 +36,15 @@ struct vmm {
 	struct mm_vm *vm;
 	enum vmm_paging paging;
 	enum vmm_pending pending;
-	volatile bool stop; /* somebody asked for a stop */
-	bool inside;	    /* the processor is in non-root operation */
-	bool shadowing;	    /* now: EPT is off */
-	uint32_t cr3;	    /* the guest's, while shadowing */
-	uint64_t pdptr[4];  /* and its PDPTEs, with PAE */
-	bool window;	    /* an interrupt waits until the guest can take one */
-	unsigned pages;	    /* of ours, given out */
+	volatile bool stop;	   /* somebody asked for a stop */
+	bool inside;		   /* the processor is in non-root operation */
+	bool shadowing;		   /* now: EPT is off */
+	unsigned watched;	   /* points at exits: the processor must stop at each */
+	unsigned watched_accesses; /* points at ports, control registers and MSRs */
+	uint32_t cr3;		   /* the guest's, while shadowing */
+	uint64_t pdptr[4];	   /* and its PDPTEs, with PAE */
+	bool window;		   /* an interrupt waits until the guest can take one */
+	unsigned pages;		   /* of ours, given out */
 	gpa vmcs, msr_bitmap, io_bitmap, ept /* the EPT pointer */;
 	gpa ones; /* a page of ones: what the guest finds where our memory is */
 	struct shadows *shadows;
@@ -70,6 +72,9 @@ static inline bool vmm_owns(gpa a)
 {
 	return a - VMM_AT < (gpa)VMM_PAGES << PAGE_SHIFT;
 }
+
+/* Is there a device at guest-physical A, which the platform emulates while the guest goes on? */
+bool vmm_device(void *m, gpa a);
 
 /* ---- vmm/platform.c ---- */
 
@@ -100,6 +105,8 @@ void shadow_free(struct vmm *m);
 /* The guest's CR3 is to be CR3, which it may be already: select its shadow tables, brought up to date as by a
  * flush, and set CR3 in the VMCS. */
 void shadow_enter(struct vmm *m, uint32_t cr3);
+/* The guest loads CR3: read its PDPTEs, with PAE. False: they are not valid (#GP). */
+bool shadow_pdptes(struct vmm *m, uint32_t cr3);
 /* The guest executed INVLPG. */
 void shadow_invlpg(struct vmm *m, gva lin);
 /* Drop everything: modes changed. */

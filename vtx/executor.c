@@ -374,6 +374,17 @@ void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *
 	e->root_ctx = ctx;
 }
 
+void vmx_executor_devices(struct vmx_executor *e, bool (*device)(void *ctx, gpa a))
+{
+	e->device = device;
+}
+
+void vmx_executor_note(struct vmx_executor *e, const struct vmx_exit *exit)
+{
+	vmx_copy_in(e);
+	vmx_note_exit(&e->x, exit);
+}
+
 enum vmx_result vmx_executor_enter(struct vmx_executor *e, unsigned *error)
 {
 	enum vmx_result r;

@@ -17,6 +17,7 @@ struct vmx_executor {
 	struct mm_vm *vm;
 	struct vmx_exit exit;	 /* noted, for leave() */
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
+	bool (*device)(void *ctx, gpa a);
 	void *root_ctx;
 	struct vmx_apic_trap trap; /* an exit behind the instruction that runs */
 	bool convertible;	   /* the EPT violation that is noted may become #VE, by its EPT entry */
@@ -41,6 +42,13 @@ void vmx_executor_init(struct vmx_executor *e, struct vcpu *v, struct mm_vm *vm,
 /* Call EXITED(CTX) after each exit and each failed entry, instead of going on at the host's RIP: it may enter
  * the guest again. False: the processor shuts down. Set once; resetting the processor keeps it. */
 void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *ctx);
+/* Where DEVICE(CTX, A) says that the hypervisor emulates accesses to guest-physical A, where EPT maps
+ * nothing, the processor makes them: they reach the platform, in which the hypervisor has taken its place. It
+ * calls vmx_executor_note() for each. */
+void vmx_executor_devices(struct vmx_executor *e, bool (*device)(void *ctx, gpa a));
+/* Record EXIT, which the hypervisor has handled in the middle of an instruction because it changes nothing of
+ * the guest's state, and the entry after it. */
+void vmx_executor_note(struct vmx_executor *e, const struct vmx_exit *exit);
 /* Enter the guest of the current VMCS, whatever its launch state; general registers are struct cpu's.
  * VMX_ENTERED: an event that the entry injects has been delivered, or EXITED been called. VMX_NEXT: it failed
  * by error *ERROR; VMX_ENTRY_FAILED: by an exit, of which EXITED is not told. */

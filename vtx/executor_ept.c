@@ -45,6 +45,13 @@ static void answer(const struct vmx *x, const struct vmx_ept_walk *w, struct nes
 	r->dirty = !flags || (r->accessed && w->entry[w->levels - 1] & EPT_D);
 }
 
+/* Does a hypervisor in C emulate this access, whose place EPT does not map? */
+static bool emulated(const struct vmx_executor *e, gpa a, unsigned how, enum vmx_ept_result result)
+{
+	return e->device && result == VMX_EPT_VIOLATION && !(how & (MM_EXEC | NESTED_TABLE)) &&
+	       e->device(e->root_ctx, a);
+}
+
 /* mmu_nested.translate. What is refused is noted as the exit. */
 static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 {
@@ -67,6 +74,15 @@ static bool translate(void *ctx, gpa a, unsigned how, struct nested_result *r)
 	}
 	if (how & MM_PROBE)
 		return false;
+	if (emulated(e, a, how, result)) {
+		*r = (struct nested_result){ .lin = r->lin,
+					     .pa = a,
+					     .shift = PAGE_SHIFT,
+					     .rights = NESTED_R | NESTED_W,
+					     .accessed = true,
+					     .dirty = true };
+		return true;
+	}
 	e->convertible = w.levels && !(w.entry[w.levels - 1] & EPT_SUPPRESS_VE);
 	e->exit = (struct vmx_exit){
 		.reason = result == VMX_EPT_VIOLATION	       ? VMX_REASON_EPT_VIOLATION

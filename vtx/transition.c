@@ -390,6 +390,15 @@ static void record(struct vmx *x, const struct vmx_exit *e)
 	F(ENTRY_INTERRUPTION_INFO) &= ~(uint64_t)EVENT_VALID;
 }
 
+void vmx_note_exit(struct vmx *x, const struct vmx_exit *e)
+{
+	vmx_log_exit(x, e, vmx_log_now(x));
+	record(x, e);
+	vmx_save_guest(x);
+	vmx_log_left(x);
+	vmx_log_entered(x, vmx_log_now(x));
+}
+
 enum vmx_result vmx_leave(struct vmx *x, const struct vmx_exit *e)
 {
 	bool long_guest = vmx_efer(&x->s) & EFER_LMA;

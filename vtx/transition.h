@@ -59,6 +59,9 @@ enum vmx_result vmx_enter(struct vmx *x, unsigned *error);
 /* Leave the guest: save its state, load the host's. */
 enum vmx_result vmx_leave(struct vmx *x, const struct vmx_exit *e);
 
+/* An exit by E that changes nothing of the guest's state, and the entry after it: record and log both. */
+void vmx_note_exit(struct vmx *x, const struct vmx_exit *e);
+
 /* ---- parts of the above ---- */
 
 void vmx_load_guest(struct vmx *x, const uint64_t pdpte[4]);

@@ -32,7 +32,7 @@ kernel()
 
 kernels=2
 [ -z "${LONG:-}" ] || kernels=4
-plan $((6 + kernels))
+plan $((9 + kernels))
 
 demo --vtx ept --verify-tc
 demo --vtx shadow --verify-tc
@@ -44,6 +44,22 @@ run_guest 20 --vtx ept demo
 refused "--vtx is an option of --engine vtx" "--vtx without the engine is refused"
 run_guest 20 --engine vtx --machine-memory 16M --memory 16M demo
 refused "engine vtx" "too little machine memory is refused in one line"
+
+# Devices are accessed without leaving the guest, but who asks stops at each exit.
+shell_script --engine vtx --vtx shadow --serial null demo <<'END'
+break-on cr 3
+c
+break-on exit exception_nmi
+delete 1
+c
+delete 2
+c
+info exits
+END
+match '^cr 3 ' "break-on cr stops at a control register that the monitor handles"
+match '^exit EXCEPTION_NMI, ' "break-on exit stops at an exit"
+[ "$(awk '$1 == "EXCEPTION_NMI" { n = $3 } END { print n + 0 }' "$TMP/out")" -gt 3000 ]
+ok $? "accesses to devices are counted as exits" "$(detail)"
 
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/linux-686-pae" ] || [ ! -s "$CACHE/busybox" ]; then
 	i=0
