@@ -4,6 +4,7 @@
  * Words of the command line:
  *   ITEM       measure this item (repeatable; default all)
  *   rounds=N   minimum and median of N rounds (15)
+ *   count=N    N loops of each item once; prints cycles and operations, between calls of nano_mark
  * Prints "name minimum median", cycles with one decimal, and switches off. */
 #include "guests/demo/kernel.h"
 #include "guests/nano/system.h"

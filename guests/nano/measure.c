@@ -42,14 +42,15 @@ static bool named(const char *line, const char *name)
 	return 0;
 }
 
-static u32 rounds_of(const char *line)
+/* The number behind KEY in LINE, at most MOST; 0: there is none. */
+static u32 number_of(const char *line, const char *key, u32 most)
 {
-	const char *p = after(line, "rounds=");
+	const char *p = after(line, key);
 	u32 n = 0;
 
-	for (; p && *p >= '0' && *p <= '9' && n < MAX_ROUNDS; p++)
+	for (; p && *p >= '0' && *p <= '9' && n < most; p++)
 		n = n * 10 + (u32)(*p - '0');
-	return !n ? DEFAULT_ROUNDS : n > MAX_ROUNDS ? MAX_ROUNDS : n;
+	return n > most ? most : n;
 }
 
 /* A / B, at most 2^32 - 1. */
@@ -140,6 +141,31 @@ static void sample_rounds(const struct nano_item *it, u32 *v, u32 rounds)
 		v[i] = it->sample() * 10;
 }
 
+/* Where bench/vmx-ops stops. */
+static void __attribute__((noinline, noclone)) mark(void)
+{
+	asm volatile(".globl nano_mark\nnano_mark: nop");
+}
+
+/* N loops once, after as many for warm-up, between two marks. */
+static void count(const struct nano_item *it, u32 n)
+{
+	u64 t;
+
+	if (!it->run || (it->prepare && !it->prepare()))
+		return;
+	it->run(n);
+	mark();
+	t = timed(it->run, n);
+	mark();
+	if (it->release)
+		it->release();
+	nano_put(it->name);
+	put_tenths(quotient(t * 10, n * it->ops));
+	put_tenths(n * it->ops * 10);
+	nano_put("\n");
+}
+
 static void measure(const struct nano_item *it, u32 rounds)
 {
 	u32 v[MAX_ROUNDS];
@@ -161,7 +187,7 @@ static void measure(const struct nano_item *it, u32 rounds)
 
 void nano_measure(const struct nano_item *const tables[], const u32 counts[], u32 ntables, const char *line)
 {
-	u32 rounds = rounds_of(line);
+	u32 rounds = number_of(line, "rounds=", MAX_ROUNDS), loops = number_of(line, "count=", 1u << 20);
 	bool some = 0;
 
 	for (u32 t = 0; t < ntables; t++)
@@ -170,5 +196,6 @@ void nano_measure(const struct nano_item *const tables[], const u32 counts[], u3
 	for (u32 t = 0; t < ntables; t++)
 		for (u32 i = 0; i < counts[t]; i++)
 			if (!some || named(line, tables[t][i].name))
-				measure(&tables[t][i], rounds);
+				loops ? count(&tables[t][i], loops)
+				      : measure(&tables[t][i], rounds ? rounds : DEFAULT_ROUNDS);
 }
