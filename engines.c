@@ -8,6 +8,7 @@
 #include "hv/cpuid.h"
 #include "hv/field.h"
 #include "svm/executor.h"
+#include "svm/view.h"
 #include "vmm/vmm.h"
 #include "vtx/executor.h"
 #include "vtx/view.h"
@@ -86,6 +87,7 @@ static void free_vmx(struct vcpu *v)
 
 static void free_svm(struct vcpu *v)
 {
+	svm_controls_free(v->virt->controls);
 	free(v->virt);
 }
 
@@ -97,6 +99,7 @@ static void add_svm(struct vcpu *v, struct mm_vm *vm)
 	svm_executor_model(v, SVM_GEN_ALL, &m);
 	svm_executor_init(e, v, vm, &m);
 	e->virt.free = free_svm;
+	e->virt.controls = svm_controls_new(&e->x);
 }
 
 /* Give V the virtualization extension that its processor offers. */

@@ -6,6 +6,7 @@
 #include "base/sandbox.h"
 #include "console/console.h"
 #include "console/control.h"
+#include "cpu/exit_view.h"
 #include "engines.h"
 #include "hv/field.h"
 #include "gdbstub/gdbstub.h"
@@ -16,9 +17,9 @@
 #include "inspect/command.h"
 #include "inspect/debug.h"
 #include "inspect/inspect.h"
+#include "svm/view.h"
 #include "tui/remote.h"
 #include "tui/tui.h"
-#include "cpu/exit_view.h"
 #include "vtx/view.h"
 
 #include <stdio.h>
@@ -491,6 +492,7 @@ int main(int argc, char **argv)
 			       (const struct inspect_addon *const[]){
 				   &gdb_addon_manual, &host_addon_manual,
 				   &(const struct inspect_addon){ .views = vmx_views },
+				   &(const struct inspect_addon){ .views = svm_views },
 				   &(const struct inspect_addon){ .views = exit_views }, NULL });
 		break;
 	case OPTIONS_BAD:

@@ -6,6 +6,7 @@
 #   vms VM...             give each of several VMs an inferior: a host's, or addresses of stubs
 #   $vitrine_view("pit", 0, "mode")   a cell of a view: name, row (number or first cell), column
 #   $vitrine_vmcs("GUEST_RIP")        a field of the current VMCS
+#   $vitrine_vmcb("RIP")              a field of the current VMCB
 import glob
 import json
 import os
@@ -175,18 +176,28 @@ ROW is a number from 0, or the first cell of the row: $vitrine_view("tc", "fragm
         return value if value is not None else "none"
 
 
-class VitrineVmcs(gdb.Function):
-    """$vitrine_vmcs("FIELD"): a field of the current VMCS, by name (GUEST_RIP) or encoding (info vmcs lists them).
-For conditions, too: break *0xc0100000 if $vitrine_vmcs("EXIT_REASON") == 48."""
+class VitrineBlock(gdb.Function):
+    """A field of what describes a guest of the guest."""
 
-    def __init__(self):
-        super().__init__("vitrine_vmcs")
+    def __init__(self, record):
+        super().__init__("vitrine_" + record)
+        self.record = record
 
     def invoke(self, field):
-        rows = view("vmcs " + field.string())
+        rows = view("%s %s" % (self.record, field.string()))
         if len(rows) != 1:
             raise gdb.GdbError("%s is %d fields; name one" % (field.string(), len(rows)))
         return number(rows[0]["value"])
+
+
+class VitrineVmcs(VitrineBlock):
+    """$vitrine_vmcs("FIELD"): a field of the current VMCS, by name (GUEST_RIP) or encoding (info vmcs lists them).
+For conditions, too: break *0xc0100000 if $vitrine_vmcs("EXIT_REASON") == 48."""
+
+
+class VitrineVmcb(VitrineBlock):
+    """$vitrine_vmcb("FIELD"): a field of the current VMCB, by name (RIP) or offset (info vmcb lists them).
+For conditions, too: break *0xc0100000 if $vitrine_vmcb("EXIT_CODE") == 0x400."""
 
 
 def control(path, command):
@@ -290,5 +301,6 @@ Vitrine()
 VitrineCcf()
 VitrineSymbols()
 VitrineView()
-VitrineVmcs()
+VitrineVmcs("vmcs")
+VitrineVmcb("vmcb")
 Vms()

@@ -51,7 +51,7 @@ static const struct part {
 	[PART_ADAPTATION] = { TABLE(adaptation), "this engine does not adapt translations" },
 	[PART_PATCHES] = { TABLE(patches), "this engine has no patches of translated code" },
 	[PART_PROBES] = { TABLE(probes), "this engine has no probes" },
-	[PART_VIRT] = { has_virt, 0, "no VMX or SVM in this processor (--cpu MODEL,+vmx)" },
+	[PART_VIRT] = { has_virt, 0, "no VMX or SVM in this processor (--cpu MODEL,+vmx or +svm)" },
 };
 
 bool engine_has(const struct inspect *s, enum engine_part part)

@@ -45,7 +45,7 @@ struct stop_info {
 	enum stopped_by reason;
 	unsigned point;	  /* number of the breakpoint, 0: none */
 	gva watched;	  /* of a watchpoint: the address that was touched */
-	char detail[256]; /* more about it, one line: an error of a condition or of the engine */
+	char detail[512]; /* more about it, one line: an error of a condition or of the engine */
 };
 
 struct gva_set {

@@ -41,17 +41,48 @@ static const struct other_name *other_name(const char *name)
 	return NULL;
 }
 
-/* Views of a virtualization extension, without which they are missing for a reason. */
-static const char *const virt_views[] = { "vmx",       "vmcs",	     "vmx-controls", "vmcs-check",
-					  "vmcs-list", "exits",	     "exit-log",     "exit-sites",
-					  "ept",       "msr-bitmap", "io-bitmap" };
+/* Views of a virtualization extension, without which they are missing for a reason: as VMX calls them, as SVM
+ * does, for both (NULL: of that name). */
+static const struct virt_view {
+	const char *vmx, *svm, *either;
+} virt_views[] = {
+	{ "vmx", "svm", "virt" },
+	{ "vmcs", "vmcb", "virt-block" },
+	{ "vmx-controls", "svm-controls", "virt-controls" },
+	{ "vmcs-check", "vmcb-check", "virt-check" },
+	{ "vmcs-list", "vmcb-list", "virt-list" },
+	{ "ept", "npt", "virt-walk" },
+	{ "exits", "exits", NULL },
+	{ "exit-log", "exit-log", NULL },
+	{ "exit-sites", "exit-sites", NULL },
+	{ "msr-bitmap", "msr-bitmap", NULL },
+	{ "io-bitmap", "io-bitmap", NULL },
+};
 
-static bool is_virt_view(const char *name)
+static bool is_svm(const struct inspect *s)
 {
-	for (size_t i = 0; i < ARRAY_LEN(virt_views); i++)
-		if (!strcmp(name, virt_views[i]))
-			return true;
-	return false;
+	return session_virt(s) && !strcmp(session_virt(s)->name, "SVM");
+}
+
+static const struct virt_view *virt_view(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(virt_views); i++) {
+		const struct virt_view *v = &virt_views[i];
+
+		if (!strcmp(name, v->vmx) || !strcmp(name, v->svm) || (v->either && !strcmp(name, v->either)))
+			return v;
+	}
+	return NULL;
+}
+
+/* Why the machine has no view NAME, one of those above. */
+static void say_no_virt(const struct inspect *s, const struct virt_view *v, char *why, size_t whylen)
+{
+	if (!session_virt(s))
+		snprintf(why, whylen, "%s", engine_lacks(PART_VIRT));
+	else
+		snprintf(why, whylen, "this processor has %s: info %s", session_virt(s)->name,
+			 is_svm(s) ? v->svm : v->vmx);
 }
 
 enum { OWN_TABLES = 10, NTABLES = OWN_TABLES + MAX_ADDONS, MAX_COLS = 40 };
@@ -98,12 +129,15 @@ void view_each(struct inspect *s, void (*found)(void *ctx, const struct view *v)
 const struct view *view_find(struct inspect *s, const char *name, void **owner, char *why, size_t whylen)
 {
 	const struct other_name *other = other_name(name);
+	const struct virt_view *virt = virt_view(name);
 	size_t n = (size_t)snprintf(why, whylen, "'%s' is ambiguous:", name), fits = 0, len;
 	const struct view *found = NULL;
 	struct view_table t[NTABLES];
 
 	if (other)
 		name = other->view;
+	if (virt && virt->either && !strcmp(name, virt->either) && session_virt(s))
+		name = is_svm(s) ? virt->svm : virt->vmx;
 	len = strlen(name);
 	tables(s, t);
 	for (int i = 0; i < NTABLES; i++)
@@ -123,8 +157,8 @@ const struct view *view_find(struct inspect *s, const char *name, void **owner, 
 	if (!fits && s->pool && !s->m)
 		snprintf(why, whylen, "no view '%s' in a host's session; 'vm NAME info %s' shows a VM's",
 			 name, name);
-	else if (!fits && s->m && !session_virt(s) && is_virt_view(name))
-		snprintf(why, whylen, "%s", engine_lacks(PART_VIRT));
+	else if (!fits && s->m && virt)
+		say_no_virt(s, virt, why, whylen);
 	else if (!fits)
 		snprintf(why, whylen, "no view '%s'%s", name,
 			 s->m ? " (info lists them)" : " without a machine");

@@ -156,7 +156,26 @@ static bool leave(struct vcpu *v)
 
 /* ---- instructions ---- */
 
-static const struct svm_ops ops = { .flush = svm_op_flush, .flush_page = svm_op_flush_page };
+/* A debugger changed fields or exits. */
+static void op_changed(struct svm *x)
+{
+	struct svm_executor *e = x->owner;
+
+	enter_side(e, x->guest);
+}
+
+/* Views ask. */
+static void op_refresh(struct svm *x)
+{
+	svm_copy_in(x->owner);
+}
+
+static const struct svm_ops ops = {
+	.flush = svm_op_flush,
+	.flush_page = svm_op_flush_page,
+	.changed = op_changed,
+	.refresh = op_refresh,
+};
 
 static const uint8_t insn_ids[VIRT_OWN] = {
 #define INSN(id) [VIRT_##id] = SVM_INSN_##id + 1
@@ -359,8 +378,12 @@ static void reset(struct vcpu *v)
 {
 	struct svm_executor *e = svm_executor_of(v);
 	struct svm_caps caps = e->x.caps;
+	struct svm_steer steer = e->x.steer;
+	struct svm_log *log = e->x.log;
 
 	svm_init(&e->x, &caps.model);
+	e->x.steer = steer;
+	e->x.log = log;
 	e->x.ops = &ops;
 	e->x.mem = (struct svm_memory){ e, svm_mem_read, svm_mem_write };
 	e->x.owner = e;

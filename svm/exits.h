@@ -37,4 +37,25 @@ extern const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS];
 
 /* The row of CODE; NULL: there is none (or it is SVM_EXIT_INVALID). */
 const struct svm_exit_row *svm_exit_row(uint64_t code);
+
+/* Codes without gaps, for counters (cpu/exit_log.h). */
+enum {
+	SVM_SLOT_NPF = SVM_INTERCEPTS, /* and those behind it, to VMGEXIT */
+	SVM_SLOT_INVALID = SVM_SLOT_NPF + SVM_EXIT_VMGEXIT - SVM_EXIT_NPF + 1,
+	SVM_SLOTS
+};
+static inline unsigned svm_exit_slot(uint64_t code)
+{
+	if (code < SVM_INTERCEPTS)
+		return (unsigned)code;
+	if (code >= SVM_EXIT_NPF && code <= SVM_EXIT_VMGEXIT)
+		return (unsigned)(code - SVM_EXIT_NPF) + SVM_SLOT_NPF;
+	return code == SVM_EXIT_INVALID ? SVM_SLOT_INVALID : SVM_SLOTS;
+}
+static inline uint64_t svm_slot_code(unsigned slot)
+{
+	return slot < SVM_SLOT_NPF	 ? slot
+	       : slot < SVM_SLOT_INVALID ? slot - SVM_SLOT_NPF + SVM_EXIT_NPF
+					 : SVM_EXIT_INVALID;
+}
 #endif

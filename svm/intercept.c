@@ -15,6 +15,19 @@ bool svm_exits(const struct svm *x, unsigned code)
 	return row && svm_has(&x->caps, row->feature);
 }
 
+/* VMRUN of a guest is no instruction but by its intercept; without shutdown's the processor ends. */
+bool svm_steerable(const struct svm *x, uint64_t code)
+{
+	const struct svm_exit_row *row = code < SVM_INTERCEPTS ? svm_exit_row(code) : NULL;
+
+	return row && svm_has(&x->caps, row->feature) && code != SVM_EXIT_VMRUN && code != SVM_EXIT_SHUTDOWN;
+}
+
+static bool forced(const struct svm *x, unsigned code)
+{
+	return x->steer.any && x->steer.how[code] == SVM_FORCED;
+}
+
 /* ---- maps ---- */
 
 /* The bits of a map from bit AT on: two bytes' worth. */
@@ -30,6 +43,8 @@ static unsigned map_bits(const struct svm *x, uint64_t base, unsigned at)
  * (15.10.1). */
 bool svm_io_exits(const struct svm *x, uint16_t port, unsigned size)
 {
+	if (forced(x, SVM_EXIT_IOIO))
+		return x->guest;
 	return svm_exits(x, SVM_EXIT_IOIO) && map_bits(x, F(IOPM_BASE), port) & ((1u << size) - 1);
 }
 
@@ -50,7 +65,7 @@ bool svm_msr_exits(const struct svm *x, uint32_t msr, bool write)
 
 	if (!svm_exits(x, SVM_EXIT_MSR))
 		return false;
-	return bit < 0 || map_bits(x, F(MSRPM_BASE), (unsigned)bit) >> write & 1;
+	return bit < 0 || forced(x, SVM_EXIT_MSR) || map_bits(x, F(MSRPM_BASE), (unsigned)bit) >> write & 1;
 }
 
 /* ---- CR0, HLT, TSC ---- */

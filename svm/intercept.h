@@ -9,11 +9,15 @@
 
 enum { IOPM_SIZE = 0x3000, MSRPM_SIZE = 0x2000 };
 
-/* Is the intercept of CODE (below SVM_INTERCEPTS) set? */
+/* Is the intercept of CODE (below SVM_INTERCEPTS) set, or did a person decide so (svm/steer.h)? */
 static inline bool svm_intercepted(const struct svm *x, unsigned code)
 {
+	if (__builtin_expect(x->steer.any, 0) && x->steer.how[code])
+		return x->steer.how[code] == SVM_FORCED;
 	return vmcb_get_at(&x->vmcb, code / 32 * 4, 4) >> (code & 31) & 1;
 }
+/* Can exits with CODE be forced and suppressed? */
+bool svm_steerable(const struct svm *x, uint64_t code);
 /* The same in guest mode, of a code that the processor has. */
 bool svm_exits(const struct svm *x, unsigned code);
 

@@ -31,12 +31,26 @@ noinst_LIBRARIES += %D%/libsvm.a
 	%D%/intercept.h \
 	%D%/interrupt.c \
 	%D%/interrupt.h \
+	%D%/log.c \
+	%D%/log.h \
 	%D%/npt.c \
 	%D%/npt.h \
 	%D%/processor.c \
 	%D%/processor.h \
+	%D%/steer.h \
 	%D%/transition.c \
 	%D%/transition.h \
 	%D%/vmcb.c \
+	%D%/view.h \
 	%D%/vmcb.h
 %C%_libsvm_a_CFLAGS = $(AM_CFLAGS) $(GPR_CFLAGS)
+
+# Views of it, and controls by hand: they use libc, and run while the vCPU is stopped.
+noinst_LIBRARIES += %D%/libsvmview.a
+%C%_libsvmview_a_SOURCES = \
+	%D%/view/controls.c \
+	%D%/view/decode.c \
+	%D%/view/maps.c \
+	%D%/view/operation.c \
+	%D%/view/view_int.h \
+	%D%/view/vmcb.c

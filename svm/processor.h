@@ -9,6 +9,7 @@
 #define SVM_PROCESSOR_H
 #include "svm/bits.h"
 #include "svm/control.h"
+#include "svm/steer.h"
 
 struct svm_segment {
 	uint64_t base;
@@ -76,10 +77,15 @@ enum svm_flush {
 };
 
 struct svm;
+struct svm_log;
 struct svm_ops {
 	/* Drop translations. ASID 0 is the host's. NULL: there are none. */
 	void (*flush)(struct svm *x, enum svm_flush what, uint32_t asid);
 	void (*flush_page)(struct svm *x, uint64_t address, uint32_t asid);
+	/* A debugger changed a field or an exit. NULL: nothing depends on them. */
+	void (*changed)(struct svm *x);
+	/* Bring X's state up to date, for views. NULL: it is. */
+	void (*refresh)(struct svm *x);
 };
 
 struct svm {
@@ -98,6 +104,8 @@ struct svm {
 	uint64_t vm_cr, hsave, tsc_ratio, ignne, smm_ctl, key;
 	uint64_t injection;  /* EVENTINJ to be delivered before the guest's first instruction, or 0 */
 	uint64_t delivering; /* the event under delivery, as EXITINTINFO codes it, or 0 */
+	struct svm_steer steer;
+	struct svm_log *log; /* NULL: exits are not logged */
 	int failed_check;    /* the row of checks.h that failed the last VMRUN, or -1 */
 };
 

@@ -2,7 +2,7 @@
  * See svm/transition.h. In the order of the manual's pseudo-code: saving the host, loading the guest, saving
  * the guest, loading the host, then the transitions as wholes. */
 #include "svm/transition.h"
-#include "svm/checks.h"
+#include "svm/log.h"
 #include "x86/descriptor.h"
 
 #define F(id) VMCB_GET(&x->vmcb, id)
@@ -318,6 +318,15 @@ static enum svm_result invalid(struct svm *x, uint64_t next_rip)
 	return SVM_ENTRY_FAILED;
 }
 
+/* As if INT N were at the guest's RIP: what nRIP says of the last exit does not count. */
+static void inject_by_hand(struct svm *x)
+{
+	x->injection = x->steer.event;
+	x->steer.event = 0;
+	if (svm_event_type(x->injection) == SVM_EVENT_INT_N)
+		SET(NEXT_RIP, x->s.rip + 2);
+}
+
 enum svm_result svm_enter(struct svm *x, gpa at, uint64_t next_rip)
 {
 	struct svm_checking c;
@@ -327,8 +336,10 @@ enum svm_result svm_enter(struct svm *x, gpa at, uint64_t next_rip)
 	svm_checking_init(&c, x, &x->vmcb);
 	row = svm_check_all(&c);
 	x->failed_check = row < SVM_CHECKS ? (int)row : -1;
-	if (row < SVM_CHECKS)
+	if (row < SVM_CHECKS) {
+		svm_log_failed(x, row);
 		return invalid(x, next_rip);
+	}
 	save_host(x, next_rip);
 	svm_load_guest(x);
 	for (unsigned i = 0; i < 4; i++)
@@ -337,14 +348,19 @@ enum svm_result svm_enter(struct svm *x, gpa at, uint64_t next_rip)
 	x->gif = true;
 	x->delivering = 0;
 	x->injection = F(EVENT_INJECTION) & SVM_EVENT_VALID ? F(EVENT_INJECTION) : 0;
+	if (x->steer.event && !x->injection)
+		inject_by_hand(x);
 	flush(x);
+	svm_log_entered(x);
 	return SVM_ENTERED;
 }
 
 enum svm_result svm_leave(struct svm *x, const struct svm_exit *e)
 {
+	svm_log_exit(x, e);
 	record(x, e);
 	svm_save_guest(x);
 	vmcb_store_exit(&x->vmcb, &x->mem, false);
+	svm_log_left(x);
 	return to_host(x, SVM_EXITED);
 }

@@ -60,6 +60,7 @@ SHELL_TESTS = \
 	%D%/guests/hostile.sh \
 	%D%/guests/hyper.sh \
 	%D%/guests/vmx_views.sh \
+	%D%/guests/svm_views.sh \
 	%D%/guests/isa.sh \
 	%D%/guests/vmx.sh \
 	%D%/guests/kvm.sh \

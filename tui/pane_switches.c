@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The controls of the current VMCS as switches, grouped by word. Enter flips the one under the cursor. */
+ * The controls of the current VMCS or VMCB as switches, grouped by word. Enter flips the one under the
+ * cursor. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
+
+enum { WORD_W = 5 };
 
 struct switches {
 	const struct table *k;
@@ -19,7 +22,7 @@ static void update(struct pane *p, struct tui *t)
 {
 	struct switches *s = p->state;
 
-	s->k = query(t, &s->error, "info vmx-controls");
+	s->k = query(t, &s->error, "info virt-controls");
 	s->n = 0;
 	s->on = 0;
 	for (size_t r = 0; s->k && r < s->k->nrows && s->n < (int)ARRAY_LEN(s->row); r++) {
@@ -31,10 +34,12 @@ static void update(struct pane *p, struct tui *t)
 	list_fit(&s->list, s->n, p->area.h);
 }
 
-/* "PROC2" of "PROC2_EPT". */
+/* "PROC2" of "PROC2_EPT", "INTER" of "INTERCEPT_CPUID". */
 static void word_of(const char *name, char *buf, size_t len)
 {
-	snprintf(buf, len, "%.*s", (int)strcspn(name, "_"), name);
+	int n = (int)strcspn(name, "_");
+
+	snprintf(buf, len, "%.*s", n < WORD_W ? n : WORD_W, name);
 }
 
 static void draw(struct pane *p, struct tui *t, const struct area *a)
@@ -80,10 +85,22 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		snprintf(buf, len, "%u of %zu on; Enter flips", s->on, s->k->nrows);
 }
 
+/* The command is called as the extension is. */
+static const char *command(struct tui *t)
+{
+	const struct table *k = query(t, NULL, "info virt");
+
+	for (size_t r = 0; k && r < k->nrows; r++)
+		if (!strcmp(cell_str(k, r, "name"), "extension") && !strcmp(cell_str(k, r, "value"), "SVM"))
+			return "svm";
+	return "vmx";
+}
+
 static void flip(struct tui *t, const struct switches *s)
 {
 	if (s->list.at < s->n)
-		tui_exec(t, true, "vmx control %s flip", cell_str(s->k, (size_t)s->row[s->list.at], "name"));
+		tui_exec(t, true, "%s control %s flip", command(t),
+			 cell_str(s->k, (size_t)s->row[s->list.at], "name"));
 }
 
 static bool key(struct pane *p, struct tui *t, int k)
@@ -123,12 +140,14 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 	t->moved = true;
 }
 
-static const struct pane_key keys[] = { { TK_ENTER, "Enter", "flip the control in the VMCS" }, { 0 } };
+static const struct pane_key keys[] = { { TK_ENTER, "Enter", "flip the control in the VMCS or VMCB" },
+					{ 0 } };
 
 const struct pane_class pane_switches = {
 	.name = "controls",
 	.title = "Controls",
-	.help = "the controls of the current VMCS as switches; dim: the processor allows one value only",
+	.help =
+	    "the controls of the current VMCS or VMCB as switches; dim: the processor allows one value only",
 	.size = sizeof(struct switches),
 	.keys = keys,
 	.update = update,

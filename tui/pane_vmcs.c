@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The current VMCS by group: fields with their values, decoded. What the last exit changed is lit, and what
- * was written since; fields that do not count under the present controls are dim. */
+ * The current VMCS or VMCB by group: fields with their values, decoded. What the last exit changed is lit,
+ * and what was written since; fields that do not count under the present controls are dim. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -17,7 +17,7 @@ struct vmcs {
 	} line[MAX_LINES];
 	int nlines;
 	struct list list;
-	bool changed_only;
+	bool changed_only, svm;
 	unsigned nchanged;
 	char filter[64], state[120];
 };
@@ -44,20 +44,22 @@ static void add_line(struct vmcs *v, int row, const char *group)
 	v->line[v->nlines++].group = group;
 }
 
-/* "at 2000, root operation". */
+/* "VMCS 0x2000, root operation"; "VMCB 0x2000, guest". */
 static void take_state(struct vmcs *v, struct tui *t)
 {
-	const struct table *k = query(t, NULL, "info vmx");
+	const struct table *k = query(t, NULL, "info virt");
 	const char *at = "", *operation = "";
 
 	for (size_t r = 0; k && r < k->nrows; r++) {
-		if (!strcmp(cell_str(k, r, "name"), "current VMCS"))
+		if (!strncmp(cell_str(k, r, "name"), "current ", 8))
 			at = cell_str(k, r, "value");
+		if (!strcmp(cell_str(k, r, "name"), "extension"))
+			v->svm = !strcmp(cell_str(k, r, "value"), "SVM");
 		if (!strcmp(cell_str(k, r, "name"), "operation"))
 			operation = cell_str(k, r, "value");
 	}
-	snprintf(v->state, sizeof(v->state), "%s, %.*s operation", at, (int)strcspn(operation, ":"),
-		 operation);
+	snprintf(v->state, sizeof(v->state), "%s %s, %.*s%s", v->svm ? "VMCB" : "VMCS", at,
+		 (int)strcspn(operation, ":"), operation, v->svm ? "" : " operation");
 }
 
 /* In each group RIP, CR0 and their like come before PDPTEs; what an exit says begins with its reason. */
@@ -94,7 +96,7 @@ static void update(struct pane *p, struct tui *t)
 {
 	struct vmcs *v = p->state;
 
-	v->k = query(t, &v->error, "info vmcs");
+	v->k = query(t, &v->error, "info virt-block");
 	v->nlines = 0;
 	v->nchanged = 0;
 	v->state[0] = 0;
@@ -193,7 +195,8 @@ static void write_field(struct tui *t, const struct vmcs *v)
 
 	if (row < 0)
 		return;
-	snprintf(text, sizeof(text), "vmwrite %s ", cell_str(v->k, (size_t)row, "field"));
+	snprintf(text, sizeof(text), "%s %s ", v->svm ? "vmcb-write" : "vmwrite",
+		 cell_str(v->k, (size_t)row, "field"));
 	prompt_open(t, ASK_COMMAND, text);
 }
 
@@ -242,15 +245,15 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 static const struct pane_key keys[] = {
 	{ 'v', "v", "the next group of fields" },
 	{ 'm', "m", "only fields that changed, or all" },
-	{ TK_ENTER, "Enter", "write the field: vmwrite" },
+	{ TK_ENTER, "Enter", "write the field: vmwrite, vmcb-write" },
 	{ 0 },
 };
 
 const struct pane_class pane_vmcs = {
 	.name = "vmcs",
-	.title = "VMCS",
+	.title = "VMCS, VMCB",
 	.help =
-	    "the current VMCS by group; lit: changed by the last exit, w: written since; dim: does not count",
+	    "the current VMCS or VMCB by group; lit: changed by the last exit, w: written since; dim: does not count",
 	.size = sizeof(struct vmcs),
 	.keys = keys,
 	.update = update,

@@ -4,6 +4,8 @@
  * Functions that return text return NULL on success, else one static line with the reason. */
 #ifndef X86_ENGINE_VIRT_H
 #define X86_ENGINE_VIRT_H
+#include <stddef.h>
+
 #include "x86/engine.h"
 
 enum engine_steering { ENGINE_STEER_DEFAULT, ENGINE_STEER_FORCE, ENGINE_STEER_SUPPRESS };
@@ -37,6 +39,10 @@ struct engine_virt_ops {
 	void (*reset)(void *ctx); /* counters and log */
 	/* The name of exit reason N; "": there is none. NULL: there are no more. */
 	const char *(*reason_name)(void *ctx, uint32_t n);
+	/* The name of failure N of an entry, if failures have names (NULL: they have numbers, or there are no
+	 * more); why the last one failed, in one line. */
+	const char *(*failure_name)(void *ctx, uint32_t n);
+	void (*failure_text)(void *ctx, char *buf, size_t len);
 	/* Take the last exit or failed entry, once: for the engine's event_set(). GPR-only (base/gpr.h). */
 	bool (*take)(void *ctx, struct engine_hit *hit);
 };
@@ -44,6 +50,7 @@ struct engine_virt_ops {
 struct engine_virt {
 	const char *name;   /* "VMX", "SVM" */
 	const char *record; /* what describes a guest: "VMCS", "VMCB" */
+	const char *info;   /* what an exit says first: "qualification", "EXITINFO1" */
 	const struct engine_virt_ops *ops;
 	const struct view *const *views; /* NULL-terminated; their owner is CTX */
 	void *ctx;

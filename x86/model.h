@@ -7,7 +7,6 @@
 
 #define CR0_VALID                                                                                            \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-#define EFER_SVME 0x1000u			     /* SVM is enabled; with CPUID_SVM */
 #define DR6_BITS (DR6_BP | DR6_BD | DR6_BS | DR6_BT) /* the others read as DR6_INIT */
 #define DR7_BITS 0xffff23ffu			     /* the others read as DR7_INIT */
 

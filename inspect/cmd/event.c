@@ -70,6 +70,8 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 		return n < POOL_STATES ? mm_pool_state_name(n) : NULL;
 	if (kind == ENGINE_EV_EXIT && session_virt(s))
 		return session_virt(s)->ops->reason_name(session_virt(s)->ctx, n);
+	if (kind == ENGINE_EV_ENTRY_FAILURE && session_virt(s))
+		return session_virt(s)->ops->failure_name(session_virt(s)->ctx, n);
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
@@ -122,9 +124,19 @@ void event_name(struct inspect *s, const struct point *p, char *buf, size_t len)
 			 p->lo == p->hi ? "" : hi);
 }
 
+/* " (check ...)": the whole reason in the line that says where. */
+static void failure_text(struct inspect *s, char *buf, size_t len)
+{
+	const struct engine_virt *v = session_virt(s);
+	char why[380];
+
+	v->ops->failure_text(v->ctx, why, sizeof(why));
+	snprintf(buf, len, why[0] ? " (%s)" : "%s", why);
+}
+
 void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t len)
 {
-	char number[24], sym[120], how[64] = "";
+	char number[40], sym[120], how[400] = "";
 
 	number_text(s, h->kind, h->number, number, sizeof(number));
 	symbols_text(&s->symbols, h->pc, sym, sizeof(sym));
@@ -143,9 +155,10 @@ void event_text(struct inspect *s, const struct engine_hit *h, char *buf, size_t
 	else if ((unsigned)h->kind >= MACHINE_EV_PACKET)
 		snprintf(how, sizeof(how), " (%llu bytes)", (unsigned long long)h->val);
 	else if (h->kind == ENGINE_EV_EXIT)
-		snprintf(how, sizeof(how), ", qualification 0x%llx,", (unsigned long long)h->val);
-	else if (h->kind == ENGINE_EV_ENTRY_FAILURE)
-		snprintf(how, sizeof(how), " (info vmx says why)");
+		snprintf(how, sizeof(how), ", %s 0x%llx,", session_virt(s) ? session_virt(s)->info : "value",
+			 (unsigned long long)h->val);
+	else if (h->kind == ENGINE_EV_ENTRY_FAILURE && session_virt(s))
+		failure_text(s, how, sizeof(how));
 	else if (h->kind == ENGINE_EV_FRAGMENT)
 		snprintf(how, sizeof(how), ", %llu instruction%s,", (unsigned long long)h->val,
 			 h->val == 1 ? "" : "s");
@@ -166,16 +179,19 @@ static bool same_word(const char *a, const char *b, size_t len)
 /* Accept the name of a number of KIND at *TEXT, in any case and without "#". False: none. */
 static bool named(struct inspect *s, unsigned kind, const char **text, int64_t *n)
 {
-	size_t len = strcspn(*text, " \t");
+	static const char prefix[] = "vmexit_"; /* of AMD's manual */
+	size_t skip = kind == ENGINE_EV_EXIT && same_word(prefix, *text, strlen(prefix)) ? strlen(prefix) : 0;
+	size_t len = strcspn(*text + skip, " \t");
 	const char *name;
 
 	for (uint32_t i = 0; (name = number_name(s, kind, i)); i++) {
 		if (name[0] == '#' && **text != '#')
 			name++;
-		if (!len || strlen(name) != len || !same_word(name, *text, len))
+		if (!len || strlen(name) != len || !same_word(name, *text + skip, len))
 			continue;
 		*n = (int64_t)i;
-		*text += len + strspn(*text + len, " \t");
+		*text += skip + len;
+		*text += strspn(*text, " \t");
 		return true;
 	}
 	return false;

@@ -11,7 +11,7 @@ static const struct view_col changed_cols[] = {
 	{ "value", "Value", VAL_HEX, "", "of a field" },
 	{ "state", "State", VAL_STR, "", "what it is now: on, off, forced, suppressed, default" },
 };
-RECORD_DOC(virt_record, "vmwrite vmx", changed_cols);
+RECORD_DOC(virt_record, "vmwrite vmcb-write vmx svm", changed_cols);
 
 /* Say what was changed, or why not: ERROR. */
 static int done(struct inspect *s, const struct cmd_args *a, const char *error, const char *what,
@@ -28,13 +28,29 @@ static int done(struct inspect *s, const struct cmd_args *a, const char *error, 
 	return 0;
 }
 
+/* Commands are called as the extension calls its things; the other one's are refused, and say what they are
+ * called here. */
+static int refuse_other(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	static const struct {
+		const char *vmx, *svm;
+	} names[] = { { "vmx", "svm" }, { "vmwrite", "vmcb-write" }, { "vmcs-check", "vmcb-check" } };
+	bool svm = !strcmp(session_virt(s)->name, "SVM");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(a->name, svm ? names[i].vmx : names[i].svm))
+			return result_fail(r, "%s: this processor has %s: %s", a->name, session_virt(s)->name,
+					   svm ? names[i].svm : names[i].vmx);
+	return 0;
+}
+
 static int cmd_vmwrite(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const struct engine_virt *v = session_virt(s);
 	const char *text = a->rest + strcspn(a->rest, " \t");
 	int64_t value;
 
-	if (session_eval(s, text + strspn(text, " \t"), &value, r))
+	if (refuse_other(s, a, r) || session_eval(s, text + strspn(text, " \t"), &value, r))
 		return -1;
 	return done(s, a, v->ops->write(v->ctx, a->argv[0], (uint64_t)value), a->argv[0],
 		    V_HEX((uint64_t)value), NULL, r);
@@ -42,24 +58,27 @@ static int cmd_vmwrite(struct inspect *s, const struct cmd_args *a, struct resul
 
 static int cmd_vmcs_check(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	return view_show(s, "vmcs-check", a, 0, r);
+	return refuse_other(s, a, r) ? -1 : view_show(s, a->name, a, 0, r);
 }
 
-/* ---- vmx ---- */
+/* ---- vmx, svm ---- */
 
-static int eval_to(struct inspect *s, const char *text, uint64_t most, const char *what, uint64_t *n,
-		   struct result *r)
+static int eval_to(struct inspect *s, const struct cmd_args *a, const char *text, uint64_t most,
+		   const char *what, uint64_t *n, struct result *r)
 {
 	int64_t v;
 
 	if (session_eval(s, text, &v, r))
 		return -1;
 	*n = (uint64_t)v;
-	return *n <= most ? 0 : result_fail(r, "vmx: %s is at most 0x%llx", what, (unsigned long long)most);
+	return *n <= most
+		   ? 0
+		   : result_fail(r, "%s: %s is at most 0x%llx", a->name, what, (unsigned long long)most);
 }
 
 /* An exception by number or name: 14, PF, #PF. */
-static int exception(struct inspect *s, const char *text, uint64_t *vector, struct result *r)
+static int exception(struct inspect *s, const struct cmd_args *a, const char *text, uint64_t *vector,
+		     struct result *r)
 {
 	const char *name;
 
@@ -69,7 +88,7 @@ static int exception(struct inspect *s, const char *text, uint64_t *vector, stru
 			*vector = i;
 			return 0;
 		}
-	return eval_to(s, text, EXC_VECTORS - 1, "an exception", vector, r);
+	return eval_to(s, a, text, EXC_VECTORS - 1, "an exception", vector, r);
 }
 
 static int inject(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -94,13 +113,13 @@ static int inject(struct inspect *s, const struct cmd_args *a, struct result *r)
 			: a->argc == 4		  ? 4
 						  : 3) ||
 	    (a->argc == 4 && type != ENGINE_INJECT_EXCEPTION))
-		return result_fail(r,
-				   "vmx: inject expects interrupt N, exception N [ERROR], nmi, int N or off");
+		return result_fail(
+		    r, "%s: inject expects interrupt N, exception N [ERROR], nmi, int N or off", a->name);
 	if (a->argc > 2 &&
-	    (type == ENGINE_INJECT_EXCEPTION ? exception(s, a->argv[2], &vector, r)
-					     : eval_to(s, a->argv[2], 255, "a vector", &vector, r)))
+	    (type == ENGINE_INJECT_EXCEPTION ? exception(s, a, a->argv[2], &vector, r)
+					     : eval_to(s, a, a->argv[2], 255, "a vector", &vector, r)))
 		return -1;
-	if (a->argc > 3 && eval_to(s, a->argv[3], UINT32_MAX, "an error code", &error, r))
+	if (a->argc > 3 && eval_to(s, a, a->argv[3], UINT32_MAX, "an error code", &error, r))
 		return -1;
 	e = (struct engine_injected){ (enum engine_injection)type, (uint8_t)vector, a->argc > 3,
 				      (uint32_t)error };
@@ -119,7 +138,8 @@ static int steer(struct inspect *s, const struct cmd_args *a, enum engine_steeri
 	const struct engine_virt *v = session_virt(s);
 
 	if (a->argc != 2)
-		return result_fail(r, "vmx: %s expects an exit reason (info exits, help vmx)", a->argv[0]);
+		return result_fail(r, "%s: %s expects an exit reason (info exits, help %s)", a->name,
+				   a->argv[0], a->name);
 	return done(s, a, v->ops->steer(v->ctx, a->argv[1], how), a->argv[1], V_NONE, states[how], r);
 }
 
@@ -131,7 +151,8 @@ static int control(struct inspect *s, const struct cmd_args *a, struct result *r
 	bool now = false;
 
 	if (a->argc < 2 || a->argc > 3 || (on < 0 && strcmp(word, "flip") != 0))
-		return result_fail(r, "vmx: control expects NAME [on|off|flip] (info vmx-controls)");
+		return result_fail(r, "%s: control expects NAME [on|off|flip] (info %s-controls)", a->name,
+				   a->name);
 	error = v->ops->control(v->ctx, a->argv[1], on, &now);
 	return done(s, a, error, a->argv[1], V_NONE, now ? "on" : "off", r);
 }
@@ -142,7 +163,7 @@ static int step(struct inspect *s, const struct cmd_args *a, struct result *r)
 	bool off = a->argc == 2 && !strcmp(a->argv[1], "off");
 
 	if (a->argc > 1 && !off)
-		return result_fail(r, "vmx: step expects nothing, or off");
+		return result_fail(r, "%s: step expects nothing, or off", a->name);
 	return done(s, a, v->ops->step(v->ctx, !off), "step", V_NONE,
 		    off ? "off" : "an exit follows the guest's next instruction", r);
 }
@@ -152,6 +173,8 @@ static int cmd_vmx(struct inspect *s, const struct cmd_args *a, struct result *r
 	static const char *const ways[] = { "default", "force", "suppress" };
 	const char *word = a->argv[0];
 
+	if (refuse_other(s, a, r))
+		return -1;
 	for (unsigned i = 0; i < ARRAY_LEN(ways); i++)
 		if (!strcmp(word, ways[i]))
 			return steer(s, a, (enum engine_steering)i, r);
@@ -163,8 +186,8 @@ static int cmd_vmx(struct inspect *s, const struct cmd_args *a, struct result *r
 		return step(s, a, r);
 	if (strcmp(word, "reset") || a->argc > 1)
 		return result_fail(
-		    r, "vmx: expected force, suppress, default, control, inject, step or reset, not '%s'",
-		    word);
+		    r, "%s: expected force, suppress, default, control, inject, step or reset, not '%s'",
+		    a->name, word);
 	session_virt(s)->ops->reset(session_virt(s)->ctx);
 	return done(s, a, NULL, "counters and log of exits", V_NONE, "empty", r);
 }
@@ -188,6 +211,24 @@ static const struct command commands[] = {
 	  "exits by the monitor trap flag after its next instruction, once; its hypervisor gets that exit. reset: counters and log of exits are emptied.",
 	  cmd_vmx, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_VIRT), 1, 4,
 	  "force|suppress|default|control|inject|step|reset <exits.reason>|<vmx-controls.name>|interrupt|exception|nmi|int|off|all on|off|flip" },
+	{ "vmcb-write", NULL, "FIELD EXPR", "write a field of the current VMCB",
+	  "FIELD is a name (info vmcb) or an offset. It is written in memory, as its hypervisor does, with the clean bit of its group cleared; the next VMRUN "
+	  "reads it. Of a guest that runs, controls and intercepts change at once; its state is the processor's (registers are). vmcb-check says before what would fail.",
+	  cmd_vmwrite, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_VIRT), 2, -1, "<vmcb.field> <expr> ..." },
+	{ "vmcb-check", NULL, "[all]",
+	  "say which checks VMRUN of the current VMCB would fail now, with section and value",
+	  "all: every check, with what does not apply. The processor need not try: nothing changes.",
+	  cmd_vmcs_check, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_VIRT), 0, 1, "all" },
+	{ "svm", NULL,
+	  "force|suppress|default CODE | control NAME [on|off|flip] | inject interrupt N|exception N [ERROR]|nmi|int N|off | "
+	  "reset",
+	  "change exits, controls and events of the guest's guest by hand",
+	  "force: it exits with CODE (a name as in info exits: CPUID, CR3_WRITE, EXCP_PF, INTR, IOIO, MSR ..., with or without VMEXIT_) whatever the intercepts "
+	  "and maps in the VMCB say; suppress: it does not; default CODE or default all: as they say. The VMCB stays as its hypervisor wrote it. control: change a control or an "
+	  "intercept in the VMCB (info svm-controls). inject: deliver an event at the next VMRUN that injects nothing itself, unless off is said before. reset: "
+	  "counters and log of exits are emptied.",
+	  cmd_vmx, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_VIRT), 1, 4,
+	  "force|suppress|default|control|inject|reset <exits.reason>|<svm-controls.name>|interrupt|exception|nmi|int|off|all on|off|flip" },
 	{ 0 },
 };
 

@@ -186,6 +186,8 @@ bool mmu_in_user_window(const struct mmu *m, uint64_t hva, gva *lin)
 
 bool mmu_user_ready(struct mmu *m)
 {
+	if (!(m->cpu->cr0 & CR0_PG))
+		return false;
 	if (!m->uwin)
 		m->uwin = root_user(m);
 	if (m->uwin->need_sync) {

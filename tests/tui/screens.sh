@@ -17,7 +17,7 @@ expected()
 	6 io World switches|Hosted I/O|Networks|Throughput|Drives|processor|vmm
 	7 memory VMs|Pool|Who pays|Pages by state|private|ballooned
 	8 sharing Hash table|hints|Contents|zeros|Chain|of bucket|Copy-on-write breaks|reclaimed
-	9 vmx VMCS|VM exits|Last exits|Controls|no VMX or SVM
+	9 vmx VMCS, VMCB|Exits|Last exits|Controls|no VMX or SVM
 	END
 }
 

@@ -161,6 +161,19 @@ static const char *reason_name(void *ctx, uint32_t n)
 	return vmx_reasons[n].id ? vmx_reasons[n].id : "";
 }
 
+/* They have VM-instruction errors and exit reasons, which overlap. */
+static const char *failure_name(void *ctx, uint32_t n)
+{
+	(void)ctx;
+	(void)n;
+	return NULL;
+}
+
+static void failure_text(void *ctx, char *buf, size_t len)
+{
+	vmx_failure_text(&((struct vmx *)ctx)->log->failure, buf, len);
+}
+
 static const struct engine_virt_ops ops = {
 	.write = write_field,
 	.control = flip,
@@ -169,6 +182,8 @@ static const struct engine_virt_ops ops = {
 	.step = step,
 	.reset = reset,
 	.reason_name = reason_name,
+	.failure_name = failure_name,
+	.failure_text = failure_text,
 	.take = vmx_log_take,
 };
 
@@ -191,7 +206,14 @@ const struct engine_virt *vmx_controls_new(struct vmx *x)
 	struct controls *c = xcalloc(1, sizeof(*c));
 
 	c->exits = (struct exit_show){ &c->log.l, &vmx_exit_texts, x };
-	c->virt = (struct engine_virt){ "VMX", "VMCS", &ops, vmx_views, x, exit_views, &c->exits };
+	c->virt = (struct engine_virt){ .name = "VMX",
+					.record = "VMCS",
+					.info = "qualification",
+					.ops = &ops,
+					.views = vmx_views,
+					.ctx = x,
+					.exit_views = exit_views,
+					.exits = &c->exits };
 	x->log = &c->log;
 	reset(x);
 	return &c->virt;

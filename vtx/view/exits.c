@@ -82,6 +82,7 @@ static const char *vmx_rows(void *owner, const char *arg, struct row_sink *k)
 	char text[DECODE_TEXT];
 
 	(void)arg;
+	say(k, "extension", "VMX");
 	say(k, "operation",
 	    x->aborted ? "shut down by a VMX abort"
 	    : x->guest ? "non-root: the guest runs, guest fields are those of the last exit or entry"
