@@ -48,11 +48,13 @@ static int on_mmio(struct kvm_engine *k)
 	struct kvm_run *r = k->run;
 	gpa a = r->mmio.phys_addr;
 	unsigned n = r->mmio.len <= sizeof(r->mmio.data) ? r->mmio.len : sizeof(r->mmio.data);
-	bool memory = mm_is_ram(k->vm, a, n);
+	bool memory = mm_is_ram(k->vm, a, n) && (a & PAGE_MASK) + n <= PAGE_SIZE;
 
 	state_peek(k);
-	if (r->mmio.is_write && memory)
-		mm_dma_write(k->vm, a, r->mmio.data, n);
+	if (r->mmio.is_write && memory && !mm_mirror_write(k->mirror, a, r->mmio.data, n))
+		k->once = REASON_MEMORY; /* which says what failed */
+	else if (r->mmio.is_write && memory)
+		return GO_ON;
 	else if (r->mmio.is_write)
 		p->mmio_write(p->ctx, a, r->mmio.data, n);
 	else if (memory)

@@ -60,6 +60,18 @@ uint64_t mm_mirror_remapped(const struct mm_mirror *r)
 	return r->remapped;
 }
 
+bool mm_mirror_write(struct mm_mirror *r, gpa a, const void *buf, unsigned n)
+{
+	unsigned off = a & PAGE_MASK;
+	uint8_t *page;
+
+	note_access(r->vm, WRITER_INSN, MM_ANYWHERE, MM_ANYWHERE);
+	page = page_write(r->vm, (ppn)(a >> PAGE_SHIFT), off, n, WRITE_BY_GUEST);
+	if (page)
+		memcpy(page + off, buf, n);
+	return page || r->vm->failure == MM_FAIL_NONE;
+}
+
 bool mm_mirror_run(const struct mm_mirror *r, gpa from, gpa *at, uint64_t *bytes)
 {
 	const struct mm_vm *vm = r->vm;

@@ -18,6 +18,9 @@ uint8_t *mm_mirror_base(const struct mm_mirror *r);
 bool mm_mirror_sync(struct mm_mirror *r);
 /* The first run of memory (RAM and ROM alike) at or after FROM: *AT, *BYTES. False: there is no more. */
 bool mm_mirror_run(const struct mm_mirror *r, gpa from, gpa *at, uint64_t *bytes);
+/* A write of N bytes at A by the guest that the hardware could not make: ROM stays as it is, a shared page is
+ * copied first. A and N are in memory, and within a page. False: there is no machine memory for it. */
+bool mm_mirror_write(struct mm_mirror *r, gpa a, const void *buf, unsigned n);
 /* Pages mapped anew by all calls of mm_mirror_sync() so far. */
 uint64_t mm_mirror_remapped(const struct mm_mirror *r);
 #endif

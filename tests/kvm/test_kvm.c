@@ -219,6 +219,222 @@ START_TEST(registers_there_and_back)
 }
 END_TEST
 
+/* ---- exits, as KVM would report them: without KVM ---- */
+
+enum { RUN_BYTES = 8192, DATA_AT = 4096 };
+static struct {
+	uint16_t port;
+	unsigned size, calls;
+	uint32_t out;
+	gpa at;
+	uint8_t written[8];
+} device;
+
+static uint32_t device_in(void *ctx, uint16_t port, unsigned size)
+{
+	struct rig *r = ctx;
+
+	device.port = port;
+	device.size = size;
+	device.calls++;
+	r->v.cpu.gpr[R_EBX] = 0x11223344; /* as VMware's port changes registers */
+	return 0xa1b2c3d4;
+}
+
+static void device_out(void *ctx, uint16_t port, unsigned size, uint32_t val)
+{
+	(void)ctx;
+	device.port = port;
+	device.size = size;
+	device.out = device.out << 8 | val;
+	device.calls++;
+}
+
+static void device_read(void *ctx, gpa a, void *buf, unsigned size)
+{
+	(void)ctx;
+	device.at = a;
+	memset(buf, 0x77, size);
+}
+
+static void device_write(void *ctx, gpa a, const void *buf, unsigned size)
+{
+	(void)ctx;
+	device.at = a;
+	memcpy(device.written, buf, size);
+}
+
+static bool device_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+{
+	(void)ctx;
+	*val = 0x123456789abcdefull;
+	return msr == 0x17;
+}
+
+static struct rig *exits_new(void)
+{
+	struct rig *r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
+
+	memset(r, 0, sizeof(*r));
+	memset(&device, 0, sizeof(device));
+	r->pool = mm_pool_new(2 << 20);
+	r->k.vm = mm_vm_new(r->pool);
+	ck_assert_int_eq(mm_vm_add_ram(r->k.vm, 0, 1 << 20, false), 0);
+	ck_assert_int_eq(mm_vm_add_ram(r->k.vm, 0xffff0000, 1 << 16, true), 0);
+	r->k.mirror = mm_mirror_new(r->k.vm);
+	r->k.v = &r->v;
+	r->k.run = calloc(1, RUN_BYTES);
+	r->k.once = REASON_NONE;
+	r->k.pages = true;
+	r->v.plat = (struct platform){ .ctx = r,
+				       .in = device_in,
+				       .out = device_out,
+				       .mmio_read = device_read,
+				       .mmio_write = device_write,
+				       .rdmsr = device_rdmsr,
+				       .cpuid = cpuid };
+	cpu_reset(&r->v.cpu);
+	return r;
+}
+
+static void exits_free(struct rig *r)
+{
+	free(r->k.run);
+	mm_mirror_free(r->k.mirror);
+	mm_vm_free(r->k.vm);
+	mm_pool_free(r->pool);
+	free(r);
+}
+
+START_TEST(ports)
+{
+	struct rig *r = exits_new();
+	struct kvm_run *run = r->k.run;
+	uint8_t *data = (uint8_t *)run + DATA_AT;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = KVM_EXIT_IO_IN;
+	run->io.port = 0x5658;
+	run->io.size = 2;
+	run->io.count = 1;
+	run->io.data_offset = DATA_AT;
+	run->s.regs.regs.rcx = 10;
+	ck_assert_int_eq(exit_handle(&r->k), GO_ON);
+	ck_assert_uint_eq(device.port, 0x5658);
+	ck_assert_uint_eq(device.size, 2);
+	ck_assert(data[0] == 0xd4 && data[1] == 0xc3 && !data[2]);
+	ck_assert_uint_eq(r->v.cpu.gpr[R_ECX], 10); /* the device saw the guest's registers */
+	ck_assert_uint_eq(run->s.regs.regs.rbx, 0x11223344);
+	ck_assert_uint_eq(run->kvm_dirty_regs, KVM_SYNC_X86_REGS);
+
+	run->kvm_dirty_regs = 0;
+	run->io.direction = KVM_EXIT_IO_OUT;
+	run->io.size = 1;
+	run->io.count = 3; /* REP OUTSB */
+	memcpy(data, "abc", 3);
+	ck_assert_int_eq(exit_handle(&r->k), GO_ON);
+	ck_assert_uint_eq(device.calls, 4);
+	ck_assert_uint_eq(device.out, 'a' << 16 | 'b' << 8 | 'c');
+	ck_assert_uint_eq(run->kvm_dirty_regs, 0);
+	exits_free(r);
+}
+END_TEST
+
+static void mmio(struct rig *r, gpa at, bool write, unsigned len)
+{
+	struct kvm_run *run = r->k.run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = at;
+	run->mmio.len = len;
+	run->mmio.is_write = write;
+	ck_assert_int_eq(exit_handle(&r->k), GO_ON);
+}
+
+/* A device's, ROM, memory: KVM may give all of them as accesses to a device. */
+START_TEST(memory_accesses)
+{
+	struct rig *r = exits_new();
+	uint8_t *data = r->k.run->mmio.data, byte;
+	gpa recent;
+
+	mmio(r, 0xfee00020, false, 4);
+	ck_assert_uint_eq(device.at, 0xfee00020);
+	ck_assert(data[0] == 0x77 && data[3] == 0x77 && !data[4]);
+	data[0] = 0x99;
+	mmio(r, 0xfec00000, true, 1);
+	ck_assert_uint_eq(device.at, 0xfec00000);
+	ck_assert_uint_eq(device.written[0], 0x99);
+
+	device.at = 0;
+	data[0] = 0x42;
+	mmio(r, 0x3007, true, 1);
+	ck_assert(mm_phys_read(r->k.vm, 0x3007, &byte, 1));
+	ck_assert_uint_eq(byte, 0x42);
+	data[0] = 0;
+	mmio(r, 0x3007, false, 1);
+	ck_assert_uint_eq(data[0], 0x42);
+	mmio(r, 0xffff0010, true, 1);
+	ck_assert_uint_eq(mm_rom_writes(r->k.vm, &recent), 1);
+	ck_assert(mm_phys_read(r->k.vm, 0xffff0010, &byte, 1));
+	ck_assert_uint_eq(byte, 0);
+	ck_assert_uint_eq(device.at, 0);
+	mmio(r, 0xffffe, true, 4); /* the end of memory is a device's */
+	ck_assert_uint_eq(device.at, 0xffffe);
+	exits_free(r);
+}
+END_TEST
+
+START_TEST(msrs)
+{
+	struct rig *r = exits_new();
+	struct kvm_run *run = r->k.run;
+
+	run->exit_reason = KVM_EXIT_X86_RDMSR;
+	run->msr.index = 0x17;
+	ck_assert_int_eq(exit_handle(&r->k), GO_ON);
+	ck_assert_uint_eq(run->msr.error, 0);
+	ck_assert_uint_eq(run->msr.data, 0x123456789abcdefull);
+	run->msr.index = 0x18;
+	ck_assert_int_eq(exit_handle(&r->k), GO_ON);
+	ck_assert_uint_eq(run->msr.error, 1); /* #GP */
+	exits_free(r);
+}
+END_TEST
+
+/* What ends in an error of the engine or is left to the other engine. */
+static const struct {
+	uint32_t exit, suberror;
+	bool pages;
+	int out;
+	enum kvm_reason once;
+} ends[] = {
+	{ KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_EMULATION, true, GO_ON, REASON_EMULATION },
+	{ KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_DELIVERY_EV, true, GO_ON, REASON_MEMORY },
+	{ KVM_EXIT_INTERNAL_ERROR, 99, true, ENGINE_ERROR, REASON_NONE },
+	{ KVM_EXIT_SHUTDOWN, 0, true, ENGINE_SHUTDOWN, REASON_NONE },
+	{ KVM_EXIT_SHUTDOWN, 0, false, GO_ON, REASON_FAULT },
+	{ KVM_EXIT_FAIL_ENTRY, 0, true, ENGINE_ERROR, REASON_NONE },
+	{ KVM_EXIT_MEMORY_FAULT_, 0, true, GO_ON, REASON_MEMORY },
+	{ KVM_EXIT_INTR, 0, true, GO_ON, REASON_NONE },
+	{ KVM_EXIT_TPR_ACCESS, 0, true, ENGINE_ERROR, REASON_NONE },
+	{ UINT32_MAX, 0, true, ENGINE_ERROR, REASON_NONE },
+};
+
+START_TEST(other_exits)
+{
+	struct rig *r = exits_new();
+
+	r->k.pages = ends[_i].pages;
+	r->k.run->exit_reason = ends[_i].exit;
+	r->k.run->internal.suberror = ends[_i].suberror;
+	ck_assert_int_eq(exit_handle(&r->k), ends[_i].out);
+	ck_assert_int_eq(r->k.once, ends[_i].once);
+	ck_assert((r->v.error[0] != 0) == (ends[_i].out == ENGINE_ERROR));
+	exits_free(r);
+}
+END_TEST
+
 /* ---- tables ---- */
 
 START_TEST(exits_have_names)
@@ -295,6 +511,10 @@ int main(void)
 		tcase_add_loop_test(t, registers_there_and_back, 0, 4);
 	else
 		puts("# no /dev/kvm that this user may open: registers are not tested");
+	tcase_add_test(t, ports);
+	tcase_add_test(t, memory_accesses);
+	tcase_add_test(t, msrs);
+	tcase_add_loop_test(t, other_exits, 0, ARRAY_LEN(ends));
 	tcase_add_test(t, exits_have_names);
 	tcase_add_test(t, points);
 	suite_add_tcase(s, t);
