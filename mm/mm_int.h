@@ -37,6 +37,7 @@ struct root_slot {
 	uint8_t space;
 	uint32_t root;
 	struct window *kwin; /* a shared window, or NULL */
+	struct window *uwin; /* or NULL */
 };
 
 /* What windows are keyed by beside root and view: an address space of mm/nested.h. */
@@ -75,10 +76,11 @@ struct mmu {
 	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
 	struct space space[MMU_SPACES];
 	struct root_slot roots[ROOT_SLOTS];
-	uint64_t apart;	  /* bit N: window N is one of struct window.apart */
-	struct space *sp; /* the present one */
-	uint8_t here;	  /* its index */
-	bool nested;	  /* it has a second dimension */
+	uint32_t root_before; /* the root that was loaded before the present one */
+	uint64_t apart;	      /* bit N: window N is one of struct window.apart */
+	struct space *sp;     /* the present one */
+	uint8_t here;	      /* its index */
+	bool nested;	      /* it has a second dimension */
 	/* During a fill or a comparison: what translate() last said, of pages and of tables; calls of it that
 	 * may be made for neighbours. */
 	struct nested_near near[2];

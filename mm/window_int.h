@@ -62,9 +62,10 @@ struct window {
 	bool apart; /* shared, but not the first of its space: no links between pages rest on it */
 	enum win_view view;
 	uint32_t root;
-	uint8_t space; /* index of its struct space */
-	bool nested;   /* that has a second dimension */
-	bool outdated; /* what translate() said is to be compared at the next sync */
+	uint64_t top[4]; /* user view, PAE: PDPTEs at the last sync */
+	uint8_t space;	 /* index of its struct space */
+	bool nested;	 /* that has a second dimension */
+	bool outdated;	 /* what translate() said is to be compared at the next sync */
 	uint64_t lru;
 	bool need_sync;	 /* CR3 was loaded since the last sync */
 	bool need_local; /* shared: the same, but global pages need no comparison */

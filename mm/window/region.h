@@ -175,6 +175,16 @@ void sync_some(struct mmu *m, struct window *w);
 /* The windows of the present root in the present space, made if there are none. */
 struct window *root_kernel(struct mmu *m);
 struct window *root_user(struct mmu *m);
+struct window *root_user_existing(struct mmu *m); /* or NULL */
+/* Is it known to use a shared window that is apart: code there is about to leave for user code, or has just
+ * come from there? */
+bool root_is_apart(struct mmu *m);
+/* User window W is compared with the present root's tables. */
+static inline void root_synced(const struct mmu *m, struct window *w)
+{
+	for (unsigned i = 0; i < 4; i++)
+		w->top[i] = m->pdptr[i];
+}
 /* Window W has another owner now. */
 void root_forget(struct mmu *m, struct window *w);
 /* Shadow entry S of W's region IDX is added to the books (N: 1) or taken out of them (-1). */

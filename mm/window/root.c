@@ -9,12 +9,22 @@
 
 #include "base/log.h"
 
+static struct root_slot *slot_at(struct mmu *m, uint32_t root)
+{
+	return &m->roots[((root >> 5) * 0x9e3779b1u >> 20 ^ m->here * 37u) % ROOT_SLOTS];
+}
+
+static bool is_slot(const struct mmu *m, const struct root_slot *s, uint32_t root)
+{
+	return s->root == root && s->space == m->here && s->used;
+}
+
 static struct root_slot *slot_of(struct mmu *m)
 {
 	uint32_t root = root_of(m->cpu);
-	struct root_slot *s = &m->roots[((root >> 5) * 0x9e3779b1u >> 20 ^ m->here * 37u) % ROOT_SLOTS];
+	struct root_slot *s = slot_at(m, root);
 
-	if (s->root != root || s->space != m->here || !s->used)
+	if (!is_slot(m, s, root))
 		*s = (struct root_slot){ .used = true, .space = m->here, .root = root };
 	return s;
 }
@@ -22,9 +32,12 @@ static struct root_slot *slot_of(struct mmu *m)
 void root_forget(struct mmu *m, struct window *w)
 {
 	m->apart &= ~(1ull << w->id);
-	for (unsigned i = 0; i < ROOT_SLOTS; i++)
+	for (unsigned i = 0; i < ROOT_SLOTS; i++) {
 		if (m->roots[i].kwin == w)
 			m->roots[i].kwin = NULL;
+		if (m->roots[i].uwin == w)
+			m->roots[i].uwin = NULL;
+	}
 }
 
 /* ---- shared windows ---- */
@@ -127,9 +140,63 @@ struct window *root_kernel(struct mmu *m)
 	return find(m, view, root, view != WIN_FLAT && (c->cr4 & CR4_PAE));
 }
 
+/* ---- user windows ---- */
+
+/* Has the present root a directory in common with the root that W was synchronized for? */
+static bool same_directory(const struct mmu *m, const struct window *w)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if ((m->pdptr[i] & PTE_P) && m->pdptr[i] == w->top[i])
+			return true;
+	return false;
+}
+
+/* The user window of a process' other root: the one loaded before, if it differs in what it maps of the
+ * kernel, and the processes' own directories are the same. (Isolated 32-bit tables need PAE to be that
+ * cheap.) */
+static struct window *partners_window(struct mmu *m, const struct root_slot *s)
+{
+	const struct root_slot *p = slot_at(m, m->root_before);
+
+	if (!(m->cpu->cr4 & CR4_PAE) || m->nested || !is_slot(m, p, m->root_before) || !p->uwin ||
+	    !p->uwin->pae || !p->kwin || !s->kwin || p->kwin == s->kwin || !same_directory(m, p->uwin))
+		return NULL;
+	return p->uwin;
+}
+
+struct window *root_user_existing(struct mmu *m)
+{
+	struct root_slot *s = slot_of(m);
+	bool pae = m->cpu->cr4 & CR4_PAE;
+
+	if (s->uwin && (s->uwin->pae != pae || (s->uwin->root != s->root && !same_directory(m, s->uwin))))
+		s->uwin = NULL;
+	if (!s->uwin)
+		s->uwin = win_existing(m, WIN_USER, s->root, pae);
+	if (!s->uwin)
+		s->uwin = partners_window(m, s);
+	if (s->uwin)
+		s->uwin->lru = ++m->tick;
+	return s->uwin;
+}
+
 struct window *root_user(struct mmu *m)
 {
-	return find(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+	struct window *w = root_user_existing(m);
+
+	if (!w) {
+		w = win_make(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+		slot_of(m)->uwin = w;
+		root_synced(m, w);
+	}
+	return w;
+}
+
+bool root_is_apart(struct mmu *m)
+{
+	const struct window *w = slot_of(m)->kwin;
+
+	return w && w->apart;
 }
 
 const uint64_t *mmu_apart(const struct mmu *m)

@@ -269,6 +269,7 @@ void win_sync(struct mmu *m, struct window *w)
 	m->st.syncs++;
 	w->syncs++;
 	w->need_sync = w->need_local = false;
+	root_synced(m, w);
 	sync_begin(m, w);
 	for (unsigned i = 0; i < w->nactive; i++)
 		sync_region(m, w, &d, w->active[i], false);

@@ -251,7 +251,7 @@ void mmu_wp_changed(struct mmu *m)
  * waits for the next trap: so it ends where the accesses do. */
 static void sync_early(struct mmu *m)
 {
-	struct window *w = win_existing(m, WIN_USER, root_of(m->cpu), m->cpu->cr4 & CR4_PAE);
+	struct window *w = root_is_apart(m) ? NULL : root_user_existing(m);
 
 	if (!w || !w->early)
 		return;
@@ -268,6 +268,7 @@ void mmu_flush(struct mmu *m, bool global)
 
 	LOG(mmu, "flush%s, cr3 %08x", global ? " of all" : "", (uint32_t)m->cpu->cr3);
 	m->sp->meaning = meaning;
+	m->root_before = other_root ? m->sp->root : m->root_before;
 	m->sp->root = root_of(m->cpu);
 	m->st.cr3_loads++;
 	mmu_reselect(m);

@@ -222,6 +222,80 @@ START_TEST(one_window)
 }
 END_TEST
 
+enum { PA_KERNEL = 0x20000, PA_NOTHING = 0x22000, PA_OTHER = 0x24000, PA_COPY = 0x26000 };
+
+static void load_pdptes(struct world *w, uint32_t cr3, uint8_t cpl)
+{
+	unsigned win;
+
+	w->cpu.cr3 = cr3;
+	w->cpu.cpl = 0;
+	ck_assert_int_eq(mmu_load_pdptrs(w->m, cr3), 0);
+	mmu_flush(w->m, false);
+	mmu_select(w->m, &win);
+	w->cpu.cpl = cpl;
+	mmu_select(w->m, &win);
+}
+
+/* PDPTE I of the root at CR3 leads to the directory at A. */
+static void set_pdpte(struct world *w, uint32_t cr3, unsigned i, uint64_t a)
+{
+	a |= PTE_P;
+	ck_assert(mm_phys_write(w->vm, cr3 + i * 8, &a, 8));
+}
+
+/* The two roots of a process, one without the kernel's directory, have one user window. */
+START_TEST(one_user_window)
+{
+	struct world *w = world_new(NULL, 0, true, 8);
+	uint32_t full = PA_ROOT - 0x20, few = PA_OTHER, lin = world_lin(w, 5);
+	uint8_t dir[PAGE_SIZE];
+	struct window *user;
+	uint64_t fills;
+
+	w->cpu.cr4 |= CR4_PGE;
+	for (unsigned k = 0; k < 300; k++)
+		world_set_entry(w, k, (uint64_t)(DATA_FIRST + k) << 12 | page_flags | PTE_U);
+	for (unsigned i = 0; i < NTABLES; i++) {
+		uint64_t e = (PA_TABLES + i * PAGE_SIZE) | page_flags;
+
+		ck_assert(mm_phys_write(w->vm, PA_KERNEL + i * 8, &e, 8));
+	}
+	set_pdpte(w, full, 3, PA_KERNEL);
+	set_pdpte(w, few, 0, PA_ROOT);
+	set_pdpte(w, few, 3, PA_NOTHING);
+	mmu_flush(w->m, true);
+	load_pdptes(w, full, 0);
+	for (uint32_t k = 0; k < 100; k++)
+		ck_assert(world_read(w, 0xc0000000u + (k << PAGE_SHIFT)));
+	load_pdptes(w, full, 3);
+	ck_assert(world_read(w, lin));
+	user = w->m->uwin;
+	load_pdptes(w, few, 3);
+	ck_assert(w->m->uwin == user && w->m->kwin->apart);
+	fills = mmu_stats(w->m)->fills;
+	ck_assert(world_read(w, lin));
+	ck_assert_uint_eq(mmu_stats(w->m)->fills, fills);
+	w->cpu.cpl = 0;
+	ck_assert(!world_read(w, 0xc0000000u));
+	world_set_entry(w, 5, world_entry(w, 5) + PAGE_SIZE);
+	load_pdptes(w, full, 3);
+	ck_assert(w->m->uwin == user);
+	world_audit(w, true);
+	ck_assert(world_read(w, lin));
+	/* The other root gets a directory of its own. */
+	ck_assert(mm_phys_read(w->vm, PA_ROOT, dir, PAGE_SIZE) &&
+		  mm_phys_write(w->vm, PA_COPY, dir, PAGE_SIZE));
+	set_pdpte(w, few, 0, PA_COPY);
+	load_pdptes(w, few, 3);
+	ck_assert(w->m->uwin != user);
+	world_audit(w, true);
+	load_pdptes(w, full, 3);
+	ck_assert(w->m->uwin == user && (user->shadow[lin >> PAGE_SHIFT] & SH_P));
+	world_free(w);
+}
+END_TEST
+
 /* Each root with tables of its own mix, changed and loaded at random. */
 START_TEST(at_random)
 {
@@ -275,6 +349,7 @@ int main(void)
 	tcase_add_loop_test(t, changed_meanwhile, 0, 2);
 	tcase_add_loop_test(t, global_page, 0, 2);
 	tcase_add_loop_test(t, one_window, 0, 2);
+	tcase_add_test(t, one_user_window);
 	tcase_add_loop_test(t, at_random, 0, 6);
 	suite_add_tcase(s, t);
 	return suite_run(s);
