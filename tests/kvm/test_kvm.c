@@ -124,8 +124,8 @@ static void random_state(struct cpu *c, uint64_t seed)
 	c->tr.base = rnd(&seed);
 	c->tr.limit = 0x67 + (rnd(&seed) & 0xff);
 	c->tr.attr = SA_P | 11;
-	c->gdtr = (struct dt_reg){ rnd(&seed), rnd(&seed) & 0xffff };
-	c->idtr = (struct dt_reg){ rnd(&seed), rnd(&seed) & 0xffff };
+	c->gdtr = (struct dt_reg){ .base = rnd(&seed), .limit = rnd(&seed) & 0xffff };
+	c->idtr = (struct dt_reg){ .base = rnd(&seed), .limit = rnd(&seed) & 0xffff };
 	c->cr0 = CR0_PE | CR0_ET | (rnd(&seed) & (CR0_MP | CR0_TS | CR0_NE | CR0_WP | CR0_AM));
 	c->cr2 = rnd(&seed);
 	c->cr3 = rnd(&seed) & ~0xfffu;
