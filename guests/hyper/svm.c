@@ -160,6 +160,7 @@ static void enter(void)
 			     .vectoring = *vmcb32(VMCB_EXITINTINFO),
 			     .vectoring_error = *vmcb32(VMCB_EXITINTINFO + 4),
 			     .len = nrip_len() };
+	svm_code_seen(out.reason);
 }
 
 static void inject(u32 type, u32 vector, bool has_error, u32 error, u32 len)

@@ -54,6 +54,10 @@ static inline void svm_intercept(u32 code)
 
 void svm_entry(u32 page, u32 entry); /* of the nested table, as it is */
 
+/* codes.c */
+void svm_code_seen(u32 code);
+void svm_codes_report(bool verbose); /* which no case produced, and why */
+
 /* entry.S */
 void svm_run(struct regs *r, u32 vmcb_pa);
 #endif
