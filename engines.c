@@ -140,6 +140,8 @@ static const struct state_field vmx_fields[] = {
 	F_NUM(vmx_executor, x.vmxon_count),
 	F_NUM(vmx_executor, x.s.msr[VMX_MSR_DEBUGCTL]),
 	F_NUM(vmx_executor, x.s.pending_debug),
+	F_ARRAY(vmx_executor, x.s.pdpte),
+	F_NUM_IN(vmx_executor, waits, 1, 3),
 	F_NUM_IN(vmx_executor, trap.due, 0, 1),
 	F_NUM_IN(vmx_executor, trap.reason, 0, VMX_REASONS - 1),
 	F_NUM(vmx_executor, trap.qualification),

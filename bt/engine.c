@@ -484,6 +484,12 @@ static enum engine_exit loop(struct bt_vcpu *b)
 	}
 }
 
+static void virt_stopped(struct vcpu *v)
+{
+	if (v->virt && v->virt->ops->stopped)
+		v->virt->ops->stopped(v);
+}
+
 static enum engine_exit bt_run(struct vcpu *v)
 {
 	struct bt_vcpu *b = bt_of(v);
@@ -502,6 +508,7 @@ static enum engine_exit bt_run(struct vcpu *v)
 	e = loop(b);
 	account_leave(b);
 	fault_thread_leave(b);
+	virt_stopped(v);
 	return e;
 }
 
@@ -553,6 +560,7 @@ static enum engine_exit bt_step(struct vcpu *v, unsigned how)
 	else if (b->debug.event_hit)
 		e = e == ENGINE_STEPPED ? event_taken(b) : (event_taken(b), e);
 	fault_thread_leave(b);
+	virt_stopped(v);
 	return e;
 }
 

@@ -129,6 +129,8 @@ struct virt_ops {
 	/* The processor is reset; its state was loaded or changed from outside. */
 	void (*reset)(struct vcpu *v);
 	void (*loaded)(struct vcpu *v);
+	/* The vCPU stops: its state may be saved. NULL: it is in struct virt. */
+	void (*stopped)(struct vcpu *v);
 };
 
 struct virt {

@@ -71,7 +71,7 @@ static bool wakes(const struct machine *m)
 {
 	const struct vcpu *v = m->v;
 
-	return (m->board.intr && (v->cpu.intf || v->any_intr)) || v->due ||
+	return (m->board.intr && !v->deaf && (v->cpu.intf || v->any_intr)) || v->due ||
 	       (v->cpu.nmi_pending && (!v->cpu.nmi_blocked || v->any_nmi));
 }
 
@@ -282,7 +282,7 @@ static struct machine_stop run(struct machine *m)
 			halt_wait(m);
 			continue;
 		}
-		if (!m->v->keeps_halt)
+		if (!m->v->nonroot)
 			m->v->cpu.halted = 0;
 		set_limit(m);
 		if (!engine_exit(m, execute_guest(m), &out)) {
@@ -308,7 +308,7 @@ static struct machine_stop step(struct machine *m, unsigned how)
 	} while (true);
 	if (m->v->cpu.halted && !wakes(m))
 		return stopped(m, MACHINE_STOPPED, STOP_STEP);
-	if (with_irq && !m->v->keeps_halt)
+	if (with_irq && !m->v->nonroot)
 		m->v->cpu.halted = 0;
 	set_limit(m);
 	if (engine_exit(m, step_guest(m, how), &out))

@@ -483,7 +483,7 @@ static void derive(struct machine *m)
 	struct cpu *c = &m->v->cpu;
 
 	m->v->ops->state_changed(m->v);
-	if (m->v->mmu && (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+	if (m->v->mmu && !m->v->nonroot && (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
 		mmu_load_pdptrs(m->v->mmu, c->cr3);
 	c->exc = (struct exc){ 0 };
 }

@@ -61,9 +61,8 @@ static const uint8_t controls_without[] = {
 	VMX_ENTRY_LOAD_PKRS,
 };
 static const uint8_t capabilities_without[] = {
-	VMX_CAP_DUAL_MONITOR,	    VMX_CAP_ACTIVITY_SHUTDOWN, VMX_CAP_ACTIVITY_WAIT_FOR_SIPI,
-	VMX_CAP_SMBASE_IN_SMM,	    VMX_CAP_SMM_UNBLOCK,       VMX_CAP_PT_IN_VMX,
-	VMX_CAP_EPT_VIOLATION_INFO, VMX_CAP_EPT_SHADOW_STACK,
+	VMX_CAP_DUAL_MONITOR, VMX_CAP_SMBASE_IN_SMM,	  VMX_CAP_SMM_UNBLOCK,
+	VMX_CAP_PT_IN_VMX,    VMX_CAP_EPT_VIOLATION_INFO, VMX_CAP_EPT_SHADOW_STACK,
 };
 
 /* ---- switching sides ---- */
@@ -78,15 +77,17 @@ static void enter_side(struct vmx_executor *e, bool guest)
 	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
 	e->v->any_intr = guest && ON(PIN_EXTERNAL_INTERRUPT);
 	e->v->any_nmi = guest && ON(PIN_NMI) && ON(PIN_VIRTUAL_NMIS);
-	e->v->keeps_halt = guest;
+	e->v->nonroot = guest;
 	e->virt.iret_keeps_nmi = guest && ON(PIN_NMI) && !ON(PIN_VIRTUAL_NMIS);
 	e->virt.unblocked = false;
 	e->v->due = false;
+	e->v->deaf = guest && e->v->cpu.halted && e->waits != VMX_HALTED;
 	e->virt.window = guest && (ON(PROC_INTERRUPT_WINDOW) || vmx_apic_pending(x));
 	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
 	e->virt.stepped = false;
 	e->virt.shadow = 0;
-	e->virt.ask = guest && (e->trap.due || e->virt.window || e->virt.step || ON(PROC_NMI_WINDOW));
+	e->virt.ask = guest && (e->trap.due || x->s.pending_debug || e->virt.window || e->virt.step ||
+				ON(PROC_NMI_WINDOW));
 }
 
 /* The processor is in the guest. False: it has shut down. */
@@ -107,6 +108,7 @@ static bool entered(struct vmx_executor *e)
 	vmx_switch_space(e, true);
 	e->trap = vmx_apic_enter(&e->x);
 	e->pauses = 0;
+	e->waits = e->v->cpu.halted ? (uint8_t)e->x.s.activity : VMX_HALTED;
 	enter_side(e, true);
 	vmx_timer_start(e);
 	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
@@ -526,17 +528,25 @@ static void reset(struct vcpu *v)
 	e->x.log = log;
 	e->x.steer = steer;
 	e->x.owner = e;
+	e->waits = VMX_HALTED;
 	e->x.feature_control = FEATURE_LOCK | FEATURE_VMX; /* as firmware leaves it */
 	vmx_timer_stop(e);
 	enter_side(e, false);
+}
+
+/* PDPTEs of a guest are its own: what CR3 leads to may have changed since they were loaded. */
+static void stopped(struct vcpu *v)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+
+	for (unsigned i = 0; i < 4; i++)
+		e->x.s.pdpte[i] = mmu_pdptrs(v->mmu)[i];
 }
 
 static void loaded(struct vcpu *v)
 {
 	struct vmx_executor *e = vmx_executor_of(v);
 
-	for (unsigned i = 0; i < 4; i++)
-		e->x.s.pdpte[i] = mmu_pdptrs(v->mmu)[i];
 	vmx_switch_space(e, e->x.guest);
 	enter_side(e, e->x.guest);
 	if (e->timer_on)
@@ -556,6 +566,7 @@ static const struct virt_ops vmx_virt_ops = {
 	.due = vmx_due,
 	.reset = reset,
 	.loaded = loaded,
+	.stopped = stopped,
 };
 
 void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model *m)

@@ -19,6 +19,7 @@ struct vmx_executor {
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
 	bool (*device)(void *ctx, gpa a);
 	void *root_ctx;
+	uint8_t waits;		   /* while struct cpu is halted: which inactive state it is */
 	struct vmx_apic_trap trap; /* an exit behind the instruction that runs */
 	bool convertible;	   /* the EPT violation that is noted may become #VE, by its EPT entry */
 	/* PAUSE-loop exiting: PAUSEs since the entry, the TSC at the last one and at the first one of its

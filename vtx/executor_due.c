@@ -94,6 +94,36 @@ static enum virt_due intr_due(struct vmx_executor *e)
 	return VIRT_DUE_EXC;
 }
 
+/* ---- debug exceptions that were pending at the entry (27.7.3) ---- */
+
+static bool debug_pends(const struct vmx_executor *e)
+{
+	const struct cpu *c = &e->v->cpu;
+
+	return e->x.s.pending_debug & (PENDING_BS | PENDING_ENABLED) && !(c->shadow & SHADOW_SS) &&
+	       !(c->halted && e->waits != VMX_HALTED);
+}
+
+static enum virt_due debug_due(struct vmx_executor *e)
+{
+	struct cpu *c = &e->v->cpu;
+	uint32_t bits = (uint32_t)e->x.s.pending_debug & (PENDING_BS | 15), before = c->dr[6];
+
+	e->x.s.pending_debug = 0;
+	c->halted = 0;
+	c->dr[6] |= bits;
+	cpu_raise(c, EXC_DB);
+	c->exc.err = before; /* for an exit instead */
+	c->exc.cr2 = bits;
+	return VIRT_DUE_EXC;
+}
+
+/* An inactive state but HLT: is it one that lets nothing through? */
+static bool waits_for_sipi(const struct vmx_executor *e)
+{
+	return e->v->cpu.halted && e->waits == VMX_WAIT_FOR_SIPI;
+}
+
 enum virt_due vmx_due(struct vcpu *v, bool intr)
 {
 	struct vmx_executor *e = vmx_executor_of(v);
@@ -103,6 +133,10 @@ enum virt_due vmx_due(struct vcpu *v, bool intr)
 	e->virt.ask = v->due = false;
 	if (!e->virt.guest)
 		return VIRT_DUE_USUAL;
+	if (!c->halted || e->waits == VMX_HALTED)
+		v->deaf = false;
+	if (waits_for_sipi(e))
+		return VIRT_DUE_HELD;
 	if (e->trap.due) {
 		exit_due(e, (enum vmx_reason)e->trap.reason);
 		e->exit.qualification = e->trap.qualification;
@@ -110,14 +144,20 @@ enum virt_due vmx_due(struct vcpu *v, bool intr)
 	}
 	if (e->virt.stepped)
 		return exit_due(e, VMX_REASON_MONITOR_TRAP_FLAG);
+	if (debug_pends(e))
+		return debug_due(e);
 	if (e->timer_on && !vmx_timer_left(e))
 		return exit_due(e, VMX_REASON_PREEMPTION_TIMER);
 	if (ON(PROC_NMI_WINDOW) && !c->nmi_blocked && !c->shadow)
 		return exit_due(e, VMX_REASON_NMI_WINDOW);
 	if (c->nmi_pending && ON(PIN_NMI) && !c->shadow && (!c->nmi_blocked || ON(PIN_VIRTUAL_NMIS)))
 		return nmi_due(e);
-	if (c->nmi_pending && !ON(PIN_NMI) && !c->shadow && !c->nmi_blocked)
+	if (c->nmi_pending && !ON(PIN_NMI) && !c->shadow && !c->nmi_blocked) {
+		e->waits = VMX_HALTED;
 		return VIRT_DUE_USUAL;
+	}
+	if (v->deaf)
+		return VIRT_DUE_HELD;
 	if (ON(PROC_INTERRUPT_WINDOW) && c->intf && !c->shadow)
 		return exit_due(e, VMX_REASON_INTERRUPT_WINDOW);
 	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow && intr_due(e) == VIRT_DUE_EXC)

@@ -46,6 +46,13 @@ void vmx_copy_in_some(struct vmx_executor *e)
 	e->x.a20_masked = c->a20_mask != ~0u;
 }
 
+/* Behind MOV SS, the trap of the single step waits for the next instruction. */
+static bool single_step_waits(const struct cpu *c, const struct vmx_state *s)
+{
+	return c->sysflags & FL_TF && s->interruptibility & BLOCK_MOV_SS &&
+	       !(s->msr[VMX_MSR_DEBUGCTL] & DEBUGCTL_BTF);
+}
+
 void vmx_copy_in(struct vmx_executor *e)
 {
 	const struct cpu *c = &e->v->cpu;
@@ -70,7 +77,9 @@ void vmx_copy_in(struct vmx_executor *e)
 	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
 		for (unsigned i = 0; i < 4; i++)
 			s->pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
-	s->activity = c->halted ? VMX_HALTED : VMX_ACTIVE;
+	s->activity = c->halted ? e->waits : VMX_ACTIVE;
+	if (single_step_waits(c, s))
+		s->pending_debug |= PENDING_BS;
 	if (e->timer_on)
 		s->preemption_timer = vmx_timer_left(e);
 }

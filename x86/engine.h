@@ -131,7 +131,9 @@ struct vcpu {
 	bool any_intr;	   /* guest mode: an external interrupt ends HLT whatever EFLAGS.IF is, as it exits */
 	bool any_nmi;	   /* likewise an NMI, whatever blocks it */
 	bool due;	   /* guest mode: virt_ops.due is to be asked, in HLT too; that clears it */
-	bool keeps_halt;   /* guest mode: HLT lasts until what ends it is taken, as an exit saves it */
+	bool nonroot;	   /* guest mode of VMX: HLT lasts until what ends it is taken, as an exit saves it;
+			    * PDPTEs are not those in memory */
+	bool deaf;	   /* guest mode: no interrupt ends HLT, which is another inactive state */
 	uint64_t icount;   /* instructions retired (icount mode; exact outside run()) */
 	uint64_t icount_limit; /* run() returns ENGINE_ICOUNT when icount gets here; the machine
 				  may lower it inside a callback */

@@ -521,6 +521,81 @@ static const char *nmi_unblocked_by_fault(enum mode m)
 	return wrong;
 }
 
+/* ---- state that is neither active nor HLT; debug exceptions that wait ---- */
+
+static void timer_for(u32 cycles)
+{
+	vm_or(VM_PIN, PIN_TIMER);
+	vmwrite(VM_TIMER, cycles >> (vmx_caps.misc & 31));
+}
+
+/* In shutdown, interrupts wait, the preemption timer and NMIs do not. */
+static const char *activity_shutdown(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!(vmx_caps.misc & 1 << 7) || !vmx_has(vmx_caps.pin, PIN_TIMER))
+		return not_here;
+	LOAD_PROGRAM(nops);
+	vm_or(VM_PIN, PIN_INTR);
+	vmwrite(VM_ACTIVITY, 2);
+	be->set(S_EFLAGS, 0x202);
+	timer_for(60000000);
+	timer_on();
+	wrong = until_exit(52, 0);
+	timer_off();
+	asm volatile("sti\nnop\nnop\ncli");
+	if (wrong)
+		return wrong;
+	CHECK("eip", be->get(S_EIP), G_CODE);
+	CHECK("activity", vmread(VM_ACTIVITY), 2);
+	be->inject(EVENT_NMI, 2, false, 0, 0);
+	return until_hypercall(handler(2));
+}
+
+static const char *pending_debug(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(nops);
+	vmwrite(VM_PENDING_DEBUG, 0x4000);
+	vm_or(VM_EXCEPTIONS, 2);
+	wrong = until_exit(0, 0);
+	if (wrong)
+		return wrong;
+	CHECK("interruption information", out.event, 0x80000301);
+	CHECK("qualification", out.info1, 0x4000);
+	CHECK("eip", be->get(S_EIP), G_CODE);
+	CHECK("pending after the exit", vmread(VM_PENDING_DEBUG), 0);
+	vmwrite(VM_EXCEPTIONS, 0);
+	vmwrite(VM_PENDING_DEBUG, 0x1002); /* an enabled breakpoint */
+	wrong = until_hypercall(handler(1));
+	if (wrong)
+		return wrong;
+	CHECK("pushed eip", pushed(0), G_CODE);
+	LOAD_PROGRAM(ss_cpuid); /* the trap of a single step behind MOV SS is still to come */
+	be->set(S_EIP, G_CODE + 2);
+	be->set(S_EFLAGS, 0x102);
+	vm_or(VM_EXCEPTIONS, 2);
+	regs.eax = SEL_KDATA;
+	wrong = until_exit(10, 0);
+	if (wrong)
+		return wrong;
+	CHECK("pending behind MOV SS", vmread(VM_PENDING_DEBUG), 0x4000);
+	CHECK("blocking", vmread(VM_INTERRUPTIBILITY), 2);
+	wrong = until_exit(10, 0); /* what was saved can be entered */
+	if (wrong)
+		return wrong;
+	vmwrite(VM_INTERRUPTIBILITY, 0);
+	be->set(S_EIP, END_OF(ss_cpuid));
+	wrong = until_exit(0, 0);
+	if (!wrong)
+		CHECK("qualification", out.info1, 0x4000);
+	return wrong;
+}
+
 static const char *sti_blocking(enum mode m)
 {
 	const char *wrong;
@@ -604,6 +679,8 @@ const struct program event_programs[] = {
 	{ "nmi_window_again", PROTECTED, ON_VMX, nmi_window_again },
 	{ "iret_keeps_nmi_blocked", PROTECTED, ON_VMX, iret_keeps_nmi_blocked },
 	{ "nmi_unblocked_by_fault", PROTECTED, ON_VMX, nmi_unblocked_by_fault },
+	{ "activity_shutdown", 0, ON_VMX, activity_shutdown },
+	{ "pending_debug", PROTECTED, ON_VMX, pending_debug },
 	{ "sti_blocking", 0, 0, sti_blocking },
 	{ "ss_blocking", PROTECTED, 0, ss_blocking },
 	{ "trap_left_behind", PROTECTED, 0, trap_left_behind },

@@ -9,6 +9,7 @@ PROGRAM(switch_twice, "xorl %eax, %eax\nmovl $7, %ecx\nvmfunc\nmovl 0xc000, %ebx
 		      "movl 0xc000, %edx");
 PROGRAM(vmfunc_any, "vmfunc");
 PROGRAM(read_hole, "movl 0xf010, %eax");
+PROGRAM(load_pdptes, "nop\nnop\nmovl $0x2000, %eax\nmovl %eax, %cr3");
 PROGRAM(read_high, "movl 0x400123, %eax");
 PROGRAM(read_free, "movl 0xc000, %eax");
 PROGRAM(write_free, "movl %eax, 0xc000");
@@ -345,6 +346,38 @@ static const char *virtualization_exception(enum mode m)
 	return wrong;
 }
 
+/* PAE paging under EPT: the entry takes PDPTEs from the VMCS, MOV to CR3 from memory, the exit stores them.
+ */
+static const char *pdptes(enum mode m)
+{
+	u64 *dir = (u64 *)(ram + G_DIR), *table = (u64 *)(ram + G_TABLE), *pdpt = (u64 *)(ram + G_DATA);
+	const char *wrong;
+
+	(void)m;
+	LOAD_PROGRAM(load_pdptes);
+	memset(ram + G_DIR, 0, 0x2000);
+	dir[0] = G_TABLE | 7;
+	for (u32 p = 0; p < G_BYTES / 4096; p++)
+		table[p] = p << 12 | 7;
+	for (u32 i = 0; i < 4; i++) {
+		pdpt[i] = G_DIR | 1 | i << 9; /* bits 11:9 are software's */
+		vmwrite64(VM_PDPTE0 + 2 * i, i ? 0 : G_DIR | 1);
+	}
+	be->set(S_CR4, 0x20);
+	be->set(S_CR3, 0); /* where no PDPTEs are */
+	wrong = until_hypercall(END_OF(load_pdptes));
+	if (wrong)
+		return wrong;
+	CHECK("PDPTE 3", vmread(VM_PDPTE0 + 6), G_DIR | 0x601);
+	vmwrite64(VM_PDPTE0 + 4, 1 << 1);
+	vmwrite64(VM_PDPTE0 + 4, 0x1e7);
+	be->set(S_EIP, G_CODE);
+	be->enter();
+	CHECK("reserved bits of a PDPTE", out.reason, FAILED_ENTRY | 33);
+	CHECK("qualification", out.info1, 2);
+	return NULL;
+}
+
 /* SVM: a change of the guest's mappings is seen by another ASID at once. */
 static const char *other_asid(enum mode m)
 {
@@ -379,6 +412,7 @@ const struct program nested_programs[] = {
 	{ "misconfigured", IN(FLAT) | IN(PAGED), ON_VMX, misconfigured },
 	{ "accessed_dirty", IN(FLAT) | IN(PAGED), ON_VMX, accessed_dirty },
 	{ "modification_log", IN(FLAT) | IN(PAGED), ON_VMX, modification_log },
+	{ "pdptes", IN(PAGED), ON_VMX, pdptes },
 	{ "eptp_switching", IN(FLAT) | IN(PAGED), ON_VMX, eptp_switching },
 	{ "virtualization_exception", IN(FLAT) | IN(PAGED), ON_VMX, virtualization_exception },
 	{ "other_asid", IN(FLAT) | IN(PAGED), ON_SVM, other_asid },
