@@ -5,7 +5,8 @@
  *
  * No table of the guest is traced. A shadow keeps a copy of the part of the guest's table that it was made
  * from; at the guest's own flushes the two are compared and what has changed is dropped, as a TLB may lag
- * until then. Shadows of the roots used last are kept. */
+ * until then. Shadows of the roots used last are kept; those that have the same directory entry at the same
+ * place, as kernels do, share the table under it. */
 #include "vmm/vmm_int.h"
 
 #include "base/gpr.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 
 #define ROOTS 16u
+_Static_assert(ROOTS <= 16, "a bit each");
 #define TABLES 1600u /* shadow page tables, of 2 MiB each */
 #define ENTRIES 512u
 #define DIRECTORIES 4u
@@ -26,11 +28,12 @@ enum { INVVPID_ADDRESS, INVVPID_SINGLE }; /* types of INVVPID */
 
 /* A shadow page table. */
 struct table {
-	gpa at;		       /* of its page */
-	uint16_t root, region; /* what it is the table of; root NO_TABLE: free */
-	bool large;	       /* the guest has a large page there, or part of one */
-	uint64_t pde;	       /* the guest's entry */
-	gpa source;	       /* of the part of the guest's table that covers it */
+	gpa at;		 /* of its page */
+	uint16_t roots;	 /* a bit for each root that has it; 0: free */
+	uint16_t region; /* where they have it */
+	bool large;	 /* the guest has a large page there, or part of one */
+	uint64_t pde;	 /* the guest's entry */
+	gpa source;	 /* of the part of the guest's table that covers it */
 	uint64_t entry[ENTRIES];
 	uint64_t copy[ENTRIES]; /* of the guest's entries: half as many words for tables of 4-byte ones */
 };
@@ -113,25 +116,45 @@ static gpa directory_entry(const struct root *r, unsigned region)
 	return r->directory[region / ENTRIES] + region % ENTRIES * 8;
 }
 
+static uint16_t root_bit(const struct vmm *m, const struct root *r)
+{
+	return (uint16_t)(1u << (r - m->shadows->root));
+}
+
+/* R takes T, of its region. */
+static void attach(struct vmm *m, struct root *r, struct table *t)
+{
+	t->roots |= root_bit(m, r);
+	r->table[t->region] = (uint16_t)(t - m->shadows->table);
+	vmm_store64(m, directory_entry(r, t->region), t->at | PTE_P | PTE_W | PTE_U | PTE_A);
+}
+
+/* R gives its table of REGION up; without a root, its entries go. */
+static void detach(struct vmm *m, struct root *r, unsigned region)
+{
+	struct table *t;
+
+	if (r->table[region] == NO_TABLE)
+		return;
+	t = &m->shadows->table[r->table[region]];
+	vmm_store64(m, directory_entry(r, region), 0);
+	r->table[region] = NO_TABLE;
+	t->roots &= (uint16_t)~root_bit(m, r);
+	for (unsigned i = 0; i < ENTRIES && !t->roots; i++)
+		put(m, t, i, 0);
+}
+
 static void drop_table(struct vmm *m, struct table *t)
 {
-	struct root *r;
-
-	if (t->root == NO_TABLE)
-		return;
-	r = &m->shadows->root[t->root];
-	vmm_store64(m, directory_entry(r, t->region), 0);
-	r->table[t->region] = NO_TABLE;
-	t->root = NO_TABLE;
-	for (unsigned i = 0; i < ENTRIES; i++)
-		put(m, t, i, 0);
+	for (unsigned i = 0; i < ROOTS; i++)
+		if (t->roots >> i & 1)
+			detach(m, &m->shadows->root[i], t->region);
 }
 
 static void drop_root(struct vmm *m, struct root *r)
 {
 	for (unsigned i = 0; i < REGIONS; i++)
-		if (r->table[i] != NO_TABLE)
-			drop_table(m, &m->shadows->table[r->table[i]]);
+		detach(m, r, i);
 	r->used = false;
 }
 
@@ -204,9 +227,33 @@ static void sync_root(struct vmm *m, struct root *r)
 			continue;
 		t = &m->shadows->table[r->table[i]];
 		if (!walk_directory(&pg, &mem, (gva)i << REGION_SHIFT, &pde, &at) || !keeps(t->pde, pde))
-			drop_table(m, t);
+			detach(m, r, i);
 		else
 			sync_table(m, t);
+	}
+}
+
+/* Can a root with directory entry PDE have T, too? A large page's dirty bit is in the entry, of which each
+ * root has its own: where it is clear, the first write has to fault in each. */
+static bool shareable(const struct table *t, uint64_t pde)
+{
+	return keeps(t->pde, pde) && (!t->large || t->pde & PTE_D);
+}
+
+/* R is new: it takes the tables of FROM under directory entries that are the same in both. */
+static void adopt_tables(struct vmm *m, struct root *r, const struct root *from)
+{
+	struct paging pg = paging_of(m);
+	struct walk_memory mem = memory_of(m);
+
+	for (unsigned i = 0; i < REGIONS; i++) {
+		struct table *t = &m->shadows->table[from->table[i] % TABLES];
+		uint64_t pde;
+		gpa at;
+
+		if (from->table[i] != NO_TABLE &&
+		    walk_directory(&pg, &mem, (gva)i << REGION_SHIFT, &pde, &at) && shareable(t, pde))
+			attach(m, r, t);
 	}
 }
 
@@ -226,6 +273,8 @@ static struct root *find_root(struct vmm *m, uint32_t cr3)
 	drop_root(m, old);
 	old->used = true;
 	old->cr3 = cr3;
+	if (s->current && s->current != old)
+		adopt_tables(m, old, s->current);
 	return old;
 }
 
@@ -279,18 +328,29 @@ static struct table *take_table(struct vmm *m, struct root *r, unsigned region)
 	for (unsigned i = 0; i < TABLES; i++) {
 		t = &s->table[s->hand];
 		s->hand = (s->hand + 1) % TABLES;
-		if (t->root == NO_TABLE || i + 1 == TABLES)
+		if (!t->roots || i + 1 == TABLES)
 			break;
 	}
-	if (t->root != NO_TABLE) {
+	if (t->roots) {
 		drop_table(m, t);
 		flush_processor(m);
 	}
-	t->root = (uint16_t)(r - s->root);
 	t->region = (uint16_t)region;
-	r->table[region] = (uint16_t)(t - s->table);
-	vmm_store64(m, directory_entry(r, region), t->at | PTE_P | PTE_W | PTE_U | PTE_A);
+	attach(m, r, t);
 	return t;
+}
+
+/* What another root has in its place under the same directory entry. */
+static struct table *shared_table(struct vmm *m, unsigned region, bool large, uint64_t pde)
+{
+	for (unsigned i = 0; i < ROOTS; i++) {
+		uint16_t n = m->shadows->root[i].table[region];
+		struct table *t = &m->shadows->table[n % TABLES];
+
+		if (n != NO_TABLE && t->large == large && shareable(t, pde))
+			return t;
+	}
+	return NULL;
 }
 
 /* The table of LIN under the guest's directory entry PDE. */
@@ -303,10 +363,18 @@ static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uin
 
 	if (r->table[region] != NO_TABLE) {
 		t = &m->shadows->table[r->table[region]];
-		if (t->large == large && keeps(t->pde, pde))
+		if (t->large == large && keeps(t->pde, pde)) {
+			t->pde = pde; /* dirty by now, maybe */
 			return t;
-		drop_table(m, t);
+		}
+		detach(m, r, region);
 		flush_processor(m);
+	}
+	t = shared_table(m, region, large, pde);
+	if (t) {
+		attach(m, r, t);
+		sync_table(m, t);
+		return t;
 	}
 	t = take_table(m, r, region);
 	t->large = large;
@@ -316,6 +384,16 @@ static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uin
 		mm_phys_read(m->vm, t->source, t->copy, copy_words(m) * 8);
 	}
 	return t;
+}
+
+/* The guest's kernel writes a page that is read-only, with CR0.WP clear: as the processor's WP is set, the
+ * page becomes the kernel's until user code faults on it; with SMEP it stays one that the kernel cannot
+ * execute. */
+static uint64_t supervisor_write(const struct vmm *m, uint64_t e)
+{
+	if (e & PTE_U && vmm_cr4(m) & CR4_SMEP && m->v->cpu.efer & EFER_NXE)
+		e |= PTE_NX;
+	return (e & ~(uint64_t)PTE_U) | PTE_W;
 }
 
 enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
@@ -349,9 +427,12 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 
 		mm_phys_read(m->vm, t->source + word * 8, &t->copy[word], 8);
 	}
-	e = page | PTE_P | PTE_A | PTE_D | (w.user ? PTE_U : 0) | (w.nx ? PTE_NX : 0);
+	e = page | PTE_P | PTE_A | PTE_D | (w.user ? PTE_U : 0) | (w.nx ? PTE_NX : 0) |
+	    (w.global ? PTE_G : 0);
 	if (w.writable && w.dirty && page != m->ones)
 		e |= PTE_W;
+	else if (how & MM_WRITE)
+		e = supervisor_write(m, e);
 	put(m, t, i, e);
 	return SHADOW_MAPPED;
 }
@@ -381,7 +462,6 @@ bool shadow_init(struct vmm *m)
 	}
 	for (unsigned i = 0; i < TABLES; i++) {
 		s->table[i].at = vmm_page(m);
-		s->table[i].root = NO_TABLE;
 	}
 	return s->table[TABLES - 1].at;
 }

@@ -40,8 +40,9 @@ static void read_segment(const struct vmm *m, const struct segment_fields *f, st
 
 /* Bits of the control registers that are the monitor's: the guest reads the shadow, and a write that would
  * change it exits. With EPT these are the ones that VMX operation fixes; shadow page tables need the bits
- * that paging depends on, too. */
-#define CR0_OWNED_SHADOWING ((uint64_t)CR0_PG | CR0_PE)
+ * that paging depends on, too. CR0.WP is always 1 then: a write that is the first of a page must fault, as it
+ * sets the dirty bit in the guest's table. */
+#define CR0_OWNED_SHADOWING ((uint64_t)CR0_PG | CR0_PE | CR0_WP)
 #define CR4_OWNED_SHADOWING ((uint64_t)CR4_PAE | CR4_PSE | CR4_PGE)
 
 static void write_control_registers(struct vmm *m)
@@ -52,6 +53,9 @@ static void write_control_registers(struct vmm *m)
 	if (m->shadowing) {
 		owned0 |= CR0_OWNED_SHADOWING;
 		owned4 |= CR4_OWNED_SHADOWING;
+		if ((vm_read(m, VMCS_CR0_READ_SHADOW) ^ c->cr0) & CR0_WP)
+			shadow_drop_all(m);
+		cr0 |= CR0_WP;
 		cr4 |= CR4_PAE;
 	}
 	vm_write(m, VMCS_CR0_MASK, owned0);

@@ -32,11 +32,17 @@ kernel()
 
 kernels=2
 [ -z "${LONG:-}" ] || kernels=4
-plan $((9 + kernels))
+plan $((11 + kernels))
 
 demo --vtx ept --verify-tc
 demo --vtx shadow --verify-tc
 demo --vtx shadow --cpu pentium2
+
+# Accessed and dirty bits, large pages, CR0.WP clear: against a model.
+for how in "" pae; do
+	run_guest 60 --engine vtx --vtx shadow --append "seed=3 rounds=600 $how" stress
+	said "stress: no divergence" "pages change their roles at random under shadow tables $how"
+done
 
 run_guest 20 --engine vtx --vtx npt demo
 refused "--vtx takes ept or shadow, not" "a way that there is not is refused in one line"
