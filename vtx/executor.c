@@ -75,7 +75,7 @@ static void enter_side(struct vmx_executor *e, bool guest)
 	e->virt.changed = true;
 	e->virt.points = guest ? vmx_points(e) : 0;
 	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
-	e->v->any_intr = guest && ON(PIN_EXTERNAL_INTERRUPT);
+	e->v->any_intr = guest && vmx_intr_exits(x);
 	e->v->any_nmi = guest && ON(PIN_NMI) && ON(PIN_VIRTUAL_NMIS);
 	e->v->nonroot = guest;
 	e->virt.iret_keeps_nmi = guest && ON(PIN_NMI) && !ON(PIN_VIRTUAL_NMIS);

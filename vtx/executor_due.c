@@ -6,6 +6,7 @@
 #include "cpu/system.h"
 #include "vtx/bits.h"
 #include "vtx/event.h"
+#include "vtx/intercept.h"
 
 #define F(id) (x->vmcs.r.value[VMCS_##id])
 #define ON(id) VMX_ON(&x->vmcs.r, id)
@@ -160,9 +161,9 @@ enum virt_due vmx_due(struct vcpu *v, bool intr)
 		return VIRT_DUE_HELD;
 	if (ON(PROC_INTERRUPT_WINDOW) && c->intf && !c->shadow)
 		return exit_due(e, VMX_REASON_INTERRUPT_WINDOW);
-	if (intr && ON(PIN_EXTERNAL_INTERRUPT) && !c->shadow && intr_due(e) == VIRT_DUE_EXC)
+	if (intr && vmx_intr_exits(x) && !c->shadow && intr_due(e) == VIRT_DUE_EXC)
 		return VIRT_DUE_EXC;
 	if (ON(PROC2_VIRTUAL_INTERRUPTS) && vmx_apic_interrupts(e))
 		return VIRT_DUE_EVENT;
-	return ON(PIN_EXTERNAL_INTERRUPT) ? VIRT_DUE_HELD : VIRT_DUE_USUAL;
+	return vmx_intr_exits(x) ? VIRT_DUE_HELD : VIRT_DUE_USUAL;
 }

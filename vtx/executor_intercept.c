@@ -41,7 +41,8 @@ static uint64_t points_now(const struct vmx *x)
 			p |= 1ull << simple[i].point;
 	if (!ON(PROC_IO_BITMAPS) && !ON(PROC_UNCONDITIONAL_IO) && !x->steer.how[VMX_REASON_IO])
 		p &= ~VIRT_BIT(IO);
-	if (ON(PROC_RDTSC) || (offset && ON(PROC2_TSC_SCALING)))
+	if (vmx_intercepted(x, VMX_INTERCEPT_RDTSC) == VMX_EXITS ||
+	    vmx_intercepted(x, VMX_INTERCEPT_RDTSCP) == VMX_EXITS || (offset && ON(PROC2_TSC_SCALING)))
 		p |= VIRT_BIT(RDTSC) | VIRT_BIT(RDTSCP);
 	if (ON(PROC2_PAUSE_LOOP))
 		p |= VIRT_BIT(PAUSE);
@@ -53,9 +54,11 @@ static uint64_t points_now(const struct vmx *x)
 		p |= VIRT_BIT(CR4_READ) | VIRT_BIT(CR4_WRITE);
 	if (ON(PROC_CR3_LOAD))
 		p |= VIRT_BIT(CR3_WRITE);
-	if (ON(PROC_CR3_STORE))
+	if (vmx_cr_forced(x))
+		p |= VIRT_BIT(CR0_WRITE) | VIRT_BIT(CR3_WRITE) | VIRT_BIT(CR4_WRITE);
+	if (vmx_intercepted(x, VMX_INTERCEPT_CR3_STORE) == VMX_EXITS)
 		p |= VIRT_BIT(CR3_READ);
-	if (ON(PROC_MOV_DR))
+	if (vmx_intercepted(x, VMX_INTERCEPT_MOV_DR) == VMX_EXITS)
 		p |= VIRT_BIT(DR_READ) | VIRT_BIT(DR_WRITE);
 	return p;
 }

@@ -33,8 +33,25 @@ bool vmx_steerable(enum vmx_reason reason)
 	for (unsigned i = 0; i < VMX_INTERCEPTS; i++)
 		if (vmx_intercepts[i].reason == reason)
 			return true;
-	return reason == VMX_REASON_IO || reason == VMX_REASON_RDMSR || reason == VMX_REASON_WRMSR ||
-	       reason == VMX_REASON_EXCEPTION_NMI;
+	return reason == VMX_REASON_EXTERNAL_INTERRUPT || reason == VMX_REASON_IO ||
+	       reason == VMX_REASON_RDMSR || reason == VMX_REASON_WRMSR || reason == VMX_REASON_EXCEPTION_NMI;
+}
+
+bool vmx_intr_exits(const struct vmx *x)
+{
+	return steered(x, VMX_REASON_EXTERNAL_INTERRUPT, ON(PIN_EXTERNAL_INTERRUPT));
+}
+
+/* A write of a control register exits, unless a person decided otherwise: then its result is that of a write
+ * that does not. */
+static bool cr_exits(const struct vmx *x, bool exits)
+{
+	return steered(x, VMX_REASON_CR_ACCESS, exits);
+}
+
+bool vmx_cr_forced(const struct vmx *x)
+{
+	return cr_exits(x, false);
 }
 
 /* ---- bitmaps in guest memory ---- */
@@ -96,12 +113,12 @@ bool vmx_mtf(const struct vmx *x)
 
 bool vmx_cr0_exits(const struct vmx *x, uint64_t real, uint64_t value, uint64_t *result)
 {
-	return owned_exits(F(CR0_MASK), F(CR0_READ_SHADOW), real, value, result);
+	return cr_exits(x, owned_exits(F(CR0_MASK), F(CR0_READ_SHADOW), real, value, result));
 }
 
 bool vmx_cr4_exits(const struct vmx *x, uint64_t real, uint64_t value, uint64_t *result)
 {
-	return owned_exits(F(CR4_MASK), F(CR4_READ_SHADOW), real, value, result);
+	return cr_exits(x, owned_exits(F(CR4_MASK), F(CR4_READ_SHADOW), real, value, result));
 }
 
 /* LMSW loads PE, MP, EM and TS, and cannot clear PE: only its setting exits (26.1.3). */
@@ -114,7 +131,7 @@ bool vmx_lmsw_exits(const struct vmx *x, uint64_t real, uint16_t value, uint64_t
 	*result = (real & ~(uint64_t)(CR0_PE | CR0_MP | CR0_EM | CR0_TS)) | (real & mask) | (loaded & ~mask);
 	if (!(value & CR0_PE))
 		differ &= ~(uint64_t)CR0_PE;
-	return differ;
+	return cr_exits(x, differ);
 }
 
 bool vmx_clts_exits(const struct vmx *x, uint64_t real, uint64_t *result)
@@ -122,10 +139,10 @@ bool vmx_clts_exits(const struct vmx *x, uint64_t real, uint64_t *result)
 	bool owned = F(CR0_MASK) & CR0_TS;
 
 	*result = owned ? real : real & ~(uint64_t)CR0_TS;
-	return owned && F(CR0_READ_SHADOW) & CR0_TS;
+	return cr_exits(x, owned && F(CR0_READ_SHADOW) & CR0_TS);
 }
 
-bool vmx_cr3_exits(const struct vmx *x, uint64_t value)
+static bool cr3_controlled(const struct vmx *x, uint64_t value)
 {
 	if (!ON(PROC_CR3_LOAD))
 		return false;
@@ -133,6 +150,11 @@ bool vmx_cr3_exits(const struct vmx *x, uint64_t value)
 		if (x->vmcs.r.value[VMCS_CR3_TARGET_0 + i] == value)
 			return false;
 	return true;
+}
+
+bool vmx_cr3_exits(const struct vmx *x, uint64_t value)
+{
+	return cr_exits(x, cr3_controlled(x, value));
 }
 
 uint64_t vmx_cr0_read(const struct vmx *x, uint64_t real)

@@ -23,6 +23,10 @@ enum vmx_intercepted { VMX_RUNS, VMX_EXITS, VMX_UNDEFINED /* #UD */ };
 enum vmx_intercepted vmx_intercepted(const struct vmx *x, enum vmx_intercept i);
 /* Can exits for REASON be forced and suppressed (vtx/steer.h)? Questions here and in event.h heed it. */
 bool vmx_steerable(enum vmx_reason reason);
+/* Do external interrupts exit? Does an access of a control register for which the VMCS alone asks for
+ * nothing? */
+bool vmx_intr_exits(const struct vmx *x);
+bool vmx_cr_forced(const struct vmx *x);
 /* Does an MTF VM exit follow the guest's next instruction? */
 bool vmx_mtf(const struct vmx *x);
 

@@ -210,6 +210,32 @@ START_TEST(steering)
 	ck_assert(!vmx_exception_exits(&r->x, &ud));
 	how[VMX_REASON_EXCEPTION_NMI] = VMX_FORCED;
 	ck_assert(vmx_exception_exits(&r->x, &ud));
+	ck_assert(!vmx_intr_exits(&r->x));
+	how[VMX_REASON_EXTERNAL_INTERRUPT] = VMX_FORCED;
+	ck_assert(vmx_intr_exits(&r->x));
+	rig_free(r);
+}
+END_TEST
+
+/* CR accesses by hand: a suppressed write leaves the bits that the host owns. */
+START_TEST(steering_cr)
+{
+	struct rig *r = rig_new("CR0_MASK=8 CR0_READ_SHADOW=0");
+	uint8_t *how = &r->x.steer.how[VMX_REASON_CR_ACCESS];
+	uint64_t result;
+
+	ck_assert(vmx_cr0_exits(&r->x, 0x80000031, 0x80000039, &result));
+	ck_assert(!vmx_cr0_exits(&r->x, 0x80000031, 0x80000035, &result));
+	ck_assert(!vmx_cr3_exits(&r->x, 0x1000));
+	*how = VMX_SUPPRESSED;
+	ck_assert(!vmx_cr0_exits(&r->x, 0x80000031, 0x8000003d, &result));
+	ck_assert_uint_eq(result, 0x80000035);
+	*how = VMX_FORCED;
+	ck_assert(vmx_cr0_exits(&r->x, 0x80000031, 0x80000031, &result));
+	ck_assert(vmx_cr3_exits(&r->x, 0x1000));
+	ck_assert(vmx_cr4_exits(&r->x, 0, 0, &result));
+	ck_assert(vmx_clts_exits(&r->x, 8, &result));
+	ck_assert_int_eq(vmx_intercepted(&r->x, VMX_INTERCEPT_CR3_STORE), VMX_EXITS);
 	rig_free(r);
 }
 END_TEST
@@ -246,6 +272,7 @@ int main(void)
 	tcase_add_test(t, refusals);
 	tcase_add_test(t, snapshots);
 	tcase_add_test(t, steering);
+	tcase_add_test(t, steering_cr);
 	tcase_add_test(t, once);
 	suite_add_tcase(s, t);
 	return suite_run(s);
