@@ -52,7 +52,7 @@ stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.inc
 hyper_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
 	%D%/hyper/entry.S %D%/hyper/main.c %D%/hyper/vm.c %D%/hyper/vmx.c %D%/hyper/svm.c %D%/hyper/cases.c \
 	%D%/hyper/events.c %D%/hyper/controls.c %D%/hyper/nested.c %D%/hyper/errors.c %D%/hyper/timing.c %D%/hyper/fuzz.c \
-	%D%/hyper/fuzz_vmx.c %D%/hyper/fuzz_svm.c %D%/hyper/apic.c %D%/hyper/codes.c
+	%D%/hyper/fuzz_vmx.c %D%/hyper/fuzz_svm.c %D%/hyper/apic.c %D%/hyper/codes.c %D%/hyper/reasons.c
 hyper_extra = %D%/hyper/hyper.h %D%/hyper/vmx.h %D%/hyper/svm.h %D%/hyper/cases.h %D%/hyper/fuzz.h \
 	%D%/hyper/cases.def %D%/hyper/state.def %D%/hyper/hyper.lds
 

@@ -109,6 +109,28 @@ static const char *tpr_shadow(enum mode m)
 	return NULL;
 }
 
+/* Without virtualized accesses nothing in a 32-bit guest reaches VTPR; the entry compares it. */
+static const char *tpr_shadow_alone(enum mode m)
+{
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.proc, PROC_TPR))
+		return not_here;
+	LOAD_PROGRAM(undefined);
+	vm_or(VM_PROC, PROC_TPR);
+	vmwrite64(VM_VIRTUAL_APIC, phys_of(virtual_apic));
+	*reg(TPR) = 0x50;
+	vmwrite(VM_TPR_THRESHOLD, 5);
+	wrong = until_hypercall(handler(6));
+	if (wrong)
+		return wrong;
+	vmwrite(VM_TPR_THRESHOLD, 6);
+	be->enter();
+	CHECK("entry with VTPR below the threshold", out.info1, 7);
+	return NULL;
+}
+
 static const char *tpr_threshold(enum mode m)
 {
 	const char *wrong = NULL;
@@ -509,6 +531,7 @@ static const char *posted_interrupts(enum mode m)
 /* Columns: name, modes, back end, function. */
 const struct program apic_programs[] = {
 	{ "tpr_shadow", PROTECTED, ON_VMX, tpr_shadow },
+	{ "tpr_shadow_alone", IN(SHADOW), ON_VMX, tpr_shadow_alone },
 	{ "tpr_threshold", PROTECTED, ON_VMX, tpr_threshold },
 	{ "apic_access", PROTECTED, ON_VMX, apic_access },
 	{ "apic_access_no_shadow", PROTECTED, ON_VMX, apic_access_no_shadow },

@@ -399,10 +399,13 @@ void cases_run(u32 modes)
 		run_programs(control_programs, control_program_count, m);
 		run_programs(apic_programs, apic_program_count, m);
 		run_programs(svm_programs, svm_program_count, m);
+		run_programs(vmx_programs, vmx_program_count, m);
 		run_programs(nested_programs, nested_program_count, m);
 		run_programs(error_programs, error_program_count, m);
 	}
 	if (be->on == ON_SVM && !only && modes == be->modes())
 		svm_codes_report(verbose);
+	if (be->on == ON_VMX && !only && modes == be->modes())
+		vmx_reasons_report(verbose);
 	print("hyper: %s: ok %u / failed %u / not offered %u\n", be->name, passed, failed, skipped);
 }

@@ -57,9 +57,9 @@ struct program {
 };
 extern const char not_here[]; /* the processor lacks something */
 extern const struct program event_programs[], control_programs[], nested_programs[], error_programs[],
-    apic_programs[], svm_programs[];
+    apic_programs[], svm_programs[], vmx_programs[];
 extern const u32 event_program_count, control_program_count, nested_program_count, error_program_count,
-    apic_program_count, svm_program_count;
+    apic_program_count, svm_program_count, vmx_program_count;
 
 /* Say what was wrong: "WHAT: GOT, expected WANT", or NULL when equal. */
 const char *differs(const char *what, u64 got, u64 want);

@@ -15,6 +15,9 @@ PROGRAM(wrmsr, "wrmsr");
 PROGRAM(read_absent, "movl 0xd000, %eax");
 PROGRAM(write_absent, "movl %eax, 0xd000");
 PROGRAM(pauses, "pause\npause\npause");
+PROGRAM(change_state,
+	"movl $0x277, %ecx\nrdmsr\nmovl %eax, %ebx\nmovl $0x04040404, %eax\nmovl %eax, %edx\nwrmsr\n"
+	"movl $0xc0000080, %ecx\nrdmsr\nmovl %eax, %esi\nmovl $0x402, %eax\nmovl %eax, %dr7");
 PROGRAM(two_nops, "nop\nnop");
 PROGRAM(hlt_once, "hlt");
 PROGRAM(forever, "1: jmp 1b");
@@ -142,6 +145,38 @@ static const char *tsc_scaling(enum mode m)
 	seen = ((u64)regs.edx << 32 | regs.eax) - offset;
 	if (seen < before / 2 || seen > after / 2)
 		CHECK("half the counter", seen, before / 2);
+	return NULL;
+}
+
+/* PAT, EFER, DR7 and DEBUGCTL: loaded by the entry, stored and loaded by the exit, each by a control. */
+static const char *state_by_controls(enum mode m)
+{
+	const u32 entries = ENTRIES_PAT | ENTRIES_EFER, exits = EXITS_DEBUG | EXITS_PAT | EXITS_EFER;
+	u64 pat = rdmsr(0x277), efer = rdmsr(0xc0000080);
+	const char *wrong;
+
+	(void)m;
+	if (!vmx_has(vmx_caps.entries, entries) || !vmx_has(vmx_caps.exits, exits))
+		return not_here;
+	vm_or(VM_ENTRIES, entries);
+	vm_or(VM_EXITS, exits);
+	if (vmx_has(vmx_caps.exits, EXITS_SAVE_PERF) && use_perf_global())
+		vm_or(VM_EXITS, EXITS_SAVE_PERF);
+	vmwrite64(VM_GUEST_PAT, 0x0606060606060606ull);
+	vmwrite64(VM_GUEST_EFER, 0);
+	vmwrite64(VM_HOST_PAT, pat);
+	vmwrite64(VM_HOST_EFER, efer);
+	LOAD_PROGRAM(change_state);
+	wrong = until_hypercall(END_OF(change_state));
+	if (wrong)
+		return wrong;
+	CHECK("PAT in the guest", regs.ebx, 0x06060606);
+	CHECK("EFER in the guest", regs.esi, 0);
+	CHECK("PAT as stored", vmread(VM_GUEST_PAT), 0x04040404);
+	CHECK("DR7 as stored", be->get(S_DR7), 0x402);
+	CHECK("PAT of the host", rdmsr(0x277), pat);
+	CHECK("EFER of the host", rdmsr(0xc0000080), efer);
+	vmwrite64(VM_GUEST_PAT, 2);
 	return NULL;
 }
 
@@ -476,6 +511,7 @@ const struct program control_programs[] = {
 	{ "cr3_targets", PROTECTED, ON_VMX, cr3_targets },
 	{ "tsc_offset", 0, 0, tsc_offset },
 	{ "tsc_scaling", 0, ON_VMX, tsc_scaling },
+	{ "state_by_controls", PROTECTED, ON_VMX, state_by_controls },
 	{ "perf_global", 0, ON_VMX, perf_global },
 	{ "io_bitmap", PROTECTED, 0, io_bitmap },
 	{ "msr_bitmap", PROTECTED, 0, msr_bitmap_bits },

@@ -3,6 +3,13 @@
  * dirty flags. */
 #include "guests/hyper/cases.h"
 
+static void invvpid(u32 type, u16 vpid)
+{
+	u64 d[2] = { vpid, 0 };
+
+	asm volatile("invvpid %0, %1" : : "m"(d), "r"(type) : "cc", "memory");
+}
+
 PROGRAM(jump_hole, "movl $0xf000, %eax\njmp *%eax");
 PROGRAM(jump_free, "movl $0xc000, %eax\njmp *%eax");
 PROGRAM(switch_twice, "xorl %eax, %eax\nmovl $7, %ecx\nvmfunc\nmovl 0xc000, %ebx\nxorl %ecx, %ecx\nvmfunc\n"
@@ -346,6 +353,39 @@ static const char *virtualization_exception(enum mode m)
 	return wrong;
 }
 
+/* Translations of one VPID survive those of another, and INVVPID drops its own. */
+static const char *vpids(enum mode m)
+{
+	const char *wrong;
+
+	if (!vmx_has(vmx_caps.proc2, PROC2_VPID) || !(vmx_caps.ept >> 41 & 1))
+		return not_here;
+	LOAD_PROGRAM(read_free);
+	*ram32(G_FREE) = 0x1111;
+	*ram32(G_DATA) = 0x2222;
+	vmx_set_proc2(PROC2_VPID);
+	for (u32 i = 0; i < 6; i++) {
+		u32 page = i & 1 ? G_DATA : G_FREE;
+
+		if (m == PAGED)
+			ram32(G_TABLE)[G_FREE / 4096] = page | 7;
+		else
+			shadow_table[G_FREE / 4096] = phys_of(ram + page) | 7;
+		vmwrite(VM_VPID, 1 + (i & 1));
+		if (i >= 4)
+			invvpid(1, (u16)(1 + (i & 1)));
+		be->set(S_EIP, G_CODE);
+		wrong = until_hypercall(END_OF(read_free));
+		if (wrong)
+			return wrong;
+		CHECK("what the guest reads", regs.eax, i & 1 ? 0x2222 : 0x1111);
+	}
+	vmwrite(VM_VPID, 0);
+	be->enter();
+	CHECK("VPID 0", out.info1, 7);
+	return NULL;
+}
+
 /* PAE paging under EPT: the entry takes PDPTEs from the VMCS, MOV to CR3 from memory, the exit stores them.
  */
 static const char *pdptes(enum mode m)
@@ -412,6 +452,7 @@ const struct program nested_programs[] = {
 	{ "misconfigured", IN(FLAT) | IN(PAGED), ON_VMX, misconfigured },
 	{ "accessed_dirty", IN(FLAT) | IN(PAGED), ON_VMX, accessed_dirty },
 	{ "modification_log", IN(FLAT) | IN(PAGED), ON_VMX, modification_log },
+	{ "vpids", IN(PAGED) | IN(SHADOW), ON_VMX, vpids },
 	{ "pdptes", IN(PAGED), ON_VMX, pdptes },
 	{ "eptp_switching", IN(FLAT) | IN(PAGED), ON_VMX, eptp_switching },
 	{ "virtualization_exception", IN(FLAT) | IN(PAGED), ON_VMX, virtualization_exception },

@@ -272,6 +272,7 @@ static void enter(void)
 	out.linear = vmread(VM_LINEAR);
 	if (out.reason == 48 || out.reason == 49)
 		out.info2 = vmread(VM_GPA) | (u64)vmread(VM_GPA + 1) << 32;
+	vmx_seen();
 }
 
 static void inject(u32 type, u32 vector, bool has_error, u32 error, u32 len)

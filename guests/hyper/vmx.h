@@ -35,8 +35,12 @@ enum {
 	VM_GPA = 0x2400,
 	VM_LINK = 0x2800,
 	VM_DEBUGCTL = 0x2802,
+	VM_GUEST_PAT = 0x2804,
+	VM_GUEST_EFER = 0x2806,
 	VM_GUEST_PERF = 0x2808,
 	VM_PDPTE0 = 0x280a,
+	VM_HOST_PAT = 0x2c00,
+	VM_HOST_EFER = 0x2c02,
 	VM_HOST_PERF = 0x2c04,
 	VM_PIN = 0x4000,
 	VM_PROC = 0x4002,
@@ -133,10 +137,15 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40, PIN_POSTED 
 #define PROC2_VE (1u << 18)
 #define PROC2_MODE_EXECUTE (1u << 22)
 #define PROC2_TSC_SCALING (1u << 25)
+#define EXITS_DEBUG (1u << 2)
+#define EXITS_PAT (3u << 18)  /* save and load */
+#define EXITS_EFER (3u << 20) /* likewise */
+#define EXITS_SAVE_PERF (1u << 30)
 #define EXITS_PERF (1u << 12)
 #define EXITS_SAVE_TIMER (1u << 22)
 #define EXITS_ACK (1u << 15)
 #define ENTRIES_DEBUG (1u << 2)
+#define ENTRIES_PAT (1u << 14)
 #define ENTRIES_PERF (1u << 13)
 #define ENTRIES_EFER (1u << 15)
 #define FAILED_ENTRY (1u << 31)
@@ -192,6 +201,10 @@ static inline void vm_or(u32 field, u32 bits)
 {
 	vmwrite(field, vmread(field) | bits);
 }
+
+/* reasons.c */
+void vmx_seen(void);		       /* after each entry: its controls, its exit */
+void vmx_reasons_report(bool verbose); /* which exit reasons and controls no case had, and why */
 
 /* entry.S */
 u32 vmx_run(struct regs *r, u32 launched);

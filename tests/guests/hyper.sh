@@ -23,7 +23,11 @@ for extension in vmx svm; do
 done
 [ -n "$have" ] || skip_all "the processor has neither VMX nor SVM"
 
-plan $(($(echo $have | wc -w) * 4))
+generations=
+case $have in
+*vmx*) generations=${LONG:+"nehalem haswell "}early ;;
+esac
+plan $(($(echo $have | wc -w) * 4 + $(echo $generations | wc -w)))
 for extension in $have; do
 	hyper 120 "host,+$extension" "verbose -ac"
 	grep FAIL "$TMP/out" >"$TMP/failed"
@@ -36,4 +40,8 @@ for extension in $have; do
 	if [ -n "${LONG:-}" ]; then span=seconds=600; else span="seconds=30 rounds=4000"; fi
 	hyper 660 "host,+$extension" "fuzz $span seed=${HYPER_SEED:-1}"
 	ended 1 "$extension: random control blocks, $span"
+done
+for generation in $generations; do
+	hyper 120 "host,vmx=$generation" -ac
+	ended 1 "vmx: a processor of generation $generation: its exits, reasons and controls"
 done
