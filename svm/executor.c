@@ -311,6 +311,10 @@ static enum virt_due due(struct vcpu *v, bool intr)
 		ask_when(e);
 		return x->gif ? VIRT_DUE_USUAL : VIRT_DUE_HELD;
 	}
+	/* An exit in the shadow of MOV SS would lose the trap that waits for its end: a VMCB has no field for
+	 * it. */
+	if (v->cpu.shadow && mmu_watch_guest_pending(v->mmu))
+		return VIRT_DUE_HELD;
 	e->virt.ask = false;
 	svm_copy_in_some(e);
 	nmi = v->cpu.nmi_pending ? svm_physical_nmi(x) : SVM_HELD;
