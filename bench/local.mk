@@ -9,7 +9,7 @@ bench_headers = %D%/bench.h %D%/sys.h
 traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 memory_parts = %D%/memory/run %D%/memory/lab.py %D%/memory/dbench.py %D%/memory/alone.py %D%/memory/cost.py %D%/memory/swap.py %D%/memory/sharing.py %D%/memory/sharing.gp %D%/memory/work.py %D%/memory/sampling.py %D%/memory/sampling.gp %D%/memory/balloon.py %D%/memory/balloon.gp %D%/memory/double_paging.py %D%/memory/double-paging.gp %D%/memory/watch.py %D%/memory/tax.py %D%/memory/tax.gp %D%/memory/overcommit.py %D%/memory/overcommit.gp
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/nested %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
 CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/nano-native bench-nano.out/* bench-memory.out/*
 
 %D%/bench: $(bench_sources) $(bench_headers)
@@ -52,11 +52,13 @@ bench-traps: all
 	$(SHELL) $(top_srcdir)/%D%/traps -v ./vitrine
 
 # Round trips of VM exits (bench/vmx); operations under the engines bt and vtx, with their exits and traps (bench/vmx-ops);
-# exits of flat code under all engines, kvm among them (bench/exits).
-bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf %D%/bench
+# exits of flat code under all engines, kvm among them (bench/exits);
+# a nested guest under Linux' KVM (bench/nested).
+bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf guests/kvm/kvm %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/vmx -v ./vitrine -k guests/hyper/hyper.elf
 	$(top_srcdir)/%D%/vmx-ops -v ./vitrine -n guests/nano/nano.elf -b %D%/bench
 	$(SHELL) $(top_srcdir)/%D%/exits -v ./vitrine
+	$(SHELL) $(top_srcdir)/%D%/nested -v ./vitrine -k guests
 
 # Cost of a refreshing dashboard for the guest: bench/dashboard.
 bench-dashboard: all

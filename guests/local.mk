@@ -75,4 +75,4 @@ CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.
 	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf \
 	%D%/kvm/kvm
 EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
-	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/fetch %D%/mkinitramfs %D%/mkrootfs
+	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs
