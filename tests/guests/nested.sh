@@ -7,36 +7,9 @@ need linux-686 linux-686-pae busybox kvm-686-pae/kvm.ko
 BUILD=${TOP_BUILDDIR:-$TOP_SRCDIR/build}
 [ -s "$BUILD/guests/kvm/kvm" ] || skip_all "no guests/kvm/kvm (make check builds it)"
 
-# In the nested guest. The guest has no ACPI to power off.
-cat >"$TMP/inner.sh" <<'END'
-i=0
-while [ $i -lt 200 ]; do echo "line $((i * 7919 % 2003))"; i=$((i + 1)); done >/tmp/text
-echo "nested: sha256 $(sha256sum /tmp/text | cut -d' ' -f1), $(uname -r)"
-reboot -f
-END
-# In the guest; vendor=, module= and guests= are words of its command line.
-cat >"$TMP/outer.sh" <<'END'
-for word in $(cat /proc/cmdline); do
-	case $word in
-	vendor=*) vendor=${word#vendor=} ;;
-	module=*) module=${word#module=} ;;
-	guests=*) guests=${word#guests=} ;;
-	esac
-done
-insmod /irqbypass.ko && insmod /kvm.ko && insmod "/kvm-$vendor.ko" "$module" || echo "no KVM"
-# Linux' KVM saves a task's state in the format of the TSS that it switches to; kvm_amd drops bits 3 to 0 of TPR.
-skip=-task-with-a-16-bit-TSS
-[ "$vendor" = intel ] || skip="$skip -local-APIC"
-echo "outer: began $(cut -d' ' -f1 /proc/uptime)"
-/kvm -m 64 /demo.elf $skip
-echo "outer: demo ended with $?, $(cut -d' ' -f1 /proc/uptime)"
-[ "$guests" = both ] || exit 0
-/kvm -m 128 -i /initrd.gz /linux console=ttyS0 quiet panic=-1 run=inner.sh
-echo "outer: linux ended with $?, $(cut -d' ' -f1 /proc/uptime)"
-END
 both=$TMP/inner.gz:initrd.gz
-"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/inner.gz" "$CACHE" "$TMP/inner.sh" 2>"$TMP/err" &&
-	"$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" "$TMP/outer.sh" "$CACHE"/kvm-686-pae/*.ko \
+"$TOP_SRCDIR/guests/mkinitramfs" -f 686 -o "$TMP/inner.gz" "$CACHE" "$TOP_SRCDIR/guests/kvm/inner.sh" 2>"$TMP/err" &&
+	"$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" "$TOP_SRCDIR/guests/kvm/outer.sh" "$CACHE"/kvm-686-pae/*.ko \
 		"$BUILD/guests/kvm/kvm" "$BUILD/guests/demo/demo.elf" ${LONG:+"$CACHE/linux-686:linux" "$both"} 2>>"$TMP/err" ||
 	skip_all "no initramfs: $(cat "$TMP/err")"
 
