@@ -69,16 +69,6 @@ run_guest 60 --engine kvm --memory 16M --machine-memory 8M --swap "$TMP/swap" --
 [ "$status" -eq 33 ]
 ok $? "memory that is swapped out and in again under KVM" "$(detail)"
 
-if [ $n -eq 22 ]; then
-	printf '\272\370\003\260\142\356\260\012\356\260\020\346\364' >"$TMP/floppy" # print "b", end with status 33
-	dd if=/dev/zero bs=1 count=$((510 - $(wc -c <"$TMP/floppy"))) 2>/dev/null >>"$TMP/floppy"
-	printf '\125\252' >>"$TMP/floppy"
-	truncate -s 1474560 "$TMP/floppy"
-	run_guest 300 --engine kvm --bios "$CACHE/bios-256k.bin" --boot-sector "$TMP/floppy"
-	[ "$status" -eq 33 ] && grep -q "^b" "$TMP/out"
-	ok $? "SeaBIOS boots a boot sector" "$(detail)"
-fi
-
 for view in tc vmcs; do
 	shell -c "info $view" demo
 	[ "$(cat "$TMP/out" "$TMP/err")" = "info $view: hidden: the host's KVM executes this guest (info kvm)" ]
@@ -88,13 +78,26 @@ shell -c ccf demo
 grep -q "no translation cache" "$TMP/err" "$TMP/out"
 ok $? "commands about translation say that there is none" "$(cat "$TMP/out" "$TMP/err")"
 
-# A processor's own corners may differ from the model's where KVM pages (docs/architecture.md).
-run_guest 120 --engine kvm demo
-if ! grep -q "all checks passed" "$TMP/out"; then
-	"$VITRINE" shell --no-rc --engine kvm -c continue -c 'info kvm' demo </dev/null 2>/dev/null | grep -q "^translator *paging" || [ "$(grep -c PASS "$TMP/out")" -lt 45 ]
-	[ $? -ne 0 ]
+# Where KVM pages, the processor's own corners may differ from the model's (docs/architecture.md).
+shell -c continue -c 'info kvm' demo
+if grep -q "^translator *paging" "$TMP/out"; then
+	grep -q "all checks passed" "$TMP/out"
+else
+	[ "$(grep -c PASS "$TMP/out")" -ge 45 ]
 fi
-ok $? "the demo guest" "$(detail)"
+ok $? "the demo guest" "$(grep -v PASS "$TMP/out"; cat "$TMP/err")"
+
+if [ $n -eq 22 ] && grep -q "^translator *paging" "$TMP/out"; then
+	skip "SeaBIOS boots a boot sector" "this host's KVM emulates real mode, too slowly for the time limits of a BIOS"
+elif [ $n -eq 22 ]; then
+	printf '\272\370\003\260\142\356\260\012\356\260\020\346\364' >"$TMP/floppy" # print "b", end with status 33
+	dd if=/dev/zero bs=1 count=$((510 - $(wc -c <"$TMP/floppy"))) 2>/dev/null >>"$TMP/floppy"
+	printf '\125\252' >>"$TMP/floppy"
+	truncate -s 1474560 "$TMP/floppy"
+	run_guest 300 --engine kvm --bios "$CACHE/bios-256k.bin" --boot-sector "$TMP/floppy"
+	[ "$status" -eq 33 ] && grep -q "^b" "$TMP/out"
+	ok $? "SeaBIOS boots a boot sector" "$(detail)"
+fi
 
 run_guest 20 --engine kvm --clock icount demo
 refused "KVM counts no instructions" "--clock icount is refused in one line"
