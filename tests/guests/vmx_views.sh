@@ -9,7 +9,7 @@ KERNEL=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/hyper/hyper.elf
 run_guest 30 --memory 64M --no-reboot --cpu host,+vmx --kernel "$KERNEL" --append only=cpuid
 [ "$status" -eq 1 ] || skip_all "no VMX in the processor"
 
-plan 10
+plan 11
 shell_script --memory 64M --no-reboot --cpu host,+vmx --kernel "$KERNEL" <<'END'
 break-on exit hlt
 c
@@ -39,3 +39,19 @@ match '^ *[0-9]+ +EPT_VIOLATION +0x[0-9a-f]+ .*physical 0x' "the log of exits de
 	-c 'break-on exit ept_violation' -c c >"$TMP/out" 2>"$TMP/err"
 [ "$(grep -cE 'root operation|EPT_VIOLATION|unrestricted guest|guest registers' "$TMP/out")" -ge 3 ]
 ok $? "the screen has VMCS, exits and controls" "$(detail)"
+
+# PDPTEs of a guest, which memory does not have any more: on in another process.
+shell_script --memory 64M --no-reboot --cpu host,+vmx --kernel "$KERNEL" --append "only=pdptes mode=2" <<END2
+break 0x1002
+c
+statehash
+save-state $TMP/state
+END2
+hash=$(grep -E '^[0-9a-f]{16}$' "$TMP/out")
+shell_script --memory 64M --no-reboot --cpu host,+vmx --kernel "$KERNEL" --append "only=pdptes mode=2" <<END2
+load-state $TMP/state
+statehash
+c
+END2
+[ -n "$hash" ] && grep -qx "$hash" "$TMP/out" && grep -q 'hyper: done' "$TMP/out"
+ok $? "a guest with PAE paging goes on from a saved state" "$(detail)"
