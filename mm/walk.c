@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The page walk: no paging, 32-bit with PSE, PAE with NX (SDM vol. 3A 4.3, 4.4, 4.6, 4.7, 4.8). */
+ * The page walk: no paging, 32-bit with PSE, PAE with NX, four levels (SDM vol. 3A 4.3 to 4.8). */
 #include "mm/walk.h"
 #include "base/gpr.h"
 
@@ -14,23 +14,37 @@ struct walk_level_row {
 	uint8_t size;  /* bytes of an entry */
 	bool large;    /* PTE_PS may map a page here */
 	bool loaded;   /* comes from registers, has no rights and no accessed bit */
+	uint8_t end;   /* 8-byte entries: bits from MAXPHYADDR up to this one must be 0 */
 };
 
-static const struct walk_level_row rows_32[] = { { "PDE", 22, 10, 4, false, false },
-						 { "PTE", 12, 10, 4, false, false } };
-static const struct walk_level_row rows_pse[] = { { "PDE", 22, 10, 4, true, false },
-						  { "PTE", 12, 10, 4, false, false } };
-static const struct walk_level_row rows_pae[] = { { "PDPTE", 30, 2, 8, false, true },
-						  { "PDE", 21, 9, 8, true, false },
-						  { "PTE", 12, 9, 8, false, false } };
+static const struct walk_level_row rows_32[] = { { "PDE", 22, 10, 4, false, false, 0 },
+						 { "PTE", 12, 10, 4, false, false, 0 } };
+static const struct walk_level_row rows_pse[] = { { "PDE", 22, 10, 4, true, false, 0 },
+						  { "PTE", 12, 10, 4, false, false, 0 } };
+static const struct walk_level_row rows_pae[] = { { "PDPTE", 30, 2, 8, false, true, 63 },
+						  { "PDE", 21, 9, 8, true, false, 63 },
+						  { "PTE", 12, 9, 8, false, false, 63 } };
+static const struct walk_level_row rows_4[] = { { "PML4E", 39, 9, 8, false, false, 52 },
+						{ "PDPTE", 30, 9, 8, true, false, 52 },
+						{ "PDE", 21, 9, 8, true, false, 52 },
+						{ "PTE", 12, 9, 8, false, false, 52 } };
+
+static bool four_levels(const struct paging *pg)
+{
+	return __builtin_expect((pg->efer & EFER_LMA) && (pg->cr4 & CR4_PAE), 0);
+}
 
 static const struct walk_level_row *rows_of(const struct paging *pg)
 {
+	if (four_levels(pg))
+		return rows_4;
 	return pg->cr4 & CR4_PAE ? rows_pae : pg->cr4 & CR4_PSE ? rows_pse : rows_32;
 }
 
 static gpa root_of(const struct paging *pg)
 {
+	if (four_levels(pg))
+		return pg->cr3 & PTE_ADDR64;
 	return pg->cr3 & (pg->cr4 & CR4_PAE ? ~0x1full & 0xffffffff : PTE_ADDR32);
 }
 
@@ -77,10 +91,12 @@ static uint64_t reserved(const struct paging *pg, const struct walk_level_row *r
 
 		return large ? PTE_RESERVED_4M | bits(reach - PTE_PSE36_SHIFT, 21) : 0;
 	}
-	r = bits(pg->maxphyaddr, 63);
+	r = bits(pg->maxphyaddr, row->end);
 	if (!(pg->efer & EFER_NXE))
 		r |= PTE_NX;
-	return large ? r | PTE_RESERVED_2M : r;
+	if (large)
+		return r | (row->shift == 30 ? PTE_RESERVED_1G : PTE_RESERVED_2M);
+	return row->shift == 39 ? r | PTE_PS : r;
 }
 
 static bool denied(const struct paging *pg, unsigned how, const struct walk *w)
@@ -169,7 +185,8 @@ void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin
 	const struct walk_level_row *rows = rows_of(pg), *row = rows;
 	gpa table = root_of(pg);
 
-	lin = (gva32)lin;
+	if (!four_levels(pg))
+		lin = (gva32)lin;
 	if (!(pg->cr0 & CR0_PG)) {
 		no_paging(pg, lin, w);
 		return;
@@ -209,18 +226,24 @@ bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva 
 {
 	const struct walk_level_row *row = rows_of(pg);
 	gpa table = root_of(pg);
+	uint64_t above = PTE_W | PTE_U | PTE_A;
 	struct walk_level l;
 
 	for (;; row++) {
+		bool large;
+
 		if (!load(pg, mem, row, table, lin, &l))
 			return false;
-		if (row[1].shift == PAGE_SHIFT)
+		large = row->large && (l.entry & PTE_PS);
+		if (row[1].shift == PAGE_SHIFT || large)
 			break;
-		if (!(l.entry & PTE_P))
+		if (!(l.entry & PTE_P) || (!row->loaded && (l.entry & reserved(pg, row, false))))
 			return false;
+		if (!row->loaded)
+			above = (above & l.entry) | ((above | l.entry) & PTE_NX);
 		table = table_of(row, l.entry);
 	}
-	*pde = l.entry;
+	*pde = (l.entry & (above | ~(uint64_t)(PTE_W | PTE_U | PTE_A))) | (above & PTE_NX);
 	*at = l.at;
 	return true;
 }

@@ -33,7 +33,7 @@ struct walk_memory {
 
 /* One level of a walk, as the `page` command shows it. */
 struct walk_level {
-	const char *name; /* "PDPTE", "PDE", "PTE" */
+	const char *name; /* "PML4E", "PDPTE", "PDE", "PTE" */
 	gpa at;		  /* where the entry is */
 	uint64_t entry;	  /* with the bits that the walk has set */
 };
@@ -53,7 +53,7 @@ struct walk_second {
 struct walk {
 	bool ok;				/* translation exists and is permitted */
 	gpa pa;					/* full physical address */
-	unsigned page_shift;			/* 12, 21 or 22 (32 when paging is off) */
+	unsigned page_shift;			/* 12, 21, 22 or 30 (32 when paging is off) */
 	bool user, writable, global, nx, dirty; /* combined rights along the walk */
 	uint32_t err;				/* page-fault error code when !ok */
 	unsigned nlevels;
@@ -62,12 +62,15 @@ struct walk {
 };
 
 /* Walk for an access to LIN; how = MM_* bits. Sets accessed and dirty bits as the processor
- * would, unless MM_PROBE. */
+ * would, unless MM_PROBE. Four levels with EFER.LMA: LIN is canonical, which is the caller's to check;
+ * without it bits 31:0 count. */
 void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin, unsigned how,
 		 struct walk *w);
 
-/* Read the entry of the last level but one (the PDE) that covers LIN; *AT: where it is.
- * False: its upper level is absent, or not in memory. */
+/* Read the entry of the last level but one (the PDE) that covers LIN, or the one above that maps a page of 1
+ * GiB; *AT: where it is. With four levels what it says of rights, and whether it was accessed, is what it and
+ * the entries above it say together: a mapping that was made from it is still right if this value is the
+ * same. False: an upper level is absent, not in memory, or has reserved bits set. */
 bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva lin, uint64_t *pde, gpa *at);
 
 /* PAE: read the four PDPTEs of CR3 into PDPTR. False, and nothing changed: reserved bits. */

@@ -27,9 +27,10 @@ enum {
 #define PTE_PSE36 0x1fe000u
 #define PTE_PSE36_SHIFT 19
 
-/* Bits that must be 0: in a PDPTE of PAE paging (loaded with CR3), in an entry that maps 2 MiB,
+/* Bits that must be 0: in a PDPTE of PAE paging (loaded with CR3), in an entry that maps 1 GiB, or 2 MiB,
  * in one that maps 4 MiB (those of PTE_PSE36 that MAXPHYADDR does not reach too). */
 #define PDPTE_RESERVED 0x1e6u
+#define PTE_RESERVED_1G 0x3fffe000u
 #define PTE_RESERVED_2M 0x1fe000u
 #define PTE_RESERVED_4M 0x200000u
 

@@ -15,6 +15,7 @@ enum {
 	CR4_PAE_BIT = 0x20,
 	CR4_PGE_BIT = 0x80,
 	CR4_SMEP_BIT = 0x100000,
+	EFER_LMA_BIT = 0x400,
 	EFER_NXE_BIT = 0x800,
 };
 
@@ -161,8 +162,55 @@ static struct oracle walk_pae(const struct paging *pg, oracle_read *read, void *
 	return o;
 }
 
-struct oracle oracle_walk(const struct paging *pg, oracle_read *read, void *ctx, uint32_t lin, unsigned how)
+/* Tables 4-15 to 4-20: what must be 0 in an entry of four-level paging that maps a page of SIZE bytes, or (0)
+ * refers to a table. */
+static bool long_reserved(const struct paging *pg, uint64_t e, uint64_t size)
 {
+	if ((e & 0x000fffffffffffffull) >> pg->maxphyaddr)
+		return true;
+	if (set(e, 1ull << 63) && !set(pg->efer, EFER_NXE_BIT))
+		return true;
+	return size > 4096 && (e & (size - 1) & ~0x1fffull) != 0;
+}
+
+static struct oracle walk_long(const struct paging *pg, oracle_read *read, void *ctx, uint64_t lin,
+			       unsigned how)
+{
+	struct oracle o = { .user = true, .writable = true, .accessed = true };
+	uint64_t table = pg->cr3 & 0x000ffffffffff000ull, e = 0, size;
+
+	for (o.shift = 39;; o.shift -= 9) {
+		if (!read(ctx, (table + (lin >> o.shift & 0x1ff) * 8) & pg->a20_mask, 8, &e) || !set(e, P)) {
+			fault(&o, pg, how, false, false);
+			return o;
+		}
+		size = o.shift == 12 || (set(e, PS) && o.shift < 39) ? 1ull << o.shift : 0;
+		if (long_reserved(pg, e, size) || (o.shift == 39 && set(e, PS))) {
+			fault(&o, pg, how, true, true);
+			return o;
+		}
+		o.user = o.user && set(e, US);
+		o.writable = o.writable && set(e, RW);
+		o.nx = o.nx || set(e, 1ull << 63);
+		o.accessed = o.accessed && set(e, A);
+		table = e & 0x000ffffffffff000ull;
+		if (size)
+			break;
+	}
+	o.pa = ((table & ~(size - 1)) | (lin & (size - 1))) & pg->a20_mask;
+	o.dirty = set(e, D);
+	o.global = set(e, G) && set(pg->cr4, CR4_PGE_BIT);
+	rights(&o, pg, how);
+	return o;
+}
+
+struct oracle oracle_walk(const struct paging *pg, oracle_read *read, void *ctx, uint64_t lin, unsigned how)
+{
+	bool pae = set(pg->cr4, CR4_PAE_BIT);
+
+	if (set(pg->cr0, CR0_PG_BIT) && pae && set(pg->efer, EFER_LMA_BIT))
+		return walk_long(pg, read, ctx, lin, how);
+	lin = (uint32_t)lin;
 	if (!set(pg->cr0, CR0_PG_BIT))
 		return (struct oracle){ .ok = true,
 					.pa = lin & pg->a20_mask,
@@ -172,6 +220,5 @@ struct oracle oracle_walk(const struct paging *pg, oracle_read *read, void *ctx,
 					.accessed = true,
 					.dirty = true,
 					.global = true };
-	return set(pg->cr4, CR4_PAE_BIT) ? walk_pae(pg, read, ctx, lin, how)
-					 : walk32(pg, read, ctx, lin, how);
+	return pae ? walk_pae(pg, read, ctx, (uint32_t)lin, how) : walk32(pg, read, ctx, (uint32_t)lin, how);
 }

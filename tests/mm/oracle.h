@@ -20,5 +20,5 @@ struct oracle {
 typedef bool oracle_read(void *ctx, uint64_t at, unsigned size, uint64_t *e);
 
 /* HOW: MM_* bits. Changes nothing. */
-struct oracle oracle_walk(const struct paging *pg, oracle_read *read, void *ctx, uint32_t lin, unsigned how);
+struct oracle oracle_walk(const struct paging *pg, oracle_read *read, void *ctx, uint64_t lin, unsigned how);
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { CR0_PG = 1u << 31, CR0_WP = 1 << 16, CR4_PSE = 16, CR4_PAE = 32, CR4_PGE = 128, CR4_SMEP = 1 << 20 };
-enum { EFER_NXE = 1 << 11 };
+enum { EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 enum { MEM = 1 << 16 }; /* there is memory below */
 enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100 };
 #define A20_ON (~0ull)
@@ -214,7 +214,7 @@ static uint64_t entry(uint64_t *s, bool pae)
 	return e;
 }
 
-static void compare(const struct paging *pg, struct mem *m, uint32_t lin, unsigned how)
+static void compare(const struct paging *pg, struct mem *m, uint64_t lin, unsigned how)
 {
 	struct walk_memory mem = { m, mem_load, mem_set };
 	struct oracle o = oracle_walk(pg, mem_load, m, lin, how), after;
@@ -222,7 +222,7 @@ static void compare(const struct paging *pg, struct mem *m, uint32_t lin, unsign
 
 	m->sets = 0;
 	walk_linear(pg, &mem, lin, how, &w);
-	ck_assert_msg(w.ok == o.ok, "%08x how %u: ok %d", lin, how, w.ok);
+	ck_assert_msg(w.ok == o.ok, "%llx how %u: ok %d", (unsigned long long)lin, how, w.ok);
 	if (!o.ok) {
 		ck_assert_uint_eq(w.err, o.err);
 	} else {
@@ -235,11 +235,11 @@ static void compare(const struct paging *pg, struct mem *m, uint32_t lin, unsign
 		ck_assert_int_eq(w.dirty, o.dirty || ((how & (MM_WRITE | MM_PROBE)) == MM_WRITE));
 	}
 	if (!o.ok || (how & MM_PROBE)) {
-		ck_assert_msg(!m->sets, "%08x how %u: tables changed", lin, how);
+		ck_assert_msg(!m->sets, "%llx how %u: tables changed", (unsigned long long)lin, how);
 	} else if (pg->cr0 & CR0_PG) {
 		after = oracle_walk(pg, mem_load, m, lin, how);
 		ck_assert(after.accessed && (after.dirty || !(how & MM_WRITE)));
-		ck_assert_uint_le(m->sets, o.accessed && (o.dirty || !(how & MM_WRITE)) ? 0 : 2);
+		ck_assert_uint_le(m->sets, o.accessed && (o.dirty || !(how & MM_WRITE)) ? 0 : 4);
 	}
 }
 
@@ -254,7 +254,7 @@ START_TEST(random_tables)
 
 		pg.cr0 = CR0_PG | (rnd(&s) & CR0_WP);
 		pg.cr4 = rnd(&s) & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP);
-		pg.efer = rnd(&s) & EFER_NXE;
+		pg.efer = rnd(&s) & (EFER_NXE | EFER_LMA);
 		pg.cr3 = rnd(&s) & 0xf000;
 		pae = pg.cr4 & CR4_PAE;
 		for (unsigned i = 0; i < MEM; i += pae ? 8 : 4)
@@ -262,8 +262,109 @@ START_TEST(random_tables)
 		for (unsigned i = 0; i < 4; i++)
 			pg.pdptr[i] = (rnd(&s) & 0xf000) | (rnd(&s) % 8 ? P : 0);
 		for (int k = 0; k < 300; k++)
-			compare(&pg, m, (uint32_t)rnd(&s), (rnd(&s) % 3) | (rnd(&s) & (MM_USER | MM_PROBE)));
+			compare(&pg, m, rnd(&s), (rnd(&s) % 3) | (rnd(&s) & (MM_USER | MM_PROBE)));
 	}
+	free(m);
+}
+END_TEST
+
+/* Four levels, by hand: entries I at ROOT + I * 1000h, of which the last counts, for LIN4. */
+#define LIN4 0xffff812345678123ull
+static const struct hand4 {
+	const char *what;
+	uint64_t e[4]; /* 0: the table that follows */
+	unsigned how;
+	bool ok;
+	uint64_t pa_or_err;
+	unsigned sets;
+} hands4[] = {
+	{ "four levels", { 0 }, MM_READ, true, 0x7123, 4 },
+	{ "a probe", { 0 }, MM_PROBE, true, 0x7123, 0 },
+	{ "1 GiB", { 0, 0x480000000 | P | W | U | PS }, MM_READ, true, 0x485678123, 2 },
+	{ "1 GiB, bit 13", { 0, 0x480002000 | P | PS }, MM_READ, false, 9, 0 },
+	{ "1 GiB, bit 29", { 0, 0x4a0000000 | P | PS }, MM_WRITE, false, 11, 0 },
+	{ "2 MiB", { 0, 0, 0x480000000 | P | W | U | PS }, MM_WRITE, true, 0x480078123, 3 },
+	{ "2 MiB, bit 20", { 0, 0, 0x480100000 | P | PS }, MM_READ, false, 9, 0 },
+	{ "PS in the PML4E", { 0x2000 | P | W | U | PS }, MM_READ, false, 9, 0 },
+	{ "bit 36 in the PML4E", { 0x1000002000 | P }, MM_READ, false, 9, 0 },
+	{ "bits 62:52 are ignored", { 0x7ff0000000002000 | P | W | U }, MM_READ, true, 0x7123, 4 },
+	{ "no PDPTE", { 0, 0x3000 }, MM_USER, false, 4, 0 },
+	{ "NX in the PML4E", { 0x8000000000002000 | P | W | U }, MM_EXEC, false, 17, 0 },
+	{ "user, supervisor PDPTE", { 0, 0x3000 | P | W }, MM_USER, false, 5, 0 },
+	{ "write, read-only PML4E", { 0x2000 | P | U }, MM_WRITE, false, 3, 0 },
+};
+
+START_TEST(four_levels)
+{
+	const struct hand4 *h = &hands4[_i];
+	static const unsigned shift[4] = { 39, 30, 21, 12 };
+	struct paging pg = { .cr0 = CR0_PG | CR0_WP,
+			     .cr3 = ROOT,
+			     .cr4 = CR4_PAE,
+			     .efer = EFER_LMA | EFER_NXE,
+			     .a20_mask = A20_ON,
+			     .maxphyaddr = 36 };
+	struct mem *m = calloc(1, sizeof(*m));
+	struct walk_memory mem = { m, mem_load, mem_set };
+	uint64_t all = W | U, nx = 0, pde, at, e;
+	unsigned leaf = 0;
+	struct walk w;
+
+	for (unsigned i = 0; i < 4; i++) {
+		e = h->e[i] ? h->e[i] : (i < 3 ? ROOT + (i + 1) * 0x1000 : 0x7000) | P | W | U;
+		put(m, ROOT + i * 0x1000 + (LIN4 >> shift[i] & 0x1ff) * 8, 8, e);
+	}
+	walk_linear(&pg, &mem, LIN4, h->how, &w);
+	ck_assert_msg(w.ok == h->ok, "%s: ok", h->what);
+	ck_assert_msg((h->ok ? w.pa : w.err) == h->pa_or_err, "%s: %llx, error %x", h->what,
+		      (unsigned long long)w.pa, w.err);
+	ck_assert_msg(m->sets == h->sets, "%s: %u entries set", h->what, m->sets);
+	if (h->ok) { /* the directory's entry has the rights of all levels above the page's */
+		for (leaf = 0; leaf < 2 && !(h->e[leaf] & PS); leaf++)
+			;
+		for (unsigned i = 0; i <= leaf; i++) {
+			mem_load(m, ROOT + i * 0x1000 + (LIN4 >> shift[i] & 0x1ff) * 8, 8, &e);
+			all &= e;
+			nx |= e & NX;
+		}
+		ck_assert(walk_directory(&pg, &mem, LIN4, &pde, &at));
+		ck_assert_uint_eq(at, ROOT + leaf * 0x1000 + (LIN4 >> shift[leaf] & 0x1ff) * 8);
+		ck_assert_msg((pde & (W | U | NX)) == (all | nx), "%s: directory entry %llx", h->what,
+			      (unsigned long long)pde);
+		ck_assert_int_eq(!!(pde & A), h->how != MM_PROBE);
+	}
+	free(m);
+}
+END_TEST
+
+/* What an upper level loses in rights, or in its accessed bit, shows in the directory's entry. */
+START_TEST(upper_rights)
+{
+	struct paging pg = { .cr0 = CR0_PG,
+			     .cr3 = ROOT,
+			     .cr4 = CR4_PAE,
+			     .efer = EFER_LMA | EFER_NXE,
+			     .a20_mask = A20_ON,
+			     .maxphyaddr = 36 };
+	static const uint64_t changes[] = { W, U, A, NX };
+	struct mem *m = calloc(1, sizeof(*m));
+	struct walk_memory mem = { m, mem_load, mem_set };
+	gpa upper[2] = { ROOT + (LIN4 >> 39 & 0x1ff) * 8, ROOT + 0x1000 + (LIN4 >> 30 & 0x1ff) * 8 };
+	uint64_t was, now, at;
+
+	put(m, ROOT + 0x2000 + (LIN4 >> 21 & 0x1ff) * 8, 8, 0x4000 | P | W | U | A);
+	for (unsigned i = 0; i < 2 * sizeof(changes) / sizeof(changes[0]); i++) {
+		for (unsigned k = 0; k < 2; k++)
+			put(m, upper[k], 8, (ROOT + (k + 1) * 0x1000) | P | W | U | A);
+		ck_assert(walk_directory(&pg, &mem, LIN4, &was, &at));
+		put(m, upper[i & 1], 8, ((ROOT + ((i & 1) + 1) * 0x1000) | P | W | U | A) ^ changes[i / 2]);
+		ck_assert(walk_directory(&pg, &mem, LIN4, &now, &at));
+		ck_assert_uint_eq(was ^ now, changes[i / 2]);
+	}
+	put(m, upper[0], 8, (ROOT + 0x1000) | W);
+	ck_assert(!walk_directory(&pg, &mem, LIN4, &now, &at));
+	put(m, upper[0], 8, (ROOT + 0x1000) | P | PS);
+	ck_assert(!walk_directory(&pg, &mem, LIN4, &now, &at));
 	free(m);
 }
 END_TEST
@@ -303,6 +404,8 @@ int main(void)
 	tcase_add_loop_test(t, by_hand, 0, sizeof(hands) / sizeof(hands[0]));
 	tcase_add_loop_test(t, random_tables, 0, 8);
 	tcase_add_test(t, refused_bits);
+	tcase_add_loop_test(t, four_levels, 0, sizeof(hands4) / sizeof(hands4[0]));
+	tcase_add_test(t, upper_rights);
 	tcase_add_test(t, pdptrs);
 	suite_add_tcase(s, t);
 	return suite_run(s);
