@@ -113,7 +113,8 @@ void seg_drop_inner(struct cpu *c, unsigned cpl)
 		struct seg_cache *s = &c->seg[data[i]];
 		bool conforming = (s->attr & (SA_CODE | SA_EC)) == (SA_CODE | SA_EC);
 
-		if (!(s->attr & SA_UNUSABLE) && !conforming && (s->attr & SA_DPL) >> SA_DPL_SHIFT < cpl)
+		if (!(s->attr & SA_UNUSABLE) && !conforming &&
+		    (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpl)
 			*s = seg_null(0);
 	}
 }
