@@ -4,6 +4,8 @@
 #include "guests/hyper/fuzz.h"
 #include "guests/hyper/svm.h"
 
+enum { CLEAN_INTERCEPTS = 1 << 0, CLEAN_NESTED = 1 << 4, CLEAN_CRS = 1 << 5 };
+
 static void intercepts(enum mode m)
 {
 	static const u8 needed[] = { 0x60, 0x61, 0x63, 0x7a, 0x7b, 0x7c, 0x7f,
@@ -31,7 +33,9 @@ static void control_area(void)
 	    (1u << 24) | (one_in(2) ? random32() & 0x011f01ff : 0) | (one_in(4) ? 3u << 25 : 0) | 1 << 9;
 	*vmcb32(VMCB_VINTR + 4) = below(256);
 	*vmcb32(VMCB_SHADOW) = below(4);
-	*vmcb32(VMCB_CLEAN) = one_in(4) ? random32() : 0;
+	/* What keeps the guest in its memory is never clean: the processor has kept it of another round, with
+	 * nested paging off where this one has it on. */
+	*vmcb32(VMCB_CLEAN) = one_in(4) ? random32() & ~(CLEAN_INTERCEPTS | CLEAN_NESTED | CLEAN_CRS) : 0;
 	*(u64 *)(vmcb + VMCB_TSC_OFFSET) = (u64)random32() << 32 | random32();
 	*vmcb32(0x0b8) = below(2);
 	if (one_in(32))
