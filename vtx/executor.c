@@ -67,32 +67,46 @@ static const uint8_t capabilities_without[] = {
 
 /* ---- switching sides ---- */
 
+/* What both sides begin with; the host's has nothing more. */
+static void enter_plain(struct vmx_executor *e, bool guest)
+{
+	struct virt *v = &e->virt;
+	struct vcpu *cpu = e->v;
+
+	v->guest = guest;
+	v->changed = true;
+	v->points = v->tsc_offset = 0;
+	v->iret_keeps_nmi = v->unblocked = v->window = v->step = v->stepped = v->ask = false;
+	v->shadow = 0;
+	cpu->nonroot = guest;
+	cpu->any_intr = cpu->any_nmi = cpu->due = cpu->deaf = false;
+}
+
 static void enter_side(struct vmx_executor *e, bool guest)
 {
 	const struct vmx *x = &e->x;
 
-	e->virt.guest = guest;
-	e->virt.changed = true;
-	e->virt.points = guest ? vmx_points(e) : 0;
-	e->virt.tsc_offset = guest && ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
-	e->v->any_intr = guest && vmx_intr_exits(x);
-	e->v->any_nmi = guest && ON(PIN_NMI) && ON(PIN_VIRTUAL_NMIS);
-	e->v->nonroot = guest;
-	e->virt.iret_keeps_nmi = guest && ON(PIN_NMI) && !ON(PIN_VIRTUAL_NMIS);
-	e->virt.unblocked = false;
-	e->v->due = false;
-	e->v->deaf = guest && e->v->cpu.halted && e->waits != VMX_HALTED;
-	e->virt.window = guest && (ON(PROC_INTERRUPT_WINDOW) || vmx_apic_pending(x));
-	e->virt.step = guest && (ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step);
-	e->virt.stepped = false;
-	e->virt.shadow = 0;
-	e->virt.ask = guest && (e->trap.due || x->s.pending_debug || e->virt.window || e->virt.step ||
-				ON(PROC_NMI_WINDOW));
+	enter_plain(e, guest);
+	if (!guest)
+		return;
+	e->virt.points = vmx_points(e);
+	e->virt.tsc_offset = ON(PROC_TSC_OFFSETTING) ? F(TSC_OFFSET) : 0;
+	e->v->any_intr = vmx_intr_exits(x);
+	if (ON(PIN_NMI)) {
+		e->v->any_nmi = ON(PIN_VIRTUAL_NMIS);
+		e->virt.iret_keeps_nmi = !ON(PIN_VIRTUAL_NMIS);
+	}
+	e->v->deaf = e->v->cpu.halted && e->waits != VMX_HALTED;
+	e->virt.window = ON(PROC_INTERRUPT_WINDOW) || (ON(PROC2_VIRTUAL_INTERRUPTS) && vmx_apic_pending(x));
+	e->virt.step = ON(PROC_MONITOR_TRAP_FLAG) || x->steer.step;
+	e->virt.ask =
+	    e->trap.due || x->s.pending_debug || e->virt.window || e->virt.step || ON(PROC_NMI_WINDOW);
 }
 
 /* The processor is in the guest. False: it has shut down. */
 static bool entered(struct vmx_executor *e)
 {
+	const struct vmx *x = &e->x;
 	struct vmx_event event;
 	uint64_t rip;
 	bool inject = vmx_take_injection(&e->x, &event, &rip);
@@ -106,11 +120,14 @@ static bool entered(struct vmx_executor *e)
 
 	vmx_copy_out(e);
 	vmx_switch_space(e, true);
-	e->trap = vmx_apic_enter(&e->x);
+	e->trap.due = false;
+	if (ON(PROC_TPR_SHADOW))
+		e->trap = vmx_apic_enter(&e->x);
 	e->pauses = 0;
 	e->waits = e->v->cpu.halted ? (uint8_t)e->x.s.activity : VMX_HALTED;
 	enter_side(e, true);
-	vmx_timer_start(e);
+	if (ON(PIN_PREEMPTION_TIMER))
+		vmx_timer_start(e);
 	if (inject && (e->virt.step || event.type == VMX_EVENT_OTHER)) {
 		e->virt.step = false; /* an MTF VM exit comes before the first instruction */
 		e->virt.stepped = e->virt.ask = true;
@@ -132,7 +149,8 @@ static bool entered(struct vmx_executor *e)
 static void to_host(struct vmx_executor *e)
 {
 	mmu_watch_guest_take(e->v->mmu);
-	vmx_timer_stop(e);
+	if (e->timer_on)
+		vmx_timer_stop(e);
 	e->trap.due = false;
 	vmx_copy_out(e);
 	vmx_switch_space(e, false);

@@ -31,8 +31,6 @@ void vmx_timer_start(struct vmx_executor *e)
 {
 	const struct vmx *x = &e->x;
 
-	if (!ON(PIN_PREEMPTION_TIMER))
-		return;
 	e->timer_on = true;
 	e->timer_end = counts_now(e) + F(PREEMPTION_TIMER);
 	if (F(PREEMPTION_TIMER))
