@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The engine vtx, with EPT and with shadow page tables: what runs on the translator runs the same under a monitor over VT-x.
-# LONG=1: both kernels in both ways.
+# LONG=1: both kernels in both ways, and the checks of disks and of the network.
 . "$(dirname "$0")/linuxlib.sh"
 need
 
@@ -30,8 +30,27 @@ kernel()
 	linux_boot "$flavour" "Linux $flavour boots and runs programs: vtx $*" --engine vtx "$@"
 }
 
+# The checks of SCRIPT, under the engine in WAY: what holds under bt holds.
+checks()
+{
+	way=$1 script=$2
+	cat >"$TMP/vitrine" <<END
+#!/bin/sh
+what=\$1
+shift
+case \$what in
+run|shell|tui) exec "$VITRINE" \$what --engine vtx --vtx $way "\$@" ;;
+*) exec "$VITRINE" \$what "\$@" ;;
+esac
+END
+	chmod +x "$TMP/vitrine"
+	LONG= VITRINE=$TMP/vitrine sh "$TOP_SRCDIR/tests/guests/$script.sh" >"$TMP/checks" 2>&1
+	grep -q '^ok' "$TMP/checks" && ! grep -q '^not ok' "$TMP/checks"
+	ok $? "$script.sh passes: vtx --vtx $way" "$(grep '^not ok' "$TMP/checks"; tail -1 "$TMP/checks")"
+}
+
 kernels=2
-[ -z "${LONG:-}" ] || kernels=4
+[ -z "${LONG:-}" ] || kernels=8
 plan $((11 + kernels))
 
 demo --vtx ept --verify-tc
@@ -82,3 +101,7 @@ kernel 686-pae --vtx shadow
 [ -z "${LONG:-}" ] && exit 0
 kernel 686 --vtx shadow
 kernel 686-pae --vtx ept
+for way in ept shadow; do
+	checks $way rootfs
+	checks $way network
+done
