@@ -31,12 +31,31 @@ static void ask_when(struct svm_executor *e)
 	e->virt.held = !e->virt.guest && !e->x.gif;
 }
 
+static uint64_t points(struct svm_executor *e)
+{
+	const struct vmcb *v = &e->x.vmcb;
+	uint64_t of[] = { vmcb_get_at(v, 0, 8), vmcb_get_at(v, 8, 8), vmcb_get_at(v, 16, 8), e->x.tsc_ratio,
+			  ON(V_NMI_ENABLE) };
+	uint64_t differ = 0;
+
+	if (e->x.steer.any)
+		return svm_points(&e->x);
+	for (unsigned i = 0; i < ARRAY_LEN(of); i++)
+		differ |= of[i] ^ e->points_of[i];
+	if (!differ)
+		return e->points;
+	for (unsigned i = 0; i < ARRAY_LEN(of); i++)
+		e->points_of[i] = of[i];
+	e->points = svm_points(&e->x);
+	return e->points;
+}
+
 static void enter_side(struct svm_executor *e, bool guest)
 {
 	e->virt.guest = guest;
 	e->virt.shadow = 0;
 	e->virt.changed = true;
-	e->virt.points = guest ? svm_points(&e->x) : 0;
+	e->virt.points = guest ? points(e) : 0;
 	e->virt.tsc_offset = guest ? VMCB_GET(&e->x.vmcb, TSC_OFFSET) : 0;
 	ask_when(e);
 }
@@ -461,6 +480,7 @@ void svm_executor_init(struct svm_executor *e, struct vcpu *v, struct mm_vm *vm,
 	e->v = v;
 	e->vm = vm;
 	e->virt.ops = &svm_virt_ops;
+	e->points_of[0] = ~0ull; /* no VMCB's */
 	e->x.caps.model = *m;
 	v->virt = &e->virt;
 	reset(v);
