@@ -39,7 +39,9 @@ bool vmx_take_injection(struct vmx *x, struct vmx_event *e, uint64_t *return_rip
 	if (!vmx_event_is_software(e) || !(x->s.interruptibility & BLOCK_MOV_SS))
 		x->s.pending_debug = 0;
 	x->s.interruptibility &= ~(uint32_t)(BLOCK_STI | BLOCK_MOV_SS);
-	if (e->type == VMX_EVENT_NMI)
+	/* With NMI exiting alone IRET would never unblock (26.3); Linux' KVM expects no blocking then. */
+	if (e->type == VMX_EVENT_NMI &&
+	    (vmx_on(&x->vmcs.r, VMX_PIN_VIRTUAL_NMIS) || !vmx_on(&x->vmcs.r, VMX_PIN_NMI)))
 		x->s.interruptibility |= BLOCK_NMI;
 	return true;
 }
