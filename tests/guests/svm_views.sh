@@ -37,9 +37,9 @@ match 'VMRUN would enter the guest' "vmcb-check finds nothing wrong"
 match 'CPUID forced' "an exit is forced"
 match '^address +\. PTE ' "info npt walks the nested tables"
 match '^ASID_ZERO +controls +15\.5\.1 +ASID +0x0 +fails' "vmcb-check says check, section, field and value"
-match '^entry-failure EFER_SVME \(check EFER_SVME: EFER is 0x0; required: EFER\.SVME is 1 \(APM vol\. 2 15\.5\.1\); #VMEXIT INVALID\) at .*svm_run' \
+match '^entry-failure ASID_ZERO \(check ASID_ZERO: ASID is 0x0; required: the guest.s ASID is not 0 \(APM vol\. 2 15\.5\.1\); #VMEXIT INVALID\) at .*svm_run' \
 	"break-on entry-failure says check, field, value, rule and section in one line"
-match '^\[svm\] VMRUN failed: check EFER_SVME: EFER is' "so does the log"
+match '^\[svm\] VMRUN failed: check ASID_ZERO: ASID is' "so does the log"
 match '^ *[0-9]+ +NPF +0x[0-9a-f]+ .*page at 0x' "the log of exits decodes them"
 match '^#VMEXIT information .*VMRUN failed a check' "the VMCB has the code"
 "$VITRINE" tui --no-rc --dump vmx --size 150x44 $machine -c 'break-on exit npf' -c c >"$TMP/out" 2>"$TMP/err"
