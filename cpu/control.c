@@ -3,11 +3,12 @@
  * change that affects address translation is reported to the mmu at once. The translator reads the mode bits
  * after the call and selects its context itself. */
 #include "base/log.h"
-#include "cpu/cpu_int.h"
+#include "cpu/long_int.h"
 #include "cpu/virt.h"
 #include "x86/model.h"
+#include "x86/paging.h"
 
-static int done(struct vcpu *v, uint32_t next)
+static int done(struct vcpu *v, uint64_t next)
 {
 	v->cpu.rip = next;
 	return 0;
@@ -22,23 +23,38 @@ static int done(struct vcpu *v, uint32_t next)
 
 static bool pae_paging(const struct cpu *c)
 {
-	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE);
+	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) && !cpu_long(c);
+}
+
+/* With EFER.LME: rules for entering, leaving and being in IA-32e mode (SDM vol. 3A 9.8.5). */
+static bool long_mode_refused(const struct cpu *c, uint64_t cr0, uint64_t cr4)
+{
+	bool on = cr0 & CR0_PG, was = c->cr0 & CR0_PG;
+
+	if (on && (!(cr4 & CR4_PAE) || (!was && (c->seg[SEG_CS].attr & SA_L))))
+		return true;
+	return was && !on && cpu_64(c);
 }
 
 /* Set CR0 and CR4, and load the PDPTEs if PAE paging needs them. */
-static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
+static int set_cr0_cr4(struct vcpu *v, uint64_t cr0, uint64_t cr4)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t d0 = c->cr0 ^ cr0, d4 = c->cr4 ^ cr4;
+	uint64_t d0 = c->cr0 ^ cr0, d4 = c->cr4 ^ cr4, efer = c->efer;
 
+	if (RARE(efer & EFER_LME) && long_mode_refused(c, cr0, cr4))
+		return cpu_raise_err(c, EXC_GP, 0);
 	if (RARE(v->virt != NULL) && !v->virt->ops->cr_ok(v, cr0, cr4))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->cr0 = cr0;
 	c->cr4 = cr4;
+	if (d0 & CR0_PG && efer & EFER_LME)
+		c->efer = cr0 & CR0_PG ? efer | EFER_LMA : efer & ~(uint64_t)EFER_LMA;
 	if (RARE(((d0 & CR0_PDPTR) || (d4 & CR4_PDPTR)) && pae_paging(c)) &&
 	    mmu_load_pdptrs(v->mmu, c->cr3)) {
 		c->cr0 = cr0 ^ d0;
 		c->cr4 = cr4 ^ d4;
+		c->efer = efer;
 		return -1;
 	}
 	if ((d0 & CR0_FLUSH) || (d4 & CR4_FLUSH))
@@ -47,13 +63,15 @@ static int set_cr0_cr4(struct vcpu *v, uint32_t cr0, uint32_t cr4)
 		mmu_wp_changed(v->mmu);
 	if (RARE(d0 & CR0_PE)) {
 		c->cpl = 0; /* CPL 0 before and after the change */
-		LOG(cpu, "%s mode, cr0 %08x", cr0 & CR0_PE ? "protected" : "real", cr0);
+		LOG(cpu, "%s mode, cr0 %08x", cr0 & CR0_PE ? "protected" : "real", (uint32_t)cr0);
 	}
 	return 0;
 }
 
-static int write_cr0(struct vcpu *v, uint32_t val)
+static int write_cr0(struct vcpu *v, uint64_t val)
 {
+	if (RARE(val >> 32))
+		return cpu_raise_err(&v->cpu, EXC_GP, 0);
 	if ((val & CR0_PG) && !(val & CR0_PE))
 		return cpu_raise_err(&v->cpu, EXC_GP, 0);
 	if ((val & CR0_NW) && !(val & CR0_CD))
@@ -61,10 +79,12 @@ static int write_cr0(struct vcpu *v, uint32_t val)
 	return set_cr0_cr4(v, (val & CR0_VALID) | CR0_ET, v->cpu.cr4);
 }
 
-static int write_cr3(struct vcpu *v, uint32_t val)
+static int write_cr3(struct vcpu *v, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
 
+	if (RARE(val >> MAXPHYADDR))
+		return cpu_raise_err(c, EXC_GP, 0);
 	if (pae_paging(c) && mmu_load_pdptrs(v->mmu, val))
 		return -1;
 	c->cr3 = val;
@@ -72,17 +92,19 @@ static int write_cr3(struct vcpu *v, uint32_t val)
 	return 0;
 }
 
-static int write_cr4(struct vcpu *v, uint32_t val)
+static int write_cr4(struct vcpu *v, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t fresh = val & ~c->cr4;
+	uint32_t fresh = (uint32_t)(val & ~c->cr4);
 
+	if (RARE(val >> 32))
+		return cpu_raise_err(c, EXC_GP, 0);
 	if (fresh && cpu_cr4_allowed(&v->plat, c, fresh) != fresh)
 		return cpu_raise_err(c, EXC_GP, 0);
 	return set_cr0_cr4(v, c->cr0, val);
 }
 
-int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint32_t val, uint32_t next)
+int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint64_t val, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 
@@ -110,7 +132,7 @@ int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint32_t val, uint32_t next)
 	return done(v, next);
 }
 
-int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint32_t *val)
+int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint64_t *val)
 {
 	struct cpu *c = &v->cpu;
 
@@ -124,17 +146,17 @@ int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint32_t *val)
 
 #define MSW (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
 
-int cpu_lmsw(struct vcpu *v, uint16_t val, uint32_t next)
+int cpu_lmsw(struct vcpu *v, uint16_t val, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t cr0 = (c->cr0 & ~(uint32_t)(MSW & ~CR0_PE)) | (val & MSW); /* LMSW cannot clear PE */
+	uint64_t cr0 = (c->cr0 & ~(uint64_t)(MSW & ~CR0_PE)) | (val & MSW); /* LMSW cannot clear PE */
 
 	if (need_cpl0(c) || set_cr0_cr4(v, cr0, c->cr4))
 		return -1;
 	return done(v, next);
 }
 
-int cpu_clts(struct vcpu *v, uint32_t next)
+int cpu_clts(struct vcpu *v, uint64_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
@@ -170,10 +192,12 @@ static int dr_check(struct vcpu *v, unsigned *dr)
 	return 0;
 }
 
-int cpu_mov_to_dr(struct vcpu *v, unsigned dr, uint32_t val, uint32_t next)
+int cpu_mov_to_dr(struct vcpu *v, unsigned dr, uint64_t val, uint64_t next)
 {
 	if (dr_check(v, &dr))
 		return -1;
+	if (RARE(dr >= 6 && val >> 32))
+		return cpu_raise_err(&v->cpu, EXC_GP, 0);
 	if (dr == 6)
 		val = (val & DR6_BITS) | DR6_INIT;
 	else if (dr == 7)
@@ -182,7 +206,7 @@ int cpu_mov_to_dr(struct vcpu *v, unsigned dr, uint32_t val, uint32_t next)
 	return done(v, next);
 }
 
-int cpu_mov_from_dr(struct vcpu *v, unsigned dr, uint32_t *val)
+int cpu_mov_from_dr(struct vcpu *v, unsigned dr, uint64_t *val)
 {
 	if (dr_check(v, &dr))
 		return -1;
@@ -192,21 +216,23 @@ int cpu_mov_from_dr(struct vcpu *v, unsigned dr, uint32_t *val)
 
 /* ---- descriptor-table and task registers ---- */
 
-static int load_dt(struct vcpu *v, struct dt_reg *r, uint32_t base, uint16_t limit, unsigned op,
-		   uint32_t next)
+static int load_dt(struct vcpu *v, struct dt_reg *r, uint64_t base, uint16_t limit, unsigned op,
+		   uint64_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
+	if (RARE(!cpu_canonical(base)))
+		return cpu_raise_err(&v->cpu, EXC_GP, 0);
 	*r = (struct dt_reg){ .base = op == 2 ? base & 0xffffff : base, .limit = limit };
 	return done(v, next);
 }
 
-int cpu_lgdt(struct vcpu *v, uint32_t base, uint16_t limit, unsigned op, uint32_t next)
+int cpu_lgdt(struct vcpu *v, uint64_t base, uint16_t limit, unsigned op, uint64_t next)
 {
 	return load_dt(v, &v->cpu.gdtr, base, limit, op, next);
 }
 
-int cpu_lidt(struct vcpu *v, uint32_t base, uint16_t limit, unsigned op, uint32_t next)
+int cpu_lidt(struct vcpu *v, uint64_t base, uint16_t limit, unsigned op, uint64_t next)
 {
 	return load_dt(v, &v->cpu.idtr, base, limit, op, next);
 }
@@ -224,7 +250,20 @@ static int need_pm_cpl0(struct cpu *c)
 	return !cpu_pe(c) || cpu_v86(c) ? cpu_raise(c, EXC_UD) : need_cpl0(c);
 }
 
-int cpu_lldt(struct vcpu *v, uint16_t sel, uint32_t next)
+/* In IA-32e mode a system descriptor has 16 bytes, and its base is canonical. */
+static int load_upper(struct vcpu *v, uint16_t sel, struct desc *d)
+{
+	struct seg_cache s;
+
+	if (__builtin_expect(!cpu_long(&v->cpu), 1))
+		return 0;
+	if (long_fetch_upper(v, sel, d, EXC_GP, 0))
+		return -1;
+	long_desc_cache(d, sel, &s);
+	return cpu_canonical(s.base) ? 0 : cpu_raise_err(&v->cpu, EXC_GP, sel_err(sel, 0));
+}
+
+int cpu_lldt(struct vcpu *v, uint16_t sel, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	struct desc d;
@@ -241,11 +280,13 @@ int cpu_lldt(struct vcpu *v, uint16_t sel, uint32_t next)
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, 0));
 	if (!(d.hi & D_P))
 		return cpu_raise_err(c, EXC_NP, sel_err(sel, 0));
-	desc_cache(&d, sel, &c->ldtr);
+	if (load_upper(v, sel, &d))
+		return -1;
+	long_desc_cache(&d, sel, &c->ldtr);
 	return done(v, next);
 }
 
-int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next)
+int cpu_ltr(struct vcpu *v, uint16_t sel, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	struct desc d;
@@ -256,18 +297,20 @@ int cpu_ltr(struct vcpu *v, uint16_t sel, uint32_t next)
 		return cpu_raise_err(c, EXC_GP, 0);
 	if (fetch_system(v, sel, &d))
 		return -1;
-	if (!desc_tss_free(&d))
+	if (!desc_tss_free(&d) || (cpu_long(c) && desc_type(&d) == DT_TSS16))
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, 0));
 	if (!(d.hi & D_P))
 		return cpu_raise_err(c, EXC_NP, sel_err(sel, 0));
-	d.hi |= D_BUSY;
-	if (mmu_write(v->mmu, (uint32_t)(d.at + 4), &d.hi, 4, MM_WRITE))
+	if (load_upper(v, sel, &d))
 		return -1;
-	desc_cache(&d, sel, &c->tr);
+	d.hi |= D_BUSY;
+	if (mmu_write(v->mmu, d.at + 4, &d.hi, 4, MM_WRITE))
+		return -1;
+	long_desc_cache(&d, sel, &c->tr);
 	return done(v, next);
 }
 
-int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next)
+int cpu_invlpg(struct vcpu *v, gva lin, uint64_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
@@ -275,7 +318,7 @@ int cpu_invlpg(struct vcpu *v, gva lin, uint32_t next)
 	return done(v, next);
 }
 
-int cpu_hlt(struct vcpu *v, uint32_t next)
+int cpu_hlt(struct vcpu *v, uint64_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
@@ -303,7 +346,7 @@ static enum if_right if_right(const struct cpu *c)
 	return c->cpl == 3 && (c->cr4 & CR4_PVI) ? IF_VIRTUAL : IF_NONE;
 }
 
-int cpu_cli(struct vcpu *v, uint32_t next)
+int cpu_cli(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 
@@ -320,7 +363,7 @@ int cpu_cli(struct vcpu *v, uint32_t next)
 	return cpu_raise_err(c, EXC_GP, 0);
 }
 
-int cpu_sti(struct vcpu *v, uint32_t next)
+int cpu_sti(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 
@@ -367,7 +410,7 @@ static uint32_t popf_mask(const struct cpu *c, unsigned op)
 	return mask;
 }
 
-int cpu_popf(struct vcpu *v, unsigned op, uint32_t next)
+int cpu_popf(struct vcpu *v, unsigned op, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	bool limited = v86_limited(c);
@@ -389,7 +432,7 @@ int cpu_popf(struct vcpu *v, unsigned op, uint32_t next)
 	return done(v, next);
 }
 
-int cpu_pushf(struct vcpu *v, unsigned op, uint32_t next)
+int cpu_pushf(struct vcpu *v, unsigned op, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint32_t f = cpu_eflags(c) & ~(uint32_t)(FL_VM | FL_RF);

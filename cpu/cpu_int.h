@@ -30,6 +30,10 @@ static inline int need_cpl0(struct cpu *c)
 	return RARE(c->cpl) ? cpu_raise_err(c, EXC_GP, 0) : 0;
 }
 
+/* ---- cpu/msr.c ---- */
+
+bool cpu_is_amd(struct vcpu *v); /* by CPUID's vendor */
+
 /* ---- cpu/segment.c: descriptors and segments ---- */
 
 /* Read the descriptor that SEL selects (not null). Outside its table: raise VEC(SEL + EXT). */
@@ -44,6 +48,7 @@ int desc_fetch_data(struct vcpu *v, uint16_t sel, unsigned cpl, struct desc *d, 
 /* Cache contents of a null selector, and of a segment in real or virtual-8086 mode. OLD: the previous
  * contents. */
 struct seg_cache seg_null(uint16_t sel);
+struct seg_cache seg_null_ss(unsigned cpl); /* of 64-bit code in ring CPL */
 struct seg_cache seg_v86(uint16_t sel);
 struct seg_cache seg_real(const struct seg_cache *old, uint16_t sel);
 /* Load CS in real or virtual-8086 mode, whichever is active. */
@@ -85,6 +90,26 @@ int stack_peek(struct vcpu *v, uint32_t skip, uint32_t *f, unsigned n, unsigned 
 
 /* Check and fetch the code segment popped by a far return or IRET. */
 int ret_check_cs(struct vcpu *v, uint16_t sel, struct desc *d);
+
+/* ---- cpu/interrupt.c ---- */
+
+/* The event to deliver. */
+struct event {
+	uint64_t ret;	/* RIP to push */
+	uint32_t flags; /* EFLAGS to push */
+	uint32_t err;
+	uint8_t vector;
+	uint8_t ext; /* EXT bit for faults during delivery */
+	bool has_err;
+	bool soft; /* INT n, INT3, INTO: the gate's DPL is checked */
+};
+
+#define IDT_BIT 2u /* error code: the selector index is a vector */
+
+static inline uint32_t gate_err(const struct event *e)
+{
+	return e->vector * 8u + IDT_BIT + e->ext;
+}
 
 /* ---- cpu/task.c ---- */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Far JMP, CALL and RET: direct, through call gates, to tasks (SDM vol. 3A
  * 5.8, vol. 2 CALL, JMP, RET). */
-#include "cpu/cpu_int.h"
+#include "cpu/long_int.h"
 
 /* A far transfer in progress. */
 struct far_op {
 	uint16_t sel; /* as given by the instruction */
-	uint32_t off;
-	uint32_t next; /* return address */
+	uint64_t off;
+	uint64_t next; /* return address */
 	unsigned op;   /* operand size; the gate's after a gate */
 	bool call;
 };
@@ -44,7 +44,7 @@ static int target_set(struct vcpu *v, struct far_target *t, struct desc *d, uint
 static int far_same_ring(struct vcpu *v, const struct far_op *o, const struct far_target *t)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t f[2] = { o->next, c->seg[SEG_CS].sel }, esp = (uint32_t)c->gpr[R_ESP];
+	uint32_t f[2] = { (uint32_t)o->next, c->seg[SEG_CS].sel }, esp = (uint32_t)c->gpr[R_ESP];
 
 	if (o->call) {
 		if (stack_push(v, &c->seg[SEG_SS], &esp, f, 2, o->op, cpl_how(c->cpl), 0))
@@ -58,7 +58,7 @@ static int far_same_ring(struct vcpu *v, const struct far_op *o, const struct fa
 static int far_86(struct vcpu *v, const struct far_op *o)
 {
 	struct cpu *c = &v->cpu;
-	struct far_target t = { .eip = o->op == 2 ? o->off & 0xffff : o->off, .cpl = c->cpl };
+	struct far_target t = { .eip = (uint32_t)(o->op == 2 ? o->off & 0xffff : o->off), .cpl = c->cpl };
 
 	if (t.eip > c->seg[SEG_CS].limit)
 		return cpu_raise_err(c, EXC_GP, 0);
@@ -80,7 +80,7 @@ static int far_code(struct vcpu *v, const struct far_op *o, struct desc *d)
 		return cpu_raise_err(c, EXC_GP, sel_err(o->sel, 0));
 	if (!(d->hi & D_P))
 		return cpu_raise_err(c, EXC_NP, sel_err(o->sel, 0));
-	if (target_set(v, &t, d, o->sel, o->op == 2 ? o->off & 0xffff : o->off, c->cpl))
+	if (target_set(v, &t, d, o->sel, (uint32_t)(o->op == 2 ? o->off & 0xffff : o->off), c->cpl))
 		return -1;
 	return far_same_ring(v, o, &t);
 }
@@ -93,7 +93,7 @@ static int push_inner_frame(struct vcpu *v, const struct far_op *o, const struct
 {
 	struct cpu *c = &v->cpu;
 	uint32_t outer[2] = { (uint32_t)c->gpr[R_ESP], c->seg[SEG_SS].sel };
-	uint32_t ret[2] = { o->next, c->seg[SEG_CS].sel };
+	uint32_t ret[2] = { (uint32_t)o->next, c->seg[SEG_CS].sel };
 	uint32_t param[PARAM_MAX], err = sel_err(ss->sel, 0);
 	unsigned how = cpl_how(cpl);
 
@@ -165,14 +165,15 @@ static int far_call_gate(struct vcpu *v, struct far_op *o, const struct desc *ga
 		cpl = desc_dpl(&d);
 	o->op = desc_type(gate) & DT_32BIT ? 4 : 2;
 	o->off = (gate->lo & 0xffff) | (o->op == 4 ? gate->hi & 0xffff0000 : 0);
-	if (target_set(v, &t, &d, sel, o->off, cpl))
+	if (target_set(v, &t, &d, sel, (uint32_t)o->off, cpl))
 		return -1;
 	return cpl < c->cpl ? far_inner_ring(v, o, &t, gate->hi & PARAM_MAX) : far_same_ring(v, o, &t);
 }
 
 static int far_switch(struct vcpu *v, const struct far_op *o, uint16_t sel, struct desc *tss)
 {
-	return task_switch(v, sel, tss, o->call ? TASK_CALL : TASK_JMP, o->next, cpu_eflags(&v->cpu), 0);
+	return task_switch(v, sel, tss, o->call ? TASK_CALL : TASK_JMP, (uint32_t)o->next,
+			   cpu_eflags(&v->cpu), 0);
 }
 
 static int far_task_gate(struct vcpu *v, const struct far_op *o, const struct desc *gate)
@@ -196,6 +197,16 @@ static int far_tss(struct vcpu *v, const struct far_op *o, struct desc *tss)
 	return far_switch(v, o, o->sel, tss);
 }
 
+/* IA-32e mode has neither tasks nor gates of 8 bytes. */
+static int far_long(struct vcpu *v, const struct far_op *o, struct desc *d)
+{
+	if (desc_type(d) == DT_CALL32)
+		return long_call_gate(v, o->sel, d, o->call, o->next);
+	if (!desc_code(d))
+		return cpu_raise_err(&v->cpu, EXC_GP, sel_err(o->sel, 0));
+	return long_far_code(v, o->sel, d, o->off, o->op, o->call, o->next);
+}
+
 static int far_go(struct vcpu *v, struct far_op *o)
 {
 	struct cpu *c = &v->cpu;
@@ -207,6 +218,8 @@ static int far_go(struct vcpu *v, struct far_op *o)
 		return cpu_raise_err(c, EXC_GP, 0);
 	if (desc_fetch(v, o->sel, &d, EXC_GP, 0))
 		return -1;
+	if (RARE(cpu_long(c)))
+		return far_long(v, o, &d);
 	if (desc_code(&d))
 		return far_code(v, o, &d);
 	switch (desc_type(&d)) {
@@ -222,14 +235,14 @@ static int far_go(struct vcpu *v, struct far_op *o)
 	return cpu_raise_err(c, EXC_GP, sel_err(o->sel, 0)); /* data, busy TSS, LDT, ... */
 }
 
-int cpu_jmp_far(struct vcpu *v, uint16_t sel, uint32_t off, unsigned op, uint32_t next)
+int cpu_jmp_far(struct vcpu *v, uint16_t sel, uint64_t off, unsigned op, uint64_t next)
 {
 	struct far_op o = { .sel = sel, .off = off, .next = next, .op = op };
 
 	return far_go(v, &o);
 }
 
-int cpu_call_far(struct vcpu *v, uint16_t sel, uint32_t off, unsigned op, uint32_t next)
+int cpu_call_far(struct vcpu *v, uint16_t sel, uint64_t off, unsigned op, uint64_t next)
 {
 	struct far_op o = { .sel = sel, .off = off, .next = next, .op = op, .call = true };
 
@@ -311,6 +324,8 @@ int cpu_ret_far(struct vcpu *v, unsigned op, unsigned imm)
 
 	if (!cpu_pe(c) || cpu_v86(c))
 		return ret_86(v, op, imm);
+	if (RARE(cpu_long(c)))
+		return long_ret_far(v, op, imm);
 	if (stack_peek(v, 0, f, 2, op) || ret_check_cs(v, (uint16_t)f[1], &cs))
 		return -1;
 	if ((f[1] & 3) != c->cpl)

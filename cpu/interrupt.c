@@ -3,26 +3,8 @@
  * vol. 3A ch. 6 and 20, vol. 2 INT n and IRET). The 32-bit gate from ring 3 to a flat ring 0 and the return
  * from it are the hottest paths here: five memory accesses in, three out, and no other calls. */
 #include "base/log.h"
-#include "cpu/cpu_int.h"
+#include "cpu/long_int.h"
 #include "cpu/virt.h"
-
-/* The event to deliver. */
-struct event {
-	uint32_t ret;	/* EIP to push */
-	uint32_t flags; /* EFLAGS to push */
-	uint32_t err;
-	uint8_t vector;
-	uint8_t ext; /* EXT bit for faults during delivery */
-	bool has_err;
-	bool soft; /* INT n, INT3, INTO: the gate's DPL is checked */
-};
-
-#define IDT_BIT 2u /* error code: the selector index is a vector */
-
-static uint32_t gate_err(const struct event *e)
-{
-	return e->vector * 8u + IDT_BIT + e->ext;
-}
 
 /* ---- 8086-style delivery ---- */
 
@@ -199,7 +181,9 @@ static int deliver_pm(struct vcpu *v, const struct event *e)
 
 static int deliver(struct vcpu *v, const struct event *e)
 {
-	return __builtin_expect(cpu_pe(&v->cpu), 1) ? deliver_pm(v, e) : deliver_real(v, e);
+	if (RARE(!cpu_pe(&v->cpu)))
+		return deliver_real(v, e);
+	return RARE(cpu_long(&v->cpu)) ? long_deliver(v, e) : deliver_pm(v, e);
 }
 
 /* ---- INT n in virtual-8086 mode (SDM vol. 3A 20.3.3, table 20-2) ---- */
@@ -269,7 +253,7 @@ static int guest_soft_int(struct vcpu *v, const struct event *e, enum cpu_int_ki
 	struct cpu *c = &v->cpu;
 	struct virt_event event = { .type = types[kind],
 				    .vector = e->vector,
-				    .length = (uint8_t)(e->ret - (uint32_t)c->rip) };
+				    .length = (uint8_t)(e->ret - c->rip) };
 	int r;
 
 	if (virt_wants(v, VIRT_SOFT_INT)) {
@@ -289,7 +273,7 @@ static int guest_soft_int(struct vcpu *v, const struct event *e, enum cpu_int_ki
 	return r;
 }
 
-int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint32_t next)
+int cpu_soft_int(struct vcpu *v, unsigned vector, enum cpu_int_kind kind, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	struct event e = {
@@ -336,7 +320,7 @@ static int deliver_one(struct vcpu *v, const struct exc *x)
 		.ext = 1,
 		.has_err = x->has_err,
 		.err = x->err,
-		.ret = (uint32_t)c->rip,
+		.ret = c->rip,
 		.flags = cpu_eflags(c),
 	};
 
@@ -465,7 +449,7 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 	struct event e = {
 		.vector = (uint8_t)vector,
 		.ext = 1,
-		.ret = (uint32_t)c->rip,
+		.ret = c->rip,
 		.flags = cpu_eflags(c),
 	};
 
@@ -498,7 +482,7 @@ bool cpu_deliver_event(struct vcpu *v, const struct virt_event *e)
 		.soft = int_n || e->type == VIRT_EVENT_INT3_INTO,
 		.has_err = e->has_err,
 		.err = e->err,
-		.ret = (uint32_t)c->rip + e->length,
+		.ret = cpu_64(c) ? c->rip + e->length : (uint32_t)c->rip + e->length,
 		.flags = cpu_eflags(c) | (e->rf ? FL_RF : 0),
 	};
 
@@ -580,7 +564,7 @@ static int iret_v86(struct vcpu *v, unsigned op)
 }
 
 /* IRET with NT set: return to the task in the current TSS's link. */
-static int iret_task(struct vcpu *v, uint32_t next)
+static int iret_task(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	struct desc d;
@@ -690,19 +674,21 @@ static int iret_pm(struct vcpu *v, unsigned op)
 	return iret_outer(v, f, &cs, op);
 }
 
-static int iret(struct vcpu *v, unsigned op, uint32_t next)
+static int iret(struct vcpu *v, unsigned op, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 
 	if (RARE(!cpu_pe(c)))
 		return iret_86(v, op, (op == 4 ? IRET32_FLAGS : IRET16_FLAGS) | FL_IF | FL_IOPL);
+	if (RARE(cpu_long(c)))
+		return long_iret(v, op);
 	if (RARE(c->sysflags & (FL_VM | FL_NT)))
 		return cpu_v86(c) ? iret_v86(v, op) : iret_task(v, next);
 	return iret_pm(v, op);
 }
 
 /* In guest mode the extension may keep NMIs blocked, and learns what an IRET that faults has unblocked. */
-static int guest_iret(struct vcpu *v, unsigned op, uint32_t next)
+static int guest_iret(struct vcpu *v, unsigned op, uint64_t next)
 {
 	struct virt *x = v->virt;
 	int r;
@@ -719,56 +705,10 @@ static int guest_iret(struct vcpu *v, unsigned op, uint32_t next)
 	return 0;
 }
 
-int cpu_iret(struct vcpu *v, unsigned op, uint32_t next)
+int cpu_iret(struct vcpu *v, unsigned op, uint64_t next)
 {
 	if (RARE(virt_guest(v)))
 		return guest_iret(v, op, next);
 	v->cpu.nmi_blocked = 0; /* even if the instruction faults, SDM vol. 3A 6.7.1 */
 	return iret(v, op, next);
-}
-
-/* ---- SYSENTER, SYSEXIT: no memory at all ---- */
-
-static struct seg_cache flat_seg(uint16_t sel, unsigned type)
-{
-	return (struct seg_cache){
-		.limit = ~0u,
-		.sel = sel,
-		.attr = type | SA_S | SA_P | SA_DB | SA_G | (uint32_t)(sel & 3) << SA_DPL_SHIFT,
-	};
-}
-
-#define FLAT_CODE (SA_CODE | SA_RW | SA_A)
-#define FLAT_DATA (SA_RW | SA_A)
-
-int cpu_sysenter(struct vcpu *v)
-{
-	struct cpu *c = &v->cpu;
-	uint16_t sel = (uint16_t)(c->sysenter_cs & (SEL_INDEX | SEL_TI));
-
-	if (RARE(!cpu_pe(c) || !sel))
-		return cpu_raise_err(c, EXC_GP, 0);
-	c->sysflags &= ~(uint32_t)(FL_VM | FL_RF);
-	c->intf = 0;
-	c->seg[SEG_CS] = flat_seg(sel, FLAT_CODE);
-	c->seg[SEG_SS] = flat_seg((uint16_t)(sel + 8), FLAT_DATA);
-	c->gpr[R_ESP] = (uint32_t)c->sysenter_esp;
-	c->rip = (uint32_t)c->sysenter_eip;
-	c->cpl = 0;
-	return 0;
-}
-
-int cpu_sysexit(struct vcpu *v)
-{
-	struct cpu *c = &v->cpu;
-	uint16_t sel = (uint16_t)(c->sysenter_cs & (SEL_INDEX | SEL_TI));
-
-	if (RARE(!cpu_pe(c) || !sel || c->cpl))
-		return cpu_raise_err(c, EXC_GP, 0);
-	c->seg[SEG_CS] = flat_seg((uint16_t)((sel + 16) | 3), FLAT_CODE);
-	c->seg[SEG_SS] = flat_seg((uint16_t)((sel + 24) | 3), FLAT_DATA);
-	c->gpr[R_ESP] = (uint32_t)c->gpr[R_ECX];
-	c->rip = (uint32_t)c->gpr[R_EDX];
-	c->cpl = 3;
-	return 0;
 }

@@ -8,7 +8,10 @@ noinst_LIBRARIES += %D%/libcpu.a
 	%D%/exit_log.h \
 	%D%/exit_view.h \
 	%D%/far.c \
+	%D%/fast.c \
 	%D%/interrupt.c \
+	%D%/long.c \
+	%D%/long_int.h \
 	%D%/msr.c \
 	%D%/segment.c \
 	%D%/system.h \

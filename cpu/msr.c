@@ -13,6 +13,7 @@ struct msr_row {
 	uint32_t first, last;
 	uint32_t feature; /* of CPUID leaf 1 EDX, without which it does not exist; 0: none */
 	bool amd;	  /* AMD's processors alone have it */
+	bool lm;	  /* processors with IA-32e mode alone have it */
 	bool still;	  /* CPU state that only WRMSR changes */
 	uint16_t field;
 	bool (*valid)(uint64_t val);
@@ -139,24 +140,46 @@ static bool apic_base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return true;
 }
 
+/* LMA follows CR0.PG, and writes to it are ignored; LME cannot change while there is paging (SDM vol. 3A
+ * 9.8.5). */
 static bool efer_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
 	uint64_t changed;
 
 	(void)msr;
+	val &= ~(uint64_t)EFER_LMA;
 	if (val & ~cpu_efer_allowed(&v->plat, c))
 		return false;
+	val |= c->efer & EFER_LMA;
 	changed = c->efer ^ val;
+	if ((changed & EFER_LME) && (c->cr0 & CR0_PG))
+		return false;
 	c->efer = val;
 	if (changed & EFER_NXE)
 		mmu_flush(v->mmu, true);
 	return true;
 }
 
-static bool tsc_aux_valid(uint64_t val)
+/* ---- IA-32e mode: SYSCALL, bases of FS and GS ---- */
+
+static bool low_valid(uint64_t val)
 {
 	return !(val >> 32);
+}
+
+static bool base_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	*val = v->cpu.seg[msr == MSR_FS_BASE ? SEG_FS : SEG_GS].base;
+	return true;
+}
+
+static bool base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	if (!cpu_canonical(val))
+		return false;
+	v->cpu.seg[msr == MSR_FS_BASE ? SEG_FS : SEG_GS].base = val;
+	return true;
 }
 
 /* Software can only clear a bank's status. */
@@ -165,7 +188,7 @@ static bool mc_bank_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return ((msr & 3) != 1 || !val) && plat_wr(v, msr, val);
 }
 
-static bool is_amd(struct vcpu *v)
+bool cpu_is_amd(struct vcpu *v)
 {
 	return cpuid_reg(v, 0, CPUID_B) == CPUID_AMD_EBX;
 }
@@ -193,7 +216,14 @@ static const struct msr_row msr_rows[] = {
 	{ RANGE(MTRR_DEF_TYPE), FIELD(mtrr_def), .valid = mtrr_def_valid },
 	{ RANGE(MC_BANKS), .feature = CPUID_MCA, .rd = plat_rd, .wr = mc_bank_wr },
 	{ RANGE(EFER), FIELD(efer), .wr = efer_wr },
-	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = tsc_aux_valid },
+	{ RANGE(STAR), .lm = true, FIELD(star) },
+	{ RANGE(LSTAR), .lm = true, FIELD(lstar), .valid = cpu_canonical },
+	{ RANGE(CSTAR), .lm = true, FIELD(cstar), .valid = cpu_canonical },
+	{ RANGE(FMASK), .lm = true, FIELD(fmask), .valid = low_valid },
+	{ RANGE(FS_BASE), .lm = true, .rd = base_rd, .wr = base_wr },
+	{ RANGE(GS_BASE), .lm = true, .rd = base_rd, .wr = base_wr },
+	{ RANGE(KERNEL_GS_BASE), .lm = true, FIELD(kernel_gs_base), .valid = cpu_canonical },
+	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = low_valid },
 	{ RANGE(AMD_PERF_CTL), .amd = true, .rd = plat_rd, .wr = plat_wr },
 	{ RANGE(AMD_PERF_CTR), .amd = true, .rd = plat_rd, .wr = plat_wr },
 };
@@ -210,7 +240,9 @@ static bool msr_exists(struct vcpu *v, const struct msr_row *r)
 {
 	if (r->feature && !(cpuid_reg(v, 1, CPUID_D) & r->feature))
 		return false;
-	return !r->amd || is_amd(v);
+	if (r->lm && !(cpuid_reg(v, CPUID_LM_LEAF, CPUID_LM_REG) & CPUID_LM))
+		return false;
+	return !r->amd || cpu_is_amd(v);
 }
 
 static bool msr_get(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint64_t *val)
@@ -294,7 +326,7 @@ bool cpu_msr_valid(struct vcpu *v, uint32_t msr, uint64_t val)
 	return !r || ((r->wr || r->field) && (!r->valid || r->valid(val)));
 }
 
-int cpu_rdmsr(struct vcpu *v, uint32_t next)
+int cpu_rdmsr(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint32_t msr = (uint32_t)c->gpr[R_ECX];
@@ -310,7 +342,7 @@ int cpu_rdmsr(struct vcpu *v, uint32_t next)
 	return 0;
 }
 
-int cpu_wrmsr(struct vcpu *v, uint32_t next)
+int cpu_wrmsr(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint32_t msr = (uint32_t)c->gpr[R_ECX];
@@ -331,15 +363,15 @@ int cpu_rdpmc(struct vcpu *v)
 	uint32_t n = (uint32_t)c->gpr[R_ECX];
 	uint64_t val;
 
-	if ((c->cpl && !(c->cr4 & CR4_PCE)) || n > MSR_AMD_PERF_CTR_LAST - MSR_AMD_PERF_CTR || !is_amd(v) ||
-	    !plat_rd(v, MSR_AMD_PERF_CTR + n, &val))
+	if ((c->cpl && !(c->cr4 & CR4_PCE)) || n > MSR_AMD_PERF_CTR_LAST - MSR_AMD_PERF_CTR ||
+	    !cpu_is_amd(v) || !plat_rd(v, MSR_AMD_PERF_CTR + n, &val))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->gpr[R_EAX] = (uint32_t)val;
 	c->gpr[R_EDX] = val >> 32;
 	return 0;
 }
 
-int cpu_cpuid(struct vcpu *v, uint32_t next)
+int cpu_cpuid(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint32_t out[4];
@@ -353,7 +385,7 @@ int cpu_cpuid(struct vcpu *v, uint32_t next)
 	return 0;
 }
 
-int cpu_xsetbv(struct vcpu *v, uint32_t next)
+int cpu_xsetbv(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint64_t val = (uint32_t)c->gpr[R_EAX] | c->gpr[R_EDX] << 32;

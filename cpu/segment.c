@@ -8,7 +8,8 @@
 int desc_fetch(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned ext)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t base = c->gdtr.base, limit = c->gdtr.limit, off = sel & 0xfff8u;
+	uint32_t limit = c->gdtr.limit, off = sel & SEL_INDEX;
+	uint64_t base = c->gdtr.base;
 
 	if (sel & 4) {
 		base = c->ldtr.base;
@@ -19,6 +20,7 @@ int desc_fetch(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned e
 	if (RARE(off + 7 > limit))
 		return cpu_raise_err(c, vec, sel_err(sel, ext));
 	d->at = base + off;
+	d->upper = 0;
 	return mmu_read(v->mmu, d->at, &d->lo, 8, MM_READ);
 }
 
@@ -74,6 +76,12 @@ struct seg_cache seg_null(uint16_t sel)
 	return (struct seg_cache){ .attr = SA_UNUSABLE, .sel = sel };
 }
 
+struct seg_cache seg_null_ss(unsigned cpl)
+{
+	return (struct seg_cache){ .attr = (uint16_t)(SA_UNUSABLE | cpl << SA_DPL_SHIFT),
+				   .sel = (uint16_t)cpl };
+}
+
 struct seg_cache seg_v86(uint16_t sel)
 {
 	return (struct seg_cache){
@@ -121,7 +129,14 @@ void seg_drop_inner(struct cpu *c, unsigned cpl)
 
 static int load_ss(struct vcpu *v, uint16_t sel)
 {
+	struct cpu *c = &v->cpu;
 	struct desc d;
+
+	/* 64-bit code below ring 3 may have a null one (SDM vol. 2, MOV). */
+	if (sel_null(sel) && cpu_64(c) && c->cpl != 3 && (sel & SEL_RPL) == c->cpl) {
+		c->seg[SEG_SS] = seg_null_ss(c->cpl);
+		return 0;
+	}
 
 	if (desc_fetch_ss(v, sel, v->cpu.cpl, &d, EXC_GP, 0) || desc_touch(v, &d))
 		return -1;
@@ -156,6 +171,14 @@ int cpu_load_seg(struct vcpu *v, enum seg s, uint16_t sel)
 	return 0;
 }
 
+/* The linear address of SEG:OFF. 64-bit code has bases in FS and GS alone. */
+static uint64_t seg_linear(const struct cpu *c, enum seg s, uint64_t off)
+{
+	if (__builtin_expect(!cpu_64(c), 1))
+		return (uint32_t)(c->seg[s].base + off);
+	return s == SEG_FS || s == SEG_GS ? c->seg[s].base + off : off;
+}
+
 /* Does the segment type permit this data access? Real mode has no types. */
 static bool seg_permits(const struct cpu *c, const struct seg_cache *s, bool write)
 {
@@ -168,39 +191,45 @@ static bool seg_permits(const struct cpu *c, const struct seg_cache *s, bool wri
 	return (s->attr & (SA_CODE | SA_RW)) != SA_CODE;
 }
 
-static int seg_check(struct vcpu *v, enum seg s, uint32_t off, unsigned n, bool write)
+static int seg_check(struct vcpu *v, enum seg s, uint64_t off, unsigned n, bool write)
 {
 	struct cpu *c = &v->cpu;
 
+	if (RARE(cpu_64(c))) {
+		uint64_t lin = seg_linear(c, s, off);
+
+		if (cpu_canonical(lin) && cpu_canonical(lin + n - 1))
+			return 0;
+		return cpu_raise_err(c, s == SEG_SS ? EXC_SS : EXC_GP, 0);
+	}
 	if (__builtin_expect(seg_permits(c, &c->seg[s], write) && seg_fits(&c->seg[s], off, n), 1))
 		return 0;
 	return cpu_raise_err(c, s == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
-int cpu_read(struct vcpu *v, enum seg s, uint32_t off, void *buf, unsigned n)
+int cpu_read(struct vcpu *v, enum seg s, uint64_t off, void *buf, unsigned n)
 {
 	if (!n)
 		return 0;
 	if (seg_check(v, s, off, n, false))
 		return -1;
-	return mmu_read(v->mmu, (uint32_t)(v->cpu.seg[s].base + off), buf, n, MM_READ | cpl_how(v->cpu.cpl));
+	return mmu_read(v->mmu, seg_linear(&v->cpu, s, off), buf, n, MM_READ | cpl_how(v->cpu.cpl));
 }
 
-int cpu_write(struct vcpu *v, enum seg s, uint32_t off, const void *buf, unsigned n)
+int cpu_write(struct vcpu *v, enum seg s, uint64_t off, const void *buf, unsigned n)
 {
 	if (!n)
 		return 0;
 	if (seg_check(v, s, off, n, true))
 		return -1;
-	return mmu_write(v->mmu, (uint32_t)(v->cpu.seg[s].base + off), buf, n,
-			 MM_WRITE | cpl_how(v->cpu.cpl));
+	return mmu_write(v->mmu, seg_linear(&v->cpu, s, off), buf, n, MM_WRITE | cpl_how(v->cpu.cpl));
 }
 
-int cpu_check_write(struct vcpu *v, enum seg s, uint32_t off, unsigned n)
+int cpu_check_write(struct vcpu *v, enum seg s, uint64_t off, unsigned n)
 {
 	if (seg_check(v, s, off, n, true))
 		return -1;
-	return mmu_check_write(v->mmu, (uint32_t)(v->cpu.seg[s].base + off), n, cpl_how(v->cpu.cpl));
+	return mmu_check_write(v->mmu, seg_linear(&v->cpu, s, off), n, cpl_how(v->cpu.cpl));
 }
 
 /* Are the N bytes at OFF contiguous both as stack offsets and in linear memory? */

@@ -166,6 +166,10 @@ UNIT_TESTS += %D%/cpu/test_system
 %C%_cpu_test_system_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 # The semantics alone, over a fake memory: without mm.
 %C%_cpu_test_system_LDADD = cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/cpu/test_long
+%C%_cpu_test_long_SOURCES = %D%/cpu/test_long.c %D%/cpu/fake_mmu.c %D%/cpu/fake_mmu.h
+%C%_cpu_test_long_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_cpu_test_long_LDADD = cpu/libcpu.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_verify
 %C%_bt_test_verify_SOURCES = %D%/bt/test_verify.c
 %C%_bt_test_verify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -94,6 +94,7 @@ struct cpu {
 	uint64_t dr[8];
 	uint64_t efer, xcr0;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t star, lstar, cstar, fmask, kernel_gs_base;
 	uint64_t pat, apic_base, tsc_aux, misc_enable;
 	uint64_t mtrr_def;
 	uint64_t tsc_offset; /* guest TSC = host TSC (icount clock: VM time) + this, mod 2^64 */
@@ -146,6 +147,18 @@ static inline void cpu_set_eflags(struct cpu *c, uint32_t f)
 	c->intf = !!(f & FL_IF);
 }
 
+static inline bool cpu_long(const struct cpu *c) /* IA-32e mode: 64-bit code or compatibility mode */
+{
+	return c->efer & EFER_LMA;
+}
+static inline bool cpu_64(const struct cpu *c)
+{
+	return cpu_long(c) && (c->seg[SEG_CS].attr & SA_L);
+}
+static inline bool cpu_canonical(uint64_t a) /* 48-bit linear addresses */
+{
+	return (uint64_t)((int64_t)(a << 16) >> 16) == a;
+}
 static inline bool cpu_pe(const struct cpu *c)
 {
 	return c->cr0 & CR0_PE;

@@ -12,10 +12,12 @@ static inline bool sel_null(uint16_t sel)
 	return !(sel & (SEL_INDEX | SEL_TI));
 }
 
-/* The eight bytes, and where they were read (linear address). */
+/* The eight bytes, what a system descriptor of IA-32e mode has beside them, and where they were read (linear
+ * address). */
 struct desc {
 	uint32_t lo, hi;
-	uint32_t at;
+	uint32_t upper; /* of the base or the offset */
+	uint64_t at;
 };
 
 /* Bits of desc.hi. */
@@ -26,9 +28,11 @@ enum {
 	D_CODE = 1 << 11,
 	D_S = 1 << 12,
 	D_P = 1 << 15,
+	D_L = 1 << 21,
 	D_DB = 1 << 22,
 	D_G = 1 << 23,
 	D_BUSY = 1 << 9, /* TSS */
+	GATE_IST = 7,	 /* interrupt gates of IA-32e mode: entry of the interrupt stack table */
 };
 
 /* Descriptor types with S as bit 4; system descriptors are below 16. */

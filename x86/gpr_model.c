@@ -42,10 +42,13 @@ static const struct {
 	uint8_t reg;
 } efer_rows[] = {
 	{ EFER_SCE, CPUID_SYSCALL, CPUID_SYSCALL_REG },
+	{ EFER_LME, CPUID_LM, CPUID_LM_REG },
 	{ EFER_NXE, CPUID_NX, CPUID_NX_REG },
 	{ EFER_SVME, CPUID_SVM, CPUID_SVM_REG },
 };
-_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_SVM_LEAF == CPUID_NX_LEAF, "one query for all");
+_Static_assert(CPUID_SYSCALL_LEAF == CPUID_NX_LEAF && CPUID_LM_LEAF == CPUID_NX_LEAF &&
+		   CPUID_SVM_LEAF == CPUID_NX_LEAF,
+	       "one query for all");
 
 uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c)
 {

@@ -401,7 +401,7 @@ uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return cached_syscall_done(b, s, cpu_sysexit(&b->v), SYSCALL_LEAVE);
+	return cached_syscall_done(b, s, cpu_sysexit(&b->v, s->op), SYSCALL_LEAVE);
 }
 
 uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint32_t ea)

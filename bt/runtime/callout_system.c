@@ -188,14 +188,14 @@ uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 	int r;
 
 	(void)ea;
 	callout_begin(b, s);
 	r = cpu_mov_from_cr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->regs.reg] = v;
+		b->v.cpu.gpr[s->regs.reg] = (uint32_t)v;
 	return callout_done(b, s, r);
 }
 
@@ -210,14 +210,14 @@ uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 	int r;
 
 	(void)ea;
 	callout_begin(b, s);
 	r = cpu_mov_from_dr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->regs.reg] = v;
+		b->v.cpu.gpr[s->regs.reg] = (uint32_t)v;
 	return callout_done(b, s, r);
 }
 

@@ -219,6 +219,8 @@ static void cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		out[i] = cpuid_mask;
 	if (leaf == 0)
 		out[CPUID_B] = cpuid_amd ? CPUID_AMD_EBX : CPUID_INTEL_EBX;
+	if (leaf == CPUID_LM_LEAF) /* IA-32e mode: test_long.c */
+		out[CPUID_LM_REG] &= ~(uint32_t)CPUID_LM;
 	if (leaf == 0xd)
 		out[0] = 7;
 	if (leaf == 0x12345)
@@ -1731,12 +1733,12 @@ START_TEST(sysenter_exit)
 	ck_assert_uint_eq(c->intf, 0);
 	c->gpr[R_ECX] = STACK3;
 	c->gpr[R_EDX] = CODE;
-	OK(cpu_sysexit(&v));
+	OK(cpu_sysexit(&v, 4));
 	AT(CS3, CODE, 3);
 	ck_assert_uint_eq(c->gpr[R_ESP], STACK3);
 	ck_assert_uint_eq(c->seg[SEG_SS].sel, DS3);
 	ck_assert_uint_eq(c->seg[SEG_SS].attr, DATA_A | D3 | BIG);
-	FAULT(cpu_sysexit(&v), EXC_GP, 0);
+	FAULT(cpu_sysexit(&v, 4), EXC_GP, 0);
 	ck_assert_uint_eq(v.mmu->reads + v.mmu->writes, 0);
 }
 END_TEST
@@ -1774,7 +1776,7 @@ static const struct {
 
 START_TEST(mov_cr)
 {
-	uint32_t back;
+	uint64_t back;
 
 	enter_ring(cr_rows[_i].cpl);
 	OK_OR_FAULT(cpu_mov_to_cr(&v, cr_rows[_i].cr, cr_rows[_i].val, NEXT), cr_rows[_i].vec, 0);
@@ -1838,7 +1840,7 @@ END_TEST
 
 START_TEST(mov_dr)
 {
-	uint32_t x;
+	uint64_t x;
 
 	OK(cpu_mov_to_dr(&v, 7, ~0u & ~(1u << 13), NEXT));
 	ck_assert_uint_eq(c->dr[7], 0xffff07ff);
