@@ -111,6 +111,9 @@ static inline uint32_t gate_err(const struct event *e)
 	return e->vector * 8u + IDT_BIT + e->ext;
 }
 
+/* The bits of EFLAGS that IRET with OP bytes pops. */
+uint32_t iret_flag_mask(const struct cpu *c, unsigned op);
+
 /* ---- cpu/task.c ---- */
 
 enum task_via { TASK_JMP, TASK_CALL, TASK_IRET, TASK_INT };

@@ -501,14 +501,14 @@ static void flags_set(struct cpu *c, uint32_t f, uint32_t mask)
 #define IRET16_FLAGS ((uint32_t)(FL_HOST | FL_TF | FL_NT))
 #define IRET32_FLAGS (IRET16_FLAGS | FL_RF | FL_AC | FL_ID)
 
-static uint32_t iret_flag_mask(const struct cpu *c, unsigned op)
+uint32_t iret_flag_mask(const struct cpu *c, unsigned op)
 {
-	uint32_t mask = op == 4 ? IRET32_FLAGS : IRET16_FLAGS;
+	uint32_t mask = op == 2 ? IRET16_FLAGS : IRET32_FLAGS;
 
 	if (c->cpl <= cpu_iopl(c))
 		mask |= FL_IF;
 	if (c->cpl == 0)
-		mask |= FL_IOPL | (op == 4 ? FL_VIF | FL_VIP : 0);
+		mask |= FL_IOPL | (op == 2 ? 0u : FL_VIF | FL_VIP);
 	return mask;
 }
 

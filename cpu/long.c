@@ -217,20 +217,6 @@ int long_deliver(struct vcpu *v, const struct event *e)
 
 /* ---- IRET ---- */
 
-#define IRET16_FLAGS ((uint32_t)(FL_HOST | FL_TF | FL_NT))
-#define IRET32_FLAGS (IRET16_FLAGS | FL_RF | FL_AC | FL_ID)
-
-static uint32_t iret_flag_mask(const struct cpu *c, unsigned op)
-{
-	uint32_t mask = op == 2 ? IRET16_FLAGS : IRET32_FLAGS;
-
-	if (c->cpl <= cpu_iopl(c))
-		mask |= FL_IF;
-	if (c->cpl == 0)
-		mask |= FL_IOPL | (op == 2 ? 0u : FL_VIF | FL_VIP);
-	return mask;
-}
-
 /* Check the stack segment of a return to ring CPL and put it into SS. 64-bit code below ring 3 may have a
  * null one. */
 static int ret_fetch_ss(struct vcpu *v, uint16_t sel, unsigned cpl, const struct desc *cs,
