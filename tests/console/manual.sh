@@ -111,4 +111,4 @@ done <"$TMP/tap"
 [ "$(wc -l <"$TMP/tap")" -eq 3 ] || sed 's/^/# /' "$TMP/trace"
 echo quit >&9
 exec 9>&-
-wait $server
+wait $server || : # the status is the guest's, whose code was patched
