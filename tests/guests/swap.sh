@@ -25,6 +25,7 @@ swap out random 3000
 vm check
 swap in all
 vm check
+swap out random 400
 share all
 info sharing
 vm check

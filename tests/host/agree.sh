@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tui/tuilib.sh"
 need_tmux
 command -v python3 >/dev/null || skip_all "no python3"
-plan 26
+plan 27
 export XDG_RUNTIME_DIR="$TMP/xdg"
 mkdir -p "$TMP/xdg"
 S=$TMP/xdg/vitrine/h.control
@@ -37,6 +37,9 @@ ask h 'memory sample period 0.5' 'memory target c 6M' 'vm a balloon 1M' 'vm b ba
 reached() { ask h 'info balloon' | grep -q "^$1 .* hand *$2 "; }
 until_true reached a 256 && until_true reached b 600
 ok $? "balloons set by hand are filled, and the host's session says so" "$(ask h 'info balloon')"
+sampled() { ask h 'info idle' >"$TMP/idle" && grep -q '^[a-e] ' "$TMP/idle"; }
+until_true sampled
+ok $? "samples of memory in use are taken" "$(cat "$TMP/idle")"
 copied() { ask h "info cow $1" | grep -q ' instruction '; }
 until_true copied c && until_true copied d
 ok $? "shared pages are copied" "$(ask h 'info sharing' 'info cow')"
