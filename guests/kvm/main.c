@@ -215,13 +215,14 @@ static void start_alarm(void)
 }
 
 /* KVM does not see an interrupt that reached the 8259 while the local APIC's LINT0 was masked until
- * something makes it look, as this does. The interval timer waits for ever for its end. */
+ * something makes it look, as this does. The interval timer waits for ever for its end. (KVM_SET_REGS would
+ * make it look, too, but drops an exception that KVM is about to inject.) */
 static void look_again(struct client *c)
 {
-	struct kvm_regs r;
+	struct kvm_mp_state state;
 
-	if (kvm_call(c->cpu, KVM_GET_REGS, &r) == 0)
-		kvm_call(c->cpu, KVM_SET_REGS, &r);
+	if (kvm_call(c->cpu, KVM_GET_MP_STATE, &state) == 0)
+		kvm_call(c->cpu, KVM_SET_MP_STATE, &state);
 }
 
 static int serve(struct client *c)
