@@ -67,7 +67,9 @@ static void split(struct bt_vcpu *b, uint32_t pc)
 
 	if (s)
 		return;
-	s = &b->debug.splits[b->debug.next_split++ % MAX_SPLITS];
+	do /* not that of a breakpoint in force, of which there are at most four */
+		s = &b->debug.splits[b->debug.next_split++ % MAX_SPLITS];
+	while (s->used && guest_debug_at(b, s->pc));
 	split_end(b, s);
 	*s = (struct split){ .pc = pc, .used = true };
 	cache_drop_at(b, pc, 1, DROP_BREAK);
