@@ -87,10 +87,12 @@ enum { LEAVES = 32, SUBLEAVES = 4, CPUID_ENTRIES = 96 };
 /* KVM takes no other number of bits in linear addresses than long mode has. */
 #define ADDRESS_SIZES 0x80000008u
 enum { LINEAR_BITS = 48 };
-struct cpuid_list {
-	struct kvm_cpuid2 head;
+struct cpuid_list { /* struct kvm_cpuid2, with room */
+	uint32_t nent, padding;
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
 };
+_Static_assert(offsetof(struct cpuid_list, entries) == sizeof(struct kvm_cpuid2),
+	       "the list begins behind it");
 
 static bool has_subleaves(uint32_t leaf)
 {
@@ -103,12 +105,12 @@ static void add_leaf(const struct kvm_engine *k, struct cpuid_list *l, uint32_t 
 	uint32_t out[4];
 
 	for (uint32_t sub = 0; sub < (has_subleaves(leaf) ? SUBLEAVES : 1); sub++) {
-		if (l->head.nent == CPUID_ENTRIES)
+		if (l->nent == CPUID_ENTRIES)
 			return;
 		v->plat.cpuid(v->plat.ctx, &v->cpu, leaf, sub, out);
 		if (leaf == ADDRESS_SIZES)
 			out[CPUID_A] = (out[CPUID_A] & ~0xff00u) | LINEAR_BITS << 8;
-		l->entries[l->head.nent++] = (struct kvm_cpuid_entry2){
+		l->entries[l->nent++] = (struct kvm_cpuid_entry2){
 			.function = leaf,
 			.index = sub,
 			.flags = has_subleaves(leaf) ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,

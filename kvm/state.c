@@ -235,16 +235,17 @@ static bool get_debug(struct kvm_engine *k)
 }
 
 enum { MSRS_MAX = 3 };
-struct msr_list {
-	struct kvm_msrs head;
+struct msr_list { /* struct kvm_msrs, with room */
+	uint32_t nmsrs, padding;
 	struct kvm_msr_entry e[MSRS_MAX];
 };
+_Static_assert(offsetof(struct msr_list, e) == sizeof(struct kvm_msrs), "the list begins behind it");
 
 /* A model without the PAT or TSC_AUX has none to give. */
 static bool put_caching(struct kvm_engine *k)
 {
 	const struct cpu *c = &k->v->cpu;
-	struct msr_list l = { .head = { .nmsrs = 2 },
+	struct msr_list l = { .nmsrs = 2,
 			      .e = { { .index = MSR_PAT, .data = c->pat },
 				     { .index = MSR_TSC_AUX, .data = c->tsc_aux } } };
 
@@ -254,7 +255,7 @@ static bool put_caching(struct kvm_engine *k)
 static bool put_msrs(struct kvm_engine *k)
 {
 	const struct cpu *c = &k->v->cpu;
-	struct msr_list l = { .head = { .nmsrs = MSRS_MAX },
+	struct msr_list l = { .nmsrs = MSRS_MAX,
 			      .e = { { .index = MSR_SYSENTER_CS, .data = c->sysenter_cs },
 				     { .index = MSR_SYSENTER_ESP, .data = c->sysenter_esp },
 				     { .index = MSR_SYSENTER_EIP, .data = c->sysenter_eip } } };
@@ -265,7 +266,7 @@ static bool put_msrs(struct kvm_engine *k)
 static bool get_msrs(struct kvm_engine *k)
 {
 	struct cpu *c = &k->v->cpu;
-	struct msr_list l = { .head = { .nmsrs = MSRS_MAX },
+	struct msr_list l = { .nmsrs = MSRS_MAX,
 			      .e = { { .index = MSR_SYSENTER_CS },
 				     { .index = MSR_SYSENTER_ESP },
 				     { .index = MSR_SYSENTER_EIP } } };
