@@ -7,6 +7,7 @@
 #include "svm/interrupt.h"
 #include "svm/npt.h"
 
+#include "base/gpr.h"
 #include "cpu/system.h"
 #include "mm/nested.h"
 #include "mm/watch.h"
@@ -401,11 +402,12 @@ static void reset(struct vcpu *v)
 {
 	struct svm_executor *e = svm_executor_of(v);
 	struct svm_caps caps = e->x.caps;
-	struct svm_steer steer = e->x.steer;
+	struct svm_steer steer;
 	struct svm_log *log = e->x.log;
 
+	gpr_copy(&steer, &e->x.steer, sizeof(steer)); /* clang calls memcpy for an assignment */
 	svm_init(&e->x, &caps.model);
-	e->x.steer = steer;
+	gpr_copy(&e->x.steer, &steer, sizeof(steer));
 	e->x.log = log;
 	e->x.ops = &ops;
 	e->x.mem = (struct svm_memory){ e, svm_mem_read, svm_mem_write };
