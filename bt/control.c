@@ -21,14 +21,14 @@ static void count_entries(struct vcpu *v, bool on)
 static unsigned discard(struct vcpu *v, gva pc, bool all)
 {
 	return all ? cache_drop_at(bt_of(v), 0, UINT32_MAX, DROP_DISCARD)
-		   : cache_drop_at(bt_of(v), (uint32_t)pc, 1, DROP_DISCARD);
+		   : cache_drop_at(bt_of(v), pc, 1, DROP_DISCARD);
 }
 
 const struct engine_counting bt_counting = { .set = count_entries };
 
 /* ---- pins ---- */
 
-static int pin_find(const struct bt_vcpu *b, uint32_t pc)
+static int pin_find(const struct bt_vcpu *b, gva pc)
 {
 	for (unsigned i = 0; i < b->tc.npins; i++)
 		if (b->tc.pins[i].pc == pc)
@@ -36,13 +36,13 @@ static int pin_find(const struct bt_vcpu *b, uint32_t pc)
 	return -1;
 }
 
-static bool pin_covers(const struct pin *p, uint32_t pc)
+static bool pin_covers(const struct pin *p, gva pc)
 {
 	return pc - p->pc < p->len;
 }
 
 /* The address ranges of the fragments that cover PC, each listed once. */
-static unsigned pin_places(const struct bt_vcpu *b, uint32_t pc, struct pin at[MAX_PINS])
+static unsigned pin_places(const struct bt_vcpu *b, gva pc, struct pin at[MAX_PINS])
 {
 	unsigned found = 0;
 
@@ -58,7 +58,7 @@ static unsigned pin_places(const struct bt_vcpu *b, uint32_t pc, struct pin at[M
 	return found;
 }
 
-static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+static const char *pin(struct bt_vcpu *b, gva pc, unsigned *n)
 {
 	struct pin at[MAX_PINS];
 	unsigned found = pin_places(b, pc, at);
@@ -82,7 +82,7 @@ static const char *pin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
 }
 
 /* Remove the pins of fragments that cover PC, or covered it when they were pinned. */
-static void unpin(struct bt_vcpu *b, uint32_t pc, unsigned *n)
+static void unpin(struct bt_vcpu *b, gva pc, unsigned *n)
 {
 	struct pin at[MAX_PINS];
 	unsigned found = pin_places(b, pc, at);
@@ -105,8 +105,8 @@ static const char *set_pin(struct vcpu *v, gva pc, bool on, unsigned *n)
 {
 	*n = 0;
 	if (on)
-		return pin(bt_of(v), (uint32_t)pc, n);
-	unpin(bt_of(v), (uint32_t)pc, n);
+		return pin(bt_of(v), pc, n);
+	unpin(bt_of(v), pc, n);
 	return NULL;
 }
 
@@ -124,7 +124,7 @@ static bool same_place(struct bt_vcpu *b, const struct ccf *f)
 }
 
 /* Translate at EIP as if the processor were there. */
-static bool make_at(struct bt_vcpu *b, uint32_t eip)
+static bool make_at(struct bt_vcpu *b, uint64_t eip)
 {
 	struct cpu *c = &b->v.cpu;
 	struct exc exc = c->exc;
@@ -144,7 +144,7 @@ static bool make_at(struct bt_vcpu *b, uint32_t eip)
 static unsigned retranslate(struct vcpu *v, gva pc, unsigned *made)
 {
 	struct bt_vcpu *b = bt_of(v);
-	uint32_t eip[32];
+	uint64_t eip[32];
 	unsigned n = 0, dropped;
 
 	dispatch_select(b);
@@ -152,10 +152,10 @@ static unsigned retranslate(struct vcpu *v, gva pc, unsigned *made)
 	for (uint32_t i = 0; i < b->tc.norder && n < ARRAY_LEN(eip); i++) {
 		const struct ccf *f = b->tc.order[i];
 
-		if (!f->dead && (uint32_t)pc - f->pc < f->glen && same_place(b, f))
+		if (!f->dead && pc - f->pc < f->glen && same_place(b, f))
 			eip[n++] = f->eip;
 	}
-	dropped = cache_drop_at(b, (uint32_t)pc, 1, DROP_RETRANSLATE);
+	dropped = cache_drop_at(b, pc, 1, DROP_RETRANSLATE);
 	*made = 0;
 	for (unsigned i = 0; i < n && !b->tc.full && !b->tc.flush_wanted; i++)
 		*made += make_at(b, eip[i]);

@@ -162,8 +162,8 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 	if (b->exit.code == XC_HALT)
 		b->exit.code = XC_STEPPED;
 	if (kind == TX_MMIO && b->exit.code == XC_MMIO) {
-		LOG(cpu, "%08x: this instruction cannot access device memory at %#llx: #GP", cpu_pc(c),
-		    (unsigned long long)b->exit.pa);
+		LOG(cpu, "%08llx: this instruction cannot access device memory at %#llx: #GP",
+		    (unsigned long long)cpu_pc(c), (unsigned long long)b->exit.pa);
 		cpu_raise_err(c, EXC_GP, 0);
 		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 	}
@@ -268,7 +268,7 @@ static bool take_interrupt(struct bt_vcpu *b)
 }
 
 /* The fragment at PC whose page is new to the window while its code is not new to us. */
-static struct ccf *find_fetched(struct bt_vcpu *b, uint32_t pc)
+static struct ccf *find_fetched(struct bt_vcpu *b, gva pc)
 {
 	ppn p;
 

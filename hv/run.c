@@ -159,7 +159,8 @@ static bool board_events(struct machine *m, struct machine_stop *out)
 /* Say which exceptions led to the triple fault. */
 static void describe_shutdown(struct vcpu *v)
 {
-	size_t n = (size_t)snprintf(v->error, sizeof(v->error), "triple fault at %#x", cpu_pc(&v->cpu));
+	size_t n = (size_t)snprintf(v->error, sizeof(v->error), "triple fault at %#llx",
+				    (unsigned long long)cpu_pc(&v->cpu));
 
 	for (unsigned i = 0; i < v->nchain && n < sizeof(v->error); i++) {
 		const struct engine_exc *e = &v->chain[i];

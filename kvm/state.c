@@ -16,8 +16,8 @@
 
 static bool refused(struct kvm_engine *k, const char *what)
 {
-	snprintf(k->v->error, sizeof(k->v->error), "KVM refuses %s at %#x: %s", what, cpu_pc(&k->v->cpu),
-		 strerror(errno));
+	snprintf(k->v->error, sizeof(k->v->error), "KVM refuses %s at %#llx: %s", what,
+		 (unsigned long long)cpu_pc(&k->v->cpu), strerror(errno));
 	return false;
 }
 

@@ -189,7 +189,7 @@ static enum engine_exit get_over(struct vmm *m)
 {
 	int row = m->x->failed_check;
 
-	LOG(cpu, "vtx: %08x: no VM entry: %s; instruction emulated", cpu_pc(&m->v->cpu),
+	LOG(cpu, "vtx: %08llx: no VM entry: %s; instruction emulated", (unsigned long long)cpu_pc(&m->v->cpu),
 	    row < 0 ? "controls" : vmx_check_rows[row].text);
 	return step_outside(m, 0);
 }

@@ -167,9 +167,9 @@ static inline bool cpu_v86(const struct cpu *c)
 {
 	return c->sysflags & FL_VM;
 }
-static inline uint32_t cpu_pc(const struct cpu *c) /* linear address of the next instruction */
+static inline uint64_t cpu_pc(const struct cpu *c) /* linear address of the next instruction */
 {
-	return (uint32_t)c->seg[SEG_CS].base + (uint32_t)c->rip;
+	return cpu_64(c) ? c->rip : (uint32_t)(c->seg[SEG_CS].base + c->rip);
 }
 
 /* Record exception VEC. Return -1, for "return cpu_raise(...)". */

@@ -11,12 +11,12 @@ _Static_assert(DROP_REASONS <= ARRAY_LEN(((struct account *)0)->drops), "a slot 
 
 /* ---- places ---- */
 
-static unsigned place_hash(uint32_t pc, unsigned cause)
+static unsigned place_hash(gva pc, unsigned cause)
 {
-	return (pc ^ cause << 27) * 0x9e3779b1u >> 18;
+	return ((uint32_t)(pc ^ pc >> 32) ^ cause << 27) * 0x9e3779b1u >> 18;
 }
 
-struct place *account_place(struct bt_vcpu *b, uint32_t pc, unsigned cause, bool make)
+struct place *account_place(struct bt_vcpu *b, gva pc, unsigned cause, bool make)
 {
 	struct place *weak = NULL;
 
@@ -44,7 +44,7 @@ struct place *account_place(struct bt_vcpu *b, uint32_t pc, unsigned cause, bool
 
 /* ---- traps ---- */
 
-void account_at(struct bt_vcpu *b, struct ccf *f, uint32_t pc)
+void account_at(struct bt_vcpu *b, struct ccf *f, gva pc)
 {
 	b->account.at_ccf = f;
 	b->account.at_pc = pc;

@@ -17,7 +17,7 @@ uint64_t account_host_ns(void);				    /* the host's monotonic clock */
 void account_times(struct vcpu *v, struct engine_times *t); /* for struct engine_ops */
 
 /* ---- traps: at, trap, handled in the signal handler; close where the guest continues ---- */
-void account_at(struct bt_vcpu *b, struct ccf *f, uint32_t pc);
+void account_at(struct bt_vcpu *b, struct ccf *f, gva pc);
 void account_trap(struct bt_vcpu *b, unsigned cause);
 /* The handler began at START and lets the thread continue at RIP. */
 void account_handled(struct bt_vcpu *b, uint64_t start, uint64_t rip);
@@ -25,7 +25,7 @@ void account_close_slow(struct bt_vcpu *b);
 #define account_close(b) ((b)->account.open ? account_close_slow(b) : (void)0)
 /* The causes of adaptation (state/adapt.def), as bits, that a trap counts for. */
 unsigned account_adapts(unsigned cause);
-struct place *account_place(struct bt_vcpu *b, uint32_t pc, unsigned cause, bool make);
+struct place *account_place(struct bt_vcpu *b, gva pc, unsigned cause, bool make);
 
 /* ---- callouts ---- */
 /* Callouts of KIND so far, and those timed. */

@@ -11,12 +11,12 @@
 
 /* ---- verdicts ---- */
 
-static unsigned slot(uint32_t pc)
+static unsigned slot(gva pc)
 {
-	return pc * 0x9e3779b1u >> 18;
+	return (uint32_t)(pc ^ pc >> 32) * 0x9e3779b1u >> 18;
 }
 
-struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
+struct verdict *verdict_find(const struct bt_vcpu *b, gva pc)
 {
 	for (unsigned i = 0, h = slot(pc); i < 16; i++) {
 		struct verdict *v = &b->adapt.verdicts[(h + i) % VERDICTS];
@@ -29,7 +29,7 @@ struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc)
 	return NULL;
 }
 
-static void forget(struct verdict *v, uint32_t pc)
+static void forget(struct verdict *v, gva pc)
 {
 	volatile uint8_t *p = (volatile uint8_t *)v; /* no memset, which may use vector registers */
 
@@ -39,7 +39,7 @@ static void forget(struct verdict *v, uint32_t pc)
 }
 
 /* If all slots of the probe sequence are taken, one that records no decision is reused. */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
+struct verdict *verdict_make(struct bt_vcpu *b, gva pc)
 {
 	struct verdict *weak = NULL;
 
@@ -62,8 +62,7 @@ struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc)
 
 /* ---- the log ---- */
 
-void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
-	       uint64_t after)
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, gva pc, uint64_t before, uint64_t after)
 {
 	struct adapt_entry *e = &b->adapt.log[b->adapt.nlog++ % MAX_ADAPT_LOG];
 

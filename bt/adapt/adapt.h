@@ -18,9 +18,9 @@ extern const struct cause_info cause_infos[CAUSES];
 
 void adapt_init(struct bt_vcpu *b);
 
-struct verdict *verdict_find(const struct bt_vcpu *b, uint32_t pc); /* NULL: none */
+struct verdict *verdict_find(const struct bt_vcpu *b, gva pc); /* NULL: none */
 /* NULL: the table is full, or PC is 0, which marks a free slot. */
-struct verdict *verdict_make(struct bt_vcpu *b, uint32_t pc);
+struct verdict *verdict_make(struct bt_vcpu *b, gva pc);
 
 /* ---- adapt/adapt.c ---- */
 /* Count a trap of instruction I of F by CAUSE, which began at host TSC charge.start, and promote the
@@ -44,7 +44,7 @@ void adapt_calm_since(struct bt_vcpu *b, struct ccf *f, struct verdict *v, enum 
 void adapt_calm(struct bt_vcpu *b, struct ccf *f, uint64_t now);
 /* The same, and if the interruption before found F, too, demote its sites that miss seldom. */
 void adapt_polled(struct bt_vcpu *b, struct ccf *f, uint64_t now);
-void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, uint32_t pc, uint64_t before,
+void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, gva pc, uint64_t before,
 	       uint64_t after);
 
 extern const struct engine_adaptation bt_adaptation; /* adapt/steer.c */

@@ -166,7 +166,7 @@ static const char *set_kind(struct vcpu *v, const char *kind, const char *way)
 static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned i, struct insn *in)
 {
 	unsigned from = f->ioff[f->ninsn + i], to = i + 1u < f->ninsn ? f->ioff[f->ninsn + i + 1] : f->glen;
-	uint32_t pc = f->pc + from;
+	gva pc = f->pc + from;
 	unsigned n = to - from;
 
 	if (n > sizeof(in->bytes))
@@ -177,7 +177,7 @@ static bool decode_again(const struct bt_vcpu *b, const struct ccf *f, unsigned 
 	return ZYAN_SUCCESS(decode_bytes(&b->isa, f->mode, in, n));
 }
 
-static const char *put(struct bt_vcpu *b, uint32_t pc, enum way way)
+static const char *put(struct bt_vcpu *b, gva pc, enum way way)
 {
 	struct verdict *s = verdict_make(b, pc);
 
@@ -202,7 +202,7 @@ static const char *choose(struct bt_vcpu *b, const struct ccf *f, unsigned i, en
 }
 
 /* Choose for the instruction at PC only. */
-static const char *choose_one(struct bt_vcpu *b, uint32_t pc, enum way way)
+static const char *choose_one(struct bt_vcpu *b, gva pc, enum way way)
 {
 	if (way == WAY_DEFAULT &&
 	    verdict_find(b, pc)) /* also undoes a choice made before the code was translated */
@@ -227,17 +227,17 @@ static const char *set_site(struct vcpu *v, gva pc, const char *way, bool whole,
 	if (w < 0)
 		return "a way is trap, callout, in-tc or default";
 	if (!whole) {
-		err = choose_one(b, (uint32_t)pc, (enum way)w);
+		err = choose_one(b, pc, (enum way)w);
 		*n = !err;
 	}
 	for (uint32_t o = 0; whole && o < b->tc.norder; o++) {
 		const struct ccf *f = b->tc.order[o];
 
-		for (unsigned i = 0; !f->dead && (uint32_t)pc - f->pc < f->glen && i < f->ninsn; i++)
+		for (unsigned i = 0; !f->dead && pc - f->pc < f->glen && i < f->ninsn; i++)
 			*n += !choose(b, f, i, (enum way)w);
 	}
 	if (*n)
-		cache_drop_at(b, (uint32_t)pc, 1, DROP_SITE);
+		cache_drop_at(b, pc, 1, DROP_SITE);
 	else if (whole)
 		return "no fragment at that address has a sensitive instruction that can run this way";
 	return err;

@@ -149,7 +149,7 @@ void ctx_table(struct bt_vcpu *b, struct ctx *c)
 }
 
 /* The slot of JT_PAGE(EIP) in touched[], or the free one for it. NULL: it has none, and there is no room. */
-static uint32_t *touched_slot(struct ctx *c, uint32_t eip)
+static uint32_t *touched_slot(struct ctx *c, uint64_t eip)
 {
 	uint32_t page = JT_PAGE(eip), h = page * 0x9e3779b1u >> 16;
 
@@ -162,7 +162,7 @@ static uint32_t *touched_slot(struct ctx *c, uint32_t eip)
 	return NULL;
 }
 
-void ctx_put(struct ctx *c, uint32_t eip, uint32_t host)
+void ctx_put(struct ctx *c, uint64_t eip, uint32_t host)
 {
 	uint32_t *t = touched_slot(c, eip);
 
@@ -175,7 +175,7 @@ void ctx_put(struct ctx *c, uint32_t eip, uint32_t host)
 }
 
 /* Forget that EIP leads to HOST. Pages without entries are not read, which would map them. */
-static void ctx_drop(struct ctx *c, uint32_t eip, uint32_t host)
+static void ctx_drop(struct ctx *c, uint64_t eip, uint32_t host)
 {
 	uint32_t *t = c->any ? touched_slot(c, eip) : NULL;
 
@@ -203,12 +203,12 @@ void ctx_reset(struct bt_vcpu *b, struct ctx *c)
 }
 
 /* The page is part of the key: processes have different code at the same address. */
-static unsigned hash_of(uint32_t pc, uint32_t mode, ppn page)
+static unsigned hash_of(gva pc, uint32_t mode, ppn page)
 {
-	return ((pc ^ mode << 3 ^ page << 13) * 0x9e3779b1u) >> (32 - CCF_HASH_BITS);
+	return (((uint32_t)(pc ^ pc >> 32) ^ mode << 3 ^ page << 13) * 0x9e3779b1u) >> (32 - CCF_HASH_BITS);
 }
 
-struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t cs_base, ppn page)
+struct ccf *cache_find(struct bt_vcpu *b, gva pc, uint32_t mode, uint32_t cs_base, ppn page)
 {
 	for (struct ccf *f = b->tc.hash[hash_of(pc, mode, page)]; f; f = f->hnext) {
 		if (f->pc != pc || f->mode != mode || f->page != page || f->cs_base != cs_base)
@@ -293,7 +293,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 {
 	if (f->dead)
 		return;
-	LOG(bt, "%08x: dropped, %s", f->pc, drop_names[why]);
+	LOG(bt, "%08llx: dropped, %s", (unsigned long long)f->pc, drop_names[why]);
 	history_dropped(b, f, why, by);
 	history_count_drop(b, f, why);
 	f->dead = true;
@@ -311,7 +311,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 		ctx_drop(&b->jt.ctx[i], f->eip, f->host);
 }
 
-unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_why why)
+unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why why)
 {
 	unsigned n = 0;
 

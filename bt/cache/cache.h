@@ -14,7 +14,7 @@ void *arena_alloc(struct bt_vcpu *b, size_t n);
 /* Exchange the ordinary zone and that of pinned fragments. */
 void cache_swap_zones(struct bt_vcpu *b);
 
-struct ccf *cache_find(struct bt_vcpu *b, uint32_t pc, uint32_t mode, uint32_t cs_base, ppn page);
+struct ccf *cache_find(struct bt_vcpu *b, gva pc, uint32_t mode, uint32_t cs_base, ppn page);
 /* The fragment that has host code at RIP; NULL: none. */
 struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip);
 /* Make F, which has been translated at the present zone's position, findable, and trace its pages. */
@@ -23,7 +23,7 @@ void cache_insert(struct bt_vcpu *b, struct ccf *f);
 /* Drop F: it is never entered again. BY: the instruction that is the reason, 0: none. */
 void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by);
 /* Drop those that cover any of LEN bytes from PC on; returns how many. */
-unsigned cache_drop_at(struct bt_vcpu *b, uint32_t pc, uint32_t len, enum drop_why why);
+unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why why);
 /* Drop those made from page P because it was written (BY_WRITE), or else all but the pinned ones, because it
  * is traced again. */
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
@@ -32,7 +32,7 @@ void cache_flush_all(struct bt_vcpu *b, bool full);
 /* Give C a jump table: a new one or, if there is no address space for it, another context's. */
 void ctx_table(struct bt_vcpu *b, struct ctx *c);
 /* Indirect transfers to EIP go to TC offset HOST from now on. */
-void ctx_put(struct ctx *c, uint32_t eip, uint32_t host);
+void ctx_put(struct ctx *c, uint64_t eip, uint32_t host);
 /* Forget the jump table and the context. */
 void ctx_reset(struct bt_vcpu *b, struct ctx *c);
 #endif

@@ -42,7 +42,7 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 	if (l->cross || to->page2 != UINT32_MAX)
 		cross_add(b, l);
 	b->st.chains++;
-	LOG(bt, "%08x: chained to %08x", l->from->pc, to->pc);
+	LOG(bt, "%08llx: chained to %08llx", (unsigned long long)l->from->pc, (unsigned long long)to->pc);
 	set_rel32(b, l->patch, to->host);
 }
 

@@ -5,7 +5,7 @@
 #include "bt/debug/debug.h"
 #include "cpu/virt.h"
 
-bool bp_user_at(const struct bt_vcpu *b, uint32_t pc)
+bool bp_user_at(const struct bt_vcpu *b, gva pc)
 {
 	for (unsigned i = 0; i < b->debug.nbps; i++)
 		if (b->debug.bps[i] == pc)
@@ -13,7 +13,7 @@ bool bp_user_at(const struct bt_vcpu *b, uint32_t pc)
 	return false;
 }
 
-bool bp_at(const struct bt_vcpu *b, uint32_t pc)
+bool bp_at(const struct bt_vcpu *b, gva pc)
 {
 	return bp_user_at(b, pc) || guest_debug_splits(b, pc);
 }
@@ -22,10 +22,10 @@ void bp_insert(struct vcpu *v, gva lin)
 {
 	struct bt_vcpu *b = bt_of(v);
 
-	if (bp_user_at(b, (uint32_t)lin) || b->debug.nbps == MAX_BPS)
+	if (bp_user_at(b, lin) || b->debug.nbps == MAX_BPS)
 		return;
-	b->debug.bps[b->debug.nbps++] = (uint32_t)lin;
-	cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
+	b->debug.bps[b->debug.nbps++] = lin;
+	cache_drop_at(b, lin, 1, DROP_BREAK);
 }
 
 void bp_remove(struct vcpu *v, gva lin)
@@ -33,9 +33,9 @@ void bp_remove(struct vcpu *v, gva lin)
 	struct bt_vcpu *b = bt_of(v);
 
 	for (unsigned i = 0; i < b->debug.nbps; i++)
-		if (b->debug.bps[i] == (uint32_t)lin) {
+		if (b->debug.bps[i] == lin) {
 			b->debug.bps[i] = b->debug.bps[--b->debug.nbps];
-			cache_drop_at(b, (uint32_t)lin, 1, DROP_BREAK);
+			cache_drop_at(b, lin, 1, DROP_BREAK);
 			return;
 		}
 }

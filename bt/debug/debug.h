@@ -5,19 +5,19 @@
 #include "bt/state/vcpu.h"
 
 /* ---- debug/breakpoint.c ---- */
-bool bp_user_at(const struct bt_vcpu *b, uint32_t pc); /* the debugger's */
-bool bp_at(const struct bt_vcpu *b, uint32_t pc);      /* or the guest's own */
+bool bp_user_at(const struct bt_vcpu *b, gva pc); /* the debugger's */
+bool bp_at(const struct bt_vcpu *b, gva pc);	  /* or the guest's own */
 void bp_insert(struct vcpu *v, gva lin);
 void bp_remove(struct vcpu *v, gva lin);
 /* Add (ON) or remove an event filter. -1: there is no room. */
 int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
 
 /* ---- debug/guest.c ---- */
-bool guest_debug_stale(const struct bt_vcpu *b);	       /* DR0 to DR3 or DR7 have changed since: */
-void guest_debug_set(struct bt_vcpu *b);		       /* put them in force */
-unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc); /* on code: the bits of DR6 */
+bool guest_debug_stale(const struct bt_vcpu *b);	  /* DR0 to DR3 or DR7 have changed since: */
+void guest_debug_set(struct bt_vcpu *b);		  /* put them in force */
+unsigned guest_debug_at(const struct bt_vcpu *b, gva pc); /* on code: the bits of DR6 */
 /* Does translation end in front of pc for a breakpoint in force, or one that was? */
-bool guest_debug_splits(const struct bt_vcpu *b, uint32_t pc);
+bool guest_debug_splits(const struct bt_vcpu *b, gva pc);
 /* Such a pc was reached while there is no breakpoint. */
-void guest_debug_vain(struct bt_vcpu *b, uint32_t pc);
+void guest_debug_vain(struct bt_vcpu *b, gva pc);
 #endif

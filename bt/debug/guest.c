@@ -23,7 +23,7 @@ bool guest_debug_stale(const struct bt_vcpu *b)
 	return now[7] != set[7] || ((now[7] & 0xff) && memcmp(now, set, 4 * sizeof(*now)) != 0);
 }
 
-unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc)
+unsigned guest_debug_at(const struct bt_vcpu *b, gva pc)
 {
 	unsigned bits = 0;
 
@@ -33,7 +33,7 @@ unsigned guest_debug_at(const struct bt_vcpu *b, uint32_t pc)
 	return bits;
 }
 
-static struct split *split_at(struct bt_vcpu *b, uint32_t pc)
+static struct split *split_at(struct bt_vcpu *b, gva pc)
 {
 	for (unsigned i = 0; i < MAX_SPLITS; i++)
 		if (b->debug.splits[i].used && b->debug.splits[i].pc == pc)
@@ -41,7 +41,7 @@ static struct split *split_at(struct bt_vcpu *b, uint32_t pc)
 	return NULL;
 }
 
-bool guest_debug_splits(const struct bt_vcpu *b, uint32_t pc)
+bool guest_debug_splits(const struct bt_vcpu *b, gva pc)
 {
 	return split_at((struct bt_vcpu *)b, pc);
 }
@@ -53,7 +53,7 @@ static void split_end(struct bt_vcpu *b, struct split *s)
 	s->used = false;
 }
 
-void guest_debug_vain(struct bt_vcpu *b, uint32_t pc)
+void guest_debug_vain(struct bt_vcpu *b, gva pc)
 {
 	struct split *s = split_at(b, pc);
 
@@ -61,7 +61,7 @@ void guest_debug_vain(struct bt_vcpu *b, uint32_t pc)
 		split_end(b, s);
 }
 
-static void split(struct bt_vcpu *b, uint32_t pc)
+static void split(struct bt_vcpu *b, gva pc)
 {
 	struct split *s = split_at(b, pc);
 

@@ -48,7 +48,7 @@ enum seg decode_seg(ZydisRegister r)
 
 /* Bytes of non-RAM pages are not code: they read as all ones from nowhere, which
  * decodes as an invalid instruction. */
-static int page_bytes(struct bt_vcpu *b, uint32_t lin, uint8_t *out, unsigned n, ppn *page)
+static int page_bytes(struct bt_vcpu *b, gva lin, uint8_t *out, unsigned n, ppn *page)
 {
 	int r = mmu_code_page(b->v.mmu, lin, page);
 
@@ -100,9 +100,9 @@ ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, u
 	return ZydisDecoderDecodeFull(&d, in->bytes, n, &in->z, in->op);
 }
 
-int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2)
+int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn *page2)
 {
-	uint32_t lin = b->v.cpu.seg[SEG_CS].base + eip;
+	gva lin = mode_long(b->mode) ? eip : (uint32_t)(b->v.cpu.seg[SEG_CS].base + eip);
 	unsigned have = PAGE_SIZE - (lin & PAGE_MASK);
 	bool bounded = false;
 	unsigned most = 15;
@@ -151,6 +151,6 @@ int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn
 		in->mem = find_memory(in);
 		in->seg = in->mem >= 0 ? decode_seg(in->op[in->mem].mem.segment) : SEG_DS;
 	}
-	in->next = eip + in->len;
+	in->next = mode_long(b->mode) ? eip + in->len : (uint32_t)(eip + in->len);
 	return check_limit(b, in);
 }

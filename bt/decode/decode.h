@@ -8,7 +8,7 @@
 /* Fetch and decode the instruction at EIP. 0; -1 with an exception raised. PAGE2 NULL: 1 when it
  * straddles, without reading the second page (which would set its accessed bit
  * for an instruction that may never be reached). */
-int decode_insn(struct bt_vcpu *b, uint32_t eip, struct insn *in, ppn *page, ppn *page2);
+int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn *page2);
 /* The segment register that R is; DS for any other register. */
 enum seg decode_seg(ZydisRegister r);
 /* Decode N bytes of IN->bytes as a processor with ISA does in MODE; fills in z and op alone. */

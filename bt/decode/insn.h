@@ -9,9 +9,9 @@ struct insn {
 	ZydisDecodedInstruction z;
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
 	uint8_t bytes[16];
-	uint32_t pc; /* linear */
-	uint32_t eip;
-	uint32_t next; /* EIP of the following instruction (wrapped to 16 bits in 16-bit code) */
+	gva pc; /* linear */
+	uint64_t eip;
+	uint64_t next; /* EIP of the following instruction */
 	uint8_t len;
 	int mem;      /* index of the memory operand, -1 none */
 	enum seg seg; /* its segment */

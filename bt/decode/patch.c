@@ -31,7 +31,7 @@ static unsigned same_patch(const struct bt_vcpu *b, const struct engine_patch *i
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
 
-		if (p->pc == (uint32_t)is->pc && p->len == is->len && !memcmp(p->bytes, is->bytes, is->len))
+		if (p->pc == is->pc && p->len == is->len && !memcmp(p->bytes, is->bytes, is->len))
 			return p->number;
 	}
 	return 0;
@@ -52,7 +52,7 @@ static const char *add_patch(struct vcpu *v, const struct engine_patch *is, unsi
 	else
 		*number = ++b->patches.last_number;
 	p = &b->patches.patch[b->patches.n++];
-	*p = (struct code_patch){ .pc = (uint32_t)is->pc,
+	*p = (struct code_patch){ .pc = is->pc,
 				  .len = (uint8_t)is->len,
 				  .bits = (uint8_t)is->bits,
 				  .number = *number,
@@ -65,7 +65,7 @@ static const char *add_patch(struct vcpu *v, const struct engine_patch *is, unsi
 }
 
 /* Does P apply where LIN is on PAGE? Of the guest bytes it requires, those on this page are compared. */
-static bool applies(const struct bt_vcpu *b, const struct code_patch *p, uint32_t lin, ppn page)
+static bool applies(const struct bt_vcpu *b, const struct code_patch *p, gva lin, ppn page)
 {
 	const uint8_t *guest = mm_page_bytes(b->vm, page);
 
@@ -77,7 +77,7 @@ static bool applies(const struct bt_vcpu *b, const struct code_patch *p, uint32_
 }
 
 /* Later patches take precedence. */
-void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page)
+void patch_overlay(const struct bt_vcpu *b, gva lin, uint8_t *bytes, unsigned n, ppn page)
 {
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
@@ -90,7 +90,7 @@ void patch_overlay(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsign
 	}
 }
 
-void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigned n, ppn page, ppn page2)
+void patch_source(const struct bt_vcpu *b, gva lin, uint8_t *bytes, unsigned n, ppn page, ppn page2)
 {
 	unsigned here = PAGE_SIZE - (lin & PAGE_MASK);
 
@@ -103,7 +103,7 @@ void patch_source(const struct bt_vcpu *b, uint32_t lin, uint8_t *bytes, unsigne
 	patch_overlay(b, lin + here, bytes + here, n - here, page2);
 }
 
-unsigned patch_at(const struct bt_vcpu *b, uint32_t lin, unsigned n, ppn page, ppn page2)
+unsigned patch_at(const struct bt_vcpu *b, gva lin, unsigned n, ppn page, ppn page2)
 {
 	unsigned here = PAGE_SIZE - (lin & PAGE_MASK);
 
@@ -136,11 +136,11 @@ static unsigned peek(struct vcpu *v, gva lin, uint8_t *bytes, unsigned n)
 	for (unsigned i = 0; i < b->patches.n; i++) {
 		const struct code_patch *p = &b->patches.patch[i];
 
-		if ((p->pc - (uint32_t)lin >= n && (uint32_t)lin - p->pc >= p->len) || !applies_now(b, p))
+		if ((p->pc - lin >= n && lin - p->pc >= p->len) || !applies_now(b, p))
 			continue;
 		for (unsigned k = 0; k < p->len; k++)
-			if (p->pc + k - (uint32_t)lin < n)
-				bytes[p->pc + k - (uint32_t)lin] = p->bytes[k];
+			if (p->pc + k - lin < n)
+				bytes[p->pc + k - lin] = p->bytes[k];
 		number = p->number;
 	}
 	return number;

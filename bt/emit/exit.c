@@ -17,7 +17,7 @@ static bool serves_operand(unsigned kind)
 }
 
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
-		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t))
+		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint64_t))
 {
 	struct site *s = arena_alloc(t->b, sizeof(*s));
 
@@ -79,24 +79,24 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 	t->done = true;
 }
 
-static bool crosses(const struct tx *t, uint32_t eip)
+static bool crosses(const struct tx *t, uint64_t eip)
 {
-	return ((t->f->cs_base + eip) ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
+	return (ccf_linear(t->f, eip) ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
 }
 
-bool exit_may_chain(const struct tx *t, uint32_t eip)
+bool exit_may_chain(const struct tx *t, uint64_t eip)
 {
 	return !crosses(t, eip) || (t->mode & MODE_XCHAIN);
 }
 
-void emit_link(struct tx *t, uint32_t eip)
+void emit_link(struct tx *t, uint64_t eip)
 {
 	struct exit_link *l = &t->f->link[t->f->nlink++];
 
 	*l = (struct exit_link){ .fn = dispatch_chain,
 				 .from = t->f,
 				 .eip = eip,
-				 .pc = t->f->cs_base + eip,
+				 .pc = ccf_linear(t->f, eip),
 				 .cross = crosses(t, eip),
 				 .no_chain = t->b->cfg.no_chain };
 	e4(t, 0);
@@ -104,7 +104,7 @@ void emit_link(struct tx *t, uint32_t eip)
 	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
 }
 
-void emit_exit(struct tx *t, uint32_t eip)
+void emit_exit(struct tx *t, uint64_t eip)
 {
 
 	if (t->low[t->i] < LOW_EXIT)
@@ -160,7 +160,7 @@ static void emit_if_waiting(struct tx *t, struct site *s)
 	e_mov64(t, H_RCX, H_R8);
 }
 
-void emit_intr_check(struct tx *t, uint32_t eip)
+void emit_intr_check(struct tx *t, uint64_t eip)
 {
 	struct site *s = new_site(t, &t->in[t->i], CO_FLAGS, co_intr);
 

@@ -13,7 +13,7 @@ struct stub {
 	uint8_t *patch;		/* rel32 to fill in */
 	struct exit_link *link; /* chain stub */
 	struct site *site;	/* or a callout that does not return to the fragment */
-	uint32_t eip;
+	uint64_t eip;
 };
 
 #define MAX_STUBS 16

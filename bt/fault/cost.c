@@ -21,7 +21,7 @@ static uint64_t fault_once(struct bt_vcpu *b)
 	return __builtin_ia32_rdtsc() - start;
 }
 
-static uint64_t nothing(struct bt_vcpu *b, struct site *s, uint32_t ea)
+static uint64_t nothing(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)b;
 	(void)s;

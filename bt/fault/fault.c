@@ -89,10 +89,10 @@ static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct 
 	raise_exc(b, uc, mf->vector, mf->vector == EXC_PF, mf->err);
 	if (mf->vector != EXC_PF)
 		return;
-	b->v.cpu.exc.cr2 = (uint32_t)lin;
+	b->v.cpu.exc.cr2 = lin;
 	b->prefill.armed = true;
 	b->prefill.pc = cpu_pc(&b->v.cpu);
-	b->prefill.lin = (uint32_t)lin;
+	b->prefill.lin = lin;
 }
 
 static unsigned insn_of(const struct mark *m)
@@ -121,7 +121,7 @@ enum { SOFT_WEIGHT = 4 };
 static unsigned weight(struct bt_vcpu *b, const struct ccf *f, const struct mark *m,
 		       const struct mmu_fault *mf)
 {
-	const struct verdict *v = verdict_find(b, (uint32_t)pc_of(f, m));
+	const struct verdict *v = verdict_find(b, pc_of(f, m));
 	uint64_t softs = mmu_stats(b->v.mmu)->softs;
 	bool relapsed = v && v->relapses, draining = mf->was_soft && softs == b->adapt.drained && relapsed;
 
@@ -407,7 +407,7 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (!f)
 		return false;
 	m = find_mark(b, f, (uint64_t)g[REG_RIP]);
-	account_at(b, f, (uint32_t)pc_of(f, m));
+	account_at(b, f, pc_of(f, m));
 	switch (sig) {
 	case SIGFPE:
 		count(b, f, TRAP_FPE);

@@ -58,7 +58,7 @@ static bool backward(const struct insn *in, uint32_t to)
 }
 
 /* Jump on host condition CC (0..15) to an exit to EIP. */
-static void cond_exit(struct tx *t, unsigned cc, uint32_t eip)
+static void cond_exit(struct tx *t, unsigned cc, uint64_t eip)
 {
 	uint8_t *skip = e_jcc8(t, cc ^ 1);
 
@@ -294,7 +294,7 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 }
 
 static bool callout_end(struct tx *t, struct insn *in, enum callout_kind kind,
-			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint32_t), unsigned size,
+			uint64_t (*fn)(struct bt_vcpu *, struct site *, uint64_t), unsigned size,
 			unsigned code, uint32_t imm)
 {
 	struct site *s = new_site(t, in, kind, fn);

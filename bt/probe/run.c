@@ -194,7 +194,7 @@ static void put(struct bt_vcpu *b, struct probe *p)
 }
 
 /* S->imm: the probe; S->code: its condition held and was counted inline. */
-uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_probe(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct probe *p = &b->probes.probe[s->probe.index];
 	struct prog_record r;

@@ -73,7 +73,7 @@ uint64_t callout_leave(struct bt_vcpu *b, struct site *s)
 	return dispatch_exit(b, XC_LOOKUP);
 }
 
-uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -84,7 +84,7 @@ uint64_t co_raise(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_raise(b, s);
 }
 
-uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->next;
@@ -92,13 +92,13 @@ uint64_t co_intr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_POLL);
 }
 
-uint64_t co_shadow(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_shadow(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	b->v.cpu.shadow = SHADOW_STI; /* of a load of SS too: debug traps are after_seg_load()'s concern */
 	return co_intr(b, s, ea);
 }
 
-uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->ccf->eip;
@@ -106,7 +106,7 @@ uint64_t co_budget(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return dispatch_exit(b, XC_LOOKUP);
 }
 
-uint64_t co_stale(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_stale(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->ccf->eip;
@@ -116,7 +116,7 @@ uint64_t co_stale(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return dispatch_exit(b, XC_STALE);
 }
 
-uint64_t co_break(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_break(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	b->v.cpu.rip = s->eip;
@@ -132,7 +132,7 @@ static int seg_fault(struct bt_vcpu *b, unsigned seg)
 	return cpu_raise_err(&b->v.cpu, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
-uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -140,7 +140,7 @@ uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_raise(b, s);
 }
 
-uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint32_t eip)
+uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint64_t eip)
 {
 	callout_begin(b, s);
 	if (eip <= b->v.cpu.seg[SEG_CS].limit)
@@ -150,7 +150,7 @@ uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint32_t eip)
 }
 
 /* SDM vol. 3A 5.3, 5.4: type and limit of one access. */
-uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	const struct seg_cache *g = &b->v.cpu.seg[s->seg];
 	uint64_t last = (uint64_t)ea + s->check.size - 1;
@@ -221,7 +221,7 @@ static void remember_seg(struct bt_vcpu *b, enum seg s)
 	m->raw_neg = -raw;
 }
 
-uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint32_t sel)
+uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint64_t sel)
 {
 	struct cpu *c = &b->v.cpu;
 	uint32_t old_attr = c->seg[SEG_SS].attr;
@@ -261,7 +261,7 @@ void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v)
 		c->gpr[r] = v;
 }
 
-uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t off = 0;
 	uint16_t sel = 0;
@@ -282,14 +282,14 @@ static int far_go(struct bt_vcpu *b, struct site *s, uint16_t sel, uint32_t off)
 	return cpu_call_far(&b->v, sel, off, s->op, s->next);
 }
 
-uint64_t co_far_imm(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_far_imm(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_ended(b, s, far_go(b, s, (uint16_t)s->far.sel, s->far.offset));
 }
 
-uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t off = 0;
 	uint16_t sel = 0;
@@ -300,7 +300,7 @@ uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_ended(b, s, far_go(b, s, sel, off));
 }
 
-uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -316,7 +316,7 @@ static void prefill(struct bt_vcpu *b)
 	mmu_prefill(b->v.mmu, b->prefill.lin, guilty, guilty && v->soft && !b->cfg.precheck_all);
 }
 
-uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct mode_inputs was;
 
@@ -336,7 +336,7 @@ uint64_t co_iret(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return dispatch_next_from(b, &was);
 }
 
-uint64_t co_int(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_int(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct mode_inputs was;
 
@@ -390,21 +390,21 @@ static uint64_t cached_syscall_done(struct bt_vcpu *b, struct site *s, int r, un
 	return go_on;
 }
 
-uint64_t co_sysenter(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_sysenter(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return cached_syscall_done(b, s, cpu_sysenter(&b->v), SYSCALL_ENTER);
 }
 
-uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return cached_syscall_done(b, s, cpu_sysexit(&b->v, s->op), SYSCALL_LEAVE);
 }
 
-uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -416,28 +416,28 @@ uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 /* ---- flags ---- */
 
-uint64_t co_pushf(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_pushf(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_done(b, s, cpu_pushf(&b->v, s->op, s->next));
 }
 
-uint64_t co_popf(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_popf(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_ended(b, s, cpu_popf(&b->v, s->op, s->next));
 }
 
-uint64_t co_cli(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_cli(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_done(b, s, cpu_cli(&b->v, s->next));
 }
 
-uint64_t co_sti(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_sti(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);

@@ -8,7 +8,7 @@
 #define BT_RUNTIME_CALLOUT_H
 #include "bt/state/vcpu.h"
 
-typedef uint64_t callout_fn(struct bt_vcpu *b, struct site *s, uint32_t ea);
+typedef uint64_t callout_fn(struct bt_vcpu *b, struct site *s, uint64_t ea);
 
 callout_fn co_raise;		       /* raise */
 callout_fn co_intr;		       /* an interrupt waits: leave at s->next */

@@ -36,7 +36,7 @@ static uint16_t port_of(const struct bt_vcpu *b, const struct site *s)
 	return s->port.in_dx ? (uint16_t)b->v.cpu.gpr[R_EDX] : (uint16_t)s->port.number;
 }
 
-uint64_t co_in(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_in(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint16_t port = port_of(b, s);
@@ -57,7 +57,7 @@ uint64_t co_in(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_after_device(b, s);
 }
 
-uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_out(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t v = (uint32_t)b->v.cpu.gpr[R_EAX];
 	uint16_t port = port_of(b, s);
@@ -74,9 +74,9 @@ uint64_t co_out(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 /* A site promoted for device memory accessed LIN. One that mostly accesses RAM is demoted: a callout costs
  * less than a trap, but a direct access costs far less than either. */
-static void device_used(struct bt_vcpu *b, struct site *s, uint32_t lin, bool write)
+static void device_used(struct bt_vcpu *b, struct site *s, gva lin, bool write)
 {
-	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	struct verdict *v = verdict_find(b, ccf_linear(s->ccf, s->eip));
 	struct mmu_fault mf = { .pc = cpu_pc(&b->v.cpu) };
 	bool ram;
 
@@ -101,7 +101,7 @@ static void time_use(struct bt_vcpu *b, const struct site *s)
 }
 
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
-uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
+uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
 
@@ -122,30 +122,31 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	return 0;
 }
 
-uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
+	gva lin = mode_long(s->ccf->mode) ? b->exit.mmio_lin : (uint32_t)b->exit.mmio_lin;
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
 
 	(void)ea;
 	if (s->mmio.alone)
 		time_use(b, s);
 	callout_begin(b, s);
-	if (mmu_write(b->v.mmu, b->exit.mmio_lin, b->bounce, s->mmio.size, how))
+	if (mmu_write(b->v.mmu, lin, b->bounce, s->mmio.size, how))
 		return callout_raise(b, s);
 	if (s->ccf != b->transient.ccf)
-		device_used(b, s, b->exit.mmio_lin, true);
+		device_used(b, s, lin, true);
 	return callout_after_device(b, s);
 }
 
 /* The stack in device memory: push scratch[3], or read into it. */
-uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_done(b, s, cpu_push(&b->v, (uint32_t)b->scratch[3], s->op));
 }
 
-uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t v = 0;
 
@@ -268,7 +269,7 @@ static bool leaves_rep(const struct bt_vcpu *b, const struct site *s, unsigned n
 	return n >= 4096 && (b->stop || (b->kick && !b->icount.on));
 }
 
-uint64_t co_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_string(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 

@@ -74,9 +74,10 @@ static void divide(struct cpu *c, const struct site *s, uint32_t d)
 	c->flags = (c->flags & ~(uint32_t)FL_ARITH) | ((uint32_t)flags & FL_ARITH);
 }
 
-uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint32_t d)
+uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint64_t divisor)
 {
-	struct verdict *v = verdict_find(b, s->ccf->cs_base + s->eip);
+	uint32_t d = (uint32_t)divisor;
+	struct verdict *v = verdict_find(b, ccf_linear(s->ccf, s->eip));
 	uint64_t start = __builtin_ia32_rdtsc();
 	struct cpu *c = &b->v.cpu;
 	bool error = s->divide.is_signed ? signed_error(c, s->op, d) : unsigned_error(c, s->op, d);

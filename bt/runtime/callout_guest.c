@@ -7,7 +7,7 @@
 #include "cpu/system.h"
 #include "cpu/virt.h"
 
-static struct virt_insn describe(const struct bt_vcpu *b, const struct site *s, uint32_t ea)
+static struct virt_insn describe(const struct bt_vcpu *b, const struct site *s, uint64_t ea)
 {
 	if (!b->stepping)
 		b->v.virt->shadow = s->guest.bits >> GUEST_SHADOW;
@@ -36,7 +36,7 @@ static uint64_t switched(struct bt_vcpu *b, struct site *s)
 	return b->v.virt->changed ? dispatch_switched(b) : dispatch_next(b);
 }
 
-static uint64_t execute(struct bt_vcpu *b, struct site *s, uint32_t ea)
+static uint64_t execute(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 
@@ -49,13 +49,13 @@ static uint64_t execute(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, 0);
 }
 
-uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_virt(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	callout_begin(b, s);
 	return execute(b, s, ea);
 }
 
-uint64_t co_virt_field(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_virt_field(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	const struct virt_ops *o = b->v.virt->ops;
 
@@ -83,7 +83,7 @@ static int describe_io(struct bt_vcpu *b, const struct site *s, struct virt_insn
 	return cpu_io_check(&b->v, i->port, s->op);
 }
 
-uint64_t co_intercept(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_intercept(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 	int r = 0;
@@ -113,7 +113,7 @@ uint64_t co_intercept(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* MOV to CR, CLTS, LMSW (EA: its operand). The extension says what is written. */
-uint64_t co_guest_cr_write(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_guest_cr_write(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 	unsigned cr = i.id == VIRT_CR0_WRITE ? 0 : i.id - VIRT_CR2_WRITE + 2u;
@@ -145,7 +145,7 @@ static int read_cr(struct bt_vcpu *b, struct virt_insn *i)
 	return b->v.virt->ops->intercept(&b->v, i);
 }
 
-uint64_t co_guest_cr_read(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_guest_cr_read(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 	int r;
@@ -157,7 +157,7 @@ uint64_t co_guest_cr_read(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, r);
 }
 
-uint64_t co_guest_smsw(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_guest_smsw(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 	int r;
@@ -172,7 +172,7 @@ uint64_t co_guest_smsw(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, r);
 }
 
-uint64_t co_guest_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_guest_rdtsc(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
 	struct cpu *c = &b->v.cpu;

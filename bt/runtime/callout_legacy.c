@@ -7,7 +7,7 @@
 
 /* ---- what 64-bit mode lost ---- */
 
-uint64_t co_pusha(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_pusha(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t esp = c->gpr[R_ESP];
@@ -22,7 +22,7 @@ uint64_t co_pusha(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, 0);
 }
 
-uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t esp = c->gpr[R_ESP];
@@ -42,7 +42,7 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* A write of the operand size at the final ESP must be possible, though ENTER makes none (SDM vol. 2A). */
-uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t esp = c->gpr[R_ESP];
@@ -77,7 +77,7 @@ fault:
 	return callout_raise(b, s);
 }
 
-uint64_t co_bound(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_bound(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	int32_t lo, hi, v;
@@ -113,7 +113,7 @@ static uint32_t szp(uint8_t v)
 
 /* SDM vol. 2: DAA, DAS, AAA, AAS, AAM, AAD. Undefined flags follow the host's
  * family as tests/conform masks them. */
-uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint8_t al = (uint8_t)c->gpr[R_EAX], ah = (uint8_t)(c->gpr[R_EAX] >> 8), old = al;

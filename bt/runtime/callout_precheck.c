@@ -24,7 +24,7 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 
 static struct verdict *verdict_of(struct bt_vcpu *b, const struct site *s)
 {
-	return verdict_find(b, s->ccf->cs_base + s->eip);
+	return verdict_find(b, ccf_linear(s->ccf, s->eip));
 }
 
 /* Passes are too short to time each of them. */
@@ -90,13 +90,13 @@ static bool map(struct bt_vcpu *b, const struct site *s, uint32_t lin, unsigned 
 }
 
 /* Could the access of N bytes at LIN be made in a soft page? */
-static bool may_be_soft(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+static bool may_be_soft(const struct bt_vcpu *b, const struct site *s, uint64_t lin)
 {
 	return s->precheck.again && !b->cfg.precheck_all && (lin & PAGE_MASK) + s->precheck.size <= PAGE_SIZE;
 }
 
 /* Is its page soft, and not mapped as it needs? */
-static bool is_soft(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+static bool is_soft(const struct bt_vcpu *b, const struct site *s, uint64_t lin)
 {
 	uint64_t shadow = s->precheck.user ? b->win.shadow_quarter[lin >> 30] : b->win.shadow;
 	uint32_t entry = ((const uint32_t *)shadow)[lin >> PAGE_SHIFT];
@@ -106,7 +106,7 @@ static bool is_soft(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
 	       (entry & (s->precheck.write ? MMU_SHADOW_SW : MMU_SHADOW_SR));
 }
 
-uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
+uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint64_t lin)
 {
 	unsigned how = s->precheck.write ? MM_WRITE : MM_READ;
 	bool soft = may_be_soft(b, s, lin);
@@ -131,7 +131,7 @@ uint64_t co_precheck(struct bt_vcpu *b, struct site *s, uint32_t lin)
 	return soft && is_soft(b, s, lin) ? b->tc_base + s->precheck.again : 0;
 }
 
-uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_bypass_end(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint8_t *at = mmu_bypass_write(b->v.mmu, b->bypass.pa, s->precheck.size);
 
@@ -149,12 +149,12 @@ struct operand {
 	bool used;
 };
 
-static const uint32_t *shadow_of(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+static const uint32_t *shadow_of(const struct bt_vcpu *b, const struct site *s, uint64_t lin)
 {
 	return (const uint32_t *)(s->string.user ? b->win.shadow_quarter[lin >> 30] : b->win.shadow);
 }
 
-static bool in_user_window(const struct bt_vcpu *b, const struct site *s, uint32_t lin)
+static bool in_user_window(const struct bt_vcpu *b, const struct site *s, uint64_t lin)
 {
 	return (uint64_t)shadow_of(b, s, lin) != b->win.shadow;
 }
@@ -205,7 +205,7 @@ static bool good_for_bypass(const struct bt_vcpu *b, const struct site *s, const
 	return !o->used || mapped(b, s, o->lin, o->how) || may_bypass(b, s, o);
 }
 
-uint64_t co_precheck_string(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_precheck_string(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t bytes = (s->string.rep ? (uint32_t)c->gpr[R_ECX] : 1) * (uint64_t)s->op;

@@ -22,7 +22,7 @@ void memo_forget(struct bt_vcpu *b)
 	}
 }
 
-uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	const uint64_t *g = b->v.cpu.gpr;
 	uint64_t question = g[R_ECX] << 32 | (uint32_t)g[R_EAX];
@@ -40,7 +40,7 @@ uint64_t co_cpuid(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, 0);
 }
 
-uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t t;
@@ -59,10 +59,11 @@ uint64_t co_rdtsc(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	uint32_t pc, msr = (uint32_t)c->gpr[R_ECX];
+	uint32_t msr = (uint32_t)c->gpr[R_ECX];
+	gva pc;
 	int r;
 
 	(void)ea;
@@ -83,10 +84,10 @@ uint64_t co_rdmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return b->debug.event_hit ? callout_ended(b, s, r) : callout_done(b, s, r);
 }
 
-uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	uint32_t pc;
+	gva pc;
 	int r;
 
 	(void)ea;
@@ -112,14 +113,14 @@ uint64_t co_wrmsr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_ended(b, s, r);
 }
 
-uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_done(b, s, cpu_rdpmc(&b->v));
 }
 
-uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 
@@ -140,7 +141,7 @@ uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -149,7 +150,7 @@ uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* A small generator (splitmix64), so that two runs see the same "random" numbers. */
-uint64_t co_random(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_random(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint64_t z = b->random += 0x9e3779b97f4a7c15ull;
 
@@ -165,14 +166,14 @@ uint64_t co_random(struct bt_vcpu *b, struct site *s, uint32_t ea)
 /* ---- control registers and tables ---- */
 
 /* The instruction at PC wrote control register N; CR0 was OLD. */
-static uint64_t cr_written(struct bt_vcpu *b, struct site *s, int r, unsigned n, uint32_t old, uint32_t pc)
+static uint64_t cr_written(struct bt_vcpu *b, struct site *s, int r, unsigned n, uint32_t old, gva pc)
 {
 	if (!r)
 		runtime_cr_event(b, n, old, pc);
 	return callout_ended(b, s, r);
 }
 
-uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t old = b->v.cpu.cr0, pc;
 
@@ -186,7 +187,7 @@ uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 			  s->regs.other, old, pc);
 }
 
-uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint64_t v = 0;
 	int r;
@@ -199,7 +200,7 @@ uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_done(b, s, r);
 }
 
-uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -208,7 +209,7 @@ uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	    b, s, cpu_mov_to_dr(&b->v, s->regs.other, (uint32_t)b->v.cpu.gpr[s->regs.reg], s->next));
 }
 
-uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint64_t v = 0;
 	int r;
@@ -222,7 +223,7 @@ uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* The base that SGDT stores and LGDT loads has 24 bits in 16-bit code (LGDT). */
-uint64_t co_table(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_table(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	struct dt_reg *d = s->regs.code == TAB_SGDT || s->regs.code == TAB_LGDT ? &c->gdtr : &c->idtr;
@@ -244,19 +245,19 @@ uint64_t co_table(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_ended(b, s, cpu_lidt(&b->v, p.base, p.limit, s->op, s->next));
 }
 
-uint64_t co_lldt(struct bt_vcpu *b, struct site *s, uint32_t sel)
+uint64_t co_lldt(struct bt_vcpu *b, struct site *s, uint64_t sel)
 {
 	callout_begin(b, s);
 	return callout_ended(b, s, cpu_lldt(&b->v, (uint16_t)sel, s->next));
 }
 
-uint64_t co_ltr(struct bt_vcpu *b, struct site *s, uint32_t sel)
+uint64_t co_ltr(struct bt_vcpu *b, struct site *s, uint64_t sel)
 {
 	callout_begin(b, s);
 	return callout_ended(b, s, cpu_ltr(&b->v, (uint16_t)sel, s->next));
 }
 
-uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint32_t val)
+uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint64_t val)
 {
 	uint32_t old = b->v.cpu.cr0, pc;
 
@@ -265,7 +266,7 @@ uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint32_t val)
 	return cr_written(b, s, cpu_lmsw(&b->v, (uint16_t)val, s->next), 0, old, pc);
 }
 
-uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint32_t old = b->v.cpu.cr0, pc;
 
@@ -276,13 +277,13 @@ uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint32_t ea)
 }
 
 /* EA is an offset: INVLPG checks no segment limit, only adds the base. */
-uint64_t co_invlpg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_invlpg(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	callout_begin(b, s);
 	return callout_ended(b, s, cpu_invlpg(&b->v, (uint32_t)(b->v.cpu.seg[s->seg].base + ea), s->next));
 }
 
-uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
@@ -292,7 +293,7 @@ uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return callout_raise(b, s);
 }
 
-uint64_t co_query(struct bt_vcpu *b, struct site *s, uint32_t sel)
+uint64_t co_query(struct bt_vcpu *b, struct site *s, uint64_t sel)
 {
 	struct cpu *c = &b->v.cpu;
 	uint32_t out = 0;
@@ -311,7 +312,7 @@ uint64_t co_query(struct bt_vcpu *b, struct site *s, uint32_t sel)
 	return 0;
 }
 
-uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	uint16_t sel = b->v.cpu.seg[s->regs.other].sel;
 
@@ -322,14 +323,14 @@ uint64_t co_read_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-uint64_t co_push_sreg(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_push_sreg(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
 	return callout_done(b, s, cpu_push(&b->v, b->v.cpu.seg[s->regs.other].sel, s->op));
 }
 
-uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_arpl(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint16_t dst, src = (uint16_t)c->gpr[s->regs.other];

@@ -42,7 +42,7 @@ static bool selected(struct cpu *c, unsigned mask, unsigned at, unsigned size)
 }
 
 /* EA: base and displacement. A fault leaves what was gathered, and its mask bits clear. */
-uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	unsigned size = s->op;
@@ -55,7 +55,7 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 		if (!selected(c, s->vector.mask, i * size, size))
 			continue;
-		if (cpu_read(&b->v, s->seg, ea + index * s->vector.scale, &v, size))
+		if (cpu_read(&b->v, s->seg, callout_offset(s, ea + index * s->vector.scale), &v, size))
 			return callout_raise(b, s);
 		set_element(c, s->vector.data, i * size, v, size);
 		set_element(c, s->vector.mask, i * size, 0, size);
@@ -66,7 +66,7 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	return 0;
 }
 
-uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	unsigned size = s->op;
@@ -75,7 +75,7 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 	callout_begin(b, s);
 	for (unsigned i = 0; i < s->vector.n; i++)
 		if (selected(c, s->vector.mask, i * size, size) &&
-		    cpu_read(&b->v, s->seg, ea + i * size, &v[i], size))
+		    cpu_read(&b->v, s->seg, callout_offset(s, ea + i * size), &v[i], size))
 			return callout_raise(b, s);
 	clear_from(c, s->vector.data, 0);
 	for (unsigned i = 0; i < s->vector.n; i++)
@@ -85,7 +85,7 @@ uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 /* The masked elements in runs, as few accesses as they need; DATA NULL: check that
  * they can be written. */
-static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data, const bool *on)
+static int each_run(struct bt_vcpu *b, const struct site *s, uint64_t ea, const uint8_t *data, const bool *on)
 {
 	unsigned n = s->vector.n * s->op, from, to;
 
@@ -94,20 +94,20 @@ static int each_run(struct bt_vcpu *b, const struct site *s, uint32_t ea, const 
 			;
 		if (to == from)
 			to++;
-		else if (data ? cpu_write(&b->v, s->seg, ea + from, data + from, to - from)
-			      : cpu_check_write(&b->v, s->seg, ea + from, to - from))
+		else if (data ? cpu_write(&b->v, s->seg, callout_offset(s, ea + from), data + from, to - from)
+			      : cpu_check_write(&b->v, s->seg, callout_offset(s, ea + from), to - from))
 			return -1;
 	}
 	return 0;
 }
 
-static int store_runs(struct bt_vcpu *b, const struct site *s, uint32_t ea, const uint8_t *data,
+static int store_runs(struct bt_vcpu *b, const struct site *s, uint64_t ea, const uint8_t *data,
 		      const bool *on)
 {
 	return each_run(b, s, ea, NULL, on) || each_run(b, s, ea, data, on) ? -1 : 0;
 }
 
-uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint8_t data[32];
@@ -123,7 +123,7 @@ uint64_t co_masked_store(struct bt_vcpu *b, struct site *s, uint32_t ea)
 
 /* MASKMOVQ: the fragment made sure that the x87 stack's top is 0, so that MMX
  * registers are in order. */
-uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint32_t ea)
+uint64_t co_maskmovq(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	const struct xsave_image *x = &b->v.cpu.xsave;
 	uint8_t data[8];

@@ -214,7 +214,7 @@ uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s)
 	return (b->mode & ~(3u << at)) | (uint32_t)classify(&b->v.cpu, s) << at;
 }
 
-struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc)
+struct ccf *dispatch_find(struct bt_vcpu *b, gva pc)
 {
 	ppn p = mmu_code_page_fast(b->v.mmu, pc);
 
@@ -369,7 +369,7 @@ uint64_t dispatch_raise(struct bt_vcpu *b)
 }
 
 /* Indirect transfer to EIP whose jump-table entry is empty. */
-uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
+uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint64_t eip)
 {
 	struct cpu *c = &b->v.cpu;
 	struct ccf *f;
@@ -391,7 +391,7 @@ uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t eip)
 	return b->tc_base + f->host;
 }
 
-uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea)
+uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	struct ccf *f;

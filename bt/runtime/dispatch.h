@@ -18,7 +18,7 @@ static inline uint32_t dispatch_mode_now(const struct bt_vcpu *b)
 }
 void dispatch_quarters(struct bt_vcpu *b); /* win.quarter[] and the pointers to shadows */
 void dispatch_select(struct bt_vcpu *b);   /* window, context, jump table for the present state */
-struct ccf *dispatch_find(struct bt_vcpu *b, uint32_t pc);
+struct ccf *dispatch_find(struct bt_vcpu *b, gva pc);
 /* Where execution continues for the present cpu state. */
 uint64_t dispatch_next(struct bt_vcpu *b);
 
@@ -42,7 +42,7 @@ uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c);
 uint64_t dispatch_raise(struct bt_vcpu *b); /* deliver cpu.exc and continue in its handler */
 /* Guest mode has begun or ended, or its intercepts changed: continue by what holds now. */
 uint64_t dispatch_switched(struct bt_vcpu *b);
-uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint32_t pc);
-uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint32_t ea);
+uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint64_t pc);
+uint64_t dispatch_chain(struct bt_vcpu *b, struct exit_link *l, uint64_t ea);
 uint64_t dispatch_after_fault(struct bt_vcpu *b);
 #endif

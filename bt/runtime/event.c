@@ -5,7 +5,7 @@
 #include "cpu/virt.h"
 
 void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
-		       uint32_t pc)
+		       gva pc)
 {
 	if (b->debug.event_hit)
 		return;
@@ -52,7 +52,7 @@ static enum engine_mode mode_of(uint32_t cr0)
 	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
 }
 
-void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc)
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, gva pc)
 {
 	const struct cpu *c = &b->v.cpu;
 	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;

@@ -6,9 +6,9 @@
 
 /* An event happened at PC; stops when a filter matches it. */
 void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
-		       uint32_t pc);
+		       gva pc);
 static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val,
-				 bool write, uint32_t pc)
+				 bool write, gva pc)
 {
 	if (__builtin_expect(b->debug.event_kinds >> kind & 1, 0))
 		runtime_event_hit(b, kind, number, val, write, pc);
@@ -25,7 +25,7 @@ static inline void runtime_virt_event(struct bt_vcpu *b)
  * false: the processor has shut down. */
 void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok);
 /* Likewise for the write of control register N, OLD the CR0 before. */
-void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, uint32_t pc);
+void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, gva pc);
 /* Reports entering or leaving virtual-8086 mode. For places where control may have been transferred. */
 void runtime_vm_changed(struct bt_vcpu *b);
 static inline void runtime_vm_event(struct bt_vcpu *b)

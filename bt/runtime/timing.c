@@ -45,14 +45,14 @@ static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go
 uint64_t timing_call_done(struct bt_vcpu *b, uint64_t go_on)
 {
 	struct site *s = b->account.call_site;
-	uint32_t pc;
+	gva pc;
 	uint64_t cycles = __builtin_ia32_rdtsc() - b->account.call_start;
 
 	timing_choose(b);
 	/* Exit links and the jump table's miss use these stubs too; they are not callouts. */
 	if (s->fn == dispatch_miss || (void *)s->fn == (void *)dispatch_chain || !s->count)
 		return go_on;
-	pc = s->ccf->cs_base + s->eip;
+	pc = ccf_linear(s->ccf, s->eip);
 	if (b->account.open && b->account.cause == TRAP_SENS) {
 		cycles = __builtin_ia32_rdtsc() - b->account.started;
 		account_close_slow(b);

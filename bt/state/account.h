@@ -18,7 +18,7 @@ struct site;
 
 /* A guest instruction that trapped for one cause. */
 struct place {
-	uint32_t pc;		       /* 0: free */
+	gva pc;			       /* 0: free */
 	uint8_t cause;		       /* enum trap_cause */
 	uint64_t count, timed, cycles; /* traps; those timed, and their cost */
 	uint64_t guilty;	       /* of these traps, while the instruction was promoted for the cause */
@@ -52,11 +52,11 @@ struct account {
 	} snap[2]; /* the older, the newer */
 	/* the trap being handled: its place ... */
 	struct ccf *at_ccf;
-	uint32_t at_pc;
+	gva at_pc;
 	/* ... and what it is charged to */
 	bool seen, open; /* has a cause; its cost still grows */
 	uint8_t cause;
-	uint32_t place_pc;
+	gva place_pc;
 	struct place *place;
 	struct ccf *ccf;
 	uint64_t started;

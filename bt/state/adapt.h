@@ -47,7 +47,7 @@ static inline bool adapt_on(const struct cause_state *c)
 
 /* An instruction's behaviour so far, and the user's choice for it. */
 struct verdict {
-	uint32_t pc;
+	gva pc;
 	uint8_t way;	  /* enum way, the user's */
 	uint8_t guilty;	  /* bit N: promoted for cause N */
 	uint8_t excluded; /* bit N: demoted for cause N for good */
@@ -66,9 +66,9 @@ struct verdict {
 #define VERDICTS 16384u
 #define DEVICE_SAMPLE 16 /* one use in so many is timed, and checked for RAM that is only not mapped */
 #define SOFT_USES 4096u	 /* a power of two */
-static inline unsigned soft_use(uint32_t pc)
+static inline unsigned soft_use(gva pc)
 {
-	return pc * 0x9e3779b1u >> 20;
+	return (uint32_t)(pc ^ pc >> 32) * 0x9e3779b1u >> 20;
 }
 #define RELAPSES_MAX 5
 #define SELDOM                                                                                               \
@@ -87,7 +87,7 @@ enum adapt_what { ADAPT_PROMOTED, ADAPT_DEMOTED, ADAPT_EXCLUDED, ADAPT_OFF, ADAP
  * Host cycles. Of ADAPT_OFF: the number of sites demoted, in BEFORE. */
 struct adapt_entry {
 	uint64_t number, tsc, before, after;
-	uint32_t pc;
+	gva pc;
 	uint8_t what, cause;
 };
 #define MAX_ADAPT_LOG 1024

@@ -15,7 +15,7 @@ struct event_filter {
 
 /* Translation ends in front of PC: the guest has, or had, a breakpoint there. */
 struct split {
-	uint32_t pc;
+	gva pc;
 	uint32_t vain; /* times it was reached without one */
 	bool used;
 };
@@ -33,7 +33,7 @@ struct debug_state {
 	bool was_vm;	      /* EFLAGS.VM when an event of it was last reported */
 	bool watched;	      /* a watchpoint was hit; mm has the note */
 	bool shut_down;	      /* a triple fault happened, perhaps not reported yet */
-	uint32_t shut_down_pc;
+	gva shut_down_pc;
 	bool step_one; /* the debugger steps: of a REP, one iteration */
 };
 #endif

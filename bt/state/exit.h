@@ -30,7 +30,7 @@ struct exit_state {
 	struct exit_link *link; /* XC_CHAIN: to be patched to the fragment that is found or made next */
 	uint32_t arg;		/* XC_SMC: the page */
 	gpa pa;			/* XC_MMIO */
-	uint32_t mmio_lin;	/* XC_MMIO; fragments write it too */
+	gva mmio_lin;		/* XC_MMIO; fragments write it too, 32-bit code its low half alone */
 	struct ccf *stale;	/* XC_STALE: its source bytes have changed */
 	uint64_t retry;	     /* XC_WAIT: host address of the instruction; 0: the fragment is entered again */
 	unsigned retry_cost; /* XC_WAIT: instructions that the budget pays again */

@@ -3,7 +3,7 @@
  * handler needs to restore exact guest state. */
 #ifndef BT_STATE_FRAGMENT_H
 #define BT_STATE_FRAGMENT_H
-#include "base/types.h"
+#include "bt/state/mode.h"
 
 struct bt_vcpu;
 struct ccf;
@@ -50,13 +50,13 @@ enum trap_cause {
 
 /* A direct exit: starts as a jump to its stub and is patched to jump to its target. */
 struct exit_link {
-	uint64_t (*fn)(struct bt_vcpu *b, struct exit_link *l, uint32_t ea); /* as in struct site */
+	uint64_t (*fn)(struct bt_vcpu *b, struct exit_link *l, uint64_t ea); /* as in struct site */
 	struct ccf *from;
 	struct ccf *to;				  /* chained to, or NULL */
 	struct exit_link *next_in;		  /* other links into TO */
 	struct exit_link *cross_next, **cross_at; /* while it is in tc.cross: the next, what points to it */
-	uint32_t eip;				  /* target */
-	uint32_t pc;
+	uint64_t eip;				  /* target */
+	gva pc;
 	uint32_t patch; /* TC offset of the rel32 */
 	uint32_t stub;	/* TC offset of the stub */
 	bool cross;	/* leaves the page: only chained where that is safe */
@@ -76,7 +76,9 @@ struct sens_use {
 /* Large because it is one record for a fragment's key, code, guest map, exits and figures, allocated at once.
  */
 struct ccf {
-	uint32_t pc, eip, mode;
+	gva pc;
+	uint64_t eip;
+	uint32_t mode;
 	uint32_t cs_base, cs_limit;
 	ppn page, page2;      /* page2: UINT32_MAX unless an instruction straddles */
 	uint32_t host, hsize; /* TC offset of the entry; size to the end of the stubs */
@@ -103,4 +105,10 @@ struct ccf {
 	bool prechecks;	 /* has a site that is prechecked */
 	uint32_t callouts;
 };
+
+/* The linear address of EIP in F's code segment. */
+static inline gva ccf_linear(const struct ccf *f, uint64_t eip)
+{
+	return mode_long(f->mode) ? eip : (uint32_t)(f->cs_base + eip);
+}
 #endif

@@ -16,7 +16,7 @@ enum drop_why {
 enum history_what { HISTORY_MADE, HISTORY_DROPPED, HISTORY_FLUSHED };
 struct history {
 	uint64_t tsc;
-	uint32_t pc, by; /* of the fragment; of the instruction that was the reason, 0: none */
+	gva pc, by; /* of the fragment; of the instruction that was the reason, 0: none */
 	uint8_t what, why, insns;
 	uint16_t guest; /* bytes */
 	uint32_t host;	/* bytes */

@@ -5,7 +5,8 @@
 #include "base/types.h"
 
 struct code_patch {
-	uint32_t pc, number;
+	gva pc;
+	uint32_t number;
 	uint8_t len, bits, bytes[240];
 	uint8_t nover, over[240]; /* it holds only where the guest has these bytes from PC on */
 };

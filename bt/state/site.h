@@ -32,9 +32,9 @@ enum callout_kind {
 /* The callout FN gets EA, which the fragment left in r8d. It returns the host address at which execution
  * continues, 0 for behind the call, or 1 to leave the translation cache. */
 struct site {
-	uint64_t (*fn)(struct bt_vcpu *b, struct site *s, uint32_t ea);
+	uint64_t (*fn)(struct bt_vcpu *b, struct site *s, uint64_t ea);
 	struct ccf *ccf;
-	uint32_t eip, next; /* of the instruction, and of the one behind it */
+	uint64_t eip, next; /* of the instruction, and of the one behind it */
 	uint8_t insn;	    /* index in the TU */
 	uint8_t op;	    /* operand size in bytes */
 	uint8_t seg;	    /* segment of the memory operand, or segment register */
@@ -140,5 +140,5 @@ struct site {
 	};
 	uint64_t count;
 };
-_Static_assert(sizeof(struct site) <= 56, "a fragment has many of them");
+_Static_assert(sizeof(struct site) <= 64, "a fragment has many of them");
 #endif

@@ -20,7 +20,8 @@ struct page_info {
 #define MAX_MIXED 1024
 
 struct pin {
-	uint32_t pc, len; /* of the fragment that was pinned; 1 where none was */
+	gva pc;
+	uint32_t len; /* of the fragment that was pinned; 1 where none was */
 };
 #define MAX_PINS 64
 

@@ -127,7 +127,7 @@ struct bt_vcpu {
 	} bypass;
 	struct {
 		bool armed; /* PC raised a #PF that the guest handles; the IRET back to it maps LIN */
-		uint32_t pc, lin;
+		gva pc, lin;
 	} prefill;
 	struct stuck stuck;
 	uint64_t random; /* state of co_random */

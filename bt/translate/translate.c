@@ -52,13 +52,13 @@ static int decode_tu(struct tx *t, unsigned max)
 	unsigned forward = 0;
 	struct bt_vcpu *b = t->b;
 	struct cpu *c = &b->v.cpu;
-	uint32_t eip = (uint32_t)c->rip;
+	uint64_t eip = mode_long(b->mode) ? c->rip : (uint32_t)c->rip;
 	struct ccf *f = t->f;
 
 	for (t->n = 0; t->n < max; t->n++) {
 		struct insn *in = &t->in[t->n];
 		ppn page, page2 = UINT32_MAX;
-		uint32_t pc = (uint32_t)c->seg[SEG_CS].base + eip;
+		gva pc = ccf_linear(f, eip);
 		int r;
 
 		if (t->n && (bp_at(b, pc) || (pc ^ f->pc) >> PAGE_SHIFT))
@@ -364,8 +364,8 @@ static void raise_refused(struct bt_vcpu *b)
 	uint64_t n = ++b->st.refused;
 
 	if (n <= 8 || !(n & (n - 1)))
-		log_emit(LOG_bt, "%s; the guest gets #UD at %08x (%llu in all)", b->v.error,
-			 cpu_pc(&b->v.cpu), (unsigned long long)n);
+		log_emit(LOG_bt, "%s; the guest gets #UD at %08llx (%llu in all)", b->v.error,
+			 (unsigned long long)cpu_pc(&b->v.cpu), (unsigned long long)n);
 	cpu_raise(&b->v.cpu, EXC_UD);
 }
 
@@ -394,7 +394,7 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	t->kind = kind;
 	t->mode = f->mode = b->mode;
 	f->pc = cpu_pc(c);
-	f->eip = (uint32_t)c->rip;
+	f->eip = mode_long(b->mode) ? c->rip : (uint32_t)c->rip;
 	f->cs_base = c->seg[SEG_CS].base;
 	f->cs_limit = c->seg[SEG_CS].limit;
 	if (decode_tu(t, max)) {
@@ -426,8 +426,8 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	finish(t, imm);
 	f->hsize = tx_host(t) - f->host;
 	if (f->hsize > ROOM) {
-		snprintf(b->v.error, sizeof(b->v.error), "translation of %08x needs %u bytes", f->pc,
-			 f->hsize);
+		snprintf(b->v.error, sizeof(b->v.error), "translation of %08llx needs %u bytes",
+			 (unsigned long long)f->pc, f->hsize);
 		b->exit.code = XC_ERROR;
 		return NULL;
 	}
@@ -450,8 +450,8 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	f->made = __builtin_ia32_rdtsc();
 	cache_insert(b, f);
 	history_made(b, f);
-	LOG(bt, "%08x: %u instructions, %u bytes of host code, offset %#x", f->pc, f->ninsn, f->hsize,
-	    f->host);
+	LOG(bt, "%08llx: %u instructions, %u bytes of host code, offset %#x", (unsigned long long)f->pc,
+	    f->ninsn, f->hsize, f->host);
 	if (!b->cfg.no_chain)
 		link_self(b, f);
 	if (!pinned && (!has_room(b) || b->tc.norder + 1 >= b->tc.cap_order))
@@ -496,7 +496,8 @@ static struct ccf *translate_transient(struct bt_vcpu *b, enum tx_kind kind)
 /* Does the fragment at the present pc go to the pinned zone? Only while there is room. */
 static bool pin_now(struct bt_vcpu *b)
 {
-	uint32_t pc = cpu_pc(&b->v.cpu), dead = 0;
+	gva pc = cpu_pc(&b->v.cpu);
+	uint32_t dead = 0;
 	bool room;
 
 	for (unsigned i = 0; i < b->tc.npins; i++) {

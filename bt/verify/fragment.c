@@ -67,8 +67,8 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 		return 0;
 	*at = e.off;
 	b->st.verify_fails++;
-	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08x, host offset %u: %s: %s", f->pc,
-		 e.off, e.text, why);
+	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08llx, host offset %u: %s: %s",
+		 (unsigned long long)f->pc, e.off, e.text, why);
 	return -1;
 }
 

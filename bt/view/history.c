@@ -15,12 +15,12 @@ static double cycles_per_ms(const struct bt_vcpu *b)
 }
 
 /* Parse "" or an address; false if ARG is neither. */
-static bool parse_address(const char *arg, uint32_t *pc, bool *any)
+static bool parse_address(const char *arg, gva *pc, bool *any)
 {
 	char *end;
 
 	*any = !arg[0];
-	*pc = (uint32_t)strtoul(arg, &end, 0);
+	*pc = strtoull(arg, &end, 0);
 	return *any || (end != arg && !*end);
 }
 
@@ -81,7 +81,7 @@ static const char *history_rows(void *owner, const char *arg, struct row_sink *k
 	const struct bt_vcpu *b = owner;
 	uint64_t first = b->history.n > MAX_HISTORY ? b->history.n - MAX_HISTORY : 0;
 	double per_ms = cycles_per_ms(b);
-	uint32_t pc;
+	gva pc;
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))
@@ -117,16 +117,16 @@ static const struct view_col savings_cols[] = {
 };
 
 struct saving {
-	uint32_t pc;
+	gva pc;
 	bool promoted;
 	uint64_t entries[2], cycles[2]; /* before its last promotion, since */
 };
 
 #define SAVINGS 65536u
 
-static struct saving *saving_of(struct saving *t, uint32_t pc)
+static struct saving *saving_of(struct saving *t, gva pc)
 {
-	uint32_t h = pc * 0x9e3779b1u >> 16;
+	uint32_t h = (uint32_t)(pc ^ pc >> 32) * 0x9e3779b1u >> 16;
 
 	for (unsigned i = 0; i < 64; i++) {
 		struct saving *s = &t[(h + i) % SAVINGS];
@@ -139,7 +139,7 @@ static struct saving *saving_of(struct saving *t, uint32_t pc)
 	return NULL;
 }
 
-static void life(struct saving *t, uint32_t pc, uint64_t entries, uint64_t cycles, bool promoted)
+static void life(struct saving *t, gva pc, uint64_t entries, uint64_t cycles, bool promoted)
 {
 	struct saving *s = entries == UINT64_MAX || !pc ? NULL : saving_of(t, pc);
 
@@ -170,7 +170,7 @@ static const char *savings_rows(void *owner, const char *arg, struct row_sink *k
 	const struct bt_vcpu *b = owner;
 	uint64_t first = b->history.n > MAX_HISTORY ? b->history.n - MAX_HISTORY : 0;
 	struct saving *t;
-	uint32_t pc;
+	gva pc;
 	bool any;
 
 	if (!parse_address(arg, &pc, &any))

@@ -238,7 +238,7 @@ static const char *verdict_word(const struct verdict *v, unsigned mask)
 	return v->guilty & mask ? "promoted" : v->excluded & mask ? "demoted" : "innocent";
 }
 
-const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered)
+const struct sens_use *sens_use_at(const struct bt_vcpu *b, gva pc, bool *covered)
 {
 	*covered = false;
 	for (uint32_t i = 0; i < b->tc.norder; i++) {

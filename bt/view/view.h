@@ -17,7 +17,7 @@ const char *callout_name(unsigned kind); /* NULL: there are no more */
 /* The present form of V's instruction, in a word. */
 const char *site_form(const struct bt_vcpu *b, const struct verdict *v);
 /* The sensitive instruction at PC in a live fragment; NULL: none. *COVERED: one has PC, at least. */
-const struct sens_use *sens_use_at(const struct bt_vcpu *b, uint32_t pc, bool *covered);
+const struct sens_use *sens_use_at(const struct bt_vcpu *b, gva pc, bool *covered);
 /* Host cycles that the callouts AFTER saved against the traps BEFORE; the same of all sites. */
 struct value cycles_saved(const struct cost *before, const struct cost *after);
 struct value cycles_saved_all(const struct bt_vcpu *b, enum cause c);

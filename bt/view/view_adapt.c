@@ -80,7 +80,7 @@ static const struct view_col site_cols[] = {
 };
 
 /* Kind of the sensitive instruction at PC, if it is translated now. */
-static const char *kind_at(const struct bt_vcpu *b, uint32_t pc)
+static const char *kind_at(const struct bt_vcpu *b, gva pc)
 {
 	bool covered;
 	const struct sens_use *use = sens_use_at(b, pc, &covered);

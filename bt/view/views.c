@@ -186,7 +186,7 @@ bool fragment_find(struct vcpu *v, gva pc, unsigned n, struct engine_fragment *o
 	for (uint32_t i = 0; i < b->tc.norder; i++) {
 		struct ccf *f = b->tc.order[i];
 
-		if (f->dead || (uint32_t)pc - f->pc >= f->glen || n--)
+		if (f->dead || pc - f->pc >= f->glen || n--)
 			continue;
 		*out = (struct engine_fragment){ .pc = f->pc,
 						 .page = f->page,
