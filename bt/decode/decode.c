@@ -92,7 +92,9 @@ ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, u
 {
 	ZydisDecoder d;
 
-	if (mode & MODE_D)
+	if (mode & MODE_LONG)
+		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	else if (mode & MODE_D)
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
 	else
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);

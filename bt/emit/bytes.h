@@ -82,9 +82,30 @@ static inline void e_prefix(struct tx *t, unsigned fl, int reg, int index, int b
 		e1(t, 0x38);
 }
 
+/* 64-bit code has no register for the vCPU (r15) and the base of the translation cache (r14): both are below
+ * 2 GiB, and their places have absolute addresses. Guest registers are addressed by emit/long.h. */
+static inline bool e_is_absolute(const struct tx *t, int base)
+{
+	return (t->mode & MODE_LONG) && (base == H_R15 || base == H_R14);
+}
+static inline void e_sib_absolute(struct tx *t, int reg, int index, int scale, int base, int32_t disp)
+{
+	uint64_t of = base == H_R15 ? (uint64_t)t->b : t->b->tc_base;
+
+	e1(t, (unsigned)((reg & 7) << 3 | 4));
+	e1(t, (unsigned)(scale << 6 | (index & 7) << 3 | 5));
+	e4(t, (uint32_t)of + (uint32_t)disp);
+}
+
 /* OP REG, [BASE+DISP]; the opcode decides the direction. */
 static inline void e_rm(struct tx *t, unsigned fl, unsigned op, int reg, int base, int32_t disp)
 {
+	if (e_is_absolute(t, base)) {
+		e_prefix(t, fl, reg, 0, 0);
+		e1(t, op);
+		e_sib_absolute(t, reg, 4, 0, base, disp);
+		return;
+	}
 	e_prefix(t, fl, reg, 0, base);
 	e1(t, op);
 	e_modrm_mem(t, reg, base, disp);
@@ -96,6 +117,12 @@ static inline void e_rmi(struct tx *t, unsigned fl, unsigned op, int reg, int ba
 {
 	int mod = disp == 0 && (base & 7) != 5 ? 0 : disp >= -128 && disp < 128 ? 1 : 2;
 
+	if (e_is_absolute(t, base)) {
+		e_prefix(t, fl, reg, index, 0);
+		e1(t, op);
+		e_sib_absolute(t, reg, index, scale, base, disp);
+		return;
+	}
 	e_prefix(t, fl, reg, index, base);
 	e1(t, op);
 	e1(t, (unsigned)(mod << 6 | (reg & 7) << 3 | 4));

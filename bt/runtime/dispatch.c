@@ -36,14 +36,33 @@ static enum seg_class classify_cs(const struct cpu *c)
 	return SEGC_OTHER;
 }
 
-uint32_t dispatch_mode(const struct cpu *c)
+/* What the segment registers stand for. In 64-bit mode they have neither limits nor, but FS and GS, bases. */
+static uint32_t segment_mode(const struct cpu *c)
 {
 	uint32_t m = 0;
 
+	if (cpu_64(c))
+		return MODE_LONG | SEGC_BASED << (MODE_SEG + 2 * SEG_FS) |
+		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS);
 	if (c->seg[SEG_CS].attr & SA_DB)
 		m |= MODE_D;
 	if (c->seg[SEG_SS].attr & SA_DB)
 		m |= MODE_B;
+	if (c->seg[SEG_CS].limit != 0xffffffff)
+		m |= MODE_CSLIM;
+	m |= (uint32_t)classify(c, SEG_ES) << (MODE_SEG + 2 * SEG_ES);
+	m |= (uint32_t)(classify_cs(c) & 1) << (MODE_SEG + 2 * SEG_CS);
+	m |= (uint32_t)classify(c, SEG_SS) << (MODE_SEG + 2 * SEG_SS);
+	m |= (uint32_t)classify(c, SEG_DS) << (MODE_SEG + 2 * SEG_DS);
+	m |= (uint32_t)classify(c, SEG_FS) << (MODE_SEG + 2 * SEG_FS);
+	m |= (uint32_t)classify(c, SEG_GS) << (MODE_SEG + 2 * SEG_GS);
+	return m;
+}
+
+uint32_t dispatch_mode(const struct cpu *c)
+{
+	uint32_t m = segment_mode(c);
+
 	m |= (uint32_t)c->cpl << 2;
 	if (c->cr0 & CR0_PE)
 		m |= MODE_PE;
@@ -57,18 +76,10 @@ uint32_t dispatch_mode(const struct cpu *c)
 		m |= MODE_OSXSAVE | ((c->xcr0 & 6) == 6 ? MODE_AVX : 0);
 	if (c->cr0 & CR0_TS)
 		m |= MODE_TS | (c->cr0 & CR0_MP ? MODE_MPTS : 0);
-	if (c->seg[SEG_CS].limit != 0xffffffff)
-		m |= MODE_CSLIM;
 	if (c->cr4 & CR4_TSD)
 		m |= MODE_TSD;
 	if (!(c->cr0 & CR0_PG) || (c->cpl != 3 && (c->cr4 & CR4_PGE)))
 		m |= MODE_XCHAIN;
-	m |= (uint32_t)classify(c, SEG_ES) << (MODE_SEG + 2 * SEG_ES);
-	m |= (uint32_t)classify_cs(c) << (MODE_SEG + 2 * SEG_CS);
-	m |= (uint32_t)classify(c, SEG_SS) << (MODE_SEG + 2 * SEG_SS);
-	m |= (uint32_t)classify(c, SEG_DS) << (MODE_SEG + 2 * SEG_DS);
-	m |= (uint32_t)classify(c, SEG_FS) << (MODE_SEG + 2 * SEG_FS);
-	m |= (uint32_t)classify(c, SEG_GS) << (MODE_SEG + 2 * SEG_GS);
 	return m;
 }
 
@@ -211,6 +222,8 @@ uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s)
 {
 	unsigned at = MODE_SEG + 2 * (unsigned)s;
 
+	if (b->mode & MODE_LONG)
+		return b->mode;
 	return (b->mode & ~(3u << at)) | (uint32_t)classify(&b->v.cpu, s) << at;
 }
 

@@ -22,12 +22,14 @@ enum {
 	MODE_XCHAIN = 1 << 13, /* supervisor mappings are global: links may cross pages */
 	MODE_TSD = 1 << 14,    /* RDTSC is for CPL 0 */
 	MODE_GUEST = 1 << 15,  /* guest mode of a virtualization extension */
-	MODE_SEG = 16,	       /* from here: 2 bits for each segment register */
+	MODE_SEG = 16,	       /* from here: 2 bits for each segment register; CS: its class's low bit */
+	MODE_LONG = 2 << (MODE_SEG + 2 * SEG_CS), /* 64-bit code */
 	MODE_SET = 28, /* from here: 4 bits, the number of the set that is intercepted (state/guest.h) */
 };
+/* CS is 64 KiB or by a callout. */
 static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 {
-	return (enum seg_class)(mode >> (MODE_SEG + 2 * s) & 3);
+	return (enum seg_class)((mode >> (MODE_SEG + 2 * s) & 3) | (s == SEG_CS ? 2 : 0));
 }
 
 /* 64-bit code, "long code" in this module: a class that CS has in no other mode. Of the segments, FS and GS
