@@ -92,7 +92,7 @@ ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, u
 {
 	ZydisDecoder d;
 
-	if (mode & MODE_LONG)
+	if (mode_long(mode))
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	else if (mode & MODE_D)
 		ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);

@@ -86,7 +86,7 @@ static inline void e_prefix(struct tx *t, unsigned fl, int reg, int index, int b
  * 2 GiB, and their places have absolute addresses. Guest registers are addressed by emit/long.h. */
 static inline bool e_is_absolute(const struct tx *t, int base)
 {
-	return (t->mode & MODE_LONG) && (base == H_R15 || base == H_R14);
+	return mode_long(t->mode) && (base == H_R15 || base == H_R14);
 }
 static inline void e_sib_absolute(struct tx *t, int reg, int index, int scale, int base, int32_t disp)
 {

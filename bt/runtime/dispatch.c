@@ -222,7 +222,7 @@ uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s)
 {
 	unsigned at = MODE_SEG + 2 * (unsigned)s;
 
-	if (b->mode & MODE_LONG)
+	if (mode_long(b->mode))
 		return b->mode;
 	return (b->mode & ~(3u << at)) | (uint32_t)classify(&b->v.cpu, s) << at;
 }

@@ -32,10 +32,9 @@ static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 	return (enum seg_class)((mode >> (MODE_SEG + 2 * s) & 3) | (s == SEG_CS ? 2 : 0));
 }
 
-/* 64-bit code, "long code" in this module: a class that CS has in no other mode. Of the segments, FS and GS
- * count alone, by their bases. */
+/* 64-bit code, "long code" in this module. Of the segments, FS and GS count alone, by their bases. */
 static inline bool mode_long(uint32_t mode)
 {
-	return mode_seg(mode, SEG_CS) == SEGC_BASED;
+	return mode & MODE_LONG;
 }
 #endif
