@@ -82,6 +82,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/state/policy.h \
 	%D%/state/probe.h \
 	%D%/state/site.h \
+	%D%/state/space.h \
 	%D%/state/stats.h \
 	%D%/state/tc.h \
 	%D%/state/vcpu.h \

@@ -35,6 +35,7 @@
 #include "bt/state/patch.h"
 #include "bt/state/probe.h"
 #include "bt/state/site.h"
+#include "bt/state/space.h"
 #include "bt/state/stats.h"
 #include "bt/state/tc.h"
 
@@ -45,7 +46,8 @@ struct window;
 /* Entry stubs (runtime/stubs.c), and what they keep between host and guest. */
 struct stubs {
 	uint64_t host_rsp, ret_addr;
-	uint64_t callout, callout_fpu, exit; /* addresses of the stubs in use */
+	uint64_t callout, callout_fpu, exit;		    /* addresses of the stubs in use */
+	uint64_t long_callout, long_callout_fpu, long_exit; /* of 64-bit code */
 	uint64_t syscall[SYSCALL_PATHS];
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
@@ -97,6 +99,7 @@ struct bt_vcpu {
 	uint64_t poll; /* address that polls read: itself, or the poison */
 	uint64_t scratch[16];
 	struct windows win;
+	struct long_space space;
 	struct guards guard;
 	struct memos memo;
 	uint8_t bounce[1024] __attribute__((aligned(64)));
