@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/check.c \
 	%D%/guest_walk.c \
 	%D%/host.h \
+	%D%/long.h \
 	%D%/mm.h \
 	%D%/mm_int.h \
 	%D%/mmu.h \
