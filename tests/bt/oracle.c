@@ -216,21 +216,29 @@ static const char *check_insns(struct oracle *o, const struct ccf *f)
 	return why ? why : check_host(o, base + f->body, base + f->hsize, ZYDIS_MNEMONIC_INVALID);
 }
 
-const char *oracle_check(struct oracle *o, const struct oracle_cpu *p, const uint8_t *code, size_t n)
+/* Drop what the last call has made. */
+static void drop(struct bt_vcpu *b)
+{
+	cache_drop_at(b, CODE_AT, 2 * PAGE_SIZE, DROP_RETRANSLATE);
+	if (b->tc.norder > 200 || b->tc.full || b->tc.flush_wanted)
+		cache_flush_all(b, false);
+}
+
+const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *p, const uint8_t *code,
+				   size_t n)
 {
 	struct bt_vcpu *b = o->b;
-	uint64_t fails = b->st.verify_fails;
 	uint32_t at = p->eip & PAGE_MASK;
 	enum tx_kind kind = p->device ? TX_MMIO : p->stepping ? TX_TRANSIENT : TX_NORMAL;
 	const struct ccf *f;
-	const char *why;
 
+	drop(b);
 	n = n < 2 * PAGE_SIZE - at ? n : 2 * PAGE_SIZE - at;
 	mm_phys_write(o->vm, CODE_AT + at, code, (unsigned)n);
 	set_cpu(b, p);
 	set_decisions(b, p, CODE_AT + at, n);
 	for (unsigned i = 0; i < FEATURES; i++)
-		b->isa.has[i] = o->host.has[i] && !p->lacks[i];
+		b->isa.has[i] = p->complete || (o->host.has[i] && !p->lacks[i]);
 	if (memcmp(&o->cpu, p, sizeof(*p)))
 		b->v.ops->state_changed(&b->v);
 	o->cpu = *p;
@@ -240,16 +248,25 @@ const char *oracle_check(struct oracle *o, const struct oracle_cpu *p, const uin
 	f = translate(b, kind);
 	o->insns = f ? f->ninsn : 0;
 	o->kept = f && f->low[0] <= LOW_WINDOW;
+	return f;
+}
+
+const char *oracle_check(struct oracle *o, const struct oracle_cpu *p, const uint8_t *code, size_t n)
+{
+	struct bt_vcpu *b = o->b;
+	uint64_t fails = b->st.verify_fails;
+	const struct ccf *f = oracle_translate(o, p, code, n);
+
 	if (b->st.verify_fails != fails)
-		why = finding(o, b->v.error, code, n);
-	else if (!f)
-		why = b->exit.code == XC_ERROR ? finding(o, b->v.error, code, n) : NULL;
-	else
-		why = check_insns(o, f);
-	cache_drop_at(b, CODE_AT, 2 * PAGE_SIZE, DROP_RETRANSLATE);
-	if (b->tc.norder > 200 || b->tc.full || b->tc.flush_wanted)
-		cache_flush_all(b, false);
-	return why;
+		return finding(o, b->v.error, code, n);
+	if (!f)
+		return b->exit.code == XC_ERROR ? finding(o, b->v.error, code, n) : NULL;
+	return check_insns(o, f);
+}
+
+struct bt_vcpu *oracle_vcpu(struct oracle *o)
+{
+	return o->b;
 }
 
 unsigned oracle_insns(const struct oracle *o)

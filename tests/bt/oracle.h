@@ -7,6 +7,8 @@
 #include "bt/state/isa.h"
 #include "x86/cpu.h"
 
+struct bt_vcpu;
+struct ccf;
 struct oracle;
 
 /* One vCPU without a guest, on a host that has what the translator needs; NULL: it has not. */
@@ -25,11 +27,16 @@ struct oracle_cpu {
 	uint8_t guilty;	      /* bit N: every instruction is promoted for cause N (bt/state/adapt.def) */
 	uint8_t way;	      /* enum way of every sensitive instruction */
 	bool lacks[FEATURES]; /* of what the host has */
+	bool complete;	      /* has every feature, whatever the host has */
 };
 
 /* Translate the first TU of CODE. NULL: as it should be; otherwise what is wrong, valid until the next call.
  */
 const char *oracle_check(struct oracle *o, const struct oracle_cpu *c, const uint8_t *code, size_t n);
+/* Only translate it. NULL: an exception, or an error of ours. Valid until the next call. */
+const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *c, const uint8_t *code,
+				   size_t n);
+struct bt_vcpu *oracle_vcpu(struct oracle *o);
 /* Of the last call: guest instructions in the fragment, and whether the first was kept rather than replaced
  * by a callout. */
 unsigned oracle_insns(const struct oracle *o);
