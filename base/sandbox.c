@@ -81,6 +81,12 @@ static char *put_number(char *to, unsigned n)
 	return put_text(to, p);
 }
 
+void sandbox_report(const char *line, size_t n)
+{
+	if (write(report_fd, line, n) < 0)
+		return; /* and there is nobody to tell */
+}
+
 static void on_forbidden(int sig, siginfo_t *info, void *context)
 {
 	char line[120], *end;
@@ -89,8 +95,7 @@ static void on_forbidden(int sig, siginfo_t *info, void *context)
 	end = put_text(line, "vitrine: sandbox: forbidden system call ");
 	end = put_number(end, (unsigned)info->si_syscall);
 	end = put_text(end, ": the process ends (--no-sandbox runs without this)\n");
-	if (write(report_fd, line, (size_t)(end - line)) < 0)
-		_exit(STATUS_FORBIDDEN);
+	sandbox_report(line, (size_t)(end - line));
 	_exit(STATUS_FORBIDDEN);
 }
 

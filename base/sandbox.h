@@ -28,6 +28,8 @@ const char *sandbox_missing(void);
 /* Do what must be done once, before the first thread: nothing that the process executes gets more rights, and
  * a call that ends the process is reported on what is standard error now. */
 void sandbox_prepare(void);
+/* Write a line about the end of the process where forbidden calls are reported. For signal handlers. */
+void sandbox_report(const char *line, size_t n);
 /* Restrict the calling thread, for ever, to the calls of ROLE (or of several); its children inherit that.
  * False with one line in ERR. Without effect where sandbox_missing() is not NULL. */
 bool sandbox_enter(enum sandbox_role role, char *err, size_t errlen);

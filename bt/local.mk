@@ -35,6 +35,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/emit/tx.h \
 	%D%/engine.c \
 	%D%/fault/cost.c \
+	%D%/fault/fatal.c \
 	%D%/fault/fault.c \
 	%D%/fault/fault.h \
 	%D%/fault/progress.c \

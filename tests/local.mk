@@ -186,6 +186,10 @@ UNIT_TESTS += %D%/bt/test_emitted
 # Where the host code of 32-bit guests was meant to change.
 update-emitted: %D%/bt/test_emitted
 	%D%/bt/test_emitted --print >emitted.new && mv emitted.new $(srcdir)/%D%/bt/emitted.def
+UNIT_TESTS += %D%/bt/test_fatal
+%C%_bt_test_fatal_SOURCES = %D%/bt/test_fatal.c
+%C%_bt_test_fatal_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_bt_test_fatal_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_sweep
 %C%_bt_test_sweep_SOURCES = %D%/bt/test_sweep.c %D%/bt/oracle.c %D%/bt/oracle.h
 %C%_bt_test_sweep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -2,7 +2,8 @@
  * Host signals raised by translated code: faults (window misses, traces, true faults, device memory, polls,
  * divide errors) and kicks from other threads. Faults we can resolve are resolved here and the access is
  * retried; otherwise the exact guest state is stored from the signal frame and the thread resumes in
- * stub_resume(). Only signals from the TC are handled; the monitor's own faults get the default action. */
+ * stub_resume(). Only signals from the TC are handled; the monitor's own faults end the process
+ * (fault/fatal.c). */
 #include "bt/fault/fault.h"
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
@@ -506,9 +507,7 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 		account_handled(b, start, (uint64_t)g[REG_RIP]);
 		return;
 	}
-	/* The monitor's own fault: let the default action report it. */
-	signal(sig, SIG_DFL);
-	raise(sig);
+	fault_fatal(b, sig, si, ctx);
 }
 
 /* Another thread wants the vCPU to stop or to take an interrupt. In the TC (or on the way into it) the

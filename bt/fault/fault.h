@@ -4,6 +4,9 @@
 #define BT_FAULT_FAULT_H
 #include "bt/state/vcpu.h"
 
+#include <signal.h>
+#include <ucontext.h>
+
 bool fault_init(struct bt_vcpu *b);
 void fault_fini(struct bt_vcpu *b);
 /* The calling thread is about to run B. KICKS: fault_kick() interrupts it. */
@@ -20,6 +23,11 @@ enum fault_loop {
 	LOOP_STUCK /* very many, while nothing changed: resolving them is no use */
 };
 enum fault_loop fault_loop(struct bt_vcpu *b, const struct ccf *f, unsigned insn, const uint64_t regs[8]);
+
+/* ---- fault/fatal.c ---- */
+/* Report fault SIG, which nothing expects, of the thread that runs B (NULL: of another thread), and arrange
+ * for its default action when the handler returns to UC. */
+void fault_fatal(struct bt_vcpu *b, int sig, const siginfo_t *si, ucontext_t *uc);
 
 /* ---- fault/cost.c ---- */
 void costs_measure(struct bt_vcpu *b);
