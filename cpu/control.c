@@ -19,7 +19,7 @@ static int done(struct vcpu *v, uint64_t next)
 #define CR0_PDPTR (CR0_CD | CR0_NW | CR0_PG) /* a change reloads the PDPTEs, SDM vol. 3A 4.4.1 */
 #define CR0_FLUSH (CR0_PG | CR0_PE)
 #define CR4_PDPTR (uint32_t)(CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)
-#define CR4_FLUSH (CR4_PDPTR | CR4_SMAP)
+#define CR4_FLUSH (CR4_PDPTR | CR4_SMAP | CR4_PCIDE)
 
 static bool pae_paging(const struct cpu *c)
 {
@@ -31,9 +31,18 @@ static bool long_mode_refused(const struct cpu *c, uint64_t cr0, uint64_t cr4)
 {
 	bool on = cr0 & CR0_PG, was = c->cr0 & CR0_PG;
 
-	if (on && (!(cr4 & CR4_PAE) || (!was && (c->seg[SEG_CS].attr & SA_L))))
+	if (on && (!(cr4 & CR4_PAE) || (!was && ((c->seg[SEG_CS].attr & SA_L) || !(c->tr.attr & DT_32BIT)))))
 		return true;
 	return was && !on && cpu_64(c);
+}
+
+/* Process-context identifiers begin in IA-32e mode, in context 0, and end before paging does (SDM vol. 3A
+ * 4.10.1). */
+static bool pcid_refused(const struct cpu *c, uint64_t cr0, uint64_t cr4)
+{
+	if (cr4 & ~c->cr4 & CR4_PCIDE)
+		return !cpu_long(c) || (c->cr3 & CR3_PCID);
+	return (cr4 & CR4_PCIDE) && !(cr0 & CR0_PG);
 }
 
 /* Set CR0 and CR4, and load the PDPTEs if PAE paging needs them. */
@@ -43,6 +52,8 @@ static int set_cr0_cr4(struct vcpu *v, uint64_t cr0, uint64_t cr4)
 	uint64_t d0 = c->cr0 ^ cr0, d4 = c->cr4 ^ cr4, efer = c->efer;
 
 	if (RARE(efer & EFER_LME) && long_mode_refused(c, cr0, cr4))
+		return cpu_raise_err(c, EXC_GP, 0);
+	if (RARE(cr4 & CR4_PCIDE) && pcid_refused(c, cr0, cr4))
 		return cpu_raise_err(c, EXC_GP, 0);
 	if (RARE(v->virt != NULL) && !v->virt->ops->cr_ok(v, cr0, cr4))
 		return cpu_raise_err(c, EXC_GP, 0);
@@ -79,10 +90,14 @@ static int write_cr0(struct vcpu *v, uint64_t val)
 	return set_cr0_cr4(v, (val & CR0_VALID) | CR0_ET, v->cpu.cr4);
 }
 
+/* With CR4.PCIDE, bit 63 lets the TLB keep the entries of the context that VAL names. It is never stored, and
+ * not made use of: flushing more is allowed. */
 static int write_cr3(struct vcpu *v, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
 
+	if (RARE(c->cr4 & CR4_PCIDE))
+		val &= ~CR3_KEEP;
 	if (RARE(val >> MAXPHYADDR))
 		return cpu_raise_err(c, EXC_GP, 0);
 	if (pae_paging(c) && mmu_load_pdptrs(v->mmu, val))
@@ -104,11 +119,17 @@ static int write_cr4(struct vcpu *v, uint64_t val)
 	return set_cr0_cr4(v, c->cr0, val);
 }
 
+/* CR8 is there in 64-bit mode alone. */
+static bool cr_exists(const struct cpu *c, unsigned cr)
+{
+	return cr == 8 ? cpu_64(c) : cr <= 4 && cr != 1;
+}
+
 int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint64_t val, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 
-	if (RARE(cr > 4 || cr == 1))
+	if (RARE(!cr_exists(c, cr)))
 		return cpu_raise(c, EXC_UD);
 	if (need_cpl0(c))
 		return -1;
@@ -128,6 +149,10 @@ int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint64_t val, uint64_t next)
 		if (write_cr4(v, val))
 			return -1;
 		break;
+	case 8:
+		if (cr8_write(v, val))
+			return -1;
+		break;
 	}
 	return done(v, next);
 }
@@ -136,11 +161,27 @@ int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint64_t *val)
 {
 	struct cpu *c = &v->cpu;
 
-	if (RARE(cr > 4 || cr == 1))
+	if (RARE(!cr_exists(c, cr)))
 		return cpu_raise(c, EXC_UD);
 	if (need_cpl0(c))
 		return -1;
-	*val = cr == 0 ? c->cr0 : cr == 2 ? c->cr2 : cr == 3 ? c->cr3 : c->cr4;
+	switch (cr) {
+	case 0:
+		*val = c->cr0;
+		break;
+	case 2:
+		*val = c->cr2;
+		break;
+	case 3:
+		*val = c->cr3;
+		break;
+	case 4:
+		*val = c->cr4;
+		break;
+	case 8:
+		*val = cr8_read(v);
+		break;
+	}
 	return 0;
 }
 
@@ -397,11 +438,11 @@ static int v86_vme_check(struct cpu *c, unsigned op)
 }
 
 #define POPF16_FLAGS ((uint32_t)(FL_HOST | FL_TF | FL_NT))
-#define POPF32_FLAGS (POPF16_FLAGS | FL_AC | FL_ID)
+#define POPF32_FLAGS (POPF16_FLAGS | FL_AC | FL_ID) /* and POPFQ's */
 
 static uint32_t popf_mask(const struct cpu *c, unsigned op)
 {
-	uint32_t mask = op == 4 ? POPF32_FLAGS : POPF16_FLAGS;
+	uint32_t mask = op == 2 ? POPF16_FLAGS : POPF32_FLAGS;
 
 	if (c->cpl <= cpu_iopl(c))
 		mask |= FL_IF;
@@ -415,11 +456,13 @@ int cpu_popf(struct vcpu *v, unsigned op, uint64_t next)
 	struct cpu *c = &v->cpu;
 	bool limited = v86_limited(c);
 	uint32_t esp = (uint32_t)c->gpr[R_ESP], mask = popf_mask(c, op), f;
+	uint64_t wide;
 
 	if (limited && v86_vme_check(c, op))
 		return -1;
-	if (cpu_pop(v, &f, op))
+	if (cpu_pop(v, &wide, op))
 		return -1;
+	f = (uint32_t)wide;
 	if (limited) {
 		if ((f & FL_TF) || ((f & FL_IF) && (c->sysflags & FL_VIP))) {
 			c->gpr[R_ESP] = esp;

@@ -34,6 +34,11 @@ static inline int need_cpl0(struct cpu *c)
 
 bool cpu_is_amd(struct vcpu *v); /* by CPUID's vendor */
 
+/* ---- cpu/wide.c ---- */
+
+int cr8_write(struct vcpu *v, uint64_t val); /* 0, or -1 with #GP */
+uint64_t cr8_read(struct vcpu *v);
+
 /* ---- cpu/segment.c: descriptors and segments ---- */
 
 /* Read the descriptor that SEL selects (not null). Outside its table: raise VEC(SEL + EXT). */
@@ -110,6 +115,10 @@ static inline uint32_t gate_err(const struct event *e)
 {
 	return e->vector * 8u + IDT_BIT + e->ext;
 }
+
+/* Fetch the code segment of an interrupt, trap or 64-bit call gate: one that CPL may enter; in IA-32e mode
+ * 64-bit code. */
+int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext);
 
 /* The bits of EFLAGS that IRET with OP bytes pops. */
 uint32_t iret_flag_mask(const struct cpu *c, unsigned op);

@@ -58,7 +58,7 @@ static int deliver_task(struct vcpu *v, const struct event *e, uint16_t sel)
 	return 0;
 }
 
-static int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
+int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
 {
 	struct cpu *c = &v->cpu;
 
@@ -66,14 +66,14 @@ static int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned 
 		return cpu_raise_err(c, EXC_GP, ext);
 	if (desc_fetch(v, sel, d, EXC_GP, ext))
 		return -1;
-	if (RARE(!desc_code(d) || desc_dpl(d) > c->cpl))
+	if (RARE(!desc_code(d) || desc_dpl(d) > c->cpl || (cpu_long(c) && (d->hi & (D_L | D_DB)) != D_L)))
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
 	if (RARE(!(d->hi & D_P)))
 		return cpu_raise_err(c, EXC_NP, sel_err(sel, ext));
 	/* From virtual-8086 mode, delivery goes to ring 0 only. */
 	if (RARE(cpu_v86(c) && (desc_conforming(d) || desc_dpl(d))))
 		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
-	return desc_touch(v, d);
+	return 0;
 }
 
 /* Fill the part of the frame that every gate pushes. Returns the number of items. */
@@ -118,7 +118,7 @@ static int deliver_gate(struct vcpu *v, const struct event *e, const struct desc
 	uint32_t f[10], esp;
 	struct desc d;
 
-	if (gate_fetch_cs(v, sel, &d, e->ext))
+	if (gate_fetch_cs(v, sel, &d, e->ext) || desc_touch(v, &d))
 		return -1;
 	cpl = desc_conforming(&d) ? c->cpl : desc_dpl(&d);
 	desc_cache(&d, (uint16_t)((sel & (SEL_INDEX | SEL_TI)) | cpl), &cs);
@@ -407,13 +407,14 @@ static bool deliver_chain(struct vcpu *v, struct exc x, int failed)
 
 		if (RARE(guest) && exits(v, &second))
 			return leave(v);
-		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08x", second.vector, second.err,
-		    x.vector, x.err, (uint32_t)c->rip);
+		LOG(cpu, "exception %u(%x) while delivering %u(%x) at %08llx", second.vector, second.err,
+		    x.vector, x.err, (unsigned long long)c->rip);
 		if (!v->nchain)
 			chain_add(v, &x);
 		chain_add(v, &second);
 		if (x.vector == EXC_DF) {
-			LOG(cpu, "triple fault at %04x:%08x", c->seg[SEG_CS].sel, (uint32_t)c->rip);
+			LOG(cpu, "triple fault at %04x:%08llx", c->seg[SEG_CS].sel,
+			    (unsigned long long)c->rip);
 			return RARE(guest) && triple_fault_exits(v) ? leave(v) : false;
 		}
 		if (makes_double_fault(x.vector, second.vector)) {
@@ -438,8 +439,8 @@ bool cpu_deliver_exc(struct vcpu *v)
 
 	if (RARE(virt_guest(v)) && exits(v, &x))
 		return leave(v);
-	LOG(cpu, "exception %u(%x) at %04x:%08x, cr2 %08x", x.vector, x.err, c->seg[SEG_CS].sel,
-	    (uint32_t)c->rip, x.vector == EXC_PF ? (uint32_t)x.cr2 : (uint32_t)c->cr2);
+	LOG(cpu, "exception %u(%x) at %04x:%08llx, cr2 %08llx", x.vector, x.err, c->seg[SEG_CS].sel,
+	    (unsigned long long)c->rip, (unsigned long long)(x.vector == EXC_PF ? x.cr2 : c->cr2));
 	return deliver_chain(v, x, deliver_noted(v, &x));
 }
 
@@ -453,7 +454,7 @@ bool cpu_deliver_irq(struct vcpu *v, unsigned vector)
 		.flags = cpu_eflags(c),
 	};
 
-	LOG(cpu, "interrupt %u at %04x:%08x", vector, c->seg[SEG_CS].sel, (uint32_t)c->rip);
+	LOG(cpu, "interrupt %u at %04x:%08llx", vector, c->seg[SEG_CS].sel, (unsigned long long)c->rip);
 	if (RARE(virt_guest(v)))
 		v->virt->delivering =
 		    (struct virt_event){ .type = VIRT_EVENT_INTR, .vector = (uint8_t)vector };

@@ -17,7 +17,8 @@ noinst_LIBRARIES += %D%/libcpu.a
 	%D%/system.h \
 	%D%/task.c \
 	%D%/virt.h \
-	%D%/virt_points.def
+	%D%/virt_points.def \
+	%D%/wide.c
 %C%_libcpu_a_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing $(GPR_CFLAGS)
 
 # Views of guests' exits: they use libc, and run while the vCPU is stopped.

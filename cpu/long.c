@@ -116,10 +116,9 @@ int long_check_target(struct cpu *c, const struct desc *cs, uint16_t sel, uint64
 int long_fetch_upper(struct vcpu *v, uint16_t sel, struct desc *d, int vec, unsigned ext)
 {
 	struct cpu *c = &v->cpu;
-	uint64_t end = sel & SEL_TI ? c->ldtr.base + c->ldtr.limit : c->gdtr.base + c->gdtr.limit;
-	uint32_t up[2];
+	uint32_t limit = sel & SEL_TI ? c->ldtr.limit : c->gdtr.limit, up[2];
 
-	if (RARE(d->at + 15 > end))
+	if (RARE((sel & SEL_INDEX) + 15u > limit))
 		return cpu_raise_err(c, vec, sel_err(sel, ext));
 	if (mmu_read(v->mmu, d->at + 8, up, 8, MM_READ))
 		return -1;
@@ -133,22 +132,6 @@ void long_desc_cache(const struct desc *d, uint16_t sel, struct seg_cache *s)
 {
 	desc_cache(d, sel, s);
 	s->base |= (uint64_t)d->upper << 32;
-}
-
-/* The code segment of a gate: 64-bit code that CPL may enter. */
-static int gate_fetch_cs(struct vcpu *v, uint16_t sel, struct desc *d, unsigned ext)
-{
-	struct cpu *c = &v->cpu;
-
-	if (RARE(sel_null(sel)))
-		return cpu_raise_err(c, EXC_GP, ext);
-	if (desc_fetch(v, sel, d, EXC_GP, ext))
-		return -1;
-	if (RARE(!desc_code(d) || desc_dpl(d) > c->cpl || (d->hi & (D_L | D_DB)) != D_L))
-		return cpu_raise_err(c, EXC_GP, sel_err(sel, ext));
-	if (RARE(!(d->hi & D_P)))
-		return cpu_raise_err(c, EXC_NP, sel_err(sel, ext));
-	return 0;
 }
 
 static unsigned gate_ring(const struct cpu *c, const struct desc *cs)

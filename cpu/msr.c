@@ -14,6 +14,7 @@ struct msr_row {
 	uint32_t feature; /* of CPUID leaf 1 EDX, without which it does not exist; 0: none */
 	bool amd;	  /* AMD's processors alone have it */
 	bool lm;	  /* processors with IA-32e mode alone have it */
+	bool lm_address;  /* a linear address, which IA-32e mode wants canonical */
 	bool still;	  /* CPU state that only WRMSR changes */
 	uint16_t field;
 	bool (*valid)(uint64_t val);
@@ -44,11 +45,6 @@ static bool tsc_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 	plat_wr(v, msr, val); /* a deadline in TSC units may be nearer now */
 	return true;
 }
-
-#define APIC_BSP 0x100u
-#define APIC_EXTD 0x400u
-#define APIC_ENABLE 0x800u
-#define APIC_ADDR 0xffffff000ull
 
 /* Memory types, bit = encoding (SDM vol. 3A tables 11-8 and 11-10). */
 #define MTRR_TYPES 0x73u
@@ -118,21 +114,21 @@ static uint32_t cpuid_reg(struct vcpu *v, uint32_t leaf, unsigned reg)
 	return out[reg];
 }
 
-#define APIC_MODE (APIC_ENABLE | APIC_EXTD)
+#define APIC_MODE (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 
 /* Modes change as in SDM vol. 3A figure 11-27: into x2APIC mode from xAPIC mode alone, and out of it by
  * switching it off. */
 static bool apic_base_wr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	uint64_t old = v->cpu.apic_base, known = APIC_ADDR | APIC_ENABLE | APIC_BSP;
+	uint64_t old = v->cpu.apic_base, known = APIC_BASE_ADDR | APIC_BASE_ENABLE | APIC_BASE_BSP;
 
 	if (cpuid_reg(v, 1, CPUID_C) & CPUID_X2APIC)
-		known |= APIC_EXTD;
-	if ((val & ~known) || (val & APIC_MODE) == APIC_EXTD)
+		known |= APIC_BASE_X2APIC;
+	if ((val & ~known) || (val & APIC_MODE) == APIC_BASE_X2APIC)
 		return false;
-	if ((val & APIC_EXTD) && !(old & APIC_ENABLE))
+	if ((val & APIC_BASE_X2APIC) && !(old & APIC_BASE_ENABLE))
 		return false;
-	if ((old & APIC_EXTD) && (val & APIC_MODE) == APIC_ENABLE)
+	if ((old & APIC_BASE_X2APIC) && (val & APIC_MODE) == APIC_BASE_ENABLE)
 		return false;
 	if (!plat_wr(v, msr, val))
 		return false;
@@ -203,8 +199,8 @@ static const struct msr_row msr_rows[] = {
 	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
 	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
 	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },
-	{ RANGE(SYSENTER_ESP), FIELD(sysenter_esp) },
-	{ RANGE(SYSENTER_EIP), FIELD(sysenter_eip) },
+	{ RANGE(SYSENTER_ESP), .lm_address = true, FIELD(sysenter_esp) },
+	{ RANGE(SYSENTER_EIP), .lm_address = true, FIELD(sysenter_eip) },
 	{ RANGE(MCG_CAP), .feature = CPUID_MCA, .rd = plat_rd },
 	{ RANGE(MCG_STATUS), .feature = CPUID_MCA, .rd = plat_rd, .wr = plat_wr },
 	{ RANGE(MISC_ENABLE), FIELD(misc_enable) },
@@ -235,12 +231,25 @@ static uint64_t *msr_field(struct cpu *c, const struct msr_row *r)
 	return (uint64_t *)(void *)((uint8_t *)c + r->field);
 }
 
+static bool has_lm(struct vcpu *v)
+{
+	return cpuid_reg(v, CPUID_LM_LEAF, CPUID_LM_REG) & CPUID_LM;
+}
+
+/* May R have the value? */
+static bool msr_takes(struct vcpu *v, const struct msr_row *r, uint64_t val)
+{
+	if (r->lm_address && !cpu_canonical(val) && has_lm(v) && !cpu_is_amd(v))
+		return false;
+	return !r->valid || r->valid(val);
+}
+
 /* Does the processor model have it? */
 static bool msr_exists(struct vcpu *v, const struct msr_row *r)
 {
 	if (r->feature && !(cpuid_reg(v, 1, CPUID_D) & r->feature))
 		return false;
-	if (r->lm && !(cpuid_reg(v, CPUID_LM_LEAF, CPUID_LM_REG) & CPUID_LM))
+	if (r->lm && !has_lm(v))
 		return false;
 	return !r->amd || cpu_is_amd(v);
 }
@@ -265,7 +274,7 @@ static bool msr_set(struct vcpu *v, const struct msr_row *r, uint32_t msr, uint6
 		return false;
 	if (r->wr)
 		return r->wr(v, msr, val);
-	if (!r->field || (r->valid && !r->valid(val)))
+	if (!r->field || !msr_takes(v, r, val))
 		return false;
 	*msr_field(&v->cpu, r) = val;
 	return true;
@@ -323,7 +332,7 @@ bool cpu_msr_valid(struct vcpu *v, uint32_t msr, uint64_t val)
 
 	if (!cpu_msr_get(v, msr, &now))
 		return false;
-	return !r || ((r->wr || r->field) && (!r->valid || r->valid(val)));
+	return !r || ((r->wr || r->field) && msr_takes(v, r, val));
 }
 
 int cpu_rdmsr(struct vcpu *v, uint64_t next)

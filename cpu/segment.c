@@ -305,24 +305,38 @@ int stack_peek(struct vcpu *v, uint32_t skip, uint32_t *f, unsigned n, unsigned 
 	return mmu_read(v->mmu, (uint32_t)(ss->base + off), f, n * 4, MM_READ | cpl_how(v->cpu.cpl));
 }
 
-int cpu_push(struct vcpu *v, uint32_t val, unsigned op)
+int cpu_push(struct vcpu *v, uint64_t val, unsigned op)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t esp = (uint32_t)c->gpr[R_ESP];
+	uint32_t esp = (uint32_t)c->gpr[R_ESP], item = (uint32_t)val;
 
-	if (stack_push(v, &c->seg[SEG_SS], &esp, &val, 1, op, cpl_how(c->cpl), 0))
+	if (RARE(cpu_64(c))) {
+		if (cpu_write(v, SEG_SS, c->gpr[R_ESP] - op, &val, op))
+			return -1;
+		c->gpr[R_ESP] -= op;
+		return 0;
+	}
+	if (stack_push(v, &c->seg[SEG_SS], &esp, &item, 1, op, cpl_how(c->cpl), 0))
 		return -1;
 	c->gpr[R_ESP] = esp;
 	return 0;
 }
 
-int cpu_pop(struct vcpu *v, uint32_t *val, unsigned op)
+int cpu_pop(struct vcpu *v, uint64_t *val, unsigned op)
 {
 	struct cpu *c = &v->cpu;
-	uint32_t esp = (uint32_t)c->gpr[R_ESP];
+	uint32_t esp = (uint32_t)c->gpr[R_ESP], item;
 
-	if (stack_peek(v, 0, val, 1, op))
+	*val = 0;
+	if (RARE(cpu_64(c))) {
+		if (cpu_read(v, SEG_SS, c->gpr[R_ESP], val, op))
+			return -1;
+		c->gpr[R_ESP] += op;
+		return 0;
+	}
+	if (stack_peek(v, 0, &item, 1, op))
 		return -1;
+	*val = item;
 	c->gpr[R_ESP] = stack_merge(&c->seg[SEG_SS], esp, esp + op);
 	return 0;
 }
@@ -332,14 +346,18 @@ int cpu_pop(struct vcpu *v, uint32_t *val, unsigned op)
 	(1u << DT_TSS16 | 1u << DT_LDT | 1u << DT_TSS16_BUSY | 1u << DT_CALL16 | 1u << DT_TASK |             \
 	 1u << DT_TSS32 | 1u << DT_TSS32_BUSY | 1u << DT_CALL32)
 #define LSL_TYPES (1u << DT_TSS16 | 1u << DT_LDT | 1u << DT_TSS16_BUSY | 1u << DT_TSS32 | 1u << DT_TSS32_BUSY)
+/* Those of them that IA-32e mode has. */
+#define LONG_TYPES (1u << DT_LDT | 1u << DT_TSS32 | 1u << DT_TSS32_BUSY | 1u << DT_CALL32)
 
-static bool query_type_ok(enum cpu_desc_query q, const struct desc *d)
+static bool query_type_ok(const struct cpu *c, enum cpu_desc_query q, const struct desc *d)
 {
+	uint32_t mode = cpu_long(c) ? LONG_TYPES : ~0u;
+
 	switch (q) {
 	case CPU_LAR:
-		return (d->hi & D_S) || (LAR_TYPES >> desc_type(d) & 1);
+		return (d->hi & D_S) || (LAR_TYPES & mode) >> desc_type(d) & 1;
 	case CPU_LSL:
-		return (d->hi & D_S) || (LSL_TYPES >> desc_type(d) & 1);
+		return (d->hi & D_S) || (LSL_TYPES & mode) >> desc_type(d) & 1;
 	case CPU_VERR:
 		return (d->hi & D_S) && (d->hi & (D_CODE | D_RW)) != D_CODE;
 	case CPU_VERW:
@@ -365,7 +383,7 @@ int cpu_query_desc(struct vcpu *v, enum cpu_desc_query q, uint16_t sel, uint32_t
 		c->exc = before; /* outside the table: report false, raise nothing */
 		return 0;
 	}
-	if (!query_type_ok(q, &d))
+	if (!query_type_ok(c, q, &d))
 		return 0;
 	if (!(desc_code(&d) && desc_conforming(&d)) && (c->cpl > desc_dpl(&d) || (sel & 3u) > desc_dpl(&d)))
 		return 0;

@@ -31,6 +31,13 @@ int cpu_sysexit(struct vcpu *v, unsigned op);
 int cpu_syscall(struct vcpu *v, uint64_t next);
 int cpu_sysret(struct vcpu *v, unsigned op);
 int cpu_swapgs(struct vcpu *v, uint64_t next);
+/* RDFSBASE and its relatives: the base of S, which is FS or GS; OP 4 or 8. */
+int cpu_read_base(struct vcpu *v, enum seg s, unsigned op, uint64_t *val);
+int cpu_write_base(struct vcpu *v, enum seg s, unsigned op, uint64_t val);
+/* CLAC and STAC; they leave rip unchanged. */
+int cpu_set_ac(struct vcpu *v, bool on);
+/* DESC: the descriptor in memory. */
+int cpu_invpcid(struct vcpu *v, uint64_t type, const uint64_t desc[2], uint64_t next);
 
 int cpu_mov_to_cr(struct vcpu *v, unsigned cr, uint64_t val, uint64_t next);
 int cpu_mov_from_cr(struct vcpu *v, unsigned cr, uint64_t *val);
@@ -64,9 +71,10 @@ int cpu_io_check(struct vcpu *v, uint16_t port, unsigned size);
 /* LAR, LSL, VERR, VERW. Return false if ZF must be cleared; *OUT for LAR and LSL. */
 enum cpu_desc_query { CPU_LAR, CPU_LSL, CPU_VERR, CPU_VERW };
 int cpu_query_desc(struct vcpu *v, enum cpu_desc_query q, uint16_t sel, uint32_t *out, bool *zf);
-/* Push or pop on the current stack; honours SS base, B bit and limit. Changes ESP on success only. */
-int cpu_push(struct vcpu *v, uint32_t val, unsigned op);
-int cpu_pop(struct vcpu *v, uint32_t *val, unsigned op);
+/* Push or pop on the current stack; honours SS base, B bit and limit. Changes ESP on success only. OP: 2, 4;
+ * in 64-bit code 2, 8. */
+int cpu_push(struct vcpu *v, uint64_t val, unsigned op);
+int cpu_pop(struct vcpu *v, uint64_t *val, unsigned op);
 /* Segment-checked access at SEG:OFF. Raises #GP, #SS or #PF. */
 int cpu_read(struct vcpu *v, enum seg s, uint64_t off, void *buf, unsigned n);
 int cpu_write(struct vcpu *v, enum seg s, uint64_t off, const void *buf, unsigned n);

@@ -275,6 +275,15 @@ int task_switch(struct vcpu *v, uint16_t sel, struct desc *d, enum task_via via,
 	return 0;
 }
 
+/* The linear address of byte OFF of the TSS. */
+static uint64_t tss_linear(const struct cpu *c, uint32_t off)
+{
+	uint64_t at = c->tr.base + off;
+
+	return cpu_long(c) ? at : (uint32_t)at;
+}
+
+/* The TSS of IA-32e mode has its map base where the 32-bit TSS has it (SDM vol. 3A 7.7). */
 int cpu_io_check(struct vcpu *v, uint16_t port, unsigned size)
 {
 	struct cpu *c = &v->cpu;
@@ -285,13 +294,12 @@ int cpu_io_check(struct vcpu *v, uint16_t port, unsigned size)
 		return 0;
 	if ((c->tr.attr & SA_UNUSABLE) || !tr_is32(c) || c->tr.limit < sizeof(struct tss32) - 1)
 		return cpu_raise_err(c, EXC_GP, 0);
-	at = c->tr.base + offsetof(struct tss32, iomap);
-	if (mmu_read(v->mmu, at, &map, 2, MM_READ))
+	if (mmu_read(v->mmu, tss_linear(c, offsetof(struct tss32, iomap)), &map, 2, MM_READ))
 		return -1;
 	at = map + port / 8u;
 	if (at + 1 > c->tr.limit)
 		return cpu_raise_err(c, EXC_GP, 0);
-	if (mmu_read(v->mmu, (uint32_t)(c->tr.base + at), &bits, 2, MM_READ))
+	if (mmu_read(v->mmu, tss_linear(c, at), &bits, 2, MM_READ))
 		return -1;
 	if (bits >> (port & 7) & ((1u << size) - 1))
 		return cpu_raise_err(c, EXC_GP, 0);

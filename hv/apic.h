@@ -5,15 +5,11 @@
 #define HV_APIC_H
 #include "base/types.h"
 #include "hv/latency.h"
+#include "x86/msrs.h"
 
 struct board;
 struct dev;
 struct row_sink;
-
-#define APIC_BASE_BSP 0x100u
-#define APIC_BASE_X2APIC 0x400u
-#define APIC_BASE_ENABLE 0x800u
-#define APIC_BASE_ADDR 0xffffff000ull
 
 enum {
 	LAPIC_AT = 0xfee00000,

@@ -8,7 +8,7 @@
 #define F(id) (x->vmcs.r.value[VMCS_##id])
 #define ON(id) VMX_ON(&x->vmcs.r, id)
 
-enum { APIC_BASE_X2APIC = 0x400 /* of IA32_APIC_BASE */, X2APIC_EOI = MSR_X2APIC + 0xb };
+enum { X2APIC_EOI = MSR_X2APIC + 0xb };
 
 static bool refuse(struct vmx_executor *e, gpa a, enum vmx_apic_access type)
 {

@@ -12,10 +12,10 @@ static const struct cr4_row {
 	uint32_t bit, feature, leaf;
 	uint8_t reg;
 } cr4_rows[] = {
-	ROW(VME, VME),	 ROW(PVI, VME),	    ROW(TSD, TSC),	  ROW(DE, DE),
-	ROW(PSE, PSE),	 ROW(PAE, PAE),	    ROW(MCE, MCE),	  ROW(PGE, PGE),
-	ROW(PCE, MSR),	 ROW(OSFXSR, FXSR), ROW(OSXMMEXCPT, SSE), ROW(OSXSAVE, XSAVE),
-	ROW(UMIP, UMIP), ROW(SMEP, SMEP),   ROW(SMAP, SMAP),	  ROW(VMXE, VMX),
+	ROW(VME, VME),	      ROW(PVI, VME),	       ROW(TSD, TSC),	 ROW(DE, DE),	  ROW(PSE, PSE),
+	ROW(PAE, PAE),	      ROW(MCE, MCE),	       ROW(PGE, PGE),	 ROW(PCE, MSR),	  ROW(OSFXSR, FXSR),
+	ROW(OSXMMEXCPT, SSE), ROW(OSXSAVE, XSAVE),     ROW(UMIP, UMIP),	 ROW(SMEP, SMEP), ROW(SMAP, SMAP),
+	ROW(VMXE, VMX),	      ROW(FSGSBASE, FSGSBASE), ROW(PCIDE, PCID),
 };
 #undef ROW
 

@@ -36,7 +36,7 @@ static const char *refused_control(const struct platform *p, const struct cpu *c
 {
 	uint32_t all4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
 			CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP |
-			CR4_VMXE;
+			CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE;
 
 	if (c->cr0 & ~(uint32_t)CR0_VALID)
 		return "reserved bits of CR0 cannot be set";

@@ -34,6 +34,10 @@ enum {
 #define PTE_RESERVED_2M 0x1fe000u
 #define PTE_RESERVED_4M 0x200000u
 
+/* CR3 with CR4.PCIDE: the identifier; MOV to CR3 only: keep what the TLB has of it. */
+#define CR3_PCID 0xfffull
+#define CR3_KEEP (1ull << 63)
+
 /* Physical address bits of every processor model, as CPUID leaf 80000008H tells. */
 #define MAXPHYADDR 36
 

@@ -26,7 +26,7 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	uint64_t esp = c->gpr[R_ESP];
-	uint32_t v[8] = { 0 };
+	uint64_t v[8] = { 0 };
 
 	(void)ea;
 	callout_begin(b, s);
@@ -37,7 +37,7 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint64_t ea)
 		}
 	for (unsigned r = R_EAX; r <= R_EDI; r++)
 		if (r != R_ESP)
-			callout_set_reg(c, r, s->op, v[r]);
+			callout_set_reg(c, r, s->op, (uint32_t)v[r]);
 	return callout_done(b, s, 0);
 }
 

@@ -130,8 +130,38 @@ static void cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		out[CPUID_B] = amd ? CPUID_AMD_EBX : CPUID_INTEL_EBX;
 	else if (leaf == 1)
 		out[CPUID_C] = out[CPUID_D] = ~0u;
+	else if (leaf == 7)
+		out[CPUID_B] = CPUID_FSGSBASE | CPUID_INVPCID;
 	else if (leaf == CPUID_LM_LEAF)
 		out[CPUID_D] = CPUID_SYSCALL | CPUID_NX | (lm ? CPUID_LM : 0);
+}
+
+/* The task priority of the local APIC: the registers of both its modes. */
+static uint32_t xapic_tpr, x2apic_tpr;
+
+static void mmio_read(void *ctx, gpa a, void *buf, unsigned size)
+{
+	(void)ctx;
+	memcpy(buf, a == 0xfee00080 && size == 4 ? &xapic_tpr : &(uint32_t){ 0 }, 4);
+}
+static void mmio_write(void *ctx, gpa a, const void *buf, unsigned size)
+{
+	(void)ctx;
+	if (a == 0xfee00080 && size == 4)
+		memcpy(&xapic_tpr, buf, 4);
+}
+static bool rdmsr(void *ctx, uint32_t msr, uint64_t *val)
+{
+	(void)ctx;
+	*val = x2apic_tpr;
+	return msr == MSR_X2APIC + 8;
+}
+static bool wrmsr(void *ctx, uint32_t msr, uint64_t val)
+{
+	(void)ctx;
+	if (msr == MSR_X2APIC + 8)
+		x2apic_tpr = (uint32_t)val;
+	return msr == MSR_X2APIC + 8;
 }
 
 static void put_upper_gate(uint32_t at, uint16_t sel, uint64_t off, uint32_t access, uint32_t upper_type)
@@ -178,7 +208,12 @@ static void setup(void)
 	amd = false;
 	lm = true;
 	v.mmu = fake_mmu_new(c);
-	v.plat = (struct platform){ .cpuid = cpuid };
+	v.plat = (struct platform){ .cpuid = cpuid,
+				    .mmio_read = mmio_read,
+				    .mmio_write = mmio_write,
+				    .rdmsr = rdmsr,
+				    .wrmsr = wrmsr };
+	xapic_tpr = x2apic_tpr = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(segs); i++)
 		poke(AT_GDT + (segs[i].sel & ~7u), (segs[i].limit & 0xffff) |
 						       (uint64_t)(segs[i].attr & 0xf0ff) << 40 |
@@ -564,6 +599,96 @@ START_TEST(data_accesses)
 }
 END_TEST
 
+START_TEST(system_types_of_long_mode)
+{
+	static const struct {
+		uint8_t type;
+		bool lar, lsl;
+	} types[] = { { 1, false, false }, { 2, true, true },	{ 3, false, false },
+		      { 4, false, false }, { 5, false, false }, { 9, true, true },
+		      { 11, true, true },  { 12, true, false }, { 14, false, false } };
+	uint32_t out;
+	bool zf;
+
+	for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+		put_system(LDT, 0x1f, SA_P | types[i].type, 0x3000);
+		OK(cpu_query_desc(&v, CPU_LAR, LDT, &out, &zf));
+		ck_assert_msg(zf == types[i].lar, "LAR of type %u", types[i].type);
+		OK(cpu_query_desc(&v, CPU_LSL, LDT, &out, &zf));
+		ck_assert_msg(zf == types[i].lsl, "LSL of type %u", types[i].type);
+	}
+}
+END_TEST
+
+START_TEST(io_permissions)
+{
+	c->tr.base = 0xffff800000000000 + AT_TSS;
+	c->tr.limit = 0x67 + 0x20;
+	poke(AT_TSS + 0x60, 0x68ull << 48);
+	poke(AT_TSS + 0x68, ~(1ull << 0x21));
+	enter(CS64_3, DS3);
+	OK(cpu_io_check(&v, 0x21, 1));
+	FAULT(cpu_io_check(&v, 0x21, 2), EXC_GP, 0);
+	FAULT(cpu_io_check(&v, 0x500, 1), EXC_GP, 0); /* outside the map */
+	c->sysflags |= FL_IOPL;
+	OK(cpu_io_check(&v, 0x500, 1));
+}
+END_TEST
+
+/* ---- the stack, flags ---- */
+
+START_TEST(push_and_pop)
+{
+	uint64_t x;
+
+	OK(cpu_push(&v, 0x123456789abcdef0, 8));
+	OK(cpu_push(&v, 0x1111, 2));
+	ck_assert_uint_eq(c->gpr[R_ESP], STACK0 - 10);
+	OK(cpu_pop(&v, &x, 2));
+	ck_assert_uint_eq(x, 0x1111);
+	OK(cpu_pop(&v, &x, 8));
+	ck_assert_uint_eq(x, 0x123456789abcdef0);
+	ck_assert_uint_eq(c->gpr[R_ESP], STACK0);
+	c->gpr[R_ESP] = HIGH + 4;
+	FAULT(cpu_push(&v, 0, 8), EXC_SS, 0);
+	FAULT(cpu_pop(&v, &x, 8), EXC_SS, 0);
+	c->gpr[R_ESP] = 0xffff800000000000 + STACK0;
+	OK(cpu_push(&v, 5, 8));
+	ck_assert_uint_eq(c->gpr[R_ESP], 0xffff800000000000 + STACK0 - 8);
+}
+END_TEST
+
+START_TEST(flags_through_the_stack)
+{
+	cpu_set_eflags(c, FL_ONE | FL_IF | FL_AC | FL_ZF);
+	OK(cpu_pushf(&v, 8, NEXT));
+	ck_assert_uint_eq(peek(STACK0 - 8), FL_ONE | FL_IF | FL_AC | FL_ZF);
+	poke(STACK0 - 8, 0xffffffff00000000 | FL_ONE | FL_ID | FL_CF);
+	OK(cpu_popf(&v, 8, NEXT));
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_ID | FL_CF);
+	ck_assert_uint_eq(c->gpr[R_ESP], STACK0);
+	OK(cpu_pushf(&v, 2, NEXT));
+	poke(STACK0 - 2, FL_ONE | FL_IF | FL_DF);
+	OK(cpu_popf(&v, 2, NEXT));
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_ID | FL_IF | FL_DF);
+	enter(CS64_3, DS3);
+	poke(STACK3, FL_ONE | FL_IOPL);
+	OK(cpu_popf(&v, 8, NEXT)); /* neither IF nor IOPL */
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_IF);
+}
+END_TEST
+
+START_TEST(access_to_user_pages)
+{
+	OK(cpu_set_ac(&v, true));
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_IF | FL_AC);
+	OK(cpu_set_ac(&v, false));
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_IF);
+	enter(CS64_3, DS3);
+	FAULT(cpu_set_ac(&v, true), EXC_UD, 0);
+}
+END_TEST
+
 /* ---- SYSCALL and relatives ---- */
 
 START_TEST(syscall_and_sysret)
@@ -643,6 +768,102 @@ START_TEST(swapgs)
 }
 END_TEST
 
+START_TEST(bases_of_fs_and_gs)
+{
+	uint64_t x;
+
+	c->seg[SEG_FS].base = 0x7f1234567000;
+	FAULT(cpu_read_base(&v, SEG_FS, 8, &x), EXC_UD, 0); /* without CR4.FSGSBASE */
+	OK(cpu_mov_to_cr(&v, 4, CR4_PAE | CR4_FSGSBASE, NEXT));
+	enter(CS64_3, DS3);
+	c->seg[SEG_FS].base = 0x7f1234567000;
+	OK(cpu_read_base(&v, SEG_FS, 8, &x));
+	ck_assert_uint_eq(x, 0x7f1234567000);
+	OK(cpu_read_base(&v, SEG_FS, 4, &x));
+	ck_assert_uint_eq(x, 0x34567000);
+	OK(cpu_write_base(&v, SEG_GS, 8, 0xffff800000000000));
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0xffff800000000000);
+	FAULT(cpu_write_base(&v, SEG_GS, 8, HIGH), EXC_GP, 0);
+	OK(cpu_write_base(&v, SEG_GS, 4, HIGH + 0x1000));
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0x1000);
+	enter(CS32_3, DS3);
+	FAULT(cpu_write_base(&v, SEG_GS, 4, 0), EXC_UD, 0);
+}
+END_TEST
+
+/* ---- CR8, contexts of the TLB ---- */
+
+START_TEST(task_priority)
+{
+	uint64_t x;
+
+	OK(cpu_mov_to_cr(&v, 8, 5, NEXT)); /* no APIC: nothing to see */
+	c->apic_base = 0xfee00000 | APIC_BASE_ENABLE;
+	OK(cpu_mov_to_cr(&v, 8, 5, NEXT));
+	ck_assert_uint_eq(xapic_tpr, 0x50);
+	xapic_tpr = 0xab;
+	OK(cpu_mov_from_cr(&v, 8, &x));
+	ck_assert_uint_eq(x, 0xa);
+	c->apic_base |= APIC_BASE_X2APIC;
+	OK(cpu_mov_to_cr(&v, 8, 15, NEXT));
+	ck_assert_uint_eq(x2apic_tpr, 0xf0);
+	OK(cpu_mov_from_cr(&v, 8, &x));
+	ck_assert_uint_eq(x, 15);
+	FAULT(cpu_mov_to_cr(&v, 8, 16, NEXT), EXC_GP, 0);
+	FAULT(cpu_mov_to_cr(&v, 9, 0, NEXT), EXC_UD, 0);
+	enter(CS64_3, DS3);
+	FAULT(cpu_mov_to_cr(&v, 8, 0, NEXT), EXC_GP, 0);
+	enter(CS32, DS0);
+	FAULT(cpu_mov_to_cr(&v, 8, 0, NEXT), EXC_UD, 0);
+}
+END_TEST
+
+START_TEST(process_contexts)
+{
+	c->cr3 = 0x5018;
+	FAULT(cpu_mov_to_cr(&v, 3, 1ull << 63 | 0x5000, NEXT), EXC_GP, 0);
+	FAULT(cpu_mov_to_cr(&v, 4, CR4_PAE | CR4_PCIDE, NEXT), EXC_GP, 0); /* CR3 has a context */
+	c->cr3 = 0x5000;
+	OK(cpu_mov_to_cr(&v, 4, CR4_PAE | CR4_PCIDE, NEXT));
+	ck_assert_uint_eq(v.mmu->global_flushes, 1);
+	OK(cpu_mov_to_cr(&v, 3, 1ull << 63 | 0x6007, NEXT));
+	ck_assert_uint_eq(c->cr3, 0x6007);
+	ck_assert_uint_ge(v.mmu->flushes, 2);
+	enter(CS32, DS0);
+	FAULT(cpu_mov_to_cr(&v, 0, CR0_PE | CR0_ET, NEXT), EXC_GP, 0);
+	OK(cpu_mov_to_cr(&v, 4, CR4_PAE, NEXT));
+	OK(cpu_mov_to_cr(&v, 0, CR0_PE | CR0_ET, NEXT));
+	FAULT(cpu_mov_to_cr(&v, 4, CR4_PAE | CR4_PCIDE, NEXT), EXC_GP, 0); /* not in IA-32e mode */
+}
+END_TEST
+
+static int invpcid(uint64_t type, uint64_t pcid, uint64_t lin)
+{
+	return cpu_invpcid(&v, type, (const uint64_t[]){ pcid, lin }, NEXT);
+}
+
+START_TEST(invalidation_by_context)
+{
+	OK(invpcid(0, 0, 0xffff888000000000));
+	ck_assert(v.mmu->invlpgs == 1 && !v.mmu->flushes);
+	FAULT(invpcid(0, 1, 0), EXC_GP, 0); /* without CR4.PCIDE */
+	FAULT(invpcid(1, 1, 0), EXC_GP, 0);
+	FAULT(invpcid(0, 0, HIGH), EXC_GP, 0);
+	FAULT(invpcid(4, 0, 0), EXC_GP, 0);
+	FAULT(invpcid(1ull << 32, 0, 0), EXC_GP, 0);
+	FAULT(invpcid(2, 0x1000, 0), EXC_GP, 0);
+	OK(invpcid(2, 7, HIGH)); /* what it does not use is not checked */
+	ck_assert_uint_eq(v.mmu->global_flushes, 1);
+	c->cr4 |= CR4_PCIDE;
+	OK(invpcid(3, 0, 0));
+	OK(invpcid(1, 5, HIGH));
+	OK(invpcid(0, 5, 0x1000)); /* of another context */
+	ck_assert(v.mmu->flushes == 4 && v.mmu->global_flushes == 1 && v.mmu->invlpgs == 1);
+	enter(CS64_3, DS3);
+	FAULT(invpcid(2, 0, 0), EXC_GP, 0);
+}
+END_TEST
+
 /* ---- entering and leaving, MSRs ---- */
 
 START_TEST(into_and_out_of_long_mode)
@@ -653,6 +874,9 @@ START_TEST(into_and_out_of_long_mode)
 	c->efer = EFER_LME;
 	FAULT(cpu_mov_to_cr(&v, 0, CR0_PE | CR0_PG | CR0_ET, NEXT), EXC_GP, 0); /* without PAE */
 	OK(cpu_mov_to_cr(&v, 4, CR4_PAE, NEXT));
+	c->tr.attr = SA_P | 3;
+	FAULT(cpu_mov_to_cr(&v, 0, CR0_PE | CR0_PG | CR0_ET, NEXT), EXC_GP, 0); /* with a 16-bit TSS */
+	c->tr.attr = SA_P | 11;
 	OK(cpu_mov_to_cr(&v, 0, CR0_PE | CR0_PG | CR0_ET, NEXT));
 	ck_assert(cpu_long(c) && !cpu_64(c));
 	ck_assert_uint_eq(v.mmu->pdptr_loads, 0);
@@ -699,7 +923,12 @@ START_TEST(msrs)
 	MSR_OK(MSR_EFER, EFER_LME | EFER_LMA | EFER_NXE); /* LMA is read-only, ignored */
 	ck_assert_uint_eq(c->efer, EFER_LME | EFER_LMA | EFER_NXE);
 	MSR_FAULT(MSR_EFER, 0); /* LME, while there is paging */
-	lm = false;
+	MSR_FAULT(MSR_SYSENTER_EIP, HIGH);
+	MSR_OK(MSR_SYSENTER_ESP, 0xffffc90000000000);
+	amd = true; /* whose processors do not check */
+	MSR_OK(MSR_SYSENTER_EIP, HIGH);
+	amd = lm = false;
+	MSR_OK(MSR_SYSENTER_EIP, HIGH);
 	MSR_FAULT(MSR_LSTAR, 0);
 	MSR_FAULT(MSR_EFER, EFER_LME);
 }
@@ -737,6 +966,15 @@ int main(void)
 	tcase_add_test(tc, null_stack_segment);
 	tcase_add_test(tc, system_descriptors);
 	tcase_add_test(tc, data_accesses);
+	tcase_add_test(tc, system_types_of_long_mode);
+	tcase_add_test(tc, io_permissions);
+	tcase_add_test(tc, push_and_pop);
+	tcase_add_test(tc, flags_through_the_stack);
+	tcase_add_test(tc, access_to_user_pages);
+	tcase_add_test(tc, bases_of_fs_and_gs);
+	tcase_add_test(tc, task_priority);
+	tcase_add_test(tc, process_contexts);
+	tcase_add_test(tc, invalidation_by_context);
 	tcase_add_test(tc, syscall_and_sysret);
 	tcase_add_test(tc, sysenter_and_sysexit);
 	tcase_add_test(tc, swapgs);

@@ -629,7 +629,7 @@ END_TEST
 
 START_TEST(push_pop)
 {
-	uint32_t x;
+	uint64_t x;
 
 	OK(cpu_push(&v, 0x12345678, 4));
 	OK(cpu_push(&v, 0xabcd, 2));
