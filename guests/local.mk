@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The embedded guests: freestanding 32-bit code, with flags and rules of their own
+# The embedded guests: freestanding code, with flags and rules of their own
 # and leave CFLAGS alone. The .elf files keep their debug data for debuggers; libguests.a
 # holds them without it, except for unwind tables, as demo_kernel[] and so on (guests/embedded.h).
-DEMO_FLAGS = -m32 -march=i686 -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fno-pic -fno-pie \
+GUEST_FLAGS = -std=gnu17 -O2 -g -Wall -Wextra -ffreestanding -fno-pic -fno-pie \
 	-mno-sse -mno-mmx -mno-80387 -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none $(GUEST_NO_LOOP_CALLS)
+DEMO_FLAGS = -m32 -march=i686 $(GUEST_FLAGS)
 DEMO_LINK = -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 DEMO_COMPILE = $(GUEST_CC) $(DEMO_FLAGS) -I.
 
@@ -20,6 +21,21 @@ demo_extra = %D%/demo/user.c %D%/demo/kernel.h %D%/demo/demo.lds
 
 %D%/demo/demo.bin: %D%/demo/demo.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/demo/demo.elf $@
+
+# demo64: the same for 64-bit mode.
+DEMO64_FLAGS = -m64 -march=x86-64 -mno-red-zone -mcmodel=kernel $(GUEST_FLAGS)
+DEMO64_LINK = -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-z,max-page-size=4096
+DEMO64_COMPILE = $(GUEST_CC) $(DEMO64_FLAGS) -I.
+
+demo64_sources = %D%/demo64/boot.S %D%/demo64/entry.S %D%/demo64/main.c %D%/demo64/lib.c %D%/demo64/cpu.c \
+	%D%/demo64/paging.c %D%/demo64/check_insn.c %D%/demo64/check_trap.c %D%/demo64/check_page.c %D%/demo64/check_user.c
+demo64_extra = %D%/demo64/user.S %D%/demo64/kernel.h %D%/demo64/demo64.lds
+
+%D%/demo64/demo64.elf: $(demo64_sources) $(demo64_extra)
+	$(AM_V_GEN)$(MKDIR_P) %D%/demo64 && out=`pwd`/%D%/demo64 && cd $(top_srcdir) && \
+	$(DEMO64_COMPILE) -c -o $$out/user.o %D%/demo64/user.S && \
+	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/demo64.elf $(demo64_sources) $$out/user.o
+noinst_DATA += %D%/demo64/demo64.elf
 
 # bench-nano: built mostly from the demo's files.
 nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
@@ -73,6 +89,6 @@ noinst_LIBRARIES += %D%/libguests.a
 
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
 	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf \
-	%D%/kvm/kvm
-EXTRA_DIST += $(demo_sources) $(demo_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
+	%D%/kvm/kvm %D%/demo64/demo64.elf %D%/demo64/user.o
+EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
 	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs

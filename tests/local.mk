@@ -57,6 +57,7 @@ SHELL_TESTS = \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
 	%D%/guests/demo.sh \
+	%D%/guests/demo64.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/hyper.sh \
 	%D%/guests/vmx_views.sh \
@@ -125,6 +126,7 @@ check-guests: all
 # times (WHOLE_GUESTS: minutes there). LONG=1 has them, too.
 BUILD_TESTS = $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
 	%D%/guests/demo.sh %D%/guests/bootsector.sh \
+	%D%/guests/demo64.sh \
 	%D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-disks.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh \
 	%D%/fuzz/replay-pci.sh %D%/fuzz/replay-pcnet.sh %D%/fuzz/replay-symbols.sh %D%/fuzz/replay-tc.sh %D%/fuzz/replay-virtio-net.sh \
 	%D%/fuzz/replay-vt.sh %D%/fuzz/replay.sh
