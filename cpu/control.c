@@ -355,7 +355,8 @@ int cpu_invlpg(struct vcpu *v, gva lin, uint64_t next)
 {
 	if (need_cpl0(&v->cpu))
 		return -1;
-	mmu_invlpg(v->mmu, lin);
+	if (cpu_canonical(lin)) /* otherwise it does nothing */
+		mmu_invlpg(v->mmu, lin);
 	return done(v, next);
 }
 

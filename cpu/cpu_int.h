@@ -30,6 +30,14 @@ static inline int need_cpl0(struct cpu *c)
 	return RARE(c->cpl) ? cpu_raise_err(c, EXC_GP, 0) : 0;
 }
 
+/* 32-bit code is entered: it has the lower halves of eight registers. The others are undefined after that
+ * (SDM vol. 1 3.4.1.1); the upper halves are cleared. */
+static inline void narrow_gprs(struct cpu *c)
+{
+	for (unsigned i = R_EAX; i <= R_EDI; i++)
+		c->gpr[i] = (uint32_t)c->gpr[i];
+}
+
 /* ---- cpu/msr.c ---- */
 
 bool cpu_is_amd(struct vcpu *v); /* by CPUID's vendor */

@@ -59,6 +59,8 @@ int cpu_sysexit(struct vcpu *v, unsigned op)
 	c->gpr[R_ESP] = wide ? c->gpr[R_ECX] : (uint32_t)c->gpr[R_ECX];
 	c->rip = wide ? c->gpr[R_EDX] : (uint32_t)c->gpr[R_EDX];
 	c->cpl = 3;
+	if (!wide)
+		narrow_gprs(c);
 	return 0;
 }
 
@@ -99,6 +101,8 @@ int cpu_sysret(struct vcpu *v, unsigned op)
 	c->seg[SEG_CS] = flat_seg((wide ? sel + 16 : sel) | 3, wide ? FLAT_CODE64 : FLAT_CODE);
 	c->seg[SEG_SS] = flat_seg((sel + 8) | 3, FLAT_DATA);
 	c->cpl = 3;
+	if (!wide)
+		narrow_gprs(c);
 	cpu_set_eflags(c, ((uint32_t)c->gpr[11] & SYSRET_FLAGS) | FL_ONE);
 	return 0;
 }

@@ -234,6 +234,8 @@ static void ret_commit(struct cpu *c, const struct desc *cs, uint16_t sel, uint6
 	} else {
 		c->gpr[R_ESP] = rsp;
 	}
+	if (!(cs->hi & D_L))
+		narrow_gprs(c);
 	if (cpl > c->cpl) {
 		c->cpl = (uint8_t)cpl;
 		seg_drop_inner(c, cpl);
@@ -311,6 +313,8 @@ int long_far_code(struct vcpu *v, uint16_t sel, struct desc *d, uint64_t off, un
 	c->gpr[R_ESP] = rsp;
 	desc_cache(d, (uint16_t)((sel & (SEL_INDEX | SEL_TI)) | c->cpl), &c->seg[SEG_CS]);
 	c->rip = off;
+	if (!(d->hi & D_L))
+		narrow_gprs(c);
 	return 0;
 }
 

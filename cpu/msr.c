@@ -218,7 +218,8 @@ static const struct msr_row msr_rows[] = {
 	{ RANGE(FMASK), .lm = true, FIELD(fmask), .valid = low_valid },
 	{ RANGE(FS_BASE), .lm = true, .rd = base_rd, .wr = base_wr },
 	{ RANGE(GS_BASE), .lm = true, .rd = base_rd, .wr = base_wr },
-	{ RANGE(KERNEL_GS_BASE), .lm = true, FIELD(kernel_gs_base), .valid = cpu_canonical },
+	{ RANGE(KERNEL_GS_BASE), .lm = true, .field = offsetof(struct cpu, kernel_gs_base),
+	  .valid = cpu_canonical }, /* SWAPGS changes it, too */
 	{ RANGE(TSC_AUX), FIELD(tsc_aux), .valid = low_valid },
 	{ RANGE(AMD_PERF_CTL), .amd = true, .rd = plat_rd, .wr = plat_wr },
 	{ RANGE(AMD_PERF_CTR), .amd = true, .rd = plat_rd, .wr = plat_wr },

@@ -171,8 +171,7 @@ int cpu_load_seg(struct vcpu *v, enum seg s, uint16_t sel)
 	return 0;
 }
 
-/* The linear address of SEG:OFF. 64-bit code has bases in FS and GS alone. */
-static uint64_t seg_linear(const struct cpu *c, enum seg s, uint64_t off)
+uint64_t cpu_linear(const struct cpu *c, enum seg s, uint64_t off)
 {
 	if (__builtin_expect(!cpu_64(c), 1))
 		return (uint32_t)(c->seg[s].base + off);
@@ -196,7 +195,7 @@ static int seg_check(struct vcpu *v, enum seg s, uint64_t off, unsigned n, bool 
 	struct cpu *c = &v->cpu;
 
 	if (RARE(cpu_64(c))) {
-		uint64_t lin = seg_linear(c, s, off);
+		uint64_t lin = cpu_linear(c, s, off);
 
 		if (cpu_canonical(lin) && cpu_canonical(lin + n - 1))
 			return 0;
@@ -213,7 +212,7 @@ int cpu_read(struct vcpu *v, enum seg s, uint64_t off, void *buf, unsigned n)
 		return 0;
 	if (seg_check(v, s, off, n, false))
 		return -1;
-	return mmu_read(v->mmu, seg_linear(&v->cpu, s, off), buf, n, MM_READ | cpl_how(v->cpu.cpl));
+	return mmu_read(v->mmu, cpu_linear(&v->cpu, s, off), buf, n, MM_READ | cpl_how(v->cpu.cpl));
 }
 
 int cpu_write(struct vcpu *v, enum seg s, uint64_t off, const void *buf, unsigned n)
@@ -222,14 +221,14 @@ int cpu_write(struct vcpu *v, enum seg s, uint64_t off, const void *buf, unsigne
 		return 0;
 	if (seg_check(v, s, off, n, true))
 		return -1;
-	return mmu_write(v->mmu, seg_linear(&v->cpu, s, off), buf, n, MM_WRITE | cpl_how(v->cpu.cpl));
+	return mmu_write(v->mmu, cpu_linear(&v->cpu, s, off), buf, n, MM_WRITE | cpl_how(v->cpu.cpl));
 }
 
 int cpu_check_write(struct vcpu *v, enum seg s, uint64_t off, unsigned n)
 {
 	if (seg_check(v, s, off, n, true))
 		return -1;
-	return mmu_check_write(v->mmu, seg_linear(&v->cpu, s, off), n, cpl_how(v->cpu.cpl));
+	return mmu_check_write(v->mmu, cpu_linear(&v->cpu, s, off), n, cpl_how(v->cpu.cpl));
 }
 
 /* Are the N bytes at OFF contiguous both as stack offsets and in linear memory? */

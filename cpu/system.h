@@ -75,6 +75,8 @@ int cpu_query_desc(struct vcpu *v, enum cpu_desc_query q, uint16_t sel, uint32_t
  * in 64-bit code 2, 8. */
 int cpu_push(struct vcpu *v, uint64_t val, unsigned op);
 int cpu_pop(struct vcpu *v, uint64_t *val, unsigned op);
+/* The linear address of SEG:OFF, unchecked. 64-bit code has bases in FS and GS alone. */
+uint64_t cpu_linear(const struct cpu *c, enum seg s, uint64_t off);
 /* Segment-checked access at SEG:OFF. Raises #GP, #SS or #PF. */
 int cpu_read(struct vcpu *v, enum seg s, uint64_t off, void *buf, unsigned n);
 int cpu_write(struct vcpu *v, enum seg s, uint64_t off, const void *buf, unsigned n);

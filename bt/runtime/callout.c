@@ -174,7 +174,9 @@ uint64_t co_seg_check(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 static void pop_bytes(struct cpu *c, unsigned n)
 {
-	if (c->seg[SEG_SS].attr & SA_DB)
+	if (cpu_64(c))
+		c->gpr[R_ESP] += n;
+	else if (c->seg[SEG_SS].attr & SA_DB)
 		c->gpr[R_ESP] = (uint32_t)(c->gpr[R_ESP] + n);
 	else
 		c->gpr[R_ESP] = (c->gpr[R_ESP] & 0xffff0000) | ((c->gpr[R_ESP] + n) & 0xffff);
@@ -184,7 +186,9 @@ static void pop_bytes(struct cpu *c, unsigned n)
 static uint64_t after_seg_load(struct bt_vcpu *b, struct site *s, unsigned seg, bool shadow)
 {
 	struct cpu *c = &b->v.cpu;
-	uint32_t mode = seg == SEG_SS ? dispatch_mode_now(b) : dispatch_seg_mode(b, seg);
+	uint32_t mode = mode_long(b->mode) ? b->mode
+			: seg == SEG_SS	   ? dispatch_mode_now(b)
+					   : dispatch_seg_mode(b, seg);
 	bool traps = shadow && (b->stepping || (c->dr[7] & DR7_ON));
 
 	if (mode == b->mode && !traps)
@@ -241,29 +245,30 @@ uint64_t co_load_seg(struct bt_vcpu *b, struct site *s, uint64_t sel)
 	return after_seg_load(b, s, s->seg, s->seg == SEG_SS);
 }
 
-static int read_pointer(struct bt_vcpu *b, struct site *s, uint32_t ea, uint32_t *off, uint16_t *sel)
+static int read_pointer(struct bt_vcpu *b, struct site *s, uint64_t ea, uint64_t *off, uint16_t *sel)
 {
-	uint8_t p[6];
+	uint8_t p[10];
 
 	if (cpu_read(&b->v, s->seg, ea, p, s->op + 2))
 		return -1;
-	*off =
-	    s->op == 2 ? (uint32_t)(p[0] | p[1] << 8) : p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+	*off = 0;
+	for (unsigned i = s->op; i-- > 0;)
+		*off = *off << 8 | p[i];
 	*sel = (uint16_t)(p[s->op] | p[s->op + 1] << 8);
 	return 0;
 }
 
-void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v)
+void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint64_t v)
 {
 	if (op == 2)
-		c->gpr[r] = (c->gpr[r] & 0xffff0000) | (v & 0xffff);
+		c->gpr[r] = (c->gpr[r] & ~0xffffull) | (v & 0xffff);
 	else
-		c->gpr[r] = v;
+		c->gpr[r] = op == 4 ? (uint32_t)v : v;
 }
 
 uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
-	uint32_t off = 0;
+	uint64_t off = 0;
 	uint16_t sel = 0;
 
 	callout_begin(b, s);
@@ -275,7 +280,7 @@ uint64_t co_load_far(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 /* ---- far transfers ---- */
 
-static int far_go(struct bt_vcpu *b, struct site *s, uint16_t sel, uint32_t off)
+static int far_go(struct bt_vcpu *b, struct site *s, uint16_t sel, uint64_t off)
 {
 	if (s->far.op == FAR_JMP)
 		return cpu_jmp_far(&b->v, sel, off, s->op, s->next);
@@ -291,7 +296,7 @@ uint64_t co_far_imm(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 uint64_t co_far_mem(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
-	uint32_t off = 0;
+	uint64_t off = 0;
 	uint16_t sel = 0;
 
 	callout_begin(b, s);
@@ -352,14 +357,14 @@ uint64_t co_int(struct bt_vcpu *b, struct site *s, uint64_t ea)
 }
 
 /* Cache the present state as the result of site S, for the entry stub to replay. Which state
- * follows from the mode that S is for, sysenter_cs and the windows. */
+ * follows from the mode that S is for, sysenter_cs and the windows. IA-32e mode enters 64-bit code. */
 static void remember_syscall(struct bt_vcpu *b, const struct site *s, unsigned which)
 {
 	struct syscall_cache *x = &b->memo.syscall[which];
 	const struct seg_cache *cs = &b->v.cpu.seg[SEG_CS], *ss = &b->v.cpu.seg[SEG_SS];
 
 	if (b->stop | b->debug.watched | (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1) ||
-	    (s->slot & 3) != WAY_INTC)
+	    (s->slot & 3) != WAY_INTC || cpu_long(&b->v.cpu))
 		return;
 	*x = (struct syscall_cache){
 		.from_neg = 1,
@@ -402,6 +407,20 @@ uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	return cached_syscall_done(b, s, cpu_sysexit(&b->v, s->op), SYSCALL_LEAVE);
+}
+
+uint64_t co_syscall(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_syscall(&b->v, s->next));
+}
+
+uint64_t co_sysret(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_ended(b, s, cpu_sysret(&b->v, s->op));
 }
 
 uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint64_t ea)

@@ -2,7 +2,7 @@
  * Callouts: what fragments call for the instructions they do not perform in line.
  * All have the signature of site.fn (state/site.h): called with the guest's state in
  * v.cpu (cpu.rip excepted), they return the host address at which execution continues,
- * or 0 for behind the call. EA is what the fragment left in r8d. Each reads the member
+ * or 0 for behind the call. EA is what the fragment left in r8 (32-bit code: r8d). Each reads the member
  * of the site's union that is named beside it, and op, seg, mem as the instruction has them. */
 #ifndef BT_RUNTIME_CALLOUT_H
 #define BT_RUNTIME_CALLOUT_H
@@ -33,6 +33,7 @@ callout_fn co_far_ret;	       /* far_ret */
 callout_fn co_iret, co_hlt;
 callout_fn co_int;		    /* interrupt */
 callout_fn co_sysenter, co_sysexit; /* syscall */
+callout_fn co_syscall, co_sysret, co_swapgs;
 callout_fn co_pushf, co_popf, co_cli;
 callout_fn co_sti;	  /* sti */
 callout_fn co_in, co_out; /* port */
@@ -44,9 +45,12 @@ callout_fn co_wrmsr, co_xgetbv, co_xsetbv, co_rdpmc;
 callout_fn co_mov_to_cr, co_mov_from_cr, co_mov_to_dr, co_mov_from_dr; /* regs; other: CR or DR */
 callout_fn co_table;						       /* regs.code: TAB_* */
 callout_fn co_lldt, co_ltr, co_lmsw, co_clts, co_invlpg, co_nop_cpl0;
-callout_fn co_query;		       /* LAR LSL VERR VERW: regs; EA: selector */
-callout_fn co_read_sreg, co_push_sreg; /* regs; other: segment register */
-callout_fn co_arpl;		       /* regs */
+callout_fn co_read_base, co_write_base; /* regs; other: FS or GS */
+callout_fn co_set_ac;			/* CLAC STAC: regs.code: the value */
+callout_fn co_invpcid, co_rdpid;	/* regs */
+callout_fn co_query;			/* LAR LSL VERR VERW: regs; EA: selector */
+callout_fn co_read_sreg, co_push_sreg;	/* regs; other: segment register */
+callout_fn co_arpl;			/* regs */
 callout_fn co_pusha, co_popa;
 callout_fn co_enter;  /* enter */
 callout_fn co_bound;  /* regs */

@@ -36,6 +36,15 @@ static uint16_t port_of(const struct bt_vcpu *b, const struct site *s)
 	return s->port.in_dx ? (uint16_t)b->v.cpu.gpr[R_EDX] : (uint16_t)s->port.number;
 }
 
+/* The accumulator = V, of OP bytes. */
+static void set_acc(struct cpu *c, unsigned op, uint64_t v)
+{
+	if (op == 1)
+		c->gpr[R_EAX] = (c->gpr[R_EAX] & ~0xffull) | (v & 0xff);
+	else
+		callout_set_reg(c, R_EAX, op, v);
+}
+
 uint64_t co_in(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
@@ -48,12 +57,7 @@ uint64_t co_in(struct bt_vcpu *b, struct site *s, uint64_t ea)
 		return callout_raise(b, s);
 	v = b->v.plat.in(b->v.plat.ctx, port, s->op);
 	runtime_event(b, ENGINE_EV_PORT, port, v, false, cpu_pc(c));
-	if (s->op == 4)
-		c->gpr[R_EAX] = v;
-	else if (s->op == 2)
-		c->gpr[R_EAX] = (c->gpr[R_EAX] & 0xffff0000) | (v & 0xffff);
-	else
-		c->gpr[R_EAX] = (c->gpr[R_EAX] & 0xffffff00) | (v & 0xff);
+	set_acc(c, s->op, v);
 	return callout_after_device(b, s);
 }
 
@@ -84,7 +88,7 @@ static void device_used(struct bt_vcpu *b, struct site *s, gva lin, bool write)
 		s->mmio.cycles = (uint32_t)(__builtin_ia32_rdtsc() - b->adapt.charge.start +
 					    (write ? 2 : 1) * b->adapt.cost.callout);
 	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->mmio.cycles);
-	if (!v)
+	if (!v || mode_long(s->ccf->mode))
 		return;
 	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
 	if (!ram && !(v->after[CAUSE_DEVICE].n % DEVICE_SAMPLE))
@@ -143,12 +147,12 @@ uint64_t co_mmio_push(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_done(b, s, cpu_push(&b->v, (uint32_t)b->scratch[3], s->op));
+	return callout_done(b, s, cpu_push(&b->v, b->scratch[3], s->op));
 }
 
 uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 
 	callout_begin(b, s);
 	if (cpu_read(&b->v, SEG_SS, b->mode & MODE_B ? ea : ea & 0xffff, &v, s->op))
@@ -159,7 +163,7 @@ uint64_t co_mmio_peek(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 /* ---- strings, element by element ---- */
 
-static uint32_t arith_flags(uint32_t a, uint32_t x, unsigned size)
+static uint32_t arith_flags(uint64_t a, uint64_t x, unsigned size)
 {
 	/* CMP a, x at the operand size, by the host */
 	uint64_t f;
@@ -171,35 +175,35 @@ static uint32_t arith_flags(uint32_t a, uint32_t x, unsigned size)
 	case 2:
 		__asm__("cmpw %w2, %w1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
 		break;
+	case 4:
+		__asm__("cmpl %k2, %k1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
+		break;
 	default:
-		__asm__("cmpl %2, %1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
+		__asm__("cmpq %2, %1; pushfq; popq %0" : "=r"(f) : "r"(a), "r"(x) : "cc");
 	}
 	return (uint32_t)f & FL_ARITH;
 }
 
-static uint32_t areg(const struct cpu *c, const struct site *s, unsigned r)
+static uint64_t low_bytes(uint64_t v, unsigned size)
 {
-	return s->asize == 2 ? c->gpr[r] & 0xffff : (uint32_t)c->gpr[r];
+	return size == 8 ? v : v & ((1ull << 8 * size) - 1);
 }
 
-static void areg_add(struct cpu *c, const struct site *s, unsigned r, int32_t by)
+static uint64_t areg(const struct cpu *c, const struct site *s, unsigned r)
 {
-	if (s->asize == 2)
-		c->gpr[r] = (c->gpr[r] & 0xffff0000) | ((c->gpr[r] + (uint32_t)by) & 0xffff);
-	else
-		c->gpr[r] = (uint32_t)(c->gpr[r] + (uint32_t)by);
+	return low_bytes(c->gpr[r], s->asize);
 }
 
-static uint32_t mask_size(uint32_t v, unsigned size)
+static void areg_add(struct cpu *c, const struct site *s, unsigned r, int64_t by)
 {
-	return size == 4 ? v : size == 2 ? v & 0xffff : v & 0xff;
+	callout_set_reg(c, r, s->asize, c->gpr[r] + (uint64_t)by);
 }
 
 int callout_string_step(struct bt_vcpu *b, const struct site *s)
 {
 	struct cpu *c = &b->v.cpu;
-	uint32_t si = areg(c, s, R_ESI), di = areg(c, s, R_EDI), v = 0, w = 0;
-	int32_t by = c->flags & FL_DF ? -(int32_t)s->op : s->op;
+	uint64_t si = areg(c, s, R_ESI), di = areg(c, s, R_EDI), v = 0, w = 0;
+	int64_t by = c->flags & FL_DF ? -(int64_t)s->op : s->op;
 	uint16_t port = (uint16_t)c->gpr[R_EDX];
 
 	switch (s->string.op) {
@@ -213,23 +217,19 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 		c->flags = (c->flags & ~FL_ARITH) | arith_flags(v, w, s->op);
 		break;
 	case STR_STOS:
-		v = (uint32_t)c->gpr[R_EAX];
+		v = c->gpr[R_EAX];
 		if (cpu_write(&b->v, SEG_ES, di, &v, s->op))
 			return -1;
 		break;
 	case STR_LODS:
 		if (cpu_read(&b->v, s->seg, si, &v, s->op))
 			return -1;
-		if (s->op == 4)
-			c->gpr[R_EAX] = v;
-		else
-			c->gpr[R_EAX] = (c->gpr[R_EAX] & (s->op == 2 ? 0xffff0000 : 0xffffff00)) | v;
+		set_acc(c, s->op, v);
 		break;
 	case STR_SCAS:
 		if (cpu_read(&b->v, SEG_ES, di, &w, s->op))
 			return -1;
-		c->flags =
-		    (c->flags & ~FL_ARITH) | arith_flags(mask_size((uint32_t)c->gpr[R_EAX], s->op), w, s->op);
+		c->flags = (c->flags & ~FL_ARITH) | arith_flags(low_bytes(c->gpr[R_EAX], s->op), w, s->op);
 		break;
 	case STR_INS:
 		/* The destination must be writable before the device is read. */
@@ -243,7 +243,7 @@ int callout_string_step(struct bt_vcpu *b, const struct site *s)
 	default:
 		if (cpu_io_check(&b->v, port, s->op) || cpu_read(&b->v, s->seg, si, &v, s->op))
 			return -1;
-		b->v.plat.out(b->v.plat.ctx, port, s->op, v);
+		b->v.plat.out(b->v.plat.ctx, port, s->op, (uint32_t)v);
 	}
 	if (s->string.op != STR_STOS && s->string.op != STR_SCAS && s->string.op != STR_INS)
 		areg_add(c, s, R_ESI, by);

@@ -23,11 +23,16 @@ uint64_t callout_leave(struct bt_vcpu *b, struct site *s);
 uint64_t callout_after_device(struct bt_vcpu *b, struct site *s);
 /* One iteration of a string instruction. 0, or -1 with an exception and nothing changed. */
 int callout_string_step(struct bt_vcpu *b, const struct site *s);
-/* Register R = V at the operand size OP in bytes, 2 or 4. */
 /* Offset OFF as the address size of S has it. */
 static inline uint64_t callout_offset(const struct site *s, uint64_t off)
 {
 	return s->asize == 8 ? off : (uint32_t)off;
 }
-void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint32_t v);
+/* Register R = V at the operand size OP in bytes: 2, 4, or 8. */
+void callout_set_reg(struct cpu *c, unsigned r, unsigned op, uint64_t v);
+/* The operand size of moves between general registers and control, debug and table registers. */
+static inline unsigned callout_wide(const struct site *s)
+{
+	return mode_long(s->ccf->mode) ? 8 : 4;
+}
 #endif

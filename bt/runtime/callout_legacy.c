@@ -37,28 +37,37 @@ uint64_t co_popa(struct bt_vcpu *b, struct site *s, uint64_t ea)
 		}
 	for (unsigned r = R_EAX; r <= R_EDI; r++)
 		if (r != R_ESP)
-			callout_set_reg(c, r, s->op, (uint32_t)v[r]);
+			callout_set_reg(c, r, s->op, v[r]);
 	return callout_done(b, s, 0);
+}
+
+/* Bytes of the stack pointer that count, and an address by so many. */
+static unsigned stack_width(const struct cpu *c)
+{
+	return cpu_64(c) ? 8 : c->seg[SEG_SS].attr & SA_DB ? 4 : 2;
+}
+static uint64_t stack_offset(uint64_t at, unsigned width)
+{
+	return width == 8 ? at : width == 4 ? (uint32_t)at : at & 0xffff;
 }
 
 /* A write of the operand size at the final ESP must be possible, though ENTER makes none (SDM vol. 2A). */
 uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
-	uint64_t esp = c->gpr[R_ESP];
-	uint32_t ebp = (uint32_t)c->gpr[R_EBP], frame, v, end;
-	bool big = c->seg[SEG_SS].attr & SA_DB;
+	uint64_t esp = c->gpr[R_ESP], ebp = c->gpr[R_EBP], frame, v, end;
+	unsigned width = stack_width(c);
 
 	(void)ea;
 	callout_begin(b, s);
 	if (cpu_push(&b->v, ebp, s->op))
 		return callout_raise(b, s);
-	frame = (uint32_t)c->gpr[R_ESP];
+	frame = c->gpr[R_ESP];
 	for (unsigned i = 1; i <= s->enter.level; i++) {
 		if (i < s->enter.level) {
 			ebp -= s->op;
 			v = 0;
-			if (cpu_read(&b->v, SEG_SS, big ? ebp : ebp & 0xffff, &v, s->op))
+			if (cpu_read(&b->v, SEG_SS, stack_offset(ebp, width), &v, s->op))
 				goto fault;
 		} else {
 			v = frame;
@@ -66,10 +75,10 @@ uint64_t co_enter(struct bt_vcpu *b, struct site *s, uint64_t ea)
 		if (cpu_push(&b->v, v, s->op))
 			goto fault;
 	}
-	end = (uint32_t)c->gpr[R_ESP] - s->enter.bytes;
-	if (cpu_check_write(&b->v, SEG_SS, big ? end : end & 0xffff, s->op))
+	end = c->gpr[R_ESP] - s->enter.bytes;
+	if (cpu_check_write(&b->v, SEG_SS, stack_offset(end, width), s->op))
 		goto fault;
-	callout_set_reg(c, R_ESP, big ? 4 : 2, end);
+	callout_set_reg(c, R_ESP, width, end);
 	callout_set_reg(c, R_EBP, s->op, frame);
 	return callout_done(b, s, 0);
 fault:
@@ -173,7 +182,7 @@ uint64_t co_bcd(struct bt_vcpu *b, struct site *s, uint64_t ea)
 		f &= FL_ARITH;
 		break;
 	}
-	c->gpr[R_EAX] = (c->gpr[R_EAX] & 0xffff0000) | (uint32_t)ah << 8 | al;
+	callout_set_reg(c, R_EAX, 2, (uint32_t)ah << 8 | al);
 	c->flags = (c->flags & ~FL_ARITH) | f;
 	return 0;
 }

@@ -158,7 +158,7 @@ uint64_t co_random(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	callout_begin(b, s);
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	callout_set_reg(&b->v.cpu, s->regs.reg, s->op, (uint32_t)(z ^ z >> 31));
+	callout_set_reg(&b->v.cpu, s->regs.reg, s->op, z ^ z >> 31);
 	b->v.cpu.flags = (b->v.cpu.flags & ~FL_ARITH) | FL_CF;
 	return 0;
 }
@@ -173,18 +173,30 @@ static uint64_t cr_written(struct bt_vcpu *b, struct site *s, int r, unsigned n,
 	return callout_ended(b, s, r);
 }
 
+/* What is moved to a control or debug register. */
+static uint64_t moved(const struct bt_vcpu *b, const struct site *s)
+{
+	uint64_t v = b->v.cpu.gpr[s->regs.reg];
+
+	return mode_long(s->ccf->mode) ? v : (uint32_t)v;
+}
+
 uint64_t co_mov_to_cr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
-	uint32_t old = b->v.cpu.cr0, pc;
+	uint32_t old = b->v.cpu.cr0;
+	gva pc;
+	int r;
 
 	(void)ea;
 	callout_begin(b, s);
 	pc = cpu_pc(&b->v.cpu);
 	if (s->regs.other == 4)
 		memo_forget(b); /* CPUID shows OSXSAVE */
-	return cr_written(b, s,
-			  cpu_mov_to_cr(&b->v, s->regs.other, (uint32_t)b->v.cpu.gpr[s->regs.reg], s->next),
-			  s->regs.other, old, pc);
+	r = cpu_mov_to_cr(&b->v, s->regs.other, moved(b, s), s->next);
+	if (s->regs.other != 8)
+		return cr_written(b, s, r, s->regs.other, old, pc);
+	b->intr_wait = b->v.plat.irq_pending(b->v.plat.ctx); /* by the task priority */
+	return callout_ended(b, s, r);
 }
 
 uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint64_t ea)
@@ -196,7 +208,7 @@ uint64_t co_mov_from_cr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	callout_begin(b, s);
 	r = cpu_mov_from_cr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->regs.reg] = (uint32_t)v;
+		callout_set_reg(&b->v.cpu, s->regs.reg, callout_wide(s), v);
 	return callout_done(b, s, r);
 }
 
@@ -205,8 +217,7 @@ uint64_t co_mov_to_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	(void)ea;
 	callout_begin(b, s);
 	b->kick = 1; /* the dispatcher sees to guest_debug_set() */
-	return callout_ended(
-	    b, s, cpu_mov_to_dr(&b->v, s->regs.other, (uint32_t)b->v.cpu.gpr[s->regs.reg], s->next));
+	return callout_ended(b, s, cpu_mov_to_dr(&b->v, s->regs.other, moved(b, s), s->next));
 }
 
 uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
@@ -218,31 +229,32 @@ uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	callout_begin(b, s);
 	r = cpu_mov_from_dr(&b->v, s->regs.other, &v);
 	if (!r)
-		b->v.cpu.gpr[s->regs.reg] = (uint32_t)v;
+		callout_set_reg(&b->v.cpu, s->regs.reg, callout_wide(s), v);
 	return callout_done(b, s, r);
 }
 
-/* The base that SGDT stores and LGDT loads has 24 bits in 16-bit code (LGDT). */
+/* The base has 64 bits in 64-bit code, 24 in 16-bit code (LGDT), 32 in all others. */
 uint64_t co_table(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 	struct dt_reg *d = s->regs.code == TAB_SGDT || s->regs.code == TAB_LGDT ? &c->gdtr : &c->idtr;
+	unsigned wide = callout_wide(s), op = wide == 8 ? 8 : s->op;
 	struct {
 		uint16_t limit;
-		uint32_t base;
-	} __attribute__((packed)) p;
+		uint64_t base;
+	} __attribute__((packed)) p = { 0 };
 
 	callout_begin(b, s);
 	if (s->regs.code == TAB_SGDT || s->regs.code == TAB_SIDT) {
 		p.limit = (uint16_t)d->limit;
 		p.base = d->base;
-		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &p, 6));
+		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &p, 2 + wide));
 	}
-	if (cpu_read(&b->v, s->seg, ea, &p, 6))
+	if (cpu_read(&b->v, s->seg, ea, &p, 2 + wide))
 		return callout_raise(b, s);
 	if (s->regs.code == TAB_LGDT)
-		return callout_ended(b, s, cpu_lgdt(&b->v, p.base, p.limit, s->op, s->next));
-	return callout_ended(b, s, cpu_lidt(&b->v, p.base, p.limit, s->op, s->next));
+		return callout_ended(b, s, cpu_lgdt(&b->v, p.base, p.limit, op, s->next));
+	return callout_ended(b, s, cpu_lidt(&b->v, p.base, p.limit, op, s->next));
 }
 
 uint64_t co_lldt(struct bt_vcpu *b, struct site *s, uint64_t sel)
@@ -259,7 +271,8 @@ uint64_t co_ltr(struct bt_vcpu *b, struct site *s, uint64_t sel)
 
 uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint64_t val)
 {
-	uint32_t old = b->v.cpu.cr0, pc;
+	uint32_t old = b->v.cpu.cr0;
+	gva pc;
 
 	callout_begin(b, s);
 	pc = cpu_pc(&b->v.cpu);
@@ -268,7 +281,8 @@ uint64_t co_lmsw(struct bt_vcpu *b, struct site *s, uint64_t val)
 
 uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
-	uint32_t old = b->v.cpu.cr0, pc;
+	uint32_t old = b->v.cpu.cr0;
+	gva pc;
 
 	(void)ea;
 	callout_begin(b, s);
@@ -280,7 +294,69 @@ uint64_t co_clts(struct bt_vcpu *b, struct site *s, uint64_t ea)
 uint64_t co_invlpg(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	callout_begin(b, s);
-	return callout_ended(b, s, cpu_invlpg(&b->v, (uint32_t)(b->v.cpu.seg[s->seg].base + ea), s->next));
+	return callout_ended(b, s, cpu_invlpg(&b->v, cpu_linear(&b->v.cpu, s->seg, ea), s->next));
+}
+
+uint64_t co_invpcid(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	uint64_t type = b->v.cpu.gpr[s->regs.reg], desc[2];
+
+	callout_begin(b, s);
+	if (cpu_read(&b->v, s->seg, ea, desc, sizeof(desc)))
+		return callout_raise(b, s);
+	if (!mode_long(s->ccf->mode))
+		type = (uint32_t)type;
+	return callout_ended(b, s, cpu_invpcid(&b->v, type, desc, s->next));
+}
+
+/* ---- what 64-bit mode has more ---- */
+
+uint64_t co_swapgs(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_swapgs(&b->v, s->next));
+}
+
+uint64_t co_read_base(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	uint64_t v = 0;
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	r = cpu_read_base(&b->v, s->regs.other, s->op, &v);
+	if (!r)
+		callout_set_reg(&b->v.cpu, s->regs.reg, s->op, v);
+	return callout_done(b, s, r);
+}
+
+uint64_t co_write_base(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	return callout_done(b, s, cpu_write_base(&b->v, s->regs.other, s->op, b->v.cpu.gpr[s->regs.reg]));
+}
+
+/* The dispatcher sees to what depends on EFLAGS.AC. */
+uint64_t co_set_ac(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	int r;
+
+	(void)ea;
+	callout_begin(b, s);
+	r = cpu_set_ac(&b->v, s->regs.code);
+	if (!r)
+		b->v.cpu.rip = s->next;
+	return callout_ended(b, s, r);
+}
+
+uint64_t co_rdpid(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	(void)ea;
+	callout_begin(b, s);
+	callout_set_reg(&b->v.cpu, s->regs.reg, callout_wide(s), b->v.cpu.tsc_aux);
+	return 0;
 }
 
 uint64_t co_nop_cpl0(struct bt_vcpu *b, struct site *s, uint64_t ea)

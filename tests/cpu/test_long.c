@@ -427,9 +427,12 @@ END_TEST
 START_TEST(iretq_to_compatibility_mode)
 {
 	frame(0x7000, 0x8048000, CS32_3, FL_ONE | FL_IF, 0xbffff000, DS3);
+	c->gpr[R_EDI] = c->gpr[12] = 0x123456789abcdef0;
 	OK(cpu_iret(&v, 8, NEXT));
 	AT(CS32_3, 0x8048000, 3);
 	ck_assert(cpu_long(c) && !cpu_64(c));
+	ck_assert_uint_eq(c->gpr[R_EDI], 0x9abcdef0); /* 32-bit code has no more */
+	ck_assert_uint_eq(c->gpr[12], 0x123456789abcdef0);
 	ck_assert_uint_eq(c->gpr[R_ESP], 0xbffff000);
 }
 END_TEST
