@@ -10,6 +10,7 @@
 #include <cpuid.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 /* Of leaf 1, what needs nothing of the host: machine checks never happen, the APIC is a device. */
@@ -18,12 +19,19 @@ enum { A = CPUID_A, B = CPUID_B, C = CPUID_C, D = CPUID_D };
 /* Offered where the model is asked for it alone (+vmx). */
 #define ASKED_ECX CPUID_VMX
 #define ASKED_EXT_ECX CPUID_SVM
+/* What comes with 64-bit mode (LM), and only with it: other models would have too little of it. Nothing of it
+ * but CMPXCHG16B needs the host's. */
+#define LONG_ECX1 (CPUID_CX16 | CPUID_PCID)
+#define LONG_EBX7 (CPUID_FSGSBASE | CPUID_SMEP | CPUID_INVPCID | CPUID_SMAP)
+#define LONG_ECX7 (CPUID_UMIP | CPUID_RDPID)
+#define LONG_EXT_EDX (CPUID_SYSCALL | CPUID_PDPE1GB | CPUID_LM)
 /* Features of SVM: those that svm/executor.h implements. */
 #define SVM_EDX                                                                                              \
 	(CPUID_SVM_NP | CPUID_SVM_LOCK | CPUID_SVM_NEXT_RIP | CPUID_SVM_TSC_RATIO | CPUID_SVM_CLEAN |        \
 	 CPUID_SVM_FLUSH_BY_ASID | CPUID_SVM_DECODE_ASSISTS | CPUID_SVM_VIRTUAL_VMLOAD |                     \
 	 CPUID_SVM_VIRTUAL_GIF | CPUID_SVM_VIRTUAL_NMI | CPUID_SVM_ADDRESS_CHECK | CPUID_SVM_IDLE_HLT)
 enum { SVM_REVISION = 1, SVM_ASIDS = 32 };
+enum { LINEAR_32 = 32, LINEAR_64 = 48 }; /* bits of linear addresses */
 #define BASIC_EDX                                                                                            \
 	(CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_PAE | CPUID_CX8 | CPUID_SEP | CPUID_MTRR |    \
 	 CPUID_PGE | CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_CLFLUSH | CPUID_MMX | CPUID_FXSR |         \
@@ -44,20 +52,25 @@ enum { SVM_REVISION = 1, SVM_ASIDS = 32 };
 struct cpu_model {
 	const char *name, *help, *vendor;
 	uint32_t signature, max_basic, max_ext;
-	uint32_t edx1, ecx1, ebx7, ext_edx, ext_ecx, xsave1;
+	uint32_t edx1, ecx1, ebx7, ecx7, ext_edx, ext_ecx, xsave1;
 	uint32_t svm;	    /* of leaf 8000000AH, if the model has SVM */
 	enum cpuid_vmx vmx; /* if it has VMX */
 	bool hypervisor;    /* show the hypervisor leaves */
+	bool lm;	    /* 64-bit mode without +lm */
 };
 
 #define HOST_MODEL                                                                                           \
-	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX, .ebx7 = LEAF7_EBX,    \
-	.ext_edx = EXT_EDX | EXT_EDX_COPY, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL,       \
-	.hypervisor = true
+	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX | LONG_ECX1,           \
+	.ebx7 = LEAF7_EBX | LONG_EBX7, .ecx7 = LONG_ECX7, .ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX,  \
+	.ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL, .hypervisor = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
 	 CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
+
+#define K8_EDX (P6_EDX | CPUID_CLFLUSH | CPUID_SSE | CPUID_SSE2)
+#define NEHALEM_ECX                                                                                          \
+	(CPUID_SSE3 | CPUID_SSSE3 | CPUID_CX16 | CPUID_SSE41 | CPUID_SSE42 | CPUID_POPCNT | CPUID_X2APIC)
 
 static const struct cpu_model models[] = {
 	{ .name = "host", .help = "the host's processor, masked", HOST_MODEL },
@@ -69,13 +82,52 @@ static const struct cpu_model models[] = {
 	  .max_basic = 0xd,
 	  .max_ext = 0x80000008,
 	  .edx1 = BASIC_EDX,
-	  .ecx1 = BASIC_ECX,
-	  .ebx7 = CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS,
-	  .ext_edx = CPUID_NX | CPUID_RDTSCP,
+	  .ecx1 = BASIC_ECX | LONG_ECX1,
+	  .ebx7 =
+	      CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS | CPUID_FSGSBASE | CPUID_SMEP | CPUID_INVPCID,
+	  .ext_edx = CPUID_NX | CPUID_RDTSCP | LONG_EXT_EDX,
 	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT,
 	  .xsave1 = CPUID_XSAVEOPT,
 	  .vmx = CPUID_VMX_HASWELL,
 	  .hypervisor = true },
+	{ .name = "zen2",
+	  .help = "Zen 2, as far as the host has its features: 64-bit mode",
+	  .vendor = "AuthenticAMD",
+	  .signature = 0x830f10,
+	  .max_basic = 0xd,
+	  .max_ext = 0x80000008,
+	  .edx1 = BASIC_EDX,
+	  .ecx1 = (BASIC_ECX & ~(uint32_t)(CPUID_TSC_DEADLINE | CPUID_X2APIC)) | CPUID_CX16,
+	  .ebx7 = LEAF7_EBX | CPUID_FSGSBASE | CPUID_SMEP | CPUID_SMAP,
+	  .ecx7 = LONG_ECX7,
+	  .ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX,
+	  .ext_ecx = EXT_ECX,
+	  .xsave1 = XSAVE1,
+	  .hypervisor = true,
+	  .lm = true },
+	{ .name = "nehalem",
+	  .help = "Nehalem: 64-bit mode, up to SSE4.2",
+	  .vendor = "GenuineIntel",
+	  .signature = 0x106a5,
+	  .max_basic = 0xb,
+	  .max_ext = 0x80000008,
+	  .edx1 = BASIC_EDX,
+	  .ecx1 = NEHALEM_ECX,
+	  .ext_edx = CPUID_SYSCALL | CPUID_NX | CPUID_RDTSCP | CPUID_LM,
+	  .ext_ecx = CPUID_LAHF,
+	  .vmx = CPUID_VMX_NEHALEM,
+	  .hypervisor = true,
+	  .lm = true },
+	{ .name = "athlon64",
+	  .help = "Athlon 64: the first 64-bit mode, up to SSE2",
+	  .vendor = "AuthenticAMD",
+	  .signature = 0xf48,
+	  .max_basic = 1,
+	  .max_ext = 0x80000008,
+	  .edx1 = K8_EDX,
+	  .ext_edx = (EXT_EDX_COPY & K8_EDX) | CPUID_SYSCALL | CPUID_NX | CPUID_MMXEXT | CPUID_LM,
+	  .hypervisor = true,
+	  .lm = true },
 	{ .name = "pentium4",
 	  .help = "Pentium 4: up to SSE2",
 	  .vendor = "GenuineIntel",
@@ -176,7 +228,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 	host(1, 0, r);
 	r[A] = m->signature ? m->signature : r[A];
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
-	r[C] = ((r[C] | OWN_ECX | ASKED_ECX) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
+	r[C] = ((r[C] | OWN_ECX | ASKED_ECX | CPUID_PCID) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
 	r[D] = (r[D] | OWN_EDX) & m->edx1;
 }
 
@@ -242,12 +294,12 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	r[C] = (r[C] | ASKED_EXT_ECX) & m->ext_ecx;
 	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */
 		r[D] |= OWN_EDX;
-	r[D] &= m->ext_edx;
+	r[D] = (r[D] | LONG_EXT_EDX) & m->ext_edx;
 	for (uint32_t leaf = 0x80000002; leaf <= 0x80000006 && leaf <= max; leaf++)
 		host(leaf, 0, add(t, leaf, 0, false));
 	if (max >= 0x80000008)
 		add(t, 0x80000008, 0, false)[A] =
-		    32 << 8 | MAXPHYADDR; /* bits of linear and physical addresses */
+		    (m->ext_edx & CPUID_LM ? LINEAR_64 : LINEAR_32) << 8 | MAXPHYADDR;
 	if (svm)
 		memcpy(add(t, 0x8000000a, 0, false), (const uint32_t[]){ SVM_REVISION, SVM_ASIDS, 0, m->svm },
 		       16);
@@ -276,7 +328,9 @@ static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc
 		uint32_t h[4];
 
 		host(7, 0, h);
-		memcpy(add(t, 7, 0, true), (const uint32_t[]){ 0, h[B] & m->ebx7, 0, 0 }, 16);
+		memcpy(add(t, 7, 0, true),
+		       (const uint32_t[]){ 0, (h[B] | LONG_EBX7) & m->ebx7, (h[C] | LONG_ECX7) & m->ecx7, 0 },
+		       16);
 	}
 	if (t->max_basic >= 0xb && (t->e[1].reg[C] & CPUID_X2APIC))
 		add_topology(t);
@@ -295,7 +349,7 @@ static uint32_t *mask_of(struct cpu_model *m, const struct feature_row *row)
 	if (row->leaf == 1)
 		return row->reg == D ? &m->edx1 : row->reg == C ? &m->ecx1 : NULL;
 	if (row->leaf == 7)
-		return row->reg == B ? &m->ebx7 : NULL;
+		return row->reg == B ? &m->ebx7 : row->reg == C ? &m->ecx7 : NULL;
 	if (row->leaf == 0xd)
 		return &m->xsave1;
 	if (row->leaf == 0x8000000a)
@@ -317,9 +371,13 @@ static bool host_has(const struct feature_row *row)
 	host(row->leaf, row->sub, r);
 	if (row->leaf == 1) {
 		r[D] |= OWN_EDX;
-		r[C] |= OWN_ECX | ASKED_ECX;
+		r[C] |= OWN_ECX | ASKED_ECX | CPUID_PCID;
+	} else if (row->leaf == 7) {
+		r[B] |= LONG_EBX7;
+		r[C] |= LONG_ECX7;
 	} else if (row->leaf == 0x80000001) {
 		r[C] |= ASKED_EXT_ECX;
+		r[D] |= LONG_EXT_EDX;
 	} else if (row->leaf == 0x8000000a) {
 		r[D] = SVM_EDX;
 	}
@@ -382,6 +440,24 @@ static bool vmx_item(struct cpu_model *m, const char *item, size_t len)
 	return false;
 }
 
+/* Take 64-bit mode from M, and what comes with it. */
+static void strip_long(struct cpu_model *m)
+{
+	m->ecx1 &= ~(uint32_t)LONG_ECX1;
+	m->ebx7 &= ~(uint32_t)LONG_EBX7;
+	m->ecx7 &= ~(uint32_t)LONG_ECX7;
+	m->ext_edx &= ~(uint32_t)LONG_EXT_EDX;
+}
+
+/* Do the ITEMS of a model's name, each behind a comma, ask for 64-bit mode? */
+static bool asks_long(const char *items)
+{
+	for (const char *at = items; (at = strstr(at, ",+")); at++)
+		if (!strncasecmp(at, ",+lm", 4) && (!at[4] || at[4] == ','))
+			return true;
+	return false;
+}
+
 /* One item, "+NAME" or "-NAME", of LEN characters. */
 static bool feature_item(struct cpu_model *m, const char *item, size_t len, char *err, size_t errlen)
 {
@@ -393,6 +469,8 @@ static bool feature_item(struct cpu_model *m, const char *item, size_t len, char
 	max.ecx1 |= ASKED_ECX;
 	max.ext_ecx |= ASKED_EXT_ECX;
 	max.svm = SVM_EDX;
+	if (!(m->ext_edx & CPUID_LM))
+		strip_long(&max);
 	f = len > 1 && len < sizeof(name) && (*item == '+' || *item == '-') ? feature_find(name)
 									    : FEATURE_NONE;
 	if (f == FEATURE_NONE && vmx_item(m, item, len))
@@ -427,11 +505,21 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	}
 	m = *base;
 	m.svm = SVM_EDX;
+	if (asks_long(name + len)) {
+		if (!(base->ext_edx & CPUID_LM)) {
+			snprintf(err, errlen, "CPU model: %s has no 64-bit mode", base->name);
+			return false;
+		}
+	} else if (!base->lm) {
+		strip_long(&m);
+	}
 	for (name += len; *name; name += len) {
 		len = strcspn(++name, ",");
 		if (!feature_item(&m, name, len, err, errlen))
 			return false;
 	}
+	if (!(m.ext_edx & CPUID_LM))
+		strip_long(&m);
 	if (m.ecx1 & CPUID_VMX && m.ext_ecx & CPUID_SVM) {
 		snprintf(err, errlen, "CPU model: no processor has both VMX and SVM");
 		return false;

@@ -24,7 +24,8 @@ struct cpuid_table {
 
 /* Fill T for NAME: a model and features to add or to take away, as in "pentium3,+sse2,-mmx" (NULL: "host");
  * "vmx=GENERATION" adds VMX as early, Nehalem, Haswell processors have it, or all of it. A feature brings
- * those it builds on, and takes with it those that build on it. False with one line in ERR: no such model or
+ * those it builds on, and takes with it those that build on it; "+lm" brings all that the model has of 64-bit
+ * mode, unless it has it anyway. False with one line in ERR: no such model or
  * feature, or one that this host cannot offer. */
 bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz, char *err,
 		 size_t errlen);

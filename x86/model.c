@@ -3,14 +3,22 @@
  * to 2.5, 20.3.1). */
 #include "x86/model.h"
 
-static const char *refused_general(const struct cpu *c)
+static bool has_lm(const struct platform *p, const struct cpu *c)
 {
-	uint64_t high = c->rip >> 32;
+	return !p->cpuid || (cpu_efer_allowed(p, c) & EFER_LME);
+}
+
+/* Registers keep their upper halves in 32-bit code of a 64-bit processor, but RIP has none there. */
+static const char *refused_general(const struct platform *p, const struct cpu *c)
+{
+	uint64_t high = 0;
 
 	for (unsigned i = 0; i < ARRAY_LEN(c->gpr); i++)
 		high |= i < 8 ? c->gpr[i] >> 32 : c->gpr[i];
-	if (high)
+	if (high && !has_lm(p, c))
 		return "this processor has no 64-bit registers";
+	if (cpu_64(c) ? !cpu_canonical(c->rip) : c->rip >> 32 != 0)
+		return cpu_64(c) ? "RIP is not canonical" : "this is not 64-bit mode: EIP has 32 bits";
 	if ((c->flags & ~(uint32_t)(FL_HOST | FL_ONE)) || (c->sysflags & ~(uint32_t)FL_SYS))
 		return "reserved bits of EFLAGS cannot be set";
 	return NULL;
@@ -46,9 +54,15 @@ static const char *refused_control(const struct platform *p, const struct cpu *c
 		return "CR0.NW cannot be set without CD";
 	if ((c->cr4 & ~all4) || (p->cpuid && cpu_cr4_allowed(p, c, c->cr4) != c->cr4))
 		return "CR4 has bits that this processor does not offer";
-	if ((c->efer & ~(uint64_t)(EFER_SCE | EFER_NXE | EFER_SVME)) ||
-	    (p->cpuid && (c->efer & ~cpu_efer_allowed(p, c))))
+	if ((c->efer & ~(uint64_t)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME)) ||
+	    (p->cpuid && (c->efer & ~(uint64_t)EFER_LMA & ~cpu_efer_allowed(p, c))))
 		return "EFER has bits that this processor does not offer";
+	if (!(c->efer & EFER_LMA) != !(c->efer & EFER_LME && c->cr0 & CR0_PG))
+		return "EFER.LMA is set with LME and CR0.PG, and only then";
+	if ((c->efer & EFER_LMA) && !(c->cr4 & CR4_PAE))
+		return "IA-32e mode needs CR4.PAE";
+	if (c->cr4 & CR4_PCIDE && !(c->efer & EFER_LMA))
+		return "CR4.PCIDE needs IA-32e mode";
 	if ((c->a20_mask | 1u << 20) != ~0u)
 		return "the A20 mask has one bit";
 	return NULL;
@@ -60,7 +74,7 @@ static bool is_v86_segment(const struct seg_cache *s)
 	return s->base == (uint32_t)s->sel << 4 && s->limit == 0xffff;
 }
 
-static const char *refused_segments(const struct cpu *c)
+static const char *refused_segments(const struct platform *p, const struct cpu *c)
 {
 	uint32_t attr = 0;
 
@@ -69,8 +83,12 @@ static const char *refused_segments(const struct cpu *c)
 		if (cpu_v86(c) && !is_v86_segment(&c->seg[i]))
 			return "virtual-8086 mode fixes base and limit of segments";
 	}
-	if (attr & SA_L)
+	if (attr & SA_L && !has_lm(p, c))
 		return "this processor has no 64-bit code segments";
+	if (cpu_64(c) && c->seg[SEG_CS].attr & SA_DB)
+		return "CS cannot have both L and D";
+	if (cpu_long(c) && cpu_v86(c))
+		return "IA-32e mode has no virtual-8086 mode";
 	if ((c->seg[SEG_CS].attr | c->seg[SEG_SS].attr) & SA_UNUSABLE)
 		return "CS and SS cannot be unusable";
 	if (c->cpl > 3 || (!cpu_pe(c) && c->cpl) || (cpu_v86(c) && (c->cpl != 3 || !cpu_pe(c))))
@@ -80,11 +98,11 @@ static const char *refused_segments(const struct cpu *c)
 
 const char *cpu_refused(const struct platform *p, const struct cpu *c)
 {
-	const char *why = refused_general(c);
+	const char *why = refused_general(p, c);
 
 	if (!why)
 		why = refused_fpu(c);
 	if (!why)
 		why = refused_control(p, c);
-	return why ? why : refused_segments(c);
+	return why ? why : refused_segments(p, c);
 }

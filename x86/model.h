@@ -12,7 +12,7 @@
 
 /* Return the bits of WANTED that the model offers in CR4. */
 uint32_t cpu_cr4_allowed(const struct platform *p, const struct cpu *c, uint32_t wanted);
-/* Return the bits that it offers in EFER: never LME and LMA, as engines have no long mode. */
+/* Return the bits that it offers in EFER: LME with 64-bit mode, never LMA, which the processor sets. */
 uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c);
 /* Return why the processor cannot be in state C (a static line), or NULL. Without P->cpuid the bits that
  * depend on CPUID are not restricted. */

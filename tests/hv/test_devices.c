@@ -10,6 +10,7 @@
 #include "hv/machine_int.h"
 #include "tests/hv/fake_engine.h"
 #include "x86/features.h"
+#include "x86/paging.h"
 
 static char sent[4096];
 static size_t nsent;
@@ -633,6 +634,45 @@ START_TEST(cpuid_features)
 }
 END_TEST
 
+/* 64-bit mode brings its features, and takes them with it; models that have it not by themselves must be
+ * asked. */
+START_TEST(cpuid_long)
+{
+	static const enum feature own[] = {
+		FEATURE_PCID, FEATURE_FSGSBASE, FEATURE_SMEP,	 FEATURE_INVPCID,
+		FEATURE_SMAP, FEATURE_UMIP,	FEATURE_SYSCALL, FEATURE_PDPE1GB
+	};
+	static const char *const names[] = { "zen2",	 "nehalem",	     "athlon64",
+					     "host,+lm", "haswell,-avx,+LM", "max,+lm" };
+	struct cpu cpu = { .xcr0 = 1 };
+	struct cpuid_table t;
+	uint32_t r[4];
+	char err[200];
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		ck_assert_msg(offers(names[i], FEATURE_LM) && offers(names[i], FEATURE_SYSCALL), "%s",
+			      names[i]);
+		ck_assert(cpuid_build(&t, names[i], 1, 1, err, sizeof(err)));
+		cpuid_query(&t, &cpu, 0x80000008, 0, r);
+		ck_assert_uint_eq(r[0], 48 << 8 | MAXPHYADDR);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(own); i++) {
+		ck_assert_msg(offers("max,+lm", own[i]), "%s", feature_rows[own[i]].name);
+		ck_assert(!offers("host", own[i]) && !offers("max", own[i]) && !offers("zen2,-lm", own[i]));
+		ck_assert(!offers("haswell", own[i]) && !offers("nehalem,-syscall", own[i]));
+	}
+	ck_assert(!offers("zen2", FEATURE_PCID) && offers("haswell,+lm", FEATURE_PCID));
+	ck_assert(!offers("max,+lm,-smap", FEATURE_SMAP) && !offers("max,-pcid,+lm", FEATURE_PCID));
+	ck_assert(offers("nehalem,+smep", FEATURE_SMEP) && !offers("nehalem", FEATURE_SMEP));
+	ck_assert(cpuid_build(&t, "host", 1, 1, err, sizeof(err)));
+	cpuid_query(&t, &cpu, 0x80000008, 0, r);
+	ck_assert_uint_eq(r[0], 32 << 8 | MAXPHYADDR);
+	ck_assert(!cpuid_build(&t, "pentium4,+lm", 1, 1, err, sizeof(err)));
+	ck_assert_str_eq(err, "CPU model: pentium4 has no 64-bit mode");
+	ck_assert(!cpuid_build(&t, "host,+smep", 1, 1, err, sizeof(err)));
+}
+END_TEST
+
 /* ---- input ---- */
 
 /* A full serial port does not hold up the keyboard, and nothing is lost or reordered below the limit. */
@@ -1025,6 +1065,7 @@ int main(void)
 		backdoor,
 		cpuid_models,
 		cpuid_features,
+		cpuid_long,
 		inbox_order,
 		two_machines_one_pool,
 		stop_and_go,

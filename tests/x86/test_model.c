@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool lm; /* with 64-bit mode? */
+
 /* A processor that offers PSE, PAE and NX. */
 static void model_cpuid(void *ctx, const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
@@ -19,7 +21,7 @@ static void model_cpuid(void *ctx, const struct cpu *c, uint32_t leaf, uint32_t 
 	if (leaf == CPUID_PSE_LEAF)
 		out[CPUID_PSE_REG] = CPUID_PSE | CPUID_PAE;
 	if (leaf == CPUID_NX_LEAF)
-		out[CPUID_NX_REG] |= CPUID_NX;
+		out[CPUID_NX_REG] |= CPUID_NX | (lm ? CPUID_LM | CPUID_SYSCALL : 0);
 }
 static const struct platform plat = { .cpuid = model_cpuid };
 
@@ -84,6 +86,57 @@ START_TEST(whole_states)
 	c.sysflags |= FL_VM; /* with the segments of protected mode */
 	c.seg[SEG_DS].base = 0x1000;
 	ck_assert_ptr_nonnull(cpu_refused(&plat, &c));
+}
+END_TEST
+
+/* In 64-bit mode. */
+static void long_mode(void)
+{
+	protected_mode(0);
+	c.cr0 |= CR0_PG;
+	c.cr4 = CR4_PAE;
+	c.efer = EFER_LME | EFER_LMA | EFER_SCE;
+	c.seg[SEG_CS].attr = SA_P | SA_S | SA_CODE | SA_RW | SA_L;
+}
+
+static bool refused(void)
+{
+	return cpu_refused(&plat, &c) != NULL;
+}
+
+START_TEST(long_states)
+{
+	long_mode();
+	ck_assert(refused()); /* a 32-bit processor */
+	lm = true;
+	ck_assert(!refused());
+	c.rip = 0xffff800000000000;
+	c.gpr[15] = c.gpr[R_ESI] = 1ull << 40;
+	ck_assert(!refused());
+	c.rip = 0x800000000000;
+	ck_assert(refused());
+	c.rip = 1ull << 32;
+	c.seg[SEG_CS].attr = SA_P | SA_S | SA_CODE | SA_RW | SA_DB; /* compatibility mode */
+	ck_assert(refused());
+	c.rip = 0;
+	ck_assert(!refused());
+	c.sysflags |= FL_VM;
+	ck_assert(refused());
+	long_mode();
+	c.seg[SEG_CS].attr |= SA_DB;
+	ck_assert(refused());
+	long_mode();
+	c.cr4 = 0;
+	ck_assert(refused());
+	long_mode();
+	c.efer &= ~(uint64_t)EFER_LMA;
+	ck_assert(refused());
+	c.cr0 &= ~(uint64_t)CR0_PG; /* LME before paging is on */
+	c.seg[SEG_CS].attr = SA_P | SA_S | SA_CODE | SA_RW | SA_DB;
+	ck_assert(!refused());
+	c.efer |= EFER_LMA;
+	ck_assert(refused());
+	lm = false;
 }
 END_TEST
 
@@ -187,6 +240,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, register_writes, 0, ARRAY_LEN(writes));
 	tcase_add_test(tc, whole_states);
+	tcase_add_test(tc, long_states);
 	tcase_add_loop_test(tc, segment_loads, 0, ARRAY_LEN(loads));
 	tcase_add_test(tc, load_without_memory);
 	suite_add_tcase(su, tc);
