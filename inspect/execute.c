@@ -53,6 +53,7 @@ static int run_command(struct inspect *s, const struct command *c, struct cmd_ar
 	if (a->argc < c->min || (c->max >= 0 && a->argc > c->max))
 		return result_fail(r, "usage: %s%s%s", c->name, c->args[0] ? " " : "", c->args);
 	paused = (c->flags & CMD_PAUSE) && !s->query_live && run_pause(s);
+	kernel_look(s);
 	moving = s->out.moving;
 	s->out.moving = moving || (c->flags & CMD_ALIVE);
 	if (c->flags & (CMD_ALIVE | CMD_WAITS))

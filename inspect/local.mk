@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/examine.c \
 	%D%/cmd/hosted.c \
 	%D%/cmd/input.c \
+	%D%/cmd/linux.c \
 	%D%/cmd/memory.c \
 	%D%/cmd/pages.c \
 	%D%/cmd/policy.c \
@@ -48,6 +49,19 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/guest.c \
 	%D%/inspect.h \
 	%D%/keymap.def \
+	%D%/kernel.c \
+	%D%/kernel_int.h \
+	%D%/linux/btf.c \
+	%D%/linux/btf.h \
+	%D%/linux/fields.def \
+	%D%/linux/kallsyms.c \
+	%D%/linux/kallsyms.h \
+	%D%/linux/kernel.c \
+	%D%/linux/kernel.h \
+	%D%/linux/kernel_int.h \
+	%D%/linux/layout.c \
+	%D%/linux/memory.c \
+	%D%/linux/memory.h \
 	%D%/log_copy.c \
 	%D%/manual.c \
 	%D%/output.c \

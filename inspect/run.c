@@ -480,6 +480,7 @@ static void settle(struct inspect *s)
 	}
 	if (s->run.pausing)
 		return;
+	kernel_look(s);
 	show_running(s, false);
 	notify_listeners(s);
 }

@@ -39,6 +39,7 @@ void inspect_free(struct inspect *s)
 	points_fini(&s->points);
 	display_fini(s);
 	symbols_fini(&s->symbols);
+	kernel_fini(s);
 	serial_log_free(s->serial);
 	asm_helper_stop(s->assembler);
 	session_log_fini(s);

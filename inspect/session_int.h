@@ -7,6 +7,7 @@
 #include "inspect/debug.h"
 #include "inspect/engine.h"
 #include "inspect/expr.h"
+#include "inspect/kernel_int.h"
 #include "inspect/points.h"
 #include "inspect/run_int.h"
 #include "inspect/serial.h"
@@ -69,6 +70,7 @@ struct inspect {
 	bool query_live; /* commands read a running guest without stopping it (query.c) */
 	struct points points;
 	struct symbols symbols;
+	struct kernel_state kernel;
 	struct serial_log *serial;
 	struct asm_helper *assembler; /* NULL: as and ld are run by this process */
 	struct variable *vars;

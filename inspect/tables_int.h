@@ -16,5 +16,5 @@ extern const struct record_doc stop_record, point_record, trace_record, display_
     help_record, help_one_record, fields_record;
 /* Their views. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
-    view_break, view_display, view_symbols, view_fpu, view_xmm;
+    view_break, view_display, view_symbols, view_fpu, view_xmm, view_linux, view_linux_fields;
 #endif

@@ -52,9 +52,10 @@ static const char *symbol_rows(void *owner, const char *arg, struct row_sink *si
 	if (isdigit((unsigned char)*arg) || strchr("$*[({&", *arg ? *arg : ' '))
 		return symbol_of(s, arg, sink);
 	symbols_find(&s->symbols, ""); /* sorts */
-	for (size_t i = 0; i < s->symbols.count; i++)
-		if (strstr(s->symbols.by_addr[i].name, arg))
-			symbol_row(&s->symbols.by_addr[i], sink);
+	for (const struct symbols *t = &s->symbols; t; t = t->below)
+		for (size_t i = 0; i < t->count; i++)
+			if (strstr(t->by_addr[i].name, arg))
+				symbol_row(&t->by_addr[i], sink);
 	return NULL;
 }
 
@@ -72,6 +73,28 @@ static const struct view_col loaded_cols[] = {
 };
 RECORD_DOC(loaded_record, "symbols", loaded_cols);
 
+/* linux [on|off] */
+static int linux_symbols(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	bool off = a->argc > 1 && !strcmp(a->argv[1], "off");
+	const char *why;
+	struct table *t;
+
+	if (a->argc > 1 && !off && strcmp(a->argv[1], "on"))
+		return result_fail(r, "usage: symbols linux [on|off]");
+	if (off || a->argc > 1)
+		kernel_set(s, !off);
+	if (off)
+		return 0;
+	if (!s->m || s->run.running)
+		return result_fail(r, "symbols: the guest must be stopped");
+	if (!kernel_of(s, &why))
+		return result_fail(r, "symbols: %s", why);
+	t = result_table(r, loaded_cols, ARRAY_LEN(loaded_cols), TABLE_PLAIN, "{count} symbols from {file}");
+	table_row(t, (struct value[]){ V_STR("the guest's kernel"), V_UINT(s->kernel.k->symbols.count) });
+	return 0;
+}
+
 static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	int64_t offset = 0;
@@ -81,10 +104,13 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 
 	if (!strcmp(a->argv[0], "clear") && a->argc == 1) {
 		symbols_fini(&s->symbols);
+		kernel_set(s, !s->kernel.off);
 		return 0;
 	}
+	if (!strcmp(a->argv[0], "linux") && a->argc <= 2)
+		return linux_symbols(s, a, r);
 	if (strcmp(a->argv[0], "load") || a->argc < 2)
-		return result_fail(r, "usage: symbols load FILE [OFFSET] | clear");
+		return result_fail(r, "usage: symbols load FILE [OFFSET] | clear | linux [on|off]");
 	if (a->argc > 2 && session_eval(s, a->argv[2], &offset, r))
 		return -1;
 	n = symbols_load(&s->symbols, a->argv[1], offset, err, sizeof(err));
@@ -337,9 +363,13 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "symbols", "file", "load FILE [OFFSET] | clear",
-	  "load symbols from an ELF file or a System.map, or remove all", NULL, cmd_symbols,
-	  CMD_FILES_BY_WORD, 1, 3, "load|clear <file> <expr>" },
+	{ "symbols", "file", "load FILE [OFFSET] | clear | linux [on|off]",
+	  "load symbols from an ELF file, a System.map or the guest's own kernel, or remove all",
+	  "The symbols of a Linux guest are found in its memory (kallsyms), wherever its kernel is, at the first stop in "
+	  "which its page-fault handler is in place: then backtraces, breakpoints by name, profiles and views have them "
+	  "without a file. 'symbols linux' looks now, 'symbols linux off' forgets them and looks no more. Files that "
+	  "were loaded come first.",
+	  cmd_symbols, CMD_PAUSE | CMD_FILES_BY_WORD, 1, 3, "load|clear|linux <file>|on|off <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
 	  "log internal events; without arguments, list the categories", NULL, cmd_log,
 	  CMD_PAUSE | CMD_FILES_BY_WORD, 0, 2, "<log>|all|file on|off" },

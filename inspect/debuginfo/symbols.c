@@ -71,6 +71,16 @@ static void add(struct symbols *t, struct symbol sym)
 	t->stale = true;
 }
 
+void symbols_add(struct symbols *t, uint64_t addr, uint64_t size, const char *name, const char *module,
+		 bool code)
+{
+	add(t, (struct symbol){ .addr = addr,
+				.size = size,
+				.name = keep_string(t, name, strlen(name)),
+				.module = module,
+				.code = code });
+}
+
 /* ---- order ---- */
 
 /* Local labels and mapping symbols rank below names from the source. */
@@ -114,7 +124,7 @@ static void sort(struct symbols *t)
 
 /* ---- queries ---- */
 
-const struct symbol *symbols_at(struct symbols *t, uint64_t addr)
+static const struct symbol *at_here(struct symbols *t, uint64_t addr)
 {
 	size_t lo = 0, hi;
 
@@ -138,6 +148,18 @@ const struct symbol *symbols_at(struct symbols *t, uint64_t addr)
 	return &t->by_addr[lo];
 }
 
+const struct symbol *symbols_at(struct symbols *t, uint64_t addr)
+{
+	const struct symbol *best = at_here(t, addr), *s;
+
+	for (t = t->below; t; t = t->below) {
+		s = at_here(t, addr);
+		if (s && (!best || s->addr > best->addr))
+			best = s;
+	}
+	return best;
+}
+
 /* Index of the first symbol whose name is not below NAME. */
 static size_t lower_bound(struct symbols *t, const char *name)
 {
@@ -158,9 +180,13 @@ static size_t lower_bound(struct symbols *t, const char *name)
 
 const struct symbol *symbols_find(struct symbols *t, const char *name)
 {
-	size_t i = lower_bound(t, name);
+	for (; t; t = t->below) {
+		size_t i = lower_bound(t, name);
 
-	return i < t->count && !strcmp(t->by_name[i]->name, name) ? t->by_name[i] : NULL;
+		if (i < t->count && !strcmp(t->by_name[i]->name, name))
+			return t->by_name[i];
+	}
+	return NULL;
 }
 
 void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
@@ -168,12 +194,14 @@ void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
 {
 	const char *last = "";
 
+	if (t->below)
+		symbols_complete(t->below, prefix, max, found, ctx);
 	for (size_t i = lower_bound(t, prefix); i < t->count && max; i++) {
 		const char *name = t->by_name[i]->name;
 
 		if (strncmp(name, prefix, strlen(prefix)))
 			break;
-		if (!strcmp(name, last))
+		if (!strcmp(name, last) || (t->below && symbols_find(t->below, name)))
 			continue;
 		found(ctx, name);
 		last = name;

@@ -20,6 +20,7 @@ struct symbols {
 	bool stale; /* by_addr and by_name must be sorted before use */
 	struct string_chunk *strings;
 	struct cfi *cfi;
+	struct symbols *below; /* another table, for what is not here; borrowed, NULL: none */
 };
 
 void symbols_init(struct symbols *t);
@@ -29,6 +30,9 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 /* Likewise from an ELF file of LEN bytes in memory, called NAME. */
 long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
 			 size_t errlen);
+/* Add a symbol; NAME is copied, MODULE borrowed. */
+void symbols_add(struct symbols *t, uint64_t addr, uint64_t size, const char *name, const char *module,
+		 bool code);
 /* The symbol that contains ADDR (up to 64 KiB behind the last symbol), or NULL. */
 const struct symbol *symbols_at(struct symbols *t, uint64_t addr);
 /* A symbol by exact name, NULL if there is none. */

@@ -48,6 +48,18 @@ bool mm_phys_read(struct mm_vm *vm, gpa a, void *buf, uint64_t n)
 	return true;
 }
 
+bool mm_is_ram(const struct mm_vm *vm, gpa a, uint64_t n)
+{
+	(void)vm;
+	return a <= FAKE_MEMORY && n <= FAKE_MEMORY - a;
+}
+
+gpa mm_next_populated(const struct mm_vm *vm, gpa a)
+{
+	(void)vm;
+	return a;
+}
+
 bool mm_phys_write(struct mm_vm *vm, gpa a, const void *buf, uint64_t n)
 {
 	struct machine *m = (struct machine *)vm;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Commands, expressions and records on the fake machine.
 if HAVE_CHECK
-UNIT_TESTS += %D%/test_asm %D%/test_command %D%/test_expr %D%/test_record
+UNIT_TESTS += %D%/test_asm %D%/test_command %D%/test_expr %D%/test_linux %D%/test_record
 %C%_test_asm_SOURCES = %D%/test_asm.c
 %C%_test_asm_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_asm_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
@@ -11,6 +11,9 @@ UNIT_TESTS += %D%/test_asm %D%/test_command %D%/test_expr %D%/test_record
 %C%_test_expr_SOURCES = %D%/test_expr.c
 %C%_test_expr_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_expr_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+%C%_test_linux_SOURCES = %D%/test_linux.c %D%/lx_image.c %D%/lx_image.h
+%C%_test_linux_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_linux_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_record_SOURCES = %D%/test_record.c
 %C%_test_record_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_record_LDADD = inspect/libinspect.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)

@@ -462,7 +462,7 @@ static const struct {
 	{ "pick $x break ", "numb", "number" },
 	{ "log ", "io", "io" },
 	{ "log io ", "", "on off" },
-	{ "symbols ", "", "load clear" },
+	{ "symbols ", "", "load clear linux" },
 	{ "sendkey ", "pg", "pgup pgdn" },
 	{ "sendkey ret ", "ctrl-pgu", "ctrl-pgup" },
 	{ "print 1+", "$ebx", "$ebx" },

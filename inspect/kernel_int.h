@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The Linux kernel of the guest, for commands. */
+#ifndef INSPECT_KERNEL_INT_H
+#define INSPECT_KERNEL_INT_H
+#include "inspect/linux/kernel.h"
+
+struct inspect;
+
+struct kernel_state {
+	struct lx *k;		 /* NULL: none found */
+	uint64_t tried;		 /* the page-fault handler of the last search */
+	unsigned failures;	 /* searches in vain */
+	uint64_t hole, hole_end; /* at this stop: memory from HOLE on that is all zero */
+	bool off;		 /* "symbols linux off" */
+};
+
+/* Look for a kernel at a stop, and add its symbols. Cheap while nothing has changed. */
+void kernel_look(struct inspect *s);
+/* The kernel, up to date; the guest is stopped or paused. NULL with the reason in WHY. */
+struct lx *kernel_of(struct inspect *s, const char **why);
+/* Forget the kernel; ON: look for it again. */
+void kernel_set(struct inspect *s, bool on);
+void kernel_fini(struct inspect *s);
+#endif
