@@ -13,6 +13,7 @@
 #include "bt/decode/patch.h"
 #include "bt/fault/fault.h"
 #include "bt/probe/emit.h"
+#include "bt/runtime/callout.h"
 #include "bt/runtime/dispatch.h"
 #include "bt/runtime/event.h"
 #include "bt/runtime/hooks.h"
@@ -128,6 +129,12 @@ static unsigned guest_debug_now(struct bt_vcpu *b)
 	return bits && (c->shadow & SHADOW_SS) && is_intel(b) ? 0 : bits;
 }
 
+static void enter(struct bt_vcpu *b, const struct ccf *f)
+{
+	stub_enter(b, b->tc_base + f->host);
+	x87_hide_saved(b);
+}
+
 /* Run one instruction outside the cache. XC_STEPPED, or another code to handle. */
 static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 {
@@ -156,7 +163,7 @@ static enum exit_code run_transient(struct bt_vcpu *b, enum tx_kind kind)
 		return deliver(b) ? XC_STEPPED : XC_SHUTDOWN;
 	}
 	b->exit.code = XC_STEPPED;
-	stub_enter(b, b->tc_base + f->host);
+	enter(b, f);
 	b->stepping = false;
 	b->transient.ccf = NULL;
 	if (b->exit.code == XC_HALT)
@@ -466,7 +473,7 @@ static enum engine_exit loop(struct bt_vcpu *b)
 				b->exit.code = XC_LOOKUP;
 				if (f == b->transient.ccf)
 					b->stepping = true;
-				stub_enter(b, b->tc_base + f->host);
+				enter(b, f);
 				if (f == b->transient.ccf) {
 					b->stepping = false;
 					b->transient.ccf = NULL;

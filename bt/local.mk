@@ -128,6 +128,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/runtime/callout_precheck.c \
 	%D%/runtime/callout_system.c \
 	%D%/runtime/callout_vector.c \
+	%D%/runtime/callout_x87.c \
 	%D%/runtime/dispatch.c \
 	%D%/runtime/event.c \
 	%D%/runtime/hooks.c \

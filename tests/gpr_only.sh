@@ -113,7 +113,8 @@ allowed()
 	END
 }
 
-# registers FILE...: print instructions on x87, MMX, SSE or AVX state, except those that save all of it.
+# registers FILE...: print instructions on x87, MMX, SSE or AVX state, except those that save all of it, and
+# those that change nothing but x87 pointers.
 registers()
 {
 	objdump -d --no-show-raw-insn "$@" | awk '
@@ -122,6 +123,7 @@ registers()
 		next
 	}
 	/^[0-9a-f]+ <.*>:$/ { fn = $2; next }
+	fn == "<co_x87_pointers>:" && $2 ~ /^(fnstenv|fldenv|fldcw)$/ { next }
 	{
 		op = $2
 		if (/%[xyz]?mm[0-9]/ || /%st/ || op ~ /^f[a-z]/ && op != "fninit" || op ~ /^v[^e]/ && op != "vzeroupper")

@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-/* Kinds of callout that serve an operand rather than a sensitive instruction. */
+/* Kinds of callout that serve an operand, or stored pointers, rather than a sensitive instruction. */
 static bool serves_operand(unsigned kind)
 {
-	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_PRECHECK || kind == CO_PROBE;
+	return kind == CO_SEGCHECK || kind == CO_MMIO || kind == CO_PRECHECK || kind == CO_PROBE ||
+	       kind == CO_X87;
 }
 
 struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,

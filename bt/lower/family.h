@@ -22,6 +22,9 @@ bool lower_guest(struct tx *t, struct insn *in);
 /* lower/generic.c: re-emit the instruction, with its memory operand, if any, in the window. */
 void emit_plain(struct tx *t, struct insn *in);
 
+/* lower/lower.c: IN, which comes next, will not store the host's x87 pointers. Clobbers r8 to r11. */
+void emit_x87_pointers(struct tx *t, struct insn *in);
+
 /* lower/memory.c */
 /* r8d = offset of the memory operand in its segment. Preserves flags and other registers. */
 void emit_ea(struct tx *t, const struct insn *in);

@@ -6,6 +6,7 @@
 #include "bt/decode/allow.h"
 #include "bt/emit/encode.h"
 #include "bt/lower/family.h"
+#include "bt/runtime/callout.h"
 
 static bool is_avx(const struct insn *in)
 {
@@ -69,6 +70,18 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 	return m & MODE_TS ? EXC_NM : -1;
 }
 
+/* Does IN store the x87 unit's pointers? XSAVE and family does, too: lower/system.c. */
+static bool stores_pointers(const struct insn *in)
+{
+	return in->z.mnemonic == ZYDIS_MNEMONIC_FNSTENV || in->z.mnemonic == ZYDIS_MNEMONIC_FNSAVE ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
+}
+
+void emit_x87_pointers(struct tx *t, struct insn *in)
+{
+	emit_callout(t, new_site(t, in, CO_X87, co_x87_pointers));
+}
+
 void lower(struct tx *t, struct insn *in)
 {
 	int exc;
@@ -92,5 +105,7 @@ void lower(struct tx *t, struct insn *in)
 	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
 	    lower_legacy(t, in) || lower_divide(t, in))
 		return;
+	if (stores_pointers(in))
+		emit_x87_pointers(t, in);
 	emit_plain(t, in);
 }

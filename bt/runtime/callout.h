@@ -58,6 +58,11 @@ callout_fn co_bcd;    /* bcd */
 callout_fn co_divide; /* divide; EA: divisor */
 callout_fn co_random; /* regs; icount: RDRAND from a seeded generator */
 
+/* runtime/callout_x87.c: no host address in the x87 unit's pointers, before the instruction that stores them;
+ * in the image in v.cpu. */
+callout_fn co_x87_pointers;
+void x87_hide_saved(struct bt_vcpu *b);
+
 /* runtime/callout_guest.c: guest. Of a virtualization extension and its guest mode (cpu/virt.h). EA:
  * effective address of a memory operand. */
 callout_fn co_virt;	  /* execute one of its own instructions */

@@ -120,6 +120,8 @@ uint64_t co_rdpmc(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return callout_done(b, s, cpu_rdpmc(&b->v));
 }
 
+/* The host's signals make x87 and SSE count as in use, so that XINUSE would depend on what the monitor does.
+ * They always are: here, and where XSAVE and family make use of XINUSE (lower/system.c, callout_x87.c). */
 uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
@@ -136,6 +138,7 @@ uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	}
 	uint32_t lo, hi;
 	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"((uint32_t)c->gpr[R_ECX]));
+	lo |= XCR0_X87 | XCR0_SSE;
 	c->gpr[R_EAX] = c->gpr[R_ECX] ? lo & (uint32_t)c->xcr0 : (uint32_t)c->xcr0;
 	c->gpr[R_EDX] = c->gpr[R_ECX] ? 0 : c->xcr0 >> 32;
 	return 0;

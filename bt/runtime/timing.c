@@ -32,7 +32,7 @@ static uint64_t stop_behind(struct bt_vcpu *b, const struct site *s, uint64_t go
 		return go_on;
 	if (go_on)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (s->kind == CO_SEGCHECK || s->kind == CO_MMIO || s->kind == CO_PRECHECK) {
+	if (s->kind == CO_SEGCHECK || s->kind == CO_MMIO || s->kind == CO_PRECHECK || s->kind == CO_X87) {
 		poll_poison(b);
 		return 0;
 	}

@@ -26,6 +26,7 @@ enum callout_kind {
 	CO_PRECHECK,
 	CO_PROBE,
 	CO_OTHER,
+	CO_X87,
 	CO_KINDS
 };
 

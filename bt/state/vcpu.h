@@ -133,7 +133,8 @@ struct bt_vcpu {
 		gva pc, lin;
 	} prefill;
 	struct stuck stuck;
-	uint64_t random; /* state of co_random */
+	uint64_t random;  /* state of co_random */
+	uint32_t x87_fip; /* what was last put in place of a host address */
 	struct isa isa;
 	struct bt_config cfg;
 	struct mm_vm *vm;

@@ -48,6 +48,7 @@ static const struct {
 	[CO_SEGCHECK] = { "segment-check", "access through a segment with a limit or of a special type" },
 	[CO_MMIO] = { "mmio", "access to device memory in line (adaptation), or outside the cache" },
 	[CO_PROBE] = { "probe", "probe with a line, or with a condition that is not inline" },
+	[CO_X87] = { "x87", "FNSTENV, FNSAVE, FXSAVE, XSAVE and similar: hides the host's addresses" },
 	[CO_PRECHECK] = { "precheck", "precheck that found the page not mapped (adaptation)" },
 	[CO_OTHER] = { "other",
 		       "instructions that 64-bit mode lacks (BCD, PUSHA), exceptions in line, divisions (adaptation)" },
