@@ -86,11 +86,16 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 	const struct gdb_arch *arch;
 	struct table *t;
 
+	if (a->argc && !strcmp(a->argv[0], "auto")) {
+		g->arch_chosen = false;
+		return 0;
+	}
 	if (a->argc) {
 		arch = gdb_arch_find(a->argv[0]);
 		if (!arch)
 			return result_fail(r, "arch: no architecture '%s' (arch lists them)", a->argv[0]);
 		gdb_regs_init(&g->regs, arch, __builtin_cpu_supports("avx"));
+		g->arch_chosen = true;
 		return 0;
 	}
 	t = result_table(r, arch_cols, ARRAY_LEN(arch_cols), TABLE_GRID, NULL);
@@ -106,10 +111,12 @@ static const struct command commands[] = {
 	  "listen for gdb (default 127.0.0.1:1234), or stop listening",
 	  "The default HOST is 127.0.0.1. 'info gdb' shows address and client.", cmd_gdb, CMD_FILES_BY_WORD,
 	  1, 2, "start|stop" },
-	{ "arch", NULL, "[i386|i8086|i386:x86-64]", "choose the architecture of gdb's target description",
-	  "gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
+	{ "arch", NULL, "[i386|i8086|i386:x86-64|auto]",
+	  "choose the architecture of gdb's target description",
+	  "auto, the default: when gdb connects, x86-64 if the guest is in IA-32e mode, or can be and the symbol file is "
+	  "not a 32-bit one; else i386. During a session it never changes by itself: gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",
-	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64" },
+	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64|auto" },
 	{ 0 },
 };
 

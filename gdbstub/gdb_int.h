@@ -35,6 +35,7 @@ struct gdb {
 	struct inspect_tap tap; /* lines of trace points and probes */
 	struct point_owner owner;
 	struct gdb_regs regs;
+	bool arch_chosen; /* by the command arch; else each client gets what fits the guest */
 	struct gdb_stats stats;
 	/* the listening side */
 	struct unix_socket listening; /* a TCP port: without a path */

@@ -104,9 +104,11 @@ void on_memory_map(struct gdb *g, struct span a)
 		return;
 	}
 	out_printf(
-	    &doc, "<?xml version=\"1.0\"?>\n<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
-		  "V1.0//EN\" \"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n"
-		  "<memory type=\"ram\" start=\"0x0\" length=\"0x100000000\"/>\n</memory-map>\n");
+	    &doc,
+	    "<?xml version=\"1.0\"?>\n<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map "
+	    "V1.0//EN\" \"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n"
+	    "<memory type=\"ram\" start=\"0x0\" length=\"%s\"/>\n</memory-map>\n",
+	    g->regs.arch->wide ? "0xffffffffffffffff" : "0x100000000");
 	transfer(g, a, &doc);
 	out_fini(&doc);
 }
@@ -287,8 +289,12 @@ void on_region_info(struct gdb *g, struct span a)
 		reply_error(g, E_INVAL, "expected an address");
 		return;
 	}
-	if (addr > UINT32_MAX) {
+	if (!cpu_long(debug_cpu(g->s)) && addr > UINT32_MAX) {
 		out_printf(&g->reply, "start:100000000;size:ffffffff00000000;");
+		return;
+	}
+	if (!cpu_canonical(addr)) {
+		out_printf(&g->reply, "start:800000000000;size:ffff000000000000;");
 		return;
 	}
 	mapped = debug_region(g->s, addr, &start, &size, &writable);

@@ -29,21 +29,12 @@ const struct gdb_arch *gdb_arch_find(const char *name)
 	return !strcmp(name, "x86-64") ? &gdb_archs[2] : NULL;
 }
 
-/* ---- the layout ---- */
+const struct gdb_arch *gdb_arch_default(bool wide)
+{
+	return &gdb_archs[wide ? 2 : 0];
+}
 
-/* The 64-bit forms of the general registers, in gdb's order, and their place in struct cpu. */
-static const struct {
-	const char *name;
-	size_t offset;
-} wide_rows[] = {
-#define REG(...)
-#define REGHI(...)
-#define REG64(name, where, state) { #name, offsetof(struct cpu, where) },
-#include "x86/regs.def"
-#undef REG
-#undef REGHI
-#undef REG64
-};
+/* ---- the layout ---- */
 
 static void add(struct gdb_regs *r, struct gdb_reg reg)
 {
@@ -94,37 +85,27 @@ static void add_pc(struct gdb_regs *r, const char *name, unsigned bits)
 				 .source = GDB_REG_PC });
 }
 
-static void add_wide(struct gdb_regs *r)
-{
-	for (size_t i = 0; i < ARRAY_LEN(wide_rows); i++) {
-		const char *type = core_type(wide_rows[i].name);
-
-		add(r, (struct gdb_reg){ .name = wide_rows[i].name,
-					 .type = type ? type : "int64",
-					 .group = "general",
-					 .feature = CORE,
-					 .bits = 64,
-					 .source = GDB_REG_WIDE,
-					 .index = (unsigned)wide_rows[i].offset });
-	}
-}
-
 /* General registers, program counter, flags and selectors: what goes into every stop reply ends with the
  * flags. In 64-bit layouts the general registers are the wide ones. */
 static void add_core(struct gdb_regs *r)
 {
-	if (r->arch->wide)
-		add_wide(r);
+	bool wide = r->arch->wide;
+
 	for (unsigned i = 0; i < reg_count; i++) {
 		const struct reg_info *info = &reg_infos[i];
 		const char *type = core_type(info->name);
 
-		if (info->gdb != REG_GDB_CORE)
+		if (info->mode != REG_ANY_MODE ? info->gdb != (wide ? REG_GDB_WIDE : REG_GDB_CORE)
+					       : info->gdb != REG_GDB_CORE)
 			continue;
-		if (!strcmp(info->name, "eip"))
-			add_pc(r, r->arch->wide ? "rip" : "eip", r->arch->wide ? 64 : 32);
-		else if (!r->arch->wide || info->kind != REG_FIELD)
-			add_table(r, info, 32, type ? type : "int32", "general", CORE);
+		if (info->offset == offsetof(struct cpu, rip))
+			add_pc(r, info->name, info->bits);
+		else
+			add_table(r, info, info->mode == REG_LONG ? 64 : 32,
+				  type			   ? type
+				  : info->mode == REG_LONG ? "int64"
+							   : "int32",
+				  "general", CORE);
 		if (info->kind == REG_EFLAGS)
 			r->expedited = r->count;
 	}
@@ -193,18 +174,24 @@ static bool has_reg(const struct gdb_regs *r, const char *name)
 
 static void add_system(struct gdb_regs *r)
 {
+	unsigned bits = r->arch->wide ? 64 : 32;
+
 	for (unsigned i = 0; i < reg_count; i++) {
 		const struct reg_info *info = &reg_infos[i];
+		unsigned width = info->natural ? bits : info->bits;
 
 		if (info->gdb == REG_GDB_OWN && !has_reg(r, info->name))
-			add_table(r, info, info->bits, int_type(info->bits), "system", SYSTEM);
+			add_table(r, info, width, int_type(width), "system", SYSTEM);
 	}
 	add(r, (struct gdb_reg){ .name = "ip",
-				 .type = "uint32",
+				 .type = int_type(bits),
 				 .group = "system",
 				 .feature = SYSTEM,
-				 .bits = 32,
+				 .bits = bits,
 				 .source = GDB_REG_IP });
+	for (unsigned i = 0; r->arch->wide && i < r->count; i++)
+		if (!strcmp(r->reg[i].name, "kernel_gs_base"))
+			r->reg[i].name = "k_gs_base"; /* as QEMU has it, and tools */
 }
 
 void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx)
@@ -307,14 +294,11 @@ unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, 
 	case GDB_REG_TABLE:
 		val = reg_get(c, g->info);
 		break;
-	case GDB_REG_WIDE:
-		memcpy(&val, (const uint8_t *)c + g->index, sizeof(val));
-		break;
 	case GDB_REG_PC:
-		val = r->arch->linear_pc ? cpu_pc(c) : r->arch->wide ? c->rip : (uint32_t)c->rip;
+		val = r->arch->linear_pc ? cpu_pc(c) : c->rip;
 		break;
 	case GDB_REG_IP:
-		val = (uint32_t)c->rip;
+		val = c->rip;
 		break;
 	case GDB_REG_ST:
 		memcpy(bytes, c->xsave.st[g->index], 10);
@@ -337,6 +321,21 @@ static void set_image(struct cpu *c, uint8_t *at, const uint8_t *bytes, unsigned
 	c->xsave.xstate_bv |= component;
 }
 
+/* VAL with the part of OLD that a register of BITS does not show. */
+static uint64_t kept_high(uint64_t old, unsigned bits, uint64_t val)
+{
+	return bits < 64 ? old >> bits << bits | val : val;
+}
+
+void gdb_set_pc(const struct gdb_regs *r, struct cpu *c, uint64_t pc)
+{
+	if (r->arch->linear_pc && !cpu_64(c))
+		pc = (uint32_t)(pc - c->seg[SEG_CS].base);
+	else if (!r->arch->wide)
+		pc = kept_high(c->rip, 32, (uint32_t)pc);
+	c->rip = cpu_64(c) ? pc : (uint32_t)pc;
+}
+
 const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
 			const uint8_t bytes[GDB_REG_BYTES], const struct reg_memory *mem)
 {
@@ -353,18 +352,14 @@ const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
 	memcpy(&val, bytes, g->bits > 64 ? 8 : g->bits / 8);
 	switch (g->source) {
 	case GDB_REG_TABLE:
+		if (g->bits < reg_bits(c, g->info))
+			val = kept_high(reg_get(c, g->info), g->bits, val);
 		return reg_set(c, g->info, val, mem);
-	case GDB_REG_WIDE:
-		if (g->index >= offsetof(struct cpu, gpr[8]))
-			return "this processor has no 64-bit registers";
-		val = (uint32_t)val; /* general registers keep 32 bits */
-		memcpy((uint8_t *)c + g->index, &val, sizeof(val));
-		break;
 	case GDB_REG_PC:
-		c->rip = (uint32_t)(r->arch->linear_pc ? val - c->seg[SEG_CS].base : val);
+		gdb_set_pc(r, c, val);
 		break;
 	case GDB_REG_IP:
-		c->rip = (uint32_t)val;
+		c->rip = kept_high(c->rip, g->bits, val);
 		break;
 	case GDB_REG_ST:
 		set_image(c, c->xsave.st[g->index], bytes, 10, XCR0_X87);

@@ -12,7 +12,6 @@ enum { GDB_MAX_REGS = 192, GDB_REG_BYTES = 16, GDB_MAX_EXPEDITED = 20 };
 /* Where a register's value is. */
 enum gdb_reg_source {
 	GDB_REG_TABLE, /* a row of x86/regs.def */
-	GDB_REG_WIDE,  /* all 64 bits of a general register; index = place in struct cpu */
 	GDB_REG_PC,    /* the program counter: offset in CS, or linear (linear_pc) */
 	GDB_REG_IP,    /* its offset in CS */
 	GDB_REG_ST,    /* in the XSAVE image, by number; so the following */
@@ -45,12 +44,16 @@ struct gdb_regs {
 };
 
 const struct gdb_arch *gdb_arch_find(const char *name);
+/* The one that fits most sessions: of 64-bit registers (WIDE), or of 32-bit ones. */
+const struct gdb_arch *gdb_arch_default(bool wide);
 /* Lay out ARCH; AVX: with the upper halves of the vector registers. */
 void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx);
 /* Append the target description as XML. */
 void gdb_regs_xml(const struct gdb_regs *r, struct out *o);
 /* Write the value of register N to BYTES. Return its size; 0 if there is no such register. */
 unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, uint8_t bytes[GDB_REG_BYTES]);
+/* Set the program counter as R's description has it. */
+void gdb_set_pc(const struct gdb_regs *r, struct cpu *c, uint64_t pc);
 /* Set register N; MEM as for reg_set(). Return NULL, or why not (a static line). */
 const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
 			const uint8_t bytes[GDB_REG_BYTES], const struct reg_memory *mem);

@@ -61,7 +61,7 @@ static struct debug_place here(struct gdb *g)
 {
 	const struct cpu *c = debug_cpu(g->s);
 
-	return (struct debug_place){ (uint32_t)c->rip, (uint32_t)c->gpr[R_ESP], c->cpl };
+	return (struct debug_place){ c->rip, cpu_64(c) ? c->gpr[R_ESP] : (uint32_t)c->gpr[R_ESP], c->cpl };
 }
 
 /* Run the page fault that a user program's step raised to its end, unless steps allow interrupts: the kernel
@@ -70,7 +70,7 @@ static struct debug_place here(struct gdb *g)
  * single step is repeated then (gdb_step_again()). */
 static bool resolves_fault(struct gdb *g, const struct debug_place *p)
 {
-	if (!(g->sstep & SSTEP_NOIRQ) || p->cpl < 3 || gdb_pc(g) - p->eip < 16)
+	if (!(g->sstep & SSTEP_NOIRQ) || p->cpl < 3 || gdb_pc(g) - p->rip < 16)
 		return false;
 	return debug_pass_fault(g->s, p);
 }
@@ -137,13 +137,10 @@ static void step(struct gdb *g, uint64_t lo, uint64_t hi)
 /* "[ADDR]" of c and s. */
 static void set_pc(struct gdb *g, struct span a)
 {
-	struct cpu *c;
 	uint64_t pc;
 
-	if (!span_hex(&a, &pc) || inspect_running(g->s))
-		return;
-	c = debug_cpu(g->s);
-	c->rip = g->regs.arch->linear_pc ? (uint32_t)(pc - c->seg[SEG_CS].base) : (uint32_t)pc;
+	if (span_hex(&a, &pc) && !inspect_running(g->s))
+		gdb_set_pc(&g->regs, debug_cpu(g->s), pc);
 }
 
 /* Skip the signal of C and S: guests have no signals. */
@@ -354,7 +351,9 @@ static bool read_mem(void *ctx, uint64_t addr, void *buf, unsigned n)
 {
 	struct gdb *g = ctx;
 
-	return debug_read(g->s, g->physical, (uint32_t)addr, buf, n) == n;
+	if (!g->physical && !cpu_long(debug_cpu(g->s)))
+		addr = (uint32_t)addr;
+	return debug_read(g->s, g->physical, addr, buf, n) == n;
 }
 
 static bool read_reg(void *ctx, unsigned n, uint64_t *val)
@@ -483,7 +482,7 @@ void on_point_insert(struct gdb *g, struct span a)
 
 	if (!take_point(&a, &kind, &addr, &len) || (kind >= POINT_WATCH && !debug_can_watch(g->s)))
 		return; /* an unsupported type: empty reply */
-	if (!len || addr > UINT32_MAX || len > (1ull << 32) - addr) {
+	if (!debug_is_range(g->s, g->physical && kind >= POINT_WATCH, addr, len)) {
 		reply_error(g, E_INVAL, "the address is not one of this guest");
 		return;
 	}

@@ -149,12 +149,22 @@ static void stopped(void *ctx)
 
 /* ---- receiving ---- */
 
+/* The layout of registers is the client's for the whole session, whatever modes the guest enters. */
+static void choose_arch(struct gdb *g)
+{
+	const struct gdb_arch *arch = gdb_arch_default(debug_wide(g->s));
+
+	if (!g->arch_chosen && g->regs.arch != arch)
+		gdb_regs_init(&g->regs, arch, __builtin_cpu_supports("avx"));
+}
+
 /* The first packet: only now is it known to be a debugger, and not a port scan. */
 static void greet(struct gdb *g)
 {
 	g->greeted = true;
 	g->found_stopped = !inspect_running(g->s) && !debug_expected(g->s);
 	debug_halt(g->s);
+	choose_arch(g);
 	debug_attach(g->s, &g->listener);
 	inspect_tap(g->s, &g->tap);
 	debug_expect(g->s, false);

@@ -14,7 +14,6 @@
 #define STATE_ANY(row, where) F_ROW(row, where)
 #define STATE_BIT(row, where) F_ROW(row, where, .max = 1)
 #define STATE_RING(row, where) F_ROW(row, where, .max = 3)
-#define STATE_U32(row, where) F_ROW(row, where, .max = UINT32_MAX)
 #define STATE_ATTR(row, where) F_ROW(row, where, .max = 0xf1ff)
 #define STATE_SEL(row, where) F_ROW(row, where.sel)
 #define STATE_FLAGS(row, where) F_ROW(flags, flags) F_ROW(sysflags, sysflags) F_ROW(intf, intf, .max = 1)
@@ -22,10 +21,12 @@
 static const struct state_field cpu_fields[] = {
 #define REG(name, group, bits, kind, where, rw, gdb, state) STATE_##state(name, where)
 #define REGHI(name, group, bits, kind, where, rw, gdb, state) STATE_##state(name, where)
+#define REG32(name, where, state) STATE_##state(name, where)
 #define REG64(name, where, state) STATE_##state(name, where)
 #include "x86/regs.def"
 #undef REG
 #undef REGHI
+#undef REG32
 #undef REG64
 	{ .name = "fpu",
 	  .off = offsetof(struct cpu, fpu),

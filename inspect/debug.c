@@ -2,6 +2,7 @@
  * See debug.h. */
 #include "inspect/session_int.h"
 #include "mm/mmu.h"
+#include "x86/descriptor.h"
 #include "x86/model.h"
 
 #include <stdlib.h>
@@ -77,27 +78,32 @@ void debug_go_to(struct inspect *s, gva addr)
 static bool in_fault_of(struct inspect *s, const struct debug_place *p)
 {
 	const struct cpu *c = session_cpu(s);
-	uint32_t gate[2], frame[3]; /* error code, EIP, CS */
+	unsigned gate_size = cpu_long(c) ? 16 : 8, word = cpu_long(c) ? 8 : 4;
+	uint64_t gate[2] = { 0 }, frame[3] = { 0 }; /* error code, (E)IP, CS */
+	struct desc d;
 
 	if (!(c->cr0 & CR0_PG) ||
-	    session_read(s, false, c->idtr.base + 8 * EXC_PF, gate, sizeof(gate)) != sizeof(gate) ||
-	    (uint32_t)c->rip != ((gate[0] & 0xffff) | (gate[1] & 0xffff0000)))
+	    session_read(s, false, c->idtr.base + gate_size * EXC_PF, gate, gate_size) != gate_size)
 		return false;
-	return session_read(s, false, (uint32_t)(c->seg[SEG_SS].base + c->gpr[R_ESP]), frame,
-			    sizeof(frame)) == sizeof(frame) &&
-	       frame[1] == p->eip && (frame[2] & 3) == p->cpl;
+	d = desc_of(gate[0]);
+	d.upper = (uint32_t)gate[1];
+	if (c->rip != gate_offset64(&d))
+		return false;
+	for (unsigned i = 0; i < ARRAY_LEN(frame); i++)
+		if (session_read(s, false, session_segment(s, SEG_SS) + session_sp(s) + i * word, &frame[i],
+				 word) != word)
+			return false;
+	return frame[1] == p->rip && (frame[2] & SEL_RPL) == p->cpl;
 }
 
 bool debug_pass_fault(struct inspect *s, const struct debug_place *before)
 {
-	const struct cpu *c = session_cpu(s);
-
 	if (!in_fault_of(s, before))
 		return false;
 	start(s, &(struct run_goal){ .to_addr = true,
-				     .addr = (uint32_t)(c->seg[SEG_CS].base + before->eip),
+				     .addr = session_linear(s, session_segment(s, SEG_CS) + before->rip),
 				     .check_stack = true,
-				     .stack = before->esp,
+				     .stack = before->rsp,
 				     .reached = STOPPED_STEP });
 	return true;
 }
@@ -159,12 +165,19 @@ bool debug_quitting(const struct inspect *s)
 
 /* ---- memory ---- */
 
+/* The part of the N bytes at ADDR that is in the address space. */
+static size_t within(struct inspect *s, bool physical, uint64_t addr, size_t n)
+{
+	if (!session_is_range(s, physical, false, (int64_t)addr, 1))
+		return 0;
+	if (physical || cpu_long(session_cpu(s)))
+		return addr && n > -addr ? -addr : n;
+	return n > (1ull << 32) - addr ? (1ull << 32) - addr : n;
+}
+
 size_t debug_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
 {
-	if (addr > UINT32_MAX)
-		return 0;
-	if (n > (1ull << 32) - addr)
-		n = (1ull << 32) - addr;
+	n = within(s, physical, addr, n);
 	return session_read(s, physical, addr, buf, n);
 }
 
@@ -172,10 +185,7 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
 {
 	size_t done = 0;
 
-	if (addr > UINT32_MAX)
-		return 0;
-	if (n > (1ull << 32) - addr)
-		n = (1ull << 32) - addr;
+	n = within(s, physical, addr, n);
 	while (done < n) {
 		size_t piece = PAGE_SIZE - ((addr + done) & PAGE_MASK);
 
@@ -193,21 +203,38 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
 
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable)
 {
+	uint64_t end = cpu_long(session_cpu(s)) ? 1ull << 47 : 1ull << 32;
 	struct walk w;
 	bool ok;
 
-	session_walk(s, (uint32_t)addr, &w);
+	addr = session_linear(s, addr);
+	if (addr >= end) /* the upper half */
+		end = 0;
+	session_walk(s, addr, &w);
 	ok = w.ok;
 	*writable = w.writable;
 	*size = session_walk_span(s, &w);
-	*start = (uint32_t)addr & ~(*size - 1);
-	while (*start + *size < 1ull << 32) {
+	*start = addr & ~(*size - 1);
+	while (*start + *size != end) {
 		session_walk(s, *start + *size, &w);
 		if (w.ok != ok || (ok && w.writable != *writable))
 			break;
 		*size += session_walk_span(s, &w);
 	}
 	return ok;
+}
+
+bool debug_is_range(struct inspect *s, bool physical, uint64_t addr, uint64_t len)
+{
+	return session_is_range(s, physical, true, (int64_t)addr, (int64_t)len);
+}
+
+bool debug_wide(struct inspect *s)
+{
+	const struct vcpu *v = machine_vcpu(s->m);
+
+	return cpu_long(&v->cpu) || (v->plat.cpuid && cpu_has_long_mode(&v->plat, &v->cpu) &&
+				     (s->symbols.has_64 || !s->symbols.has_32));
 }
 
 /* ---- registers ---- */
@@ -217,12 +244,12 @@ struct cpu *debug_cpu(struct inspect *s)
 	return session_cpu(s);
 }
 
-static bool read_linear(void *s, uint32_t lin, void *buf, unsigned n)
+static bool read_linear(void *s, gva lin, void *buf, unsigned n)
 {
 	return session_read(s, false, lin, buf, n) == n;
 }
 
-static bool write_linear(void *s, uint32_t lin, const void *buf, unsigned n)
+static bool write_linear(void *s, gva lin, const void *buf, unsigned n)
 {
 	return session_write(s, false, lin, buf, n);
 }
@@ -236,7 +263,7 @@ struct reg_memory debug_memory(struct inspect *s)
 static bool load_pdptrs(struct vcpu *v)
 {
 	struct exc exc = v->cpu.exc;
-	bool ok = !v->mmu || !(v->cpu.cr0 & CR0_PG) || !(v->cpu.cr4 & CR4_PAE) ||
+	bool ok = !v->mmu || !(v->cpu.cr0 & CR0_PG) || !(v->cpu.cr4 & CR4_PAE) || cpu_long(&v->cpu) ||
 		  mmu_load_pdptrs(v->mmu, v->cpu.cr3) == 0;
 
 	v->cpu.exc = exc;

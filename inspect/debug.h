@@ -21,7 +21,7 @@ enum debug_stop_kind {
 
 /* Where a step began. */
 struct debug_place {
-	uint32_t eip, esp;
+	uint64_t rip, rsp;
 	unsigned cpl;
 };
 
@@ -87,6 +87,12 @@ bool debug_quitting(const struct inspect *s);
  * Devices are not accessed. Writes reach read-only pages and ROM. */
 size_t debug_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n);
 size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n);
+/* Are the LEN bytes at ADDR linear addresses of a mode that the processor has, or (PHYSICAL) physical ones?
+ */
+bool debug_is_range(struct inspect *s, bool physical, uint64_t addr, uint64_t len);
+/* Shall a debugger that connects now see 64-bit registers? In IA-32e mode; and where the processor has that,
+ * unless the symbol file is a 32-bit one, which debuggers will load as well. */
+bool debug_wide(struct inspect *s);
 /* Find the range of linear addresses around ADDR that is mapped alike, or unmapped. True: mapped. */
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable);
 struct cpu *debug_cpu(struct inspect *s);

@@ -128,7 +128,7 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 		code_row(s, t, physical, addr, &in, buf);
 		addr += in.len;
 		if (!physical)
-			addr = (uint32_t)addr;
+			addr = session_linear(s, addr);
 	}
 	return addr;
 }
@@ -284,7 +284,7 @@ int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t 
 	return examine_numbers(s, r, physical, addr, n, format, format == 'c' ? 1 : unit);
 }
 
-bool examine_follows_call(struct inspect *s, uint32_t addr)
+bool examine_follows_call(struct inspect *s, gva addr)
 {
 	struct disas_insn in;
 

@@ -9,7 +9,7 @@ uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64
 		      unsigned bits);
 struct disas_insn;
 /* Does the code before ADDR look like a call that would return there? */
-bool examine_follows_call(struct inspect *s, uint32_t addr);
+bool examine_follows_call(struct inspect *s, gva addr);
 /* Decode the instruction at linear ADDR in the current mode, patches applied (the text names the patch). */
 bool examine_insn(struct inspect *s, uint64_t addr, struct disas_insn *in);
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,

@@ -129,6 +129,14 @@ static const struct type {
 	{ "char", 1, true }, { "short", 2, true }, { "int", 4, true },	{ "long", 4, true },
 };
 
+enum { TYPE_U32 = 2, TYPE_U64 = 3, TYPE_I64 = 7, TYPE_LONG = 11 };
+
+/* Of *ADDR and [ADDR]. */
+static const struct type *word_type(const struct parser *ps)
+{
+	return &types[ps->env->wide ? TYPE_U64 : TYPE_U32];
+}
+
 /* Accept a type, with an optional *, between OPEN and CLOSE at p. Otherwise return NULL and consume
  * nothing. */
 static const struct type *accept_between(struct parser *ps, const char *open, const char *close)
@@ -144,7 +152,7 @@ static const struct type *accept_between(struct parser *ps, const char *open, co
 	if (accept(ps, close))
 		for (size_t i = 0; i < ARRAY_LEN(types); i++)
 			if (!strcmp(types[i].name, name))
-				return &types[i];
+				return ps->env->wide && i == TYPE_LONG ? &types[TYPE_I64] : &types[i];
 	ps->p = start;
 	return NULL;
 }
@@ -277,7 +285,7 @@ static int64_t primary(struct parser *ps)
 	if (accept(ps, "[")) {
 		v = ternary(ps);
 		expect(ps, "]");
-		return load(ps, &types[2], (uint64_t)v);
+		return load(ps, word_type(ps), (uint64_t)v);
 	}
 	if (*ps->p == '\'')
 		return character(ps);
@@ -323,7 +331,7 @@ static int64_t unary_op(struct parser *ps)
 	}
 	if (accept(ps, "*")) {
 		t = accept_type(ps);
-		return load(ps, t ? t : &types[2], (uint64_t)unary(ps));
+		return load(ps, t ? t : word_type(ps), (uint64_t)unary(ps));
 	}
 	t = accept_between(ps, "{", "}");
 	if (t)
@@ -575,7 +583,7 @@ bool expr_lvalue(const struct expr_env *env, const char **text, struct lvalue *l
 	const struct type *t = NULL;
 
 	*err = (struct expr_error){ 0 };
-	*lv = (struct lvalue){ .memory = true, .size = 4 };
+	*lv = (struct lvalue){ .memory = true, .size = word_type(&ps)->size };
 	if (accept(&ps, "$")) {
 		lv->memory = false;
 		take_name(&ps, lv->name, sizeof(lv->name));

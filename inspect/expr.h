@@ -2,9 +2,9 @@
  * Integer expressions as in C: || && | ^ & == != < <= > >= << >> + - * / % ! ~
  * unary - and +, ?:, parentheses, casts to u8..u64 and i8..i64, numbers (decimal,
  * 0x, 0b, 0 octal, 'c'), $registers and $variables, symbols, and guest-linear memory:
- * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits). Arithmetic is
- * 64-bit signed and wraps; registers and memory are unsigned. The evaluator is pure: it accesses the
- * guest only through the environment. */
+ * *(u8|u16|u32)ADDR, {TYPE}ADDR (char, short, int, long as well), *ADDR and [ADDR] (32 bits; in 64-bit code
+ * 64). Arithmetic is 64-bit signed and wraps; registers and memory are unsigned. The evaluator is pure: it
+ * accesses the guest only through the environment. */
 #ifndef INSPECT_EXPR_H
 #define INSPECT_EXPR_H
 #include "base/types.h"
@@ -18,6 +18,7 @@ struct expr_env {
 	/* For expr_compile_prefix(): get the op that loads $NAME at run time. NULL, or a static line that
 	 * says why there is none. */
 	const char *(*reg_op)(void *ctx, const char *name, struct prog_op *op);
+	bool wide; /* 64-bit code: *ADDR and [ADDR] have 64 bits, and so has long */
 };
 
 /* The left side of "set". */

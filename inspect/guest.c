@@ -5,10 +5,13 @@
 #include "base/alloc.h"
 #include "mm/nested.h"
 #include "x86/descriptor.h"
+#include "x86/model.h"
 #include "x86/regs.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PHYSICAL_END (1ull << 52) /* no processor has more */
 
 struct cpu *session_cpu(struct inspect *s)
 {
@@ -22,7 +25,54 @@ gva session_pc(struct inspect *s)
 
 unsigned session_code_bits(struct inspect *s)
 {
-	return session_cpu(s)->seg[SEG_CS].attr & SA_DB ? 32 : 16;
+	const struct cpu *c = session_cpu(s);
+
+	return cpu_64(c) ? 64 : c->seg[SEG_CS].attr & SA_DB ? 32 : 16;
+}
+
+gva session_linear(struct inspect *s, uint64_t addr)
+{
+	return cpu_long(session_cpu(s)) ? addr : (uint32_t)addr;
+}
+
+bool session_is_linear(struct inspect *s, int64_t addr)
+{
+	return (addr >= 0 && addr <= UINT32_MAX) ||
+	       (cpu_long(session_cpu(s)) && cpu_canonical((uint64_t)addr));
+}
+
+bool session_may_be_linear(struct inspect *s, int64_t addr)
+{
+	const struct vcpu *v = machine_vcpu(s->m);
+
+	return session_is_linear(s, addr) ||
+	       (v->plat.cpuid && cpu_has_long_mode(&v->plat, &v->cpu) && cpu_canonical((uint64_t)addr));
+}
+
+bool session_is_range(struct inspect *s, bool physical, bool may, int64_t addr, int64_t len)
+{
+	uint64_t last = (uint64_t)addr + (uint64_t)len - 1;
+
+	if (len < 1 || last < (uint64_t)addr)
+		return false;
+	if (physical)
+		return last < PHYSICAL_END;
+	return may ? session_may_be_linear(s, addr) && session_may_be_linear(s, (int64_t)last)
+		   : session_is_linear(s, addr) && session_is_linear(s, (int64_t)last);
+}
+
+uint64_t session_sp(struct inspect *s)
+{
+	const struct cpu *c = session_cpu(s);
+
+	return cpu_64(c) ? c->gpr[R_ESP] : (uint32_t)c->gpr[R_ESP];
+}
+
+gva session_segment(struct inspect *s, enum seg seg)
+{
+	const struct cpu *c = session_cpu(s);
+
+	return cpu_64(c) && seg != SEG_FS && seg != SEG_GS ? 0 : c->seg[seg].base;
 }
 
 /* Without an mmu linear addresses are known only while paging is off: they are physical then. */
@@ -35,6 +85,11 @@ bool session_walk(struct inspect *s, gva lin, struct walk *w)
 {
 	struct mmu *mmu = machine_vcpu(s->m)->mmu;
 
+	lin = session_linear(s, lin);
+	if (mmu && !cpu_canonical(lin)) {
+		*w = (struct walk){ 0 };
+		return true;
+	}
 	if (mmu) {
 		mmu_walk(mmu, lin, MM_READ | MM_PROBE, w);
 		return true;
@@ -46,8 +101,9 @@ bool session_walk(struct inspect *s, gva lin, struct walk *w)
 uint64_t session_walk_span(struct inspect *s, const struct walk *w)
 {
 	/* columns: level at which the walk ended; log2 of the bytes that an entry there maps */
-	static const uint8_t shifts[2][3] = { { 22, 12, 12 }, { 30, 21, 12 } };
-	bool pae = session_cpu(s)->cr4 & CR4_PAE;
+	static const uint8_t shifts[3][4] = { { 22, 12 }, { 30, 21, 12 }, { 39, 30, 21, 12 } };
+	const struct cpu *c = session_cpu(s);
+	unsigned mode = cpu_long(c) ? 2 : c->cr4 & CR4_PAE ? 1 : 0;
 
 	if (w->second.exits)
 		return PAGE_SIZE;
@@ -55,7 +111,7 @@ uint64_t session_walk_span(struct inspect *s, const struct walk *w)
 		return 1ull << w->second.shift;
 	if (w->ok)
 		return 1ull << w->page_shift;
-	return w->nlevels ? 1ull << shifts[pae][w->nlevels - 1] : PAGE_SIZE;
+	return w->nlevels ? 1ull << shifts[mode][w->nlevels - 1] : PAGE_SIZE;
 }
 
 static bool read_piece(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n)
@@ -64,9 +120,10 @@ static bool read_piece(struct inspect *s, bool physical, uint64_t addr, void *bu
 
 	if (physical)
 		return mm_phys_read(machine_vm(s->m), addr, buf, n);
+	addr = session_linear(s, addr);
 	if (!mmu)
-		return is_flat(s) && mm_phys_read(machine_vm(s->m), (uint32_t)addr, buf, n);
-	return mmu_read(mmu, (uint32_t)addr, buf, (unsigned)n, MM_READ | MM_PROBE) == 0;
+		return is_flat(s) && mm_phys_read(machine_vm(s->m), addr, buf, n);
+	return cpu_canonical(addr) && mmu_read(mmu, addr, buf, (unsigned)n, MM_READ | MM_PROBE) == 0;
 }
 
 bool session_write(struct inspect *s, bool physical, uint64_t addr, const void *buf, size_t n)
@@ -75,9 +132,10 @@ bool session_write(struct inspect *s, bool physical, uint64_t addr, const void *
 
 	if (physical)
 		return mm_phys_write(machine_vm(s->m), addr, buf, n);
+	addr = session_linear(s, addr);
 	if (!mmu)
-		return is_flat(s) && mm_phys_write(machine_vm(s->m), (uint32_t)addr, buf, n);
-	return mmu_write(mmu, (uint32_t)addr, buf, (unsigned)n, MM_WRITE | MM_PROBE) == 0;
+		return is_flat(s) && mm_phys_write(machine_vm(s->m), addr, buf, n);
+	return cpu_canonical(addr) && mmu_write(mmu, addr, buf, (unsigned)n, MM_WRITE | MM_PROBE) == 0;
 }
 
 void session_flush(struct inspect *s)
@@ -171,16 +229,20 @@ static bool env_read(void *ctx, uint64_t addr, unsigned size, uint64_t *val)
 	struct inspect *s = ctx;
 
 	*val = 0;
-	return s->m && addr <= UINT32_MAX && session_read(s, false, addr, val, size) == size;
+	return s->m && session_is_linear(s, (int64_t)addr) && session_read(s, false, addr, val, size) == size;
 }
 
 struct expr_env session_env(struct inspect *s)
 {
-	return (struct expr_env){ .ctx = s, .reg = env_reg, .symbol = env_symbol, .read = env_read };
+	return (struct expr_env){ .ctx = s,
+				  .reg = env_reg,
+				  .symbol = env_symbol,
+				  .read = env_read,
+				  .wide = s->m && session_code_bits(s) == 64 };
 }
 
 /* Find the base of SELECTOR's segment. False: in protected mode, and no segment register holds SELECTOR. */
-static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
+static bool segment_base(struct inspect *s, uint16_t selector, gva *base)
 {
 	const struct cpu *c = session_cpu(s);
 
@@ -189,7 +251,7 @@ static bool segment_base(struct inspect *s, uint16_t selector, uint32_t *base)
 		return true;
 	for (unsigned i = 0; i < ARRAY_LEN(c->seg); i++)
 		if (c->seg[i].sel == selector && !sel_null(selector)) {
-			*base = (uint32_t)c->seg[i].base;
+			*base = session_segment(s, (enum seg)i);
 			return true;
 		}
 	return false;
@@ -199,7 +261,7 @@ bool session_place(struct inspect *s, const char **text, int64_t *addr, struct e
 {
 	struct expr_env env = session_env(s);
 	int64_t selector;
-	uint32_t base;
+	gva base;
 
 	if (!expr_eval_prefix(&env, text, addr, err))
 		return false;
@@ -215,7 +277,8 @@ bool session_place(struct inspect *s, const char **text, int64_t *addr, struct e
 			 (unsigned long long)selector);
 		return false;
 	}
-	*addr = (uint32_t)(base + (uint32_t)*addr);
+	*addr = (int64_t)session_linear(
+	    s, base + (session_code_bits(s) == 64 ? (uint64_t)*addr : (uint32_t)*addr));
 	return true;
 }
 
@@ -244,7 +307,7 @@ int session_address(struct inspect *s, const struct cmd_args *a, int i, struct r
 
 	if (i < a->argc && session_eval(s, a->argv[i], &v, r))
 		return -1;
-	if (v < 0 || v > UINT32_MAX)
+	if (!session_is_linear(s, v))
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
 				   (unsigned long long)v);
 	*out = (gva)v;

@@ -82,10 +82,14 @@ static void put_views(FILE *f, const struct view *const *views)
 static void put_registers(FILE *f)
 {
 	for (unsigned g = 0; g < REG_NGROUP; g++) {
+		const char *gap = "";
+
 		fprintf(f, ".TP\n%s\n", reg_group_names[g]);
 		for (unsigned i = 0; i < reg_count; i++)
-			if (reg_infos[i].group == g)
-				fprintf(f, "%s ", reg_infos[i].name);
+			if (reg_infos[i].group == g) {
+				fprintf(f, "%s%s", gap, reg_infos[i].name);
+				gap = " ";
+			}
 		fputc('\n', f);
 	}
 }

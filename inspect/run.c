@@ -213,12 +213,9 @@ static bool ended(struct inspect *s)
 
 static bool goal_reached(struct inspect *s, gva pc)
 {
-	const struct cpu *c = session_cpu(s);
-	uint32_t sp = (uint32_t)c->gpr[R_ESP];
-
 	if (!s->run.goal_set || s->run.goal.addr != pc)
 		return false;
-	return !s->run.goal.check_stack || sp - s->run.goal.stack < STACK_REACH;
+	return !s->run.goal.check_stack || session_sp(s) - s->run.goal.stack < STACK_REACH;
 }
 
 /* Does the condition of P hold? A condition that cannot be evaluated counts as true. */

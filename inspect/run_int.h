@@ -34,7 +34,7 @@ struct run_goal {
 	bool to_addr; /* stop at ADDR ... */
 	gva addr;
 	bool check_stack; /* ... when the stack pointer is in [STACK, STACK + 64 KiB) */
-	uint32_t stack;
+	uint64_t stack;
 	bool to_icount; /* stop at this instruction count */
 	uint64_t icount;
 	enum stopped_by reached; /* the reason to report */

@@ -105,7 +105,18 @@ bool session_walk(struct inspect *s, gva lin, struct walk *w);
 /* Bytes of the mapping, or of the hole, that the walk W found. */
 uint64_t session_walk_span(struct inspect *s, const struct walk *w);
 gva session_pc(struct inspect *s);
-unsigned session_code_bits(struct inspect *s); /* 16 or 32 */
+unsigned session_code_bits(struct inspect *s); /* 16, 32 or 64 */
+/* ADDR as a linear address in the present mode: in IA-32e mode all of it, else its low 32 bits. */
+gva session_linear(struct inspect *s, uint64_t addr);
+/* Is ADDR a linear address in the present mode? And in any mode that the processor has (of a point)? */
+bool session_is_linear(struct inspect *s, int64_t addr);
+bool session_may_be_linear(struct inspect *s, int64_t addr);
+/* Are the LEN bytes at ADDR such linear addresses (MAY: in any mode), or physical ones? */
+bool session_is_range(struct inspect *s, bool physical, bool may, int64_t addr, int64_t len);
+/* The stack pointer as code of the present mode uses it. */
+uint64_t session_sp(struct inspect *s);
+/* The base of segment S as the present mode uses it. */
+gva session_segment(struct inspect *s, enum seg seg);
 /* Copy up to N bytes at linear (or physical) ADDR, as far as they can be read; return how many. */
 size_t session_read(struct inspect *s, bool physical, uint64_t addr, void *buf, size_t n);
 /* Write N bytes, at most a page, all or none; also to read-only pages and ROM. */
@@ -188,7 +199,7 @@ void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct fin
 /* How a frame was found. */
 enum frame_by { FRAME_PC, FRAME_CFI, FRAME_POINTER, FRAME_TOP, FRAME_GUESS, FRAME_WAYS };
 struct frame {
-	uint32_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
+	uint64_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
 	enum frame_by by;
 };
 /* Unwind the call stack, innermost frame first, at most MAX frames: by the symbol file's call frame
@@ -196,7 +207,7 @@ struct frame {
 unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max);
 /* Find by call frame information where the current function will return to, and the stack pointer
  * then. False: there is no such information. */
-bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack);
+bool stack_return(struct inspect *s, uint64_t *addr, uint64_t *stack);
 
 /* ---- handlers whose rows are in another file ---- */
 int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/event.c */

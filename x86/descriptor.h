@@ -85,6 +85,11 @@ static inline uint32_t desc_base(const struct desc *d)
 	return d->lo >> 16 | (d->hi & 0xff) << 16 | (d->hi & 0xff000000);
 }
 
+static inline uint64_t desc_base64(const struct desc *d) /* with the upper part of a system descriptor */
+{
+	return (uint64_t)d->upper << 32 | desc_base(d);
+}
+
 static inline uint32_t desc_limit(const struct desc *d)
 {
 	uint32_t limit = (d->lo & 0xffff) | (d->hi & 0xf0000);
@@ -102,6 +107,11 @@ static inline uint32_t gate_offset(const struct desc *d)
 	return (d->hi & 0xffff0000) | (d->lo & 0xffff);
 }
 
+static inline uint64_t gate_offset64(const struct desc *d)
+{
+	return (uint64_t)d->upper << 32 | gate_offset(d);
+}
+
 static inline void desc_cache(const struct desc *d, uint16_t sel, struct seg_cache *s)
 {
 	*s = (struct seg_cache){
@@ -113,6 +123,7 @@ static inline void desc_cache(const struct desc *d, uint16_t sel, struct seg_cac
 }
 
 bool desc_is_gate(const struct desc *d);
-/* Write the kind in words: "32-bit data writable", "LDT". */
-void desc_type_text(const struct desc *d, char *buf, size_t len);
+/* Write the kind in words: "32-bit data writable", "LDT". IA32E: as in IA-32e mode, "64-bit code readable".
+ */
+void desc_type_text(const struct desc *d, bool ia32e, char *buf, size_t len);
 #endif

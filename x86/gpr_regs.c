@@ -9,12 +9,13 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 
 	switch (r->kind) {
 	case REG_FIELD:
+	case REG_WIDE:
 	case REG_X87:
 	case REG_MXCSR:
 	case REG_CR0:
 	case REG_DR6:
 	case REG_DR7:
-		for (unsigned i = r->bits / 8; i--;)
+		for (unsigned i = reg_bits(c, r) / 8; i--;)
 			val = val << 8 | at[i];
 		break;
 	case REG_SEL:

@@ -3,7 +3,7 @@
  * to 2.5, 20.3.1). */
 #include "x86/model.h"
 
-static bool has_lm(const struct platform *p, const struct cpu *c)
+bool cpu_has_long_mode(const struct platform *p, const struct cpu *c)
 {
 	return !p->cpuid || (cpu_efer_allowed(p, c) & EFER_LME);
 }
@@ -15,7 +15,7 @@ static const char *refused_general(const struct platform *p, const struct cpu *c
 
 	for (unsigned i = 0; i < ARRAY_LEN(c->gpr); i++)
 		high |= i < 8 ? c->gpr[i] >> 32 : c->gpr[i];
-	if (high && !has_lm(p, c))
+	if (high && !cpu_has_long_mode(p, c))
 		return "this processor has no 64-bit registers";
 	if (cpu_64(c) ? !cpu_canonical(c->rip) : c->rip >> 32 != 0)
 		return cpu_64(c) ? "RIP is not canonical" : "this is not 64-bit mode: EIP has 32 bits";
@@ -83,13 +83,13 @@ static const char *refused_segments(const struct platform *p, const struct cpu *
 		if (cpu_v86(c) && !is_v86_segment(&c->seg[i]))
 			return "virtual-8086 mode fixes base and limit of segments";
 	}
-	if (attr & SA_L && !has_lm(p, c))
+	if (attr & SA_L && !cpu_has_long_mode(p, c))
 		return "this processor has no 64-bit code segments";
 	if (cpu_64(c) && c->seg[SEG_CS].attr & SA_DB)
 		return "CS cannot have both L and D";
 	if (cpu_long(c) && cpu_v86(c))
 		return "IA-32e mode has no virtual-8086 mode";
-	if ((c->seg[SEG_CS].attr | c->seg[SEG_SS].attr) & SA_UNUSABLE)
+	if ((c->seg[SEG_CS].attr | (cpu_long(c) ? 0 : c->seg[SEG_SS].attr)) & SA_UNUSABLE)
 		return "CS and SS cannot be unusable";
 	if (c->cpl > 3 || (!cpu_pe(c) && c->cpl) || (cpu_v86(c) && (c->cpl != 3 || !cpu_pe(c))))
 		return "the mode does not agree with the privilege level";

@@ -14,6 +14,8 @@
 uint32_t cpu_cr4_allowed(const struct platform *p, const struct cpu *c, uint32_t wanted);
 /* Return the bits that it offers in EFER: LME with 64-bit mode, never LMA, which the processor sets. */
 uint64_t cpu_efer_allowed(const struct platform *p, const struct cpu *c);
+/* Has the processor IA-32e mode? Without P->cpuid it has. */
+bool cpu_has_long_mode(const struct platform *p, const struct cpu *c);
 /* Return why the processor cannot be in state C (a static line), or NULL. Without P->cpuid the bits that
  * depend on CPUID are not restricted. */
 const char *cpu_refused(const struct platform *p, const struct cpu *c);

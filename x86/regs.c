@@ -9,15 +9,28 @@
 #include <string.h>
 #include <strings.h>
 
-#define ROW(name, group, bits, kind, where, add, rw, gdb)                                                    \
-	{ #name, REG_##group, bits, REG_##kind, offsetof(struct cpu, where) + (add), rw, REG_GDB_##gdb },
+enum { NAT = 32 | 256, NATURAL = 256 };
+#define ROW(name, group, mode, bits, kind, where, add, rw, gdb)                                              \
+	{ #name,                                                                                             \
+	  REG_##group,                                                                                       \
+	  REG_##mode,                                                                                        \
+	  (bits) & ~NATURAL,                                                                                 \
+	  ((bits)&NATURAL) != 0,                                                                             \
+	  REG_##kind,                                                                                        \
+	  offsetof(struct cpu, where) + (add),                                                               \
+	  rw,                                                                                                \
+	  REG_GDB_##gdb },
 const struct reg_info reg_infos[] = {
-#define REG(name, group, bits, kind, where, rw, gdb, state) ROW(name, group, bits, kind, where, 0, rw, gdb)
-#define REGHI(name, group, bits, kind, where, rw, gdb, state) ROW(name, group, bits, kind, where, 1, rw, gdb)
-#define REG64(name, where, state)
+#define REG(name, group, bits, kind, where, rw, gdb, state)                                                  \
+	ROW(name, group, ANY_MODE, bits, kind, where, 0, rw, gdb)
+#define REGHI(name, group, bits, kind, where, rw, gdb, state)                                                \
+	ROW(name, group, ANY_MODE, bits, kind, where, 1, rw, gdb)
+#define REG32(name, where, state) ROW(name, GENERAL, NOT_LONG, 32, FIELD, where, 0, 1, CORE)
+#define REG64(name, where, state) ROW(name, GENERAL, LONG, 64, WIDE, where, 0, 1, WIDE)
 #include "x86/regs.def"
 #undef REG
 #undef REGHI
+#undef REG32
 #undef REG64
 };
 const unsigned reg_count = ARRAY_LEN(reg_infos);
@@ -43,9 +56,9 @@ const struct reg_info *reg_find(const char *name)
 	return NULL;
 }
 
-static uint64_t width_mask(const struct reg_info *r)
+static uint64_t width_mask(const struct cpu *c, const struct reg_info *r)
 {
-	return r->bits == 64 ? ~0ull : (1ull << r->bits) - 1;
+	return reg_bits(c, r) == 64 ? ~0ull : (1ull << r->bits) - 1;
 }
 
 /* ---- segment loads ---- */
@@ -54,8 +67,9 @@ static uint64_t width_mask(const struct reg_info *r)
 static const char *fetch_descriptor(const struct cpu *c, uint16_t sel, struct desc *d,
 				    const struct reg_memory *mem)
 {
-	uint32_t base = c->gdtr.base, limit = c->gdtr.limit, off = sel & SEL_INDEX;
+	uint32_t limit = c->gdtr.limit, off = sel & SEL_INDEX;
 	uint64_t raw;
+	gva base = c->gdtr.base;
 
 	if (sel & SEL_TI) {
 		base = c->ldtr.base;
@@ -100,6 +114,18 @@ static const char *refused_data(const struct cpu *c, uint16_t sel, const struct 
 		   : "the segment has a higher privilege level";
 }
 
+static const char *load_null(struct cpu *c, unsigned s, uint16_t sel)
+{
+	uint16_t dpl = 0;
+
+	if (s == SEG_SS && cpu_64(c) && c->cpl < 3 && (sel & SEL_RPL) == c->cpl)
+		dpl = (uint16_t)(c->cpl << SA_DPL_SHIFT);
+	else if (s == SEG_CS || s == SEG_SS)
+		return "CS and SS cannot hold a null selector";
+	c->seg[s] = (struct seg_cache){ .attr = (uint16_t)(SA_UNUSABLE | dpl), .sel = sel };
+	return NULL;
+}
+
 /* Load segment S as the processor does in protected mode (SDM vol. 2, MOV; CS: as a far jump at the same
  * privilege). */
 static const char *load_segment(struct cpu *c, unsigned s, uint16_t sel, const struct reg_memory *mem)
@@ -108,12 +134,8 @@ static const char *load_segment(struct cpu *c, unsigned s, uint16_t sel, const s
 	struct desc d;
 	uint8_t access;
 
-	if (sel_null(sel)) {
-		if (s == SEG_CS || s == SEG_SS)
-			return "CS and SS cannot hold a null selector";
-		c->seg[s] = (struct seg_cache){ .attr = SA_UNUSABLE, .sel = sel };
-		return NULL;
-	}
+	if (sel_null(sel))
+		return load_null(c, s, sel);
 	why = fetch_descriptor(c, sel, &d, mem);
 	if (!why)
 		why = s == SEG_CS   ? refused_code(c, sel, &d)
@@ -164,9 +186,18 @@ const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const
 
 	if (!r->writable)
 		return "this register is read-only";
-	val = settled(r, val & width_mask(r));
+	val = settled(r, val & width_mask(c, r));
 	switch (r->kind) {
+	case REG_WIDE:
+		if (!cpu_long(c) && r->offset >= offsetof(struct cpu, gpr[8]) &&
+		    r->offset < offsetof(struct cpu, rip))
+			return "outside IA-32e mode this register does not exist";
+		val = cpu_long(c) ? val : (uint32_t)val;
+		memcpy(at, &val, sizeof(val));
+		break;
 	case REG_FIELD:
+		memcpy(at, &val, r->natural ? sizeof(val) : r->bits / 8);
+		break;
 	case REG_CR0:
 	case REG_DR6:
 	case REG_DR7:
@@ -175,7 +206,7 @@ const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const
 	case REG_SEL:
 		return set_selector(c, (struct seg_cache *)(void *)at, (uint16_t)val, mem);
 	case REG_PC:
-		c->rip = (uint32_t)(val - c->seg[SEG_CS].base);
+		c->rip = cpu_64(c) ? val : (uint32_t)(val - c->seg[SEG_CS].base);
 		break;
 	case REG_EFLAGS:
 		if ((val ^ cpu_eflags(c)) & FL_VM)

@@ -19,6 +19,7 @@ enum reg_group {
 /* How a register is stored. */
 enum reg_kind {
 	REG_FIELD,  /* as it is */
+	REG_WIDE,   /* likewise; outside IA-32e mode the low 32 bits of the first eight alone can be set */
 	REG_SEL,    /* a selector: a write loads the segment */
 	REG_PC,	    /* the linear address of the next instruction */
 	REG_EFLAGS, /* in three places, see x86/cpu.h */
@@ -31,12 +32,24 @@ enum reg_kind {
 };
 
 /* The feature of gdb's target description that has a register (gdbstub/regs.c). */
-enum reg_gdb { REG_GDB_NO, REG_GDB_CORE, REG_GDB_X87, REG_GDB_SSE, REG_GDB_OWN };
+enum reg_gdb {
+	REG_GDB_NO,
+	REG_GDB_CORE,
+	REG_GDB_WIDE /* CORE, in x86-64 descriptions */,
+	REG_GDB_X87,
+	REG_GDB_SSE,
+	REG_GDB_OWN
+};
+
+/* When a register is shown among others; all can be named at any time. */
+enum reg_mode { REG_ANY_MODE, REG_NOT_LONG, REG_LONG };
 
 struct reg_info {
 	const char *name;
 	enum reg_group group;
-	unsigned bits;
+	enum reg_mode mode;
+	unsigned bits; /* outside IA-32e mode */
+	bool natural;  /* 64 bits in IA-32e mode: reg_bits() */
 	enum reg_kind kind;
 	size_t offset; /* in struct cpu */
 	bool writable;
@@ -61,6 +74,15 @@ static inline uint64_t reg_flag_value(const struct reg_flag *f, uint64_t val)
 	return val >> f->first & ((2ull << (f->last - f->first)) - 1);
 }
 
+static inline bool reg_shown(const struct cpu *c, const struct reg_info *r)
+{
+	return r->mode == REG_ANY_MODE || (r->mode == REG_LONG) == cpu_long(c);
+}
+static inline unsigned reg_bits(const struct cpu *c, const struct reg_info *r)
+{
+	return r->natural && cpu_long(c) ? 64 : r->bits;
+}
+
 /* Find a register by name, case ignored; NULL when there is none. */
 const struct reg_info *reg_find(const char *name);
 /* Return the value of R, zero-extended. */
@@ -69,12 +91,12 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r);
 /* Linear memory, for descriptors. */
 struct reg_memory {
 	void *ctx;
-	bool (*read)(void *ctx, uint32_t lin, void *buf, unsigned n);
-	bool (*write)(void *ctx, uint32_t lin, const void *buf, unsigned n);
+	bool (*read)(void *ctx, gva lin, void *buf, unsigned n);
+	bool (*write)(void *ctx, gva lin, const void *buf, unsigned n);
 };
-/* Set R, cut to its width. Return NULL, or why not (a static line). A selector loads its segment by the rules
- * of the processor's mode; MEM is needed for that in protected mode. The state as a whole may then be
- * impossible: cpu_refused() in x86/model.h. The caller notifies the engine. */
+/* Set R, cut to its width in the present mode. Return NULL, or why not (a static line). A selector loads its
+ * segment by the rules of the processor's mode; MEM is needed for that in protected mode. The state as a
+ * whole may then be impossible: cpu_refused() in x86/model.h. The caller notifies the engine. */
 const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const struct reg_memory *mem);
 /* Write the names of the bits set in VAL and all fields ("PE PG", "IF IOPL=0"; "" for a register without
  * named bits). */

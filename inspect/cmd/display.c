@@ -85,7 +85,7 @@ static int show_memory(struct inspect *s, const struct display *d, int64_t addr,
 	int rc;
 
 	examine_format(d->fmt, &n, &format, &unit);
-	rc = addr < 0 || addr > UINT32_MAX
+	rc = !session_is_linear(s, addr)
 		 ? result_fail(r, "not an address of this guest")
 		 : examine_memory(s, r, false, (uint64_t)addr, n, format, examine_unit(unit));
 	s->examine = was;

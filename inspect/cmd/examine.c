@@ -28,7 +28,7 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 	if (a->rest[0] &&
 	    (physical ? session_eval(s, a->rest, &addr, r) : session_place_all(s, a->rest, &addr, r)))
 		return -1;
-	if (addr < 0 || (!physical && addr > UINT32_MAX))
+	if (physical ? addr < 0 : !session_is_linear(s, addr))
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
 				   (unsigned long long)addr);
 	s->examine.format = format;
@@ -49,18 +49,20 @@ static int cmd_xp(struct inspect *s, const struct cmd_args *a, struct result *r)
 static int cmd_disassemble(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	unsigned n = 10, bits = session_code_bits(s);
-	char format = 'i', unit = 'w';
+	char format = 'i', unit = 0;
 	int64_t addr = (int64_t)session_pc(s);
 
 	if (!examine_format(a->fmt, &n, &format, &unit) || format != 'i')
 		return result_fail(r, "%s: /%s is not a count", a->name, a->fmt);
 	if (examine_too_many(n))
 		return result_fail(r, "%s: /%s is more than 1048576 items", a->name, a->fmt);
-	if (unit == 'h')
-		bits = 16;
+	if (unit == 'b')
+		return result_fail(r, "%s: /b is no size of code (h 16, w 32, g 64 bits)", a->name);
+	if (unit)
+		bits = 8 * examine_unit(unit);
 	if (a->rest[0] && session_place_all(s, a->rest, &addr, r))
 		return -1;
-	s->examine.next = examine_code(s, r, false, (uint32_t)addr, n, bits);
+	s->examine.next = examine_code(s, r, false, session_linear(s, (uint64_t)addr), n, bits);
 	s->examine.format = 'i';
 	return r->error ? -1 : 0;
 }
@@ -218,7 +220,7 @@ static const struct command commands[] = {
 	{ "xp", NULL, "[/NFU] [ADDRESS]", "show memory at a physical address", NULL, cmd_xp,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "disassemble", "u disas", "[/N] [ADDRESS]", "show N instructions (10) from ADDRESS or pc on",
-	  "16 or 32-bit code according to CS; /h forces 16. => marks the next instruction, * a breakpoint.",
+	  "16, 32 or 64-bit code according to CS; /h, /w and /g force one. => marks the next instruction, * a breakpoint.",
 	  cmd_disassemble, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
 	{ "print", "p", "[/F] EXPR", "evaluate an expression",
 	  "F: x d u o t (binary) c a (address with symbol). Operators as in C; registers ($eax, $eflags, $pc (linear), "

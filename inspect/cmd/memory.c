@@ -74,16 +74,16 @@ static const char *page_format(const struct walk *w)
 				  : "{linear} -> {physical}, paging is off";
 }
 
-static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, uint32_t *lin, struct walk *w)
+static int probe(struct inspect *s, const struct cmd_args *a, struct result *r, gva *lin, struct walk *w)
 {
 	int64_t addr;
 
 	if (session_eval(s, a->rest, &addr, r))
 		return -1;
-	if (addr < 0 || addr > UINT32_MAX)
+	if (!session_is_linear(s, addr))
 		return result_fail(r, "%s: 0x%llx is not a linear address of this guest", a->name,
 				   (unsigned long long)addr);
-	*lin = (uint32_t)addr;
+	*lin = (gva)addr;
 	session_walk(s, *lin, w);
 	return 0;
 }
@@ -94,7 +94,7 @@ static int cmd_page(struct inspect *s, const struct cmd_args *a, struct result *
 	struct table *t;
 	struct value guest;
 	struct walk w;
-	uint32_t lin;
+	gva lin;
 
 	if (probe(s, a, r, &lin, &w))
 		return -1;
@@ -124,7 +124,7 @@ static int cmd_gva2gpa(struct inspect *s, const struct cmd_args *a, struct resul
 {
 	struct table *t;
 	struct walk w;
-	uint32_t lin;
+	gva lin;
 
 	if (probe(s, a, r, &lin, &w))
 		return -1;
@@ -150,7 +150,7 @@ static int cmd_gpa2hva(struct inspect *s, const struct cmd_args *a, struct resul
 
 	if (session_eval(s, a->rest, &addr, r))
 		return -1;
-	if (addr < 0 || addr > UINT32_MAX || !mm_phys_read(vm, (uint64_t)addr, &byte, 1))
+	if (!session_is_range(s, true, false, addr, 1) || !mm_phys_read(vm, (uint64_t)addr, &byte, 1))
 		return result_fail(r, "gpa2hva: no memory at 0x%llx", (unsigned long long)addr);
 	t = result_table(r, host_cols, ARRAY_LEN(host_cols), TABLE_PLAIN,
 			 "Host virtual address for {physical} (ram) is {host}");
@@ -171,6 +171,19 @@ static const char *no_paging(struct inspect *s)
 					    : "PG disabled"; /* QEMU's text, which gdb plug-ins compare */
 }
 
+/* All of the address space is walked from 0: to its end, or in IA-32e mode around its end to 0, without the
+ * hole between the halves. */
+static uint64_t walks_end(struct inspect *s)
+{
+	return cpu_long(session_cpu(s)) ? 0 : 1ull << 32;
+}
+
+static uint64_t next_walk(struct inspect *s, uint64_t lin, const struct walk *w)
+{
+	lin += session_walk_span(s, w);
+	return cpu_long(session_cpu(s)) && lin == 1ull << 47 ? -lin : lin;
+}
+
 static const struct view_col mem_cols[] = {
 	{ "start", "Start", VAL_HEX, "", "first linear address" },
 	{ "end", "End", VAL_HEX, "", "first address behind the range" },
@@ -185,7 +198,7 @@ struct range {
 
 static void put_range(struct row_sink *sink, const struct range *g)
 {
-	if (g->end > g->start)
+	if (g->end != g->start) /* the last range of IA-32e mode ends at 0 */
 		sink->row(sink, (struct value[]){ V_HEX(g->start), V_HEX(g->end), V_HEX(g->end - g->start),
 						  V_STR(g->rights) });
 }
@@ -195,25 +208,27 @@ static const char *mem_rows(void *owner, const char *arg, struct row_sink *sink)
 	struct inspect *s = owner;
 	struct range g = { 0 };
 	const char *no = no_paging(s);
+	uint64_t lin = 0, end;
 	char rights[5];
 	struct walk w;
 
 	if (no)
 		return no;
-	for (uint64_t lin = 0; lin < 1ull << 32; lin += session_walk_span(s, &w)) {
+	end = walks_end(s);
+	do {
 		session_walk(s, lin, &w);
 		rights_text(&w, rights);
 		if (strcmp(arg, "x"))
 			rights[3] = 0;
-		if (w.ok && g.end == lin && g.end > g.start && !strcmp(g.rights, rights)) {
-			g.end = lin + session_walk_span(s, &w);
-			continue;
+		if (!w.ok || g.end != lin || g.end == g.start || strcmp(g.rights, rights)) {
+			put_range(sink, &g);
+			g.start = g.end = lin;
+			memcpy(g.rights, rights, sizeof(rights));
 		}
-		put_range(sink, &g);
-		g.start = lin;
-		g.end = w.ok ? lin + session_walk_span(s, &w) : lin;
-		memcpy(g.rights, rights, sizeof(rights));
-	}
+		if (w.ok)
+			g.end = lin + session_walk_span(s, &w);
+		lin = next_walk(s, lin, &w);
+	} while (lin != end);
 	put_range(sink, &g);
 	return NULL;
 }
@@ -256,19 +271,22 @@ static const char *tlb_rows(void *owner, const char *arg, struct row_sink *sink)
 {
 	struct inspect *s = owner;
 	const char *no = no_paging(s);
+	uint64_t lin = 0, end;
 	char flags[10];
 	struct walk w;
 
 	(void)arg;
 	if (no)
 		return no;
-	for (uint64_t lin = 0; lin < 1ull << 32; lin += session_walk_span(s, &w)) {
+	end = walks_end(s);
+	do {
 		session_walk(s, lin, &w);
-		if (!w.ok)
-			continue;
-		tlb_flags(&w, flags);
-		sink->row(sink, (struct value[]){ V_HEX(lin), V_HEX(w.pa), V_STR(flags) });
-	}
+		if (w.ok) {
+			tlb_flags(&w, flags);
+			sink->row(sink, (struct value[]){ V_HEX(lin), V_HEX(w.pa), V_STR(flags) });
+		}
+		lin = next_walk(s, lin, &w);
+	} while (lin != end);
 	return NULL;
 }
 

@@ -73,22 +73,20 @@ static bool asm_interrupted(void *ctx)
 	return session_interrupted(ctx);
 }
 
-/* The code size that "asm", "asm16" or "asm32" means; 0: WORD is none of them. */
+/* The code size that "asm", "asm16", "asm32" or "asm64" means; 0: WORD is none of them. */
 static unsigned asm_bits(struct inspect *s, const char *word)
 {
 	if (!strcmp(word, "asm"))
 		return session_code_bits(s);
-	return !strcmp(word, "asm16") ? 16 : !strcmp(word, "asm32") ? 32 : 0;
+	return !strcmp(word, "asm16") ? 16 : !strcmp(word, "asm32") ? 32 : !strcmp(word, "asm64") ? 64 : 0;
 }
 
 static int assemble(struct inspect *s, const struct cmd_args *a, unsigned bits, gva pc, uint8_t *out,
 		    struct result *r)
 {
-	struct assembly as = { .bits = bits,
-			       .at = (uint32_t)pc,
-			       .symbol = asm_symbol,
-			       .interrupted = asm_interrupted,
-			       .ctx = s };
+	struct assembly as = {
+		.bits = bits, .at = pc, .symbol = asm_symbol, .interrupted = asm_interrupted, .ctx = s
+	};
 	char *text = xcalloc(1, strlen(a->rest) + (size_t)a->argc + 2), err[400];
 	int n;
 
@@ -230,12 +228,12 @@ static const struct command commands[] = {
 	{ "patch-code", NULL, "ADDRESS BYTES... [over BYTES...]|asm TEXT",
 	  "change guest code in the translation only: the guest cannot see it",
 	  "BYTES are pairs of hex digits, or nop, ret, int3, ud2. TEXT, in quotes, is one or more instructions in the "
-	  "Intel syntax of GNU as, which assembles it, separated by ';'; names are the guest's symbols. asm16 and asm32 "
+	  "Intel syntax of GNU as, which assembles it, separated by ';'; names are the guest's symbols. asm16, asm32 and asm64 "
 	  "set the code size if it differs from that at pc. If TEXT ends inside an instruction of the guest, the rest "
 	  "of that becomes nops. A patch applies at its linear address in every address space; with over, which "
 	  "'patches save' writes, only where the guest has those bytes. unpatch removes it.",
 	  cmd_patch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 2, -1,
-	  "<expr> asm|asm16|asm32|nop|ret|int3|ud2 <expr> ..." },
+	  "<expr> asm|asm16|asm32|asm64|nop|ret|int3|ud2 <expr> ..." },
 	{ "patches", NULL, "[save FILE]", "list the patches; or write all choices as a script for source",
 	  "The script has policy, site, adapt, patch-code, pin and probe commands with absolute addresses. Patches that "
 	  "have run apply only where the guest has the bytes that it has there now: another kernel, or the same one "

@@ -129,10 +129,10 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
-	if (addr < 0 || addr > UINT32_MAX)
+	if (!session_may_be_linear(s, addr))
 		return result_fail(r, "%s: 0x%llx is not an address of this guest", a->name,
 				   (unsigned long long)addr);
-	p = points_add(&s->points, (uint32_t)addr, a->name[0] == 't', cond);
+	p = points_add(&s->points, (gva)addr, a->name[0] == 't', cond);
 	run_point_changed(s, p->addr);
 	point_report(s, p, r);
 	return 0;
@@ -180,10 +180,10 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
-	if (addr < 0 || addr > UINT32_MAX || len < 1 || len > (1ll << 32) - addr)
+	if (!session_is_range(s, physical, true, addr, len))
 		return result_fail(r, "%s: 0x%llx, %lld bytes, is not in this guest's address space", a->name,
 				   (unsigned long long)addr, (long long)len);
-	p = points_add(&s->points, (uint32_t)addr, false, cond);
+	p = points_add(&s->points, (gva)addr, false, cond);
 	p->len = (uint64_t)len;
 	p->physical = physical;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

@@ -23,10 +23,9 @@ static const char *reg_op(void *ctx, const char *name, struct prog_op *op)
 		*op = (struct prog_op){ .code = PROG_PUSH, .imm = (int64_t)e->pc };
 		return NULL;
 	}
-	if (r && (r->kind == REG_FIELD || r->kind >= REG_CR0) &&
-	    (r->bits == 8 || r->bits == 16 || r->bits == 32 || r->bits == 64)) {
+	if (r && (r->kind == REG_FIELD || r->kind == REG_WIDE || r->kind >= REG_CR0)) {
 		*op = (struct prog_op){ .code = PROG_FIELD,
-					.size = (uint8_t)(r->bits / 8),
+					.size = (uint8_t)(reg_bits(session_cpu(e->s), r) / 8),
 					.imm = (int64_t)r->offset };
 		return NULL;
 	}
@@ -54,7 +53,9 @@ static bool symbol(void *ctx, const char *name, uint64_t *val)
 
 struct expr_env probe_expr_env(struct probe_env *e)
 {
-	return (struct expr_env){ .ctx = e, .symbol = symbol, .reg_op = reg_op };
+	return (struct expr_env){
+		.ctx = e, .symbol = symbol, .reg_op = reg_op, .wide = session_code_bits(e->s) == 64
+	};
 }
 
 /* ---- probe ---- */
@@ -135,7 +136,7 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 
 	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, &err))
 		rc = result_fail(r, "probe: %s", err.text);
-	else if (addr < 0 || addr > UINT32_MAX)
+	else if (!session_may_be_linear(s, addr))
 		rc =
 		    result_fail(r, "probe: 0x%llx is not an address of this guest", (unsigned long long)addr);
 	p->pc = (gva)addr;

@@ -49,7 +49,7 @@ static void tallies_fini(struct tallies *t)
 }
 
 /* The name of the function that contains PC. */
-static void function_name(struct inspect *s, uint32_t pc, char *buf, size_t len)
+static void function_name(struct inspect *s, gva pc, char *buf, size_t len)
 {
 	const struct symbol *sym = symbols_at(&s->symbols, pc);
 

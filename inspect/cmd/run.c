@@ -84,13 +84,8 @@ static int cmd_stepi(struct inspect *s, const struct cmd_args *a, struct result 
 	return report(s, r);
 }
 
-static uint32_t stack_pointer(struct inspect *s)
-{
-	return (uint32_t)session_cpu(s)->gpr[R_ESP];
-}
-
 /* Run to ADDR with the stack pointer at STACK or slightly above. */
-static void run_to_address(struct inspect *s, uint32_t addr, uint32_t stack, enum stopped_by reached)
+static void run_to_address(struct inspect *s, gva addr, uint64_t stack, enum stopped_by reached)
 {
 	run_to(s,
 	       &(struct run_goal){
@@ -105,7 +100,7 @@ static bool step_over(struct inspect *s)
 	if (!examine_insn(s, session_pc(s), &in) ||
 	    (in.kind != DISAS_CALL && in.kind != DISAS_INT && in.kind != DISAS_REP))
 		return run_step(s);
-	run_to_address(s, (uint32_t)session_pc(s) + in.len, stack_pointer(s), STOPPED_STEP);
+	run_to_address(s, session_linear(s, session_pc(s) + in.len), session_sp(s), STOPPED_STEP);
 	return s->run.stop.reason == STOPPED_STEP;
 }
 
@@ -125,7 +120,7 @@ static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result 
 
 /* ---- finish ---- */
 
-static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
+static bool read_word(struct inspect *s, gva addr, uint64_t *val)
 {
 	*val = 0;
 	return session_read(s, false, addr, val, session_code_bits(s) / 8) == session_code_bits(s) / 8;
@@ -134,28 +129,36 @@ static bool read_word(struct inspect *s, uint32_t addr, uint32_t *val)
 /* Find the return address where it is certain: by call frame information, at the first instruction of a
  * function, at its return, and behind a prologue "push ebp; mov ebp, esp". STACK: the stack pointer after the
  * return. */
-static bool return_address(struct inspect *s, uint32_t *addr, uint32_t *stack)
+static bool return_address(struct inspect *s, uint64_t *addr, uint64_t *stack)
 {
-	static const uint8_t prologues[][3] = { { 0x55, 0x89, 0xe5 }, { 0x55, 0x8b, 0xec } };
-	const struct cpu *c = session_cpu(s);
-	uint32_t ebp = (uint32_t)c->gpr[R_EBP], base = c->seg[SEG_SS].base;
+	/* columns: of 64-bit code; the instructions */
+	static const struct {
+		uint8_t wide, code[4];
+	} prologues[] = { { 0, { 0x55, 0x89, 0xe5 } },
+			  { 0, { 0x55, 0x8b, 0xec } },
+			  { 1, { 0x55, 0x48, 0x89, 0xe5 } } };
+	bool wide = session_code_bits(s) == 64, known = false;
+	unsigned word = wide ? 8 : 4;
+	uint64_t bp = session_cpu(s)->gpr[R_EBP], base = session_segment(s, SEG_SS);
 	const struct symbol *sym = symbols_at(&s->symbols, session_pc(s));
 	struct disas_insn in;
-	uint8_t head[3];
+	uint8_t head[4];
 
-	if (session_code_bits(s) != 32 || !examine_insn(s, session_pc(s), &in))
+	bp = wide ? bp : (uint32_t)bp;
+	if (session_code_bits(s) == 16 || !examine_insn(s, session_pc(s), &in))
 		return false;
 	if (stack_return(s, addr, stack))
 		return true;
-	*stack = stack_pointer(s) + 4;
+	*stack = session_sp(s) + word;
 	if (in.kind == DISAS_RET || (sym && sym->addr == session_pc(s)))
-		return read_word(s, base + stack_pointer(s), addr) && examine_follows_call(s, *addr);
-	if (!sym || session_pc(s) < sym->addr + 3 || session_read(s, false, sym->addr, head, 3) != 3)
+		return read_word(s, base + session_sp(s), addr) && examine_follows_call(s, *addr);
+	if (!sym || session_pc(s) < sym->addr + 3 + wide ||
+	    session_read(s, false, sym->addr, head, 3 + wide) != 3u + wide)
 		return false;
-	if (memcmp(head, prologues[0], 3) && memcmp(head, prologues[1], 3))
-		return false;
-	*stack = ebp + 8;
-	return ebp >= stack_pointer(s) && read_word(s, base + ebp + 4, addr) &&
+	for (size_t i = 0; i < ARRAY_LEN(prologues); i++)
+		known |= prologues[i].wide == wide && !memcmp(head, prologues[i].code, 3 + wide);
+	*stack = bp + 2 * word;
+	return known && bp >= session_sp(s) && read_word(s, base + bp + word, addr) &&
 	       examine_follows_call(s, *addr);
 }
 
@@ -181,7 +184,7 @@ static void step_out(struct inspect *s)
 
 static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	uint32_t addr, stack;
+	uint64_t addr, stack;
 
 	(void)a;
 	if (return_address(s, &addr, &stack)) {
@@ -197,9 +200,16 @@ static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result
 
 /* ---- until ---- */
 
+/* The linear address ADDR, also one of a mode that the guest will enter. */
+static gva goal(struct inspect *s, int64_t addr)
+{
+	return session_may_be_linear(s, addr) ? (gva)addr : session_linear(s, (gva)addr);
+}
+
 static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	uint32_t pc = (uint32_t)session_pc(s), stack = stack_pointer(s);
+	gva pc = session_pc(s);
+	uint64_t stack = session_sp(s);
 	struct disas_insn in;
 	int64_t addr;
 
@@ -208,7 +218,7 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 			return -1;
 		return report_run(
 		    s, r,
-		    &(struct run_goal){ .to_addr = true, .addr = (uint32_t)addr, .reached = STOPPED_UNTIL });
+		    &(struct run_goal){ .to_addr = true, .addr = goal(s, addr), .reached = STOPPED_UNTIL });
 	}
 	if (!examine_insn(s, pc, &in))
 		return result_fail(r, "until: cannot read the instruction at pc");
@@ -223,7 +233,7 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 /* Is TEXT "$pc == ADDRESS", which needs no single steps? */
 static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 {
-	static const char *const names[] = { "$pc", "$eip" };
+	static const char *const names[] = { "$pc", "$eip", "$rip" };
 	struct expr_env env = session_env(s);
 	struct expr_error err;
 
@@ -235,7 +245,7 @@ static bool address_goal(struct inspect *s, const char *text, int64_t *addr)
 		p += strspn(p, " \t");
 		/* the address must be constant */
 		if (!strncmp(p, "==", 2) && !strpbrk(p + 2, "$*[&|?=<>"))
-			return expr_eval(&env, p + 2, addr, &err) && !session_cpu(s)->seg[SEG_CS].base;
+			return expr_eval(&env, p + 2, addr, &err) && !session_segment(s, SEG_CS);
 	}
 	return false;
 }
@@ -286,7 +296,7 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 		rc = 0;
 	if (!rc && !max && address_goal(s, expr, &val)) {
 		run_to(s, &(struct run_goal){
-			      .to_addr = true, .addr = (uint32_t)val, .reached = STOPPED_RUN_UNTIL });
+			      .to_addr = true, .addr = goal(s, val), .reached = STOPPED_RUN_UNTIL });
 	} else if (!rc) {
 		session_moves(s, true);
 		s->run.step_irq = true;

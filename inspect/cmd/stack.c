@@ -14,18 +14,31 @@ enum {
 	GUESS_MAX = 32
 };
 
-static bool read_word(struct inspect *s, uint32_t offset, uint32_t *val)
+/* Unwinding follows the width of the code at pc. 16-bit code is not unwound. */
+static const struct cfi_arch *arch_here(struct inspect *s)
+{
+	return session_code_bits(s) == 64 ? &cfi_amd64 : &cfi_i386;
+}
+
+static bool read_stack(void *ctx, uint64_t offset, void *buf, unsigned n)
+{
+	struct inspect *s = ctx;
+
+	return session_read(s, false, session_linear(s, session_segment(s, SEG_SS) + offset), buf, n) == n;
+}
+
+static bool read_word(struct inspect *s, uint64_t offset, uint64_t *val)
 {
 	*val = 0;
-	return session_read(s, false, (uint32_t)session_cpu(s)->seg[SEG_SS].base + offset, val, 4) == 4;
+	return read_stack(s, offset, val, arch_here(s)->word);
 }
 
 /* Is pc in the first two instructions of a function (push ebp; mov ebp, esp), where the frame pointer is
  * still the caller's? Then the return address is at *AT. */
-static bool before_frame(struct inspect *s, uint32_t *at)
+static bool before_frame(struct inspect *s, uint64_t *at)
 {
 	const struct symbol *sym = symbols_at(&s->symbols, session_pc(s));
-	uint32_t sp = (uint32_t)session_cpu(s)->gpr[R_ESP];
+	uint64_t sp = session_sp(s);
 	uint8_t head = 0, here = 0;
 
 	session_read(s, false, session_pc(s), &here, 1);
@@ -34,82 +47,82 @@ static bool before_frame(struct inspect *s, uint32_t *at)
 	*at = sp;
 	if ((sym && sym->addr == session_pc(s)) || here == 0xc3 || here == 0xc2)
 		return true;
-	*at = sp + 4;
+	*at = sp + arch_here(s)->word;
 	return sym && head == 0x55 && session_pc(s) == sym->addr + 1;
 }
 
 /* The state of unwinding. */
 struct cursor {
 	struct cfi_regs regs;
-	bool exact; /* eip is an instruction that was or will be executed, not a return address */
+	bool exact; /* pc is an instruction that was or will be executed, not a return address */
 	bool first; /* the innermost frame */
 };
 
 static struct cursor cursor_here(struct inspect *s)
 {
+	const struct cfi_arch *arch = arch_here(s);
 	const struct cpu *c = session_cpu(s);
-	struct cursor cur = { .exact = true, .first = true };
+	struct cursor cur = { .regs.arch = arch, .exact = true, .first = true };
 
-	for (unsigned i = 0; i < CFI_EIP; i++)
-		cur.regs.val[i] = (uint32_t)c->gpr[i];
-	cur.regs.val[CFI_EIP] = (uint32_t)session_pc(s);
-	cur.regs.known = (1u << CFI_REGS) - 1;
+	for (unsigned i = 0; i < arch->pc; i++)
+		cur.regs.val[i] =
+		    arch->word == 8 ? c->gpr[arch->general[i]] : (uint32_t)c->gpr[arch->general[i]];
+	cur.regs.val[arch->pc] = session_pc(s);
+	cur.regs.known = (2u << arch->pc) - 1;
 	return cur;
 }
 
 /* Without tables only the frame pointer is known in the next frame, if it is one (BP_GOOD). */
-static void step_to(struct cursor *cur, uint32_t pc, uint32_t sp, uint32_t bp, bool bp_good)
+static void step_to(struct cursor *cur, uint64_t pc, uint64_t sp, uint64_t bp, bool bp_good)
 {
-	cur->regs.val[CFI_EIP] = pc;
-	cur->regs.val[CFI_ESP] = sp;
-	cur->regs.val[CFI_EBP] = bp;
-	cur->regs.known = (uint16_t)(1u << CFI_EIP | 1u << CFI_ESP | (unsigned)bp_good << CFI_EBP);
+	const struct cfi_arch *arch = cur->regs.arch;
+
+	cur->regs.val[arch->pc] = pc;
+	cur->regs.val[arch->sp] = sp;
+	cur->regs.val[arch->bp] = bp;
+	cur->regs.known = 1u << arch->pc | 1u << arch->sp | (unsigned)bp_good << arch->bp;
 	cur->exact = false;
-}
-
-static bool cfi_read(void *ctx, uint32_t addr, void *buf, unsigned n)
-{
-	struct inspect *s = ctx;
-
-	return session_read(s, false, (uint32_t)session_cpu(s)->seg[SEG_SS].base + addr, buf, n) == n;
 }
 
 static enum cfi_step cfi_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
-	struct cfi_memory mem = { s, cfi_read };
-	uint32_t sp = cur->regs.val[CFI_ESP];
+	const struct cfi_arch *arch = cur->regs.arch;
+	struct cfi_memory mem = { s, read_stack };
+	uint64_t sp = cur->regs.val[arch->sp];
 	enum cfi_step did = cfi_step(s->symbols.cfi, &cur->regs, cur->exact, &mem);
 
 	if (did == CFI_NONE || did == CFI_END)
 		return did;
-	if (did == CFI_STEP && cur->regs.val[CFI_ESP] <= sp)
+	if (did == CFI_STEP && cur->regs.val[arch->sp] <= sp)
 		return CFI_END; /* frames must go up the stack */
 	cur->exact = did == CFI_TRAP;
-	*f = (struct frame){ cur->regs.val[CFI_EIP], cur->regs.val[CFI_ESP], FRAME_CFI };
+	*f = (struct frame){ cur->regs.val[arch->pc], cur->regs.val[arch->sp], FRAME_CFI };
 	return did;
 }
 
 /* Unwind a function that has not set up its frame: the return address is on top of the stack. */
 static bool top_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
-	uint32_t at, ret;
+	const struct cfi_arch *arch = cur->regs.arch;
+	uint64_t at, ret;
 
 	if (!before_frame(s, &at) || !read_word(s, at, &ret) || !examine_follows_call(s, ret))
 		return false;
-	*f = (struct frame){ ret, cur->regs.val[CFI_EBP], FRAME_TOP };
-	step_to(cur, ret, at + 4, cur->regs.val[CFI_EBP], true);
+	*f = (struct frame){ ret, cur->regs.val[arch->bp], FRAME_TOP };
+	step_to(cur, ret, at + arch->word, cur->regs.val[arch->bp], true);
 	return true;
 }
 
 static bool pointer_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
-	uint32_t ebp = cur->regs.val[CFI_EBP], next, ret;
+	const struct cfi_arch *arch = cur->regs.arch;
+	uint64_t bp = cur->regs.val[arch->bp], next, ret;
 
-	if (!(cur->regs.known >> CFI_EBP & 1) || !ebp || (ebp & 3) || !read_word(s, ebp, &next) ||
-	    !read_word(s, ebp + 4, &ret) || !examine_follows_call(s, ret))
+	if (!(cur->regs.known >> arch->bp & 1) || !bp || bp % arch->word || !read_word(s, bp, &next) ||
+	    !read_word(s, bp + arch->word, &ret) || !examine_follows_call(s, ret))
 		return false;
 	*f = (struct frame){ ret, next, FRAME_POINTER };
-	step_to(cur, ret, ebp + 8, next, next > ebp && next - ebp <= FRAME_REACH);
+	step_to(cur, ret, bp + 2 * arch->word, next, next > bp && next - bp <= FRAME_REACH);
 	return true;
 }
 
@@ -136,23 +149,24 @@ unsigned stack_frames(struct inspect *s, struct frame *frames, unsigned max)
 
 	if (!max)
 		return 0;
-	frames[n++] = (struct frame){ cur.regs.val[CFI_EIP], cur.regs.val[CFI_EBP], FRAME_PC };
-	if (session_code_bits(s) != 32)
+	frames[n++] =
+	    (struct frame){ cur.regs.val[cur.regs.arch->pc], cur.regs.val[cur.regs.arch->bp], FRAME_PC };
+	if (session_code_bits(s) == 16)
 		return n;
 	while (n < max && frame_next(s, &cur, &frames[n]))
 		n++;
 	return n;
 }
 
-bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack)
+bool stack_return(struct inspect *s, uint64_t *addr, uint64_t *stack)
 {
 	struct cursor cur = cursor_here(s);
 	struct frame f;
 
-	if (session_code_bits(s) != 32 || cfi_next(s, &cur, &f) != CFI_STEP)
+	if (session_code_bits(s) == 16 || cfi_next(s, &cur, &f) != CFI_STEP)
 		return false;
-	*addr = cur.regs.val[CFI_EIP];
-	*stack = cur.regs.val[CFI_ESP];
+	*addr = f.pc;
+	*stack = f.frame;
 	return true;
 }
 
@@ -160,9 +174,10 @@ bool stack_return(struct inspect *s, uint32_t *addr, uint32_t *stack)
  * function may be a return address. Adds to the N frames found; returns the new number. */
 static unsigned guess_frames(struct inspect *s, struct frame *frames, unsigned n, unsigned max)
 {
-	uint32_t at = (uint32_t)session_cpu(s)->gpr[R_ESP], end = at + GUESS_REACH, word;
+	unsigned size = arch_here(s)->word;
+	uint64_t at = session_sp(s), end = at + GUESS_REACH / 4 * size, word;
 
-	for (; n < max && at < end && read_word(s, at, &word); at += 4) {
+	for (; n < max && at < end && read_word(s, at, &word); at += size) {
 		const struct symbol *sym = symbols_at(&s->symbols, word);
 
 		if (word == frames[n - 1].pc)
@@ -208,7 +223,7 @@ static unsigned all_frames(struct inspect *s, struct frame *frames, unsigned max
 {
 	unsigned n = stack_frames(s, frames, max);
 
-	if (n <= 2 && session_code_bits(s) == 32 && frames[n - 1].by != FRAME_CFI)
+	if (n <= 2 && session_code_bits(s) != 16 && frames[n - 1].by != FRAME_CFI)
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : max);
 	return n;
 }

@@ -30,8 +30,8 @@ static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_si
 					  V_UINT(val) });
 }
 
-/* Does WORD name R: a register, with or without $, or its group? */
-static bool means(const struct reg_info *r, const char *word, size_t len)
+/* Does WORD name R: a register, with or without $, or its group, if that shows it now? */
+static bool means(const struct cpu *c, const struct reg_info *r, const char *word, size_t len)
 {
 	const char *names[] = { r->name, reg_group_names[r->group], "all", "-a" };
 
@@ -39,7 +39,7 @@ static bool means(const struct reg_info *r, const char *word, size_t len)
 		word++;
 		len--;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+	for (size_t i = 0; i < (reg_shown(c, r) ? ARRAY_LEN(names) : 1); i++)
 		if (strlen(names[i]) == len && !memcmp(names[i], word, len))
 			return true;
 	return false;
@@ -48,15 +48,22 @@ static bool means(const struct reg_info *r, const char *word, size_t len)
 /* Add the rows for one word of "info registers". */
 static bool registers_meant(struct inspect *s, const char *word, size_t len, struct row_sink *sink)
 {
+	const struct cpu *c = session_cpu(s);
 	bool any = false;
 
 	for (unsigned i = 0; i < reg_count; i++) {
-		if (!means(&reg_infos[i], word, len))
+		if (!means(c, &reg_infos[i], word, len))
 			continue;
-		reg_row(session_cpu(s), &reg_infos[i], sink);
+		reg_row(c, &reg_infos[i], sink);
 		any = true;
 	}
 	return any;
+}
+
+/* Is R shown if nothing is asked for? */
+static bool is_default(const struct cpu *c, const struct reg_info *r)
+{
+	return reg_shown(c, r) && (r->group == REG_GENERAL || r->group == REG_CONTROL);
 }
 
 static const char *registers_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -65,11 +72,9 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 
 	if (!s->m)
 		return "no machine";
-	if (!*arg) {
-		for (unsigned i = 0; i < reg_count; i++)
-			if (reg_infos[i].group == REG_GENERAL || reg_infos[i].group == REG_CONTROL)
-				reg_row(session_cpu(s), &reg_infos[i], sink);
-	}
+	for (unsigned i = 0; !*arg && i < reg_count; i++)
+		if (is_default(session_cpu(s), &reg_infos[i]))
+			reg_row(session_cpu(s), &reg_infos[i], sink);
 	for (size_t n; *arg; arg += n + strspn(arg + n, " ")) {
 		n = strcspn(arg, " ");
 		if (!registers_meant(s, arg, n, sink))
@@ -142,7 +147,7 @@ static const char *xmm_rows(void *owner, const char *arg, struct row_sink *sink)
 	(void)arg;
 	if (!s->m)
 		return "no machine";
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < (cpu_long(session_cpu(s)) ? 16 : 8); i++) {
 		memcpy(half, session_cpu(s)->xsave.xmm[i], sizeof(half));
 		snprintf(name, sizeof(name), "xmm%u", i);
 		sink->row(sink, (struct value[]){ V_STR(name), V_HEX(half[1]), V_HEX(half[0]) });
@@ -166,33 +171,51 @@ static const struct view_col desc_cols[] = {
 	{ "limit", "Limit", VAL_HEX, "", "last offset, scaled" },
 	{ "dpl", "DPL", VAL_UINT, "", "privilege level" },
 	{ "present", "Present", VAL_BOOL, "", "P bit" },
-	{ "raw", "Raw", VAL_HEX, "", "the eight bytes" },
+	{ "raw", "Raw", VAL_HEX, "", "the eight bytes; of the 16 of IA-32e mode the first eight" },
 };
 
-static void desc_row(unsigned sel, uint64_t raw, struct row_sink *sink)
+static void desc_row(unsigned sel, const struct desc *d, bool ia32e, struct row_sink *sink)
 {
-	struct desc d = desc_of(raw);
-	bool gate = desc_is_gate(&d);
+	bool gate = desc_is_gate(d);
 	char type[48];
 
-	desc_type_text(&d, type, sizeof(type));
-	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), gate ? V_NONE : V_ADDR(desc_base(&d)),
-					  gate ? V_NONE : V_HEX(desc_limit(&d)), V_UINT(desc_dpl(&d)),
-					  V_BOOL(desc_present(&d)), V_HEX(raw) });
+	desc_type_text(d, ia32e, type, sizeof(type));
+	sink->row(sink, (struct value[]){ V_HEX(sel), V_STR(type), gate ? V_NONE : V_ADDR(desc_base64(d)),
+					  gate ? V_NONE : V_HEX(desc_limit(d)), V_UINT(desc_dpl(d)),
+					  V_BOOL(desc_present(d)), V_HEX((uint64_t)d->hi << 32 | d->lo) });
 }
 
-static const char *desc_table(struct inspect *s, uint32_t base, uint32_t limit, unsigned ti,
-			      struct row_sink *sink)
+/* Read the descriptor at LIN, of which BYTES are there; in IA-32e mode system descriptors have 16. Return its
+ * size; 0: not readable. */
+static unsigned read_desc(struct inspect *s, gva lin, uint32_t bytes, struct desc *d)
 {
-	uint64_t raw;
+	bool ia32e = cpu_long(session_cpu(s));
+	uint64_t raw[2] = { 0 };
+
+	if (session_read(s, false, lin, raw, 8) != 8)
+		return 0;
+	*d = desc_of(raw[0]);
+	if (!ia32e || (d->hi & D_S) || !raw[0] || bytes < 16)
+		return 8;
+	if (session_read(s, false, lin + 8, raw + 1, 8) != 8)
+		return 0;
+	d->upper = (uint32_t)raw[1];
+	return 16;
+}
+
+static const char *desc_table(struct inspect *s, gva base, uint32_t limit, unsigned ti, struct row_sink *sink)
+{
+	unsigned size;
+	struct desc d;
 
 	if (limit > 0xffff)
 		limit = 0xffff;
-	for (uint32_t off = 0; off + 7 <= limit; off += 8) {
-		if (session_read(s, false, base + off, &raw, 8) != 8)
+	for (uint32_t off = 0; off + 7 <= limit; off += size) {
+		size = read_desc(s, base + off, limit + 1 - off, &d);
+		if (!size)
 			return "the table cannot be read completely";
-		if (raw)
-			desc_row(off | ti, raw, sink);
+		if (d.lo | d.hi)
+			desc_row(off | ti, &d, cpu_long(session_cpu(s)), sink);
 	}
 	return NULL;
 }
@@ -243,15 +266,19 @@ static const struct view_col idt_cols[] = {
 	{ "present", "Present", VAL_BOOL, "", "P bit" },
 };
 
-static void gate_row(struct inspect *s, unsigned vec, uint64_t raw, struct row_sink *sink)
+static void gate_row(struct inspect *s, unsigned vec, const uint64_t raw[2], struct row_sink *sink)
 {
-	struct desc d = desc_of(raw);
+	bool ia32e = cpu_long(session_cpu(s));
+	struct desc d = desc_of(raw[0]);
 	char sym[300], type[48];
 
-	desc_type_text(&d, type, sizeof(type));
-	symbols_text(&s->symbols, gate_offset(&d), sym, sizeof(sym));
+	d.upper = (uint32_t)raw[1];
+	desc_type_text(&d, ia32e, type, sizeof(type));
+	if (ia32e && (d.hi & GATE_IST))
+		snprintf(type + strlen(type), sizeof(type) - strlen(type), " IST %u", d.hi & GATE_IST);
+	symbols_text(&s->symbols, gate_offset64(&d), sym, sizeof(sym));
 	sink->row(sink, (struct value[]){ V_HEX(vec), V_STR(type), V_HEX(gate_selector(&d)),
-					  V_ADDR(gate_offset(&d)), sym[0] ? V_STR(sym) : V_NONE,
+					  V_ADDR(gate_offset64(&d)), sym[0] ? V_STR(sym) : V_NONE,
 					  V_UINT(desc_dpl(&d)), V_BOOL(desc_present(&d)) });
 }
 
@@ -276,16 +303,16 @@ static const char *idt_rows(void *owner, const char *arg, struct row_sink *sink)
 	if (!s->m)
 		return "no machine";
 	c = session_cpu(s);
-	size = cpu_pe(c) ? 8 : 4;
+	size = cpu_long(c) ? 16 : cpu_pe(c) ? 8 : 4;
 	for (unsigned vec = 0; vec < 256 && vec * size + size - 1 <= c->idtr.limit; vec++) {
-		uint64_t raw = 0;
+		uint64_t raw[2] = { 0 };
 
-		if (session_read(s, false, c->idtr.base + vec * size, &raw, size) != size)
+		if (session_read(s, false, c->idtr.base + vec * size, raw, size) != size)
 			return "the table cannot be read completely";
-		if (raw && size == 8)
+		if (raw[0] && size >= 8)
 			gate_row(s, vec, raw, sink);
-		else if (raw)
-			vector_row(s, vec, (uint32_t)raw, sink);
+		else if (raw[0])
+			vector_row(s, vec, (uint32_t)raw[0], sink);
 	}
 	return NULL;
 }
@@ -299,22 +326,32 @@ const struct view view_idt = {
 
 /* ---- TSS, SDM vol. 3A 7.2.1 ---- */
 
-static const struct {
+static const struct tss_field {
 	const char *name;
 	unsigned offset, size;
 } tss_fields[] = {
 #define TSS(name, where, size) { #name, offsetof(struct tss32, where), size },
+#define TSS64(name, where, size)
 #include "x86/tss.def"
 #undef TSS
+#undef TSS64
+}, tss64_fields[] = {
+#define TSS(name, where, size)
+#define TSS64(name, where, size) { #name, offsetof(struct tss64, where), size },
+#include "x86/tss.def"
+#undef TSS
+#undef TSS64
 };
 
 static const struct view_col tss_cols[] = {
-	{ "field", "Field", VAL_STR, "", "of the 32-bit TSS" },
+	{ "field", "Field", VAL_STR, "", "of the 32-bit TSS; in IA-32e mode of the 64-bit one" },
 	{ "value", "Value", VAL_HEX, "", "in memory" },
 };
 
 static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 {
+	const struct tss_field *field = tss_fields;
+	size_t n = ARRAY_LEN(tss_fields);
 	struct inspect *s = owner;
 
 	(void)arg;
@@ -322,13 +359,17 @@ static const char *tss_rows(void *owner, const char *arg, struct row_sink *sink)
 		return "no machine";
 	if (sel_null(session_cpu(s)->tr.sel))
 		return "no task register is loaded";
-	for (size_t i = 0; i < ARRAY_LEN(tss_fields); i++) {
+	if (cpu_long(session_cpu(s))) {
+		field = tss64_fields;
+		n = ARRAY_LEN(tss64_fields);
+	}
+	for (; n--; field++) {
 		uint64_t val = 0;
 
-		if (session_read(s, false, session_cpu(s)->tr.base + tss_fields[i].offset, &val,
-				 tss_fields[i].size) != tss_fields[i].size)
+		if (session_read(s, false, session_cpu(s)->tr.base + field->offset, &val, field->size) !=
+		    field->size)
 			return "the TSS cannot be read completely";
-		sink->row(sink, (struct value[]){ V_STR(tss_fields[i].name), V_HEX(val) });
+		sink->row(sink, (struct value[]){ V_STR(field->name), V_HEX(val) });
 	}
 	return NULL;
 }

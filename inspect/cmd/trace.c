@@ -106,7 +106,7 @@ static void print_string(struct printing *pr, int64_t addr)
 		return;
 	}
 	for (int i = 0; i < LONGEST_STRING; i++) {
-		if (session_read(pr->s, false, (uint32_t)(addr + i), &c, 1) != 1) {
+		if (session_read(pr->s, false, (uint64_t)addr + (unsigned)i, &c, 1) != 1) {
 			if (!i)
 				fprintf(pr->f, "(not readable)");
 			return;
@@ -121,11 +121,11 @@ static void print_symbol(struct printing *pr, int64_t addr)
 {
 	char sym[300];
 
-	symbols_text(&pr->s->symbols, (uint32_t)addr, sym, sizeof(sym));
+	symbols_text(&pr->s->symbols, session_linear(pr->s, (uint64_t)addr), sym, sizeof(sym));
 	if (sym[0])
 		fputs(sym, pr->f);
 	else
-		fprintf(pr->f, "0x%s", ADDRESS((uint32_t)addr));
+		fprintf(pr->f, "0x%s", ADDRESS(session_linear(pr->s, (uint64_t)addr)));
 }
 
 /* Print the conversion at TEXT, behind its %; return what follows it. */
@@ -158,7 +158,7 @@ static const char *convert(struct printing *pr, const char *text)
 	else if (*text == 'a')
 		print_symbol(pr, val);
 	else if (*text == 'p')
-		fprintf(pr->f, "0x%s", ADDRESS((uint32_t)val));
+		fprintf(pr->f, "0x%s", ADDRESS(session_linear(pr->s, (uint64_t)val)));
 	else if (*text == 'c')
 		fputc(isprint((int)(val & 0xff)) ? (int)val : '.', pr->f);
 	else
@@ -274,14 +274,14 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r)
 	text += strspn(text, " \t,");
 	if (!behind_format(text))
 		return result_fail(r, "usage: trace ADDRESS \"FORMAT\" [EXPR,...]");
-	if (addr < 0 || addr > UINT32_MAX)
+	if (!session_may_be_linear(s, addr))
 		return result_fail(r, "trace: 0x%llx is not an address of this guest",
 				   (unsigned long long)addr);
 	/* memory that cannot be read now may be mapped when the point is hit */
 	free(render(s, text, &err));
 	if (err.status == EXPR_WRONG)
 		return result_fail(r, "trace: %s", err.text);
-	p = points_add(&s->points, (uint32_t)addr, false, NULL);
+	p = points_add(&s->points, (gva)addr, false, NULL);
 	p->trace = xstrdup(text);
 	run_point_changed(s, p->addr);
 	point_report(s, p, r);

@@ -23,12 +23,12 @@ static int physical_fmt(const struct cmd_args *a, struct result *r, bool *physic
 }
 
 /* Get the address in argument I and, with LEN, the length in the next one. */
-static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, int64_t *addr,
-		 int64_t *len)
+static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, bool physical,
+		 int64_t *addr, int64_t *len)
 {
 	if (session_eval(s, a->argv[i], addr, r) || (len && session_eval(s, a->argv[i + 1], len, r)))
 		return -1;
-	if (*addr < 0 || *addr > UINT32_MAX || (len && (*len < 1 || *len > (1ll << 32) - *addr)))
+	if (!session_is_range(s, physical, false, *addr, len ? *len : 1))
 		return result_fail(r, "%s: not a range of this guest's addresses", a->name);
 	return 0;
 }
@@ -41,7 +41,7 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 	FILE *f;
 	size_t n, want;
 
-	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, &addr, &len))
+	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, physical, &addr, &len))
 		return -1;
 	f = fopen(a->argv[0], "we");
 	if (!f)
@@ -72,7 +72,7 @@ static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *
 	char *buf;
 	FILE *f;
 
-	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, &addr, NULL))
+	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, physical, &addr, NULL))
 		return -1;
 	f = file_open(a->argv[0]);
 	if (!f)
@@ -168,7 +168,7 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 	bool physical;
 	size_t n;
 
-	if (physical_fmt(a, r, &physical) || place(s, a, 0, r, &addr, &len))
+	if (physical_fmt(a, r, &physical) || place(s, a, 0, r, physical, &addr, &len))
 		return -1;
 	n = needle(a, 2, bytes);
 	if (!n)

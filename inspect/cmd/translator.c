@@ -10,7 +10,7 @@ static int cmd_ccf(struct inspect *s, const struct cmd_args *a, struct result *r
 
 	if (a->rest[0] && session_eval(s, a->rest, &addr, r))
 		return -1;
-	if (addr < 0 || addr > UINT32_MAX)
+	if (!session_may_be_linear(s, addr))
 		return result_fail(r, "ccf: 0x%llx is not an address of this guest",
 				   (unsigned long long)addr);
 	if (!ccf_records(s, (uint64_t)addr, r))

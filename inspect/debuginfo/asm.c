@@ -223,7 +223,7 @@ unsigned asm_symbols(const struct assembly *a, struct assembly_symbol *out, unsi
 			memcpy(y->name, p, n);
 			y->name[n] = 0;
 			if (a->symbol && a->symbol(a->ctx, y->name, &val)) {
-				y->val = (uint32_t)val;
+				y->val = a->bits == 64 ? val : (uint32_t)val;
 				found++;
 			}
 		}
@@ -239,7 +239,7 @@ static void add_symbols(const struct assembly *a, struct command_line *c)
 	unsigned n = a->symbol ? asm_symbols(a, found, MAX_SYMBOLS) : a->nsymbols;
 
 	for (unsigned i = 0; i < n; i++)
-		add(c, "--defsym=%s=0x%x", list[i].name, list[i].val);
+		add(c, "--defsym=%s=0x%llx", list[i].name, (unsigned long long)list[i].val);
 }
 
 static int read_code(const char *file, uint8_t *out, unsigned max, char *err, size_t errlen)
@@ -273,16 +273,16 @@ static int assemble(const struct assembly *a, const char *dir, uint8_t *out, uns
 		return -1;
 	}
 	add(&as, "as");
-	add(&as, "--32");
+	add(&as, a->bits == 64 ? "--64" : "--32");
 	add(&as, "-mx86-used-note=no");
 	add(&as, "-o");
 	add(&as, "%s/object", dir);
 	add(&as, "%s", source);
 	add(&ld, "ld");
-	add(&ld, "-melf_i386");
+	add(&ld, a->bits == 64 ? "-melf_x86_64" : "-melf_i386");
 	add(&ld, "-N");
 	add(&ld, "--entry=0");
-	add(&ld, "-Ttext=0x%x", a->at);
+	add(&ld, "-Ttext=0x%llx", (unsigned long long)a->at);
 	add(&ld, "--oformat=binary");
 	add_symbols(a, &ld);
 	add(&ld, "-o");

@@ -7,15 +7,15 @@
 /* A name that the text uses and does not define. */
 struct assembly_symbol {
 	char name[128];
-	uint32_t val;
+	uint64_t val;
 };
 
 struct assembly {
 	/* Intel syntax as of GNU as; ';' between instructions. Directives that open files, macros and loops
 	 * are refused: the text may come from gdb, or from a script of somebody else. */
 	const char *text;
-	unsigned bits; /* 16 or 32 */
-	uint32_t at;   /* where the code will run: branches are relative to it */
+	unsigned bits; /* 16, 32 or 64 */
+	uint64_t at;   /* where the code will run: branches are relative to it */
 	/* Get the value of a name that the text does not define. */
 	bool (*symbol)(void *ctx, const char *name, uint64_t *val);
 	const struct assembly_symbol *symbols; /* instead, where SYMBOL is NULL */

@@ -24,7 +24,8 @@ struct asm_helper {
 
 /* Followed by the text, with a NUL. */
 struct request {
-	uint32_t bits, at, max, nsymbols;
+	uint64_t at;
+	uint32_t bits, max, nsymbols;
 	struct assembly_symbol symbol[MAX_SYMBOLS];
 };
 
@@ -58,7 +59,7 @@ static void serve(int fd, char *message, size_t n, struct reply *r)
 	memcpy(&q, message, sizeof(q));
 	message[n] = 0;
 	a.text = message + sizeof(q);
-	a.bits = q.bits == 16 ? 16 : 32;
+	a.bits = q.bits == 16 || q.bits == 64 ? q.bits : 32;
 	a.at = q.at;
 	a.symbols = q.symbol;
 	a.nsymbols = q.nsymbols < MAX_SYMBOLS ? q.nsymbols : MAX_SYMBOLS;

@@ -13,10 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct cfi_arch cfi_i386 = { 4, 4, 5, 8, { 0, 1, 2, 3, 4, 5, 6, 7 } };
+const struct cfi_arch cfi_amd64 = { 8, 7, 6, 16, { 0, 2, 1, 3, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15 } };
+
 enum { SECTION_MAX = 256 << 20, STACK = 32, MAX_OPS = 256 };
 
 struct cfi {
 	struct cfi *next;
+	const struct cfi_arch *arch;
 	int64_t offset;
 	char *image; /* the image behind ELF */
 	Elf *elf;
@@ -29,46 +33,70 @@ struct cfi {
 static const char names[] = "\0.shstrtab\0.eh_frame\0.debug_frame";
 enum { NAME_SHSTRTAB = 1, NAME_EH = 11, NAME_DEBUG = 21 };
 
-struct image_head {
-	Elf32_Ehdr ehdr;
-	Elf32_Shdr shdr[3];
-	char names[sizeof(names)];
-};
+/* The headers of an image, in both classes. */
+#define HEAD(bits, machine)                                                                                  \
+	struct head##bits {                                                                                  \
+		Elf##bits##_Ehdr ehdr;                                                                       \
+		Elf##bits##_Shdr shdr[3];                                                                    \
+		char names[sizeof(names)];                                                                   \
+	};                                                                                                   \
+	static size_t put_head##bits(char *to, const struct section *s)                                      \
+	{                                                                                                    \
+		struct head##bits h = {                                                                      \
+			.ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS##bits,           \
+					       ELFDATA2LSB, EV_CURRENT },                                    \
+				  .e_type = ET_EXEC,                                                         \
+				  .e_machine = machine,                                                      \
+				  .e_version = EV_CURRENT,                                                   \
+				  .e_ehsize = sizeof(Elf##bits##_Ehdr),                                      \
+				  .e_shoff = offsetof(struct head##bits, shdr),                              \
+				  .e_shentsize = sizeof(Elf##bits##_Shdr),                                   \
+				  .e_shnum = ARRAY_LEN(h.shdr),                                              \
+				  .e_shstrndx = 1 },                                                         \
+			.shdr[1] = { .sh_name = NAME_SHSTRTAB,                                               \
+				     .sh_type = SHT_STRTAB,                                                  \
+				     .sh_offset = offsetof(struct head##bits, names),                        \
+				     .sh_size = sizeof(names),                                               \
+				     .sh_addralign = 1 },                                                    \
+			.shdr[2] = { .sh_name = s->debug ? NAME_DEBUG : NAME_EH,                             \
+				     .sh_type = SHT_PROGBITS,                                                \
+				     .sh_flags = s->debug ? 0 : SHF_ALLOC,                                   \
+				     .sh_addr = (Elf##bits##_Addr)s->addr,                                   \
+				     .sh_offset = sizeof(h),                                                 \
+				     .sh_size = s->size,                                                     \
+				     .sh_addralign = bits / 8 },                                             \
+		};                                                                                           \
+                                                                                                             \
+		if (to) {                                                                                    \
+			memcpy(h.names, names, sizeof(names));                                               \
+			memcpy(to, &h, sizeof(h));                                                           \
+		}                                                                                            \
+		return sizeof(h);                                                                            \
+	}
 
-static char *make_image(const void *bytes, uint32_t size, uint32_t addr, bool debug, size_t *len)
+/* A section with call frame information. */
+struct section {
+	const void *bytes;
+	uint32_t size;
+	uint64_t addr;
+	bool debug; /* .debug_frame, not .eh_frame */
+	bool wide;  /* x86-64 */
+};
+HEAD(32, EM_386)
+HEAD(64, EM_X86_64)
+#undef HEAD
+
+static char *make_image(const struct section *s, size_t *len)
 {
-	struct image_head h = {
-		.ehdr = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
-				       EV_CURRENT },
-			  .e_type = ET_EXEC,
-			  .e_machine = EM_386,
-			  .e_version = EV_CURRENT,
-			  .e_ehsize = sizeof(Elf32_Ehdr),
-			  .e_shoff = offsetof(struct image_head, shdr),
-			  .e_shentsize = sizeof(Elf32_Shdr),
-			  .e_shnum = ARRAY_LEN(h.shdr),
-			  .e_shstrndx = 1 },
-		.shdr[1] = { .sh_name = NAME_SHSTRTAB,
-			     .sh_type = SHT_STRTAB,
-			     .sh_offset = offsetof(struct image_head, names),
-			     .sh_size = sizeof(names),
-			     .sh_addralign = 1 },
-		.shdr[2] = { .sh_name = debug ? NAME_DEBUG : NAME_EH,
-			     .sh_type = SHT_PROGBITS,
-			     .sh_flags = debug ? 0 : SHF_ALLOC,
-			     .sh_addr = addr,
-			     .sh_offset = sizeof(h),
-			     .sh_size = size,
-			     .sh_addralign = 4 },
-	};
-	char *image = malloc(sizeof(h) + size); /* a file decides the size */
+	size_t (*put_head)(char *to, const struct section *s) = s->wide ? put_head64 : put_head32;
+	size_t head = put_head(NULL, s);
+	char *image = malloc(head + s->size); /* a file decides the size */
 
 	if (!image)
 		return NULL;
-	memcpy(h.names, names, sizeof(names));
-	memcpy(image, &h, sizeof(h));
-	memcpy(image + sizeof(h), bytes, size);
-	*len = sizeof(h) + size;
+	put_head(image, s);
+	memcpy(image + head, s->bytes, s->size);
+	*len = head + s->size;
 	return image;
 }
 
@@ -82,16 +110,16 @@ static void free_one(struct cfi *c)
 	free(c);
 }
 
-static void add_section(struct cfi **list, const void *bytes, uint32_t size, uint32_t addr, bool debug,
-			int64_t offset)
+static void add_section(struct cfi **list, const struct section *s, int64_t offset)
 {
 	struct cfi *c = xcalloc(1, sizeof(*c));
 	size_t len;
 
 	c->offset = offset;
-	c->image = make_image(bytes, size, addr, debug, &len);
+	c->arch = s->wide ? &cfi_amd64 : &cfi_i386;
+	c->image = make_image(s, &len);
 	c->elf = c->image ? elf_memory(c->image, len) : NULL;
-	if (c->elf && debug) {
+	if (c->elf && s->debug) {
 		c->dwarf = dwarf_begin_elf(c->elf, DWARF_C_READ, NULL);
 		c->cfi = c->dwarf ? dwarf_getcfi(c->dwarf) : NULL;
 	} else if (c->elf) {
@@ -105,6 +133,12 @@ static void add_section(struct cfi **list, const void *bytes, uint32_t size, uin
 	*list = c;
 }
 
+static bool elf_is_ours(const GElf_Ehdr *eh)
+{
+	return (eh->e_machine == EM_386 && eh->e_ident[EI_CLASS] == ELFCLASS32) ||
+	       (eh->e_machine == EM_X86_64 && eh->e_ident[EI_CLASS] == ELFCLASS64);
+}
+
 void cfi_add(struct cfi **list, Elf *elf, int64_t offset)
 {
 	Elf_Scn *scn = NULL;
@@ -112,8 +146,8 @@ void cfi_add(struct cfi **list, Elf *elf, int64_t offset)
 	GElf_Ehdr eh;
 	GElf_Shdr sh;
 
-	if (!gelf_getehdr(elf, &eh) || eh.e_machine != EM_386 || eh.e_ident[EI_CLASS] != ELFCLASS32 ||
-	    (eh.e_type != ET_EXEC && eh.e_type != ET_DYN) || elf_getshdrstrndx(elf, &strings))
+	if (!gelf_getehdr(elf, &eh) || !elf_is_ours(&eh) || (eh.e_type != ET_EXEC && eh.e_type != ET_DYN) ||
+	    elf_getshdrstrndx(elf, &strings))
 		return;
 	while ((scn = elf_nextscn(elf, scn))) {
 		const char *name = gelf_getshdr(scn, &sh) ? elf_strptr(elf, strings, sh.sh_name) : NULL;
@@ -126,7 +160,12 @@ void cfi_add(struct cfi **list, Elf *elf, int64_t offset)
 			continue;
 		data = elf_rawdata(scn, NULL);
 		if (data && data->d_buf && data->d_size && data->d_size <= SECTION_MAX)
-			add_section(list, data->d_buf, (uint32_t)data->d_size, (uint32_t)sh.sh_addr, debug,
+			add_section(list,
+				    &(struct section){ .bytes = data->d_buf,
+						       .size = (uint32_t)data->d_size,
+						       .addr = sh.sh_addr,
+						       .debug = debug,
+						       .wide = eh.e_machine == EM_X86_64 },
 				    offset);
 	}
 }
@@ -146,29 +185,40 @@ void cfi_free(struct cfi *list)
 struct machine {
 	const struct cfi_regs *regs;
 	const struct cfi_memory *mem;
-	uint32_t cfa;
-	uint32_t stack[STACK];
+	uint64_t cfa;
+	uint64_t stack[STACK];
 	unsigned depth;
 };
+
+/* V as a word of the machine, and as a signed one. */
+static uint64_t word(const struct machine *m, uint64_t v)
+{
+	return m->regs->arch->word == 8 ? v : (uint32_t)v;
+}
+
+static int64_t signed_word(const struct machine *m, uint64_t v)
+{
+	return m->regs->arch->word == 8 ? (int64_t)v : (int32_t)v;
+}
 
 static bool push(struct machine *m, uint64_t v)
 {
 	if (m->depth == STACK)
 		return false;
-	m->stack[m->depth++] = (uint32_t)v;
+	m->stack[m->depth++] = word(m, v);
 	return true;
 }
 
 static bool push_reg(struct machine *m, uint64_t n, uint64_t offset)
 {
-	return n < CFI_REGS && (m->regs->known >> n & 1) && push(m, m->regs->val[n] + offset);
+	return n <= m->regs->arch->pc && (m->regs->known >> n & 1) && push(m, m->regs->val[n] + offset);
 }
 
 static bool deref(struct machine *m, uint64_t size)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 
-	if (!m->depth || size < 1 || size > 4 ||
+	if (!m->depth || size < 1 || size > m->regs->arch->word ||
 	    !m->mem->read(m->mem->ctx, m->stack[m->depth - 1], &v, (unsigned)size))
 		return false;
 	m->stack[m->depth - 1] = v;
@@ -177,29 +227,37 @@ static bool deref(struct machine *m, uint64_t size)
 
 static bool unary(struct machine *m, uint8_t op)
 {
-	uint32_t *top = m->stack + m->depth - 1;
+	uint64_t *top = m->stack + m->depth - 1;
 
 	if (!m->depth)
 		return false;
-	*top = op == DW_OP_neg ? -*top : op == DW_OP_not ? ~*top : (int32_t)*top < 0 ? -*top : *top;
+	*top = word(m, op == DW_OP_neg		  ? -*top
+		       : op == DW_OP_not	  ? ~*top
+		       : signed_word(m, *top) < 0 ? -*top
+						  : *top);
 	return true;
 }
 
-static uint32_t shifted(uint8_t op, uint32_t a, uint32_t n)
+static uint64_t shifted(const struct machine *m, uint8_t op, uint64_t a, uint64_t n)
 {
-	if (n > 31)
-		return op == DW_OP_shra && (int32_t)a < 0 ? ~0u : 0;
-	return op == DW_OP_shl ? a << n : op == DW_OP_shr ? a >> n : (uint32_t)((int32_t)a >> n);
+	int64_t s = signed_word(m, a);
+
+	if (n >= 8 * m->regs->arch->word)
+		return op == DW_OP_shra && s < 0 ? ~0ull : 0;
+	return op == DW_OP_shl ? a << n : op == DW_OP_shr ? a >> n : (uint64_t)(s >> n);
 }
 
 static bool binary(struct machine *m, uint8_t op)
 {
-	uint32_t a, b, v;
+	int64_t sa, sb;
+	uint64_t a, b, v;
 
 	if (m->depth < 2)
 		return false;
 	a = m->stack[m->depth - 2];
 	b = m->stack[m->depth - 1];
+	sa = signed_word(m, a);
+	sb = signed_word(m, b);
 	switch (op) {
 	case DW_OP_plus:
 		v = a + b;
@@ -222,7 +280,7 @@ static bool binary(struct machine *m, uint8_t op)
 	case DW_OP_shl:
 	case DW_OP_shr:
 	case DW_OP_shra:
-		v = shifted(op, a, b);
+		v = shifted(m, op, a, b);
 		break;
 	case DW_OP_eq:
 		v = a == b;
@@ -231,21 +289,21 @@ static bool binary(struct machine *m, uint8_t op)
 		v = a != b;
 		break;
 	case DW_OP_lt:
-		v = (int32_t)a < (int32_t)b;
+		v = sa < sb;
 		break;
 	case DW_OP_le:
-		v = (int32_t)a <= (int32_t)b;
+		v = sa <= sb;
 		break;
 	case DW_OP_gt:
-		v = (int32_t)a > (int32_t)b;
+		v = sa > sb;
 		break;
 	case DW_OP_ge:
-		v = (int32_t)a >= (int32_t)b;
+		v = sa >= sb;
 		break;
 	default:
 		return false;
 	}
-	m->stack[--m->depth - 1] = v;
+	m->stack[--m->depth - 1] = word(m, v);
 	return true;
 }
 
@@ -256,7 +314,7 @@ static bool pick(struct machine *m, uint64_t n)
 
 static bool swap(struct machine *m)
 {
-	uint32_t top;
+	uint64_t top;
 
 	if (m->depth < 2)
 		return false;
@@ -288,7 +346,7 @@ static bool operate(struct machine *m, const Dwarf_Op *op)
 	case DW_OP_plus_uconst:
 		return push(m, op->number) && binary(m, DW_OP_plus);
 	case DW_OP_deref:
-		return deref(m, 4);
+		return deref(m, m->regs->arch->word);
 	case DW_OP_deref_size:
 		return deref(m, op->number);
 	case DW_OP_dup:
@@ -313,7 +371,7 @@ static bool operate(struct machine *m, const Dwarf_Op *op)
 	}
 }
 
-static bool evaluate(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *val)
+static bool evaluate(struct machine *m, const Dwarf_Op *ops, size_t n, uint64_t *val)
 {
 	m->depth = 0;
 	for (size_t i = 0; i < n; i++)
@@ -326,7 +384,7 @@ static bool evaluate(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t 
 }
 
 /* Load the value at a location; registers and immediate values need no load. */
-static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *val)
+static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint64_t *val)
 {
 	uint8_t last = ops[n - 1].atom;
 
@@ -336,7 +394,7 @@ static bool fetch(struct machine *m, const Dwarf_Op *ops, size_t n, uint32_t *va
 		return true;
 	m->depth = 1;
 	m->stack[0] = *val;
-	if (!deref(m, 4))
+	if (!deref(m, m->regs->arch->word))
 		return false;
 	*val = m->stack[0];
 	return true;
@@ -350,12 +408,12 @@ static void recover(Dwarf_Frame *f, struct machine *m, unsigned n, int rule_of, 
 {
 	Dwarf_Op mem[3], *ops;
 	size_t nops;
-	uint32_t val;
+	uint64_t val;
 
 	if (dwarf_frame_register(f, rule_of, mem, &ops, &nops))
 		return;
 	if (!nops && ops) {
-		*outermost |= n == CFI_EIP;
+		*outermost |= n == m->regs->arch->pc;
 		return;
 	}
 	if (!nops) {
@@ -366,13 +424,14 @@ static void recover(Dwarf_Frame *f, struct machine *m, unsigned n, int rule_of, 
 		return;
 	}
 	caller->val[n] = val;
-	caller->known |= (uint16_t)(1u << n);
+	caller->known |= 1u << n;
 }
 
 static enum cfi_step step_frame(Dwarf_Frame *f, struct cfi_regs *r, const struct cfi_memory *mem)
 {
+	const struct cfi_arch *arch = r->arch;
 	struct machine m = { .regs = r, .mem = mem };
-	struct cfi_regs caller = { 0 };
+	struct cfi_regs caller = { .arch = arch };
 	bool trap = false, outermost = false;
 	int ra = dwarf_frame_info(f, NULL, NULL, &trap);
 	Dwarf_Op *ops;
@@ -380,15 +439,15 @@ static enum cfi_step step_frame(Dwarf_Frame *f, struct cfi_regs *r, const struct
 
 	if (ra < 0 || dwarf_frame_cfa(f, &ops, &nops) || !nops || !evaluate(&m, ops, nops, &m.cfa))
 		return CFI_NONE;
-	for (unsigned n = 0; n < CFI_REGS; n++)
-		recover(f, &m, n, n == CFI_EIP ? ra : (int)n, &caller, &outermost);
+	for (unsigned n = 0; n <= arch->pc; n++)
+		recover(f, &m, n, n == arch->pc ? ra : (int)n, &caller, &outermost);
 	if (outermost)
 		return CFI_END;
-	if (!(caller.known >> CFI_EIP & 1))
+	if (!(caller.known >> arch->pc & 1))
 		return CFI_NONE;
-	if (!trap) { /* by definition (System V ABI i386, 2.5) */
-		caller.val[CFI_ESP] = m.cfa;
-		caller.known |= 1u << CFI_ESP;
+	if (!trap) { /* by definition (System V ABI i386, 2.5; x86-64, 3.6.2) */
+		caller.val[arch->sp] = m.cfa;
+		caller.known |= 1u << arch->sp;
 	}
 	*r = caller;
 	return trap ? CFI_TRAP : CFI_STEP;
@@ -396,13 +455,15 @@ static enum cfi_step step_frame(Dwarf_Frame *f, struct cfi_regs *r, const struct
 
 enum cfi_step cfi_step(struct cfi *list, struct cfi_regs *r, bool exact, const struct cfi_memory *mem)
 {
-	uint32_t pc = r->val[CFI_EIP] - !exact;
+	uint64_t pc = r->val[r->arch->pc] - !exact;
 
 	for (struct cfi *c = list; c; c = c->next) {
+		uint64_t at = pc - (uint64_t)c->offset;
 		Dwarf_Frame *f = NULL;
 		enum cfi_step did;
 
-		if (dwarf_cfi_addrframe(c->cfi, (uint32_t)(pc - (uint64_t)c->offset), &f))
+		if (c->arch != r->arch ||
+		    dwarf_cfi_addrframe(c->cfi, c->arch->word == 8 ? at : (uint32_t)at, &f))
 			continue;
 		did = step_frame(f, r, mem);
 		free(f);

@@ -279,6 +279,8 @@ static long load_elf(struct symbols *t, Elf *elf, const char *module, int64_t of
 		elf_end(elf);
 		return -1;
 	}
+	t->has_32 |= gelf_getclass(elf) == ELFCLASS32;
+	t->has_64 |= gelf_getclass(elf) == ELFCLASS64;
 	added = load_tables(t, elf, SHT_SYMTAB, module, offset);
 	if (!added)
 		added = load_tables(t, elf, SHT_DYNSYM, module, offset);

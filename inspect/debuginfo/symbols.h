@@ -21,6 +21,7 @@ struct symbols {
 	struct string_chunk *strings;
 	struct cfi *cfi;
 	struct symbols *below; /* another table, for what is not here; borrowed, NULL: none */
+	bool has_32, has_64;   /* ELF files of either class were loaded */
 };
 
 void symbols_init(struct symbols *t);

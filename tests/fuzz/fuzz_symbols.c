@@ -13,7 +13,7 @@
 
 enum { FRAMES = 16, PLACES = 32 };
 
-static bool read_memory(void *ctx, uint32_t addr, void *buf, unsigned n)
+static bool read_memory(void *ctx, uint64_t addr, void *buf, unsigned n)
 {
 	(void)ctx;
 	if (addr < 0x1000)
@@ -23,16 +23,22 @@ static bool read_memory(void *ctx, uint32_t addr, void *buf, unsigned n)
 	return true;
 }
 
-static void unwind(struct symbols *t, uint32_t eip)
+static void unwind_as(struct symbols *t, const struct cfi_arch *arch, uint64_t pc)
 {
 	const struct cfi_memory mem = { .read = read_memory };
-	struct cfi_regs r = { .known = (1 << CFI_REGS) - 1 };
+	struct cfi_regs r = { .arch = arch, .known = (2u << arch->pc) - 1 };
 
 	for (unsigned i = 0; i < CFI_REGS; i++)
 		r.val[i] = 0x10000 + 0x100 * i;
-	r.val[CFI_EIP] = eip;
+	r.val[arch->pc] = pc;
 	for (unsigned i = 0; i < FRAMES && cfi_step(t->cfi, &r, i == 0, &mem) >= CFI_STEP; i++)
 		;
+}
+
+static void unwind(struct symbols *t, uint64_t pc)
+{
+	unwind_as(t, &cfi_i386, (uint32_t)pc);
+	unwind_as(t, &cfi_amd64, pc);
 }
 
 static void found(void *ctx, const char *name)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The gdb stub: units, sessions on the fake machine, gdb itself.
-gdbstub_below = gdbstub/libgdbstub.a inspect/libinspect.a x86/libx86.a base/libbase.a
+gdbstub_below = gdbstub/libgdbstub.a inspect/libinspect.a mm/libmm.a x86/libx86.a base/libbase.a
 gdbstub_fake = tests/inspect/fake_machine.c tests/inspect/fake_machine.h
 
 if HAVE_CHECK

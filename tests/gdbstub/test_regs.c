@@ -97,12 +97,11 @@ START_TEST(test_table_rows_are_described)
 	layout(&r, _i);
 	gdb_regs_xml(&r, &o);
 	for (unsigned i = 0; i < reg_count; i++) {
-		int k = index_of(&r, reg_infos[i].name);
-		bool narrow =
-		    r.arch->wide && reg_infos[i].gdb == REG_GDB_CORE && reg_infos[i].kind == REG_FIELD;
+		const char *name = reg_infos[i].name;
+		bool other = reg_infos[i].mode == (r.arch->wide ? REG_NOT_LONG : REG_LONG);
+		int k = index_of(&r, r.arch->wide && !strcmp(name, "kernel_gs_base") ? "k_gs_base" : name);
 
-		ck_assert_msg((k >= 0) == (reg_infos[i].gdb != REG_GDB_NO && !narrow), "%s",
-			      reg_infos[i].name);
+		ck_assert_msg((k >= 0) == (reg_infos[i].gdb != REG_GDB_NO && !other), "%s", name);
 		if (k < 0)
 			continue;
 		snprintf(head, sizeof(head), "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%d\"",
@@ -178,13 +177,50 @@ START_TEST(test_wide_registers)
 
 	cpu_reset(c);
 	gdb_regs_init(&r, gdb_arch_find("i386:x86-64"), false);
-	c->efer = EFER_LMA; /* not even then */
 	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "rsi"), in, NULL));
 	ck_assert_uint_eq(c->gpr[R_ESI], 0x04030201);
 	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "rip"), in, NULL));
 	ck_assert_uint_eq(c->rip, 0x04030201);
 	ck_assert_ptr_nonnull(gdb_reg_set(&r, c, (unsigned)index_of(&r, "r8"), in, NULL));
 	ck_assert_uint_eq(c->gpr[8], 0);
+	c->efer = EFER_LMA; /* in compatibility mode registers have 64 bits, but not the program counter */
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "rsi"), in, NULL));
+	ck_assert_uint_eq(c->gpr[R_ESI], 0x0807060504030201);
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "r15"), in, NULL));
+	ck_assert_uint_eq(c->gpr[15], 0x0807060504030201);
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "gs_base"), in, NULL));
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0x0807060504030201);
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "k_gs_base"), in, NULL));
+	ck_assert_uint_eq(c->kernel_gs_base, 0x0807060504030201);
+	c->rip = 0;
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "rip"), in, NULL));
+	ck_assert_uint_eq(c->rip, 0x04030201);
+	c->seg[SEG_CS].attr |= SA_L;
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "rip"), in, NULL));
+	ck_assert_uint_eq(c->rip, 0x0807060504030201);
+	free(c);
+}
+END_TEST
+
+/* A 32-bit description shows the low halves, and writes them alone. */
+START_TEST(test_low_halves)
+{
+	struct gdb_regs r;
+	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ul);
+	uint8_t in[GDB_REG_BYTES] = { 1, 2, 3, 4 };
+
+	cpu_reset(c);
+	gdb_regs_init(&r, gdb_arch_find("i386"), false);
+	c->efer = EFER_LMA;
+	c->seg[SEG_CS].attr |= SA_L;
+	c->gpr[R_ESI] = c->rip = c->seg[SEG_GS].base = 0xaabbccdd00000000;
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "esi"), in, NULL));
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "eip"), in, NULL));
+	ck_assert_ptr_null(gdb_reg_set(&r, c, (unsigned)index_of(&r, "gs_base"), in, NULL));
+	ck_assert_uint_eq(c->gpr[R_ESI], 0xaabbccdd04030201);
+	ck_assert_uint_eq(c->rip, 0xaabbccdd04030201);
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0xaabbccdd04030201);
+	ck_assert_uint_eq(gdb_reg_get(&r, c, (unsigned)index_of(&r, "eip"), in), 4);
 	free(c);
 }
 END_TEST
@@ -250,6 +286,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_system_registers, 0, ARRAY_LEN(wanted));
 	tcase_add_loop_test(tc, test_written_is_read, 0, 6);
 	tcase_add_test(tc, test_wide_registers);
+	tcase_add_test(tc, test_low_halves);
 	tcase_add_test(tc, test_real_mode_pc);
 	tcase_add_test(tc, test_x87_tags);
 	suite_add_tcase(su, tc);

@@ -7,6 +7,8 @@
 #include "mm/host.h"
 #include "mm/policy.h"
 #include "mm/slot.h"
+#include "mm/walk.h"
+#include "x86/paging.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,21 +191,46 @@ bool mm_check(const struct mm_vm *vm, bool alone, struct mm_books *b)
 	return true;
 }
 
+/* In IA-32e mode the tables in memory count. */
+static bool load_entry(void *ctx, gpa at, unsigned size, uint64_t *entry)
+{
+	return mm_phys_read(ctx, at, entry, size);
+}
+
+static void walk_tables(struct machine *m, gva lin, struct walk *w)
+{
+	const struct cpu *c = &m->v.cpu;
+	struct paging pg = { .cr0 = c->cr0,
+			     .cr3 = c->cr3,
+			     .cr4 = c->cr4,
+			     .efer = c->efer,
+			     .a20_mask = ~0ull,
+			     .maxphyaddr = 36 };
+	struct walk_memory mem = { .ctx = m, .load = load_entry };
+
+	walk_linear(&pg, &mem, lin, MM_READ | MM_PROBE, w);
+}
+
+static gpa physical(struct machine *m, gva lin)
+{
+	struct walk w;
+
+	if (!cpu_long(&m->v.cpu))
+		return lin;
+	walk_tables(m, lin, &w);
+	return w.ok ? w.pa : FAKE_MEMORY + 1;
+}
+
 int mmu_read(struct mmu *u, gva lin, void *buf, unsigned n, unsigned how)
 {
 	(void)how;
-	return mm_phys_read((struct mm_vm *)u, lin, buf, n) ? 0 : -1;
+	return mm_phys_read((struct mm_vm *)u, physical((struct machine *)u, lin), buf, n) ? 0 : -1;
 }
 
 int mmu_write(struct mmu *u, gva lin, const void *buf, unsigned n, unsigned how)
 {
-	struct machine *m = (struct machine *)u;
-
 	(void)how;
-	if (lin > FAKE_MEMORY || n > FAKE_MEMORY - lin)
-		return -1;
-	memcpy(m->mem + lin, buf, n);
-	return 0;
+	return mm_phys_write((struct mm_vm *)u, physical((struct machine *)u, lin), buf, n) ? 0 : -1;
 }
 
 void mmu_flush(struct mmu *u, bool global)
@@ -225,8 +252,11 @@ void mmu_nested_invalidate(struct mmu *u, unsigned what, uint64_t tag, uint32_t 
 
 void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 {
-	(void)u;
 	(void)how;
+	if (cpu_long(&((struct machine *)u)->v.cpu)) {
+		walk_tables((struct machine *)u, lin, w);
+		return;
+	}
 	*w = (struct walk){ .nlevels = 1,
 			    .level[0] = { "PDE", 0x2000 + (lin >> 22) * 4, 0 },
 			    .page_shift = 22 };
@@ -255,18 +285,23 @@ const struct view *const machine_views[] = { NULL };
 
 /* ---- processor ---- */
 
-static void push(struct machine *m, uint32_t val)
+static unsigned word(const struct machine *m)
 {
-	m->v.cpu.gpr[R_ESP] -= 4;
-	memcpy(m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), &val, 4);
+	return cpu_64(&m->v.cpu) ? 8 : 4;
 }
 
-static uint32_t pop(struct machine *m)
+static void push(struct machine *m, uint64_t val)
 {
-	uint32_t val;
+	m->v.cpu.gpr[R_ESP] -= word(m);
+	memcpy(m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), &val, word(m));
+}
 
-	memcpy(&val, m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), 4);
-	m->v.cpu.gpr[R_ESP] += 4;
+static uint64_t pop(struct machine *m)
+{
+	uint64_t val = 0;
+
+	memcpy(&val, m->mem + (m->v.cpu.gpr[R_ESP] & 0xfffc), word(m));
+	m->v.cpu.gpr[R_ESP] += word(m);
 	return val;
 }
 
@@ -285,10 +320,11 @@ static void out_port(struct machine *m, uint8_t port)
 static void step(struct machine *m)
 {
 	struct cpu *c = &m->v.cpu;
-	uint32_t pc = (uint32_t)c->rip % (FAKE_MEMORY - 16), imm;
-	uint8_t op = m->mem[pc];
+	uint64_t pc = cpu_64(c) ? c->rip : c->rip % (FAKE_MEMORY - 16);
+	uint8_t op = m->mem[pc % FAKE_MEMORY];
+	uint32_t imm;
 
-	memcpy(&imm, m->mem + pc + 1, 4);
+	memcpy(&imm, m->mem + pc % FAKE_MEMORY + 1, 4);
 	c->rip = pc + 1;
 	m->v.icount++;
 	if (op >= 0x40 && op <= 0x47) {
@@ -297,10 +333,10 @@ static void step(struct machine *m)
 		c->gpr[op & 7] = imm;
 		c->rip += 4;
 	} else if (op == 0xeb) {
-		c->rip = pc + 2 + (uint32_t)(int8_t)imm;
+		c->rip = pc + 2 + (uint64_t)(int8_t)imm;
 	} else if (op == 0xe8) {
 		push(m, pc + 5);
-		c->rip = pc + 5 + imm;
+		c->rip = pc + 5 + (uint64_t)(int32_t)imm;
 	} else if (op == 0xc3) {
 		c->rip = pop(m);
 	} else if (op == 0xe6) {
@@ -378,6 +414,35 @@ struct machine *fake_machine(const uint8_t *code, size_t len)
 	m->fd = eventfd(0, EFD_NONBLOCK);
 	power_on(m);
 	return m;
+}
+
+/* Write N entries of a table at AT, each STEP more than the one before. */
+static void put_entries(struct machine *m, gpa at, unsigned n, uint64_t first, uint64_t step)
+{
+	for (unsigned i = 0; i < n; i++)
+		memcpy(m->image + at + 8 * i, &(uint64_t){ first + i * step }, 8);
+}
+
+void fake_machine_long(struct machine *m)
+{
+	struct cpu *c = &m->v.cpu;
+
+	put_entries(m, 0xa000, 1, 0xb007, 0);		/* PML4E 0: user, from 0 on */
+	put_entries(m, 0xa000 + 8 * 273, 1, 0xe003, 0); /* ... ffff888000000000 */
+	put_entries(m, 0xa000 + 8 * 511, 1, 0xf003, 0); /* ... ffffff8000000000 */
+	put_entries(m, 0xb000, 1, 0xc007, 0);		/* PDPTE */
+	put_entries(m, 0xc000, 1, 0xd007, 0);		/* PDE */
+	put_entries(m, 0xd000, 16, 0x67, PAGE_SIZE);	/* PTEs: all memory, and no more */
+	put_entries(m, 0xe000, 1, 0x1e3 | PTE_NX, 0);	/* 1 GiB */
+	put_entries(m, 0xf000 + 8 * 510, 1, 0x9003, 0); /* PDPTE of ffffffff80000000 */
+	put_entries(m, 0x9000 + 8 * 8, 1, 0x1e3, 0);	/* 2 MiB at ffffffff81000000 */
+	power_on(m);
+	c->efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE;
+	c->cr4 = CR4_PAE | CR4_PGE;
+	c->cr3 = 0xa000;
+	c->seg[SEG_CS].attr = SA_P | SA_S | SA_CODE | SA_RW | SA_L | SA_G;
+	c->rip = FAKE_LONG + FAKE_START;
+	c->gpr[R_ESP] = FAKE_LONG + FAKE_STACK;
 }
 
 void fake_machine_output(struct machine *m, void (*out)(void *ctx, const uint8_t *buf, size_t n), void *ctx)

@@ -11,6 +11,10 @@
 enum { FAKE_MEMORY = 0x10000, FAKE_START = 0x1000, FAKE_STACK = 0x8000 };
 
 struct machine *fake_machine(const uint8_t *code, size_t len);
+/* Put it into IA-32e mode, in 64-bit code at FAKE_LONG + FAKE_START: page tables from 9000 on map all memory
+ * at 0 for users, at FAKE_LONG (2 MiB) and at ffff888000000000 (1 GiB, no execute). */
+#define FAKE_LONG 0xffffffff81000000u
+void fake_machine_long(struct machine *m);
 void fake_machine_output(struct machine *m, void (*out)(void *ctx, const uint8_t *buf, size_t n), void *ctx);
 /* Make its engine stop at once, and without a reason, whenever it runs. */
 void fake_machine_refuses(struct machine *m);

@@ -54,7 +54,7 @@ START_TEST(segment_fields)
 	ck_assert_uint_eq(s.limit, k->limit);
 	ck_assert_uint_eq(s.attr, k->attr);
 	ck_assert_uint_eq(s.sel, 0x2b);
-	desc_type_text(&d, text, sizeof(text));
+	desc_type_text(&d, false, text, sizeof(text));
 	ck_assert_str_eq(text, k->text);
 }
 END_TEST
@@ -86,7 +86,7 @@ START_TEST(gate_fields)
 	ck_assert_uint_eq(gate_selector(&d), k->sel);
 	ck_assert_uint_eq(gate_offset(&d), k->offset);
 	ck_assert_uint_eq(desc_dpl(&d), k->dpl);
-	desc_type_text(&d, text, sizeof(text));
+	desc_type_text(&d, false, text, sizeof(text));
 	ck_assert_str_eq(text, k->text);
 }
 END_TEST

@@ -112,6 +112,7 @@ START_TEST(long_states)
 	ck_assert(!refused());
 	c.rip = 0xffff800000000000;
 	c.gpr[15] = c.gpr[R_ESI] = 1ull << 40;
+	c.seg[SEG_SS].attr = SA_UNUSABLE; /* a null selector */
 	ck_assert(!refused());
 	c.rip = 0x800000000000;
 	ck_assert(refused());
@@ -145,7 +146,7 @@ END_TEST
 enum { GDT = 0x40 };
 static uint8_t memory[0x100];
 
-static bool mem_read(void *ctx, uint32_t lin, void *buf, unsigned n)
+static bool mem_read(void *ctx, gva lin, void *buf, unsigned n)
 {
 	(void)ctx;
 	if (lin > sizeof(memory) - n)
@@ -154,7 +155,7 @@ static bool mem_read(void *ctx, uint32_t lin, void *buf, unsigned n)
 	return true;
 }
 
-static bool mem_write(void *ctx, uint32_t lin, const void *buf, unsigned n)
+static bool mem_write(void *ctx, gva lin, const void *buf, unsigned n)
 {
 	(void)ctx;
 	if (lin > sizeof(memory) - n)
