@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Access to guest-linear memory for the semantics of instructions (interrupt delivery,
  * descriptor loads) and for the debugger. GPR-only code (base/gpr.h). */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include "base/gpr.h"
+
+/* Linear addresses have 32 bits outside IA-32e mode. */
+static gva wrap(const struct mmu *m, gva lin)
+{
+	return __builtin_expect(cpu_long(m->cpu), 0) ? lin : (gva32)lin;
+}
 
 /* Most copies are a few words: a stack frame, a descriptor. */
 static void copy(uint8_t *d, const uint8_t *s, unsigned n)
@@ -30,17 +36,17 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
  * when the window knows it with enough rights: the window is a TLB, and no walk is needed. The access goes to
  * the address that guest code uses too: the processor forwards stores to loads of the same address, not of
  * another mapping. */
-static uint8_t *cached(struct mmu *m, gva32 lin, unsigned how, gpa *pa)
+static uint8_t *cached(struct mmu *m, gva lin, unsigned how, gpa *pa)
 {
-	struct window *w = how & MM_USER ? m->uwin : m->kwin;
+	struct window *w = window_for(m, lin, how);
 	uint32_t s;
 
 	if (!w || win_behind(w) || (how & (MM_PROBE | MM_EXEC)))
 		return NULL;
-	s = w->shadow[lin >> PAGE_SHIFT];
+	s = w->shadow[(gva32)lin >> PAGE_SHIFT];
 	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
 	if (s & (how & MM_WRITE ? SH_W : SH_P))
-		return w->base + lin;
+		return w->base + (gva32)lin;
 	return s & (how & MM_WRITE ? SH_SW : SH_SR) ? m->vm->home + *pa : NULL;
 }
 
@@ -58,7 +64,7 @@ static int ask_device(struct mmu *m, gpa a, unsigned n, unsigned how)
 	return m->sp->n.device(m->sp->n.ctx, a, NULL, n, how & MM_WRITE) ? 0 : cpu_raise(m->cpu, EXC_EXIT);
 }
 
-static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piece *p)
+static int translate(struct mmu *m, gva lin, unsigned n, unsigned how, struct piece *p)
 {
 	struct walk w;
 
@@ -96,11 +102,11 @@ static int translate(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct 
 
 /* An access to the page of LIN, which is memory, was made by a walk. Where many are made on end, and guest
  * code never touches the page itself, map it as guest code would. */
-static void settle(struct mmu *m, gva32 lin, unsigned how)
+static void settle(struct mmu *m, gva lin, unsigned how)
 {
-	struct window *w = how & MM_USER ? m->uwin : m->kwin, *cur = m->cur;
+	struct window *w = window_for(m, lin, how), *cur = m->cur;
 	struct walked *s = &m->walked[!!(how & MM_WRITE)];
-	uint32_t key = DEVICE_KEY(lin, how);
+	uint64_t key = DEVICE_KEY(lin, how);
 	struct mmu_fault f = { .pc = cpu_pc(m->cpu) };
 
 	if (s->key != key)
@@ -108,21 +114,21 @@ static void settle(struct mmu *m, gva32 lin, unsigned how)
 	if (++s->n < SETTLES)
 		return;
 	s->n = 0;
-	if (!w || win_behind(w) || m->nwatch || churns(m, w, lin >> PAGE_SHIFT))
+	if (!w || win_behind(w) || m->nwatch || churns(m, w, (gva32)lin >> PAGE_SHIFT))
 		return;
 	m->cur = w;
 	mmu_fill(m, lin, how & MM_WRITE, &f);
 	m->cur = cur;
 }
 
-static void check_watches(struct mmu *m, gva32 lin, unsigned n, bool write, const struct piece p[2])
+static void check_watches(struct mmu *m, gva lin, unsigned n, bool write, const struct piece p[2])
 {
 	watch_check(m, lin, n, write, 0);
 	for (int i = 0; i < 2 && p[i].n; i++)
 		watch_check(m, p[i].pa, p[i].n, write, WATCH_PHYSICAL);
 }
 
-static int split(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piece p[2])
+static int split(struct mmu *m, gva lin, unsigned n, unsigned how, struct piece p[2])
 {
 	unsigned first = PAGE_SIZE - (lin & PAGE_MASK);
 
@@ -130,7 +136,8 @@ static int split(struct mmu *m, gva32 lin, unsigned n, unsigned how, struct piec
 	if (n <= first) {
 		if (translate(m, lin, n, how, &p[0]))
 			return -1;
-	} else if (translate(m, lin, first, how, &p[0]) || translate(m, lin + first, n - first, how, &p[1])) {
+	} else if (translate(m, lin, first, how, &p[0]) ||
+		   translate(m, wrap(m, lin + first), n - first, how, &p[1])) {
 		return -1;
 	}
 	if (m->nwatch && !(how & MM_PROBE))
@@ -144,7 +151,7 @@ gva mmu_device_lin(const struct mmu *m)
 }
 
 /* A device takes at most 64 bytes at a time. */
-static void device(struct mmu *m, gva32 lin, gpa a, void *buf, unsigned n, bool write)
+static void device(struct mmu *m, gva lin, gpa a, void *buf, unsigned n, bool write)
 {
 	m->device_lin = lin;
 	for (unsigned at = 0, k; at < n; at += k) {
@@ -159,7 +166,7 @@ static void device(struct mmu *m, gva32 lin, gpa a, void *buf, unsigned n, bool 
 }
 
 /* Ignored where there is ROM, but for the debugger. */
-static void write_ram(struct mmu *m, gva32 lin, gpa pa, const uint8_t *in, unsigned n, unsigned how)
+static void write_ram(struct mmu *m, gva lin, gpa pa, const uint8_t *in, unsigned n, unsigned how)
 {
 	enum page_writer by = how & MM_PROBE ? WRITE_BY_OPERATOR : WRITE_BY_GUEST;
 	unsigned off = pa & PAGE_MASK;
@@ -187,14 +194,14 @@ static uint8_t *still_there(const struct mmu *m, struct piece *p, uint64_t gone)
 
 int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 {
-	uint32_t at[2] = { (gva32)lin, (uint32_t)(lin + n - 1) };
+	gva at[2] = { wrap(m, lin), wrap(m, lin + n - 1) };
 	struct walk w;
 
 	for (int i = 0; i < 2; i++) {
 		if (i && !((at[0] ^ at[1]) >> PAGE_SHIFT))
 			break;
 		if (i)
-			at[i] &= ~PAGE_MASK;
+			at[i] &= ~(gva)PAGE_MASK;
 		note_access(m->vm, WRITER_PROCESSOR, at[i], cpu_pc(m->cpu));
 		mmu_walk(m, at[i], how | MM_WRITE, &w);
 		if (!w.ok)
@@ -207,7 +214,7 @@ int mmu_check_write(struct mmu *m, gva lin, unsigned n, unsigned how)
 }
 
 /* Where an access is made that lies in one page of the window. NULL: take the slow path. */
-static uint8_t *fast_path(struct mmu *m, gva32 lin, unsigned n, unsigned how)
+static uint8_t *fast_path(struct mmu *m, gva lin, unsigned n, unsigned how)
 {
 	gpa pa;
 
@@ -216,10 +223,12 @@ static uint8_t *fast_path(struct mmu *m, gva32 lin, unsigned n, unsigned how)
 
 int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 {
-	uint8_t *out = buf, *host = fast_path(m, (gva32)lin, n, how & ~MM_WRITE);
+	uint8_t *out = buf, *host;
 	struct piece p[2];
 	uint64_t gone;
 
+	lin = wrap(m, lin);
+	host = fast_path(m, lin, n, how & ~MM_WRITE);
 	if (__builtin_expect(!!host, 1)) {
 		copy(out, host, n);
 		return 0;
@@ -232,7 +241,7 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 		n -= PAGE_SIZE / 2;
 	}
 	gone = m->vm->swap.gone;
-	if (split(m, (gva32)lin, n, how & ~MM_WRITE, p))
+	if (split(m, lin, n, how & ~MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; out += p[i].n, i++) {
 		if (still_there(m, &p[i], gone))
@@ -241,20 +250,22 @@ int mmu_read(struct mmu *m, gva lin, void *buf, unsigned n, unsigned how)
 			copy(out, page_read(m->vm, (ppn)(p[i].pa >> PAGE_SHIFT)) + (p[i].pa & PAGE_MASK),
 			     p[i].n);
 		else
-			device(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, out, p[i].n, false);
+			device(m, wrap(m, lin + (i ? p[0].n : 0)), p[i].pa, out, p[i].n, false);
 	}
 	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
-		settle(m, (gva32)lin, how & ~MM_WRITE);
+		settle(m, lin, how & ~MM_WRITE);
 	return 0;
 }
 
 int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 {
 	const uint8_t *in = buf;
-	uint8_t *host = fast_path(m, (gva32)lin, n, how | MM_WRITE);
+	uint8_t *host;
 	struct piece p[2];
 	uint64_t gone;
 
+	lin = wrap(m, lin);
+	host = fast_path(m, lin, n, how | MM_WRITE);
 	if (__builtin_expect(!!host, 1)) {
 		copy(host, in, n);
 		return 0;
@@ -267,17 +278,17 @@ int mmu_write(struct mmu *m, gva lin, const void *buf, unsigned n, unsigned how)
 		n -= PAGE_SIZE / 2;
 	}
 	gone = m->vm->swap.gone;
-	if (split(m, (gva32)lin, n, how | MM_WRITE, p))
+	if (split(m, lin, n, how | MM_WRITE, p))
 		return -1;
 	for (int i = 0; i < 2 && p[i].n; in += p[i].n, i++) {
 		if (still_there(m, &p[i], gone))
 			copy(p[i].host, in, p[i].n);
 		else if (p[i].ram)
-			write_ram(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, in, p[i].n, how);
+			write_ram(m, wrap(m, lin + (i ? p[0].n : 0)), p[i].pa, in, p[i].n, how);
 		else
-			device(m, (gva32)lin + (i ? p[0].n : 0), p[i].pa, (void *)in, p[i].n, true);
+			device(m, wrap(m, lin + (i ? p[0].n : 0)), p[i].pa, (void *)in, p[i].n, true);
 	}
 	if (p[0].ram && !p[1].n && !(how & (MM_PROBE | MM_EXEC)))
-		settle(m, (gva32)lin, how | MM_WRITE);
+		settle(m, lin, how | MM_WRITE);
 	return 0;
 }

@@ -2,7 +2,7 @@
  * The books of a VM's memory: every page is counted by its state and compared with what was charged, with
  * the references of shared frames, with what the host has populated, and with the windows, which map no
  * page that is not in memory. */
-#include "mm/mm_int.h"
+#include "mm/window/region.h"
 #include "mm/pages.h"
 
 const char *mm_state_name(enum page_state s)
@@ -103,8 +103,8 @@ static void check_windows(const struct mm_vm *vm, struct mm_books *b)
 {
 	uint64_t known = 0;
 
-	for (unsigned i = 0; vm->mmu && i < MAX_WINDOWS; i++) {
-		const struct window *w = &vm->mmu->win[i];
+	for (unsigned i = 0; vm->mmu && i < win_ids(vm->mmu); i++) {
+		const struct window *w = win_at(vm->mmu, i);
 		unsigned shift = w->pae ? 9 : 10;
 
 		known += w->used ? w->known : 0;

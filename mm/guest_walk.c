@@ -69,6 +69,12 @@ static struct walk_memory memory_of(struct mmu *m, bool touches)
 	return (struct walk_memory){ m, touches ? touch_entry : load_entry, set_bits };
 }
 
+/* EFLAGS.AC lifts SMAP for the kernel's own accesses, not for the processor's on behalf of user code. */
+static bool smap_denies(const struct cpu *c)
+{
+	return __builtin_expect(!!(c->cr4 & CR4_SMAP), 0) && (c->cpl == 3 || !(c->sysflags & FL_AC));
+}
+
 static struct paging paging_of(const struct mmu *m)
 {
 	const struct cpu *c = m->cpu;
@@ -79,6 +85,7 @@ static struct paging paging_of(const struct mmu *m)
 				.efer = c->efer,
 				.pdptr = { m->pdptr[0], m->pdptr[1], m->pdptr[2], m->pdptr[3] },
 				.a20_mask = c->a20_mask | ~(gpa)UINT32_MAX,
+				.smap = smap_denies(c),
 				.maxphyaddr = MAXPHYADDR };
 }
 
@@ -95,7 +102,7 @@ void mmu_walk(struct mmu *m, gva lin, unsigned how, struct walk *w)
 	walk_linear(&pg, &mem, lin, how, w);
 }
 
-int walk_raise(struct mmu *m, gva32 lin, const struct walk *w)
+int walk_raise(struct mmu *m, gva lin, const struct walk *w)
 {
 	if (w->second.exits)
 		return cpu_raise(m->cpu, EXC_EXIT);
@@ -112,6 +119,14 @@ bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at)
 	if (nested_on(m))
 		return nested_directory(m, &pg, lin, pde, at);
 	return walk_directory(&pg, &mem, lin, pde, at);
+}
+
+bool mmu_walk_upper(struct mmu *m, gva lin, bool blind, uint64_t *pdpte)
+{
+	struct paging pg = paging_of(m);
+	struct walk_memory mem = memory_of(m, false);
+
+	return walk_upper(&pg, &mem, lin, blind, pdpte);
 }
 
 int mmu_load_pdptrs(struct mmu *m, uint32_t cr3)

@@ -41,7 +41,12 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/budget.c \
 	%D%/window/bypass.c \
 	%D%/window/fill.c \
+	%D%/window/fill.h \
+	%D%/window/layout.c \
 	%D%/window/line.c \
+	%D%/window/long.c \
+	%D%/window/long.h \
+	%D%/window/long_sync.c \
 	%D%/window/soft.c \
 	%D%/window/root.c \
 	%D%/window/space.c \

@@ -53,6 +53,7 @@ struct space {
 	unsigned nshared;
 };
 
+struct long_state;
 struct mmu {
 	struct mm_vm *vm;
 	struct cpu *cpu;
@@ -72,8 +73,9 @@ struct mmu {
 	unsigned nwatch, nwatch_off;
 	struct engine_touch touch[MAX_TOUCHES]; /* of watchpoints, not taken yet */
 	unsigned ntouch;
-	uint8_t guest_hit;     /* the guest's own breakpoints that were hit, not taken yet */
-	uint8_t user_quarters; /* quarters of the 4 GiB where kernel code met user pages */
+	uint8_t guest_hit;	/* the guest's own breakpoints that were hit, not taken yet */
+	uint8_t user_quarters;	/* quarters of the 4 GiB where kernel code met user pages */
+	struct long_state *lng; /* spaces of 64-bit code; NULL: none yet */
 	struct space space[MMU_SPACES];
 	struct root_slot roots[ROOT_SLOTS];
 	uint32_t root_before; /* the root that was loaded before the present one */
@@ -91,31 +93,34 @@ struct mmu {
 	struct churn churn[CHURN_SLOTS];
 	/* The page of device memory accessed last, until the guest's next flush: DEVICE_KEY() of its
 	 * linear page and the kind of access (0: none), and its physical address. */
-	uint32_t device_key;
+	uint64_t device_key;
 	gpa device_pa;
-	gva32 device_lin; /* of the access that the platform is asked for */
+	gva device_lin; /* of the access that the platform is asked for */
 	/* Reads and writes in a row of a page of memory that is not mapped: its DEVICE_KEY(), their number.
 	 */
 	struct walked {
-		uint32_t key, n;
+		uint64_t key;
+		uint32_t n;
 	} walked[2];
 	bool bypass_all;
 	struct mmu_stats st;
 };
 
-#define DEVICE_KEY(lin, how) ((uint32_t)(lin) >> PAGE_SHIFT << 4 | 8 | ((how) & (MM_WRITE | MM_USER)))
+#define DEVICE_KEY(lin, how) ((gva)(lin) >> PAGE_SHIFT << 4 | 8 | ((how) & (MM_WRITE | MM_USER)))
 /* Invalidate what was derived from the selected windows, here and in the engine. */
 void mmu_reselect(struct mmu *m);
 
 /* Read the directory entry that covers LIN from the present root. False: its upper level is absent
  * or outside RAM. *AT: where it is. Two dimensions: after nested_begin(). */
 bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at);
+/* IA-32e mode, one dimension: likewise the entry above it. */
+bool mmu_walk_upper(struct mmu *m, gva lin, bool blind, uint64_t *pdpte);
 
 /* Raise what W, the walk of LIN, ended in: #PF, or an exit. Returns -1. */
-int walk_raise(struct mmu *m, gva32 lin, const struct walk *w);
+int walk_raise(struct mmu *m, gva lin, const struct walk *w);
 
-/* Types of the watchpoints on page VPN, which maps P: WATCH_READ, WATCH_WRITE, both. */
-unsigned watch_bits(const struct mmu *m, vpn32 vpn, ppn p);
+/* Types of the watchpoints on linear page PAGE, which maps P: WATCH_READ, WATCH_WRITE, both. */
+unsigned watch_bits(const struct mmu *m, uint64_t page, ppn p);
 /* Note which of them an access to [AT, AT+N) hits. PHYSICAL: 0, or WATCH_PHYSICAL. */
 void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned physical);
 

@@ -29,8 +29,8 @@ struct mm_hooks {
 	/* Look up the code of P at each next entry into it. */
 	void (*code_revisit)(void *ctx, ppn p);
 	/* A mapping from which code was looked up has gone from window WIN (below MMU_MAX_WINDOWS;
-	 * all of it when VPN is UINT32_MAX). LINKED: links between pages may rest on it. */
-	void (*code_unmap)(void *ctx, unsigned win, vpn32 vpn, bool linked);
+	 * all of it when VPN is UINT64_MAX). LINKED: links between pages may rest on it. */
+	void (*code_unmap)(void *ctx, unsigned win, uint64_t vpn, bool linked);
 	/* The results of mmu_select() and mmu_quarters() may have changed. */
 	void (*reselect)(void *ctx);
 	/* mmu_read() or mmu_write() hit a watchpoint. */

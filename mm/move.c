@@ -18,7 +18,7 @@ static void remap(struct mm_vm *vm, ppn p)
 
 	while (n) {
 		const struct rmap_node node = vm->rmap[n];
-		struct window *w = &vm->mmu->win[node.win];
+		struct window *w = win_at(vm->mmu, node.win);
 
 		if (win_remap(vm->mmu, w, node.vpn)) {
 			n = node.next;
@@ -215,7 +215,7 @@ static void unmap(struct mm_vm *vm, ppn p, uint32_t n)
 		while (vm->pmap[p].rmap) {
 			const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
 
-			pages_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn, n);
+			pages_unmap(vm->mmu, win_at(vm->mmu, node.win), node.vpn, n);
 		}
 }
 

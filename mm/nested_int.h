@@ -50,7 +50,7 @@ void space_invlpg(struct mmu *m, vpn32 vpn);
 static inline uint64_t space_meaning(const struct cpu *c)
 {
 	return (c->cr0 & CR0_PG) | (uint64_t)(c->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) << 32 |
-	       (c->efer & EFER_NXE) | !(c->a20_mask & 0x100000);
+	       (c->efer & (EFER_NXE | EFER_LMA)) | !(c->a20_mask & 0x100000);
 }
 /* Is there another space than the hypervisor's? */
 static inline bool space_others(const struct mmu *m)

@@ -109,7 +109,7 @@ static bool denied(const struct paging *pg, unsigned how, const struct walk *w)
 	} else {
 		if ((how & MM_WRITE) && !w->writable && (pg->cr0 & CR0_WP))
 			return true;
-		if ((how & MM_EXEC) && w->user && (pg->cr4 & CR4_SMEP))
+		if (w->user && (how & MM_EXEC ? pg->cr4 & CR4_SMEP : pg->smap))
 			return true;
 	}
 	return (how & MM_EXEC) && w->nx;
@@ -243,8 +243,21 @@ bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva 
 			above = (above & l.entry) | ((above | l.entry) & PTE_NX);
 		table = table_of(row, l.entry);
 	}
-	*pde = (l.entry & (above | ~(uint64_t)(PTE_W | PTE_U | PTE_A))) | (above & PTE_NX);
+	*pde = walk_combine(above, l.entry);
 	*at = l.at;
+	return true;
+}
+
+bool walk_upper(const struct paging *pg, const struct walk_memory *mem, gva lin, bool blind, uint64_t *pdpte)
+{
+	struct walk_level top, l;
+
+	if (!load(pg, mem, &rows_4[0], root_of(pg), lin, &top) || !(top.entry & PTE_P) ||
+	    (top.entry & reserved(pg, &rows_4[0], false)) ||
+	    !load(pg, mem, &rows_4[1], table_of(&rows_4[0], top.entry), lin, &l) || !(l.entry & PTE_P) ||
+	    (l.entry & reserved(pg, &rows_4[1], l.entry & PTE_PS)))
+		return false;
+	*pdpte = walk_combine(blind ? top.entry & ~PTE_NX : top.entry, l.entry);
 	return true;
 }
 

@@ -19,6 +19,7 @@ struct paging {
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t pdptr[4]; /* PAE: as loaded with CR3 */
 	gpa a20_mask;	   /* and'ed to every physical address */
+	bool smap;	   /* the supervisor's data accesses to user pages are refused */
 	unsigned maxphyaddr;
 };
 
@@ -72,6 +73,17 @@ void walk_linear(const struct paging *pg, const struct walk_memory *mem, gva lin
  * the entries above it say together: a mapping that was made from it is still right if this value is the
  * same. False: an upper level is absent, not in memory, or has reserved bits set. */
 bool walk_directory(const struct paging *pg, const struct walk_memory *mem, gva lin, uint64_t *pde, gpa *at);
+
+/* Four levels: the entry above the directory of LIN, likewise with the rights of the one above it. False:
+ * absent, not in memory, or has reserved bits set. BLIND: that one's NX does not count. */
+bool walk_upper(const struct paging *pg, const struct walk_memory *mem, gva lin, bool blind, uint64_t *pdpte);
+/* What entry E says together with those above it, of which ABOVE is what they say. */
+static inline uint64_t walk_combine(uint64_t above, uint64_t e)
+{
+	const uint64_t both = 1 << 1 | 1 << 2 | 1 << 5; /* PTE_W, PTE_U, PTE_A */
+
+	return (e & (above | ~both)) | (above & 1ull << 63);
+}
 
 /* PAE: read the four PDPTEs of CR3 into PDPTR. False, and nothing changed: reserved bits. */
 bool walk_load_pdptrs(const struct paging *pg, const struct walk_memory *mem, uint64_t cr3,

@@ -49,14 +49,18 @@ struct win_lists {
 #define WP_MAX 31
 enum win_view { WIN_FLAT, WIN_KERNEL, WIN_USER };
 
+struct long_space;
 struct window {
-	uint8_t *base;	  /* 4 GiB aligned */
-	uint32_t *shadow; /* WIN_PAGES entries, lazily backed */
+	uint8_t
+	    *base; /* 4 GiB aligned. A region of a space that is not regular: NULL, and nothing is mapped */
+	gva lin;   /* guest address of BASE: 0, or a region's of a space (mm/long.h) */
+	struct long_space *of; /* a region: its space. A space's number: the space */
+	uint32_t *shadow;      /* WIN_PAGES entries, lazily backed */
 	struct win_lists *lists;
 	struct region **regions; /* WIN_REGIONS pointers */
 	uint16_t *active;	 /* indices of regions that exist */
 	unsigned nactive;
-	uint16_t id;
+	uint16_t id;		/* in the reverse map; below MAX_WINDOWS also for the engine */
 	bool lined;		/* lines were begun since it was emptied */
 	bool used, pae, shared; /* shared: kernel view of many roots, CR4.PGE on (window/root.c) */
 	bool apart; /* shared, but not the first of its space: no links between pages rest on it */

@@ -26,7 +26,7 @@ static void on_code_revisit(void *ctx, ppn p)
 		chain_unlink_in(b, f);
 }
 
-static void on_code_unmap(void *ctx, unsigned win, uint32_t vpn, bool linked)
+static void on_code_unmap(void *ctx, unsigned win, uint64_t vpn, bool linked)
 {
 	struct bt_vcpu *b = ctx;
 

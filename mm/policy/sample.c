@@ -42,7 +42,7 @@ static uint32_t close_page(struct mm_vm *vm, ppn p)
 	for (; vm->pmap[p].rmap; n++) {
 		const struct rmap_node node = vm->rmap[vm->pmap[p].rmap];
 
-		page_unmap(vm->mmu, &vm->mmu->win[node.win], node.vpn);
+		page_unmap(vm->mmu, win_at(vm->mmu, node.win), node.vpn);
 	}
 	return n;
 }

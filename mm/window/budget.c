@@ -3,7 +3,7 @@
  * on a pool are counted together (mm/pool.c has the limit). Counts are estimates from above,
  * made exact before anything is given up. A VM empties windows of its own only: another's are
  * its thread's business, which does the same at its next fill. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include "base/log.h"
 
@@ -35,12 +35,12 @@ static void recount(struct mmu *m, struct window *w)
 	maps_add(m, w, n - w->maps);
 }
 
-static int64_t own_maps(const struct mmu *m)
+static int64_t own_maps(struct mmu *m)
 {
 	int64_t n = 0;
 
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		n += m->win[i].used ? m->win[i].maps : 0;
+	for (unsigned i = 0; i < win_ids(m); i++)
+		n += win_at(m, i)->used ? win_at(m, i)->maps : 0;
 	return n;
 }
 
@@ -48,8 +48,8 @@ static struct window *oldest_but(struct mmu *m, const struct window *keep)
 {
 	struct window *old = NULL;
 
-	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
-		struct window *w = &m->win[i];
+	for (unsigned i = 0; i < win_ids(m); i++) {
+		struct window *w = win_at(m, i);
 
 		if (w->used && w != keep && w->maps > 1 && (!old || w->lru < old->lru))
 			old = w;
@@ -64,9 +64,9 @@ void evict_for_limit(struct mmu *m, struct window *keep)
 
 	if (__builtin_expect(atomic_load(&p->maps) < p->maps_limit, 1))
 		return;
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used)
-			recount(m, &m->win[i]);
+	for (unsigned i = 0; i < win_ids(m); i++)
+		if (win_at(m, i)->used)
+			recount(m, win_at(m, i));
 	while (atomic_load(&p->maps) > half && own_maps(m) > share) {
 		struct window *old = oldest_but(m, keep);
 

@@ -6,7 +6,7 @@
  * is made in machine memory after a walk of the guest's tables, as by a TLB that misses.
  * After as many bypasses as a mapping costs, the page is mapped: the total is at most twice
  * the best possible. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #define CHURN_DROPS 3	  /* drops that make a page a suspect */
 #define CHURN_BYPASSES 64 /* accesses that together cost about what a mapping does */

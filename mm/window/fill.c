@@ -2,9 +2,15 @@
  * Filling windows: resolves a miss by mapping the page, together with neighbours that are
  * contiguous both in the guest's tables and in the file that backs them. */
 #include "base/log.h"
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include <sys/mman.h>
+
+/* A20 masks the low half of a physical address. */
+static gpa masked(const struct mmu *m, gpa a)
+{
+	return a & (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
+}
 
 static const uint8_t *table_of_region(const struct mmu *m, const struct region *r)
 {
@@ -17,6 +23,7 @@ static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool us
 {
 	bool wok = dirty && (writable || (w->view != WIN_USER && !(m->cpu->cr0 & CR0_WP)));
 
+	nx |= win_blind(m, w); /* until user code fetches there */
 	return SH_IN | SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
 }
 
@@ -34,10 +41,10 @@ uint32_t write_bit(const struct mmu *m, uint32_t s)
 
 /* May P be mapped along with the page that was touched? Not where that would take machine memory, or hide
  * P's first access. */
-static bool may_come_along(const struct mmu *m, vpn32 vpn, ppn p)
+static bool may_come_along(const struct mmu *m, const struct window *w, vpn32 vpn, ppn p)
 {
 	return ppn_ram(m->vm, p) && mpn_in_memory(m->vm->pmap[p].mpn) && !m->vm->pmap[p].sampled &&
-	       !(m->nwatch && watch_bits(m, vpn, p));
+	       !(m->nwatch && watch_bits(m, page_of(w, vpn), p));
 }
 
 /* The same with a second dimension, which knows no runs. */
@@ -61,7 +68,7 @@ static uint32_t nested_neighbour(struct mmu *m, const struct window *w, const st
 		s = entry_bits(m, w, r->pde, e);
 	}
 	s = nested_bits(m, a, s);
-	if (!s || !may_come_along(m, vpn, s >> 12))
+	if (!s || !may_come_along(m, w, vpn, s >> 12))
 		return 0;
 	return s | write_bit(m, s);
 }
@@ -95,8 +102,8 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 		p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT);
 		s = entry_bits(m, w, pde, e);
 	}
-	p &= m->cpu->a20_mask >> PAGE_SHIFT;
-	if (!may_come_along(m, vpn, p))
+	p = (ppn)(masked(m, (gpa)p << PAGE_SHIFT) >> PAGE_SHIFT);
+	if (!may_come_along(m, w, vpn, p))
 		return 0;
 	s |= p << 12;
 	return s | write_bit(m, s);
@@ -109,6 +116,8 @@ void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uin
 
 	if (old & SH_IN) {
 		/* Code was fetched here. Jump tables that name the page stay right if it is the same. */
+		if (win_blind(m, w) && !((old ^ s) >> 12) && !(old & SH_NX))
+			s &= ~(uint32_t)SH_NX;
 		if ((old ^ s) >> 12 || (s & SH_NX))
 			page_forget(m, w, vpn);
 		else
@@ -157,7 +166,7 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 
 uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
 {
-	ppn p = (ppn)((e & PTE_ADDR64) >> PAGE_SHIFT) & (m->cpu->a20_mask >> PAGE_SHIFT);
+	ppn p = (ppn)(masked(m, e & PTE_ADDR64) >> PAGE_SHIFT);
 	uint32_t s = entry_bits(m, w, r->pde, e);
 
 	if (__builtin_expect(w->nested, 0)) {
@@ -166,7 +175,7 @@ uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r
 			return 0;
 		p = s >> 12;
 	}
-	if (!may_come_along(m, vpn, p))
+	if (!may_come_along(m, w, vpn, p))
 		return 0;
 	s |= p << 12;
 	return s | write_bit(m, s);
@@ -180,6 +189,20 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 		return false;
 	m->st.prefills++;
 	return map_run(m, w, r, vpn, 1, s, table_of_region(m, r));
+}
+
+/* The directory entry, as mmu_walk_directory() has it. */
+static uint64_t directory_of(const struct mmu *m, const struct window *w, const struct walk *wk, bool large)
+{
+	unsigned i = 0, last = wk->nlevels - (large ? 1 : 2);
+	uint64_t e = wk->level[last].entry;
+
+	if (!cpu_long(m->cpu))
+		return e;
+	for (; i < last; i++)
+		e = walk_combine(i || !win_blind(m, w) ? wk->level[i].entry : wk->level[i].entry & ~PTE_NX,
+				 e);
+	return e;
 }
 
 /* The region of LIN, made or brought up to the present PDE. NULL when out of memory. */
@@ -197,8 +220,8 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 			r->large = true;
 		return r;
 	}
-	pde = wk->level[wk->nlevels - (large ? 1 : 2)].entry;
-	table = w->nested ? wk->second.table : pde & (w->pae ? PTE_ADDR64 : PTE_ADDR32) & m->cpu->a20_mask;
+	pde = directory_of(m, w, wk, large);
+	table = w->nested ? wk->second.table : masked(m, pde & (w->pae ? PTE_ADDR64 : PTE_ADDR32));
 	if (!fresh && (!entry_keeps(r->pde, pde) || (!large && r->pt_at != table))) {
 		/* The directory entry of mapped pages changed, and no flush came yet. Start the
 		 * region again: a TLB may drop entries at any time. */
@@ -233,7 +256,7 @@ static uint32_t walk_bits(const struct mmu *m, const struct window *w, gva32 lin
 	uint32_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
 
 	s |= write_bit(m, s);
-	if (m->nwatch && watch_bits(m, lin >> PAGE_SHIFT, p))
+	if (m->nwatch && watch_bits(m, page_of(w, lin >> PAGE_SHIFT), p))
 		s &= ~(uint32_t)(SH_W | SH_WOK);
 	return s;
 }
@@ -288,7 +311,7 @@ static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct wa
 /* Make a read-only mapping writable, when the guest allows the write. False: it must be filled anew. */
 static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct walk *wk)
 {
-	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | SH_NX;
+	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | (win_blind(m, w) ? 0 : SH_NX);
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 
 	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
@@ -327,11 +350,14 @@ static enum page_write read_check(const struct mm_vm *vm, ppn p)
 
 static void drop_windows_but(struct mmu *m, const struct window *keep)
 {
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used && &m->win[i] != keep) {
-			m->st.evictions += m->win[i].mapped > 0;
-			win_drop_all(m, &m->win[i]);
-		}
+	for (unsigned i = 0; i < win_ids(m); i++) {
+		struct window *w = win_at(m, i);
+
+		if (!w->used || w == keep)
+			continue;
+		m->st.evictions += w->mapped > 0;
+		win_drop_all(m, w);
+	}
 }
 
 /* When the host has no more mappings in spite of the budget, give back first all other windows',
@@ -350,9 +376,8 @@ static enum mmu_fill fill_or_evict(struct mmu *m, struct window *w, gva32 lin, c
 	return FILL_ERROR;
 }
 
-static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+enum mmu_fill fill_page(struct mmu *m, struct window *w, gva lin, unsigned how, struct mmu_fault *f)
 {
-	struct window *w = m->cur;
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 	bool soft = how & MMU_SOFT;
 	struct walk wk;
@@ -371,18 +396,21 @@ static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault
 		f->vector = wk.second.exits ? EXC_EXIT : EXC_PF;
 		if (!(wk.err & PF_ERR_P))
 			churn_absent(m, w, vpn);
-		LOG(mmu, "%08x: page fault, error %x", (gva32)lin, wk.err);
+		LOG(mmu, "%08llx: page fault, error %x", (unsigned long long)lin, wk.err);
 		return FILL_FAULT;
 	}
 	f->pa = wk.pa;
 	f->user_access = w->shared && wk.user;
+	if (w->of && f->user_access && !long_takes_user(m, w)) /* reached through the user space */
+		return FILL_MMIO;
 	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT)) {
 		m->st.mmio_faults++;
 		return FILL_MMIO;
 	}
 	p = (ppn)(wk.pa >> PAGE_SHIFT);
 	page_touched(m->vm, p);
-	if (m->nwatch && (watch_bits(m, vpn, p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
+	if (m->nwatch &&
+	    (watch_bits(m, page_of(w, vpn), p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
 		return FILL_MMIO;
 	switch (how & MM_WRITE ? page_write_check(m->vm, p, WRITE_BY_GUEST) : read_check(m->vm, p)) {
 	case PAGE_WRITE_NONE:
@@ -406,26 +434,29 @@ static enum mmu_fill fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault
 		return FILL_OK;
 	if ((how & MM_WRITE) && upgrade(m, w, vpn, &wk))
 		return FILL_OK;
-	LOG(mmu, "%08x: filled from %llx", (gva32)lin, (unsigned long long)wk.pa);
+	LOG(mmu, "%08llx: filled from %llx", (unsigned long long)lin, (unsigned long long)wk.pa);
 	return fill_or_evict(m, w, (gva32)lin, &wk);
+}
+
+void fill_begin(struct mmu *m, gva lin, const struct mmu_fault *f)
+{
+	m->vm->swap.wanted = UINT32_MAX;
+	m->vm->swap.no_wait = true;
+	note_access(m->vm, WRITER_INSN, lin, f->pc);
 }
 
 enum mmu_fill mmu_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
 {
 	enum mmu_fill r;
 
-	m->vm->swap.wanted = UINT32_MAX;
-	m->vm->swap.no_wait = true;
-	note_access(m->vm, WRITER_INSN, (gva32)lin, f->pc);
-	r = fill(m, lin, how, f);
-	m->vm->swap.no_wait = false;
+	fill_begin(m, (gva32)lin, f);
+	r = fill_page(m, m->cur, (gva32)lin, how, f);
+	fill_end(m);
 	return r;
 }
 
-static enum mmu_fill fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
+enum mmu_fill fill_user(struct mmu *m, struct window *w, gva lin, unsigned how, struct mmu_fault *f)
 {
-	struct window *cur = m->cur;
-	enum mmu_fill r;
 	struct walk wk;
 
 	mmu_walk(m, lin, how & ~(unsigned)MMU_SOFT,
@@ -441,21 +472,16 @@ static enum mmu_fill fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_
 	f->pa = wk.pa;
 	if (!wk.user || ((how & MM_WRITE) && !wk.writable))
 		return FILL_MMIO;
-	m->cur = m->uwin;
-	r = fill(m, lin, how, f);
-	m->cur = cur;
-	return r;
+	return fill_page(m, w, lin, how, f);
 }
 
 enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f)
 {
 	enum mmu_fill r;
 
-	m->vm->swap.wanted = UINT32_MAX;
-	m->vm->swap.no_wait = true;
-	note_access(m->vm, WRITER_INSN, (gva32)lin, f->pc);
-	r = fill_user(m, lin, how, f);
-	m->vm->swap.no_wait = false;
+	fill_begin(m, (gva32)lin, f);
+	r = fill_user(m, m->uwin, (gva32)lin, how, f);
+	fill_end(m);
 	return r;
 }
 
@@ -465,31 +491,38 @@ static bool was_accessed(const struct walk *wk)
 	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
 }
 
+/* The window in which code that now runs accesses LIN. NULL: none, or it has no tables. */
+static struct window *prefill_window(struct mmu *m, gva lin)
+{
+	struct window *w = m->cur;
+
+	if (w->of)
+		return long_prefill_window(m, lin);
+	if (w->view == WIN_FLAT)
+		return NULL;
+	if (!w->shared || !(m->user_quarters >> ((gva32)lin >> 30) & 1))
+		return w;
+	return mmu_user_ready(m) ? m->uwin : NULL;
+}
+
 void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft)
 {
-	struct window *cur = m->cur, *w = cur;
+	struct window *w = prefill_window(m, lin);
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 	struct walk wk;
 
-	if (cur->view == WIN_FLAT)
+	if (!w)
 		return;
-	if (cur->shared && (m->user_quarters >> ((gva32)lin >> 30) & 1)) {
-		if (!mmu_user_ready(m))
-			return;
-		w = m->uwin;
-	}
 	if ((w->shadow[vpn] & SH_P) || (prechecks && !soft && churns(m, w, vpn)))
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
-	    (wk.second.on && !wk.second.readable) || !may_come_along(m, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
+	    (wk.second.on && !wk.second.readable) || !may_come_along(m, w, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
-	m->cur = w;
 	if (soft && soften(m, w, (gva32)lin, &wk))
 		m->st.prefills++;
 	else if (fill_run(m, w, (gva32)lin, &wk))
 		m->st.prefills++;
-	m->cur = cur;
 }
 
 enum mmu_where mmu_where(const struct mmu *m, uint64_t hva, gva *lin)
@@ -507,6 +540,8 @@ static uint32_t shadow_at(const struct mmu *m, uint64_t hva)
 {
 	gva lin;
 
+	if (m->cur && m->cur->of)
+		return long_shadow_at(m, hva);
 	if (mmu_in_user_window(m, hva, &lin))
 		return m->uwin->shadow[(gva32)lin >> PAGE_SHIFT];
 	if (mmu_where(m, hva, &lin) == MMU_WINDOW)
@@ -527,10 +562,20 @@ bool mmu_bus_error(struct mmu *m, uint64_t hva)
 	return true;
 }
 
+/* The window from which code at LIN is fetched. NULL: a region of a space that is not known. */
+static struct window *code_window(const struct mmu *m, gva lin)
+{
+	return __builtin_expect(m->cur->of != NULL, 0) ? long_find(m->cur->of, lin) : m->cur;
+}
+
 ppn mmu_code_page_fast(struct mmu *m, gva lin)
 {
-	uint32_t *s = &m->cur->shadow[(gva32)lin >> PAGE_SHIFT];
+	struct window *w = code_window(m, lin);
+	uint32_t *s;
 
+	if (!w)
+		return UINT32_MAX;
+	s = &w->shadow[(gva32)lin >> PAGE_SHIFT];
 	if ((*s & (SH_IN | SH_NX)) != SH_IN)
 		return UINT32_MAX;
 	*s |= SH_CODE;
@@ -559,27 +604,31 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 
 int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 {
-	struct walk wk;
 	unsigned how = MM_EXEC | (m->cur->view == WIN_USER ? MM_USER : 0);
+	struct window *w;
+	struct walk wk;
 
+	if (!m->cur->of)
+		lin = (gva32)lin;
 	*p = mmu_code_page_fast(m, lin);
 	if (*p != UINT32_MAX)
 		return 0;
-	note_access(m->vm, WRITER_PROCESSOR, (gva32)lin, (gva32)lin);
+	note_access(m->vm, WRITER_PROCESSOR, lin, lin);
 	mmu_walk(m, lin, how, &wk);
 	if (!wk.ok)
-		return walk_raise(m, (gva32)lin, &wk);
+		return walk_raise(m, lin, &wk);
 	*p = (ppn)(wk.pa >> PAGE_SHIFT);
 	if (!ppn_ram(m->vm, wk.pa >> PAGE_SHIFT))
 		return 1;
 	page_touched(m->vm, *p);
 	if (page_state(m->vm, *p) == PAGE_SWAPPED)
 		page_bring_home(m->vm, *p); /* else it is read from the file each time */
-	if (m->nwatch && (watch_bits(m, (gva32)lin >> PAGE_SHIFT, *p) & WATCH_READ))
+	if (m->nwatch && (watch_bits(m, lin >> PAGE_SHIFT, *p) & WATCH_READ))
 		return 0; /* checks of code against its source would hit the watchpoint */
-	if (!know(m, m->cur, (gva32)lin, &wk)) {
+	w = m->cur->of ? long_get(m, m->cur->of, lin) : m->cur;
+	if (!w || !know(m, w, (gva32)lin, &wk)) {
 		drop_windows_but(m, NULL);
-		if (!know(m, m->cur, (gva32)lin, &wk))
+		if (!w || !know(m, w, (gva32)lin, &wk))
 			vm_fail(m->vm, MM_FAIL_MAPPING);
 	}
 	mmu_code_page_fast(m, lin);

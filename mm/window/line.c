@@ -8,7 +8,7 @@
  * SH_LINE says that the host has a line's mapping at a VPN. The entry's PPN then is the one that the line has
  * there, for closed pages too. Only pages at home are opened, as a line maps home slots. Where the host
  * has no userfaultfd for us there are no lines, and each page takes an mmap. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include <errno.h>
 #include <stdlib.h>

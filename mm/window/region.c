@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The host side of windows: reservations, regions, mappings dropped, protected and remade.
  * GPR-only code (base/gpr.h), so pages are copied and compared here too. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include "base/log.h"
 
@@ -69,13 +69,12 @@ static void give_back_all(struct window *w)
 	w->lists = NULL;
 }
 
-bool win_reserve(struct window *w)
+bool win_reserve_books(struct window *w)
 {
-	w->base = reserve_aligned();
 	w->shadow = reserve(WIN_PAGES * 4, PROT_READ | PROT_WRITE);
 	w->regions = reserve(WIN_REGIONS * sizeof(*w->regions), PROT_READ | PROT_WRITE);
 	w->lists = reserve(sizeof(*w->lists), PROT_READ | PROT_WRITE);
-	if (!w->base || !w->shadow || !w->regions || !w->lists) {
+	if (!w->shadow || !w->regions || !w->lists) {
 		give_back_all(w);
 		return false;
 	}
@@ -85,9 +84,18 @@ bool win_reserve(struct window *w)
 	return true;
 }
 
+bool win_reserve(struct window *w)
+{
+	w->base = reserve_aligned();
+	if (w->base && win_reserve_books(w))
+		return true;
+	give_back_all(w);
+	return false;
+}
+
 void win_release(struct mmu *m, struct window *w)
 {
-	if (!w->base)
+	if (!w->shadow)
 		return;
 	win_drop_all(m, w);
 	give_back_all(w);
@@ -130,7 +138,7 @@ void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 
 	rmap_del(m->vm, s >> 12, w->id, vpn);
 	if ((s & SH_CODE) && m->vm->hooks.code_unmap)
-		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, vpn, win_links(w));
+		m->vm->hooks.code_unmap(m->vm->hooks.ctx, win_number(w), page_of(w, vpn), win_links(w));
 	w->shadow[vpn] = s & SH_LINE ? s & (~(uint32_t)PAGE_MASK | SH_LINE) : 0;
 	w->known--;
 	w->mapped -= s & SH_P;
@@ -165,6 +173,8 @@ static void win_empty(struct mmu *m, struct window *w)
 		r->lined = false;
 	}
 	w->lined = false;
+	if (!w->base)
+		return;
 	if (map_nothing(w, 0, WIN_PAGES))
 		maps_add(m, w, 1 - w->maps);
 	/* At the limit even this may want a mapping more. Taking all access away never does: its
@@ -333,7 +343,7 @@ void win_drop_all(struct mmu *m, struct window *w)
 
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn)
 {
-	struct window *w = &m->win[win];
+	struct window *w = win_at(m, win);
 
 	w->shadow[vpn] &= ~(uint32_t)SH_SW;
 	if (!(w->shadow[vpn] & SH_W))

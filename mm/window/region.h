@@ -77,7 +77,8 @@ static inline bool entry_keeps(uint64_t old, uint64_t now)
 }
 
 /* window/region.c */
-bool win_reserve(struct window *w); /* false, and nothing kept: no address space */
+bool win_reserve(struct window *w);	  /* false, and nothing kept: no address space */
+bool win_reserve_books(struct window *w); /* the same without BASE, of a region's */
 void win_release(struct mmu *m, struct window *w);
 struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
 void copy_page(void *d, const void *s);
@@ -115,12 +116,33 @@ static inline void wp_note(struct mmu *m, struct window *w, const struct region 
 	m->space[w->space].wp_clear = true;
 }
 
+/* Linear page VPN of W. */
+static inline uint64_t page_of(const struct window *w, vpn32 vpn)
+{
+	return (w->lin >> PAGE_SHIFT) + vpn;
+}
+
 /* window/window.c */
 /* Empty W, which another root is to have. */
 void win_take_over(struct mmu *m, struct window *w);
 /* The window of ROOT in the present space that exists, or NULL; a new one. */
 struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bool pae);
 struct window *win_make(struct mmu *m, enum win_view view, uint32_t root, bool pae);
+/* ---- window/long.c: regions of spaces, which are windows with an OF ---- */
+struct window *long_region(struct mmu *m, unsigned id);
+unsigned long_ids(const struct mmu *m);
+/* The number that the engine knows W by. */
+unsigned win_number(const struct window *w);
+/* The window with ID in the reverse map. */
+static inline struct window *win_at(struct mmu *m, unsigned id)
+{
+	return __builtin_expect(id < MAX_WINDOWS, 1) ? &m->win[id] : long_region(m, id);
+}
+/* All windows, regions of spaces included: those below win_ids() that are used. */
+static inline unsigned win_ids(const struct mmu *m)
+{
+	return __builtin_expect(!m->lng, 1) ? MAX_WINDOWS : long_ids(m);
+}
 /* Is W of a kind on which links between pages rest? */
 static inline bool win_links(const struct window *w)
 {
@@ -147,6 +169,8 @@ static inline void win_pend(struct window *w, vpn32 vpn)
 /* What the root of C's tables is called in struct window. */
 static inline uint32_t root_of(const struct cpu *c)
 {
+	if (__builtin_expect(cpu_long(c), 0))
+		return (uint32_t)(c->cr3 >> PAGE_SHIFT) & ((1u << (MAXPHYADDR - PAGE_SHIFT)) - 1);
 	return c->cr4 & CR4_PAE ? c->cr3 & ~0x1fu : c->cr3 & ~PAGE_MASK;
 }
 
@@ -197,47 +221,4 @@ static inline void count_local(struct window *w, struct region *r, unsigned idx,
 	w->local[idx / 64] |= 1ull << idx % 64;
 	w->local_words |= 1u << idx / 64;
 }
-
-/* window/bypass.c */
-void churn_note(struct mmu *m, const struct window *w, vpn32 vpn);
-/* The entry is not present now, so a mapping would have been dropped: restart its count. */
-void churn_absent(struct mmu *m, const struct window *w, vpn32 vpn);
-bool churns(struct mmu *m, const struct window *w, vpn32 vpn);
-
-/* window/budget.c */
-/* Empty windows while the process is over its limit of host mappings, KEEP last. */
-void evict_for_limit(struct mmu *m, struct window *keep);
-
-/* window/line.c */
-int line_init(void); /* the userfaultfd; negative: no lines */
-/* Begin a line at VPN, which is to map N pages from PPN P, when the page before makes it likely. */
-void line_begin(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t n, ppn p);
-/* Does a line have N pages from P at VPN? */
-bool line_serves(const struct mmu *m, const struct window *w, vpn32 vpn, uint32_t n, ppn p);
-/* Open them. False: they are closed; the host refused. */
-bool line_open(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n, ppn p, bool writable);
-/* Close N pages, write-protect them or lift that. All are of lines. False: the host refused. */
-bool line_close(const struct window *w, vpn32 vpn, uint32_t n);
-bool line_protect(const struct mmu *m, const struct window *w, vpn32 vpn, uint32_t n, bool on);
-/* Take the page out of its line: an entry for another PPN is to be kept there. */
-void line_cut(struct mmu *m, struct window *w, vpn32 vpn);
-/* Another mapping was made over N pages. */
-void line_forget(struct window *w, vpn32 vpn, uint32_t n);
-
-/* window/soft.c */
-/* Enter VPN, which may be accessed as S says (SH_P and the rights it would be mapped with), as a soft page.
- * False: it must be mapped. */
-bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s);
-/* The same as its table entry E allows. */
-bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
-
-/* window/fill.c */
-/* The shadow entry for VPN as its table entry E allows. 0: it may not be entered before it is accessed. */
-uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e);
-/* Enter VPN with shadow entry S. Its host mapping, if S has SH_P, has just been made. TABLE: the region's, if
- * it is not one large page. */
-void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
-	       const uint8_t *table);
-/* Map VPN as its table entry E allows. False: nothing was mapped. */
-bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
 #endif

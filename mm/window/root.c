@@ -60,7 +60,7 @@ static uint32_t loss(struct mmu *m, const struct window *w, uint32_t *all)
 		if (!r->local_super)
 			continue;
 		*all += r->local_super;
-		if (!mmu_walk_directory(m, (gva)w->active[i] << region_shift(w), &pde, &at) ||
+		if (!mmu_walk_directory(m, w->lin + ((gva)w->active[i] << region_shift(w)), &pde, &at) ||
 		    !entry_keeps(r->pde, pde))
 			lost += r->local_super;
 	}
@@ -145,7 +145,7 @@ struct window *root_kernel(struct mmu *m)
 /* Has the present root a directory in common with the root that W was synchronized for? */
 static bool same_directory(const struct mmu *m, const struct window *w)
 {
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4 && !cpu_long(m->cpu); i++)
 		if ((m->pdptr[i] & PTE_P) && m->pdptr[i] == w->top[i])
 			return true;
 	return false;
@@ -158,8 +158,9 @@ static struct window *partners_window(struct mmu *m, const struct root_slot *s)
 {
 	const struct root_slot *p = slot_at(m, m->root_before);
 
-	if (!(m->cpu->cr4 & CR4_PAE) || m->nested || !is_slot(m, p, m->root_before) || !p->uwin ||
-	    !p->uwin->pae || !p->kwin || !s->kwin || p->kwin == s->kwin || !same_directory(m, p->uwin))
+	if (!(m->cpu->cr4 & CR4_PAE) || cpu_long(m->cpu) || m->nested || !is_slot(m, p, m->root_before) ||
+	    !p->uwin || !p->uwin->pae || !p->kwin || !s->kwin || p->kwin == s->kwin ||
+	    !same_directory(m, p->uwin))
 		return NULL;
 	return p->uwin;
 }

@@ -5,7 +5,7 @@
  * do, can access the page there. SH_SR and SH_SW say that it may. They are set where the page could be mapped
  * with these rights and is at home, and cleared wherever a mapping would lose them, without a host call.
  * Other code faults on a soft page, which is then mapped as any other. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 /* Add the right to write to a page that is mapped read-only. */
 static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s)

@@ -86,7 +86,7 @@ static void catch_up(struct mmu *m, struct space *s)
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
-		if (!w->used || &m->space[w->space] != s)
+		if (!w->used || &m->space[w->space] != s || w->of)
 			continue;
 		if (changed)
 			win_drop_all(m, w);
@@ -146,7 +146,7 @@ void mmu_nested_invalidate(struct mmu *m, unsigned what, uint64_t tag, uint32_t 
 
 		if (!w->used || !concerns(m, w, what, tag, asid))
 			continue;
-		if (what & NESTED_ONE_PAGE) {
+		if ((what & NESTED_ONE_PAGE) && !w->of) {
 			win_pend(w, (gva32)lin >> PAGE_SHIFT);
 			continue;
 		}
@@ -161,7 +161,7 @@ void space_invlpg(struct mmu *m, vpn32 vpn)
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
-		if (w->used && w->space != mmu_space(m) && same_asid(m, w))
+		if (w->used && !w->of && w->space != mmu_space(m) && same_asid(m, w))
 			win_pend(w, vpn);
 	}
 }

@@ -2,7 +2,7 @@
  * Synchronizing windows with the guest's tables. Compares the tables with the copies kept in
  * the regions, and drops, write-protects or replaces the mappings of entries that changed.
  * Host calls are batched: neighbours with the same fate take one. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 /* What happens to a mapped page whose entry changes from OLD to NOW. */
 enum fate { KEEP, NARROW, DROP };
@@ -187,6 +187,8 @@ static void drop_region(struct mmu *m, struct window *w, vpn32 vpn0, bool local)
 struct directory {
 	unsigned top; /* which; DIR_NONE */
 	const uint8_t *page;
+	uint64_t above; /* four levels: what the entries above say. PAGE is NULL where they map a page, or
+			   nothing */
 };
 #define DIR_NONE UINT32_MAX
 
@@ -194,7 +196,30 @@ static uint64_t walked_entry(struct mmu *m, const struct window *w, unsigned idx
 {
 	uint64_t pde, at;
 
-	return mmu_walk_directory(m, (gva)idx << region_shift(w), &pde, &at) ? pde : 0;
+	return mmu_walk_directory(m, w->lin + ((gva)idx << region_shift(w)), &pde, &at) ? pde : 0;
+}
+
+/* The same with four levels: one look at the levels above for each GiB. */
+static uint64_t long_entry(struct mmu *m, const struct window *w, struct directory *d, unsigned idx)
+{
+	unsigned top = idx >> 9;
+	gpa at;
+
+	if (d->top != top) {
+		*d = (struct directory){ .top = top };
+		if (!mmu_walk_upper(m, w->lin + ((gva)top << 30), win_blind(m, w), &d->above))
+			d->above = 0;
+		at = d->above & PTE_ADDR64 & (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
+		if (!d->above || d->above & PTE_PS)
+			return d->above;
+		if (!ppn_ram(m->vm, at >> PAGE_SHIFT) ||
+		    page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED) {
+			d->top = DIR_NONE;
+			return walked_entry(m, w, idx);
+		}
+		d->page = page_read(m->vm, (ppn)(at >> PAGE_SHIFT));
+	}
+	return d->page ? walk_combine(d->above, table_entry(w, d->page, idx & 511)) : d->above;
 }
 
 /* The present directory entry of region IDX. */
@@ -205,6 +230,8 @@ static uint64_t directory_entry(struct mmu *m, const struct window *w, struct di
 
 	if (__builtin_expect(w->nested, 0))
 		return walked_entry(m, w, idx);
+	if (__builtin_expect(cpu_long(m->cpu), 0))
+		return long_entry(m, w, d, idx);
 	if (d->top != top) {
 		d->top = DIR_NONE;
 		if (w->pae && !(m->pdptr[top] & PTE_P))
@@ -269,7 +296,8 @@ void win_sync(struct mmu *m, struct window *w)
 	m->st.syncs++;
 	w->syncs++;
 	w->need_sync = w->need_local = false;
-	root_synced(m, w);
+	if (!w->of)
+		root_synced(m, w);
 	sync_begin(m, w);
 	for (unsigned i = 0; i < w->nactive; i++)
 		sync_region(m, w, &d, w->active[i], false);
@@ -321,12 +349,14 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	struct window *w = b->w;
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 	unsigned i = vpn & (region_pages(w) - 1);
-	uint64_t pde, at, old, e;
+	struct directory d = { .top = DIR_NONE };
+	uint64_t pde, old, e;
 	enum fate f;
 
 	if (!r || !(w->shadow[vpn] & SH_IN))
 		return;
-	if (w->view == WIN_FLAT || r->large || !mmu_walk_directory(m, vpn << PAGE_SHIFT, &pde, &at) ||
+	if (w->view == WIN_FLAT || r->large ||
+	    !(pde = directory_entry(m, w, &d, vpn >> (region_shift(w) - PAGE_SHIFT))) ||
 	    !entry_keeps(r->pde, pde) || !table_of(m, r)) {
 		batch_flush(b);
 		sync_region(m, w, &(struct directory){ .top = DIR_NONE },

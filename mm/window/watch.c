@@ -4,17 +4,17 @@
 #include "mm/window/region.h"
 
 /* Does W watch a byte of page PAGE? PAGE is linear or physical as W is. */
-static bool on_page(const struct watch *w, uint32_t page)
+static bool on_page(const struct watch *w, uint64_t page)
 {
 	return page >= w->at >> PAGE_SHIFT && page <= (w->at + w->len - 1) >> PAGE_SHIFT;
 }
 
-unsigned watch_bits(const struct mmu *m, vpn32 vpn, ppn p)
+unsigned watch_bits(const struct mmu *m, uint64_t page, ppn p)
 {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < m->nwatch; i++)
-		if (on_page(&m->watch[i], m->watch[i].type & WATCH_PHYSICAL ? p : vpn))
+		if (on_page(&m->watch[i], m->watch[i].type & WATCH_PHYSICAL ? p : page))
 			bits |= m->watch[i].type;
 	return bits & (WATCH_READ | WATCH_WRITE);
 }
@@ -41,22 +41,29 @@ void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned ph
 	}
 }
 
-static void unmap_linear(struct mmu *m, uint32_t first, uint32_t last)
+/* FIRST and LAST: linear pages. */
+static void unmap_linear(struct mmu *m, uint64_t first, uint64_t last)
 {
-	for (unsigned i = 0; i < MAX_WINDOWS; i++)
-		if (m->win[i].used)
-			drop_range(m, &m->win[i], first, last - first + 1);
+	for (unsigned i = 0; i < win_ids(m); i++) {
+		struct window *w = win_at(m, i);
+		uint64_t at = page_of(w, 0), from = first > at ? first - at : 0, to = last - at;
+
+		if (!w->used || !w->shadow || last < at || from >= WIN_PAGES)
+			continue;
+		to = to < WIN_PAGES ? to : WIN_PAGES - 1;
+		drop_range(m, w, (vpn32)from, (uint32_t)(to - from + 1));
+	}
 }
 
-static void unmap_physical(struct mmu *m, uint32_t first, uint32_t last)
+static void unmap_physical(struct mmu *m, uint64_t first, uint64_t last)
 {
 	struct mm_vm *vm = m->vm;
 
-	for (uint32_t p = first; p <= last && p < vm->nppn; p++)
+	for (uint64_t p = first; p <= last && p < vm->nppn; p++)
 		while (vm->pmap[p].rmap) {
 			const struct rmap_node *node = &vm->rmap[vm->pmap[p].rmap];
 
-			drop_range(m, &m->win[node->win], node->vpn, 1);
+			drop_range(m, win_at(m, node->win), node->vpn, 1);
 		}
 }
 
@@ -64,14 +71,10 @@ static void unmap_watched(struct mmu *m, const struct watch *w)
 {
 	uint64_t first = w->at >> PAGE_SHIFT, last = (w->at + w->len - 1) >> PAGE_SHIFT;
 
-	if (first >= WIN_PAGES)
-		return;
-	if (last >= WIN_PAGES)
-		last = WIN_PAGES - 1;
 	if (w->type & WATCH_PHYSICAL)
-		unmap_physical(m, (uint32_t)first, (uint32_t)last);
+		unmap_physical(m, first, last);
 	else
-		unmap_linear(m, (uint32_t)first, (uint32_t)last);
+		unmap_linear(m, first, last);
 }
 
 int mmu_watch_insert(struct mmu *m, uint64_t at, uint64_t len, unsigned type)
@@ -113,7 +116,9 @@ bool mmu_watched(struct mmu *m, gva lin, unsigned n)
 
 	if (!m->nwatch)
 		return false;
-	if (overlaps(m, (gva32)lin, n, 0))
+	if (!cpu_long(m->cpu))
+		lin = (gva32)lin;
+	if (overlaps(m, lin, n, 0))
 		return true;
 	mmu_walk(m, lin, MM_PROBE, &w);
 	if (w.ok && overlaps(m, w.pa, n < first ? n : first, WATCH_PHYSICAL))

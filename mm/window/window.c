@@ -10,7 +10,7 @@
  * global flush, the tables that a window was filled from are compared with the copies taken
  * then (struct region), entry by entry, and mappings of changed entries are dropped. An entry
  * that became present needs no work: its first access faults and is filled. */
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 
 #include "base/log.h"
 
@@ -31,6 +31,8 @@ static struct window *win_spare(struct mmu *m)
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 
+		if (w->of)
+			continue;
 		if (!w->used && w->base)
 			return w;
 		if (!w->used && !m->crowded) {
@@ -49,11 +51,15 @@ static struct window *win_spare(struct mmu *m)
 
 void win_take_over(struct mmu *m, struct window *w)
 {
+	if (w->of) {
+		long_forget(m, w);
+		return;
+	}
 	LOG(mmu, "window of root %08x given to another", w->root);
 	m->st.evictions++;
 	win_drop_all(m, w);
 	if (m->vm->hooks.code_unmap)
-		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT32_MAX, win_links(w));
+		m->vm->hooks.code_unmap(m->vm->hooks.ctx, w->id, UINT64_MAX, win_links(w));
 	if (w == m->cur)
 		m->cur = NULL;
 	root_forget(m, w);
@@ -67,7 +73,8 @@ struct window *win_existing(struct mmu *m, enum win_view view, uint32_t root, bo
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 
-		if (w->used && w->view == view && w->root == root && w->pae == pae && w->space == space) {
+		if (w->used && w->view == view && w->root == root && w->pae == pae && w->space == space &&
+		    !w->of) {
 			w->lru = ++m->tick;
 			return w;
 		}
@@ -200,18 +207,44 @@ bool mmu_user_ready(struct mmu *m)
 
 bool mmu_stale(const struct mmu *m)
 {
-	return m->cur != m->kwin && m->cur != m->uwin;
+	return m->cur != m->kwin && m->cur != m->uwin && long_stale(m);
+}
+
+/* In IA-32e mode few roots have windows of 4 GiB: those that exist. */
+static void invlpg_long(struct mmu *m, gva lin)
+{
+	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
+
+	if (m->lng)
+		long_invlpg(m, lin);
+	if (!m->uwin)
+		m->uwin = root_user_existing(m);
+	if (lin >> 32)
+		return;
+	if (m->kwin)
+		sync_page(m, m->kwin, vpn);
+	if (m->uwin)
+		win_pend(m->uwin, vpn);
+	for (unsigned i = 0; i < m->sp->nshared; i++)
+		if (m->sp->shared[i] != m->kwin)
+			win_pend(m->sp->shared[i], vpn);
+	if (space_others(m))
+		space_invlpg(m, vpn);
 }
 
 void mmu_invlpg(struct mmu *m, gva lin)
 {
 	vpn32 vpn = (gva32)lin >> PAGE_SHIFT;
 
-	LOG(mmu, "%08x: flush of the page", (gva32)lin);
+	LOG(mmu, "%08llx: flush of the page", (unsigned long long)lin);
 	m->st.invlpgs++;
 	mmu_reselect(m);
 	if (!(m->cpu->cr0 & CR0_PG))
 		return;
+	if (__builtin_expect(cpu_long(m->cpu), 0)) {
+		invlpg_long(m, lin);
+		return;
+	}
 	if (!m->kwin)
 		m->kwin = root_kernel(m);
 	if (!m->uwin)
@@ -240,10 +273,15 @@ void mmu_wp_changed(struct mmu *m)
 	m->device_key = 0;
 	if (!(m->cpu->cr0 & CR0_WP))
 		return; /* a right that was added waits for the next fault */
+	if (!m->sp->wp_clear)
+		return;
 	m->sp->wp_clear = false;
-	for (unsigned i = 0; i < m->nwin; i++)
-		if (m->win[i].used && m->win[i].nwp_clear && m->win[i].space == m->here)
-			write_protect(m, &m->win[i]);
+	for (unsigned i = 0; i < win_ids(m); i++) {
+		struct window *w = win_at(m, i);
+
+		if (w->used && w->nwp_clear && w->space == m->here)
+			write_protect(m, w);
+	}
 }
 
 /* CR3 has another root. Where kernel code keeps reaching user pages, synchronize that root's user window
@@ -274,6 +312,8 @@ void mmu_flush(struct mmu *m, bool global)
 	mmu_reselect(m);
 	m->kwin = m->uwin = NULL;
 	mmu_wp_changed(m);
+	if (__builtin_expect(m->lng != NULL, 0))
+		long_flush(m, global, changed);
 	if (global) {
 		m->st.global_flushes++;
 		for (unsigned i = 0; i < m->nwin; i++) {
@@ -299,7 +339,7 @@ void mmu_flush(struct mmu *m, bool global)
 		else
 			w->need_sync = true;
 	}
-	if (other_root && m->user_quarters)
+	if (other_root && m->user_quarters && !cpu_long(m->cpu))
 		sync_early(m);
 }
 
@@ -341,6 +381,7 @@ void mmu_free(struct mmu *m)
 	if (!m)
 		return;
 	m->vm->hooks = (struct mm_hooks){ 0 };
+	long_free(m);
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		win_release(m, &m->win[i]);
 		maps_add(m, &m->win[i], -m->win[i].maps);

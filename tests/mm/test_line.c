@@ -3,7 +3,7 @@
  */
 #include "tests/mm/world.h"
 
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 #include "tests/suite.h"
 
 #include <setjmp.h>

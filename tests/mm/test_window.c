@@ -3,7 +3,7 @@
  * they hold is audited against the tables, the kernel's view and the reverse map. */
 #include "tests/mm/world.h"
 
-#include "mm/window/region.h"
+#include "mm/window/fill.h"
 #include "tests/suite.h"
 
 #include <stdlib.h>

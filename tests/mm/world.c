@@ -227,13 +227,13 @@ static uint32_t *named(struct world *w, unsigned win, unsigned k)
 	return &w->named[win * NAMED_PAGES + k];
 }
 
-static void on_code_unmap(void *ctx, unsigned win, vpn32 vpn, bool supervisor)
+static void on_code_unmap(void *ctx, unsigned win, uint64_t vpn, bool supervisor)
 {
 	struct world *w = ctx;
 
 	(void)supervisor;
 	for (unsigned k = 0; k < world_pages(w); k++)
-		if (vpn == UINT32_MAX || vpn == world_lin(w, k) >> PAGE_SHIFT)
+		if (vpn == UINT64_MAX || vpn == world_lin(w, k) >> PAGE_SHIFT)
 			*named(w, win, k) = 0;
 }
 

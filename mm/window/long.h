@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside mm/window: spaces (mm/long.h). A space is a set of regions, each a struct window of four-level
+ * tables at LIN; it has a number of its own among the windows, whose struct window says no more than that. */
+#ifndef MM_WINDOW_LONG_H
+#define MM_WINDOW_LONG_H
+#include "mm/long.h"
+#include "mm/window/region.h"
+
+enum {
+	LONG_SPACES = 40,    /* at once */
+	LONG_KERNELS = 4,    /* of these, kernel spaces at most */
+	LONG_EACH = 256,     /* regions of a space */
+	LONG_REGIONS = 1024, /* of all */
+	LONG_HALF = 1 << 15, /* of the host's addresses that user code has, in regions */
+	LONG_GUARD = 9,	     /* regions of nothing around a region: 36 GiB */
+	LONG_SLOTS = 64,     /* roots whose spaces are remembered */
+};
+#define LONG_LIN_SLOTS (1u << 16)
+
+/* A root of a user space, and its PCID when it was loaded last. */
+struct long_root {
+	bool used;
+	uint16_t pcid;
+	uint32_t root;
+};
+
+struct long_space {
+	struct mmu_long face;
+	struct window *number; /* NULL: the space is not used */
+	struct long_state *all;
+	bool user, apart;
+	bool planned;	  /* D is chosen and VT reserved */
+	bool need_sync;	  /* all of it is to be compared before it is used */
+	bool need_local;  /* likewise what is not global */
+	bool pending;	  /* some regions are to be */
+	bool blind;	  /* a user space that was compared for kernel code: PML4Es' NX was not looked at */
+	uint8_t space;	  /* index of its struct space */
+	uint8_t plans;	  /* how often D was chosen anew */
+	uint16_t misfits; /* regions that D has no room for, since it was chosen */
+	unsigned nregions;
+	struct long_root
+	    root[2]; /* user space: of the process, and its other one if page tables are isolated */
+	uint64_t lru;
+	uint16_t *region_of; /* by bits 47:32 of an address: 1 + index of its region; 0: none */
+	uint16_t region[LONG_EACH];
+	/* The validity table: by host address, and where guest addresses wrap at 0, the part above, which the
+	 * probe of a guest address finds elsewhere. */
+	uint64_t vt_low; /* minus this, for host addresses from D on; 0: no wrap */
+};
+
+/* The spaces that a root used last. */
+struct long_slot {
+	bool used;
+	uint8_t space;
+	uint32_t root;
+	struct long_space *kernel, *user; /* or NULL */
+};
+
+struct long_state {
+	struct window *kernel, *user; /* numbers of the present root's spaces; NULL until selected */
+	unsigned nregions;	      /* none from here on was ever used */
+	struct long_space space[LONG_SPACES];
+	struct long_slot slot[LONG_SLOTS];
+	uint8_t owner[LONG_HALF]; /* host regions: 1 + index of the space that has reserved it */
+	struct window region[LONG_REGIONS];
+};
+
+/* ---- window/long.c ---- */
+struct long_space *long_kernel(struct mmu *m); /* of the present root; NULL: no room */
+struct long_space *long_user(struct mmu *m);
+void long_release(struct mmu *m, struct long_space *sp);
+void long_region_drop(struct mmu *m, struct window *w);
+/* The PML4 entry of LIN under the present root; 0: none. */
+uint64_t long_top(struct mmu *m, gva lin);
+/* The entries of the table that entry E leads to; NULL: not in memory. */
+const uint64_t *long_table(struct mmu *m, uint64_t e);
+/* Does the guest map anything in the region of LIN? */
+bool long_maps(struct mmu *m, gva lin);
+static inline unsigned long_index(const struct long_space *sp)
+{
+	return (unsigned)(sp - sp->all->space);
+}
+
+/* ---- window/long_sync.c ---- */
+/* Compare what is to be compared of SP, which is the present root's. */
+void long_sync(struct mmu *m, struct long_space *sp);
+
+/* ---- window/layout.c ---- */
+/* Choose D for SP, which has no region placed, and reserve VT. False: no address space. */
+bool layout_plan(struct mmu *m, struct long_space *sp);
+/* Give all of SP's addresses back. */
+void layout_release(struct long_space *sp);
+/* Reserve the region of W, and make it regular. False: something else is there. */
+bool layout_place(struct long_space *sp, struct window *w);
+/* W is regular no more; its addresses stay reserved. */
+void layout_close(struct long_space *sp, const struct window *w);
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What invalidates spaces (mm/long.h): flushes, PCIDs, single pages. A space is compared with the guest's
+ * tables when it is used next, region by region, as windows are.
+ *
+ * A user space is its process's: only what concerns a PCID of its roots does it harm, and a root that comes
+ * with another PCID than before has it compared. The kernel space is all roots': whatever any PCID flushes
+ * counts. */
+#include "mm/window/fill.h"
+#include "mm/window/long.h"
+
+#include "base/log.h"
+
+static void sync_region(struct mmu *m, struct window *w, const struct long_space *sp)
+{
+	if (sp->need_sync || w->need_sync) {
+		win_sync(m, w);
+		w->top[0] = long_top(m, w->lin);
+		return;
+	}
+	w->need_local |= sp->need_local;
+	if (w->need_local || w->npend)
+		sync_some(m, w);
+}
+
+void long_sync(struct mmu *m, struct long_space *sp)
+{
+	for (unsigned i = 0; i < sp->nregions; i++)
+		sync_region(m, &sp->all->region[sp->region[i]], sp);
+	sp->need_sync = sp->need_local = sp->pending = false;
+}
+
+static void drop_all(struct mmu *m, struct long_space *sp)
+{
+	for (unsigned i = 0; i < sp->nregions; i++)
+		win_drop_all(m, &sp->all->region[sp->region[i]]);
+}
+
+/* The roots' spaces are looked up anew. */
+static void deselect(struct mmu *m)
+{
+	m->lng->kernel = m->lng->user = NULL;
+}
+
+static void invalidate(struct mmu *m, struct long_space *sp, bool global)
+{
+	if (sp->user || global || !(m->cpu->cr4 & CR4_PGE))
+		sp->need_sync = true;
+	else
+		sp->need_local = true;
+}
+
+void long_flush(struct mmu *m, bool global, bool changed)
+{
+	deselect(m);
+	for (unsigned i = 0; i < LONG_SPACES; i++) {
+		struct long_space *sp = &m->lng->space[i];
+
+		if (!sp->number || !same_asid(m, sp->number))
+			continue;
+		invalidate(m, sp, global);
+		if (changed && sp->space == m->here)
+			drop_all(m, sp);
+	}
+}
+
+static bool has_pcid(const struct long_space *sp, unsigned pcid)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (sp->root[i].used && sp->root[i].pcid == pcid)
+			return true;
+	return false;
+}
+
+/* What is not global of PCID. */
+static void flush_pcid(struct mmu *m, unsigned pcid)
+{
+	for (unsigned i = 0; i < LONG_SPACES; i++) {
+		struct long_space *sp = &m->lng->space[i];
+
+		if (sp->number && same_asid(m, sp->number) && (!sp->user || has_pcid(sp, pcid)))
+			invalidate(m, sp, false);
+	}
+}
+
+/* Windows of 4 GiB have no PCID: they are compared whatever the guest keeps. */
+static void flush_windows(struct mmu *m)
+{
+	m->kwin = m->uwin = NULL;
+	for (unsigned i = 0; i < m->nwin; i++) {
+		struct window *w = &m->win[i];
+
+		if (!w->used || w->of || w->view == WIN_FLAT || !same_asid(m, w))
+			continue;
+		if (w->shared)
+			w->need_local = true;
+		else
+			w->need_sync = true;
+	}
+}
+
+void mmu_switch(struct mmu *m, bool keep)
+{
+	uint32_t root = root_of(m->cpu);
+
+	if (!(m->cpu->cr4 & CR4_PCIDE)) {
+		mmu_flush(m, false);
+		return;
+	}
+	LOG(mmu, "cr3 %llx%s", (unsigned long long)m->cpu->cr3, keep ? ", no flush" : "");
+	if (root != m->sp->root)
+		m->root_before = m->sp->root;
+	m->sp->root = root;
+	m->st.cr3_loads++;
+	mmu_reselect(m);
+	mmu_wp_changed(m);
+	flush_windows(m);
+	if (!m->lng)
+		return;
+	deselect(m);
+	if (!keep)
+		flush_pcid(m, m->cpu->cr3 & 0xfff);
+}
+
+/* ---- single pages ---- */
+
+/* The page of LIN is compared before SP is used again. */
+static void pend(struct long_space *sp, gva lin)
+{
+	struct window *w = long_find(sp, lin);
+
+	if (!w)
+		return;
+	win_pend(w, (gva32)lin >> PAGE_SHIFT);
+	sp->pending = true;
+}
+
+void long_invlpg(struct mmu *m, gva lin)
+{
+	uint32_t root = root_of(m->cpu);
+
+	for (unsigned i = 0; i < LONG_SPACES; i++) {
+		struct long_space *sp = &m->lng->space[i];
+		struct window *w;
+
+		if (!sp->number || !same_asid(m, sp->number))
+			continue;
+		if (sp->number != m->lng->kernel) {
+			if (!sp->user || sp->root[0].root == root || sp->root[1].root == root)
+				pend(sp, lin);
+			continue;
+		}
+		w = long_find(sp, lin); /* kernel code goes on in it */
+		if (w)
+			sync_page(m, w, (gva32)lin >> PAGE_SHIFT);
+	}
+}
+
+void mmu_invpcid(struct mmu *m, enum mmu_invpcid what, unsigned pcid, gva lin)
+{
+	unsigned now = m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+
+	LOG(mmu, "INVPCID type %u, PCID %u, %llx", what, pcid, (unsigned long long)lin);
+	if (what == INVPCID_ALL || what == INVPCID_LOCAL || !m->lng) {
+		mmu_flush(m, what == INVPCID_ALL);
+		return;
+	}
+	if (what == INVPCID_PAGE && pcid == now) {
+		mmu_invlpg(m, lin);
+		return;
+	}
+	m->st.invlpgs += what == INVPCID_PAGE;
+	mmu_reselect(m);
+	flush_windows(m);
+	if (what == INVPCID_ONE) {
+		deselect(m);
+		flush_pcid(m, pcid);
+		return;
+	}
+	for (unsigned i = 0; i < LONG_SPACES; i++) {
+		struct long_space *sp = &m->lng->space[i];
+
+		if (sp->number && (!sp->user || has_pcid(sp, pcid)))
+			pend(sp, lin);
+	}
+	deselect(m);
+}
