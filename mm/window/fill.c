@@ -565,7 +565,7 @@ bool mmu_bus_error(struct mmu *m, uint64_t hva)
 /* The window from which code at LIN is fetched. NULL: a region of a space that is not known. */
 static struct window *code_window(const struct mmu *m, gva lin)
 {
-	return __builtin_expect(m->cur->of != NULL, 0) ? long_find(m->cur->of, lin) : m->cur;
+	return __builtin_expect(m->cur->of != NULL, 0) ? space_find(m->cur->of, lin) : m->cur;
 }
 
 ppn mmu_code_page_fast(struct mmu *m, gva lin)
@@ -625,7 +625,7 @@ int mmu_code_page(struct mmu *m, gva lin, ppn *p)
 		page_bring_home(m->vm, *p); /* else it is read from the file each time */
 	if (m->nwatch && (watch_bits(m, lin >> PAGE_SHIFT, *p) & WATCH_READ))
 		return 0; /* checks of code against its source would hit the watchpoint */
-	w = m->cur->of ? long_get(m, m->cur->of, lin) : m->cur;
+	w = m->cur->of ? space_get(m, m->cur->of, lin) : m->cur;
 	if (!w || !know(m, w, (gva32)lin, &wk)) {
 		drop_windows_but(m, NULL);
 		if (!w || !know(m, w, (gva32)lin, &wk))

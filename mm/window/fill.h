@@ -58,8 +58,8 @@ bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 
 /* ---- window/long.c, long_sync.c: spaces, as windows' code meets them ---- */
 /* The region of LIN, canonical, in SP. NULL: SP has none; no room for another. */
-struct window *long_find(const struct long_space *sp, gva lin);
-struct window *long_get(struct mmu *m, struct long_space *sp, gva lin);
+struct window *space_find(const struct long_space *sp, gva lin);
+struct window *space_get(struct mmu *m, struct long_space *sp, gva lin);
 /* The window through which LIN is accessed as HOW says, in IA-32e mode. NULL: none. */
 struct window *long_window_for(const struct mmu *m, gva lin, unsigned how);
 static inline struct window *window_for(const struct mmu *m, gva lin, unsigned how)

@@ -36,7 +36,7 @@ static unsigned slot_of_lin(gva lin)
 	return (unsigned)(lin >> LONG_REGION_SHIFT) & (LONG_LIN_SLOTS - 1);
 }
 
-struct window *long_find(const struct long_space *sp, gva lin)
+struct window *space_find(const struct long_space *sp, gva lin)
 {
 	unsigned i = sp->region_of[slot_of_lin(lin)];
 
@@ -96,9 +96,9 @@ static struct window *spare_region(struct mmu *m, struct long_space *sp)
 	return w->shadow || win_reserve_books(w) ? w : NULL;
 }
 
-struct window *long_get(struct mmu *m, struct long_space *sp, gva lin)
+struct window *space_get(struct mmu *m, struct long_space *sp, gva lin)
 {
-	struct window *w = long_find(sp, lin);
+	struct window *w = space_find(sp, lin);
 
 	if (w)
 		return w;
@@ -459,7 +459,7 @@ static enum mmu_long_place place(struct mmu *m, struct long_space *sp, gva lin)
 		return LONG_OTHER_HALF;
 	if ((sp->user && lin >> 63) || !long_maps(m, lin))
 		return LONG_IRREGULAR;
-	w = long_get(m, sp, lin);
+	w = space_get(m, sp, lin);
 	if (!w)
 		return LONG_IRREGULAR;
 	if (w->base || layout_place(sp, w))
@@ -493,10 +493,10 @@ enum mmu_long_place mmu_long_place_user(struct mmu *m, gva lin)
 /* The region of LIN where it is regular, made so if it can be. */
 static struct window *regular(struct mmu *m, struct long_space *sp, gva lin)
 {
-	struct window *w = long_find(sp, lin);
+	struct window *w = space_find(sp, lin);
 
 	if ((!w || !w->base) && place(m, sp, lin) == LONG_PLACED)
-		w = long_find(sp, lin);
+		w = space_find(sp, lin);
 	return w && w->base ? w : NULL;
 }
 
@@ -549,7 +549,7 @@ struct window *long_prefill_window(struct mmu *m, gva lin)
 
 	if (!cpu_canonical(lin))
 		return NULL;
-	if (!sp->user && !(lin >> 63) && !long_find(sp, lin) && mmu_long_user(m))
+	if (!sp->user && !(lin >> 63) && !space_find(sp, lin) && mmu_long_user(m))
 		sp = user_space(m);
 	w = regular(m, sp, lin);
 	if (w)
@@ -615,9 +615,9 @@ uint32_t long_shadow_at(const struct mmu *m, uint64_t hva)
 	gva lin;
 
 	if (memory(sp, hva, &lin))
-		w = long_find(sp, lin);
+		w = space_find(sp, lin);
 	else if (user && memory(user, hva, &lin))
-		w = long_find(user, lin);
+		w = space_find(user, lin);
 	return w ? w->shadow[(gva32)lin >> PAGE_SHIFT] : 0;
 }
 
@@ -637,7 +637,7 @@ struct window *long_window_for(const struct mmu *m, gva lin, unsigned how)
 	sp = n->of;
 	if (sp->need_sync | sp->need_local | sp->pending)
 		return NULL;
-	w = long_find(sp, lin);
+	w = space_find(sp, lin);
 	return w && w->base ? w : NULL;
 }
 

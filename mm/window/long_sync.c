@@ -126,7 +126,7 @@ void mmu_switch(struct mmu *m, bool keep)
 /* The page of LIN is compared before SP is used again. */
 static void pend(struct long_space *sp, gva lin)
 {
-	struct window *w = long_find(sp, lin);
+	struct window *w = space_find(sp, lin);
 
 	if (!w)
 		return;
@@ -149,7 +149,7 @@ void long_invlpg(struct mmu *m, gva lin)
 				pend(sp, lin);
 			continue;
 		}
-		w = long_find(sp, lin); /* kernel code goes on in it */
+		w = space_find(sp, lin); /* kernel code goes on in it */
 		if (w)
 			sync_page(m, w, (gva32)lin >> PAGE_SHIFT);
 	}
