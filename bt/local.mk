@@ -32,6 +32,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/emit/encode.h \
 	%D%/emit/exit.c \
 	%D%/emit/exit.h \
+	%D%/emit/long.c \
+	%D%/emit/long.h \
 	%D%/emit/tx.h \
 	%D%/engine.c \
 	%D%/fault/cost.c \
@@ -46,6 +48,12 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/generic.c \
 	%D%/lower/guest.c \
 	%D%/lower/legacy.c \
+	%D%/lower/long.c \
+	%D%/lower/long.h \
+	%D%/lower/long_memory.c \
+	%D%/lower/long_stack.c \
+	%D%/lower/long_string.c \
+	%D%/lower/long_vector.c \
 	%D%/lower/lower.c \
 	%D%/lower/lower.h \
 	%D%/lower/memo.c \

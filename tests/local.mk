@@ -180,6 +180,10 @@ UNIT_TESTS += %D%/bt/test_refused
 %C%_bt_test_refused_SOURCES = %D%/bt/test_refused.c
 %C%_bt_test_refused_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_bt_test_refused_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/bt/test_long_forms
+%C%_bt_test_long_forms_SOURCES = %D%/bt/test_long_forms.c %D%/bt/long_forms.def
+%C%_bt_test_long_forms_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -mfsgsbase
+%C%_bt_test_long_forms_LDADD = bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/bt/test_emitted
 %C%_bt_test_emitted_SOURCES = %D%/bt/test_emitted.c %D%/bt/emitted.c %D%/bt/emitted.h %D%/bt/emitted.def \
 	%D%/bt/oracle.c %D%/bt/oracle.h

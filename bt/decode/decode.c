@@ -65,12 +65,17 @@ static int page_bytes(struct bt_vcpu *b, gva lin, uint8_t *out, unsigned n, ppn 
 	return 0;
 }
 
+static uint64_t code_limit(const struct bt_vcpu *b)
+{
+	return mode_long(b->mode) ? UINT64_MAX : b->v.cpu.seg[SEG_CS].limit;
+}
+
 /* Instruction bytes beyond the CS limit: #GP(0), as a fetch there gives. */
 static int check_limit(struct bt_vcpu *b, const struct insn *in)
 {
-	uint64_t last = (uint64_t)in->eip + in->len - 1;
+	uint64_t last = in->eip + in->len - 1;
 
-	if (last > b->v.cpu.seg[SEG_CS].limit)
+	if (last > code_limit(b))
 		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	return 0;
 }
@@ -102,9 +107,17 @@ ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, u
 	return ZydisDecoderDecodeFull(&d, in->bytes, n, &in->z, in->op);
 }
 
+void decode_operands(struct insn *in)
+{
+	in->len = in->z.length;
+	in->mem = find_memory(in);
+	in->seg = in->mem >= 0 ? decode_seg(in->op[in->mem].mem.segment) : SEG_DS;
+}
+
 int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn *page2)
 {
 	gva lin = mode_long(b->mode) ? eip : (uint32_t)(b->v.cpu.seg[SEG_CS].base + eip);
+	uint64_t rest; /* bytes up to the limit, but one */
 	unsigned have = PAGE_SIZE - (lin & PAGE_MASK);
 	bool bounded = false;
 	unsigned most = 15;
@@ -118,13 +131,14 @@ int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn
 	if (have > 15)
 		have = 15;
 	/* Bytes beyond the CS limit are not fetched: #GP(0) before a page fault. */
-	if (b->v.cpu.seg[SEG_CS].limit < eip)
+	if (code_limit(b) < eip)
 		return cpu_raise_err(&b->v.cpu, EXC_GP, 0);
-	if ((uint64_t)b->v.cpu.seg[SEG_CS].limit - eip + 1 < have) {
-		have = b->v.cpu.seg[SEG_CS].limit - eip + 1;
+	rest = code_limit(b) - eip;
+	if (rest + 1 < have && rest != UINT64_MAX) {
+		have = (unsigned)rest + 1;
 		bounded = true;
-	} else if ((uint64_t)b->v.cpu.seg[SEG_CS].limit - eip + 1 < 15) {
-		most = b->v.cpu.seg[SEG_CS].limit - eip + 1;
+	} else if (rest < 14) {
+		most = (unsigned)rest + 1;
 	}
 	memset(in->bytes, 0, sizeof(in->bytes));
 	if (page_bytes(b, lin, in->bytes, have, page))
@@ -149,9 +163,7 @@ int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn
 		in->len = (uint8_t)have; /* any of them may have made it so: a change of one counts */
 		in->mem = -1;
 	} else {
-		in->len = in->z.length;
-		in->mem = find_memory(in);
-		in->seg = in->mem >= 0 ? decode_seg(in->op[in->mem].mem.segment) : SEG_DS;
+		decode_operands(in);
 	}
 	in->next = mode_long(b->mode) ? eip + in->len : (uint32_t)(eip + in->len);
 	return check_limit(b, in);

@@ -13,4 +13,6 @@ int decode_insn(struct bt_vcpu *b, uint64_t eip, struct insn *in, ppn *page, ppn
 enum seg decode_seg(ZydisRegister r);
 /* Decode N bytes of IN->bytes as a processor with ISA does in MODE; fills in z and op alone. */
 ZyanStatus decode_bytes(const struct isa *isa, uint32_t mode, struct insn *in, unsigned n);
+/* Fill in the length, and which operand is in memory, from z and op. */
+void decode_operands(struct insn *in);
 #endif

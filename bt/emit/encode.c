@@ -132,8 +132,7 @@ bool insn_is_maskmov(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU;
 }
 
-/* Return a low register that the instruction does not use. Those lowered this way use at most six. */
-static int free_register(const struct insn *in)
+int insn_free_register(const struct insn *in)
 {
 	unsigned used = 1 << H_RSP;
 
@@ -309,7 +308,7 @@ void put_through_r8(struct tx *t, const struct insn *in, bool gs)
 		put_with_base(t, in, H_R8, 0, gs);
 		return;
 	}
-	int r = free_register(in);
+	int r = insn_free_register(in);
 
 	put_xchg_r8(t, r);
 	tx_mark(t, FIX_XCHG, (unsigned)r);

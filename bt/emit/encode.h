@@ -18,6 +18,8 @@ bool insn_is_bit_string(const struct insn *in); /* BT and its relatives with the
 bool insn_is_gather(const struct insn *in);
 bool insn_is_masked_move(const struct insn *in);
 bool insn_is_maskmov(const struct insn *in);
+/* A low register that the instruction does not use. Those lowered this way use at most six. */
+int insn_free_register(const struct insn *in);
 
 /* The parts of the host form, in this order. */
 void put_prefixes(struct tx *t, const struct insn *in, bool gs);

@@ -37,6 +37,42 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 	return s;
 }
 
+/* The stubs of a mode: their addresses in the vCPU. */
+struct ways_out {
+	int32_t callout, callout_fpu, exit;
+};
+static const struct ways_out *ways_out(const struct tx *t)
+{
+	static const struct ways_out narrow = { OFF(stubs.callout), OFF(stubs.callout_fpu), OFF(stubs.exit) };
+	static const struct ways_out wide = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu),
+					      OFF(stubs.long_exit) };
+
+	return mode_long(t->mode) ? &wide : &narrow;
+}
+
+/* The stubs find the vCPU in r15, which is the guest's in 64-bit code. */
+static void load_vcpu(struct tx *t)
+{
+	if (!mode_long(t->mode))
+		return;
+	e_st64(t, OFF_GPR(15), H_R15);
+	e_movi32(t, H_R15, (uint32_t)(uint64_t)t->b);
+}
+
+void emit_monitor_call(struct tx *t, const void *site)
+{
+	load_vcpu(t);
+	e_movi64(t, H_R9, (uint64_t)site);
+	e_jmp_vcpu(t, ways_out(t)->callout);
+}
+
+/* Leave the cache for good, with the guest's state but the pc in registers. */
+static void leave(struct tx *t)
+{
+	load_vcpu(t);
+	e_jmp_vcpu(t, ways_out(t)->exit);
+}
+
 /* Call the entry stub whose address is at VIA. */
 static void call_stub(struct tx *t, struct site *s, int32_t via)
 {
@@ -44,6 +80,7 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 	if (t->low[t->i] < LOW_INTC)
 		t->low[t->i] = LOW_CALLOUT;
 	s->slot |= t->low[t->i] == LOW_INTC ? WAY_INTC : t->way == WAY_TRAP ? WAY_TRAP : WAY_CALLOUT;
+	load_vcpu(t);
 	e_movi64(t, H_R9, (uint64_t)s);
 	e1(t, 0x4c); /* lea r11,[rip+..]: the return address, after the jump */
 	e2(t, 0x1d8d);
@@ -61,7 +98,7 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 
 void emit_callout(struct tx *t, struct site *s)
 {
-	call_stub(t, s, s->fpu ? OFF(stubs.callout_fpu) : OFF(stubs.callout));
+	call_stub(t, s, s->fpu ? ways_out(t)->callout_fpu : ways_out(t)->callout);
 }
 
 void emit_cached_syscall(struct tx *t, struct site *s, unsigned which)
@@ -110,13 +147,22 @@ void emit_exit(struct tx *t, uint64_t eip)
 
 	if (t->low[t->i] < LOW_EXIT)
 		t->low[t->i] = t->low[t->i] == LOW_IDENT ? LOW_CHAIN : t->low[t->i];
+	if (t->kind != TX_NORMAL && mode_long(t->mode)) {
+		e_movi64(t, H_R8, eip);
+		e_st64(t, OFF_CPU(rip), H_R8);
+		leave(t);
+		return;
+	}
 	if (t->kind != TX_NORMAL) {
-		e_st32i(t, OFF_CPU(rip), eip);
-		e_jmp_vcpu(t, OFF(stubs.exit));
+		e_st32i(t, OFF_CPU(rip), (uint32_t)eip);
+		leave(t);
 		return;
 	}
 	if (!exit_may_chain(t, eip) && !t->b->cfg.no_chain) {
-		e_movi32(t, H_R8, eip);
+		if (mode_long(t->mode))
+			e_movi64(t, H_R8, eip);
+		else
+			e_movi32(t, H_R8, (uint32_t)eip);
 		emit_indirect(t);
 		return;
 	}
@@ -124,11 +170,32 @@ void emit_exit(struct tx *t, uint64_t eip)
 	emit_link(t, eip);
 }
 
+/* Through the table of r8's 4 GiB, which the directory of the context points to. The directory's load faults
+ * where there is none, and while a stop is pending. */
+static void jump_long(struct tx *t)
+{
+	e_st64(t, OFF_CPU(rip), H_R8);
+	e_rorx64(t, H_R11, H_R8, 32);
+	e_mov32(t, H_R11, H_R11);
+	tx_mark(t, FIX_POLL_R8, 0);
+	e_ld64(t, H_R9, OFF(jt_live));
+	e_rmi(t, F_W, 0x8b, H_R9, H_R9, H_R11, 3, 0);
+	e_mov32(t, H_R11, H_R8);
+	e_rmi(t, 0, 0x8b, H_R11, H_R9, H_R11, 2, 0);
+	e_ld64(t, H_R9, OFF(space.v));
+	e_rm(t, F_W, 0x8d, H_R11, H_R11, (int32_t)(t->b->tc_base + t->b->tc.long_miss));
+	e1(t, 0x41); /* jmp r11 */
+	e2(t, 0xe3ff);
+}
+
 void emit_indirect(struct tx *t)
 {
 	if (t->kind != TX_NORMAL) {
-		e_st32(t, OFF_CPU(rip), H_R8);
-		e_jmp_vcpu(t, OFF(stubs.exit));
+		if (mode_long(t->mode))
+			e_st64(t, OFF_CPU(rip), H_R8);
+		else
+			e_st32(t, OFF_CPU(rip), H_R8);
+		leave(t);
 		return;
 	}
 	if (t->b->entries.on) {
@@ -136,9 +203,14 @@ void emit_indirect(struct tx *t)
 		e_rm(t, F_W, 0x8d, H_R9, H_R9, 1);
 		e_st64(t, OFF(account.indirects), H_R9);
 	}
+	if (mode_long(t->mode) && !t->b->cfg.no_chain) {
+		jump_long(t);
+		return;
+	}
 	if (t->b->cfg.no_chain) {
+		load_vcpu(t);
 		e_ld64(t, H_R9, OFF(miss_site));
-		e_jmp_vcpu(t, OFF(stubs.callout));
+		e_jmp_vcpu(t, ways_out(t)->callout);
 		return;
 	}
 	tx_mark(t, FIX_POLL_R8, 0);

@@ -19,21 +19,83 @@ bool lower_divide(struct tx *t, struct insn *in);
 bool lower_virt(struct tx *t, struct insn *in);
 bool lower_guest(struct tx *t, struct insn *in);
 
-/* lower/generic.c: re-emit the instruction, with its memory operand, if any, in the window. */
-void emit_plain(struct tx *t, struct insn *in);
+/* What differs between 16- and 32-bit code, which reaches memory through a window, and 64-bit code
+ * (lower/long.h). */
+struct lower_ops {
+	bool (*const *families)(struct tx *t, struct insn *in); /* the last is NULL */
+	/* Re-emit the instruction, with its memory operand, if any, where the code reaches it. */
+	void (*plain)(struct tx *t, struct insn *in);
+	void (*ea)(struct tx *t, const struct insn *in);
+	void (*linear)(struct tx *t, const struct insn *in, unsigned size);
+	void (*load)(struct tx *t, struct insn *in, unsigned idx, unsigned size);
+	void (*push_reg)(struct tx *t, int reg, unsigned size);
+	void (*push_imm)(struct tx *t, uint64_t imm, unsigned size);
+	bool (*push_keeps_r8)(const struct tx *t);
+	void (*peek)(struct tx *t, int reg, unsigned size);
+	void (*adjust)(struct tx *t, int32_t by);
+};
+extern const struct lower_ops ops_window, ops_long;
+
+static inline const struct lower_ops *ops_of(const struct tx *t)
+{
+	return mode_long(t->mode) ? &ops_long : &ops_window;
+}
+/* r8 = offset of the memory operand in its segment, 32 bits in 32-bit code. Preserves flags and registers
+ * other than r11, which it changes in 64-bit code. */
+static inline void emit_ea(struct tx *t, const struct insn *in)
+{
+	ops_of(t)->ea(t, in);
+}
+/* r8 = linear address of the operand for an access of SIZE bytes, after the checks of its segment. */
+static inline void emit_linear(struct tx *t, const struct insn *in, unsigned size)
+{
+	ops_of(t)->linear(t, in, size);
+}
+/* r8 = memory or register operand IDX of SIZE bytes, zero-extended. */
+static inline void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size)
+{
+	ops_of(t)->load(t, in, idx, size);
+}
+static inline void emit_stack_push_reg(struct tx *t, int reg, unsigned size) /* guest register or r11 */
+{
+	ops_of(t)->push_reg(t, reg, size);
+}
+static inline void emit_stack_push_imm(struct tx *t, uint64_t imm, unsigned size)
+{
+	ops_of(t)->push_imm(t, imm, size);
+}
+/* Would a push of a constant by this instruction leave r8 alone? */
+static inline bool emit_push_keeps_r8(const struct tx *t)
+{
+	return ops_of(t)->push_keeps_r8(t);
+}
+/* REG (r11 or r8; not the stack pointer) = top of stack, zero-extended. */
+static inline void emit_stack_peek(struct tx *t, int reg, unsigned size)
+{
+	ops_of(t)->peek(t, reg, size);
+}
+static inline void emit_stack_adjust(struct tx *t, int32_t by) /* the stack pointer, or SP in 16-bit stacks */
+{
+	ops_of(t)->adjust(t, by);
+}
+
+/* lower/generic.c, memory.c, stack.c and segment.c: for ops_window */
+void win_plain(struct tx *t, struct insn *in);
+void win_ea(struct tx *t, const struct insn *in);
+void win_linear(struct tx *t, const struct insn *in, unsigned size);
+void win_load(struct tx *t, struct insn *in, unsigned idx, unsigned size);
+void win_push_reg(struct tx *t, int reg, unsigned size);
+void win_push_imm(struct tx *t, uint64_t imm, unsigned size);
+bool win_push_keeps_r8(const struct tx *t);
+void win_peek(struct tx *t, int reg, unsigned size);
+void win_adjust(struct tx *t, int32_t by);
 
 /* lower/lower.c: IN, which comes next, will not store the host's x87 pointers. Clobbers r8 to r11. */
 void emit_x87_pointers(struct tx *t, struct insn *in);
 
 /* lower/memory.c */
-/* r8d = offset of the memory operand in its segment. Preserves flags and other registers. */
-void emit_ea(struct tx *t, const struct insn *in);
-/* r8d = linear address of the operand for an access of SIZE bytes, after the checks of its segment. */
-void emit_linear(struct tx *t, const struct insn *in, unsigned size);
 /* Convert an offset in r8d to a linear address in r8d. Clobbers r9 and r10; preserves r11. */
 void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
-/* r8d = memory or register operand IDX of SIZE 1, 2 or 4, zero-extended. */
-void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size);
 /* r9 = base of the window for the linear address in REG. Clobbers r10. */
 void emit_quarter(struct tx *t, int reg);
 /* Is the current instruction promoted for user accesses by kernel code? */
@@ -42,15 +104,7 @@ bool site_is_user_access(const struct tx *t, const struct insn *in);
 /* lower/flow.c */
 void emit_poll(struct tx *t);
 
-/* lower/stack.c */
-void emit_stack_push_reg(struct tx *t, int reg, unsigned size); /* guest register or r11 */
-void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size);
-bool stack_push_keeps_scratch(
-    const struct tx *t); /* would a push by this instruction leave r8 to r11 alone? */
-void emit_stack_peek(struct tx *t, int reg, unsigned size); /* REG = top of stack, zero-extended */
-
 /* lower/segment.c */
-void emit_stack_adjust(struct tx *t, int32_t by); /* adjusts ESP, or SP if the stack segment is 16-bit */
 /* Load segment register SEG with the selector in r8d, then add POP to ESP. */
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);
 
@@ -79,6 +133,7 @@ struct string_op {
 void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op *o, bool user_access);
 
 /* lower/vector.c */
+struct site *gather_site(struct tx *t, struct insn *in); /* its EA: base and displacement */
 void emit_gather(struct tx *t, struct insn *in);
 void emit_masked_move(struct tx *t, struct insn *in);
 void emit_maskmov(struct tx *t, struct insn *in);

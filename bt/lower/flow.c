@@ -10,24 +10,25 @@
 
 void emit_poll(struct tx *t)
 {
+	int scratch = mode_long(t->mode) ? H_R11 : H_R9;
 	bool probed;
 
 	if (t->kind != TX_NORMAL)
 		return;
 	probed = probe_rewind(t);
 	tx_mark(t, FIX_POLL, 0);
-	e_ld64(t, H_R9, OFF(poll));
-	e_rm(t, 0, 0x8b, H_R9, H_R9, 0);
+	e_ld64(t, scratch, OFF(poll));
+	e_rm(t, 0, 0x8b, scratch, scratch, 0);
 	tx_mark(t, FIX_NONE, 0);
 	if (probed)
 		probe_emit(t, &t->in[t->i]);
 }
 
-static uint32_t target_of(const struct insn *in)
+static uint64_t target_of(const struct insn *in)
 {
-	uint32_t to = in->next + (uint32_t)in->op[0].imm.value.s;
+	uint64_t to = in->next + (uint64_t)in->op[0].imm.value.s;
 
-	return in->z.operand_width == 16 ? to & 0xffff : to;
+	return in->z.operand_width == 64 ? to : in->z.operand_width == 16 ? to & 0xffff : (uint32_t)to;
 }
 
 /* Raise #GP at a near transfer whose target is beyond the CS limit. REG holds the target; r8 to r10 are
@@ -43,16 +44,22 @@ static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
 	e_ld32(t, reg, OFF(scratch[7]));
 }
 
-/* Same for a target known at translation. True if the transfer always faults. */
-static bool bad_target(struct tx *t, struct insn *in, uint32_t to)
+/* Beyond the CS limit; in 64-bit code no address of a canonical form. */
+static bool is_bad(const struct tx *t, uint64_t to)
 {
-	if (to <= t->f->cs_limit)
+	return mode_long(t->mode) ? !cpu_canonical(to) : to > t->f->cs_limit;
+}
+
+/* Same for a target known at translation. True if the transfer always faults. */
+static bool bad_target(struct tx *t, struct insn *in, uint64_t to)
+{
+	if (!is_bad(t, to))
 		return false;
 	emit_raise(t, in, EXC_GP);
 	return true;
 }
 
-static bool backward(const struct insn *in, uint32_t to)
+static bool backward(const struct insn *in, uint64_t to)
 {
 	return to <= in->eip;
 }
@@ -69,7 +76,7 @@ static void cond_exit(struct tx *t, unsigned cc, uint64_t eip)
 /* Does the TU continue after this conditional branch? Most forward branches are not taken, and continuing
  * saves a jump. On pages that are written as often as executed it does not: the bytes after the branch may be
  * data. */
-static bool continues(const struct tx *t, const struct insn *in, uint32_t to)
+static bool continues(const struct tx *t, const struct insn *in, uint64_t to)
 {
 	return to > in->next && !t->f->checked && t->i + 1 < t->n && t->in[t->i + 1].eip == in->next &&
 	       t->f->nlink < MAX_FORWARD;
@@ -89,7 +96,7 @@ static uint8_t *refund(struct tx *t, unsigned cc)
 /* Emit a conditional branch: one host instruction if the exit can be chained. */
 static void jcc(struct tx *t, struct insn *in)
 {
-	uint32_t to = target_of(in);
+	uint64_t to = target_of(in);
 	bool chained = t->kind == TX_NORMAL && exit_may_chain(t, to), on;
 	unsigned op = in->bytes[in->z.raw.prefix_count], cc;
 
@@ -98,7 +105,7 @@ static void jcc(struct tx *t, struct insn *in)
 	cc = op & 15;
 	if (backward(in, to))
 		emit_poll(t);
-	if (to > t->f->cs_limit) {
+	if (is_bad(t, to)) {
 		uint8_t *skip = e_jcc8(t, cc ^ 1);
 
 		bad_target(t, in, to);
@@ -132,7 +139,9 @@ static void jcc(struct tx *t, struct insn *in)
  * from r9. */
 static uint8_t *cx_zero(struct tx *t, const struct insn *in)
 {
-	if (in->z.address_width != 16) {
+	if (in->z.address_width == 64)
+		return e_jrcxz(t);
+	if (in->z.address_width == 32) {
 		e1(t, 0x67);
 		return e_jrcxz(t);
 	}
@@ -152,7 +161,7 @@ static void zero_label(struct tx *t, const struct insn *in, uint8_t *z)
 
 static void jcxz(struct tx *t, struct insn *in)
 {
-	uint32_t to = target_of(in);
+	uint64_t to = target_of(in);
 	uint8_t *z;
 
 	if (backward(in, to))
@@ -167,15 +176,15 @@ static void jcxz(struct tx *t, struct insn *in)
 
 static void loop(struct tx *t, struct insn *in)
 {
-	uint32_t to = target_of(in);
-	bool bad = to > t->f->cs_limit;
+	uint64_t to = target_of(in);
+	bool wide = in->z.address_width == 64, bad = is_bad(t, to);
 	uint8_t *z, *other = NULL;
 
 	emit_poll(t);
 	if (bad)
 		e_mov64(t, H_R10, H_RCX);
-	e_lea32(t, H_R8, H_RCX, -1);
-	e_rr(t, in->z.address_width == 16 ? F_66 : 0, 0x8b, H_RCX, H_R8);
+	e_rm(t, wide ? F_W : 0, 0x8d, H_R8, H_RCX, -1);
+	e_rr(t, in->z.address_width == 16 ? F_66 : wide ? F_W : 0, 0x8b, H_RCX, H_R8);
 	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
 		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
 		other = t->p - 1;
@@ -220,7 +229,7 @@ static void call(struct tx *t, struct insn *in, unsigned size)
 		return;
 	}
 	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		uint32_t to = target_of(in);
+		uint64_t to = target_of(in);
 
 		if (backward(in, to))
 			emit_poll(t);
@@ -233,7 +242,7 @@ static void call(struct tx *t, struct insn *in, unsigned size)
 	} else {
 		emit_load_operand(t, in, 0, size);
 		check_target(t, in, H_R8, size);
-		if (stack_push_keeps_scratch(t)) {
+		if (emit_push_keeps_r8(t)) {
 			emit_stack_push_imm(t, in->next, size);
 		} else {
 			e_st32(t, OFF(scratch[7]), H_R8);
@@ -253,7 +262,7 @@ static void jmp(struct tx *t, struct insn *in, unsigned size)
 		return;
 	}
 	if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		uint32_t to = target_of(in);
+		uint64_t to = target_of(in);
 
 		if (backward(in, to))
 			emit_poll(t);
@@ -328,7 +337,7 @@ static bool cached_syscall(struct tx *t, struct insn *in, unsigned which, unsign
 
 bool lower_flow(struct tx *t, struct insn *in)
 {
-	unsigned size = in->z.operand_width == 16 ? 2 : 4;
+	unsigned size = in->z.operand_width == 16 ? 2 : in->z.operand_width == 64 ? 8 : 4;
 
 	switch (in->z.mnemonic) {
 	case ZYDIS_MNEMONIC_JMP:
@@ -342,6 +351,7 @@ bool lower_flow(struct tx *t, struct insn *in)
 		return true;
 	case ZYDIS_MNEMONIC_JCXZ:
 	case ZYDIS_MNEMONIC_JECXZ:
+	case ZYDIS_MNEMONIC_JRCXZ:
 		jcxz(t, in);
 		return true;
 	case ZYDIS_MNEMONIC_LOOP:
@@ -378,7 +388,7 @@ bool lower_flow(struct tx *t, struct insn *in)
 	default:
 		break;
 	}
-	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR && in->z.mnemonic != ZYDIS_MNEMONIC_JRCXZ &&
+	if (in->z.meta.category == ZYDIS_CATEGORY_COND_BR &&
 	    in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
 		jcc(t, in);
 		return true;

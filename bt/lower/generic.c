@@ -67,7 +67,7 @@ static bool site_is_device(const struct tx *t, const struct insn *in)
 	return guilty_of(v, CAUSE_DEVICE) && !insn_is_vector(in) && !insn_is_vex(in);
 }
 
-void emit_plain(struct tx *t, struct insn *in)
+void win_plain(struct tx *t, struct insn *in)
 {
 	enum seg_class k;
 

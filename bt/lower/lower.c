@@ -46,7 +46,8 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 	default:
 		break;
 	}
-	if (in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR)
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR ||
+	    in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE64 || in->z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR64)
 		return m & MODE_NOFPU ? EXC_NM : -1;
 	if (!insn_is_vector(in))
 		return -1;
@@ -82,8 +83,26 @@ void emit_x87_pointers(struct tx *t, struct insn *in)
 	emit_callout(t, new_site(t, in, CO_X87, co_x87_pointers));
 }
 
+static bool (*const window_families[])(struct tx *, struct insn *) = {
+	lower_flow, lower_stack, lower_string, lower_system, lower_legacy, lower_divide, NULL
+};
+
+const struct lower_ops ops_window = {
+	.families = window_families,
+	.plain = win_plain,
+	.ea = win_ea,
+	.linear = win_linear,
+	.load = win_load,
+	.push_reg = win_push_reg,
+	.push_imm = win_push_imm,
+	.push_keeps_r8 = win_push_keeps_r8,
+	.peek = win_peek,
+	.adjust = win_adjust,
+};
+
 void lower(struct tx *t, struct insn *in)
 {
+	const struct lower_ops *l = ops_of(t);
 	int exc;
 
 	tx_mark(t, FIX_NONE, 0);
@@ -102,10 +121,10 @@ void lower(struct tx *t, struct insn *in)
 	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
 	if ((t->mode & MODE_GUEST) && lower_guest(t, in))
 		return;
-	if (lower_flow(t, in) || lower_stack(t, in) || lower_string(t, in) || lower_system(t, in) ||
-	    lower_legacy(t, in) || lower_divide(t, in))
-		return;
+	for (unsigned i = 0; l->families[i]; i++)
+		if (l->families[i](t, in))
+			return;
 	if (stores_pointers(in))
 		emit_x87_pointers(t, in);
-	emit_plain(t, in);
+	l->plain(t, in);
 }

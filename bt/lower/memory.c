@@ -28,7 +28,7 @@ static void ea16(struct tx *t, const struct insn *in)
 	e_movzx16(t, H_R8, H_R8);
 }
 
-void emit_ea(struct tx *t, const struct insn *in)
+void win_ea(struct tx *t, const struct insn *in)
 {
 	if (!(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM)) { /* XLAT */
 		e_movzx8(t, H_R8, H_RAX);
@@ -89,7 +89,7 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool a16, bool write)
 	e_rmi(t, 0, 0x8d, H_R8, H_R8, H_R9, 0, 0);
 }
 
-void emit_linear(struct tx *t, const struct insn *in, unsigned size)
+void win_linear(struct tx *t, const struct insn *in, unsigned size)
 {
 	emit_ea(t, in);
 	emit_seg(t, in->seg, size, insn_addr16(in), writes_operand(in));
@@ -128,7 +128,7 @@ static void load_register(struct tx *t, const ZydisDecodedOperand *o, unsigned s
 	}
 }
 
-void emit_load_operand(struct tx *t, struct insn *in, unsigned idx, unsigned size)
+void win_load(struct tx *t, struct insn *in, unsigned idx, unsigned size)
 {
 	const ZydisDecodedOperand *o = &in->op[idx];
 

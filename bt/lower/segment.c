@@ -13,7 +13,7 @@ static bool uses_memo(const struct tx *t, enum seg s)
 	       s != SEG_SS && s != SEG_CS;
 }
 
-void emit_stack_adjust(struct tx *t, int32_t by)
+void win_adjust(struct tx *t, int32_t by)
 {
 	if (t->mode & MODE_B) {
 		e_lea32(t, H_RSP, H_RSP, by);

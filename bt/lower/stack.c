@@ -50,7 +50,7 @@ static void mmio_peek(struct tx *t, int reg, int from, unsigned size)
 	e_ld32(t, reg, OFF(scratch[3]));
 }
 
-void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
+void win_push_reg(struct tx *t, int reg, unsigned size)
 {
 	struct access a = { .fl = size == 2 ? F_66 : 0, .op = 0x89, .reg = reg };
 
@@ -71,13 +71,14 @@ void emit_stack_push_reg(struct tx *t, int reg, unsigned size)
 	emit_stack_adjust(t, -(int32_t)size);
 }
 
-bool stack_push_keeps_scratch(const struct tx *t)
+bool win_push_keeps_r8(const struct tx *t)
 {
 	return flat_stack(t) && !site_prechecks(t, &t->in[t->i]);
 }
 
-void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
+void win_push_imm(struct tx *t, uint64_t imm, unsigned size)
 {
+	uint32_t v = (uint32_t)imm;
 	struct access a = { .fl = size == 2 ? F_66 : 0, .op = 0xc7, .imm = v, .imm_bytes = size };
 
 	if (t->kind == TX_MMIO) {
@@ -102,7 +103,7 @@ void emit_stack_push_imm(struct tx *t, uint32_t v, unsigned size)
 }
 
 /* REG (r11 or r8; not ESP) = top of stack, zero-extended; ESP is unchanged. */
-void emit_stack_peek(struct tx *t, int reg, unsigned size)
+void win_peek(struct tx *t, int reg, unsigned size)
 {
 	struct access a = { .fl = size == 2 ? F_0F : 0, .op = size == 2 ? 0xb7 : 0x8b, .reg = reg };
 

@@ -29,7 +29,7 @@ static bool has_long_index(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQD || in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQQ;
 }
 
-void emit_gather(struct tx *t, struct insn *in)
+struct site *gather_site(struct tx *t, struct insn *in)
 {
 	const ZydisDecodedOperandMem *m = &in->op[1].mem;
 	unsigned size = in->op[0].element_size / 8, index = has_long_index(in) ? 8 : 4;
@@ -39,6 +39,14 @@ void emit_gather(struct tx *t, struct insn *in)
 	s->vector.index = (uint8_t)ZydisRegisterGetId(m->index);
 	s->vector.index_size = (uint8_t)index;
 	s->vector.scale = m->scale ? m->scale : 1;
+	return s;
+}
+
+void emit_gather(struct tx *t, struct insn *in)
+{
+	const ZydisDecodedOperandMem *m = &in->op[1].mem;
+	struct site *s = gather_site(t, in);
+
 	if (m->base == ZYDIS_REGISTER_NONE)
 		e_movi32(t, H_R8, (uint32_t)m->disp.value);
 	else
@@ -62,8 +70,8 @@ void emit_masked_move(struct tx *t, struct insn *in)
 void emit_maskmov_device(struct tx *t, struct insn *in)
 {
 	bool mmx = in->z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ;
-	struct site *s = masked_site(t, in, mmx ? co_maskmovq : co_masked_store, in->z.raw.modrm.reg,
-				     in->z.raw.modrm.rm, 1, mmx ? 8 : 16);
+	struct site *s = masked_site(t, in, mmx ? co_maskmovq : co_masked_store, reg_number(&in->op[0]),
+				     reg_number(&in->op[1]), 1, mmx ? 8 : 16);
 
 	if (mmx) { /* movd r9d,mm0: switches the x87 unit to MMX, or faults */
 		e2(t, 0x0f41);
@@ -71,6 +79,8 @@ void emit_maskmov_device(struct tx *t, struct insn *in)
 	}
 	if (insn_addr16(in))
 		e_movzx16(t, H_R8, H_RDI);
+	else if (in->z.address_width == 64)
+		e_mov64(t, H_R8, H_RDI);
 	else
 		e_mov32(t, H_R8, H_RDI);
 	emit_callout(t, s);

@@ -41,6 +41,14 @@ static bool selected(struct cpu *c, unsigned mask, unsigned at, unsigned size)
 	return *vec(c, mask, at + size - 1) & 0x80;
 }
 
+/* An index, sign-extended. */
+static uint64_t index_of(struct cpu *c, const struct site *s, unsigned i)
+{
+	uint64_t v = element(c, s->vector.index, i * s->vector.index_size, s->vector.index_size);
+
+	return s->vector.index_size == 4 ? (uint64_t)(int32_t)v : v;
+}
+
 /* EA: base and displacement. A fault leaves what was gathered, and its mask bits clear. */
 uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
@@ -49,9 +57,7 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 	callout_begin(b, s);
 	for (unsigned i = 0; i < s->vector.n; i++) {
-		uint32_t index =
-		    (uint32_t)element(c, s->vector.index, i * s->vector.index_size, s->vector.index_size);
-		uint64_t v = 0;
+		uint64_t index = index_of(c, s, i), v = 0;
 
 		if (!selected(c, s->vector.mask, i * size, size))
 			continue;

@@ -42,7 +42,7 @@ static uint32_t segment_mode(const struct cpu *c)
 	uint32_t m = 0;
 
 	if (cpu_64(c))
-		return MODE_LONG | SEGC_BASED << (MODE_SEG + 2 * SEG_FS) |
+		return MODE_LONG | MODE_D | MODE_B | SEGC_BASED << (MODE_SEG + 2 * SEG_FS) |
 		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS);
 	if (c->seg[SEG_CS].attr & SA_DB)
 		m |= MODE_D;

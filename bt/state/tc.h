@@ -33,7 +33,7 @@ struct zone {
 
 struct tc {
 	uint8_t *rx, *rw; /* the code, executable and writable view */
-	uint32_t size, stub_end;
+	uint32_t size, stub_end, long_miss;
 	int fd;
 	struct zone zone;
 	struct zone pin_zone; /* of pinned fragments: changes places with ZONE while one is made */

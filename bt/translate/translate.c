@@ -13,6 +13,7 @@
 #include "bt/decode/decode.h"
 #include "bt/emit/emit.h"
 #include "bt/emit/exit.h"
+#include "bt/lower/long.h"
 #include "bt/lower/lower.h"
 #include "bt/probe/emit.h"
 #include "bt/runtime/callout.h"
@@ -108,6 +109,32 @@ static uint8_t *budget_check(struct tx *t)
 	return imm;
 }
 
+/* rcx = the N source bytes at AT less V. */
+static void compare(struct tx *t, unsigned at, unsigned n, uint64_t v)
+{
+	unsigned fl = n == 8 ? F_W : n == 4 ? 0 : F_0F, op = n >= 4 ? 0x8b : n == 2 ? 0xb7 : 0xb6;
+
+	if (mode_long(t->mode)) { /* its address is in r9 */
+		e_movi64(t, H_R8, -v);
+		e_mem(t, fl, op, H_RCX,
+		      &(struct host_mem){ .base = H_R9, .index = NO_REG, .disp = (int32_t)at, .gs = true });
+		e_add64(t, H_RCX, H_RCX, H_R8);
+		return;
+	}
+	e_movi32(t, H_R10, (uint32_t)t->f->pc + at);
+	e_movi64(t, H_R8, -v);
+	e_gs(t, fl, op, H_R9, H_R10, 0);
+	e_rmi(t, F_W, 0x8d, H_RCX, H_R8, H_R9, 0, 0);
+}
+
+/* 64-bit code: r9 = the address of the source, of which one probe serves all. */
+static void source_address(struct tx *t)
+{
+	e_movi64(t, H_R8, t->f->pc);
+	long_probe(t, H_R8);
+	e_mov64(t, H_R9, H_R8);
+}
+
 /* Compare the source bytes with those translated. For pages that are written as
  * often as executed this is cheaper than write-protecting them. */
 static void source_check(struct tx *t)
@@ -118,23 +145,15 @@ static void source_check(struct tx *t)
 
 	s->fn = co_stale;
 	s->ccf = t->f;
+	if (mode_long(t->mode))
+		source_address(t);
 	e_mov64(t, H_R11, H_RCX);
 	while (at < len) {
 		unsigned n = len - at >= 8 ? 8 : len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
 		uint64_t v = 0;
 
 		memcpy(&v, src + at, n);
-		e_movi32(t, H_R10, t->f->pc + at);
-		e_movi64(t, H_R8, -v);
-		e_gs(t,
-		     n == 8   ? F_W
-		     : n == 4 ? 0
-			      : F_0F,
-		     n >= 4   ? 0x8b
-		     : n == 2 ? 0xb7
-			      : 0xb6,
-		     H_R9, H_R10, 0);
-		e_rmi(t, F_W, 0x8d, H_RCX, H_R8, H_R9, 0, 0);
+		compare(t, at, n, v);
 		uint8_t *ok = e_jrcxz(t);
 		e_mov64(t, H_RCX, H_R11);
 		emit_callout(t, s);
@@ -142,6 +161,8 @@ static void source_check(struct tx *t)
 		at += n;
 	}
 	e_mov64(t, H_RCX, H_R11);
+	if (mode_long(t->mode))
+		long_restore(t);
 }
 
 static bool writes_memory(const struct insn *in)
@@ -170,8 +191,7 @@ static void emit_stubs(struct tx *t)
 
 		memcpy(s->patch, &rel, 4);
 		s->link->stub = tx_host(t);
-		e_movi64(t, H_R9, (uint64_t)s->link);
-		e_jmp_vcpu(t, OFF(stubs.callout));
+		emit_monitor_call(t, s->link);
 	}
 }
 

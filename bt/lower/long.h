@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Lowering of 64-bit code. Guest registers are the host's of the same names, except r8 to r11, which are in
+ * the vCPU, and rsp, which has D added. A memory operand is reached through a probe: a load from the validity
+ * table (mm/long.h), which faults unless the region of the address is where D says. r9 holds V, r10 holds D;
+ * r8 and r11 are free, and so is r9 between a probe and long_restore(). */
+#ifndef BT_LOWER_LONG_H
+#define BT_LOWER_LONG_H
+#include "bt/emit/long.h"
+#include "bt/lower/family.h"
+
+/* Where a guest register lives. */
+enum long_home { HOME_HOST, HOME_STACK, HOME_VCPU };
+enum long_home long_home(int reg);
+/* The number of the general register that R is, or is part of; NO_REG: it is none. */
+int long_number(ZydisRegister r);
+
+/* Host register D = guest register N, 64 bits, and the other way round. Neither touches another register;
+ * rsp needs D in r10. */
+void long_reg_get(struct tx *t, int d, int n);
+void long_reg_set(struct tx *t, int n, int s);
+void long_restore(struct tx *t); /* r9 = V, r10 = D */
+
+/* lower/long_memory.c */
+/* Host register D = effective address, 32 bits of it if not WIDE; clobbers r8 and r11. */
+void long_lea(struct tx *t, const struct insn *in, int d, bool wide);
+void long_ea(struct tx *t, const struct insn *in);     /* r8 = effective address; clobbers r11 */
+void long_linear(struct tx *t, const struct insn *in); /* r8 = linear address; clobbers r11 */
+void long_linear_sized(struct tx *t, const struct insn *in, unsigned size); /* as emit_linear() */
+void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular; clobbers r11 */
+/* The same for rsp; clobbers R, which is r8 or r11. */
+void long_probe_stack(struct tx *t, int r);
+/* The same for an address in either half, of kernel code that reaches user memory: r10 = its displacement,
+ * and r9 is lost. */
+void long_probe_half(struct tx *t, int reg);
+/* Probe the memory operand; *M is where the host form has it. It may use r8 and r10. Clobbers r8 and r11. */
+void long_operand(struct tx *t, struct insn *in, struct host_mem *m);
+/* Reach the operand, whose linear address is in r8, by callouts: *M is the bounce buffer. */
+void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m);
+void long_device_end(struct tx *t, struct insn *in);
+void long_load(struct tx *t, struct insn *in, unsigned idx, unsigned size); /* as emit_load_operand() */
+
+/* lower/long_stack.c: as the functions of struct lower_ops */
+void long_push_reg(struct tx *t, int reg, unsigned size);
+void long_push_imm(struct tx *t, uint64_t imm, unsigned size);
+bool long_push_keeps_r8(const struct tx *t);
+void long_peek(struct tx *t, int reg, unsigned size);
+void long_adjust(struct tx *t, int32_t by);
+
+/* The families. */
+bool lower_long_stack(struct tx *t, struct insn *in);
+bool lower_long_string(struct tx *t, struct insn *in);
+bool lower_long_vector(struct tx *t, struct insn *in); /* operands of more than one element */
+void long_plain(struct tx *t, struct insn *in);
+#endif

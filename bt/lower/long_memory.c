@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Memory operands of 64-bit code: effective and linear addresses, probes, and the host form of an operand. */
+#include "bt/adapt/adapt.h"
+#include "bt/emit/encode.h"
+#include "bt/lower/long.h"
+#include "bt/runtime/callout.h"
+
+/* ---- registers ---- */
+
+static const uint8_t homes[16] = {
+	[H_RSP] = HOME_STACK, [H_R8] = HOME_VCPU,  [H_R9] = HOME_VCPU,
+	[H_R10] = HOME_VCPU,  [H_R11] = HOME_VCPU,
+};
+
+enum long_home long_home(int reg)
+{
+	return (enum long_home)homes[reg];
+}
+
+int long_number(ZydisRegister r)
+{
+	r = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
+	return ZydisRegisterGetClass(r) == ZYDIS_REGCLASS_GPR64 ? ZydisRegisterGetId(r) : NO_REG;
+}
+
+void long_reg_get(struct tx *t, int d, int n)
+{
+	switch (long_home(n)) {
+	case HOME_VCPU:
+		e_ld64(t, d, OFF_GPR(n));
+		break;
+	case HOME_STACK:
+		e_ld64(t, d, OFF(space.neg_d));
+		e_add64(t, d, H_RSP, d);
+		break;
+	case HOME_HOST:
+		e_mov64(t, d, n);
+		break;
+	}
+}
+
+void long_reg_set(struct tx *t, int n, int s)
+{
+	switch (long_home(n)) {
+	case HOME_VCPU:
+		e_st64(t, OFF_GPR(n), s);
+		break;
+	case HOME_STACK:
+		e_add64(t, H_RSP, s, H_D);
+		break;
+	case HOME_HOST:
+		e_mov64(t, n, s);
+		break;
+	}
+}
+
+void long_restore(struct tx *t)
+{
+	e_ld64(t, H_V, OFF(space.v));
+	e_ld64(t, H_D, OFF(space.d));
+}
+
+/* ---- addresses ---- */
+
+static bool short_address(const struct insn *in)
+{
+	return in->z.address_width == 32;
+}
+
+static bool has_base(const struct insn *in) /* of its segment */
+{
+	return in->seg == SEG_FS || in->seg == SEG_GS;
+}
+
+static bool rip_relative(const struct insn *in)
+{
+	ZydisRegister b = in->op[in->mem].mem.base;
+
+	return b == ZYDIS_REGISTER_RIP || b == ZYDIS_REGISTER_EIP;
+}
+
+/* Displacements that do not leave the neighbourhood of what is probed. */
+static bool is_near(int64_t disp)
+{
+	return disp > -(1 << 20) && disp < 1 << 20;
+}
+
+static const ZydisDecodedOperandMem *memory(const struct insn *in)
+{
+	return &in->op[in->mem].mem;
+}
+
+/* The registers and the displacement of the operand, for the guest's own numbers. */
+static struct host_mem own_operand(const struct insn *in)
+{
+	const ZydisDecodedOperandMem *m = memory(in);
+	struct host_mem o = { .base = m->base ? long_number(m->base) : NO_REG,
+			      .index = m->index ? long_number(m->index) : NO_REG,
+			      .disp = (int32_t)m->disp.value };
+
+	if (o.index != NO_REG)
+		o.scale = m->scale == 8 ? 3 : m->scale == 4 ? 2 : m->scale == 2 ? 1 : 0;
+	return o;
+}
+
+/* The guest's register N as part of an address; one that lives elsewhere is loaded into SCRATCH. The lower
+ * half of rsp needs no correction: D is a multiple of 4 GiB. */
+static int in_address(struct tx *t, int n, int scratch, bool wide)
+{
+	if (n == NO_REG || long_home(n) == HOME_HOST || (n == H_RSP && !wide))
+		return n;
+	long_reg_get(t, scratch, n);
+	return scratch;
+}
+
+void long_lea(struct tx *t, const struct insn *in, int d, bool wide)
+{
+	struct host_mem o = own_operand(in);
+	uint64_t disp = (uint64_t)memory(in)->disp.value;
+
+	wide &= !short_address(in);
+	if (rip_relative(in) || (o.base == NO_REG && o.index == NO_REG)) {
+		uint64_t a = disp + (rip_relative(in) ? in->next : 0);
+
+		e_mov_const(t, d, wide ? a : (uint32_t)a);
+		return;
+	}
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_XLAT) {
+		e_movzx8(t, H_R8, H_RAX);
+		o.index = H_R8;
+		e_mem(t, wide ? F_W : 0, 0x8d, d, &o);
+		return;
+	}
+	o.base = in_address(t, o.base, H_R8, wide);
+	o.index = in_address(t, o.index, o.base == H_R8 ? H_R11 : H_R8, wide);
+	e_mem(t, wide ? F_W : 0, 0x8d, d, &o);
+}
+
+void long_ea(struct tx *t, const struct insn *in)
+{
+	long_lea(t, in, H_R8, true);
+}
+
+void long_linear(struct tx *t, const struct insn *in)
+{
+	long_ea(t, in);
+	if (!has_base(in))
+		return;
+	e_ld64(t, H_R11, OFF_SEG(in->seg, base));
+	e_add64(t, H_R8, H_R8, H_R11);
+}
+
+void long_linear_sized(struct tx *t, const struct insn *in, unsigned size)
+{
+	(void)size;
+	long_linear(t, in);
+}
+
+/* ---- probes ---- */
+
+static void shift_by_v(struct tx *t, int d, int s)
+{
+	e_shiftx(t, false, d, s, H_V);
+	t->p[-3] |= 0x80; /* 64 bits */
+}
+
+/* Load the byte of the table at T, which is for an address, shifted. The low six bits of V are 20. */
+static void load_byte(struct tx *t, int r)
+{
+	e_rmi(t, F_0F, 0xb6, r, H_V, r, 0, -20);
+}
+
+void long_probe(struct tx *t, int reg)
+{
+	shift_by_v(t, H_R11, reg);
+	load_byte(t, H_R11);
+}
+
+void long_probe_stack(struct tx *t, int r)
+{
+	long_reg_get(t, r, H_RSP);
+	shift_by_v(t, r, r);
+	load_byte(t, r);
+}
+
+void long_probe_half(struct tx *t, int reg)
+{
+	e_movi32(t, H_D, 63);
+	e_shiftx(t, false, H_D, reg, H_D);
+	t->p[-3] |= 0x80; /* 64 bits: 0 is the user's half */
+	e_rmi(t, F_W, 0x8b, H_V, H_R15, H_D, 3, OFF(space.user_v));
+	long_probe(t, reg);
+	e_rmi(t, F_W, 0x8b, H_D, H_R15, H_D, 3, OFF(space.user_d));
+}
+
+/* ---- operands ---- */
+
+/* Kernel code that reaches user memory: r8 = the host address, by the half of the address space. */
+static void user_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	long_linear(t, in);
+	long_probe_half(t, H_R8);
+	e_add64(t, H_R8, H_R8, H_D);
+	long_restore(t);
+	*m = (struct host_mem){ .base = H_R8, .index = NO_REG };
+}
+
+/* A base alone is probed itself, so that the access needs no other address. */
+static bool simple_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	struct host_mem o = own_operand(in);
+
+	if (short_address(in) || has_base(in) || o.base == NO_REG || o.index != NO_REG || !is_near(o.disp))
+		return false;
+	if (o.base == H_RSP) {
+		long_probe_stack(t, H_R11);
+		*m = o;
+		return true;
+	}
+	o.base = in_address(t, o.base, H_R8, true);
+	long_probe(t, o.base);
+	if (insn_uses_high_byte(in))
+		o.gs = true; /* r10 cannot be encoded */
+	else
+		o.index = H_D;
+	*m = o;
+	return true;
+}
+
+/* Of an instruction that cannot encode r8: the guest's own registers, all of which are low ones. */
+static bool low_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	if (!insn_uses_high_byte(in) || short_address(in) || has_base(in) || rip_relative(in))
+		return false;
+	long_ea(t, in);
+	long_probe(t, H_R8);
+	*m = own_operand(in);
+	m->gs = m->base != H_RSP;
+	return true;
+}
+
+/* FS or GS with a constant: thread-local and per-processor variables. */
+static bool segment_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	struct host_mem o = own_operand(in);
+	int64_t c = memory(in)->disp.value;
+
+	if (!has_base(in) || o.base != NO_REG || o.index != NO_REG || short_address(in) || !is_near(c) ||
+	    !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
+		return false;
+	e_ld64(t, H_R8, OFF_SEG(in->seg, base));
+	long_probe(t, H_R8);
+	*m = (struct host_mem){ .base = H_R8, .index = H_D, .disp = (int32_t)c };
+	return true;
+}
+
+void long_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	bool explicit = in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM;
+
+	if (site_is_user_access(t, in)) {
+		user_operand(t, in, m);
+		return;
+	}
+	if (explicit && !rip_relative(in) && (simple_operand(t, in, m) || segment_operand(t, in, m)))
+		return;
+	if (explicit && low_operand(t, in, m))
+		return;
+	long_linear(t, in);
+	long_probe(t, H_R8);
+	*m = (struct host_mem){ .base = H_R8, .index = H_D };
+}
+
+/* ---- through the bounce buffer ---- */
+
+static bool writes(const struct insn *in)
+{
+	return in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+}
+
+/* Does it read its operand, or leave a part of it unchanged? */
+static bool reads_or_keeps(const struct insn *in)
+{
+	return (in->op[in->mem].actions &
+		(ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
+	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
+}
+
+void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
+
+	s->mmio.size = insn_mem_size(in);
+	s->mmio.reads = reads_or_keeps(in);
+	s->mmio.writes = writes(in);
+	emit_callout(t, s);
+	*m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
+}
+
+void long_device_end(struct tx *t, struct insn *in)
+{
+	struct site *s;
+
+	if (!writes(in))
+		return;
+	s = new_site(t, in, CO_MMIO, co_mmio_end);
+	s->mmio.size = insn_mem_size(in);
+	emit_callout(t, s);
+}
+
+/* ---- for lowering that serves all modes ---- */
+
+static void load_zx(struct tx *t, const struct host_mem *m, unsigned size)
+{
+	static const struct {
+		unsigned fl, op;
+	} load[] = { [1] = { F_0F, 0xb6 }, [2] = { F_0F, 0xb7 }, [4] = { 0, 0x8b }, [8] = { F_W, 0x8b } };
+
+	e_mem(t, load[size].fl, load[size].op, H_R8, m);
+}
+
+/* r8 = register operand O, zero-extended. */
+static void load_register(struct tx *t, const ZydisDecodedOperand *o, unsigned size)
+{
+	bool high_byte = o->reg.value >= ZYDIS_REGISTER_AH && o->reg.value <= ZYDIS_REGISTER_BH;
+
+	long_reg_get(t, H_R8, long_number(o->reg.value));
+	if (high_byte)
+		e_rorx32(t, H_R8, H_R8, 8);
+	if (size == 1)
+		e_movzx8(t, H_R8, H_R8);
+	else if (size == 2)
+		e_movzx16(t, H_R8, H_R8);
+	else if (size == 4)
+		e_mov32(t, H_R8, H_R8);
+}
+
+void long_load(struct tx *t, struct insn *in, unsigned idx, unsigned size)
+{
+	struct host_mem m;
+
+	if (in->op[idx].type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		load_register(t, &in->op[idx], size);
+		return;
+	}
+	if (t->kind == TX_MMIO) {
+		struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
+
+		long_linear(t, in);
+		s->mmio.size = size;
+		s->mmio.reads = 1;
+		emit_callout(t, s);
+		m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
+	} else {
+		long_operand(t, in, &m);
+	}
+	load_zx(t, &m, size);
+}
