@@ -53,6 +53,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/long_memory.c \
 	%D%/lower/long_stack.c \
 	%D%/lower/long_string.c \
+	%D%/lower/long_system.c \
 	%D%/lower/long_vector.c \
 	%D%/lower/lower.c \
 	%D%/lower/lower.h \

@@ -43,7 +43,7 @@ static uint32_t segment_mode(const struct cpu *c)
 
 	if (cpu_64(c))
 		return MODE_LONG | MODE_D | MODE_B | SEGC_BASED << (MODE_SEG + 2 * SEG_FS) |
-		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS);
+		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS) | (c->cr4 & CR4_FSGSBASE ? MODE_FSGSBASE : 0);
 	if (c->seg[SEG_CS].attr & SA_DB)
 		m |= MODE_D;
 	if (c->seg[SEG_SS].attr & SA_DB)
