@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/cache/cache.h \
 	%D%/cache/chain.h \
 	%D%/cache/history.h \
+	%D%/cache/jump.h \
 	%D%/control.c \
 	%D%/control.h \
 	%D%/debug/breakpoint.c \
@@ -127,6 +128,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/cache/cache.c \
 	%D%/cache/chain.c \
 	%D%/cache/history.c \
+	%D%/cache/jump.c \
 	%D%/probe/run.c \
 	%D%/runtime/callout.c \
 	%D%/runtime/callout_device.c \

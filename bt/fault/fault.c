@@ -13,7 +13,8 @@
 #include "bt/runtime/hooks.h"
 #include "bt/runtime/stubs.h"
 
-#include "mm/mmu.h"
+#include "bt/cache/jump.h"
+#include "mm/long.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -28,6 +29,12 @@ static __thread void *altstack;		 /* this thread's signals run on it */
 
 static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
 
+/* The guest's part of a host register. */
+static uint64_t in_width(const struct ccf *f, greg_t r)
+{
+	return mode_long(f->mode) ? (uint64_t)r : (uint32_t)r;
+}
+
 static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f, uint64_t rip)
 {
 	uint32_t off = (uint32_t)(rip - b->tc_base - f->host);
@@ -38,24 +45,43 @@ static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f
 	return m;
 }
 
+/* The guest's registers from the host's, in 64-bit code: r8 to r11 are in memory already. */
+static void store_long(struct bt_vcpu *b, const struct mark *m, const greg_t *g)
+{
+	static const int upper[4] = { REG_R12, REG_R13, REG_R14, REG_R15 };
+	struct cpu *c = &b->v.cpu;
+
+	for (int r = 0; r < 8; r++)
+		c->gpr[r] = (uint64_t)g[greg_of[r]];
+	c->gpr[R_ESP] += b->space.neg_d;
+	for (int r = 0; r < 4; r++)
+		c->gpr[12 + r] = (uint64_t)g[upper[r]];
+	if (m && m->fix == FIX_STRING) { /* displaced for the host's string instruction */
+		c->gpr[R_ESI] -= (uint64_t)g[REG_R8];
+		c->gpr[R_EDI] -= (uint64_t)g[REG_R11];
+	}
+}
+
 /* Store the guest's state as of the start of the marked instruction. */
 static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, const greg_t *g)
 {
 	struct cpu *c = &b->v.cpu;
 	unsigned insn = m ? m->insn : 0;
 
-	for (int r = 0; r < 8; r++)
+	if (mode_long(f->mode))
+		store_long(b, m, g);
+	for (int r = 0; r < 8 && !mode_long(f->mode); r++)
 		c->gpr[r] = (uint32_t)g[greg_of[r]];
 	c->flags = ((uint32_t)g[REG_EFL] & FL_HOST) | FL_ONE;
 	c->rip = f->eip + f->ioff[f->ninsn + insn];
 	if (m && m->fix == FIX_XCHG)
-		c->gpr[m->arg] = (uint32_t)g[REG_R8];
+		c->gpr[m->arg] = in_width(f, g[REG_R8]);
 	if (m && m->fix == FIX_XSAVE) {
 		c->gpr[R_EAX] = (uint32_t)g[REG_R10];
 		c->gpr[R_EDX] = (uint32_t)g[REG_R11];
 	}
 	if (m && m->fix == FIX_POLL_R8) {
-		c->rip = (uint32_t)g[REG_R8];
+		c->rip = in_width(f, g[REG_R8]);
 		insn++;
 	}
 	if (f == b->transient.ccf)
@@ -67,6 +93,7 @@ static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mar
 static void resume_in_c(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
 {
 	b->exit.code = xc;
+	uc->uc_mcontext.gregs[REG_R15] = (greg_t)b;
 	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->stubs.host_rsp;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)stub_resume;
 	uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FL_DF;
@@ -91,7 +118,7 @@ static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct 
 	if (mf->vector != EXC_PF)
 		return;
 	b->v.cpu.exc.cr2 = lin;
-	b->prefill.armed = true;
+	b->prefill.armed = !b->stubs.is_long;
 	b->prefill.pc = cpu_pc(&b->v.cpu);
 	b->prefill.lin = lin;
 }
@@ -301,6 +328,11 @@ static void source_first(const struct bt_vcpu *b, const struct mark *m, const gr
 	*write = false;
 }
 
+static enum mmu_fill fill(struct bt_vcpu *b, const struct ccf *f, gva lin, unsigned how, struct mmu_fault *mf)
+{
+	return mode_long(f->mode) ? mmu_long_fill(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
+}
+
 /* A window access missed. True if the access can be retried. */
 static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
 			 bool write)
@@ -309,7 +341,7 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 	struct mmu_fault mf = { .pc = pc_of(f, m) };
 
 	for (int tries = 0; tries < 4; tries++) {
-		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+		switch (fill(b, f, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
 			if (tries)
 				return true;
@@ -319,7 +351,8 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 			else
 				adapt_trap(b, f, insn_of(m), CAUSE_MISS,
 					   can_precheck(m) ? weight(b, f, m, &mf) : 0);
-			map_ahead(b, m, mf.pc, g, lin, write);
+			if (!mode_long(f->mode))
+				map_ahead(b, m, mf.pc, g, lin, write);
 			return true;
 		case FILL_FAULT:
 			count(b, f, TRAP_TRUE);
@@ -361,7 +394,47 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 
 static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 {
-	return addr - (uint64_t)b->jt.poison < JT_BYTES;
+	return addr - (uint64_t)b->jt.poison < b->jt.poison_bytes;
+}
+
+/* Run the instruction by callouts that access memory by address. */
+static void by_address(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	count(b, f, TRAP_MMIO);
+	adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, 0);
+	store_state(b, f, m, uc->uc_mcontext.gregs);
+	b->exit.pa = 0;
+	resume_in_c(b, uc, XC_MMIO);
+}
+
+/* 64-bit code accessed ADDR. False: which is nothing of the guest's. */
+static bool space_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
+			bool write)
+{
+	gva lin;
+
+	switch (mmu_long_where(b->v.mmu, addr, &lin)) {
+	case LONG_MEMORY:
+		window_fault(b, f, m, uc, lin, write);
+		return true;
+	case LONG_PROBE:
+		break;
+	default:
+		return false;
+	}
+	switch (mmu_long_place(b->v.mmu, lin)) {
+	case LONG_PLACED:
+		count(b, f, TRAP_FILL);
+		return true;
+	case LONG_NOT_CANONICAL:
+		count(b, f, TRAP_GP);
+		store_state(b, f, m, uc->uc_mcontext.gregs);
+		raise_exc(b, uc, EXC_GP, true, 0);
+		return true;
+	default:
+		by_address(b, f, m, uc);
+		return true;
+	}
 }
 
 static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
@@ -394,6 +467,15 @@ static bool end_loop(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uco
 		return false;
 	}
 	return true;
+}
+
+/* What stub_long_callout begins with. */
+static void store_upper(struct bt_vcpu *b, greg_t *g)
+{
+	b->v.cpu.gpr[12] = (uint64_t)g[REG_R12];
+	b->v.cpu.gpr[13] = (uint64_t)g[REG_R13];
+	b->v.cpu.gpr[14] = (uint64_t)g[REG_R14];
+	g[REG_RSP] += (greg_t)b->space.neg_d;
 }
 
 static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
@@ -436,6 +518,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		struct site *s = (struct site *)g[REG_R9];
 
 		count(b, f, TRAP_SENS);
+		if (mode_long(f->mode)) /* as the stub of 64-bit code does first */
+			store_upper(b, g);
 		g[REG_RIP] = (greg_t)(s->fpu ? stub_callout_fpu_timed : stub_callout_timed);
 		return true;
 	}
@@ -446,6 +530,12 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		if (!b->icount.on)
 			adapt_polled(b, f, __builtin_ia32_rdtsc());
 		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
+		return true;
+	}
+	if (jump_no_table(b, addr)) {
+		store_state(b, f, m, g);
+		b->st.jt_misses++;
+		resume_in_c(b, uc, XC_LOOKUP);
 		return true;
 	}
 	if (g[REG_TRAPNO] == EXC_GP || (sig == SIGBUS && g[REG_TRAPNO] != EXC_PF)) {
@@ -462,6 +552,13 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	if (end_loop(b, f, m, uc))
 		return true;
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
+	if (mode_long(f->mode)) {
+		if (!space_fault(b, f, m, uc, addr, write))
+			return false;
+		if (b->exit.code != XC_MMIO || b->adapt.charge.cause != CAUSE_DEVICE)
+			adapt_settled(b, __builtin_ia32_rdtsc());
+		return true;
+	}
 	source_first(b, m, g, &addr, &write);
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
 		user_window_fault(b, f, m, uc, lin, write, false);
@@ -533,7 +630,8 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 		g[REG_R12] = (greg_t)b->jt.poison;
 	if (rip < b->tc_base || rip >= b->tc_base + b->tc.size)
 		return;
-	g[REG_R12] = (greg_t)b->jt.poison;
+	if (!b->stubs.is_long)
+		g[REG_R12] = (greg_t)b->jt.poison;
 	f = cache_by_host(b, rip);
 	if (!f || b->stepping || b->icount.on)
 		return;

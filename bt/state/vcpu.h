@@ -48,6 +48,8 @@ struct stubs {
 	uint64_t host_rsp, ret_addr;
 	uint64_t callout, callout_fpu, exit;		    /* addresses of the stubs in use */
 	uint64_t long_callout, long_callout_fpu, long_exit; /* of 64-bit code */
+	uint64_t ea_mask; /* of what callouts get: 32 bits, or all in 64-bit code */
+	uint8_t is_long;  /* the fragment to be entered next is 64-bit code */
 	uint64_t syscall[SYSCALL_PATHS];
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
