@@ -38,4 +38,10 @@ static inline bool mode_long(uint32_t mode)
 {
 	return mode & MODE_LONG;
 }
+
+/* The default size of operands' addresses: 16, 32 or 64. */
+static inline unsigned mode_bits(uint32_t mode)
+{
+	return mode_long(mode) ? 64 : mode & MODE_D ? 32 : 16;
+}
 #endif
