@@ -77,8 +77,8 @@ static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mar
 	if (m && m->fix == FIX_XCHG)
 		c->gpr[m->arg] = in_width(f, g[REG_R8]);
 	if (m && m->fix == FIX_XSAVE) {
-		c->gpr[R_EAX] = (uint32_t)g[REG_R10];
-		c->gpr[R_EDX] = (uint32_t)g[REG_R11];
+		c->gpr[R_EAX] = in_width(f, g[REG_R10]);
+		c->gpr[R_EDX] = in_width(f, g[REG_R11]);
 	}
 	if (m && m->fix == FIX_POLL_R8) {
 		c->rip = in_width(f, g[REG_R8]);
