@@ -26,7 +26,7 @@
 #include "base/log.h"
 #include "cpu/system.h"
 #include "cpu/virt.h"
-#include "mm/mmu.h"
+#include "mm/long.h"
 #include "mm/nested.h"
 #include "mm/pages.h"
 #include "mm/watch.h"
@@ -758,6 +758,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	if (b->cfg.precheck_all)
 		mmu_bypass_all(b->v.mmu);
 	poll_pass(b);
+	b->space.user_v = b->guard.no_vt | LONG_MIB_SHIFT;
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	b->win.apart = mmu_apart(b->v.mmu);

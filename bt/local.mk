@@ -41,7 +41,9 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/fault/fatal.c \
 	%D%/fault/fault.c \
 	%D%/fault/fault.h \
+	%D%/fault/fault_int.h \
 	%D%/fault/progress.c \
+	%D%/fault/space.c \
 	%D%/lower/bits.c \
 	%D%/lower/divide.c \
 	%D%/lower/family.h \

@@ -73,12 +73,13 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	 * the guest's registers in the low halves of addresses into it. */
 	b->guard.trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
 	b->guard.no_shadow = reserve(MMU_SHADOW_BYTES, PROT_READ);
+	b->guard.no_vt = (uint64_t)reserve(GUARD_VT_BYTES, PROT_NONE);
 	b->guard.map = reserve(16ull << 30, PROT_NONE);
 	b->guard.base = (uint8_t *)(((uint64_t)b->guard.map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->adapt.verdicts = reserve(VERDICTS * sizeof(*b->adapt.verdicts), PROT_READ | PROT_WRITE);
 	b->history.ring = reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
-	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts ||
-	    !b->history.ring)
+	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->guard.no_vt ||
+	    !b->adapt.verdicts || !b->history.ring)
 		goto fail;
 	return true;
 fail:
@@ -106,6 +107,7 @@ void cache_fini(struct bt_vcpu *b)
 	give_back((void *)b->guard.trap_page, PAGE_SIZE);
 	give_back(b->guard.map, 16ull << 30);
 	give_back(b->guard.no_shadow, MMU_SHADOW_BYTES);
+	give_back((void *)b->guard.no_vt, GUARD_VT_BYTES);
 	give_back(b->adapt.verdicts, VERDICTS * sizeof(*b->adapt.verdicts));
 	give_back(b->history.ring, MAX_HISTORY * sizeof(*b->history.ring));
 	jump_fini(b);

@@ -197,6 +197,21 @@ static void follow_virt(struct bt_vcpu *b)
 	syscall_cache_forget(b);
 }
 
+/* SDM vol. 3A 4.6.1: supervisor accesses to user pages with SMAP, while EFLAGS.AC is clear. */
+static bool smap_forbids(const struct cpu *c)
+{
+	return (c->cr4 & CR4_SMAP) && !(c->sysflags & FL_AC);
+}
+
+bool dispatch_user_space(struct bt_vcpu *b)
+{
+	const struct mmu_long *u = smap_forbids(&b->v.cpu) ? NULL : mmu_long_user(b->v.mmu);
+
+	b->space.user_d = u ? u->d : 0;
+	b->space.user_v = u ? u->v : b->guard.no_vt | LONG_MIB_SHIFT;
+	return u;
+}
+
 /* The space of 64-bit code; returns its displacement. Without one nothing runs: the hook has been told. */
 static uint64_t select_space(struct bt_vcpu *b, unsigned *win)
 {
@@ -208,6 +223,8 @@ static uint64_t select_space(struct bt_vcpu *b, unsigned *win)
 	b->space.neg_d = s->neg_d;
 	b->space.v = s->v;
 	b->space.vt = s->vt;
+	if (b->v.cpu.cpl < 3 && b->user_wanted)
+		dispatch_user_space(b);
 	return s->d;
 }
 
