@@ -106,6 +106,10 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/verify/fragment.c \
 	%D%/verify/fragment.h \
 	%D%/verify/insn.c \
+	%D%/verify/long.c \
+	%D%/verify/long_int.h \
+	%D%/verify/long_operand.c \
+	%D%/verify/long_value.c \
 	%D%/verify/operand.c \
 	%D%/verify/sequence.c \
 	%D%/verify/verify.c \

@@ -251,12 +251,17 @@ static bool is_system(unsigned r)
 	return (r >= X86_REG_CR0 && r <= X86_REG_CR15) || (r >= X86_REG_DR0 && r <= X86_REG_DR15);
 }
 
-const char *verify_register(const struct check *c, unsigned i, unsigned r)
+const char *verify_system_register(unsigned r)
 {
 	if (is_segment(r))
 		return "segment register as an operand";
-	if (is_system(r))
-		return "control or debug register as an operand";
+	return is_system(r) ? "control or debug register as an operand" : NULL;
+}
+
+const char *verify_register(const struct check *c, unsigned i, unsigned r)
+{
+	if (verify_system_register(r))
+		return verify_system_register(r);
 	if (!verify_fixed_reg(r))
 		return NULL;
 	if (i == 0 && LISTED(reads_first, c->in->id))

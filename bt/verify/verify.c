@@ -130,7 +130,7 @@ static int find_gap(const uint8_t *code, size_t len, uint8_t *twin)
 	return -1;
 }
 
-static bool decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at)
+bool verify_decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at)
 {
 	uint8_t copy[16], twin;
 	const uint8_t *p = copy;
@@ -153,7 +153,7 @@ static bool decode(struct verifier *v, const uint8_t **code, size_t *len, uint64
 
 /* ---- the fragment ---- */
 
-static bool reserve(struct verifier *v, size_t len)
+bool verify_reserve(struct verifier *v, size_t len)
 {
 	size_t need = len / 8 + 1;
 
@@ -167,7 +167,7 @@ static bool reserve(struct verifier *v, size_t len)
 	return v->starts;
 }
 
-static const char *fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off,
+const char *verify_fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off,
 			const cs_insn *in, const char *why)
 {
 	*err = (struct verify_error){ .off = (uint32_t)off };
@@ -189,7 +189,7 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 	size_t left = len;
 	uint64_t at = host, to;
 
-	while (left && decode(v, &p, &left, &at)) {
+	while (left && verify_decode(v, &p, &left, &at)) {
 		const cs_x86 *x = &v->insn->detail->x86;
 		struct check c = { .in = v->insn, .x = x };
 
@@ -200,8 +200,8 @@ static const char *check_inside(const struct verify_env *env, const uint8_t *cod
 		else
 			continue;
 		if (to < len && !(v->starts[to / 8] & 1 << to % 8))
-			return fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
-				    "branch into the middle of an instruction or of a sequence");
+			return verify_fail(err, code, len, (size_t)(v->insn->address - host), v->insn,
+					   "branch into the middle of an instruction or of a sequence");
 	}
 	return NULL;
 }
@@ -219,22 +219,22 @@ const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t 
 	const char *why;
 
 	*err = (struct verify_error){ 0 };
-	if (!reserve(v, len))
+	if (!verify_reserve(v, len))
 		return "out of memory";
 	while (left) {
 		size_t off = len - left;
 
 		if (!c.pointers && !c.own_stack && !c.swapped)
 			v->starts[off / 8] |= (uint8_t)(1 << off % 8);
-		if (!decode(v, &p, &left, &at))
-			return fail(err, code, len, off, NULL, "bytes unknown to Capstone");
+		if (!verify_decode(v, &p, &left, &at))
+			return verify_fail(err, code, len, off, NULL, "bytes unknown to Capstone");
 		why = check_insn(&c);
 		if (why)
-			return fail(err, code, len, off, v->insn, why);
+			return verify_fail(err, code, len, off, v->insn, why);
 		verify_track_facts(&c);
 	}
 	if (!c.stops || c.own_stack || c.swapped)
-		return fail(err, code, len, 0, NULL, "runs off the end of the fragment");
+		return verify_fail(err, code, len, 0, NULL, "runs off the end of the fragment");
 	return check_inside(env, code, len, host, err);
 }
 

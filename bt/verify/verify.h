@@ -35,6 +35,17 @@ struct verify_env {
 	void *ctx;
 };
 
+/* What is different for 64-bit code. Its vCPU has an absolute address, and it calls other stubs. */
+struct verify_long {
+	uint64_t vcpu;		 /* absolute, below 2 GiB */
+	uint32_t d, neg_d;	 /* offsets of the own space's displacement, and of its negative */
+	uint32_t v, vt;		 /* its probe register; its validity table by host address */
+	uint32_t user_d, user_v; /* each followed by the own space's */
+	uint32_t tables;	 /* 2^32 pointers to tables of as many 32-bit entries */
+	uint64_t entries;	 /* what an entry is added to */
+	uint32_t exit, call[2];
+};
+
 struct verify_error {
 	uint32_t off; /* offset of the instruction in the fragment */
 	uint8_t len;
@@ -46,4 +57,8 @@ struct verify_error {
  * broken rule, with the place in *ERR. */
 const char *bt_verify(const struct verify_env *env, const uint8_t *code, size_t len, uint64_t host,
 		      struct verify_error *err);
+/* The same for 64-bit code. Of ENV it takes V, the vCPU's size and what code may write of it, POLL, TRAP,
+ * RECORD and OK_TARGET. */
+const char *bt_verify_long(const struct verify_env *env, const struct verify_long *l, const uint8_t *code,
+			   size_t len, uint64_t host, struct verify_error *err);
 #endif

@@ -59,6 +59,13 @@ static inline bool scratch64(unsigned r)
 	return r >= X86_REG_R8 && r <= X86_REG_R11;
 }
 
+/* ---- verify/verify.c ---- */
+/* Decode the next instruction into V->insn, and advance. */
+bool verify_decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at);
+bool verify_reserve(struct verifier *v, size_t len); /* V->starts for LEN bytes, cleared */
+const char *verify_fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off,
+			const cs_insn *in, const char *why);
+
 /* ---- verify/insn.c ---- */
 bool verify_is_forbidden(const struct check *c); /* whatever the operands */
 bool verify_reads_second(const struct check *c); /* its second operand, if a register, is not written */
@@ -68,6 +75,7 @@ enum implicit { IMP_SRC = 1, IMP_DST = 2, IMP_WINDOW = 4 /* takes the override: 
 unsigned verify_implicit(const struct check *c);
 unsigned verify_fixed_reg(unsigned r);					    /* 12 to 15 in any size, or 0 */
 unsigned verify_scratch_number(unsigned r);				    /* 8 to 11 in any size, or 0 */
+const char *verify_system_register(unsigned r);				    /* it is none */
 const char *verify_register(const struct check *c, unsigned i, unsigned r); /* as operand I */
 
 /* ---- verify/fact.c ---- */

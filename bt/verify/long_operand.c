@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The verifier's rules for memory operands of 64-bit code: exactly the forms listed in verify/long.c. */
+#include "bt/verify/long_int.h"
+
+enum { RSP = 4, RSI = 6, RDI = 7 };
+
+/* What a probed address may be off by: a displacement of 32 bits and the drift of a register. Around each
+ * cluster of regions there is more than this of nothing. */
+#define NEAR ((1ll << 31) + (1 << 20))
+
+static const struct value *reg64(const struct long_check *k, unsigned r)
+{
+	unsigned size, n = long_register(r, &size);
+
+	return n < L_REGS && size == 8 ? &k->s.reg[n] : NULL;
+}
+
+static bool is_field(const struct value *v, uint32_t off)
+{
+	return v && v->kind == L_FIELD && v->n == off;
+}
+
+/* ---- probed memory ---- */
+
+static bool near_to(const struct sum *s, const struct sum *p, bool index)
+{
+	int64_t delta = (int64_t)((uint64_t)s->disp - (uint64_t)p->disp);
+
+	if (s->base != p->base || s->d != p->d || (s->d && s->space != p->space) || delta < -NEAR ||
+	    delta > NEAR)
+		return false;
+	return !index || (s->index == p->index && (!s->index || s->scale == p->scale));
+}
+
+/* Is a probe of S, or of what is near, in force? SMALL: the index of S, if any, has 32 bits: within the
+ * guard. */
+static bool covered(const struct long_check *k, const struct sum *s, bool small)
+{
+	unsigned first = k->s.nprobed > L_PROBES ? k->s.nprobed - L_PROBES : 0;
+
+	for (unsigned i = first; i < k->s.nprobed; i++) {
+		const struct sum *p = &k->s.probed[i % L_PROBES];
+
+		if (near_to(s, p, true) || (small && !p->index && near_to(s, p, false)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the vCPU ---- */
+
+/* Bytes accessed, where Capstone's operand size is wrong. */
+static const struct {
+	uint16_t id, size;
+} sizes[] = {
+	{ X86_INS_FXSAVE, 512 },      { X86_INS_FXRSTOR, 512 },	  { X86_INS_FXSAVE64, 512 },
+	{ X86_INS_FXRSTOR64, 512 },   { X86_INS_FNSAVE, 108 },	  { X86_INS_FRSTOR, 108 },
+	{ X86_INS_XSAVE, 4096 },      { X86_INS_XSAVEC, 4096 },	  { X86_INS_XSAVEOPT, 4096 },
+	{ X86_INS_XRSTOR, 4096 },     { X86_INS_XSAVE64, 4096 },  { X86_INS_XSAVEC64, 4096 },
+	{ X86_INS_XSAVEOPT64, 4096 }, { X86_INS_XRSTOR64, 4096 },
+};
+
+static unsigned size_of(const struct long_check *k, unsigned size)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
+		if (sizes[i].id == k->c.in->id)
+			return sizes[i].size;
+	return size;
+}
+
+static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size, bool write)
+{
+	if (at > k->c.env->vcpu_size || at + size_of(k, size) > k->c.env->vcpu_size)
+		return "access beyond the vCPU";
+	if (!write || verify_writable(k->c.env, (int64_t)at, size_of(k, size)))
+		return NULL;
+	return "store to the monitor's part of the vCPU";
+}
+
+static const char *access(struct long_check *k, const struct sum *s, unsigned size, bool write, bool small)
+{
+	uint64_t at;
+
+	if (long_constant(s, &at) && at - k->l->vcpu < k->c.env->vcpu_size)
+		return vcpu_access(k, at - k->l->vcpu, size, write);
+	return covered(k, s, small) ? NULL : "access that no probe covers";
+}
+
+const char *long_access(struct long_check *k, const struct sum *s, unsigned size, bool write)
+{
+	return access(k, s, size, write, false);
+}
+
+/* ---- the monitor's tables ---- */
+
+static bool is_load(const struct long_check *k, unsigned i)
+{
+	unsigned id = k->c.in->id;
+
+	return i > 0 && (id == X86_INS_MOV || id == X86_INS_MOVZX || id == X86_INS_MOVSX ||
+			 id == X86_INS_MOVSXD || id == X86_INS_ADD);
+}
+
+static bool only_read(const struct long_check *k, unsigned i)
+{
+	return is_load(k, i) || k->c.in->id == X86_INS_CMP || k->c.in->id == X86_INS_TEST ||
+	       k->c.in->id == X86_INS_JMP || k->c.in->id == X86_INS_PUSH;
+}
+
+static bool plain(const struct long_check *k, const x86_op_mem *m)
+{
+	return m->segment == X86_REG_INVALID && !a32(&k->c);
+}
+
+/* [table of tables + upper half * 8], [table + lower half * 4] */
+bool long_is_table(const struct long_check *k, const x86_op_mem *m, enum value_kind *made)
+{
+	const struct value *b = reg64(k, m->base), *x = reg64(k, m->index);
+	bool outer = is_field(b, k->l->tables);
+
+	if (!plain(k, m) || !b || !x || x->below > 32 || m->disp || m->scale != (outer ? 8 : 4) ||
+	    (!outer && b->kind != L_TABLE))
+		return false;
+	*made = outer ? L_TABLE : L_ENTRY;
+	return true;
+}
+
+/* [vCPU + half * 8 + the user space's V or D] */
+bool long_is_choice(const struct long_check *k, const x86_op_mem *m, struct value *made)
+{
+	const struct value *x = reg64(k, m->index);
+	uint64_t off = (uint64_t)m->disp - k->l->vcpu;
+
+	if (!plain(k, m) || m->base != X86_REG_INVALID || !x || x->kind != L_HALF || m->scale != 8 ||
+	    (off != k->l->user_v && off != k->l->user_d))
+		return false;
+	if (off == k->l->user_v) {
+		made->kind = L_V;
+		made->n = x->n;
+	} else
+		made->sum = (struct sum){ .d = 1, .space = x->n };
+	return true;
+}
+
+/* A load through a pointer of the monitor's. */
+static const char *monitor_load(struct long_check *k, const cs_x86_op *op, unsigned i, bool *is)
+{
+	const x86_op_mem *m = &op->mem;
+	const struct value *b = reg64(k, m->base), *record = &k->s.reg[9];
+	struct value v = { 0 };
+	enum value_kind made;
+	uint64_t n;
+
+	*is = true;
+	if (long_is_choice(k, m, &v))
+		return op->size == 8 && i == 1 && k->c.in->id == X86_INS_MOV ? NULL
+									     : "the spaces are only loaded";
+	if (long_is_table(k, m, &made))
+		return op->size == (made == L_TABLE ? 8 : 4) && i == 1 && k->c.in->id == X86_INS_MOV
+			   ? NULL
+			   : "jump table accessed in a form not allowed";
+	if (is_field(b, k->c.env->poll) && plain(k, m) && m->index == X86_REG_INVALID)
+		return !m->disp && op->size == 4 && is_load(k, i)
+			   ? NULL
+			   : "polled address accessed in a form not allowed";
+	if (is_field(b, k->c.env->trap) && plain(k, m) && m->index == X86_REG_INVALID)
+		return !m->disp && op->size == 4 && is_load(k, i) && long_constant(&record->sum, &n)
+			   ? NULL
+			   : "trap page accessed in a form not allowed, or without a record";
+	*is = false;
+	return NULL;
+}
+
+/* ---- operands ---- */
+
+/* The base of GS is D. */
+static bool add_gs(struct sum *s)
+{
+	if (s->d > 0 || (s->d && s->space))
+		return false;
+	s->d++;
+	s->space = 0;
+	return true;
+}
+
+/* BT and its relatives address memory by the bit number: of 32 bits, or bounded. */
+static const char *bit_string(struct long_check *k)
+{
+	unsigned id = k->c.in->id, size;
+	const cs_x86_op *op = k->c.x->operands;
+
+	if ((id != X86_INS_BT && id != X86_INS_BTS && id != X86_INS_BTR && id != X86_INS_BTC) ||
+	    op[1].type != X86_OP_REG)
+		return NULL;
+	if (long_register(op[1].reg, &size) < L_REGS && size == 8 && reg64(k, op[1].reg)->below > 32)
+		return "bit string with any bit number";
+	return op[0].mem.base == X86_REG_INVALID ? "bit string in the vCPU" : NULL;
+}
+
+static bool is_vector(unsigned r)
+{
+	return (r >= X86_REG_XMM0 && r <= X86_REG_XMM31) || (r >= X86_REG_YMM0 && r <= X86_REG_YMM31) ||
+	       (r >= X86_REG_ZMM0 && r <= X86_REG_ZMM31);
+}
+
+/* Is the index X, of 32 bits, what S has as its index? */
+static bool is_small(const struct value *x, const struct sum *s)
+{
+	return x && x->below <= 32 && s->index && s->index == x->sum.base && !x->sum.index && !x->sum.d &&
+	       !x->sum.disp;
+}
+
+const char *long_memory(struct long_check *k, const cs_x86_op *op, unsigned i)
+{
+	const x86_op_mem *m = &op->mem;
+	const struct value *x = reg64(k, m->index);
+	const char *why;
+	struct sum s;
+	bool is;
+
+	if (long_is_probe(k, &s))
+		return NULL;
+	why = monitor_load(k, op, i, &is);
+	if (is)
+		return why;
+	if (m->segment != X86_REG_INVALID && m->segment != X86_REG_GS)
+		return "segment override";
+	if (a32(&k->c))
+		return "32-bit address";
+	if (is_vector(m->index))
+		return "addresses in a vector";
+	if (m->base == X86_REG_RIP)
+		return "access relative to RIP";
+	why = bit_string(k);
+	if (why)
+		return why;
+	if (!long_address(k, m, &s))
+		return "address that is no sum";
+	if (m->segment == X86_REG_GS && !add_gs(&s))
+		return "GS access with a displacement in a register";
+	return access(k, &s, op->size, !only_read(k, i), is_small(x, &s));
+}
+
+/* ---- implicit operands ---- */
+
+static bool in_vcpu(const struct long_check *k)
+{
+	uint64_t at;
+
+	return long_constant(&k->s.reg[RSP].sum, &at);
+}
+
+const char *long_stack(struct long_check *k)
+{
+	const cs_x86_op *op = k->c.x->operands;
+	unsigned id = k->c.in->id;
+	bool push = id == X86_INS_PUSH || id == X86_INS_PUSHFQ;
+	struct sum s = k->s.reg[RSP].sum;
+
+	if ((id == X86_INS_PUSHFQ || id == X86_INS_POPFQ) && !in_vcpu(k))
+		return "flags on the guest's stack";
+	if (op[0].type == X86_OP_REG && id != X86_INS_PUSHFQ && id != X86_INS_POPFQ && k->c.x->op_count) {
+		unsigned size;
+
+		if (long_register(op[0].reg, &size) >= L_REGS)
+			return "segment register as an operand";
+	}
+	if (push)
+		s.disp -= 8;
+	return long_access(k, &s, 8, push);
+}
+
+/* The elements are next to each other: what is around a region is of the same space, or nothing. */
+const char *long_string(struct long_check *k, unsigned how)
+{
+	static const struct {
+		unsigned how, reg;
+	} side[] = { { IMP_SRC, RSI }, { IMP_DST | IMP_WINDOW, RDI } };
+
+	bool gs = k->c.x->prefix[1] == X86_PREFIX_GS;
+
+	if (a32(&k->c))
+		return "32-bit address";
+	if (k->c.in->id == X86_INS_XLATB)
+		return "XLAT";
+	if (k->c.x->prefix[1] && (!gs || (how & IMP_DST))) /* the destination takes no override */
+		return "segment override";
+	for (unsigned i = 0; i < ARRAY_LEN(side); i++) {
+		struct sum s = k->s.reg[side[i].reg].sum;
+
+		if (!(how & side[i].how))
+			continue;
+		if (gs && !add_gs(&s))
+			return "GS access with a displacement in a register";
+		if (!covered(k, &s, false))
+			return i ? "string destination that no probe covers"
+				 : "string source that no probe covers";
+	}
+	return NULL;
+}
