@@ -53,6 +53,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/legacy.c \
 	%D%/lower/long.c \
 	%D%/lower/long.h \
+	%D%/lower/long_facts.c \
 	%D%/lower/long_memory.c \
 	%D%/lower/long_stack.c \
 	%D%/lower/long_string.c \

@@ -81,6 +81,7 @@ static void call_stub(struct tx *t, struct site *s, int32_t via)
 		t->low[t->i] = LOW_CALLOUT;
 	s->slot |= t->low[t->i] == LOW_INTC ? WAY_INTC : t->way == WAY_TRAP ? WAY_TRAP : WAY_CALLOUT;
 	load_vcpu(t);
+	t->facts = (struct long_facts){ 0 };
 	e_movi64(t, H_R9, (uint64_t)s);
 	e1(t, 0x4c); /* lea r11,[rip+..]: the return address, after the jump */
 	e2(t, 0x1d8d);

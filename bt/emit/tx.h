@@ -38,6 +38,20 @@ struct precheck {
 	uint8_t *back; /* where the TU continues */
 };
 
+/* 64-bit code: what the TU has probed (lower/long_facts.c), so far as it is still true. */
+struct long_facts {
+	uint16_t regs;	   /* bit N: the address in guest register N, less its drift */
+	uint16_t shorts;   /* bit N: register N is an extended number of 32 bits */
+	int32_t drift[16]; /* constants added since */
+	bool constant;	   /* addresses in REGION, of 4 GiB */
+	uint32_t region;
+	uint8_t segs; /* bit N: the base of segment N */
+	bool sum;     /* the address BASE + (INDEX << SCALE) + DISP */
+	int8_t base, index;
+	uint8_t scale;
+	int32_t disp;
+};
+
 struct tx {
 	struct bt_vcpu *b;
 	struct ccf *f;
@@ -64,6 +78,7 @@ struct tx {
 	uint8_t *probe_from, *probe_to; /* code for the probes of the current instruction */
 	bool sti;	/* the instruction was STI or a load of SS: no interrupt before the next */
 	bool inhibited; /* the one before it was */
+	struct long_facts facts;
 };
 
 static inline uint32_t tx_host(const struct tx *t)

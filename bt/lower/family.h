@@ -25,6 +25,7 @@ struct lower_ops {
 	bool (*const *families)(struct tx *t, struct insn *in); /* the last is NULL */
 	/* Re-emit the instruction, with its memory operand, if any, where the code reaches it. */
 	void (*plain)(struct tx *t, struct insn *in);
+	void (*after)(struct tx *t, const struct insn *in); /* or NULL: note what the instruction did */
 	void (*ea)(struct tx *t, const struct insn *in);
 	void (*linear)(struct tx *t, const struct insn *in, unsigned size);
 	void (*load)(struct tx *t, struct insn *in, unsigned idx, unsigned size);

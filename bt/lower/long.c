@@ -283,8 +283,102 @@ static void lea(struct tx *t, struct insn *in)
 	}
 }
 
+/* ---- arithmetic on the stack pointer ---- */
+
+/* Does IN leave the flags alone, and neither fault nor leave the TU? */
+static bool is_quiet(const struct insn *in)
+{
+	if (in->invalid || (in->mem >= 0 && in->z.mnemonic != ZYDIS_MNEMONIC_LEA))
+		return false;
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return !(in->z.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) && is_general(&in->op[0]) &&
+		       (is_general(&in->op[1]) || in->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE);
+	case ZYDIS_MNEMONIC_LEA:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Does IN replace all arithmetic flags, and not read them, without a fault? */
+static bool replaces_flags(const struct insn *in)
+{
+	if (in->invalid || in->mem >= 0)
+		return false;
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_TEST:
+	case ZYDIS_MNEMONIC_NEG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A TU that is longer in host code may be cut anywhere. */
+enum { SAFE_LENGTH = 4096 };
+
+static bool flags_dead(const struct tx *t)
+{
+	unsigned i = t->i + 1;
+
+	while (i < t->n && is_quiet(&t->in[i]))
+		i++;
+	return i < t->n && replaces_flags(&t->in[i]) && t->p - t->base < SAFE_LENGTH && !t->b->probes.n &&
+	       t->kind == TX_NORMAL;
+}
+
+/* ADD, SUB and AND of a constant change rsp in place; flags are made from the guest's value beside it. */
+static bool stack_arithmetic(struct tx *t, struct insn *in)
+{
+	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
+	int64_t by = s->imm.value.s;
+	struct host_form f = form_of(in);
+	bool dead;
+
+	if (!is_general(d) || d->size != 64 || long_number(d->reg.value) != H_RSP ||
+	    s->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || by == INT32_MIN)
+		return false;
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_ADD:
+		break;
+	case ZYDIS_MNEMONIC_SUB:
+		by = -by;
+		break;
+	case ZYDIS_MNEMONIC_AND:
+		if (by >= 0) /* clears what D adds, too */
+			return false;
+		break;
+	default:
+		return false;
+	}
+	dead = flags_dead(t);
+	if (!dead)
+		long_reg_get(t, H_R8, H_RSP);
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_AND)
+		put_form(t, in, &f);
+	else
+		long_adjust(t, (int32_t)by);
+	if (!dead) {
+		f.rm = H_R8;
+		put_form(t, in, &f);
+	}
+	return true;
+}
+
 void long_plain(struct tx *t, struct insn *in)
 {
+	if (stack_arithmetic(t, in))
+		return;
 	if (in->mem < 0)
 		put_registers(t, in);
 	else if (in->op[in->mem].mem.type == ZYDIS_MEMOP_TYPE_AGEN)
@@ -337,6 +431,7 @@ static bool (*const families[])(struct tx *, struct insn *) = {
 const struct lower_ops ops_long = {
 	.families = families,
 	.plain = long_plain,
+	.after = facts_after,
 	.ea = long_ea,
 	.linear = long_linear_sized,
 	.load = long_load,

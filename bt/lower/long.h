@@ -39,6 +39,19 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m);
 void long_device_end(struct tx *t, struct insn *in);
 void long_load(struct tx *t, struct insn *in, unsigned idx, unsigned size); /* as emit_load_operand() */
 
+/* lower/long_facts.c. Does a probe of this TU cover: register N plus DISP; the address A; the base of segment
+ * S; a sum of registers? Learn that one has succeeded. */
+bool fact_covers(const struct tx *t, int n, int64_t disp);
+void fact_learn(struct tx *t, int n);
+bool fact_covers_constant(const struct tx *t, uint64_t a);
+void fact_learn_constant(struct tx *t, uint64_t a);
+bool fact_covers_segment(const struct tx *t, enum seg s);
+void fact_learn_segment(struct tx *t, enum seg s);
+bool fact_covers_sum(const struct tx *t, const struct host_mem *m);
+void fact_learn_sum(struct tx *t, const struct host_mem *m);
+bool fact_is_short(const struct tx *t, int n); /* is register N, an index, an extended number of 32 bits? */
+void facts_after(struct tx *t, const struct insn *in); /* IN was lowered */
+
 /* lower/long_stack.c: as the functions of struct lower_ops */
 void long_push_reg(struct tx *t, int reg, unsigned size);
 void long_push_imm(struct tx *t, uint64_t imm, unsigned size);

@@ -178,6 +178,9 @@ void long_probe(struct tx *t, int reg)
 
 void long_probe_stack(struct tx *t, int r)
 {
+	if (fact_covers(t, H_RSP, 0))
+		return;
+	fact_learn(t, H_RSP);
 	long_reg_get(t, r, H_RSP);
 	shift_by_v(t, r, r);
 	load_byte(t, r);
@@ -205,25 +208,73 @@ static void user_operand(struct tx *t, struct insn *in, struct host_mem *m)
 	*m = (struct host_mem){ .base = H_R8, .index = NO_REG };
 }
 
+/* Guest register N, which is in host register REG, plus DISP is about to be accessed. */
+static void probe_base(struct tx *t, int n, int reg, int32_t disp)
+{
+	if (fact_covers(t, n, disp))
+		return;
+	long_probe(t, reg);
+	fact_learn(t, n);
+}
+
 /* A base alone is probed itself, so that the access needs no other address. */
 static bool simple_operand(struct tx *t, struct insn *in, struct host_mem *m)
 {
 	struct host_mem o = own_operand(in);
+	int n = o.base;
 
-	if (short_address(in) || has_base(in) || o.base == NO_REG || o.index != NO_REG || !is_near(o.disp))
+	if (short_address(in) || has_base(in) || n == NO_REG || o.index != NO_REG ||
+	    !(is_near(o.disp) || fact_covers(t, n, o.disp)))
 		return false;
-	if (o.base == H_RSP) {
+	if (n == H_RSP) {
 		long_probe_stack(t, H_R11);
 		*m = o;
 		return true;
 	}
-	o.base = in_address(t, o.base, H_R8, true);
-	long_probe(t, o.base);
+	o.base = in_address(t, n, H_R8, true);
+	probe_base(t, n, o.base, o.disp);
 	if (insn_uses_high_byte(in))
 		o.gs = true; /* r10 cannot be encoded */
 	else
 		o.index = H_D;
 	*m = o;
+	return true;
+}
+
+/* A base and an index. One probe serves accesses by the same two registers; if the index is short, that of
+ * the base does. */
+static bool sum_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	struct host_mem o = own_operand(in);
+	bool direct = o.base != NO_REG && long_home(o.base) != HOME_VCPU && o.index != NO_REG &&
+		      long_home(o.index) == HOME_HOST;
+
+	if (short_address(in) || has_base(in) || o.index == NO_REG)
+		return false;
+	if (direct && is_near(o.disp) && fact_is_short(t, o.index)) {
+		if (o.base == H_RSP)
+			long_probe_stack(t, H_R11);
+		else
+			probe_base(t, o.base, o.base, o.disp);
+		*m = o;
+		m->gs = o.base != H_RSP;
+		return true;
+	}
+	if (direct && fact_covers_sum(t, &o)) {
+		*m = o;
+		m->gs = o.base != H_RSP;
+		return true;
+	}
+	long_ea(t, in);
+	if (!fact_covers_sum(t, &o))
+		long_probe(t, H_R8);
+	fact_learn_sum(t, &o);
+	*m = (struct host_mem){ .base = H_R8, .index = H_D };
+	if (insn_uses_high_byte(
+		in)) { /* r8 cannot be encoded: the guest's own registers, all of which are low */
+		*m = o;
+		m->gs = o.base != H_RSP;
+	}
 	return true;
 }
 
@@ -249,9 +300,31 @@ static bool segment_operand(struct tx *t, struct insn *in, struct host_mem *m)
 	    !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
 		return false;
 	e_ld64(t, H_R8, OFF_SEG(in->seg, base));
-	long_probe(t, H_R8);
+	if (!fact_covers_segment(t, in->seg))
+		long_probe(t, H_R8);
+	fact_learn_segment(t, in->seg);
 	*m = (struct host_mem){ .base = H_R8, .index = H_D, .disp = (int32_t)c };
 	return true;
+}
+
+/* Relative to RIP. Addresses in the upper or lowest 2 GiB fit the displacement. */
+static void constant_operand(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	uint64_t a = in->next + (uint64_t)memory(in)->disp.value;
+	bool covered;
+
+	if (short_address(in))
+		a = (uint32_t)a;
+	covered = fact_covers_constant(t, a);
+	if (covered && (uint64_t)(int32_t)a == a && !insn_uses_high_byte(in)) {
+		*m = (struct host_mem){ .base = H_D, .index = NO_REG, .disp = (int32_t)a };
+		return;
+	}
+	e_mov_const(t, H_R8, a);
+	if (!covered)
+		long_probe(t, H_R8);
+	fact_learn_constant(t, a);
+	*m = (struct host_mem){ .base = H_R8, .index = H_D };
 }
 
 void long_operand(struct tx *t, struct insn *in, struct host_mem *m)
@@ -262,7 +335,12 @@ void long_operand(struct tx *t, struct insn *in, struct host_mem *m)
 		user_operand(t, in, m);
 		return;
 	}
-	if (explicit && !rip_relative(in) && (simple_operand(t, in, m) || segment_operand(t, in, m)))
+	if (explicit && rip_relative(in) && !has_base(in)) {
+		constant_operand(t, in, m);
+		return;
+	}
+	if (explicit && !rip_relative(in) &&
+	    (simple_operand(t, in, m) || sum_operand(t, in, m) || segment_operand(t, in, m)))
 		return;
 	if (explicit && low_operand(t, in, m))
 		return;

@@ -100,6 +100,16 @@ const struct lower_ops ops_window = {
 	.adjust = win_adjust,
 };
 
+static void lower_by(struct tx *t, struct insn *in, const struct lower_ops *l)
+{
+	for (unsigned i = 0; l->families[i]; i++)
+		if (l->families[i](t, in))
+			return;
+	if (stores_pointers(in))
+		emit_x87_pointers(t, in);
+	l->plain(t, in);
+}
+
 void lower(struct tx *t, struct insn *in)
 {
 	const struct lower_ops *l = ops_of(t);
@@ -121,10 +131,7 @@ void lower(struct tx *t, struct insn *in)
 	t->way = t->kind == TX_MMIO ? WAY_DEFAULT : policy_way(t->b, in);
 	if ((t->mode & MODE_GUEST) && lower_guest(t, in))
 		return;
-	for (unsigned i = 0; l->families[i]; i++)
-		if (l->families[i](t, in))
-			return;
-	if (stores_pointers(in))
-		emit_x87_pointers(t, in);
-	l->plain(t, in);
+	lower_by(t, in, l);
+	if (l->after)
+		l->after(t, in);
 }

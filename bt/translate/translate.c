@@ -406,6 +406,7 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 
 	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = t->i = 0;
 	t->sti = t->done = false;
+	t->facts = (struct long_facts){ 0 };
 	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient.record;
 	if (kind != TX_NORMAL)
 		memset(f, 0, sizeof(*f));

@@ -264,6 +264,7 @@ static void run_long(const uint8_t *code, unsigned n)
 	t->kind = TX_NORMAL;
 	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = 0;
 	t->done = false;
+	t->facts = (struct long_facts){ 0 };
 	t->base = t->p = b->tc.rw + 65536;
 	for (t->i = 0; at < n; t->i++, t->n++) {
 		struct insn *in = &t->in[t->i];
