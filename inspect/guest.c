@@ -190,6 +190,17 @@ struct variable *session_variable(struct inspect *s, const char *name, bool make
 	return v;
 }
 
+/* $task, $pid, $tgid of a Linux guest. */
+static bool env_task(struct inspect *s, const char *name, uint64_t *val)
+{
+	struct lx_task t;
+
+	if ((strcmp(name, "task") && strcmp(name, "pid") && strcmp(name, "tgid")) || !kernel_task(s, &t))
+		return false;
+	*val = !strcmp(name, "task") ? t.addr : !strcmp(name, "pid") ? t.pid : t.tgid;
+	return true;
+}
+
 static bool env_reg(void *ctx, const char *name, uint64_t *val)
 {
 	const struct reg_info *r = reg_find(name);
@@ -206,6 +217,8 @@ static bool env_reg(void *ctx, const char *name, uint64_t *val)
 		*val = machine_vcpu(s->m)->event.val;
 	else if (!strcmp(name, "exit") && s->m)
 		*val = (uint64_t)(int64_t)inspect_exit_status(s, NULL, 0);
+	else if (env_task(s, name, val))
+		return true;
 	else if ((v = session_variable(s, name, false)))
 		*val = v->val;
 	else

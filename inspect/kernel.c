@@ -2,6 +2,7 @@
  * The guest's kernel as the session knows it. The session looks at each stop; what a look costs while nothing
  * has changed is one read of the interrupt table. */
 #include "inspect/kernel_int.h"
+#include "inspect/linux/modules.h"
 #include "inspect/session_int.h"
 #include "mm/mm.h"
 #include "x86/paging.h"
@@ -98,6 +99,8 @@ void kernel_look(struct inspect *s)
 		return;
 	if (s->kernel.k && !lx_is_there(s->kernel.k, &lc))
 		drop(s);
+	if (s->kernel.k)
+		lx_modules_symbols(s->kernel.k);
 	if (s->kernel.k || s->kernel.failures >= MAX_FAILURES)
 		return;
 	handler = lx_fault_handler(&mem, &lc);
@@ -123,6 +126,23 @@ struct lx *kernel_of(struct inspect *s, const char **why)
 	if (s->kernel.k)
 		lx_update(s->kernel.k, &lc);
 	return s->kernel.k;
+}
+
+bool kernel_task(struct inspect *s, struct lx_task *t)
+{
+	s->kernel.hole = s->kernel.hole_end = 0;
+	return s->m && s->kernel.k && lx_current(s->kernel.k, t);
+}
+
+bool kernel_task_is(struct inspect *s, const char *name)
+{
+	struct lx_task t;
+	char *end;
+	unsigned long pid = strtoul(name, &end, 10);
+
+	if (!kernel_task(s, &t))
+		return false;
+	return *end ? !strcmp(t.comm, name) : t.pid == pid || t.tgid == pid;
 }
 
 void kernel_set(struct inspect *s, bool on)

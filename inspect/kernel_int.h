@@ -2,7 +2,7 @@
  * The Linux kernel of the guest, for commands. */
 #ifndef INSPECT_KERNEL_INT_H
 #define INSPECT_KERNEL_INT_H
-#include "inspect/linux/kernel.h"
+#include "inspect/linux/tasks.h"
 
 struct inspect;
 
@@ -18,6 +18,10 @@ struct kernel_state {
 void kernel_look(struct inspect *s);
 /* The kernel, up to date; the guest is stopped or paused. NULL with the reason in WHY. */
 struct lx *kernel_of(struct inspect *s, const char **why);
+/* The task that executes, by the kernel that was found already; the guest is stopped. */
+bool kernel_task(struct inspect *s, struct lx_task *t);
+/* Does a task called NAME execute, or one with the number that NAME is? */
+bool kernel_task_is(struct inspect *s, const char *name);
 /* Forget the kernel; ON: look for it again. */
 void kernel_set(struct inspect *s, bool on);
 void kernel_fini(struct inspect *s);

@@ -54,6 +54,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/linux/btf.c \
 	%D%/linux/btf.h \
 	%D%/linux/fields.def \
+	%D%/linux/infer.c \
 	%D%/linux/kallsyms.c \
 	%D%/linux/kallsyms.h \
 	%D%/linux/kernel.c \
@@ -62,6 +63,12 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/linux/layout.c \
 	%D%/linux/memory.c \
 	%D%/linux/memory.h \
+	%D%/linux/modules.c \
+	%D%/linux/modules.h \
+	%D%/linux/printk.c \
+	%D%/linux/printk.h \
+	%D%/linux/tasks.c \
+	%D%/linux/tasks.h \
 	%D%/log_copy.c \
 	%D%/manual.c \
 	%D%/output.c \

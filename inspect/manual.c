@@ -51,7 +51,7 @@ static void put_records(FILE *f, const struct command *c, const struct record_do
 
 static void put_command(FILE *f, const struct command *c, const struct record_doc *const *docs)
 {
-	fprintf(f, ".TP\n\\fB%s\\fR ", c->name);
+	fprintf(f, ".TP\n\\fB%s\\fR%s", c->name, c->args[0] ? " " : "");
 	put_text(f, c->args);
 	fputc('\n', f);
 	put_text(f, c->help);

@@ -3,6 +3,7 @@
 #include "inspect/points.h"
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,38 @@ void points_delete(struct points *t, unsigned number)
 	free_parts(p);
 	memmove(p, p + 1, (size_t)(t->list + t->count - (p + 1)) * sizeof(*p));
 	t->count--;
+}
+
+/* Take a word, or a text in quotes, from the start of *TEXT. */
+static void take_word(const char **text, char *word, size_t size)
+{
+	const char *quote = **text == '"' || **text == '\'' ? *text : NULL;
+	size_t n;
+
+	*text += quote != NULL;
+	n = quote ? strcspn(*text, quote[0] == '"' ? "\"" : "'") : strcspn(*text, " \t");
+	snprintf(word, size, "%.*s", (int)n, *text);
+	*text += n;
+	*text += quote && **text;
+	*text += strspn(*text, " \t");
+}
+
+bool point_task(const char **cond, char *name, size_t size)
+{
+	const char *text = *cond;
+
+	if (strncmp(text, "task", 4) || !strchr(" \t", text[4]) || !text[4])
+		return false;
+	text += 4 + strspn(text + 4, " \t");
+	take_word(&text, name, size);
+	if (!name[0])
+		return false;
+	if (!strncmp(text, "if", 2) && (strchr(" \t(", text[2]) || !text[2]))
+		text += 2 + strspn(text + 2, " \t");
+	else if (*text)
+		return false;
+	*cond = text;
+	return true;
 }
 
 bool points_at(const struct points *t, gva addr)

@@ -37,7 +37,7 @@ struct point {
 	bool leaving; /* its owner removed it: no effect now, deleted at the next run */
 	uint64_t hits;
 	uint64_t ignore;		 /* number of further hits without effect */
-	char *cond;			 /* expression, or NULL */
+	char *cond;			 /* expression, perhaps after "task NAME if", or NULL */
 	char *commands;			 /* executed after it stopped the guest; NULL: none */
 	bool no_files;			 /* the face that wrote them may not reach files of the host */
 	char *trace;			 /* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
@@ -64,6 +64,8 @@ struct point *points_of(struct points *t, const struct point_owner *owner, enum 
 void points_delete(struct points *t, unsigned number);
 /* Is there an enabled breakpoint at ADDR (one that is leaving counts)? */
 bool points_at(const struct points *t, gva addr);
+/* Take "task NAME [if]" from the start of the condition *COND. False: it has none. */
+bool point_task(const char **cond, char *name, size_t size);
 static inline bool point_watches(const struct point *p)
 {
 	return p->kind >= POINT_WATCH && p->kind <= POINT_AWATCH;

@@ -189,7 +189,7 @@ static void clean(char *s)
 {
 	for (; *s; s++)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '.';
+			*s = *s == '\t' ? ' ' : '.';
 }
 
 void value_text(const struct value *v, char *buf, size_t len)

@@ -14,7 +14,7 @@ const struct record_doc *const record_docs[] = {
 	&ccf_record,	 &ccf_code_record, &patch_record, &frame_record,    &profile_record, &find_record,
 	&loaded_record,	 &log_record,	   &hash_record,  &swap_record,	    &share_record,   &balloon_record,
 	&books_record,	 &virt_record,	   &help_record,  &help_one_record, &fields_record,  &history_record,
-	&savings_record, &patches_record,  NULL,
+	&savings_record, &patches_record,  &tasks_record, &dmesg_record,    &modules_record, NULL,
 };
 
 bool record_doc_is_of(const struct record_doc *doc, const struct command *c)

@@ -222,14 +222,20 @@ static bool goal_reached(struct inspect *s, gva pc)
 static bool condition_holds(struct inspect *s, const struct point *p, char *why, size_t whylen)
 {
 	struct expr_env env = session_env(s);
+	const char *cond = p->cond;
 	struct expr_error err;
+	char task[64];
 	int64_t val;
 
 	if (p->owner && p->owner->holds && p->extra && !p->owner->holds(p->owner->ctx, p->extra))
 		return false;
-	if (!p->cond)
+	if (!cond)
 		return true;
-	if (expr_eval(&env, p->cond, &val, &err))
+	if (point_task(&cond, task, sizeof(task)) && !kernel_task_is(s, task))
+		return false;
+	if (!*cond)
+		return true;
+	if (expr_eval(&env, cond, &val, &err))
 		return val != 0;
 	snprintf(why, whylen, "condition: %s", err.text);
 	return true;
@@ -621,14 +627,20 @@ static const struct view_col stop_cols[] = {
 	{ "icount", "Icount", VAL_UINT, "", "instructions retired (icount clock)" },
 	{ "status", "Status", VAL_INT, "", "exit status of a guest that ended" },
 	{ "detail", "Detail", VAL_STR, "", "more about the reason" },
+	{ "task", "Task", VAL_STR, "", "name of the task that executes, of a Linux guest" },
+	{ "pid", "PID", VAL_UINT, "", "its number" },
 };
 RECORD_DOC(stop_record, "continue stop stepi nexti finish until run-until run-icount wait profile",
 	   stop_cols);
 
-/* Rows: [has a symbol]; columns: plain stop, breakpoint. */
-static const char *const stop_formats[2][2] = {
-	{ "{reason} at {pc}:  {insn}", "{reason} {breakpoint} at {pc}:  {insn}" },
-	{ "{reason} at {pc} <{symbol}>:  {insn}", "{reason} {breakpoint} at {pc} <{symbol}>:  {insn}" },
+/* [the task is known][has a symbol][breakpoint] */
+static const char *const stop_formats[2][2][2] = {
+	{ { "{reason} at {pc}:  {insn}", "{reason} {breakpoint} at {pc}:  {insn}" },
+	  { "{reason} at {pc} <{symbol}>:  {insn}", "{reason} {breakpoint} at {pc} <{symbol}>:  {insn}" } },
+	{ { "{reason} in {task} {pid} at {pc}:  {insn}",
+	    "{reason} {breakpoint} in {task} {pid} at {pc}:  {insn}" },
+	  { "{reason} in {task} {pid} at {pc} <{symbol}>:  {insn}",
+	    "{reason} {breakpoint} in {task} {pid} at {pc} <{symbol}>:  {insn}" } },
 };
 
 void run_report(struct inspect *s, struct result *r)
@@ -637,7 +649,9 @@ void run_report(struct inspect *s, struct result *r)
 	char sym[300], insn[300] = "";
 	gva pc = session_pc(s);
 	struct disas_insn in;
+	struct lx_task task;
 	const char *format;
+	bool tasked;
 	struct table *t;
 
 	symbols_text(&s->symbols, pc, sym, sizeof(sym));
@@ -645,16 +659,19 @@ void run_report(struct inspect *s, struct result *r)
 		examine_insn_text(s, &in, insn, sizeof(insn));
 	else
 		snprintf(insn, sizeof(insn), "(not readable)");
-	format = stop_formats[sym[0] != 0][s->run.stop.point != 0];
+	tasked = !over && kernel_task(s, &task);
+	format = stop_formats[tasked][sym[0] != 0][s->run.stop.point != 0];
 	if (over)
 		format = s->run.stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
 	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
-	table_row(t, (struct value[]){ V_STR("stop"), V_STR(reasons[s->run.stop.reason].text),
-				       s->run.stop.point ? V_UINT(s->run.stop.point) : V_NONE, V_ADDR(pc),
-				       sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
-				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
-				       over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
-				       s->run.stop.detail[0] ? V_STR(s->run.stop.detail) : V_NONE });
+	table_row(t,
+		  (struct value[]){ V_STR("stop"), V_STR(reasons[s->run.stop.reason].text),
+				    s->run.stop.point ? V_UINT(s->run.stop.point) : V_NONE, V_ADDR(pc),
+				    sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
+				    s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
+				    over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
+				    s->run.stop.detail[0] ? V_STR(s->run.stop.detail) : V_NONE,
+				    tasked ? V_STR(task.comm) : V_NONE, tasked ? V_UINT(task.pid) : V_NONE });
 	if (!over && s->run.stop.detail[0])
 		result_text(r, "%s", s->run.stop.detail);
 	if (!over)

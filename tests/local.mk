@@ -87,6 +87,7 @@ GUEST_TESTS = \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
+	%D%/guests/linux_inside.sh \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
 	%D%/guests/nested.sh \

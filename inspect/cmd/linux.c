@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Commands and views of a Linux guest. */
 #include "inspect/tables_int.h"
+#include "base/alloc.h"
+#include "inspect/linux/modules.h"
+#include "inspect/linux/printk.h"
+#include "inspect/linux/tasks.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct view_col linux_cols[] = {
 	{ "banner", "Kernel", VAL_STR, "", "what it calls itself" },
@@ -67,3 +73,206 @@ const struct view view_linux_fields = {
 	VIEW_COLS(field_cols),
 	.rows = field_rows,
 };
+
+/* ---- tasks ---- */
+
+static const struct view_col task_cols[] = {
+	{ "pid", "PID", VAL_UINT, "", "number of the thread" },
+	{ "tgid", "Process", VAL_UINT, "", "number of its process" },
+	{ "parent", "Parent", VAL_UINT, "", "number of the parent process" },
+	{ "state", "State", VAL_STR, "",
+	  "R running, S sleeping, D waiting for a device, I idle, T stopped, t traced, Z zombie, "
+	  "X dead, P parked" },
+	{ "current", "Current", VAL_BOOL, "", "the processor executes it" },
+	{ "root", "Page tables", VAL_ADDR, "",
+	  "physical address of the page tables of its memory, as in CR3" },
+	{ "task", "Task", VAL_ADDR, "", "linear address of its task_struct" },
+	{ "name", "Name", VAL_STR, "", "its name (comm)" },
+	{ "command", "Command", VAL_STR, "",
+	  "its command line; none: a kernel thread, or the page is not in memory" },
+};
+
+struct task_rows {
+	struct lx *k;
+	const char *want; /* a number or a name; "": all */
+	uint64_t current;
+	struct row_sink *sink;
+};
+
+static bool task_row(void *ctx, const struct lx_task *t)
+{
+	struct task_rows *q = ctx;
+	char line[400], number[16];
+
+	snprintf(number, sizeof(number), "%u", t->pid);
+	if (q->want[0] && strcmp(q->want, t->comm) && strcmp(q->want, number))
+		return true;
+	lx_command_line(q->k, t, line, sizeof(line));
+	q->sink->row(q->sink,
+		     (struct value[]){ V_UINT(t->pid), V_UINT(t->tgid), V_UINT(t->parent),
+				       V_STR(((char[]){ t->state, 0 })), V_BOOL(t->addr == q->current),
+				       t->root ? V_ADDR(t->root) : V_NONE, V_ADDR(t->addr), V_STR(t->comm),
+				       line[0] ? V_STR(line) : V_NONE });
+	return true;
+}
+
+static const char *task_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	bool threads = !strncmp(arg, "threads", 7) && (!arg[7] || arg[7] == ' ');
+	struct task_rows q = { .want = arg + (threads ? 7 : 0), .sink = sink };
+	struct lx_task current;
+	char number[24];
+	const char *why;
+
+	q.want += strspn(q.want, " ");
+	if (q.want[0] == '$') {
+		struct expr_env env = session_env(owner);
+		struct expr_error err;
+		int64_t v;
+
+		if (!expr_eval(&env, q.want, &v, &err))
+			return "no such variable";
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)v);
+		q.want = number;
+	}
+	q.k = kernel_of(owner, &why);
+	if (!q.k || !lx_tasks_known(q.k, &why))
+		return why;
+	if (lx_current(q.k, &current))
+		q.current = current.addr;
+	return lx_tasks_each(q.k, threads, task_row, &q);
+}
+
+const struct view view_tasks = {
+	.name = "tasks",
+	.help = "processes of a Linux guest ('info tasks threads': their threads too; NUMBER or NAME: those)",
+	VIEW_COLS(task_cols),
+	.rows = task_rows,
+	.words = "threads",
+};
+
+/* ---- the log ---- */
+
+static const struct view_col dmesg_cols[] = {
+	{ "number", "Number", VAL_UINT, "", "of the record; each line of it is a row" },
+	{ "stamp", "Stamp", VAL_STR, "", "seconds since boot, as dmesg writes them" },
+	{ "level", "Level", VAL_UINT, "", "0 emergency to 7 debug" },
+	{ "facility", "Facility", VAL_UINT, "", "0: the kernel" },
+	{ "caller", "Caller", VAL_STR, "", "T and the number of the thread, or C and that of the processor" },
+	{ "text", "Text", VAL_STR, "", "one line" },
+};
+
+static void dmesg_line(struct row_sink *sink, const struct lx_record *r, const char *text)
+{
+	char stamp[40], caller[16];
+
+	snprintf(stamp, sizeof(stamp), "[%5llu.%06llu]", (unsigned long long)(r->time / 1000000000),
+		 (unsigned long long)(r->time / 1000 % 1000000));
+	snprintf(caller, sizeof(caller), "%c%u", r->caller >> 31 ? 'C' : 'T', r->caller & 0x7fffffff);
+	sink->row(sink, (struct value[]){ V_UINT(r->seq), V_STR(stamp), V_UINT(r->level), V_UINT(r->facility),
+					  V_STR(caller), V_STR(text) });
+}
+
+static void dmesg_lines(void *ctx, const struct lx_record *r)
+{
+	char *copy = xstrdup(r->text), *rest = copy;
+
+	for (char *line; (line = strsep(&rest, "\n"));)
+		dmesg_line(ctx, r, line);
+	free(copy);
+}
+
+static const char *dmesg_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	const char *why;
+	struct lx *k = kernel_of(owner, &why);
+
+	(void)arg;
+	return k ? lx_printk_each(k, dmesg_lines, sink) : why;
+}
+
+const struct view view_dmesg = {
+	.name = "dmesg",
+	.help = "the log of a Linux guest's kernel",
+	VIEW_COLS(dmesg_cols),
+	.rows = dmesg_rows,
+	.flags = VIEW_TEXT,
+	.format = "{stamp} {text}",
+};
+
+/* ---- modules ---- */
+
+static const struct view_col module_cols[] = {
+	{ "module", "Module", VAL_STR, "", "its name" },
+	{ "size", "Size", VAL_UINT, "B", "memory that it has" },
+	{ "used", "Used", VAL_UINT, "", "times it is in use" },
+	{ "by", "By", VAL_STR, "", "modules that use it" },
+	{ "state", "State", VAL_STR, "", "live, coming, going, unformed" },
+	{ "base", "Base", VAL_ADDR, "", "linear address of its code" },
+	{ "struct", "Structure", VAL_ADDR, "", "linear address of its struct module" },
+};
+
+static void module_row(void *ctx, const struct lx_module *m)
+{
+	static const char *const states[] = { "live", "coming", "going", "unformed" };
+	struct row_sink *sink = ctx;
+
+	sink->row(sink, (struct value[]){ V_STR(m->name), m->size ? V_UINT(m->size) : V_NONE,
+					  m->refs < 0 ? V_NONE : V_UINT((unsigned)m->refs),
+					  m->users[0] ? V_STR(m->users) : V_NONE,
+					  m->state < ARRAY_LEN(states) ? V_STR(states[m->state]) : V_NONE,
+					  m->base ? V_ADDR(m->base) : V_NONE, V_ADDR(m->addr) });
+}
+
+static const char *module_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	const char *why;
+	struct lx *k = kernel_of(owner, &why);
+
+	(void)arg;
+	return k ? lx_modules_each(k, module_row, sink) : why;
+}
+
+const struct view view_modules = {
+	.name = "modules",
+	.help = "modules of a Linux guest's kernel",
+	VIEW_COLS(module_cols),
+	.rows = module_rows,
+};
+
+/* ---- commands ---- */
+
+static int cmd_ps(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return view_show(s, "tasks", a, 0, r);
+}
+
+static int cmd_dmesg(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return view_show(s, "dmesg", a, 0, r);
+}
+
+static int cmd_lsmod(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return view_show(s, "modules", a, 0, r);
+}
+
+const struct record_doc tasks_record = { .commands = "ps", .view = "tasks" };
+const struct record_doc dmesg_record = { .commands = "dmesg", .view = "dmesg" };
+const struct record_doc modules_record = { .commands = "lsmod", .view = "modules" };
+
+static const struct command commands[] = {
+	{ "ps", NULL, "[threads] [NUMBER|NAME|$VARIABLE]",
+	  "list the processes of a Linux guest, with threads also those",
+	  "The kernel is found in the guest's memory, and its structures by its own BTF data, or, where it has none, by "
+	  "what they hold: no debug package is needed (info linux, info linux-fields). The guest notices nothing.",
+	  cmd_ps, CMD_MACHINE | CMD_PAUSE, 0, 4, "threads|<tasks.name>" },
+	{ "dmesg", NULL, "", "show the log of a Linux guest's kernel", NULL, cmd_dmesg,
+	  CMD_MACHINE | CMD_PAUSE, 0, 3, COMP_NONE },
+	{ "lsmod", NULL, "", "list the modules of a Linux guest's kernel",
+	  "Symbols of modules are known as those of the kernel are (symbols).", cmd_lsmod,
+	  CMD_MACHINE | CMD_PAUSE, 0, 3, COMP_NONE },
+	{ 0 },
+};
+
+const struct command_group cmd_linux_group = { "linux", "Linux guests", commands };

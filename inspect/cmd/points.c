@@ -82,8 +82,18 @@ static int condition_at(struct inspect *s, const struct cmd_args *a, const char 
 {
 	struct expr_env env = session_env(s);
 	struct expr_error err;
+	const char *why;
+	char task[64];
 
 	*cond = text;
+	if (point_task(&text, task, sizeof(task))) {
+		struct lx *k = kernel_of(s, &why);
+
+		if (!k || !lx_tasks_known(k, &why))
+			return result_fail(r, "%s: task: %s", a->name, why);
+		if (!*text)
+			return 0;
+	}
 	/* memory that is not mapped yet may be mapped later; other errors stay */
 	if (!expr_eval(&env, text, &(int64_t){ 0 }, &err) && err.status == EXPR_WRONG)
 		return result_fail(r, "%s: condition: %s", a->name, err.text);
@@ -93,9 +103,14 @@ static int condition_at(struct inspect *s, const struct cmd_args *a, const char 
 int point_condition(struct inspect *s, const struct cmd_args *a, const char *text, const char **cond,
 		    struct result *r)
 {
+	const char *at = text;
+	char task[64];
+
 	*cond = NULL;
 	if (!*text)
 		return 0;
+	if (point_task(&at, task, sizeof(task)))
+		return condition_at(s, a, text, cond, r);
 	if (strncmp(text, "if", 2) || !(isspace((unsigned char)text[2]) || text[2] == '('))
 		return result_fail(r, "%s: unexpected '%.20s'", a->name, text);
 	return condition_at(s, a, text + 2 + strspn(text + 2, " \t"), cond, r);
@@ -117,7 +132,7 @@ void point_report(struct inspect *s, const struct point *p, struct result *r)
 	break_row(s, p, &t->sink);
 }
 
-/* "[*]EXPR [if CONDITION]"; without arguments pc. */
+/* "[*]EXPR [task NAME] [if CONDITION]"; without arguments pc. */
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
@@ -176,7 +191,8 @@ static int set_watch(struct inspect *s, const struct cmd_args *a, struct result 
 
 	text += *text == '*';
 	if (!expr_eval_prefix(&env, &text, &addr, &err) ||
-	    (*text && strncmp(text, "if", 2) && !expr_eval_prefix(&env, &text, &len, &err)))
+	    (*text && strncmp(text, "if", 2) && strncmp(text, "task ", 5) &&
+	     !expr_eval_prefix(&env, &text, &len, &err)))
 		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))
 		return -1;
@@ -303,11 +319,13 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "break", "b br bre brea lb vb", "[*]ADDRESS [if EXPR]",
+	{ "break", "b br bre brea lb vb", "[*]ADDRESS [task NAME] [if EXPR]",
 	  "stop before the instruction at linear ADDRESS is executed",
 	  "ADDRESS may be SEGMENT:OFFSET (0x7c0:0), as in x and disassemble; the default is pc. Guest memory is not "
 	  "changed. With 'if' the guest stops only when EXPR is not 0, or when EXPR cannot be evaluated; the stop "
-	  "then says why.",
+	  "then says why. With 'task' a Linux guest stops only while a task of that name, or of that number, executes, here "
+	  "and at all other points; a name with blanks is in quotes. Expressions have $pid, $tgid and $task, the address of "
+	  "its task_struct.",
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },

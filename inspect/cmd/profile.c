@@ -64,8 +64,12 @@ static void sample(struct inspect *s, struct profile *p)
 	char name[128], stack[DEEP * 64] = "";
 	struct frame frames[DEEP];
 	unsigned n = stack_frames(s, frames, DEEP);
+	struct lx_task task;
 	size_t len = 0;
 
+	kernel_look(s);
+	if (kernel_task(s, &task))
+		len = (size_t)snprintf(stack, sizeof(stack), "%s", task.comm);
 	for (unsigned i = n; i-- && len + sizeof(name) + 16 < sizeof(stack);) {
 		function_name(s, frames[i].pc, name, sizeof(name));
 		len += (size_t)snprintf(stack + len, sizeof(stack) - len, "%s%s", len ? ";" : "", name);

@@ -290,7 +290,7 @@ static const struct command commands[] = {
 	  COMP_EXPR },
 	{ "profile", NULL, "[SECONDS] [file PATH]", "run the guest and sample its call stack",
 	  "Shows the functions most often seen. With file, writes all call stacks to PATH in the folded format of "
-	  "flame-graph programs. A guest that was stopped is stopped again afterwards.",
+	  "flame-graph programs; stacks of a Linux guest begin with the name of the task. A guest that was stopped is stopped again afterwards.",
 	  cmd_profile, CMD_MACHINE | CMD_WAITS | CMD_FILES_BY_WORD, 0, 3, "file file" },
 	{ 0 },
 };

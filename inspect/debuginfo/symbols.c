@@ -71,6 +71,11 @@ static void add(struct symbols *t, struct symbol sym)
 	t->stale = true;
 }
 
+const char *symbols_string(struct symbols *t, const char *s)
+{
+	return keep_string(t, s, strlen(s));
+}
+
 void symbols_add(struct symbols *t, uint64_t addr, uint64_t size, const char *name, const char *module,
 		 bool code)
 {

@@ -31,6 +31,8 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 /* Likewise from an ELF file of LEN bytes in memory, called NAME. */
 long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
 			 size_t errlen);
+/* A copy of S that lives as long as the table. */
+const char *symbols_string(struct symbols *t, const char *s);
 /* Add a symbol; NAME is copied, MODULE borrowed. */
 void symbols_add(struct symbols *t, uint64_t addr, uint64_t size, const char *name, const char *module,
 		 bool code);

@@ -31,6 +31,22 @@ bool lx_read(const struct lx *k, uint64_t va, void *buf, size_t n)
 	return lx_space_read(&k->mem, &k->space, va, buf, n) == n;
 }
 
+size_t lx_read_some(const struct lx *k, uint64_t va, void *buf, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t piece = PAGE_SIZE - ((va + done) & PAGE_MASK);
+
+		if (piece > n - done)
+			piece = n - done;
+		if (!lx_read(k, va + done, (char *)buf + done, piece))
+			break;
+		done += piece;
+	}
+	return done;
+}
+
 bool lx_word(const struct lx *k, uint64_t va, uint64_t *v)
 {
 	uint8_t raw[8];
@@ -53,14 +69,13 @@ bool lx_u32(const struct lx *k, uint64_t va, uint32_t *v)
 
 bool lx_text(const struct lx *k, uint64_t va, char *buf, size_t size)
 {
-	size_t n = 0;
+	size_t n = lx_read_some(k, va, buf, size - 1);
 
-	while (n + 1 < size && lx_read(k, va + n, buf + n, 1) && buf[n]) {
-		if (!isprint((unsigned char)buf[n]))
-			buf[n] = '?';
-		n++;
-	}
 	buf[n] = 0;
+	n = strlen(buf);
+	for (size_t i = 0; i < n; i++)
+		if (!isprint((unsigned char)buf[i]))
+			buf[i] = '?';
 	return n > 0;
 }
 
@@ -126,15 +141,19 @@ static bool exported(const struct lx *k, const char *name, uint64_t *addr)
 	return found;
 }
 
-bool lx_symbol(const struct lx *k, const char *name, uint64_t *addr)
+bool lx_data_symbol(const struct lx *k, const char *name, uint64_t *addr)
 {
 	/* a look-up may sort the table, which is not a change to those who read it */
 	const struct symbol *s = symbols_find((struct symbols *)(uintptr_t)&k->symbols, name);
 
-	if (!s)
-		return exported(k, name, addr);
-	*addr = s->addr;
-	return true;
+	if (s)
+		*addr = s->addr;
+	return s;
+}
+
+bool lx_symbol(const struct lx *k, const char *name, uint64_t *addr)
+{
+	return lx_data_symbol(k, name, addr) || exported(k, name, addr);
 }
 
 /* ---- vmcoreinfo ---- */
@@ -360,6 +379,8 @@ struct lx *lx_find(const struct lx_mem *m, const struct lx_cpu *c)
 	k->space = c->space;
 	k->delta = (int64_t)(pa - handler);
 	symbols_init(&k->symbols);
+	symbols_init(&k->module_symbols);
+	k->symbols.below = &k->module_symbols;
 	ok = take_kernel(k, &table, c);
 	kallsyms_fini(&table);
 	if (ok)
@@ -400,6 +421,7 @@ void lx_free(struct lx *k)
 	if (!k)
 		return;
 	symbols_fini(&k->symbols);
+	symbols_fini(&k->module_symbols);
 	btf_free(k->btf);
 	free(k->vmcoreinfo);
 	free(k);

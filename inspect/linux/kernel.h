@@ -42,18 +42,21 @@ struct lx {
 	uint64_t start, end; /* of the image, linear; without END's symbol, as far as symbols go */
 	uint64_t banner_at;
 	char banner[200];
-	unsigned version; /* major * 1000 + minor */
-	struct symbols symbols;
+	unsigned version;			/* major * 1000 + minor */
+	struct symbols symbols, module_symbols; /* the latter below the former */
 	struct {
 		uint64_t current, hot; /* offsets of current_task, pcpu_hot; 0: none */
+		uint64_t offsets;      /* address of the array of the blocks' offsets; 0: not known */
 	} percpu;
-	char *vmcoreinfo; /* NULL: not there yet */
+	uint64_t init_task;  /* address; 0: not known */
+	uint64_t current_at; /* address of the pointer to the task that executes */
+	char *vmcoreinfo;    /* NULL: not there yet */
 	struct btf *btf;
 	struct lx_layout layout;
 	bool inferred; /* members of tasks have been looked for with success */
 	bool modules_inferred;
-	uint64_t modules;    /* address of the list of modules, 0: not known */
-	unsigned generation; /* of what symbols of modules are for */
+	uint64_t modules;      /* address of the list of modules, 0: not known */
+	uint64_t modules_hash; /* of those whose symbols there are */
 };
 
 /* Find the kernel of which the processor is as C says. NULL: there is none.
@@ -72,6 +75,8 @@ bool lx_set_btf(struct lx *k, const void *data, size_t len);
 
 /* Read N bytes of the kernel's memory, all or none. */
 bool lx_read(const struct lx *k, uint64_t va, void *buf, size_t n);
+size_t lx_read_some(const struct lx *k, uint64_t va, void *buf,
+		    size_t n);				    /* as far as possible; returns how many */
 bool lx_word(const struct lx *k, uint64_t va, uint64_t *v); /* of WIDTH bytes */
 bool lx_u32(const struct lx *k, uint64_t va, uint32_t *v);
 /* Read the text at VA, at most SIZE - 1 bytes of it; bytes that cannot be printed become '?'. */
@@ -80,6 +85,7 @@ bool lx_text(const struct lx *k, uint64_t va, char *buf, size_t size);
 bool lx_is_pointer(const struct lx *k, uint64_t va);
 /* The address of a symbol or of exported data. */
 bool lx_symbol(const struct lx *k, const char *name, uint64_t *addr);
+bool lx_data_symbol(const struct lx *k, const char *name, uint64_t *addr); /* of a symbol only */
 /* A number that the kernel notes for programs that read its dumps: "SYMBOL(prb)=" in hexadecimal,
  * "OFFSET(a.b)=". */
 bool lx_note(const struct lx *k, const char *key, unsigned radix, uint64_t *v);
