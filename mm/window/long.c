@@ -301,6 +301,15 @@ static struct long_slot *slot_of(struct mmu *m)
 
 /* ---- kernel spaces ---- */
 
+/* Is the kernel in the upper half? */
+static bool is_high(const struct long_space *sp)
+{
+	for (unsigned i = 0; i < sp->nregions; i++)
+		if (sp->all->region[sp->region[i]].lin >> 63 && sp->all->region[sp->region[i]].known)
+			return true;
+	return false;
+}
+
 #define LOSS_MAX 64 /* pages that are dropped without a second thought */
 
 /* Supervisor pages of SP that are not global, and how many of them the present root's tables do not map. */
@@ -333,8 +342,8 @@ struct long_space *long_kernel(struct mmu *m)
 		if (!sp->number || sp->user || sp->space != m->here)
 			continue;
 		n++;
-		lost = loss(m, sp, &all);
-		if (all >= LOSS_MAX && lost < all / 2)
+		lost = is_high(sp) ? loss(m, sp, &all) : 0; /* nothing comes back to a loader's tables */
+		if (lost && all >= LOSS_MAX && lost < all / 2)
 			s->kernel = sp;
 		if (lost < least) {
 			least = lost;
@@ -421,15 +430,6 @@ struct long_space *long_user(struct mmu *m)
 }
 
 /* ---- placing ---- */
-
-/* Is the kernel in the upper half? */
-static bool is_high(const struct long_space *sp)
-{
-	for (unsigned i = 0; i < sp->nregions; i++)
-		if (sp->all->region[sp->region[i]].lin >> 63 && sp->all->region[sp->region[i]].known)
-			return true;
-	return false;
-}
 
 /* Rights to user pages change with EFLAGS.AC where there is SMAP: each such access is checked elsewhere. */
 bool long_takes_user(const struct mmu *m, const struct window *w)
