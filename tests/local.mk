@@ -76,7 +76,8 @@ SHELL_TESTS = \
 	%D%/tui/agree.sh \
 	%D%/tui/colors.sh \
 	%D%/tui/keys.sh \
-	%D%/tui/actions.sh
+	%D%/tui/actions.sh \
+	%D%/tui/long.sh
 
 # Real guests, from packages that guests/fetch fetched: `make check-guests`.
 GUEST_TESTS = \

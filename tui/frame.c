@@ -44,6 +44,8 @@ static const char *mode_text(const struct tui *t)
 		return "real mode";
 	if (cpu_v86(c))
 		return "virtual-8086 mode";
+	if (cpu_64(c))
+		return c->cpl == 3 ? "64-bit user" : "64-bit kernel";
 	return c->cpl == 3 ? "user" : "kernel";
 }
 
@@ -132,6 +134,8 @@ static void draw_bar(struct tui *t)
 	area_put(&a, right > 0 ? right : 0, 0, st, state);
 	if (pc_is_known(t)) {
 		n = snprintf(buf, sizeof(buf), "%s  pc %s ", mode_text(t), ADDRESS(cpu_pc(&t->stop.cpu)));
+		if (right - x <= n + 1)
+			n = snprintf(buf, sizeof(buf), "pc %s ", ADDRESS(cpu_pc(&t->stop.cpu)));
 		if (right - x > n + 1)
 			area_put(&a, right - n - 1, 0, ST_BAR, buf);
 	}

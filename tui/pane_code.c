@@ -81,7 +81,8 @@ static bool fetch(struct code *c, struct tui *t, uint64_t from, uint64_t wanted)
 
 	if (wanted - from < 64)
 		n = 96;
-	c->k = query(t, &c->error, "disassemble/%u 0x%llx", n, (unsigned long long)(uint32_t)from);
+	c->k =
+	    query(t, &c->error, "disassemble/%u 0x%llx", n, (unsigned long long)stop_linear(&t->stop, from));
 	c->from = from;
 	c->nlines = 0;
 	if (!c->k)
@@ -171,7 +172,7 @@ static void draw_line(const struct code *c, const struct area *a, int y, const s
 	const char *sym = cell_str(c->k, l->row, "symbol");
 	bool pc = cell_u(c->k, l->row, "current"), point = cell_u(c->k, l->row, "breakpoint");
 	enum style st = pc ? ST_PC : selected ? ST_SELECT : ST_CODE;
-	bool lit = pc || selected, wide = a->w >= 64;
+	bool lit = pc || selected, wide = a->w >= (cell_u(c->k, l->row, "address") >> 32 ? 72 : 64);
 	char buf[300];
 	int x;
 

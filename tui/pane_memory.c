@@ -11,12 +11,13 @@
 enum { MAX_BYTES = 4096, START = 200 };
 
 struct memory {
-	char expr[128];
+	char expr[128]; /* "": the stack pointer */
 	bool physical;
 	uint64_t base, offset; /* value of the expression; distance the user scrolled from it */
 	int cursor;	       /* index of a byte from the top left */
 	uint8_t byte[MAX_BYTES], old[MAX_BYTES];
 	int n, nold, per_line;
+	int digits; /* of addresses: in a narrow pane the low ones of a long address */
 	uint64_t at, old_at;
 	unsigned generation;
 	const char *error;
@@ -27,8 +28,13 @@ static void init(struct pane *p)
 {
 	struct memory *m = p->state;
 
-	strcpy(m->expr, "$esp");
 	m->per_line = 16;
+	m->digits = 8;
+}
+
+static const char *expression(const struct memory *m, const struct tui *t)
+{
+	return m->expr[0] ? m->expr : cpu_64(&t->stop.cpu) ? "$rsp" : "$esp";
 }
 
 static void take_bytes(struct memory *m, const struct table *k)
@@ -65,11 +71,11 @@ static void update(struct pane *p, struct tui *t)
 	want = want > MAX_BYTES ? MAX_BYTES : want;
 	keep_old(m, t);
 	m->error = NULL;
-	if (!query_eval(t, m->expr, &m->base, &m->error)) {
+	if (!query_eval(t, expression(m, t), &m->base, &m->error)) {
 		m->n = 0;
 		return;
 	}
-	m->at = m->physical ? m->base + m->offset : (uint32_t)(m->base + m->offset);
+	m->at = m->physical ? m->base + m->offset : stop_linear(&t->stop, m->base + m->offset);
 	k = query(t, &m->error, "%s/%dxb 0x%llx", m->physical ? "xp" : "x", want, (unsigned long long)m->at);
 	take_bytes(m, k);
 	k = query(t, NULL, "print/a 0x%llx", (unsigned long long)(m->at + (unsigned)m->cursor));
@@ -87,20 +93,20 @@ static bool changed(const struct memory *m, int i)
 /* Columns of a line of N bytes: address, bytes with a gap after every eighth, characters. */
 static int line_width(int n)
 {
-	return 9 + n * 3 + (n - 1) / 8 + 1 + n;
+	return n * 3 + (n - 1) / 8 + 1 + n;
 }
 
 static void draw_byte(const struct memory *m, const struct area *a, int i, bool focused)
 {
-	int col = i % m->per_line, y = i / m->per_line,
-	    text = 9 + m->per_line * 3 + (m->per_line - 1) / 8 + 1;
+	int col = i % m->per_line, y = i / m->per_line, left = m->digits + 1,
+	    text = left + m->per_line * 3 + (m->per_line - 1) / 8 + 1;
 	uint8_t b = m->byte[i];
 	enum style st = focused && i == m->cursor ? ST_CURSOR
 			: changed(m, i)		  ? ST_CHANGED
 			: b			  ? ST_VALUE
 						  : ST_ZERO;
 
-	area_printf(a, 9 + col * 3 + col / 8, y, st, "%02x", b);
+	area_printf(a, left + col * 3 + col / 8, y, st, "%02x", b);
 	area_char(a, text + col, y,
 		  st == ST_CURSOR	   ? ST_CURSOR
 		  : isprint(b) && b < 0x7f ? ST_TEXT
@@ -111,9 +117,12 @@ static void draw_byte(const struct memory *m, const struct area *a, int i, bool 
 static void draw(struct pane *p, struct tui *t, const struct area *a)
 {
 	struct memory *m = p->state;
-	int per = a->w >= line_width(32) ? 32 : a->w >= line_width(16) ? 16 : a->w >= line_width(8) ? 8 : 4;
-	bool focused = screen_focus(t) == p;
+	bool focused = screen_focus(t) == p, wide = m->at >> 32 && a->w >= 17 + line_width(8);
+	int room, per;
 
+	m->digits = wide ? 16 : 8;
+	room = a->w - m->digits - 1;
+	per = room >= line_width(32) ? 32 : room >= line_width(16) ? 16 : room >= line_width(8) ? 8 : 4;
 	if (per != m->per_line) {
 		m->per_line = per;
 		t->moved = true;
@@ -124,11 +133,13 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	}
 	for (int i = 0; i < m->n && i / per < a->h; i++) {
 		if (i % per == 0)
-			area_put(a, 0, i / per, ST_ADDR, ADDRESS(m->at + (unsigned)i));
+			area_printf(a, 0, i / per, ST_ADDR, "%0*llx", m->digits,
+				    (unsigned long long)(wide ? m->at + (unsigned)i
+							      : (uint32_t)(m->at + (unsigned)i)));
 		draw_byte(m, a, i, focused);
 	}
 	if (m->error && m->n < a->h * per)
-		area_put(a, 9, (m->n + per - 1) / per, ST_DIM, m->error);
+		area_put(a, m->digits + 1, (m->n + per - 1) / per, ST_DIM, m->error);
 }
 
 static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
@@ -139,7 +150,10 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 
 	if (m->cursor + 4 <= m->n)
 		memcpy(&v, m->byte + m->cursor, 4);
-	n = snprintf(buf, len, "%s%s", m->physical ? "physical " : "", m->expr);
+	n = snprintf(buf, len, "%s%s", m->physical ? "physical " : "", expression(m, t));
+	if (m->at >> 32 && m->digits == 8 && n > 0) /* the lines have the low half */
+		n += snprintf(buf + n, len - (size_t)n, " at %08llx........",
+			      (unsigned long long)(m->at >> 32));
 	if (m->offset && n > 0)
 		n += snprintf(buf + n, len - (size_t)n, "%s0x%llx", (int64_t)m->offset < 0 ? "-" : "+",
 			      (unsigned long long)((int64_t)m->offset < 0 ? -m->offset : m->offset));
@@ -209,7 +223,7 @@ static bool key(struct pane *p, struct tui *t, int k)
 static void mouse(struct pane *p, struct tui *t, const struct term_event *e)
 {
 	struct memory *m = p->state;
-	int col = e->x - 9;
+	int col = e->x - m->digits - 1;
 
 	if (e->key == TK_WHEELUP || e->key == TK_WHEELDN) {
 		m->offset += (unsigned)(e->key == TK_WHEELUP ? -m->per_line : m->per_line);
@@ -248,8 +262,7 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 	struct memory *m = p->state;
 
 	if (what == ASK_GOTO) {
-		snprintf(m->expr, sizeof(m->expr), "%.*s", START < 127 ? START : 127,
-			 text[0] ? text : "$esp");
+		snprintf(m->expr, sizeof(m->expr), "%.*s", START < 127 ? START : 127, text);
 		m->offset = 0;
 		m->cursor = 0;
 	} else if (what == ASK_SEARCH) {
@@ -259,7 +272,7 @@ static void answer(struct pane *p, struct tui *t, enum ask what, const char *tex
 }
 
 static const struct pane_key keys[] = {
-	{ 'g', "g", "show memory at an expression: $esp, buffer+16, [$ebp+8]" },
+	{ 'g', "g", "show memory at an expression: $esp (the stack pointer, if empty), buffer+16, [$ebp+8]" },
 	{ 'p', "p", "switch between physical and linear addresses" },
 	{ 0 },
 };

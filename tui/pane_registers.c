@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { REG_OWN = 17 }; /* general registers and program counter */
+
 struct registers {
 	int top; /* lines scrolled */
 	int lines;
@@ -34,9 +36,9 @@ static void new_line(struct flow *f)
 	f->x = 0;
 }
 
-static int digits(const struct reg_info *r)
+static int digits(const struct tui *t, const struct reg_info *r)
 {
-	return (int)r->bits / 4;
+	return (int)reg_bits(&t->stop.cpu, r) / 4;
 }
 
 static int name_width(enum reg_group g)
@@ -54,16 +56,16 @@ static void put_register(struct tui *t, struct flow *f, const struct reg_info *r
 	reg_flags_text(r, v, flags, sizeof(flags));
 	if (flags[0])
 		wn = (int)strlen(r->name) > wn ? (int)strlen(r->name) : wn;
-	need = wn + 1 + digits(r) + (flags[0] ? 1 + (int)strlen(flags) : 0);
+	need = wn + 1 + digits(t, r) + (flags[0] ? 1 + (int)strlen(flags) : 0);
 	if (f->x && (f->x + need > f->a->w || flags[0]))
 		new_line(f);
 	x = area_field(f->a, f->x, f->y - f->skip, wn, ST_NAME, r->name);
-	area_printf(f->a, x + 1, f->y - f->skip, st, "%0*llx", digits(r), (unsigned long long)v);
+	area_printf(f->a, x + 1, f->y - f->skip, st, "%0*llx", digits(t, r), (unsigned long long)v);
 	if (flags[0] && need > f->a->w) { /* on the line below, under the value */
 		f->y++;
 		x = 2;
 	} else {
-		x += 2 + digits(r);
+		x += 2 + digits(t, r);
 	}
 	if (flags[0])
 		area_put(f->a, x, f->y - f->skip, ST_FLAG, flags);
@@ -72,21 +74,68 @@ static void put_register(struct tui *t, struct flow *f, const struct reg_info *r
 		new_line(f);
 }
 
-/* The eight general registers: eax ecx edx ebx, with esp ebp esi edi beside or below them. */
-static void put_general(struct tui *t, struct flow *f)
+/* The registers of the present mode that the others do not show, in the order of the table. */
+static unsigned own_registers(const struct tui *t, const struct reg_info *list[REG_OWN])
 {
+	enum reg_mode mode = cpu_long(&t->stop.cpu) ? REG_LONG : REG_NOT_LONG;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < reg_count && n < REG_OWN; i++)
+		if (reg_infos[i].mode == mode)
+			list[n++] = &reg_infos[i];
+	return n;
+}
+
+/* What all modes have of the general group: flags, selectors. */
+static void put_common(struct tui *t, struct flow *f)
+{
+	for (unsigned i = 0; i < reg_count; i++)
+		if (reg_infos[i].group == REG_GENERAL && reg_infos[i].mode == REG_ANY_MODE &&
+		    (reg_infos[i].kind != REG_PC || reg_get(&t->stop.cpu, &reg_infos[i]) != t->stop.cpu.rip))
+			put_register(t, f, &reg_infos[i]);
+}
+
+/* The eight general registers: eax ecx edx ebx, with esp ebp esi edi beside or below them. */
+static void put_narrow(struct tui *t, struct flow *f)
+{
+	const struct reg_info *list[REG_OWN];
+	unsigned n = own_registers(t, list);
 	bool wide = f->a->w >= 54;
 
 	for (unsigned i = 0; i < 8; i++) {
 		if (wide ? i == 4 : i % 2 == 0)
 			new_line(f);
-		put_register(t, f, &reg_infos[wide ? i : i / 2 + i % 2 * 4]);
+		put_register(t, f, list[wide ? i : i / 2 + i % 2 * 4]);
 	}
 	new_line(f);
-	for (unsigned i = 8; i < reg_count && reg_infos[i].group == REG_GENERAL; i++)
-		if (strcmp(reg_infos[i].name, "pc") ||
-		    reg_get(&t->stop.cpu, &reg_infos[i]) != t->stop.cpu.rip)
-			put_register(t, f, &reg_infos[i]);
+	for (unsigned i = 8; i < n; i++)
+		put_register(t, f, list[i]);
+	put_common(t, f);
+}
+
+/* The sixteen. With room for one in a line, r8 to r15 are below what is looked at more often. */
+static void put_wide(struct tui *t, struct flow *f)
+{
+	const struct reg_info *list[REG_OWN];
+	unsigned n = own_registers(t, list), first = f->a->w < 2 * 20 + 2 ? 8 : 16;
+
+	for (unsigned i = 0; i < first; i++)
+		put_register(t, f, list[i]);
+	new_line(f);
+	for (unsigned i = 16; i < n; i++)
+		put_register(t, f, list[i]);
+	put_common(t, f);
+	new_line(f);
+	for (unsigned i = first; i < 16; i++)
+		put_register(t, f, list[i]);
+}
+
+static void put_general(struct tui *t, struct flow *f)
+{
+	if (cpu_long(&t->stop.cpu))
+		put_wide(t, f);
+	else
+		put_narrow(t, f);
 }
 
 static void put_group(struct tui *t, struct flow *f, enum reg_group g)

@@ -18,7 +18,8 @@ struct stack {
 	int n, top;
 	uint64_t base;
 	const char *error;
-	unsigned size; /* bytes of a word: 2 in 16-bit code */
+	uint64_t frame; /* where the frame pointer points */
+	unsigned size;	/* bytes of a word: 2 on a 16-bit stack, 8 in 64-bit code */
 };
 
 static void resolve(struct tui *t, struct word *w)
@@ -49,6 +50,15 @@ static void add_row(struct stack *s, struct tui *t, const struct table *k, size_
 	}
 }
 
+static void find_stack(struct stack *s, const struct cpu *c)
+{
+	uint64_t sp = c->gpr[R_ESP], bp = c->gpr[R_EBP], base = c->seg[SEG_SS].base;
+
+	s->size = cpu_64(c) ? 8 : c->seg[SEG_SS].attr & SA_DB ? 4 : 2;
+	s->base = s->size == 8 ? sp : (uint32_t)(base + (s->size == 4 ? sp : sp & 0xffff));
+	s->frame = s->size == 8 ? bp : (uint32_t)(base + bp);
+}
+
 static void update(struct pane *p, struct tui *t)
 {
 	struct stack *s = p->state;
@@ -57,11 +67,12 @@ static void update(struct pane *p, struct tui *t)
 
 	want += s->top;
 	want = want > MAX_WORDS ? MAX_WORDS : want;
-	s->size = t->stop.cpu.seg[SEG_SS].attr & SA_DB ? 4 : 2;
-	s->base = (uint32_t)t->stop.cpu.seg[SEG_SS].base +
-		  (uint32_t)(s->size == 4 ? t->stop.cpu.gpr[R_ESP] : t->stop.cpu.gpr[R_ESP] & 0xffff);
-	k = query(t, &s->error, "x/%dx%c 0x%llx", want, s->size == 4 ? 'w' : 'h',
-		  (unsigned long long)(uint32_t)s->base);
+	find_stack(s, &t->stop.cpu);
+	k = query(t, &s->error, "x/%dx%c 0x%llx", want,
+		  s->size == 8	 ? 'g'
+		  : s->size == 4 ? 'w'
+				 : 'h',
+		  (unsigned long long)s->base);
 	s->n = 0;
 	for (size_t r = 0; k && r < k->nrows; r++)
 		add_row(s, t, k, r);
@@ -70,25 +81,29 @@ static void update(struct pane *p, struct tui *t)
 static void draw(struct pane *p, struct tui *t, const struct area *a)
 {
 	struct stack *s = p->state;
-	uint32_t ebp = (uint32_t)t->stop.cpu.gpr[R_EBP] + t->stop.cpu.seg[SEG_SS].base;
+	bool brief = s->size == 8 && a->w < 48;
 
+	(void)t;
 	if (!s->n)
 		area_put(a, 0, 0, ST_DIM, s->error ? s->error : "not readable");
 	for (int i = 0; i < a->h && s->top + i < s->n; i++) {
 		const struct word *w = &s->word[s->top + i];
 		unsigned off = (unsigned)(s->top + i) * s->size;
-		bool frame = (uint32_t)s->base + off == ebp;
-		int x;
+		uint64_t at = s->size == 8 ? s->base + off : (uint32_t)(s->base + off);
+		const char *name = !(i + s->top)    ? s->size == 8 ? "rsp" : "esp"
+				   : at == s->frame ? s->size == 8 ? "rbp" : "ebp"
+						    : "";
+		enum style st = at == s->frame ? ST_CHANGED : ST_DIM;
+		int x = 0;
 
-		if (a->w >= 44)
-			x = area_printf(a, 0, i, ST_ADDR, "%s ", ADDRESS((uint32_t)s->base + off));
+		if (a->w >= (s->size == 8 ? 60 : 44))
+			x = area_printf(a, 0, i, ST_ADDR, "%s ", ADDRESS(at));
+		if (!brief)
+			x = area_printf(a, x, i, st, "%-4s+%02x ", name, off);
+		else if (name[0])
+			x = area_printf(a, x, i, st, "%-4s", name);
 		else
-			x = 0;
-		x = area_printf(a, x, i, frame ? ST_CHANGED : ST_DIM, "%-4s+%02x ",
-				!(i + s->top) ? "esp"
-				: frame	      ? "ebp"
-					      : "",
-				off);
+			x = area_printf(a, x, i, st, "+%02x ", off);
 		x = area_printf(a, x, i, w->value ? ST_VALUE : ST_ZERO, "%0*llx ", (int)s->size * 2,
 				(unsigned long long)w->value);
 		area_field(a, x, i, a->w - x, ST_SYMBOL, w->symbol);
@@ -109,8 +124,7 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 {
 	struct stack *s = p->state;
 
-	(void)t;
-	*addr = (uint32_t)s->base + (unsigned)s->top * s->size;
+	*addr = stop_linear(&t->stop, s->base + (unsigned)s->top * s->size);
 	return true;
 }
 

@@ -27,7 +27,7 @@ static void update(struct pane *p, struct tui *t)
 		w->error = err;
 		return;
 	}
-	w->steps = query(t, &w->error, "page 0x%llx", (unsigned long long)(uint32_t)w->addr);
+	w->steps = query(t, &w->error, "page 0x%llx", (unsigned long long)stop_linear(&t->stop, w->addr));
 	w->end = w->steps;
 	while (w->end && w->end->next)
 		w->end = w->end->next;

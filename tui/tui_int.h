@@ -30,6 +30,12 @@ struct stop_state {
 	int64_t time;	     /* when it was taken, monotonic ns */
 };
 
+/* ADDR as a linear address of the mode that the guest is in. */
+static inline uint64_t stop_linear(const struct stop_state *s, uint64_t addr)
+{
+	return cpu_long(&s->cpu) ? addr : (uint32_t)addr;
+}
+
 /* What the user points at. */
 struct selection {
 	uint64_t address; /* under the cursor of the pane that has the keys */

@@ -15,6 +15,7 @@ uint64_t reg_get(const struct cpu *c, const struct reg_info *r)
 	case REG_CR0:
 	case REG_DR6:
 	case REG_DR7:
+	case REG_EFER:
 		for (unsigned i = reg_bits(c, r) / 8; i--;)
 			val = val << 8 | at[i];
 		break;

@@ -55,7 +55,7 @@ static const char *refused_control(const struct platform *p, const struct cpu *c
 	if ((c->cr4 & ~all4) || (p->cpuid && cpu_cr4_allowed(p, c, c->cr4) != c->cr4))
 		return "CR4 has bits that this processor does not offer";
 	if ((c->efer & ~(uint64_t)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME)) ||
-	    (p->cpuid && (c->efer & ~(uint64_t)EFER_LMA & ~cpu_efer_allowed(p, c))))
+	    (p->cpuid && (c->efer & ~(cpu_efer_allowed(p, c) | (cpu_has_long_mode(p, c) ? EFER_LMA : 0u)))))
 		return "EFER has bits that this processor does not offer";
 	if (!(c->efer & EFER_LMA) != !(c->efer & EFER_LME && c->cr0 & CR0_PG))
 		return "EFER.LMA is set with LME and CR0.PG, and only then";

@@ -180,6 +180,13 @@ static uint64_t settled(const struct reg_info *r, uint64_t val)
 	}
 }
 
+/* Paging with LME is IA-32e mode. */
+static void follow_lma(struct cpu *c)
+{
+	if (c->efer & EFER_LME && c->cr0 & CR0_PG)
+		c->efer |= EFER_LMA;
+}
+
 const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const struct reg_memory *mem)
 {
 	uint8_t *at = (uint8_t *)c + r->offset;
@@ -198,10 +205,18 @@ const char *reg_set(struct cpu *c, const struct reg_info *r, uint64_t val, const
 	case REG_FIELD:
 		memcpy(at, &val, r->natural ? sizeof(val) : r->bits / 8);
 		break;
-	case REG_CR0:
 	case REG_DR6:
 	case REG_DR7:
 		memcpy(at, &val, r->bits / 8);
+		break;
+	case REG_CR0:
+		memcpy(at, &val, r->bits / 8);
+		c->efer &= ~(uint64_t)EFER_LMA;
+		follow_lma(c);
+		break;
+	case REG_EFER:
+		c->efer = val;
+		follow_lma(c);
 		break;
 	case REG_SEL:
 		return set_selector(c, (struct seg_cache *)(void *)at, (uint16_t)val, mem);

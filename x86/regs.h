@@ -29,6 +29,7 @@ enum reg_kind {
 	REG_CR0,    /* some bits read as 1, others as 0 */
 	REG_DR6,
 	REG_DR7,
+	REG_EFER, /* LMA is set with LME and CR0.PG */
 };
 
 /* The feature of gdb's target description that has a register (gdbstub/regs.c). */

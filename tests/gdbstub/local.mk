@@ -24,6 +24,7 @@ GDB_TESTS = \
 	tests/gdb/realmode.sh \
 	tests/gdb/tools.sh \
 	tests/gdb/vms.sh \
+	tests/gdb/long.sh \
 	tests/gdb/wide.sh \
 	tests/gdb/conditions.sh
 SHELL_TESTS += $(GDB_TESTS)
