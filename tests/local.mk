@@ -53,6 +53,7 @@ SHELL_TESTS = \
 	%D%/conform/divide.sh \
 	%D%/conform/precheck.sh \
 	%D%/conform/soft.sh \
+	%D%/long/native.sh \
 	%D%/mm/block_threads.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
@@ -126,7 +127,7 @@ check-guests: all
 # The tests that continuous integration runs under clang and under sanitizers: what depends on how the program
 # was built. Faces and third-party guests are gcc's; so are, under sanitizers, guests that run whole, several
 # times (WHOLE_GUESTS: minutes there). LONG=1 has them, too.
-BUILD_TESTS = $(UNIT_TESTS) %D%/gpr_only.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
+BUILD_TESTS = $(UNIT_TESTS) %D%/gpr_only.sh %D%/long/native.sh %D%/conform/device.sh %D%/conform/divide.sh %D%/conform/precheck.sh \
 	%D%/guests/demo.sh %D%/guests/bootsector.sh \
 	%D%/guests/demo64.sh \
 	%D%/fuzz/replay-control.sh %D%/fuzz/replay-devices.sh %D%/fuzz/replay-disks.sh %D%/fuzz/replay-expr.sh %D%/fuzz/replay-image.sh \
@@ -326,11 +327,29 @@ UNIT_TESTS += %D%/conform/conform
 	%D%/conform/layout.c \
 	%D%/conform/main.c \
 	%D%/conform/native.c \
+	%D%/conform/rows.h \
 	%D%/conform/seq.c \
 	%D%/conform/setup.c
 # (Its signal handler begins with the alignment check on: zeroed variables would fault.)
 %C%_conform_conform_CFLAGS = $(AM_CFLAGS) $(NO_AUTO_INIT)
 %C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+
+# The same for 64-bit code; see tests/long/long.h.
+check_PROGRAMS += %D%/long/conform64
+%C%_long_conform64_SOURCES = \
+	%D%/conform/forms.def \
+	%D%/conform/rows.h \
+	%D%/long/encode.c \
+	%D%/long/engine.c \
+	%D%/long/gen.c \
+	%D%/long/gen.h \
+	%D%/long/long.h \
+	%D%/long/main.c \
+	%D%/long/native.c \
+	%D%/long/operand.c \
+	%D%/long/setup.c
+%C%_long_conform64_CFLAGS = $(AM_CFLAGS) $(NO_AUTO_INIT)
+%C%_long_conform64_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 
 # The hostile guest and a boot sector: freestanding, with the embedded guest's flags.
 hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \

@@ -5,73 +5,7 @@
 #ifndef TESTS_CONFORM_GEN_H
 #define TESTS_CONFORM_GEN_H
 #include "tests/conform/conform.h"
-
-enum {
-	A_V = 1 << 0,	  /* operand sizes 16 and 32 */
-	A_LOCK = 1 << 1,  /* LOCK is legal with memory */
-	A_ALL = 1 << 2,	  /* every addressing mode, not a sample */
-	A_MEM = 1 << 3,	  /* no register form */
-	A_SEG = 1 << 4,	  /* no ModRM, but segment overrides apply */
-	A_A16 = 1 << 5,	  /* no ModRM, but the address size applies */
-	A_STACK = 1 << 6, /* also with 16-bit and based stacks */
-	A_MANY = 1 << 7,  /* more cases */
-	A_X87 = 1 << 8,
-	A_SSE = 1 << 9,
-	A_ALIGN = 1 << 10, /* most memory operands 16-byte aligned */
-	A_FPTRS = 1 << 11, /* stores x87 instruction and data pointers */
-	A_VSIB = 1 << 12,
-};
-
-enum setup {
-	S_NONE,
-	S_DIV8,
-	S_DIV,
-	S_COUNT,
-	S_BCD,
-	S_AAM,
-	S_BT,
-	S_CMPXCHG,
-	S_MOFFS,
-	S_XLAT,
-	S_SELECTOR,
-	S_SELSS,
-	S_FARMEM,
-	S_FARSS,
-	S_QUERY,
-	S_BOUND,
-	S_STKSEL,
-	S_STKSS,
-	S_STKFLAGS,
-	S_ENTER,
-	S_LEAVE,
-	S_STKEDGE,
-	S_CODEPTR,
-	S_STKCODE,
-	S_SMALLCX,
-	S_FARPTR,
-	S_FARCODE,
-	S_STKFAR,
-	S_STKIRET,
-	S_STR,
-	S_STREQ,
-	S_X87,
-	S_FCW,
-	S_FENV,
-	S_FMF,
-	S_FXIMG,
-	S_MXCSR,
-	S_SSE,
-	S_MMX,
-	S_MASKMOV,
-	S_GATHER,
-	S_SEQ,
-};
-
-struct form_row {
-	const char *name, *enc;
-	uint32_t undef, attr;
-	enum setup setup;
-};
+#include "tests/conform/rows.h"
 
 enum { NO_MODE = -1, REG_MODE = -2, VSIB_MODE = -3 };
 enum cs_kind { CS_FLAT32, CS_LDT16, CS_LDT32 };
