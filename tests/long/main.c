@@ -144,10 +144,10 @@ static bool both_null(uint16_t a, uint16_t b)
 	return !((a | b) & ~3);
 }
 
-/* The host's kernel hides which of its pages exist. */
+/* The host's kernel hides which pages exist behind the last of user space. */
 static uint32_t error_of(const struct outcome *o)
 {
-	return o->vector == EXC_PF && o->cr2 >> 47 ? o->err | 1 : o->err;
+	return o->vector == EXC_PF && o->cr2 >= 0x7ffffffff000u ? o->err | 1 : o->err;
 }
 
 static void compare(struct diff *d, const struct run *r, const struct long_case *c, struct outcome *a,
