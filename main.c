@@ -96,6 +96,7 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		.image = {
 			.kernel = o->kernel,
 			.initrd = o->initrd,
+			.entry = o->entry,
 			.append = o->append,
 			.boot_sector = o->boot_sector,
 			.cdrom = drive(&o->cdroms, 0),

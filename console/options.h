@@ -59,7 +59,7 @@ struct options {
 	bool icount;
 	uint64_t icount_ns;
 	/* guest */
-	const char *kernel, *initrd, *append, *boot_sector, *bios, *flat;
+	const char *kernel, *initrd, *append, *entry, *boot_sector, *bios, *flat;
 	struct drive_list floppies, disks, cdroms;
 	const char *nets[8];
 	unsigned nnets;

@@ -33,6 +33,8 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		 uint32_t out[4]);
 struct apic_caps cpuid_apic(const struct cpuid_table *t);
+/* Does the processor have 64-bit mode? */
+bool cpuid_lm(const struct cpuid_table *t);
 /* Of the model NAME, which has VMX. */
 enum cpuid_vmx cpuid_vmx(const char *name);
 /* Name and help of model I, NULL past the last. */

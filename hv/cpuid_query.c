@@ -29,3 +29,10 @@ void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t le
 	if (leaf == 0xd && sub <= 1)
 		out[CPUID_B] = xsave_bytes(cpu->xcr0);
 }
+
+bool cpuid_lm(const struct cpuid_table *t)
+{
+	const struct cpuid_entry *e = find(t, CPUID_LM_LEAF, 0);
+
+	return e && e->reg[CPUID_LM_REG] & CPUID_LM;
+}

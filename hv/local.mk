@@ -16,12 +16,17 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/boot/drives.c \
 	%D%/boot/drives.h \
 	%D%/boot/dsdt.c \
+	%D%/boot/elf.c \
 	%D%/boot/flat.c \
 	%D%/boot/identify.c \
 	%D%/boot/image.c \
 	%D%/boot/image.h \
+	%D%/boot/kernel.c \
+	%D%/boot/kernel.h \
 	%D%/boot/linux.c \
 	%D%/boot/multiboot.c \
+	%D%/boot/multiboot2.c \
+	%D%/boot/pvh.c \
 	%D%/bus.h \
 	%D%/clock.h \
 	%D%/configured.c \

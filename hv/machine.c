@@ -59,8 +59,9 @@ static void copy_string(const char **s)
 static const char **config_string(struct machine_config *c, unsigned n)
 {
 	struct image_config *i = &c->image;
-	const char **all[] = { &c->name,   &c->cpu_model,   &c->swap, &c->balloon, &i->kernel,	 &i->initrd,
-			       &i->append, &i->boot_sector, &i->bios, &i->flat,	   &i->blob_name };
+	const char **all[] = { &c->name,	&c->cpu_model, &c->swap,  &c->balloon,
+			       &i->kernel,	&i->initrd,    &i->entry, &i->append,
+			       &i->boot_sector, &i->bios,      &i->flat,  &i->blob_name };
 	unsigned d = n - ARRAY_LEN(all);
 	struct drive_config *drive;
 
@@ -167,6 +168,7 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 		return false;
 	b->apic = cpuid_apic(&m->cpuid);
 	m->loader.apic = b->apic.present;
+	m->loader.lm = cpuid_lm(&m->cpuid);
 	m->loader.cpu_signature = m->cpuid.e[1].reg[0];
 	m->loader.cpu_features = m->cpuid.e[1].reg[3];
 	hosted_init(m);

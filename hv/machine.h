@@ -21,8 +21,10 @@ struct drive_config {
 };
 enum { FLOPPIES_MAX = 2, DISKS_MAX = 8, IDE_MAX = 4 };
 struct image_config {
-	const char *kernel, *initrd, *append; /* Linux bzImage or Multiboot ELF, distinguished by content */
-	const char *boot_sector;	      /* boot image, a floppy or a hard disk by its size */
+	const char *kernel, *initrd, *append; /* Linux bzImage, Multiboot, PVH: distinguished by content */
+	const char
+	    *entry; /* how it is entered: 32, 64 (bzImage), multiboot, multiboot2, pvh; NULL: by what it is */
+	const char *boot_sector; /* boot image, a floppy or a hard disk by its size */
 	struct drive_config floppy[FLOPPIES_MAX], disk[DISKS_MAX], cdrom;
 	const char *bios; /* BIOS file; NULL: the distribution's, when one is needed */
 	const char *flat; /* flat binary at flat_addr, entered in 32-bit flat protected mode */

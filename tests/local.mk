@@ -312,6 +312,10 @@ UNIT_TESTS += %D%/hv/test_images
 %C%_hv_test_images_SOURCES = %D%/hv/test_images.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_images_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_images_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_kernels
+%C%_hv_test_kernels_SOURCES = %D%/hv/test_kernels.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_kernels_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_kernels_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 endif
 
 # Instructions under the engine against the host CPU; see tests/conform/main.c.

@@ -14,12 +14,8 @@ enum {
 	ROM_UNIT = 0x1000,
 	RESET_VECTOR = 16, /* bytes from the end */
 	ISO_VOLUME = 16 * 2048 + 1,
-	MB2_SEARCH = 32768,
-	MB2_MAGIC = (int)0xe85250d6,
 	PE_OFFSET = 0x3c,
 };
-
-#define NEEDS_64 " needs a 64-bit processor; this engine offers a 32-bit one"
 
 static bool has(const struct blob *k, size_t at, const void *bytes, size_t n)
 {
@@ -34,18 +30,6 @@ static bool is_elf64(const struct blob *k)
 static bool is_elf32(const struct blob *k)
 {
 	return has(k, 0, ELFMAG "\x01", SELFMAG + 1);
-}
-
-static bool is_multiboot2(const struct blob *k)
-{
-	for (size_t at = 0; at + 16 <= k->len && at + 16 <= MB2_SEARCH; at += 8) {
-		uint32_t w[4];
-
-		memcpy(w, k->data + at, sizeof(w));
-		if (w[0] == (uint32_t)MB2_MAGIC && !(w[0] + w[1] + w[2] + w[3]))
-			return true;
-	}
-	return false;
 }
 
 static bool is_efi(const struct blob *k)
@@ -110,10 +94,8 @@ static const struct identity {
 	bool (*is)(const struct blob *k);
 	const char *text;
 } identities[] = {
-	{ is_elf64, "a 64-bit ELF file, which" NEEDS_64 },
-	{ is_multiboot2,
-	  "a Multiboot 2 kernel; only version 1 is supported, or a boot loader (--cdrom, --disk)" },
-	{ is_elf32, "a 32-bit ELF file without a Multiboot header" },
+	{ is_elf64, "a 64-bit ELF file without a Multiboot header or PVH's note" },
+	{ is_elf32, "a 32-bit ELF file without a Multiboot header or PVH's note" },
 	{ is_efi, "a program for UEFI firmware, not a kernel that a BIOS machine boots" },
 	{ is_option_rom, "an option ROM, which firmware loads, not a kernel" },
 	{ is_cd, "the image of a CD; use --cdrom" },

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "hv/boot/acpi.h"
+#include "x86/paging.h"
 
 enum { GDT_AT = 0xff000, GDT_ENTRIES = 4, LOW_END = 0x9fc00, EBDA_SEG = 0x9fc0 };
 
@@ -25,6 +26,11 @@ bool image_fail(struct loader *l, const char *fmt, ...)
 	vsnprintf(l->err, l->errlen, fmt, ap);
 	va_end(ap);
 	return false;
+}
+
+const char *image_name(const struct loader *l)
+{
+	return l->cfg->kernel ? l->cfg->kernel : "embedded guest";
 }
 
 void blob_free(struct blob *b)
@@ -169,6 +175,63 @@ bool image_enter_flat(struct loader *l, uint32_t entry, uint32_t esp)
 	return image_put(l, GDT_AT, gdt, sizeof(gdt), "descriptor table");
 }
 
+static const struct seg_cache long_code = {
+	.sel = 0x10,
+	.limit = 0xffffffff,
+	.attr = SA_P | SA_S | SA_CODE | SA_RW | SA_A | SA_L | SA_G,
+};
+
+/* Four levels: one table of each of the upper two, and a directory of 2 MiB pages for each GiB. */
+static bool put_identity(struct loader *l)
+{
+	enum { GIBS = 4, TABLES_AT = IDENTITY_AT + 2 * PAGE_SIZE, ENTRIES = PAGE_SIZE / 8 };
+	uint64_t table[ENTRIES] = { (IDENTITY_AT + PAGE_SIZE) | PTE_P | PTE_W };
+
+	if (!image_put(l, IDENTITY_AT, table, sizeof(table), "page tables"))
+		return false;
+	for (unsigned i = 0; i < GIBS; i++)
+		table[i] = (TABLES_AT + i * PAGE_SIZE) | PTE_P | PTE_W;
+	if (!image_put(l, IDENTITY_AT + PAGE_SIZE, table, sizeof(table), "page tables"))
+		return false;
+	for (uint64_t g = 0; g < GIBS; g++) {
+		for (uint64_t i = 0; i < ENTRIES; i++)
+			table[i] = (g << 30 | i << 21) | PTE_P | PTE_W | PTE_PS;
+		if (!image_put(l, TABLES_AT + g * PAGE_SIZE, table, sizeof(table), "page tables"))
+			return false;
+	}
+	return true;
+}
+
+bool image_enter_64(struct loader *l, uint64_t entry, uint64_t rsp)
+{
+	uint64_t table[GDT_ENTRIES];
+	struct cpu *c = l->cpu;
+
+	memcpy(table, gdt, sizeof(table));
+	table[2] = 0x00af9b000000ffffull;
+	if (!image_enter_flat(l, 0, 0) || !put_identity(l) ||
+	    !image_put(l, GDT_AT, table, sizeof(table), "descriptor table"))
+		return false;
+	c->seg[SEG_CS] = long_code;
+	c->cr3 = IDENTITY_AT;
+	c->cr4 |= CR4_PAE;
+	c->efer |= EFER_LME | EFER_LMA;
+	c->cr0 |= CR0_PG;
+	c->gpr[R_ESP] = rsp;
+	c->rip = entry;
+	return true;
+}
+
+bool image_needs_64(struct loader *l)
+{
+	return image_fail(l, "%s: needs a 64-bit processor (--cpu MODEL,+lm)", image_name(l));
+}
+
+uint32_t image_upper_kib(uint64_t memory)
+{
+	return (uint32_t)((memory - 0x100000) >> 10);
+}
+
 unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX])
 {
 	unsigned n = 0;
@@ -211,8 +274,39 @@ static bool unknown_kernel(struct loader *l, const struct blob *k)
 	const char *what = image_identify(k);
 
 	if (what)
-		return image_fail(l, "%s: this is %s", l->cfg->kernel, what);
-	return image_fail(l, "%s: neither a Linux bzImage nor a Multiboot kernel", l->cfg->kernel);
+		return image_fail(l, "%s: this is %s", image_name(l), what);
+	return image_fail(l, "%s: neither a Linux bzImage nor a Multiboot kernel", image_name(l));
+}
+
+/* Ways into a kernel, in the order in which they are tried. */
+static const struct way {
+	const char *option; /* the value of --entry that chooses it */
+	bool (*probe)(const struct blob *k);
+	bool (*load)(struct loader *l, const struct blob *k);
+	const char *what;
+} ways[] = {
+	{ "32", linux_probe, linux_load, "a Linux bzImage" },
+	{ "64", linux_probe, linux_load_64, "a Linux bzImage" },
+	{ "multiboot", multiboot_probe, multiboot_load, "a Multiboot kernel" },
+	{ "multiboot2", multiboot2_probe, multiboot2_load, "a Multiboot 2 kernel" },
+	{ "pvh", pvh_probe, pvh_load, "an ELF file with PVH's note" },
+};
+
+static bool load_by_way(struct loader *l, const struct blob *k)
+{
+	const char *option = l->cfg->entry;
+	unsigned i = 0;
+
+	while (i < ARRAY_LEN(ways) && (option ? strcmp(ways[i].option, option) != 0 : !ways[i].probe(k)))
+		i++;
+	if (i == ARRAY_LEN(ways))
+		return option
+			   ? image_fail(l, "no entry \"%s\": there are 32, 64, multiboot, multiboot2 and pvh",
+					option)
+			   : unknown_kernel(l, k);
+	if (!ways[i].probe(k))
+		return image_fail(l, "%s: not %s", image_name(l), ways[i].what);
+	return ways[i].load(l, k);
 }
 
 static bool load_kernel(struct loader *l)
@@ -222,12 +316,7 @@ static bool load_kernel(struct loader *l)
 
 	if (!image_read_file(l, l->cfg->kernel, 1ull << 30, &k))
 		return false;
-	if (linux_probe(&k))
-		ok = linux_load(l, &k);
-	else if (multiboot_probe(&k))
-		ok = multiboot_load(l, &k);
-	else
-		ok = unknown_kernel(l, &k);
+	ok = load_by_way(l, &k);
 	blob_free(&k);
 	return ok;
 }
@@ -237,9 +326,7 @@ static bool load_blob(struct loader *l)
 	struct blob k = { .len = l->cfg->blob_len };
 
 	k.data = (uint8_t *)(uintptr_t)l->cfg->blob; /* borrowed; loaders only read it */
-	if (!multiboot_probe(&k))
-		return image_fail(l, "the embedded guest is not a Multiboot kernel");
-	return multiboot_load(l, &k);
+	return load_by_way(l, &k);
 }
 
 bool image_open(struct loader *l)

@@ -16,6 +16,7 @@ struct loader {
 	uint64_t memory;		      /* bytes of RAM from 0 */
 	struct cpu *cpu;		      /* reset state on entry; entry state on success */
 	bool apic;			      /* the machine has one */
+	bool lm;			      /* the processor has 64-bit mode */
 	uint32_t cpu_signature, cpu_features; /* CPUID leaf 1, EAX and EDX: for the MP table */
 	struct blob bios, vgabios;	      /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;
@@ -38,11 +39,18 @@ bool image_load(struct loader *l);
 
 /* ---- for the loaders ---- */
 bool image_fail(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The kernel's file, or what stands for it, for messages. */
+const char *image_name(const struct loader *l);
 bool image_read_file(struct loader *l, const char *path, uint64_t max, struct blob *out);
 void blob_free(struct blob *b);
 bool image_put(struct loader *l, gpa at, const void *data, uint64_t n, const char *what);
+/* Fail: what is loaded needs a 64-bit processor. */
+bool image_needs_64(struct loader *l);
 /* GDT with code 0x10 and data 0x18, and the processor in flat 32-bit mode at ENTRY. */
 bool image_enter_flat(struct loader *l, uint32_t entry, uint32_t esp);
+/* The same in 64-bit mode, with page tables from IDENTITY_AT on that map the first 4 GiB to themselves. */
+bool image_enter_64(struct loader *l, uint64_t entry, uint64_t rsp);
+enum { IDENTITY_AT = 0x80000, IDENTITY_LEN = 6 * PAGE_SIZE };
 
 struct memory_range {
 	uint64_t base, len;
@@ -51,14 +59,22 @@ struct memory_range {
 enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };
 /* The memory map that guests get; returns the number of ranges. */
 unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX]);
+/* What tells of it besides: KiB from 0, and from 1 MiB up to the first hole. */
+enum { MEMORY_LOWER_KIB = 639 };
+uint32_t image_upper_kib(uint64_t memory);
 
 /* What a file is that no loader takes, and which option it is for ("a firmware ROM; use --bios"); NULL:
  * unknown. */
 const char *image_identify(const struct blob *k);
 bool linux_probe(const struct blob *k);
 bool linux_load(struct loader *l, const struct blob *k);
+bool linux_load_64(struct loader *l, const struct blob *k);
 bool multiboot_probe(const struct blob *k);
 bool multiboot_load(struct loader *l, const struct blob *k);
+bool multiboot2_probe(const struct blob *k);
+bool multiboot2_load(struct loader *l, const struct blob *k);
+bool pvh_probe(const struct blob *k);
+bool pvh_load(struct loader *l, const struct blob *k);
 bool flat_load(struct loader *l);
 bool bios_open(struct loader *l);
 bool bios_load(struct loader *l);

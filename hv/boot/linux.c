@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Linux boot protocol 2.06 and later, 32-bit entry (Linux Documentation/arch/
- * x86/boot.rst): bzImage at 1 MiB, "zero page" at 0x90000, command line after
- * it, initrd as high as allowed. memtest86+ uses the same protocol. */
+ * Linux boot protocol 2.06 and later, 32-bit and 64-bit entry (Linux Documentation/arch/x86/boot.rst):
+ * bzImage at 1 MiB, "zero page" at 0x90000, command line after it, initrd as high as allowed. memtest86+ uses
+ * the same protocol. */
 #include "hv/boot/image.h"
 
 #include <string.h>
@@ -19,6 +19,7 @@ enum {
 	SECTOR = 512,
 	HEADER_END_MIN = 0x260,
 	ENTRY_E820 = 20,
+	ENTRY_64_OFFSET = 0x200,
 	LOADER_UNDEFINED = 0xff
 };
 
@@ -99,7 +100,7 @@ static void put_memory(struct loader *l, uint8_t *p)
 {
 	struct memory_range map[E820_MAX];
 	unsigned n = image_memory_map(l->memory, map);
-	uint64_t kib = (l->memory - 0x100000) >> 10;
+	uint64_t kib = image_upper_kib(l->memory);
 
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *e = p + O_E820 + i * ENTRY_E820;
@@ -185,6 +186,11 @@ static void copy_header(const struct blob *k, uint8_t *p)
 	put(p + O_RAMDISK_SIZE, 0, 4);
 }
 
+static bool is_64(const struct blob *k)
+{
+	return get(k->data + O_VERSION, 2) >= 0x20c && (get(k->data + O_XLOADFLAGS, 2) & XLF_KERNEL_64);
+}
+
 static bool check(struct loader *l, const struct blob *k)
 {
 	const char *name = l->cfg->kernel;
@@ -198,10 +204,8 @@ static bool check(struct loader *l, const struct blob *k)
 				  (k->data[O_SETUP_SECTS] + 1u) * SECTOR);
 	if (!(k->data[O_LOADFLAGS] & LOADED_HIGH))
 		return image_fail(l, "%s: a zImage, which loads low, is not supported", name);
-	if (version >= 0x20c && (get(k->data + O_XLOADFLAGS, 2) & XLF_KERNEL_64))
-		return image_fail(
-		    l, "%s: a 64-bit kernel, which needs a 64-bit processor; this engine offers a 32-bit one",
-		    name);
+	if (is_64(k) && !l->lm)
+		return image_needs_64(l);
 	if (!get(k->data + O_CODE32, 4))
 		return image_fail(l,
 				  "%s: has a real-mode entry only (as iPXE's .lkrn has): use a boot loader, "
@@ -210,7 +214,8 @@ static bool check(struct loader *l, const struct blob *k)
 	return true;
 }
 
-bool linux_load(struct loader *l, const struct blob *k)
+/* Everything but the processor's state. */
+static bool load(struct loader *l, const struct blob *k)
 {
 	uint8_t params[PARAMS_LEN] = { 0 };
 	uint64_t setup, size, end;
@@ -229,11 +234,29 @@ bool linux_load(struct loader *l, const struct blob *k)
 	put(params + O_RSDP, ACPI_AT, 8);
 	if (!put_cmdline(l, k, params) || !put_initrd(l, k, end, params) ||
 	    !image_put(l, KERNEL_AT, k->data + setup, size, l->cfg->kernel) ||
-	    !image_put(l, PARAMS_AT, params, sizeof(params), "boot parameters") ||
-	    !image_enter_flat(l, (uint32_t)get(k->data + O_CODE32, 4), STACK))
+	    !image_put(l, PARAMS_AT, params, sizeof(params), "boot parameters"))
+		return false;
+	LOG(image, "Linux boot protocol %u.%02u, %llu bytes at 1 MiB", k->data[O_VERSION + 1],
+	    k->data[O_VERSION], (unsigned long long)size);
+	return true;
+}
+
+bool linux_load(struct loader *l, const struct blob *k)
+{
+	if (!load(l, k) || !image_enter_flat(l, (uint32_t)get(k->data + O_CODE32, 4), STACK))
 		return false;
 	l->cpu->gpr[R_ESI] = PARAMS_AT;
-	LOG(image, "Linux boot protocol %u.%02u, entry %#x, %llu bytes at 1 MiB", k->data[O_VERSION + 1],
-	    k->data[O_VERSION], (unsigned)l->cpu->rip, (unsigned long long)size);
+	return true;
+}
+
+bool linux_load_64(struct loader *l, const struct blob *k)
+{
+	if (!load(l, k))
+		return false;
+	if (!is_64(k))
+		return image_fail(l, "%s: has no 64-bit entry", l->cfg->kernel);
+	if (!image_enter_64(l, KERNEL_AT + ENTRY_64_OFFSET, STACK))
+		return false;
+	l->cpu->gpr[R_ESI] = PARAMS_AT;
 	return true;
 }

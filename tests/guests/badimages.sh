@@ -111,6 +111,9 @@ bzimage '\011' '\000\000\020\000' bzimage-64 # as memtest86+'s for 64 bits
 bzimage '\000' '\000\000\000\000' lkrn # as iPXE's
 cp elf-good elf-64
 at 4 '\002' elf-64
+at 18 '\076' elf-64
+at 32 '\100\000\000\000\000\000\000\000' elf-64
+at 54 '\070\000\000\000' elf-64
 cp elf-64 elf-64-alone
 at 128 '\000' elf-64-alone
 cp elf-good elf-32-alone
@@ -140,7 +143,7 @@ elf-phentsize elf-over-info empty zeros text directory missing pipe /dev/null /p
 linux=
 [ -s "$CACHE/linux-686" ] && linux=$CACHE/linux-686
 
-plan $(($(echo $images | wc -w) + 36 + 9 + 2 * 14 + 3))
+plan $(($(echo $images | wc -w) + 38 + 9 + 2 * 14 + 3))
 
 # The images that the generators make correctly start (and fault on their zeros).
 for good in kludge elf-good; do
@@ -154,18 +157,19 @@ for i in $images; do
 done
 
 # A file for another option, or for another processor, is recognized.
-for i in bzimage-64 elf-64 elf-64-alone; do
-	tells "needs a 64-bit processor; this engine offers a 32-bit one" $i
+for i in bzimage-64 elf-64; do
+	tells "needs a 64-bit processor (--cpu MODEL,+lm)" $i
 done
+tells "64-bit ELF file without a Multiboot header or PVH's note" elf-64-alone
 tells "real-mode entry only" lkrn
-tells "32-bit ELF file without a Multiboot header" elf-32-alone
+tells "32-bit ELF file without a Multiboot header or PVH's note" elf-32-alone
 tells "a firmware ROM; use --bios" rom
 tells "a firmware ROM; use --bios" rom-multiboot
 tells "option ROM" option-rom
 tells "floppy disk; use --floppy" floppy
 tells "a disk; use --disk" disk
 tells "a CD; use --cdrom" cd
-tells "Multiboot 2" multiboot2
+tells "Multiboot 2 header, but not an x86 ELF file" multiboot2
 tells "UEFI" efi
 tells "unpack it first" gzip
 
@@ -180,6 +184,8 @@ cannot "BIOS: text" --boot-sector zeros --bios text
 cannot "BIOS: missing" --boot-sector zeros --bios missing
 cannot "flat above memory" --flat zeros@0x2000000
 cannot "flat above 4 GiB" --flat zeros@0x100000000
+cannot "unknown entry" --kernel elf-good --entry 65
+cannot "entry of another kind" --kernel elf-good --entry pvh
 cannot "flat at the very end" --flat zeros@0xffffffff
 cannot "command line too long" --kernel elf-good --append "$(head -c 5000 /dev/zero | tr '\0' x)"
 wrong 125 "memory: too little" run --memory 64K --timeout 5 demo
