@@ -216,7 +216,7 @@ struct ccf *cache_find(struct bt_vcpu *b, gva pc, uint32_t mode, uint32_t cs_bas
 		if ((mode & MODE_CSLIM) && f->cs_limit != b->v.cpu.seg[SEG_CS].limit)
 			continue;
 		if (f->page2 != UINT32_MAX &&
-		    mmu_code_page_fast(b->v.mmu, (pc & ~PAGE_MASK) + PAGE_SIZE) != f->page2)
+		    mmu_code_page_fast(b->v.mmu, (pc & ~(gva)PAGE_MASK) + PAGE_SIZE) != f->page2)
 			continue;
 		return f;
 	}
