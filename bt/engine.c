@@ -26,7 +26,7 @@
 #include "base/log.h"
 #include "cpu/system.h"
 #include "cpu/virt.h"
-#include "mm/mmu.h"
+#include "mm/long.h"
 #include "mm/nested.h"
 #include "mm/pages.h"
 #include "mm/watch.h"
@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define HWCAP2_FSGSBASE_BIT 2
@@ -290,6 +291,10 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 
 	b->exit.link = NULL;
 	dispatch_select(b);
+	if (b->memory_failed) {
+		*x = XC_LOOKUP;
+		return NULL;
+	}
 	f = dispatch_find(b, cpu_pc(&b->v.cpu));
 	if (!f) {
 		b->exit.code = XC_NONE;
@@ -644,7 +649,7 @@ static void bt_free(struct vcpu *v)
 	account_fini(b);
 	translate_fini(b);
 	fault_fini(b);
-	free(b);
+	munmap(b, sizeof(*b));
 }
 
 static const struct engine_translator translator = {
@@ -727,12 +732,11 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 
 	if (!host_supports(err, errlen))
 		return NULL;
-	b = aligned_alloc(64, (sizeof(*b) + 63) & ~(size_t)63);
+	b = cache_map_low(sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!b) {
-		snprintf(err, errlen, "out of memory");
+		snprintf(err, errlen, "no memory below 2 GiB for the virtual processor");
 		return NULL;
 	}
-	memset(b, 0, sizeof(*b));
 	if (config)
 		b->cfg = *(struct bt_config *)config;
 	b->icount.on = clock == CLOCK_ICOUNT;
@@ -754,6 +758,7 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	if (b->cfg.precheck_all)
 		mmu_bypass_all(b->v.mmu);
 	poll_pass(b);
+	b->space.user_v = b->guard.no_vt | LONG_MIB_SHIFT;
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	b->win.apart = mmu_apart(b->v.mmu);

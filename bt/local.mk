@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/cache/cache.h \
 	%D%/cache/chain.h \
 	%D%/cache/history.h \
+	%D%/cache/jump.h \
 	%D%/control.c \
 	%D%/control.h \
 	%D%/debug/breakpoint.c \
@@ -40,7 +41,9 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/fault/fatal.c \
 	%D%/fault/fault.c \
 	%D%/fault/fault.h \
+	%D%/fault/fault_int.h \
 	%D%/fault/progress.c \
+	%D%/fault/space.c \
 	%D%/lower/bits.c \
 	%D%/lower/divide.c \
 	%D%/lower/family.h \
@@ -54,6 +57,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/long_memory.c \
 	%D%/lower/long_stack.c \
 	%D%/lower/long_string.c \
+	%D%/lower/long_system.c \
 	%D%/lower/long_vector.c \
 	%D%/lower/lower.c \
 	%D%/lower/lower.h \
@@ -131,6 +135,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/cache/cache.c \
 	%D%/cache/chain.c \
 	%D%/cache/history.c \
+	%D%/cache/jump.c \
 	%D%/probe/run.c \
 	%D%/runtime/callout.c \
 	%D%/runtime/callout_device.c \

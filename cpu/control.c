@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cpu/long_int.h"
 #include "cpu/virt.h"
+#include "mm/long.h"
 #include "x86/model.h"
 #include "x86/paging.h"
 
@@ -90,20 +91,24 @@ static int write_cr0(struct vcpu *v, uint64_t val)
 	return set_cr0_cr4(v, (val & CR0_VALID) | CR0_ET, v->cpu.cr4);
 }
 
-/* With CR4.PCIDE, bit 63 lets the TLB keep the entries of the context that VAL names. It is never stored, and
- * not made use of: flushing more is allowed. */
+/* With CR4.PCIDE, bit 63 keeps the TLB's entries of the context that VAL names. It is never stored. */
 static int write_cr3(struct vcpu *v, uint64_t val)
 {
 	struct cpu *c = &v->cpu;
 
-	if (RARE(c->cr4 & CR4_PCIDE))
+	bool contexts = c->cr4 & CR4_PCIDE, keep = contexts && (val & CR3_KEEP);
+
+	if (RARE(keep))
 		val &= ~CR3_KEEP;
 	if (RARE(val >> MAXPHYADDR))
 		return cpu_raise_err(c, EXC_GP, 0);
 	if (pae_paging(c) && mmu_load_pdptrs(v->mmu, val))
 		return -1;
 	c->cr3 = val;
-	mmu_flush(v->mmu, false);
+	if (RARE(contexts))
+		mmu_switch(v->mmu, keep);
+	else
+		mmu_flush(v->mmu, false);
 	return 0;
 }
 

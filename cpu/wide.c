@@ -2,6 +2,7 @@
  * Instructions and registers that came with 64-bit processors: CR8, the bases of FS and GS, INVPCID, CLAC and
  * STAC (SDM vol. 2; vol. 3A 2.5, 4.10.4, 11.8.6). */
 #include "cpu/cpu_int.h"
+#include "mm/long.h"
 #include "x86/msrs.h"
 #include "x86/paging.h"
 
@@ -108,31 +109,25 @@ int cpu_set_ac(struct vcpu *v, bool on)
 
 /* ---- INVPCID ---- */
 
-enum { INVPCID_ADDRESS, INVPCID_CONTEXT, INVPCID_ALL_GLOBAL, INVPCID_ALL, INVPCID_TYPES };
-
 static bool invpcid_refused(const struct cpu *c, uint64_t type, uint64_t pcid, uint64_t lin)
 {
-	if (type >= INVPCID_TYPES || (pcid & ~CR3_PCID))
+	if (type > INVPCID_LOCAL || (pcid & ~CR3_PCID))
 		return true;
-	if (type > INVPCID_CONTEXT)
+	if (type > INVPCID_ONE)
 		return false;
-	return (pcid && !(c->cr4 & CR4_PCIDE)) || (type == INVPCID_ADDRESS && !cpu_canonical(lin));
+	return (pcid && !(c->cr4 & CR4_PCIDE)) || (type == INVPCID_PAGE && !cpu_canonical(lin));
 }
 
-/* Of another context than the present one, all is flushed: more than asked for is allowed. */
 int cpu_invpcid(struct vcpu *v, uint64_t type, const uint64_t desc[2], uint64_t next)
 {
 	struct cpu *c = &v->cpu;
-	uint64_t pcid = desc[0], lin = desc[1], here = c->cr4 & CR4_PCIDE ? c->cr3 & CR3_PCID : 0;
+	uint64_t pcid = desc[0], lin = desc[1];
 
 	if (need_cpl0(c))
 		return -1;
 	if (RARE(invpcid_refused(c, type, pcid, lin)))
 		return cpu_raise_err(c, EXC_GP, 0);
-	if (type == INVPCID_ADDRESS && pcid == here)
-		mmu_invlpg(v->mmu, lin);
-	else
-		mmu_flush(v->mmu, type == INVPCID_ALL_GLOBAL);
+	mmu_invpcid(v->mmu, (enum mmu_invpcid)type, (unsigned)pcid, lin);
 	c->rip = next;
 	return 0;
 }

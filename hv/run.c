@@ -171,8 +171,9 @@ static void describe_shutdown(struct vcpu *v)
 			snprintf(err, sizeof(err), "(%#x)", e->exc.err);
 		if (e->exc.vector == EXC_PF)
 			snprintf(cr2, sizeof(cr2), " cr2 %#" PRIx64, e->exc.cr2);
-		n += (size_t)snprintf(v->error + n, sizeof(v->error) - n, "%s %s%s%s at %#x:%#x",
-				      i ? "," : ":", name ? name : "exception", err, cr2, e->cs, e->eip);
+		n += (size_t)snprintf(v->error + n, sizeof(v->error) - n, "%s %s%s%s at %#x:%#llx",
+				      i ? "," : ":", name ? name : "exception", err, cr2, e->cs,
+				      (unsigned long long)e->eip);
 	}
 }
 

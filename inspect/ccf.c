@@ -94,7 +94,7 @@ static void guest_insn(struct inspect *s, struct piece *p, unsigned i)
 	p->lowering = p->f->lowering(p->f, i);
 	p->bytes[0] = 0;
 	if (p->f->guest && from < to) {
-		disas_decode(p->f->guest + from, to - from, p->pc, p->f->code16 ? 16 : 32, &in);
+		disas_decode(p->f->guest + from, to - from, p->pc, p->f->bits, &in);
 		hex_bytes(p->f->guest + from, to - from, p->bytes, sizeof(p->bytes));
 	} else if (!examine_insn(s, p->pc, &in)) {
 		snprintf(in.text, sizeof(in.text), "(not readable)");
@@ -129,7 +129,7 @@ static void add_head(struct inspect *s, const struct engine_fragment *f, struct 
 
 	symbols_text(&s->symbols, f->pc, sym, sizeof(sym));
 	table_row(t, (struct value[]){ V_ADDR(f->pc), sym[0] ? V_STR(sym) : V_NONE, V_HEX(f->page),
-				       V_UINT(f->code16 ? 16 : 32), V_UINT(f->insns), V_UINT(f->guest_bytes),
+				       V_UINT(f->bits), V_UINT(f->insns), V_UINT(f->guest_bytes),
 				       V_HEX(f->host_addr), V_UINT(f->host_bytes),
 				       V_REAL(f->guest_bytes ? (double)f->host_bytes / f->guest_bytes : 0) });
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Views of memory management. */
-#include "mm/mm_int.h"
+#include "mm/window/fill.h"
 #include "mm/pages.h"
 #include "mm/views_int.h"
 
@@ -9,10 +9,12 @@
 
 static const struct view_col win_cols[] = {
 	{ "id", "id", VAL_UINT, "", "window number" },
-	{ "view", "view", VAL_STR, "", "flat (no paging), kernel or user" },
+	{ "view", "view", VAL_STR, "", "flat (no paging), kernel or user; kernel64, user64: of 64-bit code" },
 	{ "root", "root", VAL_HEX, "", "page-table root; fffffffe: many" },
 	{ "current", "cur", VAL_BOOL, "", "selected now" },
-	{ "base", "base", VAL_HEX, "", "host address of guest-linear 0" },
+	{ "base", "base", VAL_HEX, "",
+	  "host address of guest-linear 0; of 64-bit code's spaces: the displacement" },
+	{ "parts", "parts", VAL_UINT, "", "regions of 4 GiB, of a space" },
 	{ "pages", "pages", VAL_UINT, "", "pages mapped" },
 	{ "regions", "regions", VAL_UINT, "", "page-directory entries in use" },
 	{ "fills", "fills", VAL_UINT, "", "fills" },
@@ -25,22 +27,27 @@ static const struct view_col win_cols[] = {
 
 static const char *win_rows(void *owner, const char *arg, struct row_sink *k)
 {
-	static const char *const views[] = { "flat", "kernel", "user" };
+	static const char *const views[] = { "flat", "kernel", "user", "kernel64", "user64" };
 	struct mmu *m = owner;
 
 	(void)arg;
 	for (unsigned i = 0; i < MAX_WINDOWS; i++) {
 		struct window *w = &m->win[i];
 		const struct mmu_nested *n = &m->space[w->space].n;
+		struct window_sums s;
 
 		if (!w->used)
 			continue;
-		k->row(k, (struct value[]){ V_UINT(i), V_STR(w->shared ? "kernel*" : views[w->view]),
-					    V_HEX(w->root), V_BOOL(w == m->cur), V_HEX((uint64_t)w->base),
-					    V_UINT(w->mapped), V_UINT(w->nactive), V_UINT(w->fills),
-					    V_UINT(w->syncs), V_UINT(w->drops), V_UINT(w->maps),
-					    w->space ? V_UINT(n->asid) : V_NONE,
-					    w->nested ? V_HEX(n->tag) : V_NONE });
+		window_sums(w, &s);
+		k->row(k, (struct value[]){
+			      V_UINT(i),
+			      V_STR(w->of	? views[w->view + 2]
+				    : w->shared ? "kernel*"
+						: views[w->view]),
+			      V_HEX(w->root), V_BOOL(w == m->cur), V_HEX(s.base),
+			      w->of ? V_UINT(s.regions) : V_NONE, V_UINT(s.mapped), V_UINT(s.active),
+			      V_UINT(s.fills), V_UINT(s.syncs), V_UINT(s.drops), V_UINT(s.maps),
+			      w->space ? V_UINT(n->asid) : V_NONE, w->nested ? V_HEX(n->tag) : V_NONE });
 	}
 	return NULL;
 }

@@ -49,7 +49,7 @@ allowed()
 	cache.o ftruncate only when the cache is made
 	cache.o close only when the cache goes
 	cache.o snprintf only when the cache is made
-	cache.o getrlimit only when the cache is made
+	jump.o getrlimit only when the cache is made
 	vmm.o calloc only when the vCPU is made
 	vmm.o snprintf only when the vCPU is made
 	vmm.o free only when the vCPU ends

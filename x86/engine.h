@@ -106,7 +106,7 @@ enum engine_step {
 struct engine_exc {
 	struct exc exc;
 	uint16_t cs;
-	uint32_t eip;
+	uint64_t eip;
 };
 enum { MAX_CHAIN = 6 };
 

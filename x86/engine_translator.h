@@ -17,14 +17,14 @@ struct vcpu;
 
 /* One fragment for display. Pointers are valid until the vCPU runs again, GUEST as long as the struct. */
 struct engine_fragment {
-	uint32_t pc; /* guest-linear address */
+	gva pc; /* guest-linear address */
 	ppn page;
 	unsigned insns, guest_bytes, host_bytes;
 	const uint8_t *guest; /* current guest bytes, patches applied: CODE, or NULL */
 	uint8_t code[ENGINE_FRAGMENT_CODE];
 	const uint8_t *host; /* host code, readable */
 	uint64_t host_addr;  /* address at which it runs */
-	bool code16;
+	unsigned bits;	     /* of the code: 16, 32, 64 */
 	/* Of guest instruction I: offset into the guest code and into the host code (I = insns: the end);
 	 * how it was lowered, in one word; the number of its patch, 0: none. */
 	unsigned (*guest_off)(const struct engine_fragment *, unsigned i);

@@ -7,6 +7,7 @@
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
 #include "bt/cache/history.h"
+#include "bt/cache/jump.h"
 
 #include "base/gpr.h"
 #include "base/log.h"
@@ -14,11 +15,13 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define ARENA_BYTES (1ull << 30) /* address space; touched as used */
 #define PIN_ARENA_BYTES (4u << 20)
+#define LOW_FIRST (256ull << 20)
+#define LOW_END (2ull << 30)
+#define LOW_STEP (1ull << 20)
 
 static void *reserve(size_t n, int prot)
 {
@@ -27,25 +30,18 @@ static void *reserve(size_t n, int prot)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Entries are few and far between: not with huge pages. */
-static uint32_t *jt_reserve(struct bt_vcpu *b)
+/* Map N bytes below 2 GiB, where 64-bit code reaches them by absolute addresses. */
+void *cache_map_low(size_t n, int prot, int flags, int fd)
 {
-	void *p = b->jt.tables < b->jt.max_tables ? reserve(JT_BYTES, PROT_READ | PROT_WRITE) : NULL;
+	for (uint64_t at = LOW_FIRST; at + n <= LOW_END; at += LOW_STEP) {
+		void *p = mmap((void *)at, n, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
 
-	b->jt.tables += p != NULL;
-	if (p)
-		madvise(p, JT_BYTES, MADV_NOHUGEPAGE);
-	return p;
-}
-
-/* Where address space is limited, most of it is for windows. */
-static unsigned jt_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_AS, &r) || r.rlim_cur / 8 / JT_BYTES >= MAX_CTX)
-		return MAX_CTX;
-	return r.rlim_cur / 8 < JT_BYTES ? 1 : (unsigned)(r.rlim_cur / 8 / JT_BYTES);
+		if (p == (void *)at)
+			return p;
+		if (p != MAP_FAILED) /* a kernel that takes the address for a hint */
+			munmap(p, n);
+	}
+	return NULL;
 }
 
 bool cache_init(struct bt_vcpu *b, char *err, size_t n)
@@ -62,8 +58,8 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	if (b->tc.fd < 0 || ftruncate(b->tc.fd, (off_t)size))
 		goto fail;
 	b->tc.rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, b->tc.fd, 0);
-	b->tc.rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, b->tc.fd, 0);
-	if (b->tc.rw == MAP_FAILED || b->tc.rx == MAP_FAILED)
+	b->tc.rx = cache_map_low(size, PROT_READ | PROT_EXEC, MAP_SHARED, b->tc.fd);
+	if (b->tc.rw == MAP_FAILED || !b->tc.rx)
 		goto fail;
 	b->tc_base = (uint64_t)b->tc.rx;
 	b->tc.hash = reserve(CCF_HASH * sizeof(*b->tc.hash), PROT_READ | PROT_WRITE);
@@ -71,24 +67,20 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	b->tc.cap_order = 4u << 20;
 	b->tc.order = reserve(b->tc.cap_order * sizeof(*b->tc.order), PROT_READ | PROT_WRITE);
 	b->tc.arena = reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
-	b->jt.poison = reserve(JT_BYTES, PROT_NONE);
-	b->jt.max_tables = jt_limit();
-	b->jt.ctx[0].jt = jt_reserve(b);
-	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !b->jt.poison || !b->jt.ctx[0].jt)
+	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !jump_init(b))
 		goto fail;
 	/* Like a window, the guard is aligned to 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
 	b->guard.trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
 	b->guard.no_shadow = reserve(MMU_SHADOW_BYTES, PROT_READ);
+	b->guard.no_vt = (uint64_t)reserve(GUARD_VT_BYTES, PROT_NONE);
 	b->guard.map = reserve(16ull << 30, PROT_NONE);
 	b->guard.base = (uint8_t *)(((uint64_t)b->guard.map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
 	b->adapt.verdicts = reserve(VERDICTS * sizeof(*b->adapt.verdicts), PROT_READ | PROT_WRITE);
 	b->history.ring = reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
-	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->adapt.verdicts ||
-	    !b->history.ring)
+	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->guard.no_vt ||
+	    !b->adapt.verdicts || !b->history.ring)
 		goto fail;
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		b->jt.ctx[i].next_used = &b->jt.ctx[i];
 	return true;
 fail:
 	snprintf(err, n, "no memory for the translation cache");
@@ -112,14 +104,13 @@ void cache_fini(struct bt_vcpu *b)
 	give_back(b->tc.pages, (1u << 20) * sizeof(*b->tc.pages));
 	give_back(b->tc.order, b->tc.cap_order * sizeof(*b->tc.order));
 	give_back(b->tc.arena, ARENA_BYTES);
-	give_back(b->jt.poison, JT_BYTES);
 	give_back((void *)b->guard.trap_page, PAGE_SIZE);
 	give_back(b->guard.map, 16ull << 30);
 	give_back(b->guard.no_shadow, MMU_SHADOW_BYTES);
+	give_back((void *)b->guard.no_vt, GUARD_VT_BYTES);
 	give_back(b->adapt.verdicts, VERDICTS * sizeof(*b->adapt.verdicts));
 	give_back(b->history.ring, MAX_HISTORY * sizeof(*b->history.ring));
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		give_back(b->jt.ctx[i].jt, JT_BYTES);
+	jump_fini(b);
 }
 
 /* Zeroed, because the arena is dropped with MADV_DONTNEED. */
@@ -129,77 +120,6 @@ void *arena_alloc(struct bt_vcpu *b, size_t n)
 
 	b->tc.zone.arena_pos += (n + 15) & ~(size_t)15;
 	return p;
-}
-
-void ctx_table(struct bt_vcpu *b, struct ctx *c)
-{
-	struct ctx *old = NULL;
-
-	if (!c->jt)
-		c->jt = jt_reserve(b);
-	if (c->jt)
-		return;
-	/* One context at least has a table. */
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		if (b->jt.ctx[i].jt && (!old || b->jt.ctx[i].lru < old->lru))
-			old = &b->jt.ctx[i];
-	ctx_reset(b, old);
-	c->jt = old->jt;
-	old->jt = NULL;
-}
-
-/* The slot of JT_PAGE(EIP) in touched[], or the free one for it. NULL: it has none, and there is no room. */
-static uint32_t *touched_slot(struct ctx *c, uint64_t eip)
-{
-	uint32_t page = JT_PAGE(eip), h = page * 0x9e3779b1u >> 16;
-
-	for (unsigned i = 0; i < JT_PROBES; i++) {
-		uint32_t *t = &c->touched[(h + i) % JT_TOUCHED];
-
-		if (!*t || *t == page + 1)
-			return t;
-	}
-	return NULL;
-}
-
-void ctx_put(struct ctx *c, uint64_t eip, uint32_t host)
-{
-	uint32_t *t = touched_slot(c, eip);
-
-	c->any = true;
-	if (t)
-		*t = JT_PAGE(eip) + 1;
-	else
-		c->many = true;
-	c->jt[eip] = host;
-}
-
-/* Forget that EIP leads to HOST. Pages without entries are not read, which would map them. */
-static void ctx_drop(struct ctx *c, uint64_t eip, uint32_t host)
-{
-	uint32_t *t = c->any ? touched_slot(c, eip) : NULL;
-
-	if (c->any && (t ? *t != 0 : c->many) && c->jt[eip] == host)
-		c->jt[eip] = 0;
-}
-
-void ctx_reset(struct bt_vcpu *b, struct ctx *c)
-{
-	(void)b;
-	if (c->many)
-		madvise(c->jt, JT_BYTES, MADV_DONTNEED);
-	/* Clearing a page costs less than two page faults, one at its first load and one at its first entry.
-	 */
-	for (unsigned i = 0; i < JT_TOUCHED && c->any && !c->many; i++)
-		if (c->touched[i])
-			gpr_zero((uint8_t *)c->jt + ((uint64_t)(c->touched[i] - 1) << PAGE_SHIFT), PAGE_SIZE);
-	if (c->any)
-		gpr_zero(c->touched, sizeof(c->touched));
-	c->many = c->any = c->used = false;
-	b->st.ctx_flushes++;
-	syscall_cache_forget(b);
-	if (b->jt.cur == c)
-		b->jt.cur = NULL;
 }
 
 /* The page is part of the key: processes have different code at the same address. */
@@ -289,7 +209,7 @@ static void list_remove(struct bt_vcpu *b, ppn page, struct ccf *f)
 		*p = f->page == page ? f->pnext : f->pnext2;
 }
 
-void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by)
+void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, gva by)
 {
 	if (f->dead)
 		return;
@@ -307,8 +227,7 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by
 	list_remove(b, f->page, f);
 	if (f->page2 != UINT32_MAX)
 		list_remove(b, f->page2, f);
-	for (unsigned i = 0; i < MAX_CTX; i++)
-		ctx_drop(&b->jt.ctx[i], f->eip, f->host);
+	jump_drop(b, f);
 }
 
 unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why why)

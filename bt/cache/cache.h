@@ -21,7 +21,7 @@ struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip);
 void cache_insert(struct bt_vcpu *b, struct ccf *f);
 
 /* Drop F: it is never entered again. BY: the instruction that is the reason, 0: none. */
-void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, uint32_t by);
+void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, gva by);
 /* Drop those that cover any of LEN bytes from PC on; returns how many. */
 unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why why);
 /* Drop those made from page P because it was written (BY_WRITE), or else all but the pinned ones, because it
@@ -29,10 +29,6 @@ unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why wh
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 /* Empty the cache. FULL: because it is full; pinned fragments stay. */
 void cache_flush_all(struct bt_vcpu *b, bool full);
-/* Give C a jump table: a new one or, if there is no address space for it, another context's. */
-void ctx_table(struct bt_vcpu *b, struct ctx *c);
-/* Indirect transfers to EIP go to TC offset HOST from now on. */
-void ctx_put(struct ctx *c, uint64_t eip, uint32_t host);
-/* Forget the jump table and the context. */
-void ctx_reset(struct bt_vcpu *b, struct ctx *c);
+/* Map N bytes below 2 GiB, where 64-bit code reaches them by absolute addresses. NULL: the host refuses. */
+void *cache_map_low(size_t n, int prot, int flags, int fd);
 #endif

@@ -41,7 +41,7 @@ void history_made(struct bt_vcpu *b, const struct ccf *f)
 	of_ccf(b, f, HISTORY_MADE)->entries = UINT64_MAX;
 }
 
-void history_dropped(struct bt_vcpu *b, const struct ccf *f, enum drop_why why, uint32_t by)
+void history_dropped(struct bt_vcpu *b, const struct ccf *f, enum drop_why why, gva by)
 {
 	struct history *h = of_ccf(b, f, HISTORY_DROPPED);
 

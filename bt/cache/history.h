@@ -7,7 +7,7 @@
 extern const char *const drop_names[DROP_REASONS];
 
 void history_made(struct bt_vcpu *b, const struct ccf *f);
-void history_dropped(struct bt_vcpu *b, const struct ccf *f, enum drop_why why, uint32_t by);
+void history_dropped(struct bt_vcpu *b, const struct ccf *f, enum drop_why why, gva by);
 /* The whole cache was emptied. */
 void history_flushed(struct bt_vcpu *b, enum drop_why why);
 /* Add F, which is dropped, to the totals. */

@@ -43,4 +43,9 @@ static inline void e_shiftx(struct tx *t, bool left, int d, int s, int count)
 	e1(t, 0xf7);
 	e1(t, (unsigned)(0xc0 | (d & 7) << 3 | (s & 7)));
 }
+static inline void e_shiftx64(struct tx *t, bool left, int d, int s, int count)
+{
+	e_shiftx(t, left, d, s, count);
+	t->p[-3] |= 0x80;
+}
 #endif

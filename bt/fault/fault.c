@@ -4,7 +4,7 @@
  * retried; otherwise the exact guest state is stored from the signal frame and the thread resumes in
  * stub_resume(). Only signals from the TC are handled; the monitor's own faults end the process
  * (fault/fatal.c). */
-#include "bt/fault/fault.h"
+#include "bt/fault/fault_int.h"
 #include "bt/adapt/account.h"
 #include "bt/adapt/adapt.h"
 #include "bt/cache/cache.h"
@@ -13,7 +13,8 @@
 #include "bt/runtime/hooks.h"
 #include "bt/runtime/stubs.h"
 
-#include "mm/mmu.h"
+#include "bt/cache/jump.h"
+#include "mm/long.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -26,8 +27,6 @@
 static __thread struct bt_vcpu *current; /* the vCPU this thread is running */
 static __thread void *altstack;		 /* this thread's signals run on it */
 
-static const int greg_of[8] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
-
 static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f, uint64_t rip)
 {
 	uint32_t off = (uint32_t)(rip - b->tc_base - f->host);
@@ -39,23 +38,25 @@ static const struct mark *find_mark(const struct bt_vcpu *b, const struct ccf *f
 }
 
 /* Store the guest's state as of the start of the marked instruction. */
-static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, const greg_t *g)
+void fault_store(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, const greg_t *g)
 {
 	struct cpu *c = &b->v.cpu;
 	unsigned insn = m ? m->insn : 0;
 
-	for (int r = 0; r < 8; r++)
+	if (mode_long(f->mode))
+		fault_store_long(b, m, g);
+	for (int r = 0; r < 8 && !mode_long(f->mode); r++)
 		c->gpr[r] = (uint32_t)g[greg_of[r]];
 	c->flags = ((uint32_t)g[REG_EFL] & FL_HOST) | FL_ONE;
 	c->rip = f->eip + f->ioff[f->ninsn + insn];
 	if (m && m->fix == FIX_XCHG)
-		c->gpr[m->arg] = (uint32_t)g[REG_R8];
+		c->gpr[m->arg] = in_width(f, g[REG_R8]);
 	if (m && m->fix == FIX_XSAVE) {
-		c->gpr[R_EAX] = (uint32_t)g[REG_R10];
-		c->gpr[R_EDX] = (uint32_t)g[REG_R11];
+		c->gpr[R_EAX] = in_width(f, g[REG_R10]);
+		c->gpr[R_EDX] = in_width(f, g[REG_R11]);
 	}
 	if (m && m->fix == FIX_POLL_R8) {
-		c->rip = (uint32_t)g[REG_R8];
+		c->rip = in_width(f, g[REG_R8]);
 		insn++;
 	}
 	if (f == b->transient.ccf)
@@ -64,47 +65,43 @@ static void store_state(struct bt_vcpu *b, const struct ccf *f, const struct mar
 		b->icount.left += f->ninsn - insn;
 }
 
-static void resume_in_c(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
+void fault_resume(struct bt_vcpu *b, ucontext_t *uc, enum exit_code xc)
 {
 	b->exit.code = xc;
+	uc->uc_mcontext.gregs[REG_R15] = (greg_t)b;
 	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)b->stubs.host_rsp;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)stub_resume;
 	uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)FL_DF;
 }
 
-static void count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why)
+void fault_count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why)
 {
 	b->st.traps[why]++;
 	f->traps[why]++;
 	account_trap(b, why);
 }
 
-static void raise_exc(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, uint32_t err)
+void fault_raise(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, uint32_t err)
 {
 	b->v.cpu.exc = (struct exc){ .vector = (uint8_t)vector, .has_err = has_err, .err = err };
-	resume_in_c(b, uc, XC_EXC);
+	fault_resume(b, uc, XC_EXC);
 }
 
-static void page_fault(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct mmu_fault *mf)
+void fault_page(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct mmu_fault *mf)
 {
-	raise_exc(b, uc, mf->vector, mf->vector == EXC_PF, mf->err);
+	fault_raise(b, uc, mf->vector, mf->vector == EXC_PF, mf->err);
 	if (mf->vector != EXC_PF)
 		return;
 	b->v.cpu.exc.cr2 = lin;
-	b->prefill.armed = true;
+	b->prefill.armed = !b->stubs.is_long;
 	b->prefill.pc = cpu_pc(&b->v.cpu);
 	b->prefill.lin = lin;
-}
-
-static unsigned insn_of(const struct mark *m)
-{
-	return m ? m->insn : 0;
 }
 
 /* The linear address of the instruction at M. */
 static gva pc_of(const struct ccf *f, const struct mark *m)
 {
-	return f->pc + f->ioff[f->ninsn + insn_of(m)];
+	return f->pc + f->ioff[f->ninsn + mark_insn(m)];
 }
 
 /* Can the access be lowered with a precheck? */
@@ -137,7 +134,7 @@ static void user_access(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 	bool kernel = (f->mode & MODE_CPL) != MODE_CPL && (f->mode & MODE_PE);
 	struct verdict *v;
 
-	adapt_trap(b, f, insn_of(m), CAUSE_USER_PAGE, kernel);
+	adapt_trap(b, f, mark_insn(m), CAUSE_USER_PAGE, kernel);
 	v = b->adapt.charge.v;
 	if (guilty_of(v, CAUSE_USER_PAGE))
 		mmu_learn_quarter(b->v.mmu, lin);
@@ -154,40 +151,40 @@ static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m
 		g[REG_RAX] = (uint32_t)g[REG_R10];
 		g[REG_RDX] = (uint32_t)g[REG_R11];
 	}
-	g[REG_RIP] = (greg_t)(b->tc_base + f->host + f->ioff[insn_of(m)]);
+	g[REG_RIP] = (greg_t)(b->tc_base + f->host + f->ioff[mark_insn(m)]);
 }
 
 /* If F stores to its own page P: complete the store outside F. True if so. */
-static bool rewrites_itself(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
+bool fault_own_page(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p)
 {
 	if (f == b->transient.ccf || (f->page != p && f->page2 != p))
 		return false;
-	store_state(b, f, m, uc->uc_mcontext.gregs);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
 	b->exit.arg = p;
-	resume_in_c(b, uc, XC_SMC);
+	fault_resume(b, uc, XC_SMC);
 	return true;
 }
 
 /* No mapping can be had: stop in front of the instruction. The hook has left the text. */
-static void host_refused(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+void fault_refused(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
-	store_state(b, f, m, uc->uc_mcontext.gregs);
-	resume_in_c(b, uc, XC_ERROR);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	fault_resume(b, uc, XC_ERROR);
 }
 
 /* The page is not in memory. It is brought there outside the handler, and the instruction retried in place
  * (dispatch_after_fault()). What comes before the first instruction is done again by entering the fragment.
  */
-static void page_away(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+void fault_page_away(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
 	uint64_t body = b->tc_base + f->host + f->ioff[0];
 
 	b->exit.retry = 0;
 	if ((uint64_t)uc->uc_mcontext.gregs[REG_RIP] >= body)
-		b->exit.retry = b->tc_base + f->host + f->ioff[insn_of(m)];
-	store_state(b, f, m, uc->uc_mcontext.gregs);
-	b->exit.retry_cost = b->icount.on && f != b->transient.ccf ? f->ninsn - insn_of(m) : 0;
-	resume_in_c(b, uc, XC_WAIT);
+		b->exit.retry = b->tc_base + f->host + f->ioff[mark_insn(m)];
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	b->exit.retry_cost = b->icount.on && f != b->transient.ccf ? f->ninsn - mark_insn(m) : 0;
+	fault_resume(b, uc, XC_WAIT);
 }
 
 /* An access through quarter[] missed: in the user window, or in the guard that replaces it while it is stale.
@@ -199,7 +196,7 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	struct mmu_fault mf = { .pc = pc_of(f, m) };
 
 	if (guard) {
-		count(b, f, TRAP_USER);
+		fault_count(b, f, TRAP_USER);
 		if (mmu_user_ready(b->v.mmu)) {
 			dispatch_quarters(b);
 			restart(b, f, m, g);
@@ -209,41 +206,41 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	}
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
-		count(b, f, TRAP_FILL);
-		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m) ? weight(b, f, m, &mf) : 0);
+		fault_count(b, f, TRAP_FILL);
+		adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m) ? weight(b, f, m, &mf) : 0);
 		return;
 	case FILL_FAULT:
-		count(b, f, TRAP_TRUE);
-		adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
-		store_state(b, f, m, g);
+		fault_count(b, f, TRAP_TRUE);
+		adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
+		fault_store(b, f, m, g);
 		if (m && m->fix == FIX_XCHG)
 			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
-		page_fault(b, uc, lin, &mf);
+		fault_page(b, uc, lin, &mf);
 		return;
 	case FILL_CODE:
-		count(b, f, TRAP_CODE);
-		adapt_trap(b, f, insn_of(m), CAUSE_CODE, 0);
-		if (rewrites_itself(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
+		fault_count(b, f, TRAP_CODE);
+		adapt_trap(b, f, mark_insn(m), CAUSE_CODE, 0);
+		if (fault_own_page(b, f, m, uc, (ppn)(mf.pa >> PAGE_SHIFT)))
 			return;
 		adapt_code_written(b, (ppn)(mf.pa >> PAGE_SHIFT));
 		mm_untrace_code(b->vm, (ppn)(mf.pa >> PAGE_SHIFT));
 		return;
 	case FILL_WAIT:
-		page_away(b, f, m, uc);
+		fault_page_away(b, f, m, uc);
 		return;
 	case FILL_ERROR:
-		host_refused(b, f, m, uc);
+		fault_refused(b, f, m, uc);
 		return;
 	case FILL_MMIO:
-		count(b, f, TRAP_USER);
+		fault_count(b, f, TRAP_USER);
 		break;
 	}
 failed:
 	/* A supervisor page or device memory among user pages: execute once through the kernel window. A site
 	 * where this recurs is excluded from promotion. */
-	adapt_failed(b, f, insn_of(m), CAUSE_USER_PAGE);
-	store_state(b, f, m, g);
-	resume_in_c(b, uc, XC_TRANSIENT);
+	adapt_failed(b, f, mark_insn(m), CAUSE_USER_PAGE);
+	fault_store(b, f, m, g);
+	fault_resume(b, uc, XC_TRANSIENT);
 }
 
 /* Is the page of LIN mapped for reading? Maps it if the guest's tables allow. */
@@ -301,55 +298,60 @@ static void source_first(const struct bt_vcpu *b, const struct mark *m, const gr
 	*write = false;
 }
 
+static enum mmu_fill fill(struct bt_vcpu *b, const struct ccf *f, gva lin, unsigned how, struct mmu_fault *mf)
+{
+	return mode_long(f->mode) ? mmu_long_fill(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
+}
+
 /* A window access missed. True if the access can be retried. */
-static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
-			 bool write)
+bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
 	struct mmu_fault mf = { .pc = pc_of(f, m) };
 
 	for (int tries = 0; tries < 4; tries++) {
-		switch (mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+		switch (fill(b, f, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
 			if (tries)
 				return true;
-			count(b, f, TRAP_FILL);
+			fault_count(b, f, TRAP_FILL);
 			if (mf.user_access)
 				user_access(b, f, m, lin);
 			else
-				adapt_trap(b, f, insn_of(m), CAUSE_MISS,
+				adapt_trap(b, f, mark_insn(m), CAUSE_MISS,
 					   can_precheck(m) ? weight(b, f, m, &mf) : 0);
-			map_ahead(b, m, mf.pc, g, lin, write);
+			if (!mode_long(f->mode))
+				map_ahead(b, m, mf.pc, g, lin, write);
 			return true;
 		case FILL_FAULT:
-			count(b, f, TRAP_TRUE);
-			adapt_trap(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
-			store_state(b, f, m, g);
-			page_fault(b, uc, lin, &mf);
+			fault_count(b, f, TRAP_TRUE);
+			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
+			fault_store(b, f, m, g);
+			fault_page(b, uc, lin, &mf);
 			return false;
 		case FILL_WAIT:
-			page_away(b, f, m, uc);
+			fault_page_away(b, f, m, uc);
 			return false;
 		case FILL_ERROR:
-			host_refused(b, f, m, uc);
+			fault_refused(b, f, m, uc);
 			return false;
 		case FILL_MMIO:
-			count(b, f, TRAP_MMIO);
-			adapt_trap(b, f, insn_of(m), CAUSE_DEVICE, 1);
-			store_state(b, f, m, g);
+			fault_count(b, f, TRAP_MMIO);
+			adapt_trap(b, f, mark_insn(m), CAUSE_DEVICE, 1);
+			fault_store(b, f, m, g);
 			b->exit.pa = mf.pa;
-			resume_in_c(b, uc, XC_MMIO);
+			fault_resume(b, uc, XC_MMIO);
 			return false;
 		case FILL_CODE: {
 			ppn p = (ppn)(mf.pa >> PAGE_SHIFT);
 
-			count(b, f, TRAP_CODE);
-			adapt_trap(b, f, insn_of(m), CAUSE_CODE, 0);
-			if (rewrites_itself(b, f, m, uc, p))
+			fault_count(b, f, TRAP_CODE);
+			adapt_trap(b, f, mark_insn(m), CAUSE_CODE, 0);
+			if (fault_own_page(b, f, m, uc, p))
 				return false;
 			/* A write to other code: with a precheck, the site would handle this without a fault.
 			 */
-			adapt_suspect(b, f, insn_of(m), CAUSE_MISS, can_precheck(m));
+			adapt_suspect(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
 			adapt_code_written(b, p);
 			mm_untrace_code(b->vm, p);
 			break;
@@ -361,15 +363,15 @@ static bool window_fault(struct bt_vcpu *b, struct ccf *f, const struct mark *m,
 
 static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 {
-	return addr - (uint64_t)b->jt.poison < JT_BYTES;
+	return addr - (uint64_t)b->jt.poison < b->jt.poison_bytes;
 }
 
-static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
-	adapt_trap(b, f, insn_of(m), CAUSE_DIVIDE, 1);
-	store_state(b, f, m, uc->uc_mcontext.gregs);
-	raise_exc(b, uc, EXC_DE, false, 0);
+	adapt_trap(b, f, mark_insn(m), CAUSE_DIVIDE, 1);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	fault_raise(b, uc, EXC_DE, false, 0);
 	adapt_settled(b, __builtin_ia32_rdtsc());
 }
 
@@ -382,14 +384,14 @@ static bool end_loop(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uco
 
 	for (int r = 0; r < 8; r++)
 		regs[r] = (uint64_t)uc->uc_mcontext.gregs[greg_of[r]];
-	loop = fault_loop(b, f, insn_of(m), regs);
+	loop = fault_loop(b, f, mark_insn(m), regs);
 	if (loop == LOOP_STUCK) {
 		runtime_failed(b, "an instruction keeps faulting on a page that is mapped: the host does not "
 				  "keep its mappings");
-		host_refused(b, f, m, uc);
+		fault_refused(b, f, m, uc);
 	} else if (loop == LOOP_LONG && b->kick && !b->stepping) {
-		store_state(b, f, m, uc->uc_mcontext.gregs);
-		resume_in_c(b, uc, XC_LOOKUP);
+		fault_store(b, f, m, uc->uc_mcontext.gregs);
+		fault_resume(b, uc, XC_LOOKUP);
 	} else {
 		return false;
 	}
@@ -411,18 +413,18 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	account_at(b, f, pc_of(f, m));
 	switch (sig) {
 	case SIGFPE:
-		count(b, f, TRAP_FPE);
+		fault_count(b, f, TRAP_FPE);
 		if (si->si_code == FPE_INTDIV || si->si_code == FPE_INTOVF) {
 			divide_error(b, f, m, uc);
 			return true;
 		}
-		store_state(b, f, m, g);
-		raise_exc(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
+		fault_store(b, f, m, g);
+		fault_raise(b, uc, g[REG_TRAPNO] == EXC_XM ? EXC_XM : EXC_MF, false, 0);
 		return true;
 	case SIGILL:
-		count(b, f, TRAP_ILL);
-		store_state(b, f, m, g);
-		raise_exc(b, uc, EXC_UD, false, 0);
+		fault_count(b, f, TRAP_ILL);
+		fault_store(b, f, m, g);
+		fault_raise(b, uc, EXC_UD, false, 0);
 		return true;
 	case SIGBUS:
 	case SIGSEGV:
@@ -435,33 +437,48 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		 * address. */
 		struct site *s = (struct site *)g[REG_R9];
 
-		count(b, f, TRAP_SENS);
+		fault_count(b, f, TRAP_SENS);
+		if (mode_long(f->mode)) /* as the stub of 64-bit code does first */
+			fault_store_upper(b, g);
 		g[REG_RIP] = (greg_t)(s->fpu ? stub_callout_fpu_timed : stub_callout_timed);
 		return true;
 	}
 	if (poll_fault(b, addr)) {
-		count(b, f, TRAP_POLL);
+		fault_count(b, f, TRAP_POLL);
 		b->kick = 1; /* a nudge may have come when the one before was being served */
-		store_state(b, f, m, g);
+		fault_store(b, f, m, g);
 		if (!b->icount.on)
 			adapt_polled(b, f, __builtin_ia32_rdtsc());
-		resume_in_c(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
+		fault_resume(b, uc, b->stepping ? XC_STEPPED : XC_POLL);
+		return true;
+	}
+	if (jump_no_table(b, addr)) {
+		fault_store(b, f, m, g);
+		b->st.jt_misses++;
+		fault_resume(b, uc, XC_LOOKUP);
 		return true;
 	}
 	if (g[REG_TRAPNO] == EXC_GP || (sig == SIGBUS && g[REG_TRAPNO] != EXC_PF)) {
 		/* Misaligned SSE operands and the like: #GP(0) for the guest. */
-		count(b, f, TRAP_GP);
-		store_state(b, f, m, g);
-		raise_exc(b, uc, EXC_GP, true, 0);
+		fault_count(b, f, TRAP_GP);
+		fault_store(b, f, m, g);
+		fault_raise(b, uc, EXC_GP, true, 0);
 		return true;
 	}
 	if (sig == SIGBUS && mmu_bus_error(b->v.mmu, addr)) {
-		host_refused(b, f, m, uc);
+		fault_refused(b, f, m, uc);
 		return true;
 	}
 	if (end_loop(b, f, m, uc))
 		return true;
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
+	if (mode_long(f->mode)) {
+		if (!fault_space(b, f, m, uc, addr, write))
+			return false;
+		if (b->exit.code != XC_MMIO || b->adapt.charge.cause != CAUSE_DEVICE)
+			adapt_settled(b, __builtin_ia32_rdtsc());
+		return true;
+	}
 	source_first(b, m, g, &addr, &write);
 	if (mmu_in_user_window(b->v.mmu, addr, &lin)) {
 		user_window_fault(b, f, m, uc, lin, write, false);
@@ -475,18 +492,18 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	}
 	switch (mmu_where(b->v.mmu, addr, &lin)) {
 	case MMU_WINDOW:
-		window_fault(b, f, m, uc, lin, write);
+		fault_window(b, f, m, uc, lin, write);
 		if (b->exit.code != XC_MMIO || b->adapt.charge.cause != CAUSE_DEVICE)
 			adapt_settled(b, __builtin_ia32_rdtsc());
 		/* else the device access is still pending; settle() charges it */
 		return true;
 	case MMU_GUARD:
-		count(b, f, TRAP_GP);
-		store_state(b, f, m, g);
+		fault_count(b, f, TRAP_GP);
+		fault_store(b, f, m, g);
 		if (m && m->fix == FIX_STRING) /* wrapped: the low halves are already right */
-			resume_in_c(b, uc, XC_LOOKUP);
+			fault_resume(b, uc, XC_LOOKUP);
 		else
-			raise_exc(b, uc, EXC_GP, true, 0);
+			fault_raise(b, uc, EXC_GP, true, 0);
 		return true;
 	default:
 		return false;
@@ -533,19 +550,20 @@ static void on_kick(int sig, siginfo_t *si, void *ctx)
 		g[REG_R12] = (greg_t)b->jt.poison;
 	if (rip < b->tc_base || rip >= b->tc_base + b->tc.size)
 		return;
-	g[REG_R12] = (greg_t)b->jt.poison;
+	if (!b->stubs.is_long)
+		g[REG_R12] = (greg_t)b->jt.poison;
 	f = cache_by_host(b, rip);
 	if (!f || b->stepping || b->icount.on)
 		return;
 	const struct mark *m = find_mark(b, f, rip);
 	if (m && m->fix == FIX_STRING) {
-		store_state(b, f, m, g);
+		fault_store(b, f, m, g);
 		/* A signal arrives between iterations of a REP, where the state is exact. After the REP, rsi
 		 * and rdi are not truncated yet, but their low halves are right, and the count is zero. */
 		uint8_t op = b->tc.rw[rip - b->tc_base];
 		if (op != 0xf3 && op != 0xf2 && op != 0x66)
 			return; /* after it, or not a REP: the next poll is near */
-		resume_in_c(b, uc, XC_LOOKUP);
+		fault_resume(b, uc, XC_LOOKUP);
 	}
 }
 

@@ -105,6 +105,12 @@ bool site_is_user_access(const struct tx *t, const struct insn *in);
 /* lower/flow.c */
 void emit_poll(struct tx *t);
 
+/* lower/stack.c; r8 to r11 are scratch. */
+void emit_flags_image(struct tx *t); /* r11 = EFLAGS as PUSHF stores it */
+/* Of kernel code: EFLAGS = r11, popped from a stack of SIZE bytes; S if more than the host's flags and IF
+ * changes. */
+void emit_set_flags(struct tx *t, struct insn *in, struct site *s, unsigned size);
+
 /* lower/segment.c */
 /* Load segment register SEG with the selector in r8d, then add POP to ESP. */
 void emit_load_seg(struct tx *t, struct insn *in, enum seg seg, unsigned pop);

@@ -48,7 +48,7 @@ static bool far_load(struct tx *t, struct insn *in)
 			continue;
 		emit_ea(t, in);
 		s = new_site(t, in, CO_SEGLOAD, co_load_far);
-		s->op = in->z.operand_width == 16 ? 2 : 4;
+		s->op = in->z.operand_width / 8;
 		s->load_far.reg = (uint8_t)ZydisRegisterGetId(in->op[0].reg.value);
 		s->load_far.seg = far_loads[i].seg;
 		emit_callout(t, s);

@@ -424,7 +424,8 @@ static bool lower_xlat(struct tx *t, struct insn *in)
 }
 
 static bool (*const families[])(struct tx *, struct insn *) = {
-	lower_flow, lower_long_stack, lower_long_string, lower_hint, lower_long_vector, lower_xlat, NULL
+	lower_long_system, lower_flow, lower_long_stack, lower_long_string, lower_hint,
+	lower_long_vector, lower_xlat, lower_system,	 lower_legacy,	    NULL
 };
 
 const struct lower_ops ops_long = {

@@ -63,5 +63,6 @@ void long_adjust(struct tx *t, int32_t by);
 bool lower_long_stack(struct tx *t, struct insn *in);
 bool lower_long_string(struct tx *t, struct insn *in);
 bool lower_long_vector(struct tx *t, struct insn *in); /* operands of more than one element */
+bool lower_long_system(struct tx *t, struct insn *in);
 void long_plain(struct tx *t, struct insn *in);
 #endif

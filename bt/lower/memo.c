@@ -2,13 +2,13 @@
  * Memo: results of sensitive instructions that are repeated in line. The callouts of CPUID and RDMSR store
  * what they return (struct memo, runtime/callout_system.c); the same query is then answered in line until
  * memo_forget() invalidates it, which every change of an input does. A write of CR0 that changes nothing is
- * recognized in line too. All other cases are callouts. */
+ * recognized in line too. All other cases, and all of 64-bit code, are callouts. */
 #include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
 
 static bool in_tc(const struct tx *t)
 {
-	return t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC);
+	return t->kind == TX_NORMAL && (t->way == WAY_DEFAULT || t->way == WAY_INTC) && !mode_long(t->mode);
 }
 
 static struct site *new_memo_site(struct tx *t, struct insn *in, enum callout_kind k, callout_fn *fn)

@@ -7,7 +7,7 @@
 
 static bool uses_memo(const struct tx *t, enum seg s)
 {
-	bool wanted = t->way == WAY_DEFAULT || t->way == WAY_INTC;
+	bool wanted = (t->way == WAY_DEFAULT || t->way == WAY_INTC) && !mode_long(t->mode);
 
 	return wanted && t->kind == TX_NORMAL && (t->mode & MODE_PE) && !(t->mode & (MODE_VM | MODE_CPL)) &&
 	       s != SEG_SS && s != SEG_CS;

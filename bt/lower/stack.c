@@ -247,6 +247,19 @@ static bool flags_inline(const struct tx *t)
 	       t->kind == TX_NORMAL;
 }
 
+void emit_flags_image(struct tx *t)
+{
+	host_flags_to(t, H_R9);
+	e_movi32(t, H_R10, FL_HOST);
+	e_and_noflags(t, H_R11, H_R9, H_R10);
+	e_ldzx8(t, H_R9, OFF_CPU(intf));
+	e_rorx32(t, H_R9, H_R9, 32 - 9);
+	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, FL_ONE);
+	e_ld32(t, H_R9, OFF_CPU(sysflags));
+	/* VM and RF read as zero in the image; neither can be set here */
+	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, 0);
+}
+
 /* PUSHF in the TC: arithmetic flags from the host, the others from the vCPU. */
 static void pushf(struct tx *t, struct insn *in, unsigned size)
 {
@@ -258,32 +271,12 @@ static void pushf(struct tx *t, struct insn *in, unsigned size)
 		return;
 	}
 	t->low[t->i] = LOW_INTC;
-	host_flags_to(t, H_R9);
-	e_movi32(t, H_R10, FL_HOST);
-	e_and_noflags(t, H_R11, H_R9, H_R10);
-	e_ldzx8(t, H_R9, OFF_CPU(intf));
-	e_rorx32(t, H_R9, H_R9, 32 - 9);
-	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, FL_ONE);
-	e_ld32(t, H_R9, OFF_CPU(sysflags));
-	/* VM and RF read as zero in the image; neither can be set here */
-	e_rmi(t, 0, 0x8d, H_R11, H_R11, H_R9, 0, 0);
+	emit_flags_image(t);
 	emit_stack_push_reg(t, H_R11, size);
 }
 
-/* POPF at CPL 0, in line if only arithmetic flags, DF and IF may change; if another bit differs, the callout
- * does it. */
-static void popf(struct tx *t, struct insn *in, unsigned size)
+void emit_set_flags(struct tx *t, struct insn *in, struct site *s, unsigned size)
 {
-	struct site *s = new_site(t, in, CO_FLAGS, co_popf);
-
-	s->op = (uint8_t)size;
-	if (!flags_inline(t) || size == 2 || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
-		emit_callout(t, s);
-		t->done = true;
-		return;
-	}
-	t->low[t->i] = LOW_INTC;
-	emit_stack_peek(t, H_R11, 4);
 	/* system bits of the image, compared with the current ones */
 	e_movi32(t, H_R10, FL_SYS & ~(FL_RF | FL_VM | FL_VIF | FL_VIP));
 	e_and_noflags(t, H_R9, H_R11, H_R10);
@@ -303,7 +296,7 @@ static void popf(struct tx *t, struct insn *in, unsigned size)
 	/* the rest into the host's flags */
 	e_movi32(t, H_R10, FL_HOST);
 	e_and_noflags(t, H_R11, H_R11, H_R10);
-	emit_stack_adjust(t, 4);
+	emit_stack_adjust(t, (int32_t)size);
 	e_mov64(t, H_R8, H_RSP);
 	e_rm(t, F_W, 0x8d, H_RSP, H_R15, OFF(scratch[8]));
 	e1(t, 0x41);
@@ -319,6 +312,23 @@ static void popf(struct tx *t, struct insn *in, unsigned size)
 	e_mov64(t, H_R8, H_RCX);
 	e_here8(t, off);
 	e_mov64(t, H_RCX, H_R8);
+}
+
+/* POPF at CPL 0, in line if only arithmetic flags, DF and IF may change; if another bit differs, the callout
+ * does it. */
+static void popf(struct tx *t, struct insn *in, unsigned size)
+{
+	struct site *s = new_site(t, in, CO_FLAGS, co_popf);
+
+	s->op = (uint8_t)size;
+	if (!flags_inline(t) || size == 2 || t->way == WAY_TRAP || t->way == WAY_CALLOUT) {
+		emit_callout(t, s);
+		t->done = true;
+		return;
+	}
+	t->low[t->i] = LOW_INTC;
+	emit_stack_peek(t, H_R11, 4);
+	emit_set_flags(t, in, s, size);
 }
 
 bool lower_stack(struct tx *t, struct insn *in)

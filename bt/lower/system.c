@@ -10,7 +10,7 @@ static struct site *callout(struct tx *t, struct insn *in, enum callout_kind k, 
 {
 	struct site *s = new_site(t, in, k, fn);
 
-	s->op = in->z.operand_width == 16 ? 2 : 4;
+	s->op = in->z.operand_width == 16 ? 2 : in->z.operand_width == 64 ? 8 : 4;
 	return s;
 }
 
@@ -301,6 +301,7 @@ static bool refused(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_LGDT:
 	case ZYDIS_MNEMONIC_LIDT:
 	case ZYDIS_MNEMONIC_LMSW:
+	case ZYDIS_MNEMONIC_INVPCID:
 		vector = kernel(t) ? -1 : EXC_GP;
 		break;
 	case ZYDIS_MNEMONIC_LAR:
@@ -408,6 +409,33 @@ bool lower_system(struct tx *t, struct insn *in)
 		return true;
 	case ZYDIS_MNEMONIC_INVLPG:
 		with_ea(t, in, CO_CR, co_invlpg, 0, true);
+		return true;
+	case ZYDIS_MNEMONIC_INVPCID:
+		emit_ea(t, in);
+		s = callout(t, in, CO_CR, co_invpcid);
+		s->regs.reg = (uint8_t)reg_of(&in->op[0]);
+		emit_callout(t, s);
+		t->done = true;
+		return true;
+	case ZYDIS_MNEMONIC_CLAC:
+	case ZYDIS_MNEMONIC_STAC:
+		s = callout(t, in, CO_FLAGS, co_set_ac);
+		s->regs.code = in->z.mnemonic == ZYDIS_MNEMONIC_STAC;
+		emit_callout(t, s);
+		t->done = true;
+		return true;
+	case ZYDIS_MNEMONIC_RDPID:
+		s = callout(t, in, CO_SYSTEM, co_rdpid);
+		s->regs.reg = (uint8_t)reg_of(&in->op[0]);
+		emit_callout(t, s);
+		return true;
+	case ZYDIS_MNEMONIC_SYSCALL: /* 64-bit code has it elsewhere */
+		emit_callout(t, callout(t, in, CO_INT, co_syscall));
+		t->done = true;
+		return true;
+	case ZYDIS_MNEMONIC_SYSRET:
+		emit_callout(t, callout(t, in, CO_IRET, co_sysret));
+		t->done = true;
 		return true;
 	case ZYDIS_MNEMONIC_INVD:
 	case ZYDIS_MNEMONIC_WBINVD:

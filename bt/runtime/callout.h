@@ -44,6 +44,7 @@ callout_fn co_rdtsc;	  /* rdtsc */
 callout_fn co_wrmsr, co_xgetbv, co_xsetbv, co_rdpmc;
 callout_fn co_mov_to_cr, co_mov_from_cr, co_mov_to_dr, co_mov_from_dr; /* regs; other: CR or DR */
 callout_fn co_table;						       /* regs.code: TAB_* */
+callout_fn co_store_system;					       /* regs.code: SYS_* */
 callout_fn co_lldt, co_ltr, co_lmsw, co_clts, co_invlpg, co_nop_cpl0;
 callout_fn co_read_base, co_write_base; /* regs; other: FS or GS */
 callout_fn co_set_ac;			/* CLAC STAC: regs.code: the value */
@@ -86,6 +87,7 @@ callout_fn co_gather, co_masked_load, co_masked_store, co_maskmovq;
 
 enum { FAR_JMP, FAR_CALL };
 enum { TAB_SGDT, TAB_SIDT, TAB_LGDT, TAB_LIDT };
+enum { SYS_LDTR, SYS_TR, SYS_MSW };
 enum { STR_MOVS, STR_CMPS, STR_STOS, STR_LODS, STR_SCAS, STR_INS, STR_OUTS };
 enum { BCD_DAA, BCD_DAS, BCD_AAA, BCD_AAS, BCD_AAM, BCD_AAD, BCD_SALC };
 #endif

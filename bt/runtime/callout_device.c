@@ -8,7 +8,7 @@
 
 #include "cpu/system.h"
 #include "cpu/virt.h"
-#include "mm/mmu.h"
+#include "mm/long.h"
 #include "mm/watch.h"
 
 /* ---- ports and device memory ---- */
@@ -82,17 +82,18 @@ static void device_used(struct bt_vcpu *b, struct site *s, gva lin, bool write)
 {
 	struct verdict *v = verdict_find(b, ccf_linear(s->ccf, s->eip));
 	struct mmu_fault mf = { .pc = cpu_pc(&b->v.cpu) };
-	bool ram;
+	bool long_code = mode_long(s->ccf->mode), ram;
 
 	if (b->adapt.charge.start)
 		s->mmio.cycles = (uint32_t)(__builtin_ia32_rdtsc() - b->adapt.charge.start +
 					    (write ? 2 : 1) * b->adapt.cost.callout);
 	adapt_after(b, v, s->ccf, CAUSE_DEVICE, s->mmio.cycles);
-	if (!v || mode_long(s->ccf->mode))
+	if (!v)
 		return;
-	ram = mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
+	ram = !long_code && mmu_shadow(b->v.mmu)[lin >> PAGE_SHIFT] & (write ? MMU_SHADOW_W : MMU_SHADOW_P);
 	if (!ram && !(v->after[CAUSE_DEVICE].n % DEVICE_SAMPLE))
-		ram = mmu_fill(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf) == FILL_OK;
+		ram = (long_code ? mmu_long_fill : mmu_fill)(b->v.mmu, lin, write ? MM_WRITE : MM_READ,
+							     &mf) == FILL_OK;
 	adapt_device(b, s->ccf, v, ram);
 }
 

@@ -236,6 +236,29 @@ uint64_t co_mov_from_dr(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return callout_done(b, s, r);
 }
 
+/* With CR4.UMIP, what user code may not learn. */
+static bool user_refused(struct cpu *c)
+{
+	if (!(c->cr4 & CR4_UMIP) || !c->cpl)
+		return false;
+	cpu_raise_err(c, EXC_GP, 0);
+	return true;
+}
+
+uint64_t co_store_system(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint64_t v = s->regs.code == SYS_LDTR ? c->ldtr.sel : s->regs.code == SYS_TR ? c->tr.sel : c->cr0;
+
+	callout_begin(b, s);
+	if (user_refused(c))
+		return callout_raise(b, s);
+	if (s->mem)
+		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &v, 2));
+	callout_set_reg(c, s->regs.reg, s->op, v);
+	return 0;
+}
+
 /* The base has 64 bits in 64-bit code, 24 in 16-bit code (LGDT), 32 in all others. */
 uint64_t co_table(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
@@ -249,6 +272,8 @@ uint64_t co_table(struct bt_vcpu *b, struct site *s, uint64_t ea)
 
 	callout_begin(b, s);
 	if (s->regs.code == TAB_SGDT || s->regs.code == TAB_SIDT) {
+		if (user_refused(c))
+			return callout_raise(b, s);
 		p.limit = (uint16_t)d->limit;
 		p.base = d->base;
 		return callout_done(b, s, cpu_write(&b->v, s->seg, ea, &p, 2 + wide));

@@ -4,6 +4,7 @@
 #include "bt/adapt/account.h"
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
+#include "bt/cache/jump.h"
 #include "bt/runtime/dispatch.h"
 #include "bt/runtime/event.h"
 #include "bt/runtime/hooks.h"
@@ -11,7 +12,7 @@
 #include "base/gpr.h"
 #include "cpu/system.h"
 #include "cpu/virt.h"
-#include "mm/mmu.h"
+#include "mm/long.h"
 
 static enum seg_class classify(const struct cpu *c, enum seg s)
 {
@@ -43,7 +44,7 @@ static uint32_t segment_mode(const struct cpu *c)
 
 	if (cpu_64(c))
 		return MODE_LONG | MODE_D | MODE_B | SEGC_BASED << (MODE_SEG + 2 * SEG_FS) |
-		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS);
+		       SEGC_BASED << (MODE_SEG + 2 * SEG_GS) | (c->cr4 & CR4_FSGSBASE ? MODE_FSGSBASE : 0);
 	if (c->seg[SEG_CS].attr & SA_DB)
 		m |= MODE_D;
 	if (c->seg[SEG_SS].attr & SA_DB)
@@ -83,6 +84,12 @@ uint32_t dispatch_mode(const struct cpu *c)
 	return m;
 }
 
+/* What keys a context beside window and mode: of 64-bit code, the upper half of its addresses. */
+static uint32_t ctx_base(const struct cpu *c, uint32_t mode)
+{
+	return mode_long(mode) ? (uint32_t)(c->rip >> 32) : (uint32_t)c->seg[SEG_CS].base;
+}
+
 static bool is_ctx(const struct ctx *c, unsigned win, uint32_t mode, uint32_t cs_base)
 {
 	return c->used && c->win == win && c->mode == mode && c->cs_base == cs_base;
@@ -112,11 +119,11 @@ static struct ctx *ctx_get(struct bt_vcpu *b, unsigned win, uint32_t mode, uint3
 	}
 	if (spare->used || spare->any)
 		ctx_reset(b, spare);
-	ctx_table(b, spare);
 	spare->used = true;
 	spare->win = win;
 	spare->mode = mode;
 	spare->cs_base = cs_base;
+	ctx_table(b, spare);
 	spare->supervisor = (mode & MODE_CPL) != MODE_CPL;
 	spare->lru = ++b->jt.tick;
 	return spare;
@@ -155,7 +162,7 @@ void dispatch_quarters(struct bt_vcpu *b)
 /* Load the jump table of the present context; the poisoned one when a kick is pending. */
 static void use_table(struct bt_vcpu *b)
 {
-	b->jt_live = (uint64_t)b->jt.cur->jt;
+	b->jt_live = ctx_live(b->jt.cur);
 	__asm__ volatile("" : : : "memory");
 	if (b->kick)
 		poll_poison(b);
@@ -190,15 +197,49 @@ static void follow_virt(struct bt_vcpu *b)
 	syscall_cache_forget(b);
 }
 
+/* SDM vol. 3A 4.6.1: supervisor accesses to user pages with SMAP, while EFLAGS.AC is clear. */
+static bool smap_forbids(const struct cpu *c)
+{
+	return (c->cr4 & CR4_SMAP) && !(c->sysflags & FL_AC);
+}
+
+bool dispatch_user_space(struct bt_vcpu *b)
+{
+	const struct mmu_long *u = smap_forbids(&b->v.cpu) ? NULL : mmu_long_user(b->v.mmu);
+
+	b->space.user_d = u ? u->d : 0;
+	b->space.user_v = u ? u->v : b->guard.no_vt | LONG_MIB_SHIFT;
+	return u;
+}
+
+/* The space of 64-bit code; returns its displacement. Without one nothing runs: the hook has been told. */
+static uint64_t select_space(struct bt_vcpu *b, unsigned *win)
+{
+	const struct mmu_long *s = mmu_long_select(b->v.mmu, win);
+
+	if (!s)
+		return 0;
+	b->space.d = s->d;
+	b->space.neg_d = s->neg_d;
+	b->space.v = s->v;
+	b->space.vt = s->vt;
+	if (b->v.cpu.cpl < 3 && b->user_wanted)
+		dispatch_user_space(b);
+	return s->d;
+}
+
 void dispatch_select(struct bt_vcpu *b)
 {
 	struct cpu *c = &b->v.cpu;
+	bool is_long = cpu_64(c);
 	unsigned win = 0;
 	uint64_t base;
 
 	if (__builtin_expect(b->v.virt != NULL, 0) && b->v.virt->changed)
 		follow_virt(b);
-	base = (uint64_t)mmu_select(b->v.mmu, &win);
+	base = is_long ? select_space(b, &win) : (uint64_t)mmu_select(b->v.mmu, &win);
+	b->stubs.is_long = is_long;
+	b->stubs.ea_mask = is_long ? UINT64_MAX : UINT32_MAX;
 	b->win.no_links = *b->win.apart >> win & 1;
 	if (base != b->gs_live) {
 		b->gs_live = base;
@@ -207,8 +248,10 @@ void dispatch_select(struct bt_vcpu *b)
 	if (b->jt.dirty_windows | b->jt.unlink_cross)
 		settle_unmaps(b);
 	b->mode = dispatch_mode_now(b);
-	b->jt.cur = ctx_get(b, win, b->mode, c->seg[SEG_CS].base);
-	if (b->win.quarters_valid)
+	b->jt.cur = ctx_get(b, win, b->mode, ctx_base(c, b->mode));
+	if (is_long)
+		;
+	else if (b->win.quarters_valid)
 		live_shadow(b);
 	else
 		dispatch_quarters(b);
@@ -234,7 +277,7 @@ struct ccf *dispatch_find(struct bt_vcpu *b, gva pc)
 	b->st.lookups++;
 	if (p == UINT32_MAX)
 		return NULL;
-	return cache_find(b, pc, b->mode, b->v.cpu.seg[SEG_CS].base, p);
+	return cache_find(b, pc, b->mode, mode_long(b->mode) ? 0 : (uint32_t)b->v.cpu.seg[SEG_CS].base, p);
 }
 
 uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c)
@@ -257,6 +300,14 @@ static uint64_t leave_or_step(struct bt_vcpu *b)
 	return dispatch_exit(b, b->stepping ? XC_STEPPED : XC_LOOKUP);
 }
 
+/* The present context, which for 64-bit code depends on where it goes. */
+static struct ctx *own_ctx(struct bt_vcpu *b)
+{
+	if (mode_long(b->mode))
+		b->jt.cur = ctx_get(b, b->jt.cur->win, b->mode, ctx_base(&b->v.cpu, b->mode));
+	return b->jt.cur;
+}
+
 /* By the jump table, as indirect transfers go. (Not where the CS limit is checked: the table knows nothing of
  * it.) */
 static uint64_t find_and_go(struct bt_vcpu *b)
@@ -264,18 +315,19 @@ static uint64_t find_and_go(struct bt_vcpu *b)
 	struct cpu *c = &b->v.cpu;
 	bool table = !(b->mode & MODE_CSLIM);
 	struct ccf *f;
+	uint32_t at;
 
 	if (b->intr_wait && c->intf)
 		return dispatch_exit(b, XC_LOOKUP);
-	if (table && b->jt.cur->jt[(uint32_t)c->rip]) {
+	if (table && (at = ctx_at(b, own_ctx(b), c->rip))) {
 		b->account.indirects += b->entries.on;
-		return b->tc_base + b->jt.cur->jt[(uint32_t)c->rip];
+		return b->tc_base + at;
 	}
 	f = dispatch_find(b, cpu_pc(c));
 	if (!f)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (table && !b->cfg.no_chain)
-		ctx_put(b->jt.cur, (uint32_t)c->rip, f->host);
+		ctx_put(b, b->jt.cur, c->rip, f->host);
 	return b->tc_base + f->host;
 }
 
@@ -285,6 +337,8 @@ uint64_t dispatch_next(struct bt_vcpu *b)
 	if (!may_go_on(b))
 		return leave_or_step(b);
 	dispatch_select(b);
+	if (__builtin_expect(b->memory_failed, 0))
+		return dispatch_exit(b, XC_LOOKUP); /* the engine's loop reports it */
 	return find_and_go(b);
 }
 
@@ -327,7 +381,7 @@ uint64_t dispatch_next_mode(struct bt_vcpu *b, uint32_t mode)
 	if (!may_go_on(b) || (b->jt.dirty_windows | b->jt.unlink_cross) || mmu_stale(b->v.mmu))
 		return dispatch_next(b);
 	b->mode = mode;
-	b->jt.cur = ctx_get(b, b->jt.cur->win, mode, b->v.cpu.seg[SEG_CS].base);
+	b->jt.cur = ctx_get(b, b->jt.cur->win, mode, ctx_base(&b->v.cpu, mode));
 	use_table(b);
 	return find_and_go(b);
 }
@@ -399,7 +453,7 @@ uint64_t dispatch_miss(struct bt_vcpu *b, struct site *s, uint64_t eip)
 		return dispatch_exit(b, XC_LOOKUP);
 	if (b->cfg.no_chain)
 		return b->tc_base + f->host;
-	ctx_put(b->jt.cur, eip, f->host);
+	ctx_put(b, own_ctx(b), eip, f->host);
 	b->st.jt_fills++;
 	return b->tc_base + f->host;
 }

@@ -19,6 +19,9 @@ static inline uint32_t dispatch_mode_now(const struct bt_vcpu *b)
 void dispatch_quarters(struct bt_vcpu *b); /* win.quarter[] and the pointers to shadows */
 void dispatch_select(struct bt_vcpu *b);   /* window, context, jump table for the present state */
 struct ccf *dispatch_find(struct bt_vcpu *b, gva pc);
+/* The user space of the present root for 64-bit kernel code. False: it must not reach it, or there is none.
+ */
+bool dispatch_user_space(struct bt_vcpu *b);
 /* Where execution continues for the present cpu state. */
 uint64_t dispatch_next(struct bt_vcpu *b);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The passages between C and translated code. State crosses in struct bt_vcpu;
- * rsp holds the guest's ESP while in the TC, so a callout changes stacks before
+ * rsp holds the guest's ESP (in 64-bit code RSP + D) while in the TC, so a callout changes stacks before
  * anything else. gs base is set by dispatch_select().
  *
  *   stub_enter   C -> TC: x87/SSE of the guest in, registers in, jump
@@ -20,8 +20,10 @@
 #define OFFSETS                                                                                              \
 	O(gpr, v.cpu.gpr), O(rip, v.cpu.rip), O(flags, v.cpu.flags), O(hrsp, stubs.host_rsp),                \
 	    O(ret, stubs.ret_addr), O(jt, jt_live), O(gs, gs_live), O(tc, tc_base), O(fpu, v.cpu.fpu),       \
-	    O(mx, stubs.host_mxcsr), O(fcw, stubs.host_fcw),                                                 \
-	    O(xmask, stubs.xsave_mask), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
+	    O(mx, stubs.host_mxcsr), O(fcw, stubs.host_fcw), O(xmask, stubs.xsave_mask),                     \
+	    O(mask, stubs.ea_mask), O(is_long, stubs.is_long), O(d, space.d), O(neg_d, space.neg_d),         \
+	    O(v, space.v), O(callout, stubs.callout), O(callout_fpu, stubs.callout_fpu),                     \
+	    O(exit, stubs.exit), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
 
 #define SAVE_GPRS                                                                                             \
 	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"     \
@@ -29,6 +31,9 @@
 	"movq %%rsi, %c[gpr]+48(%%r15)\n\tmovq %%rdi, %c[gpr]+56(%%r15)\n\t"                                  \
 	"movq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\tpopq %%rax\n\tcld\n\t"                                      \
 	"andl %[hostfl], %%eax\n\torl $2, %%eax\n\tmovl %%eax, %c[flags](%%r15)\n\t"
+
+/* The effective address of a callout, in r8. */
+#define EA "movq %c[mask](%%r15), %%rdx\n\tandq %%r8, %%rdx\n\t"
 
 #define XSAVE "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txsave %c[fpu](%%r15)\n\t"
 #define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
@@ -40,6 +45,7 @@ __attribute__((naked, used)) static void reload(void)
 {
 	__asm__ volatile(
 	    ".globl stub_reload\nstub_reload:\n\t"
+	    "cmpb $0, %c[is_long](%%r15)\n\tjne stub_reload_long\n\t"
 	    "movq %c[jt](%%r15), %%r12\n\tmovq %c[gs](%%r15), %%r13\n\tmovq %c[tc](%%r15), %%r14\n\t"
 	    "movl %c[rip](%%r15), %%r8d\n\t"
 	    "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
@@ -51,6 +57,42 @@ __attribute__((naked, used)) static void reload(void)
 	    ".globl stub_reload_end\nstub_reload_end:\n\t"
 	    :
 	    : OFFSETS);
+}
+
+/* The same for 64-bit code: r11 has the address to jump to, and r15 is loaded last. Nothing here needs the
+ * poison of a stop: such code loads the pointer to its tables anew. */
+__attribute__((naked, used)) static void reload_long(void)
+{
+	__asm__ volatile("stub_reload_long:\n\t"
+			 "movq %%r10, %%r11\n\tmovq %c[d](%%r15), %%r10\n\tmovq %c[v](%%r15), %%r9\n\t"
+			 "movq %c[rip](%%r15), %%r8\n\t"
+			 "movl %c[flags](%%r15), %%eax\n\tpushq %%rax\n\tpopfq\n\t"
+			 "movq %c[gpr](%%r15), %%rax\n\tmovq %c[gpr]+8(%%r15), %%rcx\n\t"
+			 "movq %c[gpr]+16(%%r15), %%rdx\n\tmovq %c[gpr]+24(%%r15), %%rbx\n\t"
+			 "movq %c[gpr]+40(%%r15), %%rbp\n\tmovq %c[gpr]+48(%%r15), %%rsi\n\t"
+			 "movq %c[gpr]+56(%%r15), %%rdi\n\tmovq %c[gpr]+32(%%r15), %%rsp\n\t"
+			 "leaq (%%rsp,%%r10), %%rsp\n\t"
+			 "movq %c[gpr]+96(%%r15), %%r12\n\tmovq %c[gpr]+104(%%r15), %%r13\n\t"
+			 "movq %c[gpr]+112(%%r15), %%r14\n\tmovq %c[gpr]+120(%%r15), %%r15\n\t"
+			 "jmpq *%%r11\n\t"
+			 :
+			 : OFFSETS);
+}
+
+/* The ways out of 64-bit code, which has stored its r15 and loaded the vCPU's address: what it keeps in host
+ * registers that 32-bit code does not is stored, rsp becomes RSP, then as for 32-bit code. */
+#define LEAVE_LONG(name, to)                                                                                 \
+	".globl " name "\n" name ":\n\t"                                                                     \
+	"movq %%r12, %c[gpr]+96(%%r15)\n\tmovq %%r13, %c[gpr]+104(%%r15)\n\t"                                \
+	"movq %%r14, %c[gpr]+112(%%r15)\n\tmovq %c[neg_d](%%r15), %%r12\n\t"                                 \
+	"leaq (%%rsp,%%r12), %%rsp\n\tjmpq *%c[" to "](%%r15)\n\t"
+__attribute__((naked, used)) static void leave_long(void)
+{
+	__asm__ volatile(LEAVE_LONG("stub_long_callout", "callout")
+			     LEAVE_LONG("stub_long_callout_fpu", "callout_fpu")
+				 LEAVE_LONG("stub_long_exit", "exit")
+			 :
+			 : OFFSETS);
 }
 
 /* After a C function: rax is 0 (continue behind the call), 1 (leave) or an address. */
@@ -71,24 +113,21 @@ __attribute__((naked, used)) static void leave_fpu_live(void)
 
 __attribute__((naked, used)) void stub_callout(void)
 {
-	__asm__ volatile(
-	    SAVE_GPRS
-	    "movq %%r11, %c[ret](%%r15)\n\t"
-	    "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t" AFTER_CALL(
-		"stub_leave") "jmp stub_reload\n\t"
-	    :
-	    : OFFSETS);
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t"
+				   "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\t" EA
+				   "callq *%c[fn](%%r9)\n\t" AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
+			 :
+			 : OFFSETS);
 }
 
 __attribute__((naked, used)) void stub_callout_fpu(void)
 {
-	__asm__ volatile(
-	    SAVE_GPRS
-	    "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
-	    "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t" AFTER_CALL(
-		"stub_leave_saved") XRSTOR "jmp stub_reload\n\t"
-	    :
-	    : OFFSETS);
+	__asm__ volatile(SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" XSAVE HOST_FPU
+				   "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\t" EA
+				   "callq *%c[fn](%%r9)\n\t" AFTER_CALL("stub_leave_saved") XRSTOR
+			 "jmp stub_reload\n\t"
+			 :
+			 : OFFSETS);
 }
 
 /* The same two, measured from where the registers are saved to where they are loaded. */
@@ -99,24 +138,24 @@ __attribute__((naked, used)) void stub_callout_fpu(void)
 
 __attribute__((naked, used)) void stub_callout_timed(void)
 {
-	__asm__ volatile(
-	    SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK
-		      "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-		      "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
-	    :
-	    : OFFSETS, O(start, account.call_start), O(site, account.call_site));
+	__asm__ volatile(SAVE_GPRS
+			 "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\t" EA "callq *%c[fn](%%r9)\n\t"
+			 "movq %%rax, %%rbx\n\t" STOP_CLOCK AFTER_CALL("stub_leave") "jmp stub_reload\n\t"
+			 :
+			 : OFFSETS, O(start, account.call_start), O(site, account.call_site));
 }
 
 __attribute__((naked, used)) void stub_callout_fpu_timed(void)
 {
-	__asm__ volatile(
-	    SAVE_GPRS "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
-		      "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\tmovl %%r8d, %%edx\n\tcallq *%c[fn](%%r9)\n\t"
-		      "movq %%rax, %%rbx\n\tcmpq $1, %%rbx\n\tje 1f\n\t" XRSTOR STOP_CLOCK AFTER_CALL(
-			  "stub_leave") "jmp stub_reload\n\t"
-					"1:\n\t" STOP_CLOCK "jmp stub_leave_saved\n\t"
-	    :
-	    : OFFSETS, O(start, account.call_start), O(site, account.call_site));
+	__asm__ volatile(SAVE_GPRS
+			 "movq %%r11, %c[ret](%%r15)\n\t" START_CLOCK XSAVE HOST_FPU
+			 "movq %%r15, %%rdi\n\tmovq %%r9, %%rsi\n\t" EA "callq *%c[fn](%%r9)\n\t"
+			 "movq %%rax, %%rbx\n\tcmpq $1, %%rbx\n\tje 1f\n\t" XRSTOR STOP_CLOCK AFTER_CALL(
+			     "stub_leave") "jmp stub_reload\n\t"
+					   "1:\n\t" STOP_CLOCK "jmp stub_leave_saved\n\t"
+			 :
+			 : OFFSETS, O(start, account.call_start), O(site, account.call_site));
 }
 
 /* SYSENTER and SYSEXIT, replayed from the syscall cache. Flags are the guest's: nothing here changes them. A
@@ -207,6 +246,10 @@ void stub_init(struct bt_vcpu *b)
 	b->stubs.callout = (uint64_t)stub_callout;
 	b->stubs.callout_fpu = (uint64_t)stub_callout_fpu;
 	b->stubs.exit = (uint64_t)leave_tc;
+	b->stubs.long_callout = (uint64_t)stub_long_callout;
+	b->stubs.long_callout_fpu = (uint64_t)stub_long_callout_fpu;
+	b->stubs.long_exit = (uint64_t)stub_long_exit;
+	b->stubs.ea_mask = UINT32_MAX;
 	b->stubs.syscall[SYSCALL_ENTER] = (uint64_t)stub_enter_kernel;
 	b->stubs.syscall[SYSCALL_LEAVE] = (uint64_t)stub_leave_kernel;
 	b->miss.fn = dispatch_miss;

@@ -19,4 +19,8 @@ void stub_callout(void);
 void stub_callout_fpu(void);
 void stub_callout_timed(void);
 void stub_callout_fpu_timed(void);
+/* Values of stubs.long_*: each leads to the stub of 32-bit code that is in use. */
+void stub_long_callout(void);
+void stub_long_callout_fpu(void);
+void stub_long_exit(void);
 #endif

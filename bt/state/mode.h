@@ -24,6 +24,7 @@ enum {
 	MODE_GUEST = 1 << 15,  /* guest mode of a virtualization extension */
 	MODE_SEG = 16,	       /* from here: 2 bits for each segment register; CS: its class's low bit */
 	MODE_LONG = 2 << (MODE_SEG + 2 * SEG_CS), /* 64-bit code */
+	MODE_FSGSBASE = 1 << MODE_SEG,		  /* 64-bit code: CR4.FSGSBASE */
 	MODE_SET = 28, /* from here: 4 bits, the number of the set that is intercepted (state/guest.h) */
 };
 /* CS is 64 KiB or by a callout. */
@@ -36,5 +37,11 @@ static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 static inline bool mode_long(uint32_t mode)
 {
 	return mode & MODE_LONG;
+}
+
+/* The default size of operands' addresses: 16, 32 or 64. */
+static inline unsigned mode_bits(uint32_t mode)
+{
+	return mode_long(mode) ? 64 : mode & MODE_D ? 32 : 16;
 }
 #endif

@@ -48,6 +48,8 @@ struct stubs {
 	uint64_t host_rsp, ret_addr;
 	uint64_t callout, callout_fpu, exit;		    /* addresses of the stubs in use */
 	uint64_t long_callout, long_callout_fpu, long_exit; /* of 64-bit code */
+	uint64_t ea_mask; /* of what callouts get: 32 bits, or all in 64-bit code */
+	uint8_t is_long;  /* the fragment to be entered next is 64-bit code */
 	uint64_t syscall[SYSCALL_PATHS];
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
@@ -65,11 +67,13 @@ struct windows {
 	uint64_t shadow_quarter[4]; /* likewise by the upper two address bits (mmu_shadow_quarters) */
 };
 
+#define GUARD_VT_BYTES (1ull << 27)
 /* Reservations that fault, or read as not mapped. */
 struct guards {
 	uint64_t trap_page;  /* PROT_NONE: sensitive instructions that run by trap read it */
 	uint8_t *map, *base; /* 8 GiB, PROT_NONE: in quarter[] while the user window is stale */
 	uint8_t *no_shadow;  /* entries of a window that maps nothing */
+	uint64_t no_vt;	     /* a validity table in which nothing is valid */
 };
 
 struct icount {
@@ -100,6 +104,7 @@ struct bt_vcpu {
 	uint64_t scratch[16];
 	struct windows win;
 	struct long_space space;
+	bool user_wanted; /* kernel code has used space.user_* */
 	struct guards guard;
 	struct memos memo;
 	uint8_t bounce[1024] __attribute__((aligned(64)));

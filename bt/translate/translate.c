@@ -416,7 +416,7 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	t->mode = f->mode = b->mode;
 	f->pc = cpu_pc(c);
 	f->eip = mode_long(b->mode) ? c->rip : (uint32_t)c->rip;
-	f->cs_base = c->seg[SEG_CS].base;
+	f->cs_base = mode_long(b->mode) ? 0 : (uint32_t)c->seg[SEG_CS].base;
 	f->cs_limit = c->seg[SEG_CS].limit;
 	if (decode_tu(t, max)) {
 		take_back(b, mark);
@@ -565,6 +565,14 @@ bool translate_init(struct bt_vcpu *b)
 	/* TC offset 0: where an empty jump-table entry leads. */
 	e_ld64(t, H_R9, OFF(miss_site));
 	e_jmp_vcpu(t, OFF(stubs.callout));
+	b->tc.long_miss = (tx_host(t) + 15) & ~15u;
+	t->p = b->tc.rw + b->tc.long_miss;
+	t->mode = MODE_LONG;
+	e_st64(t, OFF_GPR(H_R15), H_R15);
+	e_movi32(t, H_R15, (uint32_t)(uint64_t)b);
+	e_ld64(t, H_R9, OFF(miss_site));
+	e_jmp_vcpu(t, OFF(stubs.long_callout));
+	t->mode = 0;
 	b->transient.host = (tx_host(t) + 63) & ~63u;
 	b->tc.stub_end = b->transient.host + 8192;
 	return true;

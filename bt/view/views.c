@@ -43,7 +43,7 @@ static const char *mode_text(const struct ccf *f, char *buf, size_t n)
 			   : (f->mode & MODE_CPL) == MODE_CPL ? "user"
 							      : "kernel";
 
-	snprintf(buf, n, "%s%s", f->mode & MODE_D ? "32" : "16", ring);
+	snprintf(buf, n, "%u%s", mode_bits(f->mode), ring);
 	return buf;
 }
 
@@ -195,7 +195,7 @@ bool fragment_find(struct vcpu *v, gva pc, unsigned n, struct engine_fragment *o
 						 .host_bytes = f->hsize,
 						 .host = b->tc.rw + f->host,
 						 .host_addr = b->tc_base + f->host,
-						 .code16 = !(f->mode & MODE_D),
+						 .bits = mode_bits(f->mode),
 						 .guest_off = guest_off,
 						 .host_off = host_off,
 						 .lowering = lowering,

@@ -68,6 +68,12 @@ static inline struct window *window_for(const struct mmu *m, gva lin, unsigned h
 		return long_window_for(m, lin, how);
 	return how & MM_USER ? m->uwin : m->kwin;
 }
+/* The figures of W, or of all regions of the space that it numbers. */
+struct window_sums {
+	uint64_t base, mapped, fills, syncs, drops, maps;
+	unsigned regions, active;
+};
+void window_sums(const struct window *w, struct window_sums *s);
 /* May user pages be in W, a region of a kernel space? */
 bool long_takes_user(const struct mmu *m, const struct window *w);
 struct window *long_prefill_window(struct mmu *m, gva lin);

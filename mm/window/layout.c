@@ -181,7 +181,7 @@ static uint64_t candidate(const struct long_space *sp, unsigned i)
 	 */
 	if (i < TRIES / 2)
 		return -(20 + (n * 2 + i * 3) % 120) * STEP;
-	return (1 + (n * 2 + i * 3) % 40) * STEP;
+	return (1 + (n * 2 + i * 7) % 200) * STEP;
 }
 
 /* The regions in which the guest maps something now, of the half that SP is for. */
@@ -209,7 +209,7 @@ static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, uns
 bool layout_plan(struct mmu *m, struct long_space *sp)
 {
 	gva lin[32];
-	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), best = 0, best_fit = 0, fit = 0;
+	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), best = 0, best_fit = 0, fit;
 
 	if (sp->planned)
 		layout_release(sp);
@@ -221,11 +221,14 @@ bool layout_plan(struct mmu *m, struct long_space *sp)
 		}
 		release_regions(sp);
 	}
+	fits(sp, lin, n, candidate(sp, best));
 	sp->face.d = candidate(sp, best);
 	sp->face.neg_d = -sp->face.d;
 	sp->misfits = 0;
 	sp->plans++;
 	sp->planned = vt_reserve(sp);
+	if (!sp->planned)
+		release_regions(sp);
 	return sp->planned;
 }
 

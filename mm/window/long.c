@@ -116,6 +116,7 @@ struct window *space_get(struct mmu *m, struct long_space *sp, gva lin)
 	w->nested = nested_on(m);
 	w->need_sync = w->need_local = w->outdated = false;
 	w->nwp_clear = w->npend = 0;
+	w->fills = w->syncs = w->drops = w->prots = 0;
 	w->top[0] = long_top(m, lin);
 	w->lru = ++m->tick;
 	sp->region[sp->nregions++] = (uint16_t)(w->id - MAX_WINDOWS);
@@ -739,6 +740,27 @@ const struct mmu_long *mmu_long_user(struct mmu *m)
 bool long_stale(const struct mmu *m)
 {
 	return !m->lng || (m->cur != m->lng->kernel && m->cur != m->lng->user);
+}
+
+static void add_sums(const struct window *w, struct window_sums *s)
+{
+	s->mapped += w->mapped;
+	s->active += w->nactive;
+	s->fills += w->fills;
+	s->syncs += w->syncs;
+	s->drops += w->drops;
+	s->maps += (uint64_t)w->maps;
+}
+
+void window_sums(const struct window *w, struct window_sums *s)
+{
+	const struct long_space *sp = w->of;
+
+	*s = (struct window_sums){ .base = sp ? sp->face.d : (uint64_t)w->base };
+	if (!sp)
+		add_sums(w, s);
+	for (unsigned i = 0; sp && i < sp->nregions; i++, s->regions++)
+		add_sums(&sp->all->region[sp->region[i]], s);
 }
 
 void long_free(struct mmu *m)

@@ -144,12 +144,12 @@ void long_invlpg(struct mmu *m, gva lin)
 
 		if (!sp->number || !same_asid(m, sp->number))
 			continue;
-		if (sp->number != m->lng->kernel) {
+		if (sp->number != m->lng->kernel && sp->number != m->lng->user) {
 			if (!sp->user || sp->root[0].root == root || sp->root[1].root == root)
 				pend(sp, lin);
 			continue;
 		}
-		w = space_find(sp, lin); /* kernel code goes on in it */
+		w = space_find(sp, lin); /* kernel code goes on in these */
 		if (w)
 			sync_page(m, w, (gva32)lin >> PAGE_SHIFT);
 	}

@@ -224,6 +224,23 @@ static void drop(struct bt_vcpu *b)
 		cache_flush_all(b, false);
 }
 
+/* Does F add instructions, and do processors without 64-bit mode lack it? */
+static bool of_long_mode(unsigned f)
+{
+	switch (f) {
+	case FEATURE_SYSCALL:
+	case FEATURE_LM:
+	case FEATURE_CX16:
+	case FEATURE_FSGSBASE:
+	case FEATURE_INVPCID:
+	case FEATURE_RDPID:
+	case FEATURE_SMAP:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *p, const uint8_t *code,
 				   size_t n)
 {
@@ -238,7 +255,7 @@ const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *p,
 	set_cpu(b, p);
 	set_decisions(b, p, CODE_AT + at, n);
 	for (unsigned i = 0; i < FEATURES; i++)
-		b->isa.has[i] = p->complete || (o->host.has[i] && !p->lacks[i]);
+		b->isa.has[i] = !of_long_mode(i) && (p->complete || (o->host.has[i] && !p->lacks[i]));
 	if (memcmp(&o->cpu, p, sizeof(*p)))
 		b->v.ops->state_changed(&b->v);
 	o->cpu = *p;

@@ -27,7 +27,7 @@ struct oracle_cpu {
 	uint8_t guilty;	      /* bit N: every instruction is promoted for cause N (bt/state/adapt.def) */
 	uint8_t way;	      /* enum way of every sensitive instruction */
 	bool lacks[FEATURES]; /* of what the host has */
-	bool complete;	      /* has every feature, whatever the host has */
+	bool complete;	      /* has every feature of a 32-bit processor, whatever the host has */
 };
 
 /* Translate the first TU of CODE. NULL: as it should be; otherwise what is wrong, valid until the next call.

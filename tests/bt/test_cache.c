@@ -3,6 +3,7 @@
  * end. Random insertions, look-ups, drops and flushes; after each step the cache's structures say what the
  * list says. */
 #include "bt/cache/cache.h"
+#include "bt/cache/jump.h"
 #include "tests/bt/rig.h"
 #include "tests/suite.h"
 
@@ -295,7 +296,7 @@ START_TEST(drop_clears_jump_tables)
 		ctx_table(rig.b, &c[i]);
 		c[i].used = true;
 		if (i < 3)
-			ctx_put(&c[i], key.eip, i == 1 ? 0x1230 : k->f->host);
+			ctx_put(rig.b, &c[i], key.eip, i == 1 ? 0x1230 : k->f->host);
 	}
 	cache_drop(rig.b, k->f, DROP_WRITE, 0);
 	ck_assert_uint_eq(c[0].jt[key.eip], 0);
@@ -319,9 +320,9 @@ START_TEST(table_with_many_pages)
 
 	c->used = true;
 	for (unsigned i = 0; i < 2 * JT_TOUCHED; i++)
-		ctx_put(c, i * 0x123450, 0x1000 + i);
+		ctx_put(rig.b, c, i * 0x123450, 0x1000 + i);
 	ck_assert(c->many);
-	ctx_put(c, key.eip, k->f->host);
+	ctx_put(rig.b, c, key.eip, k->f->host);
 	cache_drop(rig.b, k->f, DROP_WRITE, 0);
 	ck_assert_uint_eq(c->jt[key.eip], 0);
 	for (unsigned i = 0; i < 2 * JT_TOUCHED; i++)
@@ -341,7 +342,7 @@ START_TEST(tables_run_out)
 	struct rlimit was, now;
 	uint32_t *table = c[0].jt;
 
-	ctx_put(&c[0], 0x1000, 0x40);
+	ctx_put(rig.b, &c[0], 0x1000, 0x40);
 	ck_assert_int_eq(getrlimit(RLIMIT_AS, &was), 0);
 	now = was;
 	now.rlim_cur = 1 << 20;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/mmu.h"
+#include "mm/long.h"
 
 struct mmu *fake_mmu_new(struct cpu *cpu)
 {
@@ -80,6 +80,18 @@ void mmu_flush(struct mmu *m, bool global)
 {
 	m->flushes++;
 	m->global_flushes += global;
+}
+
+void mmu_switch(struct mmu *m, bool keep)
+{
+	m->switches++;
+	m->kept += keep;
+}
+
+void mmu_invpcid(struct mmu *m, enum mmu_invpcid what, unsigned pcid, gva lin)
+{
+	(void)pcid, (void)lin;
+	m->invpcids[what]++;
 }
 
 void mmu_wp_changed(struct mmu *m)

@@ -13,6 +13,8 @@ struct mmu {
 	uint32_t absent_from; /* #PF at and above this address; FAKE_RAM: none */
 	uint32_t user_from;   /* MM_USER accesses below this are #PF; 0: all memory is user memory */
 	unsigned reads, writes, flushes, global_flushes, wp_changes, pdptr_loads, invlpgs;
+	unsigned switches, kept; /* loads of CR3 with PCIDs; those that keep the TLB */
+	unsigned invpcids[4];	 /* by type */
 	uint32_t pdptr_cr3;
 	bool pdptr_bad; /* mmu_load_pdptrs raises #GP(0) */
 };

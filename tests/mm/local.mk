@@ -2,7 +2,7 @@
 # Guest memory, with an oracle of its own for every answer: a second page walker, and the
 # kernel's view of what is mapped and populated.
 if HAVE_CHECK
-UNIT_TESTS += %D%/test_block %D%/test_block_threads %D%/test_guest_moves %D%/test_guest_moves_out %D%/test_line %D%/test_long %D%/test_mirror %D%/test_move %D%/test_nested %D%/test_pool %D%/test_refused %D%/test_root %D%/test_share %D%/test_soft %D%/test_states %D%/test_walk %D%/test_window %D%/test_alloc %D%/test_sample %D%/test_reclaim
+UNIT_TESTS += %D%/test_block %D%/test_block_threads %D%/test_guest_moves %D%/test_guest_moves_out %D%/test_line %D%/test_layout %D%/test_long %D%/test_mirror %D%/test_move %D%/test_nested %D%/test_pool %D%/test_refused %D%/test_root %D%/test_share %D%/test_soft %D%/test_states %D%/test_walk %D%/test_window %D%/test_alloc %D%/test_sample %D%/test_reclaim
 mm_world = %D%/oracle.c %D%/oracle.h %D%/world.c %D%/world.h
 mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_block_SOURCES = %D%/test_block.c %D%/block_vm.c %D%/block_vm.h %D%/small_pages.h
@@ -35,6 +35,9 @@ mm_libs = mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_line_SOURCES = %D%/test_line.c $(mm_world)
 %C%_test_line_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_line_LDADD = $(mm_libs)
+%C%_test_layout_SOURCES = %D%/test_layout.c $(mm_world)
+%C%_test_layout_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_layout_LDADD = $(mm_libs)
 %C%_test_long_SOURCES = %D%/test_long.c $(mm_world)
 %C%_test_long_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_long_LDADD = $(mm_libs)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Faults of 64-bit code: probes of regions that have no place yet, and accesses in spaces (mm/long.h). */
+#include "bt/adapt/adapt.h"
+#include "bt/cache/cache.h"
+#include "bt/fault/fault_int.h"
+#include "bt/runtime/dispatch.h"
+
+#include "mm/long.h"
+
+static const int upper[4] = { REG_R12, REG_R13, REG_R14, REG_R15 };
+
+/* r8 to r11 are in memory already. */
+void fault_store_long(struct bt_vcpu *b, const struct mark *m, const greg_t *g)
+{
+	struct cpu *c = &b->v.cpu;
+
+	for (int r = 0; r < 8; r++)
+		c->gpr[r] = (uint64_t)g[greg_of[r]];
+	c->gpr[R_ESP] += b->space.neg_d;
+	for (int r = 0; r < 4; r++)
+		c->gpr[12 + r] = (uint64_t)g[upper[r]];
+	if (m && m->fix == FIX_STRING) { /* displaced for the host's string instruction */
+		c->gpr[R_ESI] -= (uint64_t)g[REG_R8];
+		c->gpr[R_EDI] -= (uint64_t)g[REG_R11];
+	}
+}
+
+void fault_store_upper(struct bt_vcpu *b, greg_t *g)
+{
+	for (int r = 0; r < 3; r++)
+		b->v.cpu.gpr[12 + r] = (uint64_t)g[upper[r]];
+	g[REG_RSP] += (greg_t)b->space.neg_d;
+}
+
+/* Retry the guest instruction from its first host instruction. */
+static void restart(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, greg_t *g)
+{
+	if (m && m->fix == FIX_STRING) {
+		g[REG_RSI] -= g[REG_R8];
+		g[REG_RDI] -= g[REG_R11];
+	}
+	if (m && m->fix == FIX_XCHG)
+		g[m->arg < 8 ? greg_of[m->arg] : upper[m->arg - 12]] = g[REG_R8];
+	g[REG_R9] = (greg_t)b->space.v;
+	g[REG_R10] = (greg_t)b->space.d;
+	g[REG_RIP] = (greg_t)(b->tc_base + f->host + f->ioff[mark_insn(m)]);
+}
+
+/* Run the instruction by callouts that access memory by address. */
+static void by_address(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	fault_count(b, f, TRAP_MMIO);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	b->exit.pa = 0;
+	fault_resume(b, uc, XC_MMIO);
+}
+
+static void not_canonical(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	fault_count(b, f, TRAP_GP);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	fault_raise(b, uc, EXC_GP, true, 0);
+}
+
+/* A probe for LIN failed in the selected space. Kernel code whose access was to a user page learns to use the
+ * user space at its next translation. */
+static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
+{
+	switch (mmu_long_place(b->v.mmu, lin)) {
+	case LONG_PLACED:
+		fault_count(b, f, TRAP_FILL);
+		return;
+	case LONG_NOT_CANONICAL:
+		not_canonical(b, f, m, uc);
+		return;
+	case LONG_OTHER_HALF:
+		adapt_trap(b, f, mark_insn(m), CAUSE_USER_PAGE, 1);
+		break;
+	case LONG_IRREGULAR:
+		break;
+	}
+	by_address(b, f, m, uc);
+}
+
+/* The same in the user space, for kernel code. */
+static void place_user(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
+{
+	switch (mmu_long_place_user(b->v.mmu, lin)) {
+	case LONG_PLACED:
+		fault_count(b, f, TRAP_USER);
+		restart(b, f, m, uc->uc_mcontext.gregs);
+		return;
+	case LONG_NOT_CANONICAL:
+		not_canonical(b, f, m, uc);
+		return;
+	default:
+		adapt_failed(b, f, mark_insn(m), CAUSE_USER_PAGE);
+		by_address(b, f, m, uc);
+	}
+}
+
+/* The user space was not ready, or kernel code must not reach it: then the semantics of the access say so. */
+static void user_stale(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	b->user_wanted = true;
+	if (dispatch_user_space(b)) {
+		fault_count(b, f, TRAP_USER);
+		restart(b, f, m, uc->uc_mcontext.gregs);
+	} else {
+		by_address(b, f, m, uc);
+	}
+}
+
+static void user_missed(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin,
+			bool write)
+{
+	struct mmu_fault mf = { .pc = f->pc + f->ioff[f->ninsn + mark_insn(m)] };
+
+	for (;;) {
+		ppn p;
+
+		switch (mmu_long_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
+		case FILL_OK:
+			fault_count(b, f, TRAP_FILL);
+			return;
+		case FILL_FAULT:
+			fault_count(b, f, TRAP_TRUE);
+			fault_store(b, f, m, uc->uc_mcontext.gregs);
+			fault_page(b, uc, lin, &mf);
+			return;
+		case FILL_CODE:
+			p = (ppn)(mf.pa >> PAGE_SHIFT);
+			fault_count(b, f, TRAP_CODE);
+			if (fault_own_page(b, f, m, uc, p))
+				return;
+			adapt_code_written(b, p);
+			mm_untrace_code(b->vm, p);
+			break;
+		case FILL_WAIT:
+			fault_page_away(b, f, m, uc);
+			return;
+		case FILL_ERROR:
+			fault_refused(b, f, m, uc);
+			return;
+		case FILL_MMIO:
+			adapt_failed(b, f, mark_insn(m), CAUSE_USER_PAGE);
+			by_address(b, f, m, uc);
+			return;
+		}
+	}
+}
+
+bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
+		 bool write)
+{
+	gva lin;
+
+	if (addr - b->guard.no_vt < GUARD_VT_BYTES) {
+		user_stale(b, f, m, uc);
+		return true;
+	}
+	switch (mmu_long_where(b->v.mmu, addr, &lin)) {
+	case LONG_MEMORY:
+		fault_window(b, f, m, uc, lin, write);
+		return true;
+	case LONG_PROBE:
+		place(b, f, m, uc, lin);
+		return true;
+	case LONG_PROBE_USER:
+		place_user(b, f, m, uc, lin);
+		return true;
+	case LONG_USER:
+		user_missed(b, f, m, uc, lin, write);
+		return true;
+	case LONG_ELSEWHERE:
+		break;
+	}
+	return false;
+}
