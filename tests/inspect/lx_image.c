@@ -124,7 +124,10 @@ static uint8_t *put_offsets(struct image *im, uint8_t *p, const struct entry *e,
 {
 	p = aligned(im, p);
 	for (unsigned i = 0; i < n; i++, p += 4)
-		put(p, 4, im->width == 8 ? im->start - 1 - e[i].addr : e[i].addr - im->start);
+		put(p, 4,
+		    im->width == 4	    ? e[i].addr - im->start
+		    : e[i].addr < im->start ? e[i].addr /* of a processor's own block */
+					    : im->start - 1 - e[i].addr);
 	p = aligned(im, p);
 	put(p, im->width, im->start);
 	return p + im->width;

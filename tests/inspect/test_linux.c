@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The search for a Linux kernel, its symbols and types, on make-believe memory: as it should be, and damaged.
  */
-#include "tests/inspect/lx_image.h"
+#include "inspect/linux/modules.h"
+#include "inspect/linux/printk.h"
+#include "tests/inspect/lx_structures.h"
 #include "tests/suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +131,139 @@ START_TEST(test_full_of_digits)
 }
 END_TEST
 
+/* ---- tasks, log, modules ---- */
+
+static bool count_task(void *ctx, const struct lx_task *t)
+{
+	struct image_seen *seen = ctx;
+
+	seen->tasks++;
+	if (t->pid == IMAGE_USER)
+		seen->user = *t;
+	return true;
+}
+
+static void count_record(void *ctx, const struct lx_record *r)
+{
+	struct image_seen *seen = ctx;
+
+	snprintf(seen->texts + strlen(seen->texts), sizeof(seen->texts) - strlen(seen->texts), "%llu %s|",
+		 (unsigned long long)r->seq, r->text);
+	seen->level = r->level;
+	seen->time = r->time;
+}
+
+static void count_module(void *ctx, const struct lx_module *m)
+{
+	struct image_seen *seen = ctx;
+
+	snprintf(seen->modules + strlen(seen->modules), sizeof(seen->modules) - strlen(seen->modules),
+		 "%s %llu %d %s|", m->name, (unsigned long long)m->size, m->refs, m->users);
+}
+
+/* Look at all there is. */
+static void look(struct lx *k, struct image_seen *seen)
+{
+	char line[100];
+	const char *why;
+
+	*seen = (struct image_seen){ 0 };
+	if (lx_tasks_known(k, &why))
+		seen->why[0] = lx_tasks_each(k, true, count_task, seen);
+	else
+		seen->why[0] = why;
+	if (lx_current(k, &seen->current))
+		lx_command_line(k, &seen->current, line, sizeof(line));
+	seen->why[1] = lx_printk_each(k, count_record, seen);
+	seen->why[2] = lx_modules_each(k, count_module, seen);
+	lx_modules_symbols(k);
+}
+
+START_TEST(test_structures)
+{
+	const struct symbol *sym;
+	struct image_seen seen;
+	struct image im;
+	char line[100];
+	struct lx *k;
+
+	image_init(&im, forms[_i].paging, forms[_i].late);
+	image_structures(&im);
+	image_link(&im);
+	k = lx_find(&im.lx, &im.cpu);
+	ck_assert_ptr_nonnull(k);
+	look(k, &seen);
+	ck_assert_ptr_null(seen.why[0]);
+	ck_assert_uint_eq(seen.tasks, IMAGE_TASKS);
+	ck_assert_str_eq(seen.user.comm, "program");
+	ck_assert_uint_eq(seen.user.parent, 1);
+	ck_assert_int_eq(seen.user.state, 'S');
+	ck_assert_uint_ne(seen.user.root, 0);
+	ck_assert_str_eq(seen.current.comm, "program");
+	if (forms[_i].paging == LX_TWO_LEVELS) {
+		ck_assert(lx_command_line(k, &seen.user, line, sizeof(line)));
+		ck_assert_str_eq(line, "program -x");
+	}
+	ck_assert_ptr_null(seen.why[1]);
+	ck_assert_str_eq(seen.texts, "5 five|6 six|7 at the end|8 wrapped|");
+	ck_assert_uint_eq(seen.level, 6);
+	ck_assert_uint_eq(seen.time, 8000000);
+	ck_assert_ptr_null(seen.why[2]);
+	ck_assert_str_eq(seen.modules, "first 8192 1 second|second 8192 0 |");
+	sym = symbols_find(&k->symbols, "second_function");
+	ck_assert_ptr_nonnull(sym);
+	ck_assert_str_eq(sym->module, "[second]");
+	lx_free(k);
+	image_fini(&im);
+}
+END_TEST
+
+/* Damage them: what is found may be wrong, but everything ends, and nothing is read that is not there. */
+START_TEST(test_structures_damaged)
+{
+	unsigned whole = 0, broken = 0, size = IMAGE_STRUCTURES_END - IMAGE_FREE;
+	uint8_t *copy = malloc(size), *place;
+	struct image_seen seen;
+	struct image im;
+	struct lx *k, was;
+
+	srand((unsigned)_i);
+	image_init(&im, forms[_i].paging, forms[_i].late);
+	image_structures(&im);
+	image_link(&im);
+	k = lx_find(&im.lx, &im.cpu);
+	ck_assert_ptr_nonnull(k);
+	place = image_at(&im, im.start + IMAGE_FREE);
+	memcpy(copy, place, size);
+	for (unsigned n = 0; n < 600; n++) {
+		was = *k;
+		for (unsigned j = 0; j < 1u << n % 9; j++) {
+			unsigned at = (unsigned)rand() % size & ~3u;
+
+			if (n % 2)
+				place[at] ^= (uint8_t)(1 << rand() % 8);
+			else /* a pointer to somewhere else, or a large number */
+				memcpy(place + at, copy + ((unsigned)rand() % size & ~3u), 4);
+		}
+		look(k, &seen);
+		whole += !seen.why[0] && !seen.why[1] && !seen.why[2];
+		broken += seen.why[0] || seen.why[1] || seen.why[2];
+		memcpy(place, copy, size);
+		if (n % 3) { /* find the layout again */
+			k->inferred = k->modules_inferred = false;
+			k->modules_hash = 0;
+			k->layout = was.layout;
+			memset(k->layout.from, 0, LX_PRB_DESCS);
+		}
+	}
+	ck_assert_uint_gt(whole, 0);
+	ck_assert_uint_gt(broken, 0);
+	lx_free(k);
+	image_fini(&im);
+	free(copy);
+}
+END_TEST
+
 /* ---- BTF ---- */
 
 /* struct inner { int x; }; struct outer { struct inner a; union { long b; struct { int c, d; }; }; typedef
@@ -219,6 +355,8 @@ int main(void)
 	tcase_add_loop_test(t, test_translate, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_exported, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_damaged, 0, ARRAY_LEN(forms));
+	tcase_add_loop_test(t, test_structures, 0, ARRAY_LEN(forms));
+	tcase_add_loop_test(t, test_structures_damaged, 0, ARRAY_LEN(forms));
 	tcase_add_test(t, test_full_of_digits);
 	tcase_add_test(t, test_btf);
 	tcase_add_test(t, test_btf_damaged);
