@@ -175,10 +175,15 @@ void emit_exit(struct tx *t, uint64_t eip)
  * where there is none, and while a stop is pending. */
 static void jump_long(struct tx *t)
 {
+	ZydisInstructionCategory c = t->in[t->i].z.meta.category;
+
 	e_st64(t, OFF_CPU(rip), H_R8);
 	e_rorx64(t, H_R11, H_R8, 32);
 	e_mov32(t, H_R11, H_R11);
-	tx_mark(t, FIX_POLL_R8, 0);
+	tx_mark(t, FIX_POLL_R8,
+		c == ZYDIS_CATEGORY_RET	   ? JUMP_POPPED
+		: c == ZYDIS_CATEGORY_CALL ? JUMP_PUSHED
+					   : JUMP_PLAIN);
 	e_ld64(t, H_R9, OFF(jt_live));
 	e_rmi(t, F_W, 0x8b, H_R9, H_R9, H_R11, 3, 0);
 	e_mov32(t, H_R11, H_R8);

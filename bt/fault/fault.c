@@ -453,16 +453,14 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		return true;
 	}
 	if (jump_no_table(b, addr)) {
-		fault_store(b, f, m, g);
-		b->st.jt_misses++;
-		fault_resume(b, uc, XC_LOOKUP);
+		fault_no_table(b, f, m, uc);
 		return true;
 	}
 	if (g[REG_TRAPNO] == EXC_GP || (sig == SIGBUS && g[REG_TRAPNO] != EXC_PF)) {
 		/* Misaligned SSE operands and the like: #GP(0) for the guest. */
 		fault_count(b, f, TRAP_GP);
 		fault_store(b, f, m, g);
-		fault_raise(b, uc, EXC_GP, true, 0);
+		fault_raise(b, uc, fault_far_vector(f, m), true, 0);
 		return true;
 	}
 	if (sig == SIGBUS && mmu_bus_error(b->v.mmu, addr)) {

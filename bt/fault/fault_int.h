@@ -43,6 +43,13 @@ bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 
 /* ---- 64-bit code (fault/space.c) ---- */
 
+/* The exception of an address that is not canonical. */
+static inline int fault_far_vector(const struct ccf *f, const struct mark *m)
+{
+	return mode_long(f->mode) && m && m->fix == FIX_NONE && m->arg == MARK_STACK ? EXC_SS : EXC_GP;
+}
+/* An indirect transfer found no table for its target, in r8. */
+void fault_no_table(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc);
 /* The part of fault_store() that is of general registers. */
 void fault_store_long(struct bt_vcpu *b, const struct mark *m, const greg_t *g);
 /* What stub_long_callout begins with. */

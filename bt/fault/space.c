@@ -59,7 +59,25 @@ static void not_canonical(struct bt_vcpu *b, struct ccf *f, const struct mark *m
 {
 	fault_count(b, f, TRAP_GP);
 	fault_store(b, f, m, uc->uc_mcontext.gregs);
-	fault_raise(b, uc, EXC_GP, true, 0);
+	fault_raise(b, uc, fault_far_vector(f, m), true, 0);
+}
+
+/* To an address that is not canonical: #GP(0) at the transfer. What CALL has pushed stays in memory. */
+void fault_no_table(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	const greg_t *g = uc->uc_mcontext.gregs;
+
+	if (m && !cpu_canonical((uint64_t)g[REG_R8])) {
+		struct mark at = { .insn = m->insn, .fix = FIX_NONE };
+
+		fault_store(b, f, &at, g);
+		b->v.cpu.gpr[R_ESP] += m->arg == JUMP_PUSHED ? 8 : m->arg == JUMP_POPPED ? -8ull : 0;
+		fault_raise(b, uc, EXC_GP, true, 0);
+		return;
+	}
+	fault_store(b, f, m, g);
+	b->st.jt_misses++;
+	fault_resume(b, uc, XC_LOOKUP);
 }
 
 /* A probe for LIN failed in the selected space. Kernel code whose access was to a user page learns to use the

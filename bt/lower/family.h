@@ -22,6 +22,7 @@ bool lower_guest(struct tx *t, struct insn *in);
 /* What differs between 16- and 32-bit code, which reaches memory through a window, and 64-bit code
  * (lower/long.h). */
 struct lower_ops {
+	unsigned (*mark)(const struct insn *in); /* or NULL: the argument of the instruction's FIX_NONE */
 	bool (*const *families)(struct tx *t, struct insn *in); /* the last is NULL */
 	/* Re-emit the instruction, with its memory operand, if any, where the code reaches it. */
 	void (*plain)(struct tx *t, struct insn *in);

@@ -428,7 +428,26 @@ static bool (*const families[])(struct tx *, struct insn *) = {
 	lower_long_vector, lower_xlat, lower_system,	 lower_legacy,	    NULL
 };
 
+/* Does an address that is not canonical raise #SS, rather than #GP? Misaligned operands raise #GP. */
+static unsigned mark(const struct insn *in)
+{
+	if (in->mem >= 0)
+		return in->seg == SEG_SS && !insn_wants_alignment(in) ? MARK_STACK : 0;
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_PUSH:
+	case ZYDIS_CATEGORY_POP:
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET:
+		return MARK_STACK;
+	default:
+		return in->z.mnemonic == ZYDIS_MNEMONIC_LEAVE || in->z.mnemonic == ZYDIS_MNEMONIC_ENTER
+			   ? MARK_STACK
+			   : 0;
+	}
+}
+
 const struct lower_ops ops_long = {
+	.mark = mark,
 	.families = families,
 	.plain = long_plain,
 	.after = facts_after,

@@ -115,7 +115,7 @@ void lower(struct tx *t, struct insn *in)
 	const struct lower_ops *l = ops_of(t);
 	int exc;
 
-	tx_mark(t, FIX_NONE, 0);
+	tx_mark(t, FIX_NONE, l->mark && !in->invalid ? l->mark(in) : 0);
 	t->low[t->i] = LOW_IDENT;
 	if (!in->invalid && t->b->v.virt && lower_virt(t, in))
 		return;
