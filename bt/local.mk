@@ -110,6 +110,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/verify/long.c \
 	%D%/verify/long_int.h \
 	%D%/verify/long_operand.c \
+	%D%/verify/long_track.c \
 	%D%/verify/long_value.c \
 	%D%/verify/operand.c \
 	%D%/verify/sequence.c \

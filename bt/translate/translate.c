@@ -156,7 +156,10 @@ static void source_check(struct tx *t)
 		compare(t, at, n, v);
 		uint8_t *ok = e_jrcxz(t);
 		e_mov64(t, H_RCX, H_R11);
-		emit_callout(t, s);
+		if (mode_long(t->mode)) /* it does not return, and r9 is no longer the address */
+			emit_monitor_call(t, s);
+		else
+			emit_callout(t, s);
 		e_here8(t, ok);
 		at += n;
 	}

@@ -17,16 +17,39 @@ static const struct verify_range writable[] = {
 	PART(probes.match), PART(entries.count), PART(account.indirects),
 };
 
-/* Valid jump targets: entries of fragments, their stubs, and offset 0 (the jump table's miss). */
+/* 64-bit code keeps registers of the guest's there, and writes the bases of FS and GS. */
+static const struct verify_range long_writable[] = {
+	PART(v.cpu.rip),
+	PART(v.cpu.intf),
+	PART(v.cpu.gpr),
+	PART(v.cpu.seg[SEG_FS].base),
+	PART(v.cpu.seg[SEG_GS].base),
+	PART(v.cpu.kernel_gs_base),
+	PART(icount.left),
+	PART(scratch),
+	PART(bounce),
+	PART(exit.mmio_lin),
+	PART(probes.count),
+	PART(probes.match),
+	PART(entries.count),
+	PART(account.indirects),
+};
+
+struct target {
+	struct bt_vcpu *b;
+	bool is_long;
+};
+
+/* Valid jump targets: entries of fragments of the same kind, and the miss routine of their tables. */
 static bool ok_target(void *ctx, uint64_t host)
 {
-	struct bt_vcpu *b = ctx;
-	struct ccf *f;
+	const struct target *t = ctx;
+	const struct ccf *f;
 
-	if (host == b->tc_base)
+	if (host == t->b->tc_base + (t->is_long ? t->b->tc.long_miss : 0))
 		return true;
-	f = cache_by_host(b, host);
-	return f && host == b->tc_base + f->host;
+	f = cache_by_host(t->b, host);
+	return f && host == t->b->tc_base + f->host && mode_long(f->mode) == t->is_long;
 }
 
 bool verify_init(struct bt_vcpu *b)
@@ -35,8 +58,31 @@ bool verify_init(struct bt_vcpu *b)
 	return b->verifier;
 }
 
+static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const struct ccf *f,
+			       struct verify_error *e)
+{
+	const struct verify_long l = {
+		.vcpu = (uint64_t)b,
+		.d = OFF(space.d),
+		.neg_d = OFF(space.neg_d),
+		.v = OFF(space.v),
+		.vt = OFF(space.vt),
+		.user_d = OFF(space.user_d),
+		.user_v = OFF(space.user_v),
+		.tables = OFF(jt_live),
+		.entries = b->tc_base + b->tc.long_miss,
+		.exit = OFF(stubs.long_exit),
+		.call = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu) },
+	};
+
+	env->writable = long_writable;
+	env->nwritable = ARRAY_LEN(long_writable);
+	return bt_verify_long(env, &l, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, e);
+}
+
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 {
+	struct target target = { b, mode_long(f->mode) };
 	struct verify_env env = { .tc_base = b->tc_base,
 				  .tc_size = b->tc.size,
 				  .vcpu_size = sizeof(*b),
@@ -56,13 +102,14 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 				  .table_bits = JT_BITS,
 				  .strings = true,
 				  .ok_target = ok_target,
-				  .ctx = b };
+				  .ctx = &target };
 	struct verify_error e;
 	const char *why;
 
 	env.v = b->verifier;
 	b->st.verify_runs++;
-	why = bt_verify(&env, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, &e);
+	why = target.is_long ? verify_long(b, &env, f, &e)
+			     : bt_verify(&env, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, &e);
 	if (!why)
 		return 0;
 	*at = e.off;

@@ -15,10 +15,10 @@
  * entries, and into the monitor through a pointer in the vCPU. Wherever another fragment continues, r9 holds
  * V and r10 holds D. General registers may hold anything at all. FS is the host's, GS has D as its base.
  *
- * What a register holds is tracked in order (verify/long_value.c). A branch takes what is known with it, and
- * a place that several ways lead to knows what they agree on. At a place that is reached from behind nothing
- * is known but V and D, which every branch to it must keep. A probe says something about values, not
- * registers: it is forgotten at calls of the monitor alone, which may change the spaces. */
+ * What a register holds is tracked in order (verify/long_value.c, long_track.c). A branch takes what is known
+ * with it, and a place that several ways lead to knows what they agree on. At a place that is reached from
+ * behind nothing is known but V and D, which every branch to it must keep. A probe says something about
+ * values, not registers: it is forgotten at calls of the monitor alone, which may change the spaces. */
 #include "bt/verify/long_int.h"
 
 #include <stdlib.h>
@@ -133,7 +133,7 @@ static bool stack_in_vcpu(const struct long_check *k)
 {
 	uint64_t at;
 
-	return long_constant(&k->s.reg[4].sum, &at);
+	return long_constant(&k->s.reg[RSP].sum, &at);
 }
 
 static const char *leave(struct long_check *k)
@@ -144,7 +144,7 @@ static const char *leave(struct long_check *k)
 /* Jump through an absolute address: a pointer in the vCPU. */
 static const char *monitor_jump(struct long_check *k, const x86_op_mem *m)
 {
-	const struct value *r9 = &k->s.reg[9];
+	const struct value *r9 = &k->s.reg[R9];
 	uint64_t off, n;
 	struct sum at;
 	bool call = false;
@@ -157,7 +157,7 @@ static const char *monitor_jump(struct long_check *k, const x86_op_mem *m)
 		call |= off == k->l->call[i];
 	if (!call && off != k->l->exit)
 		return "indirect jump through another field of the vCPU";
-	if (!long_constant(&k->s.reg[15].sum, &n) || n != k->l->vcpu)
+	if (!long_constant(&k->s.reg[R15].sum, &n) || n != k->l->vcpu)
 		return "call of the monitor without the vCPU in r15";
 	if (call && !long_constant(&r9->sum, &n) && !(r9->kind == L_FIELD && r9->n == k->c.env->record))
 		return "call of the monitor without a record in r9";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Private to the verifier's rules for 64-bit code. verify/long.c states the rules and walks the fragment;
- * long_value.c tracks what registers hold; long_operand.c checks memory operands. */
+ * long_value.c has what registers hold, long_track.c what instructions do to it; long_operand.c checks memory
+ * operands. */
 #ifndef BT_VERIFY_LONG_INT_H
 #define BT_VERIFY_LONG_INT_H
 #include "bt/verify/verify_int.h"
@@ -27,13 +28,22 @@ enum value_kind {
 };
 struct value {
 	uint8_t kind, below; /* BELOW: less than 2^BELOW */
+	bool is_short;	     /* a signed number of 32 bits, or less than 2^32 */
 	uint32_t n;
 	struct sum sum, of;
 };
 
-enum { L_REGS = 16, L_PROBES = 8 };
+/* A quadword of the vCPU whose value is known, as far as those of registers are. */
+struct long_cell {
+	uint32_t off;
+	struct value value;
+};
+
+enum { L_REGS = 16, L_PROBES = 8, L_CELLS = 12 };
 struct long_state {
 	struct value reg[L_REGS];
+	struct long_cell cell[L_CELLS];
+	unsigned ncell;
 	struct sum probed[L_PROBES]; /* as host addresses: D is 1 more than in the guest address */
 	unsigned nprobed;	     /* in all; the last L_PROBES are kept */
 	bool reached;
@@ -55,7 +65,13 @@ struct long_check {
 	unsigned njoin, room;
 };
 
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R15 = 15 };
+
 /* ---- verify/long_value.c ---- */
+/* What the 64-bit register R holds; NULL: R is none. */
+const struct value *long_value_of(const struct long_check *k, unsigned r);
+struct value long_constant_value(uint64_t v);
+struct value long_displacement(uint32_t space, int d);
 struct value long_unknown(struct long_check *k, unsigned below);
 /* State where nothing is known but that r9 and r10 hold V and D. */
 void long_start(struct long_check *k);
@@ -65,10 +81,16 @@ unsigned long_register(unsigned r, unsigned *size);
 /* The linear address of a memory operand, in host terms. False: it is no sum. */
 bool long_address(struct long_check *k, const x86_op_mem *m, struct sum *out);
 bool long_constant(const struct sum *s, uint64_t *v);
-void long_track(struct long_check *k); /* update the state for the instruction */
+struct long_cell *long_find_cell(struct long_state *s, uint64_t off); /* NULL: unknown */
+void long_set_cell(struct long_state *s, uint64_t off, const struct value *v);
+/* A store to [OFF, OFF+SIZE) of the vCPU. */
+void long_forget_cells(struct long_check *k, uint64_t off, unsigned size);
 bool long_holds_v_and_d(const struct long_state *s);
 /* Is it the load of a probe? Of which address: as a host address, in *OUT. */
 bool long_is_probe(struct long_check *k, struct sum *out);
+
+/* ---- verify/long_track.c ---- */
+void long_track(struct long_check *k); /* update the state for the instruction */
 
 /* ---- verify/long_operand.c ---- */
 const char *long_memory(struct long_check *k, const cs_x86_op *op, unsigned i);

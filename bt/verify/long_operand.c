@@ -2,18 +2,9 @@
  * The verifier's rules for memory operands of 64-bit code: exactly the forms listed in verify/long.c. */
 #include "bt/verify/long_int.h"
 
-enum { RSP = 4, RSI = 6, RDI = 7 };
-
 /* What a probed address may be off by: a displacement of 32 bits and the drift of a register. Around each
  * cluster of regions there is more than this of nothing. */
 #define NEAR ((1ll << 31) + (1 << 20))
-
-static const struct value *reg64(const struct long_check *k, unsigned r)
-{
-	unsigned size, n = long_register(r, &size);
-
-	return n < L_REGS && size == 8 ? &k->s.reg[n] : NULL;
-}
 
 static bool is_field(const struct value *v, uint32_t off)
 {
@@ -26,6 +17,8 @@ static bool near_to(const struct sum *s, const struct sum *p, bool index)
 {
 	int64_t delta = (int64_t)((uint64_t)s->disp - (uint64_t)p->disp);
 
+	if (!s->base && !p->base && !s->index && !p->index && s->disp >> 32 == p->disp >> 32)
+		delta = 0; /* the same region */
 	if (s->base != p->base || s->d != p->d || (s->d && s->space != p->space) || delta < -NEAR ||
 	    delta > NEAR)
 		return false;
@@ -72,7 +65,10 @@ static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size,
 {
 	if (at > k->c.env->vcpu_size || at + size_of(k, size) > k->c.env->vcpu_size)
 		return "access beyond the vCPU";
-	if (!write || verify_writable(k->c.env, (int64_t)at, size_of(k, size)))
+	if (!write)
+		return NULL;
+	long_forget_cells(k, at, size_of(k, size));
+	if (verify_writable(k->c.env, (int64_t)at, size_of(k, size)))
 		return NULL;
 	return "store to the monitor's part of the vCPU";
 }
@@ -115,7 +111,7 @@ static bool plain(const struct long_check *k, const x86_op_mem *m)
 /* [table of tables + upper half * 8], [table + lower half * 4] */
 bool long_is_table(const struct long_check *k, const x86_op_mem *m, enum value_kind *made)
 {
-	const struct value *b = reg64(k, m->base), *x = reg64(k, m->index);
+	const struct value *b = long_value_of(k, m->base), *x = long_value_of(k, m->index);
 	bool outer = is_field(b, k->l->tables);
 
 	if (!plain(k, m) || !b || !x || x->below > 32 || m->disp || m->scale != (outer ? 8 : 4) ||
@@ -128,7 +124,7 @@ bool long_is_table(const struct long_check *k, const x86_op_mem *m, enum value_k
 /* [vCPU + half * 8 + the user space's V or D] */
 bool long_is_choice(const struct long_check *k, const x86_op_mem *m, struct value *made)
 {
-	const struct value *x = reg64(k, m->index);
+	const struct value *x = long_value_of(k, m->index);
 	uint64_t off = (uint64_t)m->disp - k->l->vcpu;
 
 	if (!plain(k, m) || m->base != X86_REG_INVALID || !x || x->kind != L_HALF || m->scale != 8 ||
@@ -146,7 +142,7 @@ bool long_is_choice(const struct long_check *k, const x86_op_mem *m, struct valu
 static const char *monitor_load(struct long_check *k, const cs_x86_op *op, unsigned i, bool *is)
 {
 	const x86_op_mem *m = &op->mem;
-	const struct value *b = reg64(k, m->base), *record = &k->s.reg[9];
+	const struct value *b = long_value_of(k, m->base), *record = &k->s.reg[R9];
 	struct value v = { 0 };
 	enum value_kind made;
 	uint64_t n;
@@ -192,7 +188,7 @@ static const char *bit_string(struct long_check *k)
 	if ((id != X86_INS_BT && id != X86_INS_BTS && id != X86_INS_BTR && id != X86_INS_BTC) ||
 	    op[1].type != X86_OP_REG)
 		return NULL;
-	if (long_register(op[1].reg, &size) < L_REGS && size == 8 && reg64(k, op[1].reg)->below > 32)
+	if (long_register(op[1].reg, &size) < L_REGS && size == 8 && long_value_of(k, op[1].reg)->below > 32)
 		return "bit string with any bit number";
 	return op[0].mem.base == X86_REG_INVALID ? "bit string in the vCPU" : NULL;
 }
@@ -203,17 +199,17 @@ static bool is_vector(unsigned r)
 	       (r >= X86_REG_ZMM0 && r <= X86_REG_ZMM31);
 }
 
-/* Is the index X, of 32 bits, what S has as its index? */
+/* Is the index X, of 32 bits or sign-extended, what S has as its index? */
 static bool is_small(const struct value *x, const struct sum *s)
 {
-	return x && x->below <= 32 && s->index && s->index == x->sum.base && !x->sum.index && !x->sum.d &&
+	return x && x->is_short && s->index && s->index == x->sum.base && !x->sum.index && !x->sum.d &&
 	       !x->sum.disp;
 }
 
 const char *long_memory(struct long_check *k, const cs_x86_op *op, unsigned i)
 {
 	const x86_op_mem *m = &op->mem;
-	const struct value *x = reg64(k, m->index);
+	const struct value *x = long_value_of(k, m->index);
 	const char *why;
 	struct sum s;
 	bool is;
