@@ -93,7 +93,7 @@ void fault_page(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct mmu_fau
 	if (mf->vector != EXC_PF)
 		return;
 	b->v.cpu.exc.cr2 = lin;
-	b->prefill.armed = !b->stubs.is_long;
+	b->prefill.armed = true;
 	b->prefill.pc = cpu_pc(&b->v.cpu);
 	b->prefill.lin = lin;
 }
