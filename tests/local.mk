@@ -89,15 +89,19 @@ GUEST_TESTS = \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \
+	%D%/guests/linux-amd64.sh \
+	%D%/guests/linux-cloud-amd64.sh \
 	%D%/guests/linux_inside.sh \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \
+	%D%/guests/memtest64.sh \
 	%D%/guests/nested.sh \
 	%D%/guests/network.sh \
 	%D%/guests/disks.sh \
 	%D%/guests/others.sh \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
+	%D%/guests/rootfs-amd64.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/balloon.sh \
 	%D%/guests/swap.sh \

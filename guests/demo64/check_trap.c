@@ -369,11 +369,18 @@ static const char *check_queries(void)
 
 /* ---- what QEMU's interpreter does not check ---- */
 
+/* RSP itself is bad: the exception must have a stack of its own. */
 static const char *check_canonical_stack(void)
 {
+	bool right;
+
 	if (!catch_fault(do_rbp, (void *)HOLE) || !caught_is(12, 0))
 		return "by RBP";
-	return catch_fault(do_push_there, (void *)(HOLE + 64)) && caught_is(12, 0) ? NULL : "PUSH";
+	set_ist(12, 1);
+	right =
+	    catch_fault(do_push_there, (void *)(HOLE + 64)) && caught_is(12, 0) && caught.rsp == HOLE + 64;
+	set_ist(12, 0);
+	return right ? NULL : "PUSH";
 }
 
 static void do_gs_base(void *p)

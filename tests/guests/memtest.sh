@@ -4,9 +4,10 @@
 # minutes and checks that bits have not faded; it is not skipped, but with 20 ns of VM time for each
 # instruction (--clock icount:20) the wait is shorter. memtest86+ never ends, so this test ends
 # it. A second run under the host's clock goes up to the last test (and through it with
-# MEMTEST_LIMIT=300). MEMTEST_LIMIT is the limit in seconds for each run.
+# MEMTEST_LIMIT=300). MEMTEST_LIMIT is the limit in seconds for each run. $image is the program, $machine has options.
 . "$(dirname "$0")/guestlib.sh"
-need memtest.bin
+image=${image:-memtest.bin}
+need "$image"
 plan 8
 
 # The screen arrives with cursor movements: keep only the text.
@@ -20,7 +21,7 @@ memtest()
 {
 	limit=$1 until=$2
 	shift 2
-	"$VITRINE" run --timeout "$limit" --memory 16M "$@" --kernel "$CACHE/memtest.bin" \
+	"$VITRINE" run --timeout "$limit" --memory 16M "$@" ${machine:-} --kernel "$CACHE/$image" \
 		--append "console=ttyS0,115200" </dev/null >"$TMP/raw" 2>"$TMP/err" &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do

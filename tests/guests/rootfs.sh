@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A Debian root file system (guests/mkrootfs) on IDE and on virtio: boots by --kernel and by its own loader, logs in, reads
 # and writes, shuts down clean. kill -9 while it writes leaves nothing but a journal to replay, and what was flushed.
-# LONG=1: both ways on both buses, and 20 kills on each.
+# LONG=1: both ways on both buses, and 20 kills on each. $flavour is the kernel's, $machine has options for it.
 . "$(dirname "$0")/guestlib.sh"
-need linux-686 busybox bios-256k.bin
+flavour=${flavour:-686}
+need "linux-$flavour" busybox bios-256k.bin
 PATH=$PATH:/sbin:/usr/sbin
 for p in e2fsck debugfs mkfs.ext4 apt-get dpkg; do
 	command -v $p >/dev/null || skip_all "no $p"
 done
-if ! debugfs -R "cat /boot/grub/grub.cfg" "$CACHE/rootfs-686.img?offset=1048576" 2>/dev/null | grep -q LABEL=; then
-	"$TOP_SRCDIR/guests/mkrootfs" "$CACHE" >"$TMP/made" 2>&1 || skip_all "$(tail -1 "$TMP/made")"
+if ! debugfs -R "cat /boot/grub/grub.cfg" "$CACHE/rootfs-$flavour.img?offset=1048576" 2>/dev/null | grep -q LABEL=; then
+	"$TOP_SRCDIR/guests/mkrootfs" -f "$flavour" "$CACHE" >"$TMP/made" 2>&1 || skip_all "$(tail -1 "$TMP/made")"
 fi
-"$TOP_SRCDIR/guests/mkinitramfs" -d -o "$TMP/initrd" "$CACHE" || skip_all "no initramfs"
-cp --sparse=always "$CACHE/rootfs-686.img" "$TMP/disk"
+"$TOP_SRCDIR/guests/mkinitramfs" -d -f "$flavour" -o "$TMP/initrd" "$CACHE" || skip_all "no initramfs"
+cp --sparse=always "$CACHE/rootfs-$flavour.img" "$TMP/disk"
 fs="$TMP/disk?offset=1048576"
 kills=1
 [ -z "${LONG:-}" ] || kills=20
@@ -36,7 +37,7 @@ wait "trim ends" 60
 serial "init 0\n"
 END
 	rm -f "$TMP/raw"
-	timeout -k 5 400 "$VITRINE" shell --no-rc --timeout 300 --memory 256M --serial "file:$TMP/raw" "$@" -x "$TMP/script" -c -continue \
+	timeout -k 5 400 "$VITRINE" shell --no-rc --timeout 300 --memory 256M ${machine:-} --serial "file:$TMP/raw" "$@" -x "$TMP/script" -c -continue \
 		-c "info block" </dev/null >"$TMP/screen" 2>"$TMP/err"
 	status=$?
 	tr -d '\r' <"$TMP/raw" >"$TMP/out"
@@ -52,7 +53,7 @@ clean()
 # by_kernel BUS ROOT: log in on the disk itself.
 by_kernel()
 {
-	session --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" --append "console=ttyS0 root=$2 panic=-1" --disk "$TMP/disk,bus=$1"
+	session --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" --append "console=ttyS0 root=$2 panic=-1" --disk "$TMP/disk,bus=$1"
 	ended 0 "$1: boots by --kernel, and switches off"
 	said "files are the same" "$1: logs in, writes and reads"
 	said "root file system is clean" "$1: shuts down"
@@ -96,7 +97,7 @@ debugfs -w -R "write $TMP/churn /root/churn" "$fs" >"$TMP/debugfs" 2>&1
 # kill_it BUS ROOT N: kill the process while the guest writes.
 kill_it()
 {
-	"$VITRINE" run --timeout 300 --memory 128M --kernel "$CACHE/linux-686" --initrd "$TMP/initrd" \
+	"$VITRINE" run --timeout 300 --memory 128M ${machine:-} --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 root=$2 panic=-1 run=/root/churn" --disk "$TMP/disk,bus=$1" </dev/null >"$TMP/raw" 2>"$TMP/err" &
 	vm=$!
 	patience=1200
