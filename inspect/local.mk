@@ -38,6 +38,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debuginfo/asm_helper.h \
 	%D%/debuginfo/cfi.c \
 	%D%/debuginfo/cfi.h \
+	%D%/debuginfo/orc.c \
+	%D%/debuginfo/orc.h \
 	%D%/debuginfo/symbols.c \
 	%D%/debuginfo/symbols.h \
 	%D%/engine.c \

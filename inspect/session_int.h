@@ -197,7 +197,7 @@ void event_numbers(struct inspect *s, const char *kind, void (*offer)(struct fin
 
 /* ---- cmd/stack.c ---- */
 /* How a frame was found. */
-enum frame_by { FRAME_PC, FRAME_CFI, FRAME_POINTER, FRAME_TOP, FRAME_GUESS, FRAME_WAYS };
+enum frame_by { FRAME_PC, FRAME_CFI, FRAME_ORC, FRAME_POINTER, FRAME_TOP, FRAME_GUESS, FRAME_WAYS };
 struct frame {
 	uint64_t pc, frame; /* return address (the first: pc); frame pointer, or the stack pointer there */
 	enum frame_by by;

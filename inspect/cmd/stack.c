@@ -2,6 +2,7 @@
  * The call stack, and backtrace. Each frame is unwound by the symbol file's call frame information,
  * which says where the caller's registers are, or else by frame pointers. The latter is accepted only
  * if the return address follows a call and frames go up the stack. */
+#include "inspect/debuginfo/orc.h"
 #include "inspect/examine_int.h"
 #include "inspect/tables_int.h"
 
@@ -54,9 +55,29 @@ static bool before_frame(struct inspect *s, uint64_t *at)
 /* The state of unwinding. */
 struct cursor {
 	struct cfi_regs regs;
-	bool exact; /* pc is an instruction that was or will be executed, not a return address */
-	bool first; /* the innermost frame */
+	struct orc orc; /* COUNT 0: none */
+	bool exact;	/* pc is an instruction that was or will be executed, not a return address */
+	bool first;	/* the innermost frame */
 };
+
+/* The kernel's ORC tables, by the symbols of their ends. */
+static void find_orc(struct inspect *s, struct orc *o)
+{
+	static const char *const names[] = { "__start_orc_unwind_ip", "__stop_orc_unwind_ip",
+					     "__start_orc_unwind" };
+	const struct cfi_memory mem = { s, read_stack };
+	uint64_t at[ARRAY_LEN(names)];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct symbol *sym = symbols_find(&s->symbols, names[i]);
+
+		if (!sym)
+			return;
+		at[i] = sym->addr;
+	}
+	if (!orc_open(o, at[0], at[1], at[2], symbols_find(&s->symbols, "__start_orc_header"), &mem))
+		o->count = 0;
+}
 
 static struct cursor cursor_here(struct inspect *s)
 {
@@ -69,6 +90,8 @@ static struct cursor cursor_here(struct inspect *s)
 		    arch->word == 8 ? c->gpr[arch->general[i]] : (uint32_t)c->gpr[arch->general[i]];
 	cur.regs.val[arch->pc] = session_pc(s);
 	cur.regs.known = (2u << arch->pc) - 1;
+	if (arch == &cfi_amd64)
+		find_orc(s, &cur.orc);
 	return cur;
 }
 
@@ -84,19 +107,27 @@ static void step_to(struct cursor *cur, uint64_t pc, uint64_t sp, uint64_t bp, b
 	cur->exact = false;
 }
 
-static enum cfi_step cfi_next(struct inspect *s, struct cursor *cur, struct frame *f)
+/* By tables: those of the kernel for itself, which know its entry code, before those of symbol files. */
+static enum cfi_step table_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
 	const struct cfi_arch *arch = cur->regs.arch;
 	struct cfi_memory mem = { s, read_stack };
 	uint64_t sp = cur->regs.val[arch->sp];
-	enum cfi_step did = cfi_step(s->symbols.cfi, &cur->regs, cur->exact, &mem);
+	enum cfi_step did = cur->orc.count ? orc_step(&cur->orc, &cur->regs, cur->exact, &mem) : CFI_NONE;
+	enum frame_by by = FRAME_ORC;
 
+	if (did == CFI_NONE) {
+		did = cfi_step(s->symbols.cfi, &cur->regs, cur->exact, &mem);
+		by = FRAME_CFI;
+	}
 	if (did == CFI_NONE || did == CFI_END)
 		return did;
-	if (did == CFI_STEP && cur->regs.val[arch->sp] <= sp)
-		return CFI_END; /* frames must go up the stack */
+	/* Frames must go up the stack; the kernel has several. */
+	if (did == CFI_STEP &&
+	    (by == FRAME_CFI ? cur->regs.val[arch->sp] <= sp : cur->regs.val[arch->sp] == sp))
+		return CFI_END;
 	cur->exact = did == CFI_TRAP;
-	*f = (struct frame){ cur->regs.val[arch->pc], cur->regs.val[arch->sp], FRAME_CFI };
+	*f = (struct frame){ cur->regs.val[arch->pc], cur->regs.val[arch->sp], by };
 	return did;
 }
 
@@ -131,7 +162,7 @@ static bool frame_next(struct inspect *s, struct cursor *cur, struct frame *f)
 	bool first = cur->first;
 
 	cur->first = false;
-	switch (cfi_next(s, cur, f)) {
+	switch (table_next(s, cur, f)) {
 	case CFI_STEP:
 	case CFI_TRAP:
 		return true;
@@ -163,7 +194,7 @@ bool stack_return(struct inspect *s, uint64_t *addr, uint64_t *stack)
 	struct cursor cur = cursor_here(s);
 	struct frame f;
 
-	if (session_code_bits(s) == 16 || cfi_next(s, &cur, &f) != CFI_STEP)
+	if (session_code_bits(s) == 16 || table_next(s, &cur, &f) != CFI_STEP)
 		return false;
 	*addr = f.pc;
 	*stack = f.frame;
@@ -194,18 +225,18 @@ static const struct view_col frame_cols[] = {
 	{ "pc", "PC", VAL_ADDR, "", "the next instruction; of callers, the return address" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
 	{ "pointer", "Pointer", VAL_ADDR, "",
-	  "frame pointer; with cfi, the stack pointer; of a guess, its address on the stack" },
+	  "frame pointer; with cfi and orc, the stack pointer; of a guess, its address on the stack" },
 	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address" },
 	{ "how", "How", VAL_STR, "",
-	  "how the frame was found: pc, cfi (tables of the symbol file), frame pointer, stack top, guess" },
+	  "how the frame was found: pc, cfi (tables of the symbol file), orc (of the kernel), frame pointer, stack top, guess" },
 };
 RECORD_DOC(frame_record, "backtrace", frame_cols);
 
-static const char *const frame_texts[FRAME_WAYS] = { [FRAME_PC] = "pc",
-						     [FRAME_CFI] = "cfi",
-						     [FRAME_POINTER] = "frame pointer",
-						     [FRAME_TOP] = "stack top",
-						     [FRAME_GUESS] = "guess" };
+static const char *const frame_texts[FRAME_WAYS] = {
+	[FRAME_PC] = "pc",	   [FRAME_CFI] = "cfi",
+	[FRAME_ORC] = "orc",	   [FRAME_POINTER] = "frame pointer",
+	[FRAME_TOP] = "stack top", [FRAME_GUESS] = "guess"
+};
 
 static void frame_row(struct inspect *s, const struct frame *f, unsigned i, struct result *r)
 {
@@ -223,7 +254,8 @@ static unsigned all_frames(struct inspect *s, struct frame *frames, unsigned max
 {
 	unsigned n = stack_frames(s, frames, max);
 
-	if (n <= 2 && session_code_bits(s) != 16 && frames[n - 1].by != FRAME_CFI)
+	if (n <= 2 && session_code_bits(s) != 16 && frames[n - 1].by != FRAME_CFI &&
+	    frames[n - 1].by != FRAME_ORC)
 		n = guess_frames(s, frames, n, max > GUESS_MAX ? GUESS_MAX : max);
 	return n;
 }
@@ -275,7 +307,7 @@ static int cmd_frame(struct inspect *s, const struct cmd_args *a, struct result 
 
 static const struct command commands[] = {
 	{ "backtrace", "bt where", "[N]", "show the call stack (N innermost frames)",
-	  "Frames are unwound by the symbol file's call frame information (.debug_frame, .eh_frame), or else by frame "
+	  "Frames are unwound by a 64-bit Linux kernel's own tables in memory (ORC), the symbol file's call frame information (.debug_frame, .eh_frame), or else by frame "
 	  "pointers; each frame says how it was found. Without either, words on the stack that may be return addresses "
 	  "are shown as guesses. The list ends at an implausible frame: unreadable, without a call before the return "
 	  "address, or not further up the stack.",

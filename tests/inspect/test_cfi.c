@@ -2,6 +2,7 @@
  * Call frame information of 64-bit files: this program unwinds itself by the tables of its own file, beside
  * the C library's unwinder. */
 #define _GNU_SOURCE
+#include "inspect/debuginfo/orc.h"
 #include "inspect/debuginfo/symbols.h"
 #include "tests/suite.h"
 
@@ -89,12 +90,108 @@ START_TEST(own_frames)
 }
 END_TEST
 
+/* ---- ORC tables: made here, of three functions and a handler, in the layouts of three kernels ---- */
+
+enum { OLD, SIGNAL, NEW, FORMS };
+enum { ORC_CALL, ORC_REGS, ORC_END, ORC_NONE };
+
+/* The last word of an entry, by layout and type. */
+static uint16_t orc_word(int form, int type, unsigned sp_reg, unsigned bp_reg)
+{
+	static const uint16_t types[FORMS][4] = { { 0, 0x100, 0x400, 0 },
+						  { 0, 0x500, 0x800, 0 },
+						  { 0x200, 0x300, 0x100, 0 } };
+
+	return (uint16_t)(sp_reg | bp_reg << 4 | types[form][type]);
+}
+
+static struct {
+	int32_t ip[6];
+	int16_t entry[6][3];
+	uint64_t stack[64];
+} tables;
+
+/* Code address OFF of function N. */
+static uint64_t code(unsigned n, unsigned off)
+{
+	return (uint64_t)&tables + 0x10000 + 0x1000ull * n + off;
+}
+
+static void add_entry(int form, unsigned n, unsigned off, int sp, int bp, int type, unsigned sp_reg,
+		      unsigned bp_reg)
+{
+	static unsigned used;
+
+	used = n ? used + 1 : 0;
+	tables.ip[used] = (int32_t)(code(n, off) - (uint64_t)&tables.ip[used]);
+	tables.entry[used][0] = (int16_t)sp;
+	tables.entry[used][1] = (int16_t)bp;
+	tables.entry[used][2] = (int16_t)orc_word(form, type, sp_reg, bp_reg);
+}
+
+START_TEST(orc_frames)
+{
+	const struct cfi_memory mem = { .read = read_self };
+	struct cfi_regs r = { .arch = &cfi_amd64, .known = (2u << cfi_amd64.pc) - 1 };
+	uint64_t *stack = tables.stack;
+	struct orc o;
+
+	add_entry(_i, 0, 0, 0, 0, ORC_END, 0, 0);
+	add_entry(_i, 1, 0, 8, 0, ORC_CALL, 5, 0);    /* at its start: the return address is on top */
+	add_entry(_i, 1, 4, 32, -16, ORC_CALL, 5, 1); /* then 24 bytes, the caller's rbp among them */
+	add_entry(_i, 2, 0, 16, -16, ORC_CALL, 4, 1); /* a frame pointer */
+	add_entry(_i, 3, 0, 8, 0, ORC_REGS, 5, 0);    /* a handler, over 8 bytes and all registers */
+	add_entry(_i, 4, 0, 0, 0, ORC_NONE, 0, 0);
+	ck_assert(orc_open(&o, (uint64_t)tables.ip, (uint64_t)(tables.ip + 6), (uint64_t)tables.entry,
+			   _i == NEW, &mem));
+	ck_assert(!orc_open(&(struct orc){ 0 }, 16, 8, (uint64_t)tables.entry, false, &mem));
+
+	/* in function 1, called from 2, called from the handler */
+	r.val[cfi_amd64.pc] = code(1, 8);
+	r.val[cfi_amd64.sp] = (uint64_t)stack;
+	r.val[cfi_amd64.bp] = 1;
+	stack[2] = (uint64_t)(stack + 6); /* 16 bytes below the CFA */
+	stack[3] = code(2, 0x20);
+	stack[6] = 2;
+	stack[7] = code(4, 0);	     /* a call at the very end of function 3 */
+	for (int i = 0; i < 21; i++) /* the registers are 8 bytes above */
+		stack[9 + i] = 1000u + (unsigned)i;
+	stack[9 + 16] = code(1, 0);
+	stack[9 + 19] = (uint64_t)(stack + 50);
+	stack[50] = code(0, 0x10);
+	ck_assert_int_eq(orc_step(&o, &r, true, &mem), CFI_STEP);
+	ck_assert_uint_eq(r.val[cfi_amd64.pc], code(2, 0x20));
+	ck_assert_uint_eq(r.val[cfi_amd64.sp], (uint64_t)(stack + 4));
+	ck_assert_uint_eq(r.val[cfi_amd64.bp], (uint64_t)(stack + 6));
+	ck_assert_int_eq(orc_step(&o, &r, false, &mem), CFI_STEP);
+	ck_assert_uint_eq(r.val[cfi_amd64.pc], code(4, 0));
+	ck_assert_uint_eq(r.val[cfi_amd64.sp], (uint64_t)(stack + 8));
+	ck_assert_uint_eq(r.val[cfi_amd64.bp], 2);
+	ck_assert_uint_eq(r.known, 1u << 16 | 1u << 7 | 1u << 6);
+	ck_assert_int_eq(orc_step(&o, &r, false, &mem), CFI_TRAP);
+	ck_assert_uint_eq(r.val[cfi_amd64.pc], code(1, 0));
+	ck_assert_uint_eq(r.val[cfi_amd64.sp], (uint64_t)(stack + 50));
+	ck_assert_uint_eq(r.val[15], 1000); /* r15 */
+	ck_assert_uint_eq(r.val[cfi_amd64.bp], 1004);
+	ck_assert_uint_eq(r.val[0], 1010);			  /* rax */
+	ck_assert_uint_eq(r.val[5], 1014);			  /* rdi */
+	ck_assert_int_eq(orc_step(&o, &r, true, &mem), CFI_STEP); /* interrupted at its first instruction */
+	ck_assert_uint_eq(r.val[cfi_amd64.pc], code(0, 0x10));
+	ck_assert_int_eq(orc_step(&o, &r, false, &mem), CFI_END);
+	r.val[cfi_amd64.pc] = code(4, 8); /* not described */
+	ck_assert_int_eq(orc_step(&o, &r, true, &mem), CFI_NONE);
+	r.val[cfi_amd64.pc] = 0x1000;
+	ck_assert_int_eq(orc_step(&o, &r, true, &mem), CFI_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("cfi");
 	Suite *su = suite_create("cfi");
 
 	tcase_add_test(tc, own_frames);
+	tcase_add_loop_test(tc, orc_frames, 0, FORMS);
 	suite_add_tcase(su, tc);
 	return suite_run(su);
 }
