@@ -29,12 +29,15 @@ struct mmu_long {
 const struct mmu_long *mmu_long_select(struct mmu *m, unsigned *win);
 /* The user space of the present root for kernel code, synchronized. NULL: there is none. */
 const struct mmu_long *mmu_long_user(struct mmu *m);
+/* The same for its addresses below 2^46, where they may have another displacement; for user code too. */
+const struct mmu_long *mmu_long_low(struct mmu *m);
 
 /* What the host address of a fault is. */
 enum mmu_long_where {
 	LONG_ELSEWHERE,
-	LONG_MEMORY,	 /* *LIN is its guest address, in a region of the selected space or near one */
-	LONG_USER,	 /* likewise in the user space of the present root */
+	LONG_MEMORY, /* *LIN is its guest address, in a region of the selected space or near one */
+	LONG_USER, /* likewise in the user space of the present root, or in the lower part of the selected one
+		    */
 	LONG_PROBE,	 /* a byte of the selected space's VT: *LIN is a guest address of that MiB */
 	LONG_PROBE_USER, /* likewise of the user space's */
 };
@@ -45,10 +48,11 @@ enum mmu_long_place {
 	LONG_PLACED,	    /* it is regular: retry */
 	LONG_IRREGULAR,	    /* it cannot be, or the guest maps nothing there: mmu_read() and mmu_write() */
 	LONG_NOT_CANONICAL, /* LIN is no address */
-	LONG_OTHER_HALF,    /* kernel code, user page: through mmu_long_user() */
+	LONG_OTHER_HALF,    /* through mmu_long_user() and mmu_long_low(): kernel code, user page; user code,
+			       lower part */
 };
 enum mmu_long_place mmu_long_place(struct mmu *m, gva lin);
-/* The same in the user space of the present root, for kernel code. */
+/* The same in the user space of the present root. */
 enum mmu_long_place mmu_long_place_user(struct mmu *m, gva lin);
 
 /* Resolve an access to LIN in the selected space, as mmu_fill(); in the user space, as mmu_fill_user().

@@ -55,6 +55,7 @@ struct window {
 	    *base; /* 4 GiB aligned. A region of a space that is not regular: NULL, and nothing is mapped */
 	gva lin;   /* guest address of BASE: 0, or a region's of a space (mm/long.h) */
 	struct long_space *of; /* a region: its space. A space's number: the space */
+	uint8_t face;	       /* a region: which displacement of its space it has */
 	uint32_t *shadow;      /* WIN_PAGES entries, lazily backed */
 	struct win_lists *lists;
 	struct region **regions; /* WIN_REGIONS pointers */

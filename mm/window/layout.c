@@ -41,29 +41,30 @@ static uint64_t region_address(unsigned i)
 	return (uint64_t)i << LONG_REGION_SHIFT;
 }
 
-/* Host regions [FIRST, END) are SP's, or free and reserved now. False: neither; those that were reserved in
+#define IN_VAIN UINT8_MAX
+
+/* Host regions [FIRST, END) are F's, or free and reserved now. False: neither; those that were reserved in
  * vain are given back. */
-static bool reserve_regions(struct long_space *sp, unsigned first, unsigned end)
+static bool reserve_regions(struct long_face *f, unsigned first, unsigned end)
 {
-	uint8_t *owner = sp->all->owner, own = (uint8_t)(long_index(sp) + 1);
-	unsigned from = first;
+	uint8_t *owner = f->all->owner;
 
 	for (unsigned i = first; i < end; i++)
-		if (owner[i] && owner[i] != own)
+		if (owner[i] && owner[i] != f->owner)
 			return false;
 	for (unsigned i = first; i < end; i++) {
-		if (owner[i] == own)
+		if (owner[i] == f->owner)
 			continue;
 		if (!reserve_at(region_address(i), 1ull << LONG_REGION_SHIFT))
 			goto undo;
-		owner[i] = LONG_SPACES + 1; /* until all are there */
+		owner[i] = IN_VAIN; /* until all are there */
 	}
 	for (unsigned i = first; i < end; i++)
-		owner[i] = own;
+		owner[i] = f->owner;
 	return true;
 undo:
-	for (unsigned i = from; i < end; i++)
-		if (owner[i] == LONG_SPACES + 1) {
+	for (unsigned i = first; i < end; i++)
+		if (owner[i] == IN_VAIN) {
 			munmap((void *)region_address(i), 1ull << LONG_REGION_SHIFT);
 			owner[i] = 0;
 		}
@@ -71,21 +72,21 @@ undo:
 }
 
 /* Reserve what the region of LIN needs under displacement D. */
-static bool reserve_for(struct long_space *sp, gva lin, uint64_t d)
+static bool reserve_for(struct long_face *f, gva lin, uint64_t d)
 {
 	uint64_t h = (lin + d) >> LONG_REGION_SHIFT;
 
 	if (h <= LONG_GUARD || h >= LONG_HALF - LONG_GUARD)
 		return false;
-	return reserve_regions(sp, (unsigned)h - LONG_GUARD, (unsigned)h + LONG_GUARD + 1);
+	return reserve_regions(f, (unsigned)h - LONG_GUARD, (unsigned)h + LONG_GUARD + 1);
 }
 
-static void release_regions(struct long_space *sp)
+static void release_regions(struct long_face *f)
 {
-	uint8_t *owner = sp->all->owner, own = (uint8_t)(long_index(sp) + 1);
+	uint8_t *owner = f->all->owner;
 
 	for (unsigned i = 0, n; i < LONG_HALF; i += n) {
-		for (n = 0; i + n < LONG_HALF && owner[i + n] == own; n++)
+		for (n = 0; i + n < LONG_HALF && owner[i + n] == f->owner; n++)
 			owner[i + n] = 0;
 		if (n)
 			munmap((void *)region_address(i), (uint64_t)n << LONG_REGION_SHIFT);
@@ -97,74 +98,73 @@ static void release_regions(struct long_space *sp)
 /* ---- VT ---- */
 
 /* The second reservation, of host addresses from D on. */
-static uint64_t low_part(const struct long_space *sp, uint64_t vt)
+static uint64_t low_part(const struct long_face *f, uint64_t vt)
 {
-	return vt - VT_WRAP + (sp->face.d >> LONG_MIB_SHIFT) - VT_MARGIN;
+	return vt - VT_WRAP + (f->m.d >> LONG_MIB_SHIFT) - VT_MARGIN;
 }
 
-static uint64_t low_bytes(const struct long_space *sp)
+static uint64_t low_bytes(const struct long_face *f)
 {
-	return VT_BYTES - (sp->face.d >> LONG_MIB_SHIFT) + 2 * VT_MARGIN;
+	return VT_BYTES - (f->m.d >> LONG_MIB_SHIFT) + 2 * VT_MARGIN;
 }
 
-static bool wraps(const struct long_space *sp)
+static bool wraps(const struct long_face *f)
 {
-	return sp->face.d < HOST_END;
+	return f->m.d < HOST_END;
 }
 
-static bool vt_try(const struct long_space *sp, uint64_t vt)
+static bool vt_try(const struct long_face *f, uint64_t vt)
 {
 	if (!reserve_at(vt - VT_MARGIN, VT_BYTES + 2 * VT_MARGIN))
 		return false;
-	if (!wraps(sp) || reserve_at(low_part(sp, vt), low_bytes(sp)))
+	if (!wraps(f) || reserve_at(low_part(f, vt), low_bytes(f)))
 		return true;
 	munmap((void *)(vt - VT_MARGIN), VT_BYTES + 2 * VT_MARGIN);
 	return false;
 }
 
-static bool vt_reserve(struct long_space *sp)
+static bool vt_reserve(struct long_face *f)
 {
-	uint64_t vt = 40 * TIB, d = sp->face.d;
+	uint64_t vt = 40 * TIB, d = f->m.d;
 
-	while (!vt_try(sp, vt)) {
+	while (!vt_try(f, vt)) {
 		vt += VT_BYTES + STEP / 64;
 		if (vt > 48 * TIB)
 			return false;
 	}
-	sp->face.vt = vt;
-	sp->face.v =
-	    vt + (uint64_t)((int64_t)d >> LONG_MIB_SHIFT) - (wraps(sp) ? VT_WRAP : 0) + LONG_MIB_SHIFT;
+	f->m.vt = vt;
+	f->m.v = vt + (uint64_t)((int64_t)d >> LONG_MIB_SHIFT) - (wraps(f) ? VT_WRAP : 0) + LONG_MIB_SHIFT;
 	return true;
 }
 
-static void vt_release(struct long_space *sp)
+static void vt_release(struct long_face *f)
 {
-	uint64_t vt = sp->face.vt;
+	uint64_t vt = f->m.vt;
 
 	munmap((void *)(vt - VT_MARGIN), VT_BYTES + 2 * VT_MARGIN);
-	if (wraps(sp))
-		munmap((void *)low_part(sp, vt), low_bytes(sp));
+	if (wraps(f))
+		munmap((void *)low_part(f, vt), low_bytes(f));
 }
 
 /* False: the host refused to open it. */
-static bool vt_protect(struct long_space *sp, uint64_t h, int prot)
+static bool vt_protect(struct long_face *f, uint64_t h, int prot)
 {
-	uint64_t at = sp->face.vt + VT_PAGE(h);
+	uint64_t at = f->m.vt + VT_PAGE(h);
 
 	if (mprotect((void *)at, PAGE_SIZE, prot))
 		return false;
-	return !wraps(sp) || h < sp->face.d || !mprotect((void *)(at - VT_WRAP), PAGE_SIZE, prot);
+	return !wraps(f) || h < f->m.d || !mprotect((void *)(at - VT_WRAP), PAGE_SIZE, prot);
 }
 
 /* ---- D ---- */
 
 /* How many of the N regions at LIN fit under D. They stay reserved. */
-static unsigned fits(struct long_space *sp, const gva *lin, unsigned n, uint64_t d)
+static unsigned fits(struct long_face *f, const gva *lin, unsigned n, uint64_t d)
 {
 	unsigned fit = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		fit += reserve_for(sp, lin[i], d);
+		fit += reserve_for(f, lin[i], d);
 	return fit;
 }
 
@@ -206,53 +206,92 @@ static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, uns
 	return n;
 }
 
-bool layout_plan(struct mmu *m, struct long_space *sp)
+/* Choose D for as many of the N regions at LIN as possible, which stay reserved. Returns how many. */
+static unsigned choose(const struct long_space *sp, struct long_face *f, const gva *lin, unsigned n)
 {
-	gva lin[32];
-	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), best = 0, best_fit = 0, fit;
+	unsigned best = 0, best_fit = 0, fit;
 
-	if (sp->planned)
-		layout_release(sp);
 	for (unsigned i = 0; i < TRIES && best_fit < n; i++) {
-		fit = fits(sp, lin, n, candidate(sp, i));
+		fit = fits(f, lin, n, candidate(sp, i));
 		if (fit > best_fit) {
 			best = i;
 			best_fit = fit;
 		}
-		release_regions(sp);
+		release_regions(f);
 	}
-	fits(sp, lin, n, candidate(sp, best));
-	sp->face.d = candidate(sp, best);
-	sp->face.neg_d = -sp->face.d;
+	f->m.d = candidate(sp, best);
+	f->m.neg_d = -f->m.d;
+	return fits(f, lin, n, f->m.d);
+}
+
+static bool finish(struct long_face *f)
+{
+	f->planned = vt_reserve(f);
+	if (!f->planned)
+		release_regions(f);
+	return f->planned;
+}
+
+static void face_release(struct long_face *f)
+{
+	if (!f->planned)
+		return;
+	release_regions(f);
+	vt_release(f);
+	f->planned = false;
+}
+
+bool layout_plan(struct mmu *m, struct long_space *sp)
+{
+	struct long_face *f = &sp->face[FACE_OWN];
+	gva lin[32];
+	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), low = 0;
+
+	layout_release(sp);
+	while (low < n && long_face_of(sp, lin[low]) == FACE_LOW)
+		low++;
+	if (choose(sp, f, lin, n) < n && low && low < n) { /* the low ones get a face of their own */
+		release_regions(f);
+		choose(sp, f, lin + low, n - low);
+	}
 	sp->misfits = 0;
 	sp->plans++;
-	sp->planned = vt_reserve(sp);
-	if (!sp->planned)
-		release_regions(sp);
-	return sp->planned;
+	return finish(f);
 }
 
 void layout_release(struct long_space *sp)
 {
-	if (!sp->planned)
-		return;
-	release_regions(sp);
-	vt_release(sp);
-	sp->planned = false;
+	face_release(&sp->face[FACE_OWN]);
+	face_release(&sp->face[FACE_LOW]);
+}
+
+static bool place(struct long_space *sp, struct window *w, unsigned face)
+{
+	struct long_face *f = &sp->face[face];
+	uint64_t h = w->lin + f->m.d;
+
+	if (!f->planned || !reserve_for(f, w->lin, f->m.d) || !vt_protect(f, h, PROT_READ))
+		return false;
+	w->base = (uint8_t *)h;
+	w->face = (uint8_t)face;
+	return true;
 }
 
 bool layout_place(struct long_space *sp, struct window *w)
 {
-	uint64_t h = w->lin + sp->face.d;
+	struct long_face *low = &sp->face[FACE_LOW];
 
-	if (!sp->planned || !reserve_for(sp, w->lin, sp->face.d) || !vt_protect(sp, h, PROT_READ))
+	if (place(sp, w, FACE_OWN))
+		return true;
+	if (!sp->user || long_face_of(sp, w->lin) != FACE_LOW)
 		return false;
-	w->base = (uint8_t *)h;
-	return true;
+	if (!low->planned && (!choose(sp, low, &w->lin, 1) || !finish(low)))
+		return false;
+	return place(sp, w, FACE_LOW);
 }
 
 void layout_close(struct long_space *sp, const struct window *w)
 {
 	if (w->base)
-		vt_protect(sp, (uint64_t)w->base, PROT_NONE);
+		vt_protect(&sp->face[w->face], (uint64_t)w->base, PROT_NONE);
 }

@@ -163,7 +163,7 @@ static struct long_state *state(struct mmu *m)
 	if (l == MAP_FAILED)
 		return NULL;
 	for (unsigned i = 0; i < LONG_SPACES; i++)
-		l->space[i].all = l;
+		l->space[i].all = l; /* the rest when it is used */
 	return m->lng = l;
 }
 
@@ -267,6 +267,10 @@ static struct long_space *make_space(struct mmu *m, bool user)
 		return NULL;
 	gpr_zero(sp, sizeof(*sp));
 	sp->all = l;
+	for (unsigned i = 0; i < FACES; i++) {
+		sp->face[i].all = l;
+		sp->face[i].owner = (uint8_t)(1 + long_index(sp) * FACES + i);
+	}
 	sp->region_of = region_of;
 	sp->number = n;
 	sp->user = user;
@@ -481,7 +485,11 @@ static struct long_space *user_space(const struct mmu *m)
 
 enum mmu_long_place mmu_long_place(struct mmu *m, gva lin)
 {
-	return place(m, selected(m), lin);
+	enum mmu_long_place r = place(m, selected(m), lin);
+
+	if (r == LONG_PLACED && space_find(selected(m), lin)->face != FACE_OWN)
+		return LONG_OTHER_HALF;
+	return r;
 }
 
 enum mmu_long_place mmu_long_place_user(struct mmu *m, gva lin)
@@ -538,7 +546,7 @@ enum mmu_fill mmu_long_fill_user(struct mmu *m, gva lin, unsigned how, struct mm
 		return irregular(m, lin, f);
 	fill_begin(m, lin, f);
 	w->lru = ++m->tick;
-	r = fill_user(m, w, lin, how, f);
+	r = m->cpu->cpl == 3 ? fill_page(m, w, lin, how, f) : fill_user(m, w, lin, how, f);
 	fill_end(m);
 	return r;
 }
@@ -562,64 +570,83 @@ struct window *long_prefill_window(struct mmu *m, gva lin)
 
 #define VT_BYTES (1ull << (47 - LONG_MIB_SHIFT))
 
-/* Is HVA one that a probe of SP may read? *LIN: a guest address of that MiB. */
-static bool probes(const struct long_space *sp, uint64_t hva, gva *lin)
+/* Is HVA in VT of F? *LIN: a guest address of that MiB. */
+static bool probes(const struct long_face *f, uint64_t hva, gva *lin)
 {
 	uint64_t margin = 64ull << 10, wrap = 1ull << 44;
 
-	*lin = (hva - (sp->face.v - LONG_MIB_SHIFT)) << LONG_MIB_SHIFT;
-	if (hva - (sp->face.vt - margin) < VT_BYTES + 2 * margin)
+	*lin = (hva - (f->m.v - LONG_MIB_SHIFT)) << LONG_MIB_SHIFT;
+	if (!f->planned)
+		return false;
+	if (hva - (f->m.vt - margin) < VT_BYTES + 2 * margin)
 		return true;
-	return sp->face.d < 1ull << 47 && hva - (sp->face.vt - wrap - margin) < VT_BYTES + 2 * margin;
+	return f->m.d < 1ull << 47 && hva - (f->m.vt - wrap - margin) < VT_BYTES + 2 * margin;
 }
 
-/* Likewise, of an address that leads nowhere: it is elsewhere, and what may be there is never used. */
-static bool probes_nothing(const struct long_space *sp, uint64_t hva, gva *lin)
+/* May HVA be the probe of an address that leads nowhere? Its byte is elsewhere, and what may be there is
+ * never used. */
+static bool probes_nothing(const struct long_face *f, uint64_t hva, gva *lin)
 {
-	uint64_t i = hva - (sp->face.v - LONG_MIB_SHIFT);
+	uint64_t i = hva - (f->m.v - LONG_MIB_SHIFT);
 
 	*lin = i << LONG_MIB_SHIFT;
-	return i < 1ull << 44 && (*lin + sp->face.d) >> 47;
+	return f->planned && i < 1ull << 44 && (*lin + f->m.d) >> 47;
 }
 
-static bool memory(const struct long_space *sp, uint64_t hva, gva *lin)
+static bool memory(const struct long_face *f, uint64_t hva, gva *lin)
 {
-	*lin = hva - sp->face.d;
-	return !(hva >> 47) && sp->all->owner[hva >> LONG_REGION_SHIFT] == long_index(sp) + 1;
+	*lin = hva - f->m.d;
+	return !(hva >> 47) && f->all->owner[hva >> LONG_REGION_SHIFT] == f->owner;
+}
+
+/* The faces that code in the selected space may access: its own, and those of the user space. */
+static unsigned faces(const struct mmu *m, const struct long_face *f[3])
+{
+	const struct long_space *sp = m->cur ? m->cur->of : NULL, *user = user_space(m);
+	unsigned n = 0;
+
+	if (sp)
+		f[n++] = &sp->face[FACE_OWN];
+	if (user && user != sp)
+		f[n++] = &user->face[FACE_OWN];
+	if (user)
+		f[n++] = &user->face[FACE_LOW];
+	return n;
 }
 
 enum mmu_long_where mmu_long_where(const struct mmu *m, uint64_t hva, uint64_t *lin)
 {
-	const struct long_space *sp = m->cur ? m->cur->of : NULL, *user = user_space(m);
+	const struct long_face *f[3];
+	unsigned n = m->lng ? faces(m, f) : 0;
+	bool own = m->cur && m->cur->of; /* the first is the selected space's */
 
-	if (sp && sp->planned) {
-		if (memory(sp, hva, lin))
-			return LONG_MEMORY;
-		if (probes(sp, hva, lin))
-			return LONG_PROBE;
+	for (unsigned i = 0; i < n; i++) {
+		if (f[i]->planned && memory(f[i], hva, lin))
+			return i || !own ? LONG_USER : LONG_MEMORY;
+		if (probes(f[i], hva, lin))
+			return i || !own ? LONG_PROBE_USER : LONG_PROBE;
 	}
-	if (user && user->planned && user != sp) {
-		if (memory(user, hva, lin))
-			return LONG_USER;
-		if (probes(user, hva, lin))
-			return LONG_PROBE_USER;
-	}
-	if (sp && sp->planned && probes_nothing(sp, hva, lin))
-		return LONG_PROBE;
-	return user && user->planned && probes_nothing(user, hva, lin) ? LONG_PROBE_USER : LONG_ELSEWHERE;
+	for (unsigned i = 0; i < n; i++)
+		if (probes_nothing(f[i], hva, lin))
+			return i || !own ? LONG_PROBE_USER : LONG_PROBE;
+	return LONG_ELSEWHERE;
 }
 
 uint32_t long_shadow_at(const struct mmu *m, uint64_t hva)
 {
-	const struct long_space *sp = m->cur->of, *user = user_space(m);
-	const struct window *w = NULL;
+	const struct long_face *f[3];
+	unsigned n = faces(m, f);
 	gva lin;
 
-	if (memory(sp, hva, &lin))
-		w = space_find(sp, lin);
-	else if (user && memory(user, hva, &lin))
-		w = space_find(user, lin);
-	return w ? w->shadow[(gva32)lin >> PAGE_SHIFT] : 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct window *w;
+
+		if (!f[i]->planned || !memory(f[i], hva, &lin))
+			continue;
+		w = space_find(&m->lng->space[(f[i]->owner - 1) / FACES], lin);
+		return w ? w->shadow[(gva32)lin >> PAGE_SHIFT] : 0;
+	}
+	return 0;
 }
 
 /* ---- accesses of the semantics ---- */
@@ -686,13 +713,13 @@ static void arrive(struct mmu *m, struct long_space *sp)
 		replan(m, sp);
 }
 
-static const struct mmu_long *ready(struct mmu *m, struct window *n)
+static const struct long_space *ready(struct mmu *m, struct window *n)
 {
 	struct long_space *sp = n->of;
 
 	if (sp->need_sync | sp->need_local | sp->pending)
 		long_sync(m, sp);
-	return &sp->face;
+	return sp;
 }
 
 /* The number of SP, which the present root uses from now on. */
@@ -725,16 +752,30 @@ const struct mmu_long *mmu_long_select(struct mmu *m, unsigned *win)
 	}
 	m->cur = *slot;
 	*win = m->cur->id;
-	return ready(m, m->cur);
+	return &ready(m, m->cur)->face[FACE_OWN].m;
 }
 
-const struct mmu_long *mmu_long_user(struct mmu *m)
+static const struct long_space *present_user(struct mmu *m)
 {
 	if (!cpu_long(m->cpu) || !state(m))
 		return NULL;
 	if (!m->lng->user)
 		m->lng->user = come_to(m, long_user(m));
 	return m->lng->user ? ready(m, m->lng->user) : NULL;
+}
+
+const struct mmu_long *mmu_long_user(struct mmu *m)
+{
+	const struct long_space *sp = present_user(m);
+
+	return sp ? &sp->face[FACE_OWN].m : NULL;
+}
+
+const struct mmu_long *mmu_long_low(struct mmu *m)
+{
+	const struct long_space *sp = present_user(m);
+
+	return sp ? &sp->face[sp->face[FACE_LOW].planned ? FACE_LOW : FACE_OWN].m : NULL;
 }
 
 bool long_stale(const struct mmu *m)
@@ -756,7 +797,7 @@ void window_sums(const struct window *w, struct window_sums *s)
 {
 	const struct long_space *sp = w->of;
 
-	*s = (struct window_sums){ .base = sp ? sp->face.d : (uint64_t)w->base };
+	*s = (struct window_sums){ .base = sp ? sp->face[FACE_OWN].m.d : (uint64_t)w->base };
 	if (!sp)
 		add_sums(w, s);
 	for (unsigned i = 0; sp && i < sp->nregions; i++, s->regions++)

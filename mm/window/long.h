@@ -24,28 +24,36 @@ struct long_root {
 	uint32_t root;
 };
 
+/* What has a displacement: the space, or the lower part of a user space where none serves all of it: programs
+ * that are not position independent have their text and data low, and the stack high. */
+enum { FACE_OWN, FACE_LOW, FACES };
+#define LONG_LOW_BITS 46 /* of the addresses of the lower part */
+
+struct long_face {
+	struct mmu_long m;
+	struct long_state *all;
+	bool planned;  /* D is chosen and VT reserved */
+	uint8_t owner; /* of host regions */
+};
+
 struct long_space {
-	struct mmu_long face;
+	struct long_face face[FACES];
 	struct window *number; /* NULL: the space is not used */
 	struct long_state *all;
 	bool user, apart;
-	bool planned;	  /* D is chosen and VT reserved */
 	bool need_sync;	  /* all of it is to be compared before it is used */
 	bool need_local;  /* likewise what is not global */
 	bool pending;	  /* some regions are to be */
-	bool blind;	  /* a user space that was compared for kernel code: PML4Es' NX was not looked at */
+	bool blind;	  /* a user space that was compared for kernel code: see win_blind() */
 	uint8_t space;	  /* index of its struct space */
-	uint8_t plans;	  /* how often D was chosen anew */
-	uint16_t misfits; /* regions that D has no room for, since it was chosen */
+	uint8_t plans;	  /* how often D was chosen */
+	uint16_t misfits; /* regions that D has no room for, since then */
 	unsigned nregions;
 	struct long_root
 	    root[2]; /* user space: of the process, and its other one if page tables are isolated */
 	uint64_t lru;
 	uint16_t *region_of; /* by bits 47:32 of an address: 1 + index of its region; 0: none */
 	uint16_t region[LONG_EACH];
-	/* The validity table: by host address, and where guest addresses wrap at 0, the part above, which the
-	 * probe of a guest address finds elsewhere. */
-	uint64_t vt_low; /* minus this, for host addresses from D on; 0: no wrap */
 };
 
 /* The spaces that a root used last. */
@@ -61,7 +69,7 @@ struct long_state {
 	unsigned nregions;	      /* none from here on was ever used */
 	struct long_space space[LONG_SPACES];
 	struct long_slot slot[LONG_SLOTS];
-	uint8_t owner[LONG_HALF]; /* host regions: 1 + index of the space that has reserved it */
+	uint8_t owner[LONG_HALF]; /* of host regions: the face that has reserved it; 0: none */
 	struct window region[LONG_REGIONS];
 };
 
@@ -79,6 +87,10 @@ bool long_maps(struct mmu *m, gva lin);
 static inline unsigned long_index(const struct long_space *sp)
 {
 	return (unsigned)(sp - sp->all->space);
+}
+static inline unsigned long_face_of(const struct long_space *sp, gva lin)
+{
+	return sp->user && !(lin >> LONG_LOW_BITS) ? FACE_LOW : FACE_OWN;
 }
 
 /* ---- window/long_sync.c ---- */

@@ -96,41 +96,43 @@ static struct long_space *select_space(struct guest *g, unsigned root, unsigned 
 
 /* ---- what is to hold ---- */
 
-static bool owned(const struct long_space *sp, uint64_t h)
+static bool owned(const struct long_face *f, uint64_t h)
 {
-	return h < HOST_END && sp->all->owner[h >> 32] == long_index(sp) + 1;
+	return h < HOST_END && f->all->owner[h >> 32] == f->owner;
 }
 
-/* Is the byte at P within a reservation of SP's VT? */
-static bool in_vt(const struct long_space *sp, uint64_t p)
+/* Is the byte at P within a reservation of F's VT? */
+static bool in_vt(const struct long_face *f, uint64_t p)
 {
 	uint64_t margin = 64 << 10, bytes = (1 << 27) + 2 * margin;
 
-	return p - (sp->face.vt - margin) < bytes ||
-	       (sp->face.d < HOST_END &&
-		p - (sp->face.vt - (1ull << 44) + (sp->face.d >> 20) - margin) < bytes - (sp->face.d >> 20));
+	return p - (f->m.vt - margin) < bytes ||
+	       (f->m.d < HOST_END &&
+		p - (f->m.vt - (1ull << 44) + (f->m.d >> 20) - margin) < bytes - (f->m.d >> 20));
 }
 
-static void check_address(const struct long_space *sp, uint64_t a, int64_t disp)
+static void check_address(const struct long_space *sp, unsigned face, uint64_t a, int64_t disp)
 {
-	uint64_t probe = sp->face.v + (a >> 20) - 20, h = a + sp->face.d;
+	const struct long_face *f = &sp->face[face];
+	uint64_t probe = f->m.v + (a >> 20) - 20, h = a + f->m.d;
 	const struct window *w;
 
 	/* What is not VT may be anything of the process, so it counts as readable. */
-	if (in_vt(sp, probe)) {
+	if (in_vt(f, probe)) {
 		if (!can_read((void *)probe))
 			return;
 		w = space_find(sp, a);
-		ck_assert_msg(w && w->base == (uint8_t *)(h & ~(REGION - 1)) && w->lin == (a & ~(REGION - 1)),
+		ck_assert_msg(w && w->face == face && w->base == (uint8_t *)(h & ~(REGION - 1)) &&
+				  w->lin == (a & ~(REGION - 1)),
 			      "%lx: the probe passes, and there is no region", a);
 	} else if (probe >= HOST_END) {
 		return; /* not user code's */
 	}
 	h += (uint64_t)disp;
-	ck_assert_msg(h >= HOST_END || owned(sp, h), "%lx%+ld: reaches %lx", a, disp, h);
+	ck_assert_msg(h >= HOST_END || owned(f, h), "%lx%+ld: reaches %lx", a, disp, h);
 }
 
-static uint64_t near_edges(struct guest *g, const struct long_space *sp)
+static uint64_t near_edges(struct guest *g, const struct long_face *f, const struct long_space *sp)
 {
 	uint64_t a = rnd(g) % 3 ? 0 : HOST_END, off = rnd(g) % (80ull << 30) - (40ull << 30);
 
@@ -140,7 +142,7 @@ static uint64_t near_edges(struct guest *g, const struct long_space *sp)
 	case 1: /* canonical */
 		return (uint64_t)((int64_t)(rnd(g) << 16) >> 16);
 	case 2: /* host addresses' ends */
-		return a - sp->face.d + off;
+		return a - f->m.d + off;
 	case 3:
 		if (sp->nregions)
 			return sp->all->region[sp->region[rnd(g) % sp->nregions]].lin + off;
@@ -154,8 +156,9 @@ static void check_probes(struct guest *g, const struct long_space *sp, unsigned 
 {
 	for (unsigned i = 0; i < n; i++) {
 		int64_t disp = (int64_t)(rnd(g) % (52ull << 30)) - (18ll << 30);
+		unsigned face = sp->face[FACE_LOW].planned ? i % FACES : FACE_OWN;
 
-		check_address(sp, near_edges(g, sp), disp);
+		check_address(sp, face, near_edges(g, &sp->face[face], sp), disp);
 	}
 }
 
@@ -164,28 +167,29 @@ static void check_regular(const struct long_space *sp)
 {
 	for (unsigned i = 0; i < sp->nregions; i++) {
 		const struct window *w = &sp->all->region[sp->region[i]];
-		uint64_t first = sp->face.v + (w->lin >> 20) - 20;
-		uint64_t host = sp->face.vt + ((w->lin + sp->face.d) >> 20);
+		const struct long_face *f = &sp->face[w->face];
+		uint64_t first = f->m.v + (w->lin >> 20) - 20;
+		uint64_t host = f->m.vt + ((w->lin + f->m.d) >> 20);
 
 		if (!w->base)
 			continue;
-		ck_assert_uint_eq((uint64_t)w->base, w->lin + sp->face.d);
+		ck_assert_uint_eq((uint64_t)w->base, w->lin + f->m.d);
 		ck_assert(can_read((void *)first) && can_read((void *)(first + 4095)));
 		ck_assert(can_read((void *)host) && can_read((void *)(host + 4095)));
 		for (int k = -(int)LONG_GUARD; k <= (int)LONG_GUARD; k++)
-			ck_assert(owned(sp, (uint64_t)w->base + (uint64_t)k * REGION));
+			ck_assert(owned(f, (uint64_t)w->base + (uint64_t)k * REGION));
 	}
 }
 
-/* What is mapped where SP has its regions is nothing, or the guest's memory. */
-static void check_maps(const struct long_space *sp)
+/* What is mapped where FACE has its regions is nothing, or the guest's memory. */
+static void check_maps(const struct long_face *face)
 {
 	FILE *f = fopen("/proc/self/maps", "r");
 	char line[512];
 	uint64_t bytes = 0, want = 0;
 
 	for (unsigned i = 0; i < LONG_HALF; i++)
-		want += owned(sp, (uint64_t)i << 32) ? REGION : 0;
+		want += owned(face, (uint64_t)i << 32) ? REGION : 0;
 	while (fgets(line, sizeof(line), f)) {
 		uint64_t from, to;
 		char perm[5];
@@ -196,7 +200,7 @@ static void check_maps(const struct long_space *sp)
 		for (uint64_t h = from; h < to; h = (h | (REGION - 1)) + 1) {
 			uint64_t end = (h | (REGION - 1)) + 1 < to ? (h | (REGION - 1)) + 1 : to;
 
-			if (!owned(sp, h))
+			if (!owned(face, h))
 				continue;
 			bytes += end - h;
 			ck_assert_msg(!strncmp(perm, "---", 3) || strstr(line, "vitrine-guest-memory"), "%s",
@@ -242,7 +246,11 @@ START_TEST(at_random)
 				map(g, root, lin[n++] = program_region(g, kind), RIGHTS | PTE_U);
 		sp = select_space(g, root, 3);
 		for (unsigned i = 0; i < n; i++) {
-			regular += mmu_long_place(g->m, lin[i]) == LONG_PLACED;
+			enum mmu_long_place p = mmu_long_place(g->m, lin[i]);
+
+			if (p == LONG_OTHER_HALF) /* low, while the stack is high */
+				ck_assert_int_eq(mmu_long_place_user(g->m, lin[i]), LONG_PLACED);
+			regular += p == LONG_PLACED || p == LONG_OTHER_HALF;
 			wanted++;
 		}
 		check_regular(sp);
@@ -253,9 +261,10 @@ START_TEST(at_random)
 		sp = select_space(g, root, 3);
 		check_regular(sp);
 		check_probes(g, sp, 300);
-		check_maps(sp);
+		check_maps(&sp->face[FACE_OWN]);
+		check_maps(&sp->face[FACE_LOW]);
 	}
-	ck_assert_msg(regular * 4 >= wanted * 3, "%u of %u regions are regular", regular, wanted);
+	ck_assert_msg(regular * 20 >= wanted * 19, "%u of %u regions are regular", regular, wanted);
 	guest_free(g);
 }
 END_TEST
@@ -279,7 +288,7 @@ START_TEST(around_zero)
 	ck_assert_int_eq(mmu_long_place(g->m, 7ull << 32), LONG_PLACED);
 	check_regular(sp);
 	check_probes(g, sp, 2000);
-	check_maps(sp);
+	check_maps(&sp->face[FACE_OWN]);
 	guest_free(g);
 }
 END_TEST
@@ -298,14 +307,14 @@ START_TEST(neighbours)
 	b = select_space(h, 1, 3);
 	ck_assert_int_eq(mmu_long_place(g->m, 0x555555554000), LONG_PLACED);
 	ck_assert_int_eq(mmu_long_place(h->m, 0x555555554000), LONG_PLACED);
-	ck_assert_uint_ne(a->face.d, b->face.d);
+	ck_assert_uint_ne(a->face[0].m.d, b->face[0].m.d);
 	a = select_space(g, 1, 0);
 	b = select_space(h, 1, 0);
 	ck_assert_int_eq(mmu_long_place(g->m, 0xffffffff80000000), LONG_PLACED);
 	ck_assert_int_eq(mmu_long_place(h->m, 0xffffffff80000000), LONG_PLACED);
-	ck_assert_uint_ne(a->face.d, b->face.d);
-	check_maps(a);
-	check_maps(b);
+	ck_assert_uint_ne(a->face[0].m.d, b->face[0].m.d);
+	check_maps(&a->face[FACE_OWN]);
+	check_maps(&b->face[FACE_OWN]);
 	guest_free(g);
 	check_regular(b);
 	guest_free(h);

@@ -172,12 +172,15 @@ static enum result reach(struct guest *g, gva lin, unsigned how, bool through_us
 	for (int tries = 0; tries < 8; tries++) {
 		unsigned win;
 		const struct mmu_long *s = mmu_long_select(g->m, &win);
+		const struct mmu_long *own = s;
 		uint64_t probe;
 		gva found = 0;
+		bool other;
 
 		ck_assert(s && !mmu_stale(g->m));
 		if (through_user)
-			s = mmu_long_user(g->m);
+			s = lin >> 46 ? mmu_long_user(g->m) : mmu_long_low(g->m);
+		other = s != own;
 		ck_assert_uint_eq(s->v & 63, 20);
 		ck_assert_uint_eq(s->d + s->neg_d, 0);
 		probe = s->v + (lin >> 20) - 20;
@@ -186,7 +189,7 @@ static enum result reach(struct guest *g, gva lin, unsigned how, bool through_us
 
 			if (!((lin + s->d) >> 47)) {
 				ck_assert_int_eq(mmu_long_where(g->m, probe, &found),
-						 through_user ? LONG_PROBE_USER : LONG_PROBE);
+						 other ? LONG_PROBE_USER : LONG_PROBE);
 				ck_assert_uint_eq(found >> 20, lin >> 20);
 			}
 			p = through_user ? mmu_long_place_user(g->m, lin) : mmu_long_place(g->m, lin);
@@ -198,7 +201,7 @@ static enum result reach(struct guest *g, gva lin, unsigned how, bool through_us
 		ck_assert_uint_eq((uint64_t)*at >> 47, 0);
 		ck_assert(can_read((void *)(s->vt + ((uint64_t)*at >> 20))));
 		ck_assert_int_eq(mmu_long_where(g->m, (uint64_t)*at, &found),
-				 through_user ? LONG_USER : LONG_MEMORY);
+				 other ? LONG_USER : LONG_MEMORY);
 		ck_assert_uint_eq(found, lin);
 		if (how & MM_WRITE ? can_write(*at) : can_read(*at))
 			return DONE;
@@ -309,6 +312,43 @@ START_TEST(through_the_user_space)
 	ck_assert_uint_eq(f.err, PF_ERR_P);
 	g->cpu.sysflags |= FL_AC;
 	ck_assert_int_eq(reach(g, PROGRAM, MM_READ, true, &at, &f), DONE);
+	guest_free(g);
+}
+END_TEST
+
+/* A program that is not position independent: no displacement serves its text and its stack. */
+START_TEST(low_program)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	uint8_t *at;
+	unsigned win;
+	ppn p;
+
+	map(g, ROOT_A, KERNEL, 3000, RIGHTS);
+	map(g, ROOT_A, 0x400000, 3001, RIGHTS | PTE_U);
+	map(g, ROOT_A, 0x600000, 3002, (RIGHTS & ~PTE_D) | PTE_U);
+	map(g, ROOT_A, 0x7ffffffde000, 3003, RIGHTS | PTE_U);
+	expect(g, KERNEL, 3000);
+	set_cpl(g, 3);
+	expect(g, 0x7ffffffde000, 3003);
+	ck_assert_int_eq(mmu_long_place(g->m, 0x400000), LONG_OTHER_HALF);
+	ck_assert_int_eq(reach(g, 0x400000, MM_READ, true, &at, &f), DONE);
+	ck_assert_uint_eq(*(uint32_t *)at, 3001 << 12);
+	ck_assert_int_eq(reach(g, 0x600000, MM_WRITE, true, &at, &f), DONE);
+	ck_assert_int_eq(reach(g, 0x601000, MM_WRITE, true, &at, &f), PAGE_FAULT);
+	ck_assert_uint_eq(f.err, PF_ERR_W | PF_ERR_U);
+	ck_assert_int_eq(reach(g, 0x7ffffffde000, MM_WRITE, true, &at, &f), DONE);
+	ck_assert_int_eq(mmu_code_page(g->m, 0x400000, &p), 0);
+	ck_assert_uint_eq(p, 3001);
+	set_cpl(g, 0); /* the kernel's accesses to both */
+	mmu_long_select(g->m, &win);
+	ck_assert_int_eq(reach(g, 0x400000, MM_WRITE, true, &at, &f), DONE);
+	ck_assert_int_eq(reach(g, 0x7ffffffde000, MM_WRITE, true, &at, &f), DONE);
+	map(g, ROOT_A, 0x400000, 3010, RIGHTS | PTE_U);
+	mmu_invlpg(g->m, 0x400000);
+	ck_assert_int_eq(reach(g, 0x400000, MM_READ, true, &at, &f), DONE);
+	ck_assert_uint_eq(*(uint32_t *)at, 3010 << 12);
 	guest_free(g);
 }
 END_TEST
@@ -737,6 +777,7 @@ int main(void)
 	tcase_add_test(t, kernel_and_user);
 	tcase_add_test(t, through_the_user_space);
 	tcase_add_test(t, low_kernel);
+	tcase_add_test(t, low_program);
 	tcase_add_test(t, flushes);
 	tcase_add_test(t, accessed_and_dirty);
 	tcase_add_test(t, large_pages);
