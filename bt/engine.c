@@ -758,7 +758,8 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	if (b->cfg.precheck_all)
 		mmu_bypass_all(b->v.mmu);
 	poll_pass(b);
-	b->space.user_v = b->guard.no_vt | LONG_MIB_SHIFT;
+	for (unsigned i = 0; i < PARTS; i++)
+		b->parts[0].v[i] = b->parts[1].v[i] = b->guard.no_vt | LONG_MIB_SHIFT;
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	b->win.apart = mmu_apart(b->v.mmu);

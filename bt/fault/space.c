@@ -81,7 +81,7 @@ void fault_no_table(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucon
 }
 
 /* A probe for LIN failed in the selected space. Kernel code whose access was to a user page learns to use the
- * user space at its next translation. */
+ * user space at its next translation, and so does user code that reaches the lower part of its space. */
 static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
 {
 	switch (mmu_long_place(b->v.mmu, lin)) {
@@ -93,6 +93,8 @@ static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 		return;
 	case LONG_OTHER_HALF:
 		adapt_trap(b, f, mark_insn(m), CAUSE_USER_PAGE, 1);
+		b->user_wanted = true;
+		dispatch_user_space(b);
 		break;
 	case LONG_IRREGULAR:
 		break;
@@ -100,12 +102,13 @@ static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 	by_address(b, f, m, uc);
 }
 
-/* The same in the user space, for kernel code. */
+/* The same in the user space. */
 static void place_user(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
 {
 	switch (mmu_long_place_user(b->v.mmu, lin)) {
 	case LONG_PLACED:
 		fault_count(b, f, TRAP_USER);
+		dispatch_user_space(b);
 		restart(b, f, m, uc->uc_mcontext.gregs);
 		return;
 	case LONG_NOT_CANONICAL:

@@ -29,9 +29,9 @@ void long_linear_sized(struct tx *t, const struct insn *in, unsigned size); /* a
 void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular; clobbers r11 */
 /* The same for rsp; clobbers R, which is r8 or r11. */
 void long_probe_stack(struct tx *t, int r);
-/* The same for an address in either half, of kernel code that reaches user memory: r10 = its displacement,
- * and r9 is lost. */
-void long_probe_half(struct tx *t, int reg);
+/* The same for an address in any part (struct long_parts), of code that reaches more than its own space: r10
+ * = its displacement, and r9 is lost. */
+void long_probe_part(struct tx *t, int reg);
 /* Probe the memory operand; *M is where the host form has it. It may use r8 and r10. Clobbers r8 and r11. */
 void long_operand(struct tx *t, struct insn *in, struct host_mem *m);
 /* Reach the operand, whose linear address is in r8, by callouts: *M is the bounce buffer. */

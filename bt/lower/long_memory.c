@@ -186,23 +186,24 @@ void long_probe_stack(struct tx *t, int r)
 	load_byte(t, r);
 }
 
-void long_probe_half(struct tx *t, int reg)
+void long_probe_part(struct tx *t, int reg)
 {
-	e_movi32(t, H_D, 63);
-	e_shiftx(t, false, H_D, reg, H_D);
-	t->p[-3] |= 0x80; /* 64 bits: 0 is the user's half */
-	e_rmi(t, F_W, 0x8b, H_V, H_R15, H_D, 3, OFF(space.user_v));
+	bool user = (t->mode & MODE_CPL) == MODE_CPL;
+
+	e_rorx64(t, H_D, reg, PART_SHIFT);
+	e_movzx8(t, H_D, H_D);
+	e_rmi(t, F_W, 0x8b, H_V, H_R15, H_D, 3, user ? OFF(parts[1].v) : OFF(parts[0].v));
 	long_probe(t, reg);
-	e_rmi(t, F_W, 0x8b, H_D, H_R15, H_D, 3, OFF(space.user_d));
+	e_rmi(t, F_W, 0x8b, H_D, H_R15, H_D, 3, user ? OFF(parts[1].d) : OFF(parts[0].d));
 }
 
 /* ---- operands ---- */
 
-/* Kernel code that reaches user memory: r8 = the host address, by the half of the address space. */
+/* Code that reaches more than its own space: r8 = the host address, by the part of the address space. */
 static void user_operand(struct tx *t, struct insn *in, struct host_mem *m)
 {
 	long_linear(t, in);
-	long_probe_half(t, H_R8);
+	long_probe_part(t, H_R8);
 	e_add64(t, H_R8, H_R8, H_D);
 	long_restore(t);
 	*m = (struct host_mem){ .base = H_R8, .index = NO_REG };

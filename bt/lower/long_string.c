@@ -54,17 +54,17 @@ static void displacements(struct tx *t, const struct row *r)
 		e_movi32(t, H_R11, 0);
 }
 
-/* The same for kernel code that reaches user memory: each by its half of the address space. */
+/* The same for code that reaches more than its own space: each by its part of the address space. */
 static void user_displacements(struct tx *t, const struct row *r)
 {
 	e_movi32(t, H_R8, 0);
 	if (r->si) {
-		long_probe_half(t, H_RSI);
+		long_probe_part(t, H_RSI);
 		e_mov64(t, H_R8, H_D);
 	}
 	e_movi32(t, H_R11, 0);
 	if (r->di) {
-		long_probe_half(t, H_RDI);
+		long_probe_part(t, H_RDI);
 		e_mov64(t, H_R11, H_D);
 	}
 	long_restore(t);

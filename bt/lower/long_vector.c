@@ -53,7 +53,7 @@ static void bit_string(struct tx *t, struct insn *in)
 	if (t->kind == TX_MMIO) {
 		long_device_begin(t, in, &m);
 	} else if (site_is_user_access(t, in)) {
-		long_probe_half(t, H_R8);
+		long_probe_part(t, H_R8);
 		e_add64(t, H_R8, H_R8, H_D);
 		long_restore(t);
 		m.index = NO_REG;

@@ -162,7 +162,8 @@ void emit_quarter(struct tx *t, int reg)
 
 bool site_is_user_access(const struct tx *t, const struct insn *in)
 {
-	if (t->kind != TX_NORMAL || (t->mode & MODE_CPL) == MODE_CPL || !(t->mode & MODE_PE))
+	if (t->kind != TX_NORMAL || ((t->mode & MODE_CPL) == MODE_CPL && !mode_long(t->mode)) ||
+	    !(t->mode & MODE_PE))
 		return false;
 	return guilty_of(verdict_find(t->b, in->pc), CAUSE_USER_PAGE);
 }

@@ -203,13 +203,32 @@ static bool smap_forbids(const struct cpu *c)
 	return (c->cr4 & CR4_SMAP) && !(c->sysflags & FL_AC);
 }
 
+static void set_part(struct bt_vcpu *b, struct long_parts *p, unsigned part, const struct mmu_long *s)
+{
+	p->v[part] = s ? s->v : b->guard.no_vt | LONG_MIB_SHIFT;
+	p->d[part] = s ? s->d : 0;
+}
+
+/* The own space has moved: it stands for all parts that are not the user's. */
+static void own_parts(const struct bt_vcpu *b, struct long_parts *p)
+{
+	for (unsigned i = PART_HIGH + 1; i < PARTS; i++) {
+		p->v[i] = b->space.v;
+		p->d[i] = b->space.d;
+	}
+}
+
 bool dispatch_user_space(struct bt_vcpu *b)
 {
-	const struct mmu_long *u = smap_forbids(&b->v.cpu) ? NULL : mmu_long_user(b->v.mmu);
+	bool user = b->v.cpu.cpl == 3, ok = user || !smap_forbids(&b->v.cpu);
+	struct long_parts *p = &b->parts[user];
+	const struct mmu_long *low = ok ? mmu_long_low(b->v.mmu) : NULL;
 
-	b->space.user_d = u ? u->d : 0;
-	b->space.user_v = u ? u->v : b->guard.no_vt | LONG_MIB_SHIFT;
-	return u;
+	if (p->v[PARTS - 1] != b->space.v || p->d[PARTS - 1] != b->space.d)
+		own_parts(b, p);
+	set_part(b, p, PART_LOW, low);
+	set_part(b, p, PART_HIGH, low ? mmu_long_user(b->v.mmu) : NULL);
+	return low;
 }
 
 /* The space of 64-bit code; returns its displacement. Without one nothing runs: the hook has been told. */
@@ -223,7 +242,7 @@ static uint64_t select_space(struct bt_vcpu *b, unsigned *win)
 	b->space.neg_d = s->neg_d;
 	b->space.v = s->v;
 	b->space.vt = s->vt;
-	if (b->v.cpu.cpl < 3 && b->user_wanted)
+	if (b->user_wanted)
 		dispatch_user_space(b);
 	return s->d;
 }

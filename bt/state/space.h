@@ -5,16 +5,19 @@
 #include "base/types.h"
 
 /* Guest address A is at host address A + D, where the validity table says so. D and V, the probe register,
- * are in r10 and r9; fragments that use these registers load them from here again. USER_D and USER_V: the
- * user space, for kernel code that reaches user memory. While it is stale, or kernel code must not reach it,
- * the table of USER_V faults everywhere. Code picks D and V by the upper bit of the address. */
+ * are in r10 and r9; fragments that use these registers load them from here again. */
 struct long_space {
-	uint64_t user_d, d;
-	uint64_t user_v, v;
+	uint64_t d, v;
 	uint64_t neg_d;
 	uint64_t vt; /* the table by host address: byte vt[h >> 20] */
 };
-_Static_assert(offsetof(struct long_space, d) == offsetof(struct long_space, user_d) + 8 &&
-		   offsetof(struct long_space, v) == offsetof(struct long_space, user_v) + 8,
-	       "by the half of the address space");
+
+/* For code whose accesses reach more than its own space, by bits 53:46 of the address: kernel code that
+ * reaches user memory, and user code of programs that are not position independent (mmu_long_low()). The
+ * lower and the upper part of the user half are first; all else is the own space's. While the user space is
+ * stale, or kernel code must not reach it, its table faults everywhere. */
+enum { PART_SHIFT = 46, PART_LOW = 0, PART_HIGH = 1, PARTS = 256 };
+struct long_parts {
+	uint64_t v[PARTS], d[PARTS];
+};
 #endif

@@ -104,7 +104,7 @@ struct bt_vcpu {
 	uint64_t scratch[16];
 	struct windows win;
 	struct long_space space;
-	bool user_wanted; /* kernel code has used space.user_* */
+	bool user_wanted; /* code has used the user parts of PARTS */
 	struct guards guard;
 	struct memos memo;
 	uint8_t bounce[1024] __attribute__((aligned(64)));
@@ -146,6 +146,7 @@ struct bt_vcpu {
 	struct tx *tx;		    /* the translator's work space */
 	void *verifier;		    /* of verify/fragment.c */
 	struct host_thread *thread; /* of fault/fault.c */
+	struct long_parts parts[2]; /* of 64-bit code; by CPL 3. Read by fragments */
 };
 
 #define OFF(f) ((int32_t)offsetof(struct bt_vcpu, f))
@@ -155,7 +156,7 @@ struct bt_vcpu {
 	((int32_t)(offsetof(struct bt_vcpu, v.cpu.seg) + sizeof(struct seg_cache) * (s) +                    \
 		   offsetof(struct seg_cache, f)))
 _Static_assert(offsetof(struct bt_vcpu, v) == 0, "a struct vcpu is cast to its bt_vcpu");
-_Static_assert(offsetof(struct bt_vcpu, account) + sizeof(struct account) < INT32_MAX, "a disp32 reaches it");
+_Static_assert(sizeof(struct bt_vcpu) < INT32_MAX, "a disp32 reaches it");
 
 static inline struct bt_vcpu *bt_of(struct vcpu *v)
 {

@@ -8,7 +8,7 @@
 
 /* What a 64-bit value is made of: BASE + INDEX * SCALE + D * (the displacement of SPACE) + DISP, mod 2^64.
  * BASE and INDEX number unknown values, each of which was in some register once; 0: none. SPACE is 0, the own
- * one, or that which one bit of an address chose; it means nothing where D is 0. */
+ * one, or that which bits of an address chose; it means nothing where D is 0. */
 struct sum {
 	uint32_t base, index, space;
 	uint8_t scale;
@@ -21,7 +21,7 @@ enum value_kind {
 	L_FIELD,   /* the monitor's field of the vCPU at offset N */
 	L_V,	   /* the probe register of the space N */
 	L_SHIFTED, /* OF shifted by the probe register of the space N */
-	L_HALF,	   /* one bit that chooses the space N */
+	L_PART,	   /* eight bits that choose the space N */
 	L_TABLE,   /* a table of entries of fragments, by the upper half of an address */
 	L_ENTRY,   /* such an entry */
 	L_TARGET,  /* such an entry as an address */

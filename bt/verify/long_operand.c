@@ -121,21 +121,28 @@ bool long_is_table(const struct long_check *k, const x86_op_mem *m, enum value_k
 	return true;
 }
 
-/* [vCPU + half * 8 + the user space's V or D] */
+/* [vCPU + part * 8 + a table of V or D] */
 bool long_is_choice(const struct long_check *k, const x86_op_mem *m, struct value *made)
 {
 	const struct value *x = long_value_of(k, m->index);
 	uint64_t off = (uint64_t)m->disp - k->l->vcpu;
 
-	if (!plain(k, m) || m->base != X86_REG_INVALID || !x || x->kind != L_HALF || m->scale != 8 ||
-	    (off != k->l->user_v && off != k->l->user_d))
+	if (!plain(k, m) || m->base != X86_REG_INVALID || !x || x->kind != L_PART || m->scale != 8)
 		return false;
-	if (off == k->l->user_v) {
-		made->kind = L_V;
-		made->n = x->n;
-	} else
-		made->sum = (struct sum){ .d = 1, .space = x->n };
-	return true;
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t n = x->n << 1 | i;
+
+		if (off == k->l->part_v[i]) {
+			made->kind = L_V;
+			made->n = n;
+			return true;
+		}
+		if (off == k->l->part_d[i]) {
+			made->sum = (struct sum){ .d = 1, .space = n };
+			return true;
+		}
+	}
+	return false;
 }
 
 /* A load through a pointer of the monitor's. */

@@ -72,8 +72,6 @@ static struct value shifted(struct long_check *k)
 		v.of = s->sum;
 	} else if (long_constant(&by->sum, &n)) {
 		v.below = (uint8_t)(64 - (n & 63));
-		v.kind = (n & 63) == 63 ? L_HALF : L_PLAIN;
-		v.n = ++k->last;
 	}
 	return v;
 }
@@ -199,6 +197,11 @@ static struct value result_32(struct long_check *k)
 	if (k->c.in->id == X86_INS_MOV && op[1].type == X86_OP_MEM && long_is_table(k, &op[1].mem, &made) &&
 	    made == L_ENTRY)
 		v.kind = made;
+	if (k->c.in->id == X86_INS_MOVZX && op[1].size == 1) {
+		v.below = 8;
+		v.kind = L_PART;
+		v.n = ++k->last;
+	}
 	return v;
 }
 

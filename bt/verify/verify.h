@@ -37,12 +37,12 @@ struct verify_env {
 
 /* What is different for 64-bit code. Its vCPU has an absolute address, and it calls other stubs. */
 struct verify_long {
-	uint64_t vcpu;		 /* absolute, below 2 GiB */
-	uint32_t d, neg_d;	 /* offsets of the own space's displacement, and of its negative */
-	uint32_t v, vt;		 /* its probe register; its validity table by host address */
-	uint32_t user_d, user_v; /* each followed by the own space's */
-	uint32_t tables;	 /* 2^32 pointers to tables of as many 32-bit entries */
-	uint64_t entries;	 /* what an entry is added to */
+	uint64_t vcpu;		       /* absolute, below 2 GiB */
+	uint32_t d, neg_d;	       /* offsets of the own space's displacement, and of its negative */
+	uint32_t v, vt;		       /* its probe register; its validity table by host address */
+	uint32_t part_d[2], part_v[2]; /* tables of 256 spaces, by bits of an address */
+	uint32_t tables;	       /* 2^32 pointers to tables of as many 32-bit entries */
+	uint64_t entries;	       /* what an entry is added to */
 	uint32_t exit, call[2];
 };
 

@@ -16,10 +16,10 @@
 /* Fields of the vCPU, as tests/bt/verify_long.def uses them. */
 static const struct verify_long fields = {
 	.vcpu = VCPU,
-	.user_d = 0x500,
 	.d = 0x508,
-	.user_v = 0x510,
 	.v = 0x518,
+	.part_d = { 0x500, 0x540 },
+	.part_v = { 0x510, 0x550 },
 	.neg_d = 0x520,
 	.vt = 0x528,
 	.tables = 0x530,
