@@ -64,7 +64,26 @@ int cpu_sysexit(struct vcpu *v, unsigned op)
 	return 0;
 }
 
-/* Intel's processors have SYSCALL in 64-bit mode alone; AMD's in compatibility mode too, to CSTAR. */
+/* Outside IA-32e mode: to 32-bit code at the lower half of STAR. */
+static int legacy_syscall(struct vcpu *v, uint64_t next)
+{
+	struct cpu *c = &v->cpu;
+	unsigned sel = c->star >> 32 & (SEL_INDEX | SEL_TI);
+
+	if (!cpu_pe(c) || cpu_v86(c))
+		return cpu_raise(c, EXC_UD);
+	c->gpr[R_ECX] = next;
+	c->rip = (uint32_t)c->star;
+	c->seg[SEG_CS] = flat_seg(sel, FLAT_CODE);
+	c->seg[SEG_SS] = flat_seg(sel + 8, FLAT_DATA);
+	c->cpl = 0;
+	c->intf = 0;
+	c->sysflags &= ~(uint32_t)FL_RF;
+	return 0;
+}
+
+/* Intel's processors have the pair in 64-bit mode alone; AMD's in compatibility mode too, to CSTAR, and
+ * outside IA-32e mode. */
 int cpu_syscall(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
@@ -72,8 +91,10 @@ int cpu_syscall(struct vcpu *v, uint64_t next)
 	uint32_t flags = cpu_eflags(c);
 	bool wide = cpu_64(c);
 
-	if (!(c->efer & EFER_SCE) || !cpu_long(c) || (!wide && !cpu_is_amd(v)))
+	if (!(c->efer & EFER_SCE) || (!wide && !cpu_is_amd(v)))
 		return cpu_raise(c, EXC_UD);
+	if (!cpu_long(c))
+		return legacy_syscall(v, next);
 	c->gpr[R_ECX] = next;
 	c->gpr[11] = flags & ~(uint32_t)FL_RF;
 	c->rip = wide ? c->lstar : c->cstar;
@@ -92,15 +113,19 @@ int cpu_sysret(struct vcpu *v, unsigned op)
 	unsigned sel = c->star >> 48;
 	bool wide = op == 8;
 
-	if (!(c->efer & EFER_SCE) || !cpu_64(c))
+	if (!(c->efer & EFER_SCE) || !cpu_pe(c) || (!cpu_64(c) && !cpu_is_amd(v)))
 		return cpu_raise(c, EXC_UD);
 	/* The second check is Intel's; AMD's processors fault at the target. */
-	if (c->cpl || (wide && !cpu_canonical(c->gpr[R_ECX])))
+	if (c->cpl || (wide && !cpu_canonical(c->gpr[R_ECX]) && !cpu_is_amd(v)))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->rip = wide ? c->gpr[R_ECX] : (uint32_t)c->gpr[R_ECX];
 	c->seg[SEG_CS] = flat_seg((wide ? sel + 16 : sel) | 3, wide ? FLAT_CODE64 : FLAT_CODE);
 	c->seg[SEG_SS] = flat_seg((sel + 8) | 3, FLAT_DATA);
 	c->cpl = 3;
+	if (!cpu_long(c)) {
+		c->intf = 1;
+		return 0;
+	}
 	if (!wide)
 		narrow_gprs(c);
 	cpu_set_eflags(c, ((uint32_t)c->gpr[11] & SYSRET_FLAGS) | FL_ONE);

@@ -348,7 +348,7 @@ static void chain_add(struct vcpu *v, const struct exc *x)
 	const struct cpu *c = &v->cpu;
 
 	if (v->nchain < MAX_CHAIN)
-		v->chain[v->nchain++] = (struct engine_exc){ *x, c->seg[SEG_CS].sel, (uint32_t)c->rip };
+		v->chain[v->nchain++] = (struct engine_exc){ *x, c->seg[SEG_CS].sel, c->rip };
 }
 
 /* ---- guest mode: events that exit ---- */

@@ -212,11 +212,31 @@ static void with_sel(struct tx *t, struct insn *in, unsigned idx, enum callout_k
 	t->done = ends;
 }
 
+/* The same by a callout, which obeys CR4.UMIP. */
+static void store_sys_callout(struct tx *t, struct insn *in)
+{
+	struct site *s;
+
+	if (in->mem >= 0)
+		emit_ea(t, in);
+	s = callout(t, in, CO_SYSTEM, co_store_system);
+	s->regs.code = in->z.mnemonic == ZYDIS_MNEMONIC_SLDT  ? SYS_LDTR
+		       : in->z.mnemonic == ZYDIS_MNEMONIC_STR ? SYS_TR
+							      : SYS_MSW;
+	if (in->mem < 0)
+		s->regs.reg = (uint8_t)reg_of(&in->op[0]);
+	emit_callout(t, s);
+}
+
 /* SLDT, STR, SMSW: a 16-bit value to memory, or zero-extended to a register. */
 static void store_sys(struct tx *t, struct insn *in, int32_t off)
 {
 	const ZydisDecodedOperand *d = &in->op[0];
 
+	if (!kernel(t) && t->b->isa.has[FEATURE_UMIP]) {
+		store_sys_callout(t, in);
+		return;
+	}
 	t->low[t->i] = LOW_INTC;
 	if (d->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		emit_linear(t, in, 2);

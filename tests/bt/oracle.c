@@ -235,6 +235,7 @@ static bool of_long_mode(unsigned f)
 	case FEATURE_INVPCID:
 	case FEATURE_RDPID:
 	case FEATURE_SMAP:
+	case FEATURE_UMIP:
 		return true;
 	default:
 		return false;

@@ -725,9 +725,35 @@ START_TEST(syscall_and_sysret)
 	amd = true;
 	OK(cpu_syscall(&v, NEXT));
 	AT(CS64, 0xffffffff81900000, 0);
+	c->gpr[R_ECX] = HIGH;
+	OK(cpu_sysret(&v, 8)); /* the fault comes at the target */
+	AT(CS64_3, HIGH, 3);
 	c->efer &= ~(uint64_t)EFER_SCE;
 	FAULT(cpu_syscall(&v, NEXT), EXC_UD, 0);
 	FAULT(cpu_sysret(&v, 8), EXC_UD, 0);
+}
+END_TEST
+
+/* AMD's processors have the pair outside IA-32e mode. */
+START_TEST(legacy_syscall)
+{
+	c->star = 0x0018000880001000;
+	c->cr0 = CR0_PE | CR0_ET;
+	c->efer = EFER_SCE;
+	enter(CS32_3, DS3);
+	FAULT(cpu_syscall(&v, NEXT), EXC_UD, 0);
+	amd = true;
+	cpu_set_eflags(c, FL_ONE | FL_IF | FL_ZF | FL_NT);
+	OK(cpu_syscall(&v, NEXT));
+	AT(CS64, 0x80001000, 0); /* the selector, as a 32-bit segment */
+	ck_assert(!(c->seg[SEG_CS].attr & SA_L) && (c->seg[SEG_CS].attr & SA_DB));
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_ZF | FL_NT);
+	ck_assert_uint_eq(c->gpr[R_ECX], NEXT);
+	OK(cpu_sysret(&v, 4));
+	AT(CS32_3, NEXT, 3);
+	ck_assert_uint_eq(cpu_eflags(c), FL_ONE | FL_IF | FL_ZF | FL_NT);
+	c->cr0 = CR0_ET;
+	FAULT(cpu_syscall(&v, NEXT), EXC_UD, 0);
 }
 END_TEST
 
@@ -981,6 +1007,7 @@ int main(void)
 	tcase_add_test(tc, process_contexts);
 	tcase_add_test(tc, invalidation_by_context);
 	tcase_add_test(tc, syscall_and_sysret);
+	tcase_add_test(tc, legacy_syscall);
 	tcase_add_test(tc, sysenter_and_sysexit);
 	tcase_add_test(tc, swapgs);
 	tcase_add_test(tc, into_and_out_of_long_mode);
