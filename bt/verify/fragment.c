@@ -71,6 +71,8 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.part_v = { OFF(parts[0].v), OFF(parts[1].v) },
 		.tables = OFF(jt_live),
 		.entries = b->tc_base + b->tc.long_miss,
+		.mask = OFF_CPU(xcr0),
+		.area = XSAVE_BYTES,
 		.exit = OFF(stubs.long_exit),
 		.call = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu) },
 	};

@@ -11,9 +11,10 @@
  *  - the tables of entries: a load of a pointer by the upper half of a 64-bit value, and of a 32-bit entry by
  *    the lower half;
  *  - the polled address and the trap page, as 32-bit code.
- * It may branch to its own instructions, to targets its owner approves, through an entry plus the base of
- * entries, and into the monitor through a pointer in the vCPU. Wherever another fragment continues, r9 holds
- * V and r10 holds D. General registers may hold anything at all. FS is the host's, GS has D as its base.
+ * XSAVE and its like have a mask of bits that a field of the vCPU has, too. A fragment may branch to its own
+ * instructions, to targets its owner approves, through an entry plus the base of entries, and into the
+ * monitor through a pointer in the vCPU. Wherever another fragment continues, r9 holds V and r10 holds D.
+ * General registers may hold anything at all. FS is the host's, GS has D as its base.
  *
  * What a register holds is tracked in order (verify/long_value.c, long_track.c). A branch takes what is known
  * with it, and a place that several ways lead to knows what they agree on. At a place that is reached from
@@ -24,24 +25,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Allowed here, but not in 32-bit code. */
-static const uint16_t allowed[] = {
-	X86_INS_PUSH,	 X86_INS_POP,	   X86_INS_PUSHFQ,   X86_INS_POPFQ,
+static const uint16_t xsave[] = {
+	X86_INS_XSAVE,	 X86_INS_XRSTOR,   X86_INS_XSAVEC,   X86_INS_XSAVEOPT,
 	X86_INS_XSAVE64, X86_INS_XRSTOR64, X86_INS_XSAVEC64, X86_INS_XSAVEOPT64,
 };
 
-static bool is_forbidden(const struct check *c)
+bool long_is_xsave(const struct check *c)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(allowed); i++)
-		if (allowed[i] == c->in->id)
-			return false;
-	return verify_is_forbidden(c);
+	for (unsigned i = 0; i < ARRAY_LEN(xsave); i++)
+		if (xsave[i] == c->in->id)
+			return true;
+	return false;
 }
 
 static bool is_stack(const struct check *c)
 {
 	return c->in->id == X86_INS_PUSH || c->in->id == X86_INS_POP || c->in->id == X86_INS_PUSHFQ ||
 	       c->in->id == X86_INS_POPFQ;
+}
+
+static bool is_forbidden(const struct check *c)
+{
+	return !is_stack(c) && !long_is_xsave(c) && verify_is_forbidden(c);
 }
 
 /* ---- places that branches lead to ---- */
@@ -243,6 +248,14 @@ static bool traps(const struct long_check *k)
 	return b < L_REGS && k->s.reg[b].kind == L_FIELD && k->s.reg[b].n == k->c.env->trap;
 }
 
+/* Do eax and edx select state that the guest has, and no other of the host's? */
+static bool masked(const struct long_check *k)
+{
+	uint64_t upper;
+
+	return k->s.reg[RAX].kind == L_MASK && long_constant(&k->s.reg[RDX].sum, &upper) && !(uint32_t)upper;
+}
+
 static const char *check_insn(struct long_check *k)
 {
 	unsigned how = verify_implicit(&k->c);
@@ -257,6 +270,8 @@ static const char *check_insn(struct long_check *k)
 		return long_string(k, how);
 	if (verify_is_return_address(&k->c))
 		return return_address(k);
+	if (long_is_xsave(&k->c) && !masked(k))
+		return "extended state without a mask";
 	why = is_stack(&k->c) ? long_stack(k) : NULL;
 	return why ? why : operands(k);
 }

@@ -25,6 +25,7 @@ enum value_kind {
 	L_TABLE,   /* a table of entries of fragments, by the upper half of an address */
 	L_ENTRY,   /* such an entry */
 	L_TARGET,  /* such an entry as an address */
+	L_MASK,	   /* bits of the field that masks extended state alone */
 };
 struct value {
 	uint8_t kind, below; /* BELOW: less than 2^BELOW */
@@ -66,6 +67,9 @@ struct long_check {
 };
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R15 = 15 };
+
+/* ---- verify/long.c ---- */
+bool long_is_xsave(const struct check *c); /* or XRSTOR, or one of their like */
 
 /* ---- verify/long_value.c ---- */
 /* What the 64-bit register R holds; NULL: R is none. */

@@ -46,11 +46,8 @@ static bool covered(const struct long_check *k, const struct sum *s, bool small)
 static const struct {
 	uint16_t id, size;
 } sizes[] = {
-	{ X86_INS_FXSAVE, 512 },      { X86_INS_FXRSTOR, 512 },	  { X86_INS_FXSAVE64, 512 },
-	{ X86_INS_FXRSTOR64, 512 },   { X86_INS_FNSAVE, 108 },	  { X86_INS_FRSTOR, 108 },
-	{ X86_INS_XSAVE, 4096 },      { X86_INS_XSAVEC, 4096 },	  { X86_INS_XSAVEOPT, 4096 },
-	{ X86_INS_XRSTOR, 4096 },     { X86_INS_XSAVE64, 4096 },  { X86_INS_XSAVEC64, 4096 },
-	{ X86_INS_XSAVEOPT64, 4096 }, { X86_INS_XRSTOR64, 4096 },
+	{ X86_INS_FXSAVE, 512 },    { X86_INS_FXRSTOR, 512 }, { X86_INS_FXSAVE64, 512 },
+	{ X86_INS_FXRSTOR64, 512 }, { X86_INS_FNSAVE, 108 },  { X86_INS_FRSTOR, 108 },
 };
 
 static unsigned size_of(const struct long_check *k, unsigned size)
@@ -58,7 +55,7 @@ static unsigned size_of(const struct long_check *k, unsigned size)
 	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
 		if (sizes[i].id == k->c.in->id)
 			return sizes[i].size;
-	return size;
+	return long_is_xsave(&k->c) ? k->l->area : size;
 }
 
 static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size, bool write)

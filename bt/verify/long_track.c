@@ -186,11 +186,19 @@ static bool replaces(const struct long_check *k)
 	}
 }
 
+static bool is_mask_field(const struct long_check *k, unsigned r)
+{
+	unsigned size, n = long_register(r, &size);
+
+	return n < L_REGS && k->s.reg[n].kind == L_FIELD && k->s.reg[n].n == k->l->mask;
+}
+
 static struct value result_32(struct long_check *k)
 {
 	const cs_x86_op *op = k->c.x->operands;
 	struct value v = long_unknown(k, replaces(k) ? 32 : 64);
 	enum value_kind made;
+	uint64_t off;
 
 	if (k->c.in->id == X86_INS_MOV && op[1].type == X86_OP_IMM)
 		return long_constant_value((uint32_t)op[1].imm);
@@ -202,6 +210,13 @@ static struct value result_32(struct long_check *k)
 		v.kind = L_PART;
 		v.n = ++k->last;
 	}
+	if (k->c.in->id == X86_INS_MOV && op[1].type == X86_OP_MEM && vcpu_offset(k, &op[1].mem, &off) &&
+	    off == k->l->mask) {
+		v.kind = L_FIELD;
+		v.n = (uint32_t)off;
+	}
+	if (k->c.in->id == X86_INS_PDEP && op[2].type == X86_OP_REG && is_mask_field(k, op[2].reg))
+		v.kind = L_MASK;
 	return v;
 }
 

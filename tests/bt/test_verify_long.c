@@ -24,6 +24,8 @@ static const struct verify_long fields = {
 	.vt = 0x528,
 	.tables = 0x530,
 	.entries = HOST + 0x40,
+	.mask = 0x538,
+	.area = 832,
 	.exit = 0x400,
 	.call = { 0x408, 0x410 },
 };
