@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FAILURES = 8 }; /* searches without success before the session waits to be asked */
+enum {
+	MAX_FAILURES = 8,	/* searches without success before the session waits to be asked */
+	MODULES_NS = 100000000, /* modules are looked at no more often; single steps are frequent */
+};
 
 /* Read memory of one page, without populating it. */
 static bool read_piece(struct inspect *s, uint64_t pa, void *buf, size_t n)
@@ -99,8 +102,10 @@ void kernel_look(struct inspect *s)
 		return;
 	if (s->kernel.k && !lx_is_there(s->kernel.k, &lc))
 		drop(s);
-	if (s->kernel.k)
+	if (s->kernel.k && session_now() >= s->kernel.modules_due) {
 		lx_modules_symbols(s->kernel.k);
+		s->kernel.modules_due = session_now() + MODULES_NS;
+	}
 	if (s->kernel.k || s->kernel.failures >= MAX_FAILURES)
 		return;
 	handler = lx_fault_handler(&mem, &lc);

@@ -10,6 +10,7 @@ struct kernel_state {
 	struct lx *k;		 /* NULL: none found */
 	uint64_t tried;		 /* the page-fault handler of the last search */
 	unsigned failures;	 /* searches in vain */
+	int64_t modules_due;	 /* when symbols of modules are brought up to date again, monotonic ns */
 	uint64_t hole, hole_end; /* at this stop: memory from HOLE on that is all zero */
 	bool off;		 /* "symbols linux off" */
 };
