@@ -3,8 +3,8 @@
 # A Linux guest understood from outside, without a debug package: Debian's kernels, which the guest's own ps, dmesg,
 # lsmod and kallsyms are compared with.
 . "$(dirname "$0")/guestlib.sh"
-need linux-686 linux-686-pae busybox
-plan 28
+need linux-686 linux-686-pae linux-amd64 linux-cloud-amd64 busybox busybox-amd64
+plan 56
 
 # between FROM TO: the lines of $TMP/serial between the last lines FROM and TO.
 between()
@@ -22,14 +22,14 @@ part()
 inside()
 {
 	cat <<'END'
-insmod /modules/mii.ko
-insmod /modules/pcnet32.ko
-insmod /modules/crc16.ko
+insmod /modules/failover.ko
+insmod /modules/net_failover.ko
+insmod /modules/loop.ko
 sleep 1000 &
 sleep 0.5
 echo BEGIN-PS; cat /proc/[0-9]*/stat; echo END-PS
 echo BEGIN-LSMOD; cat /proc/modules; echo END-LSMOD
-echo BEGIN-SYMBOLS; grep -E ' (vfs_read|schedule|__x86_indirect_thunk_eax|pcnet32_open|mii_link_ok)(	|$)' /proc/kallsyms; echo END-SYMBOLS
+echo BEGIN-SYMBOLS; grep -F -e ' vfs_read' -e ' schedule' -e ' net_failover_create' -e ' failover_register' /proc/kallsyms; echo END-SYMBOLS
 echo BEGIN-DMESG; dmesg; echo END-DMESG
 END
 }
@@ -39,13 +39,13 @@ flavour()
 	inside >"$TMP/inside.sh"
 	"$TOP_SRCDIR/guests/mkinitramfs" -f "$1" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err" ||
 		skip_all "no initramfs: $(cat "$TMP/err")"
-	rm -f "$TMP/serial"
-	shell_script --serial "file:$TMP/raw" --memory 256M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
+	case $1 in *amd64) cpu=host,+lm ;; *) cpu=host ;; esac
+	shell_script --cpu $cpu --serial "file:$TMP/raw" --memory 256M --kernel "$CACHE/linux-$1" --initrd "$TMP/initrd" \
 		--append "console=ttyS0 printk.time=1" <<'END'
 wait "Run /init" 200
 wait "shell ready" 100
 serial ". /inside.sh; echo READY-$((1 + 1))\n"
-wait "READY-2" 60
+wait "READY-2" 200
 
 echo PART
 ps -j
@@ -54,8 +54,8 @@ lsmod -j
 echo PART
 info symbols vfs_read -j
 info symbols schedule -j
-info symbols pcnet32_open -j
-info symbols mii_link_ok -j
+info symbols net_failover_create -j
+info symbols failover_register -j
 echo PART
 dmesg
 echo PART
@@ -97,10 +97,10 @@ END
 	[ "$(wc -l <"$TMP/ours")" -eq 3 ] && cmp -s "$TMP/theirs" "$TMP/ours"
 	ok $? "$1: lsmod is as /proc/modules" "$(diff "$TMP/theirs" "$TMP/ours")"
 
-	for name in vfs_read schedule pcnet32_open mii_link_ok; do
+	for name in vfs_read schedule net_failover_create failover_register; do
 		theirs=$(between BEGIN-SYMBOLS END-SYMBOLS | sed -n "s/^\([0-9a-f]*\) . $name\(	.*\)\?$/\1/p")
 		ours=$(part 3 | sed -n "s/.*\"address\":\([0-9]*\),.*\"name\":\"$name\".*/\1/p")
-		[ -n "$theirs" ] && [ "$((0x$theirs))" = "$ours" ]
+		[ -n "$theirs" ] && [ "$(printf %u "0x$theirs")" = "$ours" ]
 		[ $? -eq 0 ] || break
 	done
 	ok $? "$1: symbols of the kernel and of modules are where kallsyms has them" "$name: $theirs, $ours"
@@ -131,3 +131,5 @@ END
 
 flavour 686
 flavour 686-pae
+flavour amd64
+flavour cloud-amd64
