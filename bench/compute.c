@@ -181,7 +181,7 @@ static void copy(u32 n)
 	for (; n; n--) {
 		void *d = to;
 		const void *s = from;
-		u32 c = 16384;
+		unsigned long c = 16384;
 
 		asm volatile("rep movsl" : "+D"(d), "+S"(s), "+c"(c) : : "memory");
 	}
@@ -192,7 +192,7 @@ static void copy(u32 n)
 #define NODES (1u << 20)
 struct node {
 	struct node *next;
-	u32 pad[15];
+	u8 pad[64 - sizeof(void *)];
 };
 static struct node *chain, *nodes;
 
@@ -216,7 +216,7 @@ static void chase(u32 n)
 {
 	for (; n; n--)
 		chain = chain->next;
-	sink = (u32)chain;
+	sink = (u32)(unsigned long)chain;
 }
 
 /* A large address space would slow down the fork items. */

@@ -13,10 +13,10 @@
 
 static double now(void)
 {
-	int t[2];
+	long t[2];
 
 	sys3(SYS_clock_gettime, CLOCK_MONOTONIC, (long)t, 0);
-	return t[0] * 1e9 + t[1];
+	return (double)t[0] * 1e9 + (double)t[1];
 }
 
 static u32 length(const char *s)
@@ -151,12 +151,16 @@ static void measure_all(const struct item *it, u32 nitems, int argc, char **argv
 	}
 }
 
-static void __attribute__((used)) bench_main(int *stack)
+static void __attribute__((used)) bench_main(long *stack)
 {
-	int argc = stack[0];
+	int argc = (int)stack[0];
 	char **argv = (char **)(stack + 1);
 
+#ifdef __x86_64__
+	sys_relocate();
+#else
 	sys_find_entry(argv + argc + 1);
+#endif
 	if (argc > 1 && same(argv[1], "-"))
 		sys_exit(0);
 	measure_all(compute_items, compute_count, argc, argv);
@@ -167,5 +171,9 @@ static void __attribute__((used)) bench_main(int *stack)
 
 void __attribute__((naked)) _start(void)
 {
+#ifdef __x86_64__
+	asm volatile("movq %rsp, %rdi; andq $-16, %rsp; call bench_main; hlt");
+#else
 	asm volatile("movl %esp, %eax; andl $-16, %esp; subl $12, %esp; pushl %eax; call bench_main; hlt");
+#endif
 }
