@@ -8,6 +8,7 @@
 /* After FNINIT and RESET. */
 enum { FCW_INIT = 0x37f, MXCSR_INIT = 0x1f80 };
 enum { FSW_ES = 0x80 };	       /* an unmasked exception is pending */
+enum { MXCSR_FLAGS = 0x3f };   /* exceptions that have occurred */
 enum { MXCSR_VALID = 0xffff }; /* other bits are reserved: LDMXCSR and XRSTOR fault */
 
 struct xsave_image {

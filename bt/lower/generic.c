@@ -59,12 +59,14 @@ static void put_mmio(struct tx *t, struct insn *in)
 }
 
 /* Does the site access device memory often? Not for vector operands: through the aligned bounce buffer a
- * misaligned operand would not raise #GP, which the plain form does before it reaches the device. */
+ * misaligned operand would not raise #GP, which the plain form does before it reaches the device. Nor for
+ * prefetches, which never fault, where other code at this address did. */
 static bool site_is_device(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 
-	return guilty_of(v, CAUSE_DEVICE) && !insn_is_vector(in) && !insn_is_vex(in);
+	return guilty_of(v, CAUSE_DEVICE) && !insn_is_vector(in) && !insn_is_vex(in) &&
+	       in->z.meta.category != ZYDIS_CATEGORY_PREFETCH;
 }
 
 void win_plain(struct tx *t, struct insn *in)

@@ -143,6 +143,7 @@ void emit_precheck_r8(struct tx *t, unsigned size, bool write, const struct acce
 	if (!site_prechecks(t, in))
 		return;
 	s = precheck_site(t, in, size, write, false);
+	s->precheck.aligned = a->insn && insn_wants_alignment(in);
 	l = out_of_line(t, s, a, false);
 	if (l)
 		l->keep = true;

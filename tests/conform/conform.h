@@ -89,6 +89,16 @@ struct outcome {
 	uint8_t *mem; /* MEM_BYTES, provided by the caller */
 };
 
+/* What an instruction that faults may have changed before. */
+enum loose {
+	LOOSE_REGS = 1,	  /* registers except ESP */
+	LOOSE_TAGS = 2,	  /* x87 state except its registers */
+	LOOSE_MEM = 4,	  /* the bytes conform_case.stored */
+	LOOSE_FLAGS = 8,  /* arithmetic flags */
+	LOOSE_MXCSR = 16, /* exception flags in MXCSR */
+	LOOSE_CR2 = 32,	  /* CR2's offset in the page */
+};
+
 struct form_row;
 
 struct conform_case {
@@ -101,14 +111,13 @@ struct conform_case {
 	uint32_t flag_mask; /* EFLAGS bits to compare */
 	bool code16;
 	/* Differences that the architecture permits and the comparison ignores: bytes of memory (x87
-	 * pointers), bits of one register, and after a fault the registers (except ESP) and the stack below
-	 * ESP, or the x87 state except its registers. */
+	 * pointers), bits of one register, and what a fault may leave changed. */
 	struct {
 		uint32_t addr, len;
-	} skip[2];
+	} skip[2], stored;
 	uint32_t undef_bits;
 	uint8_t undef_reg;
-	bool partial, loose_tags;
+	unsigned loose;	 /* bits of enum loose */
 	unsigned number; /* argument of --case, to repeat it */
 };
 

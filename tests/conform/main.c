@@ -88,16 +88,19 @@ static void name_fpu(char *buf, size_t n, unsigned i)
 			 (i - at) / 16, i % 16);
 }
 
-static void compare_fpu(struct diff *d, const struct conform_case *c, struct outcome *a, struct outcome *b)
+static void compare_fpu(struct diff *d, unsigned loose, struct outcome *a, struct outcome *b)
 {
-	bool loose = c->loose_tags && a->vector != EXC_BP;
 	uint16_t x, y;
 	char what[32];
 
 	canonical_fpu(&a->st.fpu.x);
 	canonical_fpu(&b->st.fpu.x);
+	if (loose & LOOSE_MXCSR) {
+		a->st.fpu.x.mxcsr &= ~MXCSR_FLAGS;
+		b->st.fpu.x.mxcsr &= ~MXCSR_FLAGS;
+	}
 	for (unsigned i = 0; i < XSAVE_BYTES && !d->any; i += 2) {
-		if (loose && i < offsetof(struct xsave_image, mxcsr))
+		if (loose & LOOSE_TAGS && i < offsetof(struct xsave_image, mxcsr))
 			continue;
 		if ((i >= ST_AT - 4 && i < ST_AT) || (i >= XMM_AT + 8 * 16 && i < YMMH_AT) ||
 		    i >= YMMH_AT + 8 * 16)
@@ -110,12 +113,14 @@ static void compare_fpu(struct diff *d, const struct conform_case *c, struct out
 	}
 }
 
-static bool skipped(const struct conform_case *c, uint32_t a)
+static bool skipped(const struct conform_case *c, unsigned loose, uint32_t a)
 {
-	return a - c->skip[0].addr < c->skip[0].len || a - c->skip[1].addr < c->skip[1].len;
+	return a - c->skip[0].addr < c->skip[0].len || a - c->skip[1].addr < c->skip[1].len ||
+	       (loose & LOOSE_MEM && a - c->stored.addr < c->stored.len);
 }
 
-static void compare_memory(struct diff *d, const struct conform_case *c, const uint8_t *a, const uint8_t *b)
+static void compare_memory(struct diff *d, const struct conform_case *c, unsigned loose, const uint8_t *a,
+			   const uint8_t *b)
 {
 	if (memcmp(a, b, MEM_BYTES) == 0)
 		return;
@@ -125,7 +130,7 @@ static void compare_memory(struct diff *d, const struct conform_case *c, const u
 		for (uint32_t o = 0; o < r->size && !d->any; o++) {
 			char what[32];
 
-			if (a[r->at + o] == b[r->at + o] || skipped(c, r->addr + o))
+			if (a[r->at + o] == b[r->at + o] || skipped(c, loose, r->addr + o))
 				continue;
 			snprintf(what, sizeof(what), "byte at %08x", r->addr + o);
 			differ(d, what, a[r->at + o], b[r->at + o]);
@@ -147,10 +152,15 @@ static bool both_null(uint16_t a, uint16_t b)
 static void compare(struct diff *d, const struct run *r, const struct conform_case *c, struct outcome *a,
 		    struct outcome *b)
 {
+	uint32_t cr2_mask = ~0u, flag_mask = c->flag_mask;
+	/* A call whose target faults is complete. */
+	bool fault = a->vector != EXC_BP && !(c->loose & LOOSE_MEM && a->st.gpr[R_ESP] != c->st.gpr[R_ESP]);
+	unsigned loose = fault ? c->loose : 0;
+
 	/* Device memory: the reported byte of an operand across pages depends on the processor, because some
 	 * operands are accessed in pieces. */
-	uint32_t cr2_mask = r->opt.engine.mmio ? ~(uint32_t)PAGE_MASK : ~0u;
-
+	if (r->opt.engine.mmio || loose & LOOSE_CR2)
+		cr2_mask = ~(uint32_t)PAGE_MASK;
 	*d = (struct diff){ 0 };
 	if (a->vector != b->vector)
 		differ(d, "vector", a->vector, b->vector);
@@ -163,7 +173,7 @@ static void compare(struct diff *d, const struct run *r, const struct conform_ca
 	for (unsigned i = 0; i < 8; i++) {
 		uint32_t undef = i == c->undef_reg ? c->undef_bits : 0;
 
-		if (c->partial && a->vector != EXC_BP && i != R_ESP)
+		if (loose & LOOSE_REGS && i != R_ESP)
 			continue;
 		if ((a->st.gpr[i] ^ b->st.gpr[i]) & ~undef)
 			differ(d, gpr_names[i], a->st.gpr[i], b->st.gpr[i]);
@@ -171,10 +181,12 @@ static void compare(struct diff *d, const struct run *r, const struct conform_ca
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		if (a->st.seg[i] != b->st.seg[i] && !both_null(a->st.seg[i], b->st.seg[i]))
 			differ(d, seg_names[i], a->st.seg[i], b->st.seg[i]);
-	if ((a->st.eflags ^ b->st.eflags) & c->flag_mask)
-		differ(d, "eflags", a->st.eflags & c->flag_mask, b->st.eflags & c->flag_mask);
-	compare_fpu(d, c, a, b);
-	compare_memory(d, c, a->mem, b->mem);
+	if (loose & LOOSE_FLAGS)
+		flag_mask &= ~FL_ARITH;
+	if ((a->st.eflags ^ b->st.eflags) & flag_mask)
+		differ(d, "eflags", a->st.eflags & flag_mask, b->st.eflags & flag_mask);
+	compare_fpu(d, loose, a, b);
+	compare_memory(d, c, loose, a->mem, b->mem);
 }
 
 /* A known difference: under the engine, the pages of the guest's kernel exist. */
@@ -197,11 +209,48 @@ static bool bad_call(const struct conform_case *c, const struct outcome *native,
 	return true;
 }
 
+/* A known difference: of the two faults of an instruction, Intel's processors report that of its values:
+ * BOUND with a bad upper half of its operand, VCVTPS2PH with a bad destination. */
+static bool value_first(const struct conform_case *c, const struct outcome *native, struct outcome *engine)
+{
+	if (engine->vector != EXC_GP && engine->vector != EXC_SS && engine->vector != EXC_PF)
+		return false;
+	if (!(native->vector == EXC_BR && !strncmp(c->form, "bound", 5)) &&
+	    !(native->vector == EXC_XM && !strncmp(c->form, "avx.f16cst", 10)))
+		return false;
+	engine->vector = native->vector;
+	engine->err = engine->cr2 = 0;
+	return true;
+}
+
+/* A known difference: a 32-bit PUSH of a segment register at the edge of the stack. Intel's processors store
+ * 16 bits, AMD's and the engine 32. */
+static bool segment_push(const struct conform_case *c, const struct outcome *native, struct outcome *engine)
+{
+	uint8_t *mem = engine->mem;
+
+	if (strncmp(c->form, "push.edge (06)", 14) || native->vector != EXC_BP || engine->vector == EXC_BP)
+		return false;
+	memcpy(mem, native->mem, MEM_BYTES);
+	*engine = *native;
+	engine->mem = mem;
+	return true;
+}
+
 /* A known difference: an access beyond 4 GiB. The engine emits no limit check for a segment that reaches that
- * far; its windows end in a guard. If the last page is not mapped, its fault comes first. No operating system
- * places an operand there. */
+ * far; its windows end in a guard. If the last page is not mapped, its fault comes first. On Intel's
+ * processors such an access wraps, and the fault is always that of the page. No operating system places an
+ * operand there.
+ */
 static bool beyond_4g(const struct outcome *native, struct outcome *engine)
 {
+	if (native->vector == EXC_PF && native->cr2 >= 0xffffffc0u &&
+	    (engine->vector == EXC_GP || engine->vector == EXC_SS) && !engine->err) {
+		engine->vector = EXC_PF;
+		engine->err = native->err;
+		engine->cr2 = native->cr2;
+		return true;
+	}
 	if ((native->vector != EXC_GP && native->vector != EXC_SS) || native->err ||
 	    engine->vector != EXC_PF || engine->cr2 < 0xffffffc0u)
 		return false;
@@ -264,7 +313,8 @@ static void run_case(struct run *r, const struct conform_case *c)
 		ok = engine_run(r->engine, c, &o[1]);
 	r->cases++;
 	r->ended[o[0].vector & 31]++;
-	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) || bad_call(c, &o[0], &o[1]));
+	r->known += ok && (beyond_4g(&o[0], &o[1]) || in_kernel(&o[0], &o[1]) || bad_call(c, &o[0], &o[1]) ||
+			   value_first(c, &o[0], &o[1]) || segment_push(c, &o[0], &o[1]));
 	if (ok)
 		compare(&d, r, c, &o[0], &o[1]);
 	if (ok && !d.any)

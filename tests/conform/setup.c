@@ -539,9 +539,34 @@ static bool is_row(const struct making *m, const char *name)
 	return strcmp(m->f->row->name, name) == 0;
 }
 
+static bool is_fbstp(const struct making *m)
+{
+	return strcmp(m->f->enc, "DF /6") == 0;
+}
+
+/* What a fault of the form may leave changed: the progress of POPA; whether MASKMOVQ has marked the x87
+ * registers as used. Intel's processors push the return address before they compare the target of CALL with
+ * the limit, restore the flags that a repeated SCAS or CMPS began with (SDM vol. 2, REP), set the exception
+ * flags of VCVTPS2PH before they store, store part of FBSTP's operand, and report any element of a masked
+ * move; AMD's do none of these. */
+static unsigned loose_of(const struct making *m)
+{
+	if (strcmp(m->f->enc, "61") == 0)
+		return LOOSE_REGS;
+	if (is_row(m, "mmx.maskmovq"))
+		return LOOSE_TAGS;
+	if (is_row(m, "call.m") || is_row(m, "call") || is_fbstp(m))
+		return LOOSE_MEM;
+	if (is_row(m, "rep.scas") || is_row(m, "rep.cmps"))
+		return LOOSE_FLAGS;
+	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
+		return LOOSE_CR2;
+	return is_row(m, "avx.f16cst") ? LOOSE_MXCSR : 0;
+}
+
 /* Exclude from comparison what differs between processors or is undefined: x87 pointers, the reserved part of
  * an FXSAVE image, bits 16-19 of LAR's result, the upper half of a pushed selector, the progress of a
- * faulting POPA or far CALL, whether a faulting MASKMOVQ has marked the x87 registers as used. */
+ * faulting far CALL. */
 void setup_encoded(struct making *m)
 {
 	uint32_t a = m->f->row->attr;
@@ -561,6 +586,7 @@ void setup_encoded(struct making *m)
 		m->c->undef_reg = (uint8_t)m->reg;
 		m->c->undef_bits = 0xf0000;
 	}
-	m->c->partial = strcmp(m->f->enc, "61") == 0;
-	m->c->loose_tags = is_row(m, "mmx.maskmovq");
+	m->c->loose = loose_of(m);
+	m->c->stored.addr = is_fbstp(m) ? m->ea : stack_lin(m, 0) - 4;
+	m->c->stored.len = is_fbstp(m) ? 10 : 4;
 }
