@@ -29,8 +29,9 @@ struct region {
 	/* Shared window: of these, pages that are not global, and of those the supervisor's. */
 	uint32_t local, local_super;
 	bool large, lined; /* lined: lines were begun here */
-	uint64_t lines;	   /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
-	gpa first; /* two dimensions, a large page: guest-physical address of the region's first page */
+	bool idle;
+	uint64_t lines; /* 64-byte lines of the page table with entries in use; SNAP holds these alone */
+	gpa first;	/* two dimensions, a large page: guest-physical address of the region's first page */
 	uint8_t snap[PAGE_SIZE] __attribute__((aligned(64))); /* the page table then */
 };
 
@@ -61,8 +62,9 @@ struct window {
 	struct region **regions; /* WIN_REGIONS pointers */
 	uint16_t *active;	 /* indices of regions that exist */
 	unsigned nactive;
-	uint16_t id;		/* in the reverse map; below MAX_WINDOWS also for the engine */
-	bool lined;		/* lines were begun since it was emptied */
+	unsigned nidle; /* behind those: regions that have no pages, and are none of the active ones */
+	uint16_t id;	/* in the reverse map; below MAX_WINDOWS also for the engine */
+	bool lined;	/* lines were begun since it was emptied */
 	bool used, pae, shared; /* shared: kernel view of many roots, CR4.PGE on (window/root.c) */
 	bool apart; /* shared, but not the first of its space: no links between pages rest on it */
 	enum win_view view;

@@ -106,12 +106,26 @@ void win_release(struct mmu *m, struct window *w)
 #define REGION_ROOM (2 * PAGE_SIZE)
 _Static_assert(sizeof(struct region) + 62 * LINE_BYTES <= REGION_ROOM, "so many places");
 
+static void region_wake(struct window *w, struct region *r, unsigned idx)
+{
+	unsigned i = w->nactive;
+
+	while (w->active[i] != idx)
+		i++;
+	w->active[i] = w->active[w->nactive];
+	w->active[w->nactive++] = (uint16_t)idx;
+	w->nidle--;
+	r->idle = false;
+}
+
 /* Async-signal-safe: regions come from mmap, never from malloc. */
 struct region *region_get(struct window *w, unsigned idx)
 {
 	struct region *r = w->regions[idx];
 	uint8_t *p;
 
+	if (r && r->idle)
+		region_wake(w, r, idx);
 	if (r)
 		return r;
 	p = mmap(NULL, REGION_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -119,8 +133,23 @@ struct region *region_get(struct window *w, unsigned idx)
 		return NULL;
 	r = (struct region *)(p + (idx * 5 + w->id * 11) % 62 * LINE_BYTES);
 	w->regions[idx] = r;
+	w->active[w->nactive + w->nidle] = w->active[w->nactive];
 	w->active[w->nactive++] = (uint16_t)idx;
 	return r;
+}
+
+void region_idle(struct mmu *m, struct window *w, unsigned i)
+{
+	unsigned idx = w->active[i];
+	struct region *r = w->regions[idx];
+
+	if (r->lined)
+		host_unmap(m, w, (vpn32)idx << (region_shift(w) - PAGE_SHIFT), region_pages(w));
+	r->lined = false;
+	r->idle = true;
+	w->active[i] = w->active[--w->nactive];
+	w->active[w->nactive] = (uint16_t)idx;
+	w->nidle++;
 }
 
 static void region_free(struct region *r)
@@ -331,11 +360,11 @@ void win_drop_all(struct mmu *m, struct window *w)
 {
 	if (w->known || w->lined)
 		win_empty(m, w);
-	for (unsigned i = 0; i < w->nactive; i++) {
+	for (unsigned i = 0; i < w->nactive + w->nidle; i++) {
 		region_free(w->regions[w->active[i]]);
 		w->regions[w->active[i]] = NULL;
 	}
-	w->nactive = w->npend = 0;
+	w->nactive = w->nidle = w->npend = 0;
 	w->need_sync = w->need_local = w->outdated = false;
 	for (; w->local_words; w->local_words &= w->local_words - 1)
 		w->local[__builtin_ctz(w->local_words)] = 0;

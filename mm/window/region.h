@@ -81,6 +81,8 @@ bool win_reserve(struct window *w);	  /* false, and nothing kept: no address spa
 bool win_reserve_books(struct window *w); /* the same without BASE, of a region's */
 void win_release(struct mmu *m, struct window *w);
 struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
+/* Active region number I of W has no pages: it is compared no more until it gets some. */
+void region_idle(struct mmu *m, struct window *w, unsigned i);
 void copy_page(void *d, const void *s);
 bool same_page(const void *a, const void *b);
 /* Remove VPN from the books; the caller unmaps it. */

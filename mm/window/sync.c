@@ -289,6 +289,14 @@ static void sync_refused(struct mmu *m, struct window *w)
 	batch_flush(&b);
 }
 
+/* Programs come and go at random addresses: what they leave is not looked at for ever. */
+static void rest(struct mmu *m, struct window *w)
+{
+	for (unsigned i = w->nactive; i--;)
+		if (!w->regions[w->active[i]]->known)
+			region_idle(m, w, i);
+}
+
 void win_sync(struct mmu *m, struct window *w)
 {
 	struct directory d = { .top = DIR_NONE };
@@ -305,6 +313,8 @@ void win_sync(struct mmu *m, struct window *w)
 		sync_refused(m, w);
 	w->npend = 0;
 	w->outdated = false;
+	if (w->of)
+		rest(m, w);
 }
 
 /* Compare the regions that have pages which are not global. */

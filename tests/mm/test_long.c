@@ -3,6 +3,7 @@
  * them: the probe of VT, then the byte at A + D. What VT lets through must be the guest's memory as a second
  * walker has it, and nothing else. */
 #include "mm/long.h"
+#include "mm/window/fill.h"
 #include "mm/window/long.h"
 #include "tests/mm/world.h"
 
@@ -643,6 +644,36 @@ START_TEST(code)
 }
 END_TEST
 
+/* Programs at addresses of their own: what they leave is not compared for ever, and may come back. */
+START_TEST(come_and_go)
+{
+	struct guest *g = guest_new();
+	struct window *w = NULL;
+
+	set_root(g, ROOT_A, 3);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 40; i++) {
+			gva lin = PROGRAM + (gva)i * (2 << 20);
+
+			for (unsigned k = 0; k < 20; k++)
+				map(g, ROOT_A, lin + k * PAGE_SIZE, 2100 + i * 20 + k, RIGHTS | PTE_U);
+			for (unsigned k = 0; k < 20; k++)
+				expect(g, lin + k * PAGE_SIZE, 2100 + i * 20 + k);
+			w = space_find(g->m->cur->of, lin);
+			ck_assert_uint_le(w->nactive, 3);
+			ck_assert_uint_eq(w->nactive + w->nidle, round ? 40 : i + 1);
+			for (unsigned k = 0; k < 20; k++)
+				map(g, ROOT_A, lin + k * PAGE_SIZE, 0, 0);
+			set_root(g, ROOT_A, 3);
+			expect_not(g, lin, PAGE_FAULT);
+		}
+		ck_assert_uint_eq(w->known, 0);
+		check_books(g);
+	}
+	guest_free(g);
+}
+END_TEST
+
 /* Pages that move, with their mappings in regions. */
 START_TEST(moves)
 {
@@ -785,6 +816,7 @@ int main(void)
 	tcase_add_test(t, pcids);
 	tcase_add_test(t, isolated);
 	tcase_add_test(t, code);
+	tcase_add_test(t, come_and_go);
 	tcase_add_test(t, moves);
 	tcase_add_test(t, watchpoints);
 	tcase_add_test(t, semantics);
