@@ -202,8 +202,8 @@ static void virt_state(struct vcpu *v, struct state_part *p)
 }
 
 const struct engine_choice engines[] = {
-	{ "bt", new_bt, bt_views, 0, bt_config, virt_state },
-	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, vtx_config, NULL },
-	{ "kvm", kvm_vcpu_new, kvm_views, 0, kvm_config, NULL },
+	{ "bt", new_bt, bt_views, 0, false, bt_config, virt_state },
+	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, true, vtx_config, NULL },
+	{ "kvm", kvm_vcpu_new, kvm_views, 0, true, kvm_config, NULL },
 	{ 0 },
 };

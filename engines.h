@@ -11,6 +11,7 @@ struct engine_choice {
 	engine_ctor vcpu_new;
 	const struct view *const *views; /* what its vCPU shows, for the manual; NULL: nothing */
 	uint64_t memory;		 /* that it takes of the machine's for itself, in bytes */
+	bool no_long;			 /* it does not execute 64-bit mode: processors lose that */
 	/* What VCPU_NEW gets as configuration, from the command line; malloced. NULL: it gets NULL. */
 	void *(*config)(const struct options *o);
 	/* State of its vCPU beside struct cpu, for snapshots; P->fields NULL: none. The member may be NULL.

@@ -8,6 +8,7 @@
 #include "console/control.h"
 #include "cpu/exit_view.h"
 #include "engines.h"
+#include "base/alloc.h"
 #include "hv/field.h"
 #include "gdbstub/gdbstub.h"
 #include "guests/embedded.h"
@@ -245,6 +246,7 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	struct machine *m;
 	struct gdb *g;
 	char err[512];
+	char *model = NULL;
 	void *config;
 	int status;
 
@@ -253,9 +255,12 @@ static int run_machine(const struct options *o, struct inspect *s, const struct 
 	describe(o, s, &cfg);
 	use_host(f, &cfg, &swap);
 	cfg.engine_memory = engine->memory;
+	if (engine->no_long)
+		cfg.cpu_model = model = xasprintf("%s,-lm", cfg.cpu_model ? cfg.cpu_model : "host");
 	config = engine->config ? engine->config(o) : NULL;
 	m = machine_new(&cfg, engine->vcpu_new, config, err, sizeof(err));
 	free(config);
+	free(model);
 	if (!m) {
 		fprintf(stderr, "vitrine: %s\n", err);
 		return STATUS_CANNOT;

@@ -62,7 +62,7 @@ struct cpu_model {
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX | LONG_ECX1,           \
 	.ebx7 = LEAF7_EBX | LONG_EBX7, .ecx7 = LONG_ECX7, .ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX,  \
-	.ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL, .hypervisor = true
+	.ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL, .hypervisor = true, .lm = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
@@ -89,7 +89,8 @@ static const struct cpu_model models[] = {
 	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT,
 	  .xsave1 = CPUID_XSAVEOPT,
 	  .vmx = CPUID_VMX_HASWELL,
-	  .hypervisor = true },
+	  .hypervisor = true,
+	  .lm = true },
 	{ .name = "zen2",
 	  .help = "Zen 2, as far as the host has its features: 64-bit mode",
 	  .vendor = "AuthenticAMD",
@@ -494,6 +495,7 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 {
 	const struct cpu_model *base;
 	struct cpu_model m;
+	bool wants_long;
 	size_t len;
 
 	name = name ? name : "host";
@@ -505,7 +507,8 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	}
 	m = *base;
 	m.svm = SVM_EDX;
-	if (asks_long(name + len)) {
+	wants_long = asks_long(name + len);
+	if (wants_long) {
 		if (!(base->ext_edx & CPUID_LM)) {
 			snprintf(err, errlen, "CPU model: %s has no 64-bit mode", base->name);
 			return false;
@@ -518,12 +521,20 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 		if (!feature_item(&m, name, len, err, errlen))
 			return false;
 	}
-	if (!(m.ext_edx & CPUID_LM))
-		strip_long(&m);
 	if (m.ecx1 & CPUID_VMX && m.ext_ecx & CPUID_SVM) {
 		snprintf(err, errlen, "CPU model: no processor has both VMX and SVM");
 		return false;
 	}
+	if (m.ecx1 & CPUID_VMX || m.ext_ecx & CPUID_SVM) { /* both are executed outside IA-32e mode alone */
+		if (wants_long) {
+			snprintf(err, errlen,
+				 "CPU model: VMX and SVM are not offered together with 64-bit mode");
+			return false;
+		}
+		m.ext_edx &= ~(uint32_t)CPUID_LM;
+	}
+	if (!(m.ext_edx & CPUID_LM))
+		strip_long(&m);
 	build(t, &m, tsc_khz, bus_khz);
 	t->vmx = m.vmx;
 	return true;

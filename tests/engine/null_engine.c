@@ -151,6 +151,6 @@ static void *null_config(const struct options *o)
 }
 
 const struct engine_choice engines[] = {
-	{ "null", null_vcpu_new, NULL, 0, null_config, NULL },
+	{ "null", null_vcpu_new, NULL, 0, false, null_config, NULL },
 	{ 0 },
 };

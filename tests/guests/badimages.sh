@@ -35,7 +35,7 @@ cannot()
 # tells TEXT FILE: as a kernel FILE is refused, with TEXT.
 tells()
 {
-	cannot "kernel: $2: $1" --kernel "$2"
+	cannot "kernel: $2: $1" --kernel "$2" --cpu "${3:-host}"
 	grep -qF -- "$1" err
 	ok $? "says so: $2: $1" "$(detail)"
 }
@@ -158,7 +158,7 @@ done
 
 # A file for another option, or for another processor, is recognized.
 for i in bzimage-64 elf-64; do
-	tells "needs a 64-bit processor (--cpu MODEL,+lm)" $i
+	tells "needs a 64-bit processor (--cpu MODEL,+lm)" $i pentium3
 done
 tells "64-bit ELF file without a Multiboot header or PVH's note" elf-64-alone
 tells "real-mode entry only" lkrn

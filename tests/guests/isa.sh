@@ -32,18 +32,19 @@ p6_hints="prefetch prefetchw prefetchwt1 prefetch_7 rdsspd endbr32 bndmk bndcl b
 old_hints="nop rep_fld1 repne_mov rep_mov xacquire_lock_add repne_pause rep_cpuid"
 hints="$old_hints $p6_hints"
 never="kmovw kmovw_load kandw vpdpbusd vaesenc_ymm vpclmulqdq_ymm gf2p8mulb aesenc128kl encodekey128 tdcall xstore
-	rep_xcryptecb rep_montmul rep_xsha1 incsspd clwb clflushopt clzero rdpid ptwrite movdiri enqcmd pfadd xend
+	rep_xcryptecb rep_montmul rep_xsha1 incsspd clwb clflushopt clzero ptwrite movdiri enqcmd pfadd xend
 	vmcall syscall vfmaddps_fma4 blcs_xop evex_vaddps"
 after_sse="addpd rep_movsd size_movdqu haddps pshufb ptest crc32 popcnt aesenc movbe clflush"
 after_avx="vaddps vpaddd_ymm vpaddd_xmm vfmadd andn shlx xgetbv_1"
 
-plan 34
+plan 36
 for how in "" --verify-tc; do
 	isa host $how
 	ended 1 "the guest ends $how"
 	said "isa: done" "EIP 80000000h $how"
 	all ok hints $hints
 	all 06 "never offered" $never
+	if grep -qw rdpid /proc/cpuinfo; then all ok RDPID rdpid; else all 06 "no RDPID" rdpid; fi
 	cp "$TMP/out" "$TMP/host$how"
 
 	isa pentium3 $how
