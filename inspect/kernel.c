@@ -3,6 +3,7 @@
  * has changed is one read of the interrupt table. */
 #include "inspect/kernel_int.h"
 #include "inspect/linux/modules.h"
+#include "inspect/linux/vmas.h"
 #include "inspect/session_int.h"
 #include "mm/mm.h"
 #include "x86/paging.h"
@@ -148,6 +149,15 @@ bool kernel_task_is(struct inspect *s, const char *name)
 	if (!kernel_task(s, &t))
 		return false;
 	return *end ? !strcmp(t.comm, name) : t.pid == pid || t.tgid == pid;
+}
+
+void kernel_place(struct inspect *s, uint64_t addr, char *buf, size_t size)
+{
+	struct lx_task t;
+
+	symbols_text(&s->symbols, addr, buf, size);
+	if (!buf[0] && kernel_task(s, &t) && lx_is_user(s->kernel.k, addr))
+		lx_file_place(s->kernel.k, &t, addr, buf, size);
 }
 
 void kernel_set(struct inspect *s, bool on)

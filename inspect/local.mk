@@ -71,6 +71,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/linux/printk.h \
 	%D%/linux/tasks.c \
 	%D%/linux/tasks.h \
+	%D%/linux/vmas.c \
+	%D%/linux/vmas.h \
 	%D%/log_copy.c \
 	%D%/manual.c \
 	%D%/output.c \

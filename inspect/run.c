@@ -654,7 +654,7 @@ void run_report(struct inspect *s, struct result *r)
 	bool tasked;
 	struct table *t;
 
-	symbols_text(&s->symbols, pc, sym, sizeof(sym));
+	kernel_place(s, pc, sym, sizeof(sym));
 	if (examine_insn(s, pc, &in))
 		examine_insn_text(s, &in, insn, sizeof(insn));
 	else

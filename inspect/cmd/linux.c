@@ -5,6 +5,7 @@
 #include "inspect/linux/modules.h"
 #include "inspect/linux/printk.h"
 #include "inspect/linux/tasks.h"
+#include "inspect/linux/vmas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,30 @@ static bool task_row(void *ctx, const struct lx_task *t)
 	return true;
 }
 
+/* The task that an argument names. */
+struct chosen {
+	const char *want;
+	struct lx_task task;
+	bool found;
+};
+
+/* If *WANT is an expression that begins with a variable, make it the text of its value, in BUF. Return why
+ * not. */
+static const char *task_argument(struct inspect *s, const char **want, char *buf, size_t size)
+{
+	struct expr_env env = session_env(s);
+	struct expr_error err;
+	int64_t v;
+
+	if (**want != '$')
+		return NULL;
+	if (!expr_eval(&env, *want, &v, &err))
+		return "no such variable";
+	snprintf(buf, size, "%llu", (unsigned long long)v);
+	*want = buf;
+	return NULL;
+}
+
 static const char *task_rows(void *owner, const char *arg, struct row_sink *sink)
 {
 	bool threads = !strncmp(arg, "threads", 7) && (!arg[7] || arg[7] == ' ');
@@ -125,18 +150,9 @@ static const char *task_rows(void *owner, const char *arg, struct row_sink *sink
 	const char *why;
 
 	q.want += strspn(q.want, " ");
-	if (q.want[0] == '$') {
-		struct expr_env env = session_env(owner);
-		struct expr_error err;
-		int64_t v;
-
-		if (!expr_eval(&env, q.want, &v, &err))
-			return "no such variable";
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)v);
-		q.want = number;
-	}
 	q.k = kernel_of(owner, &why);
-	if (!q.k || !lx_tasks_known(q.k, &why))
+	if (!q.k || !lx_tasks_known(q.k, &why) ||
+	    (why = task_argument(owner, &q.want, number, sizeof(number))))
 		return why;
 	if (lx_current(q.k, &current))
 		q.current = current.addr;
@@ -149,6 +165,64 @@ const struct view view_tasks = {
 	VIEW_COLS(task_cols),
 	.rows = task_rows,
 	.words = "threads",
+};
+
+/* ---- memory areas ---- */
+
+static const struct view_col vma_cols[] = {
+	{ "start", "Start", VAL_ADDR, "", "linear address" },
+	{ "end", "End", VAL_ADDR, "", "the address behind" },
+	{ "rights", "Rights", VAL_STR, "", "read, write, execute; private or shared" },
+	{ "offset", "Offset", VAL_HEX, "", "in the file" },
+	{ "name", "Name", VAL_STR, "", "path in its file system; [heap], [stack]" },
+	{ "vma", "Structure", VAL_ADDR, "", "linear address of its vm_area_struct" },
+};
+
+static void vma_row(void *ctx, const struct lx_vma *v)
+{
+	struct row_sink *sink = ctx;
+	bool file = v->name[0] == '/';
+
+	sink->row(sink, (struct value[]){ V_ADDR(v->start), V_ADDR(v->end), V_STR(v->rights),
+					  file ? V_HEX(v->offset) : V_NONE,
+					  v->name[0] ? V_STR(v->name) : V_NONE, V_ADDR(v->addr) });
+}
+
+static bool pick_task(void *ctx, const struct lx_task *t)
+{
+	struct chosen *c = ctx;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", t->pid);
+	c->found = !strcmp(c->want, t->comm) || !strcmp(c->want, number);
+	c->task = *t;
+	return !c->found;
+}
+
+static const char *vma_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct chosen c = { .want = arg };
+	char number[24];
+	const char *why;
+	struct lx *k = kernel_of(owner, &why);
+
+	if (!k || !lx_tasks_known(k, &why) || (why = task_argument(owner, &c.want, number, sizeof(number))))
+		return why;
+	if (!c.want[0] && !lx_current(k, &c.task))
+		return "the task that executes is not known";
+	if (c.want[0]) {
+		why = lx_tasks_each(k, true, pick_task, &c);
+		if (!c.found)
+			return why ? why : "no such task";
+	}
+	return lx_vmas_each(k, &c.task, vma_row, sink);
+}
+
+const struct view view_vmas = {
+	.name = "vmas",
+	.help = "memory areas of the Linux task that executes ('info vmas NUMBER' or NAME: of that one)",
+	VIEW_COLS(vma_cols),
+	.rows = vma_rows,
 };
 
 /* ---- the log ---- */
@@ -247,6 +321,11 @@ static int cmd_ps(struct inspect *s, const struct cmd_args *a, struct result *r)
 	return view_show(s, "tasks", a, 0, r);
 }
 
+static int cmd_vmas(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	return view_show(s, "vmas", a, 0, r);
+}
+
 static int cmd_dmesg(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	return view_show(s, "dmesg", a, 0, r);
@@ -258,6 +337,7 @@ static int cmd_lsmod(struct inspect *s, const struct cmd_args *a, struct result 
 }
 
 const struct record_doc tasks_record = { .commands = "ps", .view = "tasks" };
+const struct record_doc vmas_record = { .commands = "vmas", .view = "vmas" };
 const struct record_doc dmesg_record = { .commands = "dmesg", .view = "dmesg" };
 const struct record_doc modules_record = { .commands = "lsmod", .view = "modules" };
 
@@ -267,6 +347,10 @@ static const struct command commands[] = {
 	  "The kernel is found in the guest's memory, and its structures by its own BTF data, or, where it has none, by "
 	  "what they hold: no debug package is needed (info linux, info linux-fields). The guest notices nothing.",
 	  cmd_ps, CMD_MACHINE | CMD_PAUSE, 0, 4, "threads|<tasks.name>" },
+	{ "vmas", NULL, "[NUMBER|NAME|$VARIABLE]",
+	  "list the memory areas of a Linux task, or of the one that executes",
+	  "As /proc/NUMBER/maps does, but paths are those in their file systems.", cmd_vmas,
+	  CMD_MACHINE | CMD_PAUSE, 0, 4, "<tasks.name>" },
 	{ "dmesg", NULL, "", "show the log of a Linux guest's kernel", NULL, cmd_dmesg,
 	  CMD_MACHINE | CMD_PAUSE, 0, 3, COMP_NONE },
 	{ "lsmod", NULL, "", "list the modules of a Linux guest's kernel",

@@ -244,7 +244,7 @@ static void frame_row(struct inspect *s, const struct frame *f, unsigned i, stru
 				       i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
 	char sym[300];
 
-	symbols_text(&s->symbols, f->pc, sym, sizeof(sym));
+	kernel_place(s, f->pc, sym, sizeof(sym));
 	table_row(t, (struct value[]){ V_UINT(i), V_ADDR(f->pc), V_STR(sym[0] ? sym : "??"), V_ADDR(f->frame),
 				       V_BOOL(f->by == FRAME_GUESS), V_STR(frame_texts[f->by]) });
 }

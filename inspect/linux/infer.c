@@ -296,7 +296,7 @@ static bool is_code_to_env(const struct lx *k, const uint8_t *p)
 
 	for (unsigned i = 0; i < ARRAY_LEN(v); i++) {
 		v[i] = lx_le(p + i * k->width, k->width);
-		if (!v[i] || v[i] >= (k->width == 8 ? 1ull << 56 : 0xc0000000))
+		if (!v[i] || !lx_is_user(k, v[i]))
 			return false;
 	}
 	return v[0] < v[1] && v[2] <= v[3] && v[3] <= v[4] && v[4] <= v[5] && v[6] < v[7] && v[7] < v[8] &&

@@ -95,6 +95,11 @@ bool lx_get32(const struct lx *k, uint64_t base, enum lx_field f, uint32_t *v)
 	return lx_has(k, f) && lx_u32(k, lx_at(k, base, f), v);
 }
 
+bool lx_is_user(const struct lx *k, uint64_t va)
+{
+	return va < (k->width == 8 ? 1ull << 56 : 0xc0000000);
+}
+
 /* ---- exported data ---- */
 
 /* Read the image from FROM to its end; malloced, NULL: too large. */

@@ -83,6 +83,8 @@ bool lx_u32(const struct lx *k, uint64_t va, uint32_t *v);
 bool lx_text(const struct lx *k, uint64_t va, char *buf, size_t size);
 /* Could VA be an address of the kernel's data? */
 bool lx_is_pointer(const struct lx *k, uint64_t va);
+/* Could VA be an address of user memory? */
+bool lx_is_user(const struct lx *k, uint64_t va);
 /* The address of a symbol or of exported data. */
 bool lx_symbol(const struct lx *k, const char *name, uint64_t *addr);
 bool lx_data_symbol(const struct lx *k, const char *name, uint64_t *addr); /* of a symbol only */

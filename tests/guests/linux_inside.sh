@@ -4,7 +4,7 @@
 # lsmod and kallsyms are compared with.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 linux-686-pae linux-amd64 linux-cloud-amd64 busybox busybox-amd64
-plan 56
+plan 64
 
 # between FROM TO: the lines of $TMP/serial between the last lines FROM and TO.
 between()
@@ -28,6 +28,7 @@ insmod /modules/loop.ko
 sleep 1000 &
 sleep 0.5
 echo BEGIN-PS; cat /proc/[0-9]*/stat; echo END-PS
+echo BEGIN-MAPS; cat /proc/$$/maps; echo END-MAPS
 echo BEGIN-LSMOD; cat /proc/modules; echo END-LSMOD
 echo BEGIN-SYMBOLS; grep -F -e ' vfs_read' -e ' schedule' -e ' net_failover_create' -e ' failover_register' /proc/kallsyms; echo END-SYMBOLS
 echo BEGIN-DMESG; dmesg; echo END-DMESG
@@ -60,6 +61,8 @@ echo PART
 dmesg
 echo PART
 dmesg -j
+echo PART
+vmas 1 -j
 echo PART
 info linux -j
 break vfs_write task nobody
@@ -116,7 +119,20 @@ END
 	[ "$(wc -l <"$TMP/ours")" -gt 200 ] && cmp -s "$TMP/theirs" "$TMP/ours"
 	ok $? "$1: and what it printed on its console" "$(diff "$TMP/theirs" "$TMP/ours" | head -5)"
 
-	part 6 >"$TMP/last"
+	# [vvar], [vdso] and the like are the guest's names for what is no file
+	between BEGIN-MAPS END-MAPS | awk '{ split($1, a, "-"); name = $6
+		if (name ~ /^\[v/) name = ""
+		printf "%d %s %s %s\n", NR, a[1] "-" a[2], $2, name }' >"$TMP/theirs"
+	part 6 | sed -n 's/.*"start":\([0-9]*\),"end":\([0-9]*\),"rights":"\([^"]*\)",\("offset":[0-9]*,\)\?\("name":"\([^"]*\)",\)\?.*/\1 \2 \3 \6/p' |
+		while read -r start end rest; do
+			n=$((${n:-0} + 1))
+			printf '%d %08x-%08x %s\n' $n "$start" "$end" "$rest"
+		done >"$TMP/ours"
+	sed -i 's/ *$//' "$TMP/theirs" "$TMP/ours"
+	[ "$(wc -l <"$TMP/ours")" -gt 7 ] && cmp -s "$TMP/theirs" "$TMP/ours"
+	ok $? "$1: vmas is as /proc/1/maps" "$(diff "$TMP/theirs" "$TMP/ours" | head -5)"
+
+	part 7 >"$TMP/last"
 	grep -q '"banner":"Linux version 6\.' "$TMP/last" && grep -q '"own":true' "$TMP/last"
 	ok $? "$1: the kernel is found, with its own page tables" "$(head -1 "$TMP/last")"
 	grep -q '^breakpoint 3 in sh 1 at 0x[0-9a-f]* <vfs_write>' "$TMP/last"

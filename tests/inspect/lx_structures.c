@@ -32,6 +32,7 @@ enum {
 	AT_PERCPU = IMAGE_FREE + 0x12000,
 	AT_ARGS = IMAGE_FREE + 0x13000,
 	AT_LOG = IMAGE_FREE + 0x14000,
+	AT_MAPLE = IMAGE_FREE + 0x15000,
 	AT_MODULES = IMAGE_FREE + 0x20000,
 	MODULE_BYTES = 0x2000,
 	AT_HEAD = IMAGE_FREE + 0x2f000,
@@ -147,6 +148,38 @@ static void put_mm(struct image *im)
 		image_u32(im, va(im, AT_PGD) + 4 * (USER_BASE >> 22), IMAGE_PA | 0x87);
 }
 
+/* A root of kind 3 with one child, a leaf: the program's code, then its stack. */
+static void put_areas(struct image *im)
+{
+	unsigned w = im->width, flags = 3 * w + (im->cpu.space.paging == LX_TWO_LEVELS ? 4 : 8);
+	uint64_t mm = va(im, AT_MM), root = va(im, AT_MAPLE), leaf = root + 0x100, vma = root + 0x200;
+	uint64_t file = root + 0x400, top = root + 0x500, dentry = root + 0x600, names = root + 0x700;
+	const uint64_t bounds[] = { USER_BASE, USER_BASE + 0x4000, USER_BASE + AT_ARGS - 0x1000,
+				    USER_BASE + AT_ARGS + 0x1000 };
+
+	set(im, mm, 3, root | 3 << 3 | 2);
+	image_word(im, root + w, w == 8 ? UINT64_MAX : UINT32_MAX);
+	image_word(im, root + (w == 8 ? 80 : 84), leaf | 1 << 3 | 4);
+	for (unsigned i = 0; i < 4; i++)
+		image_word(im, leaf + w + i * w, bounds[i] - 1);
+	for (unsigned i = 0; i < 2; i++, vma += 0x100) {
+		image_word(im, leaf + 128 + (2 * i + 1) * w, vma);
+		set(im, vma, 0, bounds[2 * i]);
+		set(im, vma, 1, bounds[2 * i + 1]);
+		set(im, vma, 2, mm);
+		image_u32(im, vma + flags, i ? 3 : 5);
+		image_word(im, vma + flags + 9 * w, 2);
+		image_word(im, vma + flags + 10 * w, i ? 0 : file);
+	}
+	image_word(im, file + 3 * w, dentry);
+	image_word(im, dentry + 8 + 2 * w, top);
+	image_word(im, dentry + 16 + 3 * w, names);
+	image_word(im, top + 8 + 2 * w, top);
+	image_word(im, top + 16 + 3 * w, names + 0x20);
+	strcpy((char *)image_at(im, names), "prog");
+	strcpy((char *)image_at(im, names + 0x20), "/");
+}
+
 static void put_tasks(struct image *im)
 {
 	uint64_t at[LEADERS], block = 0x40;
@@ -164,6 +197,7 @@ static void put_tasks(struct image *im)
 	}
 	put_thread(im);
 	put_mm(im);
+	put_areas(im);
 	image_symbol(im, "init_task", task_va(im, 0));
 	image_symbol(im, "__per_cpu_offset", va(im, AT_PERCPU));
 	if (im->width == 8) {

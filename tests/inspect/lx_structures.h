@@ -9,10 +9,10 @@ enum { IMAGE_TASKS = 9, IMAGE_USER = 20, IMAGE_STRUCTURES_END = IMAGE_FREE + 0x4
 
 /* What was found of them. */
 struct image_seen {
-	const char *why[3]; /* of tasks, log, modules; NULL: complete */
+	const char *why[4]; /* of tasks, log, modules, memory areas; NULL: complete */
 	unsigned tasks;
 	struct lx_task user, current;
-	char texts[400], modules[400];
+	char texts[400], modules[400], areas[400], place[100];
 	unsigned level; /* of the last record */
 	uint64_t time;
 };

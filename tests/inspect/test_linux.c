@@ -3,6 +3,7 @@
  */
 #include "inspect/linux/modules.h"
 #include "inspect/linux/printk.h"
+#include "inspect/linux/vmas.h"
 #include "tests/inspect/lx_structures.h"
 #include "tests/suite.h"
 
@@ -161,6 +162,14 @@ static void count_module(void *ctx, const struct lx_module *m)
 		 "%s %llu %d %s|", m->name, (unsigned long long)m->size, m->refs, m->users);
 }
 
+static void count_area(void *ctx, const struct lx_vma *v)
+{
+	struct image_seen *seen = ctx;
+
+	snprintf(seen->areas + strlen(seen->areas), sizeof(seen->areas) - strlen(seen->areas), "%llx %s %s|",
+		 (unsigned long long)v->start, v->rights, v->name);
+}
+
 /* Look at all there is. */
 static void look(struct lx *k, struct image_seen *seen)
 {
@@ -177,6 +186,8 @@ static void look(struct lx *k, struct image_seen *seen)
 	seen->why[1] = lx_printk_each(k, count_record, seen);
 	seen->why[2] = lx_modules_each(k, count_module, seen);
 	lx_modules_symbols(k);
+	seen->why[3] = lx_vmas_each(k, &seen->user, count_area, seen);
+	lx_file_place(k, &seen->user, 0x08000123, seen->place, sizeof(seen->place));
 }
 
 START_TEST(test_structures)
@@ -213,6 +224,9 @@ START_TEST(test_structures)
 	sym = symbols_find(&k->symbols, "second_function");
 	ck_assert_ptr_nonnull(sym);
 	ck_assert_str_eq(sym->module, "[second]");
+	ck_assert_ptr_null(seen.why[3]);
+	ck_assert_str_eq(seen.areas, "8000000 r-xp /prog|8212000 rw-p [stack]|");
+	ck_assert_str_eq(seen.place, "prog+0x2123");
 	lx_free(k);
 	image_fini(&im);
 }
@@ -246,8 +260,8 @@ START_TEST(test_structures_damaged)
 				memcpy(place + at, copy + ((unsigned)rand() % size & ~3u), 4);
 		}
 		look(k, &seen);
-		whole += !seen.why[0] && !seen.why[1] && !seen.why[2];
-		broken += seen.why[0] || seen.why[1] || seen.why[2];
+		whole += !seen.why[0] && !seen.why[1] && !seen.why[2] && !seen.why[3];
+		broken += seen.why[0] || seen.why[1] || seen.why[2] || seen.why[3];
 		memcpy(place, copy, size);
 		if (n % 3) { /* find the layout again */
 			k->inferred = k->modules_inferred = false;
