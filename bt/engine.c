@@ -760,6 +760,9 @@ struct vcpu *bt_vcpu_new(void *config, struct mm_vm *vm, const struct platform *
 	poll_pass(b);
 	for (unsigned i = 0; i < PARTS; i++)
 		b->parts[0].v[i] = b->parts[1].v[i] = b->guard.no_vt | LONG_MIB_SHIFT;
+	for (unsigned i = PART_LOW; i <= PART_HIGH; i++)
+		b->smap.open[i] = b->smap.closed[i] = b->guard.no_vt | LONG_MIB_SHIFT;
+	b->smap.unknown = true;
 	runtime_hooks(b);
 	b->win.selected = mmu_selected(b->v.mmu);
 	b->win.apart = mmu_apart(b->v.mmu);

@@ -32,6 +32,9 @@ const struct mmu_long *mmu_long_user(struct mmu *m);
 /* The same for its addresses below 2^46, where they may have another displacement; for user code too. */
 const struct mmu_long *mmu_long_low(struct mmu *m);
 
+/* Is the user space of the present root at hand, and in force as it is? */
+bool mmu_long_user_ready(const struct mmu *m);
+
 /* What the host address of a fault is. */
 enum mmu_long_where {
 	LONG_ELSEWHERE,

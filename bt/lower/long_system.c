@@ -220,6 +220,53 @@ static bool popf(struct tx *t, struct insn *in)
 	return true;
 }
 
+/* STAC by the callout, which looks for the user space. */
+static void unless_known(struct tx *t, struct insn *in)
+{
+	struct site *s = new_callout(t, in, CO_FLAGS, co_set_ac);
+	uint8_t *known;
+
+	s->regs.code = true;
+	e_mov64(t, H_R8, H_RCX);
+	e_ldzx8(t, H_RCX, OFF(smap.unknown));
+	known = e_jrcxz(t);
+	e_mov64(t, H_RCX, H_R8);
+	emit_callout(t, s);
+	e_here8(t, known);
+	e_mov64(t, H_RCX, H_R8);
+}
+
+/* CLAC and STAC of kernel code: the flag, its copy for POPF, and the parts of the user half, which SMAP
+ * closes.
+ */
+static bool set_ac(struct tx *t, struct insn *in, bool on)
+{
+	int32_t from = on ? OFF(smap.open) : OFF(smap.closed);
+
+	if (!flags_in_line(t))
+		return false;
+	t->low[t->i] = LOW_INTC;
+	if (on)
+		unless_known(t, in);
+	e_ld32(t, H_R8, OFF_CPU(sysflags));
+	e_movi32(t, H_R9, ~(uint32_t)FL_AC);
+	e_and_noflags(t, H_R11, H_R8, H_R9);
+	if (on)
+		e_lea32(t, H_R11, H_R11, FL_AC);
+	e_st32(t, OFF_CPU(sysflags), H_R11);
+	e_movi32(t, H_R9, SYSFLAGS_COMPARED);
+	e_and_noflags(t, H_R8, H_R11, H_R9);
+	e_rr(t, 0, 0xf7, 2, H_R8); /* not */
+	e_lea32(t, H_R8, H_R8, 1);
+	e_st32(t, OFF(sysflags_neg), H_R8);
+	for (int32_t i = PART_LOW; i <= PART_HIGH; i++) {
+		e_ld64(t, H_R8, from + 8 * i);
+		e_st64(t, OFF(parts[0].v) + 8 * i, H_R8);
+	}
+	e_ld64(t, H_V, OFF(space.v));
+	return true;
+}
+
 /* ---- extended state ---- */
 
 static void exchange_mask(struct tx *t)
@@ -328,6 +375,9 @@ bool lower_long_system(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_POPF:
 	case ZYDIS_MNEMONIC_POPFQ:
 		return popf(t, in);
+	case ZYDIS_MNEMONIC_CLAC:
+	case ZYDIS_MNEMONIC_STAC:
+		return set_ac(t, in, in->z.mnemonic == ZYDIS_MNEMONIC_STAC);
 	case ZYDIS_MNEMONIC_XSAVE:
 	case ZYDIS_MNEMONIC_XSAVE64:
 	case ZYDIS_MNEMONIC_XSAVEC:

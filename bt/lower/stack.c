@@ -278,7 +278,7 @@ static void pushf(struct tx *t, struct insn *in, unsigned size)
 void emit_set_flags(struct tx *t, struct insn *in, struct site *s, unsigned size)
 {
 	/* system bits of the image, compared with the current ones */
-	e_movi32(t, H_R10, FL_SYS & ~(FL_RF | FL_VM | FL_VIF | FL_VIP));
+	e_movi32(t, H_R10, SYSFLAGS_COMPARED);
 	e_and_noflags(t, H_R9, H_R11, H_R10);
 	e_mov64(t, H_R8, H_RCX);
 	/* equal iff new + (-old) == 0; -old is kept in the vCPU because a subtraction would change flags */

@@ -218,14 +218,42 @@ static void own_parts(const struct bt_vcpu *b, struct long_parts *p)
 	}
 }
 
-bool dispatch_user_space(struct bt_vcpu *b)
+static void own_parts_now(struct bt_vcpu *b, struct long_parts *p)
 {
-	bool user = b->v.cpu.cpl == 3, ok = user || !smap_forbids(&b->v.cpu);
-	struct long_parts *p = &b->parts[user];
-	const struct mmu_long *low = ok ? mmu_long_low(b->v.mmu) : NULL;
-
 	if (p->v[PARTS - 1] != b->space.v || p->d[PARTS - 1] != b->space.d)
 		own_parts(b, p);
+}
+
+/* Of kernel code: EFLAGS.AC decides with SMAP whether the parts are used, and changes in line. A user space
+ * that would have to be synchronized first waits for STAC. */
+static bool kernel_parts(struct bt_vcpu *b)
+{
+	bool forbids = smap_forbids(&b->v.cpu);
+	const struct mmu_long *low =
+	    forbids && !mmu_long_user_ready(b->v.mmu) ? NULL : mmu_long_low(b->v.mmu);
+	struct long_parts *p = &b->parts[0];
+
+	own_parts_now(b, p);
+	set_part(b, p, PART_LOW, low);
+	set_part(b, p, PART_HIGH, low ? mmu_long_user(b->v.mmu) : NULL);
+	for (unsigned i = PART_LOW; i <= PART_HIGH; i++) {
+		b->smap.open[i] = p->v[i];
+		b->smap.closed[i] = b->v.cpu.cr4 & CR4_SMAP ? b->guard.no_vt | LONG_MIB_SHIFT : p->v[i];
+		p->v[i] = forbids ? b->smap.closed[i] : p->v[i];
+	}
+	b->smap.unknown = !low;
+	return low && !forbids;
+}
+
+bool dispatch_user_space(struct bt_vcpu *b)
+{
+	struct long_parts *p = &b->parts[1];
+	const struct mmu_long *low;
+
+	if (b->v.cpu.cpl < 3)
+		return kernel_parts(b);
+	low = mmu_long_low(b->v.mmu);
+	own_parts_now(b, p);
 	set_part(b, p, PART_LOW, low);
 	set_part(b, p, PART_HIGH, low ? mmu_long_user(b->v.mmu) : NULL);
 	return low;
@@ -274,7 +302,7 @@ void dispatch_select(struct bt_vcpu *b)
 		live_shadow(b);
 	else
 		dispatch_quarters(b);
-	b->sysflags_neg = -(c->sysflags & (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP)));
+	b->sysflags_neg = -(c->sysflags & SYSFLAGS_COMPARED);
 	b->cr0_neg =
 	    b->debug.event_kinds & (1u << ENGINE_EV_CR | 1u << ENGINE_EV_CALLOUT) ? 1 : -(uint64_t)c->cr0;
 	use_table(b);

@@ -20,4 +20,9 @@ enum { PART_SHIFT = 46, PART_LOW = 0, PART_HIGH = 1, PARTS = 256 };
 struct long_parts {
 	uint64_t v[PARTS], d[PARTS];
 };
+/* Of kernel code, what STAC and CLAC make of V of the user half's parts. */
+struct long_smap {
+	uint64_t open[PART_HIGH + 1], closed[PART_HIGH + 1];
+	bool unknown; /* OPEN is not known */
+};
 #endif

@@ -96,7 +96,8 @@ struct bt_vcpu {
 	uint64_t jt_live, gs_live, tc_base;
 	struct site *miss_site;
 	struct icount icount;
-	uint32_t sysflags_neg; /* -cpu.sysflags, for comparing without flags; set by dispatch_select */
+	uint32_t sysflags_neg; /* -(cpu.sysflags & SYSFLAGS_COMPARED), for comparing without flags; set by
+				* dispatch_select */
 	uint64_t cr0_neg;      /* likewise -cpu.cr0; 1, which matches none, while its writes are watched */
 	uint8_t intr_wait;     /* an interrupt is pending and IF was 0 */
 	volatile uint8_t kick, stop;
@@ -147,7 +148,11 @@ struct bt_vcpu {
 	void *verifier;		    /* of verify/fragment.c */
 	struct host_thread *thread; /* of fault/fault.c */
 	struct long_parts parts[2]; /* of 64-bit code; by CPL 3. Read by fragments */
+	struct long_smap smap;
 };
+
+/* System flags that POPF of kernel code may change. */
+#define SYSFLAGS_COMPARED (FL_SYS & ~(uint32_t)(FL_RF | FL_VM | FL_VIF | FL_VIP))
 
 #define OFF(f) ((int32_t)offsetof(struct bt_vcpu, f))
 #define OFF_GPR(n) ((int32_t)(offsetof(struct bt_vcpu, v.cpu.gpr) + 8 * (n)))

@@ -17,7 +17,7 @@ static const struct verify_range writable[] = {
 	PART(probes.match), PART(entries.count), PART(account.indirects),
 };
 
-/* 64-bit code keeps registers of the guest's there, and writes the bases of FS and GS. */
+/* 64-bit code keeps registers of the guest's there, and writes the bases of FS and GS, and EFLAGS.AC. */
 static const struct verify_range long_writable[] = {
 	PART(v.cpu.rip),
 	PART(v.cpu.intf),
@@ -25,6 +25,8 @@ static const struct verify_range long_writable[] = {
 	PART(v.cpu.seg[SEG_FS].base),
 	PART(v.cpu.seg[SEG_GS].base),
 	PART(v.cpu.kernel_gs_base),
+	PART(v.cpu.sysflags),
+	PART(sysflags_neg),
 	PART(icount.left),
 	PART(scratch),
 	PART(bounce),
@@ -69,6 +71,8 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.vt = OFF(space.vt),
 		.part_d = { OFF(parts[0].d), OFF(parts[1].d) },
 		.part_v = { OFF(parts[0].v), OFF(parts[1].v) },
+		.open = OFF(smap.open),
+		.closed = OFF(smap.closed),
 		.tables = OFF(jt_live),
 		.entries = b->tc_base + b->tc.long_miss,
 		.mask = OFF_CPU(xcr0),

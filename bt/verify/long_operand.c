@@ -58,6 +58,18 @@ static unsigned size_of(const struct long_check *k, unsigned size)
 	return long_is_xsave(&k->c) ? k->l->area : size;
 }
 
+/* STAC and CLAC: one of the user half's parts is opened or closed. */
+static bool opens_part(const struct long_check *k, uint64_t at)
+{
+	const cs_x86_op *s = &k->c.in->detail->x86.operands[1];
+	const struct value *v =
+	    k->c.in->id == X86_INS_MOV && s->type == X86_OP_REG ? long_value_of(k, s->reg) : NULL;
+	uint64_t part = at - k->l->part_v[0];
+
+	return part <= 8 && !(part & 7) && v && v->kind == L_FIELD &&
+	       (v->n == k->l->open + part || v->n == k->l->closed + part);
+}
+
 static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size, bool write)
 {
 	if (at > k->c.env->vcpu_size || at + size_of(k, size) > k->c.env->vcpu_size)
@@ -65,7 +77,7 @@ static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size,
 	if (!write)
 		return NULL;
 	long_forget_cells(k, at, size_of(k, size));
-	if (verify_writable(k->c.env, (int64_t)at, size_of(k, size)))
+	if (verify_writable(k->c.env, (int64_t)at, size_of(k, size)) || opens_part(k, at))
 		return NULL;
 	return "store to the monitor's part of the vCPU";
 }

@@ -771,6 +771,13 @@ const struct mmu_long *mmu_long_user(struct mmu *m)
 	return sp ? &sp->face[FACE_OWN].m : NULL;
 }
 
+bool mmu_long_user_ready(const struct mmu *m)
+{
+	const struct long_space *sp = m->lng && m->lng->user ? m->lng->user->of : NULL;
+
+	return sp && !(sp->need_sync | sp->need_local | sp->pending);
+}
+
 const struct mmu_long *mmu_long_low(struct mmu *m)
 {
 	const struct long_space *sp = present_user(m);
