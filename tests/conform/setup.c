@@ -539,15 +539,15 @@ static bool is_row(const struct making *m, const char *name)
 	return strcmp(m->f->row->name, name) == 0;
 }
 
-static bool is_fbstp(const struct making *m)
+static bool stores_80_bits(const struct making *m)
 {
-	return strcmp(m->f->enc, "DF /6") == 0;
+	return strcmp(m->f->enc, "DF /6") == 0 || strcmp(m->f->enc, "DB /7") == 0;
 }
 
 /* What a fault of the form may leave changed: the progress of POPA; whether MASKMOVQ has marked the x87
  * registers as used. Intel's processors push the return address before they compare the target of CALL with
  * the limit, restore the flags that a repeated SCAS or CMPS began with (SDM vol. 2, REP), set the exception
- * flags of VCVTPS2PH before they store, store part of FBSTP's operand, and report any element of a masked
+ * flags of VCVTPS2PH before they store, store part of an 80-bit operand, and report any element of a masked
  * move; AMD's do none of these. */
 static unsigned loose_of(const struct making *m)
 {
@@ -555,10 +555,12 @@ static unsigned loose_of(const struct making *m)
 		return LOOSE_REGS;
 	if (is_row(m, "mmx.maskmovq"))
 		return LOOSE_TAGS;
-	if (is_row(m, "call.m") || is_row(m, "call") || is_fbstp(m))
+	if (is_row(m, "call.m") || is_row(m, "call") || stores_80_bits(m))
 		return LOOSE_MEM;
-	if (is_row(m, "rep.scas") || is_row(m, "rep.cmps"))
+	if (is_row(m, "rep.scas"))
 		return LOOSE_FLAGS;
+	if (is_row(m, "rep.cmps")) /* the operand that is read first */
+		return LOOSE_FLAGS | LOOSE_CR2;
 	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
 		return LOOSE_CR2;
 	return is_row(m, "avx.f16cst") ? LOOSE_MXCSR : 0;
@@ -587,6 +589,6 @@ void setup_encoded(struct making *m)
 		m->c->undef_bits = 0xf0000;
 	}
 	m->c->loose = loose_of(m);
-	m->c->stored.addr = is_fbstp(m) ? m->ea : stack_lin(m, 0) - 4;
-	m->c->stored.len = is_fbstp(m) ? 10 : 4;
+	m->c->stored.addr = stores_80_bits(m) ? m->ea : stack_lin(m, 0) - 4;
+	m->c->stored.len = stores_80_bits(m) ? 10 : 4;
 }
