@@ -57,9 +57,28 @@ static void by_address(struct bt_vcpu *b, struct ccf *f, const struct mark *m, u
 
 static void not_canonical(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
+	if (m && m->fix == FIX_NONE && m->arg == MARK_OPTIONAL) {
+		by_address(b, f, m, uc);
+		return;
+	}
 	fault_count(b, f, TRAP_GP);
 	fault_store(b, f, m, uc->uc_mcontext.gregs);
 	fault_raise(b, uc, fault_far_vector(f, m), true, 0);
+}
+
+/* Bytes that the RET which ends F has popped. */
+static unsigned popped(const struct bt_vcpu *b, const struct ccf *f, const struct mark *m)
+{
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf2, 0xf3 };
+	const uint8_t *page = mm_page_bytes(b->vm, f->page);
+	unsigned at = ((unsigned)f->pc & PAGE_MASK) + f->ioff[f->ninsn + m->insn];
+
+	for (unsigned i = 0; i < ARRAY_LEN(prefixes) && at < PAGE_SIZE - 2; i++)
+		if (page[at] == prefixes[i] || (page[at] & 0xf0) == 0x40) {
+			at++;
+			i = -1u;
+		}
+	return at < PAGE_SIZE - 2 && page[at] == 0xc2 ? 8u + page[at + 1] + (page[at + 2] << 8) : 8u;
 }
 
 /* To an address that is not canonical: #GP(0) at the transfer. What CALL has pushed stays in memory. */
@@ -71,7 +90,8 @@ void fault_no_table(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucon
 		struct mark at = { .insn = m->insn, .fix = FIX_NONE };
 
 		fault_store(b, f, &at, g);
-		b->v.cpu.gpr[R_ESP] += m->arg == JUMP_PUSHED ? 8 : m->arg == JUMP_POPPED ? -8ull : 0;
+		b->v.cpu.gpr[R_ESP] += m->arg == JUMP_PUSHED ? 8 : 0;
+		b->v.cpu.gpr[R_ESP] -= m->arg == JUMP_POPPED ? popped(b, f, m) : 0;
 		fault_raise(b, uc, EXC_GP, true, 0);
 		return;
 	}
@@ -182,6 +202,10 @@ bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontex
 	}
 	switch (mmu_long_where(b->v.mmu, addr, &lin)) {
 	case LONG_MEMORY:
+		if (!cpu_canonical(lin)) {
+			not_canonical(b, f, m, uc);
+			return true;
+		}
 		fault_window(b, f, m, uc, lin, write);
 		return true;
 	case LONG_PROBE:

@@ -428,11 +428,16 @@ static bool (*const families[])(struct tx *, struct insn *) = {
 	lower_long_vector, lower_xlat, lower_system,	 lower_legacy,	    NULL
 };
 
-/* Does an address that is not canonical raise #SS, rather than #GP? Misaligned operands raise #GP. */
+/* What a fault at the instruction should know. Misaligned operands raise #GP, also on the stack. */
 static unsigned mark(const struct insn *in)
 {
+	if (in->z.meta.category == ZYDIS_CATEGORY_STRINGOP || (in->mem >= 0 && insn_is_masked_move(in)))
+		return MARK_OPTIONAL;
 	if (in->mem >= 0)
-		return in->seg == SEG_SS && !insn_wants_alignment(in) ? MARK_STACK : 0;
+		return in->seg == SEG_SS && !insn_wants_alignment(in) &&
+			       in->z.mnemonic != ZYDIS_MNEMONIC_CMPXCHG16B
+			   ? MARK_STACK
+			   : 0;
 	switch (in->z.meta.category) {
 	case ZYDIS_CATEGORY_PUSH:
 	case ZYDIS_CATEGORY_POP:

@@ -23,8 +23,9 @@ void long_restore(struct tx *t); /* r9 = V, r10 = D */
 /* lower/long_memory.c */
 /* Host register D = effective address, 32 bits of it if not WIDE; clobbers r8 and r11. */
 void long_lea(struct tx *t, const struct insn *in, int d, bool wide);
-void long_ea(struct tx *t, const struct insn *in);     /* r8 = effective address; clobbers r11 */
-void long_linear(struct tx *t, const struct insn *in); /* r8 = linear address; clobbers r11 */
+void long_ea(struct tx *t, const struct insn *in);	 /* r8 = effective address; clobbers r11 */
+void long_linear(struct tx *t, const struct insn *in);	 /* r8 = linear address; clobbers r11 */
+void long_add_base(struct tx *t, const struct insn *in); /* r8 += base of the segment; clobbers r11 */
 void long_linear_sized(struct tx *t, const struct insn *in, unsigned size); /* as emit_linear() */
 void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular; clobbers r11 */
 /* The same for rsp; clobbers R, which is r8 or r11. */

@@ -144,6 +144,11 @@ void long_ea(struct tx *t, const struct insn *in)
 void long_linear(struct tx *t, const struct insn *in)
 {
 	long_ea(t, in);
+	long_add_base(t, in);
+}
+
+void long_add_base(struct tx *t, const struct insn *in)
+{
 	if (!has_base(in))
 		return;
 	e_ld64(t, H_R11, OFF_SEG(in->seg, base));
@@ -372,6 +377,7 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 	s->mmio.size = insn_mem_size(in);
 	s->mmio.reads = reads_or_keeps(in);
 	s->mmio.writes = writes(in);
+	s->mmio.aligned = insn_wants_alignment(in) && insn_mem_size(in) <= 32;
 	emit_callout(t, s);
 	*m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
 }

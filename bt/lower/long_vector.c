@@ -12,7 +12,7 @@ static void bit_word(struct tx *t, const struct insn *in, unsigned size)
 {
 	static const uint8_t log2[] = { [2] = 1, [4] = 2, [8] = 3 };
 
-	long_linear(t, in);
+	long_ea(t, in);
 	long_reg_get(t, H_R11, long_number(in->op[1].reg.value));
 	if (size == 4)
 		e_rr(t, F_W, 0x63, H_R11, H_R11);
@@ -23,6 +23,9 @@ static void bit_word(struct tx *t, const struct insn *in, unsigned size)
 	t->p[-3] = (uint8_t)((t->p[-3] & ~3) | 0x80 | 2); /* SARX, 64 bits */
 	e_ld64(t, H_V, OFF(space.v));
 	e_lea64(t, H_R8, &(struct host_mem){ .base = H_R8, .index = H_R11, .scale = log2[size] });
+	if (in->z.address_width == 32)
+		e_mov32(t, H_R8, H_R8);
+	long_add_base(t, in);
 }
 
 /* r11 = the number of the bit in the word. */
@@ -43,6 +46,24 @@ static void put_bit(struct tx *t, const struct insn *in, const struct host_mem *
 	put_form(t, in, &f);
 }
 
+/* The word at r8, by callouts: the instruction runs on a register. */
+static void device_bit(struct tx *t, struct insn *in, unsigned size)
+{
+	struct host_form f = form_of(in);
+	struct insn bare = *in;
+	struct host_mem m;
+
+	long_device_begin(t, in, &m);
+	bit_number(t, in, size);
+	e_mem(t, F_W, 0x8b, H_R8, &m);
+	f.reg = H_R11;
+	f.rm = H_R8;
+	bare.z.attributes &= ~ZYDIS_ATTRIB_HAS_LOCK;
+	put_form(t, &bare, &f);
+	e_mem(t, F_W, 0x89, H_R8, &m);
+	long_device_end(t, in);
+}
+
 static void bit_string(struct tx *t, struct insn *in)
 {
 	unsigned size = in->z.operand_width / 8u;
@@ -51,8 +72,10 @@ static void bit_string(struct tx *t, struct insn *in)
 	t->low[t->i] = LOW_WINDOW;
 	bit_word(t, in, size);
 	if (t->kind == TX_MMIO) {
-		long_device_begin(t, in, &m);
-	} else if (site_is_user_access(t, in)) {
+		device_bit(t, in, size);
+		return;
+	}
+	if (site_is_user_access(t, in)) {
 		long_probe_part(t, H_R8);
 		e_add64(t, H_R8, H_R8, H_D);
 		long_restore(t);
@@ -62,8 +85,6 @@ static void bit_string(struct tx *t, struct insn *in)
 	}
 	bit_number(t, in, size);
 	put_bit(t, in, &m);
-	if (t->kind == TX_MMIO)
-		long_device_end(t, in);
 }
 
 /* ---- vectors ---- */

@@ -118,6 +118,10 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 		callout_unwind(b, s, 0);
 		return dispatch_exit(b, XC_TRANSIENT);
 	}
+	if (s->mmio.aligned && lin & (s->mmio.size - 1)) {
+		cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+		return callout_raise(b, s);
+	}
 	if (s->mmio.writes && mmu_check_write(b->v.mmu, lin, s->mmio.size, how))
 		return callout_raise(b, s); /* before the instruction changes flags */
 	if (s->mmio.reads && mmu_read(b->v.mmu, lin, b->bounce, s->mmio.size, how))
@@ -270,12 +274,25 @@ static bool leaves_rep(const struct bt_vcpu *b, const struct site *s, unsigned n
 	return n >= 4096 && (b->stop || (b->kick && !b->icount.on));
 }
 
+/* A REP with 32-bit addresses clears the upper half of its counter, MOVS and STOS those of all registers,
+ * though it make no iteration. */
+static void clear_upper(struct cpu *c, const struct site *s)
+{
+	areg_add(c, s, R_ECX, 0);
+	if (s->string.op == STR_MOVS)
+		areg_add(c, s, R_ESI, 0);
+	if (s->string.op == STR_MOVS || s->string.op == STR_STOS)
+		areg_add(c, s, R_EDI, 0);
+}
+
 uint64_t co_string(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct cpu *c = &b->v.cpu;
 
 	(void)ea;
 	callout_begin(b, s);
+	if (s->string.rep && s->asize == 4)
+		clear_upper(c, s);
 	if (!s->string.rep) {
 		if (callout_string_step(b, s))
 			return callout_raise(b, s);

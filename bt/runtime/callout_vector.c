@@ -49,6 +49,17 @@ static uint64_t index_of(struct cpu *c, const struct site *s, unsigned i)
 	return s->vector.index_size == 4 ? (uint64_t)(int32_t)v : v;
 }
 
+/* Of the mask's elements only the upper bits count, but all are set or cleared by them first, also those
+ * beyond the last one; what a vector of 128 bits leaves is cleared. */
+static void extend_mask(struct cpu *c, const struct site *s, unsigned size)
+{
+	unsigned length = s->vector.n * (size > s->vector.index_size ? size : s->vector.index_size);
+
+	for (unsigned at = 0; at < length; at += size)
+		set_element(c, s->vector.mask, at, selected(c, s->vector.mask, at, size) ? ~0ull : 0, size);
+	clear_from(c, s->vector.mask, length);
+}
+
 /* EA: base and displacement. A fault leaves what was gathered, and its mask bits clear. */
 uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
@@ -56,6 +67,7 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	unsigned size = s->op;
 
 	callout_begin(b, s);
+	extend_mask(c, s, size);
 	for (unsigned i = 0; i < s->vector.n; i++) {
 		uint64_t index = index_of(c, s, i), v = 0;
 

@@ -27,8 +27,9 @@ enum fixup {
 #define STRING_SIZE(arg) (1u << ((arg)&3))
 #define STRING_SOURCE 4	   /* reads at ESI before it accesses EDI */
 #define STRING_MAP_AHEAD 8 /* REP MOVS or STOS: may map the pages it reaches next */
-/* That of FIX_NONE marks in 64-bit code: an address that is not canonical raises #SS. */
-#define MARK_STACK 1
+/* That of FIX_NONE marks in 64-bit code: an address that is not canonical raises #SS; the access may not take
+ * place at all. */
+enum { MARK_STACK = 1, MARK_OPTIONAL };
 /* That of FIX_POLL_R8 marks there: what the transfer has done to RSP. */
 enum { JUMP_PLAIN, JUMP_POPPED, JUMP_PUSHED };
 /* Valid from host offset HOST to the next mark. */

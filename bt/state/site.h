@@ -59,6 +59,7 @@ struct site {
 			uint32_t cycles;    /* of the last use that was timed */
 			bool reads, writes; /* begin: the device is read; the instruction writes, too */
 			bool alone;	    /* end: there was no begin */
+			bool aligned;	    /* begin: #GP when misaligned */
 		} mmio;
 		struct {
 			uint32_t bypass; /* TC offset of the access on the bounce buffer, 0: none */
