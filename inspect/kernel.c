@@ -68,6 +68,17 @@ static bool processor(struct inspect *s, struct lx_cpu *lc)
 	return lc->space.paging != LX_FLAT && session_walk(s, session_pc(s), &w) && !w.second.on;
 }
 
+struct lx_mem kernel_memory(struct inspect *s)
+{
+	s->kernel.hole = s->kernel.hole_end = 0;
+	return (struct lx_mem){ s, read_physical };
+}
+
+struct lx_space kernel_space(struct inspect *s)
+{
+	return (struct lx_space){ session_cpu(s)->cr3, paging_of(session_cpu(s)) };
+}
+
 static void drop(struct inspect *s)
 {
 	s->symbols.below = NULL;

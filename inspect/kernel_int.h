@@ -23,6 +23,10 @@ struct lx *kernel_of(struct inspect *s, const char **why);
 bool kernel_task(struct inspect *s, struct lx_task *t);
 /* Does a task called NAME execute, or one with the number that NAME is? */
 bool kernel_task_is(struct inspect *s, const char *name);
+/* The guest's physical memory; reading populates none. For the present stop. */
+struct lx_mem kernel_memory(struct inspect *s);
+/* The address space in which the processor executes. */
+struct lx_space kernel_space(struct inspect *s);
 /* Write where ADDR is: a symbol, or a place in a file that the task that executes has mapped; "": neither. */
 void kernel_place(struct inspect *s, uint64_t addr, char *buf, size_t size);
 /* Forget the kernel; ON: look for it again. */

@@ -30,6 +30,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \
+	%D%/core.c \
 	%D%/debug.c \
 	%D%/debug.h \
 	%D%/debuginfo/asm.c \

@@ -214,8 +214,9 @@ int cmd_trace(struct inspect *s, const struct cmd_args *a, struct result *r); /*
 int save_script_write(struct inspect *s, const char *file, struct result *r); /* save_script.c */
 int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/probe.c */
 int cmd_unprobe(struct inspect *s, const struct cmd_args *a, struct result *r);
-int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);	/* view.c */
-int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/stack.c */
+int cmd_dump_core(struct inspect *s, const struct cmd_args *a, struct result *r); /* core.c */
+int cmd_pick(struct inspect *s, const struct cmd_args *a, struct result *r);	  /* view.c */
+int cmd_profile(struct inspect *s, const struct cmd_args *a, struct result *r);	  /* cmd/stack.c */
 
 /* ---- view.c ---- */
 extern const struct view *const inspect_views[], *const inspect_mmu_views[]; /* owner: the session */

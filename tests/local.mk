@@ -91,6 +91,7 @@ GUEST_TESTS = \
 	%D%/guests/linux-686.sh \
 	%D%/guests/linux-amd64.sh \
 	%D%/guests/linux-cloud-amd64.sh \
+	%D%/guests/linux_core.sh \
 	%D%/guests/linux_inside.sh \
 	%D%/guests/maps.sh \
 	%D%/guests/memtest.sh \

@@ -184,6 +184,12 @@ static const struct command commands[] = {
 	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
 	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_FILES, 3, 3,
 	  "<file> <expr> <expr>" },
+	{ "dump-core", "dump-guest-memory", "FILE",
+	  "write all guest memory and the registers to FILE, an ELF core",
+	  "gdb opens it, with the guest's kernel or program as its file, and so does crash, which needs the debug symbols "
+	  "of the kernel. Its segments are physical memory, at the addresses where a Linux kernel has it, and what "
+	  "else the address space maps. Memory that is all zero takes no room on the disk.",
+	  cmd_dump_core, CMD_MACHINE | CMD_PAUSE | CMD_FILES, 1, 1, COMP_FILE },
 	{ "load", "restore", "[/p] FILE ADDRESS", "write the contents of FILE to guest memory",
 	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT | CMD_FILES, 2, 2,
 	  "<file> <expr>" },

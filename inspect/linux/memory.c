@@ -71,6 +71,73 @@ bool lx_translate(const struct lx_mem *m, const struct lx_space *sp, uint64_t va
 	return false;
 }
 
+/* ---- all of a space ---- */
+
+struct range {
+	uint64_t va, pa, size; /* the last, not yet reported; SIZE 0: none */
+};
+
+struct tour {
+	const struct lx_mem *m;
+	const struct form *f;
+	unsigned *tables;
+	void (*found)(void *ctx, uint64_t va, uint64_t pa, uint64_t size);
+	void *ctx;
+	struct range last;
+};
+
+static void add_range(struct tour *t, uint64_t va, uint64_t pa, uint64_t size)
+{
+	if (t->last.size && t->last.va + t->last.size == va && t->last.pa + t->last.size == pa) {
+		t->last.size += size;
+		return;
+	}
+	if (t->last.size)
+		t->found(t->ctx, t->last.va, t->last.pa, t->last.size);
+	t->last = (struct range){ va, pa, size };
+}
+
+static uint64_t canonical(const struct form *f, uint64_t va)
+{
+	return f->width == 32 ? va : (uint64_t)((int64_t)(va << (64 - f->width)) >> (64 - f->width));
+}
+
+/* The table of LEVEL at PA, which maps from VA on. */
+static void tour_table(struct tour *t, uint64_t pa, unsigned level, uint64_t va)
+{
+	const struct form *f = t->f;
+	unsigned shift = PAGE_SHIFT + f->bits * (level - 1),
+		 n = 1u << (level == f->levels ? f->top_bits : f->bits);
+	uint8_t table[PAGE_SIZE];
+
+	if (!*t->tables || !t->m->read(t->m->ctx, pa, table, (size_t)n * f->size))
+		return;
+	--*t->tables;
+	for (unsigned i = 0; i < n; i++, va += 1ull << shift) {
+		uint64_t e = lx_le(table + (size_t)i * f->size, f->size);
+
+		if (!(e & ENTRY_P))
+			continue;
+		if (level == 1 || ((e & ENTRY_PS) && level <= f->large))
+			add_range(t, canonical(f, va), page_of(f, e, shift), 1ull << shift);
+		else
+			tour_table(t, f->size == 4 ? e & 0xfffff000 : e & ENTRY_ADDR, level - 1, va);
+	}
+}
+
+void lx_space_each(const struct lx_mem *m, const struct lx_space *sp, unsigned *tables,
+		   void (*found)(void *ctx, uint64_t va, uint64_t pa, uint64_t size), void *ctx)
+{
+	struct tour t = { .m = m, .f = &forms[sp->paging], .tables = tables, .found = found, .ctx = ctx };
+
+	if (sp->paging != LX_FLAT)
+		tour_table(&t, sp->root & (sp->paging == LX_PAE ? ~0x1full : ENTRY_ADDR), t.f->levels, 0);
+	if (t.last.size)
+		found(ctx, t.last.va, t.last.pa, t.last.size);
+}
+
+/* ---- reading ---- */
+
 /* Read N bytes at PA, or the pages of them that can be read; return how many bytes. */
 static size_t read_pages(const struct lx_mem *m, uint64_t pa, uint8_t *buf, size_t n)
 {

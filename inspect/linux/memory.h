@@ -26,6 +26,10 @@ bool lx_translate(const struct lx_mem *m, const struct lx_space *sp, uint64_t va
 		  uint64_t *left);
 /* Read up to N bytes at VA, as far as they are mapped; return how many. */
 size_t lx_space_read(const struct lx_mem *m, const struct lx_space *sp, uint64_t va, void *buf, size_t n);
+/* Call FOUND for each range of addresses that is contiguous in both spaces, in ascending order; *TABLES is
+ * the number of tables that may be read, and is counted down. */
+void lx_space_each(const struct lx_mem *m, const struct lx_space *sp, unsigned *tables,
+		   void (*found)(void *ctx, uint64_t va, uint64_t pa, uint64_t size), void *ctx);
 /* Fill BUF with N bytes from physical address PA on; pages that cannot be read are zero. */
 void lx_phys_fill(const struct lx_mem *m, uint64_t pa, uint8_t *buf, size_t n);
 
