@@ -35,6 +35,8 @@ static const struct embedded_guest guests[] = {
 	  &nano_kernel_len },
 	{ "stress", "embedded too: turns pages into data, tables and code at random, and checks all",
 	  stress_kernel, &stress_kernel_len },
+	{ "demo64", "embedded too: checks a processor's 64-bit mode", demo64_kernel, &demo64_kernel_len },
+	{ "bench-nano64", "embedded too: bench-nano of 64-bit mode", nano64_kernel, &nano64_kernel_len },
 	{ 0 },
 };
 

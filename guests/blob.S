@@ -15,4 +15,6 @@
 	embed demo_kernel "guests/demo/demo.bin"
 	embed nano_kernel "guests/nano/nano.bin"
 	embed stress_kernel "guests/stress/stress.bin"
+	embed demo64_kernel "guests/demo64/demo64.bin"
+	embed nano64_kernel "guests/nano64/nano64.bin"
 	.section .note.GNU-stack, "", @progbits

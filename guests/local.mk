@@ -35,7 +35,9 @@ demo64_extra = %D%/demo64/user.S %D%/demo64/kernel.h %D%/demo64/demo64.lds
 	$(AM_V_GEN)$(MKDIR_P) %D%/demo64 && out=`pwd`/%D%/demo64 && cd $(top_srcdir) && \
 	$(DEMO64_COMPILE) -c -o $$out/user.o %D%/demo64/user.S && \
 	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/demo64.elf $(demo64_sources) $$out/user.o
-noinst_DATA += %D%/demo64/demo64.elf
+
+%D%/demo64/demo64.bin: %D%/demo64/demo64.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/demo64/demo64.elf $@
 
 # bench-nano: built mostly from the demo's files.
 nano_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
@@ -49,6 +51,19 @@ nano_extra = %D%/nano/user.S %D%/nano/nano.h %D%/nano/system.h
 
 %D%/nano/nano.bin: %D%/nano/nano.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/nano/nano.elf $@
+
+# bench-nano64: built mostly from demo64's files.
+nano64_sources = %D%/demo64/boot.S %D%/demo64/entry.S %D%/demo64/lib.c %D%/demo64/cpu.c %D%/demo64/paging.c \
+	%D%/nano64/entry.S %D%/nano64/main.c %D%/nano/measure.c %D%/nano64/insn.c %D%/nano64/system.c
+nano64_extra = %D%/nano64/user.S %D%/nano64/system.h
+
+%D%/nano64/nano64.elf: $(nano64_sources) $(nano64_extra) %D%/nano/nano.h %D%/demo64/kernel.h %D%/demo64/demo64.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/nano64 && out=`pwd`/%D%/nano64 && cd $(top_srcdir) && \
+	$(DEMO64_COMPILE) -c -o $$out/user.o %D%/nano64/user.S && \
+	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/nano64.elf $(nano64_sources) $$out/user.o
+
+%D%/nano64/nano64.bin: %D%/nano64/nano64.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-debug --keep-section=.debug_frame %D%/nano64/nano64.elf $@
 
 # stress: pages change their roles at random; a model checks them.
 stress_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
@@ -85,10 +100,11 @@ kvm_sources = %D%/kvm/main.c %D%/kvm/boot.c %D%/kvm/ports.c
 
 noinst_LIBRARIES += %D%/libguests.a
 %C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
-%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin
+%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin %D%/demo64/demo64.bin %D%/nano64/nano64.bin
 
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
 	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf \
-	%D%/kvm/kvm %D%/demo64/demo64.elf %D%/demo64/user.o
-EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
+	%D%/kvm/kvm %D%/demo64/demo64.elf %D%/demo64/demo64.bin %D%/demo64/user.o \
+	%D%/nano64/nano64.elf %D%/nano64/nano64.bin %D%/nano64/user.o
+EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano64_sources) $(nano64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
 	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs

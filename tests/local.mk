@@ -68,6 +68,7 @@ SHELL_TESTS = \
 	%D%/guests/kvm.sh \
 	%D%/guests/vtx.sh \
 	%D%/guests/nano.sh \
+	%D%/guests/nano64.sh \
 	%D%/guests/steer.sh \
 	%D%/guests/same.sh \
 	%D%/guests/state.sh \

@@ -76,7 +76,7 @@
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
-typedef unsigned long u64;
+typedef unsigned long long u64;
 typedef _Bool bool;
 #define true 1
 #define false 0

@@ -34,12 +34,13 @@ void nano_put(const char *text);
 void *nano_code_page(void); /* a page that may be written and executed; nothing else is in it */
 
 /* A function NAME(n) whose loop has OP eight times. N is in EDI; OP may change EAX, EBX, ECX,
- * EDX and ESI, which start with the values in INPUTS. */
+ * EDX and ESI (64-bit code: RAX to RSI), of which the first four start with A, B, C, D. */
 #define NANO_OPS 8
 #define NANO_RUN(name, op, a, b, c, d)                                                                       \
 	static void name(u32 n)                                                                              \
 	{                                                                                                    \
-		u32 ra = (u32)(a), rb = (u32)(b), rc = (u32)(c), rd = (u32)(d);                              \
+		unsigned long ra = (unsigned long)(a), rb = (unsigned long)(b), rc = (unsigned long)(c),     \
+			      rd = (unsigned long)(d);                                                       \
                                                                                                              \
 		asm volatile(".balign 16\n77:\n.rept 8\n" op "\n.endr\ndecl %%edi\njnz 77b"                  \
 			     : "+D"(n), "+a"(ra), "+b"(rb), "+c"(rc), "+d"(rd)                               \
@@ -49,9 +50,9 @@ void *nano_code_page(void); /* a page that may be written and executed; nothing 
 
 static inline u64 nano_tsc(void)
 {
-	u64 v;
+	u32 lo, hi;
 
-	asm volatile("rdtsc" : "=A"(v) : : "memory");
-	return v;
+	asm volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
 }
 #endif
