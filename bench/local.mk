@@ -10,7 +10,7 @@ traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 memory_parts = %D%/memory/run %D%/memory/lab.py %D%/memory/dbench.py %D%/memory/alone.py %D%/memory/cost.py %D%/memory/swap.py %D%/memory/sharing.py %D%/memory/sharing.gp %D%/memory/work.py %D%/memory/sampling.py %D%/memory/sampling.gp %D%/memory/balloon.py %D%/memory/balloon.gp %D%/memory/double_paging.py %D%/memory/double-paging.gp %D%/memory/watch.py %D%/memory/tax.py %D%/memory/tax.gp %D%/memory/overcommit.py %D%/memory/overcommit.gp
 EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/nested %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
-CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/bench64 %D%/nano-native bench-nano.out/* bench-memory.out/*
+CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/bench64 %D%/nano-native bench-nano.out/* bench-nano64.out/* bench-memory.out/*
 
 # The same for 64-bit guests, position independent as programs are there.
 BENCH64_FLAGS = -m64 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fpie -static-pie -nostdlib -fno-stack-protector \
@@ -59,6 +59,9 @@ bench64: all %D%/bench64
 # Cost of single instructions: bench/nano.
 bench-nano: all %D%/nano-native
 	$(SHELL) $(top_srcdir)/%D%/nano -v ./vitrine -n %D%/nano-native -k guests/nano/nano.elf
+bench-nano64: all
+	$(SHELL) $(top_srcdir)/%D%/nano -v ./vitrine --64
+
 # Number of traps that adaptation removes: bench/traps.
 bench-traps: all
 	$(SHELL) $(top_srcdir)/%D%/traps -v ./vitrine
@@ -76,4 +79,4 @@ bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf guests/kvm/kvm %D%/be
 bench-dashboard: all
 	$(top_srcdir)/%D%/dashboard -v ./vitrine
 
-.PHONY: bench bench64 bench-io bench-memory bench-nano bench-traps bench-vmx bench-dashboard
+.PHONY: bench bench64 bench-io bench-memory bench-nano bench-nano64 bench-traps bench-vmx bench-dashboard

@@ -658,18 +658,19 @@ START_TEST(cpuid_long)
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(own); i++) {
 		ck_assert_msg(offers("max,+lm", own[i]), "%s", feature_rows[own[i]].name);
-		ck_assert(!offers("host", own[i]) && !offers("max", own[i]) && !offers("zen2,-lm", own[i]));
+		ck_assert(offers("host", own[i]) && !offers("host,-lm", own[i]) &&
+			  !offers("max,-lm", own[i]) && !offers("zen2,-lm", own[i]));
 		ck_assert(!offers("haswell", own[i]) && !offers("nehalem,-syscall", own[i]));
 	}
 	ck_assert(!offers("zen2", FEATURE_PCID) && offers("haswell,+lm", FEATURE_PCID));
 	ck_assert(!offers("max,+lm,-smap", FEATURE_SMAP) && !offers("max,-pcid,+lm", FEATURE_PCID));
 	ck_assert(offers("nehalem,+smep", FEATURE_SMEP) && !offers("nehalem", FEATURE_SMEP));
-	ck_assert(cpuid_build(&t, "host", 1, 1, err, sizeof(err)));
+	ck_assert(cpuid_build(&t, "host,-lm", 1, 1, err, sizeof(err)));
 	cpuid_query(&t, &cpu, 0x80000008, 0, r);
 	ck_assert_uint_eq(r[0], 32 << 8 | MAXPHYADDR);
 	ck_assert(!cpuid_build(&t, "pentium4,+lm", 1, 1, err, sizeof(err)));
 	ck_assert_str_eq(err, "CPU model: pentium4 has no 64-bit mode");
-	ck_assert(!cpuid_build(&t, "host,+smep", 1, 1, err, sizeof(err)));
+	ck_assert(!cpuid_build(&t, "host,-lm,+smep", 1, 1, err, sizeof(err)));
 }
 END_TEST
 

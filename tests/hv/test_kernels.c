@@ -239,7 +239,7 @@ START_TEST(pvh_bad)
 	refuse(ic, "no entry \"65\"");
 	ic.entry = NULL;
 	make_pvh(0x200010, 4);
-	cpu_model = "max";
+	cpu_model = "max,-lm";
 	ic.kernel = put_file("kernel", file, sizeof(file));
 	refuse(ic, "needs a 64-bit processor");
 	cpu_model = "max,+lm";
@@ -290,7 +290,7 @@ START_TEST(multiboot_elf64)
 	ck_assert(is_flat(c, 0x200020));
 	ck_assert_uint_eq(c->gpr[R_EAX], 0x2badb002);
 	machine_free(m);
-	cpu_model = "max";
+	cpu_model = "max,-lm";
 	refuse(ic, "needs a 64-bit processor");
 	cpu_model = "max,+lm";
 	make_elf64(0xffffffff00000000);
@@ -431,7 +431,7 @@ START_TEST(linux_64)
 		ck_assert_uint_eq(quad(all, pd + (a >> 21 & 511) * 8), a | PTE_P | PTE_W | PTE_PS);
 	}
 	machine_free(m);
-	cpu_model = "max";
+	cpu_model = "max,-lm";
 	refuse(ic, "needs a 64-bit processor");
 	ic.entry = NULL;
 	refuse(ic, "needs a 64-bit processor");
