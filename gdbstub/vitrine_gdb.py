@@ -108,38 +108,58 @@ def strings(names):
     return bytes(table), at
 
 
-def elf_of(symbols):
-    """An ELF file for i386 that has only SYMBOLS and a section that covers them."""
+# Formats of an ELF file's headers, sections and symbols, of 32 and of 64 bits: machine, class, the three formats, and
+# the members of a symbol in order.
+CLASSES = {
+    False: (3, 1, "<HHIIIIIHHHHHH", "<10I", "<IIIBBH", lambda n, addr, size, kind: (n, addr, size, kind, 0, 1)),
+    True: (62, 2, "<HHIQQQIHHHHHH", "<IIQQQQIIQQ", "<IBBHQQ", lambda n, addr, size, kind: (n, kind, 0, 1, addr, size)),
+}
+
+
+def elf_of(symbols, wide):
+    """An ELF file for i386, or (WIDE) x86-64, that has only SYMBOLS and a section that covers them."""
+    machine, kind, head, section, entry, members = CLASSES[wide]
     low = symbols[0][0] & ~0xFFF
     size = (symbols[-1][0] - low + 0x10000) & ~0xFFF
     symstr, at = strings(name for _, _, name in symbols)
-    table = bytearray(16)
+    table = bytearray(struct.calcsize(entry))
     for i, (addr, code, _) in enumerate(symbols):
         end = symbols[i + 1][0] if i + 1 < len(symbols) else addr + 1
-        table += struct.pack("<IIIBBH", at[i], addr, end - addr if code else 0, 0x12 if code else 0x11, 0, 1)
+        table += struct.pack(entry, *members(at[i], addr, end - addr if code else 0, 0x12 if code else 0x11))
     secstr, name = strings([".text", ".symtab", ".strtab", ".shstrtab"])
-    base, body = 52 + 5 * 40, b""
-    heads = [struct.pack("<10I", *[0] * 10), struct.pack("<10I", name[0], 8, 6, low, base, size, 0, 0, 1, 0)]
-    for n, kind, data, link, info, entry in (
-        (name[1], 2, bytes(table), 3, 1, 16), (name[2], 3, symstr, 0, 0, 0), (name[3], 3, secstr, 0, 0, 0)):
-        heads.append(struct.pack("<10I", n, kind, 0, 0, base + len(body), len(data), link, info, 4, entry))
+    start = 16 + struct.calcsize(head)
+    base, body = start + 5 * struct.calcsize(section), b""
+    heads = [struct.pack(section, *[0] * 10), struct.pack(section, name[0], 8, 6, low, base, size, 0, 0, 1, 0)]
+    for n, what, data, link, info, each in (
+        (name[1], 2, bytes(table), 3, 1, struct.calcsize(entry)), (name[2], 3, symstr, 0, 0, 0), (name[3], 3, secstr, 0, 0, 0)):
+        heads.append(struct.pack(section, n, what, 0, 0, base + len(body), len(data), link, info, 4, each))
         body += data + bytes(-len(data) % 4)
-    ident = b"\x7fELF\1\1\1" + bytes(9)
-    return ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 0, 52, 0, 52, 0, 0, 40, 5, 4) + b"".join(heads) + body
+    ident = b"\x7fELF" + bytes((kind, 1, 1)) + bytes(9)
+    rest = struct.pack(head, 2, machine, 1, 0, 0, start, 0, start, 0, 0, struct.calcsize(section), 5, 4)
+    return ident + rest + b"".join(heads) + body
 
 
 class VitrineSymbols(gdb.Command):
-    """vitrine symbols FILE: symbols of a System.map or a copy of /proc/kallsyms (for a 32-bit guest)."""
+    """vitrine symbols [FILE]: symbols of a System.map or a copy of /proc/kallsyms; without FILE, those that Vitrine has,
+of a Linux guest's own kernel for one (the stub needs --gdb-files). Of a 64-bit kernel, those in the upper half of the address
+space."""
 
     def __init__(self):
         super().__init__("vitrine symbols", gdb.COMMAND_FILES, gdb.COMPLETE_FILENAME)
 
     def invoke(self, arg, from_tty):
-        symbols = [s for s in read_list(os.path.expanduser(arg)) if s[0] < 1 << 32]
-        if not symbols:
-            raise gdb.GdbError("%s: all addresses are beyond 4 GiB" % arg)
+        if arg:
+            symbols = read_list(os.path.expanduser(arg))
+        else:
+            with tempfile.NamedTemporaryFile(suffix=".map") as f:
+                gdb.execute("monitor symbols save %s" % f.name, to_string=True)
+                symbols = read_list(f.name)
+            arg = "the guest"
+        wide = symbols[-1][0] >= 1 << 32
+        if wide:
+            symbols = [s for s in symbols if s[0] >= 1 << 63]
         with tempfile.NamedTemporaryFile(suffix=".elf", delete=False) as f:
-            f.write(elf_of(symbols))
+            f.write(elf_of(symbols, wide))
         try:
             gdb.execute("add-symbol-file %s" % f.name, to_string=True)
         finally:

@@ -368,3 +368,15 @@ long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const c
 	return load_elf(t, elf_memory((char *)(uintptr_t)elf, len), keep_string(t, name, strlen(name)), 0,
 			err, errlen);
 }
+
+long symbols_save(const struct symbols *t, const char *file)
+{
+	FILE *f = fopen(file, "we");
+	long n = 0;
+
+	for (; f && t; t = t->below)
+		for (size_t i = 0; i < t->count; i++, n++)
+			fprintf(f, "%016llx %c %s\n", (unsigned long long)t->by_addr[i].addr,
+				t->by_addr[i].code ? 'T' : 'D', t->by_addr[i].name);
+	return f && !fclose(f) ? n : -1;
+}

@@ -31,6 +31,9 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 /* Likewise from an ELF file of LEN bytes in memory, called NAME. */
 long symbols_load_memory(struct symbols *t, const void *elf, size_t len, const char *name, char *err,
 			 size_t errlen);
+/* Write all symbols, those of the tables below too, to FILE as symbols_load() reads them. Return how many, or
+ * -1 with errno set. */
+long symbols_save(const struct symbols *t, const char *file);
 /* A copy of S that lives as long as the table. */
 const char *symbols_string(struct symbols *t, const char *s);
 /* Add a symbol; NAME is copied, MODULE borrowed. */

@@ -28,12 +28,15 @@ GDB_TESTS = \
 	tests/gdb/wide.sh \
 	tests/gdb/conditions.sh
 SHELL_TESTS += $(GDB_TESTS)
-GUEST_TESTS += tests/gdb/linux.sh
+GUEST_TESTS += tests/gdb/linux.sh tests/gdb/linux64.sh
 # A program for the guest's Linux.
 tests/gdb/looper.elf: tests/gdb/looper.c
 	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m32 -march=i686 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \
 	-Wl,-m,elf_i386 -Wl,--build-id=none -Wl,-estart -Wl,-Ttext-segment=0x20000000 -o $@ $(top_srcdir)/tests/gdb/looper.c
-check_DATA += tests/gdb/looper.elf
+tests/gdb/looper64.elf: tests/gdb/looper.c
+	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m64 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \
+	-Wl,-m,elf_x86_64 -Wl,--build-id=none -Wl,-estart -Wl,-Ttext-segment=0x20000000 -o $@ $(top_srcdir)/tests/gdb/looper.c
+check_DATA += tests/gdb/looper.elf tests/gdb/looper64.elf
 EXTRA_DIST += tests/gdb/looper.c
 check_PROGRAMS += tests/gdb/rsp
 tests_gdb_rsp_SOURCES = tests/gdb/rsp.c
