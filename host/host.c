@@ -86,7 +86,7 @@ static bool open_swap(struct host *h, char *err, size_t errlen)
 {
 	if (!h->cfg->swap)
 		return true;
-	h->swap = swap_open(h->cfg->swap, (uint64_t)MM_VMS << 32, err, errlen);
+	h->swap = swap_open(h->cfg->swap, MM_VMS * MM_SWAP_BYTES, err, errlen);
 	return h->swap >= 0;
 }
 

@@ -164,7 +164,7 @@ static bool send_admission(struct host *h, int fd, int slot)
 		fds[n++] = h->swap;
 	m.slot = (uint32_t)slot;
 	m.swaps = h->swap >= 0;
-	m.swap_base = (uint64_t)slot << 32;
+	m.swap_base = (uint64_t)slot * MM_SWAP_BYTES;
 	strcpy(m.name, h->cfg->name);
 	return host_send(fd, &m, fds, n);
 }

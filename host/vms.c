@@ -20,7 +20,6 @@ enum { KEPT = 16 /* VMs that ended, for their log */, LAST_MESSAGES = 4 };
 #define LINGER_NS 5000000000ll /* from the end of the connection to the process', before it is killed */
 #define STATUS_NS 1000000000ll /* from the end of the process to the starter's notice */
 #define JOIN_NS 120000000000ll /* from ADMIT to READY: an image may have to be read from a slow disk */
-#define SWAP_RANGE (1ull << 32)
 
 /* ---- the list ---- */
 
@@ -140,7 +139,7 @@ static void take_pages_back(struct host_vm *vm)
 	host_need_ticks(h);
 	if (h->swap >= 0)
 		fallocate(h->swap, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			  (off_t)((uint64_t)vm->slot * SWAP_RANGE), (off_t)SWAP_RANGE);
+			  (off_t)((uint64_t)vm->slot * MM_SWAP_BYTES), (off_t)MM_SWAP_BYTES);
 	vm->slot = -1;
 	host_run_policy(h);
 }

@@ -39,11 +39,11 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 static uint8_t *cached(struct mmu *m, gva lin, unsigned how, gpa *pa)
 {
 	struct window *w = window_for(m, lin, how);
-	uint32_t s;
+	uint64_t s;
 
 	if (!w || win_behind(w) || (how & (MM_PROBE | MM_EXEC)))
 		return NULL;
-	s = w->shadow[(gva32)lin >> PAGE_SHIFT];
+	s = sh_get(w, (gva32)lin >> PAGE_SHIFT);
 	*pa = (gpa)(s >> 12) << PAGE_SHIFT | (lin & PAGE_MASK);
 	if (s & (how & MM_WRITE ? SH_W : SH_P))
 		return w->base + (gva32)lin;

@@ -82,9 +82,9 @@ static void check_space(const struct mmu *m, const struct window *w, struct mm_b
 }
 
 /* An entry of window W that is known. */
-static void check_entry(const struct mm_vm *vm, uint32_t s, struct mm_books *b)
+static void check_entry(const struct mm_vm *vm, uint64_t s, struct mm_books *b)
 {
-	ppn p = s >> 12;
+	ppn p = (ppn)(s >> 12);
 	mpn m = vm->pmap[p].mpn;
 
 	if (s & (SH_P | SH_SOFT))
@@ -113,7 +113,7 @@ static void check_windows(const struct mm_vm *vm, struct mm_books *b)
 		for (unsigned k = 0; w->used && k < w->nactive; k++)
 			for (vpn32 v = (vpn32)w->active[k] << shift; v < (w->active[k] + 1u) << shift; v++)
 				if (w->shadow[v] & SH_IN)
-					check_entry(vm, w->shadow[v], b);
+					check_entry(vm, sh_get(w, v), b);
 	}
 	if (known != vm->rmap_used)
 		wrong(b, "the reverse map has not as many pages as the windows", UINT32_MAX);

@@ -33,7 +33,7 @@ void mm_pool_usage(const struct mm_pool *p, struct mm_usage *u);
 /* NULL when the host has no memory or address space for it. P is borrowed. */
 struct mm_vm *mm_vm_new(struct mm_pool *p);
 void mm_vm_free(struct mm_vm *vm);
-/* Back [A, A+BYTES) (page-aligned, below 4 GiB) with zeroed machine pages, charged now and populated
+/* Back [A, A+BYTES) (page-aligned, below 64 GiB) with zeroed machine pages, charged now and populated
  * when first touched. ROM: guest writes are ignored. Returns 0, or -1 when the pool is exhausted. */
 int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
 /* Make the memory of [A, A+BYTES) (page-aligned) ROM, or RAM again; its content stays. Pages that are not

@@ -124,6 +124,8 @@ unsigned watch_bits(const struct mmu *m, uint64_t page, ppn p);
 /* Note which of them an access to [AT, AT+N) hits. PHYSICAL: 0, or WATCH_PHYSICAL. */
 void watch_check(struct mmu *m, uint64_t at, unsigned n, bool write, unsigned physical);
 
+/* The VM gets pages beyond 4 GiB. False: no address space for what windows note of them. */
+bool mmu_grow(struct mmu *m);
 void win_drop_all(struct mmu *m, struct window *w);
 /* Make the mapping of VPN read-only. False: the host refused, and WIN was emptied. */
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn);

@@ -10,6 +10,7 @@
 #include "x86/engine.h"
 
 enum { MMU_MAX_WINDOWS = 64 };
+enum { MMU_PPNS = 1 << 24 }; /* above all PPNs that a guest can have */
 
 /* What the host may refuse. */
 enum mm_failure {

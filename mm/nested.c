@@ -273,12 +273,12 @@ gpa nested_table(struct mmu *m, gpa a)
 	return r.pa;
 }
 
-static bool executable(const struct nested_result *r, uint32_t s)
+static bool executable(const struct nested_result *r, uint64_t s)
 {
 	return r->rights & (s & SH_U ? NESTED_XU : NESTED_X);
 }
 
-uint32_t nested_bits(struct mmu *m, gpa a, uint32_t s)
+uint64_t nested_bits(struct mmu *m, gpa a, uint64_t s)
 {
 	struct nested_result r;
 
@@ -286,13 +286,13 @@ uint32_t nested_bits(struct mmu *m, gpa a, uint32_t s)
 	    !ppn_ram(m->vm, r.pa >> PAGE_SHIFT))
 		return 0;
 	if (!(r.rights & NESTED_W) || !r.dirty)
-		s &= ~(uint32_t)SH_WOK;
+		s &= ~(uint64_t)SH_WOK;
 	if (!executable(&r, s))
 		s |= SH_NX;
-	return s | (uint32_t)(r.pa >> PAGE_SHIFT) << 12;
+	return s | (r.pa >> PAGE_SHIFT) << 12;
 }
 
-enum nested_fate nested_fate(struct mmu *m, gpa a, uint32_t s)
+enum nested_fate nested_fate(struct mmu *m, gpa a, uint64_t s)
 {
 	struct nested_result r;
 

@@ -31,10 +31,10 @@ enum { NESTED_FILL_ASKS = 32, NESTED_ALL_ASKS = 1 << 30 };
 gpa nested_table(struct mmu *m, gpa a);
 /* Shadow entry S (without PPN) for guest-physical A, as far as the second dimension allows: with PPN, and
  * without rights that A lacks. 0: it may not be entered before it is accessed. */
-uint32_t nested_bits(struct mmu *m, gpa a, uint32_t s);
+uint64_t nested_bits(struct mmu *m, gpa a, uint64_t s);
 /* Does shadow entry S, of guest-physical A, still hold? NESTED_NARROW: but for the right to write. */
 enum nested_fate { NESTED_KEEP, NESTED_NARROW, NESTED_DROP };
-enum nested_fate nested_fate(struct mmu *m, gpa a, uint32_t s);
+enum nested_fate nested_fate(struct mmu *m, gpa a, uint64_t s);
 
 /* ---- mm/window/space.c ---- */
 

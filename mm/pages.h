@@ -43,9 +43,10 @@ enum mm_event {
 void mm_watch_pages(struct mm_vm *vm, void (*note)(void *ctx, enum mm_event e, ppn p, uint64_t val),
 		    void *ctx);
 
-/* Let pages of VM be swapped out to the 4 GiB from offset BASE of FD, which VM closes; before memory is
+/* Let pages of VM be swapped out to MM_SWAP_BYTES from offset BASE of FD, which VM closes; before memory is
  * added. Memory that the pool has no room for is then charged page by page when it is touched. -1: no memory
  * for it. */
+#define MM_SWAP_BYTES (1ull << 36) /* a place for each guest-physical address, in a sparse file */
 int mm_vm_set_swap(struct mm_vm *vm, int fd, uint64_t base);
 bool mm_has_swap(const struct mm_vm *vm);
 /* Swap P out; a page of zeros becomes absent. False: P is not private memory, or the file cannot be

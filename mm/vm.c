@@ -5,7 +5,7 @@
  * at its next touch. When the VM goes, so do its memfd and all that
  * it held, and the next VM finds zeros. Also access to guest-physical memory for everything
  * that is not translated code. */
-#include "mm/vm.h"
+#include "mm/mm_int.h"
 
 #include "base/gpr.h"
 #include "mm/host.h"
@@ -26,21 +26,40 @@ static void *reserve(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static bool make_home(struct mm_vm *vm)
+/* Map home slots from PPN FIRST up to vm->nppn. */
+static bool map_home(struct mm_vm *vm, uint32_t first)
 {
-	uint64_t bytes = (uint64_t)vm->nppn << PAGE_SHIFT;
+	uint64_t from = (uint64_t)first << PAGE_SHIFT, bytes = ((uint64_t)vm->nppn << PAGE_SHIFT) - from;
+	bool large = vm->pool->block_fd < 0 && vm->swap.fd < 0;
 
-	vm->fd = memfd_create("vitrine-guest-memory", MFD_CLOEXEC);
-	if (vm->fd < 0 || ftruncate(vm->fd, (off_t)bytes))
-		return false;
-	vm->home = mmap(NULL, HOME_RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (vm->home == MAP_FAILED || mmap(vm->home, bytes, PROT_READ | PROT_WRITE,
-					   MAP_SHARED | MAP_NORESERVE | MAP_FIXED, vm->fd, 0) == MAP_FAILED)
+	if (ftruncate(vm->fd, (off_t)(from + bytes)) ||
+	    mmap(vm->home + from, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+		 vm->fd, (off_t)from) == MAP_FAILED)
 		return false;
 	/* Large host pages, where the system allows them for shared memory: cheaper
 	 * host faults, and fewer host TLB misses in the guest's linear map. Where pages are
 	 * charged one by one, a large one would take memory that is not. */
-	madvise(vm->home, bytes, vm->pool->block_fd < 0 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	madvise(vm->home + from, bytes, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return true;
+}
+
+static bool make_home(struct mm_vm *vm)
+{
+	vm->fd = memfd_create("vitrine-guest-memory", MFD_CLOEXEC);
+	if (vm->fd < 0)
+		return false;
+	vm->home = mmap(NULL, HOME_RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return vm->home != MAP_FAILED && map_home(vm, 0);
+}
+
+/* Memory beyond 4 GiB is to come. */
+static bool grow(struct mm_vm *vm)
+{
+	vm->nppn = VM_PPNS;
+	if (!map_home(vm, LOW_PPNS) || (vm->mmu && !mmu_grow(vm->mmu))) {
+		vm->nppn = LOW_PPNS;
+		return false;
+	}
 	return true;
 }
 
@@ -87,7 +106,7 @@ struct mm_vm *mm_vm_new(struct mm_pool *p)
 	vm->pool = p;
 	vm->fd = vm->swap.fd = vm->pmap_fd = -1;
 	vm->swap.wanted = UINT32_MAX;
-	vm->nppn = NPPN;
+	vm->nppn = LOW_PPNS;
 	vm->rmap_cap = RMAP_NODES;
 	vm->rmap = reserve((size_t)RMAP_NODES * sizeof(*vm->rmap));
 	vm->rmap_next = 1;
@@ -133,7 +152,7 @@ void mm_vm_free(struct mm_vm *vm)
 	if (vm->slot)
 		leave_slot(vm);
 	swap_free(vm);
-	give_back(vm->pmap, vm->nppn * sizeof(*vm->pmap));
+	give_back(vm->pmap, NPPN * sizeof(*vm->pmap));
 	if (vm->pmap_fd >= 0)
 		close(vm->pmap_fd);
 	give_back(vm->rmap, (size_t)RMAP_NODES * sizeof(*vm->rmap));
@@ -222,8 +241,10 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 	bool hosted, charged;
 	uint32_t n;
 
-	if (end > vm->nppn)
-		end = vm->nppn;
+	if (end > NPPN)
+		end = NPPN;
+	if (end > vm->nppn && !grow(vm))
+		return -1;
 	n = count_new(vm, first, end);
 	hosted = vm->pool->block_fd >= 0;
 	charged = !hosted && vm_charge(vm, n);
@@ -245,7 +266,7 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 		vm->chunks[p >> CHUNK_SHIFT >> 6] |= 1ull << (p >> CHUNK_SHIFT & 63);
 		vm_page_changed(vm, (ppn)p);
 	}
-	if (first <= vm->low && end > vm->low)
+	if ((first <= vm->low || first == LOW_PPNS) && end > vm->low) /* with the hole for devices */
 		vm->low = (uint32_t)end;
 	return 0;
 }

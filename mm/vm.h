@@ -28,6 +28,7 @@ struct rmap_node {
 };
 
 #define NPPN VM_PPNS
+_Static_assert(NPPN == MMU_PPNS && (uint64_t)NPPN << PAGE_SHIFT == MM_SWAP_BYTES, "what others count on");
 #define CHUNK_SHIFT 10 /* of PPNs */
 struct mm_vm {
 	struct mm_pool *pool;
@@ -41,7 +42,8 @@ struct mm_vm {
 	uint32_t nppn;
 	uint64_t
 	    chunks[(NPPN >> CHUNK_SHIFT) / 64]; /* chunks of PPNs that have memory: the rest is not read */
-	uint32_t low; /* PPNs below are all RAM or ROM: where victims are looked for */
+	uint32_t
+	    low; /* PPNs below are RAM or ROM, but for devices' below 4 GiB: where victims are looked for */
 	struct vm_swap swap;
 	struct vm_scan scan;
 	struct mm_counts n;

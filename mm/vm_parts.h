@@ -43,7 +43,8 @@ struct vm_scan {
 
 /* For the mirror (mm/mirror.c): pages whose place or rights have changed since it was up to date, a bit each;
  * of the words of these, those that may have any. */
-#define VM_PPNS (1u << 20) /* 4 GiB */
+#define LOW_PPNS (1u << 20) /* 4 GiB: all that most VMs have */
+#define VM_PPNS (1u << 24)  /* 64 GiB: MAXPHYADDR */
 struct vm_changed {
 	uint64_t page[VM_PPNS / 64], word[VM_PPNS / 64 / 64];
 	bool any;

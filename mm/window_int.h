@@ -57,7 +57,9 @@ struct window {
 	gva lin;   /* guest address of BASE: 0, or a region's of a space (mm/long.h) */
 	struct long_space *of; /* a region: its space. A space's number: the space */
 	uint8_t face;	       /* a region: which displacement of its space it has */
-	uint32_t *shadow;      /* WIN_PAGES entries, lazily backed */
+	uint8_t
+	    *high; /* bits 27:20 of the PPNs of shadow entries, where the VM has as many pages; else NULL */
+	uint32_t *shadow; /* WIN_PAGES entries, lazily backed */
 	struct win_lists *lists;
 	struct region **regions; /* WIN_REGIONS pointers */
 	uint16_t *active;	 /* indices of regions that exist */

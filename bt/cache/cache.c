@@ -63,7 +63,7 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 		goto fail;
 	b->tc_base = (uint64_t)b->tc.rx;
 	b->tc.hash = reserve(CCF_HASH * sizeof(*b->tc.hash), PROT_READ | PROT_WRITE);
-	b->tc.pages = reserve((1u << 20) * sizeof(*b->tc.pages), PROT_READ | PROT_WRITE);
+	b->tc.pages = reserve(MMU_PPNS * sizeof(*b->tc.pages), PROT_READ | PROT_WRITE);
 	b->tc.cap_order = 4u << 20;
 	b->tc.order = reserve(b->tc.cap_order * sizeof(*b->tc.order), PROT_READ | PROT_WRITE);
 	b->tc.arena = reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
@@ -101,7 +101,7 @@ void cache_fini(struct bt_vcpu *b)
 	if (b->tc.fd >= 0)
 		close(b->tc.fd);
 	give_back(b->tc.hash, CCF_HASH * sizeof(*b->tc.hash));
-	give_back(b->tc.pages, (1u << 20) * sizeof(*b->tc.pages));
+	give_back(b->tc.pages, MMU_PPNS * sizeof(*b->tc.pages));
 	give_back(b->tc.order, b->tc.cap_order * sizeof(*b->tc.order));
 	give_back(b->tc.arena, ARENA_BYTES);
 	give_back((void *)b->guard.trap_page, PAGE_SIZE);

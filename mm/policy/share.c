@@ -134,8 +134,8 @@ static void table_give(struct mm_vm *vm)
 
 /* ---- who left a hint ---- */
 
-#define WHO_SLOT 20
-#define WHO_ID 25
+#define WHO_SLOT 24
+#define WHO_ID 29
 _Static_assert(NPPN == 1u << WHO_SLOT && MM_VMS == 1 << (WHO_ID - WHO_SLOT), "WHO of a hint");
 
 static uint32_t who(const struct mm_pool *p, unsigned slot, ppn q)
@@ -157,7 +157,7 @@ static bool who_lives(const struct mm_pool *p, uint32_t w)
 {
 	const struct mm_slot *s = &p->slots[who_slot(w)];
 
-	return atomic_load(&s->state) == SLOT_LIVES && !((s->id ^ w >> WHO_ID) & 0x7f);
+	return atomic_load(&s->state) == SLOT_LIVES && !((s->id ^ w >> WHO_ID) & 7);
 }
 
 /* ---- the hash ---- */

@@ -196,11 +196,11 @@ static ppn victim(struct mm_vm *vm)
 
 	for (int i = 0; i < TRIES; i++) {
 		p = vm_random(vm, vm->low);
-		if (page_state(vm, p) == PAGE_PRIVATE)
+		if (ppn_ram(vm, p) && page_state(vm, p) == PAGE_PRIVATE)
 			return p;
 	}
 	for (uint32_t i = 0; i < vm->low; i++, p = p + 1 < vm->low ? p + 1 : 0)
-		if (page_state(vm, p) == PAGE_PRIVATE)
+		if (ppn_ram(vm, p) && page_state(vm, p) == PAGE_PRIVATE)
 			return p;
 	return UINT32_MAX;
 }

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-static bool run_goes_on(const struct mmu *m, uint32_t prev, uint32_t s)
+static bool run_goes_on(const struct mmu *m, uint64_t prev, uint64_t s)
 {
 	if ((s ^ prev) & SH_LINE)
 		return false;
@@ -25,11 +25,12 @@ static void recount(struct mmu *m, struct window *w)
 	int64_t n = 1;
 
 	for (unsigned i = 0; i < w->nactive; i++) {
-		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT), prev = 0;
+		vpn32 v0 = (vpn32)w->active[i] << (region_shift(w) - PAGE_SHIFT);
+		uint64_t prev = 0;
 
 		for (vpn32 v = v0; v < v0 + region_pages(w); v++) {
-			n += !run_goes_on(m, prev, w->shadow[v]);
-			prev = w->shadow[v];
+			n += !run_goes_on(m, prev, sh_get(w, v));
+			prev = sh_get(w, v);
 		}
 	}
 	maps_add(m, w, n - w->maps);

@@ -34,9 +34,10 @@ static uint32_t entry_bits(const struct mmu *m, const struct window *w, uint64_t
 			   w->pae && ((e | pde) & PTE_NX), e & PTE_D);
 }
 
-uint32_t write_bit(const struct mmu *m, uint32_t s)
+uint64_t write_bit(const struct mmu *m, uint64_t s)
 {
-	return (s & SH_WOK) && page_write_check(m->vm, s >> 12, WRITE_BY_GUEST) == PAGE_WRITE_OK ? SH_W : 0;
+	return (s & SH_WOK) && page_write_check(m->vm, (ppn)(s >> 12), WRITE_BY_GUEST) == PAGE_WRITE_OK ? SH_W
+													: 0;
 }
 
 /* May P be mapped along with the page that was touched? Not where that would take machine memory, or hide
@@ -48,13 +49,12 @@ static bool may_come_along(const struct mmu *m, const struct window *w, vpn32 vp
 }
 
 /* The same with a second dimension, which knows no runs. */
-static uint32_t nested_neighbour(struct mmu *m, const struct window *w, const struct region *r,
+static uint64_t nested_neighbour(struct mmu *m, const struct window *w, const struct region *r,
 				 const uint8_t *table, vpn32 vpn)
 {
 	unsigned i = vpn & (region_pages(w) - 1);
 	gpa a = (gpa)vpn << PAGE_SHIFT;
-	uint64_t e = r->pde;
-	uint32_t s;
+	uint64_t e = r->pde, s;
 
 	if (w->view == WIN_FLAT) {
 		s = shadow_bits(m, w, true, true, true, false, true);
@@ -68,18 +68,17 @@ static uint32_t nested_neighbour(struct mmu *m, const struct window *w, const st
 		s = entry_bits(m, w, r->pde, e);
 	}
 	s = nested_bits(m, a, s);
-	if (!s || !may_come_along(m, w, vpn, s >> 12))
+	if (!s || !may_come_along(m, w, vpn, (ppn)(s >> 12)))
 		return 0;
 	return s | write_bit(m, s);
 }
 
 /* The shadow entry for VPN, in the region of the faulting page VPN0. 0: only an access of its own
  * may map it. */
-static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
+static uint64_t neighbour(struct mmu *m, struct window *w, const struct walk *wk, const struct region *r,
 			  const uint8_t *table, vpn32 vpn, vpn32 vpn0, ppn p0)
 {
-	uint64_t e, pde = r ? r->pde : 0;
-	uint32_t s;
+	uint64_t e, pde = r ? r->pde : 0, s;
 	ppn p;
 
 	if (w->shadow[vpn] & SH_P)
@@ -105,32 +104,32 @@ static uint32_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	p = (ppn)(masked(m, (gpa)p << PAGE_SHIFT) >> PAGE_SHIFT);
 	if (!may_come_along(m, w, vpn, p))
 		return 0;
-	s |= p << 12;
+	s |= sh_of(p);
 	return s | write_bit(m, s);
 }
 
-void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s, const uint8_t *table)
+void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s, const uint8_t *table)
 {
-	uint32_t old = w->shadow[vpn];
+	uint64_t old = sh_get(w, vpn);
 	unsigned idx = vpn >> (region_shift(w) - PAGE_SHIFT);
 
 	if (old & SH_IN) {
 		/* Code was fetched here. Jump tables that name the page stay right if it is the same. */
 		if (win_blind(m, w) && !((old ^ s) >> 12) && !(old & SH_NX))
-			s &= ~(uint32_t)SH_NX;
+			s &= ~(uint64_t)SH_NX;
 		if ((old ^ s) >> 12 || (s & SH_NX))
 			page_forget(m, w, vpn);
 		else
 			s |= old & SH_CODE;
 	}
 	if (!(w->shadow[vpn] & SH_IN)) {
-		rmap_add(m->vm, s >> 12, w->id, vpn);
+		rmap_add(m->vm, (ppn)(s >> 12), w->id, vpn);
 		w->known++;
 		r->known++;
 	} else
 		count_local(w, r, idx, old, -1u);
 	count_local(w, r, idx, s, 1);
-	w->shadow[vpn] = s;
+	sh_put(w, vpn, s);
 	w->mapped += s & SH_P;
 	if (!r->large)
 		take_entry(w, r, vpn & (region_pages(w) - 1), table);
@@ -139,10 +138,10 @@ void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uin
 
 /* Record and map [V, V+N), whose PPNs and MPNs run on from S's. False: nothing was mapped, the
  * host or the reverse map has no room. */
-static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t v, uint32_t n, uint32_t s,
+static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t v, uint32_t n, uint64_t s,
 		    const uint8_t *table)
 {
-	ppn p = s >> 12;
+	ppn p = (ppn)(s >> 12);
 	int prot = s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ;
 	int flags = MAP_SHARED | MAP_FIXED | (n <= 16 ? MAP_POPULATE : 0);
 	struct page_place at = page_place(m->vm, m->vm->pmap[p].mpn);
@@ -159,31 +158,31 @@ static bool map_run(struct mmu *m, struct window *w, struct region *r, uint32_t 
 	else
 		maps_add(m, w, 1);
 	for (uint32_t i = 0; i < n; i++)
-		fill_book(m, w, r, v + i, (s & PAGE_MASK) | (p + i) << 12, table);
+		fill_book(m, w, r, v + i, (s & PAGE_MASK) | sh_of(p + i), table);
 	m->st.fill_pages += n;
 	return true;
 }
 
-uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
+uint64_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e)
 {
 	ppn p = (ppn)(masked(m, e & PTE_ADDR64) >> PAGE_SHIFT);
-	uint32_t s = entry_bits(m, w, r->pde, e);
+	uint64_t s = entry_bits(m, w, r->pde, e);
 
 	if (__builtin_expect(w->nested, 0)) {
 		s = nested_bits(m, e & PTE_ADDR64, s);
 		if (!s)
 			return 0;
-		p = s >> 12;
+		p = (ppn)(s >> 12);
 	}
 	if (!may_come_along(m, w, vpn, p))
 		return 0;
-	s |= p << 12;
+	s |= sh_of(p);
 	return s | write_bit(m, s);
 }
 
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e)
 {
-	uint32_t s = fill_bits(m, w, r, vpn, e);
+	uint64_t s = fill_bits(m, w, r, vpn, e);
 
 	if (!s)
 		return false;
@@ -243,21 +242,21 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 	return r;
 }
 
-static bool joins(const struct mmu *m, uint32_t a, uint32_t b)
+static bool joins(const struct mmu *m, uint64_t a, uint64_t b)
 {
 	return b && (a & PAGE_MASK) == (b & PAGE_MASK) && (b >> 12) == (a >> 12) + 1 &&
 	       mpn_follows(m->vm->pmap[a >> 12].mpn, m->vm->pmap[b >> 12].mpn);
 }
 
 /* The shadow entry for LIN, whose walk is WK. */
-static uint32_t walk_bits(const struct mmu *m, const struct window *w, gva32 lin, const struct walk *wk)
+static uint64_t walk_bits(const struct mmu *m, const struct window *w, gva32 lin, const struct walk *wk)
 {
 	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
-	uint32_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | p << 12;
+	uint64_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty) | sh_of(p);
 
 	s |= write_bit(m, s);
 	if (m->nwatch && watch_bits(m, page_of(w, lin >> PAGE_SHIFT), p))
-		s &= ~(uint32_t)(SH_W | SH_WOK);
+		s &= ~(uint64_t)(SH_W | SH_WOK);
 	return s;
 }
 
@@ -271,7 +270,8 @@ static bool soften(struct mmu *m, struct window *w, gva32 lin, const struct walk
 
 static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct walk *wk)
 {
-	vpn32 vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn, s, first;
+	vpn32 vpn = lin >> PAGE_SHIFT, mask = region_pages(w) - 1, lo = vpn, hi = vpn;
+	uint64_t s, first, prev, next;
 	struct region *r;
 	const uint8_t *table = NULL;
 	ppn p = (ppn)(wk->pa >> PAGE_SHIFT);
@@ -289,7 +289,7 @@ static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct wa
 		/* Mapped with other rights or to another page: the guest changed the entry. */
 		drop_range(m, w, vpn, 1);
 	}
-	uint32_t prev = s, next;
+	prev = s;
 	while ((hi & mask) != mask && (next = neighbour(m, w, wk, r, table, hi + 1, vpn, p)) &&
 	       joins(m, prev, next)) {
 		prev = next;
@@ -311,7 +311,7 @@ static bool fill_run(struct mmu *m, struct window *w, gva32 lin, const struct wa
 /* Make a read-only mapping writable, when the guest allows the write. False: it must be filled anew. */
 static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct walk *wk)
 {
-	uint32_t s = w->shadow[vpn], same = SH_P | SH_U | SH_G | (win_blind(m, w) ? 0 : SH_NX);
+	uint64_t s = sh_get(w, vpn), same = SH_P | SH_U | SH_G | (win_blind(m, w) ? 0 : SH_NX);
 	struct region *r = w->regions[vpn >> (region_shift(w) - PAGE_SHIFT)];
 
 	if (!(s & SH_P) || (s >> 12) != (ppn)(wk->pa >> PAGE_SHIFT) || (r && r->large && !(s & SH_WOK)))
@@ -331,7 +331,7 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 			return false;
 		maps_add(m, w, 2);
 	}
-	w->shadow[vpn] = s | SH_W | SH_WOK;
+	w->shadow[vpn] |= SH_W | SH_WOK;
 	m->st.upgrades++;
 	if (r && !r->large && w->view != WIN_FLAT) {
 		unsigned k = vpn & (region_pages(w) - 1);
@@ -579,7 +579,7 @@ ppn mmu_code_page_fast(struct mmu *m, gva lin)
 	if ((*s & (SH_IN | SH_NX)) != SH_IN)
 		return UINT32_MAX;
 	*s |= SH_CODE;
-	return *s >> 12;
+	return (ppn)(sh_get(w, (gva32)lin >> PAGE_SHIFT) >> 12);
 }
 
 /* Enter the page of LIN, which is in RAM, without a host mapping: translated code is made from its bytes,
@@ -588,14 +588,14 @@ static bool know(struct mmu *m, struct window *w, gva32 lin, const struct walk *
 {
 	struct region *r = region_for(m, w, lin, wk);
 	vpn32 vpn = lin >> PAGE_SHIFT;
-	uint32_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty);
+	uint64_t s = shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty);
 
 	if (!r || !rmap_room(m->vm, 1))
 		return false;
 	if (w->shadow[vpn] & SH_P) /* with other rights, or of another page: the guest changed the entry */
 		drop_range(m, w, vpn, 1);
-	s = (s & ~(uint32_t)(SH_P | SH_WOK)) | (uint32_t)(wk->pa >> PAGE_SHIFT) << 12;
-	if ((w->shadow[vpn] & SH_LINE) && w->shadow[vpn] >> 12 != s >> 12)
+	s = (s & ~(uint64_t)(SH_P | SH_WOK)) | (wk->pa >> PAGE_SHIFT) << 12;
+	if ((w->shadow[vpn] & SH_LINE) && sh_get(w, vpn) >> 12 != s >> 12)
 		line_cut(m, w, vpn);
 	s |= w->shadow[vpn] & SH_LINE;
 	fill_book(m, w, r, vpn, s, r->large ? NULL : table_of_region(m, r));

@@ -33,7 +33,7 @@ void line_forget(struct window *w, vpn32 vpn, uint32_t n);
 /* window/soft.c */
 /* Enter VPN, which may be accessed as S says (SH_P and the rights it would be mapped with), as a soft page.
  * False: it must be mapped. */
-bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s);
+bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s);
 /* The same as its table entry E allows. */
 bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);
 
@@ -48,10 +48,10 @@ static inline void fill_end(struct mmu *m)
 enum mmu_fill fill_page(struct mmu *m, struct window *w, gva lin, unsigned how, struct mmu_fault *f);
 enum mmu_fill fill_user(struct mmu *m, struct window *w, gva lin, unsigned how, struct mmu_fault *f);
 /* The shadow entry for VPN as its table entry E allows. 0: it may not be entered before it is accessed. */
-uint32_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e);
+uint64_t fill_bits(struct mmu *m, const struct window *w, const struct region *r, vpn32 vpn, uint64_t e);
 /* Enter VPN with shadow entry S. Its host mapping, if S has SH_P, has just been made. TABLE: the region's, if
  * it is not one large page. */
-void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s,
+void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s,
 	       const uint8_t *table);
 /* Map VPN as its table entry E allows. False: nothing was mapped. */
 bool fill_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e);

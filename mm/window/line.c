@@ -97,7 +97,7 @@ static bool open_pages(struct mmu *m, const struct window *w, vpn32 vpn, uint32_
 bool line_serves(const struct mmu *m, const struct window *w, vpn32 vpn, uint32_t n, ppn p)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (!(w->shadow[vpn + i] & SH_LINE) || w->shadow[vpn + i] >> 12 != p + i)
+		if (!(w->shadow[vpn + i] & SH_LINE) || sh_get(w, vpn + i) >> 12 != p + i)
 			return false;
 	return m->vm->pmap[p].mpn == p;
 }
@@ -124,7 +124,8 @@ static uint32_t reach(const struct mmu *m, const struct window *w, vpn32 vpn, ui
 
 void line_begin(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t n, ppn p)
 {
-	uint32_t before = vpn & (region_pages(w) - 1) ? w->shadow[vpn - 1] : 0, len;
+	uint64_t before = vpn & (region_pages(w) - 1) ? sh_get(w, vpn - 1) : 0;
+	uint32_t len;
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR |
 					       UFFDIO_REGISTER_MODE_WP };
 
@@ -145,8 +146,8 @@ void line_begin(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 	}
 	for (uint32_t i = 0; i < len; i++)
 		if (!(w->shadow[vpn + i] & SH_IN))
-			w->shadow[vpn + i] = (p + i) << 12 | SH_LINE;
-		else if (w->shadow[vpn + i] >> 12 == p + i)
+			sh_put(w, vpn + i, sh_of(p + i) | SH_LINE);
+		else if (sh_get(w, vpn + i) >> 12 == p + i)
 			w->shadow[vpn + i] |= SH_LINE;
 	r->lined = w->lined = true;
 	m->st.lines++;

@@ -93,7 +93,7 @@ static struct window *spare_region(struct mmu *m, struct long_space *sp)
 		long_region_drop(m, w);
 	}
 	w->id = (uint16_t)(MAX_WINDOWS + (w - l->region));
-	return w->shadow || win_reserve_books(w) ? w : NULL;
+	return w->shadow || win_reserve_books(m, w) ? w : NULL;
 }
 
 struct window *space_get(struct mmu *m, struct long_space *sp, gva lin)

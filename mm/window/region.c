@@ -61,20 +61,29 @@ static void give_back_all(struct window *w)
 {
 	give_back(w->base ? w->base - WIN_BYTES : NULL, RESERVED);
 	give_back(w->shadow, WIN_PAGES * 4);
+	give_back(w->high, WIN_PAGES);
 	give_back(w->regions, WIN_REGIONS * sizeof(*w->regions));
 	give_back(w->lists, sizeof(*w->lists));
 	w->base = NULL;
 	w->shadow = NULL;
+	w->high = NULL;
 	w->regions = NULL;
 	w->lists = NULL;
 }
 
-bool win_reserve_books(struct window *w)
+bool win_reserve_high(struct window *w)
+{
+	if (w->shadow && !w->high)
+		w->high = reserve(WIN_PAGES, PROT_READ | PROT_WRITE);
+	return !w->shadow || w->high;
+}
+
+bool win_reserve_books(struct mmu *m, struct window *w)
 {
 	w->shadow = reserve(WIN_PAGES * 4, PROT_READ | PROT_WRITE);
 	w->regions = reserve(WIN_REGIONS * sizeof(*w->regions), PROT_READ | PROT_WRITE);
 	w->lists = reserve(sizeof(*w->lists), PROT_READ | PROT_WRITE);
-	if (!w->shadow || !w->regions || !w->lists) {
+	if (!w->shadow || !w->regions || !w->lists || (m->vm->nppn > LOW_PPNS && !win_reserve_high(w))) {
 		give_back_all(w);
 		return false;
 	}
@@ -84,10 +93,10 @@ bool win_reserve_books(struct window *w)
 	return true;
 }
 
-bool win_reserve(struct window *w)
+bool win_reserve(struct mmu *m, struct window *w)
 {
 	w->base = reserve_aligned();
-	if (w->base && win_reserve_books(w))
+	if (w->base && win_reserve_books(m, w))
 		return true;
 	give_back_all(w);
 	return false;
@@ -138,6 +147,14 @@ struct region *region_get(struct window *w, unsigned idx)
 	return r;
 }
 
+bool mmu_grow(struct mmu *m)
+{
+	for (unsigned i = 0; i < win_ids(m); i++)
+		if (!win_reserve_high(win_at(m, i)))
+			return false;
+	return true;
+}
+
 void region_idle(struct mmu *m, struct window *w, unsigned i)
 {
 	unsigned idx = w->active[i];
@@ -161,14 +178,14 @@ static void region_free(struct region *r)
 
 void page_forget(struct mmu *m, struct window *w, vpn32 vpn)
 {
-	uint32_t s = w->shadow[vpn];
+	uint64_t s = sh_get(w, vpn);
 	unsigned idx = vpn >> (region_shift(w) - PAGE_SHIFT);
 	struct region *r = w->regions[idx];
 
-	rmap_del(m->vm, s >> 12, w->id, vpn);
+	rmap_del(m->vm, (ppn)(s >> 12), w->id, vpn);
 	if ((s & SH_CODE) && m->vm->hooks.code_unmap)
 		m->vm->hooks.code_unmap(m->vm->hooks.ctx, win_number(w), page_of(w, vpn), win_links(w));
-	w->shadow[vpn] = s & SH_LINE ? s & (~(uint32_t)PAGE_MASK | SH_LINE) : 0;
+	sh_put(w, vpn, s & SH_LINE ? s & (~(uint64_t)PAGE_MASK | SH_LINE) : 0);
 	w->known--;
 	w->mapped -= s & SH_P;
 	r->known--;
@@ -276,18 +293,19 @@ bool host_protect(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn)
 {
-	uint32_t s = w->shadow[vpn] &= ~(uint32_t)SH_SOFT;
+	uint64_t s = sh_get(w, vpn) & ~(uint64_t)SH_SOFT;
 	struct page_place at = page_place(m->vm, m->vm->pmap[s >> 12].mpn);
 
+	w->shadow[vpn] = (uint32_t)s;
 	if (!(s & SH_P))
 		return true;
-	s &= ~(uint32_t)(SH_W | SH_LINE);
+	s &= ~(uint64_t)(SH_W | SH_LINE);
 	s |= write_bit(m, s);
 	if (mmap(w->base + ((uint64_t)vpn << PAGE_SHIFT), PAGE_SIZE,
 		 s & SH_W ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, at.fd,
 		 at.offset) == MAP_FAILED)
 		return false;
-	w->shadow[vpn] = s;
+	w->shadow[vpn] = (uint32_t)s;
 	maps_add(m, w, 2);
 	return true;
 }
@@ -332,11 +350,12 @@ void drop_range(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 
 void pages_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n)
 {
-	uint32_t first = UINT32_MAX, last = 0, p = w->shadow[vpn] >> 12;
+	uint32_t first = UINT32_MAX, last = 0;
+	uint64_t p = sh_get(w, vpn) >> 12;
 
 	n = n < WIN_PAGES - vpn ? n : WIN_PAGES - vpn;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t s = w->shadow[vpn + i];
+		uint64_t s = sh_get(w, vpn + i);
 
 		if (!(s & SH_IN) || s >> 12 != p + i)
 			break;

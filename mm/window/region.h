@@ -9,6 +9,24 @@
 
 #include <string.h>
 
+/* Shadow entries with all of their PPN, from bit 12 on. */
+static inline uint64_t sh_get(const struct window *w, vpn32 vpn)
+{
+	return w->shadow[vpn] | (__builtin_expect(w->high != NULL, 0) ? (uint64_t)w->high[vpn] << 32 : 0);
+}
+
+static inline void sh_put(struct window *w, vpn32 vpn, uint64_t s)
+{
+	w->shadow[vpn] = (uint32_t)s;
+	if (__builtin_expect(w->high != NULL, 0))
+		w->high[vpn] = (uint8_t)(s >> 32);
+}
+
+static inline uint64_t sh_of(ppn p)
+{
+	return (uint64_t)p << 12;
+}
+
 static inline unsigned region_shift(const struct window *w)
 {
 	return w->pae ? 21 : 22;
@@ -77,8 +95,9 @@ static inline bool entry_keeps(uint64_t old, uint64_t now)
 }
 
 /* window/region.c */
-bool win_reserve(struct window *w);	  /* false, and nothing kept: no address space */
-bool win_reserve_books(struct window *w); /* the same without BASE, of a region's */
+bool win_reserve(struct mmu *m, struct window *w);	 /* false, and nothing kept: no address space */
+bool win_reserve_books(struct mmu *m, struct window *w); /* the same without BASE, of a region's */
+bool win_reserve_high(struct window *w);		 /* the VM has got pages beyond 4 GiB */
 void win_release(struct mmu *m, struct window *w);
 struct region *region_get(struct window *w, unsigned idx); /* async-signal-safe */
 /* Active region number I of W has no pages: it is compared no more until it gets some. */
@@ -101,7 +120,7 @@ void pages_unmap(struct mmu *m, struct window *w, vpn32 vpn, uint32_t n);
 /* Map VPN, if it is mapped, to its PPN's present machine page. False: the host refused. */
 bool win_remap(struct mmu *m, struct window *w, vpn32 vpn);
 /* SH_W when the page of shadow entry S may be mapped writable: the guest allows it, and we do. */
-uint32_t write_bit(const struct mmu *m, uint32_t s);
+uint64_t write_bit(const struct mmu *m, uint64_t s);
 /* Count N more host mappings of W, or fewer. */
 void maps_add(struct mmu *m, struct window *w, int64_t n);
 
@@ -214,7 +233,7 @@ static inline void root_synced(const struct mmu *m, struct window *w)
 /* Window W has another owner now. */
 void root_forget(struct mmu *m, struct window *w);
 /* Shadow entry S of W's region IDX is added to the books (N: 1) or taken out of them (-1). */
-static inline void count_local(struct window *w, struct region *r, unsigned idx, uint32_t s, uint32_t n)
+static inline void count_local(struct window *w, struct region *r, unsigned idx, uint64_t s, uint32_t n)
 {
 	if (!w->shared || (s & SH_G))
 		return;

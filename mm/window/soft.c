@@ -8,11 +8,11 @@
 #include "mm/window/fill.h"
 
 /* Add the right to write to a page that is mapped read-only. */
-static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s)
+static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s)
 {
-	uint32_t same = ~(uint32_t)PAGE_MASK | SH_P | SH_U | SH_G | SH_NX;
+	uint64_t same = ~(uint64_t)PAGE_MASK | SH_P | SH_U | SH_G | SH_NX;
 
-	if (((w->shadow[vpn] ^ s) & same) || !(s & SH_W))
+	if (((sh_get(w, vpn) ^ s) & same) || !(s & SH_W))
 		return false;
 	w->shadow[vpn] |= SH_SW | SH_WOK;
 	take_entry(w, r, vpn & (region_pages(w) - 1), page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
@@ -21,13 +21,13 @@ static bool soft_upgrade(struct mmu *m, struct window *w, struct region *r, vpn3
 	return true;
 }
 
-bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint32_t s)
+bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s)
 {
-	uint32_t old = w->shadow[vpn], same = ~(uint32_t)PAGE_MASK | SH_P | SH_W | SH_U | SH_G | SH_NX;
+	uint64_t old = sh_get(w, vpn), same = ~(uint64_t)PAGE_MASK | SH_P | SH_W | SH_U | SH_G | SH_NX;
 
 	if (r->large && !((old ^ s) & same))
 		return true; /* it is mapped like that */
-	if (r->large || m->vm->pmap[s >> 12].mpn != s >> 12 || !rmap_room(m->vm, 1))
+	if (r->large || s >> 32 || m->vm->pmap[s >> 12].mpn != s >> 12 || !rmap_room(m->vm, 1))
 		return false; /* of a large page many are mapped at once, and they stay */
 	if ((old & SH_P) && soft_upgrade(m, w, r, vpn, s))
 		return true;
@@ -36,7 +36,7 @@ bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 	if ((old & SH_LINE) && old >> 12 != s >> 12)
 		return false;
 	s |= SH_SR | (s & SH_W ? SH_SW : 0) | (w->shadow[vpn] & SH_LINE);
-	fill_book(m, w, r, vpn, s & ~(uint32_t)(SH_P | SH_W),
+	fill_book(m, w, r, vpn, s & ~(uint64_t)(SH_P | SH_W),
 		  page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
 	m->st.softs++;
 	return true;
@@ -44,7 +44,7 @@ bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 
 bool soft_entry(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t e)
 {
-	uint32_t s = fill_bits(m, w, r, vpn, e);
+	uint64_t s = fill_bits(m, w, r, vpn, e);
 
 	return s && soft_enter(m, w, r, vpn, s);
 }

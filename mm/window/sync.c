@@ -127,7 +127,7 @@ static void sync_second(struct batch *b, const struct region *r, vpn32 vpn)
 {
 	struct window *w = b->w;
 
-	switch (nested_fate(b->m, guest_page(w, r, vpn), w->shadow[vpn])) {
+	switch (nested_fate(b->m, guest_page(w, r, vpn), sh_get(w, vpn))) {
 	case NESTED_DROP:
 		batch_add(b, vpn, DROP);
 		break;

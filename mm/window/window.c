@@ -36,7 +36,7 @@ static struct window *win_spare(struct mmu *m)
 		if (!w->used && w->base)
 			return w;
 		if (!w->used && !m->crowded) {
-			if (win_reserve(w))
+			if (win_reserve(m, w))
 				return w;
 			m->crowded = true;
 		}
@@ -351,7 +351,7 @@ const struct mmu_stats *mmu_stats(const struct mmu *m)
 static bool reserve_windows(struct mmu *m)
 {
 	for (unsigned i = 0; i < MIN_WINDOWS; i++)
-		if (!win_reserve(&m->win[i]))
+		if (!win_reserve(m, &m->win[i]))
 			return false;
 	return true;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HIGH_FIRST = 1 << 20, HIGH_PAGES = 1024 }; /* above 4 GiB, where a test adds them */
 enum { PAGES = 4096, FIRST_DATA = 2048, ROOT_A = 1, ROOT_B = 2, TABLES = 8 };
 #define KERNEL 0xffffc90000000000ull
 #define TEXT 0xffffffff80000000ull
@@ -29,6 +30,12 @@ struct guest {
 	unsigned unmaps, failed, devices;
 	uint64_t seed;
 };
+
+/* What is at word I of PAGE at first. */
+static uint32_t word(unsigned page, unsigned i)
+{
+	return page % 0xfffff << 12 | i;
+}
 
 static void on_code_write(void *ctx, ppn p, unsigned off, unsigned len)
 {
@@ -119,7 +126,7 @@ static struct guest *guest_new(void)
 		.ctx = g, .code_write = on_code_write, .code_unmap = on_unmap, .failed = on_failed
 	};
 
-	g->pool = mm_pool_new((uint64_t)(PAGES + 64) << PAGE_SHIFT);
+	g->pool = mm_pool_new((uint64_t)(PAGES + HIGH_PAGES + 64) << PAGE_SHIFT);
 	g->vm = mm_vm_new(g->pool);
 	ck_assert(g->vm && !mm_vm_add_ram(g->vm, 0, (uint64_t)PAGES << PAGE_SHIFT, false));
 	cpu_reset(&g->cpu);
@@ -138,7 +145,7 @@ static struct guest *guest_new(void)
 		uint32_t words[PAGE_SIZE / 4];
 
 		for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-			words[i] = p << 12 | i;
+			words[i] = word(p, i);
 		ck_assert(mm_phys_write(g->vm, (gpa)p << PAGE_SHIFT, words, sizeof(words)));
 	}
 	return g;
@@ -239,7 +246,7 @@ static void expect(struct guest *g, gva lin, unsigned page)
 	uint32_t v = 0;
 
 	ck_assert_int_eq(get(g, lin, &v), DONE);
-	ck_assert_uint_eq(v, page << 12 | (lin & PAGE_MASK) / 4);
+	ck_assert_uint_eq(v, word(page, (lin & PAGE_MASK) / 4));
 }
 
 static void expect_not(struct guest *g, gva lin, enum result r)
@@ -674,6 +681,67 @@ START_TEST(come_and_go)
 }
 END_TEST
 
+/* Memory above 4 GiB, from before or after windows and regions were made. */
+START_TEST(high_memory)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	unsigned win;
+	uint8_t *base;
+	uint32_t v;
+	ppn p;
+
+	map(g, ROOT_A, KERNEL, 3000, RIGHTS);
+	if (_i)
+		expect(g, KERNEL, 3000);
+	ck_assert(
+	    !mm_vm_add_ram(g->vm, (gpa)HIGH_FIRST << PAGE_SHIFT, (uint64_t)HIGH_PAGES << PAGE_SHIFT, false));
+	for (unsigned i = 0; i < HIGH_PAGES; i++) {
+		v = word(HIGH_FIRST + i, 0);
+		ck_assert(mm_phys_write(g->vm, (gpa)(HIGH_FIRST + i) << PAGE_SHIFT, &v, 4));
+	}
+	for (unsigned i = 0; i < 64; i++)
+		map(g, ROOT_A, KERNEL + i * PAGE_SIZE, HIGH_FIRST + i, RIGHTS);
+	store(g, entry_at(g, ROOT_A, KERNEL + (1 << 30), 2), (gpa)HIGH_FIRST << PAGE_SHIFT | RIGHTS | PTE_PS);
+	map(g, ROOT_A, 0x08048000, HIGH_FIRST + 100, RIGHTS | PTE_U);
+	map(g, ROOT_A, 0x08049000, 3001, RIGHTS | PTE_U);
+	set_root(g, ROOT_A, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 64; i++)
+			expect(g, KERNEL + i * PAGE_SIZE, HIGH_FIRST + i);
+		for (unsigned i = 0; i < 512; i += 51)
+			expect(g, KERNEL + (1 << 30) + i * PAGE_SIZE, HIGH_FIRST + i);
+		mm_move_some(g->vm, 30);
+		check_books(g);
+		set_root(g, ROOT_A, 0);
+	}
+	put(g, KERNEL);
+	ck_assert_int_eq(mmu_code_page(g->m, KERNEL + PAGE_SIZE, &p), 0);
+	ck_assert_uint_eq(p, HIGH_FIRST + 1);
+	ck_assert_uint_eq(mmu_code_page_fast(g->m, KERNEL + PAGE_SIZE), HIGH_FIRST + 1);
+	mm_trace_code(g->vm, p);
+	ck_assert_int_eq(reach(g, KERNEL + PAGE_SIZE, MM_WRITE, false, &base, &f), CODE);
+	ck_assert_uint_eq(f.pa, (gpa)p << PAGE_SHIFT);
+	ck_assert_int_eq(mmu_read(g->m, KERNEL + 2 * PAGE_SIZE, &v, 4, 0), 0);
+	ck_assert_uint_eq(v, word(HIGH_FIRST + 2, 0));
+	/* A window of 4 GiB. A soft page must be within 32 bits of the home slots. */
+	set_cpl(g, 3);
+	base = mmu_select(g->m, &win);
+	ck_assert_int_eq(mmu_fill(g->m, 0x08048000, MM_READ | MMU_SOFT, &f), FILL_OK);
+	ck_assert_int_eq(mmu_fill(g->m, 0x08049000, MM_READ | MMU_SOFT, &f), FILL_OK);
+	ck_assert_uint_eq(mmu_shadow(g->m)[0x08048] & (MMU_SHADOW_P | MMU_SHADOW_SR), MMU_SHADOW_P);
+	ck_assert_uint_eq(mmu_shadow(g->m)[0x08049] & (MMU_SHADOW_P | MMU_SHADOW_SR), MMU_SHADOW_SR);
+	ck_assert_uint_eq(*(uint32_t *)(base + 0x08048000), word(HIGH_FIRST + 100, 0));
+	map(g, ROOT_A, 0x08048000, HIGH_FIRST + 101, RIGHTS | PTE_U);
+	set_root(g, ROOT_A, 3);
+	base = mmu_select(g->m, &win);
+	ck_assert(!can_read(base + 0x08048000));
+	ck_assert_int_eq(mmu_fill(g->m, 0x08048000, MM_WRITE, &f), FILL_OK);
+	ck_assert_uint_eq(*(uint32_t *)(base + 0x08048000), word(HIGH_FIRST + 101, 0));
+	guest_free(g);
+}
+END_TEST
+
 /* Pages that move, with their mappings in regions. */
 START_TEST(moves)
 {
@@ -816,6 +884,7 @@ int main(void)
 	tcase_add_test(t, pcids);
 	tcase_add_test(t, isolated);
 	tcase_add_test(t, code);
+	tcase_add_loop_test(t, high_memory, 0, 2);
 	tcase_add_test(t, come_and_go);
 	tcase_add_test(t, moves);
 	tcase_add_test(t, watchpoints);
