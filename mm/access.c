@@ -100,13 +100,13 @@ static int translate(struct mmu *m, gva lin, unsigned n, unsigned how, struct pi
 
 #define SETTLES 64 /* walks that cost about what a mapping does */
 
-/* An access to the page of LIN, which is memory, was made by a walk. Where many are made on end, and guest
- * code never touches the page itself, map it as guest code would. */
+/* An access to the page of LIN, which is memory, was made by a walk. Where many are made, as of descriptor
+ * tables, and guest code never touches the page itself, map it as guest code would. */
 static void settle(struct mmu *m, gva lin, unsigned how)
 {
 	struct window *w = window_for(m, lin, how), *cur = m->cur;
-	struct walked *s = &m->walked[!!(how & MM_WRITE)];
 	uint64_t key = DEVICE_KEY(lin, how);
+	struct walked *s = &m->walked[(key >> 4 ^ key >> 7 ^ (how & MM_WRITE)) % ARRAY_LEN(m->walked)];
 	struct mmu_fault f = { .pc = cpu_pc(m->cpu) };
 
 	if (s->key != key)
@@ -117,7 +117,10 @@ static void settle(struct mmu *m, gva lin, unsigned how)
 	if (!w || win_behind(w) || m->nwatch || churns(m, w, (gva32)lin >> PAGE_SHIFT))
 		return;
 	m->cur = w;
-	mmu_fill(m, lin, how & MM_WRITE, &f);
+	lin = w->of ? lin : (gva32)lin;
+	fill_begin(m, lin, &f);
+	fill_page(m, w, lin, how & MM_WRITE, &f);
+	fill_end(m);
 	m->cur = cur;
 }
 

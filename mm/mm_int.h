@@ -96,12 +96,13 @@ struct mmu {
 	uint64_t device_key;
 	gpa device_pa;
 	gva device_lin; /* of the access that the platform is asked for */
-	/* Reads and writes in a row of a page of memory that is not mapped: its DEVICE_KEY(), their number.
+	/* Reads and writes of a page of memory that is not mapped, by hash: its DEVICE_KEY(), their number.
 	 */
 	struct walked {
 		uint64_t key;
 		uint32_t n;
-	} walked[2];
+	} walked[16];
+	bool windows_behind; /* no 4 GiB window has been used since flush_windows() (window/long_sync.c) */
 	bool bypass_all;
 	struct mmu_stats st;
 };

@@ -86,6 +86,9 @@ static void flush_pcid(struct mmu *m, unsigned pcid)
 static void flush_windows(struct mmu *m)
 {
 	m->kwin = m->uwin = NULL;
+	if (m->windows_behind)
+		return;
+	m->windows_behind = !space_others(m);
 	for (unsigned i = 0; i < m->nwin; i++) {
 		struct window *w = &m->win[i];
 

@@ -112,6 +112,7 @@ uint8_t *mmu_select(struct mmu *m, unsigned *win)
 	bool user = c->cpl == 3 && (c->cr0 & CR0_PG);
 	struct window **slot = user ? &m->uwin : &m->kwin;
 
+	m->windows_behind = false;
 	if (!*slot) {
 		evict_for_limit(m, NULL);
 		*slot = user ? root_user(m) : root_kernel(m);
@@ -195,6 +196,7 @@ bool mmu_user_ready(struct mmu *m)
 {
 	if (!(m->cpu->cr0 & CR0_PG))
 		return false;
+	m->windows_behind = false;
 	if (!m->uwin)
 		m->uwin = root_user(m);
 	if (m->uwin->need_sync) {
@@ -245,6 +247,7 @@ void mmu_invlpg(struct mmu *m, gva lin)
 		invlpg_long(m, lin);
 		return;
 	}
+	m->windows_behind = false;
 	if (!m->kwin)
 		m->kwin = root_kernel(m);
 	if (!m->uwin)
