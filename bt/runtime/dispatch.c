@@ -224,6 +224,19 @@ static void own_parts_now(struct bt_vcpu *b, struct long_parts *p)
 		own_parts(b, p);
 }
 
+/* The kernel half has the last two parts. With the displacement of a kernel space no address in between,
+ * which is not canonical, becomes one of the process's, so those parts may be of another kernel space:
+ * isolated page tables alternate between two. */
+static void kernel_own_parts(struct bt_vcpu *b, struct long_parts *p)
+{
+	if (!p->d[PART_HIGH + 1])
+		own_parts(b, p);
+	for (unsigned i = PARTS - 2; i < PARTS; i++) {
+		p->v[i] = b->space.v;
+		p->d[i] = b->space.d;
+	}
+}
+
 /* Of kernel code: EFLAGS.AC decides with SMAP whether the parts are used, and changes in line. A user space
  * that would have to be synchronized first waits for STAC. */
 static bool kernel_parts(struct bt_vcpu *b)
@@ -233,7 +246,7 @@ static bool kernel_parts(struct bt_vcpu *b)
 	    forbids && !mmu_long_user_ready(b->v.mmu) ? NULL : mmu_long_low(b->v.mmu);
 	struct long_parts *p = &b->parts[0];
 
-	own_parts_now(b, p);
+	kernel_own_parts(b, p);
 	set_part(b, p, PART_LOW, low);
 	set_part(b, p, PART_HIGH, low ? mmu_long_user(b->v.mmu) : NULL);
 	for (unsigned i = PART_LOW; i <= PART_HIGH; i++) {
