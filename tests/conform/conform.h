@@ -155,6 +155,9 @@ struct native;
 /* Map the regions, install the LDT and the signal handlers. One instance at a time in a process. On failure
  * NULL, with the reason in *WHY. */
 struct native *native_new(const char **why);
+/* Find what the process has mapped below 4 GiB: cases must not reach it. After the engine is made. False:
+ * there is too much. */
+bool native_find_foreign(struct native *n);
 void native_free(struct native *n);
 bool native_has_ldt(const struct native *n);
 void native_run(struct native *n, const struct conform_case *c, struct outcome *out);

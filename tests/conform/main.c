@@ -359,6 +359,10 @@ static int start(struct run *r)
 		fprintf(stderr, "conformance: %s\n", err);
 		return 1;
 	}
+	if (!native_find_foreign(r->native)) {
+		fprintf(stderr, "conformance: too many mappings below 4 GiB\n");
+		return 1;
+	}
 	cs_open(CS_ARCH_X86, CS_MODE_32, &r->cs32);
 	cs_open(CS_ARCH_X86, CS_MODE_16, &r->cs16);
 	r->gen = gen_new(r->opt.seed, r->opt.cases, native_has_ldt(r->native), r->opt.only);

@@ -8,8 +8,8 @@
  * restored.
  *
  * Wild addresses of a case must fault as they do in the guest, so nothing of this process may be accessible
- * below 4 GiB while a case runs. AddressSanitizer has its shadow of low memory there, from 0x7fff8000 on:
- * existing mappings are made inaccessible for that time. */
+ * below 4 GiB while a case runs. The engine has its vCPU and the translation cache there, AddressSanitizer
+ * its shadow of low memory, from 0x7fff8000 on: they are made inaccessible for that time. */
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ struct low_map {
 	uint64_t start, end;
 	int prot;
 };
-enum { MAX_LOW_MAPS = 16 };
+enum { MAX_LOW_MAPS = 32 };
 
 struct native {
 	struct entry in;
@@ -164,15 +164,14 @@ static void give_back_signals(struct native *n)
 	sigaltstack(&n->old_stack, NULL);
 }
 
-/* Record the process's mappings below 4 GiB; call before the regions are mapped. False if there are too many.
- */
-static bool find_low_maps(struct native *n)
+bool native_find_foreign(struct native *n)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	char line[512], rights[5];
 	struct low_map at;
 	bool fits = f != NULL;
 
+	n->nlow_maps = 0;
 	while (fits && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%lx-%lx %4s", &at.start, &at.end, rights) != 3 || at.start >> 32)
 			continue;
@@ -180,7 +179,7 @@ static bool find_low_maps(struct native *n)
 			at.end = 1ull << 32;
 		at.prot = (rights[0] == 'r' ? PROT_READ : 0) | (rights[1] == 'w' ? PROT_WRITE : 0) |
 			  (rights[2] == 'x' ? PROT_EXEC : 0);
-		if (!at.prot)
+		if (!at.prot || region_of((uint32_t)at.start))
 			continue;
 		fits = n->nlow_maps < MAX_LOW_MAPS;
 		if (fits)
@@ -241,7 +240,7 @@ struct native *native_new(const char **why)
 
 	if (!n)
 		return *why = "out of memory", NULL;
-	if (!find_low_maps(n) || !map_regions()) {
+	if (!map_regions()) {
 		*why = "cannot map the low memory regions";
 		free(n);
 		return NULL;
