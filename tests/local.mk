@@ -345,7 +345,7 @@ UNIT_TESTS += %D%/conform/conform
 %C%_conform_conform_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 
 # The same for 64-bit code; see tests/long/long.h.
-check_PROGRAMS += %D%/long/conform64
+UNIT_TESTS += %D%/long/conform64
 %C%_long_conform64_SOURCES = \
 	%D%/conform/forms.def \
 	%D%/conform/rows.h \

@@ -195,18 +195,26 @@ static bool add_gs(struct sum *s)
 	return true;
 }
 
-/* BT and its relatives address memory by the bit number: of 32 bits, or bounded. */
+/* BT and its relatives address memory by the bit number, which has 32 bits, or is bounded. In the vCPU it
+ * stays in the operand. */
 static const char *bit_string(struct long_check *k)
 {
-	unsigned id = k->c.in->id, size;
+	unsigned id = k->c.in->id, size, n;
 	const cs_x86_op *op = k->c.x->operands;
+	struct sum s;
+	uint64_t at;
 
 	if ((id != X86_INS_BT && id != X86_INS_BTS && id != X86_INS_BTR && id != X86_INS_BTC) ||
 	    op[1].type != X86_OP_REG)
 		return NULL;
-	if (long_register(op[1].reg, &size) < L_REGS && size == 8 && long_value_of(k, op[1].reg)->below > 32)
-		return "bit string with any bit number";
-	return op[0].mem.base == X86_REG_INVALID ? "bit string in the vCPU" : NULL;
+	n = long_register(op[1].reg, &size);
+	if (n == L_REGS || !long_address(k, &op[0].mem, &s))
+		return "bit string with an unknown operand";
+	if (long_constant(&s, &at))
+		return k->s.reg[n].below < 32 && 1u << k->s.reg[n].below <= 8 * size
+			   ? NULL
+			   : "bit string in the vCPU";
+	return size == 8 && k->s.reg[n].below > 32 ? "bit string with any bit number" : NULL;
 }
 
 static bool is_vector(unsigned r)

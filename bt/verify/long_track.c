@@ -193,6 +193,14 @@ static bool is_mask_field(const struct long_check *k, unsigned r)
 	return n < L_REGS && k->s.reg[n].kind == L_FIELD && k->s.reg[n].n == k->l->mask;
 }
 
+/* PDEP sets no bits but those of its mask. */
+static unsigned bits_of_mask(const struct long_check *k, unsigned r)
+{
+	unsigned size, n = long_register(r, &size);
+
+	return n < L_REGS && k->s.reg[n].below < 32 ? k->s.reg[n].below : 32;
+}
+
 static struct value result_32(struct long_check *k)
 {
 	const cs_x86_op *op = k->c.x->operands;
@@ -217,6 +225,8 @@ static struct value result_32(struct long_check *k)
 	}
 	if (k->c.in->id == X86_INS_PDEP && op[2].type == X86_OP_REG && is_mask_field(k, op[2].reg))
 		v.kind = L_MASK;
+	if (k->c.in->id == X86_INS_PDEP && op[2].type == X86_OP_REG)
+		v.below = (uint8_t)bits_of_mask(k, op[2].reg);
 	return v;
 }
 

@@ -397,6 +397,7 @@ bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out
 	x = e->v->ops->run(e->v);
 	if (x != ENGINE_BREAK || e->v->error[0]) { /* a fragment refused by the verifier leaves a text, too */
 		snprintf(e->error, sizeof(e->error), "the engine ended with %d: %s", x, e->v->error);
+		read_memory(e, e->image);
 		return false;
 	}
 	read_outcome(e, out);

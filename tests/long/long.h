@@ -81,7 +81,11 @@ struct long_case {
 	uint64_t undef_bits;
 	uint8_t undef_reg;
 	bool loose_tags;
-	unsigned number; /* argument of --case, to repeat it */
+	bool low_index;	    /* a string instruction by 32-bit addresses: the upper halves of its registers */
+	uint16_t cr2_slack; /* CR2 may be that of another byte of the operand */
+	bool misaligned;    /* the operand is not aligned to 32 bytes */
+	bool null_override; /* a prefix of a segment that has no meaning */
+	unsigned number;    /* argument of --case, to repeat it */
 };
 
 static inline const struct region *region_of(uint64_t lin)

@@ -23,8 +23,7 @@ static uint64_t pick_linear(struct making *m, enum region_id region)
 	case 3:
 		if (one_in(m, 3))
 			return 0xffffffff80000000u + rnd(m, 0x70000000);
-		return one_in(m, 2) ? rng_next(&m->rng) | 0x0000800000000000u
-				    : 0x00007ffffffff000u + rnd(m, 8192);
+		return (rng_next(&m->rng) & 0xffff7fffffffffffu) | 0x0000900000000000u;
 	default:
 		return r->addr + 64 + rnd(m, r->size - 640);
 	}
@@ -149,6 +148,12 @@ static void choose_vsib(struct making *m)
 	m->lin = segment_base(m) + m->ea;
 }
 
+/* 32 bits of an address must not lead to where the process has memory of its own, below 2 GiB. */
+static uint64_t tame(uint64_t a)
+{
+	return a - long_regions[RGN_LOW].addr < 0x8000 ? a : a | 0x80000000u;
+}
+
 /* Without ModRM, too: string instructions and their like take M->lin. */
 void choose_address(struct making *m)
 {
@@ -160,10 +165,8 @@ void choose_address(struct making *m)
 		return;
 	}
 	pick_shape(m);
-	if (m->a32 && !segment_base(m) && !one_in(m, 12))
-		target = pick_linear(m, RGN_LOW) & (aligned(m) ? ~31ull : ~0ull);
-	if (m->base < 0 && m->index < 0 && !segment_base(m) && !one_in(m, 12))
-		target = pick_linear(m, RGN_LOW) & (aligned(m) ? ~31ull : ~0ull);
+	if (!segment_base(m) && (m->a32 || (m->base < 0 && m->index < 0)))
+		target = tame(pick_linear(m, RGN_LOW)) & (aligned(m) ? ~31ull : ~0ull);
 	if (m->base == R_ESP && !segment_base(m) && !m->a32)
 		solve_stack(m);
 	else if (m->base == R_ESP) { /* the stack is elsewhere */

@@ -152,7 +152,7 @@ static uint64_t string_at(struct making *m)
 	const struct region *r = &long_regions[m->a32 ? RGN_LOW : one_in(m, 4) ? RGN_EDGE : RGN_HIGH];
 
 	if (one_in(m, 24))
-		return m->a32 ? rng_next(&m->rng) : 0x0000800000000000u + rnd(m, 16);
+		return m->a32 ? rng_next(&m->rng) | 0x80000000u : 0x0000900000000000u + rnd(m, 16);
 	return r->addr + (one_in(m, 5)	 ? r->size - 64 + rnd(m, 96)
 			  : one_in(m, 3) ? 0xfc0 + rnd(m, 0x80)
 					 : rnd(m, r->size - 256));
@@ -184,9 +184,13 @@ static void setup_string(struct making *m, bool equal)
 		base = rnd(m, 4096);
 		*(m->override == SEG_FS ? &m->c->st.fs_base : &m->c->st.gs_base) = base;
 	}
-	m->c->st.gpr[R_ESI] = upper(m, src - base);
-	m->c->st.gpr[R_EDI] = upper(m, dst);
 	setup_count(m);
+	m->c->st.gpr[R_ESI] = src - base;
+	m->c->st.gpr[R_EDI] = dst;
+	if ((uint32_t)m->c->st.gpr[R_ECX]) { /* processors differ in what none does to the upper halves */
+		m->c->st.gpr[R_ESI] = upper(m, src - base);
+		m->c->st.gpr[R_EDI] = upper(m, dst);
+	}
 	for (unsigned i = 0; equal && i < eq; i++) {
 		int64_t at = m->c->st.rflags & FL_DF ? -(int64_t)i : (int64_t)i;
 		uint8_t b = (uint8_t)(m->c->st.gpr[R_EAX] >> 8 * rnd(m, 2));
@@ -284,14 +288,14 @@ static void setup_stack_edge(struct making *m)
 		return;
 	top += long_regions[RGN_STACK].addr + (one_in(m, 2) ? e : -e);
 	if (one_in(m, 8))
-		top = 0x0000800000000000u + (one_in(m, 2) ? e : -e);
+		top = 0x0000900000000000u + (one_in(m, 2) ? e : -e);
 	m->c->st.gpr[R_ESP] = top;
 	set_reg(m, R_EBP, top);
 }
 
 static uint64_t any_code(struct making *m)
 {
-	return one_in(m, 24)   ? rng_next(&m->rng) | 0x0000800000000000u
+	return one_in(m, 24)   ? rng_next(&m->rng) | 0x0000900000000000u
 	       : one_in(m, 24) ? long_regions[RGN_CODE].addr + 0x2000 + rnd(m, 4096)
 			       : code_target(m);
 }
@@ -310,7 +314,7 @@ void setup_case(struct making *m)
 		break;
 	case S_BT:
 		for (unsigned i = 0; i < REGS; i++)
-			if (i != R_ESP && !one_in(m, 6))
+			if (i != R_ESP) /* far ones may be this process's memory */
 				set_reg(m, i, rnd(m, 0x4000) - (one_in(m, 2) ? 0x2000u : 0));
 		break;
 	case S_CMPXCHG:
@@ -423,4 +427,11 @@ void setup_encoded(struct making *m)
 		m->c->undef_bits = 0xf0000;
 	}
 	m->c->loose_tags = is_row(m, "mmx.maskmovq");
+	m->c->low_index = m->a32 && (m->e->row->setup == S_STR || m->e->row->setup == S_STREQ);
+	m->c->misaligned = m->memory && ((m->lin & 31) || (a & A_ALIGN));
+	m->c->null_override = m->override >= 0 && m->override < SEG_FS;
+	if (m->e->row->setup == S_MASKMOV)
+		m->c->cr2_slack = 16;
+	if (is_row(m, "fxsave") || is_row(m, "fxrstor"))
+		m->c->cr2_slack = 512;
 }
