@@ -357,6 +357,7 @@ UNIT_TESTS += %D%/long/conform64
 	%D%/long/main.c \
 	%D%/long/native.c \
 	%D%/long/operand.c \
+	%D%/long/seq.c \
 	%D%/long/setup.c
 %C%_long_conform64_CFLAGS = $(AM_CFLAGS) $(NO_AUTO_INIT)
 %C%_long_conform64_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)

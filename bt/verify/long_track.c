@@ -3,6 +3,8 @@
  * all other registers that it may write hold new unknown values. */
 #include "bt/verify/long_int.h"
 
+#include <string.h>
+
 /* The value of the monitor's field at OFF. */
 static struct value field_value(struct long_check *k, uint64_t off)
 {
@@ -247,6 +249,8 @@ static const uint16_t explicit[] = {
 	X86_INS_CMOVO,	X86_INS_CMOVP,	X86_INS_CMOVS,
 };
 
+#define STRING (1 << RAX | 1 << RCX | 1 << RSI | 1 << RDI)
+
 /* Of others with a known effect: the registers that they write without naming them, a bit for each. */
 static const struct {
 	uint16_t id, regs;
@@ -260,11 +264,70 @@ static const struct {
 	{ X86_INS_LAHF, 1 << RAX },
 	{ X86_INS_SAHF, 0 },
 	{ X86_INS_CMPXCHG, 1 << RAX },
+	{ X86_INS_CMPXCHG8B, 1 << RAX | 1 << RDX },
+	{ X86_INS_CMPXCHG16B, 1 << RAX | 1 << RDX },
 	{ X86_INS_MUL, 1 << RAX | 1 << RDX },
 	{ X86_INS_IMUL, 1 << RAX | 1 << RDX },
 	{ X86_INS_DIV, 1 << RAX | 1 << RDX },
 	{ X86_INS_IDIV, 1 << RAX | 1 << RDX },
+	{ X86_INS_RDTSC, 1 << RAX | 1 << RDX },
+	{ X86_INS_CLC, 0 },
+	{ X86_INS_STC, 0 },
+	{ X86_INS_CMC, 0 },
+	{ X86_INS_CLD, 0 },
+	{ X86_INS_STD, 0 },
+	{ X86_INS_LFENCE, 0 },
+	{ X86_INS_MFENCE, 0 },
+	{ X86_INS_SFENCE, 0 },
+	{ X86_INS_PAUSE, 0 },
+	{ X86_INS_MOVNTI, 0 },
+	{ X86_INS_MOVBE, 0 },
+	{ X86_INS_ADCX, 0 },
+	{ X86_INS_ADOX, 0 },
+	{ X86_INS_ANDN, 0 },
+	{ X86_INS_BEXTR, 0 },
+	{ X86_INS_BZHI, 0 },
+	{ X86_INS_BLSI, 0 },
+	{ X86_INS_BLSR, 0 },
+	{ X86_INS_BLSMSK, 0 },
+	{ X86_INS_MULX, 0 },
+	{ X86_INS_CRC32, 0 },
+	{ X86_INS_SETA, 0 },
+	{ X86_INS_SETAE, 0 },
+	{ X86_INS_SETB, 0 },
+	{ X86_INS_SETBE, 0 },
+	{ X86_INS_SETE, 0 },
+	{ X86_INS_SETG, 0 },
+	{ X86_INS_SETGE, 0 },
+	{ X86_INS_SETL, 0 },
+	{ X86_INS_SETLE, 0 },
+	{ X86_INS_SETNE, 0 },
+	{ X86_INS_SETNO, 0 },
+	{ X86_INS_SETNP, 0 },
+	{ X86_INS_SETNS, 0 },
+	{ X86_INS_SETO, 0 },
+	{ X86_INS_SETP, 0 },
+	{ X86_INS_SETS, 0 },
+	{ X86_INS_PCMPESTRI, 1 << RCX },
+	{ X86_INS_PCMPISTRI, 1 << RCX },
+	{ X86_INS_VPCMPESTRI, 1 << RCX },
+	{ X86_INS_VPCMPISTRI, 1 << RCX },
 };
+
+/* Extensions whose instructions, but for those above, write no general register that they do not name. */
+static const uint8_t vectors[] = {
+	X86_GRP_FPU,   X86_GRP_MMX,   X86_GRP_SSE1,  X86_GRP_SSE2,   X86_GRP_SSE3,
+	X86_GRP_SSSE3, X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_AVX,    X86_GRP_AVX2,
+	X86_GRP_FMA,   X86_GRP_F16C,  X86_GRP_AES,   X86_GRP_PCLMUL, X86_GRP_SHA,
+};
+
+static bool is_vector(const struct long_check *k)
+{
+	for (unsigned i = 0; i < k->c.in->detail->groups_count; i++)
+		if (memchr(vectors, k->c.in->detail->groups[i], sizeof(vectors)))
+			return true;
+	return false;
+}
 
 enum { ANY = 1 << RAX | 1 << RCX | 1 << RDX | 1 << RBX | 1 << RSI | 1 << RDI };
 
@@ -282,7 +345,9 @@ static unsigned written_implicitly(const struct long_check *k)
 	for (unsigned i = 0; i < ARRAY_LEN(implied); i++)
 		if (implied[i].id == k->c.in->id)
 			return implied[i].regs;
-	return ANY;
+	if (verify_implicit(&k->c))
+		return STRING;
+	return is_vector(k) ? 0 : ANY;
 }
 
 static bool only_reads(const struct long_check *k, unsigned i)

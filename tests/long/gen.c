@@ -26,8 +26,10 @@ static const struct form_row rows[] = {
 };
 
 /* Rows whose bytes are other instructions in 64-bit mode, and far transfers, which leave it. */
-static const char *const dropped[] = { "inc.r",	   "dec.r",	"lds",	"lfs",	  "lss",  "bound",
-				       "jmp.farm", "call.farm", "retf", "retf.i", "iret", "seq" };
+static const char *const dropped[] = { "inc.r",	   "dec.r",	"lds",	"lfs",	  "lss", "bound",
+				       "jmp.farm", "call.farm", "retf", "retf.i", "iret" };
+
+enum { SEQUENCES = 500 }; /* of as many cases as encodings have */
 
 struct gen {
 	struct encoding *encs;
@@ -143,7 +145,8 @@ static void expand(struct gen *g, const struct form_row *row, const char *enc)
 	char list[160], buf[256], *save = NULL;
 
 	if (!close) {
-		add_encoding(g, row, enc);
+		for (unsigned i = 0; i < (row->setup == S_SEQ ? SEQUENCES : 1); i++)
+			add_encoding(g, row, enc);
 		return;
 	}
 	snprintf(list, sizeof(list), "%.*s", (int)(close - open - 1), open + 1);
@@ -285,7 +288,10 @@ static void make_case(struct gen *g, const struct encoding *e, struct long_case 
 	setup_fpu(m);
 	choose_address(m);
 	setup_case(m);
-	encode(m);
+	if (e->row->setup == S_SEQ)
+		make_sequence(m);
+	else
+		encode(m);
 	settle_address(m);
 	setup_encoded(m);
 	place_code(m);
