@@ -134,8 +134,7 @@ static void place_user(struct bt_vcpu *b, struct ccf *f, const struct mark *m, u
 	case LONG_NOT_CANONICAL:
 		not_canonical(b, f, m, uc);
 		return;
-	default:
-		adapt_failed(b, f, mark_insn(m), CAUSE_USER_PAGE);
+	default: /* the form stays: it is right for all that is regular */
 		by_address(b, f, m, uc);
 	}
 }

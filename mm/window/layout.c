@@ -241,21 +241,28 @@ static void face_release(struct long_face *f)
 	f->planned = false;
 }
 
+/* After a plan in which not all fit the next one takes more misfits. */
+enum { PATIENCE = 4, PATIENCE_MAX = 1 << 12 };
+
 bool layout_plan(struct mmu *m, struct long_space *sp)
 {
 	struct long_face *f = &sp->face[FACE_OWN];
 	gva lin[32];
-	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), low = 0;
+	unsigned n = wanted(m, sp, lin, ARRAY_LEN(lin)), low = 0, fit;
 
 	layout_release(sp);
 	while (low < n && long_face_of(sp, lin[low]) == FACE_LOW)
 		low++;
-	if (choose(sp, f, lin, n) < n && low && low < n) { /* the low ones get a face of their own */
+	fit = choose(sp, f, lin, n);
+	if (fit < n && low && low < n) { /* the low ones get a face of their own */
 		release_regions(f);
-		choose(sp, f, lin + low, n - low);
+		fit = low + choose(sp, f, lin + low, n - low);
 	}
+	if (fit == n || !sp->patience)
+		sp->patience = PATIENCE;
+	else if (sp->patience < PATIENCE_MAX)
+		sp->patience *= 4;
 	sp->misfits = 0;
-	sp->plans++;
 	return finish(f);
 }
 

@@ -671,8 +671,6 @@ struct window *long_window_for(const struct mmu *m, gva lin, unsigned how)
 
 /* ---- selecting ---- */
 
-enum { MISFITS_MAX = 32, PLANS_MAX = 6 };
-
 /* Find another place for SP. What is known of pages stays. */
 static void replan(struct mmu *m, struct long_space *sp)
 {
@@ -709,14 +707,14 @@ static void arrive(struct mmu *m, struct long_space *sp)
 			w->need_sync = sp->pending = true;
 	}
 	sp->blind = sp->user && m->cpu->cpl != 3;
-	if (!sp->plans || (sp->misfits > MISFITS_MAX && sp->plans < PLANS_MAX))
-		replan(m, sp);
 }
 
 static const struct long_space *ready(struct mmu *m, struct window *n)
 {
 	struct long_space *sp = n->of;
 
+	if (__builtin_expect(sp->misfits >= sp->patience, 0))
+		replan(m, sp);
 	if (sp->need_sync | sp->need_local | sp->pending)
 		long_sync(m, sp);
 	return sp;

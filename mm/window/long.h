@@ -41,13 +41,13 @@ struct long_space {
 	struct window *number; /* NULL: the space is not used */
 	struct long_state *all;
 	bool user, apart;
-	bool need_sync;	  /* all of it is to be compared before it is used */
-	bool need_local;  /* likewise what is not global */
-	bool pending;	  /* some regions are to be */
-	bool blind;	  /* a user space that was compared for kernel code: see win_blind() */
-	uint8_t space;	  /* index of its struct space */
-	uint8_t plans;	  /* how often D was chosen */
-	uint16_t misfits; /* regions that D has no room for, since then */
+	bool need_sync;	   /* all of it is to be compared before it is used */
+	bool need_local;   /* likewise what is not global */
+	bool pending;	   /* some regions are to be */
+	bool blind;	   /* a user space that was compared for kernel code: see win_blind() */
+	uint8_t space;	   /* index of its struct space */
+	uint16_t misfits;  /* times that D had no room for a region, since it was chosen */
+	uint16_t patience; /* so many, and another D is looked for; 0: none was chosen yet */
 	unsigned nregions;
 	struct long_root
 	    root[2]; /* user space: of the process, and its other one if page tables are isolated */

@@ -12,12 +12,18 @@
 
 static void sync_region(struct mmu *m, struct window *w, const struct long_space *sp)
 {
+	if (!w->known) {
+		w->top[0] = long_top(m, w->lin);
+		w->need_sync = w->need_local = false;
+		w->npend = 0;
+		return;
+	}
 	if (sp->need_sync || w->need_sync) {
 		win_sync(m, w);
 		w->top[0] = long_top(m, w->lin);
 		return;
 	}
-	w->need_local |= sp->need_local;
+	w->need_local |= sp->need_local && w->local_words;
 	if (w->need_local || w->npend)
 		sync_some(m, w);
 }

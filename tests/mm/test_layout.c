@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { PAGES = 4096, ROOTS = 12, FIRST_TABLE = 64 };
 #define RIGHTS (PTE_P | PTE_W | PTE_A | PTE_D)
@@ -321,6 +322,39 @@ START_TEST(neighbours)
 }
 END_TEST
 
+/* A space whose displacement has no room for a region goes elsewhere, with all that it has. */
+START_TEST(moves_away)
+{
+	const gva text = 0x555555554000, library = 0x7f1234567000;
+	struct guest *g = guest_new(5);
+	struct long_space *sp;
+	uint64_t d;
+	void *p;
+
+	map(g, 1, text, RIGHTS | PTE_U);
+	sp = select_space(g, 1, 3);
+	ck_assert_int_eq(mmu_long_place(g->m, text), LONG_PLACED);
+	d = sp->face[FACE_OWN].m.d;
+	p = mmap((void *)((library + d) & ~(REGION - 1)), PAGE_SIZE, PROT_READ,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	map(g, 1, library, RIGHTS | PTE_U);
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned win;
+
+		ck_assert_int_eq(mmu_long_place(g->m, library), LONG_IRREGULAR);
+		mmu_long_select(g->m, &win); /* without a flush */
+	}
+	ck_assert_uint_ne(sp->face[FACE_OWN].m.d, d);
+	ck_assert_int_eq(mmu_long_place(g->m, library), LONG_PLACED);
+	ck_assert_int_eq(mmu_long_place(g->m, text), LONG_PLACED);
+	check_regular(sp);
+	check_probes(g, sp, 500);
+	munmap(p, PAGE_SIZE);
+	guest_free(g);
+}
+END_TEST
+
 /* More processes than there are spaces: the oldest go, and nothing is left behind. */
 START_TEST(many)
 {
@@ -364,6 +398,7 @@ int main(void)
 	tcase_add_loop_test(t, at_random, 0, 4);
 	tcase_add_test(t, around_zero);
 	tcase_add_test(t, neighbours);
+	tcase_add_test(t, moves_away);
 	tcase_add_test(t, many);
 	suite_add_tcase(s, t);
 	return suite_run(s);
