@@ -85,6 +85,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/memory.c \
 	%D%/msr.h \
 	%D%/pci.h \
+	%D%/ram.h \
 	%D%/run.c \
 	%D%/save.c \
 	%D%/state.c \

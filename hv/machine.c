@@ -2,6 +2,7 @@
  * See hv/machine.h: construction and the controlling side of run control. The
  * vCPU thread's side is hv/run.c. */
 #include "hv/machine_int.h"
+#include "hv/ram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ extern const struct dev_class ide_class, fdc_class;
 
 enum { STEP_SPIN_TSC = 200000 };
 #define MEMORY_MIN (1ull << 20)
-#define MEMORY_MAX (3ull << 30)
+#define MEMORY_MAX (32ull << 30)
 
 static bool fail(char *err, size_t errlen, const char *text)
 {
@@ -100,7 +101,10 @@ static bool add_swap(struct machine *m, char *err, size_t errlen)
 	if (m->cfg.shared_swap)
 		fd = fcntl(m->cfg.shared_swap->fd, F_DUPFD_CLOEXEC, 3);
 	else
-		fd = swap_open(m->cfg.swap, m->loader.bios.len ? 1ull << 32 : m->memory, err, errlen);
+		fd = swap_open(m->cfg.swap,
+			       m->loader.bios.len && ram_end(m->memory) < RAM_HIGH_AT ? RAM_HIGH_AT
+										      : ram_end(m->memory),
+			       err, errlen);
 	if (fd < 0)
 		return m->cfg.shared_swap ? fail(err, errlen, "out of file descriptors") : false;
 	if (!mm_vm_set_swap(m->vm, fd, base))
@@ -128,7 +132,8 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 	}
 	if ((m->cfg.swap || m->cfg.shared_swap) && !add_swap(m, err, errlen))
 		return false;
-	if (mm_vm_add_ram(m->vm, 0, m->memory, false) ||
+	if (mm_vm_add_ram(m->vm, 0, ram_low(m->memory), false) ||
+	    (ram_high(m->memory) && mm_vm_add_ram(m->vm, RAM_HIGH_AT, ram_high(m->memory), false)) ||
 	    (rom && mm_vm_add_ram(m->vm, 0x100000000ull - rom, rom, true)))
 		return fail(err, errlen,
 			    "machine memory is too small for the guest's memory, and there is no --swap");
@@ -166,6 +171,8 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	b->vgabios_len = m->loader.vgabios.len;
 	if (!cpuid_build(&m->cpuid, m->cfg.cpu_model, b->clock.tsc_khz, BUS_HZ / 1000, err, errlen))
 		return false;
+	if (ram_high(m->memory) && !cpuid_lm(&m->cpuid))
+		return fail(err, errlen, "guest memory: a 32-bit processor has 3 GiB at most");
 	b->apic = cpuid_apic(&m->cpuid);
 	m->loader.apic = b->apic.present;
 	m->loader.lm = cpuid_lm(&m->cpuid);
@@ -255,7 +262,7 @@ static bool make_thread(struct machine *m, char *err, size_t errlen)
 static bool check_config(const struct machine_config *cfg, char *err, size_t errlen)
 {
 	if (cfg->memory < MEMORY_MIN || cfg->memory > MEMORY_MAX) {
-		snprintf(err, errlen, "guest memory of %llu bytes: must be from 1 MiB to 3 GiB",
+		snprintf(err, errlen, "guest memory of %llu bytes: must be from 1 MiB to 32 GiB",
 			 (unsigned long long)cfg->memory);
 		return false;
 	}
@@ -273,7 +280,7 @@ static struct machine *machine_alloc(const struct machine_config *cfg)
 	copy_config(&m->cfg);
 	m->memory = (cfg->memory + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 	m->target = UINT64_MAX;
-	m->loader = (struct loader){ .cfg = &m->cfg.image, .memory = m->memory };
+	m->loader = (struct loader){ .cfg = &m->cfg.image, .memory = ram_low(m->memory), .ram = m->memory };
 	pthread_mutex_init(&m->lock, NULL);
 	inbox_init(&m->inbox);
 	pthread_condattr_init(&attr);
@@ -363,7 +370,8 @@ static void zero_memory(struct machine *m)
 {
 	static const uint8_t zero[PAGE_SIZE];
 
-	for (gpa a = mm_next_populated(m->vm, 0); a < m->memory; a = mm_next_populated(m->vm, a + PAGE_SIZE))
+	for (gpa a = mm_next_populated(m->vm, 0); a < ram_end(m->memory);
+	     a = mm_next_populated(m->vm, a + PAGE_SIZE))
 		mm_phys_write(m->vm, a, zero, sizeof(zero));
 }
 

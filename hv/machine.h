@@ -37,7 +37,7 @@ struct image_config {
 enum { NETS_MAX = 8 };
 struct machine_config {
 	const char *name;
-	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 3 GiB */
+	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 32 GiB, on a 32-bit processor 3 GiB */
 	struct mm_pool
 	    *pool; /* machine memory shared with other machines, borrowed; NULL: a pool of its own */
 	uint64_t machine_memory; /* size of its own pool; 0: as the guest's memory plus what else there is */

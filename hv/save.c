@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "hv/state_int.h"
+#include "hv/ram.h"
 #include "x86/model.h"
 
 enum { VERSION = 1, HEADER_MAX = 64, JSON_MAX = 16 << 20, JSON_STYLE = JSON_INDENT(1) | JSON_SORT_KEYS };
@@ -348,7 +349,7 @@ static bool check_ballooned(const struct machine *m, const json_t *list)
 		json_int_t first = run_part(run, 0), n = run_part(run, 1);
 
 		if (first < from || first > UINT32_MAX || n < 1 || n > UINT32_MAX ||
-		    ((uint64_t)first + (uint64_t)n) << PAGE_SHIFT > m->memory)
+		    ((uint64_t)first + (uint64_t)n) << PAGE_SHIFT > ram_end(m->memory))
 			return false;
 		from = first + n;
 	}

@@ -3,6 +3,7 @@
  * as far as a guest can tell. What depends on the host (the TSC offset, FPU instruction pointers,
  * parts of the XSAVE image that are not in use) is not hashed. */
 #include "hv/state_int.h"
+#include "hv/ram.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -156,7 +157,7 @@ static void hash_memory(XXH3_state_t *h, struct machine *m)
 	static const uint8_t zero[PAGE_SIZE];
 	uint8_t page[PAGE_SIZE];
 
-	for (gpa a = mm_next_populated(m->vm, 0); a < m->memory;
+	for (gpa a = mm_next_populated(m->vm, 0); a < ram_end(m->memory);
 	     a = mm_next_populated(m->vm, a + PAGE_SIZE)) {
 		if (!mm_phys_read(m->vm, a, page, sizeof(page)) || !memcmp(page, zero, sizeof(page)))
 			continue;

@@ -7,6 +7,7 @@
 #include "hv/boot/acpi.h"
 #include "hv/machine_int.h"
 #include "hv/views_int.h"
+#include "hv/ram.h"
 
 enum { TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
 
@@ -245,6 +246,7 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 	struct machine *m = owner;
 	const struct mmio_bus *b = &m->board.mmio;
 	bool bios = image_wants_bios(&m->cfg.image);
+	uint64_t low = ram_low(m->memory);
 	char device[64];
 
 	(void)arg;
@@ -257,13 +259,14 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 		range_row(s, ACPI_AT, ACPI_AREA, "RAM: ACPI tables");
 		range_row(s, ACPI_AT + ACPI_AREA, 0x20000 - ACPI_AREA, "RAM: reserved");
 	}
-	range_row(s, 0x100000, m->memory - 0x100000, "RAM");
-	range_row(s, m->memory, 0x100000000ull - m->loader.bios.len - m->memory, "no memory");
+	range_row(s, 0x100000, low - 0x100000, "RAM");
+	range_row(s, low, RAM_HIGH_AT - m->loader.bios.len - low, "no memory");
 	for (const struct mmio_range *r = b->range; r < b->range + b->nranges; r++) {
 		snprintf(device, sizeof(device), "device: %s", r->dev->name);
 		range_row(s, r->first, r->last - r->first + 1, device);
 	}
-	range_row(s, 0x100000000ull - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");
+	range_row(s, RAM_HIGH_AT - m->loader.bios.len, m->loader.bios.len, "ROM: BIOS");
+	range_row(s, RAM_HIGH_AT, ram_high(m->memory), "RAM");
 	return NULL;
 }
 

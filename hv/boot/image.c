@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "hv/boot/acpi.h"
+#include "hv/ram.h"
 #include "x86/paging.h"
 
 enum { GDT_AT = 0xff000, GDT_ENTRIES = 4, LOW_END = 0x9fc00, EBDA_SEG = 0x9fc0 };
@@ -227,20 +228,22 @@ bool image_needs_64(struct loader *l)
 	return image_fail(l, "%s: needs a 64-bit processor (--cpu MODEL,+lm)", image_name(l));
 }
 
-uint32_t image_upper_kib(uint64_t memory)
+uint32_t image_upper_kib(uint64_t ram)
 {
-	return (uint32_t)((memory - 0x100000) >> 10);
+	return (uint32_t)((ram_low(ram) - 0x100000) >> 10);
 }
 
-unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX])
+unsigned image_memory_map(uint64_t ram, struct memory_range out[E820_MAX])
 {
 	unsigned n = 0;
 
 	out[n++] = (struct memory_range){ 0, LOW_END, E820_RAM };
 	out[n++] = (struct memory_range){ LOW_END, 0xa0000 - LOW_END, E820_RESERVED };
 	out[n++] = (struct memory_range){ 0xe0000, 0x20000, E820_RESERVED }; /* ACPI tables */
-	if (memory > 0x100000)
-		out[n++] = (struct memory_range){ 0x100000, memory - 0x100000, E820_RAM };
+	if (ram > 0x100000)
+		out[n++] = (struct memory_range){ 0x100000, ram_low(ram) - 0x100000, E820_RAM };
+	if (ram_high(ram))
+		out[n++] = (struct memory_range){ RAM_HIGH_AT, ram_high(ram), E820_RAM };
 	return n;
 }
 

@@ -13,7 +13,8 @@ struct blob {
 struct loader {
 	const struct image_config *cfg;
 	struct mm_vm *vm;
-	uint64_t memory;		      /* bytes of RAM from 0 */
+	uint64_t memory;		      /* bytes of RAM from 0: images are loaded there */
+	uint64_t ram;			      /* of all of it (hv/ram.h) */
 	struct cpu *cpu;		      /* reset state on entry; entry state on success */
 	bool apic;			      /* the machine has one */
 	bool lm;			      /* the processor has 64-bit mode */
@@ -57,11 +58,11 @@ struct memory_range {
 	uint32_t type;
 };
 enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };
-/* The memory map that guests get; returns the number of ranges. */
-unsigned image_memory_map(uint64_t memory, struct memory_range out[E820_MAX]);
+/* The memory map that guests with RAM bytes of memory get; returns the number of ranges. */
+unsigned image_memory_map(uint64_t ram, struct memory_range out[E820_MAX]);
 /* What tells of it besides: KiB from 0, and from 1 MiB up to the first hole. */
 enum { MEMORY_LOWER_KIB = 639 };
-uint32_t image_upper_kib(uint64_t memory);
+uint32_t image_upper_kib(uint64_t ram);
 
 /* What a file is that no loader takes, and which option it is for ("a firmware ROM; use --bios"); NULL:
  * unknown. */

@@ -99,8 +99,8 @@ static void put_screen(uint8_t *p)
 static void put_memory(struct loader *l, uint8_t *p)
 {
 	struct memory_range map[E820_MAX];
-	unsigned n = image_memory_map(l->memory, map);
-	uint64_t kib = image_upper_kib(l->memory);
+	unsigned n = image_memory_map(l->ram, map);
+	uint64_t kib = image_upper_kib(l->ram);
 
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *e = p + O_E820 + i * ENTRY_E820;

@@ -86,14 +86,14 @@ static bool put_modules(struct loader *l, uint64_t kernel_end, struct mb_info *i
 static bool put_map(struct loader *l, struct mb_info *info)
 {
 	struct memory_range map[E820_MAX];
-	unsigned n = image_memory_map(l->memory, map);
+	unsigned n = image_memory_map(l->ram, map);
 	struct mb_mmap out[E820_MAX];
 
 	for (unsigned i = 0; i < n; i++)
 		out[i] = (struct mb_mmap){ sizeof(*out) - 4, map[i].base, map[i].len, map[i].type };
 	info->flags |= INFO_MEMORY | INFO_MMAP;
 	info->mem_lower = MEMORY_LOWER_KIB;
-	info->mem_upper = image_upper_kib(l->memory);
+	info->mem_upper = image_upper_kib(l->ram);
 	info->mmap_addr = MMAP_AT;
 	info->mmap_length = (uint32_t)(n * sizeof(*out));
 	return image_put(l, MMAP_AT, out, n * sizeof(*out), "memory map");

@@ -205,15 +205,15 @@ static void add_text(struct mb2_info *i, uint32_t type, const void *head, size_t
 	add(i, type, head, nhead, text, strlen(text) + 1);
 }
 
-static void add_memory(struct mb2_info *i, uint64_t memory)
+static void add_memory(struct mb2_info *i, uint64_t ram)
 {
 	struct {
 		uint64_t base, len;
 		uint32_t type, zero;
 	} out[E820_MAX];
 	struct memory_range map[E820_MAX];
-	unsigned n = image_memory_map(memory, map);
-	const uint32_t sizes[2] = { MEMORY_LOWER_KIB, image_upper_kib(memory) };
+	unsigned n = image_memory_map(ram, map);
+	const uint32_t sizes[2] = { MEMORY_LOWER_KIB, image_upper_kib(ram) };
 	const uint32_t layout[2] = { sizeof(out[0]), 0 };
 
 	for (unsigned k = 0; k < n; k++) {
@@ -275,7 +275,7 @@ static bool put_info(struct loader *l, const struct mb2_header *h, uint64_t kern
 	line[sizeof(line) - 1] = 0;
 	add_text(&i, I_CMDLINE, NULL, 0, line);
 	add_text(&i, I_LOADER, NULL, 0, BOOT_LOADER_NAME);
-	add_memory(&i, l->memory);
+	add_memory(&i, l->ram);
 	add_screen(&i);
 	if (!add_rsdp(l, &i))
 		return image_fail(l, "no memory for ACPI tables");

@@ -32,7 +32,7 @@ static bool put_map(struct loader *l, struct pvh_info *info)
 	struct memory_range map[E820_MAX];
 	struct pvh_memory out[E820_MAX];
 
-	info->nmap = image_memory_map(l->memory, map);
+	info->nmap = image_memory_map(l->ram, map);
 	info->map = MAP_AT;
 	for (unsigned i = 0; i < info->nmap; i++)
 		out[i] = (struct pvh_memory){ map[i].base, map[i].len, map[i].type, 0 };

@@ -9,6 +9,7 @@
 #include "base/view.h"
 #include "hv/board.h"
 #include "hv/boot/drives.h"
+#include "hv/ram.h"
 
 enum {
 	SEC,
@@ -316,15 +317,16 @@ static void put16(uint8_t *p, uint64_t v)
 void rtc_set_memory(struct dev *d, uint64_t bytes)
 {
 	struct mc146818 *r = (struct mc146818 *)d;
-	uint64_t ext = bytes > 0x100000 ? bytes - 0x100000 : 0;
-	uint64_t high = bytes > 0x1000000 ? bytes - 0x1000000 : 0;
+	uint64_t low = ram_low(bytes), ext = low > 0x100000 ? low - 0x100000 : 0;
+	uint64_t high = low > 0x1000000 ? low - 0x1000000 : 0, above = ram_high(bytes) >> 16;
 
 	put16(r->cmos + 0x15, 640);
 	put16(r->cmos + 0x17, ext >> 10);
 	put16(r->cmos + 0x30, ext >> 10);
 	put16(r->cmos + 0x34, high >> 16);
-	r->cmos[0x5b] = r->cmos[0x5c] = r->cmos[0x5d] = 0; /* nothing above 4 GiB */
-	r->cmos[0x14] = 0x06;				   /* equipment: 80x25 colour by VGA, FPU */
+	put16(r->cmos + 0x5b, above & 0xffff); /* above 4 GiB, in 64 KiB */
+	r->cmos[0x5d] = (uint8_t)(above >> 16);
+	r->cmos[0x14] = 0x06; /* equipment: 80x25 colour by VGA, FPU */
 }
 
 /* Floppy drives, and the order in which SeaBIOS boots: 1 floppy (of any signature), 2 hard disk, 3 CD, 4

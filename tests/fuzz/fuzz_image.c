@@ -54,9 +54,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct image_config cfg = { .append = "console=ttyS0 quiet" };
 	char err[256] = "", path[40], other[40];
 	struct cpu *cpu = aligned_alloc(64, (sizeof(*cpu) + 63) & ~63ul);
-	struct loader l = {
-		.cfg = &cfg, .memory = MEMORY, .cpu = cpu, .lm = true, .err = err, .errlen = sizeof(err)
-	};
+	struct loader l = { .cfg = &cfg,
+			    .memory = MEMORY,
+			    .ram = MEMORY,
+			    .cpu = cpu,
+			    .lm = true,
+			    .err = err,
+			    .errlen = sizeof(err) };
 	struct mm_pool *pool = mm_pool_new(MEMORY + (18 << 20));
 	unsigned kind = size ? data[0] % KINDS : 0;
 	const char *file;

@@ -445,6 +445,42 @@ START_TEST(linux_64)
 }
 END_TEST
 
+/* What is beyond 3 GiB is at 4 GiB, and every kernel learns of it. */
+START_TEST(high_memory)
+{
+	struct machine_config cfg = {
+		.memory = 5ull << 30, .clock = CLOCK_ICOUNT, .cpu_model = "max", .swap = NULL
+	};
+	struct memory_range map[E820_MAX];
+	uint64_t quads[6 * 3];
+	uint32_t info;
+	struct machine *m;
+	unsigned n = image_memory_map(cfg.memory, map);
+
+	ck_assert_uint_eq(n, 5);
+	ck_assert(map[3].base == 1 << 20 && map[3].len == (3ull << 30) - (1 << 20) &&
+		  map[3].type == E820_RAM);
+	ck_assert(map[4].base == 4ull << 30 && map[4].len == 2ull << 30 && map[4].type == E820_RAM);
+	ck_assert_uint_eq(image_memory_map(3ull << 30, map), 4);
+	ck_assert_uint_eq(image_upper_kib(5ull << 30), (3u << 20) - 1024);
+	make_pvh(0x200010, 8);
+	cfg.image.kernel = put_file("kernel", file, sizeof(file));
+	m = machine_new(&cfg, fake_new, NULL, err, sizeof(err));
+	ck_assert_msg(m, "%s", err);
+	ck_assert(mm_is_ram(machine_vm(m), (6ull << 30) - 8, 8) && !mm_is_ram(machine_vm(m), 6ull << 30, 1));
+	ck_assert(!mm_is_ram(machine_vm(m), 3ull << 30, 1) && !mm_is_ram(machine_vm(m), (4ull << 30) - 1, 1));
+	ck_assert(mm_phys_write(machine_vm(m), (6ull << 30) - 8, "highest", 8));
+	ck_assert(mm_phys_read(machine_vm(m), 0x90000 + 40, quads, 8));
+	info = (uint32_t)quads[0];
+	ck_assert(mm_phys_read(machine_vm(m), info, quads, 5 * 24));
+	ck_assert(quads[12] == 4ull << 30 && quads[13] == 2ull << 30 && (uint32_t)quads[14] == E820_RAM);
+	machine_free(m);
+	cfg.cpu_model = "pentium3";
+	ck_assert_ptr_null(machine_new(&cfg, fake_new, NULL, err, sizeof(err)));
+	ck_assert_str_eq(err, "guest memory: a 32-bit processor has 3 GiB at most");
+}
+END_TEST
+
 /* Any byte of the headers, changed, gives a machine or one line. */
 START_TEST(mutated)
 {
@@ -487,6 +523,7 @@ int main(void)
 	tcase_add_test(tc, multiboot2_by_address);
 	tcase_add_loop_test(tc, multiboot2_bad, 0, (int)ARRAY_LEN(mb2_bad));
 	tcase_add_test(tc, linux_64);
+	tcase_add_test(tc, high_memory);
 	tcase_add_loop_test(tc, mutated, 0, 3);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
