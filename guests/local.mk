@@ -57,7 +57,7 @@ nano64_sources = %D%/demo64/boot.S %D%/demo64/entry.S %D%/demo64/lib.c %D%/demo6
 	%D%/nano64/entry.S %D%/nano64/main.c %D%/nano/measure.c %D%/nano64/insn.c %D%/nano64/system.c
 nano64_extra = %D%/nano64/user.S %D%/nano64/system.h
 
-%D%/nano64/nano64.elf: $(nano64_sources) $(nano64_extra) %D%/nano/nano.h %D%/demo64/kernel.h %D%/demo64/demo64.lds
+%D%/nano64/nano64.elf: $(nano64_sources) $(nano64_extra) $(stress64_sources) $(stress64_extra) %D%/nano/nano.h %D%/demo64/kernel.h %D%/demo64/demo64.lds
 	$(AM_V_GEN)$(MKDIR_P) %D%/nano64 && out=`pwd`/%D%/nano64 && cd $(top_srcdir) && \
 	$(DEMO64_COMPILE) -c -o $$out/user.o %D%/nano64/user.S && \
 	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/nano64.elf $(nano64_sources) $$out/user.o
@@ -78,6 +78,19 @@ stress_extra = %D%/stress/user.S %D%/stress/stress.h %D%/stress/stubs.inc
 
 %D%/stress/stress.bin: %D%/stress/stress.elf
 	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/stress/stress.elf $@
+
+# stress64: four-level tables change at random; a model checks them.
+stress64_sources = %D%/demo64/boot.S %D%/demo64/entry.S %D%/demo64/lib.c %D%/demo64/cpu.c %D%/demo64/paging.c \
+	%D%/stress64/main.c %D%/stress64/model.c %D%/stress64/tables.c
+stress64_extra = %D%/stress64/user.S %D%/stress64/stress.h
+
+%D%/stress64/stress64.elf: $(stress64_sources) $(stress64_extra) %D%/demo64/kernel.h %D%/demo64/demo64.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/stress64 && out=`pwd`/%D%/stress64 && cd $(top_srcdir) && \
+	$(DEMO64_COMPILE) -c -o $$out/user.o %D%/stress64/user.S && \
+	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/stress64.elf $(stress64_sources) $$out/user.o
+
+%D%/stress64/stress64.bin: %D%/stress64/stress64.elf
+	$(AM_V_GEN)$(OBJCOPY) --strip-debug %D%/stress64/stress64.elf $@
 
 # hyper: a minimal hypervisor, which checks and measures VMX and SVM.
 hyper_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %D%/demo/paging.c %D%/demo/no_tasks.c \
@@ -100,11 +113,12 @@ kvm_sources = %D%/kvm/main.c %D%/kvm/boot.c %D%/kvm/ports.c
 
 noinst_LIBRARIES += %D%/libguests.a
 %C%_libguests_a_SOURCES = %D%/blob.S %D%/embedded.h
-%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin %D%/demo64/demo64.bin %D%/nano64/nano64.bin
+%D%/blob.$(OBJEXT): %D%/demo/demo.bin %D%/nano/nano.bin %D%/stress/stress.bin %D%/demo64/demo64.bin %D%/nano64/nano64.bin %D%/stress64/stress64.bin
 
 CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.elf %D%/nano/nano.bin %D%/nano/user.o \
 	%D%/stress/stress.elf %D%/stress/stress.bin %D%/stress/user.o %D%/hyper/hyper.elf \
 	%D%/kvm/kvm %D%/demo64/demo64.elf %D%/demo64/demo64.bin %D%/demo64/user.o \
-	%D%/nano64/nano64.elf %D%/nano64/nano64.bin %D%/nano64/user.o
-EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano64_sources) $(nano64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
+	%D%/nano64/nano64.elf %D%/nano64/nano64.bin %D%/nano64/user.o \
+	%D%/stress64/stress64.elf %D%/stress64/stress64.bin %D%/stress64/user.o
+EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano64_sources) $(nano64_extra) $(stress64_sources) $(stress64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
 	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs

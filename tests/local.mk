@@ -73,6 +73,7 @@ SHELL_TESTS = \
 	%D%/guests/same.sh \
 	%D%/guests/state.sh \
 	%D%/guests/stress.sh \
+	%D%/guests/stress64.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/vms.sh \
 	%D%/tui/agree.sh \
@@ -400,7 +401,7 @@ steps_extra = %D%/guests/steps/pieces.def
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
-	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/kvm/kvm
+	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/kvm/kvm guests/stress64/stress64.elf
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
 	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S

@@ -644,7 +644,7 @@ START_TEST(machine_limits)
 
 	ic.flat = put_file("flat", "\xf4", 1);
 	refuse(ic, 1000, "1 MiB");
-	refuse(ic, 4ull << 30, "3 GiB");
+	refuse(ic, 33ull << 30, "32 GiB");
 	cfg.image = ic;
 	ck_assert_ptr_null(machine_new(&cfg, fake_new, NULL, err, sizeof(err)));
 	ck_assert(strstr(err, "too small"));

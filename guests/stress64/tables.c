@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Page tables that change at random, and the ways to flush. */
+#include "guests/stress64/stress.h"
+
+struct space spaces[SPACES];
+unsigned present;
+u64 spots[SPOTS], frames[FRAMES];
+struct rights rights;
+static u64 large_2m; /* a 2 MiB page of memory that is used as a large one; the frames are in it */
+
+#define KERNEL_SPOTS 10 /* the last ones: in the upper half, in the tables that all spaces share */
+
+static bool is_kernel(unsigned spot)
+{
+	return spot >= SPOTS - KERNEL_SPOTS;
+}
+
+/* Neighbours, so that accesses cross from one to the next; places that programs use, and others. */
+static void choose_spots(void)
+{
+	static const u64 bases[] = { 0x400000,	     0x600000,	     0x10000000,     0xfffff000,
+				     0x7ffff7dd0000, 0x7ffffffde000, 0x555555554000, 0x123456600000,
+				     0x3ffffffff000, 0x7f0000000000 };
+	static const u64 upper[] = { 0xffffa00000000000, 0xffffc7ffffffe000, 0xffffffffc0200000,
+				     0xffffe12345678000, 0xffff90003ffff000 };
+
+	for (unsigned i = 0; i < SPOTS - KERNEL_SPOTS; i++)
+		spots[i] = bases[i / 3] + i % 3 * 4096;
+	for (unsigned i = 0; i < KERNEL_SPOTS; i++)
+		spots[SPOTS - KERNEL_SPOTS + i] = upper[i / 2] + i % 2 * 4096;
+}
+
+/* The entry for VA at the level with SHIFT, tables above it made as needed; NULL: a large page is there. */
+static volatile u64 *entry_of(u64 root, u64 va, unsigned shift)
+{
+	volatile u64 *t = phys(root);
+
+	for (unsigned s = 39; s > shift; s -= 9) {
+		volatile u64 *e = &t[va >> s & 511];
+
+		if (!(*e & PTE_P))
+			*e = frame_alloc() | PTE_P | PTE_W | PTE_U;
+		else if (*e & PTE_PS && s <= 30)
+			return NULL;
+		t = phys(*e & PTE_ADDR);
+	}
+	return &t[va >> shift & 511];
+}
+
+static u64 random_flags(bool kernel)
+{
+	u64 f = 0;
+
+	f |= rnd(8) ? PTE_P : 0;
+	f |= rnd(3) ? PTE_W : 0;
+	f |= rnd(kernel ? 6 : 2) ? 0 : PTE_U;
+	f |= kernel || rnd(4) ? 0 : PTE_U;
+	f |= rnd(3) ? 0 : PTE_A;
+	f |= rnd(3) ? 0 : PTE_A | PTE_D;
+	f |= rights.nx && !rnd(4) ? PTE_NX : 0;
+	f |= kernel && !rnd(3) ? PTE_G : 0;
+	return f;
+}
+
+void tables_setup(void)
+{
+	u64 pa;
+
+	choose_spots();
+	do
+		pa = frame_alloc();
+	while (pa & 0x1fffff); /* up to the next 2 MiB: the page itself is used from here on */
+	large_2m = pa;
+	for (unsigned i = 1; i < 512; i++)
+		frame_alloc();
+	for (unsigned i = 0; i < FRAMES; i++)
+		frames[i] = large_2m + rnd(512) * 4096;
+	rights = (struct rights){ .wp = true, .nx = HAS_NX };
+	for (unsigned i = 0; i < KERNEL_SPOTS; i++)
+		entry_of(phys_of((void *)kernel_pml4), spots[SPOTS - KERNEL_SPOTS + i], 12);
+	for (unsigned i = 0; i < SPACES; i++) {
+		spaces[i] = (struct space){ .root = frame_alloc(), .pcid = HAS_PCID ? i + 1 : 0 };
+		memcpy(phys(spaces[i].root), (void *)kernel_pml4, 4096);
+	}
+	write_cr4(read_cr4() | CR4_PGE);
+	write_cr3(spaces[0].root);
+	if (HAS_PCID)
+		write_cr4(read_cr4() | CR4_PCIDE);
+	tables_switch();
+}
+
+/* ---- flushes ---- */
+
+static void invpcid(u64 type, u64 pcid, u64 va)
+{
+	u64 descriptor[2] = { pcid, va };
+
+	asm volatile("invpcid %1, %0" : : "r"(type), "m"(descriptor) : "memory");
+}
+
+static void set_cr3(unsigned space, bool keep)
+{
+	write_cr3(spaces[space].root | spaces[space].pcid | (keep ? 1ull << 63 : 0));
+	present = space;
+}
+
+static void flush_all(void)
+{
+	u64 cr4 = read_cr4();
+
+	if (HAS_INVPCID && rnd(2)) {
+		invpcid(2, 0, 0);
+	} else {
+		write_cr4(cr4 & ~(u64)CR4_PGE);
+		write_cr4(cr4);
+	}
+	for (unsigned i = 0; i < SPACES; i++)
+		spaces[i].stale = false;
+}
+
+/* VA's translation has changed in space S, or in all of them when it is the kernel's. LEAF: only that of its
+ * page, not of others. */
+static void flush(unsigned s, u64 va, bool kernel, bool leaf, bool global)
+{
+	for (unsigned i = 0; i < SPACES; i++)
+		if (kernel || i == s)
+			spaces[i].stale = true;
+	if (global || !rnd(16)) {
+		if (leaf && kernel && rnd(2))
+			invlpg(va);
+		else
+			flush_all();
+		if (!spaces[present].stale)
+			return;
+	}
+	if (!kernel && s != present) {
+		if (HAS_INVPCID && spaces[s].pcid && !rnd(2)) {
+			invpcid(rnd(2) && leaf ? 0 : 1, spaces[s].pcid, va);
+			spaces[s].stale = false;
+		}
+		return;
+	}
+	if (leaf && rnd(2))
+		invlpg(va);
+	else if (HAS_INVPCID && spaces[present].pcid && !rnd(3))
+		invpcid(leaf && rnd(2) ? 0 : 1, spaces[present].pcid, va);
+	else
+		set_cr3(present, false);
+	spaces[present].stale = false;
+}
+
+/* ---- what happens ---- */
+
+/* Only tables of the spots' own change above the last level: the kernel's own memory stays. */
+void tables_change(void)
+{
+	unsigned spot = (unsigned)rnd(SPOTS), s = rnd(4) ? present : (unsigned)rnd(SPACES);
+	bool kernel = is_kernel(spot), leaf = rnd(5) != 0, global;
+	u64 va = spots[spot], was;
+	unsigned shift = leaf ? 12 : kernel || rnd(3) ? 21 : rnd(2) ? 30 : 39;
+	volatile u64 *e = entry_of(spaces[s].root, va, shift);
+
+	if (!e)
+		e = entry_of(spaces[s].root, va, shift = 21), leaf = false;
+	if (!e)
+		return;
+	was = *e;
+	global = was & PTE_G || (!leaf && kernel);
+	if (shift == 12) {
+		*e = frames[rnd(FRAMES)] | random_flags(kernel);
+		global |= (*e & PTE_G) != 0;
+	} else if (shift == 21 && (was & PTE_PS || !rnd(3))) {
+		*e = was & PTE_PS && rnd(2) ? 0 : large_2m | PTE_PS | random_flags(kernel);
+		global |= (*e & PTE_G) != 0;
+	} else { /* rights of what is below, its table, or none for a while */
+		*e = (was & PTE_ADDR) | (random_flags(true) & ~(u64)(PTE_G | PTE_PS | PTE_D)) |
+		     (rnd(4) ? PTE_U : 0);
+		if (!(was & PTE_P))
+			*e = 0;
+	}
+	flush(s, va, kernel, leaf, global);
+}
+
+void tables_switch(void)
+{
+	unsigned to = (unsigned)rnd(SPACES);
+
+	set_cr3(to, spaces[to].pcid && !spaces[to].stale && rnd(4));
+	spaces[to].stale = false;
+}
+
+static void set_bit(u64 *value, u64 bit, bool on)
+{
+	*value = on ? *value | bit : *value & ~bit;
+}
+
+void tables_protect(void)
+{
+	u64 cr0 = read_cr0(), cr4 = read_cr4();
+
+	rights.wp = rnd(4) != 0;
+	rights.smep = HAS_SMEP && rnd(2);
+	rights.smap = HAS_SMAP && rnd(2);
+	rights.ac = rights.smap && rnd(2);
+	set_bit(&cr0, CR0_WP, rights.wp);
+	set_bit(&cr4, CR4_SMEP, rights.smep);
+	set_bit(&cr4, CR4_SMAP, rights.smap);
+	write_cr0(cr0);
+	write_cr4(cr4);
+}
