@@ -189,6 +189,14 @@ bool cpu_is_amd(struct vcpu *v)
 	return cpuid_reg(v, 0, CPUID_B) == CPUID_AMD_EBX;
 }
 
+/* SDM vol. 4 table 2-2: with CPUID leaf 7, EDX bit 29. */
+static bool arch_capabilities_rd(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	return cpuid_reg(v, CPUID_ARCH_CAPABILITIES_LEAF, CPUID_ARCH_CAPABILITIES_REG) &
+		   CPUID_ARCH_CAPABILITIES &&
+	       plat_rd(v, msr, val);
+}
+
 #define RANGE(id) .first = MSR_##id, .last = MSR_##id##_LAST
 #define FIELD(name) .still = true, .field = offsetof(struct cpu, name)
 static const struct msr_row msr_rows[] = {
@@ -198,6 +206,7 @@ static const struct msr_row msr_rows[] = {
 	  .wr = apic_base_wr }, /* the platform knows whether there is an APIC */
 	{ RANGE(BIOS_SIGN_ID), .rd = bios_sign_rd, .wr = bios_sign_wr },
 	{ RANGE(MTRRCAP), .rd = mtrrcap_rd },
+	{ RANGE(ARCH_CAPABILITIES), .rd = arch_capabilities_rd },
 	{ RANGE(SYSENTER_CS), FIELD(sysenter_cs) },
 	{ RANGE(SYSENTER_ESP), .lm_address = true, FIELD(sysenter_esp) },
 	{ RANGE(SYSENTER_EIP), .lm_address = true, FIELD(sysenter_eip) },

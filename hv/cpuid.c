@@ -52,7 +52,7 @@ enum { LINEAR_32 = 32, LINEAR_64 = 48 }; /* bits of linear addresses */
 struct cpu_model {
 	const char *name, *help, *vendor;
 	uint32_t signature, max_basic, max_ext;
-	uint32_t edx1, ecx1, ebx7, ecx7, ext_edx, ext_ecx, xsave1;
+	uint32_t edx1, ecx1, ebx7, ecx7, edx7, ext_edx, ext_ecx, xsave1;
 	uint32_t svm;	    /* of leaf 8000000AH, if the model has SVM */
 	enum cpuid_vmx vmx; /* if it has VMX */
 	bool hypervisor;    /* show the hypervisor leaves */
@@ -61,8 +61,9 @@ struct cpu_model {
 
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX | LONG_ECX1,           \
-	.ebx7 = LEAF7_EBX | LONG_EBX7, .ecx7 = LONG_ECX7, .ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX,  \
-	.ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL, .hypervisor = true, .lm = true
+	.ebx7 = LEAF7_EBX | LONG_EBX7, .ecx7 = LONG_ECX7, .edx7 = CPUID_ARCH_CAPABILITIES,                   \
+	.ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1,              \
+	.vmx = CPUID_VMX_ALL, .hypervisor = true, .lm = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
@@ -317,10 +318,35 @@ static void add_hypervisor(struct cpuid_table *t, uint32_t tsc_khz, uint32_t bus
 	r[B] = bus_khz;
 }
 
+/* Is the host's processor free of the fault that its kernel calls NAME? */
+static bool not_affected(const char *name)
+{
+	char path[80], line[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/vulnerabilities/%s", name);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
+	return !strncmp(line, "Not affected", 12);
+}
+
+/* IA32_ARCH_CAPABILITIES (SDM vol. 4 table 2-2): what the guest need not guard against because the host's
+ * processor is free of it. Without RDCL_NO, kernels isolate their page tables at each system call. */
+static uint64_t arch_capabilities(void)
+{
+	return (not_affected("meltdown") ? 1u << 0 : 0u) | (not_affected("mds") ? 1u << 5 : 0u) |
+	       (not_affected("tsx_async_abort") ? 1u << 8 : 0u);
+}
+
 static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc_khz, uint32_t bus_khz)
 {
 	memset(t, 0, sizeof(*t));
 	add_identity(t, m);
+	t->arch_capabilities = arch_capabilities();
 	if (t->max_basic >= 2)
 		host(2, 0, add(t, 2, 0, false));
 	if (t->max_basic >= 4)
@@ -330,7 +356,8 @@ static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc
 
 		host(7, 0, h);
 		memcpy(add(t, 7, 0, true),
-		       (const uint32_t[]){ 0, (h[B] | LONG_EBX7) & m->ebx7, (h[C] | LONG_ECX7) & m->ecx7, 0 },
+		       (const uint32_t[]){ 0, (h[B] | LONG_EBX7) & m->ebx7, (h[C] | LONG_ECX7) & m->ecx7,
+					   m->edx7 & (arch_capabilities() ? CPUID_ARCH_CAPABILITIES : 0) },
 		       16);
 	}
 	if (t->max_basic >= 0xb && (t->e[1].reg[C] & CPUID_X2APIC))
@@ -350,7 +377,7 @@ static uint32_t *mask_of(struct cpu_model *m, const struct feature_row *row)
 	if (row->leaf == 1)
 		return row->reg == D ? &m->edx1 : row->reg == C ? &m->ecx1 : NULL;
 	if (row->leaf == 7)
-		return row->reg == B ? &m->ebx7 : row->reg == C ? &m->ecx7 : NULL;
+		return row->reg == B ? &m->ebx7 : row->reg == C ? &m->ecx7 : &m->edx7;
 	if (row->leaf == 0xd)
 		return &m->xsave1;
 	if (row->leaf == 0x8000000a)
@@ -376,6 +403,7 @@ static bool host_has(const struct feature_row *row)
 	} else if (row->leaf == 7) {
 		r[B] |= LONG_EBX7;
 		r[C] |= LONG_ECX7;
+		r[D] = arch_capabilities() ? CPUID_ARCH_CAPABILITIES : 0;
 	} else if (row->leaf == 0x80000001) {
 		r[C] |= ASKED_EXT_ECX;
 		r[D] |= LONG_EXT_EDX;

@@ -20,6 +20,7 @@ struct cpuid_table {
 	unsigned n;
 	uint32_t max_basic;
 	enum cpuid_vmx vmx;
+	uint64_t arch_capabilities; /* value of the MSR, where the processor has it */
 };
 
 /* Fill T for NAME: a model and features to add or to take away, as in "pentium3,+sse2,-mmx" (NULL: "host");

@@ -51,6 +51,10 @@ static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
 
 	if (is_apic_msr(msr))
 		return lapic_rdmsr(m->board.dev[SLOT_lapic], msr, val);
+	if (msr == MSR_ARCH_CAPABILITIES) {
+		*val = m->cpuid.arch_capabilities;
+		return true;
+	}
 	if (msr != MSR_APIC_BASE)
 		return msr_read(&m->msr, msr, val);
 	*val = m->v->cpu.apic_base;
