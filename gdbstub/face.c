@@ -113,8 +113,8 @@ static const struct command commands[] = {
 	  1, 2, "start|stop" },
 	{ "arch", NULL, "[i386|i8086|i386:x86-64|auto]",
 	  "choose the architecture of gdb's target description",
-	  "auto, the default: when gdb connects, x86-64 if the guest is in IA-32e mode, or can be and the symbol file is "
-	  "not a 32-bit one; else i386. During a session it never changes by itself: gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
+	  "auto, the default: when gdb connects, x86-64 if the guest is in IA-32e mode, or can be and neither the symbol file nor the "
+	  "kernel is a 32-bit one, nor does it use 32-bit paging; else i386. During a session it never changes by itself: gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",
 	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64|auto" },
 	{ 0 },

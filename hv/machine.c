@@ -596,6 +596,11 @@ void machine_key(struct machine *m, uint8_t scancode)
 	post(m, ARRIVAL_KEYS, SLOT_kbd, &scancode, 1);
 }
 
+unsigned machine_image_bits(const struct machine *m)
+{
+	return m->loader.bits;
+}
+
 bool machine_nmi(struct machine *m)
 {
 	bool open = lapic_nmi_open(m->board.dev[SLOT_lapic]);

@@ -151,6 +151,8 @@ enum machine_state machine_state(const struct machine *m);
 int machine_exit_code(const struct machine *m); /* (v<<1)|1 after MACHINE_EXITED */
 const char *machine_error(const struct machine *m);
 struct vcpu *machine_vcpu(struct machine *m); /* exact while stopped */
+/* Of the kernel that the machine was started with: 32, 64; 0: none, or not known. */
+unsigned machine_image_bits(const struct machine *m);
 struct mm_vm *machine_vm(struct machine *m);
 uint32_t machine_balloon_most(const struct machine *m); /* pages; 0: the machine has no balloon device */
 /* Reads of addresses where there is neither memory nor a device; the last in *RECENT. Also while it runs. */

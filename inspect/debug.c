@@ -233,8 +233,13 @@ bool debug_wide(struct inspect *s)
 {
 	const struct vcpu *v = machine_vcpu(s->m);
 
-	return cpu_long(&v->cpu) || (v->plat.cpuid && cpu_has_long_mode(&v->plat, &v->cpu) &&
-				     (s->symbols.has_64 || !s->symbols.has_32));
+	unsigned bits = s->symbols.has_64 ? 64 : s->symbols.has_32 ? 32 : machine_image_bits(s->m);
+
+	if (cpu_long(&v->cpu) || !v->plat.cpuid || !cpu_has_long_mode(&v->plat, &v->cpu))
+		return cpu_long(&v->cpu);
+	if (!bits && v->cpu.cr0 & CR0_PG) /* a 32-bit system has started, from wherever */
+		bits = 32;
+	return bits != 32;
 }
 
 /* ---- registers ---- */

@@ -91,7 +91,8 @@ size_t debug_write(struct inspect *s, bool physical, uint64_t addr, const void *
  */
 bool debug_is_range(struct inspect *s, bool physical, uint64_t addr, uint64_t len);
 /* Shall a debugger that connects now see 64-bit registers? In IA-32e mode; and where the processor has that,
- * unless the symbol file is a 32-bit one, which debuggers will load as well. */
+ * unless the symbol file, which debuggers will load as well, or the kernel is a 32-bit one, or 32-bit paging
+ * is on. */
 bool debug_wide(struct inspect *s);
 /* Find the range of linear addresses around ADDR that is mapped alike, or unmapped. True: mapped. */
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable);

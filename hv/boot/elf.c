@@ -147,6 +147,7 @@ bool elf_load(struct loader *l, const struct blob *k, struct elf_image *e)
 	*e = (struct elf_image){ 0 };
 	if (why)
 		return image_fail(l, "%s: %s", image_name(l), why);
+	l->bits = f.is_64 ? 64 : 32;
 	if (f.is_64 && !l->lm)
 		return image_needs_64(l);
 	e->is_64 = f.is_64;

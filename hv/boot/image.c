@@ -160,6 +160,8 @@ static const struct seg_cache flat_data = {
 
 bool image_enter_flat(struct loader *l, uint32_t entry, uint32_t esp)
 {
+	if (!l->bits)
+		l->bits = 32;
 	struct cpu *c = l->cpu;
 
 	for (int i = 0; i < SEG_COUNT; i++)

@@ -18,6 +18,7 @@ struct loader {
 	struct cpu *cpu;		      /* reset state on entry; entry state on success */
 	bool apic;			      /* the machine has one */
 	bool lm;			      /* the processor has 64-bit mode */
+	unsigned bits;			      /* of the kernel that was loaded: 32 or 64; 0: not known */
 	uint32_t cpu_signature, cpu_features; /* CPUID leaf 1, EAX and EDX: for the MP table */
 	struct blob bios, vgabios;	      /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;

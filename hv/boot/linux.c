@@ -204,6 +204,7 @@ static bool check(struct loader *l, const struct blob *k)
 				  (k->data[O_SETUP_SECTS] + 1u) * SECTOR);
 	if (!(k->data[O_LOADFLAGS] & LOADED_HIGH))
 		return image_fail(l, "%s: a zImage, which loads low, is not supported", name);
+	l->bits = is_64(k) ? 64 : 32;
 	if (is_64(k) && !l->lm)
 		return image_needs_64(l);
 	if (!get(k->data + O_CODE32, 4))

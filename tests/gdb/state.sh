@@ -8,7 +8,7 @@ plan 11
 
 # rep movsb; jmp .: with 64-bit registers it would copy the monitor's memory to 0x300000
 code "$TMP/copy" f3 a4 eb fe
-start_guest --wait-gdb --memory 16M --flat "$TMP/copy@0x100000"
+start_guest --cpu host,-lm --wait-gdb --memory 16M --flat "$TMP/copy@0x100000"
 run_gdb <<END
 source $TOP_SRCDIR/gdbstub/vitrine.gdb
 target remote $SOCK

@@ -575,6 +575,12 @@ const char *machine_error(const struct machine *m)
 	return m->state == MACHINE_FAILED ? "no such instruction" : "";
 }
 
+unsigned machine_image_bits(const struct machine *m)
+{
+	(void)m;
+	return 0;
+}
+
 struct vcpu *machine_vcpu(struct machine *m)
 {
 	return &m->v;
