@@ -190,11 +190,15 @@ struct variable *session_variable(struct inspect *s, const char *name, bool make
 	return v;
 }
 
-/* $task, $pid, $tgid of a Linux guest. */
+/* $task, $pid, $tgid, $kaslr of a Linux guest. */
 static bool env_task(struct inspect *s, const char *name, uint64_t *val)
 {
 	struct lx_task t;
 
+	if (!strcmp(name, "kaslr") && s->kernel.k) {
+		*val = lx_offset(s->kernel.k);
+		return true;
+	}
 	if ((strcmp(name, "task") && strcmp(name, "pid") && strcmp(name, "tgid")) || !kernel_task(s, &t))
 		return false;
 	*val = !strcmp(name, "task") ? t.addr : !strcmp(name, "pid") ? t.pid : t.tgid;

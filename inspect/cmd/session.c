@@ -384,7 +384,7 @@ static const struct command commands[] = {
 	  "The symbols of a Linux guest are found in its memory (kallsyms), wherever its kernel is, at the first stop in "
 	  "which its page-fault handler is in place: then backtraces, breakpoints by name, profiles and views have them "
 	  "without a file. 'symbols linux' looks now, 'symbols linux off' forgets them and looks no more. Files that "
-	  "were loaded come first. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
+	  "were loaded come first; 'symbols load vmlinux $kaslr' moves those of a kernel to where it is. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
 	  cmd_symbols, CMD_PAUSE | CMD_FILES_BY_WORD, 1, 3, "load|save|clear|linux <file>|on|off <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
 	  "log internal events; without arguments, list the categories", NULL, cmd_log,

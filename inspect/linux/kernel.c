@@ -208,6 +208,16 @@ static void find_notes(struct lx *k)
 			return;
 }
 
+uint64_t lx_offset(const struct lx *k)
+{
+	uint64_t off;
+
+	if (lx_note(k, "KERNELOFFSET=", 16, &off))
+		return off;
+	return k->start -
+	       (k->width == 8 ? 0xffffffff81000000ull : 0xc1000000); /* where distributions link it */
+}
+
 /* ---- page tables ---- */
 
 /* Do the tables of SP map the image? */

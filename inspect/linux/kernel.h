@@ -81,6 +81,8 @@ bool lx_word(const struct lx *k, uint64_t va, uint64_t *v); /* of WIDTH bytes */
 bool lx_u32(const struct lx *k, uint64_t va, uint32_t *v);
 /* Read the text at VA, at most SIZE - 1 bytes of it; bytes that cannot be printed become '?'. */
 bool lx_text(const struct lx *k, uint64_t va, char *buf, size_t size);
+/* How far the kernel is from where it was linked (KASLR). */
+uint64_t lx_offset(const struct lx *k);
 /* Could VA be an address of the kernel's data? */
 bool lx_is_pointer(const struct lx *k, uint64_t va);
 /* Could VA be an address of user memory? */
