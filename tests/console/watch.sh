@@ -107,7 +107,7 @@ delete
 break paging_on
 continue
 -watch -p
--watch -p 0xffffffff 8
+-watch -p 0xfffffffffffffff 8
 END
 match 'new value 0x7$' "a condition"
 match '^breakpoint 2 at .*<paging_on>' "a physical watchpoint that was deleted stops nothing"
