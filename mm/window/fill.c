@@ -519,6 +519,8 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft)
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
 	    (wk.second.on && !wk.second.readable) || !may_come_along(m, w, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
+	LOG(mmu, "%08llx: filled before the retry, from %llx", (unsigned long long)lin,
+	    (unsigned long long)wk.pa);
 	if (soft && soften(m, w, (gva32)lin, &wk))
 		m->st.prefills++;
 	else if (fill_run(m, w, (gva32)lin, &wk))

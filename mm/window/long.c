@@ -47,9 +47,10 @@ void long_region_drop(struct mmu *m, struct window *w)
 {
 	struct long_space *sp = w->of;
 	unsigned i = 0, mine = w->id - MAX_WINDOWS;
+	uint64_t known = w->known; /* what went before was said page by page */
 
 	win_drop_all(m, w);
-	if (m->vm->hooks.code_unmap)
+	if (known && m->vm->hooks.code_unmap)
 		m->vm->hooks.code_unmap(m->vm->hooks.ctx, win_number(w), UINT64_MAX, win_links(w));
 	layout_close(sp, w);
 	while (sp->region[i] != mine)

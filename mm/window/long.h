@@ -9,6 +9,7 @@
 enum {
 	LONG_SPACES = 40,    /* at once */
 	LONG_KERNELS = 4,    /* of these, kernel spaces at most */
+	LONG_MANY = 16,	     /* regions of a space, of which empty ones go at the next comparison */
 	LONG_EACH = 256,     /* regions of a space */
 	LONG_REGIONS = 1024, /* of all */
 	LONG_HALF = 1 << 15, /* of the host's addresses that user code has, in regions */

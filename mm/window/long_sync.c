@@ -28,10 +28,23 @@ static void sync_region(struct mmu *m, struct window *w, const struct long_space
 		sync_some(m, w);
 }
 
+/* Libraries are at another address in each program. */
+static void drop_empty(struct mmu *m, struct long_space *sp)
+{
+	for (unsigned i = sp->nregions; i--;) {
+		struct window *w = &sp->all->region[sp->region[i]];
+
+		if (!w->known)
+			long_region_drop(m, w);
+	}
+}
+
 void long_sync(struct mmu *m, struct long_space *sp)
 {
 	for (unsigned i = 0; i < sp->nregions; i++)
 		sync_region(m, &sp->all->region[sp->region[i]], sp);
+	if (sp->nregions > LONG_MANY)
+		drop_empty(m, sp);
 	sp->need_sync = sp->need_local = sp->pending = false;
 }
 
