@@ -106,6 +106,12 @@ static void time_use(struct bt_vcpu *b, const struct site *s)
 }
 
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
+/* 64-bit code: do N bytes at LIN have no address of a canonical form? */
+static bool is_far(const struct bt_vcpu *b, uint64_t lin, unsigned n)
+{
+	return mode_long(b->mode) && !(cpu_canonical(lin) && cpu_canonical(lin + n - 1));
+}
+
 uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
@@ -120,6 +126,10 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 	}
 	if (s->mmio.aligned && lin & (s->mmio.size - 1)) {
 		cpu_raise_err(&b->v.cpu, EXC_GP, 0);
+		return callout_raise(b, s);
+	}
+	if (is_far(b, lin, s->mmio.size)) {
+		cpu_raise_err(&b->v.cpu, s->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 		return callout_raise(b, s);
 	}
 	if (s->mmio.writes && mmu_check_write(b->v.mmu, lin, s->mmio.size, how))

@@ -246,9 +246,10 @@ static uint64_t choose_rip(struct making *m)
 	return r->addr + 0x100 + rnd(m, 0xd00);
 }
 
+/* Of a segment: where the process has nothing, as short addresses stay near. */
 static uint64_t choose_base(struct making *m)
 {
-	return one_in(m, 3) ? 0 : rng_next(&m->rng) & 0x7fffffffffffu;
+	return one_in(m, 3) ? 0 : 0x300000000000u | (rng_next(&m->rng) & 0xfffffffffffu);
 }
 
 static void setup_state(struct making *m)

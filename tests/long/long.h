@@ -83,8 +83,7 @@ struct long_case {
 	bool loose_tags;
 	bool low_index;	    /* a string instruction by 32-bit addresses: the upper halves of its registers */
 	uint16_t cr2_slack; /* CR2 may be that of another byte of the operand */
-	bool misaligned;    /* the operand is not aligned to 32 bytes */
-	bool null_override; /* a prefix of a segment that has no meaning */
+	bool misaligned;    /* the operand wants an alignment, or has none */
 	unsigned number;    /* argument of --case, to repeat it */
 };
 

@@ -429,7 +429,6 @@ void setup_encoded(struct making *m)
 	m->c->loose_tags = is_row(m, "mmx.maskmovq");
 	m->c->low_index = m->a32 && (m->e->row->setup == S_STR || m->e->row->setup == S_STREQ);
 	m->c->misaligned = m->memory && ((m->lin & 31) || (a & A_ALIGN));
-	m->c->null_override = m->override >= 0 && m->override < SEG_FS;
 	if (m->e->row->setup == S_MASKMOV)
 		m->c->cr2_slack = 16;
 	if (is_row(m, "fxsave") || is_row(m, "fxrstor"))
