@@ -601,6 +601,13 @@ unsigned machine_image_bits(const struct machine *m)
 	return m->loader.bits;
 }
 
+unsigned machine_cr8(const struct machine *m)
+{
+	uint64_t base, deadline;
+
+	return lapic_register(m->board.dev[SLOT_lapic], LAPIC_TPR, &base, &deadline) >> 4 & 15;
+}
+
 bool machine_nmi(struct machine *m)
 {
 	bool open = lapic_nmi_open(m->board.dev[SLOT_lapic]);

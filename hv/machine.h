@@ -178,6 +178,8 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* a
 void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
 /* Press the NMI button, from any thread. False, without effect: LINT1 of the local APIC is masked. */
 bool machine_nmi(struct machine *m);
+/* CR8, which is the upper half of the local APIC's task priority. */
+unsigned machine_cr8(const struct machine *m);
 /* P, of the engine's processor, is part of M's state, too. */
 struct state_part;
 void machine_add_state(struct machine *m, const struct state_part *p);

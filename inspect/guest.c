@@ -213,6 +213,8 @@ static bool env_reg(void *ctx, const char *name, uint64_t *val)
 
 	if (r && s->m)
 		*val = reg_get(session_cpu(s), r);
+	else if (!strcmp(name, "cr8") && s->m)
+		*val = machine_cr8(s->m);
 	else if (!strcmp(name, "icount") && s->m)
 		*val = machine_vcpu(s->m)->icount;
 	else if (!strcmp(name, "event") && s->m)

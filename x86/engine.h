@@ -67,8 +67,14 @@ enum engine_event {
 	ENGINE_EV_ENTRY_FAILURE, /* a VM entry failed: the VM-instruction error, or the exit reason */
 	ENGINE_EVENTS,
 };
-/* V86: virtual-8086; leaving it enters PROTECTED or PAGING. */
-enum engine_mode { ENGINE_MODE_REAL, ENGINE_MODE_PROTECTED, ENGINE_MODE_PAGING, ENGINE_MODE_V86 };
+/* V86: virtual-8086; leaving it enters PROTECTED or PAGING. LONG: IA-32e mode. */
+enum engine_mode {
+	ENGINE_MODE_REAL,
+	ENGINE_MODE_PROTECTED,
+	ENGINE_MODE_PAGING,
+	ENGINE_MODE_V86,
+	ENGINE_MODE_LONG
+};
 
 /* An event that stopped the engine. */
 struct engine_hit {

@@ -45,21 +45,24 @@ void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok)
 		b->v.nchain = 0;
 }
 
-static enum engine_mode mode_of(uint32_t cr0)
+/* The mode of CR0 and the present EFER.LME, which does not change while paging is on. */
+static enum engine_mode mode_of(const struct cpu *c, uint64_t cr0)
 {
 	if (!(cr0 & CR0_PE))
 		return ENGINE_MODE_REAL;
-	return cr0 & CR0_PG ? ENGINE_MODE_PAGING : ENGINE_MODE_PROTECTED;
+	if (!(cr0 & CR0_PG))
+		return ENGINE_MODE_PROTECTED;
+	return c->efer & EFER_LME ? ENGINE_MODE_LONG : ENGINE_MODE_PAGING;
 }
 
 void runtime_cr_event(struct bt_vcpu *b, unsigned n, uint32_t old, gva pc)
 {
 	const struct cpu *c = &b->v.cpu;
-	uint32_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
+	uint64_t now = n == 0 ? c->cr0 : n == 2 ? c->cr2 : n == 3 ? c->cr3 : c->cr4;
 
 	runtime_event(b, ENGINE_EV_CR, n, now, true, pc);
-	if (n == 0 && mode_of(old) != mode_of(c->cr0))
-		runtime_event(b, ENGINE_EV_MODE, mode_of(c->cr0), c->cr0, true, pc);
+	if (n == 0 && mode_of(c, old) != mode_of(c, c->cr0))
+		runtime_event(b, ENGINE_EV_MODE, mode_of(c, c->cr0), c->cr0, true, pc);
 }
 
 void runtime_vm_changed(struct bt_vcpu *b)
@@ -70,5 +73,5 @@ void runtime_vm_changed(struct bt_vcpu *b)
 	if (vm == b->debug.was_vm)
 		return;
 	b->debug.was_vm = vm;
-	runtime_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c->cr0), c->cr0, true, cpu_pc(c));
+	runtime_event(b, ENGINE_EV_MODE, vm ? ENGINE_MODE_V86 : mode_of(c, c->cr0), c->cr0, true, cpu_pc(c));
 }

@@ -15,7 +15,8 @@
 static const char *const mode_names[] = { [ENGINE_MODE_REAL] = "real",
 					  [ENGINE_MODE_PROTECTED] = "protected",
 					  [ENGINE_MODE_PAGING] = "paging",
-					  [ENGINE_MODE_V86] = "v86" };
+					  [ENGINE_MODE_V86] = "v86",
+					  [ENGINE_MODE_LONG] = "long" };
 
 static const char *const packet_names[] = { "sent", "received" };
 
@@ -31,7 +32,7 @@ static const struct kind {
 	[ENGINE_EV_PORT] = { "port", 0xffff, true },
 	[ENGINE_EV_MSR] = { "msr", UINT32_MAX, true },
 	[ENGINE_EV_CR] = { "cr", 8, false },
-	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_V86, false },
+	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_LONG, false },
 	[ENGINE_EV_CALLOUT] = { "callout", 255, false },
 	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
 	[ENGINE_EV_EXIT] = { "exit", UINT32_MAX, false },
@@ -279,7 +280,7 @@ static const struct command commands[] = {
 	  "stop after an event of the processor or the machine, at any address",
 	  "EVENT is one of these. exception: by vector or name (14, #PF, pf); stops before the handler's first instruction. irq: an external "
 	  "interrupt, by vector. int: an INT instruction. port, msr: an access. cr: a write to control register N. "
-	  "mode: real, protected, paging or v86 is entered. callout: translated code called the monitor, by the kind's "
+	  "mode: real, protected, paging, long (IA-32e) or v86 is entered. callout: translated code called the monitor, by the kind's "
 	  "name (info callouts). fragment: code at N, or from N to M, was translated and is about to run. exit: a guest of the guest left, by "
 	  "reason or its name (CPUID, EPT_VIOLATION; info exits), before its hypervisor's first instruction. "
 	  "entry-failure: a VM entry failed, by VM-instruction error or exit reason. world-switch: the VMM "

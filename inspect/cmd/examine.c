@@ -150,6 +150,8 @@ static int set_register(struct inspect *s, const char *name, uint64_t val, struc
 	struct cpu want;
 	const char *no;
 
+	if (!strcmp(name, "cr8"))
+		return result_fail(r, "set: $cr8: this register is read-only");
 	if (!reg) {
 		session_variable(s, name, true)->val = val;
 		return 0;

@@ -30,6 +30,21 @@ static void reg_row(const struct cpu *c, const struct reg_info *r, struct row_si
 					  V_UINT(val) });
 }
 
+/* CR8 is not the processor's own. It is shown behind CR4 in IA-32e mode, which alone can access it. */
+static void cr8_row(struct inspect *s, struct row_sink *sink)
+{
+	unsigned val = machine_cr8(s->m);
+
+	sink->row(sink, (struct value[]){ V_STR("cr8"), V_HEX(val), V_NONE, V_UINT(val) });
+}
+
+static void put_row(struct inspect *s, const struct reg_info *r, struct row_sink *sink)
+{
+	reg_row(session_cpu(s), r, sink);
+	if (!strcmp(r->name, "cr4") && cpu_long(session_cpu(s)))
+		cr8_row(s, sink);
+}
+
 /* Does WORD name R: a register, with or without $, or its group, if that shows it now? */
 static bool means(const struct cpu *c, const struct reg_info *r, const char *word, size_t len)
 {
@@ -54,7 +69,11 @@ static bool registers_meant(struct inspect *s, const char *word, size_t len, str
 	for (unsigned i = 0; i < reg_count; i++) {
 		if (!means(c, &reg_infos[i], word, len))
 			continue;
-		reg_row(c, &reg_infos[i], sink);
+		put_row(s, &reg_infos[i], sink);
+		any = true;
+	}
+	if (!any && len == 3 && !memcmp(word, "cr8", 3)) {
+		cr8_row(s, sink);
 		any = true;
 	}
 	return any;
@@ -74,7 +93,7 @@ static const char *registers_rows(void *owner, const char *arg, struct row_sink 
 		return "no machine";
 	for (unsigned i = 0; !*arg && i < reg_count; i++)
 		if (is_default(session_cpu(s), &reg_infos[i]))
-			reg_row(session_cpu(s), &reg_infos[i], sink);
+			put_row(s, &reg_infos[i], sink);
 	for (size_t n; *arg; arg += n + strspn(arg + n, " ")) {
 		n = strcspn(arg, " ");
 		if (!registers_meant(s, arg, n, sink))

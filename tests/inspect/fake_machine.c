@@ -632,6 +632,12 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
 	strncat(m->input, (const char *)buf, n);
 }
 
+unsigned machine_cr8(const struct machine *m)
+{
+	(void)m;
+	return 5;
+}
+
 bool machine_nmi(struct machine *m)
 {
 	m->v.cpu.nmi_pending = 1;

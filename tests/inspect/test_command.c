@@ -443,7 +443,7 @@ static const struct {
 	const char *line, *word, *words;
 } completions[] = {
 	{ "break-on ", "f", "fragment" },
-	{ "break-on mode ", "", "real protected paging v86" },
+	{ "break-on mode ", "", "real protected paging v86 long" },
 	{ "break-on exception ", "p", "pf" },
 	{ "break-on exception ", "#P", "#PF" },
 	{ "catch exception 14 if ", "$ea", "$eax" },
@@ -462,7 +462,7 @@ static const struct {
 	{ "pick $x break ", "numb", "number" },
 	{ "log ", "io", "io" },
 	{ "log io ", "", "on off" },
-	{ "symbols ", "", "load clear linux" },
+	{ "symbols ", "", "load save clear linux" },
 	{ "sendkey ", "pg", "pgup pgdn" },
 	{ "sendkey ret ", "ctrl-pgu", "ctrl-pgup" },
 	{ "print 1+", "$ebx", "$ebx" },

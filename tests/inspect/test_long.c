@@ -81,7 +81,7 @@ static const struct {
 	  "0xf8eb9000000008e8\n"
 	  "0xf8eb9000000008e8\n"
 	  "0x8e8\n" },
-	{ "info registers general\ncreg\ninfo registers eax r9",
+	{ "info registers general\ncreg\ninfo registers eax r9\nset $cr8 = 1\np $cr8\ninfo registers cr8",
 	  "rax                    0x0                             0\n"
 	  "rbx                    0x0                             0\n"
 	  "rcx                    0x0                             0\n"
@@ -112,10 +112,14 @@ static const struct {
 	  "cr2          0x0                            0\n"
 	  "cr3       0xa000                        40960\n"
 	  "cr4         0xa0  PAE PGE                 160\n"
+	  "cr8          0x5                            5\n"
 	  "efer       0xd01  SCE LME LMA NXE        3329\n"
 	  "xcr0         0x1  X87                       1\n"
 	  "eax  0x0  0\n"
-	  "r9   0x0  0\n" },
+	  "r9   0x0  0\n"
+	  "! set: $cr8: this register is read-only\n"
+	  "5  0x5\n"
+	  "cr8  0x5  5\n" },
 	/* linear and physical memory */
 	{ "x/2xb 0xffffffff81001000\nx/xg 0xffff888000001000\nx/xw 0x1000\nx/xw 0x10000\nx/xw 1 << 47\nx/xw -4096\n"
 	  "set [0x2000] = 0x1122334455667788\nx/2xw 0x2000\np/x *(u32)0x2004\np/x *0x2000\nxp/xb 0x1005",
