@@ -298,6 +298,8 @@ int view_show(struct inspect *s, const char *name, const struct cmd_args *a, int
 		result_text(r, "%s", error);
 		return 0;
 	}
+	if (error && !t->nrows)
+		t->style = TABLE_PLAIN; /* no heading of nothing */
 	if (error)
 		return result_fail(r, "info %s: %s", v->name, error);
 	if (q.sort && !table_sort(t, q.sort))

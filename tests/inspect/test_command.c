@@ -213,6 +213,14 @@ static const struct {
 	  "! info registers: no such register or group (groups: general segment control debug system float part "
 	  "all)\n",
 	  PROGRAM(looping) },
+	{ "ps\nlsmod\nbreak 0x1005 task sh\nbreak 0x1005 tasks\nprint $kaslr\nsymbols linux\nsymbols linux maybe",
+	  "! info tasks: no Linux kernel was found: it is not there yet, or not one with kallsyms\n"
+	  "! info modules: no Linux kernel was found: it is not there yet, or not one with kallsyms\n"
+	  "! break: task: no Linux kernel was found: it is not there yet, or not one with kallsyms\n"
+	  "! break: unexpected 'tasks'\n! no register or variable $kaslr\n"
+	  "! symbols: no Linux kernel was found: it is not there yet, or not one with kallsyms\n"
+	  "! usage: symbols linux [on|off]\n",
+	  PROGRAM(looping) },
 	{ "statehash", "feedface00000000 at icount 0\n", PROGRAM(looping) },
 	{ "save-state /nonexistent/x\nload-state /nonexistent/x",
 	  "! save-state: /nonexistent/x: cannot be written\n! load-state: /nonexistent/x: not a saved state\n",

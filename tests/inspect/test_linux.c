@@ -65,6 +65,35 @@ START_TEST(test_translate)
 }
 END_TEST
 
+static void count_range(void *ctx, uint64_t va, uint64_t pa, uint64_t size)
+{
+	uint64_t *sum = ctx;
+
+	(void)va;
+	(void)pa;
+	*sum += size;
+}
+
+/* All that is mapped; a table that is its own page ends by the limit. */
+START_TEST(test_space)
+{
+	struct lx_space self = { 0x20000, LX_FOUR_LEVELS };
+	unsigned tables = 100;
+	uint64_t sum = 0;
+	struct image im;
+
+	image_init(&im, forms[_i].paging, false);
+	lx_space_each(&im.lx, &im.cpu.space, &tables, count_range, &sum);
+	ck_assert_uint_eq(sum, IMAGE_SIZE);
+	ck_assert_uint_ge(tables, 95);
+	for (unsigned i = 0; i < 512; i++)
+		im.mem[0x20000 + 8 * i] = 3, im.mem[0x20000 + 8 * i + 2] = 2;
+	lx_space_each(&im.lx, &self, &tables, count_range, &sum);
+	ck_assert_uint_eq(tables, 0);
+	image_fini(&im);
+}
+END_TEST
+
 /* An entry of __ksymtab: data that is not in the table of symbols. */
 START_TEST(test_exported)
 {
@@ -367,6 +396,7 @@ int main(void)
 
 	tcase_add_loop_test(t, test_find, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_translate, 0, ARRAY_LEN(forms));
+	tcase_add_loop_test(t, test_space, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_exported, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_damaged, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_structures, 0, ARRAY_LEN(forms));
