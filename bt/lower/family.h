@@ -94,6 +94,8 @@ void win_adjust(struct tx *t, int32_t by);
 
 /* lower/lower.c: IN, which comes next, will not store the host's x87 pointers. Clobbers r8 to r11. */
 void emit_x87_pointers(struct tx *t, struct insn *in);
+/* The same before XSAVE and family, which also depends on what is in use. */
+void emit_x87_saved(struct tx *t, struct insn *in);
 
 /* lower/memory.c */
 /* Convert an offset in r8d to a linear address in r8d. Clobbers r9 and r10; preserves r11. */

@@ -322,11 +322,13 @@ static bool xsave(struct tx *t, struct insn *in, bool restores)
 {
 	struct host_mem m;
 
-	if (!(t->mode & MODE_OSXSAVE)) {
-		emit_raise(t, in, EXC_UD);
-	} else if (t->mode & MODE_TS) {
-		emit_raise(t, in, EXC_NM);
-	} else if (t->kind == TX_MMIO) {
+	if (!(t->mode & MODE_OSXSAVE) || t->mode & MODE_TS) {
+		emit_raise(t, in, t->mode & MODE_OSXSAVE ? EXC_NM : EXC_UD);
+		return true;
+	}
+	if (!restores)
+		emit_x87_saved(t, in);
+	if (t->kind == TX_MMIO) {
 		xsave_by_callouts(t, in, restores);
 	} else {
 		long_operand(t, in, &m); /* before the mask: the address may use rax or rdx */

@@ -83,6 +83,13 @@ void emit_x87_pointers(struct tx *t, struct insn *in)
 	emit_callout(t, new_site(t, in, CO_X87, co_x87_pointers));
 }
 
+void emit_x87_saved(struct tx *t, struct insn *in)
+{
+	emit_x87_pointers(t, in);
+	e2(t, 0x280f); /* movaps xmm0,xmm0: see co_xgetbv() */
+	e1(t, 0xc0);
+}
+
 static bool (*const window_families[])(struct tx *, struct insn *) = {
 	lower_flow, lower_stack, lower_string, lower_system, lower_legacy, lower_divide, NULL
 };

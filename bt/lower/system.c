@@ -274,11 +274,8 @@ static void xsave(struct tx *t, struct insn *in)
 		t->done = true;
 		return;
 	}
-	if (in->z.mnemonic != ZYDIS_MNEMONIC_XRSTOR && in->z.mnemonic != ZYDIS_MNEMONIC_XRSTOR64) {
-		emit_x87_pointers(t, in);
-		e2(t, 0x280f); /* movaps xmm0,xmm0: see co_xgetbv() */
-		e1(t, 0xc0);
-	}
+	if (in->z.mnemonic != ZYDIS_MNEMONIC_XRSTOR && in->z.mnemonic != ZYDIS_MNEMONIC_XRSTOR64)
+		emit_x87_saved(t, in);
 	user_access = site_is_user_access(t, in) && mode_seg(t->mode, in->seg) == SEGC_FLAT;
 	emit_linear(t, in, 1); /* before the callout: the address may use eax or edx */
 	if (user_access) {
