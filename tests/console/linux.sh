@@ -98,7 +98,7 @@ if command -v tmux >/dev/null; then
 	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
 	sees "(vitrine)" "an attached shell"
 	ask stop
-	sees "stopped at" "reports that another client stopped the guest"
+	sees "stopped in" "reports that another client stopped the guest"
 	t send-keys -t v -l "continue"
 	key Enter
 	t send-keys -t v -l 'echo keys $((6 * 7))'

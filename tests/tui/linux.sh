@@ -25,7 +25,7 @@ for size in 200x50 80x24; do
 	t resize-window -t v -x ${size%x*} -y ${size#*x}
 	key 1; sees "Registers" "$size: machine"
 	key 2; sees "Fragment " "$size: translation"
-	key 3; sees "segment-load" "$size: traps"
+	key 3; sees "Callouts by kind" "$size: traps"
 	key 4; sees "physical" "$size: spaces"
 	key 5; sees "master" "$size: devices"
 done
