@@ -39,6 +39,7 @@ SHELL_TESTS = \
 	%D%/host/steer.sh \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
+	%D%/console/long.sh \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
 	%D%/console/sandbox.sh \

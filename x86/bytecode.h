@@ -33,6 +33,6 @@ struct prog_record {
 	char text[PROG_TEXTS][PROG_TEXT];
 	bool unreadable; /* the program ended early: memory at BAD is not readable, or (BAD 0) a division by
 			    zero */
-	uint32_t bad;
+	uint64_t bad;
 };
 #endif

@@ -163,7 +163,8 @@ static void emit_one(struct tx *t, struct insn *in, unsigned i)
 {
 	struct probe *p = &t->b->probes.probe[i];
 	struct term c[PROBE_TERMS];
-	unsigned n = terms(&p->is.cond, c);
+	/* 64-bit code has no register to spare for comparisons. */
+	unsigned n = mode_long(t->mode) ? 0 : terms(&p->is.cond, c);
 	uint8_t *no[PROBE_TERMS];
 
 	bump(t, OFF(probes.count) + 8 * (int32_t)i);
@@ -232,13 +233,13 @@ static const char *add_probe(struct vcpu *v, const struct engine_probe *is, unsi
 	b->probes.count[i] = b->probes.match[i] = 0;
 	b->probes.n++;
 	*number = p->number;
-	cache_drop_at(b, (uint32_t)is->pc, 1, DROP_PROBE);
+	cache_drop_at(b, is->pc, 1, DROP_PROBE);
 	return NULL;
 }
 
 static void forget(struct bt_vcpu *b, struct probe *p)
 {
-	cache_drop_at(b, (uint32_t)p->is.pc, 1, DROP_PROBE);
+	cache_drop_at(b, p->is.pc, 1, DROP_PROBE);
 	free((char *)p->is.cond_text);
 	free((char *)p->is.record_text);
 	*p = (struct probe){ 0 };
@@ -312,7 +313,7 @@ static const char *way_of(const struct probe *p)
 {
 	struct term t[PROBE_TERMS];
 
-	if (p->is.cond.n && !terms(&p->is.cond, t))
+	if (p->is.cond.n && (p->is.pc > UINT32_MAX || !terms(&p->is.cond, t)))
 		return "callout";
 	return !p->is.record.n ? "inline" : p->is.cond.n ? "callout when it holds" : "callout";
 }

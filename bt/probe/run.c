@@ -36,7 +36,14 @@ static int64_t field(const struct bt_vcpu *b, const struct prog_op *o)
 static bool load(struct bt_vcpu *b, uint64_t addr, unsigned size, uint64_t *v)
 {
 	*v = 0;
-	return addr <= UINT32_MAX && !mmu_read(b->v.mmu, (gva)addr, v, size, MM_READ | MM_PROBE);
+	if (cpu_long(&b->v.cpu) ? !cpu_canonical(addr) : addr > UINT32_MAX)
+		return false;
+	return !mmu_read(b->v.mmu, (gva)addr, v, size, MM_READ | MM_PROBE);
+}
+
+static uint64_t text_at(const struct bt_vcpu *b, int64_t addr)
+{
+	return cpu_long(&b->v.cpu) ? (uint64_t)addr : (uint32_t)addr;
 }
 
 static void take_text(struct bt_vcpu *b, int64_t addr, struct prog_record *r)
@@ -48,7 +55,7 @@ static void take_text(struct bt_vcpu *b, int64_t addr, struct prog_record *r)
 	if (r->ntexts == PROG_TEXTS)
 		return;
 	r->ntexts++;
-	while (n < PROG_TEXT - 1 && load(b, (uint32_t)(addr + n), 1, &c) && c)
+	while (n < PROG_TEXT - 1 && load(b, text_at(b, addr + n), 1, &c) && c)
 		to[n++] = c >= ' ' && c < 127 ? (char)c : '.';
 	to[n] = 0;
 }
@@ -96,7 +103,7 @@ static int64_t binary(enum prog_code op, int64_t a, int64_t x)
 static bool fails(struct prog_record *r, uint64_t addr)
 {
 	r->unreadable = true;
-	r->bad = (uint32_t)addr;
+	r->bad = addr;
 	return false;
 }
 

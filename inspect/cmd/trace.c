@@ -242,8 +242,8 @@ void trace_replay(struct inspect *s, const char *trace, const struct engine_prob
 	char *text, bad[64];
 
 	if (h->rec.unreadable) {
-		snprintf(bad, sizeof(bad), h->rec.bad ? "cannot read memory at 0x%x" : "division by zero",
-			 h->rec.bad);
+		snprintf(bad, sizeof(bad), h->rec.bad ? "cannot read memory at 0x%llx" : "division by zero",
+			 (unsigned long long)h->rec.bad);
 		emit_line(s, "probe", h->number, h->pc, bad);
 		return;
 	}
