@@ -2,7 +2,8 @@
  * stress64: changes, switches and accesses in random order; each access is compared with the model. One seed
  * is one sequence, whatever the processor does.
  *
- * Words of the command line: seed=N (1), steps=N (20000), quiet. Ends like the demo guest. */
+ * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on). Ends like
+ * the demo guest. */
 #include "guests/stress64/stress.h"
 
 #define USER_AT                                                                                              \
@@ -12,7 +13,9 @@
 extern u8 user_image[], user_image_end[];
 void user_load(void), user_store(void), user_call(void);
 
+static const char *const names[] = { "load", "store", "call" };
 static u64 state = 1, accesses, faults;
+bool tracing;
 static u64 *user_stack;
 
 u64 rnd(u64 n)
@@ -91,8 +94,6 @@ static bool perform(struct request *q)
 
 static void complain(const struct request *q, const char *what, u64 want, u64 got)
 {
-	static const char *const names[] = { "load", "store", "call" };
-
 	print("%s of %016x by %s in space %u: %s: expected %x, got %x\n", names[q->how], q->va,
 	      q->user ? "user mode" : "the kernel", (u64)present, what, want, got);
 	print("rights: WP %u NX %u SMEP %u SMAP %u AC %u; vector %u error %x CR2 %x; cr3 %x\n",
@@ -147,6 +148,9 @@ static void try_access(void)
 	bad = o[0].faults ? &o[0] : crosses && o[1].faults ? &o[1] : NULL;
 	if (!bad && q.how == CALL)
 		put_code(&o[0], code);
+	if (tracing)
+		print("%u: %s of %x by %s in space %u, expected %x\n", accesses, names[q.how], q.va,
+		      q.user ? "user mode" : "the kernel", (u64)present, bad ? bad->err : o[0].pa);
 	dirty = bad ? 0 : *o[0].entry[o[0].levels - 1] & PTE_D;
 	fault = perform(&q);
 	accesses++;
@@ -206,13 +210,14 @@ static void step(void)
 
 void __attribute__((used)) kernel_main(u32 magic, u32 info)
 {
-	u64 steps;
+	u64 steps, trace;
 
 	console_init();
 	print("Vitrine stress guest of 64-bit mode\n");
 	keep_info(magic, info);
 	state = number_of("seed=", 1) * 0x9e3779b97f4a7c15 + 1;
 	steps = number_of("steps=", 20000);
+	trace = number_of("trace=", ~0ull);
 	tables_init();
 	paging_init();
 	devices_init();
@@ -221,6 +226,7 @@ void __attribute__((used)) kernel_main(u32 magic, u32 info)
 	for (u64 i = 0; i < steps; i++) {
 		if (i % 10000 == 0 && i)
 			print("%u steps, %u accesses, %u faults\n", i, accesses, faults);
+		tracing = i >= trace;
 		if (rnd(64) == 0)
 			asm volatile("sti; nop; cli");
 		step();

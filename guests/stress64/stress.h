@@ -51,4 +51,5 @@ void tables_protect(void); /* WP, SMEP, SMAP, AC */
 
 /* ---- main.c ---- */
 u64 rnd(u64 n); /* below N */
+extern bool tracing;
 #endif

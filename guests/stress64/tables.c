@@ -178,6 +178,8 @@ void tables_change(void)
 		if (!(was & PTE_P))
 			*e = 0;
 	}
+	if (tracing)
+		print("entry %u of %x in space %u: %x, was %x\n", (u64)shift, va, (u64)s, *e, was);
 	flush(s, va, kernel, leaf, global);
 }
 
@@ -185,6 +187,8 @@ void tables_switch(void)
 {
 	unsigned to = (unsigned)rnd(SPACES);
 
+	if (tracing)
+		print("to space %u\n", (u64)to);
 	set_cr3(to, spaces[to].pcid && !spaces[to].stale && rnd(4));
 	spaces[to].stale = false;
 }
@@ -202,6 +206,9 @@ void tables_protect(void)
 	rights.smep = HAS_SMEP && rnd(2);
 	rights.smap = HAS_SMAP && rnd(2);
 	rights.ac = rights.smap && rnd(2);
+	if (tracing)
+		print("WP %u SMEP %u SMAP %u AC %u\n", (u64)rights.wp, (u64)rights.smep, (u64)rights.smap,
+		      (u64)rights.ac);
 	set_bit(&cr0, CR0_WP, rights.wp);
 	set_bit(&cr4, CR4_SMEP, rights.smep);
 	set_bit(&cr4, CR4_SMAP, rights.smap);
