@@ -43,6 +43,9 @@ enum mmu_long_where {
 		    */
 	LONG_PROBE,	 /* a byte of the selected space's VT: *LIN is a guest address of that MiB */
 	LONG_PROBE_USER, /* likewise of the user space's */
+	LONG_BEYOND, /* *LIN is behind the end of a region, and the next one is elsewhere: by mmu_read() and
+		      * so on
+		      */
 };
 enum mmu_long_where mmu_long_where(const struct mmu *m, uint64_t hva, gva *lin);
 

@@ -216,6 +216,9 @@ bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontex
 	case LONG_USER:
 		user_missed(b, f, m, uc, lin, write);
 		return true;
+	case LONG_BEYOND:
+		by_address(b, f, m, uc);
+		return true;
 	case LONG_ELSEWHERE:
 		break;
 	}

@@ -287,12 +287,14 @@ static bool place(struct long_space *sp, struct window *w, unsigned face)
 bool layout_place(struct long_space *sp, struct window *w)
 {
 	struct long_face *low = &sp->face[FACE_LOW];
+	bool is_low = long_face_of(sp, w->lin) == FACE_LOW;
 
+	/* Code that reaches the lower part by that part's displacement finds nothing elsewhere. */
+	if (is_low && low->planned)
+		return place(sp, w, FACE_LOW);
 	if (place(sp, w, FACE_OWN))
 		return true;
-	if (!sp->user || long_face_of(sp, w->lin) != FACE_LOW)
-		return false;
-	if (!low->planned && (!choose(sp, low, &w->lin, 1) || !finish(low)))
+	if (!is_low || !choose(sp, low, &w->lin, 1) || !finish(low))
 		return false;
 	return place(sp, w, FACE_LOW);
 }

@@ -493,9 +493,17 @@ enum mmu_long_place mmu_long_place(struct mmu *m, gva lin)
 	return r;
 }
 
+/* A region of the lower part that got its place before that part had a displacement of its own is not where
+ * the probe was. */
 enum mmu_long_place mmu_long_place_user(struct mmu *m, gva lin)
 {
-	return user_space(m) ? place(m, user_space(m), lin) : LONG_IRREGULAR;
+	struct long_space *sp = user_space(m);
+	enum mmu_long_place r = sp ? place(m, sp, lin) : LONG_IRREGULAR;
+
+	if (r == LONG_PLACED && long_face_of(sp, lin) == FACE_LOW && sp->face[FACE_LOW].planned &&
+	    space_find(sp, lin)->face != FACE_LOW)
+		return LONG_IRREGULAR;
+	return r;
 }
 
 /* ---- faults ---- */
@@ -594,6 +602,14 @@ static bool probes_nothing(const struct long_face *f, uint64_t hva, gva *lin)
 	return f->planned && i < 1ull << 44 && (*lin + f->m.d) >> 47;
 }
 
+/* Is the region of LIN reached at another host address than HVA? */
+static bool is_elsewhere(const struct long_face *f, uint64_t hva, gva lin)
+{
+	const struct window *w = space_find(&f->all->space[(f->owner - 1) / FACES], lin);
+
+	return w && w->base && (uint64_t)w->base + (gva32)lin != hva;
+}
+
 static bool memory(const struct long_face *f, uint64_t hva, gva *lin)
 {
 	*lin = hva - f->m.d;
@@ -622,8 +638,11 @@ enum mmu_long_where mmu_long_where(const struct mmu *m, uint64_t hva, uint64_t *
 	bool own = m->cur && m->cur->of; /* the first is the selected space's */
 
 	for (unsigned i = 0; i < n; i++) {
-		if (f[i]->planned && memory(f[i], hva, lin))
+		if (f[i]->planned && memory(f[i], hva, lin)) {
+			if (is_elsewhere(f[i], hva, *lin))
+				return LONG_BEYOND;
 			return i || !own ? LONG_USER : LONG_MEMORY;
+		}
 		if (probes(f[i], hva, lin))
 			return i || !own ? LONG_PROBE_USER : LONG_PROBE;
 	}
