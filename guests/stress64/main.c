@@ -2,8 +2,8 @@
  * stress64: changes, switches and accesses in random order; each access is compared with the model. One seed
  * is one sequence, whatever the processor does.
  *
- * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on). Ends like
- * the demo guest. */
+ * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on), odd (pages
+ * of user mode in the upper half, too). Ends like the demo guest. */
 #include "guests/stress64/stress.h"
 
 #define USER_AT                                                                                              \
@@ -15,7 +15,7 @@ void user_load(void), user_store(void), user_call(void);
 
 static const char *const names[] = { "load", "store", "call" };
 static u64 state = 1, accesses, faults;
-bool tracing;
+bool tracing, odd;
 static u64 *user_stack;
 
 u64 rnd(u64 n)
@@ -96,9 +96,9 @@ static void complain(const struct request *q, const char *what, u64 want, u64 go
 {
 	print("%s of %016x by %s in space %u: %s: expected %x, got %x\n", names[q->how], q->va,
 	      q->user ? "user mode" : "the kernel", (u64)present, what, want, got);
-	print("rights: WP %u NX %u SMEP %u SMAP %u AC %u; vector %u error %x CR2 %x; cr3 %x\n",
+	print("rights: WP %u NX %u SMEP %u SMAP %u AC %u; vector %u error %x CR2 %x RIP %x; cr3 %x\n",
 	      (u64)rights.wp, (u64)rights.nx, (u64)rights.smep, (u64)rights.smap, (u64)rights.ac, caught.vec,
-	      caught.err, caught_cr2, read_cr3());
+	      caught.err, caught_cr2, caught.rip, read_cr3());
 	print("stress64: FAILED\n");
 	finish(1);
 }
@@ -218,6 +218,7 @@ void __attribute__((used)) kernel_main(u32 magic, u32 info)
 	state = number_of("seed=", 1) * 0x9e3779b97f4a7c15 + 1;
 	steps = number_of("steps=", 20000);
 	trace = number_of("trace=", ~0ull);
+	odd = has_word(cmdline, "odd");
 	tables_init();
 	paging_init();
 	devices_init();

@@ -51,5 +51,5 @@ void tables_protect(void); /* WP, SMEP, SMAP, AC */
 
 /* ---- main.c ---- */
 u64 rnd(u64 n); /* below N */
-extern bool tracing;
+extern bool tracing, odd;
 #endif

@@ -53,7 +53,7 @@ static u64 random_flags(bool kernel)
 
 	f |= rnd(8) ? PTE_P : 0;
 	f |= rnd(3) ? PTE_W : 0;
-	f |= rnd(kernel ? 6 : 2) ? 0 : PTE_U;
+	f |= rnd(kernel ? 6 : 2) || (kernel && !odd) ? 0 : PTE_U;
 	f |= kernel || rnd(4) ? 0 : PTE_U;
 	f |= rnd(3) ? 0 : PTE_A;
 	f |= rnd(3) ? 0 : PTE_A | PTE_D;
