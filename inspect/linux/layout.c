@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Where members of structures are: from the kernel's BTF, else from its vmcoreinfo, else (infer.c) from what
  * the structures hold. */
-#include "inspect/linux/kernel.h"
+#include "inspect/linux/kernel_int.h"
 
 #include <stdio.h>
 #include <string.h>
