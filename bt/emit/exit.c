@@ -105,7 +105,8 @@ void emit_callout(struct tx *t, struct site *s)
 void emit_cached_syscall(struct tx *t, struct site *s, unsigned which)
 {
 	t->low[t->i] = LOW_INTC;
-	call_stub(t, s, OFF(stubs.syscall) + 8 * (int32_t)which);
+	call_stub(t, s,
+		  (mode_long(t->mode) ? OFF(stubs.long_syscall) : OFF(stubs.syscall)) + 8 * (int32_t)which);
 }
 
 void emit_raise(struct tx *t, struct insn *in, int vector)

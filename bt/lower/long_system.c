@@ -42,6 +42,24 @@ static bool call_and_end(struct tx *t, struct insn *in, enum callout_kind k, cal
 	return true;
 }
 
+/* Between user and kernel code the entry stub repeats the transfer from the syscall cache. */
+static bool syscall_or_sysret(struct tx *t, struct insn *in, unsigned which)
+{
+	bool enter = which == SYSCALL_ENTER;
+	unsigned from = enter ? 3 : 0;
+	bool known = t->kind == TX_NORMAL && in_line(t) && (t->mode & MODE_CPL) >> 2 == from &&
+		     !(t->mode & MODE_GUEST) && (enter || size_of(in) == 8);
+	struct site *s;
+
+	if (!known)
+		return call_and_end(t, in, enter ? CO_INT : CO_IRET, enter ? co_syscall : co_sysret);
+	s = new_callout(t, in, enter ? CO_INT : CO_IRET, enter ? co_syscall : co_sysret);
+	s->syscall.mode = t->mode;
+	emit_cached_syscall(t, s, which);
+	t->done = true;
+	return true;
+}
+
 /* ---- moves between general and other registers ---- */
 
 /* General register N = r11, zero-extended from 32 bits unless SIZE is 2. */
@@ -356,9 +374,9 @@ bool lower_long_system(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_SYSEXIT:
 		return call_and_end(t, in, CO_IRET, co_sysexit);
 	case ZYDIS_MNEMONIC_SYSCALL:
-		return call_and_end(t, in, CO_INT, co_syscall);
+		return syscall_or_sysret(t, in, SYSCALL_ENTER);
 	case ZYDIS_MNEMONIC_SYSRET:
-		return call_and_end(t, in, CO_IRET, co_sysret);
+		return syscall_or_sysret(t, in, SYSCALL_LEAVE);
 	case ZYDIS_MNEMONIC_IRETQ:
 		return call_and_end(t, in, CO_IRET, co_iret);
 	case ZYDIS_MNEMONIC_SWAPGS:

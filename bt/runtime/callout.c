@@ -4,6 +4,7 @@
  * -mgeneral-regs-only: unless a site saves the FPU, the guest's x87 and SSE registers
  * are live meanwhile. */
 #include "bt/adapt/adapt.h"
+#include "bt/cache/jump.h"
 #include "bt/runtime/callout_int.h"
 #include "bt/runtime/event.h"
 #include "bt/runtime/timing.h"
@@ -409,18 +410,55 @@ uint64_t co_sysexit(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return cached_syscall_done(b, s, cpu_sysexit(&b->v, s->op), SYSCALL_LEAVE);
 }
 
+static void remember_long_syscall(struct bt_vcpu *b, const struct site *s, unsigned which)
+{
+	struct long_syscall_cache *x = &b->memo.long_syscall[which];
+	const struct seg_cache *cs = &b->v.cpu.seg[SEG_CS], *ss = &b->v.cpu.seg[SEG_SS];
+
+	if (b->stop | b->debug.watched | (b->debug.event_kinds >> ENGINE_EV_CALLOUT & 1) ||
+	    (s->slot & 3) != WAY_INTC || !mode_long(b->mode) || !mode_long(s->ccf->mode))
+		return;
+	*x = (struct long_syscall_cache){
+		.from_neg = 1,
+		.seg = { gpr_load64(&cs->base), gpr_load64(&cs->limit), gpr_load64(&ss->base),
+			 gpr_load64(&ss->limit) },
+		.space = { b->space.d, b->space.v, b->space.neg_d, b->space.vt },
+		.live = ctx_live(b->jt.cur),
+		.table = (uint64_t)b->jt.cur->jt,
+		.upper = b->v.cpu.rip >> 32,
+		.window = *b->win.selected,
+		.ctx = b->jt.cur,
+		.mode = b->mode,
+		.no_links = b->win.no_links,
+	};
+	__asm__ volatile("" : : : "memory");
+	x->from_neg = -(uint64_t)s->syscall.mode;
+	__asm__ volatile("" : : : "memory");
+	if (b->kick) /* came before this was written */
+		syscall_cache_forget(b);
+}
+
+static uint64_t long_syscall_done(struct bt_vcpu *b, struct site *s, int r, unsigned which)
+{
+	uint64_t go_on = callout_ended(b, s, r);
+
+	if (!r && go_on != 1)
+		remember_long_syscall(b, s, which);
+	return go_on;
+}
+
 uint64_t co_syscall(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, cpu_syscall(&b->v, s->next));
+	return long_syscall_done(b, s, cpu_syscall(&b->v, s->next), SYSCALL_ENTER);
 }
 
 uint64_t co_sysret(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	(void)ea;
 	callout_begin(b, s);
-	return callout_ended(b, s, cpu_sysret(&b->v, s->op));
+	return long_syscall_done(b, s, cpu_sysret(&b->v, s->op), SYSCALL_LEAVE);
 }
 
 uint64_t co_hlt(struct bt_vcpu *b, struct site *s, uint64_t ea)

@@ -9,6 +9,7 @@
  *                (both have a timed version: runtime/timing.h)
  *   stub_enter_kernel, stub_leave_kernel  SYSENTER and SYSEXIT from fragment to fragment, replayed from
  *                struct syscall_cache while it is valid; otherwise stub_callout
+ *   stub_long_enter, stub_long_leave  SYSCALL and SYSRET between 64-bit code, likewise
  *   leave_tc     TC -> back to stub_enter's caller
  *   stub_resume  where the fault handler sends a thread whose state it has
  *                stored: dispatch_after_fault() decides where execution continues */
@@ -216,6 +217,109 @@ __attribute__((naked, used)) static void syscall_stubs(void)
 			 : SYSCALL_OFFSETS(SYSCALL_LEAVE));
 }
 
+/* SYSCALL and SYSRET between 64-bit code, replayed from their cache. r9: the site; rsp: RSP + D. RFLAGS is
+ * taken from the host's and put back at the end, so that what is between may change it. A stop that is asked
+ * for meanwhile poisons the table pointer that is stored here, before or after: then KICK says so. */
+#define LONG_IF_KNOWN                                                                                        \
+	"movq %%rcx, %%r8\n\tmovq %c[x](%%r15), %%rcx\n\tmovl %c[from](%%r9), %%r10d\n\t"                    \
+	"leaq (%%rcx,%%r10), %%rcx\n\tmovzbl %c[wait](%%r15), %%r10d\n\trorxq $32, %%r10, %%r10\n\t"         \
+	"leaq (%%rcx,%%r10), %%rcx\n\tjrcxz 1f\n\t"                                                          \
+	"movq %%r8, %%rcx\n\tjmpq *%c[callout](%%r15)\n\t1:\n\t"
+/* Flags in ecx: of them, the system's and IF are stored. Uses r10. */
+#define LONG_SYSTEM_FLAGS                                                                                    \
+	"movl %%ecx, %%r10d\n\tandl %[sysmask], %%r10d\n\tmovl %%r10d, %c[gpr]+140(%%r15)\n\t"               \
+	"andl %[compared], %%r10d\n\tnegl %%r10d\n\tmovl %%r10d, %c[sysneg](%%r15)\n\t"                      \
+	"movl %%ecx, %%r10d\n\tshrl $9, %%r10d\n\tandl $1, %%r10d\n\tmovb %%r10b, %c[gpr]+144(%%r15)\n\t"    \
+	"andl %[hostfl], %%ecx\n\torl $2, %%ecx\n\tpushq %%rcx\n\t"
+#define LONG_SEGMENTS                                                                                        \
+	SYSCALL_WORD("%c[x]+8", "%c[seg]")                                                                   \
+	SYSCALL_WORD("%c[x]+16", "%c[seg]+8")                                                                \
+	SYSCALL_WORD("%c[x]+24", "%c[seg]+16")                                                               \
+	SYSCALL_WORD("%c[x]+32", "%c[seg]+24")
+#define LONG_RSP "addq %c[d]+16(%%r15), %%r8\n\taddq %c[x]+40(%%r15), %%r8\n\t"
+#define LONG_SPACE                                                                                           \
+	SYSCALL_WORD("%c[x]+40", "%c[d]")                                                                    \
+	SYSCALL_WORD("%c[x]+40", "%c[gs]")                                                                   \
+	"wrgsbase %%r10\n\t" SYSCALL_WORD("%c[x]+48", "%c[d]+8") SYSCALL_WORD("%c[x]+56", "%c[d]+16")        \
+	    SYSCALL_WORD("%c[x]+64", "%c[d]+24")
+#define LONG_CONTEXT                                                                                         \
+	SYSCALL_WORD("%c[x]+104", "%c[ctx]")                                                                 \
+	"movl %c[x]+112(%%r15), %%r10d\n\tmovl %%r10d, %c[mode](%%r15)\n\t"                                  \
+	"movb %c[x]+116(%%r15), %%r10b\n\tmovb %%r10b, %c[nolinks](%%r15)\n\t"                               \
+	"movq %c[selected](%%r15), %%r11\n\tmovq %c[x]+96(%%r15), %%r10\n\tmovq %%r10, (%%r11)\n\t"
+#define LONG_TABLE                                                                                           \
+	SYSCALL_WORD("%c[x]+72", "%c[jt]")                                                                   \
+	"cmpb $0, %c[kick](%%r15)\n\tje 2f\n\t" SYSCALL_WORD("%c[poison]", "%c[jt]") "2:\n\t"
+#define LONG_STATE LONG_RSP LONG_SEGMENTS LONG_SPACE LONG_CONTEXT LONG_TABLE
+#define LONG_PARTS(v)                                                                                        \
+	SYSCALL_WORD(v, "%c[parts]")                                                                         \
+	SYSCALL_WORD(v "+8", "%c[parts]+8")
+/* To RIP in rcx; rsp in r8. LOAD_RCX sets the guest's. */
+#define LONG_GO(load_rcx)                                                                                    \
+	"movq %%rcx, %c[gpr]+128(%%r15)\n\tmovl %%ecx, %%r11d\n\tmovq %c[x]+80(%%r15), %%r10\n\t"            \
+	"movl (%%r10,%%r11,4), %%r11d\n\tmovl %c[miss](%%r15), %%r10d\n\taddq %c[tc](%%r15), %%r10\n\t"      \
+	"addq %%r10, %%r11\n\t" load_rcx "popfq\n\tmovq %%r8, %%rsp\n\tmovq %c[gpr]+128(%%r15), %%r8\n\t"    \
+	"movq %c[d]+8(%%r15), %%r9\n\tmovq %c[d](%%r15), %%r10\n\tmovq %c[gpr]+120(%%r15), %%r15\n\t"        \
+	"jmpq *%%r11\n\t"
+#define LONG_OFFSETS(n)                                                                                      \
+	O(x, memo.long_syscall[n]), O(wait, intr_wait), O(callout, stubs.long_callout),                      \
+	    O(seg, v.cpu.seg[SEG_CS]), O(ctx, jt.cur), O(mode, mode), O(nolinks, win.no_links),              \
+	    O(selected, win.selected), O(gs, gs_live), O(jt, jt_live), O(kick, kick), O(poison, jt.poison),  \
+	    O(sysneg, sysflags_neg), O(gpr, v.cpu.gpr), O(hrsp, stubs.host_rsp), O(tc, tc_base),             \
+	    O(miss, tc.long_miss), O(d, space.d), [from] "i"(offsetof(struct site, syscall.mode)),           \
+	    [hostfl] "i"(FL_HOST), [sysmask] "i"(FL_SYS), [compared] "i"(SYSFLAGS_COMPARED)
+#define CPU_AT(field, at) _Static_assert(offsetof(struct cpu, field) == (at), "a number above")
+CPU_AT(gpr, 0);
+CPU_AT(rip, 128);
+CPU_AT(sysflags, 140);
+CPU_AT(intf, 144);
+CPU_AT(cpl, 146);
+#define LONG_AT(field, at)                                                                                   \
+	_Static_assert(offsetof(struct long_syscall_cache, field) == (at), "a number above")
+LONG_AT(from_neg, 0);
+LONG_AT(seg, 8);
+LONG_AT(space, 40);
+LONG_AT(live, 72);
+LONG_AT(table, 80);
+LONG_AT(upper, 88);
+LONG_AT(window, 96);
+LONG_AT(ctx, 104);
+LONG_AT(mode, 112);
+LONG_AT(no_links, 116);
+_Static_assert(offsetof(struct cpu, fmask) == offsetof(struct cpu, lstar) + 16 &&
+		   offsetof(struct long_smap, closed) == offsetof(struct long_smap, open) + 16,
+	       "found from the other");
+_Static_assert(offsetof(struct long_space, v) == 8 && offsetof(struct long_space, neg_d) == 16 &&
+		   offsetof(struct long_space, vt) == 24 && PART_HIGH == 1,
+	       "moved as four words");
+
+__attribute__((naked, used)) static void long_syscall_stubs(void)
+{
+	__asm__ volatile(
+	    ".globl stub_long_enter\nstub_long_enter:\n\t" LONG_IF_KNOWN
+	    "movq %%rsp, %%r8\n\tmovq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\tpopq %%rcx\n\tcld\n\t"
+	    "andl %[hostfl], %%ecx\n\tmovzbl %c[gpr]+144(%%r15), %%r10d\n\tshll $9, %%r10d\n\t"
+	    "orl %%r10d, %%ecx\n\tmovl %c[gpr]+140(%%r15), %%r10d\n\tandl %[notrf], %%r10d\n\t"
+	    "orl %%r10d, %%ecx\n\torl $2, %%ecx\n\tmovq %%rcx, %c[gpr]+88(%%r15)\n\t"
+	    "movl %c[lstar]+16(%%r15), %%r10d\n\tnotl %%r10d\n\tandl %%r10d, %%ecx\n\t" LONG_SYSTEM_FLAGS
+		LONG_STATE
+	    "testl %[ac], %c[gpr]+140(%%r15)\n\tjne 3f\n\t" LONG_PARTS("%c[open]+16") "jmp 4f\n\t3:\n\t" LONG_PARTS(
+		"%c[open]") "4:\n\tmovb $0, %c[gpr]+146(%%r15)\n\tmovq %c[lstar](%%r15), %%rcx\n\t" LONG_GO("movq %c[next](%%r9), %%rcx\n\t")
+	    :
+	    : LONG_OFFSETS(SYSCALL_ENTER), O(lstar, v.cpu.lstar), O(parts, parts[0].v), O(open, smap.open),
+	      [next] "i"(offsetof(struct site, next)), [notrf] "i"(~FL_RF), [ac] "i"(FL_AC));
+	__asm__ volatile(".globl stub_long_leave\nstub_long_leave:\n\t" LONG_IF_KNOWN
+			 "movq %%r8, %%rcx\n\tmovq %%rsp, %%r8\n\tmovq %c[hrsp](%%r15), %%rsp\n\tpushfq\n\t"
+			 "movq %%rcx, %%r10\n\tshrq $32, %%r10\n\tcmpq %c[x]+88(%%r15), %%r10\n\tjne 9f\n\t"
+			 "movl %c[gpr]+88(%%r15), %%r10d\n\ttestl %[tf], %%r10d\n\tjne 9f\n\t"
+			 "addq $8, %%rsp\n\tcld\n\tmovq %%rcx, %c[gpr]+128(%%r15)\n\t"
+			 "movl %%r10d, %%ecx\n\tandl %[retfl], %%ecx\n\t" LONG_SYSTEM_FLAGS LONG_STATE
+			 "movb $3, %c[gpr]+146(%%r15)\n\tmovq %c[gpr]+128(%%r15), %%rcx\n\t" LONG_GO(
+			     "") "9:\n\tpopfq\n\tmovq %%r8, %%rsp\n\tjmpq *%c[callout](%%r15)\n\t"
+			 :
+			 : LONG_OFFSETS(SYSCALL_LEAVE), [tf] "i"(FL_TF), [retfl] "i"(0x3c7fd7));
+}
+
 __attribute__((naked, used)) static void leave_tc(void)
 {
 	__asm__ volatile(SAVE_GPRS "jmp stub_leave\n\t" : : OFFSETS);
@@ -252,6 +356,8 @@ void stub_init(struct bt_vcpu *b)
 	b->stubs.ea_mask = UINT32_MAX;
 	b->stubs.syscall[SYSCALL_ENTER] = (uint64_t)stub_enter_kernel;
 	b->stubs.syscall[SYSCALL_LEAVE] = (uint64_t)stub_leave_kernel;
+	b->stubs.long_syscall[SYSCALL_ENTER] = (uint64_t)stub_long_enter;
+	b->stubs.long_syscall[SYSCALL_LEAVE] = (uint64_t)stub_long_leave;
 	b->miss.fn = dispatch_miss;
 	b->miss_site = &b->miss;
 	syscall_cache_forget(b);

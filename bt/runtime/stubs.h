@@ -13,6 +13,8 @@ extern const uint8_t stub_reload[], stub_reload_end[], stub_syscall[], stub_sysc
 void stub_resume(void);
 /* Values of stubs.syscall[]: SYSENTER and SYSEXIT replayed from memo.syscall[], else by stubs.callout. */
 void stub_enter_kernel(void);
+void stub_long_enter(void);
+void stub_long_leave(void);
 void stub_leave_kernel(void);
 /* Values of stubs.callout and stubs.callout_fpu: plain, or timed. */
 void stub_callout(void);

@@ -36,9 +36,23 @@ struct syscall_cache {
 	uint32_t mode;
 };
 
+/* The same of SYSCALL and SYSRET between 64-bit code (stub_long_enter, stub_long_leave). */
+struct long_syscall_cache {
+	uint64_t from_neg;    /* as above */
+	uint64_t seg[4];      /* CS and SS behind it */
+	uint64_t space[4];    /* struct long_space */
+	uint64_t live, table; /* of the context */
+	uint64_t upper;	      /* LEAVE: upper half of the addresses that TABLE has */
+	struct window *window;
+	struct ctx *ctx;
+	uint32_t mode;
+	uint8_t no_links;
+};
+
 struct memos {
 	struct seg_memo seg[SEG_COUNT];
 	struct syscall_cache syscall[SYSCALL_PATHS];
+	struct long_syscall_cache long_syscall[SYSCALL_PATHS];
 	struct memo cpuid[MEMOS], msr[MEMOS];
 	bool none; /* in neither of the two */
 };

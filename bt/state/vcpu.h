@@ -50,7 +50,7 @@ struct stubs {
 	uint64_t long_callout, long_callout_fpu, long_exit; /* of 64-bit code */
 	uint64_t ea_mask; /* of what callouts get: 32 bits, or all in 64-bit code */
 	uint8_t is_long;  /* the fragment to be entered next is 64-bit code */
-	uint64_t syscall[SYSCALL_PATHS];
+	uint64_t syscall[SYSCALL_PATHS], long_syscall[SYSCALL_PATHS];
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
 };
@@ -182,12 +182,13 @@ static inline void poll_pass(struct bt_vcpu *b)
 	__atomic_store_n(&b->poll, (uint64_t)&b->poll, __ATOMIC_SEQ_CST);
 }
 
-/* From now on SYSENTER and SYSEXIT go by callouts, until one of those. */
+/* From now on SYSENTER, SYSCALL and their counterparts go by callouts, until one of those. */
 static inline void syscall_cache_forget(struct bt_vcpu *b)
 {
 	for (unsigned i = 0; i < SYSCALL_PATHS; i++) {
 		b->memo.syscall[i].from_neg = 1;
 		b->memo.syscall[i].jt = (uint64_t)b->jt.poison;
+		b->memo.long_syscall[i].from_neg = 1;
 	}
 }
 #endif

@@ -78,7 +78,8 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.mask = OFF_CPU(xcr0),
 		.area = XSAVE_BYTES,
 		.exit = OFF(stubs.long_exit),
-		.call = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu) },
+		.call = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu),
+			  OFF(stubs.long_syscall[SYSCALL_ENTER]), OFF(stubs.long_syscall[SYSCALL_LEAVE]) },
 	};
 
 	env->writable = long_writable;

@@ -45,7 +45,7 @@ struct verify_long {
 	uint32_t tables;	       /* 2^32 pointers to tables of as many 32-bit entries */
 	uint64_t entries;	       /* what an entry is added to */
 	uint32_t mask, area;	       /* 32 bits: the extended state that code may have; its bytes */
-	uint32_t exit, call[2];
+	uint32_t exit, call[4];
 };
 
 struct verify_error {
