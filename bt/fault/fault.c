@@ -458,6 +458,8 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 	}
 	if (g[REG_TRAPNO] == EXC_GP || (sig == SIGBUS && g[REG_TRAPNO] != EXC_PF)) {
 		/* Misaligned SSE operands and the like: #GP(0) for the guest. */
+		if (mode_long(f->mode) && fault_general(b, f, m, uc))
+			return true;
 		fault_count(b, f, TRAP_GP);
 		fault_store(b, f, m, g);
 		fault_raise(b, uc, fault_far_vector(f, m), true, 0);

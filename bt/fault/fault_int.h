@@ -48,6 +48,8 @@ static inline int fault_far_vector(const struct ccf *f, const struct mark *m)
 {
 	return mode_long(f->mode) && m && m->fix == FIX_NONE && m->arg == MARK_STACK ? EXC_SS : EXC_GP;
 }
+/* The host raised #GP, which tells no address. True: it was that of an access, and has been dealt with. */
+bool fault_general(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc);
 /* An indirect transfer found no table for its target, in r8. */
 void fault_no_table(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc);
 /* The part of fault_store() that is of general registers. */

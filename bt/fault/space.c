@@ -7,6 +7,8 @@
 
 #include "mm/long.h"
 
+#include <Zydis/Zydis.h>
+
 static const int upper[4] = { REG_R12, REG_R13, REG_R14, REG_R15 };
 
 /* r8 to r11 are in memory already. */
@@ -120,6 +122,61 @@ static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 		break;
 	}
 	by_address(b, f, m, uc);
+}
+
+static uint64_t host_register(const greg_t *g, ZydisRegister r)
+{
+	int n = ZydisRegisterGetClass(r) == ZYDIS_REGCLASS_GPR64 ? ZydisRegisterGetId(r) : -1;
+
+	return n < 0 ? 0 : (uint64_t)(n < 8 ? g[greg_of[n]] : g[REG_R8 + n - 8]);
+}
+
+/* The host address of memory operand O. */
+static uint64_t host_address(const struct bt_vcpu *b, const greg_t *g, const ZydisDecodedOperand *o)
+{
+	uint64_t d = o->mem.segment == ZYDIS_REGISTER_GS ? b->space.d : 0;
+
+	return d + host_register(g, o->mem.base) + host_register(g, o->mem.index) * o->mem.scale +
+	       (uint64_t)o->mem.disp.value;
+}
+
+/* The first operand of the host's instruction whose address is not canonical. */
+static bool find_far(const struct bt_vcpu *b, const greg_t *g, uint64_t *hva)
+{
+	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction in;
+	ZydisDecoder d;
+
+	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&d, (const void *)g[REG_RIP], 15, &in, op)))
+		return false;
+	for (unsigned i = 0; i < in.operand_count; i++)
+		if (op[i].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+			*hva = host_address(b, g, &op[i]);
+			if (!cpu_canonical(*hva))
+				return true;
+		}
+	return false;
+}
+
+/* A + D may be no canonical address though A is one: of the other half, or of a region that has no place
+ * there. */
+bool fault_general(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	uint64_t hva;
+	gva lin;
+
+	if (!find_far(b, uc->uc_mcontext.gregs, &hva))
+		return false;
+	lin = hva - b->space.d;
+	if (!cpu_canonical(lin)) {
+		not_canonical(b, f, m, uc);
+		return true;
+	}
+	if (mmu_long_place(b->v.mmu, lin) == LONG_OTHER_HALF)
+		adapt_trap(b, f, mark_insn(m), CAUSE_USER_PAGE, 1);
+	by_address(b, f, m, uc);
+	return true;
 }
 
 /* The same in the user space. */

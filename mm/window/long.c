@@ -593,13 +593,13 @@ static bool probes(const struct long_face *f, uint64_t hva, gva *lin)
 }
 
 /* May HVA be the probe of an address that leads nowhere? Its byte is elsewhere, and what may be there is
- * never used. */
-static bool probes_nothing(const struct long_face *f, uint64_t hva, gva *lin)
+ * never used. CANONICAL: of one that is. */
+static bool probes_nothing(const struct long_face *f, uint64_t hva, bool canonical, gva *lin)
 {
 	uint64_t i = hva - (f->m.v - LONG_MIB_SHIFT);
 
 	*lin = i << LONG_MIB_SHIFT;
-	return f->planned && i < 1ull << 44 && (*lin + f->m.d) >> 47;
+	return f->planned && i < 1ull << 44 && (*lin + f->m.d) >> 47 && (!canonical || cpu_canonical(*lin));
 }
 
 /* Is the region of LIN reached at another host address than HVA? */
@@ -646,9 +646,10 @@ enum mmu_long_where mmu_long_where(const struct mmu *m, uint64_t hva, uint64_t *
 		if (probes(f[i], hva, lin))
 			return i || !own ? LONG_PROBE_USER : LONG_PROBE;
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (probes_nothing(f[i], hva, lin))
-			return i || !own ? LONG_PROBE_USER : LONG_PROBE;
+	/* What one face could mean by its far end, another may mean well. */
+	for (unsigned k = 0; k < 2 * n; k++)
+		if (probes_nothing(f[k % n], hva, k < n, lin))
+			return k % n || !own ? LONG_PROBE_USER : LONG_PROBE;
 	return LONG_ELSEWHERE;
 }
 
