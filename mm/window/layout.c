@@ -6,10 +6,11 @@
  * found by trying: a reservation replaces nothing.
  *
  * VT, a byte for each MiB of host address, is a reservation of 128 MiB in which the page of each regular
- * region is readable. A probe indexes it by bits 63:20 of a guest address. With D above 0 these wrap: guest
- * addresses from 0 on find their bytes 16 TiB lower than negative ones, so there is a second reservation.
- * Both have margins of 64 GiB: from beyond the ends of the host's addresses the same displacements lead back.
- */
+ * region is readable. A probe indexes it by bits 63:20 of a guest address: the guest's upper half finds its
+ * bytes 16 TiB above the lower half's, so there are two reservations, and each half of the guest's addresses
+ * is in one, whether it leads to a host address or not. (An address whose probe passes is then regular or not
+ * canonical.) With D above 0 the host's addresses are in both: those below D are the upper half's. Margins
+ * are of 64 GiB: from beyond the ends of the host's addresses displacements lead back. */
 #include "mm/window/long.h"
 
 #include <sys/mman.h>
@@ -97,29 +98,32 @@ static void release_regions(struct long_face *f)
 
 /* ---- VT ---- */
 
-/* The second reservation, of host addresses from D on. */
-static uint64_t low_part(const struct long_face *f, uint64_t vt)
-{
-	return vt - VT_WRAP + (f->m.d >> LONG_MIB_SHIFT) - VT_MARGIN;
-}
-
-static uint64_t low_bytes(const struct long_face *f)
-{
-	return VT_BYTES - (f->m.d >> LONG_MIB_SHIFT) + 2 * VT_MARGIN;
-}
-
 static bool wraps(const struct long_face *f)
 {
 	return f->m.d < HOST_END;
 }
 
+void layout_vt(const struct long_face *f, uint64_t vt, struct vt_part part[2])
+{
+	int64_t d = (int64_t)f->m.d >> LONG_MIB_SHIFT;
+	uint64_t user = vt + (uint64_t)d - (wraps(f) ? VT_WRAP : 0), kernel = user + VT_WRAP - VT_BYTES;
+	uint64_t host = vt + VT_BYTES;
+
+	part[!wraps(f)] = (struct vt_part){ kernel - VT_MARGIN, VT_BYTES + 2 * VT_MARGIN };
+	part[wraps(f)] = (struct vt_part){ user - VT_MARGIN, VT_BYTES + 2 * VT_MARGIN };
+	part[0].bytes = host + VT_MARGIN - part[0].at;
+}
+
 static bool vt_try(const struct long_face *f, uint64_t vt)
 {
-	if (!reserve_at(vt - VT_MARGIN, VT_BYTES + 2 * VT_MARGIN))
+	struct vt_part part[2];
+
+	layout_vt(f, vt, part);
+	if (!reserve_at(part[0].at, part[0].bytes))
 		return false;
-	if (!wraps(f) || reserve_at(low_part(f, vt), low_bytes(f)))
+	if (reserve_at(part[1].at, part[1].bytes))
 		return true;
-	munmap((void *)(vt - VT_MARGIN), VT_BYTES + 2 * VT_MARGIN);
+	munmap((void *)part[0].at, part[0].bytes);
 	return false;
 }
 
@@ -128,7 +132,7 @@ static bool vt_reserve(struct long_face *f)
 	uint64_t vt = 40 * TIB, d = f->m.d;
 
 	while (!vt_try(f, vt)) {
-		vt += VT_BYTES + STEP / 64;
+		vt += 2 * VT_BYTES + STEP / 64;
 		if (vt > 48 * TIB)
 			return false;
 	}
@@ -139,11 +143,11 @@ static bool vt_reserve(struct long_face *f)
 
 static void vt_release(struct long_face *f)
 {
-	uint64_t vt = f->m.vt;
+	struct vt_part part[2];
 
-	munmap((void *)(vt - VT_MARGIN), VT_BYTES + 2 * VT_MARGIN);
-	if (wraps(f))
-		munmap((void *)low_part(f, vt), low_bytes(f));
+	layout_vt(f, f->m.vt, part);
+	for (unsigned i = 0; i < 2; i++)
+		munmap((void *)part[i].at, part[i].bytes);
 }
 
 /* False: the host refused to open it. */
@@ -284,19 +288,43 @@ static bool place(struct long_space *sp, struct window *w, unsigned face)
 	return true;
 }
 
-bool layout_place(struct long_space *sp, struct window *w)
+/* From now on all of the lower part is reached by the second displacement. */
+static bool plan_low(struct mmu *m, struct long_space *sp, const struct window *w)
 {
 	struct long_face *low = &sp->face[FACE_LOW];
-	bool is_low = long_face_of(sp, w->lin) == FACE_LOW;
 
-	/* Code that reaches the lower part by that part's displacement finds nothing elsewhere. */
-	if (is_low && low->planned)
-		return place(sp, w, FACE_LOW);
-	if (place(sp, w, FACE_OWN))
-		return true;
-	if (!is_low || !choose(sp, low, &w->lin, 1) || !finish(low))
+	if (!choose(sp, low, &w->lin, 1) || !finish(low))
 		return false;
+	for (unsigned i = 0; i < sp->nregions; i++) {
+		struct window *x = &sp->all->region[sp->region[i]];
+
+		if (long_face_of(sp, x->lin) == FACE_LOW)
+			layout_unplace(m, sp, x);
+	}
+	return true;
+}
+
+bool layout_place(struct mmu *m, struct long_space *sp, struct window *w)
+{
+	bool low = long_face_of(sp, w->lin) == FACE_LOW;
+
+	if (!low || !sp->face[FACE_LOW].planned) {
+		if (place(sp, w, FACE_OWN))
+			return true;
+		if (!low || !plan_low(m, sp, w))
+			return false;
+	}
 	return place(sp, w, FACE_LOW);
+}
+
+void layout_unplace(struct mmu *m, struct long_space *sp, struct window *w)
+{
+	if (!w->base)
+		return;
+	win_drop_all(m, w);
+	maps_add(m, w, -w->maps);
+	layout_close(sp, w);
+	w->base = NULL;
 }
 
 void layout_close(struct long_space *sp, const struct window *w)

@@ -468,7 +468,7 @@ static enum mmu_long_place place(struct mmu *m, struct long_space *sp, gva lin)
 	w = space_get(m, sp, lin);
 	if (!w)
 		return LONG_IRREGULAR;
-	if (w->base || layout_place(sp, w))
+	if (w->base || layout_place(m, sp, w))
 		return LONG_PLACED;
 	sp->misfits += sp->misfits < UINT16_MAX;
 	return LONG_IRREGULAR;
@@ -577,19 +577,16 @@ struct window *long_prefill_window(struct mmu *m, gva lin)
 
 /* ---- host addresses ---- */
 
-#define VT_BYTES (1ull << (47 - LONG_MIB_SHIFT))
-
 /* Is HVA in VT of F? *LIN: a guest address of that MiB. */
 static bool probes(const struct long_face *f, uint64_t hva, gva *lin)
 {
-	uint64_t margin = 64ull << 10, wrap = 1ull << 44;
+	struct vt_part part[2];
 
 	*lin = (hva - (f->m.v - LONG_MIB_SHIFT)) << LONG_MIB_SHIFT;
 	if (!f->planned)
 		return false;
-	if (hva - (f->m.vt - margin) < VT_BYTES + 2 * margin)
-		return true;
-	return f->m.d < 1ull << 47 && hva - (f->m.vt - wrap - margin) < VT_BYTES + 2 * margin;
+	layout_vt(f, f->m.vt, part);
+	return hva - part[0].at < part[0].bytes || hva - part[1].at < part[1].bytes;
 }
 
 /* May HVA be the probe of an address that leads nowhere? Its byte is elsewhere, and what may be there is
@@ -695,15 +692,8 @@ struct window *long_window_for(const struct mmu *m, gva lin, unsigned how)
 /* Find another place for SP. What is known of pages stays. */
 static void replan(struct mmu *m, struct long_space *sp)
 {
-	for (unsigned i = 0; i < sp->nregions; i++) {
-		struct window *w = &sp->all->region[sp->region[i]];
-
-		if (!w->base)
-			continue;
-		win_drop_all(m, w);
-		maps_add(m, w, -w->maps);
-		w->base = NULL;
-	}
+	for (unsigned i = 0; i < sp->nregions; i++)
+		layout_unplace(m, sp, &sp->all->region[sp->region[i]]);
 	if (!layout_plan(m, sp))
 		LOG(mmu, "no address space for a validity table of root %08x", sp->number->root);
 	mmu_reselect(m);

@@ -104,7 +104,15 @@ bool layout_plan(struct mmu *m, struct long_space *sp);
 /* Give all of SP's addresses back. */
 void layout_release(struct long_space *sp);
 /* Reserve the region of W, and make it regular. False: something else is there. */
-bool layout_place(struct long_space *sp, struct window *w);
+bool layout_place(struct mmu *m, struct long_space *sp, struct window *w);
+/* W is empty, and nowhere, from now on. */
+void layout_unplace(struct mmu *m, struct long_space *sp, struct window *w);
+/* Where VT of F is, if that of host addresses is at VT: the part with these, and the other half of the
+ * guest's. */
+struct vt_part {
+	uint64_t at, bytes;
+};
+void layout_vt(const struct long_face *f, uint64_t vt, struct vt_part part[2]);
 /* W is regular no more; its addresses stay reserved. */
 void layout_close(struct long_space *sp, const struct window *w);
 #endif

@@ -105,11 +105,10 @@ static bool owned(const struct long_face *f, uint64_t h)
 /* Is the byte at P within a reservation of F's VT? */
 static bool in_vt(const struct long_face *f, uint64_t p)
 {
-	uint64_t margin = 64 << 10, bytes = (1 << 27) + 2 * margin;
+	struct vt_part part[2];
 
-	return p - (f->m.vt - margin) < bytes ||
-	       (f->m.d < HOST_END &&
-		p - (f->m.vt - (1ull << 44) + (f->m.d >> 20) - margin) < bytes - (f->m.d >> 20));
+	layout_vt(f, f->m.vt, part);
+	return p - part[0].at < part[0].bytes || p - part[1].at < part[1].bytes;
 }
 
 static void check_address(const struct long_space *sp, unsigned face, uint64_t a, int64_t disp)
@@ -126,8 +125,10 @@ static void check_address(const struct long_space *sp, unsigned face, uint64_t a
 		ck_assert_msg(w && w->face == face && w->base == (uint8_t *)(h & ~(REGION - 1)) &&
 				  w->lin == (a & ~(REGION - 1)),
 			      "%lx: the probe passes, and there is no region", a);
-	} else if (probe >= HOST_END) {
-		return; /* not user code's */
+	} else {
+		ck_assert_msg(!cpu_canonical(a), "%lx: the probe is elsewhere", a);
+		if (probe >= HOST_END)
+			return; /* not user code's */
 	}
 	h += (uint64_t)disp;
 	ck_assert_msg(h >= HOST_END || owned(f, h), "%lx%+ld: reaches %lx", a, disp, h);
