@@ -24,6 +24,7 @@ static uint32_t shadow_bits(const struct mmu *m, const struct window *w, bool us
 	bool wok = dirty && (writable || (w->view != WIN_USER && !(m->cpu->cr0 & CR0_WP)));
 
 	nx |= win_blind(m, w); /* until user code fetches there */
+	nx |= user && w->view == WIN_KERNEL && (m->cpu->cr4 & CR4_SMEP);
 	return SH_IN | SH_P | (user ? SH_U : 0) | (global ? SH_G : 0) | (nx ? SH_NX : 0) | (wok ? SH_WOK : 0);
 }
 
@@ -108,6 +109,14 @@ static uint64_t neighbour(struct mmu *m, struct window *w, const struct walk *wk
 	return s | write_bit(m, s);
 }
 
+/* Do the entries of VPN, as far as the table, forbid to execute? */
+static bool entry_nx(const struct window *w, const struct region *r, vpn32 vpn, const uint8_t *table)
+{
+	uint64_t e = r->large ? 0 : table_entry(w, table, vpn & (region_pages(w) - 1));
+
+	return (e | r->pde) & PTE_NX;
+}
+
 void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uint64_t s, const uint8_t *table)
 {
 	uint64_t old = sh_get(w, vpn);
@@ -115,7 +124,7 @@ void fill_book(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, uin
 
 	if (old & SH_IN) {
 		/* Code was fetched here. Jump tables that name the page stay right if it is the same. */
-		if (win_blind(m, w) && !((old ^ s) >> 12) && !(old & SH_NX))
+		if (win_blind(m, w) && !((old ^ s) >> 12) && !(old & SH_NX) && !entry_nx(w, r, vpn, table))
 			s &= ~(uint64_t)SH_NX;
 		if ((old ^ s) >> 12 || (s & SH_NX))
 			page_forget(m, w, vpn);
@@ -318,6 +327,8 @@ static bool upgrade(struct mmu *m, struct window *w, vpn32 vpn, const struct wal
 		return false;
 	if (w->nested && r && !r->large && r->pt_at != wk->second.table)
 		return false;
+	if (win_blind(m, w) && !(s & SH_NX))
+		return false; /* rights to execute are to be looked at */
 	/* The mapping was made from another entry (global then, say, and not now). */
 	if ((s ^ shadow_bits(m, w, wk->user, wk->writable, wk->global, wk->nx, wk->dirty)) & same)
 		return false;
