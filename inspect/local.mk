@@ -43,6 +43,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debuginfo/orc.h \
 	%D%/debuginfo/symbols.c \
 	%D%/debuginfo/symbols.h \
+	%D%/debuginfo/types.c \
+	%D%/debuginfo/types.h \
 	%D%/engine.c \
 	%D%/engine.h \
 	%D%/examine.c \

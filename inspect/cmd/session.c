@@ -108,6 +108,25 @@ static int save_symbols(struct inspect *s, const char *file, struct result *r)
 	return 0;
 }
 
+/* types FILE */
+static int linux_types(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	struct lx *k = s->m && !s->run.running ? kernel_of(s, &(const char *){ NULL }) : NULL;
+	char err[400];
+	struct table *t;
+	long n;
+
+	if (!k)
+		return result_fail(r, "symbols: no Linux kernel was found");
+	n = lx_set_dwarf(k, a->argv[1], err, sizeof(err));
+	if (n < 0)
+		return result_fail(r, "symbols: %s", err);
+	t = result_table(r, loaded_cols, ARRAY_LEN(loaded_cols), TABLE_PLAIN,
+			 "{count} members of structures from {file}");
+	table_row(t, (struct value[]){ V_STR(a->argv[1]), V_UINT((uint64_t)n) });
+	return 0;
+}
+
 static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	int64_t offset = 0;
@@ -124,9 +143,11 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 		return linux_symbols(s, a, r);
 	if (!strcmp(a->argv[0], "save") && a->argc == 2)
 		return save_symbols(s, a->argv[1], r);
+	if (!strcmp(a->argv[0], "types") && a->argc == 2)
+		return linux_types(s, a, r);
 	if (strcmp(a->argv[0], "load") || a->argc < 2)
-		return result_fail(r,
-				   "usage: symbols load FILE [OFFSET] | save FILE | clear | linux [on|off]");
+		return result_fail(
+		    r, "usage: symbols load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE");
 	if (a->argc > 2 && session_eval(s, a->argv[2], &offset, r))
 		return -1;
 	n = symbols_load(&s->symbols, a->argv[1], offset, err, sizeof(err));
@@ -379,13 +400,14 @@ static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *
 }
 
 static const struct command commands[] = {
-	{ "symbols", "file", "load FILE [OFFSET] | save FILE | clear | linux [on|off]",
+	{ "symbols", "file", "load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE",
 	  "load symbols from an ELF file, a System.map or the guest's own kernel, save or remove all",
 	  "The symbols of a Linux guest are found in its memory (kallsyms), wherever its kernel is, at the first stop in "
 	  "which its page-fault handler is in place: then backtraces, breakpoints by name, profiles and views have them "
 	  "without a file. 'symbols linux' looks now, 'symbols linux off' forgets them and looks no more. Files that "
-	  "were loaded come first; 'symbols load vmlinux $kaslr' moves those of a kernel to where it is. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
-	  cmd_symbols, CMD_PAUSE | CMD_FILES_BY_WORD, 1, 3, "load|save|clear|linux <file>|on|off <expr>" },
+	  "were loaded come first; 'symbols load vmlinux $kaslr' moves those of a kernel to where it is, and 'symbols types vmlinux' takes the layout of its structures from its DWARF. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
+	  cmd_symbols, CMD_PAUSE | CMD_FILES_BY_WORD, 1, 3,
+	  "load|save|clear|linux|types <file>|on|off <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
 	  "log internal events; without arguments, list the categories", NULL, cmd_log,
 	  CMD_PAUSE | CMD_FILES_BY_WORD, 0, 2, "<log>|all|file on|off" },

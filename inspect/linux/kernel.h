@@ -19,7 +19,7 @@ enum lx_field {
 };
 
 /* How a field was found. */
-enum lx_from { LX_UNKNOWN, LX_BTF, LX_VMCOREINFO, LX_INFERRED, LX_FROMS };
+enum lx_from { LX_UNKNOWN, LX_BTF, LX_DWARF, LX_VMCOREINFO, LX_INFERRED, LX_FROMS };
 
 struct lx_layout {
 	uint16_t off[LX_FIELDS];
@@ -72,6 +72,10 @@ bool lx_is_there(struct lx *k, const struct lx_cpu *c);
 void lx_update(struct lx *k, const struct lx_cpu *c);
 /* Take the types of BTF data instead of the kernel's own. False: it is no BTF. */
 bool lx_set_btf(struct lx *k, const void *data, size_t len);
+
+/* Take the layout of structures from FILE, the kernel with debugging information. Return how many members it
+ * has, -1 with the reason in ERR. */
+long lx_set_dwarf(struct lx *k, const char *file, char *err, size_t errlen);
 
 /* Read N bytes of the kernel's memory, all or none. */
 bool lx_read(const struct lx *k, uint64_t va, void *buf, size_t n);

@@ -2,6 +2,7 @@
  * Where members of structures are: from the kernel's BTF, else from its vmcoreinfo, else (infer.c) from what
  * the structures hold. */
 #include "inspect/linux/kernel_int.h"
+#include "inspect/debuginfo/types.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static const struct row {
 
 const char *const lx_from_texts[LX_FROMS] = { [LX_UNKNOWN] = "not known",
 					      [LX_BTF] = "BTF",
+					      [LX_DWARF] = "DWARF",
 					      [LX_VMCOREINFO] = "vmcoreinfo",
 					      [LX_INFERRED] = "inferred" };
 
@@ -56,6 +58,26 @@ void lx_layout_btf(struct lx *k)
 		if (off >= 0 && k->layout.from[r->field] != LX_BTF)
 			lx_set(k, r->field, (uint64_t)off, LX_BTF);
 	}
+}
+
+long lx_set_dwarf(struct lx *k, const char *file, char *err, size_t errlen)
+{
+	struct type_query q[ARRAY_LEN(rows)];
+	long found;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		q[i] = (struct type_query){ rows[i].type, rows[i].member, -1 };
+	found = types_load(file, q, ARRAY_LEN(rows), err, errlen);
+	if (found < 0)
+		return found;
+	if (found)
+		k->layout = (struct lx_layout){ 0 };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (q[i].off >= 0 && !lx_has(k, rows[i].field))
+			lx_set(k, rows[i].field, (uint64_t)q[i].off, LX_DWARF);
+	k->inferred = k->modules_inferred = lx_has(k, LX_TASK_TASKS);
+	lx_layout_notes(k);
+	return found;
 }
 
 void lx_layout_notes(struct lx *k)

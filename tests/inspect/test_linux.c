@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The search for a Linux kernel, its symbols and types, on make-believe memory: as it should be, and damaged.
  */
+#include "inspect/debuginfo/types.h"
 #include "inspect/linux/modules.h"
 #include "inspect/linux/printk.h"
 #include "inspect/linux/vmas.h"
@@ -389,6 +390,49 @@ START_TEST(test_btf_damaged)
 }
 END_TEST
 
+/* ---- DWARF ---- */
+
+/* Its offsets in this program's own DWARF. */
+struct test_types_probe {
+	int a;
+	union {
+		long b;
+		struct {
+			int c, d;
+		};
+	};
+	struct {
+		char x;
+		int y;
+	} e;
+};
+
+START_TEST(test_dwarf)
+{
+	static struct test_types_probe probe; /* the compiler describes what is used */
+	struct type_query q[] = { { "test_types_probe", "a", 0 },   { "test_types_probe", "b", 0 },
+				  { "test_types_probe", "d", 0 },   { "test_types_probe", "e.y", 0 },
+				  { "test_types_probe", NULL, 0 },  { "test_types_probe", "z", 0 },
+				  { "test_types_probe", "b.x", 0 }, { "no_such_structure", "a", 0 } };
+	char err[200] = "";
+	long n = types_load("/proc/self/exe", q, ARRAY_LEN(q), err, sizeof(err));
+
+	probe.a = (int)n;
+	if (n <= 0) { /* built without -g */
+		ck_assert(n == 0 || strstr(err, "no debugging information"));
+		return;
+	}
+	ck_assert_int_eq(probe.a, 5);
+	ck_assert_int_eq(q[0].off, offsetof(struct test_types_probe, a));
+	ck_assert_int_eq(q[1].off, offsetof(struct test_types_probe, b));
+	ck_assert_int_eq(q[2].off, offsetof(struct test_types_probe, d));
+	ck_assert_int_eq(q[3].off, offsetof(struct test_types_probe, e.y));
+	ck_assert_int_eq(q[4].off, sizeof(struct test_types_probe));
+	ck_assert_int_eq(types_load("/nonexistent/file", q, 1, err, sizeof(err)), -1);
+	ck_assert_ptr_nonnull(strstr(err, "No such file"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("linux");
@@ -402,6 +446,7 @@ int main(void)
 	tcase_add_loop_test(t, test_structures, 0, ARRAY_LEN(forms));
 	tcase_add_loop_test(t, test_structures_damaged, 0, ARRAY_LEN(forms));
 	tcase_add_test(t, test_full_of_digits);
+	tcase_add_test(t, test_dwarf);
 	tcase_add_test(t, test_btf);
 	tcase_add_test(t, test_btf_damaged);
 	suite_add_tcase(s, t);
