@@ -2,8 +2,8 @@
  * stress64: changes, switches and accesses in random order; each access is compared with the model. One seed
  * is one sequence, whatever the processor does.
  *
- * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on), odd (pages
- * of user mode in the upper half, too). Ends like the demo guest. */
+ * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on), odd (what
+ * no system does: pages of user mode in the upper half, SMAP without SMEP). Ends like the demo guest. */
 #include "guests/stress64/stress.h"
 
 #define USER_AT                                                                                              \

@@ -204,7 +204,7 @@ void tables_protect(void)
 
 	rights.wp = rnd(4) != 0;
 	rights.smep = HAS_SMEP && rnd(2);
-	rights.smap = HAS_SMAP && rnd(2);
+	rights.smap = HAS_SMAP && rnd(2) && (odd || rights.smep);
 	rights.ac = rights.smap && rnd(2);
 	if (tracing)
 		print("WP %u SMEP %u SMAP %u AC %u\n", (u64)rights.wp, (u64)rights.smep, (u64)rights.smap,
