@@ -4,6 +4,7 @@
  * if the return address follows a call and frames go up the stack. */
 #include "inspect/debuginfo/orc.h"
 #include "inspect/examine_int.h"
+#include "inspect/linux/modules.h"
 #include "inspect/tables_int.h"
 
 #include <string.h>
@@ -56,8 +57,12 @@ static bool before_frame(struct inspect *s, uint64_t *at)
 struct cursor {
 	struct cfi_regs regs;
 	struct orc orc; /* COUNT 0: none */
-	bool exact;	/* pc is an instruction that was or will be executed, not a return address */
-	bool first;	/* the innermost frame */
+	struct {
+		struct orc orc;
+		uint64_t base, size; /* of the code that it is for */
+	} module;
+	bool exact; /* pc is an instruction that was or will be executed, not a return address */
+	bool first; /* the innermost frame */
 };
 
 /* The kernel's ORC tables, by the symbols of their ends. */
@@ -107,13 +112,52 @@ static void step_to(struct cursor *cur, uint64_t pc, uint64_t sp, uint64_t bp, b
 	cur->exact = false;
 }
 
+struct module_search {
+	struct lx *k;
+	struct cursor *cur;
+	uint64_t pc;
+};
+
+static void look_at_module(void *ctx, const struct lx_module *m)
+{
+	struct module_search *q = ctx;
+	uint64_t ips, entries;
+	uint32_t count;
+
+	if (q->pc - m->base >= m->size || !lx_get32(q->k, m->addr, LX_MODULE_ORCS, &count) ||
+	    !lx_get(q->k, m->addr, LX_MODULE_ORC_IPS, &ips) ||
+	    !lx_get(q->k, m->addr, LX_MODULE_ORC, &entries))
+		return;
+	q->cur->module.orc = orc_of_module(&q->cur->orc, ips, entries, count);
+	q->cur->module.base = m->base;
+	q->cur->module.size = m->size;
+}
+
+/* The tables of the kernel, or of its module that has PC. */
+static const struct orc *orc_for(struct inspect *s, struct cursor *cur, uint64_t pc)
+{
+	const struct symbol *text = symbols_find(&s->symbols, "_stext"),
+			    *end = symbols_find(&s->symbols, "_einittext");
+	struct module_search q = { .cur = cur, .pc = pc };
+	const char *why;
+
+	if (!cur->orc.count || pc < 1ull << 63)
+		return NULL;
+	if (!text || !end || (pc >= text->addr && pc < end->addr))
+		return &cur->orc;
+	if (pc - cur->module.base >= cur->module.size && (q.k = kernel_of(s, &why)))
+		lx_modules_each(q.k, look_at_module, &q);
+	return pc - cur->module.base < cur->module.size ? &cur->module.orc : NULL;
+}
+
 /* By tables: those of the kernel for itself, which know its entry code, before those of symbol files. */
 static enum cfi_step table_next(struct inspect *s, struct cursor *cur, struct frame *f)
 {
 	const struct cfi_arch *arch = cur->regs.arch;
 	struct cfi_memory mem = { s, read_stack };
 	uint64_t sp = cur->regs.val[arch->sp];
-	enum cfi_step did = cur->orc.count ? orc_step(&cur->orc, &cur->regs, cur->exact, &mem) : CFI_NONE;
+	const struct orc *orc = orc_for(s, cur, cur->regs.val[arch->pc]);
+	enum cfi_step did = orc ? orc_step(orc, &cur->regs, cur->exact, &mem) : CFI_NONE;
 	enum frame_by by = FRAME_ORC;
 
 	if (did == CFI_NONE) {

@@ -89,6 +89,13 @@ bool orc_open(struct orc *o, uint64_t ips, uint64_t ips_end, uint64_t entries, b
 	return true;
 }
 
+struct orc orc_of_module(const struct orc *kernel, uint64_t ips, uint64_t entries, uint32_t count)
+{
+	return (struct orc){
+		.ips = ips, .entries = entries, .count = count < MOST ? count : 0, .form = kernel->form
+	};
+}
+
 /* The last entry whose code begins at PC or below. */
 static bool find(const struct orc *o, uint64_t pc, const struct cfi_memory *mem, struct entry *e)
 {

@@ -17,6 +17,8 @@ struct orc {
  * not readable, or no tables. */
 bool orc_open(struct orc *o, uint64_t ips, uint64_t ips_end, uint64_t entries, bool header,
 	      const struct cfi_memory *mem);
+/* The tables of a module of the kernel whose tables KERNEL has: COUNT code addresses at IPS. */
+struct orc orc_of_module(const struct orc *kernel, uint64_t ips, uint64_t entries, uint32_t count);
 /* As cfi_step(); of the caller's registers only pc, sp and bp are known, unless it was interrupted. */
 enum cfi_step orc_step(const struct orc *o, struct cfi_regs *r, bool exact, const struct cfi_memory *mem);
 #endif

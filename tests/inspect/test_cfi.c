@@ -145,6 +145,9 @@ START_TEST(orc_frames)
 	ck_assert(orc_open(&o, (uint64_t)tables.ip, (uint64_t)(tables.ip + 6), (uint64_t)tables.entry,
 			   _i == NEW, &mem));
 	ck_assert(!orc_open(&(struct orc){ 0 }, 16, 8, (uint64_t)tables.entry, false, &mem));
+	/* a module's are of the same form */
+	o = orc_of_module(&o, (uint64_t)tables.ip, (uint64_t)tables.entry, 6);
+	ck_assert_uint_eq(orc_of_module(&o, 0, 0, UINT32_MAX).count, 0);
 
 	/* in function 1, called from 2, called from the handler */
 	r.val[cfi_amd64.pc] = code(1, 8);
