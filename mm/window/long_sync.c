@@ -10,17 +10,25 @@
 
 #include "base/log.h"
 
+/* The PML4 entry that W is compared with. Its NX is looked at when user code comes. */
+static void note_top(struct mmu *m, struct window *w)
+{
+	uint64_t keep = win_blind(m, w) ? PTE_NX : 0;
+
+	w->top[0] = (w->top[0] & keep) | (long_top(m, w->lin) & ~keep);
+}
+
 static void sync_region(struct mmu *m, struct window *w, const struct long_space *sp)
 {
 	if (!w->known) {
-		w->top[0] = long_top(m, w->lin);
+		note_top(m, w);
 		w->need_sync = w->need_local = false;
 		w->npend = 0;
 		return;
 	}
 	if (sp->need_sync || w->need_sync) {
 		win_sync(m, w);
-		w->top[0] = long_top(m, w->lin);
+		note_top(m, w);
 		return;
 	}
 	w->need_local |= sp->need_local && w->local_words;
