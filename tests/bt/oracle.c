@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGES = 4, CODE_AT = 0x1000 };
+enum { PAGES = 8, CODE_AT = 0x1000, TABLES_AT = 0x4000 };
 
 struct oracle {
 	struct mm_pool *pool;
@@ -45,6 +45,15 @@ static void host_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t
 	__cpuid_count(leaf, sub, out[0], out[1], out[2], out[3]);
 }
 
+/* The first 2 MiB are where they are, for everybody. */
+static void write_tables(struct mm_vm *vm)
+{
+	static const uint64_t entry[] = { 7 | (TABLES_AT + 0x1000), 7 | (TABLES_AT + 0x2000), 7 | 0x80 };
+
+	for (unsigned i = 0; i < ARRAY_LEN(entry); i++)
+		mm_phys_write(vm, TABLES_AT + 0x1000 * i, &entry[i], 8);
+}
+
 struct oracle *oracle_new(void)
 {
 	struct platform plat = { .in = no_in, .irq_pending = no_irq, .cpuid = host_cpuid };
@@ -59,6 +68,7 @@ struct oracle *oracle_new(void)
 	if (o->vm && !mm_vm_add_ram(o->vm, 0, PAGES * PAGE_SIZE, false))
 		o->b = (struct bt_vcpu *)bt_vcpu_new(&cfg, o->vm, &plat, CLOCK_HOST, err, sizeof(err));
 	if (o->b) {
+		write_tables(o->vm);
 		o->host = o->b->isa;
 		return o;
 	}
@@ -94,6 +104,18 @@ static void set_segments(struct cpu *c, const struct oracle_cpu *p)
 	c->seg[SEG_CS].limit = ~0u;
 }
 
+static void set_long(struct cpu *c, const struct oracle_cpu *p)
+{
+	c->cr0 |= CR0_PE | CR0_PG;
+	c->cr4 |= CR4_PAE;
+	c->cr3 = TABLES_AT;
+	c->efer = EFER_LME | EFER_LMA;
+	c->cpl = p->user ? 3 : 0;
+	c->rip = CODE_AT + (p->eip & PAGE_MASK);
+	c->seg[SEG_CS].base = 0;
+	c->seg[SEG_CS].attr = (uint16_t)((c->seg[SEG_CS].attr & ~SA_DB) | SA_L);
+}
+
 static void set_cpu(struct bt_vcpu *b, const struct oracle_cpu *p)
 {
 	struct cpu *c = &b->v.cpu;
@@ -106,6 +128,8 @@ static void set_cpu(struct bt_vcpu *b, const struct oracle_cpu *p)
 	c->cpl = p->protected && (p->user || p->v86) ? 3 : 0;
 	c->rip = p->eip;
 	set_segments(c, p);
+	if (p->code64)
+		set_long(c, p);
 	b->cfg.precheck_all = p->prechecked;
 	b->entries.on = p->counted;
 	b->icount.on = p->icount;

@@ -17,6 +17,7 @@ void oracle_free(struct oracle *o);
 
 /* The processor that the code meets. */
 struct oracle_cpu {
+	bool code64; /* of the members below only USER, those of CR0 and CR4, and those behind LIMIT count */
 	bool code32, stack32, protected, v86, user;
 	uint32_t cr0, cr4, xcr0;   /* beside what the members above set */
 	uint32_t eip;		   /* linear address 1000h plus 0 to FFFh, whatever the base */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Every opcode, with every combination of the prefixes that may change its meaning, in 16-bit and 32-bit
- * code: what is emitted is the guest's instruction again, passes the verifier, and belongs to the guest's
- * processor. */
+ * Every opcode, with every combination of the prefixes that may change its meaning, in 16-bit, 32-bit
+ * and 64-bit code: what is emitted is the guest's instruction again, passes the verifier, and belongs to the
+ * guest's processor. */
 #include "tests/bt/oracle.h"
 #include "tests/suite.h"
+
+#include "bt/state/vcpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,8 @@ static const struct {
 	{ "f0", 1, { 0xf0 } },
 	{ "66 f3", 2, { 0x66, 0xf3 } },
 	{ "f2 f3", 2, { 0xf2, 0xf3 } },
+	{ "48", 1, { 0x48 } }, /* REX.W and REX.RB of 64-bit code */
+	{ "45", 1, { 0x45 } },
 	/* with LONG=1 */
 	{ "67", 1, { 0x67 } },
 	{ "66 f2", 2, { 0x66, 0xf2 } },
@@ -29,7 +33,7 @@ static const struct {
 	{ "3e", 1, { 0x3e } },
 };
 
-enum { QUICK_PREFIXES = 7 };
+enum { QUICK_PREFIXES = 9 };
 
 static const struct {
 	uint8_t n, byte[2];
@@ -54,19 +58,26 @@ struct sweep {
 	unsigned tried, kept, findings;
 };
 
-static void begin(struct sweep *s, bool code32)
+/* BITS of the code: 16, 32, 64. */
+static void begin(struct sweep *s, unsigned bits)
 {
 	*s = (struct sweep){ .o = oracle_new(), .cpu = flat };
-	s->cpu.code32 = code32;
+	s->cpu.code32 = bits == 32;
+	s->cpu.code64 = bits == 64;
 	ck_assert_ptr_nonnull(s->o);
+}
+
+static unsigned bits_of(const struct sweep *s)
+{
+	return s->cpu.code64 ? 64 : s->cpu.code32 ? 32 : 16;
 }
 
 /* Report up to twenty findings at once. */
 static void end(struct sweep *s, const char *name, unsigned kept)
 {
 	oracle_free(s->o);
-	ck_assert_msg(!s->findings, "%s, %u-bit code: %u findings in %u", name, s->cpu.code32 ? 32 : 16,
-		      s->findings, s->tried);
+	ck_assert_msg(!s->findings, "%s, %u-bit code: %u findings in %u", name, bits_of(s), s->findings,
+		      s->tried);
 	ck_assert_msg(s->kept >= kept, "%s: only %u of %u instructions were kept", name, s->kept, s->tried);
 }
 
@@ -78,10 +89,11 @@ static void try(struct sweep *s, const uint8_t *code, unsigned n)
 	memset(padded, 0xcc, sizeof(padded));
 	memcpy(padded, code, n);
 	why = oracle_check(s->o, &s->cpu, padded, sizeof(padded));
+	ck_assert_int_eq(mode_long(oracle_vcpu(s->o)->mode), s->cpu.code64);
 	s->tried++;
 	s->kept += oracle_kept(s->o);
 	if (why && s->findings++ < 20) {
-		printf("# %s-bit: %s\n", s->cpu.code32 ? "32" : "16", why);
+		printf("# %u-bit: %s\n", bits_of(s), why);
 		fflush(stdout);
 	}
 }
@@ -119,10 +131,11 @@ static enum forms forms_of(unsigned map, unsigned op)
 
 START_TEST(legacy)
 {
-	unsigned p = (unsigned)_i / 2;
+	static const uint8_t bits[] = { 16, 32, 64 };
+	unsigned p = (unsigned)_i / 3;
 	struct sweep s;
 
-	begin(&s, _i & 1);
+	begin(&s, bits[_i % 3]);
 	for (unsigned map = 0; map < ARRAY_LEN(maps); map++)
 		for (unsigned op = 0; op < 256; op++)
 			for (unsigned modrm = 0; modrm < 256; modrm++) {
@@ -148,7 +161,7 @@ START_TEST(vex)
 	unsigned pp = (unsigned)_i & 3;
 	struct sweep s;
 
-	begin(&s, _i < 4);
+	begin(&s, _i < 4 ? 32 : _i < 8 ? 64 : 16);
 	for (unsigned map = 1; map <= 3; map++)
 		for (unsigned op = 0; op < 256; op++)
 			for (unsigned lwv = 0; lwv < 8;
@@ -173,7 +186,7 @@ START_TEST(eip_without_negative)
 	static const uint8_t code[] = { 0x40, 0xeb, 0xfd };
 	struct sweep s;
 
-	begin(&s, true);
+	begin(&s, 32);
 	s.cpu.eip = 0x80000000u;
 	try(&s, code, sizeof(code));
 	ck_assert_uint_eq(oracle_insns(s.o), 2);
@@ -204,7 +217,7 @@ START_TEST(no_features)
 	};
 	struct sweep s;
 
-	begin(&s, true);
+	begin(&s, 32);
 	memset(s.cpu.lacks, true, sizeof(s.cpu.lacks));
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		try(&s, rows[i].code, sizeof(rows[i].code));
@@ -221,8 +234,8 @@ int main(void)
 	TCase *tc = tcase_create("opcodes");
 
 	tcase_set_timeout(tc, 300);
-	tcase_add_loop_test(tc, legacy, 0, 2 * (is_long() ? (int)ARRAY_LEN(prefixes) : QUICK_PREFIXES));
-	tcase_add_loop_test(tc, vex, 0, is_long() ? 8 : 4);
+	tcase_add_loop_test(tc, legacy, 0, 3 * (is_long() ? (int)ARRAY_LEN(prefixes) : QUICK_PREFIXES));
+	tcase_add_loop_test(tc, vex, 0, is_long() ? 12 : 8);
 	tcase_add_test(tc, eip_without_negative);
 	tcase_add_test(tc, no_features);
 	suite_add_tcase(s, tc);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Decoding, lowering and the verifier against arbitrary guest code, in 16-bit and 32-bit mode, on processors
- * with any set of features: see tests/bt/oracle.h. Nothing is executed.
+ * Decoding, lowering and the verifier against arbitrary guest code, in 16-bit, 32-bit and 64-bit mode, on
+ * processors with any set of features: see tests/bt/oracle.h. Nothing is executed.
  *
  * Input: a header of HEADER bytes (struct oracle_cpu, packed as make_cpu() reads it), then code.
  */
@@ -43,6 +43,7 @@ static struct oracle_cpu make_cpu(const uint8_t *h)
 		.xcr0 = ~(uint32_t)h[2] & 7,
 		.mixed = h[2] & 8,
 		.way = h[2] >> 4 & 3,
+		.code64 = h[2] & 128,
 		.guilty = h[6] >> 4,
 		.eip = (uint32_t)h[5] << 24 | (uint32_t)(h[6] & 15) << 8 | h[7],
 	};
