@@ -31,6 +31,7 @@ struct value {
 	uint8_t kind, below; /* BELOW: less than 2^BELOW */
 	bool is_short;	     /* a signed number of 32 bits, or less than 2^32 */
 	uint32_t n;
+	uint32_t own, of_own; /* numbers of the value itself, and of that which OF is of */
 	struct sum sum, of;
 };
 
@@ -40,7 +41,7 @@ struct long_cell {
 	struct value value;
 };
 
-enum { L_REGS = 16, L_PROBES = 8, L_CELLS = 12 };
+enum { L_REGS = 16, L_PROBES = 64, L_CELLS = 16 };
 struct long_state {
 	struct value reg[L_REGS];
 	struct long_cell cell[L_CELLS];
@@ -92,6 +93,7 @@ void long_forget_cells(struct long_check *k, uint64_t off, unsigned size);
 bool long_holds_v_and_d(const struct long_state *s);
 /* Is it the load of a probe? Of which address: as a host address, in *OUT. */
 bool long_is_probe(struct long_check *k, struct sum *out);
+bool long_is_probed(const struct long_state *s, const struct sum *p); /* exactly P */
 
 /* ---- verify/long_track.c ---- */
 void long_track(struct long_check *k); /* update the state for the instruction */

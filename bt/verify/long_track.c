@@ -52,7 +52,9 @@ static struct value loaded(struct long_check *k, const x86_op_mem *m)
 		if (c)
 			return c->value;
 		v = field_value(k, at);
-		long_set_cell(&k->s, at, &v);
+		if (verify_writable(k->c.env, (int64_t)at,
+				    8)) /* of others nothing is kept but what they are */
+			long_set_cell(&k->s, at, &v);
 	}
 	return v;
 }
@@ -72,6 +74,7 @@ static struct value shifted(struct long_check *k)
 		v.kind = L_SHIFTED;
 		v.n = by->n;
 		v.of = s->sum;
+		v.of_own = s->own;
 	} else if (long_constant(&by->sum, &n)) {
 		v.below = (uint8_t)(64 - (n & 63));
 	}
@@ -91,6 +94,7 @@ static struct value sum_value(struct long_check *k, const x86_op_mem *m)
 	if (a32(&k->c) || !long_address(k, m, &r.sum))
 		return v;
 	r.below = 64;
+	r.is_short = false;
 	return r;
 }
 
@@ -102,7 +106,7 @@ static struct value added(struct long_check *k)
 	unsigned id = k->c.in->id;
 	bool one = id == X86_INS_INC || id == X86_INS_DEC;
 	int64_t by = one ? 1 : op[1].imm;
-	struct value v = { .below = 64 };
+	struct value v = { .below = 64, .own = ++k->last };
 
 	if (!was || (!one && op[1].type != X86_OP_IMM))
 		return long_unknown(k, 64);
@@ -172,6 +176,11 @@ static bool listed(const uint16_t *list, unsigned n, unsigned id)
 }
 #define LISTED(list, id) listed(list, ARRAY_LEN(list), id)
 
+static bool writes_all(const struct long_check *k) /* or two of three */
+{
+	return k->c.in->id == X86_INS_XCHG || k->c.in->id == X86_INS_XADD || k->c.in->id == X86_INS_MULX;
+}
+
 static bool replaces(const struct long_check *k)
 {
 	const cs_x86_op *op = k->c.x->operands;
@@ -206,7 +215,7 @@ static unsigned bits_of_mask(const struct long_check *k, unsigned r)
 static struct value result_32(struct long_check *k)
 {
 	const cs_x86_op *op = k->c.x->operands;
-	struct value v = long_unknown(k, replaces(k) ? 32 : 64);
+	struct value v = long_unknown(k, replaces(k) || writes_all(k) ? 32 : 64);
 	enum value_kind made;
 	uint64_t off;
 
@@ -350,15 +359,31 @@ static unsigned written_implicitly(const struct long_check *k)
 	return is_vector(k) ? 0 : ANY;
 }
 
+/* Of instructions with a known effect the first operand alone is written, but for these. */
 static bool only_reads(const struct long_check *k, unsigned i)
 {
 	unsigned id = k->c.in->id;
 
-	return id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_PUSH || id == X86_INS_JMP ||
-	       (i == 1 && k->c.x->op_count == 2 && verify_reads_second(&k->c)) ||
-	       (i && (id == X86_INS_SHRX || id == X86_INS_SARX || id == X86_INS_SHLX || id == X86_INS_MOVZX ||
-		      id == X86_INS_MOVSX || id == X86_INS_MOVSXD || id == X86_INS_PEXT ||
-		      id == X86_INS_PDEP || id == X86_INS_RORX));
+	if (id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_PUSH || id == X86_INS_JMP)
+		return true;
+	return i && !writes_all(k) && written_implicitly(k) != ANY;
+}
+
+/* Are the results that have no names of 32 bits? */
+static bool writes_32(const struct long_check *k)
+{
+	switch (k->c.in->id) {
+	case X86_INS_MUL:
+	case X86_INS_IMUL:
+	case X86_INS_DIV:
+	case X86_INS_IDIV:
+		return k->c.x->operands[0].size == 4;
+	case X86_INS_CWDE:
+	case X86_INS_CDQ:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void forget_operands(struct long_check *k)
@@ -367,7 +392,7 @@ static void forget_operands(struct long_check *k)
 
 	for (unsigned i = 0; i < L_REGS; i++)
 		if (implicit >> i & 1)
-			k->s.reg[i] = long_unknown(k, 64);
+			k->s.reg[i] = long_unknown(k, writes_32(k) ? 32 : 64);
 	if (k->c.in->id == X86_INS_CDQE)
 		k->s.reg[RAX].is_short = true;
 	for (unsigned i = 0; i < k->c.x->op_count; i++) {
@@ -375,7 +400,8 @@ static void forget_operands(struct long_check *k)
 		unsigned n = op->type == X86_OP_REG ? long_register(op->reg, &size) : L_REGS;
 
 		if (n < L_REGS && !only_reads(k, i))
-			k->s.reg[n] = long_unknown(k, i == 0 && size == 4 && replaces(k) ? 32 : 64);
+			k->s.reg[n] = long_unknown(
+			    k, size == 4 && (writes_all(k) || (i == 0 && replaces(k))) ? 32 : 64);
 	}
 }
 
@@ -383,7 +409,7 @@ static void note_probe(struct long_check *k)
 {
 	struct sum p;
 
-	if (long_is_probe(k, &p))
+	if (long_is_probe(k, &p) && !long_is_probed(&k->s, &p))
 		k->s.probed[k->s.nprobed++ % L_PROBES] = p;
 }
 
@@ -451,6 +477,7 @@ void long_track(struct long_check *k)
 			: long_unknown(k, 64);
 	if (step) {
 		k->s.reg[RSP].sum.disp += step;
+		k->s.reg[RSP].own = ++k->last;
 		k->s.reg[RSP].kind = L_PLAIN;
 	}
 	forget_operands(k);

@@ -56,7 +56,10 @@ const struct value *long_value_of(const struct long_check *k, unsigned r)
 
 struct value long_unknown(struct long_check *k, unsigned below)
 {
-	return (struct value){ .below = (uint8_t)below, .is_short = below <= 32, .sum.base = ++k->last };
+	uint32_t own = ++k->last;
+
+	return (
+	    struct value){ .below = (uint8_t)below, .is_short = below <= 32, .own = own, .sum.base = own };
 }
 
 struct value long_constant_value(uint64_t v)
@@ -121,6 +124,21 @@ static bool same_sum(const struct sum *a, const struct sum *b)
 	       a->d == b->d && (!a->d || a->space == b->space) && a->disp == b->disp;
 }
 
+/* The sum of value V; or V as an unknown value, where its sum makes no other. */
+static struct sum part(const struct value *v, bool as_own)
+{
+	return as_own && v->own ? (struct sum){ .base = v->own } : v->sum;
+}
+
+static bool add_parts(struct sum *out, const struct value *b, const struct value *x, unsigned scale,
+		      unsigned as_own)
+{
+	struct sum base = b ? part(b, as_own & 1) : (struct sum){ 0 };
+	struct sum index = x ? part(x, as_own & 2) : (struct sum){ 0 };
+
+	return add(out, &base, 1) && add(out, &index, scale);
+}
+
 bool long_address(struct long_check *k, const x86_op_mem *m, struct sum *out)
 {
 	const struct value *b = long_value_of(k, m->base), *x = long_value_of(k, m->index);
@@ -133,9 +151,12 @@ bool long_address(struct long_check *k, const x86_op_mem *m, struct sum *out)
 	if ((!b && m->base != X86_REG_INVALID) ||
 	    (!x && m->index != X86_REG_INVALID && m->index != X86_REG_RIZ))
 		return false;
-	if (b && !add(out, &b->sum, 1))
-		return false;
-	return !x || add(out, &x->sum, (unsigned)m->scale);
+	for (unsigned as_own = 0; as_own < 4; as_own++) {
+		*out = (struct sum){ .disp = m->disp };
+		if (add_parts(out, b, x, (unsigned)m->scale, as_own))
+			return true;
+	}
+	return false;
 }
 
 /* ---- states ---- */
@@ -175,7 +196,7 @@ static unsigned first_probe(const struct long_state *s)
 	return s->nprobed > L_PROBES ? s->nprobed - L_PROBES : 0;
 }
 
-static bool has_probe(const struct long_state *s, const struct sum *p)
+bool long_is_probed(const struct long_state *s, const struct sum *p)
 {
 	for (unsigned i = first_probe(s); i < s->nprobed; i++)
 		if (same_sum(&s->probed[i % L_PROBES], p))
@@ -188,7 +209,11 @@ static void meet_values(struct long_check *k, struct value *v, const struct valu
 	unsigned below = v->below > f->below ? v->below : f->below;
 	bool is_short = v->is_short && f->is_short;
 
-	if (!same_value(v, f))
+	if (v->own != f->own)
+		v->own = ++k->last;
+	if (v->kind == f->kind && v->n == f->n && same_sum(&v->of, &f->of) && !same_sum(&v->sum, &f->sum))
+		v->sum = long_unknown(k, 64).sum; /* another V, say, of the same space */
+	else if (!same_value(v, f))
 		*v = long_unknown(k, below);
 	v->below = (uint8_t)below;
 	v->is_short = is_short;
@@ -253,7 +278,7 @@ void long_meet(struct long_check *k, struct long_state *into, const struct long_
 		meet_values(k, &into->reg[i], &from->reg[i]);
 	meet_cells(into, from);
 	for (unsigned i = first_probe(into); i < into->nprobed; i++)
-		if (has_probe(from, &into->probed[i % L_PROBES]))
+		if (long_is_probed(from, &into->probed[i % L_PROBES]))
 			kept[n++] = into->probed[i % L_PROBES];
 	memcpy(into->probed, kept, n * sizeof(*kept));
 	into->nprobed = n;
@@ -274,8 +299,12 @@ bool long_is_probe(struct long_check *k, struct sum *out)
 	if (!v || !t || t->kind != L_SHIFTED)
 		return false;
 	*out = t->of;
-	if (v->kind == L_V && v->n == t->n && op[1].mem.disp == -20)
-		return add_d(out, &(struct sum){ .d = 1, .space = v->n });
+	if (v->kind == L_V && v->n == t->n && op[1].mem.disp == -20) {
+		if (add_d(out, &(struct sum){ .d = 1, .space = v->n }))
+			return true;
+		*out = (struct sum){ .base = t->of_own, .d = 1, .space = v->n };
+		return t->of_own;
+	}
 	/* By host address. */
 	return v->kind == L_FIELD && v->n == k->l->vt && t->n == 0 && op[1].mem.disp == 0;
 }
