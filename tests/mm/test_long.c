@@ -651,6 +651,43 @@ START_TEST(code)
 }
 END_TEST
 
+/* Rights to execute that go while kernel code uses the user space: from the top, and from the page itself. */
+START_TEST(execute_no_more)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	unsigned win;
+	uint8_t *at;
+	ppn p;
+
+	map(g, ROOT_A, KERNEL, 3000, RIGHTS);
+	map(g, ROOT_A, PROGRAM, 3001, (RIGHTS & ~PTE_D) | PTE_U);
+	set_root(g, ROOT_A, 3);
+	mmu_long_select(g->m, &win);
+	ck_assert_int_eq(mmu_code_page(g->m, PROGRAM, &p), 0);
+	set_root(g, ROOT_A, 0);
+	expect(g, KERNEL, 3000);
+	if (_i) {
+		gpa top = entry_at(g, ROOT_A, PROGRAM, 4);
+
+		store(g, top, load(g, top) | PTE_NX);
+		set_root(g, ROOT_A, 0);
+		ck_assert_int_eq(reach(g, PROGRAM, MM_READ, true, &at, &f), DONE);
+	} else {
+		map(g, ROOT_A, PROGRAM, 3001, (RIGHTS & ~PTE_D) | PTE_U | PTE_NX);
+		ck_assert_int_eq(reach(g, PROGRAM, MM_WRITE, true, &at, &f), DONE); /* sets D */
+		set_root(g, ROOT_A, 0);
+		ck_assert_int_eq(reach(g, PROGRAM, MM_READ, true, &at, &f), DONE);
+	}
+	set_cpl(g, 3);
+	mmu_long_select(g->m, &win);
+	ck_assert_uint_eq(mmu_code_page_fast(g->m, PROGRAM), UINT32_MAX);
+	ck_assert_int_eq(mmu_code_page(g->m, PROGRAM, &p), -1);
+	ck_assert_uint_eq(g->cpu.exc.err, PF_ERR_P | PF_ERR_U | PF_ERR_ID);
+	guest_free(g);
+}
+END_TEST
+
 /* Programs at addresses of their own: what they leave is not compared for ever, and may come back. */
 START_TEST(come_and_go)
 {
@@ -884,6 +921,7 @@ int main(void)
 	tcase_add_test(t, pcids);
 	tcase_add_test(t, isolated);
 	tcase_add_test(t, code);
+	tcase_add_loop_test(t, execute_no_more, 0, 2);
 	tcase_add_loop_test(t, high_memory, 0, 2);
 	tcase_add_test(t, come_and_go);
 	tcase_add_test(t, moves);
