@@ -427,6 +427,8 @@ void setup_encoded(struct making *m)
 		m->c->undef_bits = 0xf0000;
 	}
 	m->c->loose_tags = is_row(m, "mmx.maskmovq");
+	m->c->loose_flags = is_row(m, "rep.scas") || is_row(m, "rep.cmps");
+	m->c->loose_mxcsr = is_row(m, "avx.f16cst");
 	m->c->low_index = m->a32 && (m->e->row->setup == S_STR || m->e->row->setup == S_STREQ);
 	m->c->misaligned = m->memory && ((m->lin & 31) || (a & A_ALIGN));
 	if (m->e->row->setup == S_MASKMOV)
