@@ -392,6 +392,13 @@ static void raise_refused(struct bt_vcpu *b)
 	cpu_raise(&b->v.cpu, EXC_UD);
 }
 
+/* Does kernel code run from user pages? Under SMAP it cannot compare its source, which it would read as data.
+ */
+static bool kernel_in_user_half(const struct tx *t)
+{
+	return mode_long(t->mode) && (t->mode & MODE_CPL) != MODE_CPL && !(t->f->pc >> 63);
+}
+
 /* Translate at most MAX instructions. NULL, and *REFUSED below MAX: the verifier refuses that one of them;
  * nothing is left of the fragment. */
 static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pinned, unsigned max,
@@ -426,9 +433,11 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 		return NULL;
 	}
 	mixed = f->page == UINT32_MAX || b->tc.pages[f->page].mixed;
-	/* Code outside RAM, or on a watched page, gets a transient fragment: a lookup could not find it. */
+	/* Code outside RAM, or on a watched page, gets a transient fragment: a lookup could not find it; so
+	 * does code that cannot look at itself. */
 	if (kind == TX_NORMAL &&
-	    (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX)) {
+	    (f->page == UINT32_MAX || mmu_code_page_fast(b->v.mmu, f->pc) == UINT32_MAX ||
+	     (mixed && kernel_in_user_half(t)))) {
 		take_back(b, mark);
 		return translate_transient(b, TX_TRANSIENT);
 	}
