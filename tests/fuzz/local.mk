@@ -162,6 +162,13 @@ fuzz_corpus = \
 	%D%/corpus-symbols/wrong \
 	%D%/corpus-tc/device \
 	%D%/corpus-tc/kills \
+	%D%/corpus-tc/long-101 \
+	%D%/corpus-tc/long-1363 \
+	%D%/corpus-tc/long-1621 \
+	%D%/corpus-tc/long-1764 \
+	%D%/corpus-tc/long-2743 \
+	%D%/corpus-tc/long-4413 \
+	%D%/corpus-tc/long-5082 \
 	%D%/corpus-tc/mixed \
 	%D%/corpus-tc/prechecked \
 	%D%/corpus-tc/real16 \
