@@ -31,10 +31,26 @@ static uint64_t target_of(const struct insn *in)
 	return in->z.operand_width == 64 ? to : in->z.operand_width == 16 ? to & 0xffff : (uint32_t)to;
 }
 
+/* The same in 64-bit code, for a target that is not canonical. The jump tables do so themselves. */
+static void check_canonical(struct tx *t, struct insn *in, int reg)
+{
+	if (t->kind == TX_NORMAL && !t->b->cfg.no_chain)
+		return;
+	if (reg != H_R8)
+		e_mov64(t, H_R8, reg);
+	e_st64(t, OFF(scratch[7]), H_R8);
+	emit_callout(t, new_site(t, in, CO_SEGCHECK, co_cs_check));
+	e_ld64(t, reg, OFF(scratch[7]));
+}
+
 /* Raise #GP at a near transfer whose target is beyond the CS limit. REG holds the target; r8 to r10 are
  * clobbered unless REG is one of them. */
 static void check_target(struct tx *t, struct insn *in, int reg, unsigned size)
 {
+	if (mode_long(t->mode)) {
+		check_canonical(t, in, reg);
+		return;
+	}
 	if (!(t->mode & MODE_CSLIM) || (size == 2 && t->f->cs_limit >= 0xffff))
 		return;
 	if (reg != H_R8)

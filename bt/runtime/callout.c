@@ -144,7 +144,7 @@ uint64_t co_seg_fault(struct bt_vcpu *b, struct site *s, uint64_t ea)
 uint64_t co_cs_check(struct bt_vcpu *b, struct site *s, uint64_t eip)
 {
 	callout_begin(b, s);
-	if (eip <= b->v.cpu.seg[SEG_CS].limit)
+	if (mode_long(s->ccf->mode) ? cpu_canonical(eip) : eip <= b->v.cpu.seg[SEG_CS].limit)
 		return 0;
 	cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 	return callout_raise(b, s);

@@ -16,7 +16,7 @@ callout_fn co_shadow;		       /* the same behind STI: the next instruction comes
 callout_fn co_budget;		       /* icount ran out before the TU */
 callout_fn co_stale;		       /* the source bytes are no longer the ones translated */
 callout_fn co_break;		       /* breakpoint at this address */
-callout_fn co_cs_check;		       /* EA: target of a near transfer, against the CS limit */
+callout_fn co_cs_check;		       /* EA: target of a near transfer, against the CS limit, or canonical */
 callout_fn co_seg_check, co_seg_fault; /* check */
 callout_fn co_mmio_begin, co_mmio_end; /* mmio */
 callout_fn co_mmio_push, co_mmio_peek; /* peek: EA is the offset in SS; value in scratch[3] */
