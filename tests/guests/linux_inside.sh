@@ -4,7 +4,7 @@
 # lsmod and kallsyms are compared with.
 . "$(dirname "$0")/guestlib.sh"
 need linux-686 linux-686-pae linux-amd64 linux-cloud-amd64 busybox busybox-amd64
-plan 64
+plan 60
 
 # between FROM TO: the lines of $TMP/serial between the last lines FROM and TO.
 between()
