@@ -54,6 +54,7 @@ SHELL_TESTS = \
 	%D%/conform/divide.sh \
 	%D%/conform/precheck.sh \
 	%D%/conform/soft.sh \
+	%D%/long/kernel.sh \
 	%D%/long/native.sh \
 	%D%/mm/block_threads.sh \
 	%D%/guests/badimages.sh \

@@ -37,6 +37,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4 };
 #define PTE_NX (1ull << 63)
 
 enum { SEL_KCS = 0x08, SEL_KDS = 0x10, SEL_TSS = 0x40 };
+enum { REPEATS = 3 }; /* in kernel mode: the first run teaches the engine that user pages are accessed */
 
 struct engine {
 	struct mm_pool *pool;
@@ -44,7 +45,7 @@ struct engine {
 	struct vcpu *v;
 	struct bt_config cfg;
 	unsigned ntables;
-	bool mmio;
+	bool mmio, kernel;
 	uint8_t device[0x2000];
 	uint8_t image[MEM_BYTES]; /* what the guest's memory holds */
 	char error[320];
@@ -171,7 +172,8 @@ static void write_gate(struct engine *e, unsigned vector)
 	gpa gate = PA_IDT + 16 * vector;
 
 	put64(e, gate,
-	      (at & 0xffff) | SEL_KCS << 16 | (0x8e00ull | dpl << 13) << 32 | (at >> 16 & 0xffff) << 48);
+	      1ull << 32 | (at & 0xffff) | SEL_KCS << 16 | (0x8e00ull | dpl << 13) << 32 |
+		  (at >> 16 & 0xffff) << 48);
 	put64(e, gate + 8, at >> 32);
 	put32(e, PA_CODE + 16 * vector, 0xf4f4f4f4);
 }
@@ -187,8 +189,9 @@ static void write_descriptors(struct engine *e)
 	put64(e, PA_GDT + SEL_TSS + 8, (KERNEL + PA_TSS) >> 32);
 	for (unsigned i = 0; i < VECTORS; i++)
 		write_gate(e, i);
-	put64(e, PA_TSS + 4, KERNEL + PA_STACK + 0xff0); /* RSP0 */
-	put32(e, PA_TSS + 0x64, 0x68 << 16);		 /* no I/O bitmap */
+	put64(e, PA_TSS + 4, KERNEL + PA_STACK + 0xff0);  /* RSP0 */
+	put64(e, PA_TSS + 36, KERNEL + PA_STACK + 0xff0); /* IST1: all vectors' */
+	put32(e, PA_TSS + 0x64, 0x68 << 16);		  /* no I/O bitmap */
 }
 
 /* The entry for LIN in the table of LEVEL (4 to 1). */
@@ -265,6 +268,14 @@ static void load_state(struct cpu *c, const struct long_state *s)
 	c->cr2 = 0;
 	c->shadow = c->halted = 0;
 	memcpy(c->fpu, s->fpu.b, XSAVE_BYTES);
+}
+
+/* The same code at CPL 0; user selectors become the kernel's. */
+static void enter_kernel(struct cpu *c)
+{
+	c->cpl = 0;
+	c->seg[SEG_CS] = (struct seg_cache){ .limit = ~0u, .sel = SEL_KCS, .attr = ATTR_CODE | SA_L };
+	c->seg[SEG_SS] = (struct seg_cache){ .limit = ~0u, .sel = SEL_KDS, .attr = ATTR_DATA };
 }
 
 static void read_memory(struct engine *e, uint8_t *image)
@@ -368,6 +379,7 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 				     .precheck_all = o->precheck,
 				     .soft_all = o->soft };
 	e->mmio = o->mmio;
+	e->kernel = o->kernel;
 	if (build(e, err, errlen) && (!o->divide || promote_early(e)))
 		return e;
 	engine_free(e);
@@ -389,12 +401,20 @@ bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out
 {
 	enum engine_exit x;
 
-	write_memory(e, c->mem);
-	setup_system(&e->v->cpu);
-	load_state(&e->v->cpu, &c->st);
-	e->v->ops->state_changed(e->v);
-	e->v->error[0] = 0;
-	x = e->v->ops->run(e->v);
+	for (unsigned i = 0; i < (e->kernel ? REPEATS : 1); i++) {
+		if (i)
+			read_memory(e, e->image);
+		write_memory(e, c->mem);
+		setup_system(&e->v->cpu);
+		load_state(&e->v->cpu, &c->st);
+		if (e->kernel)
+			enter_kernel(&e->v->cpu);
+		e->v->ops->state_changed(e->v);
+		e->v->error[0] = 0;
+		x = e->v->ops->run(e->v);
+		if (x != ENGINE_BREAK)
+			break;
+	}
 	if (x != ENGINE_BREAK || e->v->error[0]) { /* a fragment refused by the verifier leaves a text, too */
 		snprintf(e->error, sizeof(e->error), "the engine ended with %d: %s", x, e->v->error);
 		read_memory(e, e->image);

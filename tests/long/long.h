@@ -107,6 +107,7 @@ void native_run(struct native *n, const struct long_case *c, struct outcome *out
 struct engine;
 struct engine_options {
 	bool precheck, soft, mmio, divide, no_chain, no_verify;
+	bool kernel;	 /* at CPL 0, whose accesses to user pages go another way; each case several times */
 	unsigned tu_max; /* 0: default */
 };
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen);

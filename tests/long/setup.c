@@ -433,6 +433,8 @@ void setup_encoded(struct making *m)
 	m->c->misaligned = m->memory && ((m->lin & 31) || (a & A_ALIGN));
 	if (m->e->row->setup == S_MASKMOV)
 		m->c->cr2_slack = 16;
+	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
+		m->c->cr2_slack = 32;
 	if (is_row(m, "fxsave") || is_row(m, "fxrstor"))
 		m->c->cr2_slack = 512;
 }
