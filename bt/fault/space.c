@@ -7,6 +7,8 @@
 
 #include "mm/long.h"
 
+#include <string.h>
+
 #include <Zydis/Zydis.h>
 
 static const int upper[4] = { REG_R12, REG_R13, REG_R14, REG_R15 };
@@ -247,11 +249,28 @@ static void user_missed(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 	}
 }
 
+/* Is the host's instruction a probe, movzx r, byte [r9+r-20], with the MiB of an address that is not
+ * canonical? It may have read from anywhere, the guest's memory included. */
+static bool probes_far(const greg_t *g)
+{
+	const uint8_t *code = (const uint8_t *)g[REG_RIP];
+	unsigned r = code[3] >> 3 & 7; /* of r8 to r15 */
+
+	if (code[0] != 0x47 || code[1] != 0x0f || code[2] != 0xb6 || code[3] != (0x44 | r << 3) ||
+	    code[4] != (r << 3 | 1) || code[5] != 0xec)
+		return false;
+	return !cpu_canonical((uint64_t)g[REG_R8 + (int)r] << LONG_MIB_SHIFT);
+}
+
 bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
 		 bool write)
 {
 	gva lin;
 
+	if (probes_far(uc->uc_mcontext.gregs)) {
+		not_canonical(b, f, m, uc);
+		return true;
+	}
 	if (addr - b->guard.no_vt < GUARD_VT_BYTES) {
 		user_stale(b, f, m, uc);
 		return true;
