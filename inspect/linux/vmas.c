@@ -49,6 +49,7 @@ static bool file_path(const struct lx *k, uint64_t file, char *buf, size_t size)
 {
 	char part[256], rest[512] = "";
 	uint64_t dentry, parent;
+	size_t n;
 
 	buf[0] = 0;
 	if (!lx_get(k, file, LX_FILE_DENTRY, &dentry))
@@ -61,8 +62,10 @@ static bool file_path(const struct lx *k, uint64_t file, char *buf, size_t size)
 			snprintf(buf, size, "%s", rest[0] ? rest : part);
 			return true;
 		}
-		snprintf(buf, size, "/%s%s", part, rest);
-		snprintf(rest, sizeof(rest), "%s", buf);
+		n = (size_t)snprintf(buf, size, "/%s%s", part, rest);
+		if (n >= size || n >= sizeof(rest))
+			return false;
+		memcpy(rest, buf, n + 1);
 	}
 	return false;
 }

@@ -225,7 +225,6 @@ static const struct {
 	  "Vector  Type                         Selector  Offset              Symbol  DPL  Present\n"
 	  "   0x0  64-bit interrupt gate             0x8  0xffffffff81001234  -         0  yes\n"
 	  "   0x1  64-bit interrupt gate IST 3       0x8  0xffffffff81001005  -         3  yes\n"
-	  "Field  Value\n"
 	  "! info tss: no task register is loaded\n" },
 	/* frame pointers */
 	{ "set $rbp = 0xffffffff81007000\nset [0xffffffff81007000] = 0xffffffff81007100\nset [0xffffffff81007008] = 0xffffffff81001005\n"
