@@ -254,6 +254,7 @@ void mmu_walk(struct mmu *u, gva lin, unsigned how, struct walk *w)
 {
 	(void)how;
 	if (cpu_long(&((struct machine *)u)->v.cpu)) {
+		*w = (struct walk){ 0 };
 		walk_tables((struct machine *)u, lin, w);
 		return;
 	}
