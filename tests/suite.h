@@ -4,6 +4,13 @@
 #define TESTS_SUITE_H
 #include <check.h>
 
+/* Is the address sanitizer in it, whose memory is where some tests would have theirs? */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 /* Check writes to a pipe at each assertion that holds, to say after which one a test crashed. Tests with
  * loops make a million of them, and most of their time would go there; beyond these the place is the last
  * marked. */

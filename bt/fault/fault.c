@@ -443,6 +443,12 @@ static bool handle(struct bt_vcpu *b, int sig, siginfo_t *si, ucontext_t *uc)
 		g[REG_RIP] = (greg_t)(s->fpu ? stub_callout_fpu_timed : stub_callout_timed);
 		return true;
 	}
+	if (poll_fault(b, addr) && m && m->fix == FIX_POLL_R8 && mode_long(f->mode) &&
+	    !cpu_canonical((uint64_t)g[REG_R8])) {
+		b->kick = 1; /* the #GP of the transfer comes before the stop */
+		fault_no_table(b, f, m, uc);
+		return true;
+	}
 	if (poll_fault(b, addr)) {
 		fault_count(b, f, TRAP_POLL);
 		b->kick = 1; /* a nudge may have come when the one before was being served */
