@@ -357,7 +357,7 @@ static void build(struct cpuid_table *t, const struct cpu_model *m, uint32_t tsc
 		host(7, 0, h);
 		memcpy(add(t, 7, 0, true),
 		       (const uint32_t[]){ 0, (h[B] | LONG_EBX7) & m->ebx7, (h[C] | LONG_ECX7) & m->ecx7,
-					   m->edx7 & (arch_capabilities() ? CPUID_ARCH_CAPABILITIES : 0) },
+					   m->edx7 & (t->arch_capabilities ? CPUID_ARCH_CAPABILITIES : 0) },
 		       16);
 	}
 	if (t->max_basic >= 0xb && (t->e[1].reg[C] & CPUID_X2APIC))
@@ -403,7 +403,8 @@ static bool host_has(const struct feature_row *row)
 	} else if (row->leaf == 7) {
 		r[B] |= LONG_EBX7;
 		r[C] |= LONG_ECX7;
-		r[D] = arch_capabilities() ? CPUID_ARCH_CAPABILITIES : 0;
+		if (row->reg == D)
+			r[D] = arch_capabilities() ? CPUID_ARCH_CAPABILITIES : 0;
 	} else if (row->leaf == 0x80000001) {
 		r[C] |= ASKED_EXT_ECX;
 		r[D] |= LONG_EXT_EDX;

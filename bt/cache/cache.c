@@ -23,7 +23,7 @@
 #define LOW_END (2ull << 30)
 #define LOW_STEP (1ull << 20)
 
-static void *reserve(size_t n, int prot)
+void *cache_reserve(size_t n, int prot)
 {
 	void *p = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -62,22 +62,22 @@ bool cache_init(struct bt_vcpu *b, char *err, size_t n)
 	if (b->tc.rw == MAP_FAILED || !b->tc.rx)
 		goto fail;
 	b->tc_base = (uint64_t)b->tc.rx;
-	b->tc.hash = reserve(CCF_HASH * sizeof(*b->tc.hash), PROT_READ | PROT_WRITE);
-	b->tc.pages = reserve(MMU_PPNS * sizeof(*b->tc.pages), PROT_READ | PROT_WRITE);
+	b->tc.hash = cache_reserve(CCF_HASH * sizeof(*b->tc.hash), PROT_READ | PROT_WRITE);
+	b->tc.pages = cache_reserve(MMU_PPNS * sizeof(*b->tc.pages), PROT_READ | PROT_WRITE);
 	b->tc.cap_order = 4u << 20;
-	b->tc.order = reserve(b->tc.cap_order * sizeof(*b->tc.order), PROT_READ | PROT_WRITE);
-	b->tc.arena = reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
+	b->tc.order = cache_reserve(b->tc.cap_order * sizeof(*b->tc.order), PROT_READ | PROT_WRITE);
+	b->tc.arena = cache_reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
 	if (!b->tc.hash || !b->tc.pages || !b->tc.order || !b->tc.arena || !jump_init(b))
 		goto fail;
 	/* Like a window, the guard is aligned to 4 GiB: string instructions keep
 	 * the guest's registers in the low halves of addresses into it. */
-	b->guard.trap_page = (uint64_t)reserve(PAGE_SIZE, PROT_NONE);
-	b->guard.no_shadow = reserve(MMU_SHADOW_BYTES, PROT_READ);
-	b->guard.no_vt = (uint64_t)reserve(GUARD_VT_BYTES, PROT_NONE);
-	b->guard.map = reserve(16ull << 30, PROT_NONE);
+	b->guard.trap_page = (uint64_t)cache_reserve(PAGE_SIZE, PROT_NONE);
+	b->guard.no_shadow = cache_reserve(MMU_SHADOW_BYTES, PROT_READ);
+	b->guard.no_vt = (uint64_t)cache_reserve(GUARD_VT_BYTES, PROT_NONE);
+	b->guard.map = cache_reserve(16ull << 30, PROT_NONE);
 	b->guard.base = (uint8_t *)(((uint64_t)b->guard.map + (4ull << 30) - 1) & ~((4ull << 30) - 1));
-	b->adapt.verdicts = reserve(VERDICTS * sizeof(*b->adapt.verdicts), PROT_READ | PROT_WRITE);
-	b->history.ring = reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
+	b->adapt.verdicts = cache_reserve(VERDICTS * sizeof(*b->adapt.verdicts), PROT_READ | PROT_WRITE);
+	b->history.ring = cache_reserve(MAX_HISTORY * sizeof(*b->history.ring), PROT_READ | PROT_WRITE);
 	if (!b->guard.trap_page || !b->guard.map || !b->guard.no_shadow || !b->guard.no_vt ||
 	    !b->adapt.verdicts || !b->history.ring)
 		goto fail;
@@ -87,7 +87,7 @@ fail:
 	return false;
 }
 
-static void give_back(void *p, size_t n)
+void cache_give_back(void *p, size_t n)
 {
 	if (p && p != MAP_FAILED)
 		munmap(p, n);
@@ -96,20 +96,20 @@ static void give_back(void *p, size_t n)
 /* Works after a cache_init() that failed, too. */
 void cache_fini(struct bt_vcpu *b)
 {
-	give_back(b->tc.rw, b->tc.size);
-	give_back(b->tc.rx, b->tc.size);
+	cache_give_back(b->tc.rw, b->tc.size);
+	cache_give_back(b->tc.rx, b->tc.size);
 	if (b->tc.fd >= 0)
 		close(b->tc.fd);
-	give_back(b->tc.hash, CCF_HASH * sizeof(*b->tc.hash));
-	give_back(b->tc.pages, MMU_PPNS * sizeof(*b->tc.pages));
-	give_back(b->tc.order, b->tc.cap_order * sizeof(*b->tc.order));
-	give_back(b->tc.arena, ARENA_BYTES);
-	give_back((void *)b->guard.trap_page, PAGE_SIZE);
-	give_back(b->guard.map, 16ull << 30);
-	give_back(b->guard.no_shadow, MMU_SHADOW_BYTES);
-	give_back((void *)b->guard.no_vt, GUARD_VT_BYTES);
-	give_back(b->adapt.verdicts, VERDICTS * sizeof(*b->adapt.verdicts));
-	give_back(b->history.ring, MAX_HISTORY * sizeof(*b->history.ring));
+	cache_give_back(b->tc.hash, CCF_HASH * sizeof(*b->tc.hash));
+	cache_give_back(b->tc.pages, MMU_PPNS * sizeof(*b->tc.pages));
+	cache_give_back(b->tc.order, b->tc.cap_order * sizeof(*b->tc.order));
+	cache_give_back(b->tc.arena, ARENA_BYTES);
+	cache_give_back((void *)b->guard.trap_page, PAGE_SIZE);
+	cache_give_back(b->guard.map, 16ull << 30);
+	cache_give_back(b->guard.no_shadow, MMU_SHADOW_BYTES);
+	cache_give_back((void *)b->guard.no_vt, GUARD_VT_BYTES);
+	cache_give_back(b->adapt.verdicts, VERDICTS * sizeof(*b->adapt.verdicts));
+	cache_give_back(b->history.ring, MAX_HISTORY * sizeof(*b->history.ring));
 	jump_fini(b);
 }
 

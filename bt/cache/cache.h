@@ -29,6 +29,10 @@ unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why wh
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
 /* Empty the cache. FULL: because it is full; pinned fragments stay. */
 void cache_flush_all(struct bt_vcpu *b, bool full);
+/* Address space of N bytes, which takes memory where it is written. NULL: there is none. Given back, NULL and
+ * MAP_FAILED do nothing. */
+void *cache_reserve(size_t n, int prot);
+void cache_give_back(void *p, size_t n);
 /* Map N bytes below 2 GiB, where 64-bit code reaches them by absolute addresses. NULL: the host refuses. */
 void *cache_map_low(size_t n, int prot, int flags, int fd);
 #endif

@@ -2,29 +2,17 @@
  * Jump tables (state/context.h). Built with -mgeneral-regs-only: page unmaps reach it while the guest's
  * vector registers are live. */
 #include "bt/cache/jump.h"
+#include "bt/cache/cache.h"
 
 #include "base/gpr.h"
 
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-static void *reserve(size_t n, int prot)
-{
-	void *p = mmap(NULL, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static void give_back(void *p, size_t n)
-{
-	if (p)
-		munmap(p, n);
-}
-
 /* Entries are few and far between: not with huge pages. */
 static uint32_t *table_reserve(struct bt_vcpu *b)
 {
-	void *p = b->jt.tables < b->jt.max_tables ? reserve(JT_BYTES, PROT_READ | PROT_WRITE) : NULL;
+	void *p = b->jt.tables < b->jt.max_tables ? cache_reserve(JT_BYTES, PROT_READ | PROT_WRITE) : NULL;
 
 	b->jt.tables += p != NULL;
 	if (p)
@@ -47,7 +35,7 @@ bool jump_init(struct bt_vcpu *b)
 	b->jt.max_tables = table_limit();
 	/* Without address space for directories there is no 64-bit code. */
 	b->jt.poison_bytes = b->jt.max_tables < MAX_CTX ? JT_BYTES : JT_DIRECTORY_BYTES;
-	b->jt.poison = reserve(b->jt.poison_bytes, PROT_NONE);
+	b->jt.poison = cache_reserve(b->jt.poison_bytes, PROT_NONE);
 	b->jt.ctx[0].jt = table_reserve(b);
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		b->jt.ctx[i].next_used = &b->jt.ctx[i];
@@ -56,12 +44,12 @@ bool jump_init(struct bt_vcpu *b)
 
 void jump_fini(struct bt_vcpu *b)
 {
-	give_back(b->jt.poison, b->jt.poison_bytes);
-	give_back(b->jt.none, JT_BYTES);
+	cache_give_back(b->jt.poison, b->jt.poison_bytes);
+	cache_give_back(b->jt.none, JT_BYTES);
 	for (unsigned i = 0; i < MAX_CTX; i++)
-		give_back(b->jt.ctx[i].jt, JT_BYTES);
+		cache_give_back(b->jt.ctx[i].jt, JT_BYTES);
 	for (unsigned i = 0; i < JT_DIRECTORIES; i++)
-		give_back(b->jt.dir[i].table, JT_DIRECTORY_BYTES);
+		cache_give_back(b->jt.dir[i].table, JT_DIRECTORY_BYTES);
 }
 
 /* ---- directories ---- */
@@ -131,9 +119,9 @@ static void ctx_list(struct bt_vcpu *b, struct ctx *c)
 	struct jt_directory *d = directory_of(b, c->win, c->mode);
 
 	if (!b->jt.none)
-		b->jt.none = reserve(JT_BYTES, PROT_READ);
+		b->jt.none = cache_reserve(JT_BYTES, PROT_READ);
 	if (!d->table)
-		d->table = reserve(JT_DIRECTORY_BYTES, PROT_NONE);
+		d->table = cache_reserve(JT_DIRECTORY_BYTES, PROT_NONE);
 	if (b->jt.poison_bytes < JT_DIRECTORY_BYTES || !b->jt.none || !d->table)
 		return;
 	if (d->used && (d->win != c->win || d->mode != c->mode))

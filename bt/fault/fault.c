@@ -366,7 +366,7 @@ static bool poll_fault(const struct bt_vcpu *b, uint64_t addr)
 	return addr - (uint64_t)b->jt.poison < b->jt.poison_bytes;
 }
 
-void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+static void divide_error(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
 	b->adapt.charge.start = __builtin_ia32_rdtsc();
 	adapt_trap(b, f, mark_insn(m), CAUSE_DIVIDE, 1);

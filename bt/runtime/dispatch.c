@@ -309,11 +309,9 @@ void dispatch_select(struct bt_vcpu *b)
 		settle_unmaps(b);
 	b->mode = dispatch_mode_now(b);
 	b->jt.cur = ctx_get(b, win, b->mode, ctx_base(c, b->mode));
-	if (is_long)
-		;
-	else if (b->win.quarters_valid)
+	if (!is_long && b->win.quarters_valid)
 		live_shadow(b);
-	else
+	else if (!is_long)
 		dispatch_quarters(b);
 	b->sysflags_neg = -(c->sysflags & SYSFLAGS_COMPARED);
 	b->cr0_neg =
