@@ -8,7 +8,7 @@ update-docs: vitrine$(EXEEXT)
 
 EXTRA_DIST += %D%/layers.txt %D%/gdb.md %D%/examples/demo-batch.vit
 EXTRA_DIST += %D%/testing.md %D%/architecture.md
-EXTRA_DIST += %D%/examples/linux-session.vit %D%/examples/traps-that-vanish.vit %D%/examples/unseen-patch.vit
+EXTRA_DIST += %D%/examples/linux-session.vit %D%/examples/traps-that-vanish.vit %D%/examples/unseen-patch.vit %D%/examples/hang.c
 EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine-linux-200x50.txt \
 	%D%/screens/translation-80x24.txt %D%/screens/translation-160x44.txt %D%/screens/traps-80x24.txt %D%/screens/traps-linux-200x50.txt %D%/screens/actions-160x28.txt \
 	%D%/screens/spaces-140x36.txt %D%/screens/devices-140x36.txt %D%/screens/memory-120x40.txt %D%/screens/sharing-120x40.txt \

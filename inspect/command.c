@@ -9,13 +9,17 @@
 #include <string.h>
 
 const struct command_group *const command_groups[] = {
-	&cmd_run_group,	       &cmd_point_group,    &cmd_examine_group,
-	&cmd_display_group,    &cmd_memory_group,   &cmd_pages_group,
-	&cmd_policy_group,     &cmd_virt_group,	    &cmd_system_group,
-	&cmd_translator_group, &cmd_adapt_group,    &cmd_patch_group,
-	&cmd_input_group,      &cmd_event_group,    &cmd_stack_group,
-	&cmd_linux_group,      &cmd_transfer_group, &cmd_state_group,
-	&cmd_hosted_group,     &cmd_session_group,  NULL,
+	&cmd_run_group,	       &cmd_source_group,
+	&cmd_point_group,      &cmd_examine_group,
+	&cmd_display_group,    &cmd_memory_group,
+	&cmd_pages_group,      &cmd_policy_group,
+	&cmd_virt_group,       &cmd_system_group,
+	&cmd_translator_group, &cmd_adapt_group,
+	&cmd_patch_group,      &cmd_input_group,
+	&cmd_event_group,      &cmd_stack_group,
+	&cmd_linux_group,      &cmd_transfer_group,
+	&cmd_state_group,      &cmd_hosted_group,
+	&cmd_session_group,    NULL,
 };
 
 const struct command_group *command_group_at(const struct inspect *s, unsigned i)
@@ -85,7 +89,7 @@ bool command_offered(const struct inspect *s, const struct command *c)
 
 bool command_reaches_files(const struct command *c, int argc, char **argv)
 {
-	static const char *const words[] = { "file", "load", "save", "start", "types" };
+	static const char *const words[] = { "file", "load", "save", "start", "sources", "types" };
 
 	for (int i = 0; (c->flags & CMD_FILES_BY_WORD) && i < argc; i++)
 		for (size_t w = 0; w < ARRAY_LEN(words); w++)

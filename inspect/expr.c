@@ -109,10 +109,13 @@ static void take_name(struct parser *ps, char *buf, size_t len)
 {
 	size_t n = 0;
 
-	while (name_char(*ps->p, n == 0)) {
-		if (n + 1 < len)
-			buf[n++] = *ps->p;
-		ps->p++;
+	/* "::" is part of a name of C++ and Rust; a single colon is not */
+	while (name_char(*ps->p, n == 0) || (n && !strncmp(ps->p, "::", 2) && name_char(ps->p[2], true))) {
+		unsigned step = *ps->p == ':' ? 2 : 1;
+
+		for (; step; step--, ps->p++)
+			if (n + 1 < len)
+				buf[n++] = *ps->p;
 	}
 	buf[n] = 0;
 }

@@ -279,9 +279,17 @@ static bool segment_base(struct inspect *s, uint16_t selector, gva *base)
 bool session_place(struct inspect *s, const char **text, int64_t *addr, struct expr_error *err)
 {
 	struct expr_env env = session_env(s);
+	struct source_places p;
 	int64_t selector;
 	gva base;
 
+	if (session_source_place(s, text, &p)) {
+		*addr = (int64_t)p.at[0];
+		err->status = p.count ? EXPR_OK : EXPR_WRONG;
+		snprintf(err->text, sizeof(err->text), "no code at line %d of %.100s or behind it", p.wanted,
+			 p.file);
+		return p.count;
+	}
 	if (!expr_eval_prefix(&env, text, addr, err))
 		return false;
 	if (**text != ':' || !s->m)

@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/profile.c \
 	%D%/cmd/run.c \
 	%D%/cmd/session.c \
+	%D%/cmd/source.c \
 	%D%/cmd/stack.c \
 	%D%/cmd/state.c \
 	%D%/cmd/system.c \
@@ -39,8 +40,12 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/debuginfo/asm_helper.h \
 	%D%/debuginfo/cfi.c \
 	%D%/debuginfo/cfi.h \
+	%D%/debuginfo/lines.c \
+	%D%/debuginfo/lines.h \
 	%D%/debuginfo/orc.c \
 	%D%/debuginfo/orc.h \
+	%D%/debuginfo/source.c \
+	%D%/debuginfo/source.h \
 	%D%/debuginfo/symbols.c \
 	%D%/debuginfo/symbols.h \
 	%D%/debuginfo/types.c \

@@ -629,6 +629,8 @@ static const struct view_col stop_cols[] = {
 	{ "detail", "Detail", VAL_STR, "", "more about the reason" },
 	{ "task", "Task", VAL_STR, "", "name of the task that executes, of a Linux guest" },
 	{ "pid", "PID", VAL_UINT, "", "its number" },
+	{ "file", "File", VAL_STR, "", "source file, if line tables know it" },
+	{ "line", "Line", VAL_UINT, "", "line in it" },
 };
 RECORD_DOC(stop_record, "continue stop stepi nexti finish until run-until run-icount wait profile",
 	   stop_cols);
@@ -643,6 +645,17 @@ static const char *const stop_formats[2][2][2] = {
 	    "{reason} {breakpoint} in {task} {pid} at {pc} <{symbol}>:  {insn}" } },
 };
 
+/* The source line at which the guest is, and its text where the file can be read. */
+static void report_source(struct inspect *s, const struct source_line *l, struct result *r)
+{
+	const char *text = session_source_text(s, l, l->line);
+
+	if (text)
+		result_text(r, "%s:%d  %s", l->file, l->line, text + strspn(text, " \t"));
+	else
+		result_text(r, "%s:%d", l->file, l->line);
+}
+
 void run_report(struct inspect *s, struct result *r)
 {
 	bool over = machine_state(s->m) > MACHINE_RUNNING;
@@ -650,8 +663,9 @@ void run_report(struct inspect *s, struct result *r)
 	gva pc = session_pc(s);
 	struct disas_insn in;
 	struct lx_task task;
+	struct source_line line;
 	const char *format;
-	bool tasked;
+	bool tasked, sourced;
 	struct table *t;
 
 	kernel_place(s, pc, sym, sizeof(sym));
@@ -660,20 +674,24 @@ void run_report(struct inspect *s, struct result *r)
 	else
 		snprintf(insn, sizeof(insn), "(not readable)");
 	tasked = !over && kernel_task(s, &task);
+	sourced = !over && session_source(s, pc, &line);
 	format = stop_formats[tasked][sym[0] != 0][s->run.stop.point != 0];
 	if (over)
 		format = s->run.stop.detail[0] ? "guest {reason}: {detail}" : "guest {reason}";
 	t = result_table(r, stop_cols, ARRAY_LEN(stop_cols), TABLE_PLAIN, format);
-	table_row(t,
-		  (struct value[]){ V_STR("stop"), V_STR(reasons[s->run.stop.reason].text),
-				    s->run.stop.point ? V_UINT(s->run.stop.point) : V_NONE, V_ADDR(pc),
-				    sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
-				    s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
-				    over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
-				    s->run.stop.detail[0] ? V_STR(s->run.stop.detail) : V_NONE,
-				    tasked ? V_STR(task.comm) : V_NONE, tasked ? V_UINT(task.pid) : V_NONE });
+	table_row(t, (struct value[]){ V_STR("stop"), V_STR(reasons[s->run.stop.reason].text),
+				       s->run.stop.point ? V_UINT(s->run.stop.point) : V_NONE, V_ADDR(pc),
+				       sym[0] ? V_STR(sym) : V_NONE, over ? V_NONE : V_STR(insn),
+				       s->icount_clock ? V_UINT(machine_vcpu(s->m)->icount) : V_NONE,
+				       over ? V_INT(inspect_exit_status(s, NULL, 0)) : V_NONE,
+				       s->run.stop.detail[0] ? V_STR(s->run.stop.detail) : V_NONE,
+				       tasked ? V_STR(task.comm) : V_NONE, tasked ? V_UINT(task.pid) : V_NONE,
+				       sourced ? V_STR(line.file) : V_NONE,
+				       sourced ? V_UINT((uint64_t)line.line) : V_NONE });
 	if (!over && s->run.stop.detail[0])
 		result_text(r, "%s", s->run.stop.detail);
+	if (sourced)
+		report_source(s, &line, r);
 	if (!over)
 		display_show(s, r);
 	r->stop = true;

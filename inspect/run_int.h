@@ -81,6 +81,16 @@ void run_set_stop(struct inspect *s, enum stopped_by reason);
 enum debug_stop_kind run_stop_kind(const struct inspect *s);
 const char *run_stop_text(const struct inspect *s);
 void run_publish(struct inspect *s);
+/* Execute one instruction, or a whole call, interrupt or REP (cmd/run.c). False: something else stopped the
+ * guest. */
+bool run_step_over(struct inspect *s);
+/* Serve the faces now and then in long runs of single steps, again at monotonic time *NEXT. False:
+ * interrupted. */
+bool run_step_break(struct inspect *s, int64_t *next);
+/* Run to ADDR with the stack pointer at STACK or slightly above. */
+void run_to_address(struct inspect *s, gva addr, uint64_t stack, enum stopped_by reached);
+/* Add the record of the last stop. 0, or -1 if the engine failed or the time is over. */
+int run_report_stop(struct inspect *s, struct result *r);
 /* Add the record of the last stop. */
 void run_report(struct inspect *s, struct result *r);
 #endif

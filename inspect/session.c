@@ -40,6 +40,7 @@ void inspect_free(struct inspect *s)
 	display_fini(s);
 	symbols_fini(&s->symbols);
 	kernel_fini(s);
+	source_fini(&s->source.files);
 	serial_log_free(s->serial);
 	asm_helper_stop(s->assembler);
 	session_log_fini(s);

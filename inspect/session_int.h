@@ -11,6 +11,7 @@
 #include "inspect/points.h"
 #include "inspect/run_int.h"
 #include "inspect/serial.h"
+#include "inspect/debuginfo/source.h"
 #include "inspect/debuginfo/symbols.h"
 
 struct variable {
@@ -86,6 +87,12 @@ struct inspect {
 	struct {
 		unsigned number, generation; /* of the stop in which it was selected; else 0 */
 	} frame;			     /* frame, up, down */
+	struct {
+		struct source files;
+		int next;      /* line with which list goes on, in the stop GENERATION; 0: none */
+		uint64_t addr; /* code of the file that it showed */
+		unsigned generation;
+	} source;
 	char *repeat;
 	unsigned depth; /* of "source" */
 	const struct inspect_addon *addons[MAX_ADDONS];
@@ -128,8 +135,8 @@ void session_changed(struct inspect *s);
 struct expr_env session_env(struct inspect *s);
 /* Evaluate all of TEXT. 0, or -1 with the error in R. */
 int session_eval(struct inspect *s, const char *text, int64_t *val, struct result *r);
-/* Evaluate an address at the start of *TEXT and advance *TEXT past it: an expression, or SEGMENT:OFFSET as
- * the processor's mode defines it. False with the reason in ERR. */
+/* Evaluate an address at the start of *TEXT and advance *TEXT past it: an expression, FILE:LINE, or
+ * SEGMENT:OFFSET as the processor's mode defines it. False with the reason in ERR. */
 bool session_place(struct inspect *s, const char **text, int64_t *addr, struct expr_error *err);
 /* Likewise, but all of TEXT. 0, or -1 with the error in R. */
 int session_place_all(struct inspect *s, const char *text, int64_t *addr, struct result *r);
@@ -184,6 +191,21 @@ void point_report(struct inspect *s, const struct point *p, struct result *r);
 /* ---- cmd/display.c ---- */
 void display_show(struct inspect *s, struct result *r); /* add what the displays show */
 void display_fini(struct inspect *s);
+
+/* ---- cmd/source.c ---- */
+/* The source line of the code at ADDR. False: not known. */
+bool session_source(struct inspect *s, uint64_t addr, struct source_line *l);
+/* Line LINE of L's file; NULL: it cannot be read. Valid until the next call. */
+const char *session_source_text(struct inspect *s, const struct source_line *l, int line);
+/* "FILE:LINE" at the start of *TEXT: the code of that line, or of the next that has code. */
+struct source_places {
+	char file[256];
+	int wanted, line;
+	uint64_t at[32];
+	size_t count; /* may exceed the number of places in AT; 0: no such line */
+};
+/* Advance *TEXT behind it. False: *TEXT is something else, or there are no line tables. */
+bool session_source_place(struct inspect *s, const char **text, struct source_places *p);
 
 /* ---- complete.c ---- */
 struct finder;

@@ -132,14 +132,47 @@ void point_report(struct inspect *s, const struct point *p, struct result *r)
 	break_row(s, p, &t->sink);
 }
 
-/* "[*]EXPR [task NAME] [if CONDITION]"; without arguments pc. */
+/* Add breakpoints at the places of a source line: one in each function into which the compiler put it. */
+static int break_line(struct inspect *s, const struct cmd_args *a, const struct source_places *at,
+		      const char *text, struct result *r)
+{
+	size_t n = at->count < ARRAY_LEN(at->at) ? at->count : ARRAY_LEN(at->at);
+	const char *cond;
+
+	if (!n)
+		return result_fail(r, "%s: no code at line %d of %s or behind it", a->name, at->wanted,
+				   at->file);
+	if (point_condition(s, a, text, &cond, r))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct symbol *here = symbols_at(&s->symbols, at->at[i]);
+		bool again = false;
+		struct point *p;
+
+		for (size_t j = 0; j < i; j++)
+			again |= symbols_at(&s->symbols, at->at[j]) == here;
+		if (again || !session_may_be_linear(s, (int64_t)at->at[i]))
+			continue;
+		p = points_add(&s->points, at->at[i], a->name[0] == 't', cond);
+		run_point_changed(s, p->addr);
+		point_report(s, p, r);
+	}
+	if (at->line != at->wanted)
+		result_text(r, "line %d of %s is the next that has code", at->line, at->file);
+	return 0;
+}
+
+/* "[*]EXPR|FILE:LINE [task NAME] [if CONDITION]"; without arguments pc. */
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
 	int64_t addr = (int64_t)session_pc(s);
+	struct source_places places;
 	struct point *p;
 	struct expr_error err;
 
+	if (session_source_place(s, &text, &places))
+		return break_line(s, a, &places, text, r);
 	if (*text && !session_place(s, &text, &addr, &err))
 		return result_fail(r, "%s: %s", a->name, err.text);
 	if (point_condition(s, a, text, &cond, r))

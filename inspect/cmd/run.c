@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Report the stop. If the engine failed, the command fails. */
-static int report(struct inspect *s, struct result *r)
+int run_report_stop(struct inspect *s, struct result *r)
 {
 	run_report(s, r);
 	if (s->run.timed_out)
@@ -22,7 +21,7 @@ static int report(struct inspect *s, struct result *r)
 static int report_run(struct inspect *s, struct result *r, const struct run_goal *goal)
 {
 	run_to(s, goal);
-	return report(s, r);
+	return run_report_stop(s, r);
 }
 
 static int cmd_continue(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -44,8 +43,7 @@ static int cmd_stop(struct inspect *s, const struct cmd_args *a, struct result *
 	return 0;
 }
 
-/* Serve the face now and then in long runs of single steps. True: continue. */
-static bool step_break(struct inspect *s, int64_t *next)
+bool run_step_break(struct inspect *s, int64_t *next)
 {
 	int64_t now = session_now();
 
@@ -77,23 +75,21 @@ static int cmd_stepi(struct inspect *s, const struct cmd_args *a, struct result 
 	if (n < 0)
 		return -1;
 	while (n-- && run_step(s)) {
-		if (run_at_point(s) || (n && !step_break(s, &next)))
+		if (run_at_point(s) || (n && !run_step_break(s, &next)))
 			break;
 	}
 	run_publish(s);
-	return report(s, r);
+	return run_report_stop(s, r);
 }
 
-/* Run to ADDR with the stack pointer at STACK or slightly above. */
-static void run_to_address(struct inspect *s, gva addr, uint64_t stack, enum stopped_by reached)
+void run_to_address(struct inspect *s, gva addr, uint64_t stack, enum stopped_by reached)
 {
 	run_to(s,
 	       &(struct run_goal){
 		   .to_addr = true, .addr = addr, .check_stack = true, .stack = stack, .reached = reached });
 }
 
-/* Execute one instruction, or a whole call, interrupt or REP. False: something else stopped the guest. */
-static bool step_over(struct inspect *s)
+bool run_step_over(struct inspect *s)
 {
 	struct disas_insn in;
 
@@ -110,12 +106,12 @@ static int cmd_nexti(struct inspect *s, const struct cmd_args *a, struct result 
 
 	if (n < 0)
 		return -1;
-	while (n-- && step_over(s)) {
-		if (run_at_point(s) || (n && !step_break(s, &next)))
+	while (n-- && run_step_over(s)) {
+		if (run_at_point(s) || (n && !run_step_break(s, &next)))
 			break;
 	}
 	run_publish(s);
-	return report(s, r);
+	return run_report_stop(s, r);
 }
 
 /* ---- finish ---- */
@@ -172,11 +168,11 @@ static void step_out(struct inspect *s)
 		bool last =
 		    examine_insn(s, session_pc(s), &in) && (in.kind == DISAS_RET || in.kind == DISAS_IRET);
 
-		if (!step_over(s))
+		if (!run_step_over(s))
 			return;
 		if (last)
 			break;
-		if (run_at_point(s) || !step_break(s, &next))
+		if (run_at_point(s) || !run_step_break(s, &next))
 			return;
 	}
 	run_set_stop(s, STOPPED_FINISH);
@@ -195,7 +191,7 @@ static int cmd_finish(struct inspect *s, const struct cmd_args *a, struct result
 		session_moves(s, false);
 	}
 	run_publish(s);
-	return report(s, r);
+	return run_report_stop(s, r);
 }
 
 /* ---- until ---- */
@@ -214,7 +210,7 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 	int64_t addr;
 
 	if (a->argc) {
-		if (session_eval(s, a->rest + (a->rest[0] == '*'), &addr, r))
+		if (session_place_all(s, a->rest + (a->rest[0] == '*'), &addr, r))
 			return -1;
 		return report_run(
 		    s, r,
@@ -222,10 +218,10 @@ static int cmd_until(struct inspect *s, const struct cmd_args *a, struct result 
 	}
 	if (!examine_insn(s, pc, &in))
 		return result_fail(r, "until: cannot read the instruction at pc");
-	if (step_over(s) && session_pc(s) <= pc && !run_at_point(s))
+	if (run_step_over(s) && session_pc(s) <= pc && !run_at_point(s))
 		run_to_address(s, pc + in.len, stack, STOPPED_UNTIL);
 	run_publish(s);
-	return report(s, r);
+	return run_report_stop(s, r);
 }
 
 /* ---- run-until ---- */
@@ -260,7 +256,7 @@ static int step_until(struct inspect *s, const char *text, uint64_t max, struct 
 	for (uint64_t n = 1;; n++) {
 		if (!run_step(s) && s->run.stop.reason != STOPPED_HALTED)
 			return 0;
-		if (run_at_point(s) || !step_break(s, &next))
+		if (run_at_point(s) || !run_step_break(s, &next))
 			return 0;
 		if (!expr_eval(&env, text, &val, &err))
 			return result_fail(r, "run-until: %s", err.text);
@@ -306,7 +302,7 @@ static int cmd_run_until(struct inspect *s, const struct cmd_args *a, struct res
 	}
 	free(expr);
 	run_publish(s);
-	return report(s, r) || rc ? -1 : 0;
+	return run_report_stop(s, r) || rc ? -1 : 0;
 }
 
 static int cmd_run_icount(struct inspect *s, const struct cmd_args *a, struct result *r)
@@ -355,10 +351,10 @@ static const struct command commands[] = {
 	  cmd_continue, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, 1, COMP_NONE },
 	{ "stop", NULL, "", "stop a guest that runs in the background", NULL, cmd_stop, CMD_MACHINE, 0, 0,
 	  COMP_NONE },
-	{ "stepi", "s si step", "[N]", "execute one instruction, or N",
+	{ "stepi", "si", "[N]", "execute one instruction, or N",
 	  "Of a REP it executes one iteration. Ends early at a breakpoint. Interrupts are held pending meanwhile, unless 'set step-irq on'.",
 	  cmd_stepi, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
-	{ "nexti", "n ni next", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL,
+	{ "nexti", "ni", "[N]", "like stepi, but a call, INT or REP instruction counts as one", NULL,
 	  cmd_nexti, CMD_STOPPED | CMD_ALIVE | CMD_REPEAT, 0, -1, COMP_EXPR },
 	{ "finish", "fin", "", "run until the current function returns",
 	  "If the return address is not certain (no symbol, no frame pointer), it single-steps to the return; "

@@ -273,6 +273,7 @@ static const struct view_col frame_cols[] = {
 	{ "guess", "Guess", VAL_BOOL, "", "a word on the stack that may be a return address" },
 	{ "how", "How", VAL_STR, "",
 	  "how the frame was found: pc, cfi (tables of the symbol file), orc (of the kernel), frame pointer, stack top, guess" },
+	{ "source", "Source", VAL_STR, "", "file and line, if line tables know them" },
 };
 RECORD_DOC(frame_record, "backtrace", frame_cols);
 
@@ -282,15 +283,27 @@ static const char *const frame_texts[FRAME_WAYS] = {
 	[FRAME_TOP] = "stack top", [FRAME_GUESS] = "guess"
 };
 
+/* [a caller][the source line is known] */
+static const char *const frame_formats[2][2] = {
+	{ "#{frame} {pc} {symbol}", "#{frame} {pc} {symbol} {source}" },
+	{ "#{frame} {pc} {symbol} ({how})", "#{frame} {pc} {symbol} {source} ({how})" },
+};
+
 static void frame_row(struct inspect *s, const struct frame *f, unsigned i, struct result *r)
 {
-	struct table *t = result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN,
-				       i ? "#{frame} {pc} {symbol} ({how})" : "#{frame} {pc} {symbol}");
-	char sym[300];
+	/* A return address may be the first of the next line: the call is in front of it. */
+	struct source_line l;
+	bool sourced = session_source(s, f->pc - (i && f->by != FRAME_PC), &l);
+	struct table *t =
+	    result_table(r, frame_cols, ARRAY_LEN(frame_cols), TABLE_PLAIN, frame_formats[i != 0][sourced]);
+	char sym[300], source[300];
 
+	if (sourced)
+		snprintf(source, sizeof(source), "%s:%d", l.file, l.line);
 	kernel_place(s, f->pc, sym, sizeof(sym));
 	table_row(t, (struct value[]){ V_UINT(i), V_ADDR(f->pc), V_STR(sym[0] ? sym : "??"), V_ADDR(f->frame),
-				       V_BOOL(f->by == FRAME_GUESS), V_STR(frame_texts[f->by]) });
+				       V_BOOL(f->by == FRAME_GUESS), V_STR(frame_texts[f->by]),
+				       sourced ? V_STR(source) : V_NONE });
 }
 
 /* All frames, with guesses where there is nothing better. */

@@ -10,12 +10,13 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <libiberty/demangle.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16, REACH = 1 << 16 };
+enum { CHUNK = 1 << 16, REACH = 1 << 16, MANGLED = 1024 /* longer names stay as they are */ };
 
 struct string_chunk {
 	struct string_chunk *next;
@@ -39,6 +40,7 @@ void symbols_fini(struct symbols *t)
 	free(t->by_addr);
 	free(t->by_name);
 	cfi_free(t->cfi);
+	lines_free(t->lines);
 	symbols_init(t);
 }
 
@@ -61,8 +63,24 @@ static const char *keep_string(struct symbols *t, const char *s, size_t len)
 	return c->text + c->used - len - 1;
 }
 
+/* Give SYM, whose name is mangled as C++ and Rust do it, the name that its source has, without parameters. */
+static void demangle(struct symbols *t, struct symbol *sym)
+{
+	char *name = NULL;
+
+	if (sym->name[0] == '_' && (sym->name[1] == 'Z' || sym->name[1] == 'R') &&
+	    strlen(sym->name) < MANGLED)
+		name = cplus_demangle(sym->name, DMGL_AUTO);
+	if (!name)
+		return;
+	sym->raw = sym->name;
+	sym->name = keep_string(t, name, strlen(name));
+	free(name);
+}
+
 static void add(struct symbols *t, struct symbol sym)
 {
+	demangle(t, &sym);
 	if (t->count == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 1024;
 		t->by_addr = xreallocarray(t->by_addr, t->cap, sizeof(*t->by_addr));
@@ -183,15 +201,26 @@ static size_t lower_bound(struct symbols *t, const char *name)
 	return lo;
 }
 
+static const struct symbol *find_raw(struct symbols *t, const char *name)
+{
+	for (; t; t = t->below)
+		for (size_t i = 0; i < t->count; i++)
+			if (t->by_addr[i].raw && !strcmp(t->by_addr[i].raw, name))
+				return &t->by_addr[i];
+	return NULL;
+}
+
 const struct symbol *symbols_find(struct symbols *t, const char *name)
 {
+	struct symbols *all = t;
+
 	for (; t; t = t->below) {
 		size_t i = lower_bound(t, name);
 
 		if (i < t->count && !strcmp(t->by_name[i]->name, name))
 			return t->by_name[i];
 	}
-	return NULL;
+	return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') ? find_raw(all, name) : NULL;
 }
 
 void symbols_complete(struct symbols *t, const char *prefix, unsigned max,
@@ -350,6 +379,8 @@ long symbols_load(struct symbols *t, const char *file, int64_t offset, char *err
 	if (fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4)) {
 		elf_version(EV_CURRENT);
 		added = load_elf(t, elf_begin(fileno(f), ELF_C_READ, NULL), module, offset, why, sizeof(why));
+		if (added >= 0)
+			lines_add(&t->lines, file, offset);
 	} else {
 		rewind(f);
 		added = load_list(t, f, module, offset, why, sizeof(why));
@@ -377,6 +408,7 @@ long symbols_save(const struct symbols *t, const char *file)
 	for (; f && t; t = t->below)
 		for (size_t i = 0; i < t->count; i++, n++)
 			fprintf(f, "%016llx %c %s\n", (unsigned long long)t->by_addr[i].addr,
-				t->by_addr[i].code ? 'T' : 'D', t->by_addr[i].name);
+				t->by_addr[i].code ? 'T' : 'D',
+				t->by_addr[i].raw ? t->by_addr[i].raw : t->by_addr[i].name);
 	return f && !fclose(f) ? n : -1;
 }

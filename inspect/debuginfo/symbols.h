@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Symbols of guests: from ELF files (libelf) and from System.map or kallsyms
- * lists. Names keep their module. ELF files also provide call frame information. */
+ * lists. Names keep their module. ELF files also provide call frame information and source lines. */
 #ifndef INSPECT_SYMBOLS_H
 #define INSPECT_SYMBOLS_H
 #include "inspect/debuginfo/cfi.h"
+#include "inspect/debuginfo/lines.h"
 
 struct symbol {
 	uint64_t addr;
 	uint64_t size;	    /* 0: not known */
-	const char *name;   /* owned by the table */
+	const char *name;   /* owned by the table; of a C++ or Rust function without parameters */
+	const char *raw;    /* as the file has it, where NAME was demangled; else NULL */
 	const char *module; /* file name, or [module] of a kallsyms line */
 	bool code;
 };
@@ -20,6 +22,7 @@ struct symbols {
 	bool stale; /* by_addr and by_name must be sorted before use */
 	struct string_chunk *strings;
 	struct cfi *cfi;
+	struct lines *lines;   /* source lines, of ELF files with debug information */
 	struct symbols *below; /* another table, for what is not here; borrowed, NULL: none */
 	bool has_32, has_64;   /* ELF files of either class were loaded */
 };
@@ -41,7 +44,7 @@ void symbols_add(struct symbols *t, uint64_t addr, uint64_t size, const char *na
 		 bool code);
 /* The symbol that contains ADDR (up to 64 KiB behind the last symbol), or NULL. */
 const struct symbol *symbols_at(struct symbols *t, uint64_t addr);
-/* A symbol by exact name, NULL if there is none. */
+/* A symbol by exact name, demangled or not, NULL if there is none. */
 const struct symbol *symbols_find(struct symbols *t, const char *name);
 /* Call FOUND for each distinct name that starts with PREFIX, at most MAX times. */
 void symbols_complete(struct symbols *t, const char *prefix, unsigned max,

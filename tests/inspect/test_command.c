@@ -428,11 +428,11 @@ START_TEST(test_completion)
 
 	begin(&run, PROGRAM(looping));
 	ck_assert(inspect_complete(run.s, "step", 0, "step", count, &n));
-	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(n, 2); /* stepi */
 	ck_assert(inspect_complete(run.s, "info regi", 5, "regi", count, &n));
-	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(n, 3);
 	ck_assert(inspect_complete(run.s, "print $cs_", 6, "$cs_", count, &n));
-	ck_assert_uint_eq(n, 5);
+	ck_assert_uint_eq(n, 6);
 	ck_assert(!inspect_complete(run.s, "source /et", 7, "/et", count, &n));
 	end(&run);
 }
@@ -470,7 +470,7 @@ static const struct {
 	{ "pick $x break ", "numb", "number" },
 	{ "log ", "io", "io" },
 	{ "log io ", "", "on off" },
-	{ "symbols ", "", "load save clear linux types" },
+	{ "symbols ", "", "load save clear linux types sources" },
 	{ "sendkey ", "pg", "pgup pgdn" },
 	{ "sendkey ret ", "ctrl-pgu", "ctrl-pgup" },
 	{ "print 1+", "$ebx", "$ebx" },
