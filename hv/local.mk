@@ -71,6 +71,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/network_int.h \
 	%D%/views_int.h \
 	%D%/views_balloon.c \
+	%D%/views_devices.c \
 	%D%/views_virtio.c \
 	%D%/views_io.c \
 	%D%/io/overlay.c \

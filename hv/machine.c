@@ -591,6 +591,16 @@ void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
 	post(m, ARRIVAL_SERIAL, SLOT_com1, buf, n);
 }
 
+uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size)
+{
+	return bus_in(&m->board.bus, port, size);
+}
+
+void machine_port_out(struct machine *m, uint16_t port, unsigned size, uint32_t val)
+{
+	bus_out(&m->board.bus, port, size, val);
+}
+
 void machine_key(struct machine *m, uint8_t scancode)
 {
 	post(m, ARRIVAL_KEYS, SLOT_kbd, &scancode, 1);

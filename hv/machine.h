@@ -176,6 +176,10 @@ void machine_memory_changed(struct machine *m);
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
 void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
+/* Access a port as the guest's IN and OUT do, with all that the device makes of it; SIZE 1, 2, 4 bytes. While
+ * stopped. */
+uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size);
+void machine_port_out(struct machine *m, uint16_t port, unsigned size, uint32_t val);
 /* Press the NMI button, from any thread. False, without effect: LINT1 of the local APIC is masked. */
 bool machine_nmi(struct machine *m);
 /* CR8, which is the upper half of the local APIC's task priority. */

@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/policy.c \
 	%D%/cmd/patch.c \
 	%D%/cmd/points.c \
+	%D%/cmd/ports.c \
 	%D%/cmd/probe.c \
 	%D%/cmd/profile.c \
 	%D%/cmd/run.c \

@@ -180,6 +180,41 @@ static int cmd_find(struct inspect *s, const struct cmd_args *a, struct result *
 	return t->nrows ? 0 : result_fail(r, "find: no match");
 }
 
+/* ---- sum ---- */
+
+static const struct view_col sum_cols[] = {
+	{ "sum", "Sum", VAL_UINT, "", "the 16-bit checksum of BSD, as 'sum -r' prints it" },
+	{ "bytes", "Bytes", VAL_UINT, "B", "how many were read" },
+};
+RECORD_DOC(sum_record, "sum", sum_cols);
+
+static int cmd_sum(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int64_t addr, len, done = 0;
+	uint16_t sum = 0;
+	struct table *t;
+	bool physical;
+	uint8_t *buf;
+	size_t n, want;
+
+	if (physical_fmt(a, r, &physical) || place(s, a, 0, r, physical, &addr, &len))
+		return -1;
+	buf = xmalloc(CHUNK);
+	do {
+		want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
+		n = debug_read(s, physical, (uint64_t)(addr + done), buf, want);
+		for (size_t i = 0; i < n; i++)
+			sum = (uint16_t)((uint16_t)(sum >> 1 | sum << 15) + buf[i]);
+		done += (int64_t)n;
+	} while (n == want && done < len && !session_interrupted(s));
+	free(buf);
+	if (done < len)
+		return result_fail(r, "sum: cannot read memory at 0x%llx", (unsigned long long)(addr + done));
+	t = result_table(r, sum_cols, ARRAY_LEN(sum_cols), TABLE_PLAIN, "{sum}");
+	table_row(t, (struct value[]){ V_UINT(sum), V_UINT((uint64_t)len) });
+	return 0;
+}
+
 static const struct command commands[] = {
 	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
 	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_FILES, 3, 3,
@@ -196,6 +231,9 @@ static const struct command commands[] = {
 	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "search guest memory for bytes or a text",
 	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },
+	{ "sum", NULL, "[/p] ADDRESS LENGTH", "show a checksum of memory",
+	  "The 16-bit sum that 'sum -r' of coreutils computes. With /p ADDRESS is physical.", cmd_sum,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 2, 2, COMP_EXPR },
 	{ 0 },
 };
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The view "devices": all there are, with the ports and the memory at which they are now. Owner: struct
+ * machine. */
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/machine_int.h"
+#include "hv/views_int.h"
+
+static const struct view_col device_cols[] = {
+	{ "device", "device", VAL_STR, "", "its name" },
+	{ "world", "world", VAL_STR, "",
+	  "vmm: accesses are served where the guest runs; host: behind a world switch" },
+	{ "ports", "ports", VAL_STR, "", "I/O ports, as they are mapped now" },
+	{ "memory", "memory", VAL_STR, "", "guest-physical addresses, as they are mapped now" },
+	{ "accesses", "accesses", VAL_UINT, "", "reads and writes of both" },
+	{ "what", "what", VAL_HELP, "", "the device in words" },
+};
+
+struct places {
+	char ports[300], memory[300];
+	uint64_t accesses;
+};
+
+static void add(char *buf, size_t size, uint64_t first, uint64_t last)
+{
+	size_t n = strlen(buf);
+
+	if (first == last)
+		snprintf(buf + n, size - n, "%s%llx", n ? " " : "", (unsigned long long)first);
+	else
+		snprintf(buf + n, size - n, "%s%llx-%llx", n ? " " : "", (unsigned long long)first,
+			 (unsigned long long)last);
+}
+
+static struct places places_of(const struct machine *m, const struct dev *d)
+{
+	const struct bus *b = &m->board.bus;
+	const struct mmio_bus *mem = &m->board.mmio;
+	struct places p = { .accesses = 0 };
+
+	for (unsigned i = 1; i < b->nranges; i++)
+		if (b->range[i].dev == d) {
+			add(p.ports, sizeof(p.ports), b->range[i].first, b->range[i].last);
+			p.accesses += b->range[i].reads + b->range[i].writes;
+		}
+	for (unsigned i = 0; i < mem->nranges; i++)
+		if (mem->range[i].dev == d) {
+			add(p.memory, sizeof(p.memory), mem->range[i].first, mem->range[i].last);
+			p.accesses += mem->range[i].reads + mem->range[i].writes;
+		}
+	return p;
+}
+
+static const char *device_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	struct machine *m = owner;
+	bool any = false;
+
+	for (unsigned i = 0; i < m->board.ndevs; i++) {
+		const struct dev *d = m->board.dev[i];
+		struct places p = places_of(m, d);
+
+		if (*arg && strcmp(arg, d->name))
+			continue;
+		any = true;
+		s->row(s, (const struct value[]){
+			      V_STR(d->name), V_STR(d->cls->hosted && !d->direct ? "host" : "vmm"),
+			      p.ports[0] ? V_STR(p.ports) : V_NONE, p.memory[0] ? V_STR(p.memory) : V_NONE,
+			      V_UINT(p.accesses), V_STR(d->cls->help) });
+	}
+	return any ? NULL : "there is no device of that name";
+}
+
+const struct view view_devices = {
+	.name = "devices",
+	.help =
+	    "the machine's devices: where they are, and how much they are used ('info devices NAME': one)",
+	VIEW_COLS(device_cols),
+	.rows = device_rows,
+	.flags = VIEW_LIVE,
+};
