@@ -3,6 +3,7 @@
  * may call loop_turn() itself: the results of the outer poll() are stale then, and dropped. */
 #include "base/loop.h"
 #include "base/alloc.h"
+#include "base/signals.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ void loop_turn(struct loop *l, int timeout_ms, int also)
 	for (int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){ .fd = l->list[i].fd, .events = POLLIN };
 	fds[n] = (struct pollfd){ .fd = also, .events = POLLIN };
-	if (poll(fds, (nfds_t)n + 1, timeout_ms) <= 0)
+	if (signals_poll(fds, (nfds_t)n + 1, timeout_ms) <= 0)
 		return;
 	for (int i = 0; i < n && l->turns == turn; i++) {
 		/* not FDS: adding a watcher may have moved the array */

@@ -2,8 +2,10 @@
  * The event loop: many watchers, watchers that change the list, a watcher that runs the loop
  * itself. */
 #include "base/loop.h"
+#include "base/signals.h"
 #include "tests/suite.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -130,6 +132,38 @@ START_TEST(also_is_left_alone)
 }
 END_TEST
 
+static void take_number(void *ctx, int fd)
+{
+	*(int *)ctx = signals_next(fd);
+}
+
+/* Signals stay pending between turns, arrive in the next one, and leave what waits alone. */
+START_TEST(signals_arrive_in_turns)
+{
+	struct loop *l = loop_new();
+	int fd = signals_take((const int[]){ SIGINT, SIGWINCH, 0 }), signo = 0;
+	struct end a;
+
+	ck_assert_int_ge(fd, 0);
+	loop_watch(l, fd, take_number, &signo);
+	kill(getpid(), SIGINT);
+	ck_assert_int_eq(signals_next(fd), 0);
+	loop_turn(l, 10000, -1);
+	ck_assert_int_eq(signo, SIGINT);
+	open_end(&a, l);
+	poke(&a); /* what is ready does not keep them out */
+	kill(getpid(), SIGWINCH);
+	loop_turn(l, -1, -1);
+	ck_assert_int_eq(signo, SIGWINCH);
+	loop_turn(l, 0, -1);
+	ck_assert_int_eq(signals_next(fd), 0);
+	close_end(&a);
+	loop_forget(l, fd);
+	close(fd);
+	loop_free(l);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("loop");
@@ -139,6 +173,7 @@ int main(void)
 	tcase_add_test(t, forgotten_while_served);
 	tcase_add_test(t, turn_within_a_turn);
 	tcase_add_test(t, also_is_left_alone);
+	tcase_add_test(t, signals_arrive_in_turns);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
