@@ -6,7 +6,7 @@ update-docs: vitrine$(EXEEXT)
 	mv $(srcdir)/%D%/vitrine.1.new $(srcdir)/%D%/vitrine.1
 .PHONY: update-docs
 
-EXTRA_DIST += %D%/layers.txt %D%/gdb.md %D%/examples/demo-batch.vit
+EXTRA_DIST += %D%/README.md %D%/tutorial.md %D%/layers.txt %D%/gdb.md %D%/examples/demo-batch.vit
 EXTRA_DIST += %D%/testing.md %D%/architecture.md
 EXTRA_DIST += %D%/examples/linux-session.vit %D%/examples/traps-that-vanish.vit %D%/examples/unseen-patch.vit %D%/examples/hang.c
 EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine-linux-200x50.txt \

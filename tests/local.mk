@@ -114,6 +114,7 @@ GUEST_TESTS = \
 	%D%/guests/swap.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
+	%D%/console/tutorial.sh \
 	%D%/tui/linux.sh
 
 UNIT_TESTS =
@@ -123,6 +124,7 @@ EXTRA_DIST += \
 	$(GUEST_TESTS) \
 	%D%/guests/guestlib.sh \
 	%D%/guests/linuxlib.sh \
+	%D%/console/tutorial.py \
 	%D%/guests/maps.py \
 	%D%/guests/stress.py \
 	%D%/suite.h \
