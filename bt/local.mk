@@ -95,6 +95,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/state/policy.def \
 	%D%/state/policy.h \
 	%D%/state/probe.h \
+	%D%/state/refusal.h \
 	%D%/state/site.h \
 	%D%/state/space.h \
 	%D%/state/stats.h \

@@ -34,6 +34,7 @@
 #include "bt/state/mode.h"
 #include "bt/state/patch.h"
 #include "bt/state/probe.h"
+#include "bt/state/refusal.h"
 #include "bt/state/site.h"
 #include "bt/state/space.h"
 #include "bt/state/stats.h"
@@ -129,6 +130,7 @@ struct bt_vcpu {
 	struct history_log history;
 	struct patches patches;
 	struct bt_stats st;
+	struct refusals refusals;
 	struct {
 		gpa pa;		/* where a bypassed store ends */
 		uint32_t count; /* bypasses, and the cost of the last one that was timed */

@@ -371,11 +371,14 @@ static unsigned insn_at(const struct tx *t, uint32_t at)
 /* Is the fragment as the verifier wants it? If not, *REFUSED is the instruction that is not. */
 static bool passes(struct tx *t, unsigned *refused)
 {
-	uint32_t at;
+	struct refusal r;
 
-	if (!t->b->cfg.verify || !verify_ccf(t->b, t->f, &at))
+	if (!t->b->cfg.verify || !verify_ccf(t->b, t->f, &r))
 		return true;
-	*refused = insn_at(t, at);
+	*refused = insn_at(t, r.off);
+	r.at = t->in[*refused].pc;
+	if (*refused) /* or the guest notices: raise_refused() */
+		verify_note(t->b, &r);
 	return false;
 }
 

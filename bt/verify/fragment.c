@@ -5,7 +5,10 @@
 #include "bt/cache/cache.h"
 #include "bt/verify/verify.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
+#include <string.h>
 
 #define PART(f)                                                                                              \
 	{                                                                                                    \
@@ -87,7 +90,7 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 	return bt_verify_long(env, &l, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, e);
 }
 
-int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
+int verify_ccf(struct bt_vcpu *b, const struct ccf *f, struct refusal *r)
 {
 	struct target target = { b, mode_long(f->mode) };
 	struct verify_env env = { .tc_base = b->tc_base,
@@ -119,11 +122,35 @@ int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at)
 			     : bt_verify(&env, b->tc.rw + f->host, f->hsize, b->tc_base + f->host, &e);
 	if (!why)
 		return 0;
-	*at = e.off;
+	*r = (struct refusal){ .pc = f->pc, .off = e.off, .count = 1, .why = why };
+	memcpy(r->text, e.text, sizeof(r->text) - 1);
 	b->st.verify_fails++;
 	snprintf(b->v.error, sizeof(b->v.error), "verifier: fragment %08llx, host offset %u: %s: %s",
 		 (unsigned long long)f->pc, e.off, e.text, why);
 	return -1;
+}
+
+static bool same_refusal(const struct refusal *a, const struct refusal *b)
+{
+	return a->at == b->at && a->why == b->why;
+}
+
+void verify_note(struct bt_vcpu *b, const struct refusal *r)
+{
+	struct refusals *all = &b->refusals;
+	uint64_t kept = all->n < REFUSALS ? all->n : REFUSALS, n;
+
+	for (unsigned i = 0; i < kept; i++) {
+		if (same_refusal(&all->last[i], r)) {
+			all->last[i].count++;
+			return;
+		}
+	}
+	all->last[all->n % REFUSALS] = *r;
+	n = ++all->n;
+	if (n <= 8 || !(n & (n - 1)))
+		log_emit(LOG_bt, "%s; the fragment ends before %08llx (%llu in all: info refusals)",
+			 b->v.error, (unsigned long long)r->at, (unsigned long long)n);
 }
 
 void verify_fini(struct bt_vcpu *b)

@@ -6,8 +6,10 @@
 
 /* False: out of memory. */
 bool verify_init(struct bt_vcpu *b);
-/* Check F, which is not in the cache yet. 0 when it holds; -1 with the finding in v.error and, in *AT, its
- * place in the host code from f->host. */
-int verify_ccf(struct bt_vcpu *b, const struct ccf *f, uint32_t *at);
+/* Check F, which is not in the cache yet. 0 when it holds; -1 with the finding in v.error and, but for the
+ * guest's instruction, in *R. */
+int verify_ccf(struct bt_vcpu *b, const struct ccf *f, struct refusal *r);
+/* Keep R for "info refusals", and log it if it is one of the first. */
+void verify_note(struct bt_vcpu *b, const struct refusal *r);
 void verify_fini(struct bt_vcpu *b);
 #endif

@@ -13,7 +13,7 @@ static bool is_field(const struct value *v, uint32_t off)
 
 /* ---- probed memory ---- */
 
-static bool near_to(const struct sum *s, const struct sum *p, bool index)
+static bool near_to(const struct sum *s, const struct sum *p)
 {
 	int64_t delta = (int64_t)((uint64_t)s->disp - (uint64_t)p->disp);
 
@@ -22,21 +22,17 @@ static bool near_to(const struct sum *s, const struct sum *p, bool index)
 	if (s->base != p->base || s->d != p->d || (s->d && s->space != p->space) || delta < -NEAR ||
 	    delta > NEAR)
 		return false;
-	return !index || (s->index == p->index && (!s->index || s->scale == p->scale));
+	return s->index == p->index && (!s->index || s->scale == p->scale);
 }
 
-/* Is a probe of S, or of what is near, in force? SMALL: the index of S, if any, has 32 bits: within the
- * guard. */
-static bool covered(const struct long_check *k, const struct sum *s, bool small)
+/* Is a probe of what is near S in force? */
+static bool covered(const struct long_check *k, const struct sum *s)
 {
 	unsigned first = k->s.nprobed > L_PROBES ? k->s.nprobed - L_PROBES : 0;
 
-	for (unsigned i = first; i < k->s.nprobed; i++) {
-		const struct sum *p = &k->s.probed[i % L_PROBES];
-
-		if (near_to(s, p, true) || (small && !p->index && near_to(s, p, false)))
+	for (unsigned i = first; i < k->s.nprobed; i++)
+		if (near_to(s, &k->s.probed[i % L_PROBES]))
 			return true;
-	}
 	return false;
 }
 
@@ -82,18 +78,13 @@ static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size,
 	return "store to the monitor's part of the vCPU";
 }
 
-static const char *access(struct long_check *k, const struct sum *s, unsigned size, bool write, bool small)
+const char *long_access(struct long_check *k, const struct sum *s, unsigned size, bool write)
 {
 	uint64_t at;
 
 	if (long_constant(s, &at) && at - k->l->vcpu < k->c.env->vcpu_size)
 		return vcpu_access(k, at - k->l->vcpu, size, write);
-	return covered(k, s, small) ? NULL : "access that no probe covers";
-}
-
-const char *long_access(struct long_check *k, const struct sum *s, unsigned size, bool write)
-{
-	return access(k, s, size, write, false);
+	return covered(k, s) ? NULL : "access that no probe covers";
 }
 
 /* ---- the monitor's tables ---- */
@@ -223,17 +214,22 @@ static bool is_vector(unsigned r)
 	       (r >= X86_REG_ZMM0 && r <= X86_REG_ZMM31);
 }
 
-/* Is the index X, of 32 bits or sign-extended, what S has as its index? */
-static bool is_small(const struct value *x, const struct sum *s)
+/* Is the operand's index a value of 32 bits, or a signed one, and its base probed? That is within the guard.
+ */
+static bool base_covered(struct long_check *k, const x86_op_mem *m)
 {
-	return x && x->is_short && s->index && s->index == x->sum.base && !x->sum.index && !x->sum.d &&
-	       !x->sum.disp;
+	const struct value *x = long_value_of(k, m->index);
+	x86_op_mem base = *m;
+	struct sum s;
+
+	base.index = X86_REG_INVALID;
+	return x && x->is_short && long_address(k, &base, &s) && (m->segment != X86_REG_GS || add_gs(&s)) &&
+	       covered(k, &s);
 }
 
 const char *long_memory(struct long_check *k, const cs_x86_op *op, unsigned i)
 {
 	const x86_op_mem *m = &op->mem;
-	const struct value *x = long_value_of(k, m->index);
 	const char *why;
 	struct sum s;
 	bool is;
@@ -258,7 +254,8 @@ const char *long_memory(struct long_check *k, const cs_x86_op *op, unsigned i)
 		return "address that is no sum";
 	if (m->segment == X86_REG_GS && !add_gs(&s))
 		return "GS access with a displacement in a register";
-	return access(k, &s, op->size, !only_read(k, i), is_small(x, &s));
+	why = long_access(k, &s, op->size, !only_read(k, i));
+	return why && base_covered(k, m) ? NULL : why;
 }
 
 /* ---- implicit operands ---- */
@@ -312,7 +309,7 @@ const char *long_string(struct long_check *k, unsigned how)
 			continue;
 		if (gs && !add_gs(&s))
 			return "GS access with a displacement in a register";
-		if (!covered(k, &s, false))
+		if (!covered(k, &s))
 			return i ? "string destination that no probe covers"
 				 : "string source that no probe covers";
 	}

@@ -258,8 +258,6 @@ static const uint16_t explicit[] = {
 	X86_INS_CMOVO,	X86_INS_CMOVP,	X86_INS_CMOVS,
 };
 
-#define STRING (1 << RAX | 1 << RCX | 1 << RSI | 1 << RDI)
-
 /* Of others with a known effect: the registers that they write without naming them, a bit for each. */
 static const struct {
 	uint16_t id, regs;
@@ -301,6 +299,8 @@ static const struct {
 	{ X86_INS_BLSMSK, 0 },
 	{ X86_INS_MULX, 0 },
 	{ X86_INS_CRC32, 0 },
+	{ X86_INS_RDRAND, 0 },
+	{ X86_INS_RDSEED, 0 },
 	{ X86_INS_SETA, 0 },
 	{ X86_INS_SETAE, 0 },
 	{ X86_INS_SETB, 0 },
@@ -347,6 +347,18 @@ static bool is_explicit(const struct long_check *k)
 		k->c.in->id != X86_INS_LOOPNE);
 }
 
+/* LODS alone has a source and no destination; XLAT and its like are refused anyhow. */
+static unsigned written_by_string(unsigned how)
+{
+	unsigned regs = 1 << RCX;
+
+	if (how & IMP_SRC)
+		regs |= 1 << RSI;
+	if (how & IMP_DST)
+		regs |= 1 << RDI;
+	return how == IMP_SRC || how & IMP_WINDOW ? regs | 1 << RAX : regs;
+}
+
 static unsigned written_implicitly(const struct long_check *k)
 {
 	if (is_explicit(k) || (k->c.in->id == X86_INS_IMUL && k->c.x->op_count > 1))
@@ -355,7 +367,7 @@ static unsigned written_implicitly(const struct long_check *k)
 		if (implied[i].id == k->c.in->id)
 			return implied[i].regs;
 	if (verify_implicit(&k->c))
-		return STRING;
+		return written_by_string(verify_implicit(&k->c));
 	return is_vector(k) ? 0 : ANY;
 }
 

@@ -334,3 +334,36 @@ const struct view view_ways = {
 	VIEW_COLS(way_cols),
 	.rows = way_rows,
 };
+
+/* ---- info refusals ---- */
+
+static const struct view_col refusal_cols[] = {
+	{ "pc", "guest pc", VAL_ADDR, "", "guest-linear address of the fragment" },
+	{ "at", "instruction", VAL_ADDR, "",
+	  "of the guest's instruction, in front of which the fragment ended" },
+	{ "offset", "host offset", VAL_UINT, "bytes", "of the host instruction, from the fragment's start" },
+	{ "count", "count", VAL_UINT, "", "refusals of that instruction by that rule" },
+	{ "text", "host instruction", VAL_STR, "", "as the verifier decodes it" },
+	{ "why", "rule", VAL_STR, "", "that it breaks" },
+};
+
+static const char *refusal_rows(void *owner, const char *arg, struct row_sink *k)
+{
+	const struct refusals *all = &((struct bt_vcpu *)owner)->refusals;
+
+	(void)arg;
+	for (uint64_t i = all->n > REFUSALS ? all->n - REFUSALS : 0; i < all->n; i++) {
+		const struct refusal *r = &all->last[i % REFUSALS];
+
+		k->row(k, (struct value[]){ V_ADDR(r->pc), V_ADDR(r->at), V_UINT(r->off), V_UINT(r->count),
+					    V_STR(r->text), V_STR(r->why) });
+	}
+	return NULL;
+}
+
+const struct view view_refusals = {
+	.name = "refusals",
+	.help = "fragments that the verifier made shorter, and why (--verify-tc)",
+	VIEW_COLS(refusal_cols),
+	.rows = refusal_rows,
+};

@@ -26,4 +26,5 @@ struct value decided_ms(const struct bt_vcpu *b, const struct verdict *v); /* li
 
 extern const struct view view_tc, view_ways, view_traps, view_trap_sites, view_callouts;
 extern const struct view view_sites, view_adapt, view_causes, view_history, view_savings, view_pins;
+extern const struct view view_refusals;
 #endif

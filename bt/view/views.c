@@ -131,11 +131,11 @@ static const struct view view_excs = {
 	.flags = VIEW_LIVE,
 };
 
-const struct view *const bt_views[] = { &view_tc,	&view_ccf,     &view_traps, &view_trap_sites,
-					&view_callouts, &view_ways,    &view_excs,  &view_policy,
-					&view_causes,	&view_sites,   &view_adapt, &view_costs,
-					&view_history,	&view_savings, &view_pins,  &view_patches,
-					&view_probes,	NULL };
+const struct view *const bt_views[] = { &view_tc,	&view_ccf,	&view_traps, &view_trap_sites,
+					&view_callouts, &view_ways,	&view_excs,  &view_policy,
+					&view_causes,	&view_sites,	&view_adapt, &view_costs,
+					&view_history,	&view_savings,	&view_pins,  &view_patches,
+					&view_probes,	&view_refusals, NULL };
 
 /* ---- one fragment ---- */
 

@@ -116,7 +116,7 @@ info
 END
 null --json
 sed -n 's/.*"view":"\([^"]*\)".*/\1/p' "$TMP/out" >"$TMP/views"
-[ "$(wc -l <"$TMP/views")" -gt 20 ] && ! grep -xE 'tc|ccf|traps|trap-sites|callouts|ways|exceptions|policy|causes|sites|adapt|costs|history|savings|pins|patches|probes|mem|tlb|mmu|windows' "$TMP/views" >"$TMP/offered"
+[ "$(wc -l <"$TMP/views")" -gt 20 ] && ! grep -xE 'tc|ccf|traps|trap-sites|callouts|ways|exceptions|policy|causes|sites|adapt|costs|history|savings|pins|patches|probes|refusals|mem|tlb|mmu|windows' "$TMP/views" >"$TMP/offered"
 ok $? "info offers no view of the translator or of its memory" "$(cat "$TMP/offered"; wc -l "$TMP/views")"
 for option in '' --json; do
 	sed 's/^/-info /' "$TMP/views" >"$TMP/lines"
