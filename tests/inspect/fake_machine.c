@@ -645,6 +645,21 @@ bool machine_nmi(struct machine *m)
 	return true;
 }
 
+uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size)
+{
+	(void)m;
+	(void)port;
+	return (uint32_t)(UINT64_MAX >> (64 - 8 * size));
+}
+
+void machine_port_out(struct machine *m, uint16_t port, unsigned size, uint32_t val)
+{
+	(void)m;
+	(void)port;
+	(void)size;
+	(void)val;
+}
+
 void machine_key(struct machine *m, uint8_t scancode)
 {
 	char text[8];
