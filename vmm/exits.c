@@ -285,3 +285,16 @@ bool vmm_handle(struct vmm *m)
 		return handlers[reason](m);
 	return emulate(m);
 }
+
+/* String I/O reaches the machine's ports by the monitor's platform, and the guest's memory by its own
+ * windows. So does a task switch, which loads CR3 and so needs the monitor for shadow page tables. */
+bool vmm_in_place(void *ctx, const struct vmx_exit *exit)
+{
+	const struct vmm *m = ctx;
+
+	if (m->watched)
+		return false;
+	if (exit->reason == VMX_REASON_IO)
+		return exit->qualification & IO_STRING && !m->watched_accesses;
+	return exit->reason == VMX_REASON_TASK_SWITCH && !m->shadowing;
+}

@@ -339,6 +339,7 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 	m->x = &m->e.x;
 	vmx_executor_root(&m->e, exited, m);
 	vmx_executor_devices(&m->e, vmm_device);
+	vmx_executor_in_place(&m->e, vmm_in_place);
 	m->e.virt.controls = vmx_controls_new(&m->e.x);
 	if (!vmm_take_pages(m)) {
 		snprintf(err, errlen, "engine vtx: no memory for its tables");

@@ -93,6 +93,8 @@ uint32_t vmm_cr4(const struct vmm *m);
 
 /* Handle the exit that the VMCS describes. False: M->pending says what is left. */
 bool vmm_handle(struct vmm *m);
+/* Is what EXIT asks for done by the instruction itself, if it runs in the guest? */
+bool vmm_in_place(void *m, const struct vmx_exit *exit);
 
 /* ---- vmm/ept.c ---- */
 

@@ -399,6 +399,11 @@ void vmx_executor_devices(struct vmx_executor *e, bool (*device)(void *ctx, gpa 
 	e->device = device;
 }
 
+void vmx_executor_in_place(struct vmx_executor *e, bool (*in_place)(void *ctx, const struct vmx_exit *exit))
+{
+	e->in_place = in_place;
+}
+
 void vmx_executor_note(struct vmx_executor *e, const struct vmx_exit *exit)
 {
 	vmx_copy_in(e);

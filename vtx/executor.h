@@ -18,6 +18,7 @@ struct vmx_executor {
 	struct vmx_exit exit;	 /* noted, for leave() */
 	bool (*root)(void *ctx); /* see vmx_executor_root() */
 	bool (*device)(void *ctx, gpa a);
+	bool (*in_place)(void *ctx, const struct vmx_exit *exit);
 	void *root_ctx;
 	uint8_t waits;		   /* while struct cpu is halted: which inactive state it is */
 	struct vmx_apic_trap trap; /* an exit behind the instruction that runs */
@@ -47,6 +48,9 @@ void vmx_executor_root(struct vmx_executor *e, bool (*exited)(void *ctx), void *
  * nothing, the processor makes them: they reach the platform, in which the hypervisor has taken its place. It
  * calls vmx_executor_note() for each. */
 void vmx_executor_devices(struct vmx_executor *e, bool (*device)(void *ctx, gpa a));
+/* Where IN_PLACE(CTX, EXIT) says so, the instruction that EXIT is about runs in the guest instead, since the
+ * hypervisor would do the same for it; exit and entry are recorded. */
+void vmx_executor_in_place(struct vmx_executor *e, bool (*in_place)(void *ctx, const struct vmx_exit *exit));
 /* Record EXIT, which the hypervisor has handled in the middle of an instruction because it changes nothing of
  * the guest's state, and the entry after it. */
 void vmx_executor_note(struct vmx_executor *e, const struct vmx_exit *exit);

@@ -201,9 +201,8 @@ static bool pause_loop(struct vmx_executor *e)
 	return now - e->pause_first > F(PLE_WINDOW);
 }
 
-int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
+static int intercept(struct vcpu *v, struct vmx_executor *e, struct virt_insn *i)
 {
-	struct vmx_executor *e = vmx_executor_of(v);
 	enum vmx_intercept k;
 
 	switch (i->id) {
@@ -238,4 +237,15 @@ int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
 	if (i->id == VIRT_PAUSE && vmx_intercepted(&e->x, k) == VMX_RUNS && (v->cpu.cpl || !pause_loop(e)))
 		return 0;
 	return exit_by(e, i, vmx_intercepts[k].reason, i->id == VIRT_INVLPG ? i->offset : i->displacement);
+}
+
+int vmx_intercept_insn(struct vcpu *v, struct virt_insn *i)
+{
+	struct vmx_executor *e = vmx_executor_of(v);
+	int r = intercept(v, e, i);
+
+	if (r >= 0 || !e->in_place || v->cpu.exc.vector != EXC_EXIT || !e->in_place(e->root_ctx, &e->exit))
+		return r;
+	vmx_executor_note(e, &e->exit);
+	return 0;
 }

@@ -51,7 +51,7 @@ END
 
 kernels=2
 [ -z "${LONG:-}" ] || kernels=8
-plan $((11 + kernels))
+plan $((13 + kernels))
 
 demo --vtx ept --verify-tc
 demo --vtx shadow --verify-tc
@@ -85,6 +85,16 @@ match '^cr 3 ' "break-on cr stops at a control register that the monitor handles
 match '^exit EXCEPTION_NMI, ' "break-on exit stops at an exit"
 [ "$(awk '$1 == "EXCEPTION_NMI" { n = $3 } END { print n + 0 }' "$TMP/out")" -gt 3000 ]
 ok $? "accesses to devices are counted as exits" "$(detail)"
+
+# String I/O runs in the guest, and is an exit in the log: mov esi, 100016h; mov ecx, 3; mov edx, 3f8h; cld; rep outsb; mov al, 16;
+# out f4h, al; "abc".
+printf '\276\026\000\020\000\271\003\000\000\000\272\370\003\000\000\374\363\156\260\020\346\364abc' >"$TMP/outs"
+shell_script --engine vtx --flat "$TMP/outs@0x100000" <<'END'
+c
+info exits
+END
+said abc "REP OUTSB writes its bytes"
+match '^IO +30 +2 ' "and is one exit, beside that of OUT"
 
 if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/linux-686-pae" ] || [ ! -s "$CACHE/busybox" ]; then
 	i=0
