@@ -496,10 +496,14 @@ enum mmu_fill mmu_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	return r;
 }
 
-/* Are the accessed bits set in the page's table and directory entries? */
+/* Are the accessed bits set in all entries that translate the page? PAE's PDPTEs have none. */
 static bool was_accessed(const struct walk *wk)
 {
-	return wk->level[wk->nlevels - 1].entry & wk->level[wk->nlevels - 2].entry & PTE_A;
+	uint64_t all = PTE_A;
+
+	for (unsigned i = wk->nlevels == 3; i < wk->nlevels; i++)
+		all &= wk->level[i].entry;
+	return all;
 }
 
 /* The window in which code that now runs accesses LIN. NULL: none, or it has no tables. */
