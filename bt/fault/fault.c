@@ -303,6 +303,19 @@ static enum mmu_fill fill(struct bt_vcpu *b, const struct ccf *f, gva lin, unsig
 	return mode_long(f->mode) ? mmu_long_fill(b->v.mmu, lin, how, mf) : mmu_fill(b->v.mmu, lin, how, mf);
 }
 
+/* Code that compares its source may not read it: SMAP forbids that in user pages, or the page is gone. The
+ * instruction is fetched. */
+static bool source_refused(struct bt_vcpu *b, const struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+
+	if (!f->checked || (uint64_t)g[REG_RIP] >= b->tc_base + f->host + f->ioff[0])
+		return false;
+	fault_store(b, f, m, g);
+	fault_resume(b, uc, XC_TRANSIENT);
+	return true;
+}
+
 /* A window access missed. True if the access can be retried. */
 bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin, bool write)
 {
@@ -324,6 +337,8 @@ bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 				map_ahead(b, m, mf.pc, g, lin, write);
 			return true;
 		case FILL_FAULT:
+			if (source_refused(b, f, m, uc))
+				return false;
 			fault_count(b, f, TRAP_TRUE);
 			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
 			fault_store(b, f, m, g);

@@ -532,6 +532,7 @@ void mmu_prefill(struct mmu *m, gva lin, bool prechecks, bool soft)
 		return;
 	mmu_walk(m, lin, MM_PROBE, &wk);
 	if (!wk.ok || wk.page_shift != 12 || (w->view == WIN_USER && !wk.user) || !was_accessed(&wk) ||
+	    (w->of && w->view != WIN_USER && wk.user && !long_takes_user(m, w)) ||
 	    (wk.second.on && !wk.second.readable) || !may_come_along(m, w, vpn, (ppn)(wk.pa >> PAGE_SHIFT)))
 		return;
 	LOG(mmu, "%08llx: filled before the retry, from %llx", (unsigned long long)lin,

@@ -342,12 +342,14 @@ static void sync_local(struct mmu *m, struct window *w)
 
 /* May E be mapped before it is accessed? In the shared window another root's tables seldom have a user
  * page that this one has. */
-static bool may_remap(const struct window *w, const struct region *r, uint64_t e)
+static bool may_remap(const struct mmu *m, const struct window *w, const struct region *r, uint64_t e)
 {
 	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return false;
 	if (w->view == WIN_USER)
 		return e & r->pde & PTE_U;
+	if (w->of && (e & r->pde & PTE_U) && !long_takes_user(m, w))
+		return false;
 	return !w->shared || (e & PTE_G) || !(e & r->pde & PTE_U);
 }
 
@@ -378,13 +380,13 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	old = table_entry(w, r->snap, i);
 	e = table_entry(w, table_of(m, r), i);
 	f = fate_of(w->shadow[vpn], old, e);
-	if (f == DROP && (w->shadow[vpn] & (SH_P | SH_SR)) == SH_SR && may_remap(w, r, e)) {
+	if (f == DROP && (w->shadow[vpn] & (SH_P | SH_SR)) == SH_SR && may_remap(m, w, r, e)) {
 		page_forget(m, w, vpn);
 		put_entry(w, r, i, e);
 		soft_entry(m, w, r, vpn, e);
 		return;
 	}
-	if (f == DROP && (w->shadow[vpn] & SH_P) && may_remap(w, r, e) && !churns(m, w, vpn)) {
+	if (f == DROP && (w->shadow[vpn] & SH_P) && may_remap(m, w, r, e) && !churns(m, w, vpn)) {
 		churn_note(m, w, vpn);
 		batch_flush(b);
 		page_forget(m, w, vpn);
