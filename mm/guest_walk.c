@@ -126,6 +126,8 @@ bool mmu_walk_upper(struct mmu *m, gva lin, bool blind, uint64_t *pdpte)
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m, false);
 
+	if (nested_on(m))
+		return nested_upper(m, &pg, lin, blind, pdpte);
 	return walk_upper(&pg, &mem, lin, blind, pdpte);
 }
 

@@ -48,7 +48,8 @@ struct space {
 	uint64_t lru;
 	uint32_t root;		    /* of the last flush */
 	uint64_t meaning;	    /* control bits as of the last global flush */
-	struct window *kwin, *uwin; /* mmu.kwin and mmu.uwin while it is not the present one */
+	struct window *kwin, *uwin; /* mmu.kwin and mmu.uwin while it is not the present one ... */
+	struct window *long_kernel, *long_user; /* ... and those of long_state */
 	struct window *shared[MAX_SHARED];
 	unsigned nshared;
 };
@@ -114,7 +115,7 @@ void mmu_reselect(struct mmu *m);
 /* Read the directory entry that covers LIN from the present root. False: its upper level is absent
  * or outside RAM. *AT: where it is. Two dimensions: after nested_begin(). */
 bool mmu_walk_directory(struct mmu *m, gva lin, uint64_t *pde, gpa *at);
-/* IA-32e mode, one dimension: likewise the entry above it. */
+/* IA-32e mode: likewise the entry above it. */
 bool mmu_walk_upper(struct mmu *m, gva lin, bool blind, uint64_t *pdpte);
 
 /* Raise what W, the walk of LIN, ended in: #PF, or an exit. Returns -1. */

@@ -131,7 +131,7 @@ static bool fetch_pdpte(const struct mmu *m, const struct walk_memory *mem, stru
 {
 	uint64_t *e = &pg->pdptr[(gva32)lin >> 30];
 
-	if (!m->sp->n.walks_pdptes || !(pg->cr0 & CR0_PG) || !(pg->cr4 & CR4_PAE))
+	if (!m->sp->n.walks_pdptes || !(pg->cr0 & CR0_PG) || !(pg->cr4 & CR4_PAE) || cpu_long(m->cpu))
 		return true;
 	if (!mem->load(mem->ctx, (pg->cr3 & 0xffffffe0) + ((gva32)lin >> 30) * 8, 8, e))
 		*e = 0;
@@ -161,7 +161,7 @@ static void finish(struct mmu *m, gva lin, unsigned how, struct walk *w)
 
 	w->second.guest = w->pa;
 	how &= MM_WRITE | MM_EXEC | MM_PROBE;
-	if (!ask(m, w->pa, how | NESTED_LINEAR | (w->user ? MM_USER : 0), (gva32)lin, &r)) {
+	if (!ask(m, w->pa, how | NESTED_LINEAR | (w->user ? MM_USER : 0), lin, &r)) {
 		refuse(w, w->pa);
 		return;
 	}
@@ -175,11 +175,14 @@ static void finish(struct mmu *m, gva lin, unsigned how, struct walk *w)
 
 void nested_walk(struct mmu *m, const struct paging *guest, gva lin, unsigned how, struct walk *w)
 {
-	struct tables t = { .m = m, .lin = (gva32)lin, .how = NESTED_LINEAR | (how & MM_PROBE) };
+	struct tables t = { .m = m, .how = NESTED_LINEAR | (how & MM_PROBE) };
 	struct walk_memory mem = memory_of(&t);
 	struct paging pg = guest_paging(guest);
 	uint32_t reserved = 0;
 
+	if (!cpu_long(m->cpu))
+		lin = (gva32)lin;
+	t.lin = lin;
 	if (!fetch_pdpte(m, &mem, &pg, lin)) {
 		pg.pdptr[(gva32)lin >> 30] = 0;
 		reserved = PF_ERR_P | PF_ERR_RSVD;
@@ -193,7 +196,16 @@ void nested_walk(struct mmu *m, const struct paging *guest, gva lin, unsigned ho
 	else
 		w->err |= reserved;
 	if (w->second.exits && !(how & MM_PROBE) && !waits(m))
-		space_refused(m, (gva32)lin, w);
+		space_refused(m, lin, w);
+}
+
+bool nested_upper(struct mmu *m, const struct paging *guest, gva lin, bool blind, uint64_t *pdpte)
+{
+	struct tables t = { .m = m, .how = MM_PROBE, .near = true };
+	struct walk_memory mem = memory_of(&t);
+	struct paging pg = guest_paging(guest);
+
+	return walk_upper(&pg, &mem, lin, blind, pdpte);
 }
 
 bool nested_directory(struct mmu *m, const struct paging *guest, gva lin, uint64_t *pde, gpa *at)
@@ -271,6 +283,16 @@ gpa nested_table(struct mmu *m, gpa a)
 	if (!probe(m, NEAR_TABLES, a, &r) || !ppn_ram(m->vm, r.pa >> PAGE_SHIFT))
 		return NO_TABLE;
 	return r.pa;
+}
+
+gpa nested_place(struct mmu *m, gpa a)
+{
+	const struct kept_table *k = kept_of(m, a);
+	struct nested_result r;
+
+	if (m->kept_by == m->here && k->page == a >> PAGE_SHIFT)
+		return masked(m, k->pa | (a & PAGE_MASK));
+	return ask(m, a, MM_PROBE | NESTED_TABLE, 0, &r) ? r.pa : NO_TABLE;
 }
 
 static bool executable(const struct nested_result *r, uint64_t s)

@@ -9,9 +9,10 @@ static inline bool nested_on(const struct mmu *m)
 	return __builtin_expect(m->nested, 0);
 }
 
-/* mmu_walk(), mmu_walk_directory() and mmu_load_pdptrs() where nested_on(). */
+/* mmu_walk(), mmu_walk_directory(), mmu_walk_upper() and mmu_load_pdptrs() where nested_on(). */
 void nested_walk(struct mmu *m, const struct paging *pg, gva lin, unsigned how, struct walk *w);
 bool nested_directory(struct mmu *m, const struct paging *pg, gva lin, uint64_t *pde, gpa *at);
+bool nested_upper(struct mmu *m, const struct paging *pg, gva lin, bool blind, uint64_t *pdpte);
 int nested_load_pdptrs(struct mmu *m, const struct paging *pg, uint32_t cr3);
 
 /* The second dimension says something else of the page at A: what walks keep of it. */
@@ -29,6 +30,8 @@ enum { NESTED_FILL_ASKS = 32, NESTED_ALL_ASKS = 1 << 30 };
 /* Where the table at guest-physical A is, by a probe. UINT64_MAX: nowhere in RAM. */
 #define NO_TABLE UINT64_MAX
 gpa nested_table(struct mmu *m, gpa a);
+/* The same by what walks keep, or a probe, whatever else is going on. */
+gpa nested_place(struct mmu *m, gpa a);
 /* Shadow entry S (without PPN) for guest-physical A, as far as the second dimension allows: with PPN, and
  * without rights that A lacks. 0: it may not be entered before it is accessed. */
 uint64_t nested_bits(struct mmu *m, gpa a, uint64_t s);
@@ -39,13 +42,25 @@ enum nested_fate nested_fate(struct mmu *m, gpa a, uint64_t s);
 /* ---- mm/window/space.c ---- */
 
 /* The access to LIN in the present windows was refused, as W says: what it was about is to be compared. */
-void space_refused(struct mmu *m, gva32 lin, const struct walk *w);
+void space_refused(struct mmu *m, gva lin, const struct walk *w);
 /* A is the guest-physical address of a table that a region of a window is filled from. */
 void space_note_table(struct mmu *m, gpa a);
 /* Window W has another owner now: no space may select it. */
 void space_forget(struct mmu *m, const struct window *w);
+/* The same of the number of a space of 64-bit code. */
+void space_forget_long(struct mmu *m, const struct window *n);
 /* INVLPG: windows of the present ASID under other tags. */
 void space_invlpg(struct mmu *m, vpn32 vpn);
+/* ---- mm/window/long_sync.c ---- */
+
+/* The present space (mm/nested.h) is left; another one is entered, whose CR0, CR4 or EFER, or root, changed
+ * while it was not present; what mmu_nested_invalidate() invalidates of the space whose number is N; LIN was
+ * refused. */
+void long_leave(struct mmu *m);
+void long_enter(struct mmu *m, struct space *s, bool changed, bool other_root);
+void long_invalidate(struct mmu *m, struct window *n, unsigned what, gva lin);
+void long_refused(struct mmu *m, gva lin);
+
 /* Control bits that change what a page-table entry means, except CR4.PGE and CR0.WP. */
 static inline uint64_t space_meaning(const struct cpu *c)
 {

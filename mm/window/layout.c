@@ -188,12 +188,12 @@ static uint64_t candidate(const struct long_space *sp, unsigned i)
 	return (1 + (n * 2 + i * 7) % 200) * STEP;
 }
 
-/* The regions in which the guest maps something now, of the half that SP is for. */
-static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, unsigned max)
+/* The regions in which the guest maps something now, of its PML4 entries from FROM to before TO. */
+static unsigned mapped(struct mmu *m, unsigned from, unsigned to, gva *lin, unsigned max)
 {
 	unsigned n = 0;
 
-	for (unsigned i = sp->user ? 0 : 256; i < (sp->user ? 256 : 512) && n < max; i++) {
+	for (unsigned i = from; i < to && n < max; i++) {
 		gva at = (gva)((int64_t)((uint64_t)i << 55) >> 16);
 		uint64_t top = long_top(m, at);
 		const uint64_t *pdpt;
@@ -208,6 +208,24 @@ static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, uns
 			}
 	}
 	return n;
+}
+
+/* What SP is to have room for: the half that it is for; of kernels what they have used of the lower half, or
+ * that half as long as there is nothing but a loader. */
+static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, unsigned max)
+{
+	unsigned n = 0;
+
+	if (sp->user)
+		return mapped(m, 0, 256, lin, max);
+	for (unsigned i = 0; i < sp->nregions && n < max; i++) {
+		gva at = sp->all->region[sp->region[i]].lin;
+
+		if (!(at >> 63))
+			lin[n++] = at;
+	}
+	n += mapped(m, 256, 512, lin + n, max - n);
+	return n ? n : mapped(m, 0, 256, lin, max);
 }
 
 /* Choose D for as many of the N regions at LIN as possible, which stay reserved. Returns how many. */

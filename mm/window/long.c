@@ -129,6 +129,8 @@ const uint64_t *long_table(struct mmu *m, uint64_t e)
 {
 	gpa at = e & PTE_ADDR64 & (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
 
+	if (nested_on(m))
+		at = nested_place(m, e & PTE_ADDR64);
 	if (!ppn_ram(m->vm, at >> PAGE_SHIFT) || page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED)
 		return NULL;
 	return (const uint64_t *)page_read(m->vm, (ppn)(at >> PAGE_SHIFT));
@@ -145,6 +147,8 @@ bool long_maps(struct mmu *m, gva lin)
 {
 	uint64_t e;
 
+	if (nested_on(m))
+		nested_begin(m, NESTED_ALL_ASKS);
 	for (unsigned i = 0; i < 4; i++)
 		if (mmu_walk_upper(m, (lin & ~(WIN_BYTES - 1)) + ((gva)i << 30), false, &e))
 			return true;
@@ -224,6 +228,7 @@ void long_release(struct mmu *m, struct long_space *sp)
 	if (m->lng->user == n)
 		m->lng->user = NULL;
 	m->apart &= ~(1ull << n->id);
+	space_forget_long(m, n);
 	n->used = false;
 	n->of = NULL;
 	sp->number = NULL;

@@ -22,7 +22,7 @@ static void sync_region(struct mmu *m, struct window *w, const struct long_space
 {
 	if (!w->known) {
 		note_top(m, w);
-		w->need_sync = w->need_local = false;
+		w->need_sync = w->need_local = w->outdated = false;
 		w->npend = 0;
 		return;
 	}
@@ -88,6 +88,50 @@ void long_flush(struct mmu *m, bool global, bool changed)
 		if (changed && sp->space == m->here)
 			drop_all(m, sp);
 	}
+}
+
+/* ---- other spaces of mm/nested.h ---- */
+
+void long_leave(struct mmu *m)
+{
+	m->sp->long_kernel = m->lng->kernel;
+	m->sp->long_user = m->lng->user;
+	deselect(m);
+}
+
+/* The user space of S, if its root has the PCID that it had. */
+static struct window *same_user(const struct mmu *m, const struct space *s)
+{
+	unsigned pcid = m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+	uint32_t root = root_of(m->cpu);
+
+	for (unsigned i = 0; s->long_user && i < 2; i++) {
+		const struct long_root *r = &s->long_user->of->root[i];
+
+		if (r->used && r->root == root && r->pcid == pcid)
+			return s->long_user;
+	}
+	return NULL;
+}
+
+/* A root that is another one now is looked up anew; the kernel's pages that are not global are compared with
+ * its tables. */
+void long_enter(struct mmu *m, struct space *s, bool changed, bool other_root)
+{
+	for (unsigned i = 0; (changed || other_root) && i < LONG_SPACES; i++) {
+		struct long_space *sp = &m->lng->space[i];
+
+		if (!sp->number || &m->space[sp->space] != s)
+			continue;
+		if (changed)
+			drop_all(m, sp);
+		else if (!sp->user)
+			invalidate(m, sp, false);
+	}
+	if (changed || other_root)
+		return;
+	m->lng->kernel = s->long_kernel;
+	m->lng->user = same_user(m, s);
 }
 
 static bool has_pcid(const struct long_space *sp, unsigned pcid)
@@ -164,6 +208,30 @@ static void pend(struct long_space *sp, gva lin)
 	sp->pending = true;
 }
 
+void long_invalidate(struct mmu *m, struct window *n, unsigned what, gva lin)
+{
+	struct long_space *sp = n->of;
+
+	if (what & NESTED_ONE_PAGE) {
+		pend(sp, lin);
+		return;
+	}
+	sp->need_sync = true;
+	for (unsigned i = 0; n->nested && (what & NESTED_SECOND) && i < sp->nregions; i++) {
+		struct window *w = long_region(m, MAX_WINDOWS + sp->region[i]);
+
+		w->outdated = w->need_sync = true;
+	}
+}
+
+void long_refused(struct mmu *m, gva lin)
+{
+	if (m->lng->kernel)
+		pend(m->lng->kernel->of, lin);
+	if (m->lng->user)
+		pend(m->lng->user->of, lin);
+}
+
 void long_invlpg(struct mmu *m, gva lin)
 {
 	uint32_t root = root_of(m->cpu);
@@ -209,7 +277,7 @@ void mmu_invpcid(struct mmu *m, enum mmu_invpcid what, unsigned pcid, gva lin)
 	for (unsigned i = 0; i < LONG_SPACES; i++) {
 		struct long_space *sp = &m->lng->space[i];
 
-		if (sp->number && (!sp->user || has_pcid(sp, pcid)))
+		if (sp->number && same_asid(m, sp->number) && (!sp->user || has_pcid(sp, pcid)))
 			pend(sp, lin);
 	}
 	deselect(m);

@@ -72,6 +72,16 @@ void space_forget(struct mmu *m, const struct window *w)
 			s->shared[i--] = s->shared[--s->nshared];
 }
 
+void space_forget_long(struct mmu *m, const struct window *n)
+{
+	for (unsigned i = 0; i < MMU_SPACES; i++) {
+		if (m->space[i].long_kernel == n)
+			m->space[i].long_kernel = NULL;
+		if (m->space[i].long_user == n)
+			m->space[i].long_user = NULL;
+	}
+}
+
 /* ---- switching ---- */
 
 /* The space's control bits or root have changed while it was not present. */
@@ -93,6 +103,8 @@ static void catch_up(struct mmu *m, struct space *s)
 		else if (other_root && w->shared)
 			w->need_local = true;
 	}
+	if (m->lng)
+		long_enter(m, s, changed, other_root);
 }
 
 /* W if it still is the window of ROOT. */
@@ -111,6 +123,8 @@ void mmu_nested(struct mmu *m, const struct mmu_nested *n)
 
 	m->sp->kwin = m->kwin;
 	m->sp->uwin = m->uwin;
+	if (m->lng)
+		long_leave(m);
 	m->sp = s;
 	m->here = (uint8_t)(s - m->space);
 	if (n)
@@ -119,6 +133,8 @@ void mmu_nested(struct mmu *m, const struct mmu_nested *n)
 	s->lru = ++m->tick;
 	if (s->meaning != space_meaning(m->cpu) || s->root != root_of(m->cpu))
 		catch_up(m, s);
+	else if (m->lng)
+		long_enter(m, s, false, false);
 	m->kwin = take_up(m, s->kwin, kernel_view(m->cpu), kernel_root(m->cpu));
 	m->uwin = take_up(m, s->uwin, WIN_USER, root_of(m->cpu));
 	if (s->wp_clear)
@@ -146,7 +162,11 @@ void mmu_nested_invalidate(struct mmu *m, unsigned what, uint64_t tag, uint32_t 
 
 		if (!w->used || !concerns(m, w, what, tag, asid))
 			continue;
-		if ((what & NESTED_ONE_PAGE) && !w->of) {
+		if (w->of) {
+			long_invalidate(m, w, what, lin);
+			continue;
+		}
+		if (what & NESTED_ONE_PAGE) {
 			win_pend(w, (gva32)lin >> PAGE_SHIFT);
 			continue;
 		}
@@ -193,19 +213,24 @@ static void forget_tables(struct mmu *m, gpa a)
 {
 	if (!(m->tables[table_bit(a) / 64] >> table_bit(a) % 64 & 1))
 		return; /* most pages that are refused are a device's, and no table */
-	for (unsigned i = 0; i < m->nwin; i++)
-		if (m->win[i].used && concerns(m, &m->win[i], NESTED_ONE_TAG, m->sp->n.tag, 0))
-			forget_table(&m->win[i], a);
+	for (unsigned i = 0; i < win_ids(m); i++) {
+		struct window *w = win_at(m, i);
+
+		if (w->used && concerns(m, w, NESTED_ONE_TAG, m->sp->n.tag, 0))
+			forget_table(w, a);
+	}
 }
 
-void space_refused(struct mmu *m, gva32 lin, const struct walk *w)
+void space_refused(struct mmu *m, gva lin, const struct walk *w)
 {
 	m->st.refusals++;
 	forget_tables(m, w->second.guest & ~(gpa)PAGE_MASK);
 	nested_forget_table(m, w->second.guest);
 	if (m->kwin)
-		win_pend(m->kwin, lin >> PAGE_SHIFT);
+		win_pend(m->kwin, (gva32)lin >> PAGE_SHIFT);
 	if (m->uwin)
-		win_pend(m->uwin, lin >> PAGE_SHIFT);
+		win_pend(m->uwin, (gva32)lin >> PAGE_SHIFT);
+	if (m->lng)
+		long_refused(m, lin);
 	mmu_reselect(m);
 }

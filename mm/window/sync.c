@@ -209,9 +209,10 @@ static uint64_t long_entry(struct mmu *m, const struct window *w, struct directo
 		*d = (struct directory){ .top = top };
 		if (!mmu_walk_upper(m, w->lin + ((gva)top << 30), win_blind(m, w), &d->above))
 			d->above = 0;
-		at = d->above & PTE_ADDR64 & (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
 		if (!d->above || d->above & PTE_PS)
 			return d->above;
+		at = w->nested ? nested_table(m, d->above & PTE_ADDR64)
+			       : d->above & PTE_ADDR64 & (m->cpu->a20_mask | ~(gpa)UINT32_MAX);
 		if (!ppn_ram(m->vm, at >> PAGE_SHIFT) ||
 		    page_state(m->vm, (ppn)(at >> PAGE_SHIFT)) == PAGE_SWAPPED) {
 			d->top = DIR_NONE;
@@ -228,10 +229,10 @@ static uint64_t directory_entry(struct mmu *m, const struct window *w, struct di
 	unsigned bits = w->pae ? 9 : 10, top = idx >> bits;
 	gpa at;
 
-	if (__builtin_expect(w->nested, 0))
-		return walked_entry(m, w, idx);
 	if (__builtin_expect(cpu_long(m->cpu), 0))
 		return long_entry(m, w, d, idx);
+	if (__builtin_expect(w->nested, 0))
+		return walked_entry(m, w, idx);
 	if (d->top != top) {
 		d->top = DIR_NONE;
 		if (w->pae && !(m->pdptr[top] & PTE_P))
