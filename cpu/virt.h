@@ -57,14 +57,16 @@ struct virt_insn {
 	uint8_t reg;   /* general register: source or destination; VMREAD and VMWRITE: with the encoding */
 	uint8_t value; /* general register that is the other operand of VMREAD and VMWRITE */
 	uint8_t seg;   /* of the memory operand */
+	uint8_t asize; /* of an address; in bytes */
 	uint8_t vector, how;		 /* SOFT_INT: enum cpu_int_kind */
 	uint8_t number;			 /* of the debug register; of CR0_WRITE: enum virt_cr0 */
 	bool memory;			 /* the operand is in memory at SEG:OFFSET; else in a register */
 	bool in, string, rep, immediate; /* of IO */
 	uint16_t port, selector;	 /* selector: of TASK_SWITCH */
-	uint32_t offset;	     /* effective address; linear address of INVLPG, and of INS and OUTS */
-	uint32_t next;		     /* offset of the next instruction in CS */
-	uint32_t info, displacement; /* of the operands, as SDM vol. 3C 28.2.5 codes them for an exit */
+	uint64_t offset;       /* effective address; linear address of INVLPG, and of INS and OUTS */
+	uint64_t next;	       /* offset of the next instruction in CS */
+	uint64_t displacement; /* of the operand, and what else there is of it, as SDM vol. 3C 28.2.5 */
+	uint32_t info;	       /* codes them for an exit */
 	uint32_t msr;
 	/* Writes: what is to be written, which intercept() may change. Reads: what is in the register, which
 	 * intercept() replaces by what the guest reads. */
@@ -90,7 +92,7 @@ struct virt_event {
 	bool rf;	/* the image of EFLAGS has RF set, whatever EFLAGS has */
 	uint8_t length; /* of the instruction, for software events */
 	uint32_t err;
-	uint32_t address; /* #PF: for CR2. #DB: the bits that are set in DR6 for it; ERR is DR6 before */
+	uint64_t address; /* #PF: for CR2. #DB: the bits that are set in DR6 for it; ERR is DR6 before */
 };
 
 /* What comes before the next instruction. */
@@ -110,7 +112,8 @@ struct virt_ops {
 	 * False: nothing was done, and execute() is to be called. NULL: there are none. */
 	bool (*field)(struct vcpu *v, bool write, unsigned field, unsigned value);
 	/* Guest mode: I, of a point in the set, is about to execute; the checks of mode and privilege that
-	 * precede an exit have been made. 0: execute it, with I->data. -1: cpu.exc. */
+	 * precede an exit have been made. 0: execute it, with I->data. 1: it is done, but for RIP (CR8_WRITE
+	 * alone). -1: cpu.exc. */
 	int (*intercept)(struct vcpu *v, struct virt_insn *i);
 	/* RDMSR and WRMSR of the extension's MSRs and of those that read otherwise with it. 1: done; 0: none
 	 * of these; -1: #GP. */

@@ -11,6 +11,7 @@
 #include "cpu/system.h"
 #include "mm/nested.h"
 #include "mm/watch.h"
+#include "x86/features.h"
 #include "x86/model.h"
 #include "x86/msrs.h"
 #include "x86/paging.h"
@@ -36,7 +37,7 @@ static uint64_t points(struct svm_executor *e)
 {
 	const struct vmcb *v = &e->x.vmcb;
 	uint64_t of[] = { vmcb_get_at(v, 0, 8), vmcb_get_at(v, 8, 8), vmcb_get_at(v, 16, 8), e->x.tsc_ratio,
-			  ON(V_NMI_ENABLE) };
+			  ON(V_NMI_ENABLE) | (uint64_t)BITS(V_INTR_MASKING) << 1 };
 	uint64_t differ = 0;
 
 	if (e->x.steer.any)
@@ -118,7 +119,7 @@ static bool entered(struct svm_executor *e)
 		return true;
 	ev = virt_event_of(&event);
 	ev.rf = pushes_rf(e, &event);
-	length = (uint32_t)(rip - c->rip);
+	length = cpu_64(c) ? rip - c->rip : (uint32_t)(rip - c->rip);
 	if (length <= UINT8_MAX)
 		ev.length = (uint8_t)length;
 	else
@@ -148,7 +149,8 @@ static int shut_down(struct svm_executor *e)
 /* Decode assists: the bytes at cpu.rip, as far as the page goes and is mapped (15.8.4). */
 static void fetch_bytes(struct svm_executor *e)
 {
-	uint32_t lin = cpu_pc(&e->v->cpu), room = PAGE_SIZE - (lin & PAGE_MASK);
+	gva lin = cpu_pc(&e->v->cpu);
+	unsigned room = PAGE_SIZE - (lin & PAGE_MASK);
 	unsigned n = room < SVM_INSN_MAX ? room : SVM_INSN_MAX;
 
 	if (mmu_read(e->v->mmu, lin, e->exit.bytes, n, MM_PROBE))
@@ -237,8 +239,8 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 		return cpu_raise(&v->cpu, EXC_UD);
 	insn = (struct svm_insn){
 		.id = (enum svm_insn_id)(insn_ids[i->id] - 1),
-		.length = (uint8_t)(i->next - (uint32_t)v->cpu.rip),
-		.address_size = v->cpu.seg[SEG_CS].attr & SA_DB ? 4 : 2,
+		.length = (uint8_t)(i->next - v->cpu.rip),
+		.address_size = i->asize,
 	};
 	svm_copy_in(e);
 	switch (svm_execute(&e->x, &insn, &walk)) {
@@ -276,7 +278,11 @@ static bool exits(struct vcpu *v, const struct virt_event *ev)
 	svm_exit_by_event(&e->exit, &event, ev->address);
 	if (event.type == SVM_EVENT_EXCEPTION && event.vector == EXC_DB && ev->rf)
 		v->cpu.sysflags |= FL_RF; /* a breakpoint on code */
-	e->exit.next_rip = ev->length ? (uint32_t)v->cpu.rip + ev->length : 0;
+	e->exit.next_rip = v->cpu.rip + ev->length;
+	if (!cpu_64(&v->cpu))
+		e->exit.next_rip = (uint32_t)e->exit.next_rip;
+	if (!ev->length)
+		e->exit.next_rip = 0;
 	e->data_access = event.vector == EXC_PF && !(event.error & PF_ERR_ID);
 	return true;
 }
@@ -423,13 +429,20 @@ static void check_host(struct svm *x)
 
 	h->cr0 = (h->cr0 & CR0_VALID) | CR0_PE;
 	h->cr4 &= x->caps.model.cr4;
-	h->efer &= x->caps.model.efer;
+	h->efer &= x->caps.model.efer | EFER_LMA;
+	if (!(h->efer & EFER_LME && h->cr0 & CR0_PG && h->cr4 & CR4_PAE))
+		h->efer &= ~(uint64_t)(EFER_LMA | EFER_LME);
+	else
+		h->efer |= EFER_LMA;
+	h->rip = svm_canonical(&x->caps, h->rip);
 	h->rflags = (h->rflags & SVM_RFLAGS_VALID & ~(uint64_t)FL_VM) | FL_ONE;
 	h->gdtr.limit &= 0xffff;
 	h->idtr.limit &= 0xffff;
 	for (unsigned i = 0; i <= SEG_DS; i++)
-		h->seg[i].rights &= 0x1f0ff & ~(uint32_t)SA_L;
+		h->seg[i].rights &= 0x1f0ff;
 	h->seg[SEG_CS].rights &= ~(uint32_t)AR_UNUSABLE;
+	if (h->seg[SEG_CS].rights & SA_L)
+		h->seg[SEG_CS].rights &= ~(uint32_t)SA_DB;
 	h->seg[SEG_SS].rights &= ~(uint32_t)AR_UNUSABLE;
 }
 
@@ -463,17 +476,21 @@ static const struct virt_ops svm_virt_ops = {
 
 void svm_executor_model(struct vcpu *v, enum svm_generation g, struct svm_model *m)
 {
-	uint32_t out[4]; /* EAX to EDX */
+	uint64_t efer = cpu_efer_allowed(&v->plat, &v->cpu);
+	uint32_t out[4], features[4]; /* EAX to EDX */
 
 	v->plat.cpuid(v->plat.ctx, &v->cpu, 0x8000000a, 0, out);
+	v->plat.cpuid(v->plat.ctx, &v->cpu, 0x80000001, 0, features);
 	*m = (struct svm_model){
 		.generation = g,
 		.without = ~out[3] | NOT_HERE,
+		.long_mode = efer & EFER_LME,
+		.pages_1g = features[3] & CPUID_PDPE1GB,
 		.address = MAXPHYADDR,
-		.linear = 32,
+		.linear = efer & EFER_LME ? 48 : 32,
 		.asids = out[1],
 		.cr4 = cpu_cr4_allowed(&v->plat, &v->cpu, ~0u),
-		.efer = cpu_efer_allowed(&v->plat, &v->cpu),
+		.efer = efer,
 	};
 }
 

@@ -17,7 +17,7 @@ struct svm_executor {
 	struct svm_exit exit; /* noted, for leave() */
 	bool data_access;     /* it is a fault of a data access: with the instruction's bytes */
 	/* What is intercepted, and what it follows from: words 0 to 5 of the intercepts, the TSC ratio,
-	 * virtual NMIs. */
+	 * virtual NMIs and V_INTR_MASKING. */
 	uint64_t points, points_of[5];
 	bool walking, probing; /* nested tables are being read: as mmu_load_entry() takes it */
 };

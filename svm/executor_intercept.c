@@ -26,6 +26,7 @@ static const struct simple {
 	SIMPLE(INVD, INVD),
 	SIMPLE(PAUSE, PAUSE),
 	SIMPLE(INVLPG, INVLPG),
+	SIMPLE(INVPCID, INVPCID),
 	SIMPLE(WBINVD, WBINVD),
 	SIMPLE(XSETBV, XSETBV),
 	SIMPLE(SGDT, GDTR_READ),
@@ -51,10 +52,12 @@ static const struct simple {
 	CR(READ, 2),
 	CR(READ, 3),
 	CR(READ, 4),
+	CR(READ, 8),
 	CR(WRITE, 0),
 	CR(WRITE, 2),
 	CR(WRITE, 3),
 	CR(WRITE, 4),
+	CR(WRITE, 8),
 #undef SIMPLE
 #undef CR
 };
@@ -72,6 +75,8 @@ uint64_t svm_points(const struct svm *x)
 		if (svm_intercepted(x, SVM_EXIT_DR_WRITE + n))
 			p |= VIRT_BIT(DR_WRITE);
 	}
+	if (x->caps.model.long_mode) /* V_TPR */
+		p |= VIRT_BIT(CR8_WRITE) | (VMCB_BITS(&x->vmcb, V_INTR_MASKING) ? VIRT_BIT(CR8_READ) : 0);
 	if (x->tsc_ratio != TSC_RATIO_ONE)
 		p |= VIRT_BIT(RDTSC) | VIRT_BIT(RDTSCP);
 	if (VMCB_ON(&x->caps, &x->vmcb, V_NMI_ENABLE))
@@ -97,11 +102,11 @@ static int exit_if(struct svm_executor *e, const struct virt_insn *i, unsigned c
 
 static int io(struct svm_executor *e, const struct virt_insn *i)
 {
-	enum { INFO_ADDRESS = 7 }; /* of the instruction information: 0, a 16-bit address */
-	bool wide = i->string ? i->info >> INFO_ADDRESS & 7 : (e->v->cpu.seg[SEG_CS].attr & SA_DB) != 0;
+	const struct cpu *c = &e->v->cpu;
+	uint8_t wide = cpu_64(c) ? 8 : c->seg[SEG_CS].attr & SA_DB ? 4 : 2;
 	struct svm_io io = { .port = i->port,
 			     .size = i->size,
-			     .address_size = wide ? 4 : 2,
+			     .address_size = i->string ? i->asize : wide,
 			     .seg = i->seg,
 			     .in = i->in,
 			     .string = i->string,
@@ -130,6 +135,27 @@ static void cr0_result(const struct svm_executor *e, struct virt_insn *i)
 		i->data = real & ~(uint32_t)CR0_TS;
 	else if (i->number == VIRT_CR0_LMSW)
 		i->data = (real & ~low) | (i->data & (low | CR0_PE));
+}
+
+static int cr8_read(struct svm_executor *e, struct virt_insn *i)
+{
+	if (svm_exits(&e->x, SVM_EXIT_CR_READ + 8))
+		return exit_by(e, i, SVM_EXIT_CR_READ + 8, svm_cr_info(&e->x, true, i->reg), 0);
+	i->data = svm_cr8_read(&e->x, (uint8_t)i->data);
+	return 0;
+}
+
+/* A lower V_TPR may let a virtual interrupt through. */
+static int cr8_write(struct svm_executor *e, const struct virt_insn *i)
+{
+	if (svm_exits(&e->x, SVM_EXIT_CR_WRITE + 8))
+		return exit_by(e, i, SVM_EXIT_CR_WRITE + 8, svm_cr_info(&e->x, true, i->reg), 0);
+	if (i->data > 15)
+		return cpu_raise_err(&e->v->cpu, EXC_GP, 0);
+	if (svm_cr8_write(&e->x, (uint8_t)i->data))
+		return 0;
+	e->virt.ask = true;
+	return 1;
 }
 
 static int tsc(struct svm_executor *e, struct virt_insn *i)
@@ -223,6 +249,10 @@ int svm_intercept_insn(struct vcpu *v, struct virt_insn *i)
 	case VIRT_CR3_WRITE:
 	case VIRT_CR4_WRITE:
 		return exit_if(e, i, code_of(i->id), svm_cr_info(&e->x, true, i->reg));
+	case VIRT_CR8_READ:
+		return cr8_read(e, i);
+	case VIRT_CR8_WRITE:
+		return cr8_write(e, i);
 	case VIRT_DR_READ:
 		return exit_if(e, i, SVM_EXIT_DR_READ + i->number, svm_dr_info(&e->x, i->reg));
 	case VIRT_DR_WRITE:

@@ -100,7 +100,7 @@ void svm_switch_space(struct svm_executor *e, bool guest)
 	};
 
 	mmu_nested(e->v->mmu, guest ? &n : NULL);
-	if (!nested && (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+	if (!nested && (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) && !cpu_long(c))
 		mmu_set_pdptrs(e->v->mmu, e->x.s.pdpte);
 }
 
@@ -118,5 +118,5 @@ void svm_op_flush_page(struct svm *x, uint64_t address, uint32_t asid)
 {
 	struct svm_executor *e = x->owner;
 
-	mmu_nested_invalidate(e->v->mmu, NESTED_ONE_ASID | NESTED_ONE_PAGE, 0, asid, (uint32_t)address);
+	mmu_nested_invalidate(e->v->mmu, NESTED_ONE_ASID | NESTED_ONE_PAGE, 0, asid, address);
 }

@@ -10,6 +10,7 @@
 #include "vtx/event.h"
 #include "vtx/insn.h"
 #include "vtx/intercept.h"
+#include "x86/features.h"
 #include "x86/model.h"
 #include "x86/msrs.h"
 #include "x86/paging.h"
@@ -22,7 +23,6 @@
 /* Controls and capabilities of all processors that are not implemented here. */
 static const uint8_t controls_without[] = {
 	VMX_PROC_TERTIARY,
-	VMX_PROC2_INVPCID,
 	VMX_PROC2_ENCLS,
 	VMX_PROC2_CONCEAL_PT,
 	VMX_PROC2_XSAVES,
@@ -222,14 +222,14 @@ static bool op_load(struct vmx *x, const struct vmx_operand *op, void *buf, unsi
 {
 	struct vmx_executor *e = x->owner;
 
-	return !cpu_read(e->v, op->seg, (uint32_t)op->offset, buf, n) || raised(e);
+	return !cpu_read(e->v, op->seg, op->offset, buf, n) || raised(e);
 }
 
 static bool op_store(struct vmx *x, const struct vmx_operand *op, const void *buf, unsigned n)
 {
 	struct vmx_executor *e = x->owner;
 
-	return !cpu_write(e->v, op->seg, (uint32_t)op->offset, buf, n) || raised(e);
+	return !cpu_write(e->v, op->seg, op->offset, buf, n) || raised(e);
 }
 
 static bool op_rdmsr(struct vmx *x, uint32_t msr, uint64_t *val)
@@ -327,7 +327,7 @@ static int execute(struct vcpu *v, const struct virt_insn *i)
 		return cpu_raise(&v->cpu, EXC_UD);
 	insn = (struct vmx_insn){
 		.id = (enum vmx_insn_id)(insn_ids[i->id] - 1),
-		.length = (uint8_t)(i->next - (uint32_t)v->cpu.rip),
+		.length = (uint8_t)(i->next - v->cpu.rip),
 		.reg = i->reg,
 		.operand = { .memory = i->memory,
 			     .reg = i->number,
@@ -371,16 +371,17 @@ static bool field(struct vcpu *v, bool write, unsigned encoding, unsigned value)
 {
 	struct vmx_executor *e = vmx_executor_of(v);
 	struct cpu *c = &v->cpu;
-	uint64_t val;
+	bool wide = cpu_64(c);
+	uint64_t val, mask = wide ? UINT64_MAX : UINT32_MAX, which = c->gpr[encoding] & mask;
 
-	if (c->cpl || !(c->cr0 & CR0_PE))
+	if (c->cpl || !(c->cr0 & CR0_PE) || which >> 32)
 		return false;
-	if (write && !vmx_field_write(&e->x, (uint32_t)c->gpr[encoding], false, (uint32_t)c->gpr[value]))
+	if (write && !vmx_field_write(&e->x, (uint32_t)which, wide, c->gpr[value] & mask))
 		return false;
 	if (!write) {
-		if (!vmx_field_read(&e->x, (uint32_t)c->gpr[encoding], false, &val))
+		if (!vmx_field_read(&e->x, (uint32_t)which, wide, &val))
 			return false;
-		c->gpr[value] = (uint32_t)val;
+		c->gpr[value] = val & mask;
 	}
 	c->flags &= ~(uint64_t)FL_ARITH;
 	return true;
@@ -501,7 +502,8 @@ static int write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 
 	switch (msr) {
 	case MSR_FEATURE_CONTROL:
-		if (e->x.feature_control & FEATURE_LOCK || val & ~(uint64_t)(FEATURE_LOCK | FEATURE_VMX))
+		if (e->x.feature_control & FEATURE_CONTROL_LOCK ||
+		    val & ~(uint64_t)(FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX))
 			return -1;
 		e->x.feature_control = val;
 		return 1;
@@ -552,7 +554,7 @@ static void reset(struct vcpu *v)
 	e->x.steer = steer;
 	e->x.owner = e;
 	e->waits = VMX_HALTED;
-	e->x.feature_control = FEATURE_LOCK | FEATURE_VMX; /* as firmware leaves it */
+	e->x.feature_control = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX; /* as firmware leaves it */
 	vmx_timer_stop(e);
 	enter_side(e, false);
 }
@@ -592,15 +594,26 @@ static const struct virt_ops vmx_virt_ops = {
 	.stopped = stopped,
 };
 
+static bool has_invpcid(struct vcpu *v)
+{
+	uint32_t out[4]; /* EAX to EDX */
+
+	v->plat.cpuid(v->plat.ctx, &v->cpu, 7, 0, out);
+	return out[1] & CPUID_INVPCID;
+}
+
 void vmx_executor_model(struct vcpu *v, enum vmx_generation g, struct vmx_model *m)
 {
+	uint64_t efer = cpu_efer_allowed(&v->plat, &v->cpu);
+
 	*m = (struct vmx_model){
 		.generation = g,
+		.long_mode = efer & EFER_LME,
 		.address = MAXPHYADDR,
-		.linear = 32,
+		.linear = efer & EFER_LME ? 48 : 32,
 		/* KVM enters guests in real mode as virtual-8086 ones with VME, whatever CPUID says. */
 		.cr4 = cpu_cr4_allowed(&v->plat, &v->cpu, ~0u) | CR4_VME,
-		.efer = cpu_efer_allowed(&v->plat, &v->cpu),
+		.efer = efer | (efer & EFER_LME ? EFER_LMA : 0u),
 	};
 }
 
@@ -613,6 +626,8 @@ void vmx_executor_init(struct vmx_executor *e, struct vcpu *v, struct mm_vm *vm,
 	vmx_caps_init(&e->x.caps, m);
 	vmx_caps_without(&e->x.caps, controls_without, ARRAY_LEN(controls_without), capabilities_without,
 			 ARRAY_LEN(capabilities_without));
+	if (!has_invpcid(v))
+		vmx_caps_without(&e->x.caps, (const uint8_t[]){ VMX_PROC2_INVPCID }, 1, NULL, 0);
 	v->virt = &e->virt;
 	reset(v);
 }

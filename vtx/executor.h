@@ -86,6 +86,9 @@ void vmx_op_invvpid(struct vmx *x, unsigned type, uint16_t vpid, uint64_t addres
 /* mmu_nested.translate of A, which leads to the APIC-access page, and mmu_nested.device. */
 bool vmx_apic_translate(struct vmx_executor *e, gpa a, unsigned how, struct nested_result *r);
 bool vmx_apic_device(void *ctx, gpa a, void *buf, unsigned n, unsigned how);
+/* CR8 of a guest with TPR shadow. */
+uint8_t vmx_apic_tpr(const struct vmx_executor *e);
+void vmx_apic_set_tpr(struct vmx_executor *e, uint8_t cr8);
 /* WRMSR in the guest: as vmx_apic_wrmsr(). */
 int vmx_apic_msr_write(struct vmx_executor *e, uint32_t msr, uint64_t val);
 /* Interrupt VECTOR was acknowledged. True: it announced posted ones, and does not exit. */

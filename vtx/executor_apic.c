@@ -8,7 +8,7 @@
 #define F(id) (x->vmcs.r.value[VMCS_##id])
 #define ON(id) VMX_ON(&x->vmcs.r, id)
 
-enum { X2APIC_EOI = MSR_X2APIC + 0xb };
+enum { X2APIC_EOI = MSR_X2APIC + 0xb, APIC_TPR = 0x80 };
 
 static bool refuse(struct vmx_executor *e, gpa a, enum vmx_apic_access type)
 {
@@ -78,6 +78,22 @@ int vmx_apic_msr_write(struct vmx_executor *e, uint32_t msr, uint64_t val)
 	if (r > 0)
 		follow(e, trap);
 	return r;
+}
+
+/* CR8 is bits 7:4 of the task priority. */
+uint8_t vmx_apic_tpr(const struct vmx_executor *e)
+{
+	uint32_t tpr;
+
+	vmx_apic_read(&e->x, APIC_TPR, &tpr, sizeof(tpr));
+	return tpr >> 4 & 15;
+}
+
+void vmx_apic_set_tpr(struct vmx_executor *e, uint8_t cr8)
+{
+	uint32_t tpr = (uint32_t)cr8 << 4;
+
+	follow(e, vmx_apic_write(&e->x, APIC_TPR, &tpr, sizeof(tpr)));
 }
 
 /* ---- interrupts ---- */

@@ -129,7 +129,7 @@ void vmx_switch_space(struct vmx_executor *e, bool guest)
 	};
 
 	mmu_nested(e->v->mmu, guest ? &n : NULL);
-	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) && !cpu_long(c))
 		mmu_set_pdptrs(e->v->mmu, x->s.pdpte);
 	if (!vpid)
 		mmu_nested_invalidate(e->v->mmu, NESTED_ONE_ASID, 0, 0, 0);

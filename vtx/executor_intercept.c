@@ -16,9 +16,10 @@ static const struct simple {
 	{                                                                                                    \
 		VIRT_##id, VMX_INTERCEPT_##id                                                                \
 	}
-	SIMPLE(CPUID), SIMPLE(HLT),  SIMPLE(INVLPG), SIMPLE(INVD),   SIMPLE(WBINVD), SIMPLE(RDPMC),
-	SIMPLE(PAUSE), SIMPLE(SGDT), SIMPLE(SIDT),   SIMPLE(LGDT),   SIMPLE(LIDT),   SIMPLE(SLDT),
-	SIMPLE(STR),   SIMPLE(LLDT), SIMPLE(LTR),    SIMPLE(XSETBV), SIMPLE(RDRAND), SIMPLE(RDSEED),
+	SIMPLE(CPUID),	SIMPLE(HLT),	SIMPLE(INVLPG), SIMPLE(INVD),	 SIMPLE(WBINVD),
+	SIMPLE(RDPMC),	SIMPLE(PAUSE),	SIMPLE(SGDT),	SIMPLE(SIDT),	 SIMPLE(LGDT),
+	SIMPLE(LIDT),	SIMPLE(SLDT),	SIMPLE(STR),	SIMPLE(LLDT),	 SIMPLE(LTR),
+	SIMPLE(XSETBV), SIMPLE(RDRAND), SIMPLE(RDSEED), SIMPLE(INVPCID),
 #undef SIMPLE
 };
 
@@ -58,6 +59,10 @@ static uint64_t points_now(const struct vmx *x)
 		p |= VIRT_BIT(CR0_WRITE) | VIRT_BIT(CR3_WRITE) | VIRT_BIT(CR4_WRITE);
 	if (vmx_intercepted(x, VMX_INTERCEPT_CR3_STORE) == VMX_EXITS)
 		p |= VIRT_BIT(CR3_READ);
+	if (ON(PROC_TPR_SHADOW) || ON(PROC_CR8_STORE))
+		p |= VIRT_BIT(CR8_READ);
+	if (ON(PROC_TPR_SHADOW) || ON(PROC_CR8_LOAD))
+		p |= VIRT_BIT(CR8_WRITE);
 	if (vmx_intercepted(x, VMX_INTERCEPT_MOV_DR) == VMX_EXITS)
 		p |= VIRT_BIT(DR_READ) | VIRT_BIT(DR_WRITE);
 	return p;
@@ -89,7 +94,7 @@ static int exit_by(struct vmx_executor *e, const struct virt_insn *i, enum vmx_r
 	e->exit = (struct vmx_exit){
 		.reason = reason,
 		.qualification = qualification,
-		.instruction_length = i->next - (uint32_t)e->v->cpu.rip,
+		.instruction_length = (uint32_t)(i->next - e->v->cpu.rip),
 		.instruction_info = i->info,
 	};
 	return cpu_raise(&e->v->cpu, EXC_EXIT);
@@ -158,6 +163,27 @@ static int cr_access(struct vmx_executor *e, struct virt_insn *i)
 	}
 }
 
+/* The virtual APIC's task priority in place of the APIC's, with TPR shadow (30.3). */
+static int cr8_access(struct vmx_executor *e, struct virt_insn *i)
+{
+	const struct vmx *x = &e->x;
+	bool write = i->id == VIRT_CR8_WRITE;
+
+	if (write ? ON(PROC_CR8_LOAD) : ON(PROC_CR8_STORE))
+		return exit_by(e, i, VMX_REASON_CR_ACCESS,
+			       vmx_cr_qualification(8, write ? VMX_CR_WRITE : VMX_CR_READ, i->reg, 0, false));
+	if (!ON(PROC_TPR_SHADOW))
+		return 0;
+	if (!write) {
+		i->data = vmx_apic_tpr(e);
+		return 0;
+	}
+	if (i->data > 15)
+		return cpu_raise_err(&e->v->cpu, EXC_GP, 0);
+	vmx_apic_set_tpr(e, (uint8_t)i->data);
+	return 1;
+}
+
 static int rdtsc(struct vmx_executor *e, struct virt_insn *i)
 {
 	enum vmx_intercepted how =
@@ -222,6 +248,9 @@ static int intercept(struct vcpu *v, struct vmx_executor *e, struct virt_insn *i
 	case VIRT_CR3_WRITE:
 	case VIRT_CR4_WRITE:
 		return cr_access(e, i);
+	case VIRT_CR8_READ:
+	case VIRT_CR8_WRITE:
+		return cr8_access(e, i);
 	case VIRT_DR_READ:
 	case VIRT_DR_WRITE:
 		return exit_by(e, i, VMX_REASON_MOV_DR,

@@ -14,16 +14,15 @@ static void segment_in(struct vmx_segment *s, const struct seg_cache *g)
 
 static void segment_out(struct seg_cache *g, const struct vmx_segment *s)
 {
-	*g = (struct seg_cache){ .base = (uint32_t)s->base,
-				 .limit = s->limit,
-				 .attr = rights_attr(s->rights),
-				 .sel = s->selector };
+	*g = (struct seg_cache){
+		.base = s->base, .limit = s->limit, .attr = rights_attr(s->rights), .sel = s->selector
+	};
 }
 
 void vmx_copy_in_gprs(struct vmx_executor *e)
 {
-	for (unsigned i = 0; i < 8; i++)
-		e->x.s.gpr[i] = (uint32_t)e->v->cpu.gpr[i];
+	for (unsigned i = 0; i < 16; i++)
+		e->x.s.gpr[i] = e->v->cpu.gpr[i];
 }
 
 void vmx_copy_in_some(struct vmx_executor *e)
@@ -31,7 +30,7 @@ void vmx_copy_in_some(struct vmx_executor *e)
 	const struct cpu *c = &e->v->cpu;
 	struct vmx_state *s = &e->x.s;
 
-	s->rip = (uint32_t)c->rip;
+	s->rip = c->rip;
 	s->rflags = cpu_eflags(c);
 	s->cr0 = c->cr0;
 	s->cr4 = c->cr4;
@@ -59,7 +58,7 @@ void vmx_copy_in(struct vmx_executor *e)
 	struct vmx_state *s = &e->x.s;
 
 	vmx_copy_in_some(e);
-	s->gpr[R_ESP] = (uint32_t)c->gpr[R_ESP];
+	s->gpr[R_ESP] = c->gpr[R_ESP];
 	s->cr3 = c->cr3;
 	s->msr[VMX_MSR_SYSENTER_CS] = c->sysenter_cs;
 	s->msr[VMX_MSR_SYSENTER_ESP] = c->sysenter_esp;
@@ -74,7 +73,7 @@ void vmx_copy_in(struct vmx_executor *e)
 	s->gdtr.limit = c->gdtr.limit;
 	s->idtr.base = c->idtr.base;
 	s->idtr.limit = c->idtr.limit;
-	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE))
+	if ((c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) && !cpu_long(c))
 		for (unsigned i = 0; i < 4; i++)
 			s->pdpte[i] = mmu_pdptrs(e->v->mmu)[i];
 	s->activity = c->halted ? e->waits : VMX_ACTIVE;
@@ -86,8 +85,8 @@ void vmx_copy_in(struct vmx_executor *e)
 
 void vmx_copy_out_gprs(struct vmx_executor *e)
 {
-	for (unsigned i = 0; i < 8; i++)
-		e->v->cpu.gpr[i] = (uint32_t)e->x.s.gpr[i];
+	for (unsigned i = 0; i < 16; i++)
+		e->v->cpu.gpr[i] = e->x.s.gpr[i];
 }
 
 void vmx_copy_out_some(struct vmx_executor *e)
@@ -95,8 +94,16 @@ void vmx_copy_out_some(struct vmx_executor *e)
 	struct cpu *c = &e->v->cpu;
 	const struct vmx_state *s = &e->x.s;
 
-	c->rip = (uint32_t)s->rip;
+	c->rip = s->rip;
 	c->flags = (uint32_t)(s->rflags & FL_HOST) | FL_ONE;
+}
+
+/* 32-bit code has no upper halves of registers. */
+static void narrow(struct cpu *c)
+{
+	for (unsigned i = R_EAX; i <= R_EDI; i++)
+		c->gpr[i] = (uint32_t)c->gpr[i];
+	c->rip = (uint32_t)c->rip;
 }
 
 void vmx_copy_out(struct vmx_executor *e)
@@ -104,16 +111,18 @@ void vmx_copy_out(struct vmx_executor *e)
 	struct cpu *c = &e->v->cpu;
 	const struct vmx_state *s = &e->x.s;
 
-	c->gpr[R_ESP] = (uint32_t)s->gpr[R_ESP];
-	c->rip = (uint32_t)s->rip;
+	c->gpr[R_ESP] = s->gpr[R_ESP];
+	c->rip = s->rip;
+	if (!vmx_mode64(s))
+		narrow(c);
 	c->dr[7] = (uint32_t)s->dr7;
 	cpu_set_eflags(c, (uint32_t)s->rflags);
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		segment_out(&c->seg[i], &s->seg[i]);
 	segment_out(&c->ldtr, &s->ldtr);
 	segment_out(&c->tr, &s->tr);
-	c->gdtr = (struct dt_reg){ .base = (uint32_t)s->gdtr.base, .limit = s->gdtr.limit };
-	c->idtr = (struct dt_reg){ .base = (uint32_t)s->idtr.base, .limit = s->idtr.limit };
+	c->gdtr = (struct dt_reg){ .base = s->gdtr.base, .limit = s->gdtr.limit };
+	c->idtr = (struct dt_reg){ .base = s->idtr.base, .limit = s->idtr.limit };
 	c->cpl = s->cpl;
 	c->sysenter_cs = s->msr[VMX_MSR_SYSENTER_CS];
 	c->sysenter_esp = s->msr[VMX_MSR_SYSENTER_ESP];
@@ -121,7 +130,7 @@ void vmx_copy_out(struct vmx_executor *e)
 	c->pat = s->msr[VMX_MSR_PAT];
 	c->efer = s->msr[VMX_MSR_EFER];
 	c->cr0 = (uint32_t)s->cr0;
-	c->cr3 = (uint32_t)s->cr3;
+	c->cr3 = s->cr3;
 	c->cr4 = (uint32_t)s->cr4;
 	c->shadow = (uint8_t)(s->interruptibility & (BLOCK_STI | BLOCK_MOV_SS));
 	c->nmi_blocked = !!(s->interruptibility & BLOCK_NMI);

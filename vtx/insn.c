@@ -104,7 +104,7 @@ static uint32_t read32(const struct vmx *x, gpa at)
 
 static bool vmxon_allowed(const struct vmx *x)
 {
-	uint64_t need = FEATURE_LOCK | (x->smx ? FEATURE_VMX_IN_SMX : FEATURE_VMX);
+	uint64_t need = FEATURE_CONTROL_LOCK | (x->smx ? FEATURE_CONTROL_VMX_IN_SMX : FEATURE_CONTROL_VMX);
 
 	return !x->s.cpl && !x->a20_masked && vmx_cr0_supported(&x->caps, x->s.cr0) &&
 	       vmx_cr4_supported(&x->caps, x->s.cr4) && (x->feature_control & need) == need;

@@ -38,14 +38,25 @@ enum {
 	INFO_REG2 = 28
 };
 
+/* 0: an address of 16 bits, 1: of 32, 2: of 64. */
+static uint32_t address_info(const struct insn *in)
+{
+	return (in->z.address_width == 16 ? 0u : in->z.address_width == 32 ? 1u : 2u) << INFO_ADDRESS;
+}
+
+static bool relative(const ZydisDecodedOperandMem *m)
+{
+	return m->base == ZYDIS_REGISTER_RIP || m->base == ZYDIS_REGISTER_EIP;
+}
+
 static uint32_t memory_info(const struct insn *in)
 {
 	const ZydisDecodedOperandMem *m = &in->op[in->mem].mem;
-	uint32_t info = (in->z.address_width == 16 ? 0u : 1u) << INFO_ADDRESS | (uint32_t)in->seg << INFO_SEG;
+	uint32_t info = address_info(in) | (uint32_t)in->seg << INFO_SEG;
 
 	info |= m->scale == 8 ? 3 : m->scale == 4 ? 2 : m->scale == 2 ? 1 : 0;
 	info |= m->index ? (uint32_t)reg_id(m->index) << INFO_INDEX : INFO_NO_INDEX;
-	info |= m->base ? (uint32_t)reg_id(m->base) << INFO_BASE : INFO_NO_BASE;
+	info |= m->base && !relative(m) ? (uint32_t)reg_id(m->base) << INFO_BASE : INFO_NO_BASE;
 	return info;
 }
 
@@ -56,7 +67,8 @@ static void describe(struct site *s, const struct insn *in, unsigned idx)
 
 	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		s->guest.info = memory_info(in);
-		s->guest.displacement = (uint32_t)o->mem.disp.value;
+		s->guest.displacement = (int32_t)o->mem.disp.value;
+		s->guest.info |= relative(&o->mem) ? GUEST_RELATIVE : 0;
 	} else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
 		s->guest.reg = reg_id(o->reg.value);
 		s->guest.info = (uint32_t)s->guest.reg << INFO_REG1 | INFO_REGISTER_FORM;
@@ -68,7 +80,7 @@ static struct site *guest_site(struct tx *t, struct insn *in, enum callout_kind 
 {
 	struct site *s = new_site(t, in, k, fn);
 
-	s->op = in->z.operand_width == 16 ? 2 : 4;
+	s->op = in->z.operand_width == 16 ? 2 : in->z.operand_width == 64 ? 8 : 4;
 	s->guest.id = (uint8_t)id;
 	if (t->inhibited)
 		s->guest.bits = (t->in[t->i - 1].z.mnemonic == ZYDIS_MNEMONIC_STI ? SHADOW_STI : SHADOW_SS)
@@ -163,6 +175,12 @@ static bool plain(struct tx *t, struct insn *in, enum virt_point p, bool allowed
 	return false;
 }
 
+/* 0: an operand of 16 bits, 1: of 32, 2: of 64. */
+static uint32_t operand_info(const struct insn *in)
+{
+	return (in->z.operand_width == 16 ? 0u : in->z.operand_width == 32 ? 1u : 2u) << INFO_OPERAND;
+}
+
 /* The same for one with an operand that an exit describes. ID: bits 29:28 of the information. */
 static bool with_operand(struct tx *t, struct insn *in, enum virt_point p, bool allowed, unsigned id)
 {
@@ -173,15 +191,16 @@ static bool with_operand(struct tx *t, struct insn *in, enum virt_point p, bool 
 	if (in->mem >= 0)
 		emit_ea(t, in);
 	s = before(t, in, p, true);
-	describe(s, in, 0);
+	describe(s, in, p == VIRT_INVPCID ? 1 : 0);
 	s->guest.info |= id << 28;
 	if (p == VIRT_INVLPG)
 		s->guest.bits |= GUEST_LINEAR;
 	else if (p == VIRT_RDRAND || p == VIRT_RDSEED)
-		s->guest.info = (uint32_t)s->guest.reg << INFO_REG1 | (in->z.operand_width == 16 ? 0u : 1u)
-									  << INFO_OPERAND;
+		s->guest.info = (uint32_t)s->guest.reg << INFO_REG1 | operand_info(in);
+	else if (p == VIRT_INVPCID)
+		s->guest.info |= (uint32_t)reg_id(in->op[0].reg.value) << INFO_REG2;
 	else if (p != VIRT_SLDT && p != VIRT_STR && p != VIRT_LLDT && p != VIRT_LTR)
-		s->guest.info |= (in->z.operand_width == 16 ? 0u : 1u) << INFO_OPERAND;
+		s->guest.info |= operand_info(in);
 	emit_callout(t, s);
 	return false;
 }
@@ -200,8 +219,7 @@ static bool io(struct tx *t, struct insn *in)
 		bits |= GUEST_STRING | (in->z.attributes & ZYDIS_ATTRIB_HAS_REP ? GUEST_REP : 0);
 		s->op = in->bytes[in->z.raw.prefix_count] & 1 ? (in->z.operand_width == 16 ? 2 : 4) : 1;
 		s->seg = is_in ? SEG_ES : (uint8_t)in->seg;
-		s->guest.info = (in->z.address_width == 16 ? 0u : 1u) << INFO_ADDRESS |
-				(is_in ? 0u : (uint32_t)s->seg << INFO_SEG);
+		s->guest.info = address_info(in) | (is_in ? 0u : (uint32_t)s->seg << INFO_SEG);
 	} else {
 		const ZydisDecodedOperand *port = &in->op[is_in ? 1 : 0];
 
@@ -264,22 +282,31 @@ static bool dr_access(struct tx *t, struct insn *in, enum virt_point p, unsigned
 	return false;
 }
 
+/* Points by register; CPUID's stands for no register. */
+enum { NO_CR = VIRT_CPUID };
+static const uint8_t cr_writes[9] = {
+	[0] = VIRT_CR0_WRITE, [2] = VIRT_CR2_WRITE, [3] = VIRT_CR3_WRITE,
+	[4] = VIRT_CR4_WRITE, [8] = VIRT_CR8_WRITE,
+};
+static const uint8_t cr_reads[9] = {
+	[0] = VIRT_CR0_READ, [2] = VIRT_CR2_READ, [3] = VIRT_CR3_READ,
+	[4] = VIRT_CR4_READ, [8] = VIRT_CR8_READ,
+};
+
 static bool mov(struct tx *t, struct insn *in)
 {
-	static const uint8_t writes[5] = { VIRT_CR0_WRITE, 0, VIRT_CR2_WRITE, VIRT_CR3_WRITE,
-					   VIRT_CR4_WRITE };
-	static const uint8_t reads[5] = { VIRT_CR0_READ, 0, VIRT_CR2_READ, VIRT_CR3_READ, VIRT_CR4_READ };
 	const ZydisDecodedOperand *d = &in->op[0], *s = &in->op[1];
 	unsigned n;
 
 	if (is_class(d, ZYDIS_REGCLASS_CONTROL)) {
 		n = reg_id(d->reg.value);
-		return n < 5 && n != 1 &&
-		       cr_write(t, in, (enum virt_point)writes[n], VIRT_CR0_MOV, reg_id(s->reg.value));
+		return n < ARRAY_LEN(cr_writes) && cr_writes[n] != NO_CR &&
+		       cr_write(t, in, (enum virt_point)cr_writes[n], VIRT_CR0_MOV, reg_id(s->reg.value));
 	}
 	if (is_class(s, ZYDIS_REGCLASS_CONTROL)) {
 		n = reg_id(s->reg.value);
-		return n < 5 && n != 1 && cr_read(t, in, (enum virt_point)reads[n], reg_id(d->reg.value));
+		return n < ARRAY_LEN(cr_reads) && cr_reads[n] != NO_CR &&
+		       cr_read(t, in, (enum virt_point)cr_reads[n], reg_id(d->reg.value));
 	}
 	if (is_class(d, ZYDIS_REGCLASS_DEBUG))
 		return dr_access(t, in, VIRT_DR_WRITE, reg_id(d->reg.value), reg_id(s->reg.value));
@@ -340,12 +367,15 @@ bool lower_guest(struct tx *t, struct insn *in)
 		return plain(t, in, VIRT_PAUSE, true);
 	case ZYDIS_MNEMONIC_PUSHF:
 	case ZYDIS_MNEMONIC_PUSHFD:
+	case ZYDIS_MNEMONIC_PUSHFQ:
 		return plain(t, in, VIRT_PUSHF, true);
 	case ZYDIS_MNEMONIC_POPF:
 	case ZYDIS_MNEMONIC_POPFD:
+	case ZYDIS_MNEMONIC_POPFQ:
 		return plain(t, in, VIRT_POPF, true);
 	case ZYDIS_MNEMONIC_IRET:
 	case ZYDIS_MNEMONIC_IRETD:
+	case ZYDIS_MNEMONIC_IRETQ:
 		return plain(t, in, VIRT_IRET, true);
 	case ZYDIS_MNEMONIC_IN:
 	case ZYDIS_MNEMONIC_OUT:
@@ -364,6 +394,8 @@ bool lower_guest(struct tx *t, struct insn *in)
 		return smsw(t, in);
 	case ZYDIS_MNEMONIC_INVLPG:
 		return with_operand(t, in, VIRT_INVLPG, kernel(t), 0);
+	case ZYDIS_MNEMONIC_INVPCID:
+		return with_operand(t, in, VIRT_INVPCID, kernel(t), 0);
 	case ZYDIS_MNEMONIC_SGDT:
 		return with_operand(t, in, VIRT_SGDT, true, 0);
 	case ZYDIS_MNEMONIC_SIDT:

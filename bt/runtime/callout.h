@@ -76,8 +76,9 @@ enum {
 	GUEST_STRING = 4,
 	GUEST_REP = 8,
 	GUEST_IMMEDIATE = 16,
-	GUEST_LINEAR = 32, /* the extension gets the linear address */
-	GUEST_SHADOW = 6,  /* from here: SHADOW_* of the instruction before it */
+	GUEST_LINEAR = 32,  /* the extension gets the linear address */
+	GUEST_RELATIVE = 4, /* of site.guest.info, whose bit 2 is none: the operand is relative to RIP */
+	GUEST_SHADOW = 6,   /* from here: SHADOW_* of the instruction before it */
 };
 
 /* runtime/callout_vector.c: vector. EA: offset in SEG. */

@@ -7,6 +7,24 @@
 #include "cpu/system.h"
 #include "cpu/virt.h"
 
+/* Of the operand at EA, as the instruction's point wants it. */
+static uint64_t offset_of(const struct bt_vcpu *b, const struct site *s, uint64_t ea)
+{
+	if (!(s->guest.bits & GUEST_LINEAR))
+		return ea;
+	return cpu_linear(&b->v.cpu, (enum seg)s->seg, ea);
+}
+
+/* Of an address relative to RIP, the sum (SDM vol. 3C 28.2.1). */
+static uint64_t displacement_of(const struct site *s)
+{
+	uint64_t d = (uint64_t)(int64_t)s->guest.displacement;
+
+	if (s->asize != 8)
+		return (uint32_t)d;
+	return s->guest.info & GUEST_RELATIVE ? s->next + d : d;
+}
+
 static struct virt_insn describe(const struct bt_vcpu *b, const struct site *s, uint64_t ea)
 {
 	if (!b->stepping)
@@ -17,15 +35,16 @@ static struct virt_insn describe(const struct bt_vcpu *b, const struct site *s, 
 		.reg = s->guest.reg,
 		.number = s->guest.number,
 		.seg = s->seg,
+		.asize = s->asize,
 		.memory = s->mem,
 		.in = s->guest.bits & GUEST_IN,
 		.string = s->guest.bits & GUEST_STRING,
 		.rep = s->guest.bits & GUEST_REP,
 		.immediate = s->guest.bits & GUEST_IMMEDIATE,
-		.offset = s->guest.bits & GUEST_LINEAR ? b->v.cpu.seg[s->seg].base + ea : ea,
+		.offset = offset_of(b, s, ea),
 		.next = s->next,
-		.info = s->guest.info,
-		.displacement = s->guest.displacement,
+		.info = s->guest.info & ~(uint32_t)GUEST_RELATIVE,
+		.displacement = displacement_of(s),
 	};
 }
 
@@ -65,9 +84,9 @@ uint64_t co_virt_field(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return execute(b, s, ea);
 }
 
-static uint32_t address_register(const struct cpu *c, const struct site *s, unsigned r)
+static uint64_t address_register(const struct cpu *c, const struct site *s, unsigned r)
 {
-	return s->asize == 2 ? c->gpr[r] & 0xffff : (uint32_t)c->gpr[r];
+	return s->asize == 2 ? c->gpr[r] & 0xffff : s->asize == 8 ? c->gpr[r] : (uint32_t)c->gpr[r];
 }
 
 /* Complete the description of an I/O access. 1: a REP has no iteration left; -1: cpu.exc. */
@@ -79,7 +98,7 @@ static int describe_io(struct bt_vcpu *b, const struct site *s, struct virt_insn
 	if (i->rep && !address_register(c, s, R_ECX))
 		return 1;
 	if (i->string)
-		i->offset = c->seg[s->seg].base + address_register(c, s, i->in ? R_EDI : R_ESI);
+		i->offset = cpu_linear(c, (enum seg)s->seg, address_register(c, s, i->in ? R_EDI : R_ESI));
 	return cpu_io_check(&b->v, i->port, s->op);
 }
 
@@ -112,22 +131,43 @@ uint64_t co_intercept(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return 0;
 }
 
+static unsigned cr_of_write(unsigned point)
+{
+	return point == VIRT_CR0_WRITE ? 0 : point == VIRT_CR8_WRITE ? 8 : point - VIRT_CR2_WRITE + 2u;
+}
+
+/* CR8: an interrupt may be possible now, a virtual one among them. */
+static uint64_t priority_written(struct bt_vcpu *b, struct site *s)
+{
+	b->intr_wait = b->v.plat.irq_pending(b->v.plat.ctx);
+	if (!b->v.virt->ask || b->stepping)
+		return callout_ended(b, s, 0);
+	callout_unwind(b, s, 1);
+	return dispatch_exit(b, XC_POLL);
+}
+
 /* MOV to CR, CLTS, LMSW (EA: its operand). The extension says what is written. */
 uint64_t co_guest_cr_write(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
 	struct virt_insn i = describe(b, s, ea);
-	unsigned cr = i.id == VIRT_CR0_WRITE ? 0 : i.id - VIRT_CR2_WRITE + 2u;
-	uint32_t old = b->v.cpu.cr0, pc;
+	const struct cpu *c = &b->v.cpu;
+	unsigned cr = cr_of_write(i.id);
+	uint32_t old = (uint32_t)c->cr0;
+	gva pc;
 	int r;
 
 	callout_begin(b, s);
-	pc = cpu_pc(&b->v.cpu);
-	i.data = cr || i.number == VIRT_CR0_MOV ? (uint32_t)b->v.cpu.gpr[i.reg]
+	pc = cpu_pc(c);
+	i.data = cr || i.number == VIRT_CR0_MOV ? (cpu_64(c) ? c->gpr[i.reg] : (uint32_t)c->gpr[i.reg])
 		 : i.number == VIRT_CR0_LMSW	? ea & 0xffff
 						: 0;
 	r = b->v.virt->ops->intercept(&b->v, &i);
 	if (!r)
-		r = cpu_mov_to_cr(&b->v, cr, (uint32_t)i.data, s->next);
+		r = cpu_mov_to_cr(&b->v, cr, i.data, s->next);
+	else if (r > 0)
+		b->v.cpu.rip = s->next;
+	if (r >= 0 && cr == 8)
+		return priority_written(b, s);
 	if (!r)
 		runtime_cr_event(b, cr, old, pc);
 	return callout_ended(b, s, r);
@@ -138,6 +178,10 @@ static int read_cr(struct bt_vcpu *b, struct virt_insn *i)
 {
 	const struct cpu *c = &b->v.cpu;
 
+	if (i->id == VIRT_CR8_READ && cpu_mov_from_cr(&b->v, 8, &i->data))
+		return -1;
+	if (i->id == VIRT_CR8_READ)
+		return b->v.virt->ops->intercept(&b->v, i);
 	i->data = i->id == VIRT_CR0_READ   ? c->cr0
 		  : i->id == VIRT_CR2_READ ? c->cr2
 		  : i->id == VIRT_CR3_READ ? c->cr3
@@ -153,7 +197,7 @@ uint64_t co_guest_cr_read(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	callout_begin(b, s);
 	r = read_cr(b, &i);
 	if (!r)
-		b->v.cpu.gpr[i.reg] = (uint32_t)i.data;
+		b->v.cpu.gpr[i.reg] = cpu_64(&b->v.cpu) ? i.data : (uint32_t)i.data;
 	return callout_done(b, s, r);
 }
 
@@ -168,7 +212,7 @@ uint64_t co_guest_smsw(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	if (!r && s->mem)
 		r = cpu_write(&b->v, s->seg, ea, &i.data, 2);
 	else if (!r)
-		callout_set_reg(&b->v.cpu, i.reg, s->op, (uint32_t)i.data);
+		callout_set_reg(&b->v.cpu, i.reg, s->op, i.data);
 	return callout_done(b, s, r);
 }
 

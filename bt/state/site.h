@@ -118,7 +118,8 @@ struct site {
 			uint8_t reg;	/* general register */
 			uint8_t number; /* CR, DR, vector; VMREAD, VMWRITE: the other register */
 			uint8_t bits;	/* GUEST_* of runtime/callout.h */
-			uint32_t info, displacement;
+			uint32_t info;	/* with GUEST_RELATIVE */
+			int32_t displacement;
 		} guest;
 		struct {
 			uint32_t bytes;

@@ -119,7 +119,7 @@ void rig_cold(struct rig *r, enum vmx_generation g, bool long_mode)
 	r->x.owner = r;
 	r->x.ops = &ops;
 	r->x.mem = (struct vmx_memory){ r, memory_read, memory_write };
-	r->x.feature_control = FEATURE_LOCK | FEATURE_VMX;
+	r->x.feature_control = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
 	r->x.s.cr0 = CR0_PE | CR0_NE | CR0_PG | CR0_ET;
 	r->x.s.cr4 = VMX_CR4_VMXE;
 	r->x.s.rflags = FL_ONE;

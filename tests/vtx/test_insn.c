@@ -204,10 +204,10 @@ START_TEST(vmxon_conditions)
 		r->x.s.cr0 &= ~(uint64_t)CR0_NE;
 		break;
 	case 4:
-		r->x.feature_control = FEATURE_VMX;
+		r->x.feature_control = FEATURE_CONTROL_VMX;
 		break;
 	case 5:
-		r->x.feature_control = FEATURE_LOCK | FEATURE_VMX_IN_SMX;
+		r->x.feature_control = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_IN_SMX;
 		break;
 	case 6:
 		r->x.smx = true;

@@ -102,7 +102,8 @@ static const char *vmx_rows(void *owner, const char *arg, struct row_sink *k)
 	if (x->caps.model.generation < ARRAY_LEN(generations))
 		say(k, "model", generations[x->caps.model.generation]);
 	say(k, "enabled",
-	    (x->feature_control & (FEATURE_LOCK | FEATURE_VMX)) == (FEATURE_LOCK | FEATURE_VMX)
+	    (x->feature_control & (FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX)) ==
+		    (FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX)
 		? "yes"
 		: "not by IA32_FEATURE_CONTROL (yet)");
 	say_steering(x, k);
