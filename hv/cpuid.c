@@ -554,14 +554,6 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 		snprintf(err, errlen, "CPU model: no processor has both VMX and SVM");
 		return false;
 	}
-	if (m.ecx1 & CPUID_VMX || m.ext_ecx & CPUID_SVM) { /* both are executed outside IA-32e mode alone */
-		if (wants_long) {
-			snprintf(err, errlen,
-				 "CPU model: VMX and SVM are not offered together with 64-bit mode");
-			return false;
-		}
-		m.ext_edx &= ~(uint32_t)CPUID_LM;
-	}
 	if (!(m.ext_edx & CPUID_LM))
 		strip_long(&m);
 	build(t, &m, tsc_khz, bus_khz);

@@ -120,7 +120,10 @@ static const struct {
 	{ PROC, PROC_MONITOR | PROC_MWAIT, "no MONITOR offered" },
 	{ PROC2, PROC2_RDRAND, "RDRAND is not in CPUID" },
 	{ PROC2, PROC2_RDSEED, "RDSEED is not in CPUID" },
-	{ PROC2, PROC2_INVPCID, "INVPCID is not in CPUID" },
+	{ PROC2, PROC2_INVPCID, "INVPCID is not in CPUID, or executed in 64-bit mode alone" },
+	{ PROC, PROC_CR8, "CR8 is there in 64-bit mode alone" },
+	{ EXITS, EXITS_64, "the host is a 32-bit one" },
+	{ ENTRIES, ENTRIES_64, "so are its guests" },
 	{ PROC2, PROC2_RDTSCP, "RDTSCP is not in CPUID" },
 };
 

@@ -107,6 +107,7 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40, PIN_POSTED 
 #define PROC_RDTSC (1u << 12)
 #define PROC_CR3_LOAD (1u << 15)
 #define PROC_CR3_STORE (1u << 16)
+#define PROC_CR8 (3u << 19) /* load and store */
 #define PROC_TPR (1u << 21)
 #define PROC_NMI_WINDOW (1u << 22)
 #define PROC_DR (1u << 23)
@@ -141,11 +142,13 @@ enum { PIN_INTR = 1, PIN_NMI = 8, PIN_VNMI = 0x20, PIN_TIMER = 0x40, PIN_POSTED 
 #define EXITS_PAT (3u << 18)  /* save and load */
 #define EXITS_EFER (3u << 20) /* likewise */
 #define EXITS_SAVE_PERF (1u << 30)
+#define EXITS_64 (1u << 9)
 #define EXITS_PERF (1u << 12)
 #define EXITS_SAVE_TIMER (1u << 22)
 #define EXITS_ACK (1u << 15)
 #define ENTRIES_DEBUG (1u << 2)
 #define ENTRIES_PAT (1u << 14)
+#define ENTRIES_64 (1u << 9)
 #define ENTRIES_PERF (1u << 13)
 #define ENTRIES_EFER (1u << 15)
 #define FAILED_ENTRY (1u << 31)
