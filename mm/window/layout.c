@@ -42,10 +42,28 @@ static uint64_t region_address(unsigned i)
 	return (uint64_t)i << LONG_REGION_SHIFT;
 }
 
-#define IN_VAIN UINT8_MAX
+/* How many host regions from FIRST on, below END, have owner O. */
+static unsigned run_of(const uint8_t *owner, unsigned first, unsigned end, uint8_t o)
+{
+	unsigned n = 0;
 
-/* Host regions [FIRST, END) are F's, or free and reserved now. False: neither; those that were reserved in
- * vain are given back. */
+	while (first + n < end && owner[first + n] == o)
+		n++;
+	return n;
+}
+
+/* Give back what was reserved in vain of [FIRST, END): all that nobody owns. */
+static void give_back(const uint8_t *owner, unsigned first, unsigned end)
+{
+	for (unsigned i = first, n; i < end; i += n + !n) {
+		n = run_of(owner, i, end, 0);
+		if (n)
+			munmap((void *)region_address(i), (uint64_t)n << LONG_REGION_SHIFT);
+	}
+}
+
+/* Host regions [FIRST, END) are F's, or free and reserved now, neighbours by one host call. False: neither;
+ * those that were reserved in vain are given back. */
 static bool reserve_regions(struct long_face *f, unsigned first, unsigned end)
 {
 	uint8_t *owner = f->all->owner;
@@ -53,23 +71,16 @@ static bool reserve_regions(struct long_face *f, unsigned first, unsigned end)
 	for (unsigned i = first; i < end; i++)
 		if (owner[i] && owner[i] != f->owner)
 			return false;
-	for (unsigned i = first; i < end; i++) {
-		if (owner[i] == f->owner)
-			continue;
-		if (!reserve_at(region_address(i), 1ull << LONG_REGION_SHIFT))
-			goto undo;
-		owner[i] = IN_VAIN; /* until all are there */
+	for (unsigned i = first, n; i < end; i += n + !n) {
+		n = run_of(owner, i, end, 0);
+		if (n && !reserve_at(region_address(i), (uint64_t)n << LONG_REGION_SHIFT)) {
+			give_back(owner, first, i);
+			return false;
+		}
 	}
 	for (unsigned i = first; i < end; i++)
 		owner[i] = f->owner;
 	return true;
-undo:
-	for (unsigned i = first; i < end; i++)
-		if (owner[i] == IN_VAIN) {
-			munmap((void *)region_address(i), 1ull << LONG_REGION_SHIFT);
-			owner[i] = 0;
-		}
-	return false;
 }
 
 /* Reserve what the region of LIN needs under displacement D. */
@@ -86,13 +97,12 @@ static void release_regions(struct long_face *f)
 {
 	uint8_t *owner = f->all->owner;
 
-	for (unsigned i = 0, n; i < LONG_HALF; i += n) {
-		for (n = 0; i + n < LONG_HALF && owner[i + n] == f->owner; n++)
-			owner[i + n] = 0;
+	for (unsigned i = 0, n; i < LONG_HALF; i += n + !n) {
+		n = run_of(owner, i, LONG_HALF, f->owner);
+		for (unsigned k = 0; k < n; k++)
+			owner[i + k] = 0;
 		if (n)
 			munmap((void *)region_address(i), (uint64_t)n << LONG_REGION_SHIFT);
-		else
-			n = 1;
 	}
 }
 
@@ -239,11 +249,12 @@ static unsigned choose(const struct long_space *sp, struct long_face *f, const g
 			best = i;
 			best_fit = fit;
 		}
-		release_regions(f);
+		if (fit < n)
+			release_regions(f);
 	}
 	f->m.d = candidate(sp, best);
 	f->m.neg_d = -f->m.d;
-	return fits(f, lin, n, f->m.d);
+	return best_fit < n ? fits(f, lin, n, f->m.d) : n;
 }
 
 static bool finish(struct long_face *f)
