@@ -33,7 +33,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/emit/encode.h \
 	%D%/emit/exit.c \
 	%D%/emit/exit.h \
-	%D%/emit/long.c \
+	%D%/emit/long.c %D%/emit/long_space.c \
 	%D%/emit/long.h \
 	%D%/emit/tx.h \
 	%D%/engine.c \

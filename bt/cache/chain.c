@@ -31,6 +31,14 @@ static void cross_remove(struct exit_link *l)
 	l->cross_at = NULL;
 }
 
+/* The entry of TO that takes no more for granted than holds where L leaves. */
+static uint32_t entry_for(const struct exit_link *l, const struct ccf *to)
+{
+	if (!(to->entry.facts & ~l->facts))
+		return to->host + to->entry.all;
+	return to->host + (l->facts >> R_ESP & 1 ? to->entry.stack : 0);
+}
+
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 {
 	if (l->no_chain || l->to || to->dead || l->from->dead ||
@@ -43,7 +51,7 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 		cross_add(b, l);
 	b->st.chains++;
 	LOG(bt, "%08llx: chained to %08llx", (unsigned long long)l->from->pc, (unsigned long long)to->pc);
-	set_rel32(b, l->patch, to->host);
+	set_rel32(b, l->patch, entry_for(l, to));
 }
 
 static void unlink_one(struct bt_vcpu *b, struct exit_link *l)

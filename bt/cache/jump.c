@@ -192,7 +192,9 @@ void ctx_put(struct bt_vcpu *b, struct ctx *c, uint64_t rip, uint32_t host)
 		*t = JT_PAGE(eip) + 1;
 	else
 		c->many = true;
-	c->jt[eip] = c->dir ? host - b->tc.long_miss : host;
+	/* Of 64-bit code, from the entry behind the probe of RSP to the miss: as far as between the starts.
+	 */
+	c->jt[eip] = c->dir ? host - b->tc.long_start : host;
 }
 
 /* Forget that RIP leads to HOST. Pages without entries are not read, which would map them. */

@@ -14,14 +14,14 @@ static inline uint64_t ctx_live(const struct ctx *c)
 {
 	return c->dir ? (uint64_t)c->dir->table : (uint64_t)c->jt;
 }
-/* The TC offset to which transfers to RIP go, which is in C's range; 0: to the miss. */
+/* The TC offset of the fragment to which transfers to RIP go, which is in C's range; 0: to the miss. */
 static inline uint32_t ctx_at(const struct bt_vcpu *b, const struct ctx *c, uint64_t rip)
 {
 	uint32_t at = c->jt[(uint32_t)rip];
 
-	return at && c->dir ? at + b->tc.long_miss : at;
+	return at && c->dir ? at + b->tc.long_start : at;
 }
-/* Transfers to RIP, which is in C's range, go to TC offset HOST from now on. */
+/* Transfers to RIP, which is in C's range, go to the fragment at TC offset HOST from now on. */
 void ctx_put(struct bt_vcpu *b, struct ctx *c, uint64_t rip, uint32_t host);
 /* Forget the jump table and the context. */
 void ctx_reset(struct bt_vcpu *b, struct ctx *c);

@@ -4,7 +4,7 @@
 #include "bt/emit/exit.h"
 #include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
-#include "bt/emit/emit.h"
+#include "bt/emit/long.h"
 #include "bt/runtime/callout.h"
 #include "bt/runtime/dispatch.h"
 
@@ -138,7 +138,8 @@ void emit_link(struct tx *t, uint64_t eip)
 				 .eip = eip,
 				 .pc = ccf_linear(t->f, eip),
 				 .cross = crosses(t, eip),
-				 .no_chain = t->b->cfg.no_chain };
+				 .no_chain = t->b->cfg.no_chain,
+				 .facts = mode_long(t->mode) ? facts_claimed(t) : 0 };
 	e4(t, 0);
 	l->patch = tx_host(t) - 4;
 	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
@@ -173,18 +174,20 @@ void emit_exit(struct tx *t, uint64_t eip)
 }
 
 /* Through the table of r8's 4 GiB, which the directory of the context points to. The directory's load faults
- * where there is none, and while a stop is pending. */
+ * where there is none, and while a stop is pending. Targets take for granted that RSP's address is probed; if
+ * that fails here, the dispatcher finds the target. */
 static void jump_long(struct tx *t)
 {
 	ZydisInstructionCategory c = t->in[t->i].z.meta.category;
+	struct long_facts before = t->facts; /* of the code behind a branch around this */
 
-	e_st64(t, OFF_CPU(rip), H_R8);
-	e_rorx64(t, H_R11, H_R8, 32);
-	e_mov32(t, H_R11, H_R11);
 	tx_mark(t, FIX_POLL_R8,
 		c == ZYDIS_CATEGORY_RET	   ? JUMP_POPPED
 		: c == ZYDIS_CATEGORY_CALL ? JUMP_PUSHED
 					   : JUMP_PLAIN);
+	long_claim_stack(t, H_R11);
+	e_rorx64(t, H_R11, H_R8, 32);
+	e_mov32(t, H_R11, H_R11);
 	e_ld64(t, H_R9, OFF(jt_live));
 	e_rmi(t, F_W, 0x8b, H_R9, H_R9, H_R11, 3, 0);
 	e_mov32(t, H_R11, H_R8);
@@ -193,6 +196,7 @@ static void jump_long(struct tx *t)
 	e_rm(t, F_W, 0x8d, H_R11, H_R11, (int32_t)(t->b->tc_base + t->b->tc.long_miss));
 	e1(t, 0x41); /* jmp r11 */
 	e2(t, 0xe3ff);
+	t->facts = before;
 }
 
 void emit_indirect(struct tx *t)

@@ -6,9 +6,48 @@
 
 /* In 64-bit code. */
 enum { H_V = H_R9, H_D = H_R10 };
+enum { NO_REG = -1 };
+
+/* ---- emit/long_space.c ---- */
+
+/* Where a guest register lives. */
+enum long_home { HOME_HOST, HOME_STACK, HOME_VCPU };
+enum long_home long_home(int reg);
+/* The number of the general register that R is, or is part of; NO_REG: it is none. */
+int long_number(ZydisRegister r);
+
+/* Host register D = guest register N, 64 bits, and the other way round. Neither touches another register;
+ * rsp needs D in r10. */
+void long_reg_get(struct tx *t, int d, int n);
+void long_reg_set(struct tx *t, int n, int s);
+void long_restore(struct tx *t); /* r9 = V, r10 = D */
+
+/* Does a probe cover register N plus DISP? Learn that one of N has succeeded, or that an access to N plus
+ * DISP will have. */
+enum { FACT_REACH = 1 << 20 };
+bool fact_covers(const struct tx *t, int n, int64_t disp);
+void fact_learn(struct tx *t, int n);
+void fact_renew(struct tx *t, int n, int64_t disp);
+/* Registers whose facts the code that an exit leads to may take for granted. */
+uint32_t facts_claimed(const struct tx *t);
+
+void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular; clobbers r11 */
+/* The same for rsp, unless that is known; clobbers R, which is r8 or r11. The second is for what takes it for
+ * granted. */
+void long_probe_stack(struct tx *t, int r);
+void long_claim_stack(struct tx *t, int r);
+/* The same for an address in any part (struct long_parts), of code that reaches more than its own space: r10
+ * = its displacement, and r9 is lost. */
+void long_probe_part(struct tx *t, int reg);
+
+/* Emit the entries of a fragment that is to begin with the facts WANTED. */
+void long_entries(struct tx *t, uint32_t wanted);
+void long_no_entry(struct tx *t);	    /* as long as the probe of RSP, without it */
+uint32_t long_entry_bytes(uint32_t wanted); /* how long that will be */
+
+/* ---- emit/long.c ---- */
 
 /* A memory operand of host code: registers by number, NO_REG none. VCPU: at an offset in the vCPU, DISP. */
-enum { NO_REG = -1 };
 struct host_mem {
 	int base, index;
 	unsigned scale; /* log2 */

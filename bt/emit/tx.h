@@ -40,10 +40,12 @@ struct precheck {
 
 /* 64-bit code: what the TU has probed (lower/long_facts.c), so far as it is still true. */
 struct long_facts {
-	uint16_t regs;	   /* bit N: the address in guest register N, less its drift */
-	uint16_t shorts;   /* bit N: register N is an extended number of 32 bits */
-	int32_t drift[16]; /* constants added since */
-	bool constant;	   /* addresses in REGION, of 4 GiB */
+	uint16_t regs;	    /* bit N: the address in guest register N, less its drift */
+	uint16_t shorts;    /* bit N: register N is an extended number of 32 bits */
+	uint16_t entry;	    /* bit N: what is known of register N is from the fragment's entry */
+	uint8_t origin[16]; /* facts_wanted(): the register at the entry that N is made from */
+	int32_t drift[16];  /* constants added since */
+	bool constant;	    /* addresses in REGION, of 4 GiB */
 	uint32_t region;
 	uint8_t segs; /* bit N: the base of segment N */
 	bool sum;     /* the address BASE + (INDEX << SCALE) + DISP */

@@ -262,11 +262,38 @@ static bool probes_far(const greg_t *g)
 	return !cpu_canonical((uint64_t)g[REG_R8 + (int)r] << LONG_MIB_SHIFT);
 }
 
+/* A probe that stands for no access of the guest's failed: at the entry of F, or before an indirect transfer.
+ * The dispatcher continues; F begins without probes when it is translated anew. */
+static void not_granted(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
+{
+	if (m->fix == FIX_POLL_R8) {
+		fault_no_table(b, f, m, uc);
+		return;
+	}
+	b->refused_entry[ENTRY_HASH(f->pc) / 64] |= 1ull << ENTRY_HASH(f->pc) % 64;
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	fault_resume(b, uc, XC_LOOKUP);
+	cache_drop(b, f, DROP_DEMOTED, f->pc);
+}
+
+static bool grants(const struct mark *m)
+{
+	return m && (m->fix == FIX_ENTRY || m->fix == FIX_POLL_R8);
+}
+
 bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
 		 bool write)
 {
 	gva lin;
 
+	if (grants(m)) {
+		if (mmu_long_where(b->v.mmu, addr, &lin) == LONG_PROBE &&
+		    !probes_far(uc->uc_mcontext.gregs) && mmu_long_place(b->v.mmu, lin) == LONG_PLACED)
+			fault_count(b, f, TRAP_FILL);
+		else
+			not_granted(b, f, m, uc);
+		return true;
+	}
 	if (probes_far(uc->uc_mcontext.gregs)) {
 		not_canonical(b, f, m, uc);
 		return true;

@@ -2,6 +2,7 @@
  * Control transfer. A near direct transfer is an exit that is chained to its target; a near indirect one
  * jumps through the context's jump table. Whatever may change privilege, mode or segments is a callout that
  * finds the next fragment itself. */
+#include "bt/emit/long.h"
 #include "bt/lower/family.h"
 #include "bt/probe/emit.h"
 #include "bt/runtime/callout.h"
@@ -293,6 +294,20 @@ static void jmp(struct tx *t, struct insn *in, unsigned size)
 	t->done = true;
 }
 
+/* RET of 64-bit code, to where the jump tables lead: POP into r8. */
+static bool pop_target(struct tx *t, unsigned size, uint32_t imm)
+{
+	if (!mode_long(t->mode) || size != 8 || imm || t->kind != TX_NORMAL || t->b->cfg.no_chain)
+		return false;
+	long_probe_stack(t, H_R11);
+	fact_renew(t, H_RSP, 0);
+	e2(t, 0x5841); /* pop r8 */
+	emit_indirect(t);
+	t->low[t->i] = LOW_CHAIN;
+	t->done = true;
+	return true;
+}
+
 static void ret(struct tx *t, struct insn *in, unsigned size)
 {
 	bool has_imm = in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && in->z.operand_count_visible;
@@ -308,6 +323,8 @@ static void ret(struct tx *t, struct insn *in, unsigned size)
 		t->done = true;
 		return;
 	}
+	if (pop_target(t, size, imm))
+		return;
 	emit_stack_peek(t, to, size);
 	check_target(t, in, to, size);
 	emit_stack_adjust(t, (int32_t)(size + imm));

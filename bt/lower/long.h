@@ -8,18 +8,6 @@
 #include "bt/emit/long.h"
 #include "bt/lower/family.h"
 
-/* Where a guest register lives. */
-enum long_home { HOME_HOST, HOME_STACK, HOME_VCPU };
-enum long_home long_home(int reg);
-/* The number of the general register that R is, or is part of; NO_REG: it is none. */
-int long_number(ZydisRegister r);
-
-/* Host register D = guest register N, 64 bits, and the other way round. Neither touches another register;
- * rsp needs D in r10. */
-void long_reg_get(struct tx *t, int d, int n);
-void long_reg_set(struct tx *t, int n, int s);
-void long_restore(struct tx *t); /* r9 = V, r10 = D */
-
 /* lower/long_memory.c */
 /* Host register D = effective address, 32 bits of it if not WIDE; clobbers r8 and r11. */
 void long_lea(struct tx *t, const struct insn *in, int d, bool wide);
@@ -27,12 +15,6 @@ void long_ea(struct tx *t, const struct insn *in);	 /* r8 = effective address; c
 void long_linear(struct tx *t, const struct insn *in);	 /* r8 = linear address; clobbers r11 */
 void long_add_base(struct tx *t, const struct insn *in); /* r8 += base of the segment; clobbers r11 */
 void long_linear_sized(struct tx *t, const struct insn *in, unsigned size); /* as emit_linear() */
-void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular; clobbers r11 */
-/* The same for rsp; clobbers R, which is r8 or r11. */
-void long_probe_stack(struct tx *t, int r);
-/* The same for an address in any part (struct long_parts), of code that reaches more than its own space: r10
- * = its displacement, and r9 is lost. */
-void long_probe_part(struct tx *t, int reg);
 /* Probe the memory operand; *M is where the host form has it. It may use r8 and r10. Clobbers r8 and r11. */
 void long_operand(struct tx *t, struct insn *in, struct host_mem *m);
 /* Reach the operand, whose linear address is in r8, by callouts: *M is the bounce buffer. */
@@ -40,10 +22,8 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m);
 void long_device_end(struct tx *t, struct insn *in);
 void long_load(struct tx *t, struct insn *in, unsigned idx, unsigned size); /* as emit_load_operand() */
 
-/* lower/long_facts.c. Does a probe of this TU cover: register N plus DISP; the address A; the base of segment
- * S; a sum of registers? Learn that one has succeeded. */
-bool fact_covers(const struct tx *t, int n, int64_t disp);
-void fact_learn(struct tx *t, int n);
+/* lower/long_facts.c. Does a probe of this TU cover: the address A; the base of segment S; a sum of
+ * registers? Learn that one has succeeded. */
 bool fact_covers_constant(const struct tx *t, uint64_t a);
 void fact_learn_constant(struct tx *t, uint64_t a);
 bool fact_covers_segment(const struct tx *t, enum seg s);
@@ -52,6 +32,8 @@ bool fact_covers_sum(const struct tx *t, const struct host_mem *m);
 void fact_learn_sum(struct tx *t, const struct host_mem *m);
 bool fact_is_short(const struct tx *t, int n); /* is register N, an index, an extended number of 32 bits? */
 void facts_after(struct tx *t, const struct insn *in); /* IN was lowered */
+/* Registers that the TU accesses memory by before it changes them. */
+uint32_t facts_wanted(struct tx *t);
 
 /* lower/long_stack.c: as the functions of struct lower_ops */
 void long_push_reg(struct tx *t, int reg, unsigned size);

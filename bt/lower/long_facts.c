@@ -2,30 +2,23 @@
  * What a TU knows about the addresses that its registers hold: that a probe of the region has succeeded. A
  * fact survives copies, and additions of constants up to 1 MiB in sum: between regions of different
  * displacements is more room than that, and than an index of 32 bits reaches. The monitor may change spaces:
- * calls of it end all facts. TUs begin with none. */
+ * calls of it end all facts.
+ *
+ * A fragment takes the facts of its entry for granted: what it accesses before it changes a register, and
+ * that of RSP, so that code between hands that on. Its start probes them; a direct exit whose code has them
+ * all leads behind those probes, and an indirect one behind that of RSP (ccf_entry). Where an exit claims a
+ * fact, the register is less than 1 MiB from an address that this fragment has probed or accessed, or is as
+ * it was at the entry: so nothing drifts away in a loop. */
 #include "bt/lower/long.h"
-
-#define REACH (1 << 20)
 
 static bool is_near(int64_t a)
 {
-	return a > -REACH && a < REACH;
+	return a > -FACT_REACH && a < FACT_REACH;
 }
 
 static bool known(const struct long_facts *k, int n)
 {
 	return k->regs >> n & 1;
-}
-
-bool fact_covers(const struct tx *t, int n, int64_t disp)
-{
-	return known(&t->facts, n) && is_near(t->facts.drift[n] + disp);
-}
-
-void fact_learn(struct tx *t, int n)
-{
-	t->facts.regs |= (uint16_t)(1u << n);
-	t->facts.drift[n] = 0;
 }
 
 bool fact_covers_constant(const struct tx *t, uint64_t a)
@@ -78,6 +71,7 @@ bool fact_is_short(const struct tx *t, int n)
 static void forget(struct long_facts *k, int n)
 {
 	k->regs &= (uint16_t) ~(1u << n);
+	k->entry &= (uint16_t) ~(1u << n);
 	k->shorts &= (uint16_t) ~(1u << n);
 	if (k->base == n || k->index == n)
 		k->sum = false;
@@ -88,6 +82,7 @@ static void derive(struct long_facts *k, int n, int from, int64_t by)
 {
 	bool was = known(k, from) && is_near(k->drift[from] + by), was_short = k->shorts >> from & 1 && !by;
 	int32_t drift = (int32_t)(k->drift[from] + by);
+	uint16_t entry = k->entry >> from & 1;
 
 	forget(k, n);
 	if (was_short)
@@ -95,7 +90,9 @@ static void derive(struct long_facts *k, int n, int from, int64_t by)
 	if (!was)
 		return;
 	k->regs |= (uint16_t)(1u << n);
+	k->entry |= (uint16_t)(entry << n);
 	k->drift[n] = drift;
+	k->origin[n] = k->origin[from];
 }
 
 static bool is_register(const ZydisDecodedOperand *o)
@@ -184,13 +181,55 @@ static bool shortens(const struct insn *in, const ZydisDecodedOperand *o)
 	}
 }
 
+/* Does IN write no general registers but its operands, and so that the verifier knows? */
+static bool is_common(const struct insn *in)
+{
+	switch (in->z.meta.category) {
+	case ZYDIS_CATEGORY_BINARY:
+	case ZYDIS_CATEGORY_LOGICAL:
+	case ZYDIS_CATEGORY_SHIFT:
+	case ZYDIS_CATEGORY_ROTATE:
+	case ZYDIS_CATEGORY_DATAXFER:
+	case ZYDIS_CATEGORY_CMOV:
+	case ZYDIS_CATEGORY_SETCC:
+	case ZYDIS_CATEGORY_BITBYTE:
+	case ZYDIS_CATEGORY_BMI1:
+	case ZYDIS_CATEGORY_BMI2:
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_RET:
+	case ZYDIS_CATEGORY_NOP:
+	case ZYDIS_CATEGORY_WIDENOP:
+	case ZYDIS_CATEGORY_CONVERT:
+	case ZYDIS_CATEGORY_PUSH:
+	case ZYDIS_CATEGORY_POP:
+	case ZYDIS_CATEGORY_SEMAPHORE:
+	case ZYDIS_CATEGORY_LOGICAL_FP:
+	case ZYDIS_CATEGORY_SSE:
+	case ZYDIS_CATEGORY_AVX:
+	case ZYDIS_CATEGORY_AVX2:
+		return true;
+	default:
+		return in->z.mnemonic == ZYDIS_MNEMONIC_LEA;
+	}
+}
+
 void facts_after(struct tx *t, const struct insn *in)
 {
 	struct long_facts *k = &t->facts;
 	int by = stack_moves(in);
 
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_LEAVE) {
+		derive(k, H_RSP, H_RBP, 0);
+		forget(k, H_RBP);
+		return;
+	}
 	if (moves(k, in))
 		return;
+	for (int n = H_RAX; n <= H_RDI && !is_common(in); n++)
+		if (n != H_RSP && n != H_RBP)
+			forget(k, n);
 	for (unsigned i = 0; i < in->z.operand_count; i++) {
 		const ZydisDecodedOperand *o = &in->op[i];
 		int n;
@@ -206,4 +245,54 @@ void facts_after(struct tx *t, const struct insn *in)
 		if (shortens(in, o))
 			k->shorts |= (uint16_t)(1u << n);
 	}
+}
+
+static bool loops(const struct tx *t)
+{
+	const struct insn *last = &t->in[t->n - 1];
+
+	return last->z.meta.category == ZYDIS_CATEGORY_COND_BR &&
+	       last->next + (uint64_t)last->op[0].imm.value.s == t->in[0].eip;
+}
+
+/* The register at the entry by which IN accesses memory; NO_REG: none, or not by it alone. */
+static int wanted_by(const struct tx *t, const struct insn *in)
+{
+	const struct long_facts *k = &t->facts;
+	const ZydisDecodedOperandMem *m;
+	int n;
+
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_LEAVE && fact_covers(t, H_RBP, 0))
+		return k->origin[H_RBP];
+	if (in->mem < 0 || !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) || in->z.address_width != 64 ||
+	    in->seg == SEG_FS || in->seg == SEG_GS || site_is_user_access(t, in))
+		return NO_REG;
+	m = &in->op[in->mem].mem;
+	n = m->type == ZYDIS_MEMOP_TYPE_MEM && m->base ? long_number(m->base) : NO_REG;
+	if (n == NO_REG || !fact_covers(t, n, m->disp.value) ||
+	    (m->index && !fact_is_short(t, long_number(m->index))))
+		return NO_REG;
+	return k->origin[n];
+}
+
+/* Behind a conditional branch a register may hold anything, but in a loop it does so in later rounds. */
+uint32_t facts_wanted(struct tx *t)
+{
+	uint32_t r = 1u << H_RSP;
+	bool all = loops(t);
+
+	t->facts = (struct long_facts){ .regs = UINT16_MAX };
+	for (unsigned n = 0; n < 16; n++)
+		t->facts.origin[n] = (uint8_t)n;
+	for (unsigned i = 0; i < t->n && !t->in[i].invalid; i++) {
+		int n = wanted_by(t, &t->in[i]);
+
+		if (n != NO_REG)
+			r |= 1u << n;
+		if (t->in[i].z.meta.category == ZYDIS_CATEGORY_COND_BR && !all)
+			break;
+		facts_after(t, &t->in[i]);
+	}
+	t->facts = (struct long_facts){ 0 };
+	return r;
 }

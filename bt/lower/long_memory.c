@@ -5,61 +5,6 @@
 #include "bt/lower/long.h"
 #include "bt/runtime/callout.h"
 
-/* ---- registers ---- */
-
-static const uint8_t homes[16] = {
-	[H_RSP] = HOME_STACK, [H_R8] = HOME_VCPU,  [H_R9] = HOME_VCPU,
-	[H_R10] = HOME_VCPU,  [H_R11] = HOME_VCPU,
-};
-
-enum long_home long_home(int reg)
-{
-	return (enum long_home)homes[reg];
-}
-
-int long_number(ZydisRegister r)
-{
-	r = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
-	return ZydisRegisterGetClass(r) == ZYDIS_REGCLASS_GPR64 ? ZydisRegisterGetId(r) : NO_REG;
-}
-
-void long_reg_get(struct tx *t, int d, int n)
-{
-	switch (long_home(n)) {
-	case HOME_VCPU:
-		e_ld64(t, d, OFF_GPR(n));
-		break;
-	case HOME_STACK:
-		e_ld64(t, d, OFF(space.neg_d));
-		e_add64(t, d, H_RSP, d);
-		break;
-	case HOME_HOST:
-		e_mov64(t, d, n);
-		break;
-	}
-}
-
-void long_reg_set(struct tx *t, int n, int s)
-{
-	switch (long_home(n)) {
-	case HOME_VCPU:
-		e_st64(t, OFF_GPR(n), s);
-		break;
-	case HOME_STACK:
-		e_add64(t, H_RSP, s, H_D);
-		break;
-	case HOME_HOST:
-		e_mov64(t, n, s);
-		break;
-	}
-}
-
-void long_restore(struct tx *t)
-{
-	e_ld64(t, H_V, OFF(space.v));
-	e_ld64(t, H_D, OFF(space.d));
-}
-
 /* ---- addresses ---- */
 
 static bool short_address(const struct insn *in)
@@ -161,47 +106,6 @@ void long_linear_sized(struct tx *t, const struct insn *in, unsigned size)
 	long_linear(t, in);
 }
 
-/* ---- probes ---- */
-
-static void shift_by_v(struct tx *t, int d, int s)
-{
-	e_shiftx(t, false, d, s, H_V);
-	t->p[-3] |= 0x80; /* 64 bits */
-}
-
-/* Load the byte of the table at T, which is for an address, shifted. The low six bits of V are 20. */
-static void load_byte(struct tx *t, int r)
-{
-	e_rmi(t, F_0F, 0xb6, r, H_V, r, 0, -20);
-}
-
-void long_probe(struct tx *t, int reg)
-{
-	shift_by_v(t, H_R11, reg);
-	load_byte(t, H_R11);
-}
-
-void long_probe_stack(struct tx *t, int r)
-{
-	if (fact_covers(t, H_RSP, 0))
-		return;
-	fact_learn(t, H_RSP);
-	long_reg_get(t, r, H_RSP);
-	shift_by_v(t, r, r);
-	load_byte(t, r);
-}
-
-void long_probe_part(struct tx *t, int reg)
-{
-	bool user = (t->mode & MODE_CPL) == MODE_CPL;
-
-	e_rorx64(t, H_D, reg, PART_SHIFT);
-	e_movzx8(t, H_D, H_D);
-	e_rmi(t, F_W, 0x8b, H_V, H_R15, H_D, 3, user ? OFF(parts[1].v) : OFF(parts[0].v));
-	long_probe(t, reg);
-	e_rmi(t, F_W, 0x8b, H_D, H_R15, H_D, 3, user ? OFF(parts[1].d) : OFF(parts[0].d));
-}
-
 /* ---- operands ---- */
 
 /* Code that reaches more than its own space: r8 = the host address, by the part of the address space. */
@@ -223,6 +127,52 @@ static void probe_base(struct tx *t, int n, int reg, int32_t disp)
 	fact_learn(t, n);
 }
 
+/* Does IN access all of its operand, where ModRM says, whenever it does not fault? */
+static bool always_accesses(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_ADC:
+	case ZYDIS_MNEMONIC_SBB:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_TEST:
+	case ZYDIS_MNEMONIC_INC:
+	case ZYDIS_MNEMONIC_DEC:
+	case ZYDIS_MNEMONIC_NEG:
+	case ZYDIS_MNEMONIC_NOT:
+	case ZYDIS_MNEMONIC_XCHG:
+	case ZYDIS_MNEMONIC_IMUL:
+	case ZYDIS_MNEMONIC_MUL:
+		return true;
+	default:
+		break;
+	}
+	switch (in->z.meta.isa_ext) {
+	case ZYDIS_ISA_EXT_SSE:
+	case ZYDIS_ISA_EXT_SSE2:
+	case ZYDIS_ISA_EXT_SSE3:
+	case ZYDIS_ISA_EXT_SSSE3:
+	case ZYDIS_ISA_EXT_SSE4:
+	case ZYDIS_ISA_EXT_AVX:
+	case ZYDIS_ISA_EXT_AVX2:
+	case ZYDIS_ISA_EXT_FMA:
+		return in->z.meta.category != ZYDIS_CATEGORY_PREFETCH && !insn_is_masked_move(in) &&
+		       !insn_is_gather(in) && !insn_is_maskmov(in) && in->op[in->mem].size >= 32 &&
+		       in->op[in->mem].size <= 256 && in->z.mnemonic != ZYDIS_MNEMONIC_LDMXCSR &&
+		       in->z.mnemonic != ZYDIS_MNEMONIC_STMXCSR;
+	default:
+		return false;
+	}
+}
+
 /* A base alone is probed itself, so that the access needs no other address. */
 static bool simple_operand(struct tx *t, struct insn *in, struct host_mem *m)
 {
@@ -234,11 +184,15 @@ static bool simple_operand(struct tx *t, struct insn *in, struct host_mem *m)
 		return false;
 	if (n == H_RSP) {
 		long_probe_stack(t, H_R11);
+		if (always_accesses(in))
+			fact_renew(t, n, o.disp);
 		*m = o;
 		return true;
 	}
 	o.base = in_address(t, n, H_R8, true);
 	probe_base(t, n, o.base, o.disp);
+	if (always_accesses(in))
+		fact_renew(t, n, o.disp);
 	if (insn_uses_high_byte(in))
 		o.gs = true; /* r10 cannot be encoded */
 	else

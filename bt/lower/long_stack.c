@@ -16,6 +16,13 @@ static unsigned width(unsigned size)
 	return size == 2 ? F_66 : 0;
 }
 
+/* The top of the stack is about to be accessed. */
+static void reach_stack(struct tx *t, int r)
+{
+	long_probe_stack(t, r);
+	fact_renew(t, H_RSP, 0);
+}
+
 /* ---- through callouts: the stack is where no direct access leads ---- */
 
 /* Push what is in scratch[3]; r8 is kept. */
@@ -48,7 +55,7 @@ void long_push_reg(struct tx *t, int reg, unsigned size)
 		device_push(t, size);
 		return;
 	}
-	long_probe_stack(t, reg == H_R11 ? H_R8 : H_R11);
+	reach_stack(t, reg == H_R11 ? H_R8 : H_R11);
 	e_prefix(t, width(size), 0, 0, reg);
 	e1(t, 0x50 | (reg & 7));
 }
@@ -63,7 +70,7 @@ void long_push_imm(struct tx *t, uint64_t imm, unsigned size)
 		device_push(t, size);
 		return;
 	}
-	long_probe_stack(t, H_R11);
+	reach_stack(t, H_R11);
 	if (size == 2) {
 		e2(t, 0x6866);
 		e2(t, (uint16_t)imm);
@@ -89,7 +96,7 @@ void long_peek(struct tx *t, int reg, unsigned size)
 		device_peek(t, reg, size);
 		return;
 	}
-	long_probe_stack(t, H_R11);
+	reach_stack(t, H_R11);
 	e_mem(t, size == 8 ? F_W : size == 2 ? F_0F : 0, size == 2 ? 0xb7 : 0x8b, reg, &top);
 }
 
@@ -110,7 +117,7 @@ static void push_memory(struct tx *t, struct insn *in, unsigned size)
 		long_push_reg(t, H_R8, size);
 		return;
 	}
-	long_probe_stack(t, H_R11);
+	reach_stack(t, H_R11);
 	long_operand(t, in, &m);
 	f.mem = &m;
 	put_form(t, in, &f);
@@ -123,7 +130,7 @@ static void push_register(struct tx *t, int n, unsigned size)
 	if (long_home(n) == HOME_HOST) {
 		long_push_reg(t, n, size);
 	} else if (long_home(n) == HOME_VCPU && t->kind != TX_MMIO) {
-		long_probe_stack(t, H_R11);
+		reach_stack(t, H_R11);
 		e_mem(t, width(size), 0xff, 6, &m);
 	} else {
 		long_reg_get(t, H_R11, n);
@@ -175,7 +182,7 @@ static void pop_memory(struct tx *t, struct insn *in, unsigned size)
 		long_adjust(t, (int32_t)size);
 		return;
 	}
-	long_probe_stack(t, H_R11);
+	reach_stack(t, H_R11);
 	long_operand(t, in, &m);
 	if (stack && m.base != H_RSP)
 		m.disp += (int32_t)size;
@@ -203,7 +210,7 @@ static void pop_register(struct tx *t, struct insn *in, int n, unsigned size)
 		}
 		return;
 	}
-	long_probe_stack(t, H_R11);
+	reach_stack(t, H_R11);
 	if (long_home(n) == HOME_VCPU) {
 		e_mem(t, width(size), 0x8f, 0, &m);
 	} else if (n == H_RSP && size == 8) {
@@ -239,7 +246,9 @@ static void leave(struct tx *t, unsigned size)
 		e_mov64(t, H_R8, H_RBP);
 		device_peek(t, H_R11, size);
 	} else {
-		long_probe(t, H_RBP);
+		if (!fact_covers(t, H_RBP, 0))
+			long_probe(t, H_RBP);
+		fact_learn(t, H_RBP);
 		e_mem(t, size == 2 ? F_0F : F_W, size == 2 ? 0xb7 : 0x8b, H_R11, &m);
 	}
 	m.disp = (int32_t)size;

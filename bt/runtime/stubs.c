@@ -257,7 +257,7 @@ __attribute__((naked, used)) static void syscall_stubs(void)
 /* To RIP in rcx; rsp in r8. LOAD_RCX sets the guest's. */
 #define LONG_GO(load_rcx)                                                                                    \
 	"movq %%rcx, %c[gpr]+128(%%r15)\n\tmovl %%ecx, %%r11d\n\tmovq %c[x]+80(%%r15), %%r10\n\t"            \
-	"movl (%%r10,%%r11,4), %%r11d\n\tmovl %c[miss](%%r15), %%r10d\n\taddq %c[tc](%%r15), %%r10\n\t"      \
+	"movl (%%r10,%%r11,4), %%r11d\n\tmovl %c[start](%%r15), %%r10d\n\taddq %c[tc](%%r15), %%r10\n\t"     \
 	"addq %%r10, %%r11\n\t" load_rcx "popfq\n\tmovq %%r8, %%rsp\n\tmovq %c[gpr]+128(%%r15), %%r8\n\t"    \
 	"movq %c[d]+8(%%r15), %%r9\n\tmovq %c[d](%%r15), %%r10\n\tmovq %c[gpr]+120(%%r15), %%r15\n\t"        \
 	"jmpq *%%r11\n\t"
@@ -266,7 +266,7 @@ __attribute__((naked, used)) static void syscall_stubs(void)
 	    O(seg, v.cpu.seg[SEG_CS]), O(ctx, jt.cur), O(mode, mode), O(nolinks, win.no_links),              \
 	    O(selected, win.selected), O(gs, gs_live), O(jt, jt_live), O(kick, kick), O(poison, jt.poison),  \
 	    O(sysneg, sysflags_neg), O(gpr, v.cpu.gpr), O(hrsp, stubs.host_rsp), O(tc, tc_base),             \
-	    O(miss, tc.long_miss), O(d, space.d), [from] "i"(offsetof(struct site, syscall.mode)),           \
+	    O(start, tc.long_start), O(d, space.d), [from] "i"(offsetof(struct site, syscall.mode)),         \
 	    [hostfl] "i"(FL_HOST), [sysmask] "i"(FL_SYS), [compared] "i"(SYSFLAGS_COMPARED)
 #define CPU_AT(field, at) _Static_assert(offsetof(struct cpu, field) == (at), "a number above")
 CPU_AT(gpr, 0);

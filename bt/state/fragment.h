@@ -22,6 +22,7 @@ enum fixup {
 	FIX_POLL,    /* poll: pc is the instruction's own */
 	FIX_POLL_R8, /* poll after the instruction: pc is in r8d */
 	FIX_XSAVE,   /* eax is in r10, edx in r11 */
+	FIX_ENTRY,   /* in front of the first instruction: a probe of what the entry takes for granted */
 };
 /* The argument of FIX_STRING marks: log2 of the element size in two bits, and */
 #define STRING_SIZE(arg) (1u << ((arg)&3))
@@ -66,7 +67,18 @@ struct exit_link {
 	uint32_t stub;	/* TC offset of the stub */
 	bool cross;	/* leaves the page: only chained where that is safe */
 	bool no_chain;
+	uint32_t facts; /* 64-bit code: registers whose addresses are probed where it leaves */
 };
+
+/* 64-bit code enters a fragment at its start, where nothing is known; behind the probe of RSP, as indirect
+ * transfers do; or behind the probes of all registers in FACTS. Offsets from the start. */
+struct ccf_entry {
+	uint16_t facts; /* bit N: the address in guest register N */
+	uint16_t stack, all;
+};
+enum { ENTRY_HASHES = 1 << 16 };
+#define ENTRY_HASH(pc) ((uint32_t)((pc)*0x9e3779b97f4a7c15ull >> 48))
+enum { LONG_STACK_ENTRY = 18 }; /* ENTRY.STACK of every fragment that a jump table leads to */
 
 #define MAX_FORWARD 2 /* conditional branches within a TU, beside that at its end */
 #define MAX_EXITS (MAX_FORWARD + 2)
@@ -87,7 +99,8 @@ struct ccf {
 	uint32_t cs_base, cs_limit;
 	ppn page, page2;      /* page2: UINT32_MAX unless an instruction straddles */
 	uint32_t host, hsize; /* TC offset of the entry; size to the end of the stubs */
-	uint16_t body;	      /* bytes before the stubs */
+	struct ccf_entry entry;
+	uint16_t body; /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;
 	uint16_t glen; /* guest bytes */

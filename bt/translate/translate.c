@@ -3,7 +3,8 @@
  * that lead forward), the page's end, a breakpoint or the length limit; lower each instruction; emit
  * the ways out.
  *
- * Layout of a fragment: entry, [icount budget], [source check], body, stubs. */
+ * Layout of a fragment: entry, [icount budget], [source check], body, stubs. The entry of 64-bit code has
+ * probes (state/fragment.h). */
 #include "bt/translate/translate.h"
 #include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
@@ -395,6 +396,16 @@ static void raise_refused(struct bt_vcpu *b)
 	cpu_raise(&b->v.cpu, EXC_UD);
 }
 
+/* What a fragment of 64-bit code takes for granted at its entry. Nothing where calls of the monitor follow,
+ * or where that has been in vain. */
+static uint32_t entry_facts(struct tx *t)
+{
+	if (t->b->icount.on || t->f->checked ||
+	    (t->b->refused_entry[ENTRY_HASH(t->f->pc) / 64] >> ENTRY_HASH(t->f->pc) % 64 & 1))
+		return 0;
+	return facts_wanted(t);
+}
+
 /* Does kernel code run from user pages? Under SMAP it cannot compare its source, which it would read as data.
  */
 static bool kernel_in_user_half(const struct tx *t)
@@ -411,8 +422,8 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	struct cpu *c = &b->v.cpu;
 	struct tx *t = b->tx;
 	struct ccf *f;
-	/* Loops jump to the entry: it starts a line of the decoder. */
-	uint32_t start = kind == TX_NORMAL ? (b->tc.zone.pos + 31) & ~31u : b->transient.host;
+	bool entries = kind == TX_NORMAL && mode_long(b->mode);
+	uint32_t start = b->transient.host, wanted = 0;
 	uint32_t counted = b->entries.n, pinned_counted = b->entries.npinned;
 	uint8_t *imm = NULL;
 	bool mixed;
@@ -449,8 +460,18 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
 	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
 
+	if (entries)
+		wanted = entry_facts(t);
+	/* Loops jump to the entry, or behind its probes: that starts a line of the decoder. */
+	if (kind == TX_NORMAL) {
+		uint32_t before = entries ? long_entry_bytes(wanted) : 0;
+
+		start = ((b->tc.zone.pos + before + 31) & ~31u) - before;
+	}
 	t->base = t->p = b->tc.rw + start;
 	f->host = start;
+	if (entries)
+		long_entries(t, wanted);
 	if (b->icount.on && kind == TX_NORMAL)
 		imm = budget_check(t);
 	f->counter = NOT_COUNTED;
@@ -580,9 +601,11 @@ bool translate_init(struct bt_vcpu *b)
 	/* TC offset 0: where an empty jump-table entry leads. */
 	e_ld64(t, H_R9, OFF(miss_site));
 	e_jmp_vcpu(t, OFF(stubs.callout));
-	b->tc.long_miss = (tx_host(t) + 15) & ~15u;
-	t->p = b->tc.rw + b->tc.long_miss;
+	t->p = b->tc.rw + ((tx_host(t) + 15) & ~15u);
 	t->mode = MODE_LONG;
+	b->tc.long_start = tx_host(t);
+	long_no_entry(t);
+	b->tc.long_miss = tx_host(t);
 	e_st64(t, OFF_GPR(H_R15), H_R15);
 	e_movi32(t, H_R15, (uint32_t)(uint64_t)b);
 	e_ld64(t, H_R9, OFF(miss_site));

@@ -42,6 +42,7 @@ static const struct verify_range long_writable[] = {
 
 struct target {
 	struct bt_vcpu *b;
+	const struct ccf *from;
 	bool is_long;
 };
 
@@ -54,7 +55,31 @@ static bool ok_target(void *ctx, uint64_t host)
 	if (host == t->b->tc_base + (t->is_long ? t->b->tc.long_miss : 0))
 		return true;
 	f = cache_by_host(t->b, host);
-	return f && host == t->b->tc_base + f->host && mode_long(f->mode) == t->is_long;
+	if (!f || mode_long(f->mode) != t->is_long)
+		return false;
+	host -= t->b->tc_base + f->host;
+	return !host || (t->is_long && (host == f->entry.stack || host == f->entry.all));
+}
+
+static uint32_t granted(void *ctx, uint64_t host)
+{
+	const struct target *t = ctx;
+	const struct ccf *f = cache_by_host(t->b, host);
+
+	if (!f)
+		return 0;
+	host -= t->b->tc_base + f->host;
+	return host == f->entry.all ? f->entry.facts : host ? f->entry.facts & 1u << R_ESP : 0;
+}
+
+static uint32_t claimed(void *ctx, uint32_t off)
+{
+	const struct target *t = ctx;
+
+	for (unsigned i = 0; i < t->from->nlink; i++)
+		if (t->from->link[i].patch == t->from->host + off)
+			return t->from->link[i].facts;
+	return 0;
 }
 
 bool verify_init(struct bt_vcpu *b)
@@ -67,6 +92,12 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 			       struct verify_error *e)
 {
 	const struct verify_long l = {
+		.stack_entry = f->entry.stack,
+		.entry = f->entry.all,
+		.facts = f->entry.facts,
+		.gpr = OFF_GPR(0),
+		.granted = granted,
+		.claimed = claimed,
 		.vcpu = (uint64_t)b,
 		.d = OFF(space.d),
 		.neg_d = OFF(space.neg_d),
@@ -92,7 +123,7 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 
 int verify_ccf(struct bt_vcpu *b, const struct ccf *f, struct refusal *r)
 {
-	struct target target = { b, mode_long(f->mode) };
+	struct target target = { b, f, mode_long(f->mode) };
 	struct verify_env env = { .tc_base = b->tc_base,
 				  .tc_size = b->tc.size,
 				  .vcpu_size = sizeof(*b),

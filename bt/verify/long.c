@@ -121,11 +121,24 @@ static const char *find_joins(struct long_check *k, const uint8_t *code, size_t 
 	return NULL;
 }
 
+/* What is taken for granted at OFF, an entry. */
+static uint32_t facts_at(const struct verify_long *l, uint64_t off)
+{
+	return off == l->entry ? l->facts : l->facts & 1u << RSP;
+}
+
+static bool is_entry(const struct verify_long *l, uint64_t off)
+{
+	return l->entry && (off == l->stack_entry || off == l->entry);
+}
+
 /* The present state goes to OFF. */
 static const char *pass_on(struct long_check *k, uint64_t off)
 {
 	struct long_join *j = join_at(k, (uint32_t)off);
 
+	if (is_entry(k->l, off) && !long_grants(k, facts_at(k->l, off)))
+		return "branch to an entry without what it takes for granted";
 	if (j->loop)
 		return long_holds_v_and_d(&k->s) ? NULL : "branch back without V and D in r9 and r10";
 	long_meet(k, &j->state, &k->s);
@@ -169,10 +182,17 @@ static const char *monitor_jump(struct long_check *k, const x86_op_mem *m)
 	return NULL;
 }
 
+/* Where the last four bytes of the instruction are. */
+static uint32_t rel32(const struct check *c)
+{
+	return (uint32_t)(c->in->address + c->in->size - 4 - c->host);
+}
+
 static const char *branch(struct long_check *k)
 {
 	const cs_x86_op *op = &k->c.x->operands[0];
 	unsigned size, r;
+	const char *why;
 	uint64_t off;
 
 	if (k->c.in->id == X86_INS_JMP)
@@ -181,16 +201,21 @@ static const char *branch(struct long_check *k)
 		return "branch with the stack in the vCPU";
 	switch (op->type) {
 	case X86_OP_IMM:
+		if (k->l->claimed && !long_grants(k, k->l->claimed(k->c.env->ctx, rel32(&k->c))))
+			return "exit that claims what it has not";
 		if (leads_to(&k->c, &off))
 			return pass_on(k, off);
 		if (!k->c.env->ok_target(k->c.env->ctx, (uint64_t)op->imm))
 			return "branch to an unknown target";
+		if (k->l->granted && !long_grants(k, k->l->granted(k->c.env->ctx, (uint64_t)op->imm)))
+			return "exit to an entry without what it takes for granted";
 		return leave(k);
 	case X86_OP_REG:
 		r = long_register(op->reg, &size);
 		if (r >= L_REGS || size != 8 || k->s.reg[r].kind != L_TARGET)
 			return "indirect jump to an address not from the jump table";
-		return leave(k);
+		why = leave(k);
+		return why || long_grants(k, 1u << RSP) ? why : "indirect jump without a probe of the stack";
 	case X86_OP_MEM:
 		return monitor_jump(k, &op->mem);
 	default:
@@ -308,7 +333,14 @@ static const char *walk(struct long_check *k, const uint8_t *code, size_t len, s
 
 		if (j && j->loop && k->s.reached && !k->c.stops && !long_holds_v_and_d(&k->s))
 			return verify_fail(err, code, len, off, NULL, "loop entered without V and D");
-		arrive(k, (uint32_t)off);
+		if (is_entry(k->l, off)) {
+			if (!long_grants(k, facts_at(k->l, off)) || !long_holds_v_and_d(&k->s))
+				return verify_fail(err, code, len, off, NULL,
+						   "entry reached without what it takes for granted");
+			long_grant(k, facts_at(k->l, off));
+		} else {
+			arrive(k, (uint32_t)off);
+		}
 		verify_decode(v, &p, &left, &at);
 		if (!k->s.reached) /* by nothing: it is never executed, but must not be another program */
 			long_start(k);

@@ -12,6 +12,7 @@
 struct sum {
 	uint32_t base, index, space;
 	uint8_t scale;
+	bool loose; /* of what is probed: not this address, but one within 1 MiB */
 	int8_t d;
 	int64_t disp;
 };
@@ -41,7 +42,7 @@ struct long_cell {
 	struct value value;
 };
 
-enum { L_REGS = 16, L_PROBES = 64, L_CELLS = 16 };
+enum { L_REGS = 16, L_PROBES = 128, L_CELLS = 16 };
 struct long_state {
 	struct value reg[L_REGS];
 	struct long_cell cell[L_CELLS];
@@ -94,6 +95,11 @@ bool long_holds_v_and_d(const struct long_state *s);
 /* Is it the load of a probe? Of which address: as a host address, in *OUT. */
 bool long_is_probe(struct long_check *k, struct sum *out);
 bool long_is_probed(const struct long_state *s, const struct sum *p); /* exactly P */
+void long_note_probe(struct long_state *s, const struct sum *p);
+/* State at an entry that takes FACTS for granted. */
+void long_grant(struct long_check *k, uint32_t facts);
+/* Do FACTS hold, for code that takes them for granted? */
+bool long_grants(struct long_check *k, uint32_t facts);
 
 /* ---- verify/long_track.c ---- */
 void long_track(struct long_check *k); /* update the state for the instruction */

@@ -2,6 +2,8 @@
  * The verifier's rules for memory operands of 64-bit code: exactly the forms listed in verify/long.c. */
 #include "bt/verify/long_int.h"
 
+#include <string.h>
+
 /* What a probed address may be off by: a displacement of 32 bits and the drift of a register. Around each
  * cluster of regions there is more than this of nothing. */
 #define NEAR ((1ll << 31) + (1 << 20))
@@ -78,13 +80,52 @@ static const char *vcpu_access(struct long_check *k, uint64_t at, unsigned size,
 	return "store to the monitor's part of the vCPU";
 }
 
+/* Instructions that access all of their operand, where it is, unless they fault: then its region is this
+ * space's. */
+static bool always_accesses(const struct long_check *k)
+{
+	static const uint16_t ids[] = {
+		X86_INS_MOV, X86_INS_MOVZX, X86_INS_MOVSX, X86_INS_MOVSXD, X86_INS_ADD,	 X86_INS_SUB,
+		X86_INS_ADC, X86_INS_SBB,   X86_INS_AND,   X86_INS_OR,	   X86_INS_XOR,	 X86_INS_CMP,
+		X86_INS_INC, X86_INS_DEC,   X86_INS_NEG,   X86_INS_NOT,	   X86_INS_TEST, X86_INS_XCHG,
+		X86_INS_MUL, X86_INS_IMUL,  X86_INS_PUSH,  X86_INS_POP,
+	};
+	static const uint16_t others[] = {
+		X86_INS_PREFETCHNTA, X86_INS_PREFETCHT0, X86_INS_PREFETCHT1,  X86_INS_PREFETCHT2,
+		X86_INS_MASKMOVQ,    X86_INS_MASKMOVDQU, X86_INS_VMASKMOVDQU, X86_INS_VMASKMOVPS,
+		X86_INS_VMASKMOVPD,  X86_INS_VPMASKMOVD, X86_INS_VPMASKMOVQ,  X86_INS_CLFLUSH,
+		X86_INS_VGATHERDPS,  X86_INS_VGATHERDPD, X86_INS_VGATHERQPS,  X86_INS_VGATHERQPD,
+		X86_INS_VPGATHERDD,  X86_INS_VPGATHERDQ, X86_INS_VPGATHERQD,  X86_INS_VPGATHERQQ,
+	};
+	static const uint8_t vectors[] = { X86_GRP_SSE1,  X86_GRP_SSE2,	 X86_GRP_SSE3,
+					   X86_GRP_SSSE3, X86_GRP_SSE41, X86_GRP_SSE42,
+					   X86_GRP_AVX,	  X86_GRP_AVX2,	 X86_GRP_FMA };
+	const struct cs_insn *in = k->c.in;
+
+	for (unsigned i = 0; i < ARRAY_LEN(others); i++)
+		if (in->id == others[i])
+			return false;
+
+	for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
+		if (in->id == ids[i])
+			return true;
+	for (unsigned i = 0; i < in->detail->groups_count; i++)
+		if (memchr(vectors, in->detail->groups[i], sizeof(vectors)))
+			return true;
+	return false;
+}
+
 const char *long_access(struct long_check *k, const struct sum *s, unsigned size, bool write)
 {
 	uint64_t at;
 
 	if (long_constant(s, &at) && at - k->l->vcpu < k->c.env->vcpu_size)
 		return vcpu_access(k, at - k->l->vcpu, size, write);
-	return covered(k, s) ? NULL : "access that no probe covers";
+	if (!covered(k, s))
+		return "access that no probe covers";
+	if (!s->index && always_accesses(k))
+		long_note_probe(&k->s, s);
+	return NULL;
 }
 
 /* ---- the monitor's tables ---- */
@@ -99,8 +140,8 @@ static bool is_load(const struct long_check *k, unsigned i)
 
 static bool only_read(const struct long_check *k, unsigned i)
 {
-	return is_load(k, i) || k->c.in->id == X86_INS_CMP || k->c.in->id == X86_INS_TEST ||
-	       k->c.in->id == X86_INS_JMP || k->c.in->id == X86_INS_PUSH;
+	return (i > 0 && k->c.in->id != X86_INS_XCHG) || k->c.in->id == X86_INS_CMP ||
+	       k->c.in->id == X86_INS_TEST || k->c.in->id == X86_INS_JMP || k->c.in->id == X86_INS_PUSH;
 }
 
 static bool plain(const struct long_check *k, const x86_op_mem *m)

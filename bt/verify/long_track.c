@@ -376,7 +376,8 @@ static bool only_reads(const struct long_check *k, unsigned i)
 {
 	unsigned id = k->c.in->id;
 
-	if (id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_PUSH || id == X86_INS_JMP)
+	if (id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_PUSH || id == X86_INS_JMP ||
+	    id == X86_INS_BT)
 		return true;
 	return i && !writes_all(k) && written_implicitly(k) != ANY;
 }
@@ -421,8 +422,8 @@ static void note_probe(struct long_check *k)
 {
 	struct sum p;
 
-	if (long_is_probe(k, &p) && !long_is_probed(&k->s, &p))
-		k->s.probed[k->s.nprobed++ % L_PROBES] = p;
+	if (long_is_probe(k, &p))
+		long_note_probe(&k->s, &p);
 }
 
 static bool exchange(struct long_check *k)

@@ -199,10 +199,75 @@ static unsigned first_probe(const struct long_state *s)
 bool long_is_probed(const struct long_state *s, const struct sum *p)
 {
 	for (unsigned i = first_probe(s); i < s->nprobed; i++)
-		if (same_sum(&s->probed[i % L_PROBES], p))
+		if (same_sum(&s->probed[i % L_PROBES], p) && s->probed[i % L_PROBES].loose == p->loose)
 			return true;
 	return false;
 }
+
+void long_note_probe(struct long_state *s, const struct sum *p)
+{
+	if (!long_is_probed(s, p))
+		s->probed[s->nprobed++ % L_PROBES] = *p;
+}
+
+/* ---- entries ---- */
+
+/* The host address that register N is about; false: it is no sum. */
+static bool granted_sum(struct long_check *k, unsigned n, struct sum *out)
+{
+	struct long_cell *c = n >= R8 && n <= R11 ? long_find_cell(&k->s, k->l->gpr + 8 * n) : NULL;
+
+	if (n >= R8 && n <= R11 && !c)
+		return false;
+	*out = c ? c->value.sum : k->s.reg[n].sum;
+	return n == RSP || add_d(out, &(struct sum){ .d = 1 });
+}
+
+void long_grant(struct long_check *k, uint32_t facts)
+{
+	struct value v;
+	struct sum s;
+
+	long_start(k);
+	for (unsigned n = 0; n < L_REGS; n++) {
+		if (!(facts >> n & 1))
+			continue;
+		v = long_unknown(k, 64);
+		if (n >= R8 && n <= R11)
+			long_set_cell(&k->s, k->l->gpr + 8 * n, &v);
+		if (!granted_sum(k, n, &s))
+			continue;
+		s.loose = true;
+		long_note_probe(&k->s, &s);
+	}
+}
+
+/* What is handed on as it came may not move. */
+static bool is_granted(const struct long_state *st, const struct sum *s)
+{
+	for (unsigned i = first_probe(st); i < st->nprobed; i++) {
+		const struct sum *p = &st->probed[i % L_PROBES];
+		int64_t far = (int64_t)((uint64_t)s->disp - (uint64_t)p->disp);
+
+		if (s->base == p->base && s->index == p->index && (!s->index || s->scale == p->scale) &&
+		    s->d == p->d && s->space == p->space && far < 1 << 20 && far > -(1 << 20) &&
+		    (!p->loose || !far))
+			return true;
+	}
+	return false;
+}
+
+bool long_grants(struct long_check *k, uint32_t facts)
+{
+	struct sum s;
+
+	for (unsigned n = 0; n < L_REGS; n++)
+		if (facts >> n & 1 && (!granted_sum(k, n, &s) || !is_granted(&k->s, &s)))
+			return false;
+	return true;
+}
+
+/* ---- states ---- */
 
 static void meet_values(struct long_check *k, struct value *v, const struct value *f)
 {

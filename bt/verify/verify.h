@@ -37,6 +37,14 @@ struct verify_env {
 
 /* What is different for 64-bit code. Its vCPU has an absolute address, and it calls other stubs. */
 struct verify_long {
+	/* The fragment's entries beside its start, by offset: one takes for granted that memory at rsp may be
+	 * accessed, the other that at each general register whose bit is set in FACTS, or within 1 MiB. Of r8
+	 * to r11, the guest's, at GPR in the vCPU. */
+	uint32_t stack_entry, entry, facts, gpr;
+	/* What the code at HOST, which OK_TARGET approves, takes for granted; what code may that the rel32 at
+	 * OFF leads to later. NULL: nothing. */
+	uint32_t (*granted)(void *ctx, uint64_t host);
+	uint32_t (*claimed)(void *ctx, uint32_t off);
 	uint64_t vcpu;		       /* absolute, below 2 GiB */
 	uint32_t d, neg_d;	       /* offsets of the own space's displacement, and of its negative */
 	uint32_t v, vt;		       /* its probe register; its validity table by host address */

@@ -539,7 +539,10 @@ enum mmu_fill mmu_long_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fau
 	struct window *w = cpu_canonical(lin) ? regular(m, sp, lin) : NULL;
 	enum mmu_fill r;
 
-	if (!w)
+	/* A region that moved to the lower part's displacement after its probe: no longer where the access
+	 * was.
+	 */
+	if (!w || w->face != FACE_OWN)
 		return irregular(m, lin, f);
 	fill_begin(m, lin, f);
 	w->lru = ++m->tick;

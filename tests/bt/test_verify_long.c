@@ -2,6 +2,7 @@
  * The verifier against fragments of 64-bit code: those it must accept, and those it must refuse for the
  * stated reason. */
 #include "tests/suite.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +103,91 @@ START_TEST(fragment)
 }
 END_TEST
 
+/* Fragments with entries: ENTRY takes for granted what FACTS says, STACK that of rsp; STUB takes GRANTED, and
+ * the rel32 of the jump to it claims CLAIMED. */
+static uint32_t stub_granted, stub_claimed;
+
+static uint32_t granted(void *ctx, uint64_t host)
+{
+	(void)ctx;
+	return host == STUB ? stub_granted : 0;
+}
+
+static uint32_t claimed(void *ctx, uint32_t off)
+{
+	(void)ctx;
+	(void)off;
+	return stub_claimed;
+}
+
+/* Entry: probe rsp, probe rax; then CODE, and the jump to STUB. */
+static const struct entry_row {
+	const char *what, *hex, *rule;
+	uint32_t facts, granted, claimed;
+} entry_rows[] = {
+	{ "handed on", "90", NULL, 0x11, 0x11, 0x11 },
+	{ "not taken", "90", NULL, 0x11, 0, 0 },
+	{ "used", "42 8b 0c 10", NULL, 0x11, 0x11, 0x11 },
+	{ "used, not granted", "42 8b 0c 10", "no probe", 0x10, 0, 0 },
+	{ "granted without a probe", "90", "entry reached without", 0x15, 0, 0 },
+	{ "r9 in the vCPU, granted without a probe", "90", "entry reached without", 0x211, 0, 0 },
+	{ "exit that has not", "90", "exit to an entry", 0x11, 0x13, 0x11 },
+	{ "exit that claims", "90", "claims what it has not", 0x11, 0x11, 0x13 },
+	{ "drifted: add rax,8", "48 83 c0 08", "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "drifted and back", "48 83 c0 08 48 83 e8 08", NULL, 0x11, 0x11, 0x11 },
+	{ "drifted, accessed: add rax,8; mov ecx,[rax+r10]", "48 83 c0 08 42 8b 0c 10", NULL, 0x11, 0x11,
+	  0x11 },
+	{ "accessed, drifted: mov ecx,[rax+r10]; add rax,0x180", "42 8b 0c 10 48 05 80 01 00 00", NULL, 0x11,
+	  0x11, 0x11 },
+	{ "accessed, drifted far: mov ecx,[rax+r10]; add rax,0x100000", "42 8b 0c 10 48 05 00 00 10 00",
+	  "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "accessed elsewhere: mov ecx,[rax+r10+0x200000]; add rax,8", "42 8b 8c 10 00 00 20 00 48 83 c0 08",
+	  "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "bits of a string: bt [rax+r10],ecx; add rax,8", "42 0f a3 0c 10 48 83 c0 08",
+	  "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "prefetched: prefetcht0 [rax+r10]; add rax,8", "42 0f 18 0c 10 48 83 c0 08",
+	  "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "masked: vmaskmovps xmm0,xmm1,[rax+r10]; add rax,8", "c4 a2 71 2c 04 10 48 83 c0 08",
+	  "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "changed", "48 f7 d0", "claims what it has not", 0x11, 0x10, 0x11 },
+	{ "copied: mov rcx,rax", "48 89 c1", NULL, 0x11, 0x13, 0x13 },
+	{ "the stack, pushed: push rax", "50", NULL, 0x11, 0x11, 0x11 },
+	{ "the stack, moved: lea rsp,[rsp-8]", "48 8d 64 24 f8", "claims what it has not", 0x11, 0x01, 0x11 },
+};
+
+START_TEST(entries)
+{
+	static const char probes[] = "4c 8b 04 25 28 05 00 40 c4 62 b3 f7 dc 47 0f b6 1c 18 "
+				     "c4 62 b3 f7 d8 47 0f b6 5c 19 ec ";
+	const struct entry_row *r = &entry_rows[_i];
+	struct verify_long l = fields;
+	struct verify_env env = test_env();
+	struct verify_error err;
+	uint8_t code[256];
+	char hex[256];
+	const char *why;
+	struct row row = { .hex = hex };
+
+	snprintf(hex, sizeof(hex), "%s%s", probes, r->hex);
+	l.stack_entry = 18;
+	l.entry = 29;
+	l.facts = r->facts;
+	l.granted = granted;
+	l.claimed = claimed;
+	stub_granted = r->granted;
+	stub_claimed = r->claimed;
+	env.v = bt_verifier_new();
+	ck_assert_ptr_nonnull(env.v);
+	why = bt_verify_long(&env, &l, code, build(&row, code), HOST, &err);
+	bt_verifier_free(env.v);
+	if (!r->rule)
+		ck_assert_msg(!why, "%s: refused: %s (%s)", r->what, why, err.text);
+	else
+		ck_assert_msg(why && strstr(why, r->rule), "%s: wanted \"%s\", got \"%s\" (%s)", r->what,
+			      r->rule, why ? why : "accepted", err.text);
+}
+END_TEST
+
 /* Random bytes end in an answer. */
 START_TEST(any_bytes)
 {
@@ -130,6 +216,7 @@ int main(void)
 	TCase *tc = tcase_create("fragments");
 
 	tcase_add_loop_test(tc, fragment, 0, ARRAY_LEN(rows));
+	tcase_add_loop_test(tc, entries, 0, ARRAY_LEN(entry_rows));
 	tcase_add_test(tc, any_bytes);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
