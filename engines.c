@@ -203,7 +203,7 @@ static void virt_state(struct vcpu *v, struct state_part *p)
 
 const struct engine_choice engines[] = {
 	{ "bt", new_bt, bt_views, 0, false, bt_config, virt_state },
-	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, true, vtx_config, NULL },
+	{ "vtx", vmm_vcpu_new, bt_views, VMM_MEMORY, false, vtx_config, NULL },
 	{ "kvm", kvm_vcpu_new, kvm_views, 0, true, kvm_config, NULL },
 	{ 0 },
 };

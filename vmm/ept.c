@@ -4,10 +4,13 @@
 #include "vmm/vmm_int.h"
 
 #include "vtx/ept.h"
+#include "x86/paging.h"
 
 #define LARGE_SHIFT 21
 #define LARGE_PAGES (1u << (LARGE_SHIFT - PAGE_SHIFT))
-#define DIRECTORIES 4u /* of 1 GiB each: 4 GiB */
+#define DIRECTORIES (1u << (MAXPHYADDR - DIRECTORY_SHIFT)) /* of 1 GiB each */
+#define DIRECTORY_SHIFT 30
+#define ALWAYS 4u /* with ROM and our own memory in pages of 4 KiB */
 #define WRITE_BACK (6u << 3)
 #define EPTP_4_LEVELS (3u << 3)
 #define EPTP_WRITE_BACK 6u
@@ -60,6 +63,15 @@ static bool fill_directory(struct vmm *m, gpa directory, gpa from)
 	return true;
 }
 
+/* Is there memory in the GiB at A? */
+static bool occupied(const struct vmm *m, gpa a)
+{
+	for (unsigned i = 0; i < 512; i++)
+		if (mm_is_ram(m->vm, a + ((gpa)i << LARGE_SHIFT), PAGE_SIZE))
+			return true;
+	return false;
+}
+
 bool vmm_ept_init(struct vmm *m)
 {
 	gpa root = vmm_page(m), pointers = vmm_page(m), directory;
@@ -68,8 +80,10 @@ bool vmm_ept_init(struct vmm *m)
 		return false;
 	vmm_store64(m, root, pointers | EPT_R | EPT_W | EPT_X);
 	for (unsigned i = 0; i < DIRECTORIES; i++) {
+		if (i >= ALWAYS && !occupied(m, (gpa)i << DIRECTORY_SHIFT))
+			continue;
 		directory = vmm_page(m);
-		if (!directory || !fill_directory(m, directory, (gpa)i << 30))
+		if (!directory || !fill_directory(m, directory, (gpa)i << DIRECTORY_SHIFT))
 			return false;
 		vmm_store64(m, pointers + i * 8, directory | EPT_R | EPT_W | EPT_X);
 	}

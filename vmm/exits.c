@@ -5,6 +5,7 @@
 
 #include "vtx/bits.h"
 #include "x86/msrs.h"
+#include "x86/paging.h"
 
 /* ---- the guest's instruction and what comes after it ---- */
 
@@ -15,7 +16,7 @@ static void skip(struct vmm *m)
 	uint64_t rip = vm_read(m, VMCS_GUEST_RIP) + vm_read(m, VMCS_EXIT_INSTRUCTION_LENGTH);
 
 	/* In 16-bit code segments IP wraps where its limit is 64 KiB; whoever jumps over that edge faults. */
-	vm_write(m, VMCS_GUEST_RIP, rip);
+	vm_write(m, VMCS_GUEST_RIP, vmm_64(m) ? rip : (uint32_t)rip);
 	vm_write(m, VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCK_STI | BLOCK_MOV_SS));
 }
 
@@ -110,7 +111,7 @@ static bool on_nmi_or_fault(struct vmm *m)
 {
 	uint64_t info = vm_read(m, VMCS_EXIT_INTERRUPTION_INFO);
 	uint32_t err = (uint32_t)vm_read(m, VMCS_EXIT_INTERRUPTION_ERROR_CODE);
-	uint32_t lin = (uint32_t)vm_read(m, VMCS_EXIT_QUALIFICATION);
+	gva lin = vm_read(m, VMCS_EXIT_QUALIFICATION);
 
 	if (vmx_event_vector(info) != EXC_PF)
 		return emulate(m);
@@ -118,7 +119,7 @@ static bool on_nmi_or_fault(struct vmm *m)
 	case SHADOW_MAPPED:
 		deliver_again(m);
 		return true;
-	case SHADOW_DEVICE:
+	case SHADOW_EMULATE:
 		return emulate(m);
 	default:
 		break;
@@ -139,7 +140,7 @@ static bool on_cpuid(struct vmm *m)
 	if (steps(m))
 		return emulate(m);
 	c->cr4 = vmm_cr4(m); /* CPUID shows OSXSAVE */
-	m->machine.cpuid(m->machine.ctx, c, (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_ECX], out);
+	vmm_cpuid(m, c, (uint32_t)c->gpr[R_EAX], (uint32_t)c->gpr[R_ECX], out);
 	c->gpr[R_EAX] = out[0];
 	c->gpr[R_EBX] = out[1];
 	c->gpr[R_ECX] = out[2];
@@ -160,11 +161,12 @@ static bool on_io(struct vmm *m)
 
 	if (q & IO_STRING || steps(m))
 		return emulate(m);
-	if (q & IO_IN)
-		*eax = (*eax & ~mask) | (m->machine.in(m->machine.ctx, port, size) & mask);
-	else
+	if (!(q & IO_IN))
 		m->machine.out(m->machine.ctx, port, size, (uint32_t)(*eax & mask));
-	*eax = (uint32_t)*eax;
+	else if (size == 4)
+		*eax = m->machine.in(m->machine.ctx, port, size);
+	else
+		*eax = (*eax & ~mask) | (m->machine.in(m->machine.ctx, port, size) & mask);
 	skip(m);
 	return interrupt(m);
 }
@@ -178,7 +180,7 @@ static bool on_hlt(struct vmm *m)
 
 static bool on_invlpg(struct vmm *m)
 {
-	shadow_invlpg(m, (uint32_t)vm_read(m, VMCS_EXIT_QUALIFICATION));
+	shadow_invlpg(m, vm_read(m, VMCS_EXIT_QUALIFICATION));
 	skip(m);
 	return true;
 }
@@ -200,17 +202,16 @@ static bool on_cr(struct vmm *m)
 {
 	uint64_t q = vm_read(m, VMCS_EXIT_QUALIFICATION);
 	unsigned kind = q >> CR_KIND_SHIFT & 3, reg = q >> CR_REGISTER_SHIFT & 15;
-	uint64_t *gpr = &m->v->cpu.gpr[reg & 7];
+	uint64_t *gpr = &m->v->cpu.gpr[reg], val = vmm_64(m) ? *gpr : (uint32_t)*gpr;
 
-	if ((q & CR_NUMBER) == 4 && kind == 0 && reg != R_ESP && !steps(m) &&
-	    ((uint32_t)*gpr ^ vmm_cr4(m)) == CR4_PGE)
-		return toggle_global(m, (uint32_t)*gpr);
-	if ((q & CR_NUMBER) != 3 || steps(m) || reg == R_ESP)
+	if ((q & CR_NUMBER) == 4 && kind == 0 && reg != R_ESP && !steps(m) && (val ^ vmm_cr4(m)) == CR4_PGE)
+		return toggle_global(m, (uint32_t)val);
+	if ((q & CR_NUMBER) != 3 || steps(m) || reg == R_ESP || (kind == 0 && val >> MAXPHYADDR))
 		return emulate(m);
-	if (kind == 0 && !shadow_pdptes(m, (uint32_t)*gpr))
+	if (kind == 0 && !shadow_pdptes(m, val))
 		return inject_exception(m, EXC_GP, true, 0);
 	if (kind == 0)
-		shadow_enter(m, (uint32_t)*gpr);
+		shadow_enter(m, val);
 	else
 		*gpr = m->cr3;
 	skip(m);

@@ -4,6 +4,7 @@
 
 #include "mm/mmu.h"
 #include "vtx/ept.h"
+#include "x86/features.h"
 #include "x86/paging.h"
 
 static uint32_t plat_in(void *ctx, uint16_t port, unsigned size)
@@ -74,11 +75,17 @@ static int plat_irq_ack(void *ctx)
 	return m->machine.irq_ack(m->machine.ctx);
 }
 
-static void plat_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
+/* Shadow page tables are found by the guest's CR3 alone, so there are no process-context identifiers then. */
+void vmm_cpuid(void *ctx, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
+	enum { EBX = 1, ECX = 2 };
 	struct vmm *m = ctx;
 
 	m->machine.cpuid(m->machine.ctx, cpu, leaf, sub, out);
+	if (m->paging == VMM_SHADOW && leaf == 1)
+		out[ECX] &= ~(uint32_t)CPUID_PCID;
+	if (m->paging == VMM_SHADOW && leaf == 7 && !sub)
+		out[EBX] &= ~(uint32_t)CPUID_INVPCID;
 }
 
 static bool plat_rdmsr(void *ctx, uint32_t msr, uint64_t *val)
@@ -132,7 +139,7 @@ struct platform vmm_platform(struct vmm *m)
 				  .mmio_write = plat_mmio_write,
 				  .irq_pending = plat_irq_pending,
 				  .irq_ack = plat_irq_ack,
-				  .cpuid = plat_cpuid,
+				  .cpuid = vmm_cpuid,
 				  .rdmsr = plat_rdmsr,
 				  .wrmsr = plat_wrmsr,
 				  .tsc = plat_tsc,

@@ -55,7 +55,10 @@ static void init_controls(struct vmm *m)
 		VMX_PROC2_UNRESTRICTED_GUEST,
 		VMX_PROC2_RDTSCP,
 		VMX_EXIT_SAVE_DEBUG,
+		VMX_EXIT_SAVE_EFER,
+		VMX_EXIT_LOAD_EFER,
 		VMX_ENTRY_LOAD_DEBUG,
+		VMX_ENTRY_LOAD_EFER,
 	};
 
 	for (unsigned i = 0; i < VMX_WORDS; i++)
@@ -63,12 +66,21 @@ static void init_controls(struct vmm *m)
 			vm_write(m, vmx_words[i].field, m->x->caps.word[i].true_must);
 	for (unsigned i = 0; i < ARRAY_LEN(used); i++)
 		vm_control(m, used[i], true);
+	vm_control(m, VMX_EXIT_HOST_64, m->x->caps.model.long_mode);
+	vm_control(m, VMX_PROC2_INVPCID, vmx_offers(&m->x->caps, VMX_PROC2_INVPCID));
+}
+
+/* In IA-32e mode, where the processor has it: a host outside it has no guest inside. */
+uint64_t vmm_host_efer(const struct vmm *m)
+{
+	return m->x->caps.model.long_mode ? EFER_LME | EFER_LMA : 0;
 }
 
 static void init_host(struct vmm *m)
 {
 	vm_write(m, VMCS_HOST_CR0, CR0_PE | CR0_PG | CR0_NE | CR0_ET);
-	vm_write(m, VMCS_HOST_CR4, VMX_CR4_VMXE);
+	vm_write(m, VMCS_HOST_CR4, VMX_CR4_VMXE | (m->x->caps.model.long_mode ? CR4_PAE : 0));
+	vm_write(m, VMCS_HOST_IA32_EFER, vmm_host_efer(m));
 	vm_write(m, VMCS_HOST_CS_SELECTOR, HOST_CODE);
 	vm_write(m, VMCS_HOST_SS_SELECTOR, HOST_DATA);
 	vm_write(m, VMCS_HOST_DS_SELECTOR, HOST_DATA);

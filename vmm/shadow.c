@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Shadow page tables: what the processor walks in the place of the guest's tables (Adams and Agesen, ASPLOS
- * 2006, sections 2.4 and 4). They have the format of PAE whatever the guest's has, and are filled on page
- * faults that are not the guest's own.
+ * 2006, sections 2.4 and 4). They have four levels for a guest in IA-32e mode, and the format of PAE for any
+ * other; they are filled on page faults that are not the guest's own.
  *
  * No table of the guest is traced. A shadow keeps a copy of the part of the guest's table that it was made
  * from; at the guest's own flushes the two are compared and what has changed is dropped, as a TLB may lag
  * until then. Shadows of the roots used last are kept; those that have the same directory entry at the same
- * place, as kernels do, share the table under it. */
+ * place, as kernels do, share the table under it. Entries above the tables allow everything: what the guest's
+ * say is in the tables. */
 #include "vmm/vmm_int.h"
 
 #include "base/gpr.h"
@@ -18,33 +19,50 @@
 
 #define ROOTS 16u
 _Static_assert(ROOTS <= 16, "a bit each");
-#define TABLES 1600u /* shadow page tables, of 2 MiB each */
+#define TABLES 2400u /* shadow page tables, of 2 MiB each */
 #define ENTRIES 512u
-#define DIRECTORIES 4u
-#define REGIONS (ENTRIES * DIRECTORIES)
+#define PAE_DIRECTORIES 4u
+#define DIRECTORIES 32u /* of a root, of 1 GiB each */
+#define POINTERS 10u	/* of a root: tables of 512 GiB */
 #define REGION_SHIFT 21
+#define DIRECTORY_SHIFT 30
+#define POINTER_SHIFT 39
 #define NO_TABLE UINT16_MAX
 enum { INVVPID_ADDRESS, INVVPID_SINGLE }; /* types of INVVPID */
 
 /* A shadow page table. */
 struct table {
-	gpa at;		 /* of its page */
-	uint16_t roots;	 /* a bit for each root that has it; 0: free */
-	uint16_t region; /* where they have it */
-	bool large;	 /* the guest has a large page there, or part of one */
-	uint64_t pde;	 /* the guest's entry */
-	gpa source;	 /* of the part of the guest's table that covers it */
+	gpa at;		/* of its page */
+	uint16_t roots; /* a bit for each root that has it; 0: free */
+	bool large;	/* the guest has a large page there, or part of one */
+	gva lin;	/* where they have it */
+	uint64_t pde;	/* the guest's entry, with the rights of those above */
+	gpa source;	/* of the part of the guest's table that covers it */
 	uint64_t entry[ENTRIES];
 	uint64_t copy[ENTRIES]; /* of the guest's entries: half as many words for tables of 4-byte ones */
 };
 
+struct directory {
+	gpa at, above; /* of its page, of the entry that leads there */
+	gva lin;
+	unsigned used; /* how many tables it has */
+	uint16_t table[ENTRIES];
+};
+
+/* A table of four levels that leads to directories. */
+struct pointers {
+	gpa at;
+	unsigned slot; /* in the PML4 */
+};
+
 struct root {
-	bool used;
-	uint32_t cr3;
+	bool used, wide; /* four levels */
+	uint64_t cr3;
 	uint64_t lru;
-	gpa pointers; /* of the four PDPTEs */
-	gpa directory[DIRECTORIES];
-	uint16_t table[REGIONS]; /* NO_TABLE: none */
+	gpa top; /* of the PML4, or of the four PDPTEs */
+	unsigned ndirectories, npointers;
+	struct directory directory[DIRECTORIES];
+	struct pointers pointers[POINTERS];
 };
 
 struct shadows {
@@ -84,14 +102,24 @@ static struct walk_memory memory_of(struct vmm *m)
 	return (struct walk_memory){ m, load_entry, set_entry };
 }
 
+/* Does the guest's SMAP refuse the supervisor's accesses that the exit is about? Those that instructions make
+ * at CPL 3 implicitly are refused whatever AC is. */
+static bool smap(const struct vmm *m)
+{
+	unsigned cpl = vm_read(m, VMCS_GUEST_SS_ACCESS_RIGHTS) >> SA_DPL_SHIFT & 3;
+
+	return vmm_cr4(m) & CR4_SMAP && (cpl == 3 || !(vm_read(m, VMCS_GUEST_RFLAGS) & FL_AC));
+}
+
 static struct paging paging_of(struct vmm *m)
 {
 	return (struct paging){ .cr0 = vmm_cr0(m),
 				.cr3 = m->cr3,
 				.cr4 = vmm_cr4(m),
-				.efer = m->v->cpu.efer,
+				.efer = vm_read(m, VMCS_GUEST_IA32_EFER),
 				.pdptr = { m->pdptr[0], m->pdptr[1], m->pdptr[2], m->pdptr[3] },
 				.a20_mask = m->v->cpu.a20_mask | ~(gpa)UINT32_MAX,
+				.smap = smap(m),
 				.maxphyaddr = m->x->caps.model.address };
 }
 
@@ -111,9 +139,25 @@ static void put(struct vmm *m, struct table *t, unsigned i, uint64_t e)
 	vmm_store64(m, t->at + i * 8, e);
 }
 
-static gpa directory_entry(const struct root *r, unsigned region)
+static unsigned index_in(gva lin, unsigned shift)
 {
-	return r->directory[region / ENTRIES] + region % ENTRIES * 8;
+	return (unsigned)(lin >> shift) % ENTRIES;
+}
+
+static struct directory *find_directory(struct root *r, gva lin)
+{
+	for (unsigned i = 0; i < r->ndirectories; i++)
+		if (r->directory[i].lin >> DIRECTORY_SHIFT == lin >> DIRECTORY_SHIFT)
+			return &r->directory[i];
+	return NULL;
+}
+
+/* Number of R's table of LIN, or NO_TABLE. */
+static uint16_t table_at(struct root *r, gva lin)
+{
+	const struct directory *d = find_directory(r, lin);
+
+	return d ? d->table[index_in(lin, REGION_SHIFT)] : NO_TABLE;
 }
 
 static uint16_t root_bit(const struct vmm *m, const struct root *r)
@@ -121,41 +165,120 @@ static uint16_t root_bit(const struct vmm *m, const struct root *r)
 	return (uint16_t)(1u << (r - m->shadows->root));
 }
 
-/* R takes T, of its region. */
-static void attach(struct vmm *m, struct root *r, struct table *t)
-{
-	t->roots |= root_bit(m, r);
-	r->table[t->region] = (uint16_t)(t - m->shadows->table);
-	vmm_store64(m, directory_entry(r, t->region), t->at | PTE_P | PTE_W | PTE_U | PTE_A);
-}
-
-/* R gives its table of REGION up; without a root, its entries go. */
-static void detach(struct vmm *m, struct root *r, unsigned region)
+/* R gives its table number I of D up; without a root, its entries go. */
+static void detach(struct vmm *m, struct root *r, struct directory *d, unsigned i)
 {
 	struct table *t;
 
-	if (r->table[region] == NO_TABLE)
+	if (d->table[i] == NO_TABLE)
 		return;
-	t = &m->shadows->table[r->table[region]];
-	vmm_store64(m, directory_entry(r, region), 0);
-	r->table[region] = NO_TABLE;
+	t = &m->shadows->table[d->table[i]];
+	vmm_store64(m, d->at + i * 8, 0);
+	d->table[i] = NO_TABLE;
+	d->used--;
 	t->roots &= (uint16_t)~root_bit(m, r);
-	for (unsigned i = 0; i < ENTRIES && !t->roots; i++)
-		put(m, t, i, 0);
+	for (unsigned k = 0; k < ENTRIES && !t->roots; k++)
+		put(m, t, k, 0);
 }
 
 static void drop_table(struct vmm *m, struct table *t)
 {
-	for (unsigned i = 0; i < ROOTS; i++)
+	for (unsigned i = 0; i < ROOTS; i++) {
+		struct root *r = &m->shadows->root[i];
+
 		if (t->roots >> i & 1)
-			detach(m, &m->shadows->root[i], t->region);
+			detach(m, r, find_directory(r, t->lin), index_in(t->lin, REGION_SHIFT));
+	}
+}
+
+/* R has no table and no directory any more. */
+static void empty_root(struct vmm *m, struct root *r)
+{
+	for (unsigned k = 0; k < r->ndirectories; k++) {
+		struct directory *d = &r->directory[k];
+
+		for (unsigned i = 0; i < ENTRIES && d->used; i++)
+			detach(m, r, d, i);
+		vmm_store64(m, d->above, 0);
+	}
+	for (unsigned k = 0; k < r->npointers; k++)
+		vmm_store64(m, r->top + r->pointers[k].slot * 8, 0);
+	r->ndirectories = r->npointers = 0;
 }
 
 static void drop_root(struct vmm *m, struct root *r)
 {
-	for (unsigned i = 0; i < REGIONS; i++)
-		detach(m, r, i);
+	empty_root(m, r);
 	r->used = false;
+}
+
+#define TO_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
+
+/* The table of four levels above the directory of LIN. 0: R has as many as it can. */
+static gpa pointers_of(struct vmm *m, struct root *r, gva lin)
+{
+	struct pointers *p;
+
+	for (unsigned i = 0; i < r->npointers; i++)
+		if (r->pointers[i].slot == index_in(lin, POINTER_SHIFT))
+			return r->pointers[i].at;
+	if (r->npointers == POINTERS)
+		return 0;
+	p = &r->pointers[r->npointers++];
+	p->slot = index_in(lin, POINTER_SHIFT);
+	vmm_store64(m, r->top + p->slot * 8, p->at | TO_TABLE);
+	return p->at;
+}
+
+/* Give R a directory for LIN. NULL: it has as many as it can. */
+static struct directory *new_directory(struct vmm *m, struct root *r, gva lin)
+{
+	gpa above = r->wide ? pointers_of(m, r, lin) : r->top;
+	struct directory *d = &r->directory[r->ndirectories];
+
+	if (!above || r->ndirectories == DIRECTORIES)
+		return NULL;
+	r->ndirectories++;
+	d->lin = lin >> DIRECTORY_SHIFT << DIRECTORY_SHIFT;
+	d->above = above + index_in(lin, DIRECTORY_SHIFT) * 8;
+	vmm_store64(m, d->above, d->at | (r->wide ? TO_TABLE : PTE_P));
+	return d;
+}
+
+static struct directory *directory_of(struct vmm *m, struct root *r, gva lin)
+{
+	struct directory *d = find_directory(r, lin);
+
+	if (!d)
+		d = new_directory(m, r, lin);
+	if (!d) {
+		empty_root(m, r);
+		flush_processor(m);
+		d = new_directory(m, r, lin);
+	}
+	return d;
+}
+
+/* The PDPTEs of PAE are read with CR3, so all four directories are there from the beginning. */
+static void begin_root(struct vmm *m, struct root *r, uint64_t cr3, bool wide)
+{
+	r->used = true;
+	r->wide = wide;
+	r->cr3 = cr3;
+	for (unsigned i = 0; i < PAE_DIRECTORIES && !wide; i++)
+		new_directory(m, r, (gva)i << DIRECTORY_SHIFT);
+}
+
+/* R takes T, of its place. */
+static void attach(struct vmm *m, struct root *r, struct table *t)
+{
+	struct directory *d = directory_of(m, r, t->lin);
+	unsigned i = index_in(t->lin, REGION_SHIFT);
+
+	t->roots |= root_bit(m, r);
+	d->table[i] = (uint16_t)(t - m->shadows->table);
+	d->used++;
+	vmm_store64(m, d->at + i * 8, t->at | TO_TABLE);
 }
 
 void shadow_drop_all(struct vmm *m)
@@ -213,21 +336,21 @@ static void sync_table(struct vmm *m, struct table *t)
 	}
 }
 
-static void sync_root(struct vmm *m, struct root *r)
+static void sync_directory(struct vmm *m, struct root *r, struct directory *d)
 {
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m);
 
-	for (unsigned i = 0; i < REGIONS; i++) {
+	for (unsigned i = 0; i < ENTRIES && d->used; i++) {
 		struct table *t;
 		uint64_t pde;
 		gpa at;
 
-		if (r->table[i] == NO_TABLE)
+		if (d->table[i] == NO_TABLE)
 			continue;
-		t = &m->shadows->table[r->table[i]];
-		if (!walk_directory(&pg, &mem, (gva)i << REGION_SHIFT, &pde, &at) || !keeps(t->pde, pde))
-			detach(m, r, i);
+		t = &m->shadows->table[d->table[i]];
+		if (!walk_directory(&pg, &mem, t->lin, &pde, &at) || !keeps(t->pde, pde))
+			detach(m, r, d, i);
 		else
 			sync_table(m, t);
 	}
@@ -246,18 +369,22 @@ static void adopt_tables(struct vmm *m, struct root *r, const struct root *from)
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m);
 
-	for (unsigned i = 0; i < REGIONS; i++) {
-		struct table *t = &m->shadows->table[from->table[i] % TABLES];
-		uint64_t pde;
-		gpa at;
+	for (unsigned k = 0; k < from->ndirectories; k++) {
+		const struct directory *d = &from->directory[k];
 
-		if (from->table[i] != NO_TABLE &&
-		    walk_directory(&pg, &mem, (gva)i << REGION_SHIFT, &pde, &at) && shareable(t, pde))
-			attach(m, r, t);
+		for (unsigned i = 0; i < ENTRIES && d->used; i++) {
+			struct table *t = &m->shadows->table[d->table[i] % TABLES];
+			uint64_t pde;
+			gpa at;
+
+			if (d->table[i] != NO_TABLE && walk_directory(&pg, &mem, t->lin, &pde, &at) &&
+			    shareable(t, pde))
+				attach(m, r, t);
+		}
 	}
 }
 
-static struct root *find_root(struct vmm *m, uint32_t cr3)
+static struct root *find_root(struct vmm *m, uint64_t cr3, bool wide)
 {
 	struct shadows *s = m->shadows;
 	struct root *old = NULL;
@@ -265,62 +392,67 @@ static struct root *find_root(struct vmm *m, uint32_t cr3)
 	for (unsigned i = 0; i < ROOTS; i++) {
 		struct root *r = &s->root[i];
 
-		if (r->used && r->cr3 == cr3)
+		if (r->used && r->cr3 == cr3 && r->wide == wide)
 			return r;
 		if (!old || !r->used || (old->used && r->lru < old->lru))
 			old = r;
 	}
 	drop_root(m, old);
-	old->used = true;
-	old->cr3 = cr3;
-	if (s->current && s->current != old)
+	begin_root(m, old, cr3, wide);
+	if (s->current && s->current != old && s->current->wide == wide)
 		adopt_tables(m, old, s->current);
 	return old;
 }
 
-void shadow_enter(struct vmm *m, uint32_t cr3)
+void shadow_enter(struct vmm *m, uint64_t cr3)
 {
 	struct root *r;
 
 	m->cr3 = cr3;
 	m->flushes++;
-	r = find_root(m, cr3);
+	r = find_root(m, cr3, vmm_long(m));
 	r->lru = ++m->shadows->tick;
 	m->shadows->current = r;
-	sync_root(m, r);
-	vm_write(m, VMCS_GUEST_CR3, r->pointers);
+	for (unsigned i = 0; i < r->ndirectories; i++)
+		sync_directory(m, r, &r->directory[i]);
+	vm_write(m, VMCS_GUEST_CR3, r->top);
 	flush_processor(m);
 }
 
-bool shadow_pdptes(struct vmm *m, uint32_t cr3)
+bool shadow_pdptes(struct vmm *m, uint64_t cr3)
 {
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m);
 
-	return !(pg.cr4 & CR4_PAE) || walk_load_pdptrs(&pg, &mem, cr3, m->pdptr);
+	return !(pg.cr4 & CR4_PAE) || vmm_long(m) || walk_load_pdptrs(&pg, &mem, (uint32_t)cr3, m->pdptr);
+}
+
+/* LIN of a region as shadows have it. */
+static gva place_of(const struct vmm *m, gva lin)
+{
+	return (vmm_long(m) ? lin : (gva32)lin) >> REGION_SHIFT << REGION_SHIFT;
 }
 
 void shadow_invlpg(struct vmm *m, gva lin)
 {
-	struct root *r = m->shadows->current;
-	unsigned region = (unsigned)((gva32)lin >> REGION_SHIFT);
-	struct table *t;
+	uint16_t n = table_at(m->shadows->current, place_of(m, lin));
+	struct table *t = n == NO_TABLE ? NULL : &m->shadows->table[n];
 
 	m->flushes++;
-	if (r->table[region] != NO_TABLE) {
-		t = &m->shadows->table[r->table[region]];
-		if (t->large)
-			drop_table(m, t);
-		else
-			put(m, t, (unsigned)(lin >> PAGE_SHIFT) % ENTRIES, 0);
+	if (t && t->large) { /* all of the large page, of which the processor knows nothing */
+		drop_table(m, t);
+		flush_processor(m);
+		return;
 	}
+	if (t)
+		put(m, t, index_in(lin, PAGE_SHIFT), 0);
 	if (m->x->ops->invvpid)
 		m->x->ops->invvpid(m->x, INVVPID_ADDRESS, VMM_VPID, lin);
 }
 
 /* ---- page faults ---- */
 
-static struct table *take_table(struct vmm *m, struct root *r, unsigned region)
+static struct table *take_table(struct vmm *m, struct root *r, gva lin)
 {
 	struct shadows *s = m->shadows;
 	struct table *t;
@@ -335,16 +467,17 @@ static struct table *take_table(struct vmm *m, struct root *r, unsigned region)
 		drop_table(m, t);
 		flush_processor(m);
 	}
-	t->region = (uint16_t)region;
+	t->lin = lin;
 	attach(m, r, t);
 	return t;
 }
 
 /* What another root has in its place under the same directory entry. */
-static struct table *shared_table(struct vmm *m, unsigned region, bool large, uint64_t pde)
+static struct table *shared_table(struct vmm *m, gva lin, bool large, uint64_t pde)
 {
 	for (unsigned i = 0; i < ROOTS; i++) {
-		uint16_t n = m->shadows->root[i].table[region];
+		struct root *r = &m->shadows->root[i];
+		uint16_t n = r->wide == m->shadows->current->wide ? table_at(r, lin) : NO_TABLE;
 		struct table *t = &m->shadows->table[n % TABLES];
 
 		if (n != NO_TABLE && t->large == large && shareable(t, pde))
@@ -357,26 +490,28 @@ static struct table *shared_table(struct vmm *m, unsigned region, bool large, ui
 static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uint64_t pde)
 {
 	struct root *r = m->shadows->current;
-	unsigned region = (unsigned)((gva32)lin >> REGION_SHIFT);
 	bool large = w->page_shift != PAGE_SHIFT;
+	uint16_t n;
 	struct table *t;
 
-	if (r->table[region] != NO_TABLE) {
-		t = &m->shadows->table[r->table[region]];
+	lin = place_of(m, lin);
+	n = table_at(r, lin);
+	if (n != NO_TABLE) {
+		t = &m->shadows->table[n];
 		if (t->large == large && keeps(t->pde, pde)) {
 			t->pde = pde; /* dirty by now, maybe */
 			return t;
 		}
-		detach(m, r, region);
+		detach(m, r, find_directory(r, lin), index_in(lin, REGION_SHIFT));
 		flush_processor(m);
 	}
-	t = shared_table(m, region, large, pde);
+	t = shared_table(m, lin, large, pde);
 	if (t) {
 		attach(m, r, t);
 		sync_table(m, t);
 		return t;
 	}
-	t = take_table(m, r, region);
+	t = take_table(m, r, lin);
 	t->large = large;
 	t->pde = pde;
 	if (!large) {
@@ -391,7 +526,7 @@ static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uin
  * execute. */
 static uint64_t supervisor_write(const struct vmm *m, uint64_t e)
 {
-	if (e & PTE_U && vmm_cr4(m) & CR4_SMEP && m->v->cpu.efer & EFER_NXE)
+	if (e & PTE_U && vmm_cr4(m) & CR4_SMEP && vm_read(m, VMCS_GUEST_IA32_EFER) & EFER_NXE)
 		e |= PTE_NX;
 	return (e & ~(uint64_t)PTE_U) | PTE_W;
 }
@@ -417,9 +552,9 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	if (vmm_owns(page))
 		page = m->ones;
 	else if (!mm_is_ram(m->vm, page, PAGE_SIZE) && (how & MM_EXEC || !vmm_device(m, page)))
-		return SHADOW_DEVICE;
+		return SHADOW_EMULATE;
 	if (page == m->ones && how & MM_WRITE)
-		return SHADOW_DEVICE;
+		return SHADOW_EMULATE;
 	walk_directory(&pg, &mem, lin, &pde, &at);
 	t = table_for(m, lin, &w, pde);
 	if (!t->large) { /* the walk has set bits */
@@ -431,6 +566,8 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	    (w.global ? PTE_G : 0);
 	if (w.writable && w.dirty && page != m->ones)
 		e |= PTE_W;
+	else if (how & MM_WRITE && w.user && vmm_cr4(m) & CR4_SMAP)
+		return SHADOW_EMULATE; /* SMAP would not know a page of the supervisor's */
 	else if (how & MM_WRITE)
 		e = supervisor_write(m, e);
 	put(m, t, i, e);
@@ -438,6 +575,18 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 }
 
 /* ---- making them ---- */
+
+static void init_root(struct vmm *m, struct root *r)
+{
+	r->top = vmm_page(m);
+	for (unsigned i = 0; i < POINTERS; i++)
+		r->pointers[i].at = vmm_page(m);
+	for (unsigned i = 0; i < DIRECTORIES; i++) {
+		r->directory[i].at = vmm_page(m);
+		for (unsigned k = 0; k < ENTRIES; k++)
+			r->directory[i].table[k] = NO_TABLE;
+	}
+}
 
 bool shadow_init(struct vmm *m)
 {
@@ -449,20 +598,10 @@ bool shadow_init(struct vmm *m)
 	s->table = calloc(TABLES, sizeof(*s->table));
 	if (!s->table)
 		return false;
-	for (unsigned i = 0; i < ROOTS; i++) {
-		struct root *r = &s->root[i];
-
-		r->pointers = vmm_page(m);
-		for (unsigned k = 0; k < REGIONS; k++)
-			r->table[k] = NO_TABLE;
-		for (unsigned k = 0; k < DIRECTORIES; k++) {
-			r->directory[k] = vmm_page(m);
-			vmm_store64(m, r->pointers + k * 8, r->directory[k] | PTE_P);
-		}
-	}
-	for (unsigned i = 0; i < TABLES; i++) {
+	for (unsigned i = 0; i < ROOTS; i++)
+		init_root(m, &s->root[i]);
+	for (unsigned i = 0; i < TABLES; i++)
 		s->table[i].at = vmm_page(m);
-	}
 	return s->table[TABLES - 1].at;
 }
 

@@ -33,7 +33,7 @@ static void write_segment(struct vmm *m, const struct segment_fields *f, const s
 static void read_segment(const struct vmm *m, const struct segment_fields *f, struct seg_cache *s)
 {
 	s->sel = (uint16_t)vm_read(m, f->selector);
-	s->base = (uint32_t)vm_read(m, f->base);
+	s->base = vm_read(m, f->base);
 	s->limit = (uint32_t)vm_read(m, f->limit);
 	s->attr = rights_attr((uint32_t)vm_read(m, f->rights));
 }
@@ -43,7 +43,7 @@ static void read_segment(const struct vmm *m, const struct segment_fields *f, st
  * that paging depends on, too. CR0.WP is always 1 then: a write that is the first of a page must fault, as it
  * sets the dirty bit in the guest's table. */
 #define CR0_OWNED_SHADOWING ((uint64_t)CR0_PG | CR0_PE | CR0_WP)
-#define CR4_OWNED_SHADOWING ((uint64_t)CR4_PAE | CR4_PSE | CR4_PGE)
+#define CR4_OWNED_SHADOWING ((uint64_t)CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP)
 
 static void write_control_registers(struct vmm *m)
 {
@@ -53,7 +53,8 @@ static void write_control_registers(struct vmm *m)
 	if (m->shadowing) {
 		owned0 |= CR0_OWNED_SHADOWING;
 		owned4 |= CR4_OWNED_SHADOWING;
-		if ((vm_read(m, VMCS_CR0_READ_SHADOW) ^ c->cr0) & CR0_WP)
+		if ((vm_read(m, VMCS_CR0_READ_SHADOW) ^ c->cr0) & CR0_WP ||
+		    (vm_read(m, VMCS_CR4_READ_SHADOW) ^ c->cr4) & (CR4_SMEP | CR4_SMAP))
 			shadow_drop_all(m);
 		cr0 |= CR0_WP;
 		cr4 |= CR4_PAE;
@@ -88,7 +89,7 @@ uint32_t vmm_cr4(const struct vmm *m)
 
 static bool pae_paging(const struct cpu *c)
 {
-	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE);
+	return (c->cr0 & CR0_PG) && (c->cr4 & CR4_PAE) && !cpu_long(c);
 }
 
 static void write_controls(struct vmm *m)
@@ -104,6 +105,8 @@ static void write_controls(struct vmm *m)
 	vm_control(m, VMX_PROC_CR3_LOAD, shadowing);
 	vm_control(m, VMX_PROC_CR3_STORE, shadowing);
 	vm_control(m, VMX_PROC_INVLPG, shadowing);
+	vm_control(m, VMX_ENTRY_IA32E_GUEST, cpu_long(c));
+	vm_write(m, VMCS_GUEST_IA32_EFER, c->efer);
 	vm_write(m, VMCS_EXCEPTION_BITMAP, shadowing ? 1u << EXC_PF : 0);
 }
 
@@ -124,8 +127,8 @@ void vmm_to_vmcs(struct vmm *m)
 	write_control_registers(m);
 	for (unsigned i = 0; i < 4 && pae_paging(c); i++)
 		vm_write(m, VMCS_GUEST_PDPTE0 + i, m->pdptr[i]);
-	vm_write(m, VMCS_GUEST_RIP, (uint32_t)c->rip);
-	vm_write(m, VMCS_GUEST_RSP, (uint32_t)c->gpr[R_ESP]);
+	vm_write(m, VMCS_GUEST_RIP, cpu_64(c) ? c->rip : (uint32_t)c->rip);
+	vm_write(m, VMCS_GUEST_RSP, cpu_long(c) ? c->gpr[R_ESP] : (uint32_t)c->gpr[R_ESP]);
 	vm_write(m, VMCS_GUEST_RFLAGS, cpu_eflags(c));
 	vm_write(m, VMCS_GUEST_DR7, c->dr[7]);
 	vm_write(m, VMCS_GUEST_IA32_SYSENTER_CS, c->sysenter_cs);
@@ -146,15 +149,16 @@ void vmm_from_vmcs(struct vmm *m)
 		read_segment(m, &segments[i], &c->seg[i]);
 	read_segment(m, &ldtr, &c->ldtr);
 	read_segment(m, &tr, &c->tr);
-	c->gdtr.base = (uint32_t)vm_read(m, VMCS_GUEST_GDTR_BASE);
+	c->efer = vm_read(m, VMCS_GUEST_IA32_EFER);
+	c->gdtr.base = vm_read(m, VMCS_GUEST_GDTR_BASE);
 	c->gdtr.limit = (uint32_t)vm_read(m, VMCS_GUEST_GDTR_LIMIT);
-	c->idtr.base = (uint32_t)vm_read(m, VMCS_GUEST_IDTR_BASE);
+	c->idtr.base = vm_read(m, VMCS_GUEST_IDTR_BASE);
 	c->idtr.limit = (uint32_t)vm_read(m, VMCS_GUEST_IDTR_LIMIT);
 	c->cr0 = vmm_cr0(m);
 	c->cr4 = vmm_cr4(m);
-	c->cr3 = m->shadowing ? m->cr3 : (uint32_t)vm_read(m, VMCS_GUEST_CR3);
-	c->rip = (uint32_t)vm_read(m, VMCS_GUEST_RIP);
-	c->gpr[R_ESP] = (uint32_t)vm_read(m, VMCS_GUEST_RSP);
+	c->cr3 = m->shadowing ? m->cr3 : vm_read(m, VMCS_GUEST_CR3);
+	c->rip = vm_read(m, VMCS_GUEST_RIP);
+	c->gpr[R_ESP] = vm_read(m, VMCS_GUEST_RSP);
 	cpu_set_eflags(c, (uint32_t)vm_read(m, VMCS_GUEST_RFLAGS));
 	c->cpl = c->seg[SEG_SS].attr >> SA_DPL_SHIFT & 3;
 	c->dr[7] = (uint32_t)vm_read(m, VMCS_GUEST_DR7);

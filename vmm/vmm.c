@@ -57,6 +57,7 @@ static bool enter(struct vmm *m)
 		vmm_begin(m);
 	vmm_to_vmcs(m);
 	m->pending = PENDING_NONE;
+	m->v->cpu.efer = vmm_host_efer(m); /* root operation's, from here on */
 	if (go_inside(m))
 		return true;
 	vmm_from_vmcs(m);
@@ -313,7 +314,7 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 	m->vm = vm;
 	m->paging = c->paging;
 	if (mm_is_ram(vm, VMM_AT, 1) || mm_vm_add_ram(vm, VMM_AT, (uint64_t)VMM_PAGES << PAGE_SHIFT, true)) {
-		snprintf(err, errlen, "engine vtx: it needs 8 MiB of the machine's memory at %#x for itself",
+		snprintf(err, errlen, "engine vtx: it needs 16 MiB of the machine's memory at %#x for itself",
 			 VMM_AT);
 		free(m);
 		return NULL;

@@ -25,7 +25,7 @@ struct vmm_config {
 };
 
 /* What it takes of the machine's memory for itself, in bytes. */
-#define VMM_MEMORY (8u << 20)
+#define VMM_MEMORY (16u << 20)
 
 /* Make a vCPU on this engine. CONFIG is a struct vmm_config. NULL with one line in ERR. */
 struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform *plat, enum clock_mode clock,

@@ -41,7 +41,7 @@ struct vmm {
 	bool shadowing;		   /* now: EPT is off */
 	unsigned watched;	   /* points at exits: the processor must stop at each */
 	unsigned watched_accesses; /* points at ports, control registers and MSRs */
-	uint32_t cr3;		   /* the guest's, while shadowing */
+	uint64_t cr3;		   /* the guest's, while shadowing */
 	uint64_t pdptr[4];	   /* and its PDPTEs, with PAE */
 	bool window;		   /* an interrupt waits until the guest can take one */
 	unsigned pages;		   /* of ours, given out */
@@ -67,6 +67,8 @@ void vmm_store64(struct vmm *m, gpa at, uint64_t val);
 bool vmm_take_pages(struct vmm *m);
 /* As VMXON and VMPTRLD, and write what stays the same in the VMCS. */
 void vmm_begin(struct vmm *m);
+/* EFER in root operation. */
+uint64_t vmm_host_efer(const struct vmm *m);
 /* Is A in our own memory? */
 static inline bool vmm_owns(gpa a)
 {
@@ -80,6 +82,8 @@ bool vmm_device(void *m, gpa a);
 
 /* What the processor is around: the machine, but for its interrupts. */
 struct platform vmm_platform(struct vmm *m);
+/* CPUID, for the guest as for the processor. */
+void vmm_cpuid(void *m, const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 /* ---- vmm/state.c: the guest's state, in struct cpu as the guest sees it and in the VMCS ---- */
 
@@ -88,6 +92,15 @@ void vmm_from_vmcs(struct vmm *m);
 /* The control registers as the guest sees them, by the VMCS. */
 uint32_t vmm_cr0(const struct vmm *m);
 uint32_t vmm_cr4(const struct vmm *m);
+/* Is the guest of the VMCS in IA-32e mode? In 64-bit mode? */
+static inline bool vmm_long(const struct vmm *m)
+{
+	return vm_read(m, VMCS_GUEST_IA32_EFER) & EFER_LMA;
+}
+static inline bool vmm_64(const struct vmm *m)
+{
+	return vmm_long(m) && vm_read(m, VMCS_GUEST_CS_ACCESS_RIGHTS) & SA_L;
+}
 
 /* ---- vmm/exits.c ---- */
 
@@ -106,14 +119,14 @@ bool shadow_init(struct vmm *m);
 void shadow_free(struct vmm *m);
 /* The guest's CR3 is to be CR3, which it may be already: select its shadow tables, brought up to date as by a
  * flush, and set CR3 in the VMCS. */
-void shadow_enter(struct vmm *m, uint32_t cr3);
-/* The guest loads CR3: read its PDPTEs, with PAE. False: they are not valid (#GP). */
-bool shadow_pdptes(struct vmm *m, uint32_t cr3);
+void shadow_enter(struct vmm *m, uint64_t cr3);
+/* The guest loads CR3: read its PDPTEs, with PAE outside IA-32e mode. False: they are not valid (#GP). */
+bool shadow_pdptes(struct vmm *m, uint64_t cr3);
 /* The guest executed INVLPG. */
 void shadow_invlpg(struct vmm *m, gva lin);
 /* Drop everything: modes changed. */
 void shadow_drop_all(struct vmm *m);
-enum shadow_fault { SHADOW_MAPPED, SHADOW_GUEST_FAULT /* *ERR */, SHADOW_DEVICE };
+enum shadow_fault { SHADOW_MAPPED, SHADOW_GUEST_FAULT /* *ERR */, SHADOW_EMULATE };
 /* Resolve a page fault at LIN with error code ERR. */
 enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err);
 #endif

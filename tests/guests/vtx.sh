@@ -21,9 +21,14 @@ refused()
 # Kernel $1 under vtx with OPTIONs.
 kernel()
 {
-	flavour=$1
+	flavour=$1 more=
 	shift
-	if ! "$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" 2>"$TMP/err"; then
+	expected "$flavour" >"$TMP/expected"
+	case $flavour in
+	*amd64) more=$CACHE/busybox:busybox32 ;;
+	esac
+	if [ ! -s "$CACHE/linux-$flavour" ] ||
+		! "$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$TMP/inside.sh" $more 2>"$TMP/err"; then
 		skip "Linux $flavour" "no initramfs: $(cat "$TMP/err")"
 		return
 	fi
@@ -49,9 +54,10 @@ END
 	ok $? "$script.sh passes: vtx --vtx $way" "$(grep '^not ok' "$TMP/checks"; tail -1 "$TMP/checks")"
 }
 
-kernels=2
-[ -z "${LONG:-}" ] || kernels=8
-plan $((13 + kernels))
+kernels=4
+[ -z "${LONG:-}" ] || kernels=16
+GUESTS=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests
+plan $((20 + kernels))
 
 demo --vtx ept --verify-tc
 demo --vtx shadow --verify-tc
@@ -62,6 +68,19 @@ for how in "" pae; do
 	run_guest 60 --engine vtx --vtx shadow --append "seed=3 rounds=600 $how" stress
 	said "stress: no divergence" "pages change their roles at random under shadow tables $how"
 done
+
+# 64-bit mode, likewise.
+for way in ept shadow; do
+	run_guest 60 --engine vtx --vtx $way --verify-tc --kernel "$GUESTS/demo64/demo64.elf"
+	said "demo64: all checks passed" "the checks of 64-bit mode pass: vtx --vtx $way --verify-tc"
+	for seed in 1 5; do
+		run_guest 60 --engine vtx --vtx $way --memory 64M --cpu max --kernel "$GUESTS/stress64/stress64.elf" --append "seed=$seed"
+		said "stress64: all as expected" "tables of four levels at random, seed $seed: vtx --vtx $way"
+	done
+done
+# Memory above 4 GiB is behind EPT, too.
+run_guest 60 --engine vtx --memory 6G --kernel "$GUESTS/demo64/demo64.elf"
+said "demo64: all checks passed" "a guest of 6 GiB"
 
 run_guest 20 --engine vtx --vtx npt demo
 refused "--vtx takes ept or shadow, not" "a way that there is not is refused in one line"
@@ -105,12 +124,18 @@ if [ ! -s "$CACHE/linux-686" ] || [ ! -s "$CACHE/linux-686-pae" ] || [ ! -s "$CA
 	exit 0
 fi
 inside >"$TMP/inside.sh"
-expected >"$TMP/expected"
 kernel 686 --vtx ept
 kernel 686-pae --vtx shadow
+kernel cloud-amd64 --vtx ept
+kernel cloud-amd64 --vtx shadow
 [ -z "${LONG:-}" ] && exit 0
 kernel 686 --vtx shadow
 kernel 686-pae --vtx ept
+for model in host zen2 haswell nehalem; do # the last two isolate page tables
+	kernel amd64 --vtx shadow --cpu $model
+done
+kernel amd64 --vtx ept --cpu haswell
+kernel amd64 --vtx ept --verify-tc
 for way in ept shadow; do
 	checks $way rootfs
 	checks $way network
