@@ -176,7 +176,7 @@ void emit_exit(struct tx *t, uint64_t eip)
 /* Through the table of r8's 4 GiB, which the directory of the context points to. The directory's load faults
  * where there is none, and while a stop is pending. Targets take for granted that RSP's address is probed; if
  * that fails here, the dispatcher finds the target. */
-static void jump_long(struct tx *t)
+static void jump_long(struct tx *t, bool upper)
 {
 	ZydisInstructionCategory c = t->in[t->i].z.meta.category;
 	struct long_facts before = t->facts; /* of the code behind a branch around this */
@@ -186,8 +186,10 @@ static void jump_long(struct tx *t)
 		: c == ZYDIS_CATEGORY_CALL ? JUMP_PUSHED
 					   : JUMP_PLAIN);
 	long_claim_stack(t, H_R11);
-	e_rorx64(t, H_R11, H_R8, 32);
-	e_mov32(t, H_R11, H_R11);
+	if (!upper) {
+		e_rorx64(t, H_R11, H_R8, 32);
+		e_mov32(t, H_R11, H_R11);
+	}
 	e_ld64(t, H_R9, OFF(jt_live));
 	e_rmi(t, F_W, 0x8b, H_R9, H_R9, H_R11, 3, 0);
 	e_mov32(t, H_R11, H_R8);
@@ -215,7 +217,7 @@ void emit_indirect(struct tx *t)
 		e_st64(t, OFF(account.indirects), H_R9);
 	}
 	if (mode_long(t->mode) && !t->b->cfg.no_chain) {
-		jump_long(t);
+		jump_long(t, false);
 		return;
 	}
 	if (t->b->cfg.no_chain) {
@@ -229,6 +231,14 @@ void emit_indirect(struct tx *t)
 	e_rmi(t, F_W, 0x8d, H_R9, H_R9, H_R14, 0, 0);
 	e1(t, 0x41); /* jmp r9 */
 	e2(t, 0xe1ff);
+}
+
+void emit_return(struct tx *t)
+{
+	if (t->b->entries.on)
+		emit_indirect(t);
+	else
+		jump_long(t, true);
 }
 
 /* Call S if an interrupt is pending. */

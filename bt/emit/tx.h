@@ -81,6 +81,7 @@ struct tx {
 	bool sti;	/* the instruction was STI or a load of SS: no interrupt before the next */
 	bool inhibited; /* the one before it was */
 	struct long_facts facts;
+	unsigned polled; /* 64-bit code: the instruction whose poll is in front of the one before it, or 0 */
 };
 
 static inline uint32_t tx_host(const struct tx *t)

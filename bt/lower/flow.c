@@ -2,8 +2,7 @@
  * Control transfer. A near direct transfer is an exit that is chained to its target; a near indirect one
  * jumps through the context's jump table. Whatever may change privilege, mode or segments is a callout that
  * finds the next fragment itself. */
-#include "bt/emit/long.h"
-#include "bt/lower/family.h"
+#include "bt/lower/long.h"
 #include "bt/probe/emit.h"
 #include "bt/runtime/callout.h"
 
@@ -81,6 +80,40 @@ static bool backward(const struct insn *in, uint64_t to)
 	return to <= in->eip;
 }
 
+/* 64-bit code: does the TU continue behind branch I with another round of the loop that it leads back to? */
+static bool again(const struct tx *t, unsigned i)
+{
+	const struct insn *in = &t->in[i];
+	uint64_t to = target_of(in);
+
+	return mode_long(t->mode) && backward(in, to) && i + 1 < t->n && t->in[i + 1].eip == to &&
+	       t->kind == TX_NORMAL && exit_may_chain(t, in->next);
+}
+
+void long_poll_early(struct tx *t)
+{
+	const struct insn *in = &t->in[t->i], *next = in + 1;
+
+	if (t->i + 1 == t->n || t->kind != TX_NORMAL || next->invalid ||
+	    next->z.meta.category != ZYDIS_CATEGORY_COND_BR || !backward(next, target_of(next)) ||
+	    again(t, t->i + 1))
+		return;
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_TEST:
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_INC:
+	case ZYDIS_MNEMONIC_DEC:
+		break;
+	default:
+		return;
+	}
+	emit_poll(t);
+	t->polled = t->i + 1;
+}
+
 /* Jump on host condition CC (0..15) to an exit to EIP. */
 static void cond_exit(struct tx *t, unsigned cc, uint64_t eip)
 {
@@ -120,7 +153,13 @@ static void jcc(struct tx *t, struct insn *in)
 	if (op == 0x0f)
 		op = in->bytes[in->z.raw.prefix_count + 1];
 	cc = op & 15;
-	if (backward(in, to))
+	if (again(t, t->i)) {
+		e2(t, 0x800f | (cc ^ 1) << 8);
+		emit_link(t, in->next);
+		t->low[t->i] = LOW_CHAIN;
+		return;
+	}
+	if (backward(in, to) && !(t->polled && t->polled == t->i))
 		emit_poll(t);
 	if (is_bad(t, to)) {
 		uint8_t *skip = e_jcc8(t, cc ^ 1);
@@ -301,8 +340,9 @@ static bool pop_target(struct tx *t, unsigned size, uint32_t imm)
 		return false;
 	long_probe_stack(t, H_R11);
 	fact_renew(t, H_RSP, 0);
+	e_rm(t, 0, 0x8b, H_R11, H_RSP, 4);
 	e2(t, 0x5841); /* pop r8 */
-	emit_indirect(t);
+	emit_return(t);
 	t->low[t->i] = LOW_CHAIN;
 	t->done = true;
 	return true;

@@ -177,12 +177,40 @@ static void store_temps(struct tx *t, const struct temps *s)
 
 /* ---- instructions ---- */
 
+/* OP RM,REG where REG is in the vCPU and RM is not: as OP REG,RM, whose source is in memory. */
+static bool put_turned(struct tx *t, struct insn *in)
+{
+	struct host_form f = form_of(in);
+	struct host_mem m = { .base = NO_REG, .index = NO_REG, .vcpu = true };
+	struct insn turned;
+	unsigned at, op;
+
+	if (insn_is_vex(in) || in->z.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT ||
+	    !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
+		return false;
+	at = in->z.raw.modrm.offset - 1u;
+	op = in->bytes[at];
+	if (!((op < 0x40 && (op & 7) < 2) || op == 0x88 || op == 0x89) || f.rm == NO_REG ||
+	    long_home(f.reg) != HOME_VCPU || long_home(f.rm) != HOME_HOST || insn_uses_high_byte(in))
+		return false;
+	m.disp = OFF_GPR(f.reg);
+	turned = *in;
+	turned.bytes[at] |= 2;
+	f.reg = f.rm;
+	f.rm = NO_REG;
+	f.mem = &m;
+	put_form(t, &turned, &f);
+	return true;
+}
+
 static void put_registers(struct tx *t, struct insn *in)
 {
 	struct host_form f = form_of(in);
 	struct temps s = { 0 };
 	struct host_mem m;
 
+	if (put_turned(t, in))
+		return;
 	assign(&f, in, &s, &m);
 	load_temps(t, &s);
 	put_form(t, in, &f);
@@ -375,8 +403,15 @@ static bool stack_arithmetic(struct tx *t, struct insn *in)
 	return true;
 }
 
+static unsigned mark(const struct insn *in);
+
 void long_plain(struct tx *t, struct insn *in)
 {
+	uint8_t *at = t->p;
+
+	long_poll_early(t);
+	if (t->p != at)
+		tx_mark(t, FIX_NONE, mark(in));
 	if (stack_arithmetic(t, in))
 		return;
 	if (in->mem < 0)

@@ -35,6 +35,10 @@ void facts_after(struct tx *t, const struct insn *in); /* IN was lowered */
 /* Registers that the TU accesses memory by before it changes them. */
 uint32_t facts_wanted(struct tx *t);
 
+/* lower/flow.c. The current instruction may set the flags of a branch that polls: poll in front of it, as
+ * processors take the two for one. */
+void long_poll_early(struct tx *t);
+
 /* lower/long_stack.c: as the functions of struct lower_ops */
 void long_push_reg(struct tx *t, int reg, unsigned size);
 void long_push_imm(struct tx *t, uint64_t imm, unsigned size);

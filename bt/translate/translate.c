@@ -89,6 +89,57 @@ static int decode_tu(struct tx *t, unsigned max)
 	return 0;
 }
 
+static bool is_jcc(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_JCXZ:
+	case ZYDIS_MNEMONIC_JECXZ:
+	case ZYDIS_MNEMONIC_JRCXZ:
+	case ZYDIS_MNEMONIC_LOOP:
+	case ZYDIS_MNEMONIC_LOOPE:
+	case ZYDIS_MNEMONIC_LOOPNE:
+		return false;
+	default:
+		return in->z.meta.category == ZYDIS_CATEGORY_COND_BR && !in->invalid;
+	}
+}
+
+enum { ROUND = 14 }; /* instructions */
+
+/* 64-bit code: a TU that is a short loop has two rounds of it, which polls and jumps back once. The sensitive
+ * instructions of a fragment are counted by its entries, so it has none. */
+static void unroll(struct tx *t, unsigned max)
+{
+	const struct insn *last = &t->in[t->n - 1];
+	unsigned n = t->n;
+
+	if (n > ROUND || 2 * n > max || !is_jcc(last) || t->f->page2 != UINT32_MAX || t->b->icount.on ||
+	    last->next + (uint64_t)last->op[0].imm.value.s != t->in[0].eip)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (policy_kind(&t->in[i]) != SENS_KINDS ||
+		    (i + 1 < n && t->in[i].z.meta.category == ZYDIS_CATEGORY_COND_BR))
+			return;
+	for (unsigned i = 0; i < n; i++) {
+		t->in[n + i] = t->in[i];
+		t->goff[n + i] = t->goff[i];
+	}
+	t->n = 2 * n;
+}
+
+/* The guest bytes of the TU. */
+static uint16_t guest_bytes(const struct tx *t)
+{
+	gva end = 0;
+
+	for (unsigned i = 0; i < t->n; i++) {
+		gva e = t->in[i].pc + t->in[i].len - t->f->pc;
+
+		end = e > end ? e : end;
+	}
+	return (uint16_t)end;
+}
+
 /* icount: charge the fragment; leave before it when the budget does not cover it. */
 static uint8_t *budget_check(struct tx *t)
 {
@@ -311,7 +362,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 	emit_bypasses(t);
 	emit_stubs(t);
 	f->ninsn = (uint8_t)t->n;
-	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	f->glen = guest_bytes(t);
 	f->nmark = (uint16_t)t->nmark;
 	f->marks = arena_alloc(b, t->nmark * sizeof(*f->marks));
 	memcpy(f->marks, t->marks, t->nmark * sizeof(*f->marks));
@@ -430,6 +481,7 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 
 	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = t->i = 0;
 	t->sti = t->done = false;
+	t->polled = 0;
 	t->facts = (struct long_facts){ 0 };
 	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient.record;
 	if (kind != TX_NORMAL)
@@ -457,7 +509,9 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	}
 	if (mixed && kind == TX_NORMAL)
 		t->n = cut_at_store(t);
-	f->glen = (uint16_t)(t->in[t->n - 1].pc + t->in[t->n - 1].len - f->pc);
+	else if (entries)
+		unroll(t, max);
+	f->glen = guest_bytes(t);
 	f->checked = mixed && kind == TX_NORMAL && f->page2 == UINT32_MAX;
 
 	if (entries)
