@@ -174,19 +174,6 @@ static inline bool win_behind(const struct window *w)
 {
 	return w->need_sync || w->need_local || w->npend;
 }
-/* VPN is to be synchronized before W is used again. */
-static inline void win_pend(struct window *w, vpn32 vpn)
-{
-	if (!(w->shadow[vpn] & SH_IN) || (w->need_sync && !w->nested))
-		return;
-	if (w->npend < PEND_MAX)
-		w->pend[w->npend++] = vpn;
-	else {
-		w->need_sync = true;
-		w->outdated |= w->nested;
-	}
-}
-
 /* What the root of C's tables is called in struct window. */
 static inline uint32_t root_of(const struct cpu *c)
 {
@@ -210,6 +197,8 @@ static inline uint32_t kernel_root(const struct cpu *c)
 }
 
 /* window/sync.c */
+/* VPN is to be synchronized before W is used again. */
+void win_pend(struct window *w, vpn32 vpn);
 void narrow_page(struct mmu *m, struct window *w, vpn32 vpn); /* no longer writable, if it is mapped */
 void win_sync(struct mmu *m, struct window *w);
 void sync_page(struct mmu *m, struct window *w, vpn32 vpn);

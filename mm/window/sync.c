@@ -4,6 +4,29 @@
  * Host calls are batched: neighbours with the same fate take one. */
 #include "mm/window/fill.h"
 
+/* May W hold something of the page of VPN? A large one is invalidated as a whole. */
+static bool win_knows(const struct window *w, vpn32 vpn)
+{
+	const struct region *r;
+
+	if (w->shadow[vpn] & SH_IN)
+		return true;
+	r = w->view == WIN_FLAT ? NULL : w->regions[vpn >> (w->pae ? 9 : 10)];
+	return r && r->large && r->known;
+}
+
+void win_pend(struct window *w, vpn32 vpn)
+{
+	if (!win_knows(w, vpn) || (w->need_sync && !w->nested))
+		return;
+	if (w->npend < PEND_MAX)
+		w->pend[w->npend++] = vpn;
+	else {
+		w->need_sync = true;
+		w->outdated |= w->nested;
+	}
+}
+
 /* What happens to a mapped page whose entry changes from OLD to NOW. */
 enum fate { KEEP, NARROW, DROP };
 
@@ -366,7 +389,7 @@ static void sync_one(struct batch *b, vpn32 vpn)
 	uint64_t pde, old, e;
 	enum fate f;
 
-	if (!r || !(w->shadow[vpn] & SH_IN))
+	if (!r || !win_knows(w, vpn))
 		return;
 	if (w->view == WIN_FLAT || r->large ||
 	    !(pde = directory_entry(m, w, &d, vpn >> (region_shift(w) - PAGE_SHIFT))) ||
