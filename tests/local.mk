@@ -103,6 +103,7 @@ GUEST_TESTS = \
 	%D%/guests/memtest.sh \
 	%D%/guests/memtest64.sh \
 	%D%/guests/nested.sh \
+	%D%/guests/nested64.sh \
 	%D%/guests/network.sh \
 	%D%/guests/disks.sh \
 	%D%/guests/others.sh \
