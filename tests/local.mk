@@ -110,6 +110,7 @@ GUEST_TESTS = \
 	%D%/guests/pci.sh \
 	%D%/guests/rootfs.sh \
 	%D%/guests/rootfs-amd64.sh \
+	%D%/guests/systemd.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/balloon.sh \
 	%D%/guests/swap.sh \
