@@ -199,6 +199,7 @@ void long_entries(struct tx *t, uint32_t wanted)
 	e->all = (uint16_t)(t->p - t->base);
 	e->facts = (uint16_t)wanted;
 	t->facts.entry = (uint16_t)wanted;
+	tx_mark(t, FIX_NONE, 0);
 }
 
 uint32_t long_entry_bytes(uint32_t wanted)
