@@ -253,11 +253,14 @@ static void op_changed(struct vmx *x)
 	enter_side(e, x->guest);
 }
 
-/* Views ask. */
+/* Views ask. Outside the guest, a hypervisor in C has the processor's state in X and shows the guest's in
+ * struct cpu. */
 static void op_refresh(struct vmx *x)
 {
 	struct vmx_executor *e = x->owner;
 
+	if (e->root && !x->guest)
+		return;
 	vmx_copy_in(e);
 	vmx_copy_in_gprs(e);
 	for (unsigned i = 0; i < 4; i++)

@@ -57,7 +57,7 @@ END
 kernels=4
 [ -z "${LONG:-}" ] || kernels=16
 GUESTS=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests
-plan $((20 + kernels))
+plan $((21 + kernels))
 
 demo --vtx ept --verify-tc
 demo --vtx shadow --verify-tc
@@ -99,11 +99,13 @@ c
 delete 2
 c
 info exits
+vmcs-check
 END
 match '^cr 3 ' "break-on cr stops at a control register that the monitor handles"
 match '^exit EXCEPTION_NMI, ' "break-on exit stops at an exit"
 [ "$(awk '$1 == "EXCEPTION_NMI" { n = $3 } END { print n + 0 }' "$TMP/out")" -gt 3000 ]
 ok $? "accesses to devices are counted as exits" "$(detail)"
+match "^all .* hold .*a VM entry would succeed" "vmcs-check knows the monitor's own state"
 
 # String I/O runs in the guest, and is an exit in the log: mov esi, 100016h; mov ecx, 3; mov edx, 3f8h; cld; rep outsb; mov al, 16;
 # out f4h, al; "abc".
