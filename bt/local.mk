@@ -55,6 +55,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/lower/long.h \
 	%D%/lower/long_facts.c \
 	%D%/lower/long_memory.c \
+	%D%/lower/long_precheck.c \
 	%D%/lower/long_stack.c \
 	%D%/lower/long_string.c \
 	%D%/lower/long_system.c \
@@ -146,6 +147,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/runtime/callout_int.h \
 	%D%/runtime/callout_legacy.c \
 	%D%/runtime/callout_precheck.c \
+	%D%/runtime/callout_soft.c \
 	%D%/runtime/callout_system.c \
 	%D%/runtime/callout_vector.c \
 	%D%/runtime/callout_x87.c \

@@ -46,6 +46,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/line.c \
 	%D%/window/long.c \
 	%D%/window/long.h \
+	%D%/window/long_soft.c \
 	%D%/window/long_sync.c \
 	%D%/window/soft.c \
 	%D%/window/root.c \

@@ -66,6 +66,19 @@ enum mmu_long_place mmu_long_place_user(struct mmu *m, gva lin);
 enum mmu_fill mmu_long_fill(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 enum mmu_fill mmu_long_fill_user(struct mmu *m, gva lin, unsigned how, struct mmu_fault *f);
 
+/* A prechecked access of at most a page's bytes at LIN, in the selected space; USER: of code that reaches the
+ * user space, too. Enter its page as a soft one (mm/mmu.h), as mmu_long_fill() would map it. */
+enum mmu_soft {
+	SOFT_MAPPED, /* it has a mapping: access it */
+	SOFT_HERE,   /* mmu_long_soft() has it */
+	SOFT_NEW,    /* likewise since now */
+	SOFT_FAULT,  /* *F says which page fault the guest gets */
+	SOFT_NONE,   /* access it, and let the fault be resolved */
+};
+enum mmu_soft mmu_long_soften(struct mmu *m, gva lin, unsigned how, bool user, struct mmu_fault *f);
+/* The byte at LIN, good up to the end of its page for this access. NULL: not a soft page. */
+uint8_t *mmu_long_soft(const struct mmu *m, gva lin, unsigned how, bool user);
+
 /* ---- what the guest's system instructions call, beside mmu_invlpg() and mmu_flush() ---- */
 
 /* MOV to CR3 with CR4.PCIDE: the flush concerns the new PCID alone; with KEEP (bit 63) there is none. Without

@@ -33,6 +33,7 @@ struct precheck {
 	unsigned insn;
 	struct access access;
 	bool bypass, user, keep;
+	bool is_long;  /* lower/long_precheck.c */
 	uint8_t *soft; /* rel32 of the jump there */
 	uint8_t *miss; /* where it returns to if the page is not soft */
 	uint8_t *back; /* where the TU continues */

@@ -281,6 +281,13 @@ static bool grants(const struct mark *m)
 	return m && (m->fix == FIX_ENTRY || m->fix == FIX_POLL_R8);
 }
 
+/* The page is not mapped as it was: prechecked accesses ask again. */
+static void forget_tag(struct bt_vcpu *b, gva lin)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(b->tags.tag); i++)
+		b->tags.tag[i][lin >> PAGE_SHIFT & (TAGS - 1)] = 0;
+}
+
 bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
 		 bool write)
 {
@@ -304,6 +311,7 @@ bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontex
 	}
 	switch (mmu_long_where(b->v.mmu, addr, &lin)) {
 	case LONG_MEMORY:
+		forget_tag(b, lin);
 		if (!cpu_canonical(lin)) {
 			not_canonical(b, f, m, uc);
 			return true;
@@ -317,6 +325,7 @@ bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontex
 		place_user(b, f, m, uc, lin);
 		return true;
 	case LONG_USER:
+		forget_tag(b, lin);
 		user_missed(b, f, m, uc, lin, write);
 		return true;
 	case LONG_BEYOND:

@@ -128,6 +128,9 @@ void emit_clts(struct tx *t, struct insn *in);
 void emit_bit_string(struct tx *t, const struct insn *in);
 bool emit_bit_string_device(struct tx *t, struct insn *in); /* false: not a bit string */
 
+/* lower/long_precheck.c: what is out of line */
+void long_precheck_out(struct tx *t, struct precheck *l);
+
 /* lower/precheck.c */
 bool site_prechecks(const struct tx *t, const struct insn *in);
 bool can_precheck(const struct insn *in);

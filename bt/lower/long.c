@@ -233,10 +233,26 @@ static void put_exchanged(struct tx *t, struct insn *in, struct host_form *f)
 	tx_mark(t, FIX_NONE, 0);
 }
 
-static void put_memory(struct tx *t, struct insn *in)
+void long_put(struct tx *t, struct insn *in, const struct host_mem *m)
 {
 	struct host_form f = form_of(in);
 	struct temps s = { 0 };
+
+	f.mem = m;
+	if (insn_uses_high_byte(in) && m->base == H_R8) {
+		put_exchanged(t, in, &f);
+		return;
+	}
+	s.address = m->base == H_R8;
+	assign(&f, in, &s, NULL);
+	load_temps(t, &s);
+	put_form(t, in, &f);
+	store_temps(t, &s);
+}
+
+static void put_memory(struct tx *t, struct insn *in)
+{
+	struct precheck *l = NULL;
 	struct host_mem m;
 
 	t->low[t->i] = LOW_WINDOW;
@@ -248,20 +264,14 @@ static void put_memory(struct tx *t, struct insn *in)
 		long_linear(t, in);
 		long_device_begin(t, in, &m);
 	} else {
+		l = long_precheck(t, in);
 		long_operand(t, in, &m);
 	}
-	f.mem = &m;
-	if (insn_uses_high_byte(in) && m.base == H_R8) {
-		put_exchanged(t, in, &f);
-	} else {
-		s.address = m.base == H_R8;
-		assign(&f, in, &s, NULL);
-		load_temps(t, &s);
-		put_form(t, in, &f);
-		store_temps(t, &s);
-	}
+	long_put(t, in, &m);
 	if (t->kind == TX_MMIO)
 		long_device_end(t, in);
+	if (l)
+		long_precheck_end(t, l);
 }
 
 /* MOV with an offset of 64 bits and no ModRM. */

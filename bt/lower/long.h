@@ -20,7 +20,17 @@ void long_operand(struct tx *t, struct insn *in, struct host_mem *m);
 /* Reach the operand, whose linear address is in r8, by callouts: *M is the bounce buffer. */
 void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m);
 void long_device_end(struct tx *t, struct insn *in);
+/* Does IN read its operand in memory, or leave a part of it unchanged? */
+bool long_reads_or_keeps(const struct insn *in);
 void long_load(struct tx *t, struct insn *in, unsigned idx, unsigned size); /* as emit_load_operand() */
+
+/* The access itself, where *M says. It may use r8, r9, r11. */
+void long_put(struct tx *t, struct insn *in, const struct host_mem *m);
+
+/* lower/long_precheck.c: before the operand, and right behind the access. NULL: the site is not prechecked.
+ */
+struct precheck *long_precheck(struct tx *t, struct insn *in);
+void long_precheck_end(struct tx *t, struct precheck *l);
 
 /* lower/long_facts.c. Does a probe of this TU cover: the address A; the base of segment S; a sum of
  * registers? Learn that one has succeeded. */

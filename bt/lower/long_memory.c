@@ -316,8 +316,7 @@ static bool writes(const struct insn *in)
 	return in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
 }
 
-/* Does it read its operand, or leave a part of it unchanged? */
-static bool reads_or_keeps(const struct insn *in)
+bool long_reads_or_keeps(const struct insn *in)
 {
 	return (in->op[in->mem].actions &
 		(ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) ||
@@ -329,7 +328,7 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
 
 	s->mmio.size = insn_mem_size(in);
-	s->mmio.reads = reads_or_keeps(in);
+	s->mmio.reads = long_reads_or_keeps(in);
 	s->mmio.writes = writes(in);
 	s->mmio.aligned = insn_wants_alignment(in) && insn_mem_size(in) <= 32;
 	emit_callout(t, s);

@@ -285,6 +285,10 @@ void emit_bypasses(struct tx *t)
 		struct precheck *l = &t->precheck[k];
 
 		t->i = l->insn;
+		if (l->is_long) {
+			long_precheck_out(t, l);
+			continue;
+		}
 		if (l->bypass)
 			put_bypass(t, l);
 		put_soft(t, l);

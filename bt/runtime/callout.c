@@ -317,7 +317,7 @@ uint64_t co_far_ret(struct bt_vcpu *b, struct site *s, uint64_t ea)
 static void prefill(struct bt_vcpu *b)
 {
 	const struct verdict *v = verdict_find(b, b->prefill.pc);
-	bool guilty = guilty_of(v, CAUSE_MISS) && !mode_long(b->mode); /* whose code has no prechecks */
+	bool guilty = guilty_of(v, CAUSE_MISS) && (v->soft || !mode_long(b->mode));
 
 	mmu_prefill(b->v.mmu, b->prefill.lin, guilty, guilty && v->soft && !b->cfg.precheck_all);
 }

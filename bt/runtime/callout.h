@@ -24,12 +24,13 @@ callout_fn co_probe;		       /* probe */
 /* precheck; EA: linear address about to be accessed and not mapped. co_bypass_end stores what the bypass
  * wrote. */
 callout_fn co_precheck, co_bypass_end;
-callout_fn co_precheck_string; /* string */
-callout_fn co_load_seg;	       /* load; EA: selector */
-callout_fn co_load_far;	       /* load_far; EA: offset of the pointer in the segment */
-callout_fn co_far_imm;	       /* far */
-callout_fn co_far_mem;	       /* far.op; pointer at EA */
-callout_fn co_far_ret;	       /* far_ret */
+callout_fn co_precheck_string;	   /* string */
+callout_fn co_soften, co_soft_end; /* precheck, of 64-bit code */
+callout_fn co_load_seg;		   /* load; EA: selector */
+callout_fn co_load_far;		   /* load_far; EA: offset of the pointer in the segment */
+callout_fn co_far_imm;		   /* far */
+callout_fn co_far_mem;		   /* far.op; pointer at EA */
+callout_fn co_far_ret;		   /* far_ret */
 callout_fn co_iret, co_hlt;
 callout_fn co_int;		    /* interrupt */
 callout_fn co_sysenter, co_sysexit; /* syscall */

@@ -67,6 +67,7 @@ struct site {
 			uint16_t size;
 			bool write : 1, user : 1; /* USER: in the user window */
 			bool aligned : 1;	  /* raises #GP when misaligned */
+			bool reads : 1;		  /* 64-bit code: the operand, or a part of it that stays */
 		} precheck;
 		struct {
 			uint8_t op;  /* STR_* */

@@ -25,4 +25,11 @@ struct long_smap {
 	uint64_t open[PART_HIGH + 1], closed[PART_HIGH + 1];
 	bool unknown; /* OPEN is not known */
 };
+/* Pages that prechecked accesses have found mapped, minus the page number each, by its low eight bits: for
+ * reading, and for writing. Nothing rests on them but speed: where one is no longer mapped the access faults.
+ */
+enum { TAGS = 256 };
+struct long_tags {
+	uint64_t tag[2][TAGS];
+};
 #endif

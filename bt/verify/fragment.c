@@ -107,6 +107,8 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.part_v = { OFF(parts[0].v), OFF(parts[1].v) },
 		.open = OFF(smap.open),
 		.closed = OFF(smap.closed),
+		.tags = OFF(tags),
+		.tags_bytes = sizeof(b->tags),
 		.tables = OFF(jt_live),
 		.entries = b->tc_base + b->tc.long_miss,
 		.mask = OFF_CPU(xcr0),

@@ -186,6 +186,16 @@ bool long_is_choice(const struct long_check *k, const x86_op_mem *m, struct valu
 	return false;
 }
 
+/* [vCPU + byte * 8 + a table of quadwords] */
+static bool is_tag(const struct long_check *k, const x86_op_mem *m)
+{
+	const struct value *x = long_value_of(k, m->index);
+	uint64_t off = (uint64_t)m->disp - k->l->vcpu - k->l->tags;
+
+	return plain(k, m) && m->base == X86_REG_INVALID && x && x->below <= 8 && m->scale == 8 &&
+	       k->l->tags_bytes >= 256 * 8 && off <= k->l->tags_bytes - 256 * 8;
+}
+
 /* A load through a pointer of the monitor's. */
 static const char *monitor_load(struct long_check *k, const cs_x86_op *op, unsigned i, bool *is)
 {
@@ -199,6 +209,8 @@ static const char *monitor_load(struct long_check *k, const cs_x86_op *op, unsig
 	if (long_is_choice(k, m, &v))
 		return op->size == 8 && i == 1 && k->c.in->id == X86_INS_MOV ? NULL
 									     : "the spaces are only loaded";
+	if (is_tag(k, m))
+		return op->size == 8 && i == 1 && k->c.in->id == X86_INS_MOV ? NULL : "tags are only loaded";
 	if (long_is_table(k, m, &made))
 		return op->size == (made == L_TABLE ? 8 : 4) && i == 1 && k->c.in->id == X86_INS_MOV
 			   ? NULL

@@ -78,6 +78,8 @@ void window_sums(const struct window *w, struct window_sums *s);
 bool long_takes_user(const struct mmu *m, const struct window *w);
 struct window *long_prefill_window(struct mmu *m, gva lin);
 uint32_t long_shadow_at(const struct mmu *m, uint64_t hva);
+/* PAGE has become a soft one: count its accesses. */
+void long_use_begin(struct mmu *m, uint64_t page);
 bool long_stale(const struct mmu *m);
 /* The number W of a space is to be another's. */
 void long_forget(struct mmu *m, struct window *w);

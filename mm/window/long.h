@@ -15,6 +15,7 @@ enum {
 	LONG_HALF = 1 << 15, /* of the host's addresses that user code has, in regions */
 	LONG_GUARD = 9,	     /* regions of nothing around a region: 36 GiB */
 	LONG_SLOTS = 64,     /* roots whose spaces are remembered */
+	LONG_USES = 256,     /* soft pages whose accesses are counted */
 };
 #define LONG_LIN_SLOTS (1u << 16)
 
@@ -65,12 +66,19 @@ struct long_slot {
 	struct long_space *kernel, *user; /* or NULL */
 };
 
+/* How often a soft page was asked for. */
+struct long_use {
+	uint64_t page;
+	unsigned n;
+};
+
 struct long_state {
 	struct window *kernel, *user; /* numbers of the present root's spaces; NULL until selected */
 	unsigned nregions;	      /* none from here on was ever used */
 	struct long_space space[LONG_SPACES];
 	struct long_slot slot[LONG_SLOTS];
 	uint8_t owner[LONG_HALF]; /* of host regions: the face that has reserved it; 0: none */
+	struct long_use use[LONG_USES];
 	struct window region[LONG_REGIONS];
 };
 

@@ -33,12 +33,17 @@ bool soft_enter(struct mmu *m, struct window *w, struct region *r, vpn32 vpn, ui
 		return true;
 	if (old & SH_P) /* with other rights, or of another page: the guest changed the entry */
 		drop_range(m, w, vpn, 1);
-	if ((old & SH_LINE) && old >> 12 != s >> 12)
-		return false;
+	if ((old & SH_LINE) && old >> 12 != s >> 12) {
+		if (!w->of)
+			return false;
+		line_forget(w, vpn, 1); /* its page there is closed, and stays so */
+	}
 	s |= SH_SR | (s & SH_W ? SH_SW : 0) | (w->shadow[vpn] & SH_LINE);
 	fill_book(m, w, r, vpn, s & ~(uint64_t)(SH_P | SH_W),
 		  page_read(m->vm, (ppn)(r->pt_at >> PAGE_SHIFT)));
 	m->st.softs++;
+	if (w->of)
+		long_use_begin(m, page_of(w, vpn));
 	return true;
 }
 

@@ -905,6 +905,65 @@ START_TEST(compatibility)
 }
 END_TEST
 
+/* Pages that are accessed without a mapping: with the rights of one, which end when it would. */
+START_TEST(soft)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	const struct mmu_long *s;
+	unsigned win, uses = 0;
+	uint32_t v;
+
+	map(g, ROOT_A, PROGRAM, 3002, PTE_P | PTE_W | PTE_U);
+	map(g, ROOT_A, PROGRAM + 0x2000, 3004, RIGHTS | PTE_U);
+	map(g, ROOT_A, KERNEL, 3000, RIGHTS);
+	set_cpl(g, 3);
+	ck_assert_ptr_nonnull(mmu_long_select(g->m, &win));
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_READ, false, &f), SOFT_NONE); /* no place yet */
+	expect(g, PROGRAM + 0x2000, 3004);
+	s = mmu_long_select(g->m, &win);
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM + 0x2000, MM_READ, false, &f), SOFT_MAPPED);
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM + 0x1000, MM_READ, false, &f), SOFT_FAULT);
+	ck_assert_uint_eq(f.err, PF_ERR_U);
+	ck_assert_int_eq(mmu_long_soften(g->m, KERNEL, MM_READ, false, &f), SOFT_NONE);
+	ck_assert_int_eq(mmu_long_soften(g->m, 1ull << 47, MM_READ, false, &f), SOFT_NONE);
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_READ, false, &f), SOFT_NEW);
+	ck_assert_uint_eq(load(g, entry_at(g, ROOT_A, PROGRAM, 1)) & (PTE_A | PTE_D), PTE_A);
+	ck_assert_ptr_null(mmu_long_soft(g->m, PROGRAM, MM_WRITE, false));
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM + 8, MM_WRITE, false, &f), SOFT_NEW);
+	ck_assert_uint_eq(load(g, entry_at(g, ROOT_A, PROGRAM, 1)) & (PTE_A | PTE_D), PTE_A | PTE_D);
+	ck_assert(!can_read((void *)(PROGRAM + s->d)));
+	*(uint32_t *)mmu_long_soft(g->m, PROGRAM + 8, MM_WRITE, false) = 77;
+	ck_assert(mm_phys_read(g->vm, (gpa)3002 << PAGE_SHIFT | 8, &v, 4));
+	ck_assert_uint_eq(v, 77);
+	while (mmu_long_soften(g->m, PROGRAM, MM_WRITE, false, &f) == SOFT_HERE)
+		ck_assert_uint_lt(++uses, 100);
+	ck_assert(uses && can_write((void *)(PROGRAM + s->d)));
+	/* A page of the same name later is another one. */
+	map(g, ROOT_A, PROGRAM, 3005, RIGHTS | PTE_U);
+	set_root(g, ROOT_A, 3);
+	ck_assert_ptr_null(mmu_long_soft(g->m, PROGRAM, MM_READ, false));
+	mmu_long_select(g->m, &win);
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_WRITE, false, &f), SOFT_NEW);
+	ck_assert_uint_eq(*(uint32_t *)mmu_long_soft(g->m, PROGRAM, MM_WRITE, false), word(3005, 0));
+	mm_trace_code(g->vm, 3005);
+	ck_assert_ptr_null(mmu_long_soft(g->m, PROGRAM, MM_WRITE, false));
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_WRITE, false, &f), SOFT_NONE);
+	/* The kernel reaches it through the user space alone, with the rights of its tables. */
+	set_cpl(g, 0);
+	mmu_long_select(g->m, &win);
+	mmu_long_user(g->m);
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_READ, false, &f), SOFT_NONE);
+	ck_assert_uint_eq(*(uint32_t *)mmu_long_soft(g->m, PROGRAM, MM_READ, true), word(3005, 0));
+	map(g, ROOT_A, PROGRAM, 3005, (RIGHTS & ~PTE_W) | PTE_U);
+	mmu_invlpg(g->m, PROGRAM);
+	ck_assert_ptr_null(mmu_long_soft(g->m, PROGRAM, MM_WRITE, true));
+	ck_assert_int_eq(mmu_long_soften(g->m, PROGRAM, MM_WRITE, true, &f), SOFT_FAULT);
+	ck_assert_uint_eq(f.err, PF_ERR_P | PF_ERR_W);
+	guest_free(g);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("long");
@@ -925,6 +984,7 @@ int main(void)
 	tcase_add_loop_test(t, high_memory, 0, 2);
 	tcase_add_test(t, come_and_go);
 	tcase_add_test(t, moves);
+	tcase_add_test(t, soft);
 	tcase_add_test(t, watchpoints);
 	tcase_add_test(t, semantics);
 	tcase_add_test(t, compatibility);
