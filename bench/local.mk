@@ -75,8 +75,12 @@ bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf guests/kvm/kvm %D%/be
 	$(SHELL) $(top_srcdir)/%D%/exits -v ./vitrine
 	$(SHELL) $(top_srcdir)/%D%/nested -v ./vitrine -k guests
 
+# Round trips in 64-bit mode.
+bench-vmx64: all guests/hyper64/hyper64.elf
+	$(SHELL) $(top_srcdir)/%D%/vmx -v ./vitrine -k guests/hyper64/hyper64.elf
+
 # Cost of a refreshing dashboard for the guest: bench/dashboard.
 bench-dashboard: all
 	$(top_srcdir)/%D%/dashboard -v ./vitrine
 
-.PHONY: bench bench64 bench-io bench-memory bench-nano bench-nano64 bench-traps bench-vmx bench-dashboard
+.PHONY: bench bench64 bench-io bench-memory bench-nano bench-nano64 bench-traps bench-vmx bench-vmx64 bench-dashboard

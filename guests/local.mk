@@ -97,12 +97,22 @@ hyper_sources = %D%/demo/boot.S %D%/demo/entry.S %D%/demo/lib.c %D%/demo/cpu.c %
 	%D%/hyper/entry.S %D%/hyper/main.c %D%/hyper/vm.c %D%/hyper/vmx.c %D%/hyper/svm.c %D%/hyper/cases.c \
 	%D%/hyper/events.c %D%/hyper/controls.c %D%/hyper/nested.c %D%/hyper/errors.c %D%/hyper/timing.c %D%/hyper/fuzz.c \
 	%D%/hyper/fuzz_vmx.c %D%/hyper/fuzz_svm.c %D%/hyper/apic.c %D%/hyper/codes.c %D%/hyper/reasons.c
-hyper_extra = %D%/hyper/hyper.h %D%/hyper/vmx.h %D%/hyper/svm.h %D%/hyper/cases.h %D%/hyper/fuzz.h \
+hyper_extra = %D%/hyper/hyper.h %D%/hyper/vmx.h %D%/hyper/svm.h %D%/hyper/vmx_fields.h %D%/hyper/svm_fields.h %D%/hyper/cases.h %D%/hyper/fuzz.h \
 	%D%/hyper/cases.def %D%/hyper/state.def %D%/hyper/hyper.lds
 
 %D%/hyper/hyper.elf: $(hyper_sources) $(hyper_extra) %D%/demo/kernel.h %D%/hyper/hyper.lds
 	$(AM_V_GEN)$(MKDIR_P) %D%/hyper && out=`pwd`/%D%/hyper && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/hyper/hyper.lds -o $$out/hyper.elf $(hyper_sources)
+
+# hyper64: the same in 64-bit mode, built partly from demo64's files.
+hyper64_sources = %D%/demo64/boot.S %D%/demo64/entry.S %D%/demo64/lib.c %D%/demo64/cpu.c %D%/demo64/paging.c \
+	%D%/hyper64/entry.S %D%/hyper64/main.c %D%/hyper64/vm.c %D%/hyper64/vmx.c %D%/hyper64/svm.c %D%/hyper64/cases.c \
+	%D%/hyper64/entries.c
+hyper64_extra = %D%/hyper64/hyper.h %D%/hyper/vmx_fields.h %D%/hyper/svm_fields.h %D%/hyper/state.def
+
+%D%/hyper64/hyper64.elf: $(hyper64_sources) $(hyper64_extra) %D%/demo64/kernel.h %D%/demo64/demo64.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/hyper64 && out=`pwd`/%D%/hyper64 && cd $(top_srcdir) && \
+	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,%D%/demo64/demo64.lds -o $$out/hyper64.elf $(hyper64_sources)
 
 # A KVM client, static, for Linux in a guest.
 kvm_sources = %D%/kvm/main.c %D%/kvm/boot.c %D%/kvm/ports.c
@@ -121,4 +131,4 @@ CLEANFILES += %D%/demo/demo.elf %D%/demo/demo.bin %D%/demo/user.o %D%/nano/nano.
 	%D%/nano64/nano64.elf %D%/nano64/nano64.bin %D%/nano64/user.o \
 	%D%/stress64/stress64.elf %D%/stress64/stress64.bin %D%/stress64/user.o
 EXTRA_DIST += $(demo_sources) $(demo_extra) $(demo64_sources) $(demo64_extra) $(nano64_sources) $(nano64_extra) $(stress64_sources) $(stress64_extra) $(nano_sources) $(nano_extra) $(stress_sources) $(stress_extra) \
-	$(hyper_sources) $(hyper_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs
+	$(hyper_sources) $(hyper_extra) $(hyper64_sources) $(hyper64_extra) $(kvm_sources) %D%/kvm/client.h %D%/kvm/inner.sh %D%/kvm/outer.sh %D%/fetch %D%/mkinitramfs %D%/mkrootfs

@@ -65,6 +65,7 @@ SHELL_TESTS = \
 	%D%/guests/demo64.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/hyper.sh \
+	%D%/guests/hyper64.sh \
 	%D%/guests/vmx_views.sh \
 	%D%/guests/svm_views.sh \
 	%D%/guests/isa.sh \
@@ -409,7 +410,7 @@ steps_extra = %D%/guests/steps/pieces.def
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
-	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/kvm/kvm guests/stress64/stress64.elf
+	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/hyper64/hyper64.elf guests/kvm/kvm guests/stress64/stress64.elf
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
 	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
