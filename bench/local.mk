@@ -10,7 +10,7 @@ traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 memory_parts = %D%/memory/run %D%/memory/lab.py %D%/memory/dbench.py %D%/memory/alone.py %D%/memory/cost.py %D%/memory/swap.py %D%/memory/sharing.py %D%/memory/sharing.gp %D%/memory/work.py %D%/memory/sampling.py %D%/memory/sampling.gp %D%/memory/balloon.py %D%/memory/balloon.gp %D%/memory/double_paging.py %D%/memory/double-paging.gp %D%/memory/watch.py %D%/memory/tax.py %D%/memory/tax.gp %D%/memory/overcommit.py %D%/memory/overcommit.gp
 EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/nested %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
-CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/bench64 %D%/nano-native bench-nano.out/* bench-nano64.out/* bench-memory.out/*
+CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/bench64 %D%/bench64-fixed %D%/nano-native bench-nano.out/* bench-nano64.out/* bench-memory.out/*
 
 # The same for 64-bit guests, position independent as programs are there.
 BENCH64_FLAGS = -m64 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fpie -static-pie -nostdlib -fno-stack-protector \
@@ -19,6 +19,11 @@ BENCH64_FLAGS = -m64 -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fpie -static-p
 %D%/bench64: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench64 && cd $(top_srcdir) && \
 	$(GUEST_CC) $(BENCH64_FLAGS) -I. -o $$out $(bench_sources)
+
+# The same at a fixed place, where bench/vmx-ops finds its marks.
+%D%/bench64-fixed: $(bench_sources) $(bench_headers)
+	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench64-fixed && cd $(top_srcdir) && \
+	$(GUEST_CC) $(BENCH64_FLAGS) -fno-pie -no-pie -static -I. -o $$out $(bench_sources)
 
 %D%/bench: $(bench_sources) $(bench_headers)
 	$(AM_V_GEN)$(MKDIR_P) %D% && out=`pwd`/%D%/bench && cd $(top_srcdir) && \
@@ -69,9 +74,10 @@ bench-traps: all
 # Round trips of VM exits (bench/vmx); operations under the engines bt and vtx, with their exits and traps (bench/vmx-ops);
 # exits of flat code under all engines, kvm among them (bench/exits);
 # a nested guest under Linux' KVM (bench/nested).
-bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf guests/kvm/kvm %D%/bench
+bench-vmx: all guests/hyper/hyper.elf guests/nano/nano.elf guests/nano64/nano64.elf guests/kvm/kvm %D%/bench %D%/bench64-fixed
 	$(SHELL) $(top_srcdir)/%D%/vmx -v ./vitrine -k guests/hyper/hyper.elf
 	$(top_srcdir)/%D%/vmx-ops -v ./vitrine -n guests/nano/nano.elf -b %D%/bench
+	$(top_srcdir)/%D%/vmx-ops -v ./vitrine -f cloud-amd64 -n guests/nano64/nano64.elf -b %D%/bench64-fixed
 	$(SHELL) $(top_srcdir)/%D%/exits -v ./vitrine
 	$(SHELL) $(top_srcdir)/%D%/nested -v ./vitrine -k guests
 
