@@ -193,7 +193,7 @@ static bool toggle_global(struct vmm *m, uint32_t cr4)
 {
 	vm_write(m, VMCS_CR4_READ_SHADOW, cr4);
 	vm_write(m, VMCS_GUEST_CR4, (vm_read(m, VMCS_GUEST_CR4) & ~(uint64_t)CR4_PGE) | (cr4 & CR4_PGE));
-	shadow_enter(m, m->cr3);
+	shadow_enter(m, m->cr3, true);
 	skip(m);
 	return true;
 }
@@ -211,7 +211,7 @@ static bool on_cr(struct vmm *m)
 	if (kind == 0 && !shadow_pdptes(m, val))
 		return inject_exception(m, EXC_GP, true, 0);
 	if (kind == 0)
-		shadow_enter(m, val);
+		shadow_enter(m, val, false);
 	else
 		*gpr = m->cr3;
 	skip(m);

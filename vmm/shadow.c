@@ -6,8 +6,8 @@
  * No table of the guest is traced. A shadow keeps a copy of the part of the guest's table that it was made
  * from; at the guest's own flushes the two are compared and what has changed is dropped, as a TLB may lag
  * until then. Shadows of the roots used last are kept; those that have the same directory entry at the same
- * place, as kernels do, share the table under it. Entries above the tables allow everything: what the guest's
- * say is in the tables. */
+ * place, as kernels do, share the table under it. A table of global pages alone is not compared at MOV CR3.
+ * Entries above the tables allow everything: what the guest's say is in the tables. */
 #include "vmm/vmm_int.h"
 
 #include "base/gpr.h"
@@ -35,6 +35,7 @@ struct table {
 	gpa at;		/* of its page */
 	uint16_t roots; /* a bit for each root that has it; 0: free */
 	bool large;	/* the guest has a large page there, or part of one */
+	bool local;	/* it had an entry that is not global */
 	gva lin;	/* where they have it */
 	uint64_t pde;	/* the guest's entry, with the rights of those above */
 	gpa source;	/* of the part of the guest's table that covers it */
@@ -59,7 +60,8 @@ struct root {
 	bool used, wide; /* four levels */
 	uint64_t cr3;
 	uint64_t lru;
-	gpa top; /* of the PML4, or of the four PDPTEs */
+	uint64_t globals; /* flushes of global pages that it has seen */
+	gpa top;	  /* of the PML4, or of the four PDPTEs */
 	unsigned ndirectories, npointers;
 	struct directory directory[DIRECTORIES];
 	struct pointers pointers[POINTERS];
@@ -69,7 +71,7 @@ struct shadows {
 	struct root root[ROOTS];
 	struct table *table; /* TABLES of them */
 	unsigned hand;	     /* of the clock that finds a table to be reused */
-	uint64_t tick;
+	uint64_t tick, globals;
 	struct root *current;
 };
 
@@ -336,7 +338,7 @@ static void sync_table(struct vmm *m, struct table *t)
 	}
 }
 
-static void sync_directory(struct vmm *m, struct root *r, struct directory *d)
+static void sync_directory(struct vmm *m, struct root *r, struct directory *d, bool global)
 {
 	struct paging pg = paging_of(m);
 	struct walk_memory mem = memory_of(m);
@@ -349,6 +351,8 @@ static void sync_directory(struct vmm *m, struct root *r, struct directory *d)
 		if (d->table[i] == NO_TABLE)
 			continue;
 		t = &m->shadows->table[d->table[i]];
+		if (!t->local && !global)
+			continue;
 		if (!walk_directory(&pg, &mem, t->lin, &pde, &at) || !keeps(t->pde, pde))
 			detach(m, r, d, i);
 		else
@@ -404,17 +408,20 @@ static struct root *find_root(struct vmm *m, uint64_t cr3, bool wide)
 	return old;
 }
 
-void shadow_enter(struct vmm *m, uint64_t cr3)
+void shadow_enter(struct vmm *m, uint64_t cr3, bool global)
 {
+	struct shadows *s = m->shadows;
 	struct root *r;
 
 	m->cr3 = cr3;
 	m->flushes++;
+	s->globals += global;
 	r = find_root(m, cr3, vmm_long(m));
-	r->lru = ++m->shadows->tick;
-	m->shadows->current = r;
+	r->lru = ++s->tick;
+	s->current = r;
 	for (unsigned i = 0; i < r->ndirectories; i++)
-		sync_directory(m, r, &r->directory[i]);
+		sync_directory(m, r, &r->directory[i], r->globals != s->globals);
+	r->globals = s->globals;
 	vm_write(m, VMCS_GUEST_CR3, r->top);
 	flush_processor(m);
 }
@@ -433,20 +440,28 @@ static gva place_of(const struct vmm *m, gva lin)
 	return (vmm_long(m) ? lin : (gva32)lin) >> REGION_SHIFT << REGION_SHIFT;
 }
 
+/* Global pages go in all roots. */
 void shadow_invlpg(struct vmm *m, gva lin)
 {
-	uint16_t n = table_at(m->shadows->current, place_of(m, lin));
-	struct table *t = n == NO_TABLE ? NULL : &m->shadows->table[n];
+	bool large = false;
 
 	m->flushes++;
-	if (t && t->large) { /* all of the large page, of which the processor knows nothing */
-		drop_table(m, t);
-		flush_processor(m);
-		return;
+	for (unsigned i = 0; i < ROOTS; i++) {
+		struct root *r = &m->shadows->root[i];
+		uint16_t n = table_at(r, place_of(m, lin));
+		struct table *t = &m->shadows->table[n % TABLES];
+
+		if (n == NO_TABLE || (r != m->shadows->current && t->local))
+			continue;
+		large |= t->large;
+		if (t->large)
+			drop_table(m, t);
+		else
+			put(m, t, index_in(lin, PAGE_SHIFT), 0);
 	}
-	if (t)
-		put(m, t, index_in(lin, PAGE_SHIFT), 0);
-	if (m->x->ops->invvpid)
+	if (large) /* all of the large page, of which the processor knows nothing */
+		flush_processor(m);
+	else if (m->x->ops->invvpid)
 		m->x->ops->invvpid(m->x, INVVPID_ADDRESS, VMM_VPID, lin);
 }
 
@@ -468,6 +483,7 @@ static struct table *take_table(struct vmm *m, struct root *r, gva lin)
 		flush_processor(m);
 	}
 	t->lin = lin;
+	t->local = false;
 	attach(m, r, t);
 	return t;
 }
@@ -570,6 +586,7 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 		return SHADOW_EMULATE; /* SMAP would not know a page of the supervisor's */
 	else if (how & MM_WRITE)
 		e = supervisor_write(m, e);
+	t->local |= !w.global;
 	put(m, t, i, e);
 	return SHADOW_MAPPED;
 }

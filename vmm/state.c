@@ -66,7 +66,7 @@ static void write_control_registers(struct vmm *m)
 	vm_write(m, VMCS_CR4_READ_SHADOW, c->cr4);
 	vm_write(m, VMCS_GUEST_CR4, cr4);
 	if (m->shadowing)
-		shadow_enter(m, c->cr3);
+		shadow_enter(m, c->cr3, true);
 	else
 		vm_write(m, VMCS_GUEST_CR3, c->cr3);
 }

@@ -118,8 +118,8 @@ bool vmm_ept_init(struct vmm *m);
 bool shadow_init(struct vmm *m);
 void shadow_free(struct vmm *m);
 /* The guest's CR3 is to be CR3, which it may be already: select its shadow tables, brought up to date as by a
- * flush, and set CR3 in the VMCS. */
-void shadow_enter(struct vmm *m, uint64_t cr3);
+ * flush, and set CR3 in the VMCS. GLOBAL: global pages are flushed, too. */
+void shadow_enter(struct vmm *m, uint64_t cr3, bool global);
 /* The guest loads CR3: read its PDPTEs, with PAE outside IA-32e mode. False: they are not valid (#GP). */
 bool shadow_pdptes(struct vmm *m, uint64_t cr3);
 /* The guest executed INVLPG. */
