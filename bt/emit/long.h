@@ -27,6 +27,8 @@ void long_restore(struct tx *t); /* r9 = V, r10 = D */
 enum { FACT_REACH = 1 << 20 };
 bool fact_covers(const struct tx *t, int n, int64_t disp);
 void fact_learn(struct tx *t, int n);
+bool fact_covers_low(const struct tx *t, int n, int64_t disp); /* by a probe of the lower part */
+void fact_learn_low(struct tx *t, int n);
 void fact_renew(struct tx *t, int n, int64_t disp);
 /* Registers whose facts the code that an exit leads to may take for granted. */
 uint32_t facts_claimed(const struct tx *t);
@@ -36,6 +38,8 @@ void long_probe(struct tx *t, int reg); /* fault unless REG's region is regular;
  * granted. */
 void long_probe_stack(struct tx *t, int r);
 void long_claim_stack(struct tx *t, int r);
+/* The same for an address in the lower part, of user code; clobbers r11, and r8 unless that is REG. */
+void long_probe_low(struct tx *t, int reg);
 /* The same for an address in any part (struct long_parts), of code that reaches more than its own space: r10
  * = its displacement, and r9 is lost. */
 void long_probe_part(struct tx *t, int reg);

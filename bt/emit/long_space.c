@@ -72,19 +72,31 @@ static bool known(const struct long_facts *k, int n)
 
 bool fact_covers(const struct tx *t, int n, int64_t disp)
 {
-	return known(&t->facts, n) && is_near(t->facts.drift[n] + disp);
+	return known(&t->facts, n) && !(t->facts.low >> n & 1) && is_near(t->facts.drift[n] + disp);
+}
+
+bool fact_covers_low(const struct tx *t, int n, int64_t disp)
+{
+	return known(&t->facts, n) && t->facts.low >> n & 1 && is_near(t->facts.drift[n] + disp);
 }
 
 void fact_learn(struct tx *t, int n)
 {
 	t->facts.regs |= (uint16_t)(1u << n);
 	t->facts.entry &= (uint16_t) ~(1u << n);
+	t->facts.low &= (uint16_t) ~(1u << n);
 	t->facts.drift[n] = 0;
+}
+
+void fact_learn_low(struct tx *t, int n)
+{
+	fact_learn(t, n);
+	t->facts.low |= (uint16_t)(1u << n);
 }
 
 void fact_renew(struct tx *t, int n, int64_t disp)
 {
-	if (!known(&t->facts, n) || !is_near(disp))
+	if (!known(&t->facts, n) || t->facts.low >> n & 1 || !is_near(disp))
 		return;
 	t->facts.entry &= (uint16_t) ~(1u << n);
 	t->facts.drift[n] = (int32_t)-disp;
@@ -100,7 +112,8 @@ uint32_t facts_claimed(const struct tx *t)
 	for (int n = 0; n < 16; n++) {
 		int64_t far = k->drift[n] < 0 ? -k->drift[n] : k->drift[n];
 
-		if (known(k, n) && (k->entry >> n & 1 ? !far : far < FACT_REACH - ROUNDING))
+		if (known(k, n) && !(k->low >> n & 1) &&
+		    (k->entry >> n & 1 ? !far : far < FACT_REACH - ROUNDING))
 			r |= 1u << n;
 	}
 	return r;
@@ -144,6 +157,17 @@ void long_claim_stack(struct tx *t, int r)
 {
 	if (!(facts_claimed(t) >> H_RSP & 1))
 		probe_stack(t, r);
+}
+
+void long_probe_low(struct tx *t, int reg)
+{
+	int v = reg == H_R8 ? H_V : H_R8;
+
+	shift_by_v(t, H_R11, reg);
+	e_ld64(t, v, OFF(parts[1].v[PART_LOW]));
+	e_rmi(t, F_0F, 0xb6, H_R11, v, H_R11, 0, -20);
+	if (v == H_V)
+		e_ld64(t, H_V, OFF(space.v));
 }
 
 void long_probe_part(struct tx *t, int reg)

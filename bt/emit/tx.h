@@ -44,6 +44,8 @@ struct long_facts {
 	uint16_t regs;	    /* bit N: the address in guest register N, less its drift */
 	uint16_t shorts;    /* bit N: register N is an extended number of 32 bits */
 	uint16_t entry;	    /* bit N: what is known of register N is from the fragment's entry */
+	uint16_t low;	    /* bit N: what is known of register N is that its address is in the lower part */
+	bool low_constant;  /* addresses of the lower part's first 4 GiB */
 	uint8_t origin[16]; /* facts_wanted(): the register at the entry that N is made from */
 	int32_t drift[16];  /* constants added since */
 	bool constant;	    /* addresses in REGION, of 4 GiB */

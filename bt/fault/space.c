@@ -198,6 +198,24 @@ static void place_user(struct bt_vcpu *b, struct ccf *f, const struct mark *m, u
 	}
 }
 
+/* A probe of user code that took LIN for an address of the lower part (lower/long_memory.c): the next
+ * translation takes it for any. Other fragments with the instruction get here, too. */
+static bool not_low(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
+{
+	gva pc = f->pc + f->ioff[f->ninsn + mark_insn(m)];
+	uint64_t *any = &b->any_part[ENTRY_HASH(pc) / 64], bit = 1ull << ENTRY_HASH(pc) % 64;
+
+	if ((f->mode & MODE_CPL) != MODE_CPL || !(lin >> PART_SHIFT))
+		return false;
+	*any |= bit;
+	fault_count(b, f, TRAP_USER);
+	fault_store(b, f, m, uc->uc_mcontext.gregs);
+	fault_resume(b, uc, XC_LOOKUP);
+	if (f != b->transient.ccf)
+		cache_drop(b, f, DROP_DEMOTED, pc);
+	return true;
+}
+
 /* The user space was not ready, or kernel code must not reach it: then the semantics of the access say so. */
 static void user_stale(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc)
 {
@@ -249,15 +267,15 @@ static void user_missed(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 	}
 }
 
-/* Is the host's instruction a probe, movzx r, byte [r9+r-20], with the MiB of an address that is not
- * canonical? It may have read from anywhere, the guest's memory included. */
+/* Is the host's instruction a probe, movzx r, byte [r9+r-20] or [r8+r-20], with the MiB of an address that is
+ * not canonical? It may have read from anywhere, the guest's memory included. */
 static bool probes_far(const greg_t *g)
 {
 	const uint8_t *code = (const uint8_t *)g[REG_RIP];
 	unsigned r = code[3] >> 3 & 7; /* of r8 to r15 */
 
 	if (code[0] != 0x47 || code[1] != 0x0f || code[2] != 0xb6 || code[3] != (0x44 | r << 3) ||
-	    code[4] != (r << 3 | 1) || code[5] != 0xec)
+	    (code[4] & ~1u) != r << 3 || code[5] != 0xec)
 		return false;
 	return !cpu_canonical((uint64_t)g[REG_R8 + (int)r] << LONG_MIB_SHIFT);
 }
@@ -322,6 +340,8 @@ bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontex
 		place(b, f, m, uc, lin);
 		return true;
 	case LONG_PROBE_USER:
+		if (not_low(b, f, m, uc, lin))
+			return true;
 		place_user(b, f, m, uc, lin);
 		return true;
 	case LONG_USER:

@@ -72,6 +72,7 @@ static void forget(struct long_facts *k, int n)
 {
 	k->regs &= (uint16_t) ~(1u << n);
 	k->entry &= (uint16_t) ~(1u << n);
+	k->low &= (uint16_t) ~(1u << n);
 	k->shorts &= (uint16_t) ~(1u << n);
 	if (k->base == n || k->index == n)
 		k->sum = false;
@@ -82,7 +83,7 @@ static void derive(struct long_facts *k, int n, int from, int64_t by)
 {
 	bool was = known(k, from) && is_near(k->drift[from] + by), was_short = k->shorts >> from & 1 && !by;
 	int32_t drift = (int32_t)(k->drift[from] + by);
-	uint16_t entry = k->entry >> from & 1;
+	uint16_t entry = k->entry >> from & 1, low = k->low >> from & 1;
 
 	forget(k, n);
 	if (was_short)
@@ -91,6 +92,7 @@ static void derive(struct long_facts *k, int n, int from, int64_t by)
 		return;
 	k->regs |= (uint16_t)(1u << n);
 	k->entry |= (uint16_t)(entry << n);
+	k->low |= (uint16_t)(low << n);
 	k->drift[n] = drift;
 	k->origin[n] = k->origin[from];
 }

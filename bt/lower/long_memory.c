@@ -118,6 +118,63 @@ static void user_operand(struct tx *t, struct insn *in, struct host_mem *m)
 	*m = (struct host_mem){ .base = H_R8, .index = NO_REG };
 }
 
+/* Has an access of the instruction been found to go to another part than the lower one? */
+static bool reaches_any(const struct tx *t, const struct insn *in)
+{
+	return t->b->any_part[ENTRY_HASH(in->pc) / 64] >> ENTRY_HASH(in->pc) % 64 & 1;
+}
+
+/* r8 = the displacement of the lower part. */
+static void load_low(struct tx *t)
+{
+	e_ld64(t, H_R8, OFF(parts[1].d[PART_LOW]));
+}
+
+static bool low_constant(struct tx *t, uint64_t a, struct host_mem *m)
+{
+	if (a > INT32_MAX)
+		return false;
+	if (!t->facts.low_constant) {
+		e_movi32(t, H_R8, (uint32_t)a);
+		long_probe_low(t, H_R8);
+	}
+	t->facts.low_constant = true;
+	load_low(t);
+	*m = (struct host_mem){ .base = H_R8, .index = NO_REG, .disp = (int32_t)a };
+	return true;
+}
+
+/* Where code of a program that is not position independent reaches its text, data and heap. */
+static bool lower_part(struct tx *t, struct insn *in, struct host_mem *m)
+{
+	struct host_mem o = own_operand(in);
+	bool constant = rip_relative(in) || (o.base == NO_REG && o.index == NO_REG);
+
+	if ((t->mode & MODE_CPL) != MODE_CPL || reaches_any(t, in) || has_base(in) || short_address(in) ||
+	    o.base == H_RSP || !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) || insn_uses_high_byte(in))
+		return false;
+	if (constant)
+		return low_constant(t, (uint64_t)memory(in)->disp.value + (rip_relative(in) ? in->next : 0),
+				    m);
+	if (o.base != NO_REG && long_home(o.base) == HOME_HOST && is_near(o.disp) &&
+	    (o.index == NO_REG || (fact_is_short(t, o.index) && long_home(o.index) == HOME_HOST))) {
+		if (!fact_covers_low(t, o.base, o.disp))
+			long_probe_low(t, o.base);
+		fact_learn_low(t, o.base);
+		load_low(t);
+		e_add64(t, H_R8, H_R8, o.base);
+		o.base = H_R8;
+		*m = o;
+		return true;
+	}
+	long_ea(t, in);
+	long_probe_low(t, H_R8);
+	e_ld64(t, H_R11, OFF(parts[1].d[PART_LOW]));
+	e_add64(t, H_R8, H_R8, H_R11);
+	*m = (struct host_mem){ .base = H_R8, .index = NO_REG };
+	return true;
+}
+
 /* Guest register N, which is in host register REG, plus DISP is about to be accessed. */
 static void probe_base(struct tx *t, int n, int reg, int32_t disp)
 {
@@ -292,7 +349,8 @@ void long_operand(struct tx *t, struct insn *in, struct host_mem *m)
 	bool explicit = in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM;
 
 	if (site_is_user_access(t, in)) {
-		user_operand(t, in, m);
+		if (!lower_part(t, in, m))
+			user_operand(t, in, m);
 		return;
 	}
 	if (explicit && rip_relative(in) && !has_base(in)) {

@@ -151,6 +151,7 @@ struct bt_vcpu {
 	struct host_thread *thread; /* of fault/fault.c */
 	struct long_parts parts[2]; /* of 64-bit code; by CPL 3. Read by fragments */
 	struct long_smap smap;
+	uint64_t any_part[ENTRY_HASHES / 64];	   /* instructions that reach more than the lower part */
 	uint64_t refused_entry[ENTRY_HASHES / 64]; /* by ENTRY_HASH: fragments whose entry's probes failed */
 	struct long_tags tags;
 };

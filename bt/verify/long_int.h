@@ -42,6 +42,8 @@ struct long_cell {
 	struct value value;
 };
 
+/* Numbers of spaces: the own one, that of the first entries of user code's tables; others are unknown. */
+enum { L_OWN, L_LOW };
 enum { L_REGS = 16, L_PROBES = 128, L_CELLS = 16 };
 struct long_state {
 	struct value reg[L_REGS];

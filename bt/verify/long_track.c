@@ -12,9 +12,11 @@ static struct value field_value(struct long_check *k, uint64_t off)
 
 	if (off == k->l->d || off == k->l->neg_d)
 		return long_displacement(0, off == k->l->d ? 1 : -1);
-	if (off == k->l->v) {
+	if (off == k->l->part_d[1])
+		return long_displacement(L_LOW, 1);
+	if (off == k->l->v || off == k->l->part_v[1]) {
 		v.kind = L_V;
-		v.n = 0;
+		v.n = off == k->l->v ? 0 : L_LOW;
 	} else if (!verify_writable(k->c.env, (int64_t)off, 8)) {
 		v.kind = L_FIELD;
 		v.n = (uint32_t)off;

@@ -364,12 +364,13 @@ bool long_is_probe(struct long_check *k, struct sum *out)
 	if (!v || !t || t->kind != L_SHIFTED)
 		return false;
 	*out = t->of;
-	if (v->kind == L_V && v->n == t->n && op[1].mem.disp == -20) {
+	/* The low six bits of all of them are 20. */
+	if (v->kind == L_V && op[1].mem.disp == -20) {
 		if (add_d(out, &(struct sum){ .d = 1, .space = v->n }))
 			return true;
 		*out = (struct sum){ .base = t->of_own, .d = 1, .space = v->n };
 		return t->of_own;
 	}
 	/* By host address. */
-	return v->kind == L_FIELD && v->n == k->l->vt && t->n == 0 && op[1].mem.disp == 0;
+	return v->kind == L_FIELD && v->n == k->l->vt && op[1].mem.disp == 0;
 }
