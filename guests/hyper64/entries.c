@@ -174,16 +174,23 @@ static void random_state(void)
 	}
 }
 
-/* Whatever a guest does, it comes back: each instruction that may wait exits, the timer's interrupt does. */
+/* Whatever a guest does, it comes back, as the timer's interrupt exits, and it reaches nothing of the
+ * hypervisor's: devices, MSRs, CR8, and with SVM the instructions on physical addresses exit. */
 static void leave_soon(void)
 {
 	if (be->on == ON_VMX) {
-		vm_or(VM_PROC, PROC_HLT);
+		vm_or(VM_PROC, PROC_HLT | PROC_IO | PROC_CR8);
+		memset(msr_bitmap, 0xff, sizeof(msr_bitmap));
 		vm_or(VM_PIN, PIN_INTR);
 		vmwrite(VM_EXCEPTIONS, random64() & 0xffffffff);
 	} else {
-		svm_intercept(0x60);
-		svm_intercept(0x78);
+		static const u8 codes[] = { 0x18, 0x60, 0x78, 0x7b, 0x7c, 0x80, 0x81,
+					    0x82, 0x83, 0x84, 0x85, 0x86, 0x8d };
+
+		for (u32 i = 0; i < LEN(codes); i++)
+			svm_intercept(codes[i]);
+		memset(iopm, 0xff, sizeof(iopm));
+		memset(msrpm, 0xff, sizeof(msrpm));
 		*(u32 *)(vmcb + VMCB_VINTR) |= 1u << 24;
 		*(u32 *)(vmcb + 8) = (u32)random64();
 	}
