@@ -132,7 +132,7 @@ static int cmd_print(struct inspect *s, const struct cmd_args *a, struct result 
 	if (session_eval(s, a->rest, &v, r))
 		return -1;
 	print_number(a->fmt[0], v, text, sizeof(text));
-	if (v >= 0x400 && (!a->fmt[0] || a->fmt[0] == 'a'))
+	if ((v >= 0x400 && !a->fmt[0]) || (a->fmt[0] == 'a' && (v >= 0x400 || v < -0x1000)))
 		symbols_text(&s->symbols, (uint64_t)v, sym, sizeof(sym));
 	t = result_table(r, print_cols, ARRAY_LEN(print_cols), TABLE_PLAIN,
 			 sym[0] ? "{text}  <{symbol}>" : "{text}");
