@@ -79,6 +79,7 @@ SHELL_TESTS = \
 	%D%/guests/state.sh \
 	%D%/guests/stress.sh \
 	%D%/guests/stress64.sh \
+	%D%/tui/reading.sh \
 	%D%/tui/screens.sh \
 	%D%/tui/vms.sh \
 	%D%/tui/agree.sh \

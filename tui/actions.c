@@ -260,6 +260,27 @@ void act_pause(struct tui *t, int key)
 	tui_message(t, ST_MESSAGE, t->paused ? "display paused while the guest runs; Z resumes it" : "");
 }
 
+/* Totals of all screens begin at the same moment: a running guest is held for those that need it. */
+void act_zero(struct tui *t, int key)
+{
+	bool held;
+
+	(void)key;
+	t->zeroed = !t->zeroed;
+	held = inspect_running(t->s) && inspect_hold(t->s);
+	query_new_round(t);
+	t->queries.fetched = t->queries.round;
+	for (unsigned i = 0; i < t->npanes; i++)
+		if (t->panes[i].cls->zero)
+			t->panes[i].cls->zero(&t->panes[i], t, t->zeroed);
+	if (held)
+		inspect_release(t->s);
+	t->stale = true;
+	tui_message(t, ST_MESSAGE,
+		    t->zeroed ? "totals count from now on; r: since the start again"
+			      : "totals count since the machine's start");
+}
+
 void act_help(struct tui *t, int key)
 {
 	(void)key;

@@ -26,6 +26,7 @@ void act_filter(struct tui *t, int key);
 void act_goto(struct tui *t, int key);
 void act_command(struct tui *t, int key);
 void act_sort(struct tui *t, int key);
+void act_zero(struct tui *t, int key);
 void act_pause(struct tui *t, int key);
 void act_help(struct tui *t, int key);
 void act_journal(struct tui *t, int key);

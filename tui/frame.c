@@ -331,38 +331,6 @@ static void draw_panes(struct tui *t)
 	}
 }
 
-static void draw_overlay(struct tui *t)
-{
-	struct area all = canvas_area(&t->canvas), a;
-	struct overlay *o = &t->overlay;
-	int lines = 0, y = 0, n = 0, h = all.h - 3;
-
-	for (const char *p = o->text; *p; p++)
-		lines += *p == '\n';
-	if (o->top > lines - (h - 1))
-		o->top = lines - (h - 1);
-	if (o->top < 0)
-		o->top = 0;
-	o->at_end = o->top + h - 1 >= lines;
-	a = area_cut(&all, 0, 1, all.w, h);
-	for (int i = 0; i < a.h; i++)
-		area_fill(&a, 0, i, a.w, ST_NORMAL, ' ');
-	area_fill(&a, 0, 0, a.w, ST_RULE, 0x2500);
-	y = area_printf(&a, 0, 0, ST_FOCUS, " %s ", o->title);
-	area_printf(&a, y, 0, ST_DIM, " %d-%d of %d lines%s ", o->top + 1,
-		    o->top + h - 1 < lines ? o->top + h - 1 : lines, lines,
-		    t->prompt.open ? "" : "; q or Esc closes"); /* while a prompt has the keys, it does not */
-	for (const char *p = o->text, *end; *p; p = *end ? end + 1 : end, n++) {
-		char line[1024];
-
-		end = p + strcspn(p, "\n");
-		if (n < o->top || n - o->top + 1 >= a.h)
-			continue;
-		snprintf(line, sizeof(line), "%.*s", (int)(end - p), p);
-		area_put(&a, 1, n - o->top + 1, o->is_help && line[0] != ' ' ? ST_HEAD : ST_NORMAL, line);
-	}
-}
-
 static void draw_too_small(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
@@ -387,7 +355,7 @@ void frame_draw(struct tui *t, int *cx, int *cy)
 	draw_panes(t);
 	draw_footer(t);
 	if (t->overlay.open)
-		draw_overlay(t);
+		overlay_draw(t);
 	if (t->away.selector.open) {
 		struct area all = canvas_area(&t->canvas), a = area_cut(&all, 0, 1, all.w, all.h - 3);
 

@@ -7,19 +7,6 @@
 
 struct tui;
 
-enum { BOTTOM = 1 << 20 }; /* more lines than there can be */
-
-/* Text over the screen: help, output of a command, the journal. */
-struct overlay {
-	bool open;
-	char title[80];
-	char *text; /* lines; owned */
-	int top;
-	bool at_end; /* its last line is shown */
-	bool is_help;
-	uint64_t journal; /* lines the journal had when it was shown here; 0: this is something else */
-};
-
 /* Draw everything on T->canvas. The text cursor goes to CX, CY (-1: none). */
 void frame_draw(struct tui *t, int *cx, int *cy);
 /* The text of tab I; its length. It begins at cell FROM. */

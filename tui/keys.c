@@ -57,6 +57,8 @@ static const struct key_row {
 	{ 'g', 0, 0, NULL, "g", INSPECTING, true, act_goto, "go to an address, symbol or expression" },
 	{ 'Z', 0, 0, NULL, "Z", INSPECTING, true, act_pause,
 	  "pause or resume refreshing while the guest runs" },
+	{ 'r', 0, 0, NULL, "r", INSPECTING, true, act_zero,
+	  "totals count from now on; again: since the machine's start" },
 	{ 'V', 0, 0, NULL, "V", PLACES, true, act_vms, "another VM: the list of those that can be reached" },
 	{ TK_TAB, TK_BACKTAB, 0, NULL, "Tab Shift-Tab", PLACES, true, act_next_screen,
 	  "next screen, previous screen" },
@@ -193,52 +195,6 @@ char *keys_help(struct tui *t)
 }
 
 /* ---- dispatch ---- */
-
-static void overlay_key(struct tui *t, int key)
-{
-	struct overlay *o = &t->overlay;
-	int page = t->canvas.h - 5;
-
-	switch (key) {
-	case 'q':
-	case '?':
-	case 'J':
-	case TK_ESC:
-	case TK_ENTER:
-	case CTRL_C:
-	case TK_F0 + 1:
-	case TK_F0 + 10:
-		o->open = false;
-		break;
-	case TK_UP:
-	case 'k':
-		o->top--;
-		break;
-	case TK_DOWN:
-	case 'j':
-		o->top++;
-		break;
-	case TK_WHEELUP:
-	case TK_WHEELDN:
-		o->top += key == TK_WHEELUP ? -3 : 3;
-		break;
-	case TK_PGUP:
-		o->top -= page;
-		break;
-	case TK_PGDN:
-	case ' ':
-		o->top += page;
-		break;
-	case TK_HOME:
-	case 'g':
-		o->top = 0;
-		break;
-	case TK_END:
-	case 'G':
-		o->top = BOTTOM;
-		break;
-	}
-}
 
 /* The command that presses KEY on the guest's keyboard. False: the keyboard has no such key. */
 static bool keyboard_command(int key, char *line, size_t len)

@@ -6,6 +6,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/actions.h \
 	%D%/away.c \
 	%D%/away.h \
+	%D%/baseline.c \
+	%D%/baseline.h \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/columns.c \
@@ -25,6 +27,8 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/list.c \
 	%D%/menu.c \
 	%D%/menu.h \
+	%D%/overlay.c \
+	%D%/overlay.h \
 	%D%/pane_ccf.c \
 	%D%/pane_code.c \
 	%D%/pane_console.c \

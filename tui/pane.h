@@ -39,6 +39,8 @@ struct pane_class {
 	void (*mouse)(struct pane *p, struct tui *t,
 		      const struct term_event *e);			/* coordinates of the pane */
 	bool (*address)(struct pane *p, struct tui *t, uint64_t *addr); /* under the pane's cursor */
+	/* Count from now on (ON), or since the machine's start. */
+	void (*zero)(struct pane *p, struct tui *t, bool on);
 	void (*answer)(struct pane *p, struct tui *t, enum ask what, const char *text);
 	bool (*cursor)(struct pane *p, struct tui *t, int *x, int *y); /* the guest's text cursor */
 };

@@ -40,6 +40,8 @@ void table_fini(struct pane *p)
 	struct table_pane *tp = p->state;
 
 	rates_fini(&tp->rates);
+	baseline_fini(&tp->base);
+	free(tp->since);
 	free(tp->order);
 }
 
@@ -76,7 +78,7 @@ static void choose_columns(struct table_pane *tp, const struct table_spec *sp)
 
 const struct value *table_value(const struct table_pane *tp, size_t row, int col)
 {
-	return &tp->k->vals[row * tp->k->ncols + (size_t)col];
+	return &(tp->since ? tp->since : tp->k->vals)[row * tp->k->ncols + (size_t)col];
 }
 
 void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf, size_t len)
@@ -150,6 +152,109 @@ static void sample(struct table_pane *tp, const struct table_spec *sp, struct tu
 		table_key_text(tp, sp, r, name, sizeof(name));
 		rates_add(&tp->rates, name, count_of(tp, sp, r), seconds);
 	}
+}
+
+/* ---- totals since they were zeroed ---- */
+
+static const char *totals_of(const struct table_spec *sp)
+{
+	return sp->totals ? sp->totals : sp->count;
+}
+
+/* The columns named in WORDS. */
+static int columns_of(const struct table *k, const char *words, int cols[BASELINE_COLS])
+{
+	int n = 0;
+
+	for (const char *name = words; name && *name && n < BASELINE_COLS; name += *name == ' ') {
+		char word[32];
+		int col;
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
+		name += strlen(word);
+		if ((col = column_of(k, word)) >= 0)
+			cols[n++] = col;
+	}
+	return n;
+}
+
+static double as_real(const struct value *v)
+{
+	return v->type == VAL_REAL ? v->d : v->type == VAL_UINT ? (double)v->u : 0;
+}
+
+static void subtract(struct value *v, double base)
+{
+	if (v->type == VAL_REAL && v->d >= base)
+		v->d -= base;
+	else if (v->type == VAL_UINT && (double)v->u >= base)
+		v->u -= (uint64_t)base;
+}
+
+/* A mean is that of what was counted since. */
+static void set_means(struct table_pane *tp)
+{
+	int each = column_of(tp->k, "each"), cycles = column_of(tp->k, "cycles"),
+	    count = column_of(tp->k, "count");
+
+	for (size_t r = 0; each >= 0 && cycles >= 0 && count >= 0 && r < tp->k->nrows; r++) {
+		struct value *row = tp->since + r * tp->k->ncols;
+
+		if (row[each].type != VAL_UINT || row[cycles].type != VAL_UINT || row[count].type != VAL_UINT)
+			continue;
+		row[each] = row[count].u ? V_UINT(row[cycles].u / row[count].u) : V_NONE;
+	}
+}
+
+static void subtract_totals(struct table_pane *tp, const struct table_spec *sp)
+{
+	int cols[BASELINE_COLS], n = columns_of(tp->k, totals_of(sp), cols);
+	size_t cells = tp->k->nrows * tp->k->ncols;
+
+	if (!tp->zeroed || !n || !cells)
+		return;
+	tp->since = xreallocarray(NULL, cells, sizeof(*tp->since));
+	memcpy(tp->since, tp->k->vals, cells * sizeof(*tp->since));
+	for (size_t r = 0; r < tp->k->nrows; r++) {
+		char name[RATES_NAME];
+		const double *base;
+
+		table_key_text(tp, sp, r, name, sizeof(name));
+		base = baseline_find(&tp->base, name);
+		for (int i = 0; base && i < n; i++)
+			subtract(&tp->since[r * tp->k->ncols + (size_t)cols[i]], base[i]);
+	}
+	set_means(tp);
+}
+
+void table_zero(struct pane *p, struct tui *t, bool on)
+{
+	struct table_pane *tp = p->state;
+	const struct table_spec *sp = table_spec_of(p);
+	int cols[BASELINE_COLS], n;
+	const struct table *k;
+
+	baseline_fini(&tp->base);
+	free(tp->since);
+	tp->since = NULL;
+	tp->zeroed = 0;
+	if (!on || !totals_of(sp) || !totals_of(sp)[0] || !(k = query(t, NULL, "info %s", sp->view)))
+		return;
+	tp->k = k;
+	n = columns_of(k, totals_of(sp), cols);
+	for (size_t r = 0; r < k->nrows; r++) {
+		double v[BASELINE_COLS] = { 0 };
+		char name[RATES_NAME];
+
+		table_key_text(tp, sp, r, name, sizeof(name));
+		for (int i = 0; i < n; i++)
+			v[i] = as_real(table_value(tp, r, cols[i]));
+		baseline_add(&tp->base, name, v);
+	}
+	baseline_sort(&tp->base);
+	tp->zeroed = tui_clock();
+	p->round = t->queries.round;
+	table_update(p, t);
 }
 
 /* ---- order ---- */
@@ -349,8 +454,11 @@ void table_update(struct pane *p, struct tui *t)
 
 	tp->k = query(t, &tp->error, "info %s", sp->view);
 	tp->norder = 0;
+	free(tp->since);
+	tp->since = NULL;
 	if (!tp->k)
 		return;
+	subtract_totals(tp, sp);
 	choose_columns(tp, sp);
 	if (sp->count)
 		sample(tp, sp, t);
@@ -396,6 +504,9 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 					 ? (int)tp->norder
 					 : tp->list.top + tp->list.view,
 				     tp->norder);
+	if (tp->since && n < len)
+		n += (size_t)snprintf(buf + n, len - n, "%szeroed %lld s ago", n ? ", " : "",
+				      (long long)((tui_clock() - tp->zeroed) / 1000000000));
 	if (tp->left_out && n < len)
 		n += (size_t)snprintf(buf + n, len - n, "%s+%d column%s", n ? ", " : "", tp->left_out,
 				      tp->left_out == 1 ? "" : "s");
@@ -409,6 +520,14 @@ void table_heading(struct pane *p, struct tui *t, char *buf, size_t len)
 
 /* ---- keys ---- */
 
+static void sort_by(struct table_pane *tp, int col)
+{
+	tp->sorted = true;
+	snprintf(tp->sort, sizeof(tp->sort), "%s", tp->k->cols[col].name);
+	tp->down = table_flush_right(tp, col);
+	tp->list.at = tp->list.top = 0;
+}
+
 static void next_sort(struct table_pane *tp, int d)
 {
 	int at = -1;
@@ -419,10 +538,24 @@ static void next_sort(struct table_pane *tp, int d)
 		if (tp->sorted && !strcmp(tp->k->cols[tp->cols[i]].name, tp->sort))
 			at = i;
 	at = at < 0 ? (d > 0 ? 0 : tp->ncols - 1) : (at + d + tp->ncols) % tp->ncols;
-	tp->sorted = true;
-	snprintf(tp->sort, sizeof(tp->sort), "%s", tp->k->cols[tp->cols[at]].name);
-	tp->down = table_flush_right(tp, tp->cols[at]);
-	tp->list.at = tp->list.top = tp->list.left = 0;
+	tp->list.left = 0;
+	sort_by(tp, tp->cols[at]);
+}
+
+/* A heading was clicked: sort by its column; if that is so already, the other way round. */
+static void sort_clicked(struct table_pane *tp, const struct table_spec *sp, int x)
+{
+	int i = 0;
+
+	while (i < tp->heads && x >= tp->head_x[i])
+		i++;
+	if (!tp->k || sp->facts || i == tp->heads)
+		return;
+	if (tp->sorted && !strcmp(tp->sort, tp->k->cols[tp->head_col[i]].name))
+		tp->down = !tp->down;
+	else
+		sort_by(tp, tp->head_col[i]);
+	set_order(tp, sp);
 }
 
 bool table_key(struct pane *p, struct tui *t, int key)
@@ -456,6 +589,11 @@ void table_mouse(struct pane *p, struct tui *t, const struct term_event *e)
 {
 	struct table_pane *tp = p->state;
 
+	if (e->y == 0 && (e->key == TK_CLICK || e->key == TK_DOUBLE)) {
+		sort_clicked(tp, table_spec_of(p), e->x);
+		t->moved = true;
+		return;
+	}
 	if (e->key == TK_DOUBLE) {
 		act_menu(t, e->key);
 		return;

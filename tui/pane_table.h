@@ -15,6 +15,7 @@ struct table_spec {
 	const char *key;     /* columns that identify a row, for rates and the cursor; NULL: by position */
 	const char *address; /* column with the address of a row; NULL: rows have none */
 	const char *count;   /* columns that count, added up; NULL: no rates */
+	const char *totals;  /* columns that r zeroes; NULL: those of COUNT */
 	bool spark;	     /* draw the rate's history */
 	bool nonzero;	     /* leave out rows whose COUNT is 0 */
 	const char *note;    /* shown in the heading */
@@ -39,6 +40,7 @@ bool table_key(struct pane *p, struct tui *t, int key);
 void table_mouse(struct pane *p, struct tui *t, const struct term_event *e);
 bool table_address(struct pane *p, struct tui *t, uint64_t *addr);
 void table_answer(struct pane *p, struct tui *t, enum ask what, const char *text);
+void table_zero(struct pane *p, struct tui *t, bool on);
 extern const struct pane_key table_keys[];
 
 /* Columns: name, title, help; then fields of struct table_spec. */
@@ -60,7 +62,8 @@ extern const struct pane_key table_keys[];
 		.key = table_key,                                                                            \
 		.mouse = table_mouse,                                                                        \
 		.address = table_address,                                                                    \
+		.zero = table_zero,                                                                          \
 		.answer = table_answer,                                                                      \
 	}
-enum { TABLE_STATE = 1024 }; /* bytes of a table's state, checked in pane_table_int.h */
+enum { TABLE_STATE = 1536 }; /* bytes of a table's state, checked in pane_table_int.h */
 #endif

@@ -146,13 +146,16 @@ static void draw_cell(const struct table_pane *tp, const struct area *a, int y, 
 		area_field(a, at->x, y, at->w, st, buf);
 }
 
-static void draw_head(const struct table_pane *tp, const struct area *a, const struct column_place *at, int n)
+static void draw_head(struct table_pane *tp, const struct area *a, const struct column_place *at, int n)
 {
+	tp->heads = n;
 	for (int i = 0; i < n; i++) {
 		const struct view_col *c = &tp->k->cols[at[i].col];
 		bool sorts = sorts_by(tp, at[i].col);
 		enum style st = sorts ? ST_SORTED : ST_COLUMN;
 
+		tp->head_x[i] = at[i].x + at[i].w + COLUMN_GAP;
+		tp->head_col[i] = at[i].col;
 		if (table_flush_right(tp, at[i].col))
 			area_right(a, at[i].x, 0, at[i].w, st, c->title);
 		else

@@ -4,6 +4,7 @@
 #ifndef TUI_PANE_TABLE_INT_H
 #define TUI_PANE_TABLE_INT_H
 #include "tui/pane_table.h"
+#include "tui/baseline.h"
 #include "tui/rates.h"
 
 enum { TABLE_COLS = 32 };
@@ -29,6 +30,10 @@ struct table_pane {
 	int64_t rows_until;	     /* when that is taken anew (monotonic ns) */
 	char chosen[RATES_NAME];     /* key of the row under the cursor */
 	struct rates rates;
+	struct value *since; /* the values since they were zeroed, in the place of K's; NULL: not zeroed */
+	struct baseline base;
+	int64_t zeroed;					     /* when (monotonic ns) */
+	int head_x[TABLE_COLS], head_col[TABLE_COLS], heads; /* where the headings end, for clicks */
 };
 _Static_assert(sizeof(struct table_pane) <= TABLE_STATE, "table_pane fits in TABLE_STATE");
 

@@ -100,6 +100,7 @@ void prompt_open(struct tui *t, enum ask what, const char *text)
 
 	p->open = true;
 	p->what = what;
+	p->of_text = t->overlay.open;
 	p->hist_at = p->nhistory;
 	set_text(p, text);
 }
@@ -241,6 +242,10 @@ static void finish(struct tui *t)
 
 	memcpy(text, p->text, sizeof(text));
 	p->open = false;
+	if (p->of_text) {
+		overlay_answer(t, p->what, text);
+		return;
+	}
 	t->overlay.open = false;
 	if (p->what == ASK_COMMAND) {
 		if (text[strspn(text, " \t")]) {
@@ -265,7 +270,7 @@ void prompt_key(struct tui *t, int key)
 	case TK_ESC:
 	case 3: /* Ctrl-C */
 		p->open = false;
-		t->overlay.open = false;
+		t->overlay.open = p->of_text;
 		return;
 	case TK_TAB:
 		complete(t);
@@ -325,5 +330,5 @@ void prompt_key(struct tui *t, int key)
 		}
 		break;
 	}
-	t->overlay.open = false;
+	t->overlay.open = p->of_text;
 }

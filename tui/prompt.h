@@ -8,6 +8,7 @@
 struct prompt {
 	bool open;
 	enum ask what;
+	bool of_text; /* it is about the text over the screen */
 	char text[512];
 	size_t len, at;
 	char **history; /* of commands */

@@ -4,7 +4,8 @@
 
 TABLE_PANE(irqs, "irq", "Interrupts", "interrupt lines: requests raised, taken by the processor, rate",
 	   .view = "irq", .cols = "line vector level raised taken", .drop = "level vector raised",
-	   .key = "line", .count = "taken", .spark = true, .empty = "no interrupts yet");
+	   .totals = "raised taken", .key = "line", .count = "taken", .spark = true,
+	   .empty = "no interrupts yet");
 TABLE_PANE(pic, "pic", "Interrupt controllers", "the two 8259s", .view = "pic",
 	   .cols = "chip irr isr imr base lines elcr lowest auto_eoi special spurious",
 	   .drop = "special auto_eoi lowest elcr spurious base");

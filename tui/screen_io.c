@@ -5,21 +5,23 @@
 TABLE_PANE(worlds, "worlds", "World switches",
 	   "VMM world to host world and back: by device and reason, cycles, rate", .view = "worlds",
 	   .cols = "device reason switches out in host ms what", .drop = "what out in host",
-	   .note = "out, in, host: mean cycles", .key = "device reason", .count = "switches", .spark = true,
-	   .empty = "no switches yet");
+	   .note = "out, in, host: mean cycles", .totals = "switches ms", .key = "device reason",
+	   .count = "switches", .spark = true, .empty = "no switches yet");
 TABLE_PANE(hosted, "hosted", "Hosted I/O", "the optimizations, and the switches that they have saved",
-	   .view = "hosted-io", .cols = "name on saved ms what", .drop = "what ms", .key = "name",
-	   .count = "saved");
+	   .view = "hosted-io", .cols = "name on saved ms what", .drop = "what ms", .totals = "saved ms",
+	   .key = "name", .count = "saved");
 TABLE_PANE(frames, "net", "Networks", "network devices: frames each way, queues, losses, rate", .view = "net",
 	   .cols = "name up tx rx queue_out queue_in drop_out drop_in combined waited backend",
-	   .drop = "waited combined backend queue_out queue_in drop_out drop_in up", .key = "name",
-	   .count = "tx rx", .spark = true, .empty = "no network (--net)");
+	   .drop = "waited combined backend queue_out queue_in drop_out drop_in up",
+	   .totals = "tx rx drop_out drop_in combined waited", .key = "name", .count = "tx rx", .spark = true,
+	   .empty = "no network (--net)");
 TABLE_PANE(throughput, "throughput", "Throughput", "bytes that networks have carried, and how fast",
 	   .view = "net", .cols = "name tx_bytes rx_bytes rate", .drop = "rate", .key = "name",
 	   .count = "tx_bytes rx_bytes", .spark = true, .empty = "no network");
 TABLE_PANE(drives, "drives", "Drives", "drives: requests, bytes, errors, rate", .view = "block",
 	   .cols = "drive reads writes read_bytes write_bytes flushes errors delayed kind",
-	   .drop = "kind delayed flushes errors read_bytes write_bytes", .key = "drive",
+	   .drop = "kind delayed flushes errors read_bytes write_bytes",
+	   .totals = "reads writes read_bytes write_bytes flushes errors delayed", .key = "drive",
 	   .count = "reads writes", .spark = true, .empty = "no drives");
 TABLE_PANE(last, "switches", "Last world switches", "each of the last switches: when, why, cycles",
 	   .view = "switches", .cols = "number us device reason out host in", .drop = "in out us",

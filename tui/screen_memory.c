@@ -23,8 +23,8 @@ TABLE_PANE(states, "pages", "Pages by state", "the states of this VM's pages; on
 TABLE_PANE(swapping, "swapping", "Swapping",
 	   "pages of this VM that were swapped out and read back; on a host of each VM", .view = "swap",
 	   .cols = "name value help swapped places file target out in zeros shared waits double blocked",
-	   .drop = "help blocked file zeros waits target shared", .key = "name", .count = "value out in",
-	   .spark = true);
+	   .drop = "help blocked file zeros waits target shared", .totals = "", .key = "name",
+	   .count = "value out in", .spark = true);
 
 static const struct pane_class *const panes[] = { &pane_vms, &pane_pool, &figures,  &alloc,
 						  &samples,  &states,	 &swapping, NULL };

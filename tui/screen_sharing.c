@@ -13,7 +13,8 @@ TABLE_PANE(breaks, "breaks", "Copy-on-write breaks", "shared pages that were wri
 	   .drop = "number left mpn ppn by symbol lin insn", .key = "number", .follow = true, .address = "pc",
 	   .empty = "no shared page has been written yet");
 TABLE_PANE(sharing, "sharing", "Sharing", "what page sharing did and saves", .view = "sharing",
-	   .cols = "name value help", .drop = "help", .key = "name", .count = "value", .spark = true);
+	   .cols = "name value help", .drop = "help", .totals = "", .key = "name", .count = "value",
+	   .spark = true);
 
 static const struct pane_class *const panes[] = {
 	&contents, &pane_hash, &pane_chain, &breaks, &sharing, NULL

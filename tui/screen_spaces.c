@@ -6,7 +6,8 @@
 
 TABLE_PANE(windows, "windows", "Windows", "host windows that mirror the guest's address spaces",
 	   .view = "windows", .cols = "id view root current pages regions fills syncs drops maps base",
-	   .drop = "base maps regions drops syncs", .key = "id", .count = "fills", .empty = "no windows yet");
+	   .drop = "base maps regions drops syncs", .totals = "fills syncs drops", .key = "id",
+	   .count = "fills", .empty = "no windows yet");
 TABLE_PANE(ranges, "ranges", "Mapped by the guest", "linear addresses that the guest's page tables map",
 	   .view = "mem x", .address = "start", .cols = "start end size rights", .drop = "size",
 	   .empty = "nothing is mapped");

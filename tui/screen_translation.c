@@ -9,7 +9,8 @@ TABLE_PANE(fragments, "fragments", "Fragments", "every compiled code fragment (C
 	   .cols = "pc symbol mode insns bytes size entries traps cycles callouts fill true_faults mmio "
 		   "code_writes in out state page host",
 	   .drop = "host page state out in code_writes mmio true_faults fill mode bytes cycles size insns",
-	   .sort = "-callouts", .key = "host", .address = "pc", .selects = SELECTS_FRAGMENT,
+	   .sort = "-callouts", .totals = "entries traps cycles callouts fill true_faults mmio code_writes",
+	   .key = "host", .address = "pc", .selects = SELECTS_FRAGMENT,
 	   .empty = "nothing is translated yet: s steps, c continues");
 
 static const struct pane_class *const panes[] = { &fragments, &pane_heat, &pane_ccf, NULL };

@@ -5,27 +5,31 @@
 
 TABLE_PANE(causes, "causes", "Traps by cause", "host traps that translated code took, by cause",
 	   .view = "traps", .cols = "name count each cycles help", .drop = "help cycles each",
-	   .note = "cycles each", .key = "name", .count = "count", .spark = true);
+	   .note = "cycles each", .totals = "count cycles", .key = "name", .count = "count", .spark = true);
 TABLE_PANE(callouts, "callouts", "Callouts by kind", "calls from translated code into the monitor, by kind",
 	   .view = "callouts", .cols = "name count each cycles help", .drop = "help cycles each",
-	   .note = "cycles each", .sort = "-count", .key = "name", .count = "count", .spark = true);
+	   .note = "cycles each", .sort = "-count", .totals = "count cycles", .key = "name", .count = "count",
+	   .spark = true);
 TABLE_PANE(exceptions, "exceptions", "Exceptions", "exceptions delivered to the guest", .view = "exceptions",
 	   .cols = "name count", .sort = "-count", .key = "name", .count = "count", .spark = true,
 	   .empty = "no exceptions yet");
 TABLE_PANE(places, "places", "Costliest fragments", "fragments whose traps cost most", .view = "ccf",
 	   .cols = "pc symbol traps cycles fill true_faults mmio code_writes callouts insns mode state host",
 	   .drop = "host state insns mode mmio code_writes true_faults fill callouts", .sort = "-cycles",
-	   .key = "host", .address = "pc", .selects = SELECTS_FRAGMENT, .empty = "nothing is translated yet");
+	   .totals = "traps cycles fill true_faults mmio code_writes callouts", .key = "host",
+	   .address = "pc", .selects = SELECTS_FRAGMENT, .empty = "nothing is translated yet");
 TABLE_PANE(sites, "sites", "By guest pc",
 	   "instructions that trapped: cause, count, cycles, verdict, traps avoided since",
 	   .view = "trap-sites", .cols = "pc symbol cause count each verdict way avoided saved cycles",
 	   .drop = "avoided way each saved verdict symbol", .note = "each, saved: cycles", .sort = "-cycles",
-	   .key = "pc cause", .address = "pc", .count = "count", .empty = "no instruction has trapped yet");
+	   .totals = "count avoided saved cycles", .key = "pc cause", .address = "pc", .count = "count",
+	   .empty = "no instruction has trapped yet");
 TABLE_PANE(adaptation, "adaptation", "Adaptation",
 	   "adaptation by cause: traps and their cost, verdicts, cost since, cycles saved", .view = "causes",
 	   .cols = "cause on traps before callouts after saved promoted demoted threshold does instead",
 	   .drop = "instead does threshold callouts demoted before after",
-	   .note = "before, after: mean cycles", .key = "cause", .count = "traps");
+	   .note = "before, after: mean cycles", .totals = "traps saved promoted demoted", .key = "cause",
+	   .count = "traps");
 TABLE_PANE(events, "log", "Adaptation log",
 	   "promotions and demotions as they happen, with mean cycles before and after", .view = "adapt",
 	   .note = "before, after: mean cycles", .cols = "number pc symbol before after event",
@@ -34,7 +38,7 @@ TABLE_PANE(events, "log", "Adaptation log",
 
 TABLE_PANE(ways, "ways", "Sensitive instructions", "how they were executed: trap, callout or in-tc",
 	   .view = "ways", .cols = "kind way sites count share each", .drop = "each share",
-	   .note = "share: %, each: cycles", .key = "kind way");
+	   .note = "share: %, each: cycles", .totals = "count", .key = "kind way");
 
 static const struct pane_class *const panes[] = { &causes,     &callouts, &exceptions, &places, &sites,
 						  &adaptation, &events,	  &ways,       NULL };

@@ -113,13 +113,15 @@ static void show_output(struct tui *t, const char *line)
 void tui_show_journal(struct tui *t)
 {
 	struct overlay *o = &t->overlay;
-	bool follow = !o->open || !o->journal || o->at_end;
+	bool again = o->open && o->journal;
 
 	free(o->text);
-	*o = (struct overlay){ .open = true,
-			       .text = journal_text(&t->journal),
-			       .journal = t->journal.count,
-			       .top = follow ? BOTTOM : o->top };
+	if (!again)
+		*o = (struct overlay){ .open = true, .at_end = true };
+	o->text = journal_text(&t->journal);
+	o->journal = t->journal.count;
+	if (o->at_end)
+		o->top = BOTTOM;
 	snprintf(o->title, sizeof(o->title), "Journal");
 	t->dirty = true;
 }
@@ -451,7 +453,7 @@ void tui_greet(struct tui *t)
 	else
 		tui_message(
 		    t, ST_MESSAGE,
-		    "c runs the guest, s steps, b breaks, o next pane, 1-8 screens, : command, ? help");
+		    "c runs the guest, s steps, b breaks, o next pane, 1-9 and 0 screens, : command, ? help");
 }
 
 static int interactive(struct tui *t)

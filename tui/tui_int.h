@@ -11,6 +11,7 @@
 #include "tui/journal.h"
 #include "tui/keys.h"
 #include "tui/menu.h"
+#include "tui/overlay.h"
 #include "tui/prompt.h"
 #include "tui/query_cache.h"
 #include "tui/refresh.h"
@@ -72,6 +73,7 @@ struct tui {
 	/* modes */
 	bool busy;   /* a command is being executed */
 	bool handed; /* the guest has the keyboard */
+	bool zeroed; /* r: totals are since a moment the user chose */
 	bool paused; /* Z: nothing is refreshed */
 	bool was_running;
 	/* work that is due */
