@@ -182,7 +182,35 @@ static unsigned fits(struct long_face *f, const gva *lin, unsigned n, uint64_t d
 	return fit;
 }
 
-#define TRIES 48
+/* Where position-independent programs and their heaps are, and libraries and stacks: at random within 1 TiB
+ * each, and more of them when the process runs on. A displacement of its own for each space, a multiple of
+ * 1.25 TiB, keeps all of that apart; some meet the kernel, VT, or what the process has mapped itself. */
+static const struct zone {
+	uint64_t first, end;
+} zones[] = { { 85 * TIB + TIB / 4, 86 * TIB + TIB / 2 }, { 126 * TIB + TIB * 3 / 4, 128 * TIB } };
+enum { ZONE_STEPS = 5, ZONES = 27, ZONE_FIRST = 3, ZONE_VT = 23, ZONES_VT = 2 };
+
+static uint64_t zone_step(unsigned i)
+{
+	unsigned k = ZONE_FIRST + i;
+
+	return (k < ZONE_VT ? k : k + ZONES_VT) * (uint64_t)ZONE_STEPS;
+}
+
+/* Has nobody else anything in the zones under D? */
+static bool zones_free(const struct long_face *f, uint64_t d)
+{
+	for (unsigned z = 0; z < sizeof(zones) / sizeof(zones[0]); z++)
+		for (uint64_t a = zones[z].first; a < zones[z].end; a += 1ull << LONG_REGION_SHIFT) {
+			uint64_t h = (a + d) >> LONG_REGION_SHIFT;
+
+			if (h < LONG_HALF && f->all->owner[h] && f->all->owner[h] != f->owner)
+				return false;
+		}
+	return true;
+}
+
+#define TRIES 56
 
 /* The displacement to be tried as number I. */
 static uint64_t candidate(const struct long_space *sp, unsigned i)
@@ -191,10 +219,10 @@ static uint64_t candidate(const struct long_space *sp, unsigned i)
 
 	if (!sp->user) /* the kernel's text ends there; the host's own mappings are from 126 TiB on */
 		return 120 * TIB + TIB / 2 + (uint64_t)(i & 1 ? -(int64_t)(k + 1) : (int64_t)k) * STEP;
-	/* Negative ones serve programs and libraries at the usual high addresses, positive ones low programs.
-	 */
+	/* Negative ones serve programs and libraries at the usual high addresses, each in zones of its own;
+	 * positive ones low programs. */
 	if (i < TRIES / 2)
-		return -(20 + (n * 2 + i * 3) % 120) * STEP;
+		return -zone_step((n + i) % ZONES) * STEP;
 	return (1 + (n * 2 + i * 7) % 200) * STEP;
 }
 
@@ -241,20 +269,22 @@ static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, uns
 /* Choose D for as many of the N regions at LIN as possible, which stay reserved. Returns how many. */
 static unsigned choose(const struct long_space *sp, struct long_face *f, const gva *lin, unsigned n)
 {
-	unsigned best = 0, best_fit = 0, fit;
+	unsigned best = 0, best_score = 0, full = 2 * n + 1;
 
-	for (unsigned i = 0; i < TRIES && best_fit < n; i++) {
-		fit = fits(f, lin, n, candidate(sp, i));
-		if (fit > best_fit) {
+	for (unsigned i = 0; i < TRIES && best_score < full; i++) {
+		uint64_t d = candidate(sp, i);
+		unsigned fit = fits(f, lin, n, d), score = 2 * fit + (fit && (!sp->user || zones_free(f, d)));
+
+		if (score > best_score) {
 			best = i;
-			best_fit = fit;
+			best_score = score;
 		}
-		if (fit < n)
+		if (score < full)
 			release_regions(f);
 	}
 	f->m.d = candidate(sp, best);
 	f->m.neg_d = -f->m.d;
-	return best_fit < n ? fits(f, lin, n, f->m.d) : n;
+	return best_score < full ? fits(f, lin, n, f->m.d) : n;
 }
 
 static bool finish(struct long_face *f)
@@ -275,7 +305,8 @@ static void face_release(struct long_face *f)
 }
 
 /* After a plan in which not all fit the next one takes more misfits. */
-enum { PATIENCE = 4, PATIENCE_MAX = 1 << 12 };
+enum { CROWD = 4 }; /* spaces that go for a better plan */
+enum { PATIENCE = 1, PATIENCE_MAX = 1 << 12 };
 
 bool layout_plan(struct mmu *m, struct long_space *sp)
 {
@@ -287,6 +318,10 @@ bool layout_plan(struct mmu *m, struct long_space *sp)
 	while (low < n && long_face_of(sp, lin[low]) == FACE_LOW)
 		low++;
 	fit = choose(sp, f, lin, n);
+	for (unsigned i = 0; fit < n && !low && i < CROWD && long_evict(m, sp); i++) {
+		release_regions(f);
+		fit = choose(sp, f, lin, n);
+	}
 	if (fit < n && low && low < n) { /* the low ones get a face of their own */
 		release_regions(f);
 		fit = low + choose(sp, f, lin + low, n - low);

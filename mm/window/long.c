@@ -240,18 +240,40 @@ void long_forget(struct mmu *m, struct window *w)
 		long_release(m, w->of);
 }
 
-static struct long_space *spare_space(struct mmu *m)
+/* The space that was not used for longest, but for KEEP; of user code alone if USER. */
+static struct long_space *oldest_space(struct mmu *m, const struct long_space *keep, bool user)
 {
 	struct long_space *old = NULL;
 
 	for (unsigned i = 0; i < LONG_SPACES; i++) {
 		struct long_space *sp = &m->lng->space[i];
 
-		if (!sp->number)
-			return sp;
-		if (!in_use(m, sp) && (!old || sp->lru < old->lru))
+		if (sp->number && sp != keep && (sp->user || !user) && !in_use(m, sp) &&
+		    (!old || sp->lru < old->lru))
 			old = sp;
 	}
+	return old;
+}
+
+bool long_evict(struct mmu *m, const struct long_space *keep)
+{
+	struct long_space *old = oldest_space(m, keep, true);
+
+	if (!old)
+		return false;
+	m->st.evictions++;
+	long_release(m, old);
+	return true;
+}
+
+static struct long_space *spare_space(struct mmu *m)
+{
+	struct long_space *old;
+
+	for (unsigned i = 0; i < LONG_SPACES; i++)
+		if (!m->lng->space[i].number)
+			return &m->lng->space[i];
+	old = oldest_space(m, NULL, false);
 	m->st.evictions++;
 	long_release(m, old);
 	return old;
@@ -460,22 +482,31 @@ static bool other_half(struct mmu *m, const struct long_space *sp, gva lin)
 	return (m->cpu->cr4 & CR4_SMAP) || is_high(sp);
 }
 
+/* Will a region that the guest maps nothing in yet be used? Kernel code that begins a process touches each of
+ * its few regions first. */
+static bool is_expected(const struct mmu *m, const struct long_space *sp)
+{
+	return sp->user && m->cpu->cpl != 3 && sp->nregions < LONG_EARLY;
+}
+
 static enum mmu_long_place place(struct mmu *m, struct long_space *sp, gva lin)
 {
 	struct window *w;
+	bool maps;
 
 	if (!cpu_canonical(lin))
 		return LONG_NOT_CANONICAL;
 	if (other_half(m, sp, lin))
 		return LONG_OTHER_HALF;
-	if ((sp->user && lin >> 63) || !long_maps(m, lin))
+	maps = long_maps(m, lin);
+	if ((sp->user && lin >> 63) || (!maps && !is_expected(m, sp)))
 		return LONG_IRREGULAR;
 	w = space_get(m, sp, lin);
 	if (!w)
 		return LONG_IRREGULAR;
 	if (w->base || layout_place(m, sp, w))
 		return LONG_PLACED;
-	sp->misfits += sp->misfits < UINT16_MAX;
+	sp->misfits += maps && sp->misfits < UINT16_MAX;
 	return LONG_IRREGULAR;
 }
 

@@ -9,7 +9,8 @@
 enum {
 	LONG_SPACES = 40,    /* at once */
 	LONG_KERNELS = 4,    /* of these, kernel spaces at most */
-	LONG_MANY = 16,	     /* regions of a space, of which empty ones go at the next comparison */
+	LONG_MANY = 6,	     /* regions of a space, of which empty ones go at the next comparison */
+	LONG_EARLY = 8,	     /* so many have room before the guest maps something there */
 	LONG_EACH = 256,     /* regions of a space */
 	LONG_REGIONS = 1024, /* of all */
 	LONG_HALF = 1 << 15, /* of the host's addresses that user code has, in regions */
@@ -86,6 +87,8 @@ struct long_state {
 struct long_space *long_kernel(struct mmu *m); /* of the present root; NULL: no room */
 struct long_space *long_user(struct mmu *m);
 void long_release(struct mmu *m, struct long_space *sp);
+/* Release a user space that is not in use, the oldest, but not KEEP. False: there is none. */
+bool long_evict(struct mmu *m, const struct long_space *keep);
 void long_region_drop(struct mmu *m, struct window *w);
 /* The PML4 entry of LIN under the present root; 0: none. */
 uint64_t long_top(struct mmu *m, gva lin);
