@@ -104,10 +104,10 @@ static gva pc_of(const struct ccf *f, const struct mark *m)
 	return f->pc + f->ioff[f->ninsn + mark_insn(m)];
 }
 
-/* Can the access be lowered with a precheck? */
-static bool can_precheck(const struct mark *m)
+bool fault_can_precheck(const struct ccf *f, const struct mark *m)
 {
-	return !m || m->fix == FIX_NONE || m->fix == FIX_STRING || m->fix == FIX_XCHG;
+	return !m || m->fix == FIX_NONE || (m->fix == FIX_STRING && !mode_long(f->mode)) ||
+	       m->fix == FIX_XCHG;
 }
 
 enum { SOFT_WEIGHT = 4 };
@@ -207,11 +207,12 @@ static void user_window_fault(struct bt_vcpu *b, struct ccf *f, const struct mar
 	switch (mmu_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 	case FILL_OK:
 		fault_count(b, f, TRAP_FILL);
-		adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m) ? weight(b, f, m, &mf) : 0);
+		adapt_trap(b, f, mark_insn(m), CAUSE_MISS,
+			   fault_can_precheck(f, m) ? weight(b, f, m, &mf) : 0);
 		return;
 	case FILL_FAULT:
 		fault_count(b, f, TRAP_TRUE);
-		adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
+		adapt_trap(b, f, mark_insn(m), CAUSE_MISS, fault_can_precheck(f, m));
 		fault_store(b, f, m, g);
 		if (m && m->fix == FIX_XCHG)
 			b->v.cpu.gpr[m->arg] = (uint32_t)g[REG_R8];
@@ -332,7 +333,7 @@ bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 				user_access(b, f, m, lin);
 			else
 				adapt_trap(b, f, mark_insn(m), CAUSE_MISS,
-					   can_precheck(m) ? weight(b, f, m, &mf) : 0);
+					   fault_can_precheck(f, m) ? weight(b, f, m, &mf) : 0);
 			if (!mode_long(f->mode))
 				map_ahead(b, m, mf.pc, g, lin, write);
 			return true;
@@ -340,7 +341,7 @@ bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 			if (source_refused(b, f, m, uc))
 				return false;
 			fault_count(b, f, TRAP_TRUE);
-			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
+			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, fault_can_precheck(f, m));
 			fault_store(b, f, m, g);
 			fault_page(b, uc, lin, &mf);
 			return false;
@@ -366,7 +367,7 @@ bool fault_window(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 				return false;
 			/* A write to other code: with a precheck, the site would handle this without a fault.
 			 */
-			adapt_suspect(b, f, mark_insn(m), CAUSE_MISS, can_precheck(m));
+			adapt_suspect(b, f, mark_insn(m), CAUSE_MISS, fault_can_precheck(f, m));
 			adapt_code_written(b, p);
 			mm_untrace_code(b->vm, p);
 			break;

@@ -31,6 +31,8 @@ void fault_raise(struct bt_vcpu *b, ucontext_t *uc, int vector, bool has_err, ui
 /* What MF says of the access to LIN. */
 void fault_page(struct bt_vcpu *b, ucontext_t *uc, gva lin, const struct mmu_fault *mf);
 void fault_count(struct bt_vcpu *b, struct ccf *f, enum trap_cause why);
+/* Can the access at M be lowered with a precheck? */
+bool fault_can_precheck(const struct ccf *f, const struct mark *m);
 /* F may store to its own page P: complete the store outside F. True if so. */
 bool fault_own_page(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, ppn p);
 /* The page is not in memory: it is brought there outside the handler. */

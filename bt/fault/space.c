@@ -239,9 +239,11 @@ static void user_missed(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 		switch (mmu_long_fill_user(b->v.mmu, lin, write ? MM_WRITE : MM_READ, &mf)) {
 		case FILL_OK:
 			fault_count(b, f, TRAP_FILL);
+			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, fault_can_precheck(f, m));
 			return;
 		case FILL_FAULT:
 			fault_count(b, f, TRAP_TRUE);
+			adapt_trap(b, f, mark_insn(m), CAUSE_MISS, fault_can_precheck(f, m));
 			fault_store(b, f, m, uc->uc_mcontext.gregs);
 			fault_page(b, uc, lin, &mf);
 			return;

@@ -25,10 +25,20 @@ static bool is_possible(const struct tx *t, const struct insn *in)
 }
 
 /* rcx = 0 if the page of r8 is in the table, and r10 = what rcx was. */
-static void look_up(struct tx *t, bool write)
+static void look_up(struct tx *t, bool write, bool user_access)
 {
+	int d = H_D;
+
+	if (user_access) {
+		d = H_R11;
+		e_ld64(t, d,
+		       OFF(parts[0].d) +
+			   (int32_t)(sizeof(t->b->parts[0]) * ((t->mode & MODE_CPL) == MODE_CPL)) +
+			   8 * PART_HIGH);
+	}
+	e_add64(t, H_R11, H_R8, d);
 	e_movi32(t, H_R10, PAGE_SHIFT);
-	e_shiftx64(t, false, H_R11, H_R8, H_R10);
+	e_shiftx64(t, false, H_R11, H_R11, H_R10);
 	e_movzx8(t, H_R9, H_R11);
 	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(tags.tag) + (write ? 8 * TAGS : 0));
 	e_add64(t, H_R9, H_R9, H_R11);
@@ -58,7 +68,7 @@ struct precheck *long_precheck(struct tx *t, struct insn *in)
 	l = &t->precheck[t->nprecheck++];
 	*l = (struct precheck){ .site = s, .insn = t->i, .is_long = true };
 	long_linear(t, in);
-	look_up(t, s->precheck.write);
+	look_up(t, s->precheck.write, s->precheck.user);
 	there = e_jrcxz(t);
 	e_mov64(t, H_RCX, H_R10);
 	e1(t, 0xe9);

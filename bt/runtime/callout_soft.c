@@ -17,6 +17,14 @@ static void copy(uint8_t *d, const uint8_t *s, unsigned n)
 		*d++ = *s++;
 }
 
+/* The page of LIN was found mapped. */
+static void note_tag(struct bt_vcpu *b, const struct site *s, gva lin)
+{
+	uint64_t d = s->precheck.user ? b->parts[b->v.cpu.cpl == 3].d[PART_HIGH] : b->space.d;
+
+	b->tags.tag[s->precheck.write][lin >> PAGE_SHIFT & (TAGS - 1)] = -((lin + d) >> PAGE_SHIFT);
+}
+
 static void charge(struct bt_vcpu *b, const struct site *s, uint64_t start)
 {
 	adapt_after(b, verdict_find(b, ccf_linear(s->ccf, s->eip)), s->ccf, CAUSE_MISS,
@@ -59,7 +67,7 @@ uint64_t co_soften(struct bt_vcpu *b, struct site *s, uint64_t lin)
 	switch (mmu_long_soften(b->v.mmu, lin, how, s->precheck.user, &f)) {
 	case SOFT_MAPPED:
 		if (!b->cfg.soft_all && !b->cfg.precheck_all)
-			b->tags.tag[s->precheck.write][lin >> PAGE_SHIFT & (TAGS - 1)] = -(lin >> PAGE_SHIFT);
+			note_tag(b, s, lin);
 		return 0;
 	case SOFT_FAULT:
 		charge(b, s, start);

@@ -25,8 +25,9 @@ struct long_smap {
 	uint64_t open[PART_HIGH + 1], closed[PART_HIGH + 1];
 	bool unknown; /* OPEN is not known */
 };
-/* Pages that prechecked accesses have found mapped, minus the page number each, by its low eight bits: for
- * reading, and for writing. Nothing rests on them but speed: where one is no longer mapped the access faults.
+/* Pages that prechecked accesses have found mapped, minus the number of the host page each, by its low eight
+ * bits: for reading, and for writing. (D of the user half's upper part stands for its space.) Nothing rests
+ * on them but speed: where one is no longer mapped the access faults.
  */
 enum { TAGS = 256 };
 struct long_tags {
