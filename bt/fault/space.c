@@ -11,6 +11,8 @@
 
 #include <Zydis/Zydis.h>
 
+#define PROBE_REACH (36ull << 30) /* an operand is no farther from what was probed for it */
+
 static const int upper[4] = { REG_R12, REG_R13, REG_R14, REG_R15 };
 
 /* r8 to r11 are in memory already. */
@@ -70,6 +72,16 @@ static void not_canonical(struct bt_vcpu *b, struct ccf *f, const struct mark *m
 	fault_raise(b, uc, fault_far_vector(f, m), true, 0);
 }
 
+/* The probe of LIN, which is no address, has failed. What was probed is a base: with a displacement or an
+ * index of 32 bits the operand may be one. */
+static void probed_far(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, gva lin)
+{
+	if (cpu_canonical(lin + PROBE_REACH) || cpu_canonical(lin - PROBE_REACH))
+		by_address(b, f, m, uc);
+	else
+		not_canonical(b, f, m, uc);
+}
+
 /* Bytes that the RET which ends F has popped. */
 static unsigned popped(const struct bt_vcpu *b, const struct ccf *f, const struct mark *m)
 {
@@ -113,7 +125,7 @@ static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 		fault_count(b, f, TRAP_FILL);
 		return;
 	case LONG_NOT_CANONICAL:
-		not_canonical(b, f, m, uc);
+		probed_far(b, f, m, uc, lin);
 		return;
 	case LONG_OTHER_HALF:
 		adapt_trap(b, f, mark_insn(m), CAUSE_USER_PAGE, 1);
@@ -191,7 +203,7 @@ static void place_user(struct bt_vcpu *b, struct ccf *f, const struct mark *m, u
 		restart(b, f, m, uc->uc_mcontext.gregs);
 		return;
 	case LONG_NOT_CANONICAL:
-		not_canonical(b, f, m, uc);
+		probed_far(b, f, m, uc, lin);
 		return;
 	default: /* the form stays: it is right for all that is regular */
 		by_address(b, f, m, uc);
@@ -271,7 +283,7 @@ static void user_missed(struct bt_vcpu *b, struct ccf *f, const struct mark *m, 
 
 /* Is the host's instruction a probe, movzx r, byte [r9+r-20] or [r8+r-20], with the MiB of an address that is
  * not canonical? It may have read from anywhere, the guest's memory included. */
-static bool probes_far(const greg_t *g)
+static bool probes_far(const greg_t *g, gva *lin)
 {
 	const uint8_t *code = (const uint8_t *)g[REG_RIP];
 	unsigned r = code[3] >> 3 & 7; /* of r8 to r15 */
@@ -279,7 +291,8 @@ static bool probes_far(const greg_t *g)
 	if (code[0] != 0x47 || code[1] != 0x0f || code[2] != 0xb6 || code[3] != (0x44 | r << 3) ||
 	    (code[4] & ~1u) != r << 3 || code[5] != 0xec)
 		return false;
-	return !cpu_canonical((uint64_t)g[REG_R8 + (int)r] << LONG_MIB_SHIFT);
+	*lin = (uint64_t)g[REG_R8 + (int)r] << LONG_MIB_SHIFT;
+	return !cpu_canonical(*lin);
 }
 
 /* A probe that stands for no access of the guest's failed: at the entry of F, or before an indirect transfer.
@@ -311,22 +324,26 @@ static void forget_tag(struct bt_vcpu *b, gva lin)
 bool fault_space(struct bt_vcpu *b, struct ccf *f, const struct mark *m, ucontext_t *uc, uint64_t addr,
 		 bool write)
 {
-	gva lin;
+	gva lin, far;
 
 	if (grants(m)) {
 		if (mmu_long_where(b->v.mmu, addr, &lin) == LONG_PROBE &&
-		    !probes_far(uc->uc_mcontext.gregs) && mmu_long_place(b->v.mmu, lin) == LONG_PLACED)
+		    !probes_far(uc->uc_mcontext.gregs, &far) && mmu_long_place(b->v.mmu, lin) == LONG_PLACED)
 			fault_count(b, f, TRAP_FILL);
 		else
 			not_granted(b, f, m, uc);
 		return true;
 	}
-	if (probes_far(uc->uc_mcontext.gregs)) {
-		not_canonical(b, f, m, uc);
+	if (probes_far(uc->uc_mcontext.gregs, &lin)) {
+		probed_far(b, f, m, uc, lin);
 		return true;
 	}
 	if (addr - b->guard.no_vt < GUARD_VT_BYTES) {
 		user_stale(b, f, m, uc);
+		return true;
+	}
+	if (addr >> 47) { /* A + D is in the host kernel's half: A is no address, or of another region */
+		by_address(b, f, m, uc);
 		return true;
 	}
 	switch (mmu_long_where(b->v.mmu, addr, &lin)) {

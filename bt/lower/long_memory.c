@@ -381,6 +381,21 @@ bool long_reads_or_keeps(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE || in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
 }
 
+/* Of the operand, in bytes; 0: none. */
+static unsigned alignment(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_CMPXCHG16B:
+	case ZYDIS_MNEMONIC_FXSAVE:
+	case ZYDIS_MNEMONIC_FXSAVE64:
+	case ZYDIS_MNEMONIC_FXRSTOR:
+	case ZYDIS_MNEMONIC_FXRSTOR64:
+		return 16;
+	default:
+		return insn_wants_alignment(in) && insn_mem_size(in) <= 64 ? insn_mem_size(in) : 0;
+	}
+}
+
 void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 {
 	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
@@ -388,7 +403,7 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 	s->mmio.size = insn_mem_size(in);
 	s->mmio.reads = long_reads_or_keeps(in);
 	s->mmio.writes = writes(in);
-	s->mmio.aligned = insn_wants_alignment(in) && insn_mem_size(in) <= 32;
+	s->mmio.align = (uint8_t)alignment(in);
 	emit_callout(t, s);
 	*m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
 }

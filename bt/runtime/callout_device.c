@@ -105,13 +105,13 @@ static void time_use(struct bt_vcpu *b, const struct site *s)
 		b->adapt.charge.start = s->count % DEVICE_SAMPLE ? 0 : __builtin_ia32_rdtsc();
 }
 
-/* EA is the linear address. The device's bytes go through the bounce buffer. */
 /* 64-bit code: do N bytes at LIN have no address of a canonical form? */
 static bool is_far(const struct bt_vcpu *b, uint64_t lin, unsigned n)
 {
 	return mode_long(b->mode) && !(cpu_canonical(lin) && cpu_canonical(lin + n - 1));
 }
 
+/* EA is the linear address. The device's bytes go through the bounce buffer. */
 uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
@@ -124,7 +124,7 @@ uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 		callout_unwind(b, s, 0);
 		return dispatch_exit(b, XC_TRANSIENT);
 	}
-	if (s->mmio.aligned && lin & (s->mmio.size - 1)) {
+	if (s->mmio.align && lin & (s->mmio.align - 1u)) {
 		cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 		return callout_raise(b, s);
 	}
@@ -150,6 +150,10 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	if (s->mmio.alone)
 		time_use(b, s);
 	callout_begin(b, s);
+	if (is_far(b, lin, s->mmio.size)) { /* POP, which has no begin */
+		cpu_raise_err(&b->v.cpu, s->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+		return callout_raise(b, s);
+	}
 	if (mmu_write(b->v.mmu, lin, b->bounce, s->mmio.size, how))
 		return callout_raise(b, s);
 	if (s->ccf != b->transient.ccf)

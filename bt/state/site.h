@@ -59,7 +59,7 @@ struct site {
 			uint32_t cycles;    /* of the last use that was timed */
 			bool reads, writes; /* begin: the device is read; the instruction writes, too */
 			bool alone;	    /* end: there was no begin */
-			bool aligned;	    /* begin: #GP when misaligned */
+			uint8_t align;	    /* begin: #GP when misaligned; 0: never */
 		} mmio;
 		struct {
 			uint32_t bypass; /* TC offset of the access on the bounce buffer, 0: none */
