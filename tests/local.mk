@@ -57,6 +57,7 @@ SHELL_TESTS = \
 	%D%/conform/precheck.sh \
 	%D%/conform/soft.sh \
 	%D%/long/kernel.sh \
+	%D%/long/modes.sh \
 	%D%/long/native.sh \
 	%D%/mm/block_threads.sh \
 	%D%/guests/badimages.sh \
@@ -372,6 +373,23 @@ UNIT_TESTS += %D%/long/conform64
 	%D%/long/setup.c
 %C%_long_conform64_CFLAGS = $(AM_CFLAGS) $(NO_AUTO_INIT)
 %C%_long_conform64_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
+
+# What 64-bit code can reach, with the same cases; see tests/long/canary.c.
+UNIT_TESTS += %D%/long/canary64
+%C%_long_canary64_SOURCES = \
+	%D%/conform/forms.def \
+	%D%/conform/rows.h \
+	%D%/long/canary.c \
+	%D%/long/encode.c \
+	%D%/long/engine.c \
+	%D%/long/gen.c \
+	%D%/long/gen.h \
+	%D%/long/long.h \
+	%D%/long/operand.c \
+	%D%/long/seq.c \
+	%D%/long/setup.c
+%C%_long_canary64_CFLAGS = $(AM_CFLAGS) $(NO_AUTO_INIT)
+%C%_long_canary64_LDADD = hv/libhv.a bt/libbt.a cpu/libcpu.a mm/libmm.a x86/libx86.a base/libbase.a $(EXT_LIBS)
 
 # The hostile guest and a boot sector: freestanding, with the embedded guest's flags.
 hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \

@@ -10,6 +10,7 @@
 
 #include "base/gpr.h"
 #include "bt/bt.h"
+#include "bt/state/vcpu.h"
 #include "hv/machine.h"
 #include "mm/mmu.h"
 #include "tests/long/long.h"
@@ -427,4 +428,9 @@ bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out
 const char *engine_error(const struct engine *e)
 {
 	return e->error;
+}
+
+const struct bt_vcpu *engine_vcpu(const struct engine *e)
+{
+	return bt_of(e->v);
 }

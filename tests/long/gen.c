@@ -188,6 +188,11 @@ void gen_free(struct gen *g)
 	free(g);
 }
 
+const struct form_row *gen_row(unsigned i)
+{
+	return i < ARRAY_LEN(rows) ? &rows[i] : NULL;
+}
+
 unsigned gen_encodings(const struct gen *g)
 {
 	return g->nencs;

@@ -115,6 +115,8 @@ void engine_free(struct engine *e);
 /* False if the engine itself failed; engine_error() has the text. */
 bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out);
 const char *engine_error(const struct engine *e);
+struct bt_vcpu;
+const struct bt_vcpu *engine_vcpu(const struct engine *e);
 
 /* ---- gen.c ---- */
 struct gen;
@@ -124,5 +126,6 @@ void gen_free(struct gen *g);
 void gen_seek(struct gen *g, unsigned n);
 /* Fill C with the next case; C's memory is the generator's until the next call. False after the last. */
 bool gen_next(struct gen *g, struct long_case *c);
+const struct form_row *gen_row(unsigned i); /* of the table; NULL: there are no more */
 unsigned gen_encodings(const struct gen *g);
 #endif

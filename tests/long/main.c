@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/conform/rows.h"
 #include "tests/long/long.h"
 
 struct options {
@@ -27,6 +28,8 @@ struct run {
 	struct gen *gen;
 	csh cs;
 	unsigned cases, failed, known, ended[32];
+	const struct form_row **done; /* rows with a case that did not fault */
+	unsigned ndone;
 	uint8_t *mem[2];
 };
 
@@ -243,10 +246,24 @@ static bool far_target(const struct outcome *native, const struct outcome *engin
 	       !cpu_canonical(engine->cr2);
 }
 
+/* No byte of MASKMOVQ's is selected: whether it faults depends on the processor (SDM vol. 2B, MASKMOVQ). */
+static bool nothing_masked(const struct long_case *c, const struct outcome *native,
+			   const struct outcome *engine)
+{
+	return is_row(c, "mmx.maskmovq") && native->vector == EXC_PF && engine->vector == EXC_BP;
+}
+
+/* Of two faults of a conversion on its way to memory either may come first. */
+static bool other_fault(const struct long_case *c, const struct outcome *native, const struct outcome *engine)
+{
+	return is_row(c, "avx.f16cst") && native->vector + engine->vector == EXC_XM + EXC_PF;
+}
+
 static bool is_known(const struct long_case *c, const struct outcome *native, const struct outcome *engine)
 {
 	return far_target(native, engine) || fetch(native, engine) || stack_operand(c, native, engine) ||
-	       other_operand(c, native, engine);
+	       other_operand(c, native, engine) || nothing_masked(c, native, engine) ||
+	       other_fault(c, native, engine);
 }
 
 /* ---- report ---- */
@@ -304,6 +321,38 @@ static bool is_privileged(const struct long_case *c)
 	return false;
 }
 
+/* Cases of a row come one after another, but for further rounds. */
+static void note_row(struct run *r, const struct form_row *row)
+{
+	for (unsigned i = r->ndone; i--;)
+		if (r->done[i] == row)
+			return;
+	r->done[r->ndone++] = row;
+}
+
+static bool is_done(const struct run *r, const struct form_row *row)
+{
+	for (unsigned i = 0; i < r->ndone; i++)
+		if (r->done[i] == row)
+			return true;
+	return false;
+}
+
+/* Say which rows of the table had no case that did what the instruction does. */
+static void show_coverage(const struct run *r)
+{
+	const struct form_row *row;
+	unsigned missing = 0;
+
+	for (unsigned i = 0; (row = gen_row(i)); i++)
+		missing += !is_done(r, row);
+	printf("# %u rows executed, %u not:", r->ndone, missing);
+	for (unsigned i = 0; (row = gen_row(i)); i++)
+		if (!is_done(r, row))
+			printf(" %s", row->name);
+	printf("\n");
+}
+
 static void run_case(struct run *r, const struct long_case *c)
 {
 	struct outcome o[2] = { { .mem = r->mem[0] }, { .mem = r->mem[1] } };
@@ -319,6 +368,8 @@ static void run_case(struct run *r, const struct long_case *c)
 		ok = engine_run(r->engine, c, &o[1]);
 	r->cases++;
 	r->ended[o[0].vector & 31]++;
+	if (o[0].vector == EXC_BP)
+		note_row(r, c->row);
 	if (ok)
 		compare(&d, r, c, &o[0], &o[1]);
 	if (ok && !d.any)
@@ -367,11 +418,14 @@ static int start(struct run *r)
 	}
 	cs_open(CS_ARCH_X86, CS_MODE_64, &r->cs);
 	r->gen = gen_new(r->opt.seed, r->opt.cases, r->opt.only);
+	for (unsigned i = 0; gen_row(i); i++)
+		r->done = realloc(r->done, (i + 1) * sizeof(*r->done));
 	return 0;
 }
 
 static void finish(struct run *r)
 {
+	free(r->done);
 	gen_free(r->gen);
 	engine_free(r->engine);
 	native_free(r->native);
@@ -492,6 +546,7 @@ int main(int argc, char **argv)
 			printf(" vector %u: %u", i, r.ended[i]);
 	printf("\n# 64-bit conformance: %u encodings, %u cases, %u failed, %u known differences\n",
 	       gen_encodings(r.gen), r.cases, r.failed, r.known);
+	show_coverage(&r);
 	printf("1..1\n%s 1 - 64-bit instructions behave as on the host CPU\n", r.failed ? "not ok" : "ok");
 	finish(&r);
 	return r.failed != 0;

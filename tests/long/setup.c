@@ -435,6 +435,8 @@ void setup_encoded(struct making *m)
 		m->c->cr2_slack = 16;
 	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
 		m->c->cr2_slack = 32;
+	if (is_row(m, "f.save") || is_row(m, "f.rstor") || is_row(m, "f.stenv") || is_row(m, "f.ldenv"))
+		m->c->cr2_slack = 108;
 	if (is_row(m, "fxsave") || is_row(m, "fxrstor"))
 		m->c->cr2_slack = 512;
 }
