@@ -189,6 +189,7 @@ static bool replaces(const struct long_check *k)
 
 	switch (k->c.in->id) {
 	case X86_INS_SHL:
+	case X86_INS_SAL:
 	case X86_INS_SHR:
 	case X86_INS_SAR:
 	case X86_INS_ROL:
@@ -249,15 +250,15 @@ static const uint16_t explicit[] = {
 	X86_INS_MOV,	X86_INS_MOVABS, X86_INS_MOVZX,	X86_INS_MOVSX,	X86_INS_MOVSXD, X86_INS_LEA,
 	X86_INS_ADD,	X86_INS_SUB,	X86_INS_ADC,	X86_INS_SBB,	X86_INS_AND,	X86_INS_OR,
 	X86_INS_XOR,	X86_INS_CMP,	X86_INS_TEST,	X86_INS_INC,	X86_INS_DEC,	X86_INS_NEG,
-	X86_INS_NOT,	X86_INS_SHL,	X86_INS_SHR,	X86_INS_SAR,	X86_INS_ROL,	X86_INS_ROR,
-	X86_INS_RCL,	X86_INS_RCR,	X86_INS_SHLD,	X86_INS_SHRD,	X86_INS_BT,	X86_INS_BTS,
-	X86_INS_BTR,	X86_INS_BTC,	X86_INS_BSF,	X86_INS_BSR,	X86_INS_POPCNT, X86_INS_LZCNT,
-	X86_INS_TZCNT,	X86_INS_BSWAP,	X86_INS_XCHG,	X86_INS_XADD,	X86_INS_NOP,	X86_INS_SHRX,
-	X86_INS_SHLX,	X86_INS_SARX,	X86_INS_RORX,	X86_INS_PEXT,	X86_INS_PDEP,	X86_INS_PUSH,
-	X86_INS_POP,	X86_INS_PUSHFQ, X86_INS_POPFQ,	X86_INS_JMP,	X86_INS_JRCXZ,	X86_INS_CMOVA,
-	X86_INS_CMOVAE, X86_INS_CMOVB,	X86_INS_CMOVBE, X86_INS_CMOVE,	X86_INS_CMOVG,	X86_INS_CMOVGE,
-	X86_INS_CMOVL,	X86_INS_CMOVLE, X86_INS_CMOVNE, X86_INS_CMOVNO, X86_INS_CMOVNP, X86_INS_CMOVNS,
-	X86_INS_CMOVO,	X86_INS_CMOVP,	X86_INS_CMOVS,
+	X86_INS_NOT,	X86_INS_SHL,	X86_INS_SAL,	X86_INS_SHR,	X86_INS_SAR,	X86_INS_ROL,
+	X86_INS_ROR,	X86_INS_RCL,	X86_INS_RCR,	X86_INS_SHLD,	X86_INS_SHRD,	X86_INS_BT,
+	X86_INS_BTS,	X86_INS_BTR,	X86_INS_BTC,	X86_INS_BSF,	X86_INS_BSR,	X86_INS_POPCNT,
+	X86_INS_LZCNT,	X86_INS_TZCNT,	X86_INS_BSWAP,	X86_INS_XCHG,	X86_INS_XADD,	X86_INS_NOP,
+	X86_INS_SHRX,	X86_INS_SHLX,	X86_INS_SARX,	X86_INS_RORX,	X86_INS_PEXT,	X86_INS_PDEP,
+	X86_INS_PUSH,	X86_INS_POP,	X86_INS_PUSHFQ, X86_INS_POPFQ,	X86_INS_JMP,	X86_INS_JRCXZ,
+	X86_INS_CMOVA,	X86_INS_CMOVAE, X86_INS_CMOVB,	X86_INS_CMOVBE, X86_INS_CMOVE,	X86_INS_CMOVG,
+	X86_INS_CMOVGE, X86_INS_CMOVL,	X86_INS_CMOVLE, X86_INS_CMOVNE, X86_INS_CMOVNO, X86_INS_CMOVNP,
+	X86_INS_CMOVNS, X86_INS_CMOVO,	X86_INS_CMOVP,	X86_INS_CMOVS,
 };
 
 /* Of others with a known effect: the registers that they write without naming them, a bit for each. */
@@ -301,6 +302,12 @@ static const struct {
 	{ X86_INS_BLSMSK, 0 },
 	{ X86_INS_MULX, 0 },
 	{ X86_INS_CRC32, 0 },
+	{ X86_INS_FXSAVE, 0 },
+	{ X86_INS_FXSAVE64, 0 },
+	{ X86_INS_FXRSTOR, 0 },
+	{ X86_INS_FXRSTOR64, 0 },
+	{ X86_INS_VSQRTSS, 0 },
+	{ X86_INS_VSQRTSD, 0 },
 	{ X86_INS_RDRAND, 0 },
 	{ X86_INS_RDSEED, 0 },
 	{ X86_INS_SETA, 0 },
@@ -340,6 +347,13 @@ static bool is_vector(const struct long_check *k)
 	return false;
 }
 
+/* By its opcode, as Capstone has some in no group; of VEX none with it writes a general register, either.
+ * FNSTSW names AX. */
+static bool is_x87(const struct long_check *k)
+{
+	return (k->c.x->opcode[0] & 0xf8) == 0xd8;
+}
+
 enum { ANY = 1 << RAX | 1 << RCX | 1 << RDX | 1 << RBX | 1 << RSI | 1 << RDI };
 
 static bool is_explicit(const struct long_check *k)
@@ -370,7 +384,7 @@ static unsigned written_implicitly(const struct long_check *k)
 			return implied[i].regs;
 	if (verify_implicit(&k->c))
 		return written_by_string(verify_implicit(&k->c));
-	return is_vector(k) ? 0 : ANY;
+	return is_vector(k) || is_x87(k) ? 0 : ANY;
 }
 
 /* Of instructions with a known effect the first operand alone is written, but for these. */
