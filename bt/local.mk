@@ -134,6 +134,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 %C%_libbtgpr_a_SOURCES = \
 	%D%/adapt/account.c \
 	%D%/adapt/adapt.c \
+	%D%/adapt/low.c \
 	%D%/adapt/page.c \
 	%D%/cache/cache.c \
 	%D%/cache/chain.c \

@@ -139,11 +139,14 @@ static void forgive(struct verdict *v, enum cause c, uint64_t span, uint64_t now
 struct verdict *adapt_suspect(struct bt_vcpu *b, struct ccf *f, unsigned i, enum cause c, unsigned weight)
 {
 	const struct cause_state *k = &b->adapt.causes[c];
+	gva pc = f->pc + f->ioff[f->ninsn + i];
 	struct verdict *v;
 
 	if (f == b->transient.ccf || c >= SITE_CAUSES)
 		return NULL;
-	v = verdict_make(b, f->pc + f->ioff[f->ninsn + i]);
+	if (c == CAUSE_USER_PAGE && weight && adapt_on(k) && !f->pinned && adapt_low(b, f, pc))
+		return NULL;
+	v = verdict_make(b, pc);
 	if (!v || !weight || !adapt_on(k) || f->pinned || v->excluded >> c & 1)
 		return v;
 	if (guilty_of(v, c)) {

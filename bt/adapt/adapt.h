@@ -49,6 +49,14 @@ void adapt_log(struct bt_vcpu *b, enum adapt_what what, enum cause c, gva pc, ui
 
 extern const struct engine_adaptation bt_adaptation; /* adapt/steer.c */
 
+/* ---- adapt/low.c ---- */
+/* The instruction at PC in F, 64-bit user code, reached the lower part of its space by a trap. True: it is
+ * decided for its block; F is dropped. */
+bool adapt_low(struct bt_vcpu *b, struct ccf *f, gva pc);
+/* Is user code at PC to reach all parts of its space, whose address is known no better? */
+bool adapt_is_low(const struct bt_vcpu *b, gva pc);
+void adapt_low_forget(struct bt_vcpu *b);
+
 /* ---- adapt/page.c ---- */
 /* Page P was written: drop its code, and promote the page at its threshold. */
 void adapt_code_written(struct bt_vcpu *b, ppn p);

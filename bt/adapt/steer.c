@@ -36,6 +36,8 @@ static unsigned demote_all(struct bt_vcpu *b, enum cause c)
 {
 	unsigned n = 0;
 
+	if (c == CAUSE_USER_PAGE)
+		adapt_low_forget(b);
 	for (unsigned i = 0; c < SITE_CAUSES && i < VERDICTS; i++) {
 		struct verdict *v = &b->adapt.verdicts[i];
 

@@ -160,10 +160,19 @@ void emit_quarter(struct tx *t, int reg)
 	e_rmi(t, F_W, 0x8b, H_R9, H_R15, H_R9, 3, OFF(win.quarter));
 }
 
+/* 64-bit user code that reaches all parts of its space (adapt/low.c), but for the stack and FS and GS. */
+static bool reaches_low(const struct tx *t, const struct insn *in)
+{
+	if (!mode_long(t->mode) || (t->mode & MODE_CPL) != MODE_CPL || !adapt_is_low(t->b, in->pc))
+		return false;
+	return in->seg != SEG_FS && in->seg != SEG_GS &&
+	       (in->mem < 0 || in->op[in->mem].mem.base != ZYDIS_REGISTER_RSP);
+}
+
 bool site_is_user_access(const struct tx *t, const struct insn *in)
 {
 	if (t->kind != TX_NORMAL || ((t->mode & MODE_CPL) == MODE_CPL && !mode_long(t->mode)) ||
 	    !(t->mode & MODE_PE))
 		return false;
-	return guilty_of(verdict_find(t->b, in->pc), CAUSE_USER_PAGE);
+	return guilty_of(verdict_find(t->b, in->pc), CAUSE_USER_PAGE) || reaches_low(t, in);
 }

@@ -64,6 +64,14 @@ struct verdict {
 	uint64_t review, review_n, review_softs;
 };
 #define VERDICTS 16384u
+/* A block of 64-bit user code (adapt/low.c). */
+struct low_block {
+	gva block;
+	uint64_t
+	    decided;	/* host TSC since which its instructions reach the lower part of the space; 0: not */
+	unsigned sites; /* instructions that were found to */
+};
+#define LOW_BLOCKS 1024u
 #define DEVICE_SAMPLE 16 /* one use in so many is timed, and checked for RAM that is only not mapped */
 #define SOFT_USES 4096u	 /* a power of two */
 static inline unsigned soft_use(gva pc)
@@ -114,6 +122,7 @@ struct adapt {
 	uint8_t policy[SENS_KINDS]; /* enum way */
 	unsigned nsites;	    /* verdicts with a way of their own were made */
 	struct verdict *verdicts;   /* VERDICTS slots by guest pc */
+	struct low_block low[LOW_BLOCKS];
 	struct cause_state causes[CAUSES];
 	uint64_t drained; /* soft pages entered so far, when a fault last mapped one */
 	struct charge charge;

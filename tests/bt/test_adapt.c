@@ -34,12 +34,12 @@ static void teardown(void)
 /* ---- fragments ---- */
 
 /* A fragment of two instructions that starts at PC, translated now. */
-static struct ccf *make(uint32_t pc, bool pinned)
+static struct ccf *make_in(uint32_t mode, uint32_t pc, bool pinned)
 {
 	static uint16_t ioff[4] = { 0, 8, 0, 2 };
 	const struct ccf key = { .pc = pc,
 				 .eip = pc,
-				 .mode = MODE_PE | MODE_D,
+				 .mode = mode,
 				 .page = pc >> PAGE_SHIFT,
 				 .page2 = UINT32_MAX,
 				 .ninsn = 2,
@@ -51,6 +51,11 @@ static struct ccf *make(uint32_t pc, bool pinned)
 
 	ck_assert_ptr_nonnull(f);
 	return f;
+}
+
+static struct ccf *make(uint32_t pc, bool pinned)
+{
+	return make_in(MODE_PE | MODE_D, pc, pinned);
 }
 
 static void trap(struct ccf *f, unsigned i, enum cause c, bool may)
@@ -325,6 +330,41 @@ START_TEST(an_older_fragment_goes_when_it_traps)
 	trap(older, 1, CAUSE_DEVICE, true);
 	ck_assert(older->dead);
 	ck_assert_uint_eq(b->adapt.causes[CAUSE_DEVICE].promotions, 1);
+}
+END_TEST
+
+/* 64-bit user code: four instructions of a block decide for all of it, fragments made before go as they trap,
+ * and later ones stay. Kernel code, code of other widths and other blocks are decided on one by one. */
+START_TEST(a_block_of_low_code_is_decided_at_once)
+{
+	enum { USER = MODE_PE | MODE_LONG | MODE_CPL };
+	struct ccf *older = make_in(USER, 0x420000, false), *f;
+
+	now++;
+	for (unsigned n = 0; n < 4; n++) {
+		ck_assert(!adapt_is_low(b, 0x42fff0));
+		f = make_in(USER, 0x420100 + 16 * n, false);
+		now++;
+		trap(f, 0, CAUSE_USER_PAGE, true);
+		ck_assert(f->dead);
+	}
+	ck_assert(adapt_is_low(b, 0x42fff0) && !adapt_is_low(b, 0x430000) && !adapt_is_low(b, 0x10420000));
+	ck_assert_uint_eq(b->adapt.causes[CAUSE_USER_PAGE].promotions, 3);
+	trap(older, 0, CAUSE_USER_PAGE, true);
+	ck_assert(older->dead);
+	ck_assert_ptr_null(verdict_find(b, older->pc));
+	now++;
+	f = make_in(USER, 0x420000, false);
+	trap(f, 1, CAUSE_USER_PAGE, false);
+	ck_assert(!f->dead);
+	for (unsigned n = 0; n < 8; n++) {
+		trap(make_in(MODE_PE | MODE_LONG, 0x500000 + 16 * n, false), 0, CAUSE_USER_PAGE, true);
+		trap(make_in(MODE_PE | MODE_D | MODE_CPL, 0x500008 + 16 * n, false), 0, CAUSE_USER_PAGE,
+		     true);
+	}
+	ck_assert(!adapt_is_low(b, 0x500000));
+	ck_assert_ptr_null(bt_adaptation.set(&b->v, "off", "user-page", ""));
+	ck_assert(!adapt_is_low(b, 0x42fff0));
 }
 END_TEST
 
@@ -637,6 +677,7 @@ int main(void)
 	tcase_add_test(steps, failures_exclude_for_good);
 	tcase_add_test(steps, ram_in_a_row_demotes_a_device_site);
 	tcase_add_test(steps, an_older_fragment_goes_when_it_traps);
+	tcase_add_test(steps, a_block_of_low_code_is_decided_at_once);
 	tcase_add_test(steps, a_full_table_forgets_only_suspects);
 	tcase_add_test(steps, off_demotes_and_on_begins_anew);
 	tcase_add_loop_test(steps, settings_are_checked, 0, (int)ARRAY_LEN(settings));
