@@ -46,6 +46,8 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/line.c \
 	%D%/window/long.c \
 	%D%/window/long.h \
+	%D%/window/long_fault.c \
+	%D%/window/long_root.c \
 	%D%/window/long_soft.c \
 	%D%/window/long_sync.c \
 	%D%/window/soft.c \

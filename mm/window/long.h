@@ -83,9 +83,17 @@ struct long_state {
 	struct window region[LONG_REGIONS];
 };
 
-/* ---- window/long.c ---- */
+/* ---- window/long_root.c ---- */
+/* Bits of PML4 entries that the two roots of a process agree in. */
+#define TOP_SAME (~(PTE_NX | PTE_A | PTE_D))
 struct long_space *long_kernel(struct mmu *m); /* of the present root; NULL: no room */
 struct long_space *long_user(struct mmu *m);
+/* What SP knows of ROOT; NULL: it is none of its roots. */
+struct long_root *long_root_in(struct long_space *sp, uint32_t root);
+bool long_is_high(const struct long_space *sp); /* is the kernel in the upper half? */
+
+/* ---- window/long.c ---- */
+struct long_space *long_make(struct mmu *m, bool user); /* for the present root; NULL: no room */
 void long_release(struct mmu *m, struct long_space *sp);
 /* Release a user space that is not in use, the oldest, but not KEEP. False: there is none. */
 bool long_evict(struct mmu *m, const struct long_space *keep);
