@@ -136,14 +136,7 @@ static void switch_to(struct tui *t, int n)
 
 void act_screen(struct tui *t, int key)
 {
-	int count = 0;
-
-	while (screens[count])
-		count++;
-	if (key - '1' < count)
-		switch_to(t, key - '1');
-	else
-		tui_message(t, ST_MESSAGE, "there are %d screens", count);
+	switch_to(t, key == '0' ? 9 : key - '1');
 }
 
 void act_next_screen(struct tui *t, int key)

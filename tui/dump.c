@@ -11,7 +11,7 @@ enum { USAGE = 2 };
 static int screen_called(const char *name)
 {
 	for (int i = 0; screens[i]; i++)
-		if (!strcmp(screens[i]->name, name) || (name[0] == '1' + i && !name[1]))
+		if (!strcmp(screens[i]->name, name) || (name[0] == '0' + (i + 1) % 10 && !name[1]))
 			return i;
 	return -1;
 }

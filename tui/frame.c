@@ -63,10 +63,10 @@ static int tab_text(const struct tui *t, int i, enum tab_form form, char *buf, s
 	const char *title = form != TAB_TITLE && sc->brief ? sc->brief : sc->title;
 
 	if (form == TAB_DENSE)
-		return snprintf(buf, len, "%d%s", i + 1, title);
+		return snprintf(buf, len, "%d%s", (i + 1) % 10, title);
 	if (form == TAB_NUMBER && i != t->screen)
-		return snprintf(buf, len, " %d ", i + 1);
-	return snprintf(buf, len, " %d %s ", i + 1, title);
+		return snprintf(buf, len, "%d ", (i + 1) % 10);
+	return snprintf(buf, len, " %d %s ", (i + 1) % 10, title);
 }
 
 static int tab_gap(enum tab_form form)

@@ -76,6 +76,7 @@ static const struct key_row {
 	{ '7', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 	{ '8', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 	{ '9', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
+	{ '0', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 };
 
 const char *keys_label(const struct tui *t, unsigned n, int *fkey)
@@ -107,7 +108,7 @@ static void help_section(FILE *f, enum section s)
 	fprintf(f, "%s\n", sections[s]);
 	if (s == PLACES)
 		for (int i = 0; screens[i]; i++)
-			fprintf(f, "  %-16d %s: %s\n", i + 1, screens[i]->title, screens[i]->help);
+			fprintf(f, "  %-16d %s: %s\n", (i + 1) % 10, screens[i]->title, screens[i]->help);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].section == s && rows[i].name)
 			fprintf(f, "  %-16s %s\n", rows[i].name, rows[i].help);

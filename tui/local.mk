@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/pane_ccf.c \
 	%D%/pane_code.c \
 	%D%/pane_console.c \
+	%D%/pane_frames.c \
 	%D%/pane_hash.c \
 	%D%/pane_pool.c \
 	%D%/pane_switches.c \
@@ -64,6 +65,7 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/screen.h \
 	%D%/screen_devices.c \
 	%D%/screen_io.c \
+	%D%/screen_kernel.c \
 	%D%/screen_machine.c \
 	%D%/screen_memory.c \
 	%D%/screen_sharing.c \

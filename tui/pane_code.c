@@ -250,6 +250,14 @@ static void stay_at(struct code *c, struct tui *t, int at)
 	t->moved = true;
 }
 
+void code_show(struct tui *t, uint64_t addr)
+{
+	struct pane *p = pane_named(t, "code");
+
+	if (p && pane_fresh(t, p))
+		go_to(p->state, t, addr);
+}
+
 static bool key(struct pane *p, struct tui *t, int k)
 {
 	struct code *c = p->state;

@@ -7,18 +7,88 @@
 
 #include <string.h>
 
-enum { REG_OWN = 17 }; /* general registers and program counter */
+enum {
+	REG_OWN = 17, /* general registers and program counter */
+	NOTE = 120,
+	NOTE_W = 8,	  /* cells that make a note worth showing */
+	WIDE_W = 90,	  /* from this width on, each 32-bit register has a line with a note, too */
+	SMALLEST = 0x1000 /* lower values are numbers, not addresses */
+};
 
 struct registers {
 	int top; /* lines scrolled */
 	int lines;
+	char note[REG_OWN][NOTE]; /* what the general registers point at; "" while the guest runs */
 };
+
+static unsigned own_registers(const struct tui *t, const struct reg_info *list[REG_OWN]);
+
+/* ---- what registers point at ---- */
+
+static bool is_text(uint64_t bytes, unsigned size)
+{
+	for (unsigned i = 0; i < size && i < 4; i++) {
+		unsigned c = bytes >> 8 * i & 0xff;
+
+		if (c < 0x20 || c >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void symbol_of(struct tui *t, uint64_t v, char *buf, size_t len)
+{
+	const struct table *k = v < SMALLEST ? NULL : query(t, NULL, "print/a 0x%llx", (unsigned long long)v);
+
+	snprintf(buf, len, "%s", k ? cell_str(k, 0, "symbol") : "");
+}
+
+/* The name of V's place, and the word or text in memory there. */
+static void describe_value(struct tui *t, uint64_t v, char *note)
+{
+	unsigned size = cpu_long(&t->stop.cpu) ? 8 : 4;
+	const struct table *k;
+	char name[NOTE], then[NOTE];
+	uint64_t word;
+	int n;
+
+	note[0] = 0;
+	if (v < SMALLEST)
+		return;
+	symbol_of(t, v, name, sizeof(name));
+	n = snprintf(note, NOTE, "%.60s", name);
+	k = query(t, NULL, "x/1%cx 0x%llx", size == 8 ? 'g' : 'w', (unsigned long long)v);
+	if (!k || !cell(k, 0, "v0"))
+		return;
+	word = cell_u(k, 0, "v0");
+	if (is_text(word, size)) {
+		k = query(t, NULL, "x/1s 0x%llx", (unsigned long long)v);
+		snprintf(note + n, NOTE - (size_t)n, "%s\"%.40s\"", n ? " " : "",
+			 k ? cell_str(k, 0, "text") : "");
+		return;
+	}
+	symbol_of(t, word, then, sizeof(then));
+	snprintf(note + n, NOTE - (size_t)n, "%s→ %llx%s%.40s", n ? " " : "", (unsigned long long)word,
+		 then[0] ? " " : "", then);
+}
 
 static void update(struct pane *p, struct tui *t)
 {
-	(void)p;
-	(void)t;
+	struct registers *g = p->state;
+	const struct reg_info *list[REG_OWN];
+	unsigned n = own_registers(t, list);
+
+	memset(g->note, 0, sizeof(g->note));
+	if (!t->stop.known || inspect_running(t->s) || t->refresh.held || !inspect_has_machine(t->s))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (list[i]->kind == REG_PC) /* the code is in a pane of its own */
+			symbol_of(t, cpu_pc(&t->stop.cpu), g->note[i], NOTE);
+		else
+			describe_value(t, reg_get(&t->stop.cpu, list[i]), g->note[i]);
 }
+
+/* ---- drawing ---- */
 
 static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT,
 					REG_SYSTEM,  REG_DEBUG,	  REG_FLOAT };
@@ -27,6 +97,8 @@ static const enum reg_group shown[] = { REG_GENERAL, REG_CONTROL, REG_SEGMENT,
 struct flow {
 	const struct area *a;
 	int x, y, skip;
+	const struct registers *pane;
+	bool notes; /* each general register has a line of its own, with its note */
 };
 
 static void new_line(struct flow *f)
@@ -74,6 +146,23 @@ static void put_register(struct tui *t, struct flow *f, const struct reg_info *r
 		new_line(f);
 }
 
+/* A general register, and in the rest of the line what it points at. */
+static void put_noted(struct tui *t, struct flow *f, const struct reg_info *r, const char *note)
+{
+	int end = name_width(r->group) + 1 + digits(t, r), y;
+
+	if (!f->notes) {
+		put_register(t, f, r);
+		return;
+	}
+	new_line(f);
+	y = f->y - f->skip;
+	put_register(t, f, r);
+	if (f->a->w - end - 1 >= NOTE_W)
+		area_field(f->a, end + 1, y, f->a->w - end - 1, ST_SYMBOL, note);
+	new_line(f);
+}
+
 /* The registers of the present mode that the others do not show, in the order of the table. */
 static unsigned own_registers(const struct tui *t, const struct reg_info *list[REG_OWN])
 {
@@ -102,14 +191,19 @@ static void put_narrow(struct tui *t, struct flow *f)
 	unsigned n = own_registers(t, list);
 	bool wide = f->a->w >= 54;
 
+	f->notes = f->a->w >= WIDE_W;
 	for (unsigned i = 0; i < 8; i++) {
+		if (f->notes)
+			put_noted(t, f, list[i], f->pane->note[i]);
+		if (f->notes)
+			continue;
 		if (wide ? i == 4 : i % 2 == 0)
 			new_line(f);
 		put_register(t, f, list[wide ? i : i / 2 + i % 2 * 4]);
 	}
 	new_line(f);
 	for (unsigned i = 8; i < n; i++)
-		put_register(t, f, list[i]);
+		put_noted(t, f, list[i], f->pane->note[i]);
 	put_common(t, f);
 }
 
@@ -119,15 +213,16 @@ static void put_wide(struct tui *t, struct flow *f)
 	const struct reg_info *list[REG_OWN];
 	unsigned n = own_registers(t, list), first = f->a->w < 2 * 20 + 2 ? 8 : 16;
 
+	f->notes = first == 8 || f->a->w >= WIDE_W;
 	for (unsigned i = 0; i < first; i++)
-		put_register(t, f, list[i]);
+		put_noted(t, f, list[i], f->pane->note[i]);
 	new_line(f);
 	for (unsigned i = 16; i < n; i++)
-		put_register(t, f, list[i]);
+		put_noted(t, f, list[i], f->pane->note[i]);
 	put_common(t, f);
 	new_line(f);
 	for (unsigned i = first; i < 16; i++)
-		put_register(t, f, list[i]);
+		put_noted(t, f, list[i], f->pane->note[i]);
 }
 
 static void put_general(struct tui *t, struct flow *f)
@@ -153,7 +248,7 @@ static void put_group(struct tui *t, struct flow *f, enum reg_group g)
 static void draw(struct pane *p, struct tui *t, const struct area *a)
 {
 	struct registers *g = p->state;
-	struct flow f = { .a = a, .skip = g->top };
+	struct flow f = { .a = a, .skip = g->top, .pane = g };
 
 	if (!t->stop.known)
 		return;
@@ -188,7 +283,7 @@ const struct pane_class pane_registers = {
 	.name = "registers",
 	.title = "Registers",
 	.help =
-	    "registers, changed ones marked; scroll for segments, descriptor tables, debug and FPU registers",
+	    "registers, changed ones marked, with what they point at; scroll for segments, descriptor tables, debug and FPU registers",
 	.size = sizeof(struct registers),
 	.update = update,
 	.draw = draw,

@@ -195,7 +195,7 @@ static bool click_tab(struct tui *t, const struct term_event *e)
 		int n = frame_tab(t, i, buf, sizeof(buf), &from);
 
 		if (e->x >= from && e->x < from + n) {
-			keys_press(t, &(struct term_event){ .key = '1' + i });
+			keys_press(t, &(struct term_event){ .key = i == 9 ? '0' : '1' + i });
 			break;
 		}
 	}

@@ -5,7 +5,7 @@
 #include "tui/layout.h"
 #include "tui/pane.h"
 
-enum { MAX_PANES = 64, MAX_SCREENS = 9, MAX_LAYOUTS = 3 };
+enum { MAX_PANES = 64, MAX_SCREENS = 10, MAX_LAYOUTS = 3 };
 
 struct screen_class {
 	const char *name, *title;

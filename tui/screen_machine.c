@@ -3,8 +3,9 @@
 #include "tui/panes.h"
 #include "tui/screen.h"
 
-static const struct pane_class *const panes[] = { &pane_code,  &pane_console, &pane_registers,
-						  &pane_stack, &pane_memory,  NULL };
+static const struct pane_class *const panes[] = { &pane_code,	&pane_console, &pane_registers,
+						  &pane_frames, &pane_stack,   &pane_memory,
+						  NULL };
 
 const struct screen_class screen_machine = {
 	.name = "machine",
@@ -13,6 +14,6 @@ const struct screen_class screen_machine = {
 	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "h(v(code:9,console,memory:5),v(registers:14,stack):31)" },
-		     { 110, 30, "h(v(console:26,code):80,v(registers:14,stack,memory*2))" },
-		     { 150, 40, "h(v(console:27,code):80,v(registers:20,stack:11,memory))" } },
+		     { 110, 30, "h(v(console:26,code):80,v(registers:14,frames:7,stack,memory))" },
+		     { 150, 40, "h(v(console:27,code):80,v(registers:20,frames:9,stack:11,memory))" } },
 };
