@@ -34,7 +34,7 @@ static void cross_remove(struct exit_link *l)
 /* The entry of TO that takes no more for granted than holds where L leaves. */
 static uint32_t entry_for(const struct exit_link *l, const struct ccf *to)
 {
-	if (!(to->entry.facts & ~l->facts))
+	if (facts_hold(l->facts, to->entry.facts))
 		return to->host + to->entry.all;
 	return to->host + (l->facts >> R_ESP & 1 ? to->entry.stack : 0);
 }

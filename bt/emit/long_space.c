@@ -116,6 +116,10 @@ uint32_t facts_claimed(const struct tx *t)
 		    (k->entry >> n & 1 ? !far : far < FACT_REACH - ROUNDING))
 			r |= 1u << n;
 	}
+	if (k->sum && long_home(k->base) == HOME_HOST && long_home(k->index) == HOME_HOST &&
+	    !((k->pairs >> k->base | k->pairs >> k->index) & 1) &&
+	    (k->sum_entry ? !k->disp : is_near(k->disp)))
+		r |= FACT_OF(k->base, k->index, k->scale);
 	return r;
 }
 
@@ -200,6 +204,27 @@ static void stack_entry(struct tx *t)
 	fact_learn(t, H_RSP);
 }
 
+static struct host_mem sum_of(uint32_t facts)
+{
+	return (struct host_mem){ .base = facts >> FACT_BASE & 15,
+				  .index = facts >> FACT_INDEX & 15,
+				  .scale = facts >> FACT_SCALE & 3 };
+}
+
+static void sum_entry(struct tx *t, uint32_t wanted)
+{
+	struct host_mem m = sum_of(wanted);
+	struct long_facts *k = &t->facts;
+
+	e_lea64(t, H_R8, &m);
+	long_probe(t, H_R8);
+	k->sum = k->sum_entry = true;
+	k->base = (int8_t)m.base;
+	k->index = (int8_t)m.index;
+	k->scale = (uint8_t)m.scale;
+	k->disp = 0;
+}
+
 void long_entries(struct tx *t, uint32_t wanted)
 {
 	struct ccf_entry *e = &t->f->entry;
@@ -220,8 +245,10 @@ void long_entries(struct tx *t, uint32_t wanted)
 		long_probe(t, reg);
 		fact_learn(t, n);
 	}
+	if (wanted & FACT_SUM)
+		sum_entry(t, wanted);
 	e->all = (uint16_t)(t->p - t->base);
-	e->facts = (uint16_t)wanted;
+	e->facts = wanted;
 	t->facts.entry = (uint16_t)wanted;
 	tx_mark(t, FIX_NONE, 0);
 }
@@ -233,5 +260,7 @@ uint32_t long_entry_bytes(uint32_t wanted)
 	for (int r = 0; r < 16; r++)
 		if (r != H_RSP && wanted >> r & 1)
 			n += long_home(r) == HOME_HOST ? 11 : 19;
+	if (wanted & FACT_SUM) /* a base of rbp or r13 has a displacement */
+		n += (wanted >> FACT_BASE & 7) == 5 ? 16 : 15;
 	return n;
 }

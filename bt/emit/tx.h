@@ -45,6 +45,7 @@ struct long_facts {
 	uint16_t shorts;    /* bit N: register N is an extended number of 32 bits */
 	uint16_t entry;	    /* bit N: what is known of register N is from the fragment's entry */
 	uint16_t low;	    /* bit N: what is known of register N is that its address is in the lower part */
+	uint16_t pairs;	    /* bit N: register N may be the sum of two others */
 	bool low_constant;  /* addresses of the lower part's first 4 GiB */
 	uint8_t origin[16]; /* facts_wanted(): the register at the entry that N is made from */
 	int32_t drift[16];  /* constants added since */
@@ -55,6 +56,7 @@ struct long_facts {
 	int8_t base, index;
 	uint8_t scale;
 	int32_t disp;
+	bool sum_entry; /* it is as it was at the fragment's entry, but for DISP */
 };
 
 struct tx {

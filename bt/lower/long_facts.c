@@ -59,6 +59,7 @@ void fact_learn_sum(struct tx *t, const struct host_mem *m)
 	k->index = (int8_t)m->index;
 	k->scale = (uint8_t)m->scale;
 	k->disp = m->disp;
+	k->sum_entry = false;
 }
 
 bool fact_is_short(const struct tx *t, int n)
@@ -73,9 +74,24 @@ static void forget(struct long_facts *k, int n)
 	k->regs &= (uint16_t) ~(1u << n);
 	k->entry &= (uint16_t) ~(1u << n);
 	k->low &= (uint16_t) ~(1u << n);
+	k->pairs &= (uint16_t) ~(1u << n);
 	k->shorts &= (uint16_t) ~(1u << n);
 	if (k->base == n || k->index == n)
 		k->sum = false;
+}
+
+/* Register N grows by BY: the same address is another sum then. False: there is none, or no longer. */
+static bool sum_moves(struct long_facts *k, int n, int64_t by)
+{
+	int64_t disp = k->disp;
+
+	if (!k->sum || by > INT32_MAX || by < INT32_MIN)
+		return false;
+	disp -= (k->base == n ? by : 0) + (k->index == n ? by * (1 << k->scale) : 0);
+	if (disp > INT32_MAX / 2 || disp < INT32_MIN / 2)
+		return false;
+	k->disp = (int32_t)disp;
+	return true;
 }
 
 /* Register N = that of register FROM, plus BY. */
@@ -84,8 +100,11 @@ static void derive(struct long_facts *k, int n, int from, int64_t by)
 	bool was = known(k, from) && is_near(k->drift[from] + by), was_short = k->shorts >> from & 1 && !by;
 	int32_t drift = (int32_t)(k->drift[from] + by);
 	uint16_t entry = k->entry >> from & 1, low = k->low >> from & 1;
+	bool sum = n == from && sum_moves(k, n, by), pair = k->pairs >> from & 1;
 
 	forget(k, n);
+	k->sum |= sum;
+	k->pairs |= (uint16_t)(pair << n);
 	if (was_short)
 		k->shorts |= (uint16_t)(1u << n);
 	if (!was)
@@ -246,6 +265,8 @@ void facts_after(struct tx *t, const struct insn *in)
 		forget(k, n);
 		if (shortens(in, o))
 			k->shorts |= (uint16_t)(1u << n);
+		if (in->z.mnemonic == ZYDIS_MNEMONIC_LEA || in->z.mnemonic == ZYDIS_MNEMONIC_XCHG)
+			k->pairs |= (uint16_t)(1u << n);
 	}
 }
 
@@ -277,6 +298,30 @@ static int wanted_by(const struct tx *t, const struct insn *in)
 	return k->origin[n];
 }
 
+/* The sum of two registers by which IN accesses memory, that the TU changes by constants alone; 0: none. */
+static uint32_t wanted_sum(const struct tx *t, const struct insn *in)
+{
+	const struct long_facts *k = &t->facts;
+	const ZydisDecodedOperandMem *m;
+	unsigned scale;
+	int b, i;
+
+	if (in->mem < 0 || !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) || in->z.address_width != 64 ||
+	    in->seg == SEG_FS || in->seg == SEG_GS || site_is_user_access(t, in))
+		return 0;
+	m = &in->op[in->mem].mem;
+	if (m->type != ZYDIS_MEMOP_TYPE_MEM || !m->base || !m->index)
+		return 0;
+	b = long_number(m->base);
+	i = long_number(m->index);
+	scale = m->scale == 8 ? 3 : m->scale == 4 ? 2 : m->scale == 2 ? 1 : 0;
+	if (b == NO_REG || i == NO_REG || b == i || long_home(b) != HOME_HOST || long_home(i) != HOME_HOST ||
+	    fact_is_short(t, i) || !fact_covers(t, b, 0) || !fact_covers(t, i, 0) || k->origin[b] != b ||
+	    k->origin[i] != i || !is_near(k->drift[b] + ((int64_t)k->drift[i] << scale) + m->disp.value))
+		return 0;
+	return FACT_OF(b, i, scale);
+}
+
 /* Behind a conditional branch a register may hold anything, but in a loop it does so in later rounds. */
 uint32_t facts_wanted(struct tx *t)
 {
@@ -291,6 +336,8 @@ uint32_t facts_wanted(struct tx *t)
 
 		if (n != NO_REG)
 			r |= 1u << n;
+		if (all && !(r & FACT_SUM))
+			r |= wanted_sum(t, &t->in[i]);
 		if (t->in[i].z.meta.category == ZYDIS_CATEGORY_COND_BR && !all)
 			break;
 		facts_after(t, &t->in[i]);

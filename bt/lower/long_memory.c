@@ -278,6 +278,8 @@ static bool sum_operand(struct tx *t, struct insn *in, struct host_mem *m)
 		return true;
 	}
 	if (direct && fact_covers_sum(t, &o)) {
+		if (always_accesses(in))
+			fact_learn_sum(t, &o);
 		*m = o;
 		m->gs = o.base != H_RSP;
 		return true;

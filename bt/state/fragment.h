@@ -73,9 +73,20 @@ struct exit_link {
 /* 64-bit code enters a fragment at its start, where nothing is known; behind the probe of RSP, as indirect
  * transfers do; or behind the probes of all registers in FACTS. Offsets from the start. */
 struct ccf_entry {
-	uint16_t facts; /* bit N: the address in guest register N */
+	uint32_t facts; /* bit N: the address in guest register N; and one sum of two: */
 	uint16_t stack, all;
 };
+/* The sum's registers and log2 of the index's scale. */
+enum { FACT_BASE = 16, FACT_INDEX = 20, FACT_SCALE = 24, FACT_SUM = 1 << 26 };
+#define FACT_OF(base, index, scale)                                                                          \
+	(FACT_SUM | (uint32_t)(base) << FACT_BASE | (uint32_t)(index) << FACT_INDEX |                        \
+	 (uint32_t)(scale) << FACT_SCALE)
+
+/* Does HAVE hold all facts of WANT? */
+static inline bool facts_hold(uint32_t have, uint32_t want)
+{
+	return !((want & ~have) & 0xffff) && (!(want & FACT_SUM) || want >> FACT_BASE == have >> FACT_BASE);
+}
 enum { ENTRY_HASHES = 1 << 16 };
 #define ENTRY_HASH(pc) ((uint32_t)((pc)*0x9e3779b97f4a7c15ull >> 48))
 enum { LONG_STACK_ENTRY = 18 }; /* ENTRY.STACK of every fragment that a jump table leads to */

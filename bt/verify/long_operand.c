@@ -123,7 +123,7 @@ const char *long_access(struct long_check *k, const struct sum *s, unsigned size
 		return vcpu_access(k, at - k->l->vcpu, size, write);
 	if (!covered(k, s))
 		return "access that no probe covers";
-	if (!s->index && always_accesses(k))
+	if (always_accesses(k))
 		long_note_probe(&k->s, s);
 	return NULL;
 }

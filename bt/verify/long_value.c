@@ -223,6 +223,17 @@ static bool granted_sum(struct long_check *k, unsigned n, struct sum *out)
 	return n == RSP || add_d(out, &(struct sum){ .d = 1 });
 }
 
+enum { SUM = 1 << 26 };
+
+/* The same for the sum of FACTS. Either part of it may be a sum itself, or taken as a value: AS_OWN. */
+static bool granted_pair(struct long_check *k, uint32_t facts, unsigned as_own, struct sum *out)
+{
+	*out = (struct sum){ 0 };
+	return add_parts(out, &k->s.reg[facts >> 16 & 15], &k->s.reg[facts >> 20 & 15],
+			 1u << (facts >> 24 & 3), as_own) &&
+	       add_d(out, &(struct sum){ .d = 1 });
+}
+
 void long_grant(struct long_check *k, uint32_t facts)
 {
 	struct value v;
@@ -237,6 +248,10 @@ void long_grant(struct long_check *k, uint32_t facts)
 			long_set_cell(&k->s, k->l->gpr + 8 * n, &v);
 		if (!granted_sum(k, n, &s))
 			continue;
+		s.loose = true;
+		long_note_probe(&k->s, &s);
+	}
+	if (facts & SUM && granted_pair(k, facts, 0, &s)) {
 		s.loose = true;
 		long_note_probe(&k->s, &s);
 	}
@@ -264,7 +279,10 @@ bool long_grants(struct long_check *k, uint32_t facts)
 	for (unsigned n = 0; n < L_REGS; n++)
 		if (facts >> n & 1 && (!granted_sum(k, n, &s) || !is_granted(&k->s, &s)))
 			return false;
-	return true;
+	for (unsigned as_own = 0; facts & SUM && as_own < 4; as_own++)
+		if (granted_pair(k, facts, as_own, &s) && is_granted(&k->s, &s))
+			return true;
+	return !(facts & SUM);
 }
 
 /* ---- states ---- */

@@ -39,7 +39,8 @@ struct verify_env {
 struct verify_long {
 	/* The fragment's entries beside its start, by offset: one takes for granted that memory at rsp may be
 	 * accessed, the other that at each general register whose bit is set in FACTS, or within 1 MiB. Of r8
-	 * to r11, the guest's, at GPR in the vCPU. */
+	 * to r11, the guest's, at GPR in the vCPU. With bit 26, so at one sum: of the register whose number
+	 * is in bits 19:16, and that in bits 23:20 times 1, 2, 4 or 8 (bits 25:24). */
 	uint32_t stack_entry, entry, facts, gpr;
 	/* What the code at HOST, which OK_TARGET approves, takes for granted; what code may that the rel32 at
 	 * OFF leads to later. NULL: nothing. */

@@ -122,6 +122,9 @@ static uint32_t claimed(void *ctx, uint32_t off)
 	return stub_claimed;
 }
 
+/* Of FACTS, the sum rax + rcx * 4. */
+enum { SUM = 1 << 26 | 2 << 24 | 1 << 20 };
+
 /* Entry: probe rsp, probe rax; then CODE, and the jump to STUB. */
 static const struct entry_row {
 	const char *what, *hex, *rule;
@@ -154,14 +157,30 @@ static const struct entry_row {
 	{ "changed", "48 f7 d0", "claims what it has not", 0x11, 0x10, 0x11 },
 	{ "copied: mov rcx,rax", "48 89 c1", NULL, 0x11, 0x13, 0x13 },
 	{ "the stack, pushed: push rax", "50", NULL, 0x11, 0x11, 0x11 },
+	/* The sum of rax and rcx * 4, beside rsp and rax. */
+	{ "sum without a probe", "90", "entry reached without", SUM | 0x11, 0, 0 },
 	{ "the stack, moved: lea rsp,[rsp-8]", "48 8d 64 24 f8", "claims what it has not", 0x11, 0x01, 0x11 },
 };
 
-START_TEST(entries)
+/* Entry: probe rsp; lea r8,[rax+rcx*4]; probe r8. */
+static const struct entry_row sum_rows[] = {
+	{ "handed on", "90", NULL, SUM | 0x10, SUM | 0x10, SUM | 0x10 },
+	{ "its base is not", "90", "entry reached without", SUM | 0x11, 0, 0 },
+	{ "another scale", "90", "claims what it has not", SUM | 0x10, 0, SUM | 1 << 24 | 0x10 },
+	{ "used: mov edx,gs:[rax+rcx*4]", "65 8b 14 88", NULL, SUM | 0x10, SUM | 0x10, SUM | 0x10 },
+	{ "used, another scale: mov edx,gs:[rax+rcx*8]", "65 8b 14 c8", "no probe", SUM | 0x10, 0, 0 },
+	{ "used, not granted: mov edx,gs:[rax+rcx*4]", "65 8b 14 88", "no probe", 0x10, 0, 0 },
+	{ "drifted: add rcx,1", "48 83 c1 01", "claims what it has not", SUM | 0x10, 0, SUM | 0x10 },
+	{ "accessed, drifted: mov edx,gs:[rax+rcx*4]; add rcx,1", "65 8b 14 88 48 83 c1 01", NULL, SUM | 0x10,
+	  SUM | 0x10, SUM | 0x10 },
+	{ "accessed, drifted far: mov edx,gs:[rax+rcx*4]; add rcx,0x40000",
+	  "65 8b 14 88 48 81 c1 00 00 04 00", "claims what it has not", SUM | 0x10, 0, SUM | 0x10 },
+	{ "accessed, changed: mov edx,gs:[rax+rcx*4]; inc ecx", "65 8b 14 88 ff c1", "claims what it has not",
+	  SUM | 0x10, 0, SUM | 0x10 },
+};
+
+static void check_entry(const struct entry_row *r, const char *probes, uint32_t entry)
 {
-	static const char probes[] = "4c 8b 04 25 28 05 00 40 c4 62 b3 f7 dc 47 0f b6 1c 18 "
-				     "c4 62 b3 f7 d8 47 0f b6 5c 19 ec ";
-	const struct entry_row *r = &entry_rows[_i];
 	struct verify_long l = fields;
 	struct verify_env env = test_env();
 	struct verify_error err;
@@ -172,7 +191,7 @@ START_TEST(entries)
 
 	snprintf(hex, sizeof(hex), "%s%s", probes, r->hex);
 	l.stack_entry = 18;
-	l.entry = 29;
+	l.entry = entry;
 	l.facts = r->facts;
 	l.granted = granted;
 	l.claimed = claimed;
@@ -187,6 +206,23 @@ START_TEST(entries)
 	else
 		ck_assert_msg(why && strstr(why, r->rule), "%s: wanted \"%s\", got \"%s\" (%s)", r->what,
 			      r->rule, why ? why : "accepted", err.text);
+}
+
+START_TEST(entries)
+{
+	check_entry(&entry_rows[_i],
+		    "4c 8b 04 25 28 05 00 40 c4 62 b3 f7 dc 47 0f b6 1c 18 "
+		    "c4 62 b3 f7 d8 47 0f b6 5c 19 ec ",
+		    29);
+}
+END_TEST
+
+START_TEST(sums)
+{
+	check_entry(&sum_rows[_i],
+		    "4c 8b 04 25 28 05 00 40 c4 62 b3 f7 dc 47 0f b6 1c 18 "
+		    "4c 8d 04 88 c4 42 b3 f7 d8 47 0f b6 5c 19 ec ",
+		    33);
 }
 END_TEST
 
@@ -219,6 +255,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, fragment, 0, ARRAY_LEN(rows));
 	tcase_add_loop_test(tc, entries, 0, ARRAY_LEN(entry_rows));
+	tcase_add_loop_test(tc, sums, 0, ARRAY_LEN(sum_rows));
 	tcase_add_test(tc, any_bytes);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
