@@ -217,7 +217,8 @@ static uint64_t candidate(const struct long_space *sp, unsigned i)
 {
 	unsigned k = i / 2, n = long_index(sp);
 
-	if (!sp->user) /* the kernel's text ends there; the host's own mappings are from 126 TiB on */
+	if (!sp->user ||
+	    sp->high) /* the kernel's text ends there; the host's own mappings are from 126 TiB on */
 		return 120 * TIB + TIB / 2 + (uint64_t)(i & 1 ? -(int64_t)(k + 1) : (int64_t)k) * STEP;
 	/* Negative ones serve programs and libraries at the usual high addresses, each in zones of its own;
 	 * positive ones low programs. */
@@ -248,20 +249,22 @@ static unsigned mapped(struct mmu *m, unsigned from, unsigned to, gva *lin, unsi
 	return n;
 }
 
-/* What SP is to have room for: the half that it is for; of kernels what they have used of the lower half, or
- * that half as long as there is nothing but a loader. */
+/* What SP is to have room for: the half that it is for, and what it has used of the other one; of kernels all
+ * of the lower half as long as there is nothing but a loader. */
 static unsigned wanted(struct mmu *m, const struct long_space *sp, gva *lin, unsigned max)
 {
 	unsigned n = 0;
 
-	if (sp->user)
+	if (sp->user && !sp->high)
 		return mapped(m, 0, 256, lin, max);
 	for (unsigned i = 0; i < sp->nregions && n < max; i++) {
 		gva at = sp->all->region[sp->region[i]].lin;
 
-		if (!(at >> 63))
+		if (at >> 63 == sp->user)
 			lin[n++] = at;
 	}
+	if (sp->user)
+		return n + mapped(m, 0, 256, lin + n, max - n);
 	n += mapped(m, 256, 512, lin + n, max - n);
 	return n ? n : mapped(m, 0, 256, lin, max);
 }

@@ -44,6 +44,7 @@ struct long_space {
 	struct window *number; /* NULL: the space is not used */
 	struct long_state *all;
 	bool user, apart;
+	bool high;	   /* a user space with pages in the upper half: of a kernel that runs in ring 3 */
 	bool need_sync;	   /* all of it is to be compared before it is used */
 	bool need_local;   /* likewise what is not global */
 	bool pending;	   /* some regions are to be */

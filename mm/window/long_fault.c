@@ -32,6 +32,19 @@ static bool is_expected(const struct mmu *m, const struct long_space *sp)
 	return sp->user && m->cpu->cpl != 3 && sp->nregions < LONG_EARLY;
 }
 
+/* Has SP, a user space, a page at LIN in the upper half? Paravirtualized kernels run in ring 3. The first
+ * time another displacement is to be found. */
+static bool is_high_user(struct mmu *m, struct long_space *sp, gva lin)
+{
+	struct walk w;
+
+	mmu_walk(m, lin, MM_PROBE, &w);
+	if (!w.ok || !w.user)
+		return false;
+	sp->high = true;
+	return true;
+}
+
 static enum mmu_long_place place(struct mmu *m, struct long_space *sp, gva lin)
 {
 	struct window *w;
@@ -42,7 +55,7 @@ static enum mmu_long_place place(struct mmu *m, struct long_space *sp, gva lin)
 	if (other_half(m, sp, lin))
 		return LONG_OTHER_HALF;
 	maps = long_maps(m, lin);
-	if ((sp->user && lin >> 63) || (!maps && !is_expected(m, sp)))
+	if ((sp->user && lin >> 63 && !is_high_user(m, sp, lin)) || (!maps && !is_expected(m, sp)))
 		return LONG_IRREGULAR;
 	w = space_get(m, sp, lin);
 	if (!w)
