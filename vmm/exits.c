@@ -3,6 +3,7 @@
  * instruction that is rare or long is left to be emulated when the processor has stopped. */
 #include "vmm/vmm_int.h"
 
+#include "cpu/system.h"
 #include "vtx/bits.h"
 #include "x86/msrs.h"
 #include "x86/paging.h"
@@ -198,6 +199,17 @@ static bool toggle_global(struct vmm *m, uint32_t cr4)
 	return true;
 }
 
+/* The task priority of the machine's APIC: a lower one may let an interrupt through. */
+static bool on_cr8(struct vmm *m, bool write, uint64_t *gpr)
+{
+	if (!write)
+		cpu_mov_from_cr(m->v, 8, gpr);
+	else if (cpu_mov_to_cr(m->v, 8, *gpr, 0))
+		return inject_exception(m, EXC_GP, true, 0);
+	skip(m);
+	return !write || interrupt(m);
+}
+
 static bool on_cr(struct vmm *m)
 {
 	uint64_t q = vm_read(m, VMCS_EXIT_QUALIFICATION);
@@ -206,6 +218,8 @@ static bool on_cr(struct vmm *m)
 
 	if ((q & CR_NUMBER) == 4 && kind == 0 && reg != R_ESP && !steps(m) && (val ^ vmm_cr4(m)) == CR4_PGE)
 		return toggle_global(m, (uint32_t)val);
+	if ((q & CR_NUMBER) == 8 && reg != R_ESP && !steps(m))
+		return on_cr8(m, kind == 0, gpr);
 	if ((q & CR_NUMBER) != 3 || steps(m) || reg == R_ESP || (kind == 0 && val >> MAXPHYADDR))
 		return emulate(m);
 	if (kind == 0 && !shadow_pdptes(m, val))

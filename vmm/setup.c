@@ -67,6 +67,8 @@ static void init_controls(struct vmm *m)
 	for (unsigned i = 0; i < ARRAY_LEN(used); i++)
 		vm_control(m, used[i], true);
 	vm_control(m, VMX_EXIT_HOST_64, m->x->caps.model.long_mode);
+	vm_control(m, VMX_PROC_CR8_LOAD, m->x->caps.model.long_mode);
+	vm_control(m, VMX_PROC_CR8_STORE, m->x->caps.model.long_mode);
 	vm_control(m, VMX_PROC2_INVPCID, vmx_offers(&m->x->caps, VMX_PROC2_INVPCID));
 }
 
