@@ -18,6 +18,16 @@ static void note_top(struct mmu *m, struct window *w)
 	w->top[0] = (w->top[0] & keep) | (long_top(m, w->lin) & ~keep);
 }
 
+/* The entry of the present root that leads to W, which other roots may have used: accesses set its accessed
+ * bit, and no walk will. */
+static void set_top_accessed(struct mmu *m, const struct window *w)
+{
+	gpa at = (m->cpu->cr3 & PTE_ADDR64) + 8 * (w->lin >> 39 & 511);
+
+	if (!w->nested && (long_top(m, w->lin) & (PTE_P | PTE_A)) == PTE_P)
+		mmu_set_entry(m, at, 1, PTE_A);
+}
+
 static void sync_region(struct mmu *m, struct window *w, const struct long_space *sp)
 {
 	if (!w->known) {
@@ -28,9 +38,12 @@ static void sync_region(struct mmu *m, struct window *w, const struct long_space
 	}
 	if (sp->need_sync || w->need_sync) {
 		win_sync(m, w);
+		if (w->known)
+			set_top_accessed(m, w);
 		note_top(m, w);
 		return;
 	}
+	set_top_accessed(m, w);
 	w->need_local |= sp->need_local && w->local_words;
 	if (w->need_local || w->npend)
 		sync_some(m, w);
