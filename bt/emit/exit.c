@@ -212,9 +212,11 @@ void emit_indirect(struct tx *t)
 		return;
 	}
 	if (t->b->entries.on) {
-		e_ld64(t, H_R9, OFF(account.indirects));
-		e_rm(t, F_W, 0x8d, H_R9, H_R9, 1);
-		e_st64(t, OFF(account.indirects), H_R9);
+		int r = mode_long(t->mode) ? H_R11 : H_R9; /* r9 is V */
+
+		e_ld64(t, r, OFF(account.indirects));
+		e_rm(t, F_W, 0x8d, r, r, 1);
+		e_st64(t, OFF(account.indirects), r);
 	}
 	if (mode_long(t->mode) && !t->b->cfg.no_chain) {
 		jump_long(t, false);

@@ -263,7 +263,7 @@ void facts_after(struct tx *t, const struct insn *in)
 			continue;
 		}
 		forget(k, n);
-		if (shortens(in, o))
+		if (shortens(in, o) && t->low[t->i] != LOW_CALLOUT) /* of those nothing is known */
 			k->shorts |= (uint16_t)(1u << n);
 		if (in->z.mnemonic == ZYDIS_MNEMONIC_LEA || in->z.mnemonic == ZYDIS_MNEMONIC_XCHG)
 			k->pairs |= (uint16_t)(1u << n);

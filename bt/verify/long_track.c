@@ -375,13 +375,22 @@ static unsigned written_by_string(unsigned how)
 	return how == IMP_SRC || how & IMP_WINDOW ? regs | 1 << RAX : regs;
 }
 
+/* MUL, DIV and their like of a byte leave RDX alone. */
+static bool is_byte_product(const struct long_check *k)
+{
+	unsigned id = k->c.in->id;
+
+	return (id == X86_INS_MUL || id == X86_INS_IMUL || id == X86_INS_DIV || id == X86_INS_IDIV) &&
+	       k->c.x->operands[0].size == 1;
+}
+
 static unsigned written_implicitly(const struct long_check *k)
 {
 	if (is_explicit(k) || (k->c.in->id == X86_INS_IMUL && k->c.x->op_count > 1))
 		return 0;
 	for (unsigned i = 0; i < ARRAY_LEN(implied); i++)
 		if (implied[i].id == k->c.in->id)
-			return implied[i].regs;
+			return is_byte_product(k) ? 1 << RAX : implied[i].regs;
 	if (verify_implicit(&k->c))
 		return written_by_string(verify_implicit(&k->c));
 	return is_vector(k) || is_x87(k) ? 0 : ANY;
