@@ -65,6 +65,7 @@ SHELL_TESTS = \
 	%D%/guests/demo.sh \
 	%D%/guests/demo64.sh \
 	%D%/guests/hostile.sh \
+	%D%/guests/hostile64.sh \
 	%D%/guests/hyper.sh \
 	%D%/guests/hyper64.sh \
 	%D%/guests/vmx_views.sh \
@@ -396,7 +397,7 @@ UNIT_TESTS += %D%/long/canary64
 hostile_sources = %D%/guests/hostile/entry.S %D%/guests/hostile/main.c %D%/guests/hostile/lib.c \
 	%D%/guests/hostile/wild.c %D%/guests/hostile/device.c %D%/guests/hostile/paging.c \
 	%D%/guests/hostile/insn.c %D%/guests/hostile/system.c
-hostile_extra = %D%/guests/hostile/hostile.h %D%/guests/hostile/hostile.lds
+hostile_extra = %D%/guests/hostile/hostile.h %D%/guests/hostile/hostile.lds %D%/guests/hostile/likely.h
 %D%/guests/hostile.elf: $(hostile_sources) $(hostile_extra)
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) $(DEMO_LINK) -Wl,-T,%D%/guests/hostile/hostile.lds -o $$out/hostile.elf $(hostile_sources)
@@ -426,13 +427,20 @@ steps_extra = %D%/guests/steps/pieces.def
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
 	$(DEMO_COMPILE) -g0 -mincoming-stack-boundary=2 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-o $$out/steps.elf $(steps_sources)
+# The same in 64-bit mode, over the 64-bit demo guest's kernel.
+hostile64_sources = guests/demo64/boot.S guests/demo64/entry.S guests/demo64/lib.c guests/demo64/cpu.c guests/demo64/paging.c \
+	%D%/guests/hostile64/enter.S %D%/guests/hostile64/main.c
+%D%/guests/hostile64.elf: $(hostile64_sources) %D%/guests/hostile/likely.h guests/demo64/kernel.h guests/demo64/demo64.lds
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && out=`pwd`/%D%/guests && cd $(top_srcdir) && \
+	$(DEMO64_COMPILE) $(DEMO64_LINK) -Wl,-T,guests/demo64/demo64.lds -o $$out/hostile64.elf $(hostile64_sources)
+
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
-check_DATA = %D%/guests/hostile.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
+check_DATA = %D%/guests/hostile.elf %D%/guests/hostile64.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
 	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/hyper64/hyper64.elf guests/kvm/kvm guests/stress64/stress64.elf
 CLEANFILES += $(check_DATA)
-EXTRA_DIST += $(hostile_sources) $(hostile_extra) $(points_sources) $(points_extra) \
+EXTRA_DIST += $(hostile_sources) $(hostile_extra) %D%/guests/hostile64/enter.S %D%/guests/hostile64/main.c $(points_sources) $(points_extra) \
 	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
 
 include tests/x86/local.mk

@@ -7,6 +7,7 @@ u64 gdt[GDT_ENTRIES];
 struct gate idt[256] __attribute__((aligned(16)));
 struct percpu percpu;
 volatile u64 ticks, bp_traps, db_traps;
+void (*volatile on_tick)(struct frame *f);
 struct frame caught, bp_frame, db_frame;
 u64 caught_cr2;
 u8 ist_stack[STACK_SIZE] __attribute__((aligned(16)));
@@ -159,6 +160,8 @@ void trap(struct frame *f)
 	} else if (f->vec >= VEC_IRQ && f->vec < VEC_IRQ + 16) {
 		outb(0x20, 0x20);
 		ticks += f->vec == VEC_IRQ;
+		if (on_tick)
+			on_tick(f);
 	} else if (f->vec == VEC_BP) {
 		bp_traps++;
 		bp_frame = *f;

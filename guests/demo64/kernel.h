@@ -142,6 +142,7 @@ extern u64 gdt[GDT_ENTRIES];
 extern struct gate idt[256];
 extern struct percpu percpu;
 extern volatile u64 ticks, bp_traps, db_traps;
+extern void (*volatile on_tick)(struct frame *f); /* NULL: nothing else to do */
 extern struct frame bp_frame, db_frame;
 extern u8 ist_stack[STACK_SIZE];
 void tables_init(void);

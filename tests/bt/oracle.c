@@ -164,8 +164,11 @@ static const char *finding(struct oracle *o, const char *what, const uint8_t *co
 /* Instructions of the host's that the translator uses itself. */
 static bool own(const struct insn *in)
 {
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_MOVAPS && in->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    in->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER && in->op[0].reg.value == in->op[1].reg.value)
+		return true; /* that the state is in use: co_xgetbv() */
 	return in->z.meta.isa_set == ZYDIS_ISA_SET_BMI2 || in->z.meta.isa_set == ZYDIS_ISA_SET_LONGMODE ||
-	       in->z.mnemonic == ZYDIS_MNEMONIC_UD2;
+	       in->z.mnemonic == ZYDIS_MNEMONIC_UD2 || in->z.mnemonic == ZYDIS_MNEMONIC_NOP;
 }
 
 /* Names for one operation that differ between the modes. */
@@ -195,6 +198,7 @@ static bool replaced(const struct insn *in)
 	case ZYDIS_MNEMONIC_PUSH:
 	case ZYDIS_MNEMONIC_POP:
 	case ZYDIS_MNEMONIC_LEAVE:
+	case ZYDIS_MNEMONIC_ENTER:
 	case ZYDIS_MNEMONIC_XLAT:
 		return true;
 	default:

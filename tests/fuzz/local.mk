@@ -160,6 +160,7 @@ fuzz_corpus = \
 	%D%/corpus-symbols/frames \
 	%D%/corpus-symbols/map \
 	%D%/corpus-symbols/wrong \
+	%D%/corpus-tc/count-return \
 	%D%/corpus-tc/device \
 	%D%/corpus-tc/kills \
 	%D%/corpus-tc/long-101 \
@@ -170,11 +171,13 @@ fuzz_corpus = \
 	%D%/corpus-tc/long-4413 \
 	%D%/corpus-tc/long-5082 \
 	%D%/corpus-tc/mixed \
+	%D%/corpus-tc/nop-alignment \
 	%D%/corpus-tc/prechecked \
 	%D%/corpus-tc/real16 \
 	%D%/corpus-tc/stack \
 	%D%/corpus-tc/system \
 	%D%/corpus-tc/v86 \
+	%D%/corpus-tc/xgetbv \
 	%D%/corpus-virtio-net/arrivals \
 	%D%/corpus-virtio-net/features \
 	%D%/corpus-virtio-net/indirect \
