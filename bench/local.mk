@@ -9,7 +9,7 @@ bench_headers = %D%/bench.h %D%/sys.h
 traffic = %D%/traffic.c %D%/traffic.h %D%/sys.c %D%/sys.h
 nano_native_sources = %D%/nano-native.c %D%/sys.c guests/nano/measure.c guests/nano/insn.c
 memory_parts = %D%/memory/run %D%/memory/lab.py %D%/memory/dbench.py %D%/memory/alone.py %D%/memory/cost.py %D%/memory/swap.py %D%/memory/sharing.py %D%/memory/sharing.gp %D%/memory/work.py %D%/memory/sampling.py %D%/memory/sampling.gp %D%/memory/balloon.py %D%/memory/balloon.gp %D%/memory/double_paging.py %D%/memory/double-paging.gp %D%/memory/watch.py %D%/memory/tax.py %D%/memory/tax.gp %D%/memory/overcommit.py %D%/memory/overcommit.gp
-EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/nested %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
+EXTRA_DIST += $(bench_sources) $(bench_headers) %D%/run %D%/programs.sh %D%/nano %D%/traps %D%/vmx %D%/vmx-ops %D%/exits %D%/nested %D%/dashboard %D%/nano-native.c %D%/nano-paper.tsv %D%/net.c %D%/disk.c %D%/traffic.c %D%/traffic.h %D%/io %D%/disks %D%/toucher.c $(memory_parts)
 CLEANFILES += %D%/net %D%/disk %D%/toucher %D%/bench %D%/bench64 %D%/bench64-fixed %D%/nano-native bench-nano.out/* bench-nano64.out/* bench-memory.out/*
 
 # The same for 64-bit guests, position independent as programs are there.
