@@ -7,7 +7,8 @@
  * from; at the guest's own flushes the two are compared and what has changed is dropped, as a TLB may lag
  * until then. Shadows of the roots used last are kept; those that have the same directory entry at the same
  * place, as kernels do, share the table under it. A table of global pages alone is not compared at MOV CR3.
- * Entries above the tables allow everything: what the guest's say is in the tables. */
+ * Entries above the tables allow everything: what the guest's say is in the tables. A large page of the
+ * guest's that is all memory is a large page here. */
 #include "vmm/vmm_int.h"
 
 #include "base/gpr.h"
@@ -27,6 +28,7 @@ _Static_assert(ROOTS <= 16, "a bit each");
 #define REGION_SHIFT 21
 #define DIRECTORY_SHIFT 30
 #define POINTER_SHIFT 39
+#define LARGE_MASK ((1ull << REGION_SHIFT) - 1)
 #define NO_TABLE UINT16_MAX
 enum { INVVPID_ADDRESS, INVVPID_SINGLE }; /* types of INVVPID */
 
@@ -36,9 +38,11 @@ struct table {
 	uint16_t roots; /* a bit for each root that has it; 0: free */
 	bool large;	/* the guest has a large page there, or part of one */
 	bool local;	/* it had an entry that is not global */
-	gva lin;	/* where they have it */
-	uint64_t pde;	/* the guest's entry, with the rights of those above */
-	gpa source;	/* of the part of the guest's table that covers it */
+	bool direct;	/* a large page of ours: the directory's entry is LEAF, and ENTRY is not used */
+	uint64_t leaf;
+	gva lin;      /* where they have it */
+	uint64_t pde; /* the guest's entry, with the rights of those above */
+	gpa source;   /* of the part of the guest's table that covers it */
 	uint64_t entry[ENTRIES];
 	uint64_t copy[ENTRIES]; /* of the guest's entries: half as many words for tables of 4-byte ones */
 };
@@ -280,7 +284,19 @@ static void attach(struct vmm *m, struct root *r, struct table *t)
 	t->roots |= root_bit(m, r);
 	d->table[i] = (uint16_t)(t - m->shadows->table);
 	d->used++;
-	vmm_store64(m, d->at + i * 8, t->at | TO_TABLE);
+	vmm_store64(m, d->at + i * 8, t->direct ? t->leaf : t->at | TO_TABLE);
+}
+
+/* E maps all of T. */
+static void put_leaf(struct vmm *m, struct table *t, uint64_t e)
+{
+	t->leaf = e;
+	for (unsigned i = 0; i < ROOTS; i++)
+		if (t->roots >> i & 1)
+			vmm_store64(m,
+				    find_directory(&m->shadows->root[i], t->lin)->at +
+					index_in(t->lin, REGION_SHIFT) * 8,
+				    e);
 }
 
 void shadow_drop_all(struct vmm *m)
@@ -467,7 +483,7 @@ void shadow_invlpg(struct vmm *m, gva lin)
 
 /* ---- page faults ---- */
 
-static struct table *take_table(struct vmm *m, struct root *r, gva lin)
+static struct table *take_table(struct vmm *m, struct root *r, gva lin, bool direct)
 {
 	struct shadows *s = m->shadows;
 	struct table *t;
@@ -484,26 +500,28 @@ static struct table *take_table(struct vmm *m, struct root *r, gva lin)
 	}
 	t->lin = lin;
 	t->local = false;
+	t->direct = direct;
+	t->leaf = 0;
 	attach(m, r, t);
 	return t;
 }
 
 /* What another root has in its place under the same directory entry. */
-static struct table *shared_table(struct vmm *m, gva lin, bool large, uint64_t pde)
+static struct table *shared_table(struct vmm *m, gva lin, bool large, bool direct, uint64_t pde)
 {
 	for (unsigned i = 0; i < ROOTS; i++) {
 		struct root *r = &m->shadows->root[i];
 		uint16_t n = r->wide == m->shadows->current->wide ? table_at(r, lin) : NO_TABLE;
 		struct table *t = &m->shadows->table[n % TABLES];
 
-		if (n != NO_TABLE && t->large == large && shareable(t, pde))
+		if (n != NO_TABLE && t->large == large && t->direct == direct && shareable(t, pde))
 			return t;
 	}
 	return NULL;
 }
 
 /* The table of LIN under the guest's directory entry PDE. */
-static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uint64_t pde)
+static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uint64_t pde, bool direct)
 {
 	struct root *r = m->shadows->current;
 	bool large = w->page_shift != PAGE_SHIFT;
@@ -514,20 +532,20 @@ static struct table *table_for(struct vmm *m, gva lin, const struct walk *w, uin
 	n = table_at(r, lin);
 	if (n != NO_TABLE) {
 		t = &m->shadows->table[n];
-		if (t->large == large && keeps(t->pde, pde)) {
+		if (t->large == large && t->direct == direct && keeps(t->pde, pde)) {
 			t->pde = pde; /* dirty by now, maybe */
 			return t;
 		}
 		detach(m, r, find_directory(r, lin), index_in(lin, REGION_SHIFT));
 		flush_processor(m);
 	}
-	t = shared_table(m, lin, large, pde);
+	t = shared_table(m, lin, large, direct, pde);
 	if (t) {
 		attach(m, r, t);
 		sync_table(m, t);
 		return t;
 	}
-	t = take_table(m, r, lin);
+	t = take_table(m, r, lin, direct);
 	t->large = large;
 	t->pde = pde;
 	if (!large) {
@@ -547,6 +565,15 @@ static uint64_t supervisor_write(const struct vmm *m, uint64_t e)
 	return (e & ~(uint64_t)PTE_U) | PTE_W;
 }
 
+/* Can one of our large pages do for the guest's, which W found? */
+static bool whole(const struct vmm *m, const struct walk *w)
+{
+	gpa at = w->pa >> REGION_SHIFT << REGION_SHIFT;
+
+	return w->page_shift >= REGION_SHIFT && m->v->cpu.a20_mask == UINT32_MAX && !vmm_owns(at) &&
+	       mm_is_ram(m->vm, at, 1ull << REGION_SHIFT);
+}
+
 enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 {
 	unsigned how = (*err & PF_ERR_W ? MM_WRITE : 0) | (*err & PF_ERR_U ? MM_USER : 0) |
@@ -557,6 +584,7 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	uint64_t pde, e;
 	struct table *t;
 	struct walk w;
+	bool direct;
 	gpa at, page;
 
 	walk_linear(&pg, &mem, lin, how, &w);
@@ -572,7 +600,8 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	if (page == m->ones && how & MM_WRITE)
 		return SHADOW_EMULATE;
 	walk_directory(&pg, &mem, lin, &pde, &at);
-	t = table_for(m, lin, &w, pde);
+	direct = whole(m, &w);
+	t = table_for(m, lin, &w, pde, direct);
 	if (!t->large) { /* the walk has set bits */
 		unsigned word = narrow(m) ? i / 2 : i;
 
@@ -587,7 +616,10 @@ enum shadow_fault shadow_fault(struct vmm *m, gva lin, uint32_t *err)
 	else if (how & MM_WRITE)
 		e = supervisor_write(m, e);
 	t->local |= !w.global;
-	put(m, t, i, e);
+	if (direct)
+		put_leaf(m, t, (e & ~(uint64_t)(LARGE_MASK & PTE_ADDR64)) | PTE_PS);
+	else
+		put(m, t, i, e);
 	return SHADOW_MAPPED;
 }
 
