@@ -59,7 +59,7 @@ static bool through_guest(struct exit_walk *x, gva address, gpa *out)
 	*out = address;
 	if (!(x->guest.cr0 & 0x80000000))
 		return true;
-	if (x->guest.cr4 & 0x20 && x->load_pdptes)
+	if (x->guest.cr4 & 0x20 && !(x->guest.efer & 0x400) && x->load_pdptes)
 		walk_load_pdptrs(&x->guest, &mem, x->guest.cr3, x->guest.pdptr);
 	walk_linear(&x->guest, &mem, address, MM_PROBE, &w);
 	for (unsigned i = 0; i < w.nlevels; i++) {

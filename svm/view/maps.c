@@ -77,6 +77,14 @@ static void read_memory(struct exit_walk *t, gpa at, void *buf, unsigned n)
 	x->mem.read(x->mem.ctx, at, buf, n);
 }
 
+/* LMA is VMRUN's to compute. */
+static uint64_t guest_efer(const struct vmcb *v)
+{
+	uint64_t efer = VMCB_GET(v, EFER) & ~(uint64_t)EFER_LMA;
+
+	return efer & EFER_LME && VMCB_GET(v, CR0) & CR0_PG ? efer | EFER_LMA : efer;
+}
+
 static const char *npt_rows(void *owner, const char *arg, struct row_sink *k)
 {
 	struct svm as;
@@ -94,7 +102,7 @@ static const char *npt_rows(void *owner, const char *arg, struct row_sink *k)
 		.cr0 = VMCB_GET(&as.vmcb, CR0),
 		.cr3 = VMCB_GET(&as.vmcb, CR3),
 		.cr4 = VMCB_GET(&as.vmcb, CR4),
-		.efer = VMCB_GET(&as.vmcb, EFER),
+		.efer = guest_efer(&as.vmcb),
 		.a20_mask = ~0ull,
 		.maxphyaddr = as.caps.model.address,
 	};

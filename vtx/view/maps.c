@@ -56,6 +56,16 @@ static void read_memory(struct exit_walk *t, gpa at, void *buf, unsigned n)
 	x->mem.read(x->mem.ctx, at, buf, n);
 }
 
+/* IA-32e mode of a guest that does not run is a control of the next entry. */
+static uint64_t guest_efer(const struct vmx *x)
+{
+	uint64_t efer = vmx_efer(&x->s), wide = EFER_LMA | EFER_LME;
+
+	if (x->guest)
+		return efer;
+	return vmx_on(&x->vmcs.r, VMX_ENTRY_IA32E_GUEST) ? efer | wide : efer & ~wide;
+}
+
 /* Of the guest under the current VMCS: its control registers are the processor's while it runs. */
 static struct paging guest_paging(const struct vmx *x)
 {
@@ -64,7 +74,7 @@ static struct paging guest_paging(const struct vmx *x)
 		.cr0 = x->guest ? x->s.cr0 : v[VMCS_GUEST_CR0],
 		.cr3 = x->guest ? x->s.cr3 : v[VMCS_GUEST_CR3],
 		.cr4 = x->guest ? x->s.cr4 : v[VMCS_GUEST_CR4],
-		.efer = vmx_efer(&x->s),
+		.efer = guest_efer(x),
 		.a20_mask = ~0ull,
 		.maxphyaddr = x->caps.model.address,
 	};
