@@ -94,7 +94,7 @@ void long_poll_early(struct tx *t)
 {
 	const struct insn *in = &t->in[t->i], *next = in + 1;
 
-	if (t->i + 1 == t->n || t->kind != TX_NORMAL || next->invalid ||
+	if (t->i + 1 == t->n || t->inhibited || t->kind != TX_NORMAL || next->invalid ||
 	    next->z.meta.category != ZYDIS_CATEGORY_COND_BR || !backward(next, target_of(next)) ||
 	    again(t, t->i + 1))
 		return;

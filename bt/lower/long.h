@@ -46,7 +46,7 @@ void facts_after(struct tx *t, const struct insn *in); /* IN was lowered */
 uint32_t facts_wanted(struct tx *t);
 
 /* lower/flow.c. The current instruction may set the flags of a branch that polls: poll in front of it, as
- * processors take the two for one. */
+ * processors take the two for one; not in the shadow of STI. */
 void long_poll_early(struct tx *t);
 
 /* lower/long_stack.c: as the functions of struct lower_ops */
