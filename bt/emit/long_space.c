@@ -116,8 +116,8 @@ uint32_t facts_claimed(const struct tx *t)
 		    (k->entry >> n & 1 ? !far : far < FACT_REACH - ROUNDING))
 			r |= 1u << n;
 	}
-	if (k->sum && long_home(k->base) == HOME_HOST && long_home(k->index) == HOME_HOST &&
-	    !((k->pairs >> k->base | k->pairs >> k->index) & 1) &&
+	if (k->sum && k->base != NO_REG && k->index != NO_REG && long_home(k->base) == HOME_HOST &&
+	    long_home(k->index) == HOME_HOST && !((k->pairs >> k->base | k->pairs >> k->index) & 1) &&
 	    (k->sum_entry ? !k->disp : is_near(k->disp)))
 		r |= FACT_OF(k->base, k->index, k->scale);
 	return r;
