@@ -3,7 +3,8 @@
  * is one sequence, whatever the processor does.
  *
  * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on), odd (what
- * no system does: pages of user mode in the upper half, SMAP without SMEP). Ends like the demo guest. */
+ * no system does: pages of user mode in the upper half, SMAP without SMEP), kpti (user mode has roots of its
+ * own, as kernels that isolate page tables have). Ends like the demo guest. */
 #include "guests/stress64/stress.h"
 
 #define USER_AT                                                                                              \
@@ -15,7 +16,7 @@ void user_load(void), user_store(void), user_call(void);
 
 static const char *const names[] = { "load", "store", "call" };
 static u64 state = 1, accesses, faults;
-bool tracing, odd;
+bool tracing, odd, kpti;
 static u64 *user_stack;
 
 u64 rnd(u64 n)
@@ -84,8 +85,10 @@ static bool perform(struct request *q)
 		return catch_fault(do_it, q);
 	user_stack[511] = q->value;
 	caught.vec = ~0ull;
+	tables_enter_user();
 	got = run_user(USER_AT + ((u64)user[q->how] - USER_TEXT), USER_AT + 0x100000 + 4096 - 16, q->va,
 		       SEL_UCODE);
+	tables_leave_user();
 	q->result = got;
 	return caught.vec != ~0ull;
 }
@@ -138,13 +141,15 @@ static void try_access(void)
 	struct outcome o[2], *bad = NULL;
 	bool crosses, fault;
 	u32 code = (u32)rnd(~0u);
+	u64 root;
 
 	if (q.how == CALL && off > 4096 - 6)
 		off = 4096 - 6;
 	q.va = spots[spot] + off;
 	crosses = off + n > 4096;
-	model_walk(spaces[present].root, q.va, q.how, q.user, &rights, &o[0]);
-	model_walk(spaces[present].root, (q.va | 4095) + 1, q.how, q.user, &rights, &o[1]);
+	root = kpti && q.user ? spaces[present].user_root : spaces[present].root;
+	model_walk(root, q.va, q.how, q.user, &rights, &o[0]);
+	model_walk(root, (q.va | 4095) + 1, q.how, q.user, &rights, &o[1]);
 	bad = o[0].faults ? &o[0] : crosses && o[1].faults ? &o[1] : NULL;
 	if (!bad && q.how == CALL)
 		put_code(&o[0], code);
@@ -219,11 +224,13 @@ void __attribute__((used)) kernel_main(u32 magic, u32 info)
 	steps = number_of("steps=", 20000);
 	trace = number_of("trace=", ~0ull);
 	odd = has_word(cmdline, "odd");
+	kpti = has_word(cmdline, "kpti");
 	tables_init();
 	paging_init();
 	devices_init();
 	tables_setup();
 	map_user();
+	tables_mirror();
 	for (u64 i = 0; i < steps; i++) {
 		if (i % 10000 == 0 && i)
 			print("%u steps, %u accesses, %u faults\n", i, accesses, faults);

@@ -37,6 +37,9 @@ struct space {
 	u64 root;
 	u64 pcid;   /* 0: processes have no numbers */
 	bool stale; /* translations may be cached that the tables no longer have */
+	/* With the word kpti, user mode has a root of its own, with the same tables: */
+	u64 user_root;
+	bool user_stale;
 };
 extern struct space spaces[SPACES];
 extern unsigned present; /* the space that CR3 has */
@@ -45,11 +48,14 @@ extern u64 frames[FRAMES];
 extern struct rights rights;
 
 void tables_setup(void);
-void tables_change(void);  /* one entry of some spot's, at some level; flushed */
-void tables_switch(void);  /* another space, or the same once more */
-void tables_protect(void); /* WP, SMEP, SMAP, AC */
+void tables_change(void);     /* one entry of some spot's, at some level; flushed */
+void tables_switch(void);     /* another space, or the same once more */
+void tables_protect(void);    /* WP, SMEP, SMAP, AC */
+void tables_mirror(void);     /* after a change to the lower half of a root: the user root has it, too */
+void tables_enter_user(void); /* from the present space's root to its user root */
+void tables_leave_user(void);
 
 /* ---- main.c ---- */
 u64 rnd(u64 n); /* below N */
-extern bool tracing, odd;
+extern bool tracing, odd, kpti;
 #endif

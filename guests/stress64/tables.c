@@ -81,12 +81,61 @@ void tables_setup(void)
 	for (unsigned i = 0; i < SPACES; i++) {
 		spaces[i] = (struct space){ .root = frame_alloc(), .pcid = HAS_PCID ? i + 1 : 0 };
 		memcpy(phys(spaces[i].root), (void *)kernel_pml4, 4096);
+		if (kpti) {
+			spaces[i].user_root = frame_alloc();
+			memcpy(phys(spaces[i].user_root), (void *)kernel_pml4, 4096);
+		}
 	}
 	write_cr4(read_cr4() | CR4_PGE);
 	write_cr3(spaces[0].root);
 	if (HAS_PCID)
 		write_cr4(read_cr4() | CR4_PCIDE);
 	tables_switch();
+}
+
+/* ---- two roots a space ---- */
+
+#define USER_PCID 0x800
+
+/* The kernel's root has NX where user mode has its memory. Accessed bits are each root's own. */
+static void mirror(struct space *s)
+{
+	volatile u64 *kernel = phys(s->root), *user = phys(s->user_root);
+	u64 nx = rights.nx ? PTE_NX : 0;
+
+	for (unsigned i = 0; i < 256; i++) {
+		if (!((kernel[i] ^ user[i]) & ~(u64)(PTE_A | PTE_NX)))
+			continue;
+		s->user_stale = true;
+		user[i] = kernel[i] & ~nx;
+		kernel[i] |= kernel[i] & PTE_P ? nx : 0;
+	}
+}
+
+void tables_mirror(void)
+{
+	for (unsigned i = 0; i < SPACES && kpti; i++)
+		mirror(&spaces[i]);
+}
+
+void tables_enter_user(void)
+{
+	struct space *s = &spaces[present];
+	bool keep = s->pcid && !s->user_stale && rnd(4);
+
+	if (!kpti)
+		return;
+	write_cr3(s->user_root | (s->pcid ? s->pcid | USER_PCID : 0) | (keep ? 1ull << 63 : 0));
+	s->user_stale = false;
+}
+
+/* The kernel's translations are those of before. */
+void tables_leave_user(void)
+{
+	struct space *s = &spaces[present];
+
+	if (kpti)
+		write_cr3(s->root | s->pcid | (s->pcid ? 1ull << 63 : 0));
 }
 
 /* ---- flushes ---- */
@@ -115,7 +164,7 @@ static void flush_all(void)
 		write_cr4(cr4);
 	}
 	for (unsigned i = 0; i < SPACES; i++)
-		spaces[i].stale = false;
+		spaces[i].stale = spaces[i].user_stale = false;
 }
 
 /* VA's translation has changed in space S, or in all of them when it is the kernel's. LEAF: only that of its
@@ -124,7 +173,7 @@ static void flush(unsigned s, u64 va, bool kernel, bool leaf, bool global)
 {
 	for (unsigned i = 0; i < SPACES; i++)
 		if (kernel || i == s)
-			spaces[i].stale = true;
+			spaces[i].stale = spaces[i].user_stale = true;
 	if (global || !rnd(16)) {
 		if (leaf && kernel && rnd(2))
 			invlpg(va);
@@ -178,6 +227,7 @@ void tables_change(void)
 		if (!(was & PTE_P))
 			*e = 0;
 	}
+	tables_mirror();
 	if (tracing)
 		print("entry %u of %x in space %u: %x, was %x\n", (u64)shift, va, (u64)s, *e, was);
 	flush(s, va, kernel, leaf, global);

@@ -9,7 +9,7 @@ need
 seed=${STRESS64_SEED:-1}
 rounds=1
 [ -z "${LONG:-}" ] || rounds=10
-plan $((4 + 4 * rounds))
+plan $((6 + 4 * rounds))
 
 if command -v qemu-system-x86_64 >/dev/null; then
 	timeout 120 qemu-system-x86_64 -accel tcg -cpu max -m 64 -display none -monitor none -serial stdio -no-reboot -nodefaults \
@@ -33,4 +33,8 @@ said "stress64: all as expected" "zen2, accessed bits of all levels"
 for model in max zen2; do
 	run_guest 300 --memory 64M --cpu $model --verify-tc --kernel "$KERNEL" --append "seed=8 odd"
 	said "stress64: all as expected" "$model, user pages in the upper half, SMAP without SMEP"
+done
+for model in nehalem max; do
+	run_guest 300 --memory 64M --cpu $model --verify-tc --kernel "$KERNEL" --append "seed=5 kpti"
+	said "stress64: all as expected" "$model, isolated page tables"
 done
