@@ -119,8 +119,12 @@ void emit_raise(struct tx *t, struct insn *in, int vector)
 	t->done = true;
 }
 
+/* Does the exit to EIP rest on how another page is mapped? In 64-bit code, also where the instruction there
+ * may straddle two pages: fragments of such are not chained to, but jump tables lead to them. */
 static bool crosses(const struct tx *t, uint64_t eip)
 {
+	if (mode_long(t->mode) && (eip & PAGE_MASK) > PAGE_SIZE - ZYDIS_MAX_INSTRUCTION_LENGTH)
+		return true;
 	return (ccf_linear(t->f, eip) ^ t->f->pc) >> PAGE_SHIFT || t->f->page2 != UINT32_MAX;
 }
 
