@@ -217,6 +217,23 @@ static uint32_t xcr0_mask(const struct cpu_model *m)
 	return (r[C] & m->ecx1 & CPUID_AVX) ? XCR0_X87 | XCR0_SSE | XCR0_AVX : XCR0_X87 | XCR0_SSE;
 }
 
+/* Programs choose code by the processor's model alone (target_clones of gcc), so a model that has AVX-512
+ * would have them execute it, which no guest is offered: the last ones before it of the same vendor. */
+static uint32_t host_signature(void)
+{
+	enum { AVX512F = 1 << 16, COMET_LAKE = 0xa0653, ZEN_2 = 0x830f10 };
+	uint32_t r[4], is[4];
+
+	host(7, 0, r);
+	host(0, 0, is);
+	if (r[B] & AVX512F && is[C] == signature_INTEL_ecx)
+		return COMET_LAKE;
+	if (r[B] & AVX512F && is[C] == signature_AMD_ecx)
+		return ZEN_2;
+	host(1, 0, r);
+	return r[A];
+}
+
 static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 {
 	uint32_t *r = add(t, 0, 0, false);
@@ -228,7 +245,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 		put_vendor(r, m->vendor);
 	r = add(t, 1, 0, false);
 	host(1, 0, r);
-	r[A] = m->signature ? m->signature : r[A];
+	r[A] = m->signature ? m->signature : host_signature();
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
 	r[C] = ((r[C] | OWN_ECX | ASKED_ECX | CPUID_PCID) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
 	r[D] = (r[D] | OWN_EDX) & m->edx1;
@@ -291,7 +308,7 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	memcpy(add(t, 0x80000000, 0, false), h, 16);
 	r = add(t, 0x80000001, 0, false);
 	host(0x80000001, 0, r);
-	r[A] = m->signature ? m->signature : r[A];
+	r[A] = m->signature ? m->signature : host_signature();
 	r[B] = 0;
 	r[C] = (r[C] | ASKED_EXT_ECX) & m->ext_ecx;
 	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */

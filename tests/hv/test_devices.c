@@ -2,6 +2,7 @@
  * Devices through their ports, run control, clock, with an engine that is a script. Time is the icount
  * clock's, so no test waits. */
 #include "tests/suite.h"
+#include <cpuid.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -562,6 +563,14 @@ START_TEST(backdoor)
 }
 END_TEST
 
+static uint32_t host_model(void)
+{
+	uint32_t r[4];
+
+	__cpuid(1, r[0], r[1], r[2], r[3]);
+	return r[0];
+}
+
 START_TEST(cpuid_models)
 {
 	const char *name;
@@ -579,6 +588,9 @@ START_TEST(cpuid_models)
 		ck_assert_uint_eq(r[2] & (1 << 27), 0);
 		cpuid_query(&t, &cpu, 7, 0, r);
 		ck_assert_uint_eq(r[1] & (1 << 16), 0); /* no AVX-512 */
+		/* Nor the host's model number, by which programs would take it for granted. */
+		cpuid_query(&t, &cpu, 1, 0, r);
+		ck_assert(!__builtin_cpu_supports("avx512f") || r[0] != host_model());
 	}
 	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1, err, sizeof(err)));
 	ck_assert_str_eq(err, "no CPU model \"8008\"");
