@@ -184,7 +184,8 @@ static bool shortens(const struct insn *in, const ZydisDecodedOperand *o)
 	switch (in->z.meta.category) { /* those by 0 are no writes */
 	case ZYDIS_CATEGORY_SHIFT:
 	case ZYDIS_CATEGORY_ROTATE:
-		return o->size == 32 && in->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+		return o->size == 32 && in->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+		       (in->op[1].imm.value.u & 31);
 	default:
 		break;
 	}

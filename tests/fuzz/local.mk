@@ -171,6 +171,7 @@ fuzz_corpus = \
 	%D%/corpus-tc/long-4413 \
 	%D%/corpus-tc/long-5082 \
 	%D%/corpus-tc/long-no-base \
+	%D%/corpus-tc/long-rcl \
 	%D%/corpus-tc/mixed \
 	%D%/corpus-tc/nop-alignment \
 	%D%/corpus-tc/prechecked \
