@@ -8,11 +8,15 @@
 struct area;
 struct tui;
 
+/* What commands of the menu need; those that lack it are dim and say so. */
+enum menu_need { MENU_ANY, MENU_FRAGMENT, MENU_PATCH, MENU_PROBE, MENU_NEEDS };
+
 struct menu {
 	bool open;
 	int at;
 	uint64_t addr;
 	char place[80]; /* the address with its symbol */
+	bool has[MENU_NEEDS];
 };
 
 /* For ADDR; SYMBOL may be "". */
