@@ -51,7 +51,22 @@ static const char tail[] =
     ".SH FILES\n.TP\n~/.config/vitrine/rc\ncommands that shell and dashboard execute first\n"
     ".TP\n~/.local/state/vitrine/history\ncommand history of the shell and the dashboard\n"
     ".TP\n$XDG_RUNTIME_DIR/vitrine/ (else /tmp/vitrine\\-UID/)\nsockets of hosts and their VMs\n"
-    ".TP\n~/.config/vitrine/layout\nchanged layouts of the dashboard\n";
+    ".TP\n~/.config/vitrine/layout\nchanged layouts of the dashboard\n"
+    ".SH EXAMPLES\nThe embedded guest in the dashboard (s steps, c runs, ? helps):\n.PP\n.nf\n"
+    "    vitrine tui demo\n.fi\n"
+    ".PP\nA Linux kernel with its console on the terminal; Ctrl-A x ends it:\n.PP\n.nf\n"
+    "    vitrine run \\-\\-kernel bzImage \\-\\-initrd initrd.gz \\-\\-append console=ttyS0\n.fi\n"
+    ".PP\nThe same with a control socket; the dashboard of the running guest; what its kernel has logged:\n.PP\n.nf\n"
+    "    vitrine run \\-\\-control unix:web.control \\-\\-kernel bzImage \\-\\-append console=ttyS0\n"
+    "    vitrine attach \\-\\-tui web.control\n"
+    "    echo dmesg | vitrine attach web.control\n.fi\n"
+    ".PP\nStop where a function begins, show the callers and what trapped so far, as JSON:\n.PP\n.nf\n"
+    "    vitrine shell \\-\\-json \\-c 'tbreak check_v86' \\-c c \\-c bt \\-c 'info traps' demo\n.fi\n"
+    ".PP\ngdb, from the first instruction on:\n.PP\n.nf\n"
+    "    vitrine run \\-\\-gdb 1234 \\-\\-wait\\-gdb \\-\\-kernel bzImage\n"
+    "    gdb vmlinux \\-ex 'target remote :1234'\n.fi\n"
+    ".SH SEE ALSO\n.BR gdb (1),\n.BR qemu\\-system\\-x86_64 (1),\n.BR crash (8),\n.BR tmux (1)\n.PP\n"
+    "The documentation in docs/: README.md is its index.\n";
 
 void console_manual(FILE *f, const struct embedded_guest *guests, const struct view *const *engine_views,
 		    const struct inspect_addon *const *addons)
