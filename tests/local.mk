@@ -86,6 +86,7 @@ SHELL_TESTS = \
 	%D%/tui/vms.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/colors.sh \
+	%D%/tui/fuzz.sh \
 	%D%/tui/keys.sh \
 	%D%/tui/actions.sh \
 	%D%/tui/long.sh
@@ -138,6 +139,7 @@ EXTRA_DIST += \
 	%D%/taplib.sh \
 	%D%/timed.sh \
 	%D%/tui/colors.py \
+	%D%/tui/fuzz.py \
 	%D%/host/steer.py \
 	%D%/tui/tables.py \
 	%D%/tui/tuilib.sh
