@@ -9,9 +9,14 @@ update-docs: vitrine$(EXEEXT)
 EXTRA_DIST += %D%/README.md %D%/tutorial.md %D%/layers.txt %D%/gdb.md %D%/examples/demo-batch.vit
 EXTRA_DIST += %D%/testing.md %D%/architecture.md
 EXTRA_DIST += %D%/examples/linux-session.vit %D%/examples/traps-that-vanish.vit %D%/examples/unseen-patch.vit %D%/examples/hang.c
-EXTRA_DIST += %D%/dashboard.md %D%/screens/machine-80x24.txt %D%/screens/machine-linux-200x50.txt \
-	%D%/screens/translation-80x24.txt %D%/screens/translation-160x44.txt %D%/screens/traps-80x24.txt %D%/screens/traps-linux-200x50.txt %D%/screens/actions-160x28.txt \
-	%D%/screens/spaces-140x36.txt %D%/screens/devices-140x36.txt %D%/screens/memory-120x40.txt %D%/screens/sharing-120x40.txt \
-	%D%/screens/vms-100x24.txt %D%/screens/capture
+EXTRA_DIST += %D%/dashboard.md %D%/screens/capture \
+	%D%/screens/machine-80x24.txt %D%/screens/translation-80x24.txt %D%/screens/traps-80x24.txt %D%/screens/spaces-80x24.txt \
+	%D%/screens/devices-80x24.txt %D%/screens/io-80x24.txt %D%/screens/memory-80x24.txt %D%/screens/sharing-80x24.txt \
+	%D%/screens/vmx-80x24.txt %D%/screens/kernel-80x24.txt %D%/screens/machine-120x40.txt %D%/screens/translation-120x40.txt \
+	%D%/screens/traps-120x40.txt %D%/screens/spaces-120x40.txt %D%/screens/devices-120x40.txt %D%/screens/io-120x40.txt \
+	%D%/screens/memory-120x40.txt %D%/screens/sharing-120x40.txt %D%/screens/vmx-120x40.txt %D%/screens/kernel-120x40.txt \
+	%D%/screens/machine-200x60.txt %D%/screens/translation-200x60.txt %D%/screens/traps-200x60.txt %D%/screens/spaces-200x60.txt \
+	%D%/screens/devices-200x60.txt %D%/screens/io-200x60.txt %D%/screens/memory-200x60.txt %D%/screens/sharing-200x60.txt \
+	%D%/screens/vmx-200x60.txt %D%/screens/kernel-200x60.txt %D%/screens/actions-120x40.txt %D%/screens/vms-100x24.txt
 EXTRA_DIST += %D%/performance.md
 EXTRA_DIST += %D%/shell.md %D%/control.md %D%/renames.md %D%/examples/control.py
