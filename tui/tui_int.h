@@ -46,6 +46,7 @@ struct selection {
 	uint64_t bucket, hash; /* the chosen content of pages: where it is in the hash table */
 };
 
+/* The dashboard; large because it is what all its parts share. */
 struct tui {
 	const struct tui_config *cfg;
 	struct inspect *s;
