@@ -61,8 +61,19 @@ static void load_vcpu(struct tx *t)
 
 void emit_monitor_call(struct tx *t, const void *site)
 {
-	load_vcpu(t);
+	if (mode_long(t->mode)) { /* most fragments have two or three of these */
+		e_movi64(t, H_R9, (uint64_t)site);
+		e1(t, 0xe9);
+		e4(t, t->b->tc.long_call - tx_host(t) - 4);
+		return;
+	}
 	e_movi64(t, H_R9, (uint64_t)site);
+	e_jmp_vcpu(t, ways_out(t)->callout);
+}
+
+void emit_long_call(struct tx *t)
+{
+	load_vcpu(t);
 	e_jmp_vcpu(t, ways_out(t)->callout);
 }
 

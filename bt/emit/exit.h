@@ -8,7 +8,8 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 		      uint64_t (*fn)(struct bt_vcpu *, struct site *, uint64_t));
 /* Jump to the callout stub with SITE, or an exit's link; it does not return here. */
 void emit_monitor_call(struct tx *t, const void *site);
-void emit_callout(struct tx *t, struct site *s);			/* passes r8d as EA */
+void emit_long_call(struct tx *t);		 /* what calls from 64-bit code share: r9 has the record */
+void emit_callout(struct tx *t, struct site *s); /* passes r8d as EA */
 void emit_cached_syscall(struct tx *t, struct site *s, unsigned which); /* SYSENTER, SYSEXIT: SYSCALL_* */
 void emit_exit(struct tx *t, uint64_t eip);				/* direct exit to EIP */
 bool exit_may_chain(const struct tx *t, uint64_t eip); /* can an exit to EIP be chained to its target? */

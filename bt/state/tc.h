@@ -35,6 +35,7 @@ struct tc {
 	uint8_t *rx, *rw; /* the code, executable and writable view */
 	uint32_t size, stub_end;
 	/* TC offset of the jump table's miss in 64-bit code, whose tables count from there. */
+	uint32_t long_call;		/* what calls of the monitor that do not return share */
 	uint32_t long_miss, long_start; /* LONG_START: its start, as those of fragments */
 	int fd;
 	struct zone zone;

@@ -664,6 +664,9 @@ bool translate_init(struct bt_vcpu *b)
 	e_movi32(t, H_R15, (uint32_t)(uint64_t)b);
 	e_ld64(t, H_R9, OFF(miss_site));
 	e_jmp_vcpu(t, OFF(stubs.long_callout));
+	t->p = b->tc.rw + ((tx_host(t) + 15) & ~15u);
+	b->tc.long_call = tx_host(t);
+	emit_long_call(t);
 	t->mode = 0;
 	b->transient.host = (tx_host(t) + 63) & ~63u;
 	b->tc.stub_end = b->transient.host + 8192;

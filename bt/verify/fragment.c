@@ -110,6 +110,7 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.tags = OFF(tags),
 		.tags_bytes = sizeof(b->tags),
 		.tables = OFF(jt_live),
+		.monitor = b->tc_base + b->tc.long_call,
 		.entries = b->tc_base + b->tc.long_miss,
 		.mask = OFF_CPU(xcr0),
 		.area = XSAVE_BYTES,

@@ -159,10 +159,17 @@ static const char *leave(struct long_check *k)
 	return long_holds_v_and_d(&k->s) ? NULL : "exit without V and D in r9 and r10";
 }
 
+static bool has_record(const struct long_check *k)
+{
+	const struct value *r9 = &k->s.reg[R9];
+	uint64_t n;
+
+	return long_constant(&r9->sum, &n) || (r9->kind == L_FIELD && r9->n == k->c.env->record);
+}
+
 /* Jump through an absolute address: a pointer in the vCPU. */
 static const char *monitor_jump(struct long_check *k, const x86_op_mem *m)
 {
-	const struct value *r9 = &k->s.reg[R9];
 	uint64_t off, n;
 	struct sum at;
 	bool call = false;
@@ -177,7 +184,7 @@ static const char *monitor_jump(struct long_check *k, const x86_op_mem *m)
 		return "indirect jump through another field of the vCPU";
 	if (!long_constant(&k->s.reg[R15].sum, &n) || n != k->l->vcpu)
 		return "call of the monitor without the vCPU in r15";
-	if (call && !long_constant(&r9->sum, &n) && !(r9->kind == L_FIELD && r9->n == k->c.env->record))
+	if (call && !has_record(k))
 		return "call of the monitor without a record in r9";
 	return NULL;
 }
@@ -205,6 +212,8 @@ static const char *branch(struct long_check *k)
 			return "exit that claims what it has not";
 		if (leads_to(&k->c, &off))
 			return pass_on(k, off);
+		if (k->c.in->id == X86_INS_JMP && (uint64_t)op->imm == k->l->monitor)
+			return has_record(k) ? NULL : "call of the monitor without a record in r9";
 		if (!k->c.env->ok_target(k->c.env->ctx, (uint64_t)op->imm))
 			return "branch to an unknown target";
 		if (k->l->granted && !long_grants(k, k->l->granted(k->c.env->ctx, (uint64_t)op->imm)))

@@ -53,6 +53,7 @@ struct verify_long {
 	uint32_t open, closed;	       /* what goes into the first two of part_v[0] */
 	uint32_t tags, tags_bytes;     /* quadwords that may be loaded by eight bits */
 	uint32_t tables;	       /* 2^32 pointers to tables of as many 32-bit entries */
+	uint64_t monitor;	       /* code that calls the monitor, with a record in r9 */
 	uint64_t entries;	       /* what an entry is added to */
 	uint32_t mask, area;	       /* 32 bits: the extended state that code may have; its bytes */
 	uint32_t exit, call[4];

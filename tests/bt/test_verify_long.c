@@ -26,6 +26,7 @@ static const struct verify_long fields = {
 	.tables = 0x530,
 	.tags = 0x600,
 	.tags_bytes = 0x1000,
+	.monitor = HOST + 0x9000,
 	.entries = HOST + 0x40,
 	.mask = 0x538,
 	.area = 832,
