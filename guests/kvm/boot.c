@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Kernels: Multiboot 1 as ELF, and bzImage by its 32-bit entry point. Either is entered in protected mode
- * with flat segments and without paging. */
+ * Kernels: Multiboot 1 as ELF of 32 or 64 bits, and bzImage by its 32-bit entry point. Either is entered in
+ * protected mode with flat segments and without paging. */
 #include "guests/kvm/client.h"
 
 enum {
@@ -15,7 +15,7 @@ enum {
 };
 
 struct elf_program {
-	u32 type, offset, virtual, physical, in_file, in_memory, flags, align;
+	u32 type, offset, physical, in_file, in_memory;
 };
 
 static u32 get32(const u8 *p)
@@ -90,17 +90,34 @@ static bool is_multiboot(const u8 *f, u32 bytes)
 	return false;
 }
 
+/* Entry N of the program headers. Of 64-bit files, the lower halves: all is below 4 GiB. False: it is beyond
+ * the end. */
+static bool program(const u8 *f, u32 bytes, u32 n, struct elf_program *p)
+{
+	bool wide = f[4] == 2;
+	u32 size = wide ? 56 : 32, at = get32(f + (wide ? 32 : 28)) + n * size;
+
+	if (!within(at, size, bytes))
+		return false;
+	f += at;
+	*p = (struct elf_program){ .type = get32(f),
+				   .offset = get32(f + (wide ? 8 : 4)),
+				   .physical = get32(f + (wide ? 24 : 12)),
+				   .in_file = get32(f + (wide ? 32 : 16)),
+				   .in_memory = get32(f + (wide ? 40 : 20)) };
+	return true;
+}
+
 static const char *boot_multiboot(struct client *c, const u8 *f, u32 bytes, const char *cmdline)
 {
-	u32 table = get32(f + 28), count = get16(f + 44);
+	u32 count = get16(f + (f[4] == 2 ? 56 : 44));
 	u8 *info = c->memory + INFO_AT;
 
 	for (u32 i = 0; i < count; i++) {
 		struct elf_program p;
 
-		if (!within(table + i * sizeof(p), sizeof(p), bytes))
+		if (!program(f, bytes, i, &p))
 			return "the kernel's program headers are beyond its end";
-		copy(&p, f + table + i * sizeof(p), sizeof(p));
 		if (p.type != 1 || !p.in_memory)
 			continue;
 		if (!within(p.offset, p.in_file, bytes) || !within(p.physical, p.in_memory, c->bytes) ||
