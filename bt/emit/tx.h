@@ -46,6 +46,7 @@ struct long_facts {
 	uint16_t entry;	    /* bit N: what is known of register N is from the fragment's entry */
 	uint16_t low;	    /* bit N: what is known of register N is that its address is in the lower part */
 	uint16_t pairs;	    /* bit N: register N may be the sum of two others */
+	bool joined;	    /* nothing is known behind the instruction: code behind the TU leads there */
 	bool low_constant;  /* addresses of the lower part's first 4 GiB */
 	uint8_t origin[16]; /* facts_wanted(): the register at the entry that N is made from */
 	int32_t drift[16];  /* constants added since */

@@ -242,6 +242,10 @@ void facts_after(struct tx *t, const struct insn *in)
 	struct long_facts *k = &t->facts;
 	int by = stack_moves(in);
 
+	if (k->joined) {
+		k->joined = false;
+		return;
+	}
 	if (in->z.mnemonic == ZYDIS_MNEMONIC_LEAVE) {
 		derive(k, H_RSP, H_RBP, 0);
 		forget(k, H_RBP);

@@ -85,7 +85,7 @@ struct precheck *long_precheck(struct tx *t, struct insn *in)
 void long_precheck_end(struct tx *t, struct precheck *l)
 {
 	l->back = t->p;
-	t->facts = (struct long_facts){ 0 };
+	t->facts = (struct long_facts){ .joined = true };
 }
 
 static void jump_to(struct tx *t, const uint8_t *to)

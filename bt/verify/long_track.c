@@ -411,7 +411,8 @@ static bool only_reads(const struct long_check *k, unsigned i)
 	unsigned id = k->c.in->id;
 
 	if (id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_PUSH || id == X86_INS_JMP ||
-	    id == X86_INS_BT)
+	    id == X86_INS_BT || id == X86_INS_MUL || id == X86_INS_DIV || id == X86_INS_IDIV ||
+	    (id == X86_INS_IMUL && k->c.x->op_count == 1))
 		return true;
 	return i && !writes_all(k) && written_implicitly(k) != ANY;
 }

@@ -172,6 +172,8 @@ fuzz_corpus = \
 	%D%/corpus-tc/long-5082 \
 	%D%/corpus-tc/long-no-base \
 	%D%/corpus-tc/long-rcl \
+	%D%/corpus-tc/long-div-byte \
+	%D%/corpus-tc/long-prechecked-short \
 	%D%/corpus-tc/mixed \
 	%D%/corpus-tc/nop-alignment \
 	%D%/corpus-tc/prechecked \
