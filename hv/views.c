@@ -300,6 +300,8 @@ static const char *mode_name(const struct cpu *c)
 		return "real";
 	if (cpu_v86(c))
 		return "v86";
+	if (cpu_long(c))
+		return cpu_64(c) ? "64-bit" : "compatibility";
 	return c->seg[SEG_CS].attr & SA_DB ? "protected, 32-bit" : "protected, 16-bit";
 }
 

@@ -213,16 +213,28 @@ void act_layout(struct tui *t, int key)
 	tui_message(t, ST_MESSAGE, "this screen has its default layout again");
 }
 
+/* Ask the pane that has the keys for WHAT, if it can answer. */
+static void ask_pane(struct tui *t, enum ask what)
+{
+	struct pane *p = screen_focus(t);
+
+	if (p && p->cls->answer)
+		prompt_open(t, what, "");
+	else
+		tui_message(t, ST_MESSAGE, "this pane has no %s; o goes to the next pane",
+			    what == ASK_FILTER ? "rows to filter" : "text to search");
+}
+
 void act_search(struct tui *t, int key)
 {
 	(void)key;
-	prompt_open(t, ASK_SEARCH, "");
+	ask_pane(t, ASK_SEARCH);
 }
 
 void act_filter(struct tui *t, int key)
 {
 	(void)key;
-	prompt_open(t, ASK_FILTER, "");
+	ask_pane(t, ASK_FILTER);
 }
 
 void act_goto(struct tui *t, int key)
@@ -242,7 +254,7 @@ void act_sort(struct tui *t, int key)
 	struct pane *p = screen_focus(t);
 
 	(void)key;
-	if (!p || !p->cls->key || !p->cls->key(p, t, '>'))
+	if (!p || !p->cls->key || !pane_fresh(t, p) || !p->cls->key(p, t, '>'))
 		tui_message(t, ST_MESSAGE, "this pane has nothing to sort");
 }
 

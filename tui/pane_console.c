@@ -16,6 +16,8 @@ struct console {
 	const struct table *screen;
 	int scrolled; /* lines back in the history of the serial console */
 	int cx, cy;
+	char search[64]; /* marked; "": nothing */
+	int found;	 /* that many lines back is the last match, and one; 0: none yet */
 };
 
 static bool blank_screen(const struct table *k)
@@ -60,6 +62,23 @@ static int last_line(const struct vt *v)
 	return y;
 }
 
+/* The characters of line L; those beyond ASCII are replaced, so a byte is a cell. */
+static void line_text(const struct vt_cell *l, char text[VT_W + 1])
+{
+	for (int x = 0; x < VT_W; x++)
+		text[x] = l[x].ch >= 0x20 && l[x].ch < 0x7f ? (char)l[x].ch : ' ';
+	text[VT_W] = 0;
+}
+
+static void mark_matches(const struct area *a, int y, const struct vt_cell *l, const char *word)
+{
+	char text[VT_W + 1];
+
+	line_text(l, text);
+	for (const char *at = text; (at = strcasestr(at, word)); at++)
+		area_style(a, (int)(at - text), y, (int)strlen(word), ST_MATCH);
+}
+
 /* Draw the last lines, the newest at the bottom. */
 static void draw_serial(struct console *c, const struct vt *v, const struct area *a)
 {
@@ -75,6 +94,8 @@ static void draw_serial(struct console *c, const struct vt *v, const struct area
 
 		for (int x = 0; l && x < VT_W; x++)
 			area_char(a, x, i, vt_style(&l[x]), l[x].ch);
+		if (l && c->search[0])
+			mark_matches(a, i, l, c->search);
 		if (y == v->y && !c->scrolled) {
 			c->cx = v->x;
 			c->cy = i;
@@ -133,6 +154,44 @@ static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 		n += snprintf(buf + n, len - (size_t)n, ", %d lines back", c->scrolled);
 	if (t->handed && n > 0)
 		snprintf(buf + n, len - (size_t)n, ", has the keyboard");
+}
+
+static bool line_has(const struct vt *v, int y, const char *word)
+{
+	const struct vt_cell *l = y >= 0 ? v->line[y] : vt_past(v, (unsigned)-y);
+	char text[VT_W + 1];
+
+	if (!l)
+		return false;
+	line_text(l, text);
+	return strcasestr(text, word) != NULL;
+}
+
+/* Scroll back to the next older line with the text; when there is none, begin at the newest again. */
+static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
+{
+	struct console *c = p->state;
+	int last = last_line(&t->vt), half = p->area.h / 2, oldest = -(int)t->vt.npast;
+
+	if (what != ASK_SEARCH || c->vga) {
+		tui_message(t, ST_MESSAGE, "only the serial console can be searched");
+		return;
+	}
+	if (text[0] && strcmp(text, c->search)) {
+		snprintf(c->search, sizeof(c->search), "%.63s", text);
+		c->found = 0;
+	}
+	if (!c->search[0])
+		return;
+	for (int n = 0, lines = last - oldest + 1, y = last - c->found; n < lines; n++, y--) {
+		y = y < oldest ? last : y; /* round once */
+		if (!line_has(&t->vt, y, c->search))
+			continue;
+		c->found = last - y + 1;
+		c->scrolled = last - y - half > 0 ? last - y - half : 0;
+		return;
+	}
+	tui_message(t, ST_ERROR, "\"%s\" is not on the serial console", c->search);
 }
 
 static bool key(struct pane *p, struct tui *t, int k)
@@ -196,6 +255,7 @@ bool console_shows_vga(const struct pane *p)
 
 static const struct pane_key keys[] = {
 	{ 'v', "v", "switch between VGA text screen and serial port" },
+	{ '/', "/ F3", "search the serial output backwards; / Enter: the next older match" },
 	{ TK_PGUP, "PgUp PgDn End", "scroll back in the serial output; to its end" },
 	{ 0 },
 };
@@ -212,5 +272,6 @@ const struct pane_class pane_console = {
 	.heading = heading,
 	.key = key,
 	.mouse = mouse,
+	.answer = answer,
 	.cursor = cursor,
 };

@@ -258,7 +258,9 @@ int table_need(const struct pane *p, const struct tui *t)
 	(void)t;
 	if (!tp->k)
 		return 0;
-	return table_spec_of(p)->facts ? facts_lines(tp, p->area.w) : rows + 1;
+	if (!table_spec_of(p)->facts)
+		return rows + 1;
+	return tp->k->nrows ? facts_lines(tp, p->area.w) : 1;
 }
 
 static void draw_row(struct pane *p, struct tui *t, const struct area *a, int i, int y,

@@ -39,6 +39,7 @@ class Dashboard:
             os.dup2(os.open(self.err, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
             os.chdir(folder)
             os.environ["TERM"] = "xterm-256color"
+            os.environ["ASAN_OPTIONS"] = "exitcode=99"
             os.execvp(argv[0], argv)
 
     def read(self, seconds):

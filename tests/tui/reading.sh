@@ -3,7 +3,7 @@
 # Reading long text as in less, totals that are zeroed, tables sorted by a click.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 18
+plan 20
 
 # line N: the screen's line N
 line()
@@ -64,3 +64,11 @@ printf '\033[<0;1;4M\033[<0;1;4m' >"$TMP/click"
 t load-buffer "$TMP/click"
 t paste-buffer -t v -r
 sees "cause▲" "a click on a heading sorts by that column"
+
+key 1
+key o
+sees " Console " "o goes to the console"
+t send-keys -t v -l "/string instructions"
+key Enter
+until_true screen_matches "string instructions"
+ok $? "/ finds a line of its past" "$(screen)"
