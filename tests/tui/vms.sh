@@ -47,7 +47,7 @@ key 3
 until_true screen_matches '^ web .* running'
 ok $? "and from there to a third one" "$(screen)"
 t resize-window -t v -x 80 -y 24
-until_true screen_matches '^ web   1 Machine  2  3 .* running$'
+until_true screen_matches '^ web   1 Machine 2 3 .* running$'
 ok $? "it follows the terminal's size" "$(screen)"
 key V
 until_true has "Enter or a digit"
