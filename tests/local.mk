@@ -97,6 +97,7 @@ GUEST_TESTS = \
 	%D%/guests/examples.sh \
 	%D%/guests/firmware.sh \
 	%D%/guests/installer.sh \
+	%D%/guests/installer64.sh \
 	%D%/guests/iso.sh \
 	%D%/guests/linux-686-pae.sh \
 	%D%/guests/linux-686.sh \

@@ -28,7 +28,7 @@ GDB_TESTS = \
 	tests/gdb/wide.sh \
 	tests/gdb/conditions.sh
 SHELL_TESTS += $(GDB_TESTS)
-GUEST_TESTS += tests/gdb/linux.sh tests/gdb/linux64.sh
+GUEST_TESTS += tests/gdb/linux.sh tests/gdb/linux64.sh tests/gdb/vmlinux64.sh
 # A program for the guest's Linux.
 tests/gdb/looper.elf: tests/gdb/looper.c
 	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m32 -march=i686 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \

@@ -1,19 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Debian's installer, unattended (LONG=1, as its files are 100 MB to fetch): it brings up the network by DHCP, loads its
-# preseed file by HTTP, and lists disks and CD, whose drivers it would otherwise fetch from a mirror.
+# preseed file by HTTP, and lists disks and CD, whose drivers it would otherwise fetch from a mirror. $installer names its
+# files, $flavour the kernel that has the drivers, $machine has options.
 . "$(dirname "$0")/guestlib.sh"
 [ -n "${LONG:-}" ] || skip_all "set LONG=1"
-need installer-linux installer-initrd.gz
+installer=${installer:-installer} flavour=${flavour:-686}
+need "$installer-linux" "$installer-initrd.gz"
 for p in python3 cpio xorriso file; do command -v $p >/dev/null || skip_all "no $p"; done
 modules="scsi_common scsi_mod libata ata_piix crct10dif_common crc_t10dif crc64 crc64_rocksoft t10_pi sd_mod cdrom sr_mod isofs virtio_blk"
-version=$(file -b "$CACHE/installer-linux" | sed -n 's/.*version \([^ ]*\) .*/\1/p')
-grep -qF "vermagic=$version " "$CACHE/modules-686/sr_mod.ko" || skip_all "the modules are of another kernel than $version"
+version=$(file -b "$CACHE/$installer-linux" | sed -n 's/.*version \([^ ]*\) .*/\1/p')
+grep -qF "vermagic=$version " "$CACHE/modules-$flavour/sr_mod.ko" || skip_all "the modules are of another kernel than $version"
 plan 12
 
 root=$TMP/root
 mkdir -p "$root/modules" "$root/lib/debian-installer-startup.d" "$TMP/cd" "$TMP/web"
-for m in $modules; do cp "$CACHE/modules-686/$m.ko" "$root/modules"; done
+for m in $modules; do cp "$CACHE/modules-$flavour/$m.ko" "$root/modules"; done
 echo "for m in $modules; do insmod /modules/\$m.ko 2>/dev/null || :; done" >"$root/lib/debian-installer-startup.d/S16disks"
 cat >"$root/report" <<'END'
 exec >/dev/console 2>&1
@@ -31,7 +33,7 @@ poweroff -f
 END
 chmod 755 "$root/report" "$root/lib/debian-installer-startup.d/S16disks"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip) >"$TMP/more.gz"
-cat "$CACHE/installer-initrd.gz" "$TMP/more.gz" >"$TMP/initrd"
+cat "$CACHE/$installer-initrd.gz" "$TMP/more.gz" >"$TMP/initrd"
 echo "a note on a CD" >"$TMP/cd/note"
 xorriso -as mkisofs -quiet -R -o "$TMP/iso" "$TMP/cd" 2>/dev/null || exit 99
 echo "d-i preseed/early_command string sh /report" >"$TMP/web/preseed.cfg"
@@ -52,7 +54,7 @@ for model in pcnet virtio; do
 	rm -f "$TMP/sda" "$TMP/vda"
 	truncate -s 64M "$TMP/sda"
 	truncate -s 16M "$TMP/vda"
-	run_guest 900 --no-reboot --memory 800M --kernel "$CACHE/installer-linux" --initrd "$TMP/initrd" \
+	run_guest 900 --no-reboot --memory 800M ${machine:-} --kernel "$CACHE/$installer-linux" --initrd "$TMP/initrd" \
 		--disk "$TMP/sda" --disk "$TMP/vda,bus=virtio" --cdrom "$TMP/iso" --net "user,model=$model" --append \
 		"console=ttyS0 quiet ipv6.disable=1 DEBIAN_FRONTEND=text auto=true priority=critical url=http://10.0.2.2:$(cat "$TMP/port")/preseed.cfg"
 	ended 0 "$model: the installer runs, to its end"
