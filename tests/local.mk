@@ -118,6 +118,7 @@ GUEST_TESTS = \
 	%D%/guests/rootfs.sh \
 	%D%/guests/rootfs-amd64.sh \
 	%D%/guests/systemd.sh \
+	%D%/guests/programs.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/balloon.sh \
 	%D%/guests/swap.sh \
