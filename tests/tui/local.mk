@@ -2,6 +2,7 @@
 # Unit tests of the dashboard's pure parts.
 if HAVE_CHECK
 UNIT_TESTS += \
+	%D%/test_baseline \
 	%D%/test_canvas \
 	%D%/test_columns \
 	%D%/test_journal \
@@ -9,6 +10,9 @@ UNIT_TESTS += \
 	%D%/test_rates \
 	%D%/test_remote_codec \
 	%D%/test_vt
+%C%_test_baseline_SOURCES = %D%/test_baseline.c
+%C%_test_baseline_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_baseline_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 %C%_test_canvas_SOURCES = %D%/test_canvas.c
 %C%_test_canvas_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_canvas_LDADD = tui/libtui.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
