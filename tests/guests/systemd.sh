@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A 64-bit Debian with systemd (guests/mkrootfs -S), by GRUB from its disk to a login: no failed unit, a session,
 # a lease and a file by HTTP, time; it switches off, and its file system is clean.
-# LONG=1: zen2 and haswell (isolated page tables) besides the default processor; an IDE disk with PCnet.
+# LONG=1: zen2 and haswell (isolated page tables) besides the default processor; an IDE disk with PCnet; ten boots to
+# the login, every second one with --verify-tc.
 . "$(dirname "$0")/guestlib.sh"
 need linux-amd64 busybox-amd64 bios-256k.bin
 PATH=$PATH:/sbin:/usr/sbin
@@ -10,9 +11,9 @@ for p in e2fsck mkfs.ext4 apt-get dpkg python3 grub-mkimage; do
 	command -v $p >/dev/null || skip_all "no $p"
 done
 [ -s "$CACHE/systemd-amd64.img" ] || "$TOP_SRCDIR/guests/mkrootfs" -f amd64 -S "$CACHE" >"$TMP/made" 2>&1 || skip_all "$(tail -1 "$TMP/made")"
-boots=1
-[ -z "${LONG:-}" ] || boots=4
-plan $((9 * boots))
+sessions=1 boots=0
+[ -z "${LONG:-}" ] || sessions=4 boots=10
+plan $((9 * sessions + boots))
 
 mkdir "$TMP/web"
 head -c 3000000 /dev/urandom >"$TMP/web/file"
@@ -96,3 +97,16 @@ if [ -n "${LONG:-}" ]; then
 	session "haswell" virtio virtio --cpu haswell
 	session "default, IDE" ide pcnet
 fi
+
+echo 'wait "login:" 400' >"$TMP/commands"
+for i in $(seq 1 $boots); do
+	[ $((i % 2)) -eq 0 ] && verify=--verify-tc || verify=
+	rm -f "$TMP/raw"
+	timeout -k 5 600 "$VITRINE" shell --no-rc --timeout 500 --memory 512M --bios "$CACHE/bios-256k.bin" $verify \
+		--disk "$CACHE/systemd-amd64.img,bus=virtio,overlay=temp" --serial "file:$TMP/raw" -x "$TMP/commands" \
+		</dev/null >"$TMP/screen" 2>"$TMP/err"
+	status=$?
+	tr -d '\r' <"$TMP/raw" >"$TMP/out"
+	grep -q "login:" "$TMP/out" && [ "$status" -eq 0 ] && [ ! -s "$TMP/err" ]
+	ok $? "boot $i of $boots $verify" "$(detail)"
+done
