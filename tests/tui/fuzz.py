@@ -85,9 +85,9 @@ def main():
         d.send(what)
         sent += 1
         got = d.read(random.choice([0, 0, 0.01, 0.1]))
-        if got is not None and sent % 200 == 0:  # does it still draw? the size decides how much
+        if got is not None and sent % 200 == 0:  # does it still draw? at a size it has not
             d.send(b"\x1d\033\x1d\033\x03\033")  # whoever has the keyboard
-            fcntl.ioctl(d.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80 + sent // 200 % 2, 0, 0))
+            fcntl.ioctl(d.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 91 + sent // 200 % 2, 0, 0))
             waits = 0
             while got is not None and waits < 40 and (waits == 0 or not got):
                 got = d.read(0.5)
