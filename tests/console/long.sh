@@ -52,7 +52,7 @@ END
 shows "^mode long at 0x0010[0-9a-f]* <start+" "the event of IA-32e mode"
 shows "^efer  *0x[0-9a-f]*  .*LMA" "which is on then"
 shows "^until at 0xffffffff801[0-9a-f]* <check_timer_loop>" "until an address of the upper half"
-shows "^#1 0xffffffff801[0-9a-f]* [a-z_]*+0x[0-9a-f]* (" "a backtrace"
+shows "^#1 0xffffffff801[0-9a-f]* [a-z_]*+0x[0-9a-f]* guests/demo64/[a-z_]*.c:[0-9]* (" "a backtrace"
 shows "^rip  0xffffffff801" "rip"
 shows "^=>  0xffffffff801[0-9a-f]*  check_timer_loop " "64-bit code"
 shows "^rip ffffffff801[0-9a-f]*, rsp ffffffff8" "a probe's line"

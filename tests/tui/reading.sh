@@ -18,10 +18,10 @@ key Enter
 sees "lines; q or Esc closes" "long output is shown over the screen"
 t send-keys -t v -l "/watch"
 key Enter
-until_true screen_matches "watch"
-ok $? "/ goes to a line that has the text" "$(screen)"
-line 3 | grep -q watch
-ok $? "which is the first one shown" "$(screen)"
+until_true eval 'line 3 | grep -q watch'
+ok $? "/ goes to a line that has the text, which is the first one shown" "$(screen)"
+! screen_matches "^continue"
+ok $? "what was in front of it has gone" "$(screen)"
 first=$(line 3)
 key n
 until_true eval '[ "$(line 3)" != "$first" ]'
