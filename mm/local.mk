@@ -50,6 +50,7 @@ noinst_LIBRARIES += %D%/libmmgpr.a
 	%D%/window/long_root.c \
 	%D%/window/long_soft.c \
 	%D%/window/long_sync.c \
+	%D%/window/quiet.c \
 	%D%/window/soft.c \
 	%D%/window/root.c \
 	%D%/window/space.c \

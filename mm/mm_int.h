@@ -131,4 +131,8 @@ bool mmu_grow(struct mmu *m);
 void win_drop_all(struct mmu *m, struct window *w);
 /* Make the mapping of VPN read-only. False: the host refused, and WIN was emptied. */
 bool win_write_protect(struct mmu *m, unsigned win, vpn32 vpn);
+/* Page table P is not written unless mm_untrace_table() is called before, which says so (window/quiet.c). */
+void mm_trace_table(struct mm_vm *vm, ppn p);
+void mm_untrace_table(struct mm_vm *vm, ppn p);
+void quiet_written(struct mmu *m, ppn p);
 #endif

@@ -234,6 +234,8 @@ void page_put(struct mm_vm *vm, ppn p, mpn to)
 /* The content of P changes: what was translated from it goes as at a write. */
 static void drop_code(struct mm_vm *vm, ppn p)
 {
+	if (vm->pmap[p].table)
+		mm_untrace_table(vm, p);
 	if (!vm->pmap[p].code)
 		return;
 	if (vm->hooks.code_write)

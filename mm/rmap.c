@@ -61,6 +61,22 @@ void mm_trace_code(struct mm_vm *vm, ppn p)
 	rmap_write_protect(vm, p);
 }
 
+void mm_trace_table(struct mm_vm *vm, ppn p)
+{
+	if (vm->pmap[p].table)
+		return;
+	vm->pmap[p].table = 1;
+	vm_page_changed(vm, p);
+	rmap_write_protect(vm, p);
+}
+
+void mm_untrace_table(struct mm_vm *vm, ppn p)
+{
+	vm->pmap[p].table = 0;
+	vm_page_changed(vm, p);
+	quiet_written(vm->mmu, p);
+}
+
 /* Mappings become writable again at their next write. */
 void mm_untrace_code(struct mm_vm *vm, ppn p)
 {

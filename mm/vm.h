@@ -18,6 +18,7 @@ struct pmap_entry {
 	uint32_t rmap;	 /* index of the first reverse-map node, 0: none */
 	uint8_t kind;	 /* enum page_kind */
 	uint8_t code;	 /* code trace: translated code was made from this page */
+	uint8_t table;	 /* a page table that a space relies on (window/quiet.c) */
 	uint8_t sampled; /* it counts when it is accessed (mm/policy/sample.c) */
 };
 

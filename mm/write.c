@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Whether, and where, a page may be written. Filling a window, the processor's accessed and
  * dirty bits, helpers of the semantics, bypasses, loaders and the debugger all ask here. */
-#include "mm/vm.h"
+#include "mm/mm_int.h"
 
 enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer by)
 {
@@ -11,7 +11,7 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
 		return PAGE_WRITE_NONE;
 	if (e->kind == PAGE_ROM && by == WRITE_BY_GUEST)
 		return PAGE_WRITE_ROM;
-	if (e->code)
+	if (e->code | e->table)
 		return PAGE_WRITE_CODE;
 	if (__builtin_expect(!(e->mpn & MPN_AWAY), 1))
 		return PAGE_WRITE_OK;
@@ -27,8 +27,11 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
 
 uint8_t *page_write(struct mm_vm *vm, ppn p, unsigned off, unsigned n, enum page_writer by)
 {
-	enum page_write may = page_write_check(vm, p, by);
+	enum page_write may;
 
+	if (__builtin_expect(vm->pmap[p].table, 0))
+		mm_untrace_table(vm, p);
+	may = page_write_check(vm, p, by);
 	if (may == PAGE_WRITE_CODE) {
 		if (vm->hooks.code_write)
 			vm->hooks.code_write(vm->hooks.ctx, p, off, n);

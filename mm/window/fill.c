@@ -3,6 +3,7 @@
  * contiguous both in the guest's tables and in the file that backs them. */
 #include "base/log.h"
 #include "mm/window/fill.h"
+#include "mm/window/long.h"
 
 #include <sys/mman.h>
 
@@ -248,6 +249,8 @@ static struct region *region_for(struct mmu *m, struct window *w, gva32 lin, con
 	}
 	if (w->nested && !large)
 		space_note_table(m, pde & PTE_ADDR64);
+	if (fresh && w->of)
+		quiet_more(m, w, idx);
 	return r;
 }
 
@@ -423,6 +426,8 @@ enum mmu_fill fill_page(struct mmu *m, struct window *w, gva lin, unsigned how, 
 	if (m->nwatch &&
 	    (watch_bits(m, page_of(w, vpn), p) & (how & MM_WRITE ? WATCH_WRITE | WATCH_READ : WATCH_READ)))
 		return FILL_MMIO;
+	if ((how & MM_WRITE) && __builtin_expect(m->vm->pmap[p].table, 0))
+		mm_untrace_table(m->vm, p);
 	switch (how & MM_WRITE ? page_write_check(m->vm, p, WRITE_BY_GUEST) : read_check(m->vm, p)) {
 	case PAGE_WRITE_NONE:
 	case PAGE_WRITE_ROM:

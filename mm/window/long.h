@@ -39,6 +39,17 @@ struct long_face {
 	uint8_t owner; /* of host regions */
 };
 
+/* Write-protected page tables (window/quiet.c). */
+enum { QUIET_TABLES = 128 };
+struct long_quiet {
+	bool on;       /* none was written since, and they are all that the space's pages were filled from */
+	bool whole;    /* global pages were compared, too */
+	uint16_t calm; /* comparisons in a row that found nothing */
+	uint16_t wanted; /* so many, and tables are protected; 0: a first value */
+	uint16_t n;
+	ppn table[QUIET_TABLES];
+};
+
 struct long_space {
 	struct long_face face[FACES];
 	struct window *number; /* NULL: the space is not used */
@@ -55,6 +66,7 @@ struct long_space {
 	unsigned nregions;
 	struct long_root
 	    root[2]; /* user space: of the process, and its other one if page tables are isolated */
+	struct long_quiet quiet;
 	uint64_t lru;
 	uint16_t *region_of; /* by bits 47:32 of an address: 1 + index of its region; 0: none */
 	uint16_t region[LONG_EACH];
@@ -117,6 +129,13 @@ static inline unsigned long_face_of(const struct long_space *sp, gva lin)
 /* ---- window/long_sync.c ---- */
 /* Compare what is to be compared of SP, which is the present root's. */
 void long_sync(struct mmu *m, struct long_space *sp);
+
+/* ---- window/quiet.c ---- */
+/* SP was compared, after a flush, WHOLE or what is not global, and FOUND tells whether something had changed.
+ */
+void quiet_compared(struct mmu *m, struct long_space *sp, bool found, bool whole);
+/* Region IDX of W has its first page. */
+void quiet_more(struct mmu *m, struct window *w, unsigned idx);
 
 /* ---- window/layout.c ---- */
 /* Choose D for SP, which has no region placed, and reserve VT. False: no address space. */

@@ -60,13 +60,41 @@ static void drop_empty(struct mmu *m, struct long_space *sp)
 	}
 }
 
+/* Regions that another root's tables are compared with now. */
+static bool other_tables(const struct long_space *sp)
+{
+	for (unsigned i = 0; i < sp->nregions; i++)
+		if (sp->all->region[sp->region[i]].need_sync)
+			return true;
+	return false;
+}
+
 void long_sync(struct mmu *m, struct long_space *sp)
 {
+	struct long_quiet *q = &sp->quiet;
+	uint64_t before = m->st.sync_diffs + m->st.drops;
+	bool whole = sp->need_sync, flushed = whole || sp->need_local;
+
+	if (q->on && sp->pending && other_tables(sp))
+		q->on = false;
+	if (q->on) {
+		sp->need_sync &= !q->whole;
+		sp->need_local = false;
+		flushed = sp->need_sync;
+		if (!(sp->need_sync | sp->pending))
+			return;
+	}
 	for (unsigned i = 0; i < sp->nregions; i++)
 		sync_region(m, &sp->all->region[sp->region[i]], sp);
 	if (sp->nregions > LONG_MANY)
 		drop_empty(m, sp);
 	sp->need_sync = sp->need_local = sp->pending = false;
+	if (!flushed)
+		return;
+	if (q->on)
+		q->whole = true;
+	else
+		quiet_compared(m, sp, m->st.sync_diffs + m->st.drops != before, whole);
 }
 
 static void drop_all(struct mmu *m, struct long_space *sp)

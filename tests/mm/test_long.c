@@ -550,17 +550,9 @@ START_TEST(pcids)
 }
 END_TEST
 
-/* Isolated page tables: the kernel's root of a process has the user half too, without the right to execute.
- */
-START_TEST(isolated)
+/* The two roots of a process: all of the kernel, and what user code needs. */
+static void isolated_roots(struct guest *g)
 {
-	struct guest *g = guest_new();
-	struct mmu_fault f = { 0 };
-	unsigned win, again, kernel, entry;
-	uint64_t fills;
-	uint8_t *at;
-	ppn p;
-
 	map(g, ROOT_A, PROGRAM, 3000, RIGHTS | PTE_U);
 	map(g, ROOT_A, KERNEL, 3001, RIGHTS);
 	for (unsigned i = 0; i < 100; i++)
@@ -572,6 +564,20 @@ START_TEST(isolated)
 	set_root(g, ROOT_A, 0);
 	for (unsigned i = 0; i < 100; i++)
 		expect(g, KERNEL + i * PAGE_SIZE, 3001 + i);
+}
+
+/* Isolated page tables: the kernel's root of a process has the user half too, without the right to execute.
+ */
+START_TEST(isolated)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	unsigned win, again, kernel, entry;
+	uint64_t fills;
+	uint8_t *at;
+	ppn p;
+
+	isolated_roots(g);
 	mmu_long_select(g->m, &kernel);
 	ck_assert_int_eq(reach(g, PROGRAM, MM_WRITE, true, &at, &f), DONE);
 	set_root(g, ROOT_B, 0);
@@ -603,6 +609,76 @@ START_TEST(isolated)
 		ck_assert_uint_eq(mmu_code_page_fast(g->m, PROGRAM), 3000);
 	}
 	ck_assert_uint_eq(mmu_stats(g->m)->fills, fills);
+	guest_free(g);
+}
+END_TEST
+
+/* A round of a system call: nothing but the roots is written. */
+static void round_trip(struct guest *g)
+{
+	unsigned win;
+
+	set_root(g, ROOT_B, 0);
+	mmu_long_select(g->m, &win);
+	set_cpl(g, 3);
+	mmu_long_select(g->m, &win);
+	expect(g, PROGRAM, 3000);
+	set_root(g, ROOT_A, 0);
+	mmu_long_select(g->m, &win);
+}
+
+static bool is_protected(struct guest *g, gpa at)
+{
+	return g->vm->pmap[at >> PAGE_SHIFT].table;
+}
+
+/* Tables that are left alone are write-protected and compared no more; one that is written is, whatever its
+ * level. */
+START_TEST(left_alone)
+{
+	struct guest *g = guest_new();
+	struct mmu_fault f = { 0 };
+	unsigned level = (unsigned)_i, next = FIRST_DATA - 4;
+	gva lin = KERNEL + 5 * PAGE_SIZE;
+	gpa at, user;
+	uint64_t syncs, old;
+	uint8_t *page;
+
+	isolated_roots(g);
+	ck_assert_int_eq(reach(g, PROGRAM, MM_WRITE, true, &page, &f), DONE);
+	at = entry_at(g, ROOT_A, lin, level);
+	user = entry_at(g, ROOT_A, PROGRAM, 1);
+	for (unsigned i = 0; i < 40; i++)
+		round_trip(g);
+	ck_assert(is_protected(g, at) && is_protected(g, user));
+	syncs = mmu_stats(g->m)->syncs + mmu_stats(g->m)->local_syncs;
+	for (unsigned i = 0; i < 40; i++)
+		round_trip(g);
+	ck_assert_uint_eq(mmu_stats(g->m)->syncs + mmu_stats(g->m)->local_syncs, syncs);
+	/* A page that is new among the tables adds its own. */
+	map(g, ROOT_A, KERNEL + (1 << 21), 3101, RIGHTS);
+	for (unsigned i = 0; i < 80; i++)
+		round_trip(g);
+	expect(g, KERNEL + (1 << 21), 3101);
+	ck_assert(is_protected(g, at) && is_protected(g, entry_at(g, ROOT_A, KERNEL + (1 << 21), 1)));
+	/* Another table, or page, in the place of one. */
+	old = load(g, at);
+	store(g, ((gpa)next << PAGE_SHIFT) + (lin >> 12 & 511) * 8, (gpa)3150 << PAGE_SHIFT | RIGHTS);
+	store(g, ((gpa)(next + 1) << PAGE_SHIFT) + (lin >> 21 & 511) * 8, (gpa)next << PAGE_SHIFT | RIGHTS);
+	store(g, at,
+	      level == 1   ? (gpa)3150 << PAGE_SHIFT | RIGHTS
+	      : level == 2 ? (gpa)next << PAGE_SHIFT | RIGHTS
+			   : (gpa)(next + 1) << PAGE_SHIFT | RIGHTS);
+	ck_assert(!is_protected(g, at));
+	round_trip(g);
+	expect(g, lin, 3150);
+	store(g, at, old);
+	round_trip(g);
+	expect(g, lin, 3006);
+	store(g, user, (gpa)3160 << PAGE_SHIFT | RIGHTS | PTE_U);
+	set_root(g, ROOT_A, 0);
+	ck_assert_int_eq(reach(g, PROGRAM, MM_WRITE, true, &page, &f), DONE);
+	ck_assert_uint_eq(*(uint32_t *)page, word(3160, 0));
 	guest_free(g);
 }
 END_TEST
@@ -979,6 +1055,7 @@ int main(void)
 	tcase_add_test(t, processes);
 	tcase_add_test(t, pcids);
 	tcase_add_test(t, isolated);
+	tcase_add_loop_test(t, left_alone, 1, 4);
 	tcase_add_test(t, code);
 	tcase_add_loop_test(t, execute_no_more, 0, 2);
 	tcase_add_loop_test(t, high_memory, 0, 2);
