@@ -284,7 +284,7 @@ bool session_place(struct inspect *s, const char **text, int64_t *addr, struct e
 	gva base;
 
 	if (session_source_place(s, text, &p)) {
-		*addr = (int64_t)p.at[0];
+		*addr = p.count ? (int64_t)p.at[0] : 0;
 		err->status = p.count ? EXPR_OK : EXPR_WRONG;
 		snprintf(err->text, sizeof(err->text), "no code at line %d of %.100s or behind it", p.wanted,
 			 p.file);

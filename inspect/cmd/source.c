@@ -173,25 +173,26 @@ static void step_line(struct inspect *s, bool over)
 		if (!(over ? run_step_over(s) : run_step(s)) || run_at_point(s) ||
 		    at_line(s, &from, function) || !run_step_break(s, &next))
 			return;
-		if (!session_source(s, session_pc(s), &l) && (over || session_sp(s) >= sp))
-			return; /* it returned to code that has no lines */
-		if (!session_source(s, session_pc(s), &l) && !leave_unknown(s, sp))
+		if (session_source(s, session_pc(s), &l))
+			continue;
+		/* the second: it returned to code that has no lines */
+		if (over || session_sp(s) >= sp || !leave_unknown(s, sp))
 			return;
 	}
 }
 
 static int cmd_step(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
-	int64_t n = 1;
+	int64_t n = 1, next = session_now() + 20 * 1000 * 1000;
 
 	if (a->argc && session_eval(s, a->rest, &n, r))
 		return -1;
 	if (n < 1)
 		return result_fail(r, "%s: expected a count of at least 1", a->name);
 	session_moves(s, true);
-	while (n-- && !session_interrupted(s)) {
+	while (n--) {
 		step_line(s, a->name[0] == 'n');
-		if (s->run.stop.reason != STOPPED_STEP || run_at_point(s))
+		if (s->run.stop.reason != STOPPED_STEP || run_at_point(s) || (n && !run_step_break(s, &next)))
 			break;
 	}
 	session_moves(s, false);

@@ -3,7 +3,7 @@
 # Steps through a REP, and breakpoints at it, in a few instructions of flat code.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 5
+plan 6
 
 # mov ecx, 3; mov edi, 0x200000; rep stosb; nop; mov eax, -1; mov cr4, eax.
 printf '\271\003\000\000\000\277\000\000\040\000\363\252\220\270\377\377\377\377\017\042\340' >"$TMP/code"
@@ -41,3 +41,9 @@ END_OF_SCRIPT
 match '^step at 0x0010000c' "nexti executes all iterations"
 [ "$(grep -c '^breakpoint 1 at' "$TMP/out")" -eq 2 ] && grep -q '^breakpoint 2 at 0x0010000d' "$TMP/out"
 ok $? "a breakpoint at a REP stops once" "$(cat "$TMP/out")"
+
+# A series of steps that does not end by itself: "1: jmp 1b".
+printf '\353\376' >"$TMP/loop"
+timeout -k 60 -s INT 2 "$VITRINE" shell --no-rc --serial null --flat "$TMP/loop@0x100000" -c "step 4000000000" \
+	</dev/null >"$TMP/out" 2>&1
+match '^stopped at 0x00100000' "Ctrl-C ends a long series of steps"
