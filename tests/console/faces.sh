@@ -16,7 +16,7 @@ in_window()
 	name=$1
 	shift
 	t kill-session -t "$name" 2>/dev/null
-	t new-session -d -s "$name" -n "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 600 $*; echo \$? >'$TMP/$name.status'; sleep 1000"
+	new_session -s "$name" -n "$name" -x 100 -y 30 "TERM=screen-256color timeout --foreground -k 5 600 $*; echo \$? >'$TMP/$name.status'; sleep 1000"
 }
 
 # In this test "has" and "sees" refer to the dashboard, shell_has to the attached shell.

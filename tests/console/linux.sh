@@ -94,8 +94,8 @@ ask 'serial "{ echo go-$((7 * 6)) >&2; head -1; } </dev/tty1 | tr a-z A-Z\n"' 'w
 ok $? "type and sendkey over the control socket reach the guest's keyboard" "$(cat "$TMP/out")"
 
 if command -v tmux >/dev/null; then
-	t new-session -d -s other -n other "sleep 2000" # tmux would end with its last session
-	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
+	new_session -s other -n other "sleep 2000" # tmux would end with its last session
+	new_session -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach '$S'"
 	sees "(vitrine)" "an attached shell"
 	ask stop
 	sees "stopped in" "reports that another client stopped the guest"
@@ -110,7 +110,7 @@ if command -v tmux >/dev/null; then
 	t send-keys -t v -l 'quit'
 	key Enter
 	until_true sh -c "! tmux -S '$TMP/tmux' has-session -t =v"
-	t new-session -d -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach --tui '$S'"
+	new_session -s v -n v -x 100 -y 30 "TERM=screen-256color '$VITRINE' attach --tui '$S'"
 	sees "F12Keys" "an attached dashboard"
 	key c
 	until_true has " running"

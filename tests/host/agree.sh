@@ -52,7 +52,7 @@ ask h 'vm d swap in 0x100 8' >/dev/null
 # ---- the dashboard ----
 
 t kill-server 2>/dev/null
-until_true t new-session -d -s v -x 200 -y 50 "TERM=screen-256color timeout --foreground -k 5 300 '$VITRINE' attach --tui h 2>'$TMP/err'; sleep 1000"
+new_session -s v -x 200 -y 50 "TERM=screen-256color timeout --foreground -k 5 300 '$VITRINE' attach --tui h 2>'$TMP/err'; sleep 1000"
 until_true has "Who pays"
 zoomed() { screen | sed -n 3p | grep -q "^ $name "; }
 tables_agree()

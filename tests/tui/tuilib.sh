@@ -21,6 +21,13 @@ t()
 	tmux -S "$TMP/tmux" -f /dev/null "$@"
 }
 
+# new_session ARGUMENT...: tmux's command of that name. A server whose last session has ended refuses new ones until
+# it has exited, which can last some time on a busy machine.
+new_session()
+{
+	until_true t new-session -d "$@"
+}
+
 # start WxH TERM ARGUMENT...: run the dashboard in a new terminal. Its exit status will be in $TMP/status, its
 # standard error in $TMP/err or the file that ERRORS names.
 start()
@@ -35,8 +42,7 @@ start()
 		for word in "$@"; do printf " '%s'" "$word"; done
 		printf ' 2>"%s"; echo $? >"%s/status"; sleep 1000\n' "${ERRORS:-$TMP/err}" "$TMP"
 	} >"$TMP/run"
-	# a server whose last session has ended refuses new ones until it has exited
-	until_true t new-session -d -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
+	new_session -s v -x "${size%x*}" -y "${size#*x}" "sh '$TMP/run'"
 }
 
 screen()

@@ -74,7 +74,7 @@ ends 0 "q ends with status 0"
 vm mail
 rm -f "$TMP/status"
 t kill-session -t v
-t new-session -d -s v -x 90 -y 24 "TERM=screen-256color '$VITRINE' attach --tui '$TMP/xdg/vitrine/h.web.control' 2>'$TMP/err'; echo \$? >'$TMP/status'; sleep 1000"
+new_session -s v -x 90 -y 24 "TERM=screen-256color '$VITRINE' attach --tui '$TMP/xdg/vitrine/h.web.control' 2>'$TMP/err'; echo \$? >'$TMP/status'; sleep 1000"
 until_true screen_matches '^ web .* running'
 key V
 until_true screen_matches '2 ▶ h/web'
