@@ -137,6 +137,7 @@ EXTRA_DIST += \
 	%D%/console/tutorial.py \
 	%D%/guests/maps.py \
 	%D%/guests/stress.py \
+	%D%/guests/stresslib.sh \
 	%D%/suite.h \
 	%D%/taplib.sh \
 	%D%/timed.sh \

@@ -2,9 +2,10 @@
  * stress64: changes, switches and accesses in random order; each access is compared with the model. One seed
  * is one sequence, whatever the processor does.
  *
- * Words of the command line: seed=N (1), steps=N (20000), trace=N (what is done, from step N on), odd (what
- * no system does: pages of user mode in the upper half, SMAP without SMEP), kpti (user mode has roots of its
- * own, as kernels that isolate page tables have). Ends like the demo guest. */
+ * Words of the command line: seed=N (1), steps=N (20000), seconds=N (by the machine's clock, in place of
+ * steps), trace=N (what is done, from step N on), odd (what no system does: pages of user mode in the upper
+ * half, SMAP without SMEP), kpti (user mode has roots of its own, as kernels that isolate page tables have).
+ * Ends like the demo guest. */
 #include "guests/stress64/stress.h"
 
 #define USER_AT                                                                                              \
@@ -213,15 +214,40 @@ static void step(void)
 		tables_protect();
 }
 
+/* Seconds of the machine's clock since the last call (less than a minute). */
+static u64 seconds_passed(void)
+{
+	static u64 last = 60;
+	u64 now, was = last;
+
+	outb(0x70, 0);
+	now = inb(0x71);
+	last = now = (now >> 4) * 10 + (now & 15);
+	return was == 60 ? 0 : (now + 60 - was) % 60;
+}
+
+/* Is there another step after DONE? Of STEPS if SECONDS is 0. */
+static bool more(u64 done, u64 steps, u64 seconds)
+{
+	static u64 passed;
+
+	if (!seconds)
+		return done < steps;
+	if (done % 256 == 0)
+		passed += seconds_passed();
+	return passed < seconds;
+}
+
 void __attribute__((used)) kernel_main(u32 magic, u32 info)
 {
-	u64 steps, trace;
+	u64 steps, seconds, trace, i;
 
 	console_init();
 	print("Vitrine stress guest of 64-bit mode\n");
 	keep_info(magic, info);
 	state = number_of("seed=", 1) * 0x9e3779b97f4a7c15 + 1;
 	steps = number_of("steps=", 20000);
+	seconds = number_of("seconds=", 0);
 	trace = number_of("trace=", ~0ull);
 	odd = has_word(cmdline, "odd");
 	kpti = has_word(cmdline, "kpti");
@@ -231,15 +257,15 @@ void __attribute__((used)) kernel_main(u32 magic, u32 info)
 	tables_setup();
 	map_user();
 	tables_mirror();
-	for (u64 i = 0; i < steps; i++) {
-		if (i % 10000 == 0 && i)
+	for (i = 0; more(i, steps, seconds); i++) {
+		if (i % (seconds ? 1000000 : 10000) == 0 && i)
 			print("%u steps, %u accesses, %u faults\n", i, accesses, faults);
 		tracing = i >= trace;
 		if (rnd(64) == 0)
 			asm volatile("sti; nop; cli");
 		step();
 	}
-	print("%u steps, %u accesses, %u faults\n", steps, accesses, faults);
+	print("%u steps, %u accesses, %u faults\n", i, accesses, faults);
 	print("stress64: all as expected\n");
 	finish(0);
 }
