@@ -92,15 +92,19 @@ static int kvm_error(struct kvm_engine *k, int error)
 /* One KVM_RUN. 0, or the error; its exit is noted. */
 static int enter(struct kvm_engine *k)
 {
-	uint64_t start = __builtin_ia32_rdtsc();
+	uint64_t start = k->inside_since = __builtin_ia32_rdtsc(), cycles;
 	int error = ioctl(k->cpu_fd, KVM_RUN, 0) ? errno : 0;
 	uint32_t n = error == EINTR ? KVM_EXIT_INTR : k->run->exit_reason;
 	struct kvm_cost *cost = &k->exits[n < KVM_EXITS ? n : 0];
 
+	cycles = __builtin_ia32_rdtsc() - start;
+	k->inside += cycles;
+	k->inside_since = 0;
+
 	k->pending = false;
 	k->ready = k->run->ready_for_interrupt_injection && k->run->if_flag;
 	cost->count++;
-	cost->guest += __builtin_ia32_rdtsc() - start;
+	cost->guest += cycles;
 	cost->pc = (gva)k->run->s.regs.regs.rip;
 	return error;
 }
@@ -283,6 +287,7 @@ static enum engine_exit finish(struct kvm_engine *k, int out, uint64_t start)
 		k->v->cpu.halted = 1;
 	end(k);
 	k->cycles += __builtin_ia32_rdtsc() - start;
+	k->run_since = 0;
 	return (enum engine_exit)out;
 }
 
@@ -294,6 +299,7 @@ static enum engine_exit run(struct vcpu *v)
 
 	if (points_break_at(k, cpu_pc(&v->cpu)))
 		return ENGINE_BREAK;
+	k->run_since = start;
 	begin(k);
 	k->kick = true;
 	while (out == GO_ON)
@@ -381,9 +387,27 @@ static enum engine_exit step(struct vcpu *v, unsigned how)
 	return (enum engine_exit)out;
 }
 
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* The other engine's parts are those of the code that it executed; what neither KVM nor that has had went to
+ * exits. */
 static void times(struct vcpu *v, struct engine_times *t)
 {
-	*t = (struct engine_times){ .run = kvm_of(v)->cycles };
+	const struct kvm_engine *k = kvm_of(v);
+	uint64_t now = __builtin_ia32_rdtsc(), run = k->run_since, kvm = k->inside_since;
+	uint64_t other;
+
+	*t = (struct engine_times){ 0 };
+	if (k->inner->times)
+		k->inner->times(v, t);
+	other = t->run;
+	t->code = less(other, t->callouts + t->traps + t->translating);
+	t->run = k->cycles + (run ? less(now, run) : 0);
+	t->nonroot = true;
+	t->exits = less(t->run, k->inside + (kvm ? less(now, kvm) : 0) + other);
 }
 
 /* Registers are in struct cpu: run() has ended. */

@@ -62,6 +62,8 @@ struct kvm_engine {
 	struct kvm_points points;
 	struct kvm_cost exits[KVM_EXITS], other[REASONS];
 	uint64_t irqs, cycles;				   /* interrupts injected; cycles of run() */
+	uint64_t inside;				   /* and of KVM_RUN */
+	uint64_t run_since, inside_since;		   /* when what lasts still began; 0: none does */
 	uint64_t tsc_start;				   /* the time-stamp counter, and ... */
 	int64_t ns_start;				   /* ... the host's clock when this was made */
 	uint8_t buffer[4096] __attribute__((aligned(64))); /* an XSAVE image as KVM takes it */

@@ -13,12 +13,14 @@ static const struct {
 	enum style style;
 } looks[] = {
 	{ "idle", "idle", ST_DIM },
+	{ "non-root", "non-root", ST_INTC },
+	{ "exits", "exits", ST_EXIT },
 	{ "code", "code", ST_INTC },
 	{ "callouts", "callouts", ST_CALLOUT },
 	{ "traps", "traps", ST_POINT },
 	{ "translating", "transl", ST_WINDOW },
 	{ "host", "host", ST_CHAIN },
-	{ "other", "other", ST_NAME },
+	{ "monitor", "monitor", ST_NAME },
 };
 
 static size_t look(const char *name)
@@ -86,27 +88,63 @@ static void draw_bar(const struct time_line *l, const struct area *a, int x, int
 	}
 }
 
+/* The text of part I; returns the cells of both its words. */
+static int part_text(const struct time_line *l, int i, bool wide, const char **name, char *share, size_t len)
+{
+	const struct time_part *p = &l->part[i];
+
+	*name = wide ? p->name : looks[look(p->name)].brief;
+	snprintf(share, len, wide && p->share < 99.95 ? " %.1f%%" : " %.0f%%", p->share);
+	return (int)strlen(*name) + (int)strlen(share);
+}
+
+/* Which parts are shown: all, or where there is no room for all, not those of the least share. */
+static void choose_parts(const struct time_line *l, int w, bool wide, int gap, bool shown[TIME_PARTS])
+{
+	int used = -gap, least;
+	const char *name;
+	char share[16];
+
+	for (int i = 0; i < l->n; i++) {
+		used += part_text(l, i, wide, &name, share, sizeof(share)) + gap;
+		shown[i] = true;
+	}
+	while (used > w) {
+		least = -1;
+		for (int i = 0; i < l->n; i++)
+			if (shown[i] && (least < 0 || l->part[i].share <= l->part[least].share))
+				least = i;
+		if (least < 0)
+			return;
+		used -= part_text(l, least, wide, &name, share, sizeof(share)) + gap;
+		shown[least] = false;
+	}
+}
+
 void time_line_draw(struct tui *t)
 {
 	const struct time_line *l = &t->time_line;
 	struct area all = canvas_area(&t->canvas), a = area_cut(&all, 0, 0, all.w, 2);
-	bool wide = a.w >= 100, stale = !inspect_running(t->s);
-	int x = 0;
+	bool wide = a.w >= 100, stale = !inspect_running(t->s), shown[TIME_PARTS];
+	int x = 0, gap = wide ? 3 : 2;
 
 	if (!l->n) /* no guest, or an engine that says nothing */
 		return;
+	choose_parts(l, a.w, wide, gap, shown);
 	for (int i = 0; i < l->n; i++) {
-		size_t k = look(l->part[i].name);
-		double share = l->part[i].share;
+		const char *name;
+		char share[16];
 
-		x = area_put(&a, x, 1, stale ? ST_DIM : looks[k].style,
-			     wide ? l->part[i].name : looks[k].brief);
-		x = area_printf(&a, x, 1,
-				stale	       ? ST_DIM
-				: share < 0.05 ? ST_ZERO
-					       : ST_VALUE,
-				wide && share < 99.95 ? " %.1f%%" : " %.0f%%", share);
-		x += wide ? 3 : 2;
+		if (!shown[i])
+			continue;
+		part_text(l, i, wide, &name, share, sizeof(share));
+		x = area_put(&a, x, 1, stale ? ST_DIM : looks[look(l->part[i].name)].style, name);
+		x = area_put(&a, x, 1,
+			     stale		       ? ST_DIM
+			     : l->part[i].share < 0.05 ? ST_ZERO
+						       : ST_VALUE,
+			     share) +
+		    gap;
 	}
 	if (a.w - x > 16)
 		x = area_put(&a, x, 1, ST_DIM, !l->interval ? "of all" : stale ? "before the stop" : "");

@@ -6,11 +6,11 @@
 
 struct tui;
 
-enum { TIME_PARTS = 8, TIME_NAME = 16 };
+enum { TIME_PARTS = 10, TIME_NAME = 16 };
 
 struct time_line {
 	int n;
-	struct {
+	struct time_part {
 		char name[TIME_NAME];
 		double ms;    /* so far, at the sample */
 		double share; /* of the last interval, or of all time before the first one, in % */

@@ -37,15 +37,34 @@ static bool go_inside(struct vmm *m)
 	return m->inside;
 }
 
+/* Did the guest exit for an access to memory, which the processor serves in a trap? */
+static bool for_memory(const struct vmm *m)
+{
+	switch ((uint16_t)vm_read(m, VMCS_EXIT_REASON)) {
+	case VMX_REASON_EXCEPTION_NMI:
+	case VMX_REASON_EPT_VIOLATION:
+	case VMX_REASON_EPT_MISCONFIGURATION:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* An exit, in the place of what a hypervisor's code at HOST_RIP would do. What it leaves to be done, or an
  * entry that fails, is for run(), when the processor has stopped. */
 static bool exited(void *ctx)
 {
+	uint64_t start = __builtin_ia32_rdtsc();
 	struct vmm *m = ctx;
+	bool within = m->times.exiting, memory = for_memory(m);
 
+	m->times.exiting = true;
 	m->inside = false;
 	if (!vmm_handle(m) || !go_inside(m))
 		m->inner->request_stop(m->v);
+	m->times.exiting = within;
+	if (!within)
+		m->times.exits[memory] += __builtin_ia32_rdtsc() - start;
 	return true;
 }
 
@@ -119,12 +138,15 @@ static void leave_guest_space(struct vmm *m)
  * the machine's. */
 static enum engine_exit step_outside(struct vmm *m, unsigned how)
 {
+	uint64_t start = __builtin_ia32_rdtsc();
 	enum engine_exit e;
 
 	m->x->on = false;
 	use_guest_space(m);
 	e = m->inner->step(m->v, how);
 	leave_guest_space(m);
+	if (m->times.run_since)
+		m->times.emulated += __builtin_ia32_rdtsc() - start;
 	return e;
 }
 
@@ -213,10 +235,14 @@ static enum engine_exit run(struct vcpu *v)
 {
 	struct vmm *m = vmm_of(v);
 	enum engine_exit e, settled;
+	uint64_t start = __builtin_ia32_rdtsc();
 
+	m->times.run_since = start;
 	do {
-		if (stop_asked(m))
-			return ENGINE_STOP;
+		if (stop_asked(m)) {
+			e = ENGINE_STOP;
+			break;
+		}
 		if (!enter(m)) {
 			e = get_over(m);
 			continue;
@@ -229,7 +255,34 @@ static enum engine_exit run(struct vcpu *v)
 	} while (goes_on(m, e));
 	if (e == ENGINE_STOP)
 		m->stop = false;
+	m->times.run += __builtin_ia32_rdtsc() - start;
+	m->times.run_since = 0;
 	return e;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* The processor's callouts and traps include the exits that they were. What it has not had of our time went
+ * to exits as well: entries, and what they left to be done. */
+static void times(struct vcpu *v, struct engine_times *t)
+{
+	struct vmm *m = vmm_of(v);
+	const struct vmm_times *own = &m->times;
+	uint64_t since = own->run_since, inner;
+
+	*t = (struct engine_times){ 0 };
+	if (m->inner->times)
+		m->inner->times(v, t);
+	inner = t->run;
+	t->run = own->run + (since ? less(__builtin_ia32_rdtsc(), since) : 0);
+	t->nonroot = true;
+	t->code = own->emulated;
+	t->exits = own->exits[0] + own->exits[1] + less(t->run, inner + own->emulated);
+	t->callouts = less(t->callouts, own->exits[0]);
+	t->traps = less(t->traps, own->exits[1]);
 }
 
 static enum engine_exit step(struct vcpu *v, unsigned how)
@@ -333,6 +386,7 @@ struct vcpu *vmm_vcpu_new(void *config, struct mm_vm *vm, const struct platform 
 	m->ops.request_stop = request_stop;
 	m->ops.state_changed = state_changed;
 	m->ops.event_set = event_set;
+	m->ops.times = times;
 	m->ops.free = vmm_free;
 	m->v->ops = &m->ops;
 	vmx_executor_model(m->v, VMX_GEN_HASWELL, &model);

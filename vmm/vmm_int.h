@@ -26,6 +26,15 @@ enum vmm_pending {
 	PENDING_SHUTDOWN,
 };
 
+/* Host cycles of the monitor, for engine_ops.times. */
+struct vmm_times {
+	uint64_t run;	    /* of run() */
+	uint64_t emulated;  /* in the processor, outside non-root operation */
+	uint64_t exits[2];  /* in exited(); [1]: for memory, as part of a trap of the processor */
+	uint64_t run_since; /* what lasts still began then; 0: nothing does */
+	bool exiting;
+};
+
 struct vmm {
 	struct vcpu *v;			/* the processor, as the machine sees it */
 	const struct engine_ops *inner; /* how it executes */
@@ -49,6 +58,7 @@ struct vmm {
 	gpa ones; /* a page of ones: what the guest finds where our memory is */
 	struct shadows *shadows;
 	uint64_t flushes, flushed; /* by the guest, with shadow page tables; those that emulation knows of */
+	struct vmm_times times;
 };
 
 #define VMM_VPID 1u

@@ -120,6 +120,9 @@ enum { MAX_CHAIN = 6 };
 struct engine_times {
 	uint64_t run; /* in all */
 	uint64_t callouts, traps, translating;
+	bool nonroot;	/* the guest runs in non-root operation: that is what remains, beside */
+	uint64_t exits; /* the handling of its exits, and */
+	uint64_t code;	/* translated code outside non-root operation */
 };
 
 struct engine_ops;
