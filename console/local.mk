@@ -25,3 +25,6 @@ noinst_LIBRARIES += %D%/libconsole.a
 	%D%/shell.c \
 	%D%/terminal.c \
 	%D%/terminal.h
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completion/vitrine

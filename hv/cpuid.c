@@ -536,6 +536,17 @@ static bool feature_item(struct cpu_model *m, const char *item, size_t len, char
 	return true;
 }
 
+/* Says which there are; false. */
+static bool no_model(const char *name, size_t len, char *err, size_t errlen)
+{
+	size_t at = snprintf(err, errlen, "no CPU model \"%.*s\"; choose from", (int)len, name);
+	const char *help, *model;
+
+	for (unsigned i = 0; at < errlen && (model = cpuid_model_name(i, &help)); i++)
+		at += snprintf(err + at, errlen - at, " %s", model);
+	return false;
+}
+
 bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint32_t bus_khz, char *err,
 		 size_t errlen)
 {
@@ -547,10 +558,8 @@ bool cpuid_build(struct cpuid_table *t, const char *name, uint32_t tsc_khz, uint
 	name = name ? name : "host";
 	len = strcspn(name, ",");
 	base = find_model(name, len);
-	if (!base) {
-		snprintf(err, errlen, "no CPU model \"%.*s\"", (int)len, name);
-		return false;
-	}
+	if (!base)
+		return no_model(name, len, err, errlen);
 	m = *base;
 	m.svm = SVM_EDX;
 	wants_long = asks_long(name + len);

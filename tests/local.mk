@@ -40,6 +40,7 @@ SHELL_TESTS = \
 	%D%/console/output.sh \
 	%D%/console/faces.sh \
 	%D%/console/long.sh \
+	%D%/install.sh \
 	%D%/console/manual.sh \
 	%D%/console/points.sh \
 	%D%/console/sandbox.sh \

@@ -593,7 +593,7 @@ START_TEST(cpuid_models)
 		ck_assert(!__builtin_cpu_supports("avx512f") || r[0] != host_model());
 	}
 	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1, err, sizeof(err)));
-	ck_assert_str_eq(err, "no CPU model \"8008\"");
+	ck_assert_ptr_eq(strstr(err, "no CPU model \"8008\"; choose from host "), err);
 }
 END_TEST
 
@@ -622,7 +622,7 @@ START_TEST(cpuid_features)
 		{ "host,vmx=skylake", "\"vmx=skylake\" is not + or - and a feature" },
 		{ "host,vmx=", "\"vmx=\" is not + or - and a feature" },
 		{ "pentium,+smap", "this host cannot offer smap" },
-		{ "i8008,+sse", "no CPU model \"i8008\"" },
+		{ "i8008,+sse", "no CPU model \"i8008\"; choose from host max " },
 	};
 	struct cpuid_table t;
 	char err[200];
