@@ -268,7 +268,8 @@ void facts_after(struct tx *t, const struct insn *in)
 			continue;
 		}
 		forget(k, n);
-		if (shortens(in, o) && t->low[t->i] != LOW_CALLOUT) /* of those nothing is known */
+		/* Of callouts nothing is known, and the verifier follows no others. */
+		if (is_common(in) && shortens(in, o) && t->low[t->i] != LOW_CALLOUT)
 			k->shorts |= (uint16_t)(1u << n);
 		if (in->z.mnemonic == ZYDIS_MNEMONIC_LEA || in->z.mnemonic == ZYDIS_MNEMONIC_XCHG)
 			k->pairs |= (uint16_t)(1u << n);

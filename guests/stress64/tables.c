@@ -30,6 +30,34 @@ static void choose_spots(void)
 		spots[SPOTS - KERNEL_SPOTS + i] = upper[i / 2] + i % 2 * 4096;
 }
 
+/* ---- frames of tables, which are used again ---- */
+
+static u64 free_tables; /* each has the address of the next in its first entry */
+
+static u64 table_alloc(void)
+{
+	u64 pa = free_tables, *t = phys(pa);
+
+	if (!pa)
+		return frame_alloc();
+	free_tables = t[0];
+	memset(t, 0, 4096);
+	return pa;
+}
+
+/* Entry E, of the level with SHIFT, is no longer used, nor its table and those below, if it has one. */
+static void table_free(u64 e, unsigned shift)
+{
+	u64 *t = phys(e & PTE_ADDR);
+
+	if (e & PTE_PS || !(e & PTE_ADDR))
+		return;
+	for (unsigned i = 0; i < 512 && shift > 21; i++)
+		table_free(t[i], shift - 9);
+	t[0] = free_tables;
+	free_tables = e & PTE_ADDR;
+}
+
 /* The entry for VA at the level with SHIFT, tables above it made as needed; NULL: a large page is there. */
 static volatile u64 *entry_of(u64 root, u64 va, unsigned shift)
 {
@@ -38,9 +66,10 @@ static volatile u64 *entry_of(u64 root, u64 va, unsigned shift)
 	for (unsigned s = 39; s > shift; s -= 9) {
 		volatile u64 *e = &t[va >> s & 511];
 
-		if (!(*e & PTE_P))
-			*e = frame_alloc() | PTE_P | PTE_W | PTE_U;
-		else if (*e & PTE_PS && s <= 30)
+		if (!(*e & PTE_P)) {
+			table_free(*e, s);
+			*e = table_alloc() | PTE_P | PTE_W | PTE_U;
+		} else if (*e & PTE_PS && s <= 30)
 			return NULL;
 		t = phys(*e & PTE_ADDR);
 	}
@@ -231,6 +260,8 @@ void tables_change(void)
 	if (tracing)
 		print("entry %u of %x in space %u: %x, was %x\n", (u64)shift, va, (u64)s, *e, was);
 	flush(s, va, kernel, leaf, global);
+	if (shift > 12 && (*e & PTE_ADDR) != (was & PTE_ADDR))
+		table_free(was, shift);
 }
 
 void tables_switch(void)

@@ -273,6 +273,7 @@ static bool of_long_mode(unsigned f)
 const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *p, const uint8_t *code,
 				   size_t n)
 {
+	static const uint8_t zeros[2 * PAGE_SIZE];
 	struct bt_vcpu *b = o->b;
 	uint32_t at = p->eip & PAGE_MASK;
 	enum tx_kind kind = p->device ? TX_MMIO : p->stepping ? TX_TRANSIENT : TX_NORMAL;
@@ -280,6 +281,7 @@ const struct ccf *oracle_translate(struct oracle *o, const struct oracle_cpu *p,
 
 	drop(b);
 	n = n < 2 * PAGE_SIZE - at ? n : 2 * PAGE_SIZE - at;
+	mm_phys_write(o->vm, CODE_AT, zeros, sizeof(zeros)); /* one input is one result */
 	mm_phys_write(o->vm, CODE_AT + at, code, (unsigned)n);
 	set_cpu(b, p);
 	set_decisions(b, p, CODE_AT + at, n);
