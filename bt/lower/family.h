@@ -103,6 +103,12 @@ void emit_seg(struct tx *t, enum seg s, unsigned size, bool addr16, bool write);
 /* r9 = base of the window for the linear address in REG. Clobbers r10. */
 void emit_quarter(struct tx *t, int reg);
 /* Is the current instruction promoted for user accesses by kernel code? */
+/* Does the site access device memory often? Not for vector operands: through the aligned bounce buffer a
+ * misaligned operand would not raise #GP, which the plain form does before it reaches the device. Nor for
+ * prefetches, which never fault, where other code at this address did. */
+bool site_is_device(const struct tx *t, const struct insn *in);
+/* Is a store the only effect, so that a fault after the store can be reported at the instruction? */
+bool insn_only_stores(const struct insn *in);
 bool site_is_user_access(const struct tx *t, const struct insn *in);
 
 /* lower/flow.c */

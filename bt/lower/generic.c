@@ -16,8 +16,7 @@ static bool reads_or_keeps(const struct insn *in)
 	       in->z.mnemonic == ZYDIS_MNEMONIC_FXSAVE;
 }
 
-/* Is a store the only effect, so that a fault after the store can be reported at the instruction? */
-static bool only_stores(const struct insn *in)
+bool insn_only_stores(const struct insn *in)
 {
 	return in->z.mnemonic == ZYDIS_MNEMONIC_MOV && in->mem == 0;
 }
@@ -44,7 +43,7 @@ static void put_mmio(struct tx *t, struct insn *in)
 		return;
 	}
 	emit_linear(t, in, insn_mem_size(in));
-	if (only_stores(in))
+	if (insn_only_stores(in))
 		e_st32(t, OFF(exit.mmio_lin), H_R8);
 	else
 		mmio_begin(t, in);
@@ -53,15 +52,12 @@ static void put_mmio(struct tx *t, struct insn *in)
 	if (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
 		end = new_site(t, in, CO_MMIO, co_mmio_end);
 		end->mmio.size = insn_mem_size(in);
-		end->mmio.alone = only_stores(in);
+		end->mmio.alone = insn_only_stores(in);
 		emit_callout(t, end);
 	}
 }
 
-/* Does the site access device memory often? Not for vector operands: through the aligned bounce buffer a
- * misaligned operand would not raise #GP, which the plain form does before it reaches the device. Nor for
- * prefetches, which never fault, where other code at this address did. */
-static bool site_is_device(const struct tx *t, const struct insn *in)
+bool site_is_device(const struct tx *t, const struct insn *in)
 {
 	const struct verdict *v = t->kind == TX_NORMAL ? verdict_find(t->b, in->pc) : NULL;
 

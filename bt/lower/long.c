@@ -252,11 +252,12 @@ void long_put(struct tx *t, struct insn *in, const struct host_mem *m)
 
 static void put_memory(struct tx *t, struct insn *in)
 {
+	bool device = t->kind == TX_MMIO || site_is_device(t, in);
 	struct precheck *l = NULL;
 	struct host_mem m;
 
 	t->low[t->i] = LOW_WINDOW;
-	if (t->kind == TX_MMIO) {
+	if (device) {
 		if (insn_mem_size(in) > sizeof(t->b->bounce)) { /* no known instruction has such an operand */
 			emit_raise(t, in, EXC_GP);
 			return;
@@ -268,7 +269,7 @@ static void put_memory(struct tx *t, struct insn *in)
 		long_operand(t, in, &m);
 	}
 	long_put(t, in, &m);
-	if (t->kind == TX_MMIO)
+	if (device)
 		long_device_end(t, in);
 	if (l)
 		long_precheck_end(t, l);
@@ -280,19 +281,20 @@ static bool mov_offset(struct tx *t, struct insn *in)
 	bool store = in->mem == 0;
 	unsigned size = in->op[in->mem].size / 8;
 	unsigned fl = size == 8 ? F_W : size == 2 ? F_66 : 0;
+	bool device = t->kind == TX_MMIO || site_is_device(t, in);
 	struct host_mem m;
 
 	if (in->z.mnemonic != ZYDIS_MNEMONIC_MOV || in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM)
 		return false;
 	t->low[t->i] = LOW_WINDOW;
-	if (t->kind == TX_MMIO) {
+	if (device) {
 		long_linear(t, in);
 		long_device_begin(t, in, &m);
 	} else {
 		long_operand(t, in, &m);
 	}
 	e_mem(t, fl, (store ? 0x88u : 0x8au) | (size > 1), H_RAX, &m);
-	if (t->kind == TX_MMIO)
+	if (device)
 		long_device_end(t, in);
 	return true;
 }
@@ -469,8 +471,8 @@ static bool lower_xlat(struct tx *t, struct insn *in)
 }
 
 static bool (*const families[])(struct tx *, struct insn *) = {
-	lower_long_system, lower_flow, lower_long_stack, lower_long_string, lower_hint,
-	lower_long_vector, lower_xlat, lower_system,	 lower_legacy,	    NULL
+	lower_long_system, lower_flow,	 lower_long_stack, lower_long_string, lower_hint, lower_long_vector,
+	lower_xlat,	   lower_system, lower_legacy,	   lower_divide,      NULL
 };
 
 /* What a fault at the instruction should know. Misaligned operands raise #GP, also on the stack. */

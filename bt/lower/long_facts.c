@@ -294,7 +294,7 @@ static int wanted_by(const struct tx *t, const struct insn *in)
 	if (in->z.mnemonic == ZYDIS_MNEMONIC_LEAVE && fact_covers(t, H_RBP, 0))
 		return k->origin[H_RBP];
 	if (in->mem < 0 || !(in->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) || in->z.address_width != 64 ||
-	    in->seg == SEG_FS || in->seg == SEG_GS || site_is_user_access(t, in))
+	    in->seg == SEG_FS || in->seg == SEG_GS || site_is_user_access(t, in) || site_is_device(t, in))
 		return NO_REG;
 	m = &in->op[in->mem].mem;
 	n = m->type == ZYDIS_MEMOP_TYPE_MEM && m->base ? long_number(m->base) : NO_REG;

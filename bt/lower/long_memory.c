@@ -400,14 +400,19 @@ static unsigned alignment(const struct insn *in)
 
 void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 {
-	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
+	struct site *s;
 
+	*m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
+	if (insn_only_stores(in)) {
+		e_st64(t, OFF(exit.mmio_lin), H_R8);
+		return;
+	}
+	s = new_site(t, in, CO_MMIO, co_mmio_begin);
 	s->mmio.size = insn_mem_size(in);
 	s->mmio.reads = long_reads_or_keeps(in);
 	s->mmio.writes = writes(in);
 	s->mmio.align = (uint8_t)alignment(in);
 	emit_callout(t, s);
-	*m = (struct host_mem){ .vcpu = true, .disp = OFF(bounce) };
 }
 
 void long_device_end(struct tx *t, struct insn *in)
@@ -418,6 +423,7 @@ void long_device_end(struct tx *t, struct insn *in)
 		return;
 	s = new_site(t, in, CO_MMIO, co_mmio_end);
 	s->mmio.size = insn_mem_size(in);
+	s->mmio.alone = insn_only_stores(in);
 	emit_callout(t, s);
 }
 

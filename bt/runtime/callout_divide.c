@@ -20,19 +20,40 @@ static int64_t dividend(const struct cpu *c, unsigned op)
 }
 
 /* Does the quotient not fit (SDM vol. 2A DIV, IDIV)? */
-static bool unsigned_error(const struct cpu *c, unsigned op, uint32_t d)
+static bool unsigned_error(const struct cpu *c, unsigned op, uint64_t d)
 {
-	uint32_t high = op == 1	  ? (uint32_t)(c->gpr[R_EAX] >> 8 & 0xff)
-			: op == 2 ? (uint32_t)(c->gpr[R_EDX] & 0xffff)
-				  : (uint32_t)c->gpr[R_EDX];
+	uint64_t high = op == 1	  ? c->gpr[R_EAX] >> 8 & 0xff
+			: op == 2 ? c->gpr[R_EDX] & 0xffff
+			: op == 4 ? (uint32_t)c->gpr[R_EDX]
+				  : c->gpr[R_EDX];
 
 	return high >= d;
 }
 
-static bool signed_error(const struct cpu *c, unsigned op, uint32_t divisor)
+/* RDX:RAX by a divisor of 64 bits: their magnitudes are divided. */
+static bool signed_error_64(const struct cpu *c, int64_t d)
 {
-	int64_t n = dividend(c, op), d = extend(divisor, op), q;
+	uint64_t low = c->gpr[R_EAX], high = c->gpr[R_EDX], by = d < 0 ? -(uint64_t)d : (uint64_t)d;
+	bool negative = (int64_t)high < 0, differ = negative != (d < 0);
 
+	if (negative) {
+		low = -low;
+		high = ~high + !low;
+	}
+	if (high >= by)
+		return true;
+	__asm__("divq %2" : "+a"(low), "+d"(high) : "r"(by) : "cc");
+	return low > (uint64_t)INT64_MAX + differ;
+}
+
+static bool signed_error(const struct cpu *c, unsigned op, uint64_t divisor)
+{
+	int64_t n, d, q;
+
+	if (op == 8)
+		return signed_error_64(c, (int64_t)divisor);
+	n = dividend(c, op);
+	d = extend(divisor, op);
 	if (!d || (n == INT64_MIN && d == -1))
 		return true;
 	q = n / d;
@@ -48,7 +69,7 @@ static bool signed_error(const struct cpu *c, unsigned op, uint32_t divisor)
 			 : "c"(d)                                                                            \
 			 : "cc", "memory")
 
-static void divide(struct cpu *c, const struct site *s, uint32_t d)
+static void divide(struct cpu *c, const struct site *s, uint64_t d)
 {
 	uint64_t flags = c->flags & FL_ARITH;
 
@@ -68,15 +89,21 @@ static void divide(struct cpu *c, const struct site *s, uint32_t d)
 	case 8:
 		DIVIDE("divl %%ecx");
 		break;
-	default:
+	case 9:
 		DIVIDE("idivl %%ecx");
+		break;
+	case 16:
+		DIVIDE("divq %%rcx");
+		break;
+	default:
+		DIVIDE("idivq %%rcx");
 	}
 	c->flags = (c->flags & ~(uint32_t)FL_ARITH) | ((uint32_t)flags & FL_ARITH);
 }
 
 uint64_t co_divide(struct bt_vcpu *b, struct site *s, uint64_t divisor)
 {
-	uint32_t d = (uint32_t)divisor;
+	uint64_t d = s->op == 8 ? divisor : (uint32_t)divisor;
 	struct verdict *v = verdict_find(b, ccf_linear(s->ccf, s->eip));
 	uint64_t start = __builtin_ia32_rdtsc();
 	struct cpu *c = &b->v.cpu;

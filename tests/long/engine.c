@@ -360,12 +360,13 @@ static bool build(struct engine *e, char *err, size_t errlen)
 	return true;
 }
 
-static bool promote_early(struct engine *e)
+/* At the first trap, and for good. */
+static bool promote_early(struct engine *e, const char *cause)
 {
 	const char *(*set)(struct vcpu * v, const char *what, const char *cause, const char *value) =
 	    e->v->ops->translator->adaptation->set;
 
-	return !set(e->v, "threshold", "divide", "1") && !set(e->v, "calm", "divide", "0");
+	return !set(e->v, "threshold", cause, "1") && !set(e->v, "calm", cause, "0");
 }
 
 struct engine *engine_new(const struct engine_options *o, char *err, size_t errlen)
@@ -379,9 +380,10 @@ struct engine *engine_new(const struct engine_options *o, char *err, size_t errl
 				     .no_chain = o->no_chain,
 				     .precheck_all = o->precheck,
 				     .soft_all = o->soft };
-	e->mmio = o->mmio;
+	e->mmio = o->mmio | o->device;
 	e->kernel = o->kernel;
-	if (build(e, err, errlen) && (!o->divide || promote_early(e)))
+	if (build(e, err, errlen) && (!o->divide || promote_early(e, "divide")) &&
+	    (!o->device || promote_early(e, "device")))
 		return e;
 	engine_free(e);
 	return NULL;
@@ -423,6 +425,13 @@ bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out
 	}
 	read_outcome(e, out);
 	return true;
+}
+
+uint64_t engine_callouts(const struct engine *e)
+{
+	const struct cause_state *causes = bt_of(e->v)->adapt.causes;
+
+	return causes[CAUSE_DIVIDE].after.n + causes[CAUSE_DEVICE].after.n;
 }
 
 const char *engine_error(const struct engine *e)

@@ -106,7 +106,7 @@ void native_run(struct native *n, const struct long_case *c, struct outcome *out
 /* ---- engine.c ---- */
 struct engine;
 struct engine_options {
-	bool precheck, soft, mmio, divide, no_chain, no_verify;
+	bool precheck, soft, mmio, device, divide, no_chain, no_verify;
 	bool kernel;	 /* at CPL 0, whose accesses to user pages go another way; each case several times */
 	unsigned tu_max; /* 0: default */
 };
@@ -117,6 +117,8 @@ bool engine_run(struct engine *e, const struct long_case *c, struct outcome *out
 const char *engine_error(const struct engine *e);
 struct bt_vcpu;
 const struct bt_vcpu *engine_vcpu(const struct engine *e);
+/* How often the callouts of promoted sites found divide errors, or reached the device. */
+uint64_t engine_callouts(const struct engine *e);
 
 /* ---- gen.c ---- */
 struct gen;

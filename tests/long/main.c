@@ -448,6 +448,7 @@ static const struct option long_options[] = {
 	{ "no-verify", no_argument, NULL, 'V' },
 	{ "no-chain", no_argument, NULL, 'c' },
 	{ "tu-max", required_argument, NULL, 't' },
+	{ "device", no_argument, NULL, 'D' }, /* as mmio, and sites are promoted at once */
 	{ "divide", no_argument, NULL, 'd' },
 	{ "precheck", no_argument, NULL, 'l' },
 	{ "soft", no_argument, NULL, 'S' },
@@ -459,7 +460,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	int ch;
 
 	*o = (struct options){ .seed = 1, .cases = 8, .max_report = 40, .only_case = -1 };
-	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:xmKdlSct:V", long_options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "s:n:o:k:Nvr:xmKDdlSct:V", long_options, NULL)) != -1) {
 		switch (ch) {
 		case 's':
 			o->seed = strtoull(optarg, NULL, 0);
@@ -490,6 +491,9 @@ static bool parse(struct options *o, int argc, char **argv)
 			break;
 		case 'm':
 			o->engine.mmio = true;
+			break;
+		case 'D':
+			o->engine.device = true;
 			break;
 		case 'd':
 			o->engine.divide = true;
@@ -547,6 +551,10 @@ int main(int argc, char **argv)
 	printf("\n# 64-bit conformance: %u encodings, %u cases, %u failed, %u known differences\n",
 	       gen_encodings(r.gen), r.cases, r.failed, r.known);
 	show_coverage(&r);
+	if (r.opt.engine.device || r.opt.engine.divide) {
+		printf("# %llu callouts of promoted sites\n", (unsigned long long)engine_callouts(r.engine));
+		r.failed += !engine_callouts(r.engine);
+	}
 	printf("1..1\n%s 1 - 64-bit instructions behave as on the host CPU\n", r.failed ? "not ok" : "ok");
 	finish(&r);
 	return r.failed != 0;
