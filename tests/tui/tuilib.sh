@@ -38,6 +38,8 @@ start()
 	rm -f "$TMP/status"
 	t kill-session -t v 2>/dev/null
 	{
+		# Terminals have the environment of the server, which may be older than this call's.
+		[ -z "${XDG_RUNTIME_DIR:-}" ] || printf 'XDG_RUNTIME_DIR="%s" ' "$XDG_RUNTIME_DIR"
 		printf 'TERM=%s LC_ALL=%s timeout --foreground -k 5 600 "%s" tui' "$term" "$LC_ALL" "$VITRINE"
 		for word in "$@"; do printf " '%s'" "$word"; done
 		printf ' 2>"%s"; echo $? >"%s/status"; sleep 1000\n' "${ERRORS:-$TMP/err}" "$TMP"
