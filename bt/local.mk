@@ -138,6 +138,7 @@ noinst_LIBRARIES += %D%/libbtgpr.a
 	%D%/adapt/page.c \
 	%D%/cache/cache.c \
 	%D%/cache/chain.c \
+	%D%/cache/domain.c \
 	%D%/cache/history.c \
 	%D%/cache/jump.c \
 	%D%/probe/run.c \

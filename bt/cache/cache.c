@@ -171,6 +171,7 @@ void cache_insert(struct bt_vcpu *b, struct ccf *f)
 		b->tc.order[i] = b->tc.order[i - 1];
 	b->tc.order[at] = f;
 	hook(b, f);
+	domain_claim(b, f);
 }
 
 /* order[] is sorted by address. The transient fragment is not in it. */
@@ -324,6 +325,7 @@ void cache_flush_all(struct bt_vcpu *b, bool full)
 	zones_reset(b, full);
 	b->tc.norder = b->tc.npinned = keep;
 	b->tc.cross = NULL;
+	gpr_zero(b->tc.domains.links, sizeof(b->tc.domains.links));
 	b->entries.n = 0;
 	b->entries.npinned = full ? b->entries.npinned : 0;
 	for (uint32_t i = 0; i < keep; i++)

@@ -11,14 +11,14 @@ static void set_rel32(struct bt_vcpu *b, uint32_t at, uint32_t to)
 	*(volatile any32 *)(b->tc.rw + at) = to - (at + 4);
 }
 
-/* The links that chain_unlink_cross() is about. */
-static void cross_add(struct bt_vcpu *b, struct exit_link *l)
+/* The links that chain_unlink_cross() or domain_end() is about. */
+static void cross_add(struct exit_link **list, struct exit_link *l)
 {
-	l->cross_at = &b->tc.cross;
-	l->cross_next = b->tc.cross;
+	l->cross_at = list;
+	l->cross_next = *list;
 	if (l->cross_next)
 		l->cross_next->cross_at = &l->cross_next;
-	b->tc.cross = l;
+	*list = l;
 }
 
 static void cross_remove(struct exit_link *l)
@@ -41,14 +41,21 @@ static uint32_t entry_for(const struct exit_link *l, const struct ccf *to)
 
 void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 {
+	bool limited = domain_limits(l->from), crosses = l->cross || to->page2 != UINT32_MAX;
+
 	if (l->no_chain || l->to || to->dead || l->from->dead ||
-	    (to->page2 != UINT32_MAX && !(b->mode & MODE_XCHAIN)))
+	    (to->page2 != UINT32_MAX && !limited && !(b->mode & MODE_XCHAIN)))
 		return;
+	if (limited && crosses && !domain_allows(b, l)) {
+		if (l->table)
+			set_rel32(b, l->patch, l->table);
+		return;
+	}
 	l->to = to;
 	l->next_in = to->in;
 	to->in = l;
-	if (l->cross || to->page2 != UINT32_MAX)
-		cross_add(b, l);
+	if (crosses)
+		cross_add(limited ? domain_links(b, l) : &b->tc.cross, l);
 	b->st.chains++;
 	LOG(bt, "%08llx: chained to %08llx", (unsigned long long)l->from->pc, (unsigned long long)to->pc);
 	set_rel32(b, l->patch, entry_for(l, to));
@@ -70,8 +77,7 @@ void chain_unlink_in(struct bt_vcpu *b, struct ccf *f)
 	f->in = NULL;
 }
 
-/* Send L, which is linked, back to its stub. */
-static void unlink_link(struct bt_vcpu *b, struct exit_link *l)
+void chain_unlink(struct bt_vcpu *b, struct exit_link *l)
 {
 	struct exit_link **p = &l->to->in;
 
@@ -86,7 +92,7 @@ void chain_unlink_out(struct bt_vcpu *b, struct ccf *f)
 {
 	for (unsigned i = 0; i < f->nlink; i++)
 		if (f->link[i].to)
-			unlink_link(b, &f->link[i]);
+			chain_unlink(b, &f->link[i]);
 }
 
 /* A supervisor mapping with code behind it changed: links from page to page rested on it, and those to an
@@ -95,5 +101,5 @@ void chain_unlink_out(struct bt_vcpu *b, struct ccf *f)
 void chain_unlink_cross(struct bt_vcpu *b)
 {
 	while (b->tc.cross)
-		unlink_link(b, b->tc.cross);
+		chain_unlink(b, b->tc.cross);
 }

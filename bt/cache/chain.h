@@ -12,4 +12,19 @@ void chain_unlink_out(struct bt_vcpu *b, struct ccf *f);
 /* Unlink what relies on the mapping of a second page: links across pages, and links to instructions that
  * straddle two. Rare (modules, text protection). */
 void chain_unlink_cross(struct bt_vcpu *b);
+
+/* Links across pages of 64-bit code whose mappings are not global (cache/domain.c). F is about to be entered
+ * in the present context, or has just been made for it. */
+void domain_claim(struct bt_vcpu *b, struct ccf *f);
+/* Mappings of code in window WIN have changed. */
+void domain_end(struct bt_vcpu *b, unsigned win);
+/* Are links across pages from F limited to a domain? If so: may L, from F, be one now? */
+static inline bool domain_limits(const struct ccf *f)
+{
+	return mode_long(f->mode) && !(f->mode & MODE_XCHAIN);
+}
+bool domain_allows(struct bt_vcpu *b, const struct exit_link *l);
+/* The list of links that end with the domain of L's fragment. */
+struct exit_link **domain_links(struct bt_vcpu *b, const struct exit_link *l);
+void chain_unlink(struct bt_vcpu *b, struct exit_link *l); /* L, which is linked */
 #endif

@@ -4,6 +4,7 @@
 #include "bt/emit/exit.h"
 #include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
+#include "bt/cache/chain.h"
 #include "bt/emit/long.h"
 #include "bt/runtime/callout.h"
 #include "bt/runtime/dispatch.h"
@@ -141,7 +142,7 @@ static bool crosses(const struct tx *t, uint64_t eip)
 
 bool exit_may_chain(const struct tx *t, uint64_t eip)
 {
-	return !crosses(t, eip) || (t->mode & MODE_XCHAIN);
+	return !crosses(t, eip) || (t->mode & MODE_XCHAIN) || mode_long(t->mode);
 }
 
 void emit_link(struct tx *t, uint64_t eip)
@@ -157,7 +158,7 @@ void emit_link(struct tx *t, uint64_t eip)
 				 .facts = mode_long(t->mode) ? facts_claimed(t) : 0 };
 	e4(t, 0);
 	l->patch = tx_host(t) - 4;
-	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip };
+	t->stubs[t->nstub++] = (struct stub){ .patch = t->p - 4, .link = l, .eip = eip, .insn = t->i };
 }
 
 void emit_exit(struct tx *t, uint64_t eip)
@@ -177,10 +178,7 @@ void emit_exit(struct tx *t, uint64_t eip)
 		return;
 	}
 	if (!exit_may_chain(t, eip) && !t->b->cfg.no_chain) {
-		if (mode_long(t->mode))
-			e_movi64(t, H_R8, eip);
-		else
-			e_movi32(t, H_R8, (uint32_t)eip);
+		e_movi32(t, H_R8, (uint32_t)eip);
 		emit_indirect(t);
 		return;
 	}
@@ -248,6 +246,17 @@ void emit_indirect(struct tx *t)
 	e_rmi(t, F_W, 0x8d, H_R9, H_R9, H_R14, 0, 0);
 	e1(t, 0x41); /* jmp r9 */
 	e2(t, 0xe1ff);
+}
+
+void emit_by_table(struct tx *t, const struct stub *s)
+{
+	if (!s->link->cross || !domain_limits(t->f) || s->link->no_chain)
+		return;
+	s->link->table = tx_host(t);
+	t->i = s->insn;
+	t->facts = (struct long_facts){ 0 };
+	e_movi64(t, H_R8, s->eip);
+	emit_indirect(t);
 }
 
 void emit_return(struct tx *t)

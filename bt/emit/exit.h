@@ -18,7 +18,8 @@ void emit_link(struct tx *t,
 uint8_t *e_budget(struct tx *t);  /* icount: budget += the returned 32 bits, for the caller to fill in; leaves
 				     the budget in r8 */
 void emit_indirect(struct tx *t); /* exit to EIP in r8d */
-void emit_return(struct tx *t);	  /* of 64-bit code: the same, with the upper half of r8 in r11 */
+void emit_by_table(struct tx *t, const struct stub *s); /* where the exit of S goes that must not be linked */
+void emit_return(struct tx *t); /* of 64-bit code: the same, with the upper half of r8 in r11 */
 void emit_raise(struct tx *t, struct insn *in, int vector);
 void emit_intr_check(struct tx *t, uint64_t eip); /* exit to the dispatcher if an interrupt is pending */
 void emit_shadow_check(struct tx *t); /* same, after the instruction that follows STI or a load of SS */

@@ -14,6 +14,7 @@ struct stub {
 	struct exit_link *link; /* chain stub */
 	struct site *site;	/* or a callout that does not return to the fragment */
 	uint64_t eip;
+	unsigned insn; /* index in the TU */
 };
 
 #define MAX_STUBS 16

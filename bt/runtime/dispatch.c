@@ -134,6 +134,9 @@ static void settle_unmaps(struct bt_vcpu *b)
 	for (unsigned i = 0; i < MAX_CTX; i++)
 		if (b->jt.ctx[i].used && (b->jt.dirty_windows >> b->jt.ctx[i].win & 1))
 			ctx_reset(b, &b->jt.ctx[i]);
+	for (unsigned i = 0; i < MMU_MAX_WINDOWS; i++)
+		if (b->jt.dirty_windows >> i & 1)
+			domain_end(b, i);
 	b->jt.dirty_windows = 0;
 	if (b->jt.unlink_cross)
 		chain_unlink_cross(b);
@@ -331,11 +334,15 @@ uint32_t dispatch_seg_mode(const struct bt_vcpu *b, enum seg s)
 struct ccf *dispatch_find(struct bt_vcpu *b, gva pc)
 {
 	ppn p = mmu_code_page_fast(b->v.mmu, pc);
+	struct ccf *f;
 
 	b->st.lookups++;
 	if (p == UINT32_MAX)
 		return NULL;
-	return cache_find(b, pc, b->mode, mode_long(b->mode) ? 0 : (uint32_t)b->v.cpu.seg[SEG_CS].base, p);
+	f = cache_find(b, pc, b->mode, mode_long(b->mode) ? 0 : (uint32_t)b->v.cpu.seg[SEG_CS].base, p);
+	if (f)
+		domain_claim(b, f);
+	return f;
 }
 
 uint64_t dispatch_exit(struct bt_vcpu *b, enum exit_code c)

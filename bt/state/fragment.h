@@ -65,6 +65,7 @@ struct exit_link {
 	gva pc;
 	uint32_t patch; /* TC offset of the rel32 */
 	uint32_t stub;	/* TC offset of the stub */
+	uint32_t table; /* TC offset of code that goes by the jump table, or 0 (cache/domain.c) */
 	bool cross;	/* leaves the page: only chained where that is safe */
 	bool no_chain;
 	uint32_t facts; /* 64-bit code: registers whose addresses are probed where it leaves */
@@ -114,7 +115,8 @@ struct ccf {
 	uint16_t body; /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;
-	uint16_t glen; /* guest bytes */
+	uint16_t glen;	 /* guest bytes */
+	uint32_t domain; /* cache/domain.c */
 	bool dead;
 	bool checked; /* compares its source bytes at entry */
 	struct exit_link link[MAX_EXITS];

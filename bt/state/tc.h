@@ -3,7 +3,7 @@
  * are found. cache/cache.c owns it. */
 #ifndef BT_STATE_TC_H
 #define BT_STATE_TC_H
-#include "base/types.h"
+#include "mm/mmu.h"
 
 struct ccf;
 struct exit_link;
@@ -31,6 +31,13 @@ struct zone {
 	uint8_t *arena_pos, *arena_end;
 };
 
+/* Who may execute fragments with links across pages (cache/domain.c), by window. */
+struct domains {
+	uint32_t serial;
+	uint32_t of[MMU_MAX_WINDOWS]; /* the present domain; 0: none yet */
+	struct exit_link *links[MMU_MAX_WINDOWS];
+};
+
 struct tc {
 	uint8_t *rx, *rw; /* the code, executable and writable view */
 	uint32_t size, stub_end;
@@ -48,6 +55,7 @@ struct tc {
 	ppn mixed[MAX_MIXED]; /* pages with page_info.mixed */
 	unsigned nmixed;
 	struct exit_link *cross; /* links that rest on mappings of supervisor code (cache/chain.c) */
+	struct domains domains;
 	struct pin pins[MAX_PINS];
 	unsigned npins;
 	bool flush_wanted;

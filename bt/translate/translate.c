@@ -242,8 +242,10 @@ static void emit_stubs(struct tx *t)
 {
 	for (unsigned i = 0; i < t->nstub; i++) {
 		struct stub *s = &t->stubs[i];
-		uint32_t rel = (uint32_t)(t->p - s->patch - 4);
+		uint32_t rel;
 
+		emit_by_table(t, s);
+		rel = (uint32_t)(t->p - s->patch - 4);
 		memcpy(s->patch, &rel, 4);
 		s->link->stub = tx_host(t);
 		emit_monitor_call(t, s->link);

@@ -202,6 +202,80 @@ START_TEST(flush_unlinks_pinned)
 }
 END_TEST
 
+/* ---- domains ---- */
+
+enum { GROUPS = 5, WINDOWS = 3, MEMBERS = 20 };
+
+/* The fragment I of group I % GROUPS: the first two are the same page at two addresses. */
+static void make_limited(unsigned i, unsigned win)
+{
+	unsigned g = i % GROUPS;
+	struct ccf key = { .pc = (g + 1) << 12 | (i / GROUPS) << 4,
+			   .mode = MODE_LONG,
+			   .page = g < 2 ? 1 : g,
+			   .page2 = UINT32_MAX,
+			   .glen = 16 };
+	struct ccf *f;
+
+	rig.b->jt.cur->win = win;
+	f = rig_insert(&rig, &key, CODE);
+	ck_assert_ptr_nonnull(f);
+	f->nlink = 1;
+	f->link[0] = (struct exit_link){
+		.from = f, .patch = f->host, .stub = f->host + 60, .table = f->host + 90, .cross = true
+	};
+	memcpy(rig.b->tc.rw + f->host, &(uint32_t){ 60 - 4 }, 4);
+	frag[i] = f;
+}
+
+/* What executes a fragment is a window that has entered its group and has not ended since. Who follows a link
+ * is the window that it was made for. */
+START_TEST(links_end_with_their_domain)
+{
+	unsigned inside[GROUPS] = { 0 }, made[MEMBERS] = { 0 }, linked = 0, shared = 0;
+
+	for (unsigned step = 0, n = 0; step < STEPS; step++) {
+		unsigned op = rig_random(100), win = rig_random(WINDOWS), i = n ? rig_random(n) : 0;
+
+		if (step % 100 == 0) {
+			cache_flush_all(rig.b, false);
+			memset(inside, 0, sizeof(inside));
+			n = 0;
+		}
+		rig.b->jt.cur = &rig.b->jt.ctx[0];
+		rig.b->jt.cur->win = win;
+		if (n < MEMBERS && (!n || op < 10)) {
+			make_limited(n, win);
+			inside[n % GROUPS] |= 1u << win;
+			n++;
+		} else if (op < 30) {
+			domain_claim(rig.b, frag[i]);
+			inside[i % GROUPS] |= 1u << win;
+		} else if (op < 80 && (inside[i % GROUPS] >> win & 1)) { /* it runs there */
+			if (!frag[i]->link[0].to)
+				made[i] = win;
+			chain_patch(rig.b, &frag[i]->link[0], frag[rig_random(n)]);
+		} else if (op < 90) {
+			domain_end(rig.b, win);
+			for (unsigned g = 0; g < GROUPS; g++)
+				inside[g] &= ~(1u << win);
+		}
+		for (unsigned k = 0; k < n; k++) {
+			const struct exit_link *l = &frag[k]->link[0];
+			uint32_t at = target(l->patch);
+
+			if (l->to)
+				ck_assert_uint_eq(inside[k % GROUPS], 1u << made[k]);
+			ck_assert(at == (l->to ? l->to->host : l->stub) || (!l->to && at == l->table));
+			linked += l->to != NULL;
+			shared += at == l->table;
+		}
+	}
+	ck_assert_uint_gt(linked, 1000);
+	ck_assert_uint_gt(shared, 1000);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("chain");
@@ -211,6 +285,7 @@ int main(void)
 	tcase_add_test(t, random_operations);
 	tcase_add_test(t, loop_is_unlinked);
 	tcase_add_test(t, flush_unlinks_pinned);
+	tcase_add_test(t, links_end_with_their_domain);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
