@@ -295,6 +295,17 @@ gpa nested_place(struct mmu *m, gpa a)
 	return ask(m, a, MM_PROBE | NESTED_TABLE, 0, &r) ? r.pa : NO_TABLE;
 }
 
+bool nested_set_accessed(struct mmu *m, gpa a)
+{
+	struct nested_result r;
+
+	if (!ask(m, a, MM_PROBE | NESTED_TABLE, 0, &r) || !r.dirty || !(r.rights & NESTED_W) ||
+	    !ppn_ram(m->vm, r.pa >> PAGE_SHIFT))
+		return false;
+	mmu_set_entry(m, r.pa, 1, PTE_A);
+	return true;
+}
+
 static bool executable(const struct nested_result *r, uint64_t s)
 {
 	return r->rights & (s & SH_U ? NESTED_XU : NESTED_X);

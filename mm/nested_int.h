@@ -32,6 +32,9 @@ enum { NESTED_FILL_ASKS = 32, NESTED_ALL_ASKS = 1 << 30 };
 gpa nested_table(struct mmu *m, gpa a);
 /* The same by what walks keep, or a probe, whatever else is going on. */
 gpa nested_place(struct mmu *m, gpa a);
+/* Set the accessed bit of the entry at guest-physical A, if the second dimension lets it be written as it is.
+ */
+bool nested_set_accessed(struct mmu *m, gpa a);
 /* Shadow entry S (without PPN) for guest-physical A, as far as the second dimension allows: with PPN, and
  * without rights that A lacks. 0: it may not be entered before it is accessed. */
 uint64_t nested_bits(struct mmu *m, gpa a, uint64_t s);

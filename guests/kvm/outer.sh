@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs in the guest: loads KVM, then boots what guests= names (demo, linux, both) in it. Words of the kernel's command line:
+# Runs in the guest: loads KVM, then boots what guests= names (demo, linux, both; stress) in it. Words of the kernel's command line:
 #   vendor=intel|amd  module=OPTION  guests=WHICH
 guests=both
 for word in $(cat /proc/cmdline); do
@@ -17,6 +17,11 @@ insmod /irqbypass.ko && insmod /kvm.ko && insmod "/kvm-$vendor.ko" "$module" || 
 # Linux' KVM saves a task's state in the format of the TSS that it switches to; kvm_amd drops bits 3 to 0 of TPR.
 skip=-task-with-a-16-bit-TSS
 [ "$vendor" = intel ] || skip="$skip -local-APIC"
+if [ "$guests" = stress ]; then
+	/kvm -m 64 /stress.elf seed=3
+	echo "outer: stress ended with $?"
+	exit
+fi
 if [ "$guests" != linux ]; then
 	began=$(now)
 	/kvm -m 64 /demo.elf $skip

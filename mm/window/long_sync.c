@@ -20,12 +20,16 @@ static void note_top(struct mmu *m, struct window *w)
 
 /* The entry of the present root that leads to W, which other roots may have used: accesses set its accessed
  * bit, and no walk will. */
-static void set_top_accessed(struct mmu *m, const struct window *w)
+static void set_top_accessed(struct mmu *m, struct window *w)
 {
 	gpa at = (m->cpu->cr3 & PTE_ADDR64) + 8 * (w->lin >> 39 & 511);
 
-	if (!w->nested && (long_top(m, w->lin) & (PTE_P | PTE_A)) == PTE_P)
+	if ((long_top(m, w->lin) & (PTE_P | PTE_A)) != PTE_P)
+		return;
+	if (!w->nested)
 		mmu_set_entry(m, at, 1, PTE_A);
+	else if (!nested_set_accessed(m, at))
+		win_drop_all(m, w); /* the next access walks, and may be refused */
 }
 
 static void sync_region(struct mmu *m, struct window *w, const struct long_space *sp)
