@@ -111,6 +111,7 @@ GUEST_TESTS = \
 	%D%/guests/memtest64.sh \
 	%D%/guests/nested.sh \
 	%D%/guests/nested64.sh \
+	%D%/guests/qemu64.sh \
 	%D%/guests/xen.sh \
 	%D%/guests/network.sh \
 	%D%/guests/disks.sh \
