@@ -45,7 +45,7 @@ static struct long_space *space_for(const struct mmu *m, gva lin, bool user)
 	struct long_space *sp = n ? n->of : NULL;
 
 	if (!sp || !cpu_canonical(lin) || sp->need_sync | sp->need_local | sp->pending ||
-	    sp->user == lin >> 63)
+	    (sp->user && lin >> 63))
 		return NULL;
 	return sp;
 }
