@@ -125,6 +125,8 @@ static void describe(const struct options *o, struct inspect *s, struct machine_
 		cfg->image.disk[i] = drive(&o->disks, i);
 	for (unsigned i = 0; i < NETS_MAX; i++)
 		cfg->net[i] = i < o->nnets ? o->nets[i] : NULL;
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		cfg->device[i] = i < o->ndevices ? o->devices[i] : NULL;
 }
 
 /* Listen at the address of --gdb. */

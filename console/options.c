@@ -20,7 +20,7 @@
 
 #define NAME_RULE " (a name has letters, digits, '-' and '_', at most 31)"
 
-enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, NET, SCRIPT_FILE, SCRIPT_LINE, HELP };
+enum kind { FLAG, TEXT, SIZE, NUMBER, SECONDS, DRIVE, NET, DEVICE, SCRIPT_FILE, SCRIPT_LINE, HELP };
 enum section { SEC_FACE, SEC_TUI, SEC_MACHINE, SEC_HOST, SEC_GUEST, NSECTIONS };
 
 static const char *const section_titles[NSECTIONS] = { "Options", "Dashboard", "Machine", "Several VMs",
@@ -74,6 +74,9 @@ static const struct option_row {
 	  "network device (repeatable): the user's own network, an interface of the host, a cable between machines; "
 	  "keys: model=pcnet|virtio, mac=, rate=BITS, pcap=FILE, rom=FILE, and for user hostfwd=tcp:HOST:PORT-GUESTPORT, tftp=DIRECTORY, bootfile=FILE|URL; "
 	  "user:socket=PATH is passt's" },
+	{ "device", 0, "MODEL[,KEY=VALUE...]", SEC_MACHINE, DEVICE, 0,
+	  "add a device (repeatable): virtio-rng, random numbers of the host's, or with --clock icount those of seed=N; "
+	  "max-bytes=SIZE is a limit for each period=MS (1000)" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),
@@ -290,6 +293,11 @@ static bool take_option(struct options *o, const struct option_row *row, const c
 		if (o->nnets == ARRAY_LEN(o->nets))
 			return bad_value(row, "one network too many:", arg);
 		o->nets[o->nnets++] = arg;
+		return true;
+	case DEVICE:
+		if (o->ndevices == ARRAY_LEN(o->devices))
+			return bad_value(row, "one device too many:", arg);
+		o->devices[o->ndevices++] = arg;
 		return true;
 	case SCRIPT_FILE:
 	case SCRIPT_LINE:
@@ -549,8 +557,8 @@ static enum options_result check_host(struct options *o, int argc, char **argv)
 		return bad("host takes one NAME", NULL, " (see vitrine --help)");
 	if (!runtime_name_ok(argv[optind]))
 		return bad("no host can be called", argv[optind], NAME_RULE);
-	if (o->kernel || o->flat || o->boot_sector || o->bios || has_drives(o) || o->nnets || o->gdb ||
-	    o->control || o->host || o->min || o->max || o->shares || o->name)
+	if (o->kernel || o->flat || o->boot_sector || o->bios || has_drives(o) || o->nnets || o->ndevices ||
+	    o->gdb || o->control || o->host || o->min || o->max || o->shares || o->name)
 		return bad(
 		    "host takes no GUEST, and no options of a machine but --machine-memory, --swap, --timeout "
 		    "and --no-sandbox",

@@ -63,6 +63,8 @@ struct options {
 	struct drive_list floppies, disks, cdroms;
 	const char *nets[8];
 	unsigned nnets;
+	const char *devices[8]; /* --device */
+	unsigned ndevices;
 	char *flat_file;
 	uint64_t flat_addr;
 	const struct embedded_guest *guests, *embedded; /* the table; the chosen row, or NULL */

@@ -32,6 +32,13 @@ enum arrival_kind {
 
 enum { DEV_NAME = 16 };
 
+/* What a device counts, for the view "counters": a uint64_t in its state struct. */
+struct dev_counter {
+	const char *name;
+	size_t off;
+	const char *help;
+};
+
 struct dev;
 struct dev_class {
 	const char *name, *help;
@@ -44,6 +51,8 @@ struct dev_class {
 	bool hosted;   /* does I/O by the host: a network device, a disk controller (hv/io/door.h) */
 	const struct state_field *fields; /* all state that does not follow from reset and the image */
 	unsigned nfields;
+	const struct dev_counter *counters;
+	unsigned ncounters;
 	/* Once, before all else: take what the device's configuration names, join the PCI bus. False with one
 	 * line in ERR and nothing taken. fini() gives it back. */
 	bool (*open)(struct dev *d, char *err, size_t errlen);
@@ -75,4 +84,5 @@ struct dev {
 #define DEV_PORTS(t) .ports = (t), .nports = ARRAY_LEN(t), .gpr_only = GPR_ONLY_BUILD
 #define DEV_MMIO(t) .mmio = (t), .nmmio = ARRAY_LEN(t)
 #define DEV_FIELDS(t) .fields = (t), .nfields = ARRAY_LEN(t)
+#define DEV_COUNTERS(t) .counters = (t), .ncounters = ARRAY_LEN(t)
 #endif

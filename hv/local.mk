@@ -33,6 +33,8 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev.h \
+	%D%/device_options.c \
+	%D%/device_options.h \
 	%D%/dev/fdc.c \
 	%D%/dev/fw_cfg.c \
 	%D%/dev/mc146818.c \
@@ -42,6 +44,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/virtio.h \
 	%D%/dev/virtio_blk.c \
 	%D%/dev/virtio_int.h \
+	%D%/dev/virtio_rng.c \
 	%D%/dev/virtio_setup.c \
 	%D%/field.c \
 	%D%/field.h \

@@ -82,6 +82,8 @@ static void copy_config(struct machine_config *c)
 		copy_string(config_string(c, i));
 	for (unsigned i = 0; i < NETS_MAX; i++)
 		copy_string(&c->net[i]);
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		copy_string(&c->device[i]);
 }
 
 static void free_config(struct machine_config *c)
@@ -90,6 +92,8 @@ static void free_config(struct machine_config *c)
 		free((char *)(uintptr_t)*config_string(c, i));
 	for (unsigned i = 0; i < NETS_MAX; i++)
 		free((char *)(uintptr_t)c->net[i]);
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		free((char *)(uintptr_t)c->device[i]);
 }
 
 /* A file of its own is as large as physical address space: a page's place in it is its address. */

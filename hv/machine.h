@@ -34,7 +34,7 @@ struct image_config {
 	const char *blob_name; /* first word of its command line */
 };
 
-enum { NETS_MAX = 8 };
+enum { NETS_MAX = 8, DEVICES_MAX = 8 };
 struct machine_config {
 	const char *name;
 	uint64_t memory; /* guest RAM in bytes: 1 MiB .. 32 GiB, on a 32-bit processor 3 GiB */
@@ -55,7 +55,8 @@ struct machine_config {
 	const char *balloon; /* the device by which a driver has the guest's balloon: "vmware" (NULL),
 				"virtio", "none" */
 	bool no_reboot, testdev;
-	const char *net[NETS_MAX]; /* texts of "--net" options; NULL: no more */
+	const char *net[NETS_MAX];	 /* texts of "--net" options; NULL: no more */
+	const char *device[DEVICES_MAX]; /* likewise of "--device" */
 	struct image_config image;
 	/* Serial port COM1: called on the vCPU thread with bytes the guest sends. */
 	void (*serial_out)(void *ctx, const uint8_t *buf, size_t n);

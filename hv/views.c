@@ -565,5 +565,6 @@ const struct view *const machine_views[] = {
 	&irq_views[3], &irq_views[4], &views[3],	   &views[4],	   &views[5],	  &views[6],
 	&views[7],     &views[8],     &views[9],	   &views[10],	   &views[11],	  &views[12],
 	&views[13],    &views[14],    &view_worlds,	   &view_switches, &view_hosted,  &view_net,
-	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices, NULL,
+	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices, &view_counters,
+	NULL,
 };

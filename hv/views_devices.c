@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The view "devices": all there are, with the ports and the memory at which they are now. Owner: struct
- * machine. */
+ * The view "devices": all there are, with the ports and the memory at which they are now; and "counters":
+ * what some of them count. Owner: struct machine. */
 #include <stdio.h>
 #include <string.h>
 
@@ -72,6 +72,45 @@ static const char *device_rows(void *owner, const char *arg, struct row_sink *s)
 	return any ? NULL : "there is no device of that name";
 }
 
+/* ---- what they count ---- */
+
+static const struct view_col counter_cols[] = {
+	{ "device", "device", VAL_STR, "", "its name" },
+	{ "counter", "counter", VAL_STR, "", "what it counts" },
+	{ "value", "value", VAL_UINT, "", "how many" },
+	{ "what", "what", VAL_HELP, "", "the counter in words" },
+};
+
+static const char *counter_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	const struct board *b = &((struct machine *)owner)->board;
+
+	if (*arg && !board_find(b, arg))
+		return "there is no device of that name";
+	for (unsigned i = 0; i < b->ndevs; i++) {
+		const struct dev *d = b->dev[i];
+
+		if (*arg && strcmp(arg, d->name))
+			continue;
+		for (unsigned k = 0; k < d->cls->ncounters; k++) {
+			const struct dev_counter *c = &d->cls->counters[k];
+			uint64_t val;
+
+			memcpy(&val, (const char *)d + c->off, sizeof(val));
+			s->row(s, (const struct value[]){ V_STR(d->name), V_STR(c->name), V_UINT(val),
+							  V_STR(c->help) });
+		}
+	}
+	return NULL;
+}
+
+const struct view view_counters = {
+	.name = "counters",
+	.help = "what small devices have counted ('info counters NAME': one device)",
+	VIEW_COLS(counter_cols),
+	.rows = counter_rows,
+	.flags = VIEW_LIVE,
+};
 const struct view view_devices = {
 	.name = "devices",
 	.help =

@@ -123,6 +123,7 @@ GUEST_TESTS = \
 	%D%/guests/programs.sh \
 	%D%/guests/steps.sh \
 	%D%/guests/balloon.sh \
+	%D%/guests/small.sh \
 	%D%/guests/swap.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
@@ -323,6 +324,10 @@ UNIT_TESTS += %D%/hv/test_balloon
 %C%_hv_test_balloon_SOURCES = %D%/hv/test_balloon.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_balloon_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_hv_test_balloon_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
+UNIT_TESTS += %D%/hv/test_virtio_rng
+%C%_hv_test_virtio_rng_SOURCES = %D%/hv/test_virtio_rng.c %D%/hv/virtio_rig.h %D%/hv/fake_engine.c %D%/hv/fake_engine.h
+%C%_hv_test_virtio_rng_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_hv_test_virtio_rng_LDADD = hv/libhv.a mm/libmm.a x86/libx86.a base/libbase.a $(CHECK_LIBS) $(EXT_LIBS)
 UNIT_TESTS += %D%/hv/test_virtio_balloon
 %C%_hv_test_virtio_balloon_SOURCES = %D%/hv/test_virtio_balloon.c %D%/hv/fake_engine.c %D%/hv/fake_engine.h
 %C%_hv_test_virtio_balloon_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
