@@ -2,10 +2,12 @@
  * How a dashboard reads: it executes commands that only read ("info ccf", "x/16xw $esp",
  * "page $pc") and draws their records, so it shows the same as the shell. A query does not
  * change the session: neither the line that an empty line repeats, nor the address at which a
- * bare "x" continues; and it reports no stop. */
+ * bare "x" continues; and it reports no stop. Symbols that views are given here are looked up when they are
+ * shown: of tens of thousands, few are. */
 #ifndef INSPECT_QUERY_H
 #define INSPECT_QUERY_H
 #include "inspect/inspect.h"
+#include "inspect/record.h"
 
 enum query_mode {
 	QUERY_PAUSE, /* a running guest is stopped during the query */
@@ -15,6 +17,8 @@ enum query_mode {
 /* Execute LINE, which must only read, into R (initialised here; free with result_fini). 0, or -1
  * with the error in R. */
 int inspect_query(struct inspect *s, const char *line, enum query_mode how, struct result *r);
+/* A cell of a query's table, whose symbols are looked up only here. */
+const struct value *inspect_cell(struct inspect *s, const struct table *t, size_t row, unsigned col);
 /* Can view NAME be read while the guest runs (VIEW_LIVE)? */
 bool inspect_view_is_live(struct inspect *s, const char *name);
 /* Hold a running guest for several queries of one state. True: it ran, and inspect_release() must follow. */

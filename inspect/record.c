@@ -15,11 +15,49 @@ void result_init(struct result *r)
 	*r = (struct result){ 0 };
 }
 
-static void free_row(struct table *t, size_t row)
+/* Strings of a table: they are freed together, and a table may have some hundred thousand. */
+enum { CHUNK = 1 << 16, FIRST_CHUNK = 256 };
+
+struct strings {
+	struct chunk {
+		struct chunk *next;
+		char text[];
+	} * first;
+	size_t used, size; /* of the first chunk */
+};
+
+static void strings_free(struct strings *s)
 {
-	for (unsigned c = 0; c < t->ncols; c++)
-		if (t->vals[row * t->ncols + c].type == VAL_STR)
-			free((char *)t->vals[row * t->ncols + c].s);
+	struct chunk *next;
+
+	for (struct chunk *c = s->first; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(s);
+}
+
+static void strings_grow(struct strings *s, size_t n)
+{
+	struct chunk *c;
+
+	s->size = s->size ? CHUNK : FIRST_CHUNK;
+	s->size = n > s->size ? n : s->size;
+	c = xmalloc(sizeof(*c) + s->size);
+	c->next = s->first;
+	s->first = c;
+	s->used = 0;
+}
+
+const char *table_string(const struct table *t, const char *text)
+{
+	size_t n = strlen(text) + 1;
+	struct strings *s = t->strings;
+
+	if (!s->first || s->size - s->used < n)
+		strings_grow(s, n);
+	s->used += n;
+	return memcpy(s->first->text + s->used - n, text, n);
 }
 
 void result_fini(struct result *r)
@@ -28,7 +66,7 @@ void result_fini(struct result *r)
 
 	for (t = r->first; t; t = next) {
 		next = t->next;
-		table_limit(t, 0);
+		strings_free(t->strings);
 		free(t->vals);
 		free(t->own_cols);
 		free(t->text);
@@ -66,6 +104,7 @@ struct table *result_table(struct result *r, const struct view_col *cols, unsign
 	t->ncols = ncols;
 	t->style = style;
 	t->format = format;
+	t->strings = xcalloc(1, sizeof(*t->strings));
 	if (r->last)
 		r->last->next = t;
 	else
@@ -74,20 +113,49 @@ struct table *result_table(struct result *r, const struct view_col *cols, unsign
 	return t;
 }
 
-void table_row(struct table *t, const struct value *vals)
+/* Copy N values to column FROM on of the last row. Texts that the row above has, as states and kinds, are
+ * shared. */
+static void copy_values(struct table *t, unsigned from, const struct value *vals, unsigned n)
 {
-	struct value *to;
+	struct value *to = t->vals + (t->nrows - 1) * t->ncols + from;
 
+	memcpy(to, vals, n * sizeof(*to));
+	for (unsigned c = 0; c < n; c++) {
+		const struct value *above = t->nrows > 1 ? &to[c] - t->ncols : NULL;
+		const char *s = to[c].s ? to[c].s : "";
+
+		if (to[c].type != VAL_STR)
+			continue;
+		if (above && above->type == VAL_STR && !strcmp(above->s, s))
+			to[c].s = above->s;
+		else
+			to[c].s = table_string(t, s);
+	}
+}
+
+static void add_row(struct table *t)
+{
 	if (t->nrows == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 8;
 		t->vals = xreallocarray(t->vals, t->cap * t->ncols, sizeof(*t->vals));
 	}
-	to = t->vals + t->nrows++ * t->ncols;
-	for (unsigned c = 0; c < t->ncols; c++) {
-		to[c] = vals[c];
-		if (to[c].type == VAL_STR)
-			to[c].s = xstrdup(vals[c].s ? vals[c].s : "");
-	}
+	t->nrows++;
+}
+
+void table_row(struct table *t, const struct value *vals)
+{
+	add_row(t);
+	copy_values(t, 0, vals, t->ncols);
+}
+
+void table_row_late(struct table *t, const struct value *vals)
+{
+	unsigned late = t->late_symbol;
+
+	add_row(t);
+	copy_values(t, 0, vals, late);
+	t->vals[(t->nrows - 1) * t->ncols + late] = V_NONE;
+	copy_values(t, late + 1, vals + late, t->ncols - late - 1);
 }
 
 void result_text(struct result *r, const char *fmt, ...)
@@ -179,8 +247,7 @@ bool table_sort(struct table *t, const char *name)
 
 void table_limit(struct table *t, size_t n)
 {
-	while (t->nrows > n)
-		free_row(t, --t->nrows);
+	t->nrows = t->nrows < n ? t->nrows : n;
 }
 
 /* ---- text ---- */

@@ -26,8 +26,11 @@ struct table {
 	unsigned hex_digits; /* minimum of digits in VAL_HEX cells */
 	struct view_col *own_cols; /* COLS if allocated for this table; freed with it */
 	char *text, *lines;	   /* rendered already, as text and as JSON lines; NULL: by the rows */
-	struct value *vals;	   /* nrows * ncols; strings are owned */
+	struct value *vals;	   /* nrows * ncols */
 	size_t nrows, cap;
+	struct strings *strings; /* those of VALS */
+	unsigned late_symbol;	 /* the column of symbols to be looked up when they are shown, by the address
+				    before it (inspect_cell()); 0: none is */
 	struct table *next;
 };
 
@@ -47,6 +50,10 @@ struct table *result_table(struct result *r, const struct view_col *cols, unsign
 			   enum table_style style, const char *format);
 /* Add a row of ncols values; strings are copied. */
 void table_row(struct table *t, const struct value *vals);
+/* Likewise, one value less: that of column late_symbol. */
+void table_row_late(struct table *t, const struct value *vals);
+/* A copy of S that lives as long as T. */
+const char *table_string(const struct table *t, const char *s);
 /* Append the tables of FROM to those of R. */
 void result_append(struct result *r, struct result *from);
 /* A table of one text column called "text", one row a line of TEXT. */

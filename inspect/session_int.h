@@ -68,7 +68,7 @@ struct inspect {
 	bool quit;
 	struct run_state run;
 	struct output_state out;
-	bool query_live; /* commands read a running guest without stopping it (query.c) */
+	bool query_live, query_late; /* of query.c: do not stop a running guest; look symbols up when shown */
 	struct points points;
 	struct symbols symbols;
 	struct kernel_state kernel;

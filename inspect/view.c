@@ -246,6 +246,11 @@ struct symbol_sink {
 	unsigned pc;
 };
 
+static void late_row(struct row_sink *sink, const struct value *vals)
+{
+	table_row_late(((struct symbol_sink *)sink)->t, vals);
+}
+
 static void symbol_row(struct row_sink *sink, const struct value *vals)
 {
 	struct symbol_sink *k = (struct symbol_sink *)sink;
@@ -269,6 +274,10 @@ static const char *fill_table(struct inspect *s, const struct view *v, void *own
 	if (view_pc_column(v) < 0)
 		return v->rows(owner, arg, &t->sink);
 	k.pc = (unsigned)view_pc_column(v);
+	if (s->query_late) {
+		t->late_symbol = k.pc + 1;
+		k.sink.row = late_row;
+	}
 	return v->rows(owner, arg, &k.sink);
 }
 

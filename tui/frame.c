@@ -160,18 +160,32 @@ bool frame_label(struct tui *t, unsigned n, int *from, int *to)
 	return true;
 }
 
-/* How often and how long refreshing has held the guest so far. */
-static void draw_cost(struct tui *t, const struct area *a, int from)
+/* How often and how long refreshing has held the guest so far: behind the function keys, or the message, if
+ * there is room, in a long or a short form. */
+static void draw_cost(struct tui *t, const struct area *a, int y, int from)
 {
 	char buf[80];
+	double share;
 
 	if (t->refresh.run_ns < 1000000000 || !inspect_running(t->s))
 		return;
-	snprintf(buf, sizeof(buf), "held %llu times, %.2f %% of its time",
-		 (unsigned long long)t->refresh.holds,
-		 100.0 * (double)t->refresh.held_ns / (double)t->refresh.run_ns);
+	share = 100.0 * (double)t->refresh.held_ns / (double)t->refresh.run_ns;
+	snprintf(buf, sizeof(buf), "held %llu times, %.2f%% of its time",
+		 (unsigned long long)t->refresh.holds, share);
+	if (from + 4 + (int)strlen(buf) >= a->w)
+		snprintf(buf, sizeof(buf), "held %.2f%%", share);
 	if (from + 4 + (int)strlen(buf) < a->w)
-		area_put(a, a->w - (int)strlen(buf), a->h - 1, ST_DIM, buf);
+		area_put(a, a->w - (int)strlen(buf), y, ST_DIM, buf);
+}
+
+/* Has the line of the function keys room for it? */
+static bool footer_has_room(struct tui *t)
+{
+	int from, to = 0;
+
+	for (unsigned n = 0; frame_label(t, n, &from, &to); n++)
+		;
+	return t->canvas.w - to > 16;
 }
 
 static void draw_footer(struct tui *t)
@@ -185,7 +199,8 @@ static void draw_footer(struct tui *t)
 
 		area_put(&a, x, a.h - 1, ST_FLABEL, label);
 	}
-	draw_cost(t, &a, to);
+	if (footer_has_room(t))
+		draw_cost(t, &a, a.h - 1, to);
 }
 
 static void draw_prompt(struct tui *t, int *cx, int *cy)
@@ -210,7 +225,8 @@ static void draw_message(struct tui *t)
 	struct area a = canvas_area(&t->canvas);
 	const char *keys = " the guest has the keyboard; Ctrl-] takes it back ";
 	char more[40] = "";
-	int y = a.h - 2;
+	int y = a.h - 2, used;
+	struct area m;
 
 	if (t->handed) {
 		area_put(&a, 0, y, ST_GUEST, keys);
@@ -220,8 +236,13 @@ static void draw_message(struct tui *t)
 	}
 	if (t->unread > 1)
 		snprintf(more, sizeof(more), " %llu lines: J ", (unsigned long long)t->unread);
-	area_field(&a, 0, y, a.w - (int)strlen(more), t->message_style, t->message);
+	m = area_cut(&a, 0, y, a.w - (int)strlen(more), 1);
+	used = area_put(&m, 0, 0, t->message_style, t->message);
+	if (used > m.w)
+		area_char(&m, m.w - 1, 0, t->message_style, 0x2026);
 	area_put(&a, a.w - (int)strlen(more), y, ST_DIM, more);
+	if (!more[0] && !footer_has_room(t))
+		draw_cost(t, &a, y, used);
 }
 
 /* ---- panes ---- */

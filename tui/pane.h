@@ -30,6 +30,10 @@ struct pane_class {
 	void (*fini)(struct pane *p);
 	/* Does update() read live views only, so the guest need not be held for it? NULL: no. */
 	bool (*live)(const struct pane *p, const struct tui *t);
+	/* Ask for all that update() will, which the guest is then not held for. NULL: it is held for
+	 * update().
+	 */
+	void (*fetch)(struct pane *p, struct tui *t);
 	void (*update)(struct pane *p, struct tui *t);
 	void (*draw)(struct pane *p, struct tui *t, const struct area *a);
 	/* Lines that the contents can use; 0: any number. NULL: likewise. */

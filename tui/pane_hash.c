@@ -40,6 +40,12 @@ static void add_entry(struct strip *h, uint64_t bucket, uint64_t refs, bool chos
 	h->hints += !refs;
 }
 
+static void fetch_contents(struct pane *p, struct tui *t)
+{
+	(void)p;
+	query(t, NULL, "info share");
+}
+
 static void update_strip(struct pane *p, struct tui *t)
 {
 	struct strip *h = p->state;
@@ -117,6 +123,7 @@ const struct pane_class pane_hash = {
 	.title = "Hash table",
 	.help = "the hash table of page contents from end to end: entries, and where pages are shared",
 	.size = sizeof(struct strip),
+	.fetch = fetch_contents,
 	.update = update_strip,
 	.draw = draw_strip,
 	.need = strip_need,
@@ -210,6 +217,7 @@ const struct pane_class pane_chain = {
 	.title = "Chain",
 	.help = "the entries in the bucket of the content under the cursor",
 	.size = sizeof(struct chain),
+	.fetch = fetch_contents,
 	.update = update_chain,
 	.draw = draw_chain,
 	.need = chain_need,

@@ -68,6 +68,13 @@ static uint64_t counter(const struct table *tc, const char *name)
 	return 0;
 }
 
+static void fetch(struct pane *p, struct tui *t)
+{
+	(void)p;
+	query(t, NULL, "info ccf");
+	query(t, NULL, "info tc");
+}
+
 static void update(struct pane *p, struct tui *t)
 {
 	const struct table *k = query(t, NULL, "info ccf"), *tc = query(t, NULL, "info tc");
@@ -149,6 +156,7 @@ const struct pane_class pane_heat = {
 	.title = "Cache",
 	.help = "the translation cache from end to end: how full it is, where traps and callouts come from",
 	.size = sizeof(struct heat),
+	.fetch = fetch,
 	.update = update,
 	.draw = draw,
 	.need = strip_need,

@@ -78,6 +78,8 @@ static void choose_columns(struct table_pane *tp, const struct table_spec *sp)
 
 const struct value *table_value(const struct table_pane *tp, size_t row, int col)
 {
+	if (col && (unsigned)col == tp->k->late_symbol)
+		return inspect_cell(tp->s, tp->k, row, (unsigned)col);
 	return &(tp->since ? tp->since : tp->k->vals)[row * tp->k->ncols + (size_t)col];
 }
 
@@ -125,42 +127,6 @@ bool table_flush_right(const struct table_pane *tp, int col)
 
 /* ---- rates ---- */
 
-/* The sum of the columns that count. */
-static uint64_t count_of(const struct table_pane *tp, const struct table_spec *sp, size_t row)
-{
-	uint64_t sum = 0;
-
-	for (const char *name = sp->count; *name; name += *name == ' ') {
-		char word[32];
-
-		snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, " "), name);
-		name += strlen(word);
-		sum += cell_u(tp->k, row, word);
-	}
-	return sum;
-}
-
-static void sample(struct table_pane *tp, const struct table_spec *sp, struct tui *t)
-{
-	char name[RATES_NAME];
-	double seconds;
-
-	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->refresh.held || tui_is_host(t),
-			  &seconds))
-		return;
-	for (size_t r = 0; r < tp->k->nrows; r++) {
-		table_key_text(tp, sp, r, name, sizeof(name));
-		rates_add(&tp->rates, name, count_of(tp, sp, r), seconds);
-	}
-}
-
-/* ---- totals since they were zeroed ---- */
-
-static const char *totals_of(const struct table_spec *sp)
-{
-	return sp->totals ? sp->totals : sp->count;
-}
-
 /* The columns named in WORDS. */
 static int columns_of(const struct table *k, const char *words, int cols[BASELINE_COLS])
 {
@@ -176,6 +142,41 @@ static int columns_of(const struct table *k, const char *words, int cols[BASELIN
 			cols[n++] = col;
 	}
 	return n;
+}
+
+/* The sum of the N columns that count. */
+static uint64_t count_of(const struct table_pane *tp, const int cols[BASELINE_COLS], int n, size_t row)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		const struct value *v = &tp->k->vals[row * tp->k->ncols + (size_t)cols[i]];
+
+		sum += v->type == VAL_UINT || v->type == VAL_INT || v->type == VAL_HEX ? v->u : 0;
+	}
+	return sum;
+}
+
+static void sample(struct table_pane *tp, const struct table_spec *sp, struct tui *t)
+{
+	char name[RATES_NAME];
+	int cols[BASELINE_COLS], n = columns_of(tp->k, sp->count, cols);
+	double seconds;
+
+	if (!rates_sample(&tp->rates, tui_clock(), inspect_running(t->s) || t->refresh.held || tui_is_host(t),
+			  &seconds))
+		return;
+	for (size_t r = 0; r < tp->k->nrows; r++) {
+		table_key_text(tp, sp, r, name, sizeof(name));
+		rates_add(&tp->rates, name, count_of(tp, cols, n, r), seconds);
+	}
+}
+
+/* ---- totals since they were zeroed ---- */
+
+static const char *totals_of(const struct table_spec *sp)
+{
+	return sp->totals ? sp->totals : sp->count;
 }
 
 static double as_real(const struct value *v)
@@ -240,6 +241,7 @@ void table_zero(struct pane *p, struct tui *t, bool on)
 	tp->zeroed = 0;
 	if (!on || !totals_of(sp) || !totals_of(sp)[0] || !(k = query(t, NULL, "info %s", sp->view)))
 		return;
+	tp->s = t->s;
 	tp->k = k;
 	n = columns_of(k, totals_of(sp), cols);
 	for (size_t r = 0; r < k->nrows; r++) {
@@ -339,7 +341,8 @@ static void sort_rows(struct table_pane *tp, int col)
 
 static void set_order(struct table_pane *tp, const struct table_spec *sp)
 {
-	int col = tp->sorted ? column_of(tp->k, tp->sort) : -1;
+	int col = tp->sorted ? column_of(tp->k, tp->sort) : -1, counts[BASELINE_COLS];
+	int ncounts = columns_of(tp->k, sp->count, counts);
 
 	if (tp->k->nrows > tp->cap) {
 		tp->cap = tp->k->nrows;
@@ -347,7 +350,7 @@ static void set_order(struct table_pane *tp, const struct table_spec *sp)
 	}
 	tp->norder = 0;
 	for (size_t r = 0; r < tp->k->nrows; r++) {
-		if (sp->nonzero && sp->count && !count_of(tp, sp, r))
+		if (sp->nonzero && sp->count && !count_of(tp, counts, ncounts, r))
 			continue;
 		if (!tp->filter[0] || contains(tp, r, tp->filter))
 			tp->order[tp->norder++] = (uint32_t)r;
@@ -376,7 +379,7 @@ static void share_choice(struct pane *p, struct tui *t)
 	if (sp->selects != SELECTS_FRAGMENT)
 		return;
 	t->sel.ccf_pc = cell_u(tp->k, row, "pc");
-	t->sel.ccf_host = cell_u(tp->k, row, "host");
+	t->sel.ccf_host = tp->chosen_host = cell_u(tp->k, row, "host");
 	t->sel.has_ccf = true;
 }
 
@@ -385,11 +388,15 @@ static void share_choice(struct pane *p, struct tui *t)
 static int chosen_row(struct table_pane *tp, const struct table_spec *sp, const struct tui *t)
 {
 	int pc = sp->selects == SELECTS_FRAGMENT ? column_of(tp->k, "pc") : -1, same = -1;
+	int host = sp->selects == SELECTS_FRAGMENT ? column_of(tp->k, "host") : -1;
 	char name[RATES_NAME];
 
 	for (size_t i = 0; i < tp->norder; i++) {
-		table_key_text(tp, sp, tp->order[i], name, sizeof(name));
-		if (!strcmp(name, tp->chosen))
+		bool other = host >= 0 && table_value(tp, tp->order[i], host)->u != tp->chosen_host;
+
+		if (!other) /* there may be tens of thousands */
+			table_key_text(tp, sp, tp->order[i], name, sizeof(name));
+		if (!other && !strcmp(name, tp->chosen))
 			return (int)i;
 		if (pc >= 0 && same < 0 && t->sel.has_ccf &&
 		    table_value(tp, tp->order[i], pc)->u == t->sel.ccf_pc)
@@ -447,11 +454,17 @@ bool table_live(const struct pane *p, const struct tui *t)
 	return inspect_view_is_live(t->s, name);
 }
 
+void table_fetch(struct pane *p, struct tui *t)
+{
+	query(t, NULL, "info %s", table_spec_of(p)->view);
+}
+
 void table_update(struct pane *p, struct tui *t)
 {
 	struct table_pane *tp = p->state;
 	const struct table_spec *sp = table_spec_of(p);
 
+	tp->s = t->s;
 	tp->k = query(t, &tp->error, "info %s", sp->view);
 	tp->norder = 0;
 	free(tp->since);

@@ -32,6 +32,7 @@ struct table_spec {
 void table_init(struct pane *p);
 void table_fini(struct pane *p);
 bool table_live(const struct pane *p, const struct tui *t);
+void table_fetch(struct pane *p, struct tui *t);
 void table_update(struct pane *p, struct tui *t);
 void table_draw(struct pane *p, struct tui *t, const struct area *a);
 int table_need(const struct pane *p, const struct tui *t);
@@ -55,6 +56,7 @@ extern const struct pane_key table_keys[];
 		.keys = table_keys,                                                                          \
 		.init = table_init,                                                                          \
 		.fini = table_fini,                                                                          \
+		.fetch = table_fetch,                                                                        \
 		.update = table_update,                                                                      \
 		.draw = table_draw,                                                                          \
 		.need = table_need,                                                                          \

@@ -10,6 +10,7 @@
 enum { TABLE_COLS = 32 };
 
 struct table_pane {
+	struct inspect *s;
 	const struct table *k; /* of the last update */
 	const char *error;
 	uint32_t *order;
@@ -29,6 +30,7 @@ struct table_pane {
 	int rows_most;		     /* of the last seconds, so heights do not jump either */
 	int64_t rows_until;	     /* when that is taken anew (monotonic ns) */
 	char chosen[RATES_NAME];     /* key of the row under the cursor */
+	uint64_t chosen_host;	     /* of the fragment there */
 	struct rates rates;
 	struct value *since; /* the values since they were zeroed, in the place of K's; NULL: not zeroed */
 	struct baseline base;

@@ -2,18 +2,19 @@
  * When panes are updated, and how long that may hold a running guest.
  *
  * While the guest is stopped, panes are updated once a stop. While it runs, live panes read
- * counters every period without stopping it. The others need one consistent state: the guest is
- * held for all of them together, that time is measured, and the guest then runs undisturbed for
- * at least a hundred times as long. So refreshing costs it less than one percent, however slow
- * the queries. A user who moves the cursor or changes the screen meanwhile waits less, and moving
- * fetches only what the last refresh did not. */
+ * counters every period without stopping it, or less often where that takes long. The others need one
+ * consistent state: the guest is held while what they show is fetched, for all of them together. That time
+ * is measured, and the guest then runs undisturbed for more than a hundred times as long. So refreshing costs
+ * it less than one percent, however slow the queries. A user who moves the cursor or changes the screen
+ * meanwhile waits less, and moving fetches only what the last refresh did not; what that took is made up for
+ * later. */
 #include "base/monotonic.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
 
-static const int64_t HOST_NS = 1000000000;
-enum { COST = 100, COST_WANTED = 10 };
+static const int64_t HOST_NS = 1000000000, LIVE_NS = 500000000, OWED_NS = 20000000000;
+enum { COST = 125, COST_WANTED = 10, COST_LIVE = 100 };
 
 int64_t tui_clock(void)
 {
@@ -72,7 +73,18 @@ static void update_live(struct tui *t, struct pane *p)
 
 static void update_held(struct tui *t, struct pane *p)
 {
-	if (!is_live(t, p))
+	if (is_live(t, p))
+		return;
+	if (p->cls->fetch)
+		p->cls->fetch(p, t);
+	else
+		update_pane(t, p);
+}
+
+/* What was fetched while the guest was held. */
+static void update_fetched(struct tui *t, struct pane *p)
+{
+	if (!is_live(t, p) && p->cls->fetch)
 		update_pane(t, p);
 }
 
@@ -95,9 +107,21 @@ static void count_held(struct tui *t, struct pane *p)
 	t->refresh.want_hold |= !is_live(t, p);
 }
 
-/* Hold the guest and update all panes that need it held. ALL: fetch everything again. */
+/* When the guest may be held again, after COST ns: what all holds have taken so far is to be a small share of
+ * the time that it ran. A long debt is not paid in full, nor is time without holds saved up. */
+static int64_t next_hold(const struct refresh *r, int64_t cost)
+{
+	int64_t least = cost * COST > r->period ? cost * COST : r->period;
+	int64_t owed = (r->held_ns + cost) * COST - r->run_ns;
+
+	owed = owed > OWED_NS ? OWED_NS : owed;
+	return r->now + (owed > least ? owed : least);
+}
+
+/* Hold the guest, fetch for all panes that need it held, and update them. ALL: fetch everything again. */
 static void update_under_hold(struct tui *t, bool all)
 {
+	struct selection before = t->sel;
 	int64_t from = tui_clock(), cost;
 
 	t->refresh.held = inspect_hold(t->s);
@@ -110,29 +134,33 @@ static void update_under_hold(struct tui *t, bool all)
 	t->queries.reuse = !all;
 	take_snapshot(t);
 	screen_each(t, update_held);
-	t->queries.reuse = false;
 	inspect_release(t->s);
 	t->refresh.held = false;
-	query_evict(t);
 	cost = tui_clock() - from;
+	screen_each(t, update_fetched);
+	t->queries.reuse = false;
+	query_evict(t);
 	t->refresh.held_ns += cost;
 	t->refresh.holds++;
 	if (all)
-		t->refresh.next_hold =
-		    t->refresh.now + (cost * COST > t->refresh.period ? cost * COST : t->refresh.period);
+		t->refresh.next_hold = next_hold(&t->refresh, cost);
 	t->refresh.next_wanted = t->refresh.now + cost * COST_WANTED;
+	if (before.ccf_host != t->sel.ccf_host) /* another row has come under a cursor: its fragment */
+		t->moved = true;
 }
 
 /* While the guest runs. HOLD: also the panes that need it held. */
 static void update_running(struct tui *t, bool hold)
 {
 	bool all = t->stale || t->refresh.now >= t->refresh.next_hold;
+	int64_t live = monotonic_thread_ns();
 
 	new_round(t);
 	time_line_update(t);
 	follow_cursor(t);
 	t->refresh.want_hold = false;
 	screen_each(t, update_live);
+	live = (monotonic_thread_ns() - live) * COST_LIVE;
 	screen_each(t, count_held);
 	if (hold || !t->refresh.want_hold)
 		t->stale = t->moved = false;
@@ -140,7 +168,8 @@ static void update_running(struct tui *t, bool hold)
 		query_evict(t);
 	else if (hold)
 		update_under_hold(t, all);
-	t->refresh.next_live = t->refresh.now + t->refresh.period;
+	live = live > LIVE_NS ? LIVE_NS : live;
+	t->refresh.next_live = t->refresh.now + (live > t->refresh.period ? live : t->refresh.period);
 }
 
 void tui_update(struct tui *t, bool again)

@@ -58,7 +58,7 @@ key Enter
 until_true has "kernel_main:"
 sleep 1.5
 key b
-until_true screen_matches 'break [0-9]* at 0x[0-9a-f]* kernel_main *$'
+until_true screen_matches 'break [0-9]* at 0x[0-9a-f]* kernel_main *\(held.*\)*$'
 ok $? "what one goes to stays while the guest runs: b sets its breakpoint there" "$(screen)"
 key Space
 until_true has " stopped"
