@@ -678,6 +678,7 @@ static const struct engine_ops bt_ops = {
 	.request_stop = bt_request_stop,
 	.bp_insert = bp_insert,
 	.bp_remove = bp_remove,
+	.bp_physical = bp_physical,
 	.watch_insert = bt_watch_insert,
 	.watch_remove = bt_watch_remove,
 	.event_set = event_set,

@@ -7,6 +7,7 @@
  * "<argument>" (of a view), which depend on the words before; "<VIEW.COLUMN>", the values in that column.
  * The arguments of a view itself are in its row (words). */
 #include "base/log.h"
+#include "inspect/peers.h"
 #include "inspect/session_int.h"
 #include "x86/regs.h"
 
@@ -314,6 +315,8 @@ bool inspect_complete(struct inspect *s, const char *line, size_t start, const c
 		      void (*found)(void *ctx, const char *text), void *ctx)
 {
 	struct finder f = { .s = s, .word = word, .len = strlen(word), .found = found, .ctx = ctx };
+	const struct peer_name *peer;
+	const char *word_at;
 	char why[200];
 
 	while (start && (isspace((unsigned char)*line) || *line == '-')) {
@@ -324,7 +327,9 @@ bool inspect_complete(struct inspect *s, const char *line, size_t start, const c
 		offer_commands(&f);
 		return true;
 	}
-	f.c = command_find(s, line, strcspn(line, " \t/"), why, sizeof(why));
+	peer = peer_find(line);
+	word_at = peer ? peer->means : line;
+	f.c = command_find(s, word_at, strcspn(word_at, " \t/{"), why, sizeof(why));
 	if (f.c && !by_addon(&f, line, start))
 		offer_arguments(&f, line, start);
 	return !f.files;

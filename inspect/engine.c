@@ -11,6 +11,11 @@ static bool has_watch(const struct vcpu *v)
 	return v->ops->watch_insert && v->ops->watch_remove;
 }
 
+static bool has_break_physical(const struct vcpu *v)
+{
+	return v->ops->bp_physical;
+}
+
 static bool has_events(const struct vcpu *v)
 {
 	return v->ops->event_set;
@@ -42,6 +47,8 @@ static const struct part {
 	const char *lacks;
 } parts[PARTS] = {
 	[PART_WATCH] = { has_watch, 0, "this engine has no watchpoints" },
+	[PART_BREAK_PHYSICAL] = { has_break_physical, 0,
+				  "this engine has no breakpoints at physical addresses" },
 	[PART_EVENTS] = { has_events, 0, "this engine does not stop at events" },
 	[PART_MMU] = { has_mmu, 0, "this engine does not show its address translation" },
 	[PART_FRAGMENTS] = { TABLE(fragments), "this engine has no translation cache" },

@@ -11,6 +11,7 @@ struct inspect;
 enum engine_part {
 	PART_NONE,
 	PART_WATCH,
+	PART_BREAK_PHYSICAL,
 	PART_EVENTS,
 	PART_MMU,
 	PART_FRAGMENTS,

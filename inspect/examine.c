@@ -24,7 +24,7 @@ bool examine_format(const char *fmt, unsigned *n, char *format, char *unit)
 		fmt = end;
 	}
 	for (; *fmt; fmt++) {
-		if (strchr("xduocsi", *fmt))
+		if (strchr("xduocsia", *fmt))
 			*format = *fmt;
 		else if (strchr("bhwg", *fmt))
 			*unit = *fmt;
@@ -97,7 +97,7 @@ static void hex_bytes(const uint8_t *p, unsigned n, char *buf, size_t len)
 static void code_row(struct inspect *s, struct table *t, bool physical, uint64_t addr,
 		     const struct disas_insn *in, const uint8_t *bytes)
 {
-	bool current = !physical && addr == session_pc(s), point = !physical && points_at(&s->points, addr);
+	bool current = !physical && addr == session_pc(s), point = points_at(&s->points, physical, addr);
 	char mark[4], sym[300], text[400], hex[40];
 
 	snprintf(mark, sizeof(mark), "%s%s", current ? "=>" : "  ", point ? "*" : "");
@@ -243,6 +243,37 @@ static int examine_numbers(struct inspect *s, struct result *r, bool physical, u
 	return done < n ? cannot_read(r, s->examine.next) : 0;
 }
 
+static const struct view_col pointer_cols[] = {
+	{ "address", "Address", VAL_ADDR, "", "of the pointer" },
+	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
+	{ "value", "Value", VAL_ADDR, "", "the pointer" },
+	{ "target", "Target", VAL_SYMBOL, "",
+	  "where it leads: a symbol, or a place in a file that the task has mapped" },
+};
+RECORD_DOC(pointer_record, "x xp", pointer_cols);
+
+/* Addresses of the width of the code that executes, with what they point at. */
+static int examine_pointers(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n)
+{
+	struct table *t = result_table(r, pointer_cols, ARRAY_LEN(pointer_cols), TABLE_PLAIN, NULL);
+	unsigned size = session_code_bits(s) == 64 ? 8 : 4;
+	char sym[300], target[300];
+
+	for (unsigned i = 0; i < n; i++, addr += size) {
+		uint64_t v = 0;
+
+		s->examine.next = addr;
+		if (session_read(s, physical, addr, &v, size) != size)
+			return cannot_read(r, addr);
+		symbols_text(&s->symbols, addr, sym, sizeof(sym));
+		kernel_place(s, v, target, sizeof(target));
+		table_row(t, (struct value[]){ V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE,
+					       V_ADDR(v), target[0] ? V_STR(target) : V_NONE });
+	}
+	s->examine.next = addr;
+	return 0;
+}
+
 static const struct view_col string_cols[] = {
 	{ "address", "Address", VAL_ADDR, "", "of the first character" },
 	{ "symbol", "Symbol", VAL_SYMBOL, "", "where that is" },
@@ -275,6 +306,8 @@ static int examine_strings(struct inspect *s, struct result *r, bool physical, u
 int examine_memory(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n, char format,
 		   unsigned unit)
 {
+	if (format == 'a')
+		return examine_pointers(s, r, physical, addr, n);
 	if (format == 's')
 		return examine_strings(s, r, physical, addr, n);
 	if (format == 'i') {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Execution of command lines: checks, splitting, running; the commands of a point that was hit;
  * scripts. The commands themselves are in cmd/, look-up is in command.c. */
+#include "inspect/peers.h"
 #include "inspect/session_int.h"
 #include "base/alloc.h"
 
@@ -94,15 +95,33 @@ static char *repeated_line(const struct command *c, const char *line, const char
 	return text;
 }
 
+/* Execute what LINE, the command P of another program, means here. */
+static int execute_peer(struct inspect *s, const struct peer_name *p, const char *line, struct result *r,
+			const struct inspect_sink *sink)
+{
+	char *means = peer_expand(p, line);
+	int rc;
+
+	if (!means)
+		return result_fail(r, "usage: %s%s%s (it means: %s)", p->name, p->args[0] ? " " : "", p->args,
+				   p->means);
+	rc = session_execute(s, means, r, sink);
+	free(means);
+	return rc;
+}
+
 /* Split LINE into command word, /FMT and the rest, and run it. */
 int session_execute(struct inspect *s, const char *line, struct result *r, const struct inspect_sink *sink)
 {
+	const struct peer_name *peer = peer_find(line);
 	size_t word = strcspn(line, " \t/"), fmt = 0;
 	struct cmd_args a = { .sink = sink };
 	const struct command *c;
 	char why[200], fmtbuf[MAX_FORMAT] = "";
 	int rc;
 
+	if (peer)
+		return execute_peer(s, peer, line, r, sink);
 	if (line[word] == '/')
 		fmt = strcspn(line + word + 1, " \t");
 	if (fmt >= sizeof(fmtbuf))

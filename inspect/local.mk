@@ -7,6 +7,12 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/adapt.c \
 	%D%/cmd/display.c \
 	%D%/cmd/event.c \
+	%D%/cmd/help.c \
+	%D%/cmd/hex.c \
+	%D%/cmd/hex_int.h \
+	%D%/cmd/peers.def \
+	%D%/peers.c \
+	%D%/peers.h \
 	%D%/cmd/examine.c \
 	%D%/cmd/hosted.c \
 	%D%/cmd/input.c \

@@ -102,10 +102,13 @@ bool point_task(const char **cond, char *name, size_t size)
 	return true;
 }
 
-bool points_at(const struct points *t, gva addr)
+bool points_at(const struct points *t, bool physical, uint64_t addr)
 {
-	for (size_t i = 0; i < t->count; i++)
-		if (t->list[i].enabled && t->list[i].addr == addr && point_is_code(&t->list[i]))
+	for (size_t i = 0; i < t->count; i++) {
+		const struct point *p = &t->list[i];
+
+		if (p->enabled && p->addr == addr && p->physical == physical && point_is_code(p))
 			return true;
+	}
 	return false;
 }

@@ -31,7 +31,7 @@ struct point {
 	unsigned number;
 	enum point_kind kind;
 	gva addr;      /* linear ... */
-	bool physical; /* ... unless it watches physical memory */
+	bool physical; /* ... unless it is on physical memory */
 	uint64_t len;  /* bytes watched; 1 for breakpoints */
 	bool enabled, temporary;
 	bool leaving; /* its owner removed it: no effect now, deleted at the next run */
@@ -62,8 +62,8 @@ struct point *points_find(struct points *t, unsigned number);
 struct point *points_of(struct points *t, const struct point_owner *owner, enum point_kind kind,
 			bool physical, gva addr, uint64_t len);
 void points_delete(struct points *t, unsigned number);
-/* Is there an enabled breakpoint at ADDR (one that is leaving counts)? */
-bool points_at(const struct points *t, gva addr);
+/* Is there an enabled breakpoint at ADDR, linear or physical (one that is leaving counts)? */
+bool points_at(const struct points *t, bool physical, uint64_t addr);
 /* Take "task NAME [if]" from the start of the condition *COND. False: it has none. */
 bool point_task(const char **cond, char *name, size_t size);
 static inline bool point_watches(const struct point *p)

@@ -34,27 +34,77 @@ static size_t known_index(const struct gva_set *k, gva addr)
 	return i;
 }
 
+static void known_add(struct gva_set *k, gva addr)
+{
+	k->list = xreallocarray(k->list, k->count + 1, sizeof(gva));
+	k->list[k->count++] = addr;
+}
+
+static void known_remove(struct gva_set *k, gva addr)
+{
+	k->list[known_index(k, addr)] = k->list[k->count - 1];
+	k->count--;
+}
+
 static void engine_insert(struct inspect *s, gva addr)
 {
 	struct vcpu *v = machine_vcpu(s->m);
 
-	s->run.known.list = xreallocarray(s->run.known.list, s->run.known.count + 1, sizeof(gva));
-	s->run.known.list[s->run.known.count++] = addr;
+	known_add(&s->run.known, addr);
 	v->ops->bp_insert(v, addr);
 }
 
 static void engine_remove(struct inspect *s, gva addr)
 {
 	struct vcpu *v = machine_vcpu(s->m);
-	size_t i = known_index(&s->run.known, addr);
 
-	s->run.known.list[i] = s->run.known.list[--s->run.known.count];
+	known_remove(&s->run.known, addr);
 	v->ops->bp_remove(v, addr);
+}
+
+bool run_physical_changed(struct inspect *s, uint64_t addr)
+{
+	bool want = points_at(&s->points, true, addr);
+	bool have = known_index(&s->run.known_physical, addr) < s->run.known_physical.count;
+	struct vcpu *v = s->m ? machine_vcpu(s->m) : NULL;
+
+	if (!v || want == have)
+		return true;
+	if (v->ops->bp_physical(v, addr, want))
+		return false;
+	if (want)
+		known_add(&s->run.known_physical, addr);
+	else
+		known_remove(&s->run.known_physical, addr);
+	return true;
+}
+
+/* The physical address of the instruction at PC, for comparing with points. False: none, or there are no such
+ * points.
+ */
+static bool physical_pc(struct inspect *s, gva pc, uint64_t *pa)
+{
+	struct walk w;
+
+	if (!s->run.known_physical.count || !session_walk(s, pc, &w) || !w.ok)
+		return false;
+	*pa = w.pa;
+	return true;
+}
+
+/* Does the engine have a breakpoint at PC? */
+static bool engine_breaks(struct inspect *s, gva pc)
+{
+	uint64_t pa;
+
+	return known_index(&s->run.known, pc) < s->run.known.count ||
+	       (physical_pc(s, pc, &pa) &&
+		known_index(&s->run.known_physical, pa) < s->run.known_physical.count);
 }
 
 void run_point_changed(struct inspect *s, gva addr)
 {
-	bool want = points_at(&s->points, addr) || (s->run.goal_set && s->run.goal.addr == addr);
+	bool want = points_at(&s->points, false, addr) || (s->run.goal_set && s->run.goal.addr == addr);
 	bool have = known_index(&s->run.known, addr) < s->run.known.count;
 
 	if (!s->m || want == have)
@@ -101,17 +151,23 @@ void run_drop_leaving(struct inspect *s)
 			run_watch_changed(s, &p, false);
 		points_delete(&s->points, p.number);
 		if (!point_watches(&p))
-			run_point_changed(s, p.addr);
+			run_break_changed(s, &p);
 	}
 }
 
 void run_points_again(struct inspect *s)
 {
+	struct vcpu *v = machine_vcpu(s->m);
+
 	while (s->run.known.count)
 		engine_remove(s, s->run.known.list[0]);
+	while (s->run.known_physical.count) {
+		v->ops->bp_physical(v, s->run.known_physical.list[0], false);
+		known_remove(&s->run.known_physical, s->run.known_physical.list[0]);
+	}
 	for (size_t i = 0; i < s->points.count; i++)
 		if (point_is_code(&s->points.list[i]))
-			run_point_changed(s, s->points.list[i].addr);
+			run_break_changed(s, &s->points.list[i]);
 }
 
 bool run_event_changed(struct inspect *s, const struct point *p, bool on)
@@ -265,11 +321,14 @@ static bool point_stops(struct inspect *s, struct point *p)
 static unsigned hit_points(struct inspect *s, gva pc, char *why, size_t whylen)
 {
 	unsigned first = 0;
+	uint64_t pa = 0;
+	bool has_pa = physical_pc(s, pc, &pa);
 
 	for (size_t i = 0; i < s->points.count; i++) {
 		struct point *p = &s->points.list[i];
 
-		if (!p->enabled || p->leaving || !point_is_code(p) || p->addr != pc ||
+		if (!p->enabled || p->leaving || !point_is_code(p) ||
+		    (p->physical ? !has_pa || p->addr != pa : p->addr != pc) ||
 		    !condition_holds(s, p, why, whylen) || !point_stops(s, p))
 			continue;
 		if (!first)
@@ -288,7 +347,7 @@ static void delete_used_up(struct inspect *s)
 		if (!p.temporary || p.enabled || !p.hits)
 			continue;
 		points_delete(&s->points, p.number);
-		run_point_changed(s, p.addr);
+		run_break_changed(s, &p);
 	}
 }
 
@@ -454,7 +513,7 @@ static bool leave_point(struct inspect *s)
 {
 	struct machine_stop st;
 
-	if (known_index(&s->run.known, session_pc(s)) == s->run.known.count)
+	if (!engine_breaks(s, session_pc(s)))
 		return true;
 	st = machine_step(s->m, ENGINE_STEP_WHOLE);
 	return !ended(s) && !side_stop(s, &st);

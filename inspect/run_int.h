@@ -69,6 +69,16 @@ bool run_step(struct inspect *s);
 bool run_step_as(struct inspect *s, unsigned how); /* HOW: bits of enum engine_step */
 bool run_at_point(struct inspect *s);		   /* does a breakpoint at pc stop the guest? sets S->stop */
 void run_point_changed(struct inspect *s, gva addr); /* update the engine's breakpoint at ADDR */
+/* Likewise at a physical address. False: the engine has no room for it. */
+bool run_physical_changed(struct inspect *s, uint64_t addr);
+/* Either, for breakpoint P, which may have been deleted. */
+static inline bool run_break_changed(struct inspect *s, const struct point *p)
+{
+	if (p->physical)
+		return run_physical_changed(s, p->addr);
+	run_point_changed(s, p->addr);
+	return true;
+}
 /* Add (ON) or remove watchpoint P in the engine. False: the engine cannot. */
 bool run_watch_changed(struct inspect *s, const struct point *p, bool on);
 /* Likewise for event point P. */

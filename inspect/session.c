@@ -49,6 +49,7 @@ void inspect_free(struct inspect *s)
 		fclose(s->out.log_file);
 	}
 	free(s->run.known.list);
+	free(s->run.known_physical.list);
 	free(s->out.hit_commands);
 	free(s->vars);
 	free(s->repeat);

@@ -33,8 +33,8 @@ struct run_state {
 	bool expected; /* the session waits for a debugger */
 	struct debug_listener *listeners;
 	struct run_goal goal;
-	bool goal_set;	      /* the engine has a breakpoint at goal.addr for the goal */
-	struct gva_set known; /* addresses that the engine has as breakpoints */
+	bool goal_set;			      /* the engine has a breakpoint at goal.addr for the goal */
+	struct gva_set known, known_physical; /* addresses that the engine has as breakpoints */
 	struct stop_info stop;
 	bool interrupted; /* __atomic: set by inspect_interrupt() */
 	int64_t deadline; /* monotonic ns, 0: none */

@@ -33,7 +33,7 @@ enum { KVM_EXITS = 64, KVM_DEBUG_REGISTERS = 4, KVM_BREAKS = 1024 };
 struct kvm_points {
 	gva breaks[KVM_BREAKS];
 	unsigned nbreaks;
-	unsigned nwatches, nevents;
+	unsigned nwatches, nevents, nphysical;
 	struct kvm_guest_debug set; /* as KVM has it */
 };
 

@@ -37,6 +37,18 @@ static void bp_remove(struct vcpu *v, gva lin)
 	p->breaks[i] = p->breaks[--p->nbreaks];
 }
 
+static int bp_physical(struct vcpu *v, gpa at, bool on)
+{
+	struct kvm_points *p = &kvm_of(v)->points;
+	int r = kvm_of(v)->inner->bp_physical(v, at, on);
+
+	if (!r && on)
+		p->nphysical++;
+	else if (!r)
+		p->nphysical -= p->nphysical > 0;
+	return r;
+}
+
 static int watch_insert(struct vcpu *v, uint64_t at, uint64_t len, unsigned type)
 {
 	int r = kvm_of(v)->inner->watch_insert(v, at, len, type);
@@ -69,6 +81,7 @@ void points_fill_ops(struct engine_ops *ops)
 {
 	ops->bp_insert = bp_insert;
 	ops->bp_remove = bp_remove;
+	ops->bp_physical = bp_physical;
 	ops->watch_insert = watch_insert;
 	ops->watch_remove = watch_remove;
 	ops->event_set = event_set;
@@ -78,7 +91,7 @@ bool points_need_other(const struct kvm_engine *k)
 {
 	const struct kvm_points *p = &k->points;
 
-	return p->nwatches || p->nevents || p->nbreaks > KVM_DEBUG_REGISTERS;
+	return p->nwatches || p->nevents || p->nphysical || p->nbreaks > KVM_DEBUG_REGISTERS;
 }
 
 bool points_break_at(const struct kvm_engine *k, gva pc)

@@ -47,6 +47,7 @@ SHELL_TESTS = \
 	%D%/console/script.sh \
 	%D%/console/shutdown.sh \
 	%D%/console/sockets.sh \
+	%D%/console/peers.sh \
 	%D%/console/ports.sh \
 	%D%/console/source.sh \
 	%D%/console/steps.sh \

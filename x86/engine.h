@@ -175,6 +175,9 @@ struct engine_ops {
 	/* Breakpoints by linear address; no guest byte changes. While stopped only. */
 	void (*bp_insert)(struct vcpu *v, gva lin);
 	void (*bp_remove)(struct vcpu *v, gva lin);
+	/* Add (ON) or remove a breakpoint at physical address AT, whatever linear address maps it. 0, or -1
+	 * if there is no room. While stopped only. NULL in an engine without them. */
+	int (*bp_physical)(struct vcpu *v, gpa at, bool on);
 	/* Watchpoints on [AT, AT+LEN), of any length; TYPE: bits of enum engine_watch. run() and step()
 	 * return ENGINE_WATCH after the instruction that touched one; touch[] says how. 0, or -1 if there
 	 * is no room. While stopped only. Both NULL in an engine without watchpoints. */

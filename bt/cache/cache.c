@@ -255,6 +255,16 @@ void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write)
 	}
 }
 
+void cache_drop_from(struct bt_vcpu *b, ppn p, enum drop_why why)
+{
+	for (uint32_t i = 0; i < b->tc.norder; i++) {
+		struct ccf *f = b->tc.order[i];
+
+		if (!f->dead && (f->page == p || f->page2 == p))
+			cache_drop(b, f, why, f->pc);
+	}
+}
+
 /* ---- emptying ---- */
 
 /* A share of the cache for pinned fragments, behind the stub code and in front of the others, so that a

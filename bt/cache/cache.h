@@ -27,6 +27,8 @@ unsigned cache_drop_at(struct bt_vcpu *b, gva pc, uint32_t len, enum drop_why wh
 /* Drop those made from page P because it was written (BY_WRITE), or else all but the pinned ones, because it
  * is traced again. */
 void cache_drop_page(struct bt_vcpu *b, ppn p, bool by_write);
+/* Drop all that were made from page P. */
+void cache_drop_from(struct bt_vcpu *b, ppn p, enum drop_why why);
 /* Empty the cache. FULL: because it is full; pinned fragments stay. */
 void cache_flush_all(struct bt_vcpu *b, bool full);
 /* Address space of N bytes, which takes memory where it is written. NULL: there is none. Given back, NULL and

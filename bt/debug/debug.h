@@ -5,10 +5,12 @@
 #include "bt/state/vcpu.h"
 
 /* ---- debug/breakpoint.c ---- */
-bool bp_user_at(const struct bt_vcpu *b, gva pc); /* the debugger's */
-bool bp_at(const struct bt_vcpu *b, gva pc);	  /* or the guest's own */
+bool bp_user_at(const struct bt_vcpu *b, gva pc); /* the debugger's, by linear or physical address */
+/* Or the guest's own; PAGE: where the code at PC is, UINT32_MAX: no RAM. */
+bool bp_at(const struct bt_vcpu *b, gva pc, ppn page);
 void bp_insert(struct vcpu *v, gva lin);
 void bp_remove(struct vcpu *v, gva lin);
+int bp_physical(struct vcpu *v, gpa at, bool on);
 /* Add (ON) or remove an event filter. -1: there is no room. */
 int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
 

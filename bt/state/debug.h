@@ -5,6 +5,7 @@
 #include "base/types.h"
 
 #define MAX_BPS 1024
+#define MAX_PHYS_BPS 64
 #define MAX_FILTERS 64 /* of event_set() */
 #define MAX_SPLITS 8
 
@@ -23,6 +24,8 @@ struct split {
 struct debug_state {
 	gva bps[MAX_BPS];
 	unsigned nbps;
+	gpa phys_bps[MAX_PHYS_BPS];
+	unsigned nphys_bps;
 	uint64_t dr[8]; /* DR0 to DR3 and DR7 that are in force (debug/guest.c) */
 	struct split splits[MAX_SPLITS];
 	unsigned next_split; /* the one to be replaced */

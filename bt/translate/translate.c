@@ -63,7 +63,7 @@ static int decode_tu(struct tx *t, unsigned max)
 		gva pc = ccf_linear(f, eip);
 		int r;
 
-		if (t->n && (bp_at(b, pc) || (pc ^ f->pc) >> PAGE_SHIFT))
+		if (t->n && (bp_at(b, pc, f->page) || (pc ^ f->pc) >> PAGE_SHIFT))
 			break;
 		/* An instruction that straddles pages gets its own TU; a fetch fault is raised only when
 		 * execution reaches it. */
@@ -292,7 +292,7 @@ static void body(struct tx *t)
 
 		if (t->i && !inhibited && t->p - t->base > ROOM / 4) /* probes take room */
 			break;
-		if (bp_at(t->b, in->pc) && t->kind == TX_NORMAL) {
+		if (bp_at(t->b, in->pc, t->f->page) && t->kind == TX_NORMAL) {
 			t->ioff[t->i] = (uint16_t)(t->p - t->base);
 			t->low[t->i] = LOW_EXIT;
 			emit_callout(t, new_site(t, in, CO_OTHER, co_break));

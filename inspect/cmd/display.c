@@ -92,6 +92,27 @@ static int show_memory(struct inspect *s, const struct display *d, int64_t addr,
 	return rc;
 }
 
+/* Is EXPR "info VIEW ..."? */
+static bool is_view(const char *expr)
+{
+	return !strncmp(expr, "info ", 5);
+}
+
+static int show_view(struct inspect *s, const char *expr, struct result *r)
+{
+	struct cmd_args a = { .name = "info", .fmt = "", .rest = expr + 5 };
+	char why[200];
+	int rc;
+
+	a.argv = command_split(a.rest, &a.argc, why, sizeof(why));
+	if (!a.argv || !a.argc)
+		rc = result_fail(r, "display: %s", a.argv ? "expected a view" : why);
+	else
+		rc = view_show(s, a.argv[0], &a, 1, r);
+	command_free_args(a.argv);
+	return rc;
+}
+
 static void show(struct inspect *s, const struct display *d, struct result *r)
 {
 	struct result part;
@@ -99,7 +120,12 @@ static void show(struct inspect *s, const struct display *d, struct result *r)
 	int64_t v;
 
 	result_init(&part);
-	if (session_eval(s, d->expr, &v, &part)) {
+	if (is_view(d->expr)) {
+		bool good = !show_view(s, d->expr, &part);
+
+		shown_row(r, d, NULL, NULL, good ? NULL : part.error);
+		result_append(r, &part);
+	} else if (session_eval(s, d->expr, &v, &part)) {
 		shown_row(r, d, NULL, NULL, part.error);
 	} else if (!examines(d->fmt)) {
 		print_number(d->fmt[0], v, text, sizeof(text));
@@ -155,19 +181,23 @@ static int cmd_display(struct inspect *s, const struct cmd_args *a, struct resul
 		display_show(s, r);
 		return 0;
 	}
-	if (!format_fits(a->fmt))
+	if (!is_view(a->rest) && !format_fits(a->fmt))
 		return result_fail(r, "display: /%s is not a format of x or print", a->fmt);
 	if (s->ndisplays == MAX_DISPLAYS)
 		return result_fail(r, "display: no room for more than %d (undisplay removes them)",
 				   MAX_DISPLAYS);
 	/* memory that is not mapped yet may be mapped later; other errors stay */
-	if (!expr_eval(&env, a->rest, &v, &err) && err.status == EXPR_WRONG)
+	if (is_view(a->rest)) {
+		if (show_view(s, a->rest, r))
+			return -1;
+	} else if (!expr_eval(&env, a->rest, &v, &err) && err.status == EXPR_WRONG)
 		return result_fail(r, "display: %s", err.text);
 	s->displays = xreallocarray(s->displays, s->ndisplays + 1, sizeof(*s->displays));
 	d = &s->displays[s->ndisplays++];
 	*d = (struct display){ .number = ++s->last_display, .expr = xstrdup(a->rest) };
 	snprintf(d->fmt, sizeof(d->fmt), "%s", a->fmt);
-	show(s, d, r);
+	if (!is_view(a->rest))
+		show(s, d, r);
 	return 0;
 }
 
@@ -177,7 +207,10 @@ static int cmd_undisplay(struct inspect *s, const struct cmd_args *a, struct res
 
 	for (size_t i = s->ndisplays; !a->argc && i--;)
 		forget(s, i);
-	for (int k = 0; k < a->argc; k++) {
+	for (size_t i = s->ndisplays; a->argc && is_view(a->rest) && i--;)
+		if (!strcmp(s->displays[i].expr, a->rest))
+			forget(s, i);
+	for (int k = 0; k < a->argc && !is_view(a->rest); k++) {
 		unsigned long number = strtoul(a->argv[k], &end, 10);
 		size_t i = 0;
 
@@ -192,13 +225,13 @@ static int cmd_undisplay(struct inspect *s, const struct cmd_args *a, struct res
 }
 
 static const struct command commands[] = {
-	{ "display", NULL, "[/FMT] [EXPR]", "show an expression now and at each stop",
+	{ "display", NULL, "[/FMT] [EXPR | info VIEW...]", "show an expression now and at each stop",
 	  "With a count, a unit, i or s in FMT, EXPR is the address of memory, shown as by x (display/4i $pc, display/8xw "
-	  "$esp); otherwise it is a value, shown as by print. Without EXPR, show all displays. info display lists them, "
+	  "$esp); otherwise it is a value, shown as by print. A view can be shown, too (display info registers eip esp). Without EXPR, show all displays. info display lists them, "
 	  "undisplay removes them.",
 	  cmd_display, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 0, -1, COMP_EXPR },
-	{ "undisplay", NULL, "[NUMBER...]", "remove displays; without NUMBER, all", NULL, cmd_undisplay, 0, 0,
-	  -1, "<display.number> ..." },
+	{ "undisplay", NULL, "[NUMBER... | info VIEW...]", "remove displays; without NUMBER, all", NULL,
+	  cmd_undisplay, 0, 0, -1, "<display.number> ..." },
 	{ 0 },
 };
 

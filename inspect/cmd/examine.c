@@ -20,9 +20,9 @@ static int examine(struct inspect *s, const struct cmd_args *a, struct result *r
 	unsigned n = 1;
 
 	if (!examine_format(a->fmt, &n, &format, &unit))
-		return result_fail(r,
-				   "%s: /%s is not a format (a count, one of x d u o c s i, one of b h w g)",
-				   a->name, a->fmt);
+		return result_fail(
+		    r, "%s: /%s is not a format (a count, one of x d u o c a s i, one of b h w g)", a->name,
+		    a->fmt);
 	if (examine_too_many(n))
 		return result_fail(r, "%s: /%s is more than 1048576 items", a->name, a->fmt);
 	if (a->rest[0] &&
@@ -215,7 +215,7 @@ static int cmd_set(struct inspect *s, const struct cmd_args *a, struct result *r
 
 static const struct command commands[] = {
 	{ "x", NULL, "[/NFU] [ADDRESS]", "show memory at a linear address",
-	  "N: count; F: x hexadecimal, d signed, u unsigned, o octal, c characters, s strings, i instructions; "
+	  "N: count; F: x hexadecimal, d signed, u unsigned, o octal, c characters, a pointers with what they point at, s strings, i instructions; "
 	  "U: b 1, h 2, w 4, g 8 bytes. Without ADDRESS it continues behind the last output. Format and unit are "
 	  "kept.",
 	  cmd_x, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_REPEAT, 0, -1, COMP_EXPR },

@@ -310,4 +310,4 @@ static const struct command commands[] = {
 	{ 0 },
 };
 
-const struct command_group cmd_memory_group = { "memory", "Address translation", commands };
+const struct command_group cmd_memory_group = { "addresses", "Address translation", commands };

@@ -255,4 +255,4 @@ static const struct command commands[] = {
 	{ 0 },
 };
 
-const struct command_group cmd_patch_group = { "patches", "Patches and probes", commands };
+const struct command_group cmd_patch_group = { "patching", "Patches and probes", commands };

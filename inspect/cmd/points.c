@@ -21,7 +21,7 @@ static const struct view_col break_cols[] = {
 	{ "action", "Action", VAL_STR, "",
 	  "format printed instead of stopping (trace), or commands executed after a stop (commands)" },
 	{ "length", "Length", VAL_UINT, "B", "bytes watched" },
-	{ "physical", "Physical", VAL_BOOL, "", "the address is physical (watchpoints only)" },
+	{ "physical", "Physical", VAL_BOOL, "", "the address is physical" },
 };
 RECORD_DOC(point_record, "break tbreak watch rwatch awatch break-on trace", break_cols);
 
@@ -55,7 +55,7 @@ static void break_row(struct inspect *s, const struct point *p, struct row_sink 
 				    : p->commands ? V_STR(p->commands)
 						  : V_NONE,
 				    point_watches(p) ? V_UINT(p->len) : V_NONE,
-				    point_watches(p) ? V_BOOL(p->physical) : V_NONE });
+				    point_watches(p) || p->physical ? V_BOOL(p->physical) : V_NONE });
 }
 
 static const char *break_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -126,6 +126,7 @@ void point_report(struct inspect *s, const struct point *p, struct result *r)
 
 	if (!point_watches(p))
 		format = p->kind == POINT_EVENT ? "{kind} {number}: {symbol}"
+			 : p->physical		? "{kind} {number} at physical {address}"
 						: "{kind} {number} at {address} {symbol}";
 	t = result_table(r, break_cols, ARRAY_LEN(break_cols), TABLE_PLAIN, format);
 
@@ -162,7 +163,46 @@ static int break_line(struct inspect *s, const struct cmd_args *a, const struct 
 	return 0;
 }
 
-/* "[*]EXPR|FILE:LINE [task NAME] [if CONDITION]"; without arguments pc. */
+/* Accept "-p ", for a physical address, at the start of *TEXT. */
+static bool take_physical(const char **text)
+{
+	if (strncmp(*text, "-p", 2) || !isspace((unsigned char)(*text)[2]))
+		return false;
+	*text += 2 + strspn(*text + 2, " \t");
+	return true;
+}
+
+/* The rest of "-p ADDRESS [task NAME] [if CONDITION]". */
+static int break_physical(struct inspect *s, const struct cmd_args *a, const char *text, struct result *r)
+{
+	struct expr_env env = session_env(s);
+	struct expr_error err;
+	const char *cond;
+	struct point *p;
+	int64_t addr;
+
+	text += *text == '*';
+	if (!engine_has(s, PART_BREAK_PHYSICAL))
+		return result_fail(r, "%s: %s", a->name, engine_lacks(PART_BREAK_PHYSICAL));
+	if (!expr_eval_prefix(&env, &text, &addr, &err))
+		return result_fail(r, "%s: %s", a->name, err.text);
+	if (point_condition(s, a, text, &cond, r))
+		return -1;
+	if (!session_is_range(s, true, true, addr, 1))
+		return result_fail(r, "%s: 0x%llx is not a physical address of this guest", a->name,
+				   (unsigned long long)addr);
+	p = points_add(&s->points, (uint64_t)addr, a->name[0] == 't', cond);
+	p->physical = true;
+	if (!run_break_changed(s, p)) {
+		points_delete(&s->points, p->number);
+		return result_fail(
+		    r, "%s: the engine has no room for another physical breakpoint; delete one", a->name);
+	}
+	point_report(s, p, r);
+	return 0;
+}
+
+/* "[-p] [*]EXPR|FILE:LINE [task NAME] [if CONDITION]"; without arguments pc. */
 static int set_break(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	const char *text = a->rest + (a->rest[0] == '*'), *cond;
@@ -171,6 +211,8 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	struct point *p;
 	struct expr_error err;
 
+	if (take_physical(&text))
+		return break_physical(s, a, text, r);
 	if (session_source_place(s, &text, &places))
 		return break_line(s, a, &places, text, r);
 	if (*text && !session_place(s, &text, &addr, &err))
@@ -184,15 +226,6 @@ static int set_break(struct inspect *s, const struct cmd_args *a, struct result 
 	run_point_changed(s, p->addr);
 	point_report(s, p, r);
 	return 0;
-}
-
-/* Accept "-p ", for a physical address, at the start of *TEXT. */
-static bool take_physical(const char **text)
-{
-	if (strncmp(*text, "-p", 2) || !isspace((unsigned char)(*text)[2]))
-		return false;
-	*text += 2 + strspn(*text + 2, " \t");
-	return true;
 }
 
 /* Accept Bochs' "r " or "w " at the start of *TEXT, unless it is a symbol. 0: neither. */
@@ -261,7 +294,7 @@ static bool change_counted(struct inspect *s, struct point *p, bool on)
 
 static void change_point(struct inspect *s, struct point *p, enum change change)
 {
-	gva addr = p->addr;
+	struct point old = *p; /* its place; what it owns is gone when it is deleted */
 
 	if (!point_is_code(p) && !change_counted(s, p, change == ENABLE))
 		return;
@@ -269,7 +302,8 @@ static void change_point(struct inspect *s, struct point *p, enum change change)
 		points_delete(&s->points, p->number);
 	else
 		p->enabled = change == ENABLE;
-	run_point_changed(s, addr);
+	if (point_is_code(&old))
+		run_break_changed(s, &old);
 }
 
 static int change_points(struct inspect *s, const struct cmd_args *a, struct result *r, enum change change)
@@ -352,15 +386,15 @@ static int cmd_disable(struct inspect *s, const struct cmd_args *a, struct resul
 }
 
 static const struct command commands[] = {
-	{ "break", "b br bre brea lb vb", "[*]ADDRESS [task NAME] [if EXPR]",
+	{ "break", "b br bre brea", "[-p] [*]ADDRESS [task NAME] [if EXPR]",
 	  "stop before the instruction at linear ADDRESS is executed",
-	  "ADDRESS may be SEGMENT:OFFSET (0x7c0:0), as in x and disassemble; the default is pc. Guest memory is not "
+	  "With -p the address is physical: the guest stops there through whatever linear address it executes it. ADDRESS may be SEGMENT:OFFSET (0x7c0:0), as in x and disassemble; the default is pc. Guest memory is not "
 	  "changed. With 'if' the guest stops only when EXPR is not 0, or when EXPR cannot be evaluated; the stop "
 	  "then says why. With 'task' a Linux guest stops only while a task of that name, or of that number, executes, here "
 	  "and at all other points; a name with blanks is in quotes. Expressions have $pid, $tgid and $task, the address of "
 	  "its task_struct.",
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
-	{ "tbreak", "tb", "[*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
+	{ "tbreak", "tb", "[-p] [*]ADDRESS [if EXPR]", "a breakpoint that is deleted at its first hit", NULL,
 	  set_break, CMD_MACHINE | CMD_PAUSE, 0, -1, COMP_EXPR },
 	{ "watch", NULL, "[-p] ADDRESS [LENGTH] [if EXPR]",
 	  "stop after an instruction that wrote to LENGTH (4) bytes at ADDRESS",
@@ -380,9 +414,9 @@ static const struct command commands[] = {
 	  CMD_MACHINE | CMD_PAUSE, 2, 2, "<break.number>" },
 	{ "delete", "d", "[NUMBER...|all]", "delete points; without NUMBER, all", NULL, cmd_delete,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
-	{ "enable", "bpe", "[NUMBER...|all]", "enable points; without NUMBER, all", NULL, cmd_enable,
+	{ "enable", NULL, "[NUMBER...|all]", "enable points; without NUMBER, all", NULL, cmd_enable,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
-	{ "disable", "bpd", "[NUMBER...|all]", "disable points; without NUMBER, all", NULL, cmd_disable,
+	{ "disable", NULL, "[NUMBER...|all]", "disable points; without NUMBER, all", NULL, cmd_disable,
 	  CMD_MACHINE | CMD_PAUSE, 0, -1, "all|<break.number> ..." },
 	{ 0 },
 };

@@ -65,10 +65,10 @@ static int cmd_out(struct inspect *s, const struct cmd_args *a, struct result *r
 }
 
 static const struct command commands[] = {
-	{ "in", "inp", "[/b|h|w] PORT", "read a port, as the guest would with IN",
+	{ "in", NULL, "[/b|h|w] PORT", "read a port, as the guest would with IN",
 	  "b 1 byte (default), h 2, w 4. What reading changes in the device is changed: a byte that arrived is taken.",
 	  cmd_in, CMD_STOPPED | CMD_FMT, 1, 1, COMP_EXPR },
-	{ "out", "o outp", "[/b|h|w] PORT VALUE", "write to a port, as the guest would with OUT",
+	{ "out", NULL, "[/b|h|w] PORT VALUE", "write to a port, as the guest would with OUT",
 	  "A reset or power-off that the device asks for comes when the guest runs again.", cmd_out,
 	  CMD_STOPPED | CMD_FMT, 2, 2, COMP_EXPR },
 	{ 0 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Commands about the session itself: symbols, log, scripts, checks, help. */
+ * Commands about the session itself: symbols, log, scripts, checks. */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -287,123 +287,6 @@ static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *
 	return 0;
 }
 
-/* ---- help ---- */
-
-static const struct view_col help_cols[] = {
-	{ "command", "Command", VAL_STR, "", "name and arguments" },
-	{ "help", "Does", VAL_HELP, "", "one line of help" },
-};
-RECORD_DOC(help_record, "help", help_cols);
-
-static const struct view_col help_one_cols[] = {
-	{ "usage", "Usage", VAL_STR, "", "name and arguments" },
-	{ "aliases", "Aliases", VAL_STR, "", "other names" },
-	{ "help", "Does", VAL_HELP, "", "one line of help" },
-	{ "detail", "More", VAL_STR, "", "details" },
-};
-RECORD_DOC(help_one_record, "help", help_one_cols);
-
-static void usage_text(const struct command *c, char *buf, size_t len)
-{
-	snprintf(buf, len, "%s%s%s", c->name, c->args[0] ? " " : "", c->args);
-}
-
-/* Columns of a view or record: keys in JSON, and names for sort= in views. */
-static const struct view_col view_help_cols[] = {
-	{ "column", "Column", VAL_STR, "", "key in JSON and for sort=" },
-	{ "title", "Heading", VAL_STR, "", "in text" },
-	{ "unit", "Unit", VAL_STR, "", "of the value" },
-	{ "help", "Means", VAL_HELP, "", "meaning of the column" },
-};
-RECORD_DOC(fields_record, "help", view_help_cols);
-
-static void help_fields(struct result *r, const struct view_col *cols, unsigned n, bool with_symbol)
-{
-	struct table *t = result_table(r, view_help_cols, ARRAY_LEN(view_help_cols), TABLE_GRID, NULL);
-
-	for (unsigned i = 0; i < n; i++)
-		table_row(t,
-			  (struct value[]){ V_STR(cols[i].name), V_STR(cols[i].title),
-					    V_STR(cols[i].unit ? cols[i].unit : ""), V_STR(cols[i].help) });
-	if (with_symbol)
-		table_row(
-		    t, (struct value[]){ V_STR("symbol"), V_STR("symbol"), V_STR(""), V_STR("where pc is") });
-}
-
-/* Describe view NAME. 0, or -1 if there is no such view. */
-static int help_view(struct inspect *s, const char *name, bool only_fields, struct result *r)
-{
-	const struct view *v;
-	char why[300];
-	void *owner;
-
-	v = view_find(s, name, &owner, why, sizeof(why));
-	if (!v)
-		return result_fail(r, "help: %s", why);
-	if (!only_fields)
-		result_text(r, "info %s: %s", v->name, v->help);
-	help_fields(r, v->cols, v->ncols, view_pc_column(v) >= 0);
-	return 0;
-}
-
-static void help_records(struct inspect *s, const struct command *c, struct result *r)
-{
-	const struct record_doc *doc;
-
-	for (unsigned i = 0; (doc = record_doc_at(s, i)); i++) {
-		if (!record_doc_is_of(doc, c))
-			continue;
-		result_text(r, "  Fields of its records in JSON:");
-		if (!doc->view)
-			help_fields(r, doc->cols, doc->ncols, false);
-		else if (s->m)
-			help_view(s, doc->view, true, r);
-	}
-}
-
-static int help_one(struct inspect *s, const char *name, struct result *r)
-{
-	char why[200], usage[200];
-	const struct command *c = command_find(s, name, strlen(name), why, sizeof(why));
-	struct table *t;
-
-	if (!c)
-		return result_fail(r, "help: %s", why);
-	if (!command_offered(s, c))
-		return result_fail(r, "help %s: %s", c->name, engine_lacks(command_needs(c)));
-	usage_text(c, usage, sizeof(usage));
-	t = result_table(r, help_one_cols, ARRAY_LEN(help_one_cols), TABLE_PLAIN,
-			 c->aliases && c->detail ? "{usage}   (also: {aliases})\n  {help}\n  {detail}"
-			 : c->aliases		 ? "{usage}   (also: {aliases})\n  {help}"
-			 : c->detail		 ? "{usage}\n  {help}\n  {detail}"
-						 : "{usage}\n  {help}");
-	table_row(t, (struct value[]){ V_STR(usage), c->aliases ? V_STR(c->aliases) : V_NONE, V_STR(c->help),
-				       c->detail ? V_STR(c->detail) : V_NONE });
-	help_records(s, c, r);
-	return 0;
-}
-
-static int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *r)
-{
-	struct table *t;
-	char usage[200];
-
-	if (a->argc == 2 && !strcmp(a->argv[0], "info"))
-		return help_view(s, a->argv[1], false, r);
-	if (a->argc)
-		return help_one(s, a->argv[0], r);
-	t = result_table(r, help_cols, ARRAY_LEN(help_cols), TABLE_PLAIN, NULL);
-	for (unsigned i = 0; command_group_at(s, i); i++)
-		for (const struct command *c = command_group_at(s, i)->commands; c->name; c++) {
-			if (!command_offered(s, c))
-				continue;
-			usage_text(c, usage, sizeof(usage));
-			table_row(t, (struct value[]){ V_STR(usage), V_STR(c->help) });
-		}
-	result_text(r, "Commands can be abbreviated. 'help COMMAND' and 'help info VIEW' give details.");
-	return 0;
-}
-
 static const struct command commands[] = {
 	{ "symbols", "file",
 	  "load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE | sources DIRECTORY",
@@ -430,9 +313,10 @@ static const struct command commands[] = {
 	{ "statehash", NULL, "",
 	  "show a hash of registers, devices and memory; equal states have equal hashes", NULL, cmd_statehash,
 	  CMD_MACHINE | CMD_PAUSE, 0, 0, COMP_NONE },
-	{ "help", "?", "[COMMAND | info VIEW]",
-	  "list the commands, or describe one command or the columns of a view", NULL, cmd_help, 0, 0, 2,
-	  "<command> <view>" },
+	{ "help", "?", "[COMMAND | GROUP | all | aliases | info VIEW]",
+	  "list the commands by groups, or describe one command, a group, or the columns of a view",
+	  "'help all' has a line for each command, 'help aliases' the names that QEMU, Bochs and WinDbg have for some.",
+	  cmd_help, 0, 0, 2, "<command> <view>" },
 	{ "quit", "q exit", "", "end vitrine", NULL, cmd_quit, 0, 0, 0, COMP_NONE },
 	{ 0 },
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Guest memory in bulk: dump and load files, find bytes. */
+#include "inspect/cmd/hex_int.h"
 #include "inspect/tables_int.h"
 #include "base/address.h"
 #include "base/alloc.h"
@@ -22,6 +23,17 @@ static int physical_fmt(const struct cmd_args *a, struct result *r, bool *physic
 		   : result_fail(r, "%s: /%s is not /p (physical addresses)", a->name, a->fmt);
 }
 
+/* Accept p, for physical addresses, and h, for Intel HEX, in any order. */
+static int file_fmt(const struct cmd_args *a, struct result *r, bool *physical, bool *hex)
+{
+	*physical = strchr(a->fmt, 'p');
+	*hex = strchr(a->fmt, 'h');
+	return strspn(a->fmt, "ph") == strlen(a->fmt)
+		   ? 0
+		   : result_fail(r, "%s: /%s is not /p (physical addresses), /h (Intel HEX) or both", a->name,
+				 a->fmt);
+}
+
 /* Get the address in argument I and, with LEN, the length in the next one. */
 static int place(struct inspect *s, const struct cmd_args *a, int i, struct result *r, bool physical,
 		 int64_t *addr, int64_t *len)
@@ -36,13 +48,16 @@ static int place(struct inspect *s, const struct cmd_args *a, int i, struct resu
 static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	int64_t addr, len, done = 0;
-	bool physical;
-	char *buf;
+	bool physical, hex, written;
+	uint64_t base = 0;
+	uint8_t *buf;
 	FILE *f;
 	size_t n, want;
 
-	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, physical, &addr, &len))
+	if (file_fmt(a, r, &physical, &hex) || place(s, a, 1, r, physical, &addr, &len))
 		return -1;
+	if (hex && (uint64_t)addr + (uint64_t)len > 1ull << 32)
+		return result_fail(r, "dump: Intel HEX has addresses of 32 bits; with /ph they are physical");
 	f = fopen(a->argv[0], "we");
 	if (!f)
 		return result_fail(r, "dump: cannot write %s: %s", a->argv[0], strerror(errno));
@@ -50,11 +65,16 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 	do {
 		want = len - done < CHUNK ? (size_t)(len - done) : CHUNK;
 		n = debug_read(s, physical, (uint64_t)(addr + done), buf, want);
-		if (fwrite(buf, 1, n, f) != n)
+		if (hex)
+			hex_put(f, (uint64_t)(addr + done), buf, n, &base);
+		written = hex ? !ferror(f) : fwrite(buf, 1, n, f) == n;
+		if (!written)
 			break;
 		done += (int64_t)n;
 	} while (n == want && done < len);
 	free(buf);
+	if (hex)
+		hex_end(f);
 	if (fclose(f) || (done < len && n == want))
 		return result_fail(r, "dump: cannot write %s: %s", a->argv[0], strerror(errno));
 	result_text(r, "%lld bytes written to %s", (long long)done, a->argv[0]);
@@ -64,15 +84,70 @@ static int cmd_dump(struct inspect *s, const struct cmd_args *a, struct result *
 	return 0;
 }
 
+/* Intel HEX. */
+struct hex_load {
+	struct inspect *s;
+	int64_t offset; /* to be added to its addresses */
+	bool physical, checking;
+	size_t done;
+};
+
+static bool put_bytes(void *ctx, uint64_t addr, const uint8_t *bytes, size_t n)
+{
+	struct hex_load *l = ctx;
+
+	addr += (uint64_t)l->offset;
+	if (l->checking || !n)
+		return true;
+	if (!session_is_range(l->s, l->physical, false, (int64_t)addr, (int64_t)n) ||
+	    debug_write(l->s, l->physical, addr, bytes, n) != n)
+		return false;
+	l->done += n;
+	return true;
+}
+
+/* Load FILE, after all of it has been found to be right. */
+static int load_hex(struct inspect *s, const struct cmd_args *a, bool physical, struct result *r)
+{
+	struct hex_load l = { .s = s, .physical = physical, .checking = true };
+	char err[200];
+	bool good;
+	FILE *f;
+
+	if (a->argc > 1 && session_eval(s, a->argv[1], &l.offset, r))
+		return -1;
+	f = file_open(a->argv[0]);
+	if (!f)
+		return result_fail(r, "load: cannot open %s: %s", a->argv[0], strerror(errno));
+	good = hex_read(f, put_bytes, &l, err, sizeof(err));
+	if (good) {
+		l.checking = false;
+		rewind(f);
+		good = hex_read(f, put_bytes, &l, err, sizeof(err));
+		session_changed(s);
+	}
+	fclose(f);
+	if (!good)
+		return result_fail(r, "load: %s: %s", a->argv[0], err);
+	result_text(r, "%zu byte%s written", l.done, l.done == 1 ? "" : "s");
+	return 0;
+}
+
 static int cmd_load(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	size_t n, put = 0, done = 0;
-	bool physical;
+	bool physical, hex;
 	int64_t addr;
 	char *buf;
 	FILE *f;
 
-	if (physical_fmt(a, r, &physical) || place(s, a, 1, r, physical, &addr, NULL))
+	if (file_fmt(a, r, &physical, &hex))
+		return -1;
+	if (hex)
+		return load_hex(s, a, physical, r);
+	if (a->argc < 2)
+		return result_fail(r, "usage: load [/p] FILE ADDRESS");
+	if (place(s, a, 1, r, physical, &addr, NULL))
 		return -1;
 	f = file_open(a->argv[0]);
 	if (!f)
@@ -216,18 +291,24 @@ static int cmd_sum(struct inspect *s, const struct cmd_args *a, struct result *r
 }
 
 static const struct command commands[] = {
-	{ "dump", NULL, "[/p] FILE ADDRESS LENGTH", "write guest memory to FILE",
-	  "With /p ADDRESS is physical.", cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_FILES, 3, 3,
-	  "<file> <expr> <expr>" },
-	{ "dump-core", "dump-guest-memory", "FILE",
-	  "write all guest memory and the registers to FILE, an ELF core",
+	{ "dump", NULL, "[/ph] FILE ADDRESS LENGTH", "write guest memory to FILE",
+	  "With /p ADDRESS is physical, with /h FILE is text in Intel's HEX format, which objcopy -I ihex reads.",
+	  cmd_dump, CMD_MACHINE | CMD_PAUSE | CMD_FMT | CMD_FILES, 3, 3, "<file> <expr> <expr>" },
+	{ "dump-core", NULL, "FILE", "write all guest memory and the registers to FILE, an ELF core",
 	  "gdb opens it, with the guest's kernel or program as its file, and so does crash, which needs the debug symbols "
 	  "of the kernel. Its segments are physical memory, at the addresses where a Linux kernel has it, and what "
 	  "else the address space maps. Memory that is all zero takes no room on the disk.",
 	  cmd_dump_core, CMD_MACHINE | CMD_PAUSE | CMD_FILES, 1, 1, COMP_FILE },
-	{ "load", "restore", "[/p] FILE ADDRESS", "write the contents of FILE to guest memory",
-	  "With /p ADDRESS is physical.", cmd_load, CMD_STOPPED | CMD_FMT | CMD_FILES, 2, 2,
-	  "<file> <expr>" },
+	{ "load", "restore", "[/ph] FILE ADDRESS", "write the contents of FILE to guest memory",
+	  "With /p ADDRESS is physical. With /h FILE is Intel HEX, which has addresses of its own: ADDRESS is added to them, "
+	  "and may be missing.",
+	  cmd_load, CMD_STOPPED | CMD_FMT | CMD_FILES, 1, 2, "<file> <expr>" },
+	{ "hexdump", "hd", "[/p] ADDRESS [LENGTH]", "show memory as bytes and text",
+	  "LENGTH is 128 if it is missing. With /p ADDRESS is physical.", cmd_hexdump,
+	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 1, 2, COMP_EXPR },
+	{ "store", NULL, "[/p] ADDRESS SIZE VALUE...", "write numbers of SIZE bytes (1, 2, 4, 8) to memory",
+	  "With /p ADDRESS is physical. The guest sees it; 'set *(u32)ADDRESS = VALUE' does the same for linear ones.",
+	  cmd_store, CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },
 	{ "find", NULL, "[/p] ADDRESS LENGTH BYTES...|\"TEXT\"", "search guest memory for bytes or a text",
 	  "BYTES are pairs of hex digits. The first 100 places are shown.", cmd_find,
 	  CMD_MACHINE | CMD_PAUSE | CMD_FMT, 3, -1, COMP_EXPR },

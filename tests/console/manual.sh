@@ -85,6 +85,8 @@ find $pc 64 c3
 log
 statehash
 help
+help all
+help aliases
 help x
 help info ccf
 arch

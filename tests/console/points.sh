@@ -4,7 +4,7 @@
 # embedded guest: output of the shell, and its errors.
 . "$(dirname "$0")/../guests/guestlib.sh"
 need
-plan 35
+plan 42
 
 # vit OPTION...: run the commands on standard input; the shell's output is in $TMP/out.
 vit()
@@ -143,3 +143,30 @@ END
 match '^ +[0-9]+ +[0-9.]+ +[a-z_(]+' "profile lists symbols"
 grep -qE '^[^ ].* [0-9]+$' "$TMP/folded"
 ok $? "and writes folded stacks" "$(head -3 "$TMP/folded")"
+
+# Physical breakpoints: at the code that runs before paging, and through the linear address of a kernel.
+physical=$(nm "${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo/demo.elf" | sed -n 's/^c0\(.*\) T kernel_main$/\1/p')
+vit <<END
+break -p 0x10000d
+break -p 0x$physical
+tbreak -p 0x$physical if \$eax != 0xdeadbeef
+info break
+reset
+continue
+continue
+info break
+xp/1i 0x$physical
+delete 2
+reset
+continue
+continue
+-break -p -1
+END
+match '^break 1 at physical 0x0010000d$' "a physical breakpoint is said to be one"
+match "^ +2  break +yes +0x00$physical .* yes\$" "info break lists it"
+match '^breakpoint 1 at 0x0010000d' "it stops code that runs before paging is on"
+match "^breakpoint 2 at 0xc0$physical <kernel_main>" "and code at another linear address"
+[ "$(grep -cE "^ +2  break .*  1  " "$TMP/out")" -eq 1 ] && ! grep -q '^ .* tbreak .*  1  ' "$TMP/out"
+ok $? "hits count, a temporary one goes" "$(cat "$TMP/out")"
+match '^guest exited' "it stops nothing when it is deleted"
+match 'is not a physical address of this guest' "an address that is none is refused"

@@ -85,6 +85,7 @@ class Session:
 def plain(line):
     """LINE without what differs from run to run."""
     line = re.sub(r"0x[0-9a-f]+", "#", line)
+    line = re.sub(r"(?<=\s)-(?=[0-9])", "", line)  # what was saved may be less than nothing on a busy host
     line = re.sub(r"\b[0-9a-f]*[0-9][0-9a-f.]*\b", "#", line)
     return " ".join(line.split())
 

@@ -61,7 +61,7 @@ ok $? "so does help on them" "$(diff "$TMP/expected" "$TMP/all"; echo "status $s
 
 # The names of commands, from the first field of help's records.
 cat >"$TMP/script" <<'END'
-help
+help all
 END
 null --json
 sed -n 's/.*"command":"\([^" ]*\).*/\1/p' "$TMP/out" >"$TMP/commands"

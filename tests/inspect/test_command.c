@@ -176,7 +176,7 @@ static const struct {
 	  "0x00001000  0xe8  0x08\n0x00001000  0xe8\n0b101\n! expected a symbol after '&'\neax  0x0  0\nedx  0x0  0\n",
 	  PROGRAM(looping) },
 	{ "x/2xb 0xffff", "0x0000ffff  0x00\n! cannot read memory at 0x10000\n", PROGRAM(looping) },
-	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c s i, one of b h w g)\n",
+	{ "x/4xq 0", "! x: /4xq is not a format (a count, one of x d u o c a s i, one of b h w g)\n",
 	  PROGRAM(looping) },
 	{ "set $eax = 0x41424344\nset *(u32)0x2000 = $eax\nx/4cb 0x2000\nx/s 0x2000\np [0x2000]",
 	  "0x00002000  'D'  'C'  'B'  'A'\n0x00002000  DCBA\n1094861636  0x41424344\n", PROGRAM(looping) },
