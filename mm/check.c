@@ -31,7 +31,7 @@ void mm_count(const struct mm_vm *vm, struct mm_books *b)
 				.populated = mm_vm_populated(vm),
 				.at = UINT32_MAX };
 	for (uint64_t p = vm_next_ram(vm, 0); p < vm->nppn; p = vm_next_ram(vm, p + 1))
-		if (ppn_ram(vm, p))
+		if (ppn_memory(vm, p))
 			b->pages[page_state(vm, (ppn)p)]++;
 }
 
@@ -47,11 +47,10 @@ static void check_page(const struct mm_vm *vm, ppn p, struct mm_books *b)
 {
 	mpn m = vm->pmap[p].mpn;
 
-	if (!ppn_ram(vm, p)) {
-		if (vm->pmap[p].rmap)
-			wrong(b, "something that is not memory is in a window", p);
+	if (!ppn_ram(vm, p) && vm->pmap[p].rmap)
+		wrong(b, "something that is not memory is in a window", p);
+	if (!ppn_memory(vm, p))
 		return;
-	}
 	switch (mpn_state(m)) {
 	case PAGE_PRIVATE:
 		if (m != p)

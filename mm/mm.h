@@ -39,6 +39,11 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
 /* Make the memory of [A, A+BYTES) (page-aligned) ROM, or RAM again; its content stays. Pages that are not
  * memory stay none. */
 void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom);
+/* Hide the RAM of [A, A+BYTES) (page-aligned): the guest finds no memory there, devices answer. Or show it
+ * again. Its content stays, and its pages stay in the books. ROM stays as it is. */
+void mm_vm_hide(struct mm_vm *vm, gpa a, uint64_t bytes, bool hide);
+/* Changes when memory is added, hidden or shown. */
+uint32_t mm_vm_layouts(const struct mm_vm *vm);
 bool mm_is_rom(const struct mm_vm *vm, gpa a);
 /* Writes by the guest to ROM so far, all of them dropped; the address of the last in *RECENT. */
 uint64_t mm_rom_writes(const struct mm_vm *vm, gpa *recent);

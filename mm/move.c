@@ -274,6 +274,26 @@ void pages_empty(struct mm_vm *vm, ppn p, uint32_t n, mpn to)
 	vm_leave(vm);
 }
 
+void mm_vm_hide(struct mm_vm *vm, gpa a, uint64_t bytes, bool hide)
+{
+	bool changed = false;
+
+	for (uint64_t p = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT; p < end && p < vm->nppn; p++) {
+		if (vm->pmap[p].kind != (hide ? PAGE_RAM : PAGE_HIDDEN))
+			continue;
+		if (hide) {
+			drop_code(vm, (ppn)p);
+			unmap(vm, (ppn)p, 1);
+		}
+		vm->pmap[p].kind = hide ? PAGE_HIDDEN : PAGE_RAM;
+		vm_page_changed(vm, (ppn)p);
+		changed = true;
+	}
+	vm->layouts += changed;
+	if (changed && vm->mmu)
+		vm->mmu->device_key = 0;
+}
+
 static void empty(struct mm_vm *vm, ppn p, mpn to)
 {
 	if (ppn_ram(vm, p) && vm->pmap[p].mpn != to)

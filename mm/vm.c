@@ -268,7 +268,15 @@ int mm_vm_add_ram(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 	}
 	if ((first <= vm->low || first == LOW_PPNS) && end > vm->low) /* with the hole for devices */
 		vm->low = (uint32_t)end;
+	vm->layouts++;
+	if (vm->mmu)
+		vm->mmu->device_key = 0;
 	return 0;
+}
+
+uint32_t mm_vm_layouts(const struct mm_vm *vm)
+{
+	return vm->layouts;
 }
 
 struct mm_pool *mm_vm_pool(const struct mm_vm *vm)
@@ -303,7 +311,7 @@ void mm_watch_pages(struct mm_vm *vm, void (*note)(void *ctx, enum mm_event e, p
 void mm_vm_set_rom(struct mm_vm *vm, gpa a, uint64_t bytes, bool rom)
 {
 	for (uint64_t p = a >> PAGE_SHIFT, end = (a + bytes) >> PAGE_SHIFT; p < end && p < vm->nppn; p++) {
-		if (vm->pmap[p].kind == (rom ? PAGE_ROM : PAGE_RAM) || vm->pmap[p].kind == PAGE_NONE)
+		if (vm->pmap[p].kind == (rom ? PAGE_ROM : PAGE_RAM) || !ppn_ram(vm, p))
 			continue;
 		vm->pmap[p].kind = rom ? PAGE_ROM : PAGE_RAM;
 		vm_page_changed(vm, (ppn)p);

@@ -10,24 +10,6 @@
 #include "mm/pool.h"
 #include "mm/vm_parts.h"
 
-enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM };
-
-/* One PPN's entry in the pmap. */
-struct pmap_entry {
-	mpn mpn;	 /* its home (the PPN itself), or elsewhere (mm/pool.h) */
-	uint32_t rmap;	 /* index of the first reverse-map node, 0: none */
-	uint8_t kind;	 /* enum page_kind */
-	uint8_t code;	 /* code trace: translated code was made from this page */
-	uint8_t table;	 /* a page table that a space relies on (window/quiet.c) */
-	uint8_t sampled; /* it counts when it is accessed (mm/policy/sample.c) */
-};
-
-/* Reverse map node: PPN is at VPN of window WIN, mapped or for fetching code alone. */
-struct rmap_node {
-	uint32_t next;
-	vpn32 vpn : 20, win : 12;
-};
-
 #define NPPN VM_PPNS
 _Static_assert(NPPN == MMU_PPNS && (uint64_t)NPPN << PAGE_SHIFT == MM_SWAP_BYTES, "what others count on");
 #define CHUNK_SHIFT 10 /* of PPNs */
@@ -60,6 +42,7 @@ struct mm_vm {
 	uint64_t moves;		    /* pages that changed their machine page */
 	uint64_t random;	    /* state of vm_random() */
 	struct vm_changed *changed; /* for the mirror (mm/mirror.h); NULL: there is none */
+	uint32_t layouts;	    /* times that memory was added or hidden */
 	uint64_t rom_writes;	    /* by the guest, dropped */
 	gpa rom_write;		    /* address of the last */
 };
@@ -103,6 +86,12 @@ static inline uint64_t vm_next_ram(const struct mm_vm *vm, uint64_t p)
 }
 
 static inline bool ppn_ram(const struct mm_vm *vm, uint64_t p)
+{
+	return p < vm->nppn && vm->pmap[p].kind != PAGE_NONE && vm->pmap[p].kind != PAGE_HIDDEN;
+}
+
+/* The same with hidden pages: those in the books. */
+static inline bool ppn_memory(const struct mm_vm *vm, uint64_t p)
 {
 	return p < vm->nppn && vm->pmap[p].kind != PAGE_NONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside mm: what the policies of mm/policy/ keep with a VM. */
+ * Inside mm: what the policies of mm/policy/ keep with a VM, and what it keeps for each page. */
 #ifndef MM_VM_PARTS_H
 #define MM_VM_PARTS_H
 #include "mm/slot.h"
@@ -48,5 +48,26 @@ struct vm_scan {
 struct vm_changed {
 	uint64_t page[VM_PPNS / 64], word[VM_PPNS / 64 / 64];
 	bool any;
+};
+
+/* ---- pages ---- */
+
+/* Behind a hidden page is memory, but the guest finds a device there. */
+enum page_kind { PAGE_NONE, PAGE_RAM, PAGE_ROM, PAGE_HIDDEN };
+
+/* One PPN's entry in the pmap. */
+struct pmap_entry {
+	mpn mpn;	 /* its home (the PPN itself), or elsewhere (mm/pool.h) */
+	uint32_t rmap;	 /* index of the first reverse-map node, 0: none */
+	uint8_t kind;	 /* enum page_kind */
+	uint8_t code;	 /* code trace: translated code was made from this page */
+	uint8_t table;	 /* a page table that a space relies on (window/quiet.c) */
+	uint8_t sampled; /* it counts when it is accessed (mm/policy/sample.c) */
+};
+
+/* Reverse map node: PPN is at VPN of window WIN, mapped or for fetching code alone. */
+struct rmap_node {
+	uint32_t next;
+	vpn32 vpn : 20, win : 12;
 };
 #endif

@@ -7,7 +7,7 @@ enum page_write page_write_check(const struct mm_vm *vm, ppn p, enum page_writer
 {
 	const struct pmap_entry *e = &vm->pmap[p];
 
-	if (e->kind == PAGE_NONE)
+	if (e->kind == PAGE_NONE || e->kind == PAGE_HIDDEN)
 		return PAGE_WRITE_NONE;
 	if (e->kind == PAGE_ROM && by == WRITE_BY_GUEST)
 		return PAGE_WRITE_ROM;
