@@ -27,11 +27,37 @@ static unsigned elements(const struct state_field *f)
 	return f->count ? f->count : 1;
 }
 
+/* ---- pages ---- */
+
+enum { PIECE = 4096 };
+
+/* The next piece of F from *AT on that is not all zero; false: there is none. */
+static bool next_piece(const uint8_t *bytes, const struct state_field *f, uint32_t *at)
+{
+	static const uint8_t zeros[PIECE];
+
+	for (; *at + PIECE <= f->size; *at += PIECE)
+		if (memcmp(bytes + *at, zeros, PIECE))
+			return true;
+	return false;
+}
+
+static void hash_pages(const uint8_t *bytes, const struct state_field *f, struct XXH3_state_s *h)
+{
+	for (uint32_t at = 0; next_piece(bytes, f, &at); at += PIECE) {
+		XXH3_64bits_update(h, &at, sizeof(at));
+		XXH3_64bits_update(h, bytes + at, PIECE);
+	}
+}
+
 void part_hash(const struct state_part *p, struct XXH3_state_s *h)
 {
-	for (const struct state_field *f = p->fields; f < fields_end(p); f++)
-		for (unsigned i = 0; !f->unhashed && i < elements(f); i++)
+	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
+		if (f->kind == FIELD_PAGES && !f->unhashed)
+			hash_pages(element(p, f, 0), f, h);
+		for (unsigned i = 0; f->kind != FIELD_PAGES && !f->unhashed && i < elements(f); i++)
 			XXH3_64bits_update(h, element(p, f, i), f->size);
+	}
 }
 
 /* ---- values ---- */
@@ -98,6 +124,19 @@ static json_t *save_numbers(const struct state_part *p, const struct state_field
 	return a;
 }
 
+/* An object: offset in hexadecimal digits, bytes. */
+static json_t *save_pages(const uint8_t *bytes, const struct state_field *f)
+{
+	json_t *j = json_object();
+	char key[16];
+
+	for (uint32_t at = 0; next_piece(bytes, f, &at); at += PIECE) {
+		snprintf(key, sizeof(key), "%x", at);
+		json_object_set_new(j, key, hex_save(bytes + at, PIECE));
+	}
+	return j;
+}
+
 static json_t *save_timer(const struct vm_timer *t, const struct vm_clock *clock)
 {
 	json_int_t order = 0;
@@ -116,6 +155,7 @@ json_t *part_save(const struct state_part *p, const struct vm_clock *clock)
 	for (const struct state_field *f = p->fields; f < fields_end(p); f++) {
 		json_t *v = f->kind == FIELD_NUMBERS ? save_numbers(p, f)
 			    : f->kind == FIELD_HEX   ? hex_save(element(p, f, 0), f->size)
+			    : f->kind == FIELD_PAGES ? save_pages(element(p, f, 0), f)
 						     : save_timer((void *)element(p, f, 0), clock);
 
 		json_object_set_new(j, f->name, v);
@@ -146,6 +186,27 @@ static bool numbers_fit(const struct state_field *f, const json_t *v)
 	return true;
 }
 
+/* BYTES may be NULL: check only. Pages that J does not have become zero. */
+static bool load_pages(const json_t *j, uint8_t *bytes, const struct state_field *f)
+{
+	const char *key;
+	json_t *v;
+
+	if (!json_is_object(j))
+		return false;
+	for (uint32_t at = 0; bytes && next_piece(bytes, f, &at); at += PIECE)
+		memset(bytes + at, 0, PIECE);
+	json_object_foreach((json_t *)(uintptr_t)j, key, v)
+	{
+		char *end;
+		unsigned long at = strtoul(key, &end, 16);
+
+		if (*end || at % PIECE || at >= f->size || !hex_load(v, bytes ? bytes + at : NULL, PIECE))
+			return false;
+	}
+	return true;
+}
+
 static bool timer_fits(const json_t *v)
 {
 	return json_is_null(v) ||
@@ -160,6 +221,8 @@ static bool field_fits(const struct state_field *f, const json_t *v)
 		return numbers_fit(f, v);
 	case FIELD_HEX:
 		return hex_load(v, NULL, f->size);
+	case FIELD_PAGES:
+		return load_pages(v, NULL, f);
 	default:
 		return timer_fits(v);
 	}
@@ -203,6 +266,8 @@ void part_load(const struct state_part *p, const json_t *j)
 			load_numbers(p, f, v);
 		else if (f->kind == FIELD_HEX)
 			hex_load(v, element(p, f, 0), f->size);
+		else if (f->kind == FIELD_PAGES)
+			load_pages(v, element(p, f, 0), f);
 	}
 }
 

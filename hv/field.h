@@ -8,13 +8,14 @@
 enum field_kind {
 	FIELD_NUMBERS, /* integers: one, or an array (COUNT) */
 	FIELD_HEX,     /* bytes */
+	FIELD_PAGES,   /* many bytes, whole pages: those that are all zero are left out */
 	FIELD_TIMER    /* a struct vm_timer: null, or its deadline and place in the list */
 };
 
 struct state_field {
 	const char *name;
 	uint32_t off;
-	uint32_t size;		/* of an element; FIELD_HEX: of all bytes */
+	uint32_t size;		/* of an element; FIELD_HEX, FIELD_PAGES: of all bytes */
 	uint16_t count, stride; /* elements and their distance; count 0: one element, no array */
 	enum field_kind kind;
 	bool unhashed;	  /* saved, but invisible to the guest */
@@ -44,6 +45,7 @@ struct state_field {
 	}
 #define F_EACH(type, arr, member) F_EACH_IN(type, arr, member, 0, 0)
 #define F_HEX(type, f) F_AT_(type, f, .size = F_SIZE_(type, f), .kind = FIELD_HEX)
+#define F_PAGES(type, f) F_AT_(type, f, .size = F_SIZE_(type, f), .kind = FIELD_PAGES)
 #define F_TIMER(type, f) F_AT_(type, f, .size = F_SIZE_(type, f), .kind = FIELD_TIMER, .unhashed = true)
 
 /* A struct with its fields. */
