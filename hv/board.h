@@ -170,6 +170,11 @@ struct vga_text {
 };
 enum { VGA_COLUMNS = 132, VGA_LINES = 60 };
 void vga_text(const struct dev *d, struct vga_text *t);
+enum { VGA_TEXT_AT = 0xb8000, VGA_TEXT_SIZE = 0x8000, VGA_FRAME_SIZE = 16 << 20 };
+/* Where the frame buffer is in the VM's memory; 0: the guest has not used it. */
+gpa vga_frame(const struct dev *d);
+/* What the screen shows. NULL, or why there is no picture, static. Not GPR-only. */
+const char *vga_picture(const struct dev *d, struct picture *p);
 
 /* ---- view rows of single devices ---- */
 struct row_sink;

@@ -75,8 +75,10 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/views_int.h \
 	%D%/views_balloon.c \
 	%D%/views_devices.c \
+	%D%/dev/vga_picture.c \
 	%D%/views_virtio.c \
 	%D%/views_io.c \
+	%D%/views_screen.c \
 	%D%/io/overlay.c \
 	%D%/io/pcap.c \
 	%D%/io/pcap.h \
@@ -131,6 +133,8 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/testdev.c \
 	%D%/dev/uart.c \
 	%D%/dev/vga.c \
+	%D%/dev/vga_int.h \
+	%D%/dev/vga_memory.c \
 	%D%/dev/vmware_balloon.c \
 	%D%/dev/virtio.c \
 	%D%/dev/virtio_balloon.c \

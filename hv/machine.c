@@ -122,7 +122,7 @@ static bool make_memory(struct machine *m, char *err, size_t errlen)
 	uint64_t rom = m->loader.bios.len, size = m->cfg.machine_memory;
 
 	if (!size)
-		size = m->memory + rom + m->cfg.engine_memory + (1 << 20);
+		size = m->memory + rom + m->cfg.engine_memory + VGA_FRAME_SIZE + (1 << 20);
 	m->pool = m->cfg.pool ? m->cfg.pool : mm_pool_new(size);
 	if (!m->pool) {
 		snprintf(err, errlen, "cannot reserve %llu MiB of machine memory: %s",

@@ -196,6 +196,14 @@ uint64_t machine_state_hash(struct machine *m);
 bool machine_save_state(struct machine *m, const char *path, char *err, size_t errlen);
 bool machine_load_state(struct machine *m, const char *path, char *err, size_t errlen);
 
+/* A picture: rows of 3 WIDTH bytes, red first. RGB is malloc()ed. */
+struct picture {
+	unsigned width, height;
+	uint8_t *rgb;
+};
+/* What the guest's screen shows, while stopped. NULL, or why there is no picture, static. */
+const char *machine_picture(struct machine *m, struct picture *p);
+
 extern const struct view
     *const machine_views[]; /* owner: struct machine: pic pit irq rtc serial pci mtree screen cpus ... */
 #endif

@@ -258,16 +258,27 @@ static json_t *take_parts(struct state_file *s, char *err, size_t errlen)
 	return top;
 }
 
+/* May the state with PARTS have a page at A? The VGA has memory where that state says, not where this machine
+ * has it now. */
+static bool may_have(const struct machine *m, const json_t *parts, gpa a)
+{
+	const json_t *vga = json_object_get(json_object_get(parts, "devices"), "vga");
+	gpa frame = (gpa)json_integer_value(json_object_get(vga, "frame"));
+
+	return mm_is_ram(m->vm, a, PAGE_SIZE) || (a >= 0xa0000 && a < 0xb0000) ||
+	       (frame && a >= frame && a - frame < VGA_FRAME_SIZE);
+}
+
 /* Read all pages. The hash at the end tells whether the file is whole. */
-static bool check_memory(struct state_file *s, const struct machine *m, char *err, size_t errlen)
+static bool check_memory(struct state_file *s, const struct machine *m, const json_t *parts, char *err,
+			 size_t errlen)
 {
 	uint64_t sum, want;
 	uint8_t page[PAGE_SIZE];
 	gpa a, from = 0; /* where the next page may be */
 
 	while (take(s, &a, sizeof(a)) && a != PAGES_END) {
-		if (a < from || (a & PAGE_MASK) || !mm_is_ram(m->vm, a, PAGE_SIZE) ||
-		    !take(s, page, sizeof(page)))
+		if (a < from || (a & PAGE_MASK) || !may_have(m, parts, a) || !take(s, page, sizeof(page)))
 			return fail(err, errlen, "damaged or cut short");
 		from = a + PAGE_SIZE;
 	}
@@ -495,7 +506,7 @@ static bool load_all(struct state_file *s, struct machine *m, const json_t *top,
 
 	if (pages < 0)
 		return fail(err, errlen, strerror(errno));
-	if (!check_memory(s, m, err, errlen))
+	if (!check_memory(s, m, top, err, errlen))
 		return false;
 	if (fseek(s->f, pages, SEEK_SET))
 		return fail(err, errlen, strerror(errno));

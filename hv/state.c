@@ -151,19 +151,27 @@ static void hash_fpu(XXH3_state_t *h, const struct xsave_image *x)
 	add(h, avx->ymmh, sizeof(avx->ymmh));
 }
 
-/* Pages that are all zero are left out, populated or not. */
-static void hash_memory(XXH3_state_t *h, struct machine *m)
+/* Memory of [FIRST, END). Pages that are all zero are left out, populated or not. */
+static void hash_range(XXH3_state_t *h, struct machine *m, gpa first, gpa end)
 {
 	static const uint8_t zero[PAGE_SIZE];
 	uint8_t page[PAGE_SIZE];
 
-	for (gpa a = mm_next_populated(m->vm, 0); a < ram_end(m->memory);
-	     a = mm_next_populated(m->vm, a + PAGE_SIZE)) {
+	for (gpa a = mm_next_populated(m->vm, first); a < end; a = mm_next_populated(m->vm, a + PAGE_SIZE)) {
 		if (!mm_phys_read(m->vm, a, page, sizeof(page)) || !memcmp(page, zero, sizeof(page)))
 			continue;
 		add(h, &a, sizeof(a));
 		add(h, page, sizeof(page));
 	}
+}
+
+static void hash_memory(XXH3_state_t *h, struct machine *m)
+{
+	gpa frame = vga_frame(m->board.dev[SLOT_vga]), end = ram_end(m->memory);
+
+	hash_range(h, m, 0, end);
+	if (frame >= end)
+		hash_range(h, m, frame, frame + VGA_FRAME_SIZE);
 }
 
 /* Which pages are in the balloon. */

@@ -9,8 +9,6 @@
 #include "hv/views_int.h"
 #include "hv/ram.h"
 
-enum { TEXT_AT = 0xb8000, TEXT_CELLS = 0x4000 };
-
 #define DEV_VIEW(slot, rows_fn)                                                                              \
 	static const char *slot##_view_rows(void *owner, const char *arg, struct row_sink *s)                \
 	{                                                                                                    \
@@ -251,7 +249,7 @@ static const char *mtree_rows(void *owner, const char *arg, struct row_sink *s)
 
 	(void)arg;
 	range_row(s, 0, 0xa0000, "RAM");
-	range_row(s, 0xa0000, 0x20000, "video RAM");
+	range_row(s, 0xb0000, 0x10000, "video RAM");
 	if (bios) {
 		shadow_rows(m, s);
 	} else {
@@ -330,82 +328,6 @@ static const char *cpu_rows(void *owner, const char *arg, struct row_sink *s)
 
 /* ---- the screen ---- */
 
-struct text_cell {
-	uint8_t ch, attribute;
-};
-
-static char printable(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f ? (char)c : ' ';
-}
-
-/* The text screen; in a graphics mode one line that says so. */
-struct text_screen {
-	struct vga_text mode;
-	struct text_cell cell[TEXT_CELLS];
-};
-
-static void read_screen(struct machine *m, struct text_screen *s)
-{
-	static const char words[] = "(a graphics mode: only text can be shown)";
-
-	vga_text(m->board.dev[SLOT_vga], &s->mode);
-	if (!s->mode.graphics && mm_phys_read(m->vm, TEXT_AT, s->cell, sizeof(s->cell)))
-		return;
-	memset(s->cell, 0, sizeof(s->cell));
-	if (!s->mode.graphics)
-		return;
-	s->mode = (struct vga_text){ .columns = sizeof(words) - 1, .pitch = sizeof(words) - 1, .lines = 1 };
-	for (unsigned x = 0; x < s->mode.columns; x++)
-		s->cell[x] = (struct text_cell){ (uint8_t)words[x], 0x07 };
-}
-
-static const struct text_cell *cell_at(const struct text_screen *s, unsigned y, unsigned x)
-{
-	return &s->cell[(s->mode.start + y * s->mode.pitch + x) % TEXT_CELLS];
-}
-
-static void line_text(const struct text_screen *s, unsigned y, char out[VGA_COLUMNS + 1])
-{
-	for (unsigned x = 0; x < s->mode.columns; x++)
-		out[x] = printable(cell_at(s, y, x)->ch);
-	out[s->mode.columns] = 0;
-}
-
-static void line_attributes(const struct text_screen *s, unsigned y, char out[2 * VGA_COLUMNS + 1])
-{
-	for (unsigned x = 0; x < s->mode.columns; x++) {
-		out[2 * x] = "0123456789abcdef"[cell_at(s, y, x)->attribute >> 4];
-		out[2 * x + 1] = "0123456789abcdef"[cell_at(s, y, x)->attribute & 15];
-	}
-	out[2 * s->mode.columns] = 0;
-}
-
-static const struct view_col screen_cols[] = {
-	{ "line", "line", VAL_UINT, "", "line on the screen, from 0" },
-	{ "text", "text", VAL_STR, "", "characters; unprintable ones are spaces" },
-	{ "attributes", "attributes", VAL_STR, "",
-	  "of each character, two hex digits: background, foreground" },
-	{ "blinks", "blinks", VAL_BOOL, "", "backgrounds 8 to 15 blink instead of being bright" },
-};
-
-static const char *screen_rows(void *owner, const char *arg, struct row_sink *s)
-{
-	struct machine *m = owner;
-	char text[VGA_COLUMNS + 1], attributes[2 * VGA_COLUMNS + 1];
-	struct text_screen screen;
-
-	(void)arg;
-	read_screen(m, &screen);
-	for (unsigned y = 0; y < screen.mode.lines; y++) {
-		line_text(&screen, y, text);
-		line_attributes(&screen, y, attributes);
-		s->row(s, (const struct value[]){ V_UINT(y), V_STR(text), V_STR(attributes),
-						  V_BOOL(screen.mode.blinks) });
-	}
-	return NULL;
-}
-
 static const struct view_col debug_cols[] = {
 	{ "text", "text", VAL_STR, "", "a line the guest wrote to port 0xe9 or 0x402" },
 };
@@ -422,7 +344,7 @@ static const char *debug_rows(void *owner, const char *arg, struct row_sink *s)
 		char c = (char)r->buf[at % BOARD_RING];
 
 		if (c != '\n' && c != '\r' && n < sizeof(line) - 1)
-			line[n++] = printable((uint8_t)c);
+			line[n++] = c >= 0x20 && c < 0x7f ? c : ' ';
 		if (c != '\n' && n < sizeof(line) - 1 && at + 1 < total)
 			continue;
 		line[n] = 0;
@@ -548,12 +470,6 @@ static const struct view views[] = {
 	  .help = "memory ranges of devices and their use",
 	  VIEW_COLS(mmio_cols),
 	  .rows = mmio_rows },
-	{ .name = "screen",
-	  .help = "VGA text screen",
-	  VIEW_COLS(screen_cols),
-	  .rows = screen_rows,
-	  .flags = VIEW_LIVE | VIEW_TEXT,
-	  .format = "{text}" },
 	{ .name = "debugcon",
 	  .help = "last lines of the guest's debug console",
 	  VIEW_COLS(debug_cols),
@@ -564,7 +480,7 @@ const struct view *const machine_views[] = {
 	&views[0],     &views[1],     &views[2],	   &irq_views[0],  &irq_views[1], &irq_views[2],
 	&irq_views[3], &irq_views[4], &views[3],	   &views[4],	   &views[5],	  &views[6],
 	&views[7],     &views[8],     &views[9],	   &views[10],	   &views[11],	  &views[12],
-	&views[13],    &views[14],    &view_worlds,	   &view_switches, &view_hosted,  &view_net,
+	&views[13],    &view_screen,  &view_worlds,	   &view_switches, &view_hosted,  &view_net,
 	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices, &view_counters,
 	NULL,
 };

@@ -71,6 +71,8 @@ allowed()
 	pcnet.o pci_remove only when the machine ends
 	pcnet.o nic_join only when the machine is made
 	pcnet.o nic_leave only when the machine ends
+	vga.o pci_add only when the machine is made
+	vga.o pci_remove only when the machine ends
 	piix.o pci_add only when the machine is made
 	piix.o pci_remove only when the machine ends
 	block.o mm_policy_init only when memory is made

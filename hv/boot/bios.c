@@ -14,8 +14,8 @@ enum { BIOS_MAX = 16 << 20, BIOS_UNIT = 0x1000, SHADOW_MAX = 0x20000 };
 
 static const char *const bios_paths[] = { "/usr/share/seabios/bios.bin", "/usr/share/qemu/bios.bin" };
 static const char *const vga_paths[] = {
-	"/usr/share/seabios/vgabios-isavga.bin",
 	"/usr/share/seabios/vgabios-stdvga.bin",
+	"/usr/share/seabios/vgabios-isavga.bin",
 	"/usr/share/vgabios/vgabios.bin",
 };
 

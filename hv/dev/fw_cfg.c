@@ -36,7 +36,7 @@ static const struct state_field fields[] = {
 };
 
 enum { FILE_VGA, FILE_RSDP, FILE_TABLES, FILE_LOADER, NFILES };
-static const char *const file_names[NFILES] = { "vgaroms/vgabios.bin", ACPI_FILE_RSDP, ACPI_FILE_TABLES,
+static const char *const file_names[NFILES] = { "pci1234,1111.rom", ACPI_FILE_RSDP, ACPI_FILE_TABLES,
 						ACPI_FILE_LOADER };
 
 static struct blob file_blob(const struct fw_cfg *f, unsigned i)

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * VGA text modes: register files that read back, retrace bits that follow VM time, cursor and start
- * address. Video memory is plain RAM at 0xA0000, so planar modes do not show (IBM VGA reference;
- * FreeVGA register pages). */
-#include "hv/board.h"
+ * VGA registers: files that read back, retrace bits that follow VM time, the palette, and the DISPI interface
+ * of Bochs' VBE extensions (ports 0x1CE, 0x1CF), which SeaVGABIOS uses for its VBE modes. A PCI function with
+ * the identity of QEMU's standard VGA, which Linux' bochs-drm knows, has the frame buffer. vga_memory.c has
+ * the memory that the guest sees, vga_picture.c what the screen shows. (IBM VGA reference; FreeVGA register
+ * pages; Bochs' vbe_display_api.txt.) */
+#include "hv/dev/vga_int.h"
 
 enum { NSEQ = 5, NGFX = 9, NATTR = 21, NCRTC = 25 };
 enum { LINE_NS = 31778, LINES = 449, VISIBLE = 400, VISIBLE_NS = 25422 };
 
-struct vga {
-	struct dev d;
-	uint8_t misc, feature;
-	uint8_t seq_index, gfx_index, attr_index, crtc_index;
-	uint8_t attr_data; /* the next write to 0x3c0 is data */
-	uint8_t seq[256], gfx[256], attr[32], crtc[256];
-	uint8_t palette[768];
-	uint16_t dac_read, dac_write; /* byte positions in the palette */
-	uint8_t dac_state, dac_mask;
+static const struct dev_ports ports[] = {
+	{ 0x3b4, 0x3b5, 1 }, { 0x3ba, 0x3ba, 1 }, { 0x3c0, 0x3df, 1 }, { DISPI_INDEX, DISPI_DATA + 1, 3 }
 };
-
-static const struct dev_ports ports[] = { { 0x3b4, 0x3b5, 1 }, { 0x3ba, 0x3ba, 1 }, { 0x3c0, 0x3df, 1 } };
+static const struct dev_mmio ranges[] = { { VGA_WINDOW, 15, VGA_WINDOW_AT, VGA_WINDOW_SIZE } };
 static const struct state_field fields[] = {
 	F_NUM(vga, misc),
 	F_NUM(vga, feature),
@@ -36,6 +30,13 @@ static const struct state_field fields[] = {
 	F_NUM_IN(vga, dac_write, 0, 767),
 	F_NUM(vga, dac_state),
 	F_NUM(vga, dac_mask),
+	F_NUM(vga, latches),
+	F_NUM(vga, dispi_index),
+	F_ARRAY(vga, dispi),
+	F_NUM_IN(vga, window, WINDOW_RAM, WINDOW_DIRECT),
+	F_PAGES(vga, planes),
+	F_NUM(vga, frame),
+	F_PCI(vga, f),
 };
 
 /* Mode 3, 80x25 text, which the video BIOS sets at power-on. */
@@ -90,7 +91,7 @@ static uint8_t dac_in(struct vga *v)
 
 static void dac_out(struct vga *v, uint8_t val)
 {
-	v->palette[v->dac_write] = val & 0x3f;
+	v->palette[v->dac_write] = v->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC ? val : val & 0x3f;
 	v->dac_write = (uint16_t)((v->dac_write + 1) % sizeof(v->palette));
 }
 
@@ -100,11 +101,102 @@ static uint16_t fold(uint16_t port)
 	return port < 0x3c0 ? port + 0x20 : port;
 }
 
+/* ---- DISPI ---- */
+
+static uint16_t dispi_read(const struct vga *v)
+{
+	bool caps = v->dispi[DISPI_ENABLE] & DISPI_GETCAPS;
+
+	switch (v->dispi_index) {
+	case DISPI_XRES:
+		return caps ? DISPI_MAX_X : v->dispi[DISPI_XRES];
+	case DISPI_YRES:
+		return caps ? DISPI_MAX_Y : v->dispi[DISPI_YRES];
+	case DISPI_BPP:
+		return caps ? 32 : v->dispi[DISPI_BPP];
+	case DISPI_VIDEO_MEMORY:
+		return VGA_FRAME_SIZE >> 16;
+	default:
+		return v->dispi_index < DISPI_REGS ? v->dispi[v->dispi_index] : 0;
+	}
+}
+
+/* Lines of VIRT_WIDTH pixels that the memory has room for. */
+static uint16_t dispi_height(const struct vga *v)
+{
+	unsigned line = vga_dispi_pitch(v), size = vga_dispi_planar(v) ? VGA_PLANES / 4 : VGA_FRAME_SIZE,
+		 lines = line ? size / line : 0;
+
+	return (uint16_t)(lines > 0xffff ? 0xffff : lines);
+}
+
+static void dispi_enable(struct vga *v, uint16_t val)
+{
+	bool was = vga_dispi_on(v);
+
+	v->dispi[DISPI_ENABLE] = val;
+	if (!(val & DISPI_ENABLED) || was) {
+		vga_window_follow(v);
+		return;
+	}
+	v->dispi[DISPI_VIRT_WIDTH] = v->dispi[DISPI_XRES];
+	v->dispi[DISPI_VIRT_HEIGHT] = dispi_height(v);
+	v->dispi[DISPI_X_OFFSET] = v->dispi[DISPI_Y_OFFSET] = v->dispi[DISPI_BANK] = 0;
+	vga_window_follow(v);
+	vga_frame_follow(v);
+	if (!(val & DISPI_NOCLEAR))
+		vga_dispi_clear(v);
+}
+
+static void dispi_write(struct vga *v, uint16_t val)
+{
+	bool on = vga_dispi_on(v);
+	uint16_t *r = v->dispi_index < DISPI_REGS ? &v->dispi[v->dispi_index] : NULL;
+
+	switch (v->dispi_index) {
+	case DISPI_ID:
+		if (val >= DISPI_ID0 && val <= DISPI_ID5)
+			*r = val;
+		break;
+	case DISPI_XRES:
+		if (!on && val <= DISPI_MAX_X)
+			*r = val & ~7u;
+		break;
+	case DISPI_YRES:
+		if (!on && val <= DISPI_MAX_Y)
+			*r = val;
+		break;
+	case DISPI_BPP: /* 0 means 8 */
+		if (!on &&
+		    (val == 0 || val == 4 || val == 8 || val == 15 || val == 16 || val == 24 || val == 32))
+			*r = val ? val : 8;
+		break;
+	case DISPI_ENABLE:
+		dispi_enable(v, val);
+		break;
+	case DISPI_BANK:
+		if (val < VGA_FRAME_SIZE >> 16)
+			*r = val;
+		break;
+	case DISPI_VIRT_WIDTH:
+		if (val >= v->dispi[DISPI_XRES]) {
+			*r = val;
+			v->dispi[DISPI_VIRT_HEIGHT] = dispi_height(v);
+		}
+		break;
+	case DISPI_X_OFFSET:
+	case DISPI_Y_OFFSET:
+		*r = val;
+		break;
+	}
+}
+
 static uint32_t vga_in(struct dev *d, uint16_t port, unsigned size)
 {
 	struct vga *v = (struct vga *)d;
 
-	(void)size;
+	if (port < 0x3b4) /* DISPI: words alone */
+		return size != 2 ? UINT32_MAX : port == DISPI_INDEX ? v->dispi_index : dispi_read(v);
 	switch (fold(port)) {
 	case 0x3c0:
 		return v->attr_index;
@@ -148,7 +240,13 @@ static void vga_out(struct dev *d, uint16_t port, unsigned size, uint32_t value)
 	struct vga *v = (struct vga *)d;
 	uint8_t val = (uint8_t)value;
 
-	(void)size;
+	if (port < 0x3b4) {
+		if (size == 2 && port == DISPI_INDEX)
+			v->dispi_index = (uint16_t)value;
+		else if (size == 2)
+			dispi_write(v, (uint16_t)value);
+		return;
+	}
 	switch (fold(port)) {
 	case 0x3c0:
 	case 0x3c1:
@@ -162,6 +260,7 @@ static void vga_out(struct dev *d, uint16_t port, unsigned size, uint32_t value)
 		break;
 	case 0x3c5:
 		v->seq[v->seq_index] = val;
+		vga_window_follow(v);
 		break;
 	case 0x3c6:
 		v->dac_mask = val;
@@ -182,6 +281,7 @@ static void vga_out(struct dev *d, uint16_t port, unsigned size, uint32_t value)
 		break;
 	case 0x3cf:
 		v->gfx[v->gfx_index] = val;
+		vga_window_follow(v);
 		break;
 	case 0x3d4:
 		v->crtc_index = val;
@@ -208,7 +308,7 @@ void vga_text(const struct dev *d, struct vga_text *t)
 	unsigned scans = (r[0x12] | (r[7] << 7 & 0x100) | (r[7] << 3 & 0x200)) + 1u;
 
 	*t = (struct vga_text){
-		.graphics = v->gfx[6] & 1,
+		.graphics = (v->gfx[6] & 1) || vga_dispi_on(v),
 		.blinks = v->attr[0x10] & 8,
 		.start = (unsigned)r[0xc] << 8 | r[0xd],
 		.columns = sensible(r[1] + 1u, VGA_COLUMNS, 80),
@@ -229,10 +329,10 @@ static void default_palette(struct vga *v)
 static void vga_reset(struct dev *d)
 {
 	struct vga *v = (struct vga *)d;
-	struct dev keep = v->d;
 
-	gpr_zero(v, sizeof(*v));
-	v->d = keep;
+	gpr_zero(&v->misc, offsetof(struct vga, window) - offsetof(struct vga, misc));
+	vga_memory_reset(v);
+	v->dispi[DISPI_ID] = DISPI_ID5;
 	v->misc = 0x67;
 	v->dac_mask = 0xff;
 	gpr_copy(v->seq, mode3_seq, sizeof(mode3_seq));
@@ -243,13 +343,55 @@ static void vga_reset(struct dev *d)
 	default_palette(v);
 }
 
+static void vga_loaded(struct dev *d)
+{
+	vga_memory_loaded((struct vga *)d);
+}
+
+/* ---- PCI ---- */
+
+static void config_written(struct pci_function *f, unsigned reg, unsigned size)
+{
+	(void)reg, (void)size;
+	vga_frame_follow((struct vga *)f->d);
+}
+
+static const struct pci_class function = {
+	.name = "standard VGA",
+	.vendor = 0x1234,
+	.device = 0x1111,
+	.class_code = 0x030000,
+	.revision = 2,
+	.bar = { [VGA_FRAME] = { .kind = PCI_BAR_MEMORY,
+				 .prefetchable = true,
+				 .sizes = 15,
+				 .size = VGA_FRAME_SIZE } },
+	.config_written = config_written,
+};
+
+static bool vga_open(struct dev *d, char *err, size_t errlen)
+{
+	return pci_add(&((struct vga *)d)->f, &function, d, PCI_AT(2, 0), err, errlen);
+}
+
+static void vga_fini(struct dev *d)
+{
+	pci_remove(&((struct vga *)d)->f);
+}
+
 const struct dev_class vga_class = {
 	.name = "vga",
-	.help = "VGA registers (text)",
+	.help = "VGA with the DISPI extensions of Bochs",
 	.size = sizeof(struct vga),
 	DEV_PORTS(ports),
+	DEV_MMIO(ranges),
 	DEV_FIELDS(fields),
+	.open = vga_open,
+	.fini = vga_fini,
 	.reset = vga_reset,
+	.loaded = vga_loaded,
 	.in = vga_in,
 	.out = vga_out,
+	.mmio_read = vga_memory_read,
+	.mmio_write = vga_memory_write,
 };

@@ -436,6 +436,8 @@ START_TEST(pci_config)
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x12378086);
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfe, 2), 0x1237);
 	bus_out(&m->board.bus, 0xcf8, 4, 0x80001000);
+	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x11111234);
+	bus_out(&m->board.bus, 0xcf8, 4, 0x80001800);
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0xffffffff);
 	bus_out(&m->board.bus, 0xcf8, 4, 0x80000b00);
 	ck_assert_uint_eq(bus_in(&m->board.bus, 0xcfc, 4), 0x71138086);
@@ -968,16 +970,25 @@ END_TEST
 struct screen_sink {
 	struct row_sink s;
 	unsigned n;
-	char line[VGA_LINES][VGA_COLUMNS + 1];
+	char line[VGA_LINES][3 * VGA_COLUMNS + 1];
 };
+
+static size_t characters(const char *utf8)
+{
+	size_t n = 0;
+
+	for (; *utf8; utf8++)
+		n += (*utf8 & 0xc0) != 0x80;
+	return n;
+}
 
 static void screen_row(struct row_sink *s, const struct value *v)
 {
 	struct screen_sink *k = (struct screen_sink *)s;
 
 	ck_assert_uint_lt(k->n, VGA_LINES);
-	ck_assert_uint_le(strlen(v[1].s), VGA_COLUMNS);
-	ck_assert_uint_eq(strlen(v[2].s), 2 * strlen(v[1].s));
+	ck_assert_uint_le(characters(v[1].s), VGA_COLUMNS);
+	ck_assert_uint_eq(strlen(v[2].s), 2 * characters(v[1].s));
 	strcpy(k->line[k->n++], v[1].s);
 }
 
@@ -1015,6 +1026,7 @@ END_TEST
 
 START_TEST(screen_modes)
 {
+	static const uint64_t white = UINT64_MAX;
 	struct screen_sink k;
 
 	crtc(0x11, 0x0e); /* unlocks 0 to 7 */
@@ -1031,10 +1043,18 @@ START_TEST(screen_modes)
 		crtc(i, 0);
 		look(&k);
 	}
+	crtc(1, 79), crtc(7, 2), crtc(0x12, 0xdf), crtc(9, 0x40), crtc(0x13, 40); /* mode 12h */
+	out8(0x3c4, 2), out8(0x3c5, 15);
+	out8(0x3c4, 4), out8(0x3c5, 6);
 	out8(0x3ce, 6), out8(0x3cf, 5);
+	out8(0x3ce, 8), out8(0x3cf, 0xff);
+	for (gpa a = 0xa0000; a < 0xa0000 + 10 * 80; a += 8) /* ten white lines */
+		mmio_write(&m->board.mmio, a, &white, 8);
 	look(&k);
-	ck_assert_uint_eq(k.n, 1);
-	ck_assert_ptr_nonnull(strstr(k.line[0], "graphics mode"));
+	ck_assert_uint_eq(k.n, 25);
+	ck_assert_int_eq(strncmp(k.line[0], "\u2580\u2580", 6), 0);
+	ck_assert_str_eq(k.line[1], k.line[24]);
+	ck_assert_int_eq(k.line[1][79], ' ');
 }
 END_TEST
 
