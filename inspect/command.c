@@ -9,29 +9,12 @@
 #include <string.h>
 
 const struct command_group *const command_groups[] = {
-	&cmd_run_group,
-	&cmd_source_group,
-	&cmd_point_group,
-	&cmd_examine_group,
-	&cmd_display_group,
-	&cmd_memory_group,
-	&cmd_pages_group,
-	&cmd_policy_group,
-	&cmd_virt_group,
-	&cmd_system_group,
-	&cmd_translator_group,
-	&cmd_adapt_group,
-	&cmd_patch_group,
-	&cmd_input_group,
-	&cmd_event_group,
-	&cmd_stack_group,
-	&cmd_linux_group,
-	&cmd_transfer_group,
-	&cmd_ports_group,
-	&cmd_state_group,
-	&cmd_hosted_group,
-	&cmd_session_group,
-	NULL,
+	&cmd_run_group,	    &cmd_source_group,	 &cmd_point_group,	&cmd_examine_group,
+	&cmd_display_group, &cmd_memory_group,	 &cmd_pages_group,	&cmd_policy_group,
+	&cmd_virt_group,    &cmd_system_group,	 &cmd_translator_group, &cmd_adapt_group,
+	&cmd_patch_group,   &cmd_input_group,	 &cmd_event_group,	&cmd_stack_group,
+	&cmd_linux_group,   &cmd_transfer_group, &cmd_ports_group,	&cmd_screen_group,
+	&cmd_state_group,   &cmd_hosted_group,	 &cmd_session_group,	NULL,
 };
 
 const struct command_group *command_group_at(const struct inspect *s, unsigned i)

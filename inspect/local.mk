@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/cmd/probe.c \
 	%D%/cmd/profile.c \
 	%D%/cmd/run.c \
+	%D%/cmd/screen.c \
 	%D%/cmd/session.c \
 	%D%/cmd/source.c \
 	%D%/cmd/stack.c \

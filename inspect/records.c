@@ -9,17 +9,15 @@ static const struct record_doc savings_record = { .commands = "ccf-savings", .vi
 static const struct record_doc patches_record = { .commands = "patches", .view = "patches" };
 
 const struct record_doc *const record_docs[] = {
-	&stop_record,	  &point_record,   &trace_record,    &display_record,
-	&data_record,	  &pointer_record, &string_record,   &insn_record,
-	&print_record,	  &walk_record,	   &page_record,     &info_record,
-	&register_record, &ccf_record,	   &ccf_code_record, &patch_record,
-	&frame_record,	  &list_record,	   &profile_record,  &find_record,
-	&sum_record,	  &port_record,	   &loaded_record,   &log_record,
-	&hash_record,	  &swap_record,	   &share_record,    &balloon_record,
-	&books_record,	  &virt_record,	   &help_record,     &help_group_record,
-	&peer_record,	  &hexdump_record, &help_one_record, &fields_record,
-	&history_record,  &savings_record, &patches_record,  &tasks_record,
-	&vmas_record,	  &dmesg_record,   &modules_record,  NULL,
+	&stop_record,	  &point_record,  &trace_record,      &display_record, &data_record,
+	&pointer_record,  &string_record, &insn_record,	      &print_record,   &walk_record,
+	&page_record,	  &info_record,	  &register_record,   &ccf_record,     &ccf_code_record,
+	&patch_record,	  &frame_record,  &list_record,	      &profile_record, &find_record,
+	&sum_record,	  &port_record,	  &screendump_record, &loaded_record,  &log_record,
+	&hash_record,	  &swap_record,	  &share_record,      &balloon_record, &books_record,
+	&virt_record,	  &help_record,	  &help_group_record, &peer_record,    &hexdump_record,
+	&help_one_record, &fields_record, &history_record,    &savings_record, &patches_record,
+	&tasks_record,	  &vmas_record,	  &dmesg_record,      &modules_record, NULL,
 };
 
 bool record_doc_is_of(const struct record_doc *doc, const struct command *c)

@@ -645,6 +645,13 @@ bool machine_nmi(struct machine *m)
 	return true;
 }
 
+const char *machine_picture(struct machine *m, struct picture *p)
+{
+	(void)m;
+	*p = (struct picture){ 0 };
+	return "there is no screen";
+}
+
 uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size)
 {
 	(void)m;
