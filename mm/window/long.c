@@ -331,7 +331,7 @@ static void replan(struct mmu *m, struct long_space *sp)
 /* Space SP of the present root is used anew: what may have happened since? */
 static void arrive(struct mmu *m, struct long_space *sp)
 {
-	uint16_t pcid = m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+	uint16_t pcid = long_pcid(m);
 	uint64_t mask = sp->user && m->cpu->cpl != 3 ? TOP_SAME : UINT64_MAX;
 	struct long_root *r = sp->user ? long_root_in(sp, root_of(m->cpu)) : NULL;
 

@@ -21,6 +21,7 @@ enum {
 #define LONG_LIN_SLOTS (1u << 16)
 
 /* A root of a user space, and its PCID when it was loaded last. */
+#define LONG_NO_PCID 0x1000
 struct long_root {
 	bool used;
 	uint16_t pcid;
@@ -72,10 +73,14 @@ struct long_space {
 	uint16_t region[LONG_EACH];
 };
 
-/* The spaces that a root used last. */
+/* The spaces that a root used last. A root that comes with two PCIDs in turn, and different tables each time
+ * (Xen copies the guest's PML4 table to one page of its own), has a user space for each. */
+enum { LONG_TURNS = 4 };
 struct long_slot {
 	bool used;
 	uint8_t space;
+	uint8_t turns;	       /* times that it came with the PCID before the last; up to LONG_TURNS */
+	uint16_t pcid, before; /* of the last user space, and the one before */
 	uint32_t root;
 	struct long_space *kernel, *user; /* or NULL */
 };
@@ -103,6 +108,10 @@ struct long_space *long_kernel(struct mmu *m); /* of the present root; NULL: no 
 struct long_space *long_user(struct mmu *m);
 /* What SP knows of ROOT; NULL: it is none of its roots. */
 struct long_root *long_root_in(struct long_space *sp, uint32_t root);
+static inline uint16_t long_pcid(const struct mmu *m)
+{
+	return m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+}
 bool long_is_high(const struct long_space *sp); /* is the kernel in the upper half? */
 
 /* ---- window/long.c ---- */

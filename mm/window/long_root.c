@@ -102,15 +102,34 @@ struct long_root *long_root_in(struct long_space *sp, uint32_t root)
 	return NULL;
 }
 
-static struct long_space *user_of(struct mmu *m, uint32_t root)
+/* A user space of ROOT; PCID: NULL, or what it is to have been loaded with. */
+static struct long_space *user_of(struct mmu *m, uint32_t root, const uint16_t *pcid)
 {
 	for (unsigned i = 0; i < LONG_SPACES; i++) {
 		struct long_space *sp = &m->lng->space[i];
+		const struct long_root *r;
 
-		if (sp->number && sp->user && sp->space == m->here && long_root_in(sp, root))
+		if (!sp->number || !sp->user || sp->space != m->here)
+			continue;
+		r = long_root_in(sp, root);
+		if (r && (!pcid || r->pcid == *pcid))
 			return sp;
 	}
 	return NULL;
+}
+
+/* The root of S comes with PCID. A process that has got another one keeps its space: its tables are those
+ * that it had. */
+static void take_turn(struct mmu *m, struct long_slot *s, uint16_t pcid)
+{
+	if (pcid == s->pcid)
+		return;
+	if (pcid == s->before && s->user && s->turns < LONG_TURNS && !same_tables(m, s->user))
+		s->turns++;
+	s->before = s->pcid;
+	s->pcid = pcid;
+	if (s->turns == LONG_TURNS)
+		s->user = NULL;
 }
 
 /* The user space of a process' other root: the one loaded before, if the tables of the user half are the
@@ -118,7 +137,7 @@ static struct long_space *user_of(struct mmu *m, uint32_t root)
  */
 static struct long_space *partners(struct mmu *m)
 {
-	struct long_space *sp = user_of(m, m->root_before);
+	struct long_space *sp = user_of(m, m->root_before, NULL);
 
 	return sp && !sp->root[1].used && same_tables(m, sp) ? sp : NULL;
 }
@@ -126,18 +145,21 @@ static struct long_space *partners(struct mmu *m)
 struct long_space *long_user(struct mmu *m)
 {
 	struct long_slot *s = slot_of(m);
+	struct long_root root = { true, LONG_NO_PCID, s->root };
+	uint16_t pcid = long_pcid(m);
 
+	take_turn(m, s, pcid);
 	if (!s->user)
-		s->user = user_of(m, s->root);
+		s->user = user_of(m, s->root, s->turns < LONG_TURNS ? NULL : &pcid);
 	if (!s->user) {
 		s->user = partners(m);
 		if (s->user)
-			s->user->root[1] = (struct long_root){ true, 0, s->root };
+			s->user->root[1] = root;
 	}
 	if (!s->user) {
 		s->user = long_make(m, true);
 		if (s->user)
-			s->user->root[0] = (struct long_root){ true, 0, s->root };
+			s->user->root[0] = root;
 	}
 	return s->user;
 }

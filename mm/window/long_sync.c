@@ -147,7 +147,7 @@ void long_leave(struct mmu *m)
 /* The user space of S, if its root has the PCID that it had. */
 static struct window *same_user(const struct mmu *m, const struct space *s)
 {
-	unsigned pcid = m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+	unsigned pcid = long_pcid(m);
 	uint32_t root = root_of(m->cpu);
 
 	for (unsigned i = 0; s->long_user && i < 2; i++) {
@@ -300,7 +300,7 @@ void long_invlpg(struct mmu *m, gva lin)
 
 void mmu_invpcid(struct mmu *m, enum mmu_invpcid what, unsigned pcid, gva lin)
 {
-	unsigned now = m->cpu->cr4 & CR4_PCIDE ? m->cpu->cr3 & 0xfff : 0;
+	unsigned now = long_pcid(m);
 
 	LOG(mmu, "INVPCID type %u, PCID %u, %llx", what, pcid, (unsigned long long)lin);
 	if (what == INVPCID_ALL || what == INVPCID_LOCAL || !m->lng) {

@@ -20,7 +20,7 @@ xen()
 {
 	run_guest 500 --no-reboot --memory 1G --cpu "$1" --kernel "$CACHE/xen.elf" \
 		--initrd "$CACHE/linux-amd64 console=hvc0 quiet panic=-1 run=dom0.sh,$TMP/initrd" \
-		--append "no-real-mode xpti=off console=com1 com1=115200,8n1 dom0_mem=600M noreboot $3"
+		--append "no-real-mode console=com1 com1=115200,8n1 dom0_mem=600M noreboot $3"
 	said "HVM: $2 enabled" "$1: Xen finds $2"
 	said "dom0: xen 4" "$1: dom0 runs on it"
 	said "dom0: sha256 $sum" "$1: dom0 runs programs"

@@ -566,6 +566,50 @@ static void isolated_roots(struct guest *g)
 		expect(g, KERNEL + i * PAGE_SIZE, 3001 + i);
 }
 
+/* One root, whose PML4 table has what another one has when it comes with that one's PCID: each PCID has a
+ * space of its own in the end, which a flush of the other leaves alone. */
+START_TEST(turns)
+{
+	struct guest *g = guest_new();
+	uint64_t tops[2], fills;
+
+	g->cpu.cr4 |= CR4_PCIDE;
+	g->cpu.cpl = 3;
+	for (unsigned i = 0; i < 20; i++) {
+		map(g, ROOT_A, PROGRAM + i * PAGE_SIZE, 3000 + i, RIGHTS | PTE_U);
+		map(g, ROOT_B, PROGRAM + i * PAGE_SIZE, 3100 + i, RIGHTS | PTE_U);
+	}
+	tops[0] = load(g, entry_at(g, ROOT_A, PROGRAM, 4));
+	tops[1] = load(g, entry_at(g, ROOT_B, PROGRAM, 4));
+	for (unsigned n = 0; n < 40; n++) {
+		if (n == 20)
+			fills = mmu_stats(g->m)->fills;
+		store(g, entry_at(g, ROOT_A, PROGRAM, 4), tops[n & 1]);
+		g->cpu.cr3 = (uint64_t)ROOT_A << PAGE_SHIFT | (n & 1 ? 2 : 1);
+		mmu_switch(g->m, true);
+		for (unsigned i = 0; i < 20; i++)
+			expect(g, PROGRAM + i * PAGE_SIZE, (n & 1 ? 3100 : 3000) + i);
+	}
+	ck_assert_uint_eq(mmu_stats(g->m)->fills, fills);
+	map(g, ROOT_B, PROGRAM, 3200, RIGHTS | PTE_U);
+	mmu_invpcid(g->m, INVPCID_ONE, 1, 0);
+	expect(g, PROGRAM, 3100);
+	mmu_invpcid(g->m, INVPCID_ONE, 2, 0);
+	expect(g, PROGRAM, 3200);
+	store(g, entry_at(g, ROOT_A, PROGRAM, 4), tops[0]);
+	g->cpu.cr3 = (uint64_t)ROOT_A << PAGE_SHIFT | 1;
+	map(g, ROOT_A, PROGRAM, 3300, RIGHTS | PTE_U);
+	mmu_switch(g->m, false);
+	expect(g, PROGRAM, 3300);
+	/* A third one has not what another may have kept. */
+	map(g, ROOT_A, PROGRAM, 3301, RIGHTS | PTE_U);
+	g->cpu.cr3 = (uint64_t)ROOT_A << PAGE_SHIFT | 3;
+	mmu_switch(g->m, true);
+	expect(g, PROGRAM, 3301);
+	guest_free(g);
+}
+END_TEST
+
 /* Isolated page tables: the kernel's root of a process has the user half too, without the right to execute.
  */
 START_TEST(isolated)
@@ -1054,6 +1098,7 @@ int main(void)
 	tcase_add_test(t, large_pages);
 	tcase_add_test(t, processes);
 	tcase_add_test(t, pcids);
+	tcase_add_test(t, turns);
 	tcase_add_test(t, isolated);
 	tcase_add_loop_test(t, left_alone, 1, 4);
 	tcase_add_test(t, code);
