@@ -189,6 +189,13 @@ static void add_system(struct gdb_regs *r)
 				 .feature = SYSTEM,
 				 .bits = bits,
 				 .source = GDB_REG_IP });
+	if (r->arch->wide)
+		add(r, (struct gdb_reg){ .name = "cr8",
+					 .type = int_type(64),
+					 .group = "system",
+					 .feature = SYSTEM,
+					 .bits = 64,
+					 .source = GDB_REG_CR8 });
 	for (unsigned i = 0; r->arch->wide && i < r->count; i++)
 		if (!strcmp(r->reg[i].name, "kernel_gs_base"))
 			r->reg[i].name = "k_gs_base"; /* as QEMU has it, and tools */
@@ -300,6 +307,9 @@ unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, 
 	case GDB_REG_IP:
 		val = c->rip;
 		break;
+	case GDB_REG_CR8:
+		val = r->cr8;
+		break;
 	case GDB_REG_ST:
 		memcpy(bytes, c->xsave.st[g->index], 10);
 		return 10;
@@ -361,6 +371,8 @@ const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
 	case GDB_REG_IP:
 		c->rip = kept_high(c->rip, g->bits, val);
 		break;
+	case GDB_REG_CR8:
+		return "this register is read-only";
 	case GDB_REG_ST:
 		set_image(c, c->xsave.st[g->index], bytes, 10, XCR0_X87);
 		break;

@@ -14,6 +14,7 @@ enum gdb_reg_source {
 	GDB_REG_TABLE, /* a row of x86/regs.def */
 	GDB_REG_PC,    /* the program counter: offset in CS, or linear (linear_pc) */
 	GDB_REG_IP,    /* its offset in CS */
+	GDB_REG_CR8,   /* in struct gdb_regs; read-only */
 	GDB_REG_ST,    /* in the XSAVE image, by number; so the following */
 	GDB_REG_XMM,
 	GDB_REG_YMMH,
@@ -40,6 +41,7 @@ struct gdb_regs {
 	const struct gdb_arch *arch;
 	unsigned count;
 	struct gdb_reg reg[GDB_MAX_REGS];
+	unsigned cr8;	    /* whoever reads registers brings it up to date */
 	unsigned expedited; /* the number of registers, from the first, in every stop reply */
 };
 

@@ -362,6 +362,7 @@ static bool read_reg(void *ctx, unsigned n, uint64_t *val)
 	uint8_t bytes[GDB_REG_BYTES];
 
 	*val = 0;
+	g->regs.cr8 = debug_cr8(g->s);
 	if (!gdb_reg_get(&g->regs, debug_cpu(g->s), n, bytes))
 		return false;
 	memcpy(val, bytes, 8);

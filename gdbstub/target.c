@@ -18,6 +18,7 @@ void on_read_regs(struct gdb *g, struct span a)
 
 	(void)a;
 	g->read_regs = true;
+	g->regs.cr8 = debug_cr8(g->s);
 	for (unsigned i = 0; i < g->regs.count; i++)
 		out_hex(&g->reply, bytes, gdb_reg_get(&g->regs, c, i, bytes));
 }
@@ -63,6 +64,7 @@ void on_read_reg(struct gdb *g, struct span a)
 	unsigned size = 0;
 	uint64_t n;
 
+	g->regs.cr8 = debug_cr8(g->s);
 	if (span_hex(&a, &n) && n < GDB_MAX_REGS)
 		size = gdb_reg_get(&g->regs, debug_cpu(g->s), (unsigned)n, bytes);
 	if (size)

@@ -249,6 +249,11 @@ struct cpu *debug_cpu(struct inspect *s)
 	return session_cpu(s);
 }
 
+unsigned debug_cr8(struct inspect *s)
+{
+	return machine_cr8(s->m);
+}
+
 static bool read_linear(void *s, gva lin, void *buf, unsigned n)
 {
 	return session_read(s, false, lin, buf, n) == n;

@@ -97,6 +97,7 @@ bool debug_wide(struct inspect *s);
 /* Find the range of linear addresses around ADDR that is mapped alike, or unmapped. True: mapped. */
 bool debug_region(struct inspect *s, uint64_t addr, uint64_t *start, uint64_t *size, bool *writable);
 struct cpu *debug_cpu(struct inspect *s);
+unsigned debug_cr8(struct inspect *s); /* the interrupt controller has it */
 /* Make WANT the processor's state. Return NULL, or why the processor cannot be in it (a static line); nothing
  * has changed then. */
 const char *debug_set_cpu(struct inspect *s, const struct cpu *want);

@@ -7,7 +7,7 @@ need_gdb
 gdb -nx -batch -ex 'set architecture i386:x86-64' >/dev/null 2>&1 || skip_all "gdb knows no x86-64"
 WIDE=$BUILD/guests/demo64/demo64.elf
 [ -s "$WIDE" ] || skip_all "no demo64.elf"
-plan 26
+plan 28
 
 # What loads 64-bit mode: tables at 300000 that map 1 GiB at 0 and at ffffffff80000000.
 cat >"$TMP/long" <<'END'
@@ -48,7 +48,7 @@ set \$rax = 0x1234567890
 info registers rax
 monitor source $TMP/long
 flushregs
-info registers rip rsp efer cr3
+info registers rip rsp efer cr3 cr8
 print \$r8 = 0x1122334455667788
 set \$xmm15.v4_int32[3] = 77
 set \$fs_base = 0xffff888000001230
@@ -68,6 +68,7 @@ x/xg 0x95000
 x/xg \$rsp
 monitor gva2gpa \$rsp
 monitor p/x \$r8
+python refused("cr8 = 3")
 python refused("rip = 0x800000000000")
 set \$rip = 0xffffffff80100040
 info registers rip
@@ -81,6 +82,8 @@ shows "^rax  *0x34567890 " "rax keeps 32 bits there"
 shows "^rip  *0xffffffff80100038 " "in 64-bit mode: rip"
 shows "^rsp  *0xffffffff80095000 " "rsp"
 shows "^efer  *0xd01 " "EFER"
+shows "^cr8  *0x0 " "CR8"
+shows "cr8 = 3 is refused: Could not write register" "which cannot be written"
 shows "^\$[0-9]* = 0x1122334455667788" "r8 is written"
 shows "^\$[0-9]* = 77" "xmm15"
 shows "^\$[0-9]* = 0xffff888000001230" "fs_base"
