@@ -49,6 +49,24 @@ static double elapsed(const struct time_line *l, const struct table *k, bool sin
 	return sum;
 }
 
+/* The cost of callouts so far is an estimate that later samples correct: in an interval it can be too much.
+ * Make the parts add up, at the expense of callouts first. */
+static void add_up(struct time_line *l)
+{
+	double sum = 0, much;
+
+	for (int i = 0; i < l->n; i++)
+		sum += l->part[i].share;
+	for (int i = 0; i < l->n && sum > 100; i++)
+		if (!strcmp(l->part[i].name, "callouts")) {
+			much = sum - 100 < l->part[i].share ? sum - 100 : l->part[i].share;
+			l->part[i].share -= much;
+			sum -= much;
+		}
+	for (int i = 0; i < l->n && sum > 100; i++)
+		l->part[i].share *= 100 / sum;
+}
+
 void time_line_update(struct tui *t)
 {
 	struct time_line *l = &t->time_line;
@@ -71,6 +89,7 @@ void time_line_update(struct tui *t)
 		l->part[i].share = all > 0 && part > 0 ? 100 * part / all : 0;
 		l->part[i].ms = ms;
 	}
+	add_up(l);
 	l->sampled = tui_clock();
 	l->interval = since;
 }
