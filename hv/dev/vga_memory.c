@@ -8,10 +8,10 @@
  * while the mode lasts, and nothing traps; hardware stores it elsewhere in the same plane, which only a
  * program that changes to planar mode with the picture on the screen could tell.
  *
- * The frame buffer becomes memory of the VM when a DISPI mode is set for the first time, where the base
- * address register is then. It is hidden while that is decoded nowhere, or elsewhere; when a mode is on, it
- * moves there, empty: firmware assigns the address before it sets a mode. GPR-only code (base/gpr.h). (IBM
- * VGA reference, graphics controller; FreeVGA, "Accessing the VGA Display Memory".) */
+ * The frame buffer becomes memory of the VM when a DISPI mode is set or it is written for the first time,
+ * where the base address register is then. It is hidden while that is decoded nowhere, or elsewhere; when a
+ * mode is on, it moves there, empty: firmware assigns the address before it sets a mode. GPR-only code
+ * (base/gpr.h). (IBM VGA reference, graphics controller; FreeVGA, "Accessing the VGA Display Memory".) */
 #include "base/log.h"
 #include "hv/dev/vga_int.h"
 #include "mm/pages.h"
@@ -308,8 +308,9 @@ uint64_t vga_memory_read(struct dev *d, unsigned region, uint64_t off, unsigned 
 	struct vga *v = (struct vga *)d;
 	uint64_t val = 0;
 
-	/* (Where the frame buffer is used, it is RAM.) */
-	if (region != VGA_WINDOW || off + size > VGA_WINDOW_SIZE)
+	if (region == VGA_FRAME) /* it is RAM, unless it has not been used */
+		return 0;
+	if (off + size > VGA_WINDOW_SIZE)
 		return UINT64_MAX;
 	if (through_bank(v))
 		return banked(v, off) && mm_phys_read(d->board->vm, banked(v, off), &val, size) ? val
@@ -321,11 +322,24 @@ uint64_t vga_memory_read(struct dev *d, unsigned region, uint64_t off, unsigned 
 	return val;
 }
 
+/* A driver clears the frame buffer before it sets a mode. */
+static void frame_first_write(struct vga *v, uint64_t off, unsigned size, uint64_t val)
+{
+	if (v->f.mapped[VGA_FRAME] != PCI_UNMAPPED && v->f.mapped[VGA_FRAME] != v->frame)
+		frame_place(v, v->f.mapped[VGA_FRAME]);
+	if (v->frame)
+		mm_phys_write(v->d.board->vm, v->frame + off, &val, size);
+}
+
 void vga_memory_write(struct dev *d, unsigned region, uint64_t off, unsigned size, uint64_t val)
 {
 	struct vga *v = (struct vga *)d;
 
-	if (region != VGA_WINDOW || off + size > VGA_WINDOW_SIZE)
+	if (region == VGA_FRAME) {
+		frame_first_write(v, off, size, val);
+		return;
+	}
+	if (off + size > VGA_WINDOW_SIZE)
 		return;
 	if (through_bank(v) && banked(v, off))
 		mm_phys_write(d->board->vm, banked(v, off), &val, size);
