@@ -173,6 +173,9 @@ void vga_text(const struct dev *d, struct vga_text *t);
 enum { VGA_TEXT_AT = 0xb8000, VGA_TEXT_SIZE = 0x8000, VGA_FRAME_SIZE = 16 << 20 };
 /* Where the frame buffer is in the VM's memory; 0: the guest has not used it. */
 gpa vga_frame(const struct dev *d);
+/* Set a DISPI mode as a video BIOS does. Returns where its frame buffer is; 0: there is no such mode, or no
+ * place for it. */
+gpa vga_set_mode(struct dev *d, unsigned width, unsigned height, unsigned bits);
 /* What the screen shows. NULL, or why there is no picture, static. Not GPR-only. */
 const char *vga_picture(const struct dev *d, struct picture *p);
 

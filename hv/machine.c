@@ -186,8 +186,10 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 	memory_init(m);
 	m->alarm =
 	    (struct processor_alarm){ .timer = { .fire = platform_alarm, .ctx = m }, .at = UINT64_MAX };
-	return board_init(b, err, errlen) && add_drives(b, err, errlen) &&
-	       network_open(&m->network, &m->cfg, b, err, errlen);
+	if (!board_init(b, err, errlen))
+		return false;
+	m->loader.vga = b->dev[SLOT_vga];
+	return add_drives(b, err, errlen) && network_open(&m->network, &m->cfg, b, err, errlen);
 }
 
 static bool make_vcpu(struct machine *m, engine_ctor ctor, void *engine_config, char *err, size_t errlen)

@@ -4,6 +4,7 @@
 #define HV_IMAGE_H
 #include "hv/boot/drives.h"
 
+struct dev;
 struct blob {
 	uint8_t *data;
 	size_t len;
@@ -22,6 +23,7 @@ struct loader {
 	uint32_t cpu_signature, cpu_features; /* CPUID leaf 1, EAX and EDX: for the MP table */
 	struct blob bios, vgabios;	      /* BIOS boot: owned by the machine, as are the drives */
 	struct drives drives;
+	struct dev *vga;	  /* NULL: there is none */
 	struct image_file *files; /* read so far; they stay open */
 	char *err;
 	size_t errlen;

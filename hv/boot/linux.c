@@ -4,9 +4,11 @@
  * the same protocol. */
 #include "hv/boot/image.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "hv/board.h"
 #include "hv/boot/acpi.h"
 
 enum {
@@ -32,6 +34,13 @@ enum {
 	O_SCREEN_LINES = 0x0e,
 	O_SCREEN_ISVGA = 0x0f,
 	O_SCREEN_POINTS = 0x10,
+	O_FRAME_WIDTH = 0x12,
+	O_FRAME_HEIGHT = 0x14,
+	O_FRAME_BITS = 0x16,
+	O_FRAME_AT = 0x18,
+	O_FRAME_SIZE = 0x1c, /* in units of 64 KiB */
+	O_FRAME_PITCH = 0x24,
+	O_FRAME_COLORS = 0x26, /* red, green, blue, none: bits, position of each */
 	O_EXT_MEM_K = 0x02,
 	O_ALT_MEM_K = 0x1e0,
 	O_RSDP = 0x70,
@@ -57,6 +66,7 @@ enum {
 	O_INIT_SIZE = 0x260,
 	O_E820 = 0x2d0,
 };
+enum { SCREEN_TEXT = 1, SCREEN_FRAME = 0x23 }; /* at O_SCREEN_ISVGA */
 enum { LOADED_HIGH = 1, CAN_USE_HEAP = 0x80, XLF_KERNEL_64 = 1 };
 
 static uint64_t get(const uint8_t *p, unsigned n)
@@ -87,13 +97,73 @@ static uint64_t setup_len(const struct blob *k)
 	return len < k->len && k->len > HEADER_END_MIN + 4 ? len : 0;
 }
 
-static void put_screen(uint8_t *p)
+/* The modes that vga=0x301... on the command line asks its boot loader for: VBE's, plus 0x200. */
+static const struct video_mode {
+	uint16_t number, width, height;
+	uint8_t bits, colors[8]; /* as at O_FRAME_COLORS */
+} modes[] = {
+	{ 0x301, 640, 480, 8, { 0 } },
+	{ 0x303, 800, 600, 8, { 0 } },
+	{ 0x305, 1024, 768, 8, { 0 } },
+	{ 0x307, 1280, 1024, 8, { 0 } },
+	{ 0x311, 640, 480, 16, { 5, 11, 6, 5, 5, 0, 0, 0 } },
+	{ 0x314, 800, 600, 16, { 5, 11, 6, 5, 5, 0, 0, 0 } },
+	{ 0x317, 1024, 768, 16, { 5, 11, 6, 5, 5, 0, 0, 0 } },
+	{ 0x31a, 1280, 1024, 16, { 5, 11, 6, 5, 5, 0, 0, 0 } },
+	{ 0x312, 640, 480, 32, { 8, 16, 8, 8, 8, 0, 8, 24 } },
+	{ 0x315, 800, 600, 32, { 8, 16, 8, 8, 8, 0, 8, 24 } },
+	{ 0x318, 1024, 768, 32, { 8, 16, 8, 8, 8, 0, 8, 24 } },
+	{ 0x31b, 1280, 1024, 32, { 8, 16, 8, 8, 8, 0, 8, 24 } },
+};
+
+/* The number of the last vga= on the command line; 0: none, or a name. */
+static unsigned long mode_wanted(const char *line)
 {
+	unsigned long n = 0;
+
+	for (const char *p = line; p && (p = strstr(p, "vga=")); p += 4)
+		if (p == line || p[-1] == ' ')
+			n = strtoul(p + 4, NULL, 0);
+	return n;
+}
+
+static void put_frame(uint8_t *p, const struct video_mode *m, gpa at)
+{
+	p[O_SCREEN_ISVGA] = SCREEN_FRAME;
+	put(p + O_FRAME_WIDTH, m->width, 2);
+	put(p + O_FRAME_HEIGHT, m->height, 2);
+	put(p + O_FRAME_BITS, m->bits, 2);
+	put(p + O_FRAME_AT, at, 4);
+	put(p + O_FRAME_SIZE, VGA_FRAME_SIZE >> 16, 4);
+	put(p + O_FRAME_PITCH, (uint64_t)m->width * (m->bits / 8), 2);
+	memcpy(p + O_FRAME_COLORS, m->colors, sizeof(m->colors));
+}
+
+static bool put_screen(struct loader *l, uint8_t *p)
+{
+	unsigned long want = mode_wanted(l->cfg->append);
+	gpa at;
+
 	p[O_SCREEN_MODE] = 3;
 	p[O_SCREEN_COLS] = 80;
 	p[O_SCREEN_LINES] = 25;
-	p[O_SCREEN_ISVGA] = 1;
+	p[O_SCREEN_ISVGA] = SCREEN_TEXT;
 	put(p + O_SCREEN_POINTS, 16, 2);
+	if (want < 0x300 || want > 0x3ff)
+		return true;
+	for (const struct video_mode *m = modes; m < modes + ARRAY_LEN(modes); m++)
+		if (m->number == want) {
+			at = l->vga ? vga_set_mode(l->vga, m->width, m->height, m->bits) : 0;
+			if (!at)
+				return image_fail(l, "vga=%#lx: no memory for its frame buffer", want);
+			put_frame(p, m, at);
+			return true;
+		}
+	return image_fail(l,
+			  "vga=%#lx: there is no such mode; there are 0x301, 0x311, 0x312 (640x480), 0x303, "
+			  "0x314, 0x315 (800x600), 0x305, 0x317, 0x318 (1024x768), 0x307, 0x31a, 0x31b "
+			  "(1280x1024), of 8, 16, 32 bits",
+			  want);
 }
 
 static void put_memory(struct loader *l, uint8_t *p)
@@ -230,7 +300,8 @@ static bool load(struct loader *l, const struct blob *k)
 		return image_fail(l, "%s: needs memory up to %#llx, the guest has %llu KiB", l->cfg->kernel,
 				  (unsigned long long)end, (unsigned long long)l->memory >> 10);
 	copy_header(k, params);
-	put_screen(params);
+	if (!put_screen(l, params))
+		return false;
 	put_memory(l, params);
 	put(params + O_RSDP, ACPI_AT, 8);
 	if (!put_cmdline(l, k, params) || !put_initrd(l, k, end, params) ||

@@ -191,6 +191,22 @@ static void dispi_write(struct vga *v, uint16_t val)
 	}
 }
 
+gpa vga_set_mode(struct dev *d, unsigned width, unsigned height, unsigned bits)
+{
+	const uint16_t set[][2] = { { DISPI_ENABLE, 0 },
+				    { DISPI_XRES, (uint16_t)width },
+				    { DISPI_YRES, (uint16_t)height },
+				    { DISPI_BPP, (uint16_t)bits },
+				    { DISPI_ENABLE, DISPI_ENABLED } };
+	struct vga *v = (struct vga *)d;
+
+	for (unsigned i = 0; i < ARRAY_LEN(set); i++) {
+		v->dispi_index = set[i][0];
+		dispi_write(v, set[i][1]);
+	}
+	return v->dispi[DISPI_XRES] == width && v->dispi[DISPI_YRES] == height ? v->frame : 0;
+}
+
 static uint32_t vga_in(struct dev *d, uint16_t port, unsigned size)
 {
 	struct vga *v = (struct vga *)d;
