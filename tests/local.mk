@@ -64,6 +64,7 @@ SHELL_TESTS = \
 	%D%/mm/block_threads.sh \
 	%D%/guests/badimages.sh \
 	%D%/guests/bootsector.sh \
+	%D%/guests/screen.sh \
 	%D%/guests/demo.sh \
 	%D%/guests/demo64.sh \
 	%D%/guests/hostile.sh \
@@ -454,11 +455,15 @@ hostile64_sources = guests/demo64/boot.S guests/demo64/entry.S guests/demo64/lib
 %D%/guests/bootsector.bin: %D%/guests/hostile/bootsector.S
 	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
 	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/hostile/bootsector.S
+%D%/guests/modes.bin: %D%/guests/screen/modes.S
+	$(AM_V_GEN)$(MKDIR_P) %D%/guests && $(GUEST_CC) -m32 -nostdlib -static -Wl,-m,elf_i386 -Wl,--build-id=none \
+	-Wl,--no-warn-rwx-segments -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $(top_srcdir)/%D%/guests/screen/modes.S
 check_DATA = %D%/guests/hostile.elf %D%/guests/hostile64.elf %D%/guests/points.elf %D%/guests/isa.elf %D%/guests/steps.elf \
-	%D%/guests/vmx.elf %D%/guests/bootsector.bin guests/hyper/hyper.elf guests/hyper64/hyper64.elf guests/kvm/kvm guests/stress64/stress64.elf
+	%D%/guests/vmx.elf %D%/guests/bootsector.bin %D%/guests/modes.bin guests/hyper/hyper.elf guests/hyper64/hyper64.elf guests/kvm/kvm guests/stress64/stress64.elf
 CLEANFILES += $(check_DATA)
 EXTRA_DIST += $(hostile_sources) $(hostile_extra) %D%/guests/hostile64/enter.S %D%/guests/hostile64/main.c $(points_sources) $(points_extra) \
-	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S
+	$(isa_sources) $(isa_extra) $(vmx_sources) $(vmx_extra) $(steps_sources) $(steps_extra) %D%/guests/hostile/bootsector.S \
+	%D%/guests/screen/modes.S %D%/guests/screen/picture.py
 
 include tests/x86/local.mk
 include tests/gdbstub/local.mk
