@@ -7,6 +7,7 @@
 #include "bt/adapt/policy.h"
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
+#include "bt/translate/move.h"
 #include "bt/control.h"
 #include "bt/debug/debug.h"
 #include "bt/decode/allow.h"
@@ -300,6 +301,8 @@ static struct ccf *fragment(struct bt_vcpu *b, enum exit_code *x)
 		b->exit.code = XC_NONE;
 		f = find_fetched(b, cpu_pc(&b->v.cpu));
 	}
+	if (!f)
+		f = move_here(b, cpu_pc(&b->v.cpu));
 	if (!f) {
 		f = translate(b, TX_NORMAL);
 		if (!f) {

@@ -102,6 +102,8 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/state/stats.h \
 	%D%/state/tc.h \
 	%D%/state/vcpu.h \
+	%D%/translate/move.c \
+	%D%/translate/move.h \
 	%D%/translate/translate.c \
 	%D%/translate/translate.h \
 	%D%/verify/branch.c \

@@ -143,6 +143,28 @@ struct ccf *cache_find(struct bt_vcpu *b, gva pc, uint32_t mode, uint32_t cs_bas
 	return NULL;
 }
 
+static void unhash(struct bt_vcpu *b, const struct ccf *f)
+{
+	for (struct ccf **p = &b->tc.hash[hash_of(f->pc, f->mode, f->page)]; *p; p = &(*p)->hnext)
+		if (*p == f) {
+			*p = f->hnext;
+			break;
+		}
+}
+
+void cache_rekey(struct bt_vcpu *b, struct ccf *f, gva pc)
+{
+	unsigned h = hash_of(pc, f->mode, f->page);
+
+	unhash(b, f);
+	domain_leave(f);
+	f->eip += pc - f->pc;
+	f->pc = pc;
+	domain_join(b, f);
+	f->hnext = b->tc.hash[h];
+	b->tc.hash[h] = f;
+}
+
 /* Make F findable, and trace its source pages. */
 static void hook(struct bt_vcpu *b, struct ccf *f)
 {
@@ -156,6 +178,7 @@ static void hook(struct bt_vcpu *b, struct ccf *f)
 		f->pnext2 = b->tc.pages[f->page2].list;
 		b->tc.pages[f->page2].list = f;
 	}
+	domain_join(b, f);
 	if (f->checked)
 		return;
 	mm_trace_code(b->vm, f->page);
@@ -218,11 +241,8 @@ void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, gva by)
 	history_dropped(b, f, why, by);
 	history_count_drop(b, f, why);
 	f->dead = true;
-	for (struct ccf **p = &b->tc.hash[hash_of(f->pc, f->mode, f->page)]; *p; p = &(*p)->hnext)
-		if (*p == f) {
-			*p = f->hnext;
-			break;
-		}
+	unhash(b, f);
+	domain_leave(f);
 	chain_unlink_in(b, f);
 	chain_unlink_out(b, f);
 	list_remove(b, f->page, f);
@@ -302,6 +322,8 @@ static void flushed(struct bt_vcpu *b, const struct ccf *f, enum drop_why why)
 static void forget(struct bt_vcpu *b, struct ccf *f)
 {
 	b->tc.pages[f->page].list = NULL;
+	b->tc.pages[f->page].groups = NULL;
+	f->group = NULL;
 	mm_untrace_code(b->vm, f->page);
 	if (f->page2 == UINT32_MAX)
 		return;

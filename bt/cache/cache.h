@@ -20,6 +20,9 @@ struct ccf *cache_by_host(struct bt_vcpu *b, uint64_t rip);
 /* Make F, which has been translated at the present zone's position, findable, and trace its pages. */
 void cache_insert(struct bt_vcpu *b, struct ccf *f);
 
+/* F is at PC from now on. */
+void cache_rekey(struct bt_vcpu *b, struct ccf *f, gva pc);
+
 /* Drop F: it is never entered again. BY: the instruction that is the reason, 0: none. */
 void cache_drop(struct bt_vcpu *b, struct ccf *f, enum drop_why why, gva by);
 /* Drop those that cover any of LEN bytes from PC on; returns how many. */

@@ -61,9 +61,14 @@ void chain_patch(struct bt_vcpu *b, struct exit_link *l, struct ccf *to)
 	set_rel32(b, l->patch, entry_for(l, to));
 }
 
-static void unlink_one(struct bt_vcpu *b, struct exit_link *l)
+void chain_reset(struct bt_vcpu *b, struct exit_link *l)
 {
 	set_rel32(b, l->patch, l->stub);
+}
+
+static void unlink_one(struct bt_vcpu *b, struct exit_link *l)
+{
+	chain_reset(b, l);
 	cross_remove(l);
 	l->to = NULL;
 }

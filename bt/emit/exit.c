@@ -23,6 +23,10 @@ struct site *new_site(struct tx *t, struct insn *in, enum callout_kind kind,
 {
 	struct site *s = arena_alloc(t->b, sizeof(*s));
 
+	if (t->nsites < ARRAY_LEN(t->sites))
+		t->sites[t->nsites++] = s;
+	else
+		t->fixed = true;
 	s->fn = fn;
 	s->ccf = t->f;
 	s->eip = in->eip;
@@ -255,7 +259,7 @@ void emit_by_table(struct tx *t, const struct stub *s)
 	s->link->table = tx_host(t);
 	t->i = s->insn;
 	t->facts = (struct long_facts){ 0 };
-	e_movi64(t, H_R8, s->eip);
+	e_mov_address(t, H_R8, s->eip);
 	emit_indirect(t);
 }
 

@@ -72,6 +72,17 @@ void e_mov_const(struct tx *t, int d, uint64_t v)
 	}
 }
 
+void e_mov_address(struct tx *t, int d, uint64_t a)
+{
+	if (a <= UINT32_MAX || (uint64_t)(int32_t)a == a || t->nmove == ARRAY_LEN(t->move)) {
+		t->fixed = true;
+		e_mov_const(t, d, a);
+		return;
+	}
+	e_movi64(t, d, a);
+	t->move[t->nmove++] = (uint16_t)(t->p - 8 - t->base);
+}
+
 /* ---- the guest's encoding ---- */
 
 struct prefix { /* as REX has its bits; VEX, too */

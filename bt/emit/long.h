@@ -66,6 +66,8 @@ void e_lea64(struct tx *t, int d, const struct host_mem *m);
 /* LEA d,[base+index]. */
 void e_add64(struct tx *t, int d, int base, int index);
 void e_mov_const(struct tx *t, int d, uint64_t v);
+/* The same of an address that is as far from the code wherever that is. */
+void e_mov_address(struct tx *t, int d, uint64_t a);
 
 /* The registers of an instruction's host form: ModRM.reg or opcode extension, ModRM.rm (unless the operand
  * is in memory), VEX.vvvv, and that in the opcode. */

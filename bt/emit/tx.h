@@ -88,6 +88,12 @@ struct tx {
 	bool sti;	/* the instruction was STI or a load of SS: no interrupt before the next */
 	bool inhibited; /* the one before it was */
 	struct long_facts facts;
+	/* For moving the fragment to another linear address (translate/move.c): */
+	bool fixed;		      /* it cannot be */
+	uint16_t move[TU_LIMIT];      /* host offsets of 64-bit constants that move with it */
+	struct site *sites[TU_LIMIT]; /* and what has addresses, too */
+	unsigned nmove, nsites;
+	uint64_t lowest, highest; /* of the addresses relative to RIP */
 	unsigned polled; /* 64-bit code: the instruction whose poll is in front of the one before it, or 0 */
 };
 

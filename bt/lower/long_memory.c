@@ -64,9 +64,14 @@ void long_lea(struct tx *t, const struct insn *in, int d, bool wide)
 	uint64_t disp = (uint64_t)memory(in)->disp.value;
 
 	wide &= !short_address(in);
+	if (rip_relative(in) && wide) {
+		e_mov_address(t, d, disp + in->next);
+		return;
+	}
 	if (rip_relative(in) || (o.base == NO_REG && o.index == NO_REG)) {
 		uint64_t a = disp + (rip_relative(in) ? in->next : 0);
 
+		t->fixed |= rip_relative(in);
 		e_mov_const(t, d, wide ? a : (uint32_t)a);
 		return;
 	}
@@ -132,6 +137,7 @@ static void load_low(struct tx *t)
 
 static bool low_constant(struct tx *t, uint64_t a, struct host_mem *m)
 {
+	t->fixed = true;
 	if (a > INT32_MAX)
 		return false;
 	if (!t->facts.low_constant) {
@@ -332,14 +338,19 @@ static void constant_operand(struct tx *t, struct insn *in, struct host_mem *m)
 	uint64_t a = in->next + (uint64_t)memory(in)->disp.value;
 	bool covered;
 
-	if (short_address(in))
+	if (short_address(in)) {
 		a = (uint32_t)a;
+		t->fixed = true;
+	}
+	t->lowest = a < t->lowest ? a : t->lowest;
+	t->highest = a > t->highest ? a : t->highest;
 	covered = fact_covers_constant(t, a);
 	if (covered && (uint64_t)(int32_t)a == a && !insn_uses_high_byte(in)) {
 		*m = (struct host_mem){ .base = H_D, .index = NO_REG, .disp = (int32_t)a };
+		t->fixed = true;
 		return;
 	}
-	e_mov_const(t, H_R8, a);
+	e_mov_address(t, H_R8, a);
 	if (!covered)
 		long_probe(t, H_R8);
 	fact_learn_constant(t, a);

@@ -78,8 +78,8 @@ void long_push_imm(struct tx *t, uint64_t imm, unsigned size)
 		e1(t, 0x68);
 		e4(t, (uint32_t)imm);
 	} else {
-		e_movi64(t, H_R11, imm);
-		e2(t, 0x5341); /* push r11 */
+		e_mov_address(t, H_R11, imm); /* PUSH has none that long: it is CALL's */
+		e2(t, 0x5341);		      /* push r11 */
 	}
 }
 

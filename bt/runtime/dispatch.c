@@ -288,6 +288,7 @@ static uint64_t select_space(struct bt_vcpu *b, unsigned *win)
 	b->space.vt = s->vt;
 	if (b->user_wanted)
 		dispatch_user_space(b);
+	b->tc.domains.last[*win] = ++b->tc.domains.tick;
 	return s->d;
 }
 

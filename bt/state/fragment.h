@@ -95,6 +95,16 @@ enum { LONG_STACK_ENTRY = 18 }; /* ENTRY.STACK of every fragment that a jump tab
 #define MAX_FORWARD 2 /* conditional branches within a TU, beside that at its end */
 #define MAX_EXITS (MAX_FORWARD + 2)
 
+/* What changes when a fragment moves to another linear address (translate/move.c). */
+struct ccf_moves {
+	bool can;
+	uint8_t n, nsites;
+	uint16_t *at; /* host offsets of addresses */
+	struct site **sites;
+	uint64_t lowest,
+	    highest; /* of the addresses that it accesses relative to RIP; LOWEST is above HIGHEST: none */
+};
+
 /* A sensitive instruction in a fragment. */
 struct sens_use {
 	uint8_t insn, kind, way; /* index in the TU, enum sens, enum way */
@@ -115,8 +125,10 @@ struct ccf {
 	uint16_t body; /* bytes before the stubs */
 	uint8_t ninsn, nlink;
 	uint16_t nmark;
-	uint16_t glen;	 /* guest bytes */
-	uint32_t domain; /* cache/domain.c */
+	uint16_t glen; /* guest bytes */
+	struct ccf_moves moves;
+	struct code_group *group; /* cache/domain.c; NULL: none */
+	struct ccf *gnext;	  /* of its members */
 	bool dead;
 	bool checked; /* compares its source bytes at entry */
 	struct exit_link link[MAX_EXITS];

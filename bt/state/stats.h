@@ -5,7 +5,7 @@
 #include "bt/state/fragment.h"
 
 struct bt_stats {
-	uint64_t translations, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills,
+	uint64_t translations, moves, insns, host_bytes, guest_bytes, flushes, chains, jt_misses, jt_fills,
 	    dispatches;
 	uint64_t lookups, smc_drops, mode_switches, ctx_flushes, transients, low[LOW_COUNT];
 	uint64_t traps[TRAP_CAUSES], irqs, excs[32], verify_runs, verify_fails, refused, stops;

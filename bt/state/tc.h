@@ -12,7 +12,8 @@ struct exit_link;
 #define CCF_HASH (1u << CCF_HASH_BITS)
 
 struct page_info {
-	struct ccf *list;    /* fragments made from this page */
+	struct ccf *list; /* fragments made from this page */
+	struct code_group *groups;
 	uint16_t smc;	     /* times its code was dropped because of a write */
 	bool mixed;	     /* code and data: its fragments compare their source at entry */
 	uint64_t calm_since; /* mixed: host TSC of its promotion or of the last change seen */
@@ -31,10 +32,19 @@ struct zone {
 	uint8_t *arena_pos, *arena_end;
 };
 
-/* Who may execute fragments with links across pages (cache/domain.c), by window. */
+/* The fragments of a page at one linear address, and who executes them (cache/domain.c). */
+struct code_group {
+	gva page;	  /* the linear page */
+	uint64_t windows; /* bit N: window N has entered one */
+	uint64_t stamp;	  /* the value of domains.ends when that was true */
+	bool several;	  /* windows, so no links across pages */
+	struct ccf *members;
+	struct code_group *next; /* of the page */
+};
 struct domains {
-	uint32_t serial;
-	uint32_t of[MMU_MAX_WINDOWS]; /* the present domain; 0: none yet */
+	uint64_t ends,
+	    ended[MMU_MAX_WINDOWS]; /* how often code was unmapped from a window; when it was, so counted */
+	uint64_t tick, last[MMU_MAX_WINDOWS]; /* when it was selected */
 	struct exit_link *links[MMU_MAX_WINDOWS];
 };
 

@@ -10,6 +10,7 @@
 #include "bt/cache/cache.h"
 #include "bt/cache/chain.h"
 #include "bt/cache/history.h"
+#include "bt/translate/move.h"
 #include "bt/debug/debug.h"
 #include "bt/decode/decode.h"
 #include "bt/emit/emit.h"
@@ -348,6 +349,28 @@ static void note_sensitive(struct tx *t)
 	memcpy(f->sens, use, f->nsens * sizeof(*use));
 }
 
+/* Position-independent user code at a usual address can be used at others. */
+static void note_moves(struct tx *t)
+{
+	struct ccf *f = t->f;
+	struct ccf_moves *m = &f->moves;
+
+	m->can = !t->fixed && t->kind == TX_NORMAL && domain_limits(f) && (t->mode & MODE_CPL) == MODE_CPL &&
+		 !(t->mode & MODE_GUEST) && move_is_usual(f->pc) && f->page2 == UINT32_MAX && !f->checked &&
+		 !t->b->icount.on &&
+		 t->highest >> 32 == (t->lowest > t->highest ? t->highest : t->lowest) >> 32;
+	if (!m->can)
+		return;
+	m->n = (uint8_t)t->nmove;
+	m->nsites = (uint8_t)t->nsites;
+	m->lowest = t->lowest;
+	m->highest = t->highest;
+	m->at = arena_alloc(t->b, t->nmove * sizeof(*m->at));
+	memcpy(m->at, t->move, t->nmove * sizeof(*m->at));
+	m->sites = arena_alloc(t->b, t->nsites * sizeof(struct site *));
+	memcpy(m->sites, t->sites, t->nsites * sizeof(struct site *));
+}
+
 static void finish(struct tx *t, uint8_t *budget_imm)
 {
 	struct bt_vcpu *b = t->b;
@@ -374,6 +397,7 @@ static void finish(struct tx *t, uint8_t *budget_imm)
 	f->low = arena_alloc(b, t->n);
 	memcpy(f->low, t->low, t->n);
 	note_sensitive(t);
+	note_moves(t);
 }
 
 /* Link the exits of F that lead to its own start. */
@@ -482,7 +506,10 @@ static struct ccf *translate_some(struct bt_vcpu *b, enum tx_kind kind, bool pin
 	bool mixed;
 
 	t->nmark = t->nstub = t->nprecheck = t->nrefund = t->n = t->i = 0;
-	t->sti = t->done = false;
+	t->sti = t->done = t->fixed = false;
+	t->nmove = t->nsites = 0;
+	t->lowest = UINT64_MAX;
+	t->highest = 0;
 	t->polled = 0;
 	t->facts = (struct long_facts){ 0 };
 	f = kind == TX_NORMAL ? arena_alloc(b, sizeof(*f)) : b->transient.record;

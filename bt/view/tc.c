@@ -95,6 +95,7 @@ static void size_rows(const struct bt_vcpu *b, const struct live *l, struct row_
 		{ "fragments", V_UINT(l->ccfs), "live CCFs" },
 		{ "dead", V_UINT(b->tc.norder - l->ccfs), "dropped CCFs whose space is not reclaimed yet" },
 		{ "translations", V_UINT(b->st.translations), "TUs translated" },
+		{ "moves", V_UINT(b->st.moves), "64-bit CCFs moved to another linear address of their page" },
 		{ "insns", V_UINT(b->st.insns), "guest instructions translated" },
 		{ "guest_bytes", V_UINT(b->st.guest_bytes), "guest code bytes translated" },
 		{ "host_bytes", V_UINT(b->st.host_bytes), "host code bytes emitted" },
