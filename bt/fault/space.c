@@ -132,7 +132,8 @@ static void place(struct bt_vcpu *b, struct ccf *f, const struct mark *m, uconte
 		b->user_wanted = true;
 		dispatch_user_space(b);
 		break;
-	case LONG_IRREGULAR:
+	case LONG_IRREGULAR: /* no displacement serves all regions of a kernel in ring 3 */
+		adapt_trap(b, f, mark_insn(m), CAUSE_DEVICE, 1);
 		break;
 	}
 	by_address(b, f, m, uc);
