@@ -117,6 +117,12 @@ static const struct command commands[] = {
 	  "kernel is a 32-bit one, nor does it use 32-bit paging; else i386. During a session it never changes by itself: gdb must then fetch the target description again: 'unset tdesc filename'. The macro 'arch' of "
 	  "vitrine.gdb does both.",
 	  cmd_arch, 0, 0, 1, "i386|i8086|i386:x86-64|auto" },
+	{ "threads", NULL, "tasks|cpus",
+	  "show gdb the tasks of a Linux guest as threads, or again only the processor",
+	  "The processor stays thread 1, and executes its task. Each other task has the registers that the kernel saved when it "
+	  "switched to another one, so 'thread apply all backtrace' works; it can be looked at, but neither changed nor "
+	  "stepped. It lasts until gdb leaves.",
+	  gdb_cmd_threads, CMD_MACHINE | CMD_PAUSE, 1, 1, "tasks|cpus" },
 	{ 0 },
 };
 

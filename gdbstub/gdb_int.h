@@ -27,6 +27,18 @@ struct gdb_line_rate {
 	unsigned long long lost; /* lines not sent, and not yet mentioned */
 };
 
+/* What was received while a packet was being handled. */
+struct gdb_received {
+	uint8_t bytes[RAW_MAX];
+	size_t len;
+	size_t stale; /* bytes that came before the last packet was sent */
+};
+
+struct gdb_threads {
+	bool tasks;   /* the guest's tasks are threads, too */
+	int64_t task; /* the one whose registers and memory gdb asks for, by number; -1: the processor */
+};
+
 struct gdb {
 	struct inspect *s;
 	struct loop *loop;
@@ -44,19 +56,19 @@ struct gdb {
 	/* the client; reset for each */
 	int conn; /* -1: none */
 	struct packet_reader in;
-	uint8_t raw[RAW_MAX]; /* received while a packet was being handled */
-	size_t raw_len;
-	size_t stale; /* bytes of RAW that came before the last packet was sent */
+	struct gdb_received raw;
 	struct out reply, frame;
 	bool greeted; /* it has sent a valid packet; before that it has no effect on the guest */
 	struct gdb_line_rate lines;
 	bool noack, multiprocess, swbreak, hwbreak, error_text;
-	bool read_regs;	    /* gdb has read all registers: it accepted our description */
-	bool extended;	    /* "target extended-remote": kill and run keep the connection */
-	bool killed;	    /* ... and it was killed: off for good unless "run" follows */
-	bool physical;	    /* addresses are physical (PhyMemMode) */
+	bool read_regs; /* gdb has read all registers: it accepted our description */
+	bool extended;	/* "target extended-remote": kill and run keep the connection */
+	bool killed;	/* ... and it was killed: off for good unless "run" follows */
+	bool physical;	/* addresses are physical (PhyMemMode) */
+	struct gdb_threads threads;
 	bool busy;	    /* a packet is being handled */
 	bool waiting;	    /* gdb waits for a stop reply */
+	bool asked;	    /* gdb's interrupt is being handled: the stop is its own */
 	bool interrupt;	    /* 0x03 came while a packet was being handled */
 	bool in_command;    /* the packet is a "monitor" command */
 	bool given_up;	    /* gdb has sent another packet: its user no longer waits for the command */
@@ -101,7 +113,13 @@ void gdb_say(struct gdb *g, const char *text, size_t n); /* at gdb's console; mo
 void gdb_line(void *g, const struct result *r);		 /* a tap's output; monitor.c */
 void gdb_lines_done(struct gdb *g);			 /* mention lines that were left out; monitor.c */
 void gdb_say_why(struct gdb *g);			 /* at the console, where the stop reply cannot */
-const char *gdb_thread(const struct gdb *g);		 /* the one thread's id; query.c */
+const char *gdb_thread(const struct gdb *g);		 /* the processor's thread id; threads.c */
+/* Append registers FROM on, N of them, of the selected task. */
+void gdb_task_regs(struct gdb *g, unsigned from, unsigned n);
+size_t gdb_task_read(struct gdb *g, uint64_t addr, void *buf, size_t n);
+int gdb_cmd_threads(struct inspect *s, const struct cmd_args *a, struct result *r);
+/* Answer "OFFSET,LENGTH" with that part of DOC; query.c. */
+void gdb_transfer(struct gdb *g, struct span a, const struct out *doc);
 /* Of a breakpoint's condition; run.c. */
 bool gdb_condition_holds(void *g, const void *extra);
 bool gdb_condition_same(const void *a, const void *b);
@@ -116,11 +134,13 @@ packet_handler on_read_regs, on_write_regs, on_read_reg, on_write_reg, on_read_m
 /* run.c: run control, points */
 packet_handler on_continue, on_continue_sig, on_step, on_step_sig, on_vcont, on_vcont_query, on_why,
     on_point_insert, on_point_remove, on_detach, on_kill, on_vkill, on_vrun, on_restart, on_attach, on_vctrlc;
+/* threads.c */
+packet_handler on_threads_xml, on_threads_first, on_threads_next, on_thread_info, on_current_thread,
+    on_set_thread, on_thread_alive;
 /* query.c */
-packet_handler on_supported, on_noack, on_features, on_memory_map, on_threads_xml, on_threads_first,
-    on_threads_next, on_thread_info, on_current_thread, on_attached, on_set_thread, on_thread_alive,
-    on_extended, on_sstep_bits, on_sstep_get, on_sstep_set, on_phys_get, on_phys_set, on_qemu_supported,
-    on_host_info, on_process_info, on_region_info, on_unknown;
+packet_handler on_supported, on_noack, on_features, on_memory_map, on_attached, on_extended, on_sstep_bits,
+    on_sstep_get, on_sstep_set, on_phys_get, on_phys_set, on_qemu_supported, on_host_info, on_process_info,
+    on_region_info, on_unknown;
 /* monitor.c */
 packet_handler on_monitor;
 

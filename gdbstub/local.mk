@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libgdbstub.a
 	%D%/run.c \
 	%D%/server.c \
 	%D%/table.c \
+	%D%/threads.c \
 	%D%/target.c
 
 # What gdb's side wants: "source" them, or see docs/gdb.md.

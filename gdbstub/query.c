@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Queries about the target: features, descriptions, threads, QEMU's and LLDB's queries. */
+ * Queries about the target: features, descriptions, QEMU's and LLDB's queries. */
 #include "gdbstub/gdb_int.h"
 
 #include <stdlib.h>
@@ -67,8 +67,7 @@ void on_extended(struct gdb *g, struct span a)
 
 /* ---- qXfer ---- */
 
-/* Answer "OFFSET,LENGTH" with that part of DOC. */
-static void transfer(struct gdb *g, struct span a, const struct out *doc)
+void gdb_transfer(struct gdb *g, struct span a, const struct out *doc)
 {
 	uint64_t offset, len;
 
@@ -89,7 +88,7 @@ void on_features(struct gdb *g, struct span a)
 	struct out doc = { 0 };
 
 	gdb_regs_xml(&g->regs, &doc);
-	transfer(g, a, &doc);
+	gdb_transfer(g, a, &doc);
 	out_fini(&doc);
 }
 
@@ -109,100 +108,14 @@ void on_memory_map(struct gdb *g, struct span a)
 	    "V1.0//EN\" \"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n<memory-map>\n"
 	    "<memory type=\"ram\" start=\"0x0\" length=\"%s\"/>\n</memory-map>\n",
 	    g->regs.arch->wide ? "0xffffffffffffffff" : "0x100000000");
-	transfer(g, a, &doc);
+	gdb_transfer(g, a, &doc);
 	out_fini(&doc);
-}
-
-static const char *cpu_state(struct gdb *g)
-{
-	if (inspect_ended(g->s))
-		return "ended";
-	return debug_cpu(g->s)->halted ? "halted" : "running";
-}
-
-void on_threads_xml(struct gdb *g, struct span a)
-{
-	struct out doc = { 0 };
-
-	out_printf(
-	    &doc,
-	    "<?xml version=\"1.0\"?>\n<threads>\n<thread id=\"%s\" core=\"0\" name=\"CPU 0\">%s</thread>\n"
-	    "</threads>\n",
-	    gdb_thread(g), cpu_state(g));
-	transfer(g, a, &doc);
-	out_fini(&doc);
-}
-
-/* ---- threads: one vCPU ---- */
-
-const char *gdb_thread(const struct gdb *g)
-{
-	return g->multiprocess ? "p1.1" : "1";
-}
-
-void on_threads_first(struct gdb *g, struct span a)
-{
-	(void)a;
-	out_printf(&g->reply, "m%s", gdb_thread(g));
-}
-
-void on_threads_next(struct gdb *g, struct span a)
-{
-	(void)a;
-	out_printf(&g->reply, "l");
-}
-
-void on_thread_info(struct gdb *g, struct span a)
-{
-	char text[64];
-
-	(void)a;
-	snprintf(text, sizeof(text), "CPU 0 [%s]", cpu_state(g));
-	out_hex(&g->reply, text, strlen(text));
-}
-
-void on_current_thread(struct gdb *g, struct span a)
-{
-	(void)a;
-	out_printf(&g->reply, "QC%s", gdb_thread(g));
 }
 
 void on_attached(struct gdb *g, struct span a)
 {
 	(void)a;
 	out_printf(&g->reply, "1"); /* "quit" then detaches and does not kill */
-}
-
-/* Is "[pPID.]TID" our thread, any, or all? */
-static bool is_thread(struct span a)
-{
-	uint64_t pid = 1, tid = 1;
-
-	if (span_char(&a, 'p')) {
-		if (!span_word(&a, "-1") && !span_hex(&a, &pid))
-			return false;
-		if (!span_char(&a, '.'))
-			return pid <= 1 && !span_left(&a);
-	}
-	if (!span_word(&a, "-1") && !span_hex(&a, &tid))
-		return false;
-	return pid <= 1 && tid <= 1 && !span_left(&a);
-}
-
-void on_set_thread(struct gdb *g, struct span a)
-{
-	if ((span_char(&a, 'g') || span_char(&a, 'c')) && is_thread(a))
-		reply_ok(g);
-	else
-		reply_error(g, E_INVAL, "no such thread");
-}
-
-void on_thread_alive(struct gdb *g, struct span a)
-{
-	if (is_thread(a))
-		reply_ok(g);
-	else
-		reply_error(g, E_INVAL, "no such thread");
 }
 
 /* ---- QEMU's ---- */

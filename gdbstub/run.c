@@ -233,6 +233,9 @@ static bool take_action(struct span *a, struct action *out, bool *ours)
 	return true;
 }
 
+static const char out_of_reach[] =
+    "a task that does not execute can be neither stepped nor resumed: select thread 1\n";
+
 void on_vcont(struct gdb *g, struct span a)
 {
 	struct action first = { 0 }, act;
@@ -240,10 +243,15 @@ void on_vcont(struct gdb *g, struct span a)
 
 	while (good && span_left(&a)) {
 		good = take_action(&a, &act, &ours);
+		if (good && !ours &&
+		    act.what != 'c') /* a step of a task that is switched out: not of the processor */
+			good = false;
 		if (good && ours && !first.what)
 			first = act;
 	}
 	if (!good || !first.what || first.what == 't') {
+		if (g->threads.tasks)
+			gdb_say(g, out_of_reach, strlen(out_of_reach));
 		reply_error(g, E_INVAL, "no action for this thread");
 		gdb_send(g, g->reply.data, g->reply.len);
 		return;

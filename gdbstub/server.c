@@ -98,7 +98,7 @@ static int stop_signal(const struct gdb *g, const struct debug_stop *stop, bool 
 	return (stop->kind == DEBUG_STOPPED && ran) || g->interrupt ? SIG_INT : SIG_TRAP;
 }
 
-/* gdb knows of signals and of its own points only: name events, and points of other front ends. */
+/* gdb knows of signals and of its own points only: say what else stopped the guest. */
 void gdb_say_why(struct gdb *g)
 {
 	struct debug_stop stop;
@@ -106,7 +106,13 @@ void gdb_say_why(struct gdb *g)
 
 	debug_last_stop(g->s, &stop);
 	if (stop.kind == DEBUG_DEAD)
-		snprintf(text, sizeof(text), "the guest died: %s\n", stop.detail);
+		snprintf(text, sizeof(text), "the guest %s: %s\n", stop.reason, stop.detail);
+	else if (stop.kind == DEBUG_OFF)
+		snprintf(text, sizeof(text), "the guest is powered off\n");
+	else if (stop.kind == DEBUG_EXITED)
+		snprintf(text, sizeof(text), "the guest exited: status %d\n", stop.status);
+	else if (stop.kind == DEBUG_STOPPED && g->waiting && !g->asked)
+		snprintf(text, sizeof(text), "stopped by another front end\n");
 	else if (stop.kind == DEBUG_POINT && stop.point && stop.owner != &g->owner)
 		snprintf(text, sizeof(text), "%s %u%s%s\n", stop.reason, stop.point,
 			 stop.detail[0] ? ": " : "", stop.detail);
@@ -120,6 +126,7 @@ void gdb_stop_reply(struct gdb *g)
 	struct debug_stop stop;
 
 	g->waiting = false;
+	g->threads.task = -1; /* gdb takes the thread of the reply for the selected one */
 	g->stats.stops++;
 	debug_last_stop(g->s, &stop);
 	if (stop.kind == DEBUG_OFF || stop.kind == DEBUG_EXITED) {
@@ -175,8 +182,10 @@ static void interrupt(struct gdb *g)
 	if (!g->greeted)
 		return;
 	g->interrupt = !inspect_running(g->s) && g->sliced; /* gdb is about to resume: handled then */
+	g->asked = true;
 	if (inspect_running(g->s))
 		debug_halt(g->s);
+	g->asked = false;
 }
 
 static void packet(struct gdb *g)
@@ -189,7 +198,7 @@ static void packet(struct gdb *g)
 	g->busy = true;
 	gdb_handle(g, g->in.buf, g->in.len);
 	g->busy = false;
-	g->stale = g->raw_len;
+	g->raw.stale = g->raw.len;
 	if (g->interrupt && !g->sliced)
 		interrupt(g);
 }
@@ -218,7 +227,7 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 		break;
 	case PACKET_NAK: /* gdb also says so, and without acknowledgements too, when it has waited for two
 			    seconds */
-		if (!g->noack && at >= g->stale)
+		if (!g->noack && at >= g->raw.stale)
 			send_raw(g, g->frame.data, g->frame.len);
 		break;
 	case PACKET_NOISE: /* no debugger: a browser, a port scanner */
@@ -234,9 +243,9 @@ static void act(struct gdb *g, enum packet_event e, size_t at)
 /* Handle what was received. More may be received meanwhile. */
 static void pump(struct gdb *g)
 {
-	for (size_t at = 0; at < g->raw_len && g->conn >= 0 && !g->broken; at++)
-		act(g, packet_feed(&g->in, g->raw[at]), at);
-	g->raw_len = g->stale = 0;
+	for (size_t at = 0; at < g->raw.len && g->conn >= 0 && !g->broken; at++)
+		act(g, packet_feed(&g->in, g->raw.bytes[at]), at);
+	g->raw.len = g->raw.stale = 0;
 }
 
 /* 0x03 while a packet is being handled ends what it waits for. So does another packet: at a Ctrl-C during a
@@ -255,8 +264,8 @@ static void look_for_interrupt(struct gdb *g, const uint8_t *bytes, size_t n)
 /* Receive without blocking. True if anything came. */
 static bool receive(struct gdb *g)
 {
-	uint8_t *to = g->raw + g->raw_len;
-	ssize_t n = recv(g->conn, to, RAW_MAX - g->raw_len, MSG_DONTWAIT);
+	uint8_t *to = g->raw.bytes + g->raw.len;
+	ssize_t n = recv(g->conn, to, RAW_MAX - g->raw.len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -264,7 +273,7 @@ static bool receive(struct gdb *g)
 		g->broken = true; /* also if the buffer is full: no client sends so much at once */
 		return false;
 	}
-	g->raw_len += (size_t)n;
+	g->raw.len += (size_t)n;
 	g->stats.bytes_in += (uint64_t)n;
 	if (g->busy)
 		look_for_interrupt(g, to, (size_t)n);
@@ -313,10 +322,11 @@ static void fresh_client(struct gdb *g, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	g->conn = fd;
 	memset(&g->in, 0, offsetof(struct packet_reader, buf));
-	g->raw_len = g->stale = 0;
+	g->raw.len = g->raw.stale = 0;
 	g->noack = g->multiprocess = g->swbreak = g->hwbreak = g->error_text = false;
 	g->in_fault = g->read_regs = g->physical = g->busy = g->waiting = g->interrupt = g->given_up =
-	    g->sliced = g->broken = false;
+	    g->sliced = g->broken = g->threads.tasks = g->asked = false;
+	g->threads.task = -1;
 	g->greeted = g->extended = g->killed = false;
 	g->lines.bytes = g->lines.lost = 0;
 	g->sstep = SSTEP_ENABLE | SSTEP_NOIRQ | SSTEP_NOTIMER;

@@ -21,10 +21,10 @@ const struct gdb_packet gdb_packets[] = {
 	{ "qSupported", on_supported, 0 },
 	{ "qAttached", on_attached, 0 },
 	/* threads */
-	{ "H", on_set_thread, 0 },
-	{ "T", on_thread_alive, 0 },
+	{ "H", on_set_thread, P_HOLD },
+	{ "T", on_thread_alive, P_HOLD },
 	{ "qC", on_current_thread, P_EXACT },
-	{ "qfThreadInfo", on_threads_first, P_EXACT },
+	{ "qfThreadInfo", on_threads_first, P_EXACT | P_HOLD },
 	{ "qsThreadInfo", on_threads_next, P_EXACT },
 	{ "qThreadExtraInfo,", on_thread_info, P_HOLD },
 	/* registers and memory */

@@ -11,6 +11,8 @@ enum { SEARCH_PIECE = 65536 };
 
 /* ---- registers ---- */
 
+static const char switched_out[] = "a task that does not execute cannot be changed: select thread 1";
+
 void on_read_regs(struct gdb *g, struct span a)
 {
 	const struct cpu *c = debug_cpu(g->s);
@@ -19,6 +21,10 @@ void on_read_regs(struct gdb *g, struct span a)
 	(void)a;
 	g->read_regs = true;
 	g->regs.cr8 = debug_cr8(g->s);
+	if (g->threads.task >= 0) {
+		gdb_task_regs(g, 0, g->regs.count);
+		return;
+	}
 	for (unsigned i = 0; i < g->regs.count; i++)
 		out_hex(&g->reply, bytes, gdb_reg_get(&g->regs, c, i, bytes));
 }
@@ -36,7 +42,7 @@ void on_write_regs(struct gdb *g, struct span a)
 {
 	static const char mismatch[] = "the registers do not match the target description";
 	struct cpu want = *debug_cpu(g->s);
-	const char *why = NULL;
+	const char *why = g->threads.task >= 0 ? switched_out : NULL;
 
 	for (unsigned i = 0; i < g->regs.count && !why; i++) {
 		unsigned size = g->regs.reg[i].bits / 8;
@@ -65,6 +71,10 @@ void on_read_reg(struct gdb *g, struct span a)
 	uint64_t n;
 
 	g->regs.cr8 = debug_cr8(g->s);
+	if (g->threads.task >= 0 && span_hex(&a, &n) && n < g->regs.count) {
+		gdb_task_regs(g, (unsigned)n, 1);
+		return;
+	}
 	if (span_hex(&a, &n) && n < GDB_MAX_REGS)
 		size = gdb_reg_get(&g->regs, debug_cpu(g->s), (unsigned)n, bytes);
 	if (size)
@@ -80,8 +90,10 @@ void on_write_reg(struct gdb *g, struct span a)
 	const char *why = "the register cannot be set to this value";
 	uint64_t n;
 
-	if (span_hex(&a, &n) && span_char(&a, '=') && n < g->regs.count &&
-	    hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) == g->regs.reg[n].bits / 8)
+	if (g->threads.task >= 0)
+		why = switched_out;
+	else if (span_hex(&a, &n) && span_char(&a, '=') && n < g->regs.count &&
+		 hex_decode(a.p, span_left(&a), bytes, g->regs.reg[n].bits / 8) == g->regs.reg[n].bits / 8)
 		why = set_reg(g, &want, (unsigned)n, bytes);
 	if (!why)
 		why = debug_set_cpu(g->s, &want);
@@ -112,7 +124,8 @@ static uint8_t *fetch(struct gdb *g, struct span a, size_t max, size_t *got)
 	if (len > max)
 		len = max;
 	buf = xmalloc(len + 1);
-	*got = debug_read(g->s, g->physical, addr, buf, len);
+	*got = g->threads.task >= 0 && !g->physical ? gdb_task_read(g, addr, buf, len)
+						    : debug_read(g->s, g->physical, addr, buf, len);
 	if (*got || !len)
 		return buf;
 	free(buf);
@@ -144,7 +157,9 @@ void on_read_binary(struct gdb *g, struct span a)
 
 static void store(struct gdb *g, uint64_t addr, const void *bytes, size_t n)
 {
-	if (debug_write(g->s, g->physical, addr, bytes, n) == n)
+	if (g->threads.task >= 0 && !g->physical)
+		reply_error(g, E_INVAL, switched_out);
+	else if (debug_write(g->s, g->physical, addr, bytes, n) == n)
 		reply_ok(g);
 	else
 		reply_error(g, E_FAULT, "no memory at this address");

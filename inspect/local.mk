@@ -42,6 +42,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/core.c \
 	%D%/debug.c \
 	%D%/debug.h \
+	%D%/debug_tasks.c \
+	%D%/debug_tasks.h \
 	%D%/debuginfo/asm.c \
 	%D%/debuginfo/asm.h \
 	%D%/debuginfo/asm_helper.c \
@@ -85,6 +87,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/linux/modules.h \
 	%D%/linux/printk.c \
 	%D%/linux/printk.h \
+	%D%/linux/switched.c \
+	%D%/linux/switched.h \
 	%D%/linux/tasks.c \
 	%D%/linux/tasks.h \
 	%D%/linux/vmas.c \

@@ -98,9 +98,9 @@ fi
 
 code "$TMP/exit" b0 05 e6 f4    # mov al, 5; out 0xf4, al
 start_guest --wait-gdb --flat "$TMP/exit@0x100000"
-"$RSP" "$SOCK" p:qSupported:multiprocess+ p:c >"$TMP/out"
-grep -q "^W0b;process:1" "$TMP/out"
-ok $? "the guest's exit status is reported" "$(cat "$TMP/out")"
+"$RSP" "$SOCK" p:qSupported:multiprocess+ p:c w >"$TMP/out"
+grep -q "^W0b;process:1" "$TMP/out" && grep -q "^O$(printf 'the guest exited: status 11' | od -An -tx1 | tr -d ' \n')" "$TMP/out"
+ok $? "the guest's exit status is reported, in words too" "$(cat "$TMP/out")"
 guest_status
 [ $status -eq 11 ]
 ok $? "it is the exit status of vitrine" "status $status"

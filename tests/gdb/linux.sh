@@ -9,7 +9,7 @@ need linux-686-pae busybox
 [ -x "$RSP" ] || skip_all "no tests/gdb/rsp (make check builds it)"
 "$TOP_SRCDIR/guests/mkinitramfs" -f 686-pae -o "$TMP/initrd" "$CACHE" 2>"$TMP/err" ||
 	skip_all "no initramfs: $(cat "$TMP/err")"
-plan 27
+plan 33
 
 GUEST_LIMIT=1000 start_guest --memory 256M --kernel "$CACHE/linux-686-pae" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1"
@@ -151,6 +151,26 @@ info line parent
 detach
 target remote $SOCK
 info threads
+monitor threads tasks
+info threads
+python
+def other(name):
+    next(t for t in gdb.selected_inferior().threads() if t.name and t.name.startswith(name)).switch()
+other("kthreadd")
+end
+x/i \$pc
+info registers eax ebx
+stepi
+python
+try:
+    gdb.execute("set \$ebx = 1")
+except gdb.error as e:
+    print("REFUSED", e)
+end
+thread 1
+monitor threads cpus
+echo CPUS\n
+info threads
 kill
 END
 shows "^[0-9]* symbols from .*System.map" "vitrine symbols reads the list"
@@ -173,5 +193,13 @@ shows "^RATE 1[01][0-9]\{3\} hits" "a condition that holds more than 10,000 time
 echo "# $(grep ^RATE "$TMP/out")"
 shows "^#1 .* ia32_sys_call.*(\(frame pointer\|stack top\))" "vitrine's own backtrace, by frame pointers"
 shows "^0xc[0-9a-f]*  *[0-9].*  [a-z_]" "fragments with symbols"
+shows '^  *[0-9]* .*1000002 "kthreadd 2" (S) .*schedule' "tasks as threads, where the kernel switched them out"
+shows "^=> 0x[cd][0-9a-f]* <__*schedule" "a task's program counter"
+grep -q '^ebx *0x' "$TMP/out" && grep -q '^eax *<unavailable>' "$TMP/out"
+ok $? "registers that are saved, and others" "$(grep '^r[ab]x\|^e[ab]x' "$TMP/out")"
+shows "can be neither stepped nor resumed: select thread 1" "it cannot be stepped"
+shows "^REFUSED" "nor changed"
+[ "$(sed -n '/^CPUS/,$p' "$TMP/out" | grep -c 'Thread 1\.')" -eq 1 ]
+ok $? "and threads are processors again" "$(sed -n '/^CPUS/,$p' "$TMP/out")"
 guest_status
 ok $? "kill" "status $status"

@@ -12,7 +12,7 @@ LOOPER=$BUILD/tests/gdb/looper64.elf
 echo /looper64.elf >"$TMP/loop.sh"
 "$TOP_SRCDIR/guests/mkinitramfs" -f cloud-amd64 -o "$TMP/initrd" "$CACHE" "$TMP/loop.sh" "$LOOPER" \
 	2>"$TMP/err" || skip_all "no initramfs: $(cat "$TMP/err")"
-plan 24
+plan 30
 
 linux64()
 {
@@ -78,6 +78,26 @@ detach
 target remote $SOCK
 info registers efer
 info threads
+monitor threads tasks
+info threads
+python
+def other(name):
+    next(t for t in gdb.selected_inferior().threads() if t.name and t.name.startswith(name)).switch()
+other("kthreadd")
+end
+x/i \$pc
+info registers rax rbx
+stepi
+python
+try:
+    gdb.execute("set \$rbx = 1")
+except gdb.error as e:
+    print("REFUSED", e)
+end
+thread 1
+monitor threads cpus
+echo CPUS\n
+info threads
 detach
 END
 hides "rejected\|too long\|too short\|Truncated" "one layout of registers fits all modes"
@@ -105,4 +125,12 @@ shows "^\$[0-9]* = 0x123456789abcdef" "a vector register is written"
 [ "$(grep -c '^efer  *0xd01 ' "$TMP/out")" -eq 2 ] && [ "$(grep -c 'detached' "$TMP/out")" -eq 2 ]
 ok $? "detach and reconnect" "$(tail "$TMP/out")"
 shows "Thread 1.*CPU 0" "the processor as a thread"
+shows '^  *[0-9]* .*1000002 "kthreadd 2" (S) .*schedule' "tasks as threads, where the kernel switched them out"
+shows "^=> 0xffffffff[0-9a-f]* <__*schedule" "a task's program counter"
+grep -q '^rbx *0x' "$TMP/out" && grep -q '^rax *<unavailable>' "$TMP/out"
+ok $? "registers that are saved, and others" "$(grep '^r[ab]x\|^e[ab]x' "$TMP/out")"
+shows "can be neither stepped nor resumed: select thread 1" "it cannot be stepped"
+shows "^REFUSED" "nor changed"
+[ "$(sed -n '/^CPUS/,$p' "$TMP/out" | grep -c 'Thread 1\.')" -eq 1 ]
+ok $? "and threads are processors again" "$(sed -n '/^CPUS/,$p' "$TMP/out")"
 stop_guest

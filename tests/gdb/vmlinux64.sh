@@ -12,7 +12,7 @@ version=$(file -b "$CACHE/linux-cloud-amd64" | sed -n 's/.*version \([^ ]*\) .*/
 grep -qaF "Linux version $version " "$CACHE/vmlinux-cloud-amd64" || skip_all "vmlinux-cloud-amd64 is of another kernel than $version"
 echo 'while :; do cat /proc/uptime >/dev/null; done' >"$TMP/busy.sh"
 "$TOP_SRCDIR/guests/mkinitramfs" -f cloud-amd64 -o "$TMP/initrd" "$CACHE" "$TMP/busy.sh" 2>"$TMP/err" || skip_all "no initramfs"
-plan 13
+plan 15
 
 GUEST_LIMIT=1000 start_guest --memory 256M --kernel "$CACHE/linux-cloud-amd64" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1 nokaslr run=busy.sh" --wait-gdb
@@ -60,6 +60,8 @@ target remote $SOCK
 print init_task.comm
 backtrace 1
 monitor info linux
+monitor threads tasks
+thread apply all -q -s backtrace
 kill
 END
 shows 'Breakpoint 1, start_kernel ()' "start_kernel"
@@ -74,4 +76,6 @@ shows '#0  tick_do_update_jiffies64' "where"
 shows 'mov *%rsp,%gs:' "a step over SWAPGS"
 shows 'gs_base  *0xffff88' "which has worked"
 shows "tasks True init (2, 'kthreadd')" "the list of tasks"
+shows '#[0-9]* .*in kthreadd (' "the stack of each task, with monitor threads tasks"
+shows '#[0-9]* .*in rcu_gp_kthread (' "by its saved registers"
 shows '"swapper/0' "reads after a detach and another connection"
