@@ -39,12 +39,13 @@ static inline void gpr_copy(void *d, const void *s, size_t n)
 }
 
 #ifndef __SSE__
-/* x87, SSE and AVX: all that a guest can reach, as XSAVE writes it (x86/xsave.h). */
+/* x87, SSE, AVX and AVX-512: all that a guest can reach, as XSAVE writes it in the host's layout (x86/xsave.h
+ * has the size). */
 struct vector_state {
 	struct {
 		uint8_t legacy[512];
 		uint64_t header[8];
-		uint8_t avx[256];
+		uint8_t more[2112];
 	} image;
 } __attribute__((aligned(64)));
 
@@ -58,13 +59,13 @@ static inline void vectors_away(struct vector_state *s)
 		*(volatile uint64_t *)&s->image.header[i] = 0;
 	__asm__ volatile("xsave %0\n\tfninit\n\tldmxcsr %1\n\tvzeroupper"
 			 : "+m"(*s)
-			 : "m"(mxcsr), "a"(7), "d"(0)
+			 : "m"(mxcsr), "a"(0xe7), "d"(0)
 			 : "memory");
 }
 
 static inline void vectors_back(const struct vector_state *s)
 {
-	__asm__ volatile("xrstor %0" : : "m"(*s), "a"(7), "d"(0) : "memory");
+	__asm__ volatile("xrstor %0" : : "m"(*s), "a"(0xe7), "d"(0) : "memory");
 }
 #endif
 #endif

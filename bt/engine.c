@@ -133,6 +133,7 @@ static unsigned guest_debug_now(struct bt_vcpu *b)
 
 static void enter(struct bt_vcpu *b, const struct ccf *f)
 {
+	b->stubs.wide = (b->v.cpu.xcr0 & XCR0_AVX512) == XCR0_AVX512;
 	stub_enter(b, b->tc_base + f->host);
 	x87_hide_saved(b);
 }

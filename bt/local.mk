@@ -118,6 +118,7 @@ noinst_LIBRARIES += %D%/libbt.a
 	%D%/verify/long_value.c \
 	%D%/verify/operand.c \
 	%D%/verify/sequence.c \
+	%D%/verify/twin.c \
 	%D%/verify/verify.c \
 	%D%/verify/verify.h \
 	%D%/verify/verify_int.h \

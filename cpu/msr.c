@@ -408,7 +408,7 @@ int cpu_xsetbv(struct vcpu *v, uint64_t next)
 {
 	struct cpu *c = &v->cpu;
 	uint64_t val = (uint32_t)c->gpr[R_EAX] | c->gpr[R_EDX] << 32;
-	uint32_t allowed = XCR0_X87 | XCR0_SSE | XCR0_AVX;
+	uint32_t allowed = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512;
 
 	if (!(c->cr4 & CR4_OSXSAVE))
 		return cpu_raise(c, EXC_UD);
@@ -416,7 +416,8 @@ int cpu_xsetbv(struct vcpu *v, uint64_t next)
 		return -1;
 	allowed &= cpuid_reg(v, 0xd, 0);
 	if ((uint32_t)c->gpr[R_ECX] || (val & ~(uint64_t)allowed) || !(val & XCR0_X87) ||
-	    ((val & XCR0_AVX) && !(val & XCR0_SSE)))
+	    ((val & XCR0_AVX) && !(val & XCR0_SSE)) ||
+	    ((val & XCR0_AVX512) && ((val & XCR0_AVX512) != XCR0_AVX512 || !(val & XCR0_AVX))))
 		return cpu_raise_err(c, EXC_GP, 0);
 	c->xcr0 = val;
 	c->rip = next;

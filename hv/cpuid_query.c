@@ -12,6 +12,22 @@ static const struct cpuid_entry *find(const struct cpuid_table *t, uint32_t leaf
 	return NULL;
 }
 
+/* Bytes of an image with the components that CPU has enabled: in standard form, or compacted. */
+static uint32_t image_bytes(const struct cpuid_table *t, const struct cpu *cpu, bool compacted)
+{
+	uint32_t bytes = XSAVE_MIN_BYTES;
+
+	for (unsigned i = XSAVE_AVX_INDEX; i < AVX512_INDEX + 3; i++) {
+		const struct cpuid_entry *e = cpu->xcr0 >> i & 1 ? find(t, 0xd, i) : NULL;
+
+		if (e && compacted)
+			bytes += e->reg[CPUID_A];
+		else if (e && e->reg[CPUID_A] + e->reg[CPUID_B] > bytes)
+			bytes = e->reg[CPUID_A] + e->reg[CPUID_B];
+	}
+	return bytes;
+}
+
 void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t leaf, uint32_t sub,
 		 uint32_t out[4])
 {
@@ -27,7 +43,7 @@ void cpuid_query(const struct cpuid_table *t, const struct cpu *cpu, uint32_t le
 	if ((leaf == 1 || leaf == 0x80000001) && !(cpu->apic_base & APIC_BASE_ENABLE))
 		out[CPUID_D] &= ~(uint32_t)CPUID_APIC; /* SDM vol. 3A 11.4.3 */
 	if (leaf == 0xd && sub <= 1)
-		out[CPUID_B] = xsave_bytes(cpu->xcr0);
+		out[CPUID_B] = image_bytes(t, cpu, sub == 1);
 }
 
 bool cpuid_lm(const struct cpuid_table *t)

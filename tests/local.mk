@@ -364,6 +364,8 @@ UNIT_TESTS += %D%/conform/conform
 	%D%/conform/encode.c \
 	%D%/conform/engine.c \
 	%D%/conform/forms.def \
+	%D%/conform/forms512.def \
+	%D%/conform/wide.c \
 	%D%/conform/gen.c \
 	%D%/conform/gen.h \
 	%D%/conform/layout.c \
@@ -380,6 +382,8 @@ UNIT_TESTS += %D%/conform/conform
 UNIT_TESTS += %D%/long/conform64
 %C%_long_conform64_SOURCES = \
 	%D%/conform/forms.def \
+	%D%/conform/forms512.def \
+	%D%/conform/wide.c \
 	%D%/conform/rows.h \
 	%D%/long/encode.c \
 	%D%/long/engine.c \
@@ -398,6 +402,8 @@ UNIT_TESTS += %D%/long/conform64
 UNIT_TESTS += %D%/long/canary64
 %C%_long_canary64_SOURCES = \
 	%D%/conform/forms.def \
+	%D%/conform/forms512.def \
+	%D%/conform/wide.c \
 	%D%/conform/rows.h \
 	%D%/long/canary.c \
 	%D%/long/encode.c \

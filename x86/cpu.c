@@ -36,4 +36,5 @@ void cpu_reset(struct cpu *c)
 	c->a20_mask = ~0u;
 	c->xsave.fcw = FCW_INIT;
 	c->xsave.mxcsr = MXCSR_INIT;
+	c->avx512.xcomp_bv = AVX512_XCOMP;
 }

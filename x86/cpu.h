@@ -24,6 +24,7 @@ enum {
 	FL_SYS = FL_TF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID,
 	DR6_BP = DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3,
 	DR7_ON = DR7_L0 | DR7_G0 | DR7_L1 | DR7_G1 | DR7_L2 | DR7_G2 | DR7_L3 | DR7_G3,
+	XCR0_AVX512 = XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM,
 	DR7_LOCAL = DR7_L0 | DR7_L1 | DR7_L2 | DR7_L3 | DR7_LE,
 };
 #define DR6_INIT 0xffff0ff0u /* the bits that read as 1 */
@@ -102,7 +103,11 @@ struct cpu {
 	struct exc exc;
 	union {
 		uint8_t fpu[4096] __attribute__((aligned(64)));
-		struct xsave_image xsave; /* the part that is used */
+		struct xsave_image xsave; /* the parts that are used */
+		struct {
+			uint8_t pad[1024];
+			struct avx512_image avx512;
+		};
 	};
 };
 

@@ -3,7 +3,7 @@
 #include "x86/xsave.h"
 #include "base/gpr.h"
 
-_Static_assert(sizeof(((struct vector_state *)0)->image) == XSAVE_BYTES &&
+_Static_assert(sizeof(((struct vector_state *)0)->image) == XSAVE_MOST_BYTES &&
 		   offsetof(struct vector_state, image.header) == offsetof(struct xsave_image, xstate_bv),
 	       "base/gpr.h knows the size of the image and where its header is");
 
@@ -36,4 +36,43 @@ uint8_t xsave_abridged_tags(uint16_t full)
 		if ((full >> 2 * i & 3) != TAG_EMPTY)
 			tags |= 1u << i;
 	return (uint8_t)tags;
+}
+
+static uint8_t *component(struct avx512_image *x, unsigned i, unsigned *size)
+{
+	if (i == 0) {
+		*size = sizeof(x->k);
+		return (uint8_t *)x->k;
+	}
+	*size = i == 1 ? sizeof(x->zmmh) : sizeof(x->zmm16);
+	return i == 1 ? x->zmmh[0] : x->zmm16[0];
+}
+
+void avx512_expand(struct avx512_image *x)
+{
+	unsigned size;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t *p = component(x, i, &size);
+
+		if (!(x->xstate_bv >> (AVX512_INDEX + i) & 1))
+			gpr_zero(p, size);
+	}
+	x->xstate_bv = AVX512_COMPONENTS;
+	x->xcomp_bv = AVX512_XCOMP;
+}
+
+void avx512_settle(struct avx512_image *x)
+{
+	unsigned size;
+
+	for (unsigned i = 0; i < 3; i++) {
+		const any64 *p = (const any64 *)(const void *)component(x, i, &size);
+		uint64_t any = 0;
+
+		for (unsigned n = 0; n < size / 8; n++)
+			any |= p[n];
+		if (!any)
+			x->xstate_bv &= ~(1ull << (AVX512_INDEX + i));
+	}
 }

@@ -24,18 +24,32 @@ static const char *refused_general(const struct platform *p, const struct cpu *c
 	return NULL;
 }
 
-static const char *refused_fpu(const struct cpu *c)
+static bool is_avx512(uint64_t xcr0)
 {
+	return (xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_AVX);
+}
+
+static const char *refused_fpu(const struct platform *p, const struct cpu *c)
+{
+	const struct avx512_image *w = &c->avx512;
 	uint64_t reserved = c->xsave.xcomp_bv;
+	uint32_t leaf[4] = { XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(c->xsave.reserved); i++)
-		reserved |= c->xsave.reserved[i];
+		reserved |= c->xsave.reserved[i] | w->reserved[i];
+	if (p->cpuid)
+		p->cpuid(p->ctx, c, 0xd, 0, leaf);
+	if (w->xstate_bv & ~(uint64_t)leaf[0] ||
+	    (w->xcomp_bv ? w->xcomp_bv != AVX512_XCOMP : w->xstate_bv != 0) ||
+	    (w->xstate_bv & ~(uint64_t)XCR0_AVX512))
+		return "the processor cannot have this AVX-512 state";
 	if (reserved || (c->xsave.xstate_bv & ~(uint64_t)(XCR0_X87 | XCR0_SSE | XCR0_AVX)))
 		return "reserved bits of the XSAVE header cannot be set";
 	if (c->xsave.mxcsr & ~(uint32_t)MXCSR_VALID)
 		return "reserved bits of MXCSR cannot be set";
-	if ((c->xcr0 & ~(uint64_t)(XCR0_SSE | XCR0_AVX)) != XCR0_X87 ||
-	    (c->xcr0 & (XCR0_SSE | XCR0_AVX)) == XCR0_AVX)
+	if ((c->xcr0 & ~(uint64_t)(XCR0_SSE | XCR0_AVX | XCR0_AVX512)) != XCR0_X87 ||
+	    (c->xcr0 & (XCR0_SSE | XCR0_AVX)) == XCR0_AVX ||
+	    (c->xcr0 & XCR0_AVX512 && (!is_avx512(c->xcr0) || (leaf[0] & XCR0_AVX512) != XCR0_AVX512)))
 		return "XCR0 cannot have this value";
 	return NULL;
 }
@@ -101,7 +115,7 @@ const char *cpu_refused(const struct platform *p, const struct cpu *c)
 	const char *why = refused_general(p, c);
 
 	if (!why)
-		why = refused_fpu(c);
+		why = refused_fpu(p, c);
 	if (!why)
 		why = refused_control(p, c);
 	return why ? why : refused_segments(p, c);

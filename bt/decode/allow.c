@@ -18,9 +18,21 @@ enum {
 
 static const uint8_t sets[ZYDIS_ISA_SET_MAX_VALUE + 1] = {
 #define SET(set, feature) [ZYDIS_ISA_SET_##set] = NEEDS_##feature,
+#define SHORT SET
 #define ONE(set, mnemonic, feature)
 #include "bt/decode/allow.def"
 #undef SET
+#undef SHORT
+#undef ONE
+};
+
+static const bool needs_vl[ZYDIS_ISA_SET_MAX_VALUE + 1] = {
+#define SET(set, feature)
+#define SHORT(set, feature) [ZYDIS_ISA_SET_##set] = true,
+#define ONE(set, mnemonic, feature)
+#include "bt/decode/allow.def"
+#undef SET
+#undef SHORT
 #undef ONE
 };
 
@@ -29,9 +41,11 @@ static const struct one {
 	uint8_t needs;
 } ones[] = {
 #define SET(set, feature)
+#define SHORT(set, feature)
 #define ONE(set, mnemonic, feature) { ZYDIS_ISA_SET_##set, ZYDIS_MNEMONIC_##mnemonic, NEEDS_##feature },
 #include "bt/decode/allow.def"
 #undef SET
+#undef SHORT
 #undef ONE
 };
 
@@ -60,7 +74,10 @@ bool isa_allows(const struct isa *isa, const struct insn *in)
 	unsigned n = needs(in);
 
 	if (in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
-	    in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX)
+	    in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX &&
+	    in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_EVEX)
+		return false;
+	if (needs_vl[in->z.meta.isa_set] && !isa->has[FEATURE_AVX512VL])
 		return false;
 	return n == ALWAYS || (n != NEVER && isa->has[n - 1]);
 }

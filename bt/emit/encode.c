@@ -31,6 +31,30 @@ bool insn_is_vex(const struct insn *in)
 	return in->z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY;
 }
 
+bool insn_is_evex(const struct insn *in)
+{
+	return in->z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
+}
+
+unsigned insn_mask(const struct insn *in)
+{
+	if (in->z.mnemonic == ZYDIS_MNEMONIC_VDBPSADBW) /* Zydis has it among those that suppress faults */
+		return 0;
+	switch (in->z.meta.exception_class) {
+	case ZYDIS_EXCEPTION_CLASS_E1NF:
+	case ZYDIS_EXCEPTION_CLASS_E3NF:
+	case ZYDIS_EXCEPTION_CLASS_E4NF:
+	case ZYDIS_EXCEPTION_CLASS_E5NF:
+	case ZYDIS_EXCEPTION_CLASS_E6NF:
+	case ZYDIS_EXCEPTION_CLASS_E9NF:
+		return 0;
+	default:
+		return insn_is_evex(in) && in->z.avx.mask.reg > ZYDIS_REGISTER_K0
+			   ? in->z.avx.mask.reg - ZYDIS_REGISTER_K0
+			   : 0;
+	}
+}
+
 /* Does a 66 prefix select another instruction, although Zydis gives this one an operand size? */
 static bool other_with_66(const struct insn *in)
 {
@@ -105,6 +129,8 @@ bool insn_wants_alignment(const struct insn *in)
 	case ZYDIS_MNEMONIC_VMOVAPS:
 	case ZYDIS_MNEMONIC_VMOVAPD:
 	case ZYDIS_MNEMONIC_VMOVDQA:
+	case ZYDIS_MNEMONIC_VMOVDQA32:
+	case ZYDIS_MNEMONIC_VMOVDQA64:
 	case ZYDIS_MNEMONIC_VMOVNTDQ:
 	case ZYDIS_MNEMONIC_VMOVNTDQA:
 	case ZYDIS_MNEMONIC_VMOVNTPS:
@@ -202,8 +228,18 @@ static bool ignores_w(const struct insn *in)
 		break;
 	}
 	switch (in->z.mnemonic) {
-	case ZYDIS_MNEMONIC_VMOVD:
 	case ZYDIS_MNEMONIC_VMOVQ:
+		return !insn_is_evex(in);
+	case ZYDIS_MNEMONIC_VPBROADCASTD:
+	case ZYDIS_MNEMONIC_VPBROADCASTQ:
+		return insn_is_evex(in) && in->z.opcode == 0x7c; /* from a general register */
+	case ZYDIS_MNEMONIC_VMOVD:
+	case ZYDIS_MNEMONIC_VCVTUSI2SS:
+	case ZYDIS_MNEMONIC_VCVTUSI2SD:
+	case ZYDIS_MNEMONIC_VCVTSS2USI:
+	case ZYDIS_MNEMONIC_VCVTSD2USI:
+	case ZYDIS_MNEMONIC_VCVTTSS2USI:
+	case ZYDIS_MNEMONIC_VCVTTSD2USI:
 	case ZYDIS_MNEMONIC_VCVTSI2SS:
 	case ZYDIS_MNEMONIC_VCVTSI2SD:
 	case ZYDIS_MNEMONIC_VCVTSS2SI:
@@ -227,12 +263,20 @@ static bool ignores_w(const struct insn *in)
 }
 
 /* Adjust opcode bytes that 64-bit mode decodes differently: 82 (an alias of 80) is invalid; in a three-byte
- * VEX prefix, 32-bit mode ignores register-extension bits and W. */
+ * VEX prefix and in an EVEX one, 32-bit mode ignores register-extension bits and, of some instructions, W. */
 static void host_opcode(const struct insn *in, uint8_t *op)
 {
 	if (!insn_is_vex(in)) {
 		if (op[0] == 0x82)
 			op[0] = 0x80;
+		return;
+	}
+	if (insn_is_evex(in)) {
+		op[1] |= 0x30; /* inverted B and R' */
+		op[2] |= 0x40;
+		op[3] |= 0x08; /* inverted V' */
+		if (ignores_w(in))
+			op[2] &= 0x7f;
 		return;
 	}
 	if (op[0] != 0xc4)
@@ -270,17 +314,24 @@ void put_tail(struct tx *t, const struct insn *in)
 }
 
 /* Emit ModRM, SIB and displacement of a 32-bit address unchanged, except that an absolute address takes the
- * SIB form: 64-bit mode decodes the short form as RIP-relative. */
+ * SIB form: 64-bit mode decodes the short form as RIP-relative; and that EVEX, which scales a displacement of
+ * one byte, has it in full, so that it serves LEA, too. */
 void put_address32(struct tx *t, const struct insn *in, unsigned reg)
 {
 	unsigned mod = in->z.raw.modrm.mod, rm = in->z.raw.modrm.rm;
+	bool scaled = mod == 1 && insn_is_evex(in);
+
+	if (scaled)
+		mod = 2;
 
 	e1(t, mod << 6 | (reg & 7) << 3 | (mod == 0 && rm == 5 ? 4 : rm));
 	if (mod == 0 && rm == 5)
 		e1(t, 0x25);
 	if (rm == 4)
 		e1(t, in->bytes[in->z.raw.modrm.offset + 1]);
-	if (in->z.raw.disp.size == 8)
+	if (scaled)
+		e4(t, (uint32_t)in->op[in->mem].mem.disp.value);
+	else if (in->z.raw.disp.size == 8)
 		e1(t, (uint8_t)in->z.raw.disp.value);
 	else if (in->z.raw.disp.size == 32)
 		e4(t, (uint32_t)in->z.raw.disp.value);

@@ -6,7 +6,10 @@
 #include "bt/emit/emit.h"
 
 bool insn_is_vector(const struct insn *in); /* MMX and SSE by legacy encoding */
-bool insn_is_vex(const struct insn *in);
+bool insn_is_vex(const struct insn *in);    /* or EVEX */
+bool insn_is_evex(const struct insn *in);
+/* The mask register whose bits decide which elements of the operand are accessed; 0: all are. */
+unsigned insn_mask(const struct insn *in);
 bool insn_wants_alignment(const struct insn *in); /* raises #GP if the operand is not aligned to its size */
 /* Must the re-encoded instruction carry a 66 prefix? */
 bool insn_wants_66(const struct insn *in);

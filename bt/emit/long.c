@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Re-encoding of 64-bit instructions. The guest's opcode and immediates are kept; register numbers, REX and
- * VEX prefixes and the memory operand are made anew. See emit/encode.c for 32-bit code. */
+ * Re-encoding of 64-bit instructions. The guest's opcode and immediates are kept; register numbers, REX, VEX
+ * and EVEX prefixes and the memory operand are made anew. See emit/encode.c for 32-bit code. */
 #include "bt/emit/long.h"
 #include "bt/emit/encode.h"
 
@@ -8,8 +8,8 @@
 
 enum { NO_BASE = 5, NO_INDEX = 4, SIB = 4 }; /* in ModRM and SIB */
 
-/* ModRM, SIB and displacement. */
-static void put_address(struct tx *t, int reg, const struct host_mem *m)
+/* ModRM, SIB and displacement. LARGE: not one of 8 bits, which EVEX scales. */
+static void put_address(struct tx *t, int reg, const struct host_mem *m, bool large)
 {
 	unsigned r = (unsigned)(reg & 7) << 3;
 
@@ -20,15 +20,16 @@ static void put_address(struct tx *t, int reg, const struct host_mem *m)
 		e1(t,
 		   m->scale << 6 | (unsigned)(m->index == NO_REG ? NO_INDEX : m->index & 7) << 3 | NO_BASE);
 		e4(t, (uint32_t)m->disp);
-	} else if (m->index == NO_REG) {
+	} else if (m->index == NO_REG && !large) {
 		e_modrm_mem(t, reg, m->base, m->disp);
 	} else {
-		unsigned mod = m->disp == 0 && (m->base & 7) != NO_BASE ? 0
-			       : m->disp >= -128 && m->disp < 128	? 1
-									: 2;
+		unsigned mod = m->disp == 0 && (m->base & 7) != NO_BASE	    ? 0
+			       : !large && m->disp >= -128 && m->disp < 128 ? 1
+									    : 2;
+		unsigned index = m->index == NO_REG ? NO_INDEX : (unsigned)m->index & 7;
 
 		e1(t, mod << 6 | r | SIB);
-		e1(t, m->scale << 6 | (unsigned)(m->index & 7) << 3 | (unsigned)(m->base & 7));
+		e1(t, m->scale << 6 | index << 3 | (unsigned)(m->base & 7));
 		if (mod == 1)
 			e1(t, (uint8_t)m->disp);
 		else if (mod == 2)
@@ -47,7 +48,7 @@ void e_mem(struct tx *t, unsigned fl, unsigned op, int reg, const struct host_me
 		e1(t, 0x65);
 	e_prefix(t, fl, reg, high(m->index), high(m->base));
 	e1(t, op);
-	put_address(t, reg, m);
+	put_address(t, reg, m, false);
 }
 
 void e_lea64(struct tx *t, int d, const struct host_mem *m)
@@ -88,8 +89,26 @@ void e_mov_address(struct tx *t, int d, uint64_t a)
 struct prefix { /* as REX has its bits; VEX, too */
 	bool w, r, x, b;
 	unsigned vvvv, l, pp, map;
+	bool r16;	 /* EVEX: ModRM.reg is one of the upper 16 registers */
+	uint8_t last;	 /* EVEX: its last byte */
 	unsigned opcode; /* where its bytes begin */
 };
+
+static struct prefix evex_of(const uint8_t *p, unsigned at)
+{
+	return (struct prefix){
+		.r = !(p[1] & 0x80),
+		.x = !(p[1] & 0x40),
+		.b = !(p[1] & 0x20),
+		.r16 = !(p[1] & 0x10),
+		.map = p[1] & 15,
+		.w = p[2] & 0x80,
+		.vvvv = (~(p[2] >> 3) & 15u) | (p[3] & 8 ? 0 : 16),
+		.pp = p[2] & 3,
+		.last = p[3],
+		.opcode = at + 4,
+	};
+}
 
 static struct prefix prefix_of(const struct insn *in)
 {
@@ -105,6 +124,8 @@ static struct prefix prefix_of(const struct insn *in)
 		g.b = rex & 1;
 		return g;
 	}
+	if (insn_is_evex(in))
+		return evex_of(p, in->z.raw.prefix_count);
 	g.r = !(p[1] & 0x80);
 	g.map = 1;
 	if (p[0] == 0xc4) {
@@ -143,9 +164,9 @@ struct host_form form_of(const struct insn *in)
 	struct host_form f = { .reg = NO_REG, .rm = NO_REG, .opcode = NO_REG, .vvvv = (int)g.vvvv };
 
 	if (has_modrm(in)) {
-		f.reg = in->z.raw.modrm.reg | (g.r ? 8 : 0);
+		f.reg = in->z.raw.modrm.reg | (g.r ? 8 : 0) | (g.r16 ? 16 : 0);
 		if (in->z.raw.modrm.mod == 3)
-			f.rm = in->z.raw.modrm.rm | (g.b ? 8 : 0);
+			f.rm = in->z.raw.modrm.rm | (g.b ? 8 : 0) | (insn_is_evex(in) && g.x ? 16 : 0);
 	} else {
 		f.opcode = (in->bytes[opcode_byte(in, &g)] & 7) | (g.b ? 8 : 0);
 	}
@@ -164,6 +185,14 @@ static void put_vex(struct tx *t, const struct prefix *g, const struct host_form
 	e1(t, 0xc4);
 	e1(t, (f->reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | g->map);
 	e1(t, last | (g->w ? 0x80 : 0));
+}
+
+static void put_evex(struct tx *t, const struct prefix *g, const struct host_form *f, bool x, bool b)
+{
+	e1(t, 0x62);
+	e1(t, (f->reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (f->reg & 16 ? 0 : 0x10) | g->map);
+	e1(t, (g->w ? 0x80 : 0) | (~(unsigned)f->vvvv & 15) << 3 | 4 | g->pp);
+	e1(t, (g->last & ~8u) | (f->vvvv & 16 ? 0 : 8));
 }
 
 /* ModRM to the end of the instruction, without what is the operand's. */
@@ -192,7 +221,9 @@ void put_form(struct tx *t, const struct insn *in, const struct host_form *f)
 	if (m && m->gs)
 		e1(t, 0x65);
 	put_prefixes(t, in, false);
-	if (insn_is_vex(in)) {
+	if (insn_is_evex(in)) {
+		put_evex(t, &g, f, m ? x : f->rm & 16, b);
+	} else if (insn_is_vex(in)) {
 		put_vex(t, &g, f, x, b);
 	} else {
 		unsigned rex =
@@ -211,7 +242,7 @@ void put_form(struct tx *t, const struct insn *in, const struct host_form *f)
 	}
 	put_bytes(t, in->bytes + g.opcode, in->z.raw.modrm.offset - g.opcode);
 	if (m)
-		put_address(t, f->reg, m);
+		put_address(t, f->reg, m, insn_is_evex(in));
 	else
 		e1(t, 0xc0 | (unsigned)(f->reg & 7) << 3 | (unsigned)(f->rm & 7));
 	at = immediates(in);

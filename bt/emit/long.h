@@ -70,7 +70,7 @@ void e_mov_const(struct tx *t, int d, uint64_t v);
 void e_mov_address(struct tx *t, int d, uint64_t a);
 
 /* The registers of an instruction's host form: ModRM.reg or opcode extension, ModRM.rm (unless the operand
- * is in memory), VEX.vvvv, and that in the opcode. */
+ * is in memory), VEX.vvvv, and that in the opcode. With EVEX up to 31. */
 struct host_form {
 	int reg, rm, vvvv, opcode;
 	const struct host_mem *mem; /* NULL: none */

@@ -152,6 +152,8 @@ struct string_op {
 void emit_string_precheck(struct tx *t, struct insn *in, const struct string_op *o, bool user_access);
 
 /* lower/vector.c */
+/* Say how the mask of AVX-512, if there is one, selects elements of the operand. */
+void masked_elements(struct site *s, const struct insn *in);
 struct site *gather_site(struct tx *t, struct insn *in); /* its EA: base and displacement */
 void emit_gather(struct tx *t, struct insn *in);
 void emit_masked_move(struct tx *t, struct insn *in);

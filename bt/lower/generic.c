@@ -21,13 +21,22 @@ bool insn_only_stores(const struct insn *in)
 	return in->z.mnemonic == ZYDIS_MNEMONIC_MOV && in->mem == 0;
 }
 
+/* Through other segments than flat ones, elements that a mask leaves out do not count for the limit. */
+static bool is_by_elements(const struct tx *t, const struct insn *in)
+{
+	return insn_mask(in) && mode_seg(t->mode, in->seg) != SEGC_FLAT;
+}
+
 static void mmio_begin(struct tx *t, struct insn *in)
 {
 	struct site *s = new_site(t, in, CO_MMIO, co_mmio_begin);
 
-	s->mmio.size = insn_mem_size(in);
+	s->mmio.size = (uint16_t)insn_mem_size(in);
 	s->mmio.reads = reads_or_keeps(in);
 	s->mmio.writes = !!(in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE);
+	s->mmio.align = is_by_elements(t, in) && insn_wants_alignment(in) ? (uint8_t)insn_mem_size(in) : 0;
+	masked_elements(s, in);
+	s->mmio.offsets = is_by_elements(t, in);
 	emit_callout(t, s);
 }
 
@@ -42,7 +51,10 @@ static void put_mmio(struct tx *t, struct insn *in)
 		emit_raise(t, in, EXC_GP);
 		return;
 	}
-	emit_linear(t, in, insn_mem_size(in));
+	if (is_by_elements(t, in))
+		emit_ea(t, in);
+	else
+		emit_linear(t, in, insn_mem_size(in));
 	if (insn_only_stores(in))
 		e_st32(t, OFF(exit.mmio_lin), H_R8);
 	else
@@ -51,8 +63,10 @@ static void put_mmio(struct tx *t, struct insn *in)
 	put_through_r8(t, in, false);
 	if (in->op[in->mem].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
 		end = new_site(t, in, CO_MMIO, co_mmio_end);
-		end->mmio.size = insn_mem_size(in);
+		end->mmio.size = (uint16_t)insn_mem_size(in);
 		end->mmio.alone = insn_only_stores(in);
+		masked_elements(end, in);
+		end->mmio.offsets = is_by_elements(t, in);
 		emit_callout(t, end);
 	}
 }
@@ -115,7 +129,7 @@ void win_plain(struct tx *t, struct insn *in)
 			emit_masked_move(t, in);
 		return;
 	}
-	if (t->kind == TX_MMIO || site_is_device(t, in)) {
+	if (t->kind == TX_MMIO || site_is_device(t, in) || is_by_elements(t, in)) {
 		put_mmio(t, in);
 		return;
 	}

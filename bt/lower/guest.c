@@ -360,7 +360,7 @@ bool lower_guest(struct tx *t, struct insn *in)
 	case ZYDIS_MNEMONIC_WBINVD:
 		return plain(t, in, VIRT_WBINVD, kernel(t));
 	case ZYDIS_MNEMONIC_XSETBV:
-		return plain(t, in, VIRT_XSETBV, kernel(t) && (t->mode & MODE_OSXSAVE));
+		return plain(t, in, VIRT_XSETBV, kernel(t) && mode_osxsave(t->mode));
 	case ZYDIS_MNEMONIC_RDPMC:
 		return plain(t, in, VIRT_RDPMC, kernel(t));
 	case ZYDIS_MNEMONIC_PAUSE:

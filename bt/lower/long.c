@@ -89,10 +89,11 @@ static int temp_for(struct temps *s, const struct insn *in, const ZydisDecodedOp
 }
 
 /* Can operand O, in the vCPU, be the operand in memory? A write of 32 bits would leave the upper half; bit
- * strings are something else there. */
+ * strings are something else there, and so is much of AVX-512. */
 static bool direct(const struct insn *in, const ZydisDecodedOperand *o)
 {
-	if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM)
+	if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM ||
+	    in->z.meta.isa_ext == ZYDIS_ISA_EXT_AVX512EVEX || in->z.meta.isa_ext == ZYDIS_ISA_EXT_AVX512VEX)
 		return false;
 	switch (in->z.mnemonic) {
 	case ZYDIS_MNEMONIC_BT:
@@ -478,7 +479,8 @@ static bool (*const families[])(struct tx *, struct insn *) = {
 /* What a fault at the instruction should know. Misaligned operands raise #GP, also on the stack. */
 static unsigned mark(const struct insn *in)
 {
-	if (in->z.meta.category == ZYDIS_CATEGORY_STRINGOP || (in->mem >= 0 && insn_is_masked_move(in)))
+	if (in->z.meta.category == ZYDIS_CATEGORY_STRINGOP ||
+	    (in->mem >= 0 && (insn_is_masked_move(in) || insn_mask(in))))
 		return MARK_OPTIONAL;
 	if (in->mem >= 0)
 		return in->seg == SEG_SS && !insn_wants_alignment(in) &&

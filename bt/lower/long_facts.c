@@ -9,6 +9,7 @@
  * all leads behind those probes, and an indirect one behind that of RSP (ccf_entry). Where an exit claims a
  * fact, the register is less than 1 MiB from an address that this fragment has probed or accessed, or is as
  * it was at the entry: so nothing drifts away in a loop. */
+#include "bt/emit/encode.h"
 #include "bt/lower/long.h"
 
 static bool is_near(int64_t a)
@@ -232,6 +233,13 @@ static bool is_common(const struct insn *in)
 	case ZYDIS_CATEGORY_AVX:
 	case ZYDIS_CATEGORY_AVX2:
 		return true;
+	default:
+		break;
+	}
+	switch (in->z.meta.isa_ext) {
+	case ZYDIS_ISA_EXT_AVX512EVEX:
+	case ZYDIS_ISA_EXT_AVX512VEX:
+		return in->mem < 0 || !insn_is_gather(in);
 	default:
 		return in->z.mnemonic == ZYDIS_MNEMONIC_LEA;
 	}

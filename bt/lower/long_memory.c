@@ -419,10 +419,11 @@ void long_device_begin(struct tx *t, struct insn *in, struct host_mem *m)
 		return;
 	}
 	s = new_site(t, in, CO_MMIO, co_mmio_begin);
-	s->mmio.size = insn_mem_size(in);
+	s->mmio.size = (uint16_t)insn_mem_size(in);
 	s->mmio.reads = long_reads_or_keeps(in);
 	s->mmio.writes = writes(in);
 	s->mmio.align = (uint8_t)alignment(in);
+	masked_elements(s, in);
 	emit_callout(t, s);
 }
 
@@ -433,8 +434,9 @@ void long_device_end(struct tx *t, struct insn *in)
 	if (!writes(in))
 		return;
 	s = new_site(t, in, CO_MMIO, co_mmio_end);
-	s->mmio.size = insn_mem_size(in);
+	s->mmio.size = (uint16_t)insn_mem_size(in);
 	s->mmio.alone = insn_only_stores(in);
+	masked_elements(s, in);
 	emit_callout(t, s);
 }
 

@@ -312,11 +312,22 @@ static void put_xsave(struct tx *t, const struct insn *in)
 	long_restore(t);
 }
 
+/* Bytes of the image of what the guest has enabled, in standard form. */
+static unsigned xsave_area(struct bt_vcpu *b)
+{
+	uint32_t leaf[4];
+
+	if (!(b->v.cpu.xcr0 & XCR0_AVX512))
+		return xsave_bytes(b->v.cpu.xcr0);
+	b->v.plat.cpuid(b->v.plat.ctx, &b->v.cpu, 0xd, 0, leaf);
+	return leaf[1] < XSAVE_MOST_BYTES ? leaf[1] : XSAVE_MOST_BYTES;
+}
+
 static struct site *area_site(struct tx *t, struct insn *in, callout_fn *fn)
 {
 	struct site *s = new_site(t, in, CO_MMIO, fn);
 
-	s->mmio.size = xsave_bytes(t->b->v.cpu.xcr0);
+	s->mmio.size = (uint16_t)xsave_area(t->b);
 	return s;
 }
 
@@ -340,8 +351,8 @@ static bool xsave(struct tx *t, struct insn *in, bool restores)
 {
 	struct host_mem m;
 
-	if (!(t->mode & MODE_OSXSAVE) || t->mode & MODE_TS) {
-		emit_raise(t, in, t->mode & MODE_OSXSAVE ? EXC_NM : EXC_UD);
+	if (!mode_osxsave(t->mode) || t->mode & MODE_TS) {
+		emit_raise(t, in, mode_osxsave(t->mode) ? EXC_NM : EXC_UD);
 		return true;
 	}
 	if (!restores)

@@ -21,6 +21,13 @@ static bool is_avx(const struct insn *in)
 	}
 }
 
+/* EVEX, and the instructions on mask registers, which have VEX. */
+static bool is_avx512(const struct insn *in)
+{
+	return in->z.meta.isa_ext == ZYDIS_ISA_EXT_AVX512EVEX ||
+	       in->z.meta.isa_ext == ZYDIS_ISA_EXT_AVX512VEX;
+}
+
 /* Return the exception an x87, SSE or AVX instruction raises in this mode, or -1 if it is usable (SDM vol. 3A
  * 2.5; vol. 2, exception classes). */
 static int fpu_exception(const struct tx *t, const struct insn *in)
@@ -28,7 +35,7 @@ static int fpu_exception(const struct tx *t, const struct insn *in)
 	uint32_t m = t->mode;
 
 	if (is_avx(in)) {
-		if (!(m & MODE_AVX) || !(m & MODE_PE) || (m & MODE_VM))
+		if (!(m & MODE_AVX) || !(m & MODE_PE) || (m & MODE_VM) || (is_avx512(in) && !mode_avx512(m)))
 			return EXC_UD;
 		return m & MODE_TS ? EXC_NM : -1;
 	}

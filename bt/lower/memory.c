@@ -15,7 +15,9 @@ static void ea16(struct tx *t, const struct insn *in)
 		{ H_RSI, -1 },	  { H_RDI, -1 },    { H_RBP, -1 },    { H_RBX, -1 },
 	};
 	unsigned rm = in->z.raw.modrm.rm;
-	int32_t disp = in->z.raw.disp.size ? (int32_t)in->z.raw.disp.value : 0;
+	int32_t disp = !in->z.raw.disp.size ? 0
+		       : insn_is_evex(in)   ? (int32_t)in->op[in->mem].mem.disp.value
+					    : (int32_t)in->z.raw.disp.value;
 
 	if (in->z.raw.modrm.mod == 0 && rm == 6) {
 		e_movi32(t, H_R8, (uint16_t)disp);

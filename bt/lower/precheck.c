@@ -22,7 +22,7 @@ bool can_precheck(const struct insn *in)
 
 	if (!(in->op[in->mem].actions & accesses) || in->z.meta.category == ZYDIS_CATEGORY_PREFETCH)
 		return false;
-	return !insn_is_masked_move(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
+	return !insn_is_masked_move(in) && !insn_mask(in) && !insn_is_gather(in) && !insn_is_bit_string(in);
 }
 
 /* Vector operands keep their address, on which their alignment check depends. */

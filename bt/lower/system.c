@@ -257,7 +257,7 @@ static void xsave(struct tx *t, struct insn *in)
 {
 	bool user_access;
 
-	if (!(t->mode & MODE_OSXSAVE)) {
+	if (!mode_osxsave(t->mode)) {
 		emit_raise(t, in, EXC_UD);
 		return;
 	}

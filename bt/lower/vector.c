@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Gathers and masked moves: native in the window; element by element in a callout if the segment is not flat
- * or a device is accessed. */
+ * Gathers, scatters and masked moves: native in the window; element by element in a callout if the segment is
+ * not flat or a device is accessed. */
 #include "bt/emit/encode.h"
 #include "bt/lower/family.h"
 #include "bt/runtime/callout.h"
@@ -25,15 +25,33 @@ static unsigned reg_number(const ZydisDecodedOperand *o)
 
 static bool has_long_index(const struct insn *in)
 {
-	return in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPS || in->z.mnemonic == ZYDIS_MNEMONIC_VGATHERQPD ||
-	       in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQD || in->z.mnemonic == ZYDIS_MNEMONIC_VPGATHERQQ;
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_VGATHERQPS:
+	case ZYDIS_MNEMONIC_VGATHERQPD:
+	case ZYDIS_MNEMONIC_VPGATHERQD:
+	case ZYDIS_MNEMONIC_VPGATHERQQ:
+	case ZYDIS_MNEMONIC_VSCATTERQPS:
+	case ZYDIS_MNEMONIC_VSCATTERQPD:
+	case ZYDIS_MNEMONIC_VPSCATTERQD:
+	case ZYDIS_MNEMONIC_VPSCATTERQQ:
+		return true;
+	default:
+		return false;
+	}
 }
 
+/* The operands are data, memory, mask (a vector); with EVEX data, mask, memory, or the other way round. */
 struct site *gather_site(struct tx *t, struct insn *in)
 {
-	const ZydisDecodedOperandMem *m = &in->op[1].mem;
-	unsigned size = in->op[0].element_size / 8, index = has_long_index(in) ? 8 : 4;
-	struct site *s = masked_site(t, in, co_gather, reg_number(&in->op[0]), reg_number(&in->op[2]), size,
+	bool evex = insn_is_evex(in);
+	const ZydisDecodedOperandMem *m = &in->op[in->mem].mem;
+	const ZydisDecodedOperand *data = &in->op[in->mem ? 0 : 2], *mask = &in->op[evex ? 1 : 2];
+	unsigned size = data->element_size / 8, index = has_long_index(in) ? 8 : 4;
+	struct site *s = masked_site(t, in,
+				     !evex     ? co_gather
+				     : in->mem ? co_gather_k
+					       : co_scatter_k,
+				     reg_number(data), reg_number(mask), size,
 				     in->z.avx.vector_length / 8 / (size > index ? size : index));
 
 	s->vector.index = (uint8_t)ZydisRegisterGetId(m->index);
@@ -44,7 +62,7 @@ struct site *gather_site(struct tx *t, struct insn *in)
 
 void emit_gather(struct tx *t, struct insn *in)
 {
-	const ZydisDecodedOperandMem *m = &in->op[1].mem;
+	const ZydisDecodedOperandMem *m = &in->op[in->mem].mem;
 	struct site *s = gather_site(t, in);
 
 	if (m->base == ZYDIS_REGISTER_NONE)
@@ -52,6 +70,60 @@ void emit_gather(struct tx *t, struct insn *in)
 	else
 		e_lea32(t, H_R8, ZydisRegisterGetId(m->base), (int32_t)m->disp.value);
 	emit_callout(t, s);
+}
+
+static bool is_packed(const struct insn *in)
+{
+	switch (in->z.mnemonic) {
+	case ZYDIS_MNEMONIC_VCOMPRESSPS:
+	case ZYDIS_MNEMONIC_VCOMPRESSPD:
+	case ZYDIS_MNEMONIC_VPCOMPRESSB:
+	case ZYDIS_MNEMONIC_VPCOMPRESSW:
+	case ZYDIS_MNEMONIC_VPCOMPRESSD:
+	case ZYDIS_MNEMONIC_VPCOMPRESSQ:
+	case ZYDIS_MNEMONIC_VEXPANDPS:
+	case ZYDIS_MNEMONIC_VEXPANDPD:
+	case ZYDIS_MNEMONIC_VPEXPANDB:
+	case ZYDIS_MNEMONIC_VPEXPANDW:
+	case ZYDIS_MNEMONIC_VPEXPANDD:
+	case ZYDIS_MNEMONIC_VPEXPANDQ:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* How many bits of the mask decide about an operand that is broadcast. */
+static unsigned broadcast_lanes(const struct insn *in, unsigned element_bits)
+{
+	switch (in->z.avx.broadcast.mode) {
+	case ZYDIS_BROADCAST_MODE_1_TO_2:
+		return 2;
+	case ZYDIS_BROADCAST_MODE_1_TO_4:
+		return 4;
+	case ZYDIS_BROADCAST_MODE_1_TO_8:
+		return 8;
+	case ZYDIS_BROADCAST_MODE_1_TO_16:
+		return 16;
+	default:
+		return in->z.avx.vector_length / element_bits;
+	}
+}
+
+void masked_elements(struct site *s, const struct insn *in)
+{
+	const ZydisDecodedOperand *m = &in->op[in->mem];
+
+	s->mmio.mask = (uint8_t)insn_mask(in);
+	if (!s->mmio.mask)
+		return;
+	s->mmio.reads &=
+	    !!(m->actions & ZYDIS_OPERAND_ACTION_MASK_READ); /* what stays is not written, either */
+	s->mmio.element = (uint8_t)(m->element_size / 8);
+	s->mmio.packed = is_packed(in);
+	s->mmio.whole = in->z.avx.broadcast.mode != ZYDIS_BROADCAST_MODE_INVALID;
+	s->mmio.lanes =
+	    (uint8_t)(s->mmio.whole ? broadcast_lanes(in, m->element_size) : m->size / m->element_size);
 }
 
 void emit_masked_move(struct tx *t, struct insn *in)

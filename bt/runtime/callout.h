@@ -84,6 +84,7 @@ enum {
 
 /* runtime/callout_vector.c: vector. EA: offset in SEG. */
 callout_fn co_gather, co_masked_load, co_masked_store, co_maskmovq;
+callout_fn co_gather_k, co_scatter_k; /* AVX-512 */
 
 #define STRING_AHEAD 16 /* pages of a string operand that are mapped at once */
 

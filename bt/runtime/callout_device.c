@@ -111,23 +111,122 @@ static bool is_far(const struct bt_vcpu *b, uint64_t lin, unsigned n)
 	return mode_long(b->mode) && !(cpu_canonical(lin) && cpu_canonical(lin + n - 1));
 }
 
+/* ---- elements under a mask of AVX-512 ---- */
+
+/* Registers are live in callouts that do not save them. Processors without AVX512BW are not offered it. */
+static uint64_t mask_register(unsigned n)
+{
+	uint64_t v = 0;
+
+#define READ(k)                                                                                              \
+	case k:                                                                                              \
+		__asm__ volatile("kmovq %%k" #k ", %0" : "=r"(v));                                           \
+		break
+	switch (n) {
+		READ(1);
+		READ(2);
+		READ(3);
+		READ(4);
+		READ(5);
+		READ(6);
+		READ(7);
+	}
+#undef READ
+	return v;
+}
+
+static bool is_selected(const struct site *s, uint64_t mask, unsigned i)
+{
+	if (s->mmio.lanes < 64)
+		mask &= (1ull << s->mmio.lanes) - 1;
+	if (s->mmio.whole)
+		return mask;
+	if (!s->mmio.packed)
+		return mask >> i & 1;
+	while (i-- && mask)
+		mask &= mask - 1;
+	return mask;
+}
+
+static bool selects_none(const struct site *s)
+{
+	uint64_t mask = mask_register(s->mmio.mask);
+
+	return !(s->mmio.lanes < 64 ? mask & ((1ull << s->mmio.lanes) - 1) : mask);
+}
+
+enum masked_how { MASKED_CHECK, MASKED_READ, MASKED_WRITE };
+
+static int in_segment(struct bt_vcpu *b, const struct site *s, uint32_t off, void *bytes,
+		      enum masked_how what)
+{
+	switch (what) {
+	case MASKED_CHECK:
+		return cpu_check_write(&b->v, s->seg, off, s->mmio.element);
+	case MASKED_READ:
+		return cpu_read(&b->v, s->seg, off, bytes, s->mmio.element);
+	default:
+		return cpu_write(&b->v, s->seg, off, bytes, s->mmio.element);
+	}
+}
+
+/* Access the elements that the mask selects, each by itself. -1: an exception. */
+static int masked(struct bt_vcpu *b, const struct site *s, uint64_t lin, enum masked_how what)
+{
+	unsigned size = s->mmio.element, how = b->v.cpu.cpl == 3 ? MM_USER : 0;
+	uint64_t mask = mask_register(s->mmio.mask);
+	int r = 0;
+
+	for (unsigned at = 0; at < s->mmio.size && !r; at += size) {
+		gva a = mode_long(s->ccf->mode) ? lin + at : (uint32_t)(lin + at);
+
+		if (!is_selected(s, mask, at / size))
+			continue;
+		if (s->mmio.offsets) {
+			r = in_segment(b, s, (uint32_t)a, b->bounce + at, what);
+			continue;
+		}
+		if (is_far(b, a, size))
+			r = cpu_raise_err(&b->v.cpu, s->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+		else if (what == MASKED_CHECK)
+			r = mmu_check_write(b->v.mmu, a, size, how);
+		else if (what == MASKED_READ)
+			r = mmu_read(b->v.mmu, a, b->bounce + at, size, how);
+		else
+			r = mmu_write(b->v.mmu, a, b->bounce + at, size, how);
+	}
+	return r;
+}
+
+static uint64_t masked_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
+{
+	if ((s->mmio.writes && masked(b, s, lin, MASKED_CHECK)) ||
+	    (s->mmio.reads && masked(b, s, lin, MASKED_READ)))
+		return callout_raise(b, s);
+	return 0;
+}
+
 /* EA is the linear address. The device's bytes go through the bounce buffer. */
 uint64_t co_mmio_begin(struct bt_vcpu *b, struct site *s, uint64_t lin)
 {
 	unsigned how = b->v.cpu.cpl == 3 ? MM_USER : 0;
+	gva at;
 
 	time_use(b, s);
 	callout_begin(b, s);
 	b->exit.mmio_lin = lin;
+	at = s->mmio.offsets ? (uint32_t)(b->v.cpu.seg[s->seg].base + lin) : lin;
 	if (!b->stepping &&
-	    mmu_watched(b->v.mmu, lin, s->mmio.size)) { /* so as to stop right behind the instruction */
+	    mmu_watched(b->v.mmu, at, s->mmio.size)) { /* so as to stop right behind the instruction */
 		callout_unwind(b, s, 0);
 		return dispatch_exit(b, XC_TRANSIENT);
 	}
-	if (s->mmio.align && lin & (s->mmio.align - 1u)) {
+	if (s->mmio.align && at & (s->mmio.align - 1u) && !(s->mmio.mask && selects_none(s))) {
 		cpu_raise_err(&b->v.cpu, EXC_GP, 0);
 		return callout_raise(b, s);
 	}
+	if (s->mmio.mask)
+		return masked_begin(b, s, lin);
 	if (is_far(b, lin, s->mmio.size)) {
 		cpu_raise_err(&b->v.cpu, s->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 		return callout_raise(b, s);
@@ -150,11 +249,12 @@ uint64_t co_mmio_end(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	if (s->mmio.alone)
 		time_use(b, s);
 	callout_begin(b, s);
-	if (is_far(b, lin, s->mmio.size)) { /* POP, which has no begin */
+	if (!s->mmio.mask && is_far(b, lin, s->mmio.size)) { /* POP, which has no begin */
 		cpu_raise_err(&b->v.cpu, s->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 		return callout_raise(b, s);
 	}
-	if (mmu_write(b->v.mmu, lin, b->bounce, s->mmio.size, how))
+	if (s->mmio.mask ? masked(b, s, lin, MASKED_WRITE)
+			 : mmu_write(b->v.mmu, lin, b->bounce, s->mmio.size, how))
 		return callout_raise(b, s);
 	if (s->ccf != b->transient.ccf)
 		device_used(b, s, lin, true);

@@ -144,12 +144,28 @@ uint64_t co_xgetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	return 0;
 }
 
+/* The registers of AVX-512 are the guest's while it has enabled them (runtime/stubs.c). */
+static void follow_wide(struct bt_vcpu *b)
+{
+	bool was = b->stubs.wide;
+
+	b->stubs.wide = (b->v.cpu.xcr0 & XCR0_AVX512) == XCR0_AVX512;
+	if (b->stubs.wide && !was)
+		__asm__ volatile("xrstor %0" : : "m"(b->v.cpu.avx512), "a"(AVX512_COMPONENTS), "d"(0));
+	if (was && !b->stubs.wide)
+		__asm__ volatile("xsavec %0" : "+m"(b->v.cpu.avx512) : "a"(AVX512_COMPONENTS), "d"(0));
+}
+
 uint64_t co_xsetbv(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {
+	int r;
+
 	(void)ea;
 	callout_begin(b, s);
 	memo_forget(b);
-	return callout_ended(b, s, cpu_xsetbv(&b->v, s->next));
+	r = cpu_xsetbv(&b->v, s->next);
+	follow_wide(b);
+	return callout_ended(b, s, r);
 }
 
 /* A small generator (splitmix64), so that two runs see the same "random" numbers. */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Vector instructions that access memory element by element under a mask: gathers,
+ * Vector instructions that access memory element by element under a mask: gathers, scatters,
  * masked moves, MASKMOV. They run natively in the window; here is what remains:
  * device memory, and segments whose base and limit count for each element.
  * These callouts save the FPU: the guest's registers are in the XSAVE image (SDM
  * vol. 1 13.4), standard form. */
 #include "bt/runtime/callout_int.h"
 
+#include "base/gpr.h"
 #include "cpu/system.h"
 
 /* Byte AT of vector register R. */
 static uint8_t *vec(struct cpu *c, unsigned r, unsigned at)
 {
+	if (r >= 16)
+		return &c->avx512.zmm16[r - 16][at];
+	if (at >= 32)
+		return &c->avx512.zmmh[r][at - 32];
 	return at < 16 ? &c->xsave.xmm[r][at] : &c->xsave.ymmh[r][at - 16];
 }
 
@@ -33,6 +38,8 @@ static void clear_from(struct cpu *c, unsigned r, unsigned at)
 {
 	while (at < 32)
 		*vec(c, r, at++) = 0;
+	if (c->avx512.xstate_bv & XCR0_ZMM_HI256)
+		gpr_zero(c->avx512.zmmh[r], sizeof(c->avx512.zmmh[r]));
 	c->xsave.xstate_bv |= XCR0_SSE | XCR0_AVX; /* not the initial state any more */
 }
 
@@ -83,6 +90,66 @@ uint64_t co_gather(struct bt_vcpu *b, struct site *s, uint64_t ea)
 	clear_from(c, s->vector.mask, 0);
 	return 0;
 }
+
+/* ---- AVX-512: mask registers ---- */
+
+static uint64_t element_at(struct cpu *c, const struct site *s, uint64_t ea, unsigned i)
+{
+	return callout_offset(s, ea + index_of(c, s, i) * s->vector.scale);
+}
+
+/* The elements in order, each with its bit of the mask: a fault leaves those before it done. */
+uint64_t co_gather_k(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint64_t *k = &c->avx512.k[s->vector.mask], v;
+	unsigned size = s->op;
+
+	callout_begin(b, s);
+	avx512_expand(&c->avx512);
+	c->xsave.xstate_bv |= XCR0_SSE | XCR0_AVX;
+	for (unsigned i = 0; i < s->vector.n; i++) {
+		if (!(*k >> i & 1))
+			continue;
+		v = 0;
+		if (cpu_read(&b->v, s->seg, element_at(c, s, ea, i), &v, size)) {
+			avx512_settle(&c->avx512);
+			return callout_raise(b, s);
+		}
+		set_element(c, s->vector.data, i * size, v, size);
+		*k &= ~(1ull << i);
+	}
+	*k = 0;
+	for (unsigned at = s->vector.n * size; at < 64; at++)
+		*vec(c, s->vector.data, at) = 0;
+	avx512_settle(&c->avx512);
+	return 0;
+}
+
+uint64_t co_scatter_k(struct bt_vcpu *b, struct site *s, uint64_t ea)
+{
+	struct cpu *c = &b->v.cpu;
+	uint64_t *k = &c->avx512.k[s->vector.mask], v;
+	unsigned size = s->op;
+
+	callout_begin(b, s);
+	avx512_expand(&c->avx512);
+	for (unsigned i = 0; i < s->vector.n; i++) {
+		if (!(*k >> i & 1))
+			continue;
+		v = element(c, s->vector.data, i * size, size);
+		if (cpu_write(&b->v, s->seg, element_at(c, s, ea, i), &v, size)) {
+			avx512_settle(&c->avx512);
+			return callout_raise(b, s);
+		}
+		*k &= ~(1ull << i);
+	}
+	*k = 0;
+	avx512_settle(&c->avx512);
+	return callout_done(b, s, 0);
+}
+
+/* ---- masked moves ---- */
 
 uint64_t co_masked_load(struct bt_vcpu *b, struct site *s, uint64_t ea)
 {

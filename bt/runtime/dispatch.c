@@ -60,6 +60,13 @@ static uint32_t segment_mode(const struct cpu *c)
 	return m;
 }
 
+static uint32_t xcr0_mode(uint64_t xcr0)
+{
+	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512)
+		return MODE_AVX;
+	return MODE_OSXSAVE | ((xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX) ? MODE_AVX : 0);
+}
+
 uint32_t dispatch_mode(const struct cpu *c)
 {
 	uint32_t m = segment_mode(c);
@@ -74,7 +81,7 @@ uint32_t dispatch_mode(const struct cpu *c)
 	if (!(c->cr4 & CR4_OSFXSR) || (c->cr0 & CR0_EM))
 		m |= MODE_NOSSE;
 	if (c->cr4 & CR4_OSXSAVE)
-		m |= MODE_OSXSAVE | ((c->xcr0 & 6) == 6 ? MODE_AVX : 0);
+		m |= xcr0_mode(c->xcr0);
 	if (c->cr0 & CR0_TS)
 		m |= MODE_TS | (c->cr0 & CR0_MP ? MODE_MPTS : 0);
 	if (c->cr4 & CR4_TSD)

@@ -24,7 +24,9 @@
 	    O(mx, stubs.host_mxcsr), O(fcw, stubs.host_fcw), O(xmask, stubs.xsave_mask),                     \
 	    O(mask, stubs.ea_mask), O(is_long, stubs.is_long), O(d, space.d), O(neg_d, space.neg_d),         \
 	    O(v, space.v), O(callout, stubs.callout), O(callout_fpu, stubs.callout_fpu),                     \
-	    O(exit, stubs.exit), [fn] "i"(offsetof(struct site, fn)), [hostfl] "i"(FL_HOST)
+	    O(wide, stubs.wide), O(avx512, v.cpu.avx512), O(wide_bv, v.cpu.avx512.xstate_bv),                \
+	    O(exit, stubs.exit), [fn] "i"(offsetof(struct site, fn)), [comp] "i"(AVX512_COMPONENTS),         \
+	    [hostfl] "i"(FL_HOST)
 
 #define SAVE_GPRS                                                                                             \
 	"movq %%rax, %c[gpr](%%r15)\n\tmovq %%rcx, %c[gpr]+8(%%r15)\n\tmovq %%rdx, %c[gpr]+16(%%r15)\n\t"     \
@@ -36,8 +38,19 @@
 /* The effective address of a callout, in r8. */
 #define EA "movq %c[mask](%%r15), %%rdx\n\tandq %%r8, %%rdx\n\t"
 
-#define XSAVE "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txsave %c[fpu](%%r15)\n\t"
-#define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t"
+/* AVX-512 has an image of its own, for guests that have enabled it, and is moved only while some component is
+ * in use: that is asked for by XGETBV. */
+#define IN_USE "movl $1, %%ecx\n\txgetbv\n\tandl %[comp], %%eax\n\t"
+#define SAVE_WIDE                                                                                            \
+	"cmpb $0, %c[wide](%%r15)\n\tje 7f\n\t" IN_USE                                                       \
+	"movl %%eax, %c[wide_bv](%%r15)\n\tjz 7f\n\tmovl %[comp], %%eax\n\txorl %%edx, %%edx\n\t"            \
+	"xsavec %c[avx512](%%r15)\n\t7:\n\t"
+#define LOAD_WIDE                                                                                            \
+	"cmpb $0, %c[wide](%%r15)\n\tje 7f\n\t" IN_USE                                                       \
+	"orl %c[wide_bv](%%r15), %%eax\n\tjz 7f\n\tmovl %[comp], %%eax\n\txorl %%edx, %%edx\n\t"             \
+	"xrstor %c[avx512](%%r15)\n\t7:\n\t"
+#define XSAVE "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txsave %c[fpu](%%r15)\n\t" SAVE_WIDE
+#define XRSTOR "movl %c[xmask](%%r15), %%eax\n\txorl %%edx, %%edx\n\txrstor %c[fpu](%%r15)\n\t" LOAD_WIDE
 #define HOST_FPU "fninit\n\tfldcw %c[fcw](%%r15)\n\tldmxcsr %c[mx](%%r15)\n\tvzeroupper\n\t"
 
 /* r10: the host address to jump to. Everything else is loaded from the vCPU; r8 = EIP, for the jump table's

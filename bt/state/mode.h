@@ -12,10 +12,10 @@ enum {
 	MODE_CPL = 3 << 2,
 	MODE_PE = 1 << 4,
 	MODE_VM = 1 << 5,
-	MODE_NOFPU = 1 << 6, /* CR0.EM or TS: x87 raises #NM */
-	MODE_NOSSE = 1 << 7, /* !OSFXSR or EM: #UD */
-	MODE_AVX = 1 << 8,   /* OSXSAVE and XCR0.AVX */
-	MODE_OSXSAVE = 1 << 9,
+	MODE_NOFPU = 1 << 6,   /* CR0.EM or TS: x87 raises #NM */
+	MODE_NOSSE = 1 << 7,   /* !OSFXSR or EM: #UD */
+	MODE_AVX = 1 << 8,     /* XCR0.AVX with CR4.OSXSAVE. Without MODE_OSXSAVE: AVX-512, too */
+	MODE_OSXSAVE = 1 << 9, /* ask mode_osxsave() and mode_avx512() */
 	MODE_TS = 1 << 10,     /* CR0.TS (SSE raises #NM) */
 	MODE_MPTS = 1 << 11,   /* MP and TS: WAIT raises #NM */
 	MODE_CSLIM = 1 << 12,  /* CS limit below 4 GiB: checked by the dispatcher */
@@ -31,6 +31,15 @@ enum {
 static inline enum seg_class mode_seg(uint32_t mode, enum seg s)
 {
 	return (enum seg_class)((mode >> (MODE_SEG + 2 * s) & 3) | (s == SEG_CS ? 2 : 0));
+}
+
+static inline bool mode_osxsave(uint32_t mode)
+{
+	return mode & (MODE_OSXSAVE | MODE_AVX);
+}
+static inline bool mode_avx512(uint32_t mode)
+{
+	return (mode & (MODE_OSXSAVE | MODE_AVX)) == MODE_AVX;
 }
 
 /* 64-bit code, "long code" in this module. Of the segments, FS and GS count alone, by their bases. */

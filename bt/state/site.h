@@ -55,11 +55,17 @@ struct site {
 			bool write;
 		} check; /* of a segment's limit and rights */
 		struct {
-			uint32_t size;
-			uint32_t cycles;    /* of the last use that was timed */
-			bool reads, writes; /* begin: the device is read; the instruction writes, too */
-			bool alone;	    /* end: there was no begin */
-			uint8_t align;	    /* begin: #GP when misaligned; 0: never */
+			uint32_t cycles; /* of the last use that was timed */
+			uint16_t size;
+			uint8_t align; /* begin: #GP when misaligned; 0: never */
+			bool reads : 1,
+			    writes : 1; /* begin: the device is read; the instruction writes, too */
+			bool alone : 1; /* end: there was no begin */
+			/* AVX-512: the mask register that selects elements, 0: none; bytes of one; how many
+			 * bits of the mask count; how they select: those that are set count; one for all */
+			bool packed : 1, whole : 1;
+			bool offsets : 1; /* in SEG; not linear addresses */
+			uint8_t mask, element, lanes;
 		} mmio;
 		struct {
 			uint32_t bypass; /* TC offset of the access on the bounce buffer, 0: none */

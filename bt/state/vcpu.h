@@ -54,6 +54,7 @@ struct stubs {
 	uint64_t syscall[SYSCALL_PATHS], long_syscall[SYSCALL_PATHS];
 	uint32_t host_mxcsr, host_fcw;
 	uint32_t xsave_mask;
+	uint8_t wide; /* the guest has enabled AVX-512 */
 };
 
 /* The selected windows of guest memory as translated code reaches them. */
@@ -109,7 +110,7 @@ struct bt_vcpu {
 	bool user_wanted; /* code has used the user parts of PARTS */
 	struct guards guard;
 	struct memos memo;
-	uint8_t bounce[1024] __attribute__((aligned(64)));
+	uint8_t bounce[2752] __attribute__((aligned(64)));
 	struct exit_state exit;
 	struct contexts jt;
 	uint32_t mode; /* of the context that runs */

@@ -113,7 +113,7 @@ static const char *verify_long(struct bt_vcpu *b, struct verify_env *env, const 
 		.monitor = b->tc_base + b->tc.long_call,
 		.entries = b->tc_base + b->tc.long_miss,
 		.mask = OFF_CPU(xcr0),
-		.area = XSAVE_BYTES,
+		.area = XSAVE_MOST_BYTES,
 		.exit = OFF(stubs.long_exit),
 		.call = { OFF(stubs.long_callout), OFF(stubs.long_callout_fpu),
 			  OFF(stubs.long_syscall[SYSCALL_ENTER]), OFF(stubs.long_syscall[SYSCALL_LEAVE]) },

@@ -102,6 +102,8 @@ static bool always_accesses(const struct long_check *k)
 					   X86_GRP_AVX,	  X86_GRP_AVX2,	 X86_GRP_FMA };
 	const struct cs_insn *in = k->c.in;
 
+	if (k->c.env->v->avx512) /* it may be masked */
+		return false;
 	for (unsigned i = 0; i < ARRAY_LEN(others); i++)
 		if (in->id == others[i])
 			return false;

@@ -26,8 +26,8 @@
  * [rdi],ah; xchg rdi,r8") and then stands for the scratch register in these rules. A fragment may branch to
  * its own instructions, to targets its owner approves, through a scratch register that holds an entry of the
  * jump table, or through a pointer in the vCPU (with a constant in r9, which the monitor dereferences).
- * r12-r15 are never written. RSP is a guest register, so no other instruction may use the stack. Instructions
- * unknown to Capstone are refused.
+ * Instructions of AVX-512 are judged by twins (verify/twin.c). r12-r15 are never written. RSP is a guest
+ * register, so no other instruction may use the stack. Instructions unknown to Capstone are refused.
  *
  * State that only some instructions establish (a host address in rsi or rdi, a stack in the vCPU, an
  * exchanged register) must have ended at every branch, and no branch may lead into the middle of it. Facts
@@ -104,48 +104,33 @@ static const char *check_insn(struct check *c)
 
 /* ---- decoding ---- */
 
-/* Instructions that Capstone 4 lacks, each with a twin that has the same operands: VEX map, L and pp (the
- * byte after the map, masked), opcode, the twin's opcode. */
-static const struct {
-	uint8_t map, lpp, op, twin;
-} gaps[] = {
-	{ 2, 5, 0x5a, 0x1a }, /* VBROADCASTI128 ymm, m128: VBROADCASTF128 */
-};
-
-/* Return the offset in CODE of the three-byte VEX prefix of such an instruction; -1 if there is none. */
-static int find_gap(const uint8_t *code, size_t len, uint8_t *twin)
+static void set_size(cs_x86 *x, unsigned size)
 {
-	size_t i = 0;
-
-	while (i < len && (code[i] == X86_PREFIX_GS || code[i] == X86_PREFIX_ADDRSIZE))
-		i++;
-	if (i + 4 > len || code[i] != 0xc4)
-		return -1;
-	for (unsigned g = 0; g < ARRAY_LEN(gaps); g++)
-		if ((code[i + 1] & 31) == gaps[g].map && (code[i + 2] & 7) == gaps[g].lpp &&
-		    code[i + 3] == gaps[g].op) {
-			*twin = gaps[g].twin;
-			return (int)i;
-		}
-	return -1;
+	for (unsigned i = 0; i < x->op_count; i++)
+		if (x->operands[i].type == X86_OP_MEM)
+			x->operands[i].size = (uint8_t)size;
 }
 
 bool verify_decode(struct verifier *v, const uint8_t **code, size_t *len, uint64_t *at)
 {
-	uint8_t copy[16], twin;
+	uint8_t copy[16];
 	const uint8_t *p = copy;
-	size_t n = *len < 15 ? *len : 15;
-	int gap;
+	struct twin twin;
+	size_t n = verify_twin(*code, *len, copy, &twin);
 
-	if (cs_disasm_iter(v->cs, code, len, at, v->insn))
-		return true;
-	gap = find_gap(*code, n, &twin);
-	if (gap < 0)
+	v->avx512 = twin.avx512;
+	if (twin.refused)
 		return false;
-	memcpy(copy, *code, n);
-	copy[gap + 3] = twin;
+	if (!n)
+		return cs_disasm_iter(v->cs, code, len, at, v->insn);
 	if (!cs_disasm_iter(v->cs, &p, &n, at, v->insn))
 		return false;
+	v->insn->size = (uint16_t)(v->insn->size + twin.shorter);
+	if (v->insn->size > *len)
+		return false;
+	if (twin.size)
+		set_size(&v->insn->detail->x86, twin.size);
+	*at = v->insn->address + v->insn->size;
 	*code += v->insn->size;
 	*len -= v->insn->size;
 	return true;

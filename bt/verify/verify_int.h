@@ -12,6 +12,14 @@ struct verifier {
 	cs_insn *insn;
 	uint8_t *starts; /* a bit for each byte of the fragment: an instruction starts here */
 	size_t room;
+	bool avx512; /* the instruction is one of AVX-512, and INSN is its twin */
+};
+
+/* An instruction that Capstone lacks, read as another. */
+struct twin {
+	bool avx512, refused; /* REFUSED: it may not be read as anything */
+	unsigned shorter;     /* by so many bytes than what it is the twin of */
+	unsigned size;	      /* of the operand in memory; 0: as Capstone says */
 };
 
 enum { HOST_RSI = 1, HOST_RDI = 2 };
@@ -65,6 +73,11 @@ bool verify_decode(struct verifier *v, const uint8_t **code, size_t *len, uint64
 bool verify_reserve(struct verifier *v, size_t len); /* V->starts for LEN bytes, cleared */
 const char *verify_fail(struct verify_error *err, const uint8_t *code, size_t len, size_t off,
 			const cs_insn *in, const char *why);
+
+/* ---- verify/twin.c ---- */
+/* Make the twin of the instruction at CODE in OUT, which has 16 bytes. Return how many bytes of it there are;
+ * 0: Capstone knows the instruction. */
+unsigned verify_twin(const uint8_t *code, size_t len, uint8_t *out, struct twin *w);
 
 /* ---- verify/insn.c ---- */
 bool verify_is_forbidden(const struct check *c); /* whatever the operands */

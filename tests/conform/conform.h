@@ -80,6 +80,7 @@ struct cpu_state {
 	uint32_t gpr[8], eip, eflags;
 	uint16_t seg[SEG_COUNT];
 	union fpu_image fpu;
+	struct avx512_image wide __attribute__((aligned(64))); /* where the host has it */
 };
 
 /* How a case ended: vector 3 (the int3 after the instruction) is the normal end. */

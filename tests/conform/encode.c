@@ -67,6 +67,27 @@ static void put_vex(struct making *m, const char *t, unsigned opcode)
 	put(m, opcode, 1);
 }
 
+/* e:PP:MAP:W[:n] and the opcode byte that follows. Now and then what no instruction has. Bits that 64-bit
+ * code extends registers with are ignored, but for R and X, which tell EVEX from BOUND. */
+static void put_evex(struct making *m, const char *t, unsigned opcode)
+{
+	unsigned pp = t[2] - '0', map = t[4] - '0', w = t[6] - '0';
+	bool vsib = m->f->row->attr & A_VSIB;
+	unsigned vvvv = t[7] ? 0 : rnd(m, 8), ll = one_in(m, 40) ? 3 : rnd(m, 3);
+	unsigned aaa = vsib ? 1 + rnd(m, 7) : one_in(m, 3) ? 0 : rnd(m, 8), last;
+
+	last = aaa | 8 | ll << 5;
+	if (one_in(m, vsib ? 24 : 4))
+		last |= 0x10; /* broadcast, rounding */
+	if (one_in(m, aaa && !vsib ? 3 : 60))
+		last |= 0x80; /* zeroing */
+	put(m, 0x62, 1);
+	put(m, 0xc0 | (one_in(m, 8) ? rnd(m, 4) << 4 : 0x30) | map, 1);
+	put(m, w << 7 | (~vvvv & (one_in(m, 16) ? 7 : 15)) << 3 | 4 | pp, 1);
+	put(m, one_in(m, 32) ? last ^ 8 : last, 1);
+	put(m, opcode, 1);
+}
+
 static uint32_t imm(struct making *m, unsigned size)
 {
 	if (m->f->row->setup == S_ENTER)
@@ -146,6 +167,8 @@ void encode(struct making *m)
 	for (char *t = strtok_r(buf, " ", &save); t; t = strtok_r(NULL, " ", &save)) {
 		if (t[0] == 'v')
 			put_vex(m, t, (unsigned)strtoul(strtok_r(NULL, " ", &save), NULL, 16));
+		else if (t[0] == 'e' && t[1] == ':')
+			put_evex(m, t, (unsigned)strtoul(strtok_r(NULL, " ", &save), NULL, 16));
 		else
 			put_token(m, t);
 	}

@@ -13,6 +13,7 @@
 #include "hv/machine.h"
 #include "mm/mmu.h"
 #include "tests/conform/conform.h"
+#include "tests/conform/rows.h"
 #include "x86/engine_translator.h"
 
 /* Guest-physical layout; the kernel's part appears at KERNEL + address. */
@@ -254,7 +255,7 @@ static void setup_system(struct cpu *c)
 	c->cr0 = CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
 	c->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
 	c->efer = EFER_NXE;
-	c->xcr0 = 7;
+	c->xcr0 = host_has_wide() ? 7 | XCR0_AVX512 : 7;
 	c->cr3 = PA_PDPT;
 	c->gdtr = (struct dt_reg){ .base = KERNEL + PA_GDT, .limit = SEL_LDTR + 7 };
 	c->idtr = (struct dt_reg){ .base = KERNEL + PA_IDT, .limit = VECTORS * 8 - 1 };
@@ -275,6 +276,8 @@ static void load_state(struct cpu *c, const struct cpu_state *s)
 	c->cr2 = 0;
 	c->shadow = c->halted = 0;
 	memcpy(c->fpu, s->fpu.b, XSAVE_BYTES);
+	if (host_has_wide())
+		c->avx512 = s->wide;
 }
 
 static void copy_memory(struct engine *e, uint8_t *image, bool in)
@@ -318,6 +321,7 @@ static void read_outcome(struct engine *e, struct outcome *out)
 	out->st.gpr[R_ESP] = get32(e, sp + 12);
 	out->st.seg[SEG_SS] = (uint16_t)get32(e, sp + 16);
 	memcpy(out->st.fpu.b, c->fpu, XSAVE_BYTES);
+	out->st.wide = c->avx512;
 	copy_memory(e, out->mem, false);
 }
 

@@ -10,6 +10,7 @@
 static const struct form_row rows[] = {
 #define F(name, enc, undef, attr, setup) { name, enc, undef, attr, setup },
 #include "tests/conform/forms.def"
+#include "tests/conform/forms512.def"
 #undef F
 };
 
@@ -153,6 +154,8 @@ static void add_modrm(struct gen *g, struct form f)
 		add(g, f);
 		return;
 	}
+	if (f.row->attr & A_REG)
+		return;
 	add_modes(g, f);
 	add_segments(g, f);
 	add_lock(g, f);
@@ -252,7 +255,8 @@ struct gen *gen_new(uint64_t seed, unsigned cases_per_form, bool have_ldt, const
 	g->per_form = cases_per_form;
 	g->ldt = have_ldt;
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-		if (only && strncmp(rows[i].name, only, strlen(only)))
+		if ((only && strncmp(rows[i].name, only, strlen(only))) ||
+		    ((rows[i].attr & A_512) && !host_has_wide()))
 			continue;
 		g->nrows++;
 		expand(g, &rows[i], rows[i].enc);
@@ -304,7 +308,7 @@ static uint32_t code_offset(struct making *m)
 {
 	/* Place the instruction across the end of the code region. Processors differ in whether the fetch
 	 * fault or a #UD of the bytes before comes first; forms that can raise #UD are left out. */
-	if (one_in(m, 40) && !m->f->lock && !strstr(m->f->row->name, "ud") &&
+	if (one_in(m, 40) && !m->f->lock && !(m->f->row->attr & A_512) && !strstr(m->f->row->name, "ud") &&
 	    strcmp(m->f->row->name, "avx.bcast"))
 		return 0x2000 - 1 - rnd(m, 8);
 	if (one_in(m, 5)) /* across a page boundary */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/conform/conform.h"
+#include "tests/conform/rows.h"
 
 struct options {
 	uint64_t seed;
@@ -88,6 +89,17 @@ static void name_fpu(char *buf, size_t n, unsigned i)
 			 (i - at) / 16, i % 16);
 }
 
+static void compare_wide(struct diff *d, struct avx512_image *a, struct avx512_image *b)
+{
+	unsigned i = wide_differs(a, b);
+	char what[32];
+
+	if (i == sizeof(*a))
+		return;
+	snprintf(what, sizeof(what), "AVX-512 image+%u", i);
+	differ(d, what, ((const uint8_t *)a)[i], ((const uint8_t *)b)[i]);
+}
+
 static void compare_fpu(struct diff *d, unsigned loose, struct outcome *a, struct outcome *b)
 {
 	uint16_t x, y;
@@ -111,6 +123,8 @@ static void compare_fpu(struct diff *d, unsigned loose, struct outcome *a, struc
 		if (x != y)
 			differ(d, what, x, y);
 	}
+	if (host_has_wide())
+		compare_wide(d, &a->st.wide, &b->st.wide);
 }
 
 static bool skipped(const struct conform_case *c, unsigned loose, uint32_t a)

@@ -22,15 +22,17 @@
 #include <unistd.h>
 
 #include "tests/conform/conform.h"
+#include "tests/conform/rows.h"
 
 /* Input of native_enter(), accessed by offset. */
 struct entry {
-	uint32_t gpr[8];	    /* 0 */
-	uint64_t eflags;	    /* 32 */
-	uint32_t eip;		    /* 40 */
-	uint16_t cs, pad;	    /* 44: with eip, a far pointer */
-	uint16_t seg[SEG_COUNT];    /* 48 */
-	const union fpu_image *fpu; /* 64 */
+	uint32_t gpr[8];		 /* 0 */
+	uint64_t eflags;		 /* 32 */
+	uint32_t eip;			 /* 40 */
+	uint16_t cs, pad;		 /* 44: with eip, a far pointer */
+	uint16_t seg[SEG_COUNT];	 /* 48 */
+	const union fpu_image *fpu;	 /* 64 */
+	const struct avx512_image *wide; /* 72; NULL: the host has none */
 };
 _Static_assert(offsetof(struct entry, eflags) == 32 && offsetof(struct entry, eip) == 40 &&
 		   offsetof(struct entry, seg) == 48 && offsetof(struct entry, fpu) == 64,
@@ -76,6 +78,12 @@ asm(".text\n"
     "	mov $7, %eax\n" /* x87, SSE, AVX */
     "	xor %edx, %edx\n"
     "	xrstor (%rbx)\n"
+    "	mov 72(%r15), %rbx\n"
+    "	test %rbx, %rbx\n"
+    "	jz 1f\n"
+    "	mov $0xe0, %eax\n"
+    "	xrstor (%rbx)\n"
+    "1:\n"
     "	movw 48(%r15), %es\n"
     "	movw 54(%r15), %ds\n"
     "	movw 56(%r15), %fs\n"
@@ -142,6 +150,8 @@ on_signal(int sig, siginfo_t *si, void *ctx)
 	o->err = (uint32_t)g[REG_ERR];
 	o->cr2 = o->vector == EXC_PF ? (uint32_t)(uintptr_t)si->si_addr : 0;
 	memcpy(o->st.fpu.b, uc->uc_mcontext.fpregs, XSAVE_BYTES);
+	if (n->in.wide)
+		wide_from_frame(&o->st.wide, (const uint8_t *)uc->uc_mcontext.fpregs);
 	current = NULL;
 	native_leave();
 }
@@ -294,6 +304,7 @@ void native_run(struct native *n, const struct conform_case *c, struct outcome *
 	n->in.eip = c->st.eip;
 	n->in.cs = c->st.seg[SEG_CS];
 	n->in.fpu = &c->st.fpu;
+	n->in.wide = host_has_wide() ? &c->st.wide : NULL;
 	n->out = out;
 	take_signals(n);
 	hide_foreign(n, true);

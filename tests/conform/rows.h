@@ -18,6 +18,8 @@ enum {
 	A_ALIGN = 1 << 10, /* most memory operands 16-byte aligned */
 	A_FPTRS = 1 << 11, /* stores x87 instruction and data pointers */
 	A_VSIB = 1 << 12,
+	A_REG = 1 << 13, /* no memory form */
+	A_512 = 1 << 14, /* AVX-512 */
 };
 
 enum setup {
@@ -70,4 +72,17 @@ struct form_row {
 	uint32_t undef, attr;
 	enum setup setup;
 };
+
+/* ---- wide.c: AVX-512, for both suites ---- */
+
+struct avx512_image;
+bool host_has_wide(void);
+/* X as it is loaded by XRSTOR, with random contents from NEXT, which gets CTX. */
+void wide_random(struct avx512_image *x, uint64_t (*next)(void *ctx), void *ctx);
+/* X from the frame of a signal, an image in the host's standard form. */
+void wide_from_frame(struct avx512_image *x, const uint8_t *frame);
+/* Bytes by which a displacement of one byte counts in the instruction at CODE, of 64-bit code or not. */
+unsigned wide_scale(const uint8_t *code, unsigned len, bool is_64);
+/* Offset of the first difference, both in canonical form; sizeof(*a): none. */
+unsigned wide_differs(struct avx512_image *a, struct avx512_image *b);
 #endif

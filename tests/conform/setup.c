@@ -128,6 +128,12 @@ static uint32_t rnd_mxcsr(struct making *m)
 	return v;
 }
 
+/* Apart from the case's other numbers, as hosts without AVX-512 draw none. */
+static uint64_t next_wide(void *ctx)
+{
+	return rng_next(ctx);
+}
+
 void setup_fpu(struct making *m)
 {
 	struct xsave_image *x = &m->c->st.fpu.x;
@@ -160,6 +166,7 @@ void setup_fpu(struct making *m)
 		fill_vector(m, x->ymmh[i], 16);
 	}
 	x->xstate_bv = bv;
+	wide_random(&m->c->st.wide, next_wide, &(uint64_t){ m->rng ^ 0x512 });
 }
 
 /* ---- selectors ---- */
@@ -364,11 +371,13 @@ static void setup_fxsave_image(struct making *m)
 static void setup_gather(struct making *m)
 {
 	struct xsave_image *x = &m->c->st.fpu.x;
+	struct avx512_image *w = &m->c->st.wide;
 
 	for (unsigned i = 0; i < 4; i++) {
 		int32_t v[2] = { (int32_t)rnd(m, 256) - 128, one_in(m, 2) ? 0 : (int32_t)rnd(m, 256) - 128 };
 
 		memcpy((i < 2 ? x->xmm : x->ymmh)[m->vidx] + 8 * (i & 1), v, 8);
+		memcpy(w->zmmh[m->vidx] + 8 * i, v, 8);
 	}
 }
 
@@ -563,7 +572,22 @@ static unsigned loose_of(const struct making *m)
 		return LOOSE_FLAGS | LOOSE_CR2;
 	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
 		return LOOSE_CR2;
+	if (m->f->row->attr & A_512)
+		return LOOSE_CR2 | (strstr(m->f->enc, " 1D ") ? LOOSE_MXCSR : 0);
 	return is_row(m, "avx.f16cst") ? LOOSE_MXCSR : 0;
+}
+
+/* EVEX scales a displacement of one byte: the base makes up for it. */
+static void settle_scale(struct making *m)
+{
+	const struct amode *a = m->f->mode >= 0 ? &amodes[m->f->mode] : NULL;
+	int base = m->f->mode == VSIB_MODE ? R_EBX : a && a->asize == 4 && a->disp == 1 ? a->base : -1;
+	int32_t n;
+
+	if (m->f->enc[0] != 'e' || base < 0)
+		return;
+	n = (int32_t)wide_scale(m->c->code, m->c->len, false) - 1;
+	m->c->st.gpr[base] -= (uint32_t)(n * m->disp);
 }
 
 /* Exclude from comparison what differs between processors or is undefined: x87 pointers, the reserved part of
@@ -573,6 +597,8 @@ void setup_encoded(struct making *m)
 {
 	uint32_t a = m->f->row->attr;
 	bool wide = m->f->op == 4;
+
+	settle_scale(m);
 
 	if ((a & A_FPTRS) && (a & A_SSE)) {
 		skip(m, m->ea + 6, 18);

@@ -276,6 +276,10 @@ static uint64_t hash(const struct long_case *c, struct outcome *o)
 	h = mix(h, o->st.gpr, sizeof(o->st.gpr));
 	h = mix(h, x->st, sizeof(x->st) + sizeof(x->xmm));
 	h = mix(h, x->ymmh, sizeof(x->ymmh));
+	if (host_has_wide()) {
+		avx512_expand(&o->st.wide);
+		h = mix(h, o->st.wide.k, sizeof(o->st.wide) - offsetof(struct avx512_image, k));
+	}
 	return c->row->attr & A_FPTRS ? h : mix(h, o->mem, MEM_BYTES); /* pointers of code before */
 }
 

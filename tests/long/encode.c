@@ -121,6 +121,33 @@ static void put_vex(struct making *m, const char *t, unsigned opcode)
 	put(m, opcode, 1);
 }
 
+/* e:PP:MAP:W[:n] and the opcode byte that follows. Now and then what no instruction has. */
+static void put_evex(struct making *m, const char *t, unsigned opcode)
+{
+	unsigned pp = t[2] - '0', map = t[4] - '0', w = t[6] - '0', rxb = rex_bits(m);
+	bool vsib = m->e->row->attr & A_VSIB, upper = one_in(m, 2);
+	unsigned vvvv = t[7] ? 0 : rnd(m, 32), ll = one_in(m, 40) ? 3 : rnd(m, 3);
+	unsigned aaa = vsib ? 1 + rnd(m, 7) : one_in(m, 3) ? 0 : rnd(m, 8), last;
+
+	if (one_in(m, 40))
+		vvvv = rnd(m, 32);
+	if (vsib)
+		vvvv = (vvvv & 15) | (m->vidx & 16);
+	else if (!m->memory && upper)
+		rxb |= 2;
+	last = aaa | (vvvv & 16 ? 0 : 8) | ll << 5;
+	if (one_in(m, vsib ? 24 : 4))
+		last |= 0x10; /* broadcast, rounding */
+	if (one_in(m, aaa && !vsib ? 3 : 60))
+		last |= 0x80; /* zeroing */
+	m->w = w;
+	put(m, 0x62, 1);
+	put(m, (~rxb & 7) << 5 | (one_in(m, 2) ? 0x10 : 0) | map, 1);
+	put(m, w << 7 | (~vvvv & 15) << 3 | 4 | pp, 1);
+	put(m, last, 1);
+	put(m, opcode, 1);
+}
+
 static uint64_t imm(struct making *m, unsigned size)
 {
 	if (m->e->row->setup == S_ENTER)
@@ -197,6 +224,9 @@ void encode(struct making *m)
 	put_legacy(m);
 	if (token[0][0] == 'v') {
 		put_vex(m, token[0], (unsigned)strtoul(token[1], NULL, 16));
+		i = 2;
+	} else if (token[0][0] == 'e' && token[0][1] == ':') {
+		put_evex(m, token[0], (unsigned)strtoul(token[1], NULL, 16));
 		i = 2;
 	} else {
 		while (i + 1 < n && is_mandatory(token[i]) && is_hex(token[i + 1]))

@@ -13,6 +13,7 @@
 #include "bt/state/vcpu.h"
 #include "hv/machine.h"
 #include "mm/mmu.h"
+#include "tests/conform/rows.h"
 #include "tests/long/long.h"
 #include "x86/engine_translator.h"
 
@@ -247,7 +248,7 @@ static void setup_system(struct cpu *c)
 	c->cr0 = CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
 	c->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
 	c->efer = EFER_NXE | EFER_LME | EFER_LMA;
-	c->xcr0 = 7;
+	c->xcr0 = host_has_wide() ? 7 | XCR0_AVX512 : 7;
 	c->cr3 = PA_PML4;
 	c->gdtr = (struct dt_reg){ .base = KERNEL + PA_GDT, .limit = SEL_TSS + 15 };
 	c->idtr = (struct dt_reg){ .base = KERNEL + PA_IDT, .limit = VECTORS * 16 - 1 };
@@ -269,6 +270,8 @@ static void load_state(struct cpu *c, const struct long_state *s)
 	c->cr2 = 0;
 	c->shadow = c->halted = 0;
 	memcpy(c->fpu, s->fpu.b, XSAVE_BYTES);
+	if (host_has_wide())
+		c->avx512 = s->wide;
 }
 
 /* The same code at CPL 0; user selectors become the kernel's. */
@@ -330,6 +333,7 @@ static void read_outcome(struct engine *e, struct outcome *out)
 	out->st.gpr[R_ESP] = get64(e, sp + 24);
 	out->st.seg[SEG_SS] = (uint16_t)get64(e, sp + 32);
 	memcpy(out->st.fpu.b, c->fpu, XSAVE_BYTES);
+	out->st.wide = c->avx512;
 	read_memory(e, e->image);
 	memcpy(out->mem, e->image, MEM_BYTES);
 }

@@ -22,6 +22,7 @@ const struct region long_regions[RGN_COUNT] = {
 static const struct form_row rows[] = {
 #define F(name, enc, undef, attr, setup) { name, enc, undef, attr, setup },
 #include "tests/conform/forms.def"
+#include "tests/conform/forms512.def"
 #undef F
 };
 
@@ -132,6 +133,11 @@ static bool is_dropped(const char *name)
 	return false;
 }
 
+static bool is_offered(const struct form_row *row)
+{
+	return !(row->attr & A_512) || host_has_wide();
+}
+
 static void add_encoding(struct gen *g, const struct form_row *row, const char *enc)
 {
 	g->encs = realloc(g->encs, (g->nencs + 1) * sizeof(*g->encs));
@@ -172,7 +178,8 @@ struct gen *gen_new(uint64_t seed, unsigned cases, const char *only)
 	}
 	memset(g->mem + long_regions[RGN_CODE].at, 0xcc, long_regions[RGN_CODE].size);
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-		if (!is_dropped(rows[i].name) && (!only || !strncmp(rows[i].name, only, strlen(only))))
+		if (!is_dropped(rows[i].name) && is_offered(&rows[i]) &&
+		    (!only || !strncmp(rows[i].name, only, strlen(only))))
 			expand(g, &rows[i], rows[i].enc);
 	return g;
 }
@@ -190,7 +197,7 @@ void gen_free(struct gen *g)
 
 const struct form_row *gen_row(unsigned i)
 {
-	return i < ARRAY_LEN(rows) ? &rows[i] : NULL;
+	return i < ARRAY_LEN(rows) && is_offered(&rows[i]) ? &rows[i] : NULL; /* those not offered are last */
 }
 
 unsigned gen_encodings(const struct gen *g)
@@ -210,7 +217,7 @@ static bool is_branch(const struct making *m)
 static void choose_form(struct making *m)
 {
 	uint32_t a = m->e->row->attr;
-	bool vex = m->e->enc[0] == 'v';
+	bool vex = m->e->enc[0] == 'v' || m->e->enc[0] == 'e';
 
 	m->rex = one_in(m, 3);
 	m->w = !vex && one_in(m, 3);
@@ -224,7 +231,7 @@ static void choose_form(struct making *m)
 		m->op = 8;
 	m->a32 = one_in(m, 8);
 	m->override = one_in(m, 8) ? (int)rnd(m, SEG_COUNT) : -1;
-	m->memory = (a & (A_MEM | A_VSIB)) || !one_in(m, 3);
+	m->memory = ((a & (A_MEM | A_VSIB)) || !one_in(m, 3)) && !(a & A_REG);
 	m->lock = !vex && one_in(m, a & A_LOCK ? 6 : 100);
 	m->reg = rnd(m, REGS);
 	m->rm = rnd(m, REGS);
@@ -244,7 +251,8 @@ static uint64_t choose_rip(struct making *m)
 	const struct region *r = &long_regions[RGN_CODE];
 
 	/* Across the end of the code region; see tests/conform/gen.c. */
-	if (one_in(m, 40) && !m->lock && !strstr(m->e->row->name, "ud") && m->e->enc[0] != 'v')
+	if (one_in(m, 40) && !m->lock && !strstr(m->e->row->name, "ud") && m->e->enc[0] != 'v' &&
+	    m->e->enc[0] != 'e')
 		return r->addr + 0x2000 - 1 - rnd(m, 8);
 	if (one_in(m, 5)) /* across a page boundary */
 		return r->addr + 0x1000 - 1 - rnd(m, 8);

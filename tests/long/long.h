@@ -53,6 +53,7 @@ struct long_state {
 	uint64_t gpr[REGS], rip, rflags, fs_base, gs_base;
 	uint16_t seg[SEG_COUNT];
 	union fpu_image fpu;
+	struct avx512_image wide __attribute__((aligned(64))); /* where the host has it */
 };
 
 /* How a case ended: vector 3 (the INT3 after the instruction) is the normal end. */

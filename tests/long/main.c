@@ -91,6 +91,22 @@ static void name_fpu(char *buf, size_t n, unsigned i)
 			 (i - at) / 16, i % 16);
 }
 
+static void compare_wide(struct diff *d, struct avx512_image *a, struct avx512_image *b)
+{
+	unsigned i = wide_differs(a, b);
+	char what[32];
+
+	if (i == sizeof(*a))
+		return;
+	if (i < offsetof(struct avx512_image, zmmh))
+		snprintf(what, sizeof(what), "k%u+%u", (i - 576) / 8, i % 8);
+	else if (i < offsetof(struct avx512_image, zmm16))
+		snprintf(what, sizeof(what), "zmm%u+%u", (i - 640) / 32, 32 + i % 32);
+	else
+		snprintf(what, sizeof(what), "zmm%u+%u", 16 + (i - 1152) / 64, i % 64);
+	differ(d, what, ((const uint8_t *)a)[i], ((const uint8_t *)b)[i]);
+}
+
 static void compare_fpu(struct diff *d, const struct long_case *c, struct outcome *a, struct outcome *b)
 {
 	bool loose = c->loose_tags && a->vector != EXC_BP;
@@ -114,6 +130,8 @@ static void compare_fpu(struct diff *d, const struct long_case *c, struct outcom
 		if (x != y)
 			differ(d, what, x, y);
 	}
+	if (host_has_wide())
+		compare_wide(d, &a->st.wide, &b->st.wide);
 }
 
 /* A call to an address that is not canonical: Intel's processors have written the return address. */

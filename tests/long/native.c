@@ -10,16 +10,18 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 
+#include "tests/conform/rows.h"
 #include "tests/long/long.h"
 
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 
 /* Input of native_enter(), accessed by offset. */
 struct entry {
-	uint64_t gpr[REGS];	    /* 0 */
-	uint64_t rflags;	    /* 128 */
-	uint64_t fs_base, gs_base;  /* 136, 144 */
-	const union fpu_image *fpu; /* 152 */
+	uint64_t gpr[REGS];		 /* 0 */
+	uint64_t rflags;		 /* 128 */
+	uint64_t fs_base, gs_base;	 /* 136, 144 */
+	const union fpu_image *fpu;	 /* 152 */
+	const struct avx512_image *wide; /* 160; NULL: the host has none */
 };
 _Static_assert(offsetof(struct entry, rflags) == 128 && offsetof(struct entry, fpu) == 152, "asm uses these");
 
@@ -50,6 +52,12 @@ asm(".text\n"
     "	mov $7, %eax\n" /* x87, SSE, AVX */
     "	xor %edx, %edx\n"
     "	xrstor64 (%rbx)\n"
+    "	mov 160(%r15), %rbx\n"
+    "	test %rbx, %rbx\n"
+    "	jz 1f\n"
+    "	mov $0xe0, %eax\n"
+    "	xrstor64 (%rbx)\n"
+    "1:\n"
     "	mov 136(%r15), %rax\n"
     "	wrfsbase %rax\n"
     "	mov 144(%r15), %rax\n"
@@ -126,6 +134,8 @@ on_signal(int sig, siginfo_t *si, void *ctx)
 	o->err = (uint32_t)g[REG_ERR];
 	o->cr2 = o->vector == EXC_PF ? (uint64_t)si->si_addr : 0;
 	memcpy(o->st.fpu.b, uc->uc_mcontext.fpregs, XSAVE_BYTES);
+	if (n->in.wide)
+		wide_from_frame(&o->st.wide, (const uint8_t *)uc->uc_mcontext.fpregs);
 	current = NULL;
 	native_leave();
 }
@@ -219,6 +229,7 @@ void native_run(struct native *n, const struct long_case *c, struct outcome *out
 	n->in.fs_base = c->st.fs_base;
 	n->in.gs_base = c->st.gs_base;
 	n->in.fpu = &c->st.fpu;
+	n->in.wide = host_has_wide() ? &c->st.wide : NULL;
 	native_rip = c->st.rip;
 	n->out = out;
 	take_signals(n);

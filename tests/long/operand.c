@@ -133,7 +133,7 @@ static void place(struct making *m, uint64_t target)
 
 static void choose_vsib(struct making *m)
 {
-	m->vidx = rnd(m, REGS);
+	m->vidx = rnd(m, m->e->row->attr & A_512 ? 32 : REGS);
 	m->base = (int)(one_in(m, 3) ? R_EBX : rnd(m, REGS));
 	if (m->base == R_ESP)
 		m->base = R_ESI;
@@ -185,6 +185,11 @@ void settle_address(struct making *m)
 {
 	uint64_t next = m->c->st.rip + m->c->len, d;
 
+	if (m->e->enc[0] == 'e' && m->memory && m->mod == 1 && m->base >= 0 && m->base < REGS) {
+		int64_t n = (int64_t)wide_scale(m->c->code, m->c->len, true) - 1;
+
+		m->c->st.gpr[m->base] -= (uint64_t)(n * m->disp);
+	}
 	if (!m->disp_at)
 		return;
 	d = m->a32 ? (uint32_t)m->ea - (uint32_t)next : m->ea - next;

@@ -102,6 +102,12 @@ static uint32_t rnd_mxcsr(struct making *m)
 	return v;
 }
 
+/* Apart from the case's other numbers, as hosts without AVX-512 draw none. */
+static uint64_t next_wide(void *ctx)
+{
+	return rng_next(ctx);
+}
+
 void setup_fpu(struct making *m)
 {
 	struct xsave_image *x = &m->c->st.fpu.x;
@@ -134,6 +140,7 @@ void setup_fpu(struct making *m)
 		fill_vector(m, x->ymmh[i], 16);
 	}
 	x->xstate_bv = bv;
+	wide_random(&m->c->st.wide, next_wide, &(uint64_t){ m->rng ^ 0x512 });
 }
 
 /* ---- selectors ---- */
@@ -265,10 +272,33 @@ static void setup_fxsave_image(struct making *m)
 }
 
 /* Indices of 32 bits, or of 64. */
+/* All vectors hold indexes. */
+static void setup_gather_wide(struct making *m, bool wide)
+{
+	for (unsigned i = 0; i < 32 * 16; i++) {
+		unsigned r = i / 16, at = i % 16 * 4;
+		struct long_state *st = &m->c->st;
+		int32_t v = (int32_t)rnd(m, 128) - 64;
+		uint8_t *p = r >= 16	? &st->wide.zmm16[r - 16][at]
+			     : at >= 32 ? &st->wide.zmmh[r][at - 32]
+			     : at >= 16 ? &st->fpu.x.ymmh[r][at - 16]
+					: &st->fpu.x.xmm[r][at];
+
+		if (wide && i % 2)
+			v = (int8_t)p[-1] >> 7;
+		memcpy(p, &v, 4);
+	}
+}
+
 static void setup_gather(struct making *m)
 {
 	struct xsave_image *x = &m->c->st.fpu.x;
 	bool wide = m->e->enc[strlen(m->e->enc) - 4] & 1;
+
+	if (m->e->row->attr & A_512) {
+		setup_gather_wide(m, wide);
+		return;
+	}
 
 	for (unsigned i = 0; i < 4; i++) {
 		int32_t v[2] = { (int32_t)rnd(m, 128) - 64, one_in(m, 2) ? 0 : (int32_t)rnd(m, 128) - 64 };
@@ -428,13 +458,15 @@ void setup_encoded(struct making *m)
 	}
 	m->c->loose_tags = is_row(m, "mmx.maskmovq");
 	m->c->loose_flags = is_row(m, "rep.scas") || is_row(m, "rep.cmps");
-	m->c->loose_mxcsr = is_row(m, "avx.f16cst");
+	m->c->loose_mxcsr = is_row(m, "avx.f16cst") || ((a & A_512) && strstr(m->e->enc, " 1D "));
 	m->c->low_index = m->a32 && (m->e->row->setup == S_STR || m->e->row->setup == S_STREQ);
 	m->c->misaligned = m->memory && ((m->lin & 31) || (a & A_ALIGN));
 	if (m->e->row->setup == S_MASKMOV)
 		m->c->cr2_slack = 16;
 	if (is_row(m, "avx.maskmov") || is_row(m, "avx2.maskmov"))
 		m->c->cr2_slack = 32;
+	if (a & A_512)
+		m->c->cr2_slack = 64;
 	if (is_row(m, "f.save") || is_row(m, "f.rstor") || is_row(m, "f.stenv") || is_row(m, "f.ldenv"))
 		m->c->cr2_slack = 108;
 	if (is_row(m, "fxsave") || is_row(m, "fxrstor"))
