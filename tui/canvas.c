@@ -134,6 +134,24 @@ int area_field(const struct area *a, int x, int y, int w, enum style st, const c
 	return x + w;
 }
 
+int area_wrap(const struct area *a, int y, enum style st, const char *text)
+{
+	while (*text) {
+		size_t room = a->w > 0 ? (size_t)a->w : 1, n = strlen(text), cut = n;
+		char line[512];
+
+		if (n > room)
+			for (cut = room; cut && text[cut] != ' '; cut--)
+				;
+		if (!cut)
+			cut = n < room ? n : room;
+		snprintf(line, sizeof(line), "%.*s", (int)cut, text);
+		area_put(a, 0, y++, st, line);
+		text += cut + (text[cut] == ' ');
+	}
+	return y;
+}
+
 int area_right(const struct area *a, int x, int y, int w, enum style st, const char *text)
 {
 	int n = columns(text);

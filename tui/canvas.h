@@ -44,6 +44,8 @@ struct area area_cut(const struct area *a, int x, int y, int w, int h);
 int area_put(const struct area *a, int x, int y, enum style st, const char *text);
 int area_printf(const struct area *a, int x, int y, enum style st, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* TEXT over as many lines from Y on as it takes, broken at blanks. Return the line after it. */
+int area_wrap(const struct area *a, int y, enum style st, const char *text);
 /* At most W columns of TEXT, padded with blanks. Return the column after the field. */
 int area_field(const struct area *a, int x, int y, int w, enum style st, const char *text);
 int area_right(const struct area *a, int x, int y, int w, enum style st, const char *text);

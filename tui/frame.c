@@ -141,23 +141,28 @@ static void draw_bar(struct tui *t)
 	}
 }
 
-bool frame_label(struct tui *t, unsigned n, int *from, int *to)
+static int label_width(const char *label, int f)
 {
-	int fkey, x = 0, count = 0, used = 0, gap;
-	const char *label;
+	return label ? (f > 9 ? 3 : 2) + (int)strlen(label) : 0;
+}
 
-	for (; (label = keys_label(t, (unsigned)count, &fkey)); count++)
-		used += (fkey > 9 ? 3 : 2) + (int)strlen(label);
-	if (n >= (unsigned)count)
-		return false;
+bool frame_label(struct tui *t, int f, int *from, int *to)
+{
+	const char *label[KEYS_F + 1];
+	int count = 0, used = 0, gap;
+
+	keys_labels(t, label);
+	for (int k = 1; k <= KEYS_F; k++) {
+		used += label_width(label[k], k);
+		count += label[k] != NULL;
+	}
 	gap = count > 1 ? (t->canvas.w - used) / (count - 1) : 1;
 	gap = gap < 1 ? 1 : gap > 3 ? 3 : gap;
-	for (unsigned i = 0; i <= n; i++, x = *to + gap) {
-		label = keys_label(t, i, &fkey);
-		*from = x;
-		*to = x + (fkey > 9 ? 3 : 2) + (int)strlen(label);
-	}
-	return true;
+	*from = 0;
+	for (int k = 1; k < f; k++)
+		*from += label[k] ? label_width(label[k], k) + gap : 0;
+	*to = *from + label_width(label[f], f);
+	return label[f] != NULL;
 }
 
 /* How often and how long refreshing has held the guest so far: behind the function keys, or the message, if
@@ -181,24 +186,23 @@ static void draw_cost(struct tui *t, const struct area *a, int y, int from)
 /* Has the line of the function keys room for it? */
 static bool footer_has_room(struct tui *t)
 {
-	int from, to = 0;
+	int from, to;
 
-	for (unsigned n = 0; frame_label(t, n, &from, &to); n++)
-		;
+	frame_label(t, KEYS_F, &from, &to);
 	return t->canvas.w - to > 16;
 }
 
 static void draw_footer(struct tui *t)
 {
 	struct area a = canvas_area(&t->canvas);
-	int from, to = 0, fkey;
+	const char *label[KEYS_F + 1];
+	int from, to = 0;
 
-	for (unsigned n = 0; frame_label(t, n, &from, &to); n++) {
-		const char *label = keys_label(t, n, &fkey);
-		int x = area_printf(&a, from, a.h - 1, ST_FKEY, "F%d", fkey);
-
-		area_put(&a, x, a.h - 1, ST_FLABEL, label);
-	}
+	keys_labels(t, label);
+	for (int f = 1; f <= KEYS_F; f++)
+		if (frame_label(t, f, &from, &to))
+			area_put(&a, area_printf(&a, from, a.h - 1, ST_FKEY, "F%d", f), a.h - 1, ST_FLABEL,
+				 label[f]);
 	if (footer_has_room(t))
 		draw_cost(t, &a, a.h - 1, to);
 }

@@ -11,7 +11,7 @@ struct tui;
 void frame_draw(struct tui *t, int *cx, int *cy);
 /* The text of tab I; its length. It begins at cell FROM. */
 int frame_tab(struct tui *t, int i, char *buf, size_t len, int *from);
-/* Label N of the footer: where it begins and ends. False: no more. */
-bool frame_label(struct tui *t, unsigned n, int *from, int *to);
+/* The label of function key F in the footer: where it begins and ends. False: it has none. */
+bool frame_label(struct tui *t, int f, int *from, int *to);
 
 #endif

@@ -79,17 +79,15 @@ static const struct key_row {
 	{ '0', 0, 0, NULL, NULL, PLACES, true, act_screen, "" },
 };
 
-const char *keys_label(const struct tui *t, unsigned n, int *fkey)
+void keys_labels(const struct tui *t, const char *labels[KEYS_F + 1])
 {
-	for (int k = 1; k <= 12; k++)
-		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			if (rows[i].fkey != k || !rows[i].label || (k == 11 && t->canvas.w < FULL_FOOTER) ||
-			    n--)
-				continue;
-			*fkey = k;
-			return rows[i].label;
-		}
-	return NULL;
+	for (int k = 0; k <= KEYS_F; k++)
+		labels[k] = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].fkey && rows[i].label)
+			labels[rows[i].fkey] = rows[i].label;
+	if (t->canvas.w < FULL_FOOTER)
+		labels[11] = NULL;
 }
 
 static const struct key_row *find_row(int key)

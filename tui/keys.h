@@ -8,7 +8,8 @@ struct tui;
 
 void keys_press(struct tui *t, const struct term_event *e);
 char *keys_help(struct tui *t); /* text; free it */
-/* Label N of the footer, and the number of its function key; NULL: no more. */
-const char *keys_label(const struct tui *t, unsigned n, int *fkey);
+/* The labels of the footer by number of the function key; NULL: that has none, or not in this width. */
+enum { KEYS_F = 12 };
+void keys_labels(const struct tui *t, const char *labels[KEYS_F + 1]);
 
 #endif

@@ -144,7 +144,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	int host_x = wide ? a->w * 46 / 100 : a->w * 52 / 100, legend = legend_rows(a->h);
 
 	if (!c->code) {
-		area_put(a, 0, 0, ST_DIM, c->error ? c->error : "this fragment no longer exists");
+		area_wrap(a, 0, ST_DIM, c->error ? query_reason(c->error) : "this fragment no longer exists");
 		return;
 	}
 	list_fit(&c->list, (int)c->code->nrows, a->h - legend);

@@ -201,7 +201,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	bool focused = screen_focus(t) == p;
 
 	if (!c->k || !c->nlines) {
-		area_printf(a, 0, 0, ST_DIM, "%s", c->error ? c->error : "no code");
+		area_wrap(a, 0, ST_DIM, c->error ? query_reason(c->error) : "no code");
 		return;
 	}
 	if (c->list.view != a->h) {

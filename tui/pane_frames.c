@@ -57,7 +57,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	bool focused = screen_focus(t) == p;
 
 	if (!f->n)
-		area_put(a, 0, 0, ST_DIM, f->error ? f->error : "no frames");
+		area_wrap(a, 0, ST_DIM, f->error ? query_reason(f->error) : "no frames");
 	list_fit(&f->list, f->n, a->h);
 	for (int y = 0; y < a->h && f->list.top + y < f->n; y++) {
 		const struct frame_line *l = &f->line[f->list.top + y];

@@ -82,7 +82,8 @@ static void draw_strip(struct pane *p, struct tui *t, const struct area *a)
 
 	(void)t;
 	if (!h->frames && !h->hints) {
-		area_put(a, 0, 0, ST_DIM, h->error ? h->error : "no content is known yet: :share all");
+		area_wrap(a, 0, ST_DIM,
+			  h->error ? query_reason(h->error) : "no content is known yet: :share all");
 		return;
 	}
 	for (int i = 0; i < h->n && i < a->w; i++) {

@@ -128,7 +128,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 		t->moved = true;
 	}
 	if (!m->n) {
-		area_put(a, 0, 0, ST_DIM, m->error ? m->error : "not readable");
+		area_wrap(a, 0, ST_DIM, m->error ? query_reason(m->error) : "not readable");
 		return;
 	}
 	for (int i = 0; i < m->n && i / per < a->h; i++) {

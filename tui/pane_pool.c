@@ -118,7 +118,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 
 	(void)t;
 	if (!m->known) {
-		area_put(a, 0, 0, ST_DIM, m->error ? m->error : "no pool");
+		area_wrap(a, 0, ST_DIM, m->error ? query_reason(m->error) : "no pool");
 		return;
 	}
 	draw_figures(m, a);

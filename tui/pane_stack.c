@@ -85,7 +85,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 
 	(void)t;
 	if (!s->n)
-		area_put(a, 0, 0, ST_DIM, s->error ? s->error : "not readable");
+		area_wrap(a, 0, ST_DIM, s->error ? query_reason(s->error) : "not readable");
 	for (int i = 0; i < a->h && s->top + i < s->n; i++) {
 		const struct word *w = &s->word[s->top + i];
 		unsigned off = (unsigned)(s->top + i) * s->size;

@@ -49,10 +49,10 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	char word[16];
 
 	if (!s->n) {
-		area_put(a, 0, 0, ST_DIM,
-			 s->error	? s->error
-			 : s->filter[0] ? "no control contains the filter"
-					: "no data yet");
+		area_wrap(a, 0, ST_DIM,
+			  s->error	 ? query_reason(s->error)
+			  : s->filter[0] ? "no control contains the filter"
+					 : "no data yet");
 		return;
 	}
 	list_fit(&s->list, s->n, a->h);

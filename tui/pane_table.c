@@ -27,6 +27,7 @@ void table_init(struct pane *p)
 	const char *sort = table_spec_of(p)->sort;
 
 	rates_init(&tp->rates);
+	tp->places = table_spec_of(p)->places;
 	tp->at_end = true;
 	if (sort) {
 		tp->sorted = true;
@@ -92,7 +93,7 @@ void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf
 	else if (v->type == VAL_ADDR)
 		snprintf(buf, len, "%s", ADDRESS(v->u));
 	else if (v->type == VAL_HEX)
-		snprintf(buf, len, "%llx", (unsigned long long)v->u);
+		snprintf(buf, len, tp->places || !v->u ? "%llx" : "0x%llx", (unsigned long long)v->u);
 	else
 		value_text(v, buf, len);
 }

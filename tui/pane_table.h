@@ -20,6 +20,7 @@ struct table_spec {
 	bool nonzero;	     /* leave out rows whose COUNT is 0 */
 	const char *note;    /* shown in the heading */
 	const char *empty;   /* text for an empty table */
+	bool places;	     /* its hexadecimal numbers are addresses, or ports: without 0x */
 	bool facts;	     /* one row, shown as "name value" pairs */
 	bool follow;	     /* a log: new rows are appended, and the cursor stays at the end */
 	enum {

@@ -300,7 +300,7 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 	int first, last, n;
 
 	if (!tp->k || (tp->error && !tp->k->nrows)) {
-		area_put(a, 0, 0, ST_DIM, tp->error ? tp->error : "no data yet");
+		area_wrap(a, 0, ST_DIM, tp->error ? query_reason(tp->error) : "no data yet");
 		return;
 	}
 	if (sp->facts && tp->k->nrows) {
@@ -319,10 +319,10 @@ void table_draw(struct pane *p, struct tui *t, const struct area *a)
 		area_right(a, last_edge(at, n), 0, RATE_W - 1, stale ? ST_DIM : ST_COLUMN,
 			   stale ? "was /s" : "per s");
 	if (!tp->norder)
-		area_put(a, 0, 1, ST_DIM,
-			 tp->filter[0] ? "no row contains the filter"
-			 : sp->empty   ? sp->empty
-				       : "none");
+		area_wrap(a, 1, ST_DIM,
+			  tp->filter[0] ? "no row contains the filter"
+			  : sp->empty	? sp->empty
+					: "none");
 	for (int i = first; i < last; i++)
 		draw_row(p, t, a, i, 1 + i - first, at, n);
 }

@@ -22,6 +22,7 @@ struct table_pane {
 	uint64_t fresh;	     /* rows from that number on are marked as new, */
 	int64_t fresh_until; /* until then (monotonic ns) */
 	bool at_end, down, sorted;
+	bool places; /* as table_spec's */
 	char filter[64], search[64];
 	int cols[TABLE_COLS], ncols; /* columns shown, in order */
 	int width[TABLE_COLS];	     /* of the widest text yet, so columns do not jump ... */
@@ -45,7 +46,7 @@ static inline const struct table_spec *table_spec_of(const struct pane *p)
 }
 
 const struct value *table_value(const struct table_pane *tp, size_t row, int col);
-/* The text of a cell: addresses and hexadecimal numbers without 0x. */
+/* The text of a cell: addresses, which have 8 or 16 digits, without 0x. */
 void table_cell_text(const struct table_pane *tp, size_t row, int col, char *buf, size_t len);
 /* The key of a row, for its rates; "" when the table has no such column. */
 void table_key_text(const struct table_pane *tp, const struct table_spec *sp, size_t row, char *buf,

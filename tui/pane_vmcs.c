@@ -142,11 +142,11 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	bool mine = screen_focus(t) == p;
 
 	if (!v->nlines) {
-		area_put(a, 0, 0, ST_DIM,
-			 v->error	   ? v->error
-			 : v->filter[0]	   ? "no field contains the filter"
-			 : v->changed_only ? "no field changed since the last exit but one (m: all fields)"
-					   : "no data yet");
+		area_wrap(a, 0, ST_DIM,
+			  v->error	    ? query_reason(v->error)
+			  : v->filter[0]    ? "no field contains the filter"
+			  : v->changed_only ? "no field changed since the last exit but one (m: all fields)"
+					    : "no data yet");
 		return;
 	}
 	list_fit(&v->list, v->nlines, a->h);

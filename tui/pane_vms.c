@@ -217,7 +217,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 	struct column c[COLUMNS];
 
 	if (!m->n) {
-		area_put(a, 0, 0, ST_DIM, m->error ? m->error : "no VM");
+		area_wrap(a, 0, ST_DIM, m->error ? query_reason(m->error) : "no VM");
 		return;
 	}
 	m->left_out = plan(m, c, a->w);

@@ -57,7 +57,7 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 
 	(void)t;
 	if (!w->end) {
-		area_put(a, 0, 0, ST_DIM, w->error ? w->error : "no data yet");
+		area_wrap(a, 0, ST_DIM, w->error ? query_reason(w->error) : "no data yet");
 		return;
 	}
 	y = draw_steps(w, a);

@@ -72,6 +72,13 @@ const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
 	return q->result.first;
 }
 
+const char *query_reason(const char *error)
+{
+	const char *colon = strstr(error, ": ");
+
+	return colon && colon - error < 24 ? colon + 2 : error;
+}
+
 void query_new_round(struct tui *t)
 {
 	t->queries.round++;

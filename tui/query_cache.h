@@ -23,6 +23,8 @@ const struct table *query(struct tui *t, const char **err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The value of expression TEXT. Digits in the form of a displayed address are hexadecimal. */
 bool query_eval(struct tui *t, const char *text, uint64_t *val, const char **err);
+/* An error of a query without the command that it names first: a pane has a title. */
+const char *query_reason(const char *error);
 /* Fetch again whatever is asked for from now on. */
 void query_new_round(struct tui *t);
 /* Free what was not asked for in this round. Call it when every pane on the screen has been updated in it. */

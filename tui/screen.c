@@ -204,13 +204,13 @@ static bool click_tab(struct tui *t, const struct term_event *e)
 
 static bool click_footer(struct tui *t, const struct term_event *e)
 {
-	int from, to, fkey;
+	int from, to;
 
 	if (e->y != t->canvas.h - 1 || (e->key != TK_CLICK && e->key != TK_DOUBLE))
 		return false;
-	for (unsigned n = 0; frame_label(t, n, &from, &to); n++)
-		if (e->x >= from && e->x < to && keys_label(t, n, &fkey))
-			keys_press(t, &(struct term_event){ .key = TK_F0 + fkey });
+	for (int f = 1; f <= KEYS_F; f++)
+		if (frame_label(t, f, &from, &to) && e->x >= from && e->x < to)
+			keys_press(t, &(struct term_event){ .key = TK_F0 + f });
 	return true;
 }
 

@@ -16,7 +16,7 @@ TABLE_PANE(rtc, "rtc", "Clock", "the MC146818", .view = "rtc", .facts = true);
 TABLE_PANE(pci, "pci", "PCI", "PCI functions", .view = "pci", .empty = "no PCI functions");
 TABLE_PANE(ports, "ports", "I/O ports", "port ranges: reads, writes, rate", .view = "ports",
 	   .cols = "first last device reads writes", .key = "first last", .count = "reads writes",
-	   .sort = "-reads", .spark = true);
+	   .sort = "-reads", .spark = true, .places = true);
 TABLE_PANE(cpus, "cpus", "Processor", "the virtual processor and VM time", .view = "cpus", .facts = true);
 
 static const struct pane_class *const panes[] = {

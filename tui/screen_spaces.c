@@ -9,8 +9,8 @@ TABLE_PANE(windows, "windows", "Windows", "host windows that mirror the guest's 
 	   .drop = "base maps regions drops syncs", .totals = "fills syncs drops", .key = "id",
 	   .count = "fills", .empty = "no windows yet");
 TABLE_PANE(ranges, "ranges", "Mapped by the guest", "linear addresses that the guest's page tables map",
-	   .view = "mem x", .address = "start", .cols = "start end size rights", .drop = "size",
-	   .empty = "nothing is mapped");
+	   .view = "mem x", .address = "start", .places = true, .cols = "start end size rights",
+	   .drop = "size", .empty = "nothing is mapped");
 TABLE_PANE(counters, "counters", "Counters", "what it has cost to keep the windows consistent", .view = "mmu",
 	   .cols = "name value help", .drop = "help", .key = "name", .count = "value", .spark = true);
 

@@ -33,7 +33,7 @@ TABLE_PANE(adaptation, "adaptation", "Adaptation",
 TABLE_PANE(events, "log", "Adaptation log",
 	   "promotions and demotions as they happen, with mean cycles before and after", .view = "adapt",
 	   .note = "before, after: mean cycles", .cols = "number pc symbol before after event",
-	   .drop = "after before symbol", .key = "number", .address = "pc", .follow = true,
+	   .drop = "symbol after before", .key = "number", .address = "pc", .follow = true,
 	   .empty = "no instruction or page has been promoted yet");
 
 TABLE_PANE(ways, "ways", "Sensitive instructions", "how they were executed: trap, callout or in-tc",

@@ -196,14 +196,17 @@ static void fit_canvas(struct tui *t)
 
 bool tui_draw(struct tui *t, int *cx, int *cy)
 {
+	bool moved;
+
 	if (t->lost || !t->dirty || tui_clock() < t->refresh.next_draw)
 		return false;
 	t->dirty = false;
+	moved = t->moved;
 	if (t->overlay.open && t->overlay.journal && t->overlay.journal != t->journal.count)
 		tui_show_journal(t);
 	frame_draw(t, cx, cy);
 	t->refresh.next_draw = tui_clock() + DRAW_NS;
-	if (t->moved) /* drawing found a new size */
+	if (t->moved && !moved) /* drawing found a new size */
 		t->dirty = true;
 	return true;
 }
@@ -450,10 +453,12 @@ void tui_greet(struct tui *t)
 	}
 	if (!inspect_has_machine(t->s))
 		tui_message(t, ST_MESSAGE, "no guest: vitrine tui demo runs the embedded one");
+	else if (inspect_running(t->s))
+		tui_message(t, ST_MESSAGE,
+			    "Space stops the guest, o next pane, 1-9 0 screens, : command, ? help");
 	else
-		tui_message(
-		    t, ST_MESSAGE,
-		    "c runs the guest, s steps, b breaks, o next pane, 1-9 and 0 screens, : command, ? help");
+		tui_message(t, ST_MESSAGE,
+			    "c runs, s steps, b breaks, o next pane, 1-9 0 screens, : command, ? help");
 }
 
 static int interactive(struct tui *t)

@@ -12,14 +12,14 @@
 #include <string.h>
 
 static const struct view_col linux_cols[] = {
-	{ "banner", "Kernel", VAL_STR, "", "what it calls itself" },
-	{ "start", "Image", VAL_ADDR, "", "linear address of its start" },
-	{ "physical", "Physical", VAL_ADDR, "", "physical address of that" },
-	{ "symbols", "Symbols", VAL_UINT, "", "symbols of its kallsyms table" },
-	{ "tables", "Page tables", VAL_ADDR, "", "physical address of the tables in use for kernel memory" },
-	{ "own", "Own", VAL_BOOL, "", "they are the kernel's own; else the processor's of now" },
-	{ "types", "Types", VAL_UINT, "", "types in its BTF data; 0: it has none" },
-	{ "notes", "Notes", VAL_BOOL, "", "its vmcoreinfo was found" },
+	{ "banner", "kernel", VAL_STR, "", "what it calls itself" },
+	{ "start", "image", VAL_ADDR, "", "linear address of its start" },
+	{ "physical", "physical", VAL_ADDR, "", "physical address of that" },
+	{ "symbols", "symbols", VAL_UINT, "", "symbols of its kallsyms table" },
+	{ "tables", "page tables", VAL_ADDR, "", "physical address of the tables in use for kernel memory" },
+	{ "own", "own", VAL_BOOL, "", "they are the kernel's own; else the processor's of now" },
+	{ "types", "types", VAL_UINT, "", "types in its BTF data; 0: it has none" },
+	{ "notes", "notes", VAL_BOOL, "", "its vmcoreinfo was found" },
 };
 
 static const char *linux_rows(void *owner, const char *arg, struct row_sink *sink)
@@ -46,10 +46,10 @@ const struct view view_linux = {
 };
 
 static const struct view_col field_cols[] = {
-	{ "structure", "Structure", VAL_STR, "", "of the kernel" },
-	{ "member", "Member", VAL_STR, "", "of the structure, or its size" },
-	{ "offset", "Offset", VAL_UINT, "B", "bytes from the start" },
-	{ "from", "From", VAL_STR, "",
+	{ "structure", "structure", VAL_STR, "", "of the kernel" },
+	{ "member", "member", VAL_STR, "", "of the structure, or its size" },
+	{ "offset", "offset", VAL_UINT, "B", "bytes from the start" },
+	{ "from", "from", VAL_STR, "",
 	  "how that is known: BTF, vmcoreinfo, inferred from what the memory holds" },
 };
 
@@ -79,17 +79,17 @@ const struct view view_linux_fields = {
 
 static const struct view_col task_cols[] = {
 	{ "pid", "PID", VAL_UINT, "", "number of the thread" },
-	{ "tgid", "Process", VAL_UINT, "", "number of its process" },
-	{ "parent", "Parent", VAL_UINT, "", "number of the parent process" },
-	{ "state", "State", VAL_STR, "",
+	{ "tgid", "process", VAL_UINT, "", "number of its process" },
+	{ "parent", "parent", VAL_UINT, "", "number of the parent process" },
+	{ "state", "state", VAL_STR, "",
 	  "R running, S sleeping, D waiting for a device, I idle, T stopped, t traced, Z zombie, "
 	  "X dead, P parked" },
-	{ "current", "Current", VAL_BOOL, "", "the processor executes it" },
-	{ "root", "Page tables", VAL_ADDR, "",
+	{ "current", "current", VAL_BOOL, "", "the processor executes it" },
+	{ "root", "page tables", VAL_ADDR, "",
 	  "physical address of the page tables of its memory, as in CR3" },
-	{ "task", "Task", VAL_ADDR, "", "linear address of its task_struct" },
-	{ "name", "Name", VAL_STR, "", "its name (comm)" },
-	{ "command", "Command", VAL_STR, "",
+	{ "task", "task", VAL_ADDR, "", "linear address of its task_struct" },
+	{ "name", "name", VAL_STR, "", "its name (comm)" },
+	{ "command", "command", VAL_STR, "",
 	  "its command line; none: a kernel thread, or the page is not in memory" },
 };
 
@@ -170,12 +170,12 @@ const struct view view_tasks = {
 /* ---- memory areas ---- */
 
 static const struct view_col vma_cols[] = {
-	{ "start", "Start", VAL_ADDR, "", "linear address" },
-	{ "end", "End", VAL_ADDR, "", "the address behind" },
-	{ "rights", "Rights", VAL_STR, "", "read, write, execute; private or shared" },
-	{ "offset", "Offset", VAL_HEX, "", "in the file" },
-	{ "name", "Name", VAL_STR, "", "path in its file system; [heap], [stack]" },
-	{ "vma", "Structure", VAL_ADDR, "", "linear address of its vm_area_struct" },
+	{ "start", "start", VAL_ADDR, "", "linear address" },
+	{ "end", "end", VAL_ADDR, "", "the address behind" },
+	{ "rights", "rights", VAL_STR, "", "read, write, execute; private or shared" },
+	{ "offset", "offset", VAL_HEX, "", "in the file" },
+	{ "name", "name", VAL_STR, "", "path in its file system; [heap], [stack]" },
+	{ "vma", "structure", VAL_ADDR, "", "linear address of its vm_area_struct" },
 };
 
 static void vma_row(void *ctx, const struct lx_vma *v)
@@ -228,12 +228,12 @@ const struct view view_vmas = {
 /* ---- the log ---- */
 
 static const struct view_col dmesg_cols[] = {
-	{ "number", "Number", VAL_UINT, "", "of the record; each line of it is a row" },
-	{ "stamp", "Stamp", VAL_STR, "", "seconds since boot, as dmesg writes them" },
-	{ "level", "Level", VAL_UINT, "", "0 emergency to 7 debug" },
-	{ "facility", "Facility", VAL_UINT, "", "0: the kernel" },
-	{ "caller", "Caller", VAL_STR, "", "T and the number of the thread, or C and that of the processor" },
-	{ "text", "Text", VAL_STR, "", "one line" },
+	{ "number", "number", VAL_UINT, "", "of the record; each line of it is a row" },
+	{ "stamp", "stamp", VAL_STR, "", "seconds since boot, as dmesg writes them" },
+	{ "level", "level", VAL_UINT, "", "0 emergency to 7 debug" },
+	{ "facility", "facility", VAL_UINT, "", "0: the kernel" },
+	{ "caller", "caller", VAL_STR, "", "T and the number of the thread, or C and that of the processor" },
+	{ "text", "text", VAL_STR, "", "one line" },
 };
 
 static void dmesg_line(struct row_sink *sink, const struct lx_record *r, const char *text)
@@ -277,13 +277,13 @@ const struct view view_dmesg = {
 /* ---- modules ---- */
 
 static const struct view_col module_cols[] = {
-	{ "module", "Module", VAL_STR, "", "its name" },
-	{ "size", "Size", VAL_UINT, "B", "memory that it has" },
-	{ "used", "Used", VAL_UINT, "", "times it is in use" },
-	{ "by", "By", VAL_STR, "", "modules that use it" },
-	{ "state", "State", VAL_STR, "", "live, coming, going, unformed" },
-	{ "base", "Base", VAL_ADDR, "", "linear address of its code" },
-	{ "struct", "Structure", VAL_ADDR, "", "linear address of its struct module" },
+	{ "module", "module", VAL_STR, "", "its name" },
+	{ "size", "size", VAL_UINT, "B", "memory that it has" },
+	{ "used", "used", VAL_UINT, "", "times it is in use" },
+	{ "by", "by", VAL_STR, "", "modules that use it" },
+	{ "state", "state", VAL_STR, "", "live, coming, going, unformed" },
+	{ "base", "base", VAL_ADDR, "", "linear address of its code" },
+	{ "struct", "structure", VAL_ADDR, "", "linear address of its struct module" },
 };
 
 static void module_row(void *ctx, const struct lx_module *m)

@@ -84,7 +84,7 @@ exec 9>"$TMP/stdin"
 until_true test -S "$S"
 in_window v "'$VITRINE' attach --tui '$S'"
 in_window shell "'$VITRINE' attach 'unix:$S'"
-sees "c runs the guest" "the dashboard starts"
+sees "c runs, s steps" "the dashboard starts"
 shell_sees "(vitrine)" "the shell too"
 t send-keys -t shell -l "tbr"
 t send-keys -t shell Tab

@@ -6,7 +6,7 @@ need_tmux
 plan 69
 
 start 80x24 screen-256color --no-rc --append loop demo
-sees "c runs the guest" "a hint suggests keys at first"
+sees "c runs, s steps" "a hint suggests keys at first"
 key s
 sees "step at 0x0010000d" "s steps"
 key n
@@ -18,7 +18,7 @@ ok $? "the code pane marks it" "$(screen)"
 key b
 sees "breakpoint 1 at 0010000f deleted" "b again deletes it"
 key c
-sees " running" "c runs the guest"
+sees " running" "c runs, s steps"
 sees "PASS" "its serial output is on the screen"
 key 3
 sees "Traps by cause" "digits switch screens"

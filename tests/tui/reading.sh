@@ -12,7 +12,7 @@ line()
 }
 
 start 80x24 xterm-256color --no-rc --append loop demo
-sees "c runs the guest" "the dashboard is there"
+sees "c runs, s steps" "the dashboard is there"
 t send-keys -t v -l ":help all"
 key Enter
 sees "lines; q or Esc closes" "long output is shown over the screen"
