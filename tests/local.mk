@@ -89,6 +89,7 @@ SHELL_TESTS = \
 	%D%/tui/vms.sh \
 	%D%/tui/agree.sh \
 	%D%/tui/colors.sh \
+	%D%/tui/picture.sh \
 	%D%/tui/fuzz.sh \
 	%D%/tui/keys.sh \
 	%D%/tui/actions.sh \

@@ -15,7 +15,9 @@ enum style {
 	/* also ST_VGA + an attribute of a VGA text screen, and ST_VGA_BLINK + one whose bit 7 blinks */
 	ST_VGA = ST_COUNT,
 	ST_VGA_BLINK = ST_VGA + 256,
-	ST_END = ST_VGA_BLINK + 256
+	/* and ST_PICTURE + a background * 256 + a foreground, of 256 colours */
+	ST_PICTURE = ST_VGA_BLINK + 256,
+	ST_END = ST_PICTURE + 65536
 };
 
 struct cell {

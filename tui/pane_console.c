@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The guest's own screen: the VGA text screen (view "screen"), or its serial output on a small
- * terminal (vt.c). Unless the user chose one, the one that the guest writes to is shown. */
+ * The guest's own screen: what the VGA shows (view "screen"), text or a picture, or its serial output on a
+ * small terminal (vt.c). Unless the user chose one, the one that the guest writes to is shown.
+ *
+ * A picture is large, and the guest waits while it is read. It is read again at most twice a second. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -14,7 +16,10 @@ struct console {
 	enum source source;
 	bool vga; /* the VGA screen is shown */
 	const struct table *screen;
-	int scrolled; /* lines back in the history of the serial console */
+	struct cell *picture; /* W * H; NULL: the screen shows text */
+	int w, h;
+	int64_t until; /* when the picture is read again (monotonic ns) */
+	int scrolled;  /* lines back in the history of the serial console */
 	int cx, cy;
 	char search[64]; /* marked; "": nothing */
 	int found;	 /* that many lines back is the last match, and one; 0: none yet */
@@ -34,12 +39,70 @@ static bool live(const struct pane *p, const struct tui *t)
 	return inspect_view_is_live(t->s, "screen");
 }
 
+/* ---- pictures ---- */
+
+#define PICTURE_NS 500000000
+
+static void forget_picture(struct console *c)
+{
+	free(c->picture);
+	c->picture = NULL;
+	c->w = c->h = 0;
+}
+
+/* The cells of the picture that the screen shows. */
+static void keep_picture(struct console *c)
+{
+	const struct table *k = c->screen;
+	struct canvas canvas;
+	struct area a;
+
+	forget_picture(c);
+	c->w = (int)strlen(cell_str(k, 0, "colors")) / 4;
+	c->h = (int)k->nrows;
+	canvas_init(&canvas, c->w, c->h);
+	a = canvas_area(&canvas);
+	for (int y = 0; y < c->h; y++) {
+		const char *colors = cell_str(k, (size_t)y, "colors");
+		unsigned n;
+
+		area_put(&a, 0, y, ST_SCREEN, cell_str(k, (size_t)y, "text"));
+		for (int x = 0; x < c->w && sscanf(colors, "%4x", &n) == 1; x++, colors += 4)
+			area_style(&a, x, y, 1, (enum style)(ST_PICTURE + n));
+	}
+	c->picture = canvas.cells;
+}
+
+static void draw_picture(const struct console *c, const struct area *a)
+{
+	int left = a->w > c->w ? (a->w - c->w) / 2 : 0;
+
+	for (int y = 0; y < c->h && y < a->h; y++)
+		for (int x = 0; x < c->w && x < a->w; x++)
+			area_char(a, left + x, y, c->picture[y * c->w + x].style,
+				  c->picture[y * c->w + x].ch);
+}
+
 static void update(struct pane *p, struct tui *t)
 {
 	struct console *c = p->state;
+	bool running = inspect_running(t->s);
 
-	c->screen = query(t, NULL, "info screen");
+	if (c->picture && running && c->vga && c->source != SERIAL && tui_clock() < c->until)
+		return;
+	c->screen = query(t, NULL, "info screen %dx%d", p->area.w > 0 ? p->area.w : 80,
+			  p->area.h > 0 ? p->area.h : 25);
+	if (c->screen && c->screen->nrows && *cell_str(c->screen, 0, "colors"))
+		keep_picture(c);
+	else
+		forget_picture(c);
+	c->until = tui_clock() + PICTURE_NS;
 	c->vga = c->source == VGA || (c->source == AUTO && !t->vt.bytes && !blank_screen(c->screen));
+}
+
+static void fini(struct pane *p)
+{
+	forget_picture(p->state);
 }
 
 static enum style vt_style(const struct vt_cell *c)
@@ -135,9 +198,13 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 
 	if (!c->vga && a->h > VT_H) /* history fills a taller pane */
 		h = a->h;
+	if (c->vga && c->picture) /* the rest of the pane stays empty */
+		h = 0;
 	for (int y = 0; y < h; y++)
 		area_fill(a, 0, y, w, ST_SCREEN, ' ');
-	if (c->vga)
+	if (c->vga && c->picture)
+		draw_picture(c, a);
+	else if (c->vga)
 		draw_vga(c, a);
 	else if (t->vt.bytes)
 		draw_serial(c, &t->vt, a);
@@ -148,7 +215,10 @@ static void draw(struct pane *p, struct tui *t, const struct area *a)
 static void heading(struct pane *p, struct tui *t, char *buf, size_t len)
 {
 	struct console *c = p->state;
-	int n = snprintf(buf, len, "%s", c->vga ? "VGA text screen" : "serial port");
+	int n = snprintf(buf, len, "%s",
+			 !c->vga      ? "serial port"
+			 : c->picture ? "VGA picture"
+				      : "VGA text screen");
 
 	if (c->scrolled && n > 0)
 		n += snprintf(buf + n, len - (size_t)n, ", %d lines back", c->scrolled);
@@ -254,7 +324,7 @@ bool console_shows_vga(const struct pane *p)
 }
 
 static const struct pane_key keys[] = {
-	{ 'v', "v", "switch between VGA text screen and serial port" },
+	{ 'v', "v", "switch between VGA screen and serial port" },
 	{ '/', "/ F3", "search the serial output backwards; / Enter: the next older match" },
 	{ TK_PGUP, "PgUp PgDn End", "scroll back in the serial output; to its end" },
 	{ 0 },
@@ -265,6 +335,7 @@ const struct pane_class pane_console = {
 	.title = "Console",
 	.help = "the guest's screen; F12 or Ctrl-] gives it the keyboard and takes it back",
 	.size = sizeof(struct console),
+	.fini = fini,
 	.live = live,
 	.keys = keys,
 	.update = update,

@@ -106,16 +106,20 @@ void remote_put_style(enum style st, char buf[REMOTE_STYLE])
 {
 	if (st < ST_COUNT)
 		snprintf(buf, REMOTE_STYLE, "%s", styles[st]);
+	else if (st >= ST_PICTURE)
+		snprintf(buf, REMOTE_STYLE, "PICTURE%04x", (unsigned)(st - ST_PICTURE) & 0xffff);
 	else
 		snprintf(buf, REMOTE_STYLE, "VGA%03x", (unsigned)(st - ST_VGA) & 0x1ff);
 }
 
 enum style remote_get_style(const char *name)
 {
-	unsigned vga;
+	unsigned n;
 
-	if (!strncmp(name, "VGA", 3) && sscanf(name + 3, "%3x", &vga) == 1 && vga < ST_END - ST_VGA)
-		return (enum style)(ST_VGA + vga);
+	if (!strncmp(name, "VGA", 3) && sscanf(name + 3, "%3x", &n) == 1 && n < ST_PICTURE - ST_VGA)
+		return (enum style)(ST_VGA + n);
+	if (!strncmp(name, "PICTURE", 7) && sscanf(name + 7, "%4x", &n) == 1)
+		return (enum style)(ST_PICTURE + n);
 	for (int i = 0; i < ST_COUNT; i++)
 		if (!strcmp(styles[i], name))
 			return (enum style)i;

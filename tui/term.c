@@ -16,7 +16,7 @@
 
 char *tigetstr(const char *capability); /* <term.h> has a "struct term" of its own */
 
-enum { DOUBLE_MS = 400, MOUSE_QUEUE = 8 };
+enum { DOUBLE_MS = 400, MOUSE_QUEUE = 8, PICTURE_PAIRS = 4096 };
 
 struct term {
 	SCREEN *screen;
@@ -24,8 +24,9 @@ struct term {
 	short pair[ST_COUNT]; /* pair 0 is the terminal's own colours */
 	struct {
 		short fg, bg;
-	} pairs[ST_COUNT + 256 + 1]; /* the colours of each pair */
-	int npairs, nfixed;	     /* pairs in use; those for the table of styles */
+	} pairs[ST_COUNT + 256 + 1 + PICTURE_PAIRS]; /* the colours of each pair */
+	int npairs, nfixed;			     /* pairs in use; those for the table of styles */
+	short picture[65536];			     /* pairs of pictures' styles; 0: none yet */
 	bool color, rich, short_of_pairs;
 	bool utf8;
 	int click_x, click_y; /* the last click */
@@ -154,11 +155,54 @@ static short vga_pair(struct term *t, enum style st, attr_t *attr)
 	return t->pair[ST_SCREEN];
 }
 
-/* Free the pairs of VGA colours when they ran out: those still shown allocate them again. */
+/* ---- pictures ---- */
+
+/* The nearest of VGA's colours to one of 256. */
+static unsigned vga_of_256(unsigned n)
+{
+	static const uint8_t greys[24] = { 0, 0, 0, 0, 8, 8, 8, 8, 8, 8,  8,  8,
+					   7, 7, 7, 7, 7, 7, 7, 7, 7, 15, 15, 15 };
+	unsigned r, g, b;
+
+	if (n >= 232)
+		return greys[n - 232];
+	n = n < 16 ? 0 : n - 16;
+	r = n / 36, g = n / 6 % 6, b = n % 6;
+	if (r < 2 && g < 2 && b < 2)
+		return r + g + b > 2 ? 8 : 0;
+	return (r > 1 ? 4u : 0) | (g > 1 ? 2u : 0) | (b > 1 ? 1u : 0) | (r > 4 || g > 4 || b > 4 ? 8u : 0);
+}
+
+static short picture_pair(struct term *t, enum style st, attr_t *attr)
+{
+	unsigned n = (unsigned)(st - ST_PICTURE), fg = n & 0xff, bg = n >> 8;
+	short pair;
+
+	if (!t->rich)
+		return vga_pair(t, (enum style)(ST_VGA + (vga_of_256(bg) << 4 | vga_of_256(fg))), attr);
+	*attr = A_NORMAL;
+	if (t->picture[n])
+		return t->picture[n];
+	pair = t->npairs >= COLOR_PAIRS || t->npairs >= (int)ARRAY_LEN(t->pairs) ? -1 : (short)t->npairs;
+	if (pair < 0) {
+		t->short_of_pairs = true;
+		return t->pair[ST_SCREEN];
+	}
+	t->pairs[pair].fg = (short)fg;
+	t->pairs[pair].bg = (short)bg;
+	init_pair(pair, (short)fg, (short)bg);
+	t->npairs++;
+	t->picture[n] = pair;
+	return pair;
+}
+
+/* Free the pairs of the guest's colours when they ran out: those still shown allocate them again. */
 static void recycle_pairs(struct term *t)
 {
-	if (t->short_of_pairs)
+	if (t->short_of_pairs) {
 		t->npairs = t->nfixed;
+		memset(t->picture, 0, sizeof(t->picture));
+	}
 	t->short_of_pairs = false;
 }
 
@@ -279,6 +323,8 @@ static void show_cell(struct term *t, int x, int y, const struct cell *c)
 	if (c->style < ST_COUNT) {
 		attr = t->attr[c->style];
 		pair = t->pair[c->style];
+	} else if (c->style >= ST_PICTURE) {
+		pair = picture_pair(t, c->style, &attr);
 	} else {
 		pair = vga_pair(t, c->style, &attr);
 	}
