@@ -10,9 +10,14 @@ static unsigned timer_shift(const struct lapic *l)
 	return ((l->divide & 3) + (l->divide >> 1 & 4) + 1) & 7;
 }
 
-static uint64_t elapsed(const struct lapic *l)
+static uint64_t time_now(const struct lapic *l)
 {
-	return muldiv64(clock_now(&l->d.board->clock) - l->start, BUS_HZ, NS_PER_SEC) >> timer_shift(l);
+	return clock_now(&l->d.board->clock);
+}
+
+static uint64_t elapsed(const struct lapic *l, uint64_t now)
+{
+	return muldiv64(now - l->start, BUS_HZ, NS_PER_SEC) >> timer_shift(l);
 }
 
 /* The count after AT counts from l->start. */
@@ -25,14 +30,23 @@ static uint32_t count_at(const struct lapic *l, uint64_t at)
 	return (uint32_t)(l->initial - (at - l->count) % l->initial);
 }
 
-uint32_t lapic_timer_count(const struct lapic *l)
+static uint32_t count_now(const struct lapic *l, uint64_t now)
 {
-	return lapic_timer_mode(l) == TIMER_DEADLINE || !l->count ? 0 : count_at(l, elapsed(l));
+	return lapic_timer_mode(l) == TIMER_DEADLINE || !l->count ? 0 : count_at(l, elapsed(l, now));
 }
 
-void lapic_timer_arm(struct lapic *l)
+uint32_t lapic_timer_count(const struct lapic *l)
+{
+	return count_now(l, time_now(l));
+}
+
+/* One moment for what is computed here and by the caller: a count that ran out between two readings of the
+ * clock would be none that is left, and the interrupt lost. One that has run out, but was not announced, is
+ * still due. */
+static void arm(struct lapic *l, uint64_t now)
 {
 	struct vm_clock *c = &l->d.board->clock;
+	bool due = l->timer.armed;
 	uint64_t at, n;
 
 	timer_cancel(c, &l->timer);
@@ -45,13 +59,17 @@ void lapic_timer_arm(struct lapic *l)
 	}
 	if (!l->count)
 		return;
-	at = elapsed(l);
+	at = elapsed(l, now);
 	n = at + count_at(l, at);
-	if (n <= at)
+	if (n <= at && !due)
 		return;
 	at = l->start + muldiv64(n << timer_shift(l), NS_PER_SEC, BUS_HZ) + 1;
-	n = clock_now(c);
-	timer_arm(c, &l->timer, at > n ? at : n + 1); /* never at once: clock_run() would not end */
+	timer_arm(c, &l->timer, at > now ? at : now + 1); /* never at once: clock_run() would not end */
+}
+
+void lapic_timer_arm(struct lapic *l)
+{
+	arm(l, time_now(l));
 }
 
 static void timer_fire(void *ctx)
@@ -70,29 +88,27 @@ static void timer_fire(void *ctx)
 	lapic_timer_arm(l);
 }
 
-/* An expiry up to now that the clock has not announced yet: what is written next must not lose it. */
-static void settle(struct lapic *l)
+/* An expiry up to NOW that the clock has not announced yet: what is written next must not lose it. */
+static void settle(struct lapic *l, uint64_t now)
 {
-	struct vm_clock *c = &l->d.board->clock;
-
-	if (!l->timer.armed || l->timer.deadline > clock_now(c))
+	if (!l->timer.armed || l->timer.deadline > now)
 		return;
-	timer_cancel(c, &l->timer);
+	timer_cancel(&l->d.board->clock, &l->timer);
 	timer_fire(l);
 }
 
-static void load_count(struct lapic *l, uint32_t count)
+static void load_count(struct lapic *l, uint32_t count, uint64_t now)
 {
-	l->start = clock_now(&l->d.board->clock);
+	l->start = now;
 	l->count = count;
-	lapic_timer_arm(l);
+	arm(l, now);
 }
 
 void lapic_timer_write_deadline(struct lapic *l, uint64_t val)
 {
 	if (lapic_timer_mode(l) != TIMER_DEADLINE)
 		return;
-	settle(l);
+	settle(l, time_now(l));
 	l->deadline = val;
 	if (val && val <= clock_tsc(&l->d.board->clock)) {
 		l->deadline = 0;
@@ -104,35 +120,41 @@ void lapic_timer_write_deadline(struct lapic *l, uint64_t val)
 
 void lapic_timer_write_lvt(struct lapic *l, uint32_t val)
 {
+	uint64_t now = time_now(l);
 	unsigned old;
 
-	settle(l);
+	settle(l, now);
 	old = lapic_timer_mode(l);
 	l->lvt[LVT_TIMER] = val;
 	if ((old == TIMER_DEADLINE) != (lapic_timer_mode(l) == TIMER_DEADLINE)) {
 		l->initial = l->count = 0;
 		l->deadline = 0;
 	}
-	lapic_timer_arm(l);
+	arm(l, now);
 }
 
 void lapic_timer_write_initial(struct lapic *l, uint32_t count)
 {
+	uint64_t now = time_now(l);
+
 	if (lapic_timer_mode(l) == TIMER_DEADLINE)
 		return;
-	settle(l);
+	settle(l, now);
 	l->initial = count;
-	load_count(l, count);
+	load_count(l, count, now);
 }
 
 void lapic_timer_write_divide(struct lapic *l, uint32_t val)
 {
+	uint64_t now = time_now(l);
 	uint32_t left;
 
-	settle(l);
-	left = lapic_timer_count(l);
+	settle(l, now);
+	left = count_now(l, now);
+	if (!left && l->timer.armed)
+		left = 1; /* it runs out within this nanosecond */
 	l->divide = val;
-	load_count(l, left);
+	load_count(l, left, now);
 }
 
 void lapic_tsc_changed(struct dev *d)

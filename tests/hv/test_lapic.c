@@ -317,6 +317,30 @@ START_TEST(timer_settles)
 }
 END_TEST
 
+/* A count that runs out while it is loaded, by the host's clock. */
+START_TEST(timer_short)
+{
+	struct vm_clock *c = &m->board.clock;
+	int vector = -1;
+
+	c->mode = CLOCK_HOST;
+	c->running = false;
+	clock_start(c);
+	set_apic(LAPIC_DIVIDE, BY_1);
+	set_apic(LAPIC_LVT + LVT_TIMER, 0x40);
+	for (unsigned i = 0; i < 1000; i++) {
+		set_apic(LAPIC_INITIAL, 1 + i % 3);
+		for (uint64_t began = clock_now(c); clock_now(c) - began < 1000;)
+			;
+		clock_run(c);
+		vector = take();
+		ck_assert_int_eq(vector, 0x40);
+		set_apic(LAPIC_EOI, 0);
+	}
+	clock_stop(c);
+}
+END_TEST
+
 /* ---- pins, messages ---- */
 
 /* Expiry at 1 ms; the processor takes the interrupt LATE ns after it: in bin BIN. */
@@ -568,8 +592,9 @@ int main(void)
 	Suite *s = suite_create("hv-lapic");
 	TCase *tc = tcase_create("lapic");
 	const TTest *const all[] = {
-		narrow,	       software_disable, eoi,	       errors,	   timer_periodic, timer_deadline,
-		timer_settles, nmi_button,	 virtual_wire, lint_level, x2apic_ipi,	   base_moves,
+		narrow,		software_disable, eoi,	       errors,	   timer_periodic,
+		timer_deadline, timer_settles,	  timer_short, nmi_button, virtual_wire,
+		lint_level,	x2apic_ipi,	  base_moves,
 	};
 
 	tcase_add_checked_fixture(tc, setup_quiet, teardown);
