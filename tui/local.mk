@@ -13,7 +13,10 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/columns.c \
 	%D%/columns.h \
 	%D%/dump.c \
+	%D%/find.c \
+	%D%/find.h \
 	%D%/frame.c \
+	%D%/frame.h \
 	%D%/frame.h \
 	%D%/journal.c \
 	%D%/journal.h \

@@ -5,6 +5,7 @@
 #include "tui/actions.h"
 #include "base/address.h"
 #include "tui/panes.h"
+#include "tui/find.h"
 #include "tui/tui_int.h"
 
 #include <string.h>
@@ -207,6 +208,21 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 	return t->sel.has_ccf;
 }
 
+static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
+{
+	struct ccf_pane *c = p->state;
+	int found;
+
+	if (what != ASK_SEARCH) {
+		find_refuse(t, what);
+		return;
+	}
+	found = find_line(p, t, c->code ? (int)c->code->nrows + 1 : 0, c->list.at, text);
+	if (found >= 0)
+		c->list.at = found;
+	t->moved = true;
+}
+
 static const struct pane_key keys[] = {
 	{ TK_ENTER, "Enter", "menu of commands for the instruction, as a (also a double click)" },
 	{ 0 },
@@ -223,5 +239,6 @@ const struct pane_class pane_ccf = {
 	.heading = heading,
 	.key = key,
 	.mouse = mouse,
+	.answer = answer,
 	.address = address,
 };

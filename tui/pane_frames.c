@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The call stack, and the task of a Linux guest that executes. */
 #include "tui/panes.h"
+#include "tui/find.h"
 #include "base/address.h"
 #include "tui/tui_int.h"
 
@@ -123,6 +124,21 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 	return true;
 }
 
+static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
+{
+	struct frames *f = p->state;
+	int found;
+
+	if (what != ASK_SEARCH) {
+		find_refuse(t, what);
+		return;
+	}
+	found = find_line(p, t, f->n, f->list.at, text);
+	if (found >= 0)
+		f->list.at = found;
+	t->moved = true;
+}
+
 static const struct pane_key keys[] = {
 	{ TK_ENTER, "Enter", "show the code there (also a double click)" },
 	{ 0 },
@@ -140,5 +156,6 @@ const struct pane_class pane_frames = {
 	.heading = heading,
 	.key = key,
 	.mouse = mouse,
+	.answer = answer,
 	.address = address,
 };

@@ -2,6 +2,7 @@
  * Registers of the snapshot, laid out in the order of the register table; those that changed
  * since the previous stop are marked. */
 #include "tui/panes.h"
+#include "tui/find.h"
 #include "tui/tui_int.h"
 #include "x86/regs.h"
 
@@ -279,6 +280,21 @@ static bool key(struct pane *p, struct tui *t, int k)
 	return scroll_key(&g->top, k, g->lines, p->area.h);
 }
 
+static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
+{
+	struct registers *g = p->state;
+	int top = g->top, found;
+
+	if (what != ASK_SEARCH) {
+		find_refuse(t, what);
+		return;
+	}
+	g->top = 0;
+	found = find_line(p, t, g->lines, top, text);
+	g->top = found < 0 ? top : found;
+	t->dirty = true;
+}
+
 const struct pane_class pane_registers = {
 	.name = "registers",
 	.title = "Registers",
@@ -290,4 +306,5 @@ const struct pane_class pane_registers = {
 	.heading = heading,
 	.key = key,
 	.mouse = wheel_keys,
+	.answer = answer,
 };

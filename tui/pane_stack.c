@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The words at the stack pointer, with the symbols they point to. */
 #include "tui/panes.h"
+#include "tui/find.h"
 #include "base/address.h"
 #include "tui/tui_int.h"
 
@@ -128,6 +129,24 @@ static bool address(struct pane *p, struct tui *t, uint64_t *addr)
 	return true;
 }
 
+static void answer(struct pane *p, struct tui *t, enum ask what, const char *text)
+{
+	struct stack *s = p->state;
+	int top = s->top, found;
+
+	if (what != ASK_SEARCH) {
+		find_refuse(t, what);
+		return;
+	}
+	s->top = MAX_WORDS;
+	if (!inspect_running(t->s)) /* else as far as it was read */
+		update(p, t);
+	s->top = 0;
+	found = find_line(p, t, s->n, top, text);
+	s->top = found < 0 ? top : found;
+	t->moved = true;
+}
+
 const struct pane_class pane_stack = {
 	.name = "stack",
 	.title = "Stack",
@@ -137,5 +156,6 @@ const struct pane_class pane_stack = {
 	.draw = draw,
 	.key = key,
 	.mouse = wheel_keys,
+	.answer = answer,
 	.address = address,
 };

@@ -619,7 +619,7 @@ void table_mouse(struct pane *p, struct tui *t, const struct term_event *e)
 	}
 }
 
-static void search(struct table_pane *tp, const char *text)
+static void search(struct table_pane *tp, struct tui *t, const char *text)
 {
 	for (size_t i = 1; text[0] && i <= tp->norder; i++) {
 		size_t at = ((size_t)tp->list.at + i) % tp->norder;
@@ -629,6 +629,8 @@ static void search(struct table_pane *tp, const char *text)
 		tp->list.at = (int)at;
 		return;
 	}
+	if (text[0])
+		tui_message(t, ST_MESSAGE, "no row has \"%.60s\"", text);
 }
 
 void table_answer(struct pane *p, struct tui *t, enum ask what, const char *text)
@@ -645,7 +647,7 @@ void table_answer(struct pane *p, struct tui *t, enum ask what, const char *text
 		tui_message(t, ST_MESSAGE, "this pane does not go to addresses; o goes to the next pane");
 	} else if (what == ASK_SEARCH) {
 		snprintf(tp->search, sizeof(tp->search), "%s", text);
-		search(tp, text);
+		search(tp, t, text);
 	}
 	list_fit(&tp->list, (int)tp->norder, tp->list.view);
 	share_choice(p, t);

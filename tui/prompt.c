@@ -253,6 +253,10 @@ static void finish(struct tui *t)
 			tui_exec(t, false, "%s", text);
 		}
 	} else if (pane && pane->cls->answer && pane_fresh(t, pane)) {
+		if (p->what == ASK_SEARCH && text[0])
+			snprintf(p->searched, sizeof(p->searched), "%.127s", text);
+		else if (p->what == ASK_SEARCH)
+			snprintf(text, sizeof(text), "%s", p->searched);
 		pane->cls->answer(pane, t, p->what, text);
 	}
 	t->dirty = true;

@@ -13,7 +13,8 @@ struct prompt {
 	size_t len, at;
 	char **history; /* of commands */
 	size_t nhistory, hist_at, hist_new;
-	char stash[512]; /* the line that was typed before Up recalled others */
+	char searched[128]; /* last: what an empty search looks for again */
+	char stash[512];    /* the line that was typed before Up recalled others */
 	/* the action that waits for y, because it ends the guest; NULL: none */
 	void (*confirm)(struct tui *t);
 };

@@ -3,7 +3,7 @@
 # Reading long text as in less, totals that are zeroed, tables sorted by a click.
 . "$(dirname "$0")/tuilib.sh"
 need_tmux
-plan 20
+plan 24
 
 # line N: the screen's line N
 line()
@@ -72,3 +72,27 @@ t send-keys -t v -l "/string instructions"
 key Enter
 until_true screen_matches "string instructions"
 ok $? "/ finds a line of its past" "$(screen)"
+
+# registers, the stack, the call stack and a fragment are searched as they are drawn
+focus()
+{
+	for _ in 1 2 3 4 5 6 7; do
+		has " $1 " && return 0
+		key o
+		sleep 0.3
+	done
+	until_true has " $1 "
+}
+key Space
+sees "stopped" "the guest is stopped"
+focus Registers
+t send-keys -t v -l "/dr7"
+key Enter
+until_true eval 'has "dr7 " && screen | grep -q "Registers .*+[0-9]* lines"'
+ok $? "/ scrolls the registers to one that is not on the screen" "$(screen)"
+key / Enter
+until_true eval 'has "dr7 "'
+ok $? "an empty search looks for the same again" "$(screen)"
+t send-keys -t v -l "/nosuchregister"
+key Enter
+sees 'no line has "nosuchregister"' "and says when there is none"
