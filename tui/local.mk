@@ -17,7 +17,6 @@ noinst_LIBRARIES += %D%/libtui.a
 	%D%/find.h \
 	%D%/frame.c \
 	%D%/frame.h \
-	%D%/frame.h \
 	%D%/journal.c \
 	%D%/journal.h \
 	%D%/keys.c \
