@@ -84,7 +84,9 @@ bool command_offered(const struct inspect *s, const struct command *c)
 
 bool command_reaches_files(const struct command *c, int argc, char **argv)
 {
-	static const char *const words[] = { "file", "load", "save", "start", "sources", "types" };
+	static const char *const words[] = {
+		"file", "load", "save", "start", "sources", "types", "programs"
+	};
 
 	for (int i = 0; (c->flags & CMD_FILES_BY_WORD) && i < argc; i++)
 		for (size_t w = 0; w < ARRAY_LEN(words); w++)

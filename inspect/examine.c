@@ -70,7 +70,7 @@ void examine_insn_text(struct inspect *s, const struct disas_insn *in, char *buf
 	char sym[200] = "";
 
 	if (in->has_target)
-		symbols_text(&s->symbols, in->target, sym, sizeof(sym));
+		kernel_place(s, in->target, sym, sizeof(sym));
 	snprintf(buf, len, "%s%s%s%s", in->text, sym[0] ? " <" : "", sym, sym[0] ? ">" : "");
 }
 
@@ -98,14 +98,15 @@ static void code_row(struct inspect *s, struct table *t, bool physical, uint64_t
 		     const struct disas_insn *in, const uint8_t *bytes)
 {
 	bool current = !physical && addr == session_pc(s), point = points_at(&s->points, physical, addr);
-	char mark[4], sym[300], text[400], hex[40];
+	char mark[4], sym[300] = "", text[400], hex[40];
 
 	snprintf(mark, sizeof(mark), "%s%s", current ? "=>" : "  ", point ? "*" : "");
-	symbols_text(&s->symbols, addr, sym, sizeof(sym));
+	if (!physical)
+		kernel_place(s, addr, sym, sizeof(sym));
 	hex_bytes(bytes, in->len, hex, sizeof(hex));
 	examine_insn_text(s, in, text, sizeof(text));
-	table_row(t, (struct value[]){ V_STR(mark), V_ADDR(addr), sym[0] && !physical ? V_STR(sym) : V_NONE,
-				       V_STR(hex), V_STR(text), V_BOOL(point), V_BOOL(current) });
+	table_row(t, (struct value[]){ V_STR(mark), V_ADDR(addr), sym[0] ? V_STR(sym) : V_NONE, V_STR(hex),
+				       V_STR(text), V_BOOL(point), V_BOOL(current) });
 }
 
 uint64_t examine_code(struct inspect *s, struct result *r, bool physical, uint64_t addr, unsigned n,

@@ -4,6 +4,7 @@
 #include "inspect/kernel_int.h"
 #include "inspect/linux/modules.h"
 #include "inspect/linux/vmas.h"
+#include "inspect/programs_int.h"
 #include "inspect/session_int.h"
 #include "mm/mm.h"
 #include "x86/paging.h"
@@ -162,12 +163,38 @@ bool kernel_task_is(struct inspect *s, const char *name)
 	return *end ? !strcmp(t.comm, name) : t.pid == pid || t.tgid == pid;
 }
 
+struct symbols *kernel_program(struct inspect *s, uint64_t addr)
+{
+	struct lx_task t;
+	uint64_t offset;
+	char path[512];
+
+	if (!s->kernel.programs || !kernel_task(s, &t) || !lx_is_user(s->kernel.k, addr) ||
+	    !lx_file_at(s->kernel.k, &t, addr, path, sizeof(path), &offset))
+		return NULL;
+	return programs_symbols(s->kernel.programs, path, offset, addr);
+}
+
+/* "program!function+0x10". False: PROGRAM has no symbol there. */
+static bool program_place(struct symbols *program, uint64_t addr, char *buf, size_t size)
+{
+	const struct symbol *y = program ? symbols_at(program, addr) : NULL;
+	char name[300];
+
+	if (!y)
+		return false;
+	symbols_text(program, addr, name, sizeof(name));
+	snprintf(buf, size, "%s!%s", y->module, name);
+	return true;
+}
+
 void kernel_place(struct inspect *s, uint64_t addr, char *buf, size_t size)
 {
 	struct lx_task t;
 
 	symbols_text(&s->symbols, addr, buf, size);
-	if (!buf[0] && kernel_task(s, &t) && lx_is_user(s->kernel.k, addr))
+	if (!buf[0] && !program_place(kernel_program(s, addr), addr, buf, size) && kernel_task(s, &t) &&
+	    lx_is_user(s->kernel.k, addr))
 		lx_file_place(s->kernel.k, &t, addr, buf, size);
 }
 
@@ -179,5 +206,6 @@ void kernel_set(struct inspect *s, bool on)
 
 void kernel_fini(struct inspect *s)
 {
+	programs_set(&s->kernel.programs, NULL);
 	lx_free(s->kernel.k);
 }

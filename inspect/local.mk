@@ -99,6 +99,8 @@ noinst_LIBRARIES += %D%/libinspect.a
 	%D%/points.c \
 	%D%/points.h \
 	%D%/cmd/probe_line.h \
+	%D%/programs.c \
+	%D%/programs_int.h \
 	%D%/query.c \
 	%D%/query.h \
 	%D%/record.c \

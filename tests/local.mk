@@ -130,6 +130,7 @@ GUEST_TESTS = \
 	%D%/guests/swap.sh \
 	%D%/guests/traps.sh \
 	%D%/console/linux.sh \
+	%D%/console/programs.sh \
 	%D%/console/tutorial.sh \
 	%D%/tui/linux.sh
 

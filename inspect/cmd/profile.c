@@ -53,8 +53,20 @@ static void function_name(struct inspect *s, gva pc, char *buf, size_t len)
 {
 	const struct symbol *sym = symbols_at(&s->symbols, pc);
 
+	struct symbols *program = sym ? NULL : kernel_program(s, pc);
+	const struct symbol *of = program ? symbols_at(program, pc) : NULL;
+	char place[300] = "";
+
+	if (!sym && !of)
+		kernel_place(s, pc, place, sizeof(place));
 	if (sym)
 		snprintf(buf, len, "%s", sym->name);
+	else if (of)
+		snprintf(buf, len, "%s!%s", of->module, of->name);
+	else if (place[0]) /* of a file only the name */
+		snprintf(buf, len, "[%.*s]",
+			 (int)(strrchr(place, '+') ? strrchr(place, '+') - place : (long)strlen(place)),
+			 place);
 	else
 		snprintf(buf, len, "0x%s", ADDRESS(pc));
 }

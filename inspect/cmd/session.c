@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "inspect/programs_int.h"
 #include "inspect/tables_int.h"
 
 #include <ctype.h>
@@ -145,6 +146,10 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 		return save_symbols(s, a->argv[1], r);
 	if (!strcmp(a->argv[0], "types") && a->argc == 2)
 		return linux_types(s, a, r);
+	if (!strcmp(a->argv[0], "programs") && a->argc == 2) {
+		programs_set(&s->kernel.programs, a->argv[1]);
+		return 0;
+	}
 	if (!strcmp(a->argv[0], "sources") && a->argc == 2) {
 		source_directory(&s->source.files, a->argv[1]);
 		return 0;
@@ -152,7 +157,7 @@ static int cmd_symbols(struct inspect *s, const struct cmd_args *a, struct resul
 	if (strcmp(a->argv[0], "load") || a->argc < 2)
 		return result_fail(
 		    r,
-		    "usage: symbols load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE | sources DIRECTORY");
+		    "usage: symbols load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE | sources DIRECTORY | programs DIRECTORY");
 	if (a->argc > 2 && session_eval(s, a->argv[2], &offset, r))
 		return -1;
 	n = symbols_load(&s->symbols, a->argv[1], offset, err, sizeof(err));
@@ -289,14 +294,15 @@ static int cmd_quit(struct inspect *s, const struct cmd_args *a, struct result *
 
 static const struct command commands[] = {
 	{ "symbols", "file",
-	  "load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE | sources DIRECTORY",
+	  "load FILE [OFFSET] | save FILE | clear | linux [on|off] | types FILE | sources DIRECTORY | programs DIRECTORY",
 	  "load symbols from an ELF file, a System.map or the guest's own kernel, save or remove all",
 	  "The symbols of a Linux guest are found in its memory (kallsyms), wherever its kernel is, at the first stop in "
 	  "which its page-fault handler is in place: then backtraces, breakpoints by name, profiles and views have them "
 	  "without a file. 'symbols linux' looks now, 'symbols linux off' forgets them and looks no more. Files that "
-	  "were loaded come first; 'symbols load vmlinux $kaslr' moves those of a kernel to where it is, and 'symbols types vmlinux' takes the layout of its structures from its DWARF. ELF files with debug information give source lines as well (list); 'symbols sources DIRECTORY' says where the source files are, if not where they were compiled. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
+	  "were loaded come first; 'symbols load vmlinux $kaslr' moves those of a kernel to where it is, and 'symbols types vmlinux' takes the layout of its structures from its DWARF. ELF files with debug information give source lines as well (list); 'symbols sources DIRECTORY' says where the source files are, if not where they were compiled. 'symbols programs' names a directory that has the files of a Linux guest's programs and libraries, by their paths in the guest "
+	  "or by their names alone: backtraces, stops, x/i, list and profile then name their functions, wherever a process has them mapped. 'symbols save' writes all as a System.map, for gdb's macro 'vitrine symbols'.",
 	  cmd_symbols, CMD_PAUSE | CMD_FILES_BY_WORD, 1, 3,
-	  "load|save|clear|linux|types|sources <file>|on|off <expr>" },
+	  "load|save|clear|linux|types|sources|programs <file>|on|off <expr>" },
 	{ "log", NULL, "[CATEGORY|all on|off | file PATH|-]",
 	  "log internal events; without arguments, list the categories", NULL, cmd_log,
 	  CMD_PAUSE | CMD_FILES_BY_WORD, 0, 2, "<log>|all|file on|off" },

@@ -10,7 +10,12 @@ enum { LISTED = 10 };
 
 bool session_source(struct inspect *s, uint64_t addr, struct source_line *l)
 {
-	return lines_at(s->symbols.lines, addr, l);
+	struct symbols *program;
+
+	if (lines_at(s->symbols.lines, addr, l))
+		return true;
+	program = symbols_at(&s->symbols, addr) ? NULL : kernel_program(s, addr);
+	return program && lines_at(program->lines, addr, l);
 }
 
 const char *session_source_text(struct inspect *s, const struct source_line *l, int line)

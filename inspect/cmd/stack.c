@@ -162,6 +162,11 @@ static enum cfi_step table_next(struct inspect *s, struct cursor *cur, struct fr
 
 	if (did == CFI_NONE) {
 		did = cfi_step(s->symbols.cfi, &cur->regs, cur->exact, &mem);
+		if (did == CFI_NONE) {
+			struct symbols *program = kernel_program(s, cur->regs.val[arch->pc]);
+
+			did = cfi_step(program ? program->cfi : NULL, &cur->regs, cur->exact, &mem);
+		}
 		by = FRAME_CFI;
 	}
 	if (did == CFI_NONE || did == CFI_END)

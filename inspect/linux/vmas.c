@@ -279,19 +279,39 @@ static void keep_area(void *ctx, const struct lx_vma *v)
 		p->vma = *v;
 }
 
+/* The structure of the file at P->addr, and the byte of it. */
+static bool find_file(struct lx *k, const struct lx_task *t, struct place *p, uint64_t *file,
+		      uint64_t *offset)
+{
+	struct walk w = { .t = t, .found = keep_area, .ctx = p };
+	uint64_t pages;
+
+	walk(k, &w);
+	if (!p->vma.end || !lx_get(k, p->vma.addr, LX_VMA_FILE, file) || !lx_is_pointer(k, *file) ||
+	    !lx_get(k, p->vma.addr, LX_VMA_PGOFF, &pages))
+		return false;
+	*offset = p->addr - p->vma.start + (pages << PAGE_SHIFT);
+	return true;
+}
+
+bool lx_file_at(struct lx *k, const struct lx_task *t, uint64_t addr, char *path, size_t size,
+		uint64_t *offset)
+{
+	struct place p = { .addr = addr };
+	uint64_t file;
+
+	return find_file(k, t, &p, &file, offset) && file_path(k, file, path, size);
+}
+
 bool lx_file_place(struct lx *k, const struct lx_task *t, uint64_t addr, char *buf, size_t size)
 {
 	struct place p = { .addr = addr };
-	struct walk w = { .t = t, .found = keep_area, .ctx = &p };
-	uint64_t file, pages, dentry;
+	uint64_t file, offset, dentry;
 	char name[256];
 
-	walk(k, &w);
-	if (!p.vma.end || !lx_get(k, p.vma.addr, LX_VMA_FILE, &file) || !lx_is_pointer(k, file) ||
-	    !lx_get(k, p.vma.addr, LX_VMA_PGOFF, &pages) || !lx_get(k, file, LX_FILE_DENTRY, &dentry) ||
+	if (!find_file(k, t, &p, &file, &offset) || !lx_get(k, file, LX_FILE_DENTRY, &dentry) ||
 	    !dentry_name(k, dentry, name, sizeof(name)))
 		return false;
-	snprintf(buf, size, "%s+0x%llx", name,
-		 (unsigned long long)(addr - p.vma.start + (pages << PAGE_SHIFT)));
+	snprintf(buf, size, "%s+0x%llx", name, (unsigned long long)offset);
 	return true;
 }

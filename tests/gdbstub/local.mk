@@ -36,7 +36,11 @@ tests/gdb/looper.elf: tests/gdb/looper.c
 tests/gdb/looper64.elf: tests/gdb/looper.c
 	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m64 -g -O0 -Wall -Wextra -ffreestanding -fno-pic -nostdlib -static \
 	-Wl,-m,elf_x86_64 -Wl,--build-id=none -Wl,-estart -Wl,-Ttext-segment=0x20000000 -o $@ $(top_srcdir)/tests/gdb/looper.c
-check_DATA += tests/gdb/looper.elf tests/gdb/looper64.elf
+# The same, position-independent.
+tests/gdb/pie64.elf: tests/gdb/looper.c
+	$(AM_V_GEN)$(MKDIR_P) tests/gdb && $(GUEST_CC) -m64 -g -O0 -Wall -Wextra -ffreestanding -fPIE -nostdlib -static-pie \
+	-Wl,-m,elf_x86_64 -Wl,--build-id=none -Wl,-estart -o $@ $(top_srcdir)/tests/gdb/looper.c
+check_DATA += tests/gdb/looper.elf tests/gdb/looper64.elf tests/gdb/pie64.elf
 EXTRA_DIST += tests/gdb/looper.c
 check_PROGRAMS += tests/gdb/rsp
 tests_gdb_rsp_SOURCES = tests/gdb/rsp.c

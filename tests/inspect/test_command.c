@@ -470,7 +470,7 @@ static const struct {
 	{ "pick $x break ", "numb", "number" },
 	{ "log ", "io", "io" },
 	{ "log io ", "", "on off" },
-	{ "symbols ", "", "load save clear linux types sources" },
+	{ "symbols ", "", "load save clear linux types sources programs" },
 	{ "sendkey ", "pg", "pgup pgdn" },
 	{ "sendkey ret ", "ctrl-pgu", "ctrl-pgup" },
 	{ "print 1+", "$ebx", "$ebx" },
