@@ -49,7 +49,8 @@ struct kvm_engine {
 	struct kvm_run *run; /* shared with KVM */
 	size_t run_bytes;
 	bool pages;	      /* KVM has paging in 32-bit modes */
-	bool slots;	      /* it has the memory slots */
+	unsigned nslots;      /* memory slots that it has */
+	uint32_t layouts;     /* of the VM, when they were made (mm_vm_layouts()) */
 	bool in_kvm;	      /* the registers are KVM's now; struct cpu is behind */
 	bool pending;	      /* the last exit has something that the next entry completes */
 	bool ready;	      /* an interrupt can be injected */
@@ -77,7 +78,7 @@ enum { GO_ON = -1 };
 /* Open KVM, make the VM and its vCPU. False with one line in ERR. */
 bool kvm_setup(struct kvm_engine *k, char *err, size_t errlen);
 void kvm_teardown(struct kvm_engine *k);
-/* Give KVM the memory slots, once. False: v->error says why. */
+/* Give KVM the memory slots, again when the VM's memory has changed. False: v->error says why. */
 bool kvm_set_slots(struct kvm_engine *k);
 
 /* ---- kvm/state.c: registers, in struct cpu and in KVM ---- */

@@ -252,26 +252,34 @@ void kvm_teardown(struct kvm_engine *k)
 	mm_mirror_free(k->mirror);
 }
 
+static bool refuse_slot(struct kvm_engine *k, gpa at)
+{
+	snprintf(k->v->error, sizeof(k->v->error), "KVM refuses memory at %#llx: %s", (unsigned long long)at,
+		 strerror(errno));
+	return false;
+}
+
 bool kvm_set_slots(struct kvm_engine *k)
 {
 	struct kvm_userspace_memory_region r = { 0 };
 	gpa from = 0, at;
 	uint64_t bytes;
 
-	if (k->slots)
+	if (k->nslots && k->layouts == mm_vm_layouts(k->vm))
 		return true;
+	for (; r.slot < k->nslots; r.slot++) /* of no size: they go */
+		if (ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r))
+			return refuse_slot(k, 0);
+	r.slot = k->nslots = 0;
 	while (mm_mirror_run(k->mirror, from, &at, &bytes)) {
 		r.guest_phys_addr = at;
 		r.memory_size = bytes;
 		r.userspace_addr = (uintptr_t)mm_mirror_base(k->mirror) + at;
-		if (ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r)) {
-			snprintf(k->v->error, sizeof(k->v->error), "KVM refuses memory at %#llx: %s",
-				 (unsigned long long)at, strerror(errno));
-			return false;
-		}
-		r.slot++;
+		if (ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r))
+			return refuse_slot(k, at);
+		k->nslots = ++r.slot;
 		from = at + bytes;
 	}
-	k->slots = true;
+	k->layouts = mm_vm_layouts(k->vm);
 	return true;
 }

@@ -336,10 +336,10 @@ bool state_to_kvm(struct kvm_engine *k)
 {
 	struct kvm_regs r = general(&k->v->cpu);
 
-	if (k->in_kvm)
-		return put_tsc(k) || refused(k, "the time-stamp counter");
 	if (!kvm_set_slots(k))
 		return false;
+	if (k->in_kvm)
+		return put_tsc(k) || refused(k, "the time-stamp counter");
 	if (!put_msrs(k) || !put_system(k))
 		return refused(k, "segments and control registers");
 	if (ioctl(k->cpu_fd, KVM_SET_REGS, &r) || !put_xsave(k))

@@ -104,6 +104,7 @@ static void forget_row(struct row_sink *s, const struct value *v)
 static void views(struct machine *m)
 {
 	struct row_sink none = { .row = forget_row };
+	struct picture p;
 	struct vga_text t;
 
 	for (unsigned i = 0; i < ARRAY_LEN(irq_views); i++)
@@ -111,6 +112,8 @@ static void views(struct machine *m)
 	vga_text(m->board.dev[SLOT_vga], &t);
 	if (t.columns > VGA_COLUMNS || t.lines > VGA_LINES)
 		abort();
+	machine_picture(m, &p);
+	free(p.rgb);
 }
 
 static void operation(struct machine *m, const uint8_t op[OP])
