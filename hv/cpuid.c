@@ -40,6 +40,12 @@ enum { LINEAR_32 = 32, LINEAR_64 = 48 }; /* bits of linear addresses */
 	(CPUID_SSE3 | CPUID_PCLMULQDQ | CPUID_SSSE3 | CPUID_FMA | CPUID_SSE41 | CPUID_SSE42 | CPUID_MOVBE |  \
 	 CPUID_POPCNT | CPUID_AES | CPUID_XSAVE | CPUID_AVX | CPUID_F16C | CPUID_RDRAND | OWN_ECX)
 #define LEAF7_EBX (CPUID_BMI1 | CPUID_AVX2 | CPUID_BMI2 | CPUID_ERMS | CPUID_RDSEED | CPUID_ADX | CPUID_SHA)
+/* AVX-512: all of it that bt/decode/allow.def admits; and of the first processors that had it. */
+#define AVX512_SERVER_EBX (CPUID_AVX512F | CPUID_AVX512DQ | CPUID_AVX512CD | CPUID_AVX512BW | CPUID_AVX512VL)
+#define AVX512_EBX (AVX512_SERVER_EBX | CPUID_AVX512IFMA)
+#define AVX512_ECX                                                                                           \
+	(CPUID_AVX512VBMI | CPUID_AVX512_VBMI2 | CPUID_AVX512_VNNI | CPUID_AVX512_BITALG |                   \
+	 CPUID_AVX512_VPOPCNTDQ)
 #define EXT_EDX (CPUID_NX | CPUID_MMXEXT | CPUID_RDTSCP)
 /* AMD's copy of leaf 1 in EDX of leaf 80000001H. */
 #define EXT_EDX_COPY                                                                                         \
@@ -47,6 +53,9 @@ enum { LINEAR_32 = 32, LINEAR_64 = 48 }; /* bits of linear addresses */
 	 CPUID_CMOV | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR | OWN_EDX)
 #define EXT_ECX (CPUID_LAHF | CPUID_LZCNT | CPUID_SSE4A | CPUID_MISALIGNSSE | CPUID_PREFETCHW)
 #define XSAVE1 (CPUID_XSAVEOPT | CPUID_XSAVEC | CPUID_XGETBV1)
+
+/* Signatures. Programs choose code by them alone (target_clones of gcc). */
+enum { COMET_LAKE = 0xa0653, SKYLAKE_SERVER = 0x50654, ZEN_2 = 0x830f10 };
 
 /* A model: masks on the host's bits. Signature 0 and vendor NULL: the host's. */
 struct cpu_model {
@@ -61,9 +70,9 @@ struct cpu_model {
 
 #define HOST_MODEL                                                                                           \
 	.max_basic = 0xd, .max_ext = 0x80000008, .edx1 = BASIC_EDX, .ecx1 = BASIC_ECX | LONG_ECX1,           \
-	.ebx7 = LEAF7_EBX | LONG_EBX7, .ecx7 = LONG_ECX7, .edx7 = CPUID_ARCH_CAPABILITIES,                   \
-	.ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX, .ext_ecx = EXT_ECX, .xsave1 = XSAVE1,              \
-	.vmx = CPUID_VMX_ALL, .hypervisor = true, .lm = true
+	.ebx7 = LEAF7_EBX | AVX512_EBX | LONG_EBX7, .ecx7 = AVX512_ECX | LONG_ECX7,                          \
+	.edx7 = CPUID_ARCH_CAPABILITIES, .ext_edx = EXT_EDX | EXT_EDX_COPY | LONG_EXT_EDX,                   \
+	.ext_ecx = EXT_ECX, .xsave1 = XSAVE1, .vmx = CPUID_VMX_ALL, .hypervisor = true, .lm = true
 #define P5_EDX (CPUID_FPU | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_CX8 | CPUID_MCE | CPUID_APIC)
 #define P6_EDX                                                                                               \
 	(P5_EDX | CPUID_MCA | CPUID_PAE | CPUID_SEP | CPUID_MTRR | CPUID_PGE | CPUID_CMOV | CPUID_PAT |      \
@@ -89,6 +98,22 @@ static const struct cpu_model models[] = {
 	  .ext_edx = CPUID_NX | CPUID_RDTSCP | LONG_EXT_EDX,
 	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT,
 	  .xsave1 = CPUID_XSAVEOPT,
+	  .vmx = CPUID_VMX_HASWELL,
+	  .hypervisor = true,
+	  .lm = true },
+	{ .name = "skylake-server",
+	  .help = "Skylake of servers, as far as the host has its features: AVX-512",
+	  .vendor = "GenuineIntel",
+	  .signature = SKYLAKE_SERVER,
+	  .max_basic = 0xd,
+	  .max_ext = 0x80000008,
+	  .edx1 = BASIC_EDX,
+	  .ecx1 = BASIC_ECX | LONG_ECX1,
+	  .ebx7 = (LEAF7_EBX & ~(uint32_t)CPUID_SHA) | AVX512_SERVER_EBX | LONG_EBX7,
+	  .edx7 = CPUID_ARCH_CAPABILITIES,
+	  .ext_edx = CPUID_NX | CPUID_RDTSCP | LONG_EXT_EDX,
+	  .ext_ecx = CPUID_LAHF | CPUID_LZCNT | CPUID_PREFETCHW,
+	  .xsave1 = XSAVE1,
 	  .vmx = CPUID_VMX_HASWELL,
 	  .hypervisor = true,
 	  .lm = true },
@@ -192,13 +217,55 @@ static uint32_t *add(struct cpuid_table *t, uint32_t leaf, uint32_t sub, bool in
 	return t->e[t->n++].reg;
 }
 
-static void host(uint32_t leaf, uint32_t sub, uint32_t r[4])
+static void host_as_it_is(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	uint32_t max = (uint32_t)__get_cpuid_max(leaf & 0x80000000u, NULL);
 
 	memset(r, 0, 16);
 	if (leaf <= max)
 		__cpuid_count(leaf, sub, r[A], r[B], r[C], r[D]);
+}
+
+static uint32_t host_xcr0(void)
+{
+	uint32_t lo, hi, r[4];
+
+	host_as_it_is(1, 0, r);
+	if (!(r[C] & CPUID_OSXSAVE))
+		return 0;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return lo;
+}
+
+/* Can guests have AVX-512? What the monitor needs for it every processor has that is not a Xeon Phi; its
+ * kernel must have enabled it, and the images of guests must fit. */
+static bool host_has_avx512(void)
+{
+	const uint32_t needs = CPUID_AVX512F | CPUID_AVX512BW | CPUID_AVX512VL;
+	uint32_t r[4];
+
+	host_as_it_is(7, 0, r);
+	if ((r[B] & needs) != needs || (host_xcr0() & XCR0_AVX512) != XCR0_AVX512)
+		return false;
+	host_as_it_is(0xd, 1, r);
+	if (~r[A] & (CPUID_XSAVEC | CPUID_XGETBV1))
+		return false;
+	for (uint32_t i = AVX512_INDEX; i < AVX512_INDEX + 3; i++) {
+		host_as_it_is(0xd, i, r);
+		if (r[A] + r[B] > XSAVE_MOST_BYTES)
+			return false;
+	}
+	return true;
+}
+
+/* What the host offers, AVX-512 only as a whole. */
+static void host(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	host_as_it_is(leaf, sub, r);
+	if (leaf == 7 && !sub && !host_has_avx512()) {
+		r[B] &= ~(uint32_t)AVX512_EBX;
+		r[C] &= ~(uint32_t)AVX512_ECX;
+	}
 }
 
 static void put_vendor(uint32_t r[4], const char *v)
@@ -208,27 +275,33 @@ static void put_vendor(uint32_t r[4], const char *v)
 	memcpy(&r[C], v + 8, 4);
 }
 
-/* State components that XCR0 may enable: x87, SSE, and AVX where the model has it. */
+/* State components that XCR0 may enable: x87, SSE, and AVX and AVX-512 where the model has them. */
 static uint32_t xcr0_mask(const struct cpu_model *m)
 {
-	uint32_t r[4];
+	uint32_t r[4], mask = XCR0_X87 | XCR0_SSE;
 
 	host(1, 0, r);
-	return (r[C] & m->ecx1 & CPUID_AVX) ? XCR0_X87 | XCR0_SSE | XCR0_AVX : XCR0_X87 | XCR0_SSE;
+	if (r[C] & m->ecx1 & CPUID_AVX)
+		mask |= XCR0_AVX;
+	host(7, 0, r);
+	if (mask & XCR0_AVX && r[B] & m->ebx7 & CPUID_AVX512F)
+		mask |= XCR0_AVX512;
+	return mask;
 }
 
-/* Programs choose code by the processor's model alone (target_clones of gcc), so a model that has AVX-512
- * would have them execute it, which no guest is offered: the last ones before it of the same vendor. */
-static uint32_t host_signature(void)
+/* The host's; but of a processor that has AVX-512 the newest one of its vendor whose vector instructions are
+ * all offered. Later ones have GFNI, VAES, VPCLMULQDQ and half-precision numbers, too, and programs that know
+ * the processor by its signature alone would execute them. */
+static uint32_t host_signature(const struct cpu_model *m)
 {
-	enum { AVX512F = 1 << 16, COMET_LAKE = 0xa0653, ZEN_2 = 0x830f10 };
-	uint32_t r[4], is[4];
+	uint32_t r[4], is[4], has[4];
 
-	host(7, 0, r);
+	host_as_it_is(7, 0, r);
+	host(7, 0, has);
 	host(0, 0, is);
-	if (r[B] & AVX512F && is[C] == signature_INTEL_ecx)
-		return COMET_LAKE;
-	if (r[B] & AVX512F && is[C] == signature_AMD_ecx)
+	if (r[B] & CPUID_AVX512F && is[C] == signature_INTEL_ecx)
+		return has[B] & m->ebx7 & CPUID_AVX512F ? SKYLAKE_SERVER : COMET_LAKE;
+	if (r[B] & CPUID_AVX512F && is[C] == signature_AMD_ecx)
 		return ZEN_2;
 	host(1, 0, r);
 	return r[A];
@@ -245,7 +318,7 @@ static void add_identity(struct cpuid_table *t, const struct cpu_model *m)
 		put_vendor(r, m->vendor);
 	r = add(t, 1, 0, false);
 	host(1, 0, r);
-	r[A] = m->signature ? m->signature : host_signature();
+	r[A] = m->signature ? m->signature : host_signature(m);
 	r[B] = 1 << 16 | 8 << 8; /* one processor, 64-byte lines */
 	r[C] = ((r[C] | OWN_ECX | ASKED_ECX | CPUID_PCID) & m->ecx1) | (m->hypervisor ? CPUID_HYPERVISOR : 0);
 	r[D] = (r[D] | OWN_EDX) & m->edx1;
@@ -275,20 +348,25 @@ static void add_topology(struct cpuid_table *t)
 		memcpy(add(t, 0xb, sub, true), level[sub], 16);
 }
 
+/* Images are the host's: guests' instructions write them. */
 static void add_xsave(struct cpuid_table *t, const struct cpu_model *m)
 {
-	uint32_t mask = xcr0_mask(m), h[4], *r = add(t, 0xd, 0, true);
+	uint32_t mask = xcr0_mask(m), h[4], *r = add(t, 0xd, 0, true), *size = r + C;
 
 	r[A] = mask;
-	r[B] = xsave_bytes(XCR0_X87); /* recomputed by cpuid_query() */
-	r[C] = xsave_bytes(mask);
+	r[B] = XSAVE_MIN_BYTES; /* recomputed by cpuid_query() */
+	r[C] = XSAVE_MIN_BYTES;
 	host(0xd, 1, h);
 	r = add(t, 0xd, 1, true);
 	r[A] = h[A] & m->xsave1;
-	r[B] = xsave_bytes(mask);
-	if (mask & XCR0_AVX)
-		memcpy(add(t, 0xd, XSAVE_AVX_INDEX, true),
-		       (const uint32_t[]){ XSAVE_AVX_BYTES, XSAVE_AVX_AT, 0, 0 }, 16);
+	r[B] = XSAVE_MIN_BYTES; /* likewise */
+	for (uint32_t i = XSAVE_AVX_INDEX; i < AVX512_INDEX + 3; i++) {
+		if (!(mask >> i & 1))
+			continue;
+		host(0xd, i, h);
+		memcpy(add(t, 0xd, i, true), (const uint32_t[]){ h[A], h[B], 0, 0 }, 16);
+		*size = h[A] + h[B] > *size ? h[A] + h[B] : *size;
+	}
 }
 
 static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
@@ -308,7 +386,7 @@ static void add_extended(struct cpuid_table *t, const struct cpu_model *m)
 	memcpy(add(t, 0x80000000, 0, false), h, 16);
 	r = add(t, 0x80000001, 0, false);
 	host(0x80000001, 0, r);
-	r[A] = m->signature ? m->signature : host_signature();
+	r[A] = m->signature ? m->signature : host_signature(m);
 	r[B] = 0;
 	r[C] = (r[C] | ASKED_EXT_ECX) & m->ext_ecx;
 	if (r[D] & CPUID_FPU) /* AMD's copy of leaf 1 */

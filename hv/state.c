@@ -151,6 +151,17 @@ static void hash_fpu(XXH3_state_t *h, const struct xsave_image *x)
 	add(h, avx->ymmh, sizeof(avx->ymmh));
 }
 
+/* Nothing, where all is in its initial state: as of processors without AVX-512. */
+static void hash_avx512(XXH3_state_t *h, const struct avx512_image *x)
+{
+	struct avx512_image all = *x;
+
+	avx512_expand(&all);
+	avx512_settle(&all);
+	if (all.xstate_bv)
+		add(h, all.k, sizeof(all) - offsetof(struct avx512_image, k));
+}
+
 /* Memory of [FIRST, END). Pages that are all zero are left out, populated or not. */
 static void hash_range(XXH3_state_t *h, struct machine *m, gpa first, gpa end)
 {
@@ -197,6 +208,7 @@ uint64_t machine_state_hash(struct machine *m)
 	for (unsigned i = 0; i < machine_parts(m); i++)
 		hash_part(h, state_part(m, i));
 	hash_fpu(h, &m->v->cpu.xsave);
+	hash_avx512(h, &m->v->cpu.avx512);
 	for (unsigned i = 0; i < m->board.ndevs; i++)
 		hash_part(h, state_dev_part(m->board.dev[i]));
 	if (m->cfg.clock == CLOCK_ICOUNT) {

@@ -9,6 +9,7 @@
 #include "mm/nested.h"
 #include "x86/msrs.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,21 +178,44 @@ bool state_keeps_paging(int cpu_fd)
 
 /* ---- the rest ---- */
 
+/* KVM's image is in standard form, in the host's layout; what AVX-512 adds is moved to it, or from it. */
+static void move_avx512(uint8_t *image, struct avx512_image *x, bool out)
+{
+	void *const part[] = { x->k, x->zmmh, x->zmm16 };
+	uint64_t *in_use = &((struct xsave_image *)(void *)image)->xstate_bv;
+
+	if (!out) {
+		x->xcomp_bv = AVX512_XCOMP;
+		x->xstate_bv = *in_use & AVX512_COMPONENTS;
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
+		uint32_t size, at, c, d;
+
+		if (!(x->xstate_bv >> (AVX512_INDEX + i) & 1) ||
+		    !__get_cpuid_count(0xd, AVX512_INDEX + i, &size, &at, &c, &d) ||
+		    at + size > XSAVE_MOST_BYTES)
+			continue;
+		memcpy(out ? image + at : (uint8_t *)part[i], out ? (uint8_t *)part[i] : image + at, size);
+		*in_use |= 1ull << (AVX512_INDEX + i);
+	}
+}
+
 static bool put_xsave(struct kvm_engine *k)
 {
-	const struct cpu *c = &k->v->cpu;
+	struct cpu *c = &k->v->cpu;
 	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = c->xcr0 ? c->xcr0 : 1 } } };
 	struct kvm_xsave *s = (struct kvm_xsave *)k->buffer;
 
 	memset(k->buffer, 0, sizeof(k->buffer));
 	memcpy(k->buffer, &c->xsave, sizeof(c->xsave));
 	((struct xsave_image *)k->buffer)->xcomp_bv = 0;
+	move_avx512(k->buffer, &c->avx512, true);
 	if (ioctl(k->cpu_fd, KVM_SET_XCRS, &x))
 		LOG(cpu, "KVM refuses XCR0 %#llx", (unsigned long long)c->xcr0);
 	return !ioctl(k->cpu_fd, KVM_SET_XSAVE, s);
 }
 
-/* What components the guest may have used: x87, SSE, AVX. */
+/* What components the guest may have used: x87, SSE, AVX; AVX-512 has an image of its own. */
 enum { XSTATE_KNOWN = 7 };
 
 static bool get_xsave(struct kvm_engine *k)
@@ -204,6 +228,7 @@ static bool get_xsave(struct kvm_engine *k)
 	memcpy(&c->xsave, k->buffer, sizeof(c->xsave));
 	c->xsave.xstate_bv &= XSTATE_KNOWN;
 	c->xsave.xcomp_bv = 0;
+	move_avx512(k->buffer, &c->avx512, false);
 	for (unsigned i = 0; i < x.nr_xcrs && i < KVM_MAX_XCRS; i++)
 		if (!x.xcrs[i].xcr)
 			c->xcr0 = x.xcrs[i].value;

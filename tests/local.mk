@@ -73,6 +73,7 @@ SHELL_TESTS = \
 	%D%/guests/hyper64.sh \
 	%D%/guests/vmx_views.sh \
 	%D%/guests/svm_views.sh \
+	%D%/guests/avx512.sh \
 	%D%/guests/isa.sh \
 	%D%/guests/vmx.sh \
 	%D%/guests/kvm.sh \
@@ -140,6 +141,7 @@ EXTRA_DIST += \
 	$(SHELL_TESTS) \
 	$(GUEST_TESTS) \
 	%D%/guests/guestlib.sh \
+	%D%/guests/wide/wide.c \
 	%D%/guests/linuxlib.sh \
 	%D%/console/tutorial.py \
 	%D%/guests/maps.py \

@@ -565,12 +565,42 @@ START_TEST(backdoor)
 }
 END_TEST
 
-static uint32_t host_model(void)
+/* AVX-512: where the host has it, with its state in leaf 0DH, where the host has that. */
+static void check_wide(const char *name, const struct cpuid_table *t)
 {
-	uint32_t r[4];
+	struct cpu cpu = { .xcr0 = 0xe7 };
+	uint32_t r[4], leaf[4], h[4], most = 832, sum = 832;
+	bool wide;
 
-	__cpuid(1, r[0], r[1], r[2], r[3]);
-	return r[0];
+	cpuid_query(t, &cpu, 7, 0, r);
+	wide = r[1] & (1 << 16);
+	ck_assert(!wide || __builtin_cpu_supports("avx512f"));
+	ck_assert(wide || !(r[1] & (1u << 31 | 1u << 30 | 1 << 28 | 1 << 21 | 1 << 17)));
+	ck_assert_msg(!wide || !strcmp(name, "host") || !strcmp(name, "max") ||
+			  !strcmp(name, "skylake-server"),
+		      "%s", name);
+	cpuid_query(t, &cpu, 0xd, 0, leaf);
+	ck_assert_uint_eq((leaf[0] & 0xe0) == 0xe0, wide);
+	ck_assert_uint_eq((leaf[0] & 0xe0) != 0, wide);
+	for (uint32_t i = 5; wide && i < 8; i++) {
+		cpuid_query(t, &cpu, 0xd, i, r);
+		__cpuid_count(0xd, i, h[0], h[1], h[2], h[3]);
+		ck_assert_uint_eq(r[0], h[0]);
+		ck_assert_uint_eq(r[1], h[1]);
+		most = r[0] + r[1] > most ? r[0] + r[1] : most;
+		sum += r[0];
+	}
+	if (!wide)
+		return;
+	ck_assert_uint_eq(leaf[1], most);
+	ck_assert_uint_eq(leaf[2], most);
+	cpuid_query(t, &cpu, 0xd, 1, r);
+	ck_assert_uint_eq(r[1], sum);
+	cpu.xcr0 = 7;
+	cpuid_query(t, &cpu, 0xd, 0, r);
+	ck_assert_uint_eq(r[1], 832);
+	cpuid_query(t, &cpu, 0xd, 1, r);
+	ck_assert_uint_eq(r[1], 832);
 }
 
 START_TEST(cpuid_models)
@@ -588,11 +618,7 @@ START_TEST(cpuid_models)
 		cpuid_query(&t, &cpu, 1, 0, r);
 		ck_assert_uint_eq(r[3] & (1 << 9), 0); /* no APIC */
 		ck_assert_uint_eq(r[2] & (1 << 27), 0);
-		cpuid_query(&t, &cpu, 7, 0, r);
-		ck_assert_uint_eq(r[1] & (1 << 16), 0); /* no AVX-512 */
-		/* Nor the host's model number, by which programs would take it for granted. */
-		cpuid_query(&t, &cpu, 1, 0, r);
-		ck_assert(!__builtin_cpu_supports("avx512f") || r[0] != host_model());
+		check_wide(name, &t);
 	}
 	ck_assert(!cpuid_build(&m->cpuid, "8008", 1, 1, err, sizeof(err)));
 	ck_assert_ptr_eq(strstr(err, "no CPU model \"8008\"; choose from host "), err);
@@ -634,6 +660,8 @@ START_TEST(cpuid_features)
 	ck_assert(!offers("host,-sse2", FEATURE_SSE2) && offers("host,-sse2", FEATURE_SSE));
 	ck_assert(!offers("host,-sse2", FEATURE_SSE3) && !offers("host,-sse2", FEATURE_AES));
 	ck_assert(!offers("host,-xsave", FEATURE_AVX) && !offers("host,-xsave", FEATURE_XSAVEOPT));
+	ck_assert(!offers("host,-avx2", FEATURE_AVX512F) && !offers("host,-avx512f", FEATURE_AVX512BW));
+	ck_assert(!offers("host,-avx512bw", FEATURE_AVX512_VBMI2) && offers("host,-avx512f", FEATURE_AVX2));
 	ck_assert(offers("486,+sse3", FEATURE_SSE) && offers("486,+SSE3", FEATURE_FXSR));
 	ck_assert(!offers("host,+sse2,-mmx", FEATURE_MMX) && offers("host,-mmx,+mmx", FEATURE_MMX));
 	ck_assert(!offers("host,-smap", FEATURE_SMAP));

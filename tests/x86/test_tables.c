@@ -322,6 +322,17 @@ START_TEST(feature_masks)
 	ck_assert_uint_eq(CPUID_BMI1, (unsigned)bit_BMI);
 	ck_assert_uint_eq(CPUID_BMI2, (unsigned)bit_BMI2);
 	ck_assert_uint_eq(CPUID_AVX2, (unsigned)bit_AVX2);
+	ck_assert_uint_eq(CPUID_AVX512F, (unsigned)bit_AVX512F);
+	ck_assert_uint_eq(CPUID_AVX512DQ, (unsigned)bit_AVX512DQ);
+	ck_assert_uint_eq(CPUID_AVX512IFMA, (unsigned)bit_AVX512IFMA);
+	ck_assert_uint_eq(CPUID_AVX512CD, (unsigned)bit_AVX512CD);
+	ck_assert_uint_eq(CPUID_AVX512BW, (unsigned)bit_AVX512BW);
+	ck_assert_uint_eq(CPUID_AVX512VL, (unsigned)bit_AVX512VL);
+	ck_assert_uint_eq(CPUID_AVX512VBMI, (unsigned)bit_AVX512VBMI);
+	ck_assert_uint_eq(CPUID_AVX512_VBMI2, (unsigned)bit_AVX512VBMI2);
+	ck_assert_uint_eq(CPUID_AVX512_VNNI, (unsigned)bit_AVX512VNNI);
+	ck_assert_uint_eq(CPUID_AVX512_BITALG, (unsigned)bit_AVX512BITALG);
+	ck_assert_uint_eq(CPUID_AVX512_VPOPCNTDQ, (unsigned)bit_AVX512VPOPCNTDQ);
 	ck_assert_uint_eq(CPUID_ADX, (unsigned)bit_ADX);
 	ck_assert_uint_eq(CPUID_SHA, (unsigned)bit_SHA);
 	ck_assert_uint_eq(CPUID_LZCNT, (unsigned)bit_LZCNT);
@@ -363,6 +374,7 @@ START_TEST(xsave_as_the_host_says)
 	ck_assert_uint_eq(xsave_bytes(XCR0_X87 | XCR0_SSE), b);
 	ck_assert_uint_eq(xsave_bytes(XCR0_X87 | XCR0_SSE | XCR0_AVX), a + b);
 	ck_assert_uint_eq(XCR0_AVX, 1 << XSAVE_AVX_INDEX);
+	ck_assert_uint_eq(XCR0_AVX512, AVX512_COMPONENTS);
 }
 END_TEST
 
