@@ -31,6 +31,7 @@ enum board_event {
 	EVENT_EXIT,
 	EVENT_CPU_RESET, /* the processor's INIT line: 8042, port 0x92 */
 	EVENT_RESET,	 /* whole board: 0xcf9 */
+	EVENT_PANIC,	 /* the guest's kernel has panicked, and says so */
 };
 
 /* Who drives an interrupt line. Devices that share one have a source each, or share a source that ORs them
@@ -187,6 +188,7 @@ void board_ratio(struct value *v, uint64_t num, uint64_t den);
 void pic_rows(struct dev *d, struct row_sink *s);
 void pit_rows(struct dev *d, struct row_sink *s);
 void rtc_rows(struct dev *d, struct row_sink *s);
+void mouse_rows(struct dev *d, struct row_sink *s);
 void uart_rows(struct dev *d, struct row_sink *s);
 /* ARG: the address of a PCI function, as "00:03.0"; "": all. An error text, or NULL. */
 const char *pci_rows(struct dev *d, const char *arg, struct row_sink *s);

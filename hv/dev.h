@@ -26,8 +26,16 @@ struct dev_mmio {
 enum arrival_kind {
 	ARRIVAL_SERIAL, /* bytes for a serial port */
 	ARRIVAL_KEYS,	/* scan codes of set 1 for a keyboard */
+	ARRIVAL_MOUSE,	/* records of struct mouse_move for the mouse */
 	ARRIVAL_NMI,	/* the NMI button: a byte for each time it is pressed */
 	ARRIVAL_KINDS
+};
+
+/* The mouse was moved, right and down, its wheel towards the user; the buttons that are down. */
+struct mouse_move {
+	int16_t dx, dy;
+	int8_t dz;
+	uint8_t buttons; /* bits: left, right, middle */
 };
 
 enum { DEV_NAME = 16 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "hv/machine.h"
 
 static bool bad(char *err, size_t errlen, const char *text, const char *what, size_t len, const char *word)
 {
@@ -74,4 +75,12 @@ bool device_options(const char *text, const struct device_key *keys, unsigned n,
 bool device_is(const char *text, const char *model)
 {
 	return strlen(model) == strcspn(text, ",") && !strncmp(text, model, strlen(model));
+}
+
+bool devices_have(const struct machine_config *cfg, const char *model)
+{
+	for (unsigned i = 0; i < DEVICES_MAX && cfg->device[i]; i++)
+		if (device_is(cfg->device[i], model))
+			return true;
+	return false;
 }

@@ -18,6 +18,8 @@ struct device_key {
  */
 bool device_options(const char *text, const struct device_key *keys, unsigned n, void *at, char *err,
 		    size_t errlen);
-/* Does TEXT begin with MODEL? */
+/* Does TEXT begin with MODEL? Does one of the devices of CFG? */
 bool device_is(const char *text, const char *model);
+struct machine_config;
+bool devices_have(const struct machine_config *cfg, const char *model);
 #endif

@@ -10,9 +10,10 @@
 _Static_assert(BOARD_MAX_DEVS <= 64, "a bit for each slot");
 
 /* Most bytes queued of each kind: enough for a pasted text, and for keys typed ahead; NMIs merge. */
-static const size_t limits[ARRIVAL_KINDS] = {
-	[ARRIVAL_SERIAL] = 65536, [ARRIVAL_KEYS] = 256, [ARRIVAL_NMI] = 1
-};
+static const size_t limits[ARRIVAL_KINDS] = { [ARRIVAL_SERIAL] = 65536,
+					      [ARRIVAL_KEYS] = 256,
+					      [ARRIVAL_MOUSE] = 64 * sizeof(struct mouse_move),
+					      [ARRIVAL_NMI] = 1 };
 
 void inbox_init(struct inbox *b)
 {

@@ -41,6 +41,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/pci_int.h \
 	%D%/dev/pci_setup.c \
 	%D%/dev/pci_view.c \
+	%D%/dev/pvpanic.c \
 	%D%/dev/virtio.h \
 	%D%/dev/virtio_blk.c \
 	%D%/dev/virtio_int.h \
@@ -129,6 +130,8 @@ noinst_LIBRARIES += %D%/libhvgpr.a
 	%D%/dev/pci.c \
 	%D%/dev/piix.c \
 	%D%/dev/port92.c \
+	%D%/dev/ps2_mouse.c \
+	%D%/dev/ps2_mouse.h \
 	%D%/dev/stubs.c \
 	%D%/dev/testdev.c \
 	%D%/dev/uart.c \

@@ -2,6 +2,7 @@
  * See hv/machine.h: construction and the controlling side of run control. The
  * vCPU thread's side is hv/run.c. */
 #include "hv/machine_int.h"
+#include "hv/device_options.h"
 #include "hv/ram.h"
 
 #include <errno.h>
@@ -179,6 +180,7 @@ static bool make_board(struct machine *m, char *err, size_t errlen)
 		return fail(err, errlen, "guest memory: a 32-bit processor has 3 GiB at most");
 	b->apic = cpuid_apic(&m->cpuid);
 	m->loader.apic = b->apic.present;
+	m->loader.pvpanic = devices_have(&m->cfg, "pvpanic");
 	m->loader.lm = cpuid_lm(&m->cpuid);
 	m->loader.cpu_signature = m->cpuid.e[1].reg[0];
 	m->loader.cpu_features = m->cpuid.e[1].reg[3];
@@ -610,6 +612,19 @@ void machine_port_out(struct machine *m, uint16_t port, unsigned size, uint32_t 
 void machine_key(struct machine *m, uint8_t scancode)
 {
 	post(m, ARRIVAL_KEYS, SLOT_kbd, &scancode, 1);
+}
+
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+	struct mouse_move v = { (int16_t)dx, (int16_t)dy, (int8_t)dz, (uint8_t)buttons };
+
+	atomic_store(&m->mouse_buttons, buttons);
+	post(m, ARRIVAL_MOUSE, SLOT_kbd, &v, sizeof(v));
+}
+
+unsigned machine_mouse_buttons(const struct machine *m)
+{
+	return atomic_load(&m->mouse_buttons);
 }
 
 unsigned machine_image_bits(const struct machine *m)

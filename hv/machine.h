@@ -124,6 +124,7 @@ enum stop_reason {
 	STOP_WATCH,
 	STOP_EVENT,
 	STOP_ICOUNT,
+	STOP_PANIC, /* the guest's kernel says that it has panicked */
 	STOP_END
 };
 
@@ -177,6 +178,10 @@ void machine_memory_changed(struct machine *m);
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
 void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
+/* Move the mouse by DX to the right, DY down and its wheel by DZ towards the user; which buttons (left 1,
+ * right 2, middle 4) are down then; those that the last move had. Any thread. */
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
+unsigned machine_mouse_buttons(const struct machine *m);
 /* Access a port as the guest's IN and OUT do, with all that the device makes of it; SIZE 1, 2, 4 bytes. While
  * stopped. */
 uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size);

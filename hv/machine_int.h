@@ -75,8 +75,9 @@ struct machine {
 	struct state_part extra; /* machine_add_state(); fields NULL: none */
 	struct loader loader;
 	struct inbox inbox;
-	struct io_notice io; /* of the drives and the networks */
-	atomic_bool napping; /* the vCPU's thread sleeps, or is about to */
+	atomic_uint mouse_buttons; /* as the last move had them */
+	struct io_notice io;	   /* of the drives and the networks */
+	atomic_bool napping;	   /* the vCPU's thread sleeps, or is about to */
 	struct door door;
 	struct network network;
 	struct hosted hosted;

@@ -151,6 +151,9 @@ static bool board_events(struct machine *m, struct machine_stop *out)
 	case EVENT_EXIT:
 		*out = stopped(m, MACHINE_EXITED, STOP_END);
 		return false;
+	case EVENT_PANIC:
+		*out = stopped(m, MACHINE_STOPPED, STOP_PANIC);
+		return false;
 	default:
 		return reset_event(m, ev, out);
 	}

@@ -20,7 +20,7 @@ enum { VERSION = 1, HEADER_MAX = 64, JSON_MAX = 16 << 20, JSON_STYLE = JSON_INDE
 #define PAGES_END UINT64_MAX
 
 static const char *const kind_names[ARRIVAL_KINDS] = {
-	[ARRIVAL_SERIAL] = "serial", [ARRIVAL_KEYS] = "keys", [ARRIVAL_NMI] = "nmi"
+	[ARRIVAL_SERIAL] = "serial", [ARRIVAL_KEYS] = "keys", [ARRIVAL_MOUSE] = "mouse", [ARRIVAL_NMI] = "nmi"
 };
 
 static bool fail(char *err, size_t errlen, const char *text)

@@ -20,6 +20,7 @@ DEV_VIEW(pic, pic_rows)
 DEV_VIEW(pit, pit_rows)
 DEV_VIEW(rtc, rtc_rows)
 DEV_VIEW(com1, uart_rows)
+DEV_VIEW(kbd, mouse_rows)
 
 #define PCI_VIEW(name)                                                                                       \
 	static const char *name##_view(void *owner, const char *arg, struct row_sink *s)                     \
@@ -63,6 +64,18 @@ static const struct view_col rtc_cols[] = {
 	{ "hz", "hz", VAL_REAL, "Hz", "periodic rate" },
 	{ "index", "index", VAL_HEX, "", "register selected at port 0x70" },
 	{ "shutdown", "shutdown", VAL_HEX, "", "CMOS shutdown status" },
+};
+
+static const struct view_col mouse_cols[] = {
+	{ "kind", "kind", VAL_STR, "", "what the driver has chosen" },
+	{ "reporting", "reporting", VAL_BOOL, "", "the driver wants to be told of moves" },
+	{ "rate", "rate", VAL_UINT, "Hz", "sampling rate that the driver has set" },
+	{ "resolution", "resolution", VAL_UINT, "1/mm", "counts that it has set" },
+	{ "buttons", "buttons", VAL_HEX, "", "those that are down: left 1, right 2, middle 4" },
+	{ "moves", "moves", VAL_UINT, "", "times that it was moved or clicked" },
+	{ "packets", "packets", VAL_UINT, "", "what the guest was told of that" },
+	{ "lost", "lost", VAL_UINT, "", "moves and clicks while the driver did not want to know" },
+	{ "waiting", "waiting", VAL_UINT, "B", "bytes that the guest has not read yet" },
 };
 
 static const struct view_col serial_cols[] = {
@@ -431,6 +444,11 @@ static const struct view views[] = {
 	  VIEW_COLS(serial_cols),
 	  .rows = com1_view_rows,
 	  .flags = VIEW_VERTICAL | VIEW_LIVE },
+	{ .name = "mouse",
+	  .help = "PS/2 mouse",
+	  VIEW_COLS(mouse_cols),
+	  .rows = kbd_view_rows,
+	  .flags = VIEW_VERTICAL | VIEW_LIVE },
 	{ .name = "pci",
 	  .help = "PCI functions, or one: info pci 00:01.0",
 	  VIEW_COLS(pci_cols),
@@ -477,10 +495,10 @@ static const struct view views[] = {
 };
 
 const struct view *const machine_views[] = {
-	&views[0],     &views[1],     &views[2],	   &irq_views[0],  &irq_views[1], &irq_views[2],
-	&irq_views[3], &irq_views[4], &views[3],	   &views[4],	   &views[5],	  &views[6],
-	&views[7],     &views[8],     &views[9],	   &views[10],	   &views[11],	  &views[12],
-	&views[13],    &view_screen,  &view_worlds,	   &view_switches, &view_hosted,  &view_net,
-	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices, &view_counters,
-	NULL,
+	&views[0],	&views[1],     &views[2],     &irq_views[0],	   &irq_views[1],  &irq_views[2],
+	&irq_views[3],	&irq_views[4], &views[3],     &views[4],	   &views[5],	   &views[6],
+	&views[7],	&views[8],     &views[9],     &views[10],	   &views[11],	   &views[12],
+	&views[13],	&views[14],    &view_screen,  &view_worlds,	   &view_switches, &view_hosted,
+	&view_net,	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices,
+	&view_counters, NULL,
 };

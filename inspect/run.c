@@ -198,6 +198,7 @@ static const struct {
 	[STOPPED_BREAKPOINT] = { "breakpoint", DEBUG_POINT },
 	[STOPPED_WATCHPOINT] = { "watchpoint", DEBUG_POINT },
 	[STOPPED_EVENT] = { "event", DEBUG_POINT },
+	[STOPPED_PANIC] = { "guest panic", DEBUG_POINT },
 	[STOPPED_STEP] = { "step", DEBUG_STEPPED },
 	[STOPPED_ICOUNT] = { "icount", DEBUG_STEPPED },
 	[STOPPED_FINISH] = { "finish", DEBUG_STEPPED },
@@ -472,6 +473,11 @@ static bool ends_run(struct inspect *s, const struct machine_stop *st)
 	}
 	if (side_stop(s, st))
 		return true;
+	if (st->reason == STOP_PANIC) {
+		run_set_stop(s, STOPPED_PANIC);
+		linux_panic_text(s, s->run.stop.detail, sizeof(s->run.stop.detail));
+		return true;
+	}
 	if (!s->run.halting && !session_interrupted(s))
 		return false;
 	run_set_stop(s, STOPPED_ASKED);

@@ -15,6 +15,7 @@ enum stopped_by {
 	STOPPED_BREAKPOINT,
 	STOPPED_WATCHPOINT,
 	STOPPED_EVENT,
+	STOPPED_PANIC, /* the guest's kernel panicked: by a device (--device pvpanic) */
 	STOPPED_STEP,
 	STOPPED_ICOUNT,
 	STOPPED_FINISH,

@@ -241,6 +241,11 @@ int inspect_exit_status(struct inspect *s, char *why, size_t whylen)
 	}
 	if (s->switched_off)
 		return 0;
+	if (s->m && s->run.stop.reason == STOPPED_PANIC) {
+		snprintf(why, whylen, "the guest panicked%s%s", s->run.stop.detail[0] ? ": " : "",
+			 s->run.stop.detail);
+		return 126;
+	}
 	switch (state) {
 	case MACHINE_EXITED:
 		return machine_exit_code(s->m) & 0xff;

@@ -22,4 +22,6 @@ extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss,
     view_break, view_display, view_symbols, view_fpu, view_xmm, view_linux, view_linux_fields, view_tasks,
     view_vmas, view_dmesg, view_modules;
 int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/help.c */
+/* What the log of a Linux guest says of its panic; "": nothing, or it is none. */
+void linux_panic_text(struct inspect *s, char *buf, size_t len);
 #endif

@@ -88,12 +88,13 @@ static void make_fadt(uint8_t p[ACPI_FADT_LEN], uint32_t at, bool apic)
 	acpi_header(p, "FACP", ACPI_FADT_LEN, 3);
 }
 
-void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, bool apic)
+void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, unsigned with)
 {
+	bool apic = with & ACPI_WITH_APIC;
 	uint8_t *rsdp = image + ACPI_RSDP, *rsdt = image + ACPI_RSDT, *facs = image + ACPI_FACS;
 
 	memset(image, 0, ACPI_IMAGE);
-	acpi_header(image + ACPI_DSDT, "DSDT", (uint32_t)dsdt_build(image + ACPI_DSDT, HEADER), 1);
+	acpi_header(image + ACPI_DSDT, "DSDT", (uint32_t)dsdt_build(image + ACPI_DSDT, HEADER, with), 1);
 	memcpy(facs, "FACS", SIG);
 	put(facs + 4, FACS_LEN, 4);
 	facs[32] = 1;
@@ -112,10 +113,10 @@ void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, bool apic)
 	rsdp[8] = acpi_checksum(rsdp, ACPI_RSDP_LEN);
 }
 
-bool acpi_write(struct mm_vm *vm, bool apic)
+bool acpi_write(struct mm_vm *vm, unsigned with)
 {
 	uint8_t image[ACPI_IMAGE];
 
-	acpi_build(image, ACPI_AT, apic);
+	acpi_build(image, ACPI_AT, with);
 	return mm_phys_write(vm, ACPI_AT, image, sizeof(image));
 }

@@ -41,9 +41,12 @@ enum {
 	ACPI_FADT_X_DSDT = 140,
 };
 
-/* Build RSDP, RSDT, FADT, HPET, FACS, DSDT and with APIC the MADT for an IMAGE that begins at physical
+/* What a machine has of it; bits: an APIC, pvpanic's port. */
+enum { ACPI_WITH_APIC = 1, ACPI_WITH_PVPANIC = 2 };
+
+/* Build RSDP, RSDT, FADT, HPET, FACS, DSDT and with an APIC the MADT for an IMAGE that begins at physical
  * address AT. */
-void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, bool apic);
+void acpi_build(uint8_t image[ACPI_IMAGE], uint32_t at, unsigned with);
 void acpi_header(uint8_t *p, const char *sig, uint32_t len, uint8_t rev);
 void acpi_madt(uint8_t p[ACPI_MADT_LEN]);
 void acpi_hpet(uint8_t p[ACPI_HPET_LEN]);
@@ -52,10 +55,10 @@ uint8_t acpi_checksum(const uint8_t *p, size_t n);
 
 /* Write the DSDT's code to TABLE, from offset AT on; return the offset of its end, before ACPI_IMAGE -
  * ACPI_DSDT. */
-size_t dsdt_build(uint8_t *table, size_t at);
+size_t dsdt_build(uint8_t *table, size_t at, unsigned with);
 
 /* Write them for a guest that is entered without a BIOS. False when the guest has no memory there. */
-bool acpi_write(struct mm_vm *vm, bool apic);
+bool acpi_write(struct mm_vm *vm, unsigned with);
 
 /* The same of the MP table (Intel MultiProcessor Specification 1.4), for the processor with this signature
  * and these features. */
@@ -72,5 +75,5 @@ struct acpi_files {
 	uint8_t loader[ACPI_LOADER];
 };
 
-void acpi_files_make(struct acpi_files *f, bool apic);
+void acpi_files_make(struct acpi_files *f, unsigned with);
 #endif

@@ -56,14 +56,14 @@ static void make_entry(uint8_t p[ACPI_LOADER_ENTRY], const struct loader_row *ro
 }
 
 /* Entries left over are zero: commands that the BIOS does not know, and passes over. */
-void acpi_files_make(struct acpi_files *f, bool apic)
+void acpi_files_make(struct acpi_files *f, unsigned with)
 {
 	uint8_t *at = f->loader;
 
 	memset(f, 0, sizeof(*f));
-	acpi_build(f->image, 0u - ACPI_RSDT, apic);
+	acpi_build(f->image, 0u - ACPI_RSDT, with);
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].only == (apic ? WITHOUT_APIC : WITH_APIC))
+		if (rows[i].only == ((with & ACPI_WITH_APIC) ? WITHOUT_APIC : WITH_APIC))
 			continue;
 		make_entry(at, &rows[i]);
 		at += ACPI_LOADER_ENTRY;

@@ -77,8 +77,7 @@ static unsigned hex(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
 }
 
-/* Name(_HID, EisaId(ID)), ID like "PNP0A03". */
-static void hid(struct aml *a, const char *id)
+static void eisa_id(struct aml *a, const char *id)
 {
 	unsigned v = (unsigned)(id[0] & 31) << 10 | (unsigned)(id[1] & 31) << 5 | (unsigned)(id[2] & 31);
 	const uint8_t eisa[4] = {
@@ -88,8 +87,20 @@ static void hid(struct aml *a, const char *id)
 		(uint8_t)(hex(id[5]) << 4 | hex(id[6])),
 	};
 
-	bytes(a, "\x08_HID\x0c", 6);
+	byte(a, 0x0c);
 	bytes(a, eisa, 4);
+}
+
+/* Name(_HID, EisaId(ID)), ID like "PNP0A03"; a longer one is a string. */
+static void hid(struct aml *a, const char *id)
+{
+	bytes(a, "\x08_HID", 5);
+	if (strlen(id) <= 7) {
+		eisa_id(a, id);
+		return;
+	}
+	byte(a, 0x0d);
+	bytes(a, id, strlen(id) + 1);
 }
 
 static void name_byte(struct aml *a, const char *name, uint8_t v)
@@ -158,14 +169,16 @@ struct isa_row {
 	uint8_t len;
 	uint16_t port2;
 	uint8_t len2;
-	int8_t irq;
+	int8_t irq; /* -1: none */
 };
 
 static const struct isa_row isa[] = {
 	{ "PIC_", "PNP0000", 0x20, 2, 0xa0, 2, 2 }, { "TIMR", "PNP0100", 0x40, 4, 0, 0, 0 },
 	{ "RTC_", "PNP0B00", 0x70, 2, 0, 0, 8 },    { "KBD_", "PNP0303", 0x60, 1, 0x64, 1, 1 },
-	{ "COM1", "PNP0501", 0x3f8, 8, 0, 0, 4 },
+	{ "COM1", "PNP0501", 0x3f8, 8, 0, 0, 4 },   { "MOU_", "PNP0F13", 0, 0, 0, 0, 12 },
 };
+
+static const struct isa_row panic = { "PEVT", "QEMU0001", 0x505, 1, 0, 0, -1 };
 
 static void isa_device(struct aml *a, const struct isa_row *row)
 {
@@ -174,10 +187,12 @@ static void isa_device(struct aml *a, const struct isa_row *row)
 
 	hid(a, row->id);
 	name_byte(a, "_STA", 0xf);
-	res_io(&r, row->port, row->len);
+	if (row->len)
+		res_io(&r, row->port, row->len);
 	if (row->len2)
 		res_io(&r, row->port2, row->len2);
-	res_irq(&r, (unsigned)row->irq);
+	if (row->irq >= 0)
+		res_irq(&r, (unsigned)row->irq);
 	resources(a, "_CRS", &r);
 	aml_end(a, dev);
 }
@@ -360,7 +375,7 @@ static void route_fields(struct aml *a)
 	aml_end(a, at);
 }
 
-static void pci_root(struct aml *a)
+static void pci_root(struct aml *a, unsigned with)
 {
 	size_t root = device(a, "PCI0"), bridge;
 	struct aml r = { .len = 0 };
@@ -381,11 +396,13 @@ static void pci_root(struct aml *a)
 	route_fields(a);
 	for (unsigned i = 0; i < ARRAY_LEN(isa); i++)
 		isa_device(a, &isa[i]);
+	if (with & ACPI_WITH_PVPANIC)
+		isa_device(a, &panic);
 	aml_end(a, bridge);
 	aml_end(a, root);
 }
 
-size_t dsdt_build(uint8_t *table, size_t at)
+size_t dsdt_build(uint8_t *table, size_t at, unsigned with)
 {
 	static const uint8_t s5[] = {
 		0x08, '\\',	    '_',  'S',		'5',  '_', 0x12, 0x0a, 4,
@@ -398,7 +415,7 @@ size_t dsdt_build(uint8_t *table, size_t at)
 	sb = scope(&a, "\\_SB_");
 	for (unsigned n = 0; n < LINKS; n++)
 		link_device(&a, n);
-	pci_root(&a);
+	pci_root(&a, with);
 	aml_end(&a, sb);
 	memcpy(table + at, a.buf + at, a.len - at);
 	return a.len;

@@ -361,7 +361,8 @@ bool image_load(struct loader *l)
 		return bios_load(l);
 	if (!put_bda(l))
 		return false;
-	if (!acpi_write(l->vm, l->apic) || (l->apic && !mp_write(l->vm, l->cpu_signature, l->cpu_features)))
+	if (!acpi_write(l->vm, (l->apic ? ACPI_WITH_APIC : 0) | (l->pvpanic ? ACPI_WITH_PVPANIC : 0)) ||
+	    (l->apic && !mp_write(l->vm, l->cpu_signature, l->cpu_features)))
 		return image_fail(l, "no memory for ACPI tables");
 	if (l->cfg->flat)
 		return flat_load(l);

@@ -18,6 +18,7 @@ struct loader {
 	uint64_t ram;			      /* of all of it (hv/ram.h) */
 	struct cpu *cpu;		      /* reset state on entry; entry state on success */
 	bool apic;			      /* the machine has one */
+	bool pvpanic;			      /* likewise, as an ISA device */
 	bool lm;			      /* the processor has 64-bit mode */
 	unsigned bits;			      /* of the kernel that was loaded: 32 or 64; 0: not known */
 	uint32_t cpu_signature, cpu_features; /* CPUID leaf 1, EAX and EDX: for the MP table */

@@ -5,6 +5,7 @@
 
 #include "hv/boot/acpi.h"
 #include "hv/board.h"
+#include "hv/device_options.h"
 
 enum { PORT_SELECT = 0x510, PORT_DATA = 0x511 };
 enum {
@@ -135,7 +136,8 @@ static void fw_cfg_reset(struct dev *d)
 
 	f->key = 0;
 	f->pos = 0;
-	acpi_files_make(&f->acpi, d->board->apic.present);
+	acpi_files_make(&f->acpi, (d->board->apic.present ? ACPI_WITH_APIC : 0) |
+				      (devices_have(d->board->cfg, "pvpanic") ? ACPI_WITH_PVPANIC : 0));
 }
 
 const struct dev_class fw_cfg_class = {

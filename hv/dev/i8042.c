@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The i8042 keyboard controller with a keyboard on its first port and nothing on its second (IBM PS/2
- * Technical Reference, keyboard controller). Keys arrive as set 1 codes, which a guest sees with
- * translation on. */
+ * The i8042 keyboard controller with a keyboard on its first port and a mouse on its second (IBM PS/2
+ * Technical Reference, keyboard controller; hv/dev/ps2_mouse.c). Keys arrive as set 1 codes, which a guest
+ * sees with translation on. */
+#include "base/view.h"
 #include "hv/board.h"
+#include "hv/dev/ps2_mouse.h"
 
-enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20, ST_TIMEOUT = 0x40 };
+enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20 };
 enum { CCB_IRQ1 = 1, CCB_IRQ12 = 2, CCB_SYS = 4, CCB_KBD_OFF = 0x10, CCB_AUX_OFF = 0x20, CCB_XLATE = 0x40 };
 enum { OUT_RESET = 1, OUT_A20 = 2, KBD_ACK = 0xfa, KBD_RESEND = 0xfe, QUEUE = 64 };
-enum { FROM_AUX = 0x100, FROM_TIMEOUT = 0x200 };
+enum { FROM_AUX = 0x100 };
 
 struct byte_queue {
 	uint16_t item[QUEUE];
@@ -28,6 +30,7 @@ struct i8042 {
 	uint8_t ram[32];
 	struct byte_queue reply; /* from the controller */
 	struct byte_queue kbd;	 /* from the keyboard */
+	struct ps2_mouse mouse;
 };
 
 static const struct dev_ports ports[] = { { 0x60, 0x60, 1 }, { 0x64, 0x64, 1 } };
@@ -48,6 +51,32 @@ static const struct state_field fields[] = {
 	F_ARRAY(i8042, kbd.item),
 	F_NUM_IN(i8042, kbd.head, 0, QUEUE - 1),
 	F_NUM_IN(i8042, kbd.len, 0, QUEUE),
+	F_NUM(i8042, mouse.id),
+	F_NUM(i8042, mouse.command),
+	F_NUM(i8042, mouse.rate),
+	F_NUM(i8042, mouse.resolution),
+	F_NUM_IN(i8042, mouse.scaling, 0, 1),
+	F_NUM_IN(i8042, mouse.reporting, 0, 1),
+	F_NUM_IN(i8042, mouse.remote, 0, 1),
+	F_NUM_IN(i8042, mouse.wrap, 0, 1),
+	F_NUM(i8042, mouse.buttons),
+	F_NUM(i8042, mouse.told),
+	F_HEX(i8042, mouse.rates),
+	F_NUM_IN(i8042, mouse.dx, -MOUSE_MOVES, MOUSE_MOVES),
+	F_NUM_IN(i8042, mouse.dy, -MOUSE_MOVES, MOUSE_MOVES),
+	F_NUM_IN(i8042, mouse.dz, -MOUSE_MOVES, MOUSE_MOVES),
+	F_HEX(i8042, mouse.queue),
+	F_NUM_IN(i8042, mouse.head, 0, MOUSE_QUEUE - 1),
+	F_NUM_IN(i8042, mouse.len, 0, MOUSE_QUEUE),
+	F_NUM(i8042, mouse.last),
+	F_COUNTER(i8042, mouse.moves),
+	F_COUNTER(i8042, mouse.packets),
+	F_COUNTER(i8042, mouse.lost),
+};
+static const struct dev_counter counters[] = {
+	{ "moves", offsetof(struct i8042, mouse.moves), "times that the mouse was moved or clicked" },
+	{ "packets", offsetof(struct i8042, mouse.packets), "what the guest was told of that" },
+	{ "lost", offsetof(struct i8042, mouse.lost), "moves and clicks while it did not want to know" },
 };
 
 /* Set 2 code of each set 1 code, 0: none. */
@@ -75,19 +104,31 @@ static uint16_t get(struct byte_queue *q)
 	return item;
 }
 
+/* The next byte for the output buffer: the controller's own, then the keyboard's, then the mouse's; a port
+ * that is off keeps its bytes. False: there is none. */
+static bool next(struct i8042 *k, uint16_t *item)
+{
+	if (k->reply.len)
+		*item = get(&k->reply);
+	else if (k->kbd.len && !(k->ccb & CCB_KBD_OFF))
+		*item = get(&k->kbd);
+	else if (k->mouse.len && !(k->ccb & CCB_AUX_OFF))
+		*item = FROM_AUX | ps2_mouse_next(&k->mouse);
+	else
+		return false;
+	return true;
+}
+
 /* Move the next byte into the output buffer when it is free, and drive the lines. */
 static void update(struct i8042 *k)
 {
-	struct byte_queue *q = k->reply.len ? &k->reply : &k->kbd;
 	bool full, aux;
+	uint16_t item;
 
-	if (!(k->status & ST_OBF) && q->len && (q == &k->reply || !(k->ccb & CCB_KBD_OFF))) {
-		uint16_t item = get(q);
-
+	if (!(k->status & ST_OBF) && next(k, &item)) {
 		k->data = (uint8_t)item;
-		k->status &= (uint8_t) ~(ST_AUX | ST_TIMEOUT);
-		k->status |= (uint8_t)(ST_OBF | (item & FROM_AUX ? ST_AUX : 0) |
-				       (item & FROM_TIMEOUT ? ST_TIMEOUT : 0));
+		k->status &= (uint8_t)~ST_AUX;
+		k->status |= item & FROM_AUX ? ST_OBF | ST_AUX : ST_OBF;
 	}
 	full = k->status & ST_OBF;
 	aux = k->status & ST_AUX;
@@ -119,11 +160,25 @@ static void scancode(struct i8042 *k, uint8_t code)
 	update(k);
 }
 
+/* A record that is cut short, as a saved state may have, is dropped. */
+static size_t mouse_accept(struct i8042 *k, const uint8_t *data, size_t n)
+{
+	struct mouse_move v;
+
+	for (size_t i = 0; i + sizeof(v) <= n; i += sizeof(v)) {
+		gpr_copy(&v, data + i, sizeof(v));
+		ps2_mouse_moved(&k->mouse, v.dx, v.dy, v.dz, v.buttons);
+	}
+	update(k);
+	return n;
+}
+
 static size_t kbd_accept(struct dev *d, enum arrival_kind kind, const uint8_t *data, size_t n)
 {
 	struct i8042 *k = (struct i8042 *)d;
 
-	(void)kind;
+	if (kind == ARRIVAL_MOUSE)
+		return mouse_accept(k, data, n);
 	n = n < room(k) ? n : room(k);
 	for (size_t i = 0; i < n; i++)
 		scancode(k, data[i]);
@@ -226,8 +281,8 @@ static void command_data(struct i8042 *k, uint8_t val)
 	case 0xd3:
 		put(&k->reply, FROM_AUX | val);
 		break;
-	case 0xd4: /* to the second port: no device */
-		put(&k->reply, FROM_AUX | FROM_TIMEOUT | KBD_RESEND);
+	case 0xd4:
+		ps2_mouse_write(&k->mouse, val);
 		break;
 	}
 }
@@ -296,7 +351,7 @@ static uint32_t kbd_in(struct dev *d, uint16_t port, unsigned size)
 	if (port == 0x64)
 		return k->status | ST_UNLOCKED;
 	if (k->status & ST_OBF) {
-		k->status &= (uint8_t) ~(ST_OBF | ST_AUX | ST_TIMEOUT);
+		k->status &= (uint8_t) ~(ST_OBF | ST_AUX);
 		board_irq(d->board, 1, false);
 		board_irq(d->board, 12, false);
 		update(k);
@@ -325,22 +380,36 @@ static void kbd_out(struct dev *d, uint16_t port, unsigned size, uint32_t val)
 static void kbd_reset(struct dev *d)
 {
 	struct i8042 *k = (struct i8042 *)d;
-	struct dev keep = k->d;
 
-	gpr_zero(k, sizeof(*k));
-	k->d = keep;
+	gpr_zero((uint8_t *)k + sizeof(k->d), offsetof(struct i8042, mouse) - sizeof(k->d));
+	ps2_mouse_reset(&k->mouse);
 	k->ccb = CCB_IRQ1 | CCB_SYS | CCB_XLATE;
 	k->status = ST_SYS;
 	k->outport = 0xcf;
 	kbd_defaults(k, true);
 }
 
+void mouse_rows(struct dev *d, struct row_sink *s)
+{
+	static const char *const models[] = {
+		[0] = "three buttons", [3] = "with a wheel", [4] = "with a wheel and five buttons"
+	};
+	const struct ps2_mouse *m = &((struct i8042 *)d)->mouse;
+
+	s->row(s, (const struct value[]){
+		      V_STR(m->id < ARRAY_LEN(models) && models[m->id] ? models[m->id] : "unknown"),
+		      V_BOOL(m->reporting), V_UINT(m->rate),
+		      V_UINT(m->resolution <= 3 ? 1u << m->resolution : 0), V_HEX(m->buttons),
+		      V_UINT(m->moves), V_UINT(m->packets), V_UINT(m->lost), V_UINT(m->len) });
+}
+
 const struct dev_class i8042_class = {
 	.name = "kbd",
-	.help = "i8042 keyboard controller and keyboard",
+	.help = "i8042 keyboard controller, keyboard and PS/2 mouse",
 	.size = sizeof(struct i8042),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),
+	DEV_COUNTERS(counters),
 	.reset = kbd_reset,
 	.in = kbd_in,
 	.out = kbd_out,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Input to the guest from scripts: serial and type send text, nmi presses a button, wait waits for output. */
+ * Input to the guest from scripts: serial and type send text, mouse-move and mouse-button use the mouse, nmi
+ * presses a button, wait waits for output. */
 #include "inspect/tables_int.h"
 
 #include <errno.h>
@@ -129,6 +130,61 @@ static int cmd_sendkey(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
+/* ---- the mouse ---- */
+
+static bool move_arg(const char *text, long most, int *val)
+{
+	char *end;
+	long n = strtol(text, &end, 0);
+
+	*val = (int)n;
+	return end != text && !*end && n >= -most && n <= most;
+}
+
+static int cmd_mouse_move(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	int dx, dy, dz = 0;
+
+	if (!move_arg(a->argv[0], INT16_MAX, &dx) || !move_arg(a->argv[1], INT16_MAX, &dy) ||
+	    (a->argc > 2 && !move_arg(a->argv[2], INT8_MAX, &dz)))
+		return result_fail(r, "mouse-move: DX and DY are -32767 to 32767, DZ is -127 to 127");
+	machine_mouse(s->m, dx, dy, dz, machine_mouse_buttons(s->m));
+	return 0;
+}
+
+/* Buttons by name, or as bits: middle 2 and right 4, as QEMU has them. */
+static bool buttons_arg(const char *text, unsigned *buttons)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} names[] = { { "none", 0 }, { "left", 1 }, { "right", 2 }, { "middle", 4 } };
+	static const uint8_t numbers[] = { 0, 1, 4, 5, 2, 3, 6, 7 };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(text, names[i].name)) {
+			*buttons |= names[i].bits;
+			return true;
+		}
+	if (text[0] < '0' || text[0] > '7' || text[1])
+		return false;
+	*buttons |= numbers[text[0] - '0'];
+	return true;
+}
+
+static int cmd_mouse_button(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	unsigned buttons = 0;
+
+	for (int i = 0; i < a->argc; i++)
+		if (!buttons_arg(a->argv[i], &buttons))
+			return result_fail(
+			    r, "mouse-button: no button '%s': there are left, middle, right, none",
+			    a->argv[i]);
+	machine_mouse(s->m, 0, 0, 0, buttons);
+	return 0;
+}
+
 static int cmd_nmi(struct inspect *s, const struct cmd_args *a, struct result *r)
 {
 	(void)a;
@@ -209,6 +265,14 @@ static const struct command commands[] = {
 	  "Key names are QEMU's: ret, esc, tab, spc, backspace, up, pgdn, f1, ctrl, alt, shift, delete...; for example "
 	  "ctrl-alt-delete. Several chords are pressed one after the other.",
 	  cmd_sendkey, CMD_MACHINE, 1, -1, "<key> ..." },
+	{ "mouse-move", "mouse_move", "DX DY [DZ]",
+	  "move the guest's mouse by DX to the right, DY down and its wheel by DZ towards you",
+	  "In counts of the PS/2 mouse; the guest may accelerate it. 'info mouse' says whether a driver listens.",
+	  cmd_mouse_move, CMD_MACHINE, 2, 3, COMP_NONE },
+	{ "mouse-button", "mouse_button", "BUTTON...",
+	  "hold BUTTONs of the guest's mouse down, and release the others",
+	  "BUTTON is left, middle, right or none; or a number, the sum of left 1, middle 2 and right 4.",
+	  cmd_mouse_button, CMD_MACHINE, 1, 3, COMP_NONE },
 	{ "nmi", NULL, "", "press the NMI button: a non-maskable interrupt",
 	  "It reaches the processor by LINT1 of the local APIC. Linux says what it was doing when it was started with "
 	  "'unknown_nmi_panic', and otherwise that the reason is unknown.",
@@ -216,4 +280,4 @@ static const struct command commands[] = {
 	{ 0 },
 };
 
-const struct command_group cmd_input_group = { "input", "Serial port and keyboard", commands };
+const struct command_group cmd_input_group = { "input", "Serial port, keyboard and mouse", commands };

@@ -265,6 +265,30 @@ static const char *dmesg_rows(void *owner, const char *arg, struct row_sink *sin
 	return k ? lx_printk_each(k, dmesg_lines, sink) : why;
 }
 
+struct panic_line {
+	char *buf;
+	size_t len;
+};
+
+static void panic_record(void *ctx, const struct lx_record *r)
+{
+	const struct panic_line *p = ctx;
+
+	if (!strncmp(r->text, "Kernel panic", 12))
+		snprintf(p->buf, p->len, "%.*s", (int)strcspn(r->text, "\n"), r->text);
+}
+
+void linux_panic_text(struct inspect *s, char *buf, size_t len)
+{
+	struct panic_line p = { buf, len };
+	const char *why;
+	struct lx *k = kernel_of(s, &why);
+
+	buf[0] = 0;
+	if (k)
+		lx_printk_each(k, panic_record, &p);
+}
+
 const struct view view_dmesg = {
 	.name = "dmesg",
 	.help = "the log of a Linux guest's kernel",

@@ -7,7 +7,7 @@
 need
 flavours="686-pae cloud-amd64"
 [ -z "${LONG:-}" ] || flavours="$flavours 686 amd64"
-plan $(($(echo "$flavours" | wc -w) * 5))
+plan $(($(echo "$flavours" | wc -w) * 11))
 
 virtio="virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci"
 
@@ -23,6 +23,26 @@ cmp -s /tmp/first /tmp/second || echo "second $(sha256sum /tmp/second | cut -c1-
 read -r line
 END
 sed -i "s/\$virtio/$virtio/" "$TMP/rng.sh"
+
+cat >"$TMP/mouse.sh" <<'END'
+insmod /evdev.ko
+insmod /psmouse.ko
+n=0
+until grep -q Mouse /proc/bus/input/devices || [ $n -eq 100 ]; do sleep 0.1; n=$((n + 1)); done
+exec 3</dev/input/mice
+echo "mouse: $(sed -n 's/.*Name="\(.*Mouse\)"/\1/p' /proc/bus/input/devices)"
+while :; do echo "event:$(dd bs=3 count=1 <&3 2>/dev/null | od -An -td1)"; done
+END
+
+for way in mmio pci; do
+	cat >"$TMP/pvpanic-$way.sh" <<-END
+		for m in $virtio; do insmod /modules/\$m.ko; done
+		insmod /pvpanic.ko 2>/dev/null
+		insmod /pvpanic-$way.ko
+		echo "panic now"
+		echo c >/proc/sysrq-trigger
+	END
+done
 
 # boot NAME OPTION...: run /NAME.sh in the flavour's kernel under the commands on standard input.
 boot()
@@ -95,11 +115,63 @@ rng()
 	ok $? "$flavour: the host's numbers, within a limit" "$(detail)"
 }
 
+# The wheel has no place in what /dev/input/mice gives: tests/hv/test_devices.c has it.
+mouse()
+{
+	if [ ! -s "$CACHE/devices-$flavour/psmouse.ko" ]; then
+		skip "$flavour: mouse" "the kernel has no driver"
+		skip "$flavour: buttons" "the kernel has no driver"
+		return
+	fi
+	boot mouse <<-END
+		wait "Mouse" 300
+		mouse-move 5 7
+		wait "event:" 60
+		mouse_move -100 -20
+		wait "event:" 60
+		mouse-button left middle
+		wait "event:" 60
+		mouse_button 4
+		wait "event:" 60
+		mouse-move 1 0 -1
+		wait "event:" 60
+		mouse-button none
+		wait "event:" 60
+		info mouse
+	END
+	[ "$(sed -n 's/^event: *//p' "$TMP/out" | tr -s ' ' | tr '\n' ',' )" = "40 5 -7,24 -100 20,13 0 0,10 0 0,10 1 0,8 0 0," ]
+	ok $? "$flavour: Linux' mouse moves as ours, with its buttons" "$(detail)"
+	grep -q "^mouse: ImExPS/2 " "$TMP/out" && grep -qE '^kind +with a wheel and five buttons' "$TMP/out"
+	ok $? "$flavour: it is an IntelliMouse Explorer" "$(detail)"
+}
+
+pvpanic()
+{
+	for way in mmio pci; do
+		[ $way = pci ] && model=pvpanic-pci || model=pvpanic
+		boot pvpanic-$way --device $model <<-END
+			wait "panic now" 300
+			continue
+			info counters
+			info cpus
+		END
+		grep -q '^guest panic in sh' "$TMP/out" && grep -q '^Kernel panic - not syncing: sysrq triggered crash' "$TMP/out" && [ "$(counter panics 1)" -eq 1 ] &&
+			grep -qE '^state +stopped' "$TMP/out"
+		ok $? "$flavour: a panic stops the machine, by $model" "$(detail)"
+		run_guest 300 --memory 192M --kernel "$CACHE/linux-$flavour" --initrd "$TMP/initrd" \
+			--append "console=ttyS0 quiet panic=-1 run=pvpanic-$way.sh" --device $model
+		[ "$status" -eq 126 ] && grep -q 'the guest panicked: Kernel panic - not syncing: sysrq triggered crash' "$TMP/err"
+		ok $? "$flavour: and ends vitrine run, by $model" "$(detail)"
+	done
+}
+
 for flavour in $flavours; do
 	if [ ! -s "$CACHE/devices-$flavour/order" ] || [ ! -s "$CACHE/busybox" ]; then
-		for t in 1 2 3 4 5; do skip "$flavour" "guests/fetch could not fetch it (network?)"; done
+		for t in 1 2 3 4 5 6 7 8 9 10 11; do skip "$flavour" "guests/fetch could not fetch it (network?)"; done
 		continue
 	fi
-	"$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$CACHE/devices-$flavour"/*.ko "$TMP/rng.sh" || exit 99
+	"$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$CACHE/devices-$flavour"/*.ko "$TMP"/*.sh || exit 99
 	rng
+	mouse
+	pvpanic
 done

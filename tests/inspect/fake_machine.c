@@ -31,6 +31,7 @@ struct machine {
 	void (*out)(void *ctx, const uint8_t *buf, size_t n);
 	void *out_ctx;
 	char input[256];
+	unsigned mouse_buttons;
 };
 
 static struct machine *of(struct vcpu *v)
@@ -673,6 +674,20 @@ void machine_key(struct machine *m, uint8_t scancode)
 
 	snprintf(text, sizeof(text), "%02x ", scancode);
 	strcat(m->input, text);
+}
+
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "mouse %d %d %d %u ", dx, dy, dz, buttons);
+	strcat(m->input, text);
+	m->mouse_buttons = buttons;
+}
+
+unsigned machine_mouse_buttons(const struct machine *m)
+{
+	return m->mouse_buttons;
 }
 
 /* A state is EAX alone. */
