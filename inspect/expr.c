@@ -245,8 +245,18 @@ static int64_t number(struct parser *ps)
 
 static int64_t compiled_reg(struct parser *ps, const char *name)
 {
+	const char *why, *rest = ps->p;
 	struct prog_op op = { 0 };
-	const char *why = ps->env->reg_op ? ps->env->reg_op(ps->env->ctx, name, &op) : "is not known here";
+	char text[200];
+	int64_t v;
+
+	if (ps->env->macro && ps->env->macro(ps->env->ctx, name, text, sizeof(text))) {
+		ps->p = text;
+		v = ternary(ps);
+		ps->p = rest;
+		return v;
+	}
+	why = ps->env->reg_op ? ps->env->reg_op(ps->env->ctx, name, &op) : "is not known here";
 
 	if (why)
 		return fail(ps, "$%s %s", name, why);

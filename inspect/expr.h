@@ -18,6 +18,9 @@ struct expr_env {
 	/* For expr_compile_prefix(): get the op that loads $NAME at run time. NULL, or a static line that
 	 * says why there is none. */
 	const char *(*reg_op)(void *ctx, const char *name, struct prog_op *op);
+	/* Likewise: write an expression that $NAME stands for. False: it is none such. NULL: there are none.
+	 */
+	bool (*macro)(void *ctx, const char *name, char *buf, size_t size);
 	bool wide; /* 64-bit code: *ADDR and [ADDR] have 64 bits, and so has long */
 };
 

@@ -80,7 +80,10 @@ static void save_probe(FILE *f, const struct value *vals, const struct view *v)
 	const char *line = text_of(v, vals, "line"), *cond = text_of(v, vals, "condition");
 
 	fprintf(f, "probe 0x%s%s%s%s%s\n", ADDRESS(number_of(v, vals, "pc")), line[0] ? " " : "", line,
-		cond[0] ? " if " : "", cond);
+		!cond[0]		     ? ""
+		: !strncmp(cond, "task ", 5) ? " "
+					     : " if ",
+		cond);
 }
 
 static const struct saved_view saved_views[] = {

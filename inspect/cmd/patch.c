@@ -242,11 +242,12 @@ static const struct command commands[] = {
 	  "save <file>" },
 	{ "unpatch", NULL, "NUMBER|all", "remove a patch (info patches lists them), or all", NULL,
 	  cmd_unpatch, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PATCHES), 1, 1, "all|<patches.number>" },
-	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [if EXPR]",
+	{ "probe", NULL, "[ADDRESS] [\"FORMAT\" [EXPR,...]] [task NAME] [if EXPR]",
 	  "count executions of the instruction at ADDRESS or pc without stopping; print FORMAT when EXPR holds (info probes)",
 	  "A probe is part of the translation. A count is three inline instructions; comparisons of 32-bit registers with "
 	  "constants, joined by &&, are inline too; other conditions, and printing, are callouts. FORMAT is that of "
-	  "trace. Registers are read when the probe is hit; $variables and symbols have their present values. See also "
+	  "trace. Registers, and $task, $pid and $tgid of a Linux guest, are read when the probe is hit; $variables and symbols have their present values. "
+	  "With task, only hits of the task of that name, or of that number, count. See also "
 	  "trace, which stops the guest for a moment.",
 	  cmd_probe, CMD_MACHINE | CMD_PAUSE | CMD_NEEDS(PART_PROBES), 0, -1, COMP_EXPR },
 	{ "unprobe", NULL, "[NUMBER|at ADDRESS|all]",

@@ -51,11 +51,32 @@ static bool symbol(void *ctx, const char *name, uint64_t *val)
 	return env.symbol(env.ctx, name, val);
 }
 
+/* $task, $pid, $tgid: read by the probe itself, where the kernel has the task that executes. */
+static bool task_macro(void *ctx, const char *name, char *buf, size_t size)
+{
+	const struct probe_env *e = ctx;
+	const struct lx *k = e->s->kernel.k;
+	enum lx_field field = !strcmp(name, "pid") ? LX_TASK_PID : LX_TASK_TGID;
+	struct lx_task t;
+	char task[64];
+
+	if ((strcmp(name, "task") && strcmp(name, "pid") && strcmp(name, "tgid")) || !kernel_task(e->s, &t))
+		return false;
+	snprintf(task, sizeof(task), "*(u%u)0x%llx", 8 * k->width, (unsigned long long)k->current_at);
+	if (!strcmp(name, "task"))
+		snprintf(buf, size, "%s", task);
+	else
+		snprintf(buf, size, "*(u32)(%s + %u)", task, k->layout.off[field]);
+	return true;
+}
+
 struct expr_env probe_expr_env(struct probe_env *e)
 {
-	return (struct expr_env){
-		.ctx = e, .symbol = symbol, .reg_op = reg_op, .wide = session_code_bits(e->s) == 64
-	};
+	return (struct expr_env){ .ctx = e,
+				  .symbol = symbol,
+				  .reg_op = reg_op,
+				  .macro = task_macro,
+				  .wide = session_code_bits(e->s) == 64 };
 }
 
 /* ---- probe ---- */
@@ -71,6 +92,35 @@ static bool is_if(const char *text)
 	return !strncmp(text, "if", 2) && (isspace((unsigned char)text[2]) || text[2] == '(');
 }
 
+/* Write a condition that holds while task NAME, or the one of that number, executes. 0, or -1 with the error
+ * in R. */
+static int task_condition(struct inspect *s, const char *name, char *buf, size_t size, struct result *r)
+{
+	char *end, comm[LX_COMM] = "";
+	unsigned long pid = strtoul(name, &end, 10);
+	struct lx_task t;
+	uint64_t half[2];
+	const char *why;
+	struct lx *k = kernel_of(s, &why);
+
+	if (!k || !lx_tasks_known(k, &why))
+		return result_fail(r, "probe: task: %s", why);
+	if (!kernel_task(s, &t))
+		return result_fail(
+		    r, "probe: task: where the kernel has the task that executes is not known yet");
+	if (!*end) {
+		snprintf(buf, size, "($pid == %lu || $tgid == %lu)", pid, pid);
+		return 0;
+	}
+	/* the kernel fills the name with zeros */
+	memcpy(comm, name, strnlen(name, LX_COMM - 1));
+	memcpy(half, comm, sizeof(half));
+	snprintf(buf, size, "*(u64)($task + %u) == %lld && *(u64)($task + %u) == %lld",
+		 k->layout.off[LX_TASK_COMM], (long long)half[0], k->layout.off[LX_TASK_COMM] + 8,
+		 (long long)half[1]);
+	return 0;
+}
+
 static int compile_condition(struct inspect *s, const char *text, struct engine_probe *p, struct result *r)
 {
 	struct probe_env penv = { s, p->pc };
@@ -84,6 +134,22 @@ static int compile_condition(struct inspect *s, const char *text, struct engine_
 		return result_fail(r, "probe: unexpected '%.20s'", end);
 	p->cond_text = text;
 	return 0;
+}
+
+/* The condition "task NAME [if COND]", which is TEXT as a whole. */
+static int compile_task(struct inspect *s, const char *text, const char *name, const char *cond,
+			struct engine_probe *p, struct result *r)
+{
+	char task[200], *all;
+	int rc;
+
+	if (task_condition(s, name, task, sizeof(task), r))
+		return -1;
+	all = *cond ? xasprintf("%s && (%s)", task, cond) : xstrdup(task);
+	rc = compile_condition(s, all, p, r);
+	p->cond_text = text;
+	free(all);
+	return rc;
 }
 
 /* Compile TEXT, a format with its values, into P; *LINE, malloced, gets its text. Return what follows it, or
@@ -131,10 +197,12 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 	const char *text = a->rest;
 	int64_t addr = (int64_t)session_pc(s);
 	struct expr_error err;
-	char *line = NULL;
+	const char *cond;
+	char *line = NULL, task[64];
 	int rc = 0;
 
-	if (*text && *text != '"' && !is_if(text) && !expr_eval_prefix(&env, &text, &addr, &err))
+	if (*text && *text != '"' && !is_if(text) && strncmp(text, "task ", 5) &&
+	    !expr_eval_prefix(&env, &text, &addr, &err))
 		rc = result_fail(r, "probe: %s", err.text);
 	else if (!session_may_be_linear(s, addr))
 		rc =
@@ -144,8 +212,11 @@ int cmd_probe(struct inspect *s, const struct cmd_args *a, struct result *r)
 		text += strspn(text, " \t,");
 		if (*text == '"')
 			text = compile_line(s, text, p, &line, r);
+		cond = text;
 		if (!text)
 			rc = -1;
+		else if (point_task(&cond, task, sizeof(task)))
+			rc = compile_task(s, text, task, cond, p, r);
 		else if (is_if(text))
 			rc = compile_condition(s, text + 2 + strspn(text + 2, " \t"), p, r);
 		else if (*text)

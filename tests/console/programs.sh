@@ -15,7 +15,7 @@ cp "$BUILD/tests/gdb/pie64.elf" "$TMP/root/bin"
 echo 'while :; do /pie64.elf; done & while :; do /looper64.elf; done' >"$TMP/loop.sh"
 "$TOP_SRCDIR/guests/mkinitramfs" -f cloud-amd64 -o "$TMP/initrd" "$CACHE" "$TMP/loop.sh" "$BUILD/tests/gdb/looper64.elf" \
 	"$BUILD/tests/gdb/pie64.elf" 2>"$TMP/err" || skip_all "no initramfs: $(cat "$TMP/err")"
-plan 12
+plan 15
 
 shell_script --serial null --memory 256M --kernel "$CACHE/linux-cloud-amd64" --initrd "$TMP/initrd" \
 	--append "console=ttyS0 panic=-1 run=loop.sh" <<END
@@ -39,7 +39,15 @@ finish
 finish
 finish
 delete
+probe __ia32_sys_getppid task looper64.elf
+probe __ia32_sys_getppid task "pie64.elf" if \$pid > 1
+probe __ia32_sys_getppid "getppid of %d, %s" \$pid, \$task + 0 task nosuch
+probe __ia32_sys_getppid "pid %d" \$pid if \$tgid == 1
+probe __ia32_sys_getppid
 profile 1 file $TMP/folded
+echo PROBES
+info probes -j
+patches save $TMP/saved
 -symbols programs
 END
 sed -n '/^BEFORE/,/^AFTER/p' "$TMP/out" >"$TMP/before"
@@ -61,4 +69,14 @@ match '^[^ ]*looper.c:[0-9]+' "and which line"
 match '^ +[0-9]+ +[0-9.]+ +pie64.elf!' "profile names functions"
 grep -q '^pie64.elf;.*pie64.elf!' "$TMP/folded" && grep -q '^looper64.elf;.*\[looper64.elf\]\|^looper64.elf;.*looper64.elf!' "$TMP/folded"
 ok $? "its stacks begin with the task" "$(head -5 "$TMP/folded")"
+probe()
+{
+	sed -n '/^PROBES/,$p' "$TMP/out" | grep -F "\"condition\":\"$1" | sed -n 's/.*"matched":\([0-9]*\).*/\1/p'
+}
+[ "$(probe 'task looper64.elf')" -gt 0 ] && [ "$(probe 'task \"pie64.elf')" -gt 0 ]
+ok $? "probes count for one program" "$(sed -n '/^PROBES/,$p' "$TMP/out")"
+[ "$(probe 'task nosuch')" -eq 0 ]
+ok $? "and not for others" "$(sed -n '/^PROBES/,$p' "$TMP/out")"
+grep -q '^probe 0x[0-9a-f]* task looper64.elf$' "$TMP/saved"
+ok $? "they are saved as they were given" "$(cat "$TMP/saved")"
 match 'usage: symbols ' "a directory is needed"
