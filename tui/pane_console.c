@@ -2,7 +2,7 @@
  * The guest's own screen: what the VGA shows (view "screen"), text or a picture, or its serial output on a
  * small terminal (vt.c). Unless the user chose one, the one that the guest writes to is shown.
  *
- * A picture is large, and the guest waits while it is read. It is read again at most twice a second. */
+ * A picture is large, and the guest waits while it is read. It is read again at most once a second. */
 #include "tui/panes.h"
 #include "tui/tui_int.h"
 
@@ -41,7 +41,7 @@ static bool live(const struct pane *p, const struct tui *t)
 
 /* ---- pictures ---- */
 
-#define PICTURE_NS 500000000
+#define PICTURE_NS 1000000000
 
 static void forget_picture(struct console *c)
 {
