@@ -94,7 +94,7 @@ static int cmd_arch(struct inspect *s, const struct cmd_args *a, struct result *
 		arch = gdb_arch_find(a->argv[0]);
 		if (!arch)
 			return result_fail(r, "arch: no architecture '%s' (arch lists them)", a->argv[0]);
-		gdb_regs_init(&g->regs, arch, __builtin_cpu_supports("avx"));
+		gdb_regs_init(&g->regs, arch, gdb_host_vectors());
 		g->arch_chosen = true;
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #define CORE "org.gnu.gdb.i386.core"
 #define SSE "org.gnu.gdb.i386.sse"
 #define AVX "org.gnu.gdb.i386.avx"
+#define AVX512 "org.gnu.gdb.i386.avx512"
 #define SEGMENTS "org.gnu.gdb.i386.segments"
 #define SYSTEM "org.vitrine.system"
 
@@ -135,7 +136,7 @@ static void add_x87(struct gdb_regs *r)
 	add_feature(r, REG_GDB_X87, "int", "float", CORE);
 }
 
-static void add_vectors(struct gdb_regs *r, bool avx)
+static void add_vectors(struct gdb_regs *r, enum gdb_vectors vectors)
 {
 	static const char *const xmm[] = { "xmm0",  "xmm1",  "xmm2",  "xmm3", "xmm4",  "xmm5",
 					   "xmm6",  "xmm7",  "xmm8",  "xmm9", "xmm10", "xmm11",
@@ -154,7 +155,7 @@ static void add_vectors(struct gdb_regs *r, bool avx)
 					 .source = GDB_REG_XMM,
 					 .index = i });
 	add_feature(r, REG_GDB_SSE, "i386_mxcsr", "general", SSE);
-	for (unsigned i = 0; avx && i < n; i++)
+	for (unsigned i = 0; vectors >= GDB_AVX && i < n; i++)
 		add(r, (struct gdb_reg){ .name = ymm[i],
 					 .type = "uint128",
 					 .group = "vector",
@@ -162,6 +163,44 @@ static void add_vectors(struct gdb_regs *r, bool avx)
 					 .bits = 128,
 					 .source = GDB_REG_YMMH,
 					 .index = i });
+}
+
+/* gdb's order: halves of ZMM0 to ZMM15 are in the middle of it. */
+static void add_avx512(struct gdb_regs *r)
+{
+	static const struct {
+		enum gdb_reg_source source;
+		unsigned bits, first, n;
+		const char *type, *group, *before, *behind;
+	} rows[] = {
+		{ GDB_REG_XMM16, 128, 16, 16, "vec128", "vector", "xmm", "" },
+		{ GDB_REG_YMM16H, 128, 16, 16, "uint128", "vector", "ymm", "h" },
+		{ GDB_REG_K, 64, 0, 8, "uint64", "vector", "k", "" },
+		{ GDB_REG_ZMMH, 256, 0, 16, "v2ui128", "vector", "zmm", "h" },
+		{ GDB_REG_ZMM16H, 256, 16, 16, "v2ui128", "vector", "zmm", "h" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		for (unsigned n = 0; n < rows[i].n; n++) {
+			char *name = r->names[r->nnames++];
+
+			snprintf(name, sizeof(r->names[0]), "%s%u%s", rows[i].before, rows[i].first + n,
+				 rows[i].behind);
+			add(r, (struct gdb_reg){ .name = name,
+						 .type = rows[i].type,
+						 .group = rows[i].group,
+						 .feature = AVX512,
+						 .bits = rows[i].bits,
+						 .source = rows[i].source,
+						 .index = n });
+		}
+}
+
+enum gdb_vectors gdb_host_vectors(void)
+{
+	return __builtin_cpu_supports("avx512f") ? GDB_AVX512
+	       : __builtin_cpu_supports("avx")	 ? GDB_AVX
+						 : GDB_SSE;
 }
 
 static bool has_reg(const struct gdb_regs *r, const char *name)
@@ -201,12 +240,14 @@ static void add_system(struct gdb_regs *r)
 			r->reg[i].name = "k_gs_base"; /* as QEMU has it, and tools */
 }
 
-void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx)
+void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, enum gdb_vectors vectors)
 {
 	*r = (struct gdb_regs){ .arch = arch };
 	add_core(r);
 	add_x87(r);
-	add_vectors(r, avx);
+	add_vectors(r, vectors);
+	if (arch->wide && vectors == GDB_AVX512)
+		add_avx512(r);
 	if (arch->wide) {
 		add_table(r, reg_find("fs_base"), 64, "int64", "general", SEGMENTS);
 		add_table(r, reg_find("gs_base"), 64, "int64", "general", SEGMENTS);
@@ -216,25 +257,27 @@ void gdb_regs_init(struct gdb_regs *r, const struct gdb_arch *arch, bool avx)
 
 /* ---- XML ---- */
 
+#define VEC128                                                                                               \
+	"<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" "      \
+	"count=\"2\"/>"                                                                                      \
+	"<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>" \
+	"<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" "              \
+	"count=\"2\"/>\n"                                                                                    \
+	"<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" "             \
+	"type=\"v2d\"/>"                                                                                     \
+	"<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"                 \
+	"<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"                 \
+	"<field name=\"uint128\" type=\"uint128\"/></union>\n"
+
 /* Types that a feature's registers use; printed at its head. Columns: feature, text or register whose named
  * bits make a flags type i386_REGISTER. */
 static const struct {
 	const char *feature, *text, *flags;
 } type_rows[] = {
 	{ .feature = CORE, .flags = "eflags" },
-	{ .feature = SSE,
-	  .text =
-	      "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" "
-	      "count=\"2\"/>"
-	      "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
-	      "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" "
-	      "count=\"2\"/>\n"
-	      "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" "
-	      "type=\"v2d\"/>"
-	      "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
-	      "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
-	      "<field name=\"uint128\" type=\"uint128\"/></union>\n" },
+	{ .feature = SSE, .text = VEC128 },
 	{ .feature = SSE, .flags = "mxcsr" },
+	{ .feature = AVX512, .text = VEC128 "<vector id=\"v2ui128\" type=\"uint128\" count=\"2\"/>\n" },
 };
 
 static void put_flags(const char *reg, struct out *o)
@@ -288,6 +331,27 @@ void gdb_regs_xml(const struct gdb_regs *r, struct out *o)
 
 /* ---- values ---- */
 
+static uint64_t component_of(enum gdb_reg_source source)
+{
+	return source == GDB_REG_K ? XCR0_OPMASK : source == GDB_REG_ZMMH ? XCR0_ZMM_HI256 : XCR0_HI16_ZMM;
+}
+
+static uint8_t *avx512_at(struct avx512_image *x, const struct gdb_reg *g)
+{
+	switch (g->source) {
+	case GDB_REG_K:
+		return (uint8_t *)&x->k[g->index];
+	case GDB_REG_ZMMH:
+		return x->zmmh[g->index];
+	case GDB_REG_YMM16H:
+		return x->zmm16[g->index] + 16;
+	case GDB_REG_ZMM16H:
+		return x->zmm16[g->index] + 32;
+	default:
+		return x->zmm16[g->index];
+	}
+}
+
 unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, uint8_t bytes[GDB_REG_BYTES])
 {
 	const struct gdb_reg *g;
@@ -319,6 +383,10 @@ unsigned gdb_reg_get(const struct gdb_regs *r, const struct cpu *c, unsigned n, 
 	case GDB_REG_YMMH:
 		memcpy(bytes, c->xsave.ymmh[g->index], 16);
 		return 16;
+	default:
+		if (c->avx512.xstate_bv & component_of(g->source))
+			memcpy(bytes, avx512_at((struct avx512_image *)&c->avx512, g), g->bits / 8);
+		return g->bits / 8;
 	}
 	memcpy(bytes, &val, 8);
 	return g->bits / 8;
@@ -381,6 +449,13 @@ const char *gdb_reg_set(const struct gdb_regs *r, struct cpu *c, unsigned n,
 		break;
 	case GDB_REG_YMMH:
 		set_image(c, c->xsave.ymmh[g->index], bytes, 16, XCR0_AVX);
+		break;
+	default:
+		if ((c->xcr0 & XCR0_AVX512) != XCR0_AVX512)
+			return "the guest has not enabled AVX-512";
+		avx512_expand(&c->avx512);
+		memcpy(avx512_at(&c->avx512, g), bytes, g->bits / 8);
+		avx512_settle(&c->avx512);
 		break;
 	}
 	return NULL;

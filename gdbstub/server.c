@@ -162,7 +162,7 @@ static void choose_arch(struct gdb *g)
 	const struct gdb_arch *arch = gdb_arch_default(debug_wide(g->s));
 
 	if (!g->arch_chosen && g->regs.arch != arch)
-		gdb_regs_init(&g->regs, arch, __builtin_cpu_supports("avx"));
+		gdb_regs_init(&g->regs, arch, gdb_host_vectors());
 }
 
 /* The first packet: only now is it known to be a debugger, and not a port scan. */
@@ -531,7 +531,7 @@ struct gdb *gdb_new(struct inspect *session, struct loop *loop)
 	g->addon = (struct inspect_addon){
 		.commands = &gdb_commands, .views = gdb_views, .owner = g, .records = gdb_records
 	};
-	gdb_regs_init(&g->regs, &gdb_archs[0], __builtin_cpu_supports("avx"));
+	gdb_regs_init(&g->regs, &gdb_archs[0], gdb_host_vectors());
 	return g;
 }
 

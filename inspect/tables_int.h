@@ -19,8 +19,8 @@ extern const struct record_doc stop_record, point_record, trace_record, display_
     screendump_record;
 /* Their views. */
 extern const struct view view_registers, view_idt, view_gdt, view_ldt, view_tss, view_mem, view_tlb,
-    view_break, view_display, view_symbols, view_fpu, view_xmm, view_linux, view_linux_fields, view_tasks,
-    view_vmas, view_dmesg, view_modules;
+    view_break, view_display, view_symbols, view_fpu, view_xmm, view_zmm, view_opmask, view_linux,
+    view_linux_fields, view_tasks, view_vmas, view_dmesg, view_modules;
 int cmd_help(struct inspect *s, const struct cmd_args *a, struct result *r); /* cmd/help.c */
 /* What the log of a Linux guest says of its panic; "": nothing, or it is none. */
 void linux_panic_text(struct inspect *s, char *buf, size_t len);

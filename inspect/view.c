@@ -14,9 +14,11 @@
 #include <string.h>
 
 const struct view *const inspect_views[] = {
-	&view_registers, &view_break, &view_display, &view_gdt,	    &view_idt,	 &view_ldt,
-	&view_tss,	 &view_fpu,   &view_xmm,     &view_symbols, &view_linux, &view_linux_fields,
-	&view_tasks,	 &view_vmas,  &view_dmesg,   &view_modules, NULL,
+	&view_registers, &view_break,	     &view_display, &view_gdt,
+	&view_idt,	 &view_ldt,	     &view_tss,	    &view_fpu,
+	&view_xmm,	 &view_zmm,	     &view_opmask,  &view_symbols,
+	&view_linux,	 &view_linux_fields, &view_tasks,   &view_vmas,
+	&view_dmesg,	 &view_modules,	     NULL,
 };
 
 /* Views of the mmu's translation. */

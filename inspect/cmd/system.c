@@ -181,6 +181,87 @@ const struct view view_xmm = {
 	.rows = xmm_rows,
 };
 
+static const struct view_col zmm_cols[] = {
+	{ "name", "Name", VAL_STR, "", "register" },
+	{ "q7", "511:448", VAL_HEX, "", "bits 448 to 511" },
+	{ "q6", "447:384", VAL_HEX, "", "bits 384 to 447" },
+	{ "q5", "383:320", VAL_HEX, "", "bits 320 to 383" },
+	{ "q4", "319:256", VAL_HEX, "", "bits 256 to 319" },
+	{ "q3", "255:192", VAL_HEX, "", "bits 192 to 255" },
+	{ "q2", "191:128", VAL_HEX, "", "bits 128 to 191" },
+	{ "q1", "127:64", VAL_HEX, "", "bits 64 to 127" },
+	{ "q0", "63:0", VAL_HEX, "", "bits 0 to 63" },
+};
+
+static void zmm_row(const struct cpu *c, const struct avx512_image *w, unsigned i, struct row_sink *sink)
+{
+	uint64_t q[8] = { 0 };
+	char name[8];
+
+	if (i < 16) {
+		memcpy(q, c->xsave.xmm[i], 16);
+		memcpy(q + 2, c->xsave.ymmh[i], 16);
+		memcpy(q + 4, w->zmmh[i], 32);
+	} else {
+		memcpy(q, w->zmm16[i - 16], 64);
+	}
+	snprintf(name, sizeof(name), "zmm%u", i);
+	sink->row(sink, (struct value[]){ V_STR(name), V_HEX(q[7]), V_HEX(q[6]), V_HEX(q[5]), V_HEX(q[4]),
+					  V_HEX(q[3]), V_HEX(q[2]), V_HEX(q[1]), V_HEX(q[0]) });
+}
+
+static const char *zmm_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	struct avx512_image w;
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	w = session_cpu(s)->avx512;
+	avx512_expand(&w);
+	for (unsigned i = 0; i < (cpu_long(session_cpu(s)) ? 32 : 8); i++)
+		zmm_row(session_cpu(s), &w, i, sink);
+	return NULL;
+}
+
+const struct view view_zmm = {
+	.name = "zmm",
+	.help = "the vector registers of AVX and AVX-512",
+	VIEW_COLS(zmm_cols),
+	.rows = zmm_rows,
+};
+
+static const struct view_col opmask_cols[] = {
+	{ "name", "Name", VAL_STR, "", "register" },
+	{ "value", "Value", VAL_HEX, "", "a bit for each element" },
+};
+
+static const char *opmask_rows(void *owner, const char *arg, struct row_sink *sink)
+{
+	struct inspect *s = owner;
+	struct avx512_image w;
+	char name[8];
+
+	(void)arg;
+	if (!s->m)
+		return "no machine";
+	w = session_cpu(s)->avx512;
+	avx512_expand(&w);
+	for (unsigned i = 0; i < ARRAY_LEN(w.k); i++) {
+		snprintf(name, sizeof(name), "k%u", i);
+		sink->row(sink, (struct value[]){ V_STR(name), V_HEX(w.k[i]) });
+	}
+	return NULL;
+}
+
+const struct view view_opmask = {
+	.name = "opmask",
+	.help = "the mask registers of AVX-512",
+	VIEW_COLS(opmask_cols),
+	.rows = opmask_rows,
+};
+
 /* ---- descriptor tables, SDM vol. 3A 3.4.5 and 6.11 ---- */
 
 static const struct view_col desc_cols[] = {

@@ -60,6 +60,39 @@ START_TEST(test_core_order)
 }
 END_TEST
 
+/* In 64-bit descriptions alone; values are zero while the component is not in use. */
+START_TEST(test_avx512)
+{
+	static struct cpu c;
+	uint8_t in[GDB_REG_BYTES], out[GDB_REG_BYTES];
+	struct gdb_regs r;
+	int k, zh, z16;
+
+	gdb_regs_init(&r, gdb_arch_find("i386"), GDB_AVX512);
+	ck_assert_int_lt(index_of(&r, "k1"), 0);
+	gdb_regs_init(&r, gdb_arch_find("i386:x86-64"), GDB_AVX512);
+	ck_assert_uint_lt(r.count, GDB_MAX_REGS);
+	k = index_of(&r, "k1");
+	zh = index_of(&r, "zmm3h");
+	z16 = index_of(&r, "zmm17h");
+	ck_assert(k > 0 && zh > k && z16 > zh && index_of(&r, "xmm16") < k);
+	memset(c.avx512.zmm16, 0xee, sizeof(c.avx512.zmm16)); /* left from before */
+	ck_assert_uint_eq(gdb_reg_get(&r, &c, (unsigned)z16, out), 32);
+	ck_assert(!out[0] && !out[31]);
+	memset(in, 0x5a, sizeof(in));
+	ck_assert_ptr_nonnull(gdb_reg_set(&r, &c, (unsigned)z16, in, NULL));
+	c.xcr0 = 0xe7;
+	ck_assert_ptr_null(gdb_reg_set(&r, &c, (unsigned)z16, in, NULL));
+	ck_assert_ptr_null(gdb_reg_set(&r, &c, (unsigned)zh, in, NULL));
+	ck_assert_ptr_null(gdb_reg_set(&r, &c, (unsigned)k, in, NULL));
+	ck_assert_uint_eq(c.avx512.xstate_bv, XCR0_AVX512);
+	ck_assert(c.avx512.zmm16[1][32] == 0x5a && c.avx512.zmm16[1][31] == 0 && c.avx512.zmm16[0][32] == 0);
+	ck_assert(c.avx512.zmmh[3][31] == 0x5a && c.avx512.k[1] == 0x5a5a5a5a5a5a5a5aull);
+	ck_assert_uint_eq(gdb_reg_get(&r, &c, (unsigned)index_of(&r, "ymm17h"), out), 16);
+	ck_assert_uint_eq(out[0], 0);
+}
+END_TEST
+
 /* gdb 13 aborts on a 32-bit description with the segments feature; AVX needs SSE before it. */
 START_TEST(test_features)
 {
@@ -282,6 +315,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_names_are_unique, 0, 6);
 	tcase_add_loop_test(tc, test_core_order, 0, ARRAY_LEN(places));
 	tcase_add_loop_test(tc, test_features, 0, 6);
+	tcase_add_test(tc, test_avx512);
 	tcase_add_loop_test(tc, test_table_rows_are_described, 0, 6);
 	tcase_add_loop_test(tc, test_system_registers, 0, ARRAY_LEN(wanted));
 	tcase_add_loop_test(tc, test_written_is_read, 0, 6);
