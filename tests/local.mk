@@ -69,6 +69,7 @@ SHELL_TESTS = \
 	%D%/guests/demo64.sh \
 	%D%/guests/hostile.sh \
 	%D%/guests/hostile64.sh \
+	%D%/guests/moves64.sh \
 	%D%/guests/hyper.sh \
 	%D%/guests/hyper64.sh \
 	%D%/guests/vmx_views.sh \
