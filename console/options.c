@@ -76,7 +76,7 @@ static const struct option_row {
 	  "user:socket=PATH is passt's" },
 	{ "device", 0, "MODEL[,KEY=VALUE...]", SEC_MACHINE, DEVICE, 0,
 	  "add a device (repeatable): virtio-rng, random numbers of the host's, or with --clock icount those of seed=N; "
-	  "max-bytes=SIZE is a limit for each period=MS (1000); pvpanic (ISA) and pvpanic-pci, which stop the machine when the guest's kernel panics" },
+	  "max-bytes=SIZE is a limit for each period=MS (1000); virtio-console, hvc0, which has the output of the serial port and, while a driver serves it, what is typed; pvpanic (ISA) and pvpanic-pci, which stop the machine when the guest's kernel panics" },
 	{ "serial", 0, "WHERE", SEC_MACHINE, TEXT, AT(serial),
 	  "connect the serial port to stdio (default), null (default with --json), file:PATH or unix:PATH" },
 	{ "clock", 0, "host|icount[:NS]", SEC_MACHINE, TEXT, AT(clock),

@@ -8,10 +8,11 @@
 #include "hv/device_options.h"
 
 extern const struct dev_class testdev_class, virtio_balloon_class, virtio_blk_class, virtio_rng_class,
-    pvpanic_class, pvpanic_pci_class;
+    virtio_console_class, pvpanic_class, pvpanic_pci_class;
 
 /* What "--device" can add, by the names of the classes. */
-static const struct dev_class *const models[] = { &virtio_rng_class, &pvpanic_class, &pvpanic_pci_class };
+static const struct dev_class *const models[] = { &virtio_rng_class, &virtio_console_class, &pvpanic_class,
+						  &pvpanic_pci_class };
 
 static bool add_virtio_disks(struct board *b, char *err, size_t errlen)
 {

@@ -44,6 +44,7 @@ noinst_LIBRARIES += %D%/libhv.a
 	%D%/dev/pvpanic.c \
 	%D%/dev/virtio.h \
 	%D%/dev/virtio_blk.c \
+	%D%/dev/virtio_console.c \
 	%D%/dev/virtio_int.h \
 	%D%/dev/virtio_rng.c \
 	%D%/dev/virtio_setup.c \

@@ -2,6 +2,7 @@
  * See hv/machine.h: construction and the controlling side of run control. The
  * vCPU thread's side is hv/run.c. */
 #include "hv/machine_int.h"
+#include "hv/dev/virtio.h"
 #include "hv/device_options.h"
 #include "hv/ram.h"
 
@@ -597,6 +598,34 @@ static void post(struct machine *m, enum arrival_kind kind, enum board_slot slot
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n)
 {
 	post(m, ARRIVAL_SERIAL, SLOT_com1, buf, n);
+}
+
+/* The index of the virtio console on the board; 0: there is none. */
+static unsigned console_slot(const struct machine *m)
+{
+	for (unsigned i = 1; i < m->board.ndevs; i++)
+		if (!strcmp(m->board.dev[i]->name, "virtio-console0"))
+			return i;
+	return 0;
+}
+
+bool machine_console_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	unsigned slot = console_slot(m);
+
+	if (slot)
+		post(m, ARRIVAL_SERIAL, (enum board_slot)slot, buf, n);
+	return slot;
+}
+
+void machine_terminal_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	unsigned slot = console_slot(m);
+
+	if (slot && virtio_ready((const struct virtio *)m->board.dev[slot], 0))
+		machine_console_input(m, buf, n);
+	else
+		machine_serial_input(m, buf, n);
 }
 
 uint32_t machine_port_in(struct machine *m, uint16_t port, unsigned size)

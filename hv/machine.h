@@ -177,7 +177,12 @@ void machine_memory_changed(struct machine *m);
 
 /* ---- the outside world ---- */
 void machine_serial_input(struct machine *m, const uint8_t *buf, size_t n); /* any thread */
-void machine_key(struct machine *m, uint8_t scancode);			    /* set-1 code, any thread */
+/* Input of the first virtio console, from any thread. False, without effect: there is none. */
+bool machine_console_input(struct machine *m, const uint8_t *buf, size_t n);
+/* The user types: into the virtio console while its driver serves it, else into the serial port. Any thread.
+ */
+void machine_terminal_input(struct machine *m, const uint8_t *buf, size_t n);
+void machine_key(struct machine *m, uint8_t scancode); /* set-1 code, any thread */
 /* Move the mouse by DX to the right, DY down and its wheel by DZ towards the user; which buttons (left 1,
  * right 2, middle 4) are down then; those that the last move had. Any thread. */
 void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);

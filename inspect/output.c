@@ -124,5 +124,5 @@ void inspect_serial_taken(struct inspect *s, bool taken)
 void inspect_serial_input(struct inspect *s, const uint8_t *buf, size_t n)
 {
 	if (s->m)
-		machine_serial_input(s->m, buf, n);
+		machine_terminal_input(s->m, buf, n);
 }

@@ -130,6 +130,13 @@ static int cmd_sendkey(struct inspect *s, const struct cmd_args *a, struct resul
 	return 0;
 }
 
+static int cmd_hvc(struct inspect *s, const struct cmd_args *a, struct result *r)
+{
+	if (!machine_console_input(s->m, (const uint8_t *)a->argv[0], strlen(a->argv[0])))
+		return result_fail(r, "hvc: the machine has no virtio console (--device virtio-console)");
+	return 0;
+}
+
 /* ---- the mouse ---- */
 
 static bool move_arg(const char *text, long most, int *val)
@@ -258,6 +265,9 @@ static const struct command commands[] = {
 	  cmd_wait, CMD_MACHINE | CMD_WAITS, 1, 2, COMP_NONE },
 	{ "serial", NULL, "\"TEXT\"", "send TEXT to the guest's serial port",
 	  "Escapes in quotes: \\n \\r \\t \\e \\xNN.", cmd_serial, CMD_MACHINE, 1, 1, COMP_NONE },
+	{ "hvc", NULL, "\"TEXT\"", "send TEXT to the guest's virtio console",
+	  "Escapes as with 'serial'. The console's output is that of the serial port, for 'wait', too.",
+	  cmd_hvc, CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "type", NULL, "\"TEXT\"", "type TEXT on the guest's keyboard (US layout)", NULL, cmd_type,
 	  CMD_MACHINE, 1, 1, COMP_NONE },
 	{ "sendkey", NULL, "KEY[-KEY...]...",

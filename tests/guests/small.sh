@@ -7,7 +7,7 @@
 need
 flavours="686-pae cloud-amd64"
 [ -z "${LONG:-}" ] || flavours="$flavours 686 amd64"
-plan $(($(echo "$flavours" | wc -w) * 11))
+plan $(($(echo "$flavours" | wc -w) * 13))
 
 virtio="virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci"
 
@@ -43,6 +43,16 @@ for way in mmio pci; do
 		echo c >/proc/sysrq-trigger
 	END
 done
+
+cat >"$TMP/console.sh" <<-END
+	for m in $virtio; do insmod /modules/\$m.ko; done
+	insmod /virtio_console.ko
+	until [ -c /dev/hvc0 ]; do sleep 0.1; done
+	exec </dev/hvc0 >/dev/hvc0 2>&1
+	for i in \$(seq 999); do echo "line \$i of the text"; done
+	echo "on the console"
+	while read -r line; do echo "heard \$line"; done
+END
 
 # boot NAME OPTION...: run /NAME.sh in the flavour's kernel under the commands on standard input.
 boot()
@@ -165,13 +175,35 @@ pvpanic()
 	done
 }
 
+console()
+{
+	boot console --device virtio-console <<-END
+		wait "on the console" 300
+		hvc "typed into it\n"
+		wait "heard" 60
+		info counters
+		info virtio
+		save-state $TMP/state
+		hvc "once more\n"
+		wait "heard" 60
+		load-state $TMP/state
+		hvc "again, loaded\n"
+		wait "heard" 60
+	END
+	grep -q '^heard typed into it$' "$TMP/out" && grep -q '^line 999 ' "$TMP/out" && [ "$(counter received 1)" -eq 14 ] && [ "$(counter sent 1)" -gt 10000 ]
+	ok $? "$flavour: virtio-console is hvc0, both ways" "$(detail)"
+	grep -q '^heard once more$' "$TMP/out" && grep -q '^heard again, loaded$' "$TMP/out"
+	ok $? "$flavour: a loaded console goes on" "$(detail)"
+}
+
 for flavour in $flavours; do
 	if [ ! -s "$CACHE/devices-$flavour/order" ] || [ ! -s "$CACHE/busybox" ]; then
-		for t in 1 2 3 4 5 6 7 8 9 10 11; do skip "$flavour" "guests/fetch could not fetch it (network?)"; done
+		for t in 1 2 3 4 5 6 7 8 9 10 11 12 13; do skip "$flavour" "guests/fetch could not fetch it (network?)"; done
 		continue
 	fi
 	"$TOP_SRCDIR/guests/mkinitramfs" -f "$flavour" -o "$TMP/initrd" "$CACHE" "$CACHE/devices-$flavour"/*.ko "$TMP"/*.sh || exit 99
 	rng
 	mouse
 	pvpanic
+	console
 done

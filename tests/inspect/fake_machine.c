@@ -676,6 +676,19 @@ void machine_key(struct machine *m, uint8_t scancode)
 	strcat(m->input, text);
 }
 
+bool machine_console_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	(void)m;
+	(void)buf;
+	(void)n;
+	return false;
+}
+
+void machine_terminal_input(struct machine *m, const uint8_t *buf, size_t n)
+{
+	machine_serial_input(m, buf, n);
+}
+
 void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
 {
 	char text[40];
