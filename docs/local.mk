@@ -24,4 +24,6 @@ dist_screens_DATA = \
 	%D%/screens/memory-120x40.txt %D%/screens/sharing-120x40.txt %D%/screens/vmx-120x40.txt %D%/screens/kernel-120x40.txt \
 	%D%/screens/machine-200x60.txt %D%/screens/translation-200x60.txt %D%/screens/traps-200x60.txt %D%/screens/spaces-200x60.txt \
 	%D%/screens/devices-200x60.txt %D%/screens/io-200x60.txt %D%/screens/memory-200x60.txt %D%/screens/sharing-200x60.txt \
-	%D%/screens/vmx-200x60.txt %D%/screens/kernel-200x60.txt %D%/screens/actions-120x40.txt %D%/screens/vms-100x24.txt %D%/screens/picture-120x40.txt
+	%D%/screens/vmx-200x60.txt %D%/screens/kernel-200x60.txt %D%/screens/actions-120x40.txt %D%/screens/vms-100x24.txt %D%/screens/picture-120x40.txt \
+	%D%/screens/host-memory-80x24.txt %D%/screens/host-memory-120x40.txt %D%/screens/host-memory-200x60.txt \
+	%D%/screens/host-sharing-80x24.txt %D%/screens/host-sharing-120x40.txt %D%/screens/host-sharing-200x60.txt

@@ -6,12 +6,12 @@
 TABLE_PANE(contents, "contents", "Contents",
 	   "page contents that are known: frames with their references, hints; the cursor selects one",
 	   .view = "share", .cols = "kind page hash refs bucket vm", .drop = "vm bucket hash",
-	   .sort = "-refs", .key = "hash page", .selects = SELECTS_CONTENT,
+	   .sort = "-refs", .key = "hash page", .selects = SELECTS_CONTENT, .places = true,
 	   .empty = "no content is known yet: :share all looks at all pages");
 TABLE_PANE(breaks, "breaks", "Copy-on-write breaks", "shared pages that were written: who, where, cost",
 	   .view = "cow", .cols = "vm by lin ppn pc symbol insn mpn left cycles number",
 	   .drop = "number left mpn ppn by symbol lin insn", .key = "number", .follow = true, .address = "pc",
-	   .empty = "no shared page has been written yet");
+	   .places = true, .empty = "no shared page has been written yet");
 TABLE_PANE(sharing, "sharing", "Sharing", "what page sharing did and saves", .view = "sharing",
 	   .cols = "name value help", .drop = "help", .totals = "", .key = "name", .count = "value",
 	   .spark = true);
