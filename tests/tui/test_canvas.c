@@ -69,6 +69,35 @@ START_TEST(sparks_rise)
 }
 END_TEST
 
+/* Columns: width, text, the lines. */
+static const struct {
+	int w;
+	const char *text, *lines;
+} wraps[] = {
+	{ 12, "no rows here", "no rows here\n\n\n" },
+	{ 8, "no rows here", "no rows\nhere\n\n" },
+	{ 4, "no rows here", "no\nrows\nhere\n" },
+	{ 3, "abcdefg", "abc\ndef\ng\n" },
+	{ 2, "a bcd", "a\nbc\nd\n" },
+	{ 5, "", "\n\n\n" },
+};
+
+START_TEST(texts_wrap_at_blanks)
+{
+	struct canvas c;
+	struct area a;
+	char *text;
+
+	canvas_init(&c, wraps[_i].w, 3);
+	a = canvas_area(&c);
+	area_wrap(&a, 0, ST_NORMAL, wraps[_i].text);
+	text = printed(&c, true);
+	ck_assert_str_eq(text, wraps[_i].lines);
+	free(text);
+	canvas_fini(&c);
+}
+END_TEST
+
 /* ---- UTF-8 ---- */
 
 START_TEST(utf8_round_trip)
@@ -168,6 +197,7 @@ int main(void)
 	tcase_add_test(t, areas_clip_and_print);
 	tcase_add_test(t, cut_fields_are_marked);
 	tcase_add_test(t, sparks_rise);
+	tcase_add_loop_test(t, texts_wrap_at_blanks, 0, (int)ARRAY_LEN(wraps));
 	tcase_add_test(t, utf8_round_trip);
 	tcase_add_test(t, random_areas);
 	tcase_add_loop_test(t, bad_utf8_is_marked, 0, (int)ARRAY_LEN(odd_texts));
