@@ -50,7 +50,8 @@ struct dev_counter {
 struct dev;
 struct dev_class {
 	const char *name, *help;
-	size_t size; /* of the state struct; its first member is struct dev */
+	size_t size;	   /* of the state struct; its first member is struct dev */
+	const char *lines; /* interrupt lines that it drives, fixed ones, as text; NULL: none */
 	const struct dev_ports *ports;
 	unsigned nports;
 	const struct dev_mmio *mmio;

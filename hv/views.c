@@ -500,5 +500,5 @@ const struct view *const machine_views[] = {
 	&views[7],	&views[8],     &views[9],     &views[10],	   &views[11],	   &views[12],
 	&views[13],	&views[14],    &view_screen,  &view_worlds,	   &view_switches, &view_hosted,
 	&view_net,	&view_virtio,  &view_balloon, &view_balloon_stats, &view_time,	   &view_devices,
-	&view_counters, NULL,
+	&view_counters, &view_qtree,   NULL,
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/dev/pci_int.h"
 #include "hv/machine_int.h"
 #include "hv/views_int.h"
 
@@ -71,6 +72,75 @@ static const char *device_rows(void *owner, const char *arg, struct row_sink *s)
 	}
 	return any ? NULL : "there is no device of that name";
 }
+
+/* ---- by bus ---- */
+
+static const struct view_col qtree_cols[] = {
+	{ "bus", "bus", VAL_STR, "",
+	  "pci; isa: ports without a PCI function; system: memory alone, or neither" },
+	{ "place", "place", VAL_STR, "", "of a PCI function" },
+	{ "device", "device", VAL_STR, "", "its name" },
+	{ "lines", "lines", VAL_STR, "", "interrupt lines; MSI-X: messages instead, now" },
+	{ "ports", "ports", VAL_STR, "", "I/O ports, as they are mapped now" },
+	{ "memory", "memory", VAL_STR, "", "guest-physical addresses, as they are mapped now" },
+	{ "accesses", "accesses", VAL_UINT, "", "reads and writes of both" },
+	{ "what", "what", VAL_HELP, "", "the device or the function in words" },
+};
+
+static void qtree_row(const struct machine *m, const struct dev *d, const char *bus,
+		      const struct pci_function *f, struct row_sink *s)
+{
+	struct places p = places_of(m, d);
+	const char *lines = d->cls->lines;
+	char place[8] = "", line[16];
+
+	if (f)
+		snprintf(place, sizeof(place), "00:%02x.%x", f->devfn >> 3 & 31u, f->devfn & 7u);
+	if (f && f->cls->pin) {
+		snprintf(line, sizeof(line), "%u", f->cfg[PCI_LINE]);
+		lines = pci_msix_on(f) ? "MSI-X" : pci_msi_on(f) ? "MSI" : line;
+	}
+	s->row(s, (const struct value[]){ V_STR(bus), f ? V_STR(place) : V_NONE, V_STR(d->name),
+					  lines ? V_STR(lines) : V_NONE, p.ports[0] ? V_STR(p.ports) : V_NONE,
+					  p.memory[0] ? V_STR(p.memory) : V_NONE, V_UINT(p.accesses),
+					  V_STR(f ? f->cls->name : d->cls->help) });
+}
+
+static bool has_function(const struct pci *bus, const struct dev *d)
+{
+	for (unsigned i = 0; i < PCI_MAX_FUNCTIONS; i++)
+		if (bus->fn[i] && bus->fn[i]->d == d)
+			return true;
+	return false;
+}
+
+static const char *qtree_rows(void *owner, const char *arg, struct row_sink *s)
+{
+	const struct machine *m = owner;
+	const struct board *b = &m->board;
+	const struct pci *bus = (const struct pci *)b->dev[SLOT_pci];
+
+	(void)arg;
+	for (unsigned ports = 0; ports < 2; ports++)
+		for (unsigned i = 0; i < b->ndevs; i++)
+			if (!has_function(bus, b->dev[i]) && !!places_of(m, b->dev[i]).ports[0] == ports)
+				qtree_row(m, b->dev[i], ports ? "isa" : "system", NULL, s);
+	for (unsigned devfn = 0; devfn < 256; devfn++) {
+		const struct pci_function *f = pci_at(bus, devfn);
+
+		if (f)
+			qtree_row(m, f->d, "pci", f, s);
+	}
+	return NULL;
+}
+
+const struct view view_qtree = {
+	.name = "qtree",
+	.help = "devices by the bus they are on, with interrupt lines, ports and memory",
+	VIEW_COLS(qtree_cols),
+	.rows = qtree_rows,
+	.flags = VIEW_LIVE,
+};
 
 /* ---- what they count ---- */
 

@@ -5,5 +5,5 @@
 #include "base/view.h"
 
 extern const struct view view_worlds, view_switches, view_hosted, view_net, view_virtio, view_balloon,
-    view_balloon_stats, view_time, view_devices, view_counters, view_screen;
+    view_balloon_stats, view_time, view_devices, view_counters, view_qtree, view_screen;
 #endif

@@ -119,6 +119,7 @@ static void pm_reset(struct dev *d)
 const struct dev_class acpi_pm_class = {
 	.name = "pm",
 	.help = "ACPI power management block",
+	.lines = "9",
 	.size = sizeof(struct acpi_pm),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),

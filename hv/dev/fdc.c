@@ -558,6 +558,7 @@ static void fdc_loaded(struct dev *d)
 const struct dev_class fdc_class = {
 	.name = "fdc",
 	.help = "floppy controller",
+	.lines = "6",
 	.size = sizeof(struct fdc),
 	DEV_PORTS(ports),
 	.hosted = true,

@@ -406,6 +406,7 @@ void mouse_rows(struct dev *d, struct row_sink *s)
 const struct dev_class i8042_class = {
 	.name = "kbd",
 	.help = "i8042 keyboard controller, keyboard and PS/2 mouse",
+	.lines = "1 12",
 	.size = sizeof(struct i8042),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),

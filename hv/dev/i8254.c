@@ -379,6 +379,7 @@ void pit_rows(struct dev *d, struct row_sink *s)
 const struct dev_class i8254_class = {
 	.name = "pit",
 	.help = "8254 interval timer, speaker port",
+	.lines = "0",
 	.size = sizeof(struct i8254),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),

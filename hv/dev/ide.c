@@ -438,6 +438,7 @@ static void ide_fini(struct dev *d)
 const struct dev_class ide_class = {
 	.name = "ide",
 	.help = "IDE controller: disks and CD, bus master",
+	.lines = "14 15",
 	.size = sizeof(struct ide),
 	DEV_PORTS(ports),
 	.hosted = true,

@@ -390,6 +390,7 @@ void rtc_rows(struct dev *d, struct row_sink *s)
 const struct dev_class mc146818_class = {
 	.name = "rtc",
 	.help = "MC146818 real-time clock and CMOS memory",
+	.lines = "8",
 	.size = sizeof(struct mc146818),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),

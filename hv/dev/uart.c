@@ -364,6 +364,7 @@ void uart_rows(struct dev *d, struct row_sink *s)
 const struct dev_class uart_class = {
 	.name = "serial",
 	.help = "16550A serial port COM1",
+	.lines = "4",
 	.size = sizeof(struct uart),
 	DEV_PORTS(ports),
 	DEV_FIELDS(fields),
