@@ -54,9 +54,9 @@ struct vga {
 	uint8_t dac_state, dac_mask;
 	uint32_t latches; /* a byte of each plane, as the last read left them */
 	uint16_t dispi_index, dispi[DISPI_REGS];
-	uint8_t window;	   /* enum vga_window */
-	uint8_t window_is; /* the same, as memory is now: follows */
-	uint8_t planes[VGA_PLANES];
+	uint8_t window;				/* enum vga_window */
+	uint8_t window_is;			/* the same, as memory is now: follows */
+	_Alignas(8) uint8_t planes[VGA_PLANES]; /* by words, too */
 	/* Not reset. */
 	uint64_t frame;	   /* where the frame buffer is in memory; 0: it has not been used */
 	uint64_t frame_is; /* the same, as memory is now: follows */

@@ -60,5 +60,5 @@ serial "demo\n"
 END
 tr -d '\r' <"$TMP/raw" >"$TMP/out"
 match 'EDD: +Version: 30, size: +64.00 MiB' "the Hardware Detection Tool asks SeaBIOS about the disk"
-said "NB Devices   : 4" "and finds the PCI functions"
+said "NB Devices   : 5" "and finds the PCI functions"
 said "demo: all checks passed" "ISOLINUX boots the embedded guest's kernel"
