@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Screen 6: hosted I/O: switches between the two worlds, networks, drives. */
+ * Screen 6: hosted I/O: switches between the two worlds, networks, drives, small devices. */
 #include "tui/pane_table.h"
 
 TABLE_PANE(worlds, "worlds", "World switches",
@@ -23,20 +23,23 @@ TABLE_PANE(drives, "drives", "Drives", "drives: requests, bytes, errors, rate", 
 	   .drop = "kind delayed flushes errors read_bytes write_bytes",
 	   .totals = "reads writes read_bytes write_bytes flushes errors delayed", .key = "drive",
 	   .count = "reads writes", .spark = true, .empty = "no drives");
+TABLE_PANE(small, "small", "Small devices", "what small devices have counted: mouse, virtio-rng, pvpanic...",
+	   .view = "counters", .cols = "device counter value", .key = "device counter", .count = "value",
+	   .sort = "-value", .spark = true);
 TABLE_PANE(last, "switches", "Last world switches", "each of the last switches: when, why, cycles",
 	   .view = "switches", .cols = "number us device reason out host in", .drop = "in out us",
 	   .key = "number", .follow = true, .empty = "no switches yet");
 
-static const struct pane_class *const panes[] = {
-	&worlds, &hosted, &frames, &throughput, &drives, &last, NULL
-};
+static const struct pane_class *const panes[] = { &worlds, &hosted, &frames, &throughput,
+						  &drives, &small,  &last,   NULL };
 
 const struct screen_class screen_io = {
 	.name = "io",
 	.title = "I/O",
-	.help = "world switches by reason, optimizations of hosted I/O, networks, drives",
+	.help = "world switches by reason, optimizations of hosted I/O, networks, drives, small devices",
 	.of_vm = true,
 	.panes = panes,
 	.layouts = { { 0, 0, "v(worlds:8,hosted:5,h(net,throughput:34):4,drives)" },
-		     { 110, 30, "v(h(worlds,hosted:44):11,h(net,throughput:44):6,h(drives,switches:60))" } },
+		     { 110, 30,
+		       "v(h(worlds,hosted:44):11,h(net,throughput:44):6,h(v(drives,small:7),switches:60))" } },
 };
