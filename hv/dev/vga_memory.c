@@ -18,11 +18,11 @@
 
 enum { FRAME_PAGES = VGA_FRAME_SIZE / PAGE_SIZE, WINDOW_PAGES = VGA_WINDOW_SIZE / PAGE_SIZE };
 
-/* Zero N bytes, whole pages. Pages that are zero stay as they are. */
+/* Zero N bytes, whole pages at any address. Pages that are zero stay as they are. */
 static void clear(uint8_t *bytes, size_t n)
 {
 	for (size_t at = 0; at < n; at += PAGE_SIZE) {
-		const uint64_t *p = (const void *)(bytes + at);
+		const any64 *p = (const void *)(bytes + at);
 		uint64_t any = 0;
 
 		for (size_t i = 0; i < PAGE_SIZE / 8; i++)
@@ -72,7 +72,7 @@ static void window_lend(struct vga *v)
 		uint64_t any = 0;
 
 		for (unsigned i = 0; i < PAGE_SIZE; i += 8)
-			any |= *(const uint64_t *)(const void *)(v->planes + at + i);
+			any |= *(const any64 *)(const void *)(v->planes + at + i);
 		if (any && mm_phys_write(vm, VGA_WINDOW_AT + at, v->planes + at, PAGE_SIZE))
 			gpr_zero(v->planes + at, PAGE_SIZE);
 	}
