@@ -57,6 +57,12 @@ class Dashboard:
                 return None
             got += len(data)
 
+    def begin(self):
+        """Wait until it draws: before, Ctrl-C is the terminal's, and ends it."""
+        for _ in range(120):
+            if self.read(0.5) != 0:
+                return
+
     def send(self, data):
         try:
             os.write(self.fd, data)
@@ -76,7 +82,7 @@ def main():
         if d is None:
             d, starts = Dashboard(folder, argv), starts + 1
             size(d.fd)
-            d.read(1)
+            d.begin()
         if random.random() < 0.04:
             size(d.fd)
             last.append(b"(size)")
