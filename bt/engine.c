@@ -614,7 +614,7 @@ static void bt_request_stop(struct vcpu *v)
 	bt_kick(v);
 }
 
-static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+static int event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on)
 {
 	int r = bp_event_set(v, kind, lo, hi, on);
 

@@ -42,7 +42,7 @@ struct point {
 	bool no_files;			 /* the face that wrote them may not reach files of the host */
 	char *trace;			 /* "FORMAT" EXPR...: print this instead of stopping; NULL: stop */
 	unsigned event;			 /* POINT_EVENT: an enum engine_event; ... */
-	uint32_t lo, hi;		 /* ... range of its number */
+	uint64_t lo, hi;		 /* ... range of its number */
 	uint64_t was;			 /* a command's watchpoint of at most 8 bytes: the last value */
 	const struct point_owner *owner; /* NULL: set by a command */
 	void *extra;			 /* the owner's condition; freed with the point */

@@ -175,7 +175,7 @@ bool run_event_changed(struct inspect *s, const struct point *p, bool on)
 	struct vcpu *v = machine_vcpu(s->m);
 
 	if (p->event >= ENGINE_EVENTS)
-		return machine_event_set(s->m, p->event, p->lo, p->hi, on);
+		return machine_event_set(s->m, p->event, (uint32_t)p->lo, (uint32_t)p->hi, on);
 	return engine_has(s, PART_EVENTS) &&
 	       v->ops->event_set(v, (enum engine_event)p->event, p->lo, p->hi, on) == 0;
 }

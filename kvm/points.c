@@ -65,7 +65,7 @@ static void watch_remove(struct vcpu *v, uint64_t at, uint64_t len, unsigned typ
 	p->nwatches -= p->nwatches > 0;
 }
 
-static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+static int event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on)
 {
 	struct kvm_points *p = &kvm_of(v)->points;
 	int r = kvm_of(v)->inner->event_set(v, kind, lo, hi, on);

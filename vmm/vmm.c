@@ -322,7 +322,7 @@ static bool is_access(enum engine_event kind)
 
 /* Who wants to stop at exits gets one before each access to a device; who wants to stop at ports, control
  * registers or MSRs, the instruction executed by the processor. */
-static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+static int event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on)
 {
 	struct vmm *m = vmm_of(v);
 	int r = m->inner->event_set(v, kind, lo, hi, on);

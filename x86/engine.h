@@ -79,7 +79,7 @@ enum engine_mode {
 /* An event that stopped the engine. */
 struct engine_hit {
 	enum engine_event kind;
-	uint32_t number; /* see above */
+	uint64_t number; /* see above */
 	bool write;	 /* to a port, an MSR */
 	uint64_t val;	 /* read or written; error code of an exception; instructions in a fragment;
 			  * pc of a callout; qualification of a VM exit; the field that failed an entry */
@@ -186,7 +186,7 @@ struct engine_ops {
 	/* Stop (ON) at events of KIND with numbers LO..HI: run() returns ENGINE_EVENT when the
 	 * instruction or the delivery is done. 0, or -1 if there is no room. While stopped only.
 	 * NULL in an engine that cannot. */
-	int (*event_set)(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
+	int (*event_set)(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on);
 	/* The name of a kind of callout; NULL: there are no more. The member is NULL in an engine
 	 * without callouts. */
 	const char *(*callout_name)(unsigned kind);

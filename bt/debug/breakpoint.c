@@ -83,7 +83,7 @@ int bp_physical(struct vcpu *v, gpa at, bool on)
 	return 0;
 }
 
-int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+int bp_event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on)
 {
 	struct bt_vcpu *b = bt_of(v);
 	unsigned n = 0;

@@ -12,7 +12,7 @@ void bp_insert(struct vcpu *v, gva lin);
 void bp_remove(struct vcpu *v, gva lin);
 int bp_physical(struct vcpu *v, gpa at, bool on);
 /* Add (ON) or remove an event filter. -1: there is no room. */
-int bp_event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on);
+int bp_event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on);
 
 /* ---- debug/guest.c ---- */
 bool guest_debug_stale(const struct bt_vcpu *b);	  /* DR0 to DR3 or DR7 have changed since: */

@@ -4,7 +4,7 @@
 #include "bt/runtime/event.h"
 #include "cpu/virt.h"
 
-void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint64_t number, uint64_t val, bool write,
 		       gva pc)
 {
 	if (b->debug.event_hit)
@@ -30,7 +30,7 @@ void runtime_virt_hit(struct bt_vcpu *b)
 	struct engine_hit h;
 
 	if (c && c->ops->take(c->ctx, &h))
-		runtime_event(b, h.kind, h.number, h.val, false, (uint32_t)h.pc);
+		runtime_event(b, h.kind, h.number, h.val, false, h.pc);
 }
 
 void runtime_chain_events(struct bt_vcpu *b, unsigned first, bool ok)

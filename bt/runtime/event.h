@@ -5,9 +5,9 @@
 #include "bt/state/vcpu.h"
 
 /* An event happened at PC; stops when a filter matches it. */
-void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val, bool write,
+void runtime_event_hit(struct bt_vcpu *b, enum engine_event kind, uint64_t number, uint64_t val, bool write,
 		       gva pc);
-static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint32_t number, uint64_t val,
+static inline void runtime_event(struct bt_vcpu *b, enum engine_event kind, uint64_t number, uint64_t val,
 				 bool write, gva pc)
 {
 	if (__builtin_expect(b->debug.event_kinds >> kind & 1, 0))

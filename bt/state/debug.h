@@ -10,7 +10,7 @@
 #define MAX_SPLITS 8
 
 struct event_filter {
-	uint32_t lo, hi;
+	uint64_t lo, hi;
 	uint8_t kind; /* enum engine_event */
 };
 

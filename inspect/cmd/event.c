@@ -23,7 +23,7 @@ static const char *const packet_names[] = { "sent", "received" };
 /* Columns: name, greatest number, printed in hex. By enum engine_event, then enum machine_event. */
 static const struct kind {
 	const char *name;
-	uint32_t max;
+	uint64_t max;
 	bool hex; /* print numbers in hexadecimal */
 } kinds[MACHINE_EVENTS] = {
 	[ENGINE_EV_EXCEPTION] = { "exception", EXC_VECTORS - 1, false },
@@ -34,7 +34,7 @@ static const struct kind {
 	[ENGINE_EV_CR] = { "cr", 8, false },
 	[ENGINE_EV_MODE] = { "mode", ENGINE_MODE_LONG, false },
 	[ENGINE_EV_CALLOUT] = { "callout", 255, false },
-	[ENGINE_EV_FRAGMENT] = { "fragment", UINT32_MAX, true },
+	[ENGINE_EV_FRAGMENT] = { "fragment", UINT64_MAX, true },
 	[ENGINE_EV_EXIT] = { "exit", UINT32_MAX, false },
 	[ENGINE_EV_ENTRY_FAILURE] = { "entry-failure", UINT32_MAX, false },
 	[MACHINE_EV_WORLD_SWITCH] = { "world-switch", MACHINE_EVENT_NUMBERS - 1, false },
@@ -53,8 +53,9 @@ static bool is_virt(unsigned kind)
 }
 
 /* The name of number N of KIND; NULL: none, nor of those after it; "": none. */
-static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
+static const char *number_name(struct inspect *s, unsigned kind, uint64_t number)
 {
+	uint32_t n = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
 	const struct engine_ops *ops = s->m ? machine_vcpu(s->m)->ops : NULL;
 
 	if (kind == ENGINE_EV_EXCEPTION)
@@ -76,14 +77,14 @@ static const char *number_name(struct inspect *s, unsigned kind, uint32_t n)
 	return kind == ENGINE_EV_CALLOUT && ops && ops->callout_name ? ops->callout_name(n) : NULL;
 }
 
-static void number_text(struct inspect *s, unsigned kind, uint32_t n, char *buf, size_t len)
+static void number_text(struct inspect *s, unsigned kind, uint64_t n, char *buf, size_t len)
 {
 	const char *name = number_name(s, kind, n);
 
 	if (name && name[0])
 		snprintf(buf, len, "%s", name);
 	else
-		snprintf(buf, len, kinds[kind].hex ? "0x%x" : "%u", n);
+		snprintf(buf, len, kinds[kind].hex ? "0x%llx" : "%llu", (unsigned long long)n);
 }
 
 /* Offer "PF" as "pf". */
@@ -204,7 +205,7 @@ static int numbers(struct inspect *s, const struct cmd_args *a, const char **tex
 		   struct result *r)
 {
 	struct expr_env env = session_env(s);
-	int64_t lo = 0, hi = kinds[p->event].max;
+	int64_t lo = 0, hi = (int64_t)kinds[p->event].max;
 	struct expr_error err;
 
 	if (**text && strncmp(*text, "if", 2)) {
@@ -217,11 +218,11 @@ static int numbers(struct inspect *s, const struct cmd_args *a, const char **tex
 				return result_fail(r, "%s: %s", a->name, err.text);
 		}
 	}
-	if (lo < 0 || hi < lo || hi > kinds[p->event].max)
-		return result_fail(r, "%s: the number of %s must be from 0 to 0x%x", a->name,
-				   kinds[p->event].name, kinds[p->event].max);
-	p->lo = (uint32_t)lo;
-	p->hi = (uint32_t)hi;
+	if ((uint64_t)hi < (uint64_t)lo || (uint64_t)hi > kinds[p->event].max)
+		return result_fail(r, "%s: the number of %s must be from 0 to 0x%llx", a->name,
+				   kinds[p->event].name, (unsigned long long)kinds[p->event].max);
+	p->lo = (uint64_t)lo;
+	p->hi = (uint64_t)hi;
 	return 0;
 }
 

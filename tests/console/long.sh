@@ -6,7 +6,7 @@
 KERNEL=${TOP_BUILDDIR:-$TOP_SRCDIR/build}/guests/demo64/demo64.elf
 need
 [ -s "$KERNEL" ] || skip_all "no demo64.elf"
-plan 17
+plan 18
 
 # session OPTION...: commands on standard input, output in $TMP/out.
 session()
@@ -26,6 +26,9 @@ session <<'END'
 break-on mode long
 continue
 info registers efer
+delete
+break-on fragment 0xffffffff80000000 to 0xffffffffffffffff
+continue
 delete
 until *check_timer_loop
 backtrace 2
@@ -51,14 +54,15 @@ info mem
 END
 shows "^mode long at 0x0010[0-9a-f]* <start+" "the event of IA-32e mode"
 shows "^efer  *0x[0-9a-f]*  .*LMA" "which is on then"
+shows "^fragment 0xffffffff801[0-9a-f]*, [0-9]* instructions\?, at 0xffffffff801" "the first code of the upper half"
 shows "^until at 0xffffffff801[0-9a-f]* <check_timer_loop>" "until an address of the upper half"
 shows "^#1 0xffffffff801[0-9a-f]* [a-z_]*+0x[0-9a-f]* guests/demo64/[a-z_]*.c:[0-9]* (" "a backtrace"
 shows "^rip  0xffffffff801" "rip"
 shows "^=>  0xffffffff801[0-9a-f]*  check_timer_loop " "64-bit code"
 shows "^rip ffffffff801[0-9a-f]*, rsp ffffffff8" "a probe's line"
 shows "^traced at check_timer_loop+0x43" "a trace"
-shows "^watch 3 at 0xfffffffffffff000" "a watchpoint in the last page"
-shows "^breakpoint 4 at 0xffffffff801[0-9a-f]* <check_timer_loop+0x43>" "a breakpoint"
+shows "^watch 4 at 0xfffffffffffff000" "a watchpoint in the last page"
+shows "^breakpoint 5 at 0xffffffff801[0-9a-f]* <check_timer_loop+0x43>" "a breakpoint"
 shows "^ *1  0xffffffff801[0-9a-f]*  check_timer_loop  *1 .*inline" "a probe counts"
 shows "^ *2  0xffffffff801[0-9a-f]*  check_timer_loop+0x43  *[1-9]" "and another, with a condition"
 shows "add rax, 0x02  (patch 1)" "a patch by assembly text"

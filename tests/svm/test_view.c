@@ -36,7 +36,7 @@ static void emit(void *ctx, const struct result *r)
 	result_render_error(r, false, "! ", t->out);
 }
 
-static int event_set(struct vcpu *v, enum engine_event kind, uint32_t lo, uint32_t hi, bool on)
+static int event_set(struct vcpu *v, enum engine_event kind, uint64_t lo, uint64_t hi, bool on)
 {
 	(void)v, (void)kind, (void)lo, (void)hi, (void)on;
 	return 0;
