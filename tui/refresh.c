@@ -137,7 +137,7 @@ static void update_under_hold(struct tui *t, bool all)
 	inspect_release(t->s);
 	t->refresh.held = false;
 	cost = tui_clock() - from;
-	screen_each(t, update_fetched);
+	screen_each_again(t, update_fetched);
 	t->queries.reuse = false;
 	query_evict(t);
 	t->refresh.held_ns += cost;

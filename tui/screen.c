@@ -169,11 +169,18 @@ bool pane_fresh(const struct tui *t, const struct pane *p)
 
 void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
 {
+	if (screen_is_of_vm(t))
+		return;
+	screen_arrange(t);
+	screen_each_again(t, fn);
+}
+
+void screen_each_again(struct tui *t, void (*fn)(struct tui *t, struct pane *p))
+{
 	struct layout *leaf;
 
 	if (screen_is_of_vm(t))
 		return;
-	screen_arrange(t);
 	for (int pass = 0; pass < 2; pass++) /* first the one with the keys: others follow its cursor */
 		for (int i = 0; (leaf = layout_leaf(screen_layout(t), i)); i++) {
 			struct pane *p = pane_named(t, leaf->name);

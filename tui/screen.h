@@ -41,6 +41,8 @@ struct pane *screen_focus(struct tui *t);
 void screen_set_focus(struct tui *t, const char *name);
 /* Call FN for each pane on the screen. */
 void screen_each(struct tui *t, void (*fn)(struct tui *t, struct pane *p));
+/* Likewise, where the panes are already: what some show has been fetched anew, and is not theirs yet. */
+void screen_each_again(struct tui *t, void (*fn)(struct tui *t, struct pane *p));
 void screen_mouse(struct tui *t, const struct term_event *e);
 /* The address under the cursor of the pane that has the keys. False: there is none; the message line says
  * so. */
