@@ -241,6 +241,8 @@ static void loop(struct tx *t, struct insn *in)
 		e_mov64(t, H_R10, H_RCX);
 	e_rm(t, wide ? F_W : 0, 0x8d, H_R8, H_RCX, -1);
 	e_rr(t, in->z.address_width == 16 ? F_66 : wide ? F_W : 0, 0x8b, H_RCX, H_R8);
+	if (mode_long(t->mode))
+		facts_count(t, wide);
 	if (in->z.mnemonic != ZYDIS_MNEMONIC_LOOP) {
 		e2(t, in->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? 0x0075 : 0x0074);
 		other = t->p - 1;

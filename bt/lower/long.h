@@ -42,6 +42,7 @@ bool fact_covers_sum(const struct tx *t, const struct host_mem *m);
 void fact_learn_sum(struct tx *t, const struct host_mem *m);
 bool fact_is_short(const struct tx *t, int n); /* is register N, an index, an extended number of 32 bits? */
 void facts_after(struct tx *t, const struct insn *in); /* IN was lowered */
+void facts_count(struct tx *t, bool wide);	       /* LOOP has counted; its exits follow */
 /* Registers that the TU accesses memory by before it changes them. */
 uint32_t facts_wanted(struct tx *t);
 

@@ -284,6 +284,14 @@ void facts_after(struct tx *t, const struct insn *in)
 	}
 }
 
+void facts_count(struct tx *t, bool wide)
+{
+	if (wide)
+		derive(&t->facts, H_RCX, H_RCX, -1);
+	else
+		forget(&t->facts, H_RCX);
+}
+
 static bool loops(const struct tx *t)
 {
 	const struct insn *last = &t->in[t->n - 1];

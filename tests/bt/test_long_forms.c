@@ -6,6 +6,7 @@
 #include "bt/decode/decode.h"
 #include "bt/emit/emit.h"
 #include "bt/emit/exit.h"
+#include "bt/emit/long.h"
 #include "bt/lower/lower.h"
 #include "tests/suite.h"
 
@@ -258,8 +259,8 @@ static void run_native(const uint8_t *code, unsigned n)
 	store_state(&native, GUEST);
 }
 
-/* PARTS_USED: as code is translated that reaches more than its own space. */
-static void run_long(const uint8_t *code, unsigned n, bool parts_used)
+/* PARTS_USED: as code is translated that reaches more than its own space. At the entry WANTED is probed. */
+static void translate(const uint8_t *code, unsigned n, bool parts_used, uint32_t wanted)
 {
 	static struct ccf f;
 	unsigned at = 0;
@@ -274,6 +275,8 @@ static void run_long(const uint8_t *code, unsigned n, bool parts_used)
 	t->done = false;
 	t->facts = (struct long_facts){ 0 };
 	t->base = t->p = b->tc.rw + 65536;
+	if (wanted)
+		long_entries(t, wanted);
 	for (t->i = 0; at < n; t->i++, t->n++) {
 		struct insn *in = &t->in[t->i];
 
@@ -287,6 +290,11 @@ static void run_long(const uint8_t *code, unsigned n, bool parts_used)
 		in->next = CODE + at;
 		lower(t, in);
 	}
+}
+
+static void run_long(const uint8_t *code, unsigned n, bool parts_used)
+{
+	translate(code, n, parts_used, 0);
 	ck_assert_uint_lt((unsigned)(t->p - t->base), 1024);
 	if (!t->done)
 		e_jmp_vcpu(t, OFF(scratch[8]));
@@ -328,6 +336,31 @@ START_TEST(same_as_the_processor)
 }
 END_TEST
 
+/* What is known of an address that RCX was is not known of what LOOP makes of it, but near an access. */
+START_TEST(loop_counts)
+{
+	static const struct {
+		uint8_t n, code[5];
+		bool claimed;
+	} rows[] = {
+		{ 3, { 0x90, 0xe2, 0x7d }, false },		/* nop; loop */
+		{ 4, { 0x8b, 0x01, 0xe2, 0x7c }, true },	/* mov eax,[rcx]; loop */
+		{ 4, { 0x8b, 0x01, 0xe0, 0x7c }, true },	/* loopne */
+		{ 5, { 0x8b, 0x01, 0x67, 0xe2, 0x7b }, false }, /* loop, by ECX */
+		{ 5, { 0x8b, 0x01, 0x67, 0xe1, 0x7b }, false }, /* loope */
+		{ 3, { 0x90, 0xe3, 0x7d }, true },		/* nop; jrcxz */
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		translate(rows[i].code, rows[i].n, false, 1u << H_RSP | 1u << H_RCX);
+		ck_assert_uint_eq(t->f->nlink, 2);
+		for (unsigned k = 0; k < 2; k++)
+			ck_assert_msg((t->f->link[k].facts >> H_RCX & 1) == rows[i].claimed,
+				      "row %u, exit %u", i, k);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s;
@@ -341,6 +374,7 @@ int main(void)
 	c = tcase_create("forms");
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_loop_test(c, same_as_the_processor, 0, (int)ARRAY_LEN(texts));
+	tcase_add_test(c, loop_counts);
 	suite_add_tcase(s, c);
 	return suite_run(s);
 }
