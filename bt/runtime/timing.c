@@ -7,7 +7,8 @@
 #include "bt/runtime/stubs.h"
 
 /* A sample stands for some hundred callouts. One of more cycles than this measured the host, which had taken
- * the processor away, or its world, whose time is accounted at the door. */
+ * the processor away, or its world, whose time is accounted at the door. Where all are timed, none stands for
+ * others. */
 enum { LONGEST_SAMPLE = 1000000 };
 
 static void use_stub(struct bt_vcpu *b, bool timed)
@@ -61,7 +62,7 @@ uint64_t timing_call_done(struct bt_vcpu *b, uint64_t go_on)
 		cycles = __builtin_ia32_rdtsc() - b->account.started;
 		account_close_slow(b);
 	}
-	if (cycles < LONGEST_SAMPLE) {
+	if (b->account.time_all || cycles < LONGEST_SAMPLE) {
 		b->account.timed[s->slot].cycles += cycles;
 		b->account.timed[s->slot].count++;
 	}
